@@ -1,0 +1,186 @@
+package graphclient
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+)
+
+// Defaults of Config and RetryConfig.
+const (
+	DefaultMaxBody     = 64 << 20
+	DefaultMaxDownload = 1 << 30
+	DefaultTries       = 4
+	DefaultBase        = 500 * time.Millisecond
+	DefaultMaxBackoff  = 30 * time.Second
+	DefaultTryTimeout  = 90 * time.Second
+)
+
+// maxBlindWait is the longest Retry-After that a caller without a deadline
+// waits for.
+const maxBlindWait = time.Minute
+
+// Config describes one Client.
+type Config struct {
+	// Cloud is the Microsoft cloud; zero is the global one.
+	Cloud Cloud
+	// BaseURL replaces Cloud.GraphURL: scheme and host, no path or version.
+	BaseURL string
+	// TenantID and ClientID identify whom the budgets belong to.
+	TenantID, ClientID string
+	// Credential gives the tokens; see NewCredential. Nil sends no
+	// Authorization and is accepted with a loopback BaseURL only.
+	Credential azcore.TokenCredential
+	// HTTP lends its Transport, nothing else: no jar, no redirects, no timeout.
+	HTTP *http.Client
+	// Transport sends the requests. Nil (and no HTTP) = a transport of our own:
+	// TLS 1.2 or later, HTTP/2, bounded connection times, no proxy but Proxy.
+	Transport http.RoundTripper
+	// RootCAs replaces the system's roots in our own transport.
+	RootCAs *x509.CertPool
+	// Proxy chooses a proxy in our own transport. Nil = none: the proxy
+	// variables of the environment apply only if http.ProxyFromEnvironment is
+	// given here.
+	Proxy func(*http.Request) (*url.URL, error)
+	// MaxBody is the largest decoded answer in bytes; 0 = DefaultMaxBody.
+	MaxBody int64
+	// MaxDownload is the largest decoded download in bytes; 0 = DefaultMaxDownload.
+	MaxDownload int64
+	// ReportHosts replaces Cloud.ReportHosts when not empty.
+	ReportHosts []string
+	// Logger receives one debug line per request; nil = none.
+	Logger *slog.Logger
+	// Retry bounds the repeats of one call.
+	Retry RetryConfig
+	// Limits are the request budgets: nil = DefaultLimits, empty = none.
+	// Retry-After is honoured either way.
+	Limits LimitTable
+	// Observer receives metrics; nil = none.
+	Observer Observer
+	// UserAgent is sent with each request; empty = "parley".
+	UserAgent string
+}
+
+// RetryConfig bounds the repeats of one call. Zero values are the defaults.
+type RetryConfig struct {
+	// Tries is the number of requests in all, the first included.
+	Tries int
+	// Base is the first back-off, doubled each time, with jitter, up to Max.
+	Base, Max time.Duration
+	// TryTimeout bounds one request, its body included (a download: up to its
+	// first bytes).
+	TryTimeout time.Duration
+}
+
+// complete checks the configuration and fills the defaults in.
+func (cfg Config) complete() (Config, origin, error) {
+	if cfg.Cloud.GraphURL == "" {
+		global, err := CloudByName("")
+		if err != nil {
+			return cfg, origin{}, err
+		}
+		cfg.Cloud = global
+	}
+	base := cfg.BaseURL
+	if base == "" {
+		base = cfg.Cloud.GraphURL
+	}
+	o, err := parseBase(base)
+	if err != nil {
+		return cfg, origin{}, err
+	}
+	switch {
+	case cfg.Credential == nil && !o.loopback():
+		return cfg, origin{}, errors.New("PARLEY_GRAPH_CREDENTIAL: none is for a loopback PARLEY_GRAPH_URL only")
+	case cfg.Credential != nil && o.scheme != "https":
+		return cfg, origin{}, errors.New("PARLEY_GRAPH_URL: must be https, or a token would travel in clear text")
+	case o.scheme != "https" && !o.loopback():
+		return cfg, origin{}, errors.New("PARLEY_GRAPH_URL: must be https")
+	case cfg.HTTP != nil && cfg.Transport != nil:
+		return cfg, origin{}, errors.New("graphclient: HTTP and Transport exclude each other")
+	}
+	if len(cfg.ReportHosts) == 0 {
+		cfg.ReportHosts = cfg.Cloud.ReportHosts
+	}
+	if err := checkReportHosts(cfg.ReportHosts); err != nil {
+		return cfg, origin{}, err
+	}
+	cfg.fill()
+	return cfg, o, nil
+}
+
+func (cfg *Config) fill() {
+	setDefault(&cfg.MaxBody, DefaultMaxBody)
+	setDefault(&cfg.MaxDownload, DefaultMaxDownload)
+	setDefault(&cfg.Retry.Tries, DefaultTries)
+	setDefault(&cfg.Retry.Base, DefaultBase)
+	setDefault(&cfg.Retry.Max, DefaultMaxBackoff)
+	setDefault(&cfg.Retry.TryTimeout, DefaultTryTimeout)
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Limits == nil {
+		cfg.Limits = DefaultLimits()
+	}
+	if cfg.Observer == nil {
+		cfg.Observer = noObserver{}
+	}
+	if cfg.UserAgent == "" {
+		cfg.UserAgent = "parley"
+	}
+	if cfg.HTTP != nil {
+		cfg.Transport = cfg.HTTP.Transport
+	}
+	if cfg.Transport == nil {
+		cfg.Transport = newTransport(cfg.RootCAs, cfg.Proxy)
+	}
+}
+
+func setDefault[T int | int64 | time.Duration](field *T, value T) {
+	if *field <= 0 {
+		*field = value
+	}
+}
+
+// parseBase reads a Graph root: scheme and host, at most a single slash.
+func parseBase(base string) (origin, error) {
+	t, err := parseTarget(strings.TrimSuffix(base, "/") + "/")
+	if err != nil {
+		return origin{}, fmt.Errorf("PARLEY_GRAPH_URL: %w", err)
+	}
+	if t.uri != "/" {
+		return origin{}, errors.New("PARLEY_GRAPH_URL: give scheme and host only, without a path or version")
+	}
+	return t.origin, nil
+}
+
+// newTransport is the transport of Graph requests: no proxy from the
+// environment, no compression of its own (the size limit counts decoded bytes).
+func newTransport(roots *x509.CertPool, proxy func(*http.Request) (*url.URL, error)) *http.Transport {
+	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
+	return &http.Transport{
+		Proxy:                 proxy,
+		DialContext:           dialer.DialContext,
+		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
+		TLSHandshakeTimeout:   10 * time.Second,
+		ResponseHeaderTimeout: time.Minute,
+		IdleConnTimeout:       90 * time.Second,
+		MaxIdleConns:          100,
+		MaxIdleConnsPerHost:   64,
+		ForceAttemptHTTP2:     true,
+		DisableCompression:    true,
+		HTTP2: &http.HTTP2Config{
+			SendPingTimeout: 30 * time.Second,
+			PingTimeout:     10 * time.Second,
+		},
+	}
+}

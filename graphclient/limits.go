@@ -1,0 +1,104 @@
+package graphclient
+
+import (
+	"strings"
+	"time"
+)
+
+// Scope says what one budget is counted for, always within one Client, that
+// is one application in one tenant.
+type Scope int
+
+// The scopes of a limit, widest first.
+const (
+	PerTenant   Scope = iota // all requests of the row
+	PerUser                  // requests with the same Request.User
+	PerResource              // requests with the same Request.Resource
+)
+
+// Limit is a published limit: at most Requests within Per.
+type Limit struct {
+	Scope    Scope
+	Requests int
+	Per      time.Duration
+}
+
+// LimitRow holds the limits of one kind of request. The first row that
+// matches a request counts it.
+type LimitRow struct {
+	// Source is Request.Source.
+	Source string
+	// Suffix is how the path ends, in any case; empty matches all.
+	Suffix string
+	// Resource restricts the row to requests that name a resource.
+	Resource bool
+	// Download restricts the row to Client.Download.
+	Download bool
+	// Limits may be empty: Retry-After alone rules then.
+	Limits []Limit
+}
+
+// LimitTable is every budget of a Client. Requests that no row matches have a
+// Retry-After gate per source and no budget.
+type LimitTable []LimitRow
+
+// DefaultLimits are Microsoft's published numbers per application and tenant
+// (throttling limits of Teams, call records and reports, 2026). Clients use
+// 83 % of them, which is what Teams enforces over longer times; see Limit.
+func DefaultLimits() LimitTable {
+	const second = time.Second
+	return LimitTable{
+		{Source: SourceCopilot, Limits: []Limit{{PerTenant, 30, second}}},
+
+		{Source: SourceChat, Suffix: "/messages", Limits: []Limit{{PerTenant, 20, second}, {PerResource, 1, second}}},
+		{Source: SourceChat, Resource: true, Limits: []Limit{{PerTenant, 30, second}, {PerResource, 1, second}}},
+		{Source: SourceChat, Limits: []Limit{{PerTenant, 200, second}}},
+
+		{Source: SourceConversations, Suffix: "/members", Limits: []Limit{{PerTenant, 30, second}, {PerResource, 1, second}, {PerUser, 1, second}}},
+		{Source: SourceConversations, Resource: true, Limits: []Limit{{PerTenant, 200, second}, {PerResource, 1, second}, {PerUser, 5, second}}},
+		{Source: SourceConversations, Limits: []Limit{{PerTenant, 20, second}, {PerUser, 1, second}}},
+
+		{Source: SourceCall, Resource: true, Limits: []Limit{{PerTenant, 1500, 20 * second}, {PerResource, 40, 20 * second}}},
+		{Source: SourceCall, Limits: []Limit{{PerTenant, 40, 20 * second}}},
+
+		{Source: SourceUsage, Download: true, Limits: []Limit{{PerTenant, 14, 10 * time.Minute}}},
+		{Source: SourceUsage, Limits: []Limit{{PerTenant, 100, 10 * time.Minute}}},
+
+		// Directory reads have no fixed number; Retry-After rules them.
+		{Source: SourceUsers},
+	}
+}
+
+// sustained is the part of a published limit that is used.
+const sustained = 0.83
+
+// rate is the steady rate per second and the burst above it. Over the limit's
+// own time the two never add up to more than the published number; limits
+// counted over minutes are used as a burst by half, or a third download would
+// wait for most of a minute.
+func (l Limit) rate() (perSecond float64, burst int) {
+	if l.Requests <= 0 || l.Per <= 0 {
+		return 0, 1
+	}
+	n := float64(l.Requests)
+	if l.Per < time.Minute {
+		return n * sustained / l.Per.Seconds(), max(1, int(n*(1-sustained)))
+	}
+	half := n * sustained / 2
+	return half / l.Per.Seconds(), max(1, int(half))
+}
+
+// row finds the row of a request: its index, or -1.
+func (t LimitTable) row(r *Request, uri string, download bool) int {
+	path, _, _ := strings.Cut(uri, "?")
+	for i, row := range t {
+		if row.Source == r.Source && (!row.Download || download) && (!row.Resource || r.Resource != "") && hasSuffixFold(path, row.Suffix) {
+			return i
+		}
+	}
+	return -1
+}
+
+func hasSuffixFold(s, suffix string) bool {
+	return len(s) >= len(suffix) && strings.EqualFold(s[len(s)-len(suffix):], suffix)
+}

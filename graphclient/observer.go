@@ -1,0 +1,24 @@
+package graphclient
+
+import "time"
+
+// Observer receives what metrics need. Its methods are called from many
+// goroutines, must not block, and never see a path, a user or a body.
+type Observer interface {
+	// GraphRequest reports one request to Graph: its source, the HTTP status
+	// (0 = no answer), and the time until the answer's headers.
+	GraphRequest(source string, status int, took time.Duration)
+	// GraphWait reports time that a request spent waiting before it was sent
+	// or sent again: for a budget, a Retry-After gate or a back-off.
+	GraphWait(source string, waited time.Duration)
+	// CredentialState reports the outcome of each login.
+	CredentialState(ok bool)
+}
+
+type noObserver struct{}
+
+var _ Observer = noObserver{}
+
+func (noObserver) GraphRequest(string, int, time.Duration) {}
+func (noObserver) GraphWait(string, time.Duration)         {}
+func (noObserver) CredentialState(bool)                    {}

@@ -1,0 +1,139 @@
+package graphclient
+
+import (
+	"strings"
+)
+
+// Priority orders requests that wait for the same budget.
+type Priority int
+
+const (
+	// Interactive is for List and Get calls: they go first.
+	Interactive Priority = iota
+	// Background is for streams: they keep at least a quarter of each budget
+	// and leave a part of each burst to interactive requests.
+	Background
+)
+
+// Sources, as they label budgets and metrics.
+const (
+	SourceCopilot       = "copilot"
+	SourceChat          = "chat"
+	SourceCall          = "call"
+	SourceConversations = "conversations"
+	SourceUsage         = "usage"
+	SourceUsers         = "users"
+)
+
+// Graph versions for Request.Version.
+const (
+	V1   = "v1.0"
+	Beta = "beta"
+)
+
+// Param is one query parameter. The name is sent verbatim ("$filter",
+// "@version"), the value percent-encoded.
+type Param struct{ Name, Value string }
+
+// Request is one GET below the Graph root. It names either a Path or a Link.
+type Request struct {
+	// Source labels the request in budgets and metrics.
+	Source string
+	// Version is V1 or Beta; empty means V1.
+	Version string
+	// Path is below the version, begins with "/" and is already escaped:
+	// build each segment with Escape.
+	Path string
+	// Query is sent in this order.
+	Query []Param
+	// Prefer holds one preference each; they are sent in one Prefer header.
+	Prefer []string
+	// Link is an @odata.nextLink, sent byte for byte. Version, Path and Query
+	// are ignored; Prefer is not part of a link and must be given again.
+	Link string
+	// User is the object id whose data is read, Resource the chat or call id
+	// that the path names. They choose budgets and are never sent.
+	User, Resource string
+	// Priority is Interactive or Background.
+	Priority Priority
+}
+
+const upperHex = "0123456789ABCDEF"
+
+// Escape encodes one path segment: every byte but the unreserved ones of
+// RFC 3986 (letters, digits, "-", ".", "_", "~") becomes %XX in upper-case hex,
+// so slash, colon, "@" and "+" cannot be read as anything but data. The dot
+// segments "." and ".." come out as %2E and %2E%2E; callers should refuse them.
+func Escape(segment string) string {
+	if segment == "." || segment == ".." {
+		return strings.ReplaceAll(segment, ".", "%2E")
+	}
+	return percentEncode(segment)
+}
+
+func percentEncode(s string) string {
+	extra := 0
+	for i := range len(s) {
+		if !unreserved(s[i]) {
+			extra += 2
+		}
+	}
+	if extra == 0 {
+		return s
+	}
+	b := make([]byte, 0, len(s)+extra)
+	for i := range len(s) {
+		if unreserved(s[i]) {
+			b = append(b, s[i])
+			continue
+		}
+		b = append(b, '%', upperHex[s[i]>>4], upperHex[s[i]&15])
+	}
+	return string(b)
+}
+
+func unreserved(c byte) bool {
+	return alphanumeric(c) || c == '-' || c == '.' || c == '_' || c == '~'
+}
+
+func alphanumeric(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+}
+
+// uri builds the request target of a request without a link.
+func (r *Request) uri() (string, error) {
+	version := r.Version
+	if version == "" {
+		version = V1
+	}
+	if version != V1 && version != Beta {
+		return "", &Error{Kind: KindUnexpected, reason: "request version is neither v1.0 nor beta"}
+	}
+	if !strings.HasPrefix(r.Path, "/") || strings.ContainsFunc(r.Path, notInPath) {
+		return "", &Error{Kind: KindUnexpected, reason: "request path is not an escaped path"}
+	}
+	var b strings.Builder
+	b.WriteByte('/')
+	b.WriteString(version)
+	b.WriteString(r.Path)
+	separator := byte('?')
+	for _, p := range r.Query {
+		if p.Name == "" || strings.ContainsFunc(p.Name, notInName) {
+			return "", &Error{Kind: KindUnexpected, reason: "query parameter name holds other than letters, digits and $@._-"}
+		}
+		b.WriteByte(separator)
+		b.WriteString(p.Name)
+		b.WriteByte('=')
+		b.WriteString(percentEncode(p.Value))
+		separator = '&'
+	}
+	return b.String(), nil
+}
+
+func notInPath(c rune) bool {
+	return c <= ' ' || c >= 0x7f || strings.ContainsRune(`?#\"<>^{|}`+"`", c)
+}
+
+func notInName(c rune) bool {
+	return c >= 0x80 || !alphanumeric(byte(c)) && !strings.ContainsRune("$@._-", c)
+}

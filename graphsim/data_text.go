@@ -1,0 +1,131 @@
+package graphsim
+
+import (
+	"fmt"
+	"strings"
+)
+
+var sentences = [...]string{
+	"Can you look at the draft before noon?", "The numbers for last week are in.", "I moved our meeting by half an hour.",
+	"Thanks, that helped a lot.", "Who has the latest version of the contract?", "The build is green again.",
+	"Let us wait for the supplier's answer.", "I will be out of the office tomorrow afternoon.", "Good point, I had missed that.",
+	"Please add your hours until Friday.", "The customer asked for a second demo.", "Coffee at ten?",
+	"Résumé of the call is in the folder — naïve questions welcome 😀.", "5 < 7 && \"quoted\" text stays as it is.",
+	"We agreed on the second option.", "The test rack is free from Thursday on.", "日本のチームにも共有しました。",
+	"I have a question about the invoice from May.", "Shall we ask legal first?", "Done.",
+}
+
+var prompts = [...]string{
+	"What should be on my radar from last week's mail?", "Summarize the discussion so far.", "List the open action items with their owners.",
+	"Draft a polite answer to the supplier.", "Which of my meetings clash tomorrow?", "Rewrite this paragraph in plain language.",
+	"Explain the difference between the two price lists.", "Turn these notes into a table.", "What did we decide about the harbour launch?",
+}
+
+var answers = [...]string{
+	"Here are the main points:\n\n- The launch stays on schedule.\n- Two suppliers have not confirmed yet.\n- The budget needs one more approval.",
+	"There are three open items. **Mara** checks the contract, **Jonas** books the room, and the price list is still without an owner.",
+	"You have two overlapping meetings tomorrow at 10:00. Would you like me to propose another time?",
+	"The second list adds a discount for orders above 500 units; apart from that both are equal.",
+	"The team decided to begin with the northern warehouse and to review the result after four weeks.",
+	"I could not find anything about that in the files that you can open.",
+}
+
+var fileNames = [...]string{"Budget 2027.xlsx", "Launch plan.docx", "Floor map.pdf", "Interview notes.docx", "Rack photo.png", "Prices & terms.xlsx"}
+
+// chatText fills body, attachments and mentions of a message by a person or a bot.
+func (w *world) chatText(m *message, d *dice) (body object, attachments, mentions list) {
+	from := w.sender(m)
+	if m.deleted > 0 {
+		return object{{"contentType", "html"}, {"content", ""}}, list{}, list{}
+	}
+	if from.kind() == kindBot && d.chance(400) {
+		return w.cardText(d)
+	}
+	text := pick(d, sentences[:])
+	if d.chance(300) {
+		text += " " + pick(d, sentences[:])
+	}
+	switch r := d.under(100); {
+	case r < 55:
+		return object{{"contentType", "text"}, {"content", text}}, list{}, list{}
+	case r < 75:
+		return html("<p>" + escapeHTML(text) + "</p>"), list{}, list{}
+	case r < 83:
+		return w.mentionText(m, d, text)
+	case r < 89:
+		return w.fileText(m, d, text)
+	case r < 93:
+		return w.replyText(m, d, text)
+	case r < 96:
+		return html("<div><div>\n<div>" + escapeHTML(text) + "</div>\n<ul>\n<li>one</li>\n<li>two&nbsp;<strong>bold</strong></li>\n</ul>\n</div>\n</div>"), list{}, list{}
+	case r < 98:
+		return html(fmt.Sprintf(`<p>%s</p><p><img alt="picture" src="https://graph.microsoft.com/v1.0/chats/%s/messages/%d/hostedContents/%s/$value" width="320" height="200"></p>`,
+			escapeHTML(text), w.chatID(m.chat), m.created, randomGUID(m.h).hex())), list{}, list{}
+	default:
+		return html(`<p>` + escapeHTML(text) + ` <a href="https://intranet.` + w.domain + `/page/` + fmt.Sprint(d.under(900)) + `">page</a> <emoji id="smile" alt="🙂" title="Smile"></emoji></p>`), list{}, list{}
+	}
+}
+
+func html(s string) object { return object{{"contentType", "html"}, {"content", s}} }
+
+func escapeHTML(s string) string {
+	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;").Replace(s)
+}
+
+func attachment(id, contentType string, url, content, name any) object {
+	return object{
+		{"id", id},
+		{"contentType", contentType},
+		{"contentUrl", url},
+		{"content", content},
+		{"name", name},
+		{"thumbnailUrl", nil},
+		{"teamsAppId", nil},
+	}
+}
+
+func (w *world) cardText(d *dice) (object, list, list) {
+	id := randomGUID(d.next()).hex()
+	card := "{\r\n  \"type\": \"AdaptiveCard\",\r\n  \"version\": \"1.4\",\r\n  \"body\": [\r\n    {\r\n      \"type\": \"TextBlock\",\r\n      \"text\": " +
+		string(appendString(nil, pick(d, sentences[:]))) + ",\r\n      \"wrap\": true\r\n    }\r\n  ]\r\n}"
+	return html(`<attachment id="` + id + `"></attachment>`),
+		list{attachment(id, "application/vnd.microsoft.card.adaptive", nil, card, nil)}, list{}
+}
+
+func (w *world) mentionText(m *message, d *dice, text string) (object, list, list) {
+	whom := pick(d, w.chats().of(m.chat))
+	name := w.people.name(whom)
+	mentioned := object{{"application", nil}, {"device", nil}, {"conversation", nil}, {"tag", nil}, {"user", nil}}
+	switch {
+	case whom.kind() == kindBot:
+		mentioned.set("application", w.people.teamsIdentity(whom, true))
+	case d.chance(150) || name == "":
+		name = "Everyone"
+		mentioned.set("conversation", object{{"id", w.chatID(m.chat)}, {"displayName", name}, {"conversationIdentityType", "chat"}})
+	default:
+		mentioned.set("user", w.people.teamsIdentity(whom, true))
+	}
+	body := html(`<p><at id="0">` + escapeHTML(name) + `</at>&nbsp;` + escapeHTML(text) + `</p>`)
+	return body, list{}, list{{{"id", 0}, {"mentionText", name}, {"mentioned", mentioned}}}
+}
+
+func (w *world) fileText(m *message, d *dice, text string) (object, list, list) {
+	id, name := randomGUID(d.next()).String(), pick(d, fileNames[:])
+	url := "https://lindenhall-my.sharepoint.example/personal/" + fmt.Sprint(m.chat) + "/Documents/Microsoft%20Teams%20Chat%20Files/" + strings.ReplaceAll(name, " ", "%20")
+	return html(`<p>` + escapeHTML(text) + `</p><attachment id="` + id + `"></attachment>`),
+		list{attachment(id, "reference", url, nil, name)}, list{}
+}
+
+func (w *world) replyText(m *message, d *dice, text string) (object, list, list) {
+	id := fmt.Sprint(m.created - 60_000 - int64(d.under(3_600_000)))
+	whom := w.chats().of(m.chat)[0]
+	ref := object{
+		{"messageId", id},
+		{"messagePreview", pick(d, sentences[:])},
+		{"messageSender", object{{"application", nil}, {"device", nil}, {"user", object{
+			{"userIdentityType", identityType(whom)}, {"tenantId", w.id}, {"id", w.people.id(whom)}, {"displayName", w.people.name(whom)},
+		}}}},
+	}
+	return html(`<attachment id="` + id + `"></attachment><p>` + escapeHTML(text) + `</p>`),
+		list{attachment(id, "messageReference", nil, string(appendJSON(nil, ref)), nil)}, list{}
+}

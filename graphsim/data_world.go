@@ -1,0 +1,128 @@
+package graphsim
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	dayMS    = int64(24 * time.Hour / time.Millisecond)
+	maxIndex = 1 << 24
+)
+
+// Tags keep the hashes of different kinds of records apart, and mark packed ids.
+const (
+	tagUser = iota + 1
+	tagExternal
+	tagChat
+	tagMember
+	tagMessage
+	tagMessageCount
+	tagReaction
+	tagTurn
+	tagTurnCount
+	tagSession
+	tagCall
+	tagCallCount
+	tagSegment
+	tagUsage
+	tagQuirk
+	tagJitter
+)
+
+// world is the data of one tenant. It holds who is in which chat; every other record is computed.
+type world struct {
+	cfg       *Config
+	id        string
+	domain    string
+	seed      uint64
+	anchorDay int64 // the day on which the simulator was made, in days since 1970
+	firstDay  int64
+	people    people
+	chats     func() *chatTable
+	copilot   func() *copilotRates
+	indexes   indexCache
+}
+
+func newWorld(cfg *Config, t Tenant, number int) *world {
+	w := &world{cfg: cfg, id: t.ID, seed: hashString(cfg.Seed, t.ID), anchorDay: cfg.Now().UnixMilli() / dayMS, domain: "lindenhall.example"}
+	if number > 0 {
+		w.domain = fmt.Sprintf("%s.tenant%d.example", strings.ToLower(firstNames[number%len(firstNames)]), number)
+	}
+	w.firstDay = w.anchorDay - int64(cfg.Days) + 1
+	w.people = people{seed: w.seed, users: cfg.Users, domain: w.domain, tenant: t.ID}
+	w.chats = sync.OnceValue(w.buildChats)
+	w.copilot = sync.OnceValue(w.buildCopilotRates)
+	return w
+}
+
+func (w *world) nowMS() int64 { return w.cfg.Now().UnixMilli() }
+
+func weekday(day int64) time.Weekday { return time.Weekday((day + 4) % 7) }
+
+// activity is the share of a working day's traffic that a day sees.
+func activity(day int64) float64 {
+	if wd := weekday(day); wd == time.Saturday || wd == time.Sunday {
+		return 0.08
+	}
+	return 1
+}
+
+// timeOfDay places a record within its day: mostly in office hours, a little in the evening, rarely at night.
+func timeOfDay(d *dice, zone int) int64 {
+	var hour float64
+	switch r := d.under(100); {
+	case r < 84:
+		hour = 8 + 10*d.unit()
+	case r < 95:
+		hour = 6.5 + 15*d.unit()
+	default:
+		hour = 24 * d.unit()
+	}
+	ms := int64((hour - float64(zone)) * float64(time.Hour/time.Millisecond))
+	return min(max(ms, 0), dayMS-1024)
+}
+
+// zones are the offices' offsets from UTC in hours.
+var zones = [...]int{0, 1, 1, 2, 0, -1}
+
+func day(ms int64) int64 {
+	if ms < 0 {
+		return (ms - dayMS + 1) / dayMS
+	}
+	return ms / dayMS
+}
+
+// teamsTime writes milliseconds with two or three digits, as Teams does.
+func teamsTime(ms int64) string {
+	s := time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z")
+	if s[len(s)-2] == '0' {
+		s = s[:len(s)-2] + "Z"
+	}
+	return s
+}
+
+// callTime writes 0, 6 or 7 digits, as the call record service does; digits beyond the millisecond come from h.
+func callTime(ms int64, h uint64) string {
+	t := time.UnixMilli(ms).UTC()
+	switch h % 4 {
+	case 0:
+		return t.Format("2006-01-02T15:04:05Z")
+	case 1:
+		return fmt.Sprintf("%s%03dZ", t.Format("2006-01-02T15:04:05.000"), 1+h/4%999)
+	default:
+		return fmt.Sprintf("%s%04dZ", t.Format("2006-01-02T15:04:05.000"), 1+h/4%9999)
+	}
+}
+
+// callTimeMS is the instant that callTime writes, in milliseconds: the value without fraction has lost them.
+func callTimeMS(ms int64, h uint64) int64 {
+	if h%4 == 0 {
+		return ms - ms%1000
+	}
+	return ms
+}
+
+const noTime = "0001-01-01T00:00:00Z"

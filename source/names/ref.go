@@ -1,0 +1,18 @@
+// Package names formats and parses the resource names of parley.v1 (AIP-122).
+package names
+
+import (
+	"time"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+)
+
+// Ref names one record inside its Graph API.
+type Ref struct {
+	// Source is the API that holds the record: copilot, chat or call.
+	Source parleyv1.Source
+	// Chat is the chat id of a message, Session the thread of an interaction (may be empty), ID the record's own id.
+	Chat, Session, ID string
+	// Time is the creation instant of an interaction; zero for the other sources.
+	Time time.Time
+}

@@ -1,0 +1,155 @@
+// Package source knows the Microsoft Graph APIs that Parley reads: how to ask each of them (OData) and how to turn their
+// records into the model of parley.v1. One file per API. It knows nothing of gRPC, caching, windows or callers.
+package source
+
+import (
+	"context"
+	"time"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/source/names"
+)
+
+// EventQuery says which events of one Graph API are asked for. It is comparable by its Key and holds nothing of the caller.
+type EventQuery struct {
+	// Owner is the user segment of the names of the events: an object id, a user principal name that could not be
+	// resolved, or "-" for the whole tenant.
+	Owner string
+	// User is whom Graph is asked about; empty with Owner "-".
+	User string
+	// Conversation is the chat whose own messages are read; empty for all of the user's.
+	Conversation string
+	// Start and End bound the event time, half open. A zero Start means from the source's beginning, a zero End is refused.
+	Start, End time.Time
+	// ByCreateTime asks a chat's own messages by creation instead of modification time, newest first.
+	ByCreateTime bool
+	// Descending asks a chat's own messages newest first where Graph can; other sources ignore it.
+	Descending bool
+	// Clause is what Graph is to filter by beside the interval; its zero value filters nothing.
+	Clause Clause
+}
+
+// Clause is the part of a filter that Graph evaluates. Values are raw, the OData builder quotes them. Members of one
+// list are joined by or, the lists by and.
+type Clause struct {
+	AppClasses           []string // copilot: appClass eq
+	UserIDs              []string // chat: from/user/id eq
+	UserTypes            []string // chat: from/user/userIdentityType eq
+	ApplicationTypes     []string // chat: from/application/applicationIdentityType eq
+	SystemOnly, NoSystem bool     // chat: messageType eq / ne 'systemEventMessage'
+	ParticipantID        string   // call: participants_v2/any(p:p/id eq …)
+}
+
+// IsZero reports whether the clause filters nothing.
+func (c *Clause) IsZero() bool {
+	return len(c.AppClasses)+len(c.UserIDs)+len(c.UserTypes)+len(c.ApplicationTypes) == 0 &&
+		!c.SystemOnly && !c.NoSystem && c.ParticipantID == ""
+}
+
+// Item is one event with what the timeline sorts and de-duplicates by.
+type Item struct {
+	// Time is the event time; the walk is ordered by it.
+	Time time.Time
+	// Key is equal for the same thing and orders things of one instant; Event.uid is derived from it.
+	Key string
+	// NoTime marks a record without a usable time; Time is then zero.
+	NoTime bool
+	// Event is the whole event, view FULL. It is shared and must not be changed.
+	Event *parleyv1.Event
+}
+
+// Page is one page as Graph sent it, normalized.
+type Page[T any] struct {
+	Items []T
+	// Next is Graph's link to the next page, byte for byte; empty on the last page.
+	Next string
+	// Requests counts the requests that Graph saw for this page, retries included.
+	Requests int
+	// Rows counts the records of the page before normalization.
+	Rows int
+	// Read is when Graph answered.
+	Read time.Time
+	// FromCache is true when the page was not asked for again.
+	FromCache bool
+	// Unfiltered is true when Graph refused the clause and the page was asked with the interval alone.
+	Unfiltered bool
+}
+
+// EventReader reads the events of one Graph API, a page at a time.
+type EventReader interface {
+	// Events returns the first page of q, or the page behind link, which came from an earlier page of the same query.
+	// Errors are *graphclient.Error or context errors.
+	Events(ctx context.Context, q EventQuery, link string) (*Page[Item], error)
+}
+
+// EventGetter reads one event whole.
+type EventGetter interface {
+	// Event returns the event that ref names as seen by owner, or an error of kind NotFound. It proves that the user has
+	// a part in it (chat by members, call by participants or organizer, interaction by the user's own history).
+	Event(ctx context.Context, owner, user string, ref Ref) (*parleyv1.Event, error)
+}
+
+// Ref names one record inside its API.
+type Ref = names.Ref
+
+// ConversationQuery says which chats are asked for.
+type ConversationQuery struct {
+	// Owner and User are as in EventQuery.
+	Owner, User string
+	// ByLastMessage asks Graph to order by the last message, newest first.
+	ByLastMessage bool
+	// MemberName and InstalledApp are what Graph is to filter by; empty = nothing.
+	MemberName, InstalledApp string
+	// Lean leaves members and previews out, for metadata readers that need none.
+	Lean bool
+}
+
+// ConversationReader reads a user's chats.
+type ConversationReader interface {
+	// Conversations returns the first page of q, or the page behind link.
+	Conversations(ctx context.Context, q ConversationQuery, link string) (*Page[*parleyv1.Conversation], error)
+	// Conversation returns one chat with all its members, or an error of kind NotFound when the user is not one of them.
+	Conversation(ctx context.Context, owner, user, id string) (*parleyv1.Conversation, error)
+}
+
+// UsageQuery says which usage report is asked for.
+type UsageQuery struct {
+	// Period is D7, D28, D30, D90, D180 or ALL; Version is "", v1 or v2.
+	Period, Version string
+}
+
+// UsageReader reads the Copilot usage report.
+type UsageReader interface {
+	// Usage returns the first page of q, or the page behind link. A CSV report comes as one page.
+	Usage(ctx context.Context, q UsageQuery, link string) (*Page[*parleyv1.CopilotUsageRow], error)
+}
+
+// UserReader reads the directory.
+type UserReader interface {
+	// Users returns the first page of users, or the page behind link.
+	Users(ctx context.Context, link string) (*Page[*parleyv1.User], error)
+	// UserID turns a user principal name into an object id. An error of kind Forbidden means that the look-up is refused.
+	UserID(ctx context.Context, upn string) (string, error)
+}
+
+// Priority says how urgently a page is wanted.
+type Priority int
+
+// Lists and gets go before streams.
+const (
+	Interactive Priority = iota
+	Background
+)
+
+type priorityKey struct{}
+
+// WithPriority returns a context whose Graph requests have the given priority; without it they are Interactive.
+func WithPriority(ctx context.Context, p Priority) context.Context {
+	return context.WithValue(ctx, priorityKey{}, p)
+}
+
+// PriorityOf returns the priority that WithPriority set.
+func PriorityOf(ctx context.Context) Priority {
+	p, _ := ctx.Value(priorityKey{}).(Priority)
+	return p
+}

@@ -1,0 +1,44 @@
+// Package text turns message bodies of Microsoft Graph into plain, readable text:
+// HTML and Markdown of chat messages, Markdown and Adaptive Cards of Copilot
+// answers, and the attachments that a body refers to.
+//
+// All functions are pure and safe for concurrent use. They accept any input:
+// malformed HTML, Markdown or JSON yields as much text as can be read, never an
+// error. Output is always valid UTF-8 and at most [DefaultMax] bytes (or
+// [Input.Max]), cut between characters. Cost is linear in the input: 4 MiB of
+// anything allocates at most 32 MiB in total and takes well under a second.
+//
+// # HTML
+//
+// Paragraphs, divisions, headings, rows and <br> start new lines, and at most one
+// blank line stands between two lines. Lists get "- " or "1. " and two spaces per
+// level (at most eight levels), tables become rows with " | ", quotes start with
+// "> ", <pre>, <code> and Teams' <codeblock> stay verbatim. <at>Name</at> reads
+// "@Name"; emoji and images are their alt text; a link reads "text (url)" unless
+// its text is the address. No-break spaces become spaces; zero-width spaces,
+// byte order marks and control characters are left out (joiners stay: emoji and
+// several scripts need them).
+//
+// # Markdown
+//
+// Line structure, list markers, quotes and code stay; emphasis, heading and fence
+// marks go; links read "text (url)", citations "[1] (url)" or "[1]".
+//
+// # Attachments
+//
+// <attachment id="…"> is replaced at its place: a card by its text on lines of its
+// own, a quoted or forwarded message by "> " lines, anything else by "[name]". An
+// unknown id, and the second mention of a known one, leave nothing. Cards and quotes that the
+// body never mentions follow after it. Text inside an attachment is final: tags in it are not
+// resolved again.
+//
+// # One answer, once
+//
+// Copilot's cards repeat an answer with other citation marks or link forms. Two
+// texts are the same when their letters, digits and marks are equal, case aside, after
+// link targets and citation marks ("[1]", "[^1^]", "[1](url)") are dropped. Of equal texts the one with
+// more links stays, then the one with fewer broken links, then the first, at the place of the
+// first. Inside a card this holds for text blocks: long ones (32 letters or more) anywhere, short ones only
+// directly after each other and outside of columns; table cells and facts
+// never. A card equal to the body around it, or to an earlier card of the same message, is left out.
+package text

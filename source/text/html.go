@@ -1,0 +1,276 @@
+package text
+
+import (
+	"strconv"
+	"strings"
+)
+
+// FromHTML gives the readable text of an HTML body; the package comment has the rules. Attachment tags leave nothing:
+// [Plain] resolves them.
+func FromHTML(content string) string { return renderHTML(content, nil, DefaultMax) }
+
+// renderHTML is FromHTML with attachments (or nil) and a limit in bytes.
+func renderHTML(content string, atts *resolver, limit int) string {
+	content = valid(content)
+	if s, ok := simpleHTML(content); ok {
+		return clip(s, limit)
+	}
+	h := htmlWalk{
+		writer: writer{max: limit, mark: markNone, out: make([]byte, 0, min(len(content), limit, 64<<10))},
+		atts:   atts,
+	}
+	h.run(content)
+	return h.result()
+}
+
+// simpleHTML gives content itself, without outer white space, if its text is the same.
+func simpleHTML(content string) (string, bool) {
+	s := strings.Trim(content, " \t\r\n\f")
+	if strings.IndexByte(s, '<') >= 0 || plainRun(s) < len(s) {
+		return "", false
+	}
+	return s, true
+}
+
+// htmlWalk writes the text of HTML, token by token.
+type htmlWalk struct {
+	writer
+	scan scanner
+	atts *resolver
+
+	href    string // address of the open link, as written
+	tables  int    // open tables; only the rows of the outermost are laid out
+	cells   int    // cells so far in the row
+	skip    bool   // the text before the next tag repeats an alt text
+	hidden  bool   // links only: text outside of links does not count
+	collect *[]Link
+}
+
+func (h *htmlWalk) run(content string) {
+	h.scan.src = content
+	for !h.full || h.collect != nil && h.mark != markNone {
+		switch h.scan.next() {
+		case tokenEOF:
+			h.endLink()
+			return
+		case tokenText:
+			t := &h.scan.tok
+			if !h.skip && !t.tag.isHidden() && (!h.hidden || h.mark != markNone) {
+				h.text(t.text, !t.raw)
+			}
+		case tokenStart:
+			h.skip = false
+			h.start(&h.scan.tok)
+		case tokenEnd:
+			h.skip = false
+			h.end(h.scan.tok.tag)
+		}
+	}
+}
+
+func (h *htmlWalk) start(t *token) {
+	switch t.tag {
+	case tagBlock:
+		h.breakLine(1)
+	case tagBr:
+		h.lineEnd()
+	case tagHr:
+		h.breakLine(1)
+		h.visible("---")
+		h.breakLine(1)
+	case tagUl, tagOl:
+		h.openList(t)
+	case tagLi:
+		h.breakLine(1)
+		h.item = !h.cell
+	case tagQuote:
+		h.breakLine(1)
+		h.quotes++
+	case tagTable, tagTr, tagCell:
+		h.startTable(t.tag)
+	case tagPre:
+		h.breakLine(1)
+		h.verbatim++
+		h.skipLF = true
+	case tagCode:
+		h.verbatim++
+	case tagA:
+		h.endLink()
+		h.href, h.mark = t.attr.href, markArmed
+	case tagAt:
+		h.mention = true
+	case tagEmoji, tagImg:
+		if h.hidden && h.mark == markNone {
+			return
+		}
+		alt := t.attr.alt
+		if alt == "" && t.tag == tagEmoji {
+			alt = t.attr.title
+		}
+		h.text(alt, true)
+		h.skip = t.tag == tagEmoji && alt != ""
+	case tagAttachment:
+		h.attachment(t.attr.id)
+	}
+}
+
+func (h *htmlWalk) end(t tag) {
+	switch t {
+	case tagBlock, tagLi:
+		h.breakLine(1)
+	case tagBr:
+		h.lineEnd() // browsers read </br> as <br>
+	case tagUl, tagOl:
+		if h.depth > 0 {
+			h.depth--
+		}
+		h.item = false
+		h.breakLine(1)
+	case tagQuote:
+		if h.quotes > 0 {
+			h.quotes--
+		}
+		h.breakLine(1)
+	case tagTable, tagTr, tagCell:
+		h.endTable(t)
+	case tagPre, tagCode:
+		h.endVerbatim(t)
+	case tagA:
+		h.endLink()
+	case tagAt:
+		h.mention = false
+	}
+}
+
+func (h *htmlWalk) openList(t *token) {
+	h.breakLine(1)
+	l := list{}
+	if t.tag == tagOl {
+		l.next = 1
+		if n, err := strconv.Atoi(strings.TrimSpace(t.attr.start)); err == nil && n > 0 && n < 1<<31 {
+			l.next = n
+		}
+	}
+	h.depth++
+	if h.depth <= maxLists {
+		h.lists[h.depth-1] = l
+	}
+}
+
+// startTable lays out rows and cells. Tables inside of cells become part of the cell's line.
+func (h *htmlWalk) startTable(t tag) {
+	if t == tagTable {
+		h.breakLine(1)
+		h.tables++
+		return
+	}
+	if h.tables > 1 {
+		h.space = true
+		return
+	}
+	h.cell = false
+	if t == tagTr {
+		h.breakLine(1)
+		h.cells = 0
+		return
+	}
+	if h.cells > 0 {
+		h.begin()
+		h.trimSpaces()
+		if n := len(h.out); n > 0 && h.out[n-1] != '\n' {
+			h.put(" ")
+		}
+		h.put("| ")
+	}
+	h.cells++
+	h.cell, h.item = true, false
+}
+
+func (h *htmlWalk) endTable(t tag) {
+	if t == tagTable && h.tables > 0 {
+		h.tables--
+	}
+	if t == tagTable && h.tables > 0 || t != tagTable && h.tables > 1 {
+		h.space = true
+		return
+	}
+	h.cell = false
+	if t != tagCell {
+		h.breakLine(1)
+	}
+}
+
+func (h *htmlWalk) endVerbatim(t tag) {
+	if h.verbatim > 0 {
+		h.verbatim--
+		h.skipLF = false
+		h.keep = min(h.keep, len(h.out))
+	}
+	if t == tagPre {
+		h.verbLF = 0
+		h.breakLine(1)
+	}
+}
+
+// attachment writes what stands for the attachment.
+func (h *htmlWalk) attachment(id string) {
+	if h.atts == nil {
+		return
+	}
+	s, block := h.atts.resolve(decodeAttr(id))
+	if s == "" {
+		return
+	}
+	if !block {
+		h.visible(s)
+		return
+	}
+	h.breakLine(1)
+	for line := range strings.SplitSeq(s, "\n") {
+		if h.full {
+			return
+		}
+		if line != "" {
+			h.visible(line)
+		}
+		h.lineEnd()
+	}
+}
+
+// decodeAttr decodes the character references of an attribute value.
+func decodeAttr(s string) string {
+	if strings.IndexByte(s, '&') < 0 {
+		return s
+	}
+	w := writer{max: len(s) * 2}
+	w.attr(s)
+	return string(w.out)
+}
+
+// attr writes an attribute value, decoded and without control characters.
+func (w *writer) attr(s string) {
+	for s != "" && !w.full {
+		n := 0
+		for n < len(s) && s[n] > ' ' && s[n] != '&' && s[n] != 0x7f {
+			n++
+		}
+		if n > 0 {
+			w.put(s[:n])
+			s = s[n:]
+			continue
+		}
+		first, second, n := rune(s[0]), rune(0), 1
+		if s[0] == '&' {
+			if r, r2, m := entity(s, true); m > 0 {
+				first, second, n = r, r2, m
+			}
+		}
+		if first >= ' ' && first != 0x7f {
+			w.putRune(first)
+		}
+		if second != 0 {
+			w.putRune(second)
+		}
+		s = s[n:]
+	}
+}
