@@ -1,0 +1,18 @@
+// Command parley serves the conversation data of a Microsoft 365 tenant over one gRPC and REST API.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/parley-gateway/parley/cmd/parley/verbs"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := verbs.Run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}

@@ -1,0 +1,113 @@
+package verbs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"text/template"
+	"time"
+
+	"github.com/parley-gateway/parley/cmd/parley/config"
+	"github.com/parley-gateway/parley/cmd/parley/gateway"
+	"github.com/parley-gateway/parley/graphsim"
+)
+
+type demoVerb struct {
+	simFlags `embed:""`
+
+	GRPCAddr  string `name:"grpc-addr" env:"PARLEY_GRPC_ADDR" default:"127.0.0.1:9090" group:"Listeners" help:"Where gRPC is served, host:port."`
+	HTTPAddr  string `name:"http-addr" env:"PARLEY_HTTP_ADDR" default:"127.0.0.1:8080" group:"Listeners" help:"Where REST and /docs are served, host:port."`
+	AdminAddr string `name:"admin-addr" env:"PARLEY_ADMIN_ADDR" default:"127.0.0.1:9091" group:"Listeners" help:"Where metrics are served, host:port."`
+	LogLevel  string `name:"log-level" env:"PARLEY_LOG_LEVEL" default:"warn" enum:"debug,info,warn,error" group:"Logs" help:"Least level that is logged: debug, info, warn, error."`
+	LogFormat string `name:"log-format" env:"PARLEY_LOG_FORMAT" default:"text" enum:"text,json" group:"Logs" help:"Form of log lines on standard error: text or json."`
+}
+
+// Run starts the simulator and a gateway that signs in to it with a client secret, as it would to Entra.
+func (v *demoVerb) Run(ctx context.Context, to streams) (err error) {
+	sim, err := v.start(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeSim(sim)) }()
+	folder, err := os.MkdirTemp("", "parley-demo-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	settings, err := v.settings(sim, folder)
+	if err != nil {
+		return err
+	}
+	if err := settings.Check(); err != nil {
+		return usageError{err}
+	}
+	running, err := gateway.New(ctx, settings, newLogger(&settings, to.err), Version())
+	if err != nil {
+		return asUsage(err)
+	}
+	if err := running.Start(ctx); err != nil {
+		return asUsage(err)
+	}
+	user := sim.DemoUser()
+	if err := welcome.Execute(to.out, map[string]string{
+		"HTTP": running.HTTPAddr(), "GRPC": running.GRPCAddr(), "Admin": running.AdminAddr(), "Sim": sim.URL(),
+		"Name": user.DisplayName, "ID": user.ID, "UPN": url.PathEscape(user.UserPrincipalName),
+		"Start": time.Now().UTC().AddDate(0, 0, -30).Format("2006-01-02T00:00:00Z"),
+	}); err != nil {
+		return errors.Join(err, stop(running))
+	}
+	select {
+	case <-ctx.Done():
+		return stop(running)
+	case err := <-running.Failed():
+		return errors.Join(err, stop(running))
+	}
+}
+
+// settings are what a user of a real tenant would set, with the simulator as Graph and Entra.
+func (v *demoVerb) settings(sim *graphsim.Sim, folder string) (config.Settings, error) {
+	secret, authority := filepath.Join(folder, "client-secret"), filepath.Join(folder, "ca.pem")
+	err := errors.Join(
+		os.WriteFile(secret, []byte(graphsim.DemoClientSecret), 0o600),
+		os.WriteFile(authority, sim.CACertPEM(), 0o600),
+	)
+	report, parseErr := url.Parse(sim.ReportURL())
+	if err := errors.Join(err, parseErr); err != nil {
+		return config.Settings{}, err
+	}
+	settings, err := config.Defaults()
+	if err != nil {
+		return settings, err
+	}
+	settings.GRPCAddr, settings.HTTPAddr, settings.AdminAddr = v.GRPCAddr, v.HTTPAddr, v.AdminAddr
+	settings.LogLevel, settings.LogFormat = v.LogLevel, v.LogFormat
+	settings.GraphURL, settings.GraphAuthorityURL, settings.GraphCAFile = sim.URL(), sim.URL(), authority
+	settings.GraphCredential, settings.GraphClientSecretFile = "client-secret", secret
+	settings.GraphTenantID, settings.GraphClientID = graphsim.DemoTenantID, graphsim.DemoClientID
+	settings.GraphReportHosts = report.Host
+	return settings, nil
+}
+
+//nolint:gochecknoglobals // a constant in all but type
+var welcome = template.Must(template.New("welcome").Parse(`Parley is ready, over a simulated tenant.
+
+  REST       http://{{.HTTP}}/v1/users
+  docs       http://{{.HTTP}}/docs
+  gRPC       {{.GRPC}} (plaintext, with reflection)
+  metrics    http://{{.Admin}}/metrics
+  simulator  {{.Sim}}
+  demo user  {{.Name}}, {{.ID}}
+
+Five to try, from another shell in this folder:
+
+  curl 'http://{{.HTTP}}/v1/users/{{.ID}}/conversations?pageSize=3'
+  curl 'http://{{.HTTP}}/v1/users/{{.UPN}}/events?startTime={{.Start}}&sources=SOURCE_COPILOT&pageSize=5'
+  curl -N 'http://{{.HTTP}}/v1/users/{{.ID}}/events:stream?startTime={{.Start}}'
+  curl 'http://{{.HTTP}}/v1/copilotUsage:download?period=D7'
+  go tool -modfile=tools/go.mod grpcurl -plaintext -d '{"parent":"users/{{.ID}}","sources":["SOURCE_CALL"],"page_size":3}' {{.GRPC}} parley.v1.EventService/ListEvents
+
+Ctrl-C ends it.
+`))

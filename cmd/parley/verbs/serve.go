@@ -1,0 +1,58 @@
+package verbs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/parley-gateway/parley/cmd/parley/config"
+	"github.com/parley-gateway/parley/cmd/parley/gateway"
+)
+
+// drain is how long open calls may go on after a stop was asked for.
+const drain = 20 * time.Second
+
+type serveVerb struct {
+	config.Settings `embed:""`
+
+	Config string `name:"config" type:"path" help:"YAML file of settings; keys are the environment names in lower case without PARLEY_."`
+}
+
+// Run serves until ctx ends, then drains.
+func (v *serveVerb) Run(ctx context.Context, to streams) error {
+	if err := v.Check(); err != nil {
+		return usageError{err}
+	}
+	running, err := gateway.New(ctx, v.Settings, newLogger(&v.Settings, to.err), Version())
+	if err != nil {
+		return asUsage(err)
+	}
+	if err := running.Start(ctx); err != nil {
+		return asUsage(err)
+	}
+	if _, err := fmt.Fprintf(to.out, "parley %s is ready: gRPC %s, REST http://%s, admin http://%s\n",
+		Version(), running.GRPCAddr(), running.HTTPAddr(), running.AdminAddr()); err != nil {
+		return errors.Join(err, stop(running))
+	}
+	select {
+	case <-ctx.Done():
+		return stop(running)
+	case err := <-running.Failed():
+		return errors.Join(err, stop(running))
+	}
+}
+
+// stop closes the gateway under a context of its own: the one it served under has ended.
+func stop(running *gateway.Gateway) error {
+	ctx, cancel := context.WithTimeout(context.Background(), drain)
+	defer cancel()
+	return running.Close(ctx)
+}
+
+func asUsage(err error) error {
+	if s := (*gateway.SettingError)(nil); errors.As(err, &s) {
+		return usageError{err}
+	}
+	return err
+}

@@ -1,0 +1,122 @@
+// Package verbs is the command line: which verbs there are, what they print, and which exit code a failure has.
+package verbs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/parley-gateway/parley/cmd/parley/config"
+)
+
+// Exit codes: Failed is a failure at run time, Usage a wrong command line, setting or file.
+const (
+	OK     = 0
+	Failed = 1
+	Usage  = 2
+)
+
+type commandLine struct {
+	Serve       serveVerb       `cmd:"" help:"Serve the API for a tenant."`
+	Demo        demoVerb        `cmd:"" help:"Serve the API over a simulated tenant in the same process, and print what to try."`
+	Sim         simVerb         `cmd:"" help:"Run the Microsoft Graph and Entra ID simulator alone."`
+	Healthcheck healthcheckVerb `cmd:"" help:"Ask a running gateway whether it is ready; exit code 0 or 1."`
+	Version     versionVerb     `cmd:"" help:"Print the version."`
+}
+
+// streams are where a verb prints: results on out, logs and failures on err.
+type streams struct {
+	out, err io.Writer
+}
+
+// usageError marks a failure that the user can mend on the command line, in the environment or in the file.
+type usageError struct{ err error }
+
+func (e usageError) Error() string { return e.err.Error() }
+func (e usageError) Unwrap() error { return e.err }
+
+// exited carries an exit code out of kong, which would end the process itself.
+type exited struct{ code int }
+
+// Run parses args, runs one verb until it ends or ctx does, and returns the process's exit code.
+func Run(ctx context.Context, args []string, out, errOut io.Writer) (code int) {
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case exited:
+			code = r.code
+		default:
+			panic(r)
+		}
+	}()
+	var line commandLine
+	parser, err := kong.New(&line,
+		kong.Name("parley"),
+		kong.Description("One gRPC and REST API over the conversation data of a Microsoft 365 tenant."),
+		kong.Writers(out, errOut),
+		kong.Exit(func(code int) { panic(exited{code}) }),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(streams{out: out, err: errOut}),
+		kong.ConfigureHelp(kong.HelpOptions{WrapUpperBound: 120}),
+	)
+	if err != nil {
+		return report(errOut, err)
+	}
+	if err := withFile(parser, args); err != nil {
+		return report(errOut, usageError{err})
+	}
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		return report(errOut, usageError{err})
+	}
+	return report(errOut, parsed.Run())
+}
+
+// withFile adds the configuration file as a source of values. It is found before parsing since it takes part in it.
+func withFile(parser *kong.Kong, args []string) error {
+	for i, arg := range args {
+		path, found := strings.CutPrefix(arg, "--config=")
+		if arg == "--config" && i+1 < len(args) {
+			path, found = args[i+1], true
+		}
+		if !found {
+			continue
+		}
+		file, err := config.Load(path)
+		if err != nil {
+			return err
+		}
+		return kong.Resolvers(file).Apply(parser)
+	}
+	return nil
+}
+
+func report(errOut io.Writer, err error) int {
+	if err == nil {
+		return OK
+	}
+	for _, line := range strings.Split(err.Error(), "\n") {
+		fmt.Fprintln(errOut, "parley: "+line) //nolint:errcheck // nowhere left to report to
+	}
+	if u := (usageError{}); errors.As(err, &u) {
+		return Usage
+	}
+	return Failed
+}
+
+func newLogger(s *config.Settings, to io.Writer) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(s.LogLevel)); err != nil {
+		level = slog.LevelInfo
+	}
+	options := &slog.HandlerOptions{Level: level}
+	if s.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(to, options))
+	}
+	return slog.New(slog.NewTextHandler(to, options))
+}
