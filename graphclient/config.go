@@ -114,11 +114,12 @@ func (cfg Config) complete() (Config, origin, error) {
 	if err := checkReportHosts(cfg.ReportHosts); err != nil {
 		return cfg, origin{}, err
 	}
-	cfg.fill()
+	fill(&cfg)
 	return cfg, o, nil
 }
 
-func (cfg *Config) fill() {
+// fill sets the defaults.
+func fill(cfg *Config) {
 	setDefault(&cfg.MaxBody, DefaultMaxBody)
 	setDefault(&cfg.MaxDownload, DefaultMaxDownload)
 	setDefault(&cfg.Retry.Tries, DefaultTries)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -27,7 +28,11 @@ type envelope struct {
 	fault    []byte // the value of "error", when there is one
 }
 
-var errNotEnvelope = errors.New("answer is not a collection")
+var (
+	errNotEnvelope = errors.New("answer is not a collection")
+	errNotObject   = errors.New("a record is not an object")
+	errNotString   = errors.New("an annotation is not a string")
+)
 
 // newDecoder reads what Graph sends: duplicate names (the last one wins),
 // invalid UTF-8 and lone surrogates (kept as they are).
@@ -35,8 +40,11 @@ func newDecoder(body []byte) *jsontext.Decoder {
 	return jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 }
 
-// trimBOM removes a UTF-8 byte order mark.
-func trimBOM(body []byte) []byte { return bytes.TrimPrefix(body, []byte("\ufeff")) }
+// byteOrderMark is UTF-8's.
+const byteOrderMark = "\ufeff"
+
+// trimBOM removes a byte order mark.
+func trimBOM(body []byte) []byte { return bytes.TrimPrefix(body, []byte(byteOrderMark)) }
 
 // parseEnvelope finds the records of a collection answer, whatever the order
 // of its keys. Null records are left out; any other record that is not an
@@ -51,7 +59,9 @@ func parseEnvelope(body []byte) (envelope, error) {
 	if _, err := dec.ReadToken(); err != nil {
 		return env, err
 	}
-	found := false
+	// A member of the wrong type counts only if no later one of its name follows.
+	var found bool
+	var badValue, badLink, badContext error
 	for dec.PeekKind() != '}' {
 		name, err := dec.ReadToken()
 		if err != nil {
@@ -60,15 +70,15 @@ func parseEnvelope(body []byte) (envelope, error) {
 		switch key := name.String(); key {
 		case keyValue:
 			found = true
-			env.records, err = readRecords(dec, body)
+			env.records, badValue, err = readRecords(dec, body)
 		case keyNextLink:
-			env.nextLink, err = readString(dec)
+			env.nextLink, badLink, err = readString(dec)
 		case keyContext:
-			env.context, err = readString(dec)
+			env.context, badContext, err = readString(dec)
 		case keyCount:
 			env.count, err = readCount(dec)
 		case keyError:
-			env.fault, err = readRaw(dec, body)
+			env.fault, err = readFaultValue(dec, body)
 		default:
 			err = dec.SkipValue()
 		}
@@ -77,6 +87,9 @@ func parseEnvelope(body []byte) (envelope, error) {
 		}
 	}
 	if err := readEnd(dec); err != nil {
+		return env, err
+	}
+	if err := errors.Join(badValue, badLink, badContext); err != nil {
 		return env, err
 	}
 	if !found && env.fault == nil {
@@ -106,49 +119,59 @@ func readRaw(dec *jsontext.Decoder, body []byte) ([]byte, error) {
 	return body[end-len(value) : end : end], nil
 }
 
-func readRecords(dec *jsontext.Decoder, body []byte) ([][]byte, error) {
+// readFaultValue reads the value of "error"; null is none.
+func readFaultValue(dec *jsontext.Decoder, body []byte) ([]byte, error) {
+	if dec.PeekKind() == 'n' {
+		return nil, dec.SkipValue()
+	}
+	return readRaw(dec, body)
+}
+
+// readRecords reads the value of "value". bad says that it is JSON, but not a
+// list of objects.
+func readRecords(dec *jsontext.Decoder, body []byte) (records [][]byte, bad, err error) {
 	switch dec.PeekKind() {
 	case 'n':
-		return nil, dec.SkipValue()
+		return nil, nil, dec.SkipValue()
 	case '[':
 	default:
-		return nil, errNotEnvelope
+		return nil, errNotEnvelope, dec.SkipValue()
 	}
 	if _, err := dec.ReadToken(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	records := make([][]byte, 0, 64)
+	records = make([][]byte, 0, 64)
 	for dec.PeekKind() != ']' {
 		kind := dec.PeekKind()
 		raw, err := readRaw(dec, body)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		switch kind {
 		case '{':
 			records = append(records, raw)
 		case 'n':
 		default:
-			return nil, errors.New("a record is not an object")
+			bad = errNotObject
 		}
 	}
-	_, err := dec.ReadToken()
-	return records, err
+	_, err = dec.ReadToken()
+	return records, bad, err
 }
 
-// readString reads a string; null is "".
-func readString(dec *jsontext.Decoder) (string, error) {
-	token, err := dec.ReadToken()
-	if err != nil {
-		return "", err
-	}
-	switch token.Kind() {
+// readString reads a string; null is "". bad says that it is something else.
+func readString(dec *jsontext.Decoder) (text string, bad, err error) {
+	switch dec.PeekKind() {
 	case '"':
-		return token.String(), nil
+		token, err := dec.ReadToken()
+		if err != nil {
+			return "", nil, err
+		}
+		return token.String(), nil, nil
 	case 'n':
-		return "", nil
+		return "", nil, dec.SkipValue()
 	default:
-		return "", errors.New("an annotation is not a string")
+		return "", errNotString, dec.SkipValue()
 	}
 }
 
@@ -186,7 +209,7 @@ func parseObject(body []byte) (object, fault []byte, err error) {
 		if name.String() == keyError && dec.PeekKind() == '{' {
 			fault, err = readRaw(dec, body)
 		} else {
-			others = others || len(name.String()) > 0 && name.String()[0] != '@'
+			others = others || !strings.HasPrefix(name.String(), "@")
 			err = dec.SkipValue()
 		}
 		if err != nil {

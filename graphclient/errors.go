@@ -3,6 +3,7 @@ package graphclient
 import (
 	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -118,7 +119,7 @@ func (e *Error) Error() string {
 		}
 	}
 	if e.Status != 0 {
-		add("status", fmt.Sprint(e.Status))
+		add("status", strconv.Itoa(e.Status))
 	}
 	add("code", e.Code)
 	add("inner code", e.InnerCode)

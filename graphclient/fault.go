@@ -212,10 +212,24 @@ func neededRoles(message string) []string {
 	return roles
 }
 
+var errTryTimeout = errors.New("one try took too long")
+
+// canceled is the error of a caller that left or whose deadline passed.
+func canceled(ctx context.Context) *Error {
+	return &Error{Kind: KindCanceled, Err: ctx.Err()}
+}
+
+// asError returns the *Error in err; whatever else it is was unexpected.
+func asError(err error) *Error {
+	if own, ok := errors.AsType[*Error](err); ok {
+		return own
+	}
+	return &Error{Kind: KindUnexpected, Err: err}
+}
+
 // transportError makes the error of a request without a usable answer.
 func transportError(ctx context.Context, err error) *Error {
-	var own *Error
-	if errors.As(err, &own) {
+	if own, ok := errors.AsType[*Error](err); ok {
 		return own
 	}
 	e := &Error{Kind: KindUnavailable, Err: err, reason: "connection failed"}
@@ -223,10 +237,10 @@ func transportError(ctx context.Context, err error) *Error {
 	var certificate *tls.CertificateVerificationError
 	var timeout interface{ Timeout() bool }
 	switch {
-	case ctx.Err() != nil:
-		e.Kind, e.reason, e.Err = KindCanceled, "", context.Cause(ctx)
-	case errors.Is(err, errTryTimeout):
+	case errors.Is(context.Cause(ctx), errTryTimeout):
 		e.reason = "no complete answer in time"
+	case ctx.Err() != nil:
+		return canceled(ctx)
 	case errors.As(err, &certificate):
 		e.reason, e.final = "certificate not accepted", true
 	case errors.As(err, &dns):

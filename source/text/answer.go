@@ -115,11 +115,13 @@ func linkTarget(s string) (url string, n int) {
 	for ; i < len(s); i++ {
 		switch c := s[i]; {
 		case c == '(':
-			if depth++; depth > maxParens {
+			depth++
+			if depth > maxParens {
 				return "", 0
 			}
 		case c == ')':
-			if depth--; depth < 0 {
+			depth--
+			if depth < 0 {
 				return trimAngles(s[1:i]), i + 1
 			}
 		case c == ' ' && depth == 0:

@@ -76,11 +76,19 @@ func (r *resolver) resolve(id string) (s string, block bool) {
 	if s, known := r.card(a); s != "" || known {
 		return s, true
 	}
-	name := strings.TrimSpace(a.Name)
+	name := strings.TrimSpace(strings.Map(visibleRune, valid(a.Name)))
 	if name == "" {
 		return "", false
 	}
-	return "[" + valid(name) + "]", false
+	return "[" + name + "]", false
+}
+
+// visibleRune drops what has no look from a name, line ends included.
+func visibleRune(r rune) rune {
+	if r < ' ' || isDropped(r) {
+		return -1
+	}
+	return r
 }
 
 func (r *resolver) find(id string) int {

@@ -1,9 +1,10 @@
 package text
 
 import (
-	"html"
 	"strings"
 	"unicode/utf8"
+
+	"golang.org/x/net/html"
 )
 
 // maxEntityName bounds the letters that are looked up after '&'; the longest name of HTML has 31.
@@ -61,7 +62,8 @@ func commonEntity(name string) rune {
 	return 0
 }
 
-// namedEntity decodes ref ("&name" with or without ';') by the table of the html package, which also finds the
+// namedEntity decodes ref ("&name" with or without ';') by the table of x/net/html (the standard library's lacks
+// the references that are shorter than their characters), which also finds the
 // old names without semicolon at the start of a longer one ("&notit").
 func namedEntity(ref string, attribute bool) (first, second rune, n int) {
 	decoded := html.UnescapeString(ref)

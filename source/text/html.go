@@ -35,6 +35,7 @@ func simpleHTML(content string) (string, bool) {
 // htmlWalk writes the text of HTML, token by token.
 type htmlWalk struct {
 	writer
+
 	scan scanner
 	atts *resolver
 
@@ -48,7 +49,7 @@ type htmlWalk struct {
 
 func (h *htmlWalk) run(content string) {
 	h.scan.src = content
-	for !h.full || h.collect != nil && h.mark != markNone {
+	for !h.done() {
 		switch h.scan.next() {
 		case tokenEOF:
 			h.endLink()
@@ -68,28 +69,36 @@ func (h *htmlWalk) run(content string) {
 	}
 }
 
+// done tells that nothing more is wanted: the text is full, or the collection of links.
+func (h *htmlWalk) done() bool {
+	if h.collect != nil {
+		return len(*h.collect) == maxLinks
+	}
+	return h.full
+}
+
 func (h *htmlWalk) start(t *token) {
 	switch t.tag {
 	case tagBlock:
-		h.breakLine(1)
+		h.breakLine()
 	case tagBr:
 		h.lineEnd()
 	case tagHr:
-		h.breakLine(1)
+		h.breakLine()
 		h.visible("---")
-		h.breakLine(1)
+		h.breakLine()
 	case tagUl, tagOl:
 		h.openList(t)
 	case tagLi:
-		h.breakLine(1)
+		h.breakLine()
 		h.item = !h.cell
 	case tagQuote:
-		h.breakLine(1)
+		h.breakLine()
 		h.quotes++
 	case tagTable, tagTr, tagCell:
 		h.startTable(t.tag)
 	case tagPre:
-		h.breakLine(1)
+		h.breakLine()
 		h.verbatim++
 		h.skipLF = true
 	case tagCode:
@@ -111,13 +120,14 @@ func (h *htmlWalk) start(t *token) {
 		h.skip = t.tag == tagEmoji && alt != ""
 	case tagAttachment:
 		h.attachment(t.attr.id)
+	default: // its text is all that counts
 	}
 }
 
 func (h *htmlWalk) end(t tag) {
 	switch t {
 	case tagBlock, tagLi:
-		h.breakLine(1)
+		h.breakLine()
 	case tagBr:
 		h.lineEnd() // browsers read </br> as <br>
 	case tagUl, tagOl:
@@ -125,12 +135,12 @@ func (h *htmlWalk) end(t tag) {
 			h.depth--
 		}
 		h.item = false
-		h.breakLine(1)
+		h.breakLine()
 	case tagQuote:
 		if h.quotes > 0 {
 			h.quotes--
 		}
-		h.breakLine(1)
+		h.breakLine()
 	case tagTable, tagTr, tagCell:
 		h.endTable(t)
 	case tagPre, tagCode:
@@ -139,11 +149,12 @@ func (h *htmlWalk) end(t tag) {
 		h.endLink()
 	case tagAt:
 		h.mention = false
+	default: // nothing ends with it
 	}
 }
 
 func (h *htmlWalk) openList(t *token) {
-	h.breakLine(1)
+	h.breakLine()
 	l := list{}
 	if t.tag == tagOl {
 		l.next = 1
@@ -160,7 +171,7 @@ func (h *htmlWalk) openList(t *token) {
 // startTable lays out rows and cells. Tables inside of cells become part of the cell's line.
 func (h *htmlWalk) startTable(t tag) {
 	if t == tagTable {
-		h.breakLine(1)
+		h.breakLine()
 		h.tables++
 		return
 	}
@@ -170,7 +181,7 @@ func (h *htmlWalk) startTable(t tag) {
 	}
 	h.cell = false
 	if t == tagTr {
-		h.breakLine(1)
+		h.breakLine()
 		h.cells = 0
 		return
 	}
@@ -183,7 +194,7 @@ func (h *htmlWalk) startTable(t tag) {
 		h.put("| ")
 	}
 	h.cells++
-	h.cell, h.item = true, false
+	h.cell = true
 }
 
 func (h *htmlWalk) endTable(t tag) {
@@ -196,7 +207,7 @@ func (h *htmlWalk) endTable(t tag) {
 	}
 	h.cell = false
 	if t != tagCell {
-		h.breakLine(1)
+		h.breakLine()
 	}
 }
 
@@ -208,7 +219,7 @@ func (h *htmlWalk) endVerbatim(t tag) {
 	}
 	if t == tagPre {
 		h.verbLF = 0
-		h.breakLine(1)
+		h.breakLine()
 	}
 }
 
@@ -225,7 +236,7 @@ func (h *htmlWalk) attachment(id string) {
 		h.visible(s)
 		return
 	}
-	h.breakLine(1)
+	h.breakLine()
 	for line := range strings.SplitSeq(s, "\n") {
 		if h.full {
 			return
@@ -237,15 +248,17 @@ func (h *htmlWalk) attachment(id string) {
 	}
 }
 
-// decodeAttr decodes the character references of an attribute value.
+// decodeAttr is an attribute value, decoded and without control characters.
 func decodeAttr(s string) string {
-	if strings.IndexByte(s, '&') < 0 {
+	if strings.IndexByte(s, '&') < 0 && strings.IndexFunc(s, isControl) < 0 {
 		return s
 	}
-	w := writer{max: len(s) * 2}
+	w := writer{max: 2 * len(s), out: make([]byte, 0, len(s)+len(s)/4)}
 	w.attr(s)
 	return string(w.out)
 }
+
+func isControl(r rune) bool { return r < ' ' || r == 0x7f }
 
 // attr writes an attribute value, decoded and without control characters.
 func (w *writer) attr(s string) {
@@ -265,7 +278,7 @@ func (w *writer) attr(s string) {
 				first, second, n = r, r2, m
 			}
 		}
-		if first >= ' ' && first != 0x7f {
+		if !isControl(first) {
 			w.putRune(first)
 		}
 		if second != 0 {

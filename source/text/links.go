@@ -8,6 +8,7 @@ import (
 const (
 	maxLinks    = 4096     // links that Links gives
 	maxLinkText = 64 << 10 // bytes of one link's text
+	maxAddress  = 64 << 10 // bytes of a link's address, as written
 )
 
 // Link is one link of an HTML body.
@@ -17,7 +18,7 @@ type Link struct {
 }
 
 // Links lists the links of an HTML body in their order, at most 4096. Addresses that are empty, fragments or scripts
-// (javascript:, vbscript:, data:) do not count.
+// (javascript:, vbscript:, data:) do not count, nor do those over 64 KiB.
 func Links(content string) []Link {
 	if !strings.ContainsRune(content, '<') {
 		return nil
@@ -35,6 +36,9 @@ func (h *htmlWalk) endLink() {
 	}
 	mark := h.mark
 	h.mark = markNone
+	if len(h.href) > maxAddress {
+		h.href = ""
+	}
 	if mark == markArmed {
 		mark = len(h.out)
 	}
@@ -54,7 +58,7 @@ func (h *htmlWalk) endLink() {
 	from := len(h.out)
 	h.attr(h.href)
 	url := bytes.TrimSpace(h.out[from:])
-	if !isAddress(url) || sameAddress(h.out[mark:end], url) {
+	if !isAddress(string(url[:min(len(url), len("javascript:"))])) || sameAddress(h.out[mark:end], url) {
 		h.out, h.full = h.out[:end], false
 		return
 	}
@@ -64,7 +68,7 @@ func (h *htmlWalk) endLink() {
 // bareLink writes the address of a link without text.
 func (h *htmlWalk) bareLink() {
 	url := strings.TrimSpace(decodeAttr(h.href))
-	if isAddress([]byte(url)) {
+	if isAddress(url) {
 		h.visible(url)
 	}
 }
@@ -73,25 +77,24 @@ func (h *htmlWalk) bareLink() {
 func (h *htmlWalk) note(mark int) {
 	words := strings.Join(strings.Fields(string(wholeRunes(h.out[mark:]))), " ")
 	url := strings.TrimSpace(decodeAttr(h.href))
-	if isAddress([]byte(url)) {
+	if isAddress(url) {
 		*h.collect = append(*h.collect, Link{URL: url, Text: words})
 	}
-	h.full = len(*h.collect) == maxLinks
-	h.out, h.midLine, h.keep = h.out[:0], false, 0
+	h.out, h.full, h.midLine, h.keep = h.out[:0], false, false, 0
 }
 
 // isAddress tells addresses that lead somewhere: no script, no fragment.
-func isAddress(url []byte) bool {
-	if len(url) == 0 || url[0] == '#' {
+func isAddress(url string) bool {
+	if url == "" || url[0] == '#' {
 		return false
 	}
-	colon := bytes.IndexByte(url[:min(len(url), len("javascript:"))], ':')
+	colon := strings.IndexByte(url[:min(len(url), len("javascript:"))], ':')
 	if colon < 0 {
 		return true
 	}
 	scheme := url[:colon]
-	return !bytes.EqualFold(scheme, []byte("javascript")) && !bytes.EqualFold(scheme, []byte("vbscript")) &&
-		!bytes.EqualFold(scheme, []byte("data"))
+	return !strings.EqualFold(scheme, "javascript") && !strings.EqualFold(scheme, "vbscript") &&
+		!strings.EqualFold(scheme, "data")
 }
 
 // sameAddress tells that the text of a link already says its address, the scheme and a last slash aside.

@@ -76,8 +76,7 @@ func (s *scanner) next() tokenKind {
 	}
 	for s.pos < len(s.src) {
 		if lt := s.textEnd(); lt > s.pos {
-			s.tok = token{kind: tokenText, text: s.src[s.pos:lt]}
-			s.pos = lt
+			s.setText(tagOther, lt, false)
 			return tokenText
 		}
 		if s.markup() {
@@ -130,7 +129,10 @@ func (s *scanner) tagAt(i int, kind tokenKind) bool {
 		i++
 	}
 	name := s.src[from:i]
-	s.tok = token{kind: kind, tag: lookup(name)}
+	s.tok.kind, s.tok.tag = kind, lookup(name)
+	if s.tok.attr.seen != 0 {
+		s.tok.attr = attrs{}
+	}
 	end, ok := readAttrs(s.src, i, &s.tok.attr)
 	s.pos = end
 	if !ok {
@@ -150,10 +152,17 @@ func (s *scanner) rawText() bool {
 		end = rawEnd(s.src, s.pos, s.rawName)
 	}
 	decoded := s.rawTag == tagTextarea || s.rawTag == tagTitle
-	s.tok = token{kind: tokenText, tag: s.rawTag, text: s.src[s.pos:end], raw: !decoded}
 	empty := end == s.pos
-	s.pos, s.rawTag = end, tagOther
+	s.setText(s.rawTag, end, !decoded)
+	s.rawTag = tagOther
 	return !empty
+}
+
+// setText makes the text up to end the current token.
+func (s *scanner) setText(of tag, end int, raw bool) {
+	s.tok.kind, s.tok.tag, s.tok.raw = tokenText, of, raw
+	s.tok.text = s.src[s.pos:end]
+	s.pos = end
 }
 
 // rawEnd is the position of the "</name" that ends raw text, or the end of src.

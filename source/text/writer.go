@@ -61,13 +61,13 @@ func (w *writer) putRune(r rune) {
 	w.out = utf8.AppendRune(w.out, r)
 }
 
-// breakLine asks for n line ends (2 leave a blank line) before the next visible character.
-func (w *writer) breakLine(n int) {
+// breakLine asks for a new line for the next visible character.
+func (w *writer) breakLine() {
 	if w.cell {
 		w.space = true
 		return
 	}
-	w.newlines = max(w.newlines, n)
+	w.newlines = max(w.newlines, 1)
 	w.space = false
 }
 
@@ -116,14 +116,17 @@ func (w *writer) prefix() {
 	}
 	depth := min(w.depth, maxIndent)
 	if !w.item {
-		w.indent(depth)
+		if !w.cell {
+			w.indent(depth)
+		}
 		return
 	}
 	w.item = false
 	w.indent(depth - 1)
 	if w.depth > 0 {
 		if l := &w.lists[min(w.depth, maxLists)-1]; l.next > 0 {
-			w.out = strconv.AppendInt(w.out, int64(l.next), 10)
+			var number [20]byte
+			w.put(string(strconv.AppendInt(number[:0], int64(l.next), 10)))
 			w.put(". ")
 			l.next++
 			return
@@ -281,50 +284,8 @@ func (w *writer) noBreakSpace() {
 	w.put(" ")
 }
 
-// isDropped tells characters without a look of their own: zero-width space, word joiner, byte order mark, and controls
-// other than white space.
-func isDropped(r rune) bool {
-	switch r {
-	case '\u200b', '\u2060', '\ufeff', 0x7f:
-		return true
-	case '\t', '\n', '\f', '\r':
-		return false
-	}
-	return r < ' ' || 0x80 <= r && r < 0xa0
-}
-
 // result is the text, without white space at its end.
 func (w *writer) result() string {
 	w.trimSpaces()
 	return string(wholeRunes(w.out))
-}
-
-// wholeRunes drops a character that was cut at the end of valid UTF-8.
-func wholeRunes(b []byte) []byte {
-	for range utf8.UTFMax - 1 {
-		if r, n := utf8.DecodeLastRune(b); r != utf8.RuneError || n != 1 {
-			break
-		}
-		b = b[:len(b)-1]
-	}
-	return b
-}
-
-// valid is s with U+FFFD in place of bytes that are not UTF-8.
-func valid(s string) string {
-	if utf8.ValidString(s) {
-		return s
-	}
-	return strings.ToValidUTF8(s, "\ufffd")
-}
-
-// clip is s, cut between characters to at most n bytes. s is valid UTF-8.
-func clip(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	for n > 0 && !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return s[:n]
 }

@@ -1,0 +1,270 @@
+package graphclient
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+const (
+	// backgroundTurn is how many interactive requests pass before one waiting
+	// background request does: streams keep a quarter.
+	backgroundTurn = 3
+	// probeTime is how long a probe may hold the others back after a
+	// Retry-After ended.
+	probeTime = 2 * time.Second
+	// firstStrike is the pause after a 429 without Retry-After; it doubles.
+	firstStrike = time.Second
+	// maxStrike is the longest such pause.
+	maxStrike = 30 * time.Second
+)
+
+// budget is one limit for one tenant, user or resource, and its Retry-After
+// gate: a token bucket that serves two queues, interactive first, and serves
+// nobody while Graph has asked to wait. When the wait ends, one request goes
+// ahead as a probe and the others follow once it is answered.
+type budget struct {
+	limiter *rate.Limiter // rate.Inf when the row has no number
+	reserve float64       // tokens that background requests leave behind
+
+	mu       sync.Mutex
+	queues   [2][]*waiter // by Priority
+	turns    int          // interactive grants since the last background one
+	timer    *time.Timer
+	until    time.Time // closed until then
+	half     bool      // closed lately, not yet proven open
+	probing  bool
+	probeEnd time.Time
+	strikes  int
+	users    int // guarded by the registry; a budget in use is not dropped
+}
+
+// waiter is one request in a queue.
+type waiter struct {
+	ready    chan struct{} // closed when granted or refused
+	deadline time.Time     // zero = none
+	probe    bool
+	refused  time.Duration // > 0: the gate closed for longer than the deadline
+}
+
+func newBudget(perSecond float64, burst int) *budget {
+	b := &budget{limiter: rate.NewLimiter(rate.Inf, 1)}
+	if perSecond > 0 {
+		b.limiter = rate.NewLimiter(rate.Limit(perSecond), burst)
+		b.reserve = float64(burst / 4)
+	}
+	return b
+}
+
+// acquire waits for a turn. It returns at once with a wait time when the turn
+// would come too late: behind the deadline or, without one, behind a gate that
+// stays closed for over a minute (interactive requests: any wait over a
+// minute). probe is to be handed to release.
+func (b *budget) acquire(ctx context.Context, priority Priority) (probe bool, tooLong time.Duration, err error) {
+	now := time.Now()
+	w := &waiter{ready: make(chan struct{})}
+	if deadline, ok := ctx.Deadline(); ok {
+		w.deadline = deadline
+	}
+	b.mu.Lock()
+	closed, queued := b.estimate(priority, now)
+	if wait := b.tooLong(w, priority, closed, queued, now); wait > 0 {
+		b.mu.Unlock()
+		return false, wait, nil
+	}
+	b.queues[priority] = append(b.queues[priority], w)
+	b.pump(now)
+	b.mu.Unlock()
+
+	select {
+	case <-w.ready:
+		return w.probe, w.refused, nil
+	case <-ctx.Done():
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if i := slices.Index(b.queues[priority], w); i >= 0 {
+			b.queues[priority] = slices.Delete(b.queues[priority], i, i+1)
+		}
+		if w.probe {
+			b.probing = false
+		}
+		b.pump(time.Now())
+		return false, 0, ctx.Err()
+	}
+}
+
+// estimate is how long the gate stays closed, and how long the queue takes
+// after that.
+func (b *budget) estimate(priority Priority, now time.Time) (closed, queued time.Duration) {
+	closed = max(b.until.Sub(now), 0)
+	if b.limiter.Limit() == rate.Inf {
+		return closed, 0
+	}
+	interactive, background := len(b.queues[Interactive]), len(b.queues[Background])
+	ahead := float64(interactive + min(background, interactive/backgroundTurn))
+	if priority == Background {
+		ahead = float64(background+min(interactive, backgroundTurn*(background+1))) + b.reserve
+	}
+	missing := ahead + 1 - b.limiter.TokensAt(now.Add(closed))
+	if missing > 0 {
+		queued = time.Duration(missing / float64(b.limiter.Limit()) * float64(time.Second))
+	}
+	return closed, queued
+}
+
+// tooLong returns the wait when it is not worth beginning, else 0.
+func (b *budget) tooLong(w *waiter, priority Priority, closed, queued time.Duration, now time.Time) time.Duration {
+	wait := closed + queued
+	switch {
+	case !w.deadline.IsZero():
+		if now.Add(wait).After(w.deadline) {
+			return wait
+		}
+	case closed > maxBlindWait, priority == Interactive && wait > maxBlindWait:
+		return wait
+	}
+	return 0
+}
+
+// pump grants turns while there are any, and sets the timer for the next.
+func (b *budget) pump(now time.Time) {
+	for len(b.queues[Interactive])+len(b.queues[Background]) > 0 {
+		if now.Before(b.until) {
+			b.wake(b.until.Sub(now))
+			return
+		}
+		if b.half && b.probing && now.Before(b.probeEnd) {
+			b.wake(b.probeEnd.Sub(now))
+			return
+		}
+		priority, need := b.next()
+		if wait := b.missing(need, now); wait > 0 {
+			b.wake(wait)
+			return
+		}
+		b.grant(priority, now)
+	}
+	if b.timer != nil {
+		b.timer.Stop()
+	}
+}
+
+// next chooses the queue whose turn it is and the tokens that must be there.
+func (b *budget) next() (Priority, float64) {
+	switch {
+	case len(b.queues[Background]) == 0:
+		return Interactive, 1
+	case len(b.queues[Interactive]) == 0:
+		return Background, 1 + b.reserve
+	case b.turns >= backgroundTurn:
+		return Background, 1
+	default:
+		return Interactive, 1
+	}
+}
+
+// missing is the time until need tokens are there.
+func (b *budget) missing(need float64, now time.Time) time.Duration {
+	if b.limiter.Limit() == rate.Inf {
+		return 0
+	}
+	lack := need - b.limiter.TokensAt(now)
+	if lack <= 1e-9 {
+		return 0
+	}
+	return time.Duration(lack/float64(b.limiter.Limit())*float64(time.Second)) + time.Microsecond
+}
+
+func (b *budget) grant(priority Priority, now time.Time) {
+	w := b.queues[priority][0]
+	b.queues[priority] = slices.Delete(b.queues[priority], 0, 1)
+	b.limiter.ReserveN(now, 1) // a rounding error only delays the next turn
+	if priority == Background {
+		b.turns = 0
+	} else if len(b.queues[Background]) > 0 {
+		b.turns++
+	}
+	if b.half {
+		w.probe, b.probing, b.probeEnd = true, true, now.Add(probeTime)
+	}
+	close(w.ready)
+}
+
+func (b *budget) wake(after time.Duration) {
+	if b.timer == nil {
+		b.timer = time.AfterFunc(after, b.tick)
+		return
+	}
+	b.timer.Reset(after)
+}
+
+func (b *budget) tick() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.pump(time.Now())
+}
+
+// release ends a request: answered says that Graph did answer, and not with a
+// request to wait. It opens the gate when the request was the probe.
+func (b *budget) release(probe, answered bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !probe {
+		return
+	}
+	b.probing = false
+	if answered {
+		b.half, b.strikes = false, 0
+	}
+	b.pump(time.Now())
+}
+
+// close shuts the gate for the given time, or, with none given, for a growing
+// one, and refuses those waiting who cannot wait that long. It returns the
+// time for which the gate is closed now.
+func (b *budget) close(wait time.Duration) time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := time.Now()
+	if wait <= 0 {
+		wait = min(firstStrike<<min(b.strikes, 10), maxStrike)
+	}
+	if !now.Before(b.until) {
+		b.strikes++ // several answers to one burst are one strike
+	}
+	if until := now.Add(wait); until.After(b.until) {
+		b.until = until
+	}
+	b.half, b.probing = true, false
+	closed := b.until.Sub(now)
+	for priority := range b.queues {
+		b.queues[priority] = slices.DeleteFunc(b.queues[priority], func(w *waiter) bool {
+			late := w.deadline.IsZero() && closed > maxBlindWait || !w.deadline.IsZero() && b.until.After(w.deadline)
+			if late {
+				w.refused = closed
+				close(w.ready)
+			}
+			return late
+		})
+	}
+	b.pump(now)
+	return closed
+}
+
+// closed says whether the gate is shut.
+func (b *budget) closed() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return time.Now().Before(b.until)
+}
+
+// idle says whether a fresh budget would behave the same.
+func (b *budget) idle(now time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.queues[Interactive])+len(b.queues[Background]) == 0 && !b.half && !now.Before(b.until) &&
+		(b.limiter.Limit() == rate.Inf || b.limiter.TokensAt(now) >= float64(b.limiter.Burst()))
+}

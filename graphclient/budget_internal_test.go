@@ -1,0 +1,373 @@
+package graphclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestLimitsStayBelowThePublishedNumbers(t *testing.T) {
+	t.Parallel()
+	for _, row := range DefaultLimits() {
+		for _, l := range row.Limits {
+			perSecond, burst := l.rate()
+			most := float64(burst) + perSecond*l.Per.Seconds()
+			if int(math.Floor(most+1e-9)) > l.Requests {
+				t.Errorf("%s%s %+v: up to %v in one %v", row.Source, row.Suffix, l, most, l.Per)
+			}
+			if perSecond*l.Per.Seconds() > sustained*float64(l.Requests)+1e-9 || perSecond <= 0 {
+				t.Errorf("%s%s %+v: rate %v", row.Source, row.Suffix, l, perSecond)
+			}
+		}
+	}
+}
+
+func TestLimitRows(t *testing.T) {
+	t.Parallel()
+	table := DefaultLimits()
+	for _, c := range []struct {
+		request  Request
+		uri      string
+		download bool
+		want     []Limit
+	}{
+		{Request{Source: "copilot"}, "/v1.0/copilot/users/x/interactionHistory/getAllEnterpriseInteractions?$top=1", false, []Limit{{PerTenant, 30, time.Second}}},
+		{Request{Source: "chat", User: "u"}, "/v1.0/users/u/chats/getAllMessages?a=/messages", false, []Limit{{PerTenant, 200, time.Second}}},
+		{Request{Source: "chat", Resource: "c"}, "/v1.0/chats/c/Messages?$top=50", false, []Limit{{PerTenant, 20, time.Second}, {PerResource, 1, time.Second}}},
+		{Request{Source: "chat", Resource: "c"}, "/v1.0/chats/c/messages/1", false, []Limit{{PerTenant, 30, time.Second}, {PerResource, 1, time.Second}}},
+		{Request{Source: "conversations", User: "u"}, "/v1.0/users/u/chats", false, []Limit{{PerTenant, 20, time.Second}, {PerUser, 1, time.Second}}},
+		{Request{Source: "conversations", Resource: "c"}, "/v1.0/chats/c", false, []Limit{{PerTenant, 200, time.Second}, {PerResource, 1, time.Second}, {PerUser, 5, time.Second}}},
+		{Request{Source: "conversations", Resource: "c"}, "/v1.0/chats/c/members", false, []Limit{{PerTenant, 30, time.Second}, {PerResource, 1, time.Second}, {PerUser, 1, time.Second}}},
+		{Request{Source: "call"}, "/v1.0/communications/callRecords", false, []Limit{{PerTenant, 40, 20 * time.Second}}},
+		{Request{Source: "call", Resource: "r"}, "/v1.0/communications/callRecords/r", false, []Limit{{PerTenant, 1500, 20 * time.Second}, {PerResource, 40, 20 * time.Second}}},
+		{Request{Source: "usage"}, "/v1.0/x", true, []Limit{{PerTenant, 14, 10 * time.Minute}}},
+		{Request{Source: "usage"}, "/beta/x", false, []Limit{{PerTenant, 100, 10 * time.Minute}}},
+		{Request{Source: "users"}, "/v1.0/users", false, nil},
+		{Request{Source: "other"}, "/v1.0/other", false, nil},
+	} {
+		row := table.row(&c.request, c.uri, c.download)
+		var got []Limit
+		if row >= 0 {
+			got = table[row].Limits
+		}
+		if fmt.Sprint(got) != fmt.Sprint(c.want) {
+			t.Errorf("%s: %v, want %v", c.uri, got, c.want)
+		}
+	}
+}
+
+// pass acquires and releases once, as a request without an answer to wait for.
+func pass(ctx context.Context, b *budget, priority Priority) (time.Duration, error) {
+	probe, tooLong, err := b.acquire(ctx, priority)
+	if err != nil || tooLong > 0 {
+		return tooLong, err
+	}
+	b.release(probe, true)
+	return 0, nil
+}
+
+func TestBudgetRate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBudget(Limit{PerTenant, 30, time.Second}.rate())
+		start := time.Now()
+		var wg sync.WaitGroup
+		for range 254 {
+			wg.Go(func() {
+				if _, err := pass(t.Context(), b, Background); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		// A burst of 5 of which background leaves 1, then 24.9 per second.
+		if took := time.Since(start); took < 9900*time.Millisecond || took > 10100*time.Millisecond {
+			t.Errorf("254 requests took %v", took)
+		}
+	})
+}
+
+func TestInteractiveGoesFirst(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBudget(1, 1)
+		var mu sync.Mutex
+		var order []byte
+		var wg sync.WaitGroup
+		enter := func(priority Priority, mark byte) {
+			wg.Go(func() {
+				if _, err := pass(t.Context(), b, priority); err != nil {
+					t.Error(err)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				order = append(order, mark)
+			})
+			synctest.Wait()
+		}
+		enter(Background, 'b') // takes the burst
+		for range 8 {
+			enter(Background, 'b')
+		}
+		for range 8 {
+			enter(Interactive, 'i')
+		}
+		wg.Wait()
+		if got, want := string(order), "biiibiiibiibbbbbb"; got != want {
+			t.Errorf("order %s, want %s", got, want)
+		}
+	})
+}
+
+func TestBackgroundLeavesBurst(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBudget(0.01, 8) // reserve 2
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		now := 0
+		for range 10 {
+			if wait, err := pass(ctx, b, Background); wait == 0 && err == nil {
+				now++
+			}
+		}
+		if now != 6 {
+			t.Errorf("background took %d of 8 at once, want 6", now)
+		}
+		for range 2 {
+			if wait, err := pass(t.Context(), b, Interactive); wait != 0 || err != nil {
+				t.Errorf("interactive waits %v, %v", wait, err)
+			}
+		}
+	})
+}
+
+func TestBudgetTellsTheWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBudget(0.1, 1)
+		if wait, err := pass(t.Context(), b, Interactive); wait != 0 || err != nil {
+			t.Fatal(wait, err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		if wait, err := pass(ctx, b, Interactive); wait != 10*time.Second || err != nil {
+			t.Errorf("wait %v, %v; want 10s at once", wait, err)
+		}
+		slow := newBudget(0.01, 1)
+		if _, err := pass(t.Context(), slow, Interactive); err != nil {
+			t.Fatal(err)
+		}
+		if wait, err := pass(t.Context(), slow, Interactive); wait < time.Minute || err != nil {
+			t.Errorf("interactive without a deadline: wait %v, %v", wait, err)
+		}
+		start := time.Now()
+		if wait, err := pass(t.Context(), slow, Background); wait != 0 || err != nil || time.Since(start) < 99*time.Second {
+			t.Errorf("background without a deadline: wait %v, %v, took %v", wait, err, time.Since(start))
+		}
+	})
+}
+
+func TestGateProbe(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBudget(0, 1)
+		if closed := b.close(10 * time.Second); closed != 10*time.Second {
+			t.Fatalf("closed for %v", closed)
+		}
+		var mu sync.Mutex
+		passed, probes := 0, 0
+		var wg sync.WaitGroup
+		verdict := make(chan bool)
+		for range 200 {
+			wg.Go(func() {
+				probe, tooLong, err := b.acquire(t.Context(), Interactive)
+				if err != nil || tooLong > 0 {
+					t.Errorf("%v, %v", tooLong, err)
+					return
+				}
+				mu.Lock()
+				passed++
+				if probe {
+					probes++
+				}
+				mu.Unlock()
+				if probe {
+					if <-verdict {
+						b.release(true, true)
+					} else {
+						b.close(5 * time.Second)
+						b.release(true, false)
+					}
+				}
+			})
+		}
+		look := func(wantPassed, wantProbes int) {
+			t.Helper()
+			synctest.Wait()
+			mu.Lock()
+			defer mu.Unlock()
+			if passed != wantPassed || probes != wantProbes {
+				t.Errorf("%d passed, %d probes; want %d, %d", passed, probes, wantPassed, wantProbes)
+			}
+		}
+		time.Sleep(9999 * time.Millisecond)
+		look(0, 0)
+		time.Sleep(time.Millisecond)
+		look(1, 1)
+		verdict <- false // still throttled
+		time.Sleep(4999 * time.Millisecond)
+		look(1, 1)
+		time.Sleep(time.Millisecond)
+		look(2, 2)
+		verdict <- true
+		wg.Wait()
+		look(200, 2)
+	})
+}
+
+func TestSlowProbeDoesNotHoldForEver(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBudget(0, 1)
+		b.close(time.Second)
+		if probe, _, err := b.acquire(t.Context(), Interactive); !probe || err != nil {
+			t.Fatal(probe, err)
+		}
+		start := time.Now()
+		probe, _, err := b.acquire(t.Context(), Interactive)
+		if !probe || err != nil || time.Since(start) != probeTime {
+			t.Errorf("probe %v, %v after %v", probe, err, time.Since(start))
+		}
+	})
+}
+
+func TestCanceledProbeLetsTheNextOneGo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBudget(0, 1)
+		b.close(time.Second)
+		first, _, err := b.acquire(t.Context(), Interactive)
+		if !first || err != nil {
+			t.Fatal(first, err)
+		}
+		start := time.Now()
+		time.AfterFunc(100*time.Millisecond, func() { b.release(true, false) })
+		second, _, err := b.acquire(t.Context(), Interactive)
+		if !second || err != nil || time.Since(start) != 100*time.Millisecond {
+			t.Errorf("probe %v, %v after %v", second, err, time.Since(start))
+		}
+	})
+}
+
+func TestClosingRefusesThoseWhoCannotWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBudget(0.5, 1)
+		if _, err := pass(t.Context(), b, Interactive); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		time.AfterFunc(time.Second, func() { b.close(30 * time.Second) })
+		start := time.Now()
+		wait, err := pass(ctx, b, Interactive)
+		if wait != 30*time.Second || err != nil || time.Since(start) != time.Second {
+			t.Errorf("wait %v, %v after %v", wait, err, time.Since(start))
+		}
+	})
+}
+
+func TestStrikesGrow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBudget(0, 1)
+		for _, want := range []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second, 30 * time.Second, 30 * time.Second} {
+			if got := b.close(0); got != want {
+				t.Errorf("closed for %v, want %v", got, want)
+			}
+			b.close(0) // the same burst: no further strike
+			time.Sleep(time.Until(b.until))
+		}
+		if _, err := pass(t.Context(), b, Interactive); err != nil {
+			t.Fatal(err)
+		}
+		if got := b.close(0); got != time.Second {
+			t.Errorf("after a success closed for %v", got)
+		}
+	})
+}
+
+func TestCanceledWaiterLeavesTheQueue(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBudget(1, 1)
+		if _, err := pass(t.Context(), b, Interactive); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(100*time.Millisecond, cancel)
+		start := time.Now()
+		if _, err := pass(ctx, b, Interactive); !errors.Is(err, context.Canceled) || time.Since(start) != 100*time.Millisecond {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+		if _, err := pass(t.Context(), b, Interactive); err != nil || time.Since(start).Round(time.Millisecond) != time.Second {
+			t.Errorf("the next one passed after %v (%v): the canceled one took a turn", time.Since(start), err)
+		}
+	})
+}
+
+func TestBudgetsAreDropped(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newBudgets(DefaultLimits())
+		for i := range 5 * minSweep {
+			r := &Request{Source: SourceConversations, User: fmt.Sprint("u", i)}
+			plan, done := s.plan(r, "/v1.0/users/u/chats", false)
+			if len(plan) != 2 {
+				t.Fatalf("%d budgets", len(plan))
+			}
+			for _, b := range plan {
+				if _, err := pass(t.Context(), b, Interactive); err != nil {
+					t.Fatal(err)
+				}
+			}
+			done()
+		}
+		if len(s.all) > 2*minSweep {
+			t.Errorf("%d budgets are kept", len(s.all))
+		}
+	})
+}
+
+func TestTwoNarrowGatesCloseTheTenant(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newBudgets(DefaultLimits())
+		const uri = "/v1.0/users/u/chats"
+		closeFor := func(user string) []*budget {
+			r := &Request{Source: SourceConversations, User: user}
+			plan, done := s.plan(r, uri, false)
+			defer done()
+			s.close(r, uri, false, plan, 10*time.Second)
+			return plan
+		}
+		plan := closeFor("a")
+		if !plan[0].closed() || plan[1].closed() {
+			t.Error("one user's 429 closed the tenant")
+		}
+		closeFor("a")
+		if plan[1].closed() {
+			t.Error("the same user's second 429 closed the tenant")
+		}
+		closeFor("b")
+		if !plan[1].closed() {
+			t.Error("two users' 429 left the tenant open")
+		}
+	})
+}

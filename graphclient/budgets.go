@@ -1,0 +1,126 @@
+package graphclient
+
+import (
+	"sync"
+	"time"
+)
+
+// minSweep is the number of budgets below which none is dropped.
+const minSweep = 1024
+
+// budgetKey names one budget: a row of the table (or a source without one),
+// a scope and the id it is counted for.
+type budgetKey struct {
+	row    int
+	source string
+	scope  Scope
+	id     string
+}
+
+// budgets holds the budgets of one Client, made when first used and dropped
+// when a fresh one would behave the same.
+type budgets struct {
+	table LimitTable
+
+	mu      sync.Mutex
+	all     map[budgetKey]*budget
+	sweepAt int
+}
+
+func newBudgets(table LimitTable) *budgets {
+	return &budgets{table: table, all: make(map[budgetKey]*budget), sweepAt: minSweep}
+}
+
+// plan returns the budgets that count a request, the narrowest first and the
+// tenant's last, each in use until done is called.
+func (s *budgets) plan(r *Request, uri string, download bool) (plan []*budget, done func()) {
+	row := s.table.row(r, uri, download)
+	var limits []Limit
+	if row >= 0 {
+		limits = s.table[row].Limits
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sweep()
+	for _, scope := range []Scope{PerResource, PerUser, PerTenant} {
+		id := ""
+		switch scope {
+		case PerResource:
+			id = r.Resource
+		case PerUser:
+			id = r.User
+		case PerTenant:
+		}
+		limit, found := limitOf(limits, scope)
+		if scope != PerTenant && (!found || id == "") {
+			continue
+		}
+		key := budgetKey{row: row, scope: scope, id: id}
+		if row < 0 {
+			key.source = r.Source
+		}
+		b := s.all[key]
+		if b == nil {
+			b = newBudget(limit.rate())
+			s.all[key] = b
+		}
+		b.users++
+		plan = append(plan, b)
+	}
+	return plan, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for _, b := range plan {
+			b.users--
+		}
+	}
+}
+
+func limitOf(limits []Limit, scope Scope) (Limit, bool) {
+	for _, l := range limits {
+		if l.Scope == scope {
+			return l, true
+		}
+	}
+	return Limit{}, false
+}
+
+// sweep drops what is idle once the number has doubled.
+func (s *budgets) sweep() {
+	if len(s.all) < s.sweepAt {
+		return
+	}
+	now := time.Now()
+	for key, b := range s.all {
+		if b.users == 0 && b.idle(now) {
+			delete(s.all, key)
+		}
+	}
+	s.sweepAt = max(minSweep, 2*len(s.all))
+}
+
+// close shuts the gate that a throttled answer speaks of. Graph does not say
+// which limit was hit: the narrowest one is assumed. When another narrow gate
+// of the same row is shut already, the tenant is what is throttled.
+func (s *budgets) close(r *Request, uri string, download bool, plan []*budget, wait time.Duration) {
+	narrow, wide := plan[0], plan[len(plan)-1]
+	narrow.close(wait)
+	if narrow == wide {
+		return
+	}
+	row := s.table.row(r, uri, download)
+	if s.otherClosed(row, narrow) {
+		wide.close(wait)
+	}
+}
+
+func (s *budgets) otherClosed(row int, than *budget) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key, b := range s.all {
+		if key.row == row && key.scope != PerTenant && b != than && b.closed() {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,209 @@
+package graphclient
+
+import (
+	"context"
+	"mime"
+	"net/http"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+)
+
+// Client sends requests to Graph for one tenant, application and user. It is
+// safe for concurrent use.
+type Client struct {
+	cfg      Config
+	origin   origin
+	tokens   *tokenSource // nil sends no Authorization
+	budgets  *budgets
+	pipeline runtime.Pipeline
+	report   http.RoundTripper
+	ownPools []*http.Transport
+}
+
+// New checks the configuration and returns a client. Nothing is sent yet.
+// Errors name the setting that is wrong.
+func New(cfg Config) (*Client, error) {
+	own := cfg.HTTP == nil && cfg.Transport == nil || cfg.HTTP != nil && cfg.HTTP.Transport == nil
+	cfg, base, err := cfg.complete()
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{cfg: cfg, origin: base, budgets: newBudgets(cfg.Limits)}
+	if cfg.Credential != nil {
+		c.tokens = newTokenSource(cfg.Credential, cfg.Cloud.Scope(), cfg.Observer)
+	}
+	c.report = cfg.Transport
+	if pool, ok := cfg.Transport.(*http.Transport); ok {
+		if own {
+			c.ownPools = append(c.ownPools, pool)
+		}
+		// Connections are not shared with Graph, and no header is added.
+		report := pool.Clone()
+		report.DisableCompression = true
+		c.report = report
+		c.ownPools = append(c.ownPools, report)
+	}
+	c.pipeline = c.newPipeline()
+	return c, nil
+}
+
+// Close ends logins that are under way, waits for them, and closes idle
+// connections of the client's own transports. Calls that are under way end by
+// their own contexts.
+func (c *Client) Close() {
+	if c.tokens != nil {
+		c.tokens.close()
+	}
+	for _, pool := range c.ownPools {
+		pool.CloseIdleConnections()
+	}
+}
+
+// Login fetches a token if there is no valid one, so that a gateway can be
+// warm before its first request. It does nothing without a credential.
+func (c *Client) Login(ctx context.Context) error {
+	if c.tokens == nil {
+		return nil
+	}
+	_, err := c.tokens.get(ctx)
+	return err
+}
+
+// Page is one answer of a collection.
+type Page struct {
+	// Records are the raw JSON objects of "value", in Graph's order: slices of
+	// one body, which lives as long as any of them. Invalid UTF-8 and lone
+	// surrogates are kept.
+	Records [][]byte
+	// NextLink is @odata.nextLink, verbatim; empty on the last page.
+	NextLink string
+	// Context is @odata.context.
+	Context string
+	// Count is @odata.count, usually the records of this page; -1 when absent.
+	Count int
+	// Size is the number of decoded bytes that Records keep alive.
+	Size int
+	// RequestID is Graph's request-id.
+	RequestID string
+	// ServerDate is the answer's Date; zero when absent.
+	ServerDate time.Time
+	// Requests is how many requests Graph received for it.
+	Requests int
+}
+
+// Object is one entity.
+type Object struct {
+	// Body is the raw JSON object.
+	Body []byte
+	// RequestID is Graph's request-id.
+	RequestID string
+	// ServerDate is the answer's Date; zero when absent.
+	ServerDate time.Time
+	// Requests is how many requests Graph received for it.
+	Requests int
+}
+
+// Page asks for one page of a collection. An empty value, with a link or not,
+// is a page; an answer with an "error", whatever its status, is an *Error; an
+// answer that is cut or malformed is asked for again and then an *Error.
+func (c *Client) Page(ctx context.Context, request Request) (*Page, error) {
+	page := &Page{}
+	k, err := c.newCall(&request)
+	if err != nil {
+		return nil, err
+	}
+	err = c.run(ctx, k, func(ctx context.Context, resp *http.Response) error {
+		body, err := c.readAll(ctx, resp)
+		if err != nil {
+			return err
+		}
+		env, err := parseEnvelope(body)
+		if err != nil {
+			return malformed(resp, err)
+		}
+		if env.fault != nil {
+			return answeredFault(resp, env.fault)
+		}
+		page.Records, page.NextLink, page.Context, page.Count = env.records, env.nextLink, env.context, env.count
+		page.Size = len(body)
+		page.RequestID, page.ServerDate = requestID(resp.Header), serverDate(resp.Header)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	page.Requests = k.requests
+	return page, nil
+}
+
+// Object asks for one entity. An answer {"error":…} in place of the entity is
+// an *Error, whatever its status.
+func (c *Client) Object(ctx context.Context, request Request) (*Object, error) {
+	object := &Object{}
+	k, err := c.newCall(&request)
+	if err != nil {
+		return nil, err
+	}
+	err = c.run(ctx, k, func(ctx context.Context, resp *http.Response) error {
+		body, err := c.readAll(ctx, resp)
+		if err != nil {
+			return err
+		}
+		raw, fault, err := parseObject(body)
+		if err != nil {
+			return malformed(resp, err)
+		}
+		if fault != nil {
+			return answeredFault(resp, fault)
+		}
+		object.Body = raw
+		object.RequestID, object.ServerDate = requestID(resp.Header), serverDate(resp.Header)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	object.Requests = k.requests
+	return object, nil
+}
+
+// newCall finds the target; a refused link ends here.
+func (c *Client) newCall(request *Request) (*call, error) {
+	t, err := c.target(request)
+	if err != nil {
+		return nil, err
+	}
+	return &call{request: request, target: t}, nil
+}
+
+// readAll reads the body of a success and closes it.
+func (c *Client) readAll(ctx context.Context, resp *http.Response) ([]byte, error) {
+	body, err := readBody(resp, c.cfg.MaxBody)
+	if err != nil {
+		_ = resp.Body.Close() // given up, not drained
+		e := bodyError(ctx, err)
+		e.RequestID = requestID(resp.Header)
+		return nil, e
+	}
+	_ = resp.Body.Close() // read to its end
+	return body, nil
+}
+
+// malformed is the error of a success that cannot be read. One that says it
+// is a file was not broken on its way, so asking again would not help.
+func malformed(resp *http.Response, err error) *Error {
+	e := &Error{Kind: KindMalformed, Status: resp.StatusCode, RequestID: requestID(resp.Header), Err: err}
+	switch kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind {
+	case "text/csv", "text/plain", "application/octet-stream":
+		e.final = true
+	}
+	return e
+}
+
+// answeredFault is the error of a success that holds one.
+func answeredFault(resp *http.Response, value []byte) *Error {
+	e := newFault(resp, faultOf(value))
+	e.RetryAfter = retryAfter(resp.Header, time.Now())
+	return e
+}

@@ -1,0 +1,263 @@
+package graphclient
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+)
+
+// The kinds of credential, as PARLEY_GRAPH_CREDENTIAL names them.
+const (
+	CredentialClientSecret      = "client-secret"
+	CredentialClientCertificate = "client-certificate"
+	CredentialWorkloadIdentity  = "workload-identity"
+	CredentialManagedIdentity   = "managed-identity"
+	CredentialAzureCLI          = "azure-cli"
+	CredentialNone              = "none"
+)
+
+// CredentialKinds lists the kinds in the order of the documentation.
+func CredentialKinds() []string {
+	return []string{
+		CredentialClientSecret, CredentialClientCertificate, CredentialWorkloadIdentity,
+		CredentialManagedIdentity, CredentialAzureCLI, CredentialNone,
+	}
+}
+
+// CredentialConfig says how an application logs in to Entra ID.
+type CredentialConfig struct {
+	// Kind is one of CredentialKinds.
+	Kind string
+	// TenantID is the directory. A managed identity always gets tokens of its
+	// own tenant, whatever stands here; the library does not say so.
+	TenantID string
+	// ClientID is the application; for a managed identity the user-assigned
+	// one, empty = the system-assigned one.
+	ClientID string
+	// ClientSecretFile holds the secret and nothing else; white space at its
+	// ends is dropped. It is read again for each login.
+	ClientSecretFile string
+	// CertificateFile holds certificate and private key, PEM or PKCS#12
+	// without a password. It is read again for each login.
+	CertificateFile string
+	// FederatedTokenFile is a workload identity's token; empty = what the
+	// environment names (AZURE_FEDERATED_TOKEN_FILE). The library reads it
+	// again as it rotates.
+	FederatedTokenFile string
+	// Cloud chooses the authority; zero is the global cloud.
+	Cloud Cloud
+	// AuthorityHost replaces Cloud.Authority. Microsoft's list of authorities
+	// is not consulted then, so it must be trustworthy. https only.
+	AuthorityHost string
+	// HTTP lends its Transport to logins, nothing else; nil = a transport of
+	// our own, without a proxy.
+	HTTP *http.Client
+}
+
+// NewCredential makes the credential of a Client. It sends nothing. The kind
+// none gives nil and no error. Errors name the setting that is missing, that
+// does not belong to the kind, or whose file cannot be used.
+func NewCredential(cfg CredentialConfig) (azcore.TokenCredential, error) {
+	if cfg.Kind == CredentialNone {
+		return nil, cfg.onlyFor("")
+	}
+	if cfg.TenantID == "" && knownKind(cfg.Kind) {
+		return nil, cfg.missing("PARLEY_GRAPH_TENANT_ID")
+	}
+	if strings.ContainsFunc(cfg.TenantID, func(r rune) bool { return r >= 0x80 || !alphanumeric(byte(r)) && r != '-' && r != '.' }) {
+		return nil, errors.New("PARLEY_GRAPH_TENANT_ID: not a tenant id or domain name")
+	}
+	if cfg.AuthorityHost != "" && !strings.HasPrefix(strings.ToLower(cfg.AuthorityHost), "https://") {
+		return nil, errors.New("authority host: must be an https URL")
+	}
+	if cfg.HTTP == nil || cfg.HTTP.Transport == nil {
+		cfg.HTTP = &http.Client{Transport: newTransport(nil, nil)}
+	}
+	switch cfg.Kind {
+	case CredentialClientSecret:
+		return cfg.clientSecret()
+	case CredentialClientCertificate:
+		return cfg.clientCertificate()
+	case CredentialWorkloadIdentity:
+		return cfg.workloadIdentity()
+	case CredentialManagedIdentity:
+		return cfg.managedIdentity()
+	case CredentialAzureCLI:
+		return cfg.azureCLI()
+	default:
+		return nil, fmt.Errorf("PARLEY_GRAPH_CREDENTIAL: unknown kind %q; valid are %s", cfg.Kind, strings.Join(CredentialKinds(), ", "))
+	}
+}
+
+func knownKind(kind string) bool {
+	return slices.Contains(CredentialKinds(), kind)
+}
+
+func (cfg CredentialConfig) clientSecret() (azcore.TokenCredential, error) {
+	if err := cfg.onlyFor("PARLEY_GRAPH_CLIENT_SECRET_FILE"); err != nil {
+		return nil, err
+	}
+	if cfg.ClientID == "" {
+		return nil, cfg.missing("PARLEY_GRAPH_CLIENT_ID")
+	}
+	return newFileCredential("PARLEY_GRAPH_CLIENT_SECRET_FILE", cfg.ClientSecretFile, func(content []byte) (azcore.TokenCredential, error) {
+		secret := strings.TrimSpace(string(content))
+		if secret == "" {
+			return nil, errors.New("file is empty")
+		}
+		options := &azidentity.ClientSecretCredentialOptions{
+			ClientOptions: cfg.options(), DisableInstanceDiscovery: cfg.AuthorityHost != "",
+		}
+		return azidentity.NewClientSecretCredential(cfg.TenantID, cfg.ClientID, secret, options)
+	})
+}
+
+func (cfg CredentialConfig) clientCertificate() (azcore.TokenCredential, error) {
+	if err := cfg.onlyFor("PARLEY_GRAPH_CERTIFICATE_FILE"); err != nil {
+		return nil, err
+	}
+	if cfg.ClientID == "" {
+		return nil, cfg.missing("PARLEY_GRAPH_CLIENT_ID")
+	}
+	return newFileCredential("PARLEY_GRAPH_CERTIFICATE_FILE", cfg.CertificateFile, func(content []byte) (azcore.TokenCredential, error) {
+		certificates, key, err := azidentity.ParseCertificates(content, nil)
+		if err != nil {
+			return nil, errors.New("file holds no certificate with its private key, in PEM or PKCS#12 without a password")
+		}
+		options := &azidentity.ClientCertificateCredentialOptions{
+			ClientOptions: cfg.options(), DisableInstanceDiscovery: cfg.AuthorityHost != "",
+		}
+		return azidentity.NewClientCertificateCredential(cfg.TenantID, cfg.ClientID, certificates, key, options)
+	})
+}
+
+func (cfg CredentialConfig) workloadIdentity() (azcore.TokenCredential, error) {
+	if err := cfg.onlyFor(""); err != nil {
+		return nil, err
+	}
+	return newRenewable(func() (azcore.TokenCredential, error) {
+		credential, err := azidentity.NewWorkloadIdentityCredential(&azidentity.WorkloadIdentityCredentialOptions{
+			ClientOptions: cfg.options(), ClientID: cfg.ClientID, TenantID: cfg.TenantID,
+			TokenFilePath: cfg.FederatedTokenFile, DisableInstanceDiscovery: cfg.AuthorityHost != "",
+		})
+		if err != nil {
+			return nil, errors.New("PARLEY_GRAPH_CREDENTIAL: workload-identity needs PARLEY_GRAPH_CLIENT_ID (or AZURE_CLIENT_ID) " +
+				"and the token file that AZURE_FEDERATED_TOKEN_FILE names")
+		}
+		return credential, nil
+	})
+}
+
+func (cfg CredentialConfig) managedIdentity() (azcore.TokenCredential, error) {
+	if err := cfg.onlyFor(""); err != nil {
+		return nil, err
+	}
+	return newRenewable(func() (azcore.TokenCredential, error) {
+		options := &azidentity.ManagedIdentityCredentialOptions{ClientOptions: cfg.options()}
+		options.Retry = policy.RetryOptions{} // the metadata service has its own schedule
+		if cfg.ClientID != "" {
+			options.ID = azidentity.ClientID(cfg.ClientID)
+		}
+		credential, err := azidentity.NewManagedIdentityCredential(options)
+		if err != nil {
+			return nil, errors.New("PARLEY_GRAPH_CREDENTIAL: managed-identity does not accept PARLEY_GRAPH_CLIENT_ID here")
+		}
+		return credential, nil
+	})
+}
+
+func (cfg CredentialConfig) azureCLI() (azcore.TokenCredential, error) {
+	if err := cfg.onlyFor(""); err != nil {
+		return nil, err
+	}
+	if cfg.ClientID != "" {
+		return nil, cfg.excess("PARLEY_GRAPH_CLIENT_ID")
+	}
+	if cfg.AuthorityHost != "" {
+		return nil, cfg.excess("authority host")
+	}
+	return newRenewable(func() (azcore.TokenCredential, error) {
+		credential, err := azidentity.NewAzureCLICredential(&azidentity.AzureCLICredentialOptions{TenantID: cfg.TenantID})
+		if err != nil {
+			return nil, errors.New("PARLEY_GRAPH_TENANT_ID: not a tenant id that azure-cli accepts")
+		}
+		return credential, nil
+	})
+}
+
+// onlyFor checks that of the file settings exactly the given one is there.
+func (cfg CredentialConfig) onlyFor(setting string) error {
+	for _, s := range []struct{ name, value string }{
+		{"PARLEY_GRAPH_CLIENT_SECRET_FILE", cfg.ClientSecretFile},
+		{"PARLEY_GRAPH_CERTIFICATE_FILE", cfg.CertificateFile},
+	} {
+		if s.name == setting && s.value == "" {
+			return cfg.missing(s.name)
+		}
+		if s.name != setting && s.value != "" {
+			return cfg.excess(s.name)
+		}
+	}
+	if cfg.FederatedTokenFile != "" && cfg.Kind != CredentialWorkloadIdentity {
+		return cfg.excess("federated token file")
+	}
+	return nil
+}
+
+func (cfg CredentialConfig) missing(setting string) error {
+	return fmt.Errorf("%s: required by PARLEY_GRAPH_CREDENTIAL=%s", setting, cfg.Kind)
+}
+
+func (cfg CredentialConfig) excess(setting string) error {
+	return fmt.Errorf("%s: does not belong to PARLEY_GRAPH_CREDENTIAL=%s; remove one of the two", setting, cfg.Kind)
+}
+
+// options are the library's client options: our authority, a bounded
+// transport that follows no redirect, and short retries, since logins repeat
+// on our own schedule.
+func (cfg CredentialConfig) options() policy.ClientOptions {
+	authority := cfg.AuthorityHost
+	if authority == "" {
+		authority = cfg.Cloud.Authority
+	}
+	if authority == "" {
+		authority = Clouds()[0].Authority
+	}
+	return policy.ClientOptions{
+		Cloud:     cloud.Configuration{ActiveDirectoryAuthorityHost: authority},
+		Retry:     policy.RetryOptions{MaxRetries: 2, RetryDelay: 200 * time.Millisecond, MaxRetryDelay: 2 * time.Second},
+		Telemetry: policy.TelemetryOptions{Disabled: true},
+		Transport: &loginWire{transport: cfg.HTTP.Transport},
+	}
+}
+
+// maxLogin bounds a login's answer, which the library reads without a limit.
+const maxLogin = 1 << 20
+
+// loginWire sends logins. A redirect is an answer like any other: following
+// one could carry the secret elsewhere.
+type loginWire struct{ transport http.RoundTripper }
+
+var _ policy.Transporter = (*loginWire)(nil)
+
+// Do sends one request of a login.
+func (w *loginWire) Do(req *http.Request) (*http.Response, error) {
+	resp, err := w.transport.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	resp.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.LimitReader(resp.Body, maxLogin), resp.Body}
+	return resp, nil
+}

@@ -1,0 +1,137 @@
+package graphclient
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+)
+
+// maxSecret is the largest secret or certificate file that is read.
+const maxSecret = 1 << 20
+
+// fileCredential is a credential whose secret is a file. Each login looks at
+// the file: new content makes a new credential, content that cannot be used
+// keeps the old one.
+type fileCredential struct {
+	setting, path string
+	build         func(content []byte) (azcore.TokenCredential, error)
+
+	mu      sync.Mutex
+	current azcore.TokenCredential
+	digest  [sha256.Size]byte
+	stale   bool
+}
+
+var (
+	_ azcore.TokenCredential = (*fileCredential)(nil)
+	_ resetter               = (*fileCredential)(nil)
+)
+
+// newFileCredential reads the file once, so that a bad one is found at start.
+func newFileCredential(setting, path string, build func([]byte) (azcore.TokenCredential, error)) (azcore.TokenCredential, error) {
+	c := &fileCredential{setting: setting, path: path, build: build}
+	if err := c.load(); err != nil {
+		return nil, fmt.Errorf("%s: %w", setting, err)
+	}
+	return c, nil
+}
+
+// load replaces the credential if the file changed or the tokens are to be
+// forgotten. The caller holds the lock or is alone.
+func (c *fileCredential) load() error {
+	content, err := readSecret(c.path)
+	if err != nil {
+		return err
+	}
+	digest := sha256.Sum256(content)
+	if c.current != nil && digest == c.digest && !c.stale {
+		return nil
+	}
+	current, err := c.build(content)
+	if err != nil {
+		return err
+	}
+	c.current, c.digest, c.stale = current, digest, false
+	return nil
+}
+
+// GetToken logs in with the file's present content.
+func (c *fileCredential) GetToken(ctx context.Context, options policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	c.mu.Lock()
+	_ = c.load() // a file that cannot be used now leaves the old credential in place
+	current := c.current
+	c.mu.Unlock()
+	return current.GetToken(ctx, options)
+}
+
+// Reset makes the next login forget the tokens that the library keeps.
+func (c *fileCredential) Reset() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stale = true
+}
+
+// readSecret reads a small file. Its errors never hold content.
+func readSecret(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("no file %q", path)
+	case err != nil:
+		return nil, fmt.Errorf("file %q cannot be read", path)
+	case info.IsDir():
+		return nil, fmt.Errorf("%q is a directory", path)
+	case info.Size() > maxSecret:
+		return nil, fmt.Errorf("file %q is larger than 1 MiB", path)
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("file %q cannot be read", path)
+	}
+	return content, nil
+}
+
+// renewable is a credential that is made anew to forget its tokens.
+type renewable struct {
+	build func() (azcore.TokenCredential, error)
+
+	mu      sync.Mutex
+	current azcore.TokenCredential
+}
+
+var (
+	_ azcore.TokenCredential = (*renewable)(nil)
+	_ resetter               = (*renewable)(nil)
+)
+
+func newRenewable(build func() (azcore.TokenCredential, error)) (azcore.TokenCredential, error) {
+	current, err := build()
+	if err != nil {
+		return nil, err
+	}
+	return &renewable{build: build, current: current}, nil
+}
+
+// GetToken asks the present credential.
+func (c *renewable) GetToken(ctx context.Context, options policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	c.mu.Lock()
+	current := c.current
+	c.mu.Unlock()
+	return current.GetToken(ctx, options)
+}
+
+// Reset forgets the tokens that the library keeps.
+func (c *renewable) Reset() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if current, err := c.build(); err == nil {
+		c.current = current
+	}
+}

@@ -1,0 +1,192 @@
+package graphclient
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+	"github.com/google/uuid"
+)
+
+// call is what one call of the API carries through the pipeline. One
+// goroutine uses it at a time.
+type call struct {
+	request  *Request
+	target   target
+	download bool
+	requests int // sent to Graph so far
+	clientID string
+	queueing func() // stops the time limit of one try
+	sending  func() // starts it
+	end      func() // ends the try
+	open     bool   // the answer is being streamed; its reader calls end
+}
+
+// takes says whether a status is one that the call can use.
+func (k *call) takes(status int) bool {
+	return status == http.StatusOK || k.download && redirect(status)
+}
+
+type callKey struct{}
+
+func callOf(ctx context.Context) *call {
+	c, _ := ctx.Value(callKey{}).(*call)
+	return c
+}
+
+// policies are the steps of every request, outermost first.
+func (c *Client) policies() []policy.Policy {
+	return []policy.Policy{
+		&identify{userAgent: c.cfg.UserAgent},
+		&authorize{tokens: c.tokens},
+		&limit{budgets: c.budgets, observer: c.cfg.Observer},
+		&observe{observer: c.cfg.Observer, logger: c.cfg.Logger},
+	}
+}
+
+// newPipeline puts the policies before the wire. The library's own retries
+// stay off: ours also cover a body that is cut or malformed.
+func (c *Client) newPipeline() runtime.Pipeline {
+	return runtime.NewPipeline("parley", "", runtime.PipelineOptions{PerRetry: c.policies()}, &policy.ClientOptions{
+		Retry:     policy.RetryOptions{MaxRetries: -1},
+		Telemetry: policy.TelemetryOptions{Disabled: true},
+		Transport: &wire{transport: c.cfg.Transport},
+	})
+}
+
+// newRequest makes the request as the pipeline sees it: with a URL that names
+// the source instead of the path, since the library's logs show paths. The
+// wire puts the real target in.
+func (c *Client) newRequest(ctx context.Context, k *call) (*policy.Request, error) {
+	shown := (&url.URL{Scheme: c.origin.scheme, Host: c.origin.authority(), Path: "/" + k.request.Source}).String()
+	req, err := runtime.NewRequest(context.WithValue(ctx, callKey{}, k), http.MethodGet, shown)
+	if err != nil {
+		return nil, &Error{Kind: KindUnexpected, reason: "request cannot be built"}
+	}
+	runtime.SkipBodyDownload(req)
+	h := req.Raw().Header
+	if k.download {
+		h.Set("Accept", "text/csv, application/octet-stream, */*")
+	} else {
+		h.Set("Accept", "application/json")
+	}
+	if len(k.request.Prefer) > 0 {
+		h.Set("Prefer", strings.Join(k.request.Prefer, ", "))
+	}
+	return req, nil
+}
+
+// identify names the request and its sender.
+type identify struct{ userAgent string }
+
+var _ policy.Policy = (*identify)(nil)
+
+func (p *identify) Do(req *policy.Request) (*http.Response, error) {
+	k := callOf(req.Raw().Context())
+	k.clientID = uuid.NewString()
+	h := req.Raw().Header
+	h.Set("Client-Request-Id", k.clientID)
+	h.Set("User-Agent", p.userAgent)
+	h.Set("Accept-Encoding", "gzip")
+	return req.Next()
+}
+
+// observe counts, times and logs a request. It sees no path.
+type observe struct {
+	observer Observer
+	logger   *slog.Logger
+}
+
+var _ policy.Policy = (*observe)(nil)
+
+func (p *observe) Do(req *policy.Request) (*http.Response, error) {
+	ctx := req.Raw().Context()
+	k := callOf(ctx)
+	k.requests++
+	start := time.Now()
+	resp, err := req.Next()
+	took := time.Since(start)
+	status, id := 0, ""
+	if err == nil {
+		status, id = resp.StatusCode, requestID(resp.Header)
+	}
+	p.observer.GraphRequest(k.request.Source, status, took)
+	p.logger.DebugContext(ctx, "graph request", "source", k.request.Source, "status", status, "took", took,
+		"request_id", id, "client_request_id", k.clientID, "number", k.requests)
+	return resp, err
+}
+
+// limit waits for the budgets and gates, and shuts the gates.
+type limit struct {
+	budgets  *budgets
+	observer Observer
+}
+
+var _ policy.Policy = (*limit)(nil)
+
+func (p *limit) Do(req *policy.Request) (*http.Response, error) {
+	ctx := req.Raw().Context()
+	k := callOf(ctx)
+	k.queueing()
+	plan, done := p.budgets.plan(k.request, k.target.uri, k.download)
+	defer done()
+
+	probes := make([]bool, len(plan))
+	answered := false
+	defer func() {
+		for i, b := range plan {
+			b.release(probes[i], answered)
+		}
+	}()
+	start := time.Now()
+	for i, b := range plan {
+		probe, tooLong, err := b.acquire(ctx, k.request.Priority)
+		if err != nil {
+			return nil, canceled(ctx)
+		}
+		if tooLong > 0 {
+			return nil, &Error{Kind: KindThrottled, RetryAfter: tooLong, reason: "the wait would outlast the deadline", local: true}
+		}
+		probes[i] = probe
+	}
+	if waited := time.Since(start); waited > time.Millisecond {
+		p.observer.GraphWait(k.request.Source, waited)
+	}
+
+	resp, err := req.Next()
+	if err != nil {
+		return resp, err
+	}
+	if wait := retryAfter(resp.Header, time.Now()); throttles(resp.StatusCode, wait) {
+		p.budgets.close(k.request, k.target.uri, k.download, plan, wait)
+		return resp, nil
+	}
+	answered = true
+	return resp, nil
+}
+
+// throttles says whether an answer asks all requests of its kind to wait.
+func throttles(status int, wait time.Duration) bool {
+	return kindOfStatus(status) == KindThrottled || status == http.StatusServiceUnavailable && wait > 0
+}
+
+// wire sends the exact target through a RoundTripper: no cookies, and no
+// redirects, which leave as ordinary answers.
+type wire struct{ transport http.RoundTripper }
+
+var _ policy.Transporter = (*wire)(nil)
+
+// Do sends a copy of the request to its real target.
+func (w *wire) Do(req *http.Request) (*http.Response, error) {
+	k := callOf(req.Context())
+	out := req.Clone(req.Context())
+	out.URL = k.target.url()
+	out.Host = ""
+	k.sending()
+	return w.transport.RoundTrip(out)
+}

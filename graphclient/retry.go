@@ -1,0 +1,126 @@
+package graphclient
+
+import (
+	"context"
+	"math/rand/v2"
+	"net/http"
+	"time"
+)
+
+// run repeats one GET until accept takes an answer, the cause is final, the
+// tries are used up, or the next wait would outlast the deadline. Only
+// temporary failures are repeated; accept may report one, such as a cut body.
+func (c *Client) run(ctx context.Context, k *call, accept func(context.Context, *http.Response) error) error {
+	var last *Error
+	for try := 1; ; try++ {
+		err := c.try(ctx, k, accept)
+		if err == nil {
+			return nil
+		}
+		if err.local && last != nil {
+			// The gate that the last answer closed: that answer says more.
+			last.RetryAfter = err.RetryAfter
+			return c.failed(ctx, k, last)
+		}
+		last = err
+		if !err.retriable() || try >= c.cfg.Retry.Tries {
+			return c.failed(ctx, k, err)
+		}
+		if kindOfStatus(err.Status) == KindThrottled {
+			continue // the gate does the waiting, for all callers alike
+		}
+		delay := max(c.backoff(try), err.RetryAfter)
+		if wait := c.sleep(ctx, k, delay); wait != nil {
+			if wait.Kind == KindCanceled {
+				return c.failed(ctx, k, wait)
+			}
+			err.RetryAfter = delay
+			return c.failed(ctx, k, err)
+		}
+	}
+}
+
+// failed completes an error before it leaves.
+func (c *Client) failed(ctx context.Context, k *call, err *Error) error {
+	err.Requests = k.requests
+	if err.ClientRequestID == "" && k.requests > 0 {
+		err.ClientRequestID = k.clientID
+	}
+	if err.Kind.Temporary() && err.RetryAfter <= 0 {
+		err.RetryAfter = c.cfg.Retry.Max
+	}
+	if !err.Kind.Temporary() {
+		err.RetryAfter = 0
+	}
+	c.cfg.Logger.DebugContext(ctx, "graph call failed", "source", k.request.Source, "error", err, "requests", k.requests)
+	return err
+}
+
+// backoff is exponential with jitter: between a half and the whole of the step.
+func (c *Client) backoff(try int) time.Duration {
+	step := c.cfg.Retry.Max
+	if shift := try - 1; shift < 16 {
+		step = min(c.cfg.Retry.Base<<shift, c.cfg.Retry.Max)
+	}
+	return step/2 + time.Duration(rand.Int64N(int64(step/2)+1)) //nolint:gosec // jitter needs no secrecy
+}
+
+// sleep waits, or says at once that it would take too long.
+func (c *Client) sleep(ctx context.Context, k *call, delay time.Duration) *Error {
+	deadline, ok := ctx.Deadline()
+	if ok && time.Until(deadline) < delay || !ok && delay > maxBlindWait {
+		return &Error{Kind: KindThrottled, RetryAfter: delay, local: true}
+	}
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		c.cfg.Observer.GraphWait(k.request.Source, delay)
+		return nil
+	case <-ctx.Done():
+		return canceled(ctx)
+	}
+}
+
+// try sends one request through the pipeline and hands a success to accept.
+// The time limit starts when the request is sent, not while it queues.
+func (c *Client) try(parent context.Context, k *call, accept func(context.Context, *http.Response) error) *Error {
+	ctx, cancel := context.WithCancelCause(parent)
+	timer := time.AfterFunc(c.cfg.Retry.TryTimeout, func() { cancel(errTryTimeout) })
+	timer.Stop()
+	k.queueing = func() { timer.Stop() }
+	k.sending = func() { timer.Reset(c.cfg.Retry.TryTimeout) }
+	k.end = func() { timer.Stop(); cancel(nil) }
+	defer timer.Stop()
+
+	err := c.exchange(ctx, k, accept)
+	if err == nil && k.open {
+		return nil // a download: its reader calls k.end
+	}
+	cancel(nil)
+	return err
+}
+
+func (c *Client) exchange(ctx context.Context, k *call, accept func(context.Context, *http.Response) error) *Error {
+	req, err := c.newRequest(ctx, k)
+	if err != nil {
+		return asError(err)
+	}
+	resp, err := c.pipeline.Do(req) //nolint:bodyclose // closed below, or by accept
+	if err != nil {
+		if resp != nil {
+			discard(resp.Body)
+		}
+		return transportError(ctx, err)
+	}
+	if !k.takes(resp.StatusCode) {
+		defer discard(resp.Body)
+		fault := readFault(resp)
+		fault.RetryAfter = retryAfter(resp.Header, time.Now())
+		return fault
+	}
+	if err := accept(ctx, resp); err != nil {
+		return asError(err)
+	}
+	return nil
+}

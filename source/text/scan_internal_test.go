@@ -1,0 +1,142 @@
+package text
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/net/html"
+)
+
+// tokens lists what [scanner] reads, text between two tags in one.
+func tokens(in string) []string {
+	var list []string
+	var open strings.Builder
+	flush := func() {
+		if open.Len() > 0 {
+			list = append(list, fmt.Sprintf("text %q", open.String()))
+		}
+		open.Reset()
+	}
+	for s := (scanner{src: in}); ; {
+		switch s.next() {
+		case tokenEOF:
+			flush()
+			return list
+		case tokenText:
+			str := s.tok.text
+			if !s.tok.raw {
+				str = decodeText(str)
+			}
+			open.WriteString(str)
+		case tokenStart:
+			flush()
+			a := s.tok.attr
+			list = append(list, fmt.Sprintf("start %d %q", s.tok.tag, []string{
+				decodeAttr(a.id), decodeAttr(a.alt), decodeAttr(a.title), decodeAttr(a.href), decodeAttr(a.start),
+			}))
+		case tokenEnd:
+			flush()
+			list = append(list, fmt.Sprintf("end %d", s.tok.tag))
+		}
+	}
+}
+
+// decodeText decodes character references as the writer does.
+func decodeText(s string) string {
+	var b strings.Builder
+	for s != "" {
+		if s[0] == '&' {
+			if r, r2, n := entity(s, false); n > 0 {
+				b.WriteRune(r)
+				if r2 != 0 {
+					b.WriteRune(r2)
+				}
+				s = s[n:]
+				continue
+			}
+		}
+		b.WriteByte(s[0])
+		s = s[1:]
+	}
+	return b.String()
+}
+
+// standardTokens lists the same as the tokenizer of x/net/html reads it.
+func standardTokens(in string) []string {
+	var list []string
+	var open strings.Builder
+	flush := func() {
+		if open.Len() > 0 {
+			list = append(list, fmt.Sprintf("text %q", open.String()))
+		}
+		open.Reset()
+	}
+	for z := html.NewTokenizer(strings.NewReader(in)); ; {
+		switch z.Next() {
+		case html.ErrorToken:
+			flush()
+			return list
+		case html.TextToken:
+			open.Write(z.Text())
+		case html.StartTagToken, html.SelfClosingTagToken:
+			flush()
+			name, more := z.TagName()
+			tag, values := lookup(string(name)), make([]string, 5)
+			for more {
+				var k, v []byte
+				k, v, more = z.TagAttr()
+				for i, want := range []string{"id", "alt", "title", "href", "start"} {
+					if string(k) == want {
+						values[i] = withoutControls(string(v))
+					}
+				}
+			}
+			list = append(list, fmt.Sprintf("start %d %q", tag, values))
+		case html.EndTagToken:
+			flush()
+			name, _ := z.TagName()
+			list = append(list, fmt.Sprintf("end %d", lookup(string(name))))
+		case html.CommentToken, html.DoctypeToken:
+		}
+	}
+}
+
+// withoutControls does to a decoded attribute what decodeAttr does.
+func withoutControls(s string) string {
+	return strings.Map(func(r rune) rune {
+		if isControl(r) {
+			return -1
+		}
+		return r
+	}, s)
+}
+
+// FuzzScanner compares the scanner with the tokenizer of x/net/html, which serves as the standard, but for scripts that
+// hide their end in a comment.
+func FuzzScanner(f *testing.F) {
+	for _, s := range []string{
+		"<!--a--!>b<!-->c<!--->d<!doctype e>f<?g>h</ i>j</>k<l", "<p a='>' id=\">\" alt=>d</p e='>'>f<br/id=/>i",
+		"<TITLE>a<b>&lt;</TiTlE x>c<xmp><d></xmp >", "a<a href='?a=1&copy=2&lt;3&copy' HREF=x TITLE = y/>&amp &lt;i&notit; &#106;&#x6b&nGt;&#128;",
+		"<plaintext>a</plaintext>", "<textarea>a</textarea-b></textarea\fc>d", "1 < 2 </ 3 <", "<a =id==c '\"=d>e", "<ol start=\"3\"start=4><li></ol/>",
+		"<script>a</scrip></script>b", "<style><!--</style>", "</", "<a", "<a id", "<a id=", "<a id=x", "<a id='x", "a<!", "<!-", "<!--x--", "<img\nalt=a\x00\xff>",
+		"<emoji id=\"smile\" alt=\"😄\" title=\"Smile\"></emoji>&CounterClockwiseContourIntegral;&aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa;",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, in string) {
+		in = strings.Map(func(r rune) rune { // both replace these, each at its own time
+			if r == 0 || r == '\r' {
+				return ' '
+			}
+			return r
+		}, valid(in))
+		if low := strings.ToLower(in); strings.Contains(low, "<script") && strings.Contains(low, "<!--") {
+			return
+		}
+		if diff := cmp.Diff(standardTokens(in), tokens(in)); diff != "" {
+			t.Errorf("%q (-standard +scanner):\n%s", in, diff)
+		}
+	})
+}
