@@ -166,21 +166,22 @@ func (c Config) withDefaults() (Config, error) {
 	if c.ReportAddr, err = loopbackAddr(c.ReportAddr, "ReportAddr", net.JoinHostPort(host, "0")); err != nil {
 		return c, err
 	}
-	return c, c.checkTenants()
+	c.Tenants, err = checkTenants(c.Tenants)
+	return c, err
 }
 
-func (c *Config) checkTenants() error {
-	if len(c.Tenants) == 0 {
-		c.Tenants = []Tenant{{ID: DemoTenantID, Apps: []App{{ClientID: DemoClientID, Secret: DemoClientSecret}}}}
+func checkTenants(tenants []Tenant) ([]Tenant, error) {
+	if len(tenants) == 0 {
+		tenants = []Tenant{{ID: DemoTenantID, Apps: []App{{ClientID: DemoClientID, Secret: DemoClientSecret}}}}
 	}
 	seen := map[string]bool{}
-	for _, t := range c.Tenants {
+	for _, t := range tenants {
 		if t.ID == "" || seen[t.ID] {
-			return fmt.Errorf("graphsim: Tenants: id %q is empty or there twice", t.ID)
+			return nil, fmt.Errorf("graphsim: Tenants: id %q is empty or there twice", t.ID)
 		}
 		seen[t.ID] = true
 	}
-	return nil
+	return tenants, nil
 }
 
 func loopbackAddr(addr, name, def string) (string, error) {

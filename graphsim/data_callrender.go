@@ -1,6 +1,9 @@
 package graphsim
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // communications is a communicationsIdentitySet as the service sends it, with the undeclared members of live answers.
 func (w *world) communications(r ref, upn bool) object {
@@ -43,11 +46,17 @@ func (x *exchange) renderCall(cl *call) object {
 	if cl.meeting {
 		join = w.joinURL(cl.chat)
 	}
-	o := object{
-		{"id", id}, {"version", n}, {"type", kind}, {"modalities", modalities(cl.h)},
-		{"lastModifiedDateTime", callTime(made, hash2(cl.h, 5))}, {"startDateTime", callTime(cl.start, cl.h)},
-		{"endDateTime", callTime(cl.end, hash2(cl.h, 4)|1)}, {"joinWebUrl", join},
-	}
+	o := make(object, 0, 12)
+	o = append(o, object{
+		{"id", id},
+		{"version", n},
+		{"type", kind},
+		{"modalities", modalities(cl.h)},
+		{"lastModifiedDateTime", callTime(made, hash2(cl.h, 5))},
+		{"startDateTime", callTime(cl.start, cl.h)},
+		{"endDateTime", callTime(cl.end, hash2(cl.h, 4)|1)},
+		{"joinWebUrl", join},
+	}...)
 	if x.now < organizersEnd {
 		o = append(o, field{"organizer", w.communications(people[0], false)})
 	}
@@ -95,13 +104,15 @@ func (w *world) sessionCount(cl *call) int {
 
 func (x *exchange) renderSession(cl *call, i int, segments bool) object {
 	w, people := x.world, x.world.attendees(cl)
-	d := dice(hash3(cl.h, tagSegment, uint64(i))) //nolint:gosec // i is an index
+	d := dice(hash3(cl.h, tagSegment, uint64(i)))
 	caller := people[i]
 	callee := object{
 		{"@odata.type", "#microsoft.graph.callRecords.serviceEndpoint"},
 		{"userAgent", object{
-			{"@odata.type", "#microsoft.graph.callRecords.serviceUserAgent"}, {"headerValue", nil},
-			{"applicationVersion", nil}, {"role", "mediaController"},
+			{"@odata.type", "#microsoft.graph.callRecords.serviceUserAgent"},
+			{"headerValue", nil},
+			{"applicationVersion", nil},
+			{"role", "mediaController"},
 		}},
 	}
 	if w.sessionCount(cl) == 1 {
@@ -110,9 +121,14 @@ func (x *exchange) renderSession(cl *call, i int, segments bool) object {
 	start := cl.start + int64(i)*1_700%(1+(cl.end-cl.start)/4)
 	startText, endText := callTime(start, cl.h|1), callTime(cl.end, hash2(cl.h, 4)|1)
 	o := object{
-		{"id", randomGUID(hash3(cl.h, tagSegment, uint64(i))).String()}, //nolint:gosec // i is an index
-		{"modalities", modalities(cl.h)}, {"startDateTime", startText}, {"endDateTime", endText}, {"isTest", false},
-		{"failureInfo", nil}, {"caller", x.endpoint(cl, caller, &d)}, {"callee", callee},
+		{"id", randomGUID(hash3(cl.h, tagSegment, uint64(i))).String()},
+		{"modalities", modalities(cl.h)},
+		{"startDateTime", startText},
+		{"endDateTime", endText},
+		{"isTest", false},
+		{"failureInfo", nil},
+		{"caller", x.endpoint(cl, caller, &d)},
+		{"callee", callee},
 	}
 	if d.chance(40) {
 		o.set("failureInfo", object{{"reason", "The media path was lost."}, {"stage", "midcall"}})
@@ -124,40 +140,65 @@ func (x *exchange) renderSession(cl *call, i int, segments bool) object {
 	for k := range 1 + d.under(2) {
 		rows = append(rows, x.renderSegment(cl, i, k, o, &d))
 	}
-	return append(o, field{"segments", rows})
+	return slices.Concat(o, object{{"segments", rows}})
 }
 
 func (x *exchange) renderSegment(cl *call, i, k int, session object, d *dice) object {
 	stream := object{
-		{"streamId", fmt.Sprint(1_000_000_000 + d.under(900_000_000))}, {"streamDirection", pick(d, []string{"callerToCallee", "calleeToCaller"})},
-		{"audioCodec", "satin"}, {"startDateTime", session.get("startDateTime")}, {"endDateTime", session.get("endDateTime")},
-		{"averageAudioDegradation", nil}, {"averageJitter", fmt.Sprintf("PT0.%03dS", d.under(60))}, {"maxJitter", "PT0.088S"},
-		{"averagePacketLossRate", float64(d.under(40)) / 1000}, {"averageRoundTripTime", "PT0.064S"}, {"packetUtilization", 1000 + d.under(90_000)},
-		{"wasMediaBypassed", false}, {"averageBandwidthEstimate", int64(1_000_000 + d.under(9_000_000))},
+		{"streamId", itoa(1_000_000_000 + d.under(900_000_000))},
+		{"streamDirection", pick(d, []string{"callerToCallee", "calleeToCaller"})},
+		{"audioCodec", "satin"},
+		{"startDateTime", session.get("startDateTime")},
+		{"endDateTime", session.get("endDateTime")},
+		{"averageAudioDegradation", nil},
+		{"averageJitter", fmt.Sprintf("PT0.%03dS", d.under(60))},
+		{"maxJitter", "PT0.088S"},
+		{"averagePacketLossRate", float64(d.under(40)) / 1000},
+		{"averageRoundTripTime", "PT0.064S"},
+		{"packetUtilization", 1000 + d.under(90_000)},
+		{"wasMediaBypassed", false},
+		{"averageBandwidthEstimate", int64(1_000_000 + d.under(9_000_000))},
 	}
 	media := object{
-		{"label", "main-audio"}, {"callerNetwork", network(d)}, {"callerDevice", device(d)}, {"calleeNetwork", network(d)}, {"calleeDevice", device(d)},
+		{"label", "main-audio"},
+		{"callerNetwork", network(d)},
+		{"callerDevice", device(d)},
+		{"calleeNetwork", network(d)},
+		{"calleeDevice", device(d)},
 		{"streams", list{stream}},
 	}
 	return object{
-		{"id", randomGUID(hash4(cl.h, tagSegment, uint64(i), uint64(k+1))).String()}, //nolint:gosec // indexes
-		{"startDateTime", session.get("startDateTime")}, {"endDateTime", session.get("endDateTime")}, {"failureInfo", nil},
-		{"caller", session.get("caller")}, {"callee", session.get("callee")}, {"media", list{media}},
+		{"id", randomGUID(hash4(cl.h, tagSegment, uint64(i), uint64(k+1))).String()},
+		{"startDateTime", session.get("startDateTime")},
+		{"endDateTime", session.get("endDateTime")},
+		{"failureInfo", nil},
+		{"caller", session.get("caller")},
+		{"callee", session.get("callee")},
+		{"media", list{media}},
 	}
 }
 
 func network(d *dice) object {
 	return object{
-		{"ipAddress", fmt.Sprintf("10.%d.0.%d", d.under(200), 1+d.under(250))}, {"subnet", "10.0.0.0"}, {"linkSpeed", pick(d, []int64{54_000_000, 4_294_967_295, 1_000_000_000})},
-		{"connectionType", pick(d, []string{"wifi", "wired", "mobile"})}, {"port", 1024 + d.under(60_000)}, {"reflexiveIPAddress", "198.51.100.7"},
-		{"wifiBand", "frequency50GHz"}, {"wifiSignalStrength", -60}, {"networkTransportProtocol", "udp"},
+		{"ipAddress", fmt.Sprintf("10.%d.0.%d", d.under(200), 1+d.under(250))},
+		{"subnet", "10.0.0.0"},
+		{"linkSpeed", pick(d, []int64{54_000_000, 4_294_967_295, 1_000_000_000})},
+		{"connectionType", pick(d, []string{"wifi", "wired", "mobile"})},
+		{"port", 1024 + d.under(60_000)},
+		{"reflexiveIPAddress", "198.51.100.7"},
+		{"wifiBand", "frequency50GHz"},
+		{"wifiSignalStrength", -60},
+		{"networkTransportProtocol", "udp"},
 	}
 }
 
 func device(d *dice) object {
 	return object{
-		{"captureDeviceName", "Default input device"}, {"renderDeviceName", "Default output device"},
-		{"receivedSignalLevel", -10 - d.under(20)}, {"cpuInsufficentEventRatio", float64(d.under(10)) / 1000}, {"speakerGlitchRate", 0},
+		{"captureDeviceName", "Default input device"},
+		{"renderDeviceName", "Default output device"},
+		{"receivedSignalLevel", -10 - d.under(20)},
+		{"cpuInsufficentEventRatio", float64(d.under(10)) / 1000},
+		{"speakerGlitchRate", 0},
 	}
 }
 
@@ -170,21 +211,32 @@ func (x *exchange) endpoint(cl *call, r ref, d *dice) object {
 		}
 	}
 	agent := object{
-		{"@odata.type", "#microsoft.graph.callRecords.clientUserAgent"}, {"headerValue", "CallSignalingAgent (27/1.4)"}, {"applicationVersion", "27/1.4"},
-		{"platform", pick(d, []string{"windows", "macOS", "android", "iOS", "web"})}, {"productFamily", family},
+		{"@odata.type", "#microsoft.graph.callRecords.clientUserAgent"},
+		{"headerValue", "CallSignalingAgent (27/1.4)"},
+		{"applicationVersion", "27/1.4"},
+		{"platform", pick(d, []string{"windows", "macOS", "android", "iOS", "web"})},
+		{"productFamily", family},
 	}
 	identity := object{{"id", w.people.id(r)}, {"displayName", orNull(w.people.name(r))}, {"tenantId", w.people.tenantOf(r)}}
 	if upn := w.people.upn(r); upn != "" {
 		identity = append(identity, field{"userPrincipalName", upn})
 	}
 	o := object{
-		{"@odata.type", "#microsoft.graph.callRecords.participantEndpoint"}, {"name", fmt.Sprintf("host-%d", d.under(90))}, {"userAgent", agent},
-		{"identity", w.communications(r, false)}, {"associatedIdentity", identity}, {"cpuName", nil}, {"cpuCoresCount", 8}, {"cpuProcessorSpeedInMhz", 2400}, {"feedback", nil},
+		{"@odata.type", "#microsoft.graph.callRecords.participantEndpoint"},
+		{"name", fmt.Sprintf("host-%d", d.under(90))},
+		{"userAgent", agent},
+		{"identity", w.communications(r, false)},
+		{"associatedIdentity", identity},
+		{"cpuName", nil},
+		{"cpuCoresCount", 8},
+		{"cpuProcessorSpeedInMhz", 2400},
+		{"feedback", nil},
 	}
 	// Ratings reach the record with its second version.
 	if n, _ := cl.version(x.now); n > 1 && d.chance(120) {
 		o.set("feedback", object{
-			{"text", nil}, {"rating", pick(d, []string{"poor", "good", "excellent"})},
+			{"text", nil},
+			{"rating", pick(d, []string{"poor", "good", "excellent"})},
 			{"tokens", object{{"NoSound", false}, {"Echo", true}, {"Interruptions", false}}},
 		})
 	}

@@ -26,7 +26,7 @@ const (
 
 // meetingDay is the weekday of a meeting chat's recurring call.
 func (w *world) meetingDay(c uint32) time.Weekday {
-	return time.Weekday(1 + hash3(w.seed, tagCall, uint64(c))%5) //nolint:gosec // 1 to 5
+	return time.Weekday(1 + hash3(w.seed, tagCall, uint64(c))%5)
 }
 
 // adHocCount is how many calls outside of meetings a day sees.
@@ -38,7 +38,7 @@ func (w *world) adHocCount(day int64) int {
 	}
 	want := 1.06*float64(w.cfg.Calls) + 12
 	mean := max((want/work)-perWeek*0.8, want/work/3)
-	return countFor(mean*activity(day), hash3(w.seed, tagCallCount, uint64(day))) //nolint:gosec // days are positive
+	return countFor(mean*activity(day), hash3(w.seed, tagCallCount, uint64(day)))
 }
 
 // meetingCall is the call of a meeting chat on a day; ok is false on other weekdays.
@@ -46,7 +46,7 @@ func (w *world) meetingCall(c uint32, day int64) (call, bool) {
 	if weekday(day) != w.meetingDay(c) || day <= int64(w.chats().created[c]) {
 		return call{}, false
 	}
-	pack := uint64(tagCall)<<52 | callMeetingBit | uint64(day)<<callDayShift | uint64(c) //nolint:gosec // days are positive
+	pack := uint64(tagCall)<<52 | callMeetingBit | uint64(day)<<callDayShift | uint64(c)
 	cl := call{pack: pack, h: hash2(w.seed, pack), chat: c, meeting: true}
 	d := dice(hash4(w.seed, tagCall, uint64(c), 3))
 	slot := day*dayMS + int64(8*60+d.under(9*2)*30)*60_000
@@ -57,7 +57,7 @@ func (w *world) meetingCall(c uint32, day int64) (call, bool) {
 }
 
 func (w *world) adHocCall(day int64, k int) call {
-	pack := uint64(tagCall)<<52 | uint64(day)<<callDayShift | uint64(k) //nolint:gosec // both are positive
+	pack := uint64(tagCall)<<52 | uint64(day)<<callDayShift | uint64(k)
 	cl := call{pack: pack, h: hash2(w.seed, pack), demo: k%20 == 0}
 	d := dice(cl.h)
 	cl.start = day*dayMS + timeOfDay(&d, pick(&d, zones[:]))
@@ -80,14 +80,14 @@ func (w *world) findCall(id string) (call, bool) {
 	if !ok || v>>52 != tagCall {
 		return call{}, false
 	}
-	day, index := int64(v>>callDayShift&callDayMask), v&callIndexMask //nolint:gosec // masked
+	day, index := int64(v>>callDayShift&callDayMask), v&callIndexMask
 	if v&callMeetingBit != 0 {
-		if !slices.Contains(w.chats().meetings, uint32(index)) { //nolint:gosec // checked by the seal of the id
+		if !slices.Contains(w.chats().meetings, uint32(index)) {
 			return call{}, false
 		}
-		return w.meetingCall(uint32(index), day) //nolint:gosec // as above
+		return w.meetingCall(uint32(index), day)
 	}
-	return w.adHocCall(day, int(index)), index < uint64(w.adHocCount(day)) //nolint:gosec // as above
+	return w.adHocCall(day, int(index)), index < uint64(w.adHocCount(day))
 }
 
 // version is the newest version of a call record at now, and when it was made: 0 = not yet generated.
@@ -149,17 +149,21 @@ func (w *world) attendees(cl *call) []ref {
 	if cl.demo {
 		add(0)
 	}
-	for i := 0; len(out) < 2; i++ {
-		add(ref(i))
+	for len(out) < 2 {
+		add(ref(d.under(w.cfg.Users)))
 	}
 	return out
 }
 
-// calls collects the records that Graph shows at now and that keep accepts, mostly by start.
+// startNS is the record's startDateTime in nanoseconds since 1970.
+func (cl *call) startNS() int64 { return callNS(cl.start, cl.h) }
+
+// calls collects the records of the days from lo to hi (ms, both included) that Graph shows at now and that keep
+// accepts, mostly by start.
 func (w *world) calls(lo, hi, now int64, keep func(*call) bool) []call {
 	var out []call
 	add := func(cl call) {
-		if cl.start >= lo && cl.start < hi && cl.available(now) && (keep == nil || keep(&cl)) {
+		if cl.available(now) && (keep == nil || keep(&cl)) {
 			out = append(out, cl)
 		}
 	}
@@ -174,7 +178,7 @@ func (w *world) calls(lo, hi, now int64, keep func(*call) bool) []call {
 			add(w.adHocCall(d, k))
 		}
 	}
-	place := func(cl *call) int64 { return cl.start + int64(cl.h%4/3)*1_800_000 } //nolint:gosec // small
+	place := func(cl *call) int64 { return cl.start + int64(cl.h%4/3)*1_800_000 }
 	slices.SortFunc(out, func(a, b call) int {
 		return cmp.Or(cmp.Compare(place(&a), place(&b)), cmp.Compare(a.pack, b.pack))
 	})

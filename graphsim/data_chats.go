@@ -22,6 +22,7 @@ const (
 	chatOnCall   = 0 // a post every twelve minutes since the day before the start
 	chatAllHands = 2 // a meeting with more participants than one page holds
 	chatShowcase = 4 // every kind of system event
+	chatMixed    = 5 // a meeting with every kind of outsider
 	chatLarge    = 7 // more members than $expand shows
 	demoChats    = 12
 
@@ -69,7 +70,7 @@ func (w *world) buildChats() *chatTable {
 			t.members = w.appendMembers(t.members, c, kind, &d)
 		}
 		t.kinds[c] = kind
-		t.memberStart[c+1] = uint32(len(t.members)) //nolint:gosec // at most 16 million chats of few members
+		t.memberStart[c+1] = uint32(len(t.members))
 		u := d.unit()
 		t.weight[c] = float32(0.15 + 4*u*u*u)
 		t.created[c] = int32(w.firstDay - 220 + int64(d.unit()*(200+0.7*float64(w.cfg.Days))))
@@ -82,7 +83,7 @@ func (w *world) buildChats() *chatTable {
 	for c := range n {
 		t.weight[c] = float32(float64(t.weight[c]) * scale)
 		if t.kinds[c] == meeting && len(t.meetings) < max(1, w.cfg.Calls/10) {
-			t.meetings = append(t.meetings, uint32(c)) //nolint:gosec // c < 16 million
+			t.meetings = append(t.meetings, uint32(c))
 		}
 	}
 	t.indexUsers(w.cfg.Users)
@@ -91,9 +92,9 @@ func (w *world) buildChats() *chatTable {
 
 // workingDays is how much activity lies between a chat's creation and yesterday.
 func (w *world) workingDays(created int64) float64 {
-	first, sum := max(created+1, w.firstDay), 0.0
+	first := max(created+1, w.firstDay)
 	weeks := (w.anchorDay - first) / 7
-	sum = float64(weeks) * 5.16
+	sum := float64(weeks) * 5.16
 	for d := first + 7*weeks; d < w.anchorDay; d++ {
 		sum += activity(d)
 	}
@@ -165,6 +166,9 @@ func (w *world) appendMembers(to []ref, c int, kind chatKind, d *dice) []ref {
 }
 
 func (w *world) appendOutsiders(to []ref, c int, kind chatKind, d *dice) []ref {
+	if c == chatMixed {
+		return append(to, kindFederated|ref(c), kindAnonymous|ref(c), kindPhone|ref(c), kindPersonal|ref(c), kindBot)
+	}
 	if d.chance(220) {
 		to = append(to, kindFederated|ref(c))
 	}
@@ -196,9 +200,9 @@ func (t *chatTable) indexUsers(users int) {
 	t.ofUser = make([]uint32, t.userStart[users])
 	next := slices.Clone(t.userStart)
 	for c := range t.kinds {
-		for _, m := range t.of(uint32(c)) { //nolint:gosec // c < 16 million
+		for _, m := range t.of(uint32(c)) {
 			if m.kind() == kindUser {
-				t.ofUser[next[m.index()]] = uint32(c) //nolint:gosec // c < 16 million
+				t.ofUser[next[m.index()]] = uint32(c)
 				next[m.index()]++
 			}
 		}

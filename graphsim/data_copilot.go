@@ -60,16 +60,16 @@ func (w *world) turnCount(u ref, day int64) int {
 	if u == 0 {
 		rate = w.copilot().demo
 	}
-	return countFor(rate*activity(day), hash4(w.seed, tagTurnCount, uint64(u), uint64(day))) //nolint:gosec // days are positive
+	return countFor(rate*activity(day), hash4(w.seed, tagTurnCount, uint64(u), uint64(day)))
 }
 
 // turn computes the k-th turn of a user's day: a prompt and its answers.
 func (w *world) turn(u ref, day int64, k int, yield func(interaction)) {
-	in := interaction{turn: hash4(w.seed^uint64(k)<<40, tagTurn, uint64(u), uint64(day)), user: u, day: int32(day)} //nolint:gosec // in range
+	in := interaction{turn: hash4(w.seed^uint64(k)<<40, tagTurn, uint64(u), uint64(day)), user: u, day: int32(day)}
 	d := dice(in.turn)
 	// The mailbox's clock: equal ids in two users' histories are legitimate, in one user's they are not.
 	at := day*dayMS + timeOfDay(&d, zones[u.index()%len(zones)])&^0xffff + int64(k%256)*256
-	in.app = uint8(pick(&d, []int{appBizChat, appBizChat, appBizChat, appTeams, appTeams, 2, 2, 3, 4})) //nolint:gosec // small
+	in.app = uint8(pick(&d, []int{appBizChat, appBizChat, appBizChat, appTeams, appTeams, 2, 2, 3, 4}))
 	n := 1
 	switch r := d.under(1000); {
 	case r < 60:
@@ -83,7 +83,7 @@ func (w *world) turn(u ref, day int64, k int, yield func(interaction)) {
 	}
 	for i := 1; i <= n; i++ {
 		at += 1 + int64(d.under(120))
-		in.created, in.answer, in.h = at, int8(i), hash2(in.turn, uint64(i)) //nolint:gosec // at most 2
+		in.created, in.answer, in.h = at, int8(i), hash2(in.turn, uint64(i))
 		yield(in)
 	}
 }
@@ -102,7 +102,7 @@ func (w *world) history(u ref, lo, hi, now int64, keep func(*interaction) bool) 
 	}
 	place := func(in *interaction) int64 {
 		if in.h%8 == 3 {
-			return in.created + int64(in.h>>8%5_400_000) - 2_700_000 //nolint:gosec // small
+			return in.created + int64(in.h>>8%5_400_000) - 2_700_000
 		}
 		return in.created
 	}
@@ -134,7 +134,7 @@ func (w *world) sessionID(in *interaction) string {
 	if c, ok := w.meetingOf(in); ok && mix(in.turn+2)%2 == 0 {
 		return w.chatID(c)
 	}
-	h := hash4(w.seed, tagSession, uint64(in.user)<<8|uint64(in.app), uint64(in.day)/7) //nolint:gosec // days are positive
+	h := hash4(w.seed, tagSession, uint64(in.user)<<8|uint64(in.app), uint64(in.day)/7)
 	return "19:" + base64URL(randomGUID(h).hex() + randomGUID(h + 2).hex()[:1])[:44] + "@thread.v2"
 }
 
@@ -153,8 +153,11 @@ func (w *world) renderInteraction(in *interaction, v view) object {
 	if in.answer == 0 {
 		id := w.people.id(in.user)
 		from.set("user", object{
-			{"@odata.type", "#microsoft.graph.teamworkUserIdentity"}, {"id", id}, {"displayName", "8:orgid:" + id},
-			{"userIdentityType", "aadUser"}, {"tenantId", w.id},
+			{"@odata.type", "#microsoft.graph.teamworkUserIdentity"},
+			{"id", id},
+			{"displayName", "8:orgid:" + id},
+			{"userIdentityType", "aadUser"},
+			{"tenantId", w.id},
 		})
 		body = object{{"contentType", "text"}, {"content", pick(&d, prompts[:])}}
 	} else {
@@ -173,9 +176,20 @@ func (w *world) renderInteraction(in *interaction, v view) object {
 		}
 	}
 	return object{
-		{"id", in.id()}, {"sessionId", w.sessionID(in)}, {"requestId", request}, {"appClass", app.class}, {"interactionType", kind},
-		{"conversationType", app.conversation}, {"etag", in.id()}, {"createdDateTime", teamsTime(in.created)}, {"locale", "en-us"},
-		{"contexts", contexts}, {"from", from}, {"body", w.renderBody(body, v)}, {"attachments", attachments}, {"links", links},
+		{"id", in.id()},
+		{"sessionId", w.sessionID(in)},
+		{"requestId", request},
+		{"appClass", app.class},
+		{"interactionType", kind},
+		{"conversationType", app.conversation},
+		{"etag", in.id()},
+		{"createdDateTime", teamsTime(in.created)},
+		{"locale", "en-us"},
+		{"contexts", contexts},
+		{"from", from},
+		{"body", w.renderBody(body, v)},
+		{"attachments", attachments},
+		{"links", links},
 		{"mentions", w.copilotMentions(in, &d)},
 	}
 }

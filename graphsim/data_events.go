@@ -19,7 +19,7 @@ const chatEventKinds = 17
 func (w *world) systemEvent(m *message, beta bool) object {
 	n := mix(m.h+5) % chatEventKinds
 	if m.chat == chatShowcase {
-		n = (uint64(m.day()) + uint64(m.k)) % allEvents //nolint:gosec // both are positive
+		n = (uint64(m.day()) + uint64(m.k)) % allEvents
 	}
 	name := allSystemEvents[n]
 	if name == "channelSharingUpdated" && !beta {
@@ -58,8 +58,11 @@ func (w *world) eventFields(name string, m *message, d *dice) object {
 		return object{call, {"callDuration", fmt.Sprintf("PT%dM%dS", 5+d.under(50), d.under(60))}, {"callEventType", "call"}, {"callParticipants", list{participant}}}
 	case "callRecording":
 		return object{
-			call, {"callRecordingDisplayName", "Call recording.mp4"}, {"callRecordingUrl", "https://lindenhall-my.sharepoint.example/recordings/" + randomGUID(m.h).hex() + ".mp4"},
-			{"callRecordingDuration", "PT40M19.26S"}, {"callRecordingStatus", pick(d, []string{"success", "initial", "chunkFinished", "failure"})},
+			call,
+			{"callRecordingDisplayName", "Call recording.mp4"},
+			{"callRecordingUrl", "https://lindenhall-my.sharepoint.example/recordings/" + randomGUID(m.h).hex() + ".mp4"},
+			{"callRecordingDuration", "PT40M19.26S"},
+			{"callRecordingStatus", pick(d, []string{"success", "initial", "chunkFinished", "failure"})},
 			{"meetingOrganizer", w.people.teamsSet(w.organizer(m.chat), false)},
 		}
 	case "callTranscript":

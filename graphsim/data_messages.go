@@ -38,7 +38,7 @@ func (w *world) messageCount(c uint32, day int64) int {
 
 // message computes the k-th message of a chat's day as it stands at now; ok is false while it is not yet written.
 func (w *world) message(c uint32, day int64, k int, now int64) (message, bool) {
-	m := message{h: hash4(w.seed^uint64(k)<<40, tagMessage, uint64(c), uint64(day)), chat: c, k: int32(k)} //nolint:gosec // k is small
+	m := message{h: hash4(w.seed^uint64(k)<<40, tagMessage, uint64(c), uint64(day)), chat: c, k: int32(k)}
 	d := dice(m.h)
 	ms := timeOfDay(&d, zones[int(c)%len(zones)])
 	if c == chatOnCall && day >= w.anchorDay-1 {
@@ -88,7 +88,7 @@ func (m *message) change(d *dice, now int64) {
 		t := later(4_000, 6*3_600_000, 100)
 		for i := range n {
 			if at := t + int64(i)*41_000; at <= now {
-				m.reactions = int8(i + 1) //nolint:gosec // at most 3
+				m.reactions = int8(i + 1)
 				m.modified = max(m.modified, at)
 			}
 		}

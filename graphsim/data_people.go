@@ -39,8 +39,12 @@ var lastNames = [...]string{
 type bot struct{ name, kind string }
 
 var bots = [...]bot{
-	{"Ticket Desk", "bot"}, {"Build Watch", "bot"}, {"Lunch Poll", "tenantBot"},
-	{"Release Notes", "office365Connector"}, {"Stock Levels", "outgoingWebhook"}, {"Travel Helper", "aadApplication"},
+	{"Ticket Desk", "bot"},
+	{"Build Watch", "bot"},
+	{"Lunch Poll", "tenantBot"},
+	{"Release Notes", "office365Connector"},
+	{"Stock Levels", "outgoingWebhook"},
+	{"Travel Helper", "aadApplication"},
 }
 
 // partnerTenants are the directories of federated people.
@@ -80,6 +84,7 @@ func (p *people) name(r ref) string {
 		return firstNames[(i*7+3)%len(firstNames)] + " (Guest)"
 	case kindFederated, kindPersonal:
 		i = i*11 + 5
+	default:
 	}
 	f, l := i%len(firstNames), (i/len(firstNames)+i)%len(lastNames)
 	return firstNames[f] + " " + lastNames[l]
@@ -126,7 +131,7 @@ func (p *people) find(s string) (ref, bool) {
 	}
 	for i := range p.users {
 		// Names repeat only after every pair was used, so the first letters sort out nearly all.
-		if f := firstNames[i%len(firstNames)]; len(s) > 0 && strings.EqualFold(f[:1], s[:1]) && strings.EqualFold(p.upn(ref(i)), s) {
+		if f := firstNames[i%len(firstNames)]; s != "" && strings.EqualFold(f[:1], s[:1]) && strings.EqualFold(p.upn(ref(i)), s) {
 			return ref(i), true
 		}
 	}
@@ -182,8 +187,7 @@ func (p *people) teamsIdentity(r ref, withName bool) object {
 		{"displayName", name},
 		{"userIdentityType", identityType(r)},
 	}
-	switch r.kind() {
-	case kindUser, kindFederated:
+	if k := r.kind(); k == kindUser || k == kindFederated {
 		o = append(o, field{"tenantId", p.tenantOf(r)})
 	}
 	return o

@@ -1,6 +1,9 @@
 package graphsim
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+)
 
 // view is how a record is to be written: API version, and whether the caller can take unknown enum members.
 type view struct {
@@ -71,12 +74,24 @@ func (w *world) renderMessage(m *message, v view) object {
 		)
 	}
 	body, attachments, mentions := w.chatText(m, &d)
+	if !v.beta {
+		withoutTags(mentions)
+	}
 	reactions, history := w.reactions(m)
 	return append(o,
 		field{"from", append(object{{"@odata.type", "#microsoft.graph.chatMessageFromIdentitySet"}}, w.people.teamsSet(w.sender(m), true)...)},
 		field{"body", w.renderBody(body, v)}, field{"attachments", attachments}, field{"mentions", mentions},
 		field{"reactions", reactions}, field{"messageHistory", history}, field{"eventDetail", nil},
 	)
+}
+
+// withoutTags takes the mentioned tag out, which only beta declares.
+func withoutTags(mentions list) {
+	for _, m := range mentions {
+		if mentioned, ok := m.get("mentioned").(object); ok {
+			m.set("mentioned", slices.DeleteFunc(mentioned, func(f field) bool { return f.k == "tag" }))
+		}
+	}
 }
 
 func policyViolation(m *message) any {
@@ -99,10 +114,11 @@ func policyViolation(m *message) any {
 var reactionNames = [...][2]string{{"like", "Like"}, {"heart", "Heart"}, {"laugh", "Laugh"}, {"surprised", "Surprised"}, {"👍", "Like"}, {"sad", "Sad"}, {"custom", "shipit"}}
 
 func (w *world) reactions(m *message) (reactions, history list) {
-	reactions, history = list{}, list{}
+	n := int(m.reactions)
+	reactions, history = make(list, 0, n), make(list, 0, n)
 	members := w.chats().of(m.chat)
-	for i := range int(m.reactions) {
-		d := dice(hash3(m.h, tagReaction, uint64(i))) //nolint:gosec // i is small
+	for i := range n {
+		d := dice(hash3(m.h, tagReaction, uint64(i)))
 		kind, at := pick(&d, reactionNames[:]), teamsTime(m.reactionTime(i))
 		who := members[d.under(len(members))]
 		if who.kind() == kindBot {
@@ -144,7 +160,7 @@ func (w *world) renderChat(c uint32, v view) object {
 		{"id", w.chatID(c)},
 		{"topic", orNull(w.topic(c))},
 		{"createdDateTime", teamsTime(created)},
-		{"lastUpdatedDateTime", teamsTime(created + int64(hash2(w.seed, uint64(c))%uint64(dayMS/4)))}, //nolint:gosec // below a day
+		{"lastUpdatedDateTime", teamsTime(created + int64(hash2(w.seed, uint64(c))%uint64(dayMS/4)))},
 		{"chatType", t.kinds[c].String()},
 		{"webUrl", "https://teams.microsoft.com/l/chat/" + pathEscape(w.chatID(c)) + "/0?tenantId=" + w.id},
 		{"tenantId", w.id},
@@ -177,7 +193,7 @@ func (w *world) renderMember(c uint32, r ref, owner bool) object {
 	}
 	since := noTime
 	if h := hash3(w.seed, tagMember, uint64(c)<<32|uint64(r)); h%4 == 0 {
-		since = teamsTime(w.chatCreated(c) + int64(h>>8%uint64(dayMS))) //nolint:gosec // below a day
+		since = teamsTime(w.chatCreated(c) + int64(h>>8%uint64(dayMS)))
 	}
 	id := w.people.id(r)
 	o := object{

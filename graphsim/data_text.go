@@ -2,6 +2,7 @@ package graphsim
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -62,7 +63,7 @@ func (w *world) chatText(m *message, d *dice) (body object, attachments, mention
 		return html(fmt.Sprintf(`<p>%s</p><p><img alt="picture" src="https://graph.microsoft.com/v1.0/chats/%s/messages/%d/hostedContents/%s/$value" width="320" height="200"></p>`,
 			escapeHTML(text), w.chatID(m.chat), m.created, randomGUID(m.h).hex())), list{}, list{}
 	default:
-		return html(`<p>` + escapeHTML(text) + ` <a href="https://intranet.` + w.domain + `/page/` + fmt.Sprint(d.under(900)) + `">page</a> <emoji id="smile" alt="🙂" title="Smile"></emoji></p>`), list{}, list{}
+		return html(`<p>` + escapeHTML(text) + ` <a href="https://intranet.` + w.domain + `/page/` + itoa(d.under(900)) + `">page</a> <emoji id="smile" alt="🙂" title="Smile"></emoji></p>`), list{}, list{}
 	}
 }
 
@@ -111,13 +112,13 @@ func (w *world) mentionText(m *message, d *dice, text string) (object, list, lis
 
 func (w *world) fileText(m *message, d *dice, text string) (object, list, list) {
 	id, name := randomGUID(d.next()).String(), pick(d, fileNames[:])
-	url := "https://lindenhall-my.sharepoint.example/personal/" + fmt.Sprint(m.chat) + "/Documents/Microsoft%20Teams%20Chat%20Files/" + strings.ReplaceAll(name, " ", "%20")
+	url := "https://lindenhall-my.sharepoint.example/personal/" + strconv.FormatUint(uint64(m.chat), 10) + "/Documents/Microsoft%20Teams%20Chat%20Files/" + strings.ReplaceAll(name, " ", "%20")
 	return html(`<p>` + escapeHTML(text) + `</p><attachment id="` + id + `"></attachment>`),
 		list{attachment(id, "reference", url, nil, name)}, list{}
 }
 
 func (w *world) replyText(m *message, d *dice, text string) (object, list, list) {
-	id := fmt.Sprint(m.created - 60_000 - int64(d.under(3_600_000)))
+	id := strconv.FormatInt(m.created-60_000-int64(d.under(3_600_000)), 10)
 	whom := w.chats().of(m.chat)[0]
 	ref := object{
 		{"messageId", id},

@@ -104,25 +104,30 @@ func teamsTime(ms int64) string {
 	return s
 }
 
-// callTime writes 0, 6 or 7 digits, as the call record service does; digits beyond the millisecond come from h.
+// callNS is an instant of the call record service in nanoseconds: whole seconds in a quarter of the records, else with
+// digits beyond the millisecond that come from h.
+func callNS(ms int64, h uint64) int64 {
+	switch h % 4 {
+	case 0:
+		return (ms - ms%1000) * 1_000_000
+	case 1:
+		return ms*1_000_000 + int64(1+h/4%999)*1000
+	default:
+		return ms*1_000_000 + int64(1+h/4%9999)*100
+	}
+}
+
+// callTime writes such an instant with 0, 6 or 7 digits.
 func callTime(ms int64, h uint64) string {
-	t := time.UnixMilli(ms).UTC()
+	t := time.Unix(0, callNS(ms, h)).UTC()
 	switch h % 4 {
 	case 0:
 		return t.Format("2006-01-02T15:04:05Z")
 	case 1:
-		return fmt.Sprintf("%s%03dZ", t.Format("2006-01-02T15:04:05.000"), 1+h/4%999)
+		return t.Format("2006-01-02T15:04:05.000000Z")
 	default:
-		return fmt.Sprintf("%s%04dZ", t.Format("2006-01-02T15:04:05.000"), 1+h/4%9999)
+		return t.Format("2006-01-02T15:04:05.0000000Z")
 	}
-}
-
-// callTimeMS is the instant that callTime writes, in milliseconds: the value without fraction has lost them.
-func callTimeMS(ms int64, h uint64) int64 {
-	if h%4 == 0 {
-		return ms - ms%1000
-	}
-	return ms
 }
 
 const noTime = "0001-01-01T00:00:00Z"

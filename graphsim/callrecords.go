@@ -1,0 +1,268 @@
+package graphsim
+
+import (
+	"math"
+	"slices"
+	"strings"
+)
+
+const callMissing = "Could not find the requested call record. Records about calls or online meetings that started more than 30 days ago are not available."
+
+// callProperties can be selected on the record.
+var callProperties = []string{
+	"id", "version", "type", "modalities", "lastModifiedDateTime", "startDateTime", "endDateTime", "joinWebUrl", "organizer",
+	"participants", "organizer_v2", "participants_v2", "sessions",
+}
+
+func (x *exchange) callSelect() ([]string, *graphError) {
+	names := x.query.list("$select")
+	for _, n := range names {
+		if !containsFold(callProperties, n) {
+			return nil, badRequest("Could not find a property named '%s' on type 'microsoft.graph.callRecords.callRecord'.", n)
+		}
+	}
+	return names, nil
+}
+
+// callFilter reads the list's filter: bounds of startDateTime, and one participant, joined by and.
+func (x *exchange) callFilter() (lo, hi int64, keep func(*call) bool, g *graphError) {
+	hi = math.MaxInt64
+	text, ok := x.query.get("$filter")
+	if !ok {
+		return 0, hi, nil, nil
+	}
+	n, err := parseFilter(text)
+	if err != nil {
+		return 0, 0, nil, badRequest("Invalid filter clause: %s", text)
+	}
+	var bounds []*node
+	var who []string
+	for _, leaf := range n.conjuncts() {
+		switch {
+		case leaf.path == "startdatetime" && leaf.kind == litTime && leaf.op != "eq" && leaf.op != "ne":
+			bounds = append(bounds, leaf)
+			if ms := leaf.when.UnixMilli(); leaf.op[0] == 'g' {
+				lo = max(lo, ms)
+			} else {
+				hi = min(hi, ms)
+			}
+		case leaf.op == "any" && leaf.path == "participants_v2" && leaf.left.op == "eq" && leaf.left.path == "id" && leaf.left.kind == litString:
+			who = append(who, leaf.left.text)
+		default:
+			return 0, 0, nil, badRequest("The property '%s' cannot be used in the $filter query option.", leaf.path)
+		}
+	}
+	if len(bounds) > 0 && len(who) > 0 && x.sim.cfg.RefuseCallFilterCombination {
+		return 0, 0, nil, badRequest("The combination of filters on startDateTime and participants_v2 is not supported.")
+	}
+	return lo, hi, func(cl *call) bool {
+		for _, b := range bounds {
+			if !b.compareNS(cl.startNS()) {
+				return false
+			}
+		}
+		if len(who) == 0 {
+			return true
+		}
+		people := x.world.attendees(cl)
+		return !slices.ContainsFunc(who, func(id string) bool {
+			return !slices.ContainsFunc(people, func(r ref) bool { return strings.EqualFold(x.world.people.id(r), id) })
+		})
+	}, nil
+}
+
+func (n *node) compareNS(v int64) bool {
+	lit := n.when.UnixNano()
+	switch n.op {
+	case "lt":
+		return v < lit
+	case "le":
+		return v <= lit
+	case "gt":
+		return v > lit
+	default:
+		return v >= lit
+	}
+}
+
+// pageSize is a page size lowered by Prefer: odata.maxpagesize.
+func (x *exchange) pageSize(def int) int {
+	if x.maxPage == 0 {
+		return def
+	}
+	x.w.Header().Set("Preference-Applied", "odata.maxpagesize="+itoa(x.maxPage))
+	return min(def, x.maxPage)
+}
+
+func listCalls(x *exchange) (*reply, *graphError) {
+	lo, hi, keep, g := x.callFilter()
+	if g != nil {
+		return nil, g
+	}
+	names, g := x.callSelect()
+	if g != nil {
+		return nil, g
+	}
+	filter, _ := x.query.get("$filter")
+	rows := indexed(x.world, "calls "+filter, math.MaxInt64, x.now, func() []call { return x.world.calls(lo, hi, x.now, keep) })
+	from, to, token, g := x.plainPage(len(rows), x.pageSize(x.sim.cfg.CallPageSize))
+	if g != nil {
+		return nil, g
+	}
+	rep := &reply{context: "communications/callRecords", rows: make(list, 0, to-from)}
+	for i := from; i < to; i++ {
+		rep.rows = append(rep.rows, x.renderCall(&rows[i]).selected(names))
+	}
+	if token != "" {
+		rep.next = x.query.link(x.root()+"/communications/callRecords", token)
+	}
+	return rep, nil
+}
+
+// callOf resolves the path's record: not found while it is too new and again when it is too old.
+func (x *exchange) callOf() (*call, *graphError) {
+	cl, ok := x.world.findCall(x.params["call"])
+	if !ok || !cl.available(x.now) {
+		return nil, notFound(callMissing)
+	}
+	return &cl, nil
+}
+
+type callExpand uint8
+
+const (
+	expandNothing callExpand = iota
+	expandSessions
+	expandSegments
+	expandParticipants
+)
+
+func (x *exchange) callExpand() (callExpand, *graphError) {
+	text, ok := x.query.get("$expand")
+	if !ok {
+		return expandNothing, nil
+	}
+	switch strings.ToLower(strings.ReplaceAll(text, " ", "")) {
+	case "sessions":
+		return expandSessions, nil
+	case "sessions($expand=segments)":
+		return expandSegments, nil
+	case "participants_v2":
+		return expandParticipants, nil
+	}
+	if strings.Contains(strings.ReplaceAll(strings.ToLower(text), "sessions($expand=segments)", "sessions"), ",") {
+		return 0, badRequest("Only a single relationship can be expanded.")
+	}
+	return 0, badRequest("Parsing OData Select and Expand failed: Could not find a property named '%s' on type 'microsoft.graph.callRecords.callRecord'.", text)
+}
+
+func getCall(x *exchange) (*reply, *graphError) {
+	e, g := x.callExpand()
+	if g != nil {
+		return nil, g
+	}
+	names, g := x.callSelect()
+	if g != nil {
+		return nil, g
+	}
+	cl, g := x.callOf()
+	if g != nil {
+		return nil, g
+	}
+	id := x.world.callID(cl)
+	o := append(x.renderCall(cl).selected(names), field{"participants_v2@odata.context", x.callContext(id, "participants_v2")})
+	context := "communications/callRecords"
+	path := x.root() + "/communications/callRecords('" + id + "')"
+	switch e {
+	case expandNothing:
+	case expandParticipants:
+		context += "(participants_v2())"
+		rows := x.world.participantRows(cl)
+		size := x.pageSize(x.sim.cfg.ParticipantPageSize)
+		if len(rows) > size {
+			rows = rows[:size]
+			o = append(o, field{"participants_v2@odata.nextLink", path + "/participants_v2?$skiptoken=" + offsetToken(size)})
+		}
+		o = append(o, field{"participants_v2", rows})
+	default:
+		inner, expand := "sessions()", "?"
+		if e == expandSegments {
+			inner, expand = "sessions(segments())", "?$expand=segments&"
+		}
+		context += "(" + inner + ")"
+		total, size := x.world.sessionCount(cl), x.pageSize(x.sim.cfg.SessionPageSize)
+		o = append(o, field{"sessions@odata.context", x.callContext(id, inner)}, field{"sessions", x.sessionRows(cl, 0, min(size, total), e == expandSegments)})
+		if total > size {
+			o = append(o, field{"sessions@odata.nextLink", path + "/sessions" + expand + "$skiptoken=" + offsetToken(size)})
+		}
+	}
+	return &reply{context: context + "/$entity", entity: o}, nil
+}
+
+func (x *exchange) sessionRows(cl *call, from, to int, segments bool) list {
+	rows := make(list, 0, to-from)
+	for i := from; i < to; i++ {
+		rows = append(rows, x.renderSession(cl, i, segments))
+	}
+	return rows
+}
+
+func listSessions(x *exchange) (*reply, *graphError) {
+	segments := false
+	if text, ok := x.query.get("$expand"); ok {
+		if !strings.EqualFold(strings.TrimSpace(text), "segments") {
+			return nil, badRequest("Parsing OData Select and Expand failed: Could not find a property named '%s' on type 'microsoft.graph.callRecords.session'.", text)
+		}
+		segments = true
+	}
+	cl, g := x.callOf()
+	if g != nil {
+		return nil, g
+	}
+	from, to, token, g := x.plainPage(x.world.sessionCount(cl), x.pageSize(x.sim.cfg.SessionPageSize))
+	if g != nil {
+		return nil, g
+	}
+	id := x.world.callID(cl)
+	rep := &reply{context: "communications/callRecords('" + id + "')/sessions", rows: x.sessionRows(cl, from, to, segments)}
+	names := x.query.list("$select")
+	for i, row := range rep.rows {
+		rep.rows[i] = row.selected(names)
+	}
+	if token != "" {
+		rep.next = x.query.link(x.root()+"/communications/callRecords('"+id+"')/sessions", token)
+	}
+	return rep, nil
+}
+
+func listParticipants(x *exchange) (*reply, *graphError) {
+	cl, g := x.callOf()
+	if g != nil {
+		return nil, g
+	}
+	rows := x.world.participantRows(cl)
+	from, to, token, g := x.plainPage(len(rows), x.pageSize(x.sim.cfg.ParticipantPageSize))
+	if g != nil {
+		return nil, g
+	}
+	id, names := x.world.callID(cl), x.query.list("$select")
+	rep := &reply{context: "communications/callRecords('" + id + "')/participants_v2", rows: make(list, 0, to-from)}
+	for _, row := range rows[from:to] {
+		rep.rows = append(rep.rows, row.selected(names))
+	}
+	if token != "" {
+		rep.next = x.query.link(x.root()+"/communications/callRecords('"+id+"')/participants_v2", token)
+	}
+	return rep, nil
+}
+
+func getOrganizer(x *exchange) (*reply, *graphError) {
+	cl, g := x.callOf()
+	if g != nil {
+		return nil, g
+	}
+	return &reply{
+		context: "communications/callRecords('" + x.world.callID(cl) + "')/organizer_v2/$entity",
+		entity:  x.world.renderParticipant(x.world.attendees(cl)[0], false),
+	}, nil
+}

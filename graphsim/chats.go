@@ -1,0 +1,230 @@
+package graphsim
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+const (
+	chatsMaxTop   = 50
+	expandMembers = 25
+)
+
+// chatOf resolves the path's chat; below a user it must be one of the user's.
+func (x *exchange) chatOf() (uint32, *graphError) {
+	id := x.params["chat"]
+	c, ok := x.world.findChat(id)
+	if _, below := x.params["user"]; below {
+		u, g := x.user()
+		if g != nil {
+			return 0, g
+		}
+		ok = ok && x.world.isMember(c, u)
+	}
+	if !ok || x.world.chatCreated(c) > x.now {
+		return 0, notFound("NotFound")
+	}
+	return c, nil
+}
+
+type chatExpand struct{ members, preview bool }
+
+func (x *exchange) chatExpand(preview bool) (chatExpand, *graphError) {
+	var e chatExpand
+	for _, name := range x.query.list("$expand") {
+		switch {
+		case strings.EqualFold(name, "members"):
+			e.members = true
+		case strings.EqualFold(name, "lastMessagePreview") && preview:
+			e.preview = true
+		default:
+			return e, badRequest("Parsing OData Select and Expand failed: Could not find a property named '%s' on type 'microsoft.graph.chat'.", name)
+		}
+	}
+	return e, nil
+}
+
+func (e chatExpand) context() string {
+	var parts []string
+	if e.members {
+		parts = append(parts, "members()")
+	}
+	if e.preview {
+		parts = append(parts, "lastMessagePreview()")
+	}
+	if len(parts) == 0 {
+		return "chats"
+	}
+	return "chats(" + strings.Join(parts, ",") + ")"
+}
+
+// expandedChat is a chat with at most 25 members, as the service cuts them without a word.
+func (x *exchange) expandedChat(c uint32, e chatExpand) object {
+	w := x.world
+	o := w.renderChat(c, x.view)
+	if e.members {
+		members := w.chats().of(c)
+		rows := make(list, 0, expandMembers)
+		for i, m := range members[:min(len(members), expandMembers)] {
+			rows = append(rows, w.renderMember(c, m, i == 0))
+		}
+		o = append(o, field{"members@odata.context", x.root() + "/$metadata#chats('" + pathEscape(w.chatID(c)) + "')/members"}, field{"members", rows})
+	}
+	if e.preview {
+		var preview any
+		if m, ok := w.lastMessage(c, x.now); ok {
+			preview = w.renderPreview(&m, x.view)
+		}
+		o = append(o, field{"lastMessagePreview", preview})
+	}
+	return o
+}
+
+func listChats(x *exchange) (*reply, *graphError) {
+	u, g := x.user()
+	if g != nil {
+		return nil, g
+	}
+	size, g := x.query.top(x.sim.cfg.ChatPageSize, chatsMaxTop)
+	if g != nil {
+		return nil, g
+	}
+	e, g := x.chatExpand(true)
+	if g != nil {
+		return nil, g
+	}
+	ordered, g := x.chatOrder()
+	if g != nil {
+		return nil, g
+	}
+	keep, g := x.chatFilter()
+	if g != nil {
+		return nil, g
+	}
+	chats := x.userChats(u, ordered, keep)
+	from := 0
+	if text, ok := x.query.get("$skiptoken"); ok {
+		if from, g = parseChatToken(text, ordered); g != nil {
+			return nil, g
+		}
+	}
+	from = min(from, len(chats))
+	to := min(from+size, len(chats))
+	rep := &reply{context: e.context(), count: true, rows: make(list, 0, to-from)}
+	for _, c := range chats[from:to] {
+		rep.rows = append(rep.rows, x.expandedChat(c, e))
+	}
+	if to < len(chats) {
+		rep.next = x.query.link(x.root()+"/users/"+pathEscape(x.params["user"])+"/chats", chatToken(to, ordered))
+	}
+	return rep, nil
+}
+
+// userChats are the chats that exist by now and that keep accepts, by their last message or in the service's own order.
+func (x *exchange) userChats(u ref, ordered bool, keep func(uint32) bool) []uint32 {
+	type place struct {
+		chat uint32
+		at   int64
+	}
+	var places []place
+	for _, c := range x.world.chats().chatsOf(u) {
+		if x.world.chatCreated(c) > x.now || (keep != nil && !keep(c)) {
+			continue
+		}
+		p := place{chat: c, at: x.world.chatCreated(c)}
+		if ordered {
+			p.at = 0
+			if m, ok := x.world.lastMessage(c, x.now); ok {
+				p.at = m.created
+			}
+		}
+		places = append(places, p)
+	}
+	slices.SortFunc(places, func(a, b place) int { return cmp.Or(cmp.Compare(b.at, a.at), cmp.Compare(a.chat, b.chat)) })
+	out := make([]uint32, len(places))
+	for i, p := range places {
+		out[i] = p.chat
+	}
+	return out
+}
+
+func (x *exchange) chatOrder() (bool, *graphError) {
+	text, ok := x.query.get("$orderby")
+	if !ok {
+		return false, nil
+	}
+	if !strings.EqualFold(strings.Join(strings.Fields(text), " "), "lastMessagePreview/createdDateTime desc") {
+		return false, badRequest("QueryOptions to order by '%s' is not supported.", text)
+	}
+	return true, nil
+}
+
+// installedApps are the apps of a chat: those of its bots.
+func (w *world) installedApps(c uint32) []string {
+	var out []string
+	for _, m := range w.chats().of(c) {
+		if m.kind() == kindBot {
+			out = append(out, w.people.id(kindBot|ref(m.index()%len(bots))))
+		}
+	}
+	return out
+}
+
+// chatFilter knows the two documented forms: a member's display name and an installed app.
+func (x *exchange) chatFilter() (func(uint32) bool, *graphError) {
+	text, ok := x.query.get("$filter")
+	if !ok {
+		return nil, nil
+	}
+	n, err := parseFilter(text)
+	bad := err != nil
+	if !bad {
+		n.each(func(leaf *node) {
+			inner := leaf.left
+			known := leaf.op == "any" && inner.op == "eq" && inner.kind == litString &&
+				((leaf.path == "members" && inner.path == "displayname") || (leaf.path == "installedapps" && inner.path == "teamsapp/id"))
+			bad = bad || !known
+		})
+	}
+	if bad {
+		return nil, badRequest("Invalid $filter query.")
+	}
+	return func(c uint32) bool {
+		return n.holds(func(leaf *node) bool {
+			if leaf.path == "installedapps" {
+				return containsFold(x.world.installedApps(c), leaf.left.text)
+			}
+			return slices.ContainsFunc(x.world.chats().of(c), func(m ref) bool {
+				return m.kind() != kindBot && strings.EqualFold(x.world.people.name(m), leaf.left.text)
+			})
+		})
+	}, nil
+}
+
+func getChat(x *exchange) (*reply, *graphError) {
+	c, g := x.chatOf()
+	if g != nil {
+		return nil, g
+	}
+	e, g := x.chatExpand(false)
+	if g != nil {
+		return nil, g
+	}
+	return &reply{context: e.context() + "/$entity", entity: x.expandedChat(c, e)}, nil
+}
+
+func listMembers(x *exchange) (*reply, *graphError) {
+	c, g := x.chatOf()
+	if g != nil {
+		return nil, g
+	}
+	members := x.world.chats().of(c)
+	rep := &reply{context: "chats('" + pathEscape(x.params["chat"]) + "')/members", count: true, rows: make(list, 0, len(members))}
+	for i, m := range members {
+		if m.kind() != kindBot {
+			rep.rows = append(rep.rows, x.world.renderMember(c, m, i == 0))
+		}
+	}
+	return rep, nil
+}

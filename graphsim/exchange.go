@@ -1,0 +1,229 @@
+package graphsim
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// exchange is one request on its way through the simulator.
+type exchange struct {
+	sim     *Sim
+	w       http.ResponseWriter
+	r       *http.Request
+	world   *world
+	version string // v1.0 or beta
+	source  string
+	params  map[string]string
+	args    map[string]string // arguments of a function call in the path
+	query   query
+	view    view
+	roles   []string
+	now     int64 // ms
+	status  int
+	faults  []Fault // that change the answer
+
+	requestID, clientID string
+	omitNulls           bool
+	maxPage             int // Prefer: odata.maxpagesize
+}
+
+// reply is a successful answer: a page of rows, one entity, or raw bytes.
+type reply struct {
+	context  string // behind $metadata; "" = none
+	count    bool
+	next     string // whole link
+	rows     list
+	entity   object
+	raw      []byte
+	mime     string
+	location string
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// Handler serves Graph, the token endpoints and the admin pages, as the first listener does.
+func (s *Sim) Handler() http.Handler { return http.HandlerFunc(s.serveHTTP) }
+
+func (s *Sim) serveHTTP(w http.ResponseWriter, r *http.Request) {
+	x := &exchange{sim: s, w: w, r: r, now: s.cfg.Now().UnixMilli(), status: http.StatusOK}
+	began := time.Now()
+	defer func() {
+		s.log.add(x, "graph")
+		s.cfg.Logger.DebugContext(r.Context(), "graphsim request", "method", r.Method, "source", x.source, "status", x.status, "took", time.Since(began))
+	}()
+	x.requestID = randomGUID(s.log.next()).String()
+	if x.clientID = r.Header.Get("Client-Request-Id"); x.clientID == "" || len(x.clientID) > 128 {
+		x.clientID = x.requestID
+	}
+	// Spelled as the service spells them.
+	w.Header()["request-id"] = []string{x.requestID}
+	w.Header()["client-request-id"] = []string{x.clientID}
+	x.readPrefer()
+	segments := strings.Split(strings.Trim(r.URL.EscapedPath(), "/"), "/")
+	switch strings.ToLower(segments[0]) {
+	case "_sim":
+		x.source = "admin"
+		s.serveAdmin(x, segments)
+	case "_report":
+		s.serveReport(w, r)
+	case "v1.0", "beta":
+		if len(segments) == 1 {
+			x.fail(badRequest("Empty segment encountered in request URL. Please make sure that a valid request URL is specified."))
+			return
+		}
+		x.serveGraph(segments)
+	default:
+		if !x.serveEntra(segments) {
+			x.fail(badRequest("Invalid version: %s", segments[0]))
+		}
+	}
+}
+
+// afterVersion is the escaped path behind the version.
+func (x *exchange) afterVersion() string {
+	_, rest, _ := strings.Cut(strings.Trim(x.r.URL.EscapedPath(), "/"), "/")
+	return rest
+}
+
+func (x *exchange) readPrefer() {
+	for _, line := range x.r.Header.Values("Prefer") {
+		for p := range strings.SplitSeq(line, ",") {
+			name, value, _ := strings.Cut(strings.TrimSpace(p), "=")
+			switch strings.ToLower(strings.TrimSpace(name)) {
+			case "include-unknown-enum-members":
+				x.view.unknown = true
+			case "omit-values":
+				x.omitNulls = strings.EqualFold(strings.TrimSpace(value), "nulls")
+			case "odata.maxpagesize", "maxpagesize":
+				if n, err := strconv.Atoi(strings.TrimSpace(value)); err == nil && n > 0 {
+					x.maxPage = n
+				}
+			}
+		}
+	}
+}
+
+// authenticate finds the tenant and the roles; a plain simulator takes requests without a token as well.
+func (x *exchange) authenticate() *graphError {
+	header := x.r.Header.Get("Authorization")
+	if header == "" && x.sim.cfg.Plain {
+		x.world, x.roles = x.sim.worlds[0], DefaultRoles()
+		return nil
+	}
+	var g *graphError
+	x.world, x.roles, g = x.sim.verify(header)
+	return g
+}
+
+// base is scheme and host as the caller sees them.
+func (x *exchange) base() string {
+	if u := x.sim.URL(); u != "" {
+		return u
+	}
+	if x.r.TLS != nil {
+		return "https://" + x.r.Host
+	}
+	return "http://" + x.r.Host
+}
+
+func (x *exchange) root() string { return x.base() + "/" + x.version }
+
+// user resolves the path's user in the tenant of the token.
+func (x *exchange) user() (ref, *graphError) {
+	id := x.params["user"]
+	if u, ok := x.world.people.find(id); ok {
+		return u, nil
+	}
+	return 0, notInDirectory(id)
+}
+
+func (x *exchange) fail(g *graphError) {
+	maps.Copy(x.w.Header(), g.header)
+	x.writeJSON(g.status, g.body(x.requestID, x.clientID, time.UnixMilli(x.now)))
+}
+
+func (x *exchange) writeJSON(status int, v any) {
+	buffer, ok := x.sim.buffers.Get().(*[]byte)
+	if !ok {
+		buffer = new([]byte)
+	}
+	defer x.sim.buffers.Put(buffer)
+	*buffer = appendJSON((*buffer)[:0], v)
+	x.write(status, "application/json; odata.metadata=minimal; odata.streaming=true; IEEE754Compatible=false; charset=utf-8", *buffer)
+}
+
+// write sends a body; a broken connection is the client's affair.
+func (x *exchange) write(status int, mime string, body []byte) {
+	x.status = status
+	h := x.w.Header()
+	h.Set("Content-Type", mime)
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	if h.Get("Cache-Control") == "" {
+		h.Set("Cache-Control", "no-cache")
+	}
+	x.w.WriteHeader(status)
+	body, cut := x.damage(body)
+	_, _ = x.w.Write(body)
+	if cut {
+		panic(http.ErrAbortHandler) //nolint:forbidigo // net/http's way to break an answer off
+	}
+}
+
+// send writes a reply, with the faults that bend it.
+func (x *exchange) send(rep *reply) {
+	if rep.location != "" {
+		x.w.Header().Set("Location", rep.location)
+		x.write(http.StatusFound, "text/plain", nil)
+		return
+	}
+	if rep.raw != nil {
+		x.write(http.StatusOK, rep.mime, rep.raw)
+		return
+	}
+	x.bend(rep)
+	out := make(object, 0, 4+len(rep.entity))
+	if rep.context != "" {
+		out = append(out, field{"@odata.context", x.root() + "/$metadata#" + rep.context})
+	}
+	if rep.entity != nil {
+		x.writeJSON(http.StatusOK, x.trimmed(append(out, rep.entity...)))
+		return
+	}
+	if rep.count {
+		out = append(out, field{"@odata.count", len(rep.rows)})
+	}
+	if rep.next != "" {
+		out = append(out, field{"@odata.nextLink", rep.next})
+	}
+	if x.omitNulls && x.source == SourceCall {
+		for i, row := range rep.rows {
+			rep.rows[i] = x.trimmed(row)
+		}
+	}
+	x.writeJSON(http.StatusOK, append(out, field{"value", rep.rows}))
+}
+
+// trimmed applies Prefer: omit-values=nulls, which only the call record service honours.
+func (x *exchange) trimmed(o object) object {
+	if !x.omitNulls || x.source != SourceCall {
+		return o
+	}
+	o, _ = withoutNulls(o).(object)
+	return o
+}
+
+// pause waits, and answers false when the caller has gone.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

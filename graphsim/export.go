@@ -1,0 +1,134 @@
+package graphsim
+
+import "strings"
+
+// interval takes the two bounds of property out of the filter's top conjunction. A filter names both or neither;
+// what else it says is left in rest.
+func interval(n *node, property string) (s span, rest []*node, ok bool) {
+	s = everything()
+	lower, upper := 0, 0
+	for _, leaf := range n.conjuncts() {
+		switch {
+		case leaf.path != property || leaf.op == "and" || leaf.op == "or":
+			rest = append(rest, leaf)
+			continue
+		case leaf.kind == litTime && leaf.op == "gt":
+			lower++
+		case leaf.kind == litTime && leaf.op == "lt":
+			upper++
+		default:
+			return s, nil, false
+		}
+		s.narrow(leaf)
+	}
+	for _, r := range rest {
+		r.each(func(leaf *node) { ok = ok || leaf.path == property })
+	}
+	return s, rest, !ok && lower == upper && lower <= 1
+}
+
+// exportFilter reads the filter of an export: both bounds of property, and clauses that known accepts.
+func (x *exchange) exportFilter(property string, known func(*node) bool) (span, []*node, *graphError) {
+	text, given := x.query.get("$filter")
+	if !given {
+		return everything(), nil, nil
+	}
+	n, err := parseFilter(text)
+	if err != nil {
+		return span{}, nil, badRequest("Invalid $filter query.")
+	}
+	s, rest, ok := interval(n, property)
+	for _, r := range rest {
+		r.each(func(leaf *node) { ok = ok && known(leaf) })
+	}
+	if !ok {
+		return span{}, nil, badRequest("Invalid $filter query.")
+	}
+	return s, rest, nil
+}
+
+// messageClause tells the documented sender and system event clauses.
+func messageClause(n *node) bool {
+	if n.kind != litString {
+		return false
+	}
+	switch n.path {
+	case "from/user/useridentitytype", "from/application/applicationidentitytype", "from/user/id":
+		return n.op == "eq"
+	case "messagetype":
+		return (n.op == "eq" || n.op == "ne") && strings.EqualFold(n.text, "systemEventMessage")
+	}
+	return false
+}
+
+// messageMatches decides one clause for a message.
+func (w *world) messageMatches(m *message, n *node) bool {
+	if n.path == "messagetype" {
+		return m.system == (n.op == "eq")
+	}
+	if m.system {
+		return false
+	}
+	who := w.sender(m)
+	isBot := who.kind() == kindBot
+	switch n.path {
+	case "from/user/useridentitytype":
+		return !isBot && n.compareText(identityType(who))
+	case "from/application/applicationidentitytype":
+		return isBot && n.compareText(bots[who.index()%len(bots)].kind)
+	default:
+		return !isBot && n.compareText(w.people.id(who))
+	}
+}
+
+func allHold(rest []*node, leaf func(*node) bool) bool {
+	for _, n := range rest {
+		if !n.holds(leaf) {
+			return false
+		}
+	}
+	return true
+}
+
+// exportMessages is getAllMessages: every message of the user's chats, whoever sent it.
+func exportMessages(x *exchange) (*reply, *graphError) {
+	u, g := x.user()
+	if g != nil {
+		return nil, g
+	}
+	if model, ok := x.query.get("model"); ok && model != "A" && model != "B" {
+		return nil, badRequest("query parameter 'model' does not support value '%s' for this API.", model)
+	}
+	size, g := x.query.top(x.sim.cfg.MessagePageSize, 0)
+	if g != nil {
+		return nil, g
+	}
+	s, rest, g := x.exportFilter("lastmodifieddatetime", messageClause)
+	if g != nil {
+		return nil, g
+	}
+	filter, _ := x.query.get("$filter")
+	rows := indexed(x.world, indexKey("export ", u, filter), s.hi, x.now, func() []message {
+		var keep func(*message) bool
+		if len(rest) > 0 {
+			keep = func(m *message) bool {
+				return allHold(rest, func(n *node) bool { return x.world.messageMatches(m, n) })
+			}
+		}
+		return x.world.mailbox(u, s.lo, s.hi, x.now, keep)
+	})
+	from, to, token, g := x.exportPage(len(rows), min(size, x.sim.cfg.MaxTop))
+	if g != nil {
+		return nil, g
+	}
+	v := x.view
+	v.typed = true
+	rep := &reply{context: "Collection(chatMessage)", count: true, rows: make(list, 0, to-from)}
+	for i := from; i < to; i++ {
+		rep.rows = append(rep.rows, x.world.renderMessage(&rows[i], v))
+	}
+	if token != "" {
+		rep.next = x.query.link(x.root()+"/users('"+pathEscape(x.params["user"])+"')/chats/getallMessages", token)
+	}
+	return rep, nil
+}

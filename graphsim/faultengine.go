@@ -1,0 +1,158 @@
+package graphsim
+
+import (
+	"slices"
+	"strings"
+	"sync"
+)
+
+// faultEngine decides which faults strike a request. It counts requests per fault and pages per walk.
+type faultEngine struct {
+	seed  uint64
+	mu    sync.Mutex
+	rules []*faultRule
+	walks map[string]*walk
+}
+
+type faultRule struct {
+	Fault
+	seen, struck int
+}
+
+// walk is one chain of pages: the links in the order in which they were first asked for, and the rows of the last page.
+type walk struct {
+	links []string
+	last  list
+}
+
+const maxWalks = 1024
+
+func newFaultEngine(faults []Fault, seed uint64) (*faultEngine, error) {
+	e := &faultEngine{seed: seed}
+	if err := e.set(faults); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+func (e *faultEngine) set(faults []Fault) error {
+	rules := make([]*faultRule, 0, len(faults))
+	for _, f := range faults {
+		if err := f.check(); err != nil {
+			return err
+		}
+		rules = append(rules, &faultRule{Fault: f})
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.rules, e.walks = rules, map[string]*walk{}
+	return nil
+}
+
+func (e *faultEngine) list() []Fault {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	out := make([]Fault, 0, len(e.rules))
+	for _, r := range e.rules {
+		out = append(out, r.Fault)
+	}
+	return out
+}
+
+// walkKey is the request without its page token; the token stands apart.
+func (x *exchange) walkKey() (key, token string) {
+	path := strings.ToLower(x.r.URL.Path)
+	path = strings.NewReplacer("('", "/", "')", "").Replace(path)
+	var parts []string
+	for part := range strings.SplitSeq(x.r.URL.RawQuery, "&") {
+		name, value, _ := strings.Cut(part, "=")
+		if name == "$skiptoken" || strings.EqualFold(name, "%24skiptoken") {
+			token = value
+			continue
+		}
+		if q, err := parseQuery(part); err == nil && len(q) == 1 {
+			part = q[0].name + "=" + q[0].value
+		}
+		parts = append(parts, part)
+	}
+	return path + "?" + strings.Join(parts, "&"), token
+}
+
+// page counts the request's page in its walk; called with the lock held.
+func (e *faultEngine) page(x *exchange) int {
+	key, token := x.walkKey()
+	w := e.walks[key]
+	if w == nil || token == "" {
+		if len(e.walks) >= maxWalks {
+			clear(e.walks)
+		}
+		w = &walk{links: []string{""}}
+		e.walks[key] = w
+	}
+	i := slices.Index(w.links, token)
+	if i < 0 {
+		w.links = append(w.links, token)
+		i = len(w.links) - 1
+	}
+	return i + 1
+}
+
+func (r *faultRule) matches(x *exchange) bool {
+	if r.Match == "" || r.Match == "*" || strings.EqualFold(r.Match, x.source) {
+		return true
+	}
+	return strings.Contains(strings.ToLower(x.r.URL.Path), strings.ToLower(r.Match))
+}
+
+// strike answers the faults for a request, in the order in which they were given.
+func (e *faultEngine) strike(x *exchange) []Fault {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.rules) == 0 {
+		return nil
+	}
+	page := e.page(x)
+	var out []Fault
+	for i, r := range e.rules {
+		if !r.matches(x) || (r.Page > 0 && r.Page != page) {
+			continue
+		}
+		r.seen++
+		n := r.seen - r.After
+		switch {
+		case n <= 0, r.Times > 0 && r.struck >= r.Times, r.Every > 1 && n%r.Every != 0:
+			continue
+		case r.Rate > 0:
+			d := dice(hash3(e.seed, uint64(i), uint64(n)))
+			if d.unit() >= r.Rate {
+				continue
+			}
+		}
+		r.struck++
+		out = append(out, r.Fault)
+	}
+	return out
+}
+
+// remember keeps a page's rows, so that the next page of the walk can repeat them.
+func (e *faultEngine) remember(x *exchange, rows list) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !slices.ContainsFunc(e.rules, func(r *faultRule) bool { return r.Kind == FaultRepeatPage }) {
+		return
+	}
+	key, _ := x.walkKey()
+	if w := e.walks[key]; w != nil {
+		w.last = rows
+	}
+}
+
+func (e *faultEngine) previousRows(x *exchange, rows list) list {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	key, _ := x.walkKey()
+	if w := e.walks[key]; w != nil && w.last != nil {
+		return w.last
+	}
+	return rows
+}

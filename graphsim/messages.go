@@ -1,0 +1,153 @@
+package graphsim
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	messagesDefault = 20
+	messagesMax     = 50
+)
+
+// span is an interval of instants in milliseconds, both ends exclusive.
+type span struct{ lo, hi int64 }
+
+func everything() span { return span{lo: -1, hi: math.MaxInt64} }
+
+// narrow applies a gt or lt comparison. Records carry whole milliseconds, so a finer bound is rounded away from them.
+func (s *span) narrow(n *node) {
+	ms := n.when.UnixMilli()
+	if n.op == "gt" {
+		s.lo = max(s.lo, ms)
+		return
+	}
+	if n.when.After(time.UnixMilli(ms)) {
+		ms++
+	}
+	s.hi = min(s.hi, ms)
+}
+
+var operationKinds = map[string]string{"le": "LessThanOrEqual", "ge": "GreaterThanOrEqual", "gt": "GreaterThan", "eq": "Equal", "ne": "NotEqual", "lt": "LessThan"}
+
+// messageOrder reads $orderby: the property sorted by, descending only.
+func (x *exchange) messageOrder() (property string, given bool, g *graphError) {
+	text, ok := x.query.get("$orderby")
+	if !ok {
+		return "lastmodifieddatetime", false, nil
+	}
+	words := strings.Fields(strings.ToLower(text))
+	if len(words) != 2 || words[1] != "desc" || (words[0] != "lastmodifieddatetime" && words[0] != "createddatetime") {
+		return "", false, badRequest("QueryOptions to order by '%s' is not supported.", text)
+	}
+	return words[0], true, nil
+}
+
+// messageFilter reads the filter of a chat's messages. It has an effect only beside an $orderby of its own property.
+func (x *exchange) messageFilter(order string, ordered bool) (span, *graphError) {
+	s := everything()
+	text, ok := x.query.get("$filter")
+	if !ok {
+		return s, nil
+	}
+	n, err := parseFilter(text)
+	if err != nil {
+		return s, badRequest("Invalid $filter query.")
+	}
+	for _, leaf := range n.conjuncts() {
+		switch {
+		case leaf.kind != litTime || (leaf.path != "lastmodifieddatetime" && leaf.path != "createddatetime"):
+			return s, badRequest("Invalid $filter query.")
+		case leaf.op != "lt" && (leaf.op != "gt" || leaf.path == "createddatetime"):
+			name := "lastModifiedDateTime"
+			if leaf.path == "createddatetime" {
+				name = "createdDateTime"
+			}
+			return s, badRequest("The entity property '%s' and operationKind '%s' is not allowed in $filter query.", name, operationKinds[leaf.op])
+		}
+		if ordered && leaf.path == order {
+			s.narrow(leaf)
+		}
+	}
+	return s, nil
+}
+
+func listMessages(x *exchange) (*reply, *graphError) {
+	c, g := x.chatOf()
+	if g != nil {
+		return nil, g
+	}
+	size, g := x.query.top(messagesDefault, messagesMax)
+	if g != nil {
+		return nil, g
+	}
+	order, ordered, g := x.messageOrder()
+	if g != nil {
+		return nil, g
+	}
+	s, g := x.messageFilter(order, ordered)
+	if g != nil {
+		return nil, g
+	}
+	rows := indexed(x.world, fmt.Sprintf("messages %d %s %d %d", c, order, s.lo, s.hi), s.hi, x.now, func() []message {
+		return x.world.thread(c, s, order == "createddatetime", x.now)
+	})
+	from, to, token, g := x.plainPage(len(rows), size)
+	if g != nil {
+		return nil, g
+	}
+	rep := &reply{context: "chats('" + pathEscape(x.params["chat"]) + "')/messages", count: true, rows: make(list, 0, to-from)}
+	for i := from; i < to; i++ {
+		rep.rows = append(rep.rows, x.world.renderMessage(&rows[i], x.view))
+	}
+	if token != "" {
+		path := x.root() + "/chats('" + pathEscape(x.world.chatID(c)) + "')/messages"
+		if user, ok := x.params["user"]; ok {
+			path = x.root() + "/users('" + pathEscape(user) + "')/chats('" + pathEscape(x.world.chatID(c)) + "')/messages"
+		}
+		rep.next = x.query.link(path, token)
+	}
+	return rep, nil
+}
+
+// thread is one chat's messages within s, newest first by creation or by last change.
+func (w *world) thread(c uint32, s span, byCreation bool, now int64) []message {
+	key := func(m *message) int64 {
+		if byCreation {
+			return m.created
+		}
+		return m.modified
+	}
+	var out []message
+	first, last := day(max(s.lo, 0))-lateDays, day(min(s.hi, now))
+	w.chatMessages(c, first, last, now, func(m message) {
+		if k := key(&m); k > s.lo && k < s.hi {
+			out = append(out, m)
+		}
+	})
+	slices.SortFunc(out, func(a, b message) int {
+		return cmp.Or(cmp.Compare(key(&b), key(&a)), cmp.Compare(b.created, a.created))
+	})
+	return out
+}
+
+func getMessage(x *exchange) (*reply, *graphError) {
+	c, g := x.chatOf()
+	if g != nil {
+		return nil, g
+	}
+	id, err := strconv.ParseInt(x.params["message"], 10, 64)
+	if err != nil || id < 0 || id > math.MaxInt64/2 {
+		return nil, notFound("NotFound")
+	}
+	m, ok := x.world.findMessage(c, id, x.now)
+	if !ok {
+		return nil, notFound("NotFound")
+	}
+	return &reply{context: "chats('" + pathEscape(x.params["chat"]) + "')/messages/$entity", entity: x.world.renderMessage(&m, x.view)}, nil
+}

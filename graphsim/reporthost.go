@@ -1,0 +1,78 @@
+package graphsim
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// reportLink makes a pre-authenticated download URL: what to send and until when, sealed.
+func (x *exchange) reportLink(u usage) string {
+	host := x.sim.ReportURL()
+	if host == "" {
+		host = x.base() + "/_report"
+	}
+	version := "v1"
+	if u.v2 {
+		version = "v2"
+	}
+	expires := strconv.FormatInt(x.now+x.sim.cfg.ReportLinkLifetime.Milliseconds(), 10)
+	claim := base64URL(strings.Join([]string{x.world.id, u.period, version, expires}, "|"))
+	return host + "/data/download/" + claim + "." + x.sim.sealReport(claim)
+}
+
+func (s *Sim) sealReport(claim string) string {
+	mac := hmac.New(sha256.New, s.reports)
+	mac.Write([]byte(claim))
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// foreignHeaders must not reach the download host: they belong to Graph.
+var foreignHeaders = []string{"Authorization", "Client-Request-Id", "Consistencylevel", "Prefer", "Cookie", "Sdkversion", "Return-Client-Request-Id"}
+
+// serveReport is the download host: no credentials, no Graph headers, GET only, and not after the link's end.
+func (s *Sim) serveReport(w http.ResponseWriter, r *http.Request) {
+	x := &exchange{sim: s, w: w, r: r, now: s.cfg.Now().UnixMilli(), source: "download", status: http.StatusOK}
+	defer func() { s.log.add(x, "report") }()
+	plain := func(status int, text string) { x.write(status, "text/plain; charset=utf-8", []byte(text+"\n")) }
+	for _, h := range foreignHeaders {
+		if r.Header.Get(h) != "" {
+			plain(http.StatusBadRequest, "The header "+h+" is not accepted here.")
+			return
+		}
+	}
+	if r.Method != http.MethodGet {
+		plain(http.StatusMethodNotAllowed, "Method not allowed.")
+		return
+	}
+	path := strings.TrimPrefix(r.URL.Path, "/_report")
+	token, ok := strings.CutPrefix(path, "/data/download/")
+	claim, seal, sealed := strings.Cut(token, ".")
+	text, err := base64.RawURLEncoding.DecodeString(claim)
+	if !ok || !sealed || err != nil || !hmac.Equal([]byte(seal), []byte(s.sealReport(claim))) {
+		plain(http.StatusNotFound, "Not found.")
+		return
+	}
+	parts := strings.Split(string(text), "|")
+	if len(parts) != 4 {
+		plain(http.StatusNotFound, "Not found.")
+		return
+	}
+	expires, err := strconv.ParseInt(parts[3], 10, 64)
+	world, _ := s.world(parts[0])
+	if err != nil || world == nil || !time.UnixMilli(x.now).Before(time.UnixMilli(expires)) {
+		plain(http.StatusForbidden, "The link has expired.")
+		return
+	}
+	x.world = world
+	if x.preFaults() {
+		return
+	}
+	q := usage{period: parts[1], v2: parts[2] == "v2"}
+	w.Header().Set("Content-Disposition", `attachment; filename="CopilotUsageUserDetail.csv"`)
+	x.write(http.StatusOK, "application/octet-stream", world.usageCSV(q, false, x.now))
+}

@@ -1,0 +1,270 @@
+package graphsim
+
+import (
+	"bytes"
+	"encoding/csv"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// usageApps are the activity dates of a usage row, in the order of the JSON form.
+var usageApps = [...]struct{ member, column string }{
+	{"copilotChatLastActivityDate", "Copilot Chat Last Activity Date"},
+	{"microsoftTeamsCopilotLastActivityDate", "Microsoft Teams Copilot Last Activity Date"},
+	{"wordCopilotLastActivityDate", "Word Copilot Last Activity Date"},
+	{"excelCopilotLastActivityDate", "Excel Copilot Last Activity Date"},
+	{"powerPointCopilotLastActivityDate", "PowerPoint Copilot Last Activity Date"},
+	{"outlookCopilotLastActivityDate", "Outlook Copilot Last Activity Date"},
+	{"oneNoteCopilotLastActivityDate", "OneNote Copilot Last Activity Date"},
+	{"loopCopilotLastActivityDate", "Loop Copilot Last Activity Date"},
+}
+
+// usageV2 are the columns that version v2 adds.
+var usageV2 = [...]string{
+	"Prompts submitted for all apps", "Prompts submitted for Copilot Chat (work)", "Prompts submitted for Copilot Chat (web)",
+	"Active Usage Days for all apps", "Copilot Chat (work) Last Activity Date", "Copilot Chat (web) Last Activity Date",
+	"Microsoft 365 Copilot Last Activity Date", "Edge Last Activity Date", "Copilot Agent Last Activity Date",
+}
+
+// usage is what a report request asks for.
+type usage struct {
+	period string // upper case
+	v2     bool
+}
+
+func (u usage) periods() []int {
+	if u.period != "ALL" {
+		n, err := strconv.Atoi(u.period[1:])
+		if err != nil {
+			return nil
+		}
+		return []int{n}
+	}
+	if u.v2 {
+		return []int{7, 28, 90, 180}
+	}
+	return []int{7, 30, 90, 180}
+}
+
+func (x *exchange) usage() (usage, *graphError) {
+	version := x.args["version"]
+	alias, given := x.query.get("version")
+	switch {
+	case strings.EqualFold(version, "@version"):
+		version = alias
+	case given:
+		return usage{}, badRequest("The query parameter 'version' is not supported.")
+	}
+	for name := range x.args {
+		if name != "period" && name != "version" {
+			return usage{}, unknownSegment("getMicrosoft365CopilotUsageUserDetail")
+		}
+	}
+	u := usage{period: strings.ToUpper(x.args["period"]), v2: strings.EqualFold(version, "v2")}
+	if version != "" && !u.v2 && !strings.EqualFold(version, "v1") {
+		return u, badRequest("Invalid version: '%s'.", version)
+	}
+	month := "D30"
+	if u.v2 {
+		month = "D28"
+	}
+	if !slices.Contains([]string{"D7", month, "D90", "D180", "ALL"}, u.period) {
+		return u, badRequest("Invalid period: '%s'.", x.args["period"])
+	}
+	return u, nil
+}
+
+const (
+	formatCSV  = "text/csv"
+	formatJSON = "application/json"
+	bom        = "\xef\xbb\xbf"
+)
+
+func (x *exchange) format() (string, *graphError) {
+	f, ok := x.query.get("$format")
+	switch {
+	case !ok, strings.EqualFold(f, formatJSON):
+		return formatJSON, nil
+	case strings.EqualFold(f, formatCSV):
+		return formatCSV, nil
+	default:
+		return "", badRequest("The value '%s' of the $format query option is not supported.", f)
+	}
+}
+
+// copilotReport is the report below /copilot/reports: CSV at once on v1.0, JSON pages on beta.
+func copilotReport(x *exchange) (*reply, *graphError) {
+	u, g := x.usage()
+	if g != nil {
+		return nil, g
+	}
+	f, g := x.format()
+	if g != nil {
+		return nil, g
+	}
+	if !x.view.beta {
+		return &reply{raw: x.world.usageCSV(u, true, x.now), mime: "application/octet-stream"}, nil
+	}
+	return x.usageReply(u, f)
+}
+
+// betaReport is the report below /beta/reports: JSON pages, or a redirect to the CSV file.
+func betaReport(x *exchange) (*reply, *graphError) {
+	if x.sim.cfg.ReportsMoved {
+		return nil, unknownSegment("getMicrosoft365CopilotUsageUserDetail")
+	}
+	u, g := x.usage()
+	if g != nil {
+		return nil, g
+	}
+	f, g := x.format()
+	if g != nil {
+		return nil, g
+	}
+	return x.usageReply(u, f)
+}
+
+func (x *exchange) usageReply(u usage, format string) (*reply, *graphError) {
+	if format == formatCSV {
+		return &reply{location: x.reportLink(u)}, nil
+	}
+	users := x.world.licensedUsers()
+	from, to, token, g := x.plainPage(len(users), x.sim.cfg.ReportPageSize)
+	if g != nil {
+		return nil, g
+	}
+	rep := &reply{rows: make(list, 0, to-from)}
+	for _, user := range users[from:to] {
+		rep.rows = append(rep.rows, x.world.usageRow(user, u, x.now))
+	}
+	if token != "" {
+		rep.next = x.query.link(x.base()+x.r.URL.EscapedPath(), token)
+	}
+	return rep, nil
+}
+
+func (w *world) licensedUsers() []ref {
+	var out []ref
+	for u := range w.cfg.Users {
+		if w.licensed(ref(u)) {
+			out = append(out, ref(u))
+		}
+	}
+	return out
+}
+
+// refreshDay is the day of the report's data: two days behind.
+func refreshDay(now int64) int64 { return day(now) - 2 }
+
+func dateOf(d int64) string { return time.Unix(d*86_400, 0).UTC().Format(time.DateOnly) }
+
+// usageDates are the last activity overall and per app; "" = none.
+func (w *world) usageDates(u ref, now int64) (last string, apps [len(usageApps)]string) {
+	refresh := refreshDay(now)
+	for i := range apps {
+		d := dice(hash3(w.seed, tagUsage, uint64(u)<<8|uint64(i)))
+		if d.chance(250) {
+			continue
+		}
+		// The habit of a user is to come back every few days.
+		apps[i] = dateOf(refresh - (refresh+int64(d.under(60)))%int64(1+d.under(60)))
+		last = max(last, apps[i])
+	}
+	return last, apps
+}
+
+// names are a row's user principal name and display name, concealed by a setting of the tenant.
+func (w *world) usageNames(u ref) (upn, name string) {
+	if !w.cfg.ConcealNames {
+		return w.people.upn(u), w.people.name(u)
+	}
+	conceal := func(n uint64) string {
+		return strings.ToUpper(randomGUID(hash3(w.seed, tagUsage, uint64(u)<<8|n)).hex())
+	}
+	return conceal(250), conceal(251)
+}
+
+func (w *world) usageRow(u ref, q usage, now int64) object {
+	upn, name := w.usageNames(u)
+	last, apps := w.usageDates(u, now)
+	o := object{{"reportRefreshDate", dateOf(refreshDay(now))}, {"userPrincipalName", upn}, {"displayName", name}, {"lastActivityDate", last}}
+	for i, app := range usageApps {
+		o = append(o, field{app.member, apps[i]})
+	}
+	periods := make(list, 0, 4)
+	for _, p := range q.periods() {
+		periods = append(periods, object{{"reportPeriod", p}})
+	}
+	return append(o, field{"copilotActivityUserDetailsByPeriod", periods})
+}
+
+// usageCSV is the whole report. The two generations order their columns differently and end their lines differently;
+// the older one begins with a byte order mark.
+func (w *world) usageCSV(q usage, v1 bool, now int64) []byte {
+	var b bytes.Buffer
+	if !v1 {
+		b.WriteString(bom)
+	}
+	out := csv.NewWriter(&b)
+	out.UseCRLF = !v1
+	// Writing to a buffer cannot fail.
+	_ = out.Write(usageHeader(q, v1))
+	for _, u := range w.licensedUsers() {
+		upn, name := w.usageNames(u)
+		last, apps := w.usageDates(u, now)
+		for _, p := range q.periods() {
+			_ = out.Write(w.usageRecord(q, v1, now, p, []string{upn, name, last}, apps[:], u))
+		}
+	}
+	out.Flush()
+	return b.Bytes()
+}
+
+func usageHeader(q usage, v1 bool) []string {
+	head := []string{"Report Refresh Date"}
+	if !v1 {
+		head = append(head, "Report Period")
+	}
+	head = append(head, "User Principal Name", "Display Name", "Last Activity Date")
+	for _, i := range usageOrder(v1) {
+		head = append(head, usageApps[i].column)
+	}
+	if q.v2 {
+		head = append(head, usageV2[:]...)
+	}
+	if v1 {
+		head = append(head, "Report Period")
+	}
+	return head
+}
+
+// usageOrder is the order of the app columns: the older file has Copilot Chat last.
+func usageOrder(v1 bool) []int {
+	if v1 {
+		return []int{0, 1, 2, 3, 4, 5, 6, 7}
+	}
+	return []int{1, 2, 3, 4, 5, 6, 7, 0}
+}
+
+func (w *world) usageRecord(q usage, v1 bool, now int64, period int, who, apps []string, u ref) []string {
+	row := []string{dateOf(refreshDay(now))}
+	if !v1 {
+		row = append(row, strconv.Itoa(period))
+	}
+	row = append(row, who...)
+	for _, i := range usageOrder(v1) {
+		row = append(row, apps[i])
+	}
+	if q.v2 {
+		d := dice(hash3(w.seed, tagUsage, uint64(u)<<8|252))
+		work, web := d.under(40), d.under(20)
+		row = append(row, strconv.Itoa(work+web+d.under(30)), strconv.Itoa(work), strconv.Itoa(web), strconv.Itoa(1+d.under(min(period, 28))),
+			apps[0], apps[0], who[2], "", apps[1])
+	}
+	if v1 {
+		row = append(row, strconv.Itoa(period))
+	}
+	return row
+}

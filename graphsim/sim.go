@@ -1,0 +1,182 @@
+package graphsim
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Sim is one simulator: a Graph root with its token authority, and the host of report downloads.
+type Sim struct {
+	cfg     Config
+	worlds  []*world
+	keys    *keyring
+	cert    func() (*certificate, error)
+	faults  *faultEngine
+	log     *requestLog
+	limits  *throttle
+	reports []byte // key that seals report links
+	routes  []route
+	buffers sync.Pool // of *[]byte, the bodies being written
+
+	mu        sync.Mutex
+	servers   []*http.Server
+	baseURL   string
+	reportURL string
+	serving   sync.WaitGroup
+}
+
+// New checks the configuration and prepares a simulator; nothing listens and no record is made yet.
+func New(cfg Config) (*Sim, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &Sim{cfg: cfg, keys: newKeyring(), cert: sync.OnceValues(newCertificate), log: newRequestLog(), limits: newThrottle(), routes: routeTable()}
+	if s.faults, err = newFaultEngine(cfg.Faults, cfg.Seed); err != nil {
+		return nil, err
+	}
+	if s.reports, err = randomKey(); err != nil {
+		return nil, err
+	}
+	for i, t := range cfg.Tenants {
+		s.worlds = append(s.worlds, newWorld(&s.cfg, t, i))
+	}
+	return s, nil
+}
+
+// Start opens both listeners and serves until Close; ctx bounds the start alone.
+func (s *Sim) Start(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.servers) > 0 {
+		return errors.New("graphsim: already started")
+	}
+	scheme, tlsConfig, err := s.transport()
+	if err != nil {
+		return err
+	}
+	graph, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.cfg.Addr)
+	if err != nil {
+		return fmt.Errorf("graphsim: Graph listener: %w", err)
+	}
+	report, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.cfg.ReportAddr)
+	if err != nil {
+		return errors.Join(fmt.Errorf("graphsim: report listener: %w", err), graph.Close())
+	}
+	s.baseURL = scheme + "://" + graph.Addr().String()
+	s.reportURL = scheme + "://" + report.Addr().String()
+	s.serve(graph, s.Handler(), tlsConfig)
+	s.serve(report, http.HandlerFunc(s.serveReport), tlsConfig)
+	return nil
+}
+
+func (s *Sim) transport() (string, *tls.Config, error) {
+	if s.cfg.Plain {
+		return "http", nil, nil
+	}
+	c, err := s.cert()
+	if err != nil {
+		return "", nil, err
+	}
+	return "https", &tls.Config{Certificates: []tls.Certificate{c.leaf}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}, nil
+}
+
+func (s *Sim) serve(l net.Listener, h http.Handler, tlsConfig *tls.Config) {
+	server := &http.Server{
+		Handler: h, TLSConfig: tlsConfig.Clone(), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 64 << 10,
+		ErrorLog: slog.NewLogLogger(s.cfg.Logger.Handler(), slog.LevelDebug), // broken handshakes and the like
+	}
+	s.servers = append(s.servers, server)
+	s.serving.Go(func() {
+		var err error
+		if tlsConfig != nil {
+			err = server.ServeTLS(l, "", "")
+		} else {
+			err = server.Serve(l)
+		}
+		if !errors.Is(err, http.ErrServerClosed) {
+			s.cfg.Logger.Error("graphsim: listener stopped", "error", err)
+		}
+	})
+}
+
+// Close stops the listeners, lets requests finish until ctx ends, and waits for everything the simulator started.
+func (s *Sim) Close(ctx context.Context) error {
+	s.mu.Lock()
+	servers := s.servers
+	s.servers = nil
+	s.mu.Unlock()
+	var errs []error
+	for _, server := range servers {
+		if err := server.Shutdown(ctx); err != nil {
+			errs = append(errs, err, server.Close())
+		}
+	}
+	s.serving.Wait()
+	return errors.Join(errs...)
+}
+
+// URL is the Graph root and the token authority, without a trailing slash; empty before Start.
+func (s *Sim) URL() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.baseURL
+}
+
+// ReportURL is the host of report downloads; empty before Start.
+func (s *Sim) ReportURL() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.reportURL
+}
+
+// CertPool trusts the simulator's certificate; it is empty for a plain simulator.
+func (s *Sim) CertPool() *x509.CertPool {
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(s.CACertPEM())
+	return pool
+}
+
+// CACertPEM is the certificate authority made for this simulator, in PEM; nil for a plain simulator.
+func (s *Sim) CACertPEM() []byte {
+	if s.cfg.Plain {
+		return nil
+	}
+	c, err := s.cert()
+	if err != nil {
+		return nil
+	}
+	return c.caPEM
+}
+
+// TenantID is the first tenant's id.
+func (s *Sim) TenantID() string { return s.cfg.Tenants[0].ID }
+
+// Person is a user of the directory.
+type Person struct{ ID, UPN, Name string }
+
+// DemoUser is the first user of the first tenant. With the default sizes this user has conversations of every kind
+// and recent events of every source.
+func (s *Sim) DemoUser() Person { return s.worlds[0].person(0) }
+
+func (w *world) person(r ref) Person {
+	return Person{ID: w.people.id(r), UPN: w.people.upn(r), Name: w.people.name(r)}
+}
+
+func (s *Sim) world(tenant string) (*world, *Tenant) {
+	for i, w := range s.worlds {
+		if strings.EqualFold(w.id, tenant) || strings.EqualFold(w.domain, tenant) {
+			return w, &s.cfg.Tenants[i]
+		}
+	}
+	return nil, nil
+}

@@ -1,0 +1,161 @@
+package graphsim
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"math/big"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// keyring signs access tokens with an RSA key that is made when it is first needed.
+type keyring struct {
+	id  string
+	key func() (*rsa.PrivateKey, error)
+}
+
+func newKeyring() *keyring {
+	return &keyring{id: "graphsim-1", key: sync.OnceValues(func() (*rsa.PrivateKey, error) {
+		k, err := rsa.GenerateKey(rand.Reader, 2048)
+		if err != nil {
+			return nil, fmt.Errorf("graphsim: signing key: %w", err)
+		}
+		return k, nil
+	})}
+}
+
+// accessClaims are the claims of an application's access token.
+type accessClaims struct {
+	jwt.RegisteredClaims
+	AppID   string   `json:"appid"`
+	Tenant  string   `json:"tid"`
+	Roles   []string `json:"roles,omitempty"`
+	Version string   `json:"ver"`
+	IDType  string   `json:"idtyp"`
+}
+
+// TokenRequest describes a token for [Sim.SignToken]. Zero fields take what the first app of the first tenant gets.
+type TokenRequest struct {
+	Tenant, ClientID, Audience string
+	Roles                      []string
+	IssuedAt                   time.Time
+	Lifetime                   time.Duration
+}
+
+// SignToken makes an access token directly, for tests that need an expired, foreign or powerless one.
+func (s *Sim) SignToken(q TokenRequest) (string, error) {
+	if q.Tenant == "" {
+		q.Tenant = s.cfg.Tenants[0].ID
+	}
+	if q.ClientID == "" {
+		q.ClientID = DemoClientID
+	}
+	if q.Audience == "" {
+		q.Audience = graphAudience
+	}
+	if q.Roles == nil {
+		q.Roles = DefaultRoles()
+	}
+	if q.IssuedAt.IsZero() {
+		q.IssuedAt = time.Now()
+	}
+	if q.Lifetime == 0 {
+		q.Lifetime = s.cfg.TokenLifetime
+	}
+	key, err := s.keys.key()
+	if err != nil {
+		return "", err
+	}
+	t := jwt.NewWithClaims(jwt.SigningMethodRS256, accessClaims{
+		RegisteredClaims: jwt.RegisteredClaims{
+			Issuer: "https://sts.windows.net/" + q.Tenant + "/", Audience: jwt.ClaimStrings{q.Audience}, Subject: q.ClientID,
+			IssuedAt: jwt.NewNumericDate(q.IssuedAt), NotBefore: jwt.NewNumericDate(q.IssuedAt.Add(-5 * time.Minute)),
+			ExpiresAt: jwt.NewNumericDate(q.IssuedAt.Add(q.Lifetime)), ID: rand.Text(),
+		},
+		AppID: q.ClientID, Tenant: q.Tenant, Roles: q.Roles, Version: "1.0", IDType: "app",
+	})
+	t.Header["kid"], t.Header["x5t"] = s.keys.id, s.keys.id
+	signed, err := t.SignedString(key)
+	if err != nil {
+		return "", fmt.Errorf("graphsim: sign token: %w", err)
+	}
+	return signed, nil
+}
+
+const (
+	graphAudience = "https://graph.microsoft.com"
+	graphAppID    = "00000003-0000-0000-c000-000000000000"
+)
+
+// graphAudiences are the audiences that the Graph side of this simulator takes.
+func (s *Sim) graphAudiences() []string {
+	out := []string{graphAudience, graphAppID, "https://graph.microsoft.us", "https://dod-graph.microsoft.us", "https://microsoftgraph.chinacloudapi.cn"}
+	if u := s.URL(); u != "" {
+		out = append(out, u)
+	}
+	return out
+}
+
+// verify answers what a request's Authorization header allows.
+func (s *Sim) verify(header string) (*world, []string, *graphError) {
+	scheme, raw, _ := strings.Cut(header, " ")
+	raw = strings.TrimSpace(raw)
+	if !strings.EqualFold(scheme, "Bearer") || raw == "" {
+		return nil, nil, unauthorized("Access token is empty.")
+	}
+	key, err := s.keys.key()
+	if err != nil {
+		return nil, nil, &graphError{status: 500, code: "InternalServerError", message: "The signing key is missing."}
+	}
+	var claims accessClaims
+	_, err = jwt.NewParser(jwt.WithValidMethods([]string{"RS256"}), jwt.WithExpirationRequired()).
+		ParseWithClaims(raw, &claims, func(*jwt.Token) (any, error) { return &key.PublicKey, nil })
+	switch {
+	case errors.Is(err, jwt.ErrTokenMalformed):
+		return nil, nil, unauthorized("CompactToken parsing failed with error code: 80049217")
+	case errors.Is(err, jwt.ErrTokenExpired), errors.Is(err, jwt.ErrTokenNotValidYet):
+		return nil, nil, unauthorized("Lifetime validation failed, the token is expired.")
+	case err != nil:
+		return nil, nil, unauthorized("Access token validation failure. Invalid signature.")
+	}
+	if !audienceIn(claims.Audience, s.graphAudiences()) {
+		return nil, nil, unauthorized("Access token validation failure. Invalid audience.")
+	}
+	w, _ := s.world(claims.Tenant)
+	if w == nil {
+		return nil, nil, unauthorized("Access token validation failure. Invalid tenant.")
+	}
+	return w, claims.Roles, nil
+}
+
+func audienceIn(have jwt.ClaimStrings, want []string) bool {
+	for _, a := range have {
+		if containsFold(want, strings.TrimSuffix(a, "/")) {
+			return true
+		}
+	}
+	return false
+}
+
+func (k *keyring) jwks() (object, error) {
+	key, err := k.key()
+	if err != nil {
+		return nil, err
+	}
+	enc := base64.RawURLEncoding.EncodeToString
+	return object{{"keys", list{{
+		{"kty", "RSA"},
+		{"use", "sig"},
+		{"kid", k.id},
+		{"x5t", k.id},
+		{"alg", "RS256"},
+		{"n", enc(key.N.Bytes())},
+		{"e", enc(big.NewInt(int64(key.E)).Bytes())},
+	}}}}, nil
+}

@@ -1,0 +1,101 @@
+package graphsim
+
+import "strings"
+
+const (
+	usersDefault = 100
+	usersMax     = 999
+)
+
+// userFields are returned without $select; id comes always, as Graph's directory does.
+func (w *world) renderUser(r ref) object {
+	name := w.people.name(r)
+	given, family, _ := strings.Cut(name, " ")
+	kind := "Member"
+	if w.people.isGuest(r.index()) {
+		kind = "Guest"
+	}
+	return object{
+		{"businessPhones", []string{}},
+		{"displayName", name},
+		{"givenName", given},
+		{"jobTitle", nil},
+		{"mail", w.people.mail(r)},
+		{"mobilePhone", nil},
+		{"officeLocation", nil},
+		{"preferredLanguage", nil},
+		{"surname", family},
+		{"userPrincipalName", w.people.upn(r)},
+		{"id", w.people.id(r)},
+		// Only on request:
+		{"userType", kind},
+		{"accountEnabled", true},
+	}
+}
+
+const userDefaults = 11 // how many of the fields above come unasked
+
+func (x *exchange) selectUser(r ref) object {
+	o := x.world.renderUser(r)
+	if names := x.query.list("$select"); len(names) > 0 {
+		return o.selected(names)
+	}
+	return o[:userDefaults]
+}
+
+func (x *exchange) checkUserSelect() *graphError {
+	known := x.world.renderUser(0)
+	for _, n := range x.query.list("$select") {
+		found := false
+		for _, f := range known {
+			found = found || strings.EqualFold(f.k, n)
+		}
+		if !found {
+			return badRequest("Could not find a property named '%s' on type 'microsoft.graph.user'.", n)
+		}
+	}
+	return nil
+}
+
+func (x *exchange) userContext() string {
+	if names := x.query.list("$select"); len(names) > 0 {
+		return "users(" + strings.Join(names, ",") + ")"
+	}
+	return "users"
+}
+
+func listUsers(x *exchange) (*reply, *graphError) {
+	if _, ok := x.query.get("$filter"); ok {
+		return nil, badRequest("Unsupported Query.")
+	}
+	size, g := x.query.top(usersDefault, usersMax)
+	if g != nil {
+		return nil, g
+	}
+	if g := x.checkUserSelect(); g != nil {
+		return nil, g
+	}
+	from, to, token, g := x.plainPage(x.world.cfg.Users, size)
+	if g != nil {
+		return nil, g
+	}
+	rep := &reply{context: x.userContext(), rows: make(list, 0, to-from)}
+	for i := from; i < to; i++ {
+		rep.rows = append(rep.rows, x.selectUser(ref(i)))
+	}
+	if token != "" {
+		rep.next = x.query.link(x.root()+"/users", token)
+	}
+	return rep, nil
+}
+
+func getUser(x *exchange) (*reply, *graphError) {
+	u, g := x.user()
+	if g != nil {
+		return nil, g
+	}
+	if g := x.checkUserSelect(); g != nil {
+		return nil, g
+	}
+	return &reply{context: x.userContext() + "/$entity", entity: x.selectUser(u)}, nil
+}
