@@ -71,8 +71,14 @@ type Page[T any] struct {
 	Read time.Time
 	// FromCache is true when the page was not asked for again.
 	FromCache bool
-	// Unfiltered is true when Graph refused the clause and the page was asked with the interval alone.
+	// Unfiltered is true when Graph did not evaluate (all of) the clause: it refused it, or the API has no such filter. The
+	// three flags belong to the first page of a chain and hold for every page behind it.
 	Unfiltered bool
+	// Unbounded is true when the interval was not sent, because Graph refused or ignored it beside the user's own clause:
+	// rows outside are no fault of Graph and are to be left out.
+	Unbounded bool
+	// Unordered is true when an order was asked for that Graph or its cloud does not know.
+	Unordered bool
 }
 
 // EventReader reads the events of one Graph API, a page at a time.

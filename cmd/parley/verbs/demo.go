@@ -3,7 +3,6 @@ package verbs
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -44,7 +43,7 @@ func (v *demoVerb) Run(ctx context.Context, to streams) (err error) {
 	if err := settings.Check(); err != nil {
 		return usageError{err}
 	}
-	running, err := gateway.New(ctx, settings, newLogger(&settings, to.err), Version())
+	running, err := gateway.New(settings, newLogger(&settings, to.err), Version())
 	if err != nil {
 		return asUsage(err)
 	}
@@ -54,8 +53,8 @@ func (v *demoVerb) Run(ctx context.Context, to streams) (err error) {
 	user := sim.DemoUser()
 	if err := welcome.Execute(to.out, map[string]string{
 		"HTTP": running.HTTPAddr(), "GRPC": running.GRPCAddr(), "Admin": running.AdminAddr(), "Sim": sim.URL(),
-		"Name": user.DisplayName, "ID": user.ID, "UPN": url.PathEscape(user.UserPrincipalName),
-		"Start": time.Now().UTC().AddDate(0, 0, -30).Format("2006-01-02T00:00:00Z"),
+		"Name": user.Name, "ID": user.ID, "UPN": url.PathEscape(user.UPN),
+		"Start": time.Now().UTC().AddDate(0, 0, -29).Format("2006-01-02T00:00:00Z"),
 	}); err != nil {
 		return errors.Join(err, stop(running))
 	}
@@ -74,8 +73,7 @@ func (v *demoVerb) settings(sim *graphsim.Sim, folder string) (config.Settings, 
 		os.WriteFile(secret, []byte(graphsim.DemoClientSecret), 0o600),
 		os.WriteFile(authority, sim.CACertPEM(), 0o600),
 	)
-	report, parseErr := url.Parse(sim.ReportURL())
-	if err := errors.Join(err, parseErr); err != nil {
+	if err != nil {
 		return config.Settings{}, err
 	}
 	settings, err := config.Defaults()
@@ -87,7 +85,6 @@ func (v *demoVerb) settings(sim *graphsim.Sim, folder string) (config.Settings, 
 	settings.GraphURL, settings.GraphAuthorityURL, settings.GraphCAFile = sim.URL(), sim.URL(), authority
 	settings.GraphCredential, settings.GraphClientSecretFile = "client-secret", secret
 	settings.GraphTenantID, settings.GraphClientID = graphsim.DemoTenantID, graphsim.DemoClientID
-	settings.GraphReportHosts = report.Host
 	return settings, nil
 }
 

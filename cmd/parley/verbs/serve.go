@@ -24,7 +24,7 @@ func (v *serveVerb) Run(ctx context.Context, to streams) error {
 	if err := v.Check(); err != nil {
 		return usageError{err}
 	}
-	running, err := gateway.New(ctx, v.Settings, newLogger(&v.Settings, to.err), Version())
+	running, err := gateway.New(v.Settings, newLogger(&v.Settings, to.err), Version())
 	if err != nil {
 		return asUsage(err)
 	}

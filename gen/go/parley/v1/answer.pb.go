@@ -442,7 +442,7 @@ type SourceReport struct {
 	SettledUntil *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=settled_until,json=settledUntil,proto3" json:"settled_until,omitempty"`
 	// Spans with a doubt, in ascending order.
 	Gaps []*Gap `protobuf:"bytes,6,rep,name=gaps,proto3" json:"gaps,omitempty"`
-	// What was counted.
+	// What was counted since the walk began.
 	Counts *SourceCounts `protobuf:"bytes,7,opt,name=counts,proto3" json:"counts,omitempty"`
 	// Parts of the filter that Graph evaluated, by field name.
 	FilteredByGraph []string `protobuf:"bytes,8,rep,name=filtered_by_graph,json=filteredByGraph,proto3" json:"filtered_by_graph,omitempty"`

@@ -2943,7 +2943,10 @@ type CallDetail struct {
 	// Participants in the deprecated form, at most 130. Graph: `callRecords.callRecord.participants`.
 	LegacyParticipants []*IdentitySet `protobuf:"bytes,13,rep,name=legacy_participants,json=legacyParticipants,proto3" json:"legacy_participants,omitempty"`
 	// Sessions with their segments, all pages; absent while `partial`. Graph: `callRecords.callRecord.sessions`.
-	Sessions      []*CallSession `protobuf:"bytes,14,rep,name=sessions,proto3" json:"sessions,omitempty"`
+	Sessions []*CallSession `protobuf:"bytes,14,rep,name=sessions,proto3" json:"sessions,omitempty"`
+	// Number that Graph raises whenever it issues the record again with later or corrected figures. Graph:
+	// `callRecords.callRecord.version`.
+	RecordVersion *int64 `protobuf:"varint,15,opt,name=record_version,json=recordVersion,proto3,oneof" json:"record_version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3074,6 +3077,13 @@ func (x *CallDetail) GetSessions() []*CallSession {
 		return x.Sessions
 	}
 	return nil
+}
+
+func (x *CallDetail) GetRecordVersion() int64 {
+	if x != nil && x.RecordVersion != nil {
+		return *x.RecordVersion
+	}
+	return 0
 }
 
 var File_parley_v1_call_proto protoreflect.FileDescriptor
@@ -3309,7 +3319,8 @@ const file_parley_v1_call_proto_rawDesc = "" +
 	"\bsegments\x18\n" +
 	" \x03(\v2\x16.parley.v1.CallSegmentB$\xaa\xbb\x18\x1ccallRecords.session.segments\xb0\xbb\x18\x01R\bsegmentsB\n" +
 	"\n" +
-	"\b_is_test\"\x9a\t\n" +
+	"\b_is_test\"\x81\n" +
+	"\n" +
 	"\n" +
 	"CallDetail\x12\x1e\n" +
 	"\apartial\x18\x01 \x01(\bB\x04\xb0\xbb\x18\x01R\apartial\x12U\n" +
@@ -3330,7 +3341,9 @@ const file_parley_v1_call_proto_rawDesc = "" +
 	"\fparticipants\x18\v \x03(\v2\x1a.parley.v1.CallParticipantB.\xaa\xbb\x18&callRecords.callRecord.participants_v2\xb0\xbb\x18\x01R\fparticipants\x12k\n" +
 	"\x10legacy_organizer\x18\f \x01(\v2\x16.parley.v1.IdentitySetB(\xaa\xbb\x18 callRecords.callRecord.organizer\xb0\xbb\x18\x01R\x0flegacyOrganizer\x12t\n" +
 	"\x13legacy_participants\x18\r \x03(\v2\x16.parley.v1.IdentitySetB+\xaa\xbb\x18#callRecords.callRecord.participants\xb0\xbb\x18\x01R\x12legacyParticipants\x12[\n" +
-	"\bsessions\x18\x0e \x03(\v2\x16.parley.v1.CallSessionB'\xaa\xbb\x18\x1fcallRecords.callRecord.sessions\xb0\xbb\x18\x01R\bsessions*\xda\x01\n" +
+	"\bsessions\x18\x0e \x03(\v2\x16.parley.v1.CallSessionB'\xaa\xbb\x18\x1fcallRecords.callRecord.sessions\xb0\xbb\x18\x01R\bsessions\x12R\n" +
+	"\x0erecord_version\x18\x0f \x01(\x03B&\xaa\xbb\x18\x1ecallRecords.callRecord.version\xb0\xbb\x18\x01H\x00R\rrecordVersion\x88\x01\x01B\x11\n" +
+	"\x0f_record_version*\xda\x01\n" +
 	"\bCallType\x12\x19\n" +
 	"\x15CALL_TYPE_UNSPECIFIED\x10\x00\x12\"\n" +
 	"\x11CALL_TYPE_UNKNOWN\x10\x01\x1a\v\xaa\xbb\x18\aunknown\x12'\n" +
@@ -3629,6 +3642,7 @@ func file_parley_v1_call_proto_init() {
 	file_parley_v1_call_proto_msgTypes[8].OneofWrappers = []any{}
 	file_parley_v1_call_proto_msgTypes[9].OneofWrappers = []any{}
 	file_parley_v1_call_proto_msgTypes[12].OneofWrappers = []any{}
+	file_parley_v1_call_proto_msgTypes[13].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

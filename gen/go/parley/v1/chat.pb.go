@@ -420,13 +420,16 @@ func (x *MessageHistoryItem) GetReaction() *Reaction {
 	return nil
 }
 
-// Reference to content that Teams hosts for a message, such as a pasted picture. Its bytes are not served.
+// Reference to content that Teams hosts for a message, such as a pasted picture. Its bytes are not asked for.
 type HostedContent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Id below the message. Graph: `chatMessageHostedContent.id`.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// Media type of the hosted content. Graph: `teamworkHostedContent.contentType`.
-	ContentType   string `protobuf:"bytes,2,opt,name=content_type,json=contentType,proto3" json:"content_type,omitempty"`
+	ContentType string `protobuf:"bytes,2,opt,name=content_type,json=contentType,proto3" json:"content_type,omitempty"`
+	// The bytes themselves, present only if Graph sends them unasked: Parley never asks. Graph:
+	// `teamworkHostedContent.contentBytes`.
+	ContentBytes  []byte `protobuf:"bytes,3,opt,name=content_bytes,json=contentBytes,proto3" json:"content_bytes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -473,6 +476,13 @@ func (x *HostedContent) GetContentType() string {
 		return x.ContentType
 	}
 	return ""
+}
+
+func (x *HostedContent) GetContentBytes() []byte {
+	if x != nil {
+		return x.ContentBytes
+	}
+	return nil
 }
 
 // What a Teams message, written by people or by Teams itself, has beyond the envelope.
@@ -639,10 +649,11 @@ const file_parley_v1_chat_proto_rawDesc = "" +
 	"\aactions\x18\x01 \x01(\tB&\xaa\xbb\x18\x1echatMessageHistoryItem.actions\xb0\xbb\x18\x01R\aactions\x12l\n" +
 	"\vmodify_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB/\xaa\xbb\x18'chatMessageHistoryItem.modifiedDateTime\xb0\xbb\x18\x01R\n" +
 	"modifyTime\x12X\n" +
-	"\breaction\x18\x03 \x01(\v2\x13.parley.v1.ReactionB'\xaa\xbb\x18\x1fchatMessageHistoryItem.reaction\xb0\xbb\x18\x01R\breaction\"\x92\x01\n" +
+	"\breaction\x18\x03 \x01(\v2\x13.parley.v1.ReactionB'\xaa\xbb\x18\x1fchatMessageHistoryItem.reaction\xb0\xbb\x18\x01R\breaction\"\xdf\x01\n" +
 	"\rHostedContent\x123\n" +
 	"\x02id\x18\x01 \x01(\tB#\xaa\xbb\x18\x1bchatMessageHostedContent.id\xb0\xbb\x18\x01R\x02id\x12L\n" +
-	"\fcontent_type\x18\x02 \x01(\tB)\xaa\xbb\x18!teamworkHostedContent.contentType\xb0\xbb\x18\x01R\vcontentType\"\x8f\a\n" +
+	"\fcontent_type\x18\x02 \x01(\tB)\xaa\xbb\x18!teamworkHostedContent.contentType\xb0\xbb\x18\x01R\vcontentType\x12K\n" +
+	"\rcontent_bytes\x18\x03 \x01(\fB&\xaa\xbb\x18\"teamworkHostedContent.contentBytesR\fcontentBytes\"\x8f\a\n" +
 	"\n" +
 	"ChatDetail\x12Z\n" +
 	"\fmessage_type\x18\x01 \x01(\x0e2\x16.parley.v1.MessageTypeB\x1f\xaa\xbb\x18\x17chatMessage.messageType\xb0\xbb\x18\x01R\vmessageType\x122\n" +

@@ -447,7 +447,7 @@ func (*StreamConversationsResponse_Checkpoint) isStreamConversationsResponse_Fra
 
 func (*StreamConversationsResponse_Summary) isStreamConversationsResponse_Frame() {}
 
-// Asks for one chat.
+// Asks for one chat by its name.
 type GetConversationRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Resource name `users/{user}/conversations/{conversation}`; raw chat ids work as last segment.

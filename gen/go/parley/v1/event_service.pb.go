@@ -146,7 +146,7 @@ func (x *ListEventsRequest) GetFilter() string {
 	return ""
 }
 
-// A page of events.
+// A page of events and what is complete.
 type ListEventsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The events, in the asked order.
@@ -505,7 +505,7 @@ func (*StreamEventsResponse_Checkpoint) isStreamEventsResponse_Frame() {}
 
 func (*StreamEventsResponse_Summary) isStreamEventsResponse_Frame() {}
 
-// Asks for one event.
+// Asks for one event by its name.
 type GetEventRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Resource name `users/{user}/events/{event}`, as an event carries it.

@@ -11,6 +11,7 @@ package parleyv1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	structpb "google.golang.org/protobuf/types/known/structpb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -206,7 +207,7 @@ func (EndpointType) EnumDescriptor() ([]byte, []int) {
 	return file_parley_v1_identity_proto_rawDescGZIP(), []int{1}
 }
 
-// One identity: a person, application, device, phone number, team, channel, chat or tag. Every field is absent when
+// One identity: a person, application, device, phone number or group. Every field is absent when
 // Graph did not send it. Properties that Graph does not declare are in `unmapped` of the record.
 type Identity struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -265,8 +266,11 @@ type Identity struct {
 	InitiatorType string `protobuf:"bytes,21,opt,name=initiator_type,json=initiatorType,proto3" json:"initiator_type,omitempty"`
 	// Sort of a programme resource; beta only. Graph: `programResource.type`.
 	ProgramResourceType string `protobuf:"bytes,22,opt,name=program_resource_type,json=programResourceType,proto3" json:"program_resource_type,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// Whatever the provisioning system tells about the identity, as an object of its own making. Graph:
+	// `provisionedIdentity.details`, `provisioningSystem.details`.
+	Details       *structpb.Struct `protobuf:"bytes,23,opt,name=details,proto3" json:"details,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Identity) Reset() {
@@ -453,6 +457,88 @@ func (x *Identity) GetProgramResourceType() string {
 	return ""
 }
 
+func (x *Identity) GetDetails() *structpb.Struct {
+	if x != nil {
+		return x.Details
+	}
+	return nil
+}
+
+// A team, channel, chat or tag that was mentioned. People chose its name, which may be a chat's topic: the metadata view
+// leaves it out. Every field is absent when Graph did not send it.
+type MentionTarget struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Thread id of the chat or channel, object id of the team, or id of the tag. Graph: `identity.id`.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Name that people gave it. Graph: `identity.displayName`.
+	DisplayName string `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// Team, channel or chat; unspecified for tags. Graph: `teamworkConversationIdentity.conversationIdentityType`.
+	IdentityType IdentityType `protobuf:"varint,3,opt,name=identity_type,json=identityType,proto3,enum=parley.v1.IdentityType" json:"identity_type,omitempty"`
+	// Text of a member of `identity_type` that this contract does not know yet, verbatim as Graph sent it; absent
+	// otherwise. Parley's own.
+	IdentityTypeOther string `protobuf:"bytes,4,opt,name=identity_type_other,json=identityTypeOther,proto3" json:"identity_type_other,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
+}
+
+func (x *MentionTarget) Reset() {
+	*x = MentionTarget{}
+	mi := &file_parley_v1_identity_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MentionTarget) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MentionTarget) ProtoMessage() {}
+
+func (x *MentionTarget) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_identity_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MentionTarget.ProtoReflect.Descriptor instead.
+func (*MentionTarget) Descriptor() ([]byte, []int) {
+	return file_parley_v1_identity_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *MentionTarget) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *MentionTarget) GetDisplayName() string {
+	if x != nil {
+		return x.DisplayName
+	}
+	return ""
+}
+
+func (x *MentionTarget) GetIdentityType() IdentityType {
+	if x != nil {
+		return x.IdentityType
+	}
+	return IdentityType_IDENTITY_TYPE_UNSPECIFIED
+}
+
+func (x *MentionTarget) GetIdentityTypeOther() string {
+	if x != nil {
+		return x.IdentityTypeOther
+	}
+	return ""
+}
+
 // The identities behind one actor. Graph fills mostly one member and leaves the others null; a system message has none.
 type IdentitySet struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -464,9 +550,9 @@ type IdentitySet struct {
 	Device *Identity `protobuf:"bytes,3,opt,name=device,proto3" json:"device,omitempty"`
 	// The team, channel or chat that was mentioned. Graph: `chatMessageMentionedIdentitySet.conversation`,
 	// `aiInteractionMentionedIdentitySet.conversation`.
-	Conversation *Identity `protobuf:"bytes,4,opt,name=conversation,proto3" json:"conversation,omitempty"`
+	Conversation *MentionTarget `protobuf:"bytes,4,opt,name=conversation,proto3" json:"conversation,omitempty"`
 	// The tag that was mentioned. Graph: `chatMessageMentionedIdentitySet.tag`, `aiInteractionMentionedIdentitySet.tag`.
-	Tag *Identity `protobuf:"bytes,5,opt,name=tag,proto3" json:"tag,omitempty"`
+	Tag *MentionTarget `protobuf:"bytes,5,opt,name=tag,proto3" json:"tag,omitempty"`
 	// The telephone number of a participant; its id is E.164. Graph: `communicationsIdentitySet.phone`.
 	Phone *Identity `protobuf:"bytes,6,opt,name=phone,proto3" json:"phone,omitempty"`
 	// Somebody who joined a call without an account in the tenant. Graph: `communicationsIdentitySet.guest`.
@@ -515,7 +601,7 @@ type IdentitySet struct {
 
 func (x *IdentitySet) Reset() {
 	*x = IdentitySet{}
-	mi := &file_parley_v1_identity_proto_msgTypes[1]
+	mi := &file_parley_v1_identity_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -527,7 +613,7 @@ func (x *IdentitySet) String() string {
 func (*IdentitySet) ProtoMessage() {}
 
 func (x *IdentitySet) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_identity_proto_msgTypes[1]
+	mi := &file_parley_v1_identity_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -540,7 +626,7 @@ func (x *IdentitySet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdentitySet.ProtoReflect.Descriptor instead.
 func (*IdentitySet) Descriptor() ([]byte, []int) {
-	return file_parley_v1_identity_proto_rawDescGZIP(), []int{1}
+	return file_parley_v1_identity_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *IdentitySet) GetUser() *Identity {
@@ -564,14 +650,14 @@ func (x *IdentitySet) GetDevice() *Identity {
 	return nil
 }
 
-func (x *IdentitySet) GetConversation() *Identity {
+func (x *IdentitySet) GetConversation() *MentionTarget {
 	if x != nil {
 		return x.Conversation
 	}
 	return nil
 }
 
-func (x *IdentitySet) GetTag() *Identity {
+func (x *IdentitySet) GetTag() *MentionTarget {
 	if x != nil {
 		return x.Tag
 	}
@@ -708,7 +794,7 @@ var File_parley_v1_identity_proto protoreflect.FileDescriptor
 
 const file_parley_v1_identity_proto_rawDesc = "" +
 	"\n" +
-	"\x18parley/v1/identity.proto\x12\tparley.v1\x1a\x17parley/v1/options.proto\"\xe8\x0f\n" +
+	"\x18parley/v1/identity.proto\x12\tparley.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x17parley/v1/options.proto\"\xda\x10\n" +
 	"\bIdentity\x12#\n" +
 	"\x02id\x18\x01 \x01(\tB\x13\xaa\xbb\x18\videntity.id\xb0\xbb\x18\x01R\x02id\x12?\n" +
 	"\fdisplay_name\x18\x02 \x01(\tB\x1c\xaa\xbb\x18\x14identity.displayName\xb0\xbb\x18\x01R\vdisplayName\x12\x16\n" +
@@ -734,14 +820,20 @@ const file_parley_v1_identity_proto_rawDesc = "" +
 	"\x05title\x18\x13 \x01(\tB!\xaa\xbb\x18\x1dsharePointGroupIdentity.titleR\x05title\x12d\n" +
 	"\x19provisioned_identity_type\x18\x14 \x01(\tB(\xaa\xbb\x18 provisionedIdentity.identityType\xb0\xbb\x18\x01R\x17provisionedIdentityType\x12F\n" +
 	"\x0einitiator_type\x18\x15 \x01(\tB\x1f\xaa\xbb\x18\x17initiator.initiatorType\xb0\xbb\x18\x01R\rinitiatorType\x12P\n" +
-	"\x15program_resource_type\x18\x16 \x01(\tB\x1c\xaa\xbb\x18\x14programResource.type\xb0\xbb\x18\x01R\x13programResourceTypeB\t\n" +
-	"\a_hidden\"\x9b\x13\n" +
+	"\x15program_resource_type\x18\x16 \x01(\tB\x1c\xaa\xbb\x18\x14programResource.type\xb0\xbb\x18\x01R\x13programResourceType\x12p\n" +
+	"\adetails\x18\x17 \x01(\v2\x17.google.protobuf.StructB=\xaa\xbb\x18\x1bprovisionedIdentity.details\xaa\xbb\x18\x1aprovisioningSystem.detailsR\adetailsB\t\n" +
+	"\a_hidden\"\xa4\x02\n" +
+	"\rMentionTarget\x12#\n" +
+	"\x02id\x18\x01 \x01(\tB\x13\xaa\xbb\x18\videntity.id\xb0\xbb\x18\x01R\x02id\x12;\n" +
+	"\fdisplay_name\x18\x02 \x01(\tB\x18\xaa\xbb\x18\x14identity.displayNameR\vdisplayName\x12{\n" +
+	"\ridentity_type\x18\x03 \x01(\x0e2\x17.parley.v1.IdentityTypeB=\xaa\xbb\x185teamworkConversationIdentity.conversationIdentityType\xb0\xbb\x18\x01R\fidentityType\x124\n" +
+	"\x13identity_type_other\x18\x04 \x01(\tB\x04\xb0\xbb\x18\x01R\x11identityTypeOther\"\xa6\x13\n" +
 	"\vIdentitySet\x12A\n" +
 	"\x04user\x18\x01 \x01(\v2\x13.parley.v1.IdentityB\x18\xaa\xbb\x18\x10identitySet.user\xb0\xbb\x18\x01R\x04user\x12V\n" +
 	"\vapplication\x18\x02 \x01(\v2\x13.parley.v1.IdentityB\x1f\xaa\xbb\x18\x17identitySet.application\xb0\xbb\x18\x01R\vapplication\x12G\n" +
-	"\x06device\x18\x03 \x01(\v2\x13.parley.v1.IdentityB\x1a\xaa\xbb\x18\x12identitySet.device\xb0\xbb\x18\x01R\x06device\x12\x9f\x01\n" +
-	"\fconversation\x18\x04 \x01(\v2\x13.parley.v1.IdentityBf\xaa\xbb\x18,chatMessageMentionedIdentitySet.conversation\xaa\xbb\x18.aiInteractionMentionedIdentitySet.conversation\xb0\xbb\x18\x01R\fconversation\x12{\n" +
-	"\x03tag\x18\x05 \x01(\v2\x13.parley.v1.IdentityBT\xaa\xbb\x18#chatMessageMentionedIdentitySet.tag\xaa\xbb\x18%aiInteractionMentionedIdentitySet.tag\xb0\xbb\x18\x01R\x03tag\x12R\n" +
+	"\x06device\x18\x03 \x01(\v2\x13.parley.v1.IdentityB\x1a\xaa\xbb\x18\x12identitySet.device\xb0\xbb\x18\x01R\x06device\x12\xa4\x01\n" +
+	"\fconversation\x18\x04 \x01(\v2\x18.parley.v1.MentionTargetBf\xaa\xbb\x18,chatMessageMentionedIdentitySet.conversation\xaa\xbb\x18.aiInteractionMentionedIdentitySet.conversation\xb0\xbb\x18\x01R\fconversation\x12\x80\x01\n" +
+	"\x03tag\x18\x05 \x01(\v2\x18.parley.v1.MentionTargetBT\xaa\xbb\x18#chatMessageMentionedIdentitySet.tag\xaa\xbb\x18%aiInteractionMentionedIdentitySet.tag\xb0\xbb\x18\x01R\x03tag\x12R\n" +
 	"\x05phone\x18\x06 \x01(\v2\x13.parley.v1.IdentityB'\xaa\xbb\x18\x1fcommunicationsIdentitySet.phone\xb0\xbb\x18\x01R\x05phone\x12R\n" +
 	"\x05guest\x18\a \x01(\v2\x13.parley.v1.IdentityB'\xaa\xbb\x18\x1fcommunicationsIdentitySet.guest\xb0\xbb\x18\x01R\x05guest\x12b\n" +
 	"\von_premises\x18\b \x01(\v2\x13.parley.v1.IdentityB,\xaa\xbb\x18$communicationsIdentitySet.onPremises\xb0\xbb\x18\x01R\n" +
@@ -806,42 +898,46 @@ func file_parley_v1_identity_proto_rawDescGZIP() []byte {
 }
 
 var file_parley_v1_identity_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_parley_v1_identity_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_parley_v1_identity_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_parley_v1_identity_proto_goTypes = []any{
-	(IdentityType)(0),   // 0: parley.v1.IdentityType
-	(EndpointType)(0),   // 1: parley.v1.EndpointType
-	(*Identity)(nil),    // 2: parley.v1.Identity
-	(*IdentitySet)(nil), // 3: parley.v1.IdentitySet
+	(IdentityType)(0),       // 0: parley.v1.IdentityType
+	(EndpointType)(0),       // 1: parley.v1.EndpointType
+	(*Identity)(nil),        // 2: parley.v1.Identity
+	(*MentionTarget)(nil),   // 3: parley.v1.MentionTarget
+	(*IdentitySet)(nil),     // 4: parley.v1.IdentitySet
+	(*structpb.Struct)(nil), // 5: google.protobuf.Struct
 }
 var file_parley_v1_identity_proto_depIdxs = []int32{
 	0,  // 0: parley.v1.Identity.identity_type:type_name -> parley.v1.IdentityType
-	2,  // 1: parley.v1.IdentitySet.user:type_name -> parley.v1.Identity
-	2,  // 2: parley.v1.IdentitySet.application:type_name -> parley.v1.Identity
-	2,  // 3: parley.v1.IdentitySet.device:type_name -> parley.v1.Identity
-	2,  // 4: parley.v1.IdentitySet.conversation:type_name -> parley.v1.Identity
-	2,  // 5: parley.v1.IdentitySet.tag:type_name -> parley.v1.Identity
-	2,  // 6: parley.v1.IdentitySet.phone:type_name -> parley.v1.Identity
-	2,  // 7: parley.v1.IdentitySet.guest:type_name -> parley.v1.Identity
-	2,  // 8: parley.v1.IdentitySet.on_premises:type_name -> parley.v1.Identity
-	2,  // 9: parley.v1.IdentitySet.encrypted:type_name -> parley.v1.Identity
-	2,  // 10: parley.v1.IdentitySet.application_instance:type_name -> parley.v1.Identity
-	2,  // 11: parley.v1.IdentitySet.asserted_identity:type_name -> parley.v1.Identity
-	2,  // 12: parley.v1.IdentitySet.azure_communication_services_user:type_name -> parley.v1.Identity
-	2,  // 13: parley.v1.IdentitySet.acs_user:type_name -> parley.v1.Identity
-	2,  // 14: parley.v1.IdentitySet.spool_user:type_name -> parley.v1.Identity
-	2,  // 15: parley.v1.IdentitySet.acs_application_instance:type_name -> parley.v1.Identity
-	2,  // 16: parley.v1.IdentitySet.spool_application_instance:type_name -> parley.v1.Identity
-	1,  // 17: parley.v1.IdentitySet.endpoint_type:type_name -> parley.v1.EndpointType
-	2,  // 18: parley.v1.IdentitySet.group:type_name -> parley.v1.Identity
-	2,  // 19: parley.v1.IdentitySet.share_point_group:type_name -> parley.v1.Identity
-	2,  // 20: parley.v1.IdentitySet.site_group:type_name -> parley.v1.Identity
-	2,  // 21: parley.v1.IdentitySet.site_user:type_name -> parley.v1.Identity
-	2,  // 22: parley.v1.IdentitySet.audience:type_name -> parley.v1.Identity
-	23, // [23:23] is the sub-list for method output_type
-	23, // [23:23] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	5,  // 1: parley.v1.Identity.details:type_name -> google.protobuf.Struct
+	0,  // 2: parley.v1.MentionTarget.identity_type:type_name -> parley.v1.IdentityType
+	2,  // 3: parley.v1.IdentitySet.user:type_name -> parley.v1.Identity
+	2,  // 4: parley.v1.IdentitySet.application:type_name -> parley.v1.Identity
+	2,  // 5: parley.v1.IdentitySet.device:type_name -> parley.v1.Identity
+	3,  // 6: parley.v1.IdentitySet.conversation:type_name -> parley.v1.MentionTarget
+	3,  // 7: parley.v1.IdentitySet.tag:type_name -> parley.v1.MentionTarget
+	2,  // 8: parley.v1.IdentitySet.phone:type_name -> parley.v1.Identity
+	2,  // 9: parley.v1.IdentitySet.guest:type_name -> parley.v1.Identity
+	2,  // 10: parley.v1.IdentitySet.on_premises:type_name -> parley.v1.Identity
+	2,  // 11: parley.v1.IdentitySet.encrypted:type_name -> parley.v1.Identity
+	2,  // 12: parley.v1.IdentitySet.application_instance:type_name -> parley.v1.Identity
+	2,  // 13: parley.v1.IdentitySet.asserted_identity:type_name -> parley.v1.Identity
+	2,  // 14: parley.v1.IdentitySet.azure_communication_services_user:type_name -> parley.v1.Identity
+	2,  // 15: parley.v1.IdentitySet.acs_user:type_name -> parley.v1.Identity
+	2,  // 16: parley.v1.IdentitySet.spool_user:type_name -> parley.v1.Identity
+	2,  // 17: parley.v1.IdentitySet.acs_application_instance:type_name -> parley.v1.Identity
+	2,  // 18: parley.v1.IdentitySet.spool_application_instance:type_name -> parley.v1.Identity
+	1,  // 19: parley.v1.IdentitySet.endpoint_type:type_name -> parley.v1.EndpointType
+	2,  // 20: parley.v1.IdentitySet.group:type_name -> parley.v1.Identity
+	2,  // 21: parley.v1.IdentitySet.share_point_group:type_name -> parley.v1.Identity
+	2,  // 22: parley.v1.IdentitySet.site_group:type_name -> parley.v1.Identity
+	2,  // 23: parley.v1.IdentitySet.site_user:type_name -> parley.v1.Identity
+	2,  // 24: parley.v1.IdentitySet.audience:type_name -> parley.v1.Identity
+	25, // [25:25] is the sub-list for method output_type
+	25, // [25:25] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_parley_v1_identity_proto_init() }
@@ -857,7 +953,7 @@ func file_parley_v1_identity_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_parley_v1_identity_proto_rawDesc), len(file_parley_v1_identity_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   2,
+			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -205,7 +205,8 @@ type SystemDetail struct {
 	// Graph's type name without its namespace, such as `membersAddedEventMessageDetail`; Microsoft adds to this set.
 	// Graph: `eventMessageDetail.@odata.type`.
 	EventType string `protobuf:"bytes,1,opt,name=event_type,json=eventType,proto3" json:"event_type,omitempty"`
-	// Who caused it; every kind of detail has it. Graph: `membersAddedEventMessageDetail.initiator`.
+	// Who caused it; every kind of detail but the note of a transcript has it, each under the same name. Graph:
+	// `membersAddedEventMessageDetail.initiator`.
 	Initiator *IdentitySet `protobuf:"bytes,2,opt,name=initiator,proto3" json:"initiator,omitempty"`
 	// Members who were added, removed, joined or left. Graph: `membersAddedEventMessageDetail.members`,
 	// `membersDeletedEventMessageDetail.members`, `membersJoinedEventMessageDetail.members`,
@@ -589,11 +590,11 @@ const file_parley_v1_system_proto_rawDesc = "" +
 	"\n" +
 	"\x16parley/v1/system.proto\x12\tparley.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14parley/v1/chat.proto\x1a\x18parley/v1/identity.proto\x1a\x17parley/v1/options.proto\"x\n" +
 	"\x13CallParticipantInfo\x12a\n" +
-	"\vparticipant\x18\x01 \x01(\v2\x16.parley.v1.IdentitySetB'\xaa\xbb\x18\x1fcallParticipantInfo.participant\xb0\xbb\x18\x01R\vparticipant\"\xc4(\n" +
+	"\vparticipant\x18\x01 \x01(\v2\x16.parley.v1.IdentitySetB'\xaa\xbb\x18\x1fcallParticipantInfo.participant\xb0\xbb\x18\x01R\vparticipant\"\xbc3\n" +
 	"\fSystemDetail\x12E\n" +
 	"\n" +
-	"event_type\x18\x01 \x01(\tB&\xaa\xbb\x18\x1eeventMessageDetail.@odata.type\xb0\xbb\x18\x01R\teventType\x12f\n" +
-	"\tinitiator\x18\x02 \x01(\v2\x16.parley.v1.IdentitySetB0\xaa\xbb\x18(membersAddedEventMessageDetail.initiator\xb0\xbb\x18\x01R\tinitiator\x12\xde\x01\n" +
+	"event_type\x18\x01 \x01(\tB&\xaa\xbb\x18\x1eeventMessageDetail.@odata.type\xb0\xbb\x18\x01R\teventType\x12\xdd\v\n" +
+	"\tinitiator\x18\x02 \x01(\v2\x16.parley.v1.IdentitySetB\xa6\v\xaa\xbb\x18%callEndedEventMessageDetail.initiator\xaa\xbb\x18)callRecordingEventMessageDetail.initiator\xaa\xbb\x18'callStartedEventMessageDetail.initiator\xaa\xbb\x18(channelAddedEventMessageDetail.initiator\xaa\xbb\x18*channelDeletedEventMessageDetail.initiator\xaa\xbb\x185channelDescriptionUpdatedEventMessageDetail.initiator\xaa\xbb\x18*channelRenamedEventMessageDetail.initiator\xaa\xbb\x189channelSetAsFavoriteByDefaultEventMessageDetail.initiator\xaa\xbb\x181channelSharingUpdatedEventMessageDetail.initiator\xaa\xbb\x18;channelUnsetAsFavoriteByDefaultEventMessageDetail.initiator\xaa\xbb\x18'chatRenamedEventMessageDetail.initiator\xaa\xbb\x189conversationMemberRoleUpdatedEventMessageDetail.initiator\xaa\xbb\x180meetingPolicyUpdatedEventMessageDetail.initiator\xaa\xbb\x18(membersAddedEventMessageDetail.initiator\xaa\xbb\x18*membersDeletedEventMessageDetail.initiator\xaa\xbb\x18)membersJoinedEventMessageDetail.initiator\xaa\xbb\x18'membersLeftEventMessageDetail.initiator\xaa\xbb\x18)messagePinnedEventMessageDetail.initiator\xaa\xbb\x18+messageUnpinnedEventMessageDetail.initiator\xaa\xbb\x18&tabUpdatedEventMessageDetail.initiator\xaa\xbb\x18(teamArchivedEventMessageDetail.initiator\xaa\xbb\x18'teamCreatedEventMessageDetail.initiator\xaa\xbb\x182teamDescriptionUpdatedEventMessageDetail.initiator\xaa\xbb\x18/teamJoiningDisabledEventMessageDetail.initiator\xaa\xbb\x18.teamJoiningEnabledEventMessageDetail.initiator\xaa\xbb\x18'teamRenamedEventMessageDetail.initiator\xaa\xbb\x18*teamUnarchivedEventMessageDetail.initiator\xaa\xbb\x18-teamsAppInstalledEventMessageDetail.initiator\xaa\xbb\x18+teamsAppRemovedEventMessageDetail.initiator\xaa\xbb\x18,teamsAppUpgradedEventMessageDetail.initiator\xb0\xbb\x18\x01R\tinitiator\x12\xde\x01\n" +
 	"\amembers\x18\x03 \x03(\v2\x13.parley.v1.IdentityB\xae\x01\xaa\xbb\x18&membersAddedEventMessageDetail.members\xaa\xbb\x18(membersDeletedEventMessageDetail.members\xaa\xbb\x18'membersJoinedEventMessageDetail.members\xaa\xbb\x18%membersLeftEventMessageDetail.members\xb0\xbb\x18\x01R\amembers\x12\x9b\x01\n" +
 	"\x1avisible_history_start_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampBB\xaa\xbb\x18:membersAddedEventMessageDetail.visibleHistoryStartDateTime\xb0\xbb\x18\x01R\x17visibleHistoryStartTime\x12\x9d\x01\n" +
 	"\x18conversation_member_user\x18\x05 \x01(\v2\x13.parley.v1.IdentityBN\xaa\xbb\x18FconversationMemberRoleUpdatedEventMessageDetail.conversationMemberUser\xb0\xbb\x18\x01R\x16conversationMemberUser\x12\x8b\x01\n" +

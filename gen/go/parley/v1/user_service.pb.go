@@ -80,7 +80,7 @@ func (x *ListUsersRequest) GetPageToken() string {
 	return ""
 }
 
-// A page of users.
+// A page of the users of the tenant.
 type ListUsersResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The users, in Graph's order.

@@ -1,0 +1,129 @@
+// Package gateway assembles the floors: credential → Graph client → sources → cache → engine → server. The Gateway is a
+// value that the command line and tests start and stop alike.
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/parley-gateway/parley"
+	"github.com/parley-gateway/parley/cache"
+	"github.com/parley-gateway/parley/cmd/parley/config"
+	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/server"
+	"github.com/parley-gateway/parley/server/metrics"
+	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/seal"
+)
+
+// alias names the only tenant of a deployment that is configured by scalar settings.
+const alias = "default"
+
+// SettingError is a failure to start that a setting causes.
+type SettingError = server.SettingError
+
+// Gateway is one assembled gateway.
+type Gateway struct {
+	server *server.Server
+	graph  *graphclient.Client
+	cache  *cache.Cache
+	log    *slog.Logger
+	warm   *warmer
+}
+
+// New opens and connects every part, and closes what it opened when one of them fails. It sends nothing to Graph.
+func New(settings config.Settings, logger *slog.Logger, version string) (_ *Gateway, err error) {
+	gauges, err := metrics.New(version, "")
+	if err != nil {
+		return nil, err
+	}
+	g := &Gateway{log: logger}
+	defer func() {
+		if err != nil {
+			g.release()
+		}
+	}()
+	if g.graph, err = newClient(&settings, logger, gauges.Graph(alias)); err != nil {
+		return nil, err
+	}
+	if g.cache, err = newCache(&settings, gauges); err != nil {
+		return nil, err
+	}
+	engine, err := newEngine(&settings, logger)
+	if err != nil {
+		return nil, err
+	}
+	g.server, err = server.New(server.Config{
+		GRPCAddr: settings.GRPCAddr, HTTPAddr: settings.HTTPAddr, AdminAddr: settings.AdminAddr, AuthMode: settings.AuthMode,
+		Tenants: map[string]*server.Tenant{alias: newTenant(&settings, g.graph, g.cache, logger)},
+		Engine:  engine, Metrics: gauges, Logger: logger, Version: version,
+		OpenAPI: parley.OpenAPI(), Descriptor: parley.Descriptor(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	g.warm = newWarmer(g.graph, logger)
+	return g, nil
+}
+
+// newEngine seals with the configured keys, or with random ones and a warning.
+func newEngine(settings *config.Settings, logger *slog.Logger) (*timeline.Engine, error) {
+	var keys seal.Sealer
+	if settings.SealKeysFile == "" {
+		logger.Warn("PARLEY_SEAL_KEYS_FILE is not set: page and resume tokens end with this process and serve no other replica")
+	} else {
+		loaded, err := seal.Load(settings.SealKeysFile)
+		if err != nil {
+			return nil, &SettingError{Key: "PARLEY_SEAL_KEYS_FILE", Problem: err.Error()}
+		}
+		keys = loaded
+	}
+	engine, err := timeline.New(timeline.Config{
+		Sealer: keys, Logger: logger,
+		Settle: settle(settings),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("timeline: %w", err)
+	}
+	return engine, nil
+}
+
+// Start opens the listeners; ctx bounds the opening only. The first token is fetched in the background.
+func (g *Gateway) Start(ctx context.Context) error {
+	if err := g.server.Start(ctx); err != nil {
+		g.release()
+		return err
+	}
+	g.warm.start()
+	return nil
+}
+
+// GRPCAddr, HTTPAddr and AdminAddr are the addresses in use, after Start.
+func (g *Gateway) GRPCAddr() string { return g.server.GRPCAddr() }
+
+// HTTPAddr is where REST is served.
+func (g *Gateway) HTTPAddr() string { return g.server.HTTPAddr() }
+
+// AdminAddr is where metrics are served.
+func (g *Gateway) AdminAddr() string { return g.server.AdminAddr() }
+
+// Failed tells a failure of a listener that ended the service.
+func (g *Gateway) Failed() <-chan error { return g.server.Failed() }
+
+// Close drains open calls until ctx ends, then releases everything.
+func (g *Gateway) Close(ctx context.Context) error {
+	g.warm.stop()
+	err := g.server.Close(ctx)
+	g.release()
+	return err
+}
+
+func (g *Gateway) release() {
+	if g.cache != nil {
+		g.cache.Close()
+	}
+	if g.graph != nil {
+		g.graph.Close()
+	}
+}

@@ -1,0 +1,196 @@
+package gateway_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/parley-gateway/parley/cmd/parley/config"
+	"github.com/parley-gateway/parley/cmd/parley/gateway"
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/graphsim"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// tenantUnderTest is a gateway over a simulator, both on free ports.
+type tenantUnderTest struct {
+	sim  *graphsim.Sim
+	base string // of REST
+	conn *grpc.ClientConn
+	http *http.Client
+}
+
+// serve starts a simulator and a gateway that signs in to it by client secret.
+func serve(t *testing.T, simulator graphsim.Config, change func(*config.Settings)) *tenantUnderTest {
+	t.Helper()
+	sim, err := graphsim.New(simulator)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sim.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { closed(t, sim.Close) })
+	settings := settingsFor(t, sim)
+	if change != nil {
+		change(&settings)
+	}
+	return over(t, sim, settings)
+}
+
+// over starts a gateway with the given settings.
+func over(t *testing.T, sim *graphsim.Sim, settings config.Settings) *tenantUnderTest {
+	t.Helper()
+	if err := settings.Check(); err != nil {
+		t.Fatal(err)
+	}
+	running, err := gateway.New(settings, slog.New(slog.DiscardHandler), "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := running.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { closed(t, running.Close) })
+	conn, err := grpc.NewClient(running.GRPCAddr(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := &http.Transport{}
+	t.Cleanup(func() {
+		transport.CloseIdleConnections()
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return &tenantUnderTest{sim: sim, base: "http://" + running.HTTPAddr(), conn: conn, http: &http.Client{Transport: transport}}
+}
+
+// settingsFor are what an operator would set for the simulator's first tenant.
+func settingsFor(t *testing.T, sim *graphsim.Sim) config.Settings {
+	t.Helper()
+	settings, err := config.Defaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings.GRPCAddr, settings.HTTPAddr, settings.AdminAddr = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
+	settings.GraphURL, settings.GraphAuthorityURL = sim.URL(), sim.URL()
+	settings.GraphCAFile = file(t, "ca.pem", sim.CACertPEM())
+	settings.GraphCredential, settings.GraphClientSecretFile = "client-secret", file(t, "secret", []byte(graphsim.DemoClientSecret))
+	settings.GraphTenantID, settings.GraphClientID = graphsim.DemoTenantID, graphsim.DemoClientID
+	return settings
+}
+
+func file(t *testing.T, name string, content []byte) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func closed(t *testing.T, stop func(context.Context) error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := stop(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+// get asks REST and decodes a JSON answer into into, which may be nil. It returns the HTTP status and the body.
+func (g *tenantUnderTest) get(t *testing.T, path string, into proto.Message) (int, []byte) {
+	t.Helper()
+	answer := g.open(t, path)
+	body, err := io.ReadAll(answer.Body)
+	if err := errors.Join(err, answer.Body.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if into != nil && answer.StatusCode == http.StatusOK {
+		if err := protojson.Unmarshal(body, into); err != nil {
+			t.Fatalf("%s: %v in %.300s", path, err, body)
+		}
+	}
+	return answer.StatusCode, body
+}
+
+func (g *tenantUnderTest) open(t *testing.T, path string) *http.Response {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, g.base+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := g.http.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer
+}
+
+// reason is the ErrorInfo reason of an error body.
+func reason(t *testing.T, body []byte) string {
+	t.Helper()
+	var status struct {
+		Details []struct {
+			Reason string `json:"reason"`
+		} `json:"details"`
+	}
+	if err := json.Unmarshal(body, &status); err != nil {
+		t.Fatalf("not an error body: %.300s", body)
+	}
+	for _, detail := range status.Details {
+		if detail.Reason != "" {
+			return detail.Reason
+		}
+	}
+	return ""
+}
+
+// stream reads an NDJSON stream to its end.
+func (g *tenantUnderTest) stream(t *testing.T, path string) (events []*parleyv1.Event, summary *parleyv1.Summary) {
+	t.Helper()
+	answer := g.open(t, path)
+	defer answer.Body.Close() //nolint:errcheck // read to the end below
+	if answer.StatusCode != http.StatusOK {
+		body, err := io.ReadAll(answer.Body)
+		t.Fatalf("%s: HTTP %d %s %v", path, answer.StatusCode, body, err)
+	}
+	lines := bufio.NewScanner(answer.Body)
+	lines.Buffer(nil, 8<<20)
+	for lines.Scan() {
+		var frame parleyv1.StreamEventsResponse
+		if err := protojson.Unmarshal(lines.Bytes(), &frame); err != nil {
+			t.Fatalf("%v in %.300s", err, lines.Bytes())
+		}
+		events = append(events, frame.GetBatch().GetEvents()...)
+		if frame.GetSummary() != nil {
+			summary = frame.GetSummary()
+		}
+	}
+	if err := lines.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return events, summary
+}
+
+// day is midnight UTC that many days ago, as a query value.
+func day(ago int) string {
+	return url.QueryEscape(time.Now().UTC().AddDate(0, 0, -ago).Format("2006-01-02T00:00:00Z"))
+}

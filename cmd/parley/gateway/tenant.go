@@ -1,0 +1,163 @@
+package gateway
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"log/slog"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/parley-gateway/parley/cache"
+	"github.com/parley-gateway/parley/cmd/parley/config"
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/server"
+	"github.com/parley-gateway/parley/server/metrics"
+	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline"
+)
+
+var errNoCertificate = errors.New("holds no certificate in PEM form")
+
+// newClient makes the Graph client of the tenant and the credential behind it.
+func newClient(s *config.Settings, log *slog.Logger, observer graphclient.Observer) (*graphclient.Client, error) {
+	cloud, err := graphclient.CloudByName(s.GraphCloud)
+	if err != nil {
+		return nil, settingOf("PARLEY_GRAPH_CLOUD", err)
+	}
+	roots, err := authorities(s.GraphCAFile)
+	if err != nil {
+		return nil, &SettingError{Key: "PARLEY_GRAPH_CA_FILE", Problem: err.Error()}
+	}
+	login := graphclient.CredentialConfig{
+		Kind: s.GraphCredential, TenantID: s.GraphTenantID, ClientID: s.GraphClientID, Cloud: cloud, AuthorityHost: s.GraphAuthorityURL,
+		ClientSecretFile: s.GraphClientSecretFile, CertificateFile: s.GraphCertificateFile,
+	}
+	if roots != nil {
+		login.HTTP = &http.Client{Transport: &http.Transport{
+			TLSClientConfig:   &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
+			ForceAttemptHTTP2: true, TLSHandshakeTimeout: 10 * time.Second, IdleConnTimeout: time.Minute,
+		}}
+	}
+	credential, err := graphclient.NewCredential(login)
+	if err != nil {
+		return nil, settingOf("PARLEY_GRAPH_CREDENTIAL", err)
+	}
+	client, err := graphclient.New(graphclient.Config{
+		Cloud: cloud, BaseURL: s.GraphURL, TenantID: s.Tenant(), ClientID: s.GraphClientID, Credential: credential, RootCAs: roots,
+		ReportHosts: reportHosts(s.GraphReportHosts, cloud), Logger: log, Observer: observer,
+	})
+	if err != nil {
+		return nil, settingOf("PARLEY_GRAPH_URL", err)
+	}
+	return client, nil
+}
+
+// settingOf makes a SettingError of an error whose text begins with the setting's own name, or of fallback's.
+func settingOf(fallback string, err error) error {
+	key, problem, found := strings.Cut(err.Error(), ": ")
+	if !found || !strings.HasPrefix(key, "PARLEY_") {
+		key, problem = fallback, err.Error()
+	}
+	return &SettingError{Key: key, Problem: problem}
+}
+
+// reportHosts are the configured hosts beside the cloud's own; nil leaves the cloud's alone.
+func reportHosts(list string, cloud graphclient.Cloud) []string {
+	var hosts []string
+	for host := range strings.SplitSeq(list, ",") {
+		if host = strings.TrimSpace(host); host != "" {
+			hosts = append(hosts, host)
+		}
+	}
+	if hosts == nil {
+		return nil
+	}
+	return append(hosts, cloud.ReportHosts...)
+}
+
+// authorities are the system's and the file's; nil leaves the system's alone.
+func authorities(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil //nolint:nilnil // nil roots are how TLS names the system's
+	}
+	pem, err := os.ReadFile(file) //nolint:gosec // the path comes from the operator's configuration
+	if err != nil {
+		return nil, err
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, errNoCertificate
+	}
+	return pool, nil
+}
+
+// newTenant chains the sources: source, then cache. The order is asserted by a test.
+func newTenant(s *config.Settings, graph source.Graph, pages *cache.Cache, log *slog.Logger) *server.Tenant {
+	versions := s.Versions()
+	options := func(name string) source.Options {
+		return source.Options{
+			Tenant: s.Tenant(), Version: versions[name], Model: s.GraphModel, Cloud: s.GraphCloud, Logger: log,
+		}
+	}
+	copilot := source.NewCopilot(graph, options("copilot"))
+	chat := source.NewChat(graph, options("chat"))
+	call := source.NewCall(graph, options("call"))
+	usage := source.NewUsage(graph, options("usage"))
+	scope := func(src parleyv1.Source) cache.Scope {
+		return cache.Scope{Tenant: s.Tenant(), Identity: s.GraphClientID, Source: src}
+	}
+	const (
+		ai, chats, calls = parleyv1.Source_SOURCE_COPILOT, parleyv1.Source_SOURCE_CHAT, parleyv1.Source_SOURCE_CALL
+	)
+	return &server.Tenant{
+		ID: s.Tenant(),
+		Sources: timeline.Sources{
+			Events: map[parleyv1.Source]source.EventReader{
+				ai: pages.Events(copilot, scope(ai)), chats: pages.Events(chat, scope(chats)), calls: pages.Events(call, scope(calls)),
+			},
+			Getters: map[parleyv1.Source]source.EventGetter{ai: copilot, chats: chat, calls: call},
+			Conversations: pages.Conversations(
+				source.NewConversations(graph, options("conversations")), scope(parleyv1.Source_SOURCE_CONVERSATION)),
+			Usage: pages.Usage(usage, scope(parleyv1.Source_SOURCE_USAGE)),
+			Users: pages.Users(source.NewUsers(graph, options("users")), scope(parleyv1.Source_SOURCE_USER)),
+		},
+		Reports:     usage,
+		Unavailable: unavailable(s.GraphCloud),
+	}
+}
+
+// newCache keeps as much as the settings allow and counts into gauges.
+func newCache(s *config.Settings, gauges *metrics.Metrics) (*cache.Cache, error) {
+	size, err := config.ParseSize(s.CacheSize)
+	if err != nil {
+		return nil, &SettingError{Key: "PARLEY_CACHE_SIZE", Problem: err.Error()}
+	}
+	if size == 0 {
+		size = -1
+	}
+	return cache.New(cache.Config{MaxBytes: size, MaxAge: s.CacheMaxAge, Settle: settle(s), Observer: gauges})
+}
+
+// settle is how long each source may still send late rows.
+func settle(s *config.Settings) map[parleyv1.Source]time.Duration {
+	return map[parleyv1.Source]time.Duration{
+		parleyv1.Source_SOURCE_COPILOT: s.SettleCopilot, parleyv1.Source_SOURCE_CHAT: s.SettleChat, parleyv1.Source_SOURCE_CALL: s.SettleCall,
+	}
+}
+
+func unavailable(cloud string) map[parleyv1.Source]parleyv1.SourceState {
+	missing := map[parleyv1.Source]parleyv1.SourceState{}
+	for number := range parleyv1.Source_name {
+		if src := parleyv1.Source(number); !source.Available(cloud, src) {
+			missing[src] = parleyv1.SourceState_SOURCE_STATE_NOT_IN_CLOUD
+		}
+	}
+	return missing
+}

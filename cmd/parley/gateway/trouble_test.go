@@ -1,0 +1,109 @@
+package gateway_test
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/graphsim"
+)
+
+func timestamp(at time.Time) *timestamppb.Timestamp { return timestamppb.New(at) }
+
+// TestTroubleIsTold lets one page of the chat source go wrong in several ways: the stream goes on, the other sources stay
+// whole, and the summary says what is missing.
+func TestTroubleIsTold(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		fault  graphsim.Fault
+		reason string
+	}{
+		"refused page":    {graphsim.Fault{Kind: graphsim.FaultRefusePage, Page: 2}, "GRAPH_REJECTED_REQUEST"},
+		"loop":            {graphsim.Fault{Kind: graphsim.FaultLoopLink}, "PAGING_LOOP"},
+		"foreign link":    {graphsim.Fault{Kind: graphsim.FaultForeignLink}, "GRAPH_LINK_REFUSED"},
+		"clear-text link": {graphsim.Fault{Kind: graphsim.FaultHTTPLink}, "GRAPH_LINK_REFUSED"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c.fault.Match = graphsim.SourceChat
+			g := serve(t, graphsim.Config{Faults: []graphsim.Fault{c.fault}}, nil)
+			events, summary := g.stream(t, "/v1/users/"+g.sim.DemoUser().ID+"/events:stream?startTime="+day(3))
+			if len(events) == 0 {
+				t.Error("nothing was delivered")
+			}
+			if summary.GetComplete() {
+				t.Error("the stream claims to be complete")
+			}
+			for _, report := range summary.GetSources() {
+				gaps := slices.ContainsFunc(report.GetGaps(), func(g *parleyv1.Gap) bool { return g.GetReason() == c.reason })
+				if chat := report.GetSource() == parleyv1.Source_SOURCE_CHAT; chat != gaps {
+					t.Errorf("%v: gaps %v, want one of %s for chat alone", report.GetSource(), report.GetGaps(), c.reason)
+				}
+			}
+			for _, request := range g.sim.Requests() {
+				if strings.Contains(request.Path, "attacker") {
+					t.Error("the foreign link was followed")
+				}
+			}
+		})
+	}
+}
+
+// TestOneSourceDown asks for all sources while one answers nothing but errors.
+func TestOneSourceDown(t *testing.T) {
+	t.Parallel()
+	down := graphsim.Fault{Match: graphsim.SourceCopilot, Kind: graphsim.FaultStatus, Status: http.StatusForbidden, Code: "Forbidden", Message: "UnknownError"}
+	g := serve(t, graphsim.Config{Faults: []graphsim.Fault{down}}, nil)
+	user := "/v1/users/" + g.sim.DemoUser().ID
+	events, summary := g.stream(t, user+"/events:stream?startTime="+day(2))
+	if len(events) == 0 || summary.GetComplete() {
+		t.Errorf("%d events, complete %t", len(events), summary.GetComplete())
+	}
+	for _, report := range summary.GetSources() {
+		want := parleyv1.SourceState_SOURCE_STATE_READ
+		if report.GetSource() == parleyv1.Source_SOURCE_COPILOT {
+			want = parleyv1.SourceState_SOURCE_STATE_REFUSED_FOR_USER
+		}
+		if report.GetState() != want {
+			t.Errorf("%v: %v, want %v", report.GetSource(), report.GetState(), want)
+		}
+	}
+	status, body := g.get(t, user+"/events?sources=SOURCE_COPILOT&startTime="+day(2), nil)
+	if status != http.StatusForbidden || reason(t, body) != "USER_NOT_LICENSED" {
+		t.Errorf("the refused source alone: HTTP %d %s", status, body)
+	}
+}
+
+// TestErrorsOnTheWire maps Graph's refusals to ours.
+func TestErrorsOnTheWire(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		fault  graphsim.Fault
+		status int
+		reason string
+	}{
+		"payment":    {graphsim.Fault{Kind: graphsim.FaultStatus, Status: http.StatusPaymentRequired, Code: "PaymentRequired"}, http.StatusPaymentRequired, "PAYMENT_REQUIRED"},
+		"throttled":  {graphsim.Fault{Kind: graphsim.FaultStatus, Status: http.StatusTooManyRequests, RetryAfter: "600"}, http.StatusTooManyRequests, "GRAPH_THROTTLED"},
+		"bad token":  {graphsim.Fault{Kind: graphsim.FaultStatus, Status: http.StatusUnauthorized, Code: "InvalidAuthenticationToken"}, http.StatusBadGateway, "GRAPH_CREDENTIAL_REJECTED"},
+		"bad sign":   {graphsim.Fault{Kind: graphsim.FaultStatus, Status: http.StatusBadRequest, Code: "BadRequest"}, http.StatusInternalServerError, "GRAPH_REJECTED_REQUEST"},
+		"permission": {graphsim.Fault{Kind: graphsim.FaultStatus, Status: http.StatusForbidden, Code: "Forbidden", Message: "Missing role permissions on the request. API requires one of 'Chat.Read.All'. Roles on the request ''."}, http.StatusForbidden, "GRAPH_PERMISSION_MISSING"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c.fault.Match = graphsim.SourceChat
+			g := serve(t, graphsim.Config{Faults: []graphsim.Fault{c.fault}}, nil)
+			status, body := g.get(t, "/v1/users/"+g.sim.DemoUser().ID+"/events?sources=SOURCE_CHAT&startTime="+day(2), nil)
+			if status != c.status || reason(t, body) != c.reason {
+				t.Errorf("HTTP %d %s, want %d %s", status, body, c.status, c.reason)
+			}
+			if strings.Contains(string(body), "Roles on the request") {
+				t.Error("Graph's own text reached the caller")
+			}
+		})
+	}
+}

@@ -1,0 +1,49 @@
+package source
+
+import (
+	"context"
+	"errors"
+
+	"github.com/parley-gateway/parley/graphclient"
+)
+
+// attempt is one way to ask for a first page.
+type attempt struct {
+	// name says in a log line what the attempt leaves out.
+	name    string
+	request graphclient.Request
+	// unfiltered, unbounded and unordered are the flags of Page that hold if this attempt is the one that is answered.
+	unfiltered, unbounded, unordered bool
+}
+
+// flags copies the attempt's flags onto a page.
+func flags[T any](page *Page[T], a attempt) {
+	page.Unfiltered, page.Unbounded, page.Unordered = a.unfiltered, a.unbounded, a.unordered
+}
+
+// firstAnswer asks the attempts in turn for as long as Graph answers 400, and returns the page that it gave and the
+// place of the attempt. Requests of refused attempts are counted.
+func (b *base) firstAnswer(ctx context.Context, attempts []attempt) (*graphclient.Page, int, error) {
+	refused := 0
+	for i, a := range attempts {
+		page, err := b.graph.Page(ctx, a.request)
+		if err == nil {
+			page.Requests += refused
+			return page, i, nil
+		}
+		refused += requestsOf(err)
+		if i == len(attempts)-1 || !isKind(err, graphclient.KindBadRequest) {
+			return nil, i, err
+		}
+		b.fellBack(ctx, attempts[i+1].name, err)
+	}
+	return nil, 0, unexpected("nothing was asked", nil)
+}
+
+// requestsOf is how many requests Graph received for a failed call.
+func requestsOf(err error) int {
+	if e, ok := errors.AsType[*graphclient.Error](err); ok {
+		return e.Requests
+	}
+	return 0
+}

@@ -1,0 +1,99 @@
+package source_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/source"
+)
+
+// recorder is a Graph that has nothing and remembers what it was asked.
+type recorder struct{ asked []graphclient.Request }
+
+var _ source.Graph = (*recorder)(nil)
+
+func (r *recorder) Page(_ context.Context, request graphclient.Request) (*graphclient.Page, error) {
+	r.asked = append(r.asked, request)
+	return &graphclient.Page{}, nil
+}
+
+func (r *recorder) Object(_ context.Context, request graphclient.Request) (*graphclient.Object, error) {
+	r.asked = append(r.asked, request)
+	return &graphclient.Object{Body: []byte(`{"id":"x"}`)}, nil
+}
+
+func (r *recorder) Download(_ context.Context, request graphclient.Request) (*graphclient.Download, error) {
+	r.asked = append(r.asked, request)
+	return nil, &graphclient.Error{Kind: graphclient.KindThrottled}
+}
+
+// TestBudgets holds which budgets a request is counted in: its source, user and resource, and its priority.
+func TestBudgets(t *testing.T) {
+	t.Parallel()
+	type label struct {
+		Source, User, Resource string
+		Priority               graphclient.Priority
+	}
+	q := source.EventQuery{Owner: userID, User: userID, Start: start, End: end}
+	own := q
+	own.Conversation = chatID
+	for _, tc := range []struct {
+		name string
+		ask  func(ctx context.Context, g source.Graph)
+		want []label
+	}{
+		{"copilot", func(ctx context.Context, g source.Graph) {
+			_, _ = source.NewCopilot(g, source.Options{}).Events(ctx, q, "")
+		}, []label{{Source: "copilot", User: userID}}},
+		{"chat", func(ctx context.Context, g source.Graph) {
+			_, _ = source.NewChat(g, source.Options{}).Events(ctx, q, "")
+		}, []label{{Source: "chat", User: userID}}},
+		{"own messages", func(ctx context.Context, g source.Graph) {
+			_, _ = source.NewChat(g, source.Options{}).Events(ctx, own, "")
+		}, []label{{Source: "chat", User: userID, Resource: chatID}}},
+		{"message", func(ctx context.Context, g source.Graph) {
+			_, _ = source.NewChat(g, source.Options{}).Event(ctx, userID, userID, source.Ref{Chat: chatID, ID: "1"})
+		}, []label{{Source: "conversations", User: userID, Resource: chatID}}},
+		{"calls", func(ctx context.Context, g source.Graph) {
+			_, _ = source.NewCall(g, source.Options{}).Events(ctx, q, "")
+		}, []label{{Source: "call", User: userID}}},
+		{"call", func(ctx context.Context, g source.Graph) {
+			_, _ = source.NewCall(g, source.Options{}).Event(ctx, "-", "", source.Ref{Source: parleyv1.Source_SOURCE_CALL, ID: "c"})
+		}, []label{{Source: "call", Resource: "c"}, {Source: "call", Resource: "c"}, {Source: "call", Resource: "c"}}},
+		{"chats", func(ctx context.Context, g source.Graph) {
+			_, _ = source.NewConversations(g, source.Options{}).Conversations(ctx, source.ConversationQuery{User: userID}, "")
+		}, []label{{Source: "conversations", User: userID}}},
+		{"a chat", func(ctx context.Context, g source.Graph) {
+			_, _ = source.NewConversations(g, source.Options{}).Conversation(ctx, userID, userID, chatID)
+		}, []label{{Source: "conversations", User: userID, Resource: chatID}, {Source: "conversations", User: userID, Resource: chatID}}},
+		{"usage", func(ctx context.Context, g source.Graph) {
+			_, _ = source.NewUsage(g, source.Options{}).Usage(ctx, source.UsageQuery{Period: "D7"}, "")
+		}, []label{{Source: "usage"}}},
+		{"users", func(ctx context.Context, g source.Graph) {
+			_, _ = source.NewUsers(g, source.Options{}).Users(ctx, "")
+		}, []label{{Source: "users"}}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			for _, priority := range []source.Priority{source.Interactive, source.Background} {
+				g := &recorder{}
+				tc.ask(source.WithPriority(t.Context(), priority), g)
+				got := make([]label, 0, len(g.asked))
+				for _, r := range g.asked {
+					got = append(got, label{r.Source, r.User, r.Resource, r.Priority})
+				}
+				want := append([]label(nil), tc.want...)
+				for i := range want {
+					want[i].Priority = graphclient.Priority(priority)
+				}
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("priority %d (-want +got):\n%s", priority, diff)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,161 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/source/graphmap"
+	"github.com/parley-gateway/parley/source/names"
+)
+
+const (
+	callsPath     = "/communications/callRecords"
+	callStartTime = "startDateTime"
+	callPageSize  = "60" // the documented page of the list; a larger one is not documented
+)
+
+// ErrUserIDRequired says that a user's calls were asked for by a user principal name: participants are compared by
+// object id, and a name would find nothing.
+var ErrUserIDRequired = errors.New("source: call records need the user's object id")
+
+// Call reads call records: of one user, or with the owner names.AnyUser of the whole tenant.
+type Call struct{ base }
+
+var (
+	_ EventReader = (*Call)(nil)
+	_ EventGetter = (*Call)(nil)
+)
+
+// NewCall returns the source of call records.
+func NewCall(graph Graph, opt Options) *Call {
+	return &Call{base: newBase(graph, opt, graphclient.SourceCall)}
+}
+
+// Events implements EventReader. A user's calls are asked by interval and participant together, which Microsoft does
+// not document; when Graph refuses that, or sends rows outside the interval, by the participant alone (Unbounded). The
+// errors include ErrUserIDRequired.
+func (c *Call) Events(ctx context.Context, q EventQuery, link string) (*Page[Item], error) {
+	attempts, err := c.attempts(ctx, q, link)
+	if err != nil {
+		return nil, err
+	}
+	page, taken, err := c.first(ctx, q, attempts)
+	if err != nil {
+		return nil, err
+	}
+	last := len(attempts) - 1
+	if link == "" && taken < last && attempts[last].unbounded && anyOutside(q, page.Items) {
+		c.fellBack(ctx, attempts[last].name, nil)
+		requests := page.Requests
+		if page, _, err = c.first(ctx, q, attempts[last:]); err != nil {
+			return nil, err
+		}
+		page.Requests += requests
+	}
+	return page, nil
+}
+
+func (c *Call) first(ctx context.Context, q EventQuery, attempts []attempt) (*Page[Item], int, error) {
+	answer, taken, err := c.firstAnswer(ctx, attempts)
+	if err != nil {
+		return nil, 0, err
+	}
+	page, err := itemsOf(answer, func(record []byte) (Item, error) { return c.item(q.Owner, record, true) })
+	if err != nil {
+		return nil, 0, err
+	}
+	flags(page, attempts[taken])
+	return page, taken, nil
+}
+
+func (c *Call) attempts(ctx context.Context, q EventQuery, link string) ([]attempt, error) {
+	start, end, err := bounds(q)
+	if err != nil {
+		return nil, err
+	}
+	participants, err := participants(q)
+	if err != nil {
+		return nil, err
+	}
+	ask := func(terms ...string) graphclient.Request {
+		r := c.request(ctx, callsPath, link, graphclient.Param{Name: "$filter", Value: allOf(terms...)})
+		r.User, r.Prefer = q.User, []string{preferUnknownMembers, preferPageSize + callPageSize}
+		return r
+	}
+	interval := callStartTime + " ge " + instant(start.Add(-slack)) + " and " + callStartTime + " lt " + instant(ceil(end.Add(slack)))
+	clauses := make([]string, 0, len(participants))
+	for _, id := range participants {
+		clauses = append(clauses, "participants_v2/any(p:p/id eq "+literal(id)+")")
+	}
+	attempts := []attempt{{request: ask(append([]string{interval}, clauses...)...)}}
+	if link != "" || len(clauses) == 0 {
+		return attempts, nil
+	}
+	several := len(clauses) > 1
+	if several {
+		attempts = append(attempts, attempt{name: "interval and user", request: ask(interval, clauses[0]), unfiltered: true})
+	}
+	return append(attempts, attempt{name: "participant alone", request: ask(clauses[0]), unbounded: true, unfiltered: several}), nil
+}
+
+// participants are the object ids or numbers that must all have taken part, the user first.
+func participants(q EventQuery) ([]string, error) {
+	var ids []string
+	if q.Owner != names.AnyUser {
+		if q.User == "" || strings.Contains(q.User, "@") {
+			return nil, ErrUserIDRequired
+		}
+		ids = append(ids, q.User)
+	}
+	if id := q.Clause.ParticipantID; id != "" && (len(ids) == 0 || !strings.EqualFold(id, ids[0])) {
+		ids = append(ids, id)
+	}
+	return ids, nil
+}
+
+// anyOutside reports whether a row lies outside the interval by more than the slack it was asked with.
+func anyOutside(q EventQuery, items []Item) bool {
+	for _, item := range items {
+		if item.NoTime {
+			continue
+		}
+		if item.Time.Before(q.Start.Add(-slack)) || !item.Time.Before(q.End.Add(slack+odataTick)) {
+			return true
+		}
+	}
+	return false
+}
+
+// item normalizes one call record.
+func (c *Call) item(owner string, record []byte, partial bool) (Item, error) {
+	event, err := c.mapEvent(graphmap.RootCallRecord, record)
+	if err != nil {
+		return Item{}, err
+	}
+	call := event.GetCall()
+	call.Partial = partial
+	call.JoinThreadId = threadOf(call.GetJoinWebUrl())
+	event.Kind = parleyv1.EventKind_EVENT_KIND_CALL
+	event.Version = call.GetRecordVersion()
+	event.CreateTime = proto.CloneOf(call.GetStartTime())
+	event.Actor = proto.CloneOf(call.GetOrganizer().GetIdentity())
+	if event.GetActor() == nil {
+		event.Actor = proto.CloneOf(call.GetLegacyOrganizer())
+	}
+	ref := names.Ref{Source: parleyv1.Source_SOURCE_CALL, ID: event.GetSource().GetId()}
+	return c.finish(event, owner, call.GetJoinThreadId(), ref, record, call.GetStartTime()), nil
+}
+
+// Latency and retention of call records, for texts that explain a NotFound.
+const (
+	// CallRecordRetention is how long Graph keeps a call record.
+	CallRecordRetention = 30 * 24 * time.Hour
+	// CallRecordLatency is how long the first version of a record may take.
+	CallRecordLatency = 150 * time.Minute
+)

@@ -1,0 +1,223 @@
+package source
+
+import (
+	"context"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/source/graphmap"
+	"github.com/parley-gateway/parley/source/names"
+)
+
+const (
+	chatPageSize     = "50"
+	chatModifiedTime = "lastModifiedDateTime"
+	chatCreatedTime  = "createdDateTime"
+
+	systemMessage = "'systemEventMessage'"
+)
+
+// Chat reads chat messages: of all of a user's chats with getAllMessages, of one chat from its own messages.
+type Chat struct {
+	base
+
+	members members
+}
+
+var (
+	_ EventReader = (*Chat)(nil)
+	_ EventGetter = (*Chat)(nil)
+)
+
+// NewChat returns the source of chat messages.
+func NewChat(graph Graph, opt Options) *Chat {
+	b := newBase(graph, opt, graphclient.SourceChat)
+	return &Chat{base: b, members: newMembers(graph, opt)}
+}
+
+// Events implements EventReader. With a Conversation it reads that chat's own messages and gives Graph no clause; it
+// does not prove that the user is a member: whoever walks a conversation proves that once, with
+// ConversationReader.Conversation.
+func (c *Chat) Events(ctx context.Context, q EventQuery, link string) (*Page[Item], error) {
+	attempts, err := c.attempts(ctx, q, link)
+	if err != nil {
+		return nil, err
+	}
+	answer, taken, err := c.firstAnswer(ctx, attempts)
+	if err != nil {
+		return nil, err
+	}
+	page, err := itemsOf(answer, func(record []byte) (Item, error) { return c.item(q.Owner, q.Conversation, q.ByCreateTime, record) })
+	if err != nil {
+		return nil, err
+	}
+	flags(page, attempts[taken])
+	return page, nil
+}
+
+func (c *Chat) attempts(ctx context.Context, q EventQuery, link string) ([]attempt, error) {
+	start, end, err := bounds(q)
+	if err != nil {
+		return nil, err
+	}
+	if q.Conversation != "" {
+		q.Start, q.End = start, end
+		return c.ownMessages(ctx, q, link)
+	}
+	path, err := userPath(q.User, "/chats/getAllMessages")
+	if err != nil {
+		return nil, err
+	}
+	ask := func(filter string) graphclient.Request {
+		query := []graphclient.Param{{Name: "$top", Value: chatPageSize}, {Name: "$filter", Value: filter}}
+		if c.opt.Model != "" {
+			query = append(query, graphclient.Param{Name: "model", Value: c.opt.Model})
+		}
+		r := c.request(ctx, path, link, query...)
+		r.User, r.Prefer = q.User, []string{preferUnknownMembers}
+		return r
+	}
+	interval := between(chatModifiedTime, start, end)
+	clause := messageClause(q.Clause)
+	if clause == "" {
+		return []attempt{{request: ask(interval)}}, nil
+	}
+	attempts := []attempt{{request: ask(clause + " and (" + interval + ")")}}
+	if link == "" {
+		attempts = append(attempts, attempt{name: "interval alone", request: ask(interval), unfiltered: true})
+	}
+	return attempts, nil
+}
+
+// ownMessages asks one chat. Graph ignores the filter unless the order names the same property, knows descending order
+// only, gt and lt only, and for createdDateTime lt only.
+func (c *Chat) ownMessages(ctx context.Context, q EventQuery, link string) ([]attempt, error) {
+	path, err := chatPath(q.User, q.Conversation, "/messages")
+	if err != nil {
+		return nil, err
+	}
+	property, filter := chatModifiedTime, between(chatModifiedTime, q.Start, q.End)
+	if q.ByCreateTime {
+		property, filter = chatCreatedTime, chatCreatedTime+" lt "+instant(ceil(q.End.Add(slack)))
+	}
+	r := c.request(ctx, path, link,
+		graphclient.Param{Name: "$top", Value: chatPageSize},
+		graphclient.Param{Name: "$orderby", Value: property + " desc"},
+		graphclient.Param{Name: "$filter", Value: filter})
+	r.User, r.Resource, r.Prefer = q.User, q.Conversation, []string{preferUnknownMembers}
+	return []attempt{{request: r, unfiltered: !q.Clause.IsZero()}}, nil
+}
+
+// messageClause is the part of a getAllMessages filter beside the interval, in parentheses; empty for none.
+func messageClause(c Clause) string {
+	system := ""
+	switch {
+	case c.SystemOnly && !c.NoSystem:
+		system = "messageType eq " + systemMessage
+	case c.NoSystem && !c.SystemOnly:
+		system = "messageType ne " + systemMessage
+	}
+	clause := allOf(
+		anyEqual("from/user/id", c.UserIDs),
+		anyEqual("from/user/userIdentityType", c.UserTypes),
+		anyEqual("from/application/applicationIdentityType", c.ApplicationTypes),
+		system,
+	)
+	if clause == "" {
+		return ""
+	}
+	return "(" + clause + ")"
+}
+
+// Event implements EventGetter: the user must be a member of the chat.
+func (c *Chat) Event(ctx context.Context, owner, user string, ref Ref) (*parleyv1.Event, error) {
+	message, err := segment(ref.ID)
+	if err != nil {
+		return nil, err
+	}
+	path, err := chatPath(user, ref.Chat, "/messages/"+message)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.members.prove(ctx, user, ref.Chat); err != nil {
+		return nil, err
+	}
+	r := c.request(ctx, path, "")
+	r.User, r.Resource, r.Prefer = user, ref.Chat, []string{preferUnknownMembers}
+	object, err := c.graph.Object(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	item, err := c.item(owner, ref.Chat, false, object.Body)
+	if err != nil {
+		return nil, err
+	}
+	return item.Event, nil
+}
+
+// item normalizes one message. asked is the chat that was asked for it, if one was. Old deletions (an empty body and no
+// time of deletion) are events like any other.
+func (c *Chat) item(owner, asked string, byCreateTime bool, record []byte) (Item, error) {
+	event, err := c.mapEvent(graphmap.RootChatMessage, record)
+	if err != nil {
+		return Item{}, err
+	}
+	detail := messageDetail(event)
+	event.Kind = messageKind(event, detail)
+	event.Version = messageVersion(event, detail)
+	thread := event.GetSource().GetChatId()
+	if thread == "" {
+		thread = detail.GetChannel().GetChannelId()
+	}
+	if thread == "" {
+		thread = asked
+	}
+	times := []*timestamppb.Timestamp{event.GetUpdateTime(), event.GetCreateTime()}
+	ref := names.Ref{Source: parleyv1.Source_SOURCE_CHAT, Chat: thread, ID: event.GetSource().GetId()}
+	item := c.finish(event, owner, thread, ref, record, times...)
+	if byCreateTime && event.GetCreateTime().IsValid() {
+		item.Time, item.NoTime = event.GetCreateTime().AsTime(), false
+	}
+	return item, nil
+}
+
+// messageDetail is what the message has beyond the envelope; notes of Teams carry it inside their own detail.
+func messageDetail(event *parleyv1.Event) *parleyv1.ChatDetail {
+	if system := event.GetSystem(); system != nil {
+		return system.GetMessage()
+	}
+	return event.GetChat()
+}
+
+func messageKind(event *parleyv1.Event, detail *parleyv1.ChatDetail) parleyv1.EventKind {
+	switch detail.GetMessageType() {
+	case parleyv1.MessageType_MESSAGE_TYPE_SYSTEM_EVENT_MESSAGE:
+		return parleyv1.EventKind_EVENT_KIND_SYSTEM
+	case parleyv1.MessageType_MESSAGE_TYPE_MESSAGE:
+		return parleyv1.EventKind_EVENT_KIND_MESSAGE
+	default:
+	}
+	switch {
+	case event.GetSystem() != nil: // unknownFutureValue hides a system message from clients without the Prefer header
+		return parleyv1.EventKind_EVENT_KIND_SYSTEM
+	case detail.GetMessageType() == parleyv1.MessageType_MESSAGE_TYPE_UNSPECIFIED && detail.GetMessageTypeOther() == "":
+		return parleyv1.EventKind_EVENT_KIND_MESSAGE
+	default:
+		return parleyv1.EventKind_EVENT_KIND_OTHER
+	}
+}
+
+// messageVersion grows with every change that Graph tells of: the entity tag and all times are milliseconds.
+func messageVersion(event *parleyv1.Event, detail *parleyv1.ChatDetail) int64 {
+	version := max(etagNumber(event.GetSource().GetEtag()),
+		millis(event.GetUpdateTime()), millis(event.GetEditTime()), millis(event.GetDeleteTime()))
+	for _, r := range detail.GetReactions() {
+		version = max(version, millis(r.GetCreateTime()))
+	}
+	if version == 0 {
+		version = millis(event.GetCreateTime())
+	}
+	return version
+}

@@ -1,0 +1,193 @@
+package source
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/structpb"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/source/graphmap"
+	"github.com/parley-gateway/parley/source/names"
+)
+
+const (
+	chatsPageSize   = "50" // the maximum
+	chatsOrder      = "lastMessagePreview/createdDateTime desc"
+	expandMembers   = "members"
+	expandAll       = "members,lastMessagePreview"
+	maxListMembers  = 25 // $expand=members stops there without a word
+	truncatedMarker = `"members@odata.nextLink"`
+)
+
+// ErrNoChat is in the error of Conversation when Graph has no chat of a thread id: it may be that of a Copilot session
+// or of a call, which are known from their events only. It comes together with an *graphclient.Error of kind NotFound.
+var ErrNoChat = errors.New("source: the conversation has no chat")
+
+// Conversations reads a user's chats.
+type Conversations struct {
+	base
+
+	members members
+}
+
+var _ ConversationReader = (*Conversations)(nil)
+
+// NewConversations returns the source of chats.
+func NewConversations(graph Graph, opt Options) *Conversations {
+	return &Conversations{base: newBase(graph, opt, graphclient.SourceConversations), members: newMembers(graph, opt)}
+}
+
+// Conversations implements ConversationReader. Graph is asked for members, the last message, the order and the filter
+// together; refused, for less, step by step. A page that was asked without the filter is Unfiltered, one without the
+// asked order Unordered.
+func (c *Conversations) Conversations(ctx context.Context, q ConversationQuery, link string) (*Page[*parleyv1.Conversation], error) {
+	attempts, err := c.attempts(ctx, q, link)
+	if err != nil {
+		return nil, err
+	}
+	answer, taken, err := c.firstAnswer(ctx, attempts)
+	if err != nil {
+		return nil, err
+	}
+	page, err := itemsOf(answer, func(record []byte) (*parleyv1.Conversation, error) {
+		chat, err := c.conversation(q.Owner, record)
+		if err == nil {
+			chat.MembersTruncated = len(chat.GetMembers()) >= maxListMembers || bytes.Contains(record, []byte(truncatedMarker))
+		}
+		return chat, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	flags(page, attempts[taken])
+	return page, nil
+}
+
+func (c *Conversations) attempts(ctx context.Context, q ConversationQuery, link string) ([]attempt, error) {
+	path, err := userPath(q.User, "/chats")
+	if err != nil {
+		return nil, err
+	}
+	ask := func(expand, order, filter string) graphclient.Request {
+		query := []graphclient.Param{{Name: "$top", Value: chatsPageSize}}
+		for _, p := range []graphclient.Param{{Name: "$expand", Value: expand}, {Name: "$orderby", Value: order}, {Name: "$filter", Value: filter}} {
+			if p.Value != "" {
+				query = append(query, p)
+			}
+		}
+		r := c.request(ctx, path, link, query...)
+		r.User, r.Prefer = q.User, []string{preferUnknownMembers}
+		return r
+	}
+	order, expand, less := "", expandAll, expandMembers
+	if q.ByLastMessage && ordersChats(c.opt.Cloud) {
+		order = chatsOrder
+	}
+	if q.Lean {
+		expand, less = "", ""
+	}
+	filter := chatsFilter(q)
+	if q.MemberName != "" && q.Lean {
+		expand, less = expandMembers, expandMembers // the filter works beside the expanded members only
+	}
+	unordered := q.ByLastMessage && order == ""
+	attempts := []attempt{{request: ask(expand, order, filter), unordered: unordered}}
+	if link != "" {
+		return attempts, nil
+	}
+	if less != expand {
+		attempts = append(attempts, attempt{name: "members alone", request: ask(less, order, filter), unordered: unordered})
+	}
+	if filter != "" {
+		attempts = append(attempts, attempt{name: "no filter", request: ask(expand, order, ""), unordered: unordered, unfiltered: true})
+	}
+	if expand != "" || order != "" {
+		attempts = append(attempts, attempt{name: "plain list", request: ask("", "", ""), unordered: q.ByLastMessage, unfiltered: filter != ""})
+	}
+	return attempts, nil
+}
+
+func chatsFilter(q ConversationQuery) string {
+	var terms []string
+	if q.MemberName != "" {
+		terms = append(terms, "members/any(o: o/displayname eq "+literal(q.MemberName)+")")
+	}
+	if q.InstalledApp != "" {
+		terms = append(terms, "installedApps/any(a:a/teamsApp/id eq "+literal(q.InstalledApp)+")")
+	}
+	return allOf(terms...)
+}
+
+// Conversation implements ConversationReader: the chat itself, then all pages of its members, of whom the user must be
+// one. When Graph has no chat of the id, the error is ErrNoChat too if the id is that of a thread.
+func (c *Conversations) Conversation(ctx context.Context, owner, user, id string) (*parleyv1.Conversation, error) {
+	path, err := chatPath(user, id, "")
+	if err != nil {
+		return nil, err
+	}
+	r := c.request(ctx, path, "")
+	r.User, r.Resource, r.Prefer = user, id, []string{preferUnknownMembers}
+	answer, err := c.graph.Object(ctx, r)
+	if err != nil {
+		if isKind(err, graphclient.KindNotFound) && threadIn(id) == id {
+			return nil, fmt.Errorf("%w: %w", ErrNoChat, err)
+		}
+		return nil, err
+	}
+	chat, err := c.conversation(owner, answer.Body)
+	if err != nil {
+		return nil, err
+	}
+	chat.Members = nil
+	found := false
+	err = c.members.each(ctx, user, id, func(member *parleyv1.ConversationMember, extra *structpb.Struct) error {
+		found = found || isMember(member, user)
+		chat.Unmapped = graphmap.Merge(chat.GetUnmapped(), extra, "members", strconv.Itoa(len(chat.GetMembers())))
+		chat.Members = append(chat.Members, member)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		return nil, notFound("the user is not a member of the chat")
+	}
+	return chat, nil
+}
+
+// conversation normalizes one chat.
+func (c *Conversations) conversation(owner string, record []byte) (*parleyv1.Conversation, error) {
+	table, err := c.table()
+	if err != nil {
+		return nil, err
+	}
+	chat, err := table.Conversation(record)
+	if err != nil {
+		return nil, malformed("a chat cannot be read", err)
+	}
+	if id := chat.GetChatId(); id != "" {
+		chat.Name = names.Conversation(owner, id)
+		chat.Uid = conversationUID(c.opt.Tenant, id)
+	}
+	switch chat.GetChatType() {
+	case parleyv1.ChatType_CHAT_TYPE_ONE_ON_ONE:
+		chat.Kind = parleyv1.ConversationKind_CONVERSATION_KIND_ONE_ON_ONE
+	case parleyv1.ChatType_CHAT_TYPE_GROUP:
+		chat.Kind = parleyv1.ConversationKind_CONVERSATION_KIND_GROUP
+	case parleyv1.ChatType_CHAT_TYPE_MEETING:
+		chat.Kind = parleyv1.ConversationKind_CONVERSATION_KIND_MEETING
+	default:
+		chat.Kind = parleyv1.ConversationKind_CONVERSATION_KIND_OTHER
+	}
+	if last := chat.GetLastMessage(); last != nil {
+		fillBody(last.GetBody(), nil)
+		chat.LastMessageTime = proto.CloneOf(last.GetCreateTime())
+	}
+	return chat, nil
+}

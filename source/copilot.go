@@ -1,0 +1,142 @@
+package source
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/source/graphmap"
+	"github.com/parley-gateway/parley/source/names"
+)
+
+const (
+	copilotPageSize = "100"             // what Microsoft recommends
+	copilotTime     = "createdDateTime" // the only time that the API filters by
+
+	// maxInstantPages bounds the pages that a Get reads around one instant.
+	maxInstantPages = 100
+)
+
+// Copilot reads getAllEnterpriseInteractions: the Copilot prompts and answers of one user.
+type Copilot struct{ base }
+
+var (
+	_ EventReader = (*Copilot)(nil)
+	_ EventGetter = (*Copilot)(nil)
+)
+
+// NewCopilot returns the source of Copilot interactions.
+func NewCopilot(graph Graph, opt Options) *Copilot {
+	return &Copilot{base: newBase(graph, opt, graphclient.SourceCopilot)}
+}
+
+// Events implements EventReader. Of the clause Graph is given AppClasses; Conversation is not asked for, because Graph
+// cannot filter by session.
+func (c *Copilot) Events(ctx context.Context, q EventQuery, link string) (*Page[Item], error) {
+	attempts, err := c.attempts(ctx, q, link)
+	if err != nil {
+		return nil, err
+	}
+	answer, taken, err := c.firstAnswer(ctx, attempts)
+	if err != nil {
+		return nil, err
+	}
+	page, err := itemsOf(answer, func(record []byte) (Item, error) { return c.item(q.Owner, record) })
+	if err != nil {
+		return nil, err
+	}
+	flags(page, attempts[taken])
+	return page, nil
+}
+
+func (c *Copilot) attempts(ctx context.Context, q EventQuery, link string) ([]attempt, error) {
+	start, end, err := bounds(q)
+	if err != nil {
+		return nil, err
+	}
+	path, err := copilotPath(q.User)
+	if err != nil {
+		return nil, err
+	}
+	ask := func(filter string) graphclient.Request {
+		r := c.request(ctx, path, link, graphclient.Param{Name: "$top", Value: copilotPageSize}, graphclient.Param{Name: "$filter", Value: filter})
+		r.User = q.User
+		return r
+	}
+	interval := between(copilotTime, start, end)
+	clause := anyEqual("appClass", q.Clause.AppClasses)
+	attempts := []attempt{{request: ask(allOf(interval, clause))}}
+	if clause != "" && link == "" {
+		attempts = append(attempts, attempt{name: "interval alone", request: ask(interval), unfiltered: true})
+	}
+	return attempts, nil
+}
+
+func copilotPath(user string) (string, error) {
+	path, err := userPath(user, "/interactionHistory/getAllEnterpriseInteractions")
+	return "/copilot" + path, err
+}
+
+// Event implements EventGetter: it asks the user's own history for the instant that the ref names, a second wider on
+// both sides, and finds the id and session there. Ids of interactions are their creation in milliseconds, which stands
+// in for a ref without a time.
+func (c *Copilot) Event(ctx context.Context, owner, user string, ref Ref) (*parleyv1.Event, error) {
+	at := ref.Time
+	if at.IsZero() {
+		ms, err := strconv.ParseInt(ref.ID, 10, 64)
+		if err != nil || ms <= 0 {
+			return nil, notFound("the interaction has no time to look it up by")
+		}
+		at = time.UnixMilli(ms)
+	}
+	q := EventQuery{Owner: owner, User: user, Start: at, End: at.Add(odataTick)}
+	link := ""
+	seen := map[string]bool{}
+	for range maxInstantPages {
+		page, err := c.Events(ctx, q, link)
+		if err != nil {
+			return nil, err
+		}
+		for _, item := range page.Items {
+			if item.Event.GetSource().GetId() == ref.ID && item.Event.GetCopilot().GetSessionId() == ref.Session {
+				return item.Event, nil
+			}
+		}
+		if link = page.Next; link == "" || seen[link] {
+			break
+		}
+		seen[link] = true
+	}
+	return nil, notFound("the user's history has no such interaction")
+}
+
+// item normalizes one interaction.
+func (c *Copilot) item(owner string, record []byte) (Item, error) {
+	event, err := c.mapEvent(graphmap.RootAIInteraction, record)
+	if err != nil {
+		return Item{}, err
+	}
+	detail := event.GetCopilot()
+	switch detail.GetInteractionType() {
+	case parleyv1.InteractionType_INTERACTION_TYPE_USER_PROMPT:
+		event.Kind = parleyv1.EventKind_EVENT_KIND_PROMPT
+	case parleyv1.InteractionType_INTERACTION_TYPE_AI_RESPONSE:
+		event.Kind = parleyv1.EventKind_EVENT_KIND_ANSWER
+	default:
+		event.Kind = parleyv1.EventKind_EVENT_KIND_OTHER
+	}
+	event.CorrelationId = detail.GetRequestId()
+	if event.Version = etagNumber(event.GetSource().GetEtag()); event.GetVersion() == 0 {
+		event.Version = millis(event.GetCreateTime())
+	}
+	conversation := meetingThread(detail.GetContexts(), event.GetAttachments())
+	if conversation == "" {
+		conversation = detail.GetSessionId()
+	}
+	ref := names.Ref{
+		Source: parleyv1.Source_SOURCE_COPILOT, Session: detail.GetSessionId(), ID: event.GetSource().GetId(), Time: asTime(event.GetCreateTime()),
+	}
+	return c.finish(event, owner, conversation, ref, record, event.GetCreateTime()), nil
+}

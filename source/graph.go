@@ -1,0 +1,186 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/source/graphmap"
+)
+
+// Graph is the client that sources ask through; *graphclient.Client is one.
+type Graph interface {
+	// Page asks for one page of a collection.
+	Page(ctx context.Context, request graphclient.Request) (*graphclient.Page, error)
+	// Object asks for one entity.
+	Object(ctx context.Context, request graphclient.Request) (*graphclient.Object, error)
+	// Download asks for a report as a stream.
+	Download(ctx context.Context, request graphclient.Request) (*graphclient.Download, error)
+}
+
+var _ Graph = (*graphclient.Client)(nil)
+
+// Options say how one Graph API of one tenant is asked. The zero value asks v1.0 of the global cloud.
+type Options struct {
+	// Tenant is the tenant id that uids are digested with.
+	Tenant string
+	// Version is graphclient.V1 or graphclient.Beta; empty means V1.
+	Version string
+	// Model is sent with getAllMessages when set: A or B.
+	Model string
+	// Cloud is the cloud's name, as graphclient lists them; empty means the global one.
+	Cloud string
+	// Table maps Graph's records; nil means the table of this binary's contract, compiled once.
+	Table *graphmap.Table
+	// Logger receives a line for each fallback; nil means none. It is given no user, filter or content.
+	Logger *slog.Logger
+}
+
+// contractTable is the mapping table of the linked contract.
+var contractTable = sync.OnceValues(graphmap.New)
+
+// base is what every source holds.
+type base struct {
+	graph Graph
+	opt   Options
+	label string // graphclient's name of the source, for budgets
+}
+
+func newBase(graph Graph, opt Options, label string) base {
+	if opt.Version == "" {
+		opt.Version = graphclient.V1
+	}
+	if opt.Logger == nil {
+		opt.Logger = slog.New(slog.DiscardHandler)
+	}
+	opt.Tenant = strings.ToLower(opt.Tenant)
+	return base{graph: graph, opt: opt, label: label}
+}
+
+func (b *base) table() (*graphmap.Table, error) {
+	if b.opt.Table != nil {
+		return b.opt.Table, nil
+	}
+	table, err := contractTable()
+	if err != nil {
+		return nil, unexpected("the mapping table cannot be compiled", err)
+	}
+	return table, nil
+}
+
+// request begins a request for path, or for link when there is one.
+func (b *base) request(ctx context.Context, path, link string, query ...graphclient.Param) graphclient.Request {
+	r := graphclient.Request{Source: b.label, Version: b.opt.Version, Path: path, Query: query, Link: link}
+	if link != "" {
+		r.Path, r.Query = "", nil
+	}
+	if PriorityOf(ctx) == Background {
+		r.Priority = graphclient.Background
+	}
+	return r
+}
+
+// fellBack notes that Graph refused one form of a request and another is tried.
+func (b *base) fellBack(ctx context.Context, to string, err error) {
+	b.opt.Logger.LogAttrs(ctx, slog.LevelDebug, "graph refused a request, trying its fallback",
+		slog.String("source", b.label), slog.String("fallback", to), slog.Any("error", err))
+}
+
+const (
+	preferUnknownMembers = "include-unknown-enum-members"
+	preferPageSize       = "odata.maxpagesize="
+)
+
+// earliest is the lower bound of an interval that has none: Graph wants both bounds, and nothing it keeps is older.
+func earliest() time.Time { return time.Unix(0, 0).UTC() }
+
+// bounds checks the interval of q and gives the absent start its value.
+func bounds(q EventQuery) (start, end time.Time, err error) {
+	start, end = q.Start, q.End
+	if start.IsZero() {
+		start = earliest()
+	}
+	if end.IsZero() || !end.After(start) {
+		return start, end, unexpected("the interval of a query has no end or is empty", nil)
+	}
+	return start, end, nil
+}
+
+// isKind reports whether err is an *graphclient.Error of one of the kinds.
+func isKind(err error, kinds ...graphclient.Kind) bool {
+	e, ok := errors.AsType[*graphclient.Error](err)
+	return ok && slices.Contains(kinds, e.Kind)
+}
+
+func unexpected(problem string, err error) error {
+	return failure(graphclient.KindUnexpected, problem, err)
+}
+
+func malformed(problem string, err error) error {
+	return failure(graphclient.KindMalformed, problem, err)
+}
+
+func notFound(problem string) error { return failure(graphclient.KindNotFound, problem, nil) }
+
+// failure is an error of this package's own making. The problem holds no content, user or URL.
+func failure(kind graphclient.Kind, problem string, err error) error {
+	cause := errors.New("source: " + problem)
+	if err != nil {
+		cause = errors.Join(cause, err)
+	}
+	return &graphclient.Error{Kind: kind, Err: cause}
+}
+
+// newPage carries over what is common to all pages.
+func newPage[T any](p *graphclient.Page) *Page[T] {
+	return &Page[T]{
+		Items: make([]T, 0, len(p.Records)), Next: p.NextLink,
+		Requests: p.Requests, Rows: len(p.Records), Read: time.Now(),
+	}
+}
+
+// segment escapes an id as one path segment. Ids that could be read as another path have no record: NotFound, unasked.
+func segment(id string) (string, error) {
+	if id == "" || id == "." || id == ".." || strings.ContainsAny(id, `/\`) {
+		return "", notFound("the id cannot be one of Graph's")
+	}
+	return graphclient.Escape(id), nil
+}
+
+// userPath is /users/{user} plus rest.
+func userPath(user, rest string) (string, error) {
+	u, err := segment(user)
+	if err != nil {
+		return "", err
+	}
+	return "/users/" + u + rest, nil
+}
+
+// chatPath is /users/{user}/chats/{chat} plus rest.
+func chatPath(user, chat, rest string) (string, error) {
+	c, err := segment(chat)
+	if err != nil {
+		return "", err
+	}
+	return userPath(user, "/chats/"+c+rest)
+}
+
+// sourceOf gives the label's enum value, for reports.
+func sourceOf(label string) parleyv1.Source {
+	switch label {
+	case graphclient.SourceCopilot:
+		return parleyv1.Source_SOURCE_COPILOT
+	case graphclient.SourceChat:
+		return parleyv1.Source_SOURCE_CHAT
+	case graphclient.SourceCall:
+		return parleyv1.Source_SOURCE_CALL
+	default:
+		return parleyv1.Source_SOURCE_UNSPECIFIED
+	}
+}

@@ -1,0 +1,154 @@
+package graphmap
+
+import (
+	"fmt"
+	"sync"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/structpb"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+)
+
+// The roots that Event knows: Graph's types with the namespace microsoft.graph left out.
+const (
+	RootChatMessage   = "chatMessage"
+	RootAIInteraction = "aiInteraction"
+	RootCallRecord    = "callRecords.callRecord"
+)
+
+// Table maps Graph's properties to the fields of the model. It is safe for concurrent use and never changes.
+type Table struct {
+	chat, copilot, call                       *plan
+	conversation, member, user, usage, period *plan
+	session, segment, participant             *plan
+	decoders                                  sync.Pool
+}
+
+// New compiles the table from the options of the generated descriptors. An error means that the contract contradicts
+// itself: two fields are filled by one property, or a field has a type that no property has.
+func New() (*Table, error) {
+	t := &Table{decoders: sync.Pool{New: func() any { return newDecoder() }}}
+	c := &compiler{plans: map[protoreflect.FullName]*plan{}}
+	if err := t.compileRoots(c); err != nil {
+		return nil, fmt.Errorf("compile the model: %w", err)
+	}
+	messages := map[protoreflect.ProtoMessage]**plan{
+		(*parleyv1.Conversation)(nil):       &t.conversation,
+		(*parleyv1.ConversationMember)(nil): &t.member,
+		(*parleyv1.User)(nil):               &t.user,
+		(*parleyv1.CopilotUsageRow)(nil):    &t.usage,
+		(*parleyv1.CallSession)(nil):        &t.session,
+		(*parleyv1.CallSegment)(nil):        &t.segment,
+		(*parleyv1.CallParticipant)(nil):    &t.participant,
+	}
+	for m, p := range messages {
+		compiled, err := c.message(m.ProtoReflect().Descriptor())
+		if err != nil {
+			return nil, fmt.Errorf("compile the model: %w", err)
+		}
+		*p = compiled
+	}
+	if err := t.usage.foldNames((*parleyv1.CopilotUsageRow)(nil).ProtoReflect().Descriptor()); err != nil {
+		return nil, fmt.Errorf("compile the model: %w", err)
+	}
+	t.period = &plan{properties: t.usage.properties, folded: true}
+	t.usage.fanOut = periodsProperty
+	return t, nil
+}
+
+// compileRoots compiles the three sorts of event; each has its source first and its detail second.
+func (t *Table) compileRoots(c *compiler) error {
+	roots := []struct {
+		plan   **plan
+		types  []string
+		detail protoreflect.Name
+	}{
+		{&t.chat, []string{RootChatMessage, "targetedChatMessage"}, "chat"},
+		{&t.copilot, []string{RootAIInteraction}, "copilot"},
+		{&t.call, []string{RootCallRecord}, "call"},
+	}
+	for _, root := range roots {
+		compiled, parts, err := c.root((*parleyv1.Event)(nil).ProtoReflect().Descriptor(), root.types...)
+		if err != nil {
+			return err
+		}
+		if len(parts) != 2 || parts[0].Name() != "source" || parts[1].Name() != root.detail {
+			return fmt.Errorf("an event of %s has other parts than source and %s", root.types[0], root.detail)
+		}
+		*root.plan = compiled
+	}
+	return nil
+}
+
+// Conversation maps a record of type chat. Errors are ErrRecord and ErrDepth.
+func (t *Table) Conversation(record []byte) (*parleyv1.Conversation, error) {
+	m := &parleyv1.Conversation{}
+	extra, err := t.decode(t.conversation, m, record)
+	if err != nil {
+		return nil, err
+	}
+	m.Unmapped = extra
+	return m, nil
+}
+
+// Member maps a record of type conversationMember, one of a chat's nested page. What the table does not know is
+// returned beside it, for [Merge] into the conversation; nil if there is nothing. Errors are ErrRecord and ErrDepth.
+func (t *Table) Member(record []byte) (*parleyv1.ConversationMember, *structpb.Struct, error) {
+	return nested(t, t.member, &parleyv1.ConversationMember{}, record)
+}
+
+// Session maps a record of type callRecords.session with the segments in it; as Member.
+func (t *Table) Session(record []byte) (*parleyv1.CallSession, *structpb.Struct, error) {
+	return nested(t, t.session, &parleyv1.CallSession{}, record)
+}
+
+// Segment maps a record of type callRecords.segment; as Member.
+func (t *Table) Segment(record []byte) (*parleyv1.CallSegment, *structpb.Struct, error) {
+	return nested(t, t.segment, &parleyv1.CallSegment{}, record)
+}
+
+// Participant maps a record of type callRecords.participant or callRecords.organizer; as Member.
+func (t *Table) Participant(record []byte) (*parleyv1.CallParticipant, *structpb.Struct, error) {
+	return nested(t, t.participant, &parleyv1.CallParticipant{}, record)
+}
+
+// User maps a record of type user. The model has no home for other properties than those that Parley asks for, so they
+// are dropped. Errors are ErrRecord and ErrDepth.
+func (t *Table) User(record []byte) (*parleyv1.User, error) {
+	m, _, err := nested(t, t.user, &parleyv1.User{}, record)
+	return m, err
+}
+
+func nested[M proto.Message](t *Table, p *plan, m M, record []byte) (M, *structpb.Struct, error) {
+	extra, err := t.decode(p, m, record)
+	if err != nil {
+		var none M
+		return none, nil, err
+	}
+	return m, extra, nil
+}
+
+// decode fills one message and returns what had no field in it.
+func (t *Table) decode(p *plan, m proto.Message, record []byte) (*structpb.Struct, error) {
+	d := t.decoder()
+	defer t.putBack(d)
+	if err := d.record(p, &target{m.ProtoReflect()}, record); err != nil {
+		return nil, err
+	}
+	return prune(d.extra), nil
+}
+
+func (t *Table) decoder() *decoder {
+	d, ok := t.decoders.Get().(*decoder)
+	if !ok {
+		return newDecoder()
+	}
+	return d
+}
+
+func (t *Table) putBack(d *decoder) {
+	d.release()
+	t.decoders.Put(d)
+}

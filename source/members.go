@@ -1,0 +1,103 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"google.golang.org/protobuf/types/known/structpb"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/graphclient"
+)
+
+// maxPages bounds the pages of one list inside a Get; links that repeat end it earlier.
+const maxPages = 10_000
+
+// members reads the members of one chat.
+type members struct{ base }
+
+func newMembers(graph Graph, opt Options) members {
+	return members{base: newBase(graph, opt, graphclient.SourceConversations)}
+}
+
+// errStop ends each early without a failure.
+var errStop = errors.New("source: enough was read")
+
+// each calls visit for every member and what of it has no field, page by page, until it returns an error; errStop is no
+// failure.
+func (m *members) each(ctx context.Context, user, chat string, visit func(*parleyv1.ConversationMember, *structpb.Struct) error) error {
+	path, err := chatPath(user, chat, "/members")
+	if err != nil {
+		return err
+	}
+	table, err := m.table()
+	if err != nil {
+		return err
+	}
+	r := m.request(ctx, path, "")
+	r.User, r.Resource = user, chat
+	err = eachRecord(ctx, m.graph, r, func(record []byte) error {
+		member, extra, err := table.Member(record)
+		if err != nil {
+			return malformed("a member cannot be read", err)
+		}
+		return visit(member, extra)
+	})
+	if errors.Is(err, errStop) {
+		return nil
+	}
+	return err
+}
+
+// prove returns nil when the user is a member of the chat, an error of kind NotFound when not.
+func (m *members) prove(ctx context.Context, user, chat string) error {
+	found := false
+	err := m.each(ctx, user, chat, func(member *parleyv1.ConversationMember, _ *structpb.Struct) error {
+		if found = isMember(member, user); found {
+			return errStop
+		}
+		return nil
+	})
+	if err == nil && !found {
+		return notFound("the user is not a member of the chat")
+	}
+	return err
+}
+
+// isMember compares object ids, and for a user principal name the address of the member.
+func isMember(member *parleyv1.ConversationMember, user string) bool {
+	if user == "" {
+		return false
+	}
+	if strings.EqualFold(member.GetUserId(), user) {
+		return true
+	}
+	return strings.Contains(user, "@") && strings.EqualFold(member.GetEmail(), user)
+}
+
+// eachRecord follows a list from its first request to its last page and calls visit for each record.
+func eachRecord(ctx context.Context, graph Graph, first graphclient.Request, visit func(record []byte) error) error {
+	r := first
+	seen := map[string]bool{}
+	for range maxPages {
+		page, err := graph.Page(ctx, r)
+		if err != nil {
+			return err
+		}
+		for _, record := range page.Records {
+			if err := visit(record); err != nil {
+				return err
+			}
+		}
+		if page.NextLink == "" {
+			return nil
+		}
+		if seen[page.NextLink] {
+			return malformed("a list inside a record repeats its pages", nil)
+		}
+		seen[page.NextLink] = true
+		r.Path, r.Query, r.Link = "", nil, page.NextLink
+	}
+	return malformed("a list inside a record has no end", nil)
+}

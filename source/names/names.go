@@ -1,0 +1,219 @@
+package names
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+)
+
+const (
+	usersCollection         = "users"
+	conversationsCollection = "conversations"
+	eventsCollection        = "events"
+
+	// AnyUser is the user segment of the whole tenant.
+	AnyUser = "-"
+
+	fieldParent = "parent"
+	fieldName   = "name"
+
+	absent   = "-" // stands for an absent part of an event id
+	partEnd  = ","
+	partChat = "chat"
+	partCop  = "copilot"
+	partCall = "call"
+)
+
+// User returns `users/{user}`; the user AnyUser gives `users/-`.
+func User(id string) string {
+	if id == AnyUser {
+		return usersCollection + "/" + AnyUser
+	}
+	return usersCollection + "/" + Segment(id)
+}
+
+// Conversation returns `users/{user}/conversations/{conversation}`.
+func Conversation(user, id string) string {
+	return User(user) + "/" + conversationsCollection + "/" + Segment(id)
+}
+
+// Event returns `users/{user}/events/{event}`. The event id is `chat,{chat},{id}`, `copilot,{creation},{session},{id}`
+// ("-" for a creation time or session that Graph did not give) or `call,{id}`, each part through Segment. A ref without
+// an id or of another source has no name: the result is empty.
+func Event(user string, ref Ref) string {
+	if ref.ID == "" {
+		return ""
+	}
+	var parts []string
+	switch ref.Source {
+	case parleyv1.Source_SOURCE_CHAT:
+		parts = []string{partChat, orAbsent(ref.Chat), Segment(ref.ID)}
+	case parleyv1.Source_SOURCE_COPILOT:
+		created := absent
+		if !ref.Time.IsZero() {
+			created = Segment(ref.Time.UTC().Format(time.RFC3339Nano))
+		}
+		parts = []string{partCop, created, orAbsent(ref.Session), Segment(ref.ID)}
+	case parleyv1.Source_SOURCE_CALL:
+		parts = []string{partCall, Segment(ref.ID)}
+	default:
+		return ""
+	}
+	return User(user) + "/" + eventsCollection + "/" + strings.Join(parts, partEnd)
+}
+
+func orAbsent(id string) string {
+	if id == "" {
+		return absent
+	}
+	return Segment(id)
+}
+
+// ParseUser reads `users/{user}` from a field named parent. Errors are *Error.
+func ParseUser(name string) (user string, err error) {
+	segments := strings.Split(name, "/")
+	if len(segments) != 2 || segments[0] != usersCollection {
+		return "", &Error{Field: fieldParent, Problem: "is not of the form users/{user}", Fix: "give users/ and an Entra object id, a user principal name, or me"}
+	}
+	return parseUserSegment(fieldParent, segments[1])
+}
+
+// ParseParent reads `users/{user}` or `users/{user}/conversations/{conversation}` from a field named parent;
+// conversation is empty for the first form. Errors are *Error.
+func ParseParent(name string) (user, conversation string, err error) {
+	if strings.Count(name, "/") < 2 {
+		user, err = ParseUser(name)
+		return user, "", err
+	}
+	return parseConversation(fieldParent, name)
+}
+
+// ParseConversation reads `users/{user}/conversations/{conversation}` from a field named name. Errors are *Error.
+func ParseConversation(name string) (user, conversation string, err error) {
+	return parseConversation(fieldName, name)
+}
+
+func parseConversation(field, name string) (user, conversation string, err error) {
+	segments := strings.Split(name, "/")
+	if len(segments) != 4 || segments[0] != usersCollection || segments[2] != conversationsCollection {
+		return "", "", &Error{Field: field, Problem: "is not of the form users/{user}/conversations/{conversation}", Fix: "copy the name as it was listed, or percent-encode slashes in the chat id"}
+	}
+	if user, err = parseUserSegment(field, segments[1]); err != nil {
+		return "", "", err
+	}
+	if conversation, err = parseID("conversation", segments[3]); err != nil {
+		return "", "", inField(field, err)
+	}
+	return user, conversation, nil
+}
+
+// ParseEvent reads `users/{user}/events/{event}` from a field named name. Errors are *Error.
+func ParseEvent(name string) (user string, ref Ref, err error) {
+	segments := strings.Split(name, "/")
+	if len(segments) != 4 || segments[0] != usersCollection || segments[2] != eventsCollection {
+		return "", Ref{}, &Error{Field: fieldName, Problem: "is not of the form users/{user}/events/{event}", Fix: "copy the name as it was listed"}
+	}
+	if user, err = parseUserSegment(fieldName, segments[1]); err != nil {
+		return "", Ref{}, err
+	}
+	if ref, err = parseEventID(segments[3]); err != nil {
+		return "", Ref{}, inField(fieldName, err)
+	}
+	return user, ref, nil
+}
+
+func parseEventID(id string) (Ref, error) {
+	if !strings.Contains(id, partEnd) && strings.Contains(strings.ToUpper(id), "%2C") {
+		// The whole id was percent-encoded, its commas included. Raw parts never hold a comma.
+		id = strings.NewReplacer("%2C", partEnd, "%2c", partEnd).Replace(id)
+	}
+	parts := strings.Split(id, partEnd)
+	var ref Ref
+	var err error
+	switch {
+	case parts[0] == partChat && len(parts) == 3:
+		ref.Source = parleyv1.Source_SOURCE_CHAT
+		if ref.Chat, err = parseOptional("chat", parts[1]); err == nil {
+			ref.ID, err = parseID("message", parts[2])
+		}
+	case parts[0] == partCop && len(parts) == 4:
+		ref.Source = parleyv1.Source_SOURCE_COPILOT
+		if ref.Time, err = parseTime(parts[1]); err != nil {
+			return Ref{}, err
+		}
+		if ref.Session, err = parseOptional("session", parts[2]); err == nil {
+			ref.ID, err = parseID("interaction", parts[3])
+		}
+	case parts[0] == partCall && len(parts) == 2:
+		ref.Source = parleyv1.Source_SOURCE_CALL
+		ref.ID, err = parseID("call", parts[1])
+	default:
+		return Ref{}, &Error{Problem: "the event id is of no known form", Fix: "copy the name as it was listed"}
+	}
+	if err != nil {
+		return Ref{}, err
+	}
+	return ref, nil
+}
+
+func parseTime(seg string) (time.Time, error) {
+	if seg == absent {
+		return time.Time{}, nil
+	}
+	text, err := ParseSegment(seg)
+	if err != nil {
+		return time.Time{}, err
+	}
+	t, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil || t.IsZero() || t.UTC().Year() < 1 || t.UTC().Year() > 9999 {
+		return time.Time{}, &Error{Problem: "the creation time in the event id is not an RFC 3339 time", Fix: "copy the name as it was listed"}
+	}
+	return t.UTC(), nil
+}
+
+func parseUserSegment(field, seg string) (string, error) {
+	if seg == AnyUser {
+		return AnyUser, nil
+	}
+	id, err := ParseSegment(seg)
+	if err != nil {
+		return "", inField(field, err)
+	}
+	if id == AnyUser {
+		err = &Error{Problem: "the user id is the encoded wildcard", Fix: "give users/- for the whole tenant"}
+	} else {
+		err = ValidateUser(id)
+	}
+	if err != nil {
+		return "", inField(field, err)
+	}
+	return id, nil
+}
+
+func parseOptional(what, seg string) (string, error) {
+	if seg == absent {
+		return "", nil
+	}
+	return parseID(what, seg)
+}
+
+func parseID(what, seg string) (string, error) {
+	id, err := ParseSegment(seg)
+	if err != nil {
+		return "", err
+	}
+	if err := validateID(what, id); err != nil {
+		return "", err
+	}
+	return id, nil
+}
+
+// inField completes an *Error with the field that holds the name.
+func inField(field string, err error) error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.in(field)
+	}
+	return err
+}

@@ -1,0 +1,62 @@
+package source
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"strings"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/source/names"
+)
+
+const (
+	uidBytes = 18  // 144 bits, 24 characters
+	maxKey   = 192 // longest key in bytes; cursors hold one per source
+	keyPart  = "\x00"
+)
+
+// digest is a short, URL-safe SHA-256 over length-prefixed parts, so that no two lists of parts run together.
+func digest(parts ...string) string {
+	h := sha256.New()
+	var length [8]byte
+	for _, part := range parts {
+		binary.BigEndian.PutUint64(length[:], uint64(len(part)))
+		_, _ = h.Write(length[:]) // a hash never fails to write
+		_, _ = h.Write([]byte(part))
+	}
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:uidBytes])
+}
+
+// eventKey is Item.Key: (chat or channel, id) of a message, (owner, session, id) of an interaction, (id) of a call. A
+// record without an id is told apart by its bytes. Long keys are digested; equal things still have equal keys.
+func eventKey(owner string, ref names.Ref, record []byte) string {
+	id := ref.ID
+	if id == "" {
+		id = "?" + digest(string(record))
+	}
+	var parts []string
+	switch ref.Source {
+	case parleyv1.Source_SOURCE_CHAT:
+		parts = []string{ref.Chat, id}
+		if ref.Chat == "" {
+			parts = []string{"", strings.ToLower(owner), id}
+		}
+	case parleyv1.Source_SOURCE_COPILOT:
+		parts = []string{strings.ToLower(owner), ref.Session, id}
+	default:
+		parts = []string{id}
+	}
+	if key := strings.Join(parts, keyPart); len(key) <= maxKey {
+		return key
+	}
+	return "#" + digest(parts...)
+}
+
+// eventUID is Event.uid: the digest of tenant, source and key.
+func eventUID(tenant string, source parleyv1.Source, key string) string {
+	return digest("event", tenant, source.String(), key)
+}
+
+// conversationUID is Conversation.uid: the digest of tenant and chat id.
+func conversationUID(tenant, chat string) string { return digest("conversation", tenant, chat) }

@@ -1,0 +1,109 @@
+package view
+
+import (
+	"strings"
+	"sync"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+)
+
+// modelPackage is the package whose messages are recursed into; those of others (Timestamp, Duration) are values.
+const modelPackage = "parley.v1"
+
+// marks says which fields of one message METADATA keeps.
+type marks struct {
+	// kept holds the marked fields. A nil value keeps the field whole, another one the marked fields inside it.
+	kept map[protoreflect.FieldNumber]*marks
+}
+
+// compiled holds the marks of every message that has been seen, by its full name. Descriptors never change, so neither
+// does an entry.
+var compiled sync.Map
+
+// marksOf returns the marks of a message type.
+func marksOf(md protoreflect.MessageDescriptor) *marks {
+	if known, ok := compiled.Load(md.FullName()); ok {
+		if m, ok := known.(*marks); ok {
+			return m
+		}
+	}
+	m := compile(md, map[protoreflect.FullName]*marks{})
+	compiled.Store(md.FullName(), m)
+	return m
+}
+
+func compile(md protoreflect.MessageDescriptor, known map[protoreflect.FullName]*marks) *marks {
+	if m, ok := known[md.FullName()]; ok {
+		return m
+	}
+	m := &marks{kept: map[protoreflect.FieldNumber]*marks{}}
+	known[md.FullName()] = m
+	fields := md.Fields()
+	for i := range fields.Len() {
+		fd := fields.Get(i)
+		if !isMarked(fd) {
+			continue
+		}
+		m.kept[fd.Number()] = nil
+		if inner := fd.Message(); inner != nil && !fd.IsMap() && inner.ParentFile().Package() == modelPackage {
+			m.kept[fd.Number()] = compile(inner, known)
+		}
+	}
+	return m
+}
+
+func isMarked(fd protoreflect.FieldDescriptor) bool {
+	marked, _ := proto.GetExtension(fd.Options(), parleyv1.E_Metadata).(bool)
+	return marked
+}
+
+// Kept reports whether EVENT_VIEW_METADATA keeps the field that a path leads to: every field on the way must be marked.
+// The path is of proto or JSON names joined by dots, such as copilot.app_class. A path that leads nowhere is not kept.
+func Kept(md protoreflect.MessageDescriptor, path string) bool {
+	for part := range strings.SplitSeq(path, ".") {
+		if md == nil {
+			return false
+		}
+		fd := md.Fields().ByTextName(part)
+		if fd == nil {
+			fd = md.Fields().ByJSONName(part)
+		}
+		if fd == nil || !isMarked(fd) {
+			return false
+		}
+		md = fd.Message()
+	}
+	return true
+}
+
+// MetadataPaths lists the paths of all fields that EVENT_VIEW_METADATA keeps of a message, in proto names and the order
+// of the contract. A field that holds others comes before them.
+func MetadataPaths(md protoreflect.MessageDescriptor) []string {
+	var paths []string
+	walk(md, "", map[protoreflect.FullName]bool{}, &paths)
+	return paths
+}
+
+// walk lists the marked fields below prefix. Messages that hold themselves are not entered again.
+func walk(md protoreflect.MessageDescriptor, prefix string, above map[protoreflect.FullName]bool, paths *[]string) {
+	if above[md.FullName()] {
+		return
+	}
+	above[md.FullName()] = true
+	defer delete(above, md.FullName())
+	fields := md.Fields()
+	for i := range fields.Len() {
+		fd := fields.Get(i)
+		if !isMarked(fd) {
+			continue
+		}
+		path := prefix + string(fd.Name())
+		*paths = append(*paths, path)
+		if inner := fd.Message(); inner != nil && !fd.IsMap() && inner.ParentFile().Package() == modelPackage {
+			walk(inner, path+".", above, paths)
+		}
+	}
+}
