@@ -12,10 +12,10 @@ import (
 
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate" // registers buf/validate
 	"github.com/jhump/protoreflect/v2/protoprint"
-	_ "google.golang.org/genproto/googleapis/api/annotations"  // registers google/api
-	_ "google.golang.org/genproto/googleapis/api/httpbody"     // registers google/api/httpbody.proto
-	_ "google.golang.org/genproto/googleapis/rpc/errdetails"   // registers google/rpc/error_details.proto
-	_ "google.golang.org/genproto/googleapis/rpc/status"       // registers google/rpc/status.proto
+	_ "google.golang.org/genproto/googleapis/api/annotations" // registers google/api
+	_ "google.golang.org/genproto/googleapis/api/httpbody"    // registers google/api/httpbody.proto
+	_ "google.golang.org/genproto/googleapis/rpc/errdetails"  // registers google/rpc/error_details.proto
+	_ "google.golang.org/genproto/googleapis/rpc/status"      // registers google/rpc/status.proto
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 )

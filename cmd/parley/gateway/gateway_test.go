@@ -206,7 +206,7 @@ func TestChatIDsInEveryPath(t *testing.T) {
 			t.Errorf("conversations/%s: HTTP %d %.200s", form, status, body)
 		}
 		var page parleyv1.ListEventsResponse
-		if status, body := g.get(t, user+"/conversations/"+form+"/events?pageSize=2", &page); status != http.StatusOK || len(page.GetEvents()) == 0 {
+		if status, body := g.get(t, user+"/conversations/"+form+"/events?pageSize=2&startTime="+day(180), &page); status != http.StatusOK || len(page.GetEvents()) == 0 {
 			t.Errorf("events of %s: HTTP %d %.200s", form, status, body)
 		}
 		for _, e := range page.GetEvents() {
@@ -214,7 +214,7 @@ func TestChatIDsInEveryPath(t *testing.T) {
 				t.Errorf("event of %q, want %q", e.GetConversation(), want.GetName())
 			}
 		}
-		if events, summary := g.stream(t, user+"/conversations/"+form+"/events:stream?startTime="+day(20)); summary == nil {
+		if events, summary := g.stream(t, user+"/conversations/"+form+"/events:stream?startTime="+day(180)); summary == nil {
 			t.Errorf("stream of %s ended without a summary after %d events", form, len(events))
 		}
 	}
@@ -242,7 +242,7 @@ func TestNobodyReadsWhatIsNotTheirs(t *testing.T) {
 	if status, body := g.get(t, "/v1/users/"+owner+"/events?pageSize=1000&startTime="+day(7), &own); status != http.StatusOK {
 		t.Fatalf("HTTP %d %s", status, body)
 	}
-	paths := []string{"/conversations/" + chat, "/conversations/" + chat + "/events"}
+	paths := []string{"/conversations/" + chat, "/conversations/" + chat + "/events?startTime=" + day(10)}
 	seen := map[parleyv1.Source]bool{}
 	for _, e := range own.GetEvents() {
 		source := e.GetSource().GetSource()

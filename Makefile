@@ -1,0 +1,105 @@
+# `make` lists what can be made. Everything needed is pinned (go.mod, tools/go.mod, tools/lint/go.mod, lock files) and
+# fetched on first use from the Go proxy, npm and PyPI.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+GO      ?= go
+BUF     := $(GO) tool -modfile=tools/go.mod buf
+GOLANGCI := $(GO) tool -modfile=tools/lint/go.mod golangci-lint
+
+# Seconds or a count (`100x`) for each fuzz target, and for each benchmark.
+FUZZTIME  ?= 5s
+BENCHTIME ?= 1s
+# Packages to benchmark, and which benchmarks.
+BENCH_PACKAGES ?= ./...
+BENCH ?= .
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## Run the gateway with a simulated Microsoft 365 tenant
+	$(GO) run ./cmd/parley demo
+
+.PHONY: build
+build: ## Build the binary into .bin/
+	$(GO) build -trimpath -o .bin/parley ./cmd/parley
+
+.PHONY: test
+test: ## Run all tests with the race detector
+	@tools/deps.sh gcc git
+	$(GO) test -race -shuffle=on -timeout=10m ./...
+	$(GO) -C tools test -count=1 -shuffle=on ./...
+
+.PHONY: bench
+bench: ## Run the benchmarks (BENCH_PACKAGES, BENCH, BENCHTIME)
+	$(GO) test -run='^$$' -bench='$(BENCH)' -benchmem -benchtime=$(BENCHTIME) -timeout=30m $(BENCH_PACKAGES)
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME
+	@tools/fuzz.sh $(FUZZTIME)
+
+.PHONY: check
+check: ## Run everything that CI runs
+	.ci/run
+
+.PHONY: fmt
+fmt: proto-deps ## Format Go and proto files
+	$(GOLANGCI) fmt ./...
+	cd tools && $(GO) tool -modfile=lint/go.mod golangci-lint fmt ./...
+	$(BUF) format -w proto
+
+.PHONY: vet
+vet: ## Run go vet
+	$(GO) vet ./...
+	$(GO) -C tools vet ./...
+
+.PHONY: lint
+lint: ## Run golangci-lint over all Go code
+	$(GOLANGCI) run ./...
+	cd tools && $(GO) tool -modfile=lint/go.mod golangci-lint run ./...
+
+.PHONY: lint-proto
+lint-proto: proto-deps ## Lint the protos and check their format
+	$(BUF) lint
+	$(BUF) format --diff --exit-code proto
+
+.PHONY: breaking
+breaking: proto-deps ## Compare the protos with those of the last release
+	@tools/breaking.sh
+
+.PHONY: proto-deps
+proto-deps: ## Write the imported protos into .proto-deps/
+	@$(GO) -C tools run ./protodeps $(CURDIR)/.proto-deps
+
+.PHONY: generate
+generate: proto-deps ## Generate gen/ and docs/model.md from the protos
+	@tools/generate.sh .cache/generated
+	@rm -rf gen && cp -r .cache/generated/gen gen
+	@$(GO) -C tools run ./modeldoc $(CURDIR)/gen/descriptor/parley.binpb $(CURDIR)/docs/model.md
+
+.PHONY: check-generated
+check-generated: proto-deps ## Check that gen/ is what the protos generate
+	@tools/generate.sh .cache/generated
+	@diff -rq .cache/generated/gen gen || { echo 'gen/ differs from what the protos generate: run `make generate`' >&2; exit 1; }
+
+.PHONY: openapi-lint
+openapi-lint: ## Lint gen/openapi/openapi.json
+	@tools/deps.sh node npm
+	@tools/openapilint/run.sh
+
+.PHONY: clients
+clients: ## Generate a Python and a TypeScript client from the served descriptor set and use them
+	@tools/deps.sh node npm python3-venv curl
+	@tools/clientcheck/run.sh
+
+.PHONY: deps
+deps: ## Install the Debian packages that the targets need and that are missing
+	@tools/deps.sh gcc git node npm python3-venv curl
+
+.PHONY: clean
+clean: ## Remove what was built and cached here
+	rm -rf .bin .cache .proto-deps

@@ -1,0 +1,218 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/dgraph-io/ristretto/v2"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+)
+
+// ErrNotCached is the answer to only-if-cached when the page is not there or not fresh enough.
+var ErrNotCached = errors.New("cache: not cached")
+
+// rereadAfter is how old a page must be before no-cache asks Graph again.
+const rereadAfter = 10 * time.Second
+
+// Defaults of Config.
+const (
+	DefaultMaxBytes = 256 << 20
+	DefaultOpen     = time.Minute
+	DefaultCopilot  = 24 * time.Hour
+	DefaultChat     = time.Hour
+	DefaultCall     = time.Hour
+	DefaultOther    = time.Minute
+)
+
+// Config describes a Cache. Zero fields take the defaults.
+type Config struct {
+	// MaxBytes bounds the resident bytes of all pages; negative = nothing is kept, requests still coalesce.
+	MaxBytes int64
+	// MaxAge caps every time to live; 0 = no cap.
+	MaxAge time.Duration
+	// Open is the time to live of a window whose end lies less than the source's settle time back, Copilot, Chat and Call
+	// that of older windows, Other that of conversations, usage rows and users.
+	Open, Copilot, Chat, Call, Other time.Duration
+	// Settle is how long after an event its row may still appear; as timeline.Config.Settle.
+	Settle map[parleyv1.Source]time.Duration
+	// Observer receives what metrics need; nil = none.
+	Observer Observer
+}
+
+// Observer counts look-ups. Its methods are called from many goroutines and must not block.
+type Observer interface {
+	// CacheRequest reports one look-up: the source's short name and hit, miss, coalesced, expired or refused.
+	CacheRequest(source, result string)
+}
+
+// Results of look-ups as the Observer sees them. Refused is a page that is too large to be kept, beside its miss.
+const (
+	Hit       = "hit"
+	Miss      = "miss"
+	Coalesced = "coalesced"
+	Expired   = "expired"
+	Refused   = "refused"
+)
+
+type noObserver struct{}
+
+func (noObserver) CacheRequest(string, string) {}
+
+var _ Observer = noObserver{}
+
+// Scope is the part of a key that the query does not hold: whose data it is, and whom Graph was asked as.
+type Scope struct {
+	// Tenant is the tenant's alias or id, Identity the application or user that the token belongs to.
+	Tenant, Identity string
+	// Source is the API.
+	Source parleyv1.Source
+}
+
+// Cache holds pages of all sources and tenants. It is safe for concurrent use.
+type Cache struct {
+	cfg     Config
+	store   *ristretto.Cache[string, *entry]
+	recent  *recent
+	carried *carriers
+	flight  *Flight[*entry]
+}
+
+// entry is one page with all that a reader checks. It never changes.
+type entry struct {
+	key     string
+	value   any // *source.Page[T]
+	next    string
+	read    time.Time // when Graph answered
+	expires time.Time
+	cost    int64
+}
+
+// New returns a Cache; Close it.
+func New(cfg Config) (*Cache, error) {
+	setDefault(&cfg.MaxBytes, DefaultMaxBytes)
+	setDefault(&cfg.Open, DefaultOpen)
+	setDefault(&cfg.Copilot, DefaultCopilot)
+	setDefault(&cfg.Chat, DefaultChat)
+	setDefault(&cfg.Call, DefaultCall)
+	setDefault(&cfg.Other, DefaultOther)
+	settle := map[parleyv1.Source]time.Duration{
+		parleyv1.Source_SOURCE_COPILOT: time.Hour,
+		parleyv1.Source_SOURCE_CHAT:    15 * time.Minute,
+		parleyv1.Source_SOURCE_CALL:    36 * time.Hour,
+	}
+	for src, d := range cfg.Settle {
+		if d > 0 {
+			settle[src] = d
+		}
+	}
+	cfg.Settle = settle
+	if cfg.Observer == nil {
+		cfg.Observer = noObserver{}
+	}
+	c := &Cache{cfg: cfg, flight: NewFlight[*entry](), carried: newCarriers()}
+	if cfg.MaxBytes < 0 {
+		return c, nil
+	}
+	recentBytes := min(cfg.MaxBytes/4, 32<<20)
+	c.recent = newRecent(recentBytes)
+	store, err := ristretto.NewCache(&ristretto.Config[string, *entry]{
+		NumCounters: max(10_000, cfg.MaxBytes/(4<<10)), // ten for each page of about 40 KB
+		MaxCost:     max(cfg.MaxBytes-recentBytes, 1),
+		BufferItems: 64,
+		// Costs hold the overhead already.
+		IgnoreInternalCost: true,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("cache: %w", err)
+	}
+	c.store = store
+	return c, nil
+}
+
+func setDefault[T int64 | time.Duration](field *T, value T) {
+	if *field == 0 {
+		*field = value
+	}
+}
+
+// Close cancels the requests under way, waits for them, and frees everything.
+func (c *Cache) Close() {
+	c.flight.Close()
+	if c.store != nil {
+		c.store.Close()
+	}
+}
+
+// Bytes is what all pages take at the moment, by their costs.
+func (c *Cache) Bytes() int64 {
+	if c.store == nil {
+		return 0
+	}
+	return c.store.MaxCost() - c.store.RemainingCost() + c.recent.bytes()
+}
+
+// find returns a page that ctx's Control accepts.
+func (c *Cache) find(ctx context.Context, key, link string) (*entry, string) {
+	if c.store == nil {
+		return nil, Miss
+	}
+	e := c.recent.get(key)
+	if e == nil {
+		found, ok := c.store.Get(key)
+		if !ok || found == nil || found.key != key {
+			return nil, Miss
+		}
+		e = found
+	}
+	now := time.Now()
+	age := now.Sub(e.read)
+	control := ControlOf(ctx)
+	switch {
+	case !now.Before(e.expires), age < -time.Second: // a clock that went back must not make pages immortal
+		return nil, Expired
+	case control.NoCache && age >= rereadAfter, control.MaxAge != nil && age > *control.MaxAge:
+		return nil, Expired
+	case link != "" && !c.carried.before(key, e.read):
+		return nil, Expired
+	}
+	c.recent.add(e)
+	return e, Hit
+}
+
+// keep stores a page.
+func (c *Cache) keep(e *entry, ttl time.Duration) {
+	if c.store == nil || ttl <= 0 {
+		return
+	}
+	c.recent.add(e)
+	c.store.SetWithTTL(e.key, e, e.cost, ttl)
+}
+
+// ttl is how long a page may be served, less up to a tenth so that pages read together do not expire together.
+func (c *Cache) ttl(base time.Duration) time.Duration {
+	if c.cfg.MaxAge > 0 {
+		base = min(base, c.cfg.MaxAge)
+	}
+	if base <= 0 {
+		return 0
+	}
+	return base - rand.N(base/10+1) //nolint:gosec // spreads load, keeps no secret
+}
+
+// windowTTL is the time to live of a window that ends at end.
+func (c *Cache) windowTTL(src parleyv1.Source, end time.Time) time.Duration {
+	switch {
+	case end.After(time.Now().Add(-c.cfg.Settle[src])):
+		return c.cfg.Open
+	case src == parleyv1.Source_SOURCE_COPILOT:
+		return c.cfg.Copilot
+	case src == parleyv1.Source_SOURCE_CALL:
+		return c.cfg.Call
+	default:
+		return c.cfg.Chat
+	}
+}

@@ -1,0 +1,115 @@
+package cache
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// Control is what a caller's cache-control header asks for (RFC 9111, section 5.2.1).
+type Control struct {
+	// NoCache asks Graph again, each window at most once per 10 seconds.
+	NoCache bool
+	// MaxAge is the oldest page that is accepted; nil = any that is fresh.
+	MaxAge *time.Duration
+	// OnlyIfCached never asks Graph: what is not there is ErrNotCached.
+	OnlyIfCached bool
+}
+
+type controlKey struct{}
+
+// WithControl returns a context whose look-ups obey c.
+func WithControl(ctx context.Context, c Control) context.Context {
+	return context.WithValue(ctx, controlKey{}, c)
+}
+
+// ControlOf returns what WithControl set.
+func ControlOf(ctx context.Context) Control {
+	c, _ := ctx.Value(controlKey{}).(Control)
+	return c
+}
+
+// Recorder sums up the look-ups of one call, for the headers cache-status (RFC 9211) and age.
+type Recorder struct {
+	mu           sync.Mutex
+	hits, misses int
+	oldest       time.Time
+}
+
+type recorderKey struct{}
+
+// WithRecorder returns a context whose look-ups are recorded.
+func WithRecorder(ctx context.Context) (context.Context, *Recorder) {
+	r := &Recorder{}
+	return context.WithValue(ctx, recorderKey{}, r), r
+}
+
+// RecorderOf returns what WithRecorder set, or nil; a nil Recorder records nothing.
+func RecorderOf(ctx context.Context) *Recorder {
+	r, _ := ctx.Value(recorderKey{}).(*Recorder)
+	return r
+}
+
+func (r *Recorder) record(hit bool, read time.Time) {
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !hit {
+		r.misses++
+	} else {
+		r.hits++
+	}
+	if !read.IsZero() && (r.oldest.IsZero() || read.Before(r.oldest)) {
+		r.oldest = read
+	}
+}
+
+// Hits and misses are look-ups that were answered by a kept page, and those that were not.
+func (r *Recorder) Hits() int { return first(r.counts()) }
+
+// Misses are look-ups that asked Graph, or would have.
+func (r *Recorder) Misses() int { return second(r.counts()) }
+
+func (r *Recorder) counts() (hits, misses int) {
+	if r == nil {
+		return 0, 0
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.hits, r.misses
+}
+
+func first(a, _ int) int  { return a }
+func second(_, b int) int { return b }
+
+// Age is how long ago Graph answered with the oldest page of the call, in whole seconds; 0 when no page was used.
+func (r *Recorder) Age() time.Duration {
+	if r == nil {
+		return 0
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.oldest.IsZero() {
+		return 0
+	}
+	return max(time.Since(r.oldest), 0).Truncate(time.Second)
+}
+
+// Status is the value of a cache-status header: a hit when every page was kept, else why Graph was asked. It is empty
+// when there was no look-up.
+func (r *Recorder) Status() string {
+	hits, misses := r.counts()
+	switch {
+	case hits+misses == 0:
+		return ""
+	case misses == 0:
+		return "parley; hit"
+	case hits == 0:
+		return "parley; fwd=miss"
+	default:
+		return fmt.Sprintf("parley; fwd=partial; detail=%d-of-%d-pages-kept", hits, hits+misses)
+	}
+}

@@ -1,0 +1,162 @@
+package cache
+
+import (
+	"context"
+	"encoding/binary"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/source"
+)
+
+// What a page and a row take beside their messages, and how much more a message takes in memory than on the wire.
+const (
+	pageOverhead = 512
+	rowOverhead  = 160
+	residence    = 3
+)
+
+// look answers from the cache, or asks with the caller's fetch and keeps the answer for ttl.
+func look[T any](
+	ctx context.Context, c *Cache, src parleyv1.Source, key, link string, ttl func() time.Duration, cost func(T) int64,
+	linked func(next string) string, fetch func(context.Context) (*source.Page[T], error),
+) (*source.Page[T], error) {
+	name := shortName(src)
+	e, result := c.find(ctx, key, link)
+	if e == nil {
+		if ControlOf(ctx).OnlyIfCached {
+			c.cfg.Observer.CacheRequest(name, result)
+			RecorderOf(ctx).record(false, time.Time{})
+			return nil, ErrNotCached
+		}
+		fetched, joined, err := c.flight.Do(ctx, key, func(ctx context.Context) (*entry, error) {
+			page, err := fetch(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return keepPage(c, name, key, page, ttl(), cost, linked), nil
+		})
+		if joined {
+			result = Coalesced
+		}
+		c.cfg.Observer.CacheRequest(name, result)
+		if err != nil {
+			RecorderOf(ctx).record(false, time.Time{})
+			return nil, err
+		}
+		RecorderOf(ctx).record(false, fetched.read)
+		page, _ := fetched.value.(*source.Page[T]) // the key names the type
+		if joined {
+			page = kept(page)
+		}
+		return page, nil
+	}
+	c.cfg.Observer.CacheRequest(name, Hit)
+	RecorderOf(ctx).record(true, e.read)
+	page, ok := e.value.(*source.Page[T])
+	if !ok {
+		return fetch(ctx)
+	}
+	if e.next != "" {
+		c.carried.carry(linked(e.next), e.read)
+	}
+	return kept(page), nil
+}
+
+// keepPage makes an entry of a page that was just fetched and stores it.
+func keepPage[T any](
+	c *Cache, name, key string, page *source.Page[T], base time.Duration, cost func(T) int64, linked func(string) string,
+) *entry {
+	e := &entry{key: key, value: page, next: page.Next, read: page.Read, cost: pageOverhead + int64(2*len(key)+len(page.Next))}
+	if e.read.IsZero() {
+		e.read = time.Now()
+	}
+	for _, row := range page.Items {
+		e.cost += rowOverhead + cost(row)
+	}
+	if e.next != "" {
+		c.carried.carry(linked(e.next), e.read)
+	}
+	life := c.ttl(base)
+	e.expires = e.read.Add(life)
+	if c.store != nil && e.cost > c.store.MaxCost() {
+		c.cfg.Observer.CacheRequest(name, Refused)
+	}
+	c.keep(e, life)
+	return e
+}
+
+// kept is the page as a later reader sees it. Its items are shared.
+func kept[T any](page *source.Page[T]) *source.Page[T] {
+	again := *page
+	again.FromCache = true
+	again.Requests = 0
+	return &again
+}
+
+// resident estimates what a message takes in memory.
+func resident(m proto.Message) int64 { return residence * int64(proto.Size(m)) }
+
+func shortName(src parleyv1.Source) string {
+	switch src {
+	case parleyv1.Source_SOURCE_COPILOT:
+		return "copilot"
+	case parleyv1.Source_SOURCE_CHAT:
+		return "chat"
+	case parleyv1.Source_SOURCE_CALL:
+		return "call"
+	case parleyv1.Source_SOURCE_CONVERSATION:
+		return "conversations"
+	case parleyv1.Source_SOURCE_USAGE:
+		return "usage"
+	case parleyv1.Source_SOURCE_USER:
+		return "users"
+	default:
+		return "other"
+	}
+}
+
+// keyed builds a key from parts, each with its length before it, so that no two requests share one.
+type keyed []byte
+
+func newKey(kind string, s Scope) keyed {
+	k := keyed{}
+	k.text(kind, s.Tenant, s.Identity)
+	k.number(int64(s.Source))
+	return k
+}
+
+func (k *keyed) text(parts ...string) {
+	for _, part := range parts {
+		*k = binary.AppendUvarint(*k, uint64(len(part)))
+		*k = append(*k, part...)
+	}
+}
+
+func (k *keyed) list(parts []string) {
+	k.number(int64(len(parts)))
+	k.text(parts...)
+}
+
+func (k *keyed) number(n int64) { *k = binary.AppendVarint(*k, n) }
+
+func (k *keyed) time(t time.Time) { k.number(t.Unix()); k.number(int64(t.Nanosecond())) }
+
+func (k *keyed) flags(flags ...bool) {
+	for _, set := range flags {
+		if set {
+			k.number(1)
+		} else {
+			k.number(0)
+		}
+	}
+}
+
+// with returns the key of the page behind a link of the same query.
+func (k keyed) with(link string) string {
+	full := append(keyed(nil), k...)
+	full.text(link)
+	return string(full)
+}

@@ -1,0 +1,97 @@
+package cache_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/parley-gateway/parley/cache"
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/source"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// graph answers every request with pages numbered by how often it was asked.
+type graph struct {
+	mu    sync.Mutex
+	asked int
+	pages int    // per chain; 0 = 1
+	body  string // of each event
+	err   error
+	block chan struct{} // when set, requests wait for it
+	began chan struct{} // receives when a request begins
+	ended chan error    // receives how a request ended
+	saw   context.Context
+}
+
+func (g *graph) Events(ctx context.Context, q source.EventQuery, link string) (*source.Page[source.Item], error) {
+	g.mu.Lock()
+	g.asked++
+	n, failed := g.asked, g.err
+	g.saw = ctx
+	g.mu.Unlock()
+	if g.began != nil {
+		g.began <- struct{}{}
+	}
+	if g.block != nil {
+		select {
+		case <-g.block:
+		case <-ctx.Done():
+			if g.ended != nil {
+				g.ended <- ctx.Err()
+			}
+			return nil, ctx.Err()
+		}
+	}
+	if failed != nil {
+		return nil, failed
+	}
+	page := &source.Page[source.Item]{Requests: 1, Rows: 1, Read: time.Now(), Items: []source.Item{{
+		Key:   fmt.Sprintf("%s/%s/%s/%d", q.User, q.Conversation, link, n),
+		Event: &parleyv1.Event{Uid: fmt.Sprint(n), Body: &parleyv1.Body{Content: g.body}},
+	}}}
+	if at := len(strings.Split(link, "+")); at < g.pages {
+		page.Next = link + "+"
+	}
+	return page, nil
+}
+
+func (g *graph) requests() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.asked
+}
+
+func open(t *testing.T, cfg cache.Config) *cache.Cache {
+	t.Helper()
+	c, err := cache.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
+func scope(tenant string) cache.Scope {
+	return cache.Scope{Tenant: tenant, Identity: "app", Source: parleyv1.Source_SOURCE_CHAT}
+}
+
+// settled is a window that ended long ago.
+func settled(user string) source.EventQuery {
+	return source.EventQuery{Owner: user, User: user, Start: time.Date(1990, 1, 1, 0, 0, 0, 0, time.UTC), End: time.Date(1990, 2, 1, 0, 0, 0, 0, time.UTC)}
+}
+
+func read(t *testing.T, ctx context.Context, r source.EventReader, q source.EventQuery, link string) *source.Page[source.Item] {
+	t.Helper()
+	page, err := r.Events(ctx, q, link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return page
+}

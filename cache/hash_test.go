@@ -1,0 +1,44 @@
+package cache
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/parley-gateway/parley/source"
+)
+
+// TestForgedCollision puts another key's page where the store looks for a key, as a hash collision would.
+func TestForgedCollision(t *testing.T) {
+	t.Parallel()
+	c, err := New(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	foreign := &entry{
+		key: "tenant b", value: &source.Page[source.Item]{Rows: 99}, read: time.Now(), expires: time.Now().Add(time.Hour), cost: 1,
+	}
+	c.store.Set("tenant a", foreign, 1)
+	c.store.Wait()
+	if _, found := c.store.Get("tenant a"); !found {
+		t.Fatal("the forged entry is not there")
+	}
+	if e, result := c.find(context.Background(), "tenant a", ""); e != nil || result != Miss {
+		t.Errorf("another key's page was served: %v", result)
+	}
+}
+
+// TestClockGoesBack checks that a page that seems to come from the future is not served.
+func TestClockGoesBack(t *testing.T) {
+	t.Parallel()
+	c, err := New(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	c.keep(&entry{key: "k", read: time.Now().Add(time.Hour), expires: time.Now().Add(2 * time.Hour), cost: 1}, time.Hour)
+	if e, _ := c.find(context.Background(), "k", ""); e != nil {
+		t.Error("a page from the future was served")
+	}
+}

@@ -1,0 +1,160 @@
+package cache
+
+import (
+	"context"
+	"time"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/source"
+)
+
+type events struct {
+	c     *Cache
+	next  source.EventReader
+	scope Scope
+}
+
+type conversations struct {
+	source.ConversationReader
+
+	c     *Cache
+	scope Scope
+}
+
+type usage struct {
+	c     *Cache
+	next  source.UsageReader
+	scope Scope
+}
+
+type users struct {
+	c     *Cache
+	next  source.UserReader
+	scope Scope
+}
+
+var (
+	_ source.EventReader        = (*events)(nil)
+	_ source.ConversationReader = (*conversations)(nil)
+	_ source.UsageReader        = (*usage)(nil)
+	_ source.UserReader         = (*users)(nil)
+)
+
+// Events decorates a reader of events.
+func (c *Cache) Events(next source.EventReader, scope Scope) source.EventReader {
+	return &events{c, next, scope}
+}
+
+// Conversations decorates a reader of chats. Single chats are kept as pages of one: they prove membership for each page of a
+// chat's events, and Graph allows one request a second for a chat. A member who leaves is seen after Config.Other.
+func (c *Cache) Conversations(next source.ConversationReader, scope Scope) source.ConversationReader {
+	return &conversations{next, c, scope}
+}
+
+// Usage decorates a reader of the usage report.
+func (c *Cache) Usage(next source.UsageReader, scope Scope) source.UsageReader {
+	return &usage{c, next, scope}
+}
+
+// Users decorates a reader of the directory. Object ids of user principal names are kept like pages.
+func (c *Cache) Users(next source.UserReader, scope Scope) source.UserReader {
+	return &users{c, next, scope}
+}
+
+// Events implements source.EventReader.
+func (r *events) Events(ctx context.Context, q source.EventQuery, link string) (*source.Page[source.Item], error) {
+	key := newKey("events", r.scope)
+	key.text(q.Owner, q.User, q.Conversation)
+	key.time(q.Start)
+	key.time(q.End)
+	key.flags(q.ByCreateTime, q.Descending, q.Clause.SystemOnly, q.Clause.NoSystem)
+	key.list(q.Clause.AppClasses)
+	key.list(q.Clause.UserIDs)
+	key.list(q.Clause.UserTypes)
+	key.list(q.Clause.ApplicationTypes)
+	key.text(q.Clause.ParticipantID)
+	return look(ctx, r.c, r.scope.Source, key.with(link), link,
+		func() time.Duration { return r.c.windowTTL(r.scope.Source, q.End) },
+		func(i source.Item) int64 { return int64(len(i.Key)) + resident(i.Event) },
+		key.with,
+		func(ctx context.Context) (*source.Page[source.Item], error) { return r.next.Events(ctx, q, link) })
+}
+
+// Conversations implements source.ConversationReader.
+func (r *conversations) Conversations(
+	ctx context.Context, q source.ConversationQuery, link string,
+) (*source.Page[*parleyv1.Conversation], error) {
+	key := newKey("conversations", r.scope)
+	key.text(q.Owner, q.User, q.MemberName, q.InstalledApp)
+	key.flags(q.ByLastMessage, q.Lean)
+	return look(ctx, r.c, r.scope.Source, key.with(link), link,
+		func() time.Duration { return r.c.cfg.Other },
+		func(m *parleyv1.Conversation) int64 { return resident(m) },
+		key.with,
+		func(ctx context.Context) (*source.Page[*parleyv1.Conversation], error) {
+			return r.ConversationReader.Conversations(ctx, q, link)
+		})
+}
+
+// Conversation implements source.ConversationReader.
+func (r *conversations) Conversation(ctx context.Context, owner, user, id string) (*parleyv1.Conversation, error) {
+	key := newKey("conversation", r.scope)
+	key.text(owner, user, id)
+	page, err := look(ctx, r.c, r.scope.Source, key.with(""), "",
+		func() time.Duration { return r.c.cfg.Other },
+		func(m *parleyv1.Conversation) int64 { return resident(m) },
+		key.with,
+		func(ctx context.Context) (*source.Page[*parleyv1.Conversation], error) {
+			conversation, err := r.ConversationReader.Conversation(ctx, owner, user, id)
+			return &source.Page[*parleyv1.Conversation]{Items: []*parleyv1.Conversation{conversation}, Read: time.Now()}, err
+		})
+	if err != nil {
+		return nil, err
+	}
+	return page.Items[0], nil
+}
+
+// Usage implements source.UsageReader.
+func (r *usage) Usage(ctx context.Context, q source.UsageQuery, link string) (*source.Page[*parleyv1.CopilotUsageRow], error) {
+	key := newKey("usage", r.scope)
+	key.text(q.Period, q.Version)
+	return look(ctx, r.c, r.scope.Source, key.with(link), link,
+		func() time.Duration { return r.c.cfg.Other },
+		func(m *parleyv1.CopilotUsageRow) int64 { return resident(m) },
+		key.with,
+		func(ctx context.Context) (*source.Page[*parleyv1.CopilotUsageRow], error) {
+			return r.next.Usage(ctx, q, link)
+		})
+}
+
+// Users implements source.UserReader.
+func (r *users) Users(ctx context.Context, link string) (*source.Page[*parleyv1.User], error) {
+	key := newKey("users", r.scope)
+	return look(ctx, r.c, r.scope.Source, key.with(link), link,
+		func() time.Duration { return r.c.cfg.Other },
+		func(m *parleyv1.User) int64 { return resident(m) },
+		key.with,
+		func(ctx context.Context) (*source.Page[*parleyv1.User], error) { return r.next.Users(ctx, link) })
+}
+
+// UserID implements source.UserReader. Cache-control does not reach it: an identity is not content.
+func (r *users) UserID(ctx context.Context, upn string) (string, error) {
+	key := newKey("user id", r.scope)
+	key.text(upn)
+	ctx = WithControl(context.WithValue(ctx, recorderKey{}, (*Recorder)(nil)), Control{})
+	page, err := look(ctx, r.c, r.scope.Source, key.with(""), "",
+		func() time.Duration { return r.c.cfg.Chat },
+		func(id string) int64 { return int64(len(id)) },
+		key.with,
+		func(ctx context.Context) (*source.Page[string], error) {
+			id, err := r.next.UserID(ctx, upn)
+			return &source.Page[string]{Items: []string{id}, Read: time.Now()}, err
+		})
+	if err != nil {
+		return "", err
+	}
+	if len(page.Items) != 1 {
+		return r.next.UserID(ctx, upn)
+	}
+	return page.Items[0], nil
+}

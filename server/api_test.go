@@ -1,0 +1,326 @@
+package server_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/server/fault"
+	"github.com/parley-gateway/parley/timeline"
+)
+
+// apiCase is one call, made over gRPC and over REST, with one outcome.
+type apiCase struct {
+	name string
+	rpc  proto.Message
+	rest string
+	// The outcome: the code, its HTTP status, reason and bad field, or what the engine was asked.
+	code   codes.Code
+	http   int
+	reason string
+	field  string
+	asked  any
+	size   int
+	token  string
+}
+
+var (
+	noon     = time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC)
+	noonText = "2026-11-02T12:00:00Z"
+	anna     = "users/" + annaID
+)
+
+func walk(change func(*timeline.EventsRequest)) timeline.EventsRequest {
+	req := timeline.EventsRequest{Caller: "anonymous", Tenant: tenantID, Owner: annaID, User: annaID}
+	if change != nil {
+		change(&req)
+	}
+	return req
+}
+
+func apiCases() []apiCase {
+	const invalid = fault.ReasonInvalidArgument
+	bad := func(name string, rpc proto.Message, path, field string) apiCase {
+		return apiCase{name: name, rpc: rpc, rest: path, code: codes.InvalidArgument, http: http.StatusBadRequest, reason: invalid, field: field}
+	}
+	long := strings.Repeat("x", 257)
+	base := "/v1/" + anna
+	return []apiCase{
+		{name: "events", rpc: &parleyv1.ListEventsRequest{Parent: anna}, rest: base + "/events", asked: walk(nil), size: 50},
+		{
+			name: "all parameters",
+			rpc: &parleyv1.ListEventsRequest{
+				Parent: anna, PageSize: 7, PageToken: "tok", StartTime: timestamppb.New(noon), EndTime: timestamppb.New(noon.Add(time.Hour)),
+				Sources: []parleyv1.Source{parleyv1.Source_SOURCE_CHAT, parleyv1.Source_SOURCE_CALL}, OrderBy: "event_time desc",
+				View: parleyv1.EventView_EVENT_VIEW_METADATA, Filter: "kind = EVENT_KIND_SYSTEM",
+			},
+			rest: base + "/events?page_size=7&pageToken=tok&start_time=" + noonText + "&endTime=2026-11-02T14:00:00%2B01:00" +
+				"&sources=SOURCE_CHAT&sources=SOURCE_CALL&order_by=event_time+desc&view=EVENT_VIEW_METADATA&filter=kind+%3D+EVENT_KIND_SYSTEM",
+			asked: walk(func(r *timeline.EventsRequest) {
+				r.Start, r.End, r.OrderBy = noon, noon.Add(time.Hour), timeline.EventTimeDesc
+				r.Sources = []parleyv1.Source{parleyv1.Source_SOURCE_CHAT, parleyv1.Source_SOURCE_CALL}
+				r.View, r.Filter = parleyv1.EventView_EVENT_VIEW_METADATA, "kind = EVENT_KIND_SYSTEM"
+			}),
+			size: 7, token: "tok",
+		},
+		{name: "a page size above the most", rpc: &parleyv1.ListEventsRequest{Parent: anna, PageSize: 5000}, rest: base + "/events?pageSize=5000", asked: walk(nil), size: 1000},
+		{name: "the token of a summary", rpc: &parleyv1.ListEventsRequest{Parent: anna, PageToken: "tok."}, rest: base + "/events?pageToken=tok.", asked: walk(nil), size: 50, token: "tok"},
+		{
+			name: "a chat's events", rpc: &parleyv1.ListEventsRequest{Parent: anna + "/conversations/" + chatID, OrderBy: "create_time desc"},
+			rest:  base + "/conversations/" + chatID + "/events?orderBy=create_time%20desc",
+			asked: walk(func(r *timeline.EventsRequest) { r.Conversation, r.OrderBy = chatID, timeline.CreateTimeDesc }), size: 50,
+		},
+		{
+			name: "the whole tenant", rpc: &parleyv1.ListEventsRequest{Parent: "users/-"}, rest: "/v1/users/-/events",
+			asked: walk(func(r *timeline.EventsRequest) { r.Owner, r.User = "-", "" }), size: 50,
+		},
+		{name: "a user principal name", rpc: &parleyv1.ListEventsRequest{Parent: "users/" + annaUPN}, rest: "/v1/users/" + annaUPN + "/events", asked: walk(nil), size: 50},
+		{
+			name: "a name that Graph does not look up", rpc: &parleyv1.ListEventsRequest{Parent: "users/" + boUPN}, rest: "/v1/users/" + boUPN + "/events",
+			asked: walk(func(r *timeline.EventsRequest) {
+				r.Owner, r.User = boUPN, boUPN
+				r.Unavailable = map[parleyv1.Source]parleyv1.SourceState{parleyv1.Source_SOURCE_CALL: parleyv1.SourceState_SOURCE_STATE_FAILED}
+			}), size: 50,
+		},
+		{
+			name: "calls of a name that Graph does not look up", rpc: &parleyv1.ListEventsRequest{Parent: "users/" + boUPN, Sources: []parleyv1.Source{parleyv1.Source_SOURCE_CALL}},
+			rest: "/v1/users/" + boUPN + "/events?sources=SOURCE_CALL", code: codes.FailedPrecondition, http: http.StatusBadRequest,
+			reason: fault.ReasonUserIDRequired, field: "parent",
+		},
+		{
+			name: "a name that nobody has", rpc: &parleyv1.ListEventsRequest{Parent: "users/no@contoso.example"}, rest: "/v1/users/no@contoso.example/events",
+			code: codes.NotFound, http: http.StatusNotFound, reason: fault.ReasonNotFound,
+		},
+		bad("me for nobody", &parleyv1.ListEventsRequest{Parent: "users/me"}, "/v1/users/me/events", "parent"),
+		bad("chats of the tenant", &parleyv1.ListEventsRequest{Parent: "users/-", Sources: []parleyv1.Source{parleyv1.Source_SOURCE_CHAT}}, "/v1/users/-/events?sources=SOURCE_CHAT", "parent"),
+		bad("conversations of the tenant", &parleyv1.ListConversationsRequest{Parent: "users/-"}, "/v1/users/-/conversations", "parent"),
+		bad("calls below a chat", &parleyv1.ListEventsRequest{Parent: anna + "/conversations/" + chatID, Sources: []parleyv1.Source{parleyv1.Source_SOURCE_CALL}}, base+"/conversations/"+chatID+"/events?sources=SOURCE_CALL", "sources"),
+		bad("an empty user", &parleyv1.ListEventsRequest{Parent: "users/"}, "/v1/users//events", "parent"),
+		bad("a long user", &parleyv1.ListEventsRequest{Parent: "users/" + long}, "/v1/users/"+long+"/events", "parent"),
+		bad("a slash", &parleyv1.ListEventsRequest{Parent: "users/a%2Fb"}, "/v1/users/a%2Fb/events", "parent"),
+		bad("a backslash", &parleyv1.ListEventsRequest{Parent: `users/a\b`}, "/v1/users/a%5Cb/events", "parent"),
+		bad("a control character", &parleyv1.ListEventsRequest{Parent: "users/a\x07b"}, "/v1/users/a%07b/events", "parent"),
+		bad("a dot segment", &parleyv1.ListEventsRequest{Parent: "users/.."}, "/v1/users/%2e%2e/events", "parent"),
+		bad("broken base64url", &parleyv1.ListEventsRequest{Parent: "users/~!"}, "/v1/users/~!/events", "parent"),
+		bad("a negative page size", &parleyv1.ListEventsRequest{Parent: anna, PageSize: -1}, base+"/events?pageSize=-1", "page_size"),
+		bad("a source that is none", &parleyv1.ListEventsRequest{Parent: anna, Sources: []parleyv1.Source{9}}, base+"/events?sources=9", "sources"),
+		bad("a source twice", &parleyv1.ListEventsRequest{Parent: anna, Sources: []parleyv1.Source{2, 2}}, base+"/events?sources=SOURCE_CHAT&sources=SOURCE_CHAT", "sources"),
+		bad("an unknown order", &parleyv1.ListEventsRequest{Parent: anna, OrderBy: "kind"}, base+"/events?orderBy=kind", "order_by"),
+		bad("an unknown view", &parleyv1.ListEventsRequest{Parent: anna, View: 77}, base+"/events?view=77", "view"),
+		bad("a long filter", &parleyv1.ListEventsRequest{Parent: anna, Filter: strings.Repeat("x", 513)}, base+"/events?filter="+strings.Repeat("x", 513), "filter"),
+		bad("no period", &parleyv1.ListCopilotUsageRequest{}, "/v1/copilotUsage", "period"),
+		bad("a period that is none", &parleyv1.ListCopilotUsageRequest{Period: "D8"}, "/v1/copilotUsage?period=D8", "period"),
+		bad("a period of the other version", &parleyv1.ListCopilotUsageRequest{Period: "D28", Version: "v1"}, "/v1/copilotUsage?period=D28&version=v1", "period"),
+		bad("an unknown order of chats", &parleyv1.ListConversationsRequest{Parent: anna, OrderBy: "topic"}, base+"/conversations?orderBy=topic", "order_by"),
+		bad("an event name that is none", &parleyv1.GetEventRequest{Name: anna + "/events/mail,1"}, base+"/events/mail,1", "name"),
+		bad("a message of the tenant", &parleyv1.GetEventRequest{Name: "users/-/events/chat," + chatID + ",1"}, "/v1/users/-/events/chat,"+chatID+",1", "name"),
+		{
+			name: "a chat the user is not in", rpc: &parleyv1.ListEventsRequest{Parent: anna + "/conversations/19:other@thread.v2"},
+			rest: base + "/conversations/19:other@thread.v2/events", code: codes.NotFound, http: http.StatusNotFound, reason: fault.ReasonNotFound,
+		},
+		{
+			name: "a session is no chat", rpc: &parleyv1.GetConversationRequest{Name: anna + "/conversations/session-1"},
+			rest: base + "/conversations/session-1", code: codes.NotFound, http: http.StatusNotFound, reason: fault.ReasonHasNoChat,
+		},
+		{
+			name: "conversations", rpc: &parleyv1.ListConversationsRequest{Parent: anna, OrderBy: "last_message_time desc"},
+			rest:  base + "/conversations?orderBy=last_message_time%20desc",
+			asked: timeline.ConversationsRequest{Caller: "anonymous", Tenant: tenantID, Owner: annaID, User: annaID, ByLastMessage: true}, size: 50,
+		},
+		{
+			name: "usage", rpc: &parleyv1.ListCopilotUsageRequest{Period: "D7", PageSize: 3}, rest: "/v1/copilotUsage?period=D7&pageSize=3",
+			asked: timeline.UsageRequest{Caller: "anonymous", Tenant: tenantID, Period: "D7"}, size: 3,
+		},
+		{name: "users", rpc: &parleyv1.ListUsersRequest{}, rest: "/v1/users", asked: timeline.UsersRequest{Caller: "anonymous", Tenant: tenantID}, size: 50},
+		{name: "a chat", rpc: &parleyv1.GetConversationRequest{Name: anna + "/conversations/" + chatID}, rest: base + "/conversations/" + chatID},
+		{name: "an event", rpc: &parleyv1.GetEventRequest{Name: anna + "/events/chat," + chatID + ",1"}, rest: base + "/events/chat," + chatID + ",1"},
+		{name: "a call of the tenant", rpc: &parleyv1.GetEventRequest{Name: "users/-/events/call,1"}, rest: "/v1/users/-/events/call,1"},
+	}
+}
+
+func TestAPI(t *testing.T) {
+	h := start(t, nil)
+	for _, tt := range apiCases() {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Run("gRPC", func(t *testing.T) {
+				err := call(t.Context(), h, tt.rpc)
+				if got := status.Code(err); got != tt.code {
+					t.Fatalf("code %v, want %v: %v", got, tt.code, err)
+				}
+				if got := fault.Reason(status.Convert(err)); got != tt.reason {
+					t.Errorf("reason %q, want %q", got, tt.reason)
+				}
+				if got := strings.Join(fieldsOf(err), " "); !strings.HasPrefix(got, tt.field) || tt.field == "" && got != "" {
+					t.Errorf("bad fields %q, want %q", got, tt.field)
+				}
+				checkAsked(t, h, tt)
+			})
+			t.Run("REST", func(t *testing.T) {
+				resp := h.get(t, tt.rest)
+				text := body(t, resp)
+				want := tt.http
+				if want == 0 {
+					want = http.StatusOK
+				}
+				if resp.StatusCode != want {
+					t.Fatalf("status %d, want %d: %s", resp.StatusCode, want, text)
+				}
+				if got := resp.Header.Get("Content-Type"); got != "application/json" {
+					t.Errorf("content type %q", got)
+				}
+				if tt.code != codes.OK {
+					e := parseError(t, text)
+					if e.Code != int(tt.code) || e.reason() != tt.reason {
+						t.Errorf("error %d %s, want %d %s", e.Code, e.reason(), tt.code, tt.reason)
+					}
+					if got := strings.Join(e.fields(), " "); !strings.HasPrefix(got, tt.field) || tt.field == "" && got != "" {
+						t.Errorf("bad fields %q, want %q", got, tt.field)
+					}
+				}
+				checkAsked(t, h, tt)
+			})
+		})
+	}
+}
+
+// call sends a unary request by its type.
+func call(ctx context.Context, h *harness, request proto.Message) error {
+	var err error
+	switch req := request.(type) {
+	case *parleyv1.ListEventsRequest:
+		_, err = parleyv1.NewEventServiceClient(h.conn).ListEvents(ctx, req)
+	case *parleyv1.GetEventRequest:
+		_, err = parleyv1.NewEventServiceClient(h.conn).GetEvent(ctx, req)
+	case *parleyv1.ListConversationsRequest:
+		_, err = parleyv1.NewConversationServiceClient(h.conn).ListConversations(ctx, req)
+	case *parleyv1.GetConversationRequest:
+		_, err = parleyv1.NewConversationServiceClient(h.conn).GetConversation(ctx, req)
+	case *parleyv1.ListCopilotUsageRequest:
+		_, err = parleyv1.NewCopilotUsageServiceClient(h.conn).ListCopilotUsage(ctx, req)
+	case *parleyv1.ListUsersRequest:
+		_, err = parleyv1.NewUserServiceClient(h.conn).ListUsers(ctx, req)
+	default:
+		err = errors.New("no such request")
+	}
+	return err
+}
+
+func checkAsked(t *testing.T, h *harness, tt apiCase) {
+	t.Helper()
+	requests, tokens, sizes := h.take()
+	if tt.asked == nil {
+		if len(requests) != 0 {
+			t.Errorf("the engine was asked %v", requests)
+		}
+		return
+	}
+	if diff := cmp.Diff([]any{tt.asked}, requests); diff != "" {
+		t.Errorf("asked (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{tt.token}, tokens); diff != "" {
+		t.Errorf("token (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]int{tt.size}, sizes); diff != "" {
+		t.Errorf("page size (-want +got):\n%s", diff)
+	}
+}
+
+// TestPaths sends each id in each of its spellings in each path that holds one.
+func TestPaths(t *testing.T) {
+	h := start(t, nil)
+	spellings := map[string]string{
+		"raw":             chatID,
+		"upper-case hex":  strings.NewReplacer(":", "%3A", "@", "%40").Replace(chatID),
+		"lower-case hex":  strings.NewReplacer(":", "%3a", "@", "%40").Replace(chatID),
+		"path escape":     url.PathEscape(chatID),
+		"half of it":      strings.Replace(chatID, ":", "%3A", 1),
+		"base64url":       "~MTk6MmRhNGMyOWY2ZDcwNDFlY2E3MGI2MzhiNDNkNDU0MzdAdGhyZWFkLnYy",
+		"every character": "%31%39%3A" + strings.Replace(chatID[3:], "@", "%40", 1),
+	}
+	for name, spelled := range spellings {
+		t.Run(name, func(t *testing.T) {
+			for _, path := range []string{
+				"/v1/users/" + annaID + "/conversations/" + spelled + "/events",
+				"/v1/users/" + annaID + "/conversations/" + spelled + "/events:stream",
+				"/v1/users/" + annaID + "/conversations/" + spelled + "/events%3Astream",
+			} {
+				resp := h.get(t, path)
+				if text := body(t, resp); resp.StatusCode != http.StatusOK {
+					t.Fatalf("%s: status %d: %s", path, resp.StatusCode, text)
+				}
+				requests, _, _ := h.take()
+				if diff := cmp.Diff([]any{walk(func(r *timeline.EventsRequest) { r.Conversation = chatID })}, requests); diff != "" {
+					t.Errorf("%s (-want +got):\n%s", path, diff)
+				}
+			}
+			for _, path := range []string{
+				"/v1/users/" + annaID + "/conversations/" + spelled,
+				"/v1/users/" + annaID + "/events/chat," + spelled + ",1612289992105",
+				"/v1/users/" + annaID + "/events/chat%2C" + spelled + "%2c1612289992105",
+			} {
+				resp := h.get(t, path)
+				if text := body(t, resp); resp.StatusCode != http.StatusOK {
+					t.Fatalf("%s: status %d: %s", path, resp.StatusCode, text)
+				}
+			}
+			userPath := "/v1/users/" + strings.NewReplacer("@", "%40").Replace(annaUPN) + "/events"
+			if resp := h.get(t, userPath); resp.StatusCode != http.StatusOK {
+				t.Errorf("%s: status %d", userPath, resp.StatusCode)
+			}
+			h.take()
+		})
+	}
+}
+
+func TestPathsThatAreNone(t *testing.T) {
+	t.Parallel()
+	h := start(t, nil)
+	tests := []struct {
+		path string
+		want int
+	}{
+		{"/v1/", http.StatusNotFound},
+		{"/v1/users/", http.StatusNotFound},
+		{"/v1/users/u", http.StatusNotFound},
+		{"/v1/users/u/events:cut", http.StatusNotFound},
+		{"/v1/users:stream", http.StatusNotFound},
+		{"/v2/users", http.StatusNotFound},
+		{"/nothing", http.StatusNotFound},
+		{"/v1/users/u/conversations/a%2Fb", http.StatusBadRequest},
+		{"/v1/users/u/conversations/a%2fb/events", http.StatusBadRequest},
+		{"/v1/users/u/conversations/%2e%2e/events", http.StatusBadRequest},
+		{"/v1/users/u%00/events", http.StatusBadRequest},
+		{"/v1/users/u%ff/events", http.StatusBadRequest},
+		{"/v1/users/u/../x/events", http.StatusBadRequest},
+		// A percent sign is one after a single decoding; nothing decodes it again into a slash.
+		{"/v1/users/a%252Fb/events", http.StatusOK},
+	}
+	for _, tt := range tests {
+		resp := h.get(t, tt.path)
+		text := body(t, resp)
+		if resp.StatusCode != tt.want {
+			t.Errorf("%s: status %d, want %d: %s", tt.path, resp.StatusCode, tt.want, text)
+			continue
+		}
+		if tt.want != http.StatusOK {
+			if e := parseError(t, text); e.reason() == "" {
+				t.Errorf("%s: no reason: %s", tt.path, text)
+			}
+		}
+	}
+	requests, _, _ := h.take()
+	if diff := cmp.Diff([]any{walk(func(r *timeline.EventsRequest) { r.Owner, r.User = "a%2Fb", "a%2Fb" })}, requests); diff != "" {
+		t.Errorf("asked (-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,98 @@
+package callers
+
+import (
+	"context"
+	"crypto/tls"
+	"strings"
+
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
+)
+
+// Authenticator finds out who makes a call, from the metadata and the peer in its context. An error is a *Refusal.
+type Authenticator interface {
+	Authenticate(ctx context.Context) (*Caller, error)
+}
+
+// PeerFunc returns the TLS state of the connection that a call came over; nil when there is none.
+type PeerFunc func(ctx context.Context) *tls.ConnectionState
+
+// TLSPeer is the PeerFunc of a gRPC listener that ends TLS itself.
+func TLSPeer(ctx context.Context) *tls.ConnectionState {
+	p, ok := peer.FromContext(ctx)
+	if !ok {
+		return nil
+	}
+	info, ok := p.AuthInfo.(credentials.TLSInfo)
+	if !ok {
+		return nil
+	}
+	return &info.State
+}
+
+// Open accepts everybody as the same anonymous caller. It is for listeners on loopback.
+type Open struct{}
+
+var _ Authenticator = Open{}
+
+// Authenticate knows one caller. A credential that is sent all the same is not looked at.
+func (Open) Authenticate(context.Context) (*Caller, error) { return Anonymous(), nil }
+
+// Verifier reads bearer tokens; *Tokens is one.
+type Verifier interface {
+	// Verify returns the caller that a token stands for, or a *Refusal.
+	Verify(ctx context.Context, token string) (*Caller, error)
+}
+
+// Doors accepts tokens, certificates, or both. Where a call has a token, the token alone decides.
+type Doors struct {
+	// Tokens reads bearer tokens; nil = none are accepted.
+	Tokens Verifier
+	// Certificates reads client certificates; nil = none are accepted.
+	Certificates *Certificates
+	// Peer returns the call's TLS state; nil = TLSPeer.
+	Peer PeerFunc
+}
+
+var _ Authenticator = (*Doors)(nil)
+
+// maxToken is the longest token that is looked at, in bytes.
+const maxToken = 16 << 10
+
+// Authenticate returns the caller of a call.
+func (d *Doors) Authenticate(ctx context.Context) (*Caller, error) {
+	sent := metadata.ValueFromIncomingContext(ctx, "authorization")
+	if len(sent) > 0 {
+		if d.Tokens == nil {
+			return nil, refuse(WhyNotAccess)
+		}
+		token, err := bearer(sent)
+		if err != nil {
+			return nil, err
+		}
+		return d.Tokens.Verify(ctx, token)
+	}
+	if d.Certificates == nil {
+		return nil, refuse(WhyMissing)
+	}
+	of := d.Peer
+	if of == nil {
+		of = TLSPeer
+	}
+	return d.Certificates.Identify(of(ctx))
+}
+
+// bearer takes the token out of the Authorization header (RFC 6750). Two headers are refused: whoever checked one of them
+// may have passed on the other.
+func bearer(values []string) (string, error) {
+	if len(values) != 1 {
+		return "", refuse(WhyMalformed)
+	}
+	scheme, token, _ := strings.Cut(values[0], " ")
+	token = strings.Trim(token, " ")
+	if !strings.EqualFold(scheme, "bearer") || token == "" || len(token) > maxToken {
+		return "", refuse(WhyMalformed)
+	}
+	return token, nil
+}

@@ -1,0 +1,105 @@
+package callers
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+	"time"
+)
+
+// Kind says what a caller is.
+type Kind int
+
+// Kinds of callers.
+const (
+	// KindAnonymous is whoever reaches a listener that asks nobody.
+	KindAnonymous Kind = iota
+	// KindUser is a person, who signed in to an application that calls on their behalf.
+	KindUser
+	// KindApplication is a program with a token of its own.
+	KindApplication
+	// KindCertificate is the holder of a client certificate.
+	KindCertificate
+)
+
+// kindNames are the kinds as policies and audit records spell them.
+var kindNames = [...]string{"anonymous", "user", "application", "certificate"}
+
+// String is the kind's name in policies and audit records.
+func (k Kind) String() string {
+	if k < 0 || int(k) >= len(kindNames) {
+		return "unknown"
+	}
+	return kindNames[k]
+}
+
+// KindNames returns the names of all kinds.
+func KindNames() []string { return append([]string(nil), kindNames[:]...) }
+
+// Caller is who asks. It is never changed once made.
+type Caller struct {
+	// Kind says what the caller is.
+	Kind Kind
+	// Subject is the token's `sub`, or the certificate's URI or DNS name; empty for anonymous callers.
+	Subject string
+	// ObjectID is a user's or service principal's Entra object id (`oid`), in lower case. It is set only where the issuer is
+	// bound to a tenant.
+	ObjectID string
+	// TenantID is the Entra tenant that vouches for the caller (`tid`), in lower case.
+	TenantID string
+	// AppID is the application that calls (`azp`, `appid` or `client_id`).
+	AppID string
+	// Issuer is the token's issuer.
+	Issuer string
+	// Roles, Scopes and Groups are what the token says the caller has. Groups are absent where a user has too many for a
+	// token; a rule that asks for one then does not match.
+	Roles, Scopes, Groups []string
+	// Expires is when the credential ends; zero = never.
+	Expires time.Time
+
+	// upn is the name that a user signs in with, as the token states it. It identifies nobody and is written nowhere.
+	upn string
+}
+
+// ID names the caller in cursors, rate limits and audit records. It is stable across tokens and holds no user name.
+func (c *Caller) ID() string {
+	switch {
+	case c.Kind == KindUser && c.ObjectID != "":
+		return "user:" + c.TenantID + "/" + c.ObjectID
+	case c.Kind == KindApplication && c.TenantID != "" && c.AppID != "":
+		return "application:" + c.TenantID + "/" + c.AppID
+	case c.Kind == KindCertificate:
+		return "certificate:" + c.Subject
+	case c.Kind == KindAnonymous:
+		return "anonymous"
+	default:
+		// Subjects are unique within their issuer only, and some issuers make them of names.
+		sum := sha256.Sum256([]byte(c.Issuer + "\x00" + c.Subject))
+		return c.Kind.String() + ":" + hex.EncodeToString(sum[:16])
+	}
+}
+
+// UserID is the caller's own object id, which `users/me` stands for; empty when the caller is not a user.
+func (c *Caller) UserID() string {
+	if c.Kind != KindUser {
+		return ""
+	}
+	return c.ObjectID
+}
+
+// MayBe says whether a user principal name may be the caller's own: the token names it. It is a hint that saves a look-up
+// and never a proof; the object id behind the name decides.
+func (c *Caller) MayBe(upn string) bool {
+	return c.Kind == KindUser && c.upn != "" && strings.EqualFold(c.upn, upn)
+}
+
+// grace is how long a running stream may outlive the credential that opened it.
+const grace = 5 * time.Minute
+
+// Outlived says that a call which began with this caller's credential must end: the credential ended five minutes ago.
+func (c *Caller) Outlived(now time.Time) bool {
+	return !c.Expires.IsZero() && now.After(c.Expires.Add(grace))
+}
+
+// Anonymous is the caller of listeners that ask nobody.
+func Anonymous() *Caller { return &Caller{Kind: KindAnonymous} }

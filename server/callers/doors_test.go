@@ -1,0 +1,271 @@
+package callers_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/base64"
+	"math/big"
+	"net"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
+
+	"github.com/parley-gateway/parley/server/callers"
+)
+
+// authority is a certificate authority made for one test.
+type authority struct {
+	cert *x509.Certificate
+	key  *ecdsa.PrivateKey
+}
+
+func newAuthority(t *testing.T) *authority {
+	t.Helper()
+	a := &authority{}
+	a.cert, a.key = certificate(t, &x509.Certificate{
+		Subject: pkix.Name{CommonName: "authority"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}, nil)
+	return a
+}
+
+func certificate(t *testing.T, template *x509.Certificate, by *authority) (*x509.Certificate, *ecdsa.PrivateKey) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template.SerialNumber = big.NewInt(time.Now().UnixNano())
+	if template.NotAfter.IsZero() {
+		template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
+	}
+	parent, signer := template, key
+	if by != nil {
+		parent, signer = by.cert, by.key
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cert, key
+}
+
+func (a *authority) pool() *x509.CertPool {
+	roots := x509.NewCertPool()
+	roots.AddCert(a.cert)
+	return roots
+}
+
+// client makes the TLS state of a client whose certificate has these names.
+func (a *authority) client(t *testing.T, change func(*x509.Certificate)) *tls.ConnectionState {
+	t.Helper()
+	template := &x509.Certificate{
+		Subject: pkix.Name{CommonName: "ignored.example"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+		DNSNames: []string{"Export.example"},
+	}
+	change(template)
+	leaf, _ := certificate(t, template, a)
+	return &tls.ConnectionState{
+		HandshakeComplete: true, PeerCertificates: []*x509.Certificate{leaf}, VerifiedChains: [][]*x509.Certificate{{leaf, a.cert}},
+	}
+}
+
+func uris(t *testing.T, texts ...string) []*url.URL {
+	t.Helper()
+	var all []*url.URL
+	for _, text := range texts {
+		parsed, err := url.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, parsed)
+	}
+	return all
+}
+
+func TestCertificates(t *testing.T) {
+	t.Parallel()
+	ours, theirs := newAuthority(t), newAuthority(t)
+	doors := &callers.Certificates{Roots: ours.pool}
+	const spiffe = "spiffe://contoso.example/ns/export/sa/reader"
+	same := func(*x509.Certificate) {}
+	for name, c := range map[string]struct {
+		state   *tls.ConnectionState
+		subject string
+		why     callers.Why
+	}{
+		"uri before dns":    {ours.client(t, func(c *x509.Certificate) { c.URIs = uris(t, spiffe) }), spiffe, ""},
+		"dns":               {ours.client(t, same), "export.example", ""},
+		"no connection":     {nil, "", callers.WhyMissing},
+		"no certificate":    {&tls.ConnectionState{HandshakeComplete: true}, "", callers.WhyMissing},
+		"common name alone": {ours.client(t, func(c *x509.Certificate) { c.DNSNames = nil }), "", callers.WhyCertificate},
+		"two uris":          {ours.client(t, func(c *x509.Certificate) { c.URIs = uris(t, spiffe, "spiffe://x/y") }), "", callers.WhyCertificate},
+		"two dns names":     {ours.client(t, func(c *x509.Certificate) { c.DNSNames = []string{"a.example", "b.example"} }), "", callers.WhyCertificate},
+		"mail address": {ours.client(t, func(c *x509.Certificate) {
+			c.DNSNames, c.EmailAddresses = nil, []string{"ada@contoso.example"}
+		}), "", callers.WhyCertificate},
+		"server certificate": {ours.client(t, func(c *x509.Certificate) {
+			c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+		}), "", callers.WhyCertificate},
+		"another authority": {theirs.client(t, same), "", callers.WhyCertificate},
+		"ended": {ours.client(t, func(c *x509.Certificate) {
+			c.NotBefore, c.NotAfter = time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour)
+		}), "", callers.WhyExpired},
+		"not verified": {func() *tls.ConnectionState {
+			state := ours.client(t, same)
+			state.VerifiedChains = nil
+			return state
+		}(), "", callers.WhyCertificate},
+	} {
+		caller, err := doors.Identify(c.state)
+		if callers.WhyOf(err) != c.why {
+			t.Errorf("%s: %v, want %q", name, err, c.why)
+			continue
+		}
+		if err == nil && (caller.Subject != c.subject || caller.Kind != callers.KindCertificate || caller.ID() != "certificate:"+c.subject ||
+			!caller.Expires.Equal(c.state.PeerCertificates[0].NotAfter)) {
+			t.Errorf("%s: %+v", name, caller)
+		}
+	}
+	none := &callers.Certificates{Roots: func() *x509.CertPool { return nil }}
+	if _, err := none.Identify(ours.client(t, same)); err == nil {
+		t.Error("no authorities let everybody in")
+	}
+}
+
+// incoming is the context of a call with metadata and a TLS peer.
+func incoming(ctx context.Context, state *tls.ConnectionState, pairs ...string) context.Context {
+	ctx = metadata.NewIncomingContext(ctx, metadata.Pairs(pairs...))
+	if state != nil {
+		ctx = peer.NewContext(ctx, &peer.Peer{Addr: &net.TCPAddr{}, AuthInfo: credentials.TLSInfo{State: *state}})
+	}
+	return ctx
+}
+
+func TestDoors(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	ours := newAuthority(t)
+	state := ours.client(t, func(*x509.Certificate) {})
+	good := "Bearer " + sign(t, b.delegated(nil))
+	expired := "Bearer " + sign(t, b.delegated(jwt.MapClaims{"exp": b.clock().Add(-time.Hour).Unix()}))
+	certificates := &callers.Certificates{Roots: ours.pool}
+	both := &callers.Doors{Tokens: b.tokens, Certificates: certificates}
+	for name, c := range map[string]struct {
+		doors callers.Authenticator
+		state *tls.ConnectionState
+		pairs []string
+		kind  callers.Kind
+		why   callers.Why
+	}{
+		"token":                         {both, nil, []string{"authorization", good}, callers.KindUser, ""},
+		"token before certificate":      {both, state, []string{"authorization", good}, callers.KindUser, ""},
+		"certificate":                   {both, state, nil, callers.KindCertificate, ""},
+		"bad token with certificate":    {both, state, []string{"authorization", expired}, 0, callers.WhyExpired},
+		"empty header with certificate": {both, state, []string{"authorization", ""}, 0, callers.WhyMalformed},
+		"basic with certificate":        {both, state, []string{"authorization", "Basic YTpi"}, 0, callers.WhyMalformed},
+		"two headers":                   {both, nil, []string{"authorization", good, "authorization", good}, 0, callers.WhyMalformed},
+		"two tokens":                    {both, nil, []string{"authorization", good + ", " + good}, 0, callers.WhyMalformed},
+		"scheme in lower case":          {both, nil, []string{"authorization", strings.Replace(good, "Bearer", "bearer", 1)}, callers.KindUser, ""},
+		"nothing":                       {both, nil, nil, 0, callers.WhyMissing},
+		"tokens only, certificate sent": {&callers.Doors{Tokens: b.tokens}, state, nil, 0, callers.WhyMissing},
+		"certificates only, token sent": {&callers.Doors{Certificates: certificates}, state, []string{"authorization", good}, 0, callers.WhyNotAccess},
+		"certificates only":             {&callers.Doors{Certificates: certificates}, state, nil, callers.KindCertificate, ""},
+		"no door":                       {&callers.Doors{}, state, nil, 0, callers.WhyMissing},
+		"open":                          {callers.Open{}, state, []string{"authorization", expired}, callers.KindAnonymous, ""},
+	} {
+		caller, err := c.doors.Authenticate(incoming(t.Context(), c.state, c.pairs...))
+		if callers.WhyOf(err) != c.why || err == nil && caller.Kind != c.kind {
+			t.Errorf("%s: %+v, %v, want %s or %q", name, caller, err, c.kind, c.why)
+		}
+	}
+}
+
+func TestHandover(t *testing.T) {
+	t.Parallel()
+	ours := newAuthority(t)
+	state := ours.client(t, func(*x509.Certificate) {})
+	h := callers.NewHandover()
+	ctx, release := h.Admit(t.Context(), state)
+	plain, releasePlain := h.Admit(t.Context(), nil)
+	defer releasePlain()
+	ticket := callers.Outgoing(ctx)["parley-handover"]
+	if len(ticket) != 1 || len(ticket[0]) < 26 {
+		t.Fatalf("ticket %q", ticket)
+	}
+	// The inner server sees what goes out as what comes in.
+	inner := metadata.NewIncomingContext(t.Context(), callers.Outgoing(ctx))
+	doors := &callers.Doors{Certificates: &callers.Certificates{Roots: ours.pool}, Peer: h.Peer}
+	if caller, err := doors.Authenticate(inner); err != nil || caller.Subject != "export.example" {
+		t.Errorf("%+v, %v", caller, err)
+	}
+	if without := metadata.NewIncomingContext(t.Context(), callers.Outgoing(plain)); !h.Knows(without) || h.Peer(without) != nil {
+		t.Error("a request without TLS is not known, or has a peer")
+	}
+	for name, md := range map[string]metadata.MD{
+		"no ticket":   nil,
+		"made up":     metadata.Pairs("parley-handover", "AAAAAAAAAAAAAAAAAAAAAAAAAA"),
+		"empty":       metadata.Pairs("parley-handover", ""),
+		"two tickets": metadata.Pairs("parley-handover", ticket[0], "parley-handover", ticket[0]),
+	} {
+		if ctx := metadata.NewIncomingContext(t.Context(), md); h.Knows(ctx) || h.Peer(ctx) != nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+	// On the public listener the same metadata mean nothing.
+	public := &callers.Doors{Certificates: &callers.Certificates{Roots: ours.pool}}
+	if _, err := public.Authenticate(inner); callers.WhyOf(err) != callers.WhyMissing {
+		t.Errorf("a ticket on the public listener: %v", err)
+	}
+	release()
+	if h.Knows(inner) {
+		t.Error("the ticket outlived its request")
+	}
+	if callers.Outgoing(t.Context()) != nil {
+		t.Error("a ticket without a request")
+	}
+}
+
+// FuzzClaims signs whatever claims: a signature alone makes no caller.
+func FuzzClaims(f *testing.F) {
+	b := newBench(f, nil)
+	for _, seed := range []string{
+		`{}`, `null`, `[]`, `{"iss":"` + issuerV2 + `","aud":"` + app + `","exp":4000000000,"iat":1,"nbf":1,"sub":"s","tid":"` + tenant + `"}`,
+		`{"iss":"` + issuerV1 + `","aud":["` + app + `"],"exp":4000000000,"iat":1,"nbf":1,"sub":"s","tid":"` + tenant + `","oid":"` + object + `","appid":"x","scp":"a"}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	head := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"RS256","kid":"key-1"}`))
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		signed := head + "." + base64.RawURLEncoding.EncodeToString(payload)
+		signature, err := jwt.SigningMethodRS256.Sign(signed, testKeys()[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		caller, err := b.tokens.Verify(t.Context(), signed+"."+base64.RawURLEncoding.EncodeToString(signature))
+		if err != nil {
+			if callers.WhyOf(err) == "" {
+				t.Fatalf("not a refusal: %v", err)
+			}
+			return
+		}
+		if caller.TenantID != tenant || caller.ObjectID == "" || caller.AppID == "" || caller.Expires.Before(b.clock().Add(-time.Minute)) ||
+			caller.Kind != callers.KindUser && caller.Kind != callers.KindApplication {
+			t.Fatalf("half a caller: %+v", caller)
+		}
+	})
+}

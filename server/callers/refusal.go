@@ -1,0 +1,58 @@
+package callers
+
+import (
+	"errors"
+	"time"
+)
+
+// Why names the cause of a refusal in logs. The words are fixed and quote nothing.
+type Why string
+
+// Causes of refusals.
+const (
+	WhyMissing     Why = "no credential"
+	WhyMalformed   Why = "malformed token"
+	WhyAlgorithm   Why = "algorithm not accepted"
+	WhyUnknownKey  Why = "unknown key"
+	WhySignature   Why = "bad signature"
+	WhyIssuer      Why = "wrong issuer"
+	WhyAudience    Why = "wrong audience"
+	WhyTenant      Why = "wrong tenant"
+	WhyExpired     Why = "expired"
+	WhyNotYet      Why = "not valid yet"
+	WhyClaims      Why = "claims missing or contradictory"
+	WhyNotAccess   Why = "not an access token"
+	WhyKeys        Why = "signing keys not available"
+	WhyCertificate Why = "certificate not accepted"
+)
+
+// Refusal is the error of a credential that is not accepted. It says why in one of the fixed phrases, and nothing of the
+// credential.
+type Refusal struct {
+	// Why is the cause.
+	Why Why
+	// RetryAfter is set when the same credential may be accepted later; 0 = it will not.
+	RetryAfter time.Duration
+	// Err is the cause behind WhyKeys, for the log; it holds no part of a credential.
+	Err error
+}
+
+var _ error = (*Refusal)(nil)
+
+// Error is the cause.
+func (r *Refusal) Error() string { return "caller not accepted: " + string(r.Why) }
+
+// Unwrap returns the cause behind it.
+func (r *Refusal) Unwrap() error { return r.Err }
+
+// refuse makes a refusal.
+func refuse(why Why) error { return &Refusal{Why: why} }
+
+// WhyOf returns the cause in an error; empty when it is not a refusal.
+func WhyOf(err error) Why {
+	var r *Refusal
+	if errors.As(err, &r) {
+		return r.Why
+	}
+	return ""
+}

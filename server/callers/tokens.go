@@ -1,0 +1,265 @@
+package callers
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+const (
+	// TenantPlaceholder stands for a tenant id in an issuer.
+	TenantPlaceholder = "{tid}"
+	// leeway is how far the clocks of issuer and gateway may differ.
+	leeway = time.Minute
+
+	// Entra's issuers of the global cloud: v2 tokens come from the first, v1 tokens of the same tenant from the second.
+	entraV2Prefix, entraV2Suffix = "https://login.microsoftonline.com/", "/v2.0"
+	entraV1Prefix                = "https://sts.windows.net/"
+)
+
+var (
+	uuidForm   = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+	issuerUUID = regexp.MustCompile(`[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}`)
+	tokenForm  = regexp.MustCompile(`^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$`)
+)
+
+// TokensConfig describes whose access tokens are accepted.
+type TokensConfig struct {
+	// Issuer is the `iss` of accepted tokens, an https URL; {tid} in it stands for each of Tenants. For an issuer of
+	// Entra's global cloud the same tenants' v1 tokens are accepted too.
+	Issuer string
+	// Audiences are the accepted values of `aud`, at least one.
+	Audiences []string
+	// Tenants are the Entra tenant ids that {tid} stands for; not used without it.
+	Tenants []string
+	// HTTP lends its Transport for keys and discovery; nil = a transport of our own without a proxy.
+	HTTP *http.Client
+	// RootCAs replaces the system's roots in our own transport.
+	RootCAs *x509.CertPool
+	// Now is the clock; nil = time.Now.
+	Now func() time.Time
+	// Logger is told when keys cannot be fetched; nil = nobody.
+	Logger *slog.Logger
+}
+
+// ConfigError is a setting that cannot be used.
+type ConfigError struct {
+	// Field is Issuer, Audiences or Tenants.
+	Field string
+	// Problem says what is wrong and how to mend it.
+	Problem string
+}
+
+// Error is the field and the problem.
+func (e *ConfigError) Error() string { return e.Field + ": " + e.Problem }
+
+var _ error = (*ConfigError)(nil)
+
+// authority is one issuer whose tokens are accepted.
+type authority struct {
+	tenant string // in lower case; empty where the issuer names none
+	keys   *keySet
+}
+
+// Tokens reads access tokens: RS256 alone, signed by a key that the issuer publishes now, for one of our audiences, in
+// its time, of a delegated or an application kind. Make it with NewTokens, end it with Close.
+type Tokens struct {
+	parser      *jwt.Parser
+	authorities map[string]*authority // by issuer
+	sets        []*keySet
+}
+
+var _ Verifier = (*Tokens)(nil)
+
+// NewTokens checks the configuration. Keys are fetched when the first token comes. A bad setting is a *ConfigError.
+func NewTokens(cfg TokensConfig) (*Tokens, error) {
+	if len(cfg.Audiences) == 0 || slices.Contains(cfg.Audiences, "") {
+		return nil, &ConfigError{"Audiences", "is mandatory: without it a token for any other service would open this one"}
+	}
+	issuers, err := cfg.issuers()
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	client := &http.Client{
+		Transport:     cfg.transport(),
+		CheckRedirect: func(*http.Request, []*http.Request) error { return errors.New("redirects are not followed") },
+		Timeout:       fetchTime,
+	}
+	t := &Tokens{
+		parser: jwt.NewParser(
+			jwt.WithValidMethods([]string{jwt.SigningMethodRS256.Alg()}), jwt.WithStrictDecoding(), jwt.WithTimeFunc(cfg.Now),
+			jwt.WithLeeway(leeway), jwt.WithIssuedAt(), jwt.WithExpirationRequired(), jwt.WithAudience(cfg.Audiences...),
+		),
+		authorities: make(map[string]*authority),
+	}
+	for _, issuer := range issuers {
+		keys := newKeySet(issuer, client, cfg.Now, cfg.Logger)
+		t.sets = append(t.sets, keys)
+		entry := &authority{tenant: strings.ToLower(issuerUUID.FindString(issuer)), keys: keys}
+		t.authorities[issuer] = entry
+		if rest, found := strings.CutPrefix(issuer, entraV2Prefix); found && entry.tenant != "" && strings.HasSuffix(rest, entraV2Suffix) {
+			t.authorities[entraV1Prefix+strings.TrimSuffix(rest, entraV2Suffix)+"/"] = entry
+		}
+	}
+	return t, nil
+}
+
+// Close ends fetches that are under way and waits for them.
+func (t *Tokens) Close() {
+	for _, set := range t.sets {
+		set.close()
+	}
+}
+
+// issuers expands {tid}.
+func (c *TokensConfig) issuers() ([]string, error) {
+	parsed, err := url.Parse(c.Issuer)
+	if err != nil || parsed.Scheme != "https" || parsed.Host == "" || parsed.RawQuery != "" || parsed.Fragment != "" || parsed.User != nil {
+		return nil, &ConfigError{"Issuer", "is mandatory and an https URL without query, such as https://login.microsoftonline.com/{tid}/v2.0"}
+	}
+	for _, shared := range []string{"common", "organizations", "consumers"} {
+		if slices.Contains(strings.Split(parsed.Path, "/"), shared) {
+			return nil, &ConfigError{"Issuer", "no token is issued by `" + shared + "`; write {tid} in its place"}
+		}
+	}
+	if !strings.Contains(c.Issuer, TenantPlaceholder) {
+		return []string{c.Issuer}, nil
+	}
+	if len(c.Tenants) == 0 {
+		return nil, &ConfigError{"Tenants", "none is known that {tid} could stand for; name the tenant in the issuer"}
+	}
+	var issuers []string
+	for _, tenant := range c.Tenants {
+		if !uuidForm.MatchString(tenant) {
+			return nil, &ConfigError{"Tenants", fmt.Sprintf("%q is not a tenant id", tenant)}
+		}
+		issuer := strings.ReplaceAll(c.Issuer, TenantPlaceholder, strings.ToLower(tenant))
+		if !slices.Contains(issuers, issuer) {
+			issuers = append(issuers, issuer)
+		}
+	}
+	return issuers, nil
+}
+
+func (c *TokensConfig) transport() http.RoundTripper {
+	if c.HTTP != nil && c.HTTP.Transport != nil {
+		return c.HTTP.Transport
+	}
+	return &http.Transport{
+		TLSClientConfig:   &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: c.RootCAs},
+		ForceAttemptHTTP2: true, TLSHandshakeTimeout: fetchTime, MaxIdleConns: 2, IdleConnTimeout: time.Minute,
+		MaxResponseHeaderBytes: 64 << 10,
+	}
+}
+
+// Verify implements Verifier. The only texts of a token that leave it are those in the Caller.
+func (t *Tokens) Verify(ctx context.Context, token string) (*Caller, error) {
+	if len(token) > maxToken || !tokenForm.MatchString(token) {
+		return nil, refuse(WhyMalformed)
+	}
+	var have claims
+	var from *authority
+	_, err := t.parser.ParseWithClaims(token, &have, func(parsed *jwt.Token) (any, error) {
+		// An extension that must be understood (RFC 7515, 4.1.11): none is.
+		if _, critical := parsed.Header["crit"]; critical {
+			return nil, refuse(WhyMalformed)
+		}
+		known, ok := t.authorities[have.issuer]
+		if !ok {
+			return nil, refuse(WhyIssuer)
+		}
+		from = known
+		return known.keys.key(ctx, parsed)
+	})
+	if err != nil {
+		return nil, refusalOf(err)
+	}
+	return have.caller(from)
+}
+
+// refusalOf makes a refusal of the parser's error, whose text may quote the token.
+func refusalOf(err error) error {
+	var own *Refusal
+	switch {
+	case errors.As(err, &own):
+		return own
+	case errors.Is(err, jwt.ErrTokenMalformed):
+		return refuse(WhyMalformed)
+	case errors.Is(err, jwt.ErrTokenUnverifiable):
+		return refuse(WhyAlgorithm)
+	case errors.Is(err, jwt.ErrTokenSignatureInvalid):
+		// The parser says so of methods that are not on its list, too.
+		if strings.Contains(err.Error(), "signing method") {
+			return refuse(WhyAlgorithm)
+		}
+		return refuse(WhySignature)
+	case errors.Is(err, jwt.ErrTokenExpired):
+		return refuse(WhyExpired)
+	case errors.Is(err, jwt.ErrTokenNotValidYet), errors.Is(err, jwt.ErrTokenUsedBeforeIssued):
+		return refuse(WhyNotYet)
+	case errors.Is(err, jwt.ErrTokenInvalidAudience):
+		return refuse(WhyAudience)
+	default:
+		return refuse(WhyClaims)
+	}
+}
+
+// caller makes the caller of verified claims.
+func (c *claims) caller(from *authority) (*Caller, error) {
+	if c.issued.IsZero() || c.subject == "" {
+		return nil, refuse(WhyClaims)
+	}
+	caller := &Caller{
+		Subject: c.subject, AppID: c.app, Issuer: c.issuer,
+		Roles: c.roles, Scopes: c.scopes, Groups: c.groups, Expires: c.expires,
+	}
+	if from.tenant != "" {
+		// Entra sends nbf, tid and oid in every access token.
+		switch {
+		case !strings.EqualFold(c.tenant, from.tenant):
+			return nil, refuse(WhyTenant)
+		case c.before.IsZero(), !uuidForm.MatchString(c.object), c.app == "":
+			return nil, refuse(WhyClaims)
+		}
+		caller.TenantID, caller.ObjectID, caller.AppID = from.tenant, strings.ToLower(c.object), strings.ToLower(c.app)
+	}
+	switch {
+	case c.delegated && c.idType != "app":
+		caller.Kind, caller.upn = KindUser, c.upn
+	case !c.delegated && c.isApplication(from):
+		caller.Kind = KindApplication
+	default:
+		// An id token, or one of a kind that does not say whom it stands for.
+		return nil, refuse(WhyNotAccess)
+	}
+	return caller, nil
+}
+
+// isApplication says whether a token without a scope is an application's own: Entra marks it with idtyp, or by a subject
+// that is the service principal itself; elsewhere the subject is the client (RFC 9068).
+func (c *claims) isApplication(from *authority) bool {
+	if c.idType != "" {
+		return c.idType == "app"
+	}
+	if from.tenant != "" {
+		return strings.EqualFold(c.subject, c.object)
+	}
+	return c.app != "" && c.subject == c.app
+}

@@ -1,0 +1,73 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+
+	"google.golang.org/grpc"
+)
+
+// Close stops the server in order: health says NOT_SERVING and /readyz 503, new calls are refused, open streams end with
+// SHUTTING_DOWN and their resume token, running calls may end, and the listeners close. What still runs when ctx ends (or
+// after Config.DrainTime, if ctx has no deadline) is cut. Close waits for every goroutine of the server; later calls return
+// the first one's result.
+func (s *Server) Close(ctx context.Context) error {
+	s.stop.Do(func() {
+		if _, bounded := ctx.Deadline(); !bounded {
+			bound, cancel := context.WithTimeout(ctx, s.cfg.DrainTime)
+			defer cancel()
+			s.stopped = s.close(bound)
+			return
+		}
+		s.stopped = s.close(ctx)
+	})
+	return s.stopped
+}
+
+func (s *Server) close(ctx context.Context) error {
+	s.ready.Store(false)
+	s.health.Shutdown()
+	s.drain.start()
+	// While streams end, the listeners still answer, so that balancers see the new state.
+	s.limits.idle(ctx)
+
+	var both sync.WaitGroup
+	both.Go(func() { stopGRPC(ctx, s.public) })
+	var errWeb error
+	both.Go(func() {
+		// The REST face ends first: its calls run on the inner server.
+		errWeb = stopHTTP(ctx, s.web)
+		stopGRPC(ctx, s.inner)
+	})
+	both.Wait()
+
+	errConn := s.conn.Close()
+	errAdmin := stopHTTP(ctx, s.admin)
+	s.diag.Stop()
+	errChannel := s.channel.Close()
+	errTasks := s.tasks.Wait()
+	// Before Start nobody serves, so nobody closed them.
+	s.closeListeners()
+	return errors.Join(errWeb, errConn, errAdmin, errChannel, errTasks)
+}
+
+// stopGRPC waits for running calls until ctx ends.
+func stopGRPC(ctx context.Context, server *grpc.Server) {
+	unhook := context.AfterFunc(ctx, server.Stop)
+	defer unhook()
+	server.GracefulStop()
+}
+
+// stopHTTP waits for running requests until ctx ends, then cuts them; that is no error.
+func stopHTTP(ctx context.Context, server *http.Server) error {
+	err := server.Shutdown(ctx)
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return server.Close()
+	}
+	return errors.Join(err, server.Close())
+}

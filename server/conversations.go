@@ -1,0 +1,119 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"google.golang.org/grpc"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/server/fault"
+	"github.com/parley-gateway/parley/server/rest"
+	"github.com/parley-gateway/parley/source/names"
+	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/view"
+)
+
+// conversations is the ConversationService.
+type conversations struct {
+	parleyv1.UnimplementedConversationServiceServer
+
+	s *Server
+}
+
+var _ parleyv1.ConversationServiceServer = (*conversations)(nil)
+
+// ListConversations answers one page.
+func (c *conversations) ListConversations(ctx context.Context, req *parleyv1.ListConversationsRequest) (*parleyv1.ListConversationsResponse, error) {
+	a, walk, err := c.prepare(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	return c.s.cfg.Engine.ListConversations(ctx, a.tenant.Sources, walk, rest.Unmark(req.GetPageToken()), pageSize(req.GetPageSize()))
+}
+
+// StreamConversations sends all frames.
+func (c *conversations) StreamConversations(req *parleyv1.StreamConversationsRequest, stream grpc.ServerStreamingServer[parleyv1.StreamConversationsResponse]) error {
+	a, walk, err := c.prepare(stream.Context(), req)
+	if err != nil {
+		return err
+	}
+	return run(c.s, stream, a, req.GetResumeToken(), func(ctx context.Context, emit func(*parleyv1.StreamConversationsResponse) error) error {
+		return c.s.cfg.Engine.StreamConversations(ctx, a.tenant.Sources, walk, rest.Unmark(req.GetResumeToken()), emit)
+	})
+}
+
+// conversationsAsked is what ListConversationsRequest and StreamConversationsRequest have in common.
+type conversationsAsked interface {
+	shapeAsked
+
+	GetParent() string
+}
+
+func (c *conversations) prepare(ctx context.Context, req conversationsAsked) (*asked, timeline.ConversationsRequest, error) {
+	var walk timeline.ConversationsRequest
+	user, err := names.ParseUser(req.GetParent())
+	if err != nil {
+		return nil, walk, err
+	}
+	if walk.ByLastMessage, err = byLastMessage(req.GetOrderBy()); err != nil {
+		return nil, walk, err
+	}
+	a, err := c.s.askFor(ctx, fieldParent, user)
+	if err != nil {
+		return nil, walk, err
+	}
+	if err := errors.Join(a.noWildcard(fieldParent), a.available(parleyv1.Source_SOURCE_CONVERSATION)); err != nil {
+		return nil, walk, err
+	}
+	walk.Caller, walk.Tenant = a.binding()
+	walk.Owner, walk.User = a.owner, a.user
+	walk.View, walk.Filter = req.GetView(), req.GetFilter()
+	return a, walk, nil
+}
+
+// GetConversation reads one chat.
+func (c *conversations) GetConversation(ctx context.Context, req *parleyv1.GetConversationRequest) (*parleyv1.Conversation, error) {
+	user, id, err := names.ParseConversation(req.GetName())
+	if err != nil {
+		return nil, err
+	}
+	a, err := c.s.askFor(ctx, fieldName, user)
+	if err != nil {
+		return nil, err
+	}
+	found, err := a.conversation(ctx, fieldName, id)
+	if err != nil {
+		return nil, err
+	}
+	shown, ok := view.Apply(found, viewOr(req.GetView(), parleyv1.EventView_EVENT_VIEW_FULL)).(*parleyv1.Conversation)
+	if !ok {
+		return nil, ofReason(fault.ReasonInternal)
+	}
+	return shown, nil
+}
+
+// conversation reads a chat that the user is a member of; it is also the proof of membership.
+func (a *asked) conversation(ctx context.Context, field, id string) (*parleyv1.Conversation, error) {
+	const src = parleyv1.Source_SOURCE_CONVERSATION
+	if err := a.noWildcard(field); err != nil {
+		return nil, err
+	}
+	if err := a.available(src); err != nil {
+		return nil, err
+	}
+	if a.tenant.Sources.Conversations == nil {
+		return nil, ofReason(fault.ReasonSourceNotInCloud)
+	}
+	found, err := a.tenant.Sources.Conversations.Conversation(ctx, a.owner, a.user, id)
+	if isKind(err, graphclient.KindNotFound) && !strings.Contains(id, "@") {
+		// Every chat id has an @; sessions and calls are named by ids without one.
+		return nil, ofReason(fault.ReasonHasNoChat)
+	}
+	if err != nil {
+		return nil, of(src, err)
+	}
+	return found, nil
+}

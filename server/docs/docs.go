@@ -1,0 +1,58 @@
+// Package docs is the reference page of the REST API: a static page that needs no internet, draws itself from the OpenAPI
+// document of the same gateway, and lets people try the methods.
+package docs
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"net/http"
+)
+
+//go:embed site
+var site embed.FS
+
+// policy allows what the page consists of and nothing else; answers shown on it cannot run anything.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// Config is what the page says of the gateway.
+type Config struct {
+	// Version of the gateway.
+	Version string
+	// GRPCAddr is asked at each view, since a port may be chosen late.
+	GRPCAddr func() string
+}
+
+// New returns the handler of /docs and all paths below it.
+func New(cfg Config) (http.Handler, error) {
+	files, err := fs.Sub(site, "site")
+	if err != nil {
+		return nil, fmt.Errorf("docs: %w", err)
+	}
+	page, err := template.ParseFS(files, "index.html")
+	if err != nil {
+		return nil, fmt.Errorf("docs: %w", err)
+	}
+	assets := http.StripPrefix("/docs/", http.FileServerFS(files))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		header := w.Header()
+		header.Set("Content-Security-Policy", policy)
+		header.Set("Cache-Control", "no-cache")
+		switch r.URL.Path {
+		case "/docs", "/docs/", "/docs/index.html":
+			var buf bytes.Buffer
+			data := struct{ Version, GRPCAddr, HTTPAddr string }{cfg.Version, cfg.GRPCAddr(), r.Host}
+			if err := page.Execute(&buf, data); err != nil {
+				http.Error(w, "the page could not be made", http.StatusInternalServerError)
+				return
+			}
+			header.Set("Content-Type", "text/html; charset=utf-8")
+			_, _ = w.Write(buf.Bytes()) // the reader is gone if this fails
+		default:
+			assets.ServeHTTP(w, r)
+		}
+	}), nil
+}

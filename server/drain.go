@@ -1,0 +1,109 @@
+package server
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// drainer tells open streams that the server stops.
+type drainer struct {
+	ctx   context.Context //nolint:containedctx // its end is the signal
+	start context.CancelFunc
+}
+
+func newDrainer() *drainer {
+	ctx, cancel := context.WithCancel(context.Background())
+	return &drainer{ctx, cancel}
+}
+
+// begun says whether the server stops.
+func (d *drainer) begun() bool { return d.ctx.Err() != nil }
+
+// farewell is how long a health watch lives on, so that it can tell its end.
+const farewell = 200 * time.Millisecond
+
+// soon returns a context that ends a moment after the server begins to stop: for health watches, which would hold it up.
+func (d *drainer) soon(ctx context.Context) (_ context.Context, release func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	unhook := context.AfterFunc(d.ctx, func() {
+		timer := time.NewTimer(farewell)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			cancel()
+		case <-ctx.Done():
+		}
+	})
+	return ctx, func() {
+		unhook()
+		cancel()
+	}
+}
+
+// streamEnd ends one stream at a place from which it can be resumed: never between a batch and its checkpoint, unless the
+// caller's own deadline or the bound of Close comes first.
+type streamEnd struct {
+	cancel context.CancelCauseFunc
+
+	mu       sync.Mutex
+	stopping bool
+	open     bool   // a batch is out and its checkpoint is not
+	token    string // of the last checkpoint, or where the stream went on from
+}
+
+// watch returns the context of a stream that ends when the server stops; token is where the stream went on from. The caller
+// calls release when the stream is over.
+func (d *drainer) watch(ctx context.Context, token string) (_ context.Context, end *streamEnd, release func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	end = &streamEnd{cancel: cancel, token: token}
+	unhook := context.AfterFunc(d.ctx, end.stop)
+	return ctx, end, func() {
+		unhook()
+		cancel(nil)
+	}
+}
+
+func (e *streamEnd) stop() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.stopping = true
+	if !e.open {
+		e.cancel(errShuttingDown())
+	}
+}
+
+// before is called with each frame before it is sent; an error ends the stream.
+func (e *streamEnd) before(batch, final bool) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.stopping && !e.open && !final {
+		return errShuttingDown()
+	}
+	e.open = e.open || batch
+	return nil
+}
+
+// after is called when a frame with a token has been sent; an error ends the stream.
+func (e *streamEnd) after(token string, final bool) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.token, e.open = token, false
+	if e.stopping && !final {
+		return errShuttingDown()
+	}
+	return nil
+}
+
+// result is the stream's error: where the server stopped it, SHUTTING_DOWN, and always with the last token.
+func (e *streamEnd) result(err error) error {
+	if err == nil {
+		return nil
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.stopping {
+		err = errShuttingDown()
+	}
+	return withToken(err, e.token)
+}

@@ -1,0 +1,199 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/parley-gateway/parley/cache"
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/server/fault"
+	"github.com/parley-gateway/parley/source/names"
+	"github.com/parley-gateway/parley/timeline"
+)
+
+// secret stands for whatever Graph or a library may say; it must never come out.
+const secret = "the-secret-text"
+
+// graphErr is a failure of Graph with all facts set.
+func graphErr(kind graphclient.Kind, httpStatus int) *graphclient.Error {
+	return &graphclient.Error{Kind: kind, Status: httpStatus, Code: "Code" + strconv.Itoa(httpStatus), RequestID: "req-1", Err: errors.New(secret)}
+}
+
+// TestErrorTable walks through the contract's table of errors, row by row.
+func TestErrorTable(t *testing.T) {
+	t.Parallel()
+	forbidden := graphErr(graphclient.KindForbidden, 403)
+	forbidden.Roles = []string{"Chat.Read.All", "Chat.ReadWrite.All"}
+	throttled := graphErr(graphclient.KindThrottled, 429)
+	throttled.RetryAfter = 30 * time.Second
+	unpaced := graphErr(graphclient.KindThrottled, 429)
+	facts := func(httpStatus int, more ...string) map[string]string {
+		m := map[string]string{fault.MetaGraphStatus: strconv.Itoa(httpStatus), fault.MetaGraphCode: "Code" + strconv.Itoa(httpStatus), fault.MetaGraphRequestID: "req-1"}
+		for i := 0; i < len(more); i += 2 {
+			m[more[i]] = more[i+1]
+		}
+		return m
+	}
+	const call, copilot = parleyv1.Source_SOURCE_CALL, parleyv1.Source_SOURCE_COPILOT
+	tests := []struct {
+		name   string
+		err    error
+		code   codes.Code
+		reason string
+		http   int
+		retry  time.Duration
+		meta   map[string]string
+		field  string
+	}{
+		{"400", graphErr(graphclient.KindBadRequest, 400), codes.Internal, "GRAPH_REJECTED_REQUEST", 500, 0, facts(400), ""},
+		{"401", graphErr(graphclient.KindCredential, 401), codes.FailedPrecondition, "GRAPH_CREDENTIAL_REJECTED", http.StatusBadGateway, 0, facts(401), ""},
+		{"402", graphErr(graphclient.KindPaymentRequired, 402), codes.FailedPrecondition, "PAYMENT_REQUIRED", http.StatusPaymentRequired, 0, facts(402), ""},
+		{"403 with roles", forbidden, codes.PermissionDenied, "GRAPH_PERMISSION_MISSING", 403, 0, facts(403, fault.MetaRoles, "Chat.Read.All,Chat.ReadWrite.All"), ""},
+		{"403 of the Copilot history", of(copilot, graphErr(graphclient.KindForbidden, 403)), codes.PermissionDenied, "USER_NOT_LICENSED", 403, 0, facts(403), ""},
+		{"404", graphErr(graphclient.KindNotFound, 404), codes.NotFound, "NOT_FOUND", 404, 0, facts(404), ""},
+		{"404 of a call", of(call, graphErr(graphclient.KindNotFound, 404)), codes.NotFound, "CALL_RECORD_UNAVAILABLE", 404, 0, facts(404), ""},
+		{"410", graphErr(graphclient.KindGone, 410), codes.Internal, "GRAPH_REJECTED_REQUEST", 500, 0, facts(410), ""},
+		{"429", throttled, codes.ResourceExhausted, "GRAPH_THROTTLED", 429, 30 * time.Second, facts(429), ""},
+		{"429 without a time", unpaced, codes.ResourceExhausted, "GRAPH_THROTTLED", 429, retryLater, facts(429), ""},
+		{"503", graphErr(graphclient.KindUnavailable, 503), codes.Unavailable, "GRAPH_UNAVAILABLE", 503, retryLater, facts(503), ""},
+		{"no answer", &graphclient.Error{Kind: graphclient.KindUnavailable}, codes.Unavailable, "GRAPH_UNAVAILABLE", 503, retryLater, nil, ""},
+		{"malformed", graphErr(graphclient.KindMalformed, 200), codes.Unavailable, "GRAPH_UNAVAILABLE", 503, retryLater, facts(200), ""},
+		{"too large", graphErr(graphclient.KindTooLarge, 200), codes.Unavailable, "GRAPH_UNAVAILABLE", 503, 0, facts(200), ""},
+		{"another host", &graphclient.Error{Kind: graphclient.KindLinkRefused}, codes.Internal, "GRAPH_LINK_REFUSED", 500, 0, nil, ""},
+		{"an odd status", graphErr(graphclient.KindUnexpected, 418), codes.Internal, "GRAPH_REJECTED_REQUEST", 500, 0, facts(418), ""},
+		{"our own mistake", &graphclient.Error{Kind: graphclient.KindUnexpected}, codes.Internal, "INTERNAL", 500, 0, nil, ""},
+		{"a loop", &timeline.Error{Reason: timeline.ReasonPagingLoop}, codes.DataLoss, "PAGING_LOOP", 500, 0, nil, ""},
+		{"rows outside", &timeline.Error{Reason: timeline.ReasonNotHonoured}, codes.DataLoss, "INTERVAL_NOT_HONOURED", 500, 0, nil, ""},
+		{"not in this cloud", &timeline.Error{Reason: timeline.ReasonNotInCloud}, codes.FailedPrecondition, "SOURCE_NOT_IN_CLOUD", 400, 0, nil, ""},
+		{"every source", &timeline.Error{Reason: timeline.ReasonThrottled, Err: throttled}, codes.ResourceExhausted, "GRAPH_THROTTLED", 429, 30 * time.Second, facts(429), ""},
+		{"a token", &timeline.Error{Reason: timeline.ReasonTokenRefused, Field: "page_token", Message: "begin again"}, codes.InvalidArgument, "TOKEN_REFUSED", 400, 0, nil, "page_token"},
+		{"an interval", &timeline.Error{Reason: timeline.ReasonInvalidArgument, Field: "end_time", Message: "must lie after start_time"}, codes.InvalidArgument, "INVALID_ARGUMENT", 400, 0, nil, "end_time"},
+		{"a name", &names.Error{Field: "parent", Problem: "is empty", Fix: "give one"}, codes.InvalidArgument, "INVALID_ARGUMENT", 400, 0, nil, "parent"},
+		{"overloaded", &fault.Error{Code: codes.Unavailable, Reason: "OVERLOADED", RetryAfter: time.Second}, codes.Unavailable, "OVERLOADED", 503, time.Second, nil, ""},
+		{"stopping", errShuttingDown(), codes.Unavailable, "SHUTTING_DOWN", 503, retrySoon, nil, ""},
+		{"only if cached", &timeline.Error{Reason: timeline.ReasonFailed, Err: cache.ErrNotCached}, codes.FailedPrecondition, "NOT_CACHED", http.StatusGatewayTimeout, 0, nil, ""},
+		{"cancelled", fmt.Errorf("%s: %w", secret, context.Canceled), codes.Canceled, "CANCELLED", fault.StatusClientClosed, 0, nil, ""},
+		{"cancelled in Graph", &graphclient.Error{Kind: graphclient.KindCanceled, Err: context.Canceled}, codes.Canceled, "CANCELLED", fault.StatusClientClosed, 0, nil, ""},
+		{"too late", fmt.Errorf("%s: %w", secret, context.DeadlineExceeded), codes.DeadlineExceeded, "DEADLINE_EXCEEDED", 504, 0, nil, ""},
+		{"too late in Graph", &graphclient.Error{Kind: graphclient.KindCanceled, Err: context.DeadlineExceeded}, codes.DeadlineExceeded, "DEADLINE_EXCEEDED", 504, 0, nil, ""},
+		{"anything else", errors.New(secret), codes.Internal, "INTERNAL", 500, 0, nil, ""},
+		{"a library's status", status.Error(codes.Internal, secret), codes.Internal, "INTERNAL", 500, 0, nil, ""},
+		{
+			"a stream", &timeline.StreamError{Err: throttled, ResumeToken: "tok"}, codes.ResourceExhausted, "GRAPH_THROTTLED", 429, 30 * time.Second,
+			facts(429, fault.MetaResumeToken, "tok"), "",
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			st := toStatus(tt.err)
+			if st.Code() != tt.code || fault.Reason(st) != tt.reason {
+				t.Errorf("%v %s, want %v %s", st.Code(), fault.Reason(st), tt.code, tt.reason)
+			}
+			if got := fault.HTTPStatus(st); got != tt.http {
+				t.Errorf("HTTP status %d, want %d", got, tt.http)
+			}
+			if got := fault.RetryDelay(st); got != tt.retry {
+				t.Errorf("retry after %v, want %v", got, tt.retry)
+			}
+			if diff := cmp.Diff(tt.meta, fault.Info(st).GetMetadata()); diff != "" {
+				t.Errorf("metadata (-want +got):\n%s", diff)
+			}
+			if tt.field != "" && !strings.HasPrefix(st.Message(), tt.field+": ") {
+				t.Errorf("message %q does not name %s", st.Message(), tt.field)
+			}
+			if strings.Contains(st.Proto().String(), secret) {
+				t.Errorf("a foreign text came out: %v", st.Proto())
+			}
+			if st.Message() == "" && tt.name != "overloaded" {
+				t.Error("no message")
+			}
+		})
+	}
+	if toStatus(nil) != nil {
+		t.Error("no error became one")
+	}
+}
+
+// TestEveryReasonHasARow keeps the table complete: a reason of the timeline without a row would become INTERNAL.
+func TestEveryReasonHasARow(t *testing.T) {
+	t.Parallel()
+	for _, reason := range []string{
+		timeline.ReasonInvalidArgument, timeline.ReasonTokenRefused, timeline.ReasonNotInCloud, timeline.ReasonPermissionMissing,
+		timeline.ReasonNotLicensed, timeline.ReasonCredentialRejected, timeline.ReasonPaymentRequired, timeline.ReasonNotFound,
+		timeline.ReasonThrottled, timeline.ReasonUnavailable, timeline.ReasonRejectedRequest, timeline.ReasonLinkRefused,
+		timeline.ReasonPagingLoop, timeline.ReasonNotHonoured, timeline.ReasonBeforeKept, timeline.ReasonTruncated,
+		timeline.ReasonTooManyPages, timeline.ReasonSeveral, timeline.ReasonFailed,
+	} {
+		if _, ok := verdicts[reason]; !ok {
+			t.Errorf("%s has no row", reason)
+		}
+	}
+	for reason := range maps.Keys(verdicts) {
+		if f := ofReason(reason); f.Message == "" || f.Code == codes.OK {
+			t.Errorf("%s has an empty row", reason)
+		}
+	}
+}
+
+// TestChainOrder fixes the order of the interceptors: each link relies on those before it.
+func TestChainOrder(t *testing.T) {
+	t.Parallel()
+	s := &Server{drain: newDrainer()}
+	s.limits = newLimits(1, 1, s.drain)
+	links, err := s.chain()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make([]string, 0, len(links))
+	for _, l := range links {
+		if l.unary == nil || l.stream == nil {
+			t.Errorf("%s lacks a form", l.name)
+		}
+		got = append(got, l.name)
+	}
+	want := []string{"request id", "metrics", "recovery", "logging", "errors", "identity", "deadline", "limits", "freshness", "validation"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("order (-want +got):\n%s", diff)
+	}
+}
+
+func TestParseControl(t *testing.T) {
+	t.Parallel()
+	minute := time.Minute
+	tests := []struct {
+		text string
+		want cache.Control
+		bad  bool
+	}{
+		{text: "no-cache", want: cache.Control{NoCache: true}},
+		{text: `only-if-cached, max-age="60"`, want: cache.Control{OnlyIfCached: true, MaxAge: &minute}},
+		{text: "No-Cache ,max-stale=5,", want: cache.Control{NoCache: true}},
+		{text: "max-age=soon", bad: true},
+		{text: "max-age", bad: true},
+		{text: "max-age=-1", bad: true},
+		{text: "max-age=99999999999999", bad: true},
+	}
+	for _, tt := range tests {
+		got, err := parseControl(tt.text)
+		if (err != nil) != tt.bad {
+			t.Errorf("%q: error %v", tt.text, err)
+			continue
+		}
+		if diff := cmp.Diff(tt.want, got); !tt.bad && diff != "" {
+			t.Errorf("%q (-want +got):\n%s", tt.text, diff)
+		}
+	}
+}

@@ -1,0 +1,185 @@
+package server
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/server/fault"
+	"github.com/parley-gateway/parley/server/rest"
+	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/source/names"
+	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/view"
+)
+
+// events is the EventService.
+type events struct {
+	parleyv1.UnimplementedEventServiceServer
+
+	s *Server
+}
+
+var _ parleyv1.EventServiceServer = (*events)(nil)
+
+// eventsAsked is what ListEventsRequest and StreamEventsRequest have in common.
+type eventsAsked interface {
+	conversationsAsked
+	spanAsked
+
+	GetSources() []parleyv1.Source
+}
+
+// spanAsked is the interval of a request.
+type spanAsked interface {
+	GetStartTime() *timestamppb.Timestamp
+	GetEndTime() *timestamppb.Timestamp
+}
+
+// shapeAsked is how the answer to a request is to look.
+type shapeAsked interface {
+	GetOrderBy() string
+	GetView() parleyv1.EventView
+	GetFilter() string
+}
+
+// ListEvents answers one page.
+func (e *events) ListEvents(ctx context.Context, req *parleyv1.ListEventsRequest) (*parleyv1.ListEventsResponse, error) {
+	a, walk, err := e.prepare(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := e.s.cfg.Engine.ListEvents(ctx, a.tenant.Sources, walk, rest.Unmark(req.GetPageToken()), pageSize(req.GetPageSize()))
+	if err != nil {
+		return nil, err
+	}
+	explain(a, answer.GetSources())
+	return answer, nil
+}
+
+// StreamEvents sends all frames.
+func (e *events) StreamEvents(req *parleyv1.StreamEventsRequest, stream grpc.ServerStreamingServer[parleyv1.StreamEventsResponse]) error {
+	a, walk, err := e.prepare(stream.Context(), req)
+	if err != nil {
+		return err
+	}
+	return run(e.s, stream, a, req.GetResumeToken(), func(ctx context.Context, emit func(*parleyv1.StreamEventsResponse) error) error {
+		return e.s.cfg.Engine.StreamEvents(ctx, a.tenant.Sources, walk, rest.Unmark(req.GetResumeToken()), emit)
+	})
+}
+
+// prepare resolves a request and proves that the user belongs to the conversation it names.
+func (e *events) prepare(ctx context.Context, req eventsAsked) (*asked, timeline.EventsRequest, error) {
+	var walk timeline.EventsRequest
+	user, conversation, err := names.ParseParent(req.GetParent())
+	if err != nil {
+		return nil, walk, err
+	}
+	if walk.Start, err = instant("start_time", req.GetStartTime()); err != nil {
+		return nil, walk, err
+	}
+	if walk.End, err = instant("end_time", req.GetEndTime()); err != nil {
+		return nil, walk, err
+	}
+	if walk.OrderBy, err = eventOrder(req.GetOrderBy()); err != nil {
+		return nil, walk, err
+	}
+	a, err := e.s.askFor(ctx, fieldParent, user)
+	if err != nil {
+		return nil, walk, err
+	}
+	walk.Caller, walk.Tenant = a.binding()
+	walk.Owner, walk.User, walk.Conversation = a.owner, a.user, conversation
+	walk.Sources, walk.Unavailable = req.GetSources(), a.tenant.Unavailable
+	walk.View, walk.Filter = req.GetView(), req.GetFilter()
+	if err := checkSources(a, &walk); err != nil {
+		return nil, walk, err
+	}
+	if conversation != "" {
+		if _, err := a.conversation(ctx, fieldParent, conversation); err != nil {
+			return nil, walk, err
+		}
+	}
+	return a, walk, nil
+}
+
+// checkSources applies the rules that hang on the parent, before Graph is asked anything.
+func checkSources(a *asked, walk *timeline.EventsRequest) error {
+	const call = parleyv1.Source_SOURCE_CALL
+	only := func(src parleyv1.Source) bool {
+		return !slices.ContainsFunc(walk.Sources, func(s parleyv1.Source) bool { return s != src })
+	}
+	switch {
+	case a.owner == names.AnyUser && walk.Conversation != "":
+		return a.noWildcard(fieldParent)
+	case a.owner == names.AnyUser:
+		if !only(call) {
+			return a.noWildcard(fieldParent)
+		}
+	case walk.Conversation != "":
+		if !only(parleyv1.Source_SOURCE_CHAT) {
+			return fault.Invalid("sources", "below a conversation there are the chat's own messages only; "+
+				"ask the user's events for Copilot interactions and calls")
+		}
+	case a.unresolved && slices.Contains(walk.Sources, call) && only(call):
+		return errUserID(fieldParent)
+	case a.unresolved:
+		walk.Unavailable = maps.Clone(walk.Unavailable)
+		if walk.Unavailable == nil {
+			walk.Unavailable = make(map[parleyv1.Source]parleyv1.SourceState, 1)
+		}
+		if _, known := walk.Unavailable[call]; !known {
+			walk.Unavailable[call] = parleyv1.SourceState_SOURCE_STATE_FAILED
+		}
+	}
+	return nil
+}
+
+// explain gives the reason of a source that was not asked because the user's object id is unknown.
+func explain(a *asked, reports []*parleyv1.SourceReport) {
+	if !a.unresolved {
+		return
+	}
+	for _, report := range reports {
+		if report.GetSource() == parleyv1.Source_SOURCE_CALL && report.GetState() == parleyv1.SourceState_SOURCE_STATE_FAILED {
+			report.Reason = fault.ReasonUserIDRequired
+		}
+	}
+}
+
+// GetEvent reads one event whole.
+func (e *events) GetEvent(ctx context.Context, req *parleyv1.GetEventRequest) (*parleyv1.Event, error) {
+	user, ref, err := names.ParseEvent(req.GetName())
+	if err != nil {
+		return nil, err
+	}
+	a, err := e.s.askFor(ctx, fieldName, user)
+	if err != nil {
+		return nil, err
+	}
+	if ref.Source != parleyv1.Source_SOURCE_CALL {
+		err = a.noWildcard(fieldName)
+	} else if a.unresolved {
+		err = errUserID(fieldName)
+	}
+	if err != nil {
+		return nil, err
+	}
+	getter := a.tenant.Sources.Getters[ref.Source]
+	if err := a.available(ref.Source); err != nil || getter == nil {
+		return nil, ofReason(fault.ReasonSourceNotInCloud)
+	}
+	event, err := getter.Event(source.WithPriority(ctx, source.Interactive), a.owner, a.user, ref)
+	if err != nil {
+		return nil, of(ref.Source, err)
+	}
+	shown, ok := view.Apply(event, viewOr(req.GetView(), parleyv1.EventView_EVENT_VIEW_FULL)).(*parleyv1.Event)
+	if !ok {
+		return nil, ofReason(fault.ReasonInternal)
+	}
+	return shown, nil
+}

@@ -1,0 +1,182 @@
+// Package fault builds and reads the errors of the public contract: a google.rpc.Status whose ErrorInfo names a stable
+// reason (AIP-193). It knows no cause; the server's converter chooses code, reason and words.
+package fault
+
+import (
+	"strings"
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/protoadapt"
+	"google.golang.org/protobuf/types/known/durationpb"
+)
+
+// Domain is the ErrorInfo domain of every error of this API.
+const Domain = "parley.v1"
+
+// Keys of the ErrorInfo metadata.
+const (
+	MetaGraphStatus    = "graph_status"     // HTTP status of Graph's answer
+	MetaGraphCode      = "graph_code"       // Graph's error code
+	MetaGraphRequestID = "graph_request_id" // Graph's id of the failed request
+	MetaResumeToken    = "resume_token"     // cursor to go on from
+	MetaRoles          = "roles"            // permissions, of which Graph names one as needed, separated by commas
+)
+
+// Error is one failure before it is a status. Message is ours, for people, and quotes no input but field names.
+type Error struct {
+	Code    codes.Code
+	Reason  string
+	Message string
+	// Field names the bad request field; Fields lists several. Either adds a BadRequest.
+	Field  string
+	Fields []Violation
+	// RetryAfter is the time to wait before repeating; 0 = do not repeat.
+	RetryAfter time.Duration
+	// Meta is the ErrorInfo metadata; empty values are left out.
+	Meta map[string]string
+}
+
+// Violation is one bad field and what is wrong with it.
+type Violation struct{ Field, Description string }
+
+var _ error = (*Error)(nil)
+
+// Error is the message with its reason.
+func (f *Error) Error() string { return f.Reason + ": " + f.Message }
+
+// GRPCStatus is the fault on the wire; grpc calls it.
+func (f *Error) GRPCStatus() *status.Status {
+	info := &errdetails.ErrorInfo{Reason: f.Reason, Domain: Domain}
+	for key, value := range f.Meta {
+		if value == "" {
+			continue
+		}
+		if info.Metadata == nil {
+			info.Metadata = make(map[string]string, len(f.Meta))
+		}
+		info.Metadata[key] = value
+	}
+	details := []protoadapt.MessageV1{info}
+	violations := f.Fields
+	if f.Field != "" {
+		violations = append([]Violation{{f.Field, f.Message}}, violations...)
+	}
+	if len(violations) > 0 {
+		bad := &errdetails.BadRequest{}
+		for _, v := range violations {
+			bad.FieldViolations = append(bad.FieldViolations,
+				&errdetails.BadRequest_FieldViolation{Field: v.Field, Description: v.Description})
+		}
+		details = append(details, bad)
+	}
+	if f.RetryAfter > 0 {
+		details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(f.RetryAfter)})
+	}
+	message := f.Message
+	if f.Field != "" && !strings.HasPrefix(message, f.Field+": ") {
+		message = f.Field + ": " + message
+	}
+	plain := status.New(f.Code, strings.ToValidUTF8(message, "\uFFFD"))
+	full, err := plain.WithDetails(details...)
+	if err != nil {
+		return plain
+	}
+	return full
+}
+
+// Invalid is an INVALID_ARGUMENT that names a request field.
+func Invalid(field, message string) *Error {
+	return &Error{Code: codes.InvalidArgument, Reason: ReasonInvalidArgument, Field: field, Message: message}
+}
+
+// Info returns the ErrorInfo of this API in a status; nil when it has none.
+func Info(st *status.Status) *errdetails.ErrorInfo {
+	return find(st, func(info *errdetails.ErrorInfo) bool { return info.GetDomain() == Domain })
+}
+
+// Reason returns the reason in a status, or "".
+func Reason(st *status.Status) string { return Info(st).GetReason() }
+
+// RetryDelay returns how long the caller should wait before repeating; 0 = not at all.
+func RetryDelay(st *status.Status) time.Duration {
+	retry := find(st, func(*errdetails.RetryInfo) bool { return true })
+	return retry.GetRetryDelay().AsDuration()
+}
+
+// WithResumeToken returns the status with a resume token in its ErrorInfo, unless it has one or no ErrorInfo.
+func WithResumeToken(st *status.Status, token string) *status.Status {
+	info := Info(st)
+	if token == "" || info == nil || info.GetMetadata()[MetaResumeToken] != "" {
+		return st
+	}
+	details := make([]protoadapt.MessageV1, 0, len(st.Details()))
+	for _, detail := range st.Details() {
+		message, ok := detail.(protoadapt.MessageV1)
+		if !ok {
+			continue
+		}
+		if own, isInfo := detail.(*errdetails.ErrorInfo); isInfo && own.GetDomain() == Domain {
+			if own.Metadata == nil {
+				own.Metadata = make(map[string]string, 1)
+			}
+			own.Metadata[MetaResumeToken] = token
+		}
+		details = append(details, message)
+	}
+	full, err := status.New(st.Code(), st.Message()).WithDetails(details...)
+	if err != nil {
+		return st
+	}
+	return full
+}
+
+// Complete returns the status itself when it carries an ErrorInfo of this API, else one with the reason of its code and,
+// since its words come from a library, words of ours.
+func Complete(st *status.Status) *status.Status {
+	if st.Code() == codes.OK || Info(st) != nil {
+		return st
+	}
+	reason, message := ofCode(st.Code())
+	code := st.Code()
+	if code == codes.Unknown {
+		code = codes.Internal
+	}
+	return (&Error{Code: code, Reason: reason, Message: message}).GRPCStatus()
+}
+
+func ofCode(code codes.Code) (reason, message string) {
+	switch code {
+	case codes.Canceled:
+		return ReasonCanceled, "the call was cancelled"
+	case codes.DeadlineExceeded:
+		return ReasonDeadlineExceeded, "the deadline passed before the answer was complete"
+	case codes.ResourceExhausted:
+		return ReasonMessageTooLarge, "the message is larger than the receiver accepts"
+	case codes.Unavailable:
+		return ReasonShuttingDown, "the gateway is not reachable, it may be stopping"
+	case codes.InvalidArgument:
+		return ReasonInvalidArgument, "the request is not valid"
+	case codes.Unimplemented:
+		return ReasonUnimplemented, "there is no such method"
+	case codes.NotFound:
+		return ReasonNotFound, "there is no such resource"
+	default:
+		return ReasonInternal, "the gateway failed"
+	}
+}
+
+// find returns the first detail of type T that the condition accepts; nil when there is none.
+func find[T any](st *status.Status, accept func(*T) bool) *T {
+	if st == nil {
+		return nil
+	}
+	for _, detail := range st.Details() {
+		if found, ok := detail.(*T); ok && accept(found) {
+			return found
+		}
+	}
+	return nil
+}

@@ -1,0 +1,79 @@
+package fault_test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/testing/protocmp"
+
+	"github.com/parley-gateway/parley/server/fault"
+)
+
+func TestDetails(t *testing.T) {
+	t.Parallel()
+	f := &fault.Error{
+		Code: codes.Unavailable, Reason: "WHY", Message: "words", Field: "parent", RetryAfter: 1500 * time.Millisecond,
+		Fields: []fault.Violation{{Field: "view", Description: "odd"}}, Meta: map[string]string{"a": "1", "b": ""},
+	}
+	st := f.GRPCStatus()
+	if st.Code() != codes.Unavailable || st.Message() != "parent: words" {
+		t.Errorf("%v %q", st.Code(), st.Message())
+	}
+	want := &errdetails.ErrorInfo{Reason: "WHY", Domain: fault.Domain, Metadata: map[string]string{"a": "1"}}
+	if diff := cmp.Diff(want, fault.Info(st), protocmp.Transform()); diff != "" {
+		t.Errorf("info (-want +got):\n%s", diff)
+	}
+	if got := fault.RetryDelay(st); got != 1500*time.Millisecond {
+		t.Errorf("retry %v", got)
+	}
+	if len(st.Details()) != 3 {
+		t.Errorf("details %v", st.Details())
+	}
+	// The error itself is what grpc sends.
+	if got := status.Code(f); got != codes.Unavailable {
+		t.Errorf("code of the error %v", got)
+	}
+}
+
+func TestWithResumeToken(t *testing.T) {
+	t.Parallel()
+	st := fault.Invalid("parent", "odd").GRPCStatus()
+	with := fault.WithResumeToken(st, "t1")
+	if fault.Info(with).GetMetadata()[fault.MetaResumeToken] != "t1" || len(with.Details()) != len(st.Details()) || with.Message() != st.Message() {
+		t.Errorf("%v", with.Proto())
+	}
+	if again := fault.WithResumeToken(with, "t2"); fault.Info(again).GetMetadata()[fault.MetaResumeToken] != "t1" {
+		t.Error("a token was replaced")
+	}
+	if fault.Info(st).GetMetadata()[fault.MetaResumeToken] != "" {
+		t.Error("the status itself was changed")
+	}
+	if bare := status.New(codes.Internal, "x"); fault.WithResumeToken(bare, "t") != bare {
+		t.Error("a status without info was changed")
+	}
+}
+
+func TestComplete(t *testing.T) {
+	t.Parallel()
+	for code := codes.Canceled; code <= codes.Unauthenticated; code++ {
+		st := fault.Complete(status.New(code, "a library's words"))
+		if fault.Reason(st) == "" || st.Message() == "" || st.Message() == "a library's words" {
+			t.Errorf("%v: %v", code, st.Proto())
+		}
+		if got := fault.HTTPStatus(st); got < 400 {
+			t.Errorf("%v is HTTP %d", code, got)
+		}
+	}
+	own := fault.Invalid("a", "b").GRPCStatus()
+	if fault.Complete(own) != own {
+		t.Error("a complete status was changed")
+	}
+	if fault.HTTPStatus(status.New(codes.OK, "")) != http.StatusOK {
+		t.Error("OK is no error")
+	}
+}

@@ -1,0 +1,54 @@
+package fault
+
+import (
+	"net/http"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// StatusClientClosed is the status of a request that its client cancelled; nobody reads it but logs.
+const StatusClientClosed = 499
+
+// HTTPStatus is the REST status of an error: that of its code (google.rpc.Code's table) but for reasons that HTTP has a
+// better word for.
+func HTTPStatus(st *status.Status) int {
+	switch Reason(st) {
+	case ReasonGraphCredential:
+		return http.StatusBadGateway
+	case ReasonPaymentRequired:
+		return http.StatusPaymentRequired
+	case ReasonMethodNotAllowed:
+		return http.StatusMethodNotAllowed
+	case ReasonRequestTooLarge:
+		return http.StatusRequestEntityTooLarge
+	case ReasonNotCached:
+		return http.StatusGatewayTimeout
+	}
+	switch st.Code() {
+	case codes.OK:
+		return http.StatusOK
+	case codes.Canceled:
+		return StatusClientClosed
+	case codes.InvalidArgument, codes.FailedPrecondition, codes.OutOfRange:
+		return http.StatusBadRequest
+	case codes.DeadlineExceeded:
+		return http.StatusGatewayTimeout
+	case codes.NotFound:
+		return http.StatusNotFound
+	case codes.AlreadyExists, codes.Aborted:
+		return http.StatusConflict
+	case codes.PermissionDenied:
+		return http.StatusForbidden
+	case codes.Unauthenticated:
+		return http.StatusUnauthorized
+	case codes.ResourceExhausted:
+		return http.StatusTooManyRequests
+	case codes.Unimplemented:
+		return http.StatusNotImplemented
+	case codes.Unavailable:
+		return http.StatusServiceUnavailable
+	default:
+		return http.StatusInternalServerError
+	}
+}

@@ -1,0 +1,42 @@
+package fault
+
+// Reasons of ErrorInfo. They are part of the public contract: a client may branch on them.
+const (
+	// About requests and what they ask for.
+
+	ReasonInvalidArgument   = "INVALID_ARGUMENT"
+	ReasonTokenRefused      = "TOKEN_REFUSED" // a page or resume token that is not of this request, caller or key
+	ReasonTenantRequired    = "TENANT_REQUIRED"
+	ReasonUserIDRequired    = "USER_ID_REQUIRED" // a UPN whose object id could not be looked up
+	ReasonUnimplemented     = "UNIMPLEMENTED"
+	ReasonMethodNotAllowed  = "METHOD_NOT_ALLOWED"
+	ReasonRequestTooLarge   = "REQUEST_TOO_LARGE"
+	ReasonMessageTooLarge   = "MESSAGE_TOO_LARGE"
+	ReasonConcealed         = "IDENTITIES_CONCEALED"
+	ReasonNotFound          = "NOT_FOUND"
+	ReasonHasNoChat         = "CONVERSATION_HAS_NO_CHAT"
+	ReasonCallUnavailable   = "CALL_RECORD_UNAVAILABLE"
+	ReasonSourceNotInCloud  = "SOURCE_NOT_IN_CLOUD"
+	ReasonNotCached         = "NOT_CACHED" // only-if-cached, and it is not
+	ReasonGraphRejected     = "GRAPH_REJECTED_REQUEST"
+	ReasonGraphCredential   = "GRAPH_CREDENTIAL_REJECTED"
+	ReasonPaymentRequired   = "PAYMENT_REQUIRED"
+	ReasonPermissionMissing = "GRAPH_PERMISSION_MISSING"
+	ReasonUserNotLicensed   = "USER_NOT_LICENSED"
+	ReasonGraphThrottled    = "GRAPH_THROTTLED"
+	ReasonGraphUnavailable  = "GRAPH_UNAVAILABLE"
+	ReasonGraphLinkRefused  = "GRAPH_LINK_REFUSED"
+	ReasonPagingLoop        = "PAGING_LOOP"
+	ReasonIntervalIgnored   = "INTERVAL_NOT_HONOURED"
+
+	// About our own doors and ends.
+
+	ReasonUnauthenticated  = "CALLER_UNAUTHENTICATED"
+	ReasonPolicyDenied     = "POLICY_DENIED"
+	ReasonCallerLimit      = "CALLER_LIMIT"
+	ReasonOverloaded       = "OVERLOADED"
+	ReasonShuttingDown     = "SHUTTING_DOWN"
+	ReasonCanceled         = "CANCELLED"
+	ReasonDeadlineExceeded = "DEADLINE_EXCEEDED"
+	ReasonInternal         = "INTERNAL"
+)

@@ -1,0 +1,371 @@
+package server_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/server"
+	"github.com/parley-gateway/parley/server/fault"
+	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	annaID   = "11111111-2222-4333-8444-555555555501"
+	annaUPN  = "anna@contoso.example"
+	boUPN    = "bo@contoso.example" // the look-up is refused
+	chatID   = "19:2da4c29f6d7041eca70b638b43d45437@thread.v2"
+	tenantID = "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeee01"
+)
+
+// fake is everything below the server.
+type fake struct {
+	mu       sync.Mutex
+	requests []any // what the engines were asked
+	tokens   []string
+	sizes    []int
+
+	listEvents   func(ctx context.Context) (*parleyv1.ListEventsResponse, error)
+	streamEvents func(ctx context.Context, emit func(*parleyv1.StreamEventsResponse) error) error
+	getEvent     func(owner, user string, ref source.Ref) (*parleyv1.Event, error)
+	getChat      func(owner, user, id string) (*parleyv1.Conversation, error)
+	download     func(ctx context.Context) (io.ReadCloser, error)
+}
+
+func (f *fake) note(request any, token string, size int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.requests = append(f.requests, request)
+	f.tokens = append(f.tokens, token)
+	f.sizes = append(f.sizes, size)
+}
+
+// take returns what was asked since the last take.
+func (f *fake) take() (requests []any, tokens []string, sizes []int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	requests, tokens, sizes = f.requests, f.tokens, f.sizes
+	f.requests, f.tokens, f.sizes = nil, nil, nil
+	return requests, tokens, sizes
+}
+
+func (f *fake) ListEvents(ctx context.Context, _ timeline.Sources, req timeline.EventsRequest, token string, size int) (*parleyv1.ListEventsResponse, error) {
+	f.note(req, token, size)
+	if f.listEvents != nil {
+		return f.listEvents(ctx)
+	}
+	return &parleyv1.ListEventsResponse{Complete: true}, nil
+}
+
+func (f *fake) StreamEvents(ctx context.Context, _ timeline.Sources, req timeline.EventsRequest, token string, emit func(*parleyv1.StreamEventsResponse) error) error {
+	f.note(req, token, 0)
+	if f.streamEvents != nil {
+		return f.streamEvents(ctx, emit)
+	}
+	return emit(summaryFrame("end"))
+}
+
+func (f *fake) ListConversations(_ context.Context, _ timeline.Sources, req timeline.ConversationsRequest, token string, size int) (*parleyv1.ListConversationsResponse, error) {
+	f.note(req, token, size)
+	return &parleyv1.ListConversationsResponse{Complete: true}, nil
+}
+
+func (f *fake) StreamConversations(_ context.Context, _ timeline.Sources, req timeline.ConversationsRequest, token string, emit func(*parleyv1.StreamConversationsResponse) error) error {
+	f.note(req, token, 0)
+	return emit(&parleyv1.StreamConversationsResponse{Frame: &parleyv1.StreamConversationsResponse_Summary{Summary: &parleyv1.Summary{Complete: true}}})
+}
+
+func (f *fake) ListCopilotUsage(_ context.Context, _ timeline.Sources, req timeline.UsageRequest, token string, size int) (*parleyv1.ListCopilotUsageResponse, error) {
+	f.note(req, token, size)
+	return &parleyv1.ListCopilotUsageResponse{Complete: true}, nil
+}
+
+func (f *fake) StreamCopilotUsage(_ context.Context, _ timeline.Sources, req timeline.UsageRequest, token string, emit func(*parleyv1.StreamCopilotUsageResponse) error) error {
+	f.note(req, token, 0)
+	return emit(&parleyv1.StreamCopilotUsageResponse{Frame: &parleyv1.StreamCopilotUsageResponse_Summary{Summary: &parleyv1.Summary{Complete: true}}})
+}
+
+func (f *fake) ListUsers(_ context.Context, _ timeline.Sources, req timeline.UsersRequest, token string, size int) (*parleyv1.ListUsersResponse, error) {
+	f.note(req, token, size)
+	return &parleyv1.ListUsersResponse{Users: []*parleyv1.User{{Name: "users/" + annaID, Id: annaID}}, Complete: true}, nil
+}
+
+// Event implements source.EventGetter.
+func (f *fake) Event(_ context.Context, owner, user string, ref source.Ref) (*parleyv1.Event, error) {
+	if f.getEvent != nil {
+		return f.getEvent(owner, user, ref)
+	}
+	return &parleyv1.Event{Name: "users/" + owner + "/events/x", Source: &parleyv1.EventSource{Source: ref.Source, Id: ref.ID}}, nil
+}
+
+// Conversations implements source.ConversationReader.
+func (f *fake) Conversations(context.Context, source.ConversationQuery, string) (*source.Page[*parleyv1.Conversation], error) {
+	return &source.Page[*parleyv1.Conversation]{}, nil
+}
+
+// Conversation implements source.ConversationReader.
+func (f *fake) Conversation(_ context.Context, owner, user, id string) (*parleyv1.Conversation, error) {
+	if f.getChat != nil {
+		return f.getChat(owner, user, id)
+	}
+	if id != chatID {
+		return nil, &graphclient.Error{Kind: graphclient.KindNotFound, Status: http.StatusNotFound}
+	}
+	return &parleyv1.Conversation{Name: "users/" + owner + "/conversations/" + id, ChatId: id}, nil
+}
+
+// Users implements source.UserReader.
+func (f *fake) Users(context.Context, string) (*source.Page[*parleyv1.User], error) {
+	return &source.Page[*parleyv1.User]{}, nil
+}
+
+// UserID implements source.UserReader.
+func (f *fake) UserID(_ context.Context, upn string) (string, error) {
+	switch upn {
+	case annaUPN:
+		return annaID, nil
+	case boUPN:
+		return "", &graphclient.Error{Kind: graphclient.KindForbidden, Status: http.StatusForbidden}
+	default:
+		return "", &graphclient.Error{Kind: graphclient.KindNotFound, Status: http.StatusNotFound, Code: "Request_ResourceNotFound"}
+	}
+}
+
+// Download implements server.ReportDownloader.
+func (f *fake) Download(ctx context.Context, _ source.UsageQuery) (io.ReadCloser, string, error) {
+	if f.download == nil {
+		return io.NopCloser(strings.NewReader("")), "text/csv", nil
+	}
+	body, err := f.download(ctx)
+	return body, "text/csv", err
+}
+
+var (
+	_ server.Engine             = (*fake)(nil)
+	_ source.EventGetter        = (*fake)(nil)
+	_ source.ConversationReader = (*fake)(nil)
+	_ source.UserReader         = (*fake)(nil)
+	_ server.ReportDownloader   = (*fake)(nil)
+)
+
+// harness is a running server with a client of each kind.
+type harness struct {
+	*fake
+
+	server *server.Server
+	conn   *grpc.ClientConn
+	web    *http.Client
+	base   string
+	log    *logBuffer
+}
+
+// logBuffer is a log that tests read.
+type logBuffer struct {
+	mu  sync.Mutex
+	buf strings.Builder
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
+// tenant is the tenant that reads from the fake.
+func (f *fake) tenant() *server.Tenant {
+	getters := map[parleyv1.Source]source.EventGetter{
+		parleyv1.Source_SOURCE_CHAT: f, parleyv1.Source_SOURCE_CALL: f, parleyv1.Source_SOURCE_COPILOT: f,
+	}
+	return &server.Tenant{ID: tenantID, Sources: timeline.Sources{Getters: getters, Conversations: f, Users: f}, Reports: f}
+}
+
+// start runs a server on free ports and stops it with the test.
+func start(t *testing.T, change func(*server.Config)) *harness {
+	t.Helper()
+	h := &harness{fake: &fake{}, log: &logBuffer{}}
+	cfg := server.Config{
+		GRPCAddr: "127.0.0.1:0", HTTPAddr: "127.0.0.1:0", AdminAddr: "127.0.0.1:0",
+		Tenants:   map[string]*server.Tenant{"contoso": h.tenant()},
+		Engine:    h,
+		Logger:    slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		OpenAPI:   []byte(`{"openapi":"3.1.0"}`),
+		Version:   "test",
+		DrainTime: 5 * time.Second,
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	var err error
+	if h.server, err = server.New(cfg); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.server.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if h.conn, err = grpc.NewClient(h.server.GRPCAddr(), grpc.WithTransportCredentials(insecure.NewCredentials())); err != nil {
+		t.Fatal(err)
+	}
+	transport := &http.Transport{DisableCompression: true}
+	h.web = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	h.base = "http://" + h.server.HTTPAddr()
+	t.Cleanup(func() {
+		_ = h.conn.Close()
+		transport.CloseIdleConnections()
+		if err := h.server.Close(context.Background()); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return h
+}
+
+// get sends a GET; headers come in pairs. The path is sent as it is.
+func (h *harness) get(t *testing.T, path string, headers ...string) *http.Response {
+	t.Helper()
+	return h.send(t, t.Context(), http.MethodGet, path, headers...)
+}
+
+func (h *harness) send(t *testing.T, ctx context.Context, method, path string, headers ...string) *http.Response {
+	t.Helper()
+	req, err := http.NewRequestWithContext(ctx, method, h.base+path, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for pair := range slices.Chunk(headers, 2) {
+		req.Header.Add(pair[0], pair[1])
+	}
+	resp, err := h.web.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { resp.Body.Close() })
+	return resp
+}
+
+// body reads an answer to its end.
+func body(t *testing.T, resp *http.Response) string {
+	t.Helper()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// wireViolation is a bad field.
+type wireViolation struct {
+	Field string `json:"field"`
+}
+
+// wireError is a google.rpc.Status as JSON.
+type wireError struct {
+	Code    int    `json:"code"`
+	Message string `json:"message"`
+	Details []struct {
+		Type            string            `json:"@type"`
+		Reason          string            `json:"reason"`
+		Domain          string            `json:"domain"`
+		Metadata        map[string]string `json:"metadata"`
+		FieldViolations []wireViolation   `json:"fieldViolations"`
+		RetryDelay      string            `json:"retryDelay"`
+	} `json:"details"`
+}
+
+func parseError(t *testing.T, text string) wireError {
+	t.Helper()
+	var e wireError
+	if err := json.Unmarshal([]byte(text), &e); err != nil {
+		t.Fatalf("not a status: %v: %s", err, text)
+	}
+	return e
+}
+
+func (e *wireError) reason() string {
+	for _, d := range e.Details {
+		if d.Domain == fault.Domain {
+			return d.Reason
+		}
+	}
+	return ""
+}
+
+func (e *wireError) meta(key string) string {
+	for _, d := range e.Details {
+		if d.Domain == fault.Domain {
+			return d.Metadata[key]
+		}
+	}
+	return ""
+}
+
+func (e *wireError) fields() []string {
+	var fields []string
+	for _, d := range e.Details {
+		for _, v := range d.FieldViolations {
+			fields = append(fields, v.Field)
+		}
+	}
+	return fields
+}
+
+// fieldsOf are the bad fields in a gRPC error.
+func fieldsOf(err error) []string {
+	var fields []string
+	for _, d := range status.Convert(err).Details() {
+		if bad, ok := d.(*errdetails.BadRequest); ok {
+			for _, v := range bad.GetFieldViolations() {
+				fields = append(fields, v.GetField())
+			}
+		}
+	}
+	return fields
+}
+
+func eventFrame(ids ...string) *parleyv1.StreamEventsResponse {
+	batch := &parleyv1.EventBatch{}
+	for _, id := range ids {
+		batch.Events = append(batch.Events, &parleyv1.Event{Name: "users/u/events/" + id})
+	}
+	return &parleyv1.StreamEventsResponse{Frame: &parleyv1.StreamEventsResponse_Batch{Batch: batch}}
+}
+
+func checkpointFrame(token string) *parleyv1.StreamEventsResponse {
+	return &parleyv1.StreamEventsResponse{Frame: &parleyv1.StreamEventsResponse_Checkpoint{Checkpoint: &parleyv1.Checkpoint{ResumeToken: token}}}
+}
+
+func summaryFrame(token string) *parleyv1.StreamEventsResponse {
+	return &parleyv1.StreamEventsResponse{Frame: &parleyv1.StreamEventsResponse_Summary{Summary: &parleyv1.Summary{Complete: true, ResumeToken: token}}}
+}
+
+// emitAll emits frames in turn.
+func emitAll(emit func(*parleyv1.StreamEventsResponse) error, frames ...*parleyv1.StreamEventsResponse) error {
+	for _, f := range frames {
+		if err := emit(f); err != nil {
+			return err
+		}
+	}
+	return nil
+}

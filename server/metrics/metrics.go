@@ -1,0 +1,129 @@
+// Package metrics holds the gateway's Prometheus metrics. Their names are fixed by the design; no label holds a user.
+package metrics
+
+import (
+	"net/http"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/parley-gateway/parley/cache"
+	"github.com/parley-gateway/parley/graphclient"
+)
+
+// Metrics is one registry with the gateway's metrics. It is safe for concurrent use.
+type Metrics struct {
+	registry          *prometheus.Registry
+	requests          *prometheus.CounterVec
+	requestSeconds    *prometheus.HistogramVec
+	graphRequests     *prometheus.CounterVec
+	graphWait         *prometheus.HistogramVec
+	cacheRequests     *prometheus.CounterVec
+	streamsIncomplete *prometheus.CounterVec
+	credentialOK      *prometheus.GaugeVec
+	auditFailures     prometheus.Counter
+}
+
+var _ cache.Observer = (*Metrics)(nil)
+
+// New registers all metrics in a registry of their own. Version and revision become labels of parley_build_info.
+func New(version, revision string) (*Metrics, error) {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "parley_requests_total", Help: "Calls that ended, by method, code, reason and tenant.",
+		}, []string{"rpc", "code", "reason", "tenant"}),
+		requestSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "parley_request_seconds", Help: "Time from the start to the end of a call, streams included.",
+			Buckets: []float64{.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 20, 60, 300, 1800},
+		}, []string{"rpc"}),
+		graphRequests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "parley_graph_requests_total", Help: "Requests to Graph, by source, tenant and HTTP status (0 = no answer).",
+		}, []string{"source", "tenant", "status"}),
+		graphWait: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "parley_graph_wait_seconds", Help: "Time that requests to Graph waited for a budget, a Retry-After or a back-off.",
+			Buckets: []float64{.001, .01, .1, .5, 1, 2.5, 5, 10, 30, 60, 300},
+		}, []string{"source"}),
+		cacheRequests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "parley_cache_requests_total", Help: "Look-ups of pages, by source and result.",
+		}, []string{"source", "result"}),
+		streamsIncomplete: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "parley_streams_incomplete_total", Help: "Streams that ended without being complete, by source and reason.",
+		}, []string{"source", "reason"}),
+		credentialOK: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "parley_credential_ok", Help: "1 when the tenant's last login succeeded, else 0.",
+		}, []string{"tenant"}),
+		auditFailures: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "parley_audit_failures_total", Help: "Audit records that could not be written.",
+		}),
+	}
+	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "parley_build_info", Help: "Always 1; the labels say which build runs.",
+	}, []string{"version", "revision", "go_version"})
+	build.WithLabelValues(version, revision, runtime.Version()).Set(1)
+	for _, c := range []prometheus.Collector{
+		m.requests, m.requestSeconds, m.graphRequests, m.graphWait, m.cacheRequests, m.streamsIncomplete, m.credentialOK,
+		m.auditFailures, build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	} {
+		if err := m.registry.Register(c); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+// Handler serves the metrics in Prometheus' formats.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{EnableOpenMetrics: true})
+}
+
+// Request counts one ended call. The method is a full gRPC name; the tenant is an alias of the configuration or empty.
+func (m *Metrics) Request(method, code, reason, tenant string, took time.Duration) {
+	rpc := method[strings.LastIndexByte(method, '/')+1:]
+	m.requests.WithLabelValues(rpc, code, reason, tenant).Inc()
+	m.requestSeconds.WithLabelValues(rpc).Observe(took.Seconds())
+}
+
+// CacheRequest counts one look-up; the result is a word such as hit or miss. It implements cache.Observer.
+func (m *Metrics) CacheRequest(source, result string) {
+	m.cacheRequests.WithLabelValues(source, result).Inc()
+}
+
+// StreamIncomplete counts a source of a stream that ended without being complete.
+func (m *Metrics) StreamIncomplete(source, reason string) {
+	m.streamsIncomplete.WithLabelValues(source, reason).Inc()
+}
+
+// AuditFailure counts an audit record that could not be written.
+func (m *Metrics) AuditFailure() { m.auditFailures.Inc() }
+
+// Graph returns the observer of one tenant's Graph client.
+func (m *Metrics) Graph(tenant string) graphclient.Observer { return graphObserver{m, tenant} }
+
+type graphObserver struct {
+	m      *Metrics
+	tenant string
+}
+
+var _ graphclient.Observer = graphObserver{}
+
+func (o graphObserver) GraphRequest(source string, status int, _ time.Duration) {
+	o.m.graphRequests.WithLabelValues(source, o.tenant, strconv.Itoa(status)).Inc()
+}
+
+func (o graphObserver) GraphWait(source string, waited time.Duration) {
+	o.m.graphWait.WithLabelValues(source).Observe(waited.Seconds())
+}
+
+func (o graphObserver) CredentialState(ok bool) {
+	value := 0.0
+	if ok {
+		value = 1
+	}
+	o.m.credentialOK.WithLabelValues(o.tenant).Set(value)
+}

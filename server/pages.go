@@ -1,0 +1,50 @@
+package server
+
+import (
+	"io"
+	"net/http"
+
+	"github.com/parley-gateway/parley/server/docs"
+	"github.com/parley-gateway/parley/server/rest"
+)
+
+// pages serves what is not the API: health for probes, the documents, and the files that generators need.
+func (s *Server) pages() (http.Handler, error) {
+	site, err := docs.New(docs.Config{Version: s.cfg.Version, GRPCAddr: s.GRPCAddr})
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { probe(w, true) })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { probe(w, s.ready.Load()) })
+	mux.Handle("GET /docs", site)
+	mux.Handle("GET /docs/", site)
+	mux.HandleFunc("GET /openapi.json", file("application/json", s.cfg.OpenAPI))
+	mux.HandleFunc("GET /descriptor.binpb", file("application/x-protobuf", s.cfg.Descriptor))
+	mux.Handle("GET /{$}", http.RedirectHandler("/docs", http.StatusFound))
+	mux.HandleFunc("/", rest.NotFound)
+	return mux, nil
+}
+
+// probe answers a health probe.
+func probe(w http.ResponseWriter, well bool) {
+	w.Header().Set("Content-Type", "application/json")
+	text := `{"status":"ok"}` + "\n"
+	if !well {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		text = `{"status":"not ready"}` + "\n"
+	}
+	_, _ = io.WriteString(w, text) // the prober is gone if this fails
+}
+
+// file serves one generated file; none if it was not built in.
+func file(contentType string, data []byte) http.HandlerFunc {
+	if len(data) == 0 {
+		return rest.NotFound
+	}
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", contentType)
+		w.Header().Set("Cache-Control", "no-cache")
+		_, _ = w.Write(data) // the client is gone if this fails
+	}
+}

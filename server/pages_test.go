@@ -1,0 +1,124 @@
+package server_test
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/channelz/grpc_channelz_v1"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/reflection/grpc_reflection_v1"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+)
+
+func TestPages(t *testing.T) {
+	t.Parallel()
+	h := start(t, nil)
+	for path, want := range map[string]struct{ kind, part string }{
+		"/openapi.json":   {"application/json", "3.1.0"},
+		"/docs":           {"text/html; charset=utf-8", h.server.GRPCAddr()},
+		"/docs/":          {"text/html; charset=utf-8", "First calls"},
+		"/docs/app.js":    {"text/javascript; charset=utf-8", "/openapi.json"},
+		"/docs/style.css": {"text/css; charset=utf-8", "--accent"},
+	} {
+		resp := h.get(t, path)
+		text := body(t, resp)
+		if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != want.kind || !strings.Contains(text, want.part) {
+			t.Errorf("%s: %d %s", path, resp.StatusCode, resp.Header.Get("Content-Type"))
+		}
+		for _, outside := range []string{"src=\"http", "href=\"http", "url(http", "@import"} {
+			if strings.Contains(text, outside) {
+				t.Errorf("%s needs the internet: %s", path, outside)
+			}
+		}
+	}
+	if resp := h.get(t, "/"); resp.StatusCode != http.StatusFound || resp.Header.Get("Location") != "/docs" {
+		t.Errorf("/: %d %s", resp.StatusCode, resp.Header.Get("Location"))
+	}
+	// Not built into this server.
+	if resp := h.get(t, "/descriptor.binpb"); resp.StatusCode != http.StatusNotFound {
+		t.Errorf("/descriptor.binpb: %d", resp.StatusCode)
+	}
+	if resp := h.get(t, "/docs/../config.go"); resp.StatusCode == http.StatusOK {
+		t.Error("a path left the site")
+	}
+}
+
+func TestHealthAndReflection(t *testing.T) {
+	t.Parallel()
+	h := start(t, nil)
+	for _, service := range []string{"", "parley.v1.EventService", "parley.v1.UserService"} {
+		answer, err := grpc_health_v1.NewHealthClient(h.conn).Check(t.Context(), &grpc_health_v1.HealthCheckRequest{Service: service})
+		if err != nil || answer.GetStatus() != grpc_health_v1.HealthCheckResponse_SERVING {
+			t.Errorf("%q: %v %v", service, answer, err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	stream, err := grpc_reflection_v1.NewServerReflectionClient(h.conn).ServerReflectionInfo(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.Send(&grpc_reflection_v1.ServerReflectionRequest{MessageRequest: &grpc_reflection_v1.ServerReflectionRequest_ListServices{}}); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := stream.Recv()
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed := make([]string, 0, len(answer.GetListServicesResponse().GetService()))
+	for _, s := range answer.GetListServicesResponse().GetService() {
+		listed = append(listed, s.GetName())
+	}
+	for _, want := range []string{"parley.v1.ConversationService", "parley.v1.CopilotUsageService", "parley.v1.EventService", "parley.v1.UserService", "grpc.health.v1.Health"} {
+		if !strings.Contains(strings.Join(listed, " "), want) {
+			t.Errorf("%s is not among %v", want, listed)
+		}
+	}
+}
+
+func TestAdmin(t *testing.T) {
+	t.Parallel()
+	h := start(t, nil)
+	h.streamEvents = func(_ context.Context, emit func(*parleyv1.StreamEventsResponse) error) error {
+		return emit(&parleyv1.StreamEventsResponse{Frame: &parleyv1.StreamEventsResponse_Summary{Summary: &parleyv1.Summary{
+			Sources: []*parleyv1.SourceReport{{
+				Source: parleyv1.Source_SOURCE_CHAT, State: parleyv1.SourceState_SOURCE_STATE_READ, Gaps: []*parleyv1.Gap{{Reason: "PAGING_LOOP"}, {Reason: "PAGING_LOOP"}},
+			}},
+		}}})
+	}
+	h.get(t, "/v1/users")
+	h.get(t, "/v1/users/me/events")
+	body(t, h.get(t, streamPath))
+	h.base = "http://" + h.server.AdminAddr()
+	text := body(t, h.get(t, "/metrics"))
+	for _, want := range []string{
+		`parley_requests_total{code="OK",reason="",rpc="ListUsers",tenant="contoso"} 1`,
+		`parley_requests_total{code="InvalidArgument",reason="INVALID_ARGUMENT",rpc="ListEvents",tenant="contoso"} 1`,
+		`parley_request_seconds_count{rpc="ListUsers"} 1`,
+		`parley_streams_incomplete_total{reason="PAGING_LOOP",source="chat"} 1`,
+		`parley_audit_failures_total 0`,
+		`parley_build_info{`,
+		`version="test"`,
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("metrics lack %s", want)
+		}
+	}
+	if resp := h.get(t, "/debug/pprof/"); resp.StatusCode != http.StatusOK {
+		t.Errorf("pprof: %d", resp.StatusCode)
+	}
+	conn, err := grpc.NewClient(h.server.AdminAddr(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	servers, err := grpc_channelz_v1.NewChannelzClient(conn).GetServers(t.Context(), &grpc_channelz_v1.GetServersRequest{})
+	if err != nil || len(servers.GetServer()) == 0 {
+		t.Errorf("channelz: %v %v", servers, err)
+	}
+}

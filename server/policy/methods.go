@@ -1,0 +1,118 @@
+package policy
+
+import (
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+)
+
+// Method is what policy knows of an RPC.
+type Method struct {
+	// Name is the method's name without its service.
+	Name string
+	// Sources are the sources that the method may read; a request may name fewer.
+	Sources []parleyv1.Source
+	// PerUser says that a request names the user whose data it reads; the others read the whole tenant.
+	PerUser bool
+	// HasView says that a request has a view.
+	HasView bool
+}
+
+// serviceSources are the sources behind each service.
+var serviceSources = map[protoreflect.Name][]parleyv1.Source{
+	"ConversationService": {parleyv1.Source_SOURCE_CONVERSATION},
+	"EventService":        {parleyv1.Source_SOURCE_COPILOT, parleyv1.Source_SOURCE_CHAT, parleyv1.Source_SOURCE_CALL},
+	"CopilotUsageService": {parleyv1.Source_SOURCE_USAGE},
+	"UserService":         {parleyv1.Source_SOURCE_USER},
+}
+
+// methods are all RPCs of the API by name.
+var methods = findMethods()
+
+func findMethods() map[string]Method {
+	found := make(map[string]Method)
+	for _, file := range []protoreflect.FileDescriptor{
+		parleyv1.File_parley_v1_conversation_service_proto, parleyv1.File_parley_v1_event_service_proto,
+		parleyv1.File_parley_v1_usage_service_proto, parleyv1.File_parley_v1_user_service_proto,
+	} {
+		for i := range file.Services().Len() {
+			service := file.Services().Get(i)
+			for j := range service.Methods().Len() {
+				method := service.Methods().Get(j)
+				fields := method.Input().Fields()
+				found[string(method.Name())] = Method{
+					Name: string(method.Name()), Sources: serviceSources[service.Name()],
+					PerUser: fields.ByName("parent") != nil || fields.ByName("name") != nil,
+					HasView: fields.ByName("view") != nil,
+				}
+			}
+		}
+	}
+	return found
+}
+
+// Methods returns all RPCs of the API, sorted by name.
+func Methods() []Method {
+	all := make([]Method, 0, len(methods))
+	for _, m := range methods {
+		all = append(all, m)
+	}
+	slices.SortFunc(all, func(a, b Method) int { return strings.Compare(a.Name, b.Name) })
+	return all
+}
+
+// sourceName is a source as policies and audit records spell it: "copilot" for SOURCE_COPILOT.
+func sourceName(src parleyv1.Source) string {
+	return strings.ToLower(strings.TrimPrefix(src.String(), "SOURCE_"))
+}
+
+// viewName is a view as policies and audit records spell it: "basic" for EVENT_VIEW_BASIC; empty for none.
+func viewName(view parleyv1.EventView) string {
+	if view == parleyv1.EventView_EVENT_VIEW_UNSPECIFIED {
+		return ""
+	}
+	return strings.ToLower(strings.TrimPrefix(view.String(), "EVENT_VIEW_"))
+}
+
+// SourceNames returns the names of sources as policies and audit records spell them.
+func SourceNames(sources []parleyv1.Source) []string {
+	names := make([]string, 0, len(sources))
+	for _, src := range sources {
+		names = append(names, sourceName(src))
+	}
+	return names
+}
+
+// ViewName is a view as policies and audit records spell it; empty for none.
+func ViewName(view parleyv1.EventView) string { return viewName(view) }
+
+// named makes the table of an enum's values by their short names; the zero value has none.
+func named[E interface {
+	~int32
+	protoreflect.Enum
+}](prefix string, names map[int32]string) map[string]E {
+	table := make(map[string]E, len(names))
+	for number, name := range names {
+		if number != 0 {
+			table[strings.ToLower(strings.TrimPrefix(name, prefix))] = E(number)
+		}
+	}
+	return table
+}
+
+var (
+	sourcesByName = named[parleyv1.Source]("SOURCE_", parleyv1.Source_name)
+	viewsByName   = named[parleyv1.EventView]("EVENT_VIEW_", parleyv1.EventView_name)
+)
+
+func keysOf[V any](table map[string]V) []string {
+	keys := make([]string, 0, len(table))
+	for key := range table {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}

@@ -1,0 +1,219 @@
+package policy
+
+import (
+	"slices"
+	"strings"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/server/callers"
+)
+
+// WholeTenant is the user of `users/-`.
+const WholeTenant = "-"
+
+// Tenant is a tenant of the deployment.
+type Tenant struct {
+	// Alias is its name in the configuration.
+	Alias string
+	// ID is its Entra tenant id.
+	ID string
+	// Only says that the deployment has no other.
+	Only bool
+}
+
+// Request is what a call asks for.
+type Request struct {
+	// RPC is the method's name, such as "ListEvents".
+	RPC string
+	// Tenant is whose data are read.
+	Tenant Tenant
+	// User is the object id of the user whose data are read, WholeTenant, or empty for methods that name no user.
+	User string
+	// UPN is the user principal name of a user whose object id is not known yet; User is then empty.
+	UPN string
+	// Sources are the sources asked for; never empty.
+	Sources []parleyv1.Source
+	// View is the view asked for, defaults applied; unspecified for methods without one.
+	View parleyv1.EventView
+}
+
+// Decision is the answer to a Request.
+type Decision struct {
+	// Allowed says whether the call may be made.
+	Allowed bool
+	// Lookup says that a rule would decide by the user's object id, which is not known: look it up and ask again. It is
+	// never set together with Allowed.
+	Lookup bool
+	// Rule is the name of the rule that allows the call; empty when none does.
+	Rule string
+	// Digest identifies the policy that decided.
+	Digest string
+}
+
+// Policy is one version of the rules. It is never changed once made.
+type Policy struct {
+	rules  []rule
+	digest string
+}
+
+// Digest identifies the policy: a hash of its file and the files that it names.
+func (p *Policy) Digest() string { return p.digest }
+
+// Rules returns the names of the rules, in order.
+func (p *Policy) Rules() []string {
+	names := make([]string, 0, len(p.rules))
+	for i := range p.rules {
+		names = append(names, p.rules[i].name)
+	}
+	return names
+}
+
+// Loopback is the policy of a deployment that admits loopback callers only and has no file: one rule, which allows
+// everything.
+func Loopback() *Policy {
+	everything := rule{
+		name: "loopback", kinds: []callers.Kind{callers.KindAnonymous},
+		view: parleyv1.EventView_EVENT_VIEW_FULL, users: usersAll, everyTenant: true,
+	}
+	for _, method := range Methods() {
+		everything.rpcs = append(everything.rpcs, method.Name)
+	}
+	for number := range parleyv1.Source_name {
+		everything.sources = append(everything.sources, parleyv1.Source(number))
+	}
+	return &Policy{rules: []rule{everything}, digest: "builtin:loopback"}
+}
+
+// Decide answers whether a caller may make a request. The first rule that allows it whole is named.
+func (p *Policy) Decide(caller *callers.Caller, req Request) Decision {
+	decision := Decision{Digest: p.digest}
+	if caller == nil || len(req.Sources) == 0 {
+		return decision
+	}
+	for i := range p.rules {
+		r := &p.rules[i]
+		if !r.matches(caller) || !r.allows(caller, &req) {
+			continue
+		}
+		switch r.allowsUser(caller, &req) {
+		case yes:
+			return Decision{Allowed: true, Rule: r.name, Digest: p.digest}
+		case lookup:
+			decision.Lookup = true
+		}
+	}
+	return decision
+}
+
+// Tenants returns the aliases of the tenants that a caller may read anything of, sorted.
+func (p *Policy) Tenants(caller *callers.Caller, known []Tenant) []string {
+	var aliases []string
+	for _, tenant := range known {
+		if slices.ContainsFunc(p.rules, func(r rule) bool { return r.matches(caller) && r.allowsTenant(caller, tenant) }) {
+			aliases = append(aliases, tenant.Alias)
+		}
+	}
+	slices.Sort(aliases)
+	return aliases
+}
+
+// users says whose data a rule is about.
+type users int
+
+const (
+	usersOwn users = iota + 1
+	usersListed
+	usersAll
+)
+
+// rule is one rule. Of each kind of condition that it has, one value must hold.
+type rule struct {
+	name string
+
+	authenticated                                 bool
+	kinds                                         []callers.Kind
+	roles, scopes, groups, subjects, applications []string
+
+	rpcs        []string
+	sources     []parleyv1.Source
+	view        parleyv1.EventView
+	users       users
+	listed      map[string]bool // object ids in lower case
+	tenants     []string        // aliases; none = the caller's own
+	everyTenant bool
+}
+
+func (r *rule) matches(c *callers.Caller) bool {
+	switch {
+	case c == nil,
+		r.authenticated && c.Kind == callers.KindAnonymous,
+		len(r.kinds) > 0 && !slices.Contains(r.kinds, c.Kind),
+		!meets(r.roles, c.Roles), !meets(r.scopes, c.Scopes), !meets(r.groups, c.Groups),
+		len(r.subjects) > 0 && (c.Subject == "" || !slices.Contains(r.subjects, c.Subject)),
+		len(r.applications) > 0 && (c.AppID == "" || !slices.Contains(r.applications, c.AppID)):
+		return false
+	default:
+		return true
+	}
+}
+
+// meets says whether a caller has one of the wanted values; a rule that wants none is content.
+func meets(want, have []string) bool {
+	return len(want) == 0 || slices.ContainsFunc(want, func(w string) bool { return slices.Contains(have, w) })
+}
+
+// allows says whether the rule allows everything but the user.
+func (r *rule) allows(c *callers.Caller, req *Request) bool {
+	return slices.Contains(r.rpcs, req.RPC) && r.allowsTenant(c, req.Tenant) && req.View <= r.view &&
+		!slices.ContainsFunc(req.Sources, func(src parleyv1.Source) bool { return !slices.Contains(r.sources, src) })
+}
+
+func (r *rule) allowsTenant(c *callers.Caller, tenant Tenant) bool {
+	switch {
+	case r.everyTenant:
+		return true
+	case len(r.tenants) > 0:
+		return slices.Contains(r.tenants, tenant.Alias)
+	case c.TenantID == "":
+		// Nobody vouches for the caller's tenant, so it takes no other tenant to confuse it with.
+		return tenant.Only
+	default:
+		return sameTenant(c, tenant)
+	}
+}
+
+func sameTenant(c *callers.Caller, tenant Tenant) bool {
+	return c.TenantID != "" && strings.EqualFold(c.TenantID, tenant.ID)
+}
+
+type answer int
+
+const (
+	no answer = iota
+	yes
+	lookup
+)
+
+// allowsUser says whether the rule allows the user; it costs no look-up where the answer is known without.
+func (r *rule) allowsUser(c *callers.Caller, req *Request) answer {
+	if r.users == usersAll {
+		return yes
+	}
+	if req.UPN != "" {
+		// An object id decides. The caller's own sign-in name saves the look-up of names that cannot be theirs.
+		if r.users == usersListed || r.users == usersOwn && c.UserID() != "" && sameTenant(c, req.Tenant) && c.MayBe(req.UPN) {
+			return lookup
+		}
+		return no
+	}
+	user := strings.ToLower(req.User)
+	if user == "" || user == WholeTenant {
+		return no
+	}
+	switch {
+	case r.users == usersOwn && user == c.UserID() && sameTenant(c, req.Tenant), r.users == usersListed && r.listed[user]:
+		return yes
+	default:
+		return no
+	}
+}

@@ -1,0 +1,37 @@
+package policy
+
+import (
+	"github.com/parley-gateway/parley/server/reload"
+)
+
+// Source gives the policy in force.
+type Source interface {
+	Current() *Policy
+}
+
+// Store is a policy that follows its files; a change that is not valid leaves the old one in force.
+type Store struct {
+	value *reload.Value[*Policy]
+}
+
+var _ Source = (*Store)(nil)
+
+// Open reads a policy file. Aliases are the tenants of the deployment.
+func Open(path string, aliases []string, opts reload.Options) (*Store, error) {
+	value, err := reload.New(func(read reload.ReadFunc) (*Policy, error) { return Parse(path, aliases, read) }, opts)
+	if err != nil {
+		return nil, err
+	}
+	return &Store{value}, nil
+}
+
+// Current returns the policy in force.
+func (s *Store) Current() *Policy { return s.value.Get() }
+
+// Fixed is a policy that never changes.
+type Fixed struct{ Policy *Policy }
+
+var _ Source = Fixed{}
+
+// Current returns the policy.
+func (f Fixed) Current() *Policy { return f.Policy }

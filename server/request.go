@@ -1,0 +1,79 @@
+package server
+
+import (
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/server/fault"
+	"github.com/parley-gateway/parley/timeline"
+)
+
+const (
+	defaultPage = 50
+	maxPage     = 1000
+)
+
+// pageSize applies the rules of page_size; negative ones are refused by validation.
+func pageSize(asked int32) int {
+	switch {
+	case asked <= 0:
+		return defaultPage
+	case asked > maxPage:
+		return maxPage
+	default:
+		return int(asked)
+	}
+}
+
+// instant reads an optional time; absent is the zero time.
+func instant(field string, t *timestamppb.Timestamp) (time.Time, error) {
+	if t == nil {
+		return time.Time{}, nil
+	}
+	if !t.IsValid() {
+		return time.Time{}, fault.Invalid(field, "is not a time in the years 1 to 9999")
+	}
+	at := t.AsTime()
+	if at.IsZero() {
+		// The first instant of all: as a bound it is the same as the next one, and zero means absent below.
+		at = at.Add(time.Nanosecond)
+	}
+	return at, nil
+}
+
+// eventOrder reads order_by of event requests.
+func eventOrder(text string) (timeline.Order, error) {
+	switch strings.Join(strings.Fields(text), " ") {
+	case "", "event_time", "event_time asc":
+		return timeline.EventTime, nil
+	case "event_time desc":
+		return timeline.EventTimeDesc, nil
+	case "create_time desc":
+		return timeline.CreateTimeDesc, nil
+	default:
+		return 0, fault.Invalid("order_by", "must be `event_time`, `event_time desc` or, below a conversation, `create_time desc`")
+	}
+}
+
+// byLastMessage reads order_by of conversation requests.
+func byLastMessage(text string) (bool, error) {
+	switch strings.Join(strings.Fields(text), " ") {
+	case "":
+		return false, nil
+	case "last_message_time desc":
+		return true, nil
+	default:
+		return false, fault.Invalid("order_by", "must be `last_message_time desc` or absent")
+	}
+}
+
+// view puts the default of a method in the place of an absent view.
+func viewOr(asked, absent parleyv1.EventView) parleyv1.EventView {
+	if asked == parleyv1.EventView_EVENT_VIEW_UNSPECIFIED {
+		return absent
+	}
+	return asked
+}

@@ -1,0 +1,95 @@
+package rest
+
+import (
+	"context"
+	"math"
+	"net/http"
+	"strconv"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	"github.com/parley-gateway/parley/server/fault"
+	"github.com/parley-gateway/parley/server/wirejson"
+)
+
+const jsonType = "application/json"
+
+// writeError answers with a google.rpc.Status as JSON.
+func writeError(w http.ResponseWriter, err error) {
+	st := fault.Complete(status.Convert(err))
+	header := w.Header()
+	header.Set("Content-Type", jsonType)
+	header.Del("Content-Disposition")
+	if wait := fault.RetryDelay(st); wait > 0 {
+		header.Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+	}
+	if st.Code() == codes.Unauthenticated {
+		header.Set("WWW-Authenticate", "Bearer")
+	}
+	code := fault.HTTPStatus(st)
+	if code == http.StatusMethodNotAllowed {
+		header.Set("Allow", http.MethodGet)
+	}
+	w.WriteHeader(code)
+	body := appendStatus(nil, st)
+	_, _ = w.Write(append(body, '\n')) //nolint:gosec // JSON with nosniff; and the client is gone if this fails
+}
+
+// appendStatus appends the JSON of a google.rpc.Status.
+func appendStatus(b []byte, st *status.Status) []byte {
+	out, err := wirejson.Append(b, st.Proto())
+	if err != nil {
+		return append(b, `{"code":13,"message":"the error could not be written"}`...)
+	}
+	return out
+}
+
+// muxError is the gateway's error handler.
+func muxError(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, _ *http.Request, err error) {
+	if md, ok := runtime.ServerMetadataFromContext(ctx); ok {
+		setAnswerHeaders(w.Header(), md.HeaderMD)
+	}
+	writeError(w, err)
+}
+
+// routingError is the gateway's handler for requests that no route takes.
+func routingError(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, _ *http.Request, code int) {
+	if code == http.StatusMethodNotAllowed {
+		writeError(w, errMethod())
+		return
+	}
+	writeError(w, errPath())
+}
+
+func errMethod() error {
+	return &fault.Error{Code: codes.Unimplemented, Reason: fault.ReasonMethodNotAllowed, Message: "this API is read with GET"}
+}
+
+func errTimeout() error {
+	return fault.Invalid("grpc-timeout", "must be up to 8 digits and one of H, M, S, m, u, n")
+}
+
+func errPath() error {
+	return &fault.Error{Code: codes.NotFound, Reason: fault.ReasonNotFound, Message: "there is no such path; /docs lists those there are"}
+}
+
+// setAnswerHeaders sets the headers that come from the answer's metadata.
+func setAnswerHeaders(header http.Header, md metadata.MD) {
+	for key, values := range md {
+		if name, ok := matchOutgoing(key); ok && len(values) > 0 {
+			header.Set(name, values[0])
+		}
+	}
+}
+
+// NotFound answers a request outside the API that nothing takes, in the form of the API's errors.
+func NotFound(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		writeError(w, errMethod())
+		return
+	}
+	writeError(w, errPath())
+}

@@ -1,0 +1,131 @@
+package rest
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"github.com/grpc-ecosystem/grpc-gateway/v2/utilities"
+
+	"github.com/parley-gateway/parley/server/fault"
+)
+
+// FuzzDecodePath checks that what comes through is as many segments as were sent, none of which reads as another path.
+func FuzzDecodePath(f *testing.F) {
+	for _, seed := range []string{
+		"/v1/users/u/events", "/v1/users//events", "/v1/users/a%2Fb/events", "/v1/users/%2e%2e/events", "/v1/users/a%252Fb",
+		"/v1/users/19%3Ax%40thread.v2/events:stream", "/%", "", "/v1/users/%ff", "/v1/users/a%5cb", "/v1/users/~YWJj/events",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, escaped string) {
+		path, err := decodePath(escaped)
+		if err != nil {
+			var bad *fault.Error
+			if !errors.As(err, &bad) || bad.Field == "" || bad.Reason != fault.ReasonInvalidArgument {
+				t.Fatalf("error %v names no field", err)
+			}
+			if !utf8.ValidString(bad.Message) {
+				t.Fatalf("message %q", bad.Message)
+			}
+			return
+		}
+		sent, got := strings.Split(escaped, "/"), strings.Split(path, "/")
+		if len(sent) != len(got) {
+			t.Fatalf("%q has %d segments, %q has %d", escaped, len(sent), path, len(got))
+		}
+		for i, segment := range got[1:] {
+			once, err := url.PathUnescape(sent[i+1])
+			if err != nil || strings.ReplaceAll(once, "%", "%25") != segment {
+				t.Fatalf("%q was decoded to %q", sent[i+1], segment)
+			}
+			twice, err := url.PathUnescape(segment)
+			if err != nil || twice != once {
+				t.Fatalf("%q is read again as %q, not %q", segment, twice, once)
+			}
+			if once == ".." || once == "." || strings.ContainsAny(once, "/\\\x00") || once == "" && i < len(got)-2 {
+				t.Fatalf("%q came through as %q", escaped, once)
+			}
+		}
+	})
+}
+
+// FuzzQuery checks that whatever passes the check can be read by the gateway too, so that its own errors never show.
+func FuzzQuery(f *testing.F) {
+	for _, seed := range []string{
+		"page_size=1", "pageSize=-1&sources=SOURCE_CHAT&sources=3", "start_time=2026-11-02T12:00:00.1234567Z", "view=EVENT_VIEW_FULL",
+		"a=b", "start_time=null", "filter=%22&order_by=x", "sources[0]=1", "parent=x", "endTime=0001-01-01T00:00:00Z", "page_size=1;2",
+	} {
+		f.Add(seed)
+	}
+	routes, err := findRoutes()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, raw string) {
+		for _, r := range routes {
+			values, err := parseQuery(raw)
+			if err == nil {
+				err = r.checkQuery(values)
+			}
+			if err != nil {
+				var bad *fault.Error
+				if !errors.As(err, &bad) || bad.Field == "" {
+					t.Fatalf("%s: error %v names no field", r.pattern, err)
+				}
+				continue
+			}
+			if err := runtime.PopulateQueryParameters(r.request.New().Interface(), values, utilities.NewDoubleArray(nil)); err != nil {
+				t.Fatalf("%s?%s passed the check, but: %v", r.pattern, raw, err)
+			}
+		}
+	})
+}
+
+// TestRoutes lists every route of the API: a new method appears here, and the patterns are those of the generated handlers.
+func TestRoutes(t *testing.T) {
+	t.Parallel()
+	routes, err := findRoutes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := make(map[string]string)
+	for _, r := range routes {
+		switch {
+		case r.download():
+			kinds[r.pattern] = "download"
+		case r.streams:
+			kinds[r.pattern] = "stream"
+		default:
+			kinds[r.pattern] = "call"
+		}
+	}
+	want := map[string]string{
+		"/v1/copilotUsage": "call", "/v1/copilotUsage:stream": "stream", "/v1/copilotUsage:download": "download", "/v1/users": "call",
+		"/v1/{parent=users/*}/conversations": "call", "/v1/{parent=users/*}/conversations:stream": "stream",
+		"/v1/{name=users/*/conversations/*}": "call", "/v1/{parent=users/*}/events": "call", "/v1/{parent=users/*}/events:stream": "stream",
+		"/v1/{parent=users/*/conversations/*}/events": "call", "/v1/{parent=users/*/conversations/*}/events:stream": "stream",
+		"/v1/{name=users/*/events/*}": "call",
+	}
+	for pattern, kind := range want {
+		if kinds[pattern] != kind {
+			t.Errorf("%s is %q, want %q", pattern, kinds[pattern], kind)
+		}
+	}
+	if len(kinds) != len(want) {
+		t.Errorf("%d routes, want %d: %v", len(kinds), len(want), kinds)
+	}
+}
+
+func TestFinalTokens(t *testing.T) {
+	t.Parallel()
+	if got := MarkFinal("abc"); !IsFinal(got) || Unmark(got) != "abc" || IsFinal("abc") || Unmark("abc") != "abc" {
+		t.Errorf("mark %q", got)
+	}
+	if MarkFinal("") != "" || IsFinal("") || IsFinal(".") {
+		t.Error("no token is a final one")
+	}
+}

@@ -1,0 +1,160 @@
+package rest
+
+import (
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/parley-gateway/parley/server/fault"
+)
+
+const timestampName protoreflect.FullName = "google.protobuf.Timestamp"
+
+// parseQuery splits a query string; errors quote nothing of it.
+func parseQuery(raw string) (url.Values, error) {
+	values, err := url.ParseQuery(raw)
+	if err != nil {
+		return nil, fault.Invalid("query", "the query string is not valid: separate parameters with & and percent-encode their values")
+	}
+	return values, nil
+}
+
+// checkQuery checks that each parameter is a field of the request, in either spelling, given once unless it repeats, and of
+// a readable value. Fields that the path fills are not parameters.
+func (r *route) checkQuery(values url.Values) error {
+	names := make([]string, 0, len(values))
+	for name := range values {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	seen := make(map[protoreflect.Name]bool, len(names))
+	for _, name := range names {
+		field := r.field(name)
+		if field == nil {
+			return fault.Invalid(printable(name), "there is no such query parameter; known are "+r.parameters())
+		}
+		if seen[field.Name()] {
+			return fault.Invalid(string(field.Name()), "the parameter is given in two spellings")
+		}
+		seen[field.Name()] = true
+		if !field.IsList() && len(values[name]) > 1 {
+			return fault.Invalid(string(field.Name()), "the parameter is given more than once")
+		}
+		for _, value := range values[name] {
+			if problem := checkValue(field, value); problem != "" {
+				return fault.Invalid(string(field.Name()), problem)
+			}
+		}
+	}
+	return nil
+}
+
+// field finds the field of a parameter name; nil when there is none.
+func (r *route) field(name string) protoreflect.FieldDescriptor {
+	fields := r.request.Descriptor().Fields()
+	field := fields.ByTextName(name)
+	if field == nil {
+		field = fields.ByJSONName(name)
+	}
+	if field == nil || r.bound[field.Name()] {
+		return nil
+	}
+	return field
+}
+
+// parameters lists the names of the query parameters in words.
+func (r *route) parameters() string {
+	fields := r.request.Descriptor().Fields()
+	var names []string
+	for i := range fields.Len() {
+		if field := fields.Get(i); !r.bound[field.Name()] {
+			names = append(names, string(field.Name()))
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// checkValue says what is wrong with a value, or "".
+func checkValue(field protoreflect.FieldDescriptor, value string) string {
+	switch field.Kind() {
+	case protoreflect.StringKind:
+		return ""
+	case protoreflect.BoolKind:
+		if _, err := strconv.ParseBool(value); err != nil {
+			return "must be true or false"
+		}
+	case protoreflect.Int32Kind:
+		if _, err := strconv.ParseInt(value, 10, 32); err != nil {
+			return "must be a whole number"
+		}
+	case protoreflect.Int64Kind:
+		if _, err := strconv.ParseInt(value, 10, 64); err != nil {
+			return "must be a whole number"
+		}
+	case protoreflect.EnumKind:
+		return checkEnum(field.Enum(), value)
+	case protoreflect.MessageKind:
+		if field.Message().FullName() == timestampName {
+			return checkTime(value)
+		}
+		return "cannot be given as a query parameter"
+	default:
+		return "cannot be given as a query parameter"
+	}
+	return ""
+}
+
+func checkEnum(enum protoreflect.EnumDescriptor, value string) string {
+	members := enum.Values()
+	if members.ByName(protoreflect.Name(value)) != nil {
+		return ""
+	}
+	if number, err := strconv.ParseInt(value, 10, 32); err == nil && members.ByNumber(protoreflect.EnumNumber(number)) != nil {
+		return ""
+	}
+	var names []string
+	for i := range members.Len() {
+		if member := members.Get(i); member.Number() != 0 {
+			names = append(names, string(member.Name()))
+		}
+	}
+	return "must be one of " + strings.Join(names, ", ")
+}
+
+func checkTime(value string) string {
+	const form = "must be a time as RFC 3339 writes it, such as 2026-11-01T08:00:00Z"
+	t, err := time.Parse(time.RFC3339Nano, value)
+	if err != nil {
+		if strings.Contains(value, " ") {
+			return form + "; a + of an offset is written %2B in a URL"
+		}
+		return form
+	}
+	if !timestamppb.New(t).IsValid() {
+		return "must lie in the years 1 to 9999"
+	}
+	return ""
+}
+
+// printable makes a parameter name fit for an error text: it comes from outside.
+func printable(name string) string {
+	const most = 64
+	clean := strings.Map(func(c rune) rune {
+		if c < ' ' || c > '~' {
+			return '?'
+		}
+		return c
+	}, name)
+	if len(clean) > most {
+		clean = clean[:most] + "…"
+	}
+	if clean == "" {
+		return "query"
+	}
+	return clean
+}

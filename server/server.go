@@ -1,0 +1,167 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	"google.golang.org/grpc/test/bufconn"
+
+	"github.com/parley-gateway/parley/server/rest"
+)
+
+// Server is the gateway's outside. Make it with New, run it with Start, end it with Close.
+type Server struct {
+	cfg    Config
+	auth   Authenticator
+	drain  *drainer
+	limits *limits
+	health *health.Server
+
+	public  *grpc.Server      // the gRPC listener
+	inner   *grpc.Server      // the same services for the REST face
+	channel *bufconn.Listener // between the REST face and inner
+	conn    *grpc.ClientConn
+	web     *http.Server
+	admin   *http.Server
+	diag    *grpc.Server // channelz, behind the admin listener
+
+	listeners [3]net.Listener // gRPC, HTTP, admin; set by Start
+	tasks     errgroup.Group
+	failed    chan error
+	ready     atomic.Bool
+	stop      sync.Once
+	stopped   error
+}
+
+// channelBuffer is the size of the pipe between the REST face and the services, in bytes.
+const channelBuffer = 256 << 10
+
+// New checks the configuration and builds a server that listens nowhere yet. A bad setting is a *SettingError.
+func New(cfg Config) (*Server, error) {
+	cfg, err := cfg.complete()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		cfg: cfg, auth: anonymous{}, drain: newDrainer(), health: health.NewServer(),
+		channel: bufconn.Listen(channelBuffer), failed: make(chan error, 1),
+	}
+	s.limits = newLimits(cfg.MaxCalls, cfg.MaxStreams, s.drain)
+	links, err := s.chain()
+	if err != nil {
+		return nil, fmt.Errorf("server: %w", err)
+	}
+	s.public = s.newGRPC(links, publicOptions()...)
+	s.inner = s.newGRPC(links, innerOptions()...)
+	if s.conn, err = dialInner(s.channel); err != nil {
+		return nil, fmt.Errorf("server: %w", err)
+	}
+	pages, err := s.pages()
+	if err != nil {
+		return nil, errors.Join(err, s.conn.Close())
+	}
+	face, err := rest.New(rest.Config{Conn: s.conn, Pages: pages, Logger: cfg.Logger})
+	if err != nil {
+		return nil, errors.Join(err, s.conn.Close())
+	}
+	s.web = newWeb(s.recovered(face), cfg.Logger)
+	s.diag = newDiagnostics()
+	s.admin = newAdmin(s.diag, cfg)
+	return s, nil
+}
+
+// Start opens the listeners and serves until Close. It returns when calls are accepted; ctx bounds the opening only. When
+// one listener cannot be opened, the error is a *SettingError and the server is closed.
+func (s *Server) Start(ctx context.Context) error {
+	if err := s.listen(ctx); err != nil {
+		s.closeListeners()
+		return errors.Join(err, s.Close(ctx))
+	}
+	s.serve("gRPC", func() error { return s.public.Serve(s.listeners[0]) })
+	s.serve("inner gRPC", func() error { return s.inner.Serve(s.channel) })
+	s.serve("HTTP", func() error { return s.web.Serve(s.listeners[1]) })
+	s.serve("admin", func() error { return s.admin.Serve(s.listeners[2]) })
+	s.setServing()
+	s.ready.Store(true)
+	s.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "serving", slog.String("grpc", s.GRPCAddr()),
+		slog.String("http", s.HTTPAddr()), slog.String("admin", s.AdminAddr()))
+	return nil
+}
+
+// listen opens the listeners.
+func (s *Server) listen(ctx context.Context) error {
+	var config net.ListenConfig
+	for i, at := range []struct{ key, addr string }{{keyGRPC, s.cfg.GRPCAddr}, {keyHTTP, s.cfg.HTTPAddr}, {keyAdmin, s.cfg.AdminAddr}} {
+		listener, err := config.Listen(ctx, "tcp", at.addr)
+		if err != nil {
+			return &SettingError{at.key, "cannot listen on this address: " + reason(err)}
+		}
+		s.listeners[i] = listener
+		if err := checkBound(at.key, listener); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// serve runs one listener in a goroutine that Close waits for. Its failure is told by Failed.
+func (s *Server) serve(name string, run func() error) {
+	s.tasks.Go(func() error {
+		err := run()
+		if err == nil || errors.Is(err, http.ErrServerClosed) || errors.Is(err, grpc.ErrServerStopped) {
+			return nil
+		}
+		err = fmt.Errorf("server: %s listener: %w", name, err)
+		select {
+		case s.failed <- err:
+		default:
+		}
+		return err
+	})
+}
+
+// Failed tells when a listener breaks while the server should serve. It receives at most one error and is never closed.
+func (s *Server) Failed() <-chan error { return s.failed }
+
+// GRPCAddr is where gRPC is served, as host:port; before Start what was configured.
+func (s *Server) GRPCAddr() string { return s.addr(0, s.cfg.GRPCAddr) }
+
+// HTTPAddr is where REST and the documents are served.
+func (s *Server) HTTPAddr() string { return s.addr(1, s.cfg.HTTPAddr) }
+
+// AdminAddr is where metrics, pprof and channelz are served.
+func (s *Server) AdminAddr() string { return s.addr(2, s.cfg.AdminAddr) }
+
+func (s *Server) addr(i int, configured string) string {
+	if listener := s.listeners[i]; listener != nil {
+		return listener.Addr().String()
+	}
+	return configured
+}
+
+func (s *Server) closeListeners() {
+	for i, listener := range s.listeners {
+		if listener != nil {
+			listener.Close()
+			s.listeners[i] = nil
+		}
+	}
+}
+
+// reason is the cause of a listen error without the address, which the key names already.
+func reason(err error) string {
+	var op *net.OpError
+	if errors.As(err, &op) && op.Err != nil {
+		return op.Err.Error()
+	}
+	return err.Error()
+}

@@ -1,0 +1,89 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"google.golang.org/grpc"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/server/fault"
+	"github.com/parley-gateway/parley/server/rest"
+	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline"
+)
+
+// frameMessage is a frame of one of the three streams of frames.
+type frameMessage interface {
+	GetCheckpoint() *parleyv1.Checkpoint
+	GetSummary() *parleyv1.Summary
+	GetNotice() *parleyv1.Notice
+}
+
+// run sends what produce emits, in the background priority, until it ends or the server stops. The token of the last
+// checkpoint goes with every error.
+func run[F any, P interface {
+	*F
+	frameMessage
+}](s *Server, stream grpc.ServerStreamingServer[F], a *asked, token string, produce func(context.Context, func(P) error) error,
+) error {
+	ctx, end, release := s.drain.watch(source.WithPriority(stream.Context(), source.Background), token)
+	defer release()
+	err := produce(ctx, func(frame P) error {
+		summary := frame.GetSummary()
+		batch := summary == nil && frame.GetCheckpoint() == nil && frame.GetNotice() == nil
+		if err := end.before(batch, summary != nil); err != nil {
+			return err
+		}
+		token := frame.GetCheckpoint().GetResumeToken()
+		if summary != nil {
+			token = rest.MarkFinal(summary.GetResumeToken())
+			summary.ResumeToken = token
+			explain(a, summary.GetSources())
+			s.countIncomplete(summary)
+		}
+		if err := stream.Send(frame); err != nil {
+			return err
+		}
+		if token == "" {
+			return nil
+		}
+		return end.after(token, summary != nil)
+	})
+	err = end.result(err)
+	if err != nil {
+		s.cfg.Metrics.StreamIncomplete("all", fault.Reason(toStatus(err)))
+	}
+	return err
+}
+
+// withToken adds a resume token to an error that has none.
+func withToken(err error, token string) error {
+	var known *timeline.StreamError
+	if token == "" || errors.As(err, &known) {
+		return err
+	}
+	return &timeline.StreamError{Err: err, ResumeToken: token}
+}
+
+// countIncomplete counts the sources that keep a summary from being complete.
+func (s *Server) countIncomplete(summary *parleyv1.Summary) {
+	if summary.GetComplete() {
+		return
+	}
+	for _, report := range summary.GetSources() {
+		label := strings.ToLower(strings.TrimPrefix(report.GetSource().String(), "SOURCE_"))
+		if report.GetState() != parleyv1.SourceState_SOURCE_STATE_READ {
+			s.cfg.Metrics.StreamIncomplete(label, report.GetReason())
+			continue
+		}
+		seen := make(map[string]bool)
+		for _, gap := range report.GetGaps() {
+			if !seen[gap.GetReason()] {
+				seen[gap.GetReason()] = true
+				s.cfg.Metrics.StreamIncomplete(label, gap.GetReason())
+			}
+		}
+	}
+}

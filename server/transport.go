@@ -1,0 +1,106 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"math"
+	"net"
+	"net/http"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/reflection"
+	"google.golang.org/grpc/test/bufconn"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+)
+
+const (
+	maxRequest       = 64 << 10 // bytes of a gRPC request; a token and a filter are the largest parts
+	maxMetadata      = 32 << 10 // bytes of a call's headers
+	maxInnerMetadata = 128 << 10
+	maxHTTPHeader    = 64 << 10 // bytes of a REST request's line and headers
+	maxStreamsPerTCP = 256      // calls at one time on one connection
+)
+
+// publicOptions are those of the gRPC listener.
+func publicOptions() []grpc.ServerOption {
+	return []grpc.ServerOption{
+		grpc.MaxRecvMsgSize(maxRequest),
+		grpc.MaxHeaderListSize(maxMetadata),
+		grpc.MaxConcurrentStreams(maxStreamsPerTCP),
+		grpc.ConnectionTimeout(20 * time.Second),
+		// Clients may ping every 10 seconds, also between calls: long streams outlive idle proxies that way.
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
+		// A client that is gone without a word is noticed within 80 seconds.
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}),
+	}
+}
+
+// innerOptions are those of the server behind the REST face: one connection carries all of its calls.
+func innerOptions() []grpc.ServerOption {
+	return []grpc.ServerOption{grpc.MaxRecvMsgSize(maxHTTPHeader), grpc.MaxHeaderListSize(maxInnerMetadata)}
+}
+
+// newGRPC makes a server with the API, health and reflection.
+func (s *Server) newGRPC(links []link, transport ...grpc.ServerOption) *grpc.Server {
+	server := grpc.NewServer(append(transport, chained(links)...)...)
+	parleyv1.RegisterConversationServiceServer(server, &conversations{s: s})
+	parleyv1.RegisterEventServiceServer(server, &events{s: s})
+	parleyv1.RegisterCopilotUsageServiceServer(server, &usage{s: s})
+	parleyv1.RegisterUserServiceServer(server, &users{s: s})
+	grpc_health_v1.RegisterHealthServer(server, s.health)
+	reflection.RegisterV1(server)
+	return server
+}
+
+// setServing reports every service as healthy.
+func (s *Server) setServing() {
+	for name := range s.public.GetServiceInfo() {
+		s.health.SetServingStatus(name, grpc_health_v1.HealthCheckResponse_SERVING)
+	}
+}
+
+// dialInner connects the REST face. A GetEvent answer may have any size.
+func dialInner(channel *bufconn.Listener) (*grpc.ClientConn, error) {
+	return grpc.NewClient("passthrough:///inner",
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return channel.DialContext(ctx) }),
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(math.MaxInt32)),
+		grpc.WithMaxHeaderListSize(maxInnerMetadata),
+		grpc.WithDisableRetry(),
+		grpc.WithDisableServiceConfig(),
+	)
+}
+
+// newWeb makes the HTTP server of the REST face. It has no write timeout, which would cut streams; package rest bounds the
+// writing of everything else. It has no read timeout, which would end streams too: requests have no bodies.
+func newWeb(handler http.Handler, logger *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    maxHTTPHeader,
+		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+	}
+}
+
+// recovered turns a panic of the REST face into a cut connection, whose value is not logged.
+func (s *Server) recovered(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			switch p := recover(); p {
+			case nil:
+			case http.ErrAbortHandler:
+				panic(p) //nolint:forbidigo // net/http breaks the connection without a log line
+			default:
+				_ = s.panicked(r.Context(), "REST", p) // logged; the client sees a cut connection
+				panic(http.ErrAbortHandler)            //nolint:forbidigo // the same
+			}
+		}()
+		next.ServeHTTP(w, r)
+	})
+}

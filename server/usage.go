@@ -1,0 +1,141 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"google.golang.org/genproto/googleapis/api/httpbody"
+	"google.golang.org/grpc"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/server/fault"
+	"github.com/parley-gateway/parley/server/rest"
+	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline"
+)
+
+// maxChunk is the largest chunk of a download, in bytes.
+const maxChunk = 64 << 10
+
+// usage is the CopilotUsageService.
+type usage struct {
+	parleyv1.UnimplementedCopilotUsageServiceServer
+
+	s *Server
+}
+
+var _ parleyv1.CopilotUsageServiceServer = (*usage)(nil)
+
+// ListCopilotUsage answers one page.
+func (u *usage) ListCopilotUsage(ctx context.Context, req *parleyv1.ListCopilotUsageRequest) (*parleyv1.ListCopilotUsageResponse, error) {
+	a, walk, err := u.prepare(ctx, req, req.GetFilter())
+	if err != nil {
+		return nil, err
+	}
+	return u.s.cfg.Engine.ListCopilotUsage(ctx, a.tenant.Sources, walk, rest.Unmark(req.GetPageToken()), pageSize(req.GetPageSize()))
+}
+
+// StreamCopilotUsage sends all frames.
+func (u *usage) StreamCopilotUsage(req *parleyv1.StreamCopilotUsageRequest, stream grpc.ServerStreamingServer[parleyv1.StreamCopilotUsageResponse]) error {
+	a, walk, err := u.prepare(stream.Context(), req, req.GetFilter())
+	if err != nil {
+		return err
+	}
+	return run(u.s, stream, a, req.GetResumeToken(), func(ctx context.Context, emit func(*parleyv1.StreamCopilotUsageResponse) error) error {
+		return u.s.cfg.Engine.StreamCopilotUsage(ctx, a.tenant.Sources, walk, rest.Unmark(req.GetResumeToken()), emit)
+	})
+}
+
+// usageAsked is what the three requests have in common.
+type usageAsked interface {
+	GetPeriod() string
+	GetVersion() string
+}
+
+func (u *usage) prepare(ctx context.Context, req usageAsked, filter string) (*asked, timeline.UsageRequest, error) {
+	a, err := u.ask(ctx, req)
+	if err != nil {
+		return nil, timeline.UsageRequest{}, err
+	}
+	walk := timeline.UsageRequest{Period: req.GetPeriod(), Version: req.GetVersion(), Filter: filter}
+	walk.Caller, walk.Tenant = a.binding()
+	return a, walk, nil
+}
+
+// ask resolves the tenant and checks that the report exists in this form.
+func (u *usage) ask(ctx context.Context, req usageAsked) (*asked, error) {
+	a, err := u.s.ask(ctx)
+	if err != nil {
+		return nil, err
+	}
+	switch period, version := req.GetPeriod(), req.GetVersion(); {
+	case period == "D28" && version == "v1":
+		return nil, fault.Invalid("period", "D28 exists in version v2 only")
+	case period == "D30" && version == "v2":
+		return nil, fault.Invalid("period", "D30 exists in version v1 only; v2 has D28")
+	}
+	if err := a.available(parleyv1.Source_SOURCE_USAGE); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// DownloadCopilotUsage sends the report's bytes as they come.
+func (u *usage) DownloadCopilotUsage(req *parleyv1.DownloadCopilotUsageRequest, stream grpc.ServerStreamingServer[httpbody.HttpBody]) error {
+	a, err := u.ask(stream.Context(), req)
+	if err != nil {
+		return err
+	}
+	if a.tenant.Reports == nil {
+		return ofReason(fault.ReasonSourceNotInCloud)
+	}
+	ctx, end, release := u.s.drain.watch(source.WithPriority(stream.Context(), source.Background), "")
+	defer release()
+	query := source.UsageQuery{Period: req.GetPeriod(), Version: req.GetVersion()}
+	body, mediaType, err := a.tenant.Reports.Download(ctx, query)
+	if err != nil {
+		return end.result(of(parleyv1.Source_SOURCE_USAGE, err))
+	}
+	err = sendChunks(stream, body, mediaType)
+	if closed := body.Close(); err == nil && closed != nil {
+		err = fmt.Errorf("close report: %w", closed)
+	}
+	return end.result(of(parleyv1.Source_SOURCE_USAGE, err))
+}
+
+// sendChunks sends a report in chunks; the first one, which may be empty, carries the media type.
+func sendChunks(stream grpc.ServerStreamingServer[httpbody.HttpBody], body io.Reader, mediaType string) error {
+	for first := true; ; first = false {
+		// The message keeps its bytes until it is on the wire, so each chunk has its own.
+		chunk := make([]byte, maxChunk)
+		n, err := fill(body, chunk)
+		if n > 0 || first && errors.Is(err, io.EOF) {
+			message := &httpbody.HttpBody{Data: chunk[:n]}
+			if first {
+				message.ContentType = mediaType
+			}
+			if sent := stream.Send(message); sent != nil {
+				return sent
+			}
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		}
+	}
+}
+
+// fill reads until the buffer is full or the reader fails. Unlike io.ReadFull it keeps the reader's own error, so that a
+// report which ends is told from one which was cut.
+func fill(r io.Reader, buf []byte) (n int, err error) {
+	for n < len(buf) && err == nil {
+		var read int
+		read, err = r.Read(buf[n:])
+		n += read
+	}
+	return n, err
+}

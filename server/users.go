@@ -1,0 +1,32 @@
+package server
+
+import (
+	"context"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/server/rest"
+	"github.com/parley-gateway/parley/timeline"
+)
+
+// users is the UserService.
+type users struct {
+	parleyv1.UnimplementedUserServiceServer
+
+	s *Server
+}
+
+var _ parleyv1.UserServiceServer = (*users)(nil)
+
+// ListUsers answers one page.
+func (u *users) ListUsers(ctx context.Context, req *parleyv1.ListUsersRequest) (*parleyv1.ListUsersResponse, error) {
+	a, err := u.s.ask(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.available(parleyv1.Source_SOURCE_USER); err != nil {
+		return nil, err
+	}
+	var walk timeline.UsersRequest
+	walk.Caller, walk.Tenant = a.binding()
+	return u.s.cfg.Engine.ListUsers(ctx, a.tenant.Sources, walk, rest.Unmark(req.GetPageToken()), pageSize(req.GetPageSize()))
+}

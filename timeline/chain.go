@@ -1,0 +1,353 @@
+package timeline
+
+import (
+	"context"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/source"
+)
+
+// maxChainGaps is how many reasons a chain's cursor keeps.
+const maxChainGaps = 8
+
+// chain walks the pages of an API that is one chain: chats, usage rows, users. The cursor seals Graph's link.
+type chain[T proto.Message] struct {
+	engine *Engine
+	src    parleyv1.Source
+	fetch  func(ctx context.Context, link string) (*source.Page[T], error)
+	key    func(T) string // what makes a row the same as another one; nil = rows are never the same
+	bound  []byte         // associated data of the cursor
+
+	at      chainMark
+	page    *source.Page[T]
+	links   linkset
+	seen    seen
+	failed  []string // Graph request ids
+	state   parleyv1.SourceState
+	reason  string
+	pending []*parleyv1.Notice
+	resumed bool // the link came from a token
+}
+
+// openChain begins a chain, or goes on with one.
+func openChain[T proto.Message](c *chain[T], token, field string) error {
+	c.links, c.state = linkset{}, parleyv1.SourceState_SOURCE_STATE_READ
+	if token == "" {
+		return nil
+	}
+	plain, err := c.engine.cfg.Sealer.Open(token, c.bound)
+	if err != nil {
+		return refused(field)
+	}
+	if c.at, err = decodeChain(plain); err != nil {
+		return refused(field)
+	}
+	if c.at.link != "" {
+		c.links.add(c.at.link)
+		c.resumed = true
+	}
+	return nil
+}
+
+// token seals where the chain stands now.
+func (c *chain[T]) token() (string, error) {
+	return c.engine.cfg.Sealer.Seal(c.at.encode(), c.bound)
+}
+
+// head returns the next row, or false when the page at hand has none left and load must be called, or all is done.
+func (c *chain[T]) head() (row T, ok bool) {
+	for c.page != nil && c.at.index < len(c.page.Items) {
+		row = c.page.Items[c.at.index]
+		if c.key == nil || !c.seen.has(hashOf(c.key(row), 0)) {
+			return row, true
+		}
+		c.at.counts.duplicates++
+		c.at.index++
+	}
+	var none T
+	return none, false
+}
+
+// take hands the head over.
+func (c *chain[T]) take() {
+	row := c.page.Items[c.at.index]
+	c.at.last = rowHash(row)
+	if c.key != nil {
+		c.seen.add(hashOf(c.key(row), 0), false)
+	}
+	c.at.index++
+	c.at.counts.events++
+}
+
+// load reads the next page and reports whether there is anything left. It is called when head has nothing.
+func (c *chain[T]) load(ctx context.Context) (bool, error) {
+	if c.at.finished {
+		return false, nil
+	}
+	if c.page != nil {
+		if !c.turn() {
+			return false, nil
+		}
+	}
+	page, err := c.fetch(ctx, c.at.link)
+	if err != nil {
+		return c.judge(ctx, err)
+	}
+	c.at.counts.pages++
+	if page.FromCache {
+		c.at.counts.fromCache++
+	} else {
+		c.at.counts.requests += int64(page.Requests)
+	}
+	before := c.page
+	c.page = page
+	c.place()
+	if c.at.index == 0 && before != nil && samePage(before.Items, page.Items) {
+		c.doubt(ReasonPagingLoop)
+		c.page, c.at.finished = nil, true
+		return false, nil
+	}
+	return true, nil
+}
+
+// turn moves to the page behind the one at hand; false at the end.
+func (c *chain[T]) turn() bool {
+	next := c.page.Next
+	switch {
+	case next == "":
+	case !c.links.add(next):
+		c.doubt(ReasonPagingLoop)
+	case c.at.counts.pages >= int64(c.engine.cfg.MaxPages):
+		c.doubt(ReasonTooManyPages)
+	default:
+		c.at.link, c.at.index, c.at.last = next, 0, 0
+		c.resumed = false
+		return true
+	}
+	c.at.finished = true
+	return false
+}
+
+// judge decides what a failed page means. A link that Graph does not take any more begins the chain again, once.
+func (c *chain[T]) judge(ctx context.Context, err error) (bool, error) {
+	if ctx.Err() != nil {
+		return false, ctx.Err()
+	}
+	f := classify(c.src, err, c.at.link != "")
+	c.failed = appendID(c.failed, graphRequestID(err))
+	c.at.counts.requests += int64(graphRequests(err))
+	outdated := f.again || c.resumed && (f.reason == ReasonLinkRefused || f.reason == ReasonNotFound)
+	switch {
+	case c.at.link != "" && outdated && !c.at.restarted:
+		c.at.restarted = true
+		c.at.link, c.at.index, c.at.last = "", 0, 0
+		c.page, c.links, c.resumed = nil, linkset{}, false
+		c.pending = append(c.pending, &parleyv1.Notice{
+			Code: NoticeRestarted, Source: c.src,
+			Message: "Graph does not know the place of the token any more; reading began again, so rows may come a second time",
+		})
+		return c.load(ctx)
+	case f.reason == ReasonLinkRefused || f.again:
+		c.doubt(f.reason)
+		c.page, c.at.finished = nil, true
+		return false, nil
+	default:
+		return false, &Error{Reason: f.reason, Source: c.src, Err: err, Message: "the source could not be read"}
+	}
+}
+
+// place finds the row behind the cursor's last one in a page that was read again.
+func (c *chain[T]) place() {
+	items := c.page.Items
+	if c.at.index == 0 {
+		return
+	}
+	if c.at.index <= len(items) && rowHash(items[c.at.index-1]) == c.at.last {
+		return
+	}
+	for i := range items {
+		if rowHash(items[i]) == c.at.last {
+			c.at.index = i + 1
+			return
+		}
+	}
+	c.at.index = min(c.at.index, len(items))
+}
+
+// doubt records a reason; a chain has no times, so its gaps have no interval.
+func (c *chain[T]) doubt(reason string) {
+	if len(c.at.gaps) < maxChainGaps {
+		c.at.gaps = append(c.at.gaps, reason)
+	}
+	c.pending = append(c.pending, &parleyv1.Notice{Code: reason, Source: c.src, Message: explanations[reason]})
+}
+
+func (c *chain[T]) complete() bool {
+	return c.at.finished && len(c.at.gaps) == 0 && c.state == parleyv1.SourceState_SOURCE_STATE_READ
+}
+
+// news returns the notices that were not told yet.
+func (c *chain[T]) news() []*parleyv1.Notice {
+	fresh := c.pending
+	c.pending = nil
+	return fresh
+}
+
+func (c *chain[T]) reports() []*parleyv1.SourceReport {
+	n := c.at.counts
+	r := &parleyv1.SourceReport{
+		Source: c.src, State: c.state, Reason: c.reason, FailedRequestIds: c.failed,
+		Counts: &parleyv1.SourceCounts{
+			Events: n.events, Pages: n.pages, Duplicates: n.duplicates, FromCache: n.fromCache, GraphRequests: n.requests,
+		},
+	}
+	for _, reason := range c.at.gaps {
+		r.Gaps = append(r.Gaps, &parleyv1.Gap{Reason: reason})
+	}
+	return []*parleyv1.SourceReport{r}
+}
+
+// samePage reports whether two pages that are not empty hold the same rows.
+func samePage[T proto.Message](a, b []T) bool {
+	if len(a) == 0 || len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if !proto.Equal(a[i], b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// rowHash recognizes a row; 0 is no row's.
+func rowHash(row proto.Message) uint64 {
+	data, err := proto.MarshalOptions{Deterministic: true}.Marshal(row)
+	if err != nil {
+		return 1
+	}
+	return max(hashOf(string(data), 0), 1)
+}
+
+// chainMark is the content of a cursor over a chain.
+type chainMark struct {
+	link                string // of the page at hand; empty = the first
+	index               int    // rows of it that were handed over
+	last                uint64 // hash of the last one
+	finished, restarted bool
+	concealed           bool   // usage: a row had concealed names
+	refreshed           string // usage: report refresh date
+	gaps                []string
+	counts              counts
+}
+
+func (m *chainMark) encode() []byte {
+	e := encoder{cursorChain}
+	e.text(m.link)
+	e.uint(uint64(m.index), m.last) //nolint:gosec // not negative
+	e.bool(m.finished)
+	e.bool(m.restarted)
+	e.bool(m.concealed)
+	e.text(m.refreshed)
+	e.uint(uint64(len(m.gaps)))
+	for _, reason := range m.gaps {
+		e.reason(reason)
+	}
+	for _, n := range []int64{m.counts.events, m.counts.duplicates, m.counts.pages, m.counts.fromCache, m.counts.requests} {
+		e.uint(uint64(max(n, 0))) //nolint:gosec // not negative
+	}
+	return e
+}
+
+func decodeChain(data []byte) (chainMark, error) {
+	d := decoder{data: data}
+	var m chainMark
+	if d.byte() != cursorChain {
+		return m, errCursor
+	}
+	m.link = d.text()
+	m.index, m.last = d.count(1<<24), d.uint()
+	m.finished, m.restarted, m.concealed = d.bool(), d.bool(), d.bool()
+	m.refreshed = d.text()
+	for range d.count(maxChainGaps) {
+		m.gaps = append(m.gaps, d.reason())
+	}
+	for _, n := range []*int64{&m.counts.events, &m.counts.duplicates, &m.counts.pages, &m.counts.fromCache, &m.counts.requests} {
+		*n = d.number()
+	}
+	return m, d.end()
+}
+
+// fillChain adds rows to a List page until it is full, time is up, or nothing is left; then it reports true.
+func fillChain[T proto.Message](ctx context.Context, c *chain[T], size int, show func(T) T) (rows []T, done bool, err error) {
+	bytes := frameRoom
+	for {
+		row, ok := c.head()
+		if !ok {
+			if len(rows) >= size && c.page != nil && c.page.Next != "" {
+				return rows, false, nil
+			}
+			more, err := c.load(ctx)
+			switch {
+			case err == nil && !more:
+				return rows, true, nil
+			case err != nil && (len(rows) > 0 || isContext(err)):
+				return rows, false, nil // the next page says so, or goes on
+			case err != nil:
+				return nil, false, err
+			}
+			continue
+		}
+		if len(rows) >= size {
+			return rows, false, nil
+		}
+		shown := show(row)
+		n := proto.Size(shown) + 8
+		if len(rows) > 0 && bytes+n > maxFrame {
+			return rows, false, nil
+		}
+		bytes += n
+		rows = append(rows, shown)
+		c.take()
+	}
+}
+
+// loaded is the answer of a load that ran beside the heartbeat.
+type loaded struct {
+	more bool
+	err  error
+}
+
+// loadBeating loads while beat is called whenever a heartbeat is due.
+func loadBeating[T proto.Message](ctx context.Context, c *chain[T], due func() time.Time, beat func() error) (bool, error) {
+	inner, cancel := context.WithCancel(ctx)
+	answer := make(chan loaded, 1)
+	// The chain belongs to the goroutine until it answers; what a heartbeat seals was taken before.
+	go func() {
+		more, err := c.load(inner)
+		answer <- loaded{more, err}
+	}()
+	timer := time.NewTimer(time.Until(due()))
+	defer timer.Stop()
+	var failed error
+	for {
+		select {
+		case a := <-answer:
+			cancel()
+			if failed != nil {
+				return false, failed
+			}
+			return a.more, a.err
+		case <-timer.C:
+			if failed == nil {
+				if failed = beat(); failed != nil {
+					cancel()
+				}
+				timer.Reset(time.Until(due()))
+			}
+		}
+	}
+}

@@ -1,0 +1,154 @@
+package timeline
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/source"
+)
+
+// shape says how the frames F of a stream of T are made.
+type shape[T proto.Message, F any] struct {
+	show       func(T) T
+	batch      func([]T) F
+	notice     func(*parleyv1.Notice) F
+	checkpoint func(*parleyv1.Checkpoint) F
+	summary    func(*parleyv1.Summary) F
+}
+
+// chainStream cuts a chain into frames.
+type chainStream[T proto.Message, F any] struct {
+	c     *chain[T]
+	shape shape[T, F]
+	emit  func(F) error
+	rows  []T
+	bytes int
+	last  string
+	sent  time.Time
+	all   []*parleyv1.Notice
+}
+
+// streamChain emits a whole chain. Errors are as StreamEvents says.
+func streamChain[T proto.Message, F any](ctx context.Context, c *chain[T], token string, sh shape[T, F], emit func(F) error) error {
+	s := &chainStream[T, F]{c: c, shape: sh, emit: emit, last: token, sent: time.Now()}
+	err := s.run(source.WithPriority(ctx, source.Background))
+	if err == nil {
+		return nil
+	}
+	if own := (errEmit{}); errors.As(err, &own) {
+		return own.error
+	}
+	if s.last == "" {
+		return err
+	}
+	return &StreamError{Err: err, ResumeToken: s.last}
+}
+
+func (s *chainStream[T, F]) run(ctx context.Context) error {
+	for {
+		row, ok := s.c.head()
+		if ok {
+			if err := s.add(row); err != nil {
+				return err
+			}
+			continue
+		}
+		if len(s.rows) > 0 {
+			if err := s.flush(); err != nil {
+				return err
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		// Heartbeats repeat the place that was sealed before the page was asked for.
+		place, err := s.c.token()
+		if err != nil {
+			return err
+		}
+		more, err := loadBeating(ctx, s.c, s.due, func() error { return s.checkpoint(place) })
+		if tellErr := s.tell(); tellErr != nil {
+			return tellErr
+		}
+		if err != nil {
+			return err
+		}
+		if !more {
+			return s.finish()
+		}
+	}
+}
+
+func (s *chainStream[T, F]) due() time.Time { return s.sent.Add(s.c.engine.cfg.Heartbeat) }
+
+func (s *chainStream[T, F]) add(row T) error {
+	shown := s.shape.show(row)
+	n := proto.Size(shown) + 8
+	if len(s.rows) > 0 && s.bytes+n > batchMost {
+		if err := s.flush(); err != nil {
+			return err
+		}
+	}
+	s.rows = append(s.rows, shown)
+	s.bytes += n
+	s.c.take()
+	if s.bytes >= batchBytes {
+		return s.flush()
+	}
+	return nil
+}
+
+// flush sends the rows at hand, if any, and a checkpoint.
+func (s *chainStream[T, F]) flush() error {
+	if len(s.rows) > 0 {
+		rows := s.rows
+		s.rows, s.bytes = nil, 0
+		if err := s.send(s.shape.batch(rows)); err != nil {
+			return err
+		}
+	}
+	token, err := s.c.token()
+	if err != nil {
+		return err
+	}
+	return s.checkpoint(token)
+}
+
+func (s *chainStream[T, F]) checkpoint(token string) error {
+	err := s.send(s.shape.checkpoint(&parleyv1.Checkpoint{
+		ResumeToken: token, Sources: []*parleyv1.SourceProgress{{Source: s.c.src}},
+	}))
+	s.last, s.sent = token, time.Now()
+	return err
+}
+
+func (s *chainStream[T, F]) tell() error {
+	for _, n := range s.c.news() {
+		s.all = append(s.all, n)
+		if err := s.send(s.shape.notice(n)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *chainStream[T, F]) finish() error {
+	token, err := s.c.token()
+	if err != nil {
+		return err
+	}
+	return s.send(s.shape.summary(&parleyv1.Summary{
+		Complete: s.c.complete(), Notices: s.all, Sources: s.c.reports(), ResumeToken: token,
+	}))
+}
+
+func (s *chainStream[T, F]) send(frame F) error {
+	if err := s.emit(frame); err != nil {
+		return errEmit{err}
+	}
+	return nil
+}

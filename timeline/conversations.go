@@ -1,0 +1,99 @@
+package timeline
+
+import (
+	"context"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline/view"
+)
+
+// ConversationsRequest asks for a user's chats.
+type ConversationsRequest struct {
+	// Caller and Tenant bind the cursor; Owner and User are as in EventsRequest.
+	Caller, Tenant, Owner, User string
+	// ByLastMessage orders by the last message, newest first; else the order is Graph's own.
+	ByLastMessage bool
+	// View is how much of each conversation is returned; unspecified = BASIC.
+	View parleyv1.EventView
+	// Filter is the caller's AIP-160 filter; empty = everything.
+	Filter string
+	// Fingerprint is whatever else must be equal for a token to be accepted.
+	Fingerprint string
+}
+
+func (r *ConversationsRequest) view() parleyv1.EventView {
+	if r.View == parleyv1.EventView_EVENT_VIEW_UNSPECIFIED {
+		return parleyv1.EventView_EVENT_VIEW_BASIC
+	}
+	return r.View
+}
+
+func (r *ConversationsRequest) show(c *parleyv1.Conversation) *parleyv1.Conversation {
+	shown, _ := view.Apply(c, r.view()).(*parleyv1.Conversation) // what goes in comes out
+	return shown
+}
+
+func (e *Engine) conversations(have Sources, req *ConversationsRequest, token, field string) (*chain[*parleyv1.Conversation], error) {
+	if req.Filter != "" {
+		return nil, invalid("filter", "filters are not available yet; leave it empty")
+	}
+	bound := newBinding("conversations", req.Tenant, req.Caller, req.Owner, req.User, req.Filter, req.Fingerprint)
+	bound.number(int64(req.view()))
+	if req.ByLastMessage {
+		bound.number(1)
+	}
+	query := source.ConversationQuery{Owner: req.Owner, User: req.User, ByLastMessage: req.ByLastMessage}
+	c := &chain[*parleyv1.Conversation]{
+		engine: e, src: parleyv1.Source_SOURCE_CONVERSATION, bound: bound.sum(),
+		key: func(c *parleyv1.Conversation) string { return c.GetName() },
+		fetch: func(ctx context.Context, link string) (*source.Page[*parleyv1.Conversation], error) {
+			return have.Conversations.Conversations(ctx, query, link)
+		},
+	}
+	return c, openChain(c, token, field)
+}
+
+// ListConversations answers one page of a user's chats.
+func (e *Engine) ListConversations(
+	ctx context.Context, have Sources, req ConversationsRequest, token string, size int,
+) (*parleyv1.ListConversationsResponse, error) {
+	c, err := e.conversations(have, &req, token, "page_token")
+	if err != nil {
+		return nil, err
+	}
+	page, err := listChain(ctx, e, c, size, req.show)
+	if err != nil {
+		return nil, err
+	}
+	return &parleyv1.ListConversationsResponse{
+		Conversations: page.rows, NextPageToken: page.token, Complete: page.complete, Notices: c.news(), Sources: c.reports(),
+	}, nil
+}
+
+// StreamConversations emits all of a user's chats as frames. Errors are as StreamEvents says.
+func (e *Engine) StreamConversations(
+	ctx context.Context, have Sources, req ConversationsRequest, token string,
+	emit func(*parleyv1.StreamConversationsResponse) error,
+) error {
+	c, err := e.conversations(have, &req, token, "resume_token")
+	if err != nil {
+		return err
+	}
+	type frame = parleyv1.StreamConversationsResponse
+	return streamChain(ctx, c, token, shape[*parleyv1.Conversation, *frame]{
+		show: req.show,
+		batch: func(rows []*parleyv1.Conversation) *frame {
+			return &frame{Frame: &parleyv1.StreamConversationsResponse_Batch{Batch: &parleyv1.ConversationBatch{Conversations: rows}}}
+		},
+		notice: func(n *parleyv1.Notice) *frame {
+			return &frame{Frame: &parleyv1.StreamConversationsResponse_Notice{Notice: n}}
+		},
+		checkpoint: func(p *parleyv1.Checkpoint) *frame {
+			return &frame{Frame: &parleyv1.StreamConversationsResponse_Checkpoint{Checkpoint: p}}
+		},
+		summary: func(s *parleyv1.Summary) *frame {
+			return &frame{Frame: &parleyv1.StreamConversationsResponse_Summary{Summary: s}}
+		},
+	}, emit)
+}

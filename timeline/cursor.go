@@ -1,0 +1,308 @@
+package timeline
+
+import (
+	"encoding/binary"
+	"errors"
+	"math"
+	"slices"
+	"time"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+)
+
+// The plain content of a cursor: a version, then numbers as varints and texts with their length before them. It is sealed
+// before it leaves; what the request says is not in it but in the associated data.
+const (
+	cursorEvents = 1
+	cursorChain  = 2
+)
+
+var errCursor = errors.New("malformed cursor")
+
+// mark is the content of a cursor over events.
+type mark struct {
+	now0, start, end time.Time // start is zero when open
+	finished         bool
+	sources          []sourceMark
+	strays           []uint64
+}
+
+// sourceMark is the place in one source.
+type sourceMark struct {
+	src                parleyv1.Source
+	state              parleyv1.SourceState
+	reason             string
+	answered, finished bool
+	level              level
+	reached            time.Time
+	at                 *position
+	counts             counts
+	gaps               []gap
+}
+
+const (
+	bitAnswered = 1 << iota
+	bitFinished
+	bitAt
+	bitAny
+	bitStray
+)
+
+func (m *mark) encode() []byte {
+	e := encoder{cursorEvents}
+	e.time(m.now0)
+	e.time(m.start)
+	e.time(m.end)
+	e.bool(m.finished)
+	e.uint(uint64(len(m.sources)))
+	for i := range m.sources {
+		e.source(&m.sources[i], m.now0)
+	}
+	e.uint(uint64(len(m.strays)))
+	for _, id := range m.strays {
+		e = binary.BigEndian.AppendUint64(e, id)
+	}
+	return e
+}
+
+func (e *encoder) source(s *sourceMark, base time.Time) {
+	flags := uint64(0)
+	for bit, set := range map[uint64]bool{
+		bitAnswered: s.answered, bitFinished: s.finished, bitAt: s.at != nil,
+		bitAny: s.at != nil && s.at.any, bitStray: s.at != nil && s.at.stray,
+	} {
+		if set {
+			flags |= bit
+		}
+	}
+	e.uint(uint64(s.src), uint64(s.state), flags, uint64(s.level)) //nolint:gosec // small enums
+	e.reason(s.reason)
+	e.since(base, s.reached)
+	if s.at != nil {
+		e.uint(uint64(s.at.window.level))
+		e.since(base, s.at.window.start)
+		e.since(base, s.at.window.end)
+		if s.at.any {
+			e.since(base, s.at.time)
+			e.text(s.at.key)
+		}
+	}
+	c := &s.counts
+	for _, n := range []int64{c.events, c.duplicates, c.strays, c.pages, c.fromCache, c.requests} {
+		e.uint(uint64(max(n, 0))) //nolint:gosec // not negative
+	}
+	e.uint(uint64(len(s.gaps)))
+	for _, g := range s.gaps {
+		e.since(base, g.start)
+		e.since(base, g.end)
+		e.reason(g.reason)
+	}
+}
+
+func decodeMark(data []byte) (*mark, error) {
+	d := decoder{data: data}
+	if d.byte() != cursorEvents {
+		return nil, errCursor
+	}
+	m := &mark{}
+	m.now0, m.start, m.end, m.finished = d.time(), d.time(), d.time(), d.bool()
+	for range d.count(8) {
+		m.sources = append(m.sources, d.source(m.now0))
+	}
+	for range d.count(maxStrays) {
+		m.strays = append(m.strays, d.fixed())
+	}
+	return m, d.end()
+}
+
+func (d *decoder) source(base time.Time) sourceMark {
+	s := sourceMark{}
+	s.src, s.state = parleyv1.Source(d.small()), parleyv1.SourceState(d.small())
+	flags := d.uint()
+	s.answered, s.finished = flags&bitAnswered != 0, flags&bitFinished != 0
+	s.level = level(min(d.small(), int32(year))) //nolint:gosec // bounded
+	s.reason = d.reason()
+	s.reached = d.since(base)
+	if flags&bitAt != 0 {
+		s.at = &position{any: flags&bitAny != 0, stray: flags&bitStray != 0}
+		s.at.window.level = level(min(d.small(), int32(year))) //nolint:gosec // bounded
+		s.at.window.start, s.at.window.end = d.since(base), d.since(base)
+		if s.at.any {
+			s.at.time, s.at.key = d.since(base), d.text()
+		}
+	}
+	c := &s.counts
+	for _, n := range []*int64{&c.events, &c.duplicates, &c.strays, &c.pages, &c.fromCache, &c.requests} {
+		*n = d.number()
+	}
+	for range d.count(maxGaps) {
+		g := gap{span: span{start: d.since(base), end: d.since(base)}}
+		g.reason = d.reason()
+		s.gaps = append(s.gaps, g)
+	}
+	return s
+}
+
+// encoder appends the parts of a cursor.
+type encoder []byte
+
+func (e *encoder) uint(values ...uint64) {
+	for _, v := range values {
+		*e = binary.AppendUvarint(*e, v)
+	}
+}
+
+func (e *encoder) bool(b bool) {
+	if b {
+		e.uint(1)
+	} else {
+		e.uint(0)
+	}
+}
+
+func (e *encoder) text(s string) {
+	e.uint(uint64(len(s)))
+	*e = append(*e, s...)
+}
+
+// reasons are the texts that travel in a cursor as their position here: append only.
+var reasons = [...]string{
+	"", ReasonSeveral, ReasonNotInCloud, ReasonPermissionMissing, ReasonNotLicensed, ReasonCredentialRejected,
+	ReasonPaymentRequired, ReasonNotFound, ReasonThrottled, ReasonUnavailable, ReasonRejectedRequest, ReasonLinkRefused,
+	ReasonPagingLoop, ReasonNotHonoured, ReasonBeforeKept, ReasonTruncated, ReasonTooManyPages, ReasonFailed,
+}
+
+func (e *encoder) reason(s string) {
+	e.uint(uint64(max(slices.Index(reasons[:], s), 0))) //nolint:gosec // not negative
+}
+
+// time writes an instant of any year; the zero time stays zero.
+func (e *encoder) time(t time.Time) {
+	*e = binary.AppendVarint(*e, t.Unix())
+	e.uint(uint64(t.Nanosecond())) //nolint:gosec // not negative
+}
+
+// since writes an instant as its distance from another one: whole seconds take fewer bytes.
+func (e *encoder) since(base, t time.Time) {
+	*e = binary.AppendVarint(*e, base.Unix()-t.Unix())
+	e.uint(uint64(t.Nanosecond())) //nolint:gosec // not negative
+}
+
+// decoder reads the parts of a cursor. After the first malformed part it returns zero values.
+type decoder struct {
+	data   []byte
+	broken bool
+}
+
+func (d *decoder) fail() { d.broken, d.data = true, nil }
+
+func (d *decoder) byte() byte {
+	if len(d.data) == 0 {
+		d.fail()
+		return 0
+	}
+	b := d.data[0]
+	d.data = d.data[1:]
+	return b
+}
+
+func (d *decoder) uint() uint64 {
+	v, n := binary.Uvarint(d.data)
+	if n <= 0 {
+		d.fail()
+		return 0
+	}
+	d.data = d.data[n:]
+	return v
+}
+
+func (d *decoder) int() int64 {
+	v, n := binary.Varint(d.data)
+	if n <= 0 {
+		d.fail()
+		return 0
+	}
+	d.data = d.data[n:]
+	return v
+}
+
+// small reads a number below 256.
+func (d *decoder) small() int32 {
+	v := d.uint()
+	if v > math.MaxUint8 {
+		d.fail()
+		return 0
+	}
+	return int32(v)
+}
+
+func (d *decoder) bool() bool { return d.uint() == 1 }
+
+// number reads a count.
+func (d *decoder) number() int64 { return int64(min(d.uint(), math.MaxInt64)) } //nolint:gosec // bounded
+
+// count reads how many parts follow, at most limit.
+func (d *decoder) count(limit int) int {
+	n := d.uint()
+	if n > uint64(limit) { //nolint:gosec // not negative
+		d.fail()
+		return 0
+	}
+	return int(n) //nolint:gosec // bounded
+}
+
+func (d *decoder) text() string {
+	n := d.uint()
+	if n > uint64(len(d.data)) {
+		d.fail()
+		return ""
+	}
+	s := string(d.data[:n])
+	d.data = d.data[n:]
+	return s
+}
+
+func (d *decoder) reason() string {
+	n := d.uint()
+	if n >= uint64(len(reasons)) {
+		d.fail()
+		return ""
+	}
+	return reasons[n]
+}
+
+func (d *decoder) fixed() uint64 {
+	if len(d.data) < 8 {
+		d.fail()
+		return 0
+	}
+	v := binary.BigEndian.Uint64(d.data)
+	d.data = d.data[8:]
+	return v
+}
+
+func (d *decoder) time() time.Time {
+	seconds := d.int()
+	return time.Unix(seconds, d.nanos()).UTC()
+}
+
+func (d *decoder) since(base time.Time) time.Time {
+	seconds := d.int()
+	return time.Unix(base.Unix()-seconds, d.nanos()).UTC()
+}
+
+func (d *decoder) nanos() int64 {
+	n := d.uint()
+	if n >= uint64(time.Second) {
+		d.fail()
+		return 0
+	}
+	return int64(n) //nolint:gosec // bounded
+}
+
+func (d *decoder) end() error {
+	if d.broken || len(d.data) != 0 {
+		return errCursor
+	}
+	return nil
+}

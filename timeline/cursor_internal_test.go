@@ -1,0 +1,193 @@
+package timeline
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+)
+
+func fullMark() mark {
+	now := time.Date(2026, 11, 22, 10, 11, 12, 13, time.UTC)
+	m := mark{now0: now, start: now.AddDate(-9, 0, 0), end: now, finished: true}
+	for i := range maxStrays {
+		m.strays = append(m.strays, ^uint64(i)) //nolint:gosec // small
+	}
+	for src := range 3 {
+		s := sourceMark{
+			src: parleyv1.Source(src + 1), state: parleyv1.SourceState_SOURCE_STATE_READ, reason: ReasonThrottled, //nolint:gosec // small
+			answered: true, finished: src == 1, level: day, reached: now.Add(-time.Hour),
+			counts: counts{events: 1 << 40, duplicates: 1 << 30, strays: 1 << 20, pages: 1 << 33, fromCache: 1 << 32, requests: 1 << 33},
+		}
+		s.at = &position{
+			window: window{span{now.Add(-25 * time.Hour), now.Add(-time.Hour)}, sixHours},
+			time:   now.Add(-2*time.Hour + 7), key: strings.Repeat("k", maxKey), stray: src == 0, any: true,
+		}
+		for i := range maxGaps {
+			at := now.Add(-time.Duration(i+1) * 100 * time.Hour)
+			s.gaps = append(s.gaps, gap{span{at, at.Add(time.Hour)}, ReasonPagingLoop})
+		}
+		m.sources = append(m.sources, s)
+	}
+	return m
+}
+
+var compareUnexported = cmp.AllowUnexported(mark{}, sourceMark{}, position{}, window{}, span{}, gap{}, counts{}, chainMark{})
+
+func TestMarkRoundTrip(t *testing.T) {
+	t.Parallel()
+	for name, m := range map[string]mark{"full": fullMark(), "empty": {}, "open start": {now0: time.Unix(1, 0).UTC(), end: time.Unix(2, 0).UTC()}} {
+		data := m.encode()
+		// Sealing adds 33 bytes and base64 a third.
+		if limit := 1024*3/4 - 33; len(data) > limit {
+			t.Errorf("%s: %d bytes, limit %d", name, len(data), limit)
+		}
+		got, err := decodeMark(data)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if diff := cmp.Diff(&m, got, compareUnexported); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+		for cut := range data {
+			if _, err := decodeMark(data[:cut]); err == nil {
+				t.Errorf("%s: cut after %d bytes, and no error", name, cut)
+			}
+		}
+	}
+}
+
+func TestChainMarkRoundTrip(t *testing.T) {
+	t.Parallel()
+	m := chainMark{
+		link: "https://graph.microsoft.com/v1.0/users?$skiptoken=x%3d", index: 17, last: 1 << 63, restarted: true, concealed: true,
+		refreshed: "2026-11-20", gaps: []string{ReasonPagingLoop}, counts: counts{events: 5, pages: 2},
+	}
+	got, err := decodeChain(m.encode())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(m, got, compareUnexported); diff != "" {
+		t.Error(diff)
+	}
+	events := fullMark()
+	if _, err := decodeChain(events.encode()); err == nil {
+		t.Error("a cursor over events was taken for one over a chain")
+	}
+	if _, err := decodeMark(m.encode()); err == nil {
+		t.Error("a cursor over a chain was taken for one over events")
+	}
+}
+
+// FuzzDecode checks that no content, even one that was sealed by a defect, breaks the decoder.
+func FuzzDecode(f *testing.F) {
+	m := fullMark()
+	f.Add(m.encode())
+	c := chainMark{link: "https://graph/x"}
+	f.Add(c.encode())
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if m, err := decodeMark(data); err == nil {
+			again, err := decodeMark(m.encode())
+			if err != nil {
+				t.Fatalf("re-encoded: %v", err)
+			}
+			if diff := cmp.Diff(m, again, compareUnexported); diff != "" {
+				t.Error(diff)
+			}
+		}
+		if c, err := decodeChain(data); err == nil {
+			if _, err := decodeChain(c.encode()); err != nil {
+				t.Fatalf("re-encoded: %v", err)
+			}
+		}
+	})
+}
+
+func TestAddGap(t *testing.T) {
+	t.Parallel()
+	at := func(hour int) time.Time { return time.Date(2026, 1, 1, hour, 0, 0, 0, time.UTC) }
+	g := func(from, to int, reason string) gap { return gap{span{at(from), at(to)}, reason} }
+	tests := []struct {
+		name string
+		add  []gap
+		want []gap
+	}{
+		{"once", []gap{g(1, 2, "A"), g(1, 2, "A")}, []gap{g(1, 2, "A")}},
+		{"inside", []gap{g(1, 9, "A"), g(2, 3, "A")}, []gap{g(1, 9, "A")}},
+		{"two reasons", []gap{g(1, 2, "A"), g(1, 2, "B")}, []gap{g(1, 2, "A"), g(1, 2, "B")}},
+		{"ordered", []gap{g(5, 6, "A"), g(1, 2, "A")}, []gap{g(1, 2, "A"), g(5, 6, "A")}},
+		{"adjoining", []gap{g(2, 3, "A"), g(1, 2, "A")}, []gap{g(1, 3, "A")}},
+	}
+	for _, test := range tests {
+		var got []gap
+		for _, one := range test.add {
+			got = addGap(got, one)
+		}
+		if diff := cmp.Diff(test.want, got, compareUnexported); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.name, diff)
+		}
+	}
+	var many []gap
+	for i := range 50 {
+		many = addGap(many, gap{span{at(0).AddDate(0, 0, 2*i), at(0).AddDate(0, 0, 2*i+1)}, "A"})
+	}
+	if len(many) != maxGaps || !many[0].start.Equal(at(0)) || !many[len(many)-1].end.Equal(at(0).AddDate(0, 0, 99)) {
+		t.Errorf("50 gaps became %d that do not cover them: %v", len(many), many)
+	}
+}
+
+func TestWindows(t *testing.T) {
+	t.Parallel()
+	start, end := time.Date(2024, 2, 27, 22, 30, 0, 5, time.UTC), time.Date(2024, 3, 2, 1, 0, 0, 0, time.UTC)
+	for l := hour; l <= year; l++ {
+		for _, desc := range []bool{false, true} {
+			p := plan{rest: span{start, end}, widest: l, desc: desc}
+			d := density{level: l}
+			var windows []window
+			for w, ok := p.next(&d); ok; w, ok = p.next(&d) {
+				if w.empty() || w.start.Before(start) || w.end.After(end) {
+					t.Fatalf("window %v", w)
+				}
+				if !w.start.Equal(start) && !l.floor(w.start).Equal(w.start) {
+					t.Errorf("level %d: %v begins off the grid", l, w.start)
+				}
+				windows = append(windows, w)
+			}
+			for i := range len(windows) - 1 {
+				a, b := windows[i], windows[i+1]
+				if desc {
+					a, b = b, a
+				}
+				if !a.end.Equal(b.start) {
+					t.Errorf("level %d: %v and %v do not meet", l, a, b)
+				}
+			}
+			first, last := windows[0], windows[len(windows)-1]
+			if desc {
+				first, last = last, first
+			}
+			if !first.start.Equal(start) || !last.end.Equal(end) {
+				t.Errorf("level %d: windows from %v to %v", l, first.start, last.end)
+			}
+		}
+	}
+	for w, want := range map[window]level{
+		{span{start, start.AddDate(1, 0, 0)}, year}:   month,
+		{span{start, start.AddDate(0, 0, 30)}, year}:  day,
+		{span{start, start.AddDate(0, 1, 0)}, month}:  day,
+		{span{start, start.AddDate(0, 0, 1)}, day}:    sixHours,
+		{span{start, start.Add(7 * time.Hour)}, day}:  hour,
+		{span{start, start.Add(2 * time.Hour)}, year}: hour,
+	} {
+		if got, ok := w.finer(); !ok || got != want {
+			t.Errorf("%v at level %d is cut at level %d (%v), want %d", w.span, w.level, got, ok, want)
+		}
+	}
+	if _, ok := (window{span{start, start.Add(time.Hour)}, year}).finer(); ok {
+		t.Error("an hour was cut")
+	}
+}

@@ -1,0 +1,55 @@
+package timeline
+
+import (
+	"slices"
+	"time"
+)
+
+// maxGaps is how many gaps one source keeps; neighbours are joined when there are more, so that a token stays small.
+const maxGaps = 8
+
+// addGap adds a gap in ascending order, once.
+func addGap(gaps []gap, g gap) []gap {
+	for i := range gaps {
+		if gaps[i].reason == g.reason && !g.start.Before(gaps[i].start) && !g.end.After(gaps[i].end) {
+			return gaps
+		}
+	}
+	gaps = append(gaps, g)
+	slices.SortStableFunc(gaps, func(a, b gap) int {
+		if order := a.start.Compare(b.start); order != 0 {
+			return order
+		}
+		return a.end.Compare(b.end)
+	})
+	// Adjoining gaps with one reason are one gap.
+	joined := gaps[:1]
+	for _, next := range gaps[1:] {
+		last := &joined[len(joined)-1]
+		if last.reason == next.reason && !next.start.After(last.end) {
+			last.end = later(last.end, next.end)
+			continue
+		}
+		joined = append(joined, next)
+	}
+	for len(joined) > maxGaps {
+		joined = joinNearest(joined)
+	}
+	return joined
+}
+
+// joinNearest joins the two neighbours with the least time between them.
+func joinNearest(gaps []gap) []gap {
+	at, least := 0, time.Duration(1<<62)
+	for i := range len(gaps) - 1 {
+		if between := gaps[i+1].start.Sub(gaps[i].end); between < least {
+			at, least = i, between
+		}
+	}
+	into, from := &gaps[at], gaps[at+1]
+	into.end = later(into.end, from.end)
+	if into.reason != from.reason {
+		into.reason = ReasonSeveral
+	}
+	return slices.Delete(gaps, at+1, at+2)
+}

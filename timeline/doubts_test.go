@@ -1,0 +1,413 @@
+package timeline_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline"
+)
+
+type page = source.Page[source.Item]
+
+// march is an interval that lies in one window of every level from month up.
+func march() (start, end time.Time) {
+	return time.Date(2025, 3, 3, 0, 0, 0, 0, time.UTC), time.Date(2025, 3, 23, 0, 0, 0, 0, time.UTC)
+}
+
+// skipOf is the place that a link of the fake Graph names.
+func skipOf(link string) string { return link[strings.LastIndexByte(link, '=')+1:] }
+
+// TestDoubts makes one chat source misbehave in every way that the contract names. Its 30 rows come in three pages of one
+// window unless a case says otherwise.
+func TestDoubts(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name     string
+		hook     func(n int, q source.EventQuery, link string, p *page) (*page, error)
+		lost     int    // rows that cannot be delivered
+		extra    int    // rows that are delivered beside the asked ones
+		gap      string // reason; empty = complete
+		requests int    // 0 = not checked
+		size     int    // of a page; 0 = 10
+		dups     int64
+	}{
+		{name: "sound", requests: 3},
+		{name: "link seen before", gap: timeline.ReasonPagingLoop, lost: 10, requests: 2, hook: func(_ int, _ source.EventQuery, link string, p *page) (*page, error) {
+			if link != "" {
+				p.Next = link
+			}
+			return p, nil
+		}},
+		{name: "cycle of two", gap: timeline.ReasonPagingLoop, lost: 0, requests: 3, hook: func(_ int, _ source.EventQuery, link string, p *page) (*page, error) {
+			if strings.HasSuffix(link, "=20") {
+				p.Next = strings.TrimSuffix(link, "20") + "10"
+			}
+			return p, nil
+		}},
+		{name: "new links, same page", gap: timeline.ReasonPagingLoop, lost: 20, requests: 2, hook: func(n int, _ source.EventQuery, link string, p *page) (*page, error) {
+			if link != "" {
+				return nil, errors.New("set below")
+			}
+			p.Next = fmt.Sprint("https://graph/x?n=", n)
+			return p, nil
+		}},
+		{name: "repeated rows", dups: 3, requests: 3, hook: func(_ int, _ source.EventQuery, link string, p *page) (*page, error) {
+			if link == "" {
+				p.Items = append(slices.Clone(p.Items), p.Items[:3]...)
+			}
+			return p, nil
+		}},
+		{name: "empty pages with new links", requests: 5, hook: func(_ int, _ source.EventQuery, link string, p *page) (*page, error) {
+			switch {
+			case link == "":
+				return &page{Next: "https://graph/e?a=e", Requests: 1}, nil
+			case skipOf(link) == "e":
+				return &page{Next: "https://graph/e?a=0", Requests: 1}, nil
+			}
+			return p, nil
+		}},
+		{name: "refused link", gap: timeline.ReasonLinkRefused, lost: 10, requests: 3, hook: func(_ int, _ source.EventQuery, link string, p *page) (*page, error) {
+			if strings.HasSuffix(link, "=20") {
+				return nil, fail(graphclient.KindLinkRefused)
+			}
+			return p, nil
+		}},
+		{name: "broken page", gap: timeline.ReasonUnavailable, lost: 20, requests: 2, hook: func(_ int, _ source.EventQuery, link string, p *page) (*page, error) {
+			if link != "" {
+				return nil, fail(graphclient.KindMalformed)
+			}
+			return p, nil
+		}},
+		{name: "link rejected once", requests: 5, dups: 10, hook: func(n int, _ source.EventQuery, link string, p *page) (*page, error) {
+			if n == 2 {
+				return nil, fail(graphclient.KindBadRequest)
+			}
+			return p, nil
+		}},
+		{name: "link rejected twice", gap: timeline.ReasonRejectedRequest, lost: 20, requests: 4, dups: 10, hook: func(_ int, _ source.EventQuery, link string, p *page) (*page, error) {
+			if link != "" {
+				return nil, fail(graphclient.KindBadRequest)
+			}
+			return p, nil
+		}},
+		{name: "row just outside", requests: 3, hook: func(_ int, q source.EventQuery, link string, p *page) (*page, error) {
+			if link == "" {
+				p.Items = append(slices.Clone(p.Items), stray(q.Start.Add(-900*time.Millisecond), "near"))
+			}
+			return p, nil
+		}},
+		{name: "row far outside", gap: timeline.ReasonNotHonoured, extra: 1, requests: 3, hook: func(_ int, q source.EventQuery, link string, p *page) (*page, error) {
+			if link == "" {
+				p.Items = append(slices.Clone(p.Items), stray(q.Start.Add(-2*time.Second), "far"))
+			}
+			return p, nil
+		}},
+		{name: "row without a time", extra: 1, requests: 3, hook: func(_ int, _ source.EventQuery, link string, p *page) (*page, error) {
+			if link == "" {
+				item := stray(time.Time{}, "timeless")
+				item.NoTime, item.Event.EventTime = true, nil
+				p.Items = append(slices.Clone(p.Items), item)
+			}
+			return p, nil
+		}},
+		{name: "short, then empty: halves agree", size: 12, requests: 8, hook: func(_ int, _ source.EventQuery, link string, p *page) (*page, error) {
+			if strings.HasSuffix(link, "=24") {
+				p.Next = "https://graph/end?s=1000"
+			}
+			return p, nil
+		}},
+		{name: "full, then empty", requests: 4, hook: func(_ int, _ source.EventQuery, link string, p *page) (*page, error) {
+			if strings.HasSuffix(link, "=20") {
+				p.Next = "https://graph/end?s=1000"
+			}
+			return p, nil
+		}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			start, end := march()
+			g := &graph{src: chat, size: max(test.size, 10), rows: spread("m", 30, start, end), hook: test.hook}
+			if test.name == "new links, same page" {
+				same := (*page)(nil)
+				g.hook = func(n int, _ source.EventQuery, _ string, p *page) (*page, error) {
+					if same == nil {
+						same = p
+					}
+					again := *same
+					again.Next = fmt.Sprint("https://graph/x?n=", n)
+					return &again, nil
+				}
+			}
+			e := newEngine(t, timeline.Config{})
+			req := timeline.EventsRequest{Owner: "u", User: "u", Sources: []parleyv1.Source{chat}, Start: start, End: end}
+			r := stream(t, e, sources(g), req, "")
+			if test.requests > 0 && g.requests() != test.requests {
+				t.Errorf("%d requests, want %d: %v", g.requests(), test.requests, g.asked)
+			}
+			if got, want := len(r.events), 30-test.lost+test.extra; got != want {
+				t.Errorf("%d events, want %d", got, want)
+			}
+			rep := report(r.summary.GetSources(), chat)
+			if got := r.summary.GetComplete(); got != (test.gap == "") {
+				t.Errorf("complete = %v: %v", got, rep)
+			}
+			if rep.GetState() != parleyv1.SourceState_SOURCE_STATE_READ {
+				t.Errorf("state %v", rep.GetState())
+			}
+			if rep.GetCounts().GetDuplicates() != test.dups {
+				t.Errorf("%d duplicates, want %d", rep.GetCounts().GetDuplicates(), test.dups)
+			}
+			if test.gap == "" {
+				if len(rep.GetGaps()) > 0 || len(r.notices) > 0 {
+					t.Errorf("gaps %v, notices %v", rep.GetGaps(), r.notices)
+				}
+				return
+			}
+			if notFound(rep.GetGaps(), test.gap) || len(rep.GetGaps()) != 1 {
+				t.Errorf("gaps %v, want %s", rep.GetGaps(), test.gap)
+			}
+			if len(r.notices) != 1 || r.notices[0].GetCode() != test.gap || r.notices[0].GetSource() != chat {
+				t.Errorf("notices %v, want %s", r.notices, test.gap)
+			}
+			if diff := cmp.Diff(r.notices[0].GetCode(), r.summary.GetNotices()[0].GetCode()); diff != "" {
+				t.Error(diff)
+			}
+			for _, event := range r.events {
+				if far := event.GetSource().GetId() == "far"; far != event.GetOutOfWindow() {
+					t.Errorf("%s: out_of_window = %v", event.GetUid(), event.GetOutOfWindow())
+				}
+			}
+		})
+	}
+}
+
+func stray(at time.Time, id string) source.Item {
+	g := &graph{src: chat}
+	return g.item(source.EventQuery{}, row{at: at, id: id, version: 1})
+}
+
+// TestTruncatedChain checks that a chain that Graph ended too early is found and mended.
+func TestTruncatedChain(t *testing.T) {
+	t.Parallel()
+	start, end := march()
+	whole := end.Sub(start)
+	g := &graph{src: chat, size: 10, rows: spread("m", 30, start, end)}
+	g.hook = func(_ int, q source.EventQuery, link string, p *page) (*page, error) {
+		if q.End.Sub(q.Start) < whole {
+			return p, nil
+		}
+		switch skipOf(link + "=") {
+		default:
+			return p, nil
+		case "":
+		}
+		if link == "" {
+			return p, nil
+		}
+		if strings.HasSuffix(link, "=10") {
+			return &page{Items: p.Items[:4], Rows: 4, Requests: 1, Next: "https://graph/end?s=1000"}, nil
+		}
+		return &page{Requests: 1}, nil
+	}
+	e := newEngine(t, timeline.Config{})
+	r := stream(t, e, sources(g), timeline.EventsRequest{User: "u", Sources: []parleyv1.Source{chat}, Start: start, End: end}, "")
+	if diff := cmp.Diff(want(start, end, false, g), ids(r.events)); diff != "" {
+		t.Errorf("the halves were not taken over (-want +got):\n%s", diff)
+	}
+	if r.summary.GetComplete() || notFound(report(r.summary.GetSources(), chat).GetGaps(), timeline.ReasonTruncated) {
+		t.Errorf("no doubt: %v", r.summary)
+	}
+}
+
+// TestReadingGoesOn checks that the windows behind a broken one are read, in streams and Lists alike.
+func TestReadingGoesOn(t *testing.T) {
+	t.Parallel()
+	start, end := march()
+	broken := time.Date(2025, 3, 10, 0, 0, 0, 0, time.UTC)
+	g := &graph{src: chat, size: 10, rows: spread("m", 400, start, end)}
+	g.hook = func(_ int, q source.EventQuery, _ string, p *page) (*page, error) {
+		if q.Start.Equal(broken) && q.End.Sub(q.Start) <= 24*time.Hour {
+			return nil, fail(graphclient.KindUnavailable)
+		}
+		return p, nil
+	}
+	var kept []string
+	for _, id := range want(start, end, false, g) {
+		i := slices.IndexFunc(g.rows, func(r row) bool { return strings.HasSuffix(id, r.id+"@1") })
+		if at := g.rows[i].at; at.Before(broken) || !at.Before(broken.Add(24*time.Hour)) {
+			kept = append(kept, id)
+		}
+	}
+	e := newEngine(t, timeline.Config{})
+	req := timeline.EventsRequest{User: "u", Sources: []parleyv1.Source{chat}, Start: start, End: end}
+	r := stream(t, e, sources(g), req, "")
+	if diff := cmp.Diff(kept, ids(r.events)); diff != "" {
+		t.Errorf("stream (-want +got):\n%s", diff)
+	}
+	rep := report(r.summary.GetSources(), chat)
+	if len(rep.GetGaps()) != 1 || !rep.GetGaps()[0].GetInterval().GetStartTime().AsTime().Equal(broken) {
+		t.Errorf("gaps %v", rep.GetGaps())
+	}
+	if diff := cmp.Diff([]string{"req-unavailable"}, rep.GetFailedRequestIds()); diff != "" {
+		t.Error(diff)
+	}
+	events, last := listAll(t, e, sources(g), req, 53)
+	if diff := cmp.Diff(kept, ids(events)); diff != "" {
+		t.Errorf("list (-want +got):\n%s", diff)
+	}
+	if last.GetComplete() || len(last.GetSources()[0].GetGaps()) != 1 {
+		t.Errorf("the last page forgot the gap: %v", last.GetSources())
+	}
+}
+
+func TestSourceStates(t *testing.T) {
+	t.Parallel()
+	forbidden := &graphclient.Error{Kind: graphclient.KindForbidden, Status: 403, Code: "Forbidden", RequestID: "r1"}
+	roles := &graphclient.Error{Kind: graphclient.KindForbidden, Status: 403, Code: "Forbidden", Roles: []string{"Chat.Read.All"}}
+	tests := []struct {
+		name   string
+		src    parleyv1.Source
+		err    error
+		state  parleyv1.SourceState
+		reason string
+	}{
+		{"no licence", copilot, forbidden, parleyv1.SourceState_SOURCE_STATE_REFUSED_FOR_USER, timeline.ReasonNotLicensed},
+		{"no role for copilot", copilot, roles, parleyv1.SourceState_SOURCE_STATE_NOT_PERMITTED, timeline.ReasonPermissionMissing},
+		{"no role for chats", chat, roles, parleyv1.SourceState_SOURCE_STATE_NOT_PERMITTED, timeline.ReasonPermissionMissing},
+		{"throttled", chat, fail(graphclient.KindThrottled), parleyv1.SourceState_SOURCE_STATE_THROTTLED, timeline.ReasonThrottled},
+		{"down", chat, fail(graphclient.KindUnavailable), parleyv1.SourceState_SOURCE_STATE_FAILED, timeline.ReasonUnavailable},
+		{"payment", chat, fail(graphclient.KindPaymentRequired), parleyv1.SourceState_SOURCE_STATE_FAILED, timeline.ReasonPaymentRequired},
+		{"credential", chat, fail(graphclient.KindCredential), parleyv1.SourceState_SOURCE_STATE_FAILED, timeline.ReasonCredentialRejected},
+		{"unknown user", chat, fail(graphclient.KindNotFound), parleyv1.SourceState_SOURCE_STATE_FAILED, timeline.ReasonNotFound},
+		{"rejected", chat, fail(graphclient.KindBadRequest), parleyv1.SourceState_SOURCE_STATE_FAILED, timeline.ReasonRejectedRequest},
+		{"not Graph's", chat, errors.New("lower floor"), parleyv1.SourceState_SOURCE_STATE_FAILED, timeline.ReasonFailed},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			start, end := base()
+			bad := &graph{src: test.src, hook: func(int, source.EventQuery, string, *page) (*page, error) { return nil, test.err }}
+			good := &graph{src: call, size: 10, rows: spread("c", 25, start, end)}
+			e := newEngine(t, timeline.Config{})
+			req := timeline.EventsRequest{User: "u", Sources: []parleyv1.Source{test.src, call}, Start: start, End: end}
+			r := stream(t, e, sources(bad, good), req, "")
+			if len(r.events) != 25 || r.summary.GetComplete() {
+				t.Errorf("%d events, complete %v", len(r.events), r.summary.GetComplete())
+			}
+			rep := report(r.summary.GetSources(), test.src)
+			if rep.GetState() != test.state || rep.GetReason() != test.reason || rep.GetSettledUntil() != nil {
+				t.Errorf("report %v", rep)
+			}
+			if notFound(rep.GetGaps(), test.reason) {
+				t.Errorf("gaps %v", rep.GetGaps())
+			}
+			if ok := report(r.summary.GetSources(), call); ok.GetState() != parleyv1.SourceState_SOURCE_STATE_READ || len(ok.GetGaps()) > 0 {
+				t.Errorf("the other source suffers: %v", ok)
+			}
+			asked := bad.requests()
+			if resumed := stream(t, e, sources(bad, good), req, r.tokens[0]); resumed.summary.GetComplete() || bad.requests() > asked+1 {
+				t.Errorf("resumed: %v, %d more requests", resumed.summary, bad.requests()-asked)
+			}
+
+			// Alone, its failure is the call's, in both methods.
+			req.Sources = req.Sources[:1]
+			_, err := e.ListEvents(t.Context(), sources(bad), req, "", 10)
+			checkFatal(t, err, test.reason, test.err)
+			err = e.StreamEvents(t.Context(), sources(bad), req, "", func(*parleyv1.StreamEventsResponse) error {
+				t.Error("a frame before the failure")
+				return nil
+			})
+			checkFatal(t, err, test.reason, test.err)
+		})
+	}
+}
+
+func checkFatal(t *testing.T, err error, reason string, cause error) {
+	t.Helper()
+	var own *timeline.Error
+	if !errors.As(err, &own) || own.Reason != reason || cause != nil && !errors.Is(err, cause) {
+		t.Errorf("error %v, want %s with %v inside", err, reason, cause)
+	}
+}
+
+// TestFailureInMidStream checks that what was read is delivered, that a lasting outage ends the call with a token, and
+// that the token delivers the rest once Graph is back.
+func TestFailureInMidStream(t *testing.T) {
+	t.Parallel()
+	start, end := march()
+	g := &graph{src: chat, size: 10, rows: spread("m", 400, start, end)}
+	down := true
+	g.hook = func(_ int, q source.EventQuery, _ string, p *page) (*page, error) {
+		if down && q.End.Sub(q.Start) <= 24*time.Hour && q.Start.After(start.AddDate(0, 0, 8)) {
+			return nil, fail(graphclient.KindThrottled)
+		}
+		return p, nil
+	}
+	e := newEngine(t, timeline.Config{})
+	req := timeline.EventsRequest{User: "u", Sources: []parleyv1.Source{chat}, Start: start, End: end}
+	r := &result{}
+	err := e.StreamEvents(t.Context(), sources(g), req, "", r.add)
+	var broken *timeline.StreamError
+	if !errors.As(err, &broken) || broken.ResumeToken != r.tokens[len(r.tokens)-1] {
+		t.Fatalf("error %v without the last token", err)
+	}
+	checkFatal(t, err, timeline.ReasonThrottled, nil)
+	down = false
+	rest := stream(t, e, sources(g), req, broken.ResumeToken)
+	if diff := cmp.Diff(want(start, end, false, g), append(ids(r.events), ids(rest.events)...)); diff != "" {
+		t.Errorf("both parts (-want +got):\n%s", diff)
+	}
+	if len(r.events) == 0 || !rest.summary.GetComplete() {
+		t.Errorf("%d events before the failure; after it %v", len(r.events), rest.summary)
+	}
+}
+
+func TestUnavailableSources(t *testing.T) {
+	t.Parallel()
+	start, end := base()
+	g := &graph{src: call, size: 10, rows: spread("c", 5, start, end)}
+	e := newEngine(t, timeline.Config{})
+	req := timeline.EventsRequest{
+		User: "u", Start: start, End: end,
+		Unavailable: map[parleyv1.Source]parleyv1.SourceState{copilot: parleyv1.SourceState_SOURCE_STATE_NOT_IN_CLOUD},
+	}
+	r := stream(t, e, sources(g), req, "")
+	rep := report(r.summary.GetSources(), copilot)
+	if r.summary.GetComplete() || rep.GetState() != parleyv1.SourceState_SOURCE_STATE_NOT_IN_CLOUD || rep.GetReason() != timeline.ReasonNotInCloud {
+		t.Errorf("summary %v", r.summary)
+	}
+	req.Sources = []parleyv1.Source{copilot}
+	_, err := e.ListEvents(t.Context(), sources(g), req, "", 10)
+	checkFatal(t, err, timeline.ReasonNotInCloud, nil)
+}
+
+func TestStartBeforeKept(t *testing.T) {
+	t.Parallel()
+	_, end := base()
+	g := &graph{src: call, size: 10, rows: spread("c", 5, end.AddDate(0, 0, -5), end)}
+	e := newEngine(t, timeline.Config{})
+	req := timeline.EventsRequest{Owner: "-", Start: end.AddDate(0, 0, -60), End: end}
+	r := stream(t, e, sources(g), req, "")
+	rep := report(r.summary.GetSources(), call)
+	if r.summary.GetComplete() || notFound(rep.GetGaps(), timeline.ReasonBeforeKept) || len(r.events) != 5 || len(r.notices) != 1 {
+		t.Errorf("%d events, notices %v, summary %v", len(r.events), r.notices, r.summary)
+	}
+	req.Start = time.Time{}
+	if r := stream(t, e, sources(g), req, ""); !r.summary.GetComplete() {
+		t.Errorf("without a start: %v", r.summary)
+	}
+	page, err := e.ListEvents(t.Context(), sources(g), timeline.EventsRequest{Owner: "-", Start: end.AddDate(0, 0, -60), End: end.AddDate(0, 0, -50)}, "", 10)
+	if err != nil || page.GetComplete() || len(page.GetNotices()) != 1 {
+		t.Errorf("wholly before what is kept: %v, %v", page, err)
+	}
+}

@@ -1,0 +1,95 @@
+// Package timeline turns a query over Graph's unordered, repeating, sometimes lying pages into ordered events with
+// checkpoints and an honest statement of what is complete. It knows neither gRPC nor HTTP.
+//
+// An interval is cut into windows on a UTC grid. Each window is read to its last page, de-duplicated, sorted and trimmed
+// (window.go, read.go); each source hands its windows over in order while later ones are read ahead (track.go); the
+// sources are merged into one total order (walk.go); List and Stream fill pages and frames from it (list.go, stream.go).
+// The sealed cursor (cursor.go) holds one position per source. Conversations, usage rows and users are single chains
+// behind the same cursor (chain.go).
+package timeline
+
+import (
+	"log/slog"
+	"time"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline/seal"
+)
+
+// Sources are what one call reads from, already bound to a tenant and an identity.
+type Sources struct {
+	// Events holds a reader for each source of events that this tenant has.
+	Events map[parleyv1.Source]source.EventReader
+	// Getters read single events whole; streams with the view FULL use the one for calls.
+	Getters map[parleyv1.Source]source.EventGetter
+	// Conversations, Usage and Users are the single chains; nil where a call does not need them.
+	Conversations source.ConversationReader
+	Usage         source.UsageReader
+	Users         source.UserReader
+}
+
+// Config describes an Engine. Zero fields take the defaults.
+type Config struct {
+	// Sealer seals cursors; nil = a random key that dies with the process.
+	Sealer seal.Sealer
+	// Settle is how long after an event its row may still appear; default Copilot 1 h, chat 15 min, calls 36 h.
+	Settle map[parleyv1.Source]time.Duration
+	// CallsKept is how long Graph keeps call records; default 30 days.
+	CallsKept time.Duration
+	// Ahead is how many windows per source a stream reads at a time; default 12. Lists read at most one window ahead.
+	Ahead int
+	// AheadRows is how many rows per source may lie ready before no further window is begun; default 10000.
+	AheadRows int
+	// MaxPages ends a window that does not end by itself; default 10000.
+	MaxPages int
+	// Heartbeat is the longest time between two checkpoints of a stream; default 15 s.
+	Heartbeat time.Duration
+	// ListTime bounds a List whose context has no deadline; default 20 s.
+	ListTime time.Duration
+	// Logger receives doubts, without content; nil = none.
+	Logger *slog.Logger
+}
+
+// Engine answers List and Stream calls. It holds no state between calls and is safe for concurrent use.
+type Engine struct {
+	cfg Config
+}
+
+// New completes the configuration and returns an Engine.
+func New(cfg Config) (*Engine, error) {
+	if cfg.Sealer == nil {
+		random, err := seal.Random()
+		if err != nil {
+			return nil, err
+		}
+		cfg.Sealer = random
+	}
+	settle := map[parleyv1.Source]time.Duration{
+		parleyv1.Source_SOURCE_COPILOT: time.Hour,
+		parleyv1.Source_SOURCE_CHAT:    15 * time.Minute,
+		parleyv1.Source_SOURCE_CALL:    36 * time.Hour,
+	}
+	for src, d := range cfg.Settle {
+		if d > 0 {
+			settle[src] = d
+		}
+	}
+	cfg.Settle = settle
+	setDefault(&cfg.CallsKept, 30*24*time.Hour)
+	setDefault(&cfg.Ahead, 12)
+	setDefault(&cfg.AheadRows, 10000)
+	setDefault(&cfg.MaxPages, 10000)
+	setDefault(&cfg.Heartbeat, 15*time.Second)
+	setDefault(&cfg.ListTime, 20*time.Second)
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Engine{cfg: cfg}, nil
+}
+
+func setDefault[T int | time.Duration](field *T, value T) {
+	if *field <= 0 {
+		*field = value
+	}
+}

@@ -1,0 +1,118 @@
+package timeline
+
+import (
+	"context"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+)
+
+const (
+	defaultPage = 50
+	maxPage     = 1000
+	// maxFrame bounds a List answer and a stream frame; room is left for tokens, notices and reports.
+	maxFrame  = 3 << 20
+	frameRoom = 64 << 10
+)
+
+// pageSize applies the contract's default and cap.
+func pageSize(n int) (int, error) {
+	switch {
+	case n < 0:
+		return 0, invalid("page_size", "must not be negative")
+	case n == 0:
+		return defaultPage, nil
+	default:
+		return min(n, maxPage), nil
+	}
+}
+
+// listTime bounds the time of a List: what lies before the caller's deadline is left for the answer's way.
+func (e *Engine) listTime(ctx context.Context) (context.Context, context.CancelFunc) {
+	left := e.cfg.ListTime
+	if deadline, ok := ctx.Deadline(); ok {
+		left = time.Until(deadline)
+		left -= min(left/10, 500*time.Millisecond)
+	}
+	return context.WithTimeout(ctx, left)
+}
+
+// ListEvents answers one page. token is empty for the first one; size 0 means 50. Errors are *Error or context errors.
+func (e *Engine) ListEvents(
+	ctx context.Context, have Sources, req EventsRequest, token string, size int,
+) (*parleyv1.ListEventsResponse, error) {
+	size, err := pageSize(size)
+	if err != nil {
+		return nil, err
+	}
+	soft, cancel := e.listTime(ctx)
+	defer cancel()
+	w, err := e.open(soft, have, &req, token, "page_token")
+	if err != nil {
+		return nil, err
+	}
+	defer w.fetch.close()
+	w.limit(2, maxRows)
+	answer := &parleyv1.ListEventsResponse{}
+	w.patient = func() bool { return len(answer.Events) > 0 }
+	done, err := w.fillPage(soft, answer, size)
+	if err != nil {
+		return nil, err
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if !done {
+		if answer.NextPageToken, err = w.token(false); err != nil {
+			return nil, err
+		}
+	}
+	answer.Notices = w.news()
+	answer.Sources = w.reports()
+	answer.Complete = done && w.complete()
+	return answer, nil
+}
+
+// fillPage adds events until the page is full, time is up, or nothing is left; then it reports true.
+func (w *walk) fillPage(ctx context.Context, answer *parleyv1.ListEventsResponse, size int) (bool, error) {
+	bytes := frameRoom
+	for {
+		t, v := w.step()
+		switch v {
+		case ready:
+			if len(answer.Events) >= size {
+				return false, nil
+			}
+			event := w.view(t.head().event)
+			n := proto.Size(event) + 8
+			if len(answer.Events) > 0 && bytes+n > maxFrame {
+				return false, nil
+			}
+			if bytes+n > maxFrame {
+				event = shrink(event, maxFrame-frameRoom)
+				n = proto.Size(event) + 8
+			}
+			bytes += n
+			answer.Events = append(answer.Events, event)
+			w.take(t)
+		case waiting:
+			if len(answer.Events) >= size {
+				return false, nil
+			}
+			if _, err := w.wait(ctx, nil); err != nil {
+				return false, nil //nolint:nilerr // time is up: the answer holds what there is, and a token
+			}
+		case paused:
+			return false, nil
+		case broken:
+			if len(answer.Events) > 0 {
+				return false, nil // the next page says so
+			}
+			return false, w.fatal()
+		case ended:
+			return true, nil
+		}
+	}
+}

@@ -1,0 +1,199 @@
+package timeline
+
+import (
+	"context"
+	"time"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/source"
+)
+
+// nominal is the page size that each source asks Graph for.
+var nominal = map[parleyv1.Source]int{
+	parleyv1.Source_SOURCE_COPILOT: 100,
+	parleyv1.Source_SOURCE_CHAT:    50,
+	parleyv1.Source_SOURCE_CALL:    60,
+}
+
+// open begins a walk, or goes on with one. field names the token in errors. The caller closes the walk's fetcher.
+func (e *Engine) open(ctx context.Context, have Sources, req *EventsRequest, token, field string) (*walk, error) {
+	now := time.Now().UTC()
+	asked, err := req.sources(have)
+	if err != nil {
+		return nil, err
+	}
+	if err := req.check(now); err != nil && token == "" || req.Filter != "" {
+		return nil, err
+	}
+	w := &walk{engine: e, req: req, desc: req.desc(), now0: now, told: map[string]bool{}, associated: req.associated(asked)}
+	if token == "" {
+		cut := false
+		w.span.start, w.span.end, cut = req.interval(now)
+		w.begin(have, asked, nil)
+		if cut {
+			w.notice(NoticeEndCut, "end_time lies in the future and was cut to now", 0, nil)
+		}
+	} else if err := w.resume(have, asked, token, field); err != nil {
+		return nil, err
+	}
+	if w.allAbsent() {
+		return nil, w.fatal()
+	}
+	w.fetch = newFetcher(ctx)
+	for _, t := range w.tracks {
+		t.begin()
+	}
+	return w, nil
+}
+
+// allAbsent reports whether no asked source can be asked at all.
+func (w *walk) allAbsent() bool {
+	for _, t := range w.tracks {
+		if t.state == parleyv1.SourceState_SOURCE_STATE_READ {
+			return false
+		}
+	}
+	return true
+}
+
+// begin lays out the tracks; marks are the cursor's places, nil for a new walk.
+func (w *walk) begin(have Sources, asked []parleyv1.Source, marks []sourceMark) {
+	for i, src := range asked {
+		t := &track{src: src, desc: w.desc, state: parleyv1.SourceState_SOURCE_STATE_READ, density: density{level: year}}
+		t.read = &reading{
+			src: src, reader: have.Events[src], byCreate: w.req.OrderBy == CreateTimeDesc, desc: w.desc,
+			maxPages: w.engine.cfg.MaxPages, nominal: nominal[src],
+			query: source.EventQuery{
+				Owner: w.req.Owner, User: w.req.User, Conversation: w.req.Conversation,
+				ByCreateTime: w.req.OrderBy == CreateTimeDesc, Descending: w.desc,
+			},
+		}
+		if w.req.End.IsZero() || w.req.End.After(w.span.end) {
+			t.read.openEnd = w.span.end
+		}
+		w.bound(t)
+		if state, absent := w.req.Unavailable[src]; absent {
+			t.state, t.reason = state, absentReason(state)
+		}
+		if marks != nil {
+			t.restore(&marks[i])
+		}
+		w.tracks = append(w.tracks, t)
+	}
+}
+
+// bound clips the asked interval to what the source can hold.
+func (w *walk) bound(t *track) {
+	t.whole = w.span
+	beginning := chatBeginning
+	switch t.src {
+	case parleyv1.Source_SOURCE_COPILOT:
+		beginning = copilotBeginning
+	case parleyv1.Source_SOURCE_CALL:
+		beginning = w.now0.Add(-w.engine.cfg.CallsKept).Truncate(time.Minute)
+		if asked := w.span.start; !asked.IsZero() && asked.Before(beginning) {
+			lost := gap{span{asked, earlier(beginning, w.span.end)}, ReasonBeforeKept}
+			t.doubt(lost)
+			w.notice(ReasonBeforeKept, "Graph keeps call records for a limited time; what lies before it cannot be read", t.src, &lost.span)
+		}
+	}
+	t.whole.start = later(t.whole.start, beginning)
+	if t.whole.end.Before(t.whole.start) {
+		t.whole.end = t.whole.start
+	}
+	t.reached = t.whole.start
+	if t.desc {
+		t.reached = t.whole.end
+	}
+}
+
+// absentReason is the reason of a source that is not asked.
+func absentReason(state parleyv1.SourceState) string {
+	switch state {
+	case parleyv1.SourceState_SOURCE_STATE_NOT_IN_CLOUD:
+		return ReasonNotInCloud
+	case parleyv1.SourceState_SOURCE_STATE_NOT_PERMITTED:
+		return ReasonPermissionMissing
+	case parleyv1.SourceState_SOURCE_STATE_REFUSED_FOR_USER:
+		return ReasonNotLicensed
+	case parleyv1.SourceState_SOURCE_STATE_THROTTLED:
+		return ReasonThrottled
+	default:
+		return ReasonFailed
+	}
+}
+
+// resume goes on where a token says.
+func (w *walk) resume(have Sources, asked []parleyv1.Source, token, field string) error {
+	plain, err := w.engine.cfg.Sealer.Open(token, w.associated)
+	if err != nil {
+		return refused(field)
+	}
+	m, err := decodeMark(plain)
+	if err != nil || len(m.sources) != len(asked) {
+		return refused(field)
+	}
+	for i := range asked {
+		if m.sources[i].src != asked[i] {
+			return refused(field)
+		}
+	}
+	now := w.now0
+	w.now0, w.span = m.now0, span{m.start, m.end}
+	if m.finished && w.req.End.IsZero() && !w.desc && now.After(m.end) {
+		// The walk had reached its end: go on with what has come since.
+		w.now0, w.span.end = now, now
+		for i := range m.sources {
+			if s := &m.sources[i]; s.state == parleyv1.SourceState_SOURCE_STATE_READ {
+				s.finished, s.reached, s.at = false, m.end, nil
+			}
+		}
+	}
+	w.begin(have, asked, m.sources)
+	w.notices, w.told = nil, map[string]bool{}
+	for _, id := range m.strays {
+		w.seen.add(id, true)
+	}
+	for _, t := range w.tracks {
+		for _, g := range t.gaps {
+			w.told[noticeKey(g.reason, t.src, &g.span)] = true
+		}
+	}
+	return nil
+}
+
+// restore takes over the place of a cursor.
+func (t *track) restore(m *sourceMark) {
+	t.state, t.reason = m.state, m.reason
+	t.answered, t.finished = m.answered, m.finished
+	t.density.level = m.level
+	t.reached, t.at = m.reached, m.at
+	t.counts, t.gaps = m.counts, m.gaps
+}
+
+// token seals where the walk stands now.
+func (w *walk) token(finished bool) (string, error) {
+	m := mark{now0: w.now0, start: w.span.start, end: w.span.end, finished: finished, strays: w.seen.strays}
+	for _, t := range w.tracks {
+		m.sources = append(m.sources, sourceMark{
+			src: t.src, state: t.state, reason: t.reason, answered: t.answered, finished: t.finished,
+			level: t.density.level, reached: t.reached, at: t.at, counts: t.total(), gaps: t.gaps,
+		})
+	}
+	return w.engine.cfg.Sealer.Seal(m.encode(), w.associated)
+}
+
+// Finished reports whether a token is a stream's last one: all of the interval had been delivered when it was sealed.
+// A token that does not open is not finished.
+func (e *Engine) Finished(have Sources, req EventsRequest, token string) bool {
+	asked, err := req.sources(have)
+	if err != nil {
+		return false
+	}
+	plain, err := e.cfg.Sealer.Open(token, req.associated(asked))
+	if err != nil {
+		return false
+	}
+	m, err := decodeMark(plain)
+	return err == nil && m.finished
+}

@@ -1,0 +1,141 @@
+package timeline
+
+import (
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+)
+
+// explanations are what notices say to people about a doubt.
+var explanations = map[string]string{
+	ReasonSeveral:            "Several doubts lie close together in this span",
+	ReasonNotInCloud:         "The source does not exist in this cloud and was not asked",
+	ReasonPermissionMissing:  "The application lacks the permission for this source",
+	ReasonNotLicensed:        "Graph refuses this source for this user, mostly because a licence is missing",
+	ReasonCredentialRejected: "Graph did not accept the gateway's credential",
+	ReasonPaymentRequired:    "Graph asks for payment before it serves this source",
+	ReasonNotFound:           "Graph does not know the user or the chat",
+	ReasonThrottled:          "Graph asked to wait longer than the call may last",
+	ReasonUnavailable:        "Graph did not answer, or its answer was broken; reading went on behind this span",
+	ReasonRejectedRequest:    "Graph rejected a request for this span",
+	ReasonLinkRefused:        "Graph gave a link to another origin; it was not followed",
+	ReasonPagingLoop:         "Graph led to a page that had been read before",
+	ReasonNotHonoured:        "Graph sent rows from far outside this span; they are marked out_of_window",
+	ReasonBeforeKept:         "The source does not reach back as far as asked",
+	ReasonTruncated:          "Two readings of this span differ: Graph ended one of them too early",
+	ReasonTooManyPages:       "This span did not end within the page limit",
+	ReasonFailed:             "The source failed",
+}
+
+func noticeKey(code string, src parleyv1.Source, s *span) string {
+	if s == nil {
+		return fmt.Sprint(code, src)
+	}
+	return fmt.Sprint(code, src, s.start.UnixNano(), s.end.UnixNano())
+}
+
+// notice tells the reader something, once.
+func (w *walk) notice(code, message string, src parleyv1.Source, s *span) {
+	id := noticeKey(code, src, s)
+	if w.told[id] {
+		return
+	}
+	w.told[id] = true
+	n := &parleyv1.Notice{Code: code, Message: message, Source: src}
+	if s != nil {
+		n.Interval = interval(*s)
+	}
+	w.notices = append(w.notices, n)
+}
+
+// news turns doubts and states that were not told yet into notices and returns all that are new.
+func (w *walk) news() []*parleyv1.Notice {
+	for _, t := range w.tracks {
+		for _, g := range t.gaps {
+			w.notice(g.reason, explanations[g.reason], t.src, &g.span)
+		}
+		if t.reason != "" && t.state != parleyv1.SourceState_SOURCE_STATE_READ {
+			w.notice(t.reason, explanations[t.reason], t.src, nil)
+		}
+	}
+	fresh := w.notices
+	w.notices = nil
+	return fresh
+}
+
+// complete tells whether everything was read without a doubt, all tracks being at their end.
+func (w *walk) complete() bool {
+	for _, t := range w.tracks {
+		if t.state != parleyv1.SourceState_SOURCE_STATE_READ || len(t.gaps) > 0 || !t.finished {
+			return false
+		}
+	}
+	return true
+}
+
+// reports says for each source what was read.
+func (w *walk) reports() []*parleyv1.SourceReport {
+	reports := make([]*parleyv1.SourceReport, 0, len(w.tracks))
+	for _, t := range w.tracks {
+		reports = append(reports, w.report(t))
+	}
+	return reports
+}
+
+func (w *walk) report(t *track) *parleyv1.SourceReport {
+	c := t.total()
+	r := &parleyv1.SourceReport{
+		Source: t.src, State: t.state, Reason: t.reason, FailedRequestIds: t.requestID,
+		Counts: &parleyv1.SourceCounts{
+			Events: c.events, Pages: c.pages, Duplicates: c.duplicates,
+			OutOfWindow: c.strays, FromCache: c.fromCache, GraphRequests: c.requests,
+		},
+	}
+	for _, g := range t.gaps {
+		r.Gaps = append(r.Gaps, &parleyv1.Gap{Interval: interval(g.span), Reason: g.reason})
+	}
+	covered := t.whole
+	if w.span.start.IsZero() && !w.desc {
+		covered.start = time.Time{}
+	}
+	switch {
+	case t.desc:
+		covered.start = t.boundary()
+		if t.finished && t.state == parleyv1.SourceState_SOURCE_STATE_READ {
+			covered.start = w.span.start
+		}
+	default:
+		covered.end = t.boundary()
+	}
+	if covered.end.After(covered.start) {
+		r.Covered = interval(covered)
+	}
+	if t.state == parleyv1.SourceState_SOURCE_STATE_READ {
+		r.SettledUntil = timestamppb.New(earlier(w.span.end, w.now0.Add(-w.engine.cfg.Settle[t.src])))
+	}
+	return r
+}
+
+// progress is the time reached per source.
+func (w *walk) progress() []*parleyv1.SourceProgress {
+	progress := make([]*parleyv1.SourceProgress, 0, len(w.tracks))
+	for _, t := range w.tracks {
+		progress = append(progress, &parleyv1.SourceProgress{Source: t.src, ReachedTime: timestamppb.New(t.boundary())})
+	}
+	return progress
+}
+
+// interval turns a span into the contract's form; zero ends are absent.
+func interval(s span) *parleyv1.Interval {
+	i := &parleyv1.Interval{}
+	if !s.start.IsZero() {
+		i.StartTime = timestamppb.New(s.start)
+	}
+	if !s.end.IsZero() {
+		i.EndTime = timestamppb.New(s.end)
+	}
+	return i
+}

@@ -1,0 +1,168 @@
+package timeline
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"slices"
+	"time"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+)
+
+// Order is the order of a walk.
+type Order int
+
+// The orders that requests can name.
+const (
+	EventTime      Order = iota // `event_time`, the default
+	EventTimeDesc               // `event_time desc`
+	CreateTimeDesc              // `create_time desc`, below one chat only
+)
+
+// EventsRequest asks for events; it is equal for all pages and resumes of one walk.
+type EventsRequest struct {
+	// Caller and Tenant bind the cursor.
+	Caller, Tenant string
+	// Owner is the user segment of names: an object id, or "-" for the whole tenant. User is whom Graph is asked about.
+	Owner, User string
+	// Conversation is the chat whose own messages are read; empty for all of the user's events.
+	Conversation string
+	// Sources are the asked sources; empty = all that apply.
+	Sources []parleyv1.Source
+	// Unavailable are sources that are not asked, with the state to report.
+	Unavailable map[parleyv1.Source]parleyv1.SourceState
+	// Start and End bound the event time, half open; zero = absent.
+	Start, End time.Time
+	// OrderBy is the order of the answer.
+	OrderBy Order
+	// View is how much of each event is returned; unspecified = BASIC.
+	View parleyv1.EventView
+	// Filter is the caller's AIP-160 filter; empty = everything.
+	Filter string
+	// Fingerprint is whatever else must be equal for a token to be accepted.
+	Fingerprint string
+}
+
+// The earliest instants at which each source can hold anything: Teams became available in March 2017, the Copilot history
+// in 2023. Walks without a start time begin there, in windows of a year, so that an empty year costs one request.
+var (
+	chatBeginning    = time.Date(2017, 1, 1, 0, 0, 0, 0, time.UTC)
+	copilotBeginning = time.Date(2023, 1, 1, 0, 0, 0, 0, time.UTC)
+)
+
+// desc tells whether the walk runs from the newest to the oldest event.
+func (r *EventsRequest) desc() bool { return r.OrderBy != EventTime }
+
+// sources returns what is asked for, in the order of the enum, without repetitions.
+func (r *EventsRequest) sources(have Sources) ([]parleyv1.Source, error) {
+	allowed := []parleyv1.Source{parleyv1.Source_SOURCE_COPILOT, parleyv1.Source_SOURCE_CHAT, parleyv1.Source_SOURCE_CALL}
+	switch {
+	case r.Owner == "-":
+		allowed = []parleyv1.Source{parleyv1.Source_SOURCE_CALL}
+	case r.Conversation != "":
+		allowed = []parleyv1.Source{parleyv1.Source_SOURCE_CHAT}
+	}
+	var asked []parleyv1.Source
+	for _, src := range r.Sources {
+		if !slices.Contains(allowed, src) {
+			return nil, invalid("sources", src.String()+" does not apply to this parent")
+		}
+		if !r.known(have, src) {
+			return nil, invalid("sources", src.String()+" is not configured")
+		}
+		asked = append(asked, src)
+	}
+	if len(asked) == 0 {
+		for _, src := range allowed {
+			if r.known(have, src) {
+				asked = append(asked, src)
+			}
+		}
+	}
+	if len(asked) == 0 {
+		return nil, invalid("sources", "no source applies to this parent")
+	}
+	slices.Sort(asked)
+	return slices.Compact(asked), nil
+}
+
+func (r *EventsRequest) known(have Sources, src parleyv1.Source) bool {
+	_, unavailable := r.Unavailable[src]
+	return unavailable || have.Events[src] != nil
+}
+
+// check refuses what no walk can be made of; now is the present.
+func (r *EventsRequest) check(now time.Time) error {
+	switch {
+	case r.Filter != "":
+		return invalid("filter", "filters are not available yet; leave it empty")
+	case r.OrderBy < EventTime || r.OrderBy > CreateTimeDesc:
+		return invalid("order_by", "unknown order")
+	case r.OrderBy == CreateTimeDesc && r.Conversation == "":
+		return invalid("order_by", "`create_time desc` needs a conversation as parent; use `event_time desc`")
+	case !r.Start.IsZero() && r.Start.After(now):
+		return invalid("start_time", "lies in the future")
+	case !r.Start.IsZero() && !r.End.IsZero() && !r.End.After(r.Start):
+		return invalid("end_time", "must lie after start_time")
+	}
+	return nil
+}
+
+// interval pins the span of a new walk and tells whether the end was cut.
+func (r *EventsRequest) interval(now time.Time) (start, end time.Time, cut bool) {
+	start, end = r.Start.UTC(), r.End.UTC()
+	if r.End.IsZero() {
+		return start, now, false
+	}
+	if end.After(now) {
+		return start, now, true
+	}
+	return start, end, false
+}
+
+// associated is what a cursor of this request is bound to: tenant, caller, and everything but the page size.
+func (r *EventsRequest) associated(asked []parleyv1.Source) []byte {
+	h := newBinding("events", r.Tenant, r.Caller, r.Owner, r.User, r.Conversation, r.Filter, r.Fingerprint)
+	h.number(int64(r.OrderBy), int64(r.view()))
+	h.instant(r.Start)
+	h.instant(r.End)
+	for _, src := range asked {
+		h.number(int64(src))
+	}
+	return h.sum()
+}
+
+func (r *EventsRequest) view() parleyv1.EventView {
+	if r.View == parleyv1.EventView_EVENT_VIEW_UNSPECIFIED {
+		return parleyv1.EventView_EVENT_VIEW_BASIC
+	}
+	return r.View
+}
+
+// binding digests the parts of a request, each with its length before it.
+type binding struct{ data []byte }
+
+func newBinding(parts ...string) *binding {
+	b := &binding{data: []byte("parley cursor 1")}
+	for _, part := range parts {
+		b.data = binary.AppendUvarint(b.data, uint64(len(part)))
+		b.data = append(b.data, part...)
+	}
+	return b
+}
+
+func (b *binding) number(values ...int64) {
+	for _, v := range values {
+		b.data = binary.AppendVarint(b.data, v)
+	}
+}
+
+// instant adds a time, which may be absent and of any year.
+func (b *binding) instant(t time.Time) {
+	b.number(t.Unix(), int64(t.Nanosecond()))
+}
+
+func (b *binding) sum() []byte {
+	sum := sha256.Sum256(b.data)
+	return sum[:]
+}

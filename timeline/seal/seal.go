@@ -1,0 +1,150 @@
+// Package seal encrypts and authenticates cursors: AES-256-GCM under one of several keys, bound to associated data.
+// The first key seals, every key opens, so that keys can be rotated without breaking the tokens of running exports.
+package seal
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/tink-crypto/tink-go/v2/aead/subtle"
+)
+
+const (
+	keySize = 32  // AES-256
+	idSize  = 4   // bytes of the digest that names a key inside a token
+	format  = 'p' // first byte of every token; another one is another format
+	// MaxToken is the longest token that Open looks at, in bytes; requests are limited to the same.
+	MaxToken = 16384
+)
+
+// ErrRefused is the only error of Open: it does not tell why, so that nobody learns from it.
+var ErrRefused = errors.New("the token is not valid for this request")
+
+// Sealer makes opaque tokens and opens them again.
+type Sealer interface {
+	// Seal encrypts plain; associated must be the same when the token is opened. The token is URL-safe text.
+	Seal(plain, associated []byte) (string, error)
+	// Open returns what Seal was given, or ErrRefused.
+	Open(token string, associated []byte) ([]byte, error)
+}
+
+// Keys is a Sealer over one or more AES-256 keys. It is safe for concurrent use.
+type Keys struct {
+	list []key
+}
+
+type key struct {
+	id   [idSize]byte
+	aead *subtle.AESGCM
+}
+
+var _ Sealer = (*Keys)(nil)
+
+// New returns a Sealer over raw keys of 32 bytes each. The first one seals, all of them open.
+func New(raw ...[]byte) (*Keys, error) {
+	if len(raw) == 0 {
+		return nil, errors.New("no key given")
+	}
+	keys := &Keys{list: make([]key, 0, len(raw))}
+	for i, bytes := range raw {
+		if len(bytes) != keySize {
+			return nil, fmt.Errorf("key %d has %d bytes, want %d", i+1, len(bytes), keySize)
+		}
+		aead, err := subtle.NewAESGCM(bytes)
+		if err != nil {
+			return nil, fmt.Errorf("key %d: %w", i+1, err)
+		}
+		k := key{aead: aead}
+		digest := sha256.Sum256(append([]byte("parley seal key\x00"), bytes...))
+		copy(k.id[:], digest[:])
+		keys.list = append(keys.list, k)
+	}
+	return keys, nil
+}
+
+// Random returns a Sealer over one fresh key. Its tokens die with the process.
+func Random() (*Keys, error) {
+	raw := make([]byte, keySize)
+	if _, err := rand.Read(raw); err != nil {
+		return nil, fmt.Errorf("seal key: %w", err)
+	}
+	return New(raw)
+}
+
+// Load reads a key file, see Parse. Errors name the file, never a key.
+func Load(path string) (*Keys, error) {
+	text, err := os.ReadFile(path) //nolint:gosec // the path comes from the operator's configuration
+	if err != nil {
+		return nil, fmt.Errorf("seal keys: %w", err)
+	}
+	keys, err := Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("seal keys: %s: %w", path, err)
+	}
+	return keys, nil
+}
+
+// Parse reads the text of a key file: one key of 32 bytes a line, in base64 of either alphabet, with or without padding.
+// Empty lines and lines that begin with # are skipped. `openssl rand -base64 32` makes such a line.
+func Parse(text []byte) (*Keys, error) {
+	var raw [][]byte
+	lines := bufio.NewScanner(bytes.NewReader(text))
+	for n := 1; lines.Scan(); n++ {
+		line := strings.TrimSpace(lines.Text())
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		line = strings.TrimRight(strings.NewReplacer("-", "+", "_", "/").Replace(line), "=")
+		bytes, err := base64.RawStdEncoding.DecodeString(line)
+		if err != nil || len(bytes) != keySize {
+			return nil, fmt.Errorf("line %d is not %d bytes in base64", n, keySize)
+		}
+		raw = append(raw, bytes)
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("key file: %w", err)
+	}
+	return New(raw...)
+}
+
+// Seal implements Sealer.
+func (k *Keys) Seal(plain, associated []byte) (string, error) {
+	first := &k.list[0]
+	sealed, err := first.aead.Encrypt(plain, associated)
+	if err != nil {
+		return "", fmt.Errorf("seal: %w", err)
+	}
+	token := make([]byte, 0, 1+idSize+len(sealed))
+	token = append(token, format)
+	token = append(token, first.id[:]...)
+	token = append(token, sealed...)
+	return base64.RawURLEncoding.EncodeToString(token), nil
+}
+
+// Open implements Sealer.
+func (k *Keys) Open(token string, associated []byte) ([]byte, error) {
+	if len(token) > MaxToken {
+		return nil, ErrRefused
+	}
+	// Strict refuses tokens that differ only in unused bits.
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(token)
+	if err != nil || len(raw) < 1+idSize || raw[0] != format {
+		return nil, ErrRefused
+	}
+	for i := range k.list {
+		if !bytes.Equal(k.list[i].id[:], raw[1:1+idSize]) {
+			continue
+		}
+		if plain, err := k.list[i].aead.Decrypt(raw[1+idSize:], associated); err == nil {
+			return plain, nil
+		}
+	}
+	return nil, ErrRefused
+}

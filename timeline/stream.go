@@ -1,0 +1,191 @@
+package timeline
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/source"
+)
+
+const (
+	batchBytes = 512 << 10              // a batch of this size is sent
+	batchMost  = 1 << 20                // an event that would take a batch above this begins another one
+	batchWait  = 100 * time.Millisecond // how long a batch waits for more
+)
+
+// StreamEvents emits the whole interval as frames. emit may block: reading stops with it. After the first checkpoint
+// errors are *StreamError; an error of emit is returned as it is.
+func (e *Engine) StreamEvents(
+	ctx context.Context, have Sources, req EventsRequest, token string, emit func(*parleyv1.StreamEventsResponse) error,
+) error {
+	ctx = source.WithPriority(ctx, source.Background)
+	w, err := e.open(ctx, have, &req, token, "resume_token")
+	if err != nil {
+		return err
+	}
+	defer w.fetch.close()
+	w.limit(e.cfg.Ahead, e.cfg.AheadRows)
+	w.enrich(have)
+	s := &stream{w: w, emit: emit, last: token, sent: time.Now()}
+	return s.run(ctx)
+}
+
+// errEmit marks an error of the reader's side.
+type errEmit struct{ error }
+
+func (e errEmit) Unwrap() error { return e.error }
+
+// stream cuts a walk into frames.
+type stream struct {
+	w     *walk
+	emit  func(*parleyv1.StreamEventsResponse) error
+	batch *parleyv1.EventBatch
+	bytes int
+	last  string    // token of the last checkpoint
+	sent  time.Time // of the last checkpoint
+	began time.Time // of the batch
+	all   []*parleyv1.Notice
+}
+
+func (s *stream) run(ctx context.Context) error {
+	err := s.frames(ctx)
+	if err == nil {
+		return nil
+	}
+	if own := (errEmit{}); errors.As(err, &own) {
+		return own.error
+	}
+	if s.last == "" {
+		return err
+	}
+	return &StreamError{Err: err, ResumeToken: s.last}
+}
+
+func (s *stream) frames(ctx context.Context) error {
+	timer := time.NewTimer(s.w.engine.cfg.Heartbeat)
+	defer timer.Stop()
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		t, v := s.w.step()
+		if err := s.tell(); err != nil {
+			return err
+		}
+		var err error
+		switch v {
+		case ready:
+			err = s.add(t)
+		case waiting:
+			timer.Reset(time.Until(s.due()))
+			_, err = s.w.wait(ctx, timer.C)
+		case ended:
+			return s.finish()
+		default:
+			if s.batch != nil {
+				if err := s.flush(); err != nil {
+					return err
+				}
+			}
+			return s.w.fatal()
+		}
+		if err == nil && !time.Now().Before(s.due()) {
+			err = s.flush()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// due is when a checkpoint must be sent.
+func (s *stream) due() time.Time {
+	at := s.sent.Add(s.w.engine.cfg.Heartbeat)
+	if s.batch != nil {
+		at = earlier(at, s.began.Add(batchWait))
+	}
+	return at
+}
+
+// add puts the head of a track into the batch; a full batch is sent before or after.
+func (s *stream) add(t *track) error {
+	event := s.w.view(t.head().event)
+	n := proto.Size(event) + 8
+	if n > maxFrame-frameRoom {
+		event = shrink(event, maxFrame-frameRoom)
+		n = proto.Size(event) + 8
+	}
+	if s.batch != nil && s.bytes+n > batchMost {
+		if err := s.flush(); err != nil {
+			return err
+		}
+	}
+	if s.batch == nil {
+		s.batch, s.bytes, s.began = &parleyv1.EventBatch{}, 0, time.Now()
+	}
+	s.batch.Events = append(s.batch.Events, event)
+	s.bytes += n
+	s.w.take(t)
+	if s.bytes >= batchBytes {
+		return s.flush()
+	}
+	return nil
+}
+
+// flush sends the batch, if there is one, and a checkpoint.
+func (s *stream) flush() error {
+	if s.batch != nil {
+		batch := s.batch
+		s.batch, s.bytes = nil, 0
+		if err := s.send(&parleyv1.StreamEventsResponse{Frame: &parleyv1.StreamEventsResponse_Batch{Batch: batch}}); err != nil {
+			return err
+		}
+	}
+	token, err := s.w.token(false)
+	if err != nil {
+		return err
+	}
+	err = s.send(&parleyv1.StreamEventsResponse{Frame: &parleyv1.StreamEventsResponse_Checkpoint{
+		Checkpoint: &parleyv1.Checkpoint{ResumeToken: token, Sources: s.w.progress()},
+	}})
+	s.last, s.sent = token, time.Now()
+	return err
+}
+
+// tell sends notices as soon as there is something to say.
+func (s *stream) tell() error {
+	for _, n := range s.w.news() {
+		s.all = append(s.all, n)
+		if err := s.send(&parleyv1.StreamEventsResponse{Frame: &parleyv1.StreamEventsResponse_Notice{Notice: n}}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// finish sends what is left and the summary.
+func (s *stream) finish() error {
+	if s.batch != nil {
+		if err := s.flush(); err != nil {
+			return err
+		}
+	}
+	token, err := s.w.token(true)
+	if err != nil {
+		return err
+	}
+	return s.send(&parleyv1.StreamEventsResponse{Frame: &parleyv1.StreamEventsResponse_Summary{Summary: &parleyv1.Summary{
+		Complete: s.w.complete(), Notices: s.all, Sources: s.w.reports(), ResumeToken: token,
+	}}})
+}
+
+func (s *stream) send(frame *parleyv1.StreamEventsResponse) error {
+	if err := s.emit(frame); err != nil {
+		return errEmit{err}
+	}
+	return nil
+}

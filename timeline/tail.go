@@ -1,0 +1,144 @@
+package timeline
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/parley-gateway/parley/source"
+)
+
+// tail reads a chat's own messages newest first: Graph orders them, so one chain serves the whole interval page by page.
+type tail struct {
+	rest  span // what is left: its end moves down
+	query source.EventQuery
+	link  string
+	links linkset
+	pages int
+	last  int           // rows of the last page that had any
+	held  []source.Item // rows of the lowest instant of the page before: the next page may hold more of it
+	again bool          // the chain has been begun anew once
+	more  bool          // another page follows
+}
+
+// newTail begins at the cursor's place: messages of the same instant are asked for again and skipped.
+func (t *track) newTail() *tail {
+	rest := t.whole
+	rest.end = t.reached
+	if t.at != nil && t.at.any && !t.at.stray {
+		rest.end = t.at.time.Add(1)
+	}
+	return &tail{rest: rest, query: t.read.ask(rest), links: linkset{}}
+}
+
+// follow reads the next page of a tail. The block spans from the page's oldest message to the end of what was left.
+func (r *reading) follow(ctx context.Context, from *tail) *block {
+	next := *from
+	next.more = false
+	b := &block{window: window{from.rest, hour}, tail: &next}
+	rows := newRowset(r, from.rest)
+	rows.add(from.held)
+	rows.rows, rows.duplicates = 0, 0
+	r.release(len(from.held))
+	next.held = nil
+	reason := ""
+	page, err := r.page(ctx, from.query, from.link)
+	switch {
+	case err != nil:
+		f := classify(r.src, err, from.link != "")
+		if f.again && !from.again {
+			// Graph forgot the chain: begin anew at what is left.
+			next.again, next.more, next.link, next.links = true, true, "", linkset{}
+			next.query = r.ask(from.rest)
+			next.held = from.held
+			b.start = from.rest.end
+			return b
+		}
+		b.failed = &f
+	case rows.repeated(page.Items):
+		reason = ReasonPagingLoop
+	case page.Unordered && from.link == "":
+		b.start, b.unordered = from.rest.end, true
+		return b
+	default:
+		rows.add(page.Items)
+		next.pages++
+		reason = r.turn(&next, page, rows)
+	}
+	if next.more {
+		r.hold(&next, rows)
+	}
+	b.start = from.rest.start
+	if next.more {
+		b.start = next.rest.end
+	}
+	if reason != "" {
+		b.gaps = append(b.gaps, gap{from.rest, reason})
+	}
+	rows.trim, rows.strict = b.span, from.link != ""
+	rows.fill(b)
+	return b
+}
+
+// turn prepares the page behind this one, if there is one to read. It returns the reason of a doubt.
+func (r *reading) turn(next *tail, page *source.Page[source.Item], rows *rowset) string {
+	oldest, any := lowest(r, rows.items)
+	switch {
+	case page.Next == "":
+		if page.Rows == 0 && next.last > 0 && r.short(next.last) && !next.again {
+			// A short page, then nothing: once more from here; rows that appear now were cut before.
+			next.again, next.more, next.link, next.links, next.last = true, true, "", linkset{}, 0
+			next.query = r.ask(next.rest)
+		}
+		return ""
+	case any && oldest.Before(next.rest.start.Add(-tolerance)) && len(page.Items) > 0:
+		return "" // behind the interval
+	case !next.links.add(page.Next):
+		return ReasonPagingLoop
+	case next.pages >= r.maxPages:
+		return ReasonTooManyPages
+	}
+	next.link, next.more = page.Next, true
+	if page.Rows > 0 {
+		next.last = page.Rows
+	}
+	return ""
+}
+
+// hold keeps back the rows of the oldest instant and moves the end of what is left there.
+func (r *reading) hold(next *tail, rows *rowset) {
+	oldest, any := lowest(r, rows.items)
+	if !any {
+		return
+	}
+	if oldest.Before(next.rest.start) {
+		oldest = next.rest.start
+	}
+	if !oldest.Before(next.rest.end) {
+		return
+	}
+	next.rest.end = oldest.Add(1)
+	for i := range rows.items {
+		if item := &rows.items[i]; !item.NoTime && r.timeOf(item).Equal(oldest) {
+			next.held = append(next.held, *item)
+		}
+	}
+	rows.items = slices.DeleteFunc(rows.items, func(item source.Item) bool {
+		return !item.NoTime && r.timeOf(&item).Equal(oldest)
+	})
+}
+
+// lowest is the oldest time of the rows.
+func lowest(r *reading, items []source.Item) (time.Time, bool) {
+	var oldest time.Time
+	found := false
+	for i := range items {
+		if items[i].NoTime {
+			continue
+		}
+		if at := r.timeOf(&items[i]); !found || at.Before(oldest) {
+			oldest, found = at, true
+		}
+	}
+	return oldest, found
+}

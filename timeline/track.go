@@ -1,0 +1,406 @@
+package timeline
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+)
+
+// maxFailures is how many windows in a row may fail before a source that has answered before is given up.
+const maxFailures = 3
+
+// track is one source's part of a walk. Its methods are called by one goroutine; windows are read by others.
+type track struct {
+	src   parleyv1.Source
+	read  *reading
+	desc  bool
+	whole span // what is read of this source
+
+	// What the cursor keeps.
+	state     parleyv1.SourceState
+	reason    string
+	answered  bool // Graph has answered this source before
+	finished  bool
+	reached   time.Time // everything before it (behind it when descending) has been handed over
+	at        *position // place inside the window that begins at reached; nil at its beginning
+	resume    *position // where the cursor stood
+	gaps      []gap
+	counts    counts
+	failures  int // windows that failed in a row
+	density   density
+	requestID []string
+
+	queue   []*step
+	active  *block
+	next    int // index in active.entries
+	stopped *failure
+	cause   error // of the stop
+
+	enrich func(ctx context.Context, entries []entry) // reads events whole; nil = none
+}
+
+// position is a place inside a window.
+type position struct {
+	window window
+	time   time.Time
+	key    string
+	stray  bool
+	any    bool // false: no entry of the window has been handed over
+}
+
+// counts are what the report counts, without what the reading counts itself.
+type counts struct {
+	events, duplicates, strays int64
+	pages, fromCache, requests int64 // of earlier calls of the same walk
+}
+
+// step is a piece of the rest of a source: a window that is being read, or a plan that windows are taken from.
+type step struct {
+	plan *plan
+	slot *slot
+}
+
+// slot is a window that is being read.
+type slot struct {
+	window window
+	tail   *tail
+	done   chan struct{}
+	wanted chan struct{} // closed when it is the next one
+	urgent bool
+	block  *block
+}
+
+// want lets the window pass every gate.
+func (s *slot) want() {
+	if !s.urgent {
+		s.urgent = true
+		close(s.wanted)
+	}
+}
+
+// fetcher starts the goroutines of a walk and waits for them.
+type fetcher struct {
+	ctx    context.Context //nolint:containedctx // lives as long as the walk
+	cancel context.CancelFunc
+	group  sync.WaitGroup
+	woken  chan struct{} // receives after a window was read
+}
+
+func newFetcher(ctx context.Context) *fetcher {
+	f := &fetcher{woken: make(chan struct{}, 1)}
+	f.ctx, f.cancel = context.WithCancel(ctx)
+	return f
+}
+
+// close stops every reading and waits for it.
+func (f *fetcher) close() {
+	f.cancel()
+	f.group.Wait()
+}
+
+// start reads a window in a goroutine of its own.
+func (f *fetcher) start(t *track, s *slot) {
+	s.done, s.wanted = make(chan struct{}), make(chan struct{})
+	f.group.Go(func() {
+		defer func() {
+			close(s.done)
+			select {
+			case f.woken <- struct{}{}:
+			default:
+			}
+		}()
+		if s.tail != nil {
+			s.block = t.read.follow(f.ctx, s.tail)
+		} else {
+			s.block = t.read.window(f.ctx, s.window, s.wanted)
+		}
+		if t.enrich != nil {
+			t.enrich(f.ctx, s.block.entries)
+		}
+	})
+}
+
+func (s *slot) ready() bool {
+	select {
+	case <-s.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// begin lays out what is left to read, from the cursor's place on.
+func (t *track) begin() {
+	if t.finished || t.whole.empty() || t.state != parleyv1.SourceState_SOURCE_STATE_READ {
+		t.finished = true
+		return
+	}
+	if t.chained() {
+		t.resume = t.at
+		t.queue = []*step{{slot: &slot{tail: t.newTail()}}}
+		return
+	}
+	rest := t.whole
+	from := t.reached
+	if t.at != nil {
+		// The window that was begun is read again as it was, so that its pages are found in the cache.
+		t.resume = t.at
+		t.queue = append(t.queue, &step{slot: &slot{window: t.at.window}})
+		from = t.at.window.end
+		if t.desc {
+			from = t.at.window.start
+		}
+	}
+	if t.desc {
+		rest.end = from
+	} else {
+		rest.start = from
+	}
+	t.queue = append(t.queue, &step{plan: &plan{rest: rest, widest: year, desc: t.desc}})
+}
+
+// chained tells whether one ordered chain serves the whole interval: a chat's own messages, newest first.
+func (t *track) chained() bool { return t.desc && t.read.query.Conversation != "" }
+
+// fill begins to read windows until ahead of them are being read or lie ready.
+func (t *track) fill(f *fetcher, ahead int) {
+	started := 0
+	for i := 0; i < len(t.queue); {
+		s := t.queue[i]
+		if s.slot != nil && s.slot.done != nil {
+			if s.slot.ready() && s.slot.block.split {
+				l, _ := s.slot.window.finer()
+				t.density.dense(l)
+				t.queue[i] = &step{plan: &plan{rest: s.slot.window.span, widest: s.slot.window.level - 1, desc: t.desc}}
+				t.density.level = l
+				continue
+			}
+			started++
+			i++
+			continue
+		}
+		if started >= ahead || started > 0 && t.read.gate.limit > 0 && t.read.buffered.Load() >= t.read.gate.limit {
+			return
+		}
+		if s.slot != nil {
+			f.start(t, s.slot)
+			continue
+		}
+		w, ok := s.plan.next(&t.density)
+		if !ok {
+			t.queue = append(t.queue[:i], t.queue[i+1:]...)
+			continue
+		}
+		t.queue = append(t.queue[:i], append([]*step{{slot: &slot{window: w}}}, t.queue[i:]...)...)
+	}
+}
+
+// poll makes the next entry available if it can without waiting, and reports whether it is or nothing is left.
+func (t *track) poll(f *fetcher, ahead int) bool {
+	for {
+		if t.finished {
+			return true
+		}
+		if t.active != nil {
+			if t.next < len(t.active.entries) {
+				return true
+			}
+			t.leave()
+			continue
+		}
+		if t.stopped != nil {
+			return true
+		}
+		t.fill(f, ahead)
+		if len(t.queue) == 0 {
+			t.finish()
+			return true
+		}
+		head := t.queue[0].slot
+		if head == nil || head.done == nil {
+			return false
+		}
+		head.want()
+		if !head.ready() || head.block.split {
+			return false
+		}
+		if failed := head.block.failed; failed != nil && f.ctx.Err() != nil && isContext(failed.err) {
+			return false // nobody waits for it any more
+		}
+		t.queue = t.queue[1:]
+		t.enter(head.block)
+	}
+}
+
+// head is the next entry; nil when nothing is left.
+func (t *track) head() *entry {
+	if t.active == nil || t.next >= len(t.active.entries) {
+		return nil
+	}
+	return &t.active.entries[t.next]
+}
+
+// enter makes a block the active one and takes over what it says.
+func (t *track) enter(b *block) {
+	again := t.resume != nil && !b.start.Before(t.resume.window.start) && !b.end.After(t.resume.window.end)
+	if !again {
+		t.counts.duplicates += int64(b.duplicates)
+		t.counts.strays += int64(b.strays)
+	}
+	for _, g := range b.gaps {
+		t.doubt(g)
+	}
+	t.active, t.next = b, 0
+	t.at = &position{window: b.window}
+	if t.resume != nil && t.resume.any {
+		for t.next < len(b.entries) && t.done(&b.entries[t.next], again) {
+			t.next++
+		}
+		if again && (t.resume.stray || b.has(t.resume.time)) {
+			t.at.time, t.at.key, t.at.stray, t.at.any = t.resume.time, t.resume.key, t.resume.stray, true
+		}
+	}
+	switch {
+	case b.unordered && t.read.byCreate: // only the end is sent: one window, not to be split
+		t.queue = append(t.queue, &step{slot: &slot{window: window{b.tail.rest, hour}}})
+	case b.unordered:
+		t.queue = append(t.queue, &step{plan: &plan{rest: b.tail.rest, widest: year, desc: t.desc}})
+	case b.tail != nil && b.tail.more:
+		t.queue = append(t.queue, &step{slot: &slot{tail: b.tail}})
+	}
+	t.judge(b)
+}
+
+// done reports whether an entry was handed over before the walk was resumed; again says that its window was.
+func (t *track) done(e *entry, again bool) bool {
+	switch r := t.resume; {
+	case e.stray:
+		return again && r.stray && e.key <= r.key
+	case r.stray:
+		return r.window.has(e.time)
+	default:
+		return t.read.compare(e, &entry{time: r.time, key: r.key}) <= 0
+	}
+}
+
+// judge decides what a failed window means for the source.
+func (t *track) judge(b *block) {
+	if b.failed == nil {
+		t.answered = true
+		t.failures = 0
+		t.density.saw(b.window, len(b.entries))
+		return
+	}
+	f := b.failed
+	t.failures++
+	t.requestID = appendID(t.requestID, graphRequestID(f.err))
+	if b.rows > 0 {
+		t.answered = true
+	}
+	never := f.state == parleyv1.SourceState_SOURCE_STATE_THROTTLED || f.reason == ReasonCredentialRejected ||
+		f.reason == ReasonPaymentRequired || f.reason == ReasonFailed
+	if never || !t.answered || t.failures >= maxFailures {
+		t.stopped, t.cause = f, f.err
+		return
+	}
+	t.doubt(gap{b.span, f.reason})
+}
+
+// doubt records a gap, once.
+func (t *track) doubt(g gap) {
+	t.gaps = addGap(t.gaps, g)
+}
+
+// leave moves behind the active block.
+func (t *track) leave() {
+	b := t.active
+	t.read.release(b.rows)
+	t.active, t.next = nil, 0
+	if t.stopped != nil {
+		return // the place stays where it is until the stop is final
+	}
+	t.at = nil
+	if t.desc {
+		t.reached = b.start
+	} else {
+		t.reached = b.end
+	}
+}
+
+// take hands the head over.
+func (t *track) take() {
+	e := &t.active.entries[t.next]
+	t.at = &position{window: t.active.window, time: e.time, key: e.key, stray: e.stray, any: true}
+	t.counts.events++
+	t.next++
+}
+
+// finish ends the track in good order.
+func (t *track) finish() {
+	t.finished = true
+	t.at = nil
+	t.reached = t.edge()
+}
+
+// edge is where the walk of this source ends.
+func (t *track) edge() time.Time {
+	if t.desc {
+		return t.whole.start
+	}
+	return t.whole.end
+}
+
+// stop makes a stop final: the rest of the interval is a gap.
+func (t *track) stop() {
+	f := t.stopped
+	rest := t.whole
+	if t.desc {
+		rest.end = t.reached
+	} else {
+		rest.start = t.reached
+	}
+	t.doubt(gap{rest, f.reason})
+	t.state, t.reason = f.state, f.reason
+	t.finished, t.stopped = true, nil
+	t.at = nil
+}
+
+// boundary is the time up to which everything has been handed over.
+func (t *track) boundary() time.Time {
+	if e := t.head(); e != nil && !e.stray {
+		return e.time
+	}
+	if t.at != nil && t.at.any && !t.at.stray {
+		return t.at.time
+	}
+	return t.reached
+}
+
+// add returns the counts with what the reading counted.
+func (t *track) total() counts {
+	c := t.counts
+	c.pages += t.read.pages.Load()
+	c.fromCache += t.read.fromCache.Load()
+	c.requests += t.read.requests.Load()
+	return c
+}
+
+func isContext(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// appendID keeps at most 20 ids, each once.
+func appendID(ids []string, id string) []string {
+	if id == "" || len(ids) >= 20 {
+		return ids
+	}
+	for _, known := range ids {
+		if known == id {
+			return ids
+		}
+	}
+	return append(ids, id)
+}

@@ -1,0 +1,92 @@
+package timeline
+
+import (
+	"context"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/source"
+)
+
+// UsageRequest asks for the Copilot usage report.
+type UsageRequest struct {
+	// Caller and Tenant bind the cursor.
+	Caller, Tenant string
+	// Period and Version are as in source.UsageQuery.
+	Period, Version string
+	// Filter is the caller's AIP-160 filter; empty = everything.
+	Filter string
+	// Fingerprint is whatever else must be equal for a token to be accepted.
+	Fingerprint string
+}
+
+func (e *Engine) usage(have Sources, req *UsageRequest, token, field string) (*chain[*parleyv1.CopilotUsageRow], error) {
+	if req.Filter != "" {
+		return nil, invalid("filter", "filters are not available yet; leave it empty")
+	}
+	query := source.UsageQuery{Period: req.Period, Version: req.Version}
+	c := &chain[*parleyv1.CopilotUsageRow]{
+		engine: e, src: parleyv1.Source_SOURCE_USAGE,
+		bound: newBinding("usage", req.Tenant, req.Caller, req.Period, req.Version, req.Filter, req.Fingerprint).sum(),
+		fetch: func(ctx context.Context, link string) (*source.Page[*parleyv1.CopilotUsageRow], error) {
+			return have.Usage.Usage(ctx, query, link)
+		},
+	}
+	return c, openChain(c, token, field)
+}
+
+// noteUsage keeps what the answer says about all rows so far.
+func noteUsage(c *chain[*parleyv1.CopilotUsageRow]) func(*parleyv1.CopilotUsageRow) *parleyv1.CopilotUsageRow {
+	return func(row *parleyv1.CopilotUsageRow) *parleyv1.CopilotUsageRow {
+		c.at.concealed = c.at.concealed || row.GetIdentityConcealed()
+		if row.GetReportRefreshDate() > c.at.refreshed {
+			c.at.refreshed = row.GetReportRefreshDate()
+		}
+		return row
+	}
+}
+
+// ListCopilotUsage answers one page of the report.
+func (e *Engine) ListCopilotUsage(
+	ctx context.Context, have Sources, req UsageRequest, token string, size int,
+) (*parleyv1.ListCopilotUsageResponse, error) {
+	c, err := e.usage(have, &req, token, "page_token")
+	if err != nil {
+		return nil, err
+	}
+	page, err := listChain(ctx, e, c, size, noteUsage(c))
+	if err != nil {
+		return nil, err
+	}
+	return &parleyv1.ListCopilotUsageResponse{
+		Rows: page.rows, NextPageToken: page.token, Complete: page.complete, IdentitiesConcealed: c.at.concealed,
+		ReportRefreshDate: c.at.refreshed, Notices: c.news(), Sources: c.reports(),
+	}, nil
+}
+
+// StreamCopilotUsage emits the whole report as frames. Errors are as StreamEvents says.
+func (e *Engine) StreamCopilotUsage(
+	ctx context.Context, have Sources, req UsageRequest, token string, emit func(*parleyv1.StreamCopilotUsageResponse) error,
+) error {
+	c, err := e.usage(have, &req, token, "resume_token")
+	if err != nil {
+		return err
+	}
+	type frame = parleyv1.StreamCopilotUsageResponse
+	return streamChain(ctx, c, token, shape[*parleyv1.CopilotUsageRow, *frame]{
+		show: noteUsage(c),
+		batch: func(rows []*parleyv1.CopilotUsageRow) *frame {
+			return &frame{Frame: &parleyv1.StreamCopilotUsageResponse_Batch{
+				Batch: &parleyv1.CopilotUsageBatch{Rows: rows, IdentitiesConcealed: c.at.concealed},
+			}}
+		},
+		notice: func(n *parleyv1.Notice) *frame {
+			return &frame{Frame: &parleyv1.StreamCopilotUsageResponse_Notice{Notice: n}}
+		},
+		checkpoint: func(p *parleyv1.Checkpoint) *frame {
+			return &frame{Frame: &parleyv1.StreamCopilotUsageResponse_Checkpoint{Checkpoint: p}}
+		},
+		summary: func(s *parleyv1.Summary) *frame {
+			return &frame{Frame: &parleyv1.StreamCopilotUsageResponse_Summary{Summary: s}}
+		},
+	}, emit)
+}

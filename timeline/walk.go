@@ -1,0 +1,238 @@
+package timeline
+
+import (
+	"cmp"
+	"context"
+	"time"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+)
+
+// walk merges the sources of one call into the total order (event time, source, key).
+type walk struct {
+	engine *Engine
+	req    *EventsRequest
+	desc   bool
+	now0   time.Time // the present when the walk's first page was asked for
+	span   span      // the asked interval; a zero start is open
+	tracks []*track
+	seen   seen // versions that were handed over
+	fetch  *fetcher
+
+	ahead      int
+	notices    []*parleyv1.Notice // not yet handed to the reader
+	told       map[string]bool
+	associated []byte
+
+	// patient reports whether a throttled source ends the page instead of being given up.
+	patient func() bool
+}
+
+// limit bounds what is read ahead of the reader: windows per source, and rows that lie ready.
+func (w *walk) limit(windows, rows int) {
+	w.ahead = windows
+	for _, t := range w.tracks {
+		t.read.gate.limit = int64(rows)
+	}
+}
+
+// verdict is what a walk has to offer.
+type verdict int
+
+const (
+	ready   verdict = iota // an entry is there
+	waiting                // a window is still being read
+	ended                  // every source is at its end
+	broken                 // every asked source has stopped; see walk.fatal
+	paused                 // a source must wait longer than the call may
+)
+
+// step looks for the next entry without waiting.
+func (w *walk) step() (*track, verdict) {
+	for {
+		best, again := (*track)(nil), false
+		anyWaiting := false
+		for _, t := range w.tracks {
+			if !t.poll(w.fetch, w.ahead) {
+				anyWaiting = true
+				continue
+			}
+			if t.stopped != nil && t.head() == nil {
+				if v, final := w.settle(t); final {
+					return t, v
+				}
+				again = true
+				continue
+			}
+			e := t.head()
+			if e == nil {
+				continue
+			}
+			if w.repeats(t, e) {
+				t.skip()
+				again = true
+				continue
+			}
+			if best == nil || w.before(t, best) {
+				best = t
+			}
+		}
+		switch {
+		case again:
+			continue
+		case anyWaiting:
+			return nil, waiting
+		case best == nil:
+			return nil, ended
+		default:
+			return best, ready
+		}
+	}
+}
+
+// settle makes the stop of a source final, unless it ends the call.
+func (w *walk) settle(t *track) (verdict, bool) {
+	if t.stopped.state == parleyv1.SourceState_SOURCE_STATE_THROTTLED && w.patient != nil && w.patient() {
+		return paused, true
+	}
+	for _, other := range w.tracks {
+		if other != t && other.state == parleyv1.SourceState_SOURCE_STATE_READ && other.stopped == nil {
+			t.stop()
+			return ready, false
+		}
+	}
+	return broken, true
+}
+
+// fatal is the error of a call whose sources have all stopped. What may succeed when repeated comes first.
+func (w *walk) fatal() error {
+	var worst *Error
+	rank := -1
+	for _, t := range w.tracks {
+		reason, cause := t.reason, t.cause
+		if t.stopped != nil {
+			reason = t.stopped.reason
+		}
+		if reason == "" {
+			continue
+		}
+		r := map[string]int{
+			ReasonThrottled: 6, ReasonUnavailable: 5, ReasonCredentialRejected: 4, ReasonPaymentRequired: 3,
+			ReasonPermissionMissing: 2, ReasonNotLicensed: 2, ReasonNotFound: 1, ReasonNotInCloud: 0,
+		}[reason]
+		if r > rank {
+			rank = r
+			worst = &Error{Reason: reason, Source: t.src, Err: cause, Message: "no asked source could be read"}
+		}
+	}
+	return worst
+}
+
+// before reports whether the head of a comes before the head of b.
+func (w *walk) before(a, b *track) bool {
+	x, y := a.due(), b.due()
+	order := x.Compare(y)
+	if order == 0 {
+		order = cmp.Compare(a.src, b.src)
+	}
+	if w.desc {
+		return order > 0
+	}
+	return order < 0
+}
+
+// due is when the head of a track is handed over: a row outside its window goes with the end of the window it came with.
+func (t *track) due() time.Time {
+	e := t.head()
+	switch {
+	case !e.stray:
+		return e.time
+	case t.desc:
+		return t.active.start
+	default:
+		return t.active.end.Add(-1)
+	}
+}
+
+// repeats reports whether the very version of an entry was handed over before in this walk.
+func (w *walk) repeats(t *track, e *entry) bool {
+	return w.seen.has(e.hash() ^ uint64(t.src)) //nolint:gosec // a small enum
+}
+
+// skip drops the head as a repetition.
+func (t *track) skip() {
+	e := &t.active.entries[t.next]
+	t.at = &position{window: t.active.window, time: e.time, key: e.key, stray: e.stray, any: true}
+	t.counts.duplicates++
+	t.next++
+}
+
+// take hands over the head of a track.
+func (w *walk) take(t *track) {
+	e := t.head()
+	w.seen.add(e.hash()^uint64(t.src), e.stray) //nolint:gosec // a small enum
+	t.take()
+}
+
+// wait returns when a window was read, the timer fires, or the context ends.
+func (w *walk) wait(ctx context.Context, timer <-chan time.Time) (fired bool, err error) {
+	select {
+	case <-w.fetch.woken:
+		return false, nil
+	case <-timer:
+		return true, nil
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+}
+
+// seen remembers versions that were handed over: all rows outside their window, and the latest others.
+type seen struct {
+	strays      []uint64
+	young, aged map[uint64]struct{}
+}
+
+const (
+	maxStrays = 12    // that a token keeps
+	maxSeen   = 16384 // versions in each of two generations
+)
+
+func (s *seen) has(id uint64) bool {
+	_, young := s.young[id]
+	if !young {
+		_, young = s.aged[id]
+	}
+	return young
+}
+
+func (s *seen) add(id uint64, stray bool) {
+	if s.young == nil {
+		s.young = make(map[uint64]struct{})
+	}
+	if len(s.young) >= maxSeen {
+		s.aged, s.young = s.young, make(map[uint64]struct{})
+		for _, stray := range s.strays {
+			s.young[stray] = struct{}{}
+		}
+	}
+	s.young[id] = struct{}{}
+	if stray {
+		if len(s.strays) >= maxStrays {
+			s.strays = s.strays[1:]
+		}
+		s.strays = append(s.strays, id)
+	}
+}
+
+// hashOf is a 64-bit FNV-1a digest, equal on every replica.
+func hashOf(key string, version int64) uint64 {
+	const offset, prime = 14695981039346656037, 1099511628211
+	h := uint64(offset)
+	for i := range len(key) {
+		h = (h ^ uint64(key[i])) * prime
+	}
+	for i := range 8 {
+		h = (h ^ uint64(byte(version>>(8*i)))) * prime //nolint:gosec // the lowest byte is meant
+	}
+	return h
+}

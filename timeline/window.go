@@ -1,0 +1,169 @@
+package timeline
+
+import "time"
+
+// level is a width of the grid. Each one is contained in the next.
+type level uint8
+
+const (
+	hour level = iota
+	sixHours
+	day
+	month
+	year
+)
+
+// maxRows is the number of expected rows up to which a window is planned.
+const maxRows = 1000
+
+// tooMuch tells when a window that goes on is split instead of being read to its end. What was read is then overhead;
+// what is saved is waiting (the pieces are read in parallel) and memory.
+func (l level) tooMuch(pages, rows int) bool {
+	if l >= month {
+		return pages >= 4
+	}
+	return rows >= 5*maxRows/2
+}
+
+// floor returns the beginning of the grid cell that holds t.
+func (l level) floor(t time.Time) time.Time {
+	t = t.UTC()
+	y, m, d := t.Date()
+	switch l {
+	case hour:
+		return time.Date(y, m, d, t.Hour(), 0, 0, 0, time.UTC)
+	case sixHours:
+		return time.Date(y, m, d, t.Hour()/6*6, 0, 0, 0, time.UTC)
+	case day:
+		return time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
+	case month:
+		return time.Date(y, m, 1, 0, 0, 0, 0, time.UTC)
+	default:
+		return time.Date(y, 1, 1, 0, 0, 0, 0, time.UTC)
+	}
+}
+
+// next returns the beginning of the cell behind the one that holds t.
+func (l level) next(t time.Time) time.Time {
+	from := l.floor(t)
+	switch l {
+	case hour:
+		return from.Add(time.Hour)
+	case sixHours:
+		return from.Add(6 * time.Hour)
+	case day:
+		return from.AddDate(0, 0, 1)
+	case month:
+		return from.AddDate(0, 1, 0)
+	default:
+		return from.AddDate(1, 0, 0)
+	}
+}
+
+// hours is the usual length of a cell.
+func (l level) hours() float64 {
+	return [...]float64{1, 6, 24, 730, 8766}[l]
+}
+
+// span is a half-open piece of time.
+type span struct{ start, end time.Time }
+
+func (s span) empty() bool          { return !s.end.After(s.start) }
+func (s span) hours() float64       { return s.end.Sub(s.start).Hours() }
+func (s span) has(t time.Time) bool { return !t.Before(s.start) && t.Before(s.end) }
+
+// window is one piece of the interval that is read by itself.
+type window struct {
+	span
+	level level
+}
+
+// finer returns the level that a window is split by: the widest one that cuts it into 3 to 62 pieces, else the widest one
+// that cuts it at all; false when there is none.
+func (w window) finer() (level, bool) {
+	for l := w.level; l > hour; {
+		l--
+		if pieces := w.hours() / l.hours(); pieces >= 3 && pieces <= 62 {
+			return l, true
+		}
+	}
+	for l := w.level; l > hour; {
+		l--
+		if w.hours() > l.hours()*1.01 {
+			return l, true
+		}
+	}
+	return 0, false
+}
+
+// density is how many rows an hour of a source has held lately.
+type density struct {
+	rows, hours float64
+	level       level // of the window planned last
+}
+
+// saw learns from a window that was read whole; older ones fade.
+func (d *density) saw(w window, rows int) {
+	const fade = 0.9
+	d.rows = d.rows*fade + float64(rows)
+	d.hours = d.hours*fade + w.hours()
+}
+
+// dense forgets what was seen, because a window held more than expected, and goes on with narrower ones.
+func (d *density) dense(l level) {
+	d.level = min(d.level, l)
+	d.rows, d.hours = 0, 0
+}
+
+// choose returns the widest level that is expected to hold few enough rows, at most one step wider than before:
+// emptiness may end.
+func (d *density) choose(widest level) level {
+	if d.hours > 0 {
+		l := year
+		for l > hour && d.rows/d.hours*l.hours() > maxRows {
+			l--
+		}
+		d.level = min(l, d.level+1)
+	}
+	d.level = min(d.level, widest)
+	return d.level
+}
+
+// plan cuts what is left of a span into windows, in the order of the walk.
+type plan struct {
+	rest   span
+	widest level
+	desc   bool
+}
+
+// next takes the next window off the rest; false when nothing is left.
+func (p *plan) next(d *density) (window, bool) {
+	if p.rest.empty() {
+		return window{}, false
+	}
+	l := d.choose(p.widest)
+	if p.desc {
+		from := later(l.floor(p.rest.end.Add(-1)), p.rest.start)
+		w := window{span{from, p.rest.end}, l}
+		p.rest.end = from
+		return w, true
+	}
+	to := earlier(l.next(p.rest.start), p.rest.end)
+	w := window{span{p.rest.start, to}, l}
+	p.rest.start = to
+	return w, true
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

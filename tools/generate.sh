@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Generates everything of gen/ into FOLDER/gen: Go code, the descriptor set with imports and comments, the OpenAPI document.
+# Usage: generate.sh FOLDER (from the repository's root, after `make proto-deps`)
+set -euo pipefail
+
+out=${1:?usage: generate.sh FOLDER}
+buf=("${GO:-go}" tool -modfile=tools/go.mod buf)
+
+rm -rf "$out"
+mkdir -p "$out/gen/descriptor" "$out/gen/openapi"
+"${buf[@]}" generate -o "$out"
+"${buf[@]}" build proto --as-file-descriptor-set -o "$out/gen/descriptor/parley.binpb"
+out=$(cd "$out" && pwd)
+"${GO:-go}" -C tools run ./openapifix "$out/openapi-parts" "$out/gen/descriptor/parley.binpb" "$out/gen/openapi/openapi.json"

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// The document is made once from parts as the generator writes them and the committed descriptor set, then looked at.
+func makeDocument(t *testing.T, parts map[string]string) (document, error) {
+	t.Helper()
+	folder := t.TempDir()
+	for name, text := range parts {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	output := filepath.Join(t.TempDir(), "openapi.json")
+	if err := run(folder, "../../gen/descriptor/parley.binpb", output); err != nil {
+		return document{}, err
+	}
+	text, err := os.ReadFile(output)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc document
+	if err := json.Unmarshal(text, &doc); err != nil {
+		t.Fatal(err)
+	}
+	return doc, nil
+}
+
+const eventsPart = `{
+  "openapi": "3.1.0",
+  "tags": [{"name": "EventService"}],
+  "paths": {"/v1/users/{parent}/conversations/{parent_1}/events:stream": {"get": {
+    "operationId": "EventService_StreamEvents_1",
+    "summary": "Streams things. And says more.",
+    "parameters": [
+      {"name": "parent", "in": "path", "schema": {"type": "string"}},
+      {"name": "parent_1", "in": "path", "schema": {"type": "string"}},
+      {"name": "filter", "in": "query", "schema": {"type": "string"}},
+      {"name": "sources", "in": "query", "schema": {"type": "array", "items": {"$ref": "#/components/schemas/parley.v1.Source"}}},
+      {"name": "view", "in": "query", "schema": {"$ref": "#/components/schemas/parley.v1.EventView"}}
+    ],
+    "responses": {"200": {"description": "", "content": {"application/json": {}}}}
+  }}},
+  "components": {"schemas": {
+    "parley.v1.StreamEventsResponse": {"type": "object"},
+    "parley.v1.Source": {"type": "string", "enum": ["SOURCE_UNSPECIFIED", "SOURCE_COPILOT", "SOURCE_USER"]},
+    "parley.v1.EventView": {"type": "string", "enum": ["EVENT_VIEW_UNSPECIFIED", "EVENT_VIEW_FULL"]},
+    "google.rpc.Status": {"type": "object"}
+  }}
+}`
+
+const usagePart = `{
+  "openapi": "3.1.0",
+  "tags": [{"name": "CopilotUsageService"}],
+  "paths": {"/v1/copilotUsage:download": {"get": {
+    "operationId": "CopilotUsageService_DownloadCopilotUsage",
+    "summary": "Downloads.",
+    "parameters": [{"name": "period", "in": "query", "required": true, "schema": {"type": "string"}}],
+    "responses": {"200": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/google.api.HttpBody"}}}}}
+  }}},
+  "components": {"schemas": {"google.api.HttpBody": {"type": "object"}, "google.rpc.Status": {"type": "object"}}}
+}`
+
+func TestDocument(t *testing.T) {
+	t.Parallel()
+	doc, err := makeDocument(t, map[string]string{"a.json": usagePart, "b.json": eventsPart})
+	if err != nil {
+		t.Fatal(err)
+	}
+	get := func(path string) object { return asObject(asObject(doc.Paths[path])["get"]) }
+	stream, download := get("/v1/users/{user}/conversations/{conversation}/events:stream"), get("/v1/copilotUsage:download")
+	if stream == nil || download == nil {
+		t.Fatalf("paths are not renamed: %v", doc.Paths)
+	}
+
+	t.Run("parameters", func(t *testing.T) {
+		t.Parallel()
+		got := map[string]object{}
+		for _, p := range stream["parameters"].([]any) {
+			got[text(asObject(p)["name"])] = asObject(asObject(p)["schema"])
+		}
+		sources := object{"type": "string", "enum": []any{"SOURCE_COPILOT", "SOURCE_CHAT", "SOURCE_CALL"}}
+		want := map[string]object{
+			"user":         {"type": "string", "minLength": 1.0},
+			"conversation": {"type": "string", "minLength": 1.0},
+			"filter":       {"type": "string", "maxLength": 512.0},
+			"sources":      {"type": "array", "uniqueItems": true, "items": sources},
+			"view":         {"type": "string", "enum": []any{"EVENT_VIEW_FULL"}},
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("schemas (-want +got):\n%s", diff)
+		}
+	})
+	t.Run("content types", func(t *testing.T) {
+		t.Parallel()
+		for _, test := range []struct {
+			operation object
+			want      string
+		}{{stream, "application/x-ndjson"}, {download, "text/csv"}} {
+			content := asObject(asObject(asObject(test.operation["responses"])["200"])["content"])
+			if len(content) != 1 || content[test.want] == nil {
+				t.Errorf("%v answers %v, want %s alone", test.operation["operationId"], content, test.want)
+			}
+		}
+	})
+	t.Run("summary", func(t *testing.T) {
+		t.Parallel()
+		if stream["summary"] != "Streams things." || stream["description"] != "Streams things. And says more." {
+			t.Errorf("summary %q, description %q", stream["summary"], stream["description"])
+		}
+	})
+	t.Run("unused schemas", func(t *testing.T) {
+		t.Parallel()
+		got := make([]string, 0, len(doc.Components.Schemas))
+		for _, name := range []string{"parley.v1.StreamEventsResponse", "google.rpc.Status", "google.api.HttpBody", "parley.v1.EventView"} {
+			if doc.Components.Schemas[name] != nil {
+				got = append(got, name)
+			}
+		}
+		if diff := cmp.Diff([]string{"parley.v1.StreamEventsResponse", "google.rpc.Status"}, got); diff != "" {
+			t.Errorf("schemas (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestDocumentRefuses(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name  string
+		parts map[string]string
+		want  string
+	}{
+		{"no parts", nil, "no OpenAPI file"},
+		{"no JSON", map[string]string{"a.json": "{"}, "a.json"},
+		{"a path twice", map[string]string{"a.json": usagePart, "b.json": usagePart}, "comes twice"},
+		{
+			"two shapes of a schema",
+			map[string]string{"a.json": usagePart, "b.json": strings.Replace(eventsPart, `Status": {"type": "object"}`, `Status": {}`, 1)},
+			"google.rpc.Status comes twice",
+		},
+		{"an unknown RPC", map[string]string{"a.json": strings.Replace(usagePart, "_Download", "_Upload", 1)}, "no RPC"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			if _, err := makeDocument(t, test.parts); err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error %v, want one that says %q", err, test.want)
+			}
+		})
+	}
+}
