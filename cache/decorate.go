@@ -119,7 +119,7 @@ func shortName(src parleyv1.Source) string {
 }
 
 // keyed builds a key from parts, each with its length before it, so that no two requests share one.
-type keyed []byte
+type keyed []byte //nolint:recvcheck // with must not grow the key it is called on
 
 func newKey(kind string, s Scope) keyed {
 	k := keyed{}

@@ -3,6 +3,7 @@ package cache_test
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -54,7 +55,7 @@ func (g *graph) Events(ctx context.Context, q source.EventQuery, link string) (*
 	}
 	page := &source.Page[source.Item]{Requests: 1, Rows: 1, Read: time.Now(), Items: []source.Item{{
 		Key:   fmt.Sprintf("%s/%s/%s/%d", q.User, q.Conversation, link, n),
-		Event: &parleyv1.Event{Uid: fmt.Sprint(n), Body: &parleyv1.Body{Content: g.body}},
+		Event: &parleyv1.Event{Uid: strconv.Itoa(n), Body: &parleyv1.Body{Content: g.body}},
 	}}}
 	if at := len(strings.Split(link, "+")); at < g.pages {
 		page.Next = link + "+"

@@ -17,14 +17,13 @@ type Flight[V any] struct {
 
 // work is one piece of work and those who wait for it.
 type work[V any] struct {
-	mu        *sync.Mutex // the Flight's
-	waiters   map[int]context.Context
-	next      int
-	cancel    context.CancelFunc
-	ended     chan struct{}
-	value     V
-	err       error
-	abandoned bool
+	mu      *sync.Mutex // the Flight's
+	waiters map[int]context.Context
+	next    int
+	cancel  context.CancelFunc
+	ended   chan struct{}
+	value   V
+	err     error
 }
 
 // NewFlight returns an empty Flight; Close it.
@@ -50,7 +49,7 @@ func (f *Flight[V]) Do(ctx context.Context, key string, do func(context.Context)
 	}
 	w.next++
 	me := w.next
-	w.waiters[me] = ctx
+	w.waiters[me] = ctx //nolint:fatcontext // each waiter keeps its own
 	f.mu.Unlock()
 
 	select {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -19,13 +20,13 @@ type counter struct {
 	by map[string]int
 }
 
-func (c *counter) CacheRequest(source, result string) {
+func (c *counter) CacheRequest(api, result string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.by == nil {
 		c.by = map[string]int{}
 	}
-	c.by[source+" "+result]++
+	c.by[api+" "+result]++
 }
 
 func (c *counter) get(what string) int {
@@ -130,7 +131,9 @@ func TestCancellation(t *testing.T) {
 		}()
 		synctest.Wait()
 		cancel()
-		<-errs
+		if err := <-errs; !errors.Is(err, context.Canceled) {
+			t.Fatalf("the last caller: %v", err)
+		}
 		if err := <-g.ended; !errors.Is(err, context.Canceled) {
 			t.Fatalf("the abandoned work ended with %v", err)
 		}
@@ -214,7 +217,7 @@ func TestChurn(t *testing.T) {
 	for worker := range 8 {
 		group.Go(func() {
 			for i := range 300 {
-				q := settled(fmt.Sprint((worker + i) % 97))
+				q := settled(strconv.Itoa((worker + i) % 97))
 				for link, n := "", 0; n < 3; n++ {
 					page, err := r.Events(t.Context(), q, link)
 					if err != nil || len(page.Items) != 1 {

@@ -18,7 +18,7 @@ const NilTenant = "00000000-0000-0000-0000-000000000000"
 
 var (
 	uuidForm = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
-	sizeForm = regexp.MustCompile(`^([0-9]+)(B|KiB|MiB|GiB)?$`)
+	sizeForm = regexp.MustCompile(`^(\d+)(B|KiB|MiB|GiB)?$`)
 )
 
 // later are settings of the contract that this version does not have. To ignore them would open a door that
@@ -57,8 +57,10 @@ func (s *Settings) Check() error {
 		setting string
 		ok      bool
 	}{
-		{"PARLEY_CACHE_MAX_AGE", s.CacheMaxAge >= 0}, {"PARLEY_SETTLE_COPILOT", s.SettleCopilot >= 0},
-		{"PARLEY_SETTLE_CHAT", s.SettleChat >= 0}, {"PARLEY_SETTLE_CALL", s.SettleCall >= 0},
+		{"PARLEY_CACHE_MAX_AGE", s.CacheMaxAge >= 0},
+		{"PARLEY_SETTLE_COPILOT", s.SettleCopilot >= 0},
+		{"PARLEY_SETTLE_CHAT", s.SettleChat >= 0},
+		{"PARLEY_SETTLE_CALL", s.SettleCall >= 0},
 	} {
 		if !d.ok {
 			fail(d.setting, "must not be negative")
@@ -159,7 +161,7 @@ func ParseSize(text string) (int64, error) {
 	if bits.Len64(number)+shift > 62 {
 		return 0, fmt.Errorf("%q is too large for a size", text)
 	}
-	return int64(number << shift), nil //nolint:gosec // bounded above
+	return int64(number << shift), nil
 }
 
 func loopback(addr string) error {

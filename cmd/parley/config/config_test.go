@@ -35,11 +35,11 @@ func TestReferenceIsCurrent(t *testing.T) {
 func TestNamesFollowOneRule(t *testing.T) {
 	t.Parallel()
 	fields := reflect.TypeFor[config.Settings]()
-	for i := range fields.NumField() {
-		tag := fields.Field(i).Tag
+	for field := range fields.Fields() {
+		tag := field.Tag
 		want := "PARLEY_" + strings.ToUpper(strings.ReplaceAll(tag.Get("name"), "-", "_"))
 		if tag.Get("env") != want || tag.Get("help") == "" || tag.Get("group") == "" {
-			t.Errorf("%s: env %q, want %q; help and group must be set", fields.Field(i).Name, tag.Get("env"), want)
+			t.Errorf("%s: env %q, want %q; help and group must be set", field.Name, tag.Get("env"), want)
 		}
 	}
 }

@@ -20,8 +20,8 @@ This page is made from the program's own settings; a test keeps it so (` + "`go 
 `)
 	group := ""
 	fields := reflect.TypeFor[Settings]()
-	for i := range fields.NumField() {
-		tag := fields.Field(i).Tag
+	for field := range fields.Fields() {
+		tag := field.Tag
 		if tag.Get("group") != group {
 			group = tag.Get("group")
 			fmt.Fprintf(&page, "\n## %s\n\n| environment | flag | YAML key | default | meaning |\n|---|---|---|---|---|\n", group)

@@ -99,7 +99,7 @@ func (g *Gateway) Start(ctx context.Context) error {
 	return nil
 }
 
-// GRPCAddr, HTTPAddr and AdminAddr are the addresses in use, after Start.
+// GRPCAddr is where gRPC is served, after Start.
 func (g *Gateway) GRPCAddr() string { return g.server.GRPCAddr() }
 
 // HTTPAddr is where REST is served.

@@ -65,7 +65,7 @@ func TestEventsAreWhatGraphHolds(t *testing.T) {
 // identities are container and id, as the oracle names records; a call's container is the chat of its meeting, which a
 // listed record does not always tell, so the oracle's is used only where the event has one.
 func identities(events []*parleyv1.Event) []string {
-	var ids []string
+	ids := make([]string, 0, len(events))
 	for _, e := range events {
 		container := e.GetSource().GetChatId()
 		switch {

@@ -133,7 +133,7 @@ func (g *tenantUnderTest) get(t *testing.T, path string, into proto.Message) (in
 
 func (g *tenantUnderTest) open(t *testing.T, path string) *http.Response {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, g.base+path, nil)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, g.base+path, http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +167,7 @@ func reason(t *testing.T, body []byte) string {
 func (g *tenantUnderTest) stream(t *testing.T, path string) (events []*parleyv1.Event, summary *parleyv1.Summary) {
 	t.Helper()
 	answer := g.open(t, path)
-	defer answer.Body.Close() //nolint:errcheck // read to the end below
+	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
 		body, err := io.ReadAll(answer.Body)
 		t.Fatalf("%s: HTTP %d %s %v", path, answer.StatusCode, body, err)

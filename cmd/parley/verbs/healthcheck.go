@@ -21,15 +21,16 @@ func (v healthcheckVerb) Run(ctx context.Context, to streams) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+v.HTTPAddr+"/readyz", nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+v.HTTPAddr+"/readyz", http.NoBody)
 	if err != nil {
 		return usageError{err}
 	}
-	answer, err := http.DefaultClient.Do(request)
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	answer, err := client.Do(request)
 	if err != nil {
 		return fmt.Errorf("not ready: %w", err)
 	}
-	defer answer.Body.Close() //nolint:errcheck // nothing is read from it
+	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
 		return fmt.Errorf("not ready: HTTP %d", answer.StatusCode)
 	}

@@ -51,7 +51,7 @@ func Run(ctx context.Context, args []string, out, errOut io.Writer) (code int) {
 		case exited:
 			code = r.code
 		default:
-			panic(r)
+			panic(r) //nolint:forbidigo // not ours: a programming error goes on its way
 		}
 	}()
 	var line commandLine
@@ -59,7 +59,7 @@ func Run(ctx context.Context, args []string, out, errOut io.Writer) (code int) {
 		kong.Name("parley"),
 		kong.Description("One gRPC and REST API over the conversation data of a Microsoft 365 tenant."),
 		kong.Writers(out, errOut),
-		kong.Exit(func(code int) { panic(exited{code}) }),
+		kong.Exit(func(code int) { panic(exited{code}) }), //nolint:forbidigo // the only way out of kong but os.Exit; recovered above
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(streams{out: out, err: errOut}),
 		kong.ConfigureHelp(kong.HelpOptions{WrapUpperBound: 120}),
@@ -100,8 +100,8 @@ func report(errOut io.Writer, err error) int {
 	if err == nil {
 		return OK
 	}
-	for _, line := range strings.Split(err.Error(), "\n") {
-		fmt.Fprintln(errOut, "parley: "+line) //nolint:errcheck // nowhere left to report to
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		fmt.Fprintln(errOut, "parley: "+line)
 	}
 	if u := (usageError{}); errors.As(err, &u) {
 		return Usage
