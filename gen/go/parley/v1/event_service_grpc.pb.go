@@ -34,7 +34,8 @@ const (
 type EventServiceClient interface {
 	// Lists the events of a user, of one conversation, or (call records only) of the whole tenant, in order of time, a page
 	// at a time. A page may be short or empty while `next_page_token` is present.
-	// Errors: NOT_FOUND for an unknown user or conversation, the common errors otherwise.
+	// Errors: NOT_FOUND for an unknown conversation, or when every asked source says that the user is unknown; the common
+	// errors otherwise.
 	ListEvents(ctx context.Context, in *ListEventsRequest, opts ...grpc.CallOption) (*ListEventsResponse, error)
 	// Streams the events of a whole interval as frames: batches, notices, checkpoints, and a summary at the end.
 	StreamEvents(ctx context.Context, in *StreamEventsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StreamEventsResponse], error)
@@ -99,7 +100,8 @@ func (c *eventServiceClient) GetEvent(ctx context.Context, in *GetEventRequest, 
 type EventServiceServer interface {
 	// Lists the events of a user, of one conversation, or (call records only) of the whole tenant, in order of time, a page
 	// at a time. A page may be short or empty while `next_page_token` is present.
-	// Errors: NOT_FOUND for an unknown user or conversation, the common errors otherwise.
+	// Errors: NOT_FOUND for an unknown conversation, or when every asked source says that the user is unknown; the common
+	// errors otherwise.
 	ListEvents(context.Context, *ListEventsRequest) (*ListEventsResponse, error)
 	// Streams the events of a whole interval as frames: batches, notices, checkpoints, and a summary at the end.
 	StreamEvents(*StreamEventsRequest, grpc.ServerStreamingServer[StreamEventsResponse]) error
