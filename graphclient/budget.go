@@ -2,7 +2,6 @@ package graphclient
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 
@@ -23,19 +22,19 @@ const (
 )
 
 // budget is one limit for one tenant, user or resource, and its Retry-After
-// gate: a token bucket that serves two queues, interactive first, and serves
-// nobody while Graph has asked to wait. When the wait ends, one request goes
+// gate: a token bucket that serves two queues, interactive first and within
+// each the callers in turn, and serves nobody while Graph has asked to wait. When the wait ends, one request goes
 // ahead as a probe and the others follow once it is answered.
 type budget struct {
 	limiter *rate.Limiter // rate.Inf when the row has no number
 	reserve float64       // tokens that background requests leave behind
 
 	mu       sync.Mutex
-	queues   [2][]*waiter // by Priority
+	queues   [2]fairQueue // by Priority
 	turns    int          // interactive grants since the last background one
 	timer    *time.Timer
 	until    time.Time // closed until then
-	half     bool      // closed lately, not yet proven open
+	half     bool      // new or closed lately, not yet proven open
 	probing  bool
 	probeEnd time.Time
 	strikes  int
@@ -44,6 +43,7 @@ type budget struct {
 
 // waiter is one request in a queue.
 type waiter struct {
+	caller   string
 	ready    chan struct{} // closed when granted or refused
 	deadline time.Time     // zero = none
 	probe    bool
@@ -51,7 +51,8 @@ type waiter struct {
 }
 
 func newBudget(perSecond float64, burst int) *budget {
-	b := &budget{limiter: rate.NewLimiter(rate.Inf, 1)}
+	// Nobody knows yet whether Graph is throttling: one request goes ahead, so that a cold burst is no burst of 429s.
+	b := &budget{limiter: rate.NewLimiter(rate.Inf, 1), half: true}
 	if perSecond > 0 {
 		b.limiter = rate.NewLimiter(rate.Limit(perSecond), burst)
 		b.reserve = float64(burst / 4)
@@ -65,17 +66,17 @@ func newBudget(perSecond float64, burst int) *budget {
 // minute). probe is to be handed to release.
 func (b *budget) acquire(ctx context.Context, priority Priority) (probe bool, tooLong time.Duration, err error) {
 	now := time.Now()
-	w := &waiter{ready: make(chan struct{})}
+	w := &waiter{ready: make(chan struct{}), caller: CallerOf(ctx)}
 	if deadline, ok := ctx.Deadline(); ok {
 		w.deadline = deadline
 	}
 	b.mu.Lock()
-	closed, queued := b.estimate(priority, now)
+	closed, queued := b.estimate(w.caller, priority, now)
 	if wait := b.tooLong(w, priority, closed, queued, now); wait > 0 {
 		b.mu.Unlock()
 		return false, wait, nil
 	}
-	b.queues[priority] = append(b.queues[priority], w)
+	b.queues[priority].push(w)
 	b.pump(now)
 	b.mu.Unlock()
 
@@ -85,9 +86,7 @@ func (b *budget) acquire(ctx context.Context, priority Priority) (probe bool, to
 	case <-ctx.Done():
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		if i := slices.Index(b.queues[priority], w); i >= 0 {
-			b.queues[priority] = slices.Delete(b.queues[priority], i, i+1)
-		}
+		b.queues[priority].remove(func(other *waiter) bool { return other == w })
 		if w.probe {
 			b.probing = false
 		}
@@ -98,15 +97,15 @@ func (b *budget) acquire(ctx context.Context, priority Priority) (probe bool, to
 
 // estimate is how long the gate stays closed, and how long the queue takes
 // after that.
-func (b *budget) estimate(priority Priority, now time.Time) (closed, queued time.Duration) {
+func (b *budget) estimate(caller string, priority Priority, now time.Time) (closed, queued time.Duration) {
 	closed = max(b.until.Sub(now), 0)
 	if b.limiter.Limit() == rate.Inf {
 		return closed, 0
 	}
-	interactive, background := len(b.queues[Interactive]), len(b.queues[Background])
-	ahead := float64(interactive + min(background, interactive/backgroundTurn))
+	own := b.queues[priority].ahead(caller)
+	ahead := float64(own + min(b.queues[Background].size, own/backgroundTurn))
 	if priority == Background {
-		ahead = float64(background+min(interactive, backgroundTurn*(background+1))) + b.reserve
+		ahead = float64(own+min(b.queues[Interactive].size, backgroundTurn*(own+1))) + b.reserve
 	}
 	missing := ahead + 1 - b.limiter.TokensAt(now.Add(closed))
 	if missing > 0 {
@@ -131,7 +130,7 @@ func (b *budget) tooLong(w *waiter, priority Priority, closed, queued time.Durat
 
 // pump grants turns while there are any, and sets the timer for the next.
 func (b *budget) pump(now time.Time) {
-	for len(b.queues[Interactive])+len(b.queues[Background]) > 0 {
+	for b.queues[Interactive].size+b.queues[Background].size > 0 {
 		if now.Before(b.until) {
 			b.wake(b.until.Sub(now))
 			return
@@ -155,9 +154,9 @@ func (b *budget) pump(now time.Time) {
 // next chooses the queue whose turn it is and the tokens that must be there.
 func (b *budget) next() (Priority, float64) {
 	switch {
-	case len(b.queues[Background]) == 0:
+	case b.queues[Background].size == 0:
 		return Interactive, 1
-	case len(b.queues[Interactive]) == 0:
+	case b.queues[Interactive].size == 0:
 		return Background, 1 + b.reserve
 	case b.turns >= backgroundTurn:
 		return Background, 1
@@ -179,12 +178,11 @@ func (b *budget) missing(need float64, now time.Time) time.Duration {
 }
 
 func (b *budget) grant(priority Priority, now time.Time) {
-	w := b.queues[priority][0]
-	b.queues[priority] = slices.Delete(b.queues[priority], 0, 1)
+	w := b.queues[priority].pop()
 	b.limiter.ReserveN(now, 1) // a rounding error only delays the next turn
 	if priority == Background {
 		b.turns = 0
-	} else if len(b.queues[Background]) > 0 {
+	} else if b.queues[Background].size > 0 {
 		b.turns++
 	}
 	if b.half {
@@ -241,7 +239,7 @@ func (b *budget) close(wait time.Duration) time.Duration {
 	b.half, b.probing = true, false
 	closed := b.until.Sub(now)
 	for priority := range b.queues {
-		b.queues[priority] = slices.DeleteFunc(b.queues[priority], func(w *waiter) bool {
+		b.queues[priority].remove(func(w *waiter) bool {
 			late := w.deadline.IsZero() && closed > maxBlindWait || !w.deadline.IsZero() && b.until.After(w.deadline)
 			if late {
 				w.refused = closed
@@ -265,6 +263,6 @@ func (b *budget) closed() bool {
 func (b *budget) idle(now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return len(b.queues[Interactive])+len(b.queues[Background]) == 0 && !b.half && !now.Before(b.until) &&
+	return b.queues[Interactive].size+b.queues[Background].size == 0 && (!b.half || b.strikes == 0 && !b.probing) && !now.Before(b.until) &&
 		(b.limiter.Limit() == rate.Inf || b.limiter.TokensAt(now) >= float64(b.limiter.Burst()))
 }

@@ -16,6 +16,8 @@ type Client struct {
 	origin   origin
 	tokens   *tokenSource // nil sends no Authorization
 	budgets  *budgets
+	days     *days
+	payment  *breaker
 	pipeline runtime.Pipeline
 	report   http.RoundTripper
 	ownPools []*http.Transport
@@ -29,7 +31,7 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{cfg: cfg, origin: base, budgets: newBudgets(cfg.Limits)}
+	c := &Client{cfg: cfg, origin: base, budgets: newBudgets(cfg.Limits), days: newDays(cfg.CallerDay), payment: newBreaker(cfg.PaymentPause)}
 	if cfg.Credential != nil {
 		c.tokens = newTokenSource(cfg.Credential, cfg.Cloud.Scope(), cfg.Observer)
 	}

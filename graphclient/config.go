@@ -64,6 +64,12 @@ type Config struct {
 	// Limits are the request budgets: nil = DefaultLimits, empty = none.
 	// Retry-After is honoured either way.
 	Limits LimitTable
+	// CallerDay is how many requests one caller (WithCaller) may cause from
+	// midnight to midnight UTC; more fail with KindCallerLimit. 0 = no limit.
+	CallerDay int
+	// PaymentPause is how long a route that answered 402 is left alone; 0 =
+	// DefaultPaymentPause.
+	PaymentPause time.Duration
 	// Observer receives metrics; nil = none.
 	Observer Observer
 	// UserAgent is sent with each request; empty = "parley".
@@ -126,6 +132,7 @@ func fill(cfg *Config) {
 	setDefault(&cfg.Retry.Base, DefaultBase)
 	setDefault(&cfg.Retry.Max, DefaultMaxBackoff)
 	setDefault(&cfg.Retry.TryTimeout, DefaultTryTimeout)
+	setDefault(&cfg.PaymentPause, DefaultPaymentPause)
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}

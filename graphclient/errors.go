@@ -43,6 +43,9 @@ const (
 	// KindCanceled is the caller's own cancellation or deadline; errors.Is
 	// tells them apart.
 	KindCanceled
+	// KindCallerLimit is a caller whose day (Config.CallerDay) is used up.
+	// Nothing was sent; RetryAfter is the time until midnight UTC.
+	KindCallerLimit
 )
 
 // String returns the kind in words, for logs.
@@ -52,7 +55,7 @@ func (k Kind) String() string {
 		KindPaymentRequired: "payment required", KindForbidden: "forbidden", KindNotFound: "not found",
 		KindGone: "gone", KindThrottled: "throttled", KindUnavailable: "unavailable",
 		KindLinkRefused: "link refused", KindTooLarge: "answer too large", KindMalformed: "malformed answer",
-		KindCanceled: "canceled",
+		KindCanceled: "canceled", KindCallerLimit: "caller's day used up",
 	}
 	if k < 0 || int(k) >= len(names) {
 		return fmt.Sprintf("kind %d", int(k))

@@ -1,6 +1,7 @@
 package graphclient
 
 import (
+	"strconv"
 	"strings"
 	"time"
 )
@@ -97,6 +98,15 @@ func (t LimitTable) row(r *Request, uri string, download bool) int {
 		}
 	}
 	return -1
+}
+
+// route names the kind of request that a call is: its row, or its source where no row matches.
+func (t LimitTable) route(k *call) string {
+	row := t.row(k.request, k.target.uri, k.download)
+	if row < 0 {
+		return k.request.Source
+	}
+	return k.request.Source + " " + strconv.Itoa(row)
 }
 
 func hasSuffixFold(s, suffix string) bool {

@@ -7,24 +7,38 @@ import (
 	"time"
 )
 
-// run repeats one GET until accept takes an answer, the cause is final, the
+// run makes one call, unless its route asked for payment lately.
+func (c *Client) run(ctx context.Context, k *call, accept func(context.Context, *http.Response) error) error {
+	leave, refusal := c.payment.enter(c.budgets.table.route(k), time.Now())
+	if refusal != nil {
+		return c.failed(ctx, k, refusal)
+	}
+	err := c.repeat(ctx, k, accept)
+	leave(err)
+	if err != nil {
+		return c.failed(ctx, k, err)
+	}
+	return nil
+}
+
+// repeat repeats one GET until accept takes an answer, the cause is final, the
 // tries are used up, or the next wait would outlast the deadline. Only
 // temporary failures are repeated; accept may report one, such as a cut body.
-func (c *Client) run(ctx context.Context, k *call, accept func(context.Context, *http.Response) error) error {
+func (c *Client) repeat(ctx context.Context, k *call, accept func(context.Context, *http.Response) error) *Error {
 	var last *Error
 	for try := 1; ; try++ {
 		err := c.try(ctx, k, accept)
 		if err == nil {
 			return nil
 		}
-		if err.local && last != nil {
+		if err.local && err.Kind == KindThrottled && last != nil {
 			// The gate that the last answer closed: that answer says more.
 			last.RetryAfter = err.RetryAfter
-			return c.failed(ctx, k, last)
+			return last
 		}
 		last = err
 		if !err.retriable() || try >= c.cfg.Retry.Tries {
-			return c.failed(ctx, k, err)
+			return err
 		}
 		if kindOfStatus(err.Status) == KindThrottled {
 			continue // the gate does the waiting, for all callers alike
@@ -32,10 +46,10 @@ func (c *Client) run(ctx context.Context, k *call, accept func(context.Context, 
 		delay := max(c.backoff(try), err.RetryAfter)
 		if wait := c.sleep(ctx, k, delay); wait != nil {
 			if wait.Kind == KindCanceled {
-				return c.failed(ctx, k, wait)
+				return wait
 			}
 			err.RetryAfter = delay
-			return c.failed(ctx, k, err)
+			return err
 		}
 	}
 }
@@ -49,7 +63,7 @@ func (c *Client) failed(ctx context.Context, k *call, err *Error) error {
 	if err.Kind.Temporary() && err.RetryAfter <= 0 {
 		err.RetryAfter = c.cfg.Retry.Max
 	}
-	if !err.Kind.Temporary() {
+	if !err.Kind.Temporary() && err.Kind != KindCallerLimit {
 		err.RetryAfter = 0
 	}
 	c.cfg.Logger.DebugContext(ctx, "graph call failed", "source", k.request.Source, "error", err, "requests", k.requests)
@@ -85,6 +99,18 @@ func (c *Client) sleep(ctx context.Context, k *call, delay time.Duration) *Error
 // try sends one request through the pipeline and hands a success to accept.
 // The time limit starts when the request is sent, not while it queues.
 func (c *Client) try(parent context.Context, k *call, accept func(context.Context, *http.Response) error) *Error {
+	if parent.Err() != nil {
+		return canceled(parent)
+	}
+	caller, before := CallerOf(parent), k.requests
+	if left := c.days.take(caller, time.Now()); left > 0 {
+		return &Error{Kind: KindCallerLimit, RetryAfter: left, reason: "no request is left of this caller's day", local: true}
+	}
+	defer func() {
+		if k.requests == before {
+			c.days.giveBack(caller)
+		}
+	}()
 	ctx, cancel := context.WithCancelCause(parent)
 	timer := time.AfterFunc(c.cfg.Retry.TryTimeout, func() { cancel(errTryTimeout) })
 	timer.Stop()

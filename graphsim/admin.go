@@ -9,8 +9,8 @@ import (
 
 const maxAdminBody = 1 << 20
 
-// serveAdmin answers /_sim/faults (GET, POST a list in JSON or YAML, DELETE), /_sim/requests (GET, DELETE) and
-// /_sim/ca.pem. They need no token: the simulator listens on loopback only.
+// serveAdmin answers /_sim/faults (GET, POST a list in JSON or YAML, DELETE), /_sim/requests (GET, DELETE),
+// /_sim/token and /_sim/ca.pem. They need no token: the simulator listens on loopback only.
 func (s *Sim) serveAdmin(x *exchange, segments []string) {
 	switch strings.ToLower(strings.Join(segments[1:], "/")) + " " + x.r.Method {
 	case "faults GET":
@@ -41,10 +41,12 @@ func (s *Sim) serveAdmin(x *exchange, segments []string) {
 	case "requests DELETE":
 		s.ResetRequests()
 		x.adminJSON(http.StatusOK, map[string]any{})
+	case "token GET":
+		s.serveCallerToken(x)
 	case "ca.pem GET":
 		x.write(http.StatusOK, "application/x-pem-file", s.CACertPEM())
 	default:
-		x.adminJSON(http.StatusNotFound, map[string]string{"error": "there are /_sim/faults, /_sim/requests and /_sim/ca.pem"})
+		x.adminJSON(http.StatusNotFound, map[string]string{"error": "there are /_sim/faults, /_sim/requests, /_sim/token and /_sim/ca.pem"})
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 // exchange is one request on its way through the simulator.
 type exchange struct {
 	sim     *Sim
+	engine  *faultEngine
 	w       http.ResponseWriter
 	r       *http.Request
 	world   *world
@@ -46,10 +48,14 @@ type reply struct {
 func itoa(n int) string { return strconv.Itoa(n) }
 
 // Handler serves Graph, the token endpoints and the admin pages, as the first listener does.
-func (s *Sim) Handler() http.Handler { return http.HandlerFunc(s.serveHTTP) }
+func (s *Sim) Handler() http.Handler { return s.handler(s.faults) }
 
-func (s *Sim) serveHTTP(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{sim: s, w: w, r: r, now: s.cfg.Now().UnixMilli(), status: http.StatusOK}
+func (s *Sim) handler(engine *faultEngine) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.serveHTTP(engine, w, r) })
+}
+
+func (s *Sim) serveHTTP(engine *faultEngine, w http.ResponseWriter, r *http.Request) {
+	x := &exchange{sim: s, engine: engine, w: w, r: r, now: s.cfg.Now().UnixMilli(), status: http.StatusOK}
 	began := time.Now()
 	defer func() {
 		s.log.add(x, "graph")
@@ -162,15 +168,14 @@ func (x *exchange) write(status int, mime string, body []byte) {
 	h := x.w.Header()
 	h.Set("Content-Type", mime)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
+	if slices.ContainsFunc(x.faults, func(f Fault) bool { return f.Kind == FaultGoAway }) {
+		h.Set("Connection", "close")
+	}
 	if h.Get("Cache-Control") == "" {
 		h.Set("Cache-Control", "no-cache")
 	}
 	x.w.WriteHeader(status)
-	body, cut := x.damage(body)
-	_, _ = x.w.Write(body)
-	if cut {
-		panic(http.ErrAbortHandler) //nolint:forbidigo // net/http's way to break an answer off
-	}
+	x.sendBody(body)
 }
 
 // send writes a reply, with the faults that bend it.

@@ -4,12 +4,15 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // faultEngine decides which faults strike a request. It counts requests per fault and pages per walk.
 type faultEngine struct {
 	seed  uint64
+	now   func() time.Time
 	mu    sync.Mutex
+	since int64 // ms, when the faults were set
 	rules []*faultRule
 	walks map[string]*walk
 }
@@ -17,6 +20,7 @@ type faultEngine struct {
 type faultRule struct {
 	Fault
 	seen, struck int
+	asked        map[uint64]int // how often each request was made, for the dice
 }
 
 // walk is one chain of pages: the links in the order in which they were first asked for, and the rows of the last page.
@@ -25,10 +29,13 @@ type walk struct {
 	last  list
 }
 
-const maxWalks = 1024
+const (
+	maxWalks = 1024
+	maxAsked = 1 << 16
+)
 
-func newFaultEngine(faults []Fault, seed uint64) (*faultEngine, error) {
-	e := &faultEngine{seed: seed}
+func newFaultEngine(faults []Fault, seed uint64, now func() time.Time) (*faultEngine, error) {
+	e := &faultEngine{seed: seed, now: now}
 	if err := e.set(faults); err != nil {
 		return nil, err
 	}
@@ -41,11 +48,11 @@ func (e *faultEngine) set(faults []Fault) error {
 		if err := f.check(); err != nil {
 			return err
 		}
-		rules = append(rules, &faultRule{Fault: f})
+		rules = append(rules, &faultRule{Fault: f, asked: map[uint64]int{}})
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.rules, e.walks = rules, map[string]*walk{}
+	e.rules, e.walks, e.since = rules, map[string]*walk{}, e.now().UnixMilli()
 	return nil
 }
 
@@ -98,10 +105,29 @@ func (e *faultEngine) page(x *exchange) int {
 }
 
 func (r *faultRule) matches(x *exchange) bool {
+	if r.User != "" && !x.about(r.User) {
+		return false
+	}
 	if r.Match == "" || r.Match == "*" || strings.EqualFold(r.Match, x.source) {
 		return true
 	}
 	return strings.Contains(strings.ToLower(x.r.URL.Path), strings.ToLower(r.Match))
+}
+
+// due tells whether the schedule includes a time, in milliseconds since the faults were set.
+func (r *faultRule) due(at int64) bool {
+	return at >= r.FromMS && (r.UntilMS == 0 || at < r.UntilMS)
+}
+
+// falls throws the dice for a request. The same request falls alike in every run, in whatever order requests come.
+func (r *faultRule) falls(seed uint64, rule int, x *exchange) bool {
+	id := hashString(seed, x.r.URL.EscapedPath()+"?"+x.r.URL.RawQuery)
+	if len(r.asked) >= maxAsked {
+		clear(r.asked)
+	}
+	r.asked[id]++
+	d := dice(hash4(seed, uint64(rule), id, uint64(r.asked[id]))) //nolint:gosec // not negative
+	return d.unit() < r.Rate
 }
 
 // strike answers the faults for a request, in the order in which they were given.
@@ -111,10 +137,10 @@ func (e *faultEngine) strike(x *exchange) []Fault {
 	if len(e.rules) == 0 {
 		return nil
 	}
-	page := e.page(x)
+	page, now := e.page(x), e.now().UnixMilli()
 	var out []Fault
 	for i, r := range e.rules {
-		if !r.matches(x) || (r.Page > 0 && r.Page != page) {
+		if !r.matches(x) || (r.Page > 0 && r.Page != page) || !r.due(now-e.since) {
 			continue
 		}
 		r.seen++
@@ -122,16 +148,53 @@ func (e *faultEngine) strike(x *exchange) []Fault {
 		switch {
 		case n <= 0, r.Times > 0 && r.struck >= r.Times, r.Every > 1 && n%r.Every != 0:
 			continue
-		case r.Rate > 0:
-			d := dice(hash3(e.seed, uint64(i), uint64(n)))
-			if d.unit() >= r.Rate {
-				continue
-			}
+		case r.Rate > 0 && !r.falls(e.seed, i, x):
+			continue
 		}
 		r.struck++
 		out = append(out, r.Fault)
 	}
 	return out
+}
+
+// about tells whether a request is about a user: in its path, or for calls in its filter.
+func (x *exchange) about(user string) bool {
+	named := x.params["user"]
+	if strings.EqualFold(named, user) || named == "" && strings.Contains(strings.ToLower(x.r.URL.RawQuery), strings.ToLower(user)) {
+		return true
+	}
+	if x.world == nil {
+		return false
+	}
+	a, knownA := x.world.people.find(named)
+	b, knownB := x.world.people.find(user)
+	return knownA && knownB && a == b
+}
+
+// previousLink is the address of the page before in the request's walk; false for the first one.
+func (e *faultEngine) previousLink(x *exchange) (string, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	key, token := x.walkKey()
+	w := e.walks[key]
+	if w == nil {
+		return "", false
+	}
+	i := slices.Index(w.links, token)
+	if i < 1 {
+		return "", false
+	}
+	var parts []string
+	for part := range strings.SplitSeq(x.r.URL.RawQuery, "&") {
+		name, _, _ := strings.Cut(part, "=")
+		if name != "$skiptoken" && !strings.EqualFold(name, "%24skiptoken") {
+			parts = append(parts, part)
+		}
+	}
+	if before := w.links[i-1]; before != "" {
+		parts = append(parts, "$skiptoken="+before)
+	}
+	return x.base() + x.r.URL.EscapedPath() + "?" + strings.Join(parts, "&"), true
 }
 
 // remember keeps a page's rows, so that the next page of the walk can repeat them.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"os"
 	"slices"
@@ -19,10 +18,15 @@ import (
 const (
 	// FaultStatus answers Status instead (503 unless set), with Code, Message and RetryAfter.
 	FaultStatus = "status"
+	// FaultErrorIn200 puts the same error object into an answer 200, FaultNestedError nests it in several innererror.
+	FaultErrorIn200  = "error_in_200"
+	FaultNestedError = "nested_error"
 	// FaultRefusePage is FaultStatus for page Page of a walk (400 unless set).
 	FaultRefusePage = "refuse_page"
 	// FaultLoopLink makes the next link point to the page itself.
 	FaultLoopLink = "loop_link"
+	// FaultLoopPair makes the next link of every page but the first point to the page before: a loop of two.
+	FaultLoopPair = "loop_pair"
 	// FaultForeignLink moves the next link to another host, FaultHTTPLink to plain HTTP.
 	FaultForeignLink = "foreign_link"
 	FaultHTTPLink    = "http_link"
@@ -39,23 +43,36 @@ const (
 	// FaultSlow waits Delay before the answer, FaultReset closes the connection without one.
 	FaultSlow  = "slow"
 	FaultReset = "reset"
+	// FaultHang never answers; FaultStall sends half of the body and then nothing. Both hold the connection open until the
+	// client leaves or, with Delay, for that long, and then break it.
+	FaultHang  = "hang"
+	FaultStall = "stall"
+	// FaultDrip sends the body in pieces of Chunk bytes (64 unless set), Delay apart (20 ms unless set).
+	FaultDrip = "drip"
+	// FaultGoAway answers and then ends the connection: HTTP/2 GOAWAY, HTTP/1.1 `Connection: close`.
+	FaultGoAway = "goaway"
 	// FaultOneOfN is FaultStatus for every Every-th request.
 	FaultOneOfN = "one_of_n"
 	// FaultHTMLError is FaultStatus with an HTML page for a body.
 	FaultHTMLError = "html_error"
 )
 
-func faultKinds() []string {
+// FaultKinds are all kinds of [Fault].
+func FaultKinds() []string {
 	return []string{
-		FaultStatus, FaultRefusePage, FaultLoopLink, FaultForeignLink, FaultHTTPLink, FaultCutBody, FaultMalformedJSON, FaultEmptyPage,
-		FaultEmptyEnd, FaultOutOfWindow, FaultRepeatPage, FaultSlow, FaultReset, FaultOneOfN, FaultHTMLError,
+		FaultStatus, FaultErrorIn200, FaultNestedError, FaultRefusePage, FaultLoopLink, FaultLoopPair, FaultForeignLink, FaultHTTPLink,
+		FaultCutBody, FaultMalformedJSON, FaultEmptyPage, FaultEmptyEnd, FaultOutOfWindow, FaultRepeatPage, FaultSlow, FaultReset,
+		FaultHang, FaultStall, FaultDrip, FaultGoAway, FaultOneOfN, FaultHTMLError,
 	}
 }
 
 // Fault is one misbehaviour. Conditions are joined by and; requests are counted per fault in the order of arrival.
+// Nothing but the seed, the requests and the clock decides: the same seed and the same requests, the same faults.
 type Fault struct {
 	// Match is a source (SourceChat …, "token", "download") or a part of the path, which holds the user; empty = all.
 	Match string `json:"match,omitempty" yaml:"match,omitempty"`
+	// User restricts the fault to requests about one user, by object id or user principal name; empty = all.
+	User string `json:"user,omitempty" yaml:"user,omitempty"`
 	// Kind is one of the Fault… kinds.
 	Kind string `json:"kind" yaml:"kind"`
 	// Page is the page of a walk, from 1; a repeated request for a page counts once. 0 = every page.
@@ -63,26 +80,35 @@ type Fault struct {
 	// After lets that many matching requests pass first; Times ends after so many strikes, 0 = never.
 	After int `json:"after,omitempty" yaml:"after,omitempty"`
 	Times int `json:"times,omitempty" yaml:"times,omitempty"`
-	// Rate is the share of matching requests struck, chosen from the seed; 0 = all. Every strikes each n-th; 0 = all.
+	// FromMS and UntilMS bound the time in which the fault strikes, in milliseconds since the faults were set; 0 = open.
+	FromMS  int64 `json:"fromMs,omitempty" yaml:"fromMs,omitempty"`
+	UntilMS int64 `json:"untilMs,omitempty" yaml:"untilMs,omitempty"`
+	// Rate is the share of matching requests struck; 0 = all. The seed, the request and how often it was made decide,
+	// whatever else is asked at the same time. Every strikes each n-th; 0 = all.
 	Rate  float64 `json:"rate,omitempty" yaml:"rate,omitempty"`
 	Every int     `json:"every,omitempty" yaml:"every,omitempty"`
-	// Status, Code, Message and RetryAfter (seconds or a date, verbatim) make the error.
+	// Status, Code, Message and RetryAfter make the error. RetryAfter is sent verbatim, but for "+90": it becomes the date
+	// that many seconds ahead.
 	Status     int    `json:"status,omitempty" yaml:"status,omitempty"`
 	Code       string `json:"code,omitempty" yaml:"code,omitempty"`
 	Message    string `json:"message,omitempty" yaml:"message,omitempty"`
 	RetryAfter string `json:"retryAfter,omitempty" yaml:"retryAfter,omitempty"`
-	// DelayMS is how long FaultSlow waits, in milliseconds.
+	// DelayMS is a time in milliseconds: what FaultSlow waits, for others see there.
 	DelayMS int `json:"delayMs,omitempty" yaml:"delayMs,omitempty"`
+	// Chunk is the size of FaultDrip's pieces, in bytes.
+	Chunk int `json:"chunk,omitempty" yaml:"chunk,omitempty"`
 	// Host replaces the host of a foreign link; empty = "graph.attacker.example".
 	Host string `json:"host,omitempty" yaml:"host,omitempty"`
 }
 
 func (f *Fault) check() error {
 	switch {
-	case !slices.Contains(faultKinds(), f.Kind):
-		return fmt.Errorf("graphsim: fault kind %q is none of %s", f.Kind, strings.Join(faultKinds(), ", "))
-	case f.Page < 0 || f.After < 0 || f.Times < 0 || f.Every < 0 || f.DelayMS < 0:
-		return errors.New("graphsim: a fault's page, after, times, every and delayMs are not negative")
+	case !slices.Contains(FaultKinds(), f.Kind):
+		return fmt.Errorf("graphsim: fault kind %q is none of %s", f.Kind, strings.Join(FaultKinds(), ", "))
+	case f.Page < 0 || f.After < 0 || f.Times < 0 || f.Every < 0 || f.DelayMS < 0 || f.Chunk < 0 || f.FromMS < 0 || f.UntilMS < 0:
+		return errors.New("graphsim: a fault's page, after, times, every, delayMs, chunk, fromMs and untilMs are not negative")
+	case f.UntilMS != 0 && f.UntilMS <= f.FromMS:
+		return errors.New("graphsim: a fault's untilMs lies behind its fromMs")
 	case f.Rate < 0 || f.Rate > 1:
 		return fmt.Errorf("graphsim: fault rate %g is not between 0 and 1", f.Rate)
 	case f.Status != 0 && (f.Status < 400 || f.Status > 599):
@@ -124,142 +150,12 @@ func parseFaults(data []byte) ([]Fault, error) {
 // SetFaults replaces all faults and forgets their counts. An unknown kind is an error and changes nothing.
 func (s *Sim) SetFaults(faults []Fault) error { return s.faults.set(faults) }
 
-func (f *Fault) refusal() *graphError {
-	g := &graphError{status: f.Status, code: f.Code, message: f.Message, header: http.Header{}}
-	if g.status == 0 {
-		g.status = http.StatusServiceUnavailable
-		if f.Kind == FaultRefusePage {
-			g.status = http.StatusBadRequest
-		}
+// HandlerWith is Handler with faults of its own, so that many rehearsals can share one simulator's data. Their schedules run
+// by the system's clock.
+func (s *Sim) HandlerWith(faults []Fault, seed uint64) (http.Handler, error) {
+	own, err := newFaultEngine(faults, seed, time.Now)
+	if err != nil {
+		return nil, err
 	}
-	code, message := defaultRefusal(g.status)
-	if g.code == "" {
-		g.code = code
-	}
-	if g.message == "" && f.Code == "" {
-		g.message = message
-	}
-	if f.RetryAfter != "" {
-		g.header.Set("Retry-After", f.RetryAfter)
-	}
-	return g
-}
-
-func defaultRefusal(status int) (code, message string) {
-	switch status {
-	case http.StatusBadRequest:
-		return "BadRequest", "Invalid continuation token"
-	case http.StatusUnauthorized:
-		return "InvalidAuthenticationToken", "Lifetime validation failed, the token is expired."
-	case http.StatusPaymentRequired:
-		return "PaymentRequired", "Evaluation capacity for the month has exceeded. To continue beyond the evaluation limits complete billing onboarding."
-	case http.StatusForbidden:
-		return "Forbidden", "UnknownError"
-	case http.StatusNotFound:
-		return "NotFound", "NotFound"
-	case http.StatusTooManyRequests:
-		return "TooManyRequests", "Please retry again later."
-	case http.StatusGatewayTimeout:
-		return "UnknownError", ""
-	default:
-		return "ServiceUnavailable", "The service is temporarily unavailable."
-	}
-}
-
-// preFaults strikes before the request is looked at; true = answered. What bends the answer is kept for later.
-func (x *exchange) preFaults() bool {
-	for _, f := range x.sim.faults.strike(x) {
-		switch f.Kind {
-		case FaultStatus, FaultRefusePage, FaultOneOfN:
-			g := f.refusal()
-			if g.status == http.StatusTooManyRequests {
-				g.inner = object{{"code", "429"}, {"message", "Please retry after"}, {"status", "429"}}
-			}
-			x.fail(g)
-			return true
-		case FaultHTMLError:
-			g := f.refusal()
-			maps.Copy(x.w.Header(), g.header)
-			x.write(g.status, "text/html", []byte("<html><head><title>Error</title></head><body><h2>Our services aren't available right now</h2></body></html>"))
-			return true
-		case FaultReset:
-			x.status = 0
-			panic(http.ErrAbortHandler) //nolint:forbidigo // net/http's way to drop a request
-		case FaultSlow:
-			if !pause(x.r.Context(), time.Duration(f.DelayMS)*time.Millisecond) {
-				x.status = 0
-				return true
-			}
-		default:
-			x.faults = append(x.faults, f)
-		}
-	}
-	return false
-}
-
-// bend changes a reply as the faults say.
-func (x *exchange) bend(rep *reply) {
-	for _, f := range x.faults {
-		switch f.Kind {
-		case FaultLoopLink:
-			rep.next = x.base() + x.r.URL.RequestURI()
-		case FaultForeignLink:
-			host := f.Host
-			if host == "" {
-				host = "graph.attacker.example"
-			}
-			rep.next = "https://" + host + x.linkPath(rep.next)
-		case FaultHTTPLink:
-			_, host, _ := strings.Cut(x.base(), "://")
-			rep.next = "http://" + host + x.linkPath(rep.next)
-		case FaultEmptyPage:
-			rep.rows = list{}
-		case FaultEmptyEnd:
-			rep.rows, rep.next = list{}, ""
-		case FaultOutOfWindow:
-			if len(rep.rows) > 0 {
-				rep.rows[0] = shifted(rep.rows[0])
-			}
-		case FaultRepeatPage:
-			rep.rows = x.sim.faults.previousRows(x, rep.rows)
-		}
-	}
-	x.sim.faults.remember(x, rep.rows)
-}
-
-// linkPath is a link without scheme and host; a page without a link lends its own path.
-func (x *exchange) linkPath(next string) string {
-	if path, ok := strings.CutPrefix(next, x.base()); ok {
-		return path
-	}
-	return x.r.URL.RequestURI()
-}
-
-func shifted(o object) object {
-	o = slices.Clone(o)
-	for _, name := range []string{"createdDateTime", "lastModifiedDateTime", "startDateTime", "endDateTime"} {
-		if t, err := time.Parse(time.RFC3339Nano, o.text(name)); err == nil {
-			o.set(name, teamsTime(t.UnixMilli()-40*dayMS))
-		}
-	}
-	return o
-}
-
-// damage cuts or breaks the bytes of an answer.
-func (x *exchange) damage(body []byte) (out []byte, cut bool) {
-	for _, f := range x.faults {
-		switch f.Kind {
-		case FaultCutBody:
-			return body[:len(body)/2], true
-		case FaultMalformedJSON:
-			body = bytes.Clone(body)
-			for i := len(body) / 2; i < len(body); i++ {
-				if body[i] == ':' || body[i] == ',' {
-					body[i] = '}'
-					break
-				}
-			}
-		}
-	}
-	return body, false
+	return s.handler(own), nil
 }

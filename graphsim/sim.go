@@ -41,7 +41,7 @@ func New(cfg Config) (*Sim, error) {
 		return nil, err
 	}
 	s := &Sim{cfg: cfg, keys: newKeyring(), cert: sync.OnceValues(newCertificate), log: newRequestLog(), limits: newThrottle(), routes: routeTable()}
-	if s.faults, err = newFaultEngine(cfg.Faults, cfg.Seed); err != nil {
+	if s.faults, err = newFaultEngine(cfg.Faults, cfg.Seed, cfg.Now); err != nil {
 		return nil, err
 	}
 	if s.reports, err = randomKey(); err != nil {

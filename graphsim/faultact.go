@@ -1,0 +1,176 @@
+package graphsim
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+func (f *Fault) refusal(now int64) *graphError {
+	g := &graphError{status: f.Status, code: f.Code, message: f.Message, header: http.Header{}}
+	if g.status == 0 {
+		g.status = http.StatusServiceUnavailable
+		if f.Kind == FaultRefusePage {
+			g.status = http.StatusBadRequest
+		}
+	}
+	code, message := defaultRefusal(g.status)
+	if g.code == "" {
+		g.code = code
+	}
+	if g.message == "" && f.Code == "" {
+		g.message = message
+	}
+	if f.RetryAfter != "" {
+		g.header.Set("Retry-After", f.RetryAfter)
+		if ahead, err := strconv.Atoi(f.RetryAfter); err == nil && strings.HasPrefix(f.RetryAfter, "+") {
+			at := time.UnixMilli(now).UTC()
+			g.header.Set("Date", at.Format(http.TimeFormat))
+			g.header.Set("Retry-After", at.Add(time.Duration(ahead)*time.Second).Format(http.TimeFormat))
+		}
+	}
+	if g.status == http.StatusTooManyRequests {
+		g.inner = object{{"code", "429"}, {"message", "Please retry after"}, {"status", "429"}}
+	}
+	return g
+}
+
+func defaultRefusal(status int) (code, message string) {
+	switch status {
+	case http.StatusBadRequest:
+		return "BadRequest", "Invalid continuation token"
+	case http.StatusUnauthorized:
+		return "InvalidAuthenticationToken", "Lifetime validation failed, the token is expired."
+	case http.StatusPaymentRequired:
+		return "PaymentRequired", "Evaluation capacity for the month has exceeded. To continue beyond the evaluation limits complete billing onboarding."
+	case http.StatusForbidden:
+		return "Forbidden", "UnknownError"
+	case http.StatusNotFound:
+		return "NotFound", "NotFound"
+	case http.StatusTooManyRequests:
+		return "TooManyRequests", "Please retry again later."
+	case http.StatusGatewayTimeout:
+		return "UnknownError", ""
+	default:
+		return "ServiceUnavailable", "The service is temporarily unavailable."
+	}
+}
+
+// preFaults strikes before the request is looked at; true = answered. What bends the answer is kept for later.
+func (x *exchange) preFaults() bool {
+	for _, f := range x.engine.strike(x) {
+		switch f.Kind {
+		case FaultStatus, FaultRefusePage, FaultOneOfN, FaultErrorIn200, FaultNestedError, FaultHTMLError:
+			x.refuse(&f)
+			return true
+		case FaultReset:
+			x.drop()
+		case FaultHang:
+			x.silence(f.DelayMS)
+		case FaultSlow:
+			if !pause(x.r.Context(), time.Duration(f.DelayMS)*time.Millisecond) {
+				x.status = 0
+				return true
+			}
+		default:
+			x.faults = append(x.faults, f)
+		}
+	}
+	return false
+}
+
+// refuse answers with the error that a fault describes.
+func (x *exchange) refuse(f *Fault) {
+	g := f.refusal(x.now)
+	switch f.Kind {
+	case FaultErrorIn200:
+		maps.Copy(x.w.Header(), g.header)
+		x.writeJSON(http.StatusOK, g.body(x.requestID, x.clientID, time.UnixMilli(x.now)))
+	case FaultNestedError:
+		maps.Copy(x.w.Header(), g.header)
+		x.writeJSON(g.status, g.nested(x.requestID))
+	case FaultHTMLError:
+		maps.Copy(x.w.Header(), g.header)
+		x.write(g.status, "text/html", []byte("<html><head><title>Error</title></head><body><h2>Our services aren't available right now</h2></body></html>"))
+	default:
+		x.fail(g)
+	}
+}
+
+// nested is the error as some services give it: the causes one inside the other, in the other spelling.
+func (e *graphError) nested(requestID string) object {
+	deepest := object{{"code", e.code + "Cause"}, {"request-id", requestID}}
+	middle := object{{"code", "generalException"}, {"message", "An error occurred in a service behind."}, {"innererror", deepest}}
+	return object{{"error", object{{"code", e.code}, {"message", e.message}, {"innererror", middle}}}}
+}
+
+// drop breaks the connection (HTTP/2: the stream) off.
+func (x *exchange) drop() {
+	x.status = 0
+	panic(http.ErrAbortHandler) //nolint:forbidigo // net/http's way to drop a request
+}
+
+// silence says nothing more until the client leaves or so many milliseconds have passed (0 = never).
+func (x *exchange) silence(ms int) {
+	if ms > 0 {
+		pause(x.r.Context(), time.Duration(ms)*time.Millisecond)
+	} else {
+		<-x.r.Context().Done()
+	}
+	x.drop()
+}
+
+// bend changes a reply as the faults say.
+func (x *exchange) bend(rep *reply) {
+	for _, f := range x.faults {
+		switch f.Kind {
+		case FaultLoopLink:
+			rep.next = x.base() + x.r.URL.RequestURI()
+		case FaultLoopPair:
+			if back, ok := x.engine.previousLink(x); ok {
+				rep.next = back
+			}
+		case FaultForeignLink:
+			host := f.Host
+			if host == "" {
+				host = "graph.attacker.example"
+			}
+			rep.next = "https://" + host + x.linkPath(rep.next)
+		case FaultHTTPLink:
+			_, host, _ := strings.Cut(x.base(), "://")
+			rep.next = "http://" + host + x.linkPath(rep.next)
+		case FaultEmptyPage:
+			rep.rows = list{}
+		case FaultEmptyEnd:
+			rep.rows, rep.next = list{}, ""
+		case FaultOutOfWindow:
+			if len(rep.rows) > 0 {
+				rep.rows[0] = shifted(rep.rows[0])
+			}
+		case FaultRepeatPage:
+			rep.rows = x.engine.previousRows(x, rep.rows)
+		}
+	}
+	x.engine.remember(x, rep.rows)
+}
+
+// linkPath is a link without scheme and host; a page without a link lends its own path.
+func (x *exchange) linkPath(next string) string {
+	if path, ok := strings.CutPrefix(next, x.base()); ok {
+		return path
+	}
+	return x.r.URL.RequestURI()
+}
+
+func shifted(o object) object {
+	o = slices.Clone(o)
+	for _, name := range []string{"createdDateTime", "lastModifiedDateTime", "startDateTime", "endDateTime"} {
+		if t, err := time.Parse(time.RFC3339Nano, o.text(name)); err == nil {
+			o.set(name, teamsTime(t.UnixMilli()-40*dayMS))
+		}
+	}
+	return o
+}
