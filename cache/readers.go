@@ -63,6 +63,16 @@ func (c *Cache) Users(next source.UserReader, scope Scope) source.UserReader {
 
 // Events implements source.EventReader.
 func (r *events) Events(ctx context.Context, q source.EventQuery, link string) (*source.Page[source.Item], error) {
+	key := r.key(&q)
+	return look(ctx, r.c, r.scope.Source, key.with(link), link,
+		func() time.Duration { return r.c.windowTTL(r.scope.Source, q.End) },
+		func(i source.Item) int64 { return int64(len(i.Key)) + resident(i.Event) },
+		key.with,
+		func(ctx context.Context) (*source.Page[source.Item], error) { return r.next.Events(ctx, q, link) })
+}
+
+// key is everything that the pages of a query depend on.
+func (r *events) key(q *source.EventQuery) keyed {
 	key := newKey("events", r.scope)
 	key.text(q.Owner, q.User, q.Conversation)
 	key.time(q.Start)
@@ -73,11 +83,7 @@ func (r *events) Events(ctx context.Context, q source.EventQuery, link string) (
 	key.list(q.Clause.UserTypes)
 	key.list(q.Clause.ApplicationTypes)
 	key.text(q.Clause.ParticipantID)
-	return look(ctx, r.c, r.scope.Source, key.with(link), link,
-		func() time.Duration { return r.c.windowTTL(r.scope.Source, q.End) },
-		func(i source.Item) int64 { return int64(len(i.Key)) + resident(i.Event) },
-		key.with,
-		func(ctx context.Context) (*source.Page[source.Item], error) { return r.next.Events(ctx, q, link) })
+	return key
 }
 
 // Conversations implements source.ConversationReader.

@@ -2,6 +2,7 @@ package timeline
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -20,9 +21,15 @@ type chain[T proto.Message] struct {
 	fetch  func(ctx context.Context, link string) (*source.Page[T], error)
 	key    func(T) string // what makes a row the same as another one; nil = rows are never the same
 	bound  []byte         // associated data of the cursor
+	// match judges a row; ok is false when nobody can tell. nil = every row matches.
+	match func(ctx context.Context, row T, unfiltered bool) (matches, ok bool, err error)
+	graph []string // fields of the filter that Graph was given
+	here  []string // fields of the filter that are evaluated here
 
 	at      chainMark
 	page    *source.Page[T]
+	hidden  []bool // rows of the page that do not match
+	loose   bool   // Graph did not evaluate its part of the filter
 	links   linkset
 	seen    seen
 	failed  []string // Graph request ids
@@ -30,6 +37,7 @@ type chain[T proto.Message] struct {
 	reason  string
 	pending []*parleyv1.Notice
 	resumed bool // the link came from a token
+	anew    bool // pages are asked from Graph, because kept ones led into a doubt
 }
 
 // openChain begins a chain, or goes on with one.
@@ -61,6 +69,10 @@ func (c *chain[T]) token() (string, error) {
 func (c *chain[T]) head() (row T, ok bool) {
 	for c.page != nil && c.at.index < len(c.page.Items) {
 		row = c.page.Items[c.at.index]
+		if c.at.index < len(c.hidden) && c.hidden[c.at.index] {
+			c.at.index++
+			continue
+		}
 		if c.key == nil || !c.seen.has(hashOf(c.key(row), 0)) {
 			return row, true
 		}
@@ -87,10 +99,16 @@ func (c *chain[T]) load(ctx context.Context) (bool, error) {
 	if c.at.finished {
 		return false, nil
 	}
-	if c.page != nil {
-		if !c.turn() {
-			return false, nil
-		}
+	switch {
+	case c.page == nil:
+	case c.page.FromCache && !c.anew && c.links.has(c.page.Next):
+		// A kept page leads in a circle: ask Graph for it again.
+		c.anew, c.links = true, linkset{}
+	case !c.turn():
+		return false, nil
+	}
+	if c.anew {
+		ctx = anew(ctx)
 	}
 	page, err := c.fetch(ctx, c.at.link)
 	if err != nil {
@@ -102,6 +120,9 @@ func (c *chain[T]) load(ctx context.Context) (bool, error) {
 	} else {
 		c.at.counts.requests += int64(page.Requests)
 	}
+	if err := c.sift(ctx, page); err != nil {
+		return false, err
+	}
 	before := c.page
 	c.page = page
 	c.place()
@@ -111,6 +132,29 @@ func (c *chain[T]) load(ctx context.Context) (bool, error) {
 		return false, nil
 	}
 	return true, nil
+}
+
+// sift finds the rows of a page that do not match the filter.
+func (c *chain[T]) sift(ctx context.Context, page *source.Page[T]) error {
+	c.hidden = nil
+	if c.match == nil {
+		return nil
+	}
+	c.loose = c.loose || page.Unfiltered
+	c.hidden = make([]bool, len(page.Items))
+	doubt := false
+	for i, row := range page.Items {
+		matches, ok, err := c.match(ctx, row, c.loose)
+		if err != nil {
+			return err
+		}
+		doubt = doubt || !ok
+		c.hidden[i] = ok && !matches
+	}
+	if doubt && !slices.Contains(c.at.gaps, ReasonNotFiltered) {
+		c.doubt(ReasonNotFiltered)
+	}
+	return nil
 }
 
 // turn moves to the page behind the one at hand; false at the end.
@@ -142,7 +186,7 @@ func (c *chain[T]) judge(ctx context.Context, err error) (bool, error) {
 	outdated := f.again || c.resumed && (f.reason == ReasonLinkRefused || f.reason == ReasonNotFound)
 	switch {
 	case c.at.link != "" && outdated && !c.at.restarted:
-		c.at.restarted = true
+		c.at.restarted, c.anew = true, true
 		c.at.link, c.at.index, c.at.last = "", 0, 0
 		c.page, c.links, c.resumed = nil, linkset{}, false
 		c.pending = append(c.pending, &parleyv1.Notice{
@@ -204,6 +248,9 @@ func (c *chain[T]) reports() []*parleyv1.SourceReport {
 			Events: n.events, Pages: n.pages, Duplicates: n.duplicates, FromCache: n.fromCache, GraphRequests: n.requests,
 		},
 	}
+	if r.FilteredByGateway = c.here; !c.loose {
+		r.FilteredByGraph = c.graph
+	}
 	for _, reason := range c.at.gaps {
 		r.Gaps = append(r.Gaps, &parleyv1.Gap{Reason: reason})
 	}
@@ -247,7 +294,7 @@ type chainMark struct {
 func (m *chainMark) encode() []byte {
 	e := encoder{cursorChain}
 	e.text(m.link)
-	e.uint(uint64(m.index), m.last) //nolint:gosec // not negative
+	e.uint(uint64(m.index), m.last)
 	e.bool(m.finished)
 	e.bool(m.restarted)
 	e.bool(m.concealed)
@@ -257,7 +304,7 @@ func (m *chainMark) encode() []byte {
 		e.reason(reason)
 	}
 	for _, n := range []int64{m.counts.events, m.counts.duplicates, m.counts.pages, m.counts.fromCache, m.counts.requests} {
-		e.uint(uint64(max(n, 0))) //nolint:gosec // not negative
+		e.uint(uint64(max(n, 0)))
 	}
 	return e
 }

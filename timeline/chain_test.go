@@ -67,7 +67,7 @@ func (d *directory) Conversation(context.Context, string, string, string) (*parl
 func (d *directory) Usage(_ context.Context, _ source.UsageQuery, link string) (*source.Page[*parleyv1.CopilotUsageRow], error) {
 	return dirPage(d, link, func(i int) *parleyv1.CopilotUsageRow {
 		// All rows are alike: concealed names tell nobody apart.
-		return &parleyv1.CopilotUsageRow{UserPrincipalName: "(Unknown)", IdentityConcealed: i%2 == 1, ReportRefreshDate: "2026-11-20", LastActivityDate: fmt.Sprint(i / 2)}
+		return &parleyv1.CopilotUsageRow{UserPrincipalName: "(Unknown)", IdentityConcealed: i%2 == 1, ReportRefreshDate: "2026-11-20", LastActivityDate: strconv.Itoa(i / 2)}
 	})
 }
 

@@ -39,7 +39,7 @@ func streamChain[T proto.Message, F any](ctx context.Context, c *chain[T], token
 	if err == nil {
 		return nil
 	}
-	if own := (errEmit{}); errors.As(err, &own) {
+	if own := (emitError{}); errors.As(err, &own) {
 		return own.error
 	}
 	if s.last == "" {
@@ -148,7 +148,7 @@ func (s *chainStream[T, F]) finish() error {
 
 func (s *chainStream[T, F]) send(frame F) error {
 	if err := s.emit(frame); err != nil {
-		return errEmit{err}
+		return emitError{err}
 	}
 	return nil
 }

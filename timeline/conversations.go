@@ -5,6 +5,8 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/source/names"
+	"github.com/parley-gateway/parley/timeline/filter"
 	"github.com/parley-gateway/parley/timeline/view"
 )
 
@@ -35,8 +37,9 @@ func (r *ConversationsRequest) show(c *parleyv1.Conversation) *parleyv1.Conversa
 }
 
 func (e *Engine) conversations(have Sources, req *ConversationsRequest, token, field string) (*chain[*parleyv1.Conversation], error) {
-	if req.Filter != "" {
-		return nil, invalid("filter", "filters are not available yet; leave it empty")
+	compiled, err := filter.Compile(req.Filter, filter.Conversations(), req.view())
+	if err != nil {
+		return nil, badFilter(err)
 	}
 	bound := newBinding("conversations", req.Tenant, req.Caller, req.Owner, req.User, req.Filter, req.Fingerprint)
 	bound.number(int64(req.view()))
@@ -44,6 +47,8 @@ func (e *Engine) conversations(have Sources, req *ConversationsRequest, token, f
 		bound.number(1)
 	}
 	query := source.ConversationQuery{Owner: req.Owner, User: req.User, ByLastMessage: req.ByLastMessage}
+	var pushed []string
+	query.MemberName, query.InstalledApp, pushed = compiled.PushChats()
 	c := &chain[*parleyv1.Conversation]{
 		engine: e, src: parleyv1.Source_SOURCE_CONVERSATION, bound: bound.sum(),
 		key: func(c *parleyv1.Conversation) string { return c.GetName() },
@@ -51,7 +56,37 @@ func (e *Engine) conversations(have Sources, req *ConversationsRequest, token, f
 			return have.Conversations.Conversations(ctx, query, link)
 		},
 	}
+	if compiled != nil {
+		c.graph, c.here = pushed, compiled.Here()
+		c.match = func(ctx context.Context, row *parleyv1.Conversation, unfiltered bool) (matches, ok bool, err error) {
+			return matchChat(ctx, have.Conversations, req, compiled, row, len(pushed) > 0 && !unfiltered)
+		}
+	}
 	return c, openChain(c, token, field)
+}
+
+// matchChat judges a chat. What its list entry does not tell is taken on Graph's word if it had the filter; else the chat
+// is read whole, with all its members.
+func matchChat(
+	ctx context.Context, reader source.ConversationReader, req *ConversationsRequest, f *filter.Filter,
+	row *parleyv1.Conversation, trusted bool,
+) (matches, ok bool, err error) {
+	verdict := f.Match(row)
+	if verdict == filter.Unknown && !trusted {
+		_, id, nameErr := names.ParseConversation(row.GetName())
+		if nameErr != nil {
+			return false, false, nil //nolint:nilerr // a chat without a proper name cannot be read: nobody can tell
+		}
+		whole, readErr := reader.Conversation(ctx, req.Owner, req.User, id)
+		if ctx.Err() != nil {
+			return false, false, ctx.Err()
+		}
+		if readErr == nil {
+			verdict = f.Match(whole)
+		}
+		return verdict == filter.True, verdict != filter.Unknown, nil
+	}
+	return verdict != filter.False, true, nil
 }
 
 // ListConversations answers one page of a user's chats.

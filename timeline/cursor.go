@@ -48,6 +48,15 @@ const (
 	bitStray
 )
 
+// encoder appends the parts of a cursor.
+type encoder []byte
+
+// decoder reads the parts of a cursor. After the first malformed part it returns zero values.
+type decoder struct {
+	data   []byte
+	broken bool
+}
+
 func (m *mark) encode() []byte {
 	e := encoder{cursorEvents}
 	e.time(m.now0)
@@ -75,7 +84,7 @@ func (e *encoder) source(s *sourceMark, base time.Time) {
 			flags |= bit
 		}
 	}
-	e.uint(uint64(s.src), uint64(s.state), flags, uint64(s.level)) //nolint:gosec // small enums
+	e.uint(uint64(s.src), uint64(s.state), flags, uint64(s.level))
 	e.reason(s.reason)
 	e.since(base, s.reached)
 	if s.at != nil {
@@ -89,7 +98,7 @@ func (e *encoder) source(s *sourceMark, base time.Time) {
 	}
 	c := &s.counts
 	for _, n := range []int64{c.events, c.duplicates, c.strays, c.pages, c.fromCache, c.requests} {
-		e.uint(uint64(max(n, 0))) //nolint:gosec // not negative
+		e.uint(uint64(max(n, 0)))
 	}
 	e.uint(uint64(len(s.gaps)))
 	for _, g := range s.gaps {
@@ -120,12 +129,12 @@ func (d *decoder) source(base time.Time) sourceMark {
 	s.src, s.state = parleyv1.Source(d.small()), parleyv1.SourceState(d.small())
 	flags := d.uint()
 	s.answered, s.finished = flags&bitAnswered != 0, flags&bitFinished != 0
-	s.level = level(min(d.small(), int32(year))) //nolint:gosec // bounded
+	s.level = level(min(d.small(), int32(year)))
 	s.reason = d.reason()
 	s.reached = d.since(base)
 	if flags&bitAt != 0 {
 		s.at = &position{any: flags&bitAny != 0, stray: flags&bitStray != 0}
-		s.at.window.level = level(min(d.small(), int32(year))) //nolint:gosec // bounded
+		s.at.window.level = level(min(d.small(), int32(year)))
 		s.at.window.start, s.at.window.end = d.since(base), d.since(base)
 		if s.at.any {
 			s.at.time, s.at.key = d.since(base), d.text()
@@ -142,9 +151,6 @@ func (d *decoder) source(base time.Time) sourceMark {
 	}
 	return s
 }
-
-// encoder appends the parts of a cursor.
-type encoder []byte
 
 func (e *encoder) uint(values ...uint64) {
 	for _, v := range values {
@@ -169,29 +175,23 @@ func (e *encoder) text(s string) {
 var reasons = [...]string{
 	"", ReasonSeveral, ReasonNotInCloud, ReasonPermissionMissing, ReasonNotLicensed, ReasonCredentialRejected,
 	ReasonPaymentRequired, ReasonNotFound, ReasonThrottled, ReasonUnavailable, ReasonRejectedRequest, ReasonLinkRefused,
-	ReasonPagingLoop, ReasonNotHonoured, ReasonBeforeKept, ReasonTruncated, ReasonTooManyPages, ReasonFailed,
+	ReasonPagingLoop, ReasonNotHonoured, ReasonBeforeKept, ReasonTruncated, ReasonTooManyPages, ReasonFailed, ReasonNotFiltered, ReasonCallerLimit,
 }
 
 func (e *encoder) reason(s string) {
-	e.uint(uint64(max(slices.Index(reasons[:], s), 0))) //nolint:gosec // not negative
+	e.uint(uint64(max(slices.Index(reasons[:], s), 0)))
 }
 
 // time writes an instant of any year; the zero time stays zero.
 func (e *encoder) time(t time.Time) {
 	*e = binary.AppendVarint(*e, t.Unix())
-	e.uint(uint64(t.Nanosecond())) //nolint:gosec // not negative
+	e.uint(uint64(t.Nanosecond()))
 }
 
 // since writes an instant as its distance from another one: whole seconds take fewer bytes.
 func (e *encoder) since(base, t time.Time) {
 	*e = binary.AppendVarint(*e, base.Unix()-t.Unix())
-	e.uint(uint64(t.Nanosecond())) //nolint:gosec // not negative
-}
-
-// decoder reads the parts of a cursor. After the first malformed part it returns zero values.
-type decoder struct {
-	data   []byte
-	broken bool
+	e.uint(uint64(t.Nanosecond()))
 }
 
 func (d *decoder) fail() { d.broken, d.data = true, nil }
@@ -239,16 +239,16 @@ func (d *decoder) small() int32 {
 func (d *decoder) bool() bool { return d.uint() == 1 }
 
 // number reads a count.
-func (d *decoder) number() int64 { return int64(min(d.uint(), math.MaxInt64)) } //nolint:gosec // bounded
+func (d *decoder) number() int64 { return int64(min(d.uint(), math.MaxInt64)) }
 
 // count reads how many parts follow, at most limit.
 func (d *decoder) count(limit int) int {
 	n := d.uint()
-	if n > uint64(limit) { //nolint:gosec // not negative
+	if n > uint64(limit) {
 		d.fail()
 		return 0
 	}
-	return int(n) //nolint:gosec // bounded
+	return int(n)
 }
 
 func (d *decoder) text() string {
@@ -297,7 +297,7 @@ func (d *decoder) nanos() int64 {
 		d.fail()
 		return 0
 	}
-	return int64(n) //nolint:gosec // bounded
+	return int64(n)
 }
 
 func (d *decoder) end() error {

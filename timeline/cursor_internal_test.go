@@ -14,11 +14,11 @@ func fullMark() mark {
 	now := time.Date(2026, 11, 22, 10, 11, 12, 13, time.UTC)
 	m := mark{now0: now, start: now.AddDate(-9, 0, 0), end: now, finished: true}
 	for i := range maxStrays {
-		m.strays = append(m.strays, ^uint64(i)) //nolint:gosec // small
+		m.strays = append(m.strays, ^uint64(i))
 	}
 	for src := range 3 {
 		s := sourceMark{
-			src: parleyv1.Source(src + 1), state: parleyv1.SourceState_SOURCE_STATE_READ, reason: ReasonThrottled, //nolint:gosec // small
+			src: parleyv1.Source(src + 1), state: parleyv1.SourceState_SOURCE_STATE_READ, reason: ReasonThrottled,
 			answered: true, finished: src == 1, level: day, reached: now.Add(-time.Hour),
 			counts: counts{events: 1 << 40, duplicates: 1 << 30, strays: 1 << 20, pages: 1 << 33, fromCache: 1 << 32, requests: 1 << 33},
 		}

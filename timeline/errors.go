@@ -11,7 +11,7 @@ import (
 // Reasons of errors, gaps and notices, as they travel in ErrorInfo.reason, Gap.reason and Notice.code.
 const (
 	ReasonInvalidArgument    = "INVALID_ARGUMENT"
-	ReasonTokenRefused       = "TOKEN_REFUSED" //nolint:gosec // not a credential
+	ReasonTokenRefused       = "TOKEN_REFUSED"
 	ReasonNotInCloud         = "SOURCE_NOT_IN_CLOUD"
 	ReasonPermissionMissing  = "GRAPH_PERMISSION_MISSING"
 	ReasonNotLicensed        = "USER_NOT_LICENSED"
@@ -29,6 +29,10 @@ const (
 	ReasonTooManyPages       = "TOO_MANY_PAGES"       // a window did not end within the page limit
 	ReasonSeveral            = "SEVERAL_DOUBTS"       // neighbouring gaps were joined to keep the token small
 	ReasonFailed             = "SOURCE_FAILED"
+
+	ReasonCallerLimit = "CALLER_LIMIT"
+	ReasonNotFiltered = "FILTER_NOT_EVALUATED" // neither Graph nor the gateway could evaluate the filter
+	ReasonConcealed   = "IDENTITIES_CONCEALED" // names cannot be compared while the tenant conceals them
 
 	NoticeEndCut    = "END_CUT_TO_NOW"
 	NoticeRestarted = "RESTARTED"
@@ -87,6 +91,11 @@ var (
 	_ error = (*StreamError)(nil)
 )
 
+// badFilter turns a fault of a filter into an error that tells its position.
+func badFilter(err error) error {
+	return invalid("filter", err.Error())
+}
+
 func invalid(field, message string) error {
 	return &Error{Reason: ReasonInvalidArgument, Field: field, Message: message}
 }
@@ -122,11 +131,14 @@ func classify(src parleyv1.Source, err error, followed bool) failure {
 	case graphclient.KindPaymentRequired:
 		f.reason, f.stops = ReasonPaymentRequired, true
 	case graphclient.KindForbidden:
-		f.state, f.reason, f.stops = forbidden(src, graph)
+		f.state, f.reason = forbidden(src, graph)
+		f.stops = true
 	case graphclient.KindNotFound:
 		f.reason, f.stops = ReasonNotFound, true
 	case graphclient.KindThrottled:
 		f.state, f.reason, f.stops = parleyv1.SourceState_SOURCE_STATE_THROTTLED, ReasonThrottled, true
+	case graphclient.KindCallerLimit:
+		f.state, f.reason, f.stops = parleyv1.SourceState_SOURCE_STATE_THROTTLED, ReasonCallerLimit, true
 	case graphclient.KindLinkRefused:
 		f.reason = ReasonLinkRefused
 	case graphclient.KindUnavailable, graphclient.KindTooLarge, graphclient.KindMalformed,
@@ -137,17 +149,16 @@ func classify(src parleyv1.Source, err error, followed bool) failure {
 
 // forbidden tells a missing permission from a missing licence. Graph names the roles when a role is missing; the Copilot
 // history answers users without a licence with `Forbidden` and the bare message `UnknownError`.
-func forbidden(src parleyv1.Source, err *graphclient.Error) (parleyv1.SourceState, string, bool) {
+func forbidden(src parleyv1.Source, err *graphclient.Error) (parleyv1.SourceState, string) {
 	if src == parleyv1.Source_SOURCE_COPILOT && len(err.Roles) == 0 {
-		return parleyv1.SourceState_SOURCE_STATE_REFUSED_FOR_USER, ReasonNotLicensed, true
+		return parleyv1.SourceState_SOURCE_STATE_REFUSED_FOR_USER, ReasonNotLicensed
 	}
-	return parleyv1.SourceState_SOURCE_STATE_NOT_PERMITTED, ReasonPermissionMissing, true
+	return parleyv1.SourceState_SOURCE_STATE_NOT_PERMITTED, ReasonPermissionMissing
 }
 
 // graphRequestID is Graph's id of a failed call, for the report.
 func graphRequestID(err error) string {
-	var graph *graphclient.Error
-	if errors.As(err, &graph) {
+	if graph, ok := errors.AsType[*graphclient.Error](err); ok {
 		return graph.RequestID
 	}
 	return ""
@@ -155,8 +166,7 @@ func graphRequestID(err error) string {
 
 // graphRequests is how many requests Graph saw for a failed call.
 func graphRequests(err error) int {
-	var graph *graphclient.Error
-	if errors.As(err, &graph) {
+	if graph, ok := errors.AsType[*graphclient.Error](err); ok {
 		return graph.Requests
 	}
 	return 0

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/fnv"
+	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
@@ -34,6 +35,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type row struct {
 	at      time.Time
 	created time.Time
+	served  time.Time // where Graph's filter believes it to be, when that is not at
 	id      string
 	version int64
 	body    string
@@ -84,7 +86,11 @@ func (g *graph) Events(ctx context.Context, q source.EventQuery, link string) (*
 }
 
 func (g *graph) page(q source.EventQuery, link string) *source.Page[source.Item] {
-	id := fmt.Sprint(q.Start.UnixNano(), q.End.UnixNano(), q.ByCreateTime, q.Descending, q.Conversation, g.edits)
+	edits := g.edits
+	if at := strings.Index(link, "&edits="); at >= 0 { // a chain shows what was there when it began
+		edits, _ = strconv.Atoi(link[at+len("&edits=") : strings.LastIndexByte(link, '&')])
+	}
+	id := fmt.Sprint(q.Start.UnixNano(), q.End.UnixNano(), q.ByCreateTime, q.Descending, q.Conversation, edits)
 	found, known := g.memo[id]
 	if !known {
 		found = g.find(q)
@@ -101,7 +107,7 @@ func (g *graph) page(q source.EventQuery, link string) *source.Page[source.Item]
 	to := min(from+g.size, len(found))
 	page := &source.Page[source.Item]{Items: found[from:to], Rows: to - from, Requests: 1, Read: time.Now()}
 	if to < len(found) {
-		page.Next = fmt.Sprintf("https://graph/%d/%d?skip=%d", q.Start.UnixNano(), q.End.UnixNano(), to)
+		page.Next = fmt.Sprintf("https://graph/%d/%d?x&edits=%d&skip=%d", q.Start.UnixNano(), q.End.UnixNano(), edits, to)
 	}
 	return page
 }
@@ -112,6 +118,9 @@ func (g *graph) find(q source.EventQuery) []source.Item {
 		by := r.at
 		if q.ByCreateTime {
 			by = r.created
+		}
+		if !r.served.IsZero() {
+			by = r.served
 		}
 		if (q.ByCreateTime || !by.Before(q.Start.Add(-time.Second))) && by.Before(q.End.Add(time.Second)) {
 			found = append(found, g.item(q, r))
@@ -300,4 +309,16 @@ func report(s []*parleyv1.SourceReport, src parleyv1.Source) *parleyv1.SourceRep
 		}
 	}
 	return nil
+}
+
+// locked makes a random source safe for several goroutines.
+type locked struct {
+	mu  sync.Mutex
+	src rand.Source
+}
+
+func (l *locked) Uint64() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.src.Uint64()
 }

@@ -72,8 +72,8 @@ func shrink(event *parleyv1.Event, limit int) *parleyv1.Event {
 	for path := range cut {
 		event.TruncatedFields = append(event.TruncatedFields, path)
 	}
-	slices.Sort(event.TruncatedFields)
-	event.TruncatedFields = slices.Compact(event.TruncatedFields)
+	slices.Sort(event.GetTruncatedFields())
+	event.TruncatedFields = slices.Compact(event.GetTruncatedFields())
 	return event
 }
 

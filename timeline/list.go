@@ -56,7 +56,7 @@ func (e *Engine) ListEvents(
 	defer w.fetch.close()
 	w.limit(2, maxRows)
 	answer := &parleyv1.ListEventsResponse{}
-	w.patient = func() bool { return len(answer.Events) > 0 }
+	w.patient = func() bool { return len(answer.GetEvents()) > 0 }
 	done, err := w.fillPage(soft, answer, size)
 	if err != nil {
 		return nil, err
@@ -82,12 +82,12 @@ func (w *walk) fillPage(ctx context.Context, answer *parleyv1.ListEventsResponse
 		t, v := w.step()
 		switch v {
 		case ready:
-			if len(answer.Events) >= size {
+			if len(answer.GetEvents()) >= size {
 				return false, nil
 			}
 			event := w.view(t.head().event)
 			n := proto.Size(event) + 8
-			if len(answer.Events) > 0 && bytes+n > maxFrame {
+			if len(answer.GetEvents()) > 0 && bytes+n > maxFrame {
 				return false, nil
 			}
 			if bytes+n > maxFrame {
@@ -98,16 +98,16 @@ func (w *walk) fillPage(ctx context.Context, answer *parleyv1.ListEventsResponse
 			answer.Events = append(answer.Events, event)
 			w.take(t)
 		case waiting:
-			if len(answer.Events) >= size {
+			if len(answer.GetEvents()) >= size {
 				return false, nil
 			}
-			if _, err := w.wait(ctx, nil); err != nil {
+			if err := w.wait(ctx, nil); err != nil {
 				return false, nil //nolint:nilerr // time is up: the answer holds what there is, and a token
 			}
 		case paused:
 			return false, nil
 		case broken:
-			if len(answer.Events) > 0 {
+			if len(answer.GetEvents()) > 0 {
 				return false, nil // the next page says so
 			}
 			return false, w.fatal()

@@ -6,6 +6,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline/filter"
 )
 
 // nominal is the page size that each source asks Graph for.
@@ -22,13 +23,18 @@ func (e *Engine) open(ctx context.Context, have Sources, req *EventsRequest, tok
 	if err != nil {
 		return nil, err
 	}
-	if err := req.check(now); err != nil && token == "" || req.Filter != "" {
-		return nil, err
+	if token == "" {
+		if err := req.check(now); err != nil {
+			return nil, err
+		}
 	}
 	w := &walk{engine: e, req: req, desc: req.desc(), now0: now, told: map[string]bool{}, associated: req.associated(asked)}
+	if w.filter, err = filter.Compile(req.Filter, filter.Events(), req.view()); err != nil {
+		return nil, badFilter(err)
+	}
 	if token == "" {
-		cut := false
-		w.span.start, w.span.end, cut = req.interval(now)
+		start, end, cut := req.interval(now)
+		w.span = span{start, end}
 		w.begin(have, asked, nil)
 		if cut {
 			w.notice(NoticeEndCut, "end_time lies in the future and was cut to now", 0, nil)
@@ -68,10 +74,14 @@ func (w *walk) begin(have Sources, asked []parleyv1.Source, marks []sourceMark) 
 				ByCreateTime: w.req.OrderBy == CreateTimeDesc, Descending: w.desc,
 			},
 		}
+		pushed := w.filter.Push(src)
+		t.read.query.Clause, t.pushed = pushed.Clause, pushed.Fields
+		t.filter, t.getter = w.filter, have.Getters[src]
 		if w.req.End.IsZero() || w.req.End.After(w.span.end) {
 			t.read.openEnd = w.span.end
 		}
 		w.bound(t)
+		t.read.first = t.whole.start
 		if state, absent := w.req.Unavailable[src]; absent {
 			t.state, t.reason = state, absentReason(state)
 		}
@@ -85,6 +95,11 @@ func (w *walk) begin(have Sources, asked []parleyv1.Source, marks []sourceMark) 
 // bound clips the asked interval to what the source can hold.
 func (w *walk) bound(t *track) {
 	t.whole = w.span
+	if !w.filter.Possible(t.src) {
+		// No event of this source can match: it has been read to its end without being asked.
+		t.whole.start, t.reached, t.finished = t.whole.end, t.whole.end, true
+		return
+	}
 	beginning := chatBeginning
 	switch t.src {
 	case parleyv1.Source_SOURCE_COPILOT:
@@ -96,6 +111,7 @@ func (w *walk) bound(t *track) {
 			t.doubt(lost)
 			w.notice(ReasonBeforeKept, "Graph keeps call records for a limited time; what lies before it cannot be read", t.src, &lost.span)
 		}
+	default:
 	}
 	t.whole.start = later(t.whole.start, beginning)
 	if t.whole.end.Before(t.whole.start) {

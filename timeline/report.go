@@ -27,7 +27,9 @@ var explanations = map[string]string{
 	ReasonBeforeKept:         "The source does not reach back as far as asked",
 	ReasonTruncated:          "Two readings of this span differ: Graph ended one of them too early",
 	ReasonTooManyPages:       "This span did not end within the page limit",
+	ReasonCallerLimit:        "The caller's requests of the day are used up",
 	ReasonFailed:             "The source failed",
+	ReasonNotFiltered:        "Graph did not evaluate the filter and the rows do not hold what it names; rows that may not match are included",
 }
 
 func noticeKey(code string, src parleyv1.Source, s *span) string {
@@ -93,6 +95,12 @@ func (w *walk) report(t *track) *parleyv1.SourceReport {
 			Events: c.events, Pages: c.pages, Duplicates: c.duplicates,
 			OutOfWindow: c.strays, FromCache: c.fromCache, GraphRequests: c.requests,
 		},
+	}
+	if w.filter != nil {
+		r.FilteredByGateway = w.filter.Here()
+		if !t.read.unfiltered.Load() {
+			r.FilteredByGraph = t.pushed
+		}
 	}
 	for _, g := range t.gaps {
 		r.Gaps = append(r.Gaps, &parleyv1.Gap{Interval: interval(g.span), Reason: g.reason})

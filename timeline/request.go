@@ -94,8 +94,6 @@ func (r *EventsRequest) known(have Sources, src parleyv1.Source) bool {
 // check refuses what no walk can be made of; now is the present.
 func (r *EventsRequest) check(now time.Time) error {
 	switch {
-	case r.Filter != "":
-		return invalid("filter", "filters are not available yet; leave it empty")
 	case r.OrderBy < EventTime || r.OrderBy > CreateTimeDesc:
 		return invalid("order_by", "unknown order")
 	case r.OrderBy == CreateTimeDesc && r.Conversation == "":

@@ -34,10 +34,10 @@ func (e *Engine) StreamEvents(
 	return s.run(ctx)
 }
 
-// errEmit marks an error of the reader's side.
-type errEmit struct{ error }
+// emitError marks an error of the reader's side.
+type emitError struct{ error }
 
-func (e errEmit) Unwrap() error { return e.error }
+func (e emitError) Unwrap() error { return e.error }
 
 // stream cuts a walk into frames.
 type stream struct {
@@ -56,7 +56,7 @@ func (s *stream) run(ctx context.Context) error {
 	if err == nil {
 		return nil
 	}
-	if own := (errEmit{}); errors.As(err, &own) {
+	if own := (emitError{}); errors.As(err, &own) {
 		return own.error
 	}
 	if s.last == "" {
@@ -82,7 +82,7 @@ func (s *stream) frames(ctx context.Context) error {
 			err = s.add(t)
 		case waiting:
 			timer.Reset(time.Until(s.due()))
-			_, err = s.w.wait(ctx, timer.C)
+			err = s.w.wait(ctx, timer.C)
 		case ended:
 			return s.finish()
 		default:
@@ -185,7 +185,7 @@ func (s *stream) finish() error {
 
 func (s *stream) send(frame *parleyv1.StreamEventsResponse) error {
 	if err := s.emit(frame); err != nil {
-		return errEmit{err}
+		return emitError{err}
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package timeline
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -17,8 +18,11 @@ type tail struct {
 	pages int
 	last  int           // rows of the last page that had any
 	held  []source.Item // rows of the lowest instant of the page before: the next page may hold more of it
-	again bool          // the chain has been begun anew once
-	more  bool          // another page follows
+	low   time.Time     // oldest row that the chain has shown; zero before its first page
+	// lowest are the keys of the rows of that instant.
+	lowest map[string]bool
+	again  bool // the chain has been begun anew once, from Graph
+	more   bool // another page follows
 }
 
 // newTail begins at the cursor's place: messages of the same instant are asked for again and skipped.
@@ -42,20 +46,26 @@ func (r *reading) follow(ctx context.Context, from *tail) *block {
 	r.release(len(from.held))
 	next.held = nil
 	reason := ""
+	if from.again {
+		ctx = anew(ctx)
+	}
 	page, err := r.page(ctx, from.query, from.link)
 	switch {
 	case err != nil:
 		f := classify(r.src, err, from.link != "")
 		if f.again && !from.again {
 			// Graph forgot the chain: begin anew at what is left.
-			next.again, next.more, next.link, next.links = true, true, "", linkset{}
-			next.query = r.ask(from.rest)
-			next.held = from.held
-			b.start = from.rest.end
-			return b
+			return r.restart(b, from, &next)
 		}
 		b.failed = &f
-	case rows.repeated(page.Items):
+	case r.loops(from, page):
+		if !from.again {
+			// Begin anew at what is left; a circle of kept pages says nothing about Graph.
+			if !page.FromCache {
+				b.gaps = append(b.gaps, gap{from.rest, ReasonPagingLoop})
+			}
+			return r.restart(b, from, &next)
+		}
 		reason = ReasonPagingLoop
 	case page.Unordered && from.link == "":
 		b.start, b.unordered = from.rest.end, true
@@ -63,6 +73,7 @@ func (r *reading) follow(ctx context.Context, from *tail) *block {
 	default:
 		rows.add(page.Items)
 		next.pages++
+		next.note(r, page.Items)
 		reason = r.turn(&next, page, rows)
 	}
 	if next.more {
@@ -75,24 +86,80 @@ func (r *reading) follow(ctx context.Context, from *tail) *block {
 	if reason != "" {
 		b.gaps = append(b.gaps, gap{from.rest, reason})
 	}
-	rows.trim, rows.strict = b.span, from.link != ""
+	rows.trim, rows.shown = b.span, from.low
 	rows.fill(b)
+	if rows.doubtful && page != nil && page.FromCache && !from.again {
+		r.release(b.rows)
+		next = *from
+		return r.restart(&block{window: window{from.rest, hour}, tail: &next}, from, &next)
+	}
 	return b
+}
+
+// loops reports whether a page was seen before, or links to one that was.
+func (r *reading) loops(from *tail, page *source.Page[source.Item]) bool {
+	if page.Next != "" && from.links.has(page.Next) {
+		return true
+	}
+	for i := range page.Items {
+		if !from.known(r, &page.Items[i]) {
+			return false
+		}
+	}
+	return len(page.Items) > 0
+}
+
+// restart begins a chain again at what is left; the block stays empty.
+func (r *reading) restart(b *block, from, next *tail) *block {
+	next.again, next.more, next.link, next.links, next.low = true, true, "", linkset{}, time.Time{}
+	next.query = r.ask(from.rest)
+	next.held = from.held
+	b.start = from.rest.end
+	return b
+}
+
+// known reports whether the chain has shown a row already: rows come newest first, so none that is newer than the oldest
+// one shown is new.
+func (t *tail) known(r *reading, item *source.Item) bool {
+	if item.NoTime || t.low.IsZero() {
+		return false
+	}
+	at := r.timeOf(item)
+	return at.After(t.low) || at.Equal(t.low) && t.lowest[item.Key]
+}
+
+// note moves low down to the oldest row of a page.
+func (t *tail) note(r *reading, items []source.Item) {
+	oldest, found := lowest(r, items)
+	if !found || !t.low.IsZero() && oldest.After(t.low) {
+		return
+	}
+	keys := map[string]bool{}
+	if oldest.Equal(t.low) {
+		maps.Copy(keys, t.lowest)
+	}
+	for i := range items {
+		if !items[i].NoTime && r.timeOf(&items[i]).Equal(oldest) {
+			keys[items[i].Key] = true
+		}
+	}
+	t.low, t.lowest = oldest, keys
 }
 
 // turn prepares the page behind this one, if there is one to read. It returns the reason of a doubt.
 func (r *reading) turn(next *tail, page *source.Page[source.Item], rows *rowset) string {
-	oldest, any := lowest(r, rows.items)
+	oldest, found := lowest(r, rows.items)
 	switch {
 	case page.Next == "":
 		if page.Rows == 0 && next.last > 0 && r.short(next.last) && !next.again {
 			// A short page, then nothing: once more from here; rows that appear now were cut before.
 			next.again, next.more, next.link, next.links, next.last = true, true, "", linkset{}, 0
+			next.low = time.Time{}
 			next.query = r.ask(next.rest)
 		}
 		return ""
-	case any && oldest.Before(next.rest.start.Add(-tolerance)) && len(page.Items) > 0:
-		return "" // behind the interval
+	case r.byCreate && found && oldest.Before(next.rest.start.Add(-tolerance)):
+		return "" // behind the interval, whose start Graph was not told
 	case !next.links.add(page.Next):
 		return ReasonPagingLoop
 	case next.pages >= r.maxPages:
@@ -107,8 +174,8 @@ func (r *reading) turn(next *tail, page *source.Page[source.Item], rows *rowset)
 
 // hold keeps back the rows of the oldest instant and moves the end of what is left there.
 func (r *reading) hold(next *tail, rows *rowset) {
-	oldest, any := lowest(r, rows.items)
-	if !any {
+	oldest, found := lowest(r, rows.items)
+	if !found {
 		return
 	}
 	if oldest.Before(next.rest.start) {
@@ -133,8 +200,8 @@ func lowest(r *reading, items []source.Item) (time.Time, bool) {
 	var oldest time.Time
 	found := false
 	for i := range items {
-		if items[i].NoTime {
-			continue
+		if items[i].NoTime || !r.byCreate && r.timeOf(&items[i]).Before(r.first.Add(-tolerance)) {
+			continue // not in its place in the order
 		}
 		if at := r.timeOf(&items[i]); !found || at.Before(oldest) {
 			oldest, found = at, true

@@ -3,10 +3,12 @@ package timeline
 import (
 	"context"
 	"errors"
-	"sync"
+	"slices"
 	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline/filter"
 )
 
 // maxFailures is how many windows in a row may fail before a source that has answered before is given up.
@@ -39,6 +41,9 @@ type track struct {
 	stopped *failure
 	cause   error // of the stop
 
+	filter *filter.Filter
+	getter source.EventGetter                         // reads whole what the filter cannot judge; may be nil
+	pushed []string                                   // fields of the filter that Graph was given
 	enrich func(ctx context.Context, entries []entry) // reads events whole; nil = none
 }
 
@@ -55,81 +60,6 @@ type position struct {
 type counts struct {
 	events, duplicates, strays int64
 	pages, fromCache, requests int64 // of earlier calls of the same walk
-}
-
-// step is a piece of the rest of a source: a window that is being read, or a plan that windows are taken from.
-type step struct {
-	plan *plan
-	slot *slot
-}
-
-// slot is a window that is being read.
-type slot struct {
-	window window
-	tail   *tail
-	done   chan struct{}
-	wanted chan struct{} // closed when it is the next one
-	urgent bool
-	block  *block
-}
-
-// want lets the window pass every gate.
-func (s *slot) want() {
-	if !s.urgent {
-		s.urgent = true
-		close(s.wanted)
-	}
-}
-
-// fetcher starts the goroutines of a walk and waits for them.
-type fetcher struct {
-	ctx    context.Context //nolint:containedctx // lives as long as the walk
-	cancel context.CancelFunc
-	group  sync.WaitGroup
-	woken  chan struct{} // receives after a window was read
-}
-
-func newFetcher(ctx context.Context) *fetcher {
-	f := &fetcher{woken: make(chan struct{}, 1)}
-	f.ctx, f.cancel = context.WithCancel(ctx)
-	return f
-}
-
-// close stops every reading and waits for it.
-func (f *fetcher) close() {
-	f.cancel()
-	f.group.Wait()
-}
-
-// start reads a window in a goroutine of its own.
-func (f *fetcher) start(t *track, s *slot) {
-	s.done, s.wanted = make(chan struct{}), make(chan struct{})
-	f.group.Go(func() {
-		defer func() {
-			close(s.done)
-			select {
-			case f.woken <- struct{}{}:
-			default:
-			}
-		}()
-		if s.tail != nil {
-			s.block = t.read.follow(f.ctx, s.tail)
-		} else {
-			s.block = t.read.window(f.ctx, s.window, s.wanted)
-		}
-		if t.enrich != nil {
-			t.enrich(f.ctx, s.block.entries)
-		}
-	})
-}
-
-func (s *slot) ready() bool {
-	select {
-	case <-s.done:
-		return true
-	default:
-		return false
-	}
 }
 
 // begin lays out what is left to read, from the cursor's place on.
@@ -160,42 +90,6 @@ func (t *track) begin() {
 		rest.start = from
 	}
 	t.queue = append(t.queue, &step{plan: &plan{rest: rest, widest: year, desc: t.desc}})
-}
-
-// chained tells whether one ordered chain serves the whole interval: a chat's own messages, newest first.
-func (t *track) chained() bool { return t.desc && t.read.query.Conversation != "" }
-
-// fill begins to read windows until ahead of them are being read or lie ready.
-func (t *track) fill(f *fetcher, ahead int) {
-	started := 0
-	for i := 0; i < len(t.queue); {
-		s := t.queue[i]
-		if s.slot != nil && s.slot.done != nil {
-			if s.slot.ready() && s.slot.block.split {
-				l, _ := s.slot.window.finer()
-				t.density.dense(l)
-				t.queue[i] = &step{plan: &plan{rest: s.slot.window.span, widest: s.slot.window.level - 1, desc: t.desc}}
-				t.density.level = l
-				continue
-			}
-			started++
-			i++
-			continue
-		}
-		if started >= ahead || started > 0 && t.read.gate.limit > 0 && t.read.buffered.Load() >= t.read.gate.limit {
-			return
-		}
-		if s.slot != nil {
-			f.start(t, s.slot)
-			continue
-		}
-		w, ok := s.plan.next(&t.density)
-		if !ok {
-			t.queue = append(t.queue[:i], t.queue[i+1:]...)
-			continue
-		}
-		t.queue = append(t.queue[:i], append([]*step{{slot: &slot{window: w}}}, t.queue[i:]...)...)
-	}
 }
 
 // poll makes the next entry available if it can without waiting, and reports whether it is or nothing is left.
@@ -291,7 +185,7 @@ func (t *track) judge(b *block) {
 	if b.failed == nil {
 		t.answered = true
 		t.failures = 0
-		t.density.saw(b.window, len(b.entries))
+		t.density.saw(b.window, b.rows)
 		return
 	}
 	f := b.failed
@@ -304,6 +198,9 @@ func (t *track) judge(b *block) {
 		f.reason == ReasonPaymentRequired || f.reason == ReasonFailed
 	if never || !t.answered || t.failures >= maxFailures {
 		t.stopped, t.cause = f, f.err
+		// Nothing of the window is handed over: a row that was not read may lie before one that was, and a walk that is
+		// resumed behind the latter would miss it.
+		t.next = len(b.entries)
 		return
 	}
 	t.doubt(gap{b.span, f.reason})
@@ -397,10 +294,8 @@ func appendID(ids []string, id string) []string {
 	if id == "" || len(ids) >= 20 {
 		return ids
 	}
-	for _, known := range ids {
-		if known == id {
-			return ids
-		}
+	if slices.Contains(ids, id) {
+		return ids
 	}
 	return append(ids, id)
 }

@@ -5,6 +5,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline/filter"
 )
 
 // UsageRequest asks for the Copilot usage report.
@@ -20,8 +21,9 @@ type UsageRequest struct {
 }
 
 func (e *Engine) usage(have Sources, req *UsageRequest, token, field string) (*chain[*parleyv1.CopilotUsageRow], error) {
-	if req.Filter != "" {
-		return nil, invalid("filter", "filters are not available yet; leave it empty")
+	compiled, err := filter.Compile(req.Filter, filter.Usage(), parleyv1.EventView_EVENT_VIEW_FULL)
+	if err != nil {
+		return nil, badFilter(err)
 	}
 	query := source.UsageQuery{Period: req.Period, Version: req.Version}
 	c := &chain[*parleyv1.CopilotUsageRow]{
@@ -30,6 +32,18 @@ func (e *Engine) usage(have Sources, req *UsageRequest, token, field string) (*c
 		fetch: func(ctx context.Context, link string) (*source.Page[*parleyv1.CopilotUsageRow], error) {
 			return have.Usage.Usage(ctx, query, link)
 		},
+	}
+	if compiled != nil {
+		c.here = compiled.Here()
+		c.match = func(_ context.Context, row *parleyv1.CopilotUsageRow, _ bool) (matches, ok bool, err error) {
+			if row.GetIdentityConcealed() {
+				return false, false, &Error{
+					Reason: ReasonConcealed, Field: "filter", Source: parleyv1.Source_SOURCE_USAGE,
+					Message: "the tenant conceals names in reports, so nobody can be found by name; ask without a filter",
+				}
+			}
+			return compiled.Match(row) == filter.True, true, nil
+		}
 	}
 	return c, openChain(c, token, field)
 }

@@ -6,12 +6,14 @@ import (
 	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/timeline/filter"
 )
 
 // walk merges the sources of one call into the total order (event time, source, key).
 type walk struct {
 	engine *Engine
 	req    *EventsRequest
+	filter *filter.Filter // nil = everything
 	desc   bool
 	now0   time.Time // the present when the walk's first page was asked for
 	span   span      // the asked interval; a zero start is open
@@ -117,7 +119,7 @@ func (w *walk) fatal() error {
 			continue
 		}
 		r := map[string]int{
-			ReasonThrottled: 6, ReasonUnavailable: 5, ReasonCredentialRejected: 4, ReasonPaymentRequired: 3,
+			ReasonThrottled: 6, ReasonCallerLimit: 6, ReasonUnavailable: 5, ReasonCredentialRejected: 4, ReasonPaymentRequired: 3,
 			ReasonPermissionMissing: 2, ReasonNotLicensed: 2, ReasonNotFound: 1, ReasonNotInCloud: 0,
 		}[reason]
 		if r > rank {
@@ -156,7 +158,7 @@ func (t *track) due() time.Time {
 
 // repeats reports whether the very version of an entry was handed over before in this walk.
 func (w *walk) repeats(t *track, e *entry) bool {
-	return w.seen.has(e.hash() ^ uint64(t.src)) //nolint:gosec // a small enum
+	return w.seen.has(e.hash() ^ uint64(t.src))
 }
 
 // skip drops the head as a repetition.
@@ -170,19 +172,19 @@ func (t *track) skip() {
 // take hands over the head of a track.
 func (w *walk) take(t *track) {
 	e := t.head()
-	w.seen.add(e.hash()^uint64(t.src), e.stray) //nolint:gosec // a small enum
+	w.seen.add(e.hash()^uint64(t.src), e.stray)
 	t.take()
 }
 
 // wait returns when a window was read, the timer fires, or the context ends.
-func (w *walk) wait(ctx context.Context, timer <-chan time.Time) (fired bool, err error) {
+func (w *walk) wait(ctx context.Context, timer <-chan time.Time) error {
 	select {
 	case <-w.fetch.woken:
-		return false, nil
+		return nil
 	case <-timer:
-		return true, nil
+		return nil
 	case <-ctx.Done():
-		return false, ctx.Err()
+		return ctx.Err()
 	}
 }
 
@@ -232,7 +234,7 @@ func hashOf(key string, version int64) uint64 {
 		h = (h ^ uint64(key[i])) * prime
 	}
 	for i := range 8 {
-		h = (h ^ uint64(byte(version>>(8*i)))) * prime //nolint:gosec // the lowest byte is meant
+		h = (h ^ uint64(byte(version>>(8*i)))) * prime
 	}
 	return h
 }

@@ -41,7 +41,7 @@ func (w *walk) whole(ctx context.Context, t *track, getter source.EventGetter, e
 		}
 		group.Go(func() {
 			defer func() { <-slots }()
-			ref := source.Ref{Source: parleyv1.Source_SOURCE_CALL, ID: e.event.GetSource().GetId()}
+			ref := source.Ref{Source: parleyv1.Source_SOURCE_CALL, ID: e.event.GetSource().GetId(), Version: e.event.GetVersion()}
 			event, err := getter.Event(ctx, w.req.Owner, w.req.User, ref)
 			t.read.requests.Add(1)
 			if err != nil || event.GetVersion() < e.event.GetVersion() {

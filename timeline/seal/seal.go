@@ -53,16 +53,16 @@ func New(raw ...[]byte) (*Keys, error) {
 		return nil, errors.New("no key given")
 	}
 	keys := &Keys{list: make([]key, 0, len(raw))}
-	for i, bytes := range raw {
-		if len(bytes) != keySize {
-			return nil, fmt.Errorf("key %d has %d bytes, want %d", i+1, len(bytes), keySize)
+	for i, secret := range raw {
+		if len(secret) != keySize {
+			return nil, fmt.Errorf("key %d has %d bytes, want %d", i+1, len(secret), keySize)
 		}
-		aead, err := subtle.NewAESGCM(bytes)
+		aead, err := subtle.NewAESGCM(secret)
 		if err != nil {
 			return nil, fmt.Errorf("key %d: %w", i+1, err)
 		}
 		k := key{aead: aead}
-		digest := sha256.Sum256(append([]byte("parley seal key\x00"), bytes...))
+		digest := sha256.Sum256(append([]byte("parley seal key\x00"), secret...))
 		copy(k.id[:], digest[:])
 		keys.list = append(keys.list, k)
 	}
@@ -80,7 +80,7 @@ func Random() (*Keys, error) {
 
 // Load reads a key file, see Parse. Errors name the file, never a key.
 func Load(path string) (*Keys, error) {
-	text, err := os.ReadFile(path) //nolint:gosec // the path comes from the operator's configuration
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("seal keys: %w", err)
 	}
@@ -102,11 +102,11 @@ func Parse(text []byte) (*Keys, error) {
 			continue
 		}
 		line = strings.TrimRight(strings.NewReplacer("-", "+", "_", "/").Replace(line), "=")
-		bytes, err := base64.RawStdEncoding.DecodeString(line)
-		if err != nil || len(bytes) != keySize {
+		secret, err := base64.RawStdEncoding.DecodeString(line)
+		if err != nil || len(secret) != keySize {
 			return nil, fmt.Errorf("line %d is not %d bytes in base64", n, keySize)
 		}
-		raw = append(raw, bytes)
+		raw = append(raw, secret)
 	}
 	if err := lines.Err(); err != nil {
 		return nil, fmt.Errorf("key file: %w", err)

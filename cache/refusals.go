@@ -1,0 +1,114 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/source"
+)
+
+const (
+	// DefaultRefused is how long a refusal is remembered.
+	DefaultRefused = 5 * time.Minute
+	maxRefusals    = 1 << 14 // in each of two generations
+)
+
+// Refusals remembers for a while which users a source refuses as such: those without a licence and those it does not know.
+// A walk over many users then costs one request for each of them, not one for each window. Whatever may be different the
+// next moment (429, 5xx, broken answers), and what concerns the application and not the user (missing roles, billing,
+// credentials), is never remembered.
+type Refusals struct {
+	life time.Duration
+
+	mu          sync.Mutex
+	young, aged map[string]*refusal
+}
+
+// refusal is one remembered answer. It never changes.
+type refusal struct {
+	err            *graphclient.Error
+	asked, expires time.Time
+}
+
+// NewRefusals returns an empty memory; life is how long a refusal is remembered, less up to a tenth, 0 = DefaultRefused.
+func NewRefusals(life time.Duration) *Refusals {
+	setDefault(&life, DefaultRefused)
+	return &Refusals{life: life, young: map[string]*refusal{}}
+}
+
+// Events decorates a reader of events. It belongs below the Cache: pages that are kept are served all the same.
+func (r *Refusals) Events(next source.EventReader, scope Scope) source.EventReader {
+	return &refusing{r, next, scope}
+}
+
+type refusing struct {
+	known *Refusals
+	next  source.EventReader
+	scope Scope
+}
+
+var _ source.EventReader = (*refusing)(nil)
+
+// Events implements source.EventReader. What a caller's cache-control says holds for refusals as for pages.
+func (r *refusing) Events(ctx context.Context, q source.EventQuery, link string) (*source.Page[source.Item], error) {
+	if q.User == "" || q.Conversation != "" || link != "" {
+		return r.next.Events(ctx, q, link)
+	}
+	key := newKey("refusal", r.scope)
+	key.text(q.User)
+	if known := r.known.find(ctx, string(key)); known != nil {
+		again := *known.err
+		again.Requests = 0
+		return nil, &again
+	}
+	page, err := r.next.Events(ctx, q, link)
+	r.known.learn(string(key), err)
+	return page, err
+}
+
+// find returns a refusal that the caller accepts.
+func (r *Refusals) find(ctx context.Context, key string) *refusal {
+	r.mu.Lock()
+	known := r.young[key]
+	if known == nil {
+		known = r.aged[key]
+	}
+	r.mu.Unlock()
+	if known == nil {
+		return nil
+	}
+	now := time.Now()
+	age := now.Sub(known.asked)
+	control := ControlOf(ctx)
+	switch {
+	case !now.Before(known.expires), age < -time.Second,
+		control.NoCache && age >= rereadAfter, control.MaxAge != nil && age > *control.MaxAge:
+		return nil
+	}
+	return known
+}
+
+// learn remembers a refusal of the user, and forgets one when Graph answered.
+func (r *Refusals) learn(key string, err error) {
+	graph, ok := errors.AsType[*graphclient.Error](err)
+	refused := ok && graph.Status != 0 && (graph.Kind == graphclient.KindNotFound || graph.Kind == graphclient.KindForbidden && len(graph.Roles) == 0)
+	if err != nil && !refused {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err == nil {
+		delete(r.young, key)
+		delete(r.aged, key)
+		return
+	}
+	if len(r.young) >= maxRefusals {
+		r.aged, r.young = r.young, map[string]*refusal{}
+	}
+	now := time.Now()
+	r.young[key] = &refusal{graph, now, now.Add(r.life - rand.N(r.life/10+1))} //nolint:gosec // spreads load, keeps no secret
+}

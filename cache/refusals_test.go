@@ -1,0 +1,115 @@
+package cache_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/parley-gateway/parley/cache"
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/source"
+)
+
+// moody answers with an error, and counts.
+type moody struct {
+	err   error
+	asked int
+}
+
+func (m *moody) Events(context.Context, source.EventQuery, string) (*source.Page[source.Item], error) {
+	m.asked++
+	return &source.Page[source.Item]{}, m.err
+}
+
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	unlicensed := &graphclient.Error{Kind: graphclient.KindForbidden, Status: 403, Code: "Forbidden", Requests: 1}
+	for name, c := range map[string]struct {
+		err        error
+		remembered bool
+	}{
+		"no licence":      {unlicensed, true},
+		"unknown user":    {&graphclient.Error{Kind: graphclient.KindNotFound, Status: 404}, true},
+		"missing role":    {&graphclient.Error{Kind: graphclient.KindForbidden, Status: 403, Roles: []string{"Chat.Read.All"}}, false},
+		"throttled":       {&graphclient.Error{Kind: graphclient.KindThrottled, Status: 429}, false},
+		"down":            {&graphclient.Error{Kind: graphclient.KindUnavailable, Status: 503}, false},
+		"payment":         {&graphclient.Error{Kind: graphclient.KindPaymentRequired, Status: 402}, false},
+		"credential":      {&graphclient.Error{Kind: graphclient.KindCredential, Status: 401}, false},
+		"canceled":        {context.Canceled, false},
+		"an answer":       {nil, false},
+		"refused unasked": {&graphclient.Error{Kind: graphclient.KindForbidden}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			next := &moody{err: c.err}
+			reader := cache.NewRefusals(0).Events(next, cache.Scope{Tenant: "t", Source: parleyv1.Source_SOURCE_COPILOT})
+			for range 3 {
+				if _, err := reader.Events(t.Context(), source.EventQuery{User: "u"}, ""); !errors.Is(err, c.err) && err.Error() != c.err.Error() {
+					t.Errorf("%v, want %v", err, c.err)
+				}
+			}
+			want := 3
+			if c.remembered {
+				want = 1
+			}
+			if next.asked != want {
+				t.Errorf("asked %d times, want %d", next.asked, want)
+			}
+		})
+	}
+}
+
+func TestRefusalsOfOneUserAndSource(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		next := &moody{err: &graphclient.Error{Kind: graphclient.KindForbidden, Status: 403, Requests: 1}}
+		known := cache.NewRefusals(0)
+		of := func(tenant string, src parleyv1.Source) source.EventReader {
+			return known.Events(next, cache.Scope{Tenant: tenant, Source: src})
+		}
+		one := of("t", parleyv1.Source_SOURCE_COPILOT)
+		ask := func(ctx context.Context, r source.EventReader, q source.EventQuery) (asked int) {
+			before := next.asked
+			_, err := r.Events(ctx, q, "")
+			var graph *graphclient.Error
+			if errors.As(err, &graph) && graph.Requests != next.asked-before {
+				t.Errorf("%d requests reported, %d made", graph.Requests, next.asked-before)
+			}
+			return next.asked - before
+		}
+		u := source.EventQuery{User: "u"}
+		fresh := cache.WithControl(t.Context(), cache.Control{NoCache: true})
+		minute := time.Minute
+		young := cache.WithControl(t.Context(), cache.Control{MaxAge: &minute})
+		expect := func(step string, want, got int) {
+			t.Helper()
+			if want != got {
+				t.Errorf("%s: asked %d times, want %d", step, got, want)
+			}
+		}
+		expect("first", 1, ask(t.Context(), one, u))
+		expect("again", 0, ask(t.Context(), one, u))
+		expect("other user", 1, ask(t.Context(), one, source.EventQuery{User: "v"}))
+		expect("other source", 1, ask(t.Context(), of("t", parleyv1.Source_SOURCE_CHAT), u))
+		expect("other tenant", 1, ask(t.Context(), of("s", parleyv1.Source_SOURCE_COPILOT), u))
+		expect("a chat", 1, ask(t.Context(), one, source.EventQuery{User: "u", Conversation: "c"}))
+		expect("the tenant", 1, ask(t.Context(), one, source.EventQuery{}))
+		expect("no-cache at once", 0, ask(fresh, one, u))
+		time.Sleep(10 * time.Second)
+		expect("no-cache after 10 s", 1, ask(fresh, one, u))
+		expect("no-cache once more", 0, ask(fresh, one, u))
+		time.Sleep(2 * time.Minute)
+		expect("kept", 0, ask(t.Context(), one, u))
+		expect("max-age", 1, ask(young, one, u))
+		time.Sleep(5 * time.Minute)
+		expect("expired", 1, ask(t.Context(), one, u))
+		next.err = nil
+		time.Sleep(time.Second)
+		expect("licensed", 1, ask(cache.WithControl(t.Context(), cache.Control{MaxAge: new(time.Duration)}), one, u))
+		next.err = &graphclient.Error{Kind: graphclient.KindUnavailable, Status: 503, Requests: 1}
+		expect("forgotten", 1, ask(t.Context(), one, u))
+	})
+}

@@ -1,0 +1,67 @@
+package cache_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/parley-gateway/parley/cache"
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/source"
+)
+
+// callRecords answers with one version of any call and counts.
+type callRecords struct {
+	asked   int
+	version int64
+	partial bool
+	err     error
+}
+
+func (r *callRecords) Event(context.Context, string, string, source.Ref) (*parleyv1.Event, error) {
+	r.asked++
+	if r.err != nil {
+		return nil, r.err
+	}
+	return &parleyv1.Event{Version: r.version, Detail: &parleyv1.Event_Call{Call: &parleyv1.CallDetail{Partial: r.partial}}}, nil
+}
+
+// TestRecordsAreKeptByVersion asks for whole call records and counts what reaches Graph.
+func TestRecordsAreKeptByVersion(t *testing.T) {
+	t.Parallel()
+	failed := errors.New("gone")
+	ask := func(version int64) source.Ref { return source.Ref{ID: "c", Version: version} }
+	for name, tc := range map[string]struct {
+		graph *callRecords
+		refs  []source.Ref
+		users []string
+		asked int
+	}{
+		"one version":        {graph: &callRecords{version: 2}, refs: []source.Ref{ask(2), ask(2), ask(2)}, asked: 1},
+		"a newer version":    {graph: &callRecords{version: 3}, refs: []source.Ref{ask(2), ask(3), ask(2), ask(3)}, asked: 2},
+		"any version":        {graph: &callRecords{version: 2}, refs: []source.Ref{ask(0), ask(0)}, asked: 2},
+		"an older version":   {graph: &callRecords{version: 1}, refs: []source.Ref{ask(2), ask(2)}, asked: 2},
+		"a partial record":   {graph: &callRecords{version: 2, partial: true}, refs: []source.Ref{ask(2), ask(2)}, asked: 2},
+		"a failure":          {graph: &callRecords{err: failed}, refs: []source.Ref{ask(2), ask(2)}, asked: 2},
+		"two users":          {graph: &callRecords{version: 2}, refs: []source.Ref{ask(2), ask(2), ask(2)}, users: []string{"u", "v", "u"}, asked: 2},
+		"two calls of one v": {graph: &callRecords{version: 2}, refs: []source.Ref{ask(2), {ID: "d", Version: 2}, ask(2)}, asked: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := open(t, cache.Config{}).Records(tc.graph, scope("a"))
+			for i, ref := range tc.refs {
+				user := "u"
+				if tc.users != nil {
+					user = tc.users[i]
+				}
+				event, err := r.Event(t.Context(), user, user, ref)
+				if !errors.Is(err, tc.graph.err) || err == nil && event.GetVersion() != tc.graph.version {
+					t.Errorf("%v, %v", event, err)
+				}
+			}
+			if tc.graph.asked != tc.asked {
+				t.Errorf("%d requests, want %d", tc.graph.asked, tc.asked)
+			}
+		})
+	}
+}

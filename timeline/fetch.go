@@ -1,0 +1,118 @@
+package timeline
+
+import (
+	"context"
+	"sync"
+)
+
+// step is a piece of the rest of a source: a window that is being read, or a plan that windows are taken from.
+type step struct {
+	plan *plan
+	slot *slot
+}
+
+// slot is a window that is being read.
+type slot struct {
+	window window
+	tail   *tail
+	done   chan struct{}
+	wanted chan struct{} // closed when it is the next one
+	urgent bool
+	block  *block
+}
+
+// want lets the window pass every gate.
+func (s *slot) want() {
+	if !s.urgent {
+		s.urgent = true
+		close(s.wanted)
+	}
+}
+
+// fetcher starts the goroutines of a walk and waits for them.
+type fetcher struct {
+	ctx    context.Context //nolint:containedctx // lives as long as the walk
+	cancel context.CancelFunc
+	group  sync.WaitGroup
+	woken  chan struct{} // receives after a window was read
+}
+
+func newFetcher(ctx context.Context) *fetcher {
+	f := &fetcher{woken: make(chan struct{}, 1)}
+	f.ctx, f.cancel = context.WithCancel(ctx)
+	return f
+}
+
+// close stops every reading and waits for it.
+func (f *fetcher) close() {
+	f.cancel()
+	f.group.Wait()
+}
+
+// start reads a window in a goroutine of its own.
+func (f *fetcher) start(t *track, s *slot) {
+	s.done, s.wanted = make(chan struct{}), make(chan struct{})
+	f.group.Go(func() {
+		defer func() {
+			close(s.done)
+			select {
+			case f.woken <- struct{}{}:
+			default:
+			}
+		}()
+		if s.tail != nil {
+			s.block = t.read.follow(f.ctx, s.tail)
+		} else {
+			s.block = t.read.window(f.ctx, s.window, s.wanted)
+		}
+		t.sift(f.ctx, s.block)
+		if t.enrich != nil {
+			t.enrich(f.ctx, s.block.entries)
+		}
+	})
+}
+
+func (s *slot) ready() bool {
+	select {
+	case <-s.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// chained tells whether one ordered chain serves the whole interval: a chat's own messages, newest first.
+func (t *track) chained() bool { return t.desc && t.read.query.Conversation != "" }
+
+// fill begins to read windows until ahead of them are being read or lie ready.
+func (t *track) fill(f *fetcher, ahead int) {
+	started := 0
+	for i := 0; i < len(t.queue); {
+		s := t.queue[i]
+		if s.slot != nil && s.slot.done != nil {
+			if s.slot.ready() && s.slot.block.split {
+				l, _ := s.slot.window.finer()
+				t.density.dense(l)
+				t.queue[i] = &step{plan: &plan{rest: s.slot.window.span, widest: s.slot.window.level - 1, desc: t.desc}}
+				t.density.level = l
+				continue
+			}
+			started++
+			i++
+			continue
+		}
+		if started >= ahead || started > 0 && t.read.gate.limit > 0 && t.read.buffered.Load() >= t.read.gate.limit {
+			return
+		}
+		if s.slot != nil {
+			f.start(t, s.slot)
+			continue
+		}
+		w, ok := s.plan.next(&t.density)
+		if !ok {
+			t.queue = append(t.queue[:i], t.queue[i+1:]...)
+			continue
+		}
+		t.queue = append(t.queue[:i], append([]*step{{slot: &slot{window: w}}}, t.queue[i:]...)...)
+	}
+}

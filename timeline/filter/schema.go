@@ -1,0 +1,192 @@
+package filter
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/source/names"
+	"github.com/parley-gateway/parley/timeline/view"
+)
+
+// kind is the type of a field's values.
+type kind int
+
+const (
+	text kind = iota
+	enum
+	instant
+	conversation // a resource name, or the id in it
+	hidden       // Graph alone knows it
+)
+
+// value is a checked literal.
+type value struct {
+	text   string
+	number protoreflect.EnumNumber
+	time   time.Time
+}
+
+// field is one that filters may name.
+type field struct {
+	path    string
+	kind    kind
+	list    bool // the path leads through a list: any element may match
+	enum    protoreflect.EnumDescriptor
+	sources []parleyv1.Source // whose records can have it; nil = all
+}
+
+// Schema is the set of fields of one method.
+type Schema struct {
+	message protoreflect.MessageDescriptor
+	fields  []*field
+}
+
+// Events are the fields of events.
+func Events() *Schema {
+	m := (*parleyv1.Event)(nil).ProtoReflect().Descriptor()
+	only := func(src ...parleyv1.Source) []parleyv1.Source { return src }
+	identity := parleyv1.IdentityType(0).Descriptor()
+	return &Schema{m, []*field{
+		{path: "copilot.app_class", kind: text, sources: only(parleyv1.Source_SOURCE_COPILOT)},
+		{path: "actor.user.id", kind: text},
+		{path: "actor.user.identity_type", kind: enum, enum: identity},
+		{path: "actor.application.identity_type", kind: enum, enum: identity},
+		{path: "kind", kind: enum, enum: parleyv1.EventKind(0).Descriptor()},
+		{path: "call.participants.id", kind: text, list: true, sources: only(parleyv1.Source_SOURCE_CALL)},
+		{path: "conversation", kind: conversation},
+		{path: "event_time", kind: instant},
+		{path: "create_time", kind: instant},
+	}}
+}
+
+// Conversations are the fields of conversations.
+func Conversations() *Schema {
+	m := (*parleyv1.Conversation)(nil).ProtoReflect().Descriptor()
+	return &Schema{m, []*field{
+		{path: "members.display_name", kind: text, list: true},
+		{path: "installed_apps", kind: hidden, list: true},
+		{path: "kind", kind: enum, enum: parleyv1.ConversationKind(0).Descriptor()},
+	}}
+}
+
+// Usage are the fields of usage rows.
+func Usage() *Schema {
+	return &Schema{(*parleyv1.CopilotUsageRow)(nil).ProtoReflect().Descriptor(), []*field{{path: "user_principal_name", kind: text}}}
+}
+
+// Filter is a checked filter. It is immutable and safe for concurrent use.
+type Filter struct {
+	root *node
+}
+
+// Compile parses and checks a filter against a schema. Readers of the view METADATA may name marked fields only. A filter
+// without any term is nil. Errors are *Error.
+func Compile(filter string, s *Schema, v parleyv1.EventView) (*Filter, error) {
+	root, err := parse(filter)
+	if err != nil || root == nil {
+		return nil, err
+	}
+	if err := s.check(root, v, true); err != nil {
+		return nil, err
+	}
+	return &Filter{root}, nil
+}
+
+// check resolves fields and literals. top is true for what every match must fulfil.
+func (s *Schema) check(n *node, v parleyv1.EventView, top bool) error {
+	for _, child := range n.children {
+		if err := s.check(child, v, top && n.join == "and"); err != nil {
+			return err
+		}
+	}
+	if n.join != "" {
+		return nil
+	}
+	at := slices.IndexFunc(s.fields, func(f *field) bool { return f.path == n.path })
+	if at < 0 {
+		paths := make([]string, 0, len(s.fields))
+		for _, f := range s.fields {
+			paths = append(paths, f.path)
+		}
+		return &Error{n.position, "unknown field; known are " + strings.Join(paths, ", ")}
+	}
+	n.field = s.fields[at]
+	if v == parleyv1.EventView_EVENT_VIEW_METADATA && !view.Kept(s.message, n.path) {
+		return &Error{n.position, n.path + " may not be named by readers of the view METADATA"}
+	}
+	if n.field.graphOnly() && (!top || n.op != equal && n.op != contains) {
+		return &Error{n.position, n.path + " is evaluated by Graph: it may stand alone or beside AND only, with = or :"}
+	}
+	return n.resolve()
+}
+
+// graphOnly tells whether lists of records lack the field, so that Graph must evaluate it.
+func (f *field) graphOnly() bool { return f.kind == hidden || f.path == "call.participants.id" }
+
+// resolve checks operator and literal against the field's type.
+func (n *node) resolve() error {
+	f := n.field
+	ordered := n.op != equal && n.op != unequal && n.op != contains
+	switch {
+	case ordered && f.kind != instant:
+		return &Error{n.position, fmt.Sprintf("%s cannot be compared by %s", f.path, n.op)}
+	case n.op == contains && !f.list:
+		return &Error{n.position, ": is for lists; write ="}
+	case strings.Contains(n.literal, "*") && f.kind != enum:
+		return &Error{n.at, "wildcards are not supported"}
+	case n.literal == "":
+		return &Error{n.at, "an empty text cannot be compared"}
+	}
+	n.value.text = n.literal
+	switch f.kind {
+	case enum:
+		v := f.enum.Values().ByName(protoreflect.Name(n.literal))
+		if v == nil || v.Number() == 0 {
+			return &Error{n.at, "expected a value of " + string(f.enum.Name()) + ", such as " + string(f.enum.Values().Get(1).Name())}
+		}
+		n.value.number = v.Number()
+	case instant:
+		t, err := time.Parse(time.RFC3339Nano, n.literal)
+		if err != nil {
+			return &Error{n.at, `expected a time in RFC 3339, such as "2026-01-31T00:00:00Z", in quotes`}
+		}
+		n.value.time = t
+	case text, conversation, hidden:
+	}
+	return nil
+}
+
+// each visits every comparison.
+func (n *node) each(visit func(*node)) {
+	if n.join == "" {
+		visit(n)
+	}
+	for _, child := range n.children {
+		child.each(visit)
+	}
+}
+
+// member is Graph's word for an enum value; empty when it has none.
+func member(d protoreflect.EnumDescriptor, number protoreflect.EnumNumber) string {
+	v := d.Values().ByNumber(number)
+	if v == nil {
+		return ""
+	}
+	word, _ := proto.GetExtension(v.Options(), parleyv1.E_GraphMember).(string)
+	return word
+}
+
+// sameConversation reports whether a literal names the conversation: by its resource name, or by its id.
+func sameConversation(name, literal string) bool {
+	if name == literal {
+		return true
+	}
+	_, id, err := names.ParseConversation(name)
+	return err == nil && id == literal
+}

@@ -1,0 +1,201 @@
+package timeline
+
+import (
+	"crypto/sha256"
+	"slices"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/source"
+)
+
+// linkset remembers links by digest.
+type linkset map[[16]byte]struct{}
+
+// add reports whether the link is new.
+func (s linkset) add(link string) bool {
+	if s.has(link) {
+		return false
+	}
+	s[linkID(link)] = struct{}{}
+	return true
+}
+
+func (s linkset) has(link string) bool {
+	_, seen := s[linkID(link)]
+	return seen
+}
+
+func linkID(link string) [16]byte {
+	sum := sha256.Sum256([]byte(link))
+	return [16]byte(sum[:16])
+}
+
+// rowset collects the rows of one window: newest version of each, trimmed.
+type rowset struct {
+	r          *reading
+	trim       span // what is kept
+	asked      span // what was asked for
+	byKey      map[string]int
+	items      []source.Item
+	current    map[string]bool // keys that the current chain brought
+	wanted     <-chan struct{} // closed when the window is the next one that is wanted
+	rows       int
+	duplicates int
+	doubtful   bool      // a row lay far outside
+	window     bool      // a whole window is read, not a page of an ordered chain
+	kept       bool      // a page came from the cache
+	unbounded  bool      // the source was asked without the interval: rows outside are expected
+	shown      time.Time // oldest row of earlier pages of an ordered chain: what is newer breaks the order
+}
+
+func newRowset(r *reading, w span) *rowset {
+	return &rowset{r: r, trim: w, asked: w, byKey: map[string]int{}, current: map[string]bool{}}
+}
+
+// forget begins another chain: its pages may repeat what earlier chains brought.
+func (s *rowset) forget() { clear(s.current) }
+
+// repeated reports whether a page consists of rows that this chain brought before: nothing in it is new or newer.
+func (s *rowset) repeated(items []source.Item) bool {
+	for i := range items {
+		at, known := s.byKey[items[i].Key]
+		if !known || !s.current[items[i].Key] || items[i].Event.GetVersion() > s.items[at].Event.GetVersion() {
+			return false
+		}
+	}
+	return len(items) > 0
+}
+
+func (s *rowset) add(items []source.Item) {
+	s.rows += len(items)
+	s.r.buffered.Add(int64(len(items)))
+	for i := range items {
+		item := &items[i]
+		if item.Event == nil {
+			continue
+		}
+		s.current[item.Key] = true
+		at, known := s.byKey[item.Key]
+		if !known {
+			s.byKey[item.Key] = len(s.items)
+			s.items = append(s.items, *item)
+			continue
+		}
+		s.duplicates++
+		s.doubtful = s.doubtful || s.window && !s.unbounded && !item.NoTime && s.far(s.r.timeOf(item))
+		if item.Event.GetVersion() > s.items[at].Event.GetVersion() {
+			s.items[at] = *item
+		}
+	}
+}
+
+// equal reports whether both hold the same versions of the same rows inside the window.
+func (s *rowset) equal(o *rowset) bool {
+	return s.within(o) && o.within(s)
+}
+
+func (s *rowset) within(o *rowset) bool {
+	for i := range s.items {
+		if s.items[i].NoTime || !s.trim.has(s.r.timeOf(&s.items[i])) {
+			continue
+		}
+		at, known := o.byKey[s.items[i].Key]
+		if !known || o.items[at].Event.GetVersion() != s.items[i].Event.GetVersion() {
+			return false
+		}
+	}
+	return true
+}
+
+// join takes over what the other set has more or newer.
+func (s *rowset) join(o *rowset) {
+	duplicates, rows := s.duplicates, s.rows
+	s.add(o.items)
+	s.r.release(len(o.items))
+	s.duplicates, s.rows = duplicates, rows
+}
+
+// timeOf is the time that the walk is ordered by.
+func (r *reading) timeOf(item *source.Item) time.Time {
+	if r.byCreate && item.Event.GetCreateTime().IsValid() && item.Event.GetCreateTime() != nil {
+		return item.Event.GetCreateTime().AsTime()
+	}
+	return item.Time
+}
+
+// fill turns the rows into the entries of a block, sorted in the direction of the walk.
+func (s *rowset) fill(b *block) {
+	b.entries = make([]entry, 0, len(s.items))
+	for i := range s.items {
+		item := &s.items[i]
+		e := entry{time: s.r.timeOf(item), key: orderKey(item.Key), event: item.Event}
+		switch {
+		case item.NoTime:
+			e.time, e.stray = b.start, true
+			e.event = outside(item.Event, &b.start)
+		case s.trim.has(e.time):
+		case s.far(e.time):
+			if s.unbounded || s.r.byCreate && e.time.Before(s.trim.start) {
+				continue // not asked for
+			}
+			e.stray = true
+			e.event = outside(item.Event, nil)
+			s.doubtful = true
+			b.strays++
+		default:
+			continue
+		}
+		b.entries = append(b.entries, e)
+	}
+	if s.doubtful {
+		b.gaps = append(b.gaps, gap{s.asked, ReasonNotHonoured})
+	}
+	slices.SortFunc(b.entries, func(x, y entry) int { return s.r.compare(&x, &y) })
+	b.rows, b.duplicates = s.rows, s.duplicates
+}
+
+// far reports whether a time lies more than a second outside what was asked for.
+func (s *rowset) far(at time.Time) bool {
+	return at.Before(s.trim.start.Add(-tolerance)) || !at.Before(s.limit())
+}
+
+// limit is the first instant that counts as far behind the window.
+func (s *rowset) limit() time.Time {
+	if !s.shown.IsZero() {
+		return s.shown.Add(1)
+	}
+	return s.r.ask(s.trim).End.Add(tolerance)
+}
+
+// compare orders the entries of one window of one source.
+func (r *reading) compare(x, y *entry) int {
+	if x.stray != y.stray {
+		if y.stray {
+			return -1
+		}
+		return 1
+	}
+	order := x.time.Compare(y.time)
+	if order == 0 || x.stray {
+		order = strings.Compare(x.key, y.key)
+	}
+	if r.desc && !x.stray {
+		return -order
+	}
+	return order
+}
+
+// outside returns a copy that is marked as exempt from order; at, if given, stands in for a missing event time.
+func outside(event *parleyv1.Event, at *time.Time) *parleyv1.Event {
+	marked := proto.CloneOf(event)
+	marked.OutOfWindow = true
+	if at != nil && marked.GetEventTime() == nil {
+		marked.EventTime = timestamppb.New(*at)
+	}
+	return marked
+}

@@ -1,0 +1,217 @@
+package timeline_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline"
+)
+
+// TestFilteredEvents: whether Graph evaluates its clause, ignores it, or refuses it, the answer is the same and tells.
+func TestFilteredEvents(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []string{"honoured", "ignored", "refused"} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			start, end := march()
+			g := &graph{src: chat, size: 10, rows: spread("m", 90, start, end)}
+			other := &graph{src: copilot, size: 10, rows: spread("p", 20, start, end)}
+			g.hook = func(_ int, q source.EventQuery, _ string, p *page) (*page, error) {
+				if !slices.Equal(q.Clause.UserIDs, []string{"ada"}) {
+					return nil, errors.New("the clause is missing")
+				}
+				items := slices.Clone(p.Items)
+				for i := range items {
+					user := "ada"
+					if items[i].Key[4] != '0' {
+						user = "bob"
+					}
+					items[i].Event.Actor = &parleyv1.IdentitySet{User: &parleyv1.Identity{Id: user}}
+				}
+				if mode == "honoured" {
+					items = slices.DeleteFunc(items, func(i source.Item) bool { return i.Event.GetActor().GetUser().GetId() != "ada" })
+				}
+				p.Items, p.Unfiltered = items, mode == "refused"
+				return p, nil
+			}
+			e := newEngine(t, timeline.Config{})
+			req := chatRequest()
+			req.Sources = []parleyv1.Source{copilot, chat}
+			req.Filter = `actor.user.id = "ada" AND kind != EVENT_KIND_PROMPT AND copilot.app_class != "x"`
+			expected := make([]string, 0, 9)
+			for i := range 9 {
+				expected = append(expected, fmt.Sprintf("SOURCE_CHAT/m00%d0@1", i))
+			}
+			r := stream(t, e, sources(g, other), req, "")
+			if diff := cmp.Diff(expected, ids(r.events)); diff != "" {
+				t.Fatalf("(-want +got):\n%s", diff)
+			}
+			rep := report(r.summary.GetSources(), chat)
+			byGraph := []string{"actor.user.id"}
+			if mode == "refused" {
+				byGraph = nil
+			}
+			if diff := cmp.Diff(byGraph, rep.GetFilteredByGraph()); diff != "" {
+				t.Error("by Graph: ", diff)
+			}
+			if diff := cmp.Diff([]string{"actor.user.id", "kind", "copilot.app_class"}, rep.GetFilteredByGateway()); diff != "" {
+				t.Error("by the gateway: ", diff)
+			}
+			if !r.summary.GetComplete() || rep.GetCounts().GetEvents() != 9 {
+				t.Errorf("summary %v", r.summary)
+			}
+			events, last := listAll(t, e, sources(g, other), req, 4)
+			if diff := cmp.Diff(expected, ids(events)); diff != "" || !last.GetComplete() {
+				t.Errorf("list: %s", diff)
+			}
+		})
+	}
+}
+
+// TestImpossibleSource: a source without a field that every match needs is complete without a request.
+func TestImpossibleSource(t *testing.T) {
+	t.Parallel()
+	start, end := march()
+	g, other := &graph{src: chat, size: 10, rows: spread("m", 9, start, end)}, &graph{src: copilot, size: 10, rows: spread("p", 20, start, end)}
+	e := newEngine(t, timeline.Config{})
+	req := chatRequest()
+	req.Sources, req.Filter = []parleyv1.Source{copilot, chat}, `kind = EVENT_KIND_SYSTEM`
+	r := stream(t, e, sources(g, other), req, "")
+	if other.requests() > 0 || !r.summary.GetComplete() {
+		t.Errorf("%d requests, %v", other.requests(), r.summary)
+	}
+	again := stream(t, e, sources(g, other), req, r.summary.GetResumeToken())
+	if !again.summary.GetComplete() {
+		t.Errorf("resumed: %v", again.summary)
+	}
+}
+
+// TestParticipantFilter: lists of calls do not name participants; Graph's word is taken, else calls are read whole.
+func TestParticipantFilter(t *testing.T) {
+	t.Parallel()
+	start, end := base()
+	for _, unfiltered := range []bool{false, true} {
+		g := &graph{src: call, size: 10, rows: spread("c", 4, start, end)}
+		g.hook = func(_ int, q source.EventQuery, _ string, p *page) (*page, error) {
+			if q.Clause.ParticipantID != "ada" {
+				return nil, errors.New("the clause is missing")
+			}
+			for i := range p.Items {
+				p.Items[i].Event.Detail = &parleyv1.Event_Call{Call: &parleyv1.CallDetail{Partial: true}}
+			}
+			p.Unfiltered = unfiltered
+			return p, nil
+		}
+		e := newEngine(t, timeline.Config{})
+		have := sources(g)
+		req := timeline.EventsRequest{Owner: "-", Start: start, End: end, Filter: `call.participants.id = "ada"`}
+		r := stream(t, e, have, req, "")
+		if len(r.events) != 4 || r.summary.GetComplete() == unfiltered {
+			t.Errorf("unfiltered %v, nobody to ask: %d events, complete %v", unfiltered, len(r.events), r.summary.GetComplete())
+		}
+		have.Getters = map[parleyv1.Source]source.EventGetter{call: attended{}}
+		r = stream(t, e, have, req, "")
+		wanted := 4
+		if unfiltered {
+			wanted = 2
+		}
+		if len(r.events) != wanted || !r.summary.GetComplete() {
+			t.Errorf("unfiltered %v: %d events, %v", unfiltered, len(r.events), r.summary)
+		}
+	}
+}
+
+// attended is a getter of calls of which every second one has Ada.
+type attended struct{}
+
+func (attended) Event(_ context.Context, _, _ string, ref source.Ref) (*parleyv1.Event, error) {
+	people := []*parleyv1.CallParticipant{{Id: "bob"}}
+	if (ref.ID[4]-'0')%2 == 0 {
+		people = append(people, &parleyv1.CallParticipant{Id: "ada"})
+	}
+	return &parleyv1.Event{Detail: &parleyv1.Event_Call{Call: &parleyv1.CallDetail{Participants: people}}}, nil
+}
+
+// rooms are chats whose members the list tells, cuts or leaves out.
+type rooms struct {
+	directory
+
+	unfiltered bool
+	query      source.ConversationQuery
+}
+
+func (d *rooms) Conversations(_ context.Context, q source.ConversationQuery, link string) (*source.Page[*parleyv1.Conversation], error) {
+	d.query = q
+	page, err := dirPage(&d.directory, link, func(i int) *parleyv1.Conversation {
+		c := &parleyv1.Conversation{Name: fmt.Sprintf("users/u/conversations/%03d", i)}
+		if i%3 > 0 { // 0 leaves them out
+			c.Members = []*parleyv1.ConversationMember{{DisplayName: []string{"", "Ada", "Bob"}[i%3]}}
+		}
+		c.MembersTruncated = i%3 > 0 && i%2 == 0
+		return c
+	})
+	if page != nil {
+		page.Unfiltered = d.unfiltered
+	}
+	return page, err
+}
+
+func (d *rooms) Conversation(_ context.Context, _, _, id string) (*parleyv1.Conversation, error) {
+	return &parleyv1.Conversation{Members: []*parleyv1.ConversationMember{{DisplayName: map[bool]string{true: "Ada", false: "Bob"}[id < "006"]}}}, nil
+}
+
+func TestFilteredConversations(t *testing.T) {
+	t.Parallel()
+	for unfiltered, expected := range map[bool][]string{
+		false: {"000", "001", "002", "003", "004", "006", "007", "008", "009", "010"},
+		true:  {"000", "001", "002", "003", "004", "007", "010"},
+	} {
+		d := &rooms{directory: directory{rows: 12, size: 5}, unfiltered: unfiltered}
+		e := newEngine(t, timeline.Config{})
+		req := timeline.ConversationsRequest{Owner: "u", User: "u", Filter: `members.display_name = "Ada"`}
+		got := &chats{}
+		if err := e.StreamConversations(t.Context(), timeline.Sources{Conversations: d}, req, "", got.add); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(expected, got.names); diff != "" || !got.summary.GetComplete() {
+			t.Errorf("unfiltered %v (-want +got):\n%s%v", unfiltered, diff, got.summary)
+		}
+		if d.query.MemberName != "Ada" {
+			t.Errorf("Graph was not given the name: %+v", d.query)
+		}
+		names, token := []string(nil), ""
+		for {
+			page, err := e.ListConversations(t.Context(), timeline.Sources{Conversations: d}, req, token, 2)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, c := range page.GetConversations() {
+				names = append(names, c.GetName()[len("users/u/conversations/"):])
+			}
+			if token = page.GetNextPageToken(); token == "" {
+				break
+			}
+		}
+		if diff := cmp.Diff(expected, names); diff != "" {
+			t.Errorf("unfiltered %v, list (-want +got):\n%s", unfiltered, diff)
+		}
+	}
+}
+
+func TestConcealedUsage(t *testing.T) {
+	t.Parallel()
+	d := &directory{rows: 5, size: 5}
+	e := newEngine(t, timeline.Config{})
+	_, err := e.ListCopilotUsage(t.Context(), d.sources(), timeline.UsageRequest{Period: "D7", Filter: `user_principal_name = "ada@example.com"`}, "", 0)
+	var own *timeline.Error
+	if !errors.As(err, &own) || own.Reason != timeline.ReasonConcealed {
+		t.Errorf("error %v", err)
+	}
+}
