@@ -131,10 +131,7 @@ func (c *Copilot) item(owner string, record []byte) (Item, error) {
 	if event.Version = etagNumber(event.GetSource().GetEtag()); event.GetVersion() == 0 {
 		event.Version = millis(event.GetCreateTime())
 	}
-	conversation := meetingThread(detail.GetContexts(), event.GetAttachments())
-	if conversation == "" {
-		conversation = detail.GetSessionId()
-	}
+	conversation := interactionThread(detail, event.GetAttachments())
 	ref := names.Ref{
 		Source: parleyv1.Source_SOURCE_COPILOT, Session: detail.GetSessionId(), ID: event.GetSource().GetId(), Time: asTime(event.GetCreateTime()),
 	}

@@ -16,6 +16,9 @@ import (
 // csvMust is the heading of a column that every usage report has; without it the text is something else.
 const csvMust = "report refresh date"
 
+// maxColumns is more than any report has.
+const maxColumns = 1 << 12
+
 const byteOrderMark = "\ufeff"
 
 // errOtherForm marks an answer that is not of the form that was asked for.
@@ -25,39 +28,52 @@ func errNotCSV(err error) error {
 	return malformed("the usage report is not CSV", errors.Join(errOtherForm, err))
 }
 
-// csvRecords turns the CSV report into one flat JSON record per row, an object of its headings with texts as values, as
-// the mapping table takes it. The order of the columns does not matter. Empty cells are left out, and cells beyond the
-// headings are kept under "column N", counted from 1.
-func csvRecords(body []byte) ([][]byte, error) {
+// eachCSVRecord turns each row of the CSV report into a flat JSON record, an object of its headings with texts as values, as
+// the mapping table takes it, and hands it to visit, which must not keep it. The order of the columns does not matter.
+// Empty cells are left out, and cells beyond the headings are kept under "column N", counted from 1.
+func eachCSVRecord(body []byte, visit func(record []byte) error) error {
 	body = bytes.TrimPrefix(body, []byte(byteOrderMark))
-	if !looksLikeCSV(body) {
-		return nil, errNotCSV(nil)
+	if !looksLikeCSV(body) || tooWide(body) {
+		return errNotCSV(nil)
 	}
 	r := csv.NewReader(bytes.NewReader(body))
 	r.FieldsPerRecord, r.ReuseRecord, r.LazyQuotes = -1, true, true
 	headings, err := r.Read()
 	if err != nil {
-		return nil, errNotCSV(err)
+		return errNotCSV(err)
 	}
 	columns := columnNames(headings)
 	if !slices.ContainsFunc(columns, func(name string) bool { return strings.EqualFold(name, csvMust) }) {
-		return nil, errNotCSV(nil)
+		return errNotCSV(nil)
 	}
-	var records [][]byte
+	var record []byte
 	for {
 		cells, err := r.Read()
 		if errors.Is(err, io.EOF) {
-			return records, nil
+			return nil
 		}
 		if err != nil {
-			return nil, errNotCSV(err)
+			return errNotCSV(err)
 		}
-		record, err := csvRecord(columns, cells)
-		if err != nil {
-			return nil, err
+		if record, err = appendCSVRecord(record[:0], columns, cells); err != nil {
+			return err
 		}
-		records = append(records, record)
+		if err := visit(record); err != nil {
+			return err
+		}
 	}
+}
+
+// tooWide reports whether a line has more commas than any report has columns.
+func tooWide(body []byte) bool {
+	for len(body) > maxColumns {
+		line, rest, _ := bytes.Cut(body, []byte("\n"))
+		if len(line) > maxColumns && bytes.Count(line, []byte(",")) > maxColumns {
+			return true
+		}
+		body = rest
+	}
+	return false
 }
 
 // columnNames gives each heading a name that no other column has.
@@ -75,23 +91,32 @@ func columnNames(headings []string) []string {
 	return columns
 }
 
-func csvRecord(columns, cells []string) ([]byte, error) {
-	row := make([]property, 0, len(cells))
+// appendCSVRecord appends one row as a JSON object.
+func appendCSVRecord(record []byte, columns, cells []string) ([]byte, error) {
+	record = append(record, '{')
 	for i, cell := range cells {
 		if cell = strings.TrimSpace(cell); cell == "" {
 			continue
 		}
-		name := "column " + strconv.Itoa(i+1)
+		name := ""
 		if i < len(columns) {
 			name = columns[i]
+		} else {
+			name = "column " + strconv.Itoa(i+1)
 		}
-		value, err := jsontext.AppendQuote(nil, strings.ToValidUTF8(cell, "\ufffd"))
-		if err != nil {
+		if len(record) > 1 {
+			record = append(record, ',')
+		}
+		var err error
+		if record, err = jsontext.AppendQuote(record, name); err != nil {
+			return nil, malformed("a heading of the usage report cannot be written", err)
+		}
+		record = append(record, ':')
+		if record, err = jsontext.AppendQuote(record, strings.ToValidUTF8(cell, "\ufffd")); err != nil {
 			return nil, malformed("a cell of the usage report cannot be written", err)
 		}
-		row = append(row, property{name: name, value: value})
 	}
-	return object(row)
+	return append(record, '}'), nil
 }
 
 // looksLikeCSV tells text from JSON, HTML, XML, archives and UTF-16 by its first bytes.

@@ -153,6 +153,10 @@ func TestInteractions(t *testing.T) {
 			record: `{"id":"1","sessionId":"s","attachments":[{"attachmentId":"x","contentType":"reference","contentUrl":"https://microsoft.teams.com/threads/19%3Ameeting_a-B_1%40Thread.v2"}]}`,
 		},
 		{
+			name: "the session's own meeting before one that is asked about", conversation: thread, kind: parleyv1.EventKind_EVENT_KIND_OTHER,
+			record: `{"id":"1","sessionId":"` + thread + `","contexts":[{"contextType":"TeamsMeeting","contextReference":"https://microsoft.teams.com/threads/` + other + `"}]}`,
+		},
+		{
 			name: "two meetings", conversation: "s", kind: parleyv1.EventKind_EVENT_KIND_OTHER,
 			record: `{"id":"1","sessionId":"s","attachments":[{"attachmentId":"` + thread + `","contentType":"reference"},{"attachmentId":"` + other + `","contentType":"reference"}]}`,
 		},

@@ -69,6 +69,19 @@ func unescapeLoosely(text string) string {
 	return b.String()
 }
 
+// interactionThread is the conversation that an interaction belongs to: the meeting whose thread its session is, else the
+// meeting that it names, else its session. A session of a meeting may well name another meeting that is asked about.
+func interactionThread(detail *parleyv1.CopilotDetail, attachments []*parleyv1.Attachment) string {
+	session := detail.GetSessionId()
+	if id := threadIn(session); strings.HasPrefix(id, meetingThreadPrefix) {
+		return id
+	}
+	if id := meetingThread(detail.GetContexts(), attachments); id != "" {
+		return id
+	}
+	return session
+}
+
 // meetingThread is the one meeting that an interaction names, by a context of type TeamsMeeting or by a reference
 // attachment whose id or address is a meeting thread; empty when it names none, or several.
 func meetingThread(contexts []*parleyv1.CopilotContext, attachments []*parleyv1.Attachment) string {

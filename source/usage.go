@@ -8,6 +8,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/source/graphmap"
 )
 
 const (
@@ -169,15 +170,30 @@ func (u *Usage) csvPage(ctx context.Context, r graphclient.Request) (*Page[*parl
 		return nil, failure(graphclient.KindTooLarge, "the usage report is too large", nil)
 	}
 	answer := &graphclient.Page{Requests: d.Requests, RequestID: d.RequestID}
-	if d.ContentType == graphclient.ContentJSON {
-		answer.Records, answer.NextLink, err = jsonReport(body)
-	} else {
-		answer.Records, err = csvRecords(body)
+	if d.ContentType != graphclient.ContentJSON {
+		return u.csvRows(answer, body)
 	}
-	if err != nil {
+	if answer.Records, answer.NextLink, err = jsonReport(body); err != nil {
 		return nil, err
 	}
 	return u.rowsOf(answer)
+}
+
+// csvRows normalizes the rows of a CSV report one by one, since reports of large tenants are long.
+func (u *Usage) csvRows(answer *graphclient.Page, body []byte) (*Page[*parleyv1.CopilotUsageRow], error) {
+	table, err := u.table()
+	if err != nil {
+		return nil, err
+	}
+	page := newPage[*parleyv1.CopilotUsageRow](answer)
+	err = eachCSVRecord(body, func(record []byte) error {
+		page.Rows++
+		return addRows(page, table, record)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return page, nil
 }
 
 // jsonReport takes a collection of rows apart that came where CSV was expected.
@@ -203,14 +219,22 @@ func (u *Usage) rowsOf(answer *graphclient.Page) (*Page[*parleyv1.CopilotUsageRo
 	}
 	page := newPage[*parleyv1.CopilotUsageRow](answer)
 	for _, record := range answer.Records {
-		rows, err := table.UsageRows(record)
-		if err != nil {
-			return nil, malformed("a usage row cannot be read", err)
+		if err := addRows(page, table, record); err != nil {
+			return nil, err
 		}
-		for _, row := range rows {
-			row.IdentityConcealed = concealed(row)
-		}
-		page.Items = append(page.Items, rows...)
 	}
 	return page, nil
+}
+
+// addRows adds the rows of one record to a page.
+func addRows(page *Page[*parleyv1.CopilotUsageRow], table *graphmap.Table, record []byte) error {
+	rows, err := table.UsageRows(record)
+	if err != nil {
+		return malformed("a usage row cannot be read", err)
+	}
+	for _, row := range rows {
+		row.IdentityConcealed = concealed(row)
+	}
+	page.Items = append(page.Items, rows...)
+	return nil
 }

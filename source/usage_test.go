@@ -186,7 +186,7 @@ func TestUsageDownload(t *testing.T) {
 // TestUsageIsNoOtherText holds that a report that is no usage report is an error, not an empty list.
 func TestUsageIsNoOtherText(t *testing.T) {
 	t.Parallel()
-	for _, body := range []string{"", "hello", "Date,Users\n1,2\n", "PK\x03\x04", strings.Repeat("\x00x", 20)} {
+	for _, body := range []string{"", "hello", "Date,Users\n1,2\n", "PK\x03\x04", "Report Refresh Date" + strings.Repeat(",", 5000), strings.Repeat("\x00x", 20)} {
 		if rows, err := usageRows(t, "", body); err == nil {
 			t.Errorf("%q: %d rows", body, len(rows))
 		}

@@ -23,7 +23,7 @@ func (c *compiler) message(md protoreflect.MessageDescriptor) (*plan, error) {
 	if p, ok := c.plans[md.FullName()]; ok {
 		return p, nil
 	}
-	p := &plan{properties: map[string]*property{}}
+	p := &plan{properties: map[string]*property{}, size: sizeOf(md)}
 	c.plans[md.FullName()] = p
 	fields := md.Fields()
 	for i := range fields.Len() {

@@ -20,6 +20,8 @@ type decoder struct {
 	extra   *structpb.Struct
 	fan     [][]byte // objects of the plan's fan-out list
 	scratch []byte
+	whole   []byte // the record
+	left    int    // bytes of memory that it may still take
 }
 
 // target are the messages that an object fills, by slot.
@@ -54,12 +56,13 @@ func (d *decoder) begin(record []byte) {
 	d.input = *bytes.NewBuffer(record)
 	d.json.Reset(&d.input, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	d.path, d.extra, d.fan = d.path[:0], nil, nil
+	d.whole, d.left = record, allowedTimes*len(record)+allowedMore
 }
 
 // release forgets the record, whose bytes belong to somebody else.
 func (d *decoder) release() {
 	d.input = bytes.Buffer{}
-	d.extra, d.fan = nil, nil
+	d.extra, d.fan, d.whole = nil, nil, nil
 }
 
 func (d *decoder) failed(err error) error {
@@ -87,10 +90,18 @@ func (d *decoder) object(p *plan, t *target) error {
 	}
 	var had seen
 	var owners [maxRivals]*property
+	var left []stretch
 	for d.json.PeekKind() == '"' {
+		from := d.json.InputOffset()
 		prop, name, err := d.name(p)
 		if err != nil {
 			return err
+		}
+		if prop == nil && d.spent() {
+			if left, err = d.leave(left, from); err != nil {
+				return err
+			}
+			continue
 		}
 		if prop == nil {
 			if err := d.undeclared(p, name); err != nil {
@@ -102,6 +113,7 @@ func (d *decoder) object(p *plan, t *target) error {
 			return err
 		}
 	}
+	d.keepLeft(left)
 	_, err := d.json.ReadToken() // the closing brace, or what is wrong in its place
 	return err
 }
@@ -127,7 +139,7 @@ func (d *decoder) undeclared(p *plan, name string) error {
 		return d.json.SkipValue()
 	}
 	if p.fanOut != "" && name == p.fanOut && d.json.PeekKind() == '[' {
-		return d.fanned(name)
+		return d.fanned(name, p.size)
 	}
 	d.path = append(d.path, step{name: name, index: -1})
 	defer d.pop()
@@ -194,6 +206,7 @@ func (d *decoder) value(p *property, m protoreflect.Message) error {
 		if d.json.PeekKind() != '{' {
 			return d.keepRaw()
 		}
+		d.left -= p.sub.size
 		inner := target{m.Mutable(p.field).Message()}
 		return d.object(p.sub, &inner)
 	case kindObject:
@@ -215,6 +228,14 @@ func (d *decoder) elements(p *property, m protoreflect.Message) error {
 	defer d.pop()
 	for i := 0; d.json.PeekKind() != ']'; i++ {
 		d.path[len(d.path)-1].index = i
+		if d.spent() {
+			rest, err := d.restOfList()
+			if err != nil {
+				return err
+			}
+			d.keep(rest)
+			break
+		}
 		if err := d.element(p, m); err != nil {
 			return err
 		}
@@ -228,15 +249,18 @@ func (d *decoder) element(p *property, m protoreflect.Message) error {
 	case next == 'n':
 		return d.json.SkipValue()
 	case p.kind == kindMessage && next == '{':
+		d.left -= p.sub.size
 		inner := target{m.Mutable(p.field).List().AppendMutable().Message()}
 		return d.object(p.sub, &inner)
 	case p.kind == kindString && (next == '"' || next == '0'):
+		d.left -= stringCost
 		text, err := d.text(next)
 		if err == nil {
 			m.Mutable(p.field).List().Append(protoreflect.ValueOfString(text))
 		}
 		return err
 	case p.kind == kindEnum && next == '"':
+		d.left -= stringCost
 		return d.listedMember(p, m)
 	default:
 		return d.keepRaw()

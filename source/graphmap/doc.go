@@ -17,6 +17,9 @@
 //   - The display name of an identity that is in truth a Teams address (8:orgid:…) fills mri.
 //   - Where two properties fill one field (chatMessageAttachment.id, aiInteractionAttachment.attachmentId) and a record
 //     has both, the first one fills it and the other goes to unmapped.
+//   - A record may take so much memory: 1 MiB and three times its size. When that is used up, the rest of each list is kept
+//     in unmapped as one JSON text in the place of its first element, and the undeclared rest of each object as one under
+//     "…". Records that Graph documents are far from it.
 //   - Of members with one name the last counts. Invalid UTF-8 and lone surrogates become U+FFFD.
 //
 // Paths in unmapped are nested objects named after Graph's properties; positions in lists are decimal keys, counted as

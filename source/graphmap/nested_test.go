@@ -123,3 +123,36 @@ func TestMerge(t *testing.T) {
 		}
 	}
 }
+
+// TestNavigationThatIsNotExpandedIsKept sends what Parley never asks Graph to expand: it has no field, and is not lost.
+func TestNavigationThatIsNotExpandedIsKept(t *testing.T) {
+	t.Parallel()
+	table := newTable(t)
+	const entity = `{"@odata.type":"#microsoft.graph.chatMessage","id":"7","body":{"content":"text"},"list":[1,{"a":true}]}`
+	want, err := structpb.NewValue(map[string]any{
+		"@odata.type": "#microsoft.graph.chatMessage", "id": "7", "body": map[string]any{"content": "text"}, "list": []any{1, map[string]any{"a": true}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"installedApps", "messages", "operations", "permissionGrants", "pinnedMessages", "tabs", "targetedMessages"} {
+		chat, err := table.Conversation([]byte(`{"id":"c","` + name + `":[` + entity + `]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := chat.GetUnmapped().GetFields()[name].GetListValue().GetValues(); len(got) != 1 || !proto.Equal(got[0], want) {
+			t.Errorf("chat.%s: %v", name, got)
+		}
+	}
+	message, err := table.Event(graphmap.RootChatMessage, []byte(`{"id":"c","replies":[`+entity+`]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := message.GetUnmapped().GetFields()["replies"].GetListValue().GetValues(); len(got) != 1 || !proto.Equal(got[0], want) {
+		t.Errorf("chatMessage.replies: %v", got)
+	}
+	_, extra, err := table.Member([]byte(`{"id":"m","user":` + entity + `}`))
+	if err != nil || !proto.Equal(extra.GetFields()["user"], want) {
+		t.Errorf("aadUserConversationMember.user: %v %v", extra, err)
+	}
+}

@@ -45,6 +45,7 @@ type plan struct {
 	// fanOut names the list whose objects are rows of their own; empty = none.
 	fanOut string
 	rivals int8
+	size   int // bytes of memory that the message takes
 }
 
 // Limits of a plan, checked by compile.

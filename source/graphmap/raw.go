@@ -39,6 +39,14 @@ func (d *decoder) rawObject() (map[string]*structpb.Value, error) {
 	}
 	fields := map[string]*structpb.Value{}
 	for d.json.PeekKind() == '"' {
+		if d.spent() {
+			rest, err := d.restOfObject()
+			if err != nil {
+				return nil, err
+			}
+			fields[restName] = rest
+			break
+		}
 		name, err := d.text('"')
 		if err != nil {
 			return nil, err
@@ -57,6 +65,7 @@ func (d *decoder) rawObject() (map[string]*structpb.Value, error) {
 			delete(fields, name)
 			continue
 		}
+		d.left -= memberCost
 		fields[name] = v
 	}
 	_, err := d.json.ReadToken()
@@ -69,6 +78,15 @@ func (d *decoder) rawList() ([]*structpb.Value, error) {
 	}
 	values := []*structpb.Value{}
 	for d.json.PeekKind() != ']' {
+		if d.spent() {
+			rest, err := d.restOfList()
+			if err != nil {
+				return nil, err
+			}
+			values = append(values, rest)
+			break
+		}
+		d.left -= elementCost
 		v, err := d.raw()
 		if err != nil {
 			return nil, err

@@ -3,7 +3,10 @@ package graphmap
 import (
 	"bytes"
 	"encoding/base64"
+	"slices"
+	"strconv"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -131,16 +134,61 @@ func (d *decoder) text(next jsontext.Kind) (string, error) {
 // unquote decodes a string literal; what is not UTF-8 in it becomes U+FFFD.
 func (d *decoder) unquote(raw []byte) string {
 	inner := raw[1 : len(raw)-1]
-	if bytes.IndexByte(inner, '\\') < 0 && utf8.Valid(inner) {
+	size, isUTF8 := len(inner), utf8.Valid(inner)
+	if isUTF8 && bytes.IndexByte(inner, '\\') < 0 {
 		return string(inner)
 	}
-	// The literal was validated by the decoder, so an error can only speak of invalid UTF-8, which is replaced.
-	d.scratch, _ = jsontext.AppendUnquote(d.scratch[:0], raw)
+	if !isUTF8 {
+		size *= utf8.RuneLen(utf8.RuneError) // each byte may be replaced
+	}
+	d.scratch = slices.Grow(d.scratch[:0], size)
+	d.scratch = unescape(d.scratch, inner)
 	text := string(d.scratch)
 	if cap(d.scratch) > maxScratch {
 		d.scratch = nil
 	}
 	return text
+}
+
+// unescape appends what stands between the quotes of a literal that the decoder has validated. It does the same as
+// jsontext.AppendUnquote, which makes an error of every lone surrogate.
+func unescape(dst, inner []byte) []byte {
+	for len(inner) > 0 {
+		c := inner[0]
+		switch {
+		case c == '\\' && inner[1] == 'u':
+			r, n := hexRune(inner), len(`\u0000`)
+			if utf16.IsSurrogate(r) {
+				pair := utf8.RuneError
+				if len(inner) >= 2*n && inner[n] == '\\' && inner[n+1] == 'u' {
+					pair = utf16.DecodeRune(r, hexRune(inner[n:]))
+				}
+				if r = pair; pair != utf8.RuneError {
+					n *= 2
+				}
+			}
+			dst, inner = utf8.AppendRune(dst, r), inner[n:]
+		case c == '\\':
+			if at := strings.IndexByte("bfnrt", inner[1]); at >= 0 {
+				dst = append(dst, "\b\f\n\r\t"[at])
+			} else {
+				dst = append(dst, inner[1])
+			}
+			inner = inner[2:]
+		case c < utf8.RuneSelf:
+			dst, inner = append(dst, c), inner[1:]
+		default:
+			r, n := utf8.DecodeRune(inner)
+			dst, inner = utf8.AppendRune(dst, r), inner[n:]
+		}
+	}
+	return dst
+}
+
+// hexRune reads the digits of a \u escape.
+func hexRune(escape []byte) rune {
+	n, _ := strconv.ParseUint(string(escape[2:6]), 16, 16) // validated by the decoder
+	return rune(n)
 }
 
 // maxScratch bounds what a reused decoder holds on to, in bytes.

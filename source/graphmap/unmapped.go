@@ -21,6 +21,7 @@ func (s step) key() string {
 
 // keep puts v into the unmapped Struct under the current path.
 func (d *decoder) keep(v *structpb.Value) {
+	d.left -= memberCost
 	if d.extra == nil {
 		d.extra = &structpb.Struct{}
 	}

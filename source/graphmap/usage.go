@@ -52,8 +52,8 @@ func (t *Table) UsageRow(record []byte) (*parleyv1.CopilotUsageRow, error) {
 	return rows[0], nil
 }
 
-// fanned sets the objects of a fan-out list aside; what else the list holds is kept in unmapped.
-func (d *decoder) fanned(name string) error {
+// fanned sets the objects of a fan-out list aside, each of which becomes a row of rowSize bytes; what else the list holds is kept in unmapped.
+func (d *decoder) fanned(name string, rowSize int) error {
 	if err := d.enter(); err != nil {
 		return err
 	}
@@ -64,7 +64,16 @@ func (d *decoder) fanned(name string) error {
 	defer func() { d.path = d.path[:len(d.path)-2] }()
 	for i := 0; d.json.PeekKind() != ']'; i++ {
 		d.path[len(d.path)-1].index = i
+		if d.spent() {
+			rest, err := d.restOfList()
+			if err != nil {
+				return err
+			}
+			d.keep(rest)
+			break
+		}
 		if d.json.PeekKind() == '{' {
+			d.left -= rowTimes * rowSize
 			raw, err := d.json.ReadValue()
 			if err != nil {
 				return err

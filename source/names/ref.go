@@ -15,4 +15,6 @@ type Ref struct {
 	Chat, Session, ID string
 	// Time is the creation instant of an interaction; zero for the other sources.
 	Time time.Time
+	// Version is the least version of a call record that will do, 0 = the newest there is. It is no part of a name.
+	Version int64
 }

@@ -5,6 +5,10 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/dynamicpb"
 )
 
 const (
@@ -73,6 +77,45 @@ func TestPageIsComplete(t *testing.T) {
 		if strings.Contains(text, want) == (want == "| `detail` |") {
 			t.Errorf("row %q", want)
 		}
+	}
+}
+
+// TestExamples holds that the guide's examples are messages of the contract.
+func TestExamples(t *testing.T) {
+	t.Parallel()
+	raw, err := os.ReadFile(descriptorSet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, _, err := load(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	examples := 0
+	for i, block := range strings.Split(guide, "```json\n") {
+		if i == 0 {
+			continue
+		}
+		example, _, _ := strings.Cut(block, "```")
+		name := protoreflect.FullName("parley.v1.Event")
+		if strings.Contains(example, `"reportPeriod"`) {
+			name = "parley.v1.CopilotUsageRow"
+		}
+		found, err := files.FindDescriptorByName(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		md, ok := found.(protoreflect.MessageDescriptor)
+		if !ok {
+			t.Fatalf("%s is no message", name)
+		}
+		if err := protojson.Unmarshal([]byte(example), dynamicpb.NewMessage(md)); err != nil {
+			t.Errorf("%v in %s", err, example)
+		}
+		examples++
+	}
+	if examples < 5 {
+		t.Errorf("%d examples", examples)
 	}
 }
 

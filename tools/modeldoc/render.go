@@ -2,22 +2,17 @@ package main
 
 import (
 	"bytes"
+	_ "embed" // the guide
 	"fmt"
 	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-const introduction = "# The model\n\n" +
-	"This page is written from `proto/parley/v1` by `make generate`; edit the comments there.\n\n" +
-	"Names are those of the protos; JSON spells them in lowerCamelCase. *Graph* tells which properties of Microsoft Graph fill a\n" +
-	"field, as `type.property` with the namespace `microsoft.graph.` left out; a dash marks what is Parley's own. *M* marks the\n" +
-	"fields that the view `EVENT_VIEW_METADATA` keeps; all other fields are cleared in it, at every depth. Where a field has a\n" +
-	"sibling `…_other`, that one holds the text of a member that this contract does not know.\n\n" +
-	"What Graph sends and no field takes is in `unmapped` of the event, conversation or usage row (view `EVENT_VIEW_FULL`), under\n" +
-	"the path that it has in Graph's record; positions in lists are decimal keys. Absent and null are the same; so is the time\n" +
-	"`0001-01-01T00:00:00Z`. Values that a field cannot hold, such as a malformed date, are in `unmapped` too. A number with more\n" +
-	"digits than its field can hold is in both.\n"
+// guide is the head of the page.
+//
+//go:embed guide.md
+var guide string
 
 // pages are the files of the model in the order of the page, each with the title of its part.
 var pages = []struct{ file, title string }{
@@ -47,7 +42,7 @@ func render(descriptorSet []byte) ([]byte, error) {
 		return nil, err
 	}
 	w := &writer{opts: opts}
-	w.out.WriteString(introduction)
+	w.out.WriteString(guide)
 	descriptors := make([]protoreflect.FileDescriptor, len(pages))
 	for i, page := range pages {
 		if descriptors[i], err = files.FindFileByPath(page.file); err != nil {

@@ -157,3 +157,28 @@ func TestDocumentRefuses(t *testing.T) {
 		})
 	}
 }
+
+// TestPropertiesKeepTheirOrder holds that a message's properties come in the order of its fields, unknown ones last.
+func TestPropertiesKeepTheirOrder(t *testing.T) {
+	t.Parallel()
+	text, err := json.Marshal(inOrder{names: []string{"b", "absent", "a"}, members: object{"z": 1, "a": "<", "b": object{}, "y": nil}})
+	if err != nil || string(text) != `{"b":{},"a":"\u003c","y":null,"z":1}` {
+		t.Errorf("%s %v", text, err)
+	}
+	if text, err = json.Marshal(inOrder{names: []string{"b"}}); err != nil || string(text) != "{}" {
+		t.Errorf("%s %v", text, err)
+	}
+	served, err := os.ReadFile("../../gen/openapi/openapi.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, event, _ := strings.Cut(string(served), `"parley.v1.Event": {`)
+	last := -1
+	for _, name := range []string{"name", "uid", "version", "owner", "conversation", "kind", "eventTime", "actor", "body", "unmapped", "call"} {
+		at := strings.Index(event, "\n          \""+name+"\": {")
+		if at <= last {
+			t.Errorf("%s comes too early", name)
+		}
+		last = at
+	}
+}
