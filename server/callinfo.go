@@ -3,9 +3,12 @@ package server
 import (
 	"context"
 	"crypto/rand"
+	"strings"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
+
+	"github.com/parley-gateway/parley/server/callers"
 )
 
 const (
@@ -17,10 +20,15 @@ const (
 type callInfo struct {
 	// id is the request id, the caller's or a new one.
 	id string
-	// caller is who asks; set by the identity interceptor.
-	caller Caller
+	// door is how the call came, and caller who asks; set by the identity interceptor.
+	door   string
+	caller *callers.Caller
+	// rpc is the method's name without its service.
+	rpc string
 	// tenant is the alias of the tenant that was read; set by the service.
 	tenant string
+	// granted is what the policy allowed, with the record of it; nil until it did. Set by the service.
+	granted *grant
 }
 
 type callInfoKey struct{}
@@ -34,8 +42,8 @@ func infoOf(ctx context.Context) *callInfo {
 }
 
 // withInfo begins a call: it takes or makes the request id and returns the header that tells it.
-func withInfo(ctx context.Context) (context.Context, metadata.MD) {
-	info := &callInfo{id: givenID(ctx)}
+func withInfo(ctx context.Context, method string) (context.Context, metadata.MD) {
+	info := &callInfo{id: givenID(ctx), rpc: method[strings.LastIndexByte(method, '/')+1:]}
 	if info.id == "" {
 		info.id = rand.Text()
 	}
@@ -66,16 +74,16 @@ func header(ctx context.Context, name string) string {
 	return ""
 }
 
-func requestIDUnary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	ctx, md := withInfo(ctx)
+func requestIDUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	ctx, md := withInfo(ctx, info.FullMethod)
 	if err := grpc.SetHeader(ctx, md); err != nil {
 		return nil, err
 	}
 	return next(ctx, req)
 }
 
-func requestIDStream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
-	ctx, md := withInfo(stream.Context())
+func requestIDStream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+	ctx, md := withInfo(stream.Context(), info.FullMethod)
 	if err := stream.SetHeader(md); err != nil {
 		return err
 	}

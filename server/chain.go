@@ -23,8 +23,9 @@ type link struct {
 }
 
 // chain is every interceptor from the outside in. The order matters: metrics and the log see the final status and the
-// request id; a panic anywhere below is caught and counted; nobody's request is looked at before it is known who asks.
-func (s *Server) chain() ([]link, error) {
+// request id; a panic anywhere below is caught and counted; nobody's request is looked at before it is known who asks; and
+// the record of a call ends with the status that its caller sees.
+func (s *Server) chain(who *identity) ([]link, error) {
 	validator, err := protovalidate.New()
 	if err != nil {
 		return nil, err
@@ -35,7 +36,8 @@ func (s *Server) chain() ([]link, error) {
 		{"recovery", s.recoverUnary, s.recoverStream},
 		{"logging", s.logUnary, s.logStream},
 		{"errors", s.errorsUnary, s.errorsStream},
-		{"identity", s.identifyUnary, s.identifyStream},
+		{"identity", who.unary, who.stream},
+		{"audit", s.auditUnary, s.auditStream},
 		{"deadline", s.deadlineUnary, passStream},
 		{"limits", s.limits.unary, s.limits.stream},
 		{"freshness", freshnessUnary, freshnessStream},

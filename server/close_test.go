@@ -215,7 +215,7 @@ func TestSettings(t *testing.T) {
 		{"a name", func(c *server.Config) { c.HTTPAddr = "parley.example:8080" }, "PARLEY_HTTP_ADDR"},
 		{"all of IPv6", func(c *server.Config) { c.GRPCAddr = "[::]:9090" }, "PARLEY_GRPC_ADDR"},
 		{"no port", func(c *server.Config) { c.GRPCAddr = "127.0.0.1" }, "PARLEY_GRPC_ADDR"},
-		{"authentication", func(c *server.Config) { c.AuthMode = "oidc" }, "PARLEY_AUTH_MODE"},
+		{"an unknown mode", func(c *server.Config) { c.AuthMode = "basic" }, "PARLEY_AUTH_MODE"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

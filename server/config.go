@@ -4,20 +4,39 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/server/audit"
+	"github.com/parley-gateway/parley/server/callers"
+	"github.com/parley-gateway/parley/server/certs"
 	"github.com/parley-gateway/parley/server/metrics"
+	"github.com/parley-gateway/parley/server/policy"
 	"github.com/parley-gateway/parley/timeline"
 )
 
 // Config describes a Server. Addresses are host:port; port 0 takes a free one.
 type Config struct {
-	// GRPCAddr, HTTPAddr and AdminAddr are the listeners. Without authentication each host must be loopback.
+	// GRPCAddr, HTTPAddr and AdminAddr are the listeners. Without authentication each host must be loopback, AdminAddr always.
 	GRPCAddr, HTTPAddr, AdminAddr string
-	// AuthMode says how callers are known; only "none" (or empty) exists: everybody is anonymous.
+	// AuthMode says how callers are known: "oidc", "mtls", "oidc,mtls", or "none" (or empty): everybody is anonymous, and the
+	// listeners must be on loopback.
 	AuthMode string
+	// Tokens reads bearer tokens; needed with oidc.
+	Tokens callers.Verifier
+	// TLS is the TLS of the gRPC and REST listeners; nil = plain text. With mtls it must have client authorities.
+	TLS *certs.Store
+	// TLSTerminated says that TLS ends in front of the gateway, on the way to listeners beyond loopback.
+	TLSTerminated bool
+	// Policy decides what callers may read. Nil is accepted without authentication only: one rule then allows everything.
+	Policy policy.Source
+	// Audit records who reads what. Nil is accepted without authentication only: nothing is then recorded.
+	Audit *audit.Log
+	// CORSOrigins are the web origins whose pages may read answers; see doors.Origins.
+	CORSOrigins []string
+	// CallerRate is how many calls a second each caller may begin on average, CallerBurst how many at once; 0 = no bound.
+	CallerRate  float64
+	CallerBurst int
 	// Tenants are the tenants by alias; at least one.
 	Tenants map[string]*Tenant
 	// Engine answers lists and streams.
@@ -36,6 +55,10 @@ type Config struct {
 	MaxCalls, MaxStreams int
 	// DrainTime bounds Close when its context has no deadline; 0 = 20 s.
 	DrainTime time.Duration
+	// Now is the clock of credentials and rates; nil = time.Now.
+	Now func() time.Time
+
+	mode authMode
 }
 
 // Tenant is one Microsoft 365 tenant as the server sees it.
@@ -68,18 +91,12 @@ const (
 	keyGRPC  = "PARLEY_GRPC_ADDR"
 	keyHTTP  = "PARLEY_HTTP_ADDR"
 	keyAdmin = "PARLEY_ADMIN_ADDR"
-	keyAuth  = "PARLEY_AUTH_MODE"
 )
 
 // complete checks the configuration and fills the defaults in.
 func (c Config) complete() (Config, error) {
-	if c.AuthMode != "" && c.AuthMode != "none" {
-		return c, &SettingError{keyAuth, fmt.Sprintf("%q is not available in this version; use none, with loopback addresses", c.AuthMode)}
-	}
-	for _, l := range []struct{ key, addr string }{{keyGRPC, c.GRPCAddr}, {keyHTTP, c.HTTPAddr}, {keyAdmin, c.AdminAddr}} {
-		if err := checkLoopback(l.key, l.addr); err != nil {
-			return c, err
-		}
+	if err := checkDoors(&c); err != nil {
+		return c, err
 	}
 	if len(c.Tenants) == 0 {
 		return c, errors.New("server: no tenant")
@@ -94,6 +111,9 @@ func (c Config) complete() (Config, error) {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
 	}
 	if c.Version == "" {
 		c.Version = "devel"
@@ -116,27 +136,4 @@ func setDefault[T int | time.Duration](field *T, value T) {
 	if *field <= 0 {
 		*field = value
 	}
-}
-
-// checkLoopback refuses an address that others could reach: nobody is asked who they are.
-func checkLoopback(key, addr string) error {
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil || port == "" {
-		return &SettingError{key, "is not of the form host:port, such as 127.0.0.1:9090"}
-	}
-	if host == "localhost" {
-		return nil
-	}
-	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
-		return &SettingError{key, keyAuth + " is none, so the host must be loopback: 127.0.0.1, ::1 or localhost"}
-	}
-	return nil
-}
-
-// checkBound refuses a listener that did not end up on loopback, whatever its name resolved to.
-func checkBound(key string, listener net.Listener) error {
-	if addr, ok := listener.Addr().(*net.TCPAddr); ok && addr.IP.IsLoopback() {
-		return nil
-	}
-	return &SettingError{key, keyAuth + " is none and the address is not loopback; give 127.0.0.1"}
 }

@@ -61,7 +61,9 @@ func (c *conversations) prepare(ctx context.Context, req conversationsAsked) (*a
 	if walk.ByLastMessage, err = byLastMessage(req.GetOrderBy()); err != nil {
 		return nil, walk, err
 	}
-	a, err := c.s.askFor(ctx, fieldParent, user)
+	a, err := c.s.askFor(ctx, fieldParent, user, want{
+		sources: []parleyv1.Source{parleyv1.Source_SOURCE_CONVERSATION}, view: viewOr(req.GetView(), parleyv1.EventView_EVENT_VIEW_BASIC),
+	})
 	if err != nil {
 		return nil, walk, err
 	}
@@ -80,7 +82,10 @@ func (c *conversations) GetConversation(ctx context.Context, req *parleyv1.GetCo
 	if err != nil {
 		return nil, err
 	}
-	a, err := c.s.askFor(ctx, fieldName, user)
+	a, err := c.s.askFor(ctx, fieldName, user, want{
+		sources: []parleyv1.Source{parleyv1.Source_SOURCE_CONVERSATION}, view: viewOr(req.GetView(), parleyv1.EventView_EVENT_VIEW_FULL),
+		conversation: true,
+	})
 	if err != nil {
 		return nil, err
 	}

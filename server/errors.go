@@ -65,6 +65,7 @@ var verdicts = map[string]verdict{
 		"records appear up to an hour or more after the call and are kept for 30 days"},
 	fault.ReasonHasNoChat:        {codes.NotFound, 0, "there is no chat of this id; a Copilot session or a call is known from its events only"},
 	fault.ReasonGraphThrottled:   {codes.ResourceExhausted, retryLater, "Graph asks to wait longer than this call may take"},
+	fault.ReasonCallerLimit:      {codes.ResourceExhausted, retryLater, "this caller's requests to Graph are used up until midnight UTC"},
 	fault.ReasonGraphUnavailable: {codes.Unavailable, retryLater, "Graph did not give a usable answer, repeated requests included"},
 	fault.ReasonGraphLinkRefused: {codes.Internal, 0, "Graph gave a link to another host; it was not followed"},
 	fault.ReasonPagingLoop:       {codes.DataLoss, 0, "Graph's pages repeat themselves; what lies behind them could not be read"},
@@ -187,6 +188,8 @@ func reasonOf(src parleyv1.Source, err *graphclient.Error) string {
 		return fault.ReasonNotFound
 	case graphclient.KindThrottled:
 		return fault.ReasonGraphThrottled
+	case graphclient.KindCallerLimit:
+		return fault.ReasonCallerLimit
 	case graphclient.KindUnavailable, graphclient.KindMalformed, graphclient.KindTooLarge:
 		return fault.ReasonGraphUnavailable
 	case graphclient.KindLinkRefused:

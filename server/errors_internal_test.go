@@ -135,7 +135,7 @@ func TestEveryReasonHasARow(t *testing.T) {
 		timeline.ReasonNotLicensed, timeline.ReasonCredentialRejected, timeline.ReasonPaymentRequired, timeline.ReasonNotFound,
 		timeline.ReasonThrottled, timeline.ReasonUnavailable, timeline.ReasonRejectedRequest, timeline.ReasonLinkRefused,
 		timeline.ReasonPagingLoop, timeline.ReasonNotHonoured, timeline.ReasonBeforeKept, timeline.ReasonTruncated,
-		timeline.ReasonTooManyPages, timeline.ReasonSeveral, timeline.ReasonFailed,
+		timeline.ReasonTooManyPages, timeline.ReasonSeveral, timeline.ReasonFailed, timeline.ReasonCallerLimit,
 	} {
 		if _, ok := verdicts[reason]; !ok {
 			t.Errorf("%s has no row", reason)
@@ -153,7 +153,7 @@ func TestChainOrder(t *testing.T) {
 	t.Parallel()
 	s := &Server{drain: newDrainer()}
 	s.limits = newLimits(1, 1, s.drain)
-	links, err := s.chain()
+	links, err := s.chain(&identity{s: s})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +164,7 @@ func TestChainOrder(t *testing.T) {
 		}
 		got = append(got, l.name)
 	}
-	want := []string{"request id", "metrics", "recovery", "logging", "errors", "identity", "deadline", "limits", "freshness", "validation"}
+	want := []string{"request id", "metrics", "recovery", "logging", "errors", "identity", "audit", "deadline", "limits", "freshness", "validation"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("order (-want +got):\n%s", diff)
 	}

@@ -88,7 +88,10 @@ func (e *events) prepare(ctx context.Context, req eventsAsked) (*asked, timeline
 	if walk.OrderBy, err = eventOrder(req.GetOrderBy()); err != nil {
 		return nil, walk, err
 	}
-	a, err := e.s.askFor(ctx, fieldParent, user)
+	a, err := e.s.askFor(ctx, fieldParent, user, want{
+		sources: eventSources(req.GetSources(), user, conversation), view: viewOr(req.GetView(), parleyv1.EventView_EVENT_VIEW_BASIC),
+		start: walk.Start, end: walk.End, conversation: conversation != "",
+	})
 	if err != nil {
 		return nil, walk, err
 	}
@@ -105,6 +108,20 @@ func (e *events) prepare(ctx context.Context, req eventsAsked) (*asked, timeline
 		}
 	}
 	return a, walk, nil
+}
+
+// eventSources are the sources that a request asks for: those it names, else all that apply to its parent.
+func eventSources(named []parleyv1.Source, user, conversation string) []parleyv1.Source {
+	switch {
+	case len(named) > 0:
+		return named
+	case conversation != "":
+		return []parleyv1.Source{parleyv1.Source_SOURCE_CHAT}
+	case user == names.AnyUser:
+		return []parleyv1.Source{parleyv1.Source_SOURCE_CALL}
+	default:
+		return []parleyv1.Source{parleyv1.Source_SOURCE_COPILOT, parleyv1.Source_SOURCE_CHAT, parleyv1.Source_SOURCE_CALL}
+	}
 }
 
 // checkSources applies the rules that hang on the parent, before Graph is asked anything.
@@ -157,7 +174,9 @@ func (e *events) GetEvent(ctx context.Context, req *parleyv1.GetEventRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	a, err := e.s.askFor(ctx, fieldName, user)
+	a, err := e.s.askFor(ctx, fieldName, user, want{
+		sources: []parleyv1.Source{ref.Source}, view: viewOr(req.GetView(), parleyv1.EventView_EVENT_VIEW_FULL),
+	})
 	if err != nil {
 		return nil, err
 	}

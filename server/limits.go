@@ -13,10 +13,11 @@ import (
 type limits struct {
 	calls, streams chan struct{}
 	drain          *drainer
+	memory         *memory
 }
 
 func newLimits(calls, streams int, drain *drainer) *limits {
-	return &limits{make(chan struct{}, calls), make(chan struct{}, streams), drain}
+	return &limits{make(chan struct{}, calls), make(chan struct{}, streams), drain, newMemory()}
 }
 
 // enter takes a place; the result gives it back.
@@ -27,15 +28,23 @@ func (l *limits) enter(places chan struct{}, method string) (leave func(), err e
 	if l.drain.begun() {
 		return nil, errShuttingDown()
 	}
+	share := callShare
+	if places == l.streams {
+		share = streamShare
+	}
+	if l.memory.full(share) {
+		return nil, overloaded("the gateway's memory is in use; running calls end first")
+	}
 	select {
 	case places <- struct{}{}:
 		return func() { <-places }, nil
 	default:
-		return nil, &fault.Error{
-			Code: codes.Unavailable, Reason: fault.ReasonOverloaded, RetryAfter: retrySoon,
-			Message: "the gateway is at its limit of calls at one time",
-		}
+		return nil, overloaded("the gateway is at its limit of calls at one time")
 	}
+}
+
+func overloaded(message string) *fault.Error {
+	return &fault.Error{Code: codes.Unavailable, Reason: fault.ReasonOverloaded, RetryAfter: retrySoon, Message: message}
 }
 
 // idle waits until no stream runs, or ctx ends. It may be called once, and only when new ones are refused.

@@ -15,13 +15,15 @@ import (
 	"google.golang.org/grpc/health"
 	"google.golang.org/grpc/test/bufconn"
 
+	"github.com/parley-gateway/parley/server/callers"
+	"github.com/parley-gateway/parley/server/doors"
 	"github.com/parley-gateway/parley/server/rest"
 )
 
 // Server is the gateway's outside. Make it with New, run it with Start, end it with Close.
 type Server struct {
 	cfg    Config
-	auth   Authenticator
+	rates  *doors.Rates
 	drain  *drainer
 	limits *limits
 	health *health.Server
@@ -52,15 +54,20 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		cfg: cfg, auth: anonymous{}, drain: newDrainer(), health: health.NewServer(),
+		cfg: cfg, drain: newDrainer(), health: health.NewServer(), rates: doors.NewRates(cfg.CallerRate, cfg.CallerBurst, cfg.Now),
 		channel: bufconn.Listen(channelBuffer), failed: make(chan error, 1),
 	}
 	s.limits = newLimits(cfg.MaxCalls, cfg.MaxStreams, s.drain)
-	links, err := s.chain()
+	handover := callers.NewHandover()
+	links, err := s.chain(&identity{s: s, auth: s.authenticator(callers.TLSPeer), door: doorGRPC})
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
-	s.public = s.newGRPC(links, publicOptions()...)
+	s.public = s.newGRPC(links, publicOptions(cfg.TLS)...)
+	links, err = s.chain(&identity{s: s, auth: s.authenticator(handover.Peer), door: doorREST, handover: handover})
+	if err != nil {
+		return nil, fmt.Errorf("server: %w", err)
+	}
 	s.inner = s.newGRPC(links, innerOptions()...)
 	if s.conn, err = dialInner(s.channel); err != nil {
 		return nil, fmt.Errorf("server: %w", err)
@@ -69,11 +76,11 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.conn.Close())
 	}
-	face, err := rest.New(rest.Config{Conn: s.conn, Pages: pages, Logger: cfg.Logger})
+	face, err := rest.New(rest.Config{Conn: s.conn, Pages: pages, Logger: cfg.Logger, Metadata: callers.Outgoing})
 	if err != nil {
 		return nil, errors.Join(err, s.conn.Close())
 	}
-	s.web = newWeb(s.recovered(face), cfg.Logger)
+	s.web = newWeb(s.recovered(s.front(face, handover)), cfg.Logger)
 	s.diag = newDiagnostics()
 	s.admin = newAdmin(s.diag, cfg)
 	return s, nil
@@ -88,7 +95,7 @@ func (s *Server) Start(ctx context.Context) error {
 	}
 	s.serve("gRPC", func() error { return s.public.Serve(s.listeners[0]) })
 	s.serve("inner gRPC", func() error { return s.inner.Serve(s.channel) })
-	s.serve("HTTP", func() error { return s.web.Serve(s.listeners[1]) })
+	s.serve("HTTP", func() error { return serveWeb(s.web, s.listeners[1], s.cfg.TLS) })
 	s.serve("admin", func() error { return s.admin.Serve(s.listeners[2]) })
 	s.setServing()
 	s.ready.Store(true)
@@ -106,7 +113,7 @@ func (s *Server) listen(ctx context.Context) error {
 			return &SettingError{at.key, "cannot listen on this address: " + reason(err)}
 		}
 		s.listeners[i] = listener
-		if err := checkBound(at.key, listener); err != nil {
+		if err := checkBound(&s.cfg, at.key, at.addr, listener); err != nil {
 			return err
 		}
 	}

@@ -3,13 +3,14 @@ package server
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"google.golang.org/grpc/codes"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/server/callers"
 	"github.com/parley-gateway/parley/server/fault"
+	"github.com/parley-gateway/parley/server/policy"
 	"github.com/parley-gateway/parley/source/names"
 )
 
@@ -22,8 +23,9 @@ const (
 
 // asked is one call's answer to who asks, which tenant is read, and whose data.
 type asked struct {
-	caller Caller
+	caller *callers.Caller
 	alias  string
+	only   bool // the deployment has no other tenant
 	tenant *Tenant
 	// owner is the user segment of names: an object id, a user principal name that could not be resolved, or "-".
 	owner string
@@ -33,55 +35,50 @@ type asked struct {
 	unresolved bool
 }
 
-// ask resolves the tenant of a call.
-func (s *Server) ask(ctx context.Context) (*asked, error) {
+// tenantOf resolves the tenant of a call: the one that the caller names, the only one there is, or the only one that the
+// policy allows the caller anything of.
+func (s *Server) tenantOf(ctx context.Context) (*asked, error) {
 	info := infoOf(ctx)
+	only := len(s.cfg.Tenants) == 1
 	alias := header(ctx, headerTenant)
-	if alias == "" && len(s.cfg.Tenants) == 1 {
-		for only := range s.cfg.Tenants {
-			alias = only
+	if alias == "" {
+		var err error
+		if alias, err = s.defaultTenant(info.caller); err != nil {
+			return nil, err
 		}
 	}
 	tenant, ok := s.cfg.Tenants[alias]
 	if !ok {
-		return nil, &fault.Error{
-			Code: codes.InvalidArgument, Reason: fault.ReasonTenantRequired, Field: headerTenant,
-			Message: "name a configured tenant by its alias in this header",
-		}
+		return nil, errTenant()
 	}
 	info.tenant = alias
-	return &asked{caller: info.caller, alias: alias, tenant: tenant}, nil
+	return &asked{caller: info.caller, alias: alias, only: only, tenant: tenant}, nil
 }
 
-// askFor resolves the tenant and the user segment of a name, which came in the given field.
-func (s *Server) askFor(ctx context.Context, field, user string) (*asked, error) {
-	a, err := s.ask(ctx)
-	if err != nil {
-		return nil, err
-	}
-	switch {
-	case user == names.AnyUser:
-		a.owner = names.AnyUser
-		return a, nil
-	case user == me:
-		if user = a.caller.ObjectID; user == "" {
-			return nil, fault.Invalid(field, "`me` is a signed-in user's own id, and this caller is not one; name the user")
+// defaultTenant is the tenant of a caller who names none.
+func (s *Server) defaultTenant(caller *callers.Caller) (string, error) {
+	known := make([]policy.Tenant, 0, len(s.cfg.Tenants))
+	for alias, tenant := range s.cfg.Tenants {
+		if len(s.cfg.Tenants) == 1 {
+			return alias, nil
 		}
-	case strings.Contains(user, "@") && a.tenant.Sources.Users != nil:
-		id, err := a.tenant.Sources.Users.UserID(ctx, user)
-		switch {
-		case err == nil:
-			user = id
-		case isKind(err, graphclient.KindForbidden):
-			a.unresolved = true
-		default:
-			return nil, of(parleyv1.Source_SOURCE_USER, err)
-		}
-	case strings.Contains(user, "@"):
-		a.unresolved = true
+		known = append(known, tenant.policy(alias, false))
 	}
-	a.owner, a.user = user, user
-	return a, nil
+	switch allowed := s.cfg.Policy.Current().Tenants(caller, known); len(allowed) {
+	case 0:
+		return "", errDenied()
+	case 1:
+		return allowed[0], nil
+	default:
+		return "", errTenant()
+	}
+}
+
+func errTenant() error {
+	return &fault.Error{
+		Code: codes.InvalidArgument, Reason: fault.ReasonTenantRequired, Field: headerTenant,
+		Message: "name a configured tenant by its alias in this header",
+	}
 }
 
 // noWildcard refuses `users/-` where it has no meaning.
@@ -106,7 +103,7 @@ func (a *asked) binding() (caller, tenant string) {
 	if tenant == "" {
 		tenant = a.alias
 	}
-	return a.caller.ID, tenant
+	return a.caller.ID(), tenant
 }
 
 func errUserID(field string) error {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
@@ -16,6 +17,10 @@ import (
 	"google.golang.org/grpc/test/bufconn"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/server/callers"
+	"github.com/parley-gateway/parley/server/certs"
+	"github.com/parley-gateway/parley/server/doors"
+	"github.com/parley-gateway/parley/server/rest"
 )
 
 const (
@@ -27,8 +32,13 @@ const (
 )
 
 // publicOptions are those of the gRPC listener.
-func publicOptions() []grpc.ServerOption {
+func publicOptions(secure *certs.Store) []grpc.ServerOption {
+	creds := insecure.NewCredentials()
+	if secure != nil {
+		creds = credentials.NewTLS(secure.Config())
+	}
 	return []grpc.ServerOption{
+		grpc.Creds(creds),
 		grpc.MaxRecvMsgSize(maxRequest),
 		grpc.MaxHeaderListSize(maxMetadata),
 		grpc.MaxConcurrentStreams(maxStreamsPerTCP),
@@ -86,6 +96,33 @@ func newWeb(handler http.Handler, logger *slog.Logger) *http.Server {
 		MaxHeaderBytes:    maxHTTPHeader,
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 	}
+}
+
+// serveWeb serves over TLS where there is one.
+func serveWeb(web *http.Server, listener net.Listener, secure *certs.Store) error {
+	if secure == nil {
+		return web.Serve(listener)
+	}
+	web.TLSConfig = secure.Config()
+	return web.ServeTLS(listener, "", "")
+}
+
+// front is what stands before the REST face: the request is admitted to the services behind it, pages of named origins may
+// read answers, and without authentication only requests that name this machine are answered.
+func (s *Server) front(face http.Handler, handover *callers.Handover) http.Handler {
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, release := handover.Admit(r.Context(), r.TLS)
+		defer release()
+		face.ServeHTTP(w, r.WithContext(ctx))
+	}))
+	handler = doors.CORS(s.cfg.CORSOrigins, handler)
+	if s.cfg.TLS != nil || s.cfg.TLSTerminated {
+		handler = doors.Transport(handler)
+	}
+	if s.cfg.mode.open() {
+		handler = doors.LocalHosts(handler, rest.WrongHost)
+	}
+	return handler
 }
 
 // recovered turns a panic of the REST face into a cut connection, whose value is not logged.

@@ -66,7 +66,7 @@ func (u *usage) prepare(ctx context.Context, req usageAsked, filter string) (*as
 
 // ask resolves the tenant and checks that the report exists in this form.
 func (u *usage) ask(ctx context.Context, req usageAsked) (*asked, error) {
-	a, err := u.s.ask(ctx)
+	a, err := u.s.ask(ctx, want{sources: []parleyv1.Source{parleyv1.Source_SOURCE_USAGE}})
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,7 @@ var _ parleyv1.UserServiceServer = (*users)(nil)
 
 // ListUsers answers one page.
 func (u *users) ListUsers(ctx context.Context, req *parleyv1.ListUsersRequest) (*parleyv1.ListUsersResponse, error) {
-	a, err := u.s.ask(ctx)
+	a, err := u.s.ask(ctx, want{sources: []parleyv1.Source{parleyv1.Source_SOURCE_USER}})
 	if err != nil {
 		return nil, err
 	}

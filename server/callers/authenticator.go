@@ -10,7 +10,7 @@ import (
 	"google.golang.org/grpc/peer"
 )
 
-// Authenticator finds out who makes a call, from the metadata and the peer in its context. An error is a *Refusal.
+// Authenticator finds out who makes a call, from the metadata and the peer in its context. An error is a *RefusedError.
 type Authenticator interface {
 	Authenticate(ctx context.Context) (*Caller, error)
 }
@@ -41,7 +41,7 @@ func (Open) Authenticate(context.Context) (*Caller, error) { return Anonymous(),
 
 // Verifier reads bearer tokens; *Tokens is one.
 type Verifier interface {
-	// Verify returns the caller that a token stands for, or a *Refusal.
+	// Verify returns the caller that a token stands for, or a *RefusedError.
 	Verify(ctx context.Context, token string) (*Caller, error)
 }
 

@@ -86,7 +86,7 @@ func (a *authority) client(t *testing.T, change func(*x509.Certificate)) *tls.Co
 
 func uris(t *testing.T, texts ...string) []*url.URL {
 	t.Helper()
-	var all []*url.URL
+	all := make([]*url.URL, 0, len(texts))
 	for _, text := range texts {
 		parsed, err := url.Parse(text)
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"io"
+	"maps"
 	"math/big"
 	"net/http"
 	"strings"
@@ -58,12 +59,10 @@ func (i *issuer) RoundTrip(r *http.Request) (*http.Response, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.fetches[r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]]++
-	status, body := http.StatusOK, ""
+	status, body := http.StatusOK, keySet(i.served)
 	if base, found := strings.CutSuffix(r.URL.Path, "/.well-known/openid-configuration"); found {
 		from := "https://" + r.URL.Host + base
 		body = `{"issuer":"` + from + `","jwks_uri":"https://` + r.URL.Host + `/keys"}`
-	} else {
-		body = keySet(i.served)
 	}
 	if i.change != nil {
 		if s, b, ok := i.change(r.URL.Path); ok {
@@ -116,8 +115,8 @@ type bench struct {
 	now time.Time
 }
 
-func newBench(t testing.TB, change func(*callers.TokensConfig)) *bench {
-	t.Helper()
+func newBench(tb testing.TB, change func(*callers.TokensConfig)) *bench {
+	tb.Helper()
 	b := &bench{issuer: newIssuer(), now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
 	cfg := callers.TokensConfig{
 		Issuer: "https://login.microsoftonline.com/{tid}/v2.0", Tenants: []string{tenant}, Audiences: []string{audience, app},
@@ -128,9 +127,9 @@ func newBench(t testing.TB, change func(*callers.TokensConfig)) *bench {
 	}
 	tokens, err := callers.NewTokens(cfg)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(tokens.Close)
+	tb.Cleanup(tokens.Close)
 	b.tokens = tokens
 	return b
 }
@@ -166,20 +165,18 @@ func (b *bench) delegated(change jwt.MapClaims) jwt.MapClaims {
 }
 
 // sign makes a token of claims with the issuer's key.
-func sign(t testing.TB, claims jwt.MapClaims) string {
-	t.Helper()
-	return signWith(t, jwt.SigningMethodRS256, testKeys()[0], map[string]any{"kid": "key-1"}, claims)
+func sign(tb testing.TB, claims jwt.MapClaims) string {
+	tb.Helper()
+	return signWith(tb, jwt.SigningMethodRS256, testKeys()[0], map[string]any{"kid": "key-1"}, claims)
 }
 
-func signWith(t testing.TB, method jwt.SigningMethod, key any, header map[string]any, claims jwt.MapClaims) string {
-	t.Helper()
+func signWith(tb testing.TB, method jwt.SigningMethod, key any, header map[string]any, claims jwt.MapClaims) string {
+	tb.Helper()
 	token := jwt.NewWithClaims(method, claims)
-	for name, value := range header {
-		token.Header[name] = value
-	}
+	maps.Copy(token.Header, header)
 	signed, err := token.SignedString(key)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return signed
 }

@@ -51,6 +51,16 @@ func Outgoing(ctx context.Context) metadata.MD {
 	return metadata.Pairs(ticketKey, ticket)
 }
 
+// WithoutTicket is the context of a call whose ticket has been exchanged: nothing further in sees it.
+func WithoutTicket(ctx context.Context) context.Context {
+	md, ok := metadata.FromIncomingContext(ctx)
+	if !ok {
+		return ctx
+	}
+	delete(md, ticketKey) // md is a copy
+	return metadata.NewIncomingContext(ctx, md)
+}
+
 // Peer returns the TLS state of the request behind a call on the inner server; it is a PeerFunc.
 func (h *Handover) Peer(ctx context.Context) *tls.ConnectionState {
 	state, _ := h.find(ctx)

@@ -73,7 +73,7 @@ func (k *keySet) key(ctx context.Context, token *jwt.Token) (any, error) {
 		select {
 		case <-wait:
 		case <-ctx.Done():
-			return nil, &Refusal{Why: WhyKeys, RetryAfter: fetchRetry, Err: ctx.Err()}
+			return nil, &RefusedError{Why: WhyKeys, RetryAfter: fetchRetry, Err: ctx.Err()}
 		}
 		found, _ = k.find(kid)
 	}
@@ -122,7 +122,7 @@ func (k *keySet) missing() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.keys == nil {
-		return &Refusal{Why: WhyKeys, RetryAfter: fetchRetry}
+		return &RefusedError{Why: WhyKeys, RetryAfter: fetchRetry}
 	}
 	return refuse(WhyUnknownKey)
 }

@@ -26,9 +26,9 @@ const (
 	WhyCertificate Why = "certificate not accepted"
 )
 
-// Refusal is the error of a credential that is not accepted. It says why in one of the fixed phrases, and nothing of the
+// RefusedError is the error of a credential that is not accepted. It says why in one of the fixed phrases, and nothing of the
 // credential.
-type Refusal struct {
+type RefusedError struct {
 	// Why is the cause.
 	Why Why
 	// RetryAfter is set when the same credential may be accepted later; 0 = it will not.
@@ -37,21 +37,20 @@ type Refusal struct {
 	Err error
 }
 
-var _ error = (*Refusal)(nil)
+var _ error = (*RefusedError)(nil)
 
 // Error is the cause.
-func (r *Refusal) Error() string { return "caller not accepted: " + string(r.Why) }
+func (r *RefusedError) Error() string { return "caller not accepted: " + string(r.Why) }
 
 // Unwrap returns the cause behind it.
-func (r *Refusal) Unwrap() error { return r.Err }
+func (r *RefusedError) Unwrap() error { return r.Err }
 
 // refuse makes a refusal.
-func refuse(why Why) error { return &Refusal{Why: why} }
+func refuse(why Why) error { return &RefusedError{Why: why} }
 
 // WhyOf returns the cause in an error; empty when it is not a refusal.
 func WhyOf(err error) Why {
-	var r *Refusal
-	if errors.As(err, &r) {
+	if r, ok := errors.AsType[*RefusedError](err); ok {
 		return r.Why
 	}
 	return ""

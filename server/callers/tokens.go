@@ -196,7 +196,7 @@ func (t *Tokens) Verify(ctx context.Context, token string) (*Caller, error) {
 
 // refusalOf makes a refusal of the parser's error, whose text may quote the token.
 func refusalOf(err error) error {
-	var own *Refusal
+	var own *RefusedError
 	switch {
 	case errors.As(err, &own):
 		return own

@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/pem"
 	"errors"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -89,12 +90,10 @@ func TestAcceptedTokens(t *testing.T) {
 	}
 }
 
-func merge(maps ...jwt.MapClaims) jwt.MapClaims {
+func merge(parts ...jwt.MapClaims) jwt.MapClaims {
 	all := jwt.MapClaims{}
-	for _, m := range maps {
-		for name, value := range m {
-			all[name] = value
-		}
+	for _, m := range parts {
+		maps.Copy(all, m)
 	}
 	return all
 }
@@ -259,7 +258,7 @@ func TestIssuerOutage(t *testing.T) {
 	down := func(string) (int, string, bool) { return http.StatusInternalServerError, "", true }
 	b.issuer.set(func() { b.issuer.change = down })
 	token := func() string { return sign(t, b.delegated(nil)) }
-	var refusal *callers.Refusal
+	var refusal *callers.RefusedError
 	if _, err := b.tokens.Verify(t.Context(), token()); !errors.As(err, &refusal) || refusal.Why != callers.WhyKeys || refusal.RetryAfter <= 0 {
 		t.Fatalf("without keys: %v, want a refusal to be repeated", err)
 	}

@@ -27,6 +27,7 @@ type Metrics struct {
 	streamsIncomplete *prometheus.CounterVec
 	credentialOK      *prometheus.GaugeVec
 	auditFailures     prometheus.Counter
+	reloads           *prometheus.CounterVec
 }
 
 var _ cache.Observer = (*Metrics)(nil)
@@ -62,13 +63,16 @@ func New(version, revision string) (*Metrics, error) {
 			Name: "parley_audit_failures_total", Help: "Audit records that could not be written.",
 		}),
 	}
+	m.reloads = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "parley_reloads_total", Help: "Changed files that were read again, by what they hold and result (ok, failed).",
+	}, []string{"what", "result"})
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "parley_build_info", Help: "Always 1; the labels say which build runs.",
 	}, []string{"version", "revision", "go_version"})
 	build.WithLabelValues(version, revision, runtime.Version()).Set(1)
 	for _, c := range []prometheus.Collector{
 		m.requests, m.requestSeconds, m.graphRequests, m.graphWait, m.cacheRequests, m.streamsIncomplete, m.credentialOK,
-		m.auditFailures, build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		m.auditFailures, m.reloads, build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	} {
 		if err := m.registry.Register(c); err != nil {
 			return nil, err
@@ -101,6 +105,15 @@ func (m *Metrics) StreamIncomplete(source, reason string) {
 
 // AuditFailure counts an audit record that could not be written.
 func (m *Metrics) AuditFailure() { m.auditFailures.Inc() }
+
+// Reload counts a changed file that came into force, or did not.
+func (m *Metrics) Reload(what string, ok bool) {
+	result := "ok"
+	if !ok {
+		result = "failed"
+	}
+	m.reloads.WithLabelValues(what, result).Inc()
+}
 
 // Graph returns the observer of one tenant's Graph client.
 func (m *Metrics) Graph(tenant string) graphclient.Observer { return graphObserver{m, tenant} }

@@ -10,7 +10,7 @@ import (
 // mapping reads a mapping of known keys; nil when it is none.
 func (p *parser) mapping(node *yaml.Node, what string, known ...string) map[string]*yaml.Node {
 	if node.Kind != yaml.MappingNode {
-		p.fail(node, "%s must be `key: value` lines; keys are %s", what, strings.Join(known, ", "))
+		p.failf(node, "%s must be `key: value` lines; keys are %s", what, strings.Join(known, ", "))
 		return nil
 	}
 	parts := make(map[string]*yaml.Node, len(node.Content)/2)
@@ -20,9 +20,9 @@ func (p *parser) mapping(node *yaml.Node, what string, known ...string) map[stri
 		case key.Kind != yaml.ScalarNode || !slices.Contains(known, key.Value):
 			p.unknown(key, "key of "+what, key.Value, known)
 		case parts[key.Value] != nil:
-			p.fail(key, "%s is set twice", key.Value)
+			p.failf(key, "%s is set twice", key.Value)
 		case value.Kind == yaml.AliasNode || value.Anchor != "":
-			p.fail(value, "anchors and aliases are not read; write the value out")
+			p.failf(value, "anchors and aliases are not read; write the value out")
 		default:
 			parts[key.Value] = value
 		}
@@ -31,7 +31,7 @@ func (p *parser) mapping(node *yaml.Node, what string, known ...string) map[stri
 }
 
 func (p *parser) unknown(node *yaml.Node, what, name string, known []string) {
-	p.fail(node, "unknown %s %q; known are %s", what, short(name), strings.Join(known, ", "))
+	p.failf(node, "unknown %s %q; known are %s", what, short(name), strings.Join(known, ", "))
 }
 
 // short keeps a value from flooding a message.
@@ -64,13 +64,13 @@ func (p *parser) texts(node *yaml.Node, what string) []string {
 	for _, each := range nodes {
 		text := p.text(each)
 		if text == "" || strings.TrimSpace(text) != text {
-			p.fail(each, "%s must be a text or a list of texts", what)
+			p.failf(each, "%s must be a text or a list of texts", what)
 			continue
 		}
 		all = append(all, text)
 	}
 	if len(nodes) == 0 {
-		p.fail(node, "%s is an empty list: it would match nobody or allow nothing", what)
+		p.failf(node, "%s is an empty list: it would match nobody or allow nothing", what)
 	}
 	return all
 }

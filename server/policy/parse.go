@@ -1,10 +1,12 @@
 package policy
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -65,24 +67,29 @@ type parser struct {
 	errs    []error
 }
 
-func (p *parser) fail(at *yaml.Node, format string, args ...any) {
+func (p *parser) failf(at *yaml.Node, format string, args ...any) {
 	p.errs = append(p.errs, fmt.Errorf("%s:%d: %s", p.path, at.Line, fmt.Sprintf(format, args...)))
 }
 
 func (p *parser) file(data []byte) []rule {
-	var root yaml.Node
-	if err := yaml.Unmarshal(data, &root); err != nil || len(root.Content) == 0 {
-		p.fail(&yaml.Node{Line: 1}, "not a YAML document with `rules:`")
+	var root, more yaml.Node
+	documents := yaml.NewDecoder(bytes.NewReader(data))
+	if err := documents.Decode(&root); err != nil || len(root.Content) == 0 {
+		p.failf(&yaml.Node{Line: 1}, "not a YAML document with `rules:`")
+		return nil
+	}
+	if err := documents.Decode(&more); !errors.Is(err, io.EOF) {
+		p.failf(&more, "only one document is read; put all rules into it")
 		return nil
 	}
 	top := p.mapping(root.Content[0], "the file", "rules")
 	list := top["rules"]
 	if list == nil || list.Kind != yaml.SequenceNode || len(list.Content) == 0 {
-		p.fail(root.Content[0], "needs `rules:` with at least one rule")
+		p.failf(root.Content[0], "needs `rules:` with at least one rule")
 		return nil
 	}
 	if len(list.Content) > maxRules {
-		p.fail(list, "has more than %d rules", maxRules)
+		p.failf(list, "has more than %d rules", maxRules)
 		return nil
 	}
 	rules := make([]rule, 0, len(list.Content))
@@ -90,7 +97,7 @@ func (p *parser) file(data []byte) []rule {
 	for _, node := range list.Content {
 		r := p.rule(node)
 		if first, twice := seen[r.name]; twice && r.name != "" {
-			p.fail(node, "rule %q is there twice, first on line %d", r.name, first)
+			p.failf(node, "rule %q is there twice, first on line %d", r.name, first)
 		}
 		seen[r.name] = node.Line
 		rules = append(rules, r)
@@ -105,12 +112,12 @@ func (p *parser) rule(node *yaml.Node) rule {
 		return r
 	}
 	if name := p.text(parts["name"]); !nameForm.MatchString(name) {
-		p.fail(node, "a rule needs a `name` of letters, digits, dots, dashes and underscores, at most 64")
+		p.failf(node, "a rule needs a `name` of letters, digits, dots, dashes and underscores, at most 64")
 	} else {
 		r.name = name
 	}
 	if parts["match"] == nil || parts["allow"] == nil {
-		p.fail(node, "a rule needs `match` and `allow`")
+		p.failf(node, "a rule needs `match` and `allow`")
 		return r
 	}
 	p.match(parts["match"], &r)
@@ -125,7 +132,7 @@ func (p *parser) match(node *yaml.Node, r *rule) {
 		return
 	}
 	if len(parts) == 0 {
-		p.fail(node, "match is empty; write `authenticated: true` for every caller with a credential")
+		p.failf(node, "match is empty; write `authenticated: true` for every caller with a credential")
 	}
 	for key, to := range map[string]*[]string{
 		"role": &r.roles, "scope": &r.scopes, "group": &r.groups, "subject": &r.subjects, "application": &r.applications,
@@ -147,7 +154,7 @@ func (p *parser) match(node *yaml.Node, r *rule) {
 	}
 	if flag := parts["authenticated"]; flag != nil {
 		if flag.Kind != yaml.ScalarNode || flag.Value != "true" {
-			p.fail(flag, "authenticated can only be `true`")
+			p.failf(flag, "authenticated can only be `true`")
 		}
 		r.authenticated = true
 	}
@@ -161,7 +168,7 @@ func (p *parser) allow(node *yaml.Node, r *rule) {
 	}
 	for _, key := range []string{"rpcs", "sources", "view", "users"} {
 		if parts[key] == nil {
-			p.fail(node, "allow needs `%s`", key)
+			p.failf(node, "allow needs `%s`", key)
 		}
 	}
 	r.rpcs = choose(p, parts["rpcs"], "rpcs", keysOf(methods), func(name string) string { return name })
@@ -195,13 +202,13 @@ func (p *parser) users(node *yaml.Node, r *rule) {
 		r.users = usersAll
 		return
 	case node.Kind != yaml.MappingNode:
-		p.fail(node, "users is `own`, `all` or `listed: file`")
+		p.failf(node, "users is `own`, `all` or `listed: file`")
 		return
 	}
 	file := p.mapping(node, "users", "listed")["listed"]
 	name := p.text(file)
 	if name == "" {
-		p.fail(node, "users: listed names a file of object ids, one a line")
+		p.failf(node, "users: listed names a file of object ids, one a line")
 		return
 	}
 	if !filepath.IsAbs(name) {
@@ -209,7 +216,7 @@ func (p *parser) users(node *yaml.Node, r *rule) {
 	}
 	data, err := p.read(name)
 	if err != nil {
-		p.fail(file, "users: %v", err)
+		p.failf(file, "users: %v", err)
 		return
 	}
 	r.users, r.listed = usersListed, make(map[string]bool)
@@ -234,13 +241,13 @@ func (p *parser) agree(node *yaml.Node, r *rule) {
 		method := methods[name]
 		reads := slices.ContainsFunc(method.Sources, func(src parleyv1.Source) bool { return slices.Contains(r.sources, src) })
 		if len(r.sources) > 0 && !reads {
-			p.fail(node, "allows %s but not what it reads: sources %s", name, strings.Join(SourceNames(method.Sources), ", "))
+			p.failf(node, "allows %s but not what it reads: sources %s", name, strings.Join(SourceNames(method.Sources), ", "))
 		}
 		if !method.PerUser && (r.users == usersOwn || r.users == usersListed) {
-			p.fail(node, "allows %s, which reads the whole tenant, and needs `users: all`", name)
+			p.failf(node, "allows %s, which reads the whole tenant, and needs `users: all`", name)
 		}
 	}
 	if r.users == usersOwn && len(r.kinds) > 0 && !slices.Contains(r.kinds, callers.KindUser) {
-		p.fail(node, "allows `users: own` to callers of a kind that has no own data; only users have")
+		p.failf(node, "allows `users: own` to callers of a kind that has no own data; only users have")
 	}
 }

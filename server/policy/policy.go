@@ -100,6 +100,7 @@ func (p *Policy) Decide(caller *callers.Caller, req Request) Decision {
 			return Decision{Allowed: true, Rule: r.name, Digest: p.digest}
 		case lookup:
 			decision.Lookup = true
+		case no:
 		}
 	}
 	return decision

@@ -93,3 +93,11 @@ func NotFound(w http.ResponseWriter, r *http.Request) {
 	}
 	writeError(w, errPath())
 }
+
+// WrongHost refuses a request whose Host header does not name this machine.
+func WrongHost(w http.ResponseWriter, _ *http.Request) {
+	writeError(w, &fault.Error{
+		Code: codes.PermissionDenied, Reason: fault.ReasonPolicyDenied,
+		Message: "without authentication the gateway answers to 127.0.0.1, [::1] and localhost only",
+	})
+}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
@@ -29,6 +30,8 @@ type Config struct {
 	Conn *grpc.ClientConn
 	// Pages serves what is not the API: documents, health. It gets every path outside /v1/.
 	Pages http.Handler
+	// Metadata is what a call takes along beside the headers, from the context of its request; nil = nothing.
+	Metadata func(ctx context.Context) metadata.MD
 	// Logger receives failures to answer; nil = none.
 	Logger *slog.Logger
 }
@@ -70,6 +73,12 @@ func New(cfg Config) (*Handler, error) {
 		runtime.WithDisableHTTPMethodOverride(),
 		runtime.WithMiddlewares(queryMiddleware(byPattern)),
 		runtime.WithForwardResponseOption(boundWrite),
+		runtime.WithMetadata(func(ctx context.Context, _ *http.Request) metadata.MD {
+			if cfg.Metadata == nil {
+				return nil
+			}
+			return cfg.Metadata(ctx)
+		}),
 	)
 	if err := register(h.mux, cfg.Conn); err != nil {
 		return nil, err

@@ -1,0 +1,200 @@
+package server
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/server/audit"
+	"github.com/parley-gateway/parley/server/fault"
+	"github.com/parley-gateway/parley/server/policy"
+	"github.com/parley-gateway/parley/source/names"
+)
+
+const headerReason = "parley-reason"
+
+// want is what a call asks for beside its user, as far as the policy and the audit records are concerned.
+type want struct {
+	sources    []parleyv1.Source
+	view       parleyv1.EventView // defaults applied; unspecified for methods without a view
+	start, end time.Time
+	// conversation says that the call is about one conversation.
+	conversation bool
+}
+
+// grant is what the policy allowed a call.
+type grant struct {
+	request policy.Request
+	// record is the call's audit record; nil where none is kept.
+	record *audit.Call
+	// What was handed out so far. Written by the goroutine that sends.
+	events, bytes int64
+	complete      *bool
+}
+
+// ask resolves the tenant of a call that names no user, and has it allowed.
+func (s *Server) ask(ctx context.Context, what want) (*asked, error) {
+	a, err := s.tenantOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	request := a.request(ctx, what)
+	decision, err := s.decide(ctx, a, request, what)
+	if err != nil {
+		return nil, err
+	}
+	return a, s.grant(ctx, a, request, decision, what)
+}
+
+// askFor resolves the tenant and the user segment of a name, which came in the given field, and has the call allowed.
+// Nothing is looked up for a call that no rule allows whoever the user is.
+func (s *Server) askFor(ctx context.Context, field, user string, what want) (*asked, error) {
+	a, err := s.tenantOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if user == me {
+		if user = a.caller.UserID(); user == "" {
+			return nil, fault.Invalid(field, "`me` is a signed-in user's own id, and this caller is not one; name the user")
+		}
+	}
+	request := a.request(ctx, what)
+	switch {
+	case user == names.AnyUser:
+		request.User = policy.WholeTenant
+	case strings.Contains(user, "@"):
+		request.UPN = user
+	default:
+		request.User = user
+	}
+	decision, err := s.decide(ctx, a, request, what)
+	if err != nil {
+		return nil, err
+	}
+	if user == names.AnyUser {
+		a.owner = names.AnyUser
+		return a, s.grant(ctx, a, request, decision, what)
+	}
+	if request.UPN != "" {
+		if user, err = a.resolve(ctx, user); err != nil {
+			return nil, err
+		}
+		if decision.Lookup && a.unresolved {
+			return nil, errPolicyUserID(field)
+		}
+		request.User, request.UPN = user, ""
+	}
+	if decision.Lookup {
+		if decision, err = s.decide(ctx, a, request, what); err != nil {
+			return nil, err
+		}
+	}
+	a.owner, a.user = user, user
+	return a, s.grant(ctx, a, request, decision, what)
+}
+
+// resolve returns the object id behind a user principal name; the name itself where Graph refuses to tell.
+func (a *asked) resolve(ctx context.Context, upn string) (string, error) {
+	if a.tenant.Sources.Users == nil {
+		a.unresolved = true
+		return upn, nil
+	}
+	id, err := a.tenant.Sources.Users.UserID(ctx, upn)
+	switch {
+	case err == nil:
+		return id, nil
+	case isKind(err, graphclient.KindForbidden):
+		a.unresolved = true
+		return upn, nil
+	default:
+		return "", of(parleyv1.Source_SOURCE_USER, err)
+	}
+}
+
+// request is the policy's question, the user left out.
+func (a *asked) request(ctx context.Context, what want) policy.Request {
+	return policy.Request{RPC: infoOf(ctx).rpc, Tenant: a.tenant.policy(a.alias, a.only), Sources: what.sources, View: what.view}
+}
+
+func (t *Tenant) policy(alias string, only bool) policy.Tenant {
+	return policy.Tenant{Alias: alias, ID: t.ID, Only: only}
+}
+
+// decide asks the policy. The decision either allows the call or waits for the look-up of its user.
+func (s *Server) decide(ctx context.Context, a *asked, request policy.Request, what want) (policy.Decision, error) {
+	decision := s.cfg.Policy.Current().Decide(a.caller, request)
+	if decision.Allowed || decision.Lookup && request.UPN != "" {
+		return decision, nil
+	}
+	err := errDenied()
+	if s.cfg.Audit != nil {
+		s.cfg.Audit.Denied(s.intent(ctx, a, request, decision, what),
+			audit.Outcome{Code: codeName(err.Code), ErrorReason: err.Reason})
+	}
+	return decision, err
+}
+
+// grant records what the call is about to read; nothing is read that is not on record.
+func (s *Server) grant(ctx context.Context, a *asked, request policy.Request, decision policy.Decision, what want) error {
+	granted := &grant{request: request}
+	if s.cfg.Audit != nil {
+		record, err := s.cfg.Audit.Intent(s.intent(ctx, a, request, decision, what))
+		if err != nil {
+			return &fault.Error{
+				Code: codes.Unavailable, Reason: fault.ReasonInternal, RetryAfter: retryLater,
+				Message: "the call could not be recorded, so it was not made",
+			}
+		}
+		granted.record = record
+	}
+	infoOf(ctx).granted = granted
+	return nil
+}
+
+func (s *Server) intent(ctx context.Context, a *asked, request policy.Request, decision policy.Decision, what want) audit.Intent {
+	info := infoOf(ctx)
+	owner := request.User
+	if owner == "" {
+		owner = request.UPN
+	}
+	return audit.Intent{
+		RequestID: info.id,
+		Caller:    audit.Caller{ID: a.caller.ID(), Kind: a.caller.Kind.String(), Application: a.caller.AppID},
+		Rule:      decision.Rule, Policy: decision.Digest, RPC: info.rpc, Door: info.door,
+		Tenant: a.alias, TenantID: a.tenant.ID, Owner: owner, Conversation: what.conversation,
+		Sources: policy.SourceNames(what.sources), Start: what.start, End: what.end, View: policy.ViewName(what.view),
+		Reason: header(ctx, headerReason),
+	}
+}
+
+// recheck is asked before each part of a stream: a policy may have changed and a credential may have ended since it began.
+func (s *Server) recheck(info *callInfo) error {
+	if info.caller.Outlived(s.cfg.Now()) {
+		return &fault.Error{
+			Code: codes.Unauthenticated, Reason: fault.ReasonUnauthenticated,
+			Message: "the credential that began this stream ended; go on from the resume token with a new one",
+		}
+	}
+	if granted := info.granted; granted != nil && !s.cfg.Policy.Current().Decide(info.caller, granted.request).Allowed {
+		return errDenied()
+	}
+	return nil
+}
+
+func errDenied() *fault.Error {
+	return &fault.Error{
+		Code: codes.PermissionDenied, Reason: fault.ReasonPolicyDenied,
+		Message: "no rule of the gateway's policy allows this caller this method with these sources, this view and this user",
+	}
+}
+
+func errPolicyUserID(field string) error {
+	return &fault.Error{
+		Code: codes.FailedPrecondition, Reason: fault.ReasonUserIDRequired, Field: field,
+		Message: "the policy decides by object id, and Graph refuses to look this user up; name the user by object id",
+	}
+}

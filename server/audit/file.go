@@ -1,0 +1,142 @@
+package audit
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+)
+
+const (
+	// look is the least time between two looks whether the file was rotated.
+	look = time.Second
+	// syncEvery is the least time between two writes through to the disk.
+	syncEvery = time.Second
+)
+
+// File is a sink into a file that is only ever appended to.
+//
+// A record is handed to the operating system, whole and in one write, before Write returns: it outlives the process. It is
+// written through to the disk with the first record a second later and at Close, so a loss of power may cost the
+// records of the last seconds. When another file stands at the path, or none (a rotation), the next record opens it anew;
+// a record is never written to a file that was moved away a second before.
+type File struct {
+	path string
+	now  func() time.Time
+
+	mu             sync.Mutex
+	file           *os.File
+	looked, synced time.Time
+	closed         bool
+}
+
+var _ Sink = (*File)(nil)
+
+// OpenFile opens or creates a file for its owner alone; now nil = time.Now.
+func OpenFile(path string, now func() time.Time) (*File, error) {
+	if now == nil {
+		now = time.Now
+	}
+	f := &File{path: path, now: now}
+	if err := f.open(); err != nil {
+		return nil, err
+	}
+	f.looked, f.synced = now(), now()
+	return f, nil
+}
+
+func (f *File) open() error {
+	file, err := os.OpenFile(f.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
+	info, err := file.Stat()
+	if err == nil && info.IsDir() {
+		err = fmt.Errorf("audit: %s is a folder", f.path)
+	}
+	if err != nil {
+		return errors.Join(err, file.Close())
+	}
+	f.file = file
+	return nil
+}
+
+// Write appends one record.
+func (f *File) Write(line []byte) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return 0, errClosed
+	}
+	now := f.now()
+	if now.Sub(f.looked) >= look {
+		if err := f.follow(); err != nil {
+			return 0, err
+		}
+		f.looked = now
+	}
+	n, err := f.file.Write(line)
+	if err == nil && now.Sub(f.synced) >= syncEvery {
+		f.synced = now
+		// Pipes and terminals cannot be synchronized; that is no lost record.
+		if err = f.file.Sync(); errors.Is(err, os.ErrInvalid) || !f.regular() {
+			err = nil
+		}
+	}
+	return n, err
+}
+
+func (f *File) regular() bool {
+	info, err := f.file.Stat()
+	return err == nil && info.Mode().IsRegular()
+}
+
+// follow opens the path anew when another file, or none, stands there.
+func (f *File) follow() error {
+	there, err := os.Stat(f.path)
+	if err == nil {
+		have, err := f.file.Stat()
+		if err == nil && os.SameFile(there, have) {
+			return nil
+		}
+	}
+	old := f.file
+	if err := f.open(); err != nil {
+		return err
+	}
+	// If the old file cannot be written through, records may be lost, and the call that learns of it fails.
+	return f.leave(old)
+}
+
+// leave writes a file through and closes it.
+func (f *File) leave(file *os.File) error {
+	info, err := file.Stat()
+	if err == nil && info.Mode().IsRegular() {
+		err = file.Sync()
+	}
+	return errors.Join(err, file.Close())
+}
+
+// Close writes the file through and closes it.
+func (f *File) Close() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return nil
+	}
+	f.closed = true
+	return f.leave(f.file)
+}
+
+// Stream is a sink into a writer that stays open, such as standard error.
+type Stream struct{ W io.Writer }
+
+var _ Sink = Stream{}
+
+// Write writes one record.
+func (s Stream) Write(line []byte) (int, error) { return s.W.Write(line) }
+
+// Close leaves the writer open.
+func (Stream) Close() error { return nil }

@@ -1,0 +1,131 @@
+package server
+
+import (
+	"context"
+	"strings"
+
+	"google.golang.org/genproto/googleapis/api/httpbody"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/server/audit"
+	"github.com/parley-gateway/parley/server/fault"
+)
+
+// auditUnary ends the record of a call with what its caller gets.
+func (s *Server) auditUnary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (answer any, err error) {
+	info, returned := infoOf(ctx), false
+	defer func() { s.record(info, returned, err) }()
+	answer, err = next(ctx, req)
+	returned = true
+	if err == nil {
+		info.granted.count(answer)
+	}
+	return answer, err
+}
+
+// auditStream does the same for a stream, whose parts it lets pass one by one.
+func (s *Server) auditStream(srv any, stream grpc.ServerStream, rpc *grpc.StreamServerInfo, next grpc.StreamHandler) (err error) {
+	if !isAPI(rpc.FullMethod) {
+		return next(srv, stream)
+	}
+	info, returned := infoOf(stream.Context()), false
+	defer func() { s.record(info, returned, err) }()
+	err = next(srv, &guarded{stream, s, info})
+	returned = true
+	return err
+}
+
+// record ends a call's record; a call that was never granted has none. It did not return if it panicked.
+func (s *Server) record(info *callInfo, returned bool, err error) {
+	granted := info.granted
+	if granted == nil || granted.record == nil {
+		return
+	}
+	out := audit.Outcome{Code: codeName(codes.OK), Events: granted.events, Bytes: granted.bytes, Complete: granted.complete}
+	switch {
+	case !returned:
+		out.Code, out.ErrorReason = codeName(codes.Internal), fault.ReasonInternal
+	case err != nil:
+		st := toStatus(err)
+		out.Code, out.ErrorReason = codeName(st.Code()), fault.Reason(st)
+	}
+	granted.record.End(out)
+}
+
+// codeName is a code as the contract writes it, such as PERMISSION_DENIED.
+func codeName(code codes.Code) string {
+	var name strings.Builder
+	for i, c := range code.String() {
+		if 'A' <= c && c <= 'Z' && i > 0 && code != codes.OK {
+			name.WriteByte('_')
+		}
+		name.WriteRune(c)
+	}
+	return strings.ToUpper(name.String())
+}
+
+// guarded is a stream that asks before each part of its answer whether the caller may still have it.
+type guarded struct {
+	grpc.ServerStream
+
+	s    *Server
+	info *callInfo
+}
+
+// SendMsg sends one frame or chunk.
+func (g *guarded) SendMsg(message any) error {
+	if carries(message) {
+		if err := g.s.recheck(g.info); err != nil {
+			return err
+		}
+	}
+	if err := g.ServerStream.SendMsg(message); err != nil {
+		return err
+	}
+	g.info.granted.count(message)
+	return nil
+}
+
+// carries says whether a part of an answer holds content; checkpoints, notices and summaries hold none, and a batch that is
+// out gets its checkpoint.
+func carries(message any) bool {
+	frame, ok := message.(frameMessage)
+	return !ok || frame.GetSummary() == nil && frame.GetCheckpoint() == nil && frame.GetNotice() == nil
+}
+
+// count adds an answer, or a part of one, to what was handed out.
+func (g *grant) count(message any) {
+	if g == nil {
+		return
+	}
+	if whole, ok := message.(interface{ GetComplete() bool }); ok {
+		complete := whole.GetComplete()
+		g.complete = &complete
+	}
+	if frame, ok := message.(frameMessage); ok && frame.GetSummary() != nil {
+		complete := frame.GetSummary().GetComplete()
+		g.complete = &complete
+	}
+	switch m := message.(type) {
+	case *parleyv1.Event, *parleyv1.Conversation:
+		g.events++
+	case *parleyv1.ListEventsResponse:
+		g.events += int64(len(m.GetEvents()))
+	case *parleyv1.ListConversationsResponse:
+		g.events += int64(len(m.GetConversations()))
+	case *parleyv1.ListCopilotUsageResponse:
+		g.events += int64(len(m.GetRows()))
+	case *parleyv1.ListUsersResponse:
+		g.events += int64(len(m.GetUsers()))
+	case *parleyv1.StreamEventsResponse:
+		g.events += int64(len(m.GetBatch().GetEvents()))
+	case *parleyv1.StreamConversationsResponse:
+		g.events += int64(len(m.GetBatch().GetConversations()))
+	case *parleyv1.StreamCopilotUsageResponse:
+		g.events += int64(len(m.GetBatch().GetRows()))
+	case *httpbody.HttpBody:
+		g.bytes += int64(len(m.GetData()))
+	}
+}

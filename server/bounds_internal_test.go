@@ -1,0 +1,28 @@
+package server
+
+import (
+	"log/slog"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/parley-gateway/parley/server/metrics"
+)
+
+// TestTimeBounds checks that no client can hold a connection by being slow: headers have a time, idle connections end.
+func TestTimeBounds(t *testing.T) {
+	t.Parallel()
+	logger := slog.New(slog.DiscardHandler)
+	counted, err := metrics.New("test", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, s := range map[string]*http.Server{
+		"REST":  newWeb(http.NotFoundHandler(), logger),
+		"admin": newAdmin(newDiagnostics(), Config{Logger: logger, Metrics: counted}),
+	} {
+		if s.ReadHeaderTimeout <= 0 || s.ReadHeaderTimeout > 30*time.Second || s.IdleTimeout <= 0 || s.MaxHeaderBytes <= 0 || s.MaxHeaderBytes > 1<<20 {
+			t.Errorf("%s: header time %s, idle time %s, header bytes %d", name, s.ReadHeaderTimeout, s.IdleTimeout, s.MaxHeaderBytes)
+		}
+	}
+}

@@ -1,0 +1,232 @@
+package server_test
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/server/fault"
+)
+
+func ended(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
+// matrixRow is what a test must know of a method: how to ask for it, and who may.
+type matrixRow struct {
+	// name or parent is the resource below users/{user}; period is set for usage.
+	below  string
+	rest   string // path; {user} stands for the user
+	period bool
+	may    map[string]string
+	absent parleyv1.EventView // the view of a request that names none
+}
+
+var (
+	// What each caller may see of Anna's data and, after the slash, of anybody else's.
+	conversations = map[string]string{
+		"owner": "full/-", "officer": "full/full", "export": "full/full", "dashboard": "metadata/metadata", "adoption": "-/-",
+		"stranger": "-/-", "machine": "basic/-", "foreigner": "-/-", "forged": "401", "": "401",
+	}
+	// Who may read of the whole tenant.
+	directory = map[string]string{
+		"owner": "-", "officer": "yes", "export": "yes", "dashboard": "yes", "adoption": "-", "stranger": "-", "machine": "-",
+		"foreigner": "-", "forged": "401", "": "401",
+	}
+	usageReport = map[string]string{
+		"owner": "-", "officer": "-", "export": "yes", "dashboard": "-", "adoption": "yes", "stranger": "-", "machine": "-",
+		"foreigner": "-", "forged": "401", "": "401",
+	}
+)
+
+const (
+	viewMetadata = parleyv1.EventView_EVENT_VIEW_METADATA
+	viewBasic    = parleyv1.EventView_EVENT_VIEW_BASIC
+	viewFull     = parleyv1.EventView_EVENT_VIEW_FULL
+)
+
+// matrix has a row for each method of the API.
+var matrix = map[string]matrixRow{
+	"ListConversations":    {rest: "/v1/users/{user}/conversations", may: conversations, absent: viewBasic},
+	"StreamConversations":  {rest: "/v1/users/{user}/conversations:stream", may: conversations, absent: viewBasic},
+	"GetConversation":      {below: "/conversations/" + chatID, rest: "/v1/users/{user}/conversations/" + chatID, may: conversations, absent: viewFull},
+	"ListEvents":           {rest: "/v1/users/{user}/events", may: conversations, absent: viewBasic},
+	"StreamEvents":         {rest: "/v1/users/{user}/events:stream", may: conversations, absent: viewBasic},
+	"GetEvent":             {below: "/events/call,1", rest: "/v1/users/{user}/events/call,1", may: conversations, absent: viewFull},
+	"ListCopilotUsage":     {rest: "/v1/copilotUsage", period: true, may: usageReport},
+	"StreamCopilotUsage":   {rest: "/v1/copilotUsage:stream", period: true, may: usageReport},
+	"DownloadCopilotUsage": {rest: "/v1/copilotUsage:download", period: true, may: usageReport},
+	"ListUsers":            {rest: "/v1/users", may: directory},
+}
+
+// allowed reads a cell: the highest view, yes, or a dash.
+func allowed(cell string, view parleyv1.EventView) bool {
+	switch cell {
+	case "yes":
+		return true
+	case "-":
+		return false
+	default:
+		return view <= parleyv1.EventView(parleyv1.EventView_value["EVENT_VIEW_"+strings.ToUpper(cell)])
+	}
+}
+
+// TestAuthorizationMatrix calls every method as every caller with every view, over gRPC and REST. A method without a row
+// fails.
+func TestAuthorizationMatrix(t *testing.T) {
+	t.Parallel()
+	g := startGuarded(t, nil)
+	methods := 0
+	protoregistry.GlobalFiles.RangeFilesByPackage("parley.v1", func(file protoreflect.FileDescriptor) bool {
+		for i := range file.Services().Len() {
+			service := file.Services().Get(i)
+			for j := range service.Methods().Len() {
+				methods++
+				method := service.Methods().Get(j)
+				row, ok := matrix[string(method.Name())]
+				if !ok {
+					t.Errorf("%s has no row: who may call it?", method.FullName())
+					continue
+				}
+				for caller, cells := range row.may {
+					g.try(t, method, row, caller, cells)
+				}
+			}
+		}
+		return true
+	})
+	if methods != len(matrix) {
+		t.Errorf("%d methods, %d rows", methods, len(matrix))
+	}
+}
+
+// try makes the calls of one caller and method.
+func (g *guarded) try(t *testing.T, method protoreflect.MethodDescriptor, row matrixRow, caller, cells string) {
+	t.Helper()
+	hasView := method.Input().Fields().ByName("view") != nil
+	perUser := strings.Contains(row.rest, "{user}")
+	views := []parleyv1.EventView{0}
+	if hasView {
+		views = []parleyv1.EventView{0, viewMetadata, viewBasic, viewFull}
+	}
+	users := []string{""}
+	if perUser {
+		users = []string{annaID, carlaID}
+	}
+	for _, view := range views {
+		asked := view
+		if asked == 0 {
+			asked = row.absent
+		}
+		for i, user := range users {
+			cell := cells
+			if before, after, found := strings.Cut(cells, "/"); found {
+				cell = []string{before, after}[i]
+			}
+			want := codes.PermissionDenied
+			switch {
+			case cell == "401":
+				want = codes.Unauthenticated
+			case allowed(cell, asked):
+				want = codes.OK
+			}
+			g.check(t, method, row, caller, user, view, want)
+		}
+	}
+}
+
+// check makes one call over gRPC and over REST.
+func (g *guarded) check(t *testing.T, method protoreflect.MethodDescriptor, row matrixRow, caller, user string, view parleyv1.EventView, want codes.Code) {
+	t.Helper()
+	about := string(method.Name()) + " as " + caller + " of " + user + " with " + view.String()
+	request, answer := newMessage(t, method.Input()), newMessage(t, method.Output())
+	fill(request, row, user, view)
+	err := invoke(as(t.Context(), caller), g.conn, "/"+string(method.Parent().FullName())+"/"+string(method.Name()), method.IsStreamingServer(), request, answer)
+	if status.Code(err) != want || want == codes.PermissionDenied && fault.Reason(status.Convert(err)) != fault.ReasonPolicyDenied {
+		t.Errorf("gRPC: %s: %v, want %s", about, err, want)
+	}
+	if touched := !g.untouched(); touched != (want == codes.OK) && !strings.HasPrefix(string(method.Name()), "Download") {
+		t.Errorf("gRPC: %s: what lies below was asked: %v", about, touched)
+	}
+
+	query := "?"
+	if row.period {
+		query += "period=D7&"
+	}
+	if view != 0 {
+		query += "view=" + view.String()
+	}
+	headers := []string{}
+	if caller != "" {
+		headers = append(headers, "Authorization", "Bearer "+caller)
+	}
+	resp := g.get(t, strings.ReplaceAll(row.rest, "{user}", user)+strings.TrimSuffix(query, "&"), headers...)
+	text := body(t, resp)
+	code := map[codes.Code]int{codes.OK: http.StatusOK, codes.PermissionDenied: http.StatusForbidden, codes.Unauthenticated: http.StatusUnauthorized}[want]
+	if resp.StatusCode != code || want == codes.Unauthenticated && resp.Header.Get("WWW-Authenticate") == "" {
+		t.Errorf("REST: %s: %d, want %d: %s", about, resp.StatusCode, code, text)
+	}
+	if touched := !g.untouched(); touched != (want == codes.OK) && !strings.HasPrefix(string(method.Name()), "Download") {
+		t.Errorf("REST: %s: what lies below was asked: %v", about, touched)
+	}
+	g.checkRecords(t, about, caller, want)
+}
+
+// checkRecords expects a pair of records over each door for a call that was made, one for a denied one, none for a stranger.
+func (g *guarded) checkRecords(t *testing.T, about, caller string, want codes.Code) {
+	t.Helper()
+	records := g.records.take(t)
+	kinds := make([]string, 0, len(records))
+	for _, record := range records {
+		kinds = append(kinds, record.Door+" "+record.Kind)
+		if record.Caller.ID == "" || (record.Rule == "") != (want != codes.OK) {
+			t.Errorf("%s: record %+v", about, record)
+		}
+	}
+	expected := map[codes.Code][]string{
+		codes.OK:               {"grpc intent", "grpc outcome", "rest intent", "rest outcome"},
+		codes.PermissionDenied: {"grpc outcome", "rest outcome"},
+	}[want]
+	if !slices.Equal(kinds, expected) {
+		t.Errorf("%s as %s: records %q, want %q", about, caller, kinds, expected)
+	}
+}
+
+func newMessage(t *testing.T, descriptor protoreflect.MessageDescriptor) proto.Message {
+	t.Helper()
+	kind, err := protoregistry.GlobalTypes.FindMessageByName(descriptor.FullName())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kind.New().Interface()
+}
+
+// fill sets what a request needs.
+func fill(request proto.Message, row matrixRow, user string, view parleyv1.EventView) {
+	m := request.ProtoReflect()
+	fields := m.Descriptor().Fields()
+	for _, name := range []protoreflect.Name{"parent", "name"} {
+		if field := fields.ByName(name); field != nil {
+			m.Set(field, protoreflect.ValueOfString("users/"+user+row.below))
+		}
+	}
+	if row.period {
+		m.Set(fields.ByName("period"), protoreflect.ValueOfString("D7"))
+	}
+	if view != 0 {
+		m.Set(fields.ByName("view"), protoreflect.ValueOfEnum(view.Number()))
+	}
+}
