@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
-	"net"
 	"net/url"
 	"os"
 	"regexp"
@@ -21,35 +20,14 @@ var (
 	sizeForm = regexp.MustCompile(`^(\d+)(B|KiB|MiB|GiB)?$`)
 )
 
-// later are settings of the contract that this version does not have. To ignore them would open a door that
-// somebody believes to be shut.
-var later = []string{
-	"PARLEY_OIDC_ISSUER", "PARLEY_OIDC_AUDIENCE", "PARLEY_TLS_CERT_FILE", "PARLEY_TLS_KEY_FILE", "PARLEY_TLS_CLIENT_CA_FILE",
-	"PARLEY_TLS_TERMINATED", "PARLEY_POLICY_FILE", "PARLEY_AUDIT_FILE",
-}
-
 // Check returns every contradiction at once; each names its setting and the fix.
 func (s *Settings) Check() error {
 	var errs []error
 	fail := func(setting, format string, args ...any) {
 		errs = append(errs, fmt.Errorf("%s: %s", setting, fmt.Sprintf(format, args...)))
 	}
-	for _, name := range later {
-		if os.Getenv(name) != "" {
-			fail(name, "this version does not have it: callers are admitted on loopback only; unset it")
-		}
-	}
-	if s.AuthMode != "none" {
-		fail("PARLEY_AUTH_MODE", "%q is not available in this version; use none, with loopback listeners", s.AuthMode)
-	}
-	for _, l := range []struct{ setting, addr string }{
-		{"PARLEY_GRPC_ADDR", s.GRPCAddr}, {"PARLEY_HTTP_ADDR", s.HTTPAddr}, {"PARLEY_ADMIN_ADDR", s.AdminAddr},
-	} {
-		if err := loopback(l.addr); err != nil {
-			fail(l.setting, "%v", err)
-		}
-	}
-	s.checkGraph(fail)
+	s.checkDoors(fail)
+	s.checkTenants(fail)
 	if _, err := ParseSize(s.CacheSize); err != nil {
 		fail("PARLEY_CACHE_SIZE", "%v", err)
 	}
@@ -61,6 +39,7 @@ func (s *Settings) Check() error {
 		{"PARLEY_SETTLE_COPILOT", s.SettleCopilot >= 0},
 		{"PARLEY_SETTLE_CHAT", s.SettleChat >= 0},
 		{"PARLEY_SETTLE_CALL", s.SettleCall >= 0},
+		{"PARLEY_CALLER_GRAPH_REQUESTS", s.CallerGraphRequests >= 0},
 	} {
 		if !d.ok {
 			fail(d.setting, "must not be negative")
@@ -72,7 +51,7 @@ func (s *Settings) Check() error {
 	return errors.Join(errs...)
 }
 
-func (s *Settings) checkGraph(fail func(setting, format string, args ...any)) {
+func (s *Settings) checkGraph(fail failer) {
 	for setting, version := range map[string]string{
 		"PARLEY_GRAPH_VERSION": s.GraphVersion, "PARLEY_GRAPH_VERSION_COPILOT": s.GraphVersionCopilot,
 		"PARLEY_GRAPH_VERSION_CHAT": s.GraphVersionChat, "PARLEY_GRAPH_VERSION_CALL": s.GraphVersionCall,
@@ -101,7 +80,7 @@ func (s *Settings) checkGraph(fail func(setting, format string, args ...any)) {
 	s.checkCredential(fail)
 }
 
-func (s *Settings) checkCredential(fail func(setting, format string, args ...any)) {
+func (s *Settings) checkCredential(fail failer) {
 	need := func(setting, value string) {
 		if value == "" {
 			fail(setting, "is needed with PARLEY_GRAPH_CREDENTIAL=%s", s.GraphCredential)
@@ -162,20 +141,6 @@ func ParseSize(text string) (int64, error) {
 		return 0, fmt.Errorf("%q is too large for a size", text)
 	}
 	return int64(number << shift), nil
-}
-
-func loopback(addr string) error {
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		return fmt.Errorf("%q is not host:port", addr)
-	}
-	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n > 65535 {
-		return fmt.Errorf("%q has no port from 0 to 65535", addr)
-	}
-	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return fmt.Errorf("%q is not a loopback address; without caller authentication only 127.0.0.1 or [::1] may be listened on", addr)
-	}
-	return nil
 }
 
 func rootURL(raw string) error {

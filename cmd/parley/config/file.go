@@ -19,6 +19,8 @@ type File struct {
 	path   string
 	values map[string]entry
 	used   map[string]bool
+	// tenants are the keys of each tenant by alias.
+	tenants map[string]map[string]entry
 }
 
 type entry struct {
@@ -58,6 +60,12 @@ func parse(path string, data []byte) (*File, error) {
 	}
 	for i := 0; i+1 < len(mapping.Content); i += 2 {
 		key, value := mapping.Content[i], mapping.Content[i+1]
+		if key.Value == tenantsKey && file.tenants == nil && value.Kind != yaml.ScalarNode {
+			if err := file.readTenants(value); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		if value.Kind != yaml.ScalarNode {
 			return nil, fmt.Errorf("%s:%d: %s: expected one value, not a list or mapping", path, value.Line, key.Value)
 		}

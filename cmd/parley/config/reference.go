@@ -22,6 +22,9 @@ This page is made from the program's own settings; a test keeps it so (` + "`go 
 	fields := reflect.TypeFor[Settings]()
 	for field := range fields.Fields() {
 		tag := field.Tag
+		if tag.Get("name") == "" {
+			continue
+		}
 		if tag.Get("group") != group {
 			group = tag.Get("group")
 			fmt.Fprintf(&page, "\n## %s\n\n| environment | flag | YAML key | default | meaning |\n|---|---|---|---|---|\n", group)
@@ -32,6 +35,25 @@ This page is made from the program's own settings; a test keeps it so (` + "`go 
 		}
 		fmt.Fprintf(&page, "| `%s` | `--%s` | `%s` | %s | %s |\n", tag.Get("env"), tag.Get("name"), keyOf(tag.Get("name")), value, tag.Get("help"))
 	}
+	page.WriteString(`
+## Several tenants
+
+The YAML file may describe several tenants under ` + "`tenants`" + `. Each has an alias of lower-case letters, digits and dashes, its own
+` + "`graph_tenant_id`" + `, and any other key of the group Microsoft Graph; those that it leaves out are as for the deployment.
+There is no default tenant then: a caller reads the one that the policy allows, or names one in the ` + "`parley-tenant`" + ` header.
+
+` + "```yaml" + `
+graph_credential: client-certificate
+graph_client_id: 3f2c1e0a-5d0b-4c5f-9a7e-2f6b8c1d4e90
+graph_certificate_file: /etc/parley/graph.pem
+tenants:
+  contoso:
+    graph_tenant_id: 8a6d5c1e-0f1b-4e7a-b1a5-6a2f3c4d5e6f
+  fabrikam:
+    graph_tenant_id: 1b2c3d4e-5f60-4718-8293-a4b5c6d7e8f9
+    graph_cloud: us-l4
+` + "```" + `
+`)
 	page.WriteString("\n`parley demo` and `parley sim` take the listener and log settings and the simulator's own: see `parley demo --help`.\n")
 	return page.String()
 }

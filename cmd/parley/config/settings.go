@@ -5,6 +5,7 @@ package config
 import (
 	"fmt"
 	"reflect"
+	"strconv"
 	"time"
 )
 
@@ -42,10 +43,28 @@ type Settings struct {
 	SettleCall    time.Duration `name:"settle-call" env:"PARLEY_SETTLE_CALL" default:"36h" group:"Timeline" help:"Age from which no new or corrected call record is expected."`
 
 	SealKeysFile string `name:"seal-keys-file" env:"PARLEY_SEAL_KEYS_FILE" type:"path" group:"Doors" help:"File of keys that seal page and resume tokens, first seals, all open; unset = random keys, and tokens end with the process."`
-	AuthMode     string `name:"auth-mode" env:"PARLEY_AUTH_MODE" default:"none" group:"Doors" help:"Who may call: none (loopback listeners only)."`
+
+	AuthMode        string `name:"auth-mode" env:"PARLEY_AUTH_MODE" default:"none" group:"Doors" help:"How callers are known: oidc (access tokens), mtls (client certificates), oidc,mtls (a token decides where there is one), or none (loopback listeners only)."`
+	OIDCIssuer      string `name:"oidc-issuer" env:"PARLEY_OIDC_ISSUER" group:"Doors" help:"Issuer of accepted access tokens, an https URL; {tid} stands for the configured tenants, as in https://login.microsoftonline.com/{tid}/v2.0."`
+	OIDCAudience    string `name:"oidc-audience" env:"PARLEY_OIDC_AUDIENCE" group:"Doors" help:"Audiences of accepted access tokens, separated by commas: the gateway's application id URI and client id."`
+	OIDCCAFile      string `name:"oidc-ca-file" env:"PARLEY_OIDC_CA_FILE" type:"path" group:"Doors" help:"PEM file of certificate authorities to trust for the issuer, beside the system's."`
+	TLSCertFile     string `name:"tls-cert-file" env:"PARLEY_TLS_CERT_FILE" type:"path" group:"Doors" help:"PEM file with the certificate chain of the gRPC and REST listeners; read again when it changes."`
+	TLSKeyFile      string `name:"tls-key-file" env:"PARLEY_TLS_KEY_FILE" type:"path" group:"Doors" help:"PEM file with the certificate's private key; read again when it changes."`
+	TLSClientCAFile string `name:"tls-client-ca-file" env:"PARLEY_TLS_CLIENT_CA_FILE" type:"path" group:"Doors" help:"PEM file of the authorities of client certificates; read again when it changes."`
+	TLSTerminated   bool   `name:"tls-terminated" env:"PARLEY_TLS_TERMINATED" group:"Doors" help:"TLS ends in front of the gateway, so that listeners beyond loopback may be plain text."`
+	PolicyFile      string `name:"policy-file" env:"PARLEY_POLICY_FILE" type:"path" group:"Doors" help:"YAML file of rules who may read what; read again when it changes. Needed unless nobody is asked who they are."`
+	AuditFile       string `name:"audit-file" env:"PARLEY_AUDIT_FILE" type:"path" group:"Doors" help:"File that audit records are appended to; unset = standard error."`
+	CORSOrigins     string `name:"cors-origins" env:"PARLEY_CORS_ORIGINS" group:"Doors" help:"Web origins whose pages may read answers, separated by commas, such as https://chats.contoso.example."`
+	CallerRate      int    `name:"caller-rate" env:"PARLEY_CALLER_RATE" default:"50" group:"Doors" help:"Calls a second that each authenticated caller may begin on average; 0 = no bound."`
+	CallerBurst     int    `name:"caller-burst" env:"PARLEY_CALLER_BURST" default:"100" group:"Doors" help:"Calls that each authenticated caller may begin at once."`
+
+	CallerGraphRequests int `name:"caller-graph-requests" env:"PARLEY_CALLER_GRAPH_REQUESTS" group:"Doors" help:"Requests to Graph that one caller may cause a day, midnight to midnight UTC, on each replica; 0 = no bound."`
 
 	LogLevel  string `name:"log-level" env:"PARLEY_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" group:"Logs" help:"Least level that is logged: debug, info, warn, error."`
 	LogFormat string `name:"log-format" env:"PARLEY_LOG_FORMAT" default:"text" enum:"text,json" group:"Logs" help:"Form of log lines on standard error: text or json."`
+
+	// Tenants are the settings of each tenant by alias; empty = one tenant, described by the settings themselves.
+	Tenants map[string]Settings `kong:"-"`
 }
 
 // Versions returns the generation of Graph for each source, by its short name.
@@ -75,6 +94,12 @@ func Defaults() (Settings, error) {
 		switch target := value.Field(i).Addr().Interface().(type) {
 		case *string:
 			*target = text
+		case *int:
+			n, err := strconv.Atoi(text)
+			if err != nil {
+				return s, fmt.Errorf("%s: default: %w", field.Name, err)
+			}
+			*target = n
 		case *time.Duration:
 			d, err := time.ParseDuration(text)
 			if err != nil {

@@ -4,6 +4,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 
@@ -17,19 +18,17 @@ import (
 	"github.com/parley-gateway/parley/timeline/seal"
 )
 
-// alias names the only tenant of a deployment that is configured by scalar settings.
-const alias = "default"
-
 // SettingError is a failure to start that a setting causes.
 type SettingError = server.SettingError
 
 // Gateway is one assembled gateway.
 type Gateway struct {
 	server *server.Server
-	graph  *graphclient.Client
+	guards *guards
+	graphs []*graphclient.Client // one for each tenant
 	cache  *cache.Cache
 	log    *slog.Logger
-	warm   *warmer
+	warm   []*warmer
 }
 
 // New opens and connects every part, and closes what it opened when one of them fails. It sends nothing to Graph.
@@ -41,10 +40,10 @@ func New(settings config.Settings, logger *slog.Logger, version string) (_ *Gate
 	g := &Gateway{log: logger}
 	defer func() {
 		if err != nil {
-			g.release()
+			err = errors.Join(err, g.release())
 		}
 	}()
-	if g.graph, err = newClient(&settings, logger, gauges.Graph(alias)); err != nil {
+	if g.guards, err = newGuards(&settings, logger, gauges); err != nil {
 		return nil, err
 	}
 	if g.cache, err = newCache(&settings, gauges); err != nil {
@@ -54,17 +53,45 @@ func New(settings config.Settings, logger *slog.Logger, version string) (_ *Gate
 	if err != nil {
 		return nil, err
 	}
-	g.server, err = server.New(server.Config{
-		GRPCAddr: settings.GRPCAddr, HTTPAddr: settings.HTTPAddr, AdminAddr: settings.AdminAddr, AuthMode: settings.AuthMode,
-		Tenants: map[string]*server.Tenant{alias: newTenant(&settings, g.graph, g.cache, logger)},
-		Engine:  engine, Metrics: gauges, Logger: logger, Version: version,
-		OpenAPI: parley.OpenAPI(), Descriptor: parley.Descriptor(),
-	})
+	tenants, err := g.tenants(&settings, gauges)
 	if err != nil {
 		return nil, err
 	}
-	g.warm = newWarmer(g.graph, logger)
+	cfg := server.Config{
+		GRPCAddr: settings.GRPCAddr, HTTPAddr: settings.HTTPAddr, AdminAddr: settings.AdminAddr,
+		Tenants: tenants, Engine: engine, Metrics: gauges, Logger: logger, Version: version,
+		OpenAPI: parley.OpenAPI(), Descriptor: parley.Descriptor(),
+	}
+	if err := g.guards.apply(&settings, &cfg); err != nil {
+		return nil, err
+	}
+	if g.server, err = server.New(cfg); err != nil {
+		return nil, err
+	}
 	return g, nil
+}
+
+// tenants makes a Graph client, a credential and the sources of each tenant; they share the cache, whose keys hold the tenant.
+func (g *Gateway) tenants(settings *config.Settings, gauges *metrics.Metrics) (map[string]*server.Tenant, error) {
+	tenants := make(map[string]*server.Tenant)
+	for alias, own := range settings.ByAlias() {
+		graph, err := newClient(&own, g.log, gauges.Graph(alias))
+		if err != nil {
+			return nil, ofTenant(settings, alias, err)
+		}
+		g.graphs = append(g.graphs, graph)
+		g.warm = append(g.warm, newWarmer(graph, g.log))
+		tenants[alias] = newTenant(&own, graph, g.cache, g.log)
+	}
+	return tenants, nil
+}
+
+// ofTenant names the tenant whose setting is wrong, where there are several.
+func ofTenant(settings *config.Settings, alias string, err error) error {
+	if bad, ok := errors.AsType[*SettingError](err); ok && len(settings.Tenants) > 0 {
+		return &SettingError{Key: "tenants." + alias, Problem: bad.Error()}
+	}
+	return err
 }
 
 // newEngine seals with the configured keys, or with random ones and a warning.
@@ -92,10 +119,11 @@ func newEngine(settings *config.Settings, logger *slog.Logger) (*timeline.Engine
 // Start opens the listeners; ctx bounds the opening only. The first token is fetched in the background.
 func (g *Gateway) Start(ctx context.Context) error {
 	if err := g.server.Start(ctx); err != nil {
-		g.release()
-		return err
+		return errors.Join(err, g.release())
 	}
-	g.warm.start()
+	for _, warm := range g.warm {
+		warm.start()
+	}
 	return nil
 }
 
@@ -113,17 +141,19 @@ func (g *Gateway) Failed() <-chan error { return g.server.Failed() }
 
 // Close drains open calls until ctx ends, then releases everything.
 func (g *Gateway) Close(ctx context.Context) error {
-	g.warm.stop()
+	for _, warm := range g.warm {
+		warm.stop()
+	}
 	err := g.server.Close(ctx)
-	g.release()
-	return err
+	return errors.Join(err, g.release())
 }
 
-func (g *Gateway) release() {
+func (g *Gateway) release() error {
 	if g.cache != nil {
 		g.cache.Close()
 	}
-	if g.graph != nil {
-		g.graph.Close()
+	for _, graph := range g.graphs {
+		graph.Close()
 	}
+	return g.guards.close()
 }

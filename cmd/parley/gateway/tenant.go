@@ -48,7 +48,7 @@ func newClient(s *config.Settings, log *slog.Logger, observer graphclient.Observ
 	}
 	client, err := graphclient.New(graphclient.Config{
 		Cloud: cloud, BaseURL: s.GraphURL, TenantID: s.Tenant(), ClientID: s.GraphClientID, Credential: credential, RootCAs: roots,
-		ReportHosts: reportHosts(s.GraphReportHosts, cloud), Logger: log, Observer: observer,
+		ReportHosts: reportHosts(s.GraphReportHosts, cloud), Logger: log, Observer: observer, CallerDay: s.CallerGraphRequests,
 	})
 	if err != nil {
 		return nil, settingOf("PARLEY_GRAPH_URL", err)
@@ -98,7 +98,7 @@ func authorities(file string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// newTenant chains the sources: source, then cache. The order is asserted by a test.
+// newTenant chains the sources: source, then remembered refusals, then cache. The order is asserted by a test.
 func newTenant(s *config.Settings, graph source.Graph, pages *cache.Cache, log *slog.Logger) *server.Tenant {
 	versions := s.Versions()
 	options := func(name string) source.Options {
@@ -116,13 +116,17 @@ func newTenant(s *config.Settings, graph source.Graph, pages *cache.Cache, log *
 	const (
 		ai, chats, calls = parleyv1.Source_SOURCE_COPILOT, parleyv1.Source_SOURCE_CHAT, parleyv1.Source_SOURCE_CALL
 	)
+	refused := cache.NewRefusals(0)
+	events := func(reader source.EventReader, src parleyv1.Source) source.EventReader {
+		return pages.Events(refused.Events(reader, scope(src)), scope(src))
+	}
 	return &server.Tenant{
 		ID: s.Tenant(),
 		Sources: timeline.Sources{
 			Events: map[parleyv1.Source]source.EventReader{
-				ai: pages.Events(copilot, scope(ai)), chats: pages.Events(chat, scope(chats)), calls: pages.Events(call, scope(calls)),
+				ai: events(copilot, ai), chats: events(chat, chats), calls: events(call, calls),
 			},
-			Getters: map[parleyv1.Source]source.EventGetter{ai: copilot, chats: chat, calls: call},
+			Getters: map[parleyv1.Source]source.EventGetter{ai: copilot, chats: chat, calls: pages.Records(call, scope(calls))},
 			Conversations: pages.Conversations(
 				source.NewConversations(graph, options("conversations")), scope(parleyv1.Source_SOURCE_CONVERSATION)),
 			Usage: pages.Usage(usage, scope(parleyv1.Source_SOURCE_USAGE)),

@@ -20,6 +20,8 @@ type demoVerb struct {
 	GRPCAddr  string `name:"grpc-addr" env:"PARLEY_GRPC_ADDR" default:"127.0.0.1:9090" group:"Listeners" help:"Where gRPC is served, host:port."`
 	HTTPAddr  string `name:"http-addr" env:"PARLEY_HTTP_ADDR" default:"127.0.0.1:8080" group:"Listeners" help:"Where REST and /docs are served, host:port."`
 	AdminAddr string `name:"admin-addr" env:"PARLEY_ADMIN_ADDR" default:"127.0.0.1:9091" group:"Listeners" help:"Where metrics are served, host:port."`
+	Auth      bool   `name:"auth" group:"Doors" help:"Ask callers for access tokens of the simulated directory, apply a policy, and record who reads what."`
+	AuditFile string `name:"audit-file" env:"PARLEY_AUDIT_FILE" type:"path" group:"Doors" help:"File that audit records are appended to; unset = standard error with --auth, else none are kept."`
 	LogLevel  string `name:"log-level" env:"PARLEY_LOG_LEVEL" default:"warn" enum:"debug,info,warn,error" group:"Logs" help:"Least level that is logged: debug, info, warn, error."`
 	LogFormat string `name:"log-format" env:"PARLEY_LOG_FORMAT" default:"text" enum:"text,json" group:"Logs" help:"Form of log lines on standard error: text or json."`
 }
@@ -51,10 +53,14 @@ func (v *demoVerb) Run(ctx context.Context, to streams) (err error) {
 		return asUsage(err)
 	}
 	user := sim.DemoUser()
-	if err := welcome.Execute(to.out, map[string]string{
+	page := welcome
+	if v.Auth {
+		page = welcomeGuarded
+	}
+	if err := page.Execute(to.out, map[string]string{
 		"HTTP": running.HTTPAddr(), "GRPC": running.GRPCAddr(), "Admin": running.AdminAddr(), "Sim": sim.URL(),
 		"Name": user.Name, "ID": user.ID, "UPN": url.PathEscape(user.UPN),
-		"Start": time.Now().UTC().AddDate(0, 0, -29).Format("2006-01-02T00:00:00Z"),
+		"Audit": v.auditPlace(), "Start": time.Now().UTC().AddDate(0, 0, -29).Format("2006-01-02T00:00:00Z"),
 	}); err != nil {
 		return errors.Join(err, stop(running))
 	}
@@ -85,7 +91,8 @@ func (v *demoVerb) settings(sim *graphsim.Sim, folder string) (config.Settings, 
 	settings.GraphURL, settings.GraphAuthorityURL, settings.GraphCAFile = sim.URL(), sim.URL(), authority
 	settings.GraphCredential, settings.GraphClientSecretFile = "client-secret", secret
 	settings.GraphTenantID, settings.GraphClientID = graphsim.DemoTenantID, graphsim.DemoClientID
-	return settings, nil
+	err = v.guard(&settings, sim, folder)
+	return settings, err
 }
 
 //nolint:gochecknoglobals // a constant in all but type

@@ -21,6 +21,11 @@ type serveVerb struct {
 
 // Run serves until ctx ends, then drains.
 func (v *serveVerb) Run(ctx context.Context, to streams) error {
+	if v.Config != "" {
+		if err := v.LoadTenants(v.Config); err != nil {
+			return usageError{err}
+		}
+	}
 	if err := v.Check(); err != nil {
 		return usageError{err}
 	}

@@ -213,7 +213,8 @@ type ConversationMember struct {
 	// Graph's type without its namespace, such as `aadUserConversationMember`; tells which ids can be present. Graph:
 	// `conversationMember.@odata.type`.
 	MemberType string `protobuf:"bytes,2,opt,name=member_type,json=memberType,proto3" json:"member_type,omitempty"`
-	// Name for people to read. Graph: `conversationMember.displayName`.
+	// Name for people to read; a Teams address such as `8:orgid:…` in its place is given as `mri`. Graph:
+	// `conversationMember.displayName`.
 	DisplayName string `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
 	// Roles such as `owner` or `guest`; empty for plain members. Graph: `conversationMember.roles`.
 	Roles []string `protobuf:"bytes,4,rep,name=roles,proto3" json:"roles,omitempty"`
@@ -236,7 +237,9 @@ type ConversationMember struct {
 	// Telephone number of a member who is only a telephone. Graph: `phoneUserConversationMember.phoneNumber`.
 	PhoneNumber string `protobuf:"bytes,11,opt,name=phone_number,json=phoneNumber,proto3" json:"phone_number,omitempty"`
 	// Id of a consumer Skype user. Graph: `skypeUserConversationMember.skypeId`.
-	SkypeId       string `protobuf:"bytes,12,opt,name=skype_id,json=skypeId,proto3" json:"skype_id,omitempty"`
+	SkypeId string `protobuf:"bytes,12,opt,name=skype_id,json=skypeId,proto3" json:"skype_id,omitempty"`
+	// Teams' routing address (`8:orgid:<object id>`) that Graph sent in place of a display name. Parley's own.
+	Mri           string `protobuf:"bytes,13,opt,name=mri,proto3" json:"mri,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -351,6 +354,13 @@ func (x *ConversationMember) GetPhoneNumber() string {
 func (x *ConversationMember) GetSkypeId() string {
 	if x != nil {
 		return x.SkypeId
+	}
+	return ""
+}
+
+func (x *ConversationMember) GetMri() string {
+	if x != nil {
+		return x.Mri
 	}
 	return ""
 }
@@ -837,7 +847,7 @@ var File_parley_v1_conversation_proto protoreflect.FileDescriptor
 
 const file_parley_v1_conversation_proto_rawDesc = "" +
 	"\n" +
-	"\x1cparley/v1/conversation.proto\x12\tparley.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14parley/v1/chat.proto\x1a\x17parley/v1/content.proto\x1a\x18parley/v1/identity.proto\x1a\x17parley/v1/options.proto\x1a\x16parley/v1/system.proto\"\xa3\t\n" +
+	"\x1cparley/v1/conversation.proto\x12\tparley.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14parley/v1/chat.proto\x1a\x17parley/v1/content.proto\x1a\x18parley/v1/identity.proto\x1a\x17parley/v1/options.proto\x1a\x16parley/v1/system.proto\"\xbb\t\n" +
 	"\x12ConversationMember\x12-\n" +
 	"\x02id\x18\x01 \x01(\tB\x1d\xaa\xbb\x18\x15conversationMember.id\xb0\xbb\x18\x01R\x02id\x12G\n" +
 	"\vmember_type\x18\x02 \x01(\tB&\xaa\xbb\x18\x1econversationMember.@odata.type\xb0\xbb\x18\x01R\n" +
@@ -852,7 +862,8 @@ const file_parley_v1_conversation_proto_rawDesc = "" +
 	"\x1fazure_communication_services_id\x18\n" +
 	" \x01(\tBU\xaa\xbb\x18MazureCommunicationServicesUserConversationMember.azureCommunicationServicesId\xb0\xbb\x18\x01R\x1cazureCommunicationServicesId\x12R\n" +
 	"\fphone_number\x18\v \x01(\tB/\xaa\xbb\x18'phoneUserConversationMember.phoneNumber\xb0\xbb\x18\x01R\vphoneNumber\x12F\n" +
-	"\bskype_id\x18\f \x01(\tB+\xaa\xbb\x18#skypeUserConversationMember.skypeId\xb0\xbb\x18\x01R\askypeId\"\xe7\x04\n" +
+	"\bskype_id\x18\f \x01(\tB+\xaa\xbb\x18#skypeUserConversationMember.skypeId\xb0\xbb\x18\x01R\askypeId\x12\x16\n" +
+	"\x03mri\x18\r \x01(\tB\x04\xb0\xbb\x18\x01R\x03mri\"\xe7\x04\n" +
 	"\x0eMessagePreview\x12*\n" +
 	"\x02id\x18\x01 \x01(\tB\x1a\xaa\xbb\x18\x12chatMessageInfo.id\xb0\xbb\x18\x01R\x02id\x12d\n" +
 	"\vcreate_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB'\xaa\xbb\x18\x1fchatMessageInfo.createdDateTime\xb0\xbb\x18\x01R\n" +

@@ -1,0 +1,136 @@
+package gateway
+
+import (
+	"errors"
+	"log/slog"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/parley-gateway/parley/cmd/parley/config"
+	"github.com/parley-gateway/parley/server"
+	"github.com/parley-gateway/parley/server/audit"
+	"github.com/parley-gateway/parley/server/callers"
+	"github.com/parley-gateway/parley/server/certs"
+	"github.com/parley-gateway/parley/server/doors"
+	"github.com/parley-gateway/parley/server/metrics"
+	"github.com/parley-gateway/parley/server/policy"
+	"github.com/parley-gateway/parley/server/reload"
+)
+
+// guards stand at the doors: who calls, what they may read, and the record of it.
+type guards struct {
+	tokens *callers.Tokens
+	tls    *certs.Store
+	policy policy.Source
+	audit  *audit.Log
+}
+
+// newGuards reads what the settings name. Whatever is missing or broken keeps the gateway from starting.
+func newGuards(s *config.Settings, log *slog.Logger, gauges *metrics.Metrics) (*guards, error) {
+	g := &guards{}
+	if s.TLSCertFile != "" {
+		store, err := certs.Load(certs.Files{Cert: s.TLSCertFile, Key: s.TLSKeyFile, ClientCA: s.TLSClientCAFile}, watch("certificates", log, gauges))
+		if err != nil {
+			return nil, &SettingError{Key: "PARLEY_TLS_CERT_FILE", Problem: err.Error()}
+		}
+		g.tls = store
+	}
+	tenants := s.ByAlias()
+	if s.PolicyFile != "" {
+		store, err := policy.Open(s.PolicyFile, slices.Sorted(maps.Keys(tenants)), watch("policy", log, gauges))
+		if err != nil {
+			return nil, &SettingError{Key: "PARLEY_POLICY_FILE", Problem: err.Error()}
+		}
+		g.policy = store
+	}
+	sink, err := auditSink(s.AuditFile)
+	if err != nil {
+		return nil, &SettingError{Key: "PARLEY_AUDIT_FILE", Problem: err.Error()}
+	}
+	g.audit = audit.New(sink, audit.Options{Failed: func(err error) {
+		gauges.AuditFailure()
+		log.Error("an audit record could not be written", "error", err)
+	}})
+	if slices.Contains(s.AuthModes(), "oidc") {
+		if g.tokens, err = newTokens(s, tenants, log); err != nil {
+			return nil, errors.Join(err, g.close())
+		}
+	}
+	return g, nil
+}
+
+func auditSink(path string) (audit.Sink, error) {
+	if path == "" {
+		return audit.Stream{W: os.Stderr}, nil
+	}
+	return audit.OpenFile(path, nil)
+}
+
+// newTokens accepts the tokens of one issuer, or of one for each configured tenant.
+func newTokens(s *config.Settings, tenants map[string]config.Settings, log *slog.Logger) (*callers.Tokens, error) {
+	roots, err := authorities(s.OIDCCAFile)
+	if err != nil {
+		return nil, &SettingError{Key: "PARLEY_OIDC_CA_FILE", Problem: err.Error()}
+	}
+	cfg := callers.TokensConfig{Issuer: s.OIDCIssuer, RootCAs: roots, Logger: log}
+	for audience := range strings.SplitSeq(s.OIDCAudience, ",") {
+		if audience = strings.TrimSpace(audience); audience != "" {
+			cfg.Audiences = append(cfg.Audiences, audience)
+		}
+	}
+	for _, alias := range slices.Sorted(maps.Keys(tenants)) {
+		if own := tenants[alias]; own.GraphTenantID != "" {
+			cfg.Tenants = append(cfg.Tenants, own.Tenant())
+		}
+	}
+	tokens, err := callers.NewTokens(cfg)
+	if bad, ok := errors.AsType[*callers.ConfigError](err); ok {
+		key := map[string]string{"Audiences": "PARLEY_OIDC_AUDIENCE", "Tenants": "PARLEY_GRAPH_TENANT_ID"}[bad.Field]
+		if key == "" {
+			key = "PARLEY_OIDC_ISSUER"
+		}
+		return nil, &SettingError{Key: key, Problem: bad.Problem}
+	}
+	return tokens, err
+}
+
+// watch tells of reloads. A file that cannot be used is named; the old one stays in force.
+func watch(what string, log *slog.Logger, gauges *metrics.Metrics) reload.Options {
+	return reload.Options{Report: func(err error) {
+		gauges.Reload(what, err == nil)
+		if err != nil {
+			log.Error("a changed file cannot be used, what was loaded before stays in force", "what", what, "error", err)
+			return
+		}
+		log.Info("a changed file is in force", "what", what)
+	}}
+}
+
+// apply puts the guards into a server's configuration.
+func (g *guards) apply(s *config.Settings, cfg *server.Config) error {
+	origins, err := doors.Origins(s.CORSOrigins)
+	if err != nil {
+		return &SettingError{Key: "PARLEY_CORS_ORIGINS", Problem: err.Error()}
+	}
+	cfg.AuthMode, cfg.CORSOrigins = s.AuthMode, origins
+	cfg.TLS, cfg.TLSTerminated, cfg.Policy, cfg.Audit = g.tls, s.TLSTerminated, g.policy, g.audit
+	if g.tokens != nil {
+		cfg.Tokens = g.tokens
+	}
+	if len(s.AuthModes()) > 0 {
+		cfg.CallerRate, cfg.CallerBurst = float64(s.CallerRate), s.CallerBurst
+	}
+	return nil
+}
+
+func (g *guards) close() error {
+	if g == nil {
+		return nil
+	}
+	if g.tokens != nil {
+		g.tokens.Close()
+	}
+	return g.audit.Close()
+}

@@ -1,0 +1,131 @@
+package gateway_test
+
+import (
+	"bufio"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"github.com/parley-gateway/parley/cmd/parley/config"
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+)
+
+const (
+	reportPath = "/copilot/reports/getMicrosoft365CopilotUsageUserDetail"
+	hidden     = "E58EEF6A6BBD3D0293CB306D24A42057"
+)
+
+// usageForms are one report in the forms that Graph has: a user in two periods, and one whose names are concealed.
+var usageForms = map[string]struct{ version, body string }{
+	"CSV of v1.0": {"v1.0", "Report Refresh Date,User Principal Name,Display Name,Last Activity Date,Copilot Chat Last Activity Date,Word Copilot Last Activity Date,Report Period\r\n" +
+		"2026-07-03,ada@contoso.com,Ada,2026-07-02,,2026-07-01,7\r\n2026-07-03,ada@contoso.com,Ada,2026-07-02,,2026-07-01,180\r\n2026-07-03," + hidden + ",6A4630397AAA1A9C8EED362168DC88A0,,,,7\r\n"},
+	"CSV in the order of beta, with a byte order mark and a new column": {"v1.0", "\ufeffReport Refresh Date,Report Period,User Principal Name,Display Name,Last Activity Date,Word Copilot Last Activity Date,Copilot Chat Last Activity Date,Brand New\n" +
+		"2026-07-03,7,ada@contoso.com,Ada,2026-07-02,2026-07-01,,new\n2026-07-03,180,ada@contoso.com,Ada,2026-07-02,2026-07-01,,\n2026-07-03,7," + hidden + ",6A4630397AAA1A9C8EED362168DC88A0,,,,\n"},
+	"JSON of beta": {"beta", `{"value":[{"reportRefreshDate":"2026-07-03","userPrincipalName":"ada@contoso.com","displayName":"Ada","lastActivityDate":"2026-07-02","copilotChatLastActivityDate":null,"wordCopilotLastActivityDate":"2026-07-01","copilotActivityUserDetailsByPeriod":[{"reportPeriod":7},{"reportPeriod":180}]},` +
+		`{"reportRefreshDate":"2026-07-03","userPrincipalName":"` + hidden + `","displayName":"6A4630397AAA1A9C8EED362168DC88A0","lastActivityDate":"","wordCopilotLastActivityDate":null,"copilotActivityUserDetailsByPeriod":[{"reportPeriod":7}]}]}`},
+}
+
+// TestUsageInEveryForm reads the report, a page at a time and as a stream, and says which names are concealed.
+func TestUsageInEveryForm(t *testing.T) {
+	t.Parallel()
+	for name, form := range usageForms {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := overFixture(t, &fixture{fixed: map[string]string{reportPath + "(period='ALL')": form.body}}, func(s *config.Settings) { s.GraphVersion = form.version })
+			var listed []*parleyv1.CopilotUsageRow
+			var last *parleyv1.ListCopilotUsageResponse
+			for token := ""; ; {
+				last = &parleyv1.ListCopilotUsageResponse{}
+				if status, body := g.get(t, "/v1/copilotUsage?period=ALL&pageSize=2&pageToken="+url.QueryEscape(token), last); status != http.StatusOK {
+					t.Fatalf("HTTP %d %s", status, body)
+				}
+				listed = append(listed, last.GetRows()...)
+				if token = last.GetNextPageToken(); token == "" {
+					break
+				}
+			}
+			if !last.GetComplete() || !last.GetIdentitiesConcealed() || last.GetReportRefreshDate() != "2026-07-03" {
+				t.Errorf("the last page: %v", last)
+			}
+			var streamed []*parleyv1.CopilotUsageRow
+			answer := g.open(t, "/v1/copilotUsage:stream?period=ALL")
+			defer func() { _ = answer.Body.Close() }() // read to its end
+			lines := bufio.NewScanner(answer.Body)
+			for lines.Scan() {
+				var frame parleyv1.StreamCopilotUsageResponse
+				if err := protojson.Unmarshal(lines.Bytes(), &frame); err != nil {
+					t.Fatalf("%v in %s", err, lines.Bytes())
+				}
+				streamed = append(streamed, frame.GetBatch().GetRows()...)
+			}
+			for how, rows := range map[string][]*parleyv1.CopilotUsageRow{"list": listed, "stream": streamed} {
+				var got []string
+				for _, r := range rows {
+					got = append(got, fmt.Sprint(r.GetUserPrincipalName(), r.GetReportPeriod(), r.GetLastActivityDate(), r.GetWordCopilotLastActivityDate(), r.GetCopilotChatLastActivityDate(), r.GetIdentityConcealed()))
+				}
+				want := strings.Join([]string{
+					fmt.Sprint("ada@contoso.com", 7, "2026-07-02", "2026-07-01", "", false), fmt.Sprint("ada@contoso.com", 180, "2026-07-02", "2026-07-01", "", false),
+					fmt.Sprint(hidden, 7, "", "", "", true),
+				}, "|")
+				if have := strings.Join(got, "|"); have != want {
+					t.Errorf("%s: %s, want %s", how, have, want)
+				}
+			}
+		})
+	}
+}
+
+// TestUsagePeriods holds that D28 is asked of version v2, D30 of v1, and that neither exists in the other.
+func TestUsagePeriods(t *testing.T) {
+	t.Parallel()
+	const heading = "Report Refresh Date,User Principal Name,Report Period,Prompts submitted for all apps\n2026-07-03,ada@contoso.com,"
+	g := overFixture(t, &fixture{fixed: map[string]string{
+		reportPath + "(period='D28',version='v2')": heading + "28,12\n",
+		reportPath + "(period='D30')":              heading + "30,\n",
+	}}, nil)
+	for query, want := range map[string]int{
+		"period=D28": 28, "period=D28&version=v2": 28, "period=D30": 30,
+		"period=D28&version=v1": 0, "period=D30&version=v2": 0, "period=D3": 0, "": 0,
+	} {
+		var usage parleyv1.ListCopilotUsageResponse
+		status, body := g.get(t, "/v1/copilotUsage?"+query, &usage)
+		if want == 0 {
+			if status != http.StatusBadRequest {
+				t.Errorf("%q: HTTP %d %s", query, status, body)
+			}
+			continue
+		}
+		if status != http.StatusOK || len(usage.GetRows()) != 1 || int(usage.GetRows()[0].GetReportPeriod()) != want {
+			t.Errorf("%q: HTTP %d %s", query, status, body)
+		}
+		if want == 28 && usage.GetRows()[0].GetPromptsSubmittedAllApps() != 12 {
+			t.Errorf("%q: %s", query, body)
+		}
+	}
+}
+
+// TestUsageOfOneUser filters the report by user: among names it finds the user's rows, among pseudonyms nobody can be found,
+// and an empty answer would be a lie.
+func TestUsageOfOneUser(t *testing.T) {
+	t.Parallel()
+	const heading = "Report Refresh Date,User Principal Name,Display Name,Report Period\n"
+	g := overFixture(t, &fixture{fixed: map[string]string{
+		reportPath + "(period='D7')":  heading + "2026-07-03,ada@contoso.com,Ada,7\n2026-07-03,bob@contoso.com,Bob,7\n",
+		reportPath + "(period='D30')": heading + "2026-07-03," + hidden + ",6A4630397AAA1A9C8EED362168DC88A0,30\n",
+	}}, nil)
+	filter := "&filter=" + url.QueryEscape(`user_principal_name = "bob@contoso.com"`)
+	var usage parleyv1.ListCopilotUsageResponse
+	if status, body := g.get(t, "/v1/copilotUsage?period=D7"+filter, &usage); status != http.StatusOK || len(usage.GetRows()) != 1 || usage.GetRows()[0].GetDisplayName() != "Bob" {
+		t.Errorf("HTTP %d %s", status, body)
+	}
+	for _, method := range []string{"", ":stream"} {
+		status, body := g.get(t, "/v1/copilotUsage"+method+"?period=D30"+filter, nil)
+		if status != http.StatusBadRequest || reason(t, body) != "IDENTITIES_CONCEALED" || !strings.Contains(string(body), `"code":9`) {
+			t.Errorf("copilotUsage%s: HTTP %d %s", method, status, body)
+		}
+	}
+}

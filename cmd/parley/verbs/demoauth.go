@@ -1,0 +1,60 @@
+package verbs
+
+import (
+	"os"
+	"path/filepath"
+	"text/template"
+
+	"github.com/parley-gateway/parley"
+	"github.com/parley-gateway/parley/cmd/parley/config"
+	"github.com/parley-gateway/parley/graphsim"
+)
+
+// guard adds what a deployment with authentication sets: the simulated directory as issuer, the handbook's policy, and a
+// place for audit records.
+func (v *demoVerb) guard(settings *config.Settings, sim *graphsim.Sim, folder string) error {
+	settings.AuditFile = v.AuditFile
+	if !v.Auth {
+		if settings.AuditFile == "" {
+			settings.AuditFile = os.DevNull
+		}
+		return nil
+	}
+	settings.AuthMode, settings.OIDCIssuer, settings.OIDCAudience = "oidc", sim.CallerIssuer(), graphsim.DemoAudience
+	settings.OIDCCAFile = settings.GraphCAFile
+	settings.PolicyFile = filepath.Join(folder, "policy.yaml")
+	return os.WriteFile(settings.PolicyFile, parley.EntraAppRoles(), 0o600)
+}
+
+// auditPlace says where the audit records go.
+func (v *demoVerb) auditPlace() string {
+	if v.AuditFile == "" {
+		return "on standard error, here"
+	}
+	return v.AuditFile
+}
+
+//nolint:gochecknoglobals // a constant in all but type
+var welcomeGuarded = template.Must(template.New("guarded").Parse(`Parley is ready, over a simulated tenant, and asks who calls.
+
+  REST       http://{{.HTTP}}/v1/users/me/conversations
+  docs       http://{{.HTTP}}/docs
+  gRPC       {{.GRPC}} (plaintext, with reflection)
+  metrics    http://{{.Admin}}/metrics
+  simulator  {{.Sim}}, which issues access tokens to whoever asks
+  demo user  {{.Name}}, {{.ID}}
+  policy     docs/policies/entra-app-roles.yaml
+  audit      {{.Audit}}
+
+Sign in as the demo user, as an export job, and as nobody, from another shell:
+
+  user=$(curl -sk '{{.Sim}}/_sim/token?user={{.ID}}')
+  job=$(curl -sk '{{.Sim}}/_sim/token?role=Conversations.Export.All')
+
+  curl -H "Authorization: Bearer $user" 'http://{{.HTTP}}/v1/users/me/conversations?pageSize=3'
+  curl -H "Authorization: Bearer $job" 'http://{{.HTTP}}/v1/users/{{.ID}}/events?startTime={{.Start}}&pageSize=5'
+  curl -H "Authorization: Bearer $user" 'http://{{.HTTP}}/v1/users'   # everybody: 403, and on record
+  curl 'http://{{.HTTP}}/v1/users/me/conversations'   # nobody: 401
+
+Ctrl-C ends it.
+`))
