@@ -1,5 +1,6 @@
-// Package parley gives access to the generated files that the gateway serves: the OpenAPI document and the descriptor set.
-// It lies at the root of the module because only there can both be embedded from gen/, which holds no hand-written file.
+// Package parley gives access to the generated files that the gateway serves: the OpenAPI document and the descriptor set;
+// and to the handbook's policy, which the demo uses. It lies at the root of the module because only there all of them can be
+// embedded.
 package parley
 
 import _ "embed"
@@ -10,8 +11,14 @@ var openAPI string
 //go:embed gen/descriptor/parley.binpb
 var descriptor string
 
+//go:embed docs/policies/entra-app-roles.yaml
+var entraAppRoles string
+
 // OpenAPI returns the OpenAPI 3.1 document of the REST API, as JSON.
 func OpenAPI() []byte { return []byte(openAPI) }
 
 // Descriptor returns the serialized google.protobuf.FileDescriptorSet of parley.v1, with imports and comments.
 func Descriptor() []byte { return []byte(descriptor) }
+
+// EntraAppRoles returns the handbook's policy for Entra app roles, as YAML.
+func EntraAppRoles() []byte { return []byte(entraAppRoles) }

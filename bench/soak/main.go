@@ -1,0 +1,60 @@
+// Command soak runs a gateway under a mixed load of lists and streams over a Graph that misbehaves, and tells what it cost:
+// memory, goroutines and descriptors over time, and events that were lost or came twice, of which there must be none. The
+// simulator runs in a process of its own, so that the figures are the gateway's (and its clients').
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+func main() {
+	length := flag.Duration("for", 10*time.Minute, "how long the load lasts")
+	graph := flag.Bool("graph", false, "be the simulator, until standard input ends")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	run := func() error { return soak(ctx, *length) }
+	if *graph {
+		run = func() error { return serveGraph(ctx, os.Stdin, os.Stdout) }
+	}
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "soak:", err)
+		os.Exit(1)
+	}
+}
+
+// soak is the whole run: truth first, then the load, then the drain and the verdict.
+func soak(ctx context.Context, length time.Duration) (err error) {
+	sim, err := startGraph(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, sim.stop()) }()
+	before := measure()
+	g, err := newGateway(ctx, sim)
+	if err != nil {
+		return err
+	}
+	truth, err := learn(ctx, g)
+	if err != nil {
+		return errors.Join(err, g.close())
+	}
+	if err := sim.setFaults(ctx, trouble()); err != nil {
+		return errors.Join(err, g.close())
+	}
+	l := &load{g: g, truth: truth}
+	table := newTable(length, l)
+	table.watch(ctx, func(ctx context.Context) { l.run(ctx) })
+	if err := g.close(); err != nil {
+		return err
+	}
+	after := settle(before)
+	return table.verdict(os.Stdout, before, after)
+}

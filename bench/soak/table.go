@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"time"
+)
+
+// figures are what a process holds at one moment.
+type figures struct {
+	heap       uint64 // bytes in use after a collection
+	goroutines int
+	files      int // open descriptors; -1 where /proc does not tell
+}
+
+// measure collects garbage first: what is left is in use.
+func measure() figures {
+	runtime.GC()
+	debug.FreeOSMemory()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	f := figures{heap: m.HeapAlloc, goroutines: runtime.NumGoroutine(), files: -1}
+	if entries, err := os.ReadDir("/proc/self/fd"); err == nil {
+		f.files = len(entries)
+	}
+	return f
+}
+
+// settle measures again until goroutines and descriptors are back where they were, for at most ten seconds.
+func settle(before figures) figures {
+	after := measure()
+	for range 100 {
+		if after.goroutines <= before.goroutines && after.files <= before.files {
+			break
+		}
+		time.Sleep(100 * time.Millisecond) // connections end in the kernel's own time
+		after = measure()
+	}
+	return after
+}
+
+const (
+	rows     = 10   // lines of the table
+	markRow  = 3    // the line that the last one is compared with
+	maxRatio = 1.05 // of the heap
+)
+
+// table collects a line ten times over the run.
+type table struct {
+	length time.Duration
+	load   *load
+	lines  []line
+}
+
+type line struct {
+	at time.Duration
+	figures
+
+	streams, lists, events, failed int64
+}
+
+func newTable(length time.Duration, l *load) *table { return &table{length: length, load: l} }
+
+// watch runs the load for the table's length and takes its lines.
+func (t *table) watch(ctx context.Context, run func(context.Context)) {
+	// No deadline: the gateway would answer early where it knows that waiting is in vain.
+	ctx, cancel := context.WithCancel(ctx)
+	end := time.AfterFunc(t.length, cancel)
+	defer end.Stop()
+	defer cancel()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		run(ctx)
+	}()
+	began := time.Now()
+	for n := range rows {
+		pause(ctx, time.Until(began.Add(t.length*time.Duration(n+1)/rows-t.length/50)))
+		l := t.load
+		t.lines = append(t.lines, line{
+			time.Since(began), measure(), l.streams.Load(), l.lists.Load(), l.events.Load(), l.failed.Load(),
+		})
+	}
+	<-done
+}
+
+// verdict prints the table and says what is wrong, if anything.
+func (t *table) verdict(w io.Writer, before, after figures) error {
+	const mib = 1 << 20
+	fmt.Fprintf(w, "| after | heap in use, MiB | goroutines | descriptors | streams | list pages | events | failed calls |\n|---|---|---|---|---|---|---|---|\n")
+	row := func(name string, f figures, more string) {
+		fmt.Fprintf(w, "| %s | %.1f | %d | %d | %s |\n", name, float64(f.heap)/mib, f.goroutines, f.files, more)
+	}
+	row("start", before, "| | |")
+	for _, l := range t.lines {
+		row(l.at.Round(time.Second).String(), l.figures, fmt.Sprintf("%d | %d | %d | %d", l.streams, l.lists, l.events, l.failed))
+	}
+	row("drain", after, "| | |")
+	ratio := float64(t.lines[rows-1].heap) / float64(t.lines[markRow-1].heap)
+	l := t.load
+	fmt.Fprintf(w, "\nheap at the end ÷ at %s: %.3f (at most %.2f)\nresumed %d, gaps asked for %d, walks given up %d\nevents lost %d, doubled %d, not Graph's %d\n",
+		t.lines[markRow-1].at.Round(time.Second), ratio, maxRatio, l.resumed.Load(), l.mended.Load(), l.given.Load(),
+		l.lost.Load(), l.doubled.Load(), l.foreign.Load())
+	var errs []error
+	wrong := func(is bool, text string) {
+		if is {
+			errs = append(errs, errors.New(text)) //nolint:err113 // for people
+		}
+	}
+	wrong(ratio > maxRatio, "the heap grew")
+	wrong(after.goroutines > before.goroutines, "goroutines were left")
+	wrong(after.files > before.files, "descriptors were left")
+	wrong(l.lost.Load()+l.doubled.Load()+l.foreign.Load() > 0, "events were lost or came twice")
+	wrong(l.given.Load() > 0, "walks could not be mended")
+	wrong(l.events.Load() == 0, "nothing was read")
+	return errors.Join(errs...)
+}
