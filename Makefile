@@ -16,6 +16,11 @@ BENCHTIME ?= 1s
 BENCH_PACKAGES ?= ./...
 BENCH ?= .
 
+# How many schedules of faults `make chaos` tries, and the first one's seed; how long `make soak` lasts.
+CHAOS       ?= 20000
+CHAOS_FIRST ?= 1
+SOAK        ?= 10m
+
 .PHONY: help
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +38,16 @@ test: ## Run all tests with the race detector
 	@tools/deps.sh gcc git
 	$(GO) test -race -shuffle=on -timeout=10m ./...
 	$(GO) -C tools test -count=1 -shuffle=on ./...
+
+.PHONY: chaos
+chaos: ## Try CHAOS seeded schedules of Graph faults (20000), from seed CHAOS_FIRST on
+	$(GO) test -count=1 -timeout=60m ./timeline/chaos -chaos.schedules=$(CHAOS) -chaos.first=$(CHAOS_FIRST)
+
+.PHONY: soak
+soak: ## Load a gateway over a misbehaving Graph for SOAK (10m) and print what it held and lost
+	@mkdir -p .bin
+	$(GO) build -o .bin/soak ./bench/soak
+	.bin/soak -for $(SOAK)
 
 .PHONY: bench
 bench: ## Run the benchmarks (BENCH_PACKAGES, BENCH, BENCHTIME)

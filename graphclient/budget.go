@@ -31,6 +31,7 @@ type budget struct {
 
 	mu       sync.Mutex
 	queues   [2]fairQueue // by Priority
+	granted  int          // turns given to requests that are not sent yet: they wait for another budget
 	turns    int          // interactive grants since the last background one
 	timer    *time.Timer
 	until    time.Time // closed until then
@@ -87,6 +88,13 @@ func (b *budget) acquire(ctx context.Context, priority Priority) (probe bool, to
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		b.queues[priority].remove(func(other *waiter) bool { return other == w })
+		select {
+		case <-w.ready: // the turn came too late
+			if w.refused == 0 {
+				b.granted--
+			}
+		default:
+		}
 		if w.probe {
 			b.probing = false
 		}
@@ -107,7 +115,7 @@ func (b *budget) estimate(caller string, priority Priority, now time.Time) (clos
 	if priority == Background {
 		ahead = float64(own+min(b.queues[Interactive].size, backgroundTurn*(own+1))) + b.reserve
 	}
-	missing := ahead + 1 - b.limiter.TokensAt(now.Add(closed))
+	missing := ahead + 1 + float64(b.granted) - b.limiter.TokensAt(now.Add(closed))
 	if missing > 0 {
 		queued = time.Duration(missing / float64(b.limiter.Limit()) * float64(time.Second))
 	}
@@ -170,7 +178,7 @@ func (b *budget) missing(need float64, now time.Time) time.Duration {
 	if b.limiter.Limit() == rate.Inf {
 		return 0
 	}
-	lack := need - b.limiter.TokensAt(now)
+	lack := need + float64(b.granted) - b.limiter.TokensAt(now)
 	if lack <= 1e-9 {
 		return 0
 	}
@@ -179,7 +187,7 @@ func (b *budget) missing(need float64, now time.Time) time.Duration {
 
 func (b *budget) grant(priority Priority, now time.Time) {
 	w := b.queues[priority].pop()
-	b.limiter.ReserveN(now, 1) // a rounding error only delays the next turn
+	b.granted++
 	if priority == Background {
 		b.turns = 0
 	} else if b.queues[Background].size > 0 {
@@ -189,6 +197,19 @@ func (b *budget) grant(priority Priority, now time.Time) {
 		w.probe, b.probing, b.probeEnd = true, true, now.Add(probeTime)
 	}
 	close(w.ready)
+}
+
+// spend ends the time between a turn and its request: sent takes the token now, when Graph counts it, and not when the
+// turn was given. Requests that waited for a wider budget would else come closer together than the narrow one allows.
+func (b *budget) spend(sent bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := time.Now()
+	b.granted--
+	if sent {
+		b.limiter.ReserveN(now, 1) // a rounding error only delays the next turn
+	}
+	b.pump(now)
 }
 
 func (b *budget) wake(after time.Duration) {
@@ -263,6 +284,6 @@ func (b *budget) closed() bool {
 func (b *budget) idle(now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.queues[Interactive].size+b.queues[Background].size == 0 && (!b.half || b.strikes == 0 && !b.probing) && !now.Before(b.until) &&
+	return b.queues[Interactive].size+b.queues[Background].size+b.granted == 0 && (!b.half || b.strikes == 0 && !b.probing) && !now.Before(b.until) &&
 		(b.limiter.Limit() == rate.Inf || b.limiter.TokensAt(now) >= float64(b.limiter.Burst()))
 }

@@ -67,6 +67,7 @@ func pass(ctx context.Context, b *budget, priority Priority) (time.Duration, err
 	if err != nil || tooLong > 0 {
 		return tooLong, err
 	}
+	b.spend(true)
 	b.release(probe, true)
 	return 0, nil
 }
@@ -191,6 +192,7 @@ func TestGateProbe(t *testing.T) {
 					t.Errorf("%v, %v", tooLong, err)
 					return
 				}
+				b.spend(true)
 				mu.Lock()
 				passed++
 				if probe {

@@ -137,23 +137,32 @@ func (p *limit) Do(req *policy.Request) (*http.Response, error) {
 	defer done()
 
 	probes := make([]bool, len(plan))
-	answered := false
+	turns, answered := 0, false
 	defer func() {
 		for i, b := range plan {
 			b.release(probes[i], answered)
 		}
 	}()
+	spend := func(sent bool) {
+		for _, b := range plan[:turns] {
+			b.spend(sent)
+		}
+	}
 	start := time.Now()
 	for i, b := range plan {
 		probe, tooLong, err := b.acquire(ctx, k.request.Priority)
 		if err != nil {
+			spend(false)
 			return nil, canceled(ctx)
 		}
 		if tooLong > 0 {
+			spend(false)
 			return nil, &Error{Kind: KindThrottled, RetryAfter: tooLong, reason: "the wait would outlast the deadline", local: true}
 		}
 		probes[i] = probe
+		turns++
 	}
+	spend(true)
 	if waited := time.Since(start); waited > time.Millisecond {
 		p.observer.GraphWait(k.request.Source, waited)
 	}

@@ -197,8 +197,12 @@ func (e *faultEngine) previousLink(x *exchange) (string, bool) {
 	return x.base() + x.r.URL.EscapedPath() + "?" + strings.Join(parts, "&"), true
 }
 
-// remember keeps a page's rows, so that the next page of the walk can repeat them.
+// remember keeps a page's rows, so that the next page of the walk can repeat them. An empty page is none to repeat: nobody
+// could tell the repetition from an honest empty page.
 func (e *faultEngine) remember(x *exchange, rows list) {
+	if len(rows) == 0 {
+		return
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if !slices.ContainsFunc(e.rules, func(r *faultRule) bool { return r.Kind == FaultRepeatPage }) {

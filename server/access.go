@@ -38,7 +38,7 @@ type grant struct {
 
 // ask resolves the tenant of a call that names no user, and has it allowed.
 func (s *Server) ask(ctx context.Context, what want) (*asked, error) {
-	a, err := s.tenantOf(ctx)
+	a, err := s.tenantOf(ctx, what)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +53,7 @@ func (s *Server) ask(ctx context.Context, what want) (*asked, error) {
 // askFor resolves the tenant and the user segment of a name, which came in the given field, and has the call allowed.
 // Nothing is looked up for a call that no rule allows whoever the user is.
 func (s *Server) askFor(ctx context.Context, field, user string, what want) (*asked, error) {
-	a, err := s.tenantOf(ctx)
+	a, err := s.tenantOf(ctx, what)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +80,12 @@ func (s *Server) askFor(ctx context.Context, field, user string, what want) (*as
 		return a, s.grant(ctx, a, request, decision, what)
 	}
 	if request.UPN != "" {
-		if user, err = a.resolve(ctx, user); err != nil {
+		user, err = a.resolve(ctx, user)
+		if decision.Lookup && isKind(err, graphclient.KindNotFound) {
+			// Who may not read every user does not learn which users there are.
+			return nil, s.denied(ctx, a, request, decision, what)
+		}
+		if err != nil {
 			return nil, err
 		}
 		if decision.Lookup && a.unresolved {
@@ -130,12 +135,17 @@ func (s *Server) decide(ctx context.Context, a *asked, request policy.Request, w
 	if decision.Allowed || decision.Lookup && request.UPN != "" {
 		return decision, nil
 	}
+	return decision, s.denied(ctx, a, request, decision, what)
+}
+
+// denied is the error of a call that the policy refuses, which is on record.
+func (s *Server) denied(ctx context.Context, a *asked, request policy.Request, decision policy.Decision, what want) error {
 	err := errDenied()
 	if s.cfg.Audit != nil {
 		s.cfg.Audit.Denied(s.intent(ctx, a, request, decision, what),
 			audit.Outcome{Code: codeName(err.Code), ErrorReason: err.Reason})
 	}
-	return decision, err
+	return err
 }
 
 // grant records what the call is about to read; nothing is read that is not on record.

@@ -10,6 +10,9 @@ import (
 	"google.golang.org/grpc"
 	channelz "google.golang.org/grpc/channelz/service"
 	"google.golang.org/grpc/reflection"
+
+	"github.com/parley-gateway/parley/server/doors"
+	"github.com/parley-gateway/parley/server/rest"
 )
 
 // newDiagnostics is the gRPC server behind the admin listener: channelz, and reflection so that tools can call it.
@@ -41,7 +44,8 @@ func newAdmin(diagnostics *grpc.Server, cfg Config) *http.Server {
 	protocols.SetHTTP1(true)
 	protocols.SetUnencryptedHTTP2(true)
 	return &http.Server{
-		Handler:           handler,
+		// Profiles hold what is in memory, so no web page may reach them under a name of its own.
+		Handler:           doors.LocalHosts(handler, rest.WrongHost),
 		Protocols:         protocols,
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,

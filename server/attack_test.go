@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"io"
 	"net"
+	"net/http"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -85,7 +86,7 @@ func TestRapidResets(t *testing.T) {
 	if most.Load() > 256 {
 		t.Errorf("%d calls of one connection ran at one time", most.Load())
 	}
-	if resp := h.get(t, "/v1/users"); resp.StatusCode != 200 {
+	if resp := h.get(t, "/v1/users"); resp.StatusCode != http.StatusOK {
 		t.Errorf("others are answered with %d", resp.StatusCode)
 	}
 	conn.Close()

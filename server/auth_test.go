@@ -56,6 +56,7 @@ func TestUsersOfCallers(t *testing.T) {
 		"a name whose token does not tell": {"owner", annaUPN, codes.PermissionDenied, denied, 0, ""},
 		"a listed user by name":            {"machine", annaUPN, codes.OK, "", 1, annaID},
 		"a name that cannot be looked up":  {"machine", boUPN, codes.FailedPrecondition, fault.ReasonUserIDRequired, 1, ""},
+		"a name that nobody has":           {"machine", "nobody@contoso.example", codes.PermissionDenied, denied, 1, ""},
 		"the same for all":                 {"officer", boUPN, codes.OK, "", 1, boUPN},
 		"the whole tenant":                 {"officer", "-", codes.OK, "", 0, "-"},
 		"the whole tenant for an owner":    {"owner", "-", codes.PermissionDenied, denied, 0, ""},
@@ -117,6 +118,9 @@ func TestTenantsOfCallers(t *testing.T) {
 	} {
 		expect(t, name, g.list(t, c.token, carlaID, c.pairs...), c.code, c.reason)
 		requests, _, _ := g.take()
+		if got := g.records.take(t); c.reason == fault.ReasonPolicyDenied && (len(got) != 1 || got[0].Outcome.Reason != c.reason) {
+			t.Errorf("%s: records %+v", name, got)
+		}
 		if c.code != codes.OK && len(requests)+int(g.graph.n.Load()) > 0 {
 			t.Errorf("%s: denied, yet the engine was asked %v", name, requests)
 		}
@@ -318,18 +322,20 @@ func TestDoorsOfTheWeb(t *testing.T) {
 		t.Errorf("preflight %d %v", preflight.StatusCode, preflight.Header)
 	}
 	open := start(t, nil)
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, open.base+"/v1/users", http.NoBody)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Host = "chats.evil.example"
-	rebound, err := open.web.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rebound.Body.Close()
-	if requests, _, _ := open.take(); rebound.StatusCode != http.StatusForbidden || len(requests) > 0 {
-		t.Errorf("a page with a name of its own for 127.0.0.1: %d, %v", rebound.StatusCode, requests)
+	for _, address := range []string{open.base + "/v1/users", "http://" + open.server.AdminAddr() + "/debug/pprof/heap", "http://" + g.server.AdminAddr() + "/metrics"} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Host = "chats.evil.example"
+		rebound, err := open.web.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rebound.Body.Close()
+		if requests, _, _ := open.take(); rebound.StatusCode != http.StatusForbidden || len(requests) > 0 {
+			t.Errorf("%s under a name of a page's own: %d, %v", address, rebound.StatusCode, requests)
+		}
 	}
 }
 

@@ -37,13 +37,13 @@ type asked struct {
 
 // tenantOf resolves the tenant of a call: the one that the caller names, the only one there is, or the only one that the
 // policy allows the caller anything of.
-func (s *Server) tenantOf(ctx context.Context) (*asked, error) {
+func (s *Server) tenantOf(ctx context.Context, what want) (*asked, error) {
 	info := infoOf(ctx)
 	only := len(s.cfg.Tenants) == 1
 	alias := header(ctx, headerTenant)
 	if alias == "" {
 		var err error
-		if alias, err = s.defaultTenant(info.caller); err != nil {
+		if alias, err = s.defaultTenant(ctx, info.caller, what); err != nil {
 			return nil, err
 		}
 	}
@@ -56,7 +56,7 @@ func (s *Server) tenantOf(ctx context.Context) (*asked, error) {
 }
 
 // defaultTenant is the tenant of a caller who names none.
-func (s *Server) defaultTenant(caller *callers.Caller) (string, error) {
+func (s *Server) defaultTenant(ctx context.Context, caller *callers.Caller, what want) (string, error) {
 	known := make([]policy.Tenant, 0, len(s.cfg.Tenants))
 	for alias, tenant := range s.cfg.Tenants {
 		if len(s.cfg.Tenants) == 1 {
@@ -64,9 +64,11 @@ func (s *Server) defaultTenant(caller *callers.Caller) (string, error) {
 		}
 		known = append(known, tenant.policy(alias, false))
 	}
-	switch allowed := s.cfg.Policy.Current().Tenants(caller, known); len(allowed) {
+	rules := s.cfg.Policy.Current()
+	switch allowed := rules.Tenants(caller, known); len(allowed) {
 	case 0:
-		return "", errDenied()
+		nowhere := &asked{caller: caller, tenant: &Tenant{}}
+		return "", s.denied(ctx, nowhere, nowhere.request(ctx, what), policy.Decision{Digest: rules.Digest()}, what)
 	case 1:
 		return allowed[0], nil
 	default:

@@ -98,7 +98,7 @@ func appendCSVRecord(record []byte, columns, cells []string) ([]byte, error) {
 		if cell = strings.TrimSpace(cell); cell == "" {
 			continue
 		}
-		name := ""
+		var name string
 		if i < len(columns) {
 			name = columns[i]
 		} else {

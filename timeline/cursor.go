@@ -129,12 +129,12 @@ func (d *decoder) source(base time.Time) sourceMark {
 	s.src, s.state = parleyv1.Source(d.small()), parleyv1.SourceState(d.small())
 	flags := d.uint()
 	s.answered, s.finished = flags&bitAnswered != 0, flags&bitFinished != 0
-	s.level = level(min(d.small(), int32(year)))
+	s.level = level(min(d.small(), int32(era)))
 	s.reason = d.reason()
 	s.reached = d.since(base)
 	if flags&bitAt != 0 {
 		s.at = &position{any: flags&bitAny != 0, stray: flags&bitStray != 0}
-		s.at.window.level = level(min(d.small(), int32(year)))
+		s.at.window.level = level(min(d.small(), int32(era)))
 		s.at.window.start, s.at.window.end = d.since(base), d.since(base)
 		if s.at.any {
 			s.at.time, s.at.key = d.since(base), d.text()

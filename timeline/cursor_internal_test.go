@@ -1,6 +1,7 @@
 package timeline
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -143,10 +144,10 @@ func TestAddGap(t *testing.T) {
 func TestWindows(t *testing.T) {
 	t.Parallel()
 	start, end := time.Date(2024, 2, 27, 22, 30, 0, 5, time.UTC), time.Date(2024, 3, 2, 1, 0, 0, 0, time.UTC)
-	for l := hour; l <= year; l++ {
+	for l := hour; l <= era; l++ {
 		for _, desc := range []bool{false, true} {
-			p := plan{rest: span{start, end}, widest: l, desc: desc}
-			d := density{level: l}
+			p := plan{rest: span{start, end}, widest: l, desc: desc, pivot: yearOf(end)}
+			d := density{level: l, most: maxRows}
 			var windows []window
 			for w, ok := p.next(&d); ok; w, ok = p.next(&d) {
 				if w.empty() || w.start.Before(start) || w.end.After(end) {
@@ -175,7 +176,25 @@ func TestWindows(t *testing.T) {
 			}
 		}
 	}
+	// Years that have passed are one window.
+	for _, desc := range []bool{false, true} {
+		whole, pivot := span{start.AddDate(-6, 0, 0), end}, yearOf(end)
+		p, d := plan{rest: whole, widest: era, desc: desc, pivot: pivot}, density{level: era, most: maxRows}
+		windows := []window{{span{whole.start, pivot}, era}, {span{pivot, whole.end}, year}}
+		if desc {
+			slices.Reverse(windows)
+		}
+		for _, want := range windows {
+			if got, ok := p.next(&d); !ok || got != want {
+				t.Errorf("window %v, want %v", got, want)
+			}
+		}
+		if got, ok := p.next(&d); ok {
+			t.Errorf("another window %v", got)
+		}
+	}
 	for w, want := range map[window]level{
+		{span{start, start.AddDate(9, 0, 0)}, era}:    year,
 		{span{start, start.AddDate(1, 0, 0)}, year}:   month,
 		{span{start, start.AddDate(0, 0, 30)}, year}:  day,
 		{span{start, start.AddDate(0, 1, 0)}, month}:  day,

@@ -126,7 +126,7 @@ func (g *graph) find(q source.EventQuery) []source.Item {
 			found = append(found, g.item(q, r))
 		}
 	}
-	if q.Descending && q.Conversation != "" {
+	if q.Conversation != "" {
 		slices.SortStableFunc(found, func(a, b source.Item) int { return b.Time.Compare(a.Time) })
 	} else {
 		slices.SortStableFunc(found, func(a, b source.Item) int { return cmp.Compare(scatter(a.Key), scatter(b.Key)) })

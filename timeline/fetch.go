@@ -93,7 +93,7 @@ func (t *track) fill(f *fetcher, ahead int) {
 			if s.slot.ready() && s.slot.block.split {
 				l, _ := s.slot.window.finer()
 				t.density.dense(l)
-				t.queue[i] = &step{plan: &plan{rest: s.slot.window.span, widest: s.slot.window.level - 1, desc: t.desc}}
+				t.queue[i] = &step{plan: t.plan(s.slot.window.span, s.slot.window.level-1)}
 				t.density.level = l
 				continue
 			}

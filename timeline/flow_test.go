@@ -142,50 +142,6 @@ func TestFrames(t *testing.T) {
 	}
 }
 
-// TestCost counts requests: of a quiet user, of empty years, of a List's first page.
-func TestCost(t *testing.T) {
-	t.Parallel()
-	now := time.Now().UTC()
-	tests := []struct {
-		name string
-		rows []row
-		req  timeline.EventsRequest
-		most int
-	}{
-		{"three messages in 30 days", spread("m", 3, now.AddDate(0, 0, -29), now), timeline.EventsRequest{Start: now.AddDate(0, 0, -30)}, 3},
-		{"ten empty years", nil, timeline.EventsRequest{}, 12},
-		{"ten years, three messages", spread("m", 3, now.AddDate(0, 0, -29), now), timeline.EventsRequest{OrderBy: timeline.EventTimeDesc}, 14},
-		{"twenty years asked", nil, timeline.EventsRequest{Start: now.AddDate(-20, 0, 0)}, 12},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			g := &graph{src: chat, size: 50, rows: test.rows}
-			test.req.User, test.req.Sources = "u", []parleyv1.Source{chat}
-			e := newEngine(t, timeline.Config{})
-			r := stream(t, e, sources(g), test.req, "")
-			if len(r.events) != len(test.rows) || !r.summary.GetComplete() {
-				t.Errorf("%d events, %v", len(r.events), r.summary)
-			}
-			if g.requests() > test.most {
-				t.Errorf("%d requests, want at most %d", g.requests(), test.most)
-			}
-		})
-	}
-	t.Run("a List's first page", func(t *testing.T) {
-		t.Parallel()
-		start, end := march()
-		g := &graph{src: chat, size: 50, rows: spread("m", 20000, start, end)}
-		e := newEngine(t, timeline.Config{})
-		if _, err := e.ListEvents(t.Context(), sources(g), chatRequest(), "", 50); err != nil {
-			t.Fatal(err)
-		}
-		if g.requests() > 4+2*21 {
-			t.Errorf("%d requests for one page", g.requests())
-		}
-	})
-}
-
 // TestFanOut measures a dense month: overhead over the fewest pages, and time against one page after another.
 func TestFanOut(t *testing.T) {
 	t.Parallel()

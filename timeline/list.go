@@ -54,7 +54,11 @@ func (e *Engine) ListEvents(
 		return nil, err
 	}
 	defer w.fetch.close()
-	w.limit(2, maxRows)
+	ahead := 2
+	if req.Conversation != "" {
+		ahead = 1 // Graph allows one request a second: the next window would only stand in the way
+	}
+	w.limit(ahead, maxRows)
 	answer := &parleyv1.ListEventsResponse{}
 	w.patient = func() bool { return len(answer.GetEvents()) > 0 }
 	done, err := w.fillPage(soft, answer, size)

@@ -65,7 +65,7 @@ func (w *walk) allAbsent() bool {
 // begin lays out the tracks; marks are the cursor's places, nil for a new walk.
 func (w *walk) begin(have Sources, asked []parleyv1.Source, marks []sourceMark) {
 	for i, src := range asked {
-		t := &track{src: src, desc: w.desc, state: parleyv1.SourceState_SOURCE_STATE_READ, density: density{level: year}}
+		t := &track{src: src, desc: w.desc, state: parleyv1.SourceState_SOURCE_STATE_READ, density: density{level: era, most: maxRows}, pivot: yearOf(w.now0)}
 		t.read = &reading{
 			src: src, reader: have.Events[src], byCreate: w.req.OrderBy == CreateTimeDesc, desc: w.desc,
 			maxPages: w.engine.cfg.MaxPages, nominal: nominal[src],

@@ -152,6 +152,12 @@ func (r *reading) once(ctx context.Context, w window, wanted <-chan struct{}) (b
 		r.release(rows.rows)
 		return b, false
 	}
+	if end.failed != nil && end.failed.reason == ReasonUnavailable && w.level == era {
+		// Perhaps it was too much to ask at a time, and a year that cannot be read is a smaller gap.
+		b.split = true
+		r.release(rows.rows)
+		return b, false
+	}
 	b.failed = end.failed
 	reason := end.reason
 	if end.suspect && rows.rows > 0 {
@@ -233,13 +239,32 @@ func (r *reading) chain(ctx context.Context, w window, q source.EventQuery, rows
 		switch {
 		case !links.add(page.Next):
 			return ending{reason: ReasonPagingLoop}
-		case divisible && !rows.unbounded && w.level.tooMuch(filled, rows.rows):
+		case divisible && !rows.unbounded && r.tooMuch(w, filled, rows):
 			return ending{split: true}
 		case n >= r.maxPages:
 			return ending{reason: ReasonTooManyPages}
 		}
 		link = page.Next
 	}
+}
+
+// tooMuch tells when to split a window that goes on. A chat's own messages come newest first and one page at a time, so
+// that splitting gains no time: the window is read on unless its first pages promise more rows than may lie ready.
+func (r *reading) tooMuch(w window, pages int, rows *rowset) bool {
+	if r.query.Conversation == "" || r.gate.limit <= 0 {
+		return w.level.tooMuch(pages, rows.rows)
+	}
+	limit := float64(r.gate.limit)
+	if float64(rows.rows) >= limit {
+		return true
+	}
+	const sample = 8
+	oldest, found := lowest(r, rows.items)
+	if pages < 2 || pages > sample || !found || !oldest.Before(w.end) {
+		return false
+	}
+	covered := float64(w.end.Sub(oldest)) / float64(w.end.Sub(w.start))
+	return float64(rows.rows)/covered > limit/2
 }
 
 // orderKey bounds the length of a key, so that positions fit into a token.

@@ -44,7 +44,7 @@ type EventsRequest struct {
 }
 
 // The earliest instants at which each source can hold anything: Teams became available in March 2017, the Copilot history
-// in 2023. Walks without a start time begin there, in windows of a year, so that an empty year costs one request.
+// in 2023. Walks without a start time begin there, with one window up to the current year.
 var (
 	chatBeginning    = time.Date(2017, 1, 1, 0, 0, 0, 0, time.UTC)
 	copilotBeginning = time.Date(2023, 1, 1, 0, 0, 0, 0, time.UTC)

@@ -33,6 +33,7 @@ type track struct {
 	counts    counts
 	failures  int // windows that failed in a row
 	density   density
+	pivot     time.Time // the beginning of the year in which the walk began
 	requestID []string
 
 	queue   []*step
@@ -89,7 +90,12 @@ func (t *track) begin() {
 	} else {
 		rest.start = from
 	}
-	t.queue = append(t.queue, &step{plan: &plan{rest: rest, widest: year, desc: t.desc}})
+	t.queue = append(t.queue, &step{plan: t.plan(rest, era)})
+}
+
+// plan cuts a span into windows of at most a width.
+func (t *track) plan(rest span, widest level) *plan {
+	return &plan{rest: rest, widest: widest, desc: t.desc, pivot: t.pivot}
 }
 
 // poll makes the next entry available if it can without waiting, and reports whether it is or nothing is left.
@@ -161,7 +167,7 @@ func (t *track) enter(b *block) {
 	case b.unordered && t.read.byCreate: // only the end is sent: one window, not to be split
 		t.queue = append(t.queue, &step{slot: &slot{window: window{b.tail.rest, hour}}})
 	case b.unordered:
-		t.queue = append(t.queue, &step{plan: &plan{rest: b.tail.rest, widest: year, desc: t.desc}})
+		t.queue = append(t.queue, &step{plan: t.plan(b.tail.rest, era)})
 	case b.tail != nil && b.tail.more:
 		t.queue = append(t.queue, &step{slot: &slot{tail: b.tail}})
 	}

@@ -35,6 +35,9 @@ func (w *walk) limit(windows, rows int) {
 	w.ahead = windows
 	for _, t := range w.tracks {
 		t.read.gate.limit = int64(rows)
+		if w.req.Conversation != "" {
+			t.density.most = float64(max(rows/2, maxRows))
+		}
 	}
 }
 

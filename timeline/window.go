@@ -11,6 +11,7 @@ const (
 	day
 	month
 	year
+	era // everything before the current year: while nothing is known, empty years cost one request together
 )
 
 // maxRows is the number of expected rows up to which a window is planned.
@@ -19,10 +20,14 @@ const maxRows = 1000
 // tooMuch tells when a window that goes on is split instead of being read to its end. What was read is then overhead;
 // what is saved is waiting (the pieces are read in parallel) and memory.
 func (l level) tooMuch(pages, rows int) bool {
-	if l >= month {
+	switch {
+	case l == era:
+		return pages >= 1
+	case l >= month:
 		return pages >= 4
+	default:
+		return rows >= 5*maxRows/2
 	}
-	return rows >= 5*maxRows/2
 }
 
 // floor returns the beginning of the grid cell that holds t.
@@ -38,12 +43,19 @@ func (l level) floor(t time.Time) time.Time {
 		return time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
 	case month:
 		return time.Date(y, m, 1, 0, 0, 0, 0, time.UTC)
+	case era:
+		return time.Time{}
 	default:
-		return time.Date(y, 1, 1, 0, 0, 0, 0, time.UTC)
+		return yearOf(t)
 	}
 }
 
-// next returns the beginning of the cell behind the one that holds t.
+// yearOf returns the beginning of the year that holds t.
+func yearOf(t time.Time) time.Time {
+	return time.Date(t.UTC().Year(), 1, 1, 0, 0, 0, 0, time.UTC)
+}
+
+// next returns the beginning of the cell behind the one that holds t; an era has none.
 func (l level) next(t time.Time) time.Time {
 	from := l.floor(t)
 	switch l {
@@ -62,7 +74,7 @@ func (l level) next(t time.Time) time.Time {
 
 // hours is the usual length of a cell.
 func (l level) hours() float64 {
-	return [...]float64{1, 6, 24, 730, 8766}[l]
+	return [...]float64{1, 6, 24, 730, 8766, 87660}[l]
 }
 
 // span is a half-open piece of time.
@@ -99,7 +111,8 @@ func (w window) finer() (level, bool) {
 // density is how many rows an hour of a source has held lately.
 type density struct {
 	rows, hours float64
-	level       level // of the window planned last
+	level       level   // of the window planned last
+	most        float64 // expected rows up to which a window is planned
 }
 
 // saw learns from a window that was read whole; older ones fade.
@@ -119,8 +132,8 @@ func (d *density) dense(l level) {
 // emptiness may end.
 func (d *density) choose(widest level) level {
 	if d.hours > 0 {
-		l := year
-		for l > hour && d.rows/d.hours*l.hours() > maxRows {
+		l := era
+		for l > hour && d.rows/d.hours*l.hours() > d.most {
 			l--
 		}
 		d.level = min(l, d.level+1)
@@ -134,6 +147,7 @@ type plan struct {
 	rest   span
 	widest level
 	desc   bool
+	pivot  time.Time // where an era ends: the beginning of the current year
 }
 
 // next takes the next window off the rest; false when nothing is left.
@@ -142,16 +156,33 @@ func (p *plan) next(d *density) (window, bool) {
 		return window{}, false
 	}
 	l := d.choose(p.widest)
+	if l == era && p.older().hours() <= year.hours() {
+		l = year
+	}
 	if p.desc {
 		from := later(l.floor(p.rest.end.Add(-1)), p.rest.start)
 		w := window{span{from, p.rest.end}, l}
 		p.rest.end = from
 		return w, true
 	}
-	to := earlier(l.next(p.rest.start), p.rest.end)
+	to := p.pivot
+	if l != era {
+		to = l.next(p.rest.start)
+	}
+	to = earlier(to, p.rest.end)
 	w := window{span{p.rest.start, to}, l}
 	p.rest.start = to
 	return w, true
+}
+
+// older is the era that comes next: empty when the current year does.
+func (p *plan) older() span {
+	s := p.rest
+	if p.desc && s.end.After(p.pivot) {
+		return span{}
+	}
+	s.end = earlier(s.end, p.pivot)
+	return s
 }
 
 func earlier(a, b time.Time) time.Time {

@@ -120,6 +120,8 @@ func FuzzFile(f *testing.F) {
 	f.Add([]byte("grpc_addr: 127.0.0.1:1\n"))
 	f.Add([]byte("a: [1]\n"))
 	f.Add([]byte("&a [*a]"))
+	f.Add([]byte("tenants:\n  a: {graph_url: x}\n  b: {}\n"))
+	f.Add([]byte("tenants: &t {a: *t}"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		path := filepath.Join(t.TempDir(), "parley.yaml")
 		if err := os.WriteFile(path, data, 0o600); err != nil {

@@ -15,7 +15,6 @@ import (
 	"github.com/parley-gateway/parley/server"
 	"github.com/parley-gateway/parley/server/metrics"
 	"github.com/parley-gateway/parley/timeline"
-	"github.com/parley-gateway/parley/timeline/seal"
 )
 
 // SettingError is a failure to start that a setting causes.
@@ -49,7 +48,7 @@ func New(settings config.Settings, logger *slog.Logger, version string) (_ *Gate
 	if g.cache, err = newCache(&settings, gauges); err != nil {
 		return nil, err
 	}
-	engine, err := newEngine(&settings, logger)
+	engine, err := newEngine(&settings, logger, gauges)
 	if err != nil {
 		return nil, err
 	}
@@ -95,16 +94,10 @@ func ofTenant(settings *config.Settings, alias string, err error) error {
 }
 
 // newEngine seals with the configured keys, or with random ones and a warning.
-func newEngine(settings *config.Settings, logger *slog.Logger) (*timeline.Engine, error) {
-	var keys seal.Sealer
-	if settings.SealKeysFile == "" {
-		logger.Warn("PARLEY_SEAL_KEYS_FILE is not set: page and resume tokens end with this process and serve no other replica")
-	} else {
-		loaded, err := seal.Load(settings.SealKeysFile)
-		if err != nil {
-			return nil, &SettingError{Key: "PARLEY_SEAL_KEYS_FILE", Problem: err.Error()}
-		}
-		keys = loaded
+func newEngine(settings *config.Settings, logger *slog.Logger, gauges *metrics.Metrics) (*timeline.Engine, error) {
+	keys, err := newSealer(settings, logger, gauges)
+	if err != nil {
+		return nil, err
 	}
 	engine, err := timeline.New(timeline.Config{
 		Sealer: keys, Logger: logger,

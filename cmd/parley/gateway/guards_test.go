@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -295,6 +296,17 @@ func TestTenantsStayApart(t *testing.T) {
 	}
 }
 
+// longest returns the longest first group.
+func longest(matches [][]string) string {
+	most := ""
+	for _, match := range matches {
+		if len(match[1]) > len(most) {
+			most = match[1]
+		}
+	}
+	return most
+}
+
 // TestNothingSecretIsWritten plants words in every input and looks for them in logs, metrics, audit records and errors.
 func TestNothingSecretIsWritten(t *testing.T) {
 	t.Parallel()
@@ -329,6 +341,11 @@ func TestNothingSecretIsWritten(t *testing.T) {
 			fmt.Fprintf(&answers, "%s %s\n", reason, body)
 		}
 	}
+	status, _, events := g.ask(t, user, base+"/events?pageSize=50&view=EVENT_VIEW_FULL")
+	said := longest(regexp.MustCompile(`"plainText": ?"([^"\\]{12,})"`).FindAllStringSubmatch(events, -1))
+	if status != http.StatusOK || said == "" {
+		t.Fatalf("no event with a text: %d %.300s", status, events)
+	}
 	metrics, err := http.NewRequestWithContext(t.Context(), http.MethodGet, g.admin+"/metrics", http.NoBody)
 	if err != nil {
 		t.Fatal(err)
@@ -353,14 +370,16 @@ func TestNothingSecretIsWritten(t *testing.T) {
 	for where, text := range map[string]string{"log": g.log.String(), "metrics": string(numbers), "audit": string(records)} {
 		for what, secret := range map[string]string{
 			"planted word": canary, "access token": signature, "user name": own.UserPrincipalName, "another's name": other.UserPrincipalName,
-			"client secret": graphsim.DemoClientSecret,
+			"client secret": graphsim.DemoClientSecret, "message": said,
 		} {
 			if at := strings.Index(strings.ToLower(text), strings.ToLower(secret)); at >= 0 {
 				t.Errorf("%s in the %s: %.300s", what, where, text[max(0, at-150):])
 			}
 		}
 	}
-	for what, secret := range map[string]string{"access token": signature, "user name": own.UserPrincipalName, "client secret": graphsim.DemoClientSecret} {
+	for what, secret := range map[string]string{
+		"access token": signature, "user name": own.UserPrincipalName, "client secret": graphsim.DemoClientSecret, "message": said,
+	} {
 		if strings.Contains(answers.String(), secret) {
 			t.Errorf("%s in an error: %s", what, answers.String())
 		}

@@ -13,11 +13,11 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 )
 
-// TestLargeMessage reads a message of 6 MiB: lists and streams cut its texts and name them, GetEvent alone is whole.
+// TestLargeMessage reads a message of 5 MiB: lists and streams cut its texts and name them, GetEvent alone is whole.
 func TestLargeMessage(t *testing.T) {
 	t.Parallel()
-	long := strings.Repeat("<p>word &amp; word</p>", 6<<20/20)
-	message := fmt.Sprintf(`{"id":"1","chatId":%q,"messageType":"message","createdDateTime":%q,"lastModifiedDateTime":%q,"body":{"contentType":"html","content":%q}}`,
+	long := "<p>" + strings.Repeat("a word of many letters and another one ", 5<<20/39) + "</p>"
+	message := fmt.Sprintf(`{"id":"1","chatId":%q,"messageType":"message","createdDateTime":%q,"lastModifiedDateTime":%q,"body":{"contentType":"html","content":"%s"}}`,
 		groupChat, ago(3), ago(3), long)
 	one := "/users/" + reader + "/chats/" + strings.NewReplacer(":", "%3A", "@", "%40").Replace(groupChat)
 	g := overFixture(t, &fixture{

@@ -39,7 +39,8 @@ func newClient(s *config.Settings, log *slog.Logger, observer graphclient.Observ
 	if roots != nil {
 		login.HTTP = &http.Client{Transport: &http.Transport{
 			TLSClientConfig:   &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
-			ForceAttemptHTTP2: true, TLSHandshakeTimeout: 10 * time.Second, IdleConnTimeout: time.Minute,
+			ForceAttemptHTTP2: true, TLSHandshakeTimeout: 10 * time.Second,
+			DisableKeepAlives: true, // a login an hour: a connection that is kept would outlive the gateway
 		}}
 	}
 	credential, err := graphclient.NewCredential(login)

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/graphsim"
 )
 
 const (
@@ -79,6 +80,36 @@ func TestMeetingIsOneConversation(t *testing.T) {
 	if status, body := g.get(t, "/v1/"+events[0].GetConversation(), &chat); status != http.StatusOK || chat.GetName() != want || chat.GetTopic() != "Planning" {
 		t.Errorf("the conversation: HTTP %d %s", status, body)
 	}
+}
+
+// TestMeetingsOfTheSimulator finds meetings whose chat, Copilot interactions and calls are in one conversation, and holds that
+// a call's conversation can be read like any chat.
+func TestMeetingsOfTheSimulator(t *testing.T) {
+	t.Parallel()
+	g := serve(t, graphsim.Config{}, nil)
+	events, summary := g.stream(t, "/v1/users/"+g.sim.DemoUser().ID+"/events:stream?startTime="+day(28))
+	if !summary.GetComplete() {
+		t.Fatalf("summary %v", summary)
+	}
+	sources := map[string]map[parleyv1.Source]bool{}
+	for _, e := range events {
+		name := e.GetConversation()
+		if sources[name] == nil {
+			sources[name] = map[parleyv1.Source]bool{}
+		}
+		sources[name][e.GetSource().GetSource()] = true
+	}
+	for name, of := range sources {
+		if len(of) < 3 || name == "" {
+			continue
+		}
+		var chat parleyv1.Conversation
+		if status, body := g.get(t, "/v1/"+name, &chat); status != http.StatusOK || chat.GetKind() != parleyv1.ConversationKind_CONVERSATION_KIND_MEETING {
+			t.Errorf("%s: HTTP %d %s", name, status, body)
+		}
+		return
+	}
+	t.Errorf("no meeting among %d conversations has events of all three sources", len(sources))
 }
 
 // TestPromptsAndAnswers holds that what belongs together shares a correlation id: several answers, an answer first, and

@@ -1,0 +1,100 @@
+package graphclient_test
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/base64"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/parley-gateway/parley/graphclient"
+)
+
+// TestCertificateFileIsReadAgain rotates the certificate while the gateway runs: the login after the next 401 signs with the
+// new key.
+func TestCertificateFileIsReadAgain(t *testing.T) {
+	t.Parallel()
+	a := newAuthority(t)
+	file := filepath.Join(t.TempDir(), "app.pem")
+	rotate := func() {
+		key, err := rsa.GenerateKey(rand.Reader, 2048)
+		if err != nil {
+			t.Fatal(err)
+		}
+		writeFile(t, file, certificate(t, key, key.Public()))
+	}
+	rotate()
+	credential, err := graphclient.NewCredential(graphclient.CredentialConfig{
+		Kind: graphclient.CredentialClientCertificate, TenantID: tenantA, ClientID: appID, CertificateFile: file,
+		AuthorityHost: a.URL, HTTP: a.client(t),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	graph := tlsServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") == "Bearer "+tenantA+"/1" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		_, _ = w.Write([]byte(emptyPage))
+	}))
+	client := serverClient(t, graph, func(c *graphclient.Config) { c.Credential = credential })
+	if err := client.Login(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	rotate()
+	if _, err := client.Page(t.Context(), chats()); err != nil {
+		t.Fatal(err)
+	}
+	forms := a.seen()
+	if len(forms) != 2 {
+		t.Fatalf("%d logins, want 2", len(forms))
+	}
+	signedBy := func(form map[string]string) string {
+		head, _, _ := strings.Cut(form["client_assertion"], ".")
+		text, err := base64.RawURLEncoding.DecodeString(head)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text) // names the certificate by its digest
+	}
+	if signedBy(forms[0]) == signedBy(forms[1]) {
+		t.Errorf("both logins were signed by the same certificate: %s", signedBy(forms[0]))
+	}
+}
+
+// TestAuthorityDownWithAValidToken lets the token endpoint fail while the token in hand is near its end but good.
+func TestAuthorityDownWithAValidToken(t *testing.T) {
+	t.Parallel()
+	a := newAuthority(t)
+	cfg := secretCredential(t, a, tenantA, writeFile(t, filepath.Join(t.TempDir(), "secret"), "s"))
+	graph := tlsServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer short" {
+			t.Errorf("Authorization %q", r.Header.Get("Authorization"))
+		}
+		_, _ = w.Write([]byte(emptyPage))
+	}))
+	client := serverClient(t, graph, func(c *graphclient.Config) { c.Credential = cfg.Credential })
+	a.setRefuse(func(map[string]string) (int, string) {
+		return http.StatusOK, `{"token_type":"Bearer","expires_in":120,"access_token":"short"}`
+	})
+	if err := client.Login(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	tried := make(chan struct{}, 64)
+	a.setRefuse(func(map[string]string) (int, string) {
+		tried <- struct{}{}
+		return http.StatusServiceUnavailable, `{"error":"temporarily_unavailable"}`
+	})
+	for range 10 {
+		if _, err := client.Page(t.Context(), chats()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	<-tried // the early refresh did go out
+	if _, err := client.Page(t.Context(), chats()); err != nil {
+		t.Error(err)
+	}
+}
