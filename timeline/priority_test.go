@@ -118,7 +118,7 @@ func (c *crowd) list(ctx context.Context, user string) error {
 func TestListsOvertakeStreams(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		november()
+		now := november()
 		c := newCrowd(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		c.streams(ctx, 200)
@@ -137,6 +137,9 @@ func TestListsOvertakeStreams(t *testing.T) {
 			if waited := left[0].at.Sub(asked); waited > 50*time.Millisecond {
 				t.Errorf("the List's request waited %v for its turn", waited)
 			}
+		}
+		if all := len(c.wire.since(now)); all < 40*24 {
+			t.Errorf("%d requests in 40 s: the streams left room", all)
 		}
 		cancel()
 		c.group.Wait()
