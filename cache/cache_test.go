@@ -365,6 +365,37 @@ func TestOtherReaders(t *testing.T) {
 	}
 }
 
+// longReport has a report whose rows are made when they are wanted.
+type longReport struct{}
+
+func (longReport) Usage(context.Context, source.UsageQuery, string) (*source.Page[*parleyv1.CopilotUsageRow], error) {
+	return &source.Page[*parleyv1.CopilotUsageRow]{Lazy: longReport{}, Rows: 1 << 20, Read: time.Now()}, nil
+}
+
+func (longReport) Len() int { return 1 << 20 }
+
+func (longReport) Cost() int64 { return 4 << 20 }
+
+func (longReport) Part(int) ([]*parleyv1.CopilotUsageRow, int, error) {
+	return nil, 0, errors.New("not asked")
+}
+
+// TestLazyRows holds that rows that are not made yet are kept at their own cost.
+func TestLazyRows(t *testing.T) {
+	t.Parallel()
+	c := open(t, cache.Config{})
+	report := c.Usage(longReport{}, scope("a"))
+	for i := range 2 {
+		page, err := report.Usage(t.Context(), source.UsageQuery{Period: "D7"}, "")
+		if err != nil || page.FromCache != (i == 1) || page.Len() != 1<<20 {
+			t.Fatalf("%+v, %v", page, err)
+		}
+	}
+	if n := c.Bytes(); n < 4<<20 {
+		t.Errorf("the cache holds %d bytes", n)
+	}
+}
+
 type directory struct{ asked map[string]int }
 
 func (d *directory) count(what string) {

@@ -76,6 +76,9 @@ func keepPage[T any](
 	for _, row := range page.Items {
 		e.cost += rowOverhead + cost(row)
 	}
+	if page.Lazy != nil {
+		e.cost += page.Lazy.Cost()
+	}
 	if e.next != "" {
 		c.carried.carry(linked(e.next), e.read)
 	}

@@ -130,8 +130,7 @@ func TestPaymentBreaker(t *testing.T) {
 		ask := func() (string, time.Duration) {
 			begin := time.Now()
 			_, err := client.Page(t.Context(), export)
-			var graph *graphclient.Error
-			if errors.As(err, &graph) {
+			if graph, ok := errors.AsType[*graphclient.Error](err); ok {
 				return fmt.Sprint(graph.Kind, " ", graph.Code, " ", graph.RequestID, " ", graph.RetryAfter), time.Since(begin)
 			}
 			return fmt.Sprint(err), time.Since(begin)

@@ -2,6 +2,7 @@ package graphsim
 
 import (
 	"bytes"
+	"encoding/json"
 	"net/http"
 	"time"
 )
@@ -46,11 +47,18 @@ func (x *exchange) drip(body []byte, chunk int, delay time.Duration) {
 	}
 }
 
-// brokenJSON replaces a separator in the middle.
+// brokenJSON replaces a separator in the second half. One inside a string would leave the text valid, with another meaning.
 func brokenJSON(body []byte) []byte {
 	body = bytes.Clone(body)
-	if i := bytes.IndexAny(body[len(body)/2:], ":,"); i >= 0 {
-		body[len(body)/2+i] = '}'
+	for i := len(body) / 2; i < len(body); i++ {
+		was := body[i]
+		if was != ':' && was != ',' {
+			continue
+		}
+		if body[i] = '}'; !json.Valid(body) {
+			return body
+		}
+		body[i] = was
 	}
-	return body
+	return body[:len(body)/2]
 }

@@ -126,7 +126,7 @@ func (r *faultRule) falls(seed uint64, rule int, x *exchange) bool {
 		clear(r.asked)
 	}
 	r.asked[id]++
-	d := dice(hash4(seed, uint64(rule), id, uint64(r.asked[id]))) //nolint:gosec // not negative
+	d := dice(hash4(seed, uint64(rule), id, uint64(r.asked[id])))
 	return d.unit() < r.Rate
 }
 

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -34,11 +35,13 @@ func TestFaultForms(t *testing.T) {
 		"nested": {graphsim.Fault{Kind: graphsim.FaultNestedError, Status: 500, Code: "UnknownError"}, func(b *bed) {
 			var body struct {
 				Error struct {
-					Code  string
+					Code  string `json:"code"`
 					Inner struct {
-						Inner struct{ Code string } `json:"innererror"`
+						Inner struct {
+							Code string `json:"code"`
+						} `json:"innererror"`
 					} `json:"innererror"`
-				}
+				} `json:"error"`
 			}
 			if err := json.Unmarshal(b.a.body, &body); err != nil || body.Error.Code != "UnknownError" || body.Error.Inner.Inner.Code != "UnknownErrorCause" {
 				b.t.Errorf("%v %s", err, b.a.body)
@@ -102,7 +105,7 @@ func TestFaultSchedule(t *testing.T) {
 func TestFaultDice(t *testing.T) {
 	t.Parallel()
 	paths := make([]string, 0, 20)
-	for _, top := range strings.Fields("1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20") {
+	for top := range strings.FieldsSeq("1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20") {
 		paths = append(paths, "/v1.0/users?$top="+top)
 	}
 	fate := func(order []string) map[string]int {
@@ -221,6 +224,19 @@ func TestHandbookFaults(t *testing.T) {
 	for _, kind := range graphsim.FaultKinds() {
 		if !shown[kind] {
 			t.Errorf("no example of %s", kind)
+		}
+	}
+}
+
+// TestBrokenJSON breaks many answers: none may be valid, or it would be another truth.
+func TestBrokenJSON(t *testing.T) {
+	t.Parallel()
+	s := start(t, func(c *graphsim.Config) { c.Faults = []graphsim.Fault{{Kind: graphsim.FaultMalformedJSON}} })
+	c := newClient(t, s)
+	for top := range 60 {
+		a := c.get("/v1.0/users/" + s.DemoUser().ID + "/chats/getAllMessages?$top=" + strconv.Itoa(top+1))
+		if a.err != nil || json.Valid(a.body) {
+			t.Errorf("%d rows: %v, valid %t", top+1, a.err, json.Valid(a.body))
 		}
 	}
 }

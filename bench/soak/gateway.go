@@ -38,7 +38,7 @@ func newGateway(ctx context.Context, sim *graph) (*running, error) {
 	g := &running{folder: folder, users: sim.Users}
 	secret, ca := filepath.Join(folder, "secret"), filepath.Join(folder, "ca.pem")
 	s, err := config.Defaults()
-	if err = errors.Join(err, os.WriteFile(secret, []byte(graphsim.DemoClientSecret), 0o600), os.WriteFile(ca, sim.ca, 0o600)); err != nil {
+	if err := errors.Join(err, os.WriteFile(secret, []byte(graphsim.DemoClientSecret), 0o600), os.WriteFile(ca, sim.ca, 0o600)); err != nil {
 		return nil, err
 	}
 	s.GRPCAddr, s.HTTPAddr, s.AdminAddr = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"

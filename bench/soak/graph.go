@@ -27,7 +27,7 @@ func tenant() graphsim.Config {
 
 // trouble is a bad but not a hopeless Graph: every kind of fault that a client can see, each at a small rate.
 func trouble() []graphsim.Fault {
-	faults := []graphsim.Fault{
+	faults := []graphsim.Fault{ //nolint:prealloc // a table first, more of it computed after
 		{Kind: graphsim.FaultStatus, Status: http.StatusServiceUnavailable, Rate: 0.02},
 		{Kind: graphsim.FaultStatus, Status: http.StatusTooManyRequests, RetryAfter: "1", Rate: 0.003},
 		{Kind: graphsim.FaultStatus, Status: http.StatusTooManyRequests, RetryAfter: "+2", Rate: 0.001},

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -40,10 +41,10 @@ type load struct {
 func (l *load) run(ctx context.Context) {
 	var all sync.WaitGroup
 	for n := range streamers {
-		all.Go(func() { l.streamer(ctx, rand.New(rand.NewPCG(1, uint64(n)))) }) //nolint:gosec // to be drawn again
+		all.Go(func() { l.streamer(ctx, rand.New(rand.NewPCG(1, uint64(n)))) })
 	}
 	for n := range listers {
-		all.Go(func() { l.lister(ctx, rand.New(rand.NewPCG(2, uint64(n)))) }) //nolint:gosec // to be drawn again
+		all.Go(func() { l.lister(ctx, rand.New(rand.NewPCG(2, uint64(n)))) })
 	}
 	all.Wait()
 }
@@ -118,7 +119,7 @@ func (l *load) lister(ctx context.Context, r *rand.Rand) {
 	for ctx.Err() == nil {
 		w := l.truth[r.IntN(len(l.truth))]
 		query := url.Values{
-			"startTime": {w.start.Format(time.RFC3339)}, "endTime": {w.end.Format(time.RFC3339)}, "pageSize": {fmt.Sprint(20 + r.IntN(180))},
+			"startTime": {w.start.Format(time.RFC3339)}, "endTime": {w.end.Format(time.RFC3339)}, "pageSize": {strconv.Itoa(20 + r.IntN(180))},
 		}
 		for _, src := range w.sources {
 			query.Add("sources", src.String())
@@ -164,7 +165,7 @@ func (l *load) page(ctx context.Context, path string) (*parleyv1.ListEventsRespo
 	if err != nil {
 		return nil, err
 	}
-	defer resp.Body.Close() //nolint:errcheck // read to its end
+	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return nil, err

@@ -18,16 +18,20 @@ func main() {
 	length := flag.Duration("for", 10*time.Minute, "how long the load lasts")
 	graph := flag.Bool("graph", false, "be the simulator, until standard input ends")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	run := func() error { return soak(ctx, *length) }
-	if *graph {
-		run = func() error { return serveGraph(ctx, os.Stdin, os.Stdout) }
-	}
-	if err := run(); err != nil {
+	if err := run(*length, *graph); err != nil {
 		fmt.Fprintln(os.Stderr, "soak:", err)
 		os.Exit(1)
 	}
+}
+
+// run is the soak, or the simulator behind it.
+func run(length time.Duration, graph bool) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if graph {
+		return serveGraph(ctx, os.Stdin, os.Stdout)
+	}
+	return soak(ctx, length)
 }
 
 // soak is the whole run: truth first, then the load, then the drain and the verdict.

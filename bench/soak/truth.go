@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc/status"
@@ -33,11 +34,11 @@ func learn(ctx context.Context, g *running) ([]*walk, error) {
 	const day = 24 * time.Hour
 	talk := []parleyv1.Source{parleyv1.Source_SOURCE_COPILOT, parleyv1.Source_SOURCE_CHAT}
 	today := time.Now().UTC().Truncate(day)
-	var walks []*walk
+	walks := make([]*walk, 0, min(len(g.users), 12))
 	for i, user := range g.users[:min(len(g.users), 12)] {
 		sources := talk
 		if i%6 == 5 {
-			sources = append(sources[:len(sources):len(sources)], parleyv1.Source_SOURCE_CALL)
+			sources = append(slices.Clip(sources), parleyv1.Source_SOURCE_CALL)
 		}
 		end := today.Add(-time.Duration(10+i%3) * day)
 		walks = append(walks, &walk{user: user, start: end.Add(-time.Duration(6+3*(i%4)) * day), end: end, sources: sources})

@@ -86,13 +86,14 @@ func TestChaos(t *testing.T) {
 			t.Parallel()
 			ends := map[string]int{}
 			for n := lane; n < *schedules; n += lanes {
-				seed := *first + uint64(n)                //nolint:gosec // not negative
-				r := rand.New(rand.NewPCG(seed, 0xc4a05)) //nolint:gosec // to be drawn again
+				seed := *first + uint64(n)
+				r := rand.New(rand.NewPCG(seed, 0xc4a05))
 				name := names[r.IntN(len(names))]
 				run := &trial{w: w, req: requests[name], truth: truths[name], seed: seed, faults: schedule(r)}
 				run.keeps, run.frames = r.IntN(3) > 0, max(0, r.IntN(24)-12)
 				run.patience = []time.Duration{0, 0, 5 * time.Second, time.Minute, 20 * time.Minute}[r.IntN(5)]
 				inVirtualTime(t, func(t *testing.T) {
+					t.Helper()
 					ends[run.check(t)]++
 					if t.Failed() {
 						t.Logf("schedule %d, request %q, pages kept %t, frames %d, patience %v:%s", seed, name, run.keeps, run.frames, run.patience, show(run.faults))

@@ -205,6 +205,8 @@ func (w *world) truth(t *testing.T, req timeline.EventsRequest) []string {
 	t.Helper()
 	var whole []string
 	inVirtualTime(t, func(t *testing.T) {
+		t.Helper()
+		t.Helper()
 		b := newBed(t, w, false)
 		defer b.close()
 		b.behave(t, w, nil, 0)

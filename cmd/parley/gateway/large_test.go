@@ -17,7 +17,7 @@ import (
 func TestLargeMessage(t *testing.T) {
 	t.Parallel()
 	long := "<p>" + strings.Repeat("a word of many letters and another one ", 5<<20/39) + "</p>"
-	message := fmt.Sprintf(`{"id":"1","chatId":%q,"messageType":"message","createdDateTime":%q,"lastModifiedDateTime":%q,"body":{"contentType":"html","content":"%s"}}`,
+	message := fmt.Sprintf(`{"id":"1","chatId":%q,"messageType":"message","createdDateTime":%q,"lastModifiedDateTime":%q,"body":{"contentType":"html","content":%q}}`,
 		groupChat, ago(3), ago(3), long)
 	one := "/users/" + reader + "/chats/" + strings.NewReplacer(":", "%3A", "@", "%40").Replace(groupChat)
 	g := overFixture(t, &fixture{

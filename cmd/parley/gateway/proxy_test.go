@@ -100,7 +100,7 @@ func (p *proxy) draw() weather {
 		return w
 	}
 	p.cuts++
-	w.cut = w.cut/2 + rand.IntN(w.cut) //nolint:gosec // a network is not fair
+	w.cut = w.cut/2 + rand.IntN(w.cut)
 	return w
 }
 
