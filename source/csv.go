@@ -3,23 +3,31 @@ package source
 import (
 	"bufio"
 	"bytes"
-	"encoding/csv"
 	"errors"
 	"io"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/source/graphmap"
 )
 
 // csvMust is the heading of a column that every usage report has; without it the text is something else.
 const csvMust = "report refresh date"
 
-// maxColumns is more than any report has.
-const maxColumns = 1 << 12
-
 const byteOrderMark = "\ufeff"
+
+// A part of a report ends with the row that reaches one of these; as messages it takes a few MiB at most.
+const (
+	partRows  = 1 << 10
+	partCells = 1 << 14
+	partBytes = 128 << 10
+)
 
 // errOtherForm marks an answer that is not of the form that was asked for.
 var errOtherForm = errors.New("source: the report is of another form")
@@ -28,52 +36,190 @@ func errNotCSV(err error) error {
 	return malformed("the usage report is not CSV", errors.Join(errOtherForm, err))
 }
 
-// eachCSVRecord turns each row of the CSV report into a flat JSON record, an object of its headings with texts as values, as
-// the mapping table takes it, and hands it to visit, which must not keep it. The order of the columns does not matter.
-// Empty cells are left out, and cells beyond the headings are kept under "column N", counted from 1.
-func eachCSVRecord(body []byte, visit func(record []byte) error) error {
-	body = bytes.TrimPrefix(body, []byte(byteOrderMark))
-	if !looksLikeCSV(body) || tooWide(body) {
-		return errNotCSV(nil)
+// csvReport is a CSV report that was looked over once. It keeps the text and where parts of it begin; rows become messages
+// when their part is asked for. It never changes.
+type csvReport struct {
+	table   *graphmap.Table
+	body    []byte
+	columns []string
+	parts   []csvPart
+	rows    int
+	// Columns of the user principal name and the display name: of several the last that is not empty counts.
+	users, displays []int
+}
+
+// csvPart says where a part begins: its offset in the body and the number of rows before it. Bodies end at maxReport.
+type csvPart struct{ offset, row uint32 }
+
+var _ Rows[*parleyv1.CopilotUsageRow] = (*csvReport)(nil)
+
+// readCSV looks a report over, whose body it keeps. The order of the columns does not matter. concealed is true when a row
+// does not name its user. Errors are errNotCSV.
+func readCSV(table *graphmap.Table, body []byte) (report *csvReport, concealed bool, err error) {
+	body = bytes.TrimSuffix(bytes.TrimPrefix(body, []byte(byteOrderMark)), []byte("\r"))
+	if !looksLikeCSV(body) {
+		return nil, false, errNotCSV(nil)
 	}
-	r := csv.NewReader(bytes.NewReader(body))
-	r.FieldsPerRecord, r.ReuseRecord, r.LazyQuotes = -1, true, true
-	headings, err := r.Read()
-	if err != nil {
-		return errNotCSV(err)
+	s := csvScanner{body: body}
+	if _, err := s.next(); err != nil {
+		return nil, false, errNotCSV(err)
 	}
-	columns := columnNames(headings)
-	if !slices.ContainsFunc(columns, func(name string) bool { return strings.EqualFold(name, csvMust) }) {
-		return errNotCSV(nil)
+	r := &csvReport{table: table, body: body}
+	if err := r.readHeadings(s.cells); err != nil {
+		return nil, false, err
 	}
-	var record []byte
+	cells, begin := partCells, 0 // the first row begins a part
 	for {
-		cells, err := r.Read()
-		if errors.Is(err, io.EOF) {
-			return nil
+		at := s.at
+		more, err := s.next()
+		switch {
+		case err != nil:
+			return nil, false, errNotCSV(err)
+		case !more:
+			return r, concealed, nil
+		case cells >= partCells || at-begin >= partBytes || r.rows-int(r.parts[len(r.parts)-1].row) == partRows:
+			r.parts = append(r.parts, csvPart{uint32(at), uint32(r.rows)})
+			cells, begin = 0, at
 		}
-		if err != nil {
-			return errNotCSV(err)
-		}
-		if record, err = appendCSVRecord(record[:0], columns, cells); err != nil {
-			return err
-		}
-		if err := visit(record); err != nil {
-			return err
-		}
+		r.rows++
+		cells += len(s.cells)
+		concealed = concealed || concealedNames(lastText(s.cells, r.users), lastText(s.cells, r.displays))
 	}
 }
 
-// tooWide reports whether a line has more commas than any report has columns.
-func tooWide(body []byte) bool {
-	for len(body) > maxColumns {
-		line, rest, _ := bytes.Cut(body, []byte("\n"))
-		if len(line) > maxColumns && bytes.Count(line, []byte(",")) > maxColumns {
-			return true
+// readHeadings names the columns.
+func (r *csvReport) readHeadings(cells [][]byte) error {
+	headings := make([]string, len(cells))
+	for i, cell := range cells {
+		text, _ := cellText(cell, nil)
+		if len(text) > maxHeading {
+			return errNotCSV(errWideRecord)
 		}
-		body = rest
+		headings[i] = string(text)
 	}
-	return false
+	r.columns = columnNames(headings)
+	for i, name := range r.columns {
+		switch foldedName(name) {
+		case "userprincipalname":
+			r.users = append(r.users, i)
+		case "displayname":
+			r.displays = append(r.displays, i)
+		}
+	}
+	if !slices.ContainsFunc(r.columns, func(name string) bool { return strings.EqualFold(name, csvMust) }) {
+		return errNotCSV(nil)
+	}
+	return nil
+}
+
+// foldedName is a heading as the mapping table compares it: letters and digits only, in lower case.
+func foldedName(name string) string {
+	return strings.Map(func(c rune) rune {
+		switch {
+		case 'A' <= c && c <= 'Z':
+			return c + 'a' - 'A'
+		case 'a' <= c && c <= 'z', '0' <= c && c <= '9', c >= utf8.RuneSelf:
+			return c
+		default:
+			return -1
+		}
+	}, name)
+}
+
+// lastText is the text of the last of the columns that has one; the last in the row of a doubled column counts.
+func lastText(cells [][]byte, columns []int) string {
+	for _, i := range slices.Backward(columns) {
+		if i >= len(cells) {
+			continue
+		}
+		if text, _ := cellText(cells[i], nil); len(text) > 0 {
+			return string(text)
+		}
+	}
+	return ""
+}
+
+// Len implements Rows.
+func (r *csvReport) Len() int { return r.rows }
+
+// Cost implements Rows.
+func (r *csvReport) Cost() int64 {
+	cost := cap(r.body) + 8*cap(r.parts)
+	for _, name := range r.columns {
+		cost += 16 + len(name)
+	}
+	return int64(cost)
+}
+
+// Part implements Rows.
+func (r *csvReport) Part(i int) (rows []*parleyv1.CopilotUsageRow, from int, err error) {
+	if i < 0 || i >= r.rows {
+		return nil, 0, unexpected("a row behind the last one of a usage report was asked for", nil)
+	}
+	n := sort.Search(len(r.parts), func(n int) bool { return int(r.parts[n].row) > i }) - 1
+	from, end := int(r.parts[n].row), r.rows
+	if n+1 < len(r.parts) {
+		end = int(r.parts[n+1].row)
+	}
+	s := csvScanner{body: r.body, at: int(r.parts[n].offset)}
+	w := csvWriter{columns: r.columns}
+	rows = make([]*parleyv1.CopilotUsageRow, 0, end-from)
+	for range end - from {
+		if _, err := s.next(); err != nil {
+			return nil, 0, errNotCSV(err)
+		}
+		record, err := w.record(s.cells)
+		if err != nil {
+			return nil, 0, err
+		}
+		row, err := r.table.UsageRow(record)
+		if err != nil {
+			return nil, 0, malformed("a usage row cannot be read", err)
+		}
+		row.IdentityConcealed = concealed(row)
+		rows = append(rows, row)
+	}
+	return rows, from, nil
+}
+
+// csvWriter turns rows into flat JSON records, objects of the headings with texts as values, as the mapping table takes
+// them. Empty cells are left out, and cells beyond the headings are kept under "column N", counted from 1.
+type csvWriter struct {
+	columns       []string
+	json, scratch []byte
+}
+
+// record writes one row. It is valid until the next one.
+func (w *csvWriter) record(cells [][]byte) ([]byte, error) {
+	w.json = append(w.json[:0], '{')
+	for i, cell := range cells {
+		var text []byte
+		if text, w.scratch = cellText(cell, w.scratch); len(text) == 0 {
+			continue
+		}
+		var name string
+		if i < len(w.columns) {
+			name = w.columns[i]
+		} else {
+			name = "column " + strconv.Itoa(i+1)
+		}
+		if len(w.json) > 1 {
+			w.json = append(w.json, ',')
+		}
+		var err error
+		if w.json, err = jsontext.AppendQuote(w.json, name); err != nil {
+			return nil, malformed("a heading of the usage report cannot be written", err)
+		}
+		if !utf8.Valid(text) {
+			text = bytes.ToValidUTF8(text, []byte("\ufffd"))
+		}
+		w.json = append(w.json, ':')
+		if w.json, err = jsontext.AppendQuote(w.json, text); err != nil {
+			return nil, malformed("a cell of the usage report cannot be written", err)
+		}
+	}
+	w.json = append(w.json, '}')
+	return w.json, nil
 }
 
 // columnNames gives each heading a name that no other column has.
@@ -89,34 +235,6 @@ func columnNames(headings []string) []string {
 		columns[i] = strings.ToValidUTF8(name, "\ufffd")
 	}
 	return columns
-}
-
-// appendCSVRecord appends one row as a JSON object.
-func appendCSVRecord(record []byte, columns, cells []string) ([]byte, error) {
-	record = append(record, '{')
-	for i, cell := range cells {
-		if cell = strings.TrimSpace(cell); cell == "" {
-			continue
-		}
-		var name string
-		if i < len(columns) {
-			name = columns[i]
-		} else {
-			name = "column " + strconv.Itoa(i+1)
-		}
-		if len(record) > 1 {
-			record = append(record, ',')
-		}
-		var err error
-		if record, err = jsontext.AppendQuote(record, name); err != nil {
-			return nil, malformed("a heading of the usage report cannot be written", err)
-		}
-		record = append(record, ':')
-		if record, err = jsontext.AppendQuote(record, strings.ToValidUTF8(cell, "\ufffd")); err != nil {
-			return nil, malformed("a cell of the usage report cannot be written", err)
-		}
-	}
-	return append(record, '}'), nil
 }
 
 // looksLikeCSV tells text from JSON, HTML, XML, archives and UTF-16 by its first bytes.

@@ -240,8 +240,8 @@ func TestUsagePlaces(t *testing.T) {
 			if err != nil {
 				return
 			}
-			if len(page.Items) != 1 || page.Items[0].GetUserPrincipalName() != "ada@contoso.com" || page.Items[0].GetIdentityConcealed() {
-				t.Errorf("rows %v", page.Items)
+			if rows := itemsOf(t, page); len(rows) != 1 || rows[0].GetUserPrincipalName() != "ada@contoso.com" || rows[0].GetIdentityConcealed() {
+				t.Errorf("rows %v", rows)
 			}
 			if (page.Next != "") != tc.link {
 				t.Errorf("link %q", page.Next)

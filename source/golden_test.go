@@ -41,7 +41,7 @@ func TestFoundingPayloads(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		golden(t, name, page.Items)
+		golden(t, name, itemsOf(t, page))
 	}
 	for _, tc := range []struct {
 		seed string

@@ -168,6 +168,20 @@ func golden[M proto.Message](t *testing.T, name string, messages []M) {
 	}
 }
 
+// itemsOf returns all items of a page, a part at a time.
+func itemsOf[T any](t *testing.T, page *source.Page[T]) []T {
+	t.Helper()
+	all := make([]T, 0, page.Len())
+	for len(all) < page.Len() {
+		items, from, err := page.Part(len(all))
+		if err != nil || from != len(all) || len(items) == 0 {
+			t.Fatalf("part of item %d: %d items from %d, %v", len(all), len(items), from, err)
+		}
+		all = append(all, items...)
+	}
+	return all
+}
+
 func seed(t *testing.T, name string) string {
 	t.Helper()
 	raw, err := os.ReadFile(filepath.Join("testdata", "seeds", name))

@@ -1,7 +1,6 @@
 package source
 
 import (
-	"encoding/json"
 	"regexp"
 	"strings"
 	"testing"
@@ -50,32 +49,6 @@ func FuzzThreadOf(f *testing.F) {
 		}
 		if again := threadOf(id); again != id {
 			t.Errorf("%q reads as %q", id, again)
-		}
-	})
-}
-
-func FuzzCSVRecords(f *testing.F) {
-	f.Add("Report Refresh Date,User Principal Name\n2026-07-03,ada@contoso.com\n")
-	f.Add("\ufeffreport refresh date,,x,x\r\n\"a\"\"b\",\"c\nd\",=HYPERLINK(1),\xff\r\n")
-	f.Add("Report Refresh Date\n\"open")
-	f.Add("{\"value\":[]}")
-	table, err := contractTable()
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Fuzz(func(t *testing.T, body string) {
-		err := eachCSVRecord([]byte(body), func(record []byte) error {
-			if !json.Valid(record) {
-				t.Fatalf("%q is not JSON", record)
-			}
-			rows, err := table.UsageRows(record)
-			if err != nil || len(rows) != 1 {
-				t.Errorf("%q: %d rows, %v", record, len(rows), err)
-			}
-			return nil
-		})
-		if err != nil && !isMissingReport(err) {
-			t.Errorf("error %v does not say that this is another form", err)
 		}
 	})
 }

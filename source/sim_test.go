@@ -289,7 +289,7 @@ func TestUsageAgainstSimulator(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, row := range page.Items {
+			for _, row := range itemsOf(t, page) {
 				counts[version]++
 				if row.GetReportRefreshDate() == "" || row.GetReportPeriod() != 28 || row.GetIdentityConcealed() || len(row.GetUnmapped().GetFields()) > 0 {
 					t.Errorf("row %v", row)

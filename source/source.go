@@ -61,6 +61,8 @@ type Item struct {
 // Page is one page as Graph sent it, normalized.
 type Page[T any] struct {
 	Items []T
+	// Lazy has the items in place of Items, which is then empty; nil on most pages. Such a page is the last of its chain.
+	Lazy Rows[T]
 	// Next is Graph's link to the next page, byte for byte; empty on the last page.
 	Next string
 	// Requests counts the requests that Graph saw for this page, retries included.
@@ -79,6 +81,36 @@ type Page[T any] struct {
 	Unbounded bool
 	// Unordered is true when an order was asked for that Graph or its cloud does not know.
 	Unordered bool
+	// Concealed is true when a usage row of the page does not name its user.
+	Concealed bool
+}
+
+// Len is the number of items.
+func (p *Page[T]) Len() int {
+	if p.Lazy != nil {
+		return p.Lazy.Len()
+	}
+	return len(p.Items)
+}
+
+// Part returns the part of the items that item i is in, 0 ≤ i < Len; from is the index of its first. Items are one part.
+func (p *Page[T]) Part(i int) (items []T, from int, err error) {
+	if p.Lazy != nil {
+		return p.Lazy.Part(i)
+	}
+	return p.Items, 0, nil
+}
+
+// Rows are items that are made when they are wanted, since together they would take many times what they are made of.
+// Rows never change and are safe for concurrent use.
+type Rows[T any] interface {
+	// Len is the number of items.
+	Len() int
+	// Part makes the items of the part that item i is in, 0 ≤ i < Len; from is the index of its first. Parts take a few
+	// MiB at most. Errors are *graphclient.Error.
+	Part(i int) (items []T, from int, err error)
+	// Cost is what the rows take while they are kept, in bytes.
+	Cost() int64
 }
 
 // EventReader reads the events of one Graph API, a page at a time.
@@ -126,7 +158,7 @@ type UsageQuery struct {
 
 // UsageReader reads the Copilot usage report.
 type UsageReader interface {
-	// Usage returns the first page of q, or the page behind link. A CSV report comes as one page.
+	// Usage returns the first page of q, or the page behind link. A CSV report comes as one lazy page.
 	Usage(ctx context.Context, q UsageQuery, link string) (*Page[*parleyv1.CopilotUsageRow], error)
 }
 

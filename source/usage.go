@@ -179,20 +179,18 @@ func (u *Usage) csvPage(ctx context.Context, r graphclient.Request) (*Page[*parl
 	return u.rowsOf(answer)
 }
 
-// csvRows normalizes the rows of a CSV report one by one, since reports of large tenants are long.
+// csvRows makes a page of a CSV report. Reports of large tenants are long, so its rows are made when they are wanted.
 func (u *Usage) csvRows(answer *graphclient.Page, body []byte) (*Page[*parleyv1.CopilotUsageRow], error) {
 	table, err := u.table()
 	if err != nil {
 		return nil, err
 	}
-	page := newPage[*parleyv1.CopilotUsageRow](answer)
-	err = eachCSVRecord(body, func(record []byte) error {
-		page.Rows++
-		return addRows(page, table, record)
-	})
+	rows, concealed, err := readCSV(table, body)
 	if err != nil {
 		return nil, err
 	}
+	page := newPage[*parleyv1.CopilotUsageRow](answer)
+	page.Lazy, page.Rows, page.Concealed = rows, rows.Len(), concealed
 	return page, nil
 }
 
@@ -234,6 +232,7 @@ func addRows(page *Page[*parleyv1.CopilotUsageRow], table *graphmap.Table, recor
 	}
 	for _, row := range rows {
 		row.IdentityConcealed = concealed(row)
+		page.Concealed = page.Concealed || row.GetIdentityConcealed()
 	}
 	page.Items = append(page.Items, rows...)
 	return nil

@@ -3,6 +3,7 @@ package source_test
 import (
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,10 +22,14 @@ func usageRows(t *testing.T, version, body string) ([]*parleyv1.CopilotUsageRow,
 	if err != nil {
 		return nil, err
 	}
-	if page.Rows == 0 && len(page.Items) > 0 {
-		t.Errorf("%d items of no rows", len(page.Items))
+	rows := itemsOf(t, page)
+	if page.Rows == 0 && len(rows) > 0 {
+		t.Errorf("%d items of no rows", len(rows))
 	}
-	return page.Items, nil
+	if page.Concealed != slices.ContainsFunc(rows, (*parleyv1.CopilotUsageRow).GetIdentityConcealed) {
+		t.Errorf("concealed %v of the page is not that of its rows", page.Concealed)
+	}
+	return rows, nil
 }
 
 func TestUsageRows(t *testing.T) {
