@@ -23,12 +23,16 @@ type chain[T proto.Message] struct {
 	bound  []byte         // associated data of the cursor
 	// match judges a row; ok is false when nobody can tell. nil = every row matches.
 	match func(ctx context.Context, row T, unfiltered bool) (matches, ok bool, err error)
+	// admit refuses a page as a whole; nil = none is refused.
+	admit func(page *source.Page[T]) error
 	graph []string // fields of the filter that Graph was given
 	here  []string // fields of the filter that are evaluated here
 
 	at      chainMark
 	page    *source.Page[T]
-	hidden  []bool // rows of the page that do not match
+	part    []T    // the rows of the page that are at hand
+	from    int    // index of the first of them in the page
+	hidden  []bool // rows of the part that do not match
 	loose   bool   // Graph did not evaluate its part of the filter
 	links   linkset
 	seen    seen
@@ -65,11 +69,12 @@ func (c *chain[T]) token() (string, error) {
 	return c.engine.cfg.Sealer.Seal(c.at.encode(), c.bound)
 }
 
-// head returns the next row, or false when the page at hand has none left and load must be called, or all is done.
+// head returns the next row, or false when the part at hand has none left and load must be called, or all is done.
 func (c *chain[T]) head() (row T, ok bool) {
-	for c.page != nil && c.at.index < len(c.page.Items) {
-		row = c.page.Items[c.at.index]
-		if c.at.index < len(c.hidden) && c.hidden[c.at.index] {
+	for c.page != nil && c.at.index >= c.from && c.at.index < c.from+len(c.part) {
+		i := c.at.index - c.from
+		row = c.part[i]
+		if i < len(c.hidden) && c.hidden[i] {
 			c.at.index++
 			continue
 		}
@@ -85,7 +90,7 @@ func (c *chain[T]) head() (row T, ok bool) {
 
 // take hands the head over.
 func (c *chain[T]) take() {
-	row := c.page.Items[c.at.index]
+	row := c.part[c.at.index-c.from]
 	c.at.last = rowHash(row)
 	if c.key != nil {
 		c.seen.add(hashOf(c.key(row), 0), false)
@@ -94,13 +99,15 @@ func (c *chain[T]) take() {
 	c.at.counts.events++
 }
 
-// load reads the next page and reports whether there is anything left. It is called when head has nothing.
+// load reads the next part or page and reports whether there is anything left. It is called when head has nothing.
 func (c *chain[T]) load(ctx context.Context) (bool, error) {
 	if c.at.finished {
 		return false, nil
 	}
 	switch {
 	case c.page == nil:
+	case c.at.index < c.page.Len():
+		return c.cut(ctx)
 	case c.page.FromCache && !c.anew && c.links.has(c.page.Next):
 		// A kept page leads in a circle: ask Graph for it again.
 		c.anew, c.links = true, linkset{}
@@ -120,30 +127,48 @@ func (c *chain[T]) load(ctx context.Context) (bool, error) {
 	} else {
 		c.at.counts.requests += int64(page.Requests)
 	}
-	if err := c.sift(ctx, page); err != nil {
-		return false, err
+	if c.admit != nil {
+		if err := c.admit(page); err != nil {
+			return false, err
+		}
 	}
 	before := c.page
-	c.page = page
-	c.place()
+	c.page, c.part, c.from = page, nil, 0
+	if err := c.place(); err != nil {
+		return c.judge(ctx, err)
+	}
 	if c.at.index == 0 && before != nil && samePage(before.Items, page.Items) {
 		c.doubt(ReasonPagingLoop)
 		c.page, c.at.finished = nil, true
 		return false, nil
 	}
+	if c.at.index < page.Len() {
+		return c.cut(ctx)
+	}
 	return true, nil
 }
 
-// sift finds the rows of a page that do not match the filter.
-func (c *chain[T]) sift(ctx context.Context, page *source.Page[T]) error {
+// cut takes the part of the page that the next row is in.
+func (c *chain[T]) cut(ctx context.Context) (bool, error) {
+	c.part, c.hidden = nil, nil // two parts at a time would be one too many
+	part, from, err := c.page.Part(c.at.index)
+	if err != nil {
+		return c.judge(ctx, err)
+	}
+	c.part, c.from = part, from
+	return true, c.sift(ctx)
+}
+
+// sift finds the rows of the part that do not match the filter.
+func (c *chain[T]) sift(ctx context.Context) error {
 	c.hidden = nil
 	if c.match == nil {
 		return nil
 	}
-	c.loose = c.loose || page.Unfiltered
-	c.hidden = make([]bool, len(page.Items))
+	c.loose = c.loose || c.page.Unfiltered
+	c.hidden = make([]bool, len(c.part))
 	doubt := false
-	for i, row := range page.Items {
+	for i, row := range c.part {
 		matches, ok, err := c.match(ctx, row, c.loose)
 		if err != nil {
 			return err
@@ -204,21 +229,32 @@ func (c *chain[T]) judge(ctx context.Context, err error) (bool, error) {
 }
 
 // place finds the row behind the cursor's last one in a page that was read again.
-func (c *chain[T]) place() {
-	items := c.page.Items
+func (c *chain[T]) place() error {
+	size := c.page.Len()
 	if c.at.index == 0 {
-		return
+		return nil
 	}
-	if c.at.index <= len(items) && rowHash(items[c.at.index-1]) == c.at.last {
-		return
-	}
-	for i := range items {
-		if rowHash(items[i]) == c.at.last {
-			c.at.index = i + 1
-			return
+	if i := c.at.index - 1; i < size {
+		part, from, err := c.page.Part(i)
+		if err != nil || rowHash(part[i-from]) == c.at.last {
+			return err
 		}
 	}
-	c.at.index = min(c.at.index, len(items))
+	for i := 0; i < size; {
+		part, from, err := c.page.Part(i)
+		if err != nil {
+			return err
+		}
+		for n, row := range part {
+			if rowHash(row) == c.at.last {
+				c.at.index = from + n + 1
+				return nil
+			}
+		}
+		i = from + len(part)
+	}
+	c.at.index = min(c.at.index, size)
+	return nil
 }
 
 // doubt records a reason; a chain has no times, so its gaps have no interval.

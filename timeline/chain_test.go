@@ -65,10 +65,14 @@ func (d *directory) Conversation(context.Context, string, string, string) (*parl
 }
 
 func (d *directory) Usage(_ context.Context, _ source.UsageQuery, link string) (*source.Page[*parleyv1.CopilotUsageRow], error) {
-	return dirPage(d, link, func(i int) *parleyv1.CopilotUsageRow {
+	page, err := dirPage(d, link, func(i int) *parleyv1.CopilotUsageRow {
 		// All rows are alike: concealed names tell nobody apart.
 		return &parleyv1.CopilotUsageRow{UserPrincipalName: "(Unknown)", IdentityConcealed: i%2 == 1, ReportRefreshDate: "2026-11-20", LastActivityDate: strconv.Itoa(i / 2)}
 	})
+	if page != nil {
+		page.Concealed = true
+	}
+	return page, err
 }
 
 func (d *directory) Users(_ context.Context, link string) (*source.Page[*parleyv1.User], error) {

@@ -109,7 +109,7 @@ func TestCostOfAPage(t *testing.T) {
 		most         int
 	}{
 		{"a month", 20000, 0, "", true, 4 + 2*21},
-		{"no start", 300, 3, "", false, 12},
+		{"no start", 300, 3, "", false, 16},
 		{"a small chat", 13, 1, "19:x@thread.v2", false, 2},
 		{"a long chat", 5000, 5, "19:x@thread.v2", false, 25},
 	} {

@@ -37,9 +37,9 @@ type Config struct {
 	Settle map[parleyv1.Source]time.Duration
 	// CallsKept is how long Graph keeps call records; default 30 days.
 	CallsKept time.Duration
-	// Ahead is how many windows per source a stream reads at a time; default 12. Lists read at most one window ahead.
+	// Ahead is how many windows per source a stream reads at a time; default 16. Lists read at most one window ahead.
 	Ahead int
-	// AheadRows is how many rows per source may lie ready before no further window is begun; default 10000.
+	// AheadRows is how many rows per source may lie ready before no further window is begun; default 9000.
 	AheadRows int
 	// MaxPages ends a window that does not end by itself; default 10000.
 	MaxPages int
@@ -77,8 +77,8 @@ func New(cfg Config) (*Engine, error) {
 	}
 	cfg.Settle = settle
 	setDefault(&cfg.CallsKept, 30*24*time.Hour)
-	setDefault(&cfg.Ahead, 12)
-	setDefault(&cfg.AheadRows, 10000)
+	setDefault(&cfg.Ahead, 16)
+	setDefault(&cfg.AheadRows, 9000)
 	setDefault(&cfg.MaxPages, 10000)
 	setDefault(&cfg.Heartbeat, 15*time.Second)
 	setDefault(&cfg.ListTime, 20*time.Second)

@@ -92,10 +92,45 @@ func (w *walk) begin(have Sources, asked []parleyv1.Source, marks []sourceMark) 
 	}
 }
 
+// skew is how much later than its last change a record may say that it was made.
+const skew = time.Minute
+
+// narrow leaves out of the interval what no match can lie in. Nothing is changed before it is made, so that a bound of
+// one time is a bound of the other on one side; a call's two times have nothing to do with each other.
+func (w *walk) narrow(t *track) {
+	own, other := "event_time", "create_time"
+	if t.read.byCreate {
+		own, other = other, own
+	}
+	from, to := w.filter.Range(own)
+	t.clip(own, from, to)
+	from, to = w.filter.Range(other)
+	switch {
+	case t.src == parleyv1.Source_SOURCE_CALL:
+	case t.read.byCreate && !to.IsZero():
+		t.clip(other, time.Time{}, to.Add(skew))
+	case !t.read.byCreate && !from.IsZero():
+		t.clip(other, from.Add(-skew), time.Time{})
+	}
+}
+
+// clip narrows the interval of a track by what the filter says of a field; zero bounds are open.
+func (t *track) clip(field string, from, to time.Time) {
+	clipped := t.whole
+	clipped.start = later(clipped.start, from)
+	if !to.IsZero() {
+		clipped.end = earlier(clipped.end, to)
+	}
+	if clipped != t.whole {
+		t.whole, t.clipped = clipped, append(t.clipped, field)
+	}
+}
+
 // bound clips the asked interval to what the source can hold.
 func (w *walk) bound(t *track) {
 	t.whole = w.span
-	if !w.filter.Possible(t.src) {
+	w.narrow(t)
+	if !w.filter.Possible(t.src) || !t.whole.end.After(t.whole.start) {
 		// No event of this source can match: it has been read to its end without being asked.
 		t.whole.start, t.reached, t.finished = t.whole.end, t.whole.end, true
 		return
@@ -106,8 +141,8 @@ func (w *walk) bound(t *track) {
 		beginning = copilotBeginning
 	case parleyv1.Source_SOURCE_CALL:
 		beginning = w.now0.Add(-w.engine.cfg.CallsKept).Truncate(time.Minute)
-		if asked := w.span.start; !asked.IsZero() && asked.Before(beginning) {
-			lost := gap{span{asked, earlier(beginning, w.span.end)}, ReasonBeforeKept}
+		if asked := t.whole.start; !asked.IsZero() && asked.Before(beginning) {
+			lost := gap{span{asked, earlier(beginning, t.whole.end)}, ReasonBeforeKept}
 			t.doubt(lost)
 			w.notice(ReasonBeforeKept, "Graph keeps call records for a limited time; what lies before it cannot be read", t.src, &lost.span)
 		}

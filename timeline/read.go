@@ -264,7 +264,7 @@ func (r *reading) tooMuch(w window, pages int, rows *rowset) bool {
 		return false
 	}
 	covered := float64(w.end.Sub(oldest)) / float64(w.end.Sub(w.start))
-	return float64(rows.rows)/covered > limit/2
+	return float64(rows.rows)/covered > limit*3/4
 }
 
 // orderKey bounds the length of a key, so that positions fit into a token.

@@ -2,6 +2,7 @@ package timeline
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -101,6 +102,7 @@ func (w *walk) report(t *track) *parleyv1.SourceReport {
 		if !t.read.unfiltered.Load() {
 			r.FilteredByGraph = t.pushed
 		}
+		r.FilteredByGraph = append(slices.Clone(r.GetFilteredByGraph()), t.clipped...)
 	}
 	for _, g := range t.gaps {
 		r.Gaps = append(r.Gaps, &parleyv1.Gap{Interval: interval(g.span), Reason: g.reason})

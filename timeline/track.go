@@ -42,10 +42,11 @@ type track struct {
 	stopped *failure
 	cause   error // of the stop
 
-	filter *filter.Filter
-	getter source.EventGetter                         // reads whole what the filter cannot judge; may be nil
-	pushed []string                                   // fields of the filter that Graph was given
-	enrich func(ctx context.Context, entries []entry) // reads events whole; nil = none
+	filter  *filter.Filter
+	getter  source.EventGetter                         // reads whole what the filter cannot judge; may be nil
+	pushed  []string                                   // fields of the filter that Graph was given
+	clipped []string                                   // fields of the filter that the interval was narrowed by
+	enrich  func(ctx context.Context, entries []entry) // reads events whole; nil = none
 }
 
 // position is a place inside a window.
@@ -130,6 +131,7 @@ func (t *track) poll(f *fetcher, ahead int) bool {
 		if failed := head.block.failed; failed != nil && f.ctx.Err() != nil && isContext(failed.err) {
 			return false // nobody waits for it any more
 		}
+		t.queue[0] = nil // the array behind the queue lives on
 		t.queue = t.queue[1:]
 		t.enter(head.block)
 	}

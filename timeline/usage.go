@@ -35,13 +35,16 @@ func (e *Engine) usage(have Sources, req *UsageRequest, token, field string) (*c
 	}
 	if compiled != nil {
 		c.here = compiled.Here()
-		c.match = func(_ context.Context, row *parleyv1.CopilotUsageRow, _ bool) (matches, ok bool, err error) {
-			if row.GetIdentityConcealed() {
-				return false, false, &Error{
+		c.admit = func(page *source.Page[*parleyv1.CopilotUsageRow]) error {
+			if page.Concealed {
+				return &Error{
 					Reason: ReasonConcealed, Field: "filter", Source: parleyv1.Source_SOURCE_USAGE,
 					Message: "the tenant conceals names in reports, so nobody can be found by name; ask without a filter",
 				}
 			}
+			return nil
+		}
+		c.match = func(_ context.Context, row *parleyv1.CopilotUsageRow, _ bool) (matches, ok bool, err error) {
 			return compiled.Match(row) == filter.True, true, nil
 		}
 	}

@@ -74,6 +74,8 @@ func (o *office) Events(ctx context.Context, q source.EventQuery, link string) (
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	still.RLock()
+	defer still.RUnlock()
 	first, _ := slices.BinarySearch(o.times, q.Start.Add(-time.Second).UnixMilli())
 	last, _ := slices.BinarySearch(o.times, q.End.Add(time.Second).UnixMilli())
 	from := 0
