@@ -1,0 +1,279 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/microsoftgraph/msgraph-sdk-go/models"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/parley-gateway/parley/bench/sdkpeer"
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/source/graphmap"
+)
+
+const messagesPath = "/users/" + user + "/chats/getAllMessages"
+
+// cold are the ways from Graph's pages to encoded events.
+type cold struct {
+	sdk, plain, ceiling *contender
+	bare, whole         *contender
+}
+
+func newCold(address string) (*cold, error) {
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 4}}
+	reader, err := sdkpeer.New(address+"/v1.0", client)
+	if err != nil {
+		return nil, fmt.Errorf("sdk: %w", err)
+	}
+	graph, err := graphclient.New(graphclient.Config{BaseURL: address, TenantID: tenant, Limits: graphclient.LimitTable{}})
+	if err != nil {
+		return nil, fmt.Errorf("parley: %w", err)
+	}
+	table, err := graphmap.New()
+	if err != nil {
+		return nil, fmt.Errorf("parley: %w", err)
+	}
+	chat := source.NewChat(graph, source.Options{Tenant: tenant, Table: table})
+	return &cold{
+		sdk:     &contender{name: "msgraph-sdk-go", run: func() (int, error) { return readWithSDK(reader) }},
+		plain:   &contender{name: "encoding/json", run: func() (int, error) { return readPlainly(client, address) }},
+		ceiling: &contender{name: "fetch only", run: func() (int, error) { return fetchOnly(client, address) }},
+		bare:    &contender{name: "Parley, bare event", run: func() (int, error) { return readBare(graph, table) }},
+		whole:   &contender{name: "Parley, whole model", run: func() (int, error) { return readWhole(chat) }},
+	}, nil
+}
+
+var errCount = errors.New("other rows than were sent")
+
+func counted(n int) (int, error) {
+	if n != pageCount*pageRows {
+		return n, errCount
+	}
+	return n, nil
+}
+
+// readBare takes each record through the table and encodes it: no names, plain text or digests.
+func readBare(graph *graphclient.Client, table *graphmap.Table) (int, error) {
+	n := 0
+	request := graphclient.Request{Source: graphclient.SourceChat, Version: "v1.0", Path: messagesPath, User: user}
+	for {
+		page, err := graph.Page(context.Background(), request)
+		if err != nil {
+			return n, fmt.Errorf("page: %w", err)
+		}
+		if n, err = bareEvents(table, page, n); err != nil {
+			return n, err
+		}
+		if page.NextLink == "" {
+			return counted(n)
+		}
+		request = graphclient.Request{Source: graphclient.SourceChat, Version: "v1.0", User: user, Link: page.NextLink}
+	}
+}
+
+func readWhole(chat *source.Chat) (int, error) {
+	n, link := 0, ""
+	q := source.EventQuery{Owner: user, User: user, Start: hour, End: hour.Add(time.Hour)}
+	for {
+		page, err := chat.Events(context.Background(), q, link)
+		if err != nil {
+			return n, fmt.Errorf("page: %w", err)
+		}
+		for i := range page.Items {
+			if err := wholeEvent(&page.Items[i]); err != nil {
+				return n, err
+			}
+			n++
+		}
+		if link = page.Next; link == "" {
+			return counted(n)
+		}
+	}
+}
+
+// readWithSDK is what a program on the SDK does to get the same bare events.
+func readWithSDK(reader *sdkpeer.Reader) (int, error) {
+	n := 0
+	var failed error
+	err := reader.Messages(context.Background(), user, func(m models.ChatMessageable) bool {
+		if _, failed = proto.Marshal(eventOfSDK(m)); failed != nil {
+			return false
+		}
+		n++
+		return true
+	})
+	if err = errors.Join(err, failed); err != nil {
+		return n, err
+	}
+	return counted(n)
+}
+
+func eventOfSDK(m models.ChatMessageable) *parleyv1.Event {
+	text := func(s *string) string {
+		if s == nil {
+			return ""
+		}
+		return *s
+	}
+	stamp := func(t *time.Time) *timestamppb.Timestamp {
+		if t == nil {
+			return nil
+		}
+		return timestamppb.New(*t)
+	}
+	e := &parleyv1.Event{
+		CreateTime: stamp(m.GetCreatedDateTime()), UpdateTime: stamp(m.GetLastModifiedDateTime()), EditTime: stamp(m.GetLastEditedDateTime()),
+		DeleteTime: stamp(m.GetDeletedDateTime()), ReplyTo: text(m.GetReplyToId()), Locale: text(m.GetLocale()), WebUrl: text(m.GetWebUrl()),
+		Importance: parleyv1.MessageImportance_MESSAGE_IMPORTANCE_NORMAL,
+		Source:     &parleyv1.EventSource{Id: text(m.GetId()), ChatId: text(m.GetChatId()), Etag: text(m.GetEtag())},
+	}
+	identity := func(set models.IdentitySetable) *parleyv1.IdentitySet {
+		if set == nil || set.GetUser() == nil {
+			return nil
+		}
+		return &parleyv1.IdentitySet{User: &parleyv1.Identity{Id: text(set.GetUser().GetId()), DisplayName: text(set.GetUser().GetDisplayName())}}
+	}
+	if from := m.GetFrom(); from != nil {
+		e.Actor = identity(from)
+	}
+	if body := m.GetBody(); body != nil {
+		e.Body = &parleyv1.Body{Content: text(body.GetContent()), ContentType: parleyv1.ContentType_CONTENT_TYPE_HTML}
+	}
+	for _, mention := range m.GetMentions() {
+		e.Mentions = append(e.Mentions, &parleyv1.Mention{Text: text(mention.GetMentionText())})
+	}
+	detail := &parleyv1.ChatDetail{MessageType: parleyv1.MessageType_MESSAGE_TYPE_MESSAGE}
+	for _, reaction := range m.GetReactions() {
+		r := &parleyv1.Reaction{ReactionType: text(reaction.GetReactionType()), CreateTime: stamp(reaction.GetCreatedDateTime())}
+		if reaction.GetUser() != nil {
+			r.User = identity(reaction.GetUser())
+		}
+		detail.Reactions = append(detail.Reactions, r)
+	}
+	e.Detail = &parleyv1.Event_Chat{Chat: detail}
+	return e
+}
+
+// plainMessage is what a program on encoding/json declares.
+type plainMessage struct {
+	ID, ReplyToID, ETag, ChatID, Locale, WebURL, Importance, MessageType string
+	CreatedDateTime, LastModifiedDateTime                                *time.Time
+	LastEditedDateTime, DeletedDateTime                                  *time.Time
+	From                                                                 *plainSet
+	Body                                                                 *struct{ ContentType, Content string }
+	Mentions                                                             []struct{ MentionText string }
+	Reactions                                                            []struct {
+		ReactionType    string
+		CreatedDateTime *time.Time
+		User            *plainSet
+	}
+}
+
+type plainSet struct {
+	User *struct{ ID, DisplayName string }
+}
+
+func (s *plainSet) identity() *parleyv1.IdentitySet {
+	if s == nil || s.User == nil {
+		return nil
+	}
+	return &parleyv1.IdentitySet{User: &parleyv1.Identity{Id: s.User.ID, DisplayName: s.User.DisplayName}}
+}
+
+func readPlainly(client *http.Client, address string) (int, error) {
+	n, link := 0, address+"/v1.0"+messagesPath
+	for link != "" {
+		body, err := fetch(client, link)
+		if err != nil {
+			return n, err
+		}
+		var answer struct {
+			Link  string `json:"@odata.nextLink"`
+			Value []plainMessage
+		}
+		if err := json.Unmarshal(body, &answer); err != nil {
+			return n, fmt.Errorf("decode: %w", err)
+		}
+		for i := range answer.Value {
+			if _, err := proto.Marshal(answer.Value[i].event()); err != nil {
+				return n, fmt.Errorf("encode: %w", err)
+			}
+			n++
+		}
+		link = answer.Link
+	}
+	return counted(n)
+}
+
+func (m *plainMessage) event() *parleyv1.Event {
+	stamp := func(t *time.Time) *timestamppb.Timestamp {
+		if t == nil {
+			return nil
+		}
+		return timestamppb.New(*t)
+	}
+	e := &parleyv1.Event{
+		CreateTime: stamp(m.CreatedDateTime), UpdateTime: stamp(m.LastModifiedDateTime), EditTime: stamp(m.LastEditedDateTime),
+		DeleteTime: stamp(m.DeletedDateTime), ReplyTo: m.ReplyToID, Locale: m.Locale, WebUrl: m.WebURL,
+		Source: &parleyv1.EventSource{Id: m.ID, ChatId: m.ChatID, Etag: m.ETag}, Actor: m.From.identity(),
+	}
+	if m.Body != nil {
+		e.Body = &parleyv1.Body{Content: m.Body.Content}
+	}
+	for _, mention := range m.Mentions {
+		e.Mentions = append(e.Mentions, &parleyv1.Mention{Text: mention.MentionText})
+	}
+	detail := &parleyv1.ChatDetail{}
+	for _, r := range m.Reactions {
+		detail.Reactions = append(detail.Reactions, &parleyv1.Reaction{
+			ReactionType: r.ReactionType, CreateTime: stamp(r.CreatedDateTime), User: r.User.identity(),
+		})
+	}
+	e.Detail = &parleyv1.Event_Chat{Chat: detail}
+	return e
+}
+
+// fetchOnly reads the pages and finds their links: no decoder can be faster.
+func fetchOnly(client *http.Client, address string) (int, error) {
+	n, link := 0, address+"/v1.0"+messagesPath
+	for link != "" {
+		body, err := fetch(client, link)
+		if err != nil {
+			return n, err
+		}
+		_, rest, more := strings.Cut(string(body[:min(len(body), 512)]), `"@odata.nextLink":"`)
+		link = ""
+		if more {
+			link, _, _ = strings.Cut(rest, `"`)
+		}
+		n += pageRows
+	}
+	return counted(n)
+}
+
+func fetch(client *http.Client, link string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(context.Background(), http.MethodGet, link, nil)
+	if err != nil {
+		return nil, fmt.Errorf("request: %w", err)
+	}
+	answer, err := client.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("fetch: %w", err)
+	}
+	defer answer.Body.Close() //nolint:errcheck // it was read to its end
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return nil, fmt.Errorf("read: %w", err)
+	}
+	return body, nil
+}

@@ -1,0 +1,103 @@
+// Command bench measures Parley against what a user would do instead and against the transport it stands on, and prints
+// the ratios: process CPU time over interleaved rounds, best against best. Absolute figures are this machine's alone.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"text/tabwriter"
+)
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	child := flag.String("child", "", "serve as the other process of a measurement: graph or gateway")
+	graph := flag.String("graph", "", "address of the simulated Graph, for -child gateway")
+	rounds := flag.Int("rounds", 7, "rounds of each measurement")
+	only := flag.String("only", "", "cold, warm or build; empty = all")
+	costs := flag.String("costs", "", "folder with the build costs sdk.json and parley.json")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	switch *child {
+	case "graph":
+		return childGraph(ctx)
+	case "gateway":
+		return childGateway(ctx, *graph)
+	case "":
+	default:
+		return errors.New("no such child")
+	}
+	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	t := &table{out: out}
+	fmt.Fprintln(out, "#\tratio\tmeasured\tmust\tgoal\t") //nolint:errcheck // tabwriter tells at Flush
+	var err error
+	if *only == "" || *only == "cold" || *only == "warm" {
+		err = withGraph(ctx, func(plain, packed string) error {
+			if *only != "warm" {
+				if err := coldBars(t, *rounds, plain, packed); err != nil {
+					return err
+				}
+			}
+			if *only != "cold" {
+				return warmBars(ctx, t, *rounds, plain)
+			}
+			return nil
+		})
+	}
+	if err == nil && (*only == "" || *only == "build") {
+		err = buildBars(t, *costs)
+	}
+	if flushed := out.Flush(); err == nil && flushed != nil {
+		return fmt.Errorf("print: %w", flushed)
+	}
+	fmt.Print(t.notes)
+	return err
+}
+
+// table prints one line for each ratio.
+type table struct {
+	out   *tabwriter.Writer
+	notes string
+}
+
+// row adds a measured value with its bars; unmet musts are marked.
+func (t *table) row(bar, what, measured string, must, goal bound) {
+	verdict := "MISSED"
+	switch {
+	case goal.met():
+		verdict = "goal"
+	case must.met():
+		verdict = "must"
+	}
+	fmt.Fprintf(t.out, "%s\t%s\t%s\t%s\t%s\t%s\n", bar, what, measured, must.text, goal.text, verdict) //nolint:errcheck // see Flush
+}
+
+func (t *table) note(format string, args ...any) { t.notes += fmt.Sprintf(format+"\n", args...) }
+
+// bound is one side of a bar: measured must be at least, or at most, the limit.
+type bound struct {
+	text  string
+	value float64
+	limit float64
+	most  bool
+}
+
+func (b bound) met() bool {
+	if b.most {
+		return b.value <= b.limit
+	}
+	return b.value >= b.limit
+}
+
+func atLeast(value, limit float64, text string) bound { return bound{text, value, limit, false} }
+func atMost(value, limit float64, text string) bound  { return bound{text, value, limit, true} }

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"runtime"
+	"syscall"
+	"time"
+)
+
+// spent is what a piece of work took of the process.
+type spent struct {
+	cpu     time.Duration
+	mallocs uint64
+	bytes   uint64
+}
+
+func now() (spent, error) {
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		return spent{}, fmt.Errorf("ask for the usage: %w", err)
+	}
+	var memory runtime.MemStats
+	runtime.ReadMemStats(&memory)
+	return spent{time.Duration(used.Utime.Nano() + used.Stime.Nano()), memory.Mallocs, memory.TotalAlloc}, nil
+}
+
+func (s spent) since(o spent) spent {
+	return spent{s.cpu - o.cpu, s.mallocs - o.mallocs, s.bytes - o.bytes}
+}
+
+// contender is one side of a comparison. Its run does units of work and returns how many.
+type contender struct {
+	name string
+	run  func() (units int, err error)
+	// elsewhere, if set, tells what another process has spent; it is added.
+	elsewhere func() (spent, error)
+
+	perUnit spent   // the best round's, of bytes and mallocs the least
+	cpu     float64 // nanoseconds of the best round's unit
+	other   float64 // of it, elsewhere
+	allocs  float64
+	size    float64
+}
+
+// race runs the contenders in turn, rounds times, and keeps each one's best round.
+func race(rounds int, contenders ...*contender) error {
+	for _, c := range contenders {
+		c.cpu, c.other, c.allocs, c.size = math.Inf(1), math.Inf(1), math.Inf(1), math.Inf(1)
+	}
+	for range rounds + 1 { // the first round warms up, and counts if it is the best
+		for _, c := range contenders {
+			if err := c.round(); err != nil {
+				return fmt.Errorf("%s: %w", c.name, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (c *contender) round() error {
+	runtime.GC()
+	var far, farEnd spent
+	before, err := now()
+	if err != nil {
+		return err
+	}
+	if c.elsewhere != nil {
+		if far, err = c.elsewhere(); err != nil {
+			return err
+		}
+		if before, err = now(); err != nil {
+			return err
+		}
+	}
+	units, err := c.run()
+	if err != nil {
+		return err
+	}
+	after, err := now()
+	if err != nil {
+		return err
+	}
+	if c.elsewhere != nil {
+		if farEnd, err = c.elsewhere(); err != nil {
+			return err
+		}
+	}
+	here, there, n := after.since(before), farEnd.since(far), float64(units)
+	c.cpu = min(c.cpu, float64(here.cpu+there.cpu)/n)
+	c.other = min(c.other, float64(there.cpu)/n)
+	if c.elsewhere != nil {
+		c.allocs = min(c.allocs, float64(there.mallocs)/n)
+		c.size = min(c.size, float64(there.bytes)/n)
+		return nil
+	}
+	c.allocs = min(c.allocs, float64(here.mallocs)/n)
+	c.size = min(c.size, float64(here.bytes)/n)
+	return nil
+}

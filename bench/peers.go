@@ -1,0 +1,202 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/encoding"
+	"google.golang.org/grpc/mem"
+
+	"github.com/parley-gateway/parley/cmd/parley/config"
+	"github.com/parley-gateway/parley/cmd/parley/gateway"
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+)
+
+// rawCodec carries bytes as they are.
+type rawCodec struct{}
+
+var _ encoding.CodecV2 = rawCodec{}
+
+var errRaw = errors.New("not bytes")
+
+// Name is protobuf's, so that a server takes the messages for its own.
+func (rawCodec) Name() string { return "proto" }
+
+func (rawCodec) Marshal(v any) (mem.BufferSlice, error) {
+	if b, ok := v.(*[]byte); ok {
+		return mem.BufferSlice{mem.SliceBuffer(*b)}, nil
+	}
+	return nil, errRaw
+}
+
+// Unmarshal keeps the bytes if there is a place for them, and their number otherwise.
+func (rawCodec) Unmarshal(data mem.BufferSlice, v any) error {
+	switch v := v.(type) {
+	case *[]byte:
+		*v = data.Materialize()
+	case *int:
+		*v = data.Len()
+	default:
+		return errRaw
+	}
+	return nil
+}
+
+const (
+	rawService = "bench.Raw"
+	rawMethod  = "/" + rawService + "/Stream"
+)
+
+// frames are what the peers send, set once by the parent: the very messages that Parley sent.
+type frames struct {
+	list [][]byte
+	page []byte // a REST answer
+}
+
+// peers are the servers that Parley is compared with.
+type peers struct {
+	frames atomic.Pointer[frames]
+}
+
+// stream sends the frames through a codec that does nothing.
+func (p *peers) stream(_ any, stream grpc.ServerStream) error {
+	var request []byte
+	if err := stream.RecvMsg(&request); err != nil {
+		return fmt.Errorf("receive: %w", err)
+	}
+	for i := range p.frames.Load().list {
+		if err := stream.SendMsg(&p.frames.Load().list[i]); err != nil {
+			return fmt.Errorf("send: %w", err)
+		}
+	}
+	return nil
+}
+
+func (p *peers) grpcServer() *grpc.Server {
+	server := grpc.NewServer(grpc.ForceServerCodecV2(rawCodec{}))
+	server.RegisterService(&grpc.ServiceDesc{
+		ServiceName: rawService, HandlerType: (*any)(nil),
+		Streams: []grpc.StreamDesc{{StreamName: "Stream", Handler: p.stream, ServerStreams: true}},
+	}, p)
+	return server
+}
+
+// h2c streams the frames over HTTP/2 without TLS, a flush each.
+func (p *peers) h2c(w http.ResponseWriter, _ *http.Request) {
+	flusher := http.NewResponseController(w)
+	for _, frame := range p.frames.Load().list {
+		if _, err := w.Write(frame); err != nil {
+			return
+		}
+		if err := flusher.Flush(); err != nil {
+			return
+		}
+	}
+}
+
+func (p *peers) static(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(p.frames.Load().page) // the client measures, not we
+}
+
+// set takes the frames from the parent: each POST adds one, to the list or as the page.
+func (p *peers) set(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	next := frames{}
+	if had := p.frames.Load(); had != nil {
+		next = *had
+	}
+	if r.URL.Query().Has("page") {
+		next.page = body
+	} else {
+		next.list = append(next.list, body)
+	}
+	p.frames.Store(&next)
+}
+
+// tcp sends the frames to whoever connects, once per byte received.
+func (p *peers) tcp(listener net.Listener) {
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			defer conn.Close() //nolint:errcheck // nothing is left to send
+			ask := make([]byte, 1)
+			for {
+				if _, err := io.ReadFull(conn, ask); err != nil {
+					return
+				}
+				for _, frame := range p.frames.Load().list {
+					if _, err := conn.Write(frame); err != nil {
+						return
+					}
+				}
+			}
+		}()
+	}
+}
+
+// childGateway serves Parley over the Graph at the address, and its peers.
+func childGateway(ctx context.Context, graph string) error {
+	settings, err := config.Defaults()
+	if err != nil {
+		return fmt.Errorf("settings: %w", err)
+	}
+	settings.GRPCAddr, settings.HTTPAddr, settings.AdminAddr = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
+	settings.GraphURL, settings.GraphCredential = graph, "none"
+	if err := settings.Check(); err != nil {
+		return fmt.Errorf("settings: %w", err)
+	}
+	parley, err := gateway.New(settings, slog.New(slog.DiscardHandler), "bench")
+	if err != nil {
+		return fmt.Errorf("gateway: %w", err)
+	}
+	if err := parley.Start(ctx); err != nil {
+		return fmt.Errorf("gateway: %w", err)
+	}
+	p := &peers{}
+	listeners := map[string]net.Listener{}
+	addresses := map[string]string{"grpc": parley.GRPCAddr(), "http": parley.HTTPAddr()}
+	for _, name := range []string{"raw", "h2c", "tcp", "peers", "gateway"} {
+		if listeners[name], err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+			return fmt.Errorf("listen: %w", err)
+		}
+		addresses[name] = listeners[name].Addr().String()
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/spent", serveSpent)
+	mux.HandleFunc("/set", p.set)
+	mux.HandleFunc("/static", p.static)
+	conn, err := grpc.NewClient(parley.GRPCAddr(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		return fmt.Errorf("dial: %w", err)
+	}
+	own := runtime.NewServeMux()
+	if err := parleyv1.RegisterEventServiceHandler(ctx, own, conn); err != nil {
+		return fmt.Errorf("register: %w", err)
+	}
+	clear := &http.Server{Handler: http.HandlerFunc(p.h2c), ReadHeaderTimeout: time.Minute, Protocols: new(http.Protocols)}
+	clear.Protocols.SetUnencryptedHTTP2(true)
+	go func() { _ = p.grpcServer().Serve(listeners["raw"]) }() // all end with the process
+	go func() { _ = clear.Serve(listeners["h2c"]) }()          //
+	go p.tcp(listeners["tcp"])                                 //
+	go func() { _ = http.Serve(listeners["peers"], mux) }()    //nolint:gosec // a benchmark's own client
+	go func() { _ = http.Serve(listeners["gateway"], own) }()  //nolint:gosec // a benchmark's own client
+	return serving(addresses)
+}
