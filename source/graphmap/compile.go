@@ -96,6 +96,10 @@ func (c *compiler) field(p *plan, slot uint8, fd protoreflect.FieldDescriptor, t
 		if err := c.shape(prop); err != nil {
 			return err
 		}
+		prop.number, prop.presence = fd.Number(), fd.HasPresence()
+		if prop.other != nil {
+			prop.otherNumber = prop.other.Number()
+		}
 		p.properties[name] = prop
 	}
 	return nil

@@ -45,6 +45,7 @@ func fuzzEvent(f *testing.F, root string) {
 	table := newTable(f)
 	f.Fuzz(func(t *testing.T, record []byte) {
 		before := bytes.Clone(record)
+		sameEvent(t, table, root, record)
 		event, err := table.Event(root, record)
 		if !bytes.Equal(before, record) {
 			t.Fatal("the record was changed")

@@ -1,6 +1,9 @@
 package graphmap
 
-import "google.golang.org/protobuf/reflect/protoreflect"
+import (
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
 
 // kind says how a JSON value becomes a value of a field.
 type kind uint8
@@ -35,6 +38,9 @@ type property struct {
 	other protoreflect.FieldDescriptor
 	enum  map[string]protoreflect.EnumNumber
 	sub   *plan
+	// What the encoder needs of field and other: their numbers, and whether field is written when it is zero.
+	number, otherNumber protowire.Number
+	presence            bool
 }
 
 // plan is the table of one message, or of one root with its parts.

@@ -61,6 +61,7 @@ func TestEventRules(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
+			sameEvent(t, table, test.root, []byte(test.record))
 			got, err := table.Event(test.root, []byte(test.record))
 			if err != nil {
 				t.Fatal(err)

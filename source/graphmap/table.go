@@ -24,6 +24,7 @@ type Table struct {
 	conversation, member, user, usage, period *plan
 	session, segment, participant             *plan
 	decoders                                  sync.Pool
+	drafts                                    sync.Pool
 }
 
 // New compiles the table from the options of the generated descriptors. An error means that the contract contradicts

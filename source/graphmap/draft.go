@@ -1,0 +1,310 @@
+package graphmap
+
+import (
+	"time"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// Draft is an event on its way from a record of Graph to wire bytes: a tree of the fields that the table fills, to which
+// the source adds what is Parley's own before it is encoded. It exists for records of the usual shape only; see
+// [Table.Draft]. Texts alias the record, which must stay as it is until the Draft is released. A Draft is used by one
+// goroutine.
+type Draft struct {
+	b       []byte // the record
+	nodes   []node
+	scratch []byte // texts and raw values that the record does not hold as they are
+	path    []step
+	steps   []step
+	extras  []extra
+}
+
+// Node is a place in a Draft: a message or a value.
+type Node int32
+
+// Limits of a usual record; others are left to Event, whose cost does not grow faster than the record.
+const (
+	maxNodes  = 4096
+	maxExtras = 256
+)
+
+// Nodes that every Draft has, and the answer for what it has not.
+const (
+	RootNode   Node = 0 // the event
+	SourceNode Node = 1 // its source
+	DetailNode Node = 2 // its detail; for a note of Teams the chat detail inside
+	NoNode     Node = -1
+)
+
+// form is how a node stands on the wire.
+type form uint8
+
+const (
+	formMessage form = iota
+	formBytes        // text, bytes, or a message that is encoded already
+	formVarint
+	formFixed32
+	formFixed64
+	formPacked // its children are varints without tags
+	formTime   // seconds and nanos, as of Timestamp and Duration
+)
+
+// node is a field with its value. Children are linked in the order of their field numbers.
+type node struct {
+	number            protowire.Number
+	first, last, next Node
+	form              form
+	nanos             int32
+	size              int // of the payload, once measured
+	value             uint64
+	data              []byte
+}
+
+// reset begins a draft of the record.
+func (d *Draft) reset(record []byte) {
+	d.b = record
+	d.nodes, d.scratch, d.path, d.steps, d.extras = d.nodes[:0], d.scratch[:0], d.path[:0], d.steps[:0], d.extras[:0]
+	for range 3 {
+		d.nodes = append(d.nodes, node{first: NoNode, last: NoNode, next: NoNode})
+	}
+}
+
+// release forgets the record.
+func (d *Draft) release() {
+	clear(d.nodes)
+	clear(d.path)
+	clear(d.steps)
+	clear(d.extras)
+	d.b = nil
+	if cap(d.scratch) > maxScratch {
+		d.scratch = nil
+	}
+}
+
+// attach links a node below parent, behind those of its own number.
+func (d *Draft) attach(parent, child Node) {
+	number := d.nodes[child].number
+	p := &d.nodes[parent]
+	switch {
+	case p.first == NoNode:
+		p.first, p.last = child, child
+	case d.nodes[p.last].number <= number:
+		d.nodes[p.last].next = child
+		p.last = child
+	case number < d.nodes[p.first].number:
+		d.nodes[child].next = p.first
+		p.first = child
+	default:
+		at := p.first
+		for d.nodes[d.nodes[at].next].number <= number {
+			at = d.nodes[at].next
+		}
+		d.nodes[child].next = d.nodes[at].next
+		d.nodes[at].next = child
+	}
+}
+
+// add makes a node below parent.
+func (d *Draft) add(parent Node, number protowire.Number, f form) Node {
+	child := Node(len(d.nodes)) //nolint:gosec // a record is far smaller
+	d.nodes = append(d.nodes, node{number: number, form: f, first: NoNode, last: NoNode, next: NoNode})
+	d.attach(parent, child)
+	return child
+}
+
+// leaf is add for a value, which the caller fills in before it adds another node.
+func (d *Draft) leaf(parent Node, number protowire.Number, f form) *node {
+	at := d.add(parent, number, f)
+	return &d.nodes[at]
+}
+
+// Child returns the first child of the number.
+func (d *Draft) Child(parent Node, number protowire.Number) Node {
+	if parent == NoNode {
+		return NoNode
+	}
+	for at := d.nodes[parent].first; at != NoNode && d.nodes[at].number <= number; at = d.nodes[at].next {
+		if d.nodes[at].number == number {
+			return at
+		}
+	}
+	return NoNode
+}
+
+// Sibling returns the next element of the list that at is an element of.
+func (d *Draft) Sibling(at Node) Node {
+	next := d.nodes[at].next
+	if next != NoNode && d.nodes[next].number == d.nodes[at].number {
+		return next
+	}
+	return NoNode
+}
+
+// Text is the text of a field; nil if it has none.
+func (d *Draft) Text(at Node) []byte {
+	if at == NoNode {
+		return nil
+	}
+	return d.nodes[at].data
+}
+
+// Number is the number or enumeration member of a field; 0 if it has none.
+func (d *Draft) Number(at Node) int64 {
+	if at == NoNode {
+		return 0
+	}
+	return int64(d.nodes[at].value) //nolint:gosec // as it was put in
+}
+
+// Time is the time of a field; ok is false if it has none.
+func (d *Draft) Time(at Node) (t time.Time, ok bool) {
+	if at == NoNode {
+		return t, false
+	}
+	return time.Unix(int64(d.nodes[at].value), int64(d.nodes[at].nanos)).UTC(), true //nolint:gosec // as it was put in
+}
+
+// SetText adds a text field; an empty text is absence. The text must stay as it is until the Draft is encoded.
+func (d *Draft) SetText(parent Node, number protowire.Number, text []byte) {
+	if len(text) > 0 {
+		d.leaf(parent, number, formBytes).data = text
+	}
+}
+
+// SetString is SetText for a string.
+func (d *Draft) SetString(parent Node, number protowire.Number, text string) {
+	if text == "" {
+		return
+	}
+	start := len(d.scratch)
+	d.scratch = append(d.scratch, text...)
+	d.SetText(parent, number, d.scratch[start:len(d.scratch):len(d.scratch)])
+}
+
+// SetNumber adds an integer, boolean or enumeration field; zero is absence.
+func (d *Draft) SetNumber(parent Node, number protowire.Number, value int64) {
+	if value != 0 {
+		d.leaf(parent, number, formVarint).value = uint64(value) //nolint:gosec // varints are two's complement
+	}
+}
+
+// SetTime adds a time field.
+func (d *Draft) SetTime(parent Node, number protowire.Number, t time.Time) {
+	at := d.leaf(parent, number, formTime)
+	at.value, at.nanos = uint64(t.Unix()), int32(t.Nanosecond()) //nolint:gosec // varints are two's complement
+}
+
+// SetCopy adds a field with the value of another, which must not be changed any more. NoNode is absence.
+func (d *Draft) SetCopy(parent Node, number protowire.Number, of Node) {
+	if of == NoNode {
+		return
+	}
+	same := d.nodes[of]
+	at := d.leaf(parent, number, same.form)
+	at.first, at.last, at.value, at.nanos, at.data = same.first, same.last, same.value, same.nanos, same.data
+}
+
+// Encode returns the event without unmapped, and unmapped as a field of the event: both together are the whole event.
+// unmapped is empty if the table had a field for everything. Both are slices of one array of their exact size.
+func (d *Draft) Encode() (basic, unmapped []byte) {
+	size, extra := d.measure(RootNode), 0
+	if len(d.extras) > 0 {
+		extra = d.structSize(0, len(d.extras), 0)
+		extra = protowire.SizeTag(unmappedNumber) + protowire.SizeBytes(extra)
+	}
+	b := d.append(make([]byte, 0, size+extra), RootNode)
+	if extra > 0 {
+		b = protowire.AppendTag(b, unmappedNumber, protowire.BytesType)
+		b = protowire.AppendVarint(b, uint64(d.structSize(0, len(d.extras), 0))) //nolint:gosec // not negative
+		b = d.appendStruct(b, 0, len(d.extras), 0)
+	}
+	return b[:size:size], b[size:]
+}
+
+// measure sets the sizes of a message and of all in it and returns that of its payload.
+func (d *Draft) measure(message Node) int {
+	sum := 0
+	packed := d.nodes[message].form == formPacked
+	for at := d.nodes[message].first; at != NoNode; at = d.nodes[at].next {
+		n := &d.nodes[at]
+		switch n.form {
+		case formMessage, formPacked:
+			n.size = d.measure(at)
+		case formBytes:
+			n.size = len(n.data)
+		case formTime:
+			n.size = timeSize(n)
+		case formVarint:
+			sum += protowire.SizeVarint(n.value)
+		case formFixed32:
+			sum += protowire.SizeFixed32()
+		case formFixed64:
+			sum += protowire.SizeFixed64()
+		}
+		switch n.form {
+		case formMessage, formPacked, formBytes, formTime:
+			sum += protowire.SizeBytes(n.size)
+		default:
+		}
+		if !packed {
+			sum += protowire.SizeTag(n.number)
+		}
+	}
+	return sum
+}
+
+// The fields of Timestamp and Duration.
+const (
+	secondsNumber = 1
+	nanosNumber   = 2
+)
+
+func timeSize(n *node) int {
+	size := 0
+	if n.value != 0 {
+		size += 1 + protowire.SizeVarint(n.value)
+	}
+	if n.nanos != 0 {
+		size += 1 + protowire.SizeVarint(uint64(int64(n.nanos))) //nolint:gosec // varints are two's complement
+	}
+	return size
+}
+
+// append writes the payload of a message that is measured.
+func (d *Draft) append(b []byte, message Node) []byte {
+	packed := d.nodes[message].form == formPacked
+	for at := d.nodes[message].first; at != NoNode; at = d.nodes[at].next {
+		n := &d.nodes[at]
+		switch {
+		case packed:
+			b = protowire.AppendVarint(b, n.value)
+		case n.form == formVarint:
+			b = protowire.AppendVarint(protowire.AppendTag(b, n.number, protowire.VarintType), n.value)
+		case n.form == formFixed32:
+			b = protowire.AppendFixed32(protowire.AppendTag(b, n.number, protowire.Fixed32Type), uint32(n.value)) //nolint:gosec // as it was put in
+		case n.form == formFixed64:
+			b = protowire.AppendFixed64(protowire.AppendTag(b, n.number, protowire.Fixed64Type), n.value)
+		default:
+			b = protowire.AppendVarint(protowire.AppendTag(b, n.number, protowire.BytesType), uint64(n.size)) //nolint:gosec // not negative
+			b = d.appendPayload(b, at, n)
+		}
+	}
+	return b
+}
+
+func (d *Draft) appendPayload(b []byte, at Node, n *node) []byte {
+	switch n.form {
+	case formBytes:
+		return append(b, n.data...)
+	case formTime:
+		if n.value != 0 {
+			b = protowire.AppendVarint(protowire.AppendTag(b, secondsNumber, protowire.VarintType), n.value)
+		}
+		if n.nanos != 0 {
+			b = protowire.AppendVarint(protowire.AppendTag(b, nanosNumber, protowire.VarintType), uint64(int64(n.nanos))) //nolint:gosec // varints are two's complement
+		}
+		return b
+	default:
+		return d.append(b, at)
+	}
+}

@@ -1,0 +1,285 @@
+package graphmap
+
+import (
+	"bytes"
+	"math"
+	"strconv"
+	"unicode/utf8"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/parley-gateway/parley/graphclient/jsonscan"
+)
+
+// Fields of google.protobuf.Struct, Value and ListValue, and of their map entries.
+const (
+	structFields  = 1
+	entryKey      = 1
+	entryValue    = 2
+	valueNull     = 1
+	valueNumber   = 2
+	valueString   = 3
+	valueBool     = 4
+	valueStruct   = 5
+	valueList     = 6
+	listValues    = 1
+	maxRawMembers = 64 // of an object whose names are compared with each other
+)
+
+// extra is a value for unmapped: the steps to it and its google.protobuf.Value on the wire. Extras come in the order of
+// the record, so those below one object stand together.
+type extra struct {
+	from, to int // in steps
+	value    []byte
+}
+
+// keep notes the value that scratch holds from start on under the current path.
+func (d *Draft) keep(start int) {
+	from := len(d.steps)
+	d.steps = append(d.steps, d.path...)
+	d.extras = append(d.extras, extra{from: from, to: len(d.steps), value: d.scratch[start:len(d.scratch):len(d.scratch)]})
+}
+
+func (d *Draft) keepText(text []byte) {
+	start := len(d.scratch)
+	d.scratch = appendText(d.scratch, text)
+	d.keep(start)
+}
+
+func (d *Draft) keepNumber(digits []byte) {
+	start := len(d.scratch)
+	d.scratch = appendNumber(d.scratch, string(digits))
+	d.keep(start)
+}
+
+// keepRaw keeps the value at i, which is not null, as it is.
+func (d *Draft) keepRaw(i, depth int) (end int, ok bool) {
+	start := len(d.scratch)
+	if end, ok = d.raw(i, depth); ok {
+		d.keep(start)
+	}
+	return end, ok
+}
+
+// raw appends the value at i to scratch as a google.protobuf.Value; see decoder.raw.
+func (d *Draft) raw(i, depth int) (end int, ok bool) {
+	if i >= len(d.b) {
+		return i, false
+	}
+	switch c := d.b[i]; {
+	case c == '"':
+		return d.rawText(i)
+	case c == '{', c == '[':
+		number, read := protowire.Number(valueStruct), d.rawObject
+		if c == '[' {
+			number, read = valueList, d.rawList
+		}
+		d.scratch = protowire.AppendTag(d.scratch, number, protowire.BytesType)
+		mark := d.open()
+		if end, ok = read(i, depth+1); ok {
+			d.close(mark)
+		}
+		return end, ok
+	case isDigit(c):
+		if end, ok = jsonscan.Number(d.b, i); ok {
+			d.scratch = appendNumber(d.scratch, string(d.b[i:end]))
+		}
+		return end, ok
+	default:
+		if end, ok = jsonscan.Literal(d.b, i); ok {
+			number, value := protowire.Number(valueBool), uint64(0)
+			switch c {
+			case 'n':
+				number = valueNull
+			case 't':
+				value = 1
+			}
+			d.scratch = protowire.AppendVarint(protowire.AppendTag(d.scratch, number, protowire.VarintType), value)
+		}
+		return end, ok
+	}
+}
+
+// rawText appends the string at i.
+func (d *Draft) rawText(i int) (end int, ok bool) {
+	end, form, ok := jsonscan.String(d.b, i)
+	if !ok {
+		return end, false
+	}
+	inner := d.b[i+1 : end-1]
+	if form&jsonscan.Escapes == 0 {
+		d.scratch = appendText(d.scratch, inner)
+		return end, form == 0 || utf8.Valid(inner)
+	}
+	d.scratch = protowire.AppendTag(d.scratch, valueString, protowire.BytesType)
+	mark := d.open()
+	if d.scratch, ok = jsonscan.AppendUnquoted(d.scratch, inner); ok {
+		d.close(mark)
+	}
+	return end, ok
+}
+
+// open begins something that its length precedes.
+func (d *Draft) open() int {
+	d.scratch = append(d.scratch, 0)
+	return len(d.scratch)
+}
+
+// close writes the length of what was appended since open.
+func (d *Draft) close(mark int) {
+	size := len(d.scratch) - mark
+	more := protowire.SizeVarint(uint64(size)) - 1 //nolint:gosec // not negative
+	for range more {
+		d.scratch = append(d.scratch, 0)
+	}
+	if more > 0 {
+		copy(d.scratch[mark+more:], d.scratch[mark:mark+size])
+	}
+	protowire.AppendVarint(d.scratch[:mark-1], uint64(size)) //nolint:gosec // not negative
+}
+
+// rawObject appends the members of the object at i as those of a Struct.
+func (d *Draft) rawObject(i, depth int) (end int, ok bool) {
+	if depth > MaxDepth {
+		return i, false
+	}
+	i = jsonscan.Space(d.b, i+1)
+	if i < len(d.b) && d.b[i] == '}' {
+		return i + 1, true
+	}
+	var had [maxRawMembers][2]int
+	for n := 0; ; n++ {
+		start := i
+		var form jsonscan.Form
+		if i, form, ok = jsonscan.String(d.b, i); !ok || form != 0 || n == len(had) {
+			return i, false
+		}
+		name := d.b[start+1 : i-1]
+		for _, other := range had[:n] {
+			if bytes.Equal(d.b[other[0]:other[1]], name) {
+				return i, false // equal names
+			}
+		}
+		had[n] = [2]int{start + 1, i - 1}
+		if i, ok = jsonscan.Colon(d.b, i); !ok {
+			return i, false
+		}
+		switch {
+		case string(name) != typeProperty && bytes.Contains(name, odata), i < len(d.b) && d.b[i] == 'n':
+			i, ok = jsonscan.Skip(d.b, i, depth)
+		default:
+			d.scratch = protowire.AppendTag(d.scratch, structFields, protowire.BytesType)
+			entry := d.open()
+			d.scratch = protowire.AppendBytes(protowire.AppendTag(d.scratch, entryKey, protowire.BytesType), name)
+			d.scratch = protowire.AppendTag(d.scratch, entryValue, protowire.BytesType)
+			value := d.open()
+			if i, ok = d.raw(i, depth); ok {
+				d.close(value)
+				d.close(entry)
+			}
+		}
+		if !ok {
+			return i, false
+		}
+		var more bool
+		if i, more, ok = jsonscan.Next(d.b, i, '}'); !ok || !more {
+			return i, ok
+		}
+	}
+}
+
+// rawList appends the elements of the list at i as those of a ListValue.
+func (d *Draft) rawList(i, depth int) (end int, ok bool) {
+	if depth > MaxDepth {
+		return i, false
+	}
+	i = jsonscan.Space(d.b, i+1)
+	if i < len(d.b) && d.b[i] == ']' {
+		return i + 1, true
+	}
+	for {
+		d.scratch = protowire.AppendTag(d.scratch, listValues, protowire.BytesType)
+		value := d.open()
+		if i, ok = d.raw(i, depth); !ok {
+			return i, false
+		}
+		d.close(value)
+		var more bool
+		if i, more, ok = jsonscan.Next(d.b, i, ']'); !ok || !more {
+			return i, ok
+		}
+	}
+}
+
+func appendText(b, text []byte) []byte {
+	return protowire.AppendBytes(protowire.AppendTag(b, valueString, protowire.BytesType), text)
+}
+
+// appendNumber is numberValue on the wire.
+func appendNumber(b []byte, text string) []byte {
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil || !sameNumber(text, f, 64) {
+		return protowire.AppendString(protowire.AppendTag(b, valueString, protowire.BytesType), text)
+	}
+	return protowire.AppendFixed64(protowire.AppendTag(b, valueNumber, protowire.Fixed64Type), math.Float64bits(f))
+}
+
+// below is the end of the extras from lo on that are below the same member as lo, depth steps down; leaf tells that lo
+// itself is that member.
+func (d *Draft) below(lo, hi, depth int) (end int, leaf bool) {
+	at := d.extras[lo]
+	if at.to-at.from == depth+1 {
+		return lo + 1, true
+	}
+	key := d.steps[at.from+depth]
+	for end = lo + 1; end < hi; end++ {
+		if e := d.extras[end]; e.to-e.from <= depth || d.steps[e.from+depth] != key {
+			break
+		}
+	}
+	return end, false
+}
+
+// structSize is the size of the Struct of the extras from lo to hi, which share their first depth steps.
+func (d *Draft) structSize(lo, hi, depth int) int {
+	sum := 0
+	for lo < hi {
+		end, leaf := d.below(lo, hi, depth)
+		entry := d.entrySize(lo, end, depth, leaf)
+		sum += 1 + protowire.SizeBytes(entry)
+		lo = end
+	}
+	return sum
+}
+
+// valueSize is the size of the Value that is one extra, or the Struct of several.
+func (d *Draft) valueSize(lo, hi, depth int, leaf bool) int {
+	if leaf {
+		return len(d.extras[lo].value)
+	}
+	return 1 + protowire.SizeBytes(d.structSize(lo, hi, depth+1))
+}
+
+func (d *Draft) entrySize(lo, hi, depth int, leaf bool) int {
+	key := d.steps[d.extras[lo].from+depth].key()
+	return 1 + protowire.SizeBytes(len(key)) + 1 + protowire.SizeBytes(d.valueSize(lo, hi, depth, leaf))
+}
+
+// appendStruct appends the Struct that structSize measures.
+func (d *Draft) appendStruct(b []byte, lo, hi, depth int) []byte {
+	size := func(b []byte, n int) []byte { return protowire.AppendVarint(b, uint64(n)) } //nolint:gosec // not negative
+	for lo < hi {
+		end, leaf := d.below(lo, hi, depth)
+		b = size(protowire.AppendTag(b, structFields, protowire.BytesType), d.entrySize(lo, end, depth, leaf))
+		b = protowire.AppendString(protowire.AppendTag(b, entryKey, protowire.BytesType), d.steps[d.extras[lo].from+depth].key())
+		b = size(protowire.AppendTag(b, entryValue, protowire.BytesType), d.valueSize(lo, end, depth, leaf))
+		if leaf {
+			b = append(b, d.extras[lo].value...)
+		} else {
+			b = size(protowire.AppendTag(b, valueStruct, protowire.BytesType), d.structSize(lo, end, depth+1))
+			b = d.appendStruct(b, lo, end, depth+1)
+		}
+		lo = end
+	}
+	return b
+}
