@@ -51,6 +51,14 @@ func trimBOM(body []byte) []byte { return bytes.TrimPrefix(body, []byte(byteOrde
 // object, and anything behind the answer, make it malformed.
 func parseEnvelope(body []byte) (envelope, error) {
 	body = trimBOM(body)
+	if env, ok := scanEnvelope(body); ok {
+		return env, nil
+	}
+	return decodeEnvelope(body)
+}
+
+// decodeEnvelope is parseEnvelope for answers of any shape.
+func decodeEnvelope(body []byte) (envelope, error) {
 	env := envelope{count: -1}
 	dec := newDecoder(body)
 	if dec.PeekKind() != '{' {

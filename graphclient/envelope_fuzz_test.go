@@ -20,6 +20,11 @@ func FuzzParseEnvelope(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		input := bytes.Clone(body)
+		if fast, ok := scanEnvelope(trimBOM(body)); ok {
+			if slow, err := decodeEnvelope(trimBOM(body)); err != nil || !reflect.DeepEqual(fast, slow) {
+				t.Fatalf("scanned %+v, decoded %+v, %v", fast, slow, err)
+			}
+		}
 		got, err := parseEnvelope(body)
 		if !bytes.Equal(input, body) {
 			t.Fatal("the body was changed")

@@ -134,6 +134,13 @@ func anyOutside(q EventQuery, items []Item) bool {
 
 // item normalizes one call record.
 func (c *Call) item(owner string, record []byte, partial bool) (Item, error) {
+	if item, ok := c.draftItem(owner, record, partial); ok {
+		return item, nil
+	}
+	return c.recordItem(owner, record, partial)
+}
+
+func (c *Call) recordItem(owner string, record []byte, partial bool) (Item, error) {
 	event, err := c.mapEvent(graphmap.RootCallRecord, record)
 	if err != nil {
 		return Item{}, err
@@ -149,7 +156,7 @@ func (c *Call) item(owner string, record []byte, partial bool) (Item, error) {
 		event.Actor = proto.CloneOf(call.GetLegacyOrganizer())
 	}
 	ref := names.Ref{Source: parleyv1.Source_SOURCE_CALL, ID: event.GetSource().GetId()}
-	return c.finish(event, owner, call.GetJoinThreadId(), ref, record, call.GetStartTime()), nil
+	return c.finish(event, owner, call.GetJoinThreadId(), ref, record, call.GetStartTime())
 }
 
 // Latency and retention of call records, for texts that explain a NotFound.

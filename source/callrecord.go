@@ -67,7 +67,11 @@ func (c *Call) Event(ctx context.Context, owner, user string, ref Ref) (*parleyv
 	if err != nil {
 		return nil, err
 	}
-	return item.Event, c.segments(ctx, ref.ID, whole, item.Event)
+	event, err := item.Event()
+	if err != nil {
+		return nil, err
+	}
+	return event, c.segments(ctx, ref.ID, whole, event)
 }
 
 // prove returns nil when the user took part in the call of a record that has all its participants, or is not asked for.

@@ -154,12 +154,19 @@ func (c *Chat) Event(ctx context.Context, owner, user string, ref Ref) (*parleyv
 	if err != nil {
 		return nil, err
 	}
-	return item.Event, nil
+	return item.Event()
 }
 
 // item normalizes one message. asked is the chat that was asked for it, if one was. Old deletions (an empty body and no
 // time of deletion) are events like any other.
 func (c *Chat) item(owner, asked string, byCreateTime bool, record []byte) (Item, error) {
+	if item, ok := c.draftItem(owner, asked, byCreateTime, record); ok {
+		return item, nil
+	}
+	return c.messageItem(owner, asked, byCreateTime, record)
+}
+
+func (c *Chat) messageItem(owner, asked string, byCreateTime bool, record []byte) (Item, error) {
 	event, err := c.mapEvent(graphmap.RootChatMessage, record)
 	if err != nil {
 		return Item{}, err
@@ -176,11 +183,11 @@ func (c *Chat) item(owner, asked string, byCreateTime bool, record []byte) (Item
 	}
 	times := []*timestamppb.Timestamp{event.GetUpdateTime(), event.GetCreateTime()}
 	ref := names.Ref{Source: parleyv1.Source_SOURCE_CHAT, Chat: thread, ID: event.GetSource().GetId()}
-	item := c.finish(event, owner, thread, ref, record, times...)
-	if byCreateTime && event.GetCreateTime().IsValid() {
-		item.Time, item.NoTime = event.GetCreateTime().AsTime(), false
+	item, err := c.finish(event, owner, thread, ref, record, times...)
+	if byCreateTime && !item.Created.IsZero() {
+		item.Time, item.NoTime = item.Created, false
 	}
-	return item, nil
+	return item, err
 }
 
 // messageDetail is what the message has beyond the envelope; notes of Teams carry it inside their own detail.
@@ -192,7 +199,13 @@ func messageDetail(event *parleyv1.Event) *parleyv1.ChatDetail {
 }
 
 func messageKind(event *parleyv1.Event, detail *parleyv1.ChatDetail) parleyv1.EventKind {
-	switch detail.GetMessageType() {
+	return kindOf(detail.GetMessageType(), detail.GetMessageTypeOther() != "", event.GetSystem() != nil)
+}
+
+// kindOf decides by the type of the message, whether it is of a type that the contract does not know, and whether it has
+// an event detail.
+func kindOf(sort parleyv1.MessageType, other, system bool) parleyv1.EventKind {
+	switch sort {
 	case parleyv1.MessageType_MESSAGE_TYPE_SYSTEM_EVENT_MESSAGE:
 		return parleyv1.EventKind_EVENT_KIND_SYSTEM
 	case parleyv1.MessageType_MESSAGE_TYPE_MESSAGE:
@@ -200,9 +213,9 @@ func messageKind(event *parleyv1.Event, detail *parleyv1.ChatDetail) parleyv1.Ev
 	default:
 	}
 	switch {
-	case event.GetSystem() != nil: // unknownFutureValue hides a system message from clients without the Prefer header
+	case system: // unknownFutureValue hides a system message from clients without the Prefer header
 		return parleyv1.EventKind_EVENT_KIND_SYSTEM
-	case detail.GetMessageType() == parleyv1.MessageType_MESSAGE_TYPE_UNSPECIFIED && detail.GetMessageTypeOther() == "":
+	case sort == parleyv1.MessageType_MESSAGE_TYPE_UNSPECIFIED && !other:
 		return parleyv1.EventKind_EVENT_KIND_MESSAGE
 	default:
 		return parleyv1.EventKind_EVENT_KIND_OTHER

@@ -100,8 +100,12 @@ func (c *Copilot) Event(ctx context.Context, owner, user string, ref Ref) (*parl
 			return nil, err
 		}
 		for _, item := range page.Items {
-			if item.Event.GetSource().GetId() == ref.ID && item.Event.GetCopilot().GetSessionId() == ref.Session {
-				return item.Event, nil
+			event, err := item.Event()
+			if err != nil {
+				return nil, err
+			}
+			if event.GetSource().GetId() == ref.ID && event.GetCopilot().GetSessionId() == ref.Session {
+				return event, nil
 			}
 		}
 		if link = page.Next; link == "" || seen[link] {
@@ -114,19 +118,19 @@ func (c *Copilot) Event(ctx context.Context, owner, user string, ref Ref) (*parl
 
 // item normalizes one interaction.
 func (c *Copilot) item(owner string, record []byte) (Item, error) {
+	if item, ok := c.draftItem(owner, record); ok {
+		return item, nil
+	}
+	return c.interactionItem(owner, record)
+}
+
+func (c *Copilot) interactionItem(owner string, record []byte) (Item, error) {
 	event, err := c.mapEvent(graphmap.RootAIInteraction, record)
 	if err != nil {
 		return Item{}, err
 	}
 	detail := event.GetCopilot()
-	switch detail.GetInteractionType() {
-	case parleyv1.InteractionType_INTERACTION_TYPE_USER_PROMPT:
-		event.Kind = parleyv1.EventKind_EVENT_KIND_PROMPT
-	case parleyv1.InteractionType_INTERACTION_TYPE_AI_RESPONSE:
-		event.Kind = parleyv1.EventKind_EVENT_KIND_ANSWER
-	default:
-		event.Kind = parleyv1.EventKind_EVENT_KIND_OTHER
-	}
+	event.Kind = interactionKind(detail.GetInteractionType())
 	event.CorrelationId = detail.GetRequestId()
 	if event.Version = etagNumber(event.GetSource().GetEtag()); event.GetVersion() == 0 {
 		event.Version = millis(event.GetCreateTime())
@@ -135,5 +139,16 @@ func (c *Copilot) item(owner string, record []byte) (Item, error) {
 	ref := names.Ref{
 		Source: parleyv1.Source_SOURCE_COPILOT, Session: detail.GetSessionId(), ID: event.GetSource().GetId(), Time: asTime(event.GetCreateTime()),
 	}
-	return c.finish(event, owner, conversation, ref, record, event.GetCreateTime()), nil
+	return c.finish(event, owner, conversation, ref, record, event.GetCreateTime())
+}
+
+func interactionKind(sort parleyv1.InteractionType) parleyv1.EventKind {
+	switch sort {
+	case parleyv1.InteractionType_INTERACTION_TYPE_USER_PROMPT:
+		return parleyv1.EventKind_EVENT_KIND_PROMPT
+	case parleyv1.InteractionType_INTERACTION_TYPE_AI_RESPONSE:
+		return parleyv1.EventKind_EVENT_KIND_ANSWER
+	default:
+		return parleyv1.EventKind_EVENT_KIND_OTHER
+	}
 }

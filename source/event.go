@@ -30,7 +30,9 @@ func (b *base) mapEvent(root string, record []byte) (*parleyv1.Event, error) {
 }
 
 // finish fills the names, digests and event time, and makes the item. times are tried in order.
-func (b *base) finish(event *parleyv1.Event, owner, conversation string, ref names.Ref, record []byte, times ...*timestamppb.Timestamp) Item {
+func (b *base) finish(
+	event *parleyv1.Event, owner, conversation string, ref names.Ref, record []byte, times ...*timestamppb.Timestamp,
+) (Item, error) {
 	key := eventKey(owner, ref, record)
 	event.Name = names.Event(owner, ref)
 	event.Uid = eventUID(b.opt.Tenant, ref.Source, key)
@@ -39,15 +41,17 @@ func (b *base) finish(event *parleyv1.Event, owner, conversation string, ref nam
 		event.Conversation = names.Conversation(owner, conversation)
 	}
 	fillTexts(event)
-	item := Item{Key: key, Event: event, NoTime: true}
+	var at time.Time
 	for _, t := range times {
 		if t.IsValid() {
 			event.EventTime = timestamppb.New(t.AsTime())
-			item.Time, item.NoTime = t.AsTime(), false
+			at = t.AsTime()
 			break
 		}
 	}
-	return item
+	item, err := NewItem(event)
+	item.Key, item.Time, item.NoTime = key, at, event.GetEventTime() == nil
+	return item, err
 }
 
 // fillTexts derives the plain text and the sizes that every view tells.
@@ -74,10 +78,14 @@ func fillBody(body *parleyv1.Body, attachments []*parleyv1.Attachment) {
 
 // contentType is how the body is written; the finer type of the beta generation alone can say Markdown.
 func contentType(body *parleyv1.Body) string {
-	if body.GetMessageBodyContentType() == parleyv1.ContentType_CONTENT_TYPE_MARKDOWN {
+	return contentTypeOf(body.GetMessageBodyContentType(), body.GetContentType())
+}
+
+func contentTypeOf(finer, plain parleyv1.ContentType) string {
+	if finer == parleyv1.ContentType_CONTENT_TYPE_MARKDOWN {
 		return "markdown"
 	}
-	switch body.GetContentType() {
+	switch plain {
 	case parleyv1.ContentType_CONTENT_TYPE_HTML:
 		return "html"
 	case parleyv1.ContentType_CONTENT_TYPE_MARKDOWN:

@@ -20,7 +20,7 @@ func TestFoundingPayloads(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			all := eventsOf(page.Items)
+			all := eventsOf(t, page.Items)
 			golden(t, name, all)
 		}
 	}
@@ -74,10 +74,10 @@ func TestFoundingPayloads(t *testing.T) {
 	}
 }
 
-func eventsOf(items []source.Item) []*parleyv1.Event {
+func eventsOf(t testing.TB, items []source.Item) []*parleyv1.Event {
 	all := make([]*parleyv1.Event, 0, len(items))
 	for _, item := range items {
-		all = append(all, item.Event)
+		all = append(all, eventOf(t, item))
 	}
 	return all
 }

@@ -18,6 +18,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/source"
 )
@@ -189,4 +190,14 @@ func seed(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	return string(raw)
+}
+
+// eventOf decodes the event of an item.
+func eventOf(t testing.TB, item source.Item) *parleyv1.Event {
+	t.Helper()
+	event, err := item.Event()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return event
 }

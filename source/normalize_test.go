@@ -97,7 +97,7 @@ func TestMessages(t *testing.T) {
 				tc.query = q
 			}
 			item := readOne(t, chatReader, tc.query, tc.record)
-			event := item.Event
+			event := eventOf(t, item)
 			if event.GetKind() != tc.kind || event.GetVersion() != tc.version {
 				t.Errorf("kind %v, version %d", event.GetKind(), event.GetVersion())
 			}
@@ -118,8 +118,8 @@ func TestMessages(t *testing.T) {
 func checkTime(t *testing.T, item source.Item, want string) {
 	t.Helper()
 	if want == "" {
-		if !item.NoTime || !item.Time.IsZero() || item.Event.GetEventTime() != nil {
-			t.Errorf("time %v %v", item.Time, item.Event.GetEventTime())
+		if !item.NoTime || !item.Time.IsZero() || eventOf(t, item).GetEventTime() != nil {
+			t.Errorf("time %v %v", item.Time, eventOf(t, item).GetEventTime())
 		}
 		return
 	}
@@ -167,7 +167,7 @@ func TestInteractions(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			event := readOne(t, copilotReader, source.EventQuery{Owner: userID}, tc.record).Event
+			event := eventOf(t, readOne(t, copilotReader, source.EventQuery{Owner: userID}, tc.record))
 			if got := strings.TrimPrefix(event.GetConversation(), "users/"+userID+"/conversations/"); got != tc.conversation {
 				t.Errorf("conversation %q, want %q", got, tc.conversation)
 			}
@@ -176,8 +176,8 @@ func TestInteractions(t *testing.T) {
 			}
 		})
 	}
-	markdown := readOne(t, copilotReader, source.EventQuery{Owner: userID},
-		`{"id":"1","body":{"contentType":"text","messageBodyContentType":"markdown","content":"**bold** <attachment id=\"a\"></attachment>"},"attachments":[{"attachmentId":"a","name":"f.docx","contentType":"reference","content":"é"}]}`).Event
+	markdown := eventOf(t, readOne(t, copilotReader, source.EventQuery{Owner: userID},
+		`{"id":"1","body":{"contentType":"text","messageBodyContentType":"markdown","content":"**bold** <attachment id=\"a\"></attachment>"},"attachments":[{"attachmentId":"a","name":"f.docx","contentType":"reference","content":"é"}]}`))
 	if got := markdown.GetBody().GetPlainText(); got != "bold [f.docx]" {
 		t.Errorf("plain text %q", got)
 	}
@@ -191,7 +191,7 @@ func TestCalls(t *testing.T) {
 	item := readOne(t, callReader, source.EventQuery{Owner: userID},
 		`{"id":"c","version":"12","startDateTime":"2024-11-20T18:52:21.2169889Z","organizer":{"user":{"id":"u"}},"organizer_v2":null}`)
 	checkTime(t, item, "2024-11-20T18:52:21.2169889Z")
-	event := item.Event
+	event := eventOf(t, item)
 	if event.GetVersion() != 12 || !event.GetCall().GetPartial() || event.GetActor().GetUser().GetId() != "u" || event.GetConversation() != "" {
 		t.Errorf("event %v", event)
 	}
@@ -212,7 +212,7 @@ func TestUIDs(t *testing.T) {
 		if item.Key == "" {
 			t.Error("no key")
 		}
-		return item.Event.GetUid()
+		return eventOf(t, item).GetUid()
 	}
 	base := uid(chatReader, "a", message)
 	if base != uid(chatReader, "b", strings.Replace(message, `"etag":"1"`, `"etag":"2"`, 1)) {

@@ -70,13 +70,13 @@ type fact struct {
 	System        bool
 }
 
-func factsOf(items []source.Item, start, end time.Time) []fact {
+func factsOf(t testing.TB, items []source.Item, start, end time.Time) []fact {
 	var all []fact
 	for _, item := range items {
 		if item.Time.Before(start) || !item.Time.Before(end) {
 			continue // the bounds that Graph is asked with are wider
 		}
-		event := item.Event
+		event := eventOf(t, item)
 		container := event.GetSource().GetChatId()
 		switch event.GetSource().GetSource() {
 		case parleyv1.Source_SOURCE_COPILOT:
@@ -138,7 +138,7 @@ func TestAgainstSimulator(t *testing.T) {
 				if len(tc.want) < 5 {
 					t.Fatalf("the simulator has %d records only", len(tc.want))
 				}
-				if diff := cmp.Diff(tc.want, factsOf(items, from, to)); diff != "" {
+				if diff := cmp.Diff(tc.want, factsOf(t, items, from, to)); diff != "" {
 					t.Errorf("records (-simulator +events):\n%.4000s", diff)
 				}
 				if first.Unfiltered || first.Unbounded {
@@ -175,16 +175,16 @@ func TestGetsAgainstSimulator(t *testing.T) {
 			outsiders := 0
 			items, _ := walk(t, src, q)
 			for _, item := range items[:min(len(items), 12)] {
-				owner, ref, err := names.ParseEvent(item.Event.GetName())
+				owner, ref, err := names.ParseEvent(eventOf(t, item).GetName())
 				if err != nil || owner != user.ID {
 					t.Fatalf("name of owner %q: %v", owner, err)
 				}
 				event, err := src.Event(t.Context(), user.ID, user.ID, ref)
 				if err != nil {
-					t.Fatalf("%s: %v", item.Event.GetName(), err)
+					t.Fatalf("%s: %v", eventOf(t, item).GetName(), err)
 				}
-				if event.GetUid() != item.Event.GetUid() || event.GetName() != item.Event.GetName() || event.GetVersion() != item.Event.GetVersion() {
-					t.Errorf("listed %s as %s", item.Event.GetName(), event.GetName())
+				if event.GetUid() != eventOf(t, item).GetUid() || event.GetName() != eventOf(t, item).GetName() || event.GetVersion() != eventOf(t, item).GetVersion() {
+					t.Errorf("listed %s as %s", eventOf(t, item).GetName(), event.GetName())
 				}
 				taking := make([]string, 0, 200)
 				switch name {
@@ -207,7 +207,7 @@ func TestGetsAgainstSimulator(t *testing.T) {
 				}
 				outsiders++
 				if _, err = src.Event(t.Context(), stranger, stranger, ref); kindOf(t, err) != "not found" {
-					t.Errorf("%s: an outsider got %v", item.Event.GetName(), err)
+					t.Errorf("%s: an outsider got %v", eventOf(t, item).GetName(), err)
 				}
 			}
 			if outsiders == 0 {
@@ -261,7 +261,7 @@ func TestChatsAgainstSimulator(t *testing.T) {
 			from := simNow.AddDate(0, 0, -90)
 			q := source.EventQuery{Owner: user.ID, User: user.ID, Conversation: id, Start: from, End: simNow}
 			items, _ := walk(t, source.NewChat(client, opt), q)
-			if diff := cmp.Diff(truth(oracle.ChatMessages(id, from, simNow)), factsOf(items, from, simNow)); diff != "" {
+			if diff := cmp.Diff(truth(oracle.ChatMessages(id, from, simNow)), factsOf(t, items, from, simNow)); diff != "" {
 				t.Errorf("messages (-simulator +events):\n%.3000s", diff)
 			}
 		}
@@ -333,7 +333,7 @@ func TestRefusedCombination(t *testing.T) {
 	if !first.Unbounded {
 		t.Error("the page does not say that it is unbounded")
 	}
-	if diff := cmp.Diff(truth(sim.Oracle("").Records(graphsim.SourceCall, user.ID, from, simNow)), factsOf(items, from, simNow)); diff != "" {
+	if diff := cmp.Diff(truth(sim.Oracle("").Records(graphsim.SourceCall, user.ID, from, simNow)), factsOf(t, items, from, simNow)); diff != "" {
 		t.Errorf("calls (-simulator +events):\n%s", diff)
 	}
 }
