@@ -53,10 +53,12 @@ func (g *graph) Events(ctx context.Context, q source.EventQuery, link string) (*
 	if failed != nil {
 		return nil, failed
 	}
-	page := &source.Page[source.Item]{Requests: 1, Rows: 1, Read: time.Now(), Items: []source.Item{{
-		Key:   fmt.Sprintf("%s/%s/%s/%d", q.User, q.Conversation, link, n),
-		Event: &parleyv1.Event{Uid: strconv.Itoa(n), Body: &parleyv1.Body{Content: g.body}},
-	}}}
+	item, err := source.NewItem(&parleyv1.Event{Uid: strconv.Itoa(n), Body: &parleyv1.Body{Content: g.body}})
+	if err != nil {
+		return nil, err
+	}
+	item.Key = fmt.Sprintf("%s/%s/%s/%d", q.User, q.Conversation, link, n)
+	page := &source.Page[source.Item]{Requests: 1, Rows: 1, Read: time.Now(), Items: []source.Item{item}}
 	if at := len(strings.Split(link, "+")); at < g.pages {
 		page.Next = link + "+"
 	}

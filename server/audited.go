@@ -11,6 +11,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server/audit"
 	"github.com/parley-gateway/parley/server/fault"
+	"github.com/parley-gateway/parley/timeline"
 )
 
 // auditUnary ends the record of a call with what its caller gets.
@@ -112,7 +113,7 @@ func (g *grant) count(message any) {
 	case *parleyv1.Event, *parleyv1.Conversation:
 		g.events++
 	case *parleyv1.ListEventsResponse:
-		g.events += int64(len(m.GetEvents()))
+		g.events += int64(len(m.GetEvents()) + timeline.EncodedEvents(m))
 	case *parleyv1.ListConversationsResponse:
 		g.events += int64(len(m.GetConversations()))
 	case *parleyv1.ListCopilotUsageResponse:
@@ -120,7 +121,7 @@ func (g *grant) count(message any) {
 	case *parleyv1.ListUsersResponse:
 		g.events += int64(len(m.GetUsers()))
 	case *parleyv1.StreamEventsResponse:
-		g.events += int64(len(m.GetBatch().GetEvents()))
+		g.events += int64(len(m.GetBatch().GetEvents()) + timeline.EncodedEvents(m.GetBatch()))
 	case *parleyv1.StreamConversationsResponse:
 		g.events += int64(len(m.GetBatch().GetConversations()))
 	case *parleyv1.StreamCopilotUsageResponse:

@@ -98,7 +98,7 @@ func (e *events) prepare(ctx context.Context, req eventsAsked) (*asked, timeline
 	walk.Caller, walk.Tenant = a.binding()
 	walk.Owner, walk.User, walk.Conversation = a.owner, a.user, conversation
 	walk.Sources, walk.Unavailable = req.GetSources(), a.tenant.Unavailable
-	walk.View, walk.Filter = req.GetView(), req.GetFilter()
+	walk.View, walk.Filter, walk.Encoded = req.GetView(), req.GetFilter(), true
 	if err := checkSources(a, &walk); err != nil {
 		return nil, walk, err
 	}

@@ -68,6 +68,7 @@ func (f *fake) take() (requests []any, tokens []string, sizes []int) {
 }
 
 func (f *fake) ListEvents(ctx context.Context, _ timeline.Sources, req timeline.EventsRequest, token string, size int) (*parleyv1.ListEventsResponse, error) {
+	req.Encoded = !req.Encoded // every call asks for bytes
 	f.note(req, token, size)
 	if f.listEvents != nil {
 		return f.listEvents(ctx)
@@ -76,6 +77,7 @@ func (f *fake) ListEvents(ctx context.Context, _ timeline.Sources, req timeline.
 }
 
 func (f *fake) StreamEvents(ctx context.Context, _ timeline.Sources, req timeline.EventsRequest, token string, emit func(*parleyv1.StreamEventsResponse) error) error {
+	req.Encoded = !req.Encoded // every call asks for bytes
 	f.note(req, token, 0)
 	if f.streamEvents != nil {
 		return f.streamEvents(ctx, emit)

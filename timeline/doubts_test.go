@@ -124,7 +124,8 @@ func TestDoubts(t *testing.T) {
 		{name: "row without a time", extra: 1, requests: 3, hook: func(_ int, _ source.EventQuery, link string, p *page) (*page, error) {
 			if link == "" {
 				item := stray(time.Time{}, "timeless")
-				item.NoTime, item.Event.EventTime = true, nil
+				item.NoTime = true
+				item = changed(item, func(e *parleyv1.Event) { e.EventTime = nil })
 				p.Items = append(slices.Clone(p.Items), item)
 			}
 			return p, nil

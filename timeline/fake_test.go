@@ -145,14 +145,45 @@ func (g *graph) item(q source.EventQuery, r row) source.Item {
 	if !r.created.IsZero() {
 		e.CreateTime = timestamppb.New(r.created)
 	}
-	item := source.Item{Time: r.at, Key: r.id, Event: e}
+	if r.noTime {
+		e.EventTime = nil
+	}
+	item := encode(e)
+	item.Time, item.Key = r.at, r.id
 	if q.ByCreateTime {
 		item.Time = r.created
 	}
 	if r.noTime {
-		item.Time, item.NoTime, e.EventTime = time.Time{}, true, nil
+		item.Time, item.NoTime = time.Time{}, true
 	}
 	return item
+}
+
+// encode makes an item of an event, without time and key.
+func encode(e *parleyv1.Event) source.Item {
+	item, err := source.NewItem(e)
+	if err != nil {
+		panic(err) // the event is a test's own
+	}
+	return item
+}
+
+// changed is an item whose event was changed.
+func changed(item source.Item, change func(*parleyv1.Event)) source.Item {
+	e := decode(item)
+	change(e)
+	again := encode(e)
+	again.Time, again.Key, again.NoTime = item.Time, item.Key, item.NoTime
+	return again
+}
+
+// decode is the event of an item.
+func decode(item source.Item) *parleyv1.Event {
+	e, err := item.Event()
+	if err != nil {
+		panic(err) // the event is a test's own
+	}
+	return e
 }
 
 func (g *graph) requests() int {

@@ -185,7 +185,9 @@ func TestWholeCalls(t *testing.T) {
 	g := &graph{src: call, size: 10, rows: spread("c", 25, start, end)}
 	g.hook = func(_ int, _ source.EventQuery, _ string, p *page) (*page, error) {
 		for i := range p.Items {
-			p.Items[i].Event.Detail = &parleyv1.Event_Call{Call: &parleyv1.CallDetail{Partial: true}}
+			p.Items[i] = changed(p.Items[i], func(e *parleyv1.Event) {
+				e.Detail = &parleyv1.Event_Call{Call: &parleyv1.CallDetail{Partial: true}}
+			})
 		}
 		return p, nil
 	}

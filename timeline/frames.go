@@ -11,17 +11,10 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/timeline/view"
 )
 
 // shortText is the length in bytes below which a text is never cut: ids and names stay whole.
 const shortText = 1 << 10
-
-// view returns the event as the request's view shows it. The event itself is shared and stays as it is.
-func (w *walk) view(event *parleyv1.Event) *parleyv1.Event {
-	shown, _ := view.Apply(event, w.req.view()).(*parleyv1.Event) // what goes in comes out
-	return shown
-}
 
 // text is a string inside an event, with its path and a way to replace it.
 type text struct {

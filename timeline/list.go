@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 )
 
@@ -60,7 +58,6 @@ func (e *Engine) ListEvents(
 	}
 	w.limit(ahead, maxRows)
 	answer := &parleyv1.ListEventsResponse{}
-	w.patient = func() bool { return len(answer.GetEvents()) > 0 }
 	done, err := w.fillPage(soft, answer, size)
 	if err != nil {
 		return nil, err
@@ -81,42 +78,50 @@ func (e *Engine) ListEvents(
 
 // fillPage adds events until the page is full, time is up, or nothing is left; then it reports true.
 func (w *walk) fillPage(ctx context.Context, answer *parleyv1.ListEventsResponse, size int) (bool, error) {
-	bytes := frameRoom
+	list, done, err := w.fillList(ctx, size)
+	if err != nil {
+		return false, err
+	}
+	return done, w.setEvents(answer, list)
+}
+
+// fillList is fillPage for the list field alone.
+func (w *walk) fillList(ctx context.Context, size int) (list []byte, done bool, err error) {
+	events := 0
+	w.patient = func() bool { return events > 0 }
 	for {
 		t, v := w.step()
 		switch v {
 		case ready:
-			if len(answer.GetEvents()) >= size {
-				return false, nil
+			if events >= size {
+				return list, false, nil
 			}
-			event := w.view(t.head().event)
-			n := proto.Size(event) + 8
-			if len(answer.GetEvents()) > 0 && bytes+n > maxFrame {
-				return false, nil
+			longer, err := w.shown(list, listEvents, t.head(), maxFrame-frameRoom)
+			if err != nil {
+				return list, false, err
 			}
-			if bytes+n > maxFrame {
-				event = shrink(event, maxFrame-frameRoom)
-				n = proto.Size(event) + 8
+			if len(list) > 0 && len(longer) > maxFrame-frameRoom {
+				return list, false, nil
 			}
-			bytes += n
-			answer.Events = append(answer.Events, event)
+			list = longer
+			events++
 			w.take(t)
 		case waiting:
-			if len(answer.GetEvents()) >= size {
-				return false, nil
+			if events >= size {
+				return list, false, nil
 			}
 			if err := w.wait(ctx, nil); err != nil {
-				return false, nil //nolint:nilerr // time is up: the answer holds what there is, and a token
+				return list, false, nil //nolint:nilerr // time is up: the answer holds what there is, and a token
 			}
 		case paused:
-			return false, nil
+			return list, false, nil
 		case broken:
-			if len(answer.GetEvents()) > 0 {
-				return false, nil // the next page says so
+			if events > 0 {
+				return list, false, nil // the next page says so
 			}
-			return false, w.fatal()
+			return list, false, w.fatal()
 		case ended:
-			return true, nil
+			return list, true, nil
 		}
 	}
 }

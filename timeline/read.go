@@ -19,14 +19,16 @@ const (
 
 // entry is one event of a window.
 type entry struct {
-	time  time.Time
-	key   string
-	stray bool // exempt from order: goes out behind the window's other events
-	event *parleyv1.Event
+	time    time.Time
+	key     string
+	stray   bool // exempt from order: goes out behind the window's other events
+	version int64
+	// basic and unmapped are the encoded event, as those of source.Item.
+	basic, unmapped []byte
 }
 
 // hash names one version of one event.
-func (e *entry) hash() uint64 { return hashOf(e.key, e.event.GetVersion()) }
+func (e *entry) hash() uint64 { return hashOf(e.key, e.version) }
 
 // gap is a span with a doubt.
 type gap struct {

@@ -39,6 +39,8 @@ type EventsRequest struct {
 	View parleyv1.EventView
 	// Filter is the caller's AIP-160 filter; empty = everything.
 	Filter string
+	// Encoded makes batches and List answers hold their events as encoded bytes; see EncodedEvents. The walk is the same.
+	Encoded bool
 	// Fingerprint is whatever else must be equal for a token to be accepted.
 	Fingerprint string
 }

@@ -6,10 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/timestamppb"
-
-	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
 )
 
@@ -64,7 +60,7 @@ func (s *rowset) forget() { clear(s.current) }
 func (s *rowset) repeated(items []source.Item) bool {
 	for i := range items {
 		at, known := s.byKey[items[i].Key]
-		if !known || !s.current[items[i].Key] || items[i].Event.GetVersion() > s.items[at].Event.GetVersion() {
+		if !known || !s.current[items[i].Key] || items[i].Version > s.items[at].Version {
 			return false
 		}
 	}
@@ -76,7 +72,7 @@ func (s *rowset) add(items []source.Item) {
 	s.r.buffered.Add(int64(len(items)))
 	for i := range items {
 		item := &items[i]
-		if item.Event == nil {
+		if item.IsZero() {
 			continue
 		}
 		s.current[item.Key] = true
@@ -88,7 +84,7 @@ func (s *rowset) add(items []source.Item) {
 		}
 		s.duplicates++
 		s.doubtful = s.doubtful || s.window && !s.unbounded && !item.NoTime && s.far(s.r.timeOf(item))
-		if item.Event.GetVersion() > s.items[at].Event.GetVersion() {
+		if item.Version > s.items[at].Version {
 			s.items[at] = *item
 		}
 	}
@@ -105,7 +101,7 @@ func (s *rowset) within(o *rowset) bool {
 			continue
 		}
 		at, known := o.byKey[s.items[i].Key]
-		if !known || o.items[at].Event.GetVersion() != s.items[i].Event.GetVersion() {
+		if !known || o.items[at].Version != s.items[i].Version {
 			return false
 		}
 	}
@@ -122,8 +118,8 @@ func (s *rowset) join(o *rowset) {
 
 // timeOf is the time that the walk is ordered by.
 func (r *reading) timeOf(item *source.Item) time.Time {
-	if r.byCreate && item.Event.GetCreateTime().IsValid() && item.Event.GetCreateTime() != nil {
-		return item.Event.GetCreateTime().AsTime()
+	if r.byCreate && !item.Created.IsZero() {
+		return item.Created
 	}
 	return item.Time
 }
@@ -133,18 +129,17 @@ func (s *rowset) fill(b *block) {
 	b.entries = make([]entry, 0, len(s.items))
 	for i := range s.items {
 		item := &s.items[i]
-		e := entry{time: s.r.timeOf(item), key: orderKey(item.Key), event: item.Event}
+		e := entry{time: s.r.timeOf(item), key: orderKey(item.Key), version: item.Version, basic: item.Basic, unmapped: item.Unmapped}
 		switch {
 		case item.NoTime:
-			e.time, e.stray = b.start, true
-			e.event = outside(item.Event, &b.start)
+			e.time = b.start
+			e.outside(&b.start)
 		case s.trim.has(e.time):
 		case s.far(e.time):
 			if s.unbounded || s.r.byCreate && e.time.Before(s.trim.start) {
 				continue // not asked for
 			}
-			e.stray = true
-			e.event = outside(item.Event, nil)
+			e.outside(nil)
 			s.doubtful = true
 			b.strays++
 		default:
@@ -188,14 +183,4 @@ func (r *reading) compare(x, y *entry) int {
 		return -order
 	}
 	return order
-}
-
-// outside returns a copy that is marked as exempt from order; at, if given, stands in for a missing event time.
-func outside(event *parleyv1.Event, at *time.Time) *parleyv1.Event {
-	marked := proto.CloneOf(event)
-	marked.OutOfWindow = true
-	if at != nil && marked.GetEventTime() == nil {
-		marked.EventTime = timestamppb.New(*at)
-	}
-	return marked
 }

@@ -17,9 +17,14 @@ func (t *track) sift(ctx context.Context, b *block) {
 	trusted := len(t.pushed) > 0 && !t.read.unfiltered.Load()
 	kept := b.entries[:0]
 	for _, e := range b.entries {
-		verdict := t.filter.Match(e.event)
+		event, err := e.event()
+		if err != nil {
+			b.gaps = addGap(b.gaps, gap{b.span, ReasonNotFiltered})
+			continue
+		}
+		verdict := t.filter.Match(event)
 		if verdict == filter.Unknown && !trusted {
-			verdict = t.matchWhole(ctx, e.event)
+			verdict = t.matchWhole(ctx, event)
 			if verdict == filter.Unknown && ctx.Err() == nil {
 				b.gaps = addGap(b.gaps, gap{b.span, ReasonNotFiltered})
 			}

@@ -33,10 +33,10 @@ func TestFilteredEvents(t *testing.T) {
 					if items[i].Key[4] != '0' {
 						user = "bob"
 					}
-					items[i].Event.Actor = &parleyv1.IdentitySet{User: &parleyv1.Identity{Id: user}}
+					items[i] = changed(items[i], func(e *parleyv1.Event) { e.Actor = &parleyv1.IdentitySet{User: &parleyv1.Identity{Id: user}} })
 				}
 				if mode == "honoured" {
-					items = slices.DeleteFunc(items, func(i source.Item) bool { return i.Event.GetActor().GetUser().GetId() != "ada" })
+					items = slices.DeleteFunc(items, func(i source.Item) bool { return decode(i).GetActor().GetUser().GetId() != "ada" })
 				}
 				p.Items, p.Unfiltered = items, mode == "refused"
 				return p, nil
@@ -104,7 +104,9 @@ func TestParticipantFilter(t *testing.T) {
 				return nil, errors.New("the clause is missing")
 			}
 			for i := range p.Items {
-				p.Items[i].Event.Detail = &parleyv1.Event_Call{Call: &parleyv1.CallDetail{Partial: true}}
+				p.Items[i] = changed(p.Items[i], func(e *parleyv1.Event) {
+					e.Detail = &parleyv1.Event_Call{Call: &parleyv1.CallDetail{Partial: true}}
+				})
 			}
 			p.Unfiltered = unfiltered
 			return p, nil

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
 )
@@ -43,8 +41,8 @@ func (e emitError) Unwrap() error { return e.error }
 type stream struct {
 	w     *walk
 	emit  func(*parleyv1.StreamEventsResponse) error
-	batch *parleyv1.EventBatch
-	bytes int
+	batch []byte    // its list of events; nil = nothing to send
+	room  int       // of the next batch
 	last  string    // token of the last checkpoint
 	sent  time.Time // of the last checkpoint
 	began time.Time // of the batch
@@ -113,24 +111,21 @@ func (s *stream) due() time.Time {
 
 // add puts the head of a track into the batch; a full batch is sent before or after.
 func (s *stream) add(t *track) error {
-	event := s.w.view(t.head().event)
-	n := proto.Size(event) + 8
-	if n > maxFrame-frameRoom {
-		event = shrink(event, maxFrame-frameRoom)
-		n = proto.Size(event) + 8
-	}
-	if s.batch != nil && s.bytes+n > batchMost {
+	e := t.head()
+	if n := len(e.basic) + len(e.unmapped) + 8; s.batch != nil && len(s.batch)+n > batchMost {
 		if err := s.flush(); err != nil {
 			return err
 		}
 	}
 	if s.batch == nil {
-		s.batch, s.bytes, s.began = &parleyv1.EventBatch{}, 0, time.Now()
+		s.batch, s.began = make([]byte, 0, s.room), time.Now()
 	}
-	s.batch.Events = append(s.batch.Events, event)
-	s.bytes += n
+	var err error
+	if s.batch, err = s.w.shown(s.batch, batchEvents, e, maxFrame-frameRoom); err != nil {
+		return err
+	}
 	s.w.take(t)
-	if s.bytes >= batchBytes {
+	if len(s.batch) >= batchBytes {
 		return s.flush()
 	}
 	return nil
@@ -139,8 +134,11 @@ func (s *stream) add(t *track) error {
 // flush sends the batch, if there is one, and a checkpoint.
 func (s *stream) flush() error {
 	if s.batch != nil {
-		batch := s.batch
-		s.batch, s.bytes = nil, 0
+		batch := &parleyv1.EventBatch{}
+		if err := s.w.setEvents(batch, s.batch); err != nil {
+			return err
+		}
+		s.room, s.batch = max(s.room, min(len(s.batch)+len(s.batch)/8, batchMost)), nil
 		if err := s.send(&parleyv1.StreamEventsResponse{Frame: &parleyv1.StreamEventsResponse_Batch{Batch: batch}}); err != nil {
 			return err
 		}

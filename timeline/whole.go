@@ -3,6 +3,7 @@ package timeline
 import (
 	"context"
 	"sync"
+	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
@@ -30,7 +31,8 @@ func (w *walk) whole(ctx context.Context, t *track, getter source.EventGetter, e
 	slots := make(chan struct{}, wholeAtOnce)
 	for i := range entries {
 		e := &entries[i]
-		if !e.event.GetCall().GetPartial() {
+		listed, err := e.event()
+		if err != nil || !listed.GetCall().GetPartial() {
 			continue
 		}
 		select {
@@ -41,16 +43,19 @@ func (w *walk) whole(ctx context.Context, t *track, getter source.EventGetter, e
 		}
 		group.Go(func() {
 			defer func() { <-slots }()
-			ref := source.Ref{Source: parleyv1.Source_SOURCE_CALL, ID: e.event.GetSource().GetId(), Version: e.event.GetVersion()}
+			ref := source.Ref{Source: parleyv1.Source_SOURCE_CALL, ID: listed.GetSource().GetId(), Version: e.version}
 			event, err := getter.Event(ctx, w.req.Owner, w.req.User, ref)
 			t.read.requests.Add(1)
-			if err != nil || event.GetVersion() < e.event.GetVersion() {
+			if err != nil || event.GetVersion() < e.version {
 				return
 			}
-			if e.stray {
-				event = outside(event, &e.time)
+			if e.replace(event) == nil && e.stray {
+				var at *time.Time
+				if event.GetEventTime() == nil {
+					at = &e.time
+				}
+				e.outside(at)
 			}
-			e.event = event
 		})
 	}
 	group.Wait()

@@ -1,0 +1,49 @@
+package view
+
+import (
+	"errors"
+	"fmt"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// ErrWire is returned for bytes that are no message.
+var ErrWire = errors.New("view: not the bytes of a message")
+
+// Metadata appends what EVENT_VIEW_METADATA keeps of an encoded message of the given type: what Apply keeps of the message.
+// The error is ErrWire.
+func Metadata(dst, wire []byte, md protoreflect.MessageDescriptor) ([]byte, error) {
+	return marksOf(md).pruneWire(dst, wire)
+}
+
+// pruneWire copies the marked fields of a message.
+func (k *marks) pruneWire(dst, wire []byte) ([]byte, error) {
+	for len(wire) > 0 {
+		number, kind, head := protowire.ConsumeTag(wire)
+		if head < 0 {
+			return dst, fmt.Errorf("%w: %w", ErrWire, protowire.ParseError(head))
+		}
+		size := protowire.ConsumeFieldValue(number, kind, wire[head:])
+		if size < 0 {
+			return dst, fmt.Errorf("%w: %w", ErrWire, protowire.ParseError(size))
+		}
+		field, value := wire[:head+size], wire[head:head+size]
+		wire = wire[head+size:]
+		inner, kept := k.kept[number]
+		switch {
+		case !kept:
+			continue
+		case inner == nil || kind != protowire.BytesType:
+			dst = append(dst, field...)
+			continue
+		}
+		payload, _ := protowire.ConsumeBytes(value)
+		pruned, err := inner.pruneWire(make([]byte, 0, len(payload)), payload)
+		if err != nil {
+			return dst, err
+		}
+		dst = protowire.AppendBytes(append(dst, field[:head]...), pruned)
+	}
+	return dst, nil
+}
