@@ -1,34 +1,33 @@
 package main
 
 import (
-	"fmt"
-
-	"google.golang.org/protobuf/proto"
+	"errors"
 
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/source/graphmap"
 )
 
+var errUnusual = errors.New("a record is not of the usual shape")
+
 // bareEvents encodes the records of a page and returns n plus their number.
 func bareEvents(table *graphmap.Table, page *graphclient.Page, n int) (int, error) {
 	for _, record := range page.Records {
-		event, err := table.Event(graphmap.RootChatMessage, record)
-		if err != nil {
-			return n, fmt.Errorf("map: %w", err)
+		draft, ok := table.Draft(graphmap.RootChatMessage, record)
+		if !ok {
+			return n, errUnusual
 		}
-		if _, err := proto.Marshal(event); err != nil {
-			return n, fmt.Errorf("encode: %w", err)
-		}
+		draft.Encode()
+		table.Release(draft)
 		n++
 	}
 	return n, nil
 }
 
-// wholeEvent encodes one event of the whole model.
+// wholeEvent checks that the source has encoded the event, names, plain text and unmapped included.
 func wholeEvent(item *source.Item) error {
-	if _, err := proto.Marshal(item.Event); err != nil {
-		return fmt.Errorf("encode: %w", err)
+	if item.IsZero() || len(item.Unmapped) == 0 {
+		return errUnusual
 	}
 	return nil
 }
