@@ -10,6 +10,7 @@ package timeline
 
 import (
 	"log/slog"
+	"sync"
 	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
@@ -53,7 +54,8 @@ type Config struct {
 
 // Engine answers List and Stream calls. It holds no state between calls and is safe for concurrent use.
 type Engine struct {
-	cfg Config
+	cfg     Config
+	batches sync.Pool // of *[]byte, for streams that run after each other
 }
 
 // New completes the configuration and returns an Engine.

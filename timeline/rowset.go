@@ -31,14 +31,17 @@ func linkID(link string) [16]byte {
 	return [16]byte(sum[:16])
 }
 
+// place is where a row is, and the number of the latest chain that brought it.
+type place struct{ item, chain int }
+
 // rowset collects the rows of one window: newest version of each, trimmed.
 type rowset struct {
 	r          *reading
 	trim       span // what is kept
 	asked      span // what was asked for
-	byKey      map[string]int
+	byKey      map[string]place
 	items      []source.Item
-	current    map[string]bool // keys that the current chain brought
+	chain      int // number of the current chain
 	wanted     <-chan struct{} // closed when the window is the next one that is wanted
 	rows       int
 	duplicates int
@@ -50,17 +53,17 @@ type rowset struct {
 }
 
 func newRowset(r *reading, w span) *rowset {
-	return &rowset{r: r, trim: w, asked: w, byKey: map[string]int{}, current: map[string]bool{}}
+	return &rowset{r: r, trim: w, asked: w, byKey: map[string]place{}}
 }
 
 // forget begins another chain: its pages may repeat what earlier chains brought.
-func (s *rowset) forget() { clear(s.current) }
+func (s *rowset) forget() { s.chain++ }
 
 // repeated reports whether a page consists of rows that this chain brought before: nothing in it is new or newer.
 func (s *rowset) repeated(items []source.Item) bool {
 	for i := range items {
 		at, known := s.byKey[items[i].Key]
-		if !known || !s.current[items[i].Key] || items[i].Version > s.items[at].Version {
+		if !known || at.chain != s.chain || items[i].Version > s.items[at.item].Version {
 			return false
 		}
 	}
@@ -75,17 +78,19 @@ func (s *rowset) add(items []source.Item) {
 		if item.IsZero() {
 			continue
 		}
-		s.current[item.Key] = true
 		at, known := s.byKey[item.Key]
 		if !known {
-			s.byKey[item.Key] = len(s.items)
+			s.byKey[item.Key] = place{len(s.items), s.chain}
 			s.items = append(s.items, *item)
 			continue
 		}
 		s.duplicates++
 		s.doubtful = s.doubtful || s.window && !s.unbounded && !item.NoTime && s.far(s.r.timeOf(item))
-		if item.Version > s.items[at].Version {
-			s.items[at] = *item
+		if at.chain != s.chain {
+			s.byKey[item.Key] = place{at.item, s.chain}
+		}
+		if item.Version > s.items[at.item].Version {
+			s.items[at.item] = *item
 		}
 	}
 }
@@ -101,7 +106,7 @@ func (s *rowset) within(o *rowset) bool {
 			continue
 		}
 		at, known := o.byKey[s.items[i].Key]
-		if !known || o.items[at].Version != s.items[i].Version {
+		if !known || o.items[at.item].Version != s.items[i].Version {
 			return false
 		}
 	}

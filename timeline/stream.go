@@ -29,6 +29,17 @@ func (e *Engine) StreamEvents(
 	w.limit(e.cfg.Ahead, e.cfg.AheadRows)
 	w.enrich(have)
 	s := &stream{w: w, emit: emit, last: token, sent: time.Now()}
+	pooled, ok := e.batches.Get().(*[]byte)
+	if !ok {
+		room := make([]byte, 0, batchBytes+batchBytes/8)
+		pooled = &room
+	}
+	s.free = *pooled
+	defer func() {
+		if *pooled = s.free; cap(s.free) > 0 && cap(s.free) <= 2*batchMost {
+			e.batches.Put(pooled)
+		}
+	}()
 	return s.run(ctx)
 }
 
@@ -42,7 +53,7 @@ type stream struct {
 	w     *walk
 	emit  func(*parleyv1.StreamEventsResponse) error
 	batch []byte    // its list of events; nil = nothing to send
-	room  int       // of the next batch
+	free  []byte    // room for the next batch
 	last  string    // token of the last checkpoint
 	sent  time.Time // of the last checkpoint
 	began time.Time // of the batch
@@ -118,7 +129,7 @@ func (s *stream) add(t *track) error {
 		}
 	}
 	if s.batch == nil {
-		s.batch, s.began = make([]byte, 0, s.room), time.Now()
+		s.batch, s.free, s.began = s.free, nil, time.Now()
 	}
 	var err error
 	if s.batch, err = s.w.shown(s.batch, batchEvents, e, maxFrame-frameRoom); err != nil {
@@ -138,7 +149,9 @@ func (s *stream) flush() error {
 		if err := s.w.setEvents(batch, s.batch); err != nil {
 			return err
 		}
-		s.room, s.batch = max(s.room, min(len(s.batch)+len(s.batch)/8, batchMost)), nil
+		list := s.batch
+		s.batch = nil
+		defer func() { s.free = list[:0] }() // a reader of bytes has used them when emit returns
 		if err := s.send(&parleyv1.StreamEventsResponse{Frame: &parleyv1.StreamEventsResponse_Batch{Batch: batch}}); err != nil {
 			return err
 		}
