@@ -10,7 +10,7 @@ import (
 
 	"github.com/microsoftgraph/msgraph-sdk-go/models"
 
-	"github.com/parley-gateway/parley/bench/sdkpeer"
+	"github.com/parley-gateway/parley/bench/ratios/sdkpeer"
 )
 
 func main() {

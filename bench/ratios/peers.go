@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"sync/atomic"
 	"time"
 
@@ -160,6 +162,12 @@ func childGateway(ctx context.Context, graph string) error {
 	}
 	settings.GRPCAddr, settings.HTTPAddr, settings.AdminAddr = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
 	settings.GraphURL, settings.GraphCredential = graph, "none"
+	folder, err := os.MkdirTemp("", "parley-bench")
+	if err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
+	defer os.RemoveAll(folder) //nolint:errcheck // a leftover of a benchmark
+	settings.AuditFile = filepath.Join(folder, "audit.jsonl")
 	if err := settings.Check(); err != nil {
 		return fmt.Errorf("settings: %w", err)
 	}

@@ -1,4 +1,4 @@
-module github.com/parley-gateway/parley/bench
+module github.com/parley-gateway/parley/bench/ratios
 
 go 1.26.0
 
@@ -68,4 +68,4 @@ require (
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20261019180522-ce908d29299b // indirect
 )
 
-replace github.com/parley-gateway/parley => ../
+replace github.com/parley-gateway/parley => ../../
