@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server/fault"
 )
 
@@ -19,6 +20,7 @@ type call struct {
 	grpc.ClientStream
 
 	answer protoreflect.MessageType
+	raw    *rawFrame // of a stream of events; nil for others
 }
 
 // open sends the request of a stream route; change may alter it before. The stream ends when ctx does.
@@ -45,18 +47,35 @@ func (h *Handler) open(
 	if change != nil {
 		change(request)
 	}
-	stream, err := conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true}, rt.method)
+	var raw *rawFrame
+	var options []grpc.CallOption
+	if rt.answer.Descriptor() == (*parleyv1.StreamEventsResponse)(nil).ProtoReflect().Descriptor() {
+		raw, options = &rawFrame{}, []grpc.CallOption{grpc.ForceCodecV2(newRawCodec())}
+	}
+	stream, err := conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true}, rt.method, options...)
 	if err != nil {
 		return nil, err
 	}
 	if err := stream.SendMsg(request); err != nil {
 		// io.EOF here: the reason comes with the first Recv.
-		return &call{ClientStream: stream, answer: rt.answer}, nil //nolint:nilerr // see above
+		return &call{ClientStream: stream, answer: rt.answer, raw: raw}, nil //nolint:nilerr // see above
 	}
 	if err := stream.CloseSend(); err != nil {
 		return nil, fmt.Errorf("rest: %w", err)
 	}
-	return &call{ClientStream: stream, answer: rt.answer}, nil
+	return &call{ClientStream: stream, answer: rt.answer, raw: raw}, nil
+}
+
+// nextFrame returns the next frame; io.EOF ends the stream well.
+func (c *call) nextFrame() (frame, error) {
+	if c.raw != nil {
+		return c.nextRaw()
+	}
+	message, err := c.next()
+	if err != nil {
+		return frame{}, err
+	}
+	return readFrame(message), nil
 }
 
 // next returns the next message; io.EOF ends the stream well.

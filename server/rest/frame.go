@@ -8,6 +8,8 @@ import (
 // frame is what a stream writer must know of a frame message, whichever of the three streams it is of.
 type frame struct {
 	message proto.Message
+	// list is the list of events of a batch that is not in message.
+	list []byte
 	// kind is the JSON name of the member that is set: batch, notice, checkpoint, summary.
 	kind string
 	// token is the resume token of a checkpoint or summary.

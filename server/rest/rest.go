@@ -16,6 +16,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server/fault"
+	"github.com/parley-gateway/parley/server/wirejson"
 )
 
 // writeTimeout bounds the writing of an answer that is not a stream.
@@ -41,13 +42,14 @@ type Handler struct {
 	mux    *runtime.ServeMux
 	pages  http.Handler
 	logger *slog.Logger
+	wire   *wirejson.Wire // of events
 }
 
 var _ http.Handler = (*Handler)(nil)
 
 // New builds the handler; it starts nothing and owns no goroutine.
 func New(cfg Config) (*Handler, error) {
-	h := &Handler{pages: cfg.Pages, logger: cfg.Logger}
+	h := &Handler{pages: cfg.Pages, logger: cfg.Logger, wire: wirejson.NewWire((*parleyv1.Event)(nil).ProtoReflect().Type())}
 	if h.logger == nil {
 		h.logger = slog.New(slog.DiscardHandler)
 	}

@@ -47,16 +47,16 @@ func (h *Handler) stream(rt *route, conn *grpc.ClientConn) runtime.HandlerFunc {
 			writeError(w, err)
 			return
 		}
-		first, err := stream.next()
+		first, err := stream.nextFrame()
 		stream.headers(w.Header())
 		if err != nil && !errors.Is(err, io.EOF) {
 			writeError(w, err)
 			return
 		}
-		out := &frameWriter{w: w, flusher: http.NewResponseController(w), events: events}
+		out := &frameWriter{w: w, flusher: http.NewResponseController(w), events: events, wire: h.wire}
 		out.begin()
-		for message := first; err == nil; message, err = stream.next() {
-			if out.frame(readFrame(message)) != nil {
+		for next := first; err == nil; next, err = stream.nextFrame() {
+			if out.frame(next) != nil {
 				return // the client is gone
 			}
 		}
@@ -95,7 +95,8 @@ func resumeFrom(request proto.Message, token string) {
 type frameWriter struct {
 	w       http.ResponseWriter
 	flusher *http.ResponseController
-	events  bool
+	events  bool // server-sent events
+	wire    *wirejson.Wire
 	token   string // newest resume token written
 	buf     []byte
 }
@@ -120,13 +121,21 @@ func (f *frameWriter) frame(fr frame) error {
 		f.token = fr.token
 	}
 	f.head(fr.kind, fr.token)
-	buf, err := wirejson.Append(f.buf, fr.message)
+	buf, err := f.append(fr)
 	if err != nil {
 		f.fail(err)
 		return err
 	}
 	f.buf = buf
 	return f.send()
+}
+
+// append adds the JSON of a frame to the line.
+func (f *frameWriter) append(fr frame) ([]byte, error) {
+	if fr.message == nil {
+		return appendBatch(f.buf, fr.list, f.wire)
+	}
+	return wirejson.Append(f.buf, fr.message)
 }
 
 // fail writes the error line that ends a stream.

@@ -1,0 +1,286 @@
+package wirejson
+
+import (
+	"errors"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// Wire writes the JSON of one type of content message from its wire bytes, without a message in between: what Append writes
+// of the message. It is safe for concurrent use.
+type Wire struct {
+	shape  *shape
+	answer protoreflect.MessageType
+}
+
+// errUnusual is for bytes that Wire leaves to Append: fields out of order or unknown, and the few kinds that events rarely
+// have (floating point, durations, bytes, free-form objects).
+var errUnusual = errors.New("wirejson: unusual bytes")
+
+// shape is the table of one message.
+type shape struct {
+	fields []wireField // by number
+}
+
+// wireField is how one field is written; a field of kind 0 is not.
+type wireField struct {
+	name     string // with quotes and colon
+	kind     protoreflect.Kind
+	list     bool
+	presence bool
+	time     bool // a Timestamp
+	oneof    bool // one of several; where a message has two such groups, bytes with both are unusual
+	members  map[int32]string
+	inner    *shape
+}
+
+// NewWire compiles the table of a message type.
+func NewWire(mt protoreflect.MessageType) *Wire {
+	return &Wire{shape: shapeOf(mt.Descriptor(), map[protoreflect.FullName]*shape{}), answer: mt}
+}
+
+// longestNumber bounds the numbers of the fields that a table holds.
+const longestNumber = 256
+
+func shapeOf(md protoreflect.MessageDescriptor, known map[protoreflect.FullName]*shape) *shape {
+	if s, ok := known[md.FullName()]; ok {
+		return s
+	}
+	s := &shape{}
+	known[md.FullName()] = s
+	last := protoreflect.FieldNumber(0)
+	for i := range md.Fields().Len() {
+		fd := md.Fields().Get(i)
+		if fd.Number() < last || fd.Number() > longestNumber {
+			s.fields = nil // written in another order than numbered
+			return s
+		}
+		last = fd.Number()
+		f := wireField{name: `"` + fd.JSONName() + `":`, kind: fd.Kind(), list: fd.IsList(), presence: fd.HasPresence()}
+		if of := fd.ContainingOneof(); of != nil && !of.IsSynthetic() {
+			f.oneof = true
+		}
+		switch fd.Kind() {
+		case protoreflect.EnumKind:
+			f.members = map[int32]string{}
+			for j := range fd.Enum().Values().Len() {
+				value := fd.Enum().Values().Get(j)
+				f.members[int32(value.Number())] = `"` + string(value.Name()) + `"`
+			}
+		case protoreflect.MessageKind:
+			switch {
+			case fd.Message().FullName() == "google.protobuf.Timestamp":
+				f.time = true
+			case fd.Message().ParentFile().Package() == md.ParentFile().Package() && !fd.IsMap():
+				f.inner = shapeOf(fd.Message(), known)
+			default:
+				f.kind = 0
+			}
+		case protoreflect.BoolKind, protoreflect.Int32Kind, protoreflect.Int64Kind, protoreflect.StringKind:
+		default:
+			f.kind = 0
+		}
+		for len(s.fields) <= int(fd.Number()) {
+			s.fields = append(s.fields, wireField{})
+		}
+		s.fields[fd.Number()] = f
+	}
+	return s
+}
+
+// Append appends the JSON of an encoded message.
+func (w *Wire) Append(b, wire []byte) ([]byte, error) {
+	whole, err := w.shape.append(b, wire)
+	if err == nil {
+		return whole, nil
+	}
+	message := w.answer.New()
+	if err := proto.Unmarshal(wire, message.Interface()); err != nil {
+		return b, err
+	}
+	return appendContent(b, message)
+}
+
+func (s *shape) append(b, wire []byte) ([]byte, error) {
+	b = append(b, '{')
+	last := protowire.Number(0)
+	open, chosen := false, false // a list, a oneof
+	for len(wire) > 0 {
+		number, kind, n := protowire.ConsumeTag(wire)
+		if n < 0 || int(number) >= len(s.fields) || number < last || s.fields[number].kind == 0 {
+			return b, errUnusual
+		}
+		wire = wire[n:]
+		f := &s.fields[number]
+		switch {
+		case number == last && !f.list:
+			return b, errUnusual
+		case number == last:
+			b = append(b, ',')
+		case f.oneof && chosen:
+			return b, errUnusual
+		default:
+			chosen = chosen || f.oneof
+			if open {
+				b = append(b, ']')
+			}
+			if last > 0 {
+				b = append(b, ',')
+			}
+			b = append(b, f.name...)
+			if open = f.list; open {
+				b = append(b, '[')
+			}
+		}
+		last = number
+		var err error
+		if b, n, err = f.append(b, wire, kind); err != nil {
+			return b, err
+		}
+		wire = wire[n:]
+	}
+	if open {
+		b = append(b, ']')
+	}
+	return append(b, '}'), nil
+}
+
+// append writes the value at the beginning of wire and returns its length there.
+func (f *wireField) append(b, wire []byte, kind protowire.Type) (out []byte, n int, err error) {
+	if kind == protowire.VarintType {
+		value, n := protowire.ConsumeVarint(wire)
+		if n < 0 || value == 0 && !f.presence && !f.list {
+			return b, 0, errUnusual
+		}
+		b, err = f.appendNumber(b, value)
+		return b, n, err
+	}
+	value, n := protowire.ConsumeBytes(wire)
+	if kind != protowire.BytesType || n < 0 {
+		return b, 0, errUnusual
+	}
+	switch {
+	case f.kind == protoreflect.StringKind:
+		if len(value) == 0 && !f.presence && !f.list {
+			return b, 0, errUnusual
+		}
+		b, err = appendText(b, value)
+	case f.time:
+		b, err = appendTime(b, value)
+	case f.inner != nil:
+		b, err = f.inner.append(b, value)
+	case f.kind == protoreflect.EnumKind && f.list && len(value) > 0:
+		b, err = f.appendPacked(b, value)
+	default:
+		err = errUnusual
+	}
+	return b, n, err
+}
+
+func (f *wireField) appendPacked(b, list []byte) ([]byte, error) {
+	for first := true; len(list) > 0; first = false {
+		value, n := protowire.ConsumeVarint(list)
+		if n < 0 {
+			return b, errUnusual
+		}
+		if !first {
+			b = append(b, ',')
+		}
+		var err error
+		if b, err = f.appendNumber(b, value); err != nil {
+			return b, err
+		}
+		list = list[n:]
+	}
+	return b, nil
+}
+
+func (f *wireField) appendNumber(b []byte, value uint64) ([]byte, error) {
+	switch f.kind {
+	case protoreflect.BoolKind:
+		return strconv.AppendBool(b, value != 0), nil
+	case protoreflect.Int32Kind:
+		return strconv.AppendInt(b, int64(int32(value)), 10), nil //nolint:gosec // what the wire means
+	case protoreflect.Int64Kind:
+		return append(strconv.AppendInt(append(b, '"'), int64(value), 10), '"'), nil //nolint:gosec // what the wire means
+	case protoreflect.EnumKind:
+		member, ok := f.members[int32(value)] //nolint:gosec // what the wire means
+		if !ok {
+			return b, errUnusual
+		}
+		return append(b, member...), nil
+	default:
+		return b, errUnusual
+	}
+}
+
+// appendTime writes a Timestamp as protojson does: with 0, 3, 6 or 9 digits of fraction.
+func appendTime(b, wire []byte) ([]byte, error) {
+	var parts [3]int64
+	last := protowire.Number(0)
+	for len(wire) > 0 {
+		number, kind, n := protowire.ConsumeTag(wire)
+		if n < 0 || kind != protowire.VarintType || number <= last || number > 2 {
+			return b, errUnusual
+		}
+		value, m := protowire.ConsumeVarint(wire[n:])
+		if m < 0 {
+			return b, errUnusual
+		}
+		parts[number], last, wire = int64(value), number, wire[n+m:] //nolint:gosec // what the wire means
+	}
+	seconds, nanos := parts[1], parts[2]
+	const least, most = -62135596800, 253402300799 // of a Timestamp
+	if seconds < least || seconds > most || nanos < 0 || nanos > 999_999_999 {
+		return b, errUnusual
+	}
+	layout := `"2006-01-02T15:04:05.000000000Z"`
+	switch {
+	case nanos == 0:
+		layout = `"2006-01-02T15:04:05Z"`
+	case nanos%1_000_000 == 0:
+		layout = `"2006-01-02T15:04:05.000Z"`
+	case nanos%1_000 == 0:
+		layout = `"2006-01-02T15:04:05.000000Z"`
+	}
+	return time.Unix(seconds, nanos).UTC().AppendFormat(b, layout), nil
+}
+
+// appendText writes a string as protojson does.
+func appendText(b, text []byte) ([]byte, error) {
+	if !utf8.Valid(text) {
+		return b, errUnusual
+	}
+	b = append(b, '"')
+	from := 0
+	for i, c := range text {
+		if c >= ' ' && c != '"' && c != '\\' {
+			continue
+		}
+		b = append(b, text[from:i]...)
+		from = i + 1
+		switch c {
+		case '"', '\\':
+			b = append(b, '\\', c)
+		case '\b':
+			b = append(b, `\b`...)
+		case '\f':
+			b = append(b, `\f`...)
+		case '\n':
+			b = append(b, `\n`...)
+		case '\r':
+			b = append(b, `\r`...)
+		case '\t':
+			b = append(b, `\t`...)
+		default:
+			const digits = "0123456789abcdef"
+			b = append(b, '\\', 'u', '0', '0', digits[c>>4], digits[c&15])
+		}
+	}
+	return append(append(b, text[from:]...), '"'), nil
+}

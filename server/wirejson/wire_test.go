@@ -1,0 +1,99 @@
+package wirejson_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/server/wirejson"
+)
+
+// events are the golden events of the sources, and some at the edges.
+func events(t testing.TB) []*parleyv1.Event {
+	t.Helper()
+	paths, err := filepath.Glob("../../source/graphmap/testdata/golden/*.json")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no golden files: %v", err)
+	}
+	var all []*parleyv1.Event
+	add := func(raw []byte) {
+		e := &parleyv1.Event{}
+		if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(raw, e); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, e)
+	}
+	for _, path := range paths {
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		add(eventIn(t, raw))
+	}
+	add([]byte(`{}`))
+	add([]byte(`{"name":"a\"\\\b\f\n\r\t\u0001\u007f\u2028ü😀</script>","version":"-5","kind":"EVENT_KIND_CALL","createTime":"0001-01-01T00:00:00.000001Z","editTime":"9999-12-31T23:59:59.999999999Z","mentions":[{"id":0},{"id":-7},{}],"truncatedFields":["","x"],"outOfWindow":true,"call":{"modalities":["MODALITY_AUDIO","MODALITY_VIDEO"],"modalitiesOther":["smell"],"recordVersion":"0","sessions":[{"isTest":false}]}}`))
+	all = append(all, &parleyv1.Event{Kind: 99, Source: &parleyv1.EventSource{}})
+	return all
+}
+
+func TestWire(t *testing.T) {
+	t.Parallel()
+	wire := wirejson.NewWire((&parleyv1.Event{}).ProtoReflect().Type())
+	for _, e := range events(t) {
+		raw, err := proto.Marshal(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := wirejson.Append([]byte("x"), e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := wire.Append([]byte("x"), raw); err != nil || string(got) != string(want) {
+			t.Errorf("%v\n got %s\nwant %s", err, got, want)
+		}
+	}
+	if _, err := wire.Append(nil, []byte{0xff}); err == nil {
+		t.Error("bytes that are no message")
+	}
+}
+
+// FuzzWire compares the JSON of any bytes that are an event with that of the message.
+func FuzzWire(f *testing.F) {
+	for _, e := range events(f) {
+		raw, err := proto.Marshal(e)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(raw)
+	}
+	wire := wirejson.NewWire((&parleyv1.Event{}).ProtoReflect().Type())
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		e := &parleyv1.Event{}
+		if proto.Unmarshal(raw, e) != nil {
+			if got, err := wire.Append(nil, raw); err == nil {
+				t.Fatalf("%x is no event, but %s", raw, got)
+			}
+			return
+		}
+		want, wrong := wirejson.Append(nil, e)
+		got, err := wire.Append(nil, raw)
+		if (err != nil) != (wrong != nil) || err == nil && string(got) != string(want) {
+			t.Fatalf("%x: %v, %v\n got %s\nwant %s", raw, err, wrong, got, want)
+		}
+	})
+}
+
+// eventIn is the event of a golden file.
+func eventIn(t testing.TB, raw []byte) []byte {
+	t.Helper()
+	var golden struct{ Event json.RawMessage }
+	if err := json.Unmarshal(raw, &golden); err != nil {
+		t.Fatal(err)
+	}
+	return golden.Event
+}
