@@ -125,7 +125,7 @@ func shortName(src parleyv1.Source) string {
 type keyed []byte //nolint:recvcheck // with must not grow the key it is called on
 
 func newKey(kind string, s Scope) keyed {
-	k := keyed{}
+	k := make(keyed, 0, 256)
 	k.text(kind, s.Tenant, s.Identity)
 	k.number(int64(s.Source))
 	return k
@@ -159,7 +159,7 @@ func (k *keyed) flags(flags ...bool) {
 
 // with returns the key of the page behind a link of the same query.
 func (k keyed) with(link string) string {
-	full := append(keyed(nil), k...)
+	full := append(make(keyed, 0, len(k)+len(link)+binary.MaxVarintLen64), k...)
 	full.text(link)
 	return string(full)
 }

@@ -41,7 +41,7 @@ type rowset struct {
 	asked      span // what was asked for
 	byKey      map[string]place
 	items      []source.Item
-	chain      int // number of the current chain
+	chain      int             // number of the current chain
 	wanted     <-chan struct{} // closed when the window is the next one that is wanted
 	rows       int
 	duplicates int

@@ -27,6 +27,7 @@ type track struct {
 	answered  bool // Graph has answered this source before
 	finished  bool
 	reached   time.Time // everything before it (behind it when descending) has been handed over
+	place     position  // what at points to once an entry was handed over
 	at        *position // place inside the window that begins at reached; nil at its beginning
 	resume    *position // where the cursor stood
 	gaps      []gap
@@ -238,9 +239,15 @@ func (t *track) leave() {
 // take hands the head over.
 func (t *track) take() {
 	e := &t.active.entries[t.next]
-	t.at = &position{window: t.active.window, time: e.time, key: e.key, stray: e.stray, any: true}
+	t.stand(e)
 	t.counts.events++
 	t.next++
+}
+
+// stand puts the track's place behind an entry of the active block.
+func (t *track) stand(e *entry) {
+	t.place = position{window: t.active.window, time: e.time, key: e.key, stray: e.stray, any: true}
+	t.at = &t.place
 }
 
 // finish ends the track in good order.

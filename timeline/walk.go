@@ -167,7 +167,7 @@ func (w *walk) repeats(t *track, e *entry) bool {
 // skip drops the head as a repetition.
 func (t *track) skip() {
 	e := &t.active.entries[t.next]
-	t.at = &position{window: t.active.window, time: e.time, key: e.key, stray: e.stray, any: true}
+	t.stand(e)
 	t.counts.duplicates++
 	t.next++
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"sync"
 
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -17,6 +18,35 @@ const modelPackage = "parley.v1"
 type marks struct {
 	// kept holds the marked fields. A nil value keeps the field whole, another one the marked fields inside it.
 	kept map[protoreflect.FieldNumber]*marks
+	// wire is how the values of the marked fields are encoded; lists of numbers may be packed too.
+	wire map[protoreflect.FieldNumber]encoding
+}
+
+// encoding is the wire type of a field, and whether its values may be packed into one.
+type encoding struct {
+	kind   protowire.Type
+	packed bool
+}
+
+// fits reports whether a value of the wire type is one of the field; others are unknown fields.
+func (e encoding) fits(kind protowire.Type) bool {
+	return kind == e.kind || e.packed && kind == protowire.BytesType
+}
+
+// encodingOf tells how a field is encoded.
+func encodingOf(fd protoreflect.FieldDescriptor) encoding {
+	e := encoding{packed: fd.IsList()}
+	switch fd.Kind() {
+	case protoreflect.StringKind, protoreflect.BytesKind, protoreflect.MessageKind, protoreflect.GroupKind:
+		return encoding{kind: protowire.BytesType}
+	case protoreflect.FloatKind, protoreflect.Fixed32Kind, protoreflect.Sfixed32Kind:
+		e.kind = protowire.Fixed32Type
+	case protoreflect.DoubleKind, protoreflect.Fixed64Kind, protoreflect.Sfixed64Kind:
+		e.kind = protowire.Fixed64Type
+	default:
+		e.kind = protowire.VarintType
+	}
+	return e
 }
 
 // compiled holds the marks of every message that has been seen, by its full name. Descriptors never change, so neither
@@ -39,7 +69,7 @@ func compile(md protoreflect.MessageDescriptor, known map[protoreflect.FullName]
 	if m, ok := known[md.FullName()]; ok {
 		return m
 	}
-	m := &marks{kept: map[protoreflect.FieldNumber]*marks{}}
+	m := &marks{kept: map[protoreflect.FieldNumber]*marks{}, wire: map[protoreflect.FieldNumber]encoding{}}
 	known[md.FullName()] = m
 	fields := md.Fields()
 	for i := range fields.Len() {
@@ -48,6 +78,7 @@ func compile(md protoreflect.MessageDescriptor, known map[protoreflect.FullName]
 			continue
 		}
 		m.kept[fd.Number()] = nil
+		m.wire[fd.Number()] = encodingOf(fd)
 		if inner := fd.Message(); inner != nil && !fd.IsMap() && inner.ParentFile().Package() == modelPackage {
 			m.kept[fd.Number()] = compile(inner, known)
 		}

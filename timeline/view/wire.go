@@ -32,9 +32,9 @@ func (k *marks) pruneWire(dst, wire []byte) ([]byte, error) {
 		wire = wire[head+size:]
 		inner, kept := k.kept[number]
 		switch {
-		case !kept:
+		case !kept || !k.wire[number].fits(kind):
 			continue
-		case inner == nil || kind != protowire.BytesType:
+		case inner == nil:
 			dst = append(dst, field...)
 			continue
 		}

@@ -1,0 +1,53 @@
+//go:build !race
+
+package wirejson_test
+
+import (
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/server/wirejson"
+)
+
+// message is an event of the usual sort, encoded.
+func message(t testing.TB) []byte {
+	t.Helper()
+	raw, err := proto.Marshal(&parleyv1.Event{
+		Name: "users/u/events/chat,19:a@thread.v2,1", Uid: "uid", Version: 7, EventTime: timestamppb.Now(), CreateTime: timestamppb.Now(),
+		Actor:  &parleyv1.IdentitySet{User: &parleyv1.Identity{Id: "u", DisplayName: "Ada"}},
+		Body:   &parleyv1.Body{Content: "<p>\"x\"</p>", PlainText: "\"x\"\n", ContentBytes: 10},
+		Detail: &parleyv1.Event_Chat{Chat: &parleyv1.ChatDetail{Reactions: []*parleyv1.Reaction{{ReactionType: "like"}}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+func TestWireAllocations(t *testing.T) {
+	wire := wirejson.NewWire((*parleyv1.Event)(nil).ProtoReflect().Type())
+	raw, b := message(t), make([]byte, 0, 4096)
+	if got := testing.AllocsPerRun(100, func() {
+		if _, err := wire.Append(b, raw); err != nil {
+			t.Fatal(err)
+		}
+	}); got > 0 {
+		t.Errorf("%.0f allocations", got)
+	}
+}
+
+func BenchmarkWire(b *testing.B) {
+	wire := wirejson.NewWire((*parleyv1.Event)(nil).ProtoReflect().Type())
+	raw, out := message(b), []byte(nil)
+	b.SetBytes(int64(len(raw)))
+	b.ReportAllocs()
+	for b.Loop() {
+		var err error
+		if out, err = wire.Append(out[:0], raw); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

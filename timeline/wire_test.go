@@ -1,0 +1,100 @@
+package timeline_test
+
+import (
+	"bytes"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline"
+)
+
+// batches are the bytes of all batches of a stream.
+func batches(t *testing.T, s timeline.Sources, req timeline.EventsRequest) (all [][]byte, events int) {
+	t.Helper()
+	err := newEngine(t, timeline.Config{}).StreamEvents(t.Context(), s, req, "", func(frame *parleyv1.StreamEventsResponse) error {
+		if frame.GetBatch() == nil {
+			return nil
+		}
+		events += len(frame.GetBatch().GetEvents()) + timeline.EncodedEvents(frame.GetBatch())
+		raw, err := proto.Marshal(frame)
+		all = append(all, raw)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all, events
+}
+
+// TestBatchOfBytes: a batch of bytes is the marshalled message with the same events, byte for byte, in every view; and so is
+// a List answer.
+func TestBatchOfBytes(t *testing.T) {
+	t.Parallel()
+	start, end := march()
+	g := &graph{src: chat, size: 10, rows: spread("m", 30, start, end)}
+	for i := range g.rows {
+		g.rows[i].body = "text"
+		if i == 7 {
+			g.rows[i].noTime = true
+		}
+	}
+	for _, v := range []parleyv1.EventView{
+		parleyv1.EventView_EVENT_VIEW_BASIC, parleyv1.EventView_EVENT_VIEW_FULL, parleyv1.EventView_EVENT_VIEW_METADATA,
+	} {
+		req := chatRequest()
+		req.View = v
+		messages, events := batches(t, sources(g), req)
+		encoded := req
+		encoded.Encoded = true
+		raw, count := batches(t, sources(g), encoded)
+		if events != 30 || count != 30 || len(raw) != len(messages) {
+			t.Fatalf("%v: %d events in %d batches, %d in %d", v, events, len(messages), count, len(raw))
+		}
+		for i := range raw {
+			if !sameWire(t, raw[i], messages[i], &parleyv1.StreamEventsResponse{}) {
+				t.Errorf("%v: batch %d differs", v, i)
+			}
+		}
+		list, err := newEngine(t, timeline.Config{}).ListEvents(t.Context(), sources(g), req, "", 20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		listed, err := newEngine(t, timeline.Config{}).ListEvents(t.Context(), sources(g), encoded, "", 20)
+		if err != nil || timeline.EncodedEvents(listed) != 20 || len(list.GetEvents()) != 20 {
+			t.Fatalf("%v: %d events, %v", v, timeline.EncodedEvents(listed), err)
+		}
+	}
+}
+
+// sameWire reports whether bytes are those of a message: as they are, or once the fields that a mark added behind the others
+// are put in their place.
+func sameWire(t *testing.T, raw, want []byte, m proto.Message) bool {
+	t.Helper()
+	if bytes.Equal(raw, want) {
+		return true
+	}
+	if err := proto.Unmarshal(raw, m); err != nil {
+		t.Fatal(err)
+	}
+	again, err := proto.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bytes.Equal(again, want)
+}
+
+// TestItemOfEvent: an item gives back the event that it was made of, with unmapped apart.
+func TestItemOfEvent(t *testing.T) {
+	t.Parallel()
+	e := &parleyv1.Event{Uid: "1", Version: 3}
+	item, err := source.NewItem(e)
+	if err != nil || item.IsZero() || item.Version != 3 || len(item.Unmapped) > 0 {
+		t.Fatalf("%+v, %v", item, err)
+	}
+	if again := decode(item); !proto.Equal(again, e) {
+		t.Errorf("%v", again)
+	}
+}
