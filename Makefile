@@ -50,8 +50,35 @@ soak: ## Load a gateway over a misbehaving Graph for SOAK (10m) and print what i
 	.bin/soak -for $(SOAK)
 
 .PHONY: bench
-bench: ## Run the benchmarks (BENCH_PACKAGES, BENCH, BENCHTIME)
+bench: bench-ratios bench-go ## Print the ratios to the SDK and the transport, then run all Go benchmarks
+
+.PHONY: bench-go
+bench-go: ## Run the Go benchmarks (BENCH_PACKAGES, BENCH, BENCHTIME)
 	$(GO) test -run='^$$' -bench='$(BENCH)' -benchmem -benchtime=$(BENCHTIME) -timeout=30m $(BENCH_PACKAGES)
+
+# The module of bench/ratios has a build cache of its own: the SDK that Parley is compared with takes minutes to build, once.
+BENCH_DIR   := .cache/bench
+BENCH_CACHE := $(CURDIR)/$(BENCH_DIR)/go-build
+ROUNDS      ?= 7
+
+.PHONY: bench-ratios
+bench-ratios: $(BENCH_DIR)/sdk.json $(BENCH_DIR)/parley.json ## Print the table of ratios (ROUNDS); the first run builds the SDK, 5 GB of memory
+	cd bench/ratios && GOCACHE=$(BENCH_CACHE) $(GO) build -o ../../$(BENCH_DIR)/ratios .
+	$(BENCH_DIR)/ratios -rounds $(ROUNDS) -costs $(BENCH_DIR)
+
+# What cold builds cost. Remove the files to measure again.
+$(BENCH_DIR)/sdk.json:
+	@mkdir -p $(BENCH_DIR) && rm -rf $(BENCH_CACHE)
+	cd bench/ratios && $(GO) run ./buildcost -out ../../$@ -cache $(BENCH_CACHE) ./sdkonly
+
+$(BENCH_DIR)/parley.json:
+	@mkdir -p $(BENCH_DIR) && rm -rf $(BENCH_DIR)/parley-build
+	cd bench/ratios && $(GO) run ./buildcost -out ../../$@ -cache ../../$(BENCH_DIR)/parley-build -C ../.. ./cmd/parley
+	@rm -rf $(BENCH_DIR)/parley-build
+
+.PHONY: allocs
+allocs: ## Check the allocations of the hot paths, without the race detector, which has its own
+	$(GO) test -count=1 -run=Allocations ./...
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME

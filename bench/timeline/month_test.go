@@ -118,12 +118,17 @@ func (o *office) item(i int) source.Item {
 		body[j] = 'a' + byte(j%26)
 	}
 	binary.BigEndian.PutUint16(body, 0x2020)
-	return source.Item{Time: at, Key: key, Event: &parleyv1.Event{
+	item, err := source.NewItem(&parleyv1.Event{
 		Name: "users/u/events/chat," + key, Uid: "uid-" + key, Version: 1, Kind: parleyv1.EventKind_EVENT_KIND_MESSAGE,
 		EventTime: timestamppb.New(at), CreateTime: timestamppb.New(at),
 		Body:   &parleyv1.Body{Content: string(body)},
 		Source: &parleyv1.EventSource{Source: parleyv1.Source_SOURCE_CHAT, Id: key},
-	}}
+	})
+	if err != nil {
+		panic(err) // the event is this file's own
+	}
+	item.Time, item.Key = at, key
+	return item
 }
 
 // fewest is how many pages one chain over everything has.
