@@ -68,8 +68,8 @@ func draftTexts(d *graphmap.Draft) {
 		return
 	}
 	content := d.Text(d.Child(body, bodyContent))
-	form := contentTypeOf(parleyv1.ContentType(d.Number(d.Child(body, bodyMessageContentType))), //nolint:gosec // members of an enumeration
-		parleyv1.ContentType(d.Number(d.Child(body, bodyContentType)))) //nolint:gosec // the same
+	form := contentTypeOf(parleyv1.ContentType(d.Number(d.Child(body, bodyMessageContentType))),
+		parleyv1.ContentType(d.Number(d.Child(body, bodyContentType))))
 	d.SetNumber(body, bodyContentBytes, sizeOf(content))
 	d.SetString(body, bodyPlainText, text.Plain(text.Input{Content: string(content), ContentType: form, Attachments: attachments}))
 }
@@ -98,7 +98,7 @@ func (c *Chat) draftItem(owner, asked string, byCreateTime bool, record []byte) 
 		return Item{}, false
 	}
 	defer table.Release(d)
-	kind := kindOf(parleyv1.MessageType(d.Number(d.Child(detail, chatMessageType))), //nolint:gosec // a member of an enumeration
+	kind := kindOf(parleyv1.MessageType(d.Number(d.Child(detail, chatMessageType))),
 		len(d.Text(d.Child(detail, chatMessageTypeOther))) > 0, d.Child(root, eventSystem) != graphmap.NoNode)
 	d.SetNumber(root, eventKind, int64(kind))
 	created, updated := d.Child(root, eventCreateTime), d.Child(root, eventUpdateTime)
@@ -138,7 +138,7 @@ func (c *Copilot) draftItem(owner string, record []byte) (Item, bool) {
 		return Item{}, false
 	}
 	defer table.Release(d)
-	kind := interactionKind(parleyv1.InteractionType(d.Number(d.Child(detail, copilotInteractionType)))) //nolint:gosec // a member of an enumeration
+	kind := interactionKind(parleyv1.InteractionType(d.Number(d.Child(detail, copilotInteractionType))))
 	d.SetNumber(root, eventKind, int64(kind))
 	d.SetCopy(root, eventCorrelation, d.Child(detail, copilotRequestID))
 	created := d.Child(root, eventCreateTime)

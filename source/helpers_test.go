@@ -193,7 +193,7 @@ func seed(t *testing.T, name string) string {
 }
 
 // eventOf decodes the event of an item.
-func eventOf(t testing.TB, item source.Item) *parleyv1.Event {
+func eventOf(t *testing.T, item source.Item) *parleyv1.Event {
 	t.Helper()
 	event, err := item.Event()
 	if err != nil {

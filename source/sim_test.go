@@ -70,7 +70,7 @@ type fact struct {
 	System        bool
 }
 
-func factsOf(t testing.TB, items []source.Item, start, end time.Time) []fact {
+func factsOf(t *testing.T, items []source.Item, start, end time.Time) []fact {
 	var all []fact
 	for _, item := range items {
 		if item.Time.Before(start) || !item.Time.Before(end) {

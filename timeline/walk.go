@@ -246,6 +246,6 @@ func hashOf(key string, version int64) uint64 {
 		last |= uint64(key[i]) << (8 * i)
 	}
 	mix(last)
-	mix(uint64(version)) //nolint:gosec // its bits are meant
+	mix(uint64(version))
 	return h
 }

@@ -48,7 +48,7 @@ func (e *entry) outside(at *time.Time) {
 	marked := make([]byte, 0, len(e.basic)+32)
 	marked = append(marked, e.basic...)
 	if at != nil {
-		seconds, nanos := uint64(at.Unix()), uint64(at.Nanosecond()) //nolint:gosec // varints are two's complement
+		seconds, nanos := uint64(at.Unix()), uint64(at.Nanosecond())
 		stamp := protowire.AppendVarint(protowire.AppendTag(nil, stampSeconds, protowire.VarintType), seconds)
 		if nanos > 0 {
 			stamp = protowire.AppendVarint(protowire.AppendTag(stamp, stampNanos, protowire.VarintType), nanos)
@@ -86,7 +86,7 @@ func (w *walk) shown(list []byte, number protowire.Number, e *entry, limit int) 
 		basic, unmapped = cut, nil
 	}
 	list = protowire.AppendTag(list, number, protowire.BytesType)
-	list = protowire.AppendVarint(list, uint64(len(basic)+len(unmapped))) //nolint:gosec // not negative
+	list = protowire.AppendVarint(list, uint64(len(basic)+len(unmapped)))
 	return append(append(list, basic...), unmapped...), nil
 }
 

@@ -73,7 +73,8 @@ func String(b []byte, i int) (end int, form Form, ok bool) {
 			return i, form, false
 		case c >= 0x80:
 			form |= High
-			for i++; i < len(b) && b[i] >= 0x80; i++ {
+			for i < len(b) && b[i] >= 0x80 {
+				i++
 			}
 		default:
 			i++

@@ -1,6 +1,7 @@
 package jsonscan_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -44,7 +45,8 @@ func FuzzSkip(f *testing.F) {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if got, want := whole(b), json.Valid(b); got != want && !(want && strings.Count(string(b), "[")+strings.Count(string(b), "{") > jsonscan.MaxDepth) {
+		deep := bytes.Count(b, []byte("["))+bytes.Count(b, []byte("{")) > jsonscan.MaxDepth
+		if got, want := whole(b), json.Valid(b); got != want && (got || !deep) {
 			t.Fatalf("%q: %v, want %v", b, got, want)
 		}
 	})

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"bytes"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -36,7 +37,7 @@ func TestBatchOfBytes(t *testing.T) {
 		if !ok {
 			t.Fatalf("%x is not a batch", data)
 		}
-		if got, err := appendBatch(nil, list, wire); err != nil || string(got) != string(want) {
+		if got, err := appendBatch(nil, list, wire); err != nil || !bytes.Equal(got, want) {
 			t.Errorf("%v\n got %s\nwant %s", err, got, want)
 		}
 	}

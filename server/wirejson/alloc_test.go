@@ -13,8 +13,8 @@ import (
 )
 
 // message is an event of the usual sort, encoded.
-func message(t testing.TB) []byte {
-	t.Helper()
+func message(tb testing.TB) []byte {
+	tb.Helper()
 	raw, err := proto.Marshal(&parleyv1.Event{
 		Name: "users/u/events/chat,19:a@thread.v2,1", Uid: "uid", Version: 7, EventTime: timestamppb.Now(), CreateTime: timestamppb.Now(),
 		Actor:  &parleyv1.IdentitySet{User: &parleyv1.Identity{Id: "u", DisplayName: "Ada"}},
@@ -22,7 +22,7 @@ func message(t testing.TB) []byte {
 		Detail: &parleyv1.Event_Chat{Chat: &parleyv1.ChatDetail{Reactions: []*parleyv1.Reaction{{ReactionType: "like"}}}},
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return raw
 }

@@ -205,11 +205,11 @@ func (f *wireField) appendNumber(b []byte, value uint64) ([]byte, error) {
 	case protoreflect.BoolKind:
 		return strconv.AppendBool(b, value != 0), nil
 	case protoreflect.Int32Kind:
-		return strconv.AppendInt(b, int64(int32(value)), 10), nil //nolint:gosec // what the wire means
+		return strconv.AppendInt(b, int64(int32(value)), 10), nil
 	case protoreflect.Int64Kind:
-		return append(strconv.AppendInt(append(b, '"'), int64(value), 10), '"'), nil //nolint:gosec // what the wire means
+		return append(strconv.AppendInt(append(b, '"'), int64(value), 10), '"'), nil
 	case protoreflect.EnumKind:
-		member, ok := f.members[int32(value)] //nolint:gosec // what the wire means
+		member, ok := f.members[int32(value)]
 		if !ok {
 			return b, errUnusual
 		}
@@ -232,7 +232,7 @@ func appendTime(b, wire []byte) ([]byte, error) {
 		if m < 0 {
 			return b, errUnusual
 		}
-		parts[number], last, wire = int64(value), number, wire[n+m:] //nolint:gosec // what the wire means
+		parts[number], last, wire = int64(value), number, wire[n+m:]
 	}
 	seconds, nanos := parts[1], parts[2]
 	const least, most = -62135596800, 253402300799 // of a Timestamp

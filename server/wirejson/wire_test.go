@@ -1,6 +1,7 @@
 package wirejson_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -14,26 +15,26 @@ import (
 )
 
 // events are the golden events of the sources, and some at the edges.
-func events(t testing.TB) []*parleyv1.Event {
-	t.Helper()
+func events(tb testing.TB) []*parleyv1.Event {
+	tb.Helper()
 	paths, err := filepath.Glob("../../source/graphmap/testdata/golden/*.json")
 	if err != nil || len(paths) == 0 {
-		t.Fatalf("no golden files: %v", err)
+		tb.Fatalf("no golden files: %v", err)
 	}
 	var all []*parleyv1.Event
 	add := func(raw []byte) {
 		e := &parleyv1.Event{}
 		if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(raw, e); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		all = append(all, e)
 	}
 	for _, path := range paths {
 		raw, err := os.ReadFile(path)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
-		add(eventIn(t, raw))
+		add(eventIn(tb, raw))
 	}
 	add([]byte(`{}`))
 	add([]byte(`{"name":"a\"\\\b\f\n\r\t\u0001\u007f\u2028ü😀</script>","version":"-5","kind":"EVENT_KIND_CALL","createTime":"0001-01-01T00:00:00.000001Z","editTime":"9999-12-31T23:59:59.999999999Z","mentions":[{"id":0},{"id":-7},{}],"truncatedFields":["","x"],"outOfWindow":true,"call":{"modalities":["MODALITY_AUDIO","MODALITY_VIDEO"],"modalitiesOther":["smell"],"recordVersion":"0","sessions":[{"isTest":false}]}}`))
@@ -53,7 +54,7 @@ func TestWire(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := wire.Append([]byte("x"), raw); err != nil || string(got) != string(want) {
+		if got, err := wire.Append([]byte("x"), raw); err != nil || !bytes.Equal(got, want) {
 			t.Errorf("%v\n got %s\nwant %s", err, got, want)
 		}
 	}
@@ -82,18 +83,20 @@ func FuzzWire(f *testing.F) {
 		}
 		want, wrong := wirejson.Append(nil, e)
 		got, err := wire.Append(nil, raw)
-		if (err != nil) != (wrong != nil) || err == nil && string(got) != string(want) {
+		if (err != nil) != (wrong != nil) || err == nil && !bytes.Equal(got, want) {
 			t.Fatalf("%x: %v, %v\n got %s\nwant %s", raw, err, wrong, got, want)
 		}
 	})
 }
 
 // eventIn is the event of a golden file.
-func eventIn(t testing.TB, raw []byte) []byte {
-	t.Helper()
-	var golden struct{ Event json.RawMessage }
+func eventIn(tb testing.TB, raw []byte) []byte {
+	tb.Helper()
+	var golden struct {
+		Event json.RawMessage `json:"event"`
+	}
 	if err := json.Unmarshal(raw, &golden); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return golden.Event
 }

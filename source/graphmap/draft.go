@@ -106,7 +106,7 @@ func (d *Draft) attach(parent, child Node) {
 
 // add makes a node below parent.
 func (d *Draft) add(parent Node, number protowire.Number, f form) Node {
-	child := Node(len(d.nodes)) //nolint:gosec // a record is far smaller
+	child := Node(len(d.nodes))
 	d.nodes = append(d.nodes, node{number: number, form: f, first: NoNode, last: NoNode, next: NoNode})
 	d.attach(parent, child)
 	return child
@@ -153,7 +153,7 @@ func (d *Draft) Number(at Node) int64 {
 	if at == NoNode {
 		return 0
 	}
-	return int64(d.nodes[at].value) //nolint:gosec // as it was put in
+	return int64(d.nodes[at].value)
 }
 
 // Time is the time of a field; ok is false if it has none.
@@ -161,7 +161,7 @@ func (d *Draft) Time(at Node) (t time.Time, ok bool) {
 	if at == NoNode {
 		return t, false
 	}
-	return time.Unix(int64(d.nodes[at].value), int64(d.nodes[at].nanos)).UTC(), true //nolint:gosec // as it was put in
+	return time.Unix(int64(d.nodes[at].value), int64(d.nodes[at].nanos)).UTC(), true
 }
 
 // SetText adds a text field; an empty text is absence. The text must stay as it is until the Draft is encoded.
@@ -184,14 +184,14 @@ func (d *Draft) SetString(parent Node, number protowire.Number, text string) {
 // SetNumber adds an integer, boolean or enumeration field; zero is absence.
 func (d *Draft) SetNumber(parent Node, number protowire.Number, value int64) {
 	if value != 0 {
-		d.leaf(parent, number, formVarint).value = uint64(value) //nolint:gosec // varints are two's complement
+		d.leaf(parent, number, formVarint).value = uint64(value)
 	}
 }
 
 // SetTime adds a time field.
 func (d *Draft) SetTime(parent Node, number protowire.Number, t time.Time) {
 	at := d.leaf(parent, number, formTime)
-	at.value, at.nanos = uint64(t.Unix()), int32(t.Nanosecond()) //nolint:gosec // varints are two's complement
+	at.value, at.nanos = uint64(t.Unix()), int32(t.Nanosecond())
 }
 
 // SetCopy adds a field with the value of another, which must not be changed any more. NoNode is absence.
@@ -215,7 +215,7 @@ func (d *Draft) Encode() (basic, unmapped []byte) {
 	b := d.append(make([]byte, 0, size+extra), RootNode)
 	if extra > 0 {
 		b = protowire.AppendTag(b, unmappedNumber, protowire.BytesType)
-		b = protowire.AppendVarint(b, uint64(d.structSize(0, len(d.extras), 0))) //nolint:gosec // not negative
+		b = protowire.AppendVarint(b, uint64(d.structSize(0, len(d.extras), 0)))
 		b = d.appendStruct(b, 0, len(d.extras), 0)
 	}
 	return b[:size:size], b[size:]
@@ -265,7 +265,7 @@ func timeSize(n *node) int {
 		size += 1 + protowire.SizeVarint(n.value)
 	}
 	if n.nanos != 0 {
-		size += 1 + protowire.SizeVarint(uint64(int64(n.nanos))) //nolint:gosec // varints are two's complement
+		size += 1 + protowire.SizeVarint(uint64(int64(n.nanos)))
 	}
 	return size
 }
@@ -281,11 +281,11 @@ func (d *Draft) append(b []byte, message Node) []byte {
 		case n.form == formVarint:
 			b = protowire.AppendVarint(protowire.AppendTag(b, n.number, protowire.VarintType), n.value)
 		case n.form == formFixed32:
-			b = protowire.AppendFixed32(protowire.AppendTag(b, n.number, protowire.Fixed32Type), uint32(n.value)) //nolint:gosec // as it was put in
+			b = protowire.AppendFixed32(protowire.AppendTag(b, n.number, protowire.Fixed32Type), uint32(n.value))
 		case n.form == formFixed64:
 			b = protowire.AppendFixed64(protowire.AppendTag(b, n.number, protowire.Fixed64Type), n.value)
 		default:
-			b = protowire.AppendVarint(protowire.AppendTag(b, n.number, protowire.BytesType), uint64(n.size)) //nolint:gosec // not negative
+			b = protowire.AppendVarint(protowire.AppendTag(b, n.number, protowire.BytesType), uint64(n.size))
 			b = d.appendPayload(b, at, n)
 		}
 	}
@@ -301,7 +301,7 @@ func (d *Draft) appendPayload(b []byte, at Node, n *node) []byte {
 			b = protowire.AppendVarint(protowire.AppendTag(b, secondsNumber, protowire.VarintType), n.value)
 		}
 		if n.nanos != 0 {
-			b = protowire.AppendVarint(protowire.AppendTag(b, nanosNumber, protowire.VarintType), uint64(int64(n.nanos))) //nolint:gosec // varints are two's complement
+			b = protowire.AppendVarint(protowire.AppendTag(b, nanosNumber, protowire.VarintType), uint64(int64(n.nanos)))
 		}
 		return b
 	default:

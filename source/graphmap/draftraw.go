@@ -128,14 +128,14 @@ func (d *Draft) open() int {
 // close writes the length of what was appended since open.
 func (d *Draft) close(mark int) {
 	size := len(d.scratch) - mark
-	more := protowire.SizeVarint(uint64(size)) - 1 //nolint:gosec // not negative
+	more := protowire.SizeVarint(uint64(size)) - 1
 	for range more {
 		d.scratch = append(d.scratch, 0)
 	}
 	if more > 0 {
 		copy(d.scratch[mark+more:], d.scratch[mark:mark+size])
 	}
-	protowire.AppendVarint(d.scratch[:mark-1], uint64(size)) //nolint:gosec // not negative
+	protowire.AppendVarint(d.scratch[:mark-1], uint64(size))
 }
 
 // rawObject appends the members of the object at i as those of a Struct.
@@ -267,7 +267,7 @@ func (d *Draft) entrySize(lo, hi, depth int, leaf bool) int {
 
 // appendStruct appends the Struct that structSize measures.
 func (d *Draft) appendStruct(b []byte, lo, hi, depth int) []byte {
-	size := func(b []byte, n int) []byte { return protowire.AppendVarint(b, uint64(n)) } //nolint:gosec // not negative
+	size := func(b []byte, n int) []byte { return protowire.AppendVarint(b, uint64(n)) }
 	for lo < hi {
 		end, leaf := d.below(lo, hi, depth)
 		b = size(protowire.AppendTag(b, structFields, protowire.BytesType), d.entrySize(lo, end, depth, leaf))

@@ -247,7 +247,7 @@ func (d *Draft) listedMember(i int, p *property, parent Node) (end int, ok bool)
 		if list == NoNode {
 			list = d.add(parent, p.number, formPacked)
 		}
-		d.leaf(list, 0, formVarint).value = uint64(number) //nolint:gosec // varints are two's complement
+		d.leaf(list, 0, formVarint).value = uint64(number)
 		return end, true
 	}
 	if p.other == nil {
@@ -334,7 +334,7 @@ func (d *Draft) setText(p *property, parent Node, text []byte) bool {
 	case kindEnum:
 		if number, known := p.enum[string(text)]; known {
 			if number != 0 || p.presence {
-				d.leaf(parent, p.number, formVarint).value = uint64(number) //nolint:gosec // varints are two's complement
+				d.leaf(parent, p.number, formVarint).value = uint64(number)
 			}
 			return true
 		}
@@ -376,7 +376,7 @@ var addressMark = []byte("8:")
 
 func (d *Draft) setInstant(p *property, parent Node, at instant) {
 	n := d.leaf(parent, p.number, formTime)
-	n.value, n.nanos = uint64(at.seconds), at.nanos //nolint:gosec // varints are two's complement
+	n.value, n.nanos = uint64(at.seconds), at.nanos
 }
 
 // setDigits reads a number into a field of any kind; see decoder.number.
@@ -411,7 +411,7 @@ func (d *Draft) setNumber(p *property, parent Node, text string, quoted bool) bo
 			return false
 		}
 		if n != 0 || p.presence {
-			d.leaf(parent, p.number, formVarint).value = uint64(n) //nolint:gosec // varints are two's complement
+			d.leaf(parent, p.number, formVarint).value = uint64(n)
 		}
 		return true
 	case kindFloat32:

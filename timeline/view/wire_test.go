@@ -13,7 +13,7 @@ import (
 )
 
 // sameView checks that METADATA of the bytes of an event is METADATA of the event.
-func sameView(t testing.TB, event *parleyv1.Event, wire []byte) {
+func sameView(t *testing.T, event *parleyv1.Event, wire []byte) {
 	t.Helper()
 	got, err := view.Metadata(nil, wire, event.ProtoReflect().Descriptor())
 	if err != nil {
