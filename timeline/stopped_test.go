@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
@@ -67,11 +66,9 @@ func TestPageSeenBeforeWithAnotherDate(t *testing.T) {
 		}
 		again := *p
 		again.Items = append([]source.Item(nil), before...)
-		moved := again.Items[0]
-		moved.Time = moved.Time.AddDate(0, 0, -40)
-		moved.Event = proto.CloneOf(moved.Event)
-		moved.Event.EventTime = timestamppb.New(moved.Time)
-		again.Items[0] = moved
+		earlier := again.Items[0].Time.AddDate(0, 0, -40)
+		again.Items[0] = changed(again.Items[0], func(e *parleyv1.Event) { e.EventTime = timestamppb.New(earlier) })
+		again.Items[0].Time = earlier
 		return &again, nil
 	}
 	e := newEngine(t, timeline.Config{})
