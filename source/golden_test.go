@@ -75,6 +75,7 @@ func TestFoundingPayloads(t *testing.T) {
 }
 
 func eventsOf(t *testing.T, items []source.Item) []*parleyv1.Event {
+	t.Helper()
 	all := make([]*parleyv1.Event, 0, len(items))
 	for _, item := range items {
 		all = append(all, eventOf(t, item))

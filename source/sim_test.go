@@ -71,6 +71,7 @@ type fact struct {
 }
 
 func factsOf(t *testing.T, items []source.Item, start, end time.Time) []fact {
+	t.Helper()
 	var all []fact
 	for _, item := range items {
 		if item.Time.Before(start) || !item.Time.Before(end) {
