@@ -109,16 +109,23 @@ func (s *Sim) serve(l net.Listener, h http.Handler, tlsConfig *tls.Config) {
 	})
 }
 
-// Close stops the listeners, lets requests finish until ctx ends, and waits for everything the simulator started.
+// closeGrace is how long Close waits for clients to let go of their connections. A client that gave up while it was still
+// connecting may hold an idle connection for minutes.
+const closeGrace = time.Second
+
+// Close stops the listeners, lets requests finish for a second at most or until ctx ends, and waits for everything the
+// simulator started.
 func (s *Sim) Close(ctx context.Context) error {
 	s.mu.Lock()
 	servers := s.servers
 	s.servers = nil
 	s.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, closeGrace)
+	defer cancel()
 	var errs []error
 	for _, server := range servers {
-		if err := server.Shutdown(ctx); err != nil {
-			errs = append(errs, err, server.Close())
+		if server.Shutdown(ctx) != nil {
+			errs = append(errs, server.Close())
 		}
 	}
 	s.serving.Wait()
