@@ -10,9 +10,10 @@ import (
 const (
 	defaultPage = 50
 	maxPage     = 1000
-	// maxFrame bounds a List answer and a stream frame; room is left for tokens, notices and reports.
+	// maxFrame bounds a List answer and a stream frame; room is left for tokens, notices and reports, and for the escapes
+	// and field names that make JSON longer than the wire form it is measured in.
 	maxFrame  = 3 << 20
-	frameRoom = 64 << 10
+	frameRoom = 512 << 10
 )
 
 // pageSize applies the contract's default and cap.

@@ -28,7 +28,7 @@ func TestLargeMessage(t *testing.T) {
 	}, nil)
 	streamed, summary := g.stream(t, "/v1/users/"+reader+"/events:stream?sources=SOURCE_CHAT&startTime="+day(2))
 	var list parleyv1.ListEventsResponse
-	if status, body := g.get(t, "/v1/users/"+reader+"/events?sources=SOURCE_CHAT&startTime="+day(2), &list); status != http.StatusOK || proto.Size(&list) > 3<<20 {
+	if status, body := g.get(t, "/v1/users/"+reader+"/events?sources=SOURCE_CHAT&startTime="+day(2), &list); status != http.StatusOK || proto.Size(&list) > 3<<20 || len(body) > 3<<20 {
 		t.Fatalf("HTTP %d, %d bytes", status, len(body))
 	}
 	if !summary.GetComplete() || len(streamed) != 1 || len(list.GetEvents()) != 1 {
