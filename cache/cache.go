@@ -10,6 +10,7 @@ import (
 	"github.com/dgraph-io/ristretto/v2"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/source"
 )
 
 // ErrNotCached is the answer to only-if-cached when the page is not there or not fresh enough.
@@ -99,17 +100,7 @@ func New(cfg Config) (*Cache, error) {
 	setDefault(&cfg.Chat, DefaultChat)
 	setDefault(&cfg.Call, DefaultCall)
 	setDefault(&cfg.Other, DefaultOther)
-	settle := map[parleyv1.Source]time.Duration{
-		parleyv1.Source_SOURCE_COPILOT: time.Hour,
-		parleyv1.Source_SOURCE_CHAT:    15 * time.Minute,
-		parleyv1.Source_SOURCE_CALL:    36 * time.Hour,
-	}
-	for src, d := range cfg.Settle {
-		if d > 0 {
-			settle[src] = d
-		}
-	}
-	cfg.Settle = settle
+	cfg.Settle = source.Settle(cfg.Settle)
 	if cfg.Observer == nil {
 		cfg.Observer = noObserver{}
 	}

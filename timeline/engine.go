@@ -67,17 +67,7 @@ func New(cfg Config) (*Engine, error) {
 		}
 		cfg.Sealer = random
 	}
-	settle := map[parleyv1.Source]time.Duration{
-		parleyv1.Source_SOURCE_COPILOT: time.Hour,
-		parleyv1.Source_SOURCE_CHAT:    15 * time.Minute,
-		parleyv1.Source_SOURCE_CALL:    36 * time.Hour,
-	}
-	for src, d := range cfg.Settle {
-		if d > 0 {
-			settle[src] = d
-		}
-	}
-	cfg.Settle = settle
+	cfg.Settle = source.Settle(cfg.Settle)
 	setDefault(&cfg.CallsKept, 30*24*time.Hour)
 	setDefault(&cfg.Ahead, 16)
 	setDefault(&cfg.AheadRows, 9000)

@@ -64,12 +64,7 @@ func (v *demoVerb) Run(ctx context.Context, to streams) (err error) {
 	}); err != nil {
 		return errors.Join(err, stop(running))
 	}
-	select {
-	case <-ctx.Done():
-		return stop(running)
-	case err := <-running.Failed():
-		return errors.Join(err, stop(running))
-	}
+	return serveUntil(ctx, running)
 }
 
 // settings are what a user of a real tenant would set, with the simulator as Graph and Entra.

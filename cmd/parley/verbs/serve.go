@@ -40,6 +40,11 @@ func (v *serveVerb) Run(ctx context.Context, to streams) error {
 		Version(), running.GRPCAddr(), running.HTTPAddr(), running.AdminAddr()); err != nil {
 		return errors.Join(err, stop(running))
 	}
+	return serveUntil(ctx, running)
+}
+
+// serveUntil serves until ctx ends or a listener fails, then drains.
+func serveUntil(ctx context.Context, running *gateway.Gateway) error {
 	select {
 	case <-ctx.Done():
 		return stop(running)
