@@ -10,7 +10,6 @@ package timeline
 
 import (
 	"log/slog"
-	"sync"
 	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
@@ -54,8 +53,7 @@ type Config struct {
 
 // Engine answers List and Stream calls. It holds no state between calls and is safe for concurrent use.
 type Engine struct {
-	cfg     Config
-	batches sync.Pool // of *[]byte, for streams that run after each other
+	cfg Config
 }
 
 // New completes the configuration and returns an Engine.

@@ -39,6 +39,7 @@ type row struct {
 	id      string
 	version int64
 	body    string
+	actor   string
 	noTime  bool
 }
 
@@ -141,6 +142,9 @@ func (g *graph) item(q source.EventQuery, r row) source.Item {
 	}
 	if r.body != "" {
 		e.Body = &parleyv1.Body{Content: r.body}
+	}
+	if r.actor != "" {
+		e.Actor = &parleyv1.IdentitySet{User: &parleyv1.Identity{Id: r.actor}}
 	}
 	if !r.created.IsZero() {
 		e.CreateTime = timestamppb.New(r.created)

@@ -2,6 +2,7 @@ package timeline
 
 import (
 	"context"
+	"slices"
 	"sync"
 )
 
@@ -16,7 +17,7 @@ type slot struct {
 	window window
 	tail   *tail
 	done   chan struct{}
-	wanted chan struct{} // closed when it is the next one
+	wanted chan struct{} // closed when it is the next one; nil for a window that was kept
 	urgent bool
 	block  *block
 }
@@ -25,7 +26,9 @@ type slot struct {
 func (s *slot) want() {
 	if !s.urgent {
 		s.urgent = true
-		close(s.wanted)
+		if s.wanted != nil {
+			close(s.wanted)
+		}
 	}
 }
 
@@ -35,10 +38,12 @@ type fetcher struct {
 	cancel context.CancelFunc
 	group  sync.WaitGroup
 	woken  chan struct{} // receives after a window was read
+	done   chan struct{} // closed: that of windows which were kept
 }
 
 func newFetcher(ctx context.Context) *fetcher {
-	f := &fetcher{woken: make(chan struct{}, 1)}
+	f := &fetcher{woken: make(chan struct{}, 1), done: make(chan struct{})}
+	close(f.done)
 	f.ctx, f.cancel = context.WithCancel(ctx)
 	return f
 }
@@ -49,8 +54,16 @@ func (f *fetcher) close() {
 	f.group.Wait()
 }
 
-// start reads a window in a goroutine of its own.
+// start makes a window ready that was kept, or reads it in a goroutine of its own.
 func (f *fetcher) start(t *track, s *slot) {
+	var kept *block
+	if s.tail == nil {
+		kept = t.read.find(f.ctx, s.window)
+	}
+	if kept != nil && (kept.split || t.filter == nil && t.enrich == nil) {
+		s.block, s.done = kept, f.done
+		return
+	}
 	s.done, s.wanted = make(chan struct{}), make(chan struct{})
 	f.group.Go(func() {
 		defer func() {
@@ -60,13 +73,17 @@ func (f *fetcher) start(t *track, s *slot) {
 			default:
 			}
 		}()
-		if s.tail != nil {
+		switch {
+		case kept != nil:
+			s.block = kept
+		case s.tail != nil:
 			s.block = t.read.follow(f.ctx, s.tail)
-		} else {
+		default:
 			s.block = t.read.window(f.ctx, s.window, s.wanted)
 		}
 		t.sift(f.ctx, s.block)
 		if t.enrich != nil {
+			s.block.entries = slices.Clone(s.block.entries)
 			t.enrich(f.ctx, s.block.entries)
 		}
 	})
@@ -96,6 +113,9 @@ func (t *track) fill(f *fetcher, ahead int) {
 				t.queue[i] = &step{plan: t.plan(s.slot.window.span, s.slot.window.level-1)}
 				t.density.level = l
 				continue
+			}
+			if i == 0 && t.frugal && s.slot.ready() {
+				return
 			}
 			started++
 			i++

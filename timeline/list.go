@@ -2,7 +2,10 @@ package timeline
 
 import (
 	"context"
+	"slices"
 	"time"
+
+	"google.golang.org/protobuf/proto"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 )
@@ -42,13 +45,35 @@ func (e *Engine) listTime(ctx context.Context) (context.Context, context.CancelF
 func (e *Engine) ListEvents(
 	ctx context.Context, have Sources, req EventsRequest, token string, size int,
 ) (*parleyv1.ListEventsResponse, error) {
+	page, err := e.PageEvents(ctx, have, req, token, size)
+	if err != nil {
+		return nil, err
+	}
+	answer := proto.CloneOf(page.Message)
+	return answer, req.setEvents(answer, page.Events)
+}
+
+// PageEvents is ListEvents for those who carry the events as bytes.
+func (e *Engine) PageEvents(ctx context.Context, have Sources, req EventsRequest, token string, size int) (*Page, error) {
 	size, err := pageSize(size)
 	if err != nil {
 		return nil, err
 	}
+	to, err := req.bind(have)
+	if err != nil {
+		return nil, err
+	}
+	store, key := req.pages(have, to, token, size)
+	if store != nil {
+		if kept, ok := store.Answer(key).(*keptPage); ok {
+			if page := kept.page(ctx); page != nil {
+				return page, nil
+			}
+		}
+	}
 	soft, cancel := e.listTime(ctx)
 	defer cancel()
-	w, err := e.open(soft, have, &req, token, "page_token")
+	w, err := e.open(soft, have, &req, to, token, "page_token")
 	if err != nil {
 		return nil, err
 	}
@@ -58,14 +83,18 @@ func (e *Engine) ListEvents(
 		ahead = 1 // Graph allows one request a second: the next window would only stand in the way
 	}
 	w.limit(ahead, maxRows)
-	answer := &parleyv1.ListEventsResponse{}
-	done, err := w.fillPage(soft, answer, size)
+	for _, t := range w.tracks {
+		t.frugal = true
+	}
+	page := &Page{Message: &parleyv1.ListEventsResponse{}}
+	in, done, err := w.fill(soft, page, size)
 	if err != nil {
 		return nil, err
 	}
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
+	answer := page.Message
 	if !done {
 		if answer.NextPageToken, err = w.token(false); err != nil {
 			return nil, err
@@ -74,55 +103,59 @@ func (e *Engine) ListEvents(
 	answer.Notices = w.news()
 	answer.Sources = w.reports()
 	answer.Complete = done && w.complete()
-	return answer, nil
-}
-
-// fillPage adds events until the page is full, time is up, or nothing is left; then it reports true.
-func (w *walk) fillPage(ctx context.Context, answer *parleyv1.ListEventsResponse, size int) (bool, error) {
-	list, done, err := w.fillList(ctx, size)
-	if err != nil {
-		return false, err
+	if store != nil {
+		w.keep(page, in, store, key, token == "")
 	}
-	return done, w.setEvents(answer, list)
+	return page, nil
 }
 
-// fillList is fillPage for the list field alone.
-func (w *walk) fillList(ctx context.Context, size int) (list []byte, done bool, err error) {
-	events := 0
-	w.patient = func() bool { return events > 0 }
+// fill adds events until the page is full, time is up, or nothing is left; then it reports true. It tells where the events
+// lie if they lie together.
+func (w *walk) fill(ctx context.Context, page *Page, size int) (in lie, done bool, err error) {
+	var parts [][]byte
+	length := 0
+	defer func() {
+		if page.Events = nil; len(parts) == 1 {
+			page.Events = parts[0]
+		} else if len(parts) > 1 {
+			page.Events, in = slices.Concat(parts...), lie{}
+		}
+	}()
+	w.patient = func() bool { return page.Count > 0 }
 	for {
 		t, v := w.step()
 		switch v {
 		case ready:
-			if events >= size {
-				return list, false, nil
+			e := t.head()
+			if page.Count >= size || length > 0 && length+framed(len(e.basic)+len(e.unmapped)) > maxFrame-frameRoom {
+				return in, false, nil
 			}
-			longer, err := w.shown(list, listEvents, t.head(), maxFrame-frameRoom)
+			events, n, err := w.stretch(t, size-page.Count, maxFrame-frameRoom-length)
 			if err != nil {
-				return list, false, err
+				return in, false, err
 			}
-			if len(list) > 0 && len(longer) > maxFrame-frameRoom {
-				return list, false, nil
+			if in = (lie{}); len(parts) == 0 && e.at != apart {
+				in = lie{t.active.sheet, e.at, e.at + n}
 			}
-			list = longer
-			events++
-			w.take(t)
+			parts = append(parts, events)
+			page.Count += n
+			length += len(events)
 		case waiting:
-			if events >= size {
-				return list, false, nil
+			if page.Count >= size {
+				return in, false, nil
 			}
 			if err := w.wait(ctx, nil); err != nil {
-				return list, false, nil //nolint:nilerr // time is up: the answer holds what there is, and a token
+				return in, false, nil // time is up: the answer holds what there is, and a token
 			}
 		case paused:
-			return list, false, nil
+			return in, false, nil
 		case broken:
-			if events > 0 {
-				return list, false, nil // the next page says so
+			if page.Count > 0 {
+				return in, false, nil // the next page says so
 			}
-			return list, false, w.fatal()
+			return in, false, w.fatal()
 		case ended:
-			return list, true, nil
+			return in, true, nil
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/parley-gateway/parley/cache"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/filter"
@@ -17,18 +18,15 @@ var nominal = map[parleyv1.Source]int{
 }
 
 // open begins a walk, or goes on with one. field names the token in errors. The caller closes the walk's fetcher.
-func (e *Engine) open(ctx context.Context, have Sources, req *EventsRequest, token, field string) (*walk, error) {
+func (e *Engine) open(ctx context.Context, have Sources, req *EventsRequest, to bound, token, field string) (w *walk, err error) {
 	now := time.Now().UTC()
-	asked, err := req.sources(have)
-	if err != nil {
-		return nil, err
-	}
+	asked := to.asked
 	if token == "" {
 		if err := req.check(now); err != nil {
 			return nil, err
 		}
 	}
-	w := &walk{engine: e, req: req, desc: req.desc(), now0: now, told: map[string]bool{}, associated: req.associated(asked)}
+	w = &walk{engine: e, req: req, desc: req.desc(), now0: now, told: map[string]bool{}, associated: to.associated}
 	if w.filter, err = filter.Compile(req.Filter, filter.Events(), req.view()); err != nil {
 		return nil, badFilter(err)
 	}
@@ -77,6 +75,7 @@ func (w *walk) begin(have Sources, asked []parleyv1.Source, marks []sourceMark) 
 		pushed := w.filter.Push(src)
 		t.read.query.Clause, t.pushed = pushed.Clause, pushed.Fields
 		t.filter, t.getter = w.filter, have.Getters[src]
+		t.read.store, _ = have.Events[src].(cache.Windows)
 		if w.req.End.IsZero() || w.req.End.After(w.span.end) {
 			t.read.openEnd = w.span.end
 		}
@@ -193,7 +192,7 @@ func (w *walk) resume(have Sources, asked []parleyv1.Source, token, field string
 	w.now0, w.span = m.now0, span{m.start, m.end}
 	if m.finished && w.req.End.IsZero() && !w.desc && now.After(m.end) {
 		// The walk had reached its end: go on with what has come since.
-		w.now0, w.span.end = now, now
+		w.now0, w.span.end, w.extended = now, now, true
 		for i := range m.sources {
 			if s := &m.sources[i]; s.state == parleyv1.SourceState_SOURCE_STATE_READ {
 				s.finished, s.reached, s.at = false, m.end, nil
@@ -237,11 +236,11 @@ func (w *walk) token(finished bool) (string, error) {
 // Finished reports whether a token is a stream's last one: all of the interval had been delivered when it was sealed.
 // A token that does not open is not finished.
 func (e *Engine) Finished(have Sources, req EventsRequest, token string) bool {
-	asked, err := req.sources(have)
+	to, err := req.bind(have)
 	if err != nil {
 		return false
 	}
-	plain, err := e.cfg.Sealer.Open(token, req.associated(asked))
+	plain, err := e.cfg.Sealer.Open(token, to.associated)
 	if err != nil {
 		return false
 	}

@@ -23,12 +23,11 @@ type entry struct {
 	key     string
 	stray   bool // exempt from order: goes out behind the window's other events
 	version int64
+	hash    uint64 // names one version of one event
+	at      int    // its place in the list of its sheet, or apart
 	// basic and unmapped are the encoded event, as those of source.Item.
 	basic, unmapped []byte
 }
-
-// hash names one version of one event.
-func (e *entry) hash() uint64 { return hashOf(e.key, e.version) }
 
 // gap is a span with a doubt.
 type gap struct {
@@ -39,7 +38,9 @@ type gap struct {
 // block is what reading one window brought.
 type block struct {
 	window
-	entries    []entry
+	sheet      *sheet  // holds the events of the entries that are not apart
+	entries    []entry // of the sheet, all or some; shared like it
+	kept       string  // key that the sheet was found under; "" = it was read for this call
 	gaps       []gap
 	failed     *failure // why the window was not read to its end
 	split      bool     // it held too much and must be read in pieces; nothing else is set
@@ -54,6 +55,7 @@ type block struct {
 type reading struct {
 	src      parleyv1.Source
 	reader   source.EventReader
+	store    cache.Windows     // keeps what is made of pages; nil = nothing is kept
 	query    source.EventQuery // without interval
 	byCreate bool
 	desc     bool
@@ -152,6 +154,9 @@ func (r *reading) once(ctx context.Context, w window, wanted <-chan struct{}) (b
 	if end.split {
 		b.split = true
 		r.release(rows.rows)
+		if r.query.Conversation == "" {
+			r.keep(w, &sheet{split: true, read: rows.read}, nil)
+		}
 		return b, false
 	}
 	if end.failed != nil && end.failed.reason == ReasonUnavailable && w.level == era {
@@ -169,6 +174,9 @@ func (r *reading) once(ctx context.Context, w window, wanted <-chan struct{}) (b
 		b.gaps = append(b.gaps, gap{w.span, reason})
 	}
 	rows.fill(b)
+	if b.failed == nil && len(b.gaps) == 0 && b.strays == 0 && ctx.Err() == nil {
+		r.keep(w, b.sheet, rows.links)
+	}
 	return b, rows.kept
 }
 
@@ -229,8 +237,7 @@ func (r *reading) chain(ctx context.Context, w window, q source.EventQuery, rows
 			return ending{reason: ReasonPagingLoop}
 		}
 		rows.add(page.Items)
-		rows.kept = rows.kept || page.FromCache
-		rows.unbounded = rows.unbounded || page.Unbounded
+		rows.note(page, link)
 		if page.Next == "" {
 			return ending{suspect: n > 1 && page.Rows == 0 && last > 0 && r.short(last)}
 		}

@@ -93,6 +93,21 @@ func (r *EventsRequest) known(have Sources, src parleyv1.Source) bool {
 	return unavailable || have.Events[src] != nil
 }
 
+// bound is what a request comes to: the sources that it asks for, and what its cursors are bound to.
+type bound struct {
+	asked      []parleyv1.Source
+	associated []byte
+}
+
+// bind works that out.
+func (r *EventsRequest) bind(have Sources) (bound, error) {
+	asked, err := r.sources(have)
+	if err != nil {
+		return bound{}, err
+	}
+	return bound{asked, r.associated(asked)}, nil
+}
+
 // check refuses what no walk can be made of; now is the present.
 func (r *EventsRequest) check(now time.Time) error {
 	switch {

@@ -3,6 +3,7 @@ package timeline
 import (
 	"crypto/sha256"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -45,6 +46,9 @@ type rowset struct {
 	wanted     <-chan struct{} // closed when the window is the next one that is wanted
 	rows       int
 	duplicates int
+	pages      int
+	links      []string  // of the pages but the first
+	read       time.Time // when the oldest page was read
 	doubtful   bool      // a row lay far outside
 	window     bool      // a whole window is read, not a page of an ordered chain
 	kept       bool      // a page came from the cache
@@ -95,6 +99,19 @@ func (s *rowset) add(items []source.Item) {
 	}
 }
 
+// note takes over what is said of a page as a whole.
+func (s *rowset) note(page *source.Page[source.Item], link string) {
+	s.pages++
+	if link != "" {
+		s.links = append(s.links, link)
+	}
+	if s.read.IsZero() || page.Read.Before(s.read) {
+		s.read = page.Read
+	}
+	s.kept = s.kept || page.FromCache
+	s.unbounded = s.unbounded || page.Unbounded
+}
+
 // equal reports whether both hold the same versions of the same rows inside the window.
 func (s *rowset) equal(o *rowset) bool {
 	return s.within(o) && o.within(s)
@@ -129,17 +146,21 @@ func (r *reading) timeOf(item *source.Item) time.Time {
 	return item.Time
 }
 
-// fill turns the rows into the entries of a block, sorted in the direction of the walk.
+// fill turns the rows into the sheet and the entries of a block, sorted in the direction of the walk. The sheet holds what
+// was asked for; the block's entries are what lies in the window, which may end earlier.
 func (s *rowset) fill(b *block) {
-	b.entries = make([]entry, 0, len(s.items))
+	asked := s.trim
+	asked.end = later(asked.end, s.r.ask(s.trim).End)
+	entries := make([]entry, 0, len(s.items))
 	for i := range s.items {
 		item := &s.items[i]
 		e := entry{time: s.r.timeOf(item), key: orderKey(item.Key), version: item.Version, basic: item.Basic, unmapped: item.Unmapped}
+		e.hash = hashOf(e.key, e.version)
 		switch {
 		case item.NoTime:
 			e.time = b.start
 			e.outside(&b.start)
-		case s.trim.has(e.time):
+		case asked.has(e.time):
 		case s.far(e.time):
 			if s.unbounded || s.r.byCreate && e.time.Before(s.trim.start) {
 				continue // not asked for
@@ -150,13 +171,35 @@ func (s *rowset) fill(b *block) {
 		default:
 			continue
 		}
-		b.entries = append(b.entries, e)
+		entries = append(entries, e)
 	}
 	if s.doubtful {
 		b.gaps = append(b.gaps, gap{s.asked, ReasonNotHonoured})
 	}
-	slices.SortFunc(b.entries, func(x, y entry) int { return s.r.compare(&x, &y) })
-	b.rows, b.duplicates = s.rows, s.duplicates
+	slices.SortFunc(entries, func(x, y entry) int { return s.r.compare(&x, &y) })
+	b.sheet = newSheet(entries)
+	b.sheet.rows, b.sheet.duplicates, b.sheet.pages = s.rows, s.duplicates, s.pages
+	b.sheet.read, b.sheet.unfiltered = s.read, s.r.unfiltered.Load()
+	b.show(s.r.desc)
+}
+
+// show makes the entries of the sheet that lie in the window those of the block.
+func (b *block) show(desc bool) {
+	b.entries = b.sheet.entries
+	b.rows, b.duplicates = b.sheet.rows, b.sheet.duplicates
+	late := func(i int) bool { return !b.entries[i].stray && !b.entries[i].time.Before(b.end) }
+	if !desc {
+		ordered := sort.Search(len(b.entries), func(i int) bool { return b.entries[i].stray })
+		if to := sort.Search(ordered, late); to == ordered {
+			return
+		} else if ordered == len(b.entries) {
+			b.entries = b.entries[:to]
+		} else {
+			b.entries = slices.Concat(b.entries[:to], b.entries[ordered:])
+		}
+		return
+	}
+	b.entries = b.entries[sort.Search(len(b.entries), func(i int) bool { return !late(i) }):]
 }
 
 // far reports whether a time lies more than a second outside what was asked for.

@@ -15,7 +15,7 @@ func (t *track) sift(ctx context.Context, b *block) {
 		return
 	}
 	trusted := len(t.pushed) > 0 && !t.read.unfiltered.Load()
-	kept := b.entries[:0]
+	kept := make([]entry, 0, len(b.entries))
 	for _, e := range b.entries {
 		event, err := e.event()
 		if err != nil {
@@ -33,7 +33,6 @@ func (t *track) sift(ctx context.Context, b *block) {
 			kept = append(kept, e)
 		}
 	}
-	clear(b.entries[len(kept):])
 	b.entries = kept
 }
 

@@ -3,6 +3,8 @@ package timeline
 import (
 	"context"
 	"errors"
+	"math"
+	"slices"
 	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
@@ -10,6 +12,7 @@ import (
 )
 
 const (
+	batchLeast = 256 << 10              // events that lie together in one array go out as they are from this size on
 	batchBytes = 512 << 10              // a batch of this size is sent
 	batchMost  = 1 << 20                // an event that would take a batch above this begins another one
 	batchWait  = 100 * time.Millisecond // how long a batch waits for more
@@ -21,7 +24,11 @@ func (e *Engine) StreamEvents(
 	ctx context.Context, have Sources, req EventsRequest, token string, emit func(*parleyv1.StreamEventsResponse) error,
 ) error {
 	ctx = source.WithPriority(ctx, source.Background)
-	w, err := e.open(ctx, have, &req, token, "resume_token")
+	to, err := req.bind(have)
+	if err != nil {
+		return err
+	}
+	w, err := e.open(ctx, have, &req, to, token, "resume_token")
 	if err != nil {
 		return err
 	}
@@ -29,17 +36,6 @@ func (e *Engine) StreamEvents(
 	w.limit(e.cfg.Ahead, e.cfg.AheadRows)
 	w.enrich(have)
 	s := &stream{w: w, emit: emit, last: token, sent: time.Now()}
-	pooled, ok := e.batches.Get().(*[]byte)
-	if !ok {
-		room := make([]byte, 0, batchBytes+batchBytes/8)
-		pooled = &room
-	}
-	s.free = *pooled
-	defer func() {
-		if *pooled = s.free; cap(s.free) > 0 && cap(s.free) <= 2*batchMost {
-			e.batches.Put(pooled)
-		}
-	}()
 	return s.run(ctx)
 }
 
@@ -52,8 +48,8 @@ func (e emitError) Unwrap() error { return e.error }
 type stream struct {
 	w     *walk
 	emit  func(*parleyv1.StreamEventsResponse) error
-	batch []byte    // its list of events; nil = nothing to send
-	free  []byte    // room for the next batch
+	parts [][]byte  // of the batch's list of events; none = nothing to send
+	size  int       // of them together
 	last  string    // token of the last checkpoint
 	sent  time.Time // of the last checkpoint
 	began time.Time // of the batch
@@ -95,7 +91,7 @@ func (s *stream) frames(ctx context.Context) error {
 		case ended:
 			return s.finish()
 		default:
-			if s.batch != nil {
+			if s.size > 0 {
 				if err := s.flush(); err != nil {
 					return err
 				}
@@ -114,44 +110,61 @@ func (s *stream) frames(ctx context.Context) error {
 // due is when a checkpoint must be sent.
 func (s *stream) due() time.Time {
 	at := s.sent.Add(s.w.engine.cfg.Heartbeat)
-	if s.batch != nil {
+	if s.size > 0 {
 		at = earlier(at, s.began.Add(batchWait))
 	}
 	return at
 }
 
-// add puts the head of a track into the batch; a full batch is sent before or after.
+// add puts the events at the head of a track into the batch; a full batch is sent before or after.
 func (s *stream) add(t *track) error {
 	e := t.head()
-	if n := len(e.basic) + len(e.unmapped) + 8; s.batch != nil && len(s.batch)+n > batchMost {
+	if s.size > 0 && s.size+framed(len(e.basic)+len(e.unmapped)) > batchMost {
 		if err := s.flush(); err != nil {
 			return err
 		}
 	}
-	if s.batch == nil {
-		s.batch, s.free, s.began = s.free, nil, time.Now()
-	}
-	var err error
-	if s.batch, err = s.w.shown(s.batch, batchEvents, e, maxFrame-frameRoom); err != nil {
+	events, _, err := s.w.stretch(t, math.MaxInt, s.room(t))
+	if err != nil {
 		return err
 	}
-	s.w.take(t)
-	if len(s.batch) >= batchBytes {
+	if s.size == 0 {
+		s.began = time.Now()
+	}
+	s.parts = append(s.parts, events)
+	s.size += len(events)
+	if s.size >= batchBytes || len(s.parts) == 1 && s.size >= batchLeast {
 		return s.flush()
 	}
 	return nil
 }
 
+// room is how many bytes of events the batch still takes. What does not fit into one batch is cut into equal ones.
+func (s *stream) room(t *track) int {
+	room := batchMost - s.size
+	if whole := len(t.active.sheet.basic.bytes); s.size == 0 && whole > batchMost {
+		room = min(room, whole/(whole/batchMost+1)+whole/len(t.active.sheet.entries))
+	}
+	return room
+}
+
+// joined returns the batch's list of events. Parts that lie in different arrays are copied into one.
+func (s *stream) joined() []byte {
+	if len(s.parts) == 1 {
+		return s.parts[0]
+	}
+	return slices.Concat(s.parts...)
+}
+
 // flush sends the batch, if there is one, and a checkpoint.
 func (s *stream) flush() error {
-	if s.batch != nil {
+	if s.size > 0 {
 		batch := &parleyv1.EventBatch{}
-		if err := s.w.setEvents(batch, s.batch); err != nil {
+		if err := s.w.req.setEvents(batch, s.joined()); err != nil {
 			return err
 		}
-		list := s.batch
-		s.batch = nil
-		defer func() { s.free = list[:0] }() // a reader of bytes has used them when emit returns
+		clear(s.parts)
+		s.parts, s.size = s.parts[:0], 0
 		if err := s.send(&parleyv1.StreamEventsResponse{Frame: &parleyv1.StreamEventsResponse_Batch{Batch: batch}}); err != nil {
 			return err
 		}
@@ -180,7 +193,7 @@ func (s *stream) tell() error {
 
 // finish sends what is left and the summary.
 func (s *stream) finish() error {
-	if s.batch != nil {
+	if s.size > 0 {
 		if err := s.flush(); err != nil {
 			return err
 		}

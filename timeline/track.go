@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sort"
 	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
@@ -39,7 +40,9 @@ type track struct {
 
 	queue   []*step
 	active  *block
-	next    int // index in active.entries
+	next    int    // index in active.entries
+	frugal  bool   // nothing is read ahead of a window that lies ready: a List may not need it
+	entered []used // the windows of a List, as they were entered
 	stopped *failure
 	cause   error // of the stop
 
@@ -157,11 +160,10 @@ func (t *track) enter(b *block) {
 		t.doubt(g)
 	}
 	t.active, t.next = b, 0
+	t.entered = append(t.entered, used{b.kept, b.sheet})
 	t.at = &position{window: b.window}
 	if t.resume != nil && t.resume.any {
-		for t.next < len(b.entries) && t.done(&b.entries[t.next], again) {
-			t.next++
-		}
+		t.next = t.behind(b, again)
 		if again && (t.resume.stray || b.has(t.resume.time)) {
 			t.at.time, t.at.key, t.at.stray, t.at.any = t.resume.time, t.resume.key, t.resume.stray, true
 		}
@@ -187,6 +189,18 @@ func (t *track) done(e *entry, again bool) bool {
 	default:
 		return t.read.compare(e, &entry{time: r.time, key: r.key}) <= 0
 	}
+}
+
+// behind is the index of the first entry of a block that the cursor has not passed.
+func (t *track) behind(b *block, again bool) int {
+	if !t.resume.stray {
+		return sort.Search(len(b.entries), func(i int) bool { return !t.done(&b.entries[i], again) })
+	}
+	next := 0
+	for next < len(b.entries) && t.done(&b.entries[next], again) {
+		next++
+	}
+	return next
 }
 
 // judge decides what a failed window means for the source.
@@ -234,14 +248,6 @@ func (t *track) leave() {
 	} else {
 		t.reached = b.end
 	}
-}
-
-// take hands the head over.
-func (t *track) take() {
-	e := &t.active.entries[t.next]
-	t.stand(e)
-	t.counts.events++
-	t.next++
 }
 
 // stand puts the track's place behind an entry of the active block.

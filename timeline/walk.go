@@ -21,6 +21,7 @@ type walk struct {
 	seen   seen // versions that were handed over
 	fetch  *fetcher
 
+	extended   bool // a finished walk goes on with what has come since
 	ahead      int
 	notices    []*parleyv1.Notice // not yet handed to the reader
 	told       map[string]bool
@@ -78,7 +79,7 @@ func (w *walk) step() (*track, verdict) {
 				again = true
 				continue
 			}
-			if best == nil || w.before(t, best) {
+			if best == nil || w.sooner(t, e, best) {
 				best = t
 			}
 		}
@@ -133,10 +134,20 @@ func (w *walk) fatal() error {
 	return worst
 }
 
-// before reports whether the head of a comes before the head of b.
-func (w *walk) before(a, b *track) bool {
-	x, y := a.due(), b.due()
-	order := x.Compare(y)
+// rival is the track whose head goes out next after that of t; nil = there is none.
+func (w *walk) rival(t *track) *track {
+	var next *track
+	for _, other := range w.tracks {
+		if other != t && other.head() != nil && (next == nil || w.sooner(other, other.head(), next)) {
+			next = other
+		}
+	}
+	return next
+}
+
+// sooner reports whether an entry of the active block of a goes out before the head of b.
+func (w *walk) sooner(a *track, e *entry, b *track) bool {
+	order := a.due(e).Compare(b.due(b.head()))
 	if order == 0 {
 		order = cmp.Compare(a.src, b.src)
 	}
@@ -146,9 +157,9 @@ func (w *walk) before(a, b *track) bool {
 	return order < 0
 }
 
-// due is when the head of a track is handed over: a row outside its window goes with the end of the window it came with.
-func (t *track) due() time.Time {
-	e := t.head()
+// due is when an entry of the active block is handed over: a row outside its window goes with the end of the window it came
+// with.
+func (t *track) due(e *entry) time.Time {
 	switch {
 	case !e.stray:
 		return e.time
@@ -161,7 +172,7 @@ func (t *track) due() time.Time {
 
 // repeats reports whether the very version of an entry was handed over before in this walk.
 func (w *walk) repeats(t *track, e *entry) bool {
-	return w.seen.has(e.hash() ^ uint64(t.src))
+	return w.seen.has(e.hash ^ uint64(t.src))
 }
 
 // skip drops the head as a repetition.
@@ -172,11 +183,15 @@ func (t *track) skip() {
 	t.next++
 }
 
-// take hands over the head of a track.
-func (w *walk) take(t *track) {
-	e := t.head()
-	w.seen.add(e.hash()^uint64(t.src), e.stray)
-	t.take()
+// take hands over n entries from the head of a track on.
+func (w *walk) take(t *track, n int) {
+	taken := t.active.entries[t.next : t.next+n]
+	for i := range taken {
+		w.seen.add(taken[i].hash^uint64(t.src), taken[i].stray)
+	}
+	t.stand(&taken[n-1])
+	t.counts.events += int64(n)
+	t.next += n
 }
 
 // wait returns when a window was read, the timer fires, or the context ends.
@@ -188,44 +203,6 @@ func (w *walk) wait(ctx context.Context, timer <-chan time.Time) error {
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
-	}
-}
-
-// seen remembers versions that were handed over: all rows outside their window, and the latest others.
-type seen struct {
-	strays      []uint64
-	young, aged map[uint64]struct{}
-}
-
-const (
-	maxStrays = 12    // that a token keeps
-	maxSeen   = 16384 // versions in each of two generations
-)
-
-func (s *seen) has(id uint64) bool {
-	_, young := s.young[id]
-	if !young {
-		_, young = s.aged[id]
-	}
-	return young
-}
-
-func (s *seen) add(id uint64, stray bool) {
-	if s.young == nil {
-		s.young = make(map[uint64]struct{})
-	}
-	if len(s.young) >= maxSeen {
-		s.aged, s.young = s.young, make(map[uint64]struct{})
-		for _, stray := range s.strays {
-			s.young[stray] = struct{}{}
-		}
-	}
-	s.young[id] = struct{}{}
-	if stray {
-		if len(s.strays) >= maxStrays {
-			s.strays = s.strays[1:]
-		}
-		s.strays = append(s.strays, id)
 	}
 }
 

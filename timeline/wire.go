@@ -18,8 +18,7 @@ import (
 
 // Numbers of the fields that are written by hand; a test compares them with the contract.
 const (
-	batchEvents     = 1
-	listEvents      = 1
+	listField       = 1 // events of EventBatch and of ListEventsResponse alike
 	eventTime       = 7
 	eventOutOfRange = 24
 	stampSeconds    = 1
@@ -38,13 +37,14 @@ func (e *entry) replace(event *parleyv1.Event) error {
 	if err != nil {
 		return err
 	}
-	e.basic, e.unmapped, e.version = item.Basic, item.Unmapped, item.Version
+	e.basic, e.unmapped, e.version, e.at = item.Basic, item.Unmapped, item.Version, apart
+	e.hash = hashOf(e.key, e.version)
 	return nil
 }
 
 // outside marks an entry as exempt from order; at, if given, stands in for a missing event time.
 func (e *entry) outside(at *time.Time) {
-	e.stray = true
+	e.stray, e.at = true, apart
 	marked := make([]byte, 0, len(e.basic)+32)
 	marked = append(marked, e.basic...)
 	if at != nil {
@@ -58,11 +58,11 @@ func (e *entry) outside(at *time.Time) {
 	e.basic = protowire.AppendVarint(protowire.AppendTag(marked, eventOutOfRange, protowire.VarintType), 1)
 }
 
-// shown appends the event of an entry, as the request's view shows it, to a list field, and returns the list and how much
-// longer it is. An event above the limit travels with its longest texts cut.
-func (w *walk) shown(list []byte, number protowire.Number, e *entry, limit int) ([]byte, error) {
+// appendShown appends the event of an entry, as a view shows it, to a list field. An event above the limit travels with its
+// longest texts cut.
+func appendShown(list []byte, e *entry, v parleyv1.EventView, limit int) ([]byte, error) {
 	basic, unmapped := e.basic, []byte(nil)
-	switch w.req.view() {
+	switch v {
 	case parleyv1.EventView_EVENT_VIEW_BASIC:
 	case parleyv1.EventView_EVENT_VIEW_FULL:
 		unmapped = e.unmapped
@@ -85,9 +85,42 @@ func (w *walk) shown(list []byte, number protowire.Number, e *entry, limit int) 
 		}
 		basic, unmapped = cut, nil
 	}
-	list = protowire.AppendTag(list, number, protowire.BytesType)
+	list = protowire.AppendTag(list, listField, protowire.BytesType)
 	list = protowire.AppendVarint(list, uint64(len(basic)+len(unmapped)))
 	return append(append(list, basic...), unmapped...), nil
+}
+
+// stretch returns the events at the head of a track that go out before anything else does, lie side by side in one array
+// and are at most so many and, but for the first, so many bytes; and hands them over. The bytes are shared and must not be
+// changed.
+func (w *walk) stretch(t *track, most, room int) (events []byte, n int, err error) {
+	b := t.active
+	first := t.head()
+	if first.at == apart {
+		events, err = appendShown(nil, first, w.req.view(), maxFrame-frameRoom)
+		if err == nil {
+			w.take(t, 1)
+		}
+		return events, 1, err
+	}
+	l, err := b.sheet.list(w.req.view())
+	if err != nil {
+		return nil, 0, err
+	}
+	rival := w.rival(t)
+	begin, least := l.ends[first.at]-uint32(len(l.part(first.at, first.at+1))), t.next+1
+	to := least
+	for ; to < len(b.entries) && to-t.next < most; to++ {
+		e := &b.entries[to]
+		if e.at != b.entries[to-1].at+1 || int(l.ends[e.at]-begin) > room || w.seen.has(e.hash^uint64(t.src)) ||
+			rival != nil && !w.sooner(t, e, rival) {
+			break
+		}
+	}
+	events = l.part(first.at, b.entries[to-1].at+1)
+	n = to - t.next
+	w.take(t, n)
+	return events, n, nil
 }
 
 // EncodedEvents counts the events that a batch or List answer holds as bytes.
@@ -104,8 +137,8 @@ func EncodedEvents(m proto.Message) int {
 }
 
 // setEvents gives a batch or List answer its events: as bytes, or as messages for those who did not ask for bytes.
-func (w *walk) setEvents(m proto.Message, list []byte) error {
-	if w.req.Encoded {
+func (r *EventsRequest) setEvents(m proto.Message, list []byte) error {
+	if r.Encoded {
 		m.ProtoReflect().SetUnknown(list)
 		return nil
 	}

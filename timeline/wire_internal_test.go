@@ -16,8 +16,8 @@ func TestWireNumbers(t *testing.T) {
 		field   protoreflect.Name
 		number  protoreflect.FieldNumber
 	}{
-		{(*parleyv1.EventBatch)(nil), "events", batchEvents},
-		{(*parleyv1.ListEventsResponse)(nil), "events", listEvents},
+		{(*parleyv1.EventBatch)(nil), "events", listField},
+		{(*parleyv1.ListEventsResponse)(nil), "events", listField},
 		{(*parleyv1.Event)(nil), "event_time", eventTime},
 		{(*parleyv1.Event)(nil), "out_of_window", eventOutOfRange},
 	} {

@@ -1,0 +1,85 @@
+package timelinebench_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/parley-gateway/parley/cache"
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline"
+)
+
+// kept is a month of messages whose windows a cache holds.
+func kept(b *testing.B, prepare func(*timeline.Engine, timeline.Sources, timeline.EventsRequest)) (
+	*timeline.Engine, timeline.Sources, timeline.EventsRequest,
+) {
+	b.Helper()
+	c, err := cache.New(cache.Config{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(c.Close)
+	const chat = parleyv1.Source_SOURCE_CHAT
+	have := timeline.Sources{Events: map[parleyv1.Source]source.EventReader{
+		chat: c.Events(newOffice(perMonth, 30, 0), cache.Scope{Tenant: "t", Source: chat}),
+	}}
+	req := timeline.EventsRequest{
+		Owner: "u", User: "u", Sources: []parleyv1.Source{chat}, Encoded: true, Start: month(), End: month().AddDate(0, 0, 30),
+	}
+	e := engine(b)
+	for range 3 {
+		prepare(e, have, req)
+		time.Sleep(50 * time.Millisecond) // the cache takes its time
+	}
+	return e, have, req
+}
+
+// BenchmarkKeptStream is a month of 20,000 messages from kept windows, as bytes. ns/event is what the engine adds to them.
+func BenchmarkKeptStream(b *testing.B) {
+	frames := func(e *timeline.Engine, have timeline.Sources, req timeline.EventsRequest) (events int) {
+		err := e.StreamEvents(b.Context(), have, req, "", func(f *parleyv1.StreamEventsResponse) error {
+			events += timeline.EncodedEvents(f.GetBatch())
+			return nil
+		})
+		if err != nil || events != perMonth {
+			b.Fatalf("%d events, %v", events, err)
+		}
+		return events
+	}
+	e, have, req := kept(b, func(e *timeline.Engine, have timeline.Sources, req timeline.EventsRequest) { frames(e, have, req) })
+	b.ReportAllocs()
+	for b.Loop() {
+		err := e.StreamEvents(b.Context(), have, req, "", func(*parleyv1.StreamEventsResponse) error { return nil })
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/perMonth, "ns/event")
+}
+
+// BenchmarkKeptPage is the first page of that month, and one in its middle.
+func BenchmarkKeptPage(b *testing.B) {
+	token := ""
+	page := func(e *timeline.Engine, have timeline.Sources, req timeline.EventsRequest, token string) *timeline.Page {
+		p, err := e.PageEvents(b.Context(), have, req, token, 0)
+		if err != nil || p.Count != 50 {
+			b.Fatalf("%+v, %v", p, err)
+		}
+		return p
+	}
+	e, have, req := kept(b, func(e *timeline.Engine, have timeline.Sources, req timeline.EventsRequest) {
+		token = ""
+		for range 20 {
+			token = page(e, have, req, token).Message.GetNextPageToken()
+		}
+	})
+	for name, token := range map[string]string{"first": "", "next": token} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				page(e, have, req, token)
+			}
+		})
+	}
+}

@@ -1,0 +1,96 @@
+package cache
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/parley-gateway/parley/source"
+)
+
+// Windows keeps what a reader's pages were made into: the whole answer to a query, in place of its pages. Readers of events
+// that Cache.Events returned are Windows.
+type Windows interface {
+	// WindowKey names the answer to a query.
+	WindowKey(q *source.EventQuery) string
+	// Window returns the value that was kept under a key; nil = none that the context's Control accepts. A hit is counted
+	// and recorded as one look-up; a miss is not, because the look-ups of pages follow.
+	Window(ctx context.Context, key string) any
+	// KeepWindow keeps a value. It is shared with every reader and must not change; keeping it again replaces it.
+	KeepWindow(w Window)
+}
+
+// Answers keeps whole answers that were made of windows, by KeepWindow. Readers of events that Cache.Events returned are
+// Answers.
+type Answers interface {
+	// Answer returns the value that was kept under a key; nil = none. Nothing is counted: whoever uses it looks at the
+	// windows that it was made of.
+	Answer(key string) any
+}
+
+// Window is a value made of all pages of a query.
+type Window struct {
+	Key   string
+	Value any
+	// Cost is what the value takes in memory, in bytes.
+	Cost int64
+	// Read is when the oldest of the pages was read. The value is kept for as long as that page would have been.
+	Read time.Time
+	// End is the query's: windows that are settled are kept for longer.
+	End time.Time
+	// Pages are the links of the pages that the value stands in for, "" the first one; they need not be kept any longer.
+	Pages []string
+}
+
+var (
+	_ Windows = (*events)(nil)
+	_ Answers = (*events)(nil)
+)
+
+// windowMark parts the keys of windows from those of pages, which end with a link and its length.
+const windowMark = "\xff"
+
+// WindowKey implements Windows.
+func (r *events) WindowKey(q *source.EventQuery) string { return string(r.key(q)) + windowMark }
+
+// Window implements Windows.
+func (r *events) Window(ctx context.Context, key string) any {
+	e, _ := r.c.find(ctx, key, "")
+	if e == nil {
+		return nil
+	}
+	r.c.cfg.Observer.CacheRequest(shortName(r.scope.Source), Hit)
+	RecorderOf(ctx).record(true, e.read)
+	return e.value
+}
+
+// Answer implements Answers.
+func (r *events) Answer(key string) any {
+	if e, _ := r.c.find(context.Background(), key, ""); e != nil {
+		return e.value
+	}
+	return nil
+}
+
+// KeepWindow implements Windows.
+func (r *events) KeepWindow(w Window) {
+	if r.c.store == nil {
+		return
+	}
+	life := r.c.ttl(r.c.windowTTL(r.scope.Source, w.End))
+	e := &entry{key: w.Key, value: w.Value, read: w.Read, expires: w.Read.Add(life), cost: pageOverhead + int64(2*len(w.Key)) + w.Cost}
+	left := time.Until(e.expires)
+	if left <= 0 {
+		return
+	}
+	if e.cost > r.c.store.MaxCost() {
+		r.c.cfg.Observer.CacheRequest(shortName(r.scope.Source), Refused)
+		return // its pages are better than nothing
+	}
+	r.c.keep(e, left)
+	query := keyed(strings.TrimSuffix(w.Key, windowMark))
+	for _, link := range w.Pages {
+		// Those who are reading the same pages right now find them among the recent ones.
+		r.c.store.Del(query.with(link))
+	}
+}

@@ -1,0 +1,167 @@
+package timeline
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+)
+
+// sheet is what reading one window brought, in the order of the walk, with its events in one array: whatever lies together
+// goes out together. It is shared by calls and never changed.
+type sheet struct {
+	entries []entry
+	basic   eventList // their events, view BASIC
+
+	rows, duplicates, pages int
+	unfiltered              bool      // Graph did not evaluate (all of) the clause
+	split                   bool      // the window holds too much and is read in pieces; nothing else is set
+	read                    time.Time // when its oldest page was read
+
+	views [2]lazyList  // METADATA and FULL, made on first use
+	more  atomic.Int64 // what these take, in bytes
+	grown func()       // tells whoever keeps the sheet that it takes more; nil = nobody
+}
+
+// eventList holds events as an answer's list field does, one behind the other.
+type eventList struct {
+	bytes []byte
+	ends  []uint32 // where each one ends
+}
+
+type lazyList struct {
+	once sync.Once
+	list eventList
+	err  error
+}
+
+// apart is the place of an entry that is not in its sheet's list: it was changed for one call, or it is above the limit of
+// an answer.
+const apart = -1
+
+// maxSheet bounds the array of a sheet. Windows are planned for a thousand rows; what is beyond is sent one by one.
+const maxSheet = 1 << 30
+
+// newSheet moves sorted entries into arrays of their exact size, so that nothing else is kept alive by them.
+func newSheet(entries []entry) *sheet {
+	s := &sheet{entries: entries}
+	size, unmapped, keys := 0, 0, 0
+	for i := range entries {
+		e := &entries[i]
+		keys += len(e.key)
+		if e.at = apart; listed(e) {
+			size += framed(len(e.basic))
+			unmapped += len(e.unmapped)
+		}
+	}
+	if size > maxSheet || unmapped > maxSheet {
+		return s
+	}
+	s.basic = eventList{make([]byte, 0, size), make([]uint32, len(entries))}
+	rest, names := make([]byte, 0, unmapped), make([]byte, 0, keys)
+	for i := range entries {
+		e := &entries[i]
+		if listed(e) {
+			from := len(s.basic.bytes) + framed(len(e.basic)) - len(e.basic)
+			s.basic.bytes = protowire.AppendBytes(protowire.AppendTag(s.basic.bytes, listField, protowire.BytesType), e.basic)
+			e.at, e.basic = i, s.basic.bytes[from:len(s.basic.bytes):len(s.basic.bytes)]
+			if len(e.unmapped) > 0 {
+				at := len(rest)
+				rest = append(rest, e.unmapped...)
+				e.unmapped = rest[at:len(rest):len(rest)]
+			}
+		}
+		s.basic.ends[i] = uint32(len(s.basic.bytes))
+		names = append(names, e.key...)
+	}
+	all := string(names)
+	for i := range entries {
+		n := len(entries[i].key)
+		entries[i].key, all = all[:n], all[n:]
+	}
+	return s
+}
+
+// listed reports whether an event goes into the list as it is.
+func listed(e *entry) bool { return !e.stray && len(e.basic)+len(e.unmapped)+16 <= maxFrame-frameRoom }
+
+// framed is the size of an event in a list field.
+func framed(n int) int { return protowire.SizeTag(listField) + protowire.SizeBytes(n) }
+
+// Bytes that an entry and a sheet take beside what they point to.
+const (
+	entryBytes = 152
+	sheetBytes = 384
+)
+
+// cost is what the sheet takes in memory, in bytes.
+func (s *sheet) cost() int64 {
+	n := sheetBytes + int64(cap(s.entries))*entryBytes + s.basic.cost() + s.more.Load()
+	for i := range s.entries {
+		n += int64(len(s.entries[i].key) + len(s.entries[i].unmapped))
+	}
+	return n
+}
+
+func (l *eventList) cost() int64 { return int64(cap(l.bytes) + 4*cap(l.ends)) }
+
+// list returns the events as a view shows them.
+func (s *sheet) list(v parleyv1.EventView) (*eventList, error) {
+	at := 0
+	switch v {
+	case parleyv1.EventView_EVENT_VIEW_BASIC:
+		return &s.basic, nil
+	case parleyv1.EventView_EVENT_VIEW_FULL:
+		at = 1
+	default:
+	}
+	lazy := &s.views[at]
+	lazy.once.Do(func() {
+		lazy.list, lazy.err = s.render(v)
+		s.more.Add(lazy.list.cost())
+		if s.grown != nil {
+			s.grown()
+		}
+	})
+	return &lazy.list, lazy.err
+}
+
+// render makes the list of another view.
+func (s *sheet) render(v parleyv1.EventView) (eventList, error) {
+	l := eventList{ends: make([]uint32, len(s.entries))}
+	if v == parleyv1.EventView_EVENT_VIEW_FULL {
+		size := 0
+		for i := range s.entries {
+			if e := &s.entries[i]; e.at != apart {
+				size += framed(len(e.basic) + len(e.unmapped))
+			}
+		}
+		l.bytes = make([]byte, 0, size)
+	}
+	for i := range s.entries {
+		if e := &s.entries[i]; e.at != apart {
+			var err error
+			if l.bytes, err = appendShown(l.bytes, e, v, maxFrame); err != nil {
+				return eventList{}, err
+			}
+		}
+		l.ends[i] = uint32(len(l.bytes))
+	}
+	if cap(l.bytes) > len(l.bytes)+len(l.bytes)/8 {
+		l.bytes = append(make([]byte, 0, len(l.bytes)), l.bytes...)
+	}
+	return l, nil
+}
+
+// part is the events of entries from ≤ i < to.
+func (l *eventList) part(from, to int) []byte {
+	begin := uint32(0)
+	if from > 0 {
+		begin = l.ends[from-1]
+	}
+	end := l.ends[to-1]
+	return l.bytes[begin:end:end]
+}
