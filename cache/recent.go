@@ -36,6 +36,10 @@ func (r *recent) add(e *entry) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if at := r.byKey[e.key]; at != nil {
+		if at.Value == any(e) {
+			r.order.MoveToFront(at)
+			return
+		}
 		r.drop(at)
 	}
 	if e.cost > r.limit {

@@ -158,7 +158,7 @@ func (r *EventsRequest) view() parleyv1.EventView {
 type binding struct{ data []byte }
 
 func newBinding(parts ...string) *binding {
-	b := &binding{data: []byte("parley cursor 1")}
+	b := &binding{data: append(make([]byte, 0, 256), "parley cursor 1"...)}
 	for _, part := range parts {
 		b.data = binary.AppendUvarint(b.data, uint64(len(part)))
 		b.data = append(b.data, part...)
