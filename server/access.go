@@ -150,7 +150,8 @@ func (s *Server) denied(ctx context.Context, a *asked, request policy.Request, d
 
 // grant records what the call is about to read; nothing is read that is not on record.
 func (s *Server) grant(ctx context.Context, a *asked, request policy.Request, decision policy.Decision, what want) error {
-	granted := &grant{request: request}
+	info := infoOf(ctx)
+	info.grant = grant{request: request}
 	if s.cfg.Audit != nil {
 		record, err := s.cfg.Audit.Intent(s.intent(ctx, a, request, decision, what))
 		if err != nil {
@@ -159,9 +160,9 @@ func (s *Server) grant(ctx context.Context, a *asked, request policy.Request, de
 				Message: "the call could not be recorded, so it was not made",
 			}
 		}
-		granted.record = record
+		info.grant.record = record
 	}
-	infoOf(ctx).granted = granted
+	info.granted = &info.grant
 	return nil
 }
 
@@ -173,7 +174,7 @@ func (s *Server) intent(ctx context.Context, a *asked, request policy.Request, d
 	}
 	return audit.Intent{
 		RequestID: info.id,
-		Caller:    audit.Caller{ID: a.caller.ID(), Kind: a.caller.Kind.String(), Application: a.caller.AppID},
+		Caller:    audit.Caller{ID: a.callerID, Kind: a.caller.Kind.String(), Application: a.caller.AppID},
 		Rule:      decision.Rule, Policy: decision.Digest, RPC: info.rpc, Door: info.door,
 		Tenant: a.alias, TenantID: a.tenant.ID, Owner: owner, Conversation: what.conversation,
 		Sources: policy.SourceNames(what.sources), Start: what.start, End: what.end, View: policy.ViewName(what.view),

@@ -20,18 +20,39 @@ const (
 type callInfo struct {
 	// id is the request id, the caller's or a new one.
 	id string
-	// door is how the call came, and caller who asks; set by the identity interceptor.
-	door   string
-	caller *callers.Caller
+	// door is how the call came, and caller who asks, with the caller's stable name; set by the identity interceptor.
+	door     string
+	caller   *callers.Caller
+	callerID string
 	// rpc is the method's name without its service.
 	rpc string
 	// tenant is the alias of the tenant that was read; set by the service.
 	tenant string
 	// granted is what the policy allowed, with the record of it; nil until it did. Set by the service.
 	granted *grant
+	// cacheStatus and age tell where the answer came from; set by the freshness interceptor of unary calls.
+	cacheStatus, age string
+	// Room for what every call needs once, so that it is allocated with the info.
+	asked asked
+	grant grant
 }
 
 type callInfoKey struct{}
+
+// callContext is the context of a call; it holds the call's info.
+type callContext struct {
+	context.Context //nolint:containedctx // it is one itself
+
+	info callInfo
+}
+
+// Value implements context.Context.
+func (c *callContext) Value(key any) any {
+	if key == (callInfoKey{}) {
+		return &c.info
+	}
+	return c.Context.Value(key)
+}
 
 // infoOf returns the call's info; outside of a call a fresh one.
 func infoOf(ctx context.Context) *callInfo {
@@ -41,13 +62,13 @@ func infoOf(ctx context.Context) *callInfo {
 	return &callInfo{}
 }
 
-// withInfo begins a call: it takes or makes the request id and returns the header that tells it.
-func withInfo(ctx context.Context, method string) (context.Context, metadata.MD) {
-	info := &callInfo{id: givenID(ctx), rpc: method[strings.LastIndexByte(method, '/')+1:]}
-	if info.id == "" {
-		info.id = rand.Text()
+// withInfo begins a call: it takes or makes the request id.
+func withInfo(ctx context.Context, method string) (context.Context, *callInfo) {
+	call := &callContext{Context: ctx, info: callInfo{id: givenID(ctx), rpc: method[strings.LastIndexByte(method, '/')+1:]}}
+	if call.info.id == "" {
+		call.info.id = rand.Text()
 	}
-	return context.WithValue(ctx, callInfoKey{}, info), metadata.Pairs(headerRequestID, info.id)
+	return call, &call.info
 }
 
 // givenID is the request id that the caller sent, if it is a plain word.
@@ -74,20 +95,54 @@ func header(ctx context.Context, name string) string {
 	return ""
 }
 
-func requestIDUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	ctx, md := withInfo(ctx, info.FullMethod)
-	if err := grpc.SetHeader(ctx, md); err != nil {
-		return nil, err
-	}
-	return next(ctx, req)
+// teller hands the headers of an answer to the door that the call came through.
+type teller interface {
+	// unary tells a call's headers when it has ended: at once where it ended well, with the status otherwise.
+	unary(ctx context.Context, info *callInfo, ok bool) error
+	// stream tells what is known of a stream before its first message.
+	stream(stream grpc.ServerStream, info *callInfo) error
 }
 
-func requestIDStream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
-	ctx, md := withInfo(stream.Context(), info.FullMethod)
-	if err := stream.SetHeader(md); err != nil {
+// requestID begins a call and ends it with the headers of its answer.
+type requestID struct{ door teller }
+
+func (r requestID) unary(ctx context.Context, req any, rpc *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	ctx, info := withInfo(ctx, rpc.FullMethod)
+	answer, err := next(ctx, req)
+	if told := r.door.unary(ctx, info, err == nil); told != nil && err == nil {
+		return nil, told
+	}
+	return answer, err
+}
+
+func (r requestID) stream(srv any, stream grpc.ServerStream, rpc *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+	ctx, info := withInfo(stream.Context(), rpc.FullMethod)
+	if err := r.door.stream(stream, info); err != nil {
 		return err
 	}
 	return next(srv, &streamWith{stream, ctx})
+}
+
+// overGRPC tells headers as metadata.
+type overGRPC struct{}
+
+var _ teller = overGRPC{}
+
+func (overGRPC) unary(ctx context.Context, info *callInfo, ok bool) error {
+	// One array for all values.
+	values := []string{info.id, info.cacheStatus, info.age}
+	md := metadata.MD{headerRequestID: values[0:1:1]}
+	if info.cacheStatus != "" {
+		md[headerCacheStatus], md[headerAge] = values[1:2:2], values[2:3:3]
+	}
+	if ok {
+		return grpc.SendHeader(ctx, md) // takes md as it is, SetHeader copies it
+	}
+	return grpc.SetHeader(ctx, md)
+}
+
+func (overGRPC) stream(stream grpc.ServerStream, info *callInfo) error {
+	return stream.SetHeader(metadata.Pairs(headerRequestID, info.id))
 }
 
 // streamWith is a server stream under another context.

@@ -37,20 +37,19 @@ func (s *Server) close(ctx context.Context) error {
 	both.Go(func() { stopGRPC(ctx, s.public) })
 	var errWeb error
 	both.Go(func() {
-		// The REST face ends first: its calls run on the inner server.
 		errWeb = stopHTTP(ctx, s.web)
-		stopGRPC(ctx, s.inner)
+		// Requests that were cut find their context ended.
+		s.requests.Lock()
+		defer s.requests.Unlock()
 	})
 	both.Wait()
 
-	errConn := s.conn.Close()
 	errAdmin := stopHTTP(ctx, s.admin)
 	s.diag.Stop()
-	errChannel := s.channel.Close()
 	errTasks := s.tasks.Wait()
 	// Before Start nobody serves, so nobody closed them.
 	s.closeListeners()
-	return errors.Join(errWeb, errConn, errAdmin, errChannel, errTasks)
+	return errors.Join(errWeb, errAdmin, errTasks)
 }
 
 // stopGRPC waits for running calls until ctx ends.

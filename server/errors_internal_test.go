@@ -153,7 +153,7 @@ func TestChainOrder(t *testing.T) {
 	t.Parallel()
 	s := &Server{drain: newDrainer()}
 	s.limits = newLimits(1, 1, s.drain)
-	links, err := s.chain(&identity{s: s})
+	links, err := s.chain(&identity{s: s}, overGRPC{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
+	
 
 	"github.com/parley-gateway/parley/cache"
 	"github.com/parley-gateway/parley/server/fault"
@@ -31,10 +32,8 @@ func freshnessUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, ne
 	looked, recorder := cache.WithRecorder(ctx)
 	answer, err := next(looked, req)
 	if text := recorder.Status(); text != "" {
-		age := strconv.FormatInt(int64(recorder.Age()/time.Second), 10)
-		if set := grpc.SetHeader(ctx, metadata.Pairs(headerCacheStatus, text, headerAge, age)); err == nil {
-			err = set
-		}
+		call := infoOf(ctx)
+		call.cacheStatus, call.age = text, strconv.FormatInt(int64(recorder.Age()/time.Second), 10)
 	}
 	return answer, err
 }

@@ -19,22 +19,20 @@ const (
 	doorREST = "rest"
 )
 
-// identity finds out who makes a call on one of the two gRPC servers.
+// identity finds out who makes a call through one of the two doors.
 type identity struct {
 	s    *Server
 	auth callers.Authenticator
 	door string
-	// handover is set on the inner server, where every call belongs to a request of the REST face.
-	handover *callers.Handover
 }
 
-// authenticator is what the configuration asks for; peer finds the TLS state of a call.
-func (s *Server) authenticator(peer callers.PeerFunc) callers.Authenticator {
+// authenticator is what the configuration asks for.
+func (s *Server) authenticator() callers.Authenticator {
 	mode := s.cfg.mode
 	if mode.open() {
-		return callers.Open{}
+		return everybody{callers.Anonymous()}
 	}
-	doors := &callers.Doors{Peer: peer}
+	doors := &callers.Doors{}
 	if mode.oidc {
 		doors.Tokens = s.cfg.Tokens
 	}
@@ -44,6 +42,12 @@ func (s *Server) authenticator(peer callers.PeerFunc) callers.Authenticator {
 	return doors
 }
 
+// everybody is the same caller; it is callers.Open that makes its caller once.
+type everybody struct{ caller *callers.Caller }
+
+// Authenticate implements callers.Authenticator.
+func (e everybody) Authenticate(context.Context) (*callers.Caller, error) { return e.caller, nil }
+
 // identify puts the caller into the call's info and counts the call. Health and reflection are open to whoever reaches
 // the listener.
 func (i *identity) identify(ctx context.Context, method string) (context.Context, error) {
@@ -52,28 +56,18 @@ func (i *identity) identify(ctx context.Context, method string) (context.Context
 	}
 	info := infoOf(ctx)
 	info.door = i.door
-	caller, err := i.caller(ctx)
+	caller, err := i.auth.Authenticate(ctx)
 	if err != nil {
 		return ctx, i.refusal(ctx, info, err)
 	}
-	info.caller = caller
-	if wait := i.s.rates.Take(caller.ID()); wait > 0 {
+	info.caller, info.callerID = caller, caller.ID()
+	if wait := i.s.rates.Take(info.callerID); wait > 0 {
 		return ctx, &fault.Error{
 			Code: codes.ResourceExhausted, Reason: fault.ReasonCallerLimit, RetryAfter: wait,
 			Message: "this caller begins more calls than the gateway allows one caller",
 		}
 	}
-	if i.handover != nil {
-		ctx = callers.WithoutTicket(ctx)
-	}
-	return graphclient.WithCaller(ctx, caller.ID()), nil
-}
-
-func (i *identity) caller(ctx context.Context) (*callers.Caller, error) {
-	if i.handover != nil && !i.handover.Knows(ctx) {
-		return nil, &callers.RefusedError{Why: callers.WhyMissing}
-	}
-	return i.auth.Authenticate(ctx)
+	return graphclient.WithCaller(ctx, info.callerID), nil
 }
 
 // refusal is the error of a caller who is not accepted. The cause is one of a few fixed phrases.

@@ -20,28 +20,27 @@ func newLimits(calls, streams int, drain *drainer) *limits {
 	return &limits{make(chan struct{}, calls), make(chan struct{}, streams), drain, newMemory()}
 }
 
-// enter takes a place; the result gives it back.
-func (l *limits) enter(places chan struct{}, method string) (leave func(), err error) {
-	if !isAPI(method) {
-		return func() {}, nil
-	}
+// enter takes a place; leave gives it back.
+func (l *limits) enter(places chan struct{}) error {
 	if l.drain.begun() {
-		return nil, errShuttingDown()
+		return errShuttingDown()
 	}
 	share := callShare
 	if places == l.streams {
 		share = streamShare
 	}
 	if l.memory.full(share) {
-		return nil, overloaded("the gateway's memory is in use; running calls end first")
+		return overloaded("the gateway's memory is in use; running calls end first")
 	}
 	select {
 	case places <- struct{}{}:
-		return func() { <-places }, nil
+		return nil
 	default:
-		return nil, overloaded("the gateway is at its limit of calls at one time")
+		return overloaded("the gateway is at its limit of calls at one time")
 	}
 }
+
+func leave(places chan struct{}) { <-places }
 
 func overloaded(message string) *fault.Error {
 	return &fault.Error{Code: codes.Unavailable, Reason: fault.ReasonOverloaded, RetryAfter: retrySoon, Message: message}
@@ -59,11 +58,13 @@ func (l *limits) idle(ctx context.Context) {
 }
 
 func (l *limits) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	leave, err := l.enter(l.calls, info.FullMethod)
-	if err != nil {
+	if !isAPI(info.FullMethod) {
+		return next(ctx, req)
+	}
+	if err := l.enter(l.calls); err != nil {
 		return nil, err
 	}
-	defer leave()
+	defer leave(l.calls)
 	return next(ctx, req)
 }
 
@@ -73,11 +74,10 @@ func (l *limits) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServ
 		defer release()
 		return next(srv, &streamWith{stream, ctx})
 	}
-	leave, err := l.enter(l.streams, info.FullMethod)
-	if err != nil {
+	if err := l.enter(l.streams); err != nil {
 		return err
 	}
-	defer leave()
+	defer leave(l.streams)
 	return next(srv, stream)
 }
 

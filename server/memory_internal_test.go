@@ -1,10 +1,13 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"google.golang.org/grpc"
 
 	"github.com/parley-gateway/parley/server/fault"
 )
@@ -17,9 +20,9 @@ func TestMemoryShedsNewWork(t *testing.T) {
 		l.memory = &memory{limit: 1000, live: func() int64 { looks++; return used }}
 		time.Sleep(time.Second)
 		refused := func(places chan struct{}) bool {
-			leave, err := l.enter(places, "/parley.v1.EventService/X")
+			err := l.enter(places)
 			if err == nil {
-				leave()
+				leave(places)
 				return false
 			}
 			var f *fault.Error
@@ -41,10 +44,11 @@ func TestMemoryShedsNewWork(t *testing.T) {
 		if looks != 6 {
 			t.Errorf("%d looks at the heap, want one each 100 ms", looks)
 		}
-		if leave, err := l.enter(l.streams, "/grpc.health.v1.Health/Check"); err != nil {
+		used = 1000
+		time.Sleep(lookAgain)
+		probe := &grpc.UnaryServerInfo{FullMethod: "/grpc.health.v1.Health/Check"}
+		if _, err := l.unary(t.Context(), nil, probe, func(context.Context, any) (any, error) { return nil, nil }); err != nil {
 			t.Error(err)
-		} else {
-			leave()
 		}
 	})
 }

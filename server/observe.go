@@ -33,8 +33,12 @@ func (s *Server) metricsStream(srv any, stream grpc.ServerStream, info *grpc.Str
 }
 
 func (s *Server) count(ctx context.Context, method string, err error, start time.Time) {
-	st := status.Convert(err)
-	s.cfg.Metrics.Request(method, st.Code().String(), fault.Reason(st), infoOf(ctx).tenant, time.Since(start))
+	code, reason := codes.OK.String(), ""
+	if err != nil {
+		st := status.Convert(err)
+		code, reason = st.Code().String(), fault.Reason(st)
+	}
+	s.cfg.Metrics.Request(method, code, reason, infoOf(ctx).tenant, time.Since(start))
 }
 
 // recoverUnary turns a panic into INTERNAL.
@@ -83,6 +87,9 @@ func (s *Server) log(ctx context.Context, method string, err error, start time.T
 	level := slog.LevelInfo
 	if !isAPI(method) {
 		level = slog.LevelDebug
+	}
+	if !s.cfg.Logger.Enabled(ctx, level) {
+		return
 	}
 	st := status.Convert(err)
 	s.cfg.Logger.LogAttrs(ctx, level, "call",

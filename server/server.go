@@ -13,9 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
-	"google.golang.org/grpc/test/bufconn"
 
-	"github.com/parley-gateway/parley/server/callers"
 	"github.com/parley-gateway/parley/server/doors"
 	"github.com/parley-gateway/parley/server/rest"
 )
@@ -28,13 +26,11 @@ type Server struct {
 	limits *limits
 	health *health.Server
 
-	public  *grpc.Server      // the gRPC listener
-	inner   *grpc.Server      // the same services for the REST face
-	channel *bufconn.Listener // between the REST face and inner
-	conn    *grpc.ClientConn
-	web     *http.Server
-	admin   *http.Server
-	diag    *grpc.Server // channelz, behind the admin listener
+	public   *grpc.Server // the gRPC listener
+	web      *http.Server // the REST face
+	requests sync.RWMutex // held for reading by each request of web
+	admin    *http.Server
+	diag     *grpc.Server // channelz, behind the admin listener
 
 	listeners [3]net.Listener // gRPC, HTTP, admin; set by Start
 	tasks     errgroup.Group
@@ -44,9 +40,6 @@ type Server struct {
 	stopped   error
 }
 
-// channelBuffer is the size of the pipe between the REST face and the services, in bytes.
-const channelBuffer = 256 << 10
-
 // New checks the configuration and builds a server that listens nowhere yet. A bad setting is a *SettingError.
 func New(cfg Config) (*Server, error) {
 	cfg, err := cfg.complete()
@@ -55,32 +48,26 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, drain: newDrainer(), health: health.NewServer(), rates: doors.NewRates(cfg.CallerRate, cfg.CallerBurst, cfg.Now),
-		channel: bufconn.Listen(channelBuffer), failed: make(chan error, 1),
+		failed: make(chan error, 1),
 	}
 	s.limits = newLimits(cfg.MaxCalls, cfg.MaxStreams, s.drain)
-	handover := callers.NewHandover()
-	links, err := s.chain(&identity{s: s, auth: s.authenticator(callers.TLSPeer), door: doorGRPC})
+	links, err := s.chain(&identity{s: s, auth: s.authenticator(), door: doorGRPC}, overGRPC{})
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
 	s.public = s.newGRPC(links, publicOptions(cfg.TLS)...)
-	links, err = s.chain(&identity{s: s, auth: s.authenticator(handover.Peer), door: doorREST, handover: handover})
-	if err != nil {
-		return nil, fmt.Errorf("server: %w", err)
-	}
-	s.inner = s.newGRPC(links, innerOptions()...)
-	if s.conn, err = dialInner(s.channel); err != nil {
+	if links, err = s.chain(&identity{s: s, auth: s.authenticator(), door: doorREST}, overREST{}); err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
 	pages, err := s.pages()
 	if err != nil {
-		return nil, errors.Join(err, s.conn.Close())
+		return nil, err
 	}
-	face, err := rest.New(rest.Config{Conn: s.conn, Pages: pages, Logger: cfg.Logger, Metadata: callers.Outgoing})
+	face, err := rest.New(rest.Config{Backend: s.newInner(links), Pages: pages, Logger: cfg.Logger})
 	if err != nil {
-		return nil, errors.Join(err, s.conn.Close())
+		return nil, err
 	}
-	s.web = newWeb(s.recovered(s.front(face, handover)), cfg.Logger)
+	s.web = newWeb(s.recovered(s.front(face)), cfg.Logger)
 	s.diag = newDiagnostics()
 	s.admin = newAdmin(s.diag, cfg)
 	return s, nil
@@ -94,7 +81,6 @@ func (s *Server) Start(ctx context.Context) error {
 		return errors.Join(err, s.Close(ctx))
 	}
 	s.serve("gRPC", func() error { return s.public.Serve(s.listeners[0]) })
-	s.serve("inner gRPC", func() error { return s.inner.Serve(s.channel) })
 	s.serve("HTTP", func() error { return serveWeb(s.web, s.listeners[1], s.cfg.TLS) })
 	s.serve("admin", func() error { return s.admin.Serve(s.listeners[2]) })
 	s.setServing()

@@ -23,10 +23,11 @@ const (
 
 // asked is one call's answer to who asks, which tenant is read, and whose data.
 type asked struct {
-	caller *callers.Caller
-	alias  string
-	only   bool // the deployment has no other tenant
-	tenant *Tenant
+	caller   *callers.Caller
+	callerID string
+	alias    string
+	only     bool // the deployment has no other tenant
+	tenant   *Tenant
 	// owner is the user segment of names: an object id, a user principal name that could not be resolved, or "-".
 	owner string
 	// user is whom Graph is asked about; empty for the whole tenant.
@@ -52,7 +53,8 @@ func (s *Server) tenantOf(ctx context.Context, what want) (*asked, error) {
 		return nil, errTenant()
 	}
 	info.tenant = alias
-	return &asked{caller: info.caller, alias: alias, only: only, tenant: tenant}, nil
+	info.asked = asked{caller: info.caller, callerID: info.callerID, alias: alias, only: only, tenant: tenant}
+	return &info.asked, nil
 }
 
 // defaultTenant is the tenant of a caller who names none.
@@ -67,7 +69,7 @@ func (s *Server) defaultTenant(ctx context.Context, caller *callers.Caller, what
 	rules := s.cfg.Policy.Current()
 	switch allowed := rules.Tenants(caller, known); len(allowed) {
 	case 0:
-		nowhere := &asked{caller: caller, tenant: &Tenant{}}
+		nowhere := &asked{caller: caller, callerID: caller.ID(), tenant: &Tenant{}}
 		return "", s.denied(ctx, nowhere, nowhere.request(ctx, what), policy.Decision{Digest: rules.Digest()}, what)
 	case 1:
 		return allowed[0], nil
@@ -105,7 +107,7 @@ func (a *asked) binding() (caller, tenant string) {
 	if tenant == "" {
 		tenant = a.alias
 	}
-	return a.caller.ID(), tenant
+	return a.callerID, tenant
 }
 
 func errUserID(field string) error {

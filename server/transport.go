@@ -1,10 +1,8 @@
 package server
 
 import (
-	"context"
-	"log/slog"
-	"math"
 	"net"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -14,10 +12,8 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
-	"google.golang.org/grpc/test/bufconn"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/server/callers"
 	"github.com/parley-gateway/parley/server/certs"
 	"github.com/parley-gateway/parley/server/doors"
 	"github.com/parley-gateway/parley/server/rest"
@@ -26,7 +22,6 @@ import (
 const (
 	maxRequest       = 64 << 10 // bytes of a gRPC request; a token and a filter are the largest parts
 	maxMetadata      = 32 << 10 // bytes of a call's headers
-	maxInnerMetadata = 128 << 10
 	maxHTTPHeader    = 64 << 10 // bytes of a REST request's line and headers
 	maxStreamsPerTCP = 256      // calls at one time on one connection
 )
@@ -39,6 +34,7 @@ func publicOptions(secure *certs.Store) []grpc.ServerOption {
 	}
 	return []grpc.ServerOption{
 		grpc.Creds(creds),
+		grpc.ForceServerCodecV2(newCodec()),
 		grpc.MaxRecvMsgSize(maxRequest),
 		grpc.MaxHeaderListSize(maxMetadata),
 		grpc.MaxConcurrentStreams(maxStreamsPerTCP),
@@ -50,14 +46,9 @@ func publicOptions(secure *certs.Store) []grpc.ServerOption {
 	}
 }
 
-// innerOptions are those of the server behind the REST face: one connection carries all of its calls.
-func innerOptions() []grpc.ServerOption {
-	return []grpc.ServerOption{grpc.MaxRecvMsgSize(maxHTTPHeader), grpc.MaxHeaderListSize(maxInnerMetadata)}
-}
-
 // newGRPC makes a server with the API, health and reflection.
-func (s *Server) newGRPC(links []link, transport ...grpc.ServerOption) *grpc.Server {
-	server := grpc.NewServer(append(transport, chained(links)...)...)
+func (s *Server) newGRPC(links chain, transport ...grpc.ServerOption) *grpc.Server {
+	server := grpc.NewServer(append(transport, links.options()...)...)
 	parleyv1.RegisterConversationServiceServer(server, &conversations{s: s})
 	parleyv1.RegisterEventServiceServer(server, &events{s: s})
 	parleyv1.RegisterCopilotUsageServiceServer(server, &usage{s: s})
@@ -72,18 +63,6 @@ func (s *Server) setServing() {
 	for name := range s.public.GetServiceInfo() {
 		s.health.SetServingStatus(name, grpc_health_v1.HealthCheckResponse_SERVING)
 	}
-}
-
-// dialInner connects the REST face. A GetEvent answer may have any size.
-func dialInner(channel *bufconn.Listener) (*grpc.ClientConn, error) {
-	return grpc.NewClient("passthrough:///inner",
-		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return channel.DialContext(ctx) }),
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(math.MaxInt32)),
-		grpc.WithMaxHeaderListSize(maxInnerMetadata),
-		grpc.WithDisableRetry(),
-		grpc.WithDisableServiceConfig(),
-	)
 }
 
 // newWeb makes the HTTP server of the REST face. It has no write timeout, which would cut streams; package rest bounds the
@@ -107,13 +86,13 @@ func serveWeb(web *http.Server, listener net.Listener, secure *certs.Store) erro
 	return web.ServeTLS(listener, "", "")
 }
 
-// front is what stands before the REST face: the request is admitted to the services behind it, pages of named origins may
-// read answers, and without authentication only requests that name this machine are answered.
-func (s *Server) front(face http.Handler, handover *callers.Handover) http.Handler {
+// front is what stands before the REST face: pages of named origins may read answers, and without authentication only
+// requests that name this machine are answered.
+func (s *Server) front(face http.Handler) http.Handler {
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx, release := handover.Admit(r.Context(), r.TLS)
-		defer release()
-		face.ServeHTTP(w, r.WithContext(ctx))
+		s.requests.RLock()
+		defer s.requests.RUnlock()
+		face.ServeHTTP(w, r)
 	}))
 	handler = doors.CORS(s.cfg.CORSOrigins, handler)
 	if s.cfg.TLS != nil || s.cfg.TLSTerminated {

@@ -195,51 +195,6 @@ func TestDoors(t *testing.T) {
 	}
 }
 
-func TestHandover(t *testing.T) {
-	t.Parallel()
-	ours := newAuthority(t)
-	state := ours.client(t, func(*x509.Certificate) {})
-	h := callers.NewHandover()
-	ctx, release := h.Admit(t.Context(), state)
-	plain, releasePlain := h.Admit(t.Context(), nil)
-	defer releasePlain()
-	ticket := callers.Outgoing(ctx)["parley-handover"]
-	if len(ticket) != 1 || len(ticket[0]) < 26 {
-		t.Fatalf("ticket %q", ticket)
-	}
-	// The inner server sees what goes out as what comes in.
-	inner := metadata.NewIncomingContext(t.Context(), callers.Outgoing(ctx))
-	doors := &callers.Doors{Certificates: &callers.Certificates{Roots: ours.pool}, Peer: h.Peer}
-	if caller, err := doors.Authenticate(inner); err != nil || caller.Subject != "export.example" {
-		t.Errorf("%+v, %v", caller, err)
-	}
-	if without := metadata.NewIncomingContext(t.Context(), callers.Outgoing(plain)); !h.Knows(without) || h.Peer(without) != nil {
-		t.Error("a request without TLS is not known, or has a peer")
-	}
-	for name, md := range map[string]metadata.MD{
-		"no ticket":   nil,
-		"made up":     metadata.Pairs("parley-handover", "AAAAAAAAAAAAAAAAAAAAAAAAAA"),
-		"empty":       metadata.Pairs("parley-handover", ""),
-		"two tickets": metadata.Pairs("parley-handover", ticket[0], "parley-handover", ticket[0]),
-	} {
-		if ctx := metadata.NewIncomingContext(t.Context(), md); h.Knows(ctx) || h.Peer(ctx) != nil {
-			t.Errorf("%s: accepted", name)
-		}
-	}
-	// On the public listener the same metadata mean nothing.
-	public := &callers.Doors{Certificates: &callers.Certificates{Roots: ours.pool}}
-	if _, err := public.Authenticate(inner); callers.WhyOf(err) != callers.WhyMissing {
-		t.Errorf("a ticket on the public listener: %v", err)
-	}
-	release()
-	if h.Knows(inner) {
-		t.Error("the ticket outlived its request")
-	}
-	if callers.Outgoing(t.Context()) != nil {
-		t.Error("a ticket without a request")
-	}
-}
-
 // FuzzClaims signs whatever claims: a signature alone makes no caller.
 func FuzzClaims(f *testing.F) {
 	b := newBench(f, nil)

@@ -2,94 +2,98 @@ package rest
 
 import (
 	"context"
-	"fmt"
+	"crypto/tls"
+	"math"
 	"net/http"
+	"time"
 
-	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
-	"github.com/grpc-ecosystem/grpc-gateway/v2/utilities"
-	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
-
-	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/server/fault"
 )
 
-// call is one open server stream and its messages, read one at a time.
-type call struct {
-	grpc.ClientStream
-
-	answer protoreflect.MessageType
-	raw    *rawFrame // of a stream of events; nil for others
+// Backend runs the methods of the API; full gRPC names name them. Requests belong to several calls at a time and are never
+// changed. Errors are statuses of the contract.
+type Backend interface {
+	// Unary returns the answer of a method that has one, a message or an Unchanged.
+	Unary(ctx context.Context, call *Call, method string, request proto.Message) (any, error)
+	// Stream hands over the messages of a stream one by one, each of which is used when send returns. An error of send ends
+	// the stream.
+	Stream(ctx context.Context, call *Call, method string, request proto.Message, send func(proto.Message) error) error
 }
 
-// open sends the request of a stream route; change may alter it before. The stream ends when ctx does.
-func (h *Handler) open(
-	ctx context.Context, conn *grpc.ClientConn, rt *route, r *http.Request, params map[string]string, change func(proto.Message),
-) (*call, error) {
-	ctx, err := runtime.AnnotateContext(ctx, h.mux, r, rt.method, runtime.WithHTTPPathPattern(rt.pattern))
-	if err != nil {
-		return nil, errTimeout()
+// Call is what a backend learns of a request beside its message, and what it tells of the answer beside its body.
+type Call struct {
+	// Header holds the request headers that the API knows, by metadata key.
+	Header metadata.MD
+	// TLS is the connection's; nil without TLS.
+	TLS *tls.ConnectionState
+	// Same, if set, says whether the caller has an answer already; the backend then returns Unchanged instead.
+	Same func(answer any) bool
+	// RequestID, CacheStatus and Age become headers of the answer; for a stream they are known with the first message.
+	RequestID, CacheStatus, Age string
+}
+
+// Unchanged stands for an answer that the caller has already.
+type Unchanged struct {
+	// Answer is what was not handed out.
+	Answer any
+}
+
+// newCall takes from a request what the API reads of it.
+func newCall(r *http.Request) *Call {
+	return &Call{Header: incomingMetadata(r.Header), TLS: r.TLS}
+}
+
+// tell sets the headers that the backend told.
+func (c *Call) tell(header http.Header) {
+	// One array for all values.
+	values := []string{c.RequestID, c.CacheStatus, c.Age}
+	if c.RequestID != "" {
+		header["X-Request-Id"] = values[0:1:1]
 	}
-	values, err := parseQuery(r.URL.RawQuery)
-	if err != nil {
-		return nil, err
+	if c.CacheStatus != "" {
+		header["Cache-Status"], header["Age"] = values[1:2:2], values[2:3:3]
 	}
-	request := rt.request.New().Interface()
-	if err := runtime.PopulateQueryParameters(request, values, utilities.NewDoubleArray(nil)); err != nil {
-		return nil, fault.Invalid("query", "a query parameter cannot be read")
+}
+
+// deadlineOf gives a request the deadline of its grpc-timeout header, if there is one.
+func deadlineOf(r *http.Request) (context.Context, context.CancelFunc, error) {
+	text := r.Header.Get("Grpc-Timeout")
+	if text == "" {
+		return r.Context(), func() {}, nil
 	}
-	for name, value := range params {
-		if err := runtime.PopulateFieldFromPath(request, name, value); err != nil {
-			return nil, fault.Invalid(name, "cannot be read from the path")
+	timeout, ok := parseTimeout(text)
+	if !ok {
+		return nil, nil, errTimeout()
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), timeout)
+	return ctx, cancel, nil
+}
+
+// timeoutUnits are the units of a grpc-timeout header.
+var timeoutUnits = map[byte]time.Duration{
+	'H': time.Hour, 'M': time.Minute, 'S': time.Second, 'm': time.Millisecond, 'u': time.Microsecond, 'n': time.Nanosecond,
+}
+
+// parseTimeout reads up to 8 digits and a unit (the gRPC protocol over HTTP/2).
+func parseTimeout(text string) (time.Duration, bool) {
+	digits := len(text) - 1
+	if digits < 1 || digits > 8 {
+		return 0, false
+	}
+	unit, ok := timeoutUnits[text[digits]]
+	if !ok {
+		return 0, false
+	}
+	n := int64(0)
+	for i := range digits {
+		if text[i] < '0' || text[i] > '9' {
+			return 0, false
 		}
+		n = 10*n + int64(text[i]-'0')
 	}
-	if change != nil {
-		change(request)
+	if n > math.MaxInt64/int64(unit) {
+		return math.MaxInt64, true
 	}
-	var raw *rawFrame
-	var options []grpc.CallOption
-	if rt.answer.Descriptor() == (*parleyv1.StreamEventsResponse)(nil).ProtoReflect().Descriptor() {
-		raw, options = &rawFrame{}, []grpc.CallOption{grpc.ForceCodecV2(newRawCodec())}
-	}
-	stream, err := conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true}, rt.method, options...)
-	if err != nil {
-		return nil, err
-	}
-	if err := stream.SendMsg(request); err != nil {
-		// io.EOF here: the reason comes with the first Recv.
-		return &call{ClientStream: stream, answer: rt.answer, raw: raw}, nil //nolint:nilerr // see above
-	}
-	if err := stream.CloseSend(); err != nil {
-		return nil, fmt.Errorf("rest: %w", err)
-	}
-	return &call{ClientStream: stream, answer: rt.answer, raw: raw}, nil
-}
-
-// nextFrame returns the next frame; io.EOF ends the stream well.
-func (c *call) nextFrame() (frame, error) {
-	if c.raw != nil {
-		return c.nextRaw()
-	}
-	message, err := c.next()
-	if err != nil {
-		return frame{}, err
-	}
-	return readFrame(message), nil
-}
-
-// next returns the next message; io.EOF ends the stream well.
-func (c *call) next() (proto.Message, error) {
-	message := c.answer.New().Interface()
-	if err := c.RecvMsg(message); err != nil {
-		return nil, err
-	}
-	return message, nil
-}
-
-// headers copies the answer's metadata into the HTTP headers. Call it after the first next.
-func (c *call) headers(header http.Header) {
-	if md, err := c.Header(); err == nil {
-		setAnswerHeaders(header, md)
-	}
+	return time.Duration(n) * unit, true
 }

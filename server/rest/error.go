@@ -1,14 +1,11 @@
 package rest
 
 import (
-	"context"
 	"math"
 	"net/http"
 	"strconv"
 
-	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	"github.com/parley-gateway/parley/server/fault"
@@ -23,6 +20,7 @@ func writeError(w http.ResponseWriter, err error) {
 	header := w.Header()
 	header.Set("Content-Type", jsonType)
 	header.Del("Content-Disposition")
+	boundWrite(w)
 	if wait := fault.RetryDelay(st); wait > 0 {
 		header.Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 	}
@@ -47,23 +45,6 @@ func appendStatus(b []byte, st *status.Status) []byte {
 	return out
 }
 
-// muxError is the gateway's error handler.
-func muxError(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, _ *http.Request, err error) {
-	if md, ok := runtime.ServerMetadataFromContext(ctx); ok {
-		setAnswerHeaders(w.Header(), md.HeaderMD)
-	}
-	writeError(w, err)
-}
-
-// routingError is the gateway's handler for requests that no route takes.
-func routingError(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, _ *http.Request, code int) {
-	if code == http.StatusMethodNotAllowed {
-		writeError(w, errMethod())
-		return
-	}
-	writeError(w, errPath())
-}
-
 func errMethod() error {
 	return &fault.Error{Code: codes.Unimplemented, Reason: fault.ReasonMethodNotAllowed, Message: "this API is read with GET"}
 }
@@ -74,15 +55,6 @@ func errTimeout() error {
 
 func errPath() error {
 	return &fault.Error{Code: codes.NotFound, Reason: fault.ReasonNotFound, Message: "there is no such path; /docs lists those there are"}
-}
-
-// setAnswerHeaders sets the headers that come from the answer's metadata.
-func setAnswerHeaders(header http.Header, md metadata.MD) {
-	for key, values := range md {
-		if name, ok := matchOutgoing(key); ok && len(values) > 0 {
-			header.Set(name, values[0])
-		}
-	}
 }
 
 // NotFound answers a request outside the API that nothing takes, in the form of the API's errors.

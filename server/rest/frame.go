@@ -1,25 +1,36 @@
 package rest
 
 import (
+	"errors"
+
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/server/wirejson"
 )
 
 // frame is what a stream writer must know of a frame message, whichever of the three streams it is of.
 type frame struct {
 	message proto.Message
-	// list is the list of events of a batch that is not in message.
+	// list is the list of events of a batch that is bytes; message is nil then.
 	list []byte
 	// kind is the JSON name of the member that is set: batch, notice, checkpoint, summary.
 	kind string
 	// token is the resume token of a checkpoint or summary.
 	token string
-	// last is true for a summary.
-	last bool
 }
 
 // readFrame reads the oneof `frame` of a message.
 func readFrame(message proto.Message) frame {
+	if events, ok := message.(*parleyv1.StreamEventsResponse); ok {
+		if batch := events.GetBatch(); batch != nil && len(batch.GetEvents()) == 0 {
+			if list := batch.ProtoReflect().GetUnknown(); len(list) > 0 {
+				return frame{kind: "batch", list: list}
+			}
+		}
+	}
 	f := frame{message: message}
 	m := message.ProtoReflect()
 	oneof := m.Descriptor().Oneofs().ByName("frame")
@@ -31,10 +42,45 @@ func readFrame(message proto.Message) frame {
 		return f
 	}
 	f.kind = field.JSONName()
-	f.last = field.Name() == "summary"
 	body := m.Get(field).Message()
 	if token := body.Descriptor().Fields().ByName(resumeField); token != nil && token.Kind() == protoreflect.StringKind {
 		f.token = body.Get(token).String()
 	}
 	return f
+}
+
+// Events are written as JSON from their bytes and never become messages here.
+
+// eventList is the number of the list field `events`, of batches and of List answers; a test compares it with the contract.
+const eventList = 1
+
+var errFrame = errors.New("rest: events that cannot be read")
+
+// appendBatch writes the JSON of a frame that is a batch of events.
+func appendBatch(b, list []byte, events *wirejson.Wire) ([]byte, error) {
+	b, err := appendList(append(b, `{"batch":{"events":[`...), list, events)
+	return append(b, `]}}`...), err
+}
+
+// appendList writes the events of a list field, separated by commas.
+func appendList(b, list []byte, events *wirejson.Wire) ([]byte, error) {
+	for first := true; len(list) > 0; first = false {
+		number, kind, n := protowire.ConsumeTag(list)
+		if n < 0 || number != eventList || kind != protowire.BytesType {
+			return b, errFrame
+		}
+		event, m := protowire.ConsumeBytes(list[n:])
+		if m < 0 {
+			return b, errFrame
+		}
+		if !first {
+			b = append(b, ',')
+		}
+		var err error
+		if b, err = events.Append(b, event); err != nil {
+			return b, err
+		}
+		list = list[n+m:]
+	}
+	return b, nil
 }

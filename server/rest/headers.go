@@ -2,65 +2,85 @@ package rest
 
 import (
 	"net/http"
-	"net/textproto"
-	"strings"
+
+	"google.golang.org/grpc/metadata"
 )
 
-// incoming are the request headers that reach the services, by the metadata key they become; Authorization and Grpc-Timeout
-// are handed on by the gateway itself. No other header passes the front door, so none can be taken for something that the
-// gateway set.
-var incoming = map[string]string{
-	"Cache-Control": "cache-control",
-	"Parley-Tenant": "parley-tenant",
-	"Parley-Reason": "parley-reason",
-	"X-Request-Id":  "x-request-id",
-	"Traceparent":   "traceparent",
+// incoming are the request headers that reach the services, with the metadata key that each becomes. No other header passes
+// the front door, so none can be taken for something that the gateway set. Accept, Accept-Encoding, Grpc-Timeout,
+// If-None-Match and Last-Event-ID are read here and go no further.
+var incoming = []struct{ header, key string }{
+	{"Authorization", "authorization"},
+	{"Cache-Control", "cache-control"},
+	{"Parley-Tenant", "parley-tenant"},
+	{"Parley-Reason", "parley-reason"},
+	{"X-Request-Id", "x-request-id"},
+	{"Traceparent", "traceparent"},
 }
 
-// forRest are request headers that are read here and go no further.
-var forRest = map[string]bool{
-	"Authorization": true,
-	"Grpc-Timeout":  true,
-	"Accept":        true,
-	"Last-Event-Id": true,
-}
-
-// outgoing are the metadata keys of an answer that become headers.
-var outgoing = map[string]string{
-	"x-request-id": "X-Request-Id",
-	"cache-status": "Cache-Status",
-	"age":          "Age",
-}
-
-// onlyKnown copies the headers that this API reads.
-func onlyKnown(header http.Header) http.Header {
-	kept := make(http.Header, len(header))
-	for key, values := range header {
-		key = textproto.CanonicalMIMEHeaderKey(key)
-		if _, ok := incoming[key]; ok || forRest[key] {
-			kept[key] = append(kept[key], values...)
+// incomingMetadata is what the services see of the headers; nil if there is nothing to see. Values that gRPC could not carry
+// are left out: over both doors the same arrives.
+func incomingMetadata(header http.Header) metadata.MD {
+	var md metadata.MD
+	for _, known := range incoming {
+		values := header[known.header]
+		if len(values) == 0 {
+			continue
+		}
+		if md == nil {
+			md = make(metadata.MD, len(incoming))
+		}
+		if values = printableValues(values); len(values) > 0 {
+			md[known.key] = values
 		}
 	}
-	return kept
+	return md
 }
 
-func matchIncoming(key string) (string, bool) {
-	name, ok := incoming[textproto.CanonicalMIMEHeaderKey(key)]
-	return name, ok
+// printableValues returns the values that are printable ASCII, all of them in the usual case.
+func printableValues(values []string) []string {
+	for i, value := range values {
+		if isPrintable(value) {
+			continue
+		}
+		kept := append([]string(nil), values[:i]...)
+		for _, value := range values[i+1:] {
+			if isPrintable(value) {
+				kept = append(kept, value)
+			}
+		}
+		return kept
+	}
+	return values
 }
 
-func matchOutgoing(key string) (string, bool) {
-	name, ok := outgoing[strings.ToLower(key)]
-	return name, ok
+func isPrintable(text string) bool {
+	for i := range len(text) {
+		if text[i] < ' ' || text[i] > '~' {
+			return false
+		}
+	}
+	return true
 }
 
-func matchNothing(string) (string, bool) { return "", false }
+// Values of headers that are the same in every answer. Nobody changes them: net/http only reads them, and what adds to a
+// header makes a new slice, since these are full.
+var (
+	valueNosniff    = []string{"nosniff"}
+	valueNoStore    = []string{"no-store"}
+	valueNoReferrer = []string{"no-referrer"}
+	valueDeny       = []string{"DENY"}
+	valueNoContent  = []string{"default-src 'none'; frame-ancestors 'none'"}
+	valueRevalidate = []string{"private, no-cache"}
+	valueJSON       = []string{jsonType}
+	valueGzip       = []string{"gzip"}
+)
 
 // secure sets the headers that every answer carries.
 func secure(header http.Header) {
-	header.Set("X-Content-Type-Options", "nosniff")
-	header.Set("Cache-Control", "no-store")
-	header.Set("Referrer-Policy", "no-referrer")
-	header.Set("X-Frame-Options", "DENY")
-	header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	header["X-Content-Type-Options"] = valueNosniff
+	header["Cache-Control"] = valueNoStore
+	header["Referrer-Policy"] = valueNoReferrer
+	header["X-Frame-Options"] = valueDeny
+	header["Content-Security-Policy"] = valueNoContent
 }

@@ -61,7 +61,7 @@ func (r *route) field(name string) protoreflect.FieldDescriptor {
 	if field == nil {
 		field = fields.ByJSONName(name)
 	}
-	if field == nil || r.bound[field.Name()] {
+	if field == nil || r.bound == field.Name() {
 		return nil
 	}
 	return field
@@ -72,7 +72,7 @@ func (r *route) parameters() string {
 	fields := r.request.Descriptor().Fields()
 	var names []string
 	for i := range fields.Len() {
-		if field := fields.Get(i); !r.bound[field.Name()] {
+		if field := fields.Get(i); r.bound != field.Name() {
 			names = append(names, string(field.Name()))
 		}
 	}

@@ -2,7 +2,7 @@ package rest
 
 import (
 	"fmt"
-	"regexp"
+	"strings"
 
 	"google.golang.org/genproto/googleapis/api/annotations"
 	"google.golang.org/genproto/googleapis/api/httpbody"
@@ -19,8 +19,10 @@ type route struct {
 	method string
 	// pattern is the google.api.http template.
 	pattern string
-	// bound are the request fields that the path fills, by proto name.
-	bound map[protoreflect.Name]bool
+	// segments are those of a path; "*" is any. The ones from first up to last, joined, are the value of the field bound.
+	segments    []string
+	first, last int
+	bound       protoreflect.Name // by proto name; empty = the path fills none
 	// request and answer are the method's messages.
 	request, answer protoreflect.MessageType
 	// streams says that the answer is a stream of messages.
@@ -32,8 +34,46 @@ func (r *route) download() bool {
 	return r.streams && r.answer.Descriptor().FullName() == (*httpbody.HttpBody)(nil).ProtoReflect().Descriptor().FullName()
 }
 
-// variable finds "{name=" and "{name}" in a template.
-var variable = regexp.MustCompile(`\{([a-z_]+)[=}]`)
+// compile reads the template of a route: literal segments and at most one variable, whose segments are literals or `*`. A
+// verb is part of the last segment, which is a literal then.
+func (r *route) compile() error {
+	before, rest, found := strings.Cut(strings.TrimPrefix(r.pattern, "/"), "{")
+	if !found {
+		r.segments = strings.Split(before, "/")
+		return nil
+	}
+	variable, after, closed := strings.Cut(rest, "}")
+	name, shape, shaped := strings.Cut(variable, "=")
+	if !shaped {
+		shape = "*"
+	}
+	if !closed || strings.ContainsAny(after, "{}") || before != "" && !strings.HasSuffix(before, "/") || after != "" && !strings.HasPrefix(after, "/") {
+		return fmt.Errorf("rest: the path %s is not understood", r.pattern)
+	}
+	if before != "" {
+		r.segments = strings.Split(strings.TrimSuffix(before, "/"), "/")
+	}
+	r.first, r.bound = len(r.segments), protoreflect.Name(name)
+	r.segments = append(r.segments, strings.Split(shape, "/")...)
+	r.last = len(r.segments)
+	if after != "" {
+		r.segments = append(r.segments, strings.Split(strings.TrimPrefix(after, "/"), "/")...)
+	}
+	return nil
+}
+
+// match says whether the segments of a path are those of the route, and returns the value of its variable.
+func (r *route) match(path []string) (value string, ok bool) {
+	if len(path) != len(r.segments) {
+		return "", false
+	}
+	for i, want := range r.segments {
+		if want != "*" && want != path[i] {
+			return "", false
+		}
+	}
+	return strings.Join(path[r.first:r.last], "/"), true
+}
 
 // findRoutes lists every GET route of the API's services.
 func findRoutes() ([]*route, error) {
@@ -82,15 +122,15 @@ func routesOf(method protoreflect.MethodDescriptor) ([]*route, error) {
 		if pattern == "" {
 			return nil, fmt.Errorf("rest: %s: only GET is served", method.FullName())
 		}
-		bound := make(map[protoreflect.Name]bool)
-		for _, match := range variable.FindAllStringSubmatch(pattern, -1) {
-			bound[protoreflect.Name(match[1])] = true
-		}
-		routes = append(routes, &route{
+		found := &route{
 			method:  fmt.Sprintf("/%s/%s", method.Parent().FullName(), method.Name()),
-			pattern: pattern, bound: bound, request: request, answer: answer,
+			pattern: pattern, request: request, answer: answer,
 			streams: method.IsStreamingServer(),
-		})
+		}
+		if err := found.compile(); err != nil {
+			return nil, err
+		}
+		routes = append(routes, found)
 	}
 	return routes, nil
 }

@@ -2,13 +2,10 @@ package rest
 
 import (
 	"context"
-	"errors"
-	"io"
 	"net/http"
 	"strings"
 
-	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
-	"google.golang.org/grpc"
+	"github.com/klauspost/compress/gzip"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -24,45 +21,33 @@ const (
 	resumeField protoreflect.Name = "resume_token"
 )
 
-// stream serves a stream of frames: a line each, or server-sent events when asked. The first frame is read before the
-// headers are written, so an early failure has its real status. The last line is a summary or an error; a body that ends
-// with neither was cut.
-func (h *Handler) stream(rt *route, conn *grpc.ClientConn) runtime.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request, params map[string]string) {
-		events := wantsEvents(r.Header)
-		last := ""
-		if events {
-			last = r.Header.Get("Last-Event-Id")
-		}
-		if IsFinal(last) {
-			// The client reconnects after the end: 204 tells an EventSource to stay away.
-			w.WriteHeader(http.StatusNoContent)
-			return
-		}
-		// Ends the call when the writer fails or the handler leaves.
-		ctx, cancel := context.WithCancel(r.Context())
-		defer cancel()
-		stream, err := h.open(ctx, conn, rt, r, params, func(request proto.Message) { resumeFrom(request, last) })
-		if err != nil {
-			writeError(w, err)
-			return
-		}
-		first, err := stream.nextFrame()
-		stream.headers(w.Header())
-		if err != nil && !errors.Is(err, io.EOF) {
-			writeError(w, err)
-			return
-		}
-		out := &frameWriter{w: w, flusher: http.NewResponseController(w), events: events, wire: h.wire}
+// stream serves a stream of frames: a line each, or server-sent events when asked. The first frame precedes the headers, so
+// an early failure has its real status. The last line is a summary or an error; a body that ends with neither was cut.
+func (h *Handler) stream(ctx context.Context, w http.ResponseWriter, r *http.Request, what *asked) {
+	events, last := wantsEvents(r.Header), ""
+	if events {
+		last = r.Header.Get("Last-Event-Id")
+	}
+	if IsFinal(last) {
+		// The client reconnects after the end: 204 tells an EventSource to stay away.
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	out := &frameWriter{
+		w: w, flusher: http.NewResponseController(w), call: newCall(r), events: events, wire: h.wire,
+		squeezed: acceptsGzip(r.Header["Accept-Encoding"]),
+	}
+	defer out.end()
+	err := h.backend.Stream(ctx, out.call, what.route.method, resumeFrom(what.request, last), out.frame)
+	switch {
+	case out.gone:
+	case err == nil:
 		out.begin()
-		for next := first; err == nil; next, err = stream.nextFrame() {
-			if out.frame(next) != nil {
-				return // the client is gone
-			}
-		}
-		if !errors.Is(err, io.EOF) {
-			out.fail(err)
-		}
+	case !out.begun:
+		out.call.tell(w.Header())
+		writeError(w, err)
+	default:
+		out.fail(err)
 	}
 }
 
@@ -79,51 +64,68 @@ func wantsEvents(header http.Header) bool {
 	return false
 }
 
-// resumeFrom puts the token of Last-Event-ID into a request; it is newer than the token of the URL, which a browser sends
-// again unchanged.
-func resumeFrom(request proto.Message, token string) {
-	if token == "" {
-		return
+// resumeFrom returns the request with the token of Last-Event-ID, if there is one; it is newer than the token of the URL,
+// which a browser sends again unchanged.
+func resumeFrom(request proto.Message, token string) proto.Message {
+	field := request.ProtoReflect().Descriptor().Fields().ByName(resumeField)
+	if token == "" || field == nil {
+		return request
 	}
-	m := request.ProtoReflect()
-	if field := m.Descriptor().Fields().ByName(resumeField); field != nil {
-		m.Set(field, protoreflect.ValueOfString(token))
-	}
+	own := proto.Clone(request)
+	own.ProtoReflect().Set(field, protoreflect.ValueOfString(token))
+	return own
 }
 
 // frameWriter writes frames in one of the two forms, a flush after each.
 type frameWriter struct {
-	w       http.ResponseWriter
-	flusher *http.ResponseController
-	events  bool // server-sent events
-	wire    *wirejson.Wire
-	token   string // newest resume token written
-	buf     []byte
+	w        http.ResponseWriter
+	flusher  *http.ResponseController
+	call     *Call
+	events   bool // server-sent events
+	squeezed bool // gzip
+	wire     *wirejson.Wire
+
+	begun, gone bool // the headers are out; the client is gone
+	token       string
+	buf         []byte
+	zip         *gzip.Writer
 }
 
-// begin writes the headers.
+// begin writes the headers, once.
 func (f *frameWriter) begin() {
-	header := f.w.Header()
-	header.Set("X-Accel-Buffering", "no")
-	if !f.events {
-		header.Set("Content-Type", ndjsonType)
-		f.w.WriteHeader(http.StatusOK)
+	if f.begun {
 		return
 	}
-	header.Set("Content-Type", sseType)
+	f.begun = true
+	unboundWrite(f.w)
+	header := f.w.Header()
+	f.call.tell(header)
+	header.Set("X-Accel-Buffering", "no")
+	header.Add("Vary", "Accept-Encoding")
+	if f.squeezed {
+		header["Content-Encoding"] = valueGzip
+		f.zip = zipTo(f.w)
+	}
+	header.Set("Content-Type", ndjsonType)
+	if f.events {
+		header.Set("Content-Type", sseType)
+	}
 	f.w.WriteHeader(http.StatusOK)
-	_, _ = io.WriteString(f.w, "retry: 3000\n\n") // a lost client shows at the first frame
+	if f.events {
+		_ = f.write([]byte("retry: 3000\n\n")) // a lost client shows at the first frame
+	}
 }
 
-// frame writes one frame; an error means that the client is gone.
-func (f *frameWriter) frame(fr frame) error {
+// frame writes one frame; an error ends the stream.
+func (f *frameWriter) frame(message proto.Message) error {
+	f.begin()
+	fr := readFrame(message)
 	if fr.token != "" {
 		f.token = fr.token
 	}
 	f.head(fr.kind, fr.token)
 	buf, err := f.append(fr)
 	if err != nil {
-		f.fail(err)
 		return err
 	}
 	f.buf = buf
@@ -160,18 +162,43 @@ func (f *frameWriter) head(kind, id string) {
 	f.buf = append(f.buf, "data: "...)
 }
 
-// send ends the line and flushes it.
+// send ends the line and flushes it. Its error says that the client is gone.
 func (f *frameWriter) send() error {
 	f.buf = append(f.buf, '\n')
 	if f.events {
 		f.buf = append(f.buf, '\n')
 	}
-	if _, err := f.w.Write(f.buf); err != nil {
-		return err
+	err := f.write(f.buf)
+	if err == nil && f.zip != nil {
+		err = f.zip.Flush()
+	}
+	if err == nil {
+		err = f.flusher.Flush()
 	}
 	const keep = 1 << 20
 	if cap(f.buf) > keep {
 		f.buf = nil
 	}
-	return f.flusher.Flush()
+	if err != nil {
+		f.gone = true
+		return context.Canceled
+	}
+	return nil
+}
+
+func (f *frameWriter) write(b []byte) (err error) {
+	if f.zip != nil {
+		_, err = f.zip.Write(b)
+	} else {
+		_, err = f.w.Write(b)
+	}
+	return err
+}
+
+// end writes what compression holds back.
+func (f *frameWriter) end() {
+	if f.zip != nil {
+		unzip(f.zip, !f.gone)
+		f.zip = nil
+	}
 }

@@ -1,0 +1,77 @@
+package server
+
+import (
+	"google.golang.org/grpc/encoding"
+	_ "google.golang.org/grpc/encoding/gzip" // answers calls whose client compresses
+	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+)
+
+// frameBatch is the number of the field `batch` of StreamEventsResponse; a test compares it with the contract.
+const frameBatch = 1
+
+// codec is grpc's protobuf codec, but for answers whose events are encoded already: their bytes are handed to the transport
+// as they are, beside what is encoded of the rest. Byte for byte that is the message that proto.Marshal writes.
+//
+// The transport reads the bytes after SendMsg has returned. They belong to a kept window or to one answer alone and are
+// never changed; see timeline.EventsRequest.Encoded.
+type codec struct{ encoding.CodecV2 }
+
+func newCodec() codec { return codec{encoding.GetCodecV2("proto")} }
+
+// Marshal implements encoding.CodecV2.
+func (c codec) Marshal(v any) (mem.BufferSlice, error) {
+	switch m := v.(type) {
+	case *parleyv1.StreamEventsResponse:
+		if list := encodedBatch(m); len(list) > 0 {
+			return batchFrame(list), nil
+		}
+	case *parleyv1.ListEventsResponse:
+		if list := m.ProtoReflect().GetUnknown(); len(list) > 0 && len(m.GetEvents()) == 0 {
+			return listAnswer(m, list)
+		}
+	}
+	return c.CodecV2.Marshal(v)
+}
+
+// encodedBatch is the list of events of a frame that is nothing but a batch of encoded events, else nil.
+func encodedBatch(m *parleyv1.StreamEventsResponse) []byte {
+	batch := m.GetBatch()
+	if batch == nil || len(batch.GetEvents()) > 0 || len(m.ProtoReflect().GetUnknown()) > 0 {
+		return nil
+	}
+	return batch.ProtoReflect().GetUnknown()
+}
+
+// frameHead has room for the tag and the length of a batch, and for the list of the frame's parts, in one allocation.
+type frameHead struct {
+	parts [2]mem.Buffer
+	room  [1 + 10]byte
+}
+
+// batchFrame is a StreamEventsResponse around a list of events.
+func batchFrame(list []byte) mem.BufferSlice {
+	head := &frameHead{}
+	tag := protowire.AppendTag(head.room[:0], frameBatch, protowire.BytesType)
+	tag = protowire.AppendVarint(tag, uint64(len(list)))
+	head.parts[0], head.parts[1] = mem.SliceBuffer(tag), mem.SliceBuffer(list)
+	return head.parts[:]
+}
+
+// listAnswer is a ListEventsResponse whose events are the list. Marshal writes unknown bytes last, so the rest goes first.
+func listAnswer(m *parleyv1.ListEventsResponse, list []byte) (mem.BufferSlice, error) {
+	rest := parleyv1.ListEventsResponse{
+		NextPageToken: m.GetNextPageToken(), Complete: m.GetComplete(), Notices: m.GetNotices(), Sources: m.GetSources(),
+	}
+	data, err := proto.Marshal(&rest)
+	if err != nil {
+		return nil, err
+	}
+	if len(data) == 0 {
+		return mem.BufferSlice{mem.SliceBuffer(list)}, nil
+	}
+	return mem.BufferSlice{mem.SliceBuffer(data), mem.SliceBuffer(list)}, nil
+}

@@ -1,0 +1,111 @@
+package rest
+
+import (
+	"bytes"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/structpb"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/server/wirejson"
+)
+
+// TestBatchOfBytes: the line of a batch is the same whether its events were messages or not.
+func TestBatchOfBytes(t *testing.T) {
+	t.Parallel()
+	wire := wirejson.NewWire((*parleyv1.Event)(nil).ProtoReflect().Type())
+	unmapped, err := structpb.NewStruct(map[string]any{"a": 1.5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, events := range [][]*parleyv1.Event{
+		nil,
+		{{Name: "users/u/events/call,1", Detail: &parleyv1.Event_Call{Call: &parleyv1.CallDetail{Partial: true}}}},
+		{{Uid: "1", Body: &parleyv1.Body{Content: "<b>\"x\"</b>\n"}}, {}, {Uid: "3", Unmapped: unmapped}},
+	} {
+		message := &parleyv1.StreamEventsResponse{Frame: &parleyv1.StreamEventsResponse_Batch{Batch: &parleyv1.EventBatch{Events: events}}}
+		want, err := wirejson.Marshal(message)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list := encoded(t, message.GetBatch())
+		if got, err := appendBatch(nil, list, wire); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%v\n got %s\nwant %s", err, got, want)
+		}
+		if len(list) == 0 {
+			continue
+		}
+		bytesOnly := &parleyv1.EventBatch{}
+		bytesOnly.ProtoReflect().SetUnknown(list)
+		if f := readFrame(&parleyv1.StreamEventsResponse{Frame: &parleyv1.StreamEventsResponse_Batch{Batch: bytesOnly}}); f.kind != "batch" || !bytes.Equal(f.list, list) {
+			t.Errorf("a batch of bytes is read as %+v", f)
+		}
+	}
+	for kind, message := range map[string]*parleyv1.StreamEventsResponse{
+		"":           {},
+		"batch":      {Frame: &parleyv1.StreamEventsResponse_Batch{Batch: &parleyv1.EventBatch{}}},
+		"checkpoint": {Frame: &parleyv1.StreamEventsResponse_Checkpoint{Checkpoint: &parleyv1.Checkpoint{ResumeToken: "t"}}},
+	} {
+		if f := readFrame(message); f.kind != kind || f.list != nil || f.message == nil {
+			t.Errorf("%v is read as %+v", message, f)
+		}
+	}
+	for _, broken := range []string{"\x0a", "\x0a\x05a", "\x12\x00", "\xff"} {
+		if _, err := appendBatch(nil, []byte(broken), wire); err == nil {
+			t.Errorf("%q was written", broken)
+		}
+	}
+}
+
+// encoded is the list field of a batch.
+func encoded(t *testing.T, batch *parleyv1.EventBatch) []byte {
+	t.Helper()
+	list, err := proto.Marshal(batch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// TestListOfBytes: a List answer is the same JSON whether its events were messages or not.
+func TestListOfBytes(t *testing.T) {
+	t.Parallel()
+	h, err := New(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, whole := range []*parleyv1.ListEventsResponse{
+		{},
+		{Complete: true},
+		{
+			Events: []*parleyv1.Event{{Uid: "1", Body: &parleyv1.Body{Content: "<b>\"x\"</b>\n"}}, {}, {Uid: "3", OutOfWindow: true}}, NextPageToken: "t",
+			Notices: []*parleyv1.Notice{{Code: "A", Message: "m"}},
+			Sources: []*parleyv1.SourceReport{{Source: parleyv1.Source_SOURCE_CHAT, Counts: &parleyv1.SourceCounts{Events: 3}}},
+		},
+	} {
+		want, err := wirejson.Marshal(whole)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bytesOnly, ok := proto.Clone(whole).(*parleyv1.ListEventsResponse)
+		if !ok {
+			t.Fatal("a clone of another type")
+		}
+		bytesOnly.Events = nil
+		bytesOnly.ProtoReflect().SetUnknown(encoded(t, &parleyv1.EventBatch{Events: whole.GetEvents()}))
+		got, release, err := h.render(bytesOnly)
+		if err != nil || string(got) != string(want)+"\n" {
+			t.Errorf("%v\n got %s\nwant %s", err, got, want)
+		}
+		release()
+	}
+	broken := &parleyv1.ListEventsResponse{}
+	broken.ProtoReflect().SetUnknown([]byte("\x0a\x05a"))
+	if _, _, err := h.render(broken); err == nil {
+		t.Error("broken events were rendered")
+	}
+	if _, _, err := h.render("x"); err == nil {
+		t.Error("a word was rendered")
+	}
+}

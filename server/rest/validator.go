@@ -1,0 +1,101 @@
+package rest
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"hash"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+)
+
+// validator is the entity tag of an answer: a digest of what it holds, and of the view it was asked in. It is weak: two
+// answers with the same tag hold the same events, states, gaps and notices, and both or neither go on, but page tokens are
+// sealed anew for each, and counts, request ids, the time up to which a source was read and the one up to which it has
+// settled are those of their call.
+func validator(request, answer proto.Message) (string, error) {
+	digest := sha256.New()
+	if asked, ok := request.(interface{ GetView() parleyv1.EventView }); ok {
+		digest.Write([]byte{byte(asked.GetView())})
+	}
+	if err := digestAnswer(digest, answer); err != nil {
+		return "", err
+	}
+	return `W/"` + hex.EncodeToString(digest.Sum(nil)[:16]) + `"`, nil
+}
+
+// digestAnswer adds an answer to a digest: its encoded events, and what lasts of the rest.
+func digestAnswer(digest hash.Hash, answer proto.Message) error {
+	digest.Write(answer.ProtoReflect().GetUnknown())
+	rest, err := proto.MarshalOptions{Deterministic: true}.Marshal(lasting(answer))
+	if err != nil {
+		return err
+	}
+	digest.Write(rest)
+	return nil
+}
+
+// lasting is an answer without what differs between equal ones; other messages are themselves.
+func lasting(answer proto.Message) proto.Message {
+	from := answer.ProtoReflect()
+	token := from.Descriptor().Fields().ByName("next_page_token")
+	if token == nil {
+		return answer
+	}
+	to := from.New()
+	from.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
+		switch field.Name() {
+		case "next_page_token":
+			to.Set(field, protoreflect.ValueOfString("more"))
+		case "sources", "notices":
+			list := to.Mutable(field).List()
+			for i := range value.List().Len() {
+				list.Append(protoreflect.ValueOfMessage(lastingPart(value.List().Get(i).Message())))
+			}
+		default:
+			to.Set(field, value)
+		}
+		return true
+	})
+	return to.Interface()
+}
+
+// lastingPart is a report or notice without what differs between equal answers.
+func lastingPart(part protoreflect.Message) protoreflect.Message {
+	switch m := part.Interface().(type) {
+	case *parleyv1.SourceReport:
+		return (&parleyv1.SourceReport{Source: m.GetSource(), State: m.GetState(), Reason: m.GetReason(), Gaps: m.GetGaps()}).ProtoReflect()
+	case *parleyv1.Notice:
+		return (&parleyv1.Notice{Code: m.GetCode(), Source: m.GetSource()}).ProtoReflect()
+	default:
+		return part
+	}
+}
+
+// hasTag says whether If-None-Match names a tag, by weak comparison (RFC 9110, 13.1.2).
+func hasTag(conditions []string, tag string) bool {
+	tag = strings.TrimPrefix(tag, "W/")
+	for _, list := range conditions {
+		for rest := strings.TrimLeft(list, " \t,"); rest != ""; rest = strings.TrimLeft(rest, " \t,") {
+			if rest[0] == '*' {
+				return true
+			}
+			rest = strings.TrimPrefix(rest, "W/")
+			if rest == "" || rest[0] != '"' {
+				break // not a list of tags
+			}
+			end := strings.IndexByte(rest[1:], '"') + 2
+			if end < 2 {
+				break
+			}
+			if rest[:end] == tag {
+				return true
+			}
+			rest = rest[end:]
+		}
+	}
+	return false
+}
