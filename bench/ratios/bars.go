@@ -9,37 +9,42 @@ import (
 	"path/filepath"
 )
 
-// coldBars measures bars 1 to 3.
+// coldBars measures bars 1 to 3. Without the SDK only bar 3 has a row, and the notes.
 func coldBars(t *table, rounds int, plain, packed string) error {
-	for _, of := range []struct{ bar, what, address string }{{"1", "plain", plain}, {"2", "gzip", packed}} {
+	var bare, whole *contender
+	for _, of := range []struct{ what, address string }{{"plain", plain}, {"gzip", packed}} {
 		c, err := newCold(of.address)
 		if err != nil {
 			return err
 		}
-		if err := race(rounds, c.sdk, c.plain, c.ceiling, c.bare, c.whole); err != nil {
+		if err := race(rounds, c.all()...); err != nil {
 			return err
 		}
-		bare, whole := c.sdk.cpu/c.bare.cpu, c.sdk.cpu/c.whole.cpu
-		if of.bar == "1" {
-			t.row("1", "cold chat page vs SDK, bare event", times(bare), atLeast(bare, 7, "≥ 7×"), atLeast(bare, 15, "≥ 15×"))
-			t.row("1", "cold chat page vs SDK, whole model", times(whole), atLeast(whole, 5, "≥ 5×"), atLeast(whole, 15, ""))
-		} else {
-			t.row("2", "gzip chat page vs SDK, bare event", times(bare), atLeast(bare, 6, "≥ 6×"), atLeast(bare, 10, "≥ 10×"))
-			t.row("2", "gzip chat page vs SDK, whole model", times(whole), atLeast(whole, 4, "≥ 4×"), atLeast(whole, 10, ""))
+		if c.sdk != nil {
+			sdkRows(t, of.what, c.sdk.cpu/c.bare.cpu, c.sdk.cpu/c.whole.cpu)
 		}
-		for _, one := range []*contender{c.sdk, c.plain, c.bare, c.whole, c.ceiling} {
-			t.note("  %-5s %-22s %8.0f events per CPU second  %6.1f allocations and %6.0f bytes an event", of.what, one.name, 1e9/one.cpu, one.allocs, one.size)
+		for _, one := range c.all() {
+			t.notef("  %-5s %-22s %8.0f events per CPU second  %6.1f allocations and %6.0f bytes an event", of.what, one.name, 1e9/one.cpu, one.allocs, one.size)
 		}
-		if of.bar == "1" {
-			defer func() {
-				t.row("3", "allocations an event, bare", fmt.Sprintf("%.1f", c.bare.allocs), atMost(c.bare.allocs, 29, "≤ 29"), atMost(c.bare.allocs, 8, "≤ 8"))
-				t.row("3", "bytes an event, bare", fmt.Sprintf("%.0f", c.bare.size), atMost(c.bare.size, 5.5*1024, "≤ 5.5 KB"), atMost(c.bare.size, 4.5*1024, "≤ 4.5 KB"))
-				t.row("3", "allocations an event, whole model", fmt.Sprintf("%.1f", c.whole.allocs), atMost(c.whole.allocs, 45, "≤ 45"), atMost(c.whole.allocs, 8, ""))
-				t.row("3", "bytes an event, whole model", fmt.Sprintf("%.0f", c.whole.size), atMost(c.whole.size, 7*1024, "≤ 7 KB"), atMost(c.whole.size, 4.5*1024, ""))
-			}()
+		if of.what == "plain" {
+			bare, whole = c.bare, c.whole
 		}
 	}
+	t.row("3", "allocations an event, bare", fmt.Sprintf("%.1f", bare.allocs), atMost(bare.allocs, 29, "≤ 29"), atMost(bare.allocs, 8, "≤ 8"))
+	t.row("3", "bytes an event, bare", fmt.Sprintf("%.0f", bare.size), atMost(bare.size, 5.5*1024, "≤ 5.5 KB"), atMost(bare.size, 4.5*1024, "≤ 4.5 KB"))
+	t.row("3", "allocations an event, whole model", fmt.Sprintf("%.1f", whole.allocs), atMost(whole.allocs, 45, "≤ 45"), atMost(whole.allocs, 8, ""))
+	t.row("3", "bytes an event, whole model", fmt.Sprintf("%.0f", whole.size), atMost(whole.size, 7*1024, "≤ 7 KB"), atMost(whole.size, 4.5*1024, ""))
 	return nil
+}
+
+func sdkRows(t *table, what string, bare, whole float64) {
+	if what == "plain" {
+		t.row("1", "cold chat page vs SDK, bare event", times(bare), atLeast(bare, 7, "≥ 7×"), atLeast(bare, 15, "≥ 15×"))
+		t.row("1", "cold chat page vs SDK, whole model", times(whole), atLeast(whole, 5, "≥ 5×"), atLeast(whole, 15, ""))
+		return
+	}
+	t.row("2", "gzip chat page vs SDK, bare event", times(bare), atLeast(bare, 6, "≥ 6×"), atLeast(bare, 10, "≥ 10×"))
+	t.row("2", "gzip chat page vs SDK, whole model", times(whole), atLeast(whole, 4, "≥ 4×"), atLeast(whole, 10, ""))
 }
 
 func times(ratio float64) string { return fmt.Sprintf("%.1f×", ratio) }
@@ -54,9 +59,9 @@ func buildBars(t *table, folder string) error {
 	}
 	var costs [2]cost
 	for i, name := range []string{"sdk.json", "parley.json"} {
-		raw, err := os.ReadFile(filepath.Join(folder, name)) //nolint:gosec // the caller's own file
+		raw, err := os.ReadFile(filepath.Join(folder, name))
 		if errors.Is(err, fs.ErrNotExist) {
-			t.note("  bar 12: %s is missing, run make bench-build", name)
+			t.notef("  bar 12: %s is missing: make bench-ratios measures it", name)
 			return nil
 		}
 		if err == nil {
@@ -69,6 +74,6 @@ func buildBars(t *table, folder string) error {
 	ratio, largest := costs[1].CPUSeconds/costs[0].CPUSeconds, float64(costs[1].LargestBytes)/(1<<30)
 	t.row("12", "cold build CPU vs SDK", fmt.Sprintf("%.2f×", ratio), atMost(ratio, 0.35, "≤ 0.35×"), atMost(ratio, 0.25, "≤ 0.25×"))
 	t.row("12", "largest process of the build", fmt.Sprintf("%.2f GB", largest), atMost(largest, 0.6, "≤ 0.6 GB"), atMost(largest, 0.6, ""))
-	t.note("  build SDK program %.0f CPU s, largest %.2f GB; Parley %.0f CPU s", costs[0].CPUSeconds, float64(costs[0].LargestBytes)/(1<<30), costs[1].CPUSeconds)
+	t.notef("  build SDK program %.0f CPU s, largest %.2f GB; Parley %.0f CPU s", costs[0].CPUSeconds, float64(costs[0].LargestBytes)/(1<<30), costs[1].CPUSeconds)
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"runtime"
 	"time"
 )
 
@@ -75,19 +76,26 @@ func withGraph(ctx context.Context, do func(plain, packed string) error) error {
 	return do(addresses["plain"], addresses["packed"])
 }
 
-// serveSpent tells what this process has spent.
-func serveSpent(w http.ResponseWriter, _ *http.Request) {
+// serveSpent tells what this process has spent, after a collection of garbage if asked.
+func serveSpent(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Query().Has("collect") {
+		runtime.GC()
+	}
 	used, err := now()
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	fmt.Fprintf(w, "%d %d %d", used.cpu, used.mallocs, used.bytes) //nolint:errcheck // the asker sees a short answer
+	fmt.Fprintf(w, "%d %d %d", used.cpu, used.mallocs, used.bytes)
 }
 
 // askSpent asks another process what it has spent.
-func askSpent(address string) (spent, error) {
-	body, err := fetch(http.DefaultClient, address+"/spent")
+func askSpent(client *http.Client, address string, collect bool) (spent, error) {
+	path := "/spent"
+	if collect {
+		path += "?collect"
+	}
+	body, err := fetch(client, address+path)
 	if err != nil {
 		return spent{}, err
 	}

@@ -10,28 +10,36 @@ import (
 	"strings"
 	"time"
 
-	"github.com/microsoftgraph/msgraph-sdk-go/models"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"github.com/parley-gateway/parley/bench/ratios/sdkpeer"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/source/graphmap"
 )
 
-const messagesPath = "/users/" + user + "/chats/getAllMessages"
+const messages = "/chats/getAllMessages"
 
 // cold are the ways from Graph's pages to encoded events.
 type cold struct {
-	sdk, plain, ceiling *contender
-	bare, whole         *contender
+	sdk            *contender // nil in a program that was built without the tag sdk
+	plain, ceiling *contender
+	bare, whole    *contender
+}
+
+// all are the contenders, the slowest first.
+func (c *cold) all() []*contender {
+	others := []*contender{c.plain, c.bare, c.whole, c.ceiling}
+	if c.sdk == nil {
+		return others
+	}
+	return append([]*contender{c.sdk}, others...)
 }
 
 func newCold(address string) (*cold, error) {
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 4}}
-	reader, err := sdkpeer.New(address+"/v1.0", client)
+	sdk, err := newSDK(address, client)
 	if err != nil {
 		return nil, fmt.Errorf("sdk: %w", err)
 	}
@@ -45,7 +53,7 @@ func newCold(address string) (*cold, error) {
 	}
 	chat := source.NewChat(graph, source.Options{Tenant: tenant, Table: table})
 	return &cold{
-		sdk:     &contender{name: "msgraph-sdk-go", run: func() (int, error) { return readWithSDK(reader) }},
+		sdk:     sdk,
 		plain:   &contender{name: "encoding/json", run: func() (int, error) { return readPlainly(client, address) }},
 		ceiling: &contender{name: "fetch only", run: func() (int, error) { return fetchOnly(client, address) }},
 		bare:    &contender{name: "Parley, bare event", run: func() (int, error) { return readBare(graph, table) }},
@@ -56,7 +64,7 @@ func newCold(address string) (*cold, error) {
 var errCount = errors.New("other rows than were sent")
 
 func counted(n int) (int, error) {
-	if n != pageCount*pageRows {
+	if n != short.rows {
 		return n, errCount
 	}
 	return n, nil
@@ -65,7 +73,7 @@ func counted(n int) (int, error) {
 // readBare takes each record through the table and encodes it: no names, plain text or digests.
 func readBare(graph *graphclient.Client, table *graphmap.Table) (int, error) {
 	n := 0
-	request := graphclient.Request{Source: graphclient.SourceChat, Version: "v1.0", Path: messagesPath, User: user}
+	request := graphclient.Request{Source: graphclient.SourceChat, Version: "v1.0", Path: "/users/" + short.user + messages, User: short.user}
 	for {
 		page, err := graph.Page(context.Background(), request)
 		if err != nil {
@@ -77,13 +85,13 @@ func readBare(graph *graphclient.Client, table *graphmap.Table) (int, error) {
 		if page.NextLink == "" {
 			return counted(n)
 		}
-		request = graphclient.Request{Source: graphclient.SourceChat, Version: "v1.0", User: user, Link: page.NextLink}
+		request = graphclient.Request{Source: graphclient.SourceChat, Version: "v1.0", User: short.user, Link: page.NextLink}
 	}
 }
 
 func readWhole(chat *source.Chat) (int, error) {
 	n, link := 0, ""
-	q := source.EventQuery{Owner: user, User: user, Start: hour, End: hour.Add(time.Hour)}
+	q := source.EventQuery{Owner: short.user, User: short.user, Start: short.start, End: short.end()}
 	for {
 		page, err := chat.Events(context.Background(), q, link)
 		if err != nil {
@@ -99,69 +107,6 @@ func readWhole(chat *source.Chat) (int, error) {
 			return counted(n)
 		}
 	}
-}
-
-// readWithSDK is what a program on the SDK does to get the same bare events.
-func readWithSDK(reader *sdkpeer.Reader) (int, error) {
-	n := 0
-	var failed error
-	err := reader.Messages(context.Background(), user, func(m models.ChatMessageable) bool {
-		if _, failed = proto.Marshal(eventOfSDK(m)); failed != nil {
-			return false
-		}
-		n++
-		return true
-	})
-	if err = errors.Join(err, failed); err != nil {
-		return n, err
-	}
-	return counted(n)
-}
-
-func eventOfSDK(m models.ChatMessageable) *parleyv1.Event {
-	text := func(s *string) string {
-		if s == nil {
-			return ""
-		}
-		return *s
-	}
-	stamp := func(t *time.Time) *timestamppb.Timestamp {
-		if t == nil {
-			return nil
-		}
-		return timestamppb.New(*t)
-	}
-	e := &parleyv1.Event{
-		CreateTime: stamp(m.GetCreatedDateTime()), UpdateTime: stamp(m.GetLastModifiedDateTime()), EditTime: stamp(m.GetLastEditedDateTime()),
-		DeleteTime: stamp(m.GetDeletedDateTime()), ReplyTo: text(m.GetReplyToId()), Locale: text(m.GetLocale()), WebUrl: text(m.GetWebUrl()),
-		Importance: parleyv1.MessageImportance_MESSAGE_IMPORTANCE_NORMAL,
-		Source:     &parleyv1.EventSource{Id: text(m.GetId()), ChatId: text(m.GetChatId()), Etag: text(m.GetEtag())},
-	}
-	identity := func(set models.IdentitySetable) *parleyv1.IdentitySet {
-		if set == nil || set.GetUser() == nil {
-			return nil
-		}
-		return &parleyv1.IdentitySet{User: &parleyv1.Identity{Id: text(set.GetUser().GetId()), DisplayName: text(set.GetUser().GetDisplayName())}}
-	}
-	if from := m.GetFrom(); from != nil {
-		e.Actor = identity(from)
-	}
-	if body := m.GetBody(); body != nil {
-		e.Body = &parleyv1.Body{Content: text(body.GetContent()), ContentType: parleyv1.ContentType_CONTENT_TYPE_HTML}
-	}
-	for _, mention := range m.GetMentions() {
-		e.Mentions = append(e.Mentions, &parleyv1.Mention{Text: text(mention.GetMentionText())})
-	}
-	detail := &parleyv1.ChatDetail{MessageType: parleyv1.MessageType_MESSAGE_TYPE_MESSAGE}
-	for _, reaction := range m.GetReactions() {
-		r := &parleyv1.Reaction{ReactionType: text(reaction.GetReactionType()), CreateTime: stamp(reaction.GetCreatedDateTime())}
-		if reaction.GetUser() != nil {
-			r.User = identity(reaction.GetUser())
-		}
-		detail.Reactions = append(detail.Reactions, r)
-	}
-	e.Detail = &parleyv1.Event_Chat{Chat: detail}
-	return e
 }
 
 // plainMessage is what a program on encoding/json declares.
@@ -191,7 +136,7 @@ func (s *plainSet) identity() *parleyv1.IdentitySet {
 }
 
 func readPlainly(client *http.Client, address string) (int, error) {
-	n, link := 0, address+"/v1.0"+messagesPath
+	n, link := 0, address+"/v1.0/users/"+short.user+messages
 	for link != "" {
 		body, err := fetch(client, link)
 		if err != nil {
@@ -201,7 +146,7 @@ func readPlainly(client *http.Client, address string) (int, error) {
 			Link  string `json:"@odata.nextLink"`
 			Value []plainMessage
 		}
-		if err := json.Unmarshal(body, &answer); err != nil {
+		if err := json.Unmarshal(body, &answer); err != nil { //nolint:musttag // names that differ in case alone need no tag
 			return n, fmt.Errorf("decode: %w", err)
 		}
 		for i := range answer.Value {
@@ -245,7 +190,7 @@ func (m *plainMessage) event() *parleyv1.Event {
 
 // fetchOnly reads the pages and finds their links: no decoder can be faster.
 func fetchOnly(client *http.Client, address string) (int, error) {
-	n, link := 0, address+"/v1.0"+messagesPath
+	n, link := 0, address+"/v1.0/users/"+short.user+messages
 	for link != "" {
 		body, err := fetch(client, link)
 		if err != nil {
@@ -262,7 +207,7 @@ func fetchOnly(client *http.Client, address string) (int, error) {
 }
 
 func fetch(client *http.Client, link string) ([]byte, error) {
-	request, err := http.NewRequestWithContext(context.Background(), http.MethodGet, link, nil)
+	request, err := http.NewRequestWithContext(context.Background(), http.MethodGet, link, http.NoBody)
 	if err != nil {
 		return nil, fmt.Errorf("request: %w", err)
 	}
@@ -270,7 +215,7 @@ func fetch(client *http.Client, link string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("fetch: %w", err)
 	}
-	defer answer.Body.Close() //nolint:errcheck // it was read to its end
+	defer answer.Body.Close()
 	body, err := io.ReadAll(answer.Body)
 	if err != nil {
 		return nil, fmt.Errorf("read: %w", err)

@@ -8,46 +8,62 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 )
 
-// graphServer answers with finished pages, compressed when asked, so that it costs as little as it can.
+// graphServer answers for the short chain with finished pages, compressed when asked, so that it costs as little as it
+// can. It filters the long chain, whose pages are asked for only once, to fill a cache.
 type graphServer struct {
-	plain, packed [pageCount][]byte
+	base          string
+	plain, packed [][]byte
 }
 
 func newGraphServer(base string) (*graphServer, error) {
-	g := &graphServer{}
-	for n := range pageCount {
-		g.plain[n] = page(base, n)
+	g := &graphServer{base: base}
+	for from := 0; from < short.rows; from += pageRows {
+		page := short.page(base, 0, short.rows, from)
 		var b bytes.Buffer
 		w := gzip.NewWriter(&b)
-		if _, err := w.Write(g.plain[n]); err != nil {
+		if _, err := w.Write(page); err != nil {
 			return nil, fmt.Errorf("compress a page: %w", err)
 		}
 		if err := w.Close(); err != nil {
 			return nil, fmt.Errorf("compress a page: %w", err)
 		}
-		g.packed[n] = b.Bytes()
+		g.plain, g.packed = append(g.plain, page), append(g.packed, b.Bytes())
 	}
 	return g, nil
 }
 
-// handler answers every getAllMessages with a page of the chain, compressed for those who ask if packing.
+// handler answers every getAllMessages, compressed for those who ask if packing.
 func (g *graphServer) handler(packing bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !strings.Contains(r.URL.Path, "/chats/getAllMessages") {
+		user, found := strings.CutSuffix(strings.TrimPrefix(r.URL.Path, "/v1.0/users/"), "/chats/getAllMessages")
+		if !found || user != short.user && user != long.user {
 			http.NotFound(w, r)
 			return
 		}
-		n, _ := strconv.Atoi(r.URL.Query().Get("$skiptoken")) // none is the first page
-		if n < 0 || n >= pageCount {
-			http.NotFound(w, r)
-			return
+		query := r.URL.Query()
+		first, last, from := 0, short.rows, 0
+		if user == long.user {
+			first, last = long.between(instantOf(query.Get("$filter"), " gt "), instantOf(query.Get("$filter"), " lt "))
+			from = first
 		}
-		body := g.plain[n]
-		if packing && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
-			body = g.packed[n]
+		if token := query.Get("$skiptoken"); token != "" {
+			if n, _ := fmt.Sscanf(token, "%d-%d-%d", &first, &last, &from); n != 3 || from < 0 || from >= last {
+				http.NotFound(w, r)
+				return
+			}
+		}
+		var body []byte
+		switch {
+		case user == long.user:
+			body = long.page(g.base, first, last, from)
+		case packing && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip"):
+			body = g.packed[from/pageRows]
 			w.Header().Set("Content-Encoding", "gzip")
+		default:
+			body = g.plain[from/pageRows]
 		}
 		w.Header().Set("Content-Type", "application/json; odata.metadata=minimal")
 		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
@@ -55,13 +71,21 @@ func (g *graphServer) handler(packing bool) http.Handler {
 	})
 }
 
+// instantOf is the instant behind an operator of a filter; without one, zero.
+func instantOf(filter, operator string) time.Time {
+	_, rest, _ := strings.Cut(filter, operator)
+	instant, _, _ := strings.Cut(rest, " ")
+	at, _ := time.Parse(time.RFC3339Nano, instant) // zero for none
+	return at
+}
+
 // serveGraph serves plain and compressed pages on two free ports and returns their addresses.
 func serveGraph() (plain, packed string, err error) {
 	addresses := make([]string, 2)
 	for i := range addresses {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		listener, err := listen()
 		if err != nil {
-			return "", "", fmt.Errorf("listen: %w", err)
+			return "", "", err
 		}
 		addresses[i] = "http://" + listener.Addr().String()
 		g, err := newGraphServer(addresses[i])
@@ -71,4 +95,13 @@ func serveGraph() (plain, packed string, err error) {
 		go func() { _ = http.Serve(listener, g.handler(i == 1)) }() //nolint:gosec // ends with the process
 	}
 	return addresses[0], addresses[1], nil
+}
+
+// listen takes a free port of the loopback.
+func listen() (net.Listener, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // answers at once
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	return listener, nil
 }

@@ -39,7 +39,7 @@ func run() error {
 	}
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	t := &table{out: out}
-	fmt.Fprintln(out, "#\tratio\tmeasured\tmust\tgoal\t") //nolint:errcheck // tabwriter tells at Flush
+	fmt.Fprintln(out, "#\tratio\tmeasured\tmust\tgoal\t")
 	var err error
 	if *only == "" || *only == "cold" || *only == "warm" {
 		err = withGraph(ctx, func(plain, packed string) error {
@@ -60,7 +60,9 @@ func run() error {
 	if flushed := out.Flush(); err == nil && flushed != nil {
 		return fmt.Errorf("print: %w", flushed)
 	}
-	fmt.Print(t.notes)
+	if _, printed := os.Stdout.WriteString(t.notes); err == nil && printed != nil {
+		return fmt.Errorf("print: %w", printed)
+	}
 	return err
 }
 
@@ -79,10 +81,10 @@ func (t *table) row(bar, what, measured string, must, goal bound) {
 	case must.met():
 		verdict = "must"
 	}
-	fmt.Fprintf(t.out, "%s\t%s\t%s\t%s\t%s\t%s\n", bar, what, measured, must.text, goal.text, verdict) //nolint:errcheck // see Flush
+	fmt.Fprintf(t.out, "%s\t%s\t%s\t%s\t%s\t%s\n", bar, what, measured, must.text, goal.text, verdict)
 }
 
-func (t *table) note(format string, args ...any) { t.notes += fmt.Sprintf(format+"\n", args...) }
+func (t *table) notef(format string, args ...any) { t.notes += fmt.Sprintf(format+"\n", args...) }
 
 // bound is one side of a bar: measured must be at least, or at most, the limit.
 type bound struct {

@@ -33,14 +33,12 @@ func (s spent) since(o spent) spent {
 type contender struct {
 	name string
 	run  func() (units int, err error)
-	// elsewhere, if set, tells what another process has spent; it is added.
-	elsewhere func() (spent, error)
+	// elsewhere, if set, tells what another process has spent; it is added. With collect it first collects the other
+	// process's garbage, so that no contender pays for another's.
+	elsewhere func(collect bool) (spent, error)
 
-	perUnit spent   // the best round's, of bytes and mallocs the least
-	cpu     float64 // nanoseconds of the best round's unit
-	other   float64 // of it, elsewhere
-	allocs  float64
-	size    float64
+	// Of the best round, for a unit: nanoseconds, and of them elsewhere; allocations and their bytes.
+	cpu, other, allocs, size float64
 }
 
 // race runs the contenders in turn, rounds times, and keeps each one's best round.
@@ -66,7 +64,7 @@ func (c *contender) round() error {
 		return err
 	}
 	if c.elsewhere != nil {
-		if far, err = c.elsewhere(); err != nil {
+		if far, err = c.elsewhere(true); err != nil {
 			return err
 		}
 		if before, err = now(); err != nil {
@@ -82,7 +80,7 @@ func (c *contender) round() error {
 		return err
 	}
 	if c.elsewhere != nil {
-		if farEnd, err = c.elsewhere(); err != nil {
+		if farEnd, err = c.elsewhere(false); err != nil {
 			return err
 		}
 	}

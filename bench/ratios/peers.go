@@ -10,7 +10,9 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"sync/atomic"
+	"strconv"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
@@ -54,49 +56,78 @@ func (rawCodec) Unmarshal(data mem.BufferSlice, v any) error {
 	return nil
 }
 
-const (
-	rawService = "bench.Raw"
-	rawMethod  = "/" + rawService + "/Stream"
-)
+const rawService = "bench.Raw"
 
-// frames are what the peers send, set once by the parent: the very messages that Parley sent.
+// rawMethod sends the frames of a chain.
+func rawMethod(c *chain) string { return "/" + rawService + "/" + c.name }
+
+// frames are what the peers send, set by the parent: the very messages that Parley sent.
 type frames struct {
-	list [][]byte
-	page []byte // a REST answer
+	mu    sync.RWMutex
+	lists map[string][][]byte // of streams, by the name of the chain
+	page  []byte              // a REST answer
+}
+
+func (f *frames) list(name string) [][]byte {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.lists[name]
+}
+
+// set takes the frames from the parent: each POST adds one to the list of a chain, or is the page.
+func (f *frames) set(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if name := r.URL.Query().Get("chain"); name != "" {
+		f.lists[name] = append(f.lists[name], body)
+	} else {
+		f.page = body
+	}
 }
 
 // peers are the servers that Parley is compared with.
 type peers struct {
-	frames atomic.Pointer[frames]
+	frames
 }
 
 // stream sends the frames through a codec that does nothing.
-func (p *peers) stream(_ any, stream grpc.ServerStream) error {
-	var request []byte
-	if err := stream.RecvMsg(&request); err != nil {
-		return fmt.Errorf("receive: %w", err)
-	}
-	for i := range p.frames.Load().list {
-		if err := stream.SendMsg(&p.frames.Load().list[i]); err != nil {
-			return fmt.Errorf("send: %w", err)
+func (p *peers) stream(name string) grpc.StreamHandler {
+	return func(_ any, stream grpc.ServerStream) error {
+		var request []byte
+		if err := stream.RecvMsg(&request); err != nil {
+			return fmt.Errorf("receive: %w", err)
 		}
+		list := p.list(name)
+		for i := range list {
+			if err := stream.SendMsg(&list[i]); err != nil {
+				return fmt.Errorf("send: %w", err)
+			}
+		}
+		return nil
 	}
-	return nil
 }
 
 func (p *peers) grpcServer() *grpc.Server {
 	server := grpc.NewServer(grpc.ForceServerCodecV2(rawCodec{}))
 	server.RegisterService(&grpc.ServiceDesc{
 		ServiceName: rawService, HandlerType: (*any)(nil),
-		Streams: []grpc.StreamDesc{{StreamName: "Stream", Handler: p.stream, ServerStreams: true}},
+		Streams: []grpc.StreamDesc{
+			{StreamName: short.name, Handler: p.stream(short.name), ServerStreams: true},
+			{StreamName: long.name, Handler: p.stream(long.name), ServerStreams: true},
+		},
 	}, p)
 	return server
 }
 
-// h2c streams the frames over HTTP/2 without TLS, a flush each.
-func (p *peers) h2c(w http.ResponseWriter, _ *http.Request) {
+// h2c streams the frames of the chain that the path names over HTTP/2 without TLS, a flush each.
+func (p *peers) h2c(w http.ResponseWriter, r *http.Request) {
 	flusher := http.NewResponseController(w)
-	for _, frame := range p.frames.Load().list {
+	for _, frame := range p.list(strings.TrimPrefix(r.URL.Path, "/")) {
 		if _, err := w.Write(frame); err != nil {
 			return
 		}
@@ -106,31 +137,17 @@ func (p *peers) h2c(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
+// static answers with the page as a server of files does: with its length, in one piece.
 func (p *peers) static(w http.ResponseWriter, _ *http.Request) {
+	p.mu.RLock()
+	page := p.page
+	p.mu.RUnlock()
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(p.frames.Load().page) // the client measures, not we
+	w.Header().Set("Content-Length", strconv.Itoa(len(page)))
+	_, _ = w.Write(page) // the client measures, not we
 }
 
-// set takes the frames from the parent: each POST adds one, to the list or as the page.
-func (p *peers) set(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
-	next := frames{}
-	if had := p.frames.Load(); had != nil {
-		next = *had
-	}
-	if r.URL.Query().Has("page") {
-		next.page = body
-	} else {
-		next.list = append(next.list, body)
-	}
-	p.frames.Store(&next)
-}
-
-// tcp sends the frames to whoever connects, once per byte received.
+// tcp sends the frames of a chain to whoever connects and writes its number.
 func (p *peers) tcp(listener net.Listener) {
 	for {
 		conn, err := listener.Accept()
@@ -138,13 +155,17 @@ func (p *peers) tcp(listener net.Listener) {
 			return
 		}
 		go func() {
-			defer conn.Close() //nolint:errcheck // nothing is left to send
+			defer conn.Close()
 			ask := make([]byte, 1)
 			for {
 				if _, err := io.ReadFull(conn, ask); err != nil {
 					return
 				}
-				for _, frame := range p.frames.Load().list {
+				name := short.name
+				if ask[0] == 'l' {
+					name = long.name
+				}
+				for _, frame := range p.list(name) {
 					if _, err := conn.Write(frame); err != nil {
 						return
 					}
@@ -178,12 +199,12 @@ func childGateway(ctx context.Context, graph string) error {
 	if err := parley.Start(ctx); err != nil {
 		return fmt.Errorf("gateway: %w", err)
 	}
-	p := &peers{}
+	p := &peers{frames{lists: map[string][][]byte{}}}
 	listeners := map[string]net.Listener{}
 	addresses := map[string]string{"grpc": parley.GRPCAddr(), "http": parley.HTTPAddr()}
 	for _, name := range []string{"raw", "h2c", "tcp", "peers", "gateway"} {
-		if listeners[name], err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
-			return fmt.Errorf("listen: %w", err)
+		if listeners[name], err = listen(); err != nil {
+			return err
 		}
 		addresses[name] = listeners[name].Addr().String()
 	}
@@ -199,10 +220,10 @@ func childGateway(ctx context.Context, graph string) error {
 	if err := parleyv1.RegisterEventServiceHandler(ctx, own, conn); err != nil {
 		return fmt.Errorf("register: %w", err)
 	}
-	clear := &http.Server{Handler: http.HandlerFunc(p.h2c), ReadHeaderTimeout: time.Minute, Protocols: new(http.Protocols)}
-	clear.Protocols.SetUnencryptedHTTP2(true)
+	plaintext := &http.Server{Handler: http.HandlerFunc(p.h2c), ReadHeaderTimeout: time.Minute, Protocols: new(http.Protocols)}
+	plaintext.Protocols.SetUnencryptedHTTP2(true)
 	go func() { _ = p.grpcServer().Serve(listeners["raw"]) }() // all end with the process
-	go func() { _ = clear.Serve(listeners["h2c"]) }()          //
+	go func() { _ = plaintext.Serve(listeners["h2c"]) }()      //
 	go p.tcp(listeners["tcp"])                                 //
 	go func() { _ = http.Serve(listeners["peers"], mux) }()    //nolint:gosec // a benchmark's own client
 	go func() { _ = http.Serve(listeners["gateway"], own) }()  //nolint:gosec // a benchmark's own client

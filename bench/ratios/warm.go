@@ -6,10 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
-	"sync"
+	"strconv"
 	"time"
 
 	"google.golang.org/grpc"
@@ -21,28 +20,36 @@ import (
 )
 
 const (
-	streams = 8   // at one time
-	repeats = 6   // of the chain by each, in a round
-	lists   = 300 // unary calls and REST pages in a round
-
 	streamMethod = "/parley.v1.EventService/StreamEvents"
 	listMethod   = "/parley.v1.EventService/ListEvents"
+
+	// fills is how often a chain is read at most until all of it is kept: a walk learns how dense the messages lie, and
+	// cuts other windows then.
+	fills = 6
 )
 
-// warm asks a gateway whose cache holds the chain.
+// warm asks a gateway whose cache holds the chains.
 type warm struct {
-	at                     map[string]string
-	parley, raw            *grpc.ClientConn
-	http1, http2           *http.Client
-	streamQuery, listQuery []byte
-	frames                 [][]byte
+	at           map[string]string
+	parley, raw  *grpc.ClientConn
+	http1, http2 *http.Client
+}
+
+// stretch is a chain in the cache, and what the peers send in its place.
+type stretch struct {
+	*chain
+
+	query   []byte // a StreamEventsRequest
+	frames  int    // messages on the wire
+	batches int    // of them, those with events
+	bytes   int64  // of all
 }
 
 func newWarm(at map[string]string) (*warm, error) {
 	w := &warm{at: at, http1: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: streams, DisableCompression: true}}}
-	clear := &http.Transport{Protocols: new(http.Protocols)}
-	clear.Protocols.SetUnencryptedHTTP2(true)
-	w.http2 = &http.Client{Transport: clear}
+	plaintext := &http.Transport{Protocols: new(http.Protocols), DisableCompression: true}
+	plaintext.Protocols.SetUnencryptedHTTP2(true)
+	w.http2 = &http.Client{Transport: plaintext}
 	var err error
 	for _, to := range []struct {
 		conn    **grpc.ClientConn
@@ -54,66 +61,99 @@ func newWarm(at map[string]string) (*warm, error) {
 			return nil, fmt.Errorf("dial: %w", err)
 		}
 	}
-	interval := func() (*timestamppb.Timestamp, *timestamppb.Timestamp) {
-		return timestamppb.New(hour), timestamppb.New(hour.Add(time.Hour))
-	}
-	start, end := interval()
-	parent, chats := "users/"+user, []parleyv1.Source{parleyv1.Source_SOURCE_CHAT}
-	if w.streamQuery, err = proto.Marshal(&parleyv1.StreamEventsRequest{Parent: parent, StartTime: start, EndTime: end, Sources: chats}); err != nil {
-		return nil, fmt.Errorf("encode: %w", err)
-	}
-	if w.listQuery, err = proto.Marshal(&parleyv1.ListEventsRequest{Parent: parent, StartTime: start, EndTime: end, Sources: chats, PageSize: pageRows}); err != nil {
-		return nil, fmt.Errorf("encode: %w", err)
-	}
 	return w, nil
 }
 
-// restPath is the REST form of both queries.
-func (w *warm) restPath(verb string) string {
-	q := url.Values{"startTime": {hour.Format(time.RFC3339)}, "endTime": {hour.Add(time.Hour).Format(time.RFC3339)}, "sources": {"SOURCE_CHAT"}}
-	if verb == "" {
-		q.Set("pageSize", fmt.Sprint(pageRows))
+func chatsOnly() []parleyv1.Source { return []parleyv1.Source{parleyv1.Source_SOURCE_CHAT} }
+
+// listQuery asks for the first page of the short chain.
+func listQuery() ([]byte, error) {
+	query, err := proto.Marshal(&parleyv1.ListEventsRequest{
+		Parent: "users/" + short.user, StartTime: timestamppb.New(short.start), EndTime: timestamppb.New(short.end()), Sources: chatsOnly(), PageSize: pageRows,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("encode: %w", err)
 	}
-	return "/v1/users/" + user + "/events" + verb + "?" + q.Encode()
+	return query, nil
 }
 
-// prepare fills the cache and gives the peers what Parley answers.
-func (w *warm) prepare() error {
-	for range 2 {
-		w.frames = nil
-		err := w.call(w.parley, streamMethod, w.streamQuery, func() any { return new([]byte) }, func(v any) {
+// restPath is the REST form of a stream, or with pageSize of a list.
+func restPath(c *chain, verb string, pageSize int) string {
+	q := url.Values{"startTime": {c.start.Format(time.RFC3339)}, "endTime": {c.end().Format(time.RFC3339)}, "sources": {"SOURCE_CHAT"}}
+	if pageSize > 0 {
+		q.Set("pageSize", strconv.Itoa(pageSize))
+	}
+	return "/v1/users/" + c.user + "/events" + verb + "?" + q.Encode()
+}
+
+// prepare fills the cache with a chain and gives the peers what Parley answers then.
+func (w *warm) prepare(c *chain) (*stretch, error) {
+	query, err := proto.Marshal(&parleyv1.StreamEventsRequest{
+		Parent: "users/" + c.user, StartTime: timestamppb.New(c.start), EndTime: timestamppb.New(c.end()), Sources: chatsOnly(),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("encode: %w", err)
+	}
+	s := &stretch{chain: c, query: query}
+	for range fills {
+		var frames [][]byte
+		err := call(w.parley, streamMethod, query, func() any { return new([]byte) }, func(v any) {
 			if frame, ok := v.(*[]byte); ok {
-				w.frames = append(w.frames, *frame)
+				frames = append(frames, *frame)
 			}
 		})
 		if err != nil {
-			return err
+			return nil, err
 		}
+		asked, err := s.count(frames)
+		if err != nil {
+			return nil, err
+		}
+		if asked > 0 {
+			continue
+		}
+		for _, frame := range frames {
+			if err := w.post("/set?chain="+c.name, frame); err != nil {
+				return nil, err
+			}
+		}
+		return s, nil
 	}
-	events := 0
-	for _, frame := range w.frames {
+	return nil, fmt.Errorf("the %s chain is still asked for after %d readings", c.name, fills)
+}
+
+// count checks the frames of a stream and returns how many requests it took to Graph.
+func (s *stretch) count(frames [][]byte) (asked int64, err error) {
+	s.frames, s.batches, s.bytes = len(frames), 0, 0
+	events, complete := 0, false
+	for _, frame := range frames {
 		var message parleyv1.StreamEventsResponse
 		if err := proto.Unmarshal(frame, &message); err != nil {
-			return fmt.Errorf("decode: %w", err)
+			return 0, fmt.Errorf("decode: %w", err)
 		}
-		events += len(message.GetBatch().GetEvents())
-		if s := message.GetSummary(); s != nil && !s.GetComplete() {
-			return errors.New("the stream is incomplete")
+		s.bytes += int64(len(frame))
+		if batch := message.GetBatch(); batch != nil {
+			s.batches++
+			events += len(batch.GetEvents())
 		}
-	}
-	if _, err := counted(events); err != nil {
-		return err
-	}
-	for _, frame := range w.frames {
-		if err := w.post("/set", frame); err != nil {
-			return err
+		complete = complete || message.GetSummary().GetComplete()
+		for _, source := range message.GetSummary().GetSources() {
+			asked += source.GetCounts().GetGraphRequests()
 		}
 	}
-	answer, err := fetch(w.http1, "http://"+w.at["http"]+w.restPath(""))
+	if events != s.rows || !complete {
+		return 0, fmt.Errorf("the %s chain has %d events, complete: %v", s.name, events, complete)
+	}
+	return asked, nil
+}
+
+// preparePage gives the peers the REST answer with the first page of the short chain.
+func (w *warm) preparePage() error {
+	answer, err := fetch(w.http1, "http://"+w.at["http"]+restPath(short, "", pageRows))
 	if err != nil {
 		return err
 	}
-	return w.post("/set?page", answer)
+	return w.post("/set", answer)
 }
 
 func (w *warm) post(path string, body []byte) error {
@@ -121,11 +161,11 @@ func (w *warm) post(path string, body []byte) error {
 	if err != nil {
 		return fmt.Errorf("hand over: %w", err)
 	}
-	return answer.Body.Close() //nolint:wrapcheck // of no interest
+	return answer.Body.Close()
 }
 
 // call reads a stream to its end.
-func (w *warm) call(conn *grpc.ClientConn, method string, query []byte, place func() any, each func(any)) error {
+func call(conn *grpc.ClientConn, method string, query []byte, place func() any, each func(any)) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	stream, err := conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true}, method)
@@ -147,137 +187,4 @@ func (w *warm) call(conn *grpc.ClientConn, method string, query []byte, place fu
 		}
 		each(message)
 	}
-}
-
-// together runs do on all streams at once and returns the events of all.
-func together(do func() error) (int, error) {
-	var group sync.WaitGroup
-	failures := make([]error, streams)
-	for i := range streams {
-		group.Go(func() {
-			for range repeats {
-				if failures[i] = do(); failures[i] != nil {
-					return
-				}
-			}
-		})
-	}
-	group.Wait()
-	return streams * repeats * pageCount * pageRows, errors.Join(failures...)
-}
-
-func (w *warm) overGRPC(conn *grpc.ClientConn, method string) func() (int, error) {
-	return func() (int, error) {
-		return together(func() error {
-			size := 0
-			return w.call(conn, method, w.streamQuery, func() any { return &size }, func(any) {})
-		})
-	}
-}
-
-func (w *warm) overHTTP(client *http.Client, address string) func() (int, error) {
-	return func() (int, error) { return together(func() error { return drain(client, address) }) }
-}
-
-func drain(client *http.Client, address string) error {
-	answer, err := client.Get(address) //nolint:noctx // short
-	if err != nil {
-		return fmt.Errorf("get: %w", err)
-	}
-	defer answer.Body.Close() //nolint:errcheck // read to its end
-	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("status %d", answer.StatusCode)
-	}
-	if _, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, answer.Body, make([]byte, 32<<10)); err != nil {
-		return fmt.Errorf("read: %w", err)
-	}
-	return nil
-}
-
-func (w *warm) overTCP() (int, error) {
-	total := int64(0)
-	for _, frame := range w.frames {
-		total += int64(len(frame))
-	}
-	return together(func() error {
-		conn, err := net.Dial("tcp", w.at["tcp"])
-		if err != nil {
-			return fmt.Errorf("dial: %w", err)
-		}
-		defer conn.Close() //nolint:errcheck // read to its end
-		if _, err := conn.Write([]byte{1}); err != nil {
-			return fmt.Errorf("ask: %w", err)
-		}
-		if _, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, io.LimitReader(conn, total), make([]byte, 32<<10)); err != nil {
-			return fmt.Errorf("read: %w", err)
-		}
-		return nil
-	})
-}
-
-func (w *warm) unary() (int, error) {
-	for range lists {
-		size := 0
-		if err := w.parley.Invoke(context.Background(), listMethod, &w.listQuery, &size); err != nil {
-			return 0, fmt.Errorf("list: %w", err)
-		}
-	}
-	return lists, nil
-}
-
-func (w *warm) pages(address string) func() (int, error) {
-	return func() (int, error) {
-		for range lists {
-			if err := drain(w.http1, address); err != nil {
-				return 0, err
-			}
-		}
-		return lists, nil
-	}
-}
-
-// warmBars measures bars 4 to 8.
-func warmBars(ctx context.Context, t *table, rounds int, graph string) error {
-	at, stop, err := startChild(ctx, "-child", "gateway", "-graph", graph)
-	if err != nil {
-		return err
-	}
-	defer stop()
-	w, err := newWarm(at)
-	if err != nil {
-		return err
-	}
-	if err := w.prepare(); err != nil {
-		return err
-	}
-	side := func(name string, run func() (int, error)) *contender {
-		return &contender{name: name, run: run, elsewhere: func() (spent, error) { return askSpent("http://" + at["peers"]) }}
-	}
-	stream := side("Parley gRPC", w.overGRPC(w.parley, streamMethod))
-	raw := side("bare codec gRPC", w.overGRPC(w.raw, rawMethod))
-	h2c := side("h2c", w.overHTTP(w.http2, "http://"+at["h2c"]))
-	tcp := side("raw TCP", w.overTCP)
-	unary := side("ListEvents", w.unary)
-	rest := side("REST list", w.pages("http://"+at["http"]+w.restPath("")))
-	static := side("static bytes", w.pages("http://"+at["peers"]+"/static"))
-	ndjson := side("REST stream", w.overHTTP(w.http1, "http://"+at["http"]+w.restPath(":stream")))
-	plain := side("grpc-gateway stream", w.overHTTP(w.http1, "http://"+at["gateway"]+w.restPath(":stream")))
-	if err := race(rounds, stream, raw, h2c, tcp, unary, rest, static); err != nil {
-		return err
-	}
-	if err := race(2, ndjson, plain); err != nil {
-		return err
-	}
-	perPage := stream.allocs * pageRows
-	t.row("4", "cached gRPC stream vs bare codec", percent(raw.cpu/stream.cpu), atLeast(raw.cpu/stream.cpu, .9, "≥ 90 %"), atLeast(raw.cpu/stream.cpu, .97, "≥ 97 %"))
-	t.row("5", "that stream vs h2c", times(h2c.cpu/stream.cpu), atLeast(h2c.cpu/stream.cpu, 1.2, "≥ 1.2×"), atLeast(h2c.cpu/stream.cpu, 1.5, "≥ 1.5×"))
-	t.row("5", "that stream vs raw TCP", percent(tcp.cpu/stream.cpu), atLeast(tcp.cpu/stream.cpu, .4, "≥ 40 %"), atLeast(tcp.cpu/stream.cpu, .6, "≥ 60 %"))
-	t.row("6", "allocations per cached page of 50 in a stream", fmt.Sprintf("%.1f", perPage), atMost(perPage, 8, "≤ 8"), atMost(perPage, 4, "≤ 4"))
-	t.row("6", "allocations per cached unary call", fmt.Sprintf("%.0f", unary.allocs), atMost(unary.allocs, 70, "≤ 70"), atMost(unary.allocs, 60, "≤ 60"))
-	t.row("7", "REST cached page vs static bytes", percent(static.other/rest.other), atLeast(static.other/rest.other, .9, "≥ 90 %"), atLeast(static.other/rest.other, .97, "≥ 97 %"))
-	t.row("8", "REST stream vs grpc-gateway's own", times(plain.other/ndjson.other)+" less", atLeast(plain.other/ndjson.other, 12, "≥ 12×"), atLeast(plain.other/ndjson.other, 25, "≥ 25×"))
-	for _, c := range []*contender{stream, raw, h2c, tcp, unary, rest, static, ndjson, plain} {
-		t.note("  %-20s %9.2f µs, of it the server %9.2f µs, %7.2f allocations a unit", c.name, c.cpu/1e3, c.other/1e3, c.allocs)
-	}
-	return nil
 }

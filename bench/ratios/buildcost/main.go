@@ -1,7 +1,7 @@
 // Command buildcost builds a program with an empty build cache and writes what that took: CPU seconds of all processes
 // and the resident bytes of the largest one.
 //
-//	buildcost -out cost.json -cache dir [-C dir] package
+//	buildcost -out cost.json -cache dir [-C dir] [-tags list] package
 package main
 
 import (
@@ -37,6 +37,7 @@ func run() error {
 	out := flag.String("out", "", "file to write")
 	dir := flag.String("C", ".", "folder to build in")
 	cache := flag.String("cache", "", "build cache, which must be empty")
+	tags := flag.String("tags", "", "build tags")
 	flag.Parse()
 	if *out == "" || *cache == "" || flag.NArg() != 1 {
 		return errors.New("needs -out, -cache and one package")
@@ -48,7 +49,7 @@ func run() error {
 	if entries, err := os.ReadDir(path); err == nil && len(entries) > 0 {
 		return fmt.Errorf("%s is not empty", path)
 	}
-	build := exec.CommandContext(context.Background(), "go", "build", "-o", os.DevNull, flag.Arg(0)) //nolint:gosec // the caller says what to build
+	build := exec.CommandContext(context.Background(), "go", "build", "-tags", *tags, "-o", os.DevNull, flag.Arg(0)) //nolint:gosec // the caller says what to build
 	build.Dir = *dir
 	build.Env = append(os.Environ(), "GOCACHE="+path)
 	build.Stdout, build.Stderr = os.Stdout, os.Stderr

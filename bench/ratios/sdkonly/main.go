@@ -1,3 +1,5 @@
+//go:build sdk
+
 // Command sdkonly is the smallest program that reads chat messages with msgraph-sdk-go: what a cold build of it costs is
 // compared with that of Parley.
 package main

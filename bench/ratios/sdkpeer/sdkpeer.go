@@ -1,3 +1,5 @@
+//go:build sdk
+
 // Package sdkpeer reads chat messages the way a program built on msgraph-sdk-go does: with its PageIterator.
 package sdkpeer
 
