@@ -78,8 +78,8 @@ $(BENCH_DIR)/parley.json:
 	@rm -rf $(BENCH_DIR)/parley-build
 
 .PHONY: allocs
-allocs: ## Check the allocations of the hot paths, without the race detector, which has its own
-	$(GO) test -count=1 -run=Allocations ./...
+allocs: ## Check allocations, resident memory and hit ratios, which the race detector changes
+	$(GO) test -count=1 -run='Allocations|Resident|HitRatio|Refused' ./...
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME

@@ -46,17 +46,21 @@ type Config struct {
 
 // Observer counts look-ups. Its methods are called from many goroutines and must not block.
 type Observer interface {
-	// CacheRequest reports one look-up: the source's short name and hit, miss, coalesced, expired or refused.
+	// CacheRequest reports one look-up: the source's short name and hit, miss, coalesced or expired; and of a page that was
+	// to be kept, refused or lost.
 	CacheRequest(source, result string)
 }
 
-// Results of look-ups as the Observer sees them. Refused is a page that is too large to be kept, beside its miss.
+// Results as the Observer sees them: of look-ups the first four. Refused is a page that was not taken for keeping, because
+// it is too large or because what is kept is asked for more often; Lost is one that the store had no time for. Pages of
+// both kinds but the too large ones are found until the ring of recent pages drops them.
 const (
 	Hit       = "hit"
 	Miss      = "miss"
 	Coalesced = "coalesced"
 	Expired   = "expired"
 	Refused   = "refused"
+	Lost      = "lost"
 )
 
 type noObserver struct{}
@@ -85,7 +89,8 @@ type Cache struct {
 // entry is one page with all that a reader checks. It never changes.
 type entry struct {
 	key     string
-	value   any // *source.Page[T]
+	source  string // its short name
+	value   any    // *source.Page[T]
 	next    string
 	read    time.Time // when Graph answered
 	expires time.Time
@@ -108,7 +113,7 @@ func New(cfg Config) (*Cache, error) {
 	if cfg.MaxBytes < 0 {
 		return c, nil
 	}
-	recentBytes := min(cfg.MaxBytes/4, 32<<20)
+	recentBytes := cfg.MaxBytes / 4
 	c.recent = newRecent(recentBytes)
 	store, err := ristretto.NewCache(&ristretto.Config[string, *entry]{
 		NumCounters: max(10_000, cfg.MaxBytes/(4<<10)), // ten for each page of about 40 KB
@@ -116,6 +121,11 @@ func New(cfg Config) (*Cache, error) {
 		BufferItems: 64,
 		// Costs hold the overhead already.
 		IgnoreInternalCost: true,
+		OnReject: func(item *ristretto.Item[*entry]) {
+			if item.Value != nil {
+				cfg.Observer.CacheRequest(item.Value.source, Refused)
+			}
+		},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("cache: %w", err)
@@ -179,8 +189,14 @@ func (c *Cache) keep(e *entry, ttl time.Duration) {
 	if c.store == nil || ttl <= 0 {
 		return
 	}
+	if e.cost > c.store.MaxCost() {
+		c.cfg.Observer.CacheRequest(e.source, Refused)
+		return
+	}
 	c.recent.add(e)
-	c.store.SetWithTTL(e.key, e, e.cost, ttl)
+	if !c.store.SetWithTTL(e.key, e, e.cost, ttl) {
+		c.cfg.Observer.CacheRequest(e.source, Lost)
+	}
 }
 
 // ttl is how long a page may be served, less up to a tenth so that pages read together do not expire together.

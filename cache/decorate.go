@@ -69,7 +69,7 @@ func look[T any](
 func keepPage[T any](
 	c *Cache, name, key string, page *source.Page[T], base time.Duration, cost func(T) int64, linked func(string) string,
 ) *entry {
-	e := &entry{key: key, value: page, next: page.Next, read: page.Read, cost: pageOverhead + int64(2*len(key)+len(page.Next))}
+	e := &entry{key: key, source: name, value: page, next: page.Next, read: page.Read, cost: pageOverhead + int64(2*len(key)+len(page.Next))}
 	if e.read.IsZero() {
 		e.read = time.Now()
 	}
@@ -84,9 +84,6 @@ func keepPage[T any](
 	}
 	life := c.ttl(base)
 	e.expires = e.read.Add(life)
-	if c.store != nil && e.cost > c.store.MaxCost() {
-		c.cfg.Observer.CacheRequest(name, Refused)
-	}
 	c.keep(e, life)
 	return e
 }

@@ -1,0 +1,182 @@
+//go:build !race
+
+package cache
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/source"
+)
+
+// The race detector makes sync.Pool forget, and with it how often ristretto was asked for a page; hence the build tag.
+
+// The patterns below count pages of 64 KiB, as chat pages are, in a cache of 64 MiB: about a thousand.
+const (
+	ratioBytes = 64 << 20
+	ratioPage  = 64 << 10
+	ratioHolds = ratioBytes / ratioPage
+)
+
+// flat is a Graph whose pages share one array; it counts what it is asked.
+type flat struct {
+	body  []byte
+	asked int
+}
+
+func (g *flat) Events(_ context.Context, q source.EventQuery, link string) (*source.Page[source.Item], error) {
+	g.asked++
+	return &source.Page[source.Item]{Rows: 1, Requests: 1, Read: time.Now(), Items: []source.Item{{Key: q.User + link, Basic: g.body}}}, nil
+}
+
+// reading counts what one pattern does to a cache.
+type reading struct {
+	tb     testing.TB
+	cache  *Cache
+	graph  *flat
+	reader source.EventReader
+	hits   map[string]int
+	reads  map[string]int
+}
+
+// ratioCache is a cache of the patterns' size. Without the ring everything hangs on ristretto alone.
+func ratioCache(tb testing.TB, ring bool) *reading {
+	tb.Helper()
+	c, err := New(Config{MaxBytes: ratioBytes})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(c.Close)
+	if !ring {
+		c.recent = newRecent(0)
+		c.store.UpdateMaxCost(ratioBytes)
+	}
+	g := &flat{body: make([]byte, ratioPage-1024)}
+	scope := Scope{Tenant: "t", Identity: "app", Source: parleyv1.Source_SOURCE_CHAT}
+	return &reading{tb: tb, cache: c, graph: g, reader: c.Events(g, scope), hits: map[string]int{}, reads: map[string]int{}}
+}
+
+// page reads page n of a user. Graph takes 100 ms for one, so that ristretto has taken over what it was given before.
+func (r *reading) page(as, user string, n int) {
+	r.tb.Helper()
+	q := source.EventQuery{Owner: user, User: user, Start: time.Unix(int64(n)*3600, 0), End: time.Unix(int64(n+1)*3600, 0)}
+	p, err := r.reader.Events(r.tb.Context(), q, "")
+	if err != nil {
+		r.tb.Fatal(err)
+	}
+	r.reads[as]++
+	if p.FromCache {
+		r.hits[as]++
+		return
+	}
+	r.cache.store.Wait()
+}
+
+func (r *reading) ratio(as string) float64 { return float64(r.hits[as]) / float64(max(r.reads[as], 1)) }
+
+// patterns of readers. floor is the hit ratio, of the reads of the name, that a cache with its ring must reach.
+var patterns = []struct {
+	name, of string
+	floor    float64
+	run      func(r *reading)
+}{
+	{"retry of each page", "again", 1, func(r *reading) {
+		for n := range 4 * ratioHolds {
+			r.page("first", "u", n)
+			r.page("again", "u", n)
+		}
+	}},
+	{"second reader 100 pages behind", "again", 1, func(r *reading) { behind(r, 100) }},
+	// Further behind than the ring is long: both together show it 400 other pages in between.
+	{"second reader 200 pages behind", "again", .1, func(r *reading) { behind(r, 200) }},
+	{"re-read within 200 pages", "again", .9, func(r *reading) {
+		random := rand.New(rand.NewPCG(1, 2))
+		for n := range 4 * ratioHolds {
+			r.page("first", "u", n)
+			if n >= 200 {
+				r.page("again", "u", n-1-random.IntN(200))
+			}
+		}
+	}},
+	{"a scan of 8 sizes, a hot set of 100 pages read every 100 pages", "hot", .98, func(r *reading) { scan(r, 100, 100) }},
+	{"a scan of 8 sizes, a hot set of 100 pages read every 2,000 pages", "hot", .85, func(r *reading) { scan(r, 100, 2000) }},
+	{"a scan of 8 sizes, a hot set of 500 pages read every 2,000 pages", "hot", .7, func(r *reading) { scan(r, 500, 2000) }},
+	{"a hot set of 100 pages that begins in the middle of a scan", "late", .6, func(r *reading) {
+		for n := range 8 * ratioHolds {
+			r.page("scan", "s", n)
+			if n >= 4*ratioHolds && n%500 == 0 {
+				for i := range 100 {
+					r.page("late", "h", i)
+				}
+			}
+		}
+	}},
+	{"skewed readers of four sizes", "some", .7, func(r *reading) {
+		zipf := rand.NewZipf(rand.New(rand.NewPCG(1, 2)), 1.05, 1, 4*ratioHolds-1)
+		for range 40 * ratioHolds {
+			r.page("some", "z", int(zipf.Uint64()))
+		}
+	}},
+}
+
+func behind(r *reading, pages int) {
+	for n := range 4 * ratioHolds {
+		r.page("first", "u", n)
+		if n >= pages {
+			r.page("again", "u", n-pages)
+		}
+	}
+}
+
+// scan reads a hot set a few times, and then now and again while a scan reads everything once.
+func scan(r *reading, hot, every int) {
+	for range 3 {
+		for i := range hot {
+			r.page("warm", "h", i)
+		}
+	}
+	for n := range 8 * ratioHolds {
+		r.page("scan", "s", n)
+		if n%every == every-1 {
+			for i := range hot {
+				r.page("hot", "h", i)
+			}
+		}
+	}
+}
+
+// TestHitRatios holds the ratios of the patterns that a cache with its ring reaches.
+func TestHitRatios(t *testing.T) {
+	t.Parallel()
+	for _, p := range patterns {
+		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
+			r := ratioCache(t, true)
+			p.run(r)
+			t.Logf("%.1f %%", 100*r.ratio(p.of))
+			if got := r.ratio(p.of); got < p.floor {
+				t.Errorf("%.1f %% of the reads are hits, at least %.0f %% must be", 100*got, 100*p.floor)
+			}
+		})
+	}
+}
+
+// BenchmarkHitRatio reports the patterns' ratios, with the ring and with ristretto alone, and the requests to Graph.
+func BenchmarkHitRatio(b *testing.B) {
+	for _, p := range patterns {
+		for _, ring := range []bool{true, false} {
+			b.Run(fmt.Sprintf("%s/ring=%v", p.name, ring), func(b *testing.B) {
+				for b.Loop() {
+					r := ratioCache(b, ring)
+					p.run(r)
+					b.ReportMetric(100*r.ratio(p.of), "%-hits")
+					b.ReportMetric(float64(r.graph.asked), "graph-requests")
+				}
+			})
+		}
+	}
+}

@@ -1,0 +1,79 @@
+//go:build !race
+
+package cache
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/source"
+)
+
+// results counts what an Observer is told.
+type results struct {
+	mu    sync.Mutex
+	count map[string]int
+}
+
+func (r *results) CacheRequest(source, result string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.count == nil {
+		r.count = map[string]int{}
+	}
+	r.count[source+" "+result]++
+}
+
+func (r *results) of(what string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.count[what]
+}
+
+// TestRefusedAndLost holds that every page that was fetched is kept, refused or lost, and counted so.
+func TestRefusedAndLost(t *testing.T) {
+	t.Parallel()
+	const pages, popular = 400, 100
+	seen := &results{}
+	c, err := New(Config{MaxBytes: popular * ratioPage, Observer: seen})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	g := &flat{body: make([]byte, ratioPage-1024)}
+	r := c.Events(g, Scope{Source: parleyv1.Source_SOURCE_CHAT})
+	read := func(user string, n int) {
+		t.Helper()
+		q := source.EventQuery{Owner: user, User: user, Start: time.Unix(int64(n), 0), End: time.Unix(int64(n+1), 0)}
+		if _, err := r.Events(t.Context(), q, ""); err != nil {
+			t.Fatal(err)
+		}
+		c.store.Wait()
+	}
+	// Pages that are asked for again and again fill the store; others are then refused.
+	for range 20 {
+		for n := range popular * 3 / 4 {
+			read("popular", n)
+		}
+	}
+	for n := range pages {
+		read("others", n)
+	}
+	if refused := seen.of("chat refused"); refused < pages/2 {
+		t.Errorf("%d of %d pages that nobody asks for again were refused", refused, pages)
+	}
+	if asked := seen.of("chat miss"); asked != g.asked {
+		t.Errorf("%d misses, %d requests", asked, g.asked)
+	}
+	if n := seen.of("chat lost"); n != 0 {
+		t.Errorf("%d pages were lost by a store that had time for each", n)
+	}
+	// A store that is closed takes nothing.
+	c.store.Close()
+	c.keep(&entry{key: "k", source: "chat", cost: 1}, time.Minute)
+	if n := seen.of("chat lost"); n != 1 {
+		t.Errorf("%d lost pages are counted, want 1", n)
+	}
+}
