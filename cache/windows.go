@@ -78,16 +78,18 @@ func (r *events) KeepWindow(w Window) {
 		return
 	}
 	life := r.c.ttl(r.c.windowTTL(r.scope.Source, w.End))
-	e := &entry{key: w.Key, value: w.Value, read: w.Read, expires: w.Read.Add(life), cost: pageOverhead + int64(2*len(w.Key)) + w.Cost}
+	e := &entry{
+		key: w.Key, source: shortName(r.scope.Source), value: w.Value, read: w.Read, expires: w.Read.Add(life),
+		cost: pageOverhead + int64(2*len(w.Key)) + w.Cost,
+	}
 	left := time.Until(e.expires)
 	if left <= 0 {
 		return
 	}
+	r.c.keep(e, left)
 	if e.cost > r.c.store.MaxCost() {
-		r.c.cfg.Observer.CacheRequest(shortName(r.scope.Source), Refused)
 		return // its pages are better than nothing
 	}
-	r.c.keep(e, left)
 	query := keyed(strings.TrimSuffix(w.Key, windowMark))
 	for _, link := range w.Pages {
 		// Those who are reading the same pages right now find them among the recent ones.
