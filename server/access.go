@@ -33,7 +33,42 @@ type grant struct {
 	record *audit.Call
 	// What was handed out so far. Written by the goroutine that sends.
 	events, bytes int64
-	complete      *bool
+	complete      *bool // nil, or &whole
+	whole         bool
+}
+
+// is notes what an answer says of itself.
+func (g *grant) is(complete bool) { g.whole, g.complete = complete, &g.whole }
+
+// Short names of sources and views, as policies and audit records spell them.
+var (
+	sourceNames = func() map[parleyv1.Source]string {
+		names := make(map[parleyv1.Source]string, len(parleyv1.Source_name))
+		for number := range parleyv1.Source_name {
+			src := parleyv1.Source(number)
+			names[src] = policy.SourceNames([]parleyv1.Source{src})[0]
+		}
+		return names
+	}()
+	viewNames = func() map[parleyv1.EventView]string {
+		names := make(map[parleyv1.EventView]string, len(parleyv1.EventView_name))
+		for number := range parleyv1.EventView_name {
+			names[parleyv1.EventView(number)] = policy.ViewName(parleyv1.EventView(number))
+		}
+		return names
+	}()
+)
+
+// namesOf lists the names of sources in the given room, if it is large enough.
+func namesOf(sources []parleyv1.Source, room []string) []string {
+	for _, src := range sources {
+		name, ok := sourceNames[src]
+		if !ok {
+			name = policy.SourceNames([]parleyv1.Source{src})[0]
+		}
+		room = append(room, name)
+	}
+	return room
 }
 
 // ask resolves the tenant of a call that names no user, and has it allowed.
@@ -172,12 +207,16 @@ func (s *Server) intent(ctx context.Context, a *asked, request policy.Request, d
 	if owner == "" {
 		owner = request.UPN
 	}
+	view, ok := viewNames[what.view]
+	if !ok {
+		view = policy.ViewName(what.view)
+	}
 	return audit.Intent{
 		RequestID: info.id,
 		Caller:    audit.Caller{ID: a.callerID, Kind: a.caller.Kind.String(), Application: a.caller.AppID},
 		Rule:      decision.Rule, Policy: decision.Digest, RPC: info.rpc, Door: info.door,
 		Tenant: a.alias, TenantID: a.tenant.ID, Owner: owner, Conversation: what.conversation,
-		Sources: policy.SourceNames(what.sources), Start: what.start, End: what.end, View: policy.ViewName(what.view),
+		Sources: namesOf(what.sources, info.sources[:0]), Start: what.start, End: what.end, View: view,
 		Reason: header(ctx, headerReason),
 	}
 }

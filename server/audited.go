@@ -57,9 +57,12 @@ func (s *Server) record(info *callInfo, returned bool, err error) {
 
 // codeName is a code as the contract writes it, such as PERMISSION_DENIED.
 func codeName(code codes.Code) string {
+	if code == codes.OK {
+		return "OK"
+	}
 	var name strings.Builder
 	for i, c := range code.String() {
-		if 'A' <= c && c <= 'Z' && i > 0 && code != codes.OK {
+		if 'A' <= c && c <= 'Z' && i > 0 {
 			name.WriteByte('_')
 		}
 		name.WriteRune(c)
@@ -102,12 +105,10 @@ func (g *grant) count(message any) {
 		return
 	}
 	if whole, ok := message.(interface{ GetComplete() bool }); ok {
-		complete := whole.GetComplete()
-		g.complete = &complete
+		g.is(whole.GetComplete())
 	}
 	if frame, ok := message.(frameMessage); ok && frame.GetSummary() != nil {
-		complete := frame.GetSummary().GetComplete()
-		g.complete = &complete
+		g.is(frame.GetSummary().GetComplete())
 	}
 	switch m := message.(type) {
 	case *parleyv1.Event, *parleyv1.Conversation:

@@ -33,17 +33,19 @@ type callInfo struct {
 	// cacheStatus and age tell where the answer came from; set by the freshness interceptor of unary calls.
 	cacheStatus, age string
 	// Room for what every call needs once, so that it is allocated with the info.
-	asked asked
-	grant grant
+	asked   asked
+	grant   grant
+	sources [4]string
 }
 
 type callInfoKey struct{}
 
-// callContext is the context of a call; it holds the call's info.
+// callContext is the context of a call; it holds the call's info. The chain makes it for unary calls, requestID for streams.
 type callContext struct {
 	context.Context //nolint:containedctx // it is one itself
 
 	info callInfo
+	run  unaryRun // of a unary call
 }
 
 // Value implements context.Context.
@@ -62,13 +64,12 @@ func infoOf(ctx context.Context) *callInfo {
 	return &callInfo{}
 }
 
-// withInfo begins a call: it takes or makes the request id.
-func withInfo(ctx context.Context, method string) (context.Context, *callInfo) {
-	call := &callContext{Context: ctx, info: callInfo{id: givenID(ctx), rpc: method[strings.LastIndexByte(method, '/')+1:]}}
-	if call.info.id == "" {
-		call.info.id = rand.Text()
+// begin takes or makes the request id.
+func (i *callInfo) begin(ctx context.Context, method string) {
+	i.id, i.rpc = givenID(ctx), method[strings.LastIndexByte(method, '/')+1:]
+	if i.id == "" {
+		i.id = rand.Text()
 	}
-	return call, &call.info
 }
 
 // givenID is the request id that the caller sent, if it is a plain word.
@@ -107,7 +108,8 @@ type teller interface {
 type requestID struct{ door teller }
 
 func (r requestID) unary(ctx context.Context, req any, rpc *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	ctx, info := withInfo(ctx, rpc.FullMethod)
+	info := infoOf(ctx)
+	info.begin(ctx, rpc.FullMethod)
 	answer, err := next(ctx, req)
 	if told := r.door.unary(ctx, info, err == nil); told != nil && err == nil {
 		return nil, told
@@ -116,11 +118,12 @@ func (r requestID) unary(ctx context.Context, req any, rpc *grpc.UnaryServerInfo
 }
 
 func (r requestID) stream(srv any, stream grpc.ServerStream, rpc *grpc.StreamServerInfo, next grpc.StreamHandler) error {
-	ctx, info := withInfo(stream.Context(), rpc.FullMethod)
-	if err := r.door.stream(stream, info); err != nil {
+	call := &callContext{Context: stream.Context()}
+	call.info.begin(call, rpc.FullMethod)
+	if err := r.door.stream(stream, &call.info); err != nil {
 		return err
 	}
-	return next(srv, &streamWith{stream, ctx})
+	return next(srv, &streamWith{stream, call})
 }
 
 // overGRPC tells headers as metadata.

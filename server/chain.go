@@ -53,9 +53,9 @@ type chain []link
 
 // unary is the chain as one interceptor.
 func (c chain) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-	run := &unaryRun{links: c, info: info, handler: handler}
-	run.next = run.step
-	return run.step(ctx, req)
+	call := &callContext{Context: ctx, run: unaryRun{links: c, info: info, handler: handler}}
+	call.run.next = call.run.step
+	return call.run.step(call, req)
 }
 
 // unaryRun is one call on its way in. Every link calls what follows at most once, so a place in the chain is enough.

@@ -59,11 +59,13 @@ func (s *Server) tenantOf(ctx context.Context, what want) (*asked, error) {
 
 // defaultTenant is the tenant of a caller who names none.
 func (s *Server) defaultTenant(ctx context.Context, caller *callers.Caller, what want) (string, error) {
-	known := make([]policy.Tenant, 0, len(s.cfg.Tenants))
-	for alias, tenant := range s.cfg.Tenants {
-		if len(s.cfg.Tenants) == 1 {
+	if len(s.cfg.Tenants) == 1 {
+		for alias := range s.cfg.Tenants {
 			return alias, nil
 		}
+	}
+	known := make([]policy.Tenant, 0, len(s.cfg.Tenants))
+	for alias, tenant := range s.cfg.Tenants {
 		known = append(known, tenant.policy(alias, false))
 	}
 	rules := s.cfg.Policy.Current()

@@ -2,17 +2,18 @@ package audit
 
 import (
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // Sink takes records. *File is one; any io.Writer that writes whole or fails is another.
 type Sink interface {
-	// Write takes one record with its line end. A short write is an error.
+	// Write takes one record with its line end. A short write is an error. As of every io.Writer, the bytes are the caller's
+	// again when it returns.
 	io.Writer
 	// Close ends the sink.
 	io.Closer
@@ -35,7 +36,8 @@ type Log struct {
 
 	mu     sync.Mutex
 	number uint64
-	torn   bool // the last write may have left part of a line
+	torn   bool   // the last write may have left part of a line
+	line   []byte // room for a record
 }
 
 // New returns a log into a sink, which it closes with Close.
@@ -48,16 +50,17 @@ func New(sink Sink, opts Options) *Log {
 
 // Call is a call whose intent is on record.
 type Call struct {
-	log   *Log
-	begun time.Time
-	entry record
-	once  sync.Once
+	log    *Log
+	begun  time.Time
+	intent Intent
+	ended  atomic.Bool
 }
 
 // Intent records what a call is about to read. If that fails the call must fail too: nothing is read without a trace.
 func (l *Log) Intent(intent Intent) (*Call, error) {
-	c := &Call{log: l, begun: l.opts.Now(), entry: intent.record()}
-	if err := l.write(c.entry); err != nil {
+	intent.tidy()
+	c := &Call{log: l, begun: l.opts.Now(), intent: intent}
+	if err := l.write(c, nil, c.begun); err != nil {
 		return nil, err
 	}
 	return c, nil
@@ -66,53 +69,45 @@ func (l *Log) Intent(intent Intent) (*Call, error) {
 // Denied records a call that the policy refused: an outcome without an intent, since nothing was going to be read. That it
 // cannot be written changes nothing for the caller and is told by Options.Failed.
 func (l *Log) Denied(intent Intent, out Outcome) {
-	c := &Call{log: l, begun: l.opts.Now(), entry: intent.record()}
+	intent.tidy()
+	c := &Call{log: l, begun: l.opts.Now(), intent: intent}
 	c.End(out)
 }
 
 // End records how the call ended. Only the first call counts. The answer is out already, so a failure is told by
 // Options.Failed alone.
 func (c *Call) End(out Outcome) {
-	c.once.Do(func() {
-		entry := c.entry
-		entry.Kind = KindOutcome
-		entry.Outcome = &outcome{
-			Code: out.Code, Reason: out.ErrorReason, Events: out.Events, Bytes: out.Bytes, Complete: out.Complete,
-			Millis: c.log.opts.Now().Sub(c.begun).Milliseconds(),
-		}
-		_ = c.log.write(entry) // told by Options.Failed
-	})
+	if c.ended.CompareAndSwap(false, true) {
+		_ = c.log.write(c, &out, c.log.opts.Now()) // told by Options.Failed
+	}
 }
 
-func (l *Log) write(entry record) error {
-	err := l.append(entry)
+func (l *Log) write(c *Call, out *Outcome, now time.Time) error {
+	err := l.append(record{&c.intent, out, now.Sub(c.begun)}, now)
 	if err != nil && l.opts.Failed != nil {
 		l.opts.Failed(err)
 	}
 	return err
 }
 
-func (l *Log) append(entry record) error {
+func (l *Log) append(entry record, now time.Time) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	// The number is used up even if the record is lost: the gap tells.
 	l.number++
-	entry.Instance, entry.Number, entry.Time = l.instance, l.number, stamp(l.opts.Now())
-	line, err := json.Marshal(entry)
-	if err != nil {
-		return fmt.Errorf("audit: %w", err)
-	}
-	line = append(line, '\n')
+	line := l.line[:0]
 	if l.torn {
-		line = append([]byte{'\n'}, line...)
+		line = append(line, '\n')
 	}
+	line = append(entry.append(line, l.instance, l.number, now), '\n')
+	l.line = line
 	n, err := l.sink.Write(line)
 	if err == nil && n < len(line) {
 		err = io.ErrShortWrite
 	}
 	if err != nil {
 		l.torn = l.torn || n > 0
-		return fmt.Errorf("audit: record %d could not be written: %w", entry.Number, err)
+		return fmt.Errorf("audit: record %d could not be written: %w", l.number, err)
 	}
 	l.torn = false
 	return nil

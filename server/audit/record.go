@@ -6,7 +6,8 @@ package audit
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"regexp"
+	"encoding/json"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -27,10 +28,9 @@ const maxReason = 512
 // Caller is who asks, in a record.
 type Caller struct {
 	// ID is the caller's stable name; Kind is user, application, certificate or anonymous.
-	ID   string `json:"id"`
-	Kind string `json:"kind"`
+	ID, Kind string
 	// Application is the id of the application that calls; empty where there is none.
-	Application string `json:"application,omitempty"`
+	Application string
 }
 
 // Intent is what a call is about to read.
@@ -66,63 +66,127 @@ type Outcome struct {
 	Complete *bool
 }
 
-// record is one line.
+// record is one line but for what the log adds: an intent, or how a call ended.
 type record struct {
-	Schema   string `json:"schema"`
-	Instance string `json:"instance"`
-	Number   uint64 `json:"number"`
-	Time     string `json:"time"`
-	Kind     string `json:"kind"`
-
-	RequestID    string   `json:"request_id"`
-	Caller       Caller   `json:"caller"`
-	Rule         string   `json:"rule"`
-	Policy       string   `json:"policy"`
-	RPC          string   `json:"rpc"`
-	Door         string   `json:"door,omitempty"`
-	Tenant       string   `json:"tenant,omitempty"`
-	TenantID     string   `json:"tenant_id,omitempty"`
-	Owner        string   `json:"owner,omitempty"`
-	Conversation bool     `json:"conversation,omitempty"`
-	Sources      []string `json:"sources,omitempty"`
-	Start        string   `json:"start_time,omitempty"`
-	End          string   `json:"end_time,omitempty"`
-	View         string   `json:"view,omitempty"`
-	Reason       string   `json:"reason,omitempty"`
-
-	Outcome *outcome `json:"outcome,omitempty"`
+	intent  *Intent
+	outcome *Outcome // nil for an intent
+	took    time.Duration
 }
 
-type outcome struct {
-	Code     string `json:"code"`
-	Reason   string `json:"reason,omitempty"`
-	Events   int64  `json:"events"`
-	Bytes    int64  `json:"bytes,omitempty"`
-	Complete *bool  `json:"complete,omitempty"`
-	Millis   int64  `json:"milliseconds"`
+// tidy makes an intent fit for records: the owner without names, the reason readable.
+func (i *Intent) tidy() {
+	i.Owner, i.Reason = Owner(i.Owner), readable(i.Reason)
 }
 
-func (i *Intent) record() record {
-	return record{
-		Schema: Schema, Kind: KindIntent, RequestID: i.RequestID, Caller: i.Caller, Rule: i.Rule, Policy: i.Policy,
-		RPC: i.RPC, Door: i.Door, Tenant: i.Tenant, TenantID: i.TenantID, Owner: Owner(i.Owner), Conversation: i.Conversation,
-		Sources: i.Sources, Start: stamp(i.Start), End: stamp(i.End), View: i.View, Reason: readable(i.Reason),
+// append writes the record as a JSON object.
+func (r *record) append(b []byte, instance string, number uint64, now time.Time) []byte {
+	i, kind := r.intent, KindIntent
+	if r.outcome != nil {
+		kind = KindOutcome
 	}
+	b = append(b, `{"schema":"`+Schema+`"`...)
+	b = appendText(b, "instance", instance)
+	b = strconv.AppendUint(append(b, `,"number":`...), number, 10)
+	b = appendText(appendTime(b, "time", now), "kind", kind)
+	b = appendText(b, "request_id", i.RequestID)
+	b = append(appendWord(append(b, `,"caller":{"id":`...), i.Caller.ID), `,"kind":`...)
+	b = append(appendSome(appendWord(b, i.Caller.Kind), "application", i.Caller.Application), '}')
+	b = appendText(appendText(appendText(b, "rule", i.Rule), "policy", i.Policy), "rpc", i.RPC)
+	b = appendSome(appendSome(appendSome(b, "door", i.Door), "tenant", i.Tenant), "tenant_id", i.TenantID)
+	b = appendSome(b, "owner", i.Owner)
+	if i.Conversation {
+		b = append(b, `,"conversation":true`...)
+	}
+	if len(i.Sources) > 0 {
+		b = append(b, `,"sources":[`...)
+		for n, source := range i.Sources {
+			if n > 0 {
+				b = append(b, ',')
+			}
+			b = appendWord(b, source)
+		}
+		b = append(b, ']')
+	}
+	b = appendTime(appendTime(b, "start_time", i.Start), "end_time", i.End)
+	b = appendSome(appendSome(b, "view", i.View), "reason", i.Reason)
+	if r.outcome != nil {
+		b = r.appendOutcome(b)
+	}
+	return append(b, '}')
 }
 
-func stamp(t time.Time) string {
+func (r *record) appendOutcome(b []byte) []byte {
+	o := r.outcome
+	b = appendSome(appendWord(append(b, `,"outcome":{"code":`...), o.Code), "reason", o.ErrorReason)
+	b = strconv.AppendInt(append(b, `,"events":`...), o.Events, 10)
+	if o.Bytes != 0 {
+		b = strconv.AppendInt(append(b, `,"bytes":`...), o.Bytes, 10)
+	}
+	if o.Complete != nil {
+		b = strconv.AppendBool(append(b, `,"complete":`...), *o.Complete)
+	}
+	return append(strconv.AppendInt(append(b, `,"milliseconds":`...), r.took.Milliseconds(), 10), '}')
+}
+
+// appendText appends a member of an object that has one before it.
+func appendText(b []byte, name, text string) []byte {
+	return appendWord(append(append(append(b, `,"`...), name...), `":`...), text)
+}
+
+// appendSome is appendText but for empty texts, which are left out.
+func appendSome(b []byte, name, text string) []byte {
+	if text == "" {
+		return b
+	}
+	return appendText(b, name, text)
+}
+
+// appendTime appends an instant in UTC; the zero time is left out.
+func appendTime(b []byte, name string, t time.Time) []byte {
 	if t.IsZero() {
-		return ""
+		return b
 	}
-	return t.UTC().Format(time.RFC3339Nano)
+	b = append(append(append(b, `,"`...), name...), `":"`...)
+	return append(t.UTC().AppendFormat(b, time.RFC3339Nano), '"')
 }
 
-var uuidForm = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+// appendWord appends a JSON string, with the escapes of encoding/json.
+func appendWord(b []byte, text string) []byte {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+			escaped, err := json.Marshal(text)
+			if err != nil {
+				return append(b, `""`...) // strings are always written
+			}
+			return append(b, escaped...)
+		}
+	}
+	return append(append(append(b, '"'), text...), '"')
+}
+
+// isObjectID says whether a text has the form of a UUID.
+func isObjectID(text string) bool {
+	if len(text) != 36 {
+		return false
+	}
+	for i := range len(text) {
+		c := text[i] | 0x20 // letters in lower case
+		switch {
+		case i == 8 || i == 13 || i == 18 || i == 23:
+			if text[i] != '-' {
+				return false
+			}
+		case (text[i] < '0' || text[i] > '9') && (c < 'a' || c > 'f'):
+			return false
+		}
+	}
+	return true
+}
 
 // Owner is the user of a request as records hold it: object ids and "-" verbatim. Anything else may be a name (a user
 // principal name that could not be resolved, say) and becomes a digest, equal for equal names.
 func Owner(user string) string {
-	if user == "" || user == "-" || uuidForm.MatchString(user) {
+	if user == "" || user == "-" || isObjectID(user) {
 		return strings.ToLower(user)
 	}
 	sum := sha256.Sum256([]byte("parley audit owner\x00" + strings.ToLower(user)))
@@ -131,6 +195,9 @@ func Owner(user string) string {
 
 // readable cuts a caller's text and takes out what is not to be seen in it.
 func readable(text string) string {
+	if text == "" {
+		return ""
+	}
 	text = strings.Map(func(c rune) rune {
 		if c == unicode.ReplacementChar || !unicode.IsPrint(c) {
 			return ' '
