@@ -11,6 +11,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server/audit"
 	"github.com/parley-gateway/parley/server/fault"
+	"github.com/parley-gateway/parley/server/rest"
 	"github.com/parley-gateway/parley/timeline"
 )
 
@@ -21,6 +22,9 @@ func (s *Server) auditUnary(ctx context.Context, req any, _ *grpc.UnaryServerInf
 	answer, err = next(ctx, req)
 	returned = true
 	if err == nil {
+		if info.page != nil && answer == any(info.page.Message) && info.granted != nil {
+			info.granted.events += int64(info.page.Count)
+		}
 		info.granted.count(answer)
 	}
 	return answer, err
@@ -104,6 +108,13 @@ func (g *grant) count(message any) {
 	if g == nil {
 		return
 	}
+	if unchanged, ok := message.(rest.Unchanged); ok {
+		// Nothing was handed out but that it is the same.
+		if whole, ok := unchanged.Answer.(interface{ GetComplete() bool }); ok {
+			g.is(whole.GetComplete())
+		}
+		return
+	}
 	if whole, ok := message.(interface{ GetComplete() bool }); ok {
 		g.is(whole.GetComplete())
 	}
@@ -113,8 +124,6 @@ func (g *grant) count(message any) {
 	switch m := message.(type) {
 	case *parleyv1.Event, *parleyv1.Conversation:
 		g.events++
-	case *parleyv1.ListEventsResponse:
-		g.events += int64(len(m.GetEvents()) + timeline.EncodedEvents(m))
 	case *parleyv1.ListConversationsResponse:
 		g.events += int64(len(m.GetConversations()))
 	case *parleyv1.ListCopilotUsageResponse:

@@ -23,12 +23,12 @@ const benchUser = "11111111-2222-4333-8444-555555555501"
 type keptEngine struct {
 	Engine
 
-	answer *parleyv1.ListEventsResponse
+	page   *timeline.Page
 	frames []*parleyv1.StreamEventsResponse
 }
 
-func (k *keptEngine) ListEvents(context.Context, timeline.Sources, timeline.EventsRequest, string, int) (*parleyv1.ListEventsResponse, error) {
-	return k.answer, nil
+func (k *keptEngine) PageEvents(context.Context, timeline.Sources, timeline.EventsRequest, string, int) (*timeline.Page, error) {
+	return k.page, nil
 }
 
 func (k *keptEngine) StreamEvents(_ context.Context, _ timeline.Sources, _ timeline.EventsRequest, _ string, emit func(*parleyv1.StreamEventsResponse) error) error {
@@ -60,10 +60,9 @@ func newKept(tb testing.TB, events, batches int) *keptEngine {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	k := &keptEngine{answer: &parleyv1.ListEventsResponse{
+	k := &keptEngine{page: &timeline.Page{Events: list, Count: events, Message: &parleyv1.ListEventsResponse{
 		NextPageToken: "token", Sources: []*parleyv1.SourceReport{{Source: parleyv1.Source_SOURCE_CHAT, State: parleyv1.SourceState_SOURCE_STATE_READ}},
-	}}
-	k.answer.ProtoReflect().SetUnknown(list)
+	}}}
 	for range batches {
 		batch := &parleyv1.EventBatch{}
 		batch.ProtoReflect().SetUnknown(list)

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"github.com/parley-gateway/parley/server/callers"
+	"github.com/parley-gateway/parley/timeline"
 )
 
 const (
@@ -30,6 +31,8 @@ type callInfo struct {
 	tenant string
 	// granted is what the policy allowed, with the record of it; nil until it did. Set by the service.
 	granted *grant
+	// page is the answer of a List of events; set by the service.
+	page *timeline.Page
 	// cacheStatus and age tell where the answer came from; set by the freshness interceptor of unary calls.
 	cacheStatus, age string
 	// Room for what every call needs once, so that it is allocated with the info.

@@ -51,11 +51,15 @@ func (s *Server) chain(who *identity, door teller) (chain, error) {
 // same for both doors.
 type chain []link
 
-// unary is the chain as one interceptor.
+// unary is the chain as one interceptor. A List of events is answered with its page, which the codec and the REST face know.
 func (c chain) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 	call := &callContext{Context: ctx, run: unaryRun{links: c, info: info, handler: handler}}
 	call.run.next = call.run.step
-	return call.run.step(call, req)
+	answer, err := call.run.step(call, req)
+	if page := call.info.page; page != nil && err == nil && answer == any(page.Message) {
+		return page, nil
+	}
+	return answer, err
 }
 
 // unaryRun is one call on its way in. Every link calls what follows at most once, so a place in the chain is enough.

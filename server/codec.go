@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/timeline"
 )
 
 // frameBatch is the number of the field `batch` of StreamEventsResponse; a test compares it with the contract.
@@ -29,10 +30,8 @@ func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 		if list := encodedBatch(m); len(list) > 0 {
 			return batchFrame(list), nil
 		}
-	case *parleyv1.ListEventsResponse:
-		if list := m.ProtoReflect().GetUnknown(); len(list) > 0 && len(m.GetEvents()) == 0 {
-			return listAnswer(m, list)
-		}
+	case *timeline.Page:
+		return pageAnswer(m)
 	}
 	return c.CodecV2.Marshal(v)
 }
@@ -61,17 +60,21 @@ func batchFrame(list []byte) mem.BufferSlice {
 	return head.parts[:]
 }
 
-// listAnswer is a ListEventsResponse whose events are the list. Marshal writes unknown bytes last, so the rest goes first.
-func listAnswer(m *parleyv1.ListEventsResponse, list []byte) (mem.BufferSlice, error) {
-	rest := parleyv1.ListEventsResponse{
-		NextPageToken: m.GetNextPageToken(), Complete: m.GetComplete(), Notices: m.GetNotices(), Sources: m.GetSources(),
-	}
-	data, err := proto.Marshal(&rest)
+// restKey names the form of a page that is its answer without the events.
+type restKey struct{}
+
+func marshalRest(p *timeline.Page) ([]byte, error) { return proto.Marshal(p.Message) }
+
+// pageAnswer is the ListEventsResponse that a page is: the rest first, then the events, as Marshal orders them where they are
+// unknown to the message.
+func pageAnswer(p *timeline.Page) (mem.BufferSlice, error) {
+	rest, err := p.Form(restKey{}, marshalRest)
 	if err != nil {
 		return nil, err
 	}
-	if len(data) == 0 {
-		return mem.BufferSlice{mem.SliceBuffer(list)}, nil
+	parts := &[2]mem.Buffer{mem.SliceBuffer(rest), mem.SliceBuffer(p.Events)}
+	if len(p.Events) == 0 {
+		return parts[:1], nil
 	}
-	return mem.BufferSlice{mem.SliceBuffer(data), mem.SliceBuffer(list)}, nil
+	return parts[:], nil
 }

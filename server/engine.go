@@ -11,8 +11,8 @@ import (
 
 // EventEngine answers for events; *timeline.Engine is one.
 type EventEngine interface {
-	// ListEvents returns one page behind token, or the first.
-	ListEvents(ctx context.Context, src timeline.Sources, req timeline.EventsRequest, token string, pageSize int) (*parleyv1.ListEventsResponse, error)
+	// PageEvents returns one page behind token, or the first.
+	PageEvents(ctx context.Context, src timeline.Sources, req timeline.EventsRequest, token string, pageSize int) (*timeline.Page, error)
 	// StreamEvents emits all frames behind token. An error of emit ends the stream.
 	StreamEvents(ctx context.Context, src timeline.Sources, req timeline.EventsRequest, token string, emit func(*parleyv1.StreamEventsResponse) error) error
 }

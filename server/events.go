@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
@@ -47,18 +48,23 @@ type shapeAsked interface {
 	GetFilter() string
 }
 
-// ListEvents answers one page.
+// ListEvents answers one page. What is returned is the answer without its events: the chain puts the page in its place, whose
+// events stay the bytes that they are.
 func (e *events) ListEvents(ctx context.Context, req *parleyv1.ListEventsRequest) (*parleyv1.ListEventsResponse, error) {
 	a, walk, err := e.prepare(ctx, req)
 	if err != nil {
 		return nil, err
 	}
-	answer, err := e.s.cfg.Engine.ListEvents(ctx, a.tenant.Sources, walk, rest.Unmark(req.GetPageToken()), pageSize(req.GetPageSize()))
+	page, err := e.s.cfg.Engine.PageEvents(ctx, a.tenant.Sources, walk, rest.Unmark(req.GetPageToken()), pageSize(req.GetPageSize()))
 	if err != nil {
 		return nil, err
 	}
-	explain(a, answer.GetSources())
-	return answer, nil
+	if a.unresolved {
+		page = &timeline.Page{Message: proto.CloneOf(page.Message), Events: page.Events, Count: page.Count}
+		explain(a, page.Message.GetSources())
+	}
+	infoOf(ctx).page = page
+	return page.Message, nil
 }
 
 // StreamEvents sends all frames.

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
@@ -67,13 +68,28 @@ func (f *fake) take() (requests []any, tokens []string, sizes []int) {
 	return requests, tokens, sizes
 }
 
-func (f *fake) ListEvents(ctx context.Context, _ timeline.Sources, req timeline.EventsRequest, token string, size int) (*parleyv1.ListEventsResponse, error) {
+func (f *fake) PageEvents(ctx context.Context, _ timeline.Sources, req timeline.EventsRequest, token string, size int) (*timeline.Page, error) {
 	req.Encoded = !req.Encoded // every call asks for bytes
 	f.note(req, token, size)
 	if f.listEvents != nil {
-		return f.listEvents(ctx)
+		answer, err := f.listEvents(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return pageOf(answer)
 	}
-	return &parleyv1.ListEventsResponse{Complete: true}, nil
+	return pageOf(&parleyv1.ListEventsResponse{Complete: true})
+}
+
+// pageOf is the page that an answer is.
+func pageOf(answer *parleyv1.ListEventsResponse) (*timeline.Page, error) {
+	list, err := proto.Marshal(&parleyv1.EventBatch{Events: answer.GetEvents()})
+	if err != nil {
+		return nil, err
+	}
+	page := &timeline.Page{Message: proto.CloneOf(answer), Events: list, Count: len(answer.GetEvents())}
+	page.Message.Events = nil
+	return page, nil
 }
 
 func (f *fake) StreamEvents(ctx context.Context, _ timeline.Sources, req timeline.EventsRequest, token string, emit func(*parleyv1.StreamEventsResponse) error) error {

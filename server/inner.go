@@ -64,8 +64,23 @@ func handle[Q proto.Message, A any](method func(context.Context, Q) (A, error)) 
 		if !ok {
 			return nil, ofReason(fault.ReasonInternal)
 		}
-		return method(ctx, asked)
+		answer, err := method(ctx, asked)
+		if err != nil {
+			return nil, err
+		}
+		if call, ok := ctx.Value(callOverRESTKey{}).(*rest.Call); ok && call.Same != nil && call.Same(answerOf(ctx, answer)) {
+			return rest.Unchanged{Answer: answer}, nil
+		}
+		return answer, nil
 	}
+}
+
+// answerOf is what the REST face sees of an answer: a page where there is one.
+func answerOf(ctx context.Context, answer any) any {
+	if page := infoOf(ctx).page; page != nil {
+		return page
+	}
+	return answer
 }
 
 func (n *inner) addCall(method string, handler grpc.UnaryHandler) {

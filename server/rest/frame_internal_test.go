@@ -9,6 +9,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server/wirejson"
+	"github.com/parley-gateway/parley/timeline"
 )
 
 // TestBatchOfBytes: the line of a batch is the same whether its events were messages or not.
@@ -88,21 +89,14 @@ func TestListOfBytes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		bytesOnly, ok := proto.Clone(whole).(*parleyv1.ListEventsResponse)
-		if !ok {
-			t.Fatal("a clone of another type")
-		}
-		bytesOnly.Events = nil
-		bytesOnly.ProtoReflect().SetUnknown(encoded(t, &parleyv1.EventBatch{Events: whole.GetEvents()}))
-		got, release, err := h.render(bytesOnly)
+		page := &timeline.Page{Message: proto.CloneOf(whole), Events: encoded(t, &parleyv1.EventBatch{Events: whole.GetEvents()})}
+		page.Message.Events = nil
+		got, _, _, err := h.body(page, false)
 		if err != nil || string(got) != string(want)+"\n" {
 			t.Errorf("%v\n got %s\nwant %s", err, got, want)
 		}
-		release()
 	}
-	broken := &parleyv1.ListEventsResponse{}
-	broken.ProtoReflect().SetUnknown([]byte("\x0a\x05a"))
-	if _, _, err := h.render(broken); err == nil {
+	if _, _, _, err := h.body(&timeline.Page{Message: &parleyv1.ListEventsResponse{}, Events: []byte("\x0a\x05a")}, false); err == nil {
 		t.Error("broken events were rendered")
 	}
 	if _, _, err := h.render("x"); err == nil {

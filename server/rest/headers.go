@@ -72,6 +72,7 @@ var (
 	valueDeny       = []string{"DENY"}
 	valueNoContent  = []string{"default-src 'none'; frame-ancestors 'none'"}
 	valueRevalidate = []string{"private, no-cache"}
+	valueVary       = []string{"Authorization, Parley-Tenant, Accept-Encoding"}
 	valueJSON       = []string{jsonType}
 	valueGzip       = []string{"gzip"}
 )

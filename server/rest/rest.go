@@ -9,6 +9,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server/fault"
 	"github.com/parley-gateway/parley/server/wirejson"
+	"github.com/parley-gateway/parley/timeline"
 )
 
 // writeTimeout bounds the writing of an answer that is not a stream.
@@ -32,6 +33,8 @@ type Handler struct {
 	pages   http.Handler
 	logger  *slog.Logger
 	wire    *wirejson.Wire // of events
+	// pageJSON and pageZip make forms of pages.
+	pageJSON, pageZip func(*timeline.Page) ([]byte, error)
 }
 
 var _ http.Handler = (*Handler)(nil)
@@ -46,6 +49,7 @@ func New(cfg Config) (*Handler, error) {
 		backend: cfg.Backend, routes: routes, pages: cfg.Pages, logger: cfg.Logger,
 		wire: wirejson.NewWire((*parleyv1.Event)(nil).ProtoReflect().Type()),
 	}
+	h.pageJSON, h.pageZip = h.renderPage, h.zipPage
 	if h.logger == nil {
 		h.logger = slog.New(slog.DiscardHandler)
 	}

@@ -13,6 +13,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server/wirejson"
+	"github.com/parley-gateway/parley/timeline"
 )
 
 var errAnswer = errors.New("rest: an answer that is not a message")
@@ -20,10 +21,10 @@ var errAnswer = errors.New("rest: an answer that is not a message")
 // unary serves a method that has one answer.
 func (h *Handler) unary(ctx context.Context, w http.ResponseWriter, r *http.Request, what *asked) {
 	call, header := newCall(r), w.Header()
-	tag := ""
-	if conditions := r.Header["If-None-Match"]; len(conditions) > 0 {
+	conditions, tag := r.Header["If-None-Match"], ""
+	if len(conditions) > 0 {
 		call.Same = func(answer any) bool {
-			tag = tagOf(what.request, answer)
+			tag = h.tagOf(what.request, answer)
 			return tag != "" && hasTag(conditions, tag)
 		}
 	}
@@ -33,53 +34,56 @@ func (h *Handler) unary(ctx context.Context, w http.ResponseWriter, r *http.Requ
 		writeError(w, err)
 		return
 	}
-	unchanged, same := answer.(Unchanged)
-	if same {
-		answer = unchanged.Answer
+	_, same := answer.(Unchanged)
+	if tag == "" && !same {
+		tag = h.tagOf(what.request, answer)
 	}
-	if tag == "" {
-		tag = tagOf(what.request, answer)
+	var body []byte
+	squeezed := !same && acceptsGzip(r.Header["Accept-Encoding"])
+	if !same {
+		var release func()
+		if body, squeezed, release, err = h.body(answer, squeezed); err != nil {
+			writeError(w, status.Convert(err).Err())
+			return
+		}
+		defer release()
 	}
+	// One array for the values.
+	values := []string{tag, strconv.Itoa(len(body))}
 	if tag != "" {
-		header["Etag"] = []string{tag}
-		header["Cache-Control"] = valueRevalidate
+		header["Etag"], header["Cache-Control"] = values[0:1:1], valueRevalidate
 	}
 	// Who asks, and of which tenant, decides what the answer is.
-	header.Add("Vary", "Authorization, Parley-Tenant, Accept-Encoding")
+	if vary := header["Vary"]; len(vary) > 0 {
+		header["Vary"] = append(vary[:len(vary):len(vary)], valueVary...)
+	} else {
+		header["Vary"] = valueVary
+	}
+	boundWrite(w)
 	if same {
-		boundWrite(w)
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	body, release, err := h.render(answer)
-	if err == nil && len(body) >= leastSqueezed && acceptsGzip(r.Header["Accept-Encoding"]) {
-		defer release()
+	if squeezed {
 		header["Content-Encoding"] = valueGzip
-		body, err = squeeze(body)
-		release = func() {}
 	}
-	if err != nil {
-		header.Del("Etag")
-		header.Del("Content-Encoding")
-		header["Cache-Control"] = valueNoStore
-		writeError(w, status.Convert(err).Err())
-		return
-	}
-	writeBody(w, body)
-	release()
-}
-
-// writeBody writes a body of JSON in one piece.
-func writeBody(w http.ResponseWriter, body []byte) {
-	header := w.Header()
-	header["Content-Type"] = valueJSON
-	header["Content-Length"] = []string{strconv.Itoa(len(body))}
-	boundWrite(w)
+	header["Content-Type"], header["Content-Length"] = valueJSON, values[1:2:2]
 	_, _ = w.Write(body) //nolint:gosec // JSON with nosniff; and the client is gone if this fails
 }
 
 // tagOf is the entity tag of an answer; "" if it has none.
-func tagOf(request proto.Message, answer any) string {
+func (h *Handler) tagOf(request proto.Message, answer any) string {
+	if page, ok := answer.(*timeline.Page); ok {
+		view := parleyv1.EventView_EVENT_VIEW_UNSPECIFIED
+		if asked, ok := request.(viewAsked); ok {
+			view = asked.GetView()
+		}
+		tag, err := page.Form(tagKey{view}, tagForms[view&3])
+		if err != nil {
+			return ""
+		}
+		return string(tag)
+	}
 	message, ok := answer.(proto.Message)
 	if !ok {
 		return ""
@@ -91,34 +95,97 @@ func tagOf(request proto.Message, answer any) string {
 	return tag
 }
 
+// Forms of a page that are kept with it, and the keys that name them.
+type (
+	jsonKey struct{}
+	zipKey  struct{}
+	tagKey  struct{ view parleyv1.EventView }
+)
+
+// tagForms make the entity tag of a page for each view.
+var tagForms = func() (forms [4]func(*timeline.Page) ([]byte, error)) {
+	for view := range forms {
+		request := &parleyv1.ListEventsRequest{View: parleyv1.EventView(view)}
+		forms[view] = func(p *timeline.Page) ([]byte, error) { return pageTag(request, p) }
+	}
+	return forms
+}()
+
+func nothing() {}
+
+// body returns the bytes of an answer, which are good until release: kept ones where the answer is a page that is kept.
+func (h *Handler) body(answer any, squeezed bool) (body []byte, zipped bool, release func(), err error) {
+	page, ok := answer.(*timeline.Page)
+	if !ok {
+		body, release, err = h.render(answer)
+		if err != nil || !squeezed || len(body) < leastSqueezed {
+			return body, false, release, err
+		}
+		defer release()
+		body, err = squeeze(body)
+		return body, true, nothing, err
+	}
+	if squeezed {
+		if body, err = page.Form(zipKey{}, h.pageZip); err != nil || len(body) > 0 {
+			return body, true, nothing, err
+		}
+	}
+	body, err = page.Form(jsonKey{}, h.pageJSON)
+	return body, false, nothing, err
+}
+
+// renderPage makes the JSON of a page, in an array of its own size since it may be kept.
+func (h *Handler) renderPage(p *timeline.Page) ([]byte, error) {
+	room := roomFor()
+	defer keepRoom(room)
+	body, err := h.appendEvents((*room)[:0], p.Message, p.Events)
+	if err != nil {
+		return nil, err
+	}
+	body = append(body, '\n')
+	*room = body
+	return bytes.Clone(body), nil
+}
+
+// zipPage makes the gzip form of a page's JSON; empty for a page that is too small for it.
+func (h *Handler) zipPage(p *timeline.Page) ([]byte, error) {
+	body, err := p.Form(jsonKey{}, h.pageJSON)
+	if err != nil || len(body) < leastSqueezed {
+		return nil, err
+	}
+	return squeeze(body)
+}
+
 // bodies are buffers of bodies that nobody keeps.
 var bodies = sync.Pool{New: func() any { return new([]byte) }}
 
+func roomFor() *[]byte {
+	if room, ok := bodies.Get().(*[]byte); ok {
+		return room
+	}
+	return new([]byte)
+}
+
+func keepRoom(room *[]byte) {
+	const most = 4 << 20
+	if cap(*room) <= most {
+		bodies.Put(room)
+	}
+}
+
 // render returns the JSON of an answer, which is good until release.
-func (h *Handler) render(answer any) (body []byte, release func(), err error) {
+func (*Handler) render(answer any) (body []byte, release func(), err error) {
 	message, ok := answer.(proto.Message)
 	if !ok {
 		return nil, nil, errAnswer
 	}
-	room, ok := bodies.Get().(*[]byte)
-	if !ok {
-		room = new([]byte)
-	}
-	release = func() {
-		const keep = 4 << 20
-		if cap(*room) <= keep {
-			bodies.Put(room)
-		}
-	}
-	body = (*room)[:0]
-	if events, isList := message.(*parleyv1.ListEventsResponse); isList && len(events.GetEvents()) == 0 {
-		body, err = h.appendEvents(body, events, events.ProtoReflect().GetUnknown())
-	} else {
-		body, err = wirejson.Append(body, message)
+	room := roomFor()
+	if body, err = wirejson.Append((*room)[:0], message); err != nil {
+		return nil, nil, err
 	}
 	body = append(body, '\n')
 	*room = body
-	return body, release, err
+	return body, func() { keepRoom(room) }, nil
 }
 
 // emptyList begins the JSON of a List answer whose events are elsewhere.

@@ -3,13 +3,13 @@ package rest
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"hash"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/timeline"
 )
 
 // validator is the entity tag of an answer: a digest of what it holds, and of the view it was asked in. It is weak: two
@@ -17,25 +17,32 @@ import (
 // sealed anew for each, and counts, request ids, the time up to which a source was read and the one up to which it has
 // settled are those of their call.
 func validator(request, answer proto.Message) (string, error) {
-	digest := sha256.New()
-	if asked, ok := request.(interface{ GetView() parleyv1.EventView }); ok {
-		digest.Write([]byte{byte(asked.GetView())})
-	}
-	if err := digestAnswer(digest, answer); err != nil {
-		return "", err
-	}
-	return `W/"` + hex.EncodeToString(digest.Sum(nil)[:16]) + `"`, nil
+	tag, err := tagWith(request, answer, nil)
+	return string(tag), err
 }
 
-// digestAnswer adds an answer to a digest: its encoded events, and what lasts of the rest.
-func digestAnswer(digest hash.Hash, answer proto.Message) error {
-	digest.Write(answer.ProtoReflect().GetUnknown())
+// pageTag is the validator of a page.
+func pageTag(request proto.Message, p *timeline.Page) ([]byte, error) {
+	return tagWith(request, p.Message, p.Events)
+}
+
+// viewAsked is a request that names a view.
+type viewAsked interface{ GetView() parleyv1.EventView }
+
+// tagWith digests an answer and the list of its events, where it is apart.
+func tagWith(request, answer proto.Message, list []byte) ([]byte, error) {
+	digest := sha256.New()
+	if asked, ok := request.(viewAsked); ok {
+		digest.Write([]byte{byte(asked.GetView())})
+	}
+	digest.Write(list)
 	rest, err := proto.MarshalOptions{Deterministic: true}.Marshal(lasting(answer))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	digest.Write(rest)
-	return nil
+	tag := hex.AppendEncode([]byte(`W/"`), digest.Sum(nil)[:16])
+	return append(tag, '"'), nil
 }
 
 // lasting is an answer without what differs between equal ones; other messages are themselves.
