@@ -8,6 +8,8 @@ import (
 	"buf.build/go/protovalidate"
 	"google.golang.org/grpc"
 
+	"github.com/parley-gateway/parley/server/rest"
+
 	validation "github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/protovalidate"
 )
 
@@ -43,8 +45,25 @@ func (s *Server) chain(who *identity, door teller) (chain, error) {
 		{"deadline", s.deadlineUnary, passStream},
 		{"limits", s.limits.unary, s.limits.stream},
 		{"freshness", freshnessUnary, freshnessStream},
-		{"validation", validation.UnaryServerInterceptor(validator), validation.StreamServerInterceptor(validator)},
+		{"validation", onceValid(validation.UnaryServerInterceptor(validator)), validation.StreamServerInterceptor(validator)},
 	}, nil
+}
+
+// onceValid validates the request of a URL over REST once: it is the same message for each call.
+func onceValid(validate grpc.UnaryServerInterceptor) grpc.UnaryServerInterceptor {
+	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+		call, ok := ctx.Value(callOverRESTKey{}).(*rest.Call)
+		if !ok || call.Valid == nil {
+			return validate(ctx, req, info, next)
+		}
+		if call.Valid.Load() {
+			return next(ctx, req)
+		}
+		return validate(ctx, req, info, func(ctx context.Context, req any) (any, error) {
+			call.Valid.Store(true)
+			return next(ctx, req)
+		})
+	}
 }
 
 // chain is the interceptors from the outside in. It runs them itself, which costs less than grpc's own chaining and is the

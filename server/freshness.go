@@ -8,7 +8,6 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
-	
 
 	"github.com/parley-gateway/parley/cache"
 	"github.com/parley-gateway/parley/server/fault"

@@ -1,8 +1,8 @@
 package server
 
 import (
-	"net"
 	"log/slog"
+	"net"
 	"net/http"
 	"time"
 
@@ -73,6 +73,7 @@ func newWeb(handler http.Handler, logger *slog.Logger) *http.Server {
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    maxHTTPHeader,
+		ConnContext:       doors.WithConn,
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 	}
 }
@@ -80,7 +81,7 @@ func newWeb(handler http.Handler, logger *slog.Logger) *http.Server {
 // serveWeb serves over TLS where there is one.
 func serveWeb(web *http.Server, listener net.Listener, secure *certs.Store) error {
 	if secure == nil {
-		return web.Serve(listener)
+		return web.Serve(doors.Cork(listener))
 	}
 	web.TLSConfig = secure.Config()
 	return web.ServeTLS(listener, "", "")

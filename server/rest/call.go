@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"math"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc/metadata"
@@ -29,6 +30,8 @@ type Call struct {
 	TLS *tls.ConnectionState
 	// Same, if set, says whether the caller has an answer already; the backend then returns Unchanged instead.
 	Same func(answer any) bool
+	// Valid says whether the request, which is the same in calls of one URL, was found to be valid. The backend sets it.
+	Valid *atomic.Bool
 	// RequestID, CacheStatus and Age become headers of the answer; for a stream they are known with the first message.
 	RequestID, CacheStatus, Age string
 }
@@ -40,8 +43,8 @@ type Unchanged struct {
 }
 
 // newCall takes from a request what the API reads of it.
-func newCall(r *http.Request) *Call {
-	return &Call{Header: incomingMetadata(r.Header), TLS: r.TLS}
+func newCall(r *http.Request, what *asked) *Call {
+	return &Call{Header: incomingMetadata(r.Header), TLS: r.TLS, Valid: &what.valid}
 }
 
 // tell sets the headers that the backend told.

@@ -14,7 +14,7 @@ var errChunk = errors.New("rest: a download of something else than bytes")
 // download serves a stream of HttpBody chunks as one file, byte for byte. A failure before the first byte has its real
 // status; one after it breaks the connection, so that no client takes a part for the whole.
 func (h *Handler) download(ctx context.Context, w http.ResponseWriter, r *http.Request, what *asked) {
-	call, begun, gone := newCall(r), false, false
+	call, begun, gone := newCall(r, what), false, false
 	err := h.backend.Stream(ctx, call, what.route.method, what.request, func(message proto.Message) error {
 		chunk, ok := message.(*httpbody.HttpBody)
 		if !ok {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"github.com/grpc-ecosystem/grpc-gateway/v2/utilities"
@@ -12,10 +13,11 @@ import (
 	"github.com/parley-gateway/parley/server/fault"
 )
 
-// asked is a parsed URL. It is shared by requests and never changed.
+// asked is a parsed URL. It is shared by requests, and its message is never changed.
 type asked struct {
 	route   *route
 	request proto.Message
+	valid   atomic.Bool
 }
 
 // parse finds the route of a request and reads its message from path and query.
@@ -37,7 +39,7 @@ func (h *Handler) parse(r *http.Request) (*asked, error) {
 		if err != nil {
 			return nil, err
 		}
-		fresh := &asked{rt, request}
+		fresh := &asked{route: rt, request: request}
 		h.known.keep(r.RequestURI, fresh)
 		return fresh, nil
 	}

@@ -34,7 +34,7 @@ func (h *Handler) stream(ctx context.Context, w http.ResponseWriter, r *http.Req
 		return
 	}
 	out := &frameWriter{
-		w: w, flusher: http.NewResponseController(w), call: newCall(r), events: events, wire: h.wire,
+		w: w, flusher: http.NewResponseController(w), call: newCall(r, what), events: events, wire: h.wire,
 		squeezed: acceptsGzip(r.Header["Accept-Encoding"]),
 	}
 	defer out.end()

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/server/doors"
 	"github.com/parley-gateway/parley/server/wirejson"
 	"github.com/parley-gateway/parley/timeline"
 )
@@ -20,7 +21,7 @@ var errAnswer = errors.New("rest: an answer that is not a message")
 
 // unary serves a method that has one answer.
 func (h *Handler) unary(ctx context.Context, w http.ResponseWriter, r *http.Request, what *asked) {
-	call, header := newCall(r), w.Header()
+	call, header := newCall(r, what), w.Header()
 	conditions, tag := r.Header["If-None-Match"], ""
 	if len(conditions) > 0 {
 		call.Same = func(answer any) bool {
@@ -68,6 +69,9 @@ func (h *Handler) unary(ctx context.Context, w http.ResponseWriter, r *http.Requ
 		header["Content-Encoding"] = valueGzip
 	}
 	header["Content-Type"], header["Content-Length"] = valueJSON, values[1:2:2]
+	conn := doors.CorkedOf(r.Context())
+	conn.Hold()
+	defer conn.Release()
 	_, _ = w.Write(body) //nolint:gosec // JSON with nosniff; and the client is gone if this fails
 }
 
