@@ -3,6 +3,7 @@ package server
 import (
 	"io"
 	"net/http"
+	"sync"
 
 	"github.com/parley-gateway/parley/server/docs"
 	"github.com/parley-gateway/parley/server/rest"
@@ -37,14 +38,23 @@ func probe(w http.ResponseWriter, well bool) {
 	_, _ = io.WriteString(w, text) // the prober is gone if this fails
 }
 
-// file serves one generated file; none if it was not built in.
+// file serves one generated file, compressed on request; none if it was not built in.
 func file(contentType string, data []byte) http.HandlerFunc {
 	if len(data) == 0 {
 		return rest.NotFound
 	}
-	return func(w http.ResponseWriter, _ *http.Request) {
+	squeezed := sync.OnceValues(func() ([]byte, error) { return rest.Squeeze(data) })
+	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", contentType)
 		w.Header().Set("Cache-Control", "no-cache")
-		_, _ = w.Write(data) // the client is gone if this fails
+		w.Header().Add("Vary", "Accept-Encoding")
+		body := data
+		if rest.AcceptsGzip(r.Header) {
+			if small, err := squeezed(); err == nil {
+				body = small
+				w.Header().Set("Content-Encoding", "gzip")
+			}
+		}
+		_, _ = w.Write(body) // the client is gone if this fails
 	}
 }

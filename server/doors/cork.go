@@ -70,12 +70,12 @@ func (c *Corked) Release() {
 
 // Write implements net.Conn.
 func (c *Corked) Write(b []byte) (int, error) {
-	if !c.on {
-		return c.Conn.Write(b)
-	}
-	if len(c.held) == 0 && len(b) <= mostHeld {
+	switch {
+	case c.on && len(c.held) == 0 && len(b) <= mostHeld:
 		c.held = append(c.held, b...)
 		return len(b), nil
+	case len(c.held) == 0:
+		return c.Conn.Write(b)
 	}
 	before := len(c.held)
 	c.parts = [2][]byte{c.held, b}

@@ -3,6 +3,7 @@ package rest
 import (
 	"bytes"
 	"io"
+	"net/http"
 	"strconv"
 	"strings"
 	"sync"
@@ -12,6 +13,12 @@ import (
 
 // leastSqueezed is the size in bytes below which compression is not worth its while.
 const leastSqueezed = 1 << 10
+
+// AcceptsGzip says whether the headers of a request ask for gzip.
+func AcceptsGzip(header http.Header) bool { return acceptsGzip(header["Accept-Encoding"]) }
+
+// Squeeze returns the gzip form of a body.
+func Squeeze(body []byte) ([]byte, error) { return squeeze(body) }
 
 // acceptsGzip says whether Accept-Encoding asks for gzip (RFC 9110, 12.5.3): it is named or covered by *, not with a weight of
 // 0, and not behind the plain form. Without the header the plain form is sent.
