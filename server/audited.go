@@ -12,7 +12,6 @@ import (
 	"github.com/parley-gateway/parley/server/audit"
 	"github.com/parley-gateway/parley/server/fault"
 	"github.com/parley-gateway/parley/server/rest"
-	"github.com/parley-gateway/parley/timeline"
 )
 
 // auditUnary ends the record of a call with what its caller gets.
@@ -131,7 +130,9 @@ func (g *grant) count(message any) {
 	case *parleyv1.ListUsersResponse:
 		g.events += int64(len(m.GetUsers()))
 	case *parleyv1.StreamEventsResponse:
-		g.events += int64(len(m.GetBatch().GetEvents()) + timeline.EncodedEvents(m.GetBatch()))
+		g.events += int64(len(m.GetBatch().GetEvents()))
+	case *eventFrame:
+		g.events += int64(m.count)
 	case *parleyv1.StreamConversationsResponse:
 		g.events += int64(len(m.GetBatch().GetConversations()))
 	case *parleyv1.StreamCopilotUsageResponse:

@@ -7,7 +7,6 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
-	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/timeline"
 )
 
@@ -26,38 +25,34 @@ func newCodec() codec { return codec{encoding.GetCodecV2("proto")} }
 // Marshal implements encoding.CodecV2.
 func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 	switch m := v.(type) {
-	case *parleyv1.StreamEventsResponse:
-		if list := encodedBatch(m); len(list) > 0 {
-			return batchFrame(list), nil
-		}
+	case *eventFrame:
+		return m.parts, nil
 	case *timeline.Page:
 		return pageAnswer(m)
 	}
 	return c.CodecV2.Marshal(v)
 }
 
-// encodedBatch is the list of events of a frame that is nothing but a batch of encoded events, else nil.
-func encodedBatch(m *parleyv1.StreamEventsResponse) []byte {
-	batch := m.GetBatch()
-	if batch == nil || len(batch.GetEvents()) > 0 || len(m.ProtoReflect().GetUnknown()) > 0 {
-		return nil
-	}
-	return batch.ProtoReflect().GetUnknown()
-}
-
-// frameHead has room for the tag and the length of a batch, and for the list of the frame's parts, in one allocation.
-type frameHead struct {
-	parts [2]mem.Buffer
+// eventFrame is a StreamEventsResponse that holds a batch of encoded events.
+type eventFrame struct {
+	parts mem.BufferSlice
+	count int // of events
 	room  [1 + 10]byte
 }
 
-// batchFrame is a StreamEventsResponse around a list of events.
-func batchFrame(list []byte) mem.BufferSlice {
-	head := &frameHead{}
-	tag := protowire.AppendTag(head.room[:0], frameBatch, protowire.BytesType)
-	tag = protowire.AppendVarint(tag, uint64(len(list)))
-	head.parts[0], head.parts[1] = mem.SliceBuffer(tag), mem.SliceBuffer(list)
-	return head.parts[:]
+// newEventFrame puts the tag and the length of the batch before its pieces.
+func newEventFrame(batch timeline.Batch) *eventFrame {
+	size := 0
+	for _, piece := range batch.Pieces {
+		size += len(piece)
+	}
+	f := &eventFrame{parts: make(mem.BufferSlice, 0, 1+len(batch.Pieces)), count: batch.Count}
+	head := protowire.AppendTag(f.room[:0], frameBatch, protowire.BytesType)
+	f.parts = append(f.parts, mem.SliceBuffer(protowire.AppendVarint(head, uint64(size))))
+	for _, piece := range batch.Pieces {
+		f.parts = append(f.parts, mem.SliceBuffer(piece))
+	}
+	return f
 }
 
 // restKey names the form of a page that is its answer without the events.

@@ -64,6 +64,17 @@ func TestCodecWritesWhatMarshalWrites(t *testing.T) {
 			t.Errorf("%s: %v, %d events", name, err, len(back.GetEvents()))
 		}
 	}
+	for cut := range 3 {
+		want, err := proto.Marshal(batchFrameOf(page.Events))
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := cut * len(page.Events) / 2
+		got, err := newCodec().Marshal(newEventFrame(timeline.Batch{Pieces: [][]byte{page.Events[:at], page.Events[at:]}, Count: page.Count}))
+		if err != nil || !bytes.Equal(got.Materialize(), want) {
+			t.Errorf("a batch of pieces: %v\n got %x\nwant %x", err, got.Materialize(), want)
+		}
+	}
 	if _, err := newCodec().Marshal("x"); err == nil {
 		t.Error("a word was encoded")
 	}
@@ -74,7 +85,9 @@ func TestCodecCopiesNothing(t *testing.T) {
 	t.Parallel()
 	page := newKept(t, 3, 0).page
 	before := bytes.Clone(page.Events)
-	for name, message := range map[string]any{"batch": batchFrameOf(page.Events), "page": page} {
+	for name, message := range map[string]any{
+		"batch": newEventFrame(timeline.Batch{Pieces: [][]byte{page.Events}, Count: page.Count}), "page": page,
+	} {
 		parts, err := newCodec().Marshal(message)
 		if err != nil {
 			t.Fatal(err)

@@ -40,7 +40,9 @@ func (c *conversations) StreamConversations(req *parleyv1.StreamConversationsReq
 	if err != nil {
 		return err
 	}
-	return run(c.s, stream, a, req.GetResumeToken(), func(ctx context.Context, emit func(*parleyv1.StreamConversationsResponse) error) error {
+	return run(c.s, stream, a, req.GetResumeToken(), func(
+		ctx context.Context, emit func(*parleyv1.StreamConversationsResponse) error, _ func(any) error,
+	) error {
 		return c.s.cfg.Engine.StreamConversations(ctx, a.tenant.Sources, walk, rest.Unmark(req.GetResumeToken()), emit)
 	})
 }

@@ -73,7 +73,10 @@ func (e *events) StreamEvents(req *parleyv1.StreamEventsRequest, stream grpc.Ser
 	if err != nil {
 		return err
 	}
-	return run(e.s, stream, a, req.GetResumeToken(), func(ctx context.Context, emit func(*parleyv1.StreamEventsResponse) error) error {
+	return run(e.s, stream, a, req.GetResumeToken(), func(
+		ctx context.Context, emit func(*parleyv1.StreamEventsResponse) error, sendBatch func(encoded any) error,
+	) error {
+		walk.Batch = func(batch timeline.Batch) error { return sendBatch(newEventFrame(batch)) }
 		return e.s.cfg.Engine.StreamEvents(ctx, a.tenant.Sources, walk, rest.Unmark(req.GetResumeToken()), emit)
 	})
 }

@@ -69,7 +69,7 @@ func (f *fake) take() (requests []any, tokens []string, sizes []int) {
 }
 
 func (f *fake) PageEvents(ctx context.Context, _ timeline.Sources, req timeline.EventsRequest, token string, size int) (*timeline.Page, error) {
-	req.Encoded = !req.Encoded // every call asks for bytes
+	req.Encoded, req.Batch = !req.Encoded, nil // every call asks for bytes
 	f.note(req, token, size)
 	if f.listEvents != nil {
 		answer, err := f.listEvents(ctx)
@@ -93,7 +93,7 @@ func pageOf(answer *parleyv1.ListEventsResponse) (*timeline.Page, error) {
 }
 
 func (f *fake) StreamEvents(ctx context.Context, _ timeline.Sources, req timeline.EventsRequest, token string, emit func(*parleyv1.StreamEventsResponse) error) error {
-	req.Encoded = !req.Encoded // every call asks for bytes
+	req.Encoded, req.Batch = !req.Encoded, nil // every call asks for bytes
 	f.note(req, token, 0)
 	if f.streamEvents != nil {
 		return f.streamEvents(ctx, emit)

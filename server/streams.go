@@ -21,12 +21,15 @@ type frameMessage interface {
 	GetNotice() *parleyv1.Notice
 }
 
+// producer emits the frames of a stream, and batches that the codec knows by sendBatch.
+type producer[P any] func(ctx context.Context, emit func(P) error, sendBatch func(encoded any) error) error
+
 // run sends what produce emits, in the background priority, until it ends or the server stops. The token of the last
 // checkpoint goes with every error.
 func run[F any, P interface {
 	*F
 	frameMessage
-}](s *Server, stream grpc.ServerStreamingServer[F], a *asked, token string, produce func(context.Context, func(P) error) error,
+}](s *Server, stream grpc.ServerStreamingServer[F], a *asked, token string, produce producer[P],
 ) error {
 	ctx, end, release := s.drain.watch(source.WithPriority(stream.Context(), source.Background), token)
 	defer release()
@@ -50,6 +53,11 @@ func run[F any, P interface {
 			return nil
 		}
 		return end.after(token, summary != nil)
+	}, func(encoded any) error {
+		if err := end.before(true, false); err != nil {
+			return err
+		}
+		return stream.SendMsg(encoded)
 	})
 	err = end.result(err)
 	if err != nil {

@@ -43,7 +43,9 @@ func (u *usage) StreamCopilotUsage(req *parleyv1.StreamCopilotUsageRequest, stre
 	if err != nil {
 		return err
 	}
-	return run(u.s, stream, a, req.GetResumeToken(), func(ctx context.Context, emit func(*parleyv1.StreamCopilotUsageResponse) error) error {
+	return run(u.s, stream, a, req.GetResumeToken(), func(
+		ctx context.Context, emit func(*parleyv1.StreamCopilotUsageResponse) error, _ func(any) error,
+	) error {
 		return u.s.cfg.Engine.StreamCopilotUsage(ctx, a.tenant.Sources, walk, rest.Unmark(req.GetResumeToken()), emit)
 	})
 }

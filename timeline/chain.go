@@ -46,7 +46,7 @@ type chain[T proto.Message] struct {
 
 // openChain begins a chain, or goes on with one.
 func openChain[T proto.Message](c *chain[T], token, field string) error {
-	c.links, c.state = linkset{}, parleyv1.SourceState_SOURCE_STATE_READ
+	c.links, c.seen.most, c.state = linkset{}, maxChain, parleyv1.SourceState_SOURCE_STATE_READ
 	if token == "" {
 		return nil
 	}

@@ -41,8 +41,20 @@ type EventsRequest struct {
 	Filter string
 	// Encoded makes batches and List answers hold their events as encoded bytes; see EncodedEvents. The walk is the same.
 	Encoded bool
+	// Batch takes the batches of a stream in place of emit, as they lie in memory; nil = emit takes them. An error of it ends
+	// the stream like one of emit.
+	Batch func(Batch) error
 	// Fingerprint is whatever else must be equal for a token to be accepted.
 	Fingerprint string
+}
+
+// Batch is a batch of encoded events.
+type Batch struct {
+	// Pieces make the list field of an EventBatch when they are put one behind the other. The bytes never change; the list
+	// of pieces is used again once the receiver has returned.
+	Pieces [][]byte
+	// Count is the number of events.
+	Count int
 }
 
 // The earliest instants at which each source can hold anything: Teams became available in March 2017, the Copilot history

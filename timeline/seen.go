@@ -2,31 +2,80 @@ package timeline
 
 const (
 	maxStrays = 12      // that a token keeps
-	maxSeen   = 1 << 14 // versions in each of two generations
+	maxSeen   = 1 << 12 // versions in each of two generations; the tables of a few streams fit a processor's cache
+	maxChain  = 1 << 14 // the same of a chain, which has no other order to tell repetitions by
 )
 
 // seen remembers versions that were handed over: all rows outside their window, and the latest others.
 type seen struct {
 	strays      []uint64
 	young, aged hashset
+	most        int   // versions in each of the two generations; 0 = maxSeen
+	runs        []run // of windows that were kept, not yet in the tables
+	held        int   // versions in them
 }
+
+// run is a piece of a kept window that was handed over.
+type run struct {
+	hashes []uint64
+	only   uint64 // what tells its source from others
+}
+
+// pass notes rows of kept windows. Two of these hold no version twice, so that nothing is looked up until another row comes:
+// then settle puts the runs into the tables.
+func (s *seen) pass(r run) {
+	s.runs = append(s.runs, r)
+	s.held += len(r.hashes)
+	for len(s.runs) > 1 && s.held-len(s.runs[0].hashes) >= 2*maxSeen {
+		s.held -= len(s.runs[0].hashes)
+		s.runs = s.runs[1:]
+	}
+}
+
+// settle puts what was passed into the tables.
+func (s *seen) settle() {
+	for _, r := range s.runs {
+		for _, hash := range r.hashes {
+			s.turn()
+			s.young.add(hash ^ r.only)
+		}
+	}
+	s.runs, s.held = nil, 0
+}
+
+// none reports whether the tables are empty.
+func (s *seen) none() bool { return s.young.used+s.aged.used == 0 }
 
 func (s *seen) has(id uint64) bool { return s.young.has(id) || s.aged.has(id) }
 
-func (s *seen) add(id uint64, stray bool) {
-	if s.young.used >= maxSeen {
-		s.aged, s.young = s.young, s.aged
-		s.young.reset()
-		for _, stray := range s.strays {
-			s.young.add(stray)
-		}
+// first notes a version in its place in the order, and reports whether it was not there.
+func (s *seen) first(id uint64) bool {
+	if s.aged.has(id) {
+		return false
 	}
+	s.turn()
+	return s.young.add(id)
+}
+
+func (s *seen) add(id uint64, stray bool) {
+	s.turn()
 	s.young.add(id)
 	if stray {
 		if len(s.strays) >= maxStrays {
 			s.strays = s.strays[1:]
 		}
 		s.strays = append(s.strays, id)
+	}
+}
+
+// turn makes room for another one.
+func (s *seen) turn() {
+	if s.young.used >= max(s.most, maxSeen) {
+		s.aged, s.young = s.young, s.aged
+		s.young.reset()
+		for _, stray := range s.strays {
+			s.young.add(stray)
+		}
 	}
 }
 
@@ -51,15 +100,19 @@ func (h *hashset) has(id uint64) bool {
 	return h.used > 0 && h.slots[h.find(max(id, 1))] != 0
 }
 
-func (h *hashset) add(id uint64) {
+// add reports whether id is new.
+func (h *hashset) add(id uint64) bool {
 	id = max(id, 1)
 	if 2*(h.used+1) > len(h.slots) {
 		h.grow()
 	}
-	if at := h.find(id); h.slots[at] == 0 {
+	at := h.find(id)
+	fresh := h.slots[at] == 0
+	if fresh {
 		h.slots[at] = id
 		h.used++
 	}
+	return fresh
 }
 
 func (h *hashset) grow() {

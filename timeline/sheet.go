@@ -15,11 +15,16 @@ import (
 type sheet struct {
 	entries []entry
 	basic   eventList // their events, view BASIC
+	hashes  []uint64  // their digests
 
 	rows, duplicates, pages int
 	unfiltered              bool      // Graph did not evaluate (all of) the clause
 	split                   bool      // the window holds too much and is read in pieces; nothing else is set
 	read                    time.Time // when its oldest page was read
+
+	// repeats is set once a walk met a version in it that another window had brought: the window was read well, but Graph
+	// gave the row two times.
+	repeats atomic.Bool
 
 	views [2]lazyList  // METADATA and FULL, made on first use
 	more  atomic.Int64 // what these take, in bytes
@@ -47,10 +52,11 @@ const maxSheet = 1 << 30
 
 // newSheet moves sorted entries into arrays of their exact size, so that nothing else is kept alive by them.
 func newSheet(entries []entry) *sheet {
-	s := &sheet{entries: entries}
+	s := &sheet{entries: entries, hashes: make([]uint64, len(entries))}
 	size, unmapped, keys := 0, 0, 0
 	for i := range entries {
 		e := &entries[i]
+		s.hashes[i] = e.hash
 		keys += len(e.key)
 		if e.at = apart; listed(e) {
 			size += framed(len(e.basic))
@@ -99,7 +105,7 @@ const (
 
 // cost is what the sheet takes in memory, in bytes.
 func (s *sheet) cost() int64 {
-	n := sheetBytes + int64(cap(s.entries))*entryBytes + s.basic.cost() + s.more.Load()
+	n := sheetBytes + int64(cap(s.entries))*(entryBytes+8) + s.basic.cost() + s.more.Load()
 	for i := range s.entries {
 		n += int64(len(s.entries[i].key) + len(s.entries[i].unmapped))
 	}

@@ -50,6 +50,7 @@ type stream struct {
 	emit  func(*parleyv1.StreamEventsResponse) error
 	parts [][]byte  // of the batch's list of events; none = nothing to send
 	size  int       // of them together
+	count int       // of the events in them
 	last  string    // token of the last checkpoint
 	sent  time.Time // of the last checkpoint
 	began time.Time // of the batch
@@ -124,7 +125,7 @@ func (s *stream) add(t *track) error {
 			return err
 		}
 	}
-	events, _, err := s.w.stretch(t, math.MaxInt, s.room(t))
+	events, n, err := s.w.stretch(t, math.MaxInt, s.room(t))
 	if err != nil {
 		return err
 	}
@@ -133,6 +134,7 @@ func (s *stream) add(t *track) error {
 	}
 	s.parts = append(s.parts, events)
 	s.size += len(events)
+	s.count += n
 	if s.size >= batchBytes || len(s.parts) == 1 && s.size >= batchLeast {
 		return s.flush()
 	}
@@ -148,7 +150,21 @@ func (s *stream) room(t *track) int {
 	return room
 }
 
-// joined returns the batch's list of events. Parts that lie in different arrays are copied into one.
+// deliver sends the batch. Unless its reader takes pieces, those that lie in different arrays are copied into one.
+func (s *stream) deliver() error {
+	if s.w.req.Batch != nil {
+		if err := s.w.req.Batch(Batch{Pieces: s.parts, Count: s.count}); err != nil {
+			return emitError{err}
+		}
+		return nil
+	}
+	batch := &parleyv1.EventBatch{}
+	if err := s.w.req.setEvents(batch, s.joined()); err != nil {
+		return err
+	}
+	return s.send(&parleyv1.StreamEventsResponse{Frame: &parleyv1.StreamEventsResponse_Batch{Batch: batch}})
+}
+
 func (s *stream) joined() []byte {
 	if len(s.parts) == 1 {
 		return s.parts[0]
@@ -159,15 +175,11 @@ func (s *stream) joined() []byte {
 // flush sends the batch, if there is one, and a checkpoint.
 func (s *stream) flush() error {
 	if s.size > 0 {
-		batch := &parleyv1.EventBatch{}
-		if err := s.w.req.setEvents(batch, s.joined()); err != nil {
+		if err := s.deliver(); err != nil {
 			return err
 		}
 		clear(s.parts)
-		s.parts, s.size = s.parts[:0], 0
-		if err := s.send(&parleyv1.StreamEventsResponse{Frame: &parleyv1.StreamEventsResponse_Batch{Batch: batch}}); err != nil {
-			return err
-		}
+		s.parts, s.size, s.count = s.parts[:0], 0, 0
 	}
 	token, err := s.w.token(false)
 	if err != nil {

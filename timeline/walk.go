@@ -172,24 +172,31 @@ func (t *track) due(e *entry) time.Time {
 
 // repeats reports whether the very version of an entry was handed over before in this walk.
 func (w *walk) repeats(t *track, e *entry) bool {
+	if w.unchecked(t) {
+		return false
+	}
+	w.seen.settle()
 	return w.seen.has(e.hash ^ uint64(t.src))
+}
+
+// unchecked tells that the active block of a track can hold nothing that was handed over: so far there were kept windows
+// only, each with the rows of its own time.
+func (w *walk) unchecked(t *track) bool {
+	return t.active.kept != "" && w.seen.none() && !t.active.sheet.repeats.Load()
 }
 
 // skip drops the head as a repetition.
 func (t *track) skip() {
 	e := &t.active.entries[t.next]
+	t.active.sheet.repeats.Store(true)
 	t.stand(e)
 	t.counts.duplicates++
 	t.next++
 }
 
-// take hands over n entries from the head of a track on.
-func (w *walk) take(t *track, n int) {
-	taken := t.active.entries[t.next : t.next+n]
-	for i := range taken {
-		w.seen.add(taken[i].hash^uint64(t.src), taken[i].stray)
-	}
-	t.stand(&taken[n-1])
+// take hands over n entries from the head on, which are in seen already.
+func (t *track) take(n int) {
+	t.stand(&t.active.entries[t.next+n-1])
 	t.counts.events += int64(n)
 	t.next += n
 }

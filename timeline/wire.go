@@ -99,7 +99,8 @@ func (w *walk) stretch(t *track, most, room int) (events []byte, n int, err erro
 	if first.at == apart {
 		events, err = appendShown(nil, first, w.req.view(), maxFrame-frameRoom)
 		if err == nil {
-			w.take(t, 1)
+			w.seen.add(first.hash^uint64(t.src), first.stray)
+			t.take(1)
 		}
 		return events, 1, err
 	}
@@ -107,19 +108,25 @@ func (w *walk) stretch(t *track, most, room int) (events []byte, n int, err erro
 	if err != nil {
 		return nil, 0, err
 	}
-	rival := w.rival(t)
+	rival, only, unchecked := w.rival(t), uint64(t.src), w.unchecked(t)
+	if !unchecked {
+		w.seen.add(first.hash^only, false)
+	}
 	begin, least := l.ends[first.at]-uint32(len(l.part(first.at, first.at+1))), t.next+1
 	to := least
 	for ; to < len(b.entries) && to-t.next < most; to++ {
 		e := &b.entries[to]
-		if e.at != b.entries[to-1].at+1 || int(l.ends[e.at]-begin) > room || w.seen.has(e.hash^uint64(t.src)) ||
-			rival != nil && !w.sooner(t, e, rival) {
+		if e.at != b.entries[to-1].at+1 || int(l.ends[e.at]-begin) > room || rival != nil && !w.sooner(t, e, rival) ||
+			!unchecked && !w.seen.first(e.hash^only) {
 			break
 		}
 	}
+	if unchecked {
+		w.seen.pass(run{b.sheet.hashes[first.at : first.at+to-t.next], only})
+	}
 	events = l.part(first.at, b.entries[to-1].at+1)
 	n = to - t.next
-	w.take(t, n)
+	t.take(n)
 	return events, n, nil
 }
 

@@ -2,10 +2,13 @@ package timeline_test
 
 import (
 	"bytes"
+	"errors"
+	"slices"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/parley-gateway/parley/cache"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
@@ -96,5 +99,49 @@ func TestItemOfEvent(t *testing.T) {
 	}
 	if again := decode(item); !proto.Equal(again, e) {
 		t.Errorf("%v", again)
+	}
+}
+
+// TestBatchPieces: pieces put one behind the other are the batches that emit would get, and an error ends the stream.
+func TestBatchPieces(t *testing.T) {
+	t.Parallel()
+	chats, interactions := busy()
+	have := keptSources(t, cache.Config{}, chats, interactions)
+	start, end := march()
+	req := timeline.EventsRequest{Owner: "u", User: "u", Start: start, End: end, Encoded: true}
+	e := newEngine(t, timeline.Config{})
+	for range 2 {
+		var want, got []byte
+		err := e.StreamEvents(t.Context(), have, req, "", func(f *parleyv1.StreamEventsResponse) error {
+			want = append(want, f.GetBatch().ProtoReflect().GetUnknown()...)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		pieces := req
+		pieces.Batch = func(b timeline.Batch) error {
+			batch := &parleyv1.EventBatch{}
+			batch.ProtoReflect().SetUnknown(slices.Concat(b.Pieces...))
+			if n := timeline.EncodedEvents(batch); n != b.Count {
+				t.Errorf("a batch of %d events says %d", n, b.Count)
+			}
+			got = append(got, batch.ProtoReflect().GetUnknown()...)
+			return nil
+		}
+		err = e.StreamEvents(t.Context(), have, pieces, "", func(f *parleyv1.StreamEventsResponse) error {
+			if f.GetBatch() != nil {
+				t.Error("emit got a batch")
+			}
+			return nil
+		})
+		if err != nil || len(want) == 0 || !bytes.Equal(got, want) {
+			t.Fatalf("%d bytes, want %d, %v", len(got), len(want), err)
+		}
+		failure := errors.New("gone")
+		pieces.Batch = func(timeline.Batch) error { return failure }
+		if err := e.StreamEvents(t.Context(), have, pieces, "", func(*parleyv1.StreamEventsResponse) error { return nil }); !errors.Is(err, failure) {
+			t.Errorf("the reader's error is %v", err)
+		}
 	}
 }
