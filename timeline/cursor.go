@@ -13,8 +13,8 @@ import (
 // The plain content of a cursor: a version, then numbers as varints and texts with their length before them. It is sealed
 // before it leaves; what the request says is not in it but in the associated data.
 const (
-	cursorEvents = 1
 	cursorChain  = 2
+	cursorEvents = 3
 )
 
 var errCursor = errors.New("malformed cursor")
@@ -38,6 +38,7 @@ type sourceMark struct {
 	at                 *position
 	counts             counts
 	gaps               []gap
+	sum                uint64 // of the trace
 }
 
 const (
@@ -106,6 +107,7 @@ func (e *encoder) source(s *sourceMark, base time.Time) {
 		e.since(base, g.end)
 		e.reason(g.reason)
 	}
+	*e = binary.BigEndian.AppendUint64(*e, s.sum)
 }
 
 func decodeMark(data []byte) (*mark, error) {
@@ -149,6 +151,7 @@ func (d *decoder) source(base time.Time) sourceMark {
 		g.reason = d.reason()
 		s.gaps = append(s.gaps, g)
 	}
+	s.sum = d.fixed()
 	return s
 }
 

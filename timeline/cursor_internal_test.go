@@ -31,6 +31,7 @@ func fullMark() mark {
 			at := now.Add(-time.Duration(i+1) * 100 * time.Hour)
 			s.gaps = append(s.gaps, gap{span{at, at.Add(time.Hour)}, ReasonPagingLoop})
 		}
+		s.sum = ^uint64(0)
 		m.sources = append(m.sources, s)
 	}
 	return m

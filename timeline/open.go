@@ -2,6 +2,7 @@ package timeline
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/parley-gateway/parley/cache"
@@ -75,6 +76,7 @@ func (w *walk) begin(have Sources, asked []parleyv1.Source, marks []sourceMark) 
 		pushed := w.filter.Push(src)
 		t.read.query.Clause, t.pushed = pushed.Clause, pushed.Fields
 		t.filter, t.getter = w.filter, have.Getters[src]
+		t.trace.known = func(id uint64) bool { return slices.Contains(w.seen.strays, id^uint64(src)) }
 		t.read.store, _ = have.Events[src].(cache.Windows)
 		if w.req.End.IsZero() || w.req.End.After(w.span.end) {
 			t.read.openEnd = w.span.end
@@ -219,15 +221,16 @@ func (t *track) restore(m *sourceMark) {
 	t.density.level = m.level
 	t.reached, t.at = m.reached, m.at
 	t.counts, t.gaps = m.counts, m.gaps
+	t.trace.base, t.trace.fresh = m.sum, true
 }
 
 // token seals where the walk stands now.
 func (w *walk) token(finished bool) (string, error) {
-	m := mark{now0: w.now0, start: w.span.start, end: w.span.end, finished: finished, strays: w.seen.strays}
+	m := mark{now0: w.now0, start: w.span.start, end: w.span.end, finished: finished, strays: w.seen.lately()}
 	for _, t := range w.tracks {
 		m.sources = append(m.sources, sourceMark{
 			src: t.src, state: t.state, reason: t.reason, answered: t.answered, finished: t.finished,
-			level: t.density.level, reached: t.reached, at: t.at, counts: t.total(), gaps: t.gaps,
+			level: t.density.level, reached: t.reached, at: t.at, counts: t.total(), gaps: t.gaps, sum: t.sum(),
 		})
 	}
 	return w.engine.cfg.Sealer.Seal(m.encode(), w.associated)

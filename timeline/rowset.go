@@ -152,6 +152,7 @@ func (s *rowset) fill(b *block) {
 	asked := s.trim
 	asked.end = later(asked.end, s.r.ask(s.trim).End)
 	entries := make([]entry, 0, len(s.items))
+	var edge []stamp
 	for i := range s.items {
 		item := &s.items[i]
 		e := entry{time: s.r.timeOf(item), key: orderKey(item.Key), version: item.Version, basic: item.Basic, unmapped: item.Unmapped}
@@ -169,6 +170,7 @@ func (s *rowset) fill(b *block) {
 			s.doubtful = true
 			b.strays++
 		default:
+			edge = append(edge, stamp{e.time, e.hash})
 			continue
 		}
 		entries = append(entries, e)
@@ -178,6 +180,7 @@ func (s *rowset) fill(b *block) {
 	}
 	slices.SortFunc(entries, func(x, y entry) int { return s.r.compare(&x, &y) })
 	b.sheet = newSheet(entries)
+	b.sheet.edge = edge
 	b.sheet.rows, b.sheet.duplicates, b.sheet.pages = s.rows, s.duplicates, s.pages
 	b.sheet.read, b.sheet.unfiltered = s.read, s.r.unfiltered.Load()
 	b.show(s.r.desc)

@@ -1,7 +1,8 @@
 package timeline
 
 const (
-	maxStrays = 12      // that a token keeps
+	maxStrays = 10      // that a token keeps
+	maxFar    = 1 << 11 // that a call keeps
 	maxSeen   = 1 << 12 // versions in each of two generations; the tables of a few streams fit a processor's cache
 	maxChain  = 1 << 14 // the same of a chain, which has no other order to tell repetitions by
 )
@@ -61,7 +62,7 @@ func (s *seen) add(id uint64, stray bool) {
 	s.turn()
 	s.young.add(id)
 	if stray {
-		if len(s.strays) >= maxStrays {
+		if len(s.strays) >= maxFar {
 			s.strays = s.strays[1:]
 		}
 		s.strays = append(s.strays, id)
@@ -78,6 +79,9 @@ func (s *seen) turn() {
 		}
 	}
 }
+
+// lately returns the rows outside their window that a token keeps.
+func (s *seen) lately() []uint64 { return s.strays[max(0, len(s.strays)-maxStrays):] }
 
 // hashset is a set of digests: a table of a power of two, at most half full, searched from where the digest says. A map
 // would take as long as everything else that a cached event costs.

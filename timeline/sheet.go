@@ -14,6 +14,7 @@ import (
 // goes out together. It is shared by calls and never changed.
 type sheet struct {
 	entries []entry
+	edge    []stamp   // rows just outside the window, which belong to its neighbours
 	basic   eventList // their events, view BASIC
 	hashes  []uint64  // their digests
 

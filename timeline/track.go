@@ -31,6 +31,7 @@ type track struct {
 	place     position  // what at points to once an entry was handed over
 	at        *position // place inside the window that begins at reached; nil at its beginning
 	resume    *position // where the cursor stood
+	trace     trace
 	gaps      []gap
 	counts    counts
 	failures  int // windows that failed in a row
@@ -168,6 +169,7 @@ func (t *track) enter(b *block) {
 			t.at.time, t.at.key, t.at.stray, t.at.any = t.resume.time, t.resume.key, t.resume.stray, true
 		}
 	}
+	t.recall(b)
 	switch {
 	case b.unordered && t.read.byCreate: // only the end is sent: one window, not to be split
 		t.queue = append(t.queue, &step{slot: &slot{window: window{b.tail.rest, hour}}})
@@ -248,6 +250,7 @@ func (t *track) leave() {
 	} else {
 		t.reached = b.end
 	}
+	t.trail(b)
 }
 
 // stand puts the track's place behind an entry of the active block.

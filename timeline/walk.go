@@ -3,6 +3,7 @@ package timeline
 import (
 	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
@@ -176,7 +177,7 @@ func (w *walk) repeats(t *track, e *entry) bool {
 		return false
 	}
 	w.seen.settle()
-	return w.seen.has(e.hash ^ uint64(t.src))
+	return w.seen.has(e.hash^uint64(t.src)) || e.stray && slices.Contains(t.trace.handed, e.hash)
 }
 
 // unchecked tells that the active block of a track can hold nothing that was handed over: so far there were kept windows

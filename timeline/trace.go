@@ -1,0 +1,160 @@
+package timeline
+
+import (
+	"slices"
+	"sort"
+	"time"
+)
+
+// trace is what tells rows that Graph dates wrongly, when a window is read again, from rows that were not handed over yet:
+// the sum of the digests of the rows in order that were handed over and that reading on from the track's place brings
+// again, which are those of the window at hand and those within a second before it, because windows are asked a second
+// wider. A token keeps the sum. When a window that is read again lacks rows and holds others from outside, and both
+// sums agree, they are the same rows.
+type trace struct {
+	latest []stamp  // rows that were handed over within a second before the window at hand
+	base   uint64   // the sum when the window was entered, or the token's
+	owed   uint64   // what the sum holds beside the rows of this reading
+	handed []uint64 // rows outside the window at hand that were handed over in order before
+	fresh  bool     // the walk was resumed and no window was entered yet
+	// known tells whether a row was handed over as one from outside, and is none of the sum's.
+	known func(id uint64) bool
+}
+
+// stamp is one row: its time and its digest.
+type stamp struct {
+	time time.Time
+	id   uint64
+}
+
+// Bounds of what is compared in every combination: rows outside a window, the same beside two rows that came.
+const (
+	maxSums  = 12
+	maxPairs = 6
+)
+
+// sum is what a token keeps of the trace at the track's place.
+func (t *track) sum() uint64 {
+	if t.stopped != nil || t.active == nil && (t.at != nil || t.trace.fresh) {
+		return t.trace.base
+	}
+	sum := t.trace.owed
+	// A chain is asked for again from its last row on, not from the beginning of a window.
+	chained := t.chained() && t.at != nil && t.at.any && !t.at.stray
+	add := func(at time.Time, id uint64) {
+		if !chained || t.near(at, t.at.time.Add(1)) {
+			sum += mixed(id)
+		}
+	}
+	for _, s := range t.trace.latest {
+		add(s.time, s.id)
+	}
+	if t.active == nil {
+		return sum
+	}
+	for i := range t.active.entries[:t.next] {
+		if e := &t.active.entries[i]; !e.stray && !t.trace.known(e.hash) {
+			add(e.time, e.hash)
+		}
+	}
+	return sum
+}
+
+// near tells whether a row is so close to where a reading begins or ends that the reading behind it brings it as well. Beside
+// a filter nobody knows which of these rows were handed over.
+func (t *track) near(at, edge time.Time) bool {
+	if t.filter != nil {
+		return at.Sub(edge).Abs() <= 1
+	}
+	return at.Sub(edge).Abs() < tolerance
+}
+
+// trail keeps the end of a window that was handed over.
+func (t *track) trail(b *block) {
+	t.trace.owed = 0
+	t.trace.latest = slices.DeleteFunc(t.trace.latest, func(s stamp) bool { return !t.near(s.time, t.reached) })
+	last := sort.Search(len(b.entries), func(i int) bool { return b.entries[i].stray })
+	for last--; last >= 0 && t.near(b.entries[last].time, t.reached); last-- {
+		if e := &b.entries[last]; !t.trace.known(e.hash) {
+			t.trace.latest = append(t.trace.latest, stamp{e.time, e.hash})
+		}
+	}
+}
+
+// recall begins the trace of a window that was entered, of which t.next rows were handed over before the walk was resumed.
+func (t *track) recall(b *block) {
+	t.trace.handed = nil
+	if !t.trace.fresh {
+		t.trace.base = t.sum()
+		return
+	}
+	t.trace.fresh = false
+	edge := b.start
+	if t.desc {
+		edge = b.end
+	}
+	if b.sheet != nil {
+		for _, s := range b.sheet.edge {
+			passed := s.time.Before(edge) != t.desc && t.whole.has(s.time)
+			if passed && t.near(s.time, edge) && !t.trace.known(s.id) {
+				t.trace.latest = append(t.trace.latest, s)
+			}
+		}
+	}
+	if again := t.sum(); t.resume == nil || t.chained() || b.span == t.resume.window.span {
+		var sum uint64
+		t.trace.handed, sum = summands(t.trace.base, again, b.entries[:t.next], b.entries[t.next:])
+		t.trace.owed = sum - again
+	}
+	t.trace.base = t.sum()
+}
+
+// summands compares the sum of a token with that of the rows before the track's place as they were read again. It returns the
+// digests of those rows outside their window that make up the difference, and the sum to go on with. Up to two rows may have
+// come beside them that were not there before: they had been dated wrongly then.
+func summands(token, again uint64, before, behind []entry) (handed []uint64, sum uint64) {
+	var ids []uint64
+	for i := range behind {
+		if behind[i].stray {
+			ids = append(ids, behind[i].hash)
+		}
+	}
+	if token == again || len(ids) == 0 {
+		return nil, again
+	}
+	ids = ids[:min(len(ids), maxSums)]
+	came := make(map[uint64]bool, len(before)+1)
+	came[0] = true
+	for i := range before {
+		came[mixed(before[i].hash)] = true
+	}
+	cameTwo := func(sum uint64) bool {
+		for id := range came {
+			if came[sum-id] {
+				return true
+			}
+		}
+		return false
+	}
+	for set := range 1 << len(ids) {
+		now := again
+		var chosen []uint64
+		for i, id := range ids {
+			if set&(1<<i) != 0 {
+				now += mixed(id)
+				chosen = append(chosen, id)
+			}
+		}
+		if came[now-token] || len(ids) <= maxPairs && cameTwo(now-token) {
+			return chosen, now
+		}
+	}
+	return nil, token
+}
+
+// mixed scatters a digest, so that sums of like keys are not alike (the finalizer of SplitMix64).
+func mixed(id uint64) uint64 {
+	id = (id ^ id>>30) * 0xbf58476d1ce4e5b9
+	id = (id ^ id>>27) * 0x94d049bb133111eb
+	return id ^ id>>31
+}
