@@ -34,7 +34,8 @@ type load struct {
 	truth []*walk
 
 	streams, resumed, mended, lists, events, failed atomic.Int64
-	lost, doubled, foreign, given                   atomic.Int64 // events; given = walks given up
+	lost, foreign, given                            atomic.Int64 // events; given = walks given up
+	doubles                                         doubles
 }
 
 // run works until ctx ends; what is under way then is not judged.
@@ -54,7 +55,7 @@ func (l *load) streamer(ctx context.Context, r *rand.Rand) {
 		w := l.truth[r.IntN(len(l.truth))]
 		got := map[string]bool{}
 		left := tries
-		whole := l.follow(ctx, w.request(), got, &left)
+		whole := l.follow(ctx, w.request(), got, newCopies("stream", &l.doubles), &left)
 		if ctx.Err() != nil {
 			return
 		}
@@ -67,14 +68,13 @@ func (l *load) streamer(ctx context.Context, r *rand.Rand) {
 }
 
 // follow reads a stream, goes on from its token where it breaks off, and asks for its gaps. It reports success.
-func (l *load) follow(ctx context.Context, req *parleyv1.StreamEventsRequest, got map[string]bool, left *int) bool {
+func (l *load) follow(ctx context.Context, req *parleyv1.StreamEventsRequest, got map[string]bool, seen *copies, left *int) bool {
 	req = proto.CloneOf(req)
 	for *left > 0 && ctx.Err() == nil {
 		*left--
-		s := l.g.stream(ctx, req)
+		s := l.g.stream(ctx, req, seen)
 		l.streams.Add(1)
 		l.events.Add(int64(len(s.versions)))
-		l.doubled.Add(int64(s.doubled))
 		maps.Copy(got, s.versions)
 		if s.err != nil {
 			l.failed.Add(1)
@@ -90,7 +90,7 @@ func (l *load) follow(ctx context.Context, req *parleyv1.StreamEventsRequest, go
 				again := proto.CloneOf(req)
 				again.ResumeToken, again.Sources = "", []parleyv1.Source{report.GetSource()}
 				again.StartTime, again.EndTime = gap.GetInterval().GetStartTime(), gap.GetInterval().GetEndTime()
-				if !l.follow(ctx, again, got, left) {
+				if !l.follow(ctx, again, got, newCopies("stream of a gap", &l.doubles), left) {
 					return false
 				}
 			}
@@ -124,7 +124,7 @@ func (l *load) lister(ctx context.Context, r *rand.Rand) {
 		for _, src := range w.sources {
 			query.Add("sources", src.String())
 		}
-		got, complete := map[string]bool{}, false
+		got, complete, seen := map[string]bool{}, false, newCopies("list", &l.doubles)
 		for range 100 {
 			page, err := l.page(ctx, "/v1/users/"+w.user+"/events?"+query.Encode())
 			l.lists.Add(1)
@@ -136,13 +136,12 @@ func (l *load) lister(ctx context.Context, r *rand.Rand) {
 				}
 				continue
 			}
+			seen.begin()
 			for _, e := range page.GetEvents() {
-				if key := version(e); got[key] {
-					l.doubled.Add(1)
-				} else {
-					got[key] = true
-				}
+				seen.add(e)
+				got[version(e)] = true
 			}
+			seen.settle()
 			l.events.Add(int64(len(page.GetEvents())))
 			if page.GetNextPageToken() == "" {
 				complete = page.GetComplete()

@@ -107,9 +107,10 @@ func (t *table) verdict(w io.Writer, before, after figures) error {
 	row("drain", after, "| | |")
 	ratio := float64(t.lines[rows-1].heap) / float64(t.lines[markRow-1].heap)
 	l := t.load
-	fmt.Fprintf(w, "\nheap at the end ÷ at %s: %.3f (at most %.2f)\nresumed %d, gaps asked for %d, walks given up %d\nevents lost %d, doubled %d, not Graph's %d\n",
+	fmt.Fprintf(w, "\nheap at the end ÷ at %s: %.3f (at most %.2f)\nresumed %d, gaps asked for %d, walks given up %d\nevents lost %d, not Graph's %d\n",
 		t.lines[markRow-1].at.Round(time.Second), ratio, maxRatio, l.resumed.Load(), l.mended.Load(), l.given.Load(),
-		l.lost.Load(), l.doubled.Load(), l.foreign.Load())
+		l.lost.Load(), l.foreign.Load())
+	l.doubles.write(w)
 	var errs []error
 	wrong := func(is bool, text string) {
 		if is {
@@ -120,7 +121,7 @@ func (t *table) verdict(w io.Writer, before, after figures) error {
 	wrong(ratio > maxRatio && t.length >= 5*time.Minute, "the heap grew")
 	wrong(after.goroutines > before.goroutines, "goroutines were left")
 	wrong(after.files > before.files, "descriptors were left")
-	wrong(l.lost.Load()+l.doubled.Load()+l.foreign.Load() > 0, "events were lost or came twice")
+	wrong(l.lost.Load()+l.foreign.Load() > 0 || l.doubles.any(), "events were lost or came twice")
 	wrong(l.given.Load() > 0, "walks could not be mended")
 	wrong(l.events.Load() == 0, "nothing was read")
 	return errors.Join(errs...)

@@ -44,7 +44,7 @@ func learn(ctx context.Context, g *running) ([]*walk, error) {
 		walks = append(walks, &walk{user: user, start: end.Add(-time.Duration(6+3*(i%4)) * day), end: end, sources: sources})
 	}
 	for _, w := range walks {
-		s := g.stream(ctx, w.request())
+		s := g.stream(ctx, w.request(), newCopies("truth", &doubles{}))
 		if s.err != nil || !s.summary.GetComplete() {
 			return nil, fmt.Errorf("without faults: %w, %v", errors.Join(s.err, errIncomplete), s.summary.GetNotices())
 		}
@@ -58,14 +58,14 @@ var errIncomplete = errors.New("a stream is not complete")
 // told is what one stream said.
 type told struct {
 	versions map[string]bool
-	doubled  int // versions that came twice in this stream
 	token    string
 	summary  *parleyv1.Summary
 	err      error
 }
 
-// stream reads one stream to its end.
-func (g *running) stream(ctx context.Context, req *parleyv1.StreamEventsRequest) *told {
+// stream reads one stream to its end, as a call of the walk that seen belongs to.
+func (g *running) stream(ctx context.Context, req *parleyv1.StreamEventsRequest, seen *copies) *told {
+	seen.begin()
 	s := &told{versions: map[string]bool{}, token: req.GetResumeToken()}
 	stream, err := g.events.StreamEvents(ctx, req)
 	for err == nil {
@@ -74,14 +74,12 @@ func (g *running) stream(ctx context.Context, req *parleyv1.StreamEventsRequest)
 			break
 		}
 		for _, e := range frame.GetBatch().GetEvents() {
-			key := version(e)
-			if s.versions[key] {
-				s.doubled++
-			}
-			s.versions[key] = true
+			seen.add(e)
+			s.versions[version(e)] = true
 		}
 		if token := frame.GetCheckpoint().GetResumeToken(); token != "" {
 			s.token = token
+			seen.settle()
 		}
 		if frame.GetSummary() != nil {
 			s.summary = frame.GetSummary()
