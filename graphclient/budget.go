@@ -19,6 +19,12 @@ const (
 	firstStrike = time.Second
 	// maxStrike is the longest such pause.
 	maxStrike = 30 * time.Second
+	// maxSuspicion is how long a limit stays closed for a 429 that may have
+	// been about a narrower one.
+	maxSuspicion = 10 * time.Second
+	// aloneTime is how long it is remembered that a 429 was about a narrow
+	// limit alone.
+	aloneTime = 10 * time.Minute
 )
 
 // budget is one limit for one tenant, user or resource, and its Retry-After
@@ -27,6 +33,7 @@ const (
 // ahead as a probe and the others follow once it is answered.
 type budget struct {
 	limiter *rate.Limiter // rate.Inf when the row has no number
+	recent  *recent       // takes the limiter's place where not nil
 	reserve float64       // tokens that background requests leave behind
 
 	mu       sync.Mutex
@@ -39,7 +46,10 @@ type budget struct {
 	probing  bool
 	probeEnd time.Time
 	strikes  int
-	users    int // guarded by the registry; a budget in use is not dropped
+	suspect  *budget   // the narrower one whose 429 closed it, perhaps for nothing
+	asked    time.Time // when the request behind that 429 was sent
+	alone    time.Time // until then a 429 here says nothing about wider limits
+	users    int       // guarded by the registry; a budget in use is not dropped
 }
 
 // waiter is one request in a queue.
@@ -115,7 +125,11 @@ func (b *budget) estimate(caller string, priority Priority, now time.Time) (clos
 	if priority == Background {
 		ahead = float64(own+min(b.queues[Interactive].size, backgroundTurn*(own+1))) + b.reserve
 	}
-	missing := ahead + 1 + float64(b.granted) - b.limiter.TokensAt(now.Add(closed))
+	need := ahead + 1 + float64(b.granted)
+	if b.recent != nil {
+		return closed, max(0, b.recent.wait(need, now)-closed)
+	}
+	missing := need - b.limiter.TokensAt(now.Add(closed))
 	if missing > 0 {
 		queued = time.Duration(missing / float64(b.limiter.Limit()) * float64(time.Second))
 	}
@@ -178,6 +192,9 @@ func (b *budget) missing(need float64, now time.Time) time.Duration {
 	if b.limiter.Limit() == rate.Inf {
 		return 0
 	}
+	if b.recent != nil {
+		return b.recent.wait(need+float64(b.granted), now)
+	}
 	lack := need + float64(b.granted) - b.limiter.TokensAt(now)
 	if lack <= 1e-9 {
 		return 0
@@ -206,7 +223,11 @@ func (b *budget) spend(sent bool) {
 	defer b.mu.Unlock()
 	now := time.Now()
 	b.granted--
-	if sent {
+	switch {
+	case !sent:
+	case b.recent != nil:
+		b.recent.take(now)
+	default:
 		b.limiter.ReserveN(now, 1) // a rounding error only delays the next turn
 	}
 	b.pump(now)
@@ -227,18 +248,55 @@ func (b *budget) tick() {
 }
 
 // release ends a request: answered says that Graph did answer, and not with a
-// request to wait. It opens the gate when the request was the probe.
-func (b *budget) release(probe, answered bool) {
+// request to wait. It opens the gate when the request was the probe, or when it
+// was under way when the 429 of an earlier one closed the gate on suspicion: then
+// that was about the narrower limit alone, which is returned.
+func (b *budget) release(probe, answered bool, sent time.Time) (acquitted *budget) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if answered && b.suspect != nil && sent.After(b.asked) && sent.Before(b.until) {
+		acquitted, b.suspect = b.suspect, nil
+		b.until, b.half, b.probing, b.strikes = time.Time{}, false, false, 0
+		b.pump(time.Now())
+	}
 	if !probe {
-		return
+		return acquitted
 	}
 	b.probing = false
 	if answered {
 		b.half, b.strikes = false, 0
 	}
 	b.pump(time.Now())
+	return acquitted
+}
+
+// doubt shuts the gate because a narrower limit answered 429 to a request sent
+// at a time, unless it is known that this one is not meant.
+func (b *budget) doubt(narrow *budget, wait time.Duration, sent time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := time.Now()
+	if now.Before(b.until) {
+		return
+	}
+	b.until = now.Add(min(wait, maxSuspicion))
+	b.half, b.probing = true, false
+	b.suspect, b.asked = narrow, sent
+	b.pump(now)
+}
+
+// acquit remembers that a 429 was about this limit alone.
+func (b *budget) acquit() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.alone = time.Now().Add(aloneTime)
+}
+
+// acquitted says whether that is remembered.
+func (b *budget) acquitted() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return time.Now().Before(b.alone)
 }
 
 // close shuts the gate for the given time, or, with none given, for a growing
@@ -257,7 +315,7 @@ func (b *budget) close(wait time.Duration) time.Duration {
 	if until := now.Add(wait); until.After(b.until) {
 		b.until = until
 	}
-	b.half, b.probing = true, false
+	b.half, b.probing, b.suspect = true, false, nil
 	closed := b.until.Sub(now)
 	for priority := range b.queues {
 		b.queues[priority].remove(func(w *waiter) bool {
@@ -285,5 +343,6 @@ func (b *budget) idle(now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.queues[Interactive].size+b.queues[Background].size+b.granted == 0 && (!b.half || b.strikes == 0 && !b.probing) && !now.Before(b.until) &&
-		(b.limiter.Limit() == rate.Inf || b.limiter.TokensAt(now) >= float64(b.limiter.Burst()))
+		(b.limiter.Limit() == rate.Inf || b.limiter.TokensAt(now) >= float64(b.limiter.Burst())) &&
+		(b.recent == nil || b.recent.tokens(now) >= float64(b.recent.most))
 }

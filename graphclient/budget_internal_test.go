@@ -68,7 +68,7 @@ func pass(ctx context.Context, b *budget, priority Priority) (time.Duration, err
 		return tooLong, err
 	}
 	b.spend(true)
-	b.release(probe, true)
+	b.release(probe, true, time.Now())
 	return 0, nil
 }
 
@@ -201,10 +201,10 @@ func TestGateProbe(t *testing.T) {
 				mu.Unlock()
 				if probe {
 					if <-verdict {
-						b.release(true, true)
+						b.release(true, true, time.Now())
 					} else {
 						b.close(5 * time.Second)
-						b.release(true, false)
+						b.release(true, false, time.Now())
 					}
 				}
 			})
@@ -259,7 +259,7 @@ func TestCanceledProbeLetsTheNextOneGo(t *testing.T) {
 			t.Fatal(first, err)
 		}
 		start := time.Now()
-		time.AfterFunc(100*time.Millisecond, func() { b.release(true, false) })
+		time.AfterFunc(100*time.Millisecond, func() { b.release(true, false, time.Now()) })
 		second, _, err := b.acquire(t.Context(), Interactive)
 		if !second || err != nil || time.Since(start) != 100*time.Millisecond {
 			t.Errorf("probe %v, %v after %v", second, err, time.Since(start))
@@ -347,29 +347,62 @@ func TestBudgetsAreDropped(t *testing.T) {
 	})
 }
 
-func TestTwoNarrowGatesCloseTheTenant(t *testing.T) {
+// TestSuspicion shows what a 429 of one user does to the others: they wait for no more than ten seconds, and not at all once an
+// answer shows that the tenant was not meant.
+func TestSuspicion(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := newBudgets(DefaultLimits())
-		const uri = "/v1.0/users/u/chats"
-		closeFor := func(user string) []*budget {
-			r := &Request{Source: SourceConversations, User: user}
-			plan, done := s.plan(r, uri, false)
-			defer done()
-			s.close(r, uri, false, plan, 10*time.Second)
-			return plan
-		}
-		plan := closeFor("a")
-		if !plan[0].closed() || plan[1].closed() {
-			t.Error("one user's 429 closed the tenant")
-		}
-		closeFor("a")
-		if plan[1].closed() {
-			t.Error("the same user's second 429 closed the tenant")
-		}
-		closeFor("b")
-		if !plan[1].closed() {
-			t.Error("two users' 429 left the tenant open")
-		}
-	})
+	const uri = "/v1.0/users/u/chats"
+	type answer struct {
+		user      string
+		after     time.Duration // since the one before
+		sent      time.Duration // before it is answered
+		throttled bool
+	}
+	for name, c := range map[string]struct {
+		answers []answer
+		wait    time.Duration // Retry-After
+		tenant  time.Duration // for which the tenant is closed at the end
+	}{
+		"one user":                          {[]answer{{"a", 0, 0, true}}, 7 * time.Second, 7 * time.Second},
+		"one user, long":                    {[]answer{{"a", 0, 0, true}}, time.Minute, maxSuspicion},
+		"the same user again":               {[]answer{{"a", 0, 0, true}, {"a", 0, 0, true}}, time.Minute, maxSuspicion},
+		"two users":                         {[]answer{{"a", 0, 0, true}, {"b", 0, 0, true}}, time.Minute, time.Minute},
+		"sent later, answered":              {[]answer{{"a", 0, time.Second, true}, {"b", 0, time.Millisecond, false}}, time.Minute, 0},
+		"sent before, answered":             {[]answer{{"a", 0, time.Millisecond, true}, {"b", 0, time.Second, false}}, time.Minute, maxSuspicion},
+		"acquitted, then throttled again":   {[]answer{{"a", 0, time.Second, true}, {"b", 0, time.Millisecond, false}, {"a", 2 * time.Minute, 0, true}}, time.Minute, 0},
+		"acquitted long ago":                {[]answer{{"a", 0, time.Second, true}, {"b", 0, time.Millisecond, false}, {"a", aloneTime, 0, true}}, time.Minute, maxSuspicion},
+		"answered when it was open again":   {[]answer{{"a", 0, 0, true}, {"b", time.Minute, 0, false}, {"a", time.Second, 0, true}}, 5 * time.Second, 5 * time.Second},
+		"acquitted, then two users":         {[]answer{{"a", 0, time.Second, true}, {"b", 0, time.Millisecond, false}, {"c", 0, 0, true}}, time.Minute, time.Minute},
+		"acquitted by the same user's next": {[]answer{{"a", 0, time.Second, true}, {"a", 0, time.Millisecond, false}}, time.Minute, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := newBudgets(DefaultLimits())
+				var tenant *budget
+				for _, a := range c.answers {
+					time.Sleep(a.after)
+					r := &Request{Source: SourceConversations, User: a.user}
+					plan, done := s.plan(r, uri, false)
+					tenant = plan[1]
+					sent := time.Now().Add(-a.sent)
+					if a.throttled {
+						s.close(r, uri, false, plan, c.wait, sent)
+						if !plan[0].closed() {
+							t.Errorf("%s stayed open", a.user)
+						}
+					}
+					for _, b := range plan {
+						if narrow := b.release(false, !a.throttled, sent); narrow != nil {
+							narrow.acquit()
+						}
+					}
+					done()
+				}
+				if left := max(0, time.Until(tenant.until)); left != c.tenant {
+					t.Errorf("the tenant is closed for %v, want %v", left, c.tenant)
+				}
+			})
+		})
+	}
 }

@@ -61,7 +61,7 @@ func (s *budgets) plan(r *Request, uri string, download bool) (plan []*budget, d
 		}
 		b := s.all[key]
 		if b == nil {
-			b = newBudget(limit.rate())
+			b = limit.budget()
 			s.all[key] = b
 		}
 		b.users++
@@ -99,18 +99,27 @@ func (s *budgets) sweep() {
 	s.sweepAt = max(minSweep, 2*len(s.all))
 }
 
-// close shuts the gate that a throttled answer speaks of. Graph does not say
-// which limit was hit: the narrowest one is assumed. When another narrow gate
-// of the same row is shut already, the tenant is what is throttled.
-func (s *budgets) close(r *Request, uri string, download bool, plan []*budget, wait time.Duration) {
+// close shuts the gates that a throttled answer may speak of. Graph does not
+// say which limit was hit: the narrowest one is closed for the time told, the
+// wider ones for a while on suspicion, which ends when a request that was sent
+// after the throttled one is answered. When another narrow gate of the same row is shut already, the
+// tenant is what is throttled.
+func (s *budgets) close(r *Request, uri string, download bool, plan []*budget, wait time.Duration, sent time.Time) {
 	narrow, wide := plan[0], plan[len(plan)-1]
-	narrow.close(wait)
+	closed := narrow.close(wait)
 	if narrow == wide {
 		return
 	}
 	row := s.table.row(r, uri, download)
 	if s.otherClosed(row, narrow) {
 		wide.close(wait)
+		return
+	}
+	if narrow.acquitted() {
+		return
+	}
+	for _, b := range plan[1:] {
+		b.doubt(narrow, closed, sent)
 	}
 }
 

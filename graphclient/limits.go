@@ -74,19 +74,25 @@ func DefaultLimits() LimitTable {
 const sustained = 0.83
 
 // rate is the steady rate per second and the burst above it. Over the limit's
-// own time the two never add up to more than the published number; limits
-// counted over minutes are used as a burst by half, or a third download would
-// wait for most of a minute.
+// own time the two never add up to more than the published number. Limits
+// counted over minutes are kept by counting instead: with a burst that small a
+// third download would wait for most of a minute.
 func (l Limit) rate() (perSecond float64, burst int) {
 	if l.Requests <= 0 || l.Per <= 0 {
 		return 0, 1
 	}
 	n := float64(l.Requests)
-	if l.Per < time.Minute {
-		return n * sustained / l.Per.Seconds(), max(1, int(n*(1-sustained)))
+	return n * sustained / l.Per.Seconds(), max(1, int(n*(1-sustained)))
+}
+
+// budget makes the budget that keeps the limit.
+func (l Limit) budget() *budget {
+	b := newBudget(l.rate())
+	if l.Per >= time.Minute && l.Requests > 0 {
+		b.recent = &recent{span: l.Per, most: max(1, int(float64(l.Requests)*sustained))}
+		b.reserve = float64(b.recent.most / 10) // what is left is used up only once a span
 	}
-	half := n * sustained / 2
-	return half / l.Per.Seconds(), max(1, int(half))
+	return b
 }
 
 // row finds the row of a request: its index, or -1.

@@ -137,10 +137,12 @@ func (p *limit) Do(req *policy.Request) (*http.Response, error) {
 	defer done()
 
 	probes := make([]bool, len(plan))
-	turns, answered := 0, false
+	turns, answered, sent := 0, false, time.Time{}
 	defer func() {
 		for i, b := range plan {
-			b.release(probes[i], answered)
+			if narrow := b.release(probes[i], answered, sent); narrow != nil {
+				narrow.acquit()
+			}
 		}
 	}()
 	spend := func(sent bool) {
@@ -163,7 +165,8 @@ func (p *limit) Do(req *policy.Request) (*http.Response, error) {
 		turns++
 	}
 	spend(true)
-	if waited := time.Since(start); waited > time.Millisecond {
+	sent = time.Now()
+	if waited := sent.Sub(start); waited > time.Millisecond {
 		p.observer.GraphWait(k.request.Source, waited)
 	}
 
@@ -172,7 +175,7 @@ func (p *limit) Do(req *policy.Request) (*http.Response, error) {
 		return resp, err
 	}
 	if wait := retryAfter(resp.Header, time.Now()); throttles(resp.StatusCode, wait) {
-		p.budgets.close(k.request, k.target.uri, k.download, plan, wait)
+		p.budgets.close(k.request, k.target.uri, k.download, plan, wait, sent)
 		return resp, nil
 	}
 	answered = true

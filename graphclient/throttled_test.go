@@ -15,7 +15,7 @@ import (
 )
 
 // TestCallersOfAThrottlingGraph lets 200 callers ask a Graph that enforces its published limits and, in between, answers
-// nothing but 429 for seven seconds. No limit is run into twice, and the callers take no longer than the budgets allow.
+// nothing but 429 for seven seconds. The limit is run into once, and the callers take no longer than the budgets allow.
 func TestCallersOfAThrottlingGraph(t *testing.T) {
 	t.Parallel()
 	const callers = 200
@@ -96,16 +96,12 @@ func TestCallersOfAThrottlingGraph(t *testing.T) {
 				if took > bound {
 					t.Errorf("took %v, at most %v", took, bound)
 				}
-				if len(refused) == 0 {
-					t.Error("nobody was throttled: the test shows nothing")
+				sum := 0
+				for _, n := range refused {
+					sum += n
 				}
-				for _, path := range slices.Sorted(maps.Keys(refused)) {
-					if refused[path] > 1 {
-						t.Errorf("%d answers 429 for one limit", refused[path])
-					}
-				}
-				if len(refused) > 2 {
-					t.Errorf("%d narrow limits were run into before the wide one was closed", len(refused))
+				if sum != 1 {
+					t.Errorf("%d answers 429, want 1: %v", sum, slices.Collect(maps.Values(refused)))
 				}
 				t.Logf("%d requests in %v of %v, %d answers 429", served, took, bound, len(refused))
 			})

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"sync"
 	"time"
 
@@ -58,9 +59,7 @@ func (c *copies) add(e *parleyv1.Event) {
 
 // settle says that a token stands behind everything that came.
 func (c *copies) settle() {
-	for key, at := range c.fresh {
-		c.known[key] = at
-	}
+	maps.Copy(c.known, c.fresh)
 	clear(c.fresh)
 }
 

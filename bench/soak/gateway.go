@@ -45,7 +45,7 @@ func newGateway(ctx context.Context, sim *graph) (*running, error) {
 	s.GraphURL, s.GraphAuthorityURL, s.GraphCAFile = sim.URL, sim.URL, ca
 	s.GraphCredential, s.GraphClientSecretFile = "client-secret", secret
 	s.GraphTenantID, s.GraphClientID = graphsim.DemoTenantID, graphsim.DemoClientID
-	s.CacheSize, s.CacheMaxAge = "16MiB", 20*time.Second
+	s.CacheSize, s.CacheMaxAge = "4MiB", 20*time.Second
 	s.AuditFile = os.DevNull
 	if err := s.Check(); err != nil {
 		return nil, err

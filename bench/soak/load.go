@@ -36,6 +36,9 @@ type load struct {
 	streams, resumed, mended, lists, events, failed atomic.Int64
 	lost, foreign, given                            atomic.Int64 // events; given = walks given up
 	doubles                                         doubles
+
+	// rest is held while a call runs, and alone by who measures what is left between calls.
+	rest sync.RWMutex
 }
 
 // run works until ctx ends; what is under way then is not judged.
@@ -72,7 +75,9 @@ func (l *load) follow(ctx context.Context, req *parleyv1.StreamEventsRequest, go
 	req = proto.CloneOf(req)
 	for *left > 0 && ctx.Err() == nil {
 		*left--
+		l.rest.RLock()
 		s := l.g.stream(ctx, req, seen)
+		l.rest.RUnlock()
 		l.streams.Add(1)
 		l.events.Add(int64(len(s.versions)))
 		maps.Copy(got, s.versions)
@@ -126,7 +131,9 @@ func (l *load) lister(ctx context.Context, r *rand.Rand) {
 		}
 		got, complete, seen := map[string]bool{}, false, newCopies("list", &l.doubles)
 		for range 100 {
+			l.rest.RLock()
 			page, err := l.page(ctx, "/v1/users/"+w.user+"/events?"+query.Encode())
+			l.rest.RUnlock()
 			l.lists.Add(1)
 			if err != nil {
 				l.failed.Add(1)

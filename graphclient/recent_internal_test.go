@@ -1,0 +1,55 @@
+package graphclient
+
+import (
+	"context"
+	"math/rand/v2"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestLongLimits keeps limits that are counted over minutes: as many requests as are allowed go out at once, no span of
+// that length holds more, and who cannot wait is told at once for how long.
+func TestLongLimits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const most = 11 // 83 % of 14
+		limit := Limit{PerTenant, 14, 10 * time.Minute}
+		b := limit.budget()
+		begin := time.Now()
+		sent := make([]time.Time, 0, 60)
+		patient, end := context.WithTimeout(t.Context(), 24*time.Hour)
+		defer end()
+		r := rand.New(rand.NewPCG(1, 2))
+		for n := range 60 {
+			if n >= most {
+				time.Sleep(time.Duration(r.Int64N(int64(3 * time.Minute))))
+			}
+			if wait, err := pass(patient, b, Interactive); err != nil || wait > 0 {
+				t.Fatal(wait, err)
+			}
+			sent = append(sent, time.Now())
+			if n == most-1 && time.Since(begin) != 0 {
+				t.Errorf("the first %d took %v", most, time.Since(begin))
+			}
+			if n >= most && sent[n].Sub(sent[n-most]) < limit.Per {
+				t.Errorf("%d requests within %v", most+1, sent[n].Sub(sent[n-most]))
+			}
+		}
+		time.Sleep(limit.Per)
+		if !b.idle(time.Now()) {
+			t.Error("not idle after a whole span")
+		}
+		for range most {
+			if _, err := pass(t.Context(), b, Interactive); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		if wait, err := pass(ctx, b, Interactive); err != nil || wait != 9*time.Minute {
+			t.Errorf("one more: wait %v, %v", wait, err)
+		}
+	})
+}
