@@ -55,6 +55,9 @@ type Config struct {
 	MaxCalls, MaxStreams int
 	// DrainTime bounds Close when its context has no deadline; 0 = 20 s.
 	DrainTime time.Duration
+	// ConnectionAge is when a gRPC connection takes no new calls any more, give or take a tenth; 0 = 30 min. ConnectionGrace is
+	// how long running calls may still take; streams end a tenth earlier, with SHUTTING_DOWN and their token; 0 = 10 min.
+	ConnectionAge, ConnectionGrace time.Duration
 	// Now is the clock of credentials and rates; nil = time.Now.
 	Now func() time.Time
 
@@ -127,6 +130,8 @@ func (c Config) complete() (Config, error) {
 	}
 	setDefault(&c.CallTime, 20*time.Second)
 	setDefault(&c.DrainTime, 20*time.Second)
+	setDefault(&c.ConnectionAge, 30*time.Minute)
+	setDefault(&c.ConnectionGrace, 10*time.Minute)
 	setDefault(&c.MaxCalls, 1024)
 	setDefault(&c.MaxStreams, 512)
 	return c, nil

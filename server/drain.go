@@ -47,7 +47,7 @@ type streamEnd struct {
 	cancel context.CancelCauseFunc
 
 	mu       sync.Mutex
-	stopping bool
+	stopping error  // why it ends; nil = it does not
 	open     bool   // a batch is out and its checkpoint is not
 	token    string // of the last checkpoint, or where the stream went on from
 }
@@ -57,19 +57,20 @@ type streamEnd struct {
 func (d *drainer) watch(ctx context.Context, token string) (_ context.Context, end *streamEnd, release func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	end = &streamEnd{cancel: cancel, token: token}
-	unhook := context.AfterFunc(d.ctx, end.stop)
+	unhook := context.AfterFunc(d.ctx, func() { end.stop(errShuttingDown()) })
 	return ctx, end, func() {
 		unhook()
 		cancel(nil)
 	}
 }
 
-func (e *streamEnd) stop() {
+// stop ends the stream for a reason, as soon as it may end.
+func (e *streamEnd) stop(reason error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.stopping = true
+	e.stopping = reason
 	if !e.open {
-		e.cancel(errShuttingDown())
+		e.cancel(reason)
 	}
 }
 
@@ -77,8 +78,8 @@ func (e *streamEnd) stop() {
 func (e *streamEnd) before(batch, final bool) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.stopping && !e.open && !final {
-		return errShuttingDown()
+	if e.stopping != nil && !e.open && !final {
+		return e.stopping
 	}
 	e.open = e.open || batch
 	return nil
@@ -89,21 +90,21 @@ func (e *streamEnd) after(token string, final bool) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.token, e.open = token, false
-	if e.stopping && !final {
-		return errShuttingDown()
+	if e.stopping != nil && !final {
+		return e.stopping
 	}
 	return nil
 }
 
-// result is the stream's error: where the server stopped it, SHUTTING_DOWN, and always with the last token.
+// result is the stream's error: where the server ended it, SHUTTING_DOWN, and always with the last token.
 func (e *streamEnd) result(err error) error {
 	if err == nil {
 		return nil
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.stopping {
-		err = errShuttingDown()
+	if e.stopping != nil {
+		err = e.stopping
 	}
 	return withToken(err, e.token)
 }

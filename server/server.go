@@ -23,6 +23,7 @@ type Server struct {
 	cfg    Config
 	rates  *doors.Rates
 	drain  *drainer
+	ages   *ages
 	limits *limits
 	health *health.Server
 
@@ -47,7 +48,8 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		cfg: cfg, drain: newDrainer(), health: health.NewServer(), rates: doors.NewRates(cfg.CallerRate, cfg.CallerBurst, cfg.Now),
+		cfg: cfg, drain: newDrainer(), ages: newAges(cfg.ConnectionAge, cfg.ConnectionGrace), health: health.NewServer(),
+		rates:  doors.NewRates(cfg.CallerRate, cfg.CallerBurst, cfg.Now),
 		failed: make(chan error, 1),
 	}
 	s.limits = newLimits(cfg.MaxCalls, cfg.MaxStreams, s.drain)
@@ -55,7 +57,7 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
-	s.public = s.newGRPC(links, publicOptions(cfg.TLS)...)
+	s.public = s.newGRPC(links, publicOptions(&cfg, s.ages)...)
 	if links, err = s.chain(&identity{s: s, auth: s.authenticator(), door: doorREST}, overREST{}); err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}

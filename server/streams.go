@@ -33,6 +33,7 @@ func run[F any, P interface {
 ) error {
 	ctx, end, release := s.drain.watch(source.WithPriority(stream.Context(), source.Background), token)
 	defer release()
+	defer s.ages.retire(stream.Context(), end)()
 	err := produce(ctx, func(frame P) error {
 		summary := frame.GetSummary()
 		batch := summary == nil && frame.GetCheckpoint() == nil && frame.GetNotice() == nil

@@ -27,13 +27,13 @@ const (
 )
 
 // publicOptions are those of the gRPC listener.
-func publicOptions(secure *certs.Store) []grpc.ServerOption {
+func publicOptions(cfg *Config, ages *ages) []grpc.ServerOption {
 	creds := insecure.NewCredentials()
-	if secure != nil {
-		creds = credentials.NewTLS(secure.Config())
+	if cfg.TLS != nil {
+		creds = credentials.NewTLS(cfg.TLS.Config())
 	}
 	return []grpc.ServerOption{
-		grpc.Creds(creds),
+		grpc.Creds(ages.credentials(creds)),
 		grpc.ForceServerCodecV2(newCodec()),
 		grpc.MaxRecvMsgSize(maxRequest),
 		grpc.MaxHeaderListSize(maxMetadata),
@@ -42,7 +42,9 @@ func publicOptions(secure *certs.Store) []grpc.ServerOption {
 		// Clients may ping every 10 seconds, also between calls: long streams outlive idle proxies that way.
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 		// A client that is gone without a word is noticed within 80 seconds.
-		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{
+			Time: time.Minute, Timeout: 20 * time.Second, MaxConnectionAge: cfg.ConnectionAge, MaxConnectionAgeGrace: cfg.ConnectionGrace,
+		}),
 	}
 }
 

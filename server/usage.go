@@ -95,6 +95,7 @@ func (u *usage) DownloadCopilotUsage(req *parleyv1.DownloadCopilotUsageRequest, 
 	}
 	ctx, end, release := u.s.drain.watch(source.WithPriority(stream.Context(), source.Background), "")
 	defer release()
+	defer u.s.ages.retire(stream.Context(), end)()
 	query := source.UsageQuery{Period: req.GetPeriod(), Version: req.GetVersion()}
 	body, mediaType, err := a.tenant.Reports.Download(ctx, query)
 	if err != nil {
