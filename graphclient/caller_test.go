@@ -173,5 +173,26 @@ func TestPaymentBreaker(t *testing.T) {
 		n := asked["export"]
 		expect("paid", "<nil>", n+1, false)
 		expect("closed", "<nil>", n+2, false)
+		now := func(s int) {
+			mu.Lock()
+			defer mu.Unlock()
+			status = s
+		}
+		now(402)
+		expect("unpaid again", unpaid, n+3, false)
+		time.Sleep(graphclient.DefaultPaymentPause)
+		now(200)
+		// Windows are read side by side: none is refused because another call goes ahead.
+		for range 50 {
+			group.Go(func() {
+				if got, _ := ask(); got != "<nil>" {
+					t.Errorf("paid meanwhile: %s", got)
+				}
+			})
+		}
+		group.Wait()
+		if asked["export"] != n+53 {
+			t.Errorf("%d requests, want 50", asked["export"]-n-3)
+		}
 	})
 }

@@ -9,7 +9,7 @@ import (
 
 // run makes one call, unless its route asked for payment lately.
 func (c *Client) run(ctx context.Context, k *call, accept func(context.Context, *http.Response) error) error {
-	leave, refusal := c.payment.enter(c.budgets.table.route(k), time.Now())
+	leave, refusal := c.payment.enter(ctx, c.budgets.table.route(k))
 	if refusal != nil {
 		return c.failed(ctx, k, refusal)
 	}
