@@ -5,12 +5,53 @@ import (
 	"crypto/rsa"
 	"encoding/base64"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/parley-gateway/parley/graphclient"
 )
+
+// TestFederatedTokenFileIsReadAgain rotates a workload's token file: once the authority has refused the old one, the next
+// login sends the new one, though the library would keep the old one for ten minutes.
+func TestFederatedTokenFileIsReadAgain(t *testing.T) {
+	t.Parallel()
+	a := newAuthority(t)
+	file := filepath.Join(t.TempDir(), "token")
+	writeFile(t, file, "first")
+	synctest.Test(t, func(t *testing.T) {
+		inProcess := &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+			answer := httptest.NewRecorder()
+			a.Config.Handler.ServeHTTP(answer, r)
+			return answer.Result(), nil
+		})}
+		credential, err := graphclient.NewCredential(graphclient.CredentialConfig{
+			Kind: graphclient.CredentialWorkloadIdentity, TenantID: tenantA, ClientID: appID, FederatedTokenFile: file,
+			AuthorityHost: a.URL, HTTP: inProcess,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		client := newClient(t, graphclient.Config{Credential: credential})
+		a.setRefuse(func(form map[string]string) (int, string) {
+			if form["client_assertion"] == "first" {
+				return http.StatusUnauthorized, `{"error":"invalid_client","error_description":"AADSTS700024: Client assertion is not within its valid time range."}`
+			}
+			return 0, ""
+		})
+		if err := client.Login(t.Context()); err == nil {
+			t.Fatal("the expired token was accepted")
+		}
+		writeFile(t, file, "second")
+		time.Sleep(5 * time.Second)
+		if err := client.Login(t.Context()); err != nil {
+			t.Errorf("after the rotation: %v", err)
+		}
+	})
+}
 
 // TestCertificateFileIsReadAgain rotates the certificate while the gateway runs: the login after the next 401 signs with the
 // new key.

@@ -154,10 +154,18 @@ func (s *tokenSource) start(key loginKey) *login {
 	return l
 }
 
+// refused says whether the authority refused the last login.
+func (s *tokenSource) refused() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failure != nil && s.failure.Kind == KindCredential
+}
+
 func (s *tokenSource) run(key loginKey, l *login) {
 	ctx, cancel := context.WithTimeout(s.life, loginTimeout)
 	defer cancel()
-	if r, ok := s.credential.(resetter); ok && key.renew && key.claims == "" {
+	// A refused login may have used what has been replaced since: the library keeps a workload's token for ten minutes.
+	if r, ok := s.credential.(resetter); ok && (key.renew && key.claims == "" || s.refused()) {
 		r.Reset()
 	}
 	token, err := s.credential.GetToken(ctx, policy.TokenRequestOptions{
