@@ -188,14 +188,13 @@ func (s *Server) grant(ctx context.Context, a *asked, request policy.Request, de
 	info := infoOf(ctx)
 	info.grant = grant{request: request}
 	if s.cfg.Audit != nil {
-		record, err := s.cfg.Audit.Intent(s.intent(ctx, a, request, decision, what))
-		if err != nil {
+		if err := s.cfg.Audit.Begin(&info.record, s.intent(ctx, a, request, decision, what)); err != nil {
 			return &fault.Error{
 				Code: codes.Unavailable, Reason: fault.ReasonInternal, RetryAfter: retryLater,
 				Message: "the call could not be recorded, so it was not made",
 			}
 		}
-		info.grant.record = record
+		info.grant.record = &info.record
 	}
 	info.granted = &info.grant
 	return nil

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 
+	"github.com/parley-gateway/parley/server/audit"
 	"github.com/parley-gateway/parley/server/callers"
 	"github.com/parley-gateway/parley/timeline"
 )
@@ -36,9 +37,12 @@ type callInfo struct {
 	// cacheStatus and age tell where the answer came from; set by the freshness interceptor of unary calls.
 	cacheStatus, age string
 	// Room for what every call needs once, so that it is allocated with the info.
-	asked   asked
-	grant   grant
-	sources [4]string
+	asked    asked
+	grant    grant
+	sources  [4]string
+	told     [3]string
+	record   audit.Call
+	deadline deadline
 }
 
 type callInfoKey struct{}
@@ -48,7 +52,6 @@ type callContext struct {
 	context.Context //nolint:containedctx // it is one itself
 
 	info callInfo
-	run  unaryRun // of a unary call
 }
 
 // Value implements context.Context.
@@ -151,7 +154,8 @@ var _ teller = overGRPC{}
 
 func (overGRPC) unary(ctx context.Context, info *callInfo, ok bool) error {
 	// One array for all values.
-	values := []string{info.id, info.cacheStatus, info.age}
+	info.told = [3]string{info.id, info.cacheStatus, info.age}
+	values := info.told[:]
 	md := metadata.MD{headerRequestID: values[0:1:1]}
 	if info.cacheStatus != "" {
 		md[headerCacheStatus], md[headerAge] = values[1:2:2], values[2:3:3]

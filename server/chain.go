@@ -3,11 +3,13 @@ package server
 import (
 	"context"
 	"strings"
+	"sync"
 	"time"
 
 	"buf.build/go/protovalidate"
 	"google.golang.org/grpc"
 
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server/rest"
 
 	validation "github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/protovalidate"
@@ -49,9 +51,13 @@ func (s *Server) chain(who *identity, door teller) (chain, error) {
 	}, nil
 }
 
-// onceValid validates the request of a URL over REST once: it is the same message for each call.
+// onceValid validates the request of a URL over REST once: it is the same message for each call. A List of events that
+// surely keeps the rules is not validated at all.
 func onceValid(validate grpc.UnaryServerInterceptor) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+		if list, ok := req.(*parleyv1.ListEventsRequest); ok && surelyValid(list) {
+			return next(ctx, req)
+		}
 		call, ok := ctx.Value(callOverRESTKey{}).(*rest.Call)
 		if !ok || call.Valid == nil {
 			return validate(ctx, req, info, next)
@@ -72,14 +78,24 @@ type chain []link
 
 // unary is the chain as one interceptor. A List of events is answered with its page, which the codec and the REST face know.
 func (c chain) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-	call := &callContext{Context: ctx, run: unaryRun{links: c, info: info, handler: handler}}
-	call.run.next = call.run.step
-	answer, err := call.run.step(call, req)
+	run, ok := runs.Get().(*unaryRun)
+	if !ok {
+		run = &unaryRun{}
+		run.next = run.step
+	}
+	run.links, run.info, run.handler = c, info, handler
+	call := &callContext{Context: ctx}
+	answer, err := run.step(call, req)
+	run.links, run.info, run.handler = nil, nil, nil
+	runs.Put(run)
 	if page := call.info.page; page != nil && err == nil && answer == any(page.Message) {
 		return page, nil
 	}
 	return answer, err
 }
+
+// runs are those of calls that have ended. One whose call panicked is not among them.
+var runs sync.Pool
 
 // unaryRun is one call on its way in. Every link calls what follows at most once, so a place in the chain is enough.
 type unaryRun struct {
@@ -122,7 +138,8 @@ func (s *Server) deadlineUnary(ctx context.Context, req any, info *grpc.UnarySer
 	if _, ok := ctx.Deadline(); ok || !isAPI(info.FullMethod) {
 		return next(ctx, req)
 	}
-	bound := &deadline{Context: ctx, at: time.Now().Add(s.cfg.CallTime)}
+	bound := &infoOf(ctx).deadline
+	bound.Context, bound.at = ctx, time.Now().Add(s.cfg.CallTime)
 	defer bound.end()
 	return next(bound, req)
 }

@@ -26,7 +26,7 @@ func newCodec() codec { return codec{encoding.GetCodecV2("proto")} }
 func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 	switch m := v.(type) {
 	case *eventFrame:
-		return m.parts, nil
+		return m.parts(), nil
 	case *timeline.Page:
 		return pageAnswer(m)
 	}
@@ -34,25 +34,43 @@ func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 }
 
 // eventFrame is a StreamEventsResponse that holds a batch of encoded events.
-type eventFrame struct {
-	parts mem.BufferSlice
-	count int // of events
-	room  [1 + 10]byte
+type eventFrame struct{ batch timeline.Batch }
+
+// twoParts is a message in two parts, in one allocation.
+type twoParts struct {
+	parts      [2]mem.Buffer
+	head, body mem.SliceBuffer
+	room       [1 + 10]byte // a tag and a length
 }
 
-// newEventFrame puts the tag and the length of the batch before its pieces.
-func newEventFrame(batch timeline.Batch) *eventFrame {
+func (p *twoParts) slice(head, body []byte) mem.BufferSlice {
+	p.head, p.body = head, body
+	// The pointers are Buffers too, and need no memory of their own.
+	p.parts = [2]mem.Buffer{&p.head, &p.body}
+	return p.parts[:]
+}
+
+// parts puts the tag and the length of the batch before its pieces.
+func (f *eventFrame) parts() mem.BufferSlice {
 	size := 0
-	for _, piece := range batch.Pieces {
+	for _, piece := range f.batch.Pieces {
 		size += len(piece)
 	}
-	f := &eventFrame{parts: make(mem.BufferSlice, 0, 1+len(batch.Pieces)), count: batch.Count}
-	head := protowire.AppendTag(f.room[:0], frameBatch, protowire.BytesType)
-	f.parts = append(f.parts, mem.SliceBuffer(protowire.AppendVarint(head, uint64(size))))
-	for _, piece := range batch.Pieces {
-		f.parts = append(f.parts, mem.SliceBuffer(piece))
+	p := &twoParts{}
+	head := protowire.AppendTag(p.room[:0], frameBatch, protowire.BytesType)
+	head = protowire.AppendVarint(head, uint64(size))
+	if len(f.batch.Pieces) == 1 {
+		return p.slice(head, f.batch.Pieces[0])
 	}
-	return f
+	buffers := make([]mem.SliceBuffer, len(f.batch.Pieces))
+	parts := make(mem.BufferSlice, 0, 1+len(buffers))
+	p.head = head
+	parts = append(parts, &p.head)
+	for i, piece := range f.batch.Pieces {
+		buffers[i] = piece
+		parts = append(parts, &buffers[i])
+	}
+	return parts
 }
 
 // restKey names the form of a page that is its answer without the events.
@@ -67,9 +85,5 @@ func pageAnswer(p *timeline.Page) (mem.BufferSlice, error) {
 	if err != nil {
 		return nil, err
 	}
-	parts := &[2]mem.Buffer{mem.SliceBuffer(rest), mem.SliceBuffer(p.Events)}
-	if len(p.Events) == 0 {
-		return parts[:1], nil
-	}
-	return parts[:], nil
+	return (&twoParts{}).slice(rest, p.Events), nil
 }

@@ -18,13 +18,19 @@ func batchFrameOf(list []byte, events ...*parleyv1.Event) *parleyv1.StreamEvents
 	return &parleyv1.StreamEventsResponse{Frame: &parleyv1.StreamEventsResponse_Batch{Batch: batch}}
 }
 
+func onePageOf(k *keptEngine) *timeline.Page {
+	return &timeline.Page{Events: k.list, Count: 3, Message: &parleyv1.ListEventsResponse{
+		NextPageToken: "token", Sources: []*parleyv1.SourceReport{{Source: parleyv1.Source_SOURCE_CHAT, State: parleyv1.SourceState_SOURCE_STATE_READ}},
+	}}
+}
+
 // TestCodecWritesWhatMarshalWrites compares messages whose events are bytes, and others, with proto.Marshal.
 func TestCodecWritesWhatMarshalWrites(t *testing.T) {
 	t.Parallel()
 	if n := (&parleyv1.StreamEventsResponse{}).ProtoReflect().Descriptor().Fields().ByName("batch").Number(); n != frameBatch {
 		t.Fatalf("batch has number %d", n)
 	}
-	page := newKept(t, 3, 0).page
+	page := onePageOf(newKept(t, 3, 0))
 	odd := &parleyv1.StreamEventsResponse{Frame: &parleyv1.StreamEventsResponse_Notice{Notice: &parleyv1.Notice{Code: "A"}}}
 	odd.ProtoReflect().SetUnknown([]byte{0xa0, 0x06, 0x01})
 	var none *parleyv1.StreamEventsResponse
@@ -83,7 +89,7 @@ func TestCodecWritesWhatMarshalWrites(t *testing.T) {
 // TestCodecCopiesNothing: the transport gets the very bytes of the kept list, and freeing its buffers leaves them alone.
 func TestCodecCopiesNothing(t *testing.T) {
 	t.Parallel()
-	page := newKept(t, 3, 0).page
+	page := onePageOf(newKept(t, 3, 0))
 	before := bytes.Clone(page.Events)
 	for name, message := range map[string]any{
 		"batch": newEventFrame(timeline.Batch{Pieces: [][]byte{page.Events}, Count: page.Count}), "page": page,

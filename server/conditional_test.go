@@ -56,9 +56,11 @@ func TestEntityTags(t *testing.T) {
 	}
 	first := tag("", nil)
 	for name, change := range map[string]func(*parleyv1.ListEventsResponse){
-		"nothing":    nil,
-		"counts":     func(a *parleyv1.ListEventsResponse) { a.Sources[0].Counts = &parleyv1.SourceCounts{FromCache: 7} },
-		"covered":    func(a *parleyv1.ListEventsResponse) { a.Sources[0].Covered = &parleyv1.Interval{EndTime: timestamppb.Now()} },
+		"nothing": nil,
+		"counts":  func(a *parleyv1.ListEventsResponse) { a.Sources[0].Counts = &parleyv1.SourceCounts{FromCache: 7} },
+		"covered": func(a *parleyv1.ListEventsResponse) {
+			a.Sources[0].Covered = &parleyv1.Interval{EndTime: timestamppb.Now()}
+		},
 		"settled":    func(a *parleyv1.ListEventsResponse) { a.Sources[0].SettledUntil = timestamppb.Now() },
 		"request id": func(a *parleyv1.ListEventsResponse) { a.Sources[0].FailedRequestIds = []string{"r"} },
 	} {

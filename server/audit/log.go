@@ -58,12 +58,18 @@ type Call struct {
 
 // Intent records what a call is about to read. If that fails the call must fail too: nothing is read without a trace.
 func (l *Log) Intent(intent Intent) (*Call, error) {
-	intent.tidy()
-	c := &Call{log: l, begun: l.opts.Now(), intent: intent}
-	if err := l.write(c, nil, c.begun); err != nil {
+	c := &Call{}
+	if err := l.Begin(c, intent); err != nil {
 		return nil, err
 	}
 	return c, nil
+}
+
+// Begin is Intent for a Call that the caller has room for; it must be a zero Call.
+func (l *Log) Begin(c *Call, intent Intent) error {
+	intent.tidy()
+	c.log, c.begun, c.intent = l, l.opts.Now(), intent
+	return l.write(c, nil, c.begun)
 }
 
 // Denied records a call that the policy refused: an outcome without an intent, since nothing was going to be read. That it
