@@ -339,7 +339,7 @@ func TestDoorsOfTheWeb(t *testing.T) {
 	}
 }
 
-func TestHandoverCannotBeForged(t *testing.T) {
+func TestIdentityCannotBeForged(t *testing.T) {
 	t.Parallel()
 	g := startGuarded(t, nil)
 	for _, headers := range [][]string{

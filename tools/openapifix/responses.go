@@ -28,7 +28,7 @@ func fixResponses(operation object, method protoreflect.MethodDescriptor) {
 		answer["content"] = object{"application/json": object{"schema": object{"$ref": schemaPath(output)}}}
 	}
 	answer["headers"] = references("x-request-id", "cache-status", "age")
-	operation["responses"] = object{
+	responses := object{
 		"200": answer,
 		"default": object{
 			"description": "An error: `details` holds a google.rpc.ErrorInfo with its reason, and a google.rpc.RetryInfo if a repetition may help.",
@@ -38,6 +38,14 @@ func fixResponses(operation object, method protoreflect.MethodDescriptor) {
 			}},
 		},
 	}
+	if !method.IsStreamingServer() {
+		answer["headers"] = references("x-request-id", "cache-status", "age", "etag")
+		responses["304"] = object{
+			"description": "The answer is the one that If-None-Match names; there is no body.",
+			"headers":     references("x-request-id", "cache-status", "age", "etag"),
+		}
+	}
+	operation["responses"] = responses
 }
 
 func schemaPath(message protoreflect.MessageDescriptor) string {
@@ -61,6 +69,7 @@ func headers() object {
 		"x-request-id": header("Id of the request in logs and audit, the caller's own if one was sent.", "string"),
 		"cache-status": header("How the cache took part (RFC 9211).", "string"),
 		"age":          header("Age of the oldest cached page in the answer, in seconds (RFC 9111).", "integer"),
+		"etag":         header("Weak tag of the answer, for If-None-Match (RFC 9110).", "string"),
 		"retry-after":  header("Seconds to wait before the request is repeated (RFC 9110).", "integer"),
 	}
 }
