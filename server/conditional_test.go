@@ -3,9 +3,9 @@ package server_test
 import (
 	"compress/gzip"
 	"context"
-	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -302,7 +302,7 @@ func TestKeptBytesAreOnlyRead(t *testing.T) {
 	h := start(t, nil)
 	events := make([]*parleyv1.Event, 200)
 	for i := range events {
-		events[i] = &parleyv1.Event{Uid: fmt.Sprint(i), Body: &parleyv1.Body{Content: strings.Repeat("x", 1000)}}
+		events[i] = &parleyv1.Event{Uid: strconv.Itoa(i), Body: &parleyv1.Body{Content: strings.Repeat("x", 1000)}}
 	}
 	page, err := pageOf(&parleyv1.ListEventsResponse{Events: events})
 	if err != nil {

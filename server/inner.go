@@ -101,11 +101,7 @@ func (n *inner) Unary(ctx context.Context, call *rest.Call, method string, reque
 	if !ok {
 		return nil, fault.Complete(status.New(codes.Unimplemented, "")).Err()
 	}
-	return to.run(n.chain, innerContext(ctx, call), request)
-}
-
-func (c *innerCall) run(links chain, ctx context.Context, request proto.Message) (any, error) {
-	return links.unary(ctx, request, c.info, c.handler)
+	return n.chain.unary(innerContext(ctx, call), request, to.info, to.handler)
 }
 
 // Stream implements rest.Backend.

@@ -16,9 +16,24 @@ func FuzzSurelyValid(f *testing.F) {
 		long[i] = 'x'
 	}
 	for _, r := range []*parleyv1.ListEventsRequest{
-		benchRequest(), {}, {PageSize: -1}, {PageSize: 5000}, {Sources: []parleyv1.Source{1, 2, 3}}, {Sources: []parleyv1.Source{0}}, {Sources: []parleyv1.Source{4}},
-		{Sources: []parleyv1.Source{2, 2}}, {Sources: []parleyv1.Source{-1, 70}}, {View: 3}, {View: 4}, {View: -1}, {OrderBy: string(long[:128])}, {OrderBy: string(long[:129])},
-		{Filter: string(long[:512])}, {Filter: string(long[:513])}, {Parent: string(long[:4096])}, {Parent: string(long[:4097])},
+		benchRequest(),
+		{},
+		{PageSize: -1},
+		{PageSize: 5000},
+		{Sources: []parleyv1.Source{1, 2, 3}},
+		{Sources: []parleyv1.Source{0}},
+		{Sources: []parleyv1.Source{4}},
+		{Sources: []parleyv1.Source{2, 2}},
+		{Sources: []parleyv1.Source{-1, 70}},
+		{View: 3},
+		{View: 4},
+		{View: -1},
+		{OrderBy: string(long[:128])},
+		{OrderBy: string(long[:129])},
+		{Filter: string(long[:512])},
+		{Filter: string(long[:513])},
+		{Parent: string(long[:4096])},
+		{Parent: string(long[:4097])},
 	} {
 		raw, err := proto.Marshal(r)
 		if err != nil {

@@ -2,7 +2,6 @@ package doors_test
 
 import (
 	"bytes"
-	"context"
 	"io"
 	"net"
 	"net/http"
@@ -97,7 +96,7 @@ func TestCorkedAnswers(t *testing.T) {
 	})
 	server := httptest.NewUnstartedServer(handler)
 	server.Listener = doors.Cork(server.Listener)
-	server.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context { return doors.WithConn(ctx, c) }
+	server.Config.ConnContext = doors.WithConn
 	server.Start()
 	defer server.Close()
 	for size := 1; size < 160; size += 3 {

@@ -33,7 +33,7 @@ func writeError(w http.ResponseWriter, err error) {
 	}
 	w.WriteHeader(code)
 	body := appendStatus(nil, st)
-	_, _ = w.Write(append(body, '\n')) //nolint:gosec // JSON with nosniff; and the client is gone if this fails
+	_, _ = w.Write(append(body, '\n')) // the client is gone if this fails
 }
 
 // appendStatus appends the JSON of a google.rpc.Status.

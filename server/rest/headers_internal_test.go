@@ -1,9 +1,9 @@
 package rest
 
 import (
-	"fmt"
 	"math"
 	"net/http"
+	"strconv"
 	"testing"
 	"time"
 
@@ -66,7 +66,7 @@ func TestMemoryForgets(t *testing.T) {
 	m.keep("kept", kept)
 	m.keep("gone", &asked{})
 	for i := range 3 * maxKnown {
-		m.keep(fmt.Sprint(i), &asked{})
+		m.keep(strconv.Itoa(i), &asked{})
 		if i%(maxKnown/2) == 0 && m.find("kept") != kept {
 			t.Fatalf("a URL that is asked for again and again was forgotten after %d others", i)
 		}
@@ -91,7 +91,10 @@ func TestTemplates(t *testing.T) {
 		t.Errorf("%q %t %q", value, ok, r.bound)
 	}
 	for _, path := range [][]string{
-		nil, {"v1"}, {"v1", "users", "u", "conversations", "c", "events"}, {"v1", "users", "u", "chats", "c", "events:stream"},
+		nil,
+		{"v1"},
+		{"v1", "users", "u", "conversations", "c", "events"},
+		{"v1", "users", "u", "chats", "c", "events:stream"},
 		{"v1", "users", "u", "conversations", "c", "d", "events:stream"},
 	} {
 		if _, ok := r.match(path); ok {

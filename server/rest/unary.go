@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -56,7 +57,7 @@ func (h *Handler) unary(ctx context.Context, w http.ResponseWriter, r *http.Requ
 	}
 	// Who asks, and of which tenant, decides what the answer is.
 	if vary := header["Vary"]; len(vary) > 0 {
-		header["Vary"] = append(vary[:len(vary):len(vary)], valueVary...)
+		header["Vary"] = append(slices.Clip(vary), valueVary...)
 	} else {
 		header["Vary"] = valueVary
 	}
@@ -72,7 +73,7 @@ func (h *Handler) unary(ctx context.Context, w http.ResponseWriter, r *http.Requ
 	conn := doors.CorkedOf(r.Context())
 	conn.Hold()
 	defer conn.Release()
-	_, _ = w.Write(body) //nolint:gosec // JSON with nosniff; and the client is gone if this fails
+	_, _ = w.Write(body) // the client is gone if this fails
 }
 
 // tagOf is the entity tag of an answer; "" if it has none.
