@@ -132,7 +132,7 @@ func (g *grant) count(message any) {
 	case *parleyv1.StreamEventsResponse:
 		g.events += int64(len(m.GetBatch().GetEvents()))
 	case *eventFrame:
-		g.events += int64(m.count)
+		g.events += int64(m.batch.Count)
 	case *parleyv1.StreamConversationsResponse:
 		g.events += int64(len(m.GetBatch().GetConversations()))
 	case *parleyv1.StreamCopilotUsageResponse:

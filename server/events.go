@@ -76,7 +76,11 @@ func (e *events) StreamEvents(req *parleyv1.StreamEventsRequest, stream grpc.Ser
 	return run(e.s, stream, a, req.GetResumeToken(), func(
 		ctx context.Context, emit func(*parleyv1.StreamEventsResponse) error, sendBatch func(encoded any) error,
 	) error {
-		walk.Batch = func(batch timeline.Batch) error { return sendBatch(newEventFrame(batch)) }
+		frame := &eventFrame{}
+		walk.Batch = func(batch timeline.Batch) error {
+			frame.batch = batch // what sends it has read it when it returns
+			return sendBatch(frame)
+		}
 		return e.s.cfg.Engine.StreamEvents(ctx, a.tenant.Sources, walk, rest.Unmark(req.GetResumeToken()), emit)
 	})
 }

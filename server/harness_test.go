@@ -93,12 +93,31 @@ func pageOf(answer *parleyv1.ListEventsResponse) (*timeline.Page, error) {
 }
 
 func (f *fake) StreamEvents(ctx context.Context, _ timeline.Sources, req timeline.EventsRequest, token string, emit func(*parleyv1.StreamEventsResponse) error) error {
+	deliver := req.Batch
 	req.Encoded, req.Batch = !req.Encoded, nil // every call asks for bytes
 	f.note(req, token, 0)
 	if f.streamEvents != nil {
-		return f.streamEvents(ctx, emit)
+		return f.streamEvents(ctx, inPieces(emit, deliver))
 	}
 	return emit(summaryFrame("end"))
+}
+
+// inPieces hands batches over as the timeline does, each event a piece of its own.
+func inPieces(emit func(*parleyv1.StreamEventsResponse) error, deliver func(timeline.Batch) error) func(*parleyv1.StreamEventsResponse) error {
+	return func(frame *parleyv1.StreamEventsResponse) error {
+		if len(frame.GetBatch().GetEvents()) == 0 || deliver == nil {
+			return emit(frame)
+		}
+		batch := timeline.Batch{Count: len(frame.GetBatch().GetEvents())}
+		for _, event := range frame.GetBatch().GetEvents() {
+			piece, err := proto.Marshal(&parleyv1.EventBatch{Events: []*parleyv1.Event{event}})
+			if err != nil {
+				return err
+			}
+			batch.Pieces = append(batch.Pieces, piece)
+		}
+		return deliver(batch)
+	}
 }
 
 func (f *fake) ListConversations(_ context.Context, _ timeline.Sources, req timeline.ConversationsRequest, token string, size int) (*parleyv1.ListConversationsResponse, error) {

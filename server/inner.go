@@ -105,7 +105,7 @@ func (n *inner) Unary(ctx context.Context, call *rest.Call, method string, reque
 }
 
 // Stream implements rest.Backend.
-func (n *inner) Stream(ctx context.Context, call *rest.Call, method string, request proto.Message, send func(proto.Message) error) error {
+func (n *inner) Stream(ctx context.Context, call *rest.Call, method string, request proto.Message, send func(any) error) error {
 	to, ok := n.streams[method]
 	if !ok {
 		return fault.Complete(status.New(codes.Unimplemented, "")).Err()
@@ -164,7 +164,7 @@ func tellREST(ctx context.Context, info *callInfo) error {
 type pushStream struct {
 	ctx     context.Context //nolint:containedctx // grpc.ServerStream carries its context
 	request proto.Message   // nil once received
-	send    func(proto.Message) error
+	send    func(any) error
 }
 
 var _ grpc.ServerStream = (*pushStream)(nil)
@@ -183,14 +183,13 @@ func (*pushStream) SetTrailer(metadata.MD) {}
 
 // SendMsg implements grpc.ServerStream. The message has been used when it returns.
 func (p *pushStream) SendMsg(message any) error {
-	m, ok := message.(proto.Message)
-	if !ok {
-		return ofReason(fault.ReasonInternal)
-	}
 	if err := p.ctx.Err(); err != nil {
 		return err
 	}
-	return p.send(m)
+	if frame, ok := message.(*eventFrame); ok {
+		message = frame.batch
+	}
+	return p.send(message)
 }
 
 // RecvMsg implements grpc.ServerStream: there is one message, the request.

@@ -17,9 +17,9 @@ import (
 type Backend interface {
 	// Unary returns the answer of a method that has one, a message or an Unchanged.
 	Unary(ctx context.Context, call *Call, method string, request proto.Message) (any, error)
-	// Stream hands over the messages of a stream one by one, each of which is used when send returns. An error of send ends
-	// the stream.
-	Stream(ctx context.Context, call *Call, method string, request proto.Message, send func(proto.Message) error) error
+	// Stream hands over the parts of a stream one by one: messages, or batches of encoded events (timeline.Batch). Each is used
+	// when send returns. An error of send ends the stream.
+	Stream(ctx context.Context, call *Call, method string, request proto.Message, send func(part any) error) error
 }
 
 // Call is what a backend learns of a request beside its message, and what it tells of the answer beside its body.

@@ -6,7 +6,6 @@ import (
 	"net/http"
 
 	"google.golang.org/genproto/googleapis/api/httpbody"
-	"google.golang.org/protobuf/proto"
 )
 
 var errChunk = errors.New("rest: a download of something else than bytes")
@@ -15,7 +14,7 @@ var errChunk = errors.New("rest: a download of something else than bytes")
 // status; one after it breaks the connection, so that no client takes a part for the whole.
 func (h *Handler) download(ctx context.Context, w http.ResponseWriter, r *http.Request, what *asked) {
 	call, begun, gone := newCall(r, what), false, false
-	err := h.backend.Stream(ctx, call, what.route.method, what.request, func(message proto.Message) error {
+	err := h.backend.Stream(ctx, call, what.route.method, what.request, func(message any) error {
 		chunk, ok := message.(*httpbody.HttpBody)
 		if !ok {
 			return errChunk

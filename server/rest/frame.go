@@ -9,25 +9,33 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server/wirejson"
+	"github.com/parley-gateway/parley/timeline"
 )
 
 // frame is what a stream writer must know of a frame message, whichever of the three streams it is of.
 type frame struct {
 	message proto.Message
-	// list is the list of events of a batch that is bytes; message is nil then.
-	list []byte
+	// pieces make the list of events of a batch that is bytes; message is nil then.
+	pieces [][]byte
 	// kind is the JSON name of the member that is set: batch, notice, checkpoint, summary.
 	kind string
 	// token is the resume token of a checkpoint or summary.
 	token string
 }
 
-// readFrame reads the oneof `frame` of a message.
-func readFrame(message proto.Message) frame {
+// readFrame reads the oneof `frame` of a message; a batch of encoded events is a frame itself.
+func readFrame(part any) (frame, error) {
+	if batch, ok := part.(timeline.Batch); ok {
+		return frame{kind: "batch", pieces: batch.Pieces}, nil
+	}
+	message, ok := part.(proto.Message)
+	if !ok {
+		return frame{}, errFrame
+	}
 	if events, ok := message.(*parleyv1.StreamEventsResponse); ok {
 		if batch := events.GetBatch(); batch != nil && len(batch.GetEvents()) == 0 {
 			if list := batch.ProtoReflect().GetUnknown(); len(list) > 0 {
-				return frame{kind: "batch", list: list}
+				return frame{kind: "batch", pieces: [][]byte{list}}, nil
 			}
 		}
 	}
@@ -35,18 +43,18 @@ func readFrame(message proto.Message) frame {
 	m := message.ProtoReflect()
 	oneof := m.Descriptor().Oneofs().ByName("frame")
 	if oneof == nil {
-		return f
+		return f, nil
 	}
 	field := m.WhichOneof(oneof)
 	if field == nil {
-		return f
+		return f, nil
 	}
 	f.kind = field.JSONName()
 	body := m.Get(field).Message()
 	if token := body.Descriptor().Fields().ByName(resumeField); token != nil && token.Kind() == protoreflect.StringKind {
 		f.token = body.Get(token).String()
 	}
-	return f
+	return f, nil
 }
 
 // Events are written as JSON from their bytes and never become messages here.
@@ -57,9 +65,18 @@ const eventList = 1
 var errFrame = errors.New("rest: events that cannot be read")
 
 // appendBatch writes the JSON of a frame that is a batch of events.
-func appendBatch(b, list []byte, events *wirejson.Wire) ([]byte, error) {
-	b, err := appendList(append(b, `{"batch":{"events":[`...), list, events)
-	return append(b, `]}}`...), err
+func appendBatch(b []byte, pieces [][]byte, events *wirejson.Wire) ([]byte, error) {
+	b = append(b, `{"batch":{"events":[`...)
+	for i, list := range pieces {
+		if i > 0 && len(list) > 0 {
+			b = append(b, ',')
+		}
+		var err error
+		if b, err = appendList(b, list, events); err != nil {
+			return b, err
+		}
+	}
+	return append(b, `]}}`...), nil
 }
 
 // appendList writes the events of a list field, separated by commas.

@@ -31,7 +31,7 @@ func TestBatchOfBytes(t *testing.T) {
 			t.Fatal(err)
 		}
 		list := encoded(t, message.GetBatch())
-		if got, err := appendBatch(nil, list, wire); err != nil || !bytes.Equal(got, want) {
+		if got, err := appendBatch(nil, [][]byte{list}, wire); err != nil || !bytes.Equal(got, want) {
 			t.Errorf("%v\n got %s\nwant %s", err, got, want)
 		}
 		if len(list) == 0 {
@@ -39,8 +39,18 @@ func TestBatchOfBytes(t *testing.T) {
 		}
 		bytesOnly := &parleyv1.EventBatch{}
 		bytesOnly.ProtoReflect().SetUnknown(list)
-		if f := readFrame(&parleyv1.StreamEventsResponse{Frame: &parleyv1.StreamEventsResponse_Batch{Batch: bytesOnly}}); f.kind != "batch" || !bytes.Equal(f.list, list) {
-			t.Errorf("a batch of bytes is read as %+v", f)
+		one, half := (&parleyv1.EventBatch{Events: events[:1]}), (&parleyv1.EventBatch{Events: events[1:]})
+		for name, part := range map[string]any{
+			"a batch of bytes": &parleyv1.StreamEventsResponse{Frame: &parleyv1.StreamEventsResponse_Batch{Batch: bytesOnly}},
+			"a batch":          timeline.Batch{Pieces: [][]byte{list}}, "pieces": timeline.Batch{Pieces: [][]byte{encoded(t, one), encoded(t, half)}},
+		} {
+			f, err := readFrame(part)
+			if err != nil || f.kind != "batch" || f.message != nil {
+				t.Errorf("%s is read as %+v, %v", name, f, err)
+			}
+			if got, err := appendBatch(nil, f.pieces, wire); err != nil || !bytes.Equal(got, want) {
+				t.Errorf("%s: %v\n got %s\nwant %s", name, err, got, want)
+			}
 		}
 	}
 	for kind, message := range map[string]*parleyv1.StreamEventsResponse{
@@ -48,12 +58,15 @@ func TestBatchOfBytes(t *testing.T) {
 		"batch":      {Frame: &parleyv1.StreamEventsResponse_Batch{Batch: &parleyv1.EventBatch{}}},
 		"checkpoint": {Frame: &parleyv1.StreamEventsResponse_Checkpoint{Checkpoint: &parleyv1.Checkpoint{ResumeToken: "t"}}},
 	} {
-		if f := readFrame(message); f.kind != kind || f.list != nil || f.message == nil {
-			t.Errorf("%v is read as %+v", message, f)
+		if f, err := readFrame(message); err != nil || f.kind != kind || f.pieces != nil || f.message == nil {
+			t.Errorf("%v is read as %+v, %v", message, f, err)
 		}
 	}
+	if _, err := readFrame("x"); err == nil {
+		t.Error("a word is a frame")
+	}
 	for _, broken := range []string{"\x0a", "\x0a\x05a", "\x12\x00", "\xff"} {
-		if _, err := appendBatch(nil, []byte(broken), wire); err == nil {
+		if _, err := appendBatch(nil, [][]byte{[]byte(broken)}, wire); err == nil {
 			t.Errorf("%q was written", broken)
 		}
 	}

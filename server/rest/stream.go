@@ -117,9 +117,12 @@ func (f *frameWriter) begin() {
 }
 
 // frame writes one frame; an error ends the stream.
-func (f *frameWriter) frame(message proto.Message) error {
+func (f *frameWriter) frame(part any) error {
 	f.begin()
-	fr := readFrame(message)
+	fr, err := readFrame(part)
+	if err != nil {
+		return err
+	}
 	if fr.token != "" {
 		f.token = fr.token
 	}
@@ -135,7 +138,7 @@ func (f *frameWriter) frame(message proto.Message) error {
 // append adds the JSON of a frame to the line.
 func (f *frameWriter) append(fr frame) ([]byte, error) {
 	if fr.message == nil {
-		return appendBatch(f.buf, fr.list, f.wire)
+		return appendBatch(f.buf, fr.pieces, f.wire)
 	}
 	return wirejson.Append(f.buf, fr.message)
 }
