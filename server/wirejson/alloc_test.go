@@ -39,6 +39,31 @@ func TestWireAllocations(t *testing.T) {
 	}
 }
 
+func BenchmarkGolden(b *testing.B) {
+	wire := wirejson.NewWire((*parleyv1.Event)(nil).ProtoReflect().Type())
+	var raws [][]byte
+	size := 0
+	for _, e := range events(b) {
+		raw, err := proto.Marshal(e)
+		if err != nil {
+			b.Fatal(err)
+		}
+		raws, size = append(raws, raw), size+len(raw)
+	}
+	out := []byte(nil)
+	b.SetBytes(int64(size))
+	b.ReportAllocs()
+	for b.Loop() {
+		out = out[:0]
+		for _, raw := range raws {
+			var err error
+			if out, err = wire.Append(out, raw); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+}
+
 func BenchmarkWire(b *testing.B) {
 	wire := wirejson.NewWire((*parleyv1.Event)(nil).ProtoReflect().Type())
 	raw, out := message(b), []byte(nil)

@@ -3,8 +3,6 @@ package wirejson
 import (
 	"errors"
 	"strconv"
-	"time"
-	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -111,7 +109,7 @@ func (s *shape) append(b, wire []byte) ([]byte, error) {
 	last := protowire.Number(0)
 	open, chosen := false, false // a list, a oneof
 	for len(wire) > 0 {
-		number, kind, n := protowire.ConsumeTag(wire)
+		number, kind, n := consumeTag(wire)
 		if n < 0 || int(number) >= len(s.fields) || number < last || s.fields[number].kind == 0 {
 			return b, errUnusual
 		}
@@ -153,14 +151,14 @@ func (s *shape) append(b, wire []byte) ([]byte, error) {
 // append writes the value at the beginning of wire and returns its length there.
 func (f *wireField) append(b, wire []byte, kind protowire.Type) (out []byte, n int, err error) {
 	if kind == protowire.VarintType {
-		value, n := protowire.ConsumeVarint(wire)
+		value, n := consumeVarint(wire)
 		if n < 0 || value == 0 && !f.presence && !f.list {
 			return b, 0, errUnusual
 		}
 		b, err = f.appendNumber(b, value)
 		return b, n, err
 	}
-	value, n := protowire.ConsumeBytes(wire)
+	value, n := consumeBytes(wire)
 	if kind != protowire.BytesType || n < 0 {
 		return b, 0, errUnusual
 	}
@@ -217,70 +215,4 @@ func (f *wireField) appendNumber(b []byte, value uint64) ([]byte, error) {
 	default:
 		return b, errUnusual
 	}
-}
-
-// appendTime writes a Timestamp as protojson does: with 0, 3, 6 or 9 digits of fraction.
-func appendTime(b, wire []byte) ([]byte, error) {
-	var parts [3]int64
-	last := protowire.Number(0)
-	for len(wire) > 0 {
-		number, kind, n := protowire.ConsumeTag(wire)
-		if n < 0 || kind != protowire.VarintType || number <= last || number > 2 {
-			return b, errUnusual
-		}
-		value, m := protowire.ConsumeVarint(wire[n:])
-		if m < 0 {
-			return b, errUnusual
-		}
-		parts[number], last, wire = int64(value), number, wire[n+m:]
-	}
-	seconds, nanos := parts[1], parts[2]
-	const least, most = -62135596800, 253402300799 // of a Timestamp
-	if seconds < least || seconds > most || nanos < 0 || nanos > 999_999_999 {
-		return b, errUnusual
-	}
-	layout := `"2006-01-02T15:04:05.000000000Z"`
-	switch {
-	case nanos == 0:
-		layout = `"2006-01-02T15:04:05Z"`
-	case nanos%1_000_000 == 0:
-		layout = `"2006-01-02T15:04:05.000Z"`
-	case nanos%1_000 == 0:
-		layout = `"2006-01-02T15:04:05.000000Z"`
-	}
-	return time.Unix(seconds, nanos).UTC().AppendFormat(b, layout), nil
-}
-
-// appendText writes a string as protojson does.
-func appendText(b, text []byte) ([]byte, error) {
-	if !utf8.Valid(text) {
-		return b, errUnusual
-	}
-	b = append(b, '"')
-	from := 0
-	for i, c := range text {
-		if c >= ' ' && c != '"' && c != '\\' {
-			continue
-		}
-		b = append(b, text[from:i]...)
-		from = i + 1
-		switch c {
-		case '"', '\\':
-			b = append(b, '\\', c)
-		case '\b':
-			b = append(b, `\b`...)
-		case '\f':
-			b = append(b, `\f`...)
-		case '\n':
-			b = append(b, `\n`...)
-		case '\r':
-			b = append(b, `\r`...)
-		case '\t':
-			b = append(b, `\t`...)
-		default:
-			const digits = "0123456789abcdef"
-			b = append(b, '\\', 'u', '0', '0', digits[c>>4], digits[c&15])
-		}
-	}
-	return append(append(b, text[from:]...), '"'), nil
 }

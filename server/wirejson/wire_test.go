@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server/wirejson"
@@ -99,4 +100,48 @@ func eventIn(tb testing.TB, raw []byte) []byte {
 		tb.Fatal(err)
 	}
 	return golden.Event
+}
+
+// TestTexts puts each odd byte at each place of a text that is read eight bytes at a time.
+func TestTexts(t *testing.T) {
+	t.Parallel()
+	wire := wirejson.NewWire((&parleyv1.Event{}).ProtoReflect().Type())
+	for place := range 20 {
+		for _, odd := range []string{"\"", "\\", "\n", "\x00", "\x1f", " ", "\x7f", "ü", "\u2028", "!", "\"\"", "\\\x01\"", "[", "]", "#"} {
+			text := "abcdefghijklmnopqrst"[:place] + odd + "uvwxyzabc"
+			e := &parleyv1.Event{Name: text}
+			raw, err := proto.Marshal(e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, err := wirejson.Append(nil, e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := wire.Append(nil, raw); err != nil || !bytes.Equal(got, want) {
+				t.Errorf("%q: %v\n got %s\nwant %s", text, err, got, want)
+			}
+		}
+	}
+}
+
+func TestStamps(t *testing.T) {
+	t.Parallel()
+	wire := wirejson.NewWire((&parleyv1.Event{}).ProtoReflect().Type())
+	for _, seconds := range []int64{-62135596800, -1, 0, 1, 951782399, 951782400, 1790000000, 253402300799} {
+		for _, nanos := range []int32{0, 1, 10, 999, 1000, 1001, 120_000, 1_000_000, 1_000_001, 120_000_000, 123_456_789, 999_999_999} {
+			e := &parleyv1.Event{EventTime: &timestamppb.Timestamp{Seconds: seconds, Nanos: nanos}}
+			raw, err := proto.Marshal(e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, err := wirejson.Append(nil, e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := wire.Append(nil, raw); err != nil || !bytes.Equal(got, want) {
+				t.Errorf("%d.%09d: %v\n got %s\nwant %s", seconds, nanos, err, got, want)
+			}
+		}
+	}
 }
