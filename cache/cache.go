@@ -53,7 +53,7 @@ type Observer interface {
 
 // Results as the Observer sees them: of look-ups the first four. Refused is a page that was not taken for keeping, because
 // it is too large or because what is kept is asked for more often; Lost is one that the store had no time for. Pages of
-// both kinds but the too large ones are found until the ring of recent pages drops them.
+// both kinds but the too large ones are found for as long as they are among the recent ones.
 const (
 	Hit       = "hit"
 	Miss      = "miss"
@@ -113,7 +113,7 @@ func New(cfg Config) (*Cache, error) {
 	if cfg.MaxBytes < 0 {
 		return c, nil
 	}
-	recentBytes := cfg.MaxBytes / 4
+	recentBytes := cfg.MaxBytes / 2 // a quarter each for what was just fetched and for what is read again and again
 	c.recent = newRecent(recentBytes)
 	store, err := ristretto.NewCache(&ristretto.Config[string, *entry]{
 		NumCounters: max(10_000, cfg.MaxBytes/(4<<10)), // ten for each page of about 40 KB
@@ -162,7 +162,8 @@ func (c *Cache) find(ctx context.Context, key, link string) (*entry, string) {
 		return nil, Miss
 	}
 	e := c.recent.get(key)
-	if e == nil {
+	left := e == nil
+	if left {
 		found, ok := c.store.Get(key)
 		if !ok || found == nil || found.key != key {
 			return nil, Miss
@@ -180,7 +181,9 @@ func (c *Cache) find(ctx context.Context, key, link string) (*entry, string) {
 	case link != "" && !c.carried.before(key, e.read):
 		return nil, Expired
 	}
-	c.recent.add(e)
+	if left {
+		c.recent.again(e)
+	}
 	return e, Hit
 }
 

@@ -6,8 +6,9 @@
 // the store does. A page behind a link counts as fresh only if it was read after the page that carried the link: a chain
 // is never mixed from an older and a newer reading.
 //
-// Three layers, outermost first: coalescing (callers who want the same page at the same time share one request), a small
-// exact LRU of what was fetched or hit last (ristretto's Set is asynchronous and may be refused, so it alone would miss a
-// page that was just fetched), and ristretto with costs in resident bytes. Errors are never kept. A lost page only costs
+// Three layers, outermost first: coalescing (callers who want the same page at the same time share one request), two exact
+// LRUs of a quarter of the size each, and ristretto with costs in resident bytes. The first LRU holds what was just fetched:
+// ristretto's Set is asynchronous and may be refused, so it alone would miss that. The second one holds what was asked for
+// again after it had left the first: ristretto's counts are too lossy to hold that against a scan. Errors are never kept. A lost page only costs
 // another request.
 package cache

@@ -3,23 +3,36 @@ package cache
 import (
 	"container/list"
 	"crypto/sha256"
+	"hash/maphash"
 	"sync"
 	"time"
 )
 
-// recent is a small exact LRU, bounded in bytes.
+// recent is what was fetched or asked for last, in two exact LRUs that are bounded in bytes: pages that were just fetched
+// pass through the first one; those that are asked for again after they left it are held in the second, which a scan does
+// not reach (the 2Q of Johnson and Shasha, with ristretto as the place in between).
 type recent struct {
 	mu    sync.Mutex
-	limit int64
-	used  int64
-	order *list.List // of *entry, latest first
+	fresh lru
+	often lru
 	byKey map[string]*list.Element
+	// left are digests of pages that left the first LRU, in two generations.
+	seed        maphash.Seed
+	young, aged map[uint64]struct{}
 }
 
+// maxLeft is how many pages that left are remembered in a generation.
+const maxLeft = 1 << 13
+
+// newRecent returns an empty recent that holds so many bytes at most, half of them in each LRU.
 func newRecent(limit int64) *recent {
-	return &recent{limit: limit, order: list.New(), byKey: map[string]*list.Element{}}
+	return &recent{
+		fresh: lru{limit: limit / 2}, often: lru{limit: limit / 2}, byKey: map[string]*list.Element{},
+		seed: maphash.MakeSeed(), young: map[uint64]struct{}{},
+	}
 }
 
+// get returns an entry and makes it the latest of its LRU.
 func (r *recent) get(key string) *entry {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -27,43 +40,97 @@ func (r *recent) get(key string) *entry {
 	if at == nil {
 		return nil
 	}
-	e, _ := at.Value.(*entry)
-	return e
+	h, _ := at.Value.(*held)
+	h.in.order.MoveToFront(at)
+	return h.entry
 }
 
-// add makes e the latest. An entry that takes more than the limit is not kept.
+// add keeps an entry that was just fetched, in place of an older one. An entry that takes more than an LRU is not kept.
 func (r *recent) add(e *entry) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	to := &r.fresh
+	if r.hasLeft(e.key) {
+		to = &r.often
+	}
 	if at := r.byKey[e.key]; at != nil {
-		if at.Value == any(e) {
-			r.order.MoveToFront(at)
-			return
+		if h, ok := at.Value.(*held); ok {
+			to = h.in
 		}
 		r.drop(at)
 	}
-	if e.cost > r.limit {
+	r.put(e, to)
+}
+
+// again keeps an entry that was asked for although it had left.
+func (r *recent) again(e *entry) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if at := r.byKey[e.key]; at != nil {
+		r.drop(at)
+	}
+	r.put(e, &r.often)
+}
+
+// put makes an entry the latest of an LRU; the lock is held.
+func (r *recent) put(e *entry, to *lru) {
+	if e.cost > to.limit {
 		return
 	}
-	r.byKey[e.key] = r.order.PushFront(e)
-	r.used += e.cost
-	for r.used > r.limit {
-		r.drop(r.order.Back())
+	r.byKey[e.key] = to.order.PushFront(&held{e, to})
+	to.used += e.cost
+	for to.used > to.limit {
+		last := to.order.Back()
+		if h, ok := last.Value.(*held); ok && to == &r.fresh {
+			r.leave(h.entry.key)
+		}
+		r.drop(last)
 	}
 }
 
 // drop removes an element; the lock is held.
 func (r *recent) drop(at *list.Element) {
-	if e, ok := r.order.Remove(at).(*entry); ok {
-		delete(r.byKey, e.key)
-		r.used -= e.cost
+	if h, ok := at.Value.(*held); ok {
+		h.in.order.Remove(at)
+		h.in.used -= h.entry.cost
+		delete(r.byKey, h.entry.key)
 	}
+}
+
+// leave remembers a page that left; the lock is held.
+func (r *recent) leave(key string) {
+	if len(r.young) >= maxLeft {
+		r.aged, r.young = r.young, map[uint64]struct{}{}
+	}
+	r.young[maphash.String(r.seed, key)] = struct{}{}
+}
+
+// hasLeft reports whether a page left not long ago; the lock is held.
+func (r *recent) hasLeft(key string) bool {
+	id := maphash.String(r.seed, key)
+	if _, young := r.young[id]; young {
+		return true
+	}
+	_, aged := r.aged[id]
+	return aged
 }
 
 func (r *recent) bytes() int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.used
+	return r.fresh.used + r.often.used
+}
+
+// lru is a list of entries, the latest first.
+type lru struct {
+	limit, used int64
+	order       list.List // of *held
+}
+
+// held is an entry and the LRU that holds it.
+type held struct {
+	entry *entry
+	in    *lru
 }
 
 // carriers remembers for pages behind links when the page that carries the link was read last, by digest of their keys.

@@ -17,13 +17,13 @@ type results struct {
 	count map[string]int
 }
 
-func (r *results) CacheRequest(source, result string) {
+func (r *results) CacheRequest(from, result string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.count == nil {
 		r.count = map[string]int{}
 	}
-	r.count[source+" "+result]++
+	r.count[from+" "+result]++
 }
 
 func (r *results) of(what string) int {
