@@ -21,6 +21,7 @@ type Client struct {
 	pipeline runtime.Pipeline
 	report   http.RoundTripper
 	ownPools []*http.Transport
+	bodies   *lender
 }
 
 // New checks the configuration and returns a client. Nothing is sent yet.
@@ -31,7 +32,7 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{cfg: cfg, origin: base, budgets: newBudgets(cfg.Limits), days: newDays(cfg.CallerDay), payment: newBreaker(cfg.PaymentPause)}
+	c := &Client{cfg: cfg, origin: base, budgets: newBudgets(cfg.Limits), days: newDays(cfg.CallerDay), payment: newBreaker(cfg.PaymentPause), bodies: &lender{}}
 	if cfg.Credential != nil {
 		c.tokens = newTokenSource(cfg.Credential, cfg.Cloud.Scope(), cfg.Observer)
 	}
@@ -75,7 +76,7 @@ func (c *Client) Login(ctx context.Context) error {
 // Page is one answer of a collection.
 type Page struct {
 	// Records are the raw JSON objects of "value", in Graph's order: slices of
-	// one body, which lives as long as any of them. Invalid UTF-8 and lone
+	// one body, which lives as long as any of them, or until Release. Invalid UTF-8 and lone
 	// surrogates are kept.
 	Records [][]byte
 	// NextLink is @odata.nextLink, verbatim; empty on the last page.
@@ -92,6 +93,19 @@ type Page struct {
 	ServerDate time.Time
 	// Requests is how many requests Graph received for it.
 	Requests int
+
+	lent   *[]byte // the body's array
+	lender *lender
+}
+
+// Release lends the array of Records to the next page. The page and whatever aliases its records must not be used any more.
+// It need not be called.
+func (p *Page) Release() {
+	if p.lent == nil {
+		return
+	}
+	p.lender.giveBack(p.lent)
+	p.lent, p.Records = nil, nil
 }
 
 // Object is one entity.
@@ -116,10 +130,13 @@ func (c *Client) Page(ctx context.Context, request Request) (*Page, error) {
 		return nil, err
 	}
 	err = c.run(ctx, k, func(ctx context.Context, resp *http.Response) error {
-		body, err := c.readAll(ctx, resp)
+		lent := c.bodies.array()
+		body, err := c.readAll(ctx, resp, *lent)
 		if err != nil {
+			c.bodies.giveBack(lent)
 			return err
 		}
+		*lent = body
 		env, err := parseEnvelope(body)
 		if err != nil {
 			return malformed(resp, err)
@@ -127,6 +144,7 @@ func (c *Client) Page(ctx context.Context, request Request) (*Page, error) {
 		if env.fault != nil {
 			return answeredFault(resp, env.fault)
 		}
+		page.lent, page.lender = lent, c.bodies
 		page.Records, page.NextLink, page.Context, page.Count = env.records, env.nextLink, env.context, env.count
 		page.Size = len(body)
 		page.RequestID, page.ServerDate = requestID(resp.Header), serverDate(resp.Header)
@@ -148,7 +166,7 @@ func (c *Client) Object(ctx context.Context, request Request) (*Object, error) {
 		return nil, err
 	}
 	err = c.run(ctx, k, func(ctx context.Context, resp *http.Response) error {
-		body, err := c.readAll(ctx, resp)
+		body, err := c.readAll(ctx, resp, nil)
 		if err != nil {
 			return err
 		}
@@ -179,9 +197,9 @@ func (c *Client) newCall(request *Request) (*call, error) {
 	return &call{request: request, target: t}, nil
 }
 
-// readAll reads the body of a success and closes it.
-func (c *Client) readAll(ctx context.Context, resp *http.Response) ([]byte, error) {
-	body, err := readBody(resp, c.cfg.MaxBody)
+// readAll reads the body of a success, into room if that is large enough, and closes it.
+func (c *Client) readAll(ctx context.Context, resp *http.Response, room []byte) ([]byte, error) {
+	body, err := c.bodies.read(resp, c.cfg.MaxBody, room)
 	if err != nil {
 		_ = resp.Body.Close() // given up, not drained
 		e := bodyError(ctx, err)

@@ -1,10 +1,15 @@
 package graphclient
 
 import (
+	"bytes"
+	"slices"
 	"strconv"
 
 	"github.com/parley-gateway/parley/graphclient/jsonscan"
 )
+
+// maxMembers is how many members a usual answer has at most.
+const maxMembers = 16
 
 // scanEnvelope reads a collection answer of the usual shape in one pass: each name once and without escapes, records that
 // are objects or null. It reports false for any other, malformed ones included: parseEnvelope's decoder then decides.
@@ -15,18 +20,18 @@ func scanEnvelope(body []byte) (env envelope, ok bool) {
 		return env, false
 	}
 	i = jsonscan.Space(body, i+1)
-	had := map[string]bool{}
-	for {
+	var had [maxMembers][]byte
+	for n := range had {
 		start := i
 		var form jsonscan.Form
 		if i, form, ok = jsonscan.String(body, i); !ok || form != 0 {
 			return env, false
 		}
-		name := string(body[start+1 : i-1])
-		if i, ok = jsonscan.Colon(body, i); !ok || had[name] {
+		name := body[start+1 : i-1]
+		if i, ok = jsonscan.Colon(body, i); !ok || slices.ContainsFunc(had[:n], func(other []byte) bool { return bytes.Equal(other, name) }) {
 			return env, false
 		}
-		had[name] = true
+		had[n] = name
 		if i, ok = env.scanMember(body, i, name); !ok {
 			return env, false
 		}
@@ -35,14 +40,15 @@ func scanEnvelope(body []byte) (env envelope, ok bool) {
 			return env, false
 		}
 		if !more {
-			return env, had[keyValue] && jsonscan.Space(body, i) == len(body)
+			return env, env.records != nil && jsonscan.Space(body, i) == len(body)
 		}
 	}
+	return env, false
 }
 
 // scanMember reads the value of one member, which begins at i.
-func (env *envelope) scanMember(body []byte, i int, name string) (end int, ok bool) {
-	switch name {
+func (env *envelope) scanMember(body []byte, i int, name []byte) (end int, ok bool) {
+	switch string(name) {
 	case keyValue:
 		env.records, end, ok = scanRecords(body, i)
 		return end, ok

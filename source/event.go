@@ -122,8 +122,9 @@ func asTime(t *timestamppb.Timestamp) time.Time {
 	return t.AsTime()
 }
 
-// itemsOf normalizes the records of a page.
+// itemsOf normalizes the records of a page and releases it: what normalize returns must not alias the record.
 func itemsOf[T any](p *graphclient.Page, normalize func(record []byte) (T, error)) (*Page[T], error) {
+	defer p.Release()
 	page := newPage[T](p)
 	for _, record := range p.Records {
 		item, err := normalize(record)

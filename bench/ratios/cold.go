@@ -82,6 +82,7 @@ func readBare(graph *graphclient.Client, table *graphmap.Table) (int, error) {
 		if n, err = bareEvents(table, page, n); err != nil {
 			return n, err
 		}
+		page.Release()
 		if page.NextLink == "" {
 			return counted(n)
 		}
