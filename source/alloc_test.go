@@ -43,7 +43,7 @@ func messages(n int) *onePage {
 }
 
 // The gates of the cold path: allocations for one chat message with names, digests, plain text and unmapped.
-const mostAllocations = 22
+const mostAllocations = 6
 
 func TestChatAllocations(t *testing.T) {
 	const rows = 50

@@ -33,11 +33,11 @@ func (b *base) draft(root string, record []byte) (table *graphmap.Table, d *grap
 // finishDraft fills the names, digests and event time, and makes the item; see finish. at is the event time.
 func (b *base) finishDraft(d *graphmap.Draft, owner, conversation string, ref names.Ref, record []byte, at time.Time, timed bool) Item {
 	item := Item{Key: eventKey(owner, ref, record), NoTime: !timed}
-	d.SetString(graphmap.RootNode, eventName, names.Event(owner, ref))
-	d.SetString(graphmap.RootNode, eventUIDField, eventUID(b.opt.Tenant, ref.Source, item.Key))
-	d.SetString(graphmap.RootNode, eventOwner, names.User(owner))
+	d.SetBuilt(graphmap.RootNode, eventName, func(to []byte) []byte { return names.AppendEvent(to, owner, ref) })
+	d.SetBuilt(graphmap.RootNode, eventUIDField, func(to []byte) []byte { return appendEventUID(to, b.opt.Tenant, ref.Source, item.Key) })
+	d.SetBuilt(graphmap.RootNode, eventOwner, func(to []byte) []byte { return names.AppendUser(to, owner) })
 	if conversation != "" {
-		d.SetString(graphmap.RootNode, eventConversation, names.Conversation(owner, conversation))
+		d.SetBuilt(graphmap.RootNode, eventConversation, func(to []byte) []byte { return names.AppendConversation(to, owner, conversation) })
 	}
 	if timed {
 		item.Time = at
@@ -71,7 +71,9 @@ func draftTexts(d *graphmap.Draft) {
 	form := contentTypeOf(parleyv1.ContentType(d.Number(d.Child(body, bodyMessageContentType))),
 		parleyv1.ContentType(d.Number(d.Child(body, bodyContentType))))
 	d.SetNumber(body, bodyContentBytes, sizeOf(content))
-	d.SetString(body, bodyPlainText, text.Plain(text.Input{Content: string(content), ContentType: form, Attachments: attachments}))
+	d.SetBuilt(body, bodyPlainText, func(to []byte) []byte {
+		return text.AppendPlain(to, text.Input{Content: string(content), ContentType: form, Attachments: attachments})
+	})
 }
 
 func sizeOf(content []byte) int64 { return int64(min(len(content), math.MaxInt32)) }

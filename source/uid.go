@@ -17,15 +17,17 @@ const (
 )
 
 // digest is a short, URL-safe SHA-256 over length-prefixed parts, so that no two lists of parts run together.
-func digest(parts ...string) string {
-	h := sha256.New()
-	var length [8]byte
+func digest(parts ...string) string { return string(appendDigest(nil, parts...)) }
+
+// appendDigest appends what digest returns.
+func appendDigest(b []byte, parts ...string) []byte {
+	var room [512]byte
+	all := room[:0]
 	for _, part := range parts {
-		binary.BigEndian.PutUint64(length[:], uint64(len(part)))
-		_, _ = h.Write(length[:]) // a hash never fails to write
-		_, _ = h.Write([]byte(part))
+		all = append(binary.BigEndian.AppendUint64(all, uint64(len(part))), part...)
 	}
-	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:uidBytes])
+	sum := sha256.Sum256(all)
+	return base64.RawURLEncoding.AppendEncode(b, sum[:uidBytes])
 }
 
 // eventKey is Item.Key: (chat or channel, id) of a message, (owner, session, id) of an interaction, (id) of a call. A
@@ -55,7 +57,12 @@ func eventKey(owner string, ref names.Ref, record []byte) string {
 
 // eventUID is Event.uid: the digest of tenant, source and key.
 func eventUID(tenant string, source parleyv1.Source, key string) string {
-	return digest("event", tenant, source.String(), key)
+	return string(appendEventUID(nil, tenant, source, key))
+}
+
+// appendEventUID appends what eventUID returns.
+func appendEventUID(b []byte, tenant string, source parleyv1.Source, key string) []byte {
+	return appendDigest(b, "event", tenant, source.String(), key)
 }
 
 // conversationUID is Conversation.uid: the digest of tenant and chat id.

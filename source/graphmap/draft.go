@@ -17,6 +17,7 @@ type Draft struct {
 	path    []step
 	steps   []step
 	extras  []extra
+	names   map[string]string // of properties that the table does not know; it outlives the record
 }
 
 // Node is a place in a Draft: a message or a value.
@@ -178,6 +179,13 @@ func (d *Draft) SetString(parent Node, number protowire.Number, text string) {
 	}
 	start := len(d.scratch)
 	d.scratch = append(d.scratch, text...)
+	d.SetText(parent, number, d.scratch[start:len(d.scratch):len(d.scratch)])
+}
+
+// SetBuilt is SetText for a text that build appends to what it is given.
+func (d *Draft) SetBuilt(parent Node, number protowire.Number, build func(b []byte) []byte) {
+	start := len(d.scratch)
+	d.scratch = build(d.scratch)
 	d.SetText(parent, number, d.scratch[start:len(d.scratch):len(d.scratch)])
 }
 

@@ -132,10 +132,28 @@ func (d *Draft) undeclared(i, depth int, name []byte, from int) (end int, ok boo
 	if i < len(d.b) && d.b[i] == 'n' {
 		return jsonscan.Literal(d.b, i)
 	}
-	d.path = append(d.path, step{name: string(name), index: -1})
+	d.path = append(d.path, step{name: d.name(name), index: -1})
 	i, ok = d.keepRaw(i, depth)
 	d.path = d.path[:level]
 	return i, ok
+}
+
+// maxNames bounds the names that a Draft remembers.
+const maxNames = 64
+
+// name is the name of an undeclared property as a string: a few of them are in every record.
+func (d *Draft) name(raw []byte) string {
+	if known, ok := d.names[string(raw)]; ok {
+		return known
+	}
+	name := string(raw)
+	if len(d.names) < maxNames && len(name) <= maxNames {
+		if d.names == nil {
+			d.names = map[string]string{}
+		}
+		d.names[name] = name
+	}
+	return name
 }
 
 // member reads the value of a known property; see decoder.member.

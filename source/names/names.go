@@ -27,48 +27,61 @@ const (
 )
 
 // User returns `users/{user}`; the user AnyUser gives `users/-`.
-func User(id string) string {
+func User(id string) string { return string(AppendUser(nil, id)) }
+
+// AppendUser appends what User returns.
+func AppendUser(b []byte, id string) []byte {
+	b = append(b, usersCollection+"/"...)
 	if id == AnyUser {
-		return usersCollection + "/" + AnyUser
+		return append(b, AnyUser...)
 	}
-	return usersCollection + "/" + Segment(id)
+	return appendSegment(b, id)
 }
 
 // Conversation returns `users/{user}/conversations/{conversation}`.
-func Conversation(user, id string) string {
-	return User(user) + "/" + conversationsCollection + "/" + Segment(id)
+func Conversation(user, id string) string { return string(AppendConversation(nil, user, id)) }
+
+// AppendConversation appends what Conversation returns.
+func AppendConversation(b []byte, user, id string) []byte {
+	return appendSegment(append(AppendUser(b, user), "/"+conversationsCollection+"/"...), id)
 }
 
 // Event returns `users/{user}/events/{event}`. The event id is `chat,{chat},{id}`, `copilot,{creation},{session},{id}`
 // ("-" for a creation time or session that Graph did not give) or `call,{id}`, each part through Segment. A ref without
 // an id or of another source has no name: the result is empty.
-func Event(user string, ref Ref) string {
+func Event(user string, ref Ref) string { return string(AppendEvent(nil, user, ref)) }
+
+// AppendEvent appends what Event returns.
+func AppendEvent(b []byte, user string, ref Ref) []byte {
 	if ref.ID == "" {
-		return ""
+		return b
 	}
-	var parts []string
 	switch ref.Source {
 	case parleyv1.Source_SOURCE_CHAT:
-		parts = []string{partChat, orAbsent(ref.Chat), Segment(ref.ID)}
+		b = append(AppendUser(b, user), "/"+eventsCollection+"/"+partChat+partEnd...)
+		b = appendOrAbsent(b, ref.Chat)
 	case parleyv1.Source_SOURCE_COPILOT:
-		created := absent
-		if !ref.Time.IsZero() {
-			created = Segment(ref.Time.UTC().Format(time.RFC3339Nano))
+		b = append(AppendUser(b, user), "/"+eventsCollection+"/"+partCop+partEnd...)
+		if ref.Time.IsZero() {
+			b = append(b, absent...)
+		} else {
+			var created [len(time.RFC3339Nano)]byte
+			b = appendSegment(b, string(ref.Time.UTC().AppendFormat(created[:0], time.RFC3339Nano)))
 		}
-		parts = []string{partCop, created, orAbsent(ref.Session), Segment(ref.ID)}
+		b = appendOrAbsent(append(b, partEnd...), ref.Session)
 	case parleyv1.Source_SOURCE_CALL:
-		parts = []string{partCall, Segment(ref.ID)}
+		return appendSegment(append(AppendUser(b, user), "/"+eventsCollection+"/"+partCall+partEnd...), ref.ID)
 	default:
-		return ""
+		return b
 	}
-	return User(user) + "/" + eventsCollection + "/" + strings.Join(parts, partEnd)
+	return appendSegment(append(b, partEnd...), ref.ID)
 }
 
-func orAbsent(id string) string {
+func appendOrAbsent(b []byte, id string) []byte {
 	if id == "" {
-		return absent
+		return append(b, absent...)
 	}
-	return Segment(id)
+	return appendSegment(b, id)
 }
 
 // ParseUser reads `users/{user}` from a field named parent. Errors are *Error.

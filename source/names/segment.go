@@ -16,7 +16,14 @@ func Segment(id string) string {
 	if verbatim(id) {
 		return id
 	}
-	return encodedMark + base64.RawURLEncoding.EncodeToString([]byte(id))
+	return string(appendSegment(nil, id))
+}
+
+func appendSegment(b []byte, id string) []byte {
+	if verbatim(id) {
+		return append(b, id...)
+	}
+	return base64.RawURLEncoding.AppendEncode(append(b, encodedMark...), []byte(id))
 }
 
 func verbatim(id string) bool {

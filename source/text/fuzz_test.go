@@ -95,6 +95,10 @@ func FuzzPlain(f *testing.F) {
 		if limit <= 0 {
 			limit = text.DefaultMax
 		}
-		checkText(t, text.Plain(in), limit)
+		plain := text.Plain(in)
+		checkText(t, plain, limit)
+		if got := string(text.AppendPlain([]byte("x"), in)); got != "x"+plain {
+			t.Errorf("%q, appended %q", plain, got)
+		}
 	})
 }

@@ -15,12 +15,17 @@ func renderHTML(content string, atts *resolver, limit int) string {
 	if s, ok := simpleHTML(content); ok {
 		return clip(s, limit)
 	}
-	h := htmlWalk{
-		writer: writer{max: limit, mark: markNone, out: make([]byte, 0, min(len(content), limit, 64<<10))},
-		atts:   atts,
-	}
+	return string(writeHTML(make([]byte, 0, min(len(content), limit, maxRoom)), content, atts, limit))
+}
+
+// maxRoom is how much room for a text is made before it is known to be that long.
+const maxRoom = 64 << 10
+
+// writeHTML writes the text of content into room, which is empty and grows if it must.
+func writeHTML(room []byte, content string, atts *resolver, limit int) []byte {
+	h := htmlWalk{writer: writer{max: limit, mark: markNone, out: room}, atts: atts}
 	h.run(content)
-	return h.result()
+	return h.bytes()
 }
 
 // simpleHTML gives content itself, without outer white space, if its text is the same.

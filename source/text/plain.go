@@ -1,6 +1,9 @@
 package text
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Attachment is what Plain needs of a chatMessageAttachment or an aiInteractionAttachment. Graph sends null for any of
 // these properties: that is the empty string here.
@@ -37,6 +40,23 @@ func Plain(in Input) string {
 	return r.appendRest(render(in, r, limit))
 }
 
+// AppendPlain appends what Plain gives.
+func AppendPlain(b []byte, in Input) []byte {
+	if len(in.Attachments) > 0 || in.ContentType != "html" {
+		return append(b, Plain(in)...)
+	}
+	limit := in.Max
+	if limit <= 0 {
+		limit = DefaultMax
+	}
+	content := valid(in.Content)
+	if s, ok := simpleHTML(content); ok {
+		return append(b, clip(s, limit)...)
+	}
+	b = slices.Grow(b, min(len(content), limit, maxRoom))
+	return append(b, writeHTML(b[len(b):], content, nil, limit)...)
+}
+
 // render gives the text of the body alone, with the attachments that it mentions, or without any if atts is nil.
 func render(in Input, atts *resolver, limit int) string {
 	switch in.ContentType {
@@ -60,7 +80,7 @@ func renderText(content string, atts *resolver, limit int) string {
 	if at < 0 {
 		return clip(content, limit)
 	}
-	w := writer{max: limit, out: make([]byte, 0, min(len(content), limit, 64<<10))}
+	w := writer{max: limit, out: make([]byte, 0, min(len(content), limit, maxRoom))}
 	for at >= 0 && !w.full {
 		w.put(content[:at])
 		id, n := readAttachmentTag(content[at:])

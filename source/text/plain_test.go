@@ -78,6 +78,9 @@ func TestPlain(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
+			if got := string(text.AppendPlain([]byte("> "), test.in)); got != "> "+test.want {
+				t.Errorf("appended: %q", got)
+			}
 			if diff := cmp.Diff(test.want, text.Plain(test.in)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}

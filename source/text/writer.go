@@ -284,8 +284,8 @@ func (w *writer) noBreakSpace() {
 	w.put(" ")
 }
 
-// result is the text, without white space at its end.
-func (w *writer) result() string {
+// bytes is the text, without white space at its end.
+func (w *writer) bytes() []byte {
 	w.trimSpaces()
-	return string(wholeRunes(w.out))
+	return wholeRunes(w.out)
 }
