@@ -29,6 +29,9 @@ func (b *base) firstAnswer(ctx context.Context, attempts []attempt) (*graphclien
 		page, err := b.graph.Page(ctx, a.request)
 		if err == nil {
 			page.Requests += refused
+			if len(attempts) == 1 { // else another one may take the place of this page
+				announce(ctx, page.NextLink, len(page.Records))
+			}
 			return page, i, nil
 		}
 		refused += requestsOf(err)

@@ -35,6 +35,11 @@ func (r *reading) pass(ctx context.Context, wanted <-chan struct{}) error {
 	return nil
 }
 
+// room reports whether another page may be asked for behind one of so many rows.
+func (r *reading) room(rows int) bool {
+	return r.gate.limit <= 0 || r.buffered.Load()+int64(rows) < r.gate.limit
+}
+
 // release notes that rows were handed over or dropped.
 func (r *reading) release(rows int) {
 	r.buffered.Add(-int64(rows))

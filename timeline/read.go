@@ -223,11 +223,19 @@ func (r *reading) chain(ctx context.Context, w window, q source.EventQuery, rows
 	_, divisible := w.finer()
 	links := linkset{}
 	link, last, filled := "", 0, 0
+	ahead := source.Ahead{
+		Ask: func(ctx context.Context, link string) (*source.Page[source.Item], error) { return r.page(ctx, q, link) },
+		Follow: func(next string, more int) bool {
+			split := divisible && !rows.unbounded && w.level.tooMuch(filled+1, rows.rows+more)
+			return r.query.Conversation == "" && more > 0 && !split && !links.has(next) && r.room(more)
+		},
+	}
+	defer ahead.Stop()
 	for n := 1; ; n++ {
 		err := r.pass(ctx, rows.wanted)
 		var page *source.Page[source.Item]
 		if err == nil {
-			page, err = r.page(ctx, q, link)
+			page, err = ahead.Page(ctx, link)
 		}
 		if err != nil {
 			f := classify(r.src, err, link != "")
