@@ -42,7 +42,7 @@ type coming struct {
 func (a *Ahead) Page(ctx context.Context, link string) (*Page[Item], error) {
 	a.mu.Lock()
 	c := a.coming
-	a.coming, a.waiting = nil, ctx //nolint:fatcontext // it is kept, not grown
+	a.coming, a.waiting = nil, ctx
 	a.mu.Unlock()
 	defer func() {
 		a.mu.Lock()

@@ -5,6 +5,7 @@ package source_test
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -24,7 +25,7 @@ func (g *distant) Page(ctx context.Context, r graphclient.Request) (*graphclient
 	time.Sleep(g.latency)
 	page, err := g.onePage.Page(ctx, r)
 	if g.left--; g.left > 0 {
-		page.NextLink = "https://graph.microsoft.com/v1.0/" + fmt.Sprint(g.left)
+		page.NextLink = "https://graph.microsoft.com/v1.0/" + strconv.Itoa(g.left)
 	}
 	return page, err
 }
@@ -39,7 +40,9 @@ func BenchmarkChain(b *testing.B) {
 				for b.Loop() {
 					reader := source.NewChat(&distant{messages(50), latency, 50}, source.Options{Tenant: tenantID})
 					a := &source.Ahead{
-						Ask:    func(ctx context.Context, link string) (*source.Page[source.Item], error) { return reader.Events(ctx, q, link) },
+						Ask: func(ctx context.Context, link string) (*source.Page[source.Item], error) {
+							return reader.Events(ctx, q, link)
+						},
 						Follow: func(string, int) bool { return follow },
 					}
 					for link := ""; ; {
