@@ -10,14 +10,14 @@ import (
 )
 
 // coldBars measures bars 1 to 3. Without the SDK only bar 3 has a row, and the notes.
-func coldBars(t *table, rounds int, plain, packed string) error {
+func coldBars(t *table, p *profiler, rounds int, plain, packed string) error {
 	var bare, whole *contender
 	for _, of := range []struct{ what, address string }{{"plain", plain}, {"gzip", packed}} {
 		c, err := newCold(of.address)
 		if err != nil {
 			return err
 		}
-		if err := race(rounds, c.all()...); err != nil {
+		if err := race(p, rounds, c.all()...); err != nil {
 			return err
 		}
 		if c.sdk != nil {

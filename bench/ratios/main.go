@@ -25,6 +25,7 @@ func run() error {
 	rounds := flag.Int("rounds", 7, "rounds of each measurement")
 	only := flag.String("only", "", "cold, warm or build; empty = all")
 	costs := flag.String("costs", "", "folder with the build costs sdk.json and parley.json")
+	profiles := flag.String("profile", "", "folder to write a CPU profile of each contender into")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -39,17 +40,18 @@ func run() error {
 	}
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	t := &table{out: out}
+	p := &profiler{folder: *profiles}
 	fmt.Fprintln(out, "#\tratio\tmeasured\tmust\tgoal\t")
 	var err error
 	if *only == "" || *only == "cold" || *only == "warm" {
 		err = withGraph(ctx, func(plain, packed string) error {
 			if *only != "warm" {
-				if err := coldBars(t, *rounds, plain, packed); err != nil {
+				if err := coldBars(t, p, *rounds, plain, packed); err != nil {
 					return err
 				}
 			}
 			if *only != "cold" {
-				return warmBars(ctx, t, *rounds, plain)
+				return warmBars(ctx, t, p, *rounds, plain)
 			}
 			return nil
 		})

@@ -42,12 +42,17 @@ type contender struct {
 }
 
 // race runs the contenders in turn, rounds times, and keeps each one's best round.
-func race(rounds int, contenders ...*contender) error {
+func race(p *profiler, rounds int, contenders ...*contender) error {
 	for _, c := range contenders {
 		c.cpu, c.other, c.allocs, c.size = math.Inf(1), math.Inf(1), math.Inf(1), math.Inf(1)
 	}
-	for range rounds + 1 { // the first round warms up, and counts if it is the best
+	for i := range rounds + 1 { // the first round warms up, and counts if it is the best
 		for _, c := range contenders {
+			if i == 1 {
+				if err := p.round(c); err != nil {
+					return fmt.Errorf("%s: %w", c.name, err)
+				}
+			}
 			if err := c.round(); err != nil {
 				return fmt.Errorf("%s: %w", c.name, err)
 			}

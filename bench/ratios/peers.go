@@ -210,6 +210,7 @@ func childGateway(ctx context.Context, graph string) error {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/spent", serveSpent)
+	mux.HandleFunc("/profile", new(profiled).serve)
 	mux.HandleFunc("/set", p.set)
 	mux.HandleFunc("/static", p.static)
 	conn, err := grpc.NewClient(parley.GRPCAddr(), grpc.WithTransportCredentials(insecure.NewCredentials()))

@@ -33,6 +33,7 @@ type warm struct {
 	at           map[string]string
 	parley, raw  *grpc.ClientConn
 	http1, http2 *http.Client
+	profiler     *profiler
 }
 
 // stretch is a chain in the cache, and what the peers send in its place.

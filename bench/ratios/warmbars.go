@@ -6,13 +6,14 @@ import (
 )
 
 const (
-	shortRepeats = 6    // of the short chain by each reader, in a round; of the long one, one
+	longRepeats  = 3    // of the long chain by each reader, in a round
+	shortRepeats = 20   // of the short one
 	lists        = 1000 // unary calls and REST pages in a round
 	restReaders  = 2    // of the streams of bar 8, whose slower one takes a second for each
 )
 
 // warmBars measures bars 4 to 8, with the view BASIC.
-func warmBars(ctx context.Context, t *table, rounds int, graph string) error {
+func warmBars(ctx context.Context, t *table, p *profiler, rounds int, graph string) error {
 	at, stop, err := startChild(ctx, "-child", "gateway", "-graph", graph)
 	if err != nil {
 		return err
@@ -22,6 +23,7 @@ func warmBars(ctx context.Context, t *table, rounds int, graph string) error {
 	if err != nil {
 		return err
 	}
+	w.profiler = &profiler{folder: p.folder, client: w.http1, server: "http://" + at["peers"]}
 	if err := w.streamBars(t, rounds); err != nil {
 		return err
 	}
@@ -42,7 +44,7 @@ func (w *warm) streamBars(t *table, rounds int) error {
 		*chain
 
 		repeats int
-	}{{long, 1}, {short, shortRepeats}} {
+	}{{long, longRepeats}, {short, shortRepeats}} {
 		s, err := w.prepare(c.chain)
 		if err != nil {
 			return err
@@ -50,11 +52,11 @@ func (w *warm) streamBars(t *table, rounds int) error {
 		side := func(name string, read func() error) *contender {
 			return w.side(name, func() (int, error) { return together(streams, c.repeats, s, read) })
 		}
-		stream := side("Parley gRPC", overGRPC(w.parley, streamMethod, s))
-		raw := side("bare codec gRPC", overGRPC(w.raw, rawMethod(c.chain), s))
-		h2c := side("h2c", overHTTP(w.http2, "http://"+w.at["h2c"]+"/"+c.name, s.bytes))
-		tcp := side("raw TCP", overTCP(w.at["tcp"], s))
-		if err := race(rounds, stream, raw, h2c, tcp); err != nil {
+		stream := side("Parley gRPC, "+c.name, overGRPC(w.parley, streamMethod, s))
+		raw := side("bare codec gRPC, "+c.name, overGRPC(w.raw, rawMethod(c.chain), s))
+		h2c := side("h2c, "+c.name, overHTTP(w.http2, "http://"+w.at["h2c"]+"/"+c.name, s.bytes))
+		tcp := side("raw TCP, "+c.name, overTCP(w.at["tcp"], s))
+		if err := race(w.profiler, rounds, stream, raw, h2c, tcp); err != nil {
 			return err
 		}
 		perPage, perBatch := stream.allocs*pageRows, stream.allocs*float64(s.rows)/float64(s.batches)
@@ -85,7 +87,7 @@ func (w *warm) restStreams(t *table, s *stretch) error {
 		return w.side(name, func() (int, error) { return together(restReaders, 1, s, read) })
 	}
 	ndjson, plain := side("REST stream", "http"), side("grpc-gateway stream", "gateway")
-	if err := race(2, ndjson, plain); err != nil {
+	if err := race(w.profiler, 2, ndjson, plain); err != nil {
 		return err
 	}
 	less := plain.other / ndjson.other
@@ -123,7 +125,7 @@ func (w *warm) listBars(t *table, rounds int) error {
 	}))
 	rest := w.side("REST list", get("http://"+w.at["http"]+restPath(short, "", pageRows)))
 	static := w.side("static bytes", get("http://"+w.at["peers"]+"/static"))
-	if err := race(rounds, unary, rest, static); err != nil {
+	if err := race(w.profiler, rounds, unary, rest, static); err != nil {
 		return err
 	}
 	t.row("6", "allocations per cached unary call", fmt.Sprintf("%.0f", unary.allocs), atMost(unary.allocs, 70, "≤ 70"), atMost(unary.allocs, 60, "≤ 60"))
@@ -134,6 +136,6 @@ func (w *warm) listBars(t *table, rounds int) error {
 
 func sides(t *table, contenders ...*contender) {
 	for _, c := range contenders {
-		t.notef("  %-20s %9.2f µs, of it the server %9.2f µs, %7.2f allocations a unit", c.name, c.cpu/1e3, c.other/1e3, c.allocs)
+		t.notef("  %-22s %9.2f µs, of it the server %9.2f µs, %7.2f allocations a unit", c.name, c.cpu/1e3, c.other/1e3, c.allocs)
 	}
 }
