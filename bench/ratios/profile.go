@@ -85,7 +85,8 @@ func (p *profiled) serve(w http.ResponseWriter, r *http.Request) {
 		_, err = w.Write(p.b.Bytes())
 		p.b = nil
 	}
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
+	if err == nil {
+		return
 	}
+	http.Error(w, err.Error(), http.StatusInternalServerError)
 }
