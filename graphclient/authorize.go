@@ -16,7 +16,10 @@ import (
 // The library's own policy is not used: it cannot leave a login when the
 // caller's deadline passes, and it keeps a rejected token's successor from
 // being fetched, since the credential answers from its cache.
-type authorize struct{ tokens *tokenSource }
+type authorize struct {
+	tokens *tokenSource
+	user   bool // the tokens are a user's
+}
 
 var _ policy.Policy = (*authorize)(nil)
 
@@ -42,8 +45,15 @@ func (p *authorize) Do(req *policy.Request) (*http.Response, error) {
 	fault.Kind = KindCredential
 	renewed, err := p.tokens.renew(ctx, token, claims)
 	if err != nil {
-		if e := asError(err); e.Kind == KindCredential && e.Status == 0 && e.Code == "" {
+		e := asError(err)
+		if e.Kind == KindCredential && e.Status == 0 && e.Code == "" {
+			if p.user {
+				fault.Kind, fault.Claims = KindSignIn, usableClaims(claims)
+			}
 			return nil, fault
+		}
+		if e.Kind == KindSignIn && e.Claims == "" {
+			e.Claims = usableClaims(claims)
 		}
 		return nil, err
 	}
@@ -52,7 +62,18 @@ func (p *authorize) Do(req *policy.Request) (*http.Response, error) {
 		return resp, err
 	}
 	p.tokens.accepted(resp.StatusCode != http.StatusUnauthorized)
+	if again := challengeClaims(resp.Header); p.user && (resp.StatusCode == http.StatusUnauthorized || again != "") {
+		return nil, refusedUser(resp, again)
+	}
 	return resp, nil
+}
+
+// refusedUser is the error of a user whose new token Graph refuses as well.
+func refusedUser(resp *http.Response, claims string) *Error {
+	fault := readFault(resp)
+	discard(resp.Body)
+	fault.Kind, fault.Claims, fault.reason = KindSignIn, usableClaims(claims), "the user's token is refused"
+	return fault
 }
 
 func (p *authorize) send(req *policy.Request, token string) (*http.Response, error) {

@@ -15,6 +15,7 @@ type Client struct {
 	cfg      Config
 	origin   origin
 	tokens   *tokenSource // nil sends no Authorization
+	user     bool         // of Delegates: the tokens are a user's
 	budgets  *budgets
 	days     *days
 	payment  *breaker
@@ -53,10 +54,10 @@ func New(cfg Config) (*Client, error) {
 
 // Close ends logins that are under way, waits for them, and closes idle
 // connections of the client's own transports. Calls that are under way end by
-// their own contexts.
+// their own contexts. A client of Delegates needs no closing.
 func (c *Client) Close() {
-	if c.tokens != nil {
-		c.tokens.close()
+	if c.tokens != nil && !c.user {
+		c.tokens.life.close()
 	}
 	for _, pool := range c.ownPools {
 		pool.CloseIdleConnections()
@@ -64,7 +65,8 @@ func (c *Client) Close() {
 }
 
 // Login fetches a token if there is no valid one, so that a gateway can be
-// warm before its first request. It does nothing without a credential.
+// warm before its first request, and a user known before anything is read on
+// their behalf. It does nothing without a credential.
 func (c *Client) Login(ctx context.Context) error {
 	if c.tokens == nil {
 		return nil

@@ -61,6 +61,8 @@ type CredentialConfig struct {
 	// HTTP lends its Transport to logins, nothing else; nil = a transport of
 	// our own, without a proxy.
 	HTTP *http.Client
+
+	wire policy.Transporter // of Delegates; nil = HTTP's Transport
 }
 
 // NewCredential makes the credential of a Client. It sends nothing. The kind
@@ -225,6 +227,9 @@ func (cfg CredentialConfig) excess(setting string) error {
 // transport that follows no redirect, and short retries, since logins repeat
 // on our own schedule.
 func (cfg CredentialConfig) options() policy.ClientOptions {
+	if cfg.wire == nil {
+		cfg.wire = &loginWire{transport: cfg.HTTP.Transport}
+	}
 	authority := cfg.AuthorityHost
 	if authority == "" {
 		authority = cfg.Cloud.Authority
@@ -236,7 +241,7 @@ func (cfg CredentialConfig) options() policy.ClientOptions {
 		Cloud:     cloud.Configuration{ActiveDirectoryAuthorityHost: authority},
 		Retry:     policy.RetryOptions{MaxRetries: 2, RetryDelay: 200 * time.Millisecond, MaxRetryDelay: 2 * time.Second},
 		Telemetry: policy.TelemetryOptions{Disabled: true},
-		Transport: &loginWire{transport: cfg.HTTP.Transport},
+		Transport: cfg.wire,
 	}
 }
 

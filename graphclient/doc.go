@@ -2,9 +2,10 @@
 // credentials and tokens, retries and Retry-After, request budgets, the page
 // envelope and its links, typed errors, and the national clouds.
 //
-// A [Client] belongs to one tenant, one application and (for on-behalf-of
-// credentials) one user: it holds one credential, one token, one pipeline and
-// one set of budgets, so that no token can reach another tenant's request.
+// A [Client] belongs to one tenant and application, or to one user of them: it
+// holds one credential, one token and one pipeline, so that no token can reach
+// another tenant's or user's request. [Delegates] keeps the clients of users;
+// they share the budgets of their application.
 //
 // A request passes these steps, outermost first:
 //

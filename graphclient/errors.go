@@ -46,6 +46,13 @@ const (
 	// KindCallerLimit is a caller whose day (Config.CallerDay) is used up.
 	// Nothing was sent; RetryAfter is the time until midnight UTC.
 	KindCallerLimit
+	// KindConsent is a user for whom Entra ID has no consent to the application's
+	// delegated permissions; of clients of Delegates only.
+	KindConsent
+	// KindSignIn is a user whose token Entra ID does not exchange or whose
+	// exchanged token Graph refuses, until they sign in again; Error.Claims may
+	// say what with. Of clients of Delegates only.
+	KindSignIn
 )
 
 // String returns the kind in words, for logs.
@@ -56,6 +63,7 @@ func (k Kind) String() string {
 		KindGone: "gone", KindThrottled: "throttled", KindUnavailable: "unavailable",
 		KindLinkRefused: "link refused", KindTooLarge: "answer too large", KindMalformed: "malformed answer",
 		KindCanceled: "canceled", KindCallerLimit: "caller's day used up",
+		KindConsent: "consent missing", KindSignIn: "sign-in needed",
 	}
 	if k < 0 || int(k) >= len(names) {
 		return fmt.Sprintf("kind %d", int(k))
@@ -89,6 +97,9 @@ type Error struct {
 	RetryAfter time.Duration
 	// Roles are the permissions of which Graph names one as needed (403).
 	Roles []string
+	// Claims is what the user's client has to ask a new token with, a JSON object
+	// (KindSignIn); empty when nothing particular is asked for.
+	Claims string
 	// Requests is how many requests Graph received for this call.
 	Requests int
 	// Err is the cause, when there is one. Its own text may quote bytes of a

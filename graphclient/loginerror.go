@@ -1,9 +1,12 @@
 package graphclient
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
 	"regexp"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
@@ -56,6 +59,47 @@ func loginCodes(resp *http.Response) (code, oauth string) {
 		return "", ""
 	}
 	return aadsts(string(body)), identifier(scalar(members(body)[keyError]))
+}
+
+// userLoginError says why a user's token was not exchanged. Refusals of the
+// application itself stay credential failures.
+func userLoginError(err error) *Error {
+	e := loginError(err)
+	if e.Kind != KindCredential {
+		return e
+	}
+	suberror := ""
+	if failed, ok := errors.AsType[*azidentity.AuthenticationFailedError](err); ok && failed.RawResponse != nil {
+		if body, err := runtime.Payload(failed.RawResponse); err == nil {
+			answer := members(body)
+			suberror, e.Claims = scalar(answer["suberror"]), usableClaims(scalar(answer["claims"]))
+		}
+	}
+	switch {
+	case suberror == "consent_required" || slices.Contains(consentCodes, e.Code):
+		e.Kind, e.reason, e.Claims = KindConsent, "nobody has consented to the application's permissions for this user", ""
+	case e.Claims != "" || e.InnerCode == "interaction_required" || e.InnerCode == "invalid_grant" || slices.Contains(assertionCodes, e.Code):
+		e.Kind, e.reason = KindSignIn, "the user's token was not exchanged"
+	}
+	return e
+}
+
+// Entra ID's codes of exchanges that are refused because of the user. Where
+// OAuth's error is invalid_grant or interaction_required it says enough.
+var (
+	consentCodes   = []string{"AADSTS65001", "AADSTS65004", "AADSTS90094"}
+	assertionCodes = []string{"AADSTS50013", "AADSTS50027", "AADSTS500131", "AADSTS500133"}
+)
+
+// maxClaims bounds the claims that are handed on.
+const maxClaims = 4 << 10
+
+// usableClaims passes a JSON object of a reasonable size and nothing else.
+func usableClaims(claims string) string {
+	if len(claims) > maxClaims || !strings.HasPrefix(claims, "{") || !json.Valid([]byte(claims)) {
+		return ""
+	}
+	return claims
 }
 
 // aadsts finds Entra ID's code of a failure.

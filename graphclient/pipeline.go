@@ -43,7 +43,7 @@ func callOf(ctx context.Context) *call {
 func (c *Client) policies() []policy.Policy {
 	return []policy.Policy{
 		&identify{userAgent: c.cfg.UserAgent},
-		&authorize{tokens: c.tokens},
+		&authorize{tokens: c.tokens, user: c.user},
 		&limit{budgets: c.budgets, observer: c.cfg.Observer},
 		&observe{observer: c.cfg.Observer, logger: c.cfg.Logger},
 	}

@@ -29,10 +29,8 @@ type tokenSource struct {
 	credential azcore.TokenCredential
 	scope      string
 	observer   Observer
-
-	life context.Context //nolint:containedctx // bounds the logins, ended by close
-	end  context.CancelFunc
-	wg   sync.WaitGroup
+	life       *lifetime
+	explain    func(error) *Error // of a failed login
 
 	mu       sync.Mutex
 	token    azcore.AccessToken
@@ -60,17 +58,45 @@ type login struct {
 }
 
 func newTokenSource(credential azcore.TokenCredential, scope string, observer Observer) *tokenSource {
-	life, end := context.WithCancel(context.Background())
 	return &tokenSource{
-		credential: credential, scope: scope, observer: observer,
-		life: life, end: end, logins: make(map[loginKey]*login),
+		credential: credential, scope: scope, observer: observer, explain: loginError,
+		life: newLifetime(), logins: make(map[loginKey]*login),
 	}
 }
 
+// lifetime bounds and owns the logins of one or many token sources.
+type lifetime struct {
+	ctx context.Context //nolint:containedctx // bounds the logins, ended by close
+	end context.CancelFunc
+
+	mu     sync.Mutex
+	closed bool
+	wg     sync.WaitGroup
+}
+
+func newLifetime() *lifetime {
+	l := &lifetime{}
+	l.ctx, l.end = context.WithCancel(context.Background())
+	return l
+}
+
+// run starts a login, unless the lifetime is over.
+func (l *lifetime) run(do func()) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.closed {
+		l.wg.Go(do)
+	}
+	return !l.closed
+}
+
 // close ends running logins and waits for them.
-func (s *tokenSource) close() {
-	s.end()
-	s.wg.Wait()
+func (l *lifetime) close() {
+	l.mu.Lock()
+	l.closed = true
+	l.mu.Unlock()
+	l.end()
+	l.wg.Wait()
 }
 
 // get returns a valid token, logging in when there is none.
@@ -150,7 +176,11 @@ func (s *tokenSource) start(key loginKey) *login {
 	}
 	l := &login{done: make(chan struct{})}
 	s.logins[key] = l
-	s.wg.Go(func() { s.run(key, l) })
+	if !s.life.run(func() { s.run(key, l) }) {
+		delete(s.logins, key)
+		l.err = &Error{Kind: KindUnavailable, reason: "the client is closed", final: true}
+		close(l.done)
+	}
 	return l
 }
 
@@ -162,7 +192,7 @@ func (s *tokenSource) refused() bool {
 }
 
 func (s *tokenSource) run(key loginKey, l *login) {
-	ctx, cancel := context.WithTimeout(s.life, loginTimeout)
+	ctx, cancel := context.WithTimeout(s.life.ctx, loginTimeout)
 	defer cancel()
 	// A refused login may have used what has been replaced since: the library keeps a workload's token for ten minutes.
 	if r, ok := s.credential.(resetter); ok && (key.renew && key.claims == "" || s.refused()) {
@@ -183,7 +213,7 @@ func (s *tokenSource) run(key loginKey, l *login) {
 		s.failure, s.failures, s.retryAt = nil, 0, time.Time{}
 		l.token = token.Token
 	} else {
-		l.err = loginError(err)
+		l.err = s.explain(err)
 		pause := min(firstPause<<min(s.failures, 10), maxPause)
 		s.failure, s.retryAt = l.err, now.Add(pause)
 		s.failures++
@@ -192,7 +222,7 @@ func (s *tokenSource) run(key loginKey, l *login) {
 		}
 	}
 	s.mu.Unlock()
-	if s.life.Err() == nil {
+	if s.life.ctx.Err() == nil {
 		s.observer.CredentialState(err == nil)
 	}
 	close(l.done)

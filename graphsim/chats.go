@@ -21,6 +21,8 @@ func (x *exchange) chatOf() (uint32, *graphError) {
 			return 0, g
 		}
 		ok = ok && x.world.isMember(c, u)
+	} else if x.delegated {
+		ok = ok && x.world.isMember(c, x.view.viewer)
 	}
 	if !ok || x.world.chatCreated(c) > x.now {
 		return 0, notFound("NotFound")

@@ -85,6 +85,11 @@ type App struct {
 	ClientID, Secret string
 	// Roles are the application permissions granted; nil = DefaultRoles, empty = none.
 	Roles []string
+	// Scopes are the delegated permissions that have consent; nil = DefaultScopes, empty = none.
+	Scopes []string
+	// URIs are the application id URIs: audiences of tokens that are for the application itself, beside its client id;
+	// nil = DemoAudience.
+	URIs []string
 	// Certificate verifies certificate assertions; nil = none.
 	Certificate *x509.Certificate
 	// Federated verifies assertions of another identity provider; nil = none.

@@ -10,6 +10,9 @@ type view struct {
 	beta    bool
 	unknown bool // Prefer: include-unknown-enum-members
 	typed   bool // every element says its type, as the export does
+
+	viewer    ref // whose view of a chat is told; with delegated alone
+	delegated bool
 }
 
 func optTime(ms int64) any {
@@ -153,6 +156,19 @@ func (w *world) renderPreview(m *message, v view) object {
 	return append(o, field{"eventDetail", nil}, field{"body", w.renderBody(body, v)}, field{"from", w.people.teamsSet(w.sender(m), true)})
 }
 
+// viewpoint is how the signed-in user sees a chat; applications have none. Some have never read it.
+func (w *world) viewpoint(c uint32, v view) any {
+	if !v.delegated {
+		return nil
+	}
+	h := hash3(w.seed, uint64(c), uint64(v.viewer))
+	read := noTime
+	if h%4 != 0 {
+		read = teamsTime(w.chatCreated(c) + int64(h>>8%uint64(dayMS)))
+	}
+	return object{{"isHidden", h%5 == 0}, {"lastMessageReadDateTime", read}}
+}
+
 // renderChat is a chat without its members.
 func (w *world) renderChat(c uint32, v view) object {
 	t, created := w.chats(), w.chatCreated(c)
@@ -165,7 +181,7 @@ func (w *world) renderChat(c uint32, v view) object {
 		{"webUrl", "https://teams.microsoft.com/l/chat/" + pathEscape(w.chatID(c)) + "/0?tenantId=" + w.id},
 		{"tenantId", w.id},
 		{"isHiddenForAllMembers", false},
-		{"viewpoint", nil},
+		{"viewpoint", w.viewpoint(c, v)},
 	}
 	var online any
 	if t.kinds[c] == meeting {

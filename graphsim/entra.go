@@ -17,6 +17,8 @@ type entraError struct {
 	code   string
 	number int
 	text   string
+	// suberror and claims are members that some refusals of users have.
+	suberror, claims string
 }
 
 // serveEntra answers discovery, keys and tokens; ok is false when the path is none of them.
@@ -77,19 +79,26 @@ func (x *exchange) discovery(t *Tenant) {
 
 func (x *exchange) entraFail(e *entraError) {
 	now := x.sim.cfg.Now().UTC()
-	x.writeJSON(e.status, object{
+	answer := object{
 		{"error", e.code},
 		{"error_description", "AADSTS" + itoa(e.number) + ": " + e.text + " Trace ID: " + x.requestID + " Correlation ID: " + x.clientID + " Timestamp: " + now.Format("2006-01-02 15:04:05Z")},
 		{"error_codes", []string{itoa(e.number)}},
 		{"timestamp", now.Format("2006-01-02 15:04:05Z")},
 		{"trace_id", x.requestID},
 		{"correlation_id", x.clientID},
-	})
+	}
+	if e.suberror != "" {
+		answer = append(answer, field{"suberror", e.suberror})
+	}
+	if e.claims != "" {
+		answer = append(answer, field{"claims", e.claims})
+	}
+	x.writeJSON(e.status, answer)
 }
 
 const maxForm = 64 << 10
 
-// token grants application tokens by client credentials.
+// token grants application tokens by client credentials, and delegated ones on behalf of users.
 func (x *exchange) token(t *Tenant) {
 	if x.r.Method != http.MethodPost {
 		x.entraFail(&entraError{status: http.StatusMethodNotAllowed, code: "invalid_request", number: 900561, text: "The endpoint only accepts POST requests."})
@@ -106,16 +115,15 @@ func (x *exchange) token(t *Tenant) {
 		x.entraFail(fail)
 		return
 	}
+	if form.Get("grant_type") == grantOnBehalf {
+		x.onBehalfOf(t, app, form)
+		return
+	}
 	if form.Get("grant_type") != "client_credentials" {
 		x.entraFail(&entraError{status: 400, code: "unsupported_grant_type", number: 70003, text: "The app requested an unsupported grant type."})
 		return
 	}
-	audience := ""
-	for scope := range strings.FieldsSeq(form.Get("scope")) {
-		if a, ok := strings.CutSuffix(scope, "/.default"); ok {
-			audience = strings.TrimSuffix(a, "/")
-		}
-	}
+	audience := audienceOf(form.Get("scope"))
 	if audience == "" {
 		x.entraFail(&entraError{status: 400, code: "invalid_scope", number: 1002012, text: "The provided value for scope is not valid. Client credential flows must have a scope value with /.default suffixed to the resource identifier (application ID URI)."})
 		return
@@ -132,6 +140,16 @@ func (x *exchange) token(t *Tenant) {
 	x.w.Header().Set("Cache-Control", "no-store, no-cache")
 	seconds := int(x.sim.cfg.TokenLifetime / time.Second)
 	x.writeJSON(http.StatusOK, object{{"token_type", "Bearer"}, {"expires_in", seconds}, {"ext_expires_in", seconds}, {"access_token", signed}})
+}
+
+// audienceOf is the resource of a scope that ends with /.default; empty for none.
+func audienceOf(scopes string) string {
+	for scope := range strings.FieldsSeq(scopes) {
+		if a, ok := strings.CutSuffix(scope, "/.default"); ok {
+			return strings.TrimSuffix(a, "/")
+		}
+	}
+	return ""
 }
 
 // client authenticates the application by secret, certificate assertion or federated assertion.

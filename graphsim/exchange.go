@@ -24,11 +24,13 @@ type exchange struct {
 	query   query
 	view    view
 	roles   []string
-	now     int64 // ms
+	scopes  []string // of a delegated token, whose user is view.viewer
+	now     int64    // ms
 	status  int
 	faults  []Fault // that change the answer
 
 	requestID, clientID string
+	delegated           bool
 	omitNulls           bool
 	maxPage             int // Prefer: odata.maxpagesize
 }
@@ -120,9 +122,15 @@ func (x *exchange) authenticate() *graphError {
 		x.world, x.roles = x.sim.worlds[0], DefaultRoles()
 		return nil
 	}
-	var g *graphError
-	x.world, x.roles, g = x.sim.verify(header)
-	return g
+	w, claims, g := x.sim.verify(header)
+	if g != nil {
+		return g
+	}
+	x.world, x.roles = w, claims.Roles
+	if claims.Scope != "" {
+		return x.signedIn(claims)
+	}
+	return nil
 }
 
 // base is scheme and host as the caller sees them.

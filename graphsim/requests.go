@@ -21,6 +21,8 @@ type Request struct {
 	Source string `json:"source,omitempty"`
 	// Tenant is the tenant of the token, empty when it was refused.
 	Tenant string `json:"tenant,omitempty"`
+	// User is the object id of a delegated token's user, empty for applications.
+	User string `json:"user,omitempty"`
 	// Authorization tells whether the request carried that header; Headers are the names of all headers, sorted.
 	Authorization bool     `json:"authorization"`
 	Headers       []string `json:"headers"`
@@ -63,6 +65,9 @@ func (l *requestLog) add(x *exchange, listener string) {
 	}
 	if x.world != nil {
 		q.Tenant = x.world.id
+		if x.delegated {
+			q.User = x.world.people.id(x.view.viewer)
+		}
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

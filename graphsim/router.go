@@ -22,6 +22,7 @@ type route struct {
 	source  string
 	path    string
 	roles   []string
+	scopes  []string // delegated permissions; none = applications only
 	options []string
 	only    string // the one version that has it; "" = both
 	handle  func(*exchange) (*reply, *graphError)
@@ -35,6 +36,9 @@ var (
 	copilotRoles = []string{"AiEnterpriseInteraction.Read.All"}
 	callRoles    = []string{"CallRecords.Read.All"}
 	reportRoles  = []string{"Reports.Read.All"}
+	chatScopes   = []string{"Chat.ReadBasic", "Chat.Read", "Chat.ReadWrite"}
+	msgScopes    = []string{"Chat.Read", "Chat.ReadWrite"}
+	memberScopes = []string{"ChatMember.Read", "ChatMember.ReadWrite", "Chat.ReadBasic", "Chat.Read", "Chat.ReadWrite"}
 	userRoles    = []string{"User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"}
 )
 
@@ -50,24 +54,24 @@ func routeTable() []route {
 		{source: SourceChats, path: "me/{rest}", handle: appOnly},
 		{source: SourceUsers, path: "me", roles: userRoles, handle: appOnly},
 		{source: SourceUsers, path: "users/{user}", roles: userRoles, options: []string{"$select"}, handle: getUser},
-		{source: SourceChats, path: "users/{user}/chats", roles: chatRoles, options: []string{"$expand", "$top", "$orderby", "$filter", "$skiptoken"}, handle: listChats},
+		{source: SourceChats, path: "users/{user}/chats", roles: chatRoles, scopes: chatScopes, options: []string{"$expand", "$top", "$orderby", "$filter", "$skiptoken"}, handle: listChats},
 		{source: SourceChat, path: "users/{user}/chats/getallmessages", roles: messageRoles, options: []string{"$top", "$filter", "$skiptoken", "model"}, handle: exportMessages},
-		{source: SourceChats, path: "users/{user}/chats/{chat}", roles: chatRoles, options: []string{"$expand"}, handle: getChat},
-		{source: SourceChats, path: "chats/{chat}", roles: chatRoles, options: []string{"$expand"}, handle: getChat},
-		{source: SourceChats, path: "users/{user}/chats/{chat}/members", roles: memberRoles, handle: listMembers},
-		{source: SourceChats, path: "chats/{chat}/members", roles: memberRoles, handle: listMembers},
-		{source: SourceChat, path: "users/{user}/chats/{chat}/messages", roles: messageRoles, options: messages, handle: listMessages},
-		{source: SourceChat, path: "chats/{chat}/messages", roles: messageRoles, options: messages, handle: listMessages},
-		{source: SourceChat, path: "users/{user}/chats/{chat}/messages/{message}", roles: messageRoles, handle: getMessage},
-		{source: SourceChat, path: "chats/{chat}/messages/{message}", roles: messageRoles, handle: getMessage},
+		{source: SourceChats, path: "users/{user}/chats/{chat}", roles: chatRoles, scopes: chatScopes, options: []string{"$expand"}, handle: getChat},
+		{source: SourceChats, path: "chats/{chat}", roles: chatRoles, scopes: chatScopes, options: []string{"$expand"}, handle: getChat},
+		{source: SourceChats, path: "users/{user}/chats/{chat}/members", roles: memberRoles, scopes: memberScopes, handle: listMembers},
+		{source: SourceChats, path: "chats/{chat}/members", roles: memberRoles, scopes: memberScopes, handle: listMembers},
+		{source: SourceChat, path: "users/{user}/chats/{chat}/messages", roles: messageRoles, scopes: msgScopes, options: messages, handle: listMessages},
+		{source: SourceChat, path: "chats/{chat}/messages", roles: messageRoles, scopes: msgScopes, options: messages, handle: listMessages},
+		{source: SourceChat, path: "users/{user}/chats/{chat}/messages/{message}", roles: messageRoles, scopes: msgScopes, handle: getMessage},
+		{source: SourceChat, path: "chats/{chat}/messages/{message}", roles: messageRoles, scopes: msgScopes, handle: getMessage},
 		{source: SourceCopilot, path: "copilot/users/{user}/interactionhistory/getallenterpriseinteractions", roles: copilotRoles, options: []string{"$top", "$filter", "$skiptoken"}, handle: exportInteractions},
 		{source: SourceCall, path: "communications/callrecords", roles: callRoles, options: []string{"$select", "$filter", "$skiptoken"}, handle: listCalls},
 		{source: SourceCall, path: "communications/callrecords/{call}", roles: callRoles, options: []string{"$select", "$expand"}, handle: getCall},
 		{source: SourceCall, path: "communications/callrecords/{call}/sessions", roles: callRoles, options: []string{"$expand", "$select", "$skiptoken"}, handle: listSessions},
 		{source: SourceCall, path: "communications/callrecords/{call}/participants_v2", roles: callRoles, options: []string{"$select", "$skiptoken"}, handle: listParticipants},
 		{source: SourceCall, path: "communications/callrecords/{call}/organizer_v2", roles: callRoles, handle: getOrganizer},
-		{source: SourceUsage, path: "copilot/reports/" + report, roles: reportRoles, options: usage, handle: copilotReport},
-		{source: SourceUsage, path: "reports/" + report, roles: reportRoles, options: usage, only: "beta", handle: betaReport},
+		{source: SourceUsage, path: "copilot/reports/" + report, roles: reportRoles, scopes: reportRoles, options: usage, handle: copilotReport},
+		{source: SourceUsage, path: "reports/" + report, roles: reportRoles, scopes: reportRoles, options: usage, only: "beta", handle: betaReport},
 	}
 	for i := range table {
 		table[i].words = strings.Split(table[i].path, "/")
@@ -187,6 +191,7 @@ func (x *exchange) serveGraph(segments []string) {
 		x.fail(g)
 		return
 	}
+	rest = x.asUser(rest)
 	x.version, x.args = strings.ToLower(segments[0]), args
 	x.view.beta = x.version == "beta"
 	r, params, g := x.sim.match(x.version, rest)
@@ -232,6 +237,9 @@ func (x *exchange) answer(r *route) {
 
 // allowed checks the token's roles against the route's.
 func (x *exchange) allowed(r *route) *graphError {
+	if x.delegated {
+		return x.allowedUser(r)
+	}
 	if len(r.roles) == 0 {
 		return nil
 	}

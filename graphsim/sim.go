@@ -27,6 +27,8 @@ type Sim struct {
 	routes  []route
 	buffers sync.Pool // of *[]byte, the bodies being written
 
+	standings sync.Map // of Standing, by object id
+
 	mu        sync.Mutex
 	servers   []*http.Server
 	baseURL   string

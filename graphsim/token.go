@@ -30,11 +30,13 @@ func newKeyring() *keyring {
 	})}
 }
 
-// accessClaims are the claims of an application's access token.
+// accessClaims are the claims of an access token of Graph: an application's with roles, or a user's with a scope.
 type accessClaims struct {
 	jwt.RegisteredClaims
 	AppID   string   `json:"appid"`
 	Tenant  string   `json:"tid"`
+	Object  string   `json:"oid,omitempty"`
+	Scope   string   `json:"scp,omitempty"`
 	Roles   []string `json:"roles,omitempty"`
 	Version string   `json:"ver"`
 	IDType  string   `json:"idtyp"`
@@ -68,11 +70,7 @@ func (s *Sim) SignToken(q TokenRequest) (string, error) {
 	if q.Lifetime == 0 {
 		q.Lifetime = s.cfg.TokenLifetime
 	}
-	key, err := s.keys.key()
-	if err != nil {
-		return "", err
-	}
-	t := jwt.NewWithClaims(jwt.SigningMethodRS256, accessClaims{
+	return s.sign(&accessClaims{
 		RegisteredClaims: jwt.RegisteredClaims{
 			Issuer: "https://sts.windows.net/" + q.Tenant + "/", Audience: jwt.ClaimStrings{q.Audience}, Subject: q.ClientID,
 			IssuedAt: jwt.NewNumericDate(q.IssuedAt), NotBefore: jwt.NewNumericDate(q.IssuedAt.Add(-5 * time.Minute)),
@@ -80,6 +78,14 @@ func (s *Sim) SignToken(q TokenRequest) (string, error) {
 		},
 		AppID: q.ClientID, Tenant: q.Tenant, Roles: q.Roles, Version: "1.0", IDType: "app",
 	})
+}
+
+func (s *Sim) sign(claims *accessClaims) (string, error) {
+	key, err := s.keys.key()
+	if err != nil {
+		return "", err
+	}
+	t := jwt.NewWithClaims(jwt.SigningMethodRS256, claims)
 	t.Header["kid"], t.Header["x5t"] = s.keys.id, s.keys.id
 	signed, err := t.SignedString(key)
 	if err != nil {
@@ -102,8 +108,8 @@ func (s *Sim) graphAudiences() []string {
 	return out
 }
 
-// verify answers what a request's Authorization header allows.
-func (s *Sim) verify(header string) (*world, []string, *graphError) {
+// verify answers whose token a request's Authorization header holds, and what it states.
+func (s *Sim) verify(header string) (*world, *accessClaims, *graphError) {
 	scheme, raw, _ := strings.Cut(header, " ")
 	raw = strings.TrimSpace(raw)
 	if !strings.EqualFold(scheme, "Bearer") || raw == "" {
@@ -131,7 +137,7 @@ func (s *Sim) verify(header string) (*world, []string, *graphError) {
 	if w == nil {
 		return nil, nil, unauthorized("Access token validation failure. Invalid tenant.")
 	}
-	return w, claims.Roles, nil
+	return w, &claims, nil
 }
 
 func audienceIn(have jwt.ClaimStrings, want []string) bool {

@@ -29,6 +29,8 @@ type want struct {
 // grant is what the policy allowed a call.
 type grant struct {
 	request policy.Request
+	// onBehalf is the permission that the policy chose for asking Graph.
+	onBehalf bool
 	// record is the call's audit record; nil where none is kept.
 	record *audit.Call
 	// What was handed out so far. Written by the goroutine that sends.
@@ -157,7 +159,9 @@ func (a *asked) resolve(ctx context.Context, upn string) (string, error) {
 
 // request is the policy's question, the user left out.
 func (a *asked) request(ctx context.Context, what want) policy.Request {
-	return policy.Request{RPC: infoOf(ctx).rpc, Tenant: a.tenant.policy(a.alias, a.only), Sources: what.sources, View: what.view}
+	return policy.Request{
+		RPC: infoOf(ctx).rpc, Tenant: a.tenant.policy(a.alias, a.only), Sources: what.sources, View: what.view, Conversation: what.conversation,
+	}
 }
 
 func (t *Tenant) policy(alias string, only bool) policy.Tenant {
@@ -175,7 +179,7 @@ func (s *Server) decide(ctx context.Context, a *asked, request policy.Request, w
 
 // denied is the error of a call that the policy refuses, which is on record.
 func (s *Server) denied(ctx context.Context, a *asked, request policy.Request, decision policy.Decision, what want) error {
-	err := errDenied()
+	err := errObstacle(decision.Obstacle)
 	if s.cfg.Audit != nil {
 		s.cfg.Audit.Denied(s.intent(ctx, a, request, decision, what),
 			audit.Outcome{Code: codeName(err.Code), ErrorReason: err.Reason})
@@ -186,7 +190,7 @@ func (s *Server) denied(ctx context.Context, a *asked, request policy.Request, d
 // grant records what the call is about to read; nothing is read that is not on record.
 func (s *Server) grant(ctx context.Context, a *asked, request policy.Request, decision policy.Decision, what want) error {
 	info := infoOf(ctx)
-	info.grant = grant{request: request}
+	info.grant = grant{request: request, onBehalf: decision.OnBehalf}
 	if s.cfg.Audit != nil {
 		if err := s.cfg.Audit.Begin(&info.record, s.intent(ctx, a, request, decision, what)); err != nil {
 			return &fault.Error{
@@ -197,6 +201,10 @@ func (s *Server) grant(ctx context.Context, a *asked, request policy.Request, de
 		info.grant.record = &info.record
 	}
 	info.granted = &info.grant
+	if decision.OnBehalf {
+		return s.delegate(ctx, a)
+	}
+	a.sources, a.reports = a.tenant.Sources, a.tenant.Reports
 	return nil
 }
 
@@ -217,6 +225,7 @@ func (s *Server) intent(ctx context.Context, a *asked, request policy.Request, d
 		Tenant: a.alias, TenantID: a.tenant.ID, Owner: owner, Conversation: what.conversation,
 		Sources: namesOf(what.sources, info.sources[:0]), Start: what.start, End: what.end, View: view,
 		Reason: header(ctx, headerReason),
+		Graph:  a.graphIdentity(decision),
 	}
 }
 
@@ -228,8 +237,11 @@ func (s *Server) recheck(info *callInfo) error {
 			Message: "the credential that began this stream ended; go on from the resume token with a new one",
 		}
 	}
-	if granted := info.granted; granted != nil && !s.cfg.Policy.Current().Decide(info.caller, granted.request).Allowed {
-		return errDenied()
+	if granted := info.granted; granted != nil {
+		decision := s.cfg.Policy.Current().Decide(info.caller, granted.request)
+		if !decision.Allowed || decision.OnBehalf != granted.onBehalf {
+			return errDenied()
+		}
 	}
 	return nil
 }

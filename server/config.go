@@ -72,6 +72,10 @@ type Tenant struct {
 	Sources timeline.Sources
 	// Reports downloads the usage report; nil where there is none.
 	Reports ReportDownloader
+	// Application is the client id that Graph is asked with, for audit records; empty where there is none.
+	Application string
+	// Delegates asks Graph on behalf of users; nil where the credential cannot.
+	Delegates Delegates
 	// Unavailable are sources that the tenant's cloud lacks, with the state to report.
 	Unavailable map[parleyv1.Source]parleyv1.SourceState
 }

@@ -31,7 +31,7 @@ func (c *conversations) ListConversations(ctx context.Context, req *parleyv1.Lis
 	if err != nil {
 		return nil, err
 	}
-	return c.s.cfg.Engine.ListConversations(ctx, a.tenant.Sources, walk, rest.Unmark(req.GetPageToken()), pageSize(req.GetPageSize()))
+	return c.s.cfg.Engine.ListConversations(ctx, a.sources, walk, rest.Unmark(req.GetPageToken()), pageSize(req.GetPageSize()))
 }
 
 // StreamConversations sends all frames.
@@ -43,7 +43,7 @@ func (c *conversations) StreamConversations(req *parleyv1.StreamConversationsReq
 	return run(c.s, stream, a, req.GetResumeToken(), func(
 		ctx context.Context, emit func(*parleyv1.StreamConversationsResponse) error, _ func(any) error,
 	) error {
-		return c.s.cfg.Engine.StreamConversations(ctx, a.tenant.Sources, walk, rest.Unmark(req.GetResumeToken()), emit)
+		return c.s.cfg.Engine.StreamConversations(ctx, a.sources, walk, rest.Unmark(req.GetResumeToken()), emit)
 	})
 }
 
@@ -72,7 +72,7 @@ func (c *conversations) prepare(ctx context.Context, req conversationsAsked) (*a
 	if err := errors.Join(a.noWildcard(fieldParent), a.available(parleyv1.Source_SOURCE_CONVERSATION)); err != nil {
 		return nil, walk, err
 	}
-	walk.Caller, walk.Tenant = a.binding()
+	walk.Caller, walk.Tenant, walk.Fingerprint = a.binding()
 	walk.Owner, walk.User = a.owner, a.user
 	walk.View, walk.Filter = req.GetView(), req.GetFilter()
 	return a, walk, nil
@@ -111,10 +111,13 @@ func (a *asked) conversation(ctx context.Context, field, id string) (*parleyv1.C
 	if err := a.available(src); err != nil {
 		return nil, err
 	}
-	if a.tenant.Sources.Conversations == nil {
+	if a.sources.Conversations == nil {
 		return nil, ofReason(fault.ReasonSourceNotInCloud)
 	}
-	found, err := a.tenant.Sources.Conversations.Conversation(ctx, a.owner, a.user, id)
+	found, err := a.sources.Conversations.Conversation(ctx, a.owner, a.user, id)
+	if a.notIn(err) {
+		return nil, ofReason(fault.ReasonNotFound)
+	}
 	if isKind(err, graphclient.KindNotFound) && !strings.Contains(id, "@") {
 		// Every chat id has an @; sessions and calls are named by ids without one.
 		return nil, ofReason(fault.ReasonHasNoChat)

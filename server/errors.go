@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"strconv"
 	"strings"
@@ -58,6 +59,10 @@ var verdicts = map[string]verdict{
 	fault.ReasonGraphRejected:     {codes.Internal, 0, "Graph rejected the gateway's request; its request id helps Microsoft's support"},
 	fault.ReasonGraphCredential:   {codes.FailedPrecondition, 0, "Graph or Entra ID rejected the gateway's credential; the operator has to renew or consent it"},
 	fault.ReasonPaymentRequired:   {codes.FailedPrecondition, 0, "Graph asks for a payment set-up of the application before it serves this; it was not asked again"},
+	fault.ReasonConsent: {codes.PermissionDenied, 0, "Graph is asked on behalf of the user here, and neither the user nor an administrator has consented to " +
+		"the delegated permissions of the gateway's application (Chat.Read, for usage Reports.Read.All); consent in Entra ID, then call again"},
+	fault.ReasonSignIn: {codes.Unauthenticated, 0, "Graph is asked on behalf of the user here, and Entra ID does not exchange this token for one of Graph; " +
+		"sign in again, for the application id of the gateway itself, and with the claims in the metadata if there are any"},
 	fault.ReasonPermissionMissing: {codes.PermissionDenied, 0, "the gateway's application lacks a Graph permission for this"},
 	fault.ReasonUserNotLicensed:   {codes.PermissionDenied, 0, "Graph refuses this source for this user, mostly because a licence is missing"},
 	fault.ReasonNotFound:          {codes.NotFound, 0, "there is no such resource, or the named user has no part in it"},
@@ -161,6 +166,9 @@ func ofGraph(reason string, err *graphclient.Error) *fault.Error {
 		fault.MetaGraphRequestID: err.RequestID,
 		fault.MetaRoles:          strings.Join(err.Roles, ","),
 	}
+	if err.Claims != "" {
+		f.Meta[fault.MetaClaims] = base64.StdEncoding.EncodeToString([]byte(err.Claims))
+	}
 	if err.Status != 0 {
 		f.Meta[fault.MetaGraphStatus] = strconv.Itoa(err.Status)
 	}
@@ -174,6 +182,10 @@ func reasonOf(src parleyv1.Source, err *graphclient.Error) string {
 		return fault.ReasonGraphRejected
 	case graphclient.KindCredential:
 		return fault.ReasonGraphCredential
+	case graphclient.KindConsent:
+		return fault.ReasonConsent
+	case graphclient.KindSignIn:
+		return fault.ReasonSignIn
 	case graphclient.KindPaymentRequired:
 		return fault.ReasonPaymentRequired
 	case graphclient.KindForbidden:

@@ -55,7 +55,7 @@ func (e *events) ListEvents(ctx context.Context, req *parleyv1.ListEventsRequest
 	if err != nil {
 		return nil, err
 	}
-	page, err := e.s.cfg.Engine.PageEvents(ctx, a.tenant.Sources, walk, rest.Unmark(req.GetPageToken()), pageSize(req.GetPageSize()))
+	page, err := e.s.cfg.Engine.PageEvents(ctx, a.sources, walk, rest.Unmark(req.GetPageToken()), pageSize(req.GetPageSize()))
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +81,7 @@ func (e *events) StreamEvents(req *parleyv1.StreamEventsRequest, stream grpc.Ser
 			frame.batch = batch // what sends it has read it when it returns
 			return sendBatch(frame)
 		}
-		return e.s.cfg.Engine.StreamEvents(ctx, a.tenant.Sources, walk, rest.Unmark(req.GetResumeToken()), emit)
+		return e.s.cfg.Engine.StreamEvents(ctx, a.sources, walk, rest.Unmark(req.GetResumeToken()), emit)
 	})
 }
 
@@ -108,7 +108,7 @@ func (e *events) prepare(ctx context.Context, req eventsAsked) (*asked, timeline
 	if err != nil {
 		return nil, walk, err
 	}
-	walk.Caller, walk.Tenant = a.binding()
+	walk.Caller, walk.Tenant, walk.Fingerprint = a.binding()
 	walk.Owner, walk.User, walk.Conversation = a.owner, a.user, conversation
 	walk.Sources, walk.Unavailable = req.GetSources(), a.tenant.Unavailable
 	walk.View, walk.Filter, walk.Encoded = req.GetView(), req.GetFilter(), true
@@ -201,11 +201,14 @@ func (e *events) GetEvent(ctx context.Context, req *parleyv1.GetEventRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	getter := a.tenant.Sources.Getters[ref.Source]
+	getter := a.sources.Getters[ref.Source]
 	if err := a.available(ref.Source); err != nil || getter == nil {
 		return nil, ofReason(fault.ReasonSourceNotInCloud)
 	}
 	event, err := getter.Event(source.WithPriority(ctx, source.Interactive), a.owner, a.user, ref)
+	if a.notIn(err) {
+		return nil, ofReason(fault.ReasonNotFound)
+	}
 	if err != nil {
 		return nil, of(ref.Source, err)
 	}

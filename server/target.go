@@ -12,6 +12,7 @@ import (
 	"github.com/parley-gateway/parley/server/fault"
 	"github.com/parley-gateway/parley/server/policy"
 	"github.com/parley-gateway/parley/source/names"
+	"github.com/parley-gateway/parley/timeline"
 )
 
 const (
@@ -28,6 +29,11 @@ type asked struct {
 	alias    string
 	only     bool // the deployment has no other tenant
 	tenant   *Tenant
+	// sources and reports are what Graph is asked through: the tenant's, or those of the caller on whose behalf it is asked.
+	// Nothing is there before the call is granted.
+	sources  timeline.Sources
+	reports  ReportDownloader
+	onBehalf bool
 	// owner is the user segment of names: an object id, a user principal name that could not be resolved, or "-".
 	owner string
 	// user is whom Graph is asked about; empty for the whole tenant.
@@ -103,13 +109,16 @@ func (a *asked) available(src parleyv1.Source) error {
 	return nil
 }
 
-// binding is what cursors are bound to beside the request.
-func (a *asked) binding() (caller, tenant string) {
+// binding is what cursors are bound to beside the request; permission is empty for the application's.
+func (a *asked) binding() (caller, tenant, permission string) {
 	tenant = a.tenant.ID
 	if tenant == "" {
 		tenant = a.alias
 	}
-	return a.callerID, tenant
+	if a.onBehalf {
+		permission = policy.PermissionName(true)
+	}
+	return a.callerID, tenant, permission
 }
 
 func errUserID(field string) error {
@@ -117,6 +126,14 @@ func errUserID(field string) error {
 		Code: codes.FailedPrecondition, Reason: fault.ReasonUserIDRequired, Field: field,
 		Message: "call records are found by object id, and Graph refuses to look this user up; name the user by object id, or other sources",
 	}
+}
+
+// rolesOf are the permissions of which Graph named one as needed.
+func rolesOf(err error) []string {
+	if graph, ok := errors.AsType[*graphclient.Error](err); ok {
+		return graph.Roles
+	}
+	return nil
 }
 
 func isKind(err error, kind graphclient.Kind) bool {

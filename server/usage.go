@@ -34,7 +34,7 @@ func (u *usage) ListCopilotUsage(ctx context.Context, req *parleyv1.ListCopilotU
 	if err != nil {
 		return nil, err
 	}
-	return u.s.cfg.Engine.ListCopilotUsage(ctx, a.tenant.Sources, walk, rest.Unmark(req.GetPageToken()), pageSize(req.GetPageSize()))
+	return u.s.cfg.Engine.ListCopilotUsage(ctx, a.sources, walk, rest.Unmark(req.GetPageToken()), pageSize(req.GetPageSize()))
 }
 
 // StreamCopilotUsage sends all frames.
@@ -46,7 +46,7 @@ func (u *usage) StreamCopilotUsage(req *parleyv1.StreamCopilotUsageRequest, stre
 	return run(u.s, stream, a, req.GetResumeToken(), func(
 		ctx context.Context, emit func(*parleyv1.StreamCopilotUsageResponse) error, _ func(any) error,
 	) error {
-		return u.s.cfg.Engine.StreamCopilotUsage(ctx, a.tenant.Sources, walk, rest.Unmark(req.GetResumeToken()), emit)
+		return u.s.cfg.Engine.StreamCopilotUsage(ctx, a.sources, walk, rest.Unmark(req.GetResumeToken()), emit)
 	})
 }
 
@@ -62,7 +62,7 @@ func (u *usage) prepare(ctx context.Context, req usageAsked, filter string) (*as
 		return nil, timeline.UsageRequest{}, err
 	}
 	walk := timeline.UsageRequest{Period: req.GetPeriod(), Version: req.GetVersion(), Filter: filter}
-	walk.Caller, walk.Tenant = a.binding()
+	walk.Caller, walk.Tenant, walk.Fingerprint = a.binding()
 	return a, walk, nil
 }
 
@@ -90,14 +90,14 @@ func (u *usage) DownloadCopilotUsage(req *parleyv1.DownloadCopilotUsageRequest, 
 	if err != nil {
 		return err
 	}
-	if a.tenant.Reports == nil {
+	if a.reports == nil {
 		return ofReason(fault.ReasonSourceNotInCloud)
 	}
 	ctx, end, release := u.s.drain.watch(source.WithPriority(stream.Context(), source.Background), "")
 	defer release()
 	defer u.s.ages.retire(stream.Context(), end)()
 	query := source.UsageQuery{Period: req.GetPeriod(), Version: req.GetVersion()}
-	body, mediaType, err := a.tenant.Reports.Download(ctx, query)
+	body, mediaType, err := a.reports.Download(ctx, query)
 	if err != nil {
 		return end.result(of(parleyv1.Source_SOURCE_USAGE, err))
 	}

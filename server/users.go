@@ -27,6 +27,6 @@ func (u *users) ListUsers(ctx context.Context, req *parleyv1.ListUsersRequest) (
 		return nil, err
 	}
 	var walk timeline.UsersRequest
-	walk.Caller, walk.Tenant = a.binding()
-	return u.s.cfg.Engine.ListUsers(ctx, a.tenant.Sources, walk, rest.Unmark(req.GetPageToken()), pageSize(req.GetPageSize()))
+	walk.Caller, walk.Tenant, _ = a.binding()
+	return u.s.cfg.Engine.ListUsers(ctx, a.sources, walk, rest.Unmark(req.GetPageToken()), pageSize(req.GetPageSize()))
 }

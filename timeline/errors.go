@@ -31,6 +31,8 @@ const (
 	ReasonFailed             = "SOURCE_FAILED"
 
 	ReasonCallerLimit = "CALLER_LIMIT"
+	ReasonConsent     = "CONSENT_REQUIRED"     // on behalf of a user: nobody has consented for them
+	ReasonSignIn      = "SIGN_IN_REQUIRED"     // on behalf of a user: their token is not exchanged
 	ReasonNotFiltered = "FILTER_NOT_EVALUATED" // neither Graph nor the gateway could evaluate the filter
 	ReasonConcealed   = "IDENTITIES_CONCEALED" // names cannot be compared while the tenant conceals them
 
@@ -139,6 +141,10 @@ func classify(src parleyv1.Source, err error, followed bool) failure {
 		f.state, f.reason, f.stops = parleyv1.SourceState_SOURCE_STATE_THROTTLED, ReasonThrottled, true
 	case graphclient.KindCallerLimit:
 		f.state, f.reason, f.stops = parleyv1.SourceState_SOURCE_STATE_THROTTLED, ReasonCallerLimit, true
+	case graphclient.KindConsent:
+		f.state, f.reason, f.stops = parleyv1.SourceState_SOURCE_STATE_NOT_PERMITTED, ReasonConsent, true
+	case graphclient.KindSignIn:
+		f.reason, f.stops = ReasonSignIn, true
 	case graphclient.KindLinkRefused:
 		f.reason = ReasonLinkRefused
 	case graphclient.KindUnavailable, graphclient.KindTooLarge, graphclient.KindMalformed,

@@ -54,6 +54,16 @@ type Intent struct {
 	View       string
 	// Reason is why, in the caller's words (the parley-reason header).
 	Reason string
+	// Graph is whom Graph is asked as.
+	Graph Graph
+}
+
+// Graph is whom Graph is asked as, in a record.
+type Graph struct {
+	// Permission is "application" or "on_behalf_of"; empty when Graph is not asked.
+	Permission string
+	// Identity is the application's client id, or the user's object id.
+	Identity string
 }
 
 // Outcome is how a call ended.
@@ -109,6 +119,10 @@ func (r *record) append(b []byte, instance string, number uint64, now time.Time)
 	}
 	b = appendTime(appendTime(b, "start_time", i.Start), "end_time", i.End)
 	b = appendSome(appendSome(b, "view", i.View), "reason", i.Reason)
+	if i.Graph.Permission != "" {
+		b = appendWord(append(b, `,"graph":{"permission":`...), i.Graph.Permission)
+		b = append(appendSome(b, "identity", i.Graph.Identity), '}')
+	}
 	if r.outcome != nil {
 		b = r.appendOutcome(b)
 	}

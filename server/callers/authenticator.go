@@ -83,6 +83,12 @@ func (d *Doors) Authenticate(ctx context.Context) (*Caller, error) {
 	return d.Certificates.Identify(of(ctx))
 }
 
+// Token returns the bearer token of a call, for whoever hands it on for an accepted caller; false when there is not exactly one.
+func Token(ctx context.Context) (string, bool) {
+	token, err := bearer(metadata.ValueFromIncomingContext(ctx, "authorization"))
+	return token, err == nil
+}
+
 // bearer takes the token out of the Authorization header (RFC 6750). Two headers are refused: whoever checked one of them
 // may have passed on the other.
 func bearer(values []string) (string, error) {

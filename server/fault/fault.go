@@ -23,6 +23,7 @@ const (
 	MetaGraphRequestID = "graph_request_id" // Graph's id of the failed request
 	MetaResumeToken    = "resume_token"     // cursor to go on from
 	MetaRoles          = "roles"            // permissions, of which Graph names one as needed, separated by commas
+	MetaClaims         = "claims"           // what to ask a new token with: a JSON object in base64
 )
 
 // Error is one failure before it is a status. Message is ours, for people, and quotes no input but field names.

@@ -33,6 +33,9 @@ const (
 
 	ReasonUnauthenticated  = "CALLER_UNAUTHENTICATED"
 	ReasonPolicyDenied     = "POLICY_DENIED"
+	ReasonDelegation       = "DELEGATION_UNAVAILABLE" // Graph cannot be asked for this on behalf of this caller
+	ReasonConsent          = "CONSENT_REQUIRED"       // nobody consented to the application for this user
+	ReasonSignIn           = "SIGN_IN_REQUIRED"       // Entra ID does not exchange this caller's token
 	ReasonCallerLimit      = "CALLER_LIMIT"
 	ReasonOverloaded       = "OVERLOADED"
 	ReasonShuttingDown     = "SHUTTING_DOWN"

@@ -31,8 +31,9 @@ var (
 )
 
 // Parse reads a policy out of a file and the files of users that it names, which are found from its folder. Aliases are
-// the tenants of the deployment. The error lists every mistake, each with file and line.
-func Parse(path string, aliases []string, read reload.ReadFunc) (*Policy, error) {
+// the tenants of the deployment. The error lists every mistake, each with file and line. The checks come last, and what one
+// of them refuses is a mistake of the file.
+func Parse(path string, aliases []string, read reload.ReadFunc, checks ...Check) (*Policy, error) {
 	data, err := read(path)
 	if err != nil {
 		return nil, err
@@ -51,8 +52,17 @@ func Parse(path string, aliases []string, read reload.ReadFunc) (*Policy, error)
 	if err := errors.Join(p.errs...); err != nil {
 		return nil, err
 	}
-	return &Policy{rules: rules, digest: "sha256:" + hex.EncodeToString(sum.Sum(nil))}, nil
+	made := &Policy{rules: rules, digest: "sha256:" + hex.EncodeToString(sum.Sum(nil))}
+	for _, check := range checks {
+		if err := check(made); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	return made, nil
 }
+
+// Check refuses rules that the deployment cannot keep.
+type Check func(*Policy) error
 
 func digest(data []byte) []byte {
 	sum := sha256.Sum256(data)
@@ -162,7 +172,7 @@ func (p *parser) match(node *yaml.Node, r *rule) {
 
 // allow reads what a rule allows.
 func (p *parser) allow(node *yaml.Node, r *rule) {
-	parts := p.mapping(node, "allow", "rpcs", "sources", "view", "users", "tenants")
+	parts := p.mapping(node, "allow", "rpcs", "sources", "view", "users", "tenants", "graph")
 	if parts == nil {
 		return
 	}
@@ -181,6 +191,15 @@ func (p *parser) allow(node *yaml.Node, r *rule) {
 		r.view = view
 	}
 	p.users(parts["users"], r)
+	if permission := parts["graph"]; permission != nil {
+		switch name := p.text(permission); name {
+		case byUser:
+			r.onBehalf = true
+		case byApplication:
+		default:
+			p.unknown(permission, "graph", name, []string{byApplication, byUser})
+		}
+	}
 	if list := parts["tenants"]; list != nil {
 		r.everyTenant = p.isEvery(list)
 		if !r.everyTenant {
@@ -246,6 +265,9 @@ func (p *parser) agree(node *yaml.Node, r *rule) {
 		if !method.PerUser && (r.users == usersOwn || r.users == usersListed) {
 			p.failf(node, "allows %s, which reads the whole tenant, and needs `users: all`", name)
 		}
+	}
+	if r.onBehalf {
+		p.agreeOnBehalf(node, r)
 	}
 	if r.users == usersOwn && len(r.kinds) > 0 && !slices.Contains(r.kinds, callers.KindUser) {
 		p.failf(node, "allows `users: own` to callers of a kind that has no own data; only users have")

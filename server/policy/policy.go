@@ -35,6 +35,8 @@ type Request struct {
 	Sources []parleyv1.Source
 	// View is the view asked for, defaults applied; unspecified for methods without one.
 	View parleyv1.EventView
+	// Conversation says that the call is about one conversation.
+	Conversation bool
 }
 
 // Decision is the answer to a Request.
@@ -46,6 +48,12 @@ type Decision struct {
 	Lookup bool
 	// Rule is the name of the rule that allows the call; empty when none does.
 	Rule string
+	// OnBehalf says that the rule has Graph asked on behalf of the caller, with the permission that the user has there and
+	// not with the application's.
+	OnBehalf bool
+	// Obstacle says why a rule that has Graph asked on behalf of the caller cannot allow the call; None when no such rule
+	// is for the caller. It means something in a denial alone.
+	Obstacle Obstacle
 	// Digest identifies the policy that decided.
 	Digest string
 }
@@ -92,12 +100,19 @@ func (p *Policy) Decide(caller *callers.Caller, req Request) Decision {
 	}
 	for i := range p.rules {
 		r := &p.rules[i]
-		if !r.matches(caller) || !r.allows(caller, &req) {
+		if !r.matches(caller) {
+			continue
+		}
+		if obstacle := r.obstacle(caller, &req); obstacle != None {
+			decision.Obstacle = max(decision.Obstacle, obstacle)
+			continue
+		}
+		if !r.allows(caller, &req) {
 			continue
 		}
 		switch r.allowsUser(caller, &req) {
 		case yes:
-			return Decision{Allowed: true, Rule: r.name, Digest: p.digest}
+			return Decision{Allowed: true, Rule: r.name, OnBehalf: r.onBehalf, Digest: p.digest}
 		case lookup:
 			decision.Lookup = true
 		case no:
@@ -139,6 +154,7 @@ type rule struct {
 	sources     []parleyv1.Source
 	view        parleyv1.EventView
 	users       users
+	onBehalf    bool            // Graph is asked on behalf of the caller
 	listed      map[string]bool // object ids in lower case
 	tenants     []string        // aliases; none = the caller's own
 	everyTenant bool

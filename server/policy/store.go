@@ -16,9 +16,9 @@ type Store struct {
 
 var _ Source = (*Store)(nil)
 
-// Open reads a policy file. Aliases are the tenants of the deployment.
-func Open(path string, aliases []string, opts reload.Options) (*Store, error) {
-	value, err := reload.New(func(read reload.ReadFunc) (*Policy, error) { return Parse(path, aliases, read) }, opts)
+// Open reads a policy file. Aliases are the tenants of the deployment; the checks are made at each change as well.
+func Open(path string, aliases []string, opts reload.Options, checks ...Check) (*Store, error) {
+	value, err := reload.New(func(read reload.ReadFunc) (*Policy, error) { return Parse(path, aliases, read, checks...) }, opts)
 	if err != nil {
 		return nil, err
 	}

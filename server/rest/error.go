@@ -25,7 +25,7 @@ func writeError(w http.ResponseWriter, err error) {
 		header.Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 	}
 	if st.Code() == codes.Unauthenticated {
-		header.Set("WWW-Authenticate", "Bearer")
+		header.Set("WWW-Authenticate", challenge(st))
 	}
 	code := fault.HTTPStatus(st)
 	if code == http.StatusMethodNotAllowed {
@@ -34,6 +34,16 @@ func writeError(w http.ResponseWriter, err error) {
 	w.WriteHeader(code)
 	body := appendStatus(nil, st)
 	_, _ = w.Write(append(body, '\n')) // the client is gone if this fails
+}
+
+// challenge is what a caller without an accepted credential is told (RFC 6750); one whose token lacks claims is told which,
+// as Entra's clients read it.
+func challenge(st *status.Status) string {
+	claims := fault.Info(st).GetMetadata()[fault.MetaClaims]
+	if claims == "" {
+		return "Bearer"
+	}
+	return `Bearer error="insufficient_claims", claims="` + claims + `"`
 }
 
 // appendStatus appends the JSON of a google.rpc.Status.

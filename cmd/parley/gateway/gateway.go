@@ -25,6 +25,7 @@ type Gateway struct {
 	server *server.Server
 	guards *guards
 	graphs []*graphclient.Client // one for each tenant
+	users  []*graphclient.Delegates
 	cache  *cache.Cache
 	log    *slog.Logger
 	warm   []*warmer
@@ -74,13 +75,18 @@ func New(settings config.Settings, logger *slog.Logger, version string) (_ *Gate
 func (g *Gateway) tenants(settings *config.Settings, gauges *metrics.Metrics) (map[string]*server.Tenant, error) {
 	tenants := make(map[string]*server.Tenant)
 	for alias, own := range settings.ByAlias() {
-		graph, err := newClient(&own, g.log, gauges.Graph(alias))
+		own.AuthMode = settings.AuthMode
+		graph, delegates, err := newClient(&own, g.log, gauges.Graph(alias))
 		if err != nil {
 			return nil, ofTenant(settings, alias, err)
 		}
 		g.graphs = append(g.graphs, graph)
 		g.warm = append(g.warm, newWarmer(graph, g.log))
 		tenants[alias] = newTenant(&own, graph, g.cache, g.log)
+		if delegates != nil {
+			g.users = append(g.users, delegates)
+			tenants[alias].Delegates = newOnBehalf(&own, delegates, g.cache, g.log)
+		}
 	}
 	return tenants, nil
 }
@@ -144,6 +150,9 @@ func (g *Gateway) Close(ctx context.Context) error {
 func (g *Gateway) release() error {
 	if g.cache != nil {
 		g.cache.Close()
+	}
+	for _, delegates := range g.users {
+		delegates.Close()
 	}
 	for _, graph := range g.graphs {
 		graph.Close()

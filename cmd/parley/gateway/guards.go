@@ -39,7 +39,7 @@ func newGuards(s *config.Settings, log *slog.Logger, gauges *metrics.Metrics) (*
 	}
 	tenants := s.ByAlias()
 	if s.PolicyFile != "" {
-		store, err := policy.Open(s.PolicyFile, slices.Sorted(maps.Keys(tenants)), watch("policy", log, gauges))
+		store, err := policy.Open(s.PolicyFile, slices.Sorted(maps.Keys(tenants)), watch("policy", log, gauges), checkOnBehalf(s, tenants))
 		if err != nil {
 			return nil, &SettingError{Key: "PARLEY_POLICY_FILE", Problem: err.Error()}
 		}

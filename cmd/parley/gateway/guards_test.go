@@ -56,10 +56,22 @@ type guarded struct {
 
 func serveGuarded(t *testing.T) *guarded {
 	t.Helper()
-	sim, err := graphsim.New(graphsim.Config{Users: 12, Chats: 40, Messages: 400, Interactions: 100, Calls: 30, Tenants: []graphsim.Tenant{
+	return guardOver(t, graphsim.Config{Users: 12, Chats: 40, Messages: 400, Interactions: 100, Calls: 30, Tenants: []graphsim.Tenant{
 		{ID: contosoID, Apps: []graphsim.App{{ClientID: graphsim.DemoClientID, Secret: graphsim.DemoClientSecret}}},
 		{ID: fabrikamID, Apps: []graphsim.App{{ClientID: graphsim.DemoClientID, Secret: graphsim.DemoClientSecret}}},
-	}})
+	}}, func(settings *config.Settings) {
+		contoso, fabrikam := *settings, *settings
+		contoso.GraphTenantID, fabrikam.GraphTenantID = contosoID, fabrikamID
+		settings.GraphTenantID = ""
+		settings.Tenants = map[string]config.Settings{"contoso": contoso, "fabrikam": fabrikam}
+		settings.PolicyFile = filepath.Join("..", "..", "..", "docs", "policies", "entra-app-roles.yaml")
+	})
+}
+
+// guardOver starts a simulator and a gateway that asks who calls.
+func guardOver(t *testing.T, simulator graphsim.Config, change func(*config.Settings)) *guarded {
+	t.Helper()
+	sim, err := graphsim.New(simulator)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,14 +80,10 @@ func serveGuarded(t *testing.T) *guarded {
 	}
 	t.Cleanup(func() { closed(t, sim.Close) })
 	settings := settingsFor(t, sim)
-	settings.GraphTenantID = ""
-	contoso, fabrikam := settings, settings
-	contoso.GraphTenantID, fabrikam.GraphTenantID = contosoID, fabrikamID
-	settings.Tenants = map[string]config.Settings{"contoso": contoso, "fabrikam": fabrikam}
 	settings.AuthMode, settings.OIDCIssuer, settings.OIDCAudience = "oidc", sim.CallerIssuer(), "api://other, "+graphsim.DemoAudience
 	settings.OIDCCAFile = settings.GraphCAFile
-	settings.PolicyFile = filepath.Join("..", "..", "..", "docs", "policies", "entra-app-roles.yaml")
 	settings.AuditFile = filepath.Join(t.TempDir(), "audit")
+	change(&settings)
 	if err := settings.Check(); err != nil {
 		t.Fatal(err)
 	}

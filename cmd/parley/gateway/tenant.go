@@ -22,20 +22,22 @@ import (
 
 var errNoCertificate = errors.New("holds no certificate in PEM form")
 
-// newClient makes the Graph client of the tenant and the credential behind it.
-func newClient(s *config.Settings, log *slog.Logger, observer graphclient.Observer) (*graphclient.Client, error) {
+// newClient makes the Graph client of the tenant and the credential behind it. Delegates are nil where callers have no
+// tokens of users or the credential cannot exchange them.
+func newClient(s *config.Settings, log *slog.Logger, observer graphclient.Observer) (*graphclient.Client, *graphclient.Delegates, error) {
 	cloud, err := graphclient.CloudByName(s.GraphCloud)
 	if err != nil {
-		return nil, settingOf("PARLEY_GRAPH_CLOUD", err)
+		return nil, nil, settingOf("PARLEY_GRAPH_CLOUD", err)
 	}
 	roots, err := authorities(s.GraphCAFile)
 	if err != nil {
-		return nil, &SettingError{Key: "PARLEY_GRAPH_CA_FILE", Problem: err.Error()}
+		return nil, nil, &SettingError{Key: "PARLEY_GRAPH_CA_FILE", Problem: err.Error()}
 	}
 	login := graphclient.CredentialConfig{
 		Kind: s.GraphCredential, TenantID: s.GraphTenantID, ClientID: s.GraphClientID, Cloud: cloud, AuthorityHost: s.GraphAuthorityURL,
 		ClientSecretFile: s.GraphClientSecretFile, CertificateFile: s.GraphCertificateFile,
 	}
+	delegating := graphclient.DelegatesConfig{Credential: login}
 	if roots != nil {
 		login.HTTP = &http.Client{Transport: &http.Transport{
 			TLSClientConfig:   &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
@@ -45,16 +47,24 @@ func newClient(s *config.Settings, log *slog.Logger, observer graphclient.Observ
 	}
 	credential, err := graphclient.NewCredential(login)
 	if err != nil {
-		return nil, settingOf("PARLEY_GRAPH_CREDENTIAL", err)
+		return nil, nil, settingOf("PARLEY_GRAPH_CREDENTIAL", err)
 	}
 	client, err := graphclient.New(graphclient.Config{
 		Cloud: cloud, BaseURL: s.GraphURL, TenantID: s.Tenant(), ClientID: s.GraphClientID, Credential: credential, RootCAs: roots,
 		ReportHosts: reportHosts(s.GraphReportHosts, cloud), Logger: log, Observer: observer, CallerDay: s.CallerGraphRequests,
 	})
 	if err != nil {
-		return nil, settingOf("PARLEY_GRAPH_URL", err)
+		return nil, nil, settingOf("PARLEY_GRAPH_URL", err)
 	}
-	return client, nil
+	if !mayDelegate(s) {
+		return client, nil, nil
+	}
+	delegates, err := graphclient.NewDelegates(client, delegating)
+	if err != nil {
+		client.Close()
+		return nil, nil, settingOf("PARLEY_GRAPH_CREDENTIAL", err)
+	}
+	return client, delegates, nil
 }
 
 // settingOf makes a SettingError of an error whose text begins with the setting's own name, or of fallback's.
@@ -101,12 +111,7 @@ func authorities(file string) (*x509.CertPool, error) {
 
 // newTenant chains the sources: source, then remembered refusals, then cache. The order is asserted by a test.
 func newTenant(s *config.Settings, graph source.Graph, pages *cache.Cache, log *slog.Logger) *server.Tenant {
-	versions := s.Versions()
-	options := func(name string) source.Options {
-		return source.Options{
-			Tenant: s.Tenant(), Version: versions[name], Model: s.GraphModel, Cloud: s.GraphCloud, Logger: log,
-		}
-	}
+	options := optionsOf(s, log)
 	copilot := source.NewCopilot(graph, options("copilot"))
 	chat := source.NewChat(graph, options("chat"))
 	call := source.NewCall(graph, options("call"))
@@ -135,6 +140,17 @@ func newTenant(s *config.Settings, graph source.Graph, pages *cache.Cache, log *
 		},
 		Reports:     usage,
 		Unavailable: unavailable(s.GraphCloud),
+		Application: s.GraphClientID,
+	}
+}
+
+// optionsOf say how each of the tenant's sources is asked.
+func optionsOf(s *config.Settings, log *slog.Logger) func(name string) source.Options {
+	versions := s.Versions()
+	return func(name string) source.Options {
+		return source.Options{
+			Tenant: s.Tenant(), Version: versions[name], Model: s.GraphModel, Cloud: s.GraphCloud, Logger: log,
+		}
 	}
 }
 

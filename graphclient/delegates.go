@@ -1,0 +1,195 @@
+package graphclient
+
+import (
+	"container/list"
+	"crypto/sha256"
+	"net/http"
+	"sync"
+	"time"
+)
+
+const (
+	// DefaultUsers is how many users' tokens Delegates keeps.
+	DefaultUsers = 1000
+	// sweepTime is how long a token that has ended is kept at most.
+	sweepTime = time.Minute
+)
+
+// DelegatesConfig describes Delegates.
+type DelegatesConfig struct {
+	// Credential is the application's own, which proves to Entra ID that it may
+	// exchange tokens. Its kind is one of DelegatingKinds. Without an HTTP client
+	// logins go over a transport of our own, like the application's requests.
+	Credential CredentialConfig
+	// Users bounds the tokens that are kept, about 40 KB each; 0 = DefaultUsers.
+	Users int
+}
+
+// Assertion is the access token that a user's client sent: a user's, for the
+// application of the Delegates.
+type Assertion struct {
+	// Token is the token as it came.
+	Token string
+	// Expires is when it ends. What was made with it is not used for new calls
+	// after that.
+	Expires time.Time
+}
+
+// Delegates asks Graph on behalf of users: for each assertion a Client with a
+// credential, a token and a pipeline of its own, so that no token can reach
+// another user's request. All of them share the budgets, the gates, the days
+// and the connections of the application's Client, since Graph counts the
+// application's requests whoever they are for.
+//
+// Clients are kept by a hash of tenant, application and assertion, the latest
+// used first, until the assertion ends or others need the room. It is safe for
+// concurrent use; Close it before the application's Client.
+type Delegates struct {
+	app     *Client
+	cfg     DelegatesConfig
+	prove   *prover
+	ownPool *http.Transport // nil where the credential brought one
+	life    *lifetime
+	salt    string
+
+	mu     sync.Mutex
+	closed bool
+	byKey  map[delegateKey]*list.Element
+	recent *list.List  // of *delegate, the latest used first
+	timer  *time.Timer // ends what has expired; nil while nothing is kept
+}
+
+type delegateKey [sha256.Size]byte
+
+// delegate is one user's client.
+type delegate struct {
+	key     delegateKey
+	expires time.Time
+	client  *Client
+}
+
+// NewDelegates checks the configuration and returns Delegates beside the
+// application's Client. It sends nothing. Errors name the setting.
+func NewDelegates(app *Client, cfg DelegatesConfig) (*Delegates, error) {
+	if cfg.Users <= 0 {
+		cfg.Users = DefaultUsers
+	}
+	if _, err := NewCredential(cfg.Credential); err != nil {
+		return nil, err
+	}
+	d := &Delegates{
+		app: app, cfg: cfg, life: newLifetime(), byKey: make(map[delegateKey]*list.Element), recent: list.New(),
+		salt: cfg.Credential.TenantID + "\x00" + cfg.Credential.ClientID + "\x00",
+	}
+	login := cfg.Credential
+	if login.HTTP == nil || login.HTTP.Transport == nil {
+		d.ownPool = newTransport(app.cfg.RootCAs, app.cfg.Proxy)
+		login.HTTP = &http.Client{Transport: d.ownPool}
+	}
+	login.wire = newDiscovery(&loginWire{transport: login.HTTP.Transport})
+	prove, err := newProver(login)
+	if err != nil {
+		return nil, err
+	}
+	d.prove = prove
+	return d, nil
+}
+
+// Client returns the client that asks Graph on behalf of the assertion's user.
+// It sends nothing: the first request, or Login, exchanges the assertion, once
+// for all who need it. The client works on when it is not kept any more.
+// An assertion that has ended is an *Error of KindSignIn.
+func (d *Delegates) Client(a Assertion) (*Client, error) {
+	now := time.Now()
+	if !now.Before(a.Expires) {
+		return nil, &Error{Kind: KindSignIn, reason: "the user's token has ended"}
+	}
+	key := delegateKey(sha256.Sum256([]byte(d.salt + a.Token)))
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return nil, &Error{Kind: KindUnavailable, reason: "the client is closed", final: true}
+	}
+	if at := d.byKey[key]; at != nil {
+		if known, ok := at.Value.(*delegate); ok {
+			d.recent.MoveToFront(at)
+			return known.client, nil
+		}
+	}
+	fresh := &delegate{key: key, expires: a.Expires, client: d.app.onBehalfOf(d.tokens(a.Token))}
+	d.byKey[key] = d.recent.PushFront(fresh)
+	if d.recent.Len() > d.cfg.Users {
+		d.drop(d.recent.Back())
+	}
+	if d.timer == nil {
+		d.timer = time.AfterFunc(sweepTime, d.sweep)
+	}
+	return fresh.client, nil
+}
+
+// tokens makes the token source of one assertion. A user without consent says
+// nothing of the application's credential, so the observer is not told.
+func (d *Delegates) tokens(assertion string) *tokenSource {
+	return &tokenSource{
+		credential: &userCredential{prove: d.prove, assertion: assertion}, scope: d.app.cfg.Cloud.Scope(),
+		observer: noObserver{}, explain: userLoginError, life: d.life, logins: make(map[loginKey]*login),
+	}
+}
+
+// onBehalfOf is a client like c whose requests carry a user's tokens.
+func (c *Client) onBehalfOf(tokens *tokenSource) *Client {
+	user := &Client{
+		cfg: c.cfg, origin: c.origin, tokens: tokens, user: true, budgets: c.budgets, days: c.days, payment: c.payment, report: c.report,
+	}
+	user.pipeline = user.newPipeline()
+	return user
+}
+
+// Len is how many users' tokens are kept.
+func (d *Delegates) Len() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.recent.Len()
+}
+
+// Close forgets all tokens, ends exchanges that are under way and waits for
+// them.
+func (d *Delegates) Close() {
+	d.mu.Lock()
+	d.closed = true
+	d.recent.Init()
+	clear(d.byKey)
+	if d.timer != nil {
+		d.timer.Stop()
+	}
+	d.mu.Unlock()
+	d.life.close()
+	if d.ownPool != nil {
+		d.ownPool.CloseIdleConnections()
+	}
+}
+
+// drop forgets one entry; the lock is held.
+func (d *Delegates) drop(at *list.Element) {
+	if gone, ok := d.recent.Remove(at).(*delegate); ok {
+		delete(d.byKey, gone.key)
+	}
+}
+
+// sweep forgets what has expired, and comes again while anything is kept.
+func (d *Delegates) sweep() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := time.Now()
+	for at := d.recent.Front(); at != nil; {
+		next := at.Next()
+		if known, ok := at.Value.(*delegate); ok && !now.Before(known.expires) {
+			d.drop(at)
+		}
+		at = next
+	}
+	d.timer = nil
+	if d.recent.Len() > 0 && !d.closed {
+		d.timer = time.AfterFunc(sweepTime, d.sweep)
+	}
+}

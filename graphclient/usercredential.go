@@ -1,0 +1,170 @@
+package graphclient
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+)
+
+// DelegatingKinds lists the kinds of credential that can exchange users'
+// tokens: those of an app registration.
+func DelegatingKinds() []string {
+	return []string{CredentialClientSecret, CredentialClientCertificate, CredentialWorkloadIdentity}
+}
+
+// proof is how the application proves itself at an exchange; digest is equal
+// for equal proofs.
+type proof struct {
+	digest   [sha256.Size]byte
+	onBehalf func(assertion string) (azcore.TokenCredential, error)
+}
+
+// prover holds the application's present proof. A secret file is read again
+// for each login; content that cannot be used keeps the old proof.
+type prover struct {
+	cfg     CredentialConfig
+	setting string // of the file
+	path    string
+	parse   func(content []byte) (func(assertion string) (azcore.TokenCredential, error), error)
+
+	mu      sync.Mutex
+	current *proof
+}
+
+func newProver(cfg CredentialConfig) (*prover, error) {
+	p := &prover{cfg: cfg}
+	switch cfg.Kind {
+	case CredentialClientSecret:
+		p.setting, p.path, p.parse = "PARLEY_GRAPH_CLIENT_SECRET_FILE", cfg.ClientSecretFile, cfg.secretProof
+	case CredentialClientCertificate:
+		p.setting, p.path, p.parse = "PARLEY_GRAPH_CERTIFICATE_FILE", cfg.CertificateFile, cfg.certificateProof
+	case CredentialWorkloadIdentity:
+		p.current = &proof{onBehalf: cfg.federatedProof}
+		return p, nil
+	default:
+		return nil, fmt.Errorf("PARLEY_GRAPH_CREDENTIAL: %q is no credential of an app registration, and only one of those can act on behalf of users: %s",
+			cfg.Kind, strings.Join(DelegatingKinds(), ", "))
+	}
+	if err := p.load(); err != nil {
+		return nil, fmt.Errorf("%s: %w", p.setting, err)
+	}
+	return p, nil
+}
+
+// load replaces the proof if its file changed. The caller holds the lock or is alone.
+func (p *prover) load() error {
+	content, err := readSecret(p.path)
+	if err != nil {
+		return err
+	}
+	digest := sha256.Sum256(content)
+	if p.current != nil && digest == p.current.digest {
+		return nil
+	}
+	onBehalf, err := p.parse(content)
+	if err != nil {
+		return err
+	}
+	p.current = &proof{digest: digest, onBehalf: onBehalf}
+	return nil
+}
+
+// present is the proof to log in with now.
+func (p *prover) present() *proof {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.parse != nil {
+		_ = p.load() // a file that cannot be used now leaves the old proof in place
+	}
+	return p.current
+}
+
+func (cfg CredentialConfig) userOptions() *azidentity.OnBehalfOfCredentialOptions {
+	return &azidentity.OnBehalfOfCredentialOptions{ClientOptions: cfg.options(), DisableInstanceDiscovery: cfg.AuthorityHost != ""}
+}
+
+func (cfg CredentialConfig) secretProof(content []byte) (func(string) (azcore.TokenCredential, error), error) {
+	secret := strings.TrimSpace(string(content))
+	if secret == "" {
+		return nil, errors.New("file is empty")
+	}
+	return func(assertion string) (azcore.TokenCredential, error) {
+		return azidentity.NewOnBehalfOfCredentialWithSecret(cfg.TenantID, cfg.ClientID, assertion, secret, cfg.userOptions())
+	}, nil
+}
+
+func (cfg CredentialConfig) certificateProof(content []byte) (func(string) (azcore.TokenCredential, error), error) {
+	certificates, key, err := azidentity.ParseCertificates(content, nil)
+	if err != nil {
+		return nil, errors.New("file holds no certificate with its private key, in PEM or PKCS#12 without a password")
+	}
+	return func(assertion string) (azcore.TokenCredential, error) {
+		return azidentity.NewOnBehalfOfCredentialWithCertificate(cfg.TenantID, cfg.ClientID, assertion, certificates, key, cfg.userOptions())
+	}, nil
+}
+
+// federatedProof proves the application by the workload's own token, whose
+// file and application id may be named by the environment alone, as for the
+// application's credential.
+func (cfg CredentialConfig) federatedProof(assertion string) (azcore.TokenCredential, error) {
+	client, path := cfg.ClientID, cfg.FederatedTokenFile
+	if client == "" {
+		client = os.Getenv("AZURE_CLIENT_ID")
+	}
+	if path == "" {
+		path = os.Getenv("AZURE_FEDERATED_TOKEN_FILE")
+	}
+	token := func(context.Context) (string, error) {
+		content, err := readSecret(path)
+		return strings.TrimSpace(string(content)), err
+	}
+	return azidentity.NewOnBehalfOfCredentialWithClientAssertions(cfg.TenantID, client, assertion, token, cfg.userOptions())
+}
+
+// userCredential exchanges one assertion. It is made anew when the
+// application's proof changed, or to forget its tokens.
+type userCredential struct {
+	prove     *prover
+	assertion string
+
+	mu      sync.Mutex
+	made    [sha256.Size]byte
+	current azcore.TokenCredential
+}
+
+var (
+	_ azcore.TokenCredential = (*userCredential)(nil)
+	_ resetter               = (*userCredential)(nil)
+)
+
+// GetToken exchanges the assertion with the application's present proof.
+func (c *userCredential) GetToken(ctx context.Context, options policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	now := c.prove.present()
+	c.mu.Lock()
+	if c.current == nil || c.made != now.digest {
+		made, err := now.onBehalf(c.assertion)
+		if err != nil {
+			c.mu.Unlock()
+			return azcore.AccessToken{}, &Error{Kind: KindCredential, reason: "credential cannot be used here"}
+		}
+		c.current, c.made = made, now.digest
+	}
+	current := c.current
+	c.mu.Unlock()
+	return current.GetToken(ctx, options)
+}
+
+// Reset makes the next exchange forget the tokens that the library keeps.
+func (c *userCredential) Reset() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.current = nil
+}

@@ -1,0 +1,267 @@
+package graphsim
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// DefaultScopes are the delegated permissions that an application has consent for unless it says otherwise.
+func DefaultScopes() []string { return []string{"Chat.Read", "Reports.Read.All", "User.Read"} }
+
+// Standing is how a user stands with the directory, as far as applications that act on their behalf are concerned.
+type Standing struct {
+	// NoConsent: nobody consented to the application for this user.
+	NoConsent bool `json:"noConsent,omitempty"`
+	// StepUp: conditional access wants more than the user's token shows, and no token is exchanged.
+	StepUp bool `json:"stepUp,omitempty"`
+	// Revoked: Graph challenges the user's tokens, new ones included.
+	Revoked bool `json:"revoked,omitempty"`
+	// ReportsReader: the user has a role with which the usage report may be read.
+	ReportsReader bool `json:"reportsReader,omitempty"`
+}
+
+// SetStanding changes how a user, by object id or user principal name, stands in every tenant that has them.
+func (s *Sim) SetStanding(user string, standing Standing) error {
+	found := false
+	for _, w := range s.worlds {
+		if r, ok := w.people.find(user); ok {
+			found = true
+			s.standings.Store(w.people.id(r), standing)
+		}
+	}
+	if !found {
+		return fmt.Errorf("graphsim: no such user")
+	}
+	return nil
+}
+
+func (s *Sim) standing(id string) Standing {
+	v, _ := s.standings.Load(id)
+	standing, _ := v.(Standing)
+	return standing
+}
+
+// serveStanding takes {"user":…, "noConsent":…, …} by POST.
+func (s *Sim) serveStanding(x *exchange) {
+	var asked struct {
+		User string `json:"user"`
+
+		Standing
+	}
+	data, err := io.ReadAll(http.MaxBytesReader(x.w, x.r.Body, maxAdminBody))
+	if err == nil {
+		err = json.Unmarshal(data, &asked)
+	}
+	if err == nil {
+		err = s.SetStanding(asked.User, asked.Standing)
+	}
+	if err != nil {
+		x.adminJSON(http.StatusBadRequest, map[string]string{"error": err.Error()})
+		return
+	}
+	x.adminJSON(http.StatusOK, asked)
+}
+
+const (
+	grantOnBehalf = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+	// stepUpClaims is what a client has to ask a new token with.
+	stepUpClaims = `{"access_token":{"acrs":{"essential":true,"value":"c1"}}}`
+)
+
+// onBehalfOf exchanges a user's token for the application into one of Graph (OAuth 2.0 on behalf of).
+func (x *exchange) onBehalfOf(t *Tenant, app *App, form url.Values) {
+	user, fail := x.userAssertion(t, app, form)
+	if fail != nil {
+		x.entraFail(fail)
+		return
+	}
+	audience := audienceOf(form.Get("scope"))
+	if audience == "" {
+		x.entraFail(&entraError{status: 400, code: "invalid_scope", number: 70011, text: "The provided value for the input parameter 'scope' is not valid."})
+		return
+	}
+	scopes := app.Scopes
+	if scopes == nil {
+		scopes = DefaultScopes()
+	}
+	signed, err := x.sim.SignUserToken(UserToken{Tenant: t.ID, ClientID: app.ClientID, User: user, Audience: audience, Scopes: scopes})
+	if err != nil {
+		x.entraFail(&entraError{status: 500, code: "server_error", number: 90033, text: "A transient error has occurred. Please try again."})
+		return
+	}
+	x.w.Header().Set("Cache-Control", "no-store, no-cache")
+	seconds := int(x.sim.cfg.TokenLifetime / time.Second)
+	x.writeJSON(http.StatusOK, object{
+		{"token_type", "Bearer"},
+		{"scope", granted(audience, scopes)},
+		{"expires_in", seconds},
+		{"ext_expires_in", seconds},
+		{"access_token", signed},
+	})
+}
+
+// granted is the scope of an answer: the permissions of the resource, and what was asked for.
+func granted(audience string, scopes []string) string {
+	var all strings.Builder
+	for _, scope := range append(slices.Clone(scopes), ".default") {
+		all.WriteString(" " + audience + "/" + scope)
+	}
+	return all.String()[1:]
+}
+
+// userAssertion checks the assertion of an exchange and returns the user's object id.
+func (x *exchange) userAssertion(t *Tenant, app *App, form url.Values) (string, *entraError) {
+	if form.Get("requested_token_use") != "on_behalf_of" {
+		return "", &entraError{status: 400, code: "invalid_request", number: 90014, text: "The required field 'requested_token_use' is missing from the credential."}
+	}
+	bad := func(number int, text string) *entraError {
+		return &entraError{status: 400, code: "invalid_grant", number: number, text: text}
+	}
+	key, err := x.sim.keys.key()
+	if err != nil {
+		return "", &entraError{status: 500, code: "server_error", number: 90033, text: "A transient error has occurred. Please try again."}
+	}
+	var claims callerClaims
+	_, err = jwt.NewParser(jwt.WithValidMethods([]string{"RS256"}), jwt.WithExpirationRequired(), jwt.WithTimeFunc(x.sim.cfg.Now), jwt.WithLeeway(time.Minute)).
+		ParseWithClaims(form.Get("assertion"), &claims, func(*jwt.Token) (any, error) { return &key.PublicKey, nil })
+	switch {
+	case err != nil && strings.Contains(err.Error(), "expired"):
+		return "", bad(500133, "Assertion is not within its valid time range. Ensure that the access token is not expired before using it for user assertion, or request a new token.")
+	case err != nil, claims.Issuer != strings.ReplaceAll(x.sim.CallerIssuer(), "{tid}", t.ID):
+		return "", bad(50013, "Assertion failed signature validation.")
+	case !audienceIn(claims.Audience, app.audiences()):
+		return "", bad(500131, "Assertion audience does not match the Client app presenting the assertion.")
+	case claims.Scope == "" || claims.IDType == "app":
+		return "", bad(7000114, "Application '"+app.ClientID+"' is not allowed to make application on-behalf-of calls.")
+	}
+	switch standing := x.sim.standing(claims.Object); {
+	case standing.NoConsent:
+		return "", &entraError{
+			status: 400, code: "invalid_grant", number: 65001, suberror: "consent_required",
+			text: "The user or administrator has not consented to use the application with ID '" + app.ClientID + "'. Send an interactive authorization request for this user and resource.",
+		}
+	case standing.StepUp, standing.Revoked && strings.Contains(form.Get("claims"), "nbf"):
+		return "", &entraError{
+			status: 400, code: "interaction_required", number: 50076, suberror: "basic_action", claims: stepUpClaims,
+			text: "Due to a configuration change made by your administrator, or because you moved to a new location, you must use multi-factor authentication to access '" + graphAppID + "'.",
+		}
+	}
+	return claims.Object, nil
+}
+
+// audiences are those of tokens that are for the application itself.
+func (a *App) audiences() []string {
+	uris := a.URIs
+	if uris == nil {
+		uris = []string{DemoAudience}
+	}
+	return append([]string{a.ClientID, "api://" + a.ClientID}, uris...)
+}
+
+// UserToken describes a delegated access token of Graph. Zero fields take what the demo uses.
+type UserToken struct {
+	Tenant, ClientID, Audience string
+	// User is the user's object id.
+	User     string
+	Scopes   []string
+	IssuedAt time.Time
+	Lifetime time.Duration
+}
+
+// SignUserToken makes a delegated token directly, as an exchange does.
+func (s *Sim) SignUserToken(q UserToken) (string, error) {
+	if q.Tenant == "" {
+		q.Tenant = s.cfg.Tenants[0].ID
+	}
+	if q.ClientID == "" {
+		q.ClientID = DemoClientID
+	}
+	if q.Audience == "" {
+		q.Audience = graphAudience
+	}
+	if q.Scopes == nil {
+		q.Scopes = DefaultScopes()
+	}
+	if q.IssuedAt.IsZero() {
+		q.IssuedAt = time.Now()
+	}
+	if q.Lifetime == 0 {
+		q.Lifetime = s.cfg.TokenLifetime
+	}
+	return s.sign(&accessClaims{
+		RegisteredClaims: jwt.RegisteredClaims{
+			Issuer: "https://sts.windows.net/" + q.Tenant + "/", Audience: jwt.ClaimStrings{q.Audience}, Subject: guidOf(q.User + "/" + q.ClientID),
+			IssuedAt: jwt.NewNumericDate(q.IssuedAt), NotBefore: jwt.NewNumericDate(q.IssuedAt.Add(-5 * time.Minute)),
+			ExpiresAt: jwt.NewNumericDate(q.IssuedAt.Add(q.Lifetime)), ID: rand.Text(),
+		},
+		AppID: q.ClientID, Tenant: q.Tenant, Object: q.User, Scope: strings.Join(q.Scopes, " "), Version: "1.0", IDType: "user",
+	})
+}
+
+// signedIn makes the exchange one of a user; a user whose sessions were revoked is challenged.
+func (x *exchange) signedIn(claims *accessClaims) *graphError {
+	r, ok := x.world.people.find(claims.Object)
+	if !ok {
+		return unauthorized("Access token validation failure. Invalid user.")
+	}
+	x.delegated, x.scopes = true, strings.Fields(claims.Scope)
+	x.view.viewer, x.view.delegated = r, true
+	if x.sim.standing(claims.Object).Revoked {
+		g := unauthorized("Continuous access evaluation resulted in challenge with result: InteractionRequired and code: TokenIssuedBeforeRevocationTimestamp")
+		challenge := base64.StdEncoding.EncodeToString([]byte(`{"access_token":{"nbf":{"essential":true,"value":"1"}}}`))
+		g.header = http.Header{"Www-Authenticate": {`Bearer realm="", error="insufficient_claims", claims="` + challenge + `"`}}
+		return g
+	}
+	return nil
+}
+
+// asUser reads a delegated path: /me and /chats are the signed-in user's.
+func (x *exchange) asUser(rest []string) []string {
+	self := x.world.people.id(x.view.viewer)
+	switch {
+	case !x.delegated || len(rest) == 0:
+		return rest
+	case strings.EqualFold(rest[0], "me"):
+		return append([]string{"users", self}, rest[1:]...)
+	case len(rest) == 1 && strings.EqualFold(rest[0], "chats"):
+		return []string{"users", self, "chats"}
+	default:
+		return rest
+	}
+}
+
+// allowedUser checks what a delegated token may read: what its scopes name, of its own user alone.
+func (x *exchange) allowedUser(r *route) *graphError {
+	if len(r.scopes) == 0 {
+		return missingRoles(r.roles, nil)
+	}
+	if !slices.ContainsFunc(x.scopes, func(have string) bool { return slices.Contains(r.scopes, have) }) {
+		return &graphError{
+			status: http.StatusForbidden, code: "Forbidden",
+			message: "Missing scope permissions on the request. API requires one of '" + strings.Join(r.scopes, ", ") + "'. Scopes on the request '" + strings.Join(x.scopes, ", ") + "'",
+		}
+	}
+	if _, below := x.params["user"]; below {
+		u, g := x.user()
+		if g != nil {
+			return g
+		}
+		if u != x.view.viewer {
+			return &graphError{status: http.StatusForbidden, code: "Forbidden", message: "Access to another user's data is not allowed in delegated context."}
+		}
+	}
+	if r.source == SourceUsage && !x.sim.standing(x.world.people.id(x.view.viewer)).ReportsReader {
+		return &graphError{status: http.StatusForbidden, code: "Forbidden", message: "User is not in the allowed roles"}
+	}
+	return nil
+}

@@ -1,0 +1,96 @@
+package server
+
+import (
+	"context"
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/server/audit"
+	"github.com/parley-gateway/parley/server/callers"
+	"github.com/parley-gateway/parley/server/fault"
+	"github.com/parley-gateway/parley/server/policy"
+	"github.com/parley-gateway/parley/timeline"
+)
+
+// Assertion is a signed-in user with the token that they called with, which Entra ID is asked to exchange.
+type Assertion struct {
+	// User is the user's object id, Token the accepted access token, and Expires its end.
+	User, Token string
+	Expires     time.Time
+}
+
+// Delegated is what Graph is asked through on behalf of one user. Sources that Graph offers to applications alone are absent.
+type Delegated struct {
+	Sources timeline.Sources
+	Reports ReportDownloader
+}
+
+// Delegates asks Graph on behalf of users.
+type Delegates interface {
+	// OnBehalfOf has the user's token exchanged, unless it was, and returns what Graph is asked through. Errors are
+	// *graphclient.Error.
+	OnBehalfOf(ctx context.Context, user Assertion) (Delegated, error)
+}
+
+// delegate makes a granted call one on behalf of its caller. The token is exchanged before anything is looked up in the cache:
+// a user whose sign-in, consent or device Entra ID does not accept any more reads no page that was kept earlier.
+func (s *Server) delegate(ctx context.Context, a *asked) error {
+	if a.tenant.Delegates == nil {
+		return &fault.Error{
+			Code: codes.PermissionDenied, Reason: fault.ReasonDelegation,
+			Message: "the policy has Graph asked on behalf of the user, and the gateway's credential for this tenant cannot do so; " +
+				"it takes an app registration with a client secret, a certificate or a workload identity",
+		}
+	}
+	token, ok := callers.Token(ctx)
+	if !ok {
+		return errObstacle(policy.NoUser)
+	}
+	delegated, err := a.tenant.Delegates.OnBehalfOf(ctx, Assertion{User: a.caller.UserID(), Token: token, Expires: a.caller.Expires})
+	if err != nil {
+		return err
+	}
+	a.onBehalf, a.sources, a.reports = true, delegated.Sources, delegated.Reports
+	return nil
+}
+
+// notIn says that Graph refused one chat to the user themselves: on behalf of a user that is how it answers for a chat that
+// they are not in. A missing permission is another matter, and Graph names it.
+func (a *asked) notIn(err error) bool {
+	if !a.onBehalf || !isKind(err, graphclient.KindForbidden) {
+		return false
+	}
+	return len(rolesOf(err)) == 0
+}
+
+// graphIdentity is whom Graph is asked as, for the record of an allowed call.
+func (a *asked) graphIdentity(decision policy.Decision) audit.Graph {
+	switch {
+	case !decision.Allowed:
+		return audit.Graph{}
+	case decision.OnBehalf:
+		return audit.Graph{Permission: policy.PermissionName(true), Identity: a.caller.UserID()}
+	default:
+		return audit.Graph{Permission: policy.PermissionName(false), Identity: a.tenant.Application}
+	}
+}
+
+// errObstacle is the denial of a call, with the reason why Graph cannot be asked on behalf of the caller if that is one.
+func errObstacle(obstacle policy.Obstacle) *fault.Error {
+	err := errDenied()
+	switch obstacle {
+	case policy.NotOffered:
+		err.Reason = fault.ReasonDelegation
+		err.Message = "the rule for this caller has Graph asked on behalf of the user, and Graph gives this to applications alone; " +
+			"on behalf of a user there are their chats, the events below one conversation, and the usage report. " +
+			"For anything else the operator adds a rule without `graph: on_behalf_of`"
+	case policy.NoUser:
+		err.Reason = fault.ReasonDelegation
+		err.Message = "the rule for this caller has Graph asked on behalf of a user, and that takes a signed-in user's access token of the tenant that is read; " +
+			"a certificate or an application's own token has no user behind it"
+	case policy.None:
+	}
+	return err
+}

@@ -1,0 +1,103 @@
+package policy
+
+import (
+	"slices"
+
+	"go.yaml.in/yaml/v3"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/server/callers"
+)
+
+// Permissions with which Graph is asked, as rules and audit records spell them.
+const (
+	byApplication = "application"
+	byUser        = "on_behalf_of"
+)
+
+// getEvent names one message of one chat.
+const getEvent = "GetEvent"
+
+// PermissionName is the permission with which Graph is asked, as policies and audit records spell it.
+func PermissionName(onBehalf bool) string {
+	if onBehalf {
+		return byUser
+	}
+	return byApplication
+}
+
+// Obstacle says why Graph cannot be asked on behalf of a caller.
+type Obstacle int
+
+// Obstacles.
+const (
+	// None: it can be asked.
+	None Obstacle = iota
+	// NoUser: the caller is not a user with a token of the tenant that is read, so there is nothing to exchange.
+	NoUser
+	// NotOffered: Graph gives what is asked for to applications alone.
+	NotOffered
+)
+
+// obstacle says why the rule, which is for this caller, cannot have Graph asked on their behalf.
+func (r *rule) obstacle(c *callers.Caller, req *Request) Obstacle {
+	switch {
+	case !r.onBehalf:
+		return None
+	case !offered(req):
+		return NotOffered
+	case r.allows(c, req) && (c.UserID() == "" || !sameTenant(c, req.Tenant)):
+		return NoUser
+	default:
+		return None
+	}
+}
+
+// offered says whether Graph offers users what a request asks for: their chats, the messages of one chat, and the usage
+// report to those who have a role for it. The three exports and the directory are the application's.
+func offered(req *Request) bool {
+	only := func(allowed ...parleyv1.Source) bool {
+		return !slices.ContainsFunc(req.Sources, func(src parleyv1.Source) bool { return !slices.Contains(allowed, src) })
+	}
+	if only(parleyv1.Source_SOURCE_CONVERSATION, parleyv1.Source_SOURCE_USAGE) {
+		return true
+	}
+	return only(parleyv1.Source_SOURCE_CHAT) && (req.Conversation || req.RPC == getEvent)
+}
+
+// OnBehalf returns the names of the rules that have Graph asked on behalf of their callers.
+func (p *Policy) OnBehalf() []string {
+	var names []string
+	for i := range p.rules {
+		if p.rules[i].onBehalf {
+			names = append(names, p.rules[i].name)
+		}
+	}
+	return names
+}
+
+// agreeOnBehalf finds parts of a rule that cannot come to effect on behalf of a user.
+func (p *parser) agreeOnBehalf(node *yaml.Node, r *rule) {
+	const only = "with `graph: " + byUser + "`"
+	for _, src := range r.sources {
+		switch src {
+		case parleyv1.Source_SOURCE_CONVERSATION, parleyv1.Source_SOURCE_CHAT, parleyv1.Source_SOURCE_USAGE:
+		default:
+			p.failf(node, "allows source %s %s, but Graph gives it to applications alone; leave it out, or put it into a rule without `graph`",
+				sourceName(src), only)
+		}
+	}
+	if r.users == usersListed {
+		p.failf(node, "allows listed users %s, but on behalf of a user Graph shows what is that user's own; write `users: own`", only)
+	}
+	for _, name := range r.rpcs {
+		if methods[name].PerUser && r.users == usersAll {
+			p.failf(node, "allows %s of all users %s, but on behalf of a user Graph shows that user's own chats; write `users: own`, "+
+				"and put the usage report into a rule of its own", name, only)
+			return
+		}
+	}
+	if len(r.kinds) > 0 && !slices.Contains(r.kinds, callers.KindUser) {
+		p.failf(node, "asks Graph on behalf of callers of a kind that has no user behind it")
+	}
+}
