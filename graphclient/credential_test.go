@@ -34,6 +34,7 @@ type authority struct {
 	*httptest.Server
 
 	mu     sync.Mutex
+	asked  int // for documents
 	issued int
 	forms  []map[string]string
 	paths  []string
@@ -46,6 +47,9 @@ func newAuthority(t *testing.T) *authority {
 	a.Server = tlsServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		if !strings.HasSuffix(r.URL.Path, "/token") {
+			a.mu.Lock()
+			a.asked++
+			a.mu.Unlock()
 			base := a.URL + "/" + strings.Split(r.URL.Path, "/")[1]
 			_ = json.NewEncoder(w).Encode(map[string]string{
 				"token_endpoint": base + "/oauth2/v2.0/token", "authorization_endpoint": base + "/oauth2/v2.0/authorize", "issuer": base + "/v2.0",
@@ -88,6 +92,12 @@ func (a *authority) seen() []map[string]string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return append([]map[string]string(nil), a.forms...)
+}
+
+func (a *authority) discoveries() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.asked
 }
 
 func (a *authority) client(t *testing.T) *http.Client {

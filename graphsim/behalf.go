@@ -4,7 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -40,7 +40,7 @@ func (s *Sim) SetStanding(user string, standing Standing) error {
 		}
 	}
 	if !found {
-		return fmt.Errorf("graphsim: no such user")
+		return errors.New("graphsim: no such user")
 	}
 	return nil
 }

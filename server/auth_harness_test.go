@@ -24,11 +24,13 @@ import (
 	"github.com/parley-gateway/parley/server/policy"
 	"github.com/parley-gateway/parley/server/reload"
 	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline"
 )
 
 const (
 	carlaID  = "33333333-2222-4333-8444-555555555503" // somebody else
 	otherID  = "bbbbbbbb-bbbb-4ccc-8ddd-eeeeeeeeee02" // another tenant
+	appID    = "55555555-2222-4333-8444-555555555505" // the gateway itself
 	exportID = "44444444-2222-4333-8444-555555555504" // an application
 )
 
@@ -72,6 +74,9 @@ func book() tokenBook {
 		"adoption":  person(carlaID, "Usage.Read.All"),
 		"stranger":  person(carlaID),
 		"machine":   {Kind: callers.KindCertificate, Subject: "spiffe://contoso.example/archive"},
+		"delegate":  person(annaID, "+Chats.AsUser"),
+		"reader":    person(carlaID, "+Usage.AsUser"),
+		"robot":     program("Delegated"),
 		"foreigner": {Kind: callers.KindUser, Subject: "f", ObjectID: annaID, TenantID: otherID, AppID: "web", Scopes: []string{"Conversations.Read"}, Roles: []string{"Conversations.Read.All"}},
 	}
 }
@@ -82,6 +87,26 @@ const machineRule = `
     match: {subject: "spiffe://contoso.example/archive"}
     allow: {rpcs: [ListConversations, StreamConversations, GetConversation, ListEvents, StreamEvents, GetEvent], sources: [conversation, copilot, chat, call], view: basic, users: {listed: people}}
 `
+
+// robotRule would have Graph asked on behalf of whoever has a role, programs included.
+const robotRule = `
+  - name: delegated
+    match: {role: Delegated}
+    allow: {rpcs: [ListConversations, StreamConversations, GetConversation, ListEvents, StreamEvents, GetEvent], sources: [conversation, chat], view: full, users: own, graph: on_behalf_of}
+`
+
+// handbook is the rules of a file of the handbook, or those behind its first line `rules:`.
+func handbook(t *testing.T, name string, rulesAlone bool) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "docs", "policies", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, rules, found := strings.Cut(string(text), "\nrules:\n"); rulesAlone && found {
+		return rules
+	}
+	return string(text)
+}
 
 // records is an audit sink that tests read and break.
 type records struct {
@@ -122,7 +147,11 @@ type line struct {
 	Start     string   `json:"start_time"`
 	View      string   `json:"view"`
 	Reason    string   `json:"reason"`
-	Caller    struct {
+	Graph     struct {
+		Permission string `json:"permission"`
+		Identity   string `json:"identity"`
+	} `json:"graph"`
+	Caller struct {
 		ID   string `json:"id"`
 		Kind string `json:"kind"`
 	} `json:"caller"`
@@ -179,11 +208,51 @@ func (g *graphCalls) Event(ctx context.Context, owner, user string, ref source.R
 	return g.fake.Event(ctx, owner, user, ref)
 }
 
+// delegates asks what lies below the server on behalf of users, and keeps whom.
+type delegates struct {
+	graph *graphCalls
+
+	mu    sync.Mutex
+	fail  error
+	asked []server.Assertion
+}
+
+var _ server.Delegates = (*delegates)(nil)
+
+// OnBehalfOf implements server.Delegates.
+func (d *delegates) OnBehalfOf(_ context.Context, user server.Assertion) (server.Delegated, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.asked = append(d.asked, user)
+	if d.fail != nil {
+		return server.Delegated{}, d.fail
+	}
+	return server.Delegated{Reports: d.graph.fake, Sources: timeline.Sources{
+		Conversations: d.graph, Getters: map[parleyv1.Source]source.EventGetter{parleyv1.Source_SOURCE_CHAT: d.graph},
+	}}, nil
+}
+
+// take returns who was asked for since the last take.
+func (d *delegates) take() []server.Assertion {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	asked := d.asked
+	d.asked = nil
+	return asked
+}
+
+func (d *delegates) setFail(err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.fail = err
+}
+
 // guarded is a server that asks who calls.
 type guarded struct {
 	*harness
 
 	graph   *graphCalls
+	users   *delegates
 	records *records
 	policy  string // the policy file
 
@@ -207,11 +276,7 @@ func (g *guarded) pass(d time.Duration) {
 func startGuarded(t *testing.T, change func(*server.Config)) *guarded {
 	t.Helper()
 	g := &guarded{records: &records{}, now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC), policy: filepath.Join(t.TempDir(), "policy.yaml")}
-	rules, err := os.ReadFile(filepath.Join("..", "docs", "policies", "entra-app-roles.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	g.write(t, string(rules)+machineRule)
+	g.write(t, handbook(t, "entra-app-roles.yaml", false)+handbook(t, "on-behalf-of.yaml", true)+robotRule+machineRule)
 	if err := os.WriteFile(filepath.Join(filepath.Dir(g.policy), "people"), []byte(annaID), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -229,6 +294,8 @@ func startGuarded(t *testing.T, change func(*server.Config)) *guarded {
 		}
 		g.graph = &graphCalls{fake: inner}
 		tenant.Sources.Users, tenant.Sources.Conversations = g.graph, g.graph
+		g.users = &delegates{graph: g.graph}
+		tenant.Delegates, tenant.Application = g.users, appID
 		for src := range tenant.Sources.Getters {
 			tenant.Sources.Getters[src] = g.graph
 		}
@@ -249,7 +316,8 @@ func (g *guarded) write(t *testing.T, rules string) {
 // untouched says that nothing was asked of engine, cache or Graph since the last call.
 func (g *guarded) untouched() bool {
 	requests, _, _ := g.take()
-	return len(requests) == 0 && g.graph.n.Swap(0) == 0
+	calls := g.graph.n.Swap(0)
+	return len(requests) == 0 && calls == 0
 }
 
 // as is a context that sends a token.

@@ -54,11 +54,11 @@ const (
 
 // verdicts is the table of errors that come from below the server. No text of Graph's is in it.
 var verdicts = map[string]verdict{
-	fault.ReasonInvalidArgument:   {codes.InvalidArgument, 0, "the request is not valid"},
-	fault.ReasonTokenRefused:      {codes.InvalidArgument, 0, "the token is not of this request; begin without it"},
-	fault.ReasonGraphRejected:     {codes.Internal, 0, "Graph rejected the gateway's request; its request id helps Microsoft's support"},
-	fault.ReasonGraphCredential:   {codes.FailedPrecondition, 0, "Graph or Entra ID rejected the gateway's credential; the operator has to renew or consent it"},
-	fault.ReasonPaymentRequired:   {codes.FailedPrecondition, 0, "Graph asks for a payment set-up of the application before it serves this; it was not asked again"},
+	fault.ReasonInvalidArgument: {codes.InvalidArgument, 0, "the request is not valid"},
+	fault.ReasonTokenRefused:    {codes.InvalidArgument, 0, "the token is not of this request; begin without it"},
+	fault.ReasonGraphRejected:   {codes.Internal, 0, "Graph rejected the gateway's request; its request id helps Microsoft's support"},
+	fault.ReasonGraphCredential: {codes.FailedPrecondition, 0, "Graph or Entra ID rejected the gateway's credential; the operator has to renew or consent it"},
+	fault.ReasonPaymentRequired: {codes.FailedPrecondition, 0, "Graph asks for a payment set-up of the application before it serves this; it was not asked again"},
 	fault.ReasonConsent: {codes.PermissionDenied, 0, "Graph is asked on behalf of the user here, and neither the user nor an administrator has consented to " +
 		"the delegated permissions of the gateway's application (Chat.Read, for usage Reports.Read.All); consent in Entra ID, then call again"},
 	fault.ReasonSignIn: {codes.Unauthenticated, 0, "Graph is asked on behalf of the user here, and Entra ID does not exchange this token for one of Graph; " +

@@ -3,6 +3,7 @@ package server_test
 import (
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -31,7 +32,7 @@ type matrixRow struct {
 	below  string
 	rest   string // path; {user} stands for the user
 	period bool
-	may    map[string]string
+	may    map[string]string  // a dash = denied, ! = denied since Graph cannot be asked on behalf of the caller
 	absent parleyv1.EventView // the view of a request that names none
 }
 
@@ -40,17 +41,29 @@ var (
 	conversations = map[string]string{
 		"owner": "full/-", "officer": "full/full", "export": "full/full", "dashboard": "metadata/metadata", "adoption": "-/-",
 		"stranger": "-/-", "machine": "basic/-", "foreigner": "-/-", "forged": "401", "": "401",
+		"delegate": "full/-", "reader": "-/-", "robot": "!/!",
 	}
+	// The same of what Graph gives to applications alone.
+	exports = with(conversations, map[string]string{"delegate": "!/!", "reader": "!/!", "robot": "!/!"})
 	// Who may read of the whole tenant.
 	directory = map[string]string{
 		"owner": "-", "officer": "yes", "export": "yes", "dashboard": "yes", "adoption": "-", "stranger": "-", "machine": "-",
-		"foreigner": "-", "forged": "401", "": "401",
+		"foreigner": "-", "forged": "401", "": "401", "delegate": "!", "reader": "!", "robot": "!",
 	}
 	usageReport = map[string]string{
 		"owner": "-", "officer": "-", "export": "yes", "dashboard": "-", "adoption": "yes", "stranger": "-", "machine": "-",
-		"foreigner": "-", "forged": "401", "": "401",
+		"foreigner": "-", "forged": "401", "": "401", "delegate": "-", "reader": "yes", "robot": "-",
 	}
+	// onBehalf are the callers whose rules have Graph asked on their behalf.
+	onBehalf = []string{"delegate", "reader", "robot"}
 )
+
+// with is a copy of cells with others in their place.
+func with(cells, other map[string]string) map[string]string {
+	merged := maps.Clone(cells)
+	maps.Copy(merged, other)
+	return merged
+}
 
 const (
 	viewMetadata = parleyv1.EventView_EVENT_VIEW_METADATA
@@ -58,26 +71,40 @@ const (
 	viewFull     = parleyv1.EventView_EVENT_VIEW_FULL
 )
 
-// matrix has a row for each method of the API.
-var matrix = map[string]matrixRow{
-	"ListConversations":    {rest: "/v1/users/{user}/conversations", may: conversations, absent: viewBasic},
-	"StreamConversations":  {rest: "/v1/users/{user}/conversations:stream", may: conversations, absent: viewBasic},
-	"GetConversation":      {below: "/conversations/" + chatID, rest: "/v1/users/{user}/conversations/" + chatID, may: conversations, absent: viewFull},
-	"ListEvents":           {rest: "/v1/users/{user}/events", may: conversations, absent: viewBasic},
-	"StreamEvents":         {rest: "/v1/users/{user}/events:stream", may: conversations, absent: viewBasic},
-	"GetEvent":             {below: "/events/call,1", rest: "/v1/users/{user}/events/call,1", may: conversations, absent: viewFull},
-	"ListCopilotUsage":     {rest: "/v1/copilotUsage", period: true, may: usageReport},
-	"StreamCopilotUsage":   {rest: "/v1/copilotUsage:stream", period: true, may: usageReport},
-	"DownloadCopilotUsage": {rest: "/v1/copilotUsage:download", period: true, may: usageReport},
-	"ListUsers":            {rest: "/v1/users", may: directory},
+// matrix has a row for each method of the API, or several where the policy tells kinds of requests apart.
+var matrix = map[string][]matrixRow{
+	"ListConversations":   {{rest: "/v1/users/{user}/conversations", may: conversations, absent: viewBasic}},
+	"StreamConversations": {{rest: "/v1/users/{user}/conversations:stream", may: conversations, absent: viewBasic}},
+	"GetConversation":     {{below: belowChat, rest: "/v1/users/{user}" + belowChat, may: conversations, absent: viewFull}},
+	"ListEvents": {
+		{rest: "/v1/users/{user}/events", may: exports, absent: viewBasic},
+		{below: belowChat, rest: "/v1/users/{user}" + belowChat + "/events", may: conversations, absent: viewBasic},
+	},
+	"StreamEvents": {
+		{rest: "/v1/users/{user}/events:stream", may: exports, absent: viewBasic},
+		{below: belowChat, rest: "/v1/users/{user}" + belowChat + "/events:stream", may: conversations, absent: viewBasic},
+	},
+	"GetEvent": {
+		{below: "/events/call,1", rest: "/v1/users/{user}/events/call,1", may: exports, absent: viewFull},
+		{below: message, rest: "/v1/users/{user}" + message, may: conversations, absent: viewFull},
+	},
+	"ListCopilotUsage":     {{rest: "/v1/copilotUsage", period: true, may: usageReport}},
+	"StreamCopilotUsage":   {{rest: "/v1/copilotUsage:stream", period: true, may: usageReport}},
+	"DownloadCopilotUsage": {{rest: "/v1/copilotUsage:download", period: true, may: usageReport}},
+	"ListUsers":            {{rest: "/v1/users", may: directory}},
 }
+
+const (
+	belowChat = "/conversations/" + chatID
+	message   = "/events/chat," + chatID + ",1700000000000"
+)
 
 // allowed reads a cell: the highest view, yes, or a dash.
 func allowed(cell string, view parleyv1.EventView) bool {
 	switch cell {
 	case "yes":
 		return true
-	case "-":
+	case "-", "!":
 		return false
 	default:
 		return view <= parleyv1.EventView(parleyv1.EventView_value["EVENT_VIEW_"+strings.ToUpper(cell)])
@@ -96,13 +123,14 @@ func TestAuthorizationMatrix(t *testing.T) {
 			for j := range service.Methods().Len() {
 				methods++
 				method := service.Methods().Get(j)
-				row, ok := matrix[string(method.Name())]
-				if !ok {
+				rows := matrix[string(method.Name())]
+				if len(rows) == 0 {
 					t.Errorf("%s has no row: who may call it?", method.FullName())
-					continue
 				}
-				for caller, cells := range row.may {
-					g.try(t, method, row, caller, cells)
+				for _, row := range rows {
+					for caller, cells := range row.may {
+						g.try(t, method, row, caller, cells)
+					}
 				}
 			}
 		}
@@ -136,29 +164,37 @@ func (g *guarded) try(t *testing.T, method protoreflect.MethodDescriptor, row ma
 			if before, after, found := strings.Cut(cells, "/"); found {
 				cell = []string{before, after}[i]
 			}
-			want := codes.PermissionDenied
+			want := outcome{codes.PermissionDenied, fault.ReasonPolicyDenied}
 			switch {
 			case cell == "401":
-				want = codes.Unauthenticated
+				want = outcome{codes.Unauthenticated, fault.ReasonUnauthenticated}
+			case cell == "!":
+				want.reason = fault.ReasonDelegation
 			case allowed(cell, asked):
-				want = codes.OK
+				want = outcome{}
 			}
 			g.check(t, method, row, caller, user, view, want)
 		}
 	}
 }
 
+// outcome is how a call ends; the zero value is well.
+type outcome struct {
+	code   codes.Code
+	reason string
+}
+
 // check makes one call over gRPC and over REST.
-func (g *guarded) check(t *testing.T, method protoreflect.MethodDescriptor, row matrixRow, caller, user string, view parleyv1.EventView, want codes.Code) {
+func (g *guarded) check(t *testing.T, method protoreflect.MethodDescriptor, row matrixRow, caller, user string, view parleyv1.EventView, want outcome) {
 	t.Helper()
-	about := string(method.Name()) + " as " + caller + " of " + user + " with " + view.String()
+	about := string(method.Name()) + row.below + " as " + caller + " of " + user + " with " + view.String()
 	request, answer := newMessage(t, method.Input()), newMessage(t, method.Output())
 	fill(request, row, user, view)
 	err := invoke(as(t.Context(), caller), g.conn, "/"+string(method.Parent().FullName())+"/"+string(method.Name()), method.IsStreamingServer(), request, answer)
-	if status.Code(err) != want || want == codes.PermissionDenied && fault.Reason(status.Convert(err)) != fault.ReasonPolicyDenied {
-		t.Errorf("gRPC: %s: %v, want %s", about, err, want)
+	if have := (outcome{status.Code(err), fault.Reason(status.Convert(err))}); have != want {
+		t.Errorf("gRPC: %s: %v, want %+v", about, err, want)
 	}
-	if touched := !g.untouched(); touched != (want == codes.OK) && !strings.HasPrefix(string(method.Name()), "Download") {
+	if touched := !g.untouched(); touched != (want.code == codes.OK) && !strings.HasPrefix(string(method.Name()), "Download") {
 		t.Errorf("gRPC: %s: what lies below was asked: %v", about, touched)
 	}
 
@@ -175,24 +211,33 @@ func (g *guarded) check(t *testing.T, method protoreflect.MethodDescriptor, row 
 	}
 	resp := g.get(t, strings.ReplaceAll(row.rest, "{user}", user)+strings.TrimSuffix(query, "&"), headers...)
 	text := body(t, resp)
-	code := map[codes.Code]int{codes.OK: http.StatusOK, codes.PermissionDenied: http.StatusForbidden, codes.Unauthenticated: http.StatusUnauthorized}[want]
-	if resp.StatusCode != code || want == codes.Unauthenticated && resp.Header.Get("WWW-Authenticate") == "" {
+	code := map[codes.Code]int{codes.OK: http.StatusOK, codes.PermissionDenied: http.StatusForbidden, codes.Unauthenticated: http.StatusUnauthorized}[want.code]
+	if resp.StatusCode != code || want.reason != "" && !strings.Contains(text, `"`+want.reason+`"`) || want.code == codes.Unauthenticated && resp.Header.Get("WWW-Authenticate") == "" {
 		t.Errorf("REST: %s: %d, want %d: %s", about, resp.StatusCode, code, text)
 	}
-	if touched := !g.untouched(); touched != (want == codes.OK) && !strings.HasPrefix(string(method.Name()), "Download") {
+	if touched := !g.untouched(); touched != (want.code == codes.OK) && !strings.HasPrefix(string(method.Name()), "Download") {
 		t.Errorf("REST: %s: what lies below was asked: %v", about, touched)
 	}
-	g.checkRecords(t, about, caller, want)
+	g.checkRecords(t, about, caller, want.code)
 }
 
 // checkRecords expects a pair of records over each door for a call that was made, one for a denied one, none for a stranger.
 func (g *guarded) checkRecords(t *testing.T, about, caller string, want codes.Code) {
 	t.Helper()
 	records := g.records.take(t)
+	permission, asked := "application", 0
+	if want != codes.OK {
+		permission = ""
+	} else if slices.Contains(onBehalf, caller) {
+		permission, asked = "on_behalf_of", 2
+	}
+	if users := g.users.take(); len(users) != asked {
+		t.Errorf("%s: Graph was asked on behalf of %+v", about, users)
+	}
 	kinds := make([]string, 0, len(records))
 	for _, record := range records {
 		kinds = append(kinds, record.Door+" "+record.Kind)
-		if record.Caller.ID == "" || (record.Rule == "") != (want != codes.OK) {
+		if record.Caller.ID == "" || (record.Rule == "") != (want != codes.OK) || record.Graph.Permission != permission {
 			t.Errorf("%s: record %+v", about, record)
 		}
 	}

@@ -139,6 +139,7 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Add(shipped)
 	f.Add([]byte("rules:\n" + rule("r", "role: [x, y]", "rpcs: GetEvent, sources: chat, view: basic, users: {listed: people}, tenants: [a]")))
+	f.Add([]byte("rules:\n" + rule("r", "role: x", delegating)))
 	f.Add([]byte("rules: [{name: r, match: &m {role: x}, allow: *m}]"))
 	f.Add([]byte("rules:\n- <<: {}\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {

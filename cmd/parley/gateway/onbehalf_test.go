@@ -73,6 +73,17 @@ func (g *guarded) chats(t *testing.T, token string) map[string]viewed {
 	return byID
 }
 
+// named is an event of a list.
+type named struct {
+	Name string `json:"name"`
+}
+
+// asked is whom Graph was asked as, in a record.
+type asked struct {
+	Permission string `json:"permission"`
+	Identity   string `json:"identity"`
+}
+
 // messages counts the messages of a chat.
 func (g *guarded) messages(chat string) int {
 	n := 0
@@ -118,8 +129,8 @@ func TestTwoUsersSideBySide(t *testing.T) {
 	for i := range people {
 		path := "/v1/users/me/conversations/" + shared + "/events?pageSize=1"
 		var page struct {
-			Events []struct{ Name, UID string } `json:"events"`
-			Next   string                       `json:"nextPageToken"`
+			Events []named `json:"events"`
+			Next   string  `json:"nextPageToken"`
 		}
 		status, reason, body := g.ask(t, tokens[i], path)
 		if err := json.Unmarshal([]byte(body), &page); err != nil || status != http.StatusOK || len(page.Events) != 1 || page.Next == "" {
@@ -178,10 +189,10 @@ func (g *guarded) checkGraphIdentities(t *testing.T, people []graphsim.Person) {
 	allowed := map[string]int{}
 	for line := range strings.Lines(string(text)) {
 		var record struct {
-			Kind   string                                `json:"kind"`
-			Rule   string                                `json:"rule"`
-			Caller struct{ ID string }                   `json:"caller"`
-			Graph  *struct{ Permission, Identity string } `json:"graph"`
+			Kind   string  `json:"kind"`
+			Rule   string  `json:"rule"`
+			Caller someone `json:"caller"`
+			Graph  *asked  `json:"graph"`
 		}
 		if err := json.Unmarshal([]byte(line), &record); err != nil {
 			t.Fatal(err)

@@ -1,0 +1,197 @@
+package server_test
+
+import (
+	"context"
+	"encoding/base64"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/server"
+	"github.com/parley-gateway/parley/server/callers"
+	"github.com/parley-gateway/parley/server/fault"
+	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline"
+)
+
+// TestOnBehalfOfACaller checks what is handed down for a caller on whose behalf Graph is asked, and what is on record.
+func TestOnBehalfOfACaller(t *testing.T) {
+	t.Parallel()
+	end := time.Date(2026, 11, 22, 13, 0, 0, 0, time.UTC)
+	g := startGuarded(t, func(c *server.Config) {
+		tokens := book()
+		tokens["delegate"].Expires = end
+		c.Tokens = tokens
+	})
+	parent := "users/me/conversations/" + chatID
+	_, err := parleyv1.NewEventServiceClient(g.conn).ListEvents(as(t.Context(), "delegate"), &parleyv1.ListEventsRequest{Parent: parent})
+	expect(t, "gRPC", err, codes.OK, "")
+	if resp := g.get(t, "/v1/"+parent+"/events", "Authorization", "Bearer delegate"); resp.StatusCode != http.StatusOK {
+		t.Errorf("REST: %d", resp.StatusCode)
+	}
+	want := server.Assertion{User: annaID, Token: "delegate", Expires: end}
+	if asked := g.users.take(); len(asked) != 2 || asked[0] != want || asked[1] != want {
+		t.Errorf("asked for %+v, want %+v over each door", asked, want)
+	}
+	requests, _, _ := g.take()
+	for _, request := range requests {
+		if events, ok := request.(timeline.EventsRequest); !ok || events.Fingerprint != "on_behalf_of" {
+			t.Errorf("a cursor of the application would be good: %+v", request)
+		}
+	}
+	expect(t, "an officer", g.list(t, "officer", annaID), codes.OK, "")
+	requests, _, _ = g.take()
+	if events, ok := requests[0].(timeline.EventsRequest); !ok || events.Fingerprint != "" {
+		t.Errorf("the application's cursors are bound to %q", events.Fingerprint)
+	}
+	for _, record := range g.records.take(t) {
+		permission, identity := "on_behalf_of", annaID
+		if record.Rule == "officer" {
+			permission, identity = "application", appID
+		}
+		if record.Graph.Permission != permission || record.Graph.Identity != identity {
+			t.Errorf("record %+v", record)
+		}
+	}
+}
+
+func TestRefusedDelegations(t *testing.T) {
+	t.Parallel()
+	g := startGuarded(t, func(c *server.Config) {
+		tokens := book()
+		tokens["device"] = &callers.Caller{Kind: callers.KindCertificate, Subject: "spiffe://contoso.example/device"}
+		c.Tokens = tokens
+	})
+	g.write(t, handbook(t, "on-behalf-of.yaml", false)+
+		"\n  - name: whoever\n    match: {authenticated: true}\n    allow: {rpcs: [ListConversations], sources: [conversation], view: full, users: own, graph: on_behalf_of}\n")
+	g.pass(time.Minute)
+	const claims = `{"access_token":{"acrs":{"essential":true,"value":"c1"}}}`
+	encoded := base64.StdEncoding.EncodeToString([]byte(claims))
+	for name, c := range map[string]struct {
+		caller string
+		fail   error
+		code   codes.Code
+		reason string
+		http   int
+		claims string
+	}{
+		"consent":        {"delegate", &graphclient.Error{Kind: graphclient.KindConsent, Status: 400, Code: "AADSTS65001"}, codes.PermissionDenied, fault.ReasonConsent, 403, ""},
+		"sign-in":        {"delegate", &graphclient.Error{Kind: graphclient.KindSignIn, Status: 400, Code: "AADSTS50013"}, codes.Unauthenticated, fault.ReasonSignIn, 401, ""},
+		"claims":         {"delegate", &graphclient.Error{Kind: graphclient.KindSignIn, Status: 400, Code: "AADSTS50076", Claims: claims}, codes.Unauthenticated, fault.ReasonSignIn, 401, encoded},
+		"our credential": {"delegate", &graphclient.Error{Kind: graphclient.KindCredential, Status: 401, Code: "AADSTS7000215"}, codes.FailedPrecondition, fault.ReasonGraphCredential, 502, ""},
+		"Entra is down":  {"delegate", &graphclient.Error{Kind: graphclient.KindUnavailable, RetryAfter: time.Second}, codes.Unavailable, fault.ReasonGraphUnavailable, 503, ""},
+		"a certificate":  {"device", nil, codes.PermissionDenied, fault.ReasonDelegation, 403, ""},
+		"an application": {"export", nil, codes.PermissionDenied, fault.ReasonDelegation, 403, ""},
+		"of elsewhere":   {"foreigner", nil, codes.PermissionDenied, fault.ReasonPolicyDenied, 403, ""},
+	} {
+		g.users.setFail(c.fail)
+		_, err := parleyv1.NewConversationServiceClient(g.conn).ListConversations(as(t.Context(), c.caller), &parleyv1.ListConversationsRequest{Parent: "users/" + annaID})
+		expect(t, name, err, c.code, c.reason)
+		if have := fault.Info(status.Convert(err)).GetMetadata()[fault.MetaClaims]; have != c.claims {
+			t.Errorf("%s: claims %q, want %q", name, have, c.claims)
+		}
+		for _, path := range []string{"/v1/users/" + annaID + "/conversations", "/v1/users/" + annaID + "/conversations:stream"} {
+			resp := g.get(t, path, "Authorization", "Bearer "+c.caller)
+			challenge := resp.Header.Get("WWW-Authenticate")
+			if strings.HasSuffix(path, ":stream") && c.caller != "delegate" {
+				continue // the rule for everybody is for lists
+			}
+			if resp.StatusCode != c.http || (challenge == "") != (c.http != 401) || strings.Contains(challenge, encoded) != (c.claims != "") {
+				t.Errorf("%s: %s: %d %q", name, path, resp.StatusCode, challenge)
+			}
+		}
+		if !g.untouched() {
+			t.Errorf("%s: something was read", name)
+		}
+		for _, record := range g.records.take(t) {
+			if record.Outcome != nil && record.RPC == "ListConversations" && record.Outcome.Reason != c.reason {
+				t.Errorf("%s: record %+v", name, record)
+			}
+		}
+	}
+}
+
+// TestChatsOfOthers lets Graph refuse a chat to the user themselves: who is not in it learns nothing more than that.
+func TestChatsOfOthers(t *testing.T) {
+	t.Parallel()
+	g := startGuarded(t, nil)
+	for name, c := range map[string]struct {
+		caller string
+		fail   *graphclient.Error
+		code   codes.Code
+		reason string
+	}{
+		"not in it":         {"delegate", &graphclient.Error{Kind: graphclient.KindForbidden, Status: 403}, codes.NotFound, fault.ReasonNotFound},
+		"no such chat":      {"delegate", &graphclient.Error{Kind: graphclient.KindNotFound, Status: 404}, codes.NotFound, fault.ReasonNotFound},
+		"no permission":     {"delegate", &graphclient.Error{Kind: graphclient.KindForbidden, Status: 403, Roles: []string{"Chat.Read"}}, codes.PermissionDenied, fault.ReasonPermissionMissing},
+		"the application's": {"officer", &graphclient.Error{Kind: graphclient.KindForbidden, Status: 403}, codes.PermissionDenied, fault.ReasonPermissionMissing},
+	} {
+		g.getChat = func(string, string, string) (*parleyv1.Conversation, error) { return nil, c.fail }
+		g.getEvent = func(string, string, source.Ref) (*parleyv1.Event, error) { return nil, c.fail }
+		ctx := as(t.Context(), c.caller)
+		events := parleyv1.NewEventServiceClient(g.conn)
+		_, err := parleyv1.NewConversationServiceClient(g.conn).GetConversation(ctx, &parleyv1.GetConversationRequest{Name: "users/" + annaID + belowChat})
+		expect(t, name+", chat", err, c.code, c.reason)
+		_, err = events.ListEvents(ctx, &parleyv1.ListEventsRequest{Parent: "users/" + annaID + belowChat})
+		expect(t, name+", messages", err, c.code, c.reason)
+		_, err = events.GetEvent(ctx, &parleyv1.GetEventRequest{Name: "users/" + annaID + message})
+		expect(t, name+", one message", err, c.code, c.reason)
+	}
+}
+
+// TestPermissionChangesUnderAStream replaces the application's permission by the user's while a stream runs: it ends, since
+// what it reads is not what the policy now allows.
+func TestPermissionChangesUnderAStream(t *testing.T) {
+	t.Parallel()
+	g := startGuarded(t, nil)
+	feed := make(chan struct{})
+	g.streamEvents = func(ctx context.Context, emit func(*parleyv1.StreamEventsResponse) error) error {
+		for {
+			select {
+			case <-feed:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			if err := emitAll(emit, eventFrame("1"), checkpointFrame("tok")); err != nil {
+				return err
+			}
+		}
+	}
+	ctx, cancel := context.WithCancel(as(t.Context(), "owner"))
+	defer cancel()
+	stream, err := parleyv1.NewEventServiceClient(g.conn).StreamEvents(ctx, &parleyv1.StreamEventsRequest{Parent: "users/me" + belowChat})
+	if err != nil {
+		t.Fatal(err)
+	}
+	feed <- struct{}{}
+	for range 2 {
+		if _, err := stream.Recv(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	g.write(t, strings.ReplaceAll(handbook(t, "on-behalf-of.yaml", false), "Chats.AsUser", "Conversations.Read"))
+	g.pass(time.Minute)
+	feed <- struct{}{}
+	_, err = stream.Recv()
+	expect(t, "the stream", err, codes.PermissionDenied, fault.ReasonPolicyDenied)
+	if asked := g.users.take(); len(asked) != 0 {
+		t.Errorf("asked for %+v", asked)
+	}
+}
+
+// TestNoDelegates checks a deployment whose credential cannot act on behalf of users.
+func TestNoDelegates(t *testing.T) {
+	t.Parallel()
+	g := startGuarded(t, func(c *server.Config) { c.Tenants["contoso"].Delegates = nil })
+	_, err := parleyv1.NewConversationServiceClient(g.conn).ListConversations(as(t.Context(), "delegate"), &parleyv1.ListConversationsRequest{Parent: "users/me"})
+	expect(t, "no delegates", err, codes.PermissionDenied, fault.ReasonDelegation)
+	if !g.untouched() {
+		t.Error("something was read")
+	}
+}
