@@ -1,5 +1,5 @@
 // Package parley gives access to the generated files that the gateway serves: the OpenAPI document and the descriptor set;
-// and to the handbook's policy, which the demo uses. It lies at the root of the module because only there all of them can be
+// and to the handbook's policies, which the demo uses. It lies at the root of the module because only there all of them can be
 // embedded.
 package parley
 
@@ -14,6 +14,9 @@ var descriptor string
 //go:embed docs/policies/entra-app-roles.yaml
 var entraAppRoles string
 
+//go:embed docs/policies/on-behalf-of.yaml
+var onBehalfOf string
+
 // OpenAPI returns the OpenAPI 3.1 document of the REST API, as JSON.
 func OpenAPI() []byte { return []byte(openAPI) }
 
@@ -22,3 +25,6 @@ func Descriptor() []byte { return []byte(descriptor) }
 
 // EntraAppRoles returns the handbook's policy for Entra app roles, as YAML.
 func EntraAppRoles() []byte { return []byte(entraAppRoles) }
+
+// OnBehalfOf returns the handbook's rules that have Graph asked on behalf of the caller, as YAML.
+func OnBehalfOf() []byte { return []byte(onBehalfOf) }

@@ -21,7 +21,7 @@ type DelegatesConfig struct {
 	// exchange tokens. Its kind is one of DelegatingKinds. Without an HTTP client
 	// logins go over a transport of our own, like the application's requests.
 	Credential CredentialConfig
-	// Users bounds the tokens that are kept, about 40 KB each; 0 = DefaultUsers.
+	// Users bounds the tokens that are kept, about 15 KB each; 0 = DefaultUsers.
 	Users int
 }
 

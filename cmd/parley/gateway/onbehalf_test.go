@@ -251,4 +251,11 @@ func TestOnBehalfOfRefusals(t *testing.T) {
 			t.Errorf("%s: %d %s, want %d %s: %.300s", name, status, reason, c.status, c.reason, body)
 		}
 	}
+	// The report is the same for everybody who may see it; a kept page of theirs is no page of anybody else's.
+	path := "/v1/copilotUsage?period=D90"
+	for _, c := range []struct{ user, status int }{{4, 200}, {4, 200}, {0, 403}} {
+		if status, reason, _ := g.ask(t, token(graphsim.CallerToken{User: people[c.user].ID, Scopes: []string{usageAs}}), path); status != c.status {
+			t.Errorf("user %d reads the report: %d %s, want %d", c.user, status, reason, c.status)
+		}
+	}
 }

@@ -1,8 +1,10 @@
 package verbs
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"text/template"
 
 	"github.com/parley-gateway/parley"
@@ -23,7 +25,9 @@ func (v *demoVerb) guard(settings *config.Settings, sim *graphsim.Sim, folder st
 	settings.AuthMode, settings.OIDCIssuer, settings.OIDCAudience = "oidc", sim.CallerIssuer(), graphsim.DemoAudience
 	settings.OIDCCAFile = settings.GraphCAFile
 	settings.PolicyFile = filepath.Join(folder, "policy.yaml")
-	return os.WriteFile(settings.PolicyFile, parley.EntraAppRoles(), 0o600)
+	// Both of the handbook's files in one: the rules of the second stand behind those of the first.
+	_, rules, _ := bytes.Cut(parley.OnBehalfOf(), []byte("\nrules:\n"))
+	return os.WriteFile(settings.PolicyFile, slices.Concat(parley.EntraAppRoles(), []byte("\n"), rules), 0o600)
 }
 
 // auditPlace says where the audit records go.
@@ -43,16 +47,18 @@ var welcomeGuarded = template.Must(template.New("guarded").Parse(`Parley is read
   metrics    http://{{.Admin}}/metrics
   simulator  {{.Sim}}, which issues access tokens to whoever asks
   demo user  {{.Name}}, {{.ID}}
-  policy     docs/policies/entra-app-roles.yaml
+  policy     docs/policies/entra-app-roles.yaml, on-behalf-of.yaml
   audit      {{.Audit}}
 
-Sign in as the demo user, as an export job, and as nobody, from another shell:
+Sign in as the demo user, as an export job, as the demo user whom Graph is to see, and as nobody, from another shell:
 
   user=$(curl -sk '{{.Sim}}/_sim/token?user={{.ID}}')
   job=$(curl -sk '{{.Sim}}/_sim/token?role=Conversations.Export.All')
+  self=$(curl -sk '{{.Sim}}/_sim/token?user={{.ID}}&scope=Chats.AsUser')
 
   curl -H "Authorization: Bearer $user" 'http://{{.HTTP}}/v1/users/me/conversations?pageSize=3'
   curl -H "Authorization: Bearer $job" 'http://{{.HTTP}}/v1/users/{{.ID}}/events?startTime={{.Start}}&pageSize=5'
+  curl -H "Authorization: Bearer $self" 'http://{{.HTTP}}/v1/users/me/conversations?pageSize=3&view=EVENT_VIEW_FULL'   # with their own read marks
   curl -H "Authorization: Bearer $user" 'http://{{.HTTP}}/v1/users'   # everybody: 403, and on record
   curl 'http://{{.HTTP}}/v1/users/me/conversations'   # nobody: 401
 

@@ -60,21 +60,25 @@ func TestGuardedDemoDoesWhatItPrints(t *testing.T) {
 	transport.TLSClientConfig.RootCAs = trust(t, sim)
 
 	tokens := map[string]string{"": ""}
-	for _, match := range regexp.MustCompile(`(user|job)=\$\(curl -sk '([^']+)'\)`).FindAllStringSubmatch(text, -1) {
+	for _, match := range regexp.MustCompile(`(user|job|self)=\$\(curl -sk '([^']+)'\)`).FindAllStringSubmatch(text, -1) {
 		status, token := get(match[2], "")
 		if status != http.StatusOK {
 			t.Fatalf("%s: %d %s", match[2], status, token)
 		}
 		tokens[match[1]] = strings.TrimSpace(token)
 	}
-	requests := regexp.MustCompile(`curl (?:-H "Authorization: Bearer \$(user|job)" )?'(http://[^']+)'(?: +# \w+: (\d+))?`).FindAllStringSubmatch(text, -1)
-	if len(tokens) != 3 || len(requests) != 4 {
+	requests := regexp.MustCompile(`curl (?:-H "Authorization: Bearer \$(user|job|self)" )?'(http://[^']+)'(?: +# \w+: (\d+))?`).FindAllStringSubmatch(text, -1)
+	if len(tokens) != 4 || len(requests) != 5 {
 		t.Fatalf("%d tokens, %d requests: %s", len(tokens)-1, len(requests), text)
 	}
 	for _, match := range requests {
 		want := map[string]int{"": http.StatusOK, "403": http.StatusForbidden, "401": http.StatusUnauthorized}[match[3]]
-		if status, body := get(match[2], tokens[match[1]]); status != want {
+		status, body := get(match[2], tokens[match[1]])
+		if status != want {
 			t.Errorf("%s as %q: %d, want %d: %.300s", match[2], match[1], status, want, body)
+		}
+		if marks := strings.Contains(body, `"viewpoint":{`); marks != (match[1] == "self") {
+			t.Errorf("%s as %q: read marks %v", match[2], match[1], marks)
 		}
 	}
 	transport.CloseIdleConnections()
@@ -86,8 +90,8 @@ func TestGuardedDemoDoesWhatItPrints(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := strings.Count(string(lines), "\n"); n != 5 || !strings.Contains(string(lines), "POLICY_DENIED") {
-		t.Errorf("%d records, want two pairs and a denial: %s", n, lines)
+	if n := strings.Count(string(lines), "\n"); n != 7 || !strings.Contains(string(lines), "POLICY_DENIED") || strings.Count(string(lines), `"permission":"on_behalf_of"`) != 2 {
+		t.Errorf("%d records, want three pairs, one of them on behalf of the user, and a denial: %s", n, lines)
 	}
 	for _, token := range tokens {
 		if token != "" && strings.Contains(string(lines)+errOut.String(), token[len(token)-20:]) {
