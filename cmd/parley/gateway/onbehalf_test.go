@@ -258,4 +258,15 @@ func TestOnBehalfOfRefusals(t *testing.T) {
 			t.Errorf("user %d reads the report: %d %s, want %d", c.user, status, reason, c.status)
 		}
 	}
+	// None of it is written: not the users' names, their tokens, or those of Graph that they were exchanged for.
+	for where, text := range g.written(t) {
+		for what, secret := range map[string]string{
+			"a token": "eyJ", "the user's token": own[len(own)-24:], "a user name": people[0].UPN, "another's name": people[4].UPN,
+			"client secret": graphsim.DemoClientSecret, "Entra's words": "administrator has not consented",
+		} {
+			if strings.Contains(text, secret) {
+				t.Errorf("%s in the %s", what, where)
+			}
+		}
+	}
 }
