@@ -48,6 +48,31 @@ func TestPages(t *testing.T) {
 	}
 }
 
+// TestTokenField checks that the page takes an access token where callers need one, and that its script keeps it nowhere.
+func TestTokenField(t *testing.T) {
+	t.Parallel()
+	const field = `<input id="token" type="text"`
+	if text := body(t, start(t, nil).get(t, "/docs")); strings.Contains(text, field) {
+		t.Error("a gateway that asks nobody asks for a token")
+	}
+	g := startGuarded(t, nil)
+	page := body(t, g.get(t, "/docs"))
+	_, rest, found := strings.Cut(page, field)
+	input, _, _ := strings.Cut(rest, ">")
+	if !found || !strings.Contains(input, `autocomplete="off"`) || strings.Contains(input, "name=") {
+		t.Errorf("the field is %q", input)
+	}
+	script := body(t, g.get(t, "/docs/app.js"))
+	if !strings.Contains(script, `headers: authorization(), credentials: "omit"`) || !strings.Contains(script, `Authorization: "Bearer " + token`) {
+		t.Error("calls of the page carry no token")
+	}
+	for _, place := range []string{"localStorage", "sessionStorage", "indexedDB", "cookie", "caches.", "history.", "console.", "innerHTML", "eval("} {
+		if strings.Contains(script, place) {
+			t.Errorf("the script uses %s", place)
+		}
+	}
+}
+
 func TestHealthAndReflection(t *testing.T) {
 	t.Parallel()
 	h := start(t, nil)

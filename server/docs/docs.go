@@ -24,6 +24,8 @@ type Config struct {
 	Version string
 	// GRPCAddr is asked at each view, since a port may be chosen late.
 	GRPCAddr func() string
+	// Tokens says that callers may have to send an access token: the page then asks for one.
+	Tokens bool
 }
 
 // New returns the handler of /docs and all paths below it.
@@ -44,7 +46,10 @@ func New(cfg Config) (http.Handler, error) {
 		switch r.URL.Path {
 		case "/docs", "/docs/", "/docs/index.html":
 			var buf bytes.Buffer
-			data := struct{ Version, GRPCAddr, HTTPAddr string }{cfg.Version, cfg.GRPCAddr(), r.Host}
+			data := struct {
+				Version, GRPCAddr, HTTPAddr string
+				Tokens                      bool
+			}{cfg.Version, cfg.GRPCAddr(), r.Host, cfg.Tokens}
 			if err := page.Execute(&buf, data); err != nil {
 				http.Error(w, "the page could not be made", http.StatusInternalServerError)
 				return

@@ -51,6 +51,15 @@ function pathOf(path) {
     el("span", {}, ...path.split(/(\{[^}]+\})/).map((p) => (p.startsWith("{") ? el("var", {}, p) : p))));
 }
 
+// The access token is in its field and nowhere else; the field is emptied when the page is left, so that no history holds it.
+const tokenField = document.getElementById("token");
+addEventListener("pagehide", () => { if (tokenField) tokenField.value = ""; });
+
+function authorization() {
+  const token = (tokenField?.value || "").trim().replace(/^bearer\s+/i, "");
+  return token ? { Authorization: "Bearer " + token } : {};
+}
+
 // tryIt is a form that makes the call and shows its answer as it comes.
 function tryIt(path, operation) {
   const parameters = operation.parameters || [];
@@ -77,7 +86,7 @@ function tryIt(path, operation) {
     const text = query.toString();
     return target + (text ? "?" + text : "");
   };
-  const show = () => { url.textContent = "curl '" + location.origin + build() + "'"; };
+  const show = () => { url.textContent = "curl " + (tokenField ? '-H "Authorization: Bearer $TOKEN" ' : "") + "'" + location.origin + build() + "'"; };
   form.addEventListener("input", show);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -88,7 +97,7 @@ function tryIt(path, operation) {
     stop.hidden = false;
     out.textContent = "…";
     try {
-      const answer = await fetch(build(), { signal: mine.signal });
+      const answer = await fetch(build(), { signal: mine.signal, headers: authorization(), credentials: "omit", redirect: "error" });
       out.textContent = `HTTP ${answer.status}\n`;
       const json = (answer.headers.get("Content-Type") || "").startsWith("application/json");
       if (json) out.textContent += JSON.stringify(await answer.json(), null, 2);
