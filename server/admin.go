@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"strings"
-	"time"
 
 	"google.golang.org/grpc"
 	channelz "google.golang.org/grpc/channelz/service"
@@ -47,8 +46,8 @@ func newAdmin(diagnostics *grpc.Server, cfg Config) *http.Server {
 		// Profiles hold what is in memory, so no web page may reach them under a name of its own.
 		Handler:           doors.LocalHosts(handler, rest.WrongHost),
 		Protocols:         protocols,
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       2 * time.Minute,
+		ReadHeaderTimeout: cfg.HeaderTime,
+		IdleTimeout:       cfg.IdleTime,
 		MaxHeaderBytes:    maxHTTPHeader,
 		ErrorLog:          slog.NewLogLogger(cfg.Logger.Handler(), slog.LevelDebug),
 	}

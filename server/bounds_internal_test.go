@@ -17,9 +17,16 @@ func TestTimeBounds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	cfg, err := Config{
+		GRPCAddr: "127.0.0.1:0", HTTPAddr: "127.0.0.1:0", AdminAddr: "127.0.0.1:0", Logger: logger, Metrics: counted,
+		Tenants: map[string]*Tenant{"contoso": {}}, Engine: struct{ Engine }{},
+	}.complete()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, s := range map[string]*http.Server{
-		"REST":  newWeb(http.NotFoundHandler(), logger),
-		"admin": newAdmin(newDiagnostics(), Config{Logger: logger, Metrics: counted}),
+		"REST":  newWeb(http.NotFoundHandler(), &cfg),
+		"admin": newAdmin(newDiagnostics(), cfg),
 	} {
 		if s.ReadHeaderTimeout <= 0 || s.ReadHeaderTimeout > 30*time.Second || s.IdleTimeout <= 0 || s.MaxHeaderBytes <= 0 || s.MaxHeaderBytes > 1<<20 {
 			t.Errorf("%s: header time %s, idle time %s, header bytes %d", name, s.ReadHeaderTimeout, s.IdleTimeout, s.MaxHeaderBytes)

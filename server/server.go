@@ -69,7 +69,7 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.web = newWeb(s.recovered(s.front(face)), cfg.Logger)
+	s.web = newWeb(s.recovered(s.front(face)), &cfg)
 	s.diag = newDiagnostics()
 	s.admin = newAdmin(s.diag, cfg)
 	return s, nil

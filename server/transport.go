@@ -38,12 +38,14 @@ func publicOptions(cfg *Config, ages *ages) []grpc.ServerOption {
 		grpc.MaxRecvMsgSize(maxRequest),
 		grpc.MaxHeaderListSize(maxMetadata),
 		grpc.MaxConcurrentStreams(maxStreamsPerTCP),
-		grpc.ConnectionTimeout(20 * time.Second),
+		grpc.ConnectionTimeout(cfg.HeaderTime),
 		// Clients may ping every 10 seconds, also between calls: long streams outlive idle proxies that way.
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
-		// A client that is gone without a word is noticed within 80 seconds.
+		// A client that is gone without a word is noticed within 80 seconds. A connection on which no call is open ends, so
+		// that nobody holds one by half a header; clients connect again by themselves.
 		grpc.KeepaliveParams(keepalive.ServerParameters{
-			Time: time.Minute, Timeout: 20 * time.Second, MaxConnectionAge: cfg.ConnectionAge, MaxConnectionAgeGrace: cfg.ConnectionGrace,
+			Time: time.Minute, Timeout: 20 * time.Second, MaxConnectionIdle: cfg.IdleTime, MaxConnectionAge: cfg.ConnectionAge,
+			MaxConnectionAgeGrace: cfg.ConnectionGrace,
 		}),
 	}
 }
@@ -69,14 +71,14 @@ func (s *Server) setServing() {
 
 // newWeb makes the HTTP server of the REST face. It has no write timeout, which would cut streams; package rest bounds the
 // writing of everything else. It has no read timeout, which would end streams too: requests have no bodies.
-func newWeb(handler http.Handler, logger *slog.Logger) *http.Server {
+func newWeb(handler http.Handler, c *Config) *http.Server {
 	return &http.Server{
 		Handler:           handler,
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       2 * time.Minute,
+		ReadHeaderTimeout: c.HeaderTime,
+		IdleTimeout:       c.IdleTime,
 		MaxHeaderBytes:    maxHTTPHeader,
 		ConnContext:       doors.WithConn,
-		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+		ErrorLog:          slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug),
 	}
 }
 
