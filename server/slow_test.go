@@ -61,9 +61,9 @@ func TestSlowClients(t *testing.T) {
 	if err != nil || !roots.AppendCertsFromPEM(pemCA) {
 		t.Fatal("no authority", err)
 	}
-	hello := "\x16\x03\x01\x40\x00" // a record of 16 KB
+	hello := "\x16\x03\x01\x40\x00"                                       // a record of 16 KB
 	begun := http2.ClientPreface + "\x00\x00\x00\x04\x00\x00\x00\x00\x00" // and settings
-	headers := "\x00\x40\x00\x01\x04\x00\x00\x00\x01"                   // 16 KB of them for stream 1
+	headers := "\x00\x40\x00\x01\x04\x00\x00\x00\x01"                     // 16 KB of them for stream 1
 	request := "GET /v1/users HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: "
 	much := strings.Repeat("x", 16<<10)
 	for name, c := range map[string]struct{ address, protocol, begin, slowly string }{

@@ -9,17 +9,13 @@ import (
 	"testing"
 )
 
-// TestHandbookNamesTests checks that every test that docs/reliability.md names exists.
+// TestHandbookNamesTests checks that every test that the pages of promises name exists.
 func TestHandbookNamesTests(t *testing.T) {
 	t.Parallel()
 	root := filepath.Join("..", "..", "..")
-	page, err := os.ReadFile(filepath.Join(root, "docs", "reliability.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	exists := map[string]bool{}
-	function := regexp.MustCompile(`(?m)^func (Test\w+)\(`)
-	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+	function := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
@@ -37,13 +33,19 @@ func TestHandbookNamesTests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	named := regexp.MustCompile(`\bTest[A-Z]\w+`).FindAllString(string(page), -1)
-	if len(named) < 40 {
-		t.Errorf("only %d tests are named", len(named))
-	}
-	for _, name := range named {
-		if !exists[name] {
-			t.Errorf("docs/reliability.md names %s, which does not exist", name)
+	for page, least := range map[string]int{"reliability.md": 40, "security.md": 40} {
+		text, err := os.ReadFile(filepath.Join(root, "docs", page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		named := regexp.MustCompile(`\b(?:Test|Fuzz)[A-Z]\w+`).FindAllString(string(text), -1)
+		if len(named) < least {
+			t.Errorf("docs/%s names only %d tests", page, len(named))
+		}
+		for _, name := range named {
+			if !exists[name] {
+				t.Errorf("docs/%s names %s, which does not exist", page, name)
+			}
 		}
 	}
 }
