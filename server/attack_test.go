@@ -3,99 +3,175 @@ package server_test
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/binary"
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/server"
 )
 
-// TestRapidResets opens and resets streams as fast as one connection can (CVE-2023-44487). What runs at one time stays
-// bounded, and others are served.
+// TestRapidResets opens and resets streams as fast as one connection can (CVE-2023-44487), over gRPC and over REST. What runs at
+// one time stays bounded, and others are served.
 func TestRapidResets(t *testing.T) {
 	t.Parallel()
-	h := start(t, nil)
-	var running, most atomic.Int64
-	h.listEvents = func(ctx context.Context) (*parleyv1.ListEventsResponse, error) {
-		now := running.Add(1)
-		defer running.Add(-1)
-		for before := most.Load(); now > before && !most.CompareAndSwap(before, now); before = most.Load() {
-		}
-		<-ctx.Done()
-		return nil, ctx.Err()
-	}
-	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", h.server.GRPCAddr())
+	message, err := grpcMessage(&parleyv1.ListEventsRequest{Parent: "users/me"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
-	drained := make(chan struct{})
-	go func() {
-		defer close(drained)
-		_, _ = io.Copy(io.Discard, conn)
-	}()
-	if _, err := io.WriteString(conn, http2.ClientPreface); err != nil {
-		t.Fatal(err)
-	}
-	framer := http2.NewFramer(conn, nil)
-	if err := framer.WriteSettings(); err != nil {
-		t.Fatal(err)
-	}
-	var block bytes.Buffer
-	encoder := hpack.NewEncoder(&block)
-	const streams = 4000
-	for i := range streams {
-		block.Reset()
-		for _, field := range [][2]string{
+	dir := t.TempDir()
+	secure := func(c *server.Config) { c.TLS = testTLS(t, dir, "") }
+	for name, c := range map[string]struct {
+		change  func(*server.Config)
+		address func(*server.Server) string
+		headers [][2]string
+		body    []byte
+	}{
+		"gRPC": {nil, (*server.Server).GRPCAddr, [][2]string{
 			{":method", "POST"},
 			{":scheme", "http"},
 			{":path", "/parley.v1.EventService/ListEvents"},
 			{":authority", "parley"},
 			{"content-type", "application/grpc"},
 			{"te", "trailers"},
-		} {
+			{"authorization", "Bearer owner"},
+		}, message},
+		"REST": {secure, (*server.Server).HTTPAddr, [][2]string{
+			{":method", "GET"},
+			{":scheme", "https"},
+			{":path", "/v1/users/me/events"},
+			{":authority", "127.0.0.1"},
+			{"authorization", "Bearer owner"},
+		}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := startGuarded(t, c.change)
+			var running, most, all atomic.Int64
+			g.listEvents = func(ctx context.Context) (*parleyv1.ListEventsResponse, error) {
+				all.Add(1)
+				now := running.Add(1)
+				defer running.Add(-1)
+				for before := most.Load(); now > before && !most.CompareAndSwap(before, now); before = most.Load() {
+				}
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}
+			conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", c.address(g.server))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.change != nil {
+				conn = tls.Client(conn, &tls.Config{RootCAs: rootsOf(t, dir), ServerName: "127.0.0.1", NextProtos: []string{"h2"}, MinVersion: tls.VersionTLS12})
+			}
+			resets(t, conn, c.headers, c.body)
+			if most.Load() > 256 {
+				t.Errorf("%d calls of one connection ran at one time", most.Load())
+			}
+			others := func() {
+				_, err := parleyv1.NewUserServiceClient(g.conn).ListUsers(as(t.Context(), "officer"), &parleyv1.ListUsersRequest{})
+				expect(t, "others", err, codes.OK, "")
+			}
+			if c.change != nil {
+				web := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: rootsOf(t, dir), MinVersion: tls.VersionTLS12}}
+				defer web.CloseIdleConnections()
+				others = func() { askREST(t, web, "https://"+c.address(g.server)+"/v1/users") }
+			}
+			if others(); all.Load() == 0 {
+				t.Error("no call ran")
+			}
+			for deadline := time.Now().Add(10 * time.Second); running.Load() > 0; {
+				if time.Now().After(deadline) {
+					t.Fatalf("%d calls still run", running.Load())
+				}
+				others()
+			}
+		})
+	}
+}
+
+// askREST sends a request of an officer that is answered.
+func askREST(t *testing.T, web http.RoundTripper, address string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer officer")
+	resp, err := web.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.Copy(io.Discard, resp.Body)
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Errorf("others are answered with %d", resp.StatusCode)
+	}
+}
+
+// rootsOf trusts the authority that testTLS made.
+func rootsOf(t *testing.T, dir string) *x509.CertPool {
+	t.Helper()
+	roots := x509.NewCertPool()
+	text, err := os.ReadFile(filepath.Join(dir, "server-ca"))
+	if err != nil || !roots.AppendCertsFromPEM(text) {
+		t.Fatal("no authority", err)
+	}
+	return roots
+}
+
+// resets opens streams and resets each at once, until they are done or the server hangs up, and closes the connection.
+func resets(t *testing.T, conn net.Conn, headers [][2]string, body []byte) {
+	t.Helper()
+	drained := make(chan struct{})
+	defer func() {
+		conn.Close()
+		<-drained
+	}()
+	if _, err := io.WriteString(conn, http2.ClientPreface); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(drained)
+		_, _ = io.Copy(io.Discard, conn)
+	}()
+	framer := http2.NewFramer(conn, nil)
+	if err := framer.WriteSettings(); err != nil {
+		t.Fatal(err)
+	}
+	var block bytes.Buffer
+	encoder := hpack.NewEncoder(&block)
+	for i := range 4000 {
+		block.Reset()
+		for _, field := range headers {
 			if err := encoder.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]}); err != nil {
 				t.Fatal(err)
 			}
 		}
 		id := uint32(2*i + 1)
-		err := framer.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: block.Bytes(), EndHeaders: true})
-		if err == nil {
-			// A whole request, so that its handler runs.
-			message, errMarshal := grpcMessage(&parleyv1.ListEventsRequest{Parent: anna})
-			if errMarshal != nil {
-				t.Fatal(errMarshal)
-			}
-			err = framer.WriteData(id, true, message)
+		err := framer.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: block.Bytes(), EndHeaders: true, EndStream: len(body) == 0})
+		if err == nil && len(body) > 0 {
+			err = framer.WriteData(id, true, body) // a whole request, so that its handler runs
 		}
 		if err == nil {
 			err = framer.WriteRSTStream(id, http2.ErrCodeCancel)
 		}
 		if err != nil {
-			break // the server hung up, which is as good
+			return // the server hung up, which is as good
 		}
-	}
-	if most.Load() > 256 {
-		t.Errorf("%d calls of one connection ran at one time", most.Load())
-	}
-	if resp := h.get(t, "/v1/users"); resp.StatusCode != http.StatusOK {
-		t.Errorf("others are answered with %d", resp.StatusCode)
-	}
-	conn.Close()
-	<-drained
-	for deadline := time.Now().Add(10 * time.Second); running.Load() > 0; {
-		if time.Now().After(deadline) {
-			t.Fatalf("%d calls still run", running.Load())
-		}
-		h.get(t, "/healthz")
 	}
 }
 

@@ -88,9 +88,11 @@ const machineRule = `
     allow: {rpcs: [ListConversations, StreamConversations, GetConversation, ListEvents, StreamEvents, GetEvent], sources: [conversation, copilot, chat, call], view: basic, users: {listed: people}}
 `
 
+const robots = "delegated" // a rule that can allow nothing to the callers of book
+
 // robotRule would have Graph asked on behalf of whoever has a role, programs included.
 const robotRule = `
-  - name: delegated
+  - name: ` + robots + `
     match: {role: Delegated}
     allow: {rpcs: [ListConversations, StreamConversations, GetConversation, ListEvents, StreamEvents, GetEvent], sources: [conversation, chat], view: full, users: own, graph: on_behalf_of}
 `
@@ -254,7 +256,8 @@ type guarded struct {
 	graph   *graphCalls
 	users   *delegates
 	records *records
-	policy  string // the policy file
+	policy  string          // the policy file
+	allowed map[string]bool // the rules that allowed something, of tests that note them
 
 	mu  sync.Mutex
 	now time.Time
@@ -275,7 +278,7 @@ func (g *guarded) pass(d time.Duration) {
 // startGuarded runs a server with the callers of book under the policy of the handbook.
 func startGuarded(t *testing.T, change func(*server.Config)) *guarded {
 	t.Helper()
-	g := &guarded{records: &records{}, now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC), policy: filepath.Join(t.TempDir(), "policy.yaml")}
+	g := &guarded{allowed: map[string]bool{}, records: &records{}, now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC), policy: filepath.Join(t.TempDir(), "policy.yaml")}
 	g.write(t, handbook(t, "entra-app-roles.yaml", false)+handbook(t, "on-behalf-of.yaml", true)+robotRule+machineRule)
 	if err := os.WriteFile(filepath.Join(filepath.Dir(g.policy), "people"), []byte(annaID), 0o600); err != nil {
 		t.Fatal(err)

@@ -17,6 +17,8 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server/fault"
+	"github.com/parley-gateway/parley/server/policy"
+	"github.com/parley-gateway/parley/server/reload"
 )
 
 func ended(err error) error {
@@ -136,6 +138,15 @@ func TestAuthorizationMatrix(t *testing.T) {
 		}
 		return true
 	})
+	rules, err := policy.Parse(g.policy, []string{"contoso"}, reload.ReadFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range rules.Rules() {
+		if !g.allowed[name] && name != robots {
+			t.Errorf("rule %s allowed nothing: no caller has it", name)
+		}
+	}
 	if methods != len(matrix) {
 		t.Errorf("%d methods, %d rows", methods, len(matrix))
 	}
@@ -237,7 +248,7 @@ func (g *guarded) checkRecords(t *testing.T, about, caller string, want codes.Co
 	kinds := make([]string, 0, len(records))
 	for _, record := range records {
 		kinds = append(kinds, record.Door+" "+record.Kind)
-		if record.Caller.ID == "" || (record.Rule == "") != (want != codes.OK) || record.Graph.Permission != permission {
+		if g.allowed[record.Rule] = true; record.Caller.ID == "" || (record.Rule == "") != (want != codes.OK) || record.Graph.Permission != permission {
 			t.Errorf("%s: record %+v", about, record)
 		}
 	}

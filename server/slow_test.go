@@ -2,12 +2,10 @@ package server_test
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"io"
 	"net"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -56,11 +54,7 @@ func TestSlowClients(t *testing.T) {
 		c.TLS, c.HeaderTime, c.IdleTime = testTLS(t, dir, ""), short, short
 	})
 	plain := start(t, func(c *server.Config) { c.HeaderTime, c.IdleTime = short, short })
-	roots := x509.NewCertPool()
-	pemCA, err := os.ReadFile(filepath.Join(dir, "server-ca"))
-	if err != nil || !roots.AppendCertsFromPEM(pemCA) {
-		t.Fatal("no authority", err)
-	}
+	roots := rootsOf(t, dir)
 	hello := "\x16\x03\x01\x40\x00"                                       // a record of 16 KB
 	begun := http2.ClientPreface + "\x00\x00\x00\x04\x00\x00\x00\x00\x00" // and settings
 	headers := "\x00\x40\x00\x01\x04\x00\x00\x00\x01"                     // 16 KB of them for stream 1

@@ -126,11 +126,7 @@ func TestCertificatesOverBothDoors(t *testing.T) {
 	strangers, _ := authority(t)
 	forged := pairOf(t, strangers, &x509.Certificate{URIs: []*url.URL{name}, ExtKeyUsage: usage})
 
-	roots := x509.NewCertPool()
-	pemCA, err := os.ReadFile(filepath.Join(dir, "server-ca"))
-	if err != nil || !roots.AppendCertsFromPEM(pemCA) {
-		t.Fatal("no authority", err)
-	}
+	roots := rootsOf(t, dir)
 	type outcome struct {
 		code   codes.Code // Unavailable = no connection
 		reason string

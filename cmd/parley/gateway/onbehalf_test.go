@@ -127,7 +127,7 @@ func TestTwoUsersSideBySide(t *testing.T) {
 	}
 	pages := [2]string{}
 	for i := range people {
-		path := "/v1/users/me/conversations/" + shared + "/events?pageSize=1"
+		path := "/v1/users/me/conversations/" + shared + "/events?pageSize=1&orderBy=event_time%20desc"
 		var page struct {
 			Events []named `json:"events"`
 			Next   string  `json:"nextPageToken"`
@@ -145,7 +145,7 @@ func TestTwoUsersSideBySide(t *testing.T) {
 		}
 	}
 	for i := range people {
-		if status, reason, _ := g.ask(t, tokens[i], "/v1/users/me/conversations/"+shared+"/events?pageSize=1&pageToken="+pages[1-i]); reason != "TOKEN_REFUSED" {
+		if status, reason, _ := g.ask(t, tokens[i], "/v1/users/me/conversations/"+shared+"/events?pageSize=1&orderBy=event_time%20desc&pageToken="+pages[1-i]); reason != "TOKEN_REFUSED" {
 			t.Errorf("user %d goes on from another's token: %d %s", i, status, reason)
 		}
 	}
