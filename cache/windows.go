@@ -23,6 +23,8 @@ type Windows interface {
 // Answers keeps whole answers that were made of windows, by KeepWindow. Readers of events that Cache.Events returned are
 // Answers.
 type Answers interface {
+	// AnswerKey names the answer to a request, given as bytes that tell it from all others, in the reader's scope.
+	AnswerKey(request []byte) string
 	// Answer returns the value that was kept under a key; nil = none. Nothing is counted: whoever uses it looks at the
 	// windows that it was made of.
 	Answer(key string) any
@@ -62,6 +64,12 @@ func (r *events) Window(ctx context.Context, key string) any {
 	r.c.cfg.Observer.CacheRequest(shortName(r.scope.Source), Hit)
 	RecorderOf(ctx).record(true, e.read)
 	return e.value
+}
+
+// AnswerKey implements Answers.
+func (r *events) AnswerKey(request []byte) string {
+	key := append(make(keyed, 0, 256), newKey("answer", r.scope)...)
+	return string(append(key, request...))
 }
 
 // Answer implements Answers.

@@ -142,11 +142,9 @@ func (r *EventsRequest) pages(have Sources, to bound, token string, size int) (p
 	if !ok {
 		return nil, ""
 	}
-	key := make([]byte, 0, 8+len(to.associated)+len(token))
-	key = append(key, "page"...)
-	key = append(key, byte(size), byte(size>>8))
-	key = append(key, to.associated...)
-	return store, string(append(key, token...))
+	request := append(make([]byte, 0, 128), byte(size), byte(size>>8))
+	request = append(append(request, to.associated...), token...)
+	return store, store.AnswerKey(request)
 }
 
 // keep keeps a page for the next call, if all of it came from windows that were kept and nothing of it depends on when it

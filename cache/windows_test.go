@@ -1,0 +1,63 @@
+package cache_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/parley-gateway/parley/cache"
+	"github.com/parley-gateway/parley/source"
+)
+
+// windows is a reader's store of windows and answers.
+type windows interface {
+	cache.Windows
+	cache.Answers
+}
+
+func windowsOf(t *testing.T, c *cache.Cache, s cache.Scope) windows {
+	t.Helper()
+	w, ok := c.Events(&graph{}, s).(windows)
+	if !ok {
+		t.Fatal("a reader of events keeps no windows")
+	}
+	return w
+}
+
+// TestWindows: a window is found as long as its oldest page would be, by readers of its own scope, and control is honoured.
+func TestWindows(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := open(t, cache.Config{})
+		one, user := windowsOf(t, c, scope("one")), scope("one")
+		user.Identity = "a user"
+		others := map[string]windows{"another tenant": windowsOf(t, c, scope("two")), "another identity": windowsOf(t, c, user)}
+		q := source.EventQuery{Owner: "u", User: "u", Start: time.Now().Add(-time.Hour), End: time.Now()}
+		key, answer := one.WindowKey(&q), one.AnswerKey([]byte("request"))
+		one.KeepWindow(cache.Window{Key: key, Value: "window", Cost: 100, Read: time.Now().Add(-20 * time.Second), End: q.End})
+		one.KeepWindow(cache.Window{Key: answer, Value: "answer", Cost: 100, Read: time.Now(), End: q.End})
+		ctx, recorder := cache.WithRecorder(t.Context())
+		if one.Window(ctx, key) != "window" || one.Answer(answer) != "answer" {
+			t.Error("not kept")
+		}
+		if recorder.Hits() != 1 || recorder.Misses() != 0 || recorder.Age() != 20*time.Second {
+			t.Errorf("%d hits, %d misses, read %v ago", recorder.Hits(), recorder.Misses(), recorder.Age())
+		}
+		for name, other := range others {
+			if other.Window(ctx, other.WindowKey(&q)) != nil || other.Answer(other.AnswerKey([]byte("request"))) != nil {
+				t.Errorf("%s finds it", name)
+			}
+		}
+		age := 19 * time.Second
+		for name, control := range map[string]cache.Control{"no-cache": {NoCache: true}, "max-age": {MaxAge: &age}} {
+			if one.Window(cache.WithControl(ctx, control), key) != nil {
+				t.Errorf("%s is not honoured", name)
+			}
+		}
+		time.Sleep(41 * time.Second) // the page was read a minute ago
+		if one.Window(ctx, key) != nil {
+			t.Error("kept for longer than its page")
+		}
+		synctest.Wait()
+	})
+}
