@@ -140,6 +140,7 @@ func (d *Delegates) tokens(assertion string) *tokenSource {
 func (c *Client) onBehalfOf(tokens *tokenSource) *Client {
 	user := &Client{
 		cfg: c.cfg, origin: c.origin, tokens: tokens, user: true, budgets: c.budgets, days: c.days, payment: c.payment, report: c.report,
+		bodies: c.bodies,
 	}
 	user.pipeline = user.newPipeline()
 	return user
