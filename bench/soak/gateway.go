@@ -29,7 +29,7 @@ type running struct {
 	users   []string
 }
 
-// newGateway starts a gateway as an operator would, with a small cache whose pages do not last, so that Graph is asked.
+// newGateway starts a gateway as an operator would, with a cache too small for the load, so that it is full and Graph is asked.
 func newGateway(ctx context.Context, sim *graph) (*running, error) {
 	folder, err := os.MkdirTemp("", "parley-soak-")
 	if err != nil {
@@ -45,7 +45,7 @@ func newGateway(ctx context.Context, sim *graph) (*running, error) {
 	s.GraphURL, s.GraphAuthorityURL, s.GraphCAFile = sim.URL, sim.URL, ca
 	s.GraphCredential, s.GraphClientSecretFile = "client-secret", secret
 	s.GraphTenantID, s.GraphClientID = graphsim.DemoTenantID, graphsim.DemoClientID
-	s.CacheSize, s.CacheMaxAge = "4MiB", 20*time.Second
+	s.CacheSize, s.CacheMaxAge = "4MiB", 5*time.Minute
 	s.AuditFile = os.DevNull
 	if err := s.Check(); err != nil {
 		return nil, err
