@@ -59,7 +59,7 @@ func TestSlowClients(t *testing.T) {
 	begun := http2.ClientPreface + "\x00\x00\x00\x04\x00\x00\x00\x00\x00" // and settings
 	headers := "\x00\x40\x00\x01\x04\x00\x00\x00\x01"                     // 16 KB of them for stream 1
 	request := "GET /v1/users HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: "
-	much := strings.Repeat("x", 16<<10)
+	much := strings.Repeat("x", 400)
 	for name, c := range map[string]struct{ address, protocol, begin, slowly string }{
 		"REST, handshake":            {secure.server.HTTPAddr(), "", hello, much},
 		"REST, headers over TLS":     {secure.server.HTTPAddr(), "http/1.1", request, much},
