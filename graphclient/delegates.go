@@ -138,12 +138,10 @@ func (d *Delegates) tokens(assertion string) *tokenSource {
 
 // onBehalfOf is a client like c whose requests carry a user's tokens.
 func (c *Client) onBehalfOf(tokens *tokenSource) *Client {
-	user := &Client{
-		cfg: c.cfg, origin: c.origin, tokens: tokens, user: true, budgets: c.budgets, days: c.days, payment: c.payment, report: c.report,
-		bodies: c.bodies,
-	}
+	user := *c
+	user.tokens, user.user, user.ownPools = tokens, true, nil
 	user.pipeline = user.newPipeline()
-	return user
+	return &user
 }
 
 // Len is how many users' tokens are kept.

@@ -54,7 +54,7 @@ type Config struct {
 	// MaxCalls and MaxStreams bound what runs at one time, more is refused with OVERLOADED; 0 = 1024 and 512.
 	MaxCalls, MaxStreams int
 	// HeaderTime is how long a client may take to begin: the TLS handshake and HTTP/2 preface of a gRPC connection, handshake
-	// and headers of a REST request; 0 = 10 s. IdleTime is how long a connection may stand without a request; 0 = 5 min.
+	// and headers of a REST request; 0 = 10 s. IdleTime is how long a REST connection may stand without a request; 0 = 2 min.
 	HeaderTime, IdleTime time.Duration
 	// DrainTime bounds Close when its context has no deadline; 0 = 20 s.
 	DrainTime time.Duration
@@ -140,7 +140,7 @@ func (c Config) complete() (Config, error) {
 	setDefault(&c.ConnectionAge, 30*time.Minute)
 	setDefault(&c.ConnectionGrace, 10*time.Minute)
 	setDefault(&c.HeaderTime, 10*time.Second)
-	setDefault(&c.IdleTime, 5*time.Minute)
+	setDefault(&c.IdleTime, 2*time.Minute)
 	setDefault(&c.MaxCalls, 1024)
 	setDefault(&c.MaxStreams, 512)
 	return c, nil

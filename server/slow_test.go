@@ -53,7 +53,9 @@ func TestSlowClients(t *testing.T) {
 	secure := startGuarded(t, func(c *server.Config) {
 		c.TLS, c.HeaderTime, c.IdleTime = testTLS(t, dir, ""), short, short
 	})
-	plain := start(t, func(c *server.Config) { c.HeaderTime, c.IdleTime = short, short })
+	plain := start(t, func(c *server.Config) {
+		c.HeaderTime, c.IdleTime, c.ConnectionAge, c.ConnectionGrace = short, short, short, short
+	})
 	roots := rootsOf(t, dir)
 	hello := "\x16\x03\x01\x40\x00"                                       // a record of 16 KB
 	begun := http2.ClientPreface + "\x00\x00\x00\x04\x00\x00\x00\x00\x00" // and settings

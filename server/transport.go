@@ -41,11 +41,10 @@ func publicOptions(cfg *Config, ages *ages) []grpc.ServerOption {
 		grpc.ConnectionTimeout(cfg.HeaderTime),
 		// Clients may ping every 10 seconds, also between calls: long streams outlive idle proxies that way.
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
-		// A client that is gone without a word is noticed within 80 seconds. A connection on which no call is open ends, so
-		// that nobody holds one by half a header; clients connect again by themselves.
+		// A client that is gone without a word is noticed within 80 seconds; one that holds a connection by half a header, by
+		// the connection's age.
 		grpc.KeepaliveParams(keepalive.ServerParameters{
-			Time: time.Minute, Timeout: 20 * time.Second, MaxConnectionIdle: cfg.IdleTime, MaxConnectionAge: cfg.ConnectionAge,
-			MaxConnectionAgeGrace: cfg.ConnectionGrace,
+			Time: time.Minute, Timeout: 20 * time.Second, MaxConnectionAge: cfg.ConnectionAge, MaxConnectionAgeGrace: cfg.ConnectionGrace,
 		}),
 	}
 }
