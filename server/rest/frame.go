@@ -64,23 +64,8 @@ const eventList = 1
 
 var errFrame = errors.New("rest: events that cannot be read")
 
-// appendBatch writes the JSON of a frame that is a batch of events.
-func appendBatch(b []byte, pieces [][]byte, events *wirejson.Wire) ([]byte, error) {
-	b = append(b, `{"batch":{"events":[`...)
-	for i, list := range pieces {
-		if i > 0 && len(list) > 0 {
-			b = append(b, ',')
-		}
-		var err error
-		if b, err = appendList(b, list, events); err != nil {
-			return b, err
-		}
-	}
-	return append(b, `]}}`...), nil
-}
-
-// appendList writes the events of a list field, separated by commas.
-func appendList(b, list []byte, events *wirejson.Wire) ([]byte, error) {
+// appendList writes the events of a list field, separated by commas. After each event spill may take what there is.
+func appendList(b, list []byte, events *wirejson.Wire, spill func([]byte) ([]byte, error)) ([]byte, error) {
 	for first := true; len(list) > 0; first = false {
 		number, kind, n := protowire.ConsumeTag(list)
 		if n < 0 || number != eventList || kind != protowire.BytesType {
@@ -97,7 +82,27 @@ func appendList(b, list []byte, events *wirejson.Wire) ([]byte, error) {
 		if b, err = events.Append(b, event); err != nil {
 			return b, err
 		}
+		if spill != nil {
+			if b, err = spill(b); err != nil {
+				return b, err
+			}
+		}
 		list = list[n+m:]
 	}
 	return b, nil
+}
+
+// appendBatch writes the JSON of a frame that is a batch of events.
+func appendBatch(b []byte, pieces [][]byte, events *wirejson.Wire, spill func([]byte) ([]byte, error)) ([]byte, error) {
+	b = append(b, `{"batch":{"events":[`...)
+	for i, list := range pieces {
+		if i > 0 && len(list) > 0 {
+			b = append(b, ',')
+		}
+		var err error
+		if b, err = appendList(b, list, events, spill); err != nil {
+			return b, err
+		}
+	}
+	return append(b, `]}}`...), nil
 }

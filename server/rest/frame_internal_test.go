@@ -31,7 +31,7 @@ func TestBatchOfBytes(t *testing.T) {
 			t.Fatal(err)
 		}
 		list := encoded(t, message.GetBatch())
-		if got, err := appendBatch(nil, [][]byte{list}, wire); err != nil || !bytes.Equal(got, want) {
+		if got, err := appendBatch(nil, [][]byte{list}, wire, nil); err != nil || !bytes.Equal(got, want) {
 			t.Errorf("%v\n got %s\nwant %s", err, got, want)
 		}
 		if len(list) == 0 {
@@ -48,7 +48,7 @@ func TestBatchOfBytes(t *testing.T) {
 			if err != nil || f.kind != "batch" || f.message != nil {
 				t.Errorf("%s is read as %+v, %v", name, f, err)
 			}
-			if got, err := appendBatch(nil, f.pieces, wire); err != nil || !bytes.Equal(got, want) {
+			if got, err := appendBatch(nil, f.pieces, wire, nil); err != nil || !bytes.Equal(got, want) {
 				t.Errorf("%s: %v\n got %s\nwant %s", name, err, got, want)
 			}
 		}
@@ -66,7 +66,7 @@ func TestBatchOfBytes(t *testing.T) {
 		t.Error("a word is a frame")
 	}
 	for _, broken := range []string{"\x0a", "\x0a\x05a", "\x12\x00", "\xff"} {
-		if _, err := appendBatch(nil, [][]byte{[]byte(broken)}, wire); err == nil {
+		if _, err := appendBatch(nil, [][]byte{[]byte(broken)}, wire, nil); err == nil {
 			t.Errorf("%q was written", broken)
 		}
 	}

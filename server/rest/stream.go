@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/parley-gateway/parley/server/doors"
 	"github.com/parley-gateway/parley/server/fault"
 	"github.com/parley-gateway/parley/server/wirejson"
 )
@@ -35,12 +36,15 @@ func (h *Handler) stream(ctx context.Context, w http.ResponseWriter, r *http.Req
 	}
 	out := &frameWriter{
 		w: w, flusher: http.NewResponseController(w), call: newCall(r, what), events: events, wire: h.wire,
-		squeezed: acceptsGzip(r.Header["Accept-Encoding"]),
+		squeezed: acceptsGzip(r.Header["Accept-Encoding"]), conn: doors.CorkedOf(r.Context()),
 	}
 	defer out.end()
 	err := h.backend.Stream(ctx, out.call, what.route.method, resumeFrom(what.request, last), out.frame)
 	switch {
 	case out.gone:
+	case out.torn:
+		h.logger.WarnContext(ctx, "a stream was cut within a frame")
+		panic(http.ErrAbortHandler) //nolint:forbidigo // net/http's way to break a connection
 	case err == nil:
 		out.begin()
 	case !out.begun:
@@ -86,6 +90,8 @@ type frameWriter struct {
 	wire     *wirejson.Wire
 
 	begun, gone bool // the headers are out; the client is gone
+	torn        bool // a part of a line is out
+	conn        *doors.Corked
 	token       string
 	buf         []byte
 	zip         *gzip.Writer
@@ -138,9 +144,25 @@ func (f *frameWriter) frame(part any) error {
 // append adds the JSON of a frame to the line.
 func (f *frameWriter) append(fr frame) ([]byte, error) {
 	if fr.message == nil {
-		return appendBatch(f.buf, fr.pieces, f.wire)
+		return appendBatch(f.buf, fr.pieces, f.wire, f.spill)
 	}
 	return wirejson.Append(f.buf, fr.message)
+}
+
+// spillAt is when a part of a long line is written, in bytes: a frame takes little memory, however large it is.
+const spillAt = 128 << 10
+
+// spill writes a part of a line.
+func (f *frameWriter) spill(b []byte) ([]byte, error) {
+	if len(b) < spillAt {
+		return b, nil
+	}
+	f.torn = true
+	if f.write(b) != nil {
+		f.gone = true
+		return b, context.Canceled
+	}
+	return b[:0], nil
 }
 
 // fail writes the error line that ends a stream.
@@ -167,6 +189,7 @@ func (f *frameWriter) head(kind, id string) {
 
 // send ends the line and flushes it. Its error says that the client is gone.
 func (f *frameWriter) send() error {
+	f.torn = false
 	f.buf = append(f.buf, '\n')
 	if f.events {
 		f.buf = append(f.buf, '\n')
@@ -178,8 +201,7 @@ func (f *frameWriter) send() error {
 	if err == nil {
 		err = f.flusher.Flush()
 	}
-	const keep = 1 << 20
-	if cap(f.buf) > keep {
+	if cap(f.buf) > 2*spillAt {
 		f.buf = nil
 	}
 	if err != nil {
@@ -193,7 +215,10 @@ func (f *frameWriter) write(b []byte) (err error) {
 	if f.zip != nil {
 		_, err = f.zip.Write(b)
 	} else {
+		// The frame of HTTP around a part leaves with it.
+		f.conn.Hold()
 		_, err = f.w.Write(b)
+		f.conn.Release()
 	}
 	return err
 }

@@ -198,7 +198,7 @@ const emptyList = `{"events":[]`
 
 // appendEvents writes the JSON of a List answer whose events are the given list, and not in the message.
 func (h *Handler) appendEvents(b []byte, answer *parleyv1.ListEventsResponse, list []byte) ([]byte, error) {
-	b, err := appendList(append(b, emptyList[:len(emptyList)-1]...), list, h.wire)
+	b, err := appendList(append(b, emptyList[:len(emptyList)-1]...), list, h.wire, nil)
 	if err != nil {
 		return b, err
 	}
