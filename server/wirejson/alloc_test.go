@@ -41,7 +41,7 @@ func TestWireAllocations(t *testing.T) {
 
 func BenchmarkGolden(b *testing.B) {
 	wire := wirejson.NewWire((*parleyv1.Event)(nil).ProtoReflect().Type())
-	var raws [][]byte
+	raws := make([][]byte, 0, 64)
 	size := 0
 	for _, e := range events(b) {
 		raw, err := proto.Marshal(e)
