@@ -39,7 +39,7 @@ func TestCodecAllocations(t *testing.T) {
 // that is kept.
 func TestRESTListAllocations(t *testing.T) {
 	page := onePage(t, newBench(t, newKept(t, 50, 0)))
-	if got := testing.AllocsPerRun(200, page); got > 22 {
+	if got := testing.AllocsPerRun(200, page); got > 21 {
 		t.Errorf("%.0f allocations", got)
 	}
 }

@@ -135,7 +135,10 @@ func innerContext(ctx context.Context, call *rest.Call) context.Context {
 	if call.TLS != nil {
 		ctx = peer.NewContext(ctx, &peer.Peer{AuthInfo: credentials.TLSInfo{State: *call.TLS}})
 	}
-	return &callOverREST{metadata.NewIncomingContext(ctx, call.Header), call}
+	if len(call.Header) > 0 {
+		ctx = metadata.NewIncomingContext(ctx, call.Header)
+	}
+	return &callOverREST{ctx, call}
 }
 
 // overREST tells headers by the call itself.
