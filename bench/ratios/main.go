@@ -3,12 +3,15 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"text/tabwriter"
 )
 
@@ -38,10 +41,8 @@ func run() error {
 	default:
 		return errors.New("no such child")
 	}
-	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	t := &table{out: out}
+	t := &table{}
 	p := &profiler{folder: *profiles}
-	fmt.Fprintln(out, "#\tratio\tmeasured\tmust\tgoal\t")
 	var err error
 	if *only == "" || *only == "cold" || *only == "warm" {
 		err = withGraph(ctx, func(plain, packed string) error {
@@ -59,23 +60,22 @@ func run() error {
 	if err == nil && (*only == "" || *only == "build") {
 		err = buildBars(t, *costs)
 	}
-	if flushed := out.Flush(); err == nil && flushed != nil {
-		return fmt.Errorf("print: %w", flushed)
-	}
-	if _, printed := os.Stdout.WriteString(t.notes); err == nil && printed != nil {
-		return fmt.Errorf("print: %w", printed)
-	}
-	return err
+	return errors.Join(err, t.print(os.Stdout))
 }
 
-// table prints one line for each ratio.
+// table holds one line for each ratio.
 type table struct {
-	out   *tabwriter.Writer
+	rows  []row
 	notes string
 }
 
+type row struct {
+	bar  int
+	line string
+}
+
 // row adds a measured value with its bars; unmet musts are marked.
-func (t *table) row(bar, what, measured string, must, goal bound) {
+func (t *table) row(bar int, what, measured string, must, goal bound) {
 	verdict := "MISSED"
 	switch {
 	case goal.met():
@@ -83,7 +83,24 @@ func (t *table) row(bar, what, measured string, must, goal bound) {
 	case must.met():
 		verdict = "must"
 	}
-	fmt.Fprintf(t.out, "%s\t%s\t%s\t%s\t%s\t%s\n", bar, what, measured, must.text, goal.text, verdict)
+	t.rows = append(t.rows, row{bar, fmt.Sprintf("%d\t%s\t%s\t%s\t%s\t%s\n", bar, what, measured, must.text, goal.text, verdict)})
+}
+
+// print writes the rows by their bars, and then the notes.
+func (t *table) print(to io.Writer) error {
+	slices.SortStableFunc(t.rows, func(a, b row) int { return cmp.Compare(a.bar, b.bar) })
+	out := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(out, "#\tratio\tmeasured\tmust\tgoal\t")
+	for _, r := range t.rows {
+		fmt.Fprint(out, r.line)
+	}
+	if err := out.Flush(); err != nil {
+		return fmt.Errorf("print: %w", err)
+	}
+	if _, err := io.WriteString(to, t.notes); err != nil {
+		return fmt.Errorf("print: %w", err)
+	}
+	return nil
 }
 
 func (t *table) notef(format string, args ...any) { t.notes += fmt.Sprintf(format+"\n", args...) }
