@@ -17,7 +17,10 @@ type Draft struct {
 	path    []step
 	steps   []step
 	extras  []extra
-	names   map[string]string // of properties that the table does not know; it outlives the record
+	// What outlives the record: names of properties that the table does not know, and the order of those that it knows.
+	names   map[string]string
+	guesses []guess
+	place   int // in guesses, of the next property
 }
 
 // Node is a place in a Draft: a message or a value.
@@ -63,7 +66,7 @@ type node struct {
 
 // reset begins a draft of the record.
 func (d *Draft) reset(record []byte) {
-	d.b = record
+	d.b, d.place = record, 0
 	d.nodes, d.scratch, d.path, d.steps, d.extras = d.nodes[:0], d.scratch[:0], d.path[:0], d.steps[:0], d.extras[:0]
 	for range 3 {
 		d.nodes = append(d.nodes, node{first: NoNode, last: NoNode, next: NoNode})

@@ -94,7 +94,7 @@ func (d *Draft) object(i, depth int, p *plan, slots *[maxSlots]Node) (end int, o
 		if i, ok = jsonscan.Colon(d.b, i); !ok {
 			return i, false
 		}
-		prop := p.properties[string(name)]
+		prop := d.property(p, name)
 		switch {
 		case prop != nil:
 			if had.add(prop.index) {
@@ -136,24 +136,6 @@ func (d *Draft) undeclared(i, depth int, name []byte, from int) (end int, ok boo
 	i, ok = d.keepRaw(i, depth)
 	d.path = d.path[:level]
 	return i, ok
-}
-
-// maxNames bounds the names that a Draft remembers.
-const maxNames = 64
-
-// name is the name of an undeclared property as a string: a few of them are in every record.
-func (d *Draft) name(raw []byte) string {
-	if known, ok := d.names[string(raw)]; ok {
-		return known
-	}
-	name := string(raw)
-	if len(d.names) < maxNames && len(name) <= maxNames {
-		if d.names == nil {
-			d.names = map[string]string{}
-		}
-		d.names[name] = name
-	}
-	return name
 }
 
 // member reads the value of a known property; see decoder.member.

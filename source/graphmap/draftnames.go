@@ -1,0 +1,52 @@
+package graphmap
+
+// guess is a property that a record had in its place.
+type guess struct {
+	plan *plan
+	prop *property
+}
+
+const (
+	maxGuesses = 512 // properties of a record that are remembered
+	maxSkipped = 4   // of them that the next record may lack in a row
+)
+
+// property finds a property by its name: records of one source have theirs in one order, so it is often the one that stood
+// there in the record before.
+func (d *Draft) property(p *plan, name []byte) *property {
+	for i := d.place; i < min(d.place+maxSkipped, len(d.guesses)); i++ {
+		if g := &d.guesses[i]; g.plan == p && g.prop.name == string(name) {
+			d.place = i + 1
+			return g.prop
+		}
+	}
+	prop := p.properties[string(name)]
+	switch {
+	case prop == nil:
+	case d.place < len(d.guesses):
+		d.guesses[d.place] = guess{p, prop}
+		d.place++
+	case len(d.guesses) < maxGuesses:
+		d.guesses = append(d.guesses, guess{p, prop})
+		d.place++
+	}
+	return prop
+}
+
+// maxNames bounds the names that a Draft remembers.
+const maxNames = 64
+
+// name is the name of an undeclared property as a string: a few of them are in every record.
+func (d *Draft) name(raw []byte) string {
+	if known, ok := d.names[string(raw)]; ok {
+		return known
+	}
+	name := string(raw)
+	if len(d.names) < maxNames && len(name) <= maxNames {
+		if d.names == nil {
+			d.names = map[string]string{}
+		}
+		d.names[name] = name
+	}
+	return name
+}
