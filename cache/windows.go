@@ -101,6 +101,8 @@ func (r *events) KeepWindow(w Window) {
 	query := keyed(strings.TrimSuffix(w.Key, windowMark))
 	for _, link := range w.Pages {
 		// Those who are reading the same pages right now find them among the recent ones.
-		r.c.store.Del(query.with(link))
+		page := query.with(link)
+		r.c.store.Del(page)
+		r.c.recent.giveUp(page)
 	}
 }
