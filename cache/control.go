@@ -37,17 +37,34 @@ type Recorder struct {
 	oldest       time.Time
 }
 
-type recorderKey struct{}
+// RecorderKey is the key under which a context gives its *Recorder. It is for contexts that hold one themselves; others are
+// made by WithRecorder.
+type RecorderKey struct{}
 
 // WithRecorder returns a context whose look-ups are recorded.
 func WithRecorder(ctx context.Context) (context.Context, *Recorder) {
-	r := &Recorder{}
-	return context.WithValue(ctx, recorderKey{}, r), r
+	r := &recording{Context: ctx}
+	return r, &r.recorder
+}
+
+// recording is a context and its recorder in one piece of memory.
+type recording struct {
+	context.Context //nolint:containedctx // it is one
+
+	recorder Recorder
+}
+
+// Value implements context.Context.
+func (r *recording) Value(key any) any {
+	if _, own := key.(RecorderKey); own {
+		return &r.recorder
+	}
+	return r.Context.Value(key)
 }
 
 // RecorderOf returns what WithRecorder set, or nil; a nil Recorder records nothing.
 func RecorderOf(ctx context.Context) *Recorder {
-	r, _ := ctx.Value(recorderKey{}).(*Recorder)
+	r, _ := ctx.Value(RecorderKey{}).(*Recorder)
 	return r
 }
 

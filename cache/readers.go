@@ -12,6 +12,8 @@ type events struct {
 	c     *Cache
 	next  source.EventReader
 	scope Scope
+	// answers begins the keys of answers.
+	answers keyed
 }
 
 type conversations struct {
@@ -42,7 +44,7 @@ var (
 
 // Events decorates a reader of events.
 func (c *Cache) Events(next source.EventReader, scope Scope) source.EventReader {
-	return &events{c, next, scope}
+	return &events{c, next, scope, newKey("answer", scope)}
 }
 
 // Conversations decorates a reader of chats. Single chats are kept as pages of one: they prove membership for each page of a
@@ -147,7 +149,7 @@ func (r *users) Users(ctx context.Context, link string) (*source.Page[*parleyv1.
 func (r *users) UserID(ctx context.Context, upn string) (string, error) {
 	key := newKey("user id", r.scope)
 	key.text(upn)
-	ctx = WithControl(context.WithValue(ctx, recorderKey{}, (*Recorder)(nil)), Control{})
+	ctx = WithControl(context.WithValue(ctx, RecorderKey{}, (*Recorder)(nil)), Control{})
 	page, err := look(ctx, r.c, r.scope.Source, key.with(""), "",
 		func() time.Duration { return r.c.cfg.Chat },
 		func(id string) int64 { return int64(len(id)) },

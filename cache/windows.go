@@ -2,6 +2,8 @@ package cache
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"strings"
 	"time"
 
@@ -23,8 +25,8 @@ type Windows interface {
 // Answers keeps whole answers that were made of windows, by KeepWindow. Readers of events that Cache.Events returned are
 // Answers.
 type Answers interface {
-	// AnswerKey names the answer to a request, given as bytes that tell it from all others, in the reader's scope.
-	AnswerKey(request []byte) string
+	// AnswerKey names a page of the answer to a request, given by its digest, in the reader's scope.
+	AnswerKey(request [sha256.Size]byte, size int, token string) string
 	// Answer returns the value that was kept under a key; nil = none. Nothing is counted: whoever uses it looks at the
 	// windows that it was made of.
 	Answer(key string) any
@@ -67,9 +69,12 @@ func (r *events) Window(ctx context.Context, key string) any {
 }
 
 // AnswerKey implements Answers.
-func (r *events) AnswerKey(request []byte) string {
-	key := append(make(keyed, 0, 256), newKey("answer", r.scope)...)
-	return string(append(key, request...))
+func (r *events) AnswerKey(request [sha256.Size]byte, size int, token string) string {
+	var room [512]byte // on the stack; longer keys are rare
+	key := append(keyed(room[:0]), r.answers...)
+	key = append(key, request[:]...)
+	key = binary.AppendVarint(key, int64(size))
+	return string(append(key, token...))
 }
 
 // Answer implements Answers.

@@ -33,7 +33,7 @@ func TestWindows(t *testing.T) {
 		user.Identity = "a user"
 		others := map[string]windows{"another tenant": windowsOf(t, c, scope("two")), "another identity": windowsOf(t, c, user)}
 		q := source.EventQuery{Owner: "u", User: "u", Start: time.Now().Add(-time.Hour), End: time.Now()}
-		key, answer := one.WindowKey(&q), one.AnswerKey([]byte("request"))
+		key, answer := one.WindowKey(&q), one.AnswerKey([32]byte{1}, 50, "token")
 		one.KeepWindow(cache.Window{Key: key, Value: "window", Cost: 100, Read: time.Now().Add(-20 * time.Second), End: q.End})
 		one.KeepWindow(cache.Window{Key: answer, Value: "answer", Cost: 100, Read: time.Now(), End: q.End})
 		ctx, recorder := cache.WithRecorder(t.Context())
@@ -44,7 +44,7 @@ func TestWindows(t *testing.T) {
 			t.Errorf("%d hits, %d misses, read %v ago", recorder.Hits(), recorder.Misses(), recorder.Age())
 		}
 		for name, other := range others {
-			if other.Window(ctx, other.WindowKey(&q)) != nil || other.Answer(other.AnswerKey([]byte("request"))) != nil {
+			if other.Window(ctx, other.WindowKey(&q)) != nil || other.Answer(other.AnswerKey([32]byte{1}, 50, "token")) != nil {
 				t.Errorf("%s finds it", name)
 			}
 		}

@@ -5,19 +5,38 @@ import (
 	"slices"
 )
 
-type callerKey struct{}
+// CallerKey is the key under which a context gives a *string, the key of its caller. It is for contexts that hold one
+// themselves; others are made by WithCaller.
+type CallerKey struct{}
 
 // WithCaller returns a context whose requests are made for the given caller: they take turns with other callers' requests
 // at every budget, and count against the caller's day (Config.CallerDay). The key is never sent and never logged. Requests
 // without one count as one more caller that has no day.
 func WithCaller(ctx context.Context, key string) context.Context {
-	return context.WithValue(ctx, callerKey{}, key)
+	return &callerContext{ctx, key}
+}
+
+// callerContext is a context and its caller in one piece of memory.
+type callerContext struct {
+	context.Context //nolint:containedctx // it is one
+
+	key string
+}
+
+// Value implements context.Context.
+func (c *callerContext) Value(key any) any {
+	if _, own := key.(CallerKey); own {
+		return &c.key
+	}
+	return c.Context.Value(key)
 }
 
 // CallerOf returns the key that WithCaller set.
 func CallerOf(ctx context.Context) string {
-	key, _ := ctx.Value(callerKey{}).(string)
-	return key
+	if key, ok := ctx.Value(CallerKey{}).(*string); ok {
+		return *key
+	}
+	return ""
 }
 
 // fairQueue holds waiters and hands them out in turns: the callers in a circle, each caller's own in the order of arrival.

@@ -8,6 +8,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 
+	"github.com/parley-gateway/parley/cache"
+	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/server/audit"
 	"github.com/parley-gateway/parley/server/callers"
 	"github.com/parley-gateway/parley/timeline"
@@ -22,9 +24,10 @@ const (
 type callInfo struct {
 	// id is the request id, the caller's or a new one.
 	id string
-	// door is how the call came, and caller who asks, with the caller's stable name; set by the identity interceptor.
-	door     string
-	caller   *callers.Caller
+	// door is how the call came, and caller who asks; set by the identity interceptor.
+	door   string
+	caller *callers.Caller
+	// callerID is the caller's stable name, by which the context of the call tells graphclient whose requests these are.
 	callerID string
 	// rpc is the method's name without its service.
 	rpc string
@@ -36,6 +39,9 @@ type callInfo struct {
 	page *timeline.Page
 	// cacheStatus and age tell where the answer came from; set by the freshness interceptor of unary calls.
 	cacheStatus, age string
+	// recorder notes what that is made of, where recording is set.
+	recorder  cache.Recorder
+	recording bool
 	// Room for what every call needs once, so that it is allocated with the info.
 	asked    asked
 	grant    grant
@@ -56,8 +62,17 @@ type callContext struct {
 
 // Value implements context.Context.
 func (c *callContext) Value(key any) any {
-	if key == (callInfoKey{}) {
+	switch key.(type) {
+	case callInfoKey:
 		return &c.info
+	case cache.RecorderKey:
+		if c.info.recording {
+			return &c.info.recorder
+		}
+	case graphclient.CallerKey:
+		if c.info.callerID != "" {
+			return &c.info.callerID
+		}
 	}
 	return c.Context.Value(key)
 }

@@ -28,11 +28,11 @@ func freshnessUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, ne
 	if err != nil {
 		return nil, err
 	}
-	looked, recorder := cache.WithRecorder(ctx)
-	answer, err := next(looked, req)
-	if text := recorder.Status(); text != "" {
-		call := infoOf(ctx)
-		call.cacheStatus, call.age = text, strconv.FormatInt(int64(recorder.Age()/time.Second), 10)
+	call := infoOf(ctx)
+	call.recording = true
+	answer, err := next(ctx, req)
+	if text := call.recorder.Status(); text != "" {
+		call.cacheStatus, call.age = text, strconv.FormatInt(int64(call.recorder.Age()/time.Second), 10)
 	}
 	return answer, err
 }

@@ -8,7 +8,6 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 
-	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/server/callers"
 	"github.com/parley-gateway/parley/server/fault"
 )
@@ -67,7 +66,7 @@ func (i *identity) identify(ctx context.Context, method string) (context.Context
 			Message: "this caller begins more calls than the gateway allows one caller",
 		}
 	}
-	return graphclient.WithCaller(ctx, info.callerID), nil
+	return ctx, nil
 }
 
 // refusal is the error of a caller who is not accepted. The cause is one of a few fixed phrases.

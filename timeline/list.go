@@ -71,6 +71,13 @@ func (e *Engine) PageEvents(ctx context.Context, have Sources, req EventsRequest
 			}
 		}
 	}
+	return e.makePage(ctx, have, req, to, token, size, store, key)
+}
+
+// makePage walks for a page, and keeps it in store under the key if it can be kept.
+func (e *Engine) makePage(
+	ctx context.Context, have Sources, req EventsRequest, to bound, token string, size int, store pageStore, key string,
+) (*Page, error) {
 	soft, cancel := e.listTime(ctx)
 	defer cancel()
 	w, err := e.open(soft, have, &req, to, token, "page_token")

@@ -1,6 +1,7 @@
 package timeline
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"time"
@@ -27,7 +28,7 @@ func (e *Engine) open(ctx context.Context, have Sources, req *EventsRequest, to 
 			return nil, err
 		}
 	}
-	w = &walk{engine: e, req: req, desc: req.desc(), now0: now, told: map[string]bool{}, associated: to.associated}
+	w = &walk{engine: e, req: req, desc: req.desc(), now0: now, told: map[string]bool{}, associated: bytes.Clone(to.associated[:])}
 	if w.filter, err = filter.Compile(req.Filter, filter.Events(), req.view()); err != nil {
 		return nil, badFilter(err)
 	}
@@ -243,7 +244,7 @@ func (e *Engine) Finished(have Sources, req EventsRequest, token string) bool {
 	if err != nil {
 		return false
 	}
-	plain, err := e.cfg.Sealer.Open(token, to.associated)
+	plain, err := e.cfg.Sealer.Open(token, to.associated[:])
 	if err != nil {
 		return false
 	}

@@ -142,9 +142,7 @@ func (r *EventsRequest) pages(have Sources, to bound, token string, size int) (p
 	if !ok {
 		return nil, ""
 	}
-	request := append(make([]byte, 0, 128), byte(size), byte(size>>8))
-	request = append(append(request, to.associated...), token...)
-	return store, store.AnswerKey(request)
+	return store, store.AnswerKey(to.associated, size, token)
 }
 
 // keep keeps a page for the next call, if all of it came from windows that were kept and nothing of it depends on when it

@@ -108,7 +108,7 @@ func (r *EventsRequest) known(have Sources, src parleyv1.Source) bool {
 // bound is what a request comes to: the sources that it asks for, and what its cursors are bound to.
 type bound struct {
 	asked      []parleyv1.Source
-	associated []byte
+	associated [sha256.Size]byte
 }
 
 // bind works that out.
@@ -148,15 +148,18 @@ func (r *EventsRequest) interval(now time.Time) (start, end time.Time, cut bool)
 }
 
 // associated is what a cursor of this request is bound to: tenant, caller, and everything but the page size.
-func (r *EventsRequest) associated(asked []parleyv1.Source) []byte {
-	h := newBinding("events", r.Tenant, r.Caller, r.Owner, r.User, r.Conversation, r.Filter, r.Fingerprint)
-	h.number(int64(r.OrderBy), int64(r.view()))
-	h.instant(r.Start)
-	h.instant(r.End)
-	for _, src := range asked {
-		h.number(int64(src))
+func (r *EventsRequest) associated(asked []parleyv1.Source) [sha256.Size]byte {
+	var room [512]byte // on the stack: this is worked out for every call
+	data := appendBinding(room[:0], "events", r.Tenant, r.Caller, r.Owner, r.User, r.Conversation, r.Filter, r.Fingerprint)
+	for _, n := range [...]int64{
+		int64(r.OrderBy), int64(r.view()), r.Start.Unix(), int64(r.Start.Nanosecond()), r.End.Unix(), int64(r.End.Nanosecond()),
+	} {
+		data = binary.AppendVarint(data, n)
 	}
-	return h.sum()
+	for _, src := range asked {
+		data = binary.AppendVarint(data, int64(src))
+	}
+	return sha256.Sum256(data)
 }
 
 func (r *EventsRequest) view() parleyv1.EventView {
@@ -169,24 +172,22 @@ func (r *EventsRequest) view() parleyv1.EventView {
 // binding digests the parts of a request, each with its length before it.
 type binding struct{ data []byte }
 
-func newBinding(parts ...string) *binding {
-	b := &binding{data: append(make([]byte, 0, 256), "parley cursor 1"...)}
+func newBinding(parts ...string) *binding { return &binding{data: appendBinding(nil, parts...)} }
+
+// appendBinding appends the texts of a binding.
+func appendBinding(data []byte, parts ...string) []byte {
+	data = append(data, "parley cursor 1"...)
 	for _, part := range parts {
-		b.data = binary.AppendUvarint(b.data, uint64(len(part)))
-		b.data = append(b.data, part...)
+		data = binary.AppendUvarint(data, uint64(len(part)))
+		data = append(data, part...)
 	}
-	return b
+	return data
 }
 
 func (b *binding) number(values ...int64) {
 	for _, v := range values {
 		b.data = binary.AppendVarint(b.data, v)
 	}
-}
-
-// instant adds a time, which may be absent and of any year.
-func (b *binding) instant(t time.Time) {
-	b.number(t.Unix(), int64(t.Nanosecond()))
 }
 
 func (b *binding) sum() []byte {

@@ -86,11 +86,11 @@ func appendOrAbsent(b []byte, id string) []byte {
 
 // ParseUser reads `users/{user}` from a field named parent. Errors are *Error.
 func ParseUser(name string) (user string, err error) {
-	segments := strings.Split(name, "/")
-	if len(segments) != 2 || segments[0] != usersCollection {
+	collection, user, _ := strings.Cut(name, "/")
+	if collection != usersCollection || user == "" || strings.Contains(user, "/") {
 		return "", &Error{Field: fieldParent, Problem: "is not of the form users/{user}", Fix: "give users/ and an Entra object id, a user principal name, or me"}
 	}
-	return parseUserSegment(fieldParent, segments[1])
+	return parseUserSegment(fieldParent, user)
 }
 
 // ParseParent reads `users/{user}` or `users/{user}/conversations/{conversation}` from a field named parent;
