@@ -40,7 +40,7 @@ func publicOptions(cfg *Config, ages *ages) []grpc.ServerOption {
 		grpc.MaxConcurrentStreams(maxStreamsPerTCP),
 		// Requests are small: windows of a fixed size spare each call a ping that would measure the line.
 		grpc.StaticStreamWindowSize(maxRequest),
-		grpc.StaticConnWindowSize(16*maxRequest),
+		grpc.StaticConnWindowSize(16 * maxRequest),
 		grpc.ConnectionTimeout(cfg.HeaderTime),
 		// Clients may ping every 10 seconds, also between calls: long streams outlive idle proxies that way.
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
