@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -147,6 +148,35 @@ func (p *peers) static(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write(page) // the client measures, not we
 }
 
+// answerHeaders are those of a REST answer beside what static sends, with values of their usual length.
+var answerHeaders = map[string]string{
+	"Age": "12", "Cache-Control": "private, no-cache", "Cache-Status": "parley; hit",
+	"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'", "Etag": `W/"28cc54abc5c2ebb8d3165f32c4b296b5"`,
+	"Referrer-Policy": "no-referrer", "Vary": "Authorization, Parley-Tenant, Accept-Encoding", "X-Content-Type-Options": "nosniff",
+	"X-Frame-Options": "DENY", "X-Request-Id": "EX2HJUIZXVCIGAGI3556VRUR",
+}
+
+// recorded is static with the headers of an answer and a record of its beginning and of its end in a file: what the contract
+// asks for around a page, with nothing worked out.
+func (p *peers) recorded(records *os.File) http.HandlerFunc {
+	const length = 600
+	line := []byte(strings.Repeat("x", length-1) + "\n")
+	headers := make(http.Header, len(answerHeaders))
+	for name, value := range answerHeaders {
+		headers[name] = []string{value}
+	}
+	return func(w http.ResponseWriter, r *http.Request) {
+		for range 2 {
+			if _, err := records.Write(line); err != nil {
+				http.Error(w, err.Error(), http.StatusInternalServerError)
+				return
+			}
+		}
+		maps.Copy(w.Header(), headers)
+		p.static(w, r)
+	}
+}
+
 // tcp sends the frames of a chain to whoever connects and writes its number.
 func (p *peers) tcp(listener net.Listener) {
 	for {
@@ -213,6 +243,12 @@ func childGateway(ctx context.Context, graph string) error {
 	mux.HandleFunc("/profile", new(profiled).serve)
 	mux.HandleFunc("/set", p.set)
 	mux.HandleFunc("/static", p.static)
+	records, err := os.Create(filepath.Join(folder, "records"))
+	if err != nil {
+		return fmt.Errorf("records: %w", err)
+	}
+	defer records.Close() //nolint:errcheck // a leftover of a benchmark
+	mux.HandleFunc("/recorded", p.recorded(records))
 	conn, err := grpc.NewClient(parley.GRPCAddr(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		return fmt.Errorf("dial: %w", err)
