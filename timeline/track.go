@@ -161,7 +161,9 @@ func (t *track) enter(b *block) {
 		t.doubt(g)
 	}
 	t.active, t.next = b, 0
-	t.entered = append(t.entered, used{b.kept, b.sheet})
+	if t.frugal {
+		t.entered = append(t.entered, used{b.kept, b.sheet})
+	}
 	t.at = &position{window: b.window}
 	if t.resume != nil && t.resume.any {
 		t.next = t.behind(b, again)
