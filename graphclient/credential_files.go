@@ -20,13 +20,8 @@ const maxSecret = 1 << 20
 // the file: new content makes a new credential, content that cannot be used
 // keeps the old one.
 type fileCredential struct {
-	setting, path string
-	build         func(content []byte) (azcore.TokenCredential, error)
-
-	mu      sync.Mutex
-	current azcore.TokenCredential
-	digest  [sha256.Size]byte
-	stale   bool
+	mu   sync.Mutex
+	file secretFile[azcore.TokenCredential]
 }
 
 var (
@@ -36,37 +31,47 @@ var (
 
 // newFileCredential reads the file once, so that a bad one is found at start.
 func newFileCredential(setting, path string, build func([]byte) (azcore.TokenCredential, error)) (azcore.TokenCredential, error) {
-	c := &fileCredential{setting: setting, path: path, build: build}
-	if err := c.load(); err != nil {
+	c := &fileCredential{file: secretFile[azcore.TokenCredential]{path: path, parse: build}}
+	if err := c.file.load(); err != nil {
 		return nil, fmt.Errorf("%s: %w", setting, err)
 	}
 	return c, nil
 }
 
-// load replaces the credential if the file changed or the tokens are to be
-// forgotten. The caller holds the lock or is alone.
-func (c *fileCredential) load() error {
-	content, err := readSecret(c.path)
+// secretFile is a file and what its present content was made into. Its owner locks.
+type secretFile[T any] struct {
+	path  string
+	parse func(content []byte) (T, error)
+
+	loaded  bool
+	current T
+	digest  [sha256.Size]byte // of the content
+	stale   bool              // made anew at the next load, even of equal content
+}
+
+// load replaces what was made if the file changed. Content that cannot be used is an error and changes nothing.
+func (f *secretFile[T]) load() error {
+	content, err := readSecret(f.path)
 	if err != nil {
 		return err
 	}
 	digest := sha256.Sum256(content)
-	if c.current != nil && digest == c.digest && !c.stale {
+	if f.loaded && digest == f.digest && !f.stale {
 		return nil
 	}
-	current, err := c.build(content)
+	current, err := f.parse(content)
 	if err != nil {
 		return err
 	}
-	c.current, c.digest, c.stale = current, digest, false
+	f.loaded, f.current, f.digest, f.stale = true, current, digest, false
 	return nil
 }
 
 // GetToken logs in with the file's present content.
 func (c *fileCredential) GetToken(ctx context.Context, options policy.TokenRequestOptions) (azcore.AccessToken, error) {
 	c.mu.Lock()
-	_ = c.load() // a file that cannot be used now leaves the old credential in place
-	current := c.current
+	_ = c.file.load() // a file that cannot be used now leaves the old credential in place
+	current := c.file.current
 	c.mu.Unlock()
 	return current.GetToken(ctx, options)
 }
@@ -75,7 +80,7 @@ func (c *fileCredential) GetToken(ctx context.Context, options policy.TokenReque
 func (c *fileCredential) Reset() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.stale = true
+	c.file.stale = true
 }
 
 // readSecret reads a small file. Its errors never hold content.

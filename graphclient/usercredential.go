@@ -20,78 +20,63 @@ func DelegatingKinds() []string {
 	return []string{CredentialClientSecret, CredentialClientCertificate, CredentialWorkloadIdentity}
 }
 
+// exchanger makes the credential that exchanges a user's token.
+type exchanger func(assertion string) (azcore.TokenCredential, error)
+
 // proof is how the application proves itself at an exchange; digest is equal
 // for equal proofs.
 type proof struct {
 	digest   [sha256.Size]byte
-	onBehalf func(assertion string) (azcore.TokenCredential, error)
+	onBehalf exchanger
 }
 
 // prover holds the application's present proof. A secret file is read again
 // for each login; content that cannot be used keeps the old proof.
 type prover struct {
-	cfg     CredentialConfig
-	setting string // of the file
-	path    string
-	parse   func(content []byte) (func(assertion string) (azcore.TokenCredential, error), error)
+	cfg   CredentialConfig
+	fixed *proof // of an application without a secret file
 
-	mu      sync.Mutex
-	current *proof
+	mu   sync.Mutex
+	file secretFile[exchanger]
 }
 
 func newProver(cfg CredentialConfig) (*prover, error) {
 	p := &prover{cfg: cfg}
+	var setting string
 	switch cfg.Kind {
 	case CredentialClientSecret:
-		p.setting, p.path, p.parse = "PARLEY_GRAPH_CLIENT_SECRET_FILE", cfg.ClientSecretFile, cfg.secretProof
+		setting, p.file = "PARLEY_GRAPH_CLIENT_SECRET_FILE", secretFile[exchanger]{path: cfg.ClientSecretFile, parse: cfg.secretProof}
 	case CredentialClientCertificate:
-		p.setting, p.path, p.parse = "PARLEY_GRAPH_CERTIFICATE_FILE", cfg.CertificateFile, cfg.certificateProof
+		setting, p.file = "PARLEY_GRAPH_CERTIFICATE_FILE", secretFile[exchanger]{path: cfg.CertificateFile, parse: cfg.certificateProof}
 	case CredentialWorkloadIdentity:
-		p.current = &proof{onBehalf: cfg.federatedProof}
+		p.fixed = &proof{onBehalf: cfg.federatedProof}
 		return p, nil
 	default:
 		return nil, fmt.Errorf("PARLEY_GRAPH_CREDENTIAL: %q is no credential of an app registration, and only one of those can act on behalf of users: %s",
 			cfg.Kind, strings.Join(DelegatingKinds(), ", "))
 	}
-	if err := p.load(); err != nil {
-		return nil, fmt.Errorf("%s: %w", p.setting, err)
+	if err := p.file.load(); err != nil {
+		return nil, fmt.Errorf("%s: %w", setting, err)
 	}
 	return p, nil
 }
 
-// load replaces the proof if its file changed. The caller holds the lock or is alone.
-func (p *prover) load() error {
-	content, err := readSecret(p.path)
-	if err != nil {
-		return err
-	}
-	digest := sha256.Sum256(content)
-	if p.current != nil && digest == p.current.digest {
-		return nil
-	}
-	onBehalf, err := p.parse(content)
-	if err != nil {
-		return err
-	}
-	p.current = &proof{digest: digest, onBehalf: onBehalf}
-	return nil
-}
-
 // present is the proof to log in with now.
 func (p *prover) present() *proof {
+	if p.fixed != nil {
+		return p.fixed
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.parse != nil {
-		_ = p.load() // a file that cannot be used now leaves the old proof in place
-	}
-	return p.current
+	_ = p.file.load() // a file that cannot be used now leaves the old proof in place
+	return &proof{p.file.digest, p.file.current}
 }
 
 func (cfg CredentialConfig) userOptions() *azidentity.OnBehalfOfCredentialOptions {
 	return &azidentity.OnBehalfOfCredentialOptions{ClientOptions: cfg.options(), DisableInstanceDiscovery: cfg.AuthorityHost != ""}
 }
 
-func (cfg CredentialConfig) secretProof(content []byte) (func(string) (azcore.TokenCredential, error), error) {
+func (cfg CredentialConfig) secretProof(content []byte) (exchanger, error) {
 	secret := strings.TrimSpace(string(content))
 	if secret == "" {
 		return nil, errors.New("file is empty")
@@ -101,7 +86,7 @@ func (cfg CredentialConfig) secretProof(content []byte) (func(string) (azcore.To
 	}, nil
 }
 
-func (cfg CredentialConfig) certificateProof(content []byte) (func(string) (azcore.TokenCredential, error), error) {
+func (cfg CredentialConfig) certificateProof(content []byte) (exchanger, error) {
 	certificates, key, err := azidentity.ParseCertificates(content, nil)
 	if err != nil {
 		return nil, errors.New("file holds no certificate with its private key, in PEM or PKCS#12 without a password")

@@ -1,7 +1,6 @@
 package graphsim
 
 import (
-	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -180,32 +179,13 @@ type UserToken struct {
 
 // SignUserToken makes a delegated token directly, as an exchange does.
 func (s *Sim) SignUserToken(q UserToken) (string, error) {
-	if q.Tenant == "" {
-		q.Tenant = s.cfg.Tenants[0].ID
-	}
-	if q.ClientID == "" {
-		q.ClientID = DemoClientID
-	}
-	if q.Audience == "" {
-		q.Audience = graphAudience
-	}
 	if q.Scopes == nil {
 		q.Scopes = DefaultScopes()
 	}
-	if q.IssuedAt.IsZero() {
-		q.IssuedAt = time.Now()
-	}
-	if q.Lifetime == 0 {
-		q.Lifetime = s.cfg.TokenLifetime
-	}
-	return s.sign(&accessClaims{
-		RegisteredClaims: jwt.RegisteredClaims{
-			Issuer: "https://sts.windows.net/" + q.Tenant + "/", Audience: jwt.ClaimStrings{q.Audience}, Subject: guidOf(q.User + "/" + q.ClientID),
-			IssuedAt: jwt.NewNumericDate(q.IssuedAt), NotBefore: jwt.NewNumericDate(q.IssuedAt.Add(-5 * time.Minute)),
-			ExpiresAt: jwt.NewNumericDate(q.IssuedAt.Add(q.Lifetime)), ID: rand.Text(),
-		},
-		AppID: q.ClientID, Tenant: q.Tenant, Object: q.User, Scope: strings.Join(q.Scopes, " "), Version: "1.0", IDType: "user",
-	})
+	claims := s.claimsFor(q.Tenant, q.ClientID, q.Audience, q.IssuedAt, q.Lifetime)
+	claims.Subject, claims.Object = guidOf(q.User+"/"+claims.AppID), q.User
+	claims.Scope, claims.IDType = strings.Join(q.Scopes, " "), "user"
+	return s.sign(claims)
 }
 
 // signedIn makes the exchange one of a user; a user whose sessions were revoked is challenged.

@@ -1,6 +1,7 @@
 package graphsim
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/base64"
@@ -52,32 +53,29 @@ type TokenRequest struct {
 
 // SignToken makes an access token directly, for tests that need an expired, foreign or powerless one.
 func (s *Sim) SignToken(q TokenRequest) (string, error) {
-	if q.Tenant == "" {
-		q.Tenant = s.cfg.Tenants[0].ID
-	}
-	if q.ClientID == "" {
-		q.ClientID = DemoClientID
-	}
-	if q.Audience == "" {
-		q.Audience = graphAudience
-	}
 	if q.Roles == nil {
 		q.Roles = DefaultRoles()
 	}
-	if q.IssuedAt.IsZero() {
-		q.IssuedAt = time.Now()
+	claims := s.claimsFor(q.Tenant, q.ClientID, q.Audience, q.IssuedAt, q.Lifetime)
+	claims.Subject, claims.Roles, claims.IDType = claims.AppID, q.Roles, "app"
+	return s.sign(claims)
+}
+
+// claimsFor are the claims that tokens of applications and of users have in common. Zero values take what the demo uses.
+func (s *Sim) claimsFor(tenant, client, audience string, issued time.Time, lifetime time.Duration) *accessClaims {
+	tenant, client, audience = cmp.Or(tenant, s.cfg.Tenants[0].ID), cmp.Or(client, DemoClientID), cmp.Or(audience, graphAudience)
+	lifetime = cmp.Or(lifetime, s.cfg.TokenLifetime)
+	if issued.IsZero() {
+		issued = time.Now()
 	}
-	if q.Lifetime == 0 {
-		q.Lifetime = s.cfg.TokenLifetime
-	}
-	return s.sign(&accessClaims{
+	return &accessClaims{
 		RegisteredClaims: jwt.RegisteredClaims{
-			Issuer: "https://sts.windows.net/" + q.Tenant + "/", Audience: jwt.ClaimStrings{q.Audience}, Subject: q.ClientID,
-			IssuedAt: jwt.NewNumericDate(q.IssuedAt), NotBefore: jwt.NewNumericDate(q.IssuedAt.Add(-5 * time.Minute)),
-			ExpiresAt: jwt.NewNumericDate(q.IssuedAt.Add(q.Lifetime)), ID: rand.Text(),
+			Issuer: "https://sts.windows.net/" + tenant + "/", Audience: jwt.ClaimStrings{audience},
+			IssuedAt: jwt.NewNumericDate(issued), NotBefore: jwt.NewNumericDate(issued.Add(-5 * time.Minute)),
+			ExpiresAt: jwt.NewNumericDate(issued.Add(lifetime)), ID: rand.Text(),
 		},
-		AppID: q.ClientID, Tenant: q.Tenant, Roles: q.Roles, Version: "1.0", IDType: "app",
-	})
+		AppID: client, Tenant: tenant, Version: "1.0",
+	}
 }
 
 func (s *Sim) sign(claims *accessClaims) (string, error) {

@@ -203,9 +203,8 @@ func TestNothingIsReadWithoutARecord(t *testing.T) {
 	}
 }
 
-// streamOne begins a stream that sends one batch each time next is fed, and returns its client side.
-func (g *guarded) streamOne(t *testing.T, token string) (next chan<- struct{}, recv func() error) {
-	t.Helper()
+// fed makes streams send one event and a checkpoint for each value on the channel.
+func (g *guarded) fed() chan<- struct{} {
 	feed := make(chan struct{})
 	g.streamEvents = func(ctx context.Context, emit func(*parleyv1.StreamEventsResponse) error) error {
 		for {
@@ -219,6 +218,13 @@ func (g *guarded) streamOne(t *testing.T, token string) (next chan<- struct{}, r
 			}
 		}
 	}
+	return feed
+}
+
+// streamOne begins a stream that sends one batch each time next is fed, and returns its client side.
+func (g *guarded) streamOne(t *testing.T, token string) (next chan<- struct{}, recv func() error) {
+	t.Helper()
+	feed := g.fed()
 	ctx, cancel := context.WithCancel(as(t.Context(), token))
 	t.Cleanup(cancel)
 	stream, err := parleyv1.NewEventServiceClient(g.conn).StreamEvents(ctx, &parleyv1.StreamEventsRequest{Parent: "users/me"})

@@ -150,19 +150,7 @@ func TestChatsOfOthers(t *testing.T) {
 func TestPermissionChangesUnderAStream(t *testing.T) {
 	t.Parallel()
 	g := startGuarded(t, nil)
-	feed := make(chan struct{})
-	g.streamEvents = func(ctx context.Context, emit func(*parleyv1.StreamEventsResponse) error) error {
-		for {
-			select {
-			case <-feed:
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-			if err := emitAll(emit, eventFrame("1"), checkpointFrame("tok")); err != nil {
-				return err
-			}
-		}
-	}
+	feed := g.fed()
 	ctx, cancel := context.WithCancel(as(t.Context(), "owner"))
 	defer cancel()
 	stream, err := parleyv1.NewEventServiceClient(g.conn).StreamEvents(ctx, &parleyv1.StreamEventsRequest{Parent: "users/me" + belowChat})

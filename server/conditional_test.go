@@ -193,20 +193,7 @@ func TestCompressionOnRequest(t *testing.T) {
 func TestCompressedStreams(t *testing.T) {
 	t.Parallel()
 	h := start(t, nil)
-	next := make(chan struct{})
-	h.streamEvents = func(ctx context.Context, emit func(*parleyv1.StreamEventsResponse) error) error {
-		for range 3 {
-			if err := emit(checkpointFrame("t")); err != nil {
-				return err
-			}
-			select {
-			case <-next:
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		}
-		return emit(summaryFrame("end"))
-	}
+	next := h.stepwise()
 	for _, accept := range []string{ndjson, sse} {
 		resp := h.get(t, streamPath, "Accept-Encoding", "gzip", "Accept", accept)
 		if resp.Header.Get("Content-Encoding") != "gzip" || resp.Header.Get("Content-Type") != accept || resp.Header.Get("Vary") == "" {

@@ -147,12 +147,10 @@ func TestStreamFailsLate(t *testing.T) {
 	}
 }
 
-// TestStreamFlushes reads each frame before the next one is emitted.
-func TestStreamFlushes(t *testing.T) {
-	t.Parallel()
-	h := start(t, nil)
+// stepwise makes streams of three checkpoints, each but the first after a value on the channel, and a summary after one more.
+func (f *fake) stepwise() chan<- struct{} {
 	next := make(chan struct{})
-	h.streamEvents = func(ctx context.Context, emit func(*parleyv1.StreamEventsResponse) error) error {
+	f.streamEvents = func(ctx context.Context, emit func(*parleyv1.StreamEventsResponse) error) error {
 		for range 3 {
 			if err := emit(checkpointFrame("t")); err != nil {
 				return err
@@ -165,6 +163,14 @@ func TestStreamFlushes(t *testing.T) {
 		}
 		return emit(summaryFrame("end"))
 	}
+	return next
+}
+
+// TestStreamFlushes reads each frame before the next one is emitted.
+func TestStreamFlushes(t *testing.T) {
+	t.Parallel()
+	h := start(t, nil)
+	next := h.stepwise()
 	resp := h.get(t, streamPath)
 	lines := bufio.NewScanner(resp.Body)
 	for range 3 {

@@ -18,7 +18,7 @@ func (r *reading) keep(w window, s *sheet, links []string) {
 	kept := cache.Window{Key: r.store.WindowKey(&q), End: q.End, Value: s, Read: s.read, Cost: s.cost()}
 	s.grown = func() {
 		again := kept
-		again.Cost = s.cost()
+		again.Cost, again.Pages = s.cost(), nil // the pages are gone
 		r.store.KeepWindow(again)
 	}
 	if !s.split {
