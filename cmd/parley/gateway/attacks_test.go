@@ -158,6 +158,7 @@ func TestHostileGraph(t *testing.T) {
 		"a link in the clear":   {graphsim.Fault{Kind: graphsim.FaultHTTPLink}, "GRAPH_LINK_REFUSED"},
 		"HTML in place of JSON": {graphsim.Fault{Kind: graphsim.FaultHTMLError, Status: 403}, "GRAPH_PERMISSION_MISSING"},
 	} {
+		c.fault.Match = "/chats" // Graph's paths of both requests, and none of Entra's
 		if err := g.sim.SetFaults([]graphsim.Fault{c.fault}); err != nil {
 			t.Fatal(err)
 		}
