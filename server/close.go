@@ -35,9 +35,14 @@ func (s *Server) close(ctx context.Context) error {
 
 	var both sync.WaitGroup
 	both.Go(func() { stopGRPC(ctx, s.public) })
-	var errWeb error
+	var errWeb, errLane error
 	both.Go(func() {
+		var parts sync.WaitGroup
+		if s.lane != nil {
+			parts.Go(func() { errLane = s.lane.Drain(ctx) })
+		}
 		errWeb = stopHTTP(ctx, s.web)
+		parts.Wait()
 		// Requests that were cut find their context ended.
 		s.requests.Lock()
 		defer s.requests.Unlock()
@@ -49,7 +54,7 @@ func (s *Server) close(ctx context.Context) error {
 	errTasks := s.tasks.Wait()
 	// Before Start nobody serves, so nobody closed them.
 	s.closeListeners()
-	return errors.Join(errWeb, errAdmin, errTasks)
+	return errors.Join(errWeb, errLane, errAdmin, errTasks)
 }
 
 // stopGRPC waits for running calls until ctx ends.

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/health"
 
 	"github.com/parley-gateway/parley/server/doors"
+	"github.com/parley-gateway/parley/server/lane"
 	"github.com/parley-gateway/parley/server/rest"
 )
 
@@ -27,9 +28,11 @@ type Server struct {
 	limits *limits
 	health *health.Server
 
-	public   *grpc.Server // the gRPC listener
-	web      *http.Server // the REST face
-	requests sync.RWMutex // held for reading by each request of web
+	public   *grpc.Server             // the gRPC listener
+	web      *http.Server             // the REST face
+	short    func(target string) bool // its requests that lane may take
+	lane     *lane.Lane               // before web where there is no TLS; set by Start
+	requests sync.RWMutex             // held for reading by each request of web
 	admin    *http.Server
 	diag     *grpc.Server // channelz, behind the admin listener
 
@@ -69,7 +72,7 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.web = newWeb(s.recovered(s.front(face)), &cfg)
+	s.web, s.short = newWeb(s.recovered(s.front(face)), &cfg), face.Short
 	s.diag = newDiagnostics()
 	s.admin = newAdmin(s.diag, cfg)
 	return s, nil
@@ -83,7 +86,7 @@ func (s *Server) Start(ctx context.Context) error {
 		return errors.Join(err, s.Close(ctx))
 	}
 	s.serve("gRPC", func() error { return s.public.Serve(s.listeners[0]) })
-	s.serve("HTTP", func() error { return serveWeb(s.web, s.listeners[1], s.cfg.TLS) })
+	s.serve("HTTP", s.serveWeb(s.listeners[1]))
 	s.serve("admin", func() error { return s.admin.Serve(s.listeners[2]) })
 	s.setServing()
 	s.ready.Store(true)

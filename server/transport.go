@@ -14,8 +14,8 @@ import (
 	"google.golang.org/grpc/reflection"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/server/certs"
 	"github.com/parley-gateway/parley/server/doors"
+	"github.com/parley-gateway/parley/server/lane"
 	"github.com/parley-gateway/parley/server/rest"
 )
 
@@ -84,13 +84,17 @@ func newWeb(handler http.Handler, c *Config) *http.Server {
 	}
 }
 
-// serveWeb serves over TLS where there is one.
-func serveWeb(web *http.Server, listener net.Listener, secure *certs.Store) error {
-	if secure == nil {
-		return web.Serve(doors.Cork(listener))
+// serveWeb returns what serves the REST face: over TLS where there is one, else with a lane for short answers.
+func (s *Server) serveWeb(listener net.Listener) func() error {
+	if s.cfg.TLS != nil {
+		s.web.TLSConfig = s.cfg.TLS.Config()
+		return func() error { return s.web.ServeTLS(listener, "", "") }
 	}
-	web.TLSConfig = secure.Config()
-	return web.ServeTLS(listener, "", "")
+	s.lane = lane.New(listener, lane.Config{
+		Handler: s.web.Handler, Takes: s.short, HeaderTime: s.cfg.HeaderTime, IdleTime: s.cfg.IdleTime,
+	})
+	s.web.Handler = s.lane.Back(s.web.Handler)
+	return func() error { return s.web.Serve(doors.Cork(s.lane)) }
 }
 
 // front is what stands before the REST face: pages of named origins may read answers, and without authentication only

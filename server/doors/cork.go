@@ -2,6 +2,7 @@ package doors
 
 import (
 	"context"
+	"errors"
 	"net"
 )
 
@@ -47,6 +48,18 @@ func WithConn(ctx context.Context, conn net.Conn) context.Context {
 func CorkedOf(ctx context.Context) *Corked {
 	corked, _ := ctx.Value(corkedKey{}).(*Corked)
 	return corked
+}
+
+// NetConn is the connection below.
+func (c *Corked) NetConn() net.Conn { return c.Conn }
+
+// CloseWrite ends one direction, if the connection can: net/http lets clients read a last answer that way.
+func (c *Corked) CloseWrite() error {
+	half, ok := c.Conn.(interface{ CloseWrite() error })
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	return half.CloseWrite()
 }
 
 // Hold begins to hold back a first write of up to 4 KiB until the next one.

@@ -25,10 +25,14 @@ type Config struct {
 	Logger *slog.Logger
 }
 
+// apiPath begins the paths of the API.
+const apiPath = "/v1/"
+
 // Handler serves the API under /v1/ and the pages elsewhere.
 type Handler struct {
 	backend Backend
 	routes  []*route
+	streams map[string]bool // the last segments of streams' paths
 	known   memory
 	pages   http.Handler
 	logger  *slog.Logger
@@ -46,8 +50,13 @@ func New(cfg Config) (*Handler, error) {
 		return nil, err
 	}
 	h := &Handler{
-		backend: cfg.Backend, routes: routes, pages: cfg.Pages, logger: cfg.Logger,
+		backend: cfg.Backend, routes: routes, streams: map[string]bool{}, pages: cfg.Pages, logger: cfg.Logger,
 		wire: wirejson.NewWire((*parleyv1.Event)(nil).ProtoReflect().Type()),
+	}
+	for _, r := range routes {
+		if r.streams {
+			h.streams[r.segments[len(r.segments)-1]] = true
+		}
 	}
 	h.pageJSON, h.pageZip = h.renderPage, h.zipPage
 	if h.logger == nil {
@@ -62,7 +71,7 @@ func New(cfg Config) (*Handler, error) {
 // ServeHTTP is the front door: only GET without a body, only the headers and paths that the API knows.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	secure(w.Header())
-	if !strings.HasPrefix(r.URL.Path, "/v1/") {
+	if !strings.HasPrefix(r.URL.Path, apiPath) {
 		boundWrite(w)
 		h.pages.ServeHTTP(w, r)
 		return

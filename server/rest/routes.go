@@ -29,6 +29,16 @@ type route struct {
 	streams bool
 }
 
+// Short says whether the answer to a request target is one message: it is for no stream, as far as its last segment tells.
+func (h *Handler) Short(target string) bool {
+	path, _, _ := strings.Cut(target, "?")
+	if !strings.HasPrefix(path, apiPath) {
+		return false
+	}
+	last := path[strings.LastIndexByte(path, '/')+1:]
+	return strings.IndexByte(last, '%') < 0 && !h.streams[last]
+}
+
 // download says that the answer is a stream of raw bytes.
 func (r *route) download() bool {
 	return r.streams && r.answer.Descriptor().FullName() == (*httpbody.HttpBody)(nil).ProtoReflect().Descriptor().FullName()

@@ -1,0 +1,65 @@
+package lane
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+)
+
+// Back is the handler for the server that serves the lane: a short request takes its connection back into the lane, which
+// answers it; any other goes to next.
+func (l *Lane) Back(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if l.draining.Load() || !plainRequest(r) || !l.cfg.Takes(r.RequestURI) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		over, pending, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			next.ServeHTTP(w, r)
+			return
+		}
+		if !l.takeBack(over, pending.Reader, r) {
+			over.Close() // the server stops
+		}
+	})
+}
+
+// plainRequest says of a parsed request what plainGet says of a head, as far as it matters here.
+func plainRequest(r *http.Request) bool {
+	connection := r.Header["Connection"]
+	return r.Method == http.MethodGet && r.ProtoMajor == 1 && r.ProtoMinor == 1 && !r.Close && r.Body == http.NoBody &&
+		(len(connection) == 0 || len(connection) == 1 && strings.EqualFold(connection[0], "keep-alive")) &&
+		len(r.Header["Upgrade"]) == 0 && len(r.Header["Expect"]) == 0
+}
+
+// takeBack goes on with a connection whose request r waits for its answer; pending holds what was read after it.
+func (l *Lane) takeBack(over net.Conn, pending *bufio.Reader, r *http.Request) bool {
+	early, err := io.ReadAll(io.LimitReader(pending, int64(pending.Buffered())))
+	if err != nil {
+		return false
+	}
+	raw := over
+	for {
+		if again, ok := raw.(*replayed); ok {
+			raw, early = again.Conn, append(early, again.read...)
+			break
+		}
+		wrapper, ok := raw.(interface{ NetConn() net.Conn })
+		if !ok {
+			break
+		}
+		raw = wrapper.NetConn()
+	}
+	c := newConn(l, raw)
+	c.read = append(c.read, early...)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.draining.Load() {
+		return false
+	}
+	l.run(c, r)
+	return true
+}

@@ -1,0 +1,242 @@
+package lane
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+)
+
+const (
+	roomAtFirst = 4 << 10  // bytes for what a client sends
+	roomAtMost  = 32 << 10 // a longer head is for net/http
+	// patience is how long a request may take before its client is watched.
+	patience = 5 * time.Millisecond
+	// linger is how long a client may take to read a last answer before the connection is closed.
+	linger = 500 * time.Millisecond
+)
+
+var headEnd = []byte("\r\n\r\n")
+
+// conn is a connection that the lane reads.
+type conn struct {
+	net.Conn
+
+	lane   *Lane
+	remote string
+	read   []byte // what came and is not answered yet
+	text   bytes.Reader
+	parser *bufio.Reader
+	answer answer
+	watch  watch
+}
+
+func newConn(l *Lane, raw net.Conn) *conn {
+	c := &conn{Conn: raw, lane: l, remote: raw.RemoteAddr().String(), read: make([]byte, 0, roomAtFirst)}
+	c.parser = bufio.NewReaderSize(&c.text, roomAtFirst)
+	c.answer = answer{conn: raw, ends: &l.draining, header: http.Header{}}
+	c.watch.init(raw)
+	return c
+}
+
+// serve answers requests, first the one that waits if there is one, until the connection ends, or until one comes that is not
+// for the lane: then ours is false, and that request is still in c.read.
+func (c *conn) serve(waiting *http.Request) (ours bool) {
+	wait := c.lane.cfg.HeaderTime // that of a new connection
+	if waiting != nil {
+		if !c.handle(waiting) {
+			return true
+		}
+		wait = c.lane.cfg.IdleTime
+	}
+	for {
+		head, err := c.next(wait)
+		if err != nil {
+			return true
+		}
+		target, ok := plainGet(head)
+		if !ok || !c.lane.cfg.Takes(target) {
+			return false
+		}
+		c.text.Reset(head)
+		c.parser.Reset(&c.text)
+		r, err := http.ReadRequest(c.parser)
+		if err != nil {
+			return false // net/http says so
+		}
+		c.read = c.read[:copy(c.read, c.read[len(head):])]
+		if !c.handle(r) {
+			return true
+		}
+		wait = c.lane.cfg.IdleTime
+	}
+}
+
+// next returns the head of the next request with its empty line, or as much of it as the lane reads. It is good until c.read
+// changes.
+func (c *conn) next(wait time.Duration) ([]byte, error) {
+	if len(c.read) > 0 {
+		wait = c.lane.cfg.HeaderTime
+	}
+	for from, bounded := 0, false; ; {
+		if end := bytes.Index(c.read[from:], headEnd); end >= 0 {
+			return c.read[:from+end+len(headEnd)], nil
+		}
+		if len(c.read) >= roomAtMost || len(c.read) > 0 && !mayBePlain(c.read) {
+			return c.read, nil
+		}
+		from = max(len(c.read)-len(headEnd)+1, 0)
+		if len(c.read) == cap(c.read) {
+			c.read = append(make([]byte, 0, 2*cap(c.read)), c.read...)
+		}
+		if !bounded {
+			if err := c.waitAtMost(wait); err != nil {
+				return nil, err
+			}
+		}
+		begun := len(c.read) > 0
+		n, err := c.Read(c.read[len(c.read):cap(c.read)])
+		c.read = c.read[:len(c.read)+n]
+		if n == 0 && err != nil {
+			return nil, err
+		}
+		// The time for the head begins with its first bytes.
+		bounded, wait = begun, c.lane.cfg.HeaderTime
+	}
+}
+
+// waitAtMost bounds the next reads; once the lane drains there are none.
+func (c *conn) waitAtMost(wait time.Duration) error {
+	deadline := time.Time{}
+	if wait > 0 {
+		deadline = time.Now().Add(wait)
+	}
+	if err := c.SetReadDeadline(deadline); err != nil {
+		return err
+	}
+	// Drain says that it drains before it ends the reads, so one of the two is seen.
+	if c.lane.draining.Load() {
+		return net.ErrClosed
+	}
+	return nil
+}
+
+// handle answers one request and says whether the connection goes on.
+func (c *conn) handle(r *http.Request) (goesOn bool) {
+	ctx, cancel := context.WithCancel(c.lane.ctx)
+	defer cancel()
+	r.RemoteAddr = c.remote
+	c.answer.begin()
+	c.watch.begin(cancel)
+	returned := c.run(r.WithContext(ctx))
+	gone, early := c.watch.end()
+	c.read = append(c.read, early...)
+	if !returned || gone || c.answer.finish() != nil {
+		return false
+	}
+	if c.answer.last {
+		c.partAfter()
+	}
+	return !c.answer.last
+}
+
+// run calls the handler; a panic ends the connection and not the process, as in net/http.
+func (c *conn) run(r *http.Request) (returned bool) {
+	defer func() {
+		if !returned {
+			_ = recover() // whoever made the handler knows more
+		}
+	}()
+	c.lane.cfg.Handler.ServeHTTP(&c.answer, r)
+	return true
+}
+
+// partAfter lets the client read a last answer: closing while something of its own is unread would take it away.
+func (c *conn) partAfter() {
+	if closeWrite(c.Conn) != nil || c.SetReadDeadline(time.Now().Add(linger)) != nil {
+		return
+	}
+	for {
+		if _, err := c.Read(c.read[:cap(c.read)]); err != nil {
+			return
+		}
+	}
+}
+
+// closeWrite ends the server's direction of a connection, if it has one of its own.
+func closeWrite(conn net.Conn) error {
+	half, ok := conn.(interface{ CloseWrite() error })
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	return half.CloseWrite()
+}
+
+// watch ends a request that takes long when its client goes away.
+type watch struct {
+	conn  net.Conn
+	timer *time.Timer
+	ended chan struct{} // receives one each time the timer fired
+
+	mu     sync.Mutex
+	over   bool // the request has its answer
+	cancel context.CancelFunc
+	gone   bool
+	byte1  [1]byte
+	early  []byte // what the client sent meanwhile
+}
+
+func (w *watch) init(conn net.Conn) {
+	w.conn, w.ended = conn, make(chan struct{}, 1)
+}
+
+// begin begins to watch a request, after a while.
+func (w *watch) begin(cancel context.CancelFunc) {
+	w.cancel, w.over, w.gone, w.early = cancel, false, false, nil
+	if w.timer == nil {
+		w.timer = time.AfterFunc(patience, w.read)
+		return
+	}
+	w.timer.Reset(patience)
+}
+
+// end ends the watch, and says whether the client is gone or what it has sent since.
+func (w *watch) end() (gone bool, early []byte) {
+	if w.timer.Stop() {
+		return false, nil
+	}
+	w.mu.Lock()
+	w.over = true
+	_ = w.conn.SetReadDeadline(past) // a broken connection ends the read too
+	w.mu.Unlock()
+	<-w.ended
+	return w.gone, w.early
+}
+
+// read waits for the client to send or go. Requests are not read beyond the one byte that tells.
+func (w *watch) read() {
+	defer func() { w.ended <- struct{}{} }()
+	w.mu.Lock()
+	if w.over {
+		w.mu.Unlock()
+		return
+	}
+	err := w.conn.SetReadDeadline(time.Time{})
+	w.mu.Unlock()
+	n := 0
+	if err == nil {
+		n, err = w.conn.Read(w.byte1[:])
+	}
+	switch {
+	case n > 0:
+		w.early = w.byte1[:n]
+	case err != nil && !errors.Is(err, os.ErrDeadlineExceeded):
+		w.gone = true
+		w.cancel()
+	}
+}

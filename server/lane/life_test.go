@@ -1,0 +1,288 @@
+package lane_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/parley-gateway/parley/server/lane"
+)
+
+// pipes is a listener whose connections are in memory, so that a bubble of synctest can hold them.
+type pipes struct {
+	conns  chan net.Conn
+	errs   chan error
+	closed chan struct{}
+}
+
+func newPipes() *pipes {
+	return &pipes{make(chan net.Conn), make(chan error), make(chan struct{})}
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case conn := <-p.conns:
+		return conn, nil
+	case err := <-p.errs:
+		return nil, err
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Close() error {
+	close(p.closed)
+	return nil
+}
+
+func (*pipes) Addr() net.Addr { return &net.TCPAddr{} }
+
+func (p *pipes) dial() net.Conn {
+	client, server := net.Pipe()
+	p.conns <- server
+	return client
+}
+
+const (
+	headerTime = 10 * time.Second
+	idleTime   = 2 * time.Minute
+)
+
+// inBubble runs a test with a lane over pipes and without a server behind it.
+func inBubble(t *testing.T, handler http.HandlerFunc, test func(t *testing.T, l *lane.Lane, p *pipes)) {
+	t.Helper()
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPipes()
+		l := lane.New(p, lane.Config{Handler: handler, Takes: short, HeaderTime: headerTime, IdleTime: idleTime})
+		test(t, l, p)
+		if err := l.Drain(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// ask sends a request and reads the answer.
+func ask(t *testing.T, conn net.Conn, in *bufio.Reader, target string) *http.Response {
+	t.Helper()
+	if _, err := io.WriteString(conn, get(target)); err != nil {
+		t.Fatal(err)
+	}
+	return read(t, in)
+}
+
+func read(t *testing.T, in *bufio.Reader) *http.Response {
+	t.Helper()
+	resp, err := http.ReadResponse(in, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	return resp
+}
+
+// endsAfter reads until the server hangs up and says how long that took.
+func endsAfter(t *testing.T, conn net.Conn) time.Duration {
+	t.Helper()
+	start := time.Now()
+	if rest, err := io.ReadAll(conn); err != nil || len(rest) > 0 {
+		t.Errorf("read %q, %v", rest, err)
+	}
+	return time.Since(start)
+}
+
+// TestTimes lets clients be slow at each step of a connection.
+func TestTimes(t *testing.T) {
+	inBubble(t, func(http.ResponseWriter, *http.Request) {}, func(t *testing.T, _ *lane.Lane, p *pipes) {
+		silent := p.dial()
+		if took := endsAfter(t, silent); took != headerTime {
+			t.Errorf("a client that says nothing is hung up on after %v", took)
+		}
+		slow, start := p.dial(), time.Now()
+		for _, c := range get("/short/" + strings.Repeat("x", 100)) {
+			time.Sleep(time.Second)
+			if _, err := io.WriteString(slow, string(c)); err != nil {
+				break
+			}
+		}
+		if took := time.Since(start).Round(time.Second); took > 2*headerTime {
+			t.Errorf("a slow head is hung up on after %v", took)
+		}
+		idle := p.dial()
+		ask(t, idle, bufio.NewReader(idle), "/short")
+		if took := endsAfter(t, idle); took != idleTime {
+			t.Errorf("an idle client is hung up on after %v", took)
+		}
+		half := p.dial()
+		ask(t, half, bufio.NewReader(half), "/short")
+		time.Sleep(idleTime - time.Second)
+		if _, err := io.WriteString(half, "GET /sho"); err != nil {
+			t.Fatal(err)
+		}
+		if took := endsAfter(t, half); took != headerTime {
+			t.Errorf("half a head is hung up on after %v", took)
+		}
+	})
+}
+
+// TestClientGone ends the request of a client that goes away while it waits; one that asks for more is not taken for gone.
+func TestClientGone(t *testing.T) {
+	var ended chan time.Duration // of the bubble
+	slowly := func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/short/slow" {
+			return
+		}
+		start := time.Now()
+		select {
+		case <-r.Context().Done():
+			w.WriteHeader(http.StatusServiceUnavailable)
+		case <-time.After(time.Hour):
+		}
+		ended <- time.Since(start)
+	}
+	inBubble(t, slowly, func(t *testing.T, _ *lane.Lane, p *pipes) {
+		ended = make(chan time.Duration, 1)
+		for name, after := range map[string]time.Duration{"at once": 0, "in a minute": time.Minute, "after the idle time": 3 * idleTime} {
+			conn := p.dial()
+			if _, err := io.WriteString(conn, get("/short/slow")); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(after)
+			conn.Close()
+			if took := <-ended; took > after+time.Second {
+				t.Errorf("gone %s: the request ends after %v", name, took)
+			}
+		}
+		conn := p.dial()
+		if _, err := io.WriteString(conn, get("/short/slow")); err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			time.Sleep(time.Second)
+			_, _ = io.WriteString(conn, get("/short/1")+get("/short/2")) // the answers tell
+		}()
+		in := bufio.NewReader(conn)
+		if first := read(t, in); first.StatusCode != http.StatusOK || <-ended != time.Hour {
+			t.Errorf("a request with others after it is answered with %s", first.Status)
+		}
+		read(t, in)
+		read(t, in)
+		conn.Close()
+	})
+}
+
+// TestDrain ends connections without a request at once, others with their answer, and cuts what takes too long.
+func TestDrain(t *testing.T) {
+	var release chan struct{} // of the bubble
+	inBubble(t, func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/short/slow":
+			<-release
+			_, _ = io.WriteString(w, "done") // the client tells
+		case "/short/forever":
+			<-r.Context().Done()
+		default:
+		}
+	}, func(t *testing.T, l *lane.Lane, p *pipes) {
+		release = make(chan struct{})
+		fresh, idle, slow, forever := p.dial(), p.dial(), p.dial(), p.dial()
+		ask(t, idle, bufio.NewReader(idle), "/short")
+		for conn, target := range map[net.Conn]string{slow: "/short/slow", forever: "/short/forever"} {
+			if _, err := io.WriteString(conn, get(target)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		drained, start := make(chan error, 1), time.Now()
+		go func() { drained <- l.Drain(ctx) }()
+		for name, conn := range map[string]net.Conn{"fresh": fresh, "idle": idle} {
+			if took := endsAfter(t, conn); took != 0 {
+				t.Errorf("the %s connection ends after %v", name, took)
+			}
+		}
+		if conn, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("accepted %v, %v", conn, err)
+		}
+		time.Sleep(30 * time.Second)
+		close(release)
+		if resp := read(t, bufio.NewReader(slow)); resp.StatusCode != http.StatusOK || !resp.Close || resp.ContentLength != 4 {
+			t.Errorf("the slow answer is %s, close %t, %d bytes", resp.Status, resp.Close, resp.ContentLength)
+		}
+		slow.Close()
+		if err := <-drained; err != nil || time.Since(start) != time.Minute {
+			t.Errorf("drained after %v: %v", time.Since(start), err)
+		}
+		if rest, err := io.ReadAll(forever); err != nil && !errors.Is(err, io.ErrClosedPipe) || len(rest) > 0 {
+			t.Errorf("the endless answer is %q, %v", rest, err)
+		}
+	})
+}
+
+// TestListenerErrors reach the server above, which waits as it likes; the lane goes on.
+func TestListenerErrors(t *testing.T) {
+	inBubble(t, func(http.ResponseWriter, *http.Request) {}, func(t *testing.T, l *lane.Lane, p *pipes) {
+		broken := errors.New("too many open files")
+		p.errs <- broken
+		if _, err := l.Accept(); !errors.Is(err, broken) {
+			t.Errorf("the error is %v", err)
+		}
+		conn := p.dial()
+		ask(t, conn, bufio.NewReader(conn), "/short")
+		conn.Close()
+	})
+}
+
+// TestHandOverWhenClosed hangs up on what nobody serves any more.
+func TestHandOverWhenClosed(t *testing.T) {
+	inBubble(t, func(http.ResponseWriter, *http.Request) {}, func(t *testing.T, l *lane.Lane, p *pipes) {
+		conn := p.dial()
+		if _, err := io.WriteString(conn, get("/other")); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if took := endsAfter(t, conn); took != 0 {
+			t.Errorf("hung up after %v", took)
+		}
+	})
+}
+
+// TestWriteDeadline ends an answer that its client does not read.
+func TestWriteDeadline(t *testing.T) {
+	var failed chan error // of the bubble
+	inBubble(t, func(w http.ResponseWriter, _ *http.Request) {
+		if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(time.Minute)); err != nil {
+			t.Error(err)
+		}
+		w.Header().Set("Content-Length", "5")
+		_, err := io.WriteString(w, "hello")
+		failed <- err
+		if _, again := io.WriteString(w, "more"); !errors.Is(again, err) {
+			t.Errorf("the next write fails with %v", again)
+		}
+	}, func(t *testing.T, _ *lane.Lane, p *pipes) {
+		failed = make(chan error, 1)
+		conn, start := p.dial(), time.Now()
+		if _, err := io.WriteString(conn, get("/short")); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-failed; !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(start) != time.Minute {
+			t.Errorf("after %v: %v", time.Since(start), err)
+		}
+		endsAfter(t, conn)
+	})
+}
