@@ -3,6 +3,7 @@ package lane
 import (
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -18,6 +19,7 @@ type answer struct {
 	status int // 0 = not set yet
 	body   []byte
 	head   []byte
+	names  []string // of the headers, in order
 	sent   bool
 	last   bool // the connection ends with it
 	err    error
@@ -106,11 +108,18 @@ func hasBody(status int) bool {
 
 // writeHead makes the head of the answer, with the length that its body has. The last one of a connection says so.
 func (a *answer) writeHead(length int) {
-	head := append(a.head[:0], "HTTP/1.1 "...)
+	head := a.head[:0]
+	head = append(head, "HTTP/1.1 "...)
 	head = strconv.AppendInt(head, int64(a.status), 10)
 	head = append(append(append(head, ' '), http.StatusText(a.status)...), "\r\nDate: "...)
 	head = append(time.Now().UTC().AppendFormat(head, http.TimeFormat), "\r\n"...)
-	for name, values := range a.header {
+	a.names = a.names[:0]
+	for name := range a.header {
+		a.names = append(a.names, name)
+	}
+	slices.Sort(a.names)
+	for _, name := range a.names {
+		values := a.header[name]
 		switch name {
 		case "Content-Length", "Transfer-Encoding", "Date":
 			continue
@@ -137,7 +146,8 @@ func (a *answer) writeHead(length int) {
 	if a.last {
 		head = append(head, "Connection: close\r\n"...)
 	}
-	a.head = append(head, "\r\n"...)
+	head = append(head, "\r\n"...)
+	a.head = head
 }
 
 // oneLine keeps a value from being more than one header.

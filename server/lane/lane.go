@@ -97,7 +97,7 @@ func (l *Lane) Drain(ctx context.Context) error {
 	l.each(func(c *conn) { _ = c.SetReadDeadline(past) }) // a connection that is broken ends by itself
 	unhook := context.AfterFunc(ctx, func() {
 		l.cancel()
-		l.each(func(c *conn) { c.Conn.Close() })
+		l.each(func(c *conn) { c.Close() })
 	})
 	l.running.Wait()
 	unhook()

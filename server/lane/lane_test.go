@@ -36,20 +36,20 @@ type served struct {
 func short(target string) bool { return strings.HasPrefix(target, "/short") }
 
 // plainly serves a handler by net/http alone.
-func plainly(t *testing.T, handler http.Handler) *served {
-	t.Helper()
-	return serveOn(t, listen(t), handler, nil)
+func plainly(tb testing.TB, handler http.Handler) *served {
+	tb.Helper()
+	return serveOn(tb, listen(tb), handler, nil)
 }
 
 // laned serves a handler with a lane.
-func laned(t *testing.T, handler http.Handler) *served {
-	t.Helper()
-	over := lane.New(listen(t), lane.Config{Handler: handler, Takes: short, HeaderTime: time.Minute, IdleTime: time.Minute})
-	return serveOn(t, over, over.Back(handler), over)
+func laned(tb testing.TB, handler http.Handler) *served {
+	tb.Helper()
+	over := lane.New(listen(tb), lane.Config{Handler: handler, Takes: short, HeaderTime: time.Minute, IdleTime: time.Minute})
+	return serveOn(tb, over, over.Back(handler), over)
 }
 
-func serveOn(t *testing.T, listener net.Listener, handler http.Handler, over *lane.Lane) *served {
-	t.Helper()
+func serveOn(tb testing.TB, listener net.Listener, handler http.Handler, over *lane.Lane) *served {
+	tb.Helper()
 	s := &served{
 		addr: listener.Addr().String(), lane: over, done: make(chan error, 1),
 		web: &http.Server{
@@ -58,12 +58,12 @@ func serveOn(t *testing.T, listener net.Listener, handler http.Handler, over *la
 		},
 	}
 	go func() { s.done <- s.web.Serve(listener) }()
-	t.Cleanup(func() { s.close(t) })
+	tb.Cleanup(func() { s.close(tb) })
 	return s
 }
 
-func (s *served) close(t *testing.T) {
-	t.Helper()
+func (s *served) close(tb testing.TB) {
+	tb.Helper()
 	if s.done == nil {
 		return
 	}
@@ -71,36 +71,36 @@ func (s *served) close(t *testing.T) {
 	defer cancel()
 	if s.lane != nil {
 		if err := s.lane.Drain(ctx); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	}
 	if err := s.web.Shutdown(ctx); err != nil {
-		t.Error(err)
+		tb.Error(err)
 	}
 	if err := <-s.done; !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
-		t.Error(err)
+		tb.Error(err)
 	}
 	s.done = nil
 }
 
-func listen(t *testing.T) net.Listener {
-	t.Helper()
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+func listen(tb testing.TB) net.Listener {
+	tb.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(tb.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return listener
 }
 
-func dial(t *testing.T, addr string) net.Conn {
-	t.Helper()
-	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", addr)
+func dial(tb testing.TB, addr string) net.Conn {
+	tb.Helper()
+	conn, err := (&net.Dialer{}).DialContext(tb.Context(), "tcp", addr)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { conn.Close() })
+	tb.Cleanup(func() { conn.Close() })
 	if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return conn
 }

@@ -56,15 +56,23 @@ const (
 	idleTime   = 2 * time.Minute
 )
 
-// inBubble runs a test with a lane over pipes and without a server behind it.
-func inBubble(t *testing.T, handler http.HandlerFunc, test func(t *testing.T, l *lane.Lane, p *pipes)) {
+// bubble holds a lane over pipes, without a server behind it.
+type bubble struct {
+	*testing.T
+	*pipes
+
+	lane *lane.Lane
+}
+
+// inBubble runs a test in a bubble of synctest.
+func inBubble(t *testing.T, handler http.HandlerFunc, test func(b *bubble)) {
 	t.Helper()
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPipes()
-		l := lane.New(p, lane.Config{Handler: handler, Takes: short, HeaderTime: headerTime, IdleTime: idleTime})
-		test(t, l, p)
-		if err := l.Drain(t.Context()); err != nil {
+		b := &bubble{t, p, lane.New(p, lane.Config{Handler: handler, Takes: short, HeaderTime: headerTime, IdleTime: idleTime})}
+		test(b)
+		if err := b.lane.Drain(t.Context()); err != nil {
 			t.Error(err)
 		}
 	})
@@ -104,12 +112,12 @@ func endsAfter(t *testing.T, conn net.Conn) time.Duration {
 
 // TestTimes lets clients be slow at each step of a connection.
 func TestTimes(t *testing.T) {
-	inBubble(t, func(http.ResponseWriter, *http.Request) {}, func(t *testing.T, _ *lane.Lane, p *pipes) {
-		silent := p.dial()
-		if took := endsAfter(t, silent); took != headerTime {
-			t.Errorf("a client that says nothing is hung up on after %v", took)
+	inBubble(t, func(http.ResponseWriter, *http.Request) {}, func(b *bubble) {
+		silent := b.dial()
+		if took := endsAfter(b.T, silent); took != headerTime {
+			b.Errorf("a client that says nothing is hung up on after %v", took)
 		}
-		slow, start := p.dial(), time.Now()
+		slow, start := b.dial(), time.Now()
 		for _, c := range get("/short/" + strings.Repeat("x", 100)) {
 			time.Sleep(time.Second)
 			if _, err := io.WriteString(slow, string(c)); err != nil {
@@ -117,21 +125,21 @@ func TestTimes(t *testing.T) {
 			}
 		}
 		if took := time.Since(start).Round(time.Second); took > 2*headerTime {
-			t.Errorf("a slow head is hung up on after %v", took)
+			b.Errorf("a slow head is hung up on after %v", took)
 		}
-		idle := p.dial()
-		ask(t, idle, bufio.NewReader(idle), "/short")
-		if took := endsAfter(t, idle); took != idleTime {
-			t.Errorf("an idle client is hung up on after %v", took)
+		idle := b.dial()
+		ask(b.T, idle, bufio.NewReader(idle), "/short")
+		if took := endsAfter(b.T, idle); took != idleTime {
+			b.Errorf("an idle client is hung up on after %v", took)
 		}
-		half := p.dial()
-		ask(t, half, bufio.NewReader(half), "/short")
+		half := b.dial()
+		ask(b.T, half, bufio.NewReader(half), "/short")
 		time.Sleep(idleTime - time.Second)
 		if _, err := io.WriteString(half, "GET /sho"); err != nil {
-			t.Fatal(err)
+			b.Fatal(err)
 		}
-		if took := endsAfter(t, half); took != headerTime {
-			t.Errorf("half a head is hung up on after %v", took)
+		if took := endsAfter(b.T, half); took != headerTime {
+			b.Errorf("half a head is hung up on after %v", took)
 		}
 	})
 }
@@ -151,33 +159,33 @@ func TestClientGone(t *testing.T) {
 		}
 		ended <- time.Since(start)
 	}
-	inBubble(t, slowly, func(t *testing.T, _ *lane.Lane, p *pipes) {
+	inBubble(t, slowly, func(b *bubble) {
 		ended = make(chan time.Duration, 1)
 		for name, after := range map[string]time.Duration{"at once": 0, "in a minute": time.Minute, "after the idle time": 3 * idleTime} {
-			conn := p.dial()
+			conn := b.dial()
 			if _, err := io.WriteString(conn, get("/short/slow")); err != nil {
-				t.Fatal(err)
+				b.Fatal(err)
 			}
 			time.Sleep(after)
 			conn.Close()
 			if took := <-ended; took > after+time.Second {
-				t.Errorf("gone %s: the request ends after %v", name, took)
+				b.Errorf("gone %s: the request ends after %v", name, took)
 			}
 		}
-		conn := p.dial()
+		conn := b.dial()
 		if _, err := io.WriteString(conn, get("/short/slow")); err != nil {
-			t.Fatal(err)
+			b.Fatal(err)
 		}
 		go func() {
 			time.Sleep(time.Second)
 			_, _ = io.WriteString(conn, get("/short/1")+get("/short/2")) // the answers tell
 		}()
 		in := bufio.NewReader(conn)
-		if first := read(t, in); first.StatusCode != http.StatusOK || <-ended != time.Hour {
-			t.Errorf("a request with others after it is answered with %s", first.Status)
+		if first := read(b.T, in); first.StatusCode != http.StatusOK || <-ended != time.Hour {
+			b.Errorf("a request with others after it is answered with %s", first.Status)
 		}
-		read(t, in)
-		read(t, in)
+		read(b.T, in)
+		read(b.T, in)
 		conn.Close()
 	})
 }
@@ -194,69 +202,69 @@ func TestDrain(t *testing.T) {
 			<-r.Context().Done()
 		default:
 		}
-	}, func(t *testing.T, l *lane.Lane, p *pipes) {
+	}, func(b *bubble) {
 		release = make(chan struct{})
-		fresh, idle, slow, forever := p.dial(), p.dial(), p.dial(), p.dial()
-		ask(t, idle, bufio.NewReader(idle), "/short")
+		fresh, idle, slow, forever := b.dial(), b.dial(), b.dial(), b.dial()
+		ask(b.T, idle, bufio.NewReader(idle), "/short")
 		for conn, target := range map[net.Conn]string{slow: "/short/slow", forever: "/short/forever"} {
 			if _, err := io.WriteString(conn, get(target)); err != nil {
-				t.Fatal(err)
+				b.Fatal(err)
 			}
 		}
 		synctest.Wait()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		ctx, cancel := context.WithTimeout(b.Context(), time.Minute)
 		defer cancel()
 		drained, start := make(chan error, 1), time.Now()
-		go func() { drained <- l.Drain(ctx) }()
+		go func() { drained <- b.lane.Drain(ctx) }()
 		for name, conn := range map[string]net.Conn{"fresh": fresh, "idle": idle} {
-			if took := endsAfter(t, conn); took != 0 {
-				t.Errorf("the %s connection ends after %v", name, took)
+			if took := endsAfter(b.T, conn); took != 0 {
+				b.Errorf("the %s connection ends after %v", name, took)
 			}
 		}
-		if conn, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
-			t.Errorf("accepted %v, %v", conn, err)
+		if conn, err := b.lane.Accept(); !errors.Is(err, net.ErrClosed) {
+			b.Errorf("accepted %v, %v", conn, err)
 		}
 		time.Sleep(30 * time.Second)
 		close(release)
-		if resp := read(t, bufio.NewReader(slow)); resp.StatusCode != http.StatusOK || !resp.Close || resp.ContentLength != 4 {
-			t.Errorf("the slow answer is %s, close %t, %d bytes", resp.Status, resp.Close, resp.ContentLength)
+		if resp := read(b.T, bufio.NewReader(slow)); resp.StatusCode != http.StatusOK || !resp.Close || resp.ContentLength != 4 {
+			b.Errorf("the slow answer is %s, close %t, %d bytes", resp.Status, resp.Close, resp.ContentLength)
 		}
 		slow.Close()
 		if err := <-drained; err != nil || time.Since(start) != time.Minute {
-			t.Errorf("drained after %v: %v", time.Since(start), err)
+			b.Errorf("drained after %v: %v", time.Since(start), err)
 		}
 		if rest, err := io.ReadAll(forever); err != nil && !errors.Is(err, io.ErrClosedPipe) || len(rest) > 0 {
-			t.Errorf("the endless answer is %q, %v", rest, err)
+			b.Errorf("the endless answer is %q, %v", rest, err)
 		}
 	})
 }
 
 // TestListenerErrors reach the server above, which waits as it likes; the lane goes on.
 func TestListenerErrors(t *testing.T) {
-	inBubble(t, func(http.ResponseWriter, *http.Request) {}, func(t *testing.T, l *lane.Lane, p *pipes) {
+	inBubble(t, func(http.ResponseWriter, *http.Request) {}, func(b *bubble) {
 		broken := errors.New("too many open files")
-		p.errs <- broken
-		if _, err := l.Accept(); !errors.Is(err, broken) {
-			t.Errorf("the error is %v", err)
+		b.errs <- broken
+		if _, err := b.lane.Accept(); !errors.Is(err, broken) {
+			b.Errorf("the error is %v", err)
 		}
-		conn := p.dial()
-		ask(t, conn, bufio.NewReader(conn), "/short")
+		conn := b.dial()
+		ask(b.T, conn, bufio.NewReader(conn), "/short")
 		conn.Close()
 	})
 }
 
 // TestHandOverWhenClosed hangs up on what nobody serves any more.
 func TestHandOverWhenClosed(t *testing.T) {
-	inBubble(t, func(http.ResponseWriter, *http.Request) {}, func(t *testing.T, l *lane.Lane, p *pipes) {
-		conn := p.dial()
+	inBubble(t, func(http.ResponseWriter, *http.Request) {}, func(b *bubble) {
+		conn := b.dial()
 		if _, err := io.WriteString(conn, get("/other")); err != nil {
-			t.Fatal(err)
+			b.Fatal(err)
 		}
-		if err := l.Close(); err != nil {
-			t.Fatal(err)
+		if err := b.lane.Close(); err != nil {
+			b.Fatal(err)
 		}
-		if took := endsAfter(t, conn); took != 0 {
-			t.Errorf("hung up after %v", took)
+		if took := endsAfter(b.T, conn); took != 0 {
+			b.Errorf("hung up after %v", took)
 		}
 	})
 }
@@ -274,15 +282,15 @@ func TestWriteDeadline(t *testing.T) {
 		if _, again := io.WriteString(w, "more"); !errors.Is(again, err) {
 			t.Errorf("the next write fails with %v", again)
 		}
-	}, func(t *testing.T, _ *lane.Lane, p *pipes) {
+	}, func(b *bubble) {
 		failed = make(chan error, 1)
-		conn, start := p.dial(), time.Now()
+		conn, start := b.dial(), time.Now()
 		if _, err := io.WriteString(conn, get("/short")); err != nil {
-			t.Fatal(err)
+			b.Fatal(err)
 		}
 		if err := <-failed; !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(start) != time.Minute {
-			t.Errorf("after %v: %v", time.Since(start), err)
+			b.Errorf("after %v: %v", time.Since(start), err)
 		}
-		endsAfter(t, conn)
+		endsAfter(b.T, conn)
 	})
 }
