@@ -20,6 +20,8 @@ type answer struct {
 	body   []byte
 	head   []byte
 	names  []string // of the headers, in order
+	date   []byte   // of second, in Unix time
+	second int64
 	sent   bool
 	last   bool // the connection ends with it
 	err    error
@@ -112,7 +114,7 @@ func (a *answer) writeHead(length int) {
 	head = append(head, "HTTP/1.1 "...)
 	head = strconv.AppendInt(head, int64(a.status), 10)
 	head = append(append(append(head, ' '), http.StatusText(a.status)...), "\r\nDate: "...)
-	head = append(time.Now().UTC().AppendFormat(head, http.TimeFormat), "\r\n"...)
+	head = append(append(head, a.now()...), "\r\n"...)
 	a.names = a.names[:0]
 	for name := range a.header {
 		a.names = append(a.names, name)
@@ -148,6 +150,14 @@ func (a *answer) writeHead(length int) {
 	}
 	head = append(head, "\r\n"...)
 	a.head = head
+}
+
+// now is the value of Date, which changes once a second.
+func (a *answer) now() []byte {
+	if now := time.Now(); now.Unix() != a.second {
+		a.second, a.date = now.Unix(), now.UTC().AppendFormat(a.date[:0], http.TimeFormat)
+	}
+	return a.date
 }
 
 // oneLine keeps a value from being more than one header.

@@ -34,6 +34,9 @@ type conn struct {
 	parser *bufio.Reader
 	answer answer
 	watch  watch
+
+	head    []byte        // of the request before
+	request *http.Request // and what it says; handlers do not change it
 }
 
 func newConn(l *Lane, raw net.Conn) *conn {
@@ -59,15 +62,9 @@ func (c *conn) serve(waiting *http.Request) (ours bool) {
 		if err != nil {
 			return true
 		}
-		target, ok := plainGet(head)
-		if !ok || !c.lane.cfg.Takes(target) {
+		r := c.parse(head)
+		if r == nil {
 			return false
-		}
-		c.text.Reset(head)
-		c.parser.Reset(&c.text)
-		r, err := http.ReadRequest(c.parser)
-		if err != nil {
-			return false // net/http says so
 		}
 		c.read = c.read[:copy(c.read, c.read[len(head):])]
 		if !c.handle(r) {
@@ -75,6 +72,27 @@ func (c *conn) serve(waiting *http.Request) (ours bool) {
 		}
 		wait = c.lane.cfg.IdleTime
 	}
+}
+
+// parse reads the head of a request for the lane; nil if it is not for it. Clients that ask the same again and again send the
+// same head, which is read once.
+func (c *conn) parse(head []byte) *http.Request {
+	if c.request != nil && bytes.Equal(head, c.head) {
+		return c.request
+	}
+	target, ok := plainGet(head)
+	if !ok || !c.lane.cfg.Takes(target) {
+		return nil
+	}
+	c.text.Reset(head)
+	c.parser.Reset(&c.text)
+	r, err := http.ReadRequest(c.parser)
+	if err != nil {
+		return nil // net/http says so
+	}
+	r.RemoteAddr = c.remote
+	c.head, c.request = append(c.head[:0], head...), r
+	return r
 }
 
 // next returns the head of the next request with its empty line, or as much of it as the lane reads. It is good until c.read
@@ -130,7 +148,6 @@ func (c *conn) waitAtMost(wait time.Duration) error {
 func (c *conn) handle(r *http.Request) (goesOn bool) {
 	ctx, cancel := context.WithCancel(c.lane.ctx)
 	defer cancel()
-	r.RemoteAddr = c.remote
 	c.answer.begin()
 	c.watch.begin(cancel)
 	returned := c.run(r.WithContext(ctx))

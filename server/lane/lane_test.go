@@ -219,6 +219,8 @@ func TestSameAnswers(t *testing.T) {
 		"headers":                    {[]string{get("/short?a=b", "Accept: */*", "x-lower: \t v ", "X-Two: 1", "X-Two: 2", "Pragma: no-cache")}, 1, 1},
 		"kept alive by name":         {[]string{get("/short", "Connection: Keep-Alive", "Keep-Alive: 5")}, 1, 1},
 		"many after each other":      {[]string{get("/short/1"), get("/short/2"), get("/short/3")}, 3, 3},
+		"the same again":             {[]string{get("/short", "X-Id: 1"), get("/short", "X-Id: 1") + get("/short", "X-Id: 2"), get("/short", "X-Id: 1")}, 4, 4},
+		"the same after another":     {[]string{get("/short"), get("/other"), get("/short"), get("/short"), get("/short", "Content-Length: 2") + "hi", get("/short")}, 4, 6},
 		"many at once":               {[]string{get("/short/1") + get("/short/2") + get("/short/3")}, 3, 3},
 		"a byte at a time":           {strings.Split(get("/short/slowly"), ""), 1, 1},
 		"a head of 5 KB":             {[]string{get("/short", "X-Long: "+strings.Repeat("x", 5<<10))}, 1, 1},
