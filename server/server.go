@@ -118,6 +118,9 @@ func (s *Server) serve(name string, run func() error) {
 		if err == nil || errors.Is(err, http.ErrServerClosed) || errors.Is(err, grpc.ErrServerStopped) {
 			return nil
 		}
+		if s.drain.begun() && errors.Is(err, net.ErrClosed) {
+			return nil // Close drains the lane, which is the listener, beside the server over it; either may be first
+		}
 		err = fmt.Errorf("server: %s listener: %w", name, err)
 		select {
 		case s.failed <- err:
