@@ -153,7 +153,8 @@ func (c *conn) handle(r *http.Request) (goesOn bool) {
 	returned := c.run(r.WithContext(ctx))
 	gone, early := c.watch.end()
 	c.read = append(c.read, early...)
-	if !returned || gone || c.answer.finish() != nil {
+	// A client that only ended its own direction still reads the answer.
+	if !returned || c.answer.finish() != nil || gone {
 		return false
 	}
 	if c.answer.last {

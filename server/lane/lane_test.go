@@ -299,3 +299,30 @@ func TestSameAnswers(t *testing.T) {
 		})
 	}
 }
+
+// TestHalfClosed ends the client's direction while its request waits: its context ends, and the answer still comes.
+func TestHalfClosed(t *testing.T) {
+	t.Parallel()
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		<-r.Context().Done()
+		w.Header().Set("Content-Type", "text/plain")
+		w.WriteHeader(http.StatusServiceUnavailable)
+		fmt.Fprint(w, "you are gone")
+	})
+	for name, serve := range map[string]func(testing.TB, http.Handler) *served{"net/http": plainly, "lane": laned} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			conn := dial(t, serve(t, handler).addr)
+			if _, err := io.WriteString(conn, get("/short")); err != nil {
+				t.Fatal(err)
+			}
+			if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+				t.Fatal(err)
+			}
+			answer, err := io.ReadAll(conn)
+			if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 503 ") || !strings.HasSuffix(string(answer), "\r\n\r\nyou are gone") {
+				t.Errorf("the answer is %q, %v", answer, err)
+			}
+		})
+	}
+}
