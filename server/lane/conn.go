@@ -239,22 +239,27 @@ func (w *watch) end() (gone bool, early []byte) {
 // read waits for the client to send or go. Requests are not read beyond the one byte that tells.
 func (w *watch) read() {
 	defer func() { w.ended <- struct{}{} }()
+	for w.goesOn() {
+		n, err := w.conn.Read(w.byte1[:])
+		switch {
+		case n > 0:
+			w.early = w.byte1[:n]
+			return
+		case err != nil && !errors.Is(err, os.ErrDeadlineExceeded):
+			w.gone = true
+			w.cancel()
+			return
+		}
+		// The request is over, or the lane drains, which ends all reads but no request.
+	}
+}
+
+// goesOn says whether the request still waits for its answer, and lets the next read take as long as that takes.
+func (w *watch) goesOn() bool {
 	w.mu.Lock()
-	if w.over {
-		w.mu.Unlock()
-		return
+	defer w.mu.Unlock()
+	if !w.over {
+		_ = w.conn.SetReadDeadline(time.Time{}) // a broken connection ends the read too
 	}
-	err := w.conn.SetReadDeadline(time.Time{})
-	w.mu.Unlock()
-	n := 0
-	if err == nil {
-		n, err = w.conn.Read(w.byte1[:])
-	}
-	switch {
-	case n > 0:
-		w.early = w.byte1[:n]
-	case err != nil && !errors.Is(err, os.ErrDeadlineExceeded):
-		w.gone = true
-		w.cancel()
-	}
+	return !w.over
 }

@@ -239,6 +239,29 @@ func TestDrain(t *testing.T) {
 	})
 }
 
+// TestClientGoneWhileDraining ends the request of a client that goes away after the lane began to drain.
+func TestClientGoneWhileDraining(t *testing.T) {
+	inBubble(t, func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-r.Context().Done():
+		case <-time.After(time.Hour):
+		}
+	}, func(b *bubble) {
+		conn := b.dial()
+		if _, err := io.WriteString(conn, get("/short/slow")); err != nil {
+			b.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		drained, start := make(chan error, 1), time.Now()
+		go func() { drained <- b.lane.Drain(b.Context()) }()
+		time.Sleep(time.Second)
+		conn.Close()
+		if err := <-drained; err != nil || time.Since(start) > time.Minute {
+			b.Errorf("drained after %v: %v", time.Since(start), err)
+		}
+	})
+}
+
 // TestListenerErrors reach the server above, which waits as it likes; the lane goes on.
 func TestListenerErrors(t *testing.T) {
 	inBubble(t, func(http.ResponseWriter, *http.Request) {}, func(b *bubble) {
