@@ -113,8 +113,13 @@ func (a *answer) writeHead(length int) {
 	head := a.head[:0]
 	head = append(head, "HTTP/1.1 "...)
 	head = strconv.AppendInt(head, int64(a.status), 10)
-	head = append(append(append(head, ' '), http.StatusText(a.status)...), "\r\nDate: "...)
-	head = append(append(head, a.now()...), "\r\n"...)
+	head = append(head, ' ')
+	if text := http.StatusText(a.status); text != "" {
+		head = append(head, text...)
+	} else {
+		head = strconv.AppendInt(append(head, "status code "...), int64(a.status), 10) // as net/http calls it
+	}
+	head = append(append(append(head, "\r\nDate: "...), a.now()...), "\r\n"...)
 	a.names = a.names[:0]
 	for name := range a.header {
 		a.names = append(a.names, name)

@@ -235,6 +235,7 @@ func TestSameAnswers(t *testing.T) {
 		"not modified":               {[]string{get("/short?do=status&size=304")}, 1, 1},
 		"no content":                 {[]string{get("/short?do=status&size=204")}, 1, 1},
 		"an error":                   {[]string{get("/short?do=status&size=503")}, 1, 1},
+		"a status without a name":    {[]string{get("/short?do=status&size=499")}, 1, 1},
 		"a value of two lines":       {[]string{get("/short?do=lines")}, 1, 1},
 		"closed by the handler":      {[]string{get("/short?do=close") + get("/short")}, 1, 1},
 		"a panic":                    {[]string{get("/short?do=panic") + get("/short")}, 1, 0},
