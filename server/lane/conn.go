@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	roomAtFirst = 4 << 10  // bytes for what a client sends
+	roomAtFirst = 4 << 10  // bytes for what a client sends, and most of a head that is remembered
 	roomAtMost  = 32 << 10 // a longer head is for net/http
 	// patience is how long a request may take before its client is watched.
 	patience = 5 * time.Millisecond
@@ -66,7 +66,7 @@ func (c *conn) serve(waiting *http.Request) (ours bool) {
 		if r == nil {
 			return false
 		}
-		c.read = c.read[:copy(c.read, c.read[len(head):])]
+		c.drop(len(head))
 		if !c.handle(r) {
 			return true
 		}
@@ -74,8 +74,17 @@ func (c *conn) serve(waiting *http.Request) (ours bool) {
 	}
 }
 
+// drop forgets the first n bytes of what was read, and the room of a large head with it: an idle connection takes little memory.
+func (c *conn) drop(n int) {
+	rest := c.read[n:]
+	if cap(c.read) > roomAtFirst && len(rest) <= roomAtFirst {
+		c.read = make([]byte, 0, roomAtFirst)
+	}
+	c.read = c.read[:copy(c.read[:len(rest)], rest)]
+}
+
 // parse reads the head of a request for the lane; nil if it is not for it. Clients that ask the same again and again send the
-// same head, which is read once.
+// same head, which is read once unless it is large.
 func (c *conn) parse(head []byte) *http.Request {
 	if c.request != nil && bytes.Equal(head, c.head) {
 		return c.request
@@ -87,11 +96,14 @@ func (c *conn) parse(head []byte) *http.Request {
 	c.text.Reset(head)
 	c.parser.Reset(&c.text)
 	r, err := http.ReadRequest(c.parser)
+	c.text.Reset(nil)
 	if err != nil {
 		return nil // net/http says so
 	}
 	r.RemoteAddr = c.remote
-	c.head, c.request = append(c.head[:0], head...), r
+	if len(head) <= roomAtFirst {
+		c.head, c.request = append(c.head[:0], head...), r
+	}
 	return r
 }
 
