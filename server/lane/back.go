@@ -12,19 +12,33 @@ import (
 // answers it; any other goes to next.
 func (l *Lane) Back(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if l.draining.Load() || !plainRequest(r) || !l.cfg.Takes(r.RequestURI) {
+		if !plainRequest(r) || !l.cfg.Takes(r.RequestURI) || !l.holdOpen() {
 			next.ServeHTTP(w, r)
 			return
 		}
 		over, pending, err := http.NewResponseController(w).Hijack()
 		if err != nil {
+			l.running.Done()
 			next.ServeHTTP(w, r)
 			return
 		}
+		defer l.running.Done()
 		if !l.takeBack(over, pending.Reader, r) {
-			over.Close() // the server stops
+			over.Close()
 		}
 	})
+}
+
+// holdOpen keeps Drain from ending until running is done, so that a request which net/http let in is answered here; false if
+// the lane drains.
+func (l *Lane) holdOpen() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.draining.Load() {
+		return false
+	}
+	l.running.Add(1)
+	return true
 }
 
 // plainRequest says of a parsed request what plainGet says of a head, as far as it matters here.
@@ -35,7 +49,8 @@ func plainRequest(r *http.Request) bool {
 		len(r.Header["Upgrade"]) == 0 && len(r.Header["Expect"]) == 0
 }
 
-// takeBack goes on with a connection whose request r waits for its answer; pending holds what was read after it.
+// takeBack goes on with a connection whose request r waits for its answer; pending holds what was read after it. It is false
+// once Drain cuts what is left.
 func (l *Lane) takeBack(over net.Conn, pending *bufio.Reader, r *http.Request) bool {
 	early, err := io.ReadAll(io.LimitReader(pending, int64(pending.Buffered())))
 	if err != nil {
@@ -57,7 +72,7 @@ func (l *Lane) takeBack(over net.Conn, pending *bufio.Reader, r *http.Request) b
 	c.read = append(c.read, early...)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.draining.Load() {
+	if l.ctx.Err() != nil {
 		return false
 	}
 	l.run(c, r)

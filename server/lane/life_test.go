@@ -262,6 +262,53 @@ func TestClientGoneWhileDraining(t *testing.T) {
 	})
 }
 
+// hijacked is a net/http answer whose connection can be taken over; meanwhile something happens.
+type hijacked struct {
+	http.ResponseWriter
+
+	conn      net.Conn
+	meanwhile func()
+}
+
+func (h *hijacked) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	h.meanwhile()
+	return h.conn, bufio.NewReadWriter(bufio.NewReader(h.conn), bufio.NewWriter(h.conn)), nil
+}
+
+// TestDrainWhileTakingBack answers a request that net/http let in before the lane began to drain, unless the time for that is over.
+func TestDrainWhileTakingBack(t *testing.T) {
+	t.Parallel()
+	for name, grace := range map[string]time.Duration{"in time": time.Minute, "too late": 0} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(http.ResponseWriter, *http.Request) {}, func(b *bubble) {
+				client, server := net.Pipe()
+				ctx, cancel := context.WithTimeout(b.Context(), grace)
+				defer cancel()
+				drained := make(chan error, 1)
+				r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(get("/short"))))
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.lane.Back(http.NotFoundHandler()).ServeHTTP(&hijacked{conn: server, meanwhile: func() {
+					go func() { drained <- b.lane.Drain(ctx) }()
+					synctest.Wait()
+				}}, r)
+				if grace > 0 {
+					if resp := read(b.T, bufio.NewReader(client)); resp.StatusCode != http.StatusOK || !resp.Close {
+						b.Errorf("the answer is %s, close %t", resp.Status, resp.Close)
+					}
+				}
+				if took := endsAfter(b.T, client); took != 0 {
+					b.Errorf("hung up after %v", took)
+				}
+				if err := <-drained; err != nil {
+					b.Error(err)
+				}
+			})
+		})
+	}
+}
+
 // TestListenerErrors reach the server above, which waits as it likes; the lane goes on.
 func TestListenerErrors(t *testing.T) {
 	inBubble(t, func(http.ResponseWriter, *http.Request) {}, func(b *bubble) {
