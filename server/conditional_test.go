@@ -45,7 +45,7 @@ func TestEntityTags(t *testing.T) {
 	path := "/v1/" + anna + "/events"
 	tag := func(query string, change func(*parleyv1.ListEventsResponse)) string {
 		t.Helper()
-		h.listEvents = answerWith("x", change)
+		h.lists(answerWith("x", change))
 		resp := h.get(t, path+query)
 		body(t, resp)
 		got := resp.Header.Get("Etag")
@@ -180,7 +180,7 @@ func TestCompressionOnRequest(t *testing.T) {
 			t.Errorf("%s: %s", path, diff)
 		}
 	}
-	h.listEvents = nil
+	h.lists(nil)
 	if tiny := h.get(t, list, "Accept-Encoding", "gzip"); tiny.Header.Get("Content-Encoding") != "" {
 		t.Error("a few bytes were compressed")
 	}

@@ -51,6 +51,14 @@ type fake struct {
 	download     func(ctx context.Context) (io.ReadCloser, error)
 }
 
+// lists changes what lists of events answer, between requests. That the answer before is read by now does not tell the race
+// detector that its handler is done: it does not see writev.
+func (f *fake) lists(answer func(ctx context.Context) (*parleyv1.ListEventsResponse, error)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.listEvents = answer
+}
+
 func (f *fake) note(request any, token string, size int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -71,8 +79,11 @@ func (f *fake) take() (requests []any, tokens []string, sizes []int) {
 func (f *fake) PageEvents(ctx context.Context, _ timeline.Sources, req timeline.EventsRequest, token string, size int) (*timeline.Page, error) {
 	req.Encoded, req.Batch = !req.Encoded, nil // every call asks for bytes
 	f.note(req, token, size)
-	if f.listEvents != nil {
-		answer, err := f.listEvents(ctx)
+	f.mu.Lock()
+	list := f.listEvents
+	f.mu.Unlock()
+	if list != nil {
+		answer, err := list(ctx)
 		if err != nil {
 			return nil, err
 		}
