@@ -163,10 +163,9 @@ func (c *conn) handle(r *http.Request) (goesOn bool) {
 	c.answer.begin()
 	c.watch.begin(cancel)
 	returned := c.run(r.WithContext(ctx))
-	gone, early := c.watch.end()
-	c.read = append(c.read, early...)
-	// A client that only ended its own direction still reads the answer.
-	if !returned || c.answer.finish() != nil || gone {
+	c.read = append(c.read, c.watch.end()...)
+	// A client that ended its own direction may still read: the answer to it, and to what it asked before it did.
+	if !returned || c.answer.finish() != nil {
 		return false
 	}
 	if c.answer.last {
@@ -216,7 +215,6 @@ type watch struct {
 	mu     sync.Mutex
 	over   bool // the request has its answer
 	cancel context.CancelFunc
-	gone   bool
 	byte1  [1]byte
 	early  []byte // what the client sent meanwhile
 }
@@ -227,7 +225,7 @@ func (w *watch) init(conn net.Conn) {
 
 // begin begins to watch a request, after a while.
 func (w *watch) begin(cancel context.CancelFunc) {
-	w.cancel, w.over, w.gone, w.early = cancel, false, false, nil
+	w.cancel, w.over, w.early = cancel, false, nil
 	if w.timer == nil {
 		w.timer = time.AfterFunc(patience, w.read)
 		return
@@ -235,17 +233,17 @@ func (w *watch) begin(cancel context.CancelFunc) {
 	w.timer.Reset(patience)
 }
 
-// end ends the watch, and says whether the client is gone or what it has sent since.
-func (w *watch) end() (gone bool, early []byte) {
+// end ends the watch, and returns what the client has sent since.
+func (w *watch) end() (early []byte) {
 	if w.timer.Stop() {
-		return false, nil
+		return nil
 	}
 	w.mu.Lock()
 	w.over = true
 	_ = w.conn.SetReadDeadline(past) // a broken connection ends the read too
 	w.mu.Unlock()
 	<-w.ended
-	return w.gone, w.early
+	return w.early
 }
 
 // read waits for the client to send or go. Requests are not read beyond the one byte that tells.
@@ -258,7 +256,6 @@ func (w *watch) read() {
 			w.early = w.byte1[:n]
 			return
 		case err != nil && !errors.Is(err, os.ErrDeadlineExceeded):
-			w.gone = true
 			w.cancel()
 			return
 		}

@@ -301,7 +301,7 @@ func TestSameAnswers(t *testing.T) {
 	}
 }
 
-// TestHalfClosed ends the client's direction while its request waits: its context ends, and the answer still comes.
+// TestHalfClosed ends the client's direction while its requests wait: their contexts end, and the answers still come.
 func TestHalfClosed(t *testing.T) {
 	t.Parallel()
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -314,15 +314,15 @@ func TestHalfClosed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			conn := dial(t, serve(t, handler).addr)
-			if _, err := io.WriteString(conn, get("/short")); err != nil {
+			if _, err := io.WriteString(conn, get("/short/1")+get("/short/2")); err != nil {
 				t.Fatal(err)
 			}
 			if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
 				t.Fatal(err)
 			}
-			answer, err := io.ReadAll(conn)
-			if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 503 ") || !strings.HasSuffix(string(answer), "\r\n\r\nyou are gone") {
-				t.Errorf("the answer is %q, %v", answer, err)
+			answers, err := io.ReadAll(conn)
+			if err != nil || strings.Count(string(answers), "HTTP/1.1 503 ") != 2 || strings.Count(string(answers), "\r\n\r\nyou are gone") != 2 {
+				t.Errorf("the answers are %q, %v", answers, err)
 			}
 		})
 	}
