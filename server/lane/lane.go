@@ -19,7 +19,8 @@ import (
 
 // Config is what a lane needs. Handler and Takes are required.
 type Config struct {
-	// Handler answers the requests. Where it panics, the connection is cut and nothing is logged here.
+	// Handler answers the requests. Where it panics, the connection is cut and nothing is logged here. It sets the Content-Type of
+	// what it writes, since nothing is guessed here, and a write deadline for each answer if for any: one lasts until the next.
 	Handler http.Handler
 	// Takes says whether the answer to a GET of this target, such as "/v1/users?pageSize=1", is short: the whole of it is
 	// held in memory until the handler returns.
