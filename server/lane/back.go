@@ -41,12 +41,32 @@ func (l *Lane) holdOpen() bool {
 	return true
 }
 
-// plainRequest says of a parsed request what plainGet says of a head, as far as it matters here.
+// plainRequest says of a parsed request what plainGet says of a head: a client whose requests are all odd stays where it is.
 func plainRequest(r *http.Request) bool {
-	connection := r.Header["Connection"]
-	return r.Method == http.MethodGet && r.ProtoMajor == 1 && r.ProtoMinor == 1 && !r.Close && r.Body == http.NoBody &&
-		(len(connection) == 0 || len(connection) == 1 && strings.EqualFold(connection[0], "keep-alive")) &&
-		len(r.Header["Upgrade"]) == 0 && len(r.Header["Expect"]) == 0
+	if r.Method != http.MethodGet || r.ProtoMajor != 1 || r.ProtoMinor != 1 || r.Close || r.Body != http.NoBody ||
+		!strings.HasPrefix(r.RequestURI, "/") || !only(r.RequestURI, visible) || !only(r.Host, hostChar) {
+		return false
+	}
+	for name, values := range r.Header {
+		if !only(name, nameChar) {
+			return false
+		}
+		for _, value := range values {
+			switch kindOf(name) {
+			case connection:
+				if !strings.EqualFold(value, "keep-alive") {
+					return false
+				}
+			case framing:
+				return false
+			default:
+				if !only(value, valueChar) {
+					return false
+				}
+			}
+		}
+	}
+	return true
 }
 
 // takeBack goes on with a connection whose request r waits for its answer; pending holds what was read after it. It is false

@@ -13,7 +13,8 @@ import (
 )
 
 const (
-	roomAtFirst = 4 << 10  // bytes for what a client sends, and most of a head that is remembered
+	roomAtFirst = 8 << 10  // bytes for what a client sends; most access tokens fit
+	mostLines   = 64       // of a head that is remembered
 	roomAtMost  = 32 << 10 // a longer head is for net/http
 	// patience is how long a request may take before its client is watched.
 	patience = 5 * time.Millisecond
@@ -28,6 +29,8 @@ type conn struct {
 	net.Conn
 
 	lane   *Lane
+	ctx    context.Context //nolint:containedctx // that of its requests, so that connections do not share a lock
+	cancel context.CancelFunc
 	remote string
 	read   []byte // what came and is not answered yet
 	text   bytes.Reader
@@ -41,7 +44,8 @@ type conn struct {
 
 func newConn(l *Lane, raw net.Conn) *conn {
 	c := &conn{Conn: raw, lane: l, remote: raw.RemoteAddr().String(), read: make([]byte, 0, roomAtFirst)}
-	c.parser = bufio.NewReaderSize(&c.text, roomAtFirst)
+	c.parser = bufio.NewReaderSize(&c.text, 1<<10)
+	c.ctx, c.cancel = context.WithCancel(l.ctx)
 	c.answer = answer{conn: raw, ends: &l.draining, header: http.Header{}}
 	c.watch.init(raw)
 	return c
@@ -101,7 +105,7 @@ func (c *conn) parse(head []byte) *http.Request {
 		return nil // net/http says so
 	}
 	r.RemoteAddr = c.remote
-	if len(head) <= roomAtFirst {
+	if len(head) <= roomAtFirst && bytes.Count(head, crlf) <= mostLines {
 		c.head, c.request = append(c.head[:0], head...), r
 	}
 	return r
@@ -158,7 +162,7 @@ func (c *conn) waitAtMost(wait time.Duration) error {
 
 // handle answers one request and says whether the connection goes on.
 func (c *conn) handle(r *http.Request) (goesOn bool) {
-	ctx, cancel := context.WithCancel(c.lane.ctx)
+	ctx, cancel := context.WithCancel(c.ctx)
 	defer cancel()
 	c.answer.begin()
 	c.watch.begin(cancel)

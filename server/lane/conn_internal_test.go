@@ -23,6 +23,7 @@ func TestMemoryOfIdle(t *testing.T) {
 	in := bufio.NewReader(client)
 	for _, head := range []string{
 		"GET /small HTTP/1.1\r\nHost: h\r\n\r\n",
+		"GET /fields HTTP/1.1\r\nHost: h\r\n" + strings.Repeat("A:\r\n", 1<<10) + "\r\n",
 		"GET /large HTTP/1.1\r\nHost: h\r\n" + strings.Repeat("A:\r\n", 7<<10) + "\r\n",
 	} {
 		if _, err := io.WriteString(client, head); err != nil {

@@ -73,13 +73,14 @@ var kinds = map[string]kind{
 	"upgrade": framing, "trailer": framing, "http2-settings": framing, "keep-alive": plain,
 }
 
-func kindOf(name []byte) kind {
+func kindOf[T ~string | ~[]byte](name T) kind {
 	const longest = len("transfer-encoding")
 	if len(name) > longest {
 		return plain
 	}
 	var lower [longest]byte
-	for i, c := range name {
+	for i := range len(name) {
+		c := name[i]
 		if 'A' <= c && c <= 'Z' {
 			c += 'a' - 'A'
 		}
@@ -115,9 +116,9 @@ var classes = func() (table [256]byte) {
 }()
 
 // only says whether a text holds characters of one class only.
-func only(text []byte, class byte) bool {
-	for _, c := range text {
-		if classes[c]&class == 0 {
+func only[T ~string | ~[]byte](text T, class byte) bool {
+	for i := range len(text) {
+		if classes[text[i]]&class == 0 {
 			return false
 		}
 	}

@@ -148,6 +148,7 @@ func (l *Lane) run(c *conn, waiting *http.Request) {
 	l.conns[c] = struct{}{}
 	l.running.Go(func() {
 		ours := c.serve(waiting)
+		c.cancel()
 		l.mu.Lock()
 		delete(l.conns, c)
 		l.mu.Unlock()
