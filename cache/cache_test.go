@@ -116,13 +116,7 @@ func TestTimeToLive(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				c, err := cache.New(test.cfg)
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer c.Close()
-				g := &graph{}
-				r := c.Events(g, cache.Scope{Source: test.source})
+				r := open(t, test.cfg).Events(&graph{}, cache.Scope{Source: test.source})
 				q := settled("u")
 				if test.open {
 					q.Start, q.End = time.Now().Add(-time.Hour), time.Now().Add(-time.Minute)
@@ -145,13 +139,8 @@ func TestTimeToLive(t *testing.T) {
 func TestControl(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c, err := cache.New(cache.Config{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
 		g := &graph{}
-		r := c.Events(g, scope("a"))
+		r := open(t, cache.Config{}).Events(g, scope("a"))
 		only := cache.WithControl(t.Context(), cache.Control{OnlyIfCached: true})
 		if _, err := r.Events(only, settled("u"), ""); !errors.Is(err, cache.ErrNotCached) {
 			t.Fatalf("only-if-cached on an empty cache: %v", err)
@@ -195,12 +184,7 @@ func TestControl(t *testing.T) {
 func TestRecorder(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c, err := cache.New(cache.Config{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		r := c.Events(&graph{}, scope("a"))
+		r := open(t, cache.Config{}).Events(&graph{}, scope("a"))
 		status := func(users ...string) (string, time.Duration) {
 			ctx, recorder := cache.WithRecorder(t.Context())
 			for _, user := range users {
@@ -253,13 +237,7 @@ func TestErrorsAreNotKept(t *testing.T) {
 func TestChainOfOneReading(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c, err := cache.New(cache.Config{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		g := &graph{pages: 3}
-		r := c.Events(g, scope("a"))
+		r := open(t, cache.Config{}).Events(&graph{pages: 3}, scope("a"))
 		chain := func(ctx context.Context) []bool {
 			var kept []bool
 			link := ""

@@ -45,13 +45,8 @@ func TestCoalescing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		results := &counter{}
-		c, err := cache.New(cache.Config{Observer: results})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
 		g := &graph{block: make(chan struct{})}
-		r := c.Events(g, scope("a"))
+		r := open(t, cache.Config{Observer: results}).Events(g, scope("a"))
 		const callers = 50
 		pages := make(chan *source.Page[source.Item], callers)
 		var group sync.WaitGroup
@@ -90,24 +85,19 @@ func TestCoalescing(t *testing.T) {
 func TestCancellation(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c, err := cache.New(cache.Config{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
 		g := &graph{block: make(chan struct{}), ended: make(chan error, 1)}
-		r := c.Events(g, scope("a"))
+		r := open(t, cache.Config{}).Events(g, scope("a"))
 		first, cancelFirst := context.WithCancel(t.Context())
 		second, cancelSecond := context.WithCancel(t.Context())
 		defer cancelSecond()
 		errs := make(chan error, 2)
-		ask := func(ctx context.Context) {
-			_, err := r.Events(ctx, settled("u"), "")
+		ask := func(ctx context.Context, user string) {
+			_, err := r.Events(ctx, settled(user), "")
 			errs <- err
 		}
-		go ask(first)
+		go ask(first, "u")
 		synctest.Wait()
-		go ask(second)
+		go ask(second, "u")
 		synctest.Wait()
 		cancelFirst()
 		if err := <-errs; !errors.Is(err, context.Canceled) {
@@ -125,10 +115,7 @@ func TestCancellation(t *testing.T) {
 		// The last one ends the work at once, and whoever comes then begins anew.
 		g.block = make(chan struct{})
 		lonely, cancel := context.WithCancel(t.Context())
-		go func() {
-			_, err := r.Events(lonely, settled("v"), "")
-			errs <- err
-		}()
+		go ask(lonely, "v")
 		synctest.Wait()
 		cancel()
 		if err := <-errs; !errors.Is(err, context.Canceled) {
@@ -148,13 +135,8 @@ func TestCancellation(t *testing.T) {
 func TestDeadlineOfWork(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c, err := cache.New(cache.Config{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
 		g := &graph{block: make(chan struct{})}
-		r := c.Events(g, scope("a"))
+		r := open(t, cache.Config{}).Events(g, scope("a"))
 		var group sync.WaitGroup
 		check := func(want time.Duration) {
 			t.Helper()
@@ -185,12 +167,8 @@ func TestDeadlineOfWork(t *testing.T) {
 func TestCloseEndsWork(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c, err := cache.New(cache.Config{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		g := &graph{block: make(chan struct{})}
-		r := c.Events(g, scope("a"))
+		c := open(t, cache.Config{})
+		r := c.Events(&graph{block: make(chan struct{})}, scope("a"))
 		done := make(chan error, 1)
 		go func() {
 			_, err := r.Events(t.Context(), settled("u"), "")
