@@ -1,9 +1,6 @@
 package graphmap_test
 
 import (
-	"encoding/json"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -56,21 +53,9 @@ func sameEvent(t interface {
 func TestDraftOfGolden(t *testing.T) {
 	t.Parallel()
 	table := newTable(t)
-	paths, err := filepath.Glob("testdata/golden/*.json")
-	if err != nil || len(paths) == 0 {
-		t.Fatalf("no golden files: %v", err)
-	}
-	for _, path := range paths {
-		raw, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var g golden
-		if err := json.Unmarshal(raw, &g); err != nil {
-			t.Fatal(err)
-		}
+	for _, g := range goldens(t) {
 		if !sameEvent(t, table, g.Root, g.Record) {
-			t.Errorf("%s: no draft", path)
+			t.Errorf("%s: no draft", g.path)
 		}
 	}
 }

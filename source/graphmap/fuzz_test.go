@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"os"
-	"path/filepath"
 	"testing"
 	"unicode/utf8"
 
@@ -23,19 +21,7 @@ func FuzzCallRecord(f *testing.F)    { fuzzEvent(f, graphmap.RootCallRecord) }
 // too deeply, or becomes an event that can be encoded, whose texts all come from the record.
 func fuzzEvent(f *testing.F, root string) {
 	f.Helper()
-	paths, err := filepath.Glob("testdata/golden/*.json")
-	if err != nil {
-		f.Fatal(err)
-	}
-	for _, path := range paths {
-		raw, err := os.ReadFile(path)
-		if err != nil {
-			f.Fatal(err)
-		}
-		var g golden
-		if err := json.Unmarshal(raw, &g); err != nil {
-			f.Fatal(err)
-		}
+	for _, g := range goldens(f) {
 		if g.Root == root {
 			f.Add([]byte(g.Record))
 		}

@@ -20,41 +20,54 @@ type golden struct {
 	Root   string          `json:"root"`
 	Record json.RawMessage `json:"record"`
 	Event  json.RawMessage `json:"event"`
+
+	path string
+	file []byte
+}
+
+// goldens are the golden files.
+func goldens(tb testing.TB) []golden {
+	tb.Helper()
+	paths, err := filepath.Glob("testdata/golden/*.json")
+	if err != nil || len(paths) == 0 {
+		tb.Fatalf("no golden files: %v", err)
+	}
+	all := make([]golden, 0, len(paths))
+	for _, path := range paths {
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		g := golden{path: path, file: raw}
+		if err := json.Unmarshal(raw, &g); err != nil {
+			tb.Fatalf("%s: %v", path, err)
+		}
+		all = append(all, g)
+	}
+	return all
 }
 
 // TestGolden maps one record per kind of event message detail and per kind of identity.
 func TestGolden(t *testing.T) {
 	t.Parallel()
 	table := newTable(t)
-	paths, err := filepath.Glob("testdata/golden/*.json")
-	if err != nil || len(paths) == 0 {
-		t.Fatalf("no golden files: %v", err)
-	}
-	for _, path := range paths {
-		raw, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var g golden
-		if err := json.Unmarshal(raw, &g); err != nil {
-			t.Fatalf("%s: %v", path, err)
-		}
+	for _, g := range goldens(t) {
 		event, err := table.Event(g.Root, g.Record)
 		if err != nil {
-			t.Fatalf("%s: %v", path, err)
+			t.Fatalf("%s: %v", g.path, err)
 		}
 		if g.Event, err = protojson.Marshal(event); err != nil {
-			t.Fatalf("%s: %v", path, err)
+			t.Fatalf("%s: %v", g.path, err)
 		}
 		got := indented(t, g)
 		if *update {
-			if err := os.WriteFile(path, got, 0o600); err != nil {
+			if err := os.WriteFile(g.path, got, 0o600); err != nil {
 				t.Fatal(err)
 			}
 			continue
 		}
-		if diff := cmp.Diff(string(raw), string(got)); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", path, diff)
+		if diff := cmp.Diff(string(g.file), string(got)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", g.path, diff)
 		}
 	}
 }
