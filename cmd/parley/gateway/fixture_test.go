@@ -95,11 +95,7 @@ func overFixture(t *testing.T, f *fixture, change func(*config.Settings)) *tenan
 	t.Helper()
 	graph := httptest.NewServer(f)
 	t.Cleanup(graph.Close)
-	settings, err := config.Defaults()
-	if err != nil {
-		t.Fatal(err)
-	}
-	settings.GRPCAddr, settings.HTTPAddr, settings.AdminAddr = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
+	settings := defaults(t)
 	settings.GraphURL, settings.GraphCredential = graph.URL, "none"
 	if change != nil {
 		change(&settings)

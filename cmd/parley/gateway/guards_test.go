@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/parley-gateway/parley/cmd/parley/config"
-	"github.com/parley-gateway/parley/cmd/parley/gateway"
 	"github.com/parley-gateway/parley/graphsim"
 )
 
@@ -71,31 +70,14 @@ func serveGuarded(t *testing.T) *guarded {
 // guardOver starts a simulator and a gateway that asks who calls.
 func guardOver(t *testing.T, simulator graphsim.Config, change func(*config.Settings)) *guarded {
 	t.Helper()
-	sim, err := graphsim.New(simulator)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := sim.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { closed(t, sim.Close) })
-	settings := settingsFor(t, sim)
+	sim := simulated(t, simulator)
+	settings := settingsFor(t, sim.URL(), sim.CACertPEM())
 	settings.AuthMode, settings.OIDCIssuer, settings.OIDCAudience = "oidc", sim.CallerIssuer(), "api://other, "+graphsim.DemoAudience
 	settings.OIDCCAFile = settings.GraphCAFile
 	settings.AuditFile = filepath.Join(t.TempDir(), "audit")
 	change(&settings)
-	if err := settings.Check(); err != nil {
-		t.Fatal(err)
-	}
 	g := &guarded{sim: sim, log: &shared{}, records: settings.AuditFile}
-	running, err := gateway.New(settings, slog.New(slog.NewJSONHandler(g.log, &slog.HandlerOptions{Level: slog.LevelDebug})), "test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := running.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { closed(t, running.Close) })
+	running := started(t, settings, slog.NewJSONHandler(g.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
 	g.base, g.admin, g.http = "http://"+running.HTTPAddr(), "http://"+running.AdminAddr(), &http.Client{Transport: transport}
@@ -315,7 +297,6 @@ func longest(matches [][]string) string {
 	return most
 }
 
-// TestNothingSecretIsWritten plants words in every input and looks for them in logs, metrics, audit records and errors.
 // written is all that the gateway wrote so far: its log, its metrics and its audit records.
 func (g *guarded) written(t *testing.T) map[string]string {
 	t.Helper()
@@ -342,6 +323,7 @@ func (g *guarded) written(t *testing.T) map[string]string {
 	return map[string]string{"log": g.log.String(), "metrics": string(numbers), "audit": string(records)}
 }
 
+// TestNothingSecretIsWritten plants words in every input and looks for them in logs, metrics, audit records and errors.
 func TestNothingSecretIsWritten(t *testing.T) {
 	t.Parallel()
 	g := serveGuarded(t)

@@ -39,15 +39,8 @@ type tenantUnderTest struct {
 // serve starts a simulator and a gateway that signs in to it by client secret.
 func serve(t *testing.T, simulator graphsim.Config, change func(*config.Settings)) *tenantUnderTest {
 	t.Helper()
-	sim, err := graphsim.New(simulator)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := sim.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { closed(t, sim.Close) })
-	settings := settingsFor(t, sim)
+	sim := simulated(t, simulator)
+	settings := settingsFor(t, sim.URL(), sim.CACertPEM())
 	if change != nil {
 		change(&settings)
 	}
@@ -57,17 +50,7 @@ func serve(t *testing.T, simulator graphsim.Config, change func(*config.Settings
 // over starts a gateway with the given settings.
 func over(t *testing.T, sim *graphsim.Sim, settings config.Settings) *tenantUnderTest {
 	t.Helper()
-	if err := settings.Check(); err != nil {
-		t.Fatal(err)
-	}
-	running, err := gateway.New(settings, slog.New(slog.DiscardHandler), "test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := running.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { closed(t, running.Close) })
+	running := started(t, settings, slog.DiscardHandler)
 	conn, err := grpc.NewClient(running.GRPCAddr(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)
@@ -82,16 +65,54 @@ func over(t *testing.T, sim *graphsim.Sim, settings config.Settings) *tenantUnde
 	return &tenantUnderTest{sim: sim, base: "http://" + running.HTTPAddr(), conn: conn, http: &http.Client{Transport: transport}}
 }
 
-// settingsFor are what an operator would set for the simulator's first tenant.
-func settingsFor(t *testing.T, sim *graphsim.Sim) config.Settings {
+// simulated starts a simulator.
+func simulated(t *testing.T, cfg graphsim.Config) *graphsim.Sim {
+	t.Helper()
+	sim, err := graphsim.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sim.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { closed(t, sim.Close) })
+	return sim
+}
+
+// started starts a gateway.
+func started(t *testing.T, settings config.Settings, log slog.Handler) *gateway.Gateway {
+	t.Helper()
+	if err := settings.Check(); err != nil {
+		t.Fatal(err)
+	}
+	running, err := gateway.New(settings, slog.New(log), "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := running.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { closed(t, running.Close) })
+	return running
+}
+
+// defaults are the settings of a gateway on free ports.
+func defaults(t *testing.T) config.Settings {
 	t.Helper()
 	settings, err := config.Defaults()
 	if err != nil {
 		t.Fatal(err)
 	}
 	settings.GRPCAddr, settings.HTTPAddr, settings.AdminAddr = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
-	settings.GraphURL, settings.GraphAuthorityURL = sim.URL(), sim.URL()
-	settings.GraphCAFile = file(t, "ca.pem", sim.CACertPEM())
+	return settings
+}
+
+// settingsFor are what an operator would set for the first tenant of the simulator at this address, with its CA's certificate.
+func settingsFor(t *testing.T, graph string, ca []byte) config.Settings {
+	t.Helper()
+	settings := defaults(t)
+	settings.GraphURL, settings.GraphAuthorityURL = graph, graph
+	settings.GraphCAFile = file(t, "ca.pem", ca)
 	settings.GraphCredential, settings.GraphClientSecretFile = "client-secret", file(t, "secret", []byte(graphsim.DemoClientSecret))
 	settings.GraphTenantID, settings.GraphClientID = graphsim.DemoTenantID, graphsim.DemoClientID
 	return settings

@@ -19,8 +19,6 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"github.com/parley-gateway/parley/cmd/parley/config"
-	"github.com/parley-gateway/parley/cmd/parley/gateway"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphsim"
 	"github.com/parley-gateway/parley/server/fault"
@@ -92,28 +90,10 @@ func newNetwork(t *testing.T, toGraph, toDoor weather) *network {
 	t.Cleanup(served.Close)
 	n.graph = through(t, strings.TrimPrefix(served.URL, "https://"), toGraph)
 
-	settings, err := config.Defaults()
-	if err != nil {
-		t.Fatal(err)
-	}
-	url := "https://" + n.graph.addr()
-	settings.GRPCAddr, settings.HTTPAddr, settings.AdminAddr = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
-	settings.GraphURL, settings.GraphAuthorityURL = url, url
-	settings.GraphCAFile = file(t, "ca.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: served.Certificate().Raw}))
-	settings.GraphCredential, settings.GraphClientSecretFile = "client-secret", file(t, "secret", []byte(graphsim.DemoClientSecret))
-	settings.GraphTenantID, settings.GraphClientID = graphsim.DemoTenantID, graphsim.DemoClientID
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: served.Certificate().Raw})
+	settings := settingsFor(t, "https://"+n.graph.addr(), ca)
 	settings.AuditFile = file(t, "audit", nil)
-	if err := settings.Check(); err != nil {
-		t.Fatal(err)
-	}
-	running, err := gateway.New(settings, slog.New(slog.DiscardHandler), "test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := running.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { closed(t, running.Close) })
+	running := started(t, settings, slog.DiscardHandler)
 	n.door = through(t, running.GRPCAddr(), toDoor)
 	soon := backoff.Config{BaseDelay: 10 * time.Millisecond, Multiplier: 1.2, MaxDelay: 50 * time.Millisecond}
 	conn, err := grpc.NewClient(n.door.addr(), grpc.WithTransportCredentials(insecure.NewCredentials()),
