@@ -5,42 +5,30 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/http"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/parley-gateway/parley/graphclient"
 )
 
-func withCredential(c *tokens) func(*graphclient.Config) {
-	return func(cfg *graphclient.Config) { cfg.Credential = c }
-}
-
-// bearers collects the Authorization headers that arrive.
-type bearers struct {
-	mu   sync.Mutex
-	seen []string
-}
-
-func (b *bearers) add(r *http.Request) string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.seen = append(b.seen, r.Header.Get("Authorization"))
-	return b.seen[len(b.seen)-1]
+// refuseFirst refuses the first of [tokens] with the answer told; others find nothing.
+func refuseFirst(status int, body string, headers ...string) roundTripper {
+	return func(r *http.Request) (*http.Response, error) {
+		if r.Header.Get("Authorization") == "Bearer token-1" {
+			return answer(status, body, headers...), nil
+		}
+		return findNothing(r)
+	}
 }
 
 func TestOneRenewalAfter401(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var seen bearers
 		credential := &tokens{}
-		client := fakeClient(t, func(r *http.Request) (*http.Response, error) {
-			if seen.add(r) == "Bearer token-1" {
-				return answer(401, `{"error":{"code":"InvalidAuthenticationToken"}}`), nil
-			}
-			return answer(200, emptyPage), nil
-		}, withCredential(credential))
+		client := fakeClient(t, refuseFirst(401, `{"error":{"code":"InvalidAuthenticationToken"}}`), withCredential(credential))
 		for _, requests := range []int{2, 1} {
 			page, err := client.Page(t.Context(), chats())
 			if err != nil || page.Requests != requests {
@@ -83,25 +71,12 @@ func TestRejectedTwiceIsACredentialError(t *testing.T) {
 func TestManyRejectedCallersRenewOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var seen bearers
-		credential := &tokens{}
+		credential, refuse := &tokens{}, refuseFirst(401, "")
 		client := fakeClient(t, func(r *http.Request) (*http.Response, error) {
-			bearer := seen.add(r)
 			time.Sleep(time.Millisecond)
-			if bearer == "Bearer token-1" {
-				return answer(401, ""), nil
-			}
-			return answer(200, emptyPage), nil
+			return refuse(r)
 		}, withCredential(credential))
-		var wg sync.WaitGroup
-		for range 100 {
-			wg.Go(func() {
-				if _, err := client.Page(t.Context(), chats()); err != nil {
-					t.Error(err)
-				}
-			})
-		}
-		wg.Wait()
+		crowd(t, client)
 		if credential.count() != 2 {
 			t.Errorf("%d logins, want 2", credential.count())
 		}
@@ -128,14 +103,8 @@ func TestClaimsChallenge(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var seen bearers
 			credential := &tokens{}
-			client := fakeClient(t, func(r *http.Request) (*http.Response, error) {
-				if seen.add(r) == "Bearer token-1" {
-					return answer(c.status, "", "WWW-Authenticate", c.header), nil
-				}
-				return answer(200, emptyPage), nil
-			}, withCredential(credential))
+			client := fakeClient(t, refuseFirst(c.status, "", "WWW-Authenticate", c.header), withCredential(credential))
 			_, err := client.Page(t.Context(), chats())
 			if c.logins == 1 {
 				_ = wantError(t, err, graphclient.KindForbidden)
@@ -179,7 +148,7 @@ func TestColdCallersShareOneLogin(t *testing.T) {
 			time.Sleep(time.Second)
 			return nil
 		}}
-		client := fakeClient(t, func(*http.Request) (*http.Response, error) { return answer(200, emptyPage), nil }, withCredential(credential))
+		client := fakeClient(t, findNothing, withCredential(credential))
 		// One of them cannot wait, and does not.
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
@@ -189,15 +158,7 @@ func TestColdCallersShareOneLogin(t *testing.T) {
 		if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 100*time.Millisecond {
 			t.Errorf("%v after %v", err, time.Since(start))
 		}
-		var wg sync.WaitGroup
-		for range 100 {
-			wg.Go(func() {
-				if _, err := client.Page(t.Context(), chats()); err != nil {
-					t.Error(err)
-				}
-			})
-		}
-		wg.Wait()
+		crowd(t, client)
 		if credential.count() != 1 || time.Since(start) != time.Second {
 			t.Errorf("%d logins after %v", credential.count(), time.Since(start))
 		}
@@ -208,7 +169,7 @@ func TestValidTokenIsServedWhileRefreshFails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		credential := &tokens{}
-		client := fakeClient(t, func(*http.Request) (*http.Response, error) { return answer(200, emptyPage), nil }, withCredential(credential))
+		client := fakeClient(t, findNothing, withCredential(credential))
 		page := func() error { _, err := client.Page(t.Context(), chats()); return err }
 		if err := page(); err != nil {
 			t.Fatal(err)
@@ -240,12 +201,11 @@ func TestValidTokenIsServedWhileRefreshFails(t *testing.T) {
 func TestRefreshAhead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var seen bearers
-		credential := &tokens{}
+		var seen []string
 		client := fakeClient(t, func(r *http.Request) (*http.Response, error) {
-			seen.add(r)
-			return answer(200, emptyPage), nil
-		}, withCredential(credential))
+			seen = append(seen, r.Header.Get("Authorization"))
+			return findNothing(r)
+		}, withCredential(&tokens{}))
 		for _, pause := range []time.Duration{0, 54 * time.Minute, 2 * time.Minute, time.Second} {
 			time.Sleep(pause)
 			if _, err := client.Page(t.Context(), chats()); err != nil {
@@ -254,10 +214,8 @@ func TestRefreshAhead(t *testing.T) {
 			synctest.Wait()
 		}
 		want := []string{"Bearer token-1", "Bearer token-1", "Bearer token-1", "Bearer token-2"}
-		for i := range want {
-			if seen.seen[i] != want[i] {
-				t.Errorf("request %d: %s, want %s", i, seen.seen[i], want[i])
-			}
+		if diff := cmp.Diff(want, seen); diff != "" {
+			t.Errorf("tokens (-want +got):\n%s", diff)
 		}
 	})
 }
@@ -289,7 +247,7 @@ func TestLoginRecoversWithinACall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		credential := &tokens{}
 		credential.setFail(errors.New("down"))
-		client := fakeClient(t, func(*http.Request) (*http.Response, error) { return answer(200, emptyPage), nil }, withCredential(credential))
+		client := fakeClient(t, findNothing, withCredential(credential))
 		time.AfterFunc(500*time.Millisecond, func() { credential.setFail(nil) })
 		page, err := client.Page(t.Context(), chats())
 		if err != nil || page.Requests != 1 || credential.count() != 2 {
@@ -305,7 +263,7 @@ func TestCloseEndsLogins(t *testing.T) {
 			<-ctx.Done()
 			return ctx.Err()
 		}}
-		client := fakeClient(t, func(*http.Request) (*http.Response, error) { return answer(200, emptyPage), nil }, withCredential(credential))
+		client := fakeClient(t, findNothing, withCredential(credential))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if err := client.Login(ctx); !errors.Is(err, context.DeadlineExceeded) {

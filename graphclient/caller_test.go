@@ -23,8 +23,7 @@ func copilotOf(user string) graphclient.Request {
 func TestCallersTakeTurns(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		client := fakeClient(t, func(*http.Request) (*http.Response, error) { return answer(200, emptyPage), nil },
-			func(cfg *graphclient.Config) { cfg.Limits = graphclient.DefaultLimits() })
+		client := fakeClient(t, findNothing, func(cfg *graphclient.Config) { cfg.Limits = graphclient.DefaultLimits() })
 		var all sync.WaitGroup
 		ask := func(caller string, n int) (took func() time.Duration) {
 			var own sync.WaitGroup

@@ -20,6 +20,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+
 	"github.com/parley-gateway/parley/graphclient"
 )
 
@@ -118,14 +120,40 @@ func writeFile(t *testing.T, path, content string) string {
 // secretCredential logs in with a client secret from a file.
 func secretCredential(t *testing.T, a *authority, tenant, file string) graphclient.Config {
 	t.Helper()
-	credential, err := graphclient.NewCredential(graphclient.CredentialConfig{
-		Kind: graphclient.CredentialClientSecret, TenantID: tenant, ClientID: appID, ClientSecretFile: file,
-		AuthorityHost: a.URL, HTTP: a.client(t),
+	credential := credentialAt(t, a, graphclient.CredentialConfig{
+		Kind: graphclient.CredentialClientSecret, TenantID: tenant, ClientSecretFile: file,
 	})
+	return graphclient.Config{Credential: credential, TenantID: tenant, ClientID: appID}
+}
+
+// credentialAt makes a credential of the app that logs in to the authority, by a client of its own unless cfg has one.
+func credentialAt(t *testing.T, a *authority, cfg graphclient.CredentialConfig) azcore.TokenCredential {
+	t.Helper()
+	cfg.ClientID, cfg.AuthorityHost = appID, a.URL
+	if cfg.HTTP == nil {
+		cfg.HTTP = a.client(t)
+	}
+	credential, err := graphclient.NewCredential(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return graphclient.Config{Credential: credential, TenantID: tenant, ClientID: appID}
+	return credential
+}
+
+// refusing is a Graph that answers the first token of an authority with 401 and the challenge, if there is one; others find
+// nothing.
+func refusing(t *testing.T, challenge string) *httptest.Server {
+	t.Helper()
+	return tlsServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") == "Bearer "+tenantA+"/1" {
+			if challenge != "" {
+				w.Header().Set("WWW-Authenticate", challenge)
+			}
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		_, _ = w.Write([]byte(emptyPage))
+	}))
 }
 
 func TestColdCallersAreOneTokenRequest(t *testing.T) {
@@ -138,16 +166,8 @@ func TestColdCallersAreOneTokenRequest(t *testing.T) {
 		}
 		_, _ = w.Write([]byte(emptyPage))
 	}))
-	client := serverClient(t, graph, func(c *graphclient.Config) { c.Credential = cfg.Credential })
-	var wg sync.WaitGroup
-	for range 100 {
-		wg.Go(func() {
-			if _, err := client.Page(t.Context(), chats()); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	wg.Wait()
+	client := serverClient(t, graph, withCredential(cfg.Credential))
+	crowd(t, client)
 	forms := a.seen()
 	if len(forms) != 1 {
 		t.Fatalf("%d token requests, want 1", len(forms))
@@ -170,7 +190,7 @@ func TestTwoTenantsNeverMix(t *testing.T) {
 			}
 			_, _ = w.Write([]byte(emptyPage))
 		}))
-		client := serverClient(t, graph, func(c *graphclient.Config) { c.Credential = secretCredential(t, a, tenant, file).Credential })
+		client := serverClient(t, graph, withCredential(secretCredential(t, a, tenant, file).Credential))
 		for range 20 {
 			wg.Go(func() {
 				if _, err := client.Page(t.Context(), chats()); err != nil {
@@ -186,14 +206,7 @@ func TestRenewalReachesTheAuthority(t *testing.T) {
 	t.Parallel()
 	a := newAuthority(t)
 	cfg := secretCredential(t, a, tenantA, writeFile(t, filepath.Join(t.TempDir(), "secret"), "s"))
-	graph := tlsServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Authorization") == "Bearer "+tenantA+"/1" {
-			w.WriteHeader(http.StatusUnauthorized)
-			return
-		}
-		_, _ = w.Write([]byte(emptyPage))
-	}))
-	client := serverClient(t, graph, func(c *graphclient.Config) { c.Credential = cfg.Credential })
+	client := serverClient(t, refusing(t, ""), withCredential(cfg.Credential))
 	page, err := client.Page(t.Context(), chats())
 	if err != nil || page.Requests != 2 || len(a.seen()) != 2 {
 		t.Errorf("page %+v, error %v, %d token requests: the library's cache was not left behind", page, err, len(a.seen()))
@@ -204,15 +217,8 @@ func TestClaimsReachTheAuthority(t *testing.T) {
 	t.Parallel()
 	a := newAuthority(t)
 	cfg := secretCredential(t, a, tenantA, writeFile(t, filepath.Join(t.TempDir(), "secret"), "s"))
-	graph := tlsServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Authorization") == "Bearer "+tenantA+"/1" {
-			w.Header().Set("WWW-Authenticate", `Bearer error="insufficient_claims", claims="eyJhY2Nlc3NfdG9rZW4iOnsibmJmIjp7InZhbHVlIjoiMSJ9fX0="`)
-			w.WriteHeader(http.StatusUnauthorized)
-			return
-		}
-		_, _ = w.Write([]byte(emptyPage))
-	}))
-	client := serverClient(t, graph, func(c *graphclient.Config) { c.Credential = cfg.Credential })
+	challenge := `Bearer error="insufficient_claims", claims="eyJhY2Nlc3NfdG9rZW4iOnsibmJmIjp7InZhbHVlIjoiMSJ9fX0="`
+	client := serverClient(t, refusing(t, challenge), withCredential(cfg.Credential))
 	if _, err := client.Page(t.Context(), chats()); err != nil {
 		t.Fatal(err)
 	}
@@ -227,14 +233,7 @@ func TestSecretFileIsReadAgain(t *testing.T) {
 	a := newAuthority(t)
 	file := writeFile(t, filepath.Join(t.TempDir(), "secret"), "old")
 	cfg := secretCredential(t, a, tenantA, file)
-	graph := tlsServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Authorization") == "Bearer "+tenantA+"/1" {
-			w.WriteHeader(http.StatusUnauthorized)
-			return
-		}
-		_, _ = w.Write([]byte(emptyPage))
-	}))
-	client := serverClient(t, graph, func(c *graphclient.Config) { c.Credential = cfg.Credential })
+	client := serverClient(t, refusing(t, ""), withCredential(cfg.Credential))
 	if err := client.Login(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -349,14 +348,10 @@ func TestClientCertificate(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := newAuthority(t)
-	credential, err := graphclient.NewCredential(graphclient.CredentialConfig{
-		Kind: graphclient.CredentialClientCertificate, TenantID: tenantA, ClientID: appID,
+	credential := credentialAt(t, a, graphclient.CredentialConfig{
+		Kind: graphclient.CredentialClientCertificate, TenantID: tenantA,
 		CertificateFile: writeFile(t, filepath.Join(t.TempDir(), "app.pem"), certificate(t, key, key.Public())),
-		AuthorityHost:   a.URL, HTTP: a.client(t),
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	if err := newClient(t, graphclient.Config{Credential: credential}).Login(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -368,14 +363,10 @@ func TestClientCertificate(t *testing.T) {
 func TestWorkloadIdentity(t *testing.T) {
 	t.Parallel()
 	a := newAuthority(t)
-	credential, err := graphclient.NewCredential(graphclient.CredentialConfig{
-		Kind: graphclient.CredentialWorkloadIdentity, TenantID: tenantA, ClientID: appID,
+	credential := credentialAt(t, a, graphclient.CredentialConfig{
+		Kind: graphclient.CredentialWorkloadIdentity, TenantID: tenantA,
 		FederatedTokenFile: writeFile(t, filepath.Join(t.TempDir(), "token"), "first"),
-		AuthorityHost:      a.URL, HTTP: a.client(t),
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	if err := newClient(t, graphclient.Config{Credential: credential}).Login(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -28,13 +28,9 @@ func TestFederatedTokenFileIsReadAgain(t *testing.T) {
 			a.Config.Handler.ServeHTTP(answer, r)
 			return answer.Result(), nil
 		})}
-		credential, err := graphclient.NewCredential(graphclient.CredentialConfig{
-			Kind: graphclient.CredentialWorkloadIdentity, TenantID: tenantA, ClientID: appID, FederatedTokenFile: file,
-			AuthorityHost: a.URL, HTTP: inProcess,
+		credential := credentialAt(t, a, graphclient.CredentialConfig{
+			Kind: graphclient.CredentialWorkloadIdentity, TenantID: tenantA, FederatedTokenFile: file, HTTP: inProcess,
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
 		client := newClient(t, graphclient.Config{Credential: credential})
 		a.setRefuse(func(form map[string]string) (int, string) {
 			if form["client_assertion"] == "first" {
@@ -67,21 +63,10 @@ func TestCertificateFileIsReadAgain(t *testing.T) {
 		writeFile(t, file, certificate(t, key, key.Public()))
 	}
 	rotate()
-	credential, err := graphclient.NewCredential(graphclient.CredentialConfig{
-		Kind: graphclient.CredentialClientCertificate, TenantID: tenantA, ClientID: appID, CertificateFile: file,
-		AuthorityHost: a.URL, HTTP: a.client(t),
+	credential := credentialAt(t, a, graphclient.CredentialConfig{
+		Kind: graphclient.CredentialClientCertificate, TenantID: tenantA, CertificateFile: file,
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	graph := tlsServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Authorization") == "Bearer "+tenantA+"/1" {
-			w.WriteHeader(http.StatusUnauthorized)
-			return
-		}
-		_, _ = w.Write([]byte(emptyPage))
-	}))
-	client := serverClient(t, graph, func(c *graphclient.Config) { c.Credential = credential })
+	client := serverClient(t, refusing(t, ""), withCredential(credential))
 	if err := client.Login(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +102,7 @@ func TestAuthorityDownWithAValidToken(t *testing.T) {
 		}
 		_, _ = w.Write([]byte(emptyPage))
 	}))
-	client := serverClient(t, graph, func(c *graphclient.Config) { c.Credential = cfg.Credential })
+	client := serverClient(t, graph, withCredential(cfg.Credential))
 	a.setRefuse(func(map[string]string) (int, string) {
 		return http.StatusOK, `{"token_type":"Bearer","expires_in":120,"access_token":"short"}`
 	})

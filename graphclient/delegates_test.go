@@ -34,7 +34,7 @@ func delegates(t *testing.T, a *authority, graph http.HandlerFunc, change func(*
 	if change != nil {
 		change(&login)
 	}
-	return delegatesOf(t, serverClient(t, tlsServer(t, graph), func(c *graphclient.Config) { c.Credential = &tokens{} }), login)
+	return delegatesOf(t, serverClient(t, tlsServer(t, graph), withCredential(&tokens{})), login)
 }
 
 func delegatesOf(t *testing.T, app *graphclient.Client, login graphclient.CredentialConfig) *graphclient.Delegates {

@@ -41,6 +41,9 @@ func answer(status int, body string, headers ...string) *http.Response {
 	return &http.Response{StatusCode: status, Header: h, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body))}
 }
 
+// findNothing is a Graph without a row.
+func findNothing(*http.Request) (*http.Response, error) { return answer(200, emptyPage), nil }
+
 // tokens is a credential that numbers its tokens.
 type tokens struct {
 	mu      sync.Mutex
@@ -129,6 +132,24 @@ func serverClient(t *testing.T, server *httptest.Server, change ...func(*graphcl
 		f(&cfg)
 	}
 	return newClient(t, cfg)
+}
+
+func withCredential(c azcore.TokenCredential) func(*graphclient.Config) {
+	return func(cfg *graphclient.Config) { cfg.Credential = c }
+}
+
+// crowd has a hundred callers ask at once; each must get its page.
+func crowd(t *testing.T, client *graphclient.Client) {
+	t.Helper()
+	var wg sync.WaitGroup
+	for range 100 {
+		wg.Go(func() {
+			if _, err := client.Page(t.Context(), chats()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
 }
 
 func chats() graphclient.Request {

@@ -75,7 +75,7 @@ func TestRefusedLinkSendsNothing(t *testing.T) {
 	client := fakeClient(t, func(*http.Request) (*http.Response, error) {
 		sent.Add(1)
 		return answer(200, emptyPage), nil
-	}, func(cfg *graphclient.Config) { cfg.Credential = credential })
+	}, withCredential(credential))
 	request := graphclient.Request{Source: graphclient.SourceChat, Link: "https://evil.example/v1.0/users"}
 	_, err := client.Page(t.Context(), request)
 	_ = wantError(t, err, graphclient.KindLinkRefused)
