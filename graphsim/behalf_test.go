@@ -1,8 +1,6 @@
 package graphsim_test
 
 import (
-	"encoding/json"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -185,27 +183,14 @@ func TestExchangeRefusals(t *testing.T) {
 		for key, value := range q.change {
 			form.Set(key, value)
 		}
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL()+"/"+tenantA+"/oauth2/v2.0/token", strings.NewReader(form.Encode()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		resp, err := c.http.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, err := io.ReadAll(resp.Body)
-		resp.Body.Close()
 		var e struct {
 			Error       string `json:"error"`
 			Description string `json:"error_description"`
 			Claims      string `json:"claims"`
 		}
-		if unmarshal := json.Unmarshal(body, &e); err != nil || unmarshal != nil {
-			t.Fatal(err, unmarshal)
-		}
-		if resp.StatusCode != q.status || e.Error != q.code || q.number != "" && !strings.HasPrefix(e.Description, q.number+": ") || (e.Claims != "") != q.claims {
-			t.Errorf("%s: %d %s, want %d %s %s", name, resp.StatusCode, body, q.status, q.code, q.number)
+		a := c.signIn(form, &e)
+		if a.status != q.status || e.Error != q.code || q.number != "" && !strings.HasPrefix(e.Description, q.number+": ") || (e.Claims != "") != q.claims {
+			t.Errorf("%s: %d %s, want %d %s %s", name, a.status, a.body, q.status, q.code, q.number)
 		}
 	}
 }
@@ -215,25 +200,13 @@ func TestStandingByAdminPage(t *testing.T) {
 	t.Parallel()
 	s := start(t, nil)
 	c := newClient(t, s)
-	post := func(body string) int {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL()+"/_sim/standing", strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp, err := c.http.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp.Body.Close()
-		return resp.StatusCode
-	}
 	for body, want := range map[string]int{
 		`{"user":"` + s.DemoUser().ID + `","reportsReader":true}`: 200,
 		`{"user":"nobody"}`: 400,
 		`{`:                 400,
 	} {
-		if status := post(body); status != want {
-			t.Errorf("%s: %d, want %d", body, status, want)
+		if a := c.post("/_sim/standing", body); a.err != nil || a.status != want {
+			t.Errorf("%s: %d, %v, want %d", body, a.status, a.err, want)
 		}
 	}
 	token, err := s.SignUserToken(graphsim.UserToken{User: s.DemoUser().ID})

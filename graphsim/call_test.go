@@ -195,7 +195,7 @@ func TestReports(t *testing.T) {
 	if a := c.get(link[:len(link)-3] + "AAA"); a.status != http.StatusNotFound {
 		t.Errorf("forged link: %d", a.status)
 	}
-	if a := c.do(http.MethodPost, link); a.status != http.StatusMethodNotAllowed {
+	if a := c.post(link, ""); a.status != http.StatusMethodNotAllowed {
 		t.Errorf("POST: %d", a.status)
 	}
 	now.Add(int64(121 * time.Second))

@@ -9,7 +9,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/json"
 	"math/big"
 	"net/http"
 	"net/url"
@@ -241,25 +240,6 @@ func TestTokenEndpointForms(t *testing.T) {
 	t.Parallel()
 	s := secure(t, nil)
 	c := newClient(t, s)
-	post := func(form url.Values) (int, map[string]any) {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL()+"/"+tenantA+"/oauth2/v2.0/token", strings.NewReader(form.Encode()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		resp, err := c.http.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var body map[string]any
-		if err := json.NewDecoder(resp.Body).Decode(&body); err != nil {
-			t.Fatal(err)
-		}
-		if err := resp.Body.Close(); err != nil {
-			t.Fatal(err)
-		}
-		return resp.StatusCode, body
-	}
 	base := func(k, v string) url.Values {
 		f := url.Values{"client_id": {"app-a"}, "client_secret": {"secret-a"}, "grant_type": {"client_credentials"}, "scope": {"https://graph.microsoft.com/.default"}}
 		f.Set(k, v)
@@ -275,9 +255,11 @@ func TestTokenEndpointForms(t *testing.T) {
 		"grant":  {base("grant_type", "password"), 400, "unsupported_grant_type"},
 		"secret": {base("client_secret", ""), 401, "invalid_client"},
 	} {
-		status, body := post(q.form)
-		if code, _ := body["error"].(string); status != q.status || code != q.code {
-			t.Errorf("%s: %d %v", name, status, body)
+		var e struct {
+			Error string `json:"error"`
+		}
+		if a := c.signIn(q.form, &e); a.status != q.status || e.Error != q.code {
+			t.Errorf("%s: %d %s", name, a.status, a.body)
 		}
 	}
 	if a := c.get("/" + tenantA + "/oauth2/v2.0/token"); a.status != http.StatusMethodNotAllowed {

@@ -1,7 +1,6 @@
 package graphsim_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"net/http"
 	"os"
@@ -189,25 +188,11 @@ func TestAdmin(t *testing.T) {
 	t.Parallel()
 	s := start(t, nil)
 	c := newClient(t, s)
-	post := func(body string) int {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL()+"/_sim/faults", bytes.NewBufferString(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp, err := c.http.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := resp.Body.Close(); err != nil {
-			t.Fatal(err)
-		}
-		return resp.StatusCode
+	if a := c.post("/_sim/faults", `[{"kind":"status","match":"users","status":500}]`); a.err != nil || a.status != 200 {
+		t.Errorf("POST: %d, %v", a.status, a.err)
 	}
-	if n := post(`[{"kind":"status","match":"users","status":500}]`); n != 200 {
-		t.Errorf("POST: %d", n)
-	}
-	if n := post(`[{"kind":"earthquake"}]`); n != 400 {
-		t.Errorf("bad POST: %d", n)
+	if a := c.post("/_sim/faults", `[{"kind":"earthquake"}]`); a.err != nil || a.status != 400 {
+		t.Errorf("bad POST: %d, %v", a.status, a.err)
 	}
 	if a := c.get("/v1.0/users"); a.status != 500 {
 		t.Errorf("not in force: %d", a.status)
@@ -215,7 +200,7 @@ func TestAdmin(t *testing.T) {
 	if a := c.get("/_sim/faults"); !strings.Contains(string(a.body), `"status":500`) {
 		t.Errorf("%s", a.body)
 	}
-	if a := c.do(http.MethodDelete, "/_sim/faults"); a.status != 200 || c.get("/v1.0/users").status != 200 {
+	if a := c.do(http.MethodDelete, "/_sim/faults", ""); a.status != 200 || c.get("/v1.0/users").status != 200 {
 		t.Errorf("DELETE: %d", a.status)
 	}
 	var log struct {

@@ -74,12 +74,12 @@ type answer struct {
 	err    error // of reading the body
 }
 
-func (c *client) do(method, target string) answer {
+func (c *client) do(method, target, body string) answer {
 	c.t.Helper()
 	if !strings.HasPrefix(target, "http") {
 		target = c.sim.URL() + target
 	}
-	req, err := http.NewRequestWithContext(c.t.Context(), method, target, http.NoBody)
+	req, err := http.NewRequestWithContext(c.t.Context(), method, target, strings.NewReader(body))
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -88,14 +88,29 @@ func (c *client) do(method, target string) answer {
 	if err != nil {
 		return answer{err: err}
 	}
-	body, err := io.ReadAll(resp.Body)
+	got, err := io.ReadAll(resp.Body)
 	if closeErr := resp.Body.Close(); err == nil {
 		err = closeErr
 	}
-	return answer{status: resp.StatusCode, header: resp.Header, body: body, err: err}
+	return answer{status: resp.StatusCode, header: resp.Header, body: got, err: err}
 }
 
-func (c *client) get(target string) answer { c.t.Helper(); return c.do(http.MethodGet, target) }
+func (c *client) get(target string) answer { c.t.Helper(); return c.do(http.MethodGet, target, "") }
+
+func (c *client) post(target, body string) answer {
+	c.t.Helper()
+	return c.do(http.MethodPost, target, body)
+}
+
+// signIn sends a form to the token endpoint of tenant A and reads the JSON of the answer into into.
+func (c *client) signIn(form url.Values, into any) answer {
+	c.t.Helper()
+	a := c.with("Content-Type", "application/x-www-form-urlencoded").post("/"+tenantA+"/oauth2/v2.0/token", form.Encode())
+	if err := json.Unmarshal(a.body, into); a.err != nil || err != nil {
+		c.t.Fatal(a.err, err)
+	}
+	return a
+}
 
 type row = map[string]any
 

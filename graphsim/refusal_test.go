@@ -107,7 +107,7 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("GET %s: %d %q, want %d %q", q.path, a.status, message, q.status, q.want)
 		}
 	}
-	if a := c.do(http.MethodPost, u+"/chats"); a.status != http.StatusMethodNotAllowed {
+	if a := c.post(u+"/chats", ""); a.status != http.StatusMethodNotAllowed {
 		t.Errorf("POST: %d", a.status)
 	}
 }
