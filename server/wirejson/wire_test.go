@@ -43,21 +43,29 @@ func events(tb testing.TB) []*parleyv1.Event {
 	return all
 }
 
+// sameJSON checks that the bytes of an event become what the event becomes, behind nothing and behind something.
+func sameJSON(t *testing.T, wire *wirejson.Wire, e *parleyv1.Event) {
+	t.Helper()
+	raw, err := proto.Marshal(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, before := range []string{"", "x"} {
+		want, err := wirejson.Append([]byte(before), e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := wire.Append([]byte(before), raw); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%v\n got %s\nwant %s", err, got, want)
+		}
+	}
+}
+
 func TestWire(t *testing.T) {
 	t.Parallel()
 	wire := wirejson.NewWire((&parleyv1.Event{}).ProtoReflect().Type())
 	for _, e := range events(t) {
-		raw, err := proto.Marshal(e)
-		if err != nil {
-			t.Fatal(err)
-		}
-		want, err := wirejson.Append([]byte("x"), e)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got, err := wire.Append([]byte("x"), raw); err != nil || !bytes.Equal(got, want) {
-			t.Errorf("%v\n got %s\nwant %s", err, got, want)
-		}
+		sameJSON(t, wire, e)
 	}
 	if _, err := wire.Append(nil, []byte{0xff}); err == nil {
 		t.Error("bytes that are no message")
@@ -108,19 +116,7 @@ func TestTexts(t *testing.T) {
 	wire := wirejson.NewWire((&parleyv1.Event{}).ProtoReflect().Type())
 	for place := range 20 {
 		for _, odd := range []string{"\"", "\\", "\n", "\x00", "\x1f", " ", "\x7f", "ü", "\u2028", "!", "\"\"", "\\\x01\"", "[", "]", "#"} {
-			text := "abcdefghijklmnopqrst"[:place] + odd + "uvwxyzabc"
-			e := &parleyv1.Event{Name: text}
-			raw, err := proto.Marshal(e)
-			if err != nil {
-				t.Fatal(err)
-			}
-			want, err := wirejson.Append(nil, e)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got, err := wire.Append(nil, raw); err != nil || !bytes.Equal(got, want) {
-				t.Errorf("%q: %v\n got %s\nwant %s", text, err, got, want)
-			}
+			sameJSON(t, wire, &parleyv1.Event{Name: "abcdefghijklmnopqrst"[:place] + odd + "uvwxyzabc"})
 		}
 	}
 }
@@ -130,18 +126,7 @@ func TestStamps(t *testing.T) {
 	wire := wirejson.NewWire((&parleyv1.Event{}).ProtoReflect().Type())
 	for _, seconds := range []int64{-62135596800, -1, 0, 1, 951782399, 951782400, 1790000000, 253402300799} {
 		for _, nanos := range []int32{0, 1, 10, 999, 1000, 1001, 120_000, 1_000_000, 1_000_001, 120_000_000, 123_456_789, 999_999_999} {
-			e := &parleyv1.Event{EventTime: &timestamppb.Timestamp{Seconds: seconds, Nanos: nanos}}
-			raw, err := proto.Marshal(e)
-			if err != nil {
-				t.Fatal(err)
-			}
-			want, err := wirejson.Append(nil, e)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got, err := wire.Append(nil, raw); err != nil || !bytes.Equal(got, want) {
-				t.Errorf("%d.%09d: %v\n got %s\nwant %s", seconds, nanos, err, got, want)
-			}
+			sameJSON(t, wire, &parleyv1.Event{EventTime: &timestamppb.Timestamp{Seconds: seconds, Nanos: nanos}})
 		}
 	}
 }
