@@ -9,36 +9,43 @@ import (
 	"golang.org/x/net/html"
 )
 
-// tokens lists what [scanner] reads, text between two tags in one.
-func tokens(in string) []string {
-	var list []string
-	var open strings.Builder
-	flush := func() {
-		if open.Len() > 0 {
-			list = append(list, fmt.Sprintf("text %q", open.String()))
-		}
-		open.Reset()
+// listing collects tokens, text between two tags in one.
+type listing struct {
+	tokens []string
+	text   strings.Builder // since the last tag
+}
+
+func (l *listing) addf(format string, args ...any) {
+	l.flush()
+	l.tokens = append(l.tokens, fmt.Sprintf(format, args...))
+}
+
+func (l *listing) flush() {
+	if l.text.Len() > 0 {
+		l.tokens = append(l.tokens, fmt.Sprintf("text %q", l.text.String()))
 	}
+	l.text.Reset()
+}
+
+// tokens lists what [scanner] reads.
+func tokens(in string) []string {
+	var l listing
 	for s := (scanner{src: in}); ; {
 		switch s.next() {
 		case tokenEOF:
-			flush()
-			return list
+			l.flush()
+			return l.tokens
 		case tokenText:
 			str := s.tok.text
 			if !s.tok.raw {
 				str = decodeText(str)
 			}
-			open.WriteString(str)
+			l.text.WriteString(str)
 		case tokenStart:
-			flush()
 			a := s.tok.attr
-			list = append(list, fmt.Sprintf("start %d %q", s.tok.tag, []string{
-				decodeAttr(a.id), decodeAttr(a.alt), decodeAttr(a.title), decodeAttr(a.href), decodeAttr(a.start),
-			}))
+			l.addf("start %d %q", s.tok.tag, []string{decodeAttr(a.id), decodeAttr(a.alt), decodeAttr(a.title), decodeAttr(a.href), decodeAttr(a.start)})
 		case tokenEnd:
-			flush()
-			list = append(list, fmt.Sprintf("end %d", s.tok.tag))
+			l.addf("end %d", s.tok.tag)
 		}
 	}
 }
@@ -65,23 +72,15 @@ func decodeText(s string) string {
 
 // standardTokens lists the same as the tokenizer of x/net/html reads it.
 func standardTokens(in string) []string {
-	var list []string
-	var open strings.Builder
-	flush := func() {
-		if open.Len() > 0 {
-			list = append(list, fmt.Sprintf("text %q", open.String()))
-		}
-		open.Reset()
-	}
+	var l listing
 	for z := html.NewTokenizer(strings.NewReader(in)); ; {
 		switch z.Next() {
 		case html.ErrorToken:
-			flush()
-			return list
+			l.flush()
+			return l.tokens
 		case html.TextToken:
-			open.Write(z.Text())
+			l.text.Write(z.Text())
 		case html.StartTagToken, html.SelfClosingTagToken:
-			flush()
 			name, more := z.TagName()
 			tag, values := lookup(string(name)), make([]string, 5)
 			for more {
@@ -93,11 +92,10 @@ func standardTokens(in string) []string {
 					}
 				}
 			}
-			list = append(list, fmt.Sprintf("start %d %q", tag, values))
+			l.addf("start %d %q", tag, values)
 		case html.EndTagToken:
-			flush()
 			name, _ := z.TagName()
-			list = append(list, fmt.Sprintf("end %d", lookup(string(name))))
+			l.addf("end %d", lookup(string(name)))
 		case html.CommentToken, html.DoctypeToken:
 		}
 	}
