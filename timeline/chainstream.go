@@ -2,7 +2,6 @@ package timeline
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -36,16 +35,7 @@ type chainStream[T proto.Message, F any] struct {
 func streamChain[T proto.Message, F any](ctx context.Context, c *chain[T], token string, sh shape[T, F], emit func(F) error) error {
 	s := &chainStream[T, F]{c: c, shape: sh, emit: emit, last: token, sent: time.Now()}
 	err := s.run(source.WithPriority(ctx, source.Background))
-	if err == nil {
-		return nil
-	}
-	if own := (emitError{}); errors.As(err, &own) {
-		return own.error
-	}
-	if s.last == "" {
-		return err
-	}
-	return &StreamError{Err: err, ResumeToken: s.last}
+	return streamError(err, s.last)
 }
 
 func (s *chainStream[T, F]) run(ctx context.Context) error {

@@ -15,8 +15,8 @@ func base() (start, end time.Time) {
 	return end.Add(-20 * 24 * time.Hour), end
 }
 
-// mixed is three sources with ties across them and within them.
-func mixed() []*graph {
+// mixed is three sources with ties across them and within them, a request for all of them, and what it must get.
+func mixed(order timeline.Order) (have timeline.Sources, req timeline.EventsRequest, all []string) {
 	start, end := base()
 	c := &graph{src: copilot, size: 7, rows: spread("p", 120, start, end)}
 	m := &graph{src: chat, size: 5, rows: spread("m", 200, start.Add(-24*time.Hour), end.Add(24*time.Hour))}
@@ -27,30 +27,26 @@ func mixed() []*graph {
 			g.rows = append(g.rows, row{at: at, created: at, id: fmt.Sprintf("tie%02d", i), version: 1})
 		}
 	}
-	return []*graph{c, m, l}
+	req = timeline.EventsRequest{Owner: "u", User: "u", Start: start, End: end, OrderBy: order}
+	return sources(c, m, l), req, want(start, end, order != timeline.EventTime, c, m, l)
 }
 
 func TestOrder(t *testing.T) {
 	t.Parallel()
-	start, end := base()
-	for _, desc := range []bool{false, true} {
-		t.Run(fmt.Sprintf("desc=%v", desc), func(t *testing.T) {
+	for _, order := range []timeline.Order{timeline.EventTime, timeline.EventTimeDesc} {
+		t.Run(fmt.Sprint(order), func(t *testing.T) {
 			t.Parallel()
-			graphs := mixed()
+			have, req, all := mixed(order)
 			e := newEngine(t, timeline.Config{})
-			req := timeline.EventsRequest{Owner: "u", User: "u", Start: start, End: end}
-			if desc {
-				req.OrderBy = timeline.EventTimeDesc
-			}
-			r := stream(t, e, sources(graphs...), req, "")
-			if diff := cmp.Diff(want(start, end, desc, graphs...), ids(r.events)); diff != "" {
+			r := stream(t, e, have, req, "")
+			if diff := cmp.Diff(all, ids(r.events)); diff != "" {
 				t.Fatalf("stream (-want +got):\n%s", diff)
 			}
 			if !r.summary.GetComplete() {
 				t.Errorf("not complete: %v", r.summary)
 			}
 			for _, size := range []int{1, 5, 16, 53, 1000} {
-				events, last := listAll(t, e, sources(graphs...), req, size)
+				events, last := listAll(t, e, have, req, size)
 				if diff := cmp.Diff(ids(r.events), ids(events)); diff != "" {
 					t.Fatalf("pages of %d (-stream +list):\n%s", size, diff)
 				}
@@ -70,20 +66,14 @@ func TestOrder(t *testing.T) {
 // TestResume resumes behind every possible event, from a List token and into both methods.
 func TestResume(t *testing.T) {
 	t.Parallel()
-	start, end := base()
-	for _, desc := range []bool{false, true} {
-		t.Run(fmt.Sprintf("desc=%v", desc), func(t *testing.T) {
+	for _, order := range []timeline.Order{timeline.EventTime, timeline.EventTimeDesc} {
+		t.Run(fmt.Sprint(order), func(t *testing.T) {
 			t.Parallel()
-			graphs := mixed()
+			have, req, all := mixed(order)
 			e := newEngine(t, timeline.Config{})
-			req := timeline.EventsRequest{Owner: "u", User: "u", Start: start, End: end}
-			if desc {
-				req.OrderBy = timeline.EventTimeDesc
-			}
-			all := want(start, end, desc, graphs...)
 			token := ""
 			for cut := 1; cut < len(all); cut++ {
-				page, err := e.ListEvents(t.Context(), sources(graphs...), req, token, 1)
+				page, err := e.ListEvents(t.Context(), have, req, token, 1)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -93,7 +83,7 @@ func TestResume(t *testing.T) {
 				if cut%7 != 0 && cut < len(all)-3 {
 					continue
 				}
-				r := stream(t, e, sources(graphs...), req, token)
+				r := stream(t, e, have, req, token)
 				if diff := cmp.Diff(all[cut:], ids(r.events)); diff != "" {
 					t.Fatalf("resumed after %d (-want +got):\n%s", cut, diff)
 				}

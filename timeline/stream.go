@@ -44,6 +44,20 @@ type emitError struct{ error }
 
 func (e emitError) Unwrap() error { return e.error }
 
+// streamError is what a stream that ended with err returns; last is the token of its last checkpoint, empty before the first.
+func streamError(err error, last string) error {
+	if err == nil {
+		return nil
+	}
+	if own := (emitError{}); errors.As(err, &own) {
+		return own.error
+	}
+	if last == "" {
+		return err
+	}
+	return &StreamError{Err: err, ResumeToken: last}
+}
+
 // stream cuts a walk into frames.
 type stream struct {
 	w     *walk
@@ -59,16 +73,7 @@ type stream struct {
 
 func (s *stream) run(ctx context.Context) error {
 	err := s.frames(ctx)
-	if err == nil {
-		return nil
-	}
-	if own := (emitError{}); errors.As(err, &own) {
-		return own.error
-	}
-	if s.last == "" {
-		return err
-	}
-	return &StreamError{Err: err, ResumeToken: s.last}
+	return streamError(err, s.last)
 }
 
 func (s *stream) frames(ctx context.Context) error {
