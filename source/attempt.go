@@ -16,9 +16,19 @@ type attempt struct {
 	unfiltered, unbounded, unordered bool
 }
 
-// flags copies the attempt's flags onto a page.
-func flags[T any](page *Page[T], a attempt) {
+// firstPage is the normalized page of firstAnswer with the flags of the attempt that was answered, and the attempt's place.
+func firstPage[T any](ctx context.Context, b *base, attempts []attempt, normalize func(record []byte) (T, error)) (*Page[T], int, error) {
+	answer, taken, err := b.firstAnswer(ctx, attempts)
+	if err != nil {
+		return nil, 0, err
+	}
+	page, err := itemsOf(answer, normalize)
+	if err != nil {
+		return nil, 0, err
+	}
+	a := &attempts[taken]
 	page.Unfiltered, page.Unbounded, page.Unordered = a.unfiltered, a.unbounded, a.unordered
+	return page, taken, nil
 }
 
 // firstAnswer asks the attempts in turn for as long as Graph answers 400, and returns the page that it gave and the

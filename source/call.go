@@ -62,16 +62,7 @@ func (c *Call) Events(ctx context.Context, q EventQuery, link string) (*Page[Ite
 }
 
 func (c *Call) first(ctx context.Context, q EventQuery, attempts []attempt) (*Page[Item], int, error) {
-	answer, taken, err := c.firstAnswer(ctx, attempts)
-	if err != nil {
-		return nil, 0, err
-	}
-	page, err := itemsOf(answer, func(record []byte) (Item, error) { return c.item(q.Owner, record, true) })
-	if err != nil {
-		return nil, 0, err
-	}
-	flags(page, attempts[taken])
-	return page, taken, nil
+	return firstPage(ctx, &c.base, attempts, func(record []byte) (Item, error) { return c.item(q.Owner, record, true) })
 }
 
 func (c *Call) attempts(ctx context.Context, q EventQuery, link string) ([]attempt, error) {

@@ -45,16 +45,10 @@ func (c *Chat) Events(ctx context.Context, q EventQuery, link string) (*Page[Ite
 	if err != nil {
 		return nil, err
 	}
-	answer, taken, err := c.firstAnswer(ctx, attempts)
-	if err != nil {
-		return nil, err
-	}
-	page, err := itemsOf(answer, func(record []byte) (Item, error) { return c.item(q.Owner, q.Conversation, q.ByCreateTime, record) })
-	if err != nil {
-		return nil, err
-	}
-	flags(page, attempts[taken])
-	return page, nil
+	page, _, err := firstPage(ctx, &c.base, attempts, func(record []byte) (Item, error) {
+		return c.item(q.Owner, q.Conversation, q.ByCreateTime, record)
+	})
+	return page, err
 }
 
 func (c *Chat) attempts(ctx context.Context, q EventQuery, link string) ([]attempt, error) {

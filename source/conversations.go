@@ -51,22 +51,14 @@ func (c *Conversations) Conversations(ctx context.Context, q ConversationQuery, 
 	if err != nil {
 		return nil, err
 	}
-	answer, taken, err := c.firstAnswer(ctx, attempts)
-	if err != nil {
-		return nil, err
-	}
-	page, err := itemsOf(answer, func(record []byte) (*parleyv1.Conversation, error) {
+	page, _, err := firstPage(ctx, &c.base, attempts, func(record []byte) (*parleyv1.Conversation, error) {
 		chat, err := c.conversation(q.Owner, record)
 		if err == nil {
 			chat.MembersTruncated = len(chat.GetMembers()) >= maxListMembers || bytes.Contains(record, []byte(truncatedMarker))
 		}
 		return chat, err
 	})
-	if err != nil {
-		return nil, err
-	}
-	flags(page, attempts[taken])
-	return page, nil
+	return page, err
 }
 
 func (c *Conversations) attempts(ctx context.Context, q ConversationQuery, link string) ([]attempt, error) {

@@ -39,16 +39,10 @@ func (c *Copilot) Events(ctx context.Context, q EventQuery, link string) (*Page[
 	if err != nil {
 		return nil, err
 	}
-	answer, taken, err := c.firstAnswer(ctx, attempts)
-	if err != nil {
-		return nil, err
-	}
-	page, err := itemsOf(answer, func(record []byte) (Item, error) { return c.item(q.Owner, record) })
-	if err != nil {
-		return nil, err
-	}
-	flags(page, attempts[taken])
-	return page, nil
+	page, _, err := firstPage(ctx, &c.base, attempts, func(record []byte) (Item, error) {
+		return c.item(q.Owner, record)
+	})
+	return page, err
 }
 
 func (c *Copilot) attempts(ctx context.Context, q EventQuery, link string) ([]attempt, error) {
