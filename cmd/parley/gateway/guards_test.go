@@ -367,11 +367,14 @@ func TestNothingSecretIsWritten(t *testing.T) {
 		for what, secret := range map[string]string{
 			"planted word": canary, "access token": signature, "user name": own.UserPrincipalName, "another's name": other.UserPrincipalName,
 			"client secret": graphsim.DemoClientSecret, "message": said,
-			"a token of any kind": `eyJ`,
 		} {
 			if at := strings.Index(strings.ToLower(text), strings.ToLower(secret)); at >= 0 {
 				t.Errorf("%s in the %s: %.300s", what, where, text[max(0, at-150):])
 			}
+		}
+		// As it is written: request ids are random capitals.
+		if at := strings.Index(text, "eyJ"); at >= 0 {
+			t.Errorf("a token in the %s: %.300s", where, text[max(0, at-150):])
 		}
 	}
 	for what, secret := range map[string]string{
