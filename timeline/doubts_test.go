@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -39,6 +40,7 @@ func TestDoubts(t *testing.T) {
 		gap      string // reason of the gap; none when the answer is complete
 		requests int    // all that may be sent
 		size     int    // of a page, at least 10
+		rows     int    // that Graph holds, at least 30
 		dups     int64
 	}{
 		{name: "sound", requests: 3},
@@ -136,7 +138,13 @@ func TestDoubts(t *testing.T) {
 			}
 			return p, nil
 		}},
-		{name: "full, then empty", requests: 4, hook: func(_ int, _ source.EventQuery, link string, p *page) (*page, error) {
+		{name: "full, then empty", requests: 3, rows: 100, size: 50, hook: func(_ int, _ source.EventQuery, link string, p *page) (*page, error) {
+			if strings.HasSuffix(link, "=50") {
+				p.Next = "https://graph/end?s=1000"
+			}
+			return p, nil
+		}},
+		{name: "small pages, then empty", requests: 8, hook: func(_ int, _ source.EventQuery, link string, p *page) (*page, error) {
 			if strings.HasSuffix(link, "=20") {
 				p.Next = "https://graph/end?s=1000"
 			}
@@ -147,7 +155,7 @@ func TestDoubts(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			start, end := march()
-			g := &graph{src: chat, size: max(test.size, 10), rows: spread("m", 30, start, end), hook: test.hook}
+			g := &graph{src: chat, size: max(test.size, 10), rows: spread("m", max(test.rows, 30), start, end), hook: test.hook}
 			if test.name == "new links, same page" {
 				same := (*page)(nil)
 				g.hook = func(n int, _ source.EventQuery, _ string, p *page) (*page, error) {
@@ -165,7 +173,7 @@ func TestDoubts(t *testing.T) {
 			if g.requests() != test.requests {
 				t.Errorf("%d requests, want %d: %v", g.requests(), test.requests, g.asked)
 			}
-			if got, want := len(r.events), 30-test.lost+test.extra; got != want {
+			if got, want := len(r.events), len(g.rows)-test.lost+test.extra; got != want {
 				t.Errorf("%d events, want %d", got, want)
 			}
 			rep := report(r.summary.GetSources(), chat)
@@ -207,9 +215,20 @@ func stray(at time.Time, id string) source.Item {
 	return g.item(source.EventQuery{}, row{at: at, id: id, version: 1})
 }
 
-// TestTruncatedChain checks that a chain that Graph ended too early is found and mended.
+// TestTruncatedChain checks that a chain that Graph ended too early is found and mended, also where all of its pages are smaller
+// than was asked for.
 func TestTruncatedChain(t *testing.T) {
 	t.Parallel()
+	for _, left := range []int{4, 10} {
+		t.Run(strconv.Itoa(left), func(t *testing.T) {
+			t.Parallel()
+			testTruncatedChain(t, left)
+		})
+	}
+}
+
+func testTruncatedChain(t *testing.T, left int) {
+	t.Helper()
 	start, end := march()
 	whole := end.Sub(start)
 	g := &graph{src: chat, size: 10, rows: spread("m", 30, start, end)}
@@ -226,7 +245,7 @@ func TestTruncatedChain(t *testing.T) {
 			return p, nil
 		}
 		if strings.HasSuffix(link, "=10") {
-			return &page{Items: p.Items[:4], Rows: 4, Requests: 1, Next: "https://graph/end?s=1000"}, nil
+			return &page{Items: p.Items[:left], Rows: left, Requests: 1, Next: "https://graph/end?s=1000"}, nil
 		}
 		return &page{Requests: 1}, nil
 	}

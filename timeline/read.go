@@ -65,7 +65,7 @@ type reading struct {
 	openEnd  time.Time // a pinned end, asked up to the next whole minute so that pages can be shared; zero = none
 
 	pages, fromCache, requests atomic.Int64
-	largest, full              atomic.Int64 // rows of the largest page; how many pages with a link had as many
+	largest                    atomic.Int64 // rows of the largest page that had a link
 	buffered                   atomic.Int64 // rows read and not yet handed over
 	unfiltered                 atomic.Bool  // Graph did not evaluate (all of) the clause
 	gate                       gate
@@ -98,24 +98,16 @@ func (r *reading) page(ctx context.Context, q source.EventQuery, link string) (*
 		r.requests.Add(int64(page.Requests))
 	}
 	if rows := int64(page.Rows); page.Next != "" && rows > 0 {
-		switch largest := r.largest.Load(); {
-		case rows > largest:
-			r.largest.Store(rows)
-			r.full.Store(1)
-		case rows == largest:
-			r.full.Add(1)
+		for largest := r.largest.Load(); rows > largest && !r.largest.CompareAndSwap(largest, rows); {
+			largest = r.largest.Load()
 		}
 	}
 	return page, nil
 }
 
-// short tells whether a page of so many rows is smaller than the source's pages are.
-func (r *reading) short(rows int) bool {
-	if r.full.Load() >= 2 {
-		return rows < int(r.largest.Load())
-	}
-	return rows < max(r.nominal, int(r.largest.Load()))
-}
+// short tells whether a page of so many rows is smaller than was asked for, or than another page was. That all pages are
+// is no reason to believe in the end of a chain: it ends with an empty page once in so many windows, and then the halves say so.
+func (r *reading) short(rows int) bool { return rows < max(r.nominal, int(r.largest.Load())) }
 
 // window reads one window to its end. A doubt about pages that were kept is about an old reading: the window is then read
 // once more from Graph.
