@@ -31,13 +31,20 @@ func look[T any](
 			RecorderOf(ctx).record(false, time.Time{})
 			return nil, ErrNotCached
 		}
+		late := false
 		fetched, joined, err := c.flight.Do(ctx, key, func(ctx context.Context) (*entry, error) {
+			// Another caller's work may have ended since this one looked.
+			if e, _ := c.find(ctx, key, link); e != nil {
+				late = true
+				return e, nil
+			}
 			page, err := fetch(ctx)
 			if err != nil {
 				return nil, err
 			}
 			return keepPage(c, name, key, page, ttl(), cost, linked), nil
 		})
+		joined = joined || err == nil && late
 		if joined {
 			result = Coalesced
 		}
