@@ -19,7 +19,7 @@ type chain[T proto.Message] struct {
 	engine *Engine
 	src    parleyv1.Source
 	fetch  func(ctx context.Context, link string) (*source.Page[T], error)
-	key    func(T) string // what makes a row the same as another one; nil = rows are never the same
+	key    func(T) string // what makes a row the same as another one; nil or "" = no row is the same
 	bound  []byte         // associated data of the cursor
 	// match judges a row; ok is false when nobody can tell. nil = every row matches.
 	match func(ctx context.Context, row T, unfiltered bool) (matches, ok bool, err error)
@@ -35,7 +35,8 @@ type chain[T proto.Message] struct {
 	hidden  []bool // rows of the part that do not match
 	loose   bool   // Graph did not evaluate its part of the filter
 	links   linkset
-	seen    seen
+	seen    seen     // rows that this call passed
+	known   hashset  // rows that the calls before passed, as far as the token tells
 	failed  []string // Graph request ids
 	state   parleyv1.SourceState
 	reason  string
@@ -61,6 +62,9 @@ func openChain[T proto.Message](c *chain[T], token, field string) error {
 		c.links.add(c.at.link)
 		c.resumed = true
 	}
+	for _, digest := range c.at.repeats {
+		c.known.add(digest)
+	}
 	return nil
 }
 
@@ -78,11 +82,12 @@ func (c *chain[T]) head() (row T, ok bool) {
 			c.at.index++
 			continue
 		}
-		if c.key == nil || !c.seen.has(hashOf(c.key(row), 0)) {
+		digest, named := c.digest(row)
+		if !named || !c.seen.has(digest) && !c.known.has(digest) {
 			return row, true
 		}
 		c.at.counts.duplicates++
-		c.at.index++
+		c.step(row)
 	}
 	var none T
 	return none, false
@@ -90,13 +95,27 @@ func (c *chain[T]) head() (row T, ok bool) {
 
 // take hands the head over.
 func (c *chain[T]) take() {
-	row := c.part[c.at.index-c.from]
+	c.at.counts.events++
+	c.step(c.part[c.at.index-c.from])
+}
+
+// step moves the cursor behind a row and remembers it.
+func (c *chain[T]) step(row T) {
 	c.at.last = rowHash(row)
-	if c.key != nil {
-		c.seen.add(hashOf(c.key(row), 0), false)
+	if digest, named := c.digest(row); named {
+		c.seen.add(digest, false)
+		c.at.pass(digest)
 	}
 	c.at.index++
-	c.at.counts.events++
+}
+
+// digest is what a row is recognized by; named is false for a row that is like no other.
+func (c *chain[T]) digest(row T) (digest uint64, named bool) {
+	if c.key == nil {
+		return 0, false
+	}
+	key := c.key(row)
+	return rowDigest(key), key != ""
 }
 
 // load reads the next part or page and reports whether there is anything left. It is called when head has nothing.
@@ -134,13 +153,18 @@ func (c *chain[T]) load(ctx context.Context) (bool, error) {
 	}
 	before := c.page
 	c.page, c.part, c.from = page, nil, 0
-	if err := c.place(); err != nil {
+	behind := c.at.index
+	placed, err := c.place()
+	if err != nil {
 		return c.judge(ctx, err)
 	}
 	if c.at.index == 0 && before != nil && samePage(before.Items, page.Items) {
 		c.doubt(ReasonPagingLoop)
 		c.page, c.at.finished = nil, true
 		return false, nil
+	}
+	if before == nil && placed && c.at.index <= behind {
+		c.recall()
 	}
 	if c.at.index < page.Len() {
 		return c.cut(ctx)
@@ -214,6 +238,7 @@ func (c *chain[T]) judge(ctx context.Context, err error) (bool, error) {
 		c.at.restarted, c.anew = true, true
 		c.at.link, c.at.index, c.at.last = "", 0, 0
 		c.page, c.links, c.resumed = nil, linkset{}, false
+		c.known, c.at.repeats = hashset{}, nil // everything comes again but for what this call has handed over
 		c.pending = append(c.pending, &parleyv1.Notice{
 			Code: NoticeRestarted, Source: c.src,
 			Message: "Graph does not know the place of the token any more; reading began again, so rows may come a second time",
@@ -228,33 +253,49 @@ func (c *chain[T]) judge(ctx context.Context, err error) (bool, error) {
 	}
 }
 
-// place finds the row behind the cursor's last one in a page that was read again.
-func (c *chain[T]) place() error {
+// place finds the row behind the cursor's last one in a page that was read again, and reports whether the last one is there.
+func (c *chain[T]) place() (bool, error) {
 	size := c.page.Len()
 	if c.at.index == 0 {
-		return nil
+		return false, nil
 	}
 	if i := c.at.index - 1; i < size {
 		part, from, err := c.page.Part(i)
-		if err != nil || rowHash(part[i-from]) == c.at.last {
-			return err
+		if err != nil {
+			return false, err
+		}
+		if rowHash(part[i-from]) == c.at.last {
+			return true, nil
 		}
 	}
 	for i := 0; i < size; {
 		part, from, err := c.page.Part(i)
 		if err != nil {
-			return err
+			return false, err
 		}
 		for n, row := range part {
 			if rowHash(row) == c.at.last {
 				c.at.index = from + n + 1
-				return nil
+				return true, nil
 			}
 		}
 		i = from + len(part)
 	}
 	c.at.index = min(c.at.index, size)
-	return nil
+	return false, nil
+}
+
+// recall takes the rows before the cursor, in the page that was read again, for known. Under a filter it is left to the
+// token: some of them were never handed over.
+func (c *chain[T]) recall() {
+	if c.match != nil {
+		return
+	}
+	for _, row := range c.page.Items[:min(c.at.index, len(c.page.Items))] {
+		if digest, named := c.digest(row); named {
+			c.known.add(digest)
+		}
+	}
 }
 
 // doubt records a reason; a chain has no times, so its gaps have no interval.
@@ -325,6 +366,7 @@ type chainMark struct {
 	refreshed           string // usage: report refresh date
 	gaps                []string
 	counts              counts
+	repeats             []uint64 // digests of the last rows that were passed
 }
 
 func (m *chainMark) encode() []byte {
@@ -342,6 +384,7 @@ func (m *chainMark) encode() []byte {
 	for _, n := range []int64{m.counts.events, m.counts.duplicates, m.counts.pages, m.counts.fromCache, m.counts.requests} {
 		e.uint(uint64(max(n, 0)))
 	}
+	e.repeats(m.repeats)
 	return e
 }
 
@@ -361,6 +404,7 @@ func decodeChain(data []byte) (chainMark, error) {
 	for _, n := range []*int64{&m.counts.events, &m.counts.duplicates, &m.counts.pages, &m.counts.fromCache, &m.counts.requests} {
 		*n = d.number()
 	}
+	m.repeats = d.repeats()
 	return m, d.end()
 }
 

@@ -22,7 +22,11 @@ import (
 type directory struct {
 	rows, size int
 	asked      int
-	delay      time.Duration
+	// again is how many rows of the page before come once more at the head of a page.
+	again int
+	// nameless users have no id: the first ones.
+	nameless int
+	delay    time.Duration
 	// fault may replace the answer to the request with this link.
 	fault func(n int, link string) (next string, err error)
 }
@@ -35,7 +39,7 @@ func dirPage[T any](d *directory, link string, row func(i int) T) (*source.Page[
 		from, _ = strconv.Atoi(link[strings.LastIndexByte(link, '=')+1:])
 	}
 	page := &source.Page[T]{Requests: 1, Read: time.Now()}
-	for i := from; i < min(from+d.size, d.rows); i++ {
+	for i := max(from-d.again, 0); i < min(from+d.size, d.rows); i++ {
 		page.Items = append(page.Items, row(i))
 	}
 	page.Rows = len(page.Items)
@@ -56,7 +60,11 @@ func dirPage[T any](d *directory, link string, row func(i int) T) (*source.Page[
 
 func (d *directory) Conversations(_ context.Context, _ source.ConversationQuery, link string) (*source.Page[*parleyv1.Conversation], error) {
 	return dirPage(d, link, func(i int) *parleyv1.Conversation {
-		return &parleyv1.Conversation{Name: fmt.Sprintf("users/u/conversations/%03d", i)}
+		kind := parleyv1.ConversationKind_CONVERSATION_KIND_ONE_ON_ONE
+		if i%3 == 0 {
+			kind = parleyv1.ConversationKind_CONVERSATION_KIND_GROUP
+		}
+		return &parleyv1.Conversation{Name: fmt.Sprintf("users/u/conversations/%03d", i), Kind: kind}
 	})
 }
 
@@ -76,7 +84,12 @@ func (d *directory) Usage(_ context.Context, _ source.UsageQuery, link string) (
 }
 
 func (d *directory) Users(_ context.Context, link string) (*source.Page[*parleyv1.User], error) {
-	return dirPage(d, link, func(i int) *parleyv1.User { return &parleyv1.User{Name: fmt.Sprintf("users/%03d", i)} })
+	return dirPage(d, link, func(i int) *parleyv1.User {
+		if i < d.nameless {
+			return &parleyv1.User{DisplayName: strconv.Itoa(i)}
+		}
+		return &parleyv1.User{Name: fmt.Sprintf("users/%03d", i)}
+	})
 }
 
 func (d *directory) UserID(context.Context, string) (string, error) {

@@ -67,6 +67,7 @@ func TestChainMarkRoundTrip(t *testing.T) {
 	m := chainMark{
 		link: "https://graph.microsoft.com/v1.0/users?$skiptoken=x%3d", index: 17, last: 1 << 63, restarted: true, concealed: true,
 		refreshed: "2026-11-20", gaps: []string{ReasonPagingLoop}, counts: counts{events: 5, pages: 2},
+		repeats: []uint64{1, 1 << 63, 0},
 	}
 	got, err := decodeChain(m.encode())
 	if err != nil {
@@ -90,6 +91,8 @@ func FuzzDecode(f *testing.F) {
 	f.Add(m.encode())
 	c := chainMark{link: "https://graph/x"}
 	f.Add(c.encode())
+	c.repeats = []uint64{7, 1 << 63}
+	f.Add(c.encode())
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if m, err := decodeMark(data); err == nil {
@@ -102,8 +105,12 @@ func FuzzDecode(f *testing.F) {
 			}
 		}
 		if c, err := decodeChain(data); err == nil {
-			if _, err := decodeChain(c.encode()); err != nil {
+			again, err := decodeChain(c.encode())
+			if err != nil {
 				t.Fatalf("re-encoded: %v", err)
+			}
+			if !slices.Equal(again.repeats, c.repeats[len(c.repeats)-len(again.repeats):]) || len(again.repeats) < min(len(c.repeats), leastRepeats) {
+				t.Errorf("re-encoded: %d digests of %d", len(again.repeats), len(c.repeats))
 			}
 		}
 	})
