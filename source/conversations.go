@@ -117,7 +117,8 @@ func chatsFilter(q ConversationQuery) string {
 }
 
 // Conversation implements ConversationReader: the chat itself, then all pages of its members, of whom the user must be
-// one. When Graph has no chat of the id, the error is ErrNoChat too if the id is that of a thread.
+// one; a membership that the pages repeat is one member. When Graph has no chat of the id, the error is ErrNoChat too if
+// the id is that of a thread.
 func (c *Conversations) Conversation(ctx context.Context, owner, user, id string) (*parleyv1.Conversation, error) {
 	path, err := chatPath(user, id, "")
 	if err != nil {
@@ -137,8 +138,12 @@ func (c *Conversations) Conversation(ctx context.Context, owner, user, id string
 		return nil, err
 	}
 	chat.Members = nil
-	found := false
+	found, known := false, map[string]bool{}
 	err = c.members.each(ctx, user, id, func(member *parleyv1.ConversationMember, extra *structpb.Struct) error {
+		if known[member.GetId()] {
+			return nil
+		}
+		known[member.GetId()] = member.GetId() != ""
 		found = found || isMember(member, user)
 		chat.Unmapped = graphmap.Merge(chat.GetUnmapped(), extra, "members", strconv.Itoa(len(chat.GetMembers())))
 		chat.Members = append(chat.Members, member)

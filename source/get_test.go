@@ -20,6 +20,7 @@ const (
 	chatPrefix = "/v1.0/users/" + userID + "/chats/" + chatEscaped
 	member     = `{"@odata.type":"#microsoft.graph.aadUserConversationMember","id":"m","userId":"` + userID + `","email":"ada@contoso.com"}`
 	stranger   = `{"@odata.type":"#microsoft.graph.aadUserConversationMember","id":"n","userId":"other","extra":1}`
+	nameless   = `{"@odata.type":"#microsoft.graph.anonymousGuestConversationMember","displayName":"Guest"}`
 )
 
 func list(next string, records ...string) reply {
@@ -274,8 +275,21 @@ func TestGetConversation(t *testing.T) {
 		replies  map[string]reply
 		kind     string
 		noChat   bool
+		members  int // 0 = 2
 	}{
 		{name: "all members", kind: "none", replies: map[string]reply{chatPrefix: chat, chatPrefix + "/members": list("/v1.0/m2", stranger), "/v1.0/m2": list("", member)}},
+		{
+			name: "members that come again", kind: "none",
+			replies: map[string]reply{
+				chatPrefix: chat, chatPrefix + "/members": list("/v1.0/m2", stranger), "/v1.0/m2": list("/v1.0/m3", stranger, member), "/v1.0/m3": list("", member, stranger),
+			},
+		},
+		{
+			name: "members without an id", kind: "none", members: 4,
+			replies: map[string]reply{
+				chatPrefix: chat, chatPrefix + "/members": list("/v1.0/m2", stranger, nameless, nameless), "/v1.0/m2": list("", member, stranger),
+			},
+		},
 		{name: "not a member", kind: "not found", replies: map[string]reply{chatPrefix: chat, chatPrefix + "/members": list("", stranger)}},
 		{name: "a thread without a chat", kind: "not found", noChat: true},
 		{name: "no thread", id: "x", kind: "not found"},
@@ -296,7 +310,10 @@ func TestGetConversation(t *testing.T) {
 			if err != nil {
 				return
 			}
-			if len(got.GetMembers()) != 2 || got.GetMembersTruncated() || got.GetKind() != parleyv1.ConversationKind_CONVERSATION_KIND_MEETING {
+			if tc.members == 0 {
+				tc.members = 2
+			}
+			if len(got.GetMembers()) != tc.members || got.GetMembersTruncated() || got.GetKind() != parleyv1.ConversationKind_CONVERSATION_KIND_MEETING {
 				t.Errorf("conversation %v", got)
 			}
 			if extra := got.GetUnmapped().GetFields()["members"].GetStructValue().GetFields()["0"].GetStructValue().GetFields()["extra"].GetNumberValue(); extra != 1 {
