@@ -25,7 +25,8 @@ const (
 )
 
 // Event implements EventGetter: the record with all pages of its sessions, their segments, and its participants. The
-// user must be a participant or the organizer, unless the owner is names.AnyUser. The errors include ErrUserIDRequired.
+// user must have taken part or be the organizer, unless the owner is names.AnyUser. The errors include ErrUserIDRequired
+// and ErrNoPart.
 func (c *Call) Event(ctx context.Context, owner, user string, ref Ref) (*parleyv1.Event, error) {
 	if owner != names.AnyUser && (user == "" || strings.Contains(user, "@")) {
 		return nil, ErrUserIDRequired
@@ -51,12 +52,17 @@ func (c *Call) Event(ctx context.Context, owner, user string, ref Ref) (*parleyv
 	}
 	all = without(all, participantsProperty, participantsProperty+linkSuffix)
 	all = append(all, property{name: participantsProperty, value: array(participants)})
-	if err := c.prove(all, owner, user); err != nil {
+	proven, err := c.proven(all, owner, user)
+	if err != nil {
 		return nil, err
 	}
 	sessions, err := c.sessions(ctx, path, ref.ID, all)
-	if err != nil {
+	switch {
+	case err == nil:
+	case proven || ctx.Err() != nil:
 		return nil, err
+	default:
+		return nil, notFound("nothing that could be read of the call names the user")
 	}
 	all = append(without(all, sessionsProperty, sessionsProperty+linkSuffix), property{name: sessionsProperty, value: array(sessions)})
 	whole, err := object(all)
@@ -71,26 +77,28 @@ func (c *Call) Event(ctx context.Context, owner, user string, ref Ref) (*parleyv
 	if err != nil {
 		return nil, err
 	}
+	if !proven {
+		if err := prove(event.GetCall(), user); err != nil {
+			return nil, err
+		}
+	}
 	return event, c.segments(ctx, ref.ID, whole, event)
 }
 
-// prove returns nil when the user took part in the call of a record that has all its participants, or is not asked for.
-func (c *Call) prove(record []property, owner, user string) error {
+// proven reports whether a record that has all its participants names the user, or needs not.
+func (c *Call) proven(record []property, owner, user string) (bool, error) {
 	if owner == names.AnyUser {
-		return nil
+		return true, nil
 	}
 	people, err := object(without(record, sessionsProperty))
 	if err != nil {
-		return err
+		return false, err
 	}
 	event, err := c.mapEvent(graphmap.RootCallRecord, people)
 	if err != nil {
-		return err
+		return false, err
 	}
-	if !tookPart(event.GetCall(), user) {
-		return notFound("the user took no part in the call")
-	}
-	return nil
+	return tookPart(event.GetCall(), user), nil
 }
 
 func (c *Call) recordRequest(ctx context.Context, path, id string) graphclient.Request {
@@ -183,20 +191,4 @@ func segmentsPath(path []string) (int, bool) {
 	}
 	at, err := strconv.Atoi(path[1])
 	return at, err == nil && at >= 0
-}
-
-// tookPart reports whether the user is a participant or the organizer of the call, in the new or the deprecated form.
-func tookPart(call *parleyv1.CallDetail, user string) bool {
-	is := func(id string) bool { return id != "" && strings.EqualFold(id, user) }
-	for _, p := range append([]*parleyv1.CallParticipant{call.GetOrganizer()}, call.GetParticipants()...) {
-		if is(p.GetId()) || is(p.GetIdentity().GetUser().GetId()) {
-			return true
-		}
-	}
-	for _, set := range append([]*parleyv1.IdentitySet{call.GetLegacyOrganizer()}, call.GetLegacyParticipants()...) {
-		if is(set.GetUser().GetId()) {
-			return true
-		}
-	}
-	return false
 }

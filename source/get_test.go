@@ -167,7 +167,7 @@ func TestGetCall(t *testing.T) {
 		kind                   string
 		sessions, participants int
 		asked                  int
-		partial                bool
+		partial, noPart        bool
 	}{
 		{
 			name: "one page", kind: "none", sessions: 1, participants: 1, asked: 2,
@@ -207,7 +207,36 @@ func TestGetCall(t *testing.T) {
 			name: "link to another host", kind: "link refused", asked: 2,
 			replies: map[string]reply{record: whole(session("a", s1), "https://example.org/v1.0/x"), participants: list("", me)},
 		},
-		{name: "no part in it", kind: "not found", asked: 2, replies: map[string]reply{record: whole("", ""), participants: list("", other)}},
+		{name: "no part in it", kind: "not found", noPart: true, asked: 2, replies: map[string]reply{record: whole("", ""), participants: list("", other)}},
+		{
+			name: "no part in any session", kind: "not found", noPart: true, asked: 3,
+			replies: map[string]reply{
+				record: whole(session("a", s1), "{origin}/v1.0/s2"), participants: list("", other), "/v1.0/s2": list("", session("b", s1)),
+			},
+		},
+		{
+			name: "caller of a session that the participants lack", kind: "none", sessions: 2, participants: 1, asked: 3,
+			replies: map[string]reply{
+				record: whole(session("a", s1), "{origin}/v1.0/s2"), participants: list("", other),
+				"/v1.0/s2": list("", `{"id":"b","caller":{"@odata.type":"#microsoft.graph.callRecords.participantEndpoint",`+
+					`"identity":{"user":{"id":"`+strings.ToUpper(userID)+`"}}},"odd":{"a":1}}`),
+			},
+		},
+		{
+			name: "callee of a session that the participants lack", kind: "none", sessions: 1, participants: 1, asked: 2,
+			replies: map[string]reply{
+				record: whole(`{"id":"b","callee":{"@odata.type":"#microsoft.graph.callRecords.participantEndpoint",`+
+					`"associatedIdentity":{"id":"`+userID+`"}},"odd":{"a":1}}`, ""), participants: list("", other),
+			},
+		},
+		{name: "nobody is named", kind: "not found", asked: 2, replies: map[string]reply{record: whole("", ""), participants: list("")}},
+		{
+			name: "perhaps in a session that cannot be read", kind: "not found", asked: 3,
+			replies: map[string]reply{
+				record: whole(session("a", s1), "{origin}/v1.0/s2"), participants: list("", other),
+				"/v1.0/s2": {status: http.StatusBadRequest, body: graphError("BadRequest", "no")},
+			},
+		},
 		{
 			name: "organizer", user: "Org", kind: "none", participants: 1, asked: 2,
 			replies: map[string]reply{
@@ -232,6 +261,9 @@ func TestGetCall(t *testing.T) {
 			event, err := source.NewCall(client, options("")).Event(t.Context(), owner, user, source.Ref{Source: parleyv1.Source_SOURCE_CALL, ID: "c1"})
 			if got := kindOf(t, err); got != tc.kind {
 				t.Fatalf("kind %q, want %q: %v", got, tc.kind, err)
+			}
+			if got := errors.Is(err, source.ErrNoPart); got != tc.noPart {
+				t.Errorf("no part: %v, want %v: %v", got, tc.noPart, err)
 			}
 			if got := up.targets(); len(got) != tc.asked {
 				t.Errorf("asked %q, want %d", got, tc.asked)

@@ -84,7 +84,7 @@ func (f *fetcher) start(t *track, s *slot) {
 		t.sift(f.ctx, s.block)
 		if t.enrich != nil {
 			s.block.entries = slices.Clone(s.block.entries)
-			t.enrich(f.ctx, s.block.entries)
+			t.enrich(f.ctx, s.block)
 		}
 	})
 }

@@ -46,6 +46,7 @@ type block struct {
 	split      bool     // it held too much and must be read in pieces; nothing else is set
 	tail       *tail    // how to go on reading a single chain
 	unordered  bool     // the chain does not come in order: read windows instead
+	unproven   bool     // it holds calls that could not be read whole to see whether they belong here
 	rows       int
 	duplicates int
 	strays     int

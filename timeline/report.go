@@ -98,8 +98,8 @@ func (w *walk) report(t *track) *parleyv1.SourceReport {
 		},
 	}
 	if w.filter != nil {
-		r.FilteredByGateway = w.filter.Here()
-		if !t.read.unfiltered.Load() {
+		r.FilteredByGateway = t.filteredHere()
+		if !t.read.unfiltered.Load() && !t.refuted.Load() {
 			r.FilteredByGraph = t.pushed
 		}
 		r.FilteredByGraph = append(slices.Clone(r.GetFilteredByGraph()), t.clipped...)

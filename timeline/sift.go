@@ -2,14 +2,20 @@ package timeline
 
 import (
 	"context"
+	"errors"
+	"slices"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/filter"
 )
 
+// participantField is the field of filters that lists of calls lack.
+const participantField = "call.participants.id"
+
 // sift leaves out the entries of a block that do not match the filter, whatever Graph made of its clause. What only whole
-// records can tell is taken on Graph's word if it had the clause, else read whole.
+// records can tell is taken on Graph's word if it had the clause, else read whole; where all records are read whole, that
+// decides.
 func (t *track) sift(ctx context.Context, b *block) {
 	if t.filter == nil {
 		return
@@ -23,7 +29,8 @@ func (t *track) sift(ctx context.Context, b *block) {
 			continue
 		}
 		verdict := t.filter.Match(event)
-		if verdict == filter.Unknown && !trusted {
+		later := t.enrich != nil && event.GetCall().GetPartial()
+		if verdict == filter.Unknown && !trusted && !later {
 			verdict = t.matchWhole(ctx, event)
 			if verdict == filter.Unknown && ctx.Err() == nil {
 				b.gaps = addGap(b.gaps, gap{b.span, ReasonNotFiltered})
@@ -46,7 +53,35 @@ func (t *track) matchWhole(ctx context.Context, event *parleyv1.Event) filter.Ve
 	t.read.requests.Add(1)
 	if err != nil {
 		t.read.requests.Add(int64(graphRequests(err)))
+		if errors.Is(err, source.ErrNoPart) {
+			return filter.False
+		}
 		return filter.Unknown
 	}
 	return t.filter.Match(whole)
+}
+
+// prove notes a window with calls that nobody but Graph says belong here, and makes such windows doubts once Graph was seen
+// not to evaluate the clause.
+func (t *track) prove(b *block) {
+	if b.unproven {
+		t.unproven = append(t.unproven, b.span)
+	}
+	if !t.refuted.Load() && !t.read.unfiltered.Load() {
+		return
+	}
+	for _, s := range t.unproven {
+		t.doubt(gap{s, ReasonNotFiltered})
+	}
+	t.unproven = nil
+}
+
+// filteredHere are the fields of the filter that were evaluated here: those that lists of calls lack only where the calls
+// were read whole.
+func (t *track) filteredHere() []string {
+	unfiltered := t.read.unfiltered.Load() && t.getter != nil
+	if t.src != parleyv1.Source_SOURCE_CALL || t.enrich != nil || unfiltered {
+		return t.filter.Here()
+	}
+	return slices.DeleteFunc(t.filter.Here(), func(path string) bool { return path == participantField })
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sort"
+	"sync/atomic"
 	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
@@ -48,10 +49,13 @@ type track struct {
 	cause   error // of the stop
 
 	filter  *filter.Filter
-	getter  source.EventGetter                         // reads whole what the filter cannot judge; may be nil
-	pushed  []string                                   // fields of the filter that Graph was given
-	clipped []string                                   // fields of the filter that the interval was narrowed by
-	enrich  func(ctx context.Context, entries []entry) // reads events whole; nil = none
+	getter  source.EventGetter                  // reads whole what the filter cannot judge; may be nil
+	pushed  []string                            // fields of the filter that Graph was given
+	clipped []string                            // fields of the filter that the interval was narrowed by
+	enrich  func(ctx context.Context, b *block) // reads events whole and leaves out what does not belong here; nil = none
+
+	refuted  atomic.Bool // Graph sent rows that its clause excludes
+	unproven []span      // windows with rows that are taken on Graph's word although rows are read whole
 }
 
 // position is a place inside a window.
@@ -160,6 +164,7 @@ func (t *track) enter(b *block) {
 	for _, g := range b.gaps {
 		t.doubt(g)
 	}
+	t.prove(b)
 	t.active, t.next = b, 0
 	if t.frugal {
 		t.entered = append(t.entered, used{b.kept, b.sheet})

@@ -98,9 +98,7 @@ func (n *node) match(m protoreflect.Message) Verdict {
 	}
 	if n.path == "call.participants.id" {
 		event, _ := m.Interface().(*parleyv1.Event)
-		if event.GetCall().GetPartial() && len(event.GetCall().GetParticipants()) == 0 {
-			return Unknown
-		}
+		return n.attended(event.GetCall())
 	}
 	if n.path == "members.display_name" {
 		chat, _ := m.Interface().(*parleyv1.Conversation)
@@ -116,6 +114,20 @@ func (n *node) match(m protoreflect.Message) Verdict {
 		return n.signed(n.among(m) == True)
 	}
 	return n.among(m)
+}
+
+// attended compares who took part in a call; a record that names nobody leaves it open.
+func (n *node) attended(call *parleyv1.CallDetail) Verdict {
+	switch {
+	case call == nil:
+		return False
+	case source.Attended(call, n.value.text):
+		return True
+	case call.GetPartial() && len(call.GetParticipants()) == 0, !source.NamesPeople(call):
+		return Unknown
+	default:
+		return False
+	}
 }
 
 // signed turns "is equal" into the verdict of = or !=.

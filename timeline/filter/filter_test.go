@@ -90,6 +90,35 @@ func TestMatch(t *testing.T) {
 	}
 }
 
+// TestAttended: whoever a whole record names anywhere attended; one that names nobody leaves it open.
+func TestAttended(t *testing.T) {
+	t.Parallel()
+	user := func(id string) *parleyv1.IdentitySet { return &parleyv1.IdentitySet{User: &parleyv1.Identity{Id: id}} }
+	phone := &parleyv1.IdentitySet{Phone: &parleyv1.Identity{Id: "P"}}
+	other := []*parleyv1.CallParticipant{{Id: "q"}}
+	for name, test := range map[string]struct {
+		call *parleyv1.CallDetail
+		want filter.Verdict
+	}{
+		"participant":            {&parleyv1.CallDetail{Participants: []*parleyv1.CallParticipant{{Id: "P"}}}, filter.True},
+		"identity":               {&parleyv1.CallDetail{Participants: []*parleyv1.CallParticipant{{Id: "x", Identity: phone}}}, filter.True},
+		"deprecated form":        {&parleyv1.CallDetail{Participants: other, LegacyParticipants: []*parleyv1.IdentitySet{user("p")}}, filter.True},
+		"caller":                 {&parleyv1.CallDetail{Participants: other, Sessions: []*parleyv1.CallSession{{Caller: &parleyv1.CallEndpoint{Identity: user("p")}}}}, filter.True},
+		"callee":                 {&parleyv1.CallDetail{Participants: other, Sessions: []*parleyv1.CallSession{{Callee: &parleyv1.CallEndpoint{AssociatedIdentity: user("p").GetUser()}}}}, filter.True},
+		"organizer alone":        {&parleyv1.CallDetail{Participants: other, Organizer: &parleyv1.CallParticipant{Id: "p"}}, filter.False},
+		"others":                 {&parleyv1.CallDetail{Participants: other, Sessions: []*parleyv1.CallSession{{}}}, filter.False},
+		"nobody":                 {&parleyv1.CallDetail{}, filter.Unknown},
+		"listed":                 {&parleyv1.CallDetail{Partial: true, LegacyParticipants: []*parleyv1.IdentitySet{user("q")}}, filter.Unknown},
+		"listed, in the old way": {&parleyv1.CallDetail{Partial: true, LegacyParticipants: []*parleyv1.IdentitySet{user("p")}}, filter.True},
+		"partly read":            {&parleyv1.CallDetail{Partial: true, Participants: other}, filter.False},
+	} {
+		event := &parleyv1.Event{Kind: parleyv1.EventKind_EVENT_KIND_CALL, Detail: &parleyv1.Event_Call{Call: test.call}}
+		if got := compile(t, `call.participants.id = p`).Match(event); got != test.want {
+			t.Errorf("%s: %v, want %v", name, got, test.want)
+		}
+	}
+}
+
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	deep := strings.Repeat("(", 17) + "kind = EVENT_KIND_CALL" + strings.Repeat(")", 17)
