@@ -109,6 +109,44 @@ func TestCallsAreWhole(t *testing.T) {
 	}
 }
 
+// TestForeignCallsAreLeftOut stands before a Graph that honours the interval and ignores the participant beside it: streams of
+// the view FULL hold the calls of the user and of the filter alone, and those of strangers that cannot be told from them.
+func TestForeignCallsAreLeftOut(t *testing.T) {
+	t.Parallel()
+	f := &fixture{rows: map[string][]string{}, fixed: map[string]string{}}
+	add := func(id, sessions, participants string) {
+		listed, path := callRecord(id, ""), callsPath+"/"+id
+		f.rows[callsPath] = append(f.rows[callsPath], listed)
+		f.fixed[path+"?$expand=sessions%28%24expand%3Dsegments%29"] = strings.TrimSuffix(listed, "}") + `,"sessions":[` + sessions + `]}`
+		f.fixed[path+"/participants_v2"] = page("", participants)
+	}
+	const stranger = `{"id":"p2","identity":{"user":{"id":"p2"}}}`
+	add("own", "", stranger+`,{"id":"`+reader+`","identity":{"user":{"id":"`+reader+`"}}}`)
+	add("foreign", `{"id":"s"}`, stranger)
+	add("session", `{"id":"s","caller":{"@odata.type":"#microsoft.graph.callRecords.participantEndpoint","identity":{"user":{"id":"`+reader+`"}}}}`, stranger)
+	for _, lost := range []bool{false, true} {
+		want := []string{"own", "session"}
+		if lost {
+			add("lost", "", "")
+			delete(f.fixed, callsPath+"/lost/participants_v2")
+			want = []string{"lost", "own", "session"}
+		}
+		g := overFixture(t, f, nil)
+		for _, path := range []string{"/v1/users/" + reader + "/events:stream?", "/v1/users/-/events:stream?filter=call.participants.id:%22" + reader + "%22&"} {
+			events, summary := g.stream(t, path+"sources=SOURCE_CALL&view=EVENT_VIEW_FULL&startTime="+day(2))
+			ids := make([]string, 0, len(events))
+			for _, e := range events {
+				ids = append(ids, e.GetSource().GetId())
+			}
+			slices.Sort(ids)
+			told := slices.ContainsFunc(summary.GetNotices(), func(n *parleyv1.Notice) bool { return n.GetCode() == "FILTER_NOT_EVALUATED" })
+			if !slices.Equal(ids, want) || summary.GetComplete() == lost || told != lost || len(summary.GetSources()[0].GetFilteredByGraph()) > 0 {
+				t.Errorf("%s: %v, want %v, summary %v", path, ids, want, summary)
+			}
+		}
+	}
+}
+
 // TestGetConversationHasAllMembers reads a chat whose members fill three pages, more than Graph expands in a list.
 func TestGetConversationHasAllMembers(t *testing.T) {
 	t.Parallel()
