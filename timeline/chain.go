@@ -410,7 +410,7 @@ func decodeChain(data []byte) (chainMark, error) {
 
 // fillChain adds rows to a List page until it is full, time is up, or nothing is left; then it reports true.
 func fillChain[T proto.Message](ctx context.Context, c *chain[T], size int, show func(T) T) (rows []T, done bool, err error) {
-	bytes := frameRoom
+	bytes, scale := frameRoom, scale{}
 	for {
 		row, ok := c.head()
 		if !ok {
@@ -432,7 +432,7 @@ func fillChain[T proto.Message](ctx context.Context, c *chain[T], size int, show
 			return rows, false, nil
 		}
 		shown := show(row)
-		n := proto.Size(shown) + 8
+		n := scale.row(shown)
 		if len(rows) > 0 && bytes+n > maxFrame {
 			return rows, false, nil
 		}

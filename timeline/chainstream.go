@@ -25,7 +25,8 @@ type chainStream[T proto.Message, F any] struct {
 	shape shape[T, F]
 	emit  func(F) error
 	rows  []T
-	bytes int
+	scale scale
+	bytes int // of the rows, on the wire or as JSON
 	last  string
 	sent  time.Time
 	all   []*parleyv1.Notice
@@ -77,7 +78,7 @@ func (s *chainStream[T, F]) due() time.Time { return s.sent.Add(s.c.engine.cfg.H
 
 func (s *chainStream[T, F]) add(row T) error {
 	shown := s.shape.show(row)
-	n := proto.Size(shown) + 8
+	n := s.scale.row(shown)
 	if len(s.rows) > 0 && s.bytes+n > batchMost {
 		if err := s.flush(); err != nil {
 			return err

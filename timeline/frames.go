@@ -11,24 +11,25 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/timeline/weigh"
 )
 
 // shortText is the length in bytes below which a text is never cut: ids and names stay whole.
 const shortText = 1 << 10
 
-// text is a string inside an event, with its path and a way to replace it.
+// text is a string inside an event, with its path and a way to replace it. Sizes are those of its JSON.
 type text struct {
 	path string
 	size int
 	cut  func(size int)
 }
 
-// shrink returns a copy of at most limit bytes: its longest texts are cut and named in truncated_fields. Should texts not
-// be enough, the largest lists go.
+// shrink returns a copy that takes at most limit bytes on the wire and as JSON: its longest texts are cut and named in
+// truncated_fields. Should texts not be enough, the largest lists lose their ends, named likewise.
 func shrink(event *parleyv1.Event, limit int) *parleyv1.Event {
 	event = proto.CloneOf(event)
 	cut := map[string]bool{}
-	over := func() int { return proto.Size(event) + pathBytes(cut) - limit }
+	over := func() int { return heavier(event) + pathBytes(cut) - limit }
 	if event.GetUnmapped() != nil && over() > 0 && proto.Size(event.GetUnmapped()) > shortText {
 		event.Unmapped = nil
 		cut["unmapped"] = true
@@ -53,7 +54,7 @@ func shrink(event *parleyv1.Event, limit int) *parleyv1.Event {
 		cut[longest.path] = true
 	}
 	for over() > 0 {
-		path := dropLargest(event.ProtoReflect())
+		path := cutLargest(event.ProtoReflect())
 		if path == "" {
 			break
 		}
@@ -70,8 +71,9 @@ func shrink(event *parleyv1.Event, limit int) *parleyv1.Event {
 	return event
 }
 
+// pathBytes is what truncated_fields takes with these paths.
 func pathBytes(paths map[string]bool) int {
-	n := 0
+	n := len(`"truncatedFields":[],`)
 	for path := range paths {
 		n += len(path) + 4
 	}
@@ -93,7 +95,7 @@ func collect(m protoreflect.Message, path string, found []text) []text {
 			found = collect(v.Message(), here, found)
 		case f.Kind() == protoreflect.StringKind:
 			whole := v.String()
-			found = append(found, text{path: here, size: len(whole), cut: func(size int) {
+			found = append(found, text{path: here, size: weigh.Text(whole), cut: func(size int) {
 				m.Set(f, protoreflect.ValueOfString(prefix(whole, size)))
 			}})
 		}
@@ -102,10 +104,10 @@ func collect(m protoreflect.Message, path string, found []text) []text {
 	return found
 }
 
-// dropLargest clears the list, map or free-form message that takes the most bytes and returns its path.
-func dropLargest(m protoreflect.Message) string {
+// cutLargest halves the list that takes the most bytes, or clears the map or bytes that do, and returns the path.
+func cutLargest(m protoreflect.Message) string {
 	best, size := "", 0
-	var clearBest func()
+	var cutBest func()
 	var look func(m protoreflect.Message, path string)
 	look = func(m protoreflect.Message, path string) {
 		m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
@@ -115,7 +117,7 @@ func dropLargest(m protoreflect.Message) string {
 				alone := m.New()
 				alone.Set(f, v)
 				if n := proto.Size(alone.Interface()); n > size {
-					best, size, clearBest = here, n, func() { m.Clear(f) }
+					best, size, cutBest = here, n, func() { halve(m, f) }
 				}
 			case f.Kind() == protoreflect.MessageKind:
 				look(v.Message(), here)
@@ -124,10 +126,21 @@ func dropLargest(m protoreflect.Message) string {
 		})
 	}
 	look(m, "")
-	if clearBest != nil {
-		clearBest()
+	if cutBest != nil {
+		cutBest()
 	}
 	return best
+}
+
+// halve keeps the first half of a list; a list of one element, and what is no list, is cleared.
+func halve(m protoreflect.Message, f protoreflect.FieldDescriptor) {
+	if f.IsList() {
+		if list := m.Mutable(f).List(); list.Len() > 1 {
+			list.Truncate(list.Len() / 2)
+			return
+		}
+	}
+	m.Clear(f)
 }
 
 func join(path, name string) string {
@@ -137,9 +150,9 @@ func join(path, name string) string {
 	return path + "." + name
 }
 
-// prefix cuts a text without cutting a character in two.
+// prefix cuts a text whose JSON is longer than size, without cutting a character in two.
 func prefix(s string, size int) string {
-	if len(s) <= size {
+	if size = weigh.Prefix(s, size); size == len(s) {
 		return s
 	}
 	for size > 0 && !utf8.RuneStart(s[size]) {

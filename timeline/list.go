@@ -13,8 +13,8 @@ import (
 const (
 	defaultPage = 50
 	maxPage     = 1000
-	// maxFrame bounds a List answer and a stream frame; room is left for tokens, notices and reports, and for the escapes
-	// and field names that make JSON longer than the wire form it is measured in.
+	// maxFrame bounds a List answer and a stream frame, as wire bytes and as JSON; room is left for tokens, notices and
+	// reports.
 	maxFrame  = 3 << 20
 	frameRoom = 512 << 10
 )
@@ -120,7 +120,7 @@ func (e *Engine) makePage(
 // lie if they lie together.
 func (w *walk) fill(ctx context.Context, page *Page, size int) (in lie, done bool, err error) {
 	var parts [][]byte
-	length := 0
+	length, weight := 0, heft{}
 	defer func() {
 		if page.Events = nil; len(parts) == 1 {
 			page.Events = parts[0]
@@ -134,10 +134,11 @@ func (w *walk) fill(ctx context.Context, page *Page, size int) (in lie, done boo
 		switch v {
 		case ready:
 			e := t.head()
-			if page.Count >= size || length > 0 && length+framed(len(e.basic)+len(e.unmapped)) > maxFrame-frameRoom {
-				return in, false, nil
+			most, err := weight.takes(t, w.req.view(), parts, length, size-page.Count)
+			if err != nil || most == 0 {
+				return in, false, err
 			}
-			events, n, err := w.stretch(t, size-page.Count, maxFrame-frameRoom-length)
+			events, n, err := w.stretch(t, most, maxFrame-frameRoom-length)
 			if err != nil {
 				return in, false, err
 			}

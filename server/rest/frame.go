@@ -64,8 +64,9 @@ const eventList = 1
 
 var errFrame = errors.New("rest: events that cannot be read")
 
-// appendList writes the events of a list field, separated by commas. After each event spill may take what there is.
-func appendList(b, list []byte, events *wirejson.Wire, spill func([]byte) ([]byte, error)) ([]byte, error) {
+// appendList writes the events of a list field, separated by commas. After each event, which begins at from, step may do
+// with the text what it will.
+func appendList(b, list []byte, events *wirejson.Wire, step func(b []byte, from int) ([]byte, error)) ([]byte, error) {
 	for first := true; len(list) > 0; first = false {
 		number, kind, n := protowire.ConsumeTag(list)
 		if n < 0 || number != eventList || kind != protowire.BytesType {
@@ -78,12 +79,13 @@ func appendList(b, list []byte, events *wirejson.Wire, spill func([]byte) ([]byt
 		if !first {
 			b = append(b, ',')
 		}
+		from := len(b)
 		var err error
 		if b, err = events.Append(b, event); err != nil {
 			return b, err
 		}
-		if spill != nil {
-			if b, err = spill(b); err != nil {
+		if step != nil {
+			if b, err = step(b, from); err != nil {
 				return b, err
 			}
 		}
@@ -92,17 +94,23 @@ func appendList(b, list []byte, events *wirejson.Wire, spill func([]byte) ([]byt
 	return b, nil
 }
 
+// What is around the events of a batch.
+const (
+	batchHead = `{"batch":{"events":[`
+	batchTail = `]}}`
+)
+
 // appendBatch writes the JSON of a frame that is a batch of events.
-func appendBatch(b []byte, pieces [][]byte, events *wirejson.Wire, spill func([]byte) ([]byte, error)) ([]byte, error) {
-	b = append(b, `{"batch":{"events":[`...)
+func appendBatch(b []byte, pieces [][]byte, events *wirejson.Wire, step func(b []byte, from int) ([]byte, error)) ([]byte, error) {
+	b = append(b, batchHead...)
 	for i, list := range pieces {
 		if i > 0 && len(list) > 0 {
 			b = append(b, ',')
 		}
 		var err error
-		if b, err = appendList(b, list, events, spill); err != nil {
+		if b, err = appendList(b, list, events, step); err != nil {
 			return b, err
 		}
 	}
-	return append(b, `]}}`...), nil
+	return append(b, batchTail...), nil
 }

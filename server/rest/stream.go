@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"bytes"
 	"context"
 	"net/http"
 	"strings"
@@ -92,6 +93,7 @@ type frameWriter struct {
 	begun, gone bool // the headers are out; the client is gone
 	torn        bool // a part of a line is out
 	conn        *doors.Corked
+	line        int // bytes of a batch's line that are out
 	token       string
 	buf         []byte
 	zip         *gzip.Writer
@@ -132,7 +134,7 @@ func (f *frameWriter) frame(part any) error {
 	if fr.token != "" {
 		f.token = fr.token
 	}
-	f.head(fr.kind, fr.token)
+	f.buf = f.head(f.buf[:0], fr.kind, fr.token)
 	buf, err := f.append(fr)
 	if err != nil {
 		return err
@@ -144,16 +146,29 @@ func (f *frameWriter) frame(part any) error {
 // append adds the JSON of a frame to the line.
 func (f *frameWriter) append(fr frame) ([]byte, error) {
 	if fr.message == nil {
-		return appendBatch(f.buf, fr.pieces, f.wire, f.spill)
+		f.line = 0
+		return appendBatch(f.buf, fr.pieces, f.wire, f.event)
 	}
 	return wirejson.Append(f.buf, fr.message)
 }
 
-// spillAt is when a part of a long line is written, in bytes: a frame takes little memory, however large it is.
-const spillAt = 128 << 10
+const (
+	// spillAt is when a part of a long line is written, in bytes: a frame takes little memory, however large it is.
+	spillAt = 128 << 10
+	// longestLine bounds the line of a batch, in bytes. Escapes and field names can make it several times as long as the
+	// batch was; no event alone is as long.
+	longestLine = 3<<20 - 64
+)
 
-// spill writes a part of a line.
-func (f *frameWriter) spill(b []byte) ([]byte, error) {
+// event is called behind each event of a batch, which begins at from: an event that would make the line too long begins
+// another one, a batch too, and a part of a long line is written.
+func (f *frameWriter) event(b []byte, from int) ([]byte, error) {
+	if f.line+len(b) > longestLine && b[from-1] == ',' {
+		event := bytes.Clone(b[from:])
+		b = f.lineEnd(append(b[:from-1], batchTail...))
+		f.line = -len(b)
+		b = append(append(f.head(b, "batch", ""), batchHead...), event...)
+	}
 	if len(b) < spillAt {
 		return b, nil
 	}
@@ -162,38 +177,42 @@ func (f *frameWriter) spill(b []byte) ([]byte, error) {
 		f.gone = true
 		return b, context.Canceled
 	}
+	f.line += len(b)
 	return b[:0], nil
 }
 
 // fail writes the error line that ends a stream.
 func (f *frameWriter) fail(err error) {
 	st := fault.WithResumeToken(fault.Complete(status.Convert(err)), f.token)
-	f.head("error", "")
-	f.buf = append(f.buf, `{"error":`...)
+	f.buf = append(f.head(f.buf[:0], "error", ""), `{"error":`...)
 	f.buf = append(appendStatus(f.buf, st), '}')
 	_ = f.send() // the client is gone if this fails
 }
 
 // head begins a line, or an event with its name and id.
-func (f *frameWriter) head(kind, id string) {
-	f.buf = f.buf[:0]
+func (f *frameWriter) head(b []byte, kind, id string) []byte {
 	if !f.events {
-		return
+		return b
 	}
-	f.buf = append(append(append(f.buf, "event: "...), kind...), '\n')
+	b = append(append(append(b, "event: "...), kind...), '\n')
 	if id != "" {
-		f.buf = append(append(append(f.buf, "id: "...), id...), '\n')
+		b = append(append(append(b, "id: "...), id...), '\n')
 	}
-	f.buf = append(f.buf, "data: "...)
+	return append(b, "data: "...)
+}
+
+// lineEnd ends a line, or an event.
+func (f *frameWriter) lineEnd(b []byte) []byte {
+	if f.events {
+		b = append(b, '\n')
+	}
+	return append(b, '\n')
 }
 
 // send ends the line and flushes it. Its error says that the client is gone.
 func (f *frameWriter) send() error {
 	f.torn = false
-	f.buf = append(f.buf, '\n')
-	if f.events {
-		f.buf = append(f.buf, '\n')
-	}
+	f.buf = f.lineEnd(f.buf)
 	err := f.write(f.buf)
 	if err == nil && f.zip != nil {
 		err = f.zip.Flush()
