@@ -30,6 +30,8 @@ type chainStream[T proto.Message, F any] struct {
 	last  string
 	sent  time.Time
 	all   []*parleyv1.Notice
+	held  []*parleyv1.Notice // as in stream
+	open  bool
 }
 
 // streamChain emits a whole chain. Errors are as StreamEvents says.
@@ -98,6 +100,9 @@ func (s *chainStream[T, F]) flush() error {
 	if len(s.rows) > 0 {
 		rows := s.rows
 		s.rows, s.bytes = nil, 0
+		if err := s.begin(); err != nil {
+			return err
+		}
 		if err := s.send(s.shape.batch(rows)); err != nil {
 			return err
 		}
@@ -110,6 +115,9 @@ func (s *chainStream[T, F]) flush() error {
 }
 
 func (s *chainStream[T, F]) checkpoint(token string) error {
+	if err := s.begin(); err != nil {
+		return err
+	}
 	err := s.send(s.shape.checkpoint(&parleyv1.Checkpoint{
 		ResumeToken: token, Sources: []*parleyv1.SourceProgress{{Source: s.c.src}},
 	}))
@@ -117,9 +125,22 @@ func (s *chainStream[T, F]) checkpoint(token string) error {
 	return err
 }
 
+// tell and begin are those of stream.
 func (s *chainStream[T, F]) tell() error {
-	for _, n := range s.c.news() {
-		s.all = append(s.all, n)
+	news := s.c.news()
+	s.all = append(s.all, news...)
+	s.held = append(s.held, news...)
+	if !s.open {
+		return nil
+	}
+	return s.begin()
+}
+
+func (s *chainStream[T, F]) begin() error {
+	s.open = true
+	for len(s.held) > 0 {
+		n := s.held[0]
+		s.held = s.held[1:]
 		if err := s.send(s.shape.notice(n)); err != nil {
 			return err
 		}
@@ -128,6 +149,9 @@ func (s *chainStream[T, F]) tell() error {
 }
 
 func (s *chainStream[T, F]) finish() error {
+	if err := s.begin(); err != nil {
+		return err
+	}
 	token, err := s.c.token()
 	if err != nil {
 		return err

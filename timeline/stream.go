@@ -69,6 +69,8 @@ type stream struct {
 	sent  time.Time // of the last checkpoint
 	began time.Time // of the batch
 	all   []*parleyv1.Notice
+	held  []*parleyv1.Notice // not sent yet: a stream that fails before anything else is due fails without frames
+	open  bool               // a frame that is no notice was due
 }
 
 func (s *stream) run(ctx context.Context) error {
@@ -157,6 +159,9 @@ func (s *stream) room(t *track) int {
 
 // deliver sends the batch. Unless its reader takes pieces, those that lie in different arrays are copied into one.
 func (s *stream) deliver() error {
+	if err := s.begin(); err != nil {
+		return err
+	}
 	if s.w.req.Batch != nil {
 		if err := s.w.req.Batch(Batch{Pieces: s.parts, Count: s.count}); err != nil {
 			return emitError{err}
@@ -186,6 +191,9 @@ func (s *stream) flush() error {
 		clear(s.parts)
 		s.parts, s.size, s.count = s.parts[:0], 0, 0
 	}
+	if err := s.begin(); err != nil {
+		return err
+	}
 	token, err := s.w.token(false)
 	if err != nil {
 		return err
@@ -197,10 +205,24 @@ func (s *stream) flush() error {
 	return err
 }
 
-// tell sends notices as soon as there is something to say.
+// tell sends notices as soon as there is something to say, but not before begin: the first frame commits the call to the
+// status OK, and every source may still fail before it delivers anything.
 func (s *stream) tell() error {
-	for _, n := range s.w.news() {
-		s.all = append(s.all, n)
+	news := s.w.news()
+	s.all = append(s.all, news...)
+	s.held = append(s.held, news...)
+	if !s.open {
+		return nil
+	}
+	return s.begin()
+}
+
+// begin sends the notices that were held back; a batch, checkpoint or summary follows.
+func (s *stream) begin() error {
+	s.open = true
+	for len(s.held) > 0 {
+		n := s.held[0]
+		s.held = s.held[1:]
 		if err := s.send(&parleyv1.StreamEventsResponse{Frame: &parleyv1.StreamEventsResponse_Notice{Notice: n}}); err != nil {
 			return err
 		}
@@ -214,6 +236,9 @@ func (s *stream) finish() error {
 		if err := s.flush(); err != nil {
 			return err
 		}
+	}
+	if err := s.begin(); err != nil {
+		return err
 	}
 	token, err := s.w.token(true)
 	if err != nil {

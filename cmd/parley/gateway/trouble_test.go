@@ -79,7 +79,7 @@ func TestOneSourceDown(t *testing.T) {
 	}
 }
 
-// TestErrorsOnTheWire maps Graph's refusals to ours.
+// TestErrorsOnTheWire maps Graph's refusals to ours, of a list and of streams that fail before the first event.
 func TestErrorsOnTheWire(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -95,14 +95,28 @@ func TestErrorsOnTheWire(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c.fault.Match = graphsim.SourceChat
-			g := serve(t, graphsim.Config{Faults: []graphsim.Fault{c.fault}}, nil)
+			faults := []graphsim.Fault{c.fault, c.fault, c.fault}
+			faults[0].Match, faults[1].Match, faults[2].Match = graphsim.SourceChat, graphsim.SourceCopilot, graphsim.SourceCall
+			g := serve(t, graphsim.Config{Faults: faults}, nil)
 			status, body := g.get(t, "/v1/users/"+g.sim.DemoUser().ID+"/events?sources=SOURCE_CHAT&startTime="+day(2), nil)
 			if status != c.status || reason(t, body) != c.reason {
 				t.Errorf("HTTP %d %s, want %d %s", status, body, c.status, c.reason)
 			}
 			if strings.Contains(string(body), "Roles on the request") {
 				t.Error("Graph's own text reached the caller")
+			}
+			// All sources fail before any delivers: the stream has a status, too, over both doors.
+			user := "users/" + g.sim.DemoUser().ID
+			status, body = g.get(t, "/v1/"+user+"/events:stream?startTime="+day(2), nil)
+			if status != c.status || reason(t, body) != c.reason {
+				t.Errorf("stream of all sources: HTTP %d %s, want %d %s", status, body, c.status, c.reason)
+			}
+			frames, err := parleyv1.NewEventServiceClient(g.conn).StreamEvents(t.Context(), &parleyv1.StreamEventsRequest{Parent: user})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if frame, err := frames.Recv(); err == nil {
+				t.Errorf("stream of all sources: %v before its status", frame)
 			}
 		})
 	}

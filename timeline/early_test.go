@@ -1,0 +1,104 @@
+package timeline_test
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline"
+)
+
+// TestEarlyFailureHasNoFrames lets every source fail before it delivers anything: no notice about one of them may commit the
+// call to the status OK before the others have failed too.
+func TestEarlyFailureHasNoFrames(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []graphclient.Kind{
+		graphclient.KindCredential, graphclient.KindForbidden, graphclient.KindUnavailable, graphclient.KindThrottled, graphclient.KindNotFound,
+	} {
+		t.Run(kind.String(), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				time.Sleep(26 * 365 * 24 * time.Hour)
+				graphs := failingSources(kind)
+				frames := 0
+				err := newEngine(t, timeline.Config{}).StreamEvents(t.Context(), sources(graphs...), everything(), "",
+					func(*parleyv1.StreamEventsResponse) error { frames++; return nil })
+				var own *timeline.Error
+				if !errors.As(err, &own) || !errors.Is(err, own.Err) || own.Reason == "" || frames != 0 {
+					t.Errorf("%d frames, then %v", frames, err)
+				}
+			})
+		})
+	}
+}
+
+// TestNoticesBeforeTheFirstBatch has two of three sources fail at once: their notices come with the heartbeat, in time and
+// once, and the third source goes on.
+func TestNoticesBeforeTheFirstBatch(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(26 * 365 * 24 * time.Hour)
+		req := everything()
+		graphs := failingSources(graphclient.KindForbidden)
+		sound := graphs[2]
+		sound.hook, sound.delay, sound.rows = nil, 40*time.Second, spread("m", 5, req.Start, req.End)
+		r, began := &result{}, time.Now()
+		err := newEngine(t, timeline.Config{}).StreamEvents(t.Context(), sources(graphs...), req, "", func(f *parleyv1.StreamEventsResponse) error {
+			if f.GetNotice() != nil && (time.Since(began) > 15*time.Second || len(r.tokens) > 0) {
+				t.Errorf("a notice after %v, behind %d checkpoints", time.Since(began), len(r.tokens))
+			}
+			return r.add(f)
+		})
+		// Of each source that stopped, the gap and the state.
+		if err != nil || len(r.events) != 5 || len(r.notices) != 4 || len(r.summary.GetNotices()) != 4 {
+			t.Errorf("%d events, notices %v, %v", len(r.events), r.notices, err)
+		}
+	})
+}
+
+// everything asks for all sources over days that all of them keep.
+func everything() timeline.EventsRequest {
+	now := time.Now().UTC()
+	return timeline.EventsRequest{Caller: "c", Tenant: "t", Owner: "u", User: "u", Start: now.AddDate(0, 0, -9), End: now.AddDate(0, 0, -5)}
+}
+
+// failingSources are three sources that fail one after the other.
+func failingSources(kind graphclient.Kind) []*graph {
+	graphs := make([]*graph, 0, 3)
+	for i, src := range []parleyv1.Source{copilot, call, chat} {
+		graphs = append(graphs, &graph{
+			src: src, size: 10, delay: time.Duration(i+1) * time.Second,
+			hook: func(int, source.EventQuery, string, *page) (*page, error) { return nil, fail(kind) },
+		})
+	}
+	return graphs
+}
+
+// TestEarlyFailureOfAChain resumes at a link that Graph has forgotten; the new beginning is refused.
+func TestEarlyFailureOfAChain(t *testing.T) {
+	t.Parallel()
+	d := &directory{rows: 50, size: 20}
+	e := newEngine(t, timeline.Config{})
+	req := timeline.ConversationsRequest{Caller: "c", Owner: "u", User: "u"}
+	page, err := e.ListConversations(t.Context(), d.sources(), req, "", 25)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.fault = func(_ int, link string) (string, error) {
+		if link != "" {
+			return "", fail(graphclient.KindGone)
+		}
+		return "", fail(graphclient.KindForbidden)
+	}
+	frames := 0
+	err = e.StreamConversations(t.Context(), d.sources(), req, page.GetNextPageToken(),
+		func(*parleyv1.StreamConversationsResponse) error { frames++; return nil })
+	checkFatal(t, err, timeline.ReasonPermissionMissing, nil)
+	if frames != 0 {
+		t.Errorf("%d frames", frames)
+	}
+}
