@@ -78,7 +78,9 @@ func TestGraphErrors(t *testing.T) {
 		{"redirect", 302, ``, []string{"Location", "https://127.0.0.1:8443/elsewhere"}, graphclient.KindUnexpected, "", "", "", nil, ""},
 		{"204", 204, ``, nil, graphclient.KindUnexpected, "", "", "", nil, ""},
 		{"200 with an error", 200, `{"error":{"code":"Forbidden","message":"x","innerError":{"request-id":"r9"}}}`, nil, graphclient.KindForbidden, "Forbidden", "", "r9", nil, "x"},
-		{"200 with an unknown error", 200, `{"error":{"code":"Whatever"}}`, nil, graphclient.KindUnexpected, "Whatever", "", "", nil, ""},
+		{"200 with an unknown error", 200, `{"error":{"code":"Whatever"}}`, nil, graphclient.KindUnavailable, "Whatever", "", "", nil, ""},
+		{"200 with an error without a code", 200, `{"error":{}}`, nil, graphclient.KindUnavailable, "", "", "", nil, ""},
+		{"200 with a status for a code", 200, `{"error":{"code":"404"}}`, nil, graphclient.KindNotFound, "404", "", "", nil, ""},
 		{"200 with a status inside", 200, `{"error":{"code":"x","innerError":{"status":"402"}}}`, nil, graphclient.KindPaymentRequired, "x", "", "", nil, ""},
 	}
 	for _, c := range cases {

@@ -113,13 +113,16 @@ func kindOfStatus(status int) Kind {
 	return KindUnexpected
 }
 
-// kindOfCode maps the code of an error that came with status 200.
+// kindOfCode maps the code of an error that came with status 200. One that is not known to be final is a broken answer, which
+// may be whole the next time.
 func kindOfCode(f fault) Kind {
-	if n, err := strconv.Atoi(f.status); err == nil && n >= http.StatusBadRequest {
-		return kindOfStatus(n)
+	for _, status := range []string{f.status, f.code} {
+		if n, err := strconv.Atoi(status); err == nil && n >= http.StatusBadRequest {
+			return kindOfStatus(n)
+		}
 	}
 	switch strings.ToLower(f.code) {
-	case "badrequest", "invalidrequest", "request_badrequest":
+	case "badrequest", "invalidrequest", "request_badrequest", "request_unsupportedquery":
 		return KindBadRequest
 	case "unauthorized", "invalidauthenticationtoken":
 		return KindCredential
@@ -133,10 +136,8 @@ func kindOfCode(f fault) Kind {
 		return KindGone
 	case "toomanyrequests", "activitylimitreached":
 		return KindThrottled
-	case "serviceunavailable", "internalservererror", "generalexception", "unknownerror", "badgateway", "gatewaytimeout", "timeout":
-		return KindUnavailable
 	default:
-		return KindUnexpected
+		return KindUnavailable
 	}
 }
 
@@ -153,9 +154,12 @@ func newFault(resp *http.Response, f fault) *Error {
 		e.RequestID = identifier(f.requestID)
 	}
 	switch {
-	case resp.StatusCode < 300:
+	case resp.StatusCode == http.StatusOK:
 		e.Kind = kindOfCode(f)
 		e.reason = "an error in place of the answer"
+	case resp.StatusCode < 300:
+		e.Kind = KindUnexpected
+		e.reason = "a success without an answer"
 	case resp.StatusCode < 400:
 		e.Kind = KindUnexpected
 		e.reason = "a redirect, which is not followed"

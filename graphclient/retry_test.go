@@ -75,6 +75,8 @@ func TestRetries(t *testing.T) {
 		"malformed body":     {say(200, `{"value":[{]}`), graphclient.KindMalformed, true},
 		"200, throttled":     {say(200, `{"error":{"code":"TooManyRequests"}}`), graphclient.KindThrottled, true},
 		"200, busy":          {say(200, `{"error":{"code":"serviceUnavailable"}}`), graphclient.KindUnavailable, true},
+		"200, unknown error": {say(200, `{"error":{"code":"x","message":"y"}}`), graphclient.KindUnavailable, true},
+		"200, forbidden":     {say(200, `{"error":{"code":"Authorization_RequestDenied"}}`), graphclient.KindForbidden, false},
 		"400":                {say(400, ""), graphclient.KindBadRequest, false},
 		"401":                {say(401, ""), graphclient.KindCredential, false},
 		"402":                {say(402, ""), graphclient.KindPaymentRequired, false},

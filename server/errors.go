@@ -71,7 +71,7 @@ var verdicts = map[string]verdict{
 	fault.ReasonHasNoChat:        {codes.NotFound, 0, "there is no chat of this id; a Copilot session or a call is known from its events only"},
 	fault.ReasonGraphThrottled:   {codes.ResourceExhausted, retryLater, "Graph asks to wait longer than this call may take"},
 	fault.ReasonCallerLimit:      {codes.ResourceExhausted, retryLater, "this caller's requests to Graph are used up until midnight UTC"},
-	fault.ReasonGraphUnavailable: {codes.Unavailable, retryLater, "Graph did not give a usable answer, repeated requests included"},
+	fault.ReasonGraphUnavailable: {codes.Unavailable, retryLater, "Graph did not give a usable answer"},
 	fault.ReasonGraphLinkRefused: {codes.Internal, 0, "Graph gave a link to another host; it was not followed"},
 	fault.ReasonPagingLoop:       {codes.DataLoss, 0, "Graph's pages repeat themselves; what lies behind them could not be read"},
 	fault.ReasonIntervalIgnored:  {codes.DataLoss, 0, "Graph answered with rows far outside the asked interval"},
@@ -156,6 +156,9 @@ func ofGraph(reason string, err *graphclient.Error) *fault.Error {
 	f := ofReason(reason)
 	if f.RetryAfter > 0 && err.RetryAfter > 0 {
 		f.RetryAfter = err.RetryAfter
+	}
+	if reason == fault.ReasonGraphUnavailable && err.Requests > 1 {
+		f.Message += ", repeated requests included"
 	}
 	if err.Kind == graphclient.KindTooLarge {
 		f.RetryAfter = 0

@@ -197,3 +197,19 @@ func TestParseControl(t *testing.T) {
 		}
 	}
 }
+
+// TestUnusableAnswersAreCounted checks that the text speaks of repeated requests only where there were some.
+func TestUnusableAnswersAreCounted(t *testing.T) {
+	t.Parallel()
+	for requests, want := range map[int]string{
+		0: "Graph did not give a usable answer",
+		1: "Graph did not give a usable answer",
+		4: "Graph did not give a usable answer, repeated requests included",
+	} {
+		err := graphErr(graphclient.KindUnavailable, 200)
+		err.Requests = requests
+		if got := toStatus(&timeline.Error{Reason: timeline.ReasonUnavailable, Err: err}).Message(); got != want {
+			t.Errorf("%d requests: %q", requests, got)
+		}
+	}
+}
