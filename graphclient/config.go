@@ -78,7 +78,8 @@ type Config struct {
 
 // RetryConfig bounds the repeats of one call. Zero values are the defaults.
 type RetryConfig struct {
-	// Tries is the number of requests in all, the first included.
+	// Tries is the number of requests in all, the first included, without those that
+	// Graph throttled for a time that is waited for; 1 = nothing is repeated.
 	Tries int
 	// Base is the first back-off, doubled each time, with jitter, up to Max.
 	Base, Max time.Duration

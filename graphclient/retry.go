@@ -21,11 +21,37 @@ func (c *Client) run(ctx context.Context, k *call, accept func(context.Context, 
 	return nil
 }
 
+// minPatience is the shortest Retry-After that is waited for by time and not by
+// the number of tries, so that time bounds the requests too.
+const minPatience = time.Second
+
+// patience is the time that one call waits for Graph's throttling. An answer that
+// names its wait uses up none of the tries while the wait ends before the deadline
+// or, without one, within maxBlindWait of the first such answer.
+type patience struct{ until time.Time }
+
+// has says whether the wait that an answer names is waited for whatever the tries.
+func (p *patience) has(ctx context.Context, err *Error) bool {
+	if err.RetryAfter < minPatience {
+		return false
+	}
+	end, ok := ctx.Deadline()
+	if !ok {
+		if p.until.IsZero() {
+			p.until = time.Now().Add(maxBlindWait)
+		}
+		end = p.until
+	}
+	return !time.Now().Add(err.RetryAfter).After(end)
+}
+
 // repeat repeats one GET until accept takes an answer, the cause is final, the
-// tries are used up, or the next wait would outlast the deadline. Only
+// tries and the patience are used up, or the next wait would outlast the deadline. Only
 // temporary failures are repeated; accept may report one, such as a cut body.
 func (c *Client) repeat(ctx context.Context, k *call, accept func(context.Context, *http.Response) error) *Error {
 	var last *Error
+	var patience patience
+	free := 0 // requests that used up no try
 	for try := 1; ; try++ {
 		err := c.try(ctx, k, accept)
 		if err == nil {
@@ -37,13 +63,21 @@ func (c *Client) repeat(ctx context.Context, k *call, accept func(context.Contex
 			return last
 		}
 		last = err
-		if !err.retriable() || try >= c.cfg.Retry.Tries {
+		if !err.retriable() || c.cfg.Retry.Tries <= 1 {
 			return err
 		}
-		if kindOfStatus(err.Status) == KindThrottled {
+		if err.Kind == KindThrottled && kindOfStatus(err.Status) == KindThrottled { // Graph's answer, and not the login's
+			if patience.has(ctx, err) {
+				free++
+			} else if try >= c.cfg.Retry.Tries {
+				return err
+			}
 			continue // the gate does the waiting, for all callers alike
 		}
-		delay := max(c.backoff(try), err.RetryAfter)
+		if try-free >= c.cfg.Retry.Tries {
+			return err
+		}
+		delay := max(c.backoff(try-free), err.RetryAfter)
 		if wait := c.sleep(ctx, k, delay); wait != nil {
 			if wait.Kind == KindCanceled {
 				return wait

@@ -1,6 +1,7 @@
 package graphclient_test
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"net/http"
@@ -107,4 +108,78 @@ func TestCallersOfAThrottlingGraph(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestStormsAreWaitedFor has Graph name a wait again and again: time bounds the call, not the number of answers.
+func TestStormsAreWaitedFor(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		wait     string
+		storm    int // 429s before the page; 0 = no end
+		deadline time.Duration
+		requests int
+		least    time.Duration // that is waited
+		most     time.Duration
+	}{
+		"25 short waits":           {"1", 25, 0, 26, 25 * time.Second, 25 * time.Second},
+		"25, in time":              {"1", 25, 40 * time.Second, 26, 25 * time.Second, 25 * time.Second},
+		"no end":                   {"1", 0, 0, 61, time.Minute, time.Minute},
+		"no end, deadline":         {"1", 0, 20500 * time.Millisecond, 21, 20 * time.Second, 20 * time.Second},
+		"no end, far deadline":     {"10", 0, 305 * time.Second, 31, 300 * time.Second, 305 * time.Second},
+		"no end, long waits":       {"40", 0, 0, graphclient.DefaultTries, 2 * time.Minute, 2 * time.Minute},
+		"no end, too short a wait": {"0.01", 0, 0, graphclient.DefaultTries, 0, time.Second},
+		"no end, no wait is named": {"", 0, 0, graphclient.DefaultTries, 7 * time.Second, 7 * time.Second},
+		"no end, a minute each":    {"60", 0, 0, graphclient.DefaultTries, 3 * time.Minute, 3 * time.Minute},
+		"no end, deadline at once": {"30", 0, 20 * time.Second, 1, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := &script{}
+				for range c.storm {
+					s.steps = append(s.steps, say(429, "", "Retry-After", c.wait))
+				}
+				if c.storm > 0 {
+					s.steps = append(s.steps, say(200, emptyPage))
+				} else {
+					s.steps = append(s.steps, say(429, "", "Retry-After", c.wait))
+				}
+				ctx := t.Context()
+				if c.deadline > 0 {
+					var cancel context.CancelFunc
+					ctx, cancel = context.WithTimeout(ctx, c.deadline)
+					defer cancel()
+				}
+				start := time.Now()
+				_, err := fakeClient(t, s.roundTrip).Page(ctx, chats())
+				if took := time.Since(start); took < c.least || took > c.most || s.count() != c.requests {
+					t.Errorf("%d requests in %v: %v", s.count(), took, err)
+				}
+				if c.storm > 0 && err != nil {
+					t.Error(err)
+				}
+				if c.storm == 0 {
+					if e := wantError(t, err, graphclient.KindThrottled); e.Status != 429 || e.RetryAfter <= 0 {
+						t.Errorf("error %#v", e)
+					}
+				}
+			})
+		})
+	}
+}
+
+// TestTroubleBehindAStorm checks that waiting for throttling leaves the tries for other trouble, and that those are counted.
+func TestTroubleBehindAStorm(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{}
+		for range 10 {
+			s.steps = append(s.steps, say(429, "", "Retry-After", "1"))
+		}
+		s.steps = append(s.steps, say(500, ""))
+		_, err := fakeClient(t, s.roundTrip).Page(t.Context(), chats())
+		if e := wantError(t, err, graphclient.KindUnavailable); e.Requests != 10+graphclient.DefaultTries {
+			t.Errorf("%d requests", e.Requests)
+		}
+	})
 }
