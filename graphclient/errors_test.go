@@ -65,7 +65,7 @@ func TestGraphErrors(t *testing.T) {
 		{"423", 423, ``, nil, graphclient.KindUnexpected, "", "", "", nil, ""},
 		{"429", 429, `{"error":{"code":"TooManyRequests","innerError":{"code":"429","message":"Please retry after","request-id":"r8","status":"429"},"message":"Please retry again later."}}`, []string{"Retry-After", "10"}, graphclient.KindThrottled, "TooManyRequests", "429", "r8", nil, "Please retry again later."},
 		{"500", 500, `{"error":{"code":"InternalServerError","message":"Object reference not set to an instance of an object."}}`, nil, graphclient.KindUnavailable, "InternalServerError", "", "", nil, "Object reference not set to an instance of an object."},
-		{"501", 501, ``, nil, graphclient.KindUnexpected, "", "", "", nil, ""},
+		{"501", 501, ``, nil, graphclient.KindUnavailable, "", "", "", nil, ""},
 		{"502 in HTML", 502, page, nil, graphclient.KindUnavailable, "", "", "", nil, ""},
 		{"503", 503, ``, nil, graphclient.KindUnavailable, "", "", "", nil, ""},
 		{"504", 504, ``, nil, graphclient.KindUnavailable, "", "", "", nil, ""},

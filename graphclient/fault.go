@@ -104,8 +104,6 @@ func kindOfStatus(status int) Kind {
 		return KindThrottled
 	case http.StatusRequestTimeout:
 		return KindUnavailable
-	case http.StatusNotImplemented:
-		return KindUnexpected
 	}
 	if status >= http.StatusInternalServerError {
 		return KindUnavailable

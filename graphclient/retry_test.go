@@ -63,6 +63,7 @@ func TestRetries(t *testing.T) {
 	}{
 		"429":                {say(429, ""), graphclient.KindThrottled, true},
 		"500":                {say(500, ""), graphclient.KindUnavailable, true},
+		"501":                {say(501, ""), graphclient.KindUnavailable, true},
 		"502":                {say(502, "<html>"), graphclient.KindUnavailable, true},
 		"503":                {say(503, ""), graphclient.KindUnavailable, true},
 		"503, Retry-After":   {say(503, "", "Retry-After", "2"), graphclient.KindUnavailable, true},
@@ -83,7 +84,6 @@ func TestRetries(t *testing.T) {
 		"403":                {say(403, ""), graphclient.KindForbidden, false},
 		"404":                {say(404, ""), graphclient.KindNotFound, false},
 		"410":                {say(410, ""), graphclient.KindGone, false},
-		"501":                {say(501, ""), graphclient.KindUnexpected, false},
 		"302":                {say(302, "", "Location", "https://127.0.0.1:8443/x"), graphclient.KindUnexpected, false},
 		"bad certificate":    {breaks(&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}), graphclient.KindUnavailable, false},
 		"402 inside a 200":   {say(200, `{"error":{"code":"PaymentRequired"}}`), graphclient.KindPaymentRequired, false},
