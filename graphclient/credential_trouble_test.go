@@ -1,6 +1,7 @@
 package graphclient_test
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/base64"
@@ -123,4 +124,42 @@ func TestAuthorityDownWithAValidToken(t *testing.T) {
 	if _, err := client.Page(t.Context(), chats()); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestThrottledLogin has the authority ask for half a minute: callers who have less time are told so at once, with what is
+// left of it, others wait, and nobody asks the authority before.
+func TestThrottledLogin(t *testing.T) {
+	t.Parallel()
+	a := newAuthority(t)
+	file := writeFile(t, filepath.Join(t.TempDir(), "secret"), "s")
+	synctest.Test(t, func(t *testing.T) {
+		began, logins := time.Now(), 0
+		inProcess := &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+			if strings.HasSuffix(r.URL.Path, "/token") {
+				if logins++; time.Since(began) < 30*time.Second {
+					return answer(http.StatusTooManyRequests, `{"error":"temporarily_unavailable"}`, "Retry-After", "30"), nil
+				}
+			}
+			recorder := httptest.NewRecorder()
+			a.Config.Handler.ServeHTTP(recorder, r)
+			return recorder.Result(), nil
+		})}
+		credential := credentialAt(t, a, graphclient.CredentialConfig{
+			Kind: graphclient.CredentialClientSecret, TenantID: tenantA, ClientSecretFile: file, HTTP: inProcess,
+		})
+		client := fakeClient(t, func(*http.Request) (*http.Response, error) { return answer(http.StatusOK, emptyPage), nil }, withCredential(credential))
+		for _, left := range []time.Duration{30 * time.Second, 25 * time.Second} {
+			time.Sleep(time.Until(began.Add(30*time.Second - left)))
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			_, err := client.Page(ctx, chats())
+			cancel()
+			e := wantError(t, err, graphclient.KindUnavailable)
+			if e.RetryAfter != left || time.Since(began) != 30*time.Second-left || logins != 1 {
+				t.Errorf("%#v after %v, %d logins", e, time.Since(began), logins)
+			}
+		}
+		if _, err := client.Page(t.Context(), chats()); err != nil || time.Since(began) < 30*time.Second || logins != 2 {
+			t.Errorf("%v after %v, %d logins", err, time.Since(began), logins)
+		}
+	})
 }

@@ -215,11 +215,12 @@ func (s *tokenSource) run(key loginKey, l *login) {
 	} else {
 		l.err = s.explain(err)
 		pause := min(firstPause<<min(s.failures, 10), maxPause)
-		s.failure, s.retryAt = l.err, now.Add(pause)
-		s.failures++
-		if l.err.Kind == KindUnavailable && l.err.RetryAfter == 0 {
+		if l.err.Kind == KindUnavailable {
+			pause = max(pause, l.err.RetryAfter) // what the authority asked for
 			l.err.RetryAfter = pause
 		}
+		s.failure, s.retryAt = l.err, now.Add(pause)
+		s.failures++
 	}
 	s.mu.Unlock()
 	if s.life.ctx.Err() == nil {
