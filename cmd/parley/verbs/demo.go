@@ -45,7 +45,9 @@ func (v *demoVerb) Run(ctx context.Context, to streams) (err error) {
 	if err := settings.Check(); err != nil {
 		return usageError{err}
 	}
-	running, err := gateway.New(settings, newLogger(&settings, to.err), Version())
+	logger := newLogger(&settings, to.err)
+	defer muffle(logger)()
+	running, err := gateway.New(settings, logger, Version())
 	if err != nil {
 		return asUsage(err)
 	}

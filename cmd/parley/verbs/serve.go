@@ -29,7 +29,9 @@ func (v *serveVerb) Run(ctx context.Context, to streams) error {
 	if err := v.Check(); err != nil {
 		return usageError{err}
 	}
-	running, err := gateway.New(v.Settings, newLogger(&v.Settings, to.err), Version())
+	logger := newLogger(&v.Settings, to.err)
+	defer muffle(logger)()
+	running, err := gateway.New(v.Settings, logger, Version())
 	if err != nil {
 		return asUsage(err)
 	}

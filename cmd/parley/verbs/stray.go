@@ -1,0 +1,31 @@
+package verbs
+
+import (
+	"bytes"
+	"io"
+	"log" //nolint:depguard // net/http writes to it whatever we set; here its lines end
+	"log/slog"
+)
+
+// strays takes what libraries write to Go's standard logger. A line may quote an answer of Graph: net/http does so when one
+// is longer than it announced. So none of its text goes on; that there was a line does.
+type strays struct{ logger *slog.Logger }
+
+var _ io.Writer = strays{}
+
+// Write implements io.Writer; each call is one line.
+func (s strays) Write(line []byte) (int, error) {
+	if bytes.Contains(line, []byte("Unsolicited response received on idle HTTP channel")) {
+		s.logger.Warn("a server or proxy sent more than its answer announced; the connection is closed, the rest dropped", "bytes", len(line))
+	} else {
+		s.logger.Warn("a library wrote to the standard logger; its text is withheld, since it may quote an answer", "bytes", len(line))
+	}
+	return len(line), nil
+}
+
+// muffle hands the standard logger's lines to strays. The standard logger belongs to the process, so only a verb that runs
+// until the process ends may call it. What it returns ends the logging, not the silence: a connection may still be closing.
+func muffle(logger *slog.Logger) (end func()) {
+	log.SetOutput(strays{logger})
+	return func() { log.SetOutput(io.Discard) }
+}
