@@ -72,9 +72,10 @@ func newBudget(perSecond float64, burst int) *budget {
 }
 
 // acquire waits for a turn. It returns at once with a wait time when the turn
-// would come too late: behind the deadline or, without one, behind a gate that
-// stays closed for over a minute (interactive requests: any wait over a
-// minute). probe is to be handed to release.
+// would come too late: behind the deadline or, without one, after more than a
+// minute. Background requests without one do queue for longer at a limit per
+// second, which moves on all the time, but not at one counted over minutes.
+// probe is to be handed to release.
 func (b *budget) acquire(ctx context.Context, priority Priority) (probe bool, tooLong time.Duration, err error) {
 	now := time.Now()
 	w := &waiter{ready: make(chan struct{}), caller: CallerOf(ctx)}
@@ -144,7 +145,7 @@ func (b *budget) tooLong(w *waiter, priority Priority, closed, queued time.Durat
 		if now.Add(wait).After(w.deadline) {
 			return wait
 		}
-	case closed > maxBlindWait, priority == Interactive && wait > maxBlindWait:
+	case closed > maxBlindWait, wait > maxBlindWait && (priority == Interactive || b.recent != nil):
 		return wait
 	}
 	return 0

@@ -25,8 +25,8 @@ const (
 	DefaultTryTimeout  = 90 * time.Second
 )
 
-// maxBlindWait is the longest Retry-After that a caller without a deadline
-// waits for.
+// maxBlindWait is the longest wait for a turn, and the longest Retry-After,
+// that a caller without a deadline is put to.
 const maxBlindWait = time.Minute
 
 // Config describes one Client.

@@ -53,3 +53,31 @@ func TestLongLimits(t *testing.T) {
 		}
 	})
 }
+
+// TestUsedUpLongLimit holds that nobody without a deadline waits over a minute for a limit that is counted over minutes: who
+// would, streams and downloads too, is told the time at once, and who waits less gets a turn.
+func TestUsedUpLongLimit(t *testing.T) {
+	t.Parallel()
+	for priority, free := range map[Priority]int{Interactive: 11, Background: 10} {
+		synctest.Test(t, func(t *testing.T) {
+			b := Limit{PerTenant, 14, 10 * time.Minute}.budget()
+			begin := time.Now()
+			for range free {
+				if wait, err := pass(t.Context(), b, priority); err != nil || wait > 0 {
+					t.Fatal(wait, err)
+				}
+			}
+			for _, step := range []struct{ after, wait time.Duration }{{0, 10 * time.Minute}, {8 * time.Minute, 2 * time.Minute}} {
+				time.Sleep(step.after)
+				asked := time.Now()
+				if wait, err := pass(t.Context(), b, priority); err != nil || wait != step.wait || time.Since(asked) > 0 {
+					t.Errorf("priority %v, %v after the first: wait %v, %v, told after %v", priority, asked.Sub(begin), wait, err, time.Since(asked))
+				}
+			}
+			time.Sleep(time.Minute)
+			if wait, err := pass(t.Context(), b, priority); err != nil || wait != 0 || time.Since(begin) != 10*time.Minute {
+				t.Errorf("priority %v: wait %v, %v, a turn after %v", priority, wait, err, time.Since(begin))
+			}
+		})
+	}
+}

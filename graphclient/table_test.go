@@ -77,10 +77,12 @@ func TestEveryLimitUnderLoad(t *testing.T) {
 					g.until = g.from.Add(7 * time.Second)
 					client := fakeClient(t, g.roundTrip, func(cfg *graphclient.Config) { cfg.Limits = table })
 					begin := time.Now()
+					patient, end := context.WithTimeout(t.Context(), 24*time.Hour) // without one, nobody waits minutes
+					defer end()
 					var all sync.WaitGroup
 					for caller := range callers {
 						all.Go(func() {
-							ctx := graphclient.WithCaller(t.Context(), fmt.Sprint("caller ", caller))
+							ctx := graphclient.WithCaller(patient, fmt.Sprint("caller ", caller))
 							request := ofRow(row, limit.Scope, caller)
 							for range each {
 								if err := ask(ctx, client, request, row.Download); err != nil {

@@ -129,3 +129,24 @@ func TestUsageOfOneUser(t *testing.T) {
 		}
 	}
 }
+
+// TestUsedUpUsageBudget downloads the report until no request is left of the ten minutes: downloads and streams without a
+// deadline are then told at once when to come again.
+func TestUsedUpUsageBudget(t *testing.T) {
+	t.Parallel()
+	g := overFixture(t, &fixture{fixed: map[string]string{reportPath + "(period='D7')": "Report Refresh Date,User Principal Name,Report Period\n2026-07-03,ada@contoso.com,7\n"}}, nil)
+	for range 10 { // of 11, one is left to lists
+		if status, body := g.get(t, "/v1/copilotUsage:download?period=D7", nil); status != http.StatusOK {
+			t.Fatalf("HTTP %d %s", status, body)
+		}
+	}
+	for _, method := range []string{":download", ":stream"} {
+		status, body := g.get(t, "/v1/copilotUsage"+method+"?period=D7", nil)
+		if status != http.StatusTooManyRequests || reason(t, body) != "GRAPH_THROTTLED" || !strings.Contains(string(body), "RetryInfo") {
+			t.Errorf("%s: HTTP %d %s", method, status, body)
+		}
+	}
+	if status, body := g.get(t, "/v1/copilotUsage?period=D7", nil); status != http.StatusOK {
+		t.Errorf("the list: HTTP %d %s", status, body)
+	}
+}
