@@ -2,6 +2,8 @@ package timeline
 
 import (
 	"context"
+	"strconv"
+	"strings"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
@@ -27,7 +29,7 @@ func (e *Engine) usage(have Sources, req *UsageRequest, token, field string) (*c
 	}
 	query := source.UsageQuery{Period: req.Period, Version: req.Version}
 	c := &chain[*parleyv1.CopilotUsageRow]{
-		engine: e, src: parleyv1.Source_SOURCE_USAGE,
+		engine: e, src: parleyv1.Source_SOURCE_USAGE, key: usageKey,
 		bound: newBinding("usage", req.Tenant, req.Caller, req.Period, req.Version, req.Filter, req.Fingerprint).sum(),
 		fetch: func(ctx context.Context, link string) (*source.Page[*parleyv1.CopilotUsageRow], error) {
 			return have.Usage.Usage(ctx, query, link)
@@ -49,6 +51,21 @@ func (e *Engine) usage(have Sources, req *UsageRequest, token, field string) (*c
 		}
 	}
 	return c, openChain(c, token, field)
+}
+
+// usageKey is user and period. Rows that lack one of them are never the same: without a period a user may have several, and a
+// placeholder in the user's place stands for many.
+func usageKey(row *parleyv1.CopilotUsageRow) string {
+	user := row.GetUserPrincipalName()
+	if user == "" || row.ReportPeriod == nil || row.GetIdentityConcealed() && !isDigest(user) {
+		return ""
+	}
+	return strconv.Itoa(int(row.GetReportPeriod())) + " " + user
+}
+
+// isDigest tells a pseudonym that is one user's own from a placeholder: 32 hexadecimal digits, not all alike.
+func isDigest(user string) bool {
+	return len(user) == 32 && strings.Trim(user, "0123456789abcdefABCDEF") == "" && strings.Trim(user, user[:1]) != ""
 }
 
 // noteUsage keeps what the answer says about all rows so far.
