@@ -224,7 +224,8 @@ func (c *chain[T]) turn() bool {
 	return false
 }
 
-// judge decides what a failed page means. A link that Graph does not take any more begins the chain again, once.
+// judge decides what a failed page means. A link that Graph does not take any more begins the chain again, once. A link that is
+// refused is a gap behind what was read; when the first page is refused, as a redirected report may be, the source has stopped.
 func (c *chain[T]) judge(ctx context.Context, err error) (bool, error) {
 	if ctx.Err() != nil {
 		return false, ctx.Err()
@@ -244,7 +245,7 @@ func (c *chain[T]) judge(ctx context.Context, err error) (bool, error) {
 			Message: "Graph does not know the place of the token any more; reading began again, so rows may come a second time",
 		})
 		return c.load(ctx)
-	case f.reason == ReasonLinkRefused || f.again:
+	case c.at.link != "" && (f.reason == ReasonLinkRefused || f.again):
 		c.doubt(f.reason)
 		c.page, c.at.finished = nil, true
 		return false, nil

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
 )
@@ -17,9 +18,13 @@ import (
 // usagePages is a report in pages of rows; a link is the number of its page.
 type usagePages struct {
 	pages [][]*parleyv1.CopilotUsageRow
+	err   error // of the page without a link
 }
 
 func (u *usagePages) Usage(_ context.Context, _ source.UsageQuery, link string) (*source.Page[*parleyv1.CopilotUsageRow], error) {
+	if link == "" && u.err != nil {
+		return nil, u.err
+	}
 	at := strings.Count(link, "+")
 	page := &source.Page[*parleyv1.CopilotUsageRow]{Items: u.pages[at], Rows: len(u.pages[at]), Requests: 1, Read: time.Now()}
 	if at+1 < len(u.pages) {
@@ -76,4 +81,21 @@ func TestRepeatedUsageRows(t *testing.T) {
 	if diff := cmp.Diff(want, usageNames(streamed)); diff != "" || err != nil || !summary.GetComplete() || summary.GetSources()[0].GetCounts().GetDuplicates() != 2 {
 		t.Errorf("streamed: %v, %v (-want +got):\n%s", err, summary, diff)
 	}
+}
+
+// TestRefusedUsageReport refuses the first request of the report, as a redirect to a host that is not allowed does: nothing
+// was read and nothing lies behind it, so the call is an error.
+func TestRefusedUsageReport(t *testing.T) {
+	t.Parallel()
+	e, have := newEngine(t, timeline.Config{}), timeline.Sources{Usage: &usagePages{err: fail(graphclient.KindLinkRefused)}}
+	page, err := e.ListCopilotUsage(t.Context(), have, timeline.UsageRequest{}, "", 100)
+	if page != nil {
+		t.Errorf("listed: %v", page)
+	}
+	checkFatal(t, err, timeline.ReasonLinkRefused, nil)
+	err = e.StreamCopilotUsage(t.Context(), have, timeline.UsageRequest{}, "", func(f *parleyv1.StreamCopilotUsageResponse) error {
+		t.Errorf("streamed: %v", f)
+		return nil
+	})
+	checkFatal(t, err, timeline.ReasonLinkRefused, nil)
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -148,5 +149,31 @@ func TestUsedUpUsageBudget(t *testing.T) {
 	}
 	if status, body := g.get(t, "/v1/copilotUsage?period=D7", nil); status != http.StatusOK {
 		t.Errorf("the list: HTTP %d %s", status, body)
+	}
+}
+
+// TestRefusedUsageRedirect redirects the report to where the gateway does not follow: that is an error, not an empty report.
+func TestRefusedUsageRedirect(t *testing.T) {
+	t.Parallel()
+	for name, location := range map[string]string{"a host that is not allowed": "https://reports.evil.example/data", "nowhere": ""} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			graph := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				if location != "" {
+					w.Header().Set("Location", location)
+				}
+				w.WriteHeader(http.StatusFound)
+			}))
+			t.Cleanup(graph.Close)
+			settings := defaults(t)
+			settings.GraphURL, settings.GraphCredential = graph.URL, "none"
+			g := over(t, nil, settings)
+			for _, method := range []string{"", ":stream", ":download"} {
+				status, body := g.get(t, "/v1/copilotUsage"+method+"?period=D7", nil)
+				if status != http.StatusInternalServerError || reason(t, body) != "GRAPH_LINK_REFUSED" {
+					t.Errorf("copilotUsage%s: HTTP %d %s", method, status, body)
+				}
+			}
+		})
 	}
 }
