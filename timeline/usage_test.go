@@ -48,7 +48,7 @@ func usageNames(rows []*parleyv1.CopilotUsageRow) (names []string) {
 	return names
 }
 
-// TestRepeatedUsageRows begins a page with the last row of the one before: it comes once. Rows that nobody can tell apart come
+// TestRepeatedUsageRows begins a page with the last row of the one before: it comes once, at any page size. Rows that nobody can tell apart come
 // as often as Graph has them.
 func TestRepeatedUsageRows(t *testing.T) {
 	t.Parallel()
@@ -70,6 +70,18 @@ func TestRepeatedUsageRows(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, usageNames(page.GetRows())); diff != "" || !page.GetComplete() || page.GetSources()[0].GetCounts().GetDuplicates() != 2 {
 		t.Errorf("listed: %v (-want +got):\n%s", page.GetSources(), diff)
+	}
+	for size := 1; size < len(want); size++ {
+		var rows []*parleyv1.CopilotUsageRow
+		for token, more := "", true; more; more = token != "" {
+			if page, err = e.ListCopilotUsage(t.Context(), have, timeline.UsageRequest{}, token, size); err != nil {
+				t.Fatal(err)
+			}
+			rows, token = append(rows, page.GetRows()...), page.GetNextPageToken()
+		}
+		if diff := cmp.Diff(want, usageNames(rows)); diff != "" || page.GetSources()[0].GetCounts().GetDuplicates() != 2 {
+			t.Errorf("pages of %d: %v (-want +got):\n%s", size, page.GetSources(), diff)
+		}
 	}
 	var streamed []*parleyv1.CopilotUsageRow
 	var summary *parleyv1.Summary
