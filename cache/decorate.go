@@ -25,51 +25,51 @@ func look[T any](
 ) (*source.Page[T], error) {
 	name := shortName(src)
 	e, result := c.find(ctx, key, link)
-	if e == nil {
-		if ControlOf(ctx).OnlyIfCached {
-			c.cfg.Observer.CacheRequest(name, result)
-			RecorderOf(ctx).record(false, time.Time{})
-			return nil, ErrNotCached
+	if e != nil {
+		c.cfg.Observer.CacheRequest(name, Hit)
+		RecorderOf(ctx).record(true, e.read)
+		page, ok := e.value.(*source.Page[T])
+		if !ok {
+			return fetch(ctx)
 		}
-		late := false
-		fetched, joined, err := c.flight.Do(ctx, key, func(ctx context.Context) (*entry, error) {
-			// Another caller's work may have ended since this one looked.
-			if e, _ := c.find(ctx, key, link); e != nil {
-				late = true
-				return e, nil
-			}
-			page, err := fetch(ctx)
-			if err != nil {
-				return nil, err
-			}
-			return keepPage(c, name, key, page, ttl(), cost, linked), nil
-		})
-		joined = joined || err == nil && late
-		if joined {
-			result = Coalesced
+		if e.next != "" {
+			c.carried.carry(linked(e.next), e.read)
 		}
+		return kept(page), nil
+	}
+	if ControlOf(ctx).OnlyIfCached {
 		c.cfg.Observer.CacheRequest(name, result)
+		RecorderOf(ctx).record(false, time.Time{})
+		return nil, ErrNotCached
+	}
+	late := false
+	fetched, joined, err := c.flight.Do(ctx, key, func(ctx context.Context) (*entry, error) {
+		// Another caller's work may have ended since this one looked.
+		if e, _ := c.find(ctx, key, link); e != nil {
+			late = true
+			return e, nil
+		}
+		page, err := fetch(ctx)
 		if err != nil {
-			RecorderOf(ctx).record(false, time.Time{})
 			return nil, err
 		}
-		RecorderOf(ctx).record(false, fetched.read)
-		page, _ := fetched.value.(*source.Page[T]) // the key names the type
-		if joined {
-			page = kept(page)
-		}
-		return page, nil
+		return keepPage(c, name, key, page, ttl(), cost, linked), nil
+	})
+	joined = joined || err == nil && late
+	if joined {
+		result = Coalesced
 	}
-	c.cfg.Observer.CacheRequest(name, Hit)
-	RecorderOf(ctx).record(true, e.read)
-	page, ok := e.value.(*source.Page[T])
-	if !ok {
-		return fetch(ctx)
+	c.cfg.Observer.CacheRequest(name, result)
+	if err != nil {
+		RecorderOf(ctx).record(false, time.Time{})
+		return nil, err
 	}
-	if e.next != "" {
-		c.carried.carry(linked(e.next), e.read)
+	RecorderOf(ctx).record(false, fetched.read)
+	page, _ := fetched.value.(*source.Page[T]) // the key names the type
+	if joined {
+		page = kept(page)
 	}
-	return kept(page), nil
+	return page, nil
 }
 
 // keepPage makes an entry of a page that was just fetched and stores it.
