@@ -17,6 +17,7 @@ const (
 	refreshPause  = 30 * time.Second // between two early refreshes
 	firstPause    = time.Second      // after a failed login or a rejected token; doubles
 	maxPause      = time.Minute
+	mostAsked     = 5 * time.Minute // the longest time that an authority holds back the next login
 )
 
 // resetter is a credential that can forget the tokens it keeps.
@@ -216,8 +217,9 @@ func (s *tokenSource) run(key loginKey, l *login) {
 		l.err = s.explain(err)
 		pause := min(firstPause<<min(s.failures, 10), maxPause)
 		if l.err.Kind == KindUnavailable {
-			pause = max(pause, l.err.RetryAfter) // what the authority asked for
-			l.err.RetryAfter = pause
+			// What the authority asked for, within reason: nobody else of this identity gets a token meanwhile.
+			pause = max(pause, min(l.err.RetryAfter, mostAsked))
+			l.err.RetryAfter = max(pause, l.err.RetryAfter)
 		}
 		s.failure, s.retryAt = l.err, now.Add(pause)
 		s.failures++
