@@ -21,22 +21,21 @@ type shape[T proto.Message, F any] struct {
 
 // chainStream cuts a chain into frames.
 type chainStream[T proto.Message, F any] struct {
-	c     *chain[T]
-	shape shape[T, F]
-	emit  func(F) error
-	rows  []T
-	scale scale
-	bytes int // of the rows, on the wire or as JSON
-	last  string
-	sent  time.Time
-	all   []*parleyv1.Notice
-	held  []*parleyv1.Notice // as in stream
-	open  bool
+	c       *chain[T]
+	shape   shape[T, F]
+	emit    func(F) error
+	rows    []T
+	scale   scale
+	bytes   int // of the rows, on the wire or as JSON
+	last    string
+	sent    time.Time
+	notices notices
 }
 
 // streamChain emits a whole chain. Errors are as StreamEvents says.
 func streamChain[T proto.Message, F any](ctx context.Context, c *chain[T], token string, sh shape[T, F], emit func(F) error) error {
 	s := &chainStream[T, F]{c: c, shape: sh, emit: emit, last: token, sent: time.Now()}
+	s.notices.send = func(n *parleyv1.Notice) error { return s.send(s.shape.notice(n)) }
 	err := s.run(source.WithPriority(ctx, source.Background))
 	return streamError(err, s.last)
 }
@@ -64,7 +63,7 @@ func (s *chainStream[T, F]) run(ctx context.Context) error {
 			return err
 		}
 		more, err := loadBeating(ctx, s.c, s.due, func() error { return s.checkpoint(place) })
-		if tellErr := s.tell(); tellErr != nil {
+		if tellErr := s.notices.tell(s.c.news()); tellErr != nil {
 			return tellErr
 		}
 		if err != nil {
@@ -100,7 +99,7 @@ func (s *chainStream[T, F]) flush() error {
 	if len(s.rows) > 0 {
 		rows := s.rows
 		s.rows, s.bytes = nil, 0
-		if err := s.begin(); err != nil {
+		if err := s.notices.begin(); err != nil {
 			return err
 		}
 		if err := s.send(s.shape.batch(rows)); err != nil {
@@ -115,7 +114,7 @@ func (s *chainStream[T, F]) flush() error {
 }
 
 func (s *chainStream[T, F]) checkpoint(token string) error {
-	if err := s.begin(); err != nil {
+	if err := s.notices.begin(); err != nil {
 		return err
 	}
 	err := s.send(s.shape.checkpoint(&parleyv1.Checkpoint{
@@ -125,31 +124,8 @@ func (s *chainStream[T, F]) checkpoint(token string) error {
 	return err
 }
 
-// tell and begin are those of stream.
-func (s *chainStream[T, F]) tell() error {
-	news := s.c.news()
-	s.all = append(s.all, news...)
-	s.held = append(s.held, news...)
-	if !s.open {
-		return nil
-	}
-	return s.begin()
-}
-
-func (s *chainStream[T, F]) begin() error {
-	s.open = true
-	for len(s.held) > 0 {
-		n := s.held[0]
-		s.held = s.held[1:]
-		if err := s.send(s.shape.notice(n)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func (s *chainStream[T, F]) finish() error {
-	if err := s.begin(); err != nil {
+	if err := s.notices.begin(); err != nil {
 		return err
 	}
 	token, err := s.c.token()
@@ -157,7 +133,7 @@ func (s *chainStream[T, F]) finish() error {
 		return err
 	}
 	return s.send(s.shape.summary(&parleyv1.Summary{
-		Complete: s.c.complete(), Notices: s.all, Sources: s.c.reports(), ResumeToken: token,
+		Complete: s.c.complete(), Notices: s.notices.all, Sources: s.c.reports(), ResumeToken: token,
 	}))
 }
 

@@ -36,6 +36,9 @@ func (e *Engine) StreamEvents(
 	w.limit(e.cfg.Ahead, e.cfg.AheadRows)
 	w.enrich(have)
 	s := &stream{w: w, emit: emit, last: token, sent: time.Now()}
+	s.notices.send = func(n *parleyv1.Notice) error {
+		return s.send(&parleyv1.StreamEventsResponse{Frame: &parleyv1.StreamEventsResponse_Notice{Notice: n}})
+	}
 	return s.run(ctx)
 }
 
@@ -60,17 +63,15 @@ func streamError(err error, last string) error {
 
 // stream cuts a walk into frames.
 type stream struct {
-	w     *walk
-	emit  func(*parleyv1.StreamEventsResponse) error
-	parts [][]byte  // of the batch's list of events; none = nothing to send
-	size  int       // of them together
-	count int       // of the events in them
-	last  string    // token of the last checkpoint
-	sent  time.Time // of the last checkpoint
-	began time.Time // of the batch
-	all   []*parleyv1.Notice
-	held  []*parleyv1.Notice // not sent yet: a stream that fails before anything else is due fails without frames
-	open  bool               // a frame that is no notice was due
+	w       *walk
+	emit    func(*parleyv1.StreamEventsResponse) error
+	parts   [][]byte  // of the batch's list of events; none = nothing to send
+	size    int       // of them together
+	count   int       // of the events in them
+	last    string    // token of the last checkpoint
+	sent    time.Time // of the last checkpoint
+	began   time.Time // of the batch
+	notices notices
 }
 
 func (s *stream) run(ctx context.Context) error {
@@ -86,7 +87,7 @@ func (s *stream) frames(ctx context.Context) error {
 			return err
 		}
 		t, v := s.w.step()
-		if err := s.tell(); err != nil {
+		if err := s.notices.tell(s.w.news()); err != nil {
 			return err
 		}
 		var err error
@@ -159,7 +160,7 @@ func (s *stream) room(t *track) int {
 
 // deliver sends the batch. Unless its reader takes pieces, those that lie in different arrays are copied into one.
 func (s *stream) deliver() error {
-	if err := s.begin(); err != nil {
+	if err := s.notices.begin(); err != nil {
 		return err
 	}
 	if s.w.req.Batch != nil {
@@ -191,7 +192,7 @@ func (s *stream) flush() error {
 		clear(s.parts)
 		s.parts, s.size, s.count = s.parts[:0], 0, 0
 	}
-	if err := s.begin(); err != nil {
+	if err := s.notices.begin(); err != nil {
 		return err
 	}
 	token, err := s.w.token(false)
@@ -205,31 +206,6 @@ func (s *stream) flush() error {
 	return err
 }
 
-// tell sends notices as soon as there is something to say, but not before begin: the first frame commits the call to the
-// status OK, and every source may still fail before it delivers anything.
-func (s *stream) tell() error {
-	news := s.w.news()
-	s.all = append(s.all, news...)
-	s.held = append(s.held, news...)
-	if !s.open {
-		return nil
-	}
-	return s.begin()
-}
-
-// begin sends the notices that were held back; a batch, checkpoint or summary follows.
-func (s *stream) begin() error {
-	s.open = true
-	for len(s.held) > 0 {
-		n := s.held[0]
-		s.held = s.held[1:]
-		if err := s.send(&parleyv1.StreamEventsResponse{Frame: &parleyv1.StreamEventsResponse_Notice{Notice: n}}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // finish sends what is left and the summary.
 func (s *stream) finish() error {
 	if s.size > 0 {
@@ -237,7 +213,7 @@ func (s *stream) finish() error {
 			return err
 		}
 	}
-	if err := s.begin(); err != nil {
+	if err := s.notices.begin(); err != nil {
 		return err
 	}
 	token, err := s.w.token(true)
@@ -245,7 +221,7 @@ func (s *stream) finish() error {
 		return err
 	}
 	return s.send(&parleyv1.StreamEventsResponse{Frame: &parleyv1.StreamEventsResponse_Summary{Summary: &parleyv1.Summary{
-		Complete: s.w.complete(), Notices: s.all, Sources: s.w.reports(), ResumeToken: token,
+		Complete: s.w.complete(), Notices: s.notices.all, Sources: s.w.reports(), ResumeToken: token,
 	}}})
 }
 

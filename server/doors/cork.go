@@ -54,8 +54,11 @@ func CorkedOf(ctx context.Context) *Corked {
 func (c *Corked) NetConn() net.Conn { return c.Conn }
 
 // CloseWrite ends one direction, if the connection can: net/http lets clients read a last answer that way.
-func (c *Corked) CloseWrite() error {
-	half, ok := c.Conn.(interface{ CloseWrite() error })
+func (c *Corked) CloseWrite() error { return CloseWrite(c.Conn) }
+
+// CloseWrite ends the server's direction of a connection, if it has one of its own.
+func CloseWrite(conn net.Conn) error {
+	half, ok := conn.(interface{ CloseWrite() error })
 	if !ok {
 		return errors.ErrUnsupported
 	}

@@ -10,6 +10,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/parley-gateway/parley/server/doors"
 )
 
 const (
@@ -191,7 +193,7 @@ func (c *conn) run(r *http.Request) (returned bool) {
 
 // partAfter lets the client read a last answer: closing while something of its own is unread would take it away.
 func (c *conn) partAfter() {
-	if closeWrite(c.Conn) != nil || c.SetReadDeadline(time.Now().Add(linger)) != nil {
+	if doors.CloseWrite(c.Conn) != nil || c.SetReadDeadline(time.Now().Add(linger)) != nil {
 		return
 	}
 	for {
@@ -199,15 +201,6 @@ func (c *conn) partAfter() {
 			return
 		}
 	}
-}
-
-// closeWrite ends the server's direction of a connection, if it has one of its own.
-func closeWrite(conn net.Conn) error {
-	half, ok := conn.(interface{ CloseWrite() error })
-	if !ok {
-		return errors.ErrUnsupported
-	}
-	return half.CloseWrite()
 }
 
 // watch ends a request that takes long when its client goes away.

@@ -70,7 +70,7 @@ const (
 // kinds are the fields that mean something, in lower case.
 var kinds = map[string]kind{
 	"host": host, "connection": connection, "content-length": framing, "transfer-encoding": framing, "expect": framing,
-	"upgrade": framing, "trailer": framing, "http2-settings": framing, "keep-alive": plain,
+	"upgrade": framing, "trailer": framing, "http2-settings": framing,
 }
 
 func kindOf[T ~string | ~[]byte](name T) kind {

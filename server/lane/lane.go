@@ -15,6 +15,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/parley-gateway/parley/server/doors"
 )
 
 // Config is what a lane needs. Handler and Takes are required.
@@ -179,7 +181,7 @@ type replayed struct {
 }
 
 // CloseWrite ends one direction, if the connection can: net/http lets clients read a last answer that way.
-func (r *replayed) CloseWrite() error { return closeWrite(r.Conn) }
+func (r *replayed) CloseWrite() error { return doors.CloseWrite(r.Conn) }
 
 // Read implements net.Conn.
 func (r *replayed) Read(b []byte) (int, error) {

@@ -13,7 +13,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/server/doors"
 	"github.com/parley-gateway/parley/server/wirejson"
 	"github.com/parley-gateway/parley/timeline"
 )
@@ -70,9 +69,6 @@ func (h *Handler) unary(ctx context.Context, w http.ResponseWriter, r *http.Requ
 		header["Content-Encoding"] = valueGzip
 	}
 	header["Content-Type"], header["Content-Length"] = valueJSON, values[1:2:2]
-	conn := doors.CorkedOf(r.Context())
-	conn.Hold()
-	defer conn.Release()
 	_, _ = w.Write(body) // the client is gone if this fails
 }
 

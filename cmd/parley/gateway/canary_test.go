@@ -144,20 +144,7 @@ func (g *tenantUnderTest) everythingREST(t *testing.T, view parleyv1.EventView) 
 	user, answers := "/v1/users/"+reader, map[string]string{}
 	suffix := "view=" + view.String()
 	ask := func(path, accept string) {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, g.base+path, http.NoBody)
-		if err != nil {
-			t.Fatal(err)
-		}
-		request.Header.Set("Accept", accept)
-		answer, err := g.http.Do(request)
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, err := io.ReadAll(answer.Body)
-		if err := errors.Join(err, answer.Body.Close()); err != nil || answer.StatusCode != http.StatusOK {
-			t.Fatalf("%s: HTTP %d %v %s", path, answer.StatusCode, err, body)
-		}
-		answers[accept+" "+path] = string(body)
+		answers[accept+" "+path] = string(g.read(t, path, accept))
 	}
 	var page parleyv1.ListEventsResponse
 	if status, body := g.get(t, user+"/events?startTime="+day(2), &page); status != http.StatusOK || len(page.GetEvents()) != 10 {

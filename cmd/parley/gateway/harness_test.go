@@ -165,6 +165,25 @@ func (g *tenantUnderTest) open(t *testing.T, path string) *http.Response {
 	return answer
 }
 
+// read asks REST for a form of an answer, which must be 200, and returns the body.
+func (g *tenantUnderTest) read(t *testing.T, path, accept string) []byte {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, g.base+path, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Accept", accept)
+	answer, err := g.http.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(answer.Body)
+	if err := errors.Join(err, answer.Body.Close()); err != nil || answer.StatusCode != http.StatusOK {
+		t.Fatalf("%s: HTTP %d %v %.600s", path, answer.StatusCode, err, body)
+	}
+	return body
+}
+
 // reason is the ErrorInfo reason of an error body.
 func reason(t *testing.T, body []byte) string {
 	t.Helper()

@@ -27,21 +27,8 @@ const longestLine = 3 << 20
 // framesOf reads a REST stream, in either form, to its end; no line is longer than 3 MiB.
 func (g *tenantUnderTest) framesOf(t *testing.T, path, accept string) (frames []*parleyv1.StreamEventsResponse) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, g.base+path, http.NoBody)
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.Header.Set("Accept", accept)
-	answer, err := g.http.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	body, err := io.ReadAll(answer.Body)
-	if err := errors.Join(err, answer.Body.Close()); err != nil || answer.StatusCode != http.StatusOK {
-		t.Fatalf("HTTP %d, %v", answer.StatusCode, err)
-	}
 	kind := ""
-	for line := range bytes.Lines(body) {
+	for line := range bytes.Lines(g.read(t, path, accept)) {
 		if len(line) > longestLine {
 			t.Errorf("%s: a line of %d bytes", accept, len(line))
 		}
