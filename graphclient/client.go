@@ -23,6 +23,7 @@ type Client struct {
 	report   http.RoundTripper
 	ownPools []*http.Transport
 	bodies   *lender
+	clock    *clock
 }
 
 // New checks the configuration and returns a client. Nothing is sent yet.
@@ -33,7 +34,7 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{cfg: cfg, origin: base, budgets: newBudgets(cfg.Limits), days: newDays(cfg.CallerDay), payment: newBreaker(cfg.PaymentPause), bodies: &lender{}}
+	c := &Client{cfg: cfg, origin: base, budgets: newBudgets(cfg.Limits), days: newDays(cfg.CallerDay), payment: newBreaker(cfg.PaymentPause), bodies: &lender{}, clock: &clock{}}
 	if cfg.Credential != nil {
 		c.tokens = newTokenSource(cfg.Credential, cfg.Cloud.Scope(), cfg.Observer)
 	}

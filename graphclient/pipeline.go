@@ -45,7 +45,7 @@ func (c *Client) policies() []policy.Policy {
 		&identify{userAgent: c.cfg.UserAgent},
 		&authorize{tokens: c.tokens, user: c.user},
 		&limit{budgets: c.budgets, observer: c.cfg.Observer},
-		&observe{observer: c.cfg.Observer, logger: c.cfg.Logger},
+		&observe{observer: c.cfg.Observer, logger: c.cfg.Logger, clock: c.clock},
 	}
 }
 
@@ -100,6 +100,7 @@ func (p *identify) Do(req *policy.Request) (*http.Response, error) {
 type observe struct {
 	observer Observer
 	logger   *slog.Logger
+	clock    *clock
 }
 
 var _ policy.Policy = (*observe)(nil)
@@ -114,6 +115,7 @@ func (p *observe) Do(req *policy.Request) (*http.Response, error) {
 	status, id := 0, ""
 	if err == nil {
 		status, id = resp.StatusCode, requestID(resp.Header)
+		p.clock.observe(resp.Header, start, start.Add(took))
 	}
 	p.observer.GraphRequest(k.request.Source, status, took)
 	p.logger.DebugContext(ctx, "graph request", "source", k.request.Source, "status", status, "took", took,

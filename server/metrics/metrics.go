@@ -115,6 +115,14 @@ func (m *Metrics) Reload(what string, ok bool) {
 	m.reloads.WithLabelValues(what, result).Inc()
 }
 
+// ClockSkew shows how far this machine's clock is ahead of Graph's, as the tenant's client last saw it. A tenant is shown once.
+func (m *Metrics) ClockSkew(tenant string, skew func() time.Duration) error {
+	return m.registry.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "parley_graph_clock_skew_seconds", Help: "How far this machine's clock is ahead of Graph's; negative when it is behind.",
+		ConstLabels: prometheus.Labels{"tenant": tenant},
+	}, func() float64 { return skew().Seconds() }))
+}
+
 // Graph returns the observer of one tenant's Graph client.
 func (m *Metrics) Graph(tenant string) graphclient.Observer { return graphObserver{m, tenant} }
 

@@ -81,6 +81,9 @@ func (g *Gateway) tenants(settings *config.Settings, gauges *metrics.Metrics) (m
 			return nil, ofTenant(settings, alias, err)
 		}
 		g.graphs = append(g.graphs, graph)
+		if err := gauges.ClockSkew(alias, graph.Skew); err != nil {
+			return nil, err
+		}
 		g.warm = append(g.warm, newWarmer(graph, g.log))
 		tenants[alias] = newTenant(&own, graph, g.cache, g.log)
 		if delegates != nil {

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -30,10 +31,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // tenantUnderTest is a gateway over a simulator, both on free ports.
 type tenantUnderTest struct {
-	sim  *graphsim.Sim
-	base string // of REST
-	conn *grpc.ClientConn
-	http *http.Client
+	sim   *graphsim.Sim
+	base  string // of REST
+	admin string // of metrics
+	conn  *grpc.ClientConn
+	http  *http.Client
 }
 
 // serve starts a simulator and a gateway that signs in to it by client secret.
@@ -62,7 +64,7 @@ func over(t *testing.T, sim *graphsim.Sim, settings config.Settings) *tenantUnde
 			t.Error(err)
 		}
 	})
-	return &tenantUnderTest{sim: sim, base: "http://" + running.HTTPAddr(), conn: conn, http: &http.Client{Transport: transport}}
+	return &tenantUnderTest{sim: sim, base: "http://" + running.HTTPAddr(), admin: "http://" + running.AdminAddr(), conn: conn, http: &http.Client{Transport: transport}}
 }
 
 // simulated starts a simulator.
@@ -163,6 +165,23 @@ func (g *tenantUnderTest) open(t *testing.T, path string) *http.Response {
 		t.Fatal(err)
 	}
 	return answer
+}
+
+// metric is the value of one line of /metrics, "" when there is none.
+func (g *tenantUnderTest) metric(t *testing.T, line string) string {
+	t.Helper()
+	metrics := *g
+	metrics.base = g.admin
+	status, body := metrics.get(t, "/metrics", nil)
+	if status != http.StatusOK {
+		t.Fatalf("metrics: HTTP %d", status)
+	}
+	for have := range strings.Lines(string(body)) {
+		if value, ok := strings.CutPrefix(have, line+" "); ok {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
 }
 
 // read asks REST for a form of an answer, which must be 200, and returns the body.

@@ -1,8 +1,11 @@
 package gateway_test
 
 import (
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -119,5 +122,28 @@ func TestErrorsOnTheWire(t *testing.T) {
 				t.Errorf("stream of all sources: %v before its status", frame)
 			}
 		})
+	}
+}
+
+// TestClockSkewIsAMetric: a Graph whose Date lies two hours back is a clock of our own that runs ahead.
+func TestClockSkewIsAMetric(t *testing.T) {
+	t.Parallel()
+	graph := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Date", time.Now().Add(-2*time.Hour).UTC().Format(http.TimeFormat))
+		_, _ = io.WriteString(w, `{"value":[]}`) // the gateway is gone if this fails
+	}))
+	t.Cleanup(graph.Close)
+	settings := defaults(t)
+	settings.GraphURL, settings.GraphCredential = graph.URL, "none"
+	g := over(t, nil, settings)
+	const metric = `parley_graph_clock_skew_seconds{tenant="default"}`
+	if before := g.metric(t, metric); before != "0" {
+		t.Errorf("before the first answer: %q", before)
+	}
+	if status, body := g.get(t, "/v1/users?pageSize=1", nil); status != http.StatusOK {
+		t.Fatalf("HTTP %d %s", status, body)
+	}
+	if ahead, err := strconv.ParseFloat(g.metric(t, metric), 64); err != nil || ahead < 7199 || ahead > 7260 {
+		t.Errorf("skew %v %v, want two hours", ahead, err)
 	}
 }

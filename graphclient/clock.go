@@ -1,0 +1,32 @@
+package graphclient
+
+import (
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+// dateStep is the resolution of a Date header.
+const dateStep = time.Second
+
+// clock learns from the Date of Graph's answers how far this machine's clock is ahead of Graph's.
+type clock struct{ ahead atomic.Int64 } // nanoseconds
+
+// observe takes note of one answer. Graph set its Date between sent and received, and cut it to whole seconds: while both
+// clocks may agree within that, they do. Else the skew is what makes Graph's present the Date itself, its earliest.
+func (c *clock) observe(h http.Header, sent, received time.Time) {
+	date := serverDate(h)
+	if date.IsZero() {
+		return
+	}
+	ahead := received.Sub(date)
+	if !date.After(received) && sent.Before(date.Add(dateStep)) {
+		ahead = 0
+	}
+	c.ahead.Store(int64(ahead))
+}
+
+// Skew is how far this machine's clock was ahead of Graph's at the last answer, negative when it was behind; 0 while both
+// agree within the second that a Date resolves and the time that the answer took, and before the first answer. Clients of
+// Delegates share it with the application's.
+func (c *Client) Skew() time.Duration { return time.Duration(c.clock.ahead.Load()) }
