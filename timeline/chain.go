@@ -411,7 +411,7 @@ func decodeChain(data []byte) (chainMark, error) {
 
 // fillChain adds rows to a List page until it is full, time is up, or nothing is left; then it reports true.
 func fillChain[T proto.Message](ctx context.Context, c *chain[T], size int, show func(T) T) (rows []T, done bool, err error) {
-	bytes, scale := frameRoom, scale{}
+	bytes := frameRoom
 	for {
 		row, ok := c.head()
 		if !ok {
@@ -433,7 +433,7 @@ func fillChain[T proto.Message](ctx context.Context, c *chain[T], size int, show
 			return rows, false, nil
 		}
 		shown := show(row)
-		n := scale.row(shown)
+		n := framed(proto.Size(shown))
 		if len(rows) > 0 && bytes+n > maxFrame {
 			return rows, false, nil
 		}

@@ -25,7 +25,6 @@ type chainStream[T proto.Message, F any] struct {
 	shape   shape[T, F]
 	emit    func(F) error
 	rows    []T
-	scale   scale
 	bytes   int // of the rows, on the wire or as JSON
 	last    string
 	sent    time.Time
@@ -79,7 +78,7 @@ func (s *chainStream[T, F]) due() time.Time { return s.sent.Add(s.c.engine.cfg.H
 
 func (s *chainStream[T, F]) add(row T) error {
 	shown := s.shape.show(row)
-	n := s.scale.row(shown)
+	n := framed(proto.Size(shown))
 	if len(s.rows) > 0 && s.bytes+n > batchMost {
 		if err := s.flush(); err != nil {
 			return err

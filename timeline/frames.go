@@ -7,29 +7,29 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/timeline/weigh"
 )
 
 // shortText is the length in bytes below which a text is never cut: ids and names stay whole.
 const shortText = 1 << 10
 
-// text is a string inside an event, with its path and a way to replace it. Sizes are those of its JSON.
+// text is a string inside an event, with its path, its size in bytes and a way to replace it.
 type text struct {
 	path string
 	size int
 	cut  func(size int)
 }
 
-// shrink returns a copy that takes at most limit bytes on the wire and as JSON: its longest texts are cut and named in
+// shrink returns a copy that takes at most limit bytes of a list field on the wire: its longest texts are cut and named in
 // truncated_fields. Should texts not be enough, the largest lists lose their ends, named likewise.
 func shrink(event *parleyv1.Event, limit int) *parleyv1.Event {
 	event = proto.CloneOf(event)
 	cut := map[string]bool{}
-	over := func() int { return heavier(event) + pathBytes(cut) - limit }
+	over := func() int { return framed(proto.Size(event)+pathBytes(cut)) - limit }
 	if event.GetUnmapped() != nil && over() > 0 && proto.Size(event.GetUnmapped()) > shortText {
 		event.Unmapped = nil
 		cut["unmapped"] = true
@@ -71,11 +71,12 @@ func shrink(event *parleyv1.Event, limit int) *parleyv1.Event {
 	return event
 }
 
-// pathBytes is what truncated_fields takes with these paths.
+// pathBytes is the size of truncated_fields with these paths, or a few bytes more.
 func pathBytes(paths map[string]bool) int {
-	n := len(`"truncatedFields":[],`)
+	const tag = 2 // bytes of the field's number and type
+	n := 0
 	for path := range paths {
-		n += len(path) + 4
+		n += tag + protowire.SizeBytes(len(path))
 	}
 	return n
 }
@@ -95,7 +96,7 @@ func collect(m protoreflect.Message, path string, found []text) []text {
 			found = collect(v.Message(), here, found)
 		case f.Kind() == protoreflect.StringKind:
 			whole := v.String()
-			found = append(found, text{path: here, size: weigh.Text(whole), cut: func(size int) {
+			found = append(found, text{path: here, size: len(whole), cut: func(size int) {
 				m.Set(f, protoreflect.ValueOfString(prefix(whole, size)))
 			}})
 		}
@@ -150,9 +151,9 @@ func join(path, name string) string {
 	return path + "." + name
 }
 
-// prefix cuts a text whose JSON is longer than size, without cutting a character in two.
+// prefix cuts a text that is longer than size, without cutting a character in two.
 func prefix(s string, size int) string {
-	if size = weigh.Prefix(s, size); size == len(s) {
+	if len(s) <= size {
 		return s
 	}
 	for size > 0 && !utf8.RuneStart(s[size]) {

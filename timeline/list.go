@@ -13,8 +13,8 @@ import (
 const (
 	defaultPage = 50
 	maxPage     = 1000
-	// maxFrame bounds a List answer and a stream frame, as wire bytes and as JSON; room is left for tokens, notices and
-	// reports.
+	// maxFrame bounds the wire bytes of a List answer and of a stream frame; room is left for tokens, notices and reports.
+	// JSON may be longer.
 	maxFrame  = 3 << 20
 	frameRoom = 512 << 10
 )
@@ -120,7 +120,7 @@ func (e *Engine) makePage(
 // lie if they lie together.
 func (w *walk) fill(ctx context.Context, page *Page, size int) (in lie, done bool, err error) {
 	var parts [][]byte
-	length, weight := 0, heft{}
+	length := 0
 	defer func() {
 		if page.Events = nil; len(parts) == 1 {
 			page.Events = parts[0]
@@ -134,11 +134,10 @@ func (w *walk) fill(ctx context.Context, page *Page, size int) (in lie, done boo
 		switch v {
 		case ready:
 			e := t.head()
-			most, err := weight.takes(t, w.req.view(), parts, length, size-page.Count)
-			if err != nil || most == 0 {
-				return in, false, err
+			if page.Count >= size || length > 0 && length+framed(len(e.basic)+len(e.unmapped)) > maxFrame-frameRoom {
+				return in, false, nil
 			}
-			events, n, err := w.stretch(t, most, maxFrame-frameRoom-length)
+			events, n, err := w.stretch(t, size-page.Count, maxFrame-frameRoom-length)
 			if err != nil {
 				return in, false, err
 			}

@@ -28,7 +28,6 @@ type sheet struct {
 	repeats atomic.Bool
 
 	views [2]lazyList  // METADATA and FULL, made on first use
-	json  [3]lazyEnds  // where the events of BASIC, METADATA and FULL would end as JSON, made on first use
 	more  atomic.Int64 // what these take, in bytes
 	grown func()       // tells whoever keeps the sheet that it takes more; nil = nobody
 }
@@ -94,7 +93,9 @@ func newSheet(entries []entry) *sheet {
 }
 
 // listed reports whether an event goes into the list as it is.
-func listed(e *entry) bool { return !e.stray && fits(e.basic, e.unmapped, maxFrame-frameRoom) }
+func listed(e *entry) bool {
+	return !e.stray && framed(len(e.basic)+len(e.unmapped)) <= maxFrame-frameRoom
+}
 
 // framed is the size of an event in a list field.
 func framed(n int) int { return protowire.SizeTag(listField) + protowire.SizeBytes(n) }
@@ -102,7 +103,7 @@ func framed(n int) int { return protowire.SizeTag(listField) + protowire.SizeByt
 // Bytes that an entry and a sheet take beside what they point to.
 const (
 	entryBytes = 152
-	sheetBytes = 512
+	sheetBytes = 384
 )
 
 // cost is what the sheet takes in memory, in bytes.

@@ -72,7 +72,7 @@ func appendShown(list []byte, e *entry, v parleyv1.EventView, limit int) ([]byte
 			return list, fmt.Errorf("view of an event: %w", err)
 		}
 	}
-	if !fits(basic, unmapped, limit) {
+	if framed(len(basic)+len(unmapped)) > limit {
 		event := &parleyv1.Event{}
 		for _, part := range [][]byte{basic, unmapped} {
 			if err := (proto.UnmarshalOptions{Merge: true}).Unmarshal(part, event); err != nil {

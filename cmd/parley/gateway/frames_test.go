@@ -22,16 +22,14 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 )
 
-const longestLine = 3 << 20
+// maxFrame bounds the wire bytes of a stream frame and of a List answer; their JSON may be longer.
+const maxFrame = 3 << 20
 
-// framesOf reads a REST stream, in either form, to its end; no line is longer than 3 MiB.
+// framesOf reads a REST stream, in either form, to its end; no frame takes more than 3 MiB on the wire.
 func (g *tenantUnderTest) framesOf(t *testing.T, path, accept string) (frames []*parleyv1.StreamEventsResponse) {
 	t.Helper()
 	kind := ""
 	for line := range bytes.Lines(g.read(t, path, accept)) {
-		if len(line) > longestLine {
-			t.Errorf("%s: a line of %d bytes", accept, len(line))
-		}
 		if name, ok := bytes.CutPrefix(line, []byte("event: ")); ok {
 			kind = string(bytes.TrimSpace(name))
 		}
@@ -43,6 +41,9 @@ func (g *tenantUnderTest) framesOf(t *testing.T, path, accept string) (frames []
 		if err := protojson.Unmarshal(data, frame); err != nil {
 			t.Fatalf("%v in %.300s", err, data)
 		}
+		if proto.Size(frame) > maxFrame {
+			t.Errorf("%s: a frame of %d bytes", accept, proto.Size(frame))
+		}
 		if ok && kind == "batch" != (frame.GetBatch() != nil) || frame.GetBatch() != nil && len(frame.GetBatch().GetEvents()) == 0 {
 			t.Errorf("%s is %.300s", kind, data)
 		}
@@ -51,7 +52,7 @@ func (g *tenantUnderTest) framesOf(t *testing.T, path, accept string) (frames []
 	return frames
 }
 
-// grpcFrames reads a gRPC stream to its end; no frame is larger than 3 MiB.
+// grpcFrames reads a gRPC stream to its end; no frame takes more than 3 MiB.
 func (g *tenantUnderTest) grpcFrames(t *testing.T, req *parleyv1.StreamEventsRequest) (frames []*parleyv1.StreamEventsResponse) {
 	t.Helper()
 	stream, err := parleyv1.NewEventServiceClient(g.conn).StreamEvents(t.Context(), req)
@@ -66,7 +67,7 @@ func (g *tenantUnderTest) grpcFrames(t *testing.T, req *parleyv1.StreamEventsReq
 		if err != nil {
 			t.Fatal(err)
 		}
-		if proto.Size(frame) > longestLine {
+		if proto.Size(frame) > maxFrame {
 			t.Errorf("a frame of %d bytes", proto.Size(frame))
 		}
 		frames = append(frames, frame)
@@ -93,8 +94,8 @@ func sameEvents(t *testing.T, how string, got, want []*parleyv1.Event) {
 	}
 }
 
-// bigCall is a call record with many sessions, of which numbers and booleans make most.
-func bigCall(t *testing.T, sessions int) string {
+// bigCall is a call record with many sessions, whose devices have names of a length.
+func bigCall(t *testing.T, sessions, nameLength int) string {
 	t.Helper()
 	stream := map[string]any{"streamId": "s", "unknownOfStream": 1}
 	for _, name := range []string{"wasMediaBypassed", "isAudioForwardErrorCorrectionUsed"} {
@@ -106,7 +107,7 @@ func bigCall(t *testing.T, sessions int) string {
 	} {
 		stream[name] = 1
 	}
-	device := map[string]any{"captureDeviceName": "Microphone", "unknownOfDevice": "x", "micGlitchRate": 1.5, "speakerGlitchRate": 2.5, "receivedSignalLevel": -20}
+	device := map[string]any{"captureDeviceName": strings.Repeat("M", nameLength), "unknownOfDevice": "x", "micGlitchRate": 1.5, "speakerGlitchRate": 2.5, "receivedSignalLevel": -20}
 	media := map[string]any{
 		"label": "main-audio", "callerDevice": device, "calleeDevice": device,
 		"callerNetwork": map[string]any{"ipAddress": "10.0.0.1", "connectionType": "wifi", "port": 5, "sentQualityEventRatio": 1, "unknownOfNetwork": true},
@@ -130,17 +131,18 @@ func bigCall(t *testing.T, sessions int) string {
 	return strings.TrimSuffix(callRecord("c1", "https://teams.microsoft.com/l/meetup-join/"+meetingChat+"/0"), "}") + `,"sessions":` + string(text) + `}`
 }
 
-// TestCallLongerAsJSON: a call record whose JSON is too long for a line is cut by name, alike over both doors; GetEvent
-// alone is whole.
-func TestCallLongerAsJSON(t *testing.T) {
+// TestLargeCall: a call record above the limit of a frame is cut by name, alike over gRPC and REST; one below it is whole,
+// however long its JSON is. GetEvent alone is whole always.
+func TestLargeCall(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
-		sessions, least int // in the record; in the stream
-		cut             []string
-	}{{20, 20, nil}, {300, 75, []string{"call.sessions", "unmapped"}}} {
-		t.Run(strconv.Itoa(test.sessions), func(t *testing.T) {
+		sessions, nameLength int // in the record
+		least                int // sessions in the stream
+		cut                  []string
+	}{{300, 10, 300, nil}, {300, 1000, 150, []string{"call.sessions", "unmapped"}}} {
+		t.Run(strconv.Itoa(test.nameLength), func(t *testing.T) {
 			t.Parallel()
-			record, one := bigCall(t, test.sessions), callsPath+"/c1"
+			record, one := bigCall(t, test.sessions, test.nameLength), callsPath+"/c1"
 			g := overFixture(t, &fixture{
 				rows: map[string][]string{callsPath: {callRecord("c1", "https://teams.microsoft.com/l/meetup-join/"+meetingChat+"/0")}},
 				fixed: map[string]string{
@@ -181,26 +183,26 @@ func TestCallLongerAsJSON(t *testing.T) {
 				t.Error("the streamed event is not the whole one")
 			}
 			var list parleyv1.ListEventsResponse
-			if status, body := g.get(t, strings.Replace(path, ":stream", "", 1), &list); status != http.StatusOK || len(body) > longestLine || len(list.GetEvents()) != 1 {
+			if status, body := g.get(t, strings.Replace(path, ":stream", "", 1), &list); status != http.StatusOK || proto.Size(&list) > maxFrame || len(list.GetEvents()) != 1 {
 				t.Errorf("HTTP %d, %d bytes, %d events", status, len(body), len(list.GetEvents()))
 			}
 		})
 	}
 }
 
-// TestMessagesLongerAsJSON: messages of control characters are six times as long in JSON. Lines and pages end earlier, one
-// message that is too long alone is cut by name, and each checkpoint leads to exactly the rest.
-func TestMessagesLongerAsJSON(t *testing.T) {
+// TestLargeMessages: frames and pages end at their limit of wire bytes, whatever the length of their JSON. One message that
+// is too long alone is cut by name, and each checkpoint leads to exactly the rest.
+func TestLargeMessages(t *testing.T) {
 	t.Parallel()
-	const small, large = 40 << 10, 700 << 10
+	const small, large = 150 << 10, 3 << 20
 	rows := make([]string, 0, 30)
 	begin := time.Now().UTC().Add(-30 * time.Hour).Truncate(time.Hour)
 	for i := range 30 {
-		size, at := small, begin.Add(time.Duration(i)*time.Minute).Format(time.RFC3339)
+		char, size, at := "x", small, begin.Add(time.Duration(i)*time.Minute).Format(time.RFC3339)
 		if i == 13 {
-			size = large
+			char, size = `\u0001`, large // six times as long in JSON
 		}
-		rows = append(rows, fmt.Sprintf(`{"id":"%d","chatId":%q,"messageType":"message","createdDateTime":%q,"lastModifiedDateTime":%q,"body":{"contentType":"text","content":"`+strings.Repeat(`\u0001`, size)+`"}}`,
+		rows = append(rows, fmt.Sprintf(`{"id":"%d","chatId":%q,"messageType":"message","createdDateTime":%q,"lastModifiedDateTime":%q,"body":{"contentType":"text","content":"`+strings.Repeat(char, size)+`"}}`,
 			i, groupChat, at, at))
 	}
 	one := "/users/" + reader + "/chats/" + strings.NewReplacer(":", "%3A", "@", "%40").Replace(groupChat)
@@ -217,7 +219,7 @@ func TestMessagesLongerAsJSON(t *testing.T) {
 	}
 	for i, e := range all {
 		want, n := small, len(e.GetBody().GetContent())
-		if cut := slices.Contains(e.GetTruncatedFields(), "body.content"); cut != (i == 13) || cut && n < 100<<10 || !cut && n != want {
+		if cut := slices.Contains(e.GetTruncatedFields(), "body.content"); cut != (i == 13) || cut && n < 1<<20 || !cut && n != want {
 			t.Errorf("%d: %d bytes, cut %v", i, n, e.GetTruncatedFields())
 		}
 	}
@@ -244,7 +246,7 @@ func TestMessagesLongerAsJSON(t *testing.T) {
 	for token := ""; ; {
 		var list parleyv1.ListEventsResponse
 		status, body := g.get(t, "/v1/users/"+reader+"/events?pageSize=1000&"+query+"&pageToken="+url.QueryEscape(token), &list)
-		if status != http.StatusOK || len(body) > longestLine || len(list.GetEvents()) == 0 {
+		if status != http.StatusOK || proto.Size(&list) > maxFrame || len(list.GetEvents()) == 0 {
 			t.Fatalf("HTTP %d, %d bytes, %d events", status, len(body), len(list.GetEvents()))
 		}
 		listed = append(listed, list.GetEvents()...)

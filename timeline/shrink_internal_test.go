@@ -1,0 +1,35 @@
+package timeline
+
+import (
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+)
+
+// TestShrink: an event that is cut fits, names what was cut, and is no smaller than need be.
+func TestShrink(t *testing.T) {
+	t.Parallel()
+	const limit = 1 << 20
+	sessions := make([]*parleyv1.CallSession, 60000)
+	for i := range sessions {
+		sessions[i] = &parleyv1.CallSession{Id: "a session of a call", Modalities: []parleyv1.Modality{parleyv1.Modality_MODALITY_AUDIO}}
+	}
+	for name, test := range map[string]struct {
+		event *parleyv1.Event
+		least int // bytes that stay
+	}{
+		"body.content":  {&parleyv1.Event{Body: &parleyv1.Body{Content: strings.Repeat("\u00e4", 1<<20)}}, limit - 128},
+		"call.sessions": {&parleyv1.Event{Detail: &parleyv1.Event_Call{Call: &parleyv1.CallDetail{Sessions: sessions}}}, limit / 2},
+	} {
+		got := shrink(test.event, limit)
+		if n := framed(proto.Size(got)); n > limit || n < test.least {
+			t.Errorf("%s: cut to %d bytes, want %d to %d", name, n, test.least, limit)
+		}
+		if cut := got.GetTruncatedFields(); len(cut) != 1 || cut[0] != name || got.GetCall().GetPartial() != (name == "call.sessions") {
+			t.Errorf("%s: cut %v", name, cut)
+		}
+	}
+}
