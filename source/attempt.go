@@ -22,7 +22,7 @@ func firstPage[T any](ctx context.Context, b *base, attempts []attempt, normaliz
 	if err != nil {
 		return nil, 0, err
 	}
-	page, err := itemsOf(answer, normalize)
+	page, err := itemsOf(ctx, answer, normalize)
 	if err != nil {
 		return nil, 0, err
 	}

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"context"
 	"math"
 	"strconv"
 	"strings"
@@ -122,11 +123,15 @@ func asTime(t *timestamppb.Timestamp) time.Time {
 	return t.AsTime()
 }
 
-// itemsOf normalizes the records of a page and releases it: what normalize returns must not alias the record.
-func itemsOf[T any](p *graphclient.Page, normalize func(record []byte) (T, error)) (*Page[T], error) {
+// itemsOf normalizes the records of a page and releases it: what normalize returns must not alias the record. It stops when
+// nobody waits for the page any more.
+func itemsOf[T any](ctx context.Context, p *graphclient.Page, normalize func(record []byte) (T, error)) (*Page[T], error) {
 	defer p.Release()
 	page := newPage[T](p)
 	for _, record := range p.Records {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		item, err := normalize(record)
 		if err != nil {
 			return nil, err

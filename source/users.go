@@ -34,7 +34,7 @@ func (u *Users) Users(ctx context.Context, link string) (*Page[*parleyv1.User], 
 	if err != nil {
 		return nil, err
 	}
-	return itemsOf(answer, func(record []byte) (*parleyv1.User, error) {
+	return itemsOf(ctx, answer, func(record []byte) (*parleyv1.User, error) {
 		user, err := table.User(record)
 		if err != nil {
 			return nil, malformed("a user cannot be read", err)

@@ -82,9 +82,12 @@ func (f *fetcher) start(t *track, s *slot) {
 			s.block = t.read.window(f.ctx, s.window, s.wanted)
 		}
 		t.sift(f.ctx, s.block)
-		if t.enrich != nil {
+		if t.enrich != nil && f.ctx.Err() == nil {
 			s.block.entries = slices.Clone(s.block.entries)
 			t.enrich(f.ctx, s.block)
+		}
+		if err := f.ctx.Err(); err != nil {
+			s.block = t.read.abandon(s.block, err)
 		}
 	})
 }

@@ -144,6 +144,10 @@ func (r *reading) once(ctx context.Context, w window, wanted <-chan struct{}) (b
 		end = r.chain(anew(ctx), w, r.ask(w.span), rows)
 		rows.kept = false
 	}
+	if err := ctx.Err(); err != nil {
+		b.rows = rows.rows
+		return r.abandon(b, err), rows.kept
+	}
 	if end.split {
 		b.split = true
 		r.release(rows.rows)
@@ -162,15 +166,27 @@ func (r *reading) once(ctx context.Context, w window, wanted <-chan struct{}) (b
 	reason := end.reason
 	if end.suspect && rows.rows > 0 {
 		reason = r.halves(ctx, w, rows, b)
+		if err := ctx.Err(); err != nil {
+			b.rows = rows.rows
+			return r.abandon(b, err), rows.kept
+		}
 	}
 	if reason != "" {
 		b.gaps = append(b.gaps, gap{w.span, reason})
 	}
 	rows.fill(b)
-	if b.failed == nil && len(b.gaps) == 0 && b.strays == 0 && ctx.Err() == nil {
+	if b.failed == nil && len(b.gaps) == 0 && b.strays == 0 {
 		r.keep(w, b.sheet, rows.links)
 	}
 	return b, rows.kept
+}
+
+// abandon gives back what a window holds that nobody waits for any more. Nothing is made of its rows: sorting and copying
+// them would cost more memory than the reader who has left did.
+func (r *reading) abandon(b *block, err error) *block {
+	r.release(b.rows)
+	f := classify(r.src, err, false)
+	return &block{window: b.window, tail: b.tail, failed: &f}
 }
 
 // halves settles whether a chain that ended with an empty page had been cut: the same window in two halves must hold the

@@ -23,6 +23,9 @@ func (t *track) sift(ctx context.Context, b *block) {
 	trusted := len(t.pushed) > 0 && !t.read.unfiltered.Load()
 	kept := make([]entry, 0, len(b.entries))
 	for _, e := range b.entries {
+		if ctx.Err() != nil {
+			return // nobody waits for the block any more
+		}
 		event, err := e.event()
 		if err != nil {
 			b.gaps = addGap(b.gaps, gap{b.span, ReasonNotFiltered})

@@ -76,6 +76,10 @@ func (r *reading) follow(ctx context.Context, from *tail) *block {
 		next.note(r, page.Items)
 		reason = r.turn(&next, page, rows)
 	}
+	if err := ctx.Err(); err != nil {
+		b.rows = rows.rows
+		return r.abandon(b, err)
+	}
 	if next.more {
 		r.hold(&next, rows)
 	}

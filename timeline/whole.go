@@ -46,6 +46,9 @@ func (w *walk) whole(ctx context.Context, t *track, getter source.EventGetter, b
 	slots := make(chan struct{}, wholeAtOnce)
 	found := make([]belonging, len(b.entries))
 	for i := range b.entries {
+		if ctx.Err() != nil {
+			break
+		}
 		e := &b.entries[i]
 		listed, err := e.event()
 		if err != nil || !listed.GetCall().GetPartial() {

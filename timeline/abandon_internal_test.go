@@ -1,0 +1,64 @@
+package timeline
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/source"
+)
+
+// leaving is a source whose reader leaves while the last page of a window is read.
+type leaving struct {
+	leave context.CancelFunc
+	pages int
+	left  bool // the reader's end is told with the page, or by an error
+}
+
+func (l *leaving) Events(ctx context.Context, _ source.EventQuery, link string) (*source.Page[source.Item], error) {
+	l.pages++
+	page := &source.Page[source.Item]{Rows: 1, Read: time.Now(), Items: []source.Item{{
+		Key: string(rune('a' + l.pages)), Time: time.Unix(int64(l.pages), 0), Basic: []byte{},
+	}}}
+	if link == "" {
+		page.Next = "next"
+		return page, nil
+	}
+	l.leave()
+	if l.left {
+		return nil, ctx.Err()
+	}
+	return page, nil
+}
+
+// TestAbandonedWindowsBuildNothing is of the kind "leaving costs nothing": whatever was read of a window when its reader
+// leaves is dropped at once, be it a part of it or all; neither windows nor pages of a chat's chain are made of it.
+func TestAbandonedWindowsBuildNothing(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ midway, chain bool }{
+		"midway": {midway: true}, "at its end": {}, "a page of a chain": {chain: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx, leave := context.WithCancel(t.Context())
+			r := &reading{src: parleyv1.Source_SOURCE_CHAT, maxPages: 10, desc: c.chain, reader: &leaving{leave: leave, left: c.midway}}
+			w := window{span{time.Unix(0, 0), time.Unix(3600, 0)}, hour}
+			var b *block
+			if c.chain {
+				b = r.follow(ctx, &tail{rest: w.span, query: r.ask(w.span), link: "next", links: linkset{}})
+			} else {
+				b = r.window(ctx, w, nil)
+			}
+			if b.failed == nil || !isContext(b.failed.err) {
+				t.Errorf("failure %v, want that of the context", b.failed)
+			}
+			if b.sheet != nil || len(b.entries) > 0 || b.rows != 0 {
+				t.Errorf("a block of %d rows was made for nobody: %v", b.rows, b.sheet)
+			}
+			if n := r.buffered.Load(); n != 0 {
+				t.Errorf("%d rows count as read ahead", n)
+			}
+		})
+	}
+}
