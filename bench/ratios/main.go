@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"text/tabwriter"
 )
 
@@ -23,10 +24,10 @@ func main() {
 }
 
 func run() error {
-	child := flag.String("child", "", "serve as the other process of a measurement: graph or gateway")
+	child := flag.String("child", "", "serve as the other process of a measurement: graph, gateway or deployed")
 	graph := flag.String("graph", "", "address of the simulated Graph, for -child gateway")
 	rounds := flag.Int("rounds", 7, "rounds of each measurement")
-	only := flag.String("only", "", "cold, warm or build; empty = all")
+	only := flag.String("only", "", "cold, warm, deployed or build; empty = all")
 	costs := flag.String("costs", "", "folder with the build costs sdk.json and parley.json")
 	profiles := flag.String("profile", "", "folder to write a CPU profile of each contender into")
 	flag.Parse()
@@ -37,6 +38,8 @@ func run() error {
 		return childGraph(ctx)
 	case "gateway":
 		return childGateway(ctx, *graph)
+	case "deployed":
+		return childDeployed(ctx, *graph)
 	case "":
 	default:
 		return errors.New("no such child")
@@ -44,15 +47,22 @@ func run() error {
 	t := &table{}
 	p := &profiler{folder: *profiles}
 	var err error
-	if *only == "" || *only == "cold" || *only == "warm" {
+	if *only != "build" {
 		err = withGraph(ctx, func(plain, packed string) error {
-			if *only != "warm" {
-				if err := coldBars(t, p, *rounds, plain, packed); err != nil {
+			for _, part := range []struct {
+				name string
+				bars func() error
+			}{
+				{"cold", func() error { return coldBars(t, p, *rounds, plain, packed) }},
+				{"warm", func() error { return warmBars(ctx, t, p, *rounds, plain) }},
+				{"deployed", func() error { return deployedBars(ctx, t, p, *rounds, plain) }},
+			} {
+				if *only != "" && *only != part.name {
+					continue
+				}
+				if err := part.bars(); err != nil {
 					return err
 				}
-			}
-			if *only != "cold" {
-				return warmBars(ctx, t, p, *rounds, plain)
 			}
 			return nil
 		})
@@ -70,12 +80,15 @@ type table struct {
 }
 
 type row struct {
-	bar  int
+	bar  string
 	line string
 }
 
+// number is the bar's number without a letter behind it.
+func (r row) number() string { return strings.TrimRight(r.bar, "abc") }
+
 // row adds a measured value with its bars; unmet musts are marked.
-func (t *table) row(bar int, what, measured string, must, goal bound) {
+func (t *table) row(bar string, what, measured string, must, goal bound) {
 	verdict := "MISSED"
 	switch {
 	case goal.met():
@@ -83,12 +96,14 @@ func (t *table) row(bar int, what, measured string, must, goal bound) {
 	case must.met():
 		verdict = "must"
 	}
-	t.rows = append(t.rows, row{bar, fmt.Sprintf("%d\t%s\t%s\t%s\t%s\t%s\n", bar, what, measured, must.text, goal.text, verdict)})
+	t.rows = append(t.rows, row{bar, fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\n", bar, what, measured, must.text, goal.text, verdict)})
 }
 
 // print writes the rows by their bars, and then the notes.
 func (t *table) print(to io.Writer) error {
-	slices.SortStableFunc(t.rows, func(a, b row) int { return cmp.Compare(a.bar, b.bar) })
+	slices.SortStableFunc(t.rows, func(a, b row) int {
+		return cmp.Or(cmp.Compare(len(a.number()), len(b.number())), cmp.Compare(a.bar, b.bar))
+	})
 	out := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(out, "#\tratio\tmeasured\tmust\tgoal\t")
 	for _, r := range t.rows {

@@ -156,22 +156,13 @@ var answerHeaders = map[string]string{
 	"X-Frame-Options": "DENY", "X-Request-Id": "EX2HJUIZXVCIGAGI3556VRUR",
 }
 
-// recorded is static with the headers of an answer and a record of its beginning and of its end in a file: what the contract
-// asks for around a page, with nothing worked out.
-func (p *peers) recorded(records *os.File) http.HandlerFunc {
-	const length = 600
-	line := []byte(strings.Repeat("x", length-1) + "\n")
+// answered is static with the headers of an answer.
+func (p *peers) answered() http.HandlerFunc {
 	headers := make(http.Header, len(answerHeaders))
 	for name, value := range answerHeaders {
 		headers[name] = []string{value}
 	}
 	return func(w http.ResponseWriter, r *http.Request) {
-		for range 2 {
-			if _, err := records.Write(line); err != nil {
-				http.Error(w, err.Error(), http.StatusInternalServerError)
-				return
-			}
-		}
 		maps.Copy(w.Header(), headers)
 		p.static(w, r)
 	}
@@ -243,12 +234,6 @@ func childGateway(ctx context.Context, graph string) error {
 	mux.HandleFunc("/profile", new(profiled).serve)
 	mux.HandleFunc("/set", p.set)
 	mux.HandleFunc("/static", p.static)
-	records, err := os.Create(filepath.Join(folder, "records"))
-	if err != nil {
-		return fmt.Errorf("records: %w", err)
-	}
-	defer records.Close() //nolint:errcheck // a leftover of a benchmark
-	mux.HandleFunc("/recorded", p.recorded(records))
 	conn, err := grpc.NewClient(parley.GRPCAddr(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		return fmt.Errorf("dial: %w", err)
