@@ -10,7 +10,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/tink-crypto/tink-go/v2/aead/subtle"
@@ -76,19 +75,6 @@ func Random() (*Keys, error) {
 		return nil, fmt.Errorf("seal key: %w", err)
 	}
 	return New(raw)
-}
-
-// Load reads a key file, see Parse. Errors name the file, never a key.
-func Load(path string) (*Keys, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("seal keys: %w", err)
-	}
-	keys, err := Parse(text)
-	if err != nil {
-		return nil, fmt.Errorf("seal keys: %s: %w", path, err)
-	}
-	return keys, nil
 }
 
 // Parse reads the text of a key file: one key of 32 bytes a line, in base64 of either alphabet, with or without padding.

@@ -109,32 +109,3 @@ func Kept(md protoreflect.MessageDescriptor, path string) bool {
 	}
 	return true
 }
-
-// MetadataPaths lists the paths of all fields that EVENT_VIEW_METADATA keeps of a message, in proto names and the order
-// of the contract. A field that holds others comes before them.
-func MetadataPaths(md protoreflect.MessageDescriptor) []string {
-	var paths []string
-	walk(md, "", map[protoreflect.FullName]bool{}, &paths)
-	return paths
-}
-
-// walk lists the marked fields below prefix. Messages that hold themselves are not entered again.
-func walk(md protoreflect.MessageDescriptor, prefix string, above map[protoreflect.FullName]bool, paths *[]string) {
-	if above[md.FullName()] {
-		return
-	}
-	above[md.FullName()] = true
-	defer delete(above, md.FullName())
-	fields := md.Fields()
-	for i := range fields.Len() {
-		fd := fields.Get(i)
-		if !isMarked(fd) {
-			continue
-		}
-		path := prefix + string(fd.Name())
-		*paths = append(*paths, path)
-		if inner := fd.Message(); inner != nil && !fd.IsMap() && inner.ParentFile().Package() == modelPackage {
-			walk(inner, path+".", above, paths)
-		}
-	}
-}
