@@ -25,10 +25,10 @@ import (
 	"google.golang.org/grpc/credentials"
 
 	"github.com/parley-gateway/parley"
-	"github.com/parley-gateway/parley/cmd/parley/config"
 	"github.com/parley-gateway/parley/cmd/parley/gateway"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphsim"
+	"github.com/parley-gateway/parley/internal/config"
 	"github.com/parley-gateway/parley/server/audit"
 	"github.com/parley-gateway/parley/server/callers"
 )

@@ -22,9 +22,9 @@ import (
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/mem"
 
-	"github.com/parley-gateway/parley/cmd/parley/config"
 	"github.com/parley-gateway/parley/cmd/parley/gateway"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/internal/config"
 )
 
 // rawCodec carries bytes as they are.

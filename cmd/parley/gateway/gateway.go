@@ -10,8 +10,8 @@ import (
 
 	"github.com/parley-gateway/parley"
 	"github.com/parley-gateway/parley/cache"
-	"github.com/parley-gateway/parley/cmd/parley/config"
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/internal/config"
 	"github.com/parley-gateway/parley/server"
 	"github.com/parley-gateway/parley/server/metrics"
 	"github.com/parley-gateway/parley/timeline"

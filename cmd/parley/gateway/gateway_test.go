@@ -14,9 +14,9 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 
-	"github.com/parley-gateway/parley/cmd/parley/config"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphsim"
+	"github.com/parley-gateway/parley/internal/config"
 )
 
 // TestEventsAreWhatGraphHolds compares lists over both faces, and the stream, with the simulator's ground truth.

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/parley-gateway/parley/cmd/parley/config"
+	"github.com/parley-gateway/parley/internal/config"
 	"github.com/parley-gateway/parley/server"
 	"github.com/parley-gateway/parley/server/audit"
 	"github.com/parley-gateway/parley/server/callers"

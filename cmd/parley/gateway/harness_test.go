@@ -21,10 +21,10 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/parley-gateway/parley/cmd/parley/config"
 	"github.com/parley-gateway/parley/cmd/parley/gateway"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphsim"
+	"github.com/parley-gateway/parley/internal/config"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -4,8 +4,8 @@ import (
 	"net/http"
 	"testing"
 
-	"github.com/parley-gateway/parley/cmd/parley/config"
 	"github.com/parley-gateway/parley/graphsim"
+	"github.com/parley-gateway/parley/internal/config"
 )
 
 // TestRefusalsAreRemembered asks again and again what Graph refuses, and counts what Graph sees of it.

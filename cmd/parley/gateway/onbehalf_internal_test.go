@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"github.com/parley-gateway/parley/cache"
-	"github.com/parley-gateway/parley/cmd/parley/config"
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/internal/config"
 	"github.com/parley-gateway/parley/server"
 	"github.com/parley-gateway/parley/source"
 )

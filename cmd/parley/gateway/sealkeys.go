@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 
-	"github.com/parley-gateway/parley/cmd/parley/config"
+	"github.com/parley-gateway/parley/internal/config"
 	"github.com/parley-gateway/parley/server/metrics"
 	"github.com/parley-gateway/parley/server/reload"
 	"github.com/parley-gateway/parley/timeline/seal"

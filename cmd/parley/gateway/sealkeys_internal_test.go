@@ -11,7 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/parley-gateway/parley/cmd/parley/config"
+	"github.com/parley-gateway/parley/internal/config"
 	"github.com/parley-gateway/parley/server/metrics"
 )
 

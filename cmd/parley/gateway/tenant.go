@@ -11,9 +11,9 @@ import (
 	"time"
 
 	"github.com/parley-gateway/parley/cache"
-	"github.com/parley-gateway/parley/cmd/parley/config"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/internal/config"
 	"github.com/parley-gateway/parley/server"
 	"github.com/parley-gateway/parley/server/metrics"
 	"github.com/parley-gateway/parley/source"

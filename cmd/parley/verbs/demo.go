@@ -9,9 +9,9 @@ import (
 	"text/template"
 	"time"
 
-	"github.com/parley-gateway/parley/cmd/parley/config"
 	"github.com/parley-gateway/parley/cmd/parley/gateway"
 	"github.com/parley-gateway/parley/graphsim"
+	"github.com/parley-gateway/parley/internal/config"
 )
 
 type demoVerb struct {

@@ -8,8 +8,8 @@ import (
 	"text/template"
 
 	"github.com/parley-gateway/parley"
-	"github.com/parley-gateway/parley/cmd/parley/config"
 	"github.com/parley-gateway/parley/graphsim"
+	"github.com/parley-gateway/parley/internal/config"
 )
 
 // guard adds what a deployment with authentication sets: the simulated directory as issuer, the handbook's policy, and a

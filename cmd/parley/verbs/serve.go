@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/parley-gateway/parley/cmd/parley/config"
 	"github.com/parley-gateway/parley/cmd/parley/gateway"
+	"github.com/parley-gateway/parley/internal/config"
 )
 
 // drain is how long open calls may go on after a stop was asked for.

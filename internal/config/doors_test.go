@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/parley-gateway/parley/cmd/parley/config"
+	"github.com/parley-gateway/parley/internal/config"
 )
 
 const anyFile = "doors_test.go" // a file that can be read

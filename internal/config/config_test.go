@@ -10,14 +10,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/parley-gateway/parley/cmd/parley/config"
+	"github.com/parley-gateway/parley/internal/config"
 )
 
 var update = flag.Bool("update", false, "write docs/configuration.md anew")
 
 func TestReferenceIsCurrent(t *testing.T) {
 	t.Parallel()
-	page := filepath.Join("..", "..", "..", "docs", "configuration.md")
+	page := filepath.Join("..", "..", "docs", "configuration.md")
 	if *update {
 		if err := os.WriteFile(page, []byte(config.Reference()), 0o600); err != nil {
 			t.Fatal(err)

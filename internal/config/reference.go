@@ -16,7 +16,7 @@ The flag wins over the environment, the environment over the file, the file over
 missing and contradictory settings end the program with exit code 2 and one message that names the setting and the fix.
 Secrets are files, never values; they are read again when they change.
 
-This page is made from the program's own settings; a test keeps it so (` + "`go test ./cmd/parley/config -update`" + ` writes it anew).
+This page is made from the program's own settings; a test keeps it so (` + "`go test ./internal/config -update`" + ` writes it anew).
 `)
 	group := ""
 	fields := reflect.TypeFor[Settings]()
