@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/dgraph-io/ristretto/v2"
@@ -84,6 +86,9 @@ type Cache struct {
 	recent  *recent
 	carried *carriers
 	flight  *Flight[*entry]
+
+	resizing sync.Mutex
+	limit    atomic.Int64
 }
 
 // entry is one page with all that a reader checks. It never changes.
@@ -113,6 +118,7 @@ func New(cfg Config) (*Cache, error) {
 	if cfg.MaxBytes < 0 {
 		return c, nil
 	}
+	c.limit.Store(cfg.MaxBytes)
 	recentBytes := cfg.MaxBytes / 2 // a quarter each for what was just fetched and for what is read again and again
 	c.recent = newRecent(recentBytes)
 	store, err := ristretto.NewCache(&ristretto.Config[string, *entry]{
@@ -154,6 +160,26 @@ func (c *Cache) Bytes() int64 {
 		return 0
 	}
 	return c.store.MaxCost() - c.store.RemainingCost() + c.recent.bytes()
+}
+
+// Limit is what all pages may take.
+func (c *Cache) Limit() int64 { return c.limit.Load() }
+
+// Resize changes what all pages may take, and drops what is above it: of the store everything, for it cannot be asked for
+// what to drop. It is for memory that runs short; a cache of size 0 stays one.
+func (c *Cache) Resize(limit int64) {
+	if c.store == nil {
+		return
+	}
+	c.resizing.Lock()
+	defer c.resizing.Unlock()
+	limit = max(limit, 0)
+	c.limit.Store(limit)
+	c.recent.resize(limit / 2)
+	c.store.UpdateMaxCost(limit - limit/2)
+	if c.store.RemainingCost() < 0 {
+		c.store.Clear()
+	}
 }
 
 // find returns a page that ctx's Control accepts.

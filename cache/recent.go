@@ -90,6 +90,21 @@ func (r *recent) put(e *entry, to *lru) {
 	}
 	r.byKey[e.key] = to.order.PushFront(&held{e, to})
 	to.used += e.cost
+	r.trim(to)
+}
+
+// resize changes how many bytes are held at most, and drops what is above.
+func (r *recent) resize(limit int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, l := range []*lru{&r.fresh, &r.often} {
+		l.limit = limit / 2
+		r.trim(l)
+	}
+}
+
+// trim drops the last entries of an LRU while it is above its limit; the lock is held.
+func (r *recent) trim(to *lru) {
 	for to.used > to.limit {
 		last := to.order.Back()
 		if h, ok := last.Value.(*held); ok && to == &r.fresh {

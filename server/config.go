@@ -43,6 +43,8 @@ type Config struct {
 	Engine Engine
 	// Metrics receives what is counted; nil = metrics of our own, labelled with Version.
 	Metrics *metrics.Metrics
+	// Memory says when there is too little memory for new work; nil = never.
+	Memory Memory
 	// Logger receives one line per call and the failures; nil = none.
 	Logger *slog.Logger
 	// Version is shown by the metrics and the documents.
@@ -66,6 +68,22 @@ type Config struct {
 
 	mode authMode
 }
+
+// Memory says when there is too little memory for new work. Its methods are called by each call.
+type Memory interface {
+	// RefusesStreams and RefusesCalls report whether new streams and other new calls are to be refused.
+	RefusesStreams() bool
+	RefusesCalls() bool
+	// Shedding reports whether memory is short: probes are told, and still answered with 200.
+	Shedding() bool
+}
+
+// plenty is the memory of a server that watches none.
+type plenty struct{}
+
+func (plenty) RefusesStreams() bool { return false }
+func (plenty) RefusesCalls() bool   { return false }
+func (plenty) Shedding() bool       { return false }
 
 // Tenant is one Microsoft 365 tenant as the server sees it.
 type Tenant struct {
@@ -124,6 +142,9 @@ func (c Config) complete() (Config, error) {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.Memory == nil {
+		c.Memory = plenty{}
 	}
 	if c.Version == "" {
 		c.Version = "devel"

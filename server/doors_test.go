@@ -6,7 +6,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,6 +19,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server"
 	"github.com/parley-gateway/parley/server/fault"
+	"github.com/parley-gateway/parley/server/metrics"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
 )
@@ -259,6 +262,57 @@ func TestOverload(t *testing.T) {
 	}
 	if resp := h.get(t, "/v1/users"); resp.StatusCode != http.StatusOK {
 		t.Errorf("after it: %d", resp.StatusCode)
+	}
+}
+
+// scarce is a memory that is short of what it says.
+type scarce struct{ streams, calls, shedding atomic.Bool }
+
+func (s *scarce) RefusesStreams() bool { return s.streams.Load() }
+func (s *scarce) RefusesCalls() bool   { return s.calls.Load() }
+func (s *scarce) Shedding() bool       { return s.shedding.Load() }
+
+// TestMemoryRefusesNewWork is of the kind "memory is short": streams are refused before calls, probes never, and they tell.
+func TestMemoryRefusesNewWork(t *testing.T) {
+	t.Parallel()
+	memory := &scarce{}
+	gauges, err := metrics.New("test", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := start(t, func(c *server.Config) { c.Memory, c.Metrics = memory, gauges })
+	refused := func(path string) bool {
+		resp := h.get(t, path)
+		text := body(t, resp)
+		if resp.StatusCode == http.StatusOK {
+			return false
+		}
+		if e := parseError(t, text); resp.StatusCode != http.StatusServiceUnavailable || e.reason() != fault.ReasonOverloaded || resp.Header.Get("Retry-After") != "1" {
+			t.Errorf("%s: %d %+v", path, resp.StatusCode, e)
+		}
+		return true
+	}
+	for _, c := range []struct{ shedding, streams, calls bool }{
+		{}, {shedding: true}, {shedding: true, streams: true}, {true, true, true}, {},
+	} {
+		memory.shedding.Store(c.shedding)
+		memory.streams.Store(c.streams)
+		memory.calls.Store(c.calls)
+		if s, r := refused("/v1/users/a/conversations:stream"), refused("/v1/users"); s != c.streams || r != c.calls {
+			t.Errorf("%+v: streams refused %t, calls %t", c, s, r)
+		}
+		resp := h.get(t, "/readyz")
+		if text := body(t, resp); resp.StatusCode != http.StatusOK || strings.Contains(text, `"shedding":true`) != c.shedding {
+			t.Errorf("%+v: /readyz is %d %s", c, resp.StatusCode, text)
+		}
+		if resp := h.get(t, "/healthz"); resp.StatusCode != http.StatusOK {
+			t.Errorf("%+v: /healthz is %d", c, resp.StatusCode)
+		}
+	}
+	scraped := httptest.NewRecorder()
+	gauges.Handler().ServeHTTP(scraped, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", http.NoBody))
+	if text := scraped.Body.String(); !strings.Contains(text, `parley_shed_total{cause="memory"} 3`) {
+		t.Error("refusals for want of memory are not counted")
 	}
 }
 

@@ -152,7 +152,7 @@ func TestEveryReasonHasARow(t *testing.T) {
 func TestChainOrder(t *testing.T) {
 	t.Parallel()
 	s := &Server{drain: newDrainer()}
-	s.limits = newLimits(1, 1, s.drain)
+	s.limits = newLimits(1, 1, s.drain, plenty{}, func(string) {})
 	links, err := s.chain(&identity{s: s}, overGRPC{})
 	if err != nil {
 		t.Fatal(err)

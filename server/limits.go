@@ -7,17 +7,19 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/parley-gateway/parley/server/fault"
+	"github.com/parley-gateway/parley/server/metrics"
 )
 
 // limits bounds what runs at one time, and refuses calls that come while the server stops.
 type limits struct {
 	calls, streams chan struct{}
 	drain          *drainer
-	memory         *memory
+	memory         Memory
+	shed           func(cause string) // counts a refusal
 }
 
-func newLimits(calls, streams int, drain *drainer) *limits {
-	return &limits{make(chan struct{}, calls), make(chan struct{}, streams), drain, newMemory()}
+func newLimits(calls, streams int, drain *drainer, memory Memory, shed func(cause string)) *limits {
+	return &limits{make(chan struct{}, calls), make(chan struct{}, streams), drain, memory, shed}
 }
 
 // enter takes a place; leave gives it back.
@@ -25,17 +27,19 @@ func (l *limits) enter(places chan struct{}) error {
 	if l.drain.begun() {
 		return errShuttingDown()
 	}
-	share := callShare
+	refuses, cause := l.memory.RefusesCalls, metrics.ShedCalls
 	if places == l.streams {
-		share = streamShare
+		refuses, cause = l.memory.RefusesStreams, metrics.ShedStreams
 	}
-	if l.memory.full(share) {
+	if refuses() {
+		l.shed(metrics.ShedMemory)
 		return overloaded("the gateway's memory is in use; running calls end first")
 	}
 	select {
 	case places <- struct{}{}:
 		return nil
 	default:
+		l.shed(cause)
 		return overloaded("the gateway is at its limit of calls at one time")
 	}
 }

@@ -16,8 +16,8 @@ func (s *Server) pages() (http.Handler, error) {
 		return nil, err
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { probe(w, true) })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { probe(w, s.ready.Load()) })
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { probe(w, true, false) })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { probe(w, s.ready.Load(), s.cfg.Memory.Shedding()) })
 	mux.Handle("GET /docs", site)
 	mux.Handle("GET /docs/", site)
 	mux.HandleFunc("GET /openapi.json", file("application/json", s.cfg.OpenAPI))
@@ -27,10 +27,13 @@ func (s *Server) pages() (http.Handler, error) {
 	return mux, nil
 }
 
-// probe answers a health probe.
-func probe(w http.ResponseWriter, well bool) {
+// probe answers a health probe. A gateway that sheds memory is ready: without it the others would have more to do.
+func probe(w http.ResponseWriter, well, shedding bool) {
 	w.Header().Set("Content-Type", "application/json")
 	text := `{"status":"ok"}` + "\n"
+	if shedding {
+		text = `{"status":"ok","shedding":true}` + "\n"
+	}
 	if !well {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		text = `{"status":"not ready"}` + "\n"

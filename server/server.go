@@ -55,7 +55,7 @@ func New(cfg Config) (*Server, error) {
 		rates:  doors.NewRates(cfg.CallerRate, cfg.CallerBurst, cfg.Now),
 		failed: make(chan error, 1),
 	}
-	s.limits = newLimits(cfg.MaxCalls, cfg.MaxStreams, s.drain)
+	s.limits = newLimits(cfg.MaxCalls, cfg.MaxStreams, s.drain, cfg.Memory, cfg.Metrics.Shed)
 	links, err := s.chain(&identity{s: s, auth: s.authenticator(), door: doorGRPC}, overGRPC{})
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)

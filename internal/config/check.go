@@ -28,7 +28,7 @@ func (s *Settings) Check() error {
 	}
 	s.checkDoors(fail)
 	s.checkTenants(fail)
-	if _, err := ParseSize(s.CacheSize); err != nil {
+	if _, err := s.CacheBytes(0); err != nil {
 		fail("PARLEY_CACHE_SIZE", "%v", err)
 	}
 	for _, d := range []struct {

@@ -35,7 +35,7 @@ type Settings struct {
 	GraphReportHosts          string `name:"graph-report-hosts" env:"PARLEY_GRAPH_REPORT_HOSTS" group:"Microsoft Graph" help:"Hosts that report downloads may be redirected to, separated by commas, beside the cloud's own."`
 	GraphModel                string `name:"graph-model" env:"PARLEY_GRAPH_MODEL" group:"Microsoft Graph" help:"Billing model A or B to send with message exports; unset sends none."`
 
-	CacheSize   string        `name:"cache-size" env:"PARLEY_CACHE_SIZE" default:"256MiB" group:"Cache" help:"Memory for cached pages, such as 64MiB or 2GiB; 0 caches nothing."`
+	CacheSize   string        `name:"cache-size" env:"PARLEY_CACHE_SIZE" group:"Cache" help:"Memory for cached pages, such as 64MiB or 2GiB; unset = a quarter of the memory limit, at most 256MiB; above half of the limit is refused; 0 caches nothing."`
 	CacheMaxAge time.Duration `name:"cache-max-age" env:"PARLEY_CACHE_MAX_AGE" default:"24h" group:"Cache" help:"Longest time that any page is kept."`
 
 	SettleCopilot time.Duration `name:"settle-copilot" env:"PARLEY_SETTLE_COPILOT" default:"1h" group:"Timeline" help:"Age from which no new Copilot interaction is expected."`

@@ -28,9 +28,17 @@ type Metrics struct {
 	credentialOK      *prometheus.GaugeVec
 	auditFailures     prometheus.Counter
 	reloads           *prometheus.CounterVec
+	shed              *prometheus.CounterVec
 }
 
 var _ cache.Observer = (*Metrics)(nil)
+
+// Causes of Shed.
+const (
+	ShedMemory  = "memory"
+	ShedCalls   = "calls"
+	ShedStreams = "streams"
+)
 
 // New registers all metrics in a registry of their own. Version and revision become labels of parley_build_info.
 func New(version, revision string) (*Metrics, error) {
@@ -66,13 +74,19 @@ func New(version, revision string) (*Metrics, error) {
 	m.reloads = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "parley_reloads_total", Help: "Changed files that were read again, by what they hold and result (ok, failed).",
 	}, []string{"what", "result"})
+	m.shed = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "parley_shed_total", Help: "Calls that were refused because the gateway had no room, by cause: memory, calls, streams.",
+	}, []string{"cause"})
+	for _, cause := range []string{ShedMemory, ShedCalls, ShedStreams} {
+		m.shed.WithLabelValues(cause)
+	}
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "parley_build_info", Help: "Always 1; the labels say which build runs.",
 	}, []string{"version", "revision", "go_version"})
 	build.WithLabelValues(version, revision, runtime.Version()).Set(1)
 	for _, c := range []prometheus.Collector{
 		m.requests, m.requestSeconds, m.graphRequests, m.graphWait, m.cacheRequests, m.streamsIncomplete, m.credentialOK,
-		m.auditFailures, m.reloads, build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		m.auditFailures, m.reloads, m.shed, build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	} {
 		if err := m.registry.Register(c); err != nil {
 			return nil, err
@@ -97,6 +111,31 @@ func (m *Metrics) Request(method, code, reason, tenant string, took time.Duratio
 func (m *Metrics) CacheRequest(source, result string) {
 	m.cacheRequests.WithLabelValues(source, result).Inc()
 }
+
+// Memory shows what the cache takes and may take, and whether memory is shed.
+func (m *Metrics) Memory(cacheBytes, cacheLimit func() int64, shedding func() bool) error {
+	for _, g := range []struct {
+		name, help string
+		value      func() float64
+	}{
+		{"parley_cache_bytes", "Memory that cached pages take.", func() float64 { return float64(cacheBytes()) }},
+		{"parley_cache_limit_bytes", "Memory that cached pages may take; less than configured while memory is short.", func() float64 { return float64(cacheLimit()) }},
+		{"parley_memory_shedding", "1 while memory is short: the cache is smaller than configured, or new streams are refused.", func() float64 {
+			if shedding() {
+				return 1
+			}
+			return 0
+		}},
+	} {
+		if err := m.registry.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: g.name, Help: g.help}, g.value)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Shed counts a call that was refused because the gateway has no room for it: causes are memory, calls and streams.
+func (m *Metrics) Shed(cause string) { m.shed.WithLabelValues(cause).Inc() }
 
 // StreamIncomplete counts a source of a stream that ended without being complete.
 func (m *Metrics) StreamIncomplete(source, reason string) {

@@ -12,6 +12,7 @@ import (
 	"github.com/parley-gateway/parley/cache"
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/internal/config"
+	"github.com/parley-gateway/parley/internal/pressure"
 	"github.com/parley-gateway/parley/server"
 	"github.com/parley-gateway/parley/server/metrics"
 	"github.com/parley-gateway/parley/timeline"
@@ -27,6 +28,7 @@ type Gateway struct {
 	graphs []*graphclient.Client // one for each tenant
 	users  []*graphclient.Delegates
 	cache  *cache.Cache
+	memory *pressure.Guard
 	log    *slog.Logger
 	warm   []*warmer
 }
@@ -46,7 +48,12 @@ func New(settings config.Settings, logger *slog.Logger, version string) (_ *Gate
 	if g.guards, err = newGuards(&settings, logger, gauges); err != nil {
 		return nil, err
 	}
-	if g.cache, err = newCache(&settings, gauges); err != nil {
+	limit := memoryLimit()
+	if g.cache, err = newCache(&settings, limit, gauges); err != nil {
+		return nil, err
+	}
+	g.memory = pressure.New(pressure.Config{Limit: limit, Cache: g.cache, Logger: logger})
+	if err := gauges.Memory(g.cache.Bytes, g.cache.Limit, g.memory.Shedding); err != nil {
 		return nil, err
 	}
 	engine, err := newEngine(&settings, logger, gauges)
@@ -59,7 +66,7 @@ func New(settings config.Settings, logger *slog.Logger, version string) (_ *Gate
 	}
 	cfg := server.Config{
 		GRPCAddr: settings.GRPCAddr, HTTPAddr: settings.HTTPAddr, AdminAddr: settings.AdminAddr,
-		Tenants: tenants, Engine: engine, Metrics: gauges, Logger: logger, Version: version,
+		Tenants: tenants, Engine: engine, Metrics: gauges, Memory: g.memory, Logger: logger, Version: version,
 		OpenAPI: parley.OpenAPI(), Descriptor: parley.Descriptor(),
 	}
 	if err := g.guards.apply(&settings, &cfg); err != nil {
@@ -123,6 +130,7 @@ func (g *Gateway) Start(ctx context.Context) error {
 	if err := g.server.Start(ctx); err != nil {
 		return errors.Join(err, g.release())
 	}
+	g.memory.Start()
 	for _, warm := range g.warm {
 		warm.start()
 	}
@@ -151,6 +159,7 @@ func (g *Gateway) Close(ctx context.Context) error {
 }
 
 func (g *Gateway) release() error {
+	g.memory.Close()
 	if g.cache != nil {
 		g.cache.Close()
 	}

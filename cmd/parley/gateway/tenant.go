@@ -154,9 +154,9 @@ func optionsOf(s *config.Settings, log *slog.Logger) func(name string) source.Op
 	}
 }
 
-// newCache keeps as much as the settings allow and counts into gauges.
-func newCache(s *config.Settings, gauges *metrics.Metrics) (*cache.Cache, error) {
-	size, err := config.ParseSize(s.CacheSize)
+// newCache keeps as much as the settings and the memory limit allow and counts into gauges.
+func newCache(s *config.Settings, limit int64, gauges *metrics.Metrics) (*cache.Cache, error) {
+	size, err := s.CacheBytes(limit)
 	if err != nil {
 		return nil, &SettingError{Key: "PARLEY_CACHE_SIZE", Problem: err.Error()}
 	}

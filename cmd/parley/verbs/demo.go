@@ -47,6 +47,7 @@ func (v *demoVerb) Run(ctx context.Context, to streams) (err error) {
 	}
 	logger := newLogger(&settings, to.err)
 	defer muffle(logger)()
+	gateway.LimitMemory(logger)
 	running, err := gateway.New(settings, logger, Version())
 	if err != nil {
 		return asUsage(err)

@@ -31,6 +31,7 @@ func (v *serveVerb) Run(ctx context.Context, to streams) error {
 	}
 	logger := newLogger(&v.Settings, to.err)
 	defer muffle(logger)()
+	gateway.LimitMemory(logger)
 	running, err := gateway.New(v.Settings, logger, Version())
 	if err != nil {
 		return asUsage(err)

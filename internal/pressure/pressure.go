@@ -1,0 +1,228 @@
+// Package pressure keeps the process within its memory limit. When live data comes near the limit, the cache shrinks
+// first; only what the cache does not explain makes new streams, and then new calls, be refused.
+package pressure
+
+import (
+	"context"
+	"log/slog"
+	"runtime"
+	"runtime/metrics"
+	"sync"
+	"time"
+)
+
+// Parts of the memory limit.
+const (
+	cacheShare  = 0.70 // live data with the cache in it, above which the cache shrinks
+	streamShare = 0.75 // live data without the cache, above which new streams are refused
+	callShare   = 0.85 // the same for new calls: streams hold most and go first
+)
+
+const (
+	lookEvery    = 250 * time.Millisecond // between two looks at the heap
+	collectEvery = time.Second            // between two collections that are asked for while memory is shed
+)
+
+// Cache is what shrinks first; *cache.Cache is one.
+type Cache interface {
+	// Bytes is what the cache holds, Limit what it may hold.
+	Bytes() int64
+	Limit() int64
+	// Resize sets the limit and drops what is above it.
+	Resize(limit int64)
+}
+
+// Config describes a Guard.
+type Config struct {
+	// Limit is the process's memory limit in bytes; 0 or less = none, and nothing is shed.
+	Limit int64
+	// Cache shrinks first; nil = there is none.
+	Cache Cache
+	// Logger is told when shedding begins and ends; nil = nobody is.
+	Logger *slog.Logger
+	// Heap is what the last collection found in use, and its number; nil = the runtime's. Collect runs a collection; nil =
+	// the runtime's.
+	Heap    func() (live int64, collection uint64)
+	Collect func()
+}
+
+// Guard watches live data against the limit. A nil Guard refuses nothing.
+type Guard struct {
+	cfg  Config
+	full int64 // the cache's limit without pressure
+
+	mu         sync.Mutex
+	looked     time.Time
+	collection uint64    // number of the collection that was looked at last
+	collected  time.Time // when that was seen first, or a collection was asked for
+	other      int64     // live bytes without the cache's
+	shedding   bool
+
+	stop context.CancelFunc
+	done sync.WaitGroup
+}
+
+// New returns a Guard; Start makes it look by itself.
+func New(cfg Config) *Guard {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Heap == nil {
+		cfg.Heap = liveHeap
+	}
+	if cfg.Collect == nil {
+		cfg.Collect = runtime.GC
+	}
+	g := &Guard{cfg: cfg}
+	if cfg.Cache != nil {
+		g.full = cfg.Cache.Limit()
+	}
+	return g
+}
+
+// Start looks at the heap from time to time until Close.
+func (g *Guard) Start() {
+	if g == nil || g.cfg.Limit <= 0 {
+		return
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	g.stop = stop
+	g.done.Go(func() {
+		tick := time.NewTicker(lookEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				g.tick()
+			}
+		}
+	})
+}
+
+// Close ends what Start began.
+func (g *Guard) Close() {
+	if g == nil || g.stop == nil {
+		return
+	}
+	g.stop()
+	g.done.Wait()
+}
+
+// Shedding reports whether the cache is smaller than it was configured, or new work is refused, for want of memory.
+func (g *Guard) Shedding() bool {
+	if g == nil {
+		return false
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.shedding
+}
+
+// RefusesStreams reports whether a new stream must be refused.
+func (g *Guard) RefusesStreams() bool { return g.refuses(streamShare) }
+
+// RefusesCalls reports whether a new call must be refused.
+func (g *Guard) RefusesCalls() bool { return g.refuses(callShare) }
+
+// refuses reports whether live data without the cache takes more than a share of the limit. What the last collection found
+// may have gone since, so nobody is refused before a new one has looked.
+func (g *Guard) refuses(share float64) bool {
+	if g == nil || g.cfg.Limit <= 0 {
+		return false
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if since := time.Since(g.looked); since >= lookEvery || since < 0 {
+		g.look()
+	}
+	if float64(g.other) <= share*float64(g.cfg.Limit) {
+		return false
+	}
+	if time.Since(g.collected) >= lookEvery {
+		g.collect()
+	}
+	return float64(g.other) > share*float64(g.cfg.Limit)
+}
+
+// tick looks at the heap; while memory is shed, it also finds out whether that is still needed.
+func (g *Guard) tick() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.look()
+	if g.shedding && time.Since(g.collected) >= collectEvery {
+		g.collect()
+	}
+}
+
+// collect runs a collection and looks again; the lock is held.
+func (g *Guard) collect() {
+	g.cfg.Collect()
+	g.look()
+	g.collected = time.Now()
+}
+
+// look compares live data with the limit and gives the cache what is left of its share; the lock is held.
+func (g *Guard) look() {
+	g.looked = time.Now()
+	live, collection := g.cfg.Heap()
+	if collection == g.collection && !g.collected.IsZero() {
+		return // nothing new is known
+	}
+	g.collection, g.collected = collection, g.looked
+	var held int64
+	if g.cfg.Cache != nil {
+		held = g.cfg.Cache.Bytes()
+	}
+	g.other = max(live-held, 0)
+	room := int64(cacheShare*float64(g.cfg.Limit)) - g.other
+	g.resize(min(max(room, 0), g.full))
+	g.tell(live, held)
+}
+
+// resize sets the cache's limit, but not for trifles; the lock is held.
+func (g *Guard) resize(limit int64) {
+	if g.cfg.Cache == nil {
+		return
+	}
+	now := g.cfg.Cache.Limit()
+	step := g.full / 16
+	if limit != now && (limit < now-step || limit > now+step || limit == 0 || limit == g.full) {
+		g.cfg.Cache.Resize(limit)
+	}
+}
+
+// tell notes and logs whether memory is shed; the lock is held.
+func (g *Guard) tell(live, held int64) {
+	shedding := float64(g.other) > streamShare*float64(g.cfg.Limit)
+	var limit int64
+	if g.cfg.Cache != nil {
+		limit = g.cfg.Cache.Limit()
+		shedding = shedding || limit < g.full
+	}
+	if shedding == g.shedding {
+		return
+	}
+	g.shedding = shedding
+	state := []slog.Attr{
+		slog.Int64("memory_limit", g.cfg.Limit), slog.Int64("live_bytes", live),
+		slog.Int64("cache_bytes", held), slog.Int64("cache_limit", limit),
+	}
+	ctx := context.Background()
+	if shedding {
+		g.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "memory is short: the cache shrinks, then new streams are refused", state...)
+	} else {
+		g.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "memory is no longer short: the cache has its full size again", state...)
+	}
+}
+
+// liveHeap is what the last garbage collection found in use; what may be collected does not count.
+func liveHeap() (live int64, collection uint64) {
+	samples := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/cycles/total:gc-cycles"}}
+	metrics.Read(samples)
+	if samples[0].Value.Kind() != metrics.KindUint64 || samples[1].Value.Kind() != metrics.KindUint64 {
+		return 0, 0
+	}
+	return int64(samples[0].Value.Uint64()), samples[1].Value.Uint64()
+}
