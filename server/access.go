@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/server/audit"
+	"github.com/parley-gateway/parley/server/callers"
 	"github.com/parley-gateway/parley/server/fault"
 	"github.com/parley-gateway/parley/server/policy"
 	"github.com/parley-gateway/parley/source/names"
@@ -229,13 +231,12 @@ func (s *Server) intent(ctx context.Context, a *asked, request policy.Request, d
 	}
 }
 
-// recheck is asked before each part of a stream: a policy may have changed and a credential may have ended since it began.
+// recheck is asked before each part of a stream: since it began a credential may have ended, what vouched for it may have
+// been withdrawn, and the policy may have changed.
 func (s *Server) recheck(info *callInfo) error {
-	if info.caller.Outlived(s.cfg.Now()) {
-		return &fault.Error{
-			Code: codes.Unauthenticated, Reason: fault.ReasonUnauthenticated,
-			Message: "the credential that began this stream ended; go on from the resume token with a new one",
-		}
+	if refusal, ok := errors.AsType[*callers.RefusedError](info.caller.Again(s.cfg.Now())); ok {
+		return errRefused(refusal, "the credential that began this stream is not accepted any more: "+string(refusal.Why)+
+			"; go on from the resume token with a new one")
 	}
 	if granted := info.granted; granted != nil {
 		decision := s.cfg.Policy.Current().Decide(info.caller, granted.request)

@@ -73,7 +73,7 @@ func book() tokenBook {
 		"dashboard": program("Conversations.Metadata.All"),
 		"adoption":  person(carlaID, "Usage.Read.All"),
 		"stranger":  person(carlaID),
-		"machine":   {Kind: callers.KindCertificate, Subject: "spiffe://contoso.example/archive"},
+		"machine":   {Kind: callers.KindCertificate, Namespace: callers.URIName, Subject: "spiffe://contoso.example/archive"},
 		"delegate":  person(annaID, "+Chats.AsUser"),
 		"reader":    person(carlaID, "+Usage.AsUser"),
 		"robot":     program("Delegated"),

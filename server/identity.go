@@ -77,10 +77,19 @@ func (i *identity) refusal(ctx context.Context, info *callInfo, err error) error
 	}
 	i.s.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "caller refused",
 		slog.String("why", string(known.Why)), slog.String("door", i.door), slog.String("request_id", info.id))
-	return &fault.Error{
-		Code: codes.Unauthenticated, Reason: fault.ReasonUnauthenticated, RetryAfter: known.RetryAfter,
-		Message: "the caller is not accepted: " + string(known.Why),
+	return errRefused(known, "the caller is not accepted: "+string(known.Why))
+}
+
+// errRefused is the error of a caller who is not accepted, now or any more. Where the issuer's keys are out of reach nothing
+// is known against the caller, and the same credential may be accepted later.
+func errRefused(refusal *callers.RefusedError, message string) *fault.Error {
+	if refusal.Why == callers.WhyKeys {
+		return &fault.Error{
+			Code: codes.Unavailable, Reason: fault.ReasonIssuer, RetryAfter: max(refusal.RetryAfter, retrySoon),
+			Message: "the token cannot be checked, since the keys of its issuer are out of reach; the same token may be accepted later",
+		}
 	}
+	return &fault.Error{Code: codes.Unauthenticated, Reason: fault.ReasonUnauthenticated, RetryAfter: refusal.RetryAfter, Message: message}
 }
 
 func (i *identity) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {

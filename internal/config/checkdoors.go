@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/parley-gateway/parley/server/callers"
 	"github.com/parley-gateway/parley/server/doors"
 )
 
@@ -39,6 +40,7 @@ func (s *Settings) checkDoors(fail failer) {
 		{"PARLEY_OIDC_ISSUER", s.OIDCIssuer, oidc, oidc},
 		{"PARLEY_OIDC_AUDIENCE", s.OIDCAudience, oidc, oidc},
 		{"PARLEY_OIDC_CA_FILE", s.OIDCCAFile, false, oidc},
+		{"PARLEY_OIDC_PROGRAMS", s.OIDCPrograms, false, oidc},
 		{"PARLEY_TLS_CERT_FILE", s.TLSCertFile, mtls || s.TLSKeyFile != "", true},
 		{"PARLEY_TLS_KEY_FILE", s.TLSKeyFile, mtls || s.TLSCertFile != "", true},
 		{"PARLEY_TLS_CLIENT_CA_FILE", s.TLSClientCAFile, mtls, mtls},
@@ -77,6 +79,12 @@ func (s *Settings) checkDoorFiles(fail failer) {
 	}
 	if parsed, err := url.Parse(s.OIDCIssuer); s.OIDCIssuer != "" && (err != nil || parsed.Scheme != "https" || parsed.Host == "") {
 		fail("PARLEY_OIDC_ISSUER", "is not an https URL, such as https://login.microsoftonline.com/{tid}/v2.0")
+	}
+	if known := callers.ProgramsNames(); s.OIDCPrograms != "" && !slices.Contains(known, s.OIDCPrograms) {
+		fail("PARLEY_OIDC_PROGRAMS", "%q is unknown; use %s, or leave it unset", s.OIDCPrograms, strings.Join(known, ", "))
+	}
+	if s.TokenMaxLifetime < 0 {
+		fail("PARLEY_TOKEN_MAX_LIFETIME", "must not be negative")
 	}
 	if _, err := doors.Origins(s.CORSOrigins); err != nil {
 		fail("PARLEY_CORS_ORIGINS", "%v", err)

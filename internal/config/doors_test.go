@@ -53,7 +53,12 @@ func TestCheckShutsDoors(t *testing.T) {
 		change func(*config.Settings)
 		want   string
 	}{
-		"no issuer":                  {func(s *config.Settings) { s.OIDCIssuer = "" }, "PARLEY_OIDC_ISSUER: is needed with PARLEY_AUTH_MODE=oidc,mtls"},
+		"no issuer":       {func(s *config.Settings) { s.OIDCIssuer = "" }, "PARLEY_OIDC_ISSUER: is needed with PARLEY_AUTH_MODE=oidc,mtls"},
+		"no such product": {func(s *config.Settings) { s.OIDCPrograms = "oidc" }, `PARLEY_OIDC_PROGRAMS: "oidc" is unknown; use entra, rfc9068`},
+		"programs without tokens": {func(s *config.Settings) {
+			s.AuthMode, s.OIDCIssuer, s.OIDCAudience, s.OIDCPrograms = "mtls", "", "", "okta"
+		}, "PARLEY_OIDC_PROGRAMS: is set, yet"},
+		"a lifetime below zero":      {func(s *config.Settings) { s.TokenMaxLifetime = -1 }, "PARLEY_TOKEN_MAX_LIFETIME: must not be negative"},
 		"no audience":                {func(s *config.Settings) { s.OIDCAudience = "" }, "PARLEY_OIDC_AUDIENCE: is needed"},
 		"issuer in the clear":        {func(s *config.Settings) { s.OIDCIssuer = "http://id.example" }, "PARLEY_OIDC_ISSUER: is not an https URL"},
 		"no certificate":             {func(s *config.Settings) { s.TLSCertFile = "" }, "PARLEY_TLS_CERT_FILE: is needed"},

@@ -41,7 +41,8 @@ func (Open) Authenticate(context.Context) (*Caller, error) { return Anonymous(),
 
 // Verifier reads bearer tokens; *Tokens is one.
 type Verifier interface {
-	// Verify returns the caller that a token stands for, or a *RefusedError.
+	// Verify returns the caller that a token stands for, or a *RefusedError. Whether the connection has the certificate that
+	// a token is bound to is for Doors to find out.
 	Verify(ctx context.Context, token string) (*Caller, error)
 }
 
@@ -71,16 +72,37 @@ func (d *Doors) Authenticate(ctx context.Context) (*Caller, error) {
 		if err != nil {
 			return nil, err
 		}
-		return d.Tokens.Verify(ctx, token)
+		caller, err := d.Tokens.Verify(ctx, token)
+		if err != nil || caller.thumbprint == nil {
+			return caller, err
+		}
+		return d.bound(ctx, caller)
 	}
 	if d.Certificates == nil {
 		return nil, refuse(WhyMissing)
 	}
-	of := d.Peer
-	if of == nil {
-		of = TLSPeer
+	return d.Certificates.Identify(d.peer(ctx))
+}
+
+func (d *Doors) peer(ctx context.Context) *tls.ConnectionState {
+	if d.Peer == nil {
+		return TLSPeer(ctx)
 	}
-	return d.Certificates.Identify(of(ctx))
+	return d.Peer(ctx)
+}
+
+// bound returns the caller of a token that is bound to a client certificate (RFC 8705), which the connection must have shown.
+func (d *Doors) bound(ctx context.Context, caller *Caller) (*Caller, error) {
+	state := d.peer(ctx)
+	if d.Certificates == nil || !holds(state, caller.thumbprint) {
+		return nil, refuse(WhyBound)
+	}
+	proven, err := d.Certificates.prove(state)
+	if err != nil {
+		return nil, refuse(WhyBound)
+	}
+	caller.proofs[1] = proven
+	return caller, nil
 }
 
 // Token returns the bearer token of a call, for whoever hands it on for an accepted caller; false when there is not exactly one.

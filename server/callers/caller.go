@@ -20,10 +20,12 @@ const (
 	KindApplication
 	// KindCertificate is the holder of a client certificate.
 	KindCertificate
+	// KindUnknown is the holder of a token that does not say whether a person or a program is behind it. No rule names it.
+	KindUnknown
 )
 
 // kindNames are the kinds as policies and audit records spell them.
-var kindNames = [...]string{"anonymous", "user", "application", "certificate"}
+var kindNames = [...]string{"anonymous", "user", "application", "certificate", "unknown"}
 
 // String is the kind's name in policies and audit records.
 func (k Kind) String() string {
@@ -33,8 +35,24 @@ func (k Kind) String() string {
 	return kindNames[k]
 }
 
-// KindNames returns the names of all kinds.
-func KindNames() []string { return append([]string(nil), kindNames[:]...) }
+// KindNames returns the names of the kinds that a rule may ask for.
+func KindNames() []string { return append([]string(nil), kindNames[:KindUnknown]...) }
+
+// Namespace says what a subject is a name in. Names of different ones are never the same, whatever they look like.
+type Namespace int
+
+// Namespaces of subjects.
+const (
+	// TokenSubject is the `sub` of an issuer's tokens.
+	TokenSubject Namespace = iota
+	// URIName is a URI in a client certificate.
+	URIName
+	// DNSName is a DNS name in a client certificate.
+	DNSName
+)
+
+// String is the namespace as policies spell it.
+func (n Namespace) String() string { return [...]string{"token", "uri", "dns"}[n] }
 
 // Caller is who asks. It is never changed once made.
 type Caller struct {
@@ -42,6 +60,8 @@ type Caller struct {
 	Kind Kind
 	// Subject is the token's `sub`, or the certificate's URI or DNS name; empty for anonymous callers.
 	Subject string
+	// Namespace says which of them Subject is.
+	Namespace Namespace
 	// ObjectID is a user's or service principal's Entra object id (`oid`), in lower case. It is set only where the issuer is
 	// bound to a tenant.
 	ObjectID string
@@ -59,6 +79,34 @@ type Caller struct {
 
 	// upn is the name that a user signs in with, as the token states it. It identifies nobody and is written nowhere.
 	upn string
+	// thumbprint is that of the client certificate that the token is bound to; nil for a bearer token.
+	thumbprint []byte
+	// proofs are what the credential was accepted by.
+	proofs [2]proof
+}
+
+// proof is what a credential was accepted by: a key that signed it, authorities that vouch for it.
+type proof interface {
+	// again says whether the credential would be accepted by it now. An error is a *RefusedError.
+	again(now time.Time) error
+}
+
+// Again proves the caller anew without the credential at hand: the key that signed the token is still its issuer's, the
+// authorities of the moment vouch for the certificate, and the credential ended no more than five minutes ago. A call that
+// takes long asks before each part of its answer. An error is a *RefusedError.
+func (c *Caller) Again(now time.Time) error {
+	if c.Outlived(now) {
+		return refuse(WhyExpired)
+	}
+	for _, p := range c.proofs {
+		if p == nil {
+			continue
+		}
+		if err := p.again(now); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ID names the caller in cursors, rate limits and audit records. It is stable across tokens and holds no user name.

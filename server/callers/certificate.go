@@ -3,7 +3,9 @@ package callers
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"regexp"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -20,8 +22,23 @@ type Certificates struct {
 }
 
 // Identify returns the caller of a connection: the only URI name of the client's certificate, else its only DNS name. A
-// certificate with several names of the deciding kind is refused, since a rule for one of them would hold for the others.
+// certificate with several names of the deciding kind is refused, since a rule for one of them would hold for the others; so
+// is a wildcard, which names nobody.
 func (c *Certificates) Identify(state *tls.ConnectionState) (*Caller, error) {
+	proven, err := c.prove(state)
+	if err != nil {
+		return nil, err
+	}
+	leaf := state.PeerCertificates[0]
+	space, subject, ok := subjectOf(leaf)
+	if !ok {
+		return nil, refuse(WhyCertificate)
+	}
+	return &Caller{Kind: KindCertificate, Namespace: space, Subject: subject, Expires: leaf.NotAfter, proofs: [2]proof{proven}}, nil
+}
+
+// prove checks the certificate of a connection, whatever its names.
+func (c *Certificates) prove(state *tls.ConnectionState) (*chain, error) {
 	if state == nil || len(state.PeerCertificates) == 0 {
 		return nil, refuse(WhyMissing)
 	}
@@ -32,45 +49,79 @@ func (c *Certificates) Identify(state *tls.ConnectionState) (*Caller, error) {
 	if c.Now != nil {
 		now = c.Now
 	}
-	leaf := state.PeerCertificates[0]
-	between := x509.NewCertPool()
+	proven := &chain{of: c, leaf: state.PeerCertificates[0], between: x509.NewCertPool()}
 	for _, cert := range state.PeerCertificates[1:] {
-		between.AddCert(cert)
+		proven.between.AddCert(cert)
 	}
-	// No roots must not mean the system's.
-	roots := c.Roots()
-	if roots == nil {
-		return nil, refuse(WhyCertificate)
-	}
-	if now().After(leaf.NotAfter) {
+	if now().After(proven.leaf.NotAfter) {
 		return nil, refuse(WhyExpired)
 	}
-	if _, err := leaf.Verify(x509.VerifyOptions{
-		Roots: roots, Intermediates: between, CurrentTime: now(), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-	}); err != nil {
-		return nil, refuse(WhyCertificate)
+	if err := proven.again(now()); err != nil {
+		return nil, err
 	}
-	subject, ok := subjectOf(leaf)
-	if !ok {
-		return nil, refuse(WhyCertificate)
-	}
-	return &Caller{Kind: KindCertificate, Subject: subject, Expires: leaf.NotAfter}, nil
+	return proven, nil
 }
 
-func subjectOf(leaf *x509.Certificate) (string, bool) {
+// chain is a certificate that was checked against the authorities.
+type chain struct {
+	of      *Certificates
+	leaf    *x509.Certificate
+	between *x509.CertPool
+
+	checked atomic.Pointer[x509.CertPool] // the authorities that vouched last
+	until   time.Time                     // when one of their certificates ends; set before checked
+}
+
+// again checks the certificate against the authorities of the moment; as long as they are the same it costs nothing. That the
+// certificate itself has ended is the affair of Caller.Outlived.
+func (c *chain) again(now time.Time) error {
+	// No roots must not mean the system's.
+	roots := c.of.Roots()
+	if roots == nil {
+		return refuse(WhyCertificate)
+	}
+	if now.After(c.leaf.NotAfter) {
+		now = c.leaf.NotAfter
+	}
+	if c.checked.Load() == roots && !now.After(c.until) {
+		return nil
+	}
+	chains, err := c.leaf.Verify(x509.VerifyOptions{
+		Roots: roots, Intermediates: c.between, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	})
+	if err != nil {
+		return refuse(WhyCertificate)
+	}
+	c.until = c.leaf.NotAfter
+	for _, cert := range chains[0] {
+		if cert.NotAfter.Before(c.until) {
+			c.until = cert.NotAfter
+		}
+	}
+	c.checked.Store(roots)
+	return nil
+}
+
+func subjectOf(leaf *x509.Certificate) (Namespace, string, bool) {
 	switch {
 	case len(leaf.URIs) == 1:
 		name := leaf.URIs[0].String()
-		return name, plain(name)
+		return URIName, name, leaf.URIs[0].Scheme != "" && plain(name)
 	case len(leaf.URIs) == 0 && len(leaf.DNSNames) == 1:
 		name := strings.ToLower(leaf.DNSNames[0])
-		return name, plain(name)
+		return DNSName, name, dnsForm.MatchString(name) && plain(name)
 	default:
-		return "", false
+		return 0, "", false
 	}
 }
 
-// plain says whether a name may stand in a log line as it is.
+// dnsForm is a host name: labels of letters, digits, dashes and underscores.
+var dnsForm = regexp.MustCompile(`^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$`)
+
+// IsDNSName says whether a text may be the DNS name of a certificate, in lower case and without wildcards.
+func IsDNSName(text string) bool { return dnsForm.MatchString(text) }
+
+// plain says whether a name may stand in a log line as it is, and is one name and no pattern.
 func plain(name string) bool {
-	return name != "" && len(name) <= maxName && !strings.ContainsFunc(name, func(c rune) bool { return c <= ' ' || c >= 0x7f })
+	return name != "" && len(name) <= maxName && !strings.ContainsFunc(name, func(c rune) bool { return c <= ' ' || c >= 0x7f || c == '*' })
 }

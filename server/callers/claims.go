@@ -19,10 +19,12 @@ type claims struct {
 
 	tenant, object, version string
 	idType                  string
-	app                     string // azp (v2), appid (v1) or client_id (RFC 9068)
+	app                     string // azp (v2), appid (v1), client_id (RFC 9068), cid (Okta) or clientId (Keycloak)
 	upn                     string // upn (v1) or preferred_username (v2)
 	scopes, roles, groups   []string
 	delegated               bool // there is a scp or scope claim
+	marks                   marks
+	bound                   binding
 }
 
 var _ jwt.Claims = (*claims)(nil)
@@ -35,11 +37,12 @@ func (c *claims) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &all); err != nil || all == nil {
 		return errClaims
 	}
-	var azp, appid, client, upn, preferred string
+	var azp, appid, client, upn, preferred, okta, keycloak string
 	ok := true
 	for name, to := range map[string]*string{
 		"iss": &c.issuer, "sub": &c.subject, "tid": &c.tenant, "oid": &c.object, "ver": &c.version, "idtyp": &c.idType,
 		"azp": &azp, "appid": &appid, "client_id": &client, "upn": &upn, "preferred_username": &preferred,
+		"cid": &okta, "clientId": &keycloak,
 	} {
 		ok = readText(all[name], to) && ok
 	}
@@ -55,10 +58,11 @@ func (c *claims) UnmarshalJSON(data []byte) error {
 	for _, words := range append(scp, scope...) {
 		c.scopes = append(c.scopes, strings.Fields(words)...)
 	}
-	c.app, c.upn = first(azp, appid, client), first(upn, preferred)
-	for _, other := range []string{azp, appid, client} {
+	c.app, c.upn = first(azp, appid, client, okta, keycloak), first(upn, preferred)
+	for _, other := range []string{azp, appid, client, okta, keycloak} {
 		ok = ok && (other == "" || other == c.app)
 	}
+	ok = c.marks.read(all) && c.bound.read(all["cnf"]) && ok
 	if !ok {
 		return errClaims
 	}

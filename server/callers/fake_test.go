@@ -72,6 +72,17 @@ func (i *issuer) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: status, Body: io.NopCloser(strings.NewReader(body)), Header: http.Header{}, Request: r}, nil
 }
 
+// publish makes the issuer name itself as it is written, where that is not what its discovery document's address says.
+func (i *issuer) publish(name string) {
+	i.set(func() {
+		i.change = func(path string) (int, string, bool) {
+			host := strings.SplitN(name, "/", 4)[2]
+			return http.StatusOK, `{"issuer":"` + name + `","jwks_uri":"https://` + host + `/keys"}`,
+				strings.HasSuffix(path, "/openid-configuration") && !strings.Contains(name, "sts.windows")
+		}
+	})
+}
+
 func (i *issuer) count(name string) int {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -138,6 +149,12 @@ func (b *bench) clock() time.Time {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.now
+}
+
+func (b *bench) set(now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.now = now
 }
 
 func (b *bench) pass(d time.Duration) {

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -22,7 +23,7 @@ const (
 	fetchTime    = 10 * time.Second // of one fetch, discovery included
 	fetchAgain   = time.Minute      // least time between two fetches that found keys
 	fetchRetry   = 10 * time.Second // least time between two fetches as long as none found keys
-	keysFresh    = time.Hour        // after it keys are fetched anew in the background
+	keysFresh    = 5 * time.Minute  // after it keys are fetched anew in the background
 	keysLast     = 24 * time.Hour   // after it keys are not trusted any more
 	maxDocument  = 1 << 20          // bytes of a key set or discovery document
 	maxKeys      = 100
@@ -31,7 +32,7 @@ const (
 )
 
 // keySet holds the signing keys of one issuer: found by OpenID Connect discovery, fetched when first needed, anew every
-// hour, and for a key id that is unknown at most once a minute, whoever asks and however often.
+// five minutes while they are used, and for a key id that is unknown at most once a minute, whoever asks and however often.
 type keySet struct {
 	issuer string
 	client *http.Client
@@ -42,10 +43,10 @@ type keySet struct {
 	tasks  sync.WaitGroup
 
 	mu      sync.Mutex
-	keys    map[string]keyfunc.Keyfunc // by kid
-	fetched time.Time                  // when keys was fetched
-	tried   time.Time                  // when a fetch began last
-	flight  chan struct{}              // closed when the fetch under way ends; nil = none is
+	keys    map[string]*signingKey // by kid
+	fetched time.Time              // when keys was fetched
+	tried   time.Time              // when a fetch began last
+	flight  chan struct{}          // closed when the fetch under way ends; nil = none is
 	closed  bool
 }
 
@@ -62,38 +63,54 @@ func (k *keySet) close() {
 	k.tasks.Wait()
 }
 
+// tokenKey is the key that signed a token.
+type tokenKey struct {
+	set    *keySet
+	id     string
+	public *rsa.PublicKey
+}
+
+// again says whether the issuer still publishes the key under its id.
+func (k *tokenKey) again(time.Time) error {
+	found, _ := k.set.find(k.id)
+	switch {
+	case found == nil:
+		return k.set.missing()
+	case !k.public.Equal(found.public):
+		return refuse(WhyUnknownKey)
+	default:
+		return nil
+	}
+}
+
 // key returns the RSA key that a token names.
-func (k *keySet) key(ctx context.Context, token *jwt.Token) (any, error) {
+func (k *keySet) key(ctx context.Context, token *jwt.Token) (tokenKey, error) {
 	kid, ok := token.Header["kid"].(string)
 	if !ok || kid == "" {
-		return nil, refuse(WhyUnknownKey)
+		return tokenKey{}, refuse(WhyUnknownKey)
 	}
 	found, wait := k.find(kid)
 	if found == nil && wait != nil {
 		select {
 		case <-wait:
 		case <-ctx.Done():
-			return nil, &RefusedError{Why: WhyKeys, RetryAfter: fetchRetry, Err: ctx.Err()}
+			return tokenKey{}, &RefusedError{Why: WhyKeys, RetryAfter: fetchRetry, Err: ctx.Err()}
 		}
 		found, _ = k.find(kid)
 	}
 	if found == nil {
-		return nil, k.missing()
+		return tokenKey{}, k.missing()
 	}
-	key, err := found.Keyfunc(token)
-	if err != nil {
-		return nil, refuse(WhyAlgorithm)
+	// The library refuses a key that is for another algorithm.
+	if _, err := found.read.Keyfunc(token); err != nil || found.public.N.BitLen() < minKeyBits {
+		return tokenKey{}, refuse(WhyAlgorithm)
 	}
-	public, ok := key.(*rsa.PublicKey)
-	if !ok || public.N.BitLen() < minKeyBits {
-		return nil, refuse(WhyAlgorithm)
-	}
-	return public, nil
+	return tokenKey{k, kid, found.public}, nil
 }
 
 // find looks a key up and begins a fetch where one is due. The channel is closed when a fetch ends that may find the key;
 // it is nil when there is none to wait for.
-func (k *keySet) find(kid string) (keyfunc.Keyfunc, <-chan struct{}) {
+func (k *keySet) find(kid string) (*signingKey, <-chan struct{}) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	now := k.now()
@@ -144,7 +161,7 @@ func (k *keySet) refresh() {
 	k.flight = nil
 }
 
-func (k *keySet) fetch(ctx context.Context) (map[string]keyfunc.Keyfunc, error) {
+func (k *keySet) fetch(ctx context.Context) (map[string]*signingKey, error) {
 	var found struct {
 		Issuer string `json:"issuer"`
 		Keys   string `json:"jwks_uri"`
@@ -165,42 +182,90 @@ func (k *keySet) fetch(ctx context.Context) (map[string]keyfunc.Keyfunc, error) 
 	if err := k.get(ctx, at.String(), &set); err != nil {
 		return nil, fmt.Errorf("key set: %w", err)
 	}
-	return readKeys(set.Keys)
+	return readKeys(set.Keys, k.issuer)
 }
 
-// readKeys takes the RSA signing keys of a set; others are left out, also those that cannot be read.
-func readKeys(raw []json.RawMessage) (map[string]keyfunc.Keyfunc, error) {
+// signingKey is one key of a set.
+type signingKey struct {
+	read   keyfunc.Keyfunc
+	public *rsa.PublicKey
+}
+
+// readKeys takes the RSA signing keys of a set that are the issuer's; others are left out, also those that cannot be read.
+func readKeys(raw []json.RawMessage, issuer string) (map[string]*signingKey, error) {
 	if len(raw) > maxKeys {
 		return nil, fmt.Errorf("key set: more than %d keys", maxKeys)
 	}
-	keys := make(map[string]keyfunc.Keyfunc, len(raw))
+	keys := make(map[string]*signingKey, len(raw))
 	for _, text := range raw {
-		var about struct {
-			Type string `json:"kty"`
-			Use  string `json:"use"`
-			ID   string `json:"kid"`
-			Alg  string `json:"alg"`
-			N    string `json:"n"`
-			E    string `json:"e"`
-		}
-		if json.Unmarshal(text, &about) != nil || about.Type != "RSA" || about.ID == "" || about.Use != "" && about.Use != "sig" {
-			continue
-		}
-		// Only what makes up the key: certificates and thumbprints beside it prove nothing here.
-		public, err := json.Marshal(map[string]string{
-			"kty": about.Type, "use": about.Use, "kid": about.ID, "alg": about.Alg, "n": about.N, "e": about.E,
-		})
-		if err != nil {
-			continue
-		}
-		if key, err := keyfunc.NewJWKJSON(public); err == nil {
-			keys[about.ID] = key
+		if id, key := readKey(text, issuer); key != nil {
+			keys[id] = key
 		}
 	}
 	if len(keys) == 0 {
-		return nil, errors.New("key set: no RSA signing key in it")
+		return nil, errors.New("key set: no RSA signing key of this issuer in it")
 	}
 	return keys, nil
+}
+
+// readKey reads one key; nil when it is none that may sign this issuer's tokens. Only what makes up the key counts:
+// certificates and thumbprints beside it prove nothing here.
+func readKey(text json.RawMessage, issuer string) (string, *signingKey) {
+	var about struct {
+		Type   string   `json:"kty"`
+		Use    string   `json:"use"`
+		Ops    []string `json:"key_ops"`
+		ID     string   `json:"kid"`
+		Alg    string   `json:"alg"`
+		Issuer string   `json:"issuer"`
+		N      string   `json:"n"`
+		E      string   `json:"e"`
+	}
+	if json.Unmarshal(text, &about) != nil || about.Type != "RSA" || about.ID == "" {
+		return "", nil
+	}
+	if about.Use != "" && about.Use != "sig" || about.Ops != nil && !slices.Contains(about.Ops, "verify") || !ofIssuer(about.Issuer, issuer) {
+		return "", nil
+	}
+	bare, err := json.Marshal(map[string]string{"kty": about.Type, "use": about.Use, "kid": about.ID, "alg": about.Alg, "n": about.N, "e": about.E})
+	if err != nil {
+		return "", nil
+	}
+	read, err := keyfunc.NewJWKJSON(bare)
+	if err != nil {
+		return "", nil
+	}
+	jwk, err := read.Storage().KeyRead(context.Background(), about.ID)
+	if err != nil {
+		return "", nil
+	}
+	public, ok := jwk.Key().(*rsa.PublicKey)
+	if !ok {
+		return "", nil
+	}
+	return about.ID, &signingKey{read, public}
+}
+
+// entraHosts issue for the same tenants: each cloud's v2 and v1 authorities.
+var entraHosts = []string{
+	"login.microsoftonline.com", "sts.windows.net", "login.microsoftonline.us", "login.partner.microsoftonline.cn", "sts.chinacloudapi.cn",
+}
+
+// ofIssuer says whether a key may sign an issuer's tokens: Entra writes into each key of a set that many tenants share whose it
+// is, with a placeholder for any tenant. A key that says nothing is the issuer's whose set it is in.
+func ofIssuer(owner, issuer string) bool {
+	tenant := tenantOf(issuer)
+	if owner == "" || owner == issuer {
+		return true
+	}
+	if tenant == "" {
+		return false
+	}
+	owner = strings.ReplaceAll(owner, "{tenantid}", tenant)
+	at, errOwner := url.Parse(owner)
+	own, errIssuer := url.Parse(issuer)
+	return errOwner == nil && errIssuer == nil && at.Scheme == "https" && tenantOf(owner) == tenant &&
+		(at.Host == own.Host || slices.Contains(entraHosts, at.Host) && slices.Contains(entraHosts, own.Host))
 }
 
 // get reads one JSON document.

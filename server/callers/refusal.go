@@ -24,6 +24,8 @@ const (
 	WhyNotAccess   Why = "not an access token"
 	WhyKeys        Why = "signing keys not available"
 	WhyCertificate Why = "certificate not accepted"
+	WhyBound       Why = "token bound to a key that is not proven"
+	WhyLifetime    Why = "lives longer than accepted"
 )
 
 // RefusedError is the error of a credential that is not accepted. It says why in one of the fixed phrases, and nothing of the

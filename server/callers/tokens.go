@@ -29,9 +29,8 @@ const (
 )
 
 var (
-	uuidForm   = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
-	issuerUUID = regexp.MustCompile(`[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}`)
-	tokenForm  = regexp.MustCompile(`^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$`)
+	uuidForm  = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+	tokenForm = regexp.MustCompile(`^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$`)
 )
 
 // TokensConfig describes whose access tokens are accepted.
@@ -43,6 +42,10 @@ type TokensConfig struct {
 	Audiences []string
 	// Tenants are the Entra tenant ids that {tid} stands for; not used without it.
 	Tenants []string
+	// Programs says how the issuer tells programs from people; ProgramsUntold = as its URL tells (ProgramsOf).
+	Programs Programs
+	// MaxLifetime is the longest time from `iat` to `exp` of an accepted token; 0 = no bound.
+	MaxLifetime time.Duration
 	// HTTP lends its Transport for keys and discovery; nil = a transport of our own without a proxy.
 	HTTP *http.Client
 	// RootCAs replaces the system's roots in our own transport.
@@ -68,8 +71,9 @@ var _ error = (*ConfigError)(nil)
 
 // authority is one issuer whose tokens are accepted.
 type authority struct {
-	tenant string // in lower case; empty where the issuer names none
-	keys   *keySet
+	tenant   string // in lower case; empty where the issuer names none
+	programs Programs
+	keys     *keySet
 }
 
 // Tokens reads access tokens: RS256 alone, signed by a key that the issuer publishes now, for one of our audiences, in
@@ -78,6 +82,7 @@ type Tokens struct {
 	parser      *jwt.Parser
 	authorities map[string]*authority // by issuer
 	sets        []*keySet
+	maxLifetime time.Duration
 }
 
 var _ Verifier = (*Tokens)(nil)
@@ -107,12 +112,15 @@ func NewTokens(cfg TokensConfig) (*Tokens, error) {
 			jwt.WithValidMethods([]string{jwt.SigningMethodRS256.Alg()}), jwt.WithStrictDecoding(), jwt.WithTimeFunc(cfg.Now),
 			jwt.WithLeeway(leeway), jwt.WithIssuedAt(), jwt.WithExpirationRequired(), jwt.WithAudience(cfg.Audiences...),
 		),
-		authorities: make(map[string]*authority),
+		authorities: make(map[string]*authority), maxLifetime: cfg.MaxLifetime,
 	}
 	for _, issuer := range issuers {
 		keys := newKeySet(issuer, client, cfg.Now, cfg.Logger)
 		t.sets = append(t.sets, keys)
-		entry := &authority{tenant: strings.ToLower(issuerUUID.FindString(issuer)), keys: keys}
+		entry := &authority{tenant: tenantOf(issuer), programs: cfg.Programs, keys: keys}
+		if entry.programs == ProgramsUntold {
+			entry.programs = ProgramsOf(issuer)
+		}
 		t.authorities[issuer] = entry
 		if rest, found := strings.CutPrefix(issuer, entraV2Prefix); found && entry.tenant != "" && strings.HasSuffix(rest, entraV2Suffix) {
 			t.authorities[entraV1Prefix+strings.TrimSuffix(rest, entraV2Suffix)+"/"] = entry
@@ -176,7 +184,8 @@ func (t *Tokens) Verify(ctx context.Context, token string) (*Caller, error) {
 	}
 	var have claims
 	var from *authority
-	_, err := t.parser.ParseWithClaims(token, &have, func(parsed *jwt.Token) (any, error) {
+	var signer tokenKey
+	parsed, err := t.parser.ParseWithClaims(token, &have, func(parsed *jwt.Token) (any, error) {
 		// An extension that must be understood (RFC 7515, 4.1.11): none is.
 		if _, critical := parsed.Header["crit"]; critical {
 			return nil, refuse(WhyMalformed)
@@ -186,12 +195,45 @@ func (t *Tokens) Verify(ctx context.Context, token string) (*Caller, error) {
 			return nil, refuse(WhyIssuer)
 		}
 		from = known
-		return known.keys.key(ctx, parsed)
+		found, err := known.keys.key(ctx, parsed)
+		signer = found
+		return found.public, err
 	})
 	if err != nil {
 		return nil, refusalOf(err)
 	}
-	return have.caller(from)
+	profiled, ok := accessToken(parsed.Header)
+	if !ok {
+		return nil, refuse(WhyNotAccess)
+	}
+	caller, err := have.caller(from, profiled)
+	if err != nil {
+		return nil, err
+	}
+	if t.maxLifetime > 0 && have.expires.Sub(have.issued) > t.maxLifetime {
+		return nil, refuse(WhyLifetime)
+	}
+	caller.proofs[0] = &signer
+	return caller, nil
+}
+
+// accessToken says whether a header's `typ` is one of access tokens, and whether it names the profile of RFC 9068. What other
+// services make of the same key (id tokens that say so, logout tokens, security events, proofs) is none. Media types have no
+// case, and application/ may be left out (RFC 7515, 4.1.9).
+func accessToken(header map[string]any) (profiled, ok bool) {
+	switch kind := header["typ"].(type) {
+	case nil:
+		_, there := header["typ"]
+		return false, !there
+	case string:
+		switch strings.TrimPrefix(strings.ToLower(kind), "application/") {
+		case "at+jwt":
+			return true, true
+		case "jwt":
+			return false, true
+		}
+	}
+	return false, false
 }
 
 // refusalOf makes a refusal of the parser's error, whose text may quote the token.
@@ -222,13 +264,16 @@ func refusalOf(err error) error {
 }
 
 // caller makes the caller of verified claims.
-func (c *claims) caller(from *authority) (*Caller, error) {
+func (c *claims) caller(from *authority, profiled bool) (*Caller, error) {
 	if c.issued.IsZero() || c.subject == "" {
 		return nil, refuse(WhyClaims)
 	}
+	if c.bound.unknown {
+		return nil, refuse(WhyBound)
+	}
 	caller := &Caller{
 		Subject: c.subject, AppID: c.app, Issuer: c.issuer,
-		Roles: c.roles, Scopes: c.scopes, Groups: c.groups, Expires: c.expires,
+		Roles: c.roles, Scopes: c.scopes, Groups: c.groups, Expires: c.expires, thumbprint: c.bound.thumbprint,
 	}
 	if from.tenant != "" {
 		// Entra sends nbf, tid and oid in every access token.
@@ -240,26 +285,12 @@ func (c *claims) caller(from *authority) (*Caller, error) {
 		}
 		caller.TenantID, caller.ObjectID, caller.AppID = from.tenant, strings.ToLower(c.object), strings.ToLower(c.app)
 	}
-	switch {
-	case c.delegated && c.idType != "app":
-		caller.Kind, caller.upn = KindUser, c.upn
-	case !c.delegated && c.isApplication(from):
-		caller.Kind = KindApplication
-	default:
-		// An id token, or one of a kind that does not say whom it stands for.
+	kind, ok := c.kind(from, profiled)
+	if !ok {
 		return nil, refuse(WhyNotAccess)
 	}
+	if caller.Kind = kind; kind == KindUser {
+		caller.upn = c.upn
+	}
 	return caller, nil
-}
-
-// isApplication says whether a token without a scope is an application's own: Entra marks it with idtyp, or by a subject
-// that is the service principal itself; elsewhere the subject is the client (RFC 9068).
-func (c *claims) isApplication(from *authority) bool {
-	if c.idType != "" {
-		return c.idType == "app"
-	}
-	if from.tenant != "" {
-		return strings.EqualFold(c.subject, c.object)
-	}
-	return c.app != "" && c.subject == c.app
 }

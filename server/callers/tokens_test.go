@@ -363,15 +363,6 @@ func TestOtherIssuers(t *testing.T) {
 	if strings.Contains(user.ID(), "ada") {
 		t.Errorf("the id %q holds a name", user.ID())
 	}
-	program, err := b.tokens.Verify(t.Context(), sign(t, merge(claims(jwt.MapClaims{"sub": "batch", "client_id": "batch"}), nil)))
-	if err != nil || program.Kind != callers.KindUser {
-		t.Errorf("%+v, %v: a token with a scope is delegated", program, err)
-	}
-	plain := claims(jwt.MapClaims{"sub": "batch", "client_id": "batch"})
-	delete(plain, "scope")
-	if program, err = b.tokens.Verify(t.Context(), sign(t, plain)); err != nil || program.Kind != callers.KindApplication {
-		t.Errorf("%+v, %v, want an application", program, err)
-	}
 }
 
 func TestConfigErrors(t *testing.T) {

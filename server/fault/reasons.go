@@ -32,6 +32,7 @@ const (
 	// About our own doors and ends.
 
 	ReasonUnauthenticated  = "CALLER_UNAUTHENTICATED"
+	ReasonIssuer           = "ISSUER_UNAVAILABLE" // the keys that tokens are checked with are not to be had
 	ReasonPolicyDenied     = "POLICY_DENIED"
 	ReasonDelegation       = "DELEGATION_UNAVAILABLE" // Graph cannot be asked for this on behalf of this caller
 	ReasonConsent          = "CONSENT_REQUIRED"       // nobody consented to the application for this user

@@ -145,7 +145,7 @@ func (p *parser) match(node *yaml.Node, r *rule) {
 		p.failf(node, "match is empty; write `authenticated: true` for every caller with a credential")
 	}
 	for key, to := range map[string]*[]string{
-		"role": &r.roles, "scope": &r.scopes, "group": &r.groups, "subject": &r.subjects, "application": &r.applications,
+		"role": &r.roles, "scope": &r.scopes, "group": &r.groups, "application": &r.applications,
 	} {
 		*to = p.texts(parts[key], key)
 	}
@@ -162,12 +162,14 @@ func (p *parser) match(node *yaml.Node, r *rule) {
 			p.unknown(parts["kind"], "kind", name, kinds)
 		}
 	}
+	r.subjects = p.subjects(parts["subject"], r.kinds)
 	if flag := parts["authenticated"]; flag != nil {
 		if flag.Kind != yaml.ScalarNode || flag.Value != "true" {
 			p.failf(flag, "authenticated can only be `true`")
 		}
 		r.authenticated = true
 	}
+	p.agreeSubjects(node, r)
 }
 
 // allow reads what a rule allows.

@@ -62,6 +62,15 @@ func TestMistakesAreNamed(t *testing.T) {
 		"sources do not fit":         {allow("rpcs: ListUsers, sources: chat, view: full, users: all"), "allows ListUsers but not what it reads: sources user"},
 		"own and tenant-wide":        {allow("rpcs: ListCopilotUsage, sources: usage, view: full, users: own"), "needs `users: all`"},
 		"own data of an application": {"rules:\n" + rule("r", "kind: application", "rpcs: GetEvent, sources: chat, view: full, users: own"), "only users have"},
+		"a pattern of hosts":         {match(`subject: "*.example"`), ":3: subject \"*.example\" is a pattern"},
+		"a pattern of URIs":          {match(`subject: "spiffe://contoso.example/*"`), ":3: subject"},
+		"a pattern of DNS names":     {match(`subject: "dns:*"`), "names are matched whole"},
+		"a DNS name with a space":    {match(`subject: "dns:a b"`), "is no host name"},
+		"a URI without a scheme":     {match("subject: 'uri:export'"), "is no URI"},
+		"a namespace alone":          {match("subject: 'token:'"), "names nobody"},
+		"a user's URI name":          {match("kind: user, subject: 'uri:spiffe://a/b'"), "namespace `uri`, which callers of this kind do not have"},
+		"a certificate's token":      {match("kind: certificate, subject: 'token:a'"), "namespace `token`"},
+		"the kind of nobody knows":   {match("kind: unknown"), `unknown kind "unknown"; known are anonymous, user, application, certificate`},
 		"long values are cut":        {match("kind: " + strings.Repeat("x", 1000)), "xxx…"},
 	} {
 		t.Run(name, func(t *testing.T) {

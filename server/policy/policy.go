@@ -146,9 +146,10 @@ const (
 type rule struct {
 	name string
 
-	authenticated                                 bool
-	kinds                                         []callers.Kind
-	roles, scopes, groups, subjects, applications []string
+	authenticated                       bool
+	kinds                               []callers.Kind
+	roles, scopes, groups, applications []string
+	subjects                            []subject
 
 	rpcs        []string
 	sources     []parleyv1.Source
@@ -166,7 +167,7 @@ func (r *rule) matches(c *callers.Caller) bool {
 		r.authenticated && c.Kind == callers.KindAnonymous,
 		len(r.kinds) > 0 && !slices.Contains(r.kinds, c.Kind),
 		!meets(r.roles, c.Roles), !meets(r.scopes, c.Scopes), !meets(r.groups, c.Groups),
-		len(r.subjects) > 0 && (c.Subject == "" || !slices.Contains(r.subjects, c.Subject)),
+		len(r.subjects) > 0 && !isOne(r.subjects, c),
 		len(r.applications) > 0 && (c.AppID == "" || !slices.Contains(r.applications, c.AppID)):
 		return false
 	default:

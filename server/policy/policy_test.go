@@ -75,7 +75,7 @@ func application(c *callers.Caller) { c.Kind, c.Scopes = callers.KindApplication
 func TestMatch(t *testing.T) {
 	t.Parallel()
 	certificate := func(c *callers.Caller) {
-		*c = callers.Caller{Kind: callers.KindCertificate, Subject: "spiffe://contoso.example/export"}
+		*c = callers.Caller{Kind: callers.KindCertificate, Namespace: callers.URIName, Subject: "spiffe://contoso.example/export"}
 	}
 	for name, c := range map[string]struct {
 		match  string

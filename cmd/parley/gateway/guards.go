@@ -39,7 +39,8 @@ func newGuards(s *config.Settings, log *slog.Logger, gauges *metrics.Metrics) (*
 	}
 	tenants := s.ByAlias()
 	if s.PolicyFile != "" {
-		store, err := policy.Open(s.PolicyFile, slices.Sorted(maps.Keys(tenants)), watch("policy", log, gauges), checkOnBehalf(s, tenants))
+		store, err := policy.Open(s.PolicyFile, slices.Sorted(maps.Keys(tenants)), watch("policy", log, gauges),
+			checkOnBehalf(s, tenants), policy.Accepted(slices.Contains(s.AuthModes(), "oidc"), slices.Contains(s.AuthModes(), "mtls"), programs(s)))
 		if err != nil {
 			return nil, &SettingError{Key: "PARLEY_POLICY_FILE", Problem: err.Error()}
 		}
@@ -68,13 +69,21 @@ func auditSink(path string) (audit.Sink, error) {
 	return audit.OpenFile(path, nil)
 }
 
+// programs is how the issuer tells programs from people, as far as that is known before its first token.
+func programs(s *config.Settings) callers.Programs {
+	if s.OIDCPrograms != "" {
+		return callers.Programs(s.OIDCPrograms)
+	}
+	return callers.ProgramsOf(s.OIDCIssuer)
+}
+
 // newTokens accepts the tokens of one issuer, or of one for each configured tenant.
 func newTokens(s *config.Settings, tenants map[string]config.Settings, log *slog.Logger) (*callers.Tokens, error) {
 	roots, err := authorities(s.OIDCCAFile)
 	if err != nil {
 		return nil, &SettingError{Key: "PARLEY_OIDC_CA_FILE", Problem: err.Error()}
 	}
-	cfg := callers.TokensConfig{Issuer: s.OIDCIssuer, RootCAs: roots, Logger: log}
+	cfg := callers.TokensConfig{Issuer: s.OIDCIssuer, Programs: programs(s), MaxLifetime: s.TokenMaxLifetime, RootCAs: roots, Logger: log}
 	for audience := range strings.SplitSeq(s.OIDCAudience, ",") {
 		if audience = strings.TrimSpace(audience); audience != "" {
 			cfg.Audiences = append(cfg.Audiences, audience)

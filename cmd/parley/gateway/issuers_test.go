@@ -1,0 +1,49 @@
+package gateway_test
+
+import (
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/parley-gateway/parley/cmd/parley/gateway"
+)
+
+// TestKindsOfCallersAreToldAtStart, kind: a rule that believes in a distinction which the issuer does not make keeps the gateway
+// from starting.
+func TestKindsOfCallersAreToldAtStart(t *testing.T) {
+	t.Parallel()
+	policy := filepath.Join(t.TempDir(), "policy.yaml")
+	rules := "rules:\n  - {name: people, match: {kind: user, scope: read}, allow: {rpcs: all, sources: all, view: full, users: all}}\n"
+	if err := os.WriteFile(policy, []byte(rules), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		issuer, programs string
+		refused          bool
+	}{
+		"Entra":                    {"https://login.microsoftonline.com/" + contosoID + "/v2.0", "", false},
+		"Auth0":                    {"https://contoso.auth0.com/", "", false},
+		"Keycloak":                 {"https://id.contoso.example/realms/main", "", false},
+		"Okta":                     {"https://contoso.okta.com/oauth2/default", "", false},
+		"nothing is known":         {"https://id.contoso.example", "", true},
+		"Okta, under its own name": {"https://id.contoso.example/oauth2/default", "", true},
+		"and said so":              {"https://id.contoso.example/oauth2/default", "okta", false},
+		"RFC 9068, said so":        {"https://id.contoso.example", "rfc9068", false},
+	} {
+		settings := settingsFor(t, "http://127.0.0.1:9", nil)
+		settings.GraphCredential, settings.GraphCAFile, settings.GraphClientSecretFile = "none", "", ""
+		settings.AuthMode, settings.OIDCIssuer, settings.OIDCPrograms, settings.OIDCAudience = "oidc", c.issuer, c.programs, "api://parley"
+		settings.PolicyFile, settings.AuditFile = policy, filepath.Join(t.TempDir(), "audit")
+		running, err := gateway.New(settings, slog.New(slog.DiscardHandler), "test")
+		if err == nil {
+			err = errors.Join(running.Close(t.Context()))
+		}
+		bad, refused := errors.AsType[*gateway.SettingError](err)
+		if refused != c.refused || refused && (bad.Key != "PARLEY_POLICY_FILE" || !strings.Contains(bad.Problem, "PARLEY_OIDC_PROGRAMS")) || !refused && err != nil {
+			t.Errorf("%s: %v, want it refused: %v", name, err, c.refused)
+		}
+	}
+}

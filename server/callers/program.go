@@ -1,0 +1,184 @@
+package callers
+
+import (
+	"encoding/json"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Programs says how an issuer tells programs from people in its tokens.
+type Programs string
+
+// Ways of telling them apart.
+const (
+	// ProgramsUntold: nothing is known of the issuer; see Told.
+	ProgramsUntold Programs = ""
+	// ProgramsEntra: `idtyp`, else a token without a scope whose subject is the service principal.
+	ProgramsEntra Programs = "entra"
+	// ProgramsRFC9068: the subject of a program is its client id.
+	ProgramsRFC9068 Programs = "rfc9068"
+	// ProgramsAuth0: `gty`, or the subject is the client id with @clients behind it.
+	ProgramsAuth0 Programs = "auth0"
+	// ProgramsKeycloak: service accounts, by their user name or client claims.
+	ProgramsKeycloak Programs = "keycloak"
+	// ProgramsOkta: `cid` without `uid`.
+	ProgramsOkta Programs = "okta"
+)
+
+// ProgramsNames are the words of the setting.
+func ProgramsNames() []string {
+	return []string{string(ProgramsEntra), string(ProgramsRFC9068), string(ProgramsAuth0), string(ProgramsKeycloak), string(ProgramsOkta)}
+}
+
+// ProgramsOf recognizes an issuer by its URL; ProgramsUntold where the URL does not tell.
+func ProgramsOf(issuer string) Programs {
+	if strings.Contains(issuer, TenantPlaceholder) || tenantOf(issuer) != "" {
+		return ProgramsEntra
+	}
+	parsed, err := url.Parse(issuer)
+	if err != nil {
+		return ProgramsUntold
+	}
+	host, path := strings.ToLower(parsed.Hostname()), parsed.Path
+	below := func(domains ...string) bool {
+		return slices.ContainsFunc(domains, func(domain string) bool { return strings.HasSuffix(host, domain) })
+	}
+	switch {
+	case below(".auth0.com"):
+		return ProgramsAuth0
+	case below(".okta.com", ".oktapreview.com", ".okta-emea.com", ".okta-gov.com", ".okta.mil"):
+		return ProgramsOkta
+	case realmPath.MatchString(path):
+		return ProgramsKeycloak
+	default:
+		return ProgramsUntold
+	}
+}
+
+var (
+	realmPath  = regexp.MustCompile(`(^|/)realms/[^/]+/?$`)
+	tenantPath = regexp.MustCompile(`^/([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})(/v2\.0)?/?$`)
+)
+
+// tenantOf is the Entra tenant that an issuer names, in lower case; empty where it names none. An id elsewhere in the URL is
+// the affair of another product: a realm, an environment.
+func tenantOf(issuer string) string {
+	parsed, err := url.Parse(issuer)
+	if err != nil {
+		return ""
+	}
+	if found := tenantPath.FindStringSubmatch(parsed.Path); found != nil {
+		return strings.ToLower(found[1])
+	}
+	return ""
+}
+
+// marks are what a token says of who is behind it.
+type marks struct {
+	// program is true where the token says that it is a program's own, whoever issued it.
+	program bool
+	// user is true where the token holds what only a signed-in person has.
+	user bool
+	// foreign is true where the token says that it is of another kind than an access token.
+	foreign bool
+
+	grants     []string // gty (Auth0)
+	uid        bool     // Okta's user id
+	cid        bool     // Okta's client id
+	clientID   bool     // client_id
+	azp        bool     // azp
+	preferred  string
+	untypedApp string // aut (WSO2)
+}
+
+// Claims that only the token of a signed-in person has, in one product or another.
+var personal = []string{
+	"uid", "sid", "session_state", "auth_time", "amr", "preferred_username", "upn", "email", "username", "name", "given_name", "family_name",
+}
+
+// accessTypes are the words by which access tokens name themselves in their claims: Keycloak's and others' `typ`, Cognito's
+// `token_use`, ForgeRock's `tokenName`.
+var accessTypes = []string{"bearer", "jwt", "at+jwt", "access", "access_token"}
+
+// read collects the marks; a mark that cannot be read spoils the token, since it might say "program".
+func (m *marks) read(all map[string]json.RawMessage) bool {
+	has := func(name string) bool {
+		raw := string(all[name])
+		return raw != "" && raw != "null" && raw != `""`
+	}
+	var grant, kind, use, name string
+	ok := readList(all["gty"], &m.grants)
+	for claim, to := range map[string]*string{
+		"grant_type": &grant, "aut": &m.untypedApp, "typ": &kind, "token_use": &use, "tokenName": &name, "preferred_username": &m.preferred,
+	} {
+		ok = readText(all[claim], to) && ok
+	}
+	if !ok {
+		return false
+	}
+	for _, word := range []string{kind, use, name} {
+		m.foreign = m.foreign || word != "" && !slices.Contains(accessTypes, strings.ToLower(word))
+	}
+	// Hashes of what was issued beside it stand in id tokens alone (OpenID Connect Core, 3.3.2.11).
+	m.foreign = m.foreign || has("at_hash") || has("c_hash") || has("s_hash")
+
+	m.uid, m.cid, m.clientID, m.azp = has("uid"), has("cid"), has("client_id"), has("azp")
+	grants := append([]string{grant}, m.grants...)
+	m.program = slices.ContainsFunc(grants, isClientCredentials) || strings.EqualFold(m.untypedApp, "APPLICATION") ||
+		strings.HasPrefix(strings.ToLower(m.preferred), "service-account-") ||
+		has("clientId") || has("clientHost") || has("clientAddress") || m.cid && !m.uid
+	m.user = slices.ContainsFunc(personal, has) || strings.EqualFold(m.untypedApp, "APPLICATION_USER") ||
+		slices.ContainsFunc(grants, func(g string) bool { return g != "" && !isClientCredentials(g) })
+	return true
+}
+
+// isClientCredentials knows a grant under its names: Auth0's client-credentials, OAuth's client_credentials.
+func isClientCredentials(grant string) bool {
+	return strings.ReplaceAll(strings.ToLower(grant), "_", "-") == "client-credentials"
+}
+
+// kind says who is behind an accepted token; false refuses one that is no access token, or contradicts itself. Profiled says
+// that its header names it an access token (RFC 9068).
+func (c *claims) kind(from *authority, profiled bool) (Kind, bool) {
+	if c.marks.foreign {
+		return 0, false
+	}
+	if from.tenant != "" {
+		return c.entraKind()
+	}
+	switch {
+	case c.idType == "app", c.marks.program, c.app != "" && (c.subject == c.app || c.subject == c.app+"@clients"):
+		return KindApplication, true
+	case c.idType != "" && c.idType != "user":
+		return 0, false
+	case !c.delegated && !profiled:
+		// An id token has neither scope nor type.
+		return 0, false
+	case c.marks.user || c.idType == "user":
+		return KindUser, true
+	}
+	switch {
+	case from.programs == ProgramsKeycloak && c.marks.azp && c.marks.clientID:
+		// Tokens of people name a session or a user, and the client by azp alone.
+		return KindApplication, true
+	case from.programs == ProgramsKeycloak && c.marks.azp, from.programs == ProgramsOkta, c.app == "":
+		return KindUnknown, true
+	default:
+		return KindUser, true
+	}
+}
+
+// entraKind reads what Entra writes: idtyp where it is asked for, a scope for people, and for applications a subject that is
+// the service principal itself.
+func (c *claims) entraKind() (Kind, bool) {
+	switch {
+	case c.idType == "app":
+		return KindApplication, !c.delegated
+	case c.delegated:
+		return KindUser, c.idType == "" || c.idType == "user"
+	default:
+		return KindApplication, c.idType == "" && strings.EqualFold(c.subject, c.object)
+	}
+}

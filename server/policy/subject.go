@@ -1,0 +1,130 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/parley-gateway/parley/server/callers"
+)
+
+// subject is a name in one namespace: the same text in another one is somebody else.
+type subject struct {
+	space callers.Namespace
+	name  string
+	// stated says that the rule names the namespace, and does not leave it to the name's form.
+	stated bool
+}
+
+// spaces are the namespaces that a rule may name before a colon.
+var spaces = []callers.Namespace{callers.TokenSubject, callers.URIName, callers.DNSName}
+
+// subjectOf reads a subject: `token:`, `uri:` or `dns:` and a name. Without one of them the kinds of the rule decide, then the
+// name's form: with :// it is a URI, a host name with a dot is a DNS name, and all else is a token's subject.
+func subjectOf(text string, kinds []callers.Kind) (subject, error) {
+	s := subject{space: callers.TokenSubject, name: text}
+	for _, space := range spaces {
+		if name, found := strings.CutPrefix(text, space.String()+":"); found {
+			s = subject{space, name, true}
+		}
+	}
+	host := strings.ToLower(s.name)
+	// A wildcard, too, is meant for hosts.
+	isHost := callers.IsDNSName(strings.ReplaceAll(host, "*", "x"))
+	tokens, certificates := credentials(kinds)
+	switch {
+	case s.stated || !certificates:
+	case strings.Contains(text, "://"):
+		s.space = callers.URIName
+	case isHost && (!tokens || strings.Contains(text, ".")):
+		s.space = callers.DNSName
+	}
+	switch {
+	case s.name == "":
+		return s, fmt.Errorf("subject %q names nobody", short(text))
+	case s.space == callers.TokenSubject:
+		return s, nil
+	case strings.Contains(s.name, "*"):
+		return s, fmt.Errorf("subject %q is a pattern, and names are matched whole; write out each name, or match by another key", short(text))
+	case s.space == callers.URIName && !strings.Contains(s.name, ":"):
+		return s, fmt.Errorf("subject %q is no URI: it has no scheme", short(text))
+	case s.space == callers.DNSName && !callers.IsDNSName(host):
+		return s, fmt.Errorf("subject %q is no host name", short(text))
+	case s.space == callers.DNSName:
+		s.name = host
+	}
+	return s, nil
+}
+
+// credentials says whether callers of the kinds have tokens, and whether they have certificates; none = any kind.
+func credentials(kinds []callers.Kind) (tokens, certificates bool) {
+	if len(kinds) == 0 {
+		return true, true
+	}
+	return slices.Contains(kinds, callers.KindUser) || slices.Contains(kinds, callers.KindApplication), slices.Contains(kinds, callers.KindCertificate)
+}
+
+// subjects reads whom a rule names.
+func (p *parser) subjects(node *yaml.Node, kinds []callers.Kind) []subject {
+	var all []subject
+	for _, text := range p.texts(node, "subject") {
+		s, err := subjectOf(text, kinds)
+		if err != nil {
+			p.failf(node, "%v", err)
+			continue
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+// isOne says whether one of the subjects is the caller.
+func isOne(subjects []subject, c *callers.Caller) bool {
+	return c.Subject != "" && slices.ContainsFunc(subjects, func(s subject) bool { return s.space == c.Namespace && s.name == c.Subject })
+}
+
+// agreeSubjects finds subjects that no caller of the rule's kinds can be.
+func (p *parser) agreeSubjects(node *yaml.Node, r *rule) {
+	tokens, certificates := credentials(r.kinds)
+	for _, s := range r.subjects {
+		if s.space == callers.TokenSubject && !tokens || s.space != callers.TokenSubject && !certificates {
+			p.failf(node, "subject %q is a name of the namespace `%s`, which callers of this kind do not have", short(s.name), s.space)
+		}
+	}
+}
+
+// Accepted refuses rules that ask for what the credentials of a deployment cannot tell: the kind of a caller whose issuer does
+// not tell programs from people, and names in certificates or tokens that are not accepted.
+func Accepted(tokens, certificates bool, programs callers.Programs) Check {
+	return func(p *Policy) error {
+		for i := range p.rules {
+			if err := p.rules[i].accepted(tokens, certificates, programs); err != nil {
+				return fmt.Errorf("rule %s: %w", p.rules[i].name, err)
+			}
+		}
+		return nil
+	}
+}
+
+func (r *rule) accepted(tokens, certificates bool, programs callers.Programs) error {
+	for _, kind := range r.kinds {
+		if tokens && programs == callers.ProgramsUntold && (kind == callers.KindUser || kind == callers.KindApplication) {
+			return fmt.Errorf("kind `%s` cannot be told from the tokens of this issuer; set PARLEY_OIDC_PROGRAMS to how it marks the tokens of programs (%s), "+
+				"or match by role, scope, group, subject or application", kind, strings.Join(callers.ProgramsNames(), ", "))
+		}
+	}
+	for _, s := range r.subjects {
+		// A name whose namespace is left to its form may be meant for the other one.
+		if !s.stated && (s.space == callers.TokenSubject && !tokens || s.space != callers.TokenSubject && !certificates) {
+			other := callers.TokenSubject
+			if s.space == callers.TokenSubject {
+				other = callers.DNSName
+			}
+			return fmt.Errorf("subject %q has the form of a name of the namespace `%s`, and no such credential is accepted here; write `%s:` before it if it is another one",
+				short(s.name), s.space, other)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,96 @@
+package policy_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/server/callers"
+	"github.com/parley-gateway/parley/server/policy"
+	"github.com/parley-gateway/parley/server/reload"
+)
+
+// TestSubjectsHaveNamespaces, kind: who chooses a name in one namespace (a token's subject, say) must not become the holder of
+// the same text in another.
+func TestSubjectsHaveNamespaces(t *testing.T) {
+	t.Parallel()
+	const uri, host = "spiffe://contoso.example/export", "export.contoso.example"
+	token := func(name string) *callers.Caller {
+		return &callers.Caller{Kind: callers.KindUser, Namespace: callers.TokenSubject, Subject: name}
+	}
+	uriName := func(name string) *callers.Caller {
+		return &callers.Caller{Kind: callers.KindCertificate, Namespace: callers.URIName, Subject: name}
+	}
+	dnsName := func(name string) *callers.Caller {
+		return &callers.Caller{Kind: callers.KindCertificate, Namespace: callers.DNSName, Subject: name}
+	}
+	for match, c := range map[string]struct{ is, not []*callers.Caller }{
+		"subject: " + uri:                       {[]*callers.Caller{uriName(uri)}, []*callers.Caller{token(uri), dnsName(uri), uriName(uri + "/x")}},
+		"subject: 'uri:" + uri + "'":            {[]*callers.Caller{uriName(uri)}, []*callers.Caller{token(uri), token("uri:" + uri), dnsName(uri)}},
+		"subject: 'token:" + uri + "'":          {[]*callers.Caller{token(uri)}, []*callers.Caller{uriName(uri), dnsName(uri)}},
+		"subject: Export.contoso.example":       {[]*callers.Caller{dnsName(host)}, []*callers.Caller{token(host), token("Export.contoso.example"), uriName(host)}},
+		"subject: 'dns:Export.contoso.example'": {[]*callers.Caller{dnsName(host)}, []*callers.Caller{token(host), uriName(host)}},
+		"subject: 'dns:export'":                 {[]*callers.Caller{dnsName("export")}, []*callers.Caller{token("export"), uriName("export")}},
+		"subject: 'token:" + host + "'":         {[]*callers.Caller{token(host)}, []*callers.Caller{dnsName(host), uriName(host)}},
+		"subject: auth0|62fb":                   {[]*callers.Caller{token("auth0|62fb")}, []*callers.Caller{uriName("auth0|62fb"), dnsName("auth0|62fb")}},
+		"subject: 'urn:uuid:1'":                 {[]*callers.Caller{token("urn:uuid:1")}, []*callers.Caller{uriName("urn:uuid:1")}},
+		"subject: 'uri:urn:uuid:1'":             {[]*callers.Caller{uriName("urn:uuid:1")}, []*callers.Caller{token("urn:uuid:1")}},
+		"subject: export":                       {[]*callers.Caller{token("export")}, []*callers.Caller{dnsName("export"), token("")}},
+		"kind: user, subject: " + host:          {[]*callers.Caller{token(host)}, []*callers.Caller{dnsName(host)}},
+		"kind: certificate, subject: export":    {[]*callers.Caller{dnsName("export")}, []*callers.Caller{token("export")}},
+		"subject: [" + uri + ", auth0|62fb]":    {[]*callers.Caller{uriName(uri), token("auth0|62fb")}, []*callers.Caller{token(uri)}},
+		"subject: 'token:a*'":                   {[]*callers.Caller{token("a*")}, []*callers.Caller{token("ab")}},
+	} {
+		p, err := parse(t, "rules:\n"+rule("r", match, everything+", tenants: all"), nil)
+		if err != nil {
+			t.Errorf("%s: %v", match, err)
+			continue
+		}
+		req := policy.Request{RPC: "ListEvents", Tenant: inA, User: bob, Sources: []parleyv1.Source{chat}, View: basic}
+		for _, caller := range c.is {
+			if !p.Decide(caller, req).Allowed {
+				t.Errorf("%s: not %s %q", match, caller.Namespace, caller.Subject)
+			}
+		}
+		for _, caller := range c.not {
+			if p.Decide(caller, req).Allowed {
+				t.Errorf("%s: also %s %q", match, caller.Namespace, caller.Subject)
+			}
+		}
+	}
+}
+
+// TestWhatCannotBeToldIsRefused, kind: a rule that believes in a distinction which the deployment's credentials do not make.
+func TestWhatCannotBeToldIsRefused(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		match                string
+		tokens, certificates bool
+		programs             callers.Programs
+		want                 string // in the error; empty = accepted
+	}{
+		"kind of Entra's":             {"kind: user", true, false, callers.ProgramsEntra, ""},
+		"kind of a product's":         {"kind: application", true, false, callers.ProgramsKeycloak, ""},
+		"users of no known issuer":    {"kind: user, scope: x", true, true, callers.ProgramsUntold, "kind `user` cannot be told"},
+		"programs of none":            {"kind: [certificate, application]", true, true, callers.ProgramsUntold, "set PARLEY_OIDC_PROGRAMS"},
+		"certificates beside it":      {"kind: certificate", true, true, callers.ProgramsUntold, ""},
+		"no kind":                     {"scope: x", true, false, callers.ProgramsUntold, ""},
+		"no tokens":                   {"kind: user", false, true, callers.ProgramsUntold, ""},
+		"a host without certificates": {"subject: ada.lovelace", true, false, callers.ProgramsEntra, "write `token:`"},
+		"a URI without them":          {"subject: https://id.example/users/1", true, false, callers.ProgramsEntra, "write `token:`"},
+		"a word without tokens":       {"subject: export", false, true, callers.ProgramsUntold, "write `dns:`"},
+		"said so":                     {"subject: ['dns:ada.lovelace', 'token:x']", true, false, callers.ProgramsEntra, ""},
+		"both":                        {"subject: [export, export.example, spiffe://a/b]", true, true, callers.ProgramsEntra, ""},
+	} {
+		path := filepath.Join(t.TempDir(), "policy.yaml")
+		if err := os.WriteFile(path, []byte("rules:\n"+rule("r", c.match, everything)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := policy.Parse(path, []string{"a"}, reload.ReadFile, policy.Accepted(c.tokens, c.certificates, c.programs))
+		if (err == nil) != (c.want == "") || err != nil && (!strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "rule r")) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+}
