@@ -86,6 +86,7 @@ type Cache struct {
 	recent  *recent
 	carried *carriers
 	flight  *Flight[*entry]
+	whole   *Flight[windowRead]
 
 	resizing sync.Mutex
 	limit    atomic.Int64
@@ -114,7 +115,7 @@ func New(cfg Config) (*Cache, error) {
 	if cfg.Observer == nil {
 		cfg.Observer = noObserver{}
 	}
-	c := &Cache{cfg: cfg, flight: NewFlight[*entry](), carried: newCarriers()}
+	c := &Cache{cfg: cfg, flight: NewFlight[*entry](), whole: NewFlight[windowRead](), carried: newCarriers()}
 	if cfg.MaxBytes < 0 {
 		return c, nil
 	}
@@ -148,6 +149,7 @@ func setDefault[T int64 | time.Duration](field *T, value T) {
 
 // Close cancels the requests under way, waits for them, and frees everything.
 func (c *Cache) Close() {
+	c.whole.Close()
 	c.flight.Close()
 	if c.store != nil {
 		c.store.Close()

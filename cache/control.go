@@ -15,6 +15,20 @@ type Control struct {
 	MaxAge *time.Duration
 	// OnlyIfCached never asks Graph: what is not there is ErrNotCached.
 	OnlyIfCached bool
+	// OnlyUnderWay is OnlyIfCached, but for pages that are being asked for at the moment.
+	OnlyUnderWay bool
+}
+
+// Since is the earliest beginning of a reading that is fresh enough; zero = any.
+func (c Control) Since() time.Time {
+	switch {
+	case c.NoCache:
+		return time.Now().Add(-rereadAfter)
+	case c.MaxAge != nil:
+		return time.Now().Add(-*c.MaxAge)
+	default:
+		return time.Time{}
+	}
 }
 
 type controlKey struct{}
@@ -81,6 +95,24 @@ func (r *Recorder) record(hit bool, read time.Time) {
 	}
 	if !read.IsZero() && (r.oldest.IsZero() || read.Before(r.oldest)) {
 		r.oldest = read
+	}
+}
+
+// add takes over the look-ups of another recorder.
+func (r *Recorder) add(o *Recorder) {
+	hits, misses := o.counts()
+	o.mu.Lock()
+	oldest := o.oldest
+	o.mu.Unlock()
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.hits += hits
+	r.misses += misses
+	if !oldest.IsZero() && (r.oldest.IsZero() || oldest.Before(r.oldest)) {
+		r.oldest = oldest
 	}
 }
 

@@ -43,7 +43,8 @@ func look[T any](
 		return nil, ErrNotCached
 	}
 	late := false
-	fetched, joined, err := c.flight.Do(ctx, key, func(ctx context.Context) (*entry, error) {
+	how := Share{Join: ControlOf(ctx).OnlyUnderWay}
+	fetched, joined, err := c.flight.Share(ctx, key, how, func(ctx context.Context) (*entry, error) {
 		// Another caller's work may have ended since this one looked.
 		if e, _ := c.find(ctx, key, link); e != nil {
 			late = true
@@ -68,6 +69,7 @@ func look[T any](
 	page, _ := fetched.value.(*source.Page[T]) // the key names the type
 	if joined {
 		page = kept(page)
+		page.Joined = true
 	}
 	return page, nil
 }

@@ -65,6 +65,16 @@ func (c *Cache) Users(next source.UserReader, scope Scope) source.UserReader {
 
 // Events implements source.EventReader.
 func (r *events) Events(ctx context.Context, q source.EventQuery, link string) (*source.Page[source.Item], error) {
+	if inReading(ctx) {
+		r.c.cfg.Observer.CacheRequest(shortName(r.scope.Source), Miss)
+		page, err := r.next.Events(ctx, q, link)
+		if err != nil {
+			RecorderOf(ctx).record(false, time.Time{})
+			return nil, err
+		}
+		RecorderOf(ctx).record(false, page.Read)
+		return page, nil
+	}
 	key := r.key(&q)
 	return look(ctx, r.c, r.scope.Source, key.with(link), link,
 		func() time.Duration { return r.c.windowTTL(r.scope.Source, q.End) },

@@ -72,17 +72,6 @@ func (r *recent) again(e *entry) {
 	r.put(e, &r.often)
 }
 
-// giveUp drops an entry from the second LRU: what is kept in its place has the better right to be there.
-func (r *recent) giveUp(key string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if at := r.byKey[key]; at != nil {
-		if h, ok := at.Value.(*held); ok && h.in == &r.often {
-			r.drop(at)
-		}
-	}
-}
-
 // put makes an entry the latest of an LRU; the lock is held.
 func (r *recent) put(e *entry, to *lru) {
 	if e.cost > to.limit {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
-	"strings"
 	"time"
 
 	"github.com/parley-gateway/parley/source"
@@ -18,8 +17,9 @@ type Windows interface {
 	// Window returns the value that was kept under a key; nil = none that the context's Control accepts. A hit is counted
 	// and recorded as one look-up; a miss is not, because the look-ups of pages follow.
 	Window(ctx context.Context, key string) any
-	// KeepWindow keeps a value. It is shared with every reader and must not change; keeping it again replaces it.
-	KeepWindow(w Window)
+	// KeepWindow keeps a value, and reports false if it is too large for that. It is shared with every reader and must not
+	// change; keeping it again replaces it.
+	KeepWindow(w Window) bool
 }
 
 // Answers keeps whole answers that were made of windows, by KeepWindow. Readers of events that Cache.Events returned are
@@ -42,8 +42,6 @@ type Window struct {
 	Read time.Time
 	// End is the query's: windows that are settled are kept for longer.
 	End time.Time
-	// Pages are the links of the pages that the value stands in for, "" the first one; they need not be kept any longer.
-	Pages []string
 }
 
 var (
@@ -86,28 +84,17 @@ func (r *events) Answer(key string) any {
 }
 
 // KeepWindow implements Windows.
-func (r *events) KeepWindow(w Window) {
+func (r *events) KeepWindow(w Window) bool {
 	if r.c.store == nil {
-		return
+		return true
 	}
 	life := r.c.ttl(r.c.windowTTL(r.scope.Source, w.End))
 	e := &entry{
 		key: w.Key, source: shortName(r.scope.Source), value: w.Value, read: w.Read, expires: w.Read.Add(life),
 		cost: pageOverhead + int64(2*len(w.Key)) + w.Cost,
 	}
-	left := time.Until(e.expires)
-	if left <= 0 {
-		return
+	if left := time.Until(e.expires); left > 0 {
+		r.c.keep(e, left)
 	}
-	r.c.keep(e, left)
-	if e.cost > r.c.store.MaxCost() {
-		return // its pages are better than nothing
-	}
-	query := keyed(strings.TrimSuffix(w.Key, windowMark))
-	for _, link := range w.Pages {
-		// Those who are reading the same pages right now find them among the recent ones.
-		page := query.with(link)
-		r.c.store.Del(page)
-		r.c.recent.giveUp(page)
-	}
+	return e.cost <= r.c.store.MaxCost()
 }

@@ -127,6 +127,8 @@ type Page[T any] struct {
 	Read time.Time
 	// FromCache is true when the page was not asked for again.
 	FromCache bool
+	// Joined is true beside FromCache when the page was just being asked for by somebody else.
+	Joined bool
 	// Unfiltered is true when Graph did not evaluate (all of) the clause: it refused it, or the API has no such filter. The
 	// three flags belong to the first page of a chain and hold for every page behind it.
 	Unfiltered bool
@@ -234,15 +236,17 @@ const (
 	Background
 )
 
-type priorityKey struct{}
+// PriorityKey is the key under which a context gives a Priority. It is for contexts that find theirs out when they are
+// asked; others are made by WithPriority.
+type PriorityKey struct{}
 
 // WithPriority returns a context whose Graph requests have the given priority; without it they are Interactive.
 func WithPriority(ctx context.Context, p Priority) context.Context {
-	return context.WithValue(ctx, priorityKey{}, p)
+	return context.WithValue(ctx, PriorityKey{}, p)
 }
 
 // PriorityOf returns the priority that WithPriority set.
 func PriorityOf(ctx context.Context) Priority {
-	p, _ := ctx.Value(priorityKey{}).(Priority)
+	p, _ := ctx.Value(PriorityKey{}).(Priority)
 	return p
 }

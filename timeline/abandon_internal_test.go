@@ -48,7 +48,7 @@ func TestAbandonedWindowsBuildNothing(t *testing.T) {
 			if c.chain {
 				b = r.follow(ctx, &tail{rest: w.span, query: r.ask(w.span), link: "next", links: linkset{}})
 			} else {
-				b = r.window(ctx, w, nil)
+				b = r.once(ctx, w, nil)
 			}
 			if b.failed == nil || !isContext(b.failed.err) {
 				t.Errorf("failure %v, want that of the context", b.failed)

@@ -14,7 +14,13 @@ import (
 // before it leaves; what the request says is not in it but in the associated data.
 const (
 	cursorChain  = 2
-	cursorEvents = 3
+	cursorEvents = 4
+)
+
+// Bounds of what a token says of a source's density: the width of windows in seconds, rows in a thousand hours.
+const (
+	maxNarrow = 31 * 24 * 3600
+	maxRate   = 1 << 24
 )
 
 var errCursor = errors.New("malformed cursor")
@@ -34,8 +40,11 @@ type sourceMark struct {
 	reason             string
 	answered, finished bool
 	level              level
+	narrow             time.Duration // in whole seconds
+	rate               int
 	reached            time.Time
 	at                 *position
+	tried              bool // the window of at did not fit into a call
 	counts             counts
 	gaps               []gap
 	sum                uint64 // of the trace
@@ -47,6 +56,7 @@ const (
 	bitAt
 	bitAny
 	bitStray
+	bitTried
 )
 
 // encoder appends the parts of a cursor.
@@ -80,12 +90,13 @@ func (e *encoder) source(s *sourceMark, base time.Time) {
 	for bit, set := range map[uint64]bool{
 		bitAnswered: s.answered, bitFinished: s.finished, bitAt: s.at != nil,
 		bitAny: s.at != nil && s.at.any, bitStray: s.at != nil && s.at.stray,
+		bitTried: s.at != nil && s.tried,
 	} {
 		if set {
 			flags |= bit
 		}
 	}
-	e.uint(uint64(s.src), uint64(s.state), flags, uint64(s.level))
+	e.uint(uint64(s.src), uint64(s.state), flags, uint64(s.level), uint64(s.narrow/time.Second), uint64(s.rate))
 	e.reason(s.reason)
 	e.since(base, s.reached)
 	if s.at != nil {
@@ -130,8 +141,9 @@ func (d *decoder) source(base time.Time) sourceMark {
 	s := sourceMark{}
 	s.src, s.state = parleyv1.Source(d.small()), parleyv1.SourceState(d.small())
 	flags := d.uint()
-	s.answered, s.finished = flags&bitAnswered != 0, flags&bitFinished != 0
+	s.answered, s.finished, s.tried = flags&bitAnswered != 0, flags&bitFinished != 0, flags&bitTried != 0
 	s.level = level(min(d.small(), int32(era)))
+	s.narrow, s.rate = time.Duration(d.count(maxNarrow))*time.Second, d.count(maxRate)
 	s.reason = d.reason()
 	s.reached = d.since(base)
 	if flags&bitAt != 0 {

@@ -58,6 +58,8 @@ type graph struct {
 	hook func(n int, q source.EventQuery, link string, page *source.Page[source.Item]) (*source.Page[source.Item], error)
 	// delay is how long each page takes.
 	delay time.Duration
+	// live makes pages by their places in what is there at the moment, so that rows that leave move all behind them.
+	live bool
 }
 
 type asked struct {
@@ -93,7 +95,7 @@ func (g *graph) page(q source.EventQuery, link string) *source.Page[source.Item]
 	}
 	id := fmt.Sprint(q.Start.UnixNano(), q.End.UnixNano(), q.ByCreateTime, q.Descending, q.Conversation, edits)
 	found, known := g.memo[id]
-	if !known {
+	if !known || g.live {
 		found = g.find(q)
 		if g.memo == nil {
 			g.memo = map[string][]source.Item{}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 )
 
 // step is a piece of the rest of a source: a window that is being read, or a plan that windows are taken from.
@@ -16,9 +17,12 @@ type step struct {
 type slot struct {
 	window window
 	tail   *tail
+	began  time.Time
 	done   chan struct{}
 	wanted chan struct{} // closed when it is the next one; nil for a window that was kept
 	urgent bool
+	tried  bool // it did not fit into an earlier call
+	whole  bool // it cannot be cut
 	block  *block
 }
 
@@ -60,10 +64,18 @@ func (f *fetcher) start(t *track, s *slot) {
 	if s.tail == nil {
 		kept = t.read.find(f.ctx, s.window)
 	}
+	if kept != nil && kept.split && s.whole {
+		kept = nil
+	}
 	if kept != nil && (kept.split || t.filter == nil && t.enrich == nil) {
 		s.block, s.done = kept, f.done
 		return
 	}
+	if kept == nil && s.tried {
+		s.block, s.done = &block{window: s.window, split: true, halved: s.window.level != era}, f.done
+		return
+	}
+	s.began = time.Now()
 	s.done, s.wanted = make(chan struct{}), make(chan struct{})
 	f.group.Go(func() {
 		defer func() {
@@ -79,7 +91,8 @@ func (f *fetcher) start(t *track, s *slot) {
 		case s.tail != nil:
 			s.block = t.read.follow(f.ctx, s.tail)
 		default:
-			s.block = t.read.window(f.ctx, s.window, s.wanted)
+			s.block = t.read.window(f.ctx, s)
+			s.block.took = time.Since(s.began)
 		}
 		t.sift(f.ctx, s.block)
 		if t.enrich != nil && f.ctx.Err() == nil {
@@ -104,6 +117,12 @@ func (s *slot) ready() bool {
 // chained tells whether one ordered chain serves the whole interval: a chat's own messages, newest first.
 func (t *track) chained() bool { return t.desc && t.read.query.Conversation != "" }
 
+// enough tells whether a window is expected to hold all that a List wants, or takes so long that a second one beside it would
+// only hold it up.
+func (t *track) enough(w window) bool {
+	return t.density.narrow > 0 || float64(t.density.rate())*w.hours() >= 1000*float64(t.frugal)
+}
+
 // fill begins to read windows until ahead of them are being read or lie ready.
 func (t *track) fill(f *fetcher, ahead int) {
 	started := 0
@@ -111,13 +130,10 @@ func (t *track) fill(f *fetcher, ahead int) {
 		s := t.queue[i]
 		if s.slot != nil && s.slot.done != nil {
 			if s.slot.ready() && s.slot.block.split {
-				l, _ := s.slot.window.finer()
-				t.density.dense(l)
-				t.queue[i] = &step{plan: t.plan(s.slot.window.span, s.slot.window.level-1)}
-				t.density.level = l
+				t.queue = slices.Replace(t.queue, i, i+1, t.pieces(s.slot)...)
 				continue
 			}
-			if i == 0 && t.frugal && s.slot.ready() {
+			if i == 0 && t.frugal > 0 && (s.slot.ready() || t.enough(s.slot.window)) {
 				return
 			}
 			started++

@@ -6,11 +6,11 @@ import (
 	"github.com/parley-gateway/parley/cache"
 )
 
-// A window that was read to its end without a doubt is kept as the sheet that was made of its pages, for as long as these
-// would have been. Only what is stray, doubtful or cut short is made of pages again.
+// A window that was read to its end without a doubt is kept as the sheet that was made of its pages. Pages by themselves are
+// not kept: a window made of old and new ones would be the state of no time, and lack a row that moved between them.
 
-// keep keeps the sheet of a window in place of the pages that it was made of.
-func (r *reading) keep(w window, s *sheet, links []string) {
+// keep keeps the sheet of a window. A sheet that is too large for that is read in pieces the next time.
+func (r *reading) keep(w window, s *sheet) {
 	if r.store == nil {
 		return
 	}
@@ -18,13 +18,14 @@ func (r *reading) keep(w window, s *sheet, links []string) {
 	kept := cache.Window{Key: r.store.WindowKey(&q), End: q.End, Value: s, Read: s.read, Cost: s.cost()}
 	s.grown = func() {
 		again := kept
-		again.Cost, again.Pages = s.cost(), nil // the pages are gone
+		again.Cost = s.cost()
 		r.store.KeepWindow(again)
 	}
-	if !s.split {
-		kept.Pages = append(links, "") //nolint:gocritic // the rowset is done with them
+	if !r.store.KeepWindow(kept) && !s.split {
+		pieces := &sheet{split: true, read: s.read}
+		kept.Value, kept.Cost = pieces, pieces.cost()
+		r.store.KeepWindow(kept)
 	}
-	r.store.KeepWindow(kept)
 }
 
 // find returns a window that was kept; nil = it must be read.

@@ -91,7 +91,7 @@ func (e *Engine) makePage(
 	}
 	w.limit(ahead, maxRows)
 	for _, t := range w.tracks {
-		t.frugal = true
+		t.frugal = size
 	}
 	page := &Page{Message: &parleyv1.ListEventsResponse{}}
 	in, done, err := w.fill(soft, page, size)
@@ -152,6 +152,7 @@ func (w *walk) fill(ctx context.Context, page *Page, size int) (in lie, done boo
 				return in, false, nil
 			}
 			if err := w.wait(ctx, nil); err != nil {
+				w.hurried = true
 				return in, false, nil // time is up: the answer holds what there is, and a token
 			}
 		case paused:

@@ -219,8 +219,8 @@ func (w *walk) resume(have Sources, asked []parleyv1.Source, token, field string
 func (t *track) restore(m *sourceMark) {
 	t.state, t.reason = m.state, m.reason
 	t.answered, t.finished = m.answered, m.finished
-	t.density.level = m.level
-	t.reached, t.at = m.reached, m.at
+	t.density.level, t.density.narrow, t.density.known = m.level, m.narrow, m.rate
+	t.reached, t.at, t.tried = m.reached, m.at, m.tried
 	t.counts, t.gaps = m.counts, m.gaps
 	t.trace.base, t.trace.fresh = m.sum, true
 }
@@ -229,9 +229,10 @@ func (t *track) restore(m *sourceMark) {
 func (w *walk) token(finished bool) (string, error) {
 	m := mark{now0: w.now0, start: w.span.start, end: w.span.end, finished: finished, strays: w.seen.lately()}
 	for _, t := range w.tracks {
+		at, tried := t.cursor(w.hurried)
 		m.sources = append(m.sources, sourceMark{
 			src: t.src, state: t.state, reason: t.reason, answered: t.answered, finished: t.finished,
-			level: t.density.level, reached: t.reached, at: t.at, counts: t.total(), gaps: t.gaps, sum: t.sum(),
+			level: t.density.level, narrow: t.density.narrow, rate: t.density.rate(), reached: t.reached, at: at, tried: tried, counts: t.total(), gaps: t.gaps, sum: t.sum(),
 		})
 	}
 	return w.engine.cfg.Sealer.Seal(m.encode(), w.associated)

@@ -42,11 +42,13 @@ type block struct {
 	entries    []entry // of the sheet, all or some; shared like it
 	kept       string  // key that the sheet was found under; "" = it was read for this call
 	gaps       []gap
-	failed     *failure // why the window was not read to its end
-	split      bool     // it held too much and must be read in pieces; nothing else is set
-	tail       *tail    // how to go on reading a single chain
-	unordered  bool     // the chain does not come in order: read windows instead
-	unproven   bool     // it holds calls that could not be read whole to see whether they belong here
+	failed     *failure      // why the window was not read to its end
+	split      bool          // it held too much and must be read in pieces; nothing else is set
+	halved     bool          // beside split: the pieces are its halves, since it did not fit into a call
+	tail       *tail         // how to go on reading a single chain
+	unordered  bool          // the chain does not come in order: read windows instead
+	unproven   bool          // it holds calls that could not be read whole to see whether they belong here
+	took       time.Duration // to read it
 	rows       int
 	duplicates int
 	strays     int
@@ -110,14 +112,50 @@ func (r *reading) page(ctx context.Context, q source.EventQuery, link string) (*
 // is no reason to believe in the end of a chain: it ends with an empty page once in so many windows, and then the halves say so.
 func (r *reading) short(rows int) bool { return rows < max(r.nominal, int(r.largest.Load())) }
 
-// window reads one window to its end. A doubt about pages that were kept is about an old reading: the window is then read
-// once more from Graph.
-func (r *reading) window(ctx context.Context, w window, wanted <-chan struct{}) *block {
-	b, kept := r.once(ctx, w, wanted)
-	doubtful := len(b.gaps) > 0 || b.failed != nil && b.failed.reason == ReasonLinkRefused
-	if kept && doubtful && ctx.Err() == nil {
-		r.release(b.rows)
-		b, _ = r.once(anew(ctx), w, wanted)
+// once reads one window and decides what the doubts on the way mean.
+func (r *reading) once(ctx context.Context, w window, wanted <-chan struct{}) *block {
+	b := &block{window: w}
+	rows := newRowset(r, w.span)
+	rows.wanted, rows.window = wanted, true
+	end := r.chain(ctx, w, r.ask(w.span), rows)
+	if end.failed != nil && end.failed.again {
+		// Graph forgot the chain: once more from the start; what was read stays.
+		rows.forget()
+		end = r.chain(ctx, w, r.ask(w.span), rows)
+	}
+	if err := ctx.Err(); err != nil {
+		b.rows = rows.rows
+		return r.abandon(b, err)
+	}
+	if end.split {
+		b.split = true
+		r.release(rows.rows)
+		if r.query.Conversation == "" {
+			r.keep(w, &sheet{split: true, read: rows.read})
+		}
+		return b
+	}
+	if end.failed != nil && end.failed.reason == ReasonUnavailable && w.level == era {
+		// Perhaps it was too much to ask at a time, and a year that cannot be read is a smaller gap.
+		b.split = true
+		r.release(rows.rows)
+		return b
+	}
+	b.failed = end.failed
+	reason := end.reason
+	if end.suspect && rows.rows > 0 {
+		reason = r.halves(ctx, w, rows, b)
+		if err := ctx.Err(); err != nil {
+			b.rows = rows.rows
+			return r.abandon(b, err)
+		}
+	}
+	if reason != "" {
+		b.gaps = append(b.gaps, gap{w.span, reason})
+	}
+	rows.fill(b)
+	if b.failed == nil && len(b.gaps) == 0 && b.strays == 0 {
+		r.keep(w, b.sheet)
 	}
 	return b
 }
@@ -132,53 +170,11 @@ func anew(ctx context.Context) context.Context {
 	return cache.WithControl(ctx, control)
 }
 
-// once reads one window and decides what the doubts on the way mean; kept is true when a page came from the cache.
-func (r *reading) once(ctx context.Context, w window, wanted <-chan struct{}) (b *block, kept bool) {
-	b = &block{window: w}
-	rows := newRowset(r, w.span)
-	rows.wanted, rows.window = wanted, true
-	end := r.chain(ctx, w, r.ask(w.span), rows)
-	if end.failed != nil && end.failed.again {
-		// Graph forgot the chain: once more from the start; what was read stays.
-		rows.forget()
-		end = r.chain(anew(ctx), w, r.ask(w.span), rows)
-		rows.kept = false
-	}
-	if err := ctx.Err(); err != nil {
-		b.rows = rows.rows
-		return r.abandon(b, err), rows.kept
-	}
-	if end.split {
-		b.split = true
-		r.release(rows.rows)
-		if r.query.Conversation == "" {
-			r.keep(w, &sheet{split: true, read: rows.read}, nil)
-		}
-		return b, false
-	}
-	if end.failed != nil && end.failed.reason == ReasonUnavailable && w.level == era {
-		// Perhaps it was too much to ask at a time, and a year that cannot be read is a smaller gap.
-		b.split = true
-		r.release(rows.rows)
-		return b, false
-	}
-	b.failed = end.failed
-	reason := end.reason
-	if end.suspect && rows.rows > 0 {
-		reason = r.halves(ctx, w, rows, b)
-		if err := ctx.Err(); err != nil {
-			b.rows = rows.rows
-			return r.abandon(b, err), rows.kept
-		}
-	}
-	if reason != "" {
-		b.gaps = append(b.gaps, gap{w.span, reason})
-	}
-	rows.fill(b)
-	if b.failed == nil && len(b.gaps) == 0 && b.strays == 0 {
-		r.keep(w, b.sheet, rows.links)
-	}
-	return b, rows.kept
+// underWay asks for pages that are kept or just being asked for, and for no others.
+func underWay(ctx context.Context) context.Context {
+	control := cache.ControlOf(ctx)
+	control.OnlyUnderWay = true
+	return cache.WithControl(ctx, control)
 }
 
 // abandon gives back what a window holds that nobody waits for any more. Nothing is made of its rows: sorting and copying
@@ -254,7 +250,7 @@ func (r *reading) chain(ctx context.Context, w window, q source.EventQuery, rows
 			return ending{reason: ReasonPagingLoop}
 		}
 		rows.add(page.Items)
-		rows.note(page, link)
+		rows.note(page)
 		if page.Next == "" {
 			return ending{suspect: n > 1 && page.Rows == 0 && last > 0 && r.short(last)}
 		}

@@ -47,11 +47,9 @@ type rowset struct {
 	rows       int
 	duplicates int
 	pages      int
-	links      []string  // of the pages but the first
 	read       time.Time // when the oldest page was read
 	doubtful   bool      // a row lay far outside
 	window     bool      // a whole window is read, not a page of an ordered chain
-	kept       bool      // a page came from the cache
 	unbounded  bool      // the source was asked without the interval: rows outside are expected
 	shown      time.Time // oldest row of earlier pages of an ordered chain: what is newer breaks the order
 }
@@ -100,15 +98,11 @@ func (s *rowset) add(items []source.Item) {
 }
 
 // note takes over what is said of a page as a whole.
-func (s *rowset) note(page *source.Page[source.Item], link string) {
+func (s *rowset) note(page *source.Page[source.Item]) {
 	s.pages++
-	if link != "" {
-		s.links = append(s.links, link)
-	}
 	if s.read.IsZero() || page.Read.Before(s.read) {
 		s.read = page.Read
 	}
-	s.kept = s.kept || page.FromCache
 	s.unbounded = s.unbounded || page.Unbounded
 }
 

@@ -2,10 +2,12 @@ package timeline
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
 
+	"github.com/parley-gateway/parley/cache"
 	"github.com/parley-gateway/parley/source"
 )
 
@@ -22,6 +24,7 @@ type tail struct {
 	// lowest are the keys of the rows of that instant.
 	lowest map[string]bool
 	again  bool // the chain has been begun anew once, from Graph
+	kept   bool // the page before was a kept one: its link leads on in an old reading
 	more   bool // another page follows
 }
 
@@ -46,11 +49,21 @@ func (r *reading) follow(ctx context.Context, from *tail) *block {
 	r.release(len(from.held))
 	next.held = nil
 	reason := ""
-	if from.again {
-		ctx = anew(ctx)
-	}
-	page, err := r.page(ctx, from.query, from.link)
+	asking := ctx
 	switch {
+	case from.again:
+		asking = anew(ctx)
+	case from.kept:
+		asking = underWay(ctx)
+	}
+	page, err := r.page(asking, from.query, from.link)
+	switch {
+	case from.kept && errors.Is(err, cache.ErrNotCached):
+		// What was kept ends here. Its link would go on in an old reading: what is left is asked for anew.
+		next.begin(r)
+		next.more, next.held = true, from.held
+		b.start = from.rest.end
+		return b
 	case err != nil:
 		f := classify(r.src, err, from.link != "")
 		if f.again && !from.again {
@@ -73,6 +86,7 @@ func (r *reading) follow(ctx context.Context, from *tail) *block {
 	default:
 		rows.add(page.Items)
 		next.pages++
+		next.kept = page.FromCache && !page.Joined
 		next.note(r, page.Items)
 		reason = r.turn(&next, page, rows)
 	}
@@ -115,11 +129,15 @@ func (r *reading) loops(from *tail, page *source.Page[source.Item]) bool {
 
 // restart begins a chain again at what is left; the block stays empty.
 func (r *reading) restart(b *block, from, next *tail) *block {
-	next.again, next.more, next.link, next.links, next.low = true, true, "", linkset{}, time.Time{}
-	next.query = r.ask(from.rest)
-	next.held = from.held
+	next.begin(r)
+	next.again, next.more, next.held = true, true, from.held
 	b.start = from.rest.end
 	return b
+}
+
+// begin asks for what is left by a chain of its own.
+func (t *tail) begin(r *reading) {
+	t.query, t.link, t.links, t.low, t.kept = r.ask(t.rest), "", linkset{}, time.Time{}, false
 }
 
 // known reports whether the chain has shown a row already: rows come newest first, so none that is newer than the oldest
@@ -157,9 +175,8 @@ func (r *reading) turn(next *tail, page *source.Page[source.Item], rows *rowset)
 	case page.Next == "":
 		if page.Rows == 0 && next.last > 0 && r.short(next.last) && !next.again {
 			// A short page, then nothing: once more from here; rows that appear now were cut before.
-			next.again, next.more, next.link, next.links, next.last = true, true, "", linkset{}, 0
-			next.low = time.Time{}
-			next.query = r.ask(next.rest)
+			next.begin(r)
+			next.again, next.more, next.last = true, true, 0
 		}
 		return ""
 	case r.byCreate && found && oldest.Before(next.rest.start.Add(-tolerance)):

@@ -31,6 +31,7 @@ type track struct {
 	reached   time.Time // everything before it (behind it when descending) has been handed over
 	place     position  // what at points to once an entry was handed over
 	at        *position // place inside the window that begins at reached; nil at its beginning
+	tried     bool      // that window did not fit into an earlier call
 	resume    *position // where the cursor stood
 	trace     trace
 	gaps      []gap
@@ -43,7 +44,7 @@ type track struct {
 	queue   []*step
 	active  *block
 	next    int    // index in active.entries
-	frugal  bool   // nothing is read ahead of a window that lies ready: a List may not need it
+	frugal  int    // rows that are wanted at most, of a List: nothing is read ahead of a window that holds them; 0 = all
 	entered []used // the windows of a List, as they were entered
 	stopped *failure
 	cause   error // of the stop
@@ -88,8 +89,10 @@ func (t *track) begin() {
 	from := t.reached
 	if t.at != nil {
 		// The window that was begun is read again as it was, so that its pages are found in the cache.
-		t.resume = t.at
-		t.queue = append(t.queue, &step{slot: &slot{window: t.at.window}})
+		if t.at.any || !t.tried { // else nobody has been in it yet
+			t.resume = t.at
+		}
+		t.queue = append(t.queue, &step{slot: &slot{window: t.at.window, tried: t.tried}})
 		from = t.at.window.end
 		if t.desc {
 			from = t.at.window.start
@@ -166,7 +169,7 @@ func (t *track) enter(b *block) {
 	}
 	t.prove(b)
 	t.active, t.next = b, 0
-	if t.frugal {
+	if t.frugal > 0 {
 		t.entered = append(t.entered, used{b.kept, b.sheet})
 	}
 	t.at = &position{window: b.window}
@@ -218,6 +221,7 @@ func (t *track) judge(b *block) {
 		t.answered = true
 		t.failures = 0
 		t.density.saw(b.window, b.rows)
+		t.density.took(b.took)
 		return
 	}
 	f := b.failed

@@ -23,6 +23,7 @@ type walk struct {
 	fetch  *fetcher
 
 	extended   bool // a finished walk goes on with what has come since
+	hurried    bool // the call ran out of time before the walk had more to offer
 	ahead      int
 	notices    []*parleyv1.Notice // not yet handed to the reader
 	told       map[string]bool

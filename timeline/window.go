@@ -111,8 +111,31 @@ func (w window) finer() (level, bool) {
 // density is how many rows an hour of a source has held lately.
 type density struct {
 	rows, hours float64
-	level       level   // of the window planned last
-	most        float64 // expected rows up to which a window is planned
+	level       level         // of the window planned last
+	most        float64       // expected rows up to which a window is planned
+	known       int           // rate that a token told; 0 = none
+	narrow      time.Duration // widest window that fits into a call; 0 = any does
+}
+
+// rate is how many rows a thousand hours hold, as far as is known.
+func (d *density) rate() int {
+	if d.hours <= 0 {
+		return d.known
+	}
+	return int(min(d.rows/d.hours*1000, maxRate))
+}
+
+// quick is how soon a window must have been read for those behind it to be twice as wide again.
+const quick = 5 * time.Second
+
+// took learns how long a window took.
+func (d *density) took(t time.Duration) {
+	if t >= quick || d.narrow == 0 {
+		return
+	}
+	if d.narrow *= 2; d.narrow > 31*24*time.Hour {
+		d.narrow = 0
+	}
 }
 
 // saw learns from a window that was read whole; older ones fade.
@@ -161,6 +184,9 @@ func (p *plan) next(d *density) (window, bool) {
 	}
 	if p.desc {
 		from := later(l.floor(p.rest.end.Add(-1)), p.rest.start)
+		if d.narrow > 0 {
+			from = later(from, p.rest.end.Add(-d.narrow))
+		}
 		w := window{span{from, p.rest.end}, l}
 		p.rest.end = from
 		return w, true
@@ -170,6 +196,9 @@ func (p *plan) next(d *density) (window, bool) {
 		to = l.next(p.rest.start)
 	}
 	to = earlier(to, p.rest.end)
+	if d.narrow > 0 {
+		to = earlier(to, p.rest.start.Add(d.narrow))
+	}
 	w := window{span{p.rest.start, to}, l}
 	p.rest.start = to
 	return w, true

@@ -1,0 +1,69 @@
+package cache
+
+import (
+	"context"
+	"time"
+)
+
+// Readings lets callers share the reading of a window: all pages of a query, one behind the other, so that what it brings is
+// the state of one time. Readers of events that Cache.Events returned are Readings.
+type Readings interface {
+	// Read returns what read makes for the key of a window, starting it unless it is under way; joined is true for a caller
+	// who found it so. Pages that read asks for with its context are asked of Graph, each time: they are neither found among
+	// what is kept nor kept.
+	Read(ctx context.Context, key string, how Share, read func(context.Context) any) (value any, joined bool, err error)
+}
+
+var _ Readings = (*events)(nil)
+
+// windowRead is what was read of a window, and the pages that it took.
+type windowRead struct {
+	value any
+	pages *Recorder
+}
+
+type wholeKey struct{}
+
+// inReading reports whether pages are parts of one reading.
+func inReading(ctx context.Context) bool { return ctx.Value(wholeKey{}) != nil }
+
+// asReading is a context whose pages are parts of one reading. They are recorded apart: all who share the
+// reading have read them.
+type asReading struct {
+	context.Context //nolint:containedctx // it is one
+
+	pages *Recorder
+}
+
+// Value implements context.Context.
+func (a asReading) Value(key any) any {
+	switch key.(type) {
+	case wholeKey:
+		return true
+	case RecorderKey:
+		return a.pages
+	}
+	return a.Context.Value(key)
+}
+
+// Read implements Readings.
+func (r *events) Read(ctx context.Context, key string, how Share, read func(context.Context) any) (value any, joined bool, err error) {
+	if ControlOf(ctx).OnlyIfCached {
+		r.c.cfg.Observer.CacheRequest(shortName(r.scope.Source), Miss)
+		RecorderOf(ctx).record(false, time.Time{})
+		return nil, false, ErrNotCached
+	}
+	w, joined, err := r.c.whole.Share(ctx, key, how, func(ctx context.Context) (windowRead, error) {
+		pages := &Recorder{}
+		return windowRead{read(asReading{ctx, pages}), pages}, nil
+	})
+	if err != nil {
+		RecorderOf(ctx).record(false, time.Time{})
+		return nil, joined, err
+	}
+	if joined {
+		r.c.cfg.Observer.CacheRequest(shortName(r.scope.Source), Coalesced)
+	}
+	RecorderOf(ctx).add(w.pages)
+	return w.value, joined, nil
+}

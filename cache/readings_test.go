@@ -1,0 +1,103 @@
+package cache_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/parley-gateway/parley/cache"
+	"github.com/parley-gateway/parley/source"
+)
+
+// TestReadings: callers who want the same window at the same time share one reading, at the highest priority among them; who
+// wants a fresher one begins his own; the pages of a reading are asked for each time, and the last to leave ends it.
+func TestReadings(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := &graph{}
+		r := open(t, cache.Config{}).Events(g, scope("a"))
+		readings, ok := r.(cache.Readings)
+		if !ok {
+			t.Fatal("a reader of events shares no readings")
+		}
+		began, priorities, ended := 0, []source.Priority{}, make(chan struct{})
+		read := func(ctx context.Context) any {
+			began++
+			n := began
+			for _, link := range []string{"", "+"} {
+				if _, err := r.Events(ctx, settled("u"), link); err != nil {
+					t.Error(err)
+				}
+			}
+			time.Sleep(time.Second)
+			priorities = append(priorities, source.PriorityOf(ctx))
+			select {
+			case <-ended:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			return n
+		}
+		type answer struct {
+			value    any
+			joined   bool
+			err      error
+			recorder *cache.Recorder
+		}
+		ask := func(ctx context.Context, how cache.Share) chan answer {
+			answers := make(chan answer, 1)
+			ctx, recorder := cache.WithRecorder(ctx)
+			go func() {
+				value, joined, err := readings.Read(ctx, "window", how, read)
+				answers <- answer{value, joined, err, recorder}
+			}()
+			synctest.Wait()
+			return answers
+		}
+		stream := source.WithPriority(t.Context(), source.Background)
+		one := ask(stream, cache.Share{})
+		two := ask(t.Context(), cache.Share{})
+		leaving, leave := context.WithCancel(t.Context())
+		three := ask(leaving, cache.Share{})
+		time.Sleep(time.Minute)
+		fresh := ask(t.Context(), cache.Share{Since: time.Now().Add(-10 * time.Second)})
+		leave()
+		if a := <-three; !errors.Is(a.err, context.Canceled) {
+			t.Errorf("who has left: %+v", a)
+		}
+		time.Sleep(2 * time.Second)
+		close(ended)
+		for _, c := range []struct {
+			answers chan answer
+			value   int
+			joined  bool
+		}{{one, 1, false}, {two, 1, true}, {fresh, 2, false}} {
+			a := <-c.answers
+			if a.value != c.value || a.joined != c.joined || a.err != nil || a.recorder.Misses() != 2 || a.recorder.Hits() != 0 {
+				t.Errorf("%+v with %d misses, want reading %d, joined %v", a, a.recorder.Misses(), c.value, c.joined)
+			}
+		}
+		if priorities[0] != source.Interactive {
+			t.Error("the reading that a list waits for goes on in the background")
+		}
+		if n := g.requests(); n != 4 {
+			t.Errorf("%d requests for two readings of two pages", n)
+		}
+
+		ended = make(chan struct{})
+		leaving, leave = context.WithCancel(t.Context())
+		last := ask(leaving, cache.Share{})
+		time.Sleep(2 * time.Second)
+		leave()
+		<-last
+		synctest.Wait()
+		if a := <-ask(cache.WithControl(t.Context(), cache.Control{OnlyIfCached: true}), cache.Share{}); !errors.Is(a.err, cache.ErrNotCached) {
+			t.Errorf("only-if-cached: %+v", a)
+		}
+		if began != 3 {
+			t.Errorf("%d readings", began)
+		}
+	})
+}

@@ -1,0 +1,272 @@
+package timeline_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/parley-gateway/parley/cache"
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline"
+)
+
+// inNovember runs a test in a bubble whose clock is well behind every interval that it reads.
+func inNovember(t *testing.T, test func(t *testing.T)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Until(time.Date(2026, 11, 19, 12, 0, 0, 0, time.UTC)))
+		test(t)
+	})
+}
+
+// paged is a chat source whose rows of one window come in so many pages, each by its place in what is there at the moment.
+func paged(pages int, start, end time.Time) *graph {
+	return &graph{src: chat, size: 50, live: true, rows: spread("m", 50*pages, start, end)}
+}
+
+// leave takes away the row that comes first in the answer to a window, so that all others move up.
+func (g *graph) leave() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	first := slices.MinFunc(g.rows, func(a, b row) int {
+		x, y := scatter(a.id), scatter(b.id)
+		switch {
+		case x < y:
+			return -1
+		case x > y:
+			return 1
+		}
+		return 0
+	})
+	g.rows = slices.DeleteFunc(slices.Clone(g.rows), func(r row) bool { return r.id == first.id })
+}
+
+// stopAt makes a source that is asked for its nth page wait until the call ends.
+func stopAt(g *graph, n int) (next source.EventReader) { return &stopping{g, n} }
+
+type stopping struct {
+	*graph
+
+	at int
+}
+
+func (s *stopping) Events(ctx context.Context, q source.EventQuery, link string) (*source.Page[source.Item], error) {
+	if s.requests() == s.at-1 {
+		s.at = 0
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return s.graph.Events(ctx, q, link)
+}
+
+// TestRowsLeaveBetweenCalls is of the kind "a window is one reading": what one call has read of a window is never gone on with
+// by the next, for a row that left in between moved all behind it. The call is a stream that is cut, a List whose time is up,
+// or one of a chat's own messages.
+func TestRowsLeaveBetweenCalls(t *testing.T) {
+	t.Parallel()
+	hour := time.Date(2026, 3, 3, 10, 0, 0, 0, time.UTC)
+	for name, order := range map[string]timeline.Order{"oldest first": timeline.EventTime, "newest first": timeline.EventTimeDesc} {
+		for _, conversation := range []string{"", "19:x@thread.v2"} {
+			for _, list := range []bool{false, true} {
+				t.Run(fmt.Sprint(name, conversation, list), func(t *testing.T) {
+					t.Parallel()
+					inNovember(t, func(t *testing.T) {
+						t.Helper()
+						g := paged(6, hour, hour.Add(time.Hour))
+						c, err := cache.New(cache.Config{})
+						if err != nil {
+							t.Fatal(err)
+						}
+						defer c.Close()
+						have := timeline.Sources{Events: map[parleyv1.Source]source.EventReader{
+							chat: c.Events(stopAt(g, 4), cache.Scope{Tenant: "t", Source: chat}),
+						}}
+						e := newEngine(t, timeline.Config{})
+						req := timeline.EventsRequest{
+							Owner: "u", User: "u", Sources: []parleyv1.Source{chat}, Conversation: conversation, OrderBy: order,
+							Start: hour, End: hour.Add(time.Hour),
+						}
+						token, got := "", []string{}
+						if list {
+							page, err := e.ListEvents(t.Context(), have, req, "", 1000)
+							if err != nil || page.GetNextPageToken() == "" {
+								t.Fatalf("the first list: %v %v", page, err)
+							}
+							token, got = page.GetNextPageToken(), ids(page.GetEvents())
+						} else {
+							r := &result{}
+							ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+							err := e.StreamEvents(ctx, have, req, "", r.add)
+							cancel()
+							if !errors.Is(err, context.DeadlineExceeded) {
+								t.Fatal(err)
+							}
+							if n := len(r.tokens); n > 0 {
+								token, got = r.tokens[n-1], ids(r.events[:r.after[n-1]])
+							}
+						}
+						if conversation == "" || order == timeline.EventTime {
+							if len(got) > 0 {
+								t.Fatalf("%d events of a window that was not read to its end", len(got))
+							}
+							g.leave()
+						} else { // newest first: the newest row of page 1 leaves, after it was handed over
+							g.mu.Lock()
+							g.rows = g.rows[:len(g.rows)-1]
+							g.mu.Unlock()
+						}
+						for range 20 {
+							page, err := e.ListEvents(t.Context(), have, req, token, 1000)
+							if err != nil {
+								t.Fatal(err)
+							}
+							got = append(got, ids(page.GetEvents())...)
+							if token = page.GetNextPageToken(); token == "" {
+								if !page.GetComplete() {
+									t.Errorf("incomplete: %v", page.GetSources())
+								}
+								break
+							}
+						}
+						left := want(req.Start, req.End, order != timeline.EventTime, g)
+						for _, id := range left {
+							if !slices.Contains(got, id) {
+								t.Errorf("%s is lost in silence", id)
+							}
+						}
+						r := stream(t, e, have, req, "")
+						if order != timeline.EventTime && conversation != "" {
+							// Its pages are kept one by one, and what left one of them is still there for an hour.
+							r.events = slices.DeleteFunc(r.events, func(e *parleyv1.Event) bool { return !slices.Contains(left, ids([]*parleyv1.Event{e})[0]) })
+						}
+						if diff := gocmp.Diff(left, ids(r.events)); diff != "" || !r.summary.GetComplete() {
+							t.Errorf("what is kept of it (-want +got):\n%s", diff)
+						}
+					})
+				})
+			}
+		}
+	}
+}
+
+// TestLargeWindowsOfASmallCache is of the kind "a window is one reading": what is too large to be kept is read in pieces, each
+// of which is kept whole; no pages of different ages are put together.
+func TestLargeWindowsOfASmallCache(t *testing.T) {
+	t.Parallel()
+	inNovember(t, func(t *testing.T) {
+		t.Helper()
+		hour := time.Date(2026, 3, 3, 10, 0, 0, 0, time.UTC)
+		g := paged(12, hour, hour.Add(time.Hour))
+		for i := range g.rows {
+			g.rows[i].body = strings.Repeat("long ", 100)
+		}
+		have := keptSources(t, cache.Config{MaxBytes: 320 << 10}, g)
+		e := newEngine(t, timeline.Config{})
+		req := timeline.EventsRequest{Owner: "u", User: "u", Sources: []parleyv1.Source{chat}, Start: hour, End: hour.Add(time.Hour)}
+		token, got := "", []string{}
+		var left []string
+		for n := 0; ; n++ {
+			page, err := e.ListEvents(t.Context(), have, req, token, 50)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, ids(page.GetEvents())...)
+			if token = page.GetNextPageToken(); token == "" {
+				if !page.GetComplete() {
+					t.Errorf("incomplete: %v", page.GetSources())
+				}
+				break
+			}
+			if n%3 == 2 {
+				g.leave()
+				time.Sleep(10 * time.Minute) // some of what is kept ends
+			}
+			left = want(req.Start, req.End, false, g)
+		}
+		for _, id := range left {
+			if !slices.Contains(got, id) {
+				t.Errorf("%s is lost in silence", id)
+			}
+		}
+		if slices.Sort(got); len(slices.Compact(got)) != len(got) {
+			t.Error("events came twice")
+		}
+		if n := g.requests(); n > 7*12 {
+			t.Errorf("%d requests for 12 pages", n)
+		}
+	})
+}
+
+// TestWindowsThatDoNotFit is of the kind "every walk makes progress": windows that take longer than a call are asked for in
+// halves, by Lists and by streams that are cut, until they fit, and those behind them as narrow. The clock is virtual.
+func TestWindowsThatDoNotFit(t *testing.T) {
+	t.Parallel()
+	hour := time.Date(2026, 3, 3, 10, 0, 0, 0, time.UTC)
+	for _, order := range []timeline.Order{timeline.EventTime, timeline.EventTimeDesc} {
+		for _, kept := range []bool{true, false} {
+			for _, list := range []bool{true, false} {
+				t.Run(fmt.Sprint(order, kept, list), func(t *testing.T) {
+					t.Parallel()
+					inNovember(t, func(t *testing.T) {
+						t.Helper()
+						const pages = 300
+						g := &graph{src: chat, size: 50, delay: time.Second, rows: spread("m", 50*pages, hour, hour.Add(time.Hour))}
+						have := sources(g)
+						if kept {
+							have = keptSources(t, cache.Config{}, g)
+						}
+						e := newEngine(t, timeline.Config{})
+						req := timeline.EventsRequest{
+							Owner: "u", User: "u", Sources: []parleyv1.Source{chat}, OrderBy: order, Start: hour, End: hour.Add(time.Hour),
+						}
+						token, got, calls := "", []string{}, 0
+						for done := false; !done; calls++ {
+							if calls > 400 {
+								t.Fatalf("no end after %d calls: %d of %d events", calls, len(got), len(g.rows))
+							}
+							if list {
+								page, err := e.ListEvents(t.Context(), have, req, token, 1000)
+								if err != nil {
+									t.Fatal(err)
+								}
+								got = append(got, ids(page.GetEvents())...)
+								if token = page.GetNextPageToken(); token == "" {
+									if done = true; !page.GetComplete() {
+										t.Errorf("incomplete: %v", page.GetSources())
+									}
+								}
+								continue
+							}
+							r := &result{}
+							ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+							err := e.StreamEvents(ctx, have, req, token, r.add)
+							cancel()
+							if err == nil {
+								done = true
+								got = append(got, ids(r.events)...)
+							} else if n := len(r.tokens); n > 0 {
+								token = r.tokens[n-1]
+								got = append(got, ids(r.events[:r.after[n-1]])...)
+							}
+						}
+						if diff := gocmp.Diff(want(req.Start, req.End, order != timeline.EventTime, g), got); diff != "" {
+							t.Errorf("(-want +got):\n%s", diff)
+						}
+						t.Logf("%d calls, %d requests for %d pages", calls, g.requests(), pages)
+						if n := g.requests(); kept && list && n > 2*pages {
+							t.Errorf("%d requests for %d pages", n, pages)
+						}
+					})
+				})
+			}
+		}
+	}
+}

@@ -1,0 +1,126 @@
+package timeline
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/parley-gateway/parley/cache"
+)
+
+// A window is one reading: its pages are asked for one behind the other, none of them comes from the cache, and callers who
+// want the same window at the same time share the reading. A reading ends with the last of its calls: what one call read is
+// never gone on with by the next, behind rows that may have moved in between. A token says when a window did not fit into its
+// call; it is then asked for in halves, and those behind it as narrow, so that every walk comes to its end.
+
+const (
+	// slowWindow is how long the window that comes next may be read before a token says that it does not fit into a call.
+	slowWindow = 10 * time.Second
+	// leastHalf is the shortest window that is still asked for in halves: each is asked for a second wider on both sides.
+	leastHalf = 4 * time.Second
+)
+
+// window reads the window of a slot to its end, or takes part in the reading of another call.
+func (r *reading) window(ctx context.Context, s *slot) *block {
+	shared, ok := r.store.(cache.Readings)
+	if !ok {
+		return r.once(ctx, s.window, s.wanted)
+	}
+	q := r.ask(s.window.span)
+	how := cache.Share{Wanted: s.wanted, Since: cache.ControlOf(ctx).Since()}
+	for {
+		value, joined, err := shared.Read(ctx, r.store.WindowKey(&q), how, func(ctx context.Context) any {
+			if kept := r.find(ctx, s.window); kept != nil && (!kept.split || !s.whole) {
+				return kept // another reading has ended since this one was wanted
+			}
+			return r.once(ctx, s.window, cache.Wanted(ctx))
+		})
+		from, _ := value.(*block)
+		if err != nil || from == nil {
+			return r.abandon(&block{window: s.window}, err)
+		}
+		b := *from // what it points to is shared
+		b.gaps = slices.Clone(b.gaps)
+		if joined && b.failed != nil && b.failed.reason == ReasonCallerLimit {
+			continue // the limit of another caller, whose reading has ended
+		}
+		if joined {
+			r.join(&b)
+		}
+		return &b
+	}
+}
+
+// join counts what another call has read.
+func (r *reading) join(b *block) {
+	r.buffered.Add(int64(b.rows))
+	if b.sheet != nil {
+		r.pages.Add(int64(b.sheet.pages))
+		r.fromCache.Add(int64(b.sheet.pages))
+		if b.sheet.unfiltered {
+			r.unfiltered.Store(true)
+		}
+	}
+}
+
+// slow reports whether the window that comes next is being read for so long that a later call must not count on its end.
+// hurried tells that this call is out of time already.
+func (s *slot) slow(hurried bool) bool {
+	if s == nil || s.tail != nil || s.done == nil || s.ready() && !s.block.abandoned() {
+		return false
+	}
+	return hurried || time.Since(s.began) >= slowWindow
+}
+
+// abandoned reports whether the reading ended because its call did.
+func (b *block) abandoned() bool { return b.failed != nil && isContext(b.failed.err) }
+
+// halves cuts a window in two at a whole second; false when it is too short.
+func (w window) halves() (first, second window, ok bool) {
+	middle := w.start.Add(w.end.Sub(w.start) / 2).Truncate(time.Second)
+	if w.end.Sub(w.start) < leastHalf || !middle.After(w.start) {
+		return w, w, false
+	}
+	return window{span{w.start, middle}, w.level}, window{span{middle, w.end}, w.level}, true
+}
+
+// pieces are what a window is read in that holds too much or takes too long.
+func (t *track) pieces(s *slot) []*step {
+	w := s.window
+	l, divisible := w.finer()
+	if divisible && !s.block.halved {
+		t.density.dense(l)
+		rest := &step{plan: t.plan(w.span, w.level-1)}
+		t.density.level = l
+		return []*step{rest}
+	}
+	first, second, ok := w.halves()
+	if !ok {
+		return []*step{{slot: &slot{window: w, whole: true}}}
+	}
+	t.density.narrow = first.end.Sub(first.start)
+	passed := t.resume != nil && t.resume.any && !t.resume.stray && t.resume.window == w
+	if t.desc {
+		first, second = second, first
+		passed = passed && t.resume.time.Before(first.start)
+	} else {
+		passed = passed && !t.resume.time.Before(second.start)
+	}
+	if passed {
+		return []*step{{slot: &slot{window: second}}}
+	}
+	return []*step{{slot: &slot{window: first}}, {slot: &slot{window: second}}}
+}
+
+// cursor is where a token says that the track stands, and whether the window there does not fit into this call.
+func (t *track) cursor(hurried bool) (at *position, tried bool) {
+	if t.active != nil || len(t.queue) == 0 || !t.queue[0].slot.slow(hurried) {
+		return t.at, false
+	}
+	var place position
+	if t.at != nil {
+		place = *t.at
+	}
+	place.window = t.queue[0].slot.window // perhaps a half of the one that the track stood in
+	return &place, true
+}
