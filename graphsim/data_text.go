@@ -60,9 +60,15 @@ func (w *world) chatText(m *message, d *dice) (body object, attachments, mention
 	case r < 96:
 		return html("<div><div>\n<div>" + escapeHTML(text) + "</div>\n<ul>\n<li>one</li>\n<li>two&nbsp;<strong>bold</strong></li>\n</ul>\n</div>\n</div>"), list{}, list{}
 	case r < 98:
-		return html(fmt.Sprintf(`<p>%s</p><p><img alt="picture" src="https://graph.microsoft.com/v1.0/chats/%s/messages/%d/hostedContents/%s/$value" width="320" height="200"></p>`,
-			escapeHTML(text), w.chatID(m.chat), m.created, randomGUID(m.h).hex())), list{}, list{}
+		source := fmt.Sprintf("https://graph.microsoft.com/v1.0/chats/%s/messages/%d/hostedContents/%s/$value", w.chatID(m.chat), m.created, randomGUID(m.h).hex())
+		if d.chance(300) {
+			return html(`<div><div>` + "\n" + `<div><img src="` + source + `" width="320" height="200" style="vertical-align:bottom"></div>` + "\n</div>\n</div>"), list{}, list{}
+		}
+		return html(`<p>` + escapeHTML(text) + `</p><p><img alt="picture" src="` + source + `" width="320" height="200"></p>`), list{}, list{}
 	default:
+		if d.chance(400) {
+			return html(`<p>` + escapeHTML(text) + ` <customemoji id="` + randomGUID(m.h).hex() + `" alt="ship_it" source="https://statics.teams.example/emoji/ship_it.png"></customemoji></p>`), list{}, list{}
+		}
 		return html(`<p>` + escapeHTML(text) + ` <a href="https://intranet.` + w.domain + `/page/` + itoa(d.under(900)) + `">page</a> <emoji id="smile" alt="🙂" title="Smile"></emoji></p>`), list{}, list{}
 	}
 }
@@ -113,20 +119,10 @@ func (w *world) mentionText(m *message, d *dice, text string) (object, list, lis
 func (w *world) fileText(m *message, d *dice, text string) (object, list, list) {
 	id, name := randomGUID(d.next()).String(), pick(d, fileNames[:])
 	url := "https://lindenhall-my.sharepoint.example/personal/" + strconv.FormatUint(uint64(m.chat), 10) + "/Documents/Microsoft%20Teams%20Chat%20Files/" + strings.ReplaceAll(name, " ", "%20")
-	return html(`<p>` + escapeHTML(text) + `</p><attachment id="` + id + `"></attachment>`),
-		list{attachment(id, "reference", url, nil, name)}, list{}
-}
-
-func (w *world) replyText(m *message, d *dice, text string) (object, list, list) {
-	id := strconv.FormatInt(m.created-60_000-int64(d.under(3_600_000)), 10)
-	whom := w.chats().of(m.chat)[0]
-	ref := object{
-		{"messageId", id},
-		{"messagePreview", pick(d, sentences[:])},
-		{"messageSender", object{{"application", nil}, {"device", nil}, {"user", object{
-			{"userIdentityType", identityType(whom)}, {"tenantId", w.id}, {"id", w.people.id(whom)}, {"displayName", w.people.name(whom)},
-		}}}},
+	said := `<p>` + escapeHTML(text) + `</p>`
+	if d.chance(200) {
+		said = ""
 	}
-	return html(`<attachment id="` + id + `"></attachment><p>` + escapeHTML(text) + `</p>`),
-		list{attachment(id, "messageReference", nil, string(appendJSON(nil, ref)), nil)}, list{}
+	return html(said + `<attachment id="` + id + `"></attachment>`),
+		list{attachment(id, "reference", url, nil, name)}, list{}
 }

@@ -101,13 +101,23 @@ func TestChatForms(t *testing.T) {
 	}
 }
 
+func count(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
 // TestMessageVariety checks that the data holds every kind of thing that Graph can send.
 func TestMessageVariety(t *testing.T) {
 	t.Parallel()
 	s := start(t, func(c *graphsim.Config) { c.MessagePageSize = 500 })
 	c := newClient(t, s).with("Prefer", "include-unknown-enum-members")
 	rows, _ := c.all("/beta/users/" + s.DemoUser().ID + "/chats/getAllMessages")
-	seen := map[string]int{}
+	seen, known := map[string]int{}, map[string]bool{}
+	for _, r := range rows {
+		known[text(r, "chatId")+" "+text(r, "id")] = true
+	}
 	for _, r := range rows {
 		if r["@odata.type"] != "#microsoft.graph.chatMessage" {
 			t.Fatalf("row without a type: %v", r)
@@ -131,16 +141,31 @@ func TestMessageVariety(t *testing.T) {
 		if list, _ := r["attachments"].([]any); len(list) > 0 {
 			first, _ := list[0].(row)
 			seen["attachment "+text(first, "contentType")]++
+			switch text(first, "contentType") {
+			case "messageReference":
+				seen["answered"]++
+				seen["answered and known"] += count(known[text(r, "chatId")+" "+text(first, "id")])
+			case "reference":
+				seen["file alone"] += count(strings.HasPrefix(text(r, "body", "content"), "<attachment"))
+			}
 		}
+		content := text(r, "body", "content")
+		seen["quote"] += count(strings.Contains(content, `itemtype="http://schema.skype.com/Reply" itemid="1`))
+		seen["customemoji"] += count(strings.Contains(content, "<customemoji "))
+		seen["picture alone"] += count(strings.HasPrefix(content, "<div><div>\n<div><img "))
 	}
 	for _, k := range []string{
 		"type message", "type systemEventMessage", "user aadUser", "user federatedUser", "user anonymousGuest", "user phoneUser", "user personalMicrosoftAccountUser",
 		"app bot", "importance high", "importance urgent", "body text", "body html", "lastEditedDateTime", "deletedDateTime", "policyViolation", "subject",
-		"attachments", "mentions", "reactions", "messageHistory", "attachment reference", "attachment messageReference", "attachment application/vnd.microsoft.card.adaptive",
+		"attachments", "mentions", "reactions", "messageHistory", "attachment reference", "attachment messageReference", "attachment forwardedMessageReference", "file alone", "quote", "customemoji", "picture alone", "attachment application/vnd.microsoft.card.adaptive",
 	} {
 		if seen[k] == 0 {
 			t.Errorf("no %s in %d messages", k, len(rows))
 		}
+	}
+	// The days before the first one are not in the data.
+	if seen["answered and known"] < seen["answered"]*9/10 {
+		t.Errorf("%d of %d answered messages are known", seen["answered and known"], seen["answered"])
 	}
 	events := 0
 	for k := range seen {

@@ -176,6 +176,7 @@ func (c *Chat) messageItem(owner, asked string, byCreateTime bool, record []byte
 		thread = asked
 	}
 	times := []*timestamppb.Timestamp{event.GetUpdateTime(), event.GetCreateTime()}
+	fillReply(event, owner, thread)
 	ref := names.Ref{Source: parleyv1.Source_SOURCE_CHAT, Chat: thread, ID: event.GetSource().GetId()}
 	item, err := c.finish(event, owner, thread, ref, record, times...)
 	if byCreateTime && !item.Created.IsZero() {

@@ -183,7 +183,7 @@ func (c *Conversations) conversation(owner string, record []byte) (*parleyv1.Con
 		chat.Kind = parleyv1.ConversationKind_CONVERSATION_KIND_OTHER
 	}
 	if last := chat.GetLastMessage(); last != nil {
-		fillBody(last.GetBody(), nil)
+		fillBody(last.GetBody(), nil, false)
 		chat.LastMessageTime = proto.CloneOf(last.GetCreateTime())
 	}
 	return chat, nil

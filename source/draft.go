@@ -70,9 +70,10 @@ func draftTexts(d *graphmap.Draft) {
 	content := d.Text(d.Child(body, bodyContent))
 	form := contentTypeOf(parleyv1.ContentType(d.Number(d.Child(body, bodyMessageContentType))),
 		parleyv1.ContentType(d.Number(d.Child(body, bodyContentType))))
+	answer := parleyv1.EventKind(d.Number(d.Child(graphmap.RootNode, eventKind))) == parleyv1.EventKind_EVENT_KIND_ANSWER
 	d.SetNumber(body, bodyContentBytes, sizeOf(content))
 	d.SetBuilt(body, bodyPlainText, func(to []byte) []byte {
-		return text.AppendPlain(to, text.Input{Content: string(content), ContentType: form, Attachments: attachments})
+		return text.AppendPlain(to, text.Input{Content: string(content), ContentType: form, Attachments: attachments, Answer: answer})
 	})
 }
 
@@ -124,6 +125,7 @@ func (c *Chat) draftItem(owner, asked string, byCreateTime bool, record []byte) 
 	if !timed {
 		at, timed = d.Time(created)
 	}
+	draftReply(d, owner, thread)
 	ref := names.Ref{Source: parleyv1.Source_SOURCE_CHAT, Chat: thread, ID: textOf(d, src, sourceID)}
 	item := c.finishDraft(d, owner, thread, ref, record, at, timed)
 	if byCreateTime && !item.Created.IsZero() {

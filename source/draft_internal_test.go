@@ -108,6 +108,8 @@ func FuzzDraft(f *testing.F) {
 	}
 	f.Add([]byte(`{"id":"1","body":{"contentType":"html","content":"<attachment id=\"a\"></attachment>"},"attachments":[{"id":"a","contentType":"reference","name":"n","content":"{\"type\":\"AdaptiveCard\"}"}],"eventDetail":{}}`))
 	f.Add([]byte(`{"id":"1","sessionId":"s","contexts":[{"contextType":"TeamsMeeting","contextReference":"19:meeting_a@thread.v2"}],"joinWebUrl":"https://x/19:meeting_a@thread.v2","version":7,"startDateTime":"2026-01-01T00:00:00Z","organizer":{"user":{"id":"u"}}}`))
+	f.Add(replyRecord(nil, "<customemoji alt='a'>", refers("forwardedMessageReference", "1", `{"originalMessageId":2,"originalConversationId":"c d"}`)))
+	f.Add([]byte(`{"id":"1","interactionType":"aiResponse","sessionId":"s","body":{"contentType":"html","content":"<p>**a**</p>\u001b"},"attachments":[]}`))
 	f.Fuzz(func(t *testing.T, record []byte) { compareWays(t, record) })
 }
 
@@ -122,7 +124,8 @@ func TestFieldNumbers(t *testing.T) {
 			"name": eventName, "uid": eventUIDField, "version": eventVersion, "owner": eventOwner, "conversation": eventConversation, "kind": eventKind,
 			"event_time": eventTime, "create_time": eventCreateTime, "update_time": eventUpdateTime, "edit_time": eventEditTime,
 			"delete_time": eventDeleteTime, "actor": eventActor, "body": eventBody, "attachments": eventAttachments,
-			"correlation_id": eventCorrelation, "unmapped": eventUnmapped, "system": eventSystem,
+			"reply_to": eventReplyTo, "correlation_id": eventCorrelation, "unmapped": eventUnmapped, "system": eventSystem,
+			"reply_to_conversation": eventReplyToConversation,
 		}},
 		{(*parleyv1.EventSource)(nil), map[protoreflect.Name]protowire.Number{
 			"source": sourceSource, "id": sourceID, "chat_id": sourceChatID, "api_version": sourceAPIVersion, "etag": sourceEtag,

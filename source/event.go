@@ -60,15 +60,16 @@ func fillTexts(event *parleyv1.Event) {
 	for _, a := range event.GetAttachments() {
 		a.ContentSize = size(a.GetContent())
 	}
-	fillBody(event.GetBody(), event.GetAttachments())
+	fillBody(event.GetBody(), event.GetAttachments(), event.GetKind() == parleyv1.EventKind_EVENT_KIND_ANSWER)
 }
 
-func fillBody(body *parleyv1.Body, attachments []*parleyv1.Attachment) {
+// fillBody derives the plain text of a body. answer is true for what Copilot wrote.
+func fillBody(body *parleyv1.Body, attachments []*parleyv1.Attachment, answer bool) {
 	if body == nil {
 		return
 	}
 	body.ContentBytes = size(body.GetContent())
-	in := text.Input{Content: body.GetContent(), ContentType: contentType(body)}
+	in := text.Input{Content: body.GetContent(), ContentType: contentType(body), Answer: answer}
 	for _, a := range attachments {
 		in.Attachments = append(in.Attachments, text.Attachment{
 			ID: a.GetId(), Name: a.GetName(), ContentType: a.GetContentType(), ContentURL: a.GetContentUrl(), Content: a.GetContent(),

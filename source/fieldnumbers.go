@@ -2,23 +2,25 @@ package source
 
 // Numbers of the fields that a draft of an event is completed by; a test compares them with the contract.
 const (
-	eventName         = 1
-	eventUIDField     = 2
-	eventVersion      = 3
-	eventOwner        = 4
-	eventConversation = 5
-	eventKind         = 6
-	eventTime         = 7
-	eventCreateTime   = 8
-	eventUpdateTime   = 9
-	eventEditTime     = 10
-	eventDeleteTime   = 11
-	eventActor        = 12
-	eventBody         = 13
-	eventAttachments  = 14
-	eventCorrelation  = 18
-	eventUnmapped     = 26
-	eventSystem       = 29
+	eventName                = 1
+	eventUIDField            = 2
+	eventVersion             = 3
+	eventOwner               = 4
+	eventConversation        = 5
+	eventKind                = 6
+	eventTime                = 7
+	eventCreateTime          = 8
+	eventUpdateTime          = 9
+	eventEditTime            = 10
+	eventDeleteTime          = 11
+	eventActor               = 12
+	eventBody                = 13
+	eventAttachments         = 14
+	eventReplyTo             = 17
+	eventCorrelation         = 18
+	eventUnmapped            = 26
+	eventSystem              = 29
+	eventReplyToConversation = 31
 
 	sourceSource     = 1
 	sourceID         = 2

@@ -278,3 +278,26 @@ func TestListedChats(t *testing.T) {
 		t.Errorf("last message %v at %v", first.GetLastMessage(), first.GetLastMessageTime())
 	}
 }
+
+// TestAnswersInMarkdown is the kind "Markdown where the type says HTML": answers of Copilot alone are read so.
+func TestAnswersInMarkdown(t *testing.T) {
+	t.Parallel()
+	const html = `"contentType":"html","content":"<div>\n## Plan\n\n- **one** [1](https://x.example/1)\n</div>"`
+	for _, tc := range []struct {
+		name, record, want string
+		read               func(source.Graph, source.Options) source.EventReader
+	}{
+		{"answer", `{"id":"1","sessionId":"s","interactionType":"aiResponse","body":{` + html + `}}`, "Plan\n\n- one [1] (https://x.example/1)", copilotReader},
+		{"prompt", `{"id":"1","sessionId":"s","interactionType":"userPrompt","body":{` + html + `}}`, "## Plan - **one** [1](https://x.example/1)", copilotReader},
+		{"message", `{"id":"1","chatId":"c","messageType":"message","body":{` + html + `}}`, "## Plan - **one** [1](https://x.example/1)", chatReader},
+		{"answer with controls", `{"id":"1","sessionId":"s","interactionType":"aiResponse","body":{"contentType":"text","content":"a\u0000\u001b[1m\r\nb"}}`, "a[1m\nb", copilotReader},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			event := eventOf(t, readOne(t, tc.read, source.EventQuery{Owner: userID}, tc.record))
+			if got := event.GetBody().GetPlainText(); got != tc.want {
+				t.Errorf("%q, want %q", got, tc.want)
+			}
+		})
+	}
+}

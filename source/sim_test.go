@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -336,5 +337,52 @@ func TestRefusedCombination(t *testing.T) {
 	}
 	if diff := cmp.Diff(truth(sim.Oracle("").Records(graphsim.SourceCall, user.ID, from, simNow)), factsOf(t, items, from, simNow)); diff != "" {
 		t.Errorf("calls (-simulator +events):\n%s", diff)
+	}
+}
+
+// TestRepliesOfTheSimulator checks that replies and forwards in the demo's data lead somewhere: every answered message is one
+// of the same chat, unless it is older than what was read, and every forward names a chat.
+func TestRepliesOfTheSimulator(t *testing.T) {
+	t.Parallel()
+	sim, client := startSim(t, graphsim.Config{})
+	user := sim.DemoUser().ID
+	q := source.EventQuery{Owner: user, User: user, Start: simNow.AddDate(-1, 0, 0), End: simNow}
+	items, _ := walk(t, source.NewChat(client, options(graphclient.V1)), q)
+	known, oldest := map[string]bool{}, map[string]time.Time{}
+	for _, item := range items {
+		event := eventOf(t, item)
+		known[event.GetConversation()+" "+event.GetSource().GetId()] = true
+		if at, ok := oldest[event.GetConversation()]; !ok || event.GetCreateTime().AsTime().Before(at) {
+			oldest[event.GetConversation()] = event.GetCreateTime().AsTime()
+		}
+	}
+	replies, quotes, forwards := 0, 0, 0
+	for _, item := range items {
+		event := eventOf(t, item)
+		refers := false
+		for _, a := range event.GetAttachments() {
+			refers = refers || strings.HasSuffix(strings.ToLower(a.GetContentType()), "messagereference")
+		}
+		quoted := strings.Contains(event.GetBody().GetContent(), "schema.skype.com/Reply")
+		if refers != (event.GetReplyTo() != "" && !quoted) {
+			t.Errorf("reply_to %q of a message with attachments %v", event.GetReplyTo(), event.GetAttachments())
+		}
+		switch {
+		case event.GetReplyTo() == "":
+			continue
+		case event.GetReplyToConversation() != "":
+			forwards++
+			continue
+		case quoted:
+			quotes++
+		}
+		replies++
+		ms, err := strconv.ParseInt(event.GetReplyTo(), 10, 64)
+		if err != nil || !known[event.GetConversation()+" "+event.GetReplyTo()] && time.UnixMilli(ms).After(oldest[event.GetConversation()]) {
+			t.Errorf("%s answers %q, which is not in its conversation", event.GetName(), event.GetReplyTo())
+		}
+	}
+	if replies < 20 || quotes < 3 || forwards < 5 {
+		t.Errorf("%d replies, %d of them quotes, and %d forwards in %d messages", replies, quotes, forwards, len(items))
 	}
 }

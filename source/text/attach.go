@@ -76,19 +76,48 @@ func (r *resolver) resolve(id string) (s string, block bool) {
 	if s, known := r.card(a); s != "" || known {
 		return s, true
 	}
-	name := strings.TrimSpace(strings.Map(visibleRune, valid(a.Name)))
-	if name == "" {
+	if a.isQuote() {
 		return "", false
 	}
-	return "[" + name + "]", false
+	if name := cleanName(a.Name); name != "" {
+		return "[" + name + "]", false
+	}
+	return "", false
 }
 
-// visibleRune drops what has no look from a name, line ends included.
-func visibleRune(r rune) rune {
-	if r < ' ' || isDropped(r) {
-		return -1
+// isQuote tells a quoted or forwarded message by its type.
+func (a *Attachment) isQuote() bool {
+	return strings.EqualFold(a.ContentType, "messageReference") || strings.EqualFold(a.ContentType, "forwardedMessageReference")
+}
+
+// label is the attachment's name in brackets, or else a word for what it is; a message that it refers to stands as a quote
+// does.
+func (a *Attachment) label() (s string, block bool) {
+	kind := strings.ToLower(a.ContentType)
+	switch kind {
+	case "messagereference":
+		return "> [message]", true
+	case "forwardedmessagereference":
+		return "> [forwarded message]", true
 	}
-	return r
+	if name := cleanName(a.Name); name != "" {
+		return "[" + name + "]", false
+	}
+	family, _, _ := strings.Cut(kind, "/")
+	switch {
+	case kind == "reference", strings.HasPrefix(kind, "application/vnd.microsoft.teams.file"):
+		return "[file]", false
+	case kind == "meetingreference":
+		return "[meeting]", false
+	case kind == "tabreference":
+		return "[tab]", false
+	case strings.Contains(kind, ".card."):
+		return "[card]", false
+	case family == "image", family == "video", family == "audio":
+		return "[" + family + "]", false
+	default:
+		return "[attachment]", false
+	}
 }
 
 func (r *resolver) find(id string) int {
@@ -121,6 +150,18 @@ func (r *resolver) card(a *Attachment) (s string, known bool) {
 	return s, false
 }
 
+// labels stands for a message without any text: what is attached to it.
+func (r *resolver) labels() string {
+	w := writer{max: r.limit}
+	for i := range r.atts {
+		if w.full {
+			break
+		}
+		w.insert(r.atts[i].label())
+	}
+	return string(finished(w.out))
+}
+
 // appendRest adds the cards and quotes that the body did not mention.
 func (r *resolver) appendRest(body string) string {
 	var w *writer
@@ -144,5 +185,5 @@ func (r *resolver) appendRest(body string) string {
 	if w == nil {
 		return body
 	}
-	return string(wholeRunes(w.out))
+	return string(finished(w.out))
 }

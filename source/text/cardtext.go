@@ -80,7 +80,7 @@ func (c *cardReader) write(limit int) string {
 			m.out = m.out[:from]
 		}
 	}
-	return string(wholeRunes(bytes.Trim(m.out, " \n")))
+	return string(finished(bytes.Trim(m.out, " \n")))
 }
 
 // block writes the text of one block.

@@ -178,7 +178,7 @@ func isAdaptive(kind string) bool {
 // snippet stands for a code snippet, whose text Graph keeps as hosted content.
 func snippet(e *element) string {
 	for _, s := range []string{e.name, e.title, e.language} {
-		if s = strings.TrimSpace(s); s != "" {
+		if s = cleanName(s); s != "" {
 			return "[code snippet: " + s + "]"
 		}
 	}

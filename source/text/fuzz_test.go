@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/parley-gateway/parley/source/text"
@@ -18,6 +19,9 @@ func checkText(t *testing.T, s string, limit int) {
 	}
 	if !utf8.ValidString(s) {
 		t.Errorf("not UTF-8: %q", s)
+	}
+	if i := strings.IndexFunc(s, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }); i >= 0 {
+		t.Errorf("control %q at %d of %q", s[i], i, s)
 	}
 }
 
@@ -86,10 +90,12 @@ func FuzzPlain(f *testing.F) {
 	f.Add("a"+cardTag+"b", uint8(0), adaptive(textBlock("b")), "name", 100)
 	f.Add("a"+cardTag+"b", uint8(1), `{"messagePreview":"é"}`, "", 3)
 	f.Add("a"+cardTag+"b", uint8(2), "", "n\xff", 0)
+	f.Add("\x1b"+cardTag+"\r\u0085", uint8(0), "", "n\u202e", 0)
+	f.Add("<p>**a**</p><table><tr><td>\n- b<pre>&#27;`"+cardTag+"<img><a href=x>", uint8(4), "{}", "", 0)
 	f.Fuzz(func(t *testing.T, content string, kind uint8, attached, name string, limit int) {
-		kinds := []string{"text", "html", "markdown", ""}
+		kinds := []string{"text", "html", "markdown", "", "html"}
 		in := text.Input{
-			Content: content, ContentType: kinds[int(kind)%len(kinds)], Max: limit,
+			Content: content, ContentType: kinds[int(kind)%len(kinds)], Answer: int(kind)%len(kinds) == 4, Max: limit,
 			Attachments: []text.Attachment{{ID: cardID, Content: attached, Name: name}, {ID: "b", Content: attached + " "}},
 		}
 		if limit <= 0 {

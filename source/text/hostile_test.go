@@ -89,6 +89,11 @@ func hostileBodies() []body {
 		filled("hm", "nulls", "", "\x00"),
 		filled("hm", "zero width", "", "\u200b"),
 		filled("h", "no-break spaces", "", "\u00a0"),
+		filled("hmt", "escape characters", "", "\x1b\r"),
+		filled("h", "images", "", "<img>"),
+		filled("m", "images in HTML", "", "<img alt=a>"),
+		filled("h", "cells and quotes", "<table><blockquote><blockquote>", "<td>a\n"),
+		filled("h", "code in quotes", "<blockquote><blockquote>", "<pre>a<li>"),
 		filled("m", "stars", "", "*"),
 		filled("m", "emphasis", "", "*a"),
 		filled("m", "emphasis mixed", "", "*a _b ~~c "),
@@ -203,6 +208,10 @@ func hostileInputs(use func(name string, in text.Input)) {
 	for _, b := range hostileBodies() {
 		for _, k := range b.kinds {
 			use(kinds[k]+"/"+b.name, text.Input{ContentType: kinds[k], Content: b.content()})
+			if k != 't' {
+				use("answer/"+b.name, text.Input{ContentType: "html", Answer: true, Content: b.content()})
+				use("answer/marked/"+b.name, text.Input{ContentType: "html", Answer: true, Content: "<p>**a**</p>" + b.content()})
+			}
 		}
 	}
 	for name, content := range hostileCards() {

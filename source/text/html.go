@@ -3,6 +3,7 @@ package text
 import (
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // FromHTML gives the readable text of an HTML body; the package comment has the rules. Attachment tags leave nothing:
@@ -23,7 +24,7 @@ const maxRoom = 64 << 10
 
 // writeHTML writes the text of content into room, which is empty and grows if it must.
 func writeHTML(room []byte, content string, atts *resolver, limit int) []byte {
-	h := htmlWalk{writer: writer{max: limit, mark: markNone, out: room}, atts: atts}
+	h := htmlWalk{writer: writer{max: limit, mark: markNone, out: room}, atts: atts, emoji: -1}
 	h.run(content)
 	return h.bytes()
 }
@@ -47,7 +48,8 @@ type htmlWalk struct {
 	href    string // address of the open link, as written
 	tables  int    // open tables; only the rows of the outermost are laid out
 	cells   int    // cells so far in the row
-	skip    bool   // the text before the next tag repeats an alt text
+	skip    bool   // the text before the next tag is said already
+	emoji   int    // the length of out where an emoji without alt text began; -1 for none
 	hidden  bool   // links only: text outside of links does not count
 	collect *[]Link
 }
@@ -112,17 +114,11 @@ func (h *htmlWalk) start(t *token) {
 		h.endLink()
 		h.href, h.mark = t.attr.href, markArmed
 	case tagAt:
-		h.mention = true
-	case tagEmoji, tagImg:
-		if h.hidden && h.mark == markNone {
-			return
+		h.mention, h.name = true, true
+	case tagEmoji, tagImg, tagVideo, tagAudio:
+		if !h.hidden || h.mark != markNone {
+			h.picture(t)
 		}
-		alt := t.attr.alt
-		if alt == "" && t.tag == tagEmoji {
-			alt = t.attr.title
-		}
-		h.text(alt, true)
-		h.skip = t.tag == tagEmoji && alt != ""
 	case tagAttachment:
 		h.attachment(t.attr.id)
 	default: // its text is all that counts
@@ -153,24 +149,70 @@ func (h *htmlWalk) end(t tag) {
 	case tagA:
 		h.endLink()
 	case tagAt:
-		h.mention = false
+		h.mention, h.name = false, false
+	case tagEmoji:
+		if h.emoji == len(h.out) && h.collect == nil {
+			h.visible(pictureWord(tagEmoji))
+		}
+		h.emoji = -1
 	default: // nothing ends with it
+	}
+}
+
+// picture writes the alt text of a picture or an emoji, or else a word for it in brackets. What stands inside of an emoji
+// counts when it has no alt text.
+func (h *htmlWalk) picture(t *token) {
+	alt, word := t.attr.alt, pictureWord(t.tag)
+	if t.tag == tagEmoji && alt == "" {
+		alt = t.attr.title
+	}
+	name := h.name
+	h.name = true
+	from := len(h.out)
+	h.text(alt, true)
+	h.name = name
+	switch {
+	case len(h.out) > from:
+		h.skip = t.tag != tagImg
+	case t.tag == tagEmoji:
+		h.emoji = len(h.out)
+	case h.collect == nil:
+		h.visible(word)
+		h.skip = t.tag != tagImg
+	}
+}
+
+// pictureWord stands for what has no alt text.
+func pictureWord(t tag) string {
+	switch t {
+	case tagVideo:
+		return "[video]"
+	case tagAudio:
+		return "[audio]"
+	case tagEmoji:
+		return "[emoji]"
+	default:
+		return "[image]"
 	}
 }
 
 func (h *htmlWalk) openList(t *token) {
 	h.breakLine()
-	l := list{}
-	if t.tag == tagOl {
-		l.next = 1
-		if n, err := strconv.Atoi(strings.TrimSpace(t.attr.start)); err == nil && n > 0 && n < 1<<31 {
-			l.next = n
-		}
-	}
 	h.depth++
 	if h.depth <= maxLists {
-		h.lists[h.depth-1] = l
+		h.lists[h.depth-1] = list{next: firstNumber(t)}
 	}
+}
+
+// firstNumber is the number of the first item of a list, or 0 for one with bullets.
+func firstNumber(t *token) int {
+	if t.tag != tagOl {
+		return 0
+	}
+	if n, err := strconv.Atoi(strings.TrimSpace(t.attr.start)); err == nil && n > 0 && n < 1<<31 {
+		return n
+	}
+	return 1
 }
 
 // startTable lays out rows and cells. Tables inside of cells become part of the cell's line.
@@ -253,9 +295,9 @@ func (h *htmlWalk) attachment(id string) {
 	}
 }
 
-// decodeAttr is an attribute value, decoded and without control characters.
+// decodeAttr is an attribute value, decoded and without the characters that a name does not hold.
 func decodeAttr(s string) string {
-	if strings.IndexByte(s, '&') < 0 && strings.IndexFunc(s, isControl) < 0 {
+	if strings.IndexByte(s, '&') < 0 && strings.IndexFunc(s, isNameless) < 0 {
 		return s
 	}
 	w := writer{max: 2 * len(s), out: make([]byte, 0, len(s)+len(s)/4)}
@@ -263,13 +305,11 @@ func decodeAttr(s string) string {
 	return string(w.out)
 }
 
-func isControl(r rune) bool { return r < ' ' || r == 0x7f }
-
-// attr writes an attribute value, decoded and without control characters.
+// attr writes an attribute value, decoded and without the characters that a name does not hold.
 func (w *writer) attr(s string) {
 	for s != "" && !w.full {
 		n := 0
-		for n < len(s) && s[n] > ' ' && s[n] != '&' && s[n] != 0x7f {
+		for n < len(s) && isPlain(s[n]) {
 			n++
 		}
 		if n > 0 {
@@ -277,13 +317,14 @@ func (w *writer) attr(s string) {
 			s = s[n:]
 			continue
 		}
-		first, second, n := rune(s[0]), rune(0), 1
+		second := rune(0)
+		first, n := utf8.DecodeRuneInString(s)
 		if s[0] == '&' {
 			if r, r2, m := entity(s, true); m > 0 {
 				first, second, n = r, r2, m
 			}
 		}
-		if !isControl(first) {
+		if !isNameless(first) {
 			w.putRune(first)
 		}
 		if second != 0 {

@@ -24,7 +24,7 @@ func Links(content string) []Link {
 		return nil
 	}
 	var links []Link
-	h := htmlWalk{writer: writer{max: maxLinkText, mark: markNone}, hidden: true, collect: &links}
+	h := htmlWalk{writer: writer{max: maxLinkText, mark: markNone}, hidden: true, emoji: -1, collect: &links}
 	h.run(valid(content))
 	return links
 }

@@ -14,7 +14,7 @@ func renderMarkdown(content string, atts *resolver, limit int) string {
 	content = valid(content)
 	m := markdown{writer: writer{max: limit, out: make([]byte, 0, min(len(content), limit, 64<<10))}, atts: atts}
 	m.run(content)
-	return string(wholeRunes(bytes.TrimRight(m.out, " \n")))
+	return string(finished(bytes.TrimRight(m.out, " \n")))
 }
 
 // markdown writes the text of Markdown line by line: emphasis and links that go over a line end stay as they are, which

@@ -1,6 +1,7 @@
 package text
 
 import (
+	"cmp"
 	"strings"
 	"unicode/utf8"
 )
@@ -102,7 +103,8 @@ func (m *markdown) char(r rune) {
 	switch {
 	case r == '\u00a0':
 		m.put(" ")
-	case !isDropped(r):
+	case isDropped(r), m.name && isBidi(r):
+	default:
 		m.putRune(r)
 	}
 }
@@ -164,6 +166,9 @@ func (m *markdown) closeLink(s string, i int) int {
 	}
 	if o.image {
 		clear(m.out[o.at:min(o.at+2, len(m.out))])
+		if o.at+2 >= len(m.out) {
+			m.put(pictureWord(tagImg))
+		}
 		return n + 1
 	}
 	label := m.out[o.at+1:]
@@ -222,9 +227,11 @@ func (m *markdown) angle(s string, i int) int {
 	case strings.EqualFold(name, "br"):
 		m.put("\n")
 		return end + 1
-	case strings.EqualFold(name, "/at"), strings.EqualFold(name, "/emoji"):
+	case strings.EqualFold(name, "/at"), strings.EqualFold(name, "/emoji"), strings.EqualFold(name, "/customemoji"):
+		m.name = false
 		return end + 1
 	case len(name) > 2 && strings.EqualFold(name[:3], "at "):
+		m.name = true
 		if !strings.HasPrefix(rest[end+1:], "@") {
 			m.put("@")
 		}
@@ -233,8 +240,38 @@ func (m *markdown) angle(s string, i int) int {
 		m.attr(inner)
 		return end + 1
 	}
+	if n := m.picture(rest[:end+1]); n > 0 {
+		return n
+	}
 	m.put("<")
 	return 1
+}
+
+// picture writes the alt text of the emoji or image whose tag starts s, and gives the length of the tag.
+func (m *markdown) picture(s string) int {
+	i := 1
+	for i < len(s) && isLetter(s[i]) {
+		i++
+	}
+	t := lookup(s[1:i])
+	if t != tagEmoji && t != tagImg {
+		return 0
+	}
+	var a attrs
+	n, ok := readAttrs(s, i, &a)
+	if !ok {
+		return 0
+	}
+	alt := a.alt
+	if t == tagEmoji {
+		alt = cmp.Or(alt, a.title)
+	}
+	from := len(m.out)
+	m.attr(alt)
+	if len(m.out) == from {
+		m.put(pictureWord(t))
+	}
+	return n
 }
 
 // place writes the text of an attachment.

@@ -20,11 +20,12 @@ type Input struct {
 	Content     string       // body.content
 	ContentType string       // "text", "html" or "markdown"; anything else counts as "text"
 	Attachments []Attachment // attachments, in Graph's order
+	Answer      bool         // an answer of Copilot: a body of type html may hold Markdown
 	Max         int          // most bytes of the result; 0 or less = DefaultMax
 }
 
 // Plain gives the readable text of a body and its attachments; the package comment has the rules. A body of type text
-// stays verbatim but for its attachment tags.
+// stays verbatim but for its attachment tags and control characters.
 func Plain(in Input) string {
 	limit := in.Max
 	if limit <= 0 {
@@ -37,12 +38,16 @@ func Plain(in Input) string {
 	if r.hasCards() {
 		r.remember(render(in, nil, limit))
 	}
-	return r.appendRest(render(in, r, limit))
+	s := r.appendRest(render(in, r, limit))
+	if strings.TrimSpace(s) == "" {
+		return r.labels()
+	}
+	return s
 }
 
 // AppendPlain appends what Plain gives.
 func AppendPlain(b []byte, in Input) []byte {
-	if len(in.Attachments) > 0 || in.ContentType != "html" {
+	if len(in.Attachments) > 0 || in.ContentType != "html" || in.Answer {
 		return append(b, Plain(in)...)
 	}
 	limit := in.Max
@@ -61,6 +66,11 @@ func AppendPlain(b []byte, in Input) []byte {
 func render(in Input, atts *resolver, limit int) string {
 	switch in.ContentType {
 	case "html":
+		if in.Answer {
+			if markdown, ok := answerMarkdown(in.Content); ok {
+				return renderMarkdown(markdown, atts, limit)
+			}
+		}
 		return renderHTML(in.Content, atts, limit)
 	case "markdown":
 		return renderMarkdown(in.Content, atts, limit)
@@ -69,7 +79,7 @@ func render(in Input, atts *resolver, limit int) string {
 	}
 }
 
-// renderText keeps content but for its attachment tags. Where a card takes the place of a tag, line ends part it from
+// renderText keeps content but for its attachment tags and control characters. Where a card takes the place of a tag, line ends part it from
 // the text around; where a name does, a space.
 func renderText(content string, atts *resolver, limit int) string {
 	content = valid(content)
@@ -78,7 +88,7 @@ func renderText(content string, atts *resolver, limit int) string {
 	}
 	at := strings.Index(content, attachmentTag)
 	if at < 0 {
-		return clip(content, limit)
+		return clean(clip(content, limit))
 	}
 	w := writer{max: limit, out: make([]byte, 0, min(len(content), limit, maxRoom))}
 	for at >= 0 && !w.full {
@@ -99,7 +109,7 @@ func renderText(content string, atts *resolver, limit int) string {
 		at = strings.Index(content, attachmentTag)
 	}
 	w.put(content)
-	return string(wholeRunes(w.out))
+	return string(finished(w.out))
 }
 
 // attachmentTag starts the tag that marks an attachment's place.

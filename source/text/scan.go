@@ -25,8 +25,8 @@ type token struct {
 // attrs are the values of the attributes that Parley reads, as written. Of an
 // attribute that comes twice the first counts, as in browsers.
 type attrs struct {
-	id, alt, title, href, start string
-	seen                        uint8
+	id, alt, title, href, start, itemType, itemID string
+	seen                                          uint8
 }
 
 // set notes value under key, whatever its case.
@@ -44,6 +44,10 @@ func (a *attrs) set(key, value string) {
 		at, bit = &a.href, 8
 	case isKey(key, "start"):
 		at, bit = &a.start, 16
+	case isKey(key, "itemtype"):
+		at, bit = &a.itemType, 32
+	case isKey(key, "itemid"):
+		at, bit = &a.itemID, 64
 	default:
 		return
 	}

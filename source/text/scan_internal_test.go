@@ -43,7 +43,7 @@ func tokens(in string) []string {
 			l.text.WriteString(str)
 		case tokenStart:
 			a := s.tok.attr
-			l.addf("start %d %q", s.tok.tag, []string{decodeAttr(a.id), decodeAttr(a.alt), decodeAttr(a.title), decodeAttr(a.href), decodeAttr(a.start)})
+			l.addf("start %d %q", s.tok.tag, []string{decodeAttr(a.id), decodeAttr(a.alt), decodeAttr(a.title), decodeAttr(a.href), decodeAttr(a.start), decodeAttr(a.itemType), decodeAttr(a.itemID)})
 		case tokenEnd:
 			l.addf("end %d", s.tok.tag)
 		}
@@ -82,11 +82,11 @@ func standardTokens(in string) []string {
 			l.text.Write(z.Text())
 		case html.StartTagToken, html.SelfClosingTagToken:
 			name, more := z.TagName()
-			tag, values := lookup(string(name)), make([]string, 5)
+			tag, values := lookup(string(name)), make([]string, 7)
 			for more {
 				var k, v []byte
 				k, v, more = z.TagAttr()
-				for i, want := range []string{"id", "alt", "title", "href", "start"} {
+				for i, want := range []string{"id", "alt", "title", "href", "start", "itemtype", "itemid"} {
 					if string(k) == want {
 						values[i] = withoutControls(string(v))
 					}
@@ -104,7 +104,7 @@ func standardTokens(in string) []string {
 // withoutControls does to a decoded attribute what decodeAttr does.
 func withoutControls(s string) string {
 	return strings.Map(func(r rune) rune {
-		if isControl(r) {
+		if isNameless(r) {
 			return -1
 		}
 		return r

@@ -19,8 +19,10 @@ const (
 	tagCode                  // inline code
 	tagA                     // link
 	tagAt                    // Teams mention
-	tagEmoji                 // Teams emoji
+	tagEmoji                 // Teams emoji, of Teams itself or of the organisation
 	tagImg                   // image
+	tagVideo                 // video; its content is for browsers that cannot show it
+	tagAudio                 // sound, likewise
 	tagAttachment            // place of an attachment
 	tagTextarea              // raw text with character references, shown
 	tagTitle                 // raw text with character references, not shown
@@ -30,7 +32,7 @@ const (
 )
 
 // longestTag is the length of the longest name that lookup knows.
-const longestTag = len("blockquote")
+const longestTag = len("customemoji")
 
 // isRaw tells that the text in the element holds no tags.
 func (t tag) isRaw() bool { return t >= tagTextarea }
@@ -81,10 +83,14 @@ func lookup(name string) tag {
 		return tagA
 	case "at":
 		return tagAt
-	case "emoji":
+	case "emoji", "customemoji":
 		return tagEmoji
 	case "img":
 		return tagImg
+	case "video":
+		return tagVideo
+	case "audio":
+		return tagAudio
 	case "attachment":
 		return tagAttachment
 	case "textarea":

@@ -37,6 +37,7 @@ type writer struct {
 	item          bool           // a list item has begun, its marker is not yet written
 	cell          bool           // in a table cell: line ends become spaces
 	mention       bool           // an '@' is due
+	name          bool           // what follows is a name: bidirectional controls are left out
 	mark          int            // start of the open link's text; markArmed until known
 }
 
@@ -257,7 +258,7 @@ func (w *writer) rune(r rune) {
 	switch {
 	case r == '\u00a0':
 		w.noBreakSpace()
-	case isDropped(r):
+	case isDropped(r) || w.name && isBidi(r):
 	case r == '\u2028' || r == '\u2029':
 		w.lineEnd()
 	case r < utf8.RuneSelf && isSpace(byte(r)):
@@ -287,5 +288,5 @@ func (w *writer) noBreakSpace() {
 // bytes is the text, without white space at its end.
 func (w *writer) bytes() []byte {
 	w.trimSpaces()
-	return wholeRunes(w.out)
+	return finished(w.out)
 }

@@ -102,8 +102,11 @@ type Body struct {
 	// Content exactly as Graph sent it. Untrusted: HTML bodies may hold anything. Graph: `itemBody.content`,
 	// `chatMessageBody.content`.
 	Content string `protobuf:"bytes,5,opt,name=content,proto3" json:"content,omitempty"`
-	// Readable text of the body with cards and attachments resolved in place, its first MiB. Parley's own, derived from
-	// `content` and the attachments.
+	// Readable text of the body with cards and attachments resolved in place, its first MiB. It holds no control characters but
+	// line ends and tabs. Words in brackets are Parley's and stand for what has no text: `[image]` for a picture without alt
+	// text, `[Budget.xlsx]` for a file, `[file]` for one without name, `[card]`, `[video]`, `[emoji]`; a message that is nothing
+	// but a picture or a file has text that says so. Names in it (mentions, files, alt texts) hold no controls that change the
+	// direction of text. Parley's own, derived from `content` and the attachments.
 	PlainText string `protobuf:"bytes,6,opt,name=plain_text,json=plainText,proto3" json:"plain_text,omitempty"`
 	// Size of `content` in UTF-8 bytes, told in every view. Parley's own.
 	ContentBytes  int32 `protobuf:"varint,7,opt,name=content_bytes,json=contentBytes,proto3" json:"content_bytes,omitempty"`

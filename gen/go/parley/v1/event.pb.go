@@ -222,7 +222,9 @@ type Event struct {
 	Mentions []*Mention `protobuf:"bytes,15,rep,name=mentions,proto3" json:"mentions,omitempty"`
 	// Links that Copilot gave, in Graph's order. Graph: `aiInteraction.links`.
 	Links []*Link `protobuf:"bytes,16,rep,name=links,proto3" json:"links,omitempty"`
-	// Id of the message that this one answers, inside the same chat or channel. Graph: `chatMessage.replyToId`.
+	// Id of the message that this one answers, inside the same chat or channel. In chats, where Graph leaves its property empty,
+	// it is taken from the `messageReference` attachment or from the quote in the body. For a message that answers nothing and
+	// forwards another one, it is the id of the original, as far as Graph tells it. Graph: `chatMessage.replyToId`.
 	ReplyTo string `protobuf:"bytes,17,opt,name=reply_to,json=replyTo,proto3" json:"reply_to,omitempty"`
 	// Id that a Copilot prompt and its answers share. Parley's own, from `aiInteraction.requestId`.
 	CorrelationId string `protobuf:"bytes,18,opt,name=correlation_id,json=correlationId,proto3" json:"correlation_id,omitempty"`
@@ -253,9 +255,12 @@ type Event struct {
 	//	*Event_Chat
 	//	*Event_System
 	//	*Event_Call
-	Detail        isEvent_Detail `protobuf_oneof:"detail"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Detail isEvent_Detail `protobuf_oneof:"detail"`
+	// Conversation that holds the message of `reply_to`, as `users/{user}/conversations/{conversation}`, when it is not
+	// `conversation`: a message that was forwarded from elsewhere. The user may have no access to it. Parley's own.
+	ReplyToConversation string `protobuf:"bytes,31,opt,name=reply_to_conversation,json=replyToConversation,proto3" json:"reply_to_conversation,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
 }
 
 func (x *Event) Reset() {
@@ -513,6 +518,13 @@ func (x *Event) GetCall() *CallDetail {
 	return nil
 }
 
+func (x *Event) GetReplyToConversation() string {
+	if x != nil {
+		return x.ReplyToConversation
+	}
+	return ""
+}
+
 type isEvent_Detail interface {
 	isEvent_Detail()
 }
@@ -556,7 +568,7 @@ const file_parley_v1_event_proto_rawDesc = "" +
 	"\achat_id\x18\x03 \x01(\tB\x1a\xaa\xbb\x18\x12chatMessage.chatId\xb0\xbb\x18\x01R\x06chatId\x12%\n" +
 	"\vapi_version\x18\x04 \x01(\tB\x04\xb0\xbb\x18\x01R\n" +
 	"apiVersion\x12B\n" +
-	"\x04etag\x18\x05 \x01(\tB.\xaa\xbb\x18\x10chatMessage.etag\xaa\xbb\x18\x12aiInteraction.etag\xb0\xbb\x18\x01R\x04etag\"\x97\x11\n" +
+	"\x04etag\x18\x05 \x01(\tB.\xaa\xbb\x18\x10chatMessage.etag\xaa\xbb\x18\x12aiInteraction.etag\xb0\xbb\x18\x01R\x04etag\"\xd4\x11\n" +
 	"\x05Event\x12\x1b\n" +
 	"\x04name\x18\x01 \x01(\tB\a\xe0A\b\xb0\xbb\x18\x01R\x04name\x12\x19\n" +
 	"\x03uid\x18\x02 \x01(\tB\a\xe0A\x03\xb0\xbb\x18\x01R\x03uid\x12!\n" +
@@ -594,7 +606,8 @@ const file_parley_v1_event_proto_rawDesc = "" +
 	"\acopilot\x18\x1b \x01(\v2\x18.parley.v1.CopilotDetailB\a\xe0A\x03\xb0\xbb\x18\x01H\x00R\acopilot\x124\n" +
 	"\x04chat\x18\x1c \x01(\v2\x15.parley.v1.ChatDetailB\a\xe0A\x03\xb0\xbb\x18\x01H\x00R\x04chat\x12U\n" +
 	"\x06system\x18\x1d \x01(\v2\x17.parley.v1.SystemDetailB\"\xe0A\x03\xaa\xbb\x18\x17chatMessage.eventDetail\xb0\xbb\x18\x01H\x00R\x06system\x124\n" +
-	"\x04call\x18\x1e \x01(\v2\x15.parley.v1.CallDetailB\a\xe0A\x03\xb0\xbb\x18\x01H\x00R\x04call:@\xeaA=\n" +
+	"\x04call\x18\x1e \x01(\v2\x15.parley.v1.CallDetailB\a\xe0A\x03\xb0\xbb\x18\x01H\x00R\x04call\x12;\n" +
+	"\x15reply_to_conversation\x18\x1f \x01(\tB\a\xe0A\x03\xb0\xbb\x18\x01R\x13replyToConversation:@\xeaA=\n" +
 	"\x0fparley.v1/Event\x12\x1busers/{user}/events/{event}*\x06events2\x05eventB\b\n" +
 	"\x06detail*\xaf\x01\n" +
 	"\tEventKind\x12\x1a\n" +

@@ -1,0 +1,125 @@
+package source
+
+import (
+	"bytes"
+	"strings"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/source/graphmap"
+	"github.com/parley-gateway/parley/source/names"
+	"github.com/parley-gateway/parley/source/text"
+)
+
+// Types of the attachments that refer to another message.
+const (
+	messageReference   = "messageReference"
+	forwardedReference = "forwardedMessageReference"
+)
+
+// reference is an attachment that refers to another message.
+type reference struct{ id, contentType, content string }
+
+// isReference reports whether an attachment of the type refers to another message.
+func isReference(contentType string) bool {
+	return strings.EqualFold(contentType, messageReference) || strings.EqualFold(contentType, forwardedReference)
+}
+
+// origin is the message that another one answers or forwards, and the conversation that holds it where that is not the
+// message's own.
+type origin struct{ message, chat string }
+
+// originOf finds what a message without a replyToId answers, as messages in chats do: by a messageReference attachment, or by
+// a quote in its HTML. A message that answers nothing may forward one.
+func originOf(references []reference, quoted string) origin {
+	var forwarded origin
+	for _, r := range references {
+		if strings.EqualFold(r.contentType, messageReference) {
+			if id := firstID(r.id, r.read("messageId")); id != "" {
+				return origin{message: id}
+			}
+			continue
+		}
+		if forwarded == (origin{}) {
+			forwarded = origin{message: firstID(r.read("originalMessageId"), r.id), chat: r.read("originalConversationId")}
+		}
+	}
+	if quoted != "" {
+		return origin{message: quoted}
+	}
+	return forwarded
+}
+
+func firstID(ids ...string) string {
+	for _, id := range ids {
+		if id = strings.TrimSpace(id); id != "" {
+			return id
+		}
+	}
+	return ""
+}
+
+// read returns a property of the attachment's content, a text or a number; empty when the content is no JSON object or has
+// no such property.
+func (r *reference) read(name string) string {
+	all, err := properties([]byte(strings.TrimPrefix(r.content, byteOrderMark)))
+	if err != nil {
+		return ""
+	}
+	value := find(all, name)
+	if s, ok := jsonText(value); ok {
+		return strings.TrimSpace(s)
+	}
+	if s := string(value); s != "" && strings.Trim(s, "0123456789") == "" {
+		return s
+	}
+	return ""
+}
+
+// fillReply sets what a message answers or forwards. thread is the message's own conversation.
+func fillReply(event *parleyv1.Event, owner, thread string) {
+	if event.GetReplyTo() != "" {
+		return
+	}
+	var references []reference
+	for _, a := range event.GetAttachments() {
+		if isReference(a.GetContentType()) {
+			references = append(references, reference{a.GetId(), a.GetContentType(), a.GetContent()})
+		}
+	}
+	quoted := ""
+	if event.GetBody().GetContentType() == parleyv1.ContentType_CONTENT_TYPE_HTML {
+		quoted = text.ReplyQuote(event.GetBody().GetContent())
+	}
+	from := originOf(references, quoted)
+	event.ReplyTo = from.message
+	if from.chat != "" && from.chat != thread {
+		event.ReplyToConversation = names.Conversation(owner, from.chat)
+	}
+}
+
+// draftReply is fillReply.
+func draftReply(d *graphmap.Draft, owner, thread string) {
+	const root = graphmap.RootNode
+	if d.Child(root, eventReplyTo) != graphmap.NoNode {
+		return
+	}
+	var references []reference
+	for a := d.Child(root, eventAttachments); a != graphmap.NoNode; a = d.Sibling(a) {
+		if kind := textOf(d, a, attachmentContentType); isReference(kind) {
+			references = append(references, reference{textOf(d, a, attachmentID), kind, textOf(d, a, attachmentContent)})
+		}
+	}
+	quoted := ""
+	if body := d.Child(root, eventBody); body != graphmap.NoNode &&
+		parleyv1.ContentType(d.Number(d.Child(body, bodyContentType))) == parleyv1.ContentType_CONTENT_TYPE_HTML {
+		// Most bodies have no quote, which is seen before they are copied.
+		if content := d.Text(d.Child(body, bodyContent)); bytes.Contains(content, []byte(text.QuoteSchema)) {
+			quoted = text.ReplyQuote(string(content))
+		}
+	}
+	from := originOf(references, quoted)
+	d.SetString(root, eventReplyTo, from.message)
+	if from.chat != "" && from.chat != thread {
+		d.SetBuilt(root, eventReplyToConversation, func(to []byte) []byte { return names.AppendConversation(to, owner, from.chat) })
+	}
+}
