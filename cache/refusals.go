@@ -95,7 +95,7 @@ func (r *Refusals) find(ctx context.Context, key string) *refusal {
 // learn remembers a refusal of the user, and forgets one when Graph answered.
 func (r *Refusals) learn(key string, err error) {
 	graph, ok := errors.AsType[*graphclient.Error](err)
-	refused := ok && graph.Status != 0 && (graph.Kind == graphclient.KindNotFound || graph.Kind == graphclient.KindForbidden && len(graph.Roles) == 0)
+	refused := ok && graph.Personal()
 	if err != nil && !refused {
 		return
 	}

@@ -26,13 +26,17 @@ func (m *moody) Events(context.Context, source.EventQuery, string) (*source.Page
 
 func TestRefusals(t *testing.T) {
 	t.Parallel()
-	unlicensed := &graphclient.Error{Kind: graphclient.KindForbidden, Status: 403, Code: "Forbidden", Requests: 1}
+	unlicensed := &graphclient.Error{Kind: graphclient.KindUserNotLicensed, Status: 403, Code: "Forbidden", Requests: 1}
 	for name, c := range map[string]struct {
 		err        error
 		remembered bool
 	}{
 		"no licence":      {unlicensed, true},
 		"unknown user":    {&graphclient.Error{Kind: graphclient.KindNotFound, Status: 404}, true},
+		"says nothing":    {&graphclient.Error{Kind: graphclient.KindUserRefused, Status: 403}, true},
+		"the tenant's":    {&graphclient.Error{Kind: graphclient.KindTenantNotLicensed, Status: 402}, false},
+		"request denied":  {&graphclient.Error{Kind: graphclient.KindForbidden, Status: 403}, false},
+		"own link":        {&graphclient.Error{Kind: graphclient.KindLinkNotFound, Status: 404}, false},
 		"missing role":    {&graphclient.Error{Kind: graphclient.KindForbidden, Status: 403, Roles: []string{"Chat.Read.All"}}, false},
 		"throttled":       {&graphclient.Error{Kind: graphclient.KindThrottled, Status: 429}, false},
 		"down":            {&graphclient.Error{Kind: graphclient.KindUnavailable, Status: 503}, false},
@@ -40,7 +44,7 @@ func TestRefusals(t *testing.T) {
 		"credential":      {&graphclient.Error{Kind: graphclient.KindCredential, Status: 401}, false},
 		"canceled":        {context.Canceled, false},
 		"an answer":       {nil, false},
-		"refused unasked": {&graphclient.Error{Kind: graphclient.KindForbidden}, false},
+		"refused unasked": {&graphclient.Error{Kind: graphclient.KindUserNotLicensed}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -65,7 +69,7 @@ func TestRefusals(t *testing.T) {
 func TestRefusalsOfOneUserAndSource(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		next := &moody{err: &graphclient.Error{Kind: graphclient.KindForbidden, Status: 403, Requests: 1}}
+		next := &moody{err: &graphclient.Error{Kind: graphclient.KindUserRefused, Status: 403, Requests: 1}}
 		known := cache.NewRefusals(0)
 		of := func(tenant string, src parleyv1.Source) source.EventReader {
 			return known.Events(next, cache.Scope{Tenant: tenant, Source: src})

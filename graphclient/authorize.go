@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -40,7 +41,7 @@ func (p *authorize) Do(req *policy.Request) (*http.Response, error) {
 	if resp.StatusCode != http.StatusUnauthorized && (resp.StatusCode != http.StatusForbidden || claims == "") {
 		return resp, nil
 	}
-	fault := readFault(resp)
+	fault := readFault(resp, asked{})
 	discard(resp.Body)
 	fault.Kind = KindCredential
 	renewed, err := p.tokens.renew(ctx, token, claims)
@@ -70,7 +71,7 @@ func (p *authorize) Do(req *policy.Request) (*http.Response, error) {
 
 // refusedUser is the error of a user whose new token Graph refuses as well.
 func refusedUser(resp *http.Response, claims string) *Error {
-	fault := readFault(resp)
+	fault := readFault(resp, asked{})
 	discard(resp.Body)
 	fault.Kind, fault.Claims, fault.reason = KindSignIn, usableClaims(claims), "the user's token is refused"
 	return fault
@@ -81,11 +82,20 @@ func (p *authorize) send(req *policy.Request, token string) (*http.Response, err
 	return req.Next()
 }
 
+// challenges says whether an answer asks for a token with other claims, decodable or not.
+func challenges(h http.Header) bool {
+	return slices.ContainsFunc(h.Values("WWW-Authenticate"), challenge)
+}
+
+func challenge(value string) bool {
+	return strings.EqualFold(parameter(value, "error"), "insufficient_claims")
+}
+
 // challengeClaims returns the claims that a bearer challenge with
 // insufficient_claims asks for, decoded; empty when there is none.
 func challengeClaims(h http.Header) string {
 	for _, value := range h.Values("WWW-Authenticate") {
-		if !strings.EqualFold(parameter(value, "error"), "insufficient_claims") {
+		if !challenge(value) {
 			continue
 		}
 		encoded := strings.TrimRight(parameter(value, "claims"), "=")

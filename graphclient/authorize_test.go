@@ -107,7 +107,7 @@ func TestClaimsChallenge(t *testing.T) {
 			client := fakeClient(t, refuseFirst(c.status, "", "WWW-Authenticate", c.header), withCredential(credential))
 			_, err := client.Page(t.Context(), chats())
 			if c.logins == 1 {
-				_ = wantError(t, err, graphclient.KindForbidden)
+				_ = wantError(t, err, graphclient.KindCredential)
 			} else if err != nil {
 				t.Fatal(err)
 			}
@@ -186,7 +186,7 @@ func TestValidTokenIsServedWhileRefreshFails(t *testing.T) {
 			t.Errorf("%d logins, want 1 early refresh", credential.count())
 		}
 		time.Sleep(5 * time.Minute) // expired now
-		e := wantError(t, page(), graphclient.KindUnavailable)
+		e := wantError(t, page(), graphclient.KindLoginUnavailable)
 		if e.RetryAfter <= 0 {
 			t.Errorf("no RetryAfter: %v", e)
 		}
@@ -231,7 +231,7 @@ func TestFailedLoginsPause(t *testing.T) {
 		}, withCredential(credential), func(cfg *graphclient.Config) { cfg.Retry.Tries = 1 })
 		for range 50 {
 			_, err := client.Page(t.Context(), chats())
-			e := wantError(t, err, graphclient.KindUnavailable)
+			e := wantError(t, err, graphclient.KindLoginUnavailable)
 			if e.RetryAfter <= 0 || e.RetryAfter > time.Second || e.Requests != 0 {
 				t.Errorf("%#v", e)
 			}

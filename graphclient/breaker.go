@@ -9,14 +9,16 @@ import (
 // DefaultPaymentPause is how long a route that asked for payment is left alone.
 const DefaultPaymentPause = 15 * time.Minute
 
-// breaker remembers the routes that answered 402. Such an answer stands until somebody completes the billing set-up or a
-// new month begins, and each request may be charged for, so all calls of the route fail at once for a while; then one call
-// goes ahead to see, and the others wait for what it learns.
+// breaker remembers the routes that ask for payment or for a licence of the tenant. Such an answer stands until somebody
+// completes the billing set-up, buys the licence or a new month begins, and each request may be charged for, so all calls of
+// the route fail at once for a while; then one call goes ahead to see, and the others wait for what it learns. What concerns
+// one user opens no breaker; a 402 that does not say whom it concerns opens it when a second user gets it.
 type breaker struct {
 	pause time.Duration
 
 	mu     sync.Mutex
 	routes map[string]*tripped
+	unsaid map[string]string // by route: the user who got a 402 that does not say whom it concerns, since the last answer
 }
 
 // tripped is a route that asked for payment and has not served anything since.
@@ -27,13 +29,13 @@ type tripped struct {
 }
 
 func newBreaker(pause time.Duration) *breaker {
-	return &breaker{pause: pause, routes: map[string]*tripped{}}
+	return &breaker{pause: pause, routes: map[string]*tripped{}, unsaid: map[string]string{}}
 }
 
-// enter lets a call pass, or refuses it. leave is to be called with the call's outcome.
-func (b *breaker) enter(ctx context.Context, route string) (leave func(*Error), refusal *Error) {
+// enter lets a call about a user pass, or refuses it. leave is to be called with the call's outcome.
+func (b *breaker) enter(ctx context.Context, route, user string) (leave func(*Error), refusal *Error) {
 	for {
-		leave, refusal, probe := b.try(route)
+		leave, refusal, probe := b.try(route, user)
 		if probe == nil {
 			return leave, refusal
 		}
@@ -46,13 +48,13 @@ func (b *breaker) enter(ctx context.Context, route string) (leave func(*Error), 
 }
 
 // try is enter without waiting: where another call went ahead, it returns what is closed when that is over.
-func (b *breaker) try(route string) (leave func(*Error), refusal *Error, probe <-chan struct{}) {
+func (b *breaker) try(route, user string) (leave func(*Error), refusal *Error, probe <-chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	t := b.routes[route]
 	switch {
 	case t == nil:
-		return func(err *Error) { b.leave(route, err, nil) }, nil, nil
+		return func(err *Error) { b.leave(route, user, err, nil) }, nil, nil
 	case t.probe != nil:
 		return nil, nil, t.probe
 	case time.Now().Before(t.until):
@@ -62,21 +64,18 @@ func (b *breaker) try(route string) (leave func(*Error), refusal *Error, probe <
 	}
 	own := make(chan struct{})
 	t.probe = own
-	return func(err *Error) { b.leave(route, err, own) }, nil, nil
+	return func(err *Error) { b.leave(route, user, err, own) }, nil, nil
 }
 
 // leave learns from a call that is over; probe is not nil if it went ahead.
-func (b *breaker) leave(route string, err *Error, probe chan struct{}) {
-	if err == nil && probe == nil {
-		return
-	}
+func (b *breaker) leave(route, user string, err *Error, probe chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if probe != nil {
 		defer close(probe)
 	}
 	switch t := b.routes[route]; {
-	case err != nil && err.Kind == KindPaymentRequired:
+	case b.concernsAll(route, user, err):
 		b.routes[route] = &tripped{until: time.Now().Add(b.pause), last: err.clone()}
 	case t == nil || probe == nil || t.probe != probe:
 	case err == nil:
@@ -84,4 +83,26 @@ func (b *breaker) leave(route string, err *Error, probe chan struct{}) {
 	default:
 		t.probe = nil // nothing was learnt: the next call goes ahead
 	}
+}
+
+// concernsAll says whether an outcome is one for everybody who asks the route. The lock is held.
+func (b *breaker) concernsAll(route, user string, err *Error) bool {
+	switch {
+	case err == nil:
+		delete(b.unsaid, route)
+		return false
+	case err.Kind == KindTenantNotLicensed:
+		return true
+	case err.Kind != KindPaymentRequired:
+		return false
+	case !err.personal:
+		return true
+	}
+	before, found := b.unsaid[route]
+	b.unsaid[route] = user
+	if found && before != user {
+		err.personal = false
+		return true
+	}
+	return false
 }

@@ -24,6 +24,7 @@ type Client struct {
 	ownPools []*http.Transport
 	bodies   *lender
 	clock    *clock
+	witness  *witness
 }
 
 // New checks the configuration and returns a client. Nothing is sent yet.
@@ -34,7 +35,10 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{cfg: cfg, origin: base, budgets: newBudgets(cfg.Limits), days: newDays(cfg.CallerDay), payment: newBreaker(cfg.PaymentPause), bodies: &lender{}, clock: &clock{}}
+	c := &Client{
+		cfg: cfg, origin: base, budgets: newBudgets(cfg.Limits), days: newDays(cfg.CallerDay), payment: newBreaker(cfg.PaymentPause),
+		bodies: &lender{}, clock: &clock{}, witness: newWitness(cfg.Logger),
+	}
 	if cfg.Credential != nil {
 		c.tokens = newTokenSource(cfg.Credential, cfg.Cloud.Scope(), cfg.Observer)
 	}
@@ -145,7 +149,7 @@ func (c *Client) Page(ctx context.Context, request Request) (*Page, error) {
 			return malformed(resp, err)
 		}
 		if env.fault != nil {
-			return answeredFault(resp, env.fault)
+			return c.answeredFault(k, resp, env.fault)
 		}
 		page.lent, page.lender = lent, c.bodies
 		page.Records, page.NextLink, page.Context, page.Count = env.records, env.nextLink, env.context, env.count
@@ -178,7 +182,7 @@ func (c *Client) Object(ctx context.Context, request Request) (*Object, error) {
 			return malformed(resp, err)
 		}
 		if fault != nil {
-			return answeredFault(resp, fault)
+			return c.answeredFault(k, resp, fault)
 		}
 		object.Body = raw
 		object.RequestID, object.ServerDate = requestID(resp.Header), serverDate(resp.Header)
@@ -225,8 +229,8 @@ func malformed(resp *http.Response, err error) *Error {
 }
 
 // answeredFault is the error of a success that holds one.
-func answeredFault(resp *http.Response, value []byte) *Error {
-	e := newFault(resp, faultOf(value))
+func (c *Client) answeredFault(k *call, resp *http.Response, value []byte) *Error {
+	e := newFault(resp, faultOf(value), c.asked(k))
 	e.RetryAfter = retryAfter(resp.Header, time.Now())
 	return e
 }

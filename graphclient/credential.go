@@ -239,11 +239,15 @@ func (cfg CredentialConfig) options() policy.ClientOptions {
 	}
 	return policy.ClientOptions{
 		Cloud:     cloud.Configuration{ActiveDirectoryAuthorityHost: authority},
-		Retry:     policy.RetryOptions{MaxRetries: 2, RetryDelay: 200 * time.Millisecond, MaxRetryDelay: 2 * time.Second},
+		Retry:     policy.RetryOptions{MaxRetries: 2, RetryDelay: 200 * time.Millisecond, MaxRetryDelay: 2 * time.Second, TryTimeout: loginTry},
 		Telemetry: policy.TelemetryOptions{Disabled: true},
 		Transport: cfg.wire,
 	}
 }
+
+// loginTry bounds one request of a login, so that three of them end before a call of the usual 20 seconds does, and it learns
+// that the login service is what did not answer.
+const loginTry = 6 * time.Second
 
 // maxLogin bounds a login's answer, which the library reads without a limit.
 const maxLogin = 1 << 20
@@ -257,6 +261,7 @@ var _ policy.Transporter = (*loginWire)(nil)
 // Do sends one request of a login.
 func (w *loginWire) Do(req *http.Request) (*http.Response, error) {
 	resp, err := w.transport.RoundTrip(req)
+	noteTrouble(req.Context(), err)
 	if err != nil {
 		return nil, err
 	}

@@ -286,8 +286,8 @@ func TestRefusedLogin(t *testing.T) {
 		"wrong secret": {401, refusal, graphclient.KindCredential, "AADSTS7000215", "invalid_client"},
 		"bad request":  {400, `{"error":"unauthorized_client","error_description":"AADSTS700016: ` + secretText + `"}`, graphclient.KindCredential, "AADSTS700016", "unauthorized_client"},
 		"HTML":         {403, `<html>` + secretText, graphclient.KindCredential, "", ""},
-		"unavailable":  {503, secretText, graphclient.KindUnavailable, "", ""},
-		"throttled":    {429, secretText, graphclient.KindUnavailable, "", ""},
+		"unavailable":  {503, secretText, graphclient.KindLoginUnavailable, "", ""},
+		"throttled":    {429, secretText, graphclient.KindLoginUnavailable, "", ""},
 		"redirected":   {307, secretText, graphclient.KindCredential, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -298,7 +298,7 @@ func TestRefusedLogin(t *testing.T) {
 			cfg.Retry.Tries = 1
 			_, err := newClient(t, cfg).Page(t.Context(), chats())
 			e := wantError(t, err, c.kind)
-			if e.Code != c.code || e.InnerCode != c.inner || e.Requests != 0 || (e.RetryAfter > 0) != (c.kind == graphclient.KindUnavailable) {
+			if e.Code != c.code || e.InnerCode != c.inner || e.Requests != 0 || (e.RetryAfter > 0) != (c.kind == graphclient.KindLoginUnavailable) {
 				t.Errorf("%#v", e)
 			}
 			for text := error(e); text != nil; {
@@ -322,7 +322,9 @@ func TestAuthorityOutOfReach(t *testing.T) {
 	cfg.Retry.Tries = 1
 	a.Close()
 	_, err := newClient(t, cfg).Page(t.Context(), chats())
-	_ = wantError(t, err, graphclient.KindUnavailable)
+	if e := wantError(t, err, graphclient.KindLoginUnavailable); e.Cause != graphclient.CauseRefused {
+		t.Errorf("cause %q", e.Cause)
+	}
 }
 
 // certificate makes a key pair in PEM.

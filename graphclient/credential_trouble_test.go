@@ -153,7 +153,7 @@ func TestThrottledLogin(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			_, err := client.Page(ctx, chats())
 			cancel()
-			e := wantError(t, err, graphclient.KindUnavailable)
+			e := wantError(t, err, graphclient.KindLoginUnavailable)
 			if e.RetryAfter != left || time.Since(began) != 30*time.Second-left || logins != 1 {
 				t.Errorf("%#v after %v, %d logins", e, time.Since(began), logins)
 			}

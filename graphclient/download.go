@@ -200,7 +200,7 @@ func (c *Client) open(ctx context.Context, k *call, resp *http.Response) (*Downl
 	case start[0] == '<':
 		return nil, &Error{Kind: KindMalformed, Status: resp.StatusCode, reason: "a web page in place of the report"}
 	case start[0] == '{', start[0] == '[':
-		return c.openJSON(ctx, resp, buffered)
+		return c.openJSON(ctx, k, resp, buffered)
 	}
 	k.open = true
 	body := &download{ctx: ctx, body: resp.Body, r: buffered, left: c.cfg.MaxDownload, end: k.end}
@@ -208,7 +208,7 @@ func (c *Client) open(ctx context.Context, k *call, resp *http.Response) (*Downl
 }
 
 // openJSON reads JSON whole, since it may be an error.
-func (c *Client) openJSON(ctx context.Context, resp *http.Response, r io.Reader) (*Download, error) {
+func (c *Client) openJSON(ctx context.Context, k *call, resp *http.Response, r io.Reader) (*Download, error) {
 	body, err := io.ReadAll(io.LimitReader(r, c.cfg.MaxBody+1))
 	switch {
 	case err != nil:
@@ -223,7 +223,7 @@ func (c *Client) openJSON(ctx context.Context, resp *http.Response, r io.Reader)
 			return nil, malformed(resp, err)
 		}
 		if fault != nil {
-			return nil, answeredFault(resp, fault)
+			return nil, c.answeredFault(k, resp, fault)
 		}
 	}
 	return &Download{Body: io.NopCloser(bytes.NewReader(body)), ContentType: ContentJSON}, nil

@@ -74,7 +74,7 @@ func TestDownloadRefusesWhatIsNoReport(t *testing.T) {
 		"empty":            {200, "", graphclient.KindMalformed, 2},
 		"blanks":           {200, strings.Repeat(" \n", 5000), graphclient.KindMalformed, 2},
 		"web page":         {200, "\r\n<!DOCTYPE html>", graphclient.KindMalformed, 2},
-		"error in a 200":   {200, `{"error":{"code":"Forbidden","message":"x"}}`, graphclient.KindForbidden, 1},
+		"error in a 200":   {200, `{"error":{"code":"Forbidden","message":"x"}}`, graphclient.KindRefused, 1},
 		"cut JSON":         {200, `{"error":{"code":`, graphclient.KindMalformed, 2},
 		"403":              {403, `{"error":{"code":"S2SUnauthorized"}}`, graphclient.KindForbidden, 1},
 		"400":              {400, `{"error":{"code":"BadRequest","message":"Resource not found for the segment"}}`, graphclient.KindBadRequest, 1},

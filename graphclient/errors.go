@@ -3,6 +3,7 @@ package graphclient
 import (
 	"fmt"
 	"log/slog"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -11,7 +12,7 @@ import (
 // Kind says what a failed request means to the caller.
 type Kind int
 
-// The kinds of failure. Throttled, Unavailable and Malformed are temporary:
+// The kinds of failure. Throttled, Unavailable, LoginUnavailable and Malformed are temporary:
 // the same request may succeed later. All others are final for this request.
 const (
 	// KindUnexpected is an answer that no other kind describes: an unknown
@@ -21,19 +22,39 @@ const (
 	KindBadRequest
 	// KindCredential is Graph's 401 after one refresh, or a refused login.
 	KindCredential
-	// KindPaymentRequired is Graph's 402. It is never repeated.
+	// KindPaymentRequired is Graph's 402 where no licence is meant: the evaluation is
+	// used up, or billing is not set up. It is never repeated.
 	KindPaymentRequired
-	// KindForbidden is Graph's 403; Error.Roles may name what is missing.
+	// KindTenantNotLicensed is a tenant without the licence that the API asks for.
+	KindTenantNotLicensed
+	// KindUserNotLicensed is a user without that licence, in Graph's own words.
+	KindUserNotLicensed
+	// KindUserRefused is a 403 without a reason for one user: always of the Copilot
+	// history, which answers so for users without a licence; of other sources when
+	// Graph has answered for other users lately.
+	KindUserRefused
+	// KindUserRole is a signed-in user, on whose behalf Graph was asked, without an
+	// Entra role that may read reports.
+	KindUserRole
+	// KindForbidden is a 403 that speaks of permissions; Error.Roles may name what is missing.
 	KindForbidden
+	// KindAccessDenied is a 403 of Graph's check of one chat's access list.
+	KindAccessDenied
+	// KindRefused is any other 403 without a reason.
+	KindRefused
 	// KindNotFound is Graph's 404.
 	KindNotFound
+	// KindLinkNotFound is Graph's 404 to a link that it gave itself.
+	KindLinkNotFound
 	// KindGone is Graph's 410.
 	KindGone
 	// KindThrottled is Graph's 429, or a budget or gate of our own whose wait
-	// would outlast the deadline (Status is then 0). RetryAfter is set.
+	// would outlast the deadline (Status is then 0; see Own). RetryAfter is set.
 	KindThrottled
 	// KindUnavailable is a 5xx, a broken connection, a cut body or a timeout.
 	KindUnavailable
+	// KindLoginUnavailable is a login service that gave no usable answer; Cause says why.
+	KindLoginUnavailable
 	// KindLinkRefused is a link to another origin. Nothing was sent to it.
 	KindLinkRefused
 	// KindTooLarge is an answer larger than Config.MaxBody.
@@ -59,8 +80,10 @@ const (
 func (k Kind) String() string {
 	names := [...]string{
 		KindUnexpected: "unexpected answer", KindBadRequest: "bad request", KindCredential: "credential rejected",
-		KindPaymentRequired: "payment required", KindForbidden: "forbidden", KindNotFound: "not found",
-		KindGone: "gone", KindThrottled: "throttled", KindUnavailable: "unavailable",
+		KindPaymentRequired: "payment required", KindTenantNotLicensed: "tenant not licensed", KindUserNotLicensed: "user not licensed",
+		KindUserRefused: "user refused", KindUserRole: "user lacks a role", KindForbidden: "permission missing",
+		KindAccessDenied: "access denied", KindRefused: "forbidden", KindNotFound: "not found", KindLinkNotFound: "own link not found",
+		KindGone: "gone", KindThrottled: "throttled", KindUnavailable: "unavailable", KindLoginUnavailable: "login unavailable",
 		KindLinkRefused: "link refused", KindTooLarge: "answer too large", KindMalformed: "malformed answer",
 		KindCanceled: "canceled", KindCallerLimit: "caller's day used up",
 		KindConsent: "consent missing", KindSignIn: "sign-in needed",
@@ -73,7 +96,7 @@ func (k Kind) String() string {
 
 // Temporary says whether the same request may succeed later.
 func (k Kind) Temporary() bool {
-	return k == KindThrottled || k == KindUnavailable || k == KindMalformed
+	return k == KindThrottled || k == KindUnavailable || k == KindLoginUnavailable || k == KindMalformed
 }
 
 // Error is every failure that this package reports. Its text is safe to log:
@@ -100,16 +123,21 @@ type Error struct {
 	// Claims is what the user's client has to ask a new token with, a JSON object
 	// (KindSignIn); empty when nothing particular is asked for.
 	Claims string
+	// Own says that it is our own budget that is used up (KindThrottled): Graph has not asked to wait.
+	Own bool
+	// Cause is the kind of trouble on the way when no usable answer came (KindUnavailable, KindLoginUnavailable).
+	Cause Cause
 	// Requests is how many requests Graph received for this call.
 	Requests int
 	// Err is the cause, when there is one. Its own text may quote bytes of a
 	// broken answer, so log the Error, not the cause.
 	Err error
 
-	reason  string // our own words; constant texts only
-	message string // Graph's words
-	final   bool   // not to be repeated, whatever the kind
-	local   bool   // refused by our own budget or gate, nothing was sent
+	reason   string // our own words; constant texts only
+	message  string // Graph's words
+	final    bool   // not to be repeated, whatever the kind
+	local    bool   // refused by our own budget or gate, nothing was sent
+	personal bool   // believed to concern the request's user alone, which the answer leaves open
 }
 
 var (
@@ -137,6 +165,7 @@ func (e *Error) Error() string {
 	}
 	add("code", e.Code)
 	add("inner code", e.InnerCode)
+	add("cause", string(e.Cause))
 	add("request", e.RequestID)
 	if e.RetryAfter > 0 {
 		add("retry after", e.RetryAfter.Round(time.Millisecond).String())
@@ -163,6 +192,7 @@ func (e *Error) LogValue() slog.Value {
 		slog.Int("status", e.Status),
 		slog.String("code", e.Code),
 		slog.String("inner_code", e.InnerCode),
+		slog.String("cause", string(e.Cause)),
 		slog.String("request_id", e.RequestID),
 		slog.String("client_request_id", e.ClientRequestID),
 		slog.Duration("retry_after", e.RetryAfter),
@@ -173,6 +203,31 @@ func (e *Error) LogValue() slog.Value {
 // with one code apart. It may quote a user, a filter or content: never log
 // it, never return it to a caller.
 func (e *Error) Message() string { return e.message }
+
+// Rejected says whether Graph answered 400: to what was asked, as far as one can tell, or in passing trouble that lasted.
+func (e *Error) Rejected() bool { return e.Status == http.StatusBadRequest }
+
+// Denied says whether Graph answered that what was asked for may not be read, for whatever reason.
+func (k Kind) Denied() bool {
+	switch k {
+	case KindForbidden, KindAccessDenied, KindRefused, KindUserRefused, KindUserRole:
+		return true
+	default:
+		return false
+	}
+}
+
+// Personal says whether the refusal is about the user that was asked for, and nobody else.
+func (e *Error) Personal() bool {
+	switch e.Kind {
+	case KindNotFound, KindUserNotLicensed, KindUserRefused, KindRefused:
+		return e.Status != 0
+	case KindPaymentRequired:
+		return e.personal
+	default:
+		return false
+	}
+}
 
 // retriable says whether the retry loop may repeat the request.
 func (e *Error) retriable() bool { return e.Kind.Temporary() && !e.final && !e.local }

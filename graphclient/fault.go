@@ -1,34 +1,55 @@
 package graphclient
 
 import (
+	"bytes"
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"io"
-	"net"
 	"net/http"
-	"strconv"
 	"strings"
-	"syscall"
 )
 
 // fault is what a Graph error body says.
 type fault struct {
 	code, message, innerCode, requestID, status string
+
+	codes  []string // all, the outermost first
+	said   string   // codes and messages, one a line: what a refusal is judged by
+	silent bool     // the body says nothing at all
 }
 
 const maxFaultDepth = 8
 
-// parseFault reads {"error":{…}}. Anything else, HTML included, gives a zero
-// fault: the status decides then.
+// parseFault reads {"error":{…}}. Anything else, HTML included, gives a fault
+// without words: the status decides then.
 func parseFault(body []byte) fault {
-	for name, value := range members(trimBOM(body)) {
+	body = bytes.TrimSpace(trimBOM(body))
+	if len(body) == 0 {
+		return fault{silent: true}
+	}
+	all := members(body)
+	for name, value := range all {
 		if strings.EqualFold(name, keyError) {
-			return faultOf(value)
+			f := faultOf(value)
+			f.note(scalar(value), scalar(all["error_description"])) // OAuth's form
+			f.silent = f.said == ""
+			return f
 		}
 	}
-	return fault{}
+	return fault{silent: all != nil && len(all) == 0 || string(body) == "null"}
+}
+
+// note adds a code and a message to what was said.
+func (f *fault) note(code, message string) {
+	if code != "" {
+		f.codes = append(f.codes, code)
+	}
+	for _, text := range []string{code, message} {
+		if text != "" {
+			f.said += text + "\n"
+		}
+	}
 }
 
 // faultOf reads the value of "error". Graph spells innerError in two ways and
@@ -37,16 +58,19 @@ func faultOf(value []byte) fault {
 	var f fault
 	for depth := 0; len(value) > 0 && depth < maxFaultDepth; depth++ {
 		var inner []byte
+		var code, message string
 		for name, v := range members(value) {
 			text := scalar(v)
 			switch strings.ToLower(name) {
 			case "code":
+				code = text
 				if depth == 0 {
 					f.code = text
 				} else if text != "" {
 					f.innerCode = text
 				}
 			case "message":
+				message = text
 				if depth == 0 || f.message == "" {
 					f.message = text
 				}
@@ -58,6 +82,7 @@ func faultOf(value []byte) fault {
 				inner = v
 			}
 		}
+		f.note(code, message)
 		value = inner
 	}
 	return f
@@ -85,62 +110,8 @@ func scalar(value json.RawMessage) string {
 	return ""
 }
 
-// kindOfStatus maps an HTTP status that is not a success.
-func kindOfStatus(status int) Kind {
-	switch status {
-	case http.StatusBadRequest:
-		return KindBadRequest
-	case http.StatusUnauthorized:
-		return KindCredential
-	case http.StatusPaymentRequired:
-		return KindPaymentRequired
-	case http.StatusForbidden:
-		return KindForbidden
-	case http.StatusNotFound:
-		return KindNotFound
-	case http.StatusGone:
-		return KindGone
-	case http.StatusTooManyRequests, 509: // 509 = bandwidth limit exceeded
-		return KindThrottled
-	case http.StatusRequestTimeout:
-		return KindUnavailable
-	}
-	if status >= http.StatusInternalServerError {
-		return KindUnavailable
-	}
-	return KindUnexpected
-}
-
-// kindOfCode maps the code of an error that came with status 200. One that is not known to be final is a broken answer, which
-// may be whole the next time.
-func kindOfCode(f fault) Kind {
-	for _, status := range []string{f.status, f.code} {
-		if n, err := strconv.Atoi(status); err == nil && n >= http.StatusBadRequest {
-			return kindOfStatus(n)
-		}
-	}
-	switch strings.ToLower(f.code) {
-	case "badrequest", "invalidrequest", "request_badrequest", "request_unsupportedquery":
-		return KindBadRequest
-	case "unauthorized", "invalidauthenticationtoken":
-		return KindCredential
-	case "paymentrequired":
-		return KindPaymentRequired
-	case "forbidden", "accessdenied", "authorization_requestdenied":
-		return KindForbidden
-	case "notfound", "itemnotfound", "resourcenotfound", "request_resourcenotfound":
-		return KindNotFound
-	case "gone":
-		return KindGone
-	case "toomanyrequests", "activitylimitreached":
-		return KindThrottled
-	default:
-		return KindUnavailable
-	}
-}
-
 // newFault makes the error of an answer: its status, headers and error body.
-func newFault(resp *http.Response, f fault) *Error {
+func newFault(resp *http.Response, f fault, a asked) *Error {
 	e := &Error{
 		Status:    resp.StatusCode,
 		Code:      identifier(f.code),
@@ -152,33 +123,36 @@ func newFault(resp *http.Response, f fault) *Error {
 		e.RequestID = identifier(f.requestID)
 	}
 	switch {
+	case resp.StatusCode > http.StatusOK && resp.StatusCode < 300:
+		e.Kind, e.reason = KindUnexpected, "a success without an answer"
+		return e
+	case resp.StatusCode >= 300 && resp.StatusCode < 400:
+		e.Kind, e.reason = KindUnexpected, "a redirect, which is not followed"
+		return e
 	case resp.StatusCode == http.StatusOK:
-		e.Kind = kindOfCode(f)
 		e.reason = "an error in place of the answer"
-	case resp.StatusCode < 300:
-		e.Kind = KindUnexpected
-		e.reason = "a success without an answer"
-	case resp.StatusCode < 400:
-		e.Kind = KindUnexpected
-		e.reason = "a redirect, which is not followed"
-	default:
-		e.Kind = kindOfStatus(resp.StatusCode)
+	case resp.StatusCode == http.StatusProxyAuthRequired:
+		e.Cause, e.final, e.reason = CauseProxy, true, "the proxy asks for a sign-in"
 	}
+	if resp.StatusCode == http.StatusForbidden && challenges(resp.Header) {
+		f.note("insufficient_claims", "")
+	}
+	e.Kind, e.personal = f.meaning(resp.StatusCode, a)
 	if e.Kind == KindForbidden {
-		e.Roles = neededRoles(f.message)
+		e.Roles = neededRoles(f.said)
 	}
 	return e
 }
 
-// readFault makes the error of an answer that is no success.
-func readFault(resp *http.Response) *Error {
-	var f fault
+// readFault makes the error of an answer that is no success. A body that cannot be read says nothing.
+func readFault(resp *http.Response, a asked) *Error {
+	f := fault{silent: true}
 	if r, err := decoded(resp); err == nil {
 		if body, err := io.ReadAll(io.LimitReader(r, maxFault)); err == nil {
 			f = parseFault(body)
 		}
 	}
-	return newFault(resp, f)
+	return newFault(resp, f, a)
 }
 
 // requestID is Graph's id of a request.
@@ -198,22 +172,6 @@ func identifier(s string) string {
 	return s
 }
 
-// neededRoles reads "API requires one of 'A, B'" out of a 403 message.
-func neededRoles(message string) []string {
-	_, rest, found := strings.Cut(message, "requires one of '")
-	list, _, closed := strings.Cut(rest, "'")
-	if !found || !closed {
-		return nil
-	}
-	var roles []string
-	for role := range strings.SplitSeq(list, ",") {
-		if role = identifier(strings.TrimSpace(role)); role != "" && len(roles) < 32 {
-			roles = append(roles, role)
-		}
-	}
-	return roles
-}
-
 var errTryTimeout = errors.New("one try took too long")
 
 // canceled is the error of a caller that left or whose deadline passed.
@@ -227,32 +185,4 @@ func asError(err error) *Error {
 		return own
 	}
 	return &Error{Kind: KindUnexpected, Err: err}
-}
-
-// transportError makes the error of a request without a usable answer.
-func transportError(ctx context.Context, err error) *Error {
-	if own, ok := errors.AsType[*Error](err); ok {
-		return own
-	}
-	e := &Error{Kind: KindUnavailable, Err: err, reason: "connection failed"}
-	var dns *net.DNSError
-	var certificate *tls.CertificateVerificationError
-	var timeout interface{ Timeout() bool }
-	switch {
-	case errors.Is(context.Cause(ctx), errTryTimeout):
-		e.reason = "no complete answer in time"
-	case ctx.Err() != nil:
-		return canceled(ctx)
-	case errors.As(err, &certificate):
-		e.reason, e.final = "certificate not accepted", true
-	case errors.As(err, &dns):
-		e.reason = "host name not resolved"
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		e.reason = "answer was cut"
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		e.reason = "connection reset"
-	case errors.As(err, &timeout) && timeout.Timeout():
-		e.reason = "timeout"
-	}
-	return e
 }

@@ -1,12 +1,14 @@
 package graphclient
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
@@ -16,8 +18,9 @@ import (
 // loginError says why a login failed. The library's error repeats the
 // authority's answer, so only the AADSTS code, OAuth's error and the status
 // are taken from it and the error itself is dropped. No answer, 429 and 5xx
-// are temporary; everything else is a refusal.
-func loginError(err error) *Error {
+// are temporary; everything else is a refusal. The library keeps no more than the
+// text of what went wrong on the way, so trouble is the last error of the wire.
+func loginError(err, trouble error) *Error {
 	if own, ok := errors.AsType[*Error](err); ok {
 		return own.clone()
 	}
@@ -25,31 +28,62 @@ func loginError(err error) *Error {
 	var failed *azidentity.AuthenticationFailedError
 	if !errors.As(err, &failed) {
 		var unusable interface{ NonRetriable() }
-		if errors.As(err, &unusable) {
+		if errors.As(err, &unusable) && trouble == nil {
 			e.reason = "credential cannot be used here"
 			return e
 		}
-		e.Kind, e.reason = KindUnavailable, "login service not reached"
-		return e
+		return unreached(err, trouble)
 	}
 	resp := failed.RawResponse
 	if resp == nil {
-		e.Kind, e.reason = KindUnavailable, "login service not reached"
-		e.Code = aadsts(err.Error())
-		if e.Code != "" {
-			e.Kind, e.reason = KindCredential, "login refused"
+		if code := aadsts(err.Error()); code != "" {
+			e.reason, e.Code = "login refused", code
+			return e
 		}
-		return e
+		return unreached(err, trouble)
 	}
 	e.Status = resp.StatusCode
 	if kind := kindOfStatus(resp.StatusCode); kind == KindThrottled || kind == KindUnavailable {
-		e.Kind, e.reason = KindUnavailable, "login service unavailable"
+		e.Kind, e.reason = KindLoginUnavailable, "login service unavailable"
 		e.RetryAfter = retryAfter(resp.Header, time.Now())
 		return e
 	}
 	e.reason = "login refused"
 	e.Code, e.InnerCode = loginCodes(resp)
 	return e
+}
+
+// unreached is the error of a login service that gave no answer.
+func unreached(err, trouble error) *Error {
+	if trouble == nil {
+		trouble = err
+	}
+	e := &Error{Kind: KindLoginUnavailable, Cause: causeOf(trouble)}
+	e.reason = "login service not reached: " + e.Cause.Words()
+	return e
+}
+
+// wireTrouble is what went wrong on the wire in the course of one login.
+type wireTrouble struct {
+	mu   sync.Mutex
+	last error
+}
+
+type troubleKey struct{}
+
+// noteTrouble keeps the outcome of one request of a login: an answer ends the trouble before it.
+func noteTrouble(ctx context.Context, err error) {
+	if t, ok := ctx.Value(troubleKey{}).(*wireTrouble); ok {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.last = err
+	}
+}
+
+func (t *wireTrouble) get() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.last
 }
 
 // loginCodes reads the AADSTS code and OAuth's error.
@@ -63,8 +97,8 @@ func loginCodes(resp *http.Response) (code, oauth string) {
 
 // userLoginError says why a user's token was not exchanged. Refusals of the
 // application itself stay credential failures.
-func userLoginError(err error) *Error {
-	e := loginError(err)
+func userLoginError(err, trouble error) *Error {
+	e := loginError(err, trouble)
 	if e.Kind != KindCredential {
 		return e
 	}

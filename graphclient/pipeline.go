@@ -161,7 +161,11 @@ func (p *limit) Do(req *policy.Request) (*http.Response, error) {
 		}
 		if tooLong > 0 {
 			spend(false)
-			return nil, &Error{Kind: KindThrottled, RetryAfter: tooLong, reason: "the wait would outlast the deadline", local: true}
+			e := &Error{Kind: KindThrottled, RetryAfter: tooLong, reason: "Graph asked to wait, and the wait would outlast the deadline", local: true}
+			if e.Own = !b.closed(); e.Own {
+				e.reason = "our own budget is used up, and the wait would outlast the deadline"
+			}
+			return nil, e
 		}
 		probes[i] = probe
 		turns++

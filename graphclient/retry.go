@@ -9,12 +9,15 @@ import (
 
 // run makes one call, unless its route asked for payment lately.
 func (c *Client) run(ctx context.Context, k *call, accept func(context.Context, *http.Response) error) error {
-	leave, refusal := c.payment.enter(ctx, c.budgets.table.route(k))
+	leave, refusal := c.payment.enter(ctx, c.budgets.table.route(k), k.request.User)
 	if refusal != nil {
 		return c.failed(ctx, k, refusal)
 	}
 	err := c.repeat(ctx, k, accept)
 	leave(err)
+	if r := k.request; r.User != "" && r.Resource == "" && !c.user {
+		c.witness.saw(ctx, r.Source, r.User, err)
+	}
 	if err != nil {
 		return c.failed(ctx, k, err)
 	}
@@ -65,6 +68,9 @@ func (c *Client) repeat(ctx context.Context, k *call, accept func(context.Contex
 		last = err
 		if !err.retriable() || c.cfg.Retry.Tries <= 1 {
 			return err
+		}
+		if err.Kind == KindLoginUnavailable && (try > 1 || err.Cause == CauseTimeout) {
+			return err // a login repeats itself before it fails
 		}
 		if err.Kind == KindThrottled && kindOfStatus(err.Status) == KindThrottled { // Graph's answer, and not the login's
 			if patience.has(ctx, err) {
@@ -175,7 +181,7 @@ func (c *Client) exchange(ctx context.Context, k *call, accept func(context.Cont
 	}
 	if !k.takes(resp.StatusCode) {
 		defer discard(resp.Body)
-		fault := readFault(resp)
+		fault := readFault(resp, c.asked(k))
 		fault.RetryAfter = retryAfter(resp.Header, time.Now())
 		return fault
 	}

@@ -31,7 +31,7 @@ type tokenSource struct {
 	scope      string
 	observer   Observer
 	life       *lifetime
-	explain    func(error) *Error // of a failed login
+	explain    func(err, trouble error) *Error // of a failed login
 
 	mu       sync.Mutex
 	token    azcore.AccessToken
@@ -115,7 +115,7 @@ func (s *tokenSource) get(ctx context.Context) (string, error) {
 	}
 	if s.failure != nil && now.Before(s.retryAt) {
 		err := s.failure.clone()
-		if err.Kind == KindUnavailable {
+		if err.Kind == KindLoginUnavailable {
 			err.RetryAfter = s.retryAt.Sub(now)
 		}
 		s.mu.Unlock()
@@ -199,7 +199,8 @@ func (s *tokenSource) run(key loginKey, l *login) {
 	if r, ok := s.credential.(resetter); ok && (key.renew && key.claims == "" || s.refused()) {
 		r.Reset()
 	}
-	token, err := s.credential.GetToken(ctx, policy.TokenRequestOptions{
+	trouble := &wireTrouble{}
+	token, err := s.credential.GetToken(context.WithValue(ctx, troubleKey{}, trouble), policy.TokenRequestOptions{
 		Scopes: []string{s.scope}, Claims: key.claims, EnableCAE: true,
 	})
 	if err == nil && token.Token == "" {
@@ -214,9 +215,9 @@ func (s *tokenSource) run(key loginKey, l *login) {
 		s.failure, s.failures, s.retryAt = nil, 0, time.Time{}
 		l.token = token.Token
 	} else {
-		l.err = s.explain(err)
+		l.err = s.explain(err, trouble.get())
 		pause := min(firstPause<<min(s.failures, 10), maxPause)
-		if l.err.Kind == KindUnavailable {
+		if l.err.Kind == KindLoginUnavailable {
 			// What the authority asked for, within reason: nobody else of this identity gets a token meanwhile.
 			pause = max(pause, min(l.err.RetryAfter, mostAsked))
 			l.err.RetryAfter = max(pause, l.err.RetryAfter)

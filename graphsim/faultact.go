@@ -63,7 +63,7 @@ func defaultRefusal(status int) (code, message string) {
 func (x *exchange) preFaults() bool {
 	for _, f := range x.engine.strike(x) {
 		switch f.Kind {
-		case FaultStatus, FaultRefusePage, FaultOneOfN, FaultErrorIn200, FaultNestedError, FaultHTMLError:
+		case FaultStatus, FaultRefusePage, FaultOneOfN, FaultErrorIn200, FaultNestedError, FaultHTMLError, FaultEmptyError:
 			x.refuse(&f)
 			return true
 		case FaultReset:
@@ -95,6 +95,9 @@ func (x *exchange) refuse(f *Fault) {
 	case FaultHTMLError:
 		maps.Copy(x.w.Header(), g.header)
 		x.write(g.status, "text/html", []byte("<html><head><title>Error</title></head><body><h2>Our services aren't available right now</h2></body></html>"))
+	case FaultEmptyError:
+		maps.Copy(x.w.Header(), g.header)
+		x.write(g.status, "text/plain", nil)
 	default:
 		x.fail(g)
 	}

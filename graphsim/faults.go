@@ -55,6 +55,8 @@ const (
 	FaultOneOfN = "one_of_n"
 	// FaultHTMLError is FaultStatus with an HTML page for a body.
 	FaultHTMLError = "html_error"
+	// FaultEmptyError is FaultStatus without a body.
+	FaultEmptyError = "empty_error"
 )
 
 // FaultKinds are all kinds of [Fault].
@@ -62,7 +64,7 @@ func FaultKinds() []string {
 	return []string{
 		FaultStatus, FaultErrorIn200, FaultNestedError, FaultRefusePage, FaultLoopLink, FaultLoopPair, FaultForeignLink, FaultHTTPLink,
 		FaultCutBody, FaultMalformedJSON, FaultEmptyPage, FaultEmptyEnd, FaultOutOfWindow, FaultRepeatPage, FaultSlow, FaultReset,
-		FaultHang, FaultStall, FaultDrip, FaultGoAway, FaultOneOfN, FaultHTMLError,
+		FaultHang, FaultStall, FaultDrip, FaultGoAway, FaultOneOfN, FaultHTMLError, FaultEmptyError,
 	}
 }
 

@@ -151,7 +151,7 @@ func (a *asked) resolve(ctx context.Context, upn string) (string, error) {
 	switch {
 	case err == nil:
 		return id, nil
-	case isKind(err, graphclient.KindForbidden):
+	case denied(err):
 		a.unresolved = true
 		return upn, nil
 	default:

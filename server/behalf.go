@@ -59,10 +59,7 @@ func (s *Server) delegate(ctx context.Context, a *asked) error {
 // notIn says that Graph refused one chat to the user themselves: on behalf of a user that is how it answers for a chat that
 // they are not in. A missing permission is another matter, and Graph names it.
 func (a *asked) notIn(err error) bool {
-	if !a.onBehalf || !isKind(err, graphclient.KindForbidden) {
-		return false
-	}
-	return len(rolesOf(err)) == 0
+	return a.onBehalf && (isKind(err, graphclient.KindRefused) || isKind(err, graphclient.KindAccessDenied))
 }
 
 // graphIdentity is whom Graph is asked as, for the record of an allowed call.

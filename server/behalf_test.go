@@ -127,7 +127,7 @@ func TestChatsOfOthers(t *testing.T) {
 		code   codes.Code
 		reason string
 	}{
-		"not in it":         {"delegate", &graphclient.Error{Kind: graphclient.KindForbidden, Status: 403}, codes.NotFound, fault.ReasonNotFound},
+		"not in it":         {"delegate", &graphclient.Error{Kind: graphclient.KindRefused, Status: 403}, codes.NotFound, fault.ReasonNotFound},
 		"no such chat":      {"delegate", &graphclient.Error{Kind: graphclient.KindNotFound, Status: 404}, codes.NotFound, fault.ReasonNotFound},
 		"no permission":     {"delegate", &graphclient.Error{Kind: graphclient.KindForbidden, Status: 403, Roles: []string{"Chat.Read"}}, codes.PermissionDenied, fault.ReasonPermissionMissing},
 		"the application's": {"officer", &graphclient.Error{Kind: graphclient.KindForbidden, Status: 403}, codes.PermissionDenied, fault.ReasonPermissionMissing},

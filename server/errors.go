@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -52,31 +53,32 @@ const (
 	retryLater = 10 * time.Second
 )
 
-// verdicts is the table of errors that come from below the server. No text of Graph's is in it.
+// verdicts is the table of errors that come from below the server: what their reasons mean on the wire. An empty message is the
+// timeline's own, which tells one cause of a reason from another. No text of Graph's is in it.
 var verdicts = map[string]verdict{
-	fault.ReasonInvalidArgument: {codes.InvalidArgument, 0, "the request is not valid"},
-	fault.ReasonTokenRefused:    {codes.InvalidArgument, 0, "the token is not of this request; begin without it"},
-	fault.ReasonGraphRejected:   {codes.Internal, 0, "Graph rejected the gateway's request; its request id helps Microsoft's support"},
-	fault.ReasonGraphCredential: {codes.FailedPrecondition, 0, "Graph or Entra ID rejected the gateway's credential; the operator has to renew or consent it"},
-	fault.ReasonPaymentRequired: {codes.FailedPrecondition, 0, "Graph asks for a payment set-up of the application before it serves this; it was not asked again"},
-	fault.ReasonConsent: {codes.PermissionDenied, 0, "Graph is asked on behalf of the user here, and neither the user nor an administrator has consented to " +
-		"the delegated permissions of the gateway's application (Chat.Read, for usage Reports.Read.All); consent in Entra ID, then call again"},
-	fault.ReasonSignIn: {codes.Unauthenticated, 0, "Graph is asked on behalf of the user here, and Entra ID does not exchange this token for one of Graph; " +
-		"sign in again, for the application id of the gateway itself, and with the claims in the metadata if there are any"},
-	fault.ReasonPermissionMissing: {codes.PermissionDenied, 0, "the gateway's application lacks a Graph permission for this"},
-	fault.ReasonUserNotLicensed:   {codes.PermissionDenied, 0, "Graph refuses this source for this user, mostly because a licence is missing"},
+	fault.ReasonInvalidArgument:   {codes.InvalidArgument, 0, "the request is not valid"},
+	fault.ReasonTokenRefused:      {codes.InvalidArgument, 0, "the token is not of this request; begin without it"},
+	fault.ReasonGraphRejected:     {codes.Internal, 0, ""},
+	fault.ReasonGraphCredential:   {codes.FailedPrecondition, 0, ""},
+	fault.ReasonPaymentRequired:   {codes.FailedPrecondition, 0, ""},
+	fault.ReasonTenantNotLicensed: {codes.FailedPrecondition, 0, ""},
+	fault.ReasonConsent:           {codes.PermissionDenied, 0, ""},
+	fault.ReasonSignIn:            {codes.Unauthenticated, 0, ""},
+	fault.ReasonPermissionMissing: {codes.PermissionDenied, 0, ""},
+	fault.ReasonUserNotLicensed:   {codes.PermissionDenied, 0, ""},
 	fault.ReasonNotFound:          {codes.NotFound, 0, "there is no such resource, or the named user has no part in it"},
 	fault.ReasonCallUnavailable: {codes.NotFound, 0, "there is no such call record, or the named user has no part in it; " +
 		"records appear up to an hour or more after the call and are kept for 30 days"},
-	fault.ReasonHasNoChat:        {codes.NotFound, 0, "there is no chat of this id; a Copilot session or a call is known from its events only"},
-	fault.ReasonGraphThrottled:   {codes.ResourceExhausted, retryLater, "Graph asks to wait longer than this call may take"},
-	fault.ReasonCallerLimit:      {codes.ResourceExhausted, retryLater, "this caller's requests to Graph are used up until midnight UTC"},
-	fault.ReasonGraphUnavailable: {codes.Unavailable, retryLater, "Graph did not give a usable answer"},
-	fault.ReasonGraphLinkRefused: {codes.Internal, 0, "Graph gave a link to another host; it was not followed"},
-	fault.ReasonPagingLoop:       {codes.DataLoss, 0, "Graph's pages repeat themselves; what lies behind them could not be read"},
-	fault.ReasonIntervalIgnored:  {codes.DataLoss, 0, "Graph answered with rows far outside the asked interval"},
-	fault.ReasonNotCached:        {codes.FailedPrecondition, 0, "only-if-cached was asked and the cache does not hold all of it"},
-	fault.ReasonSourceNotInCloud: {codes.FailedPrecondition, 0, "the source does not exist in the configured cloud"},
+	fault.ReasonHasNoChat:         {codes.NotFound, 0, "there is no chat of this id; a Copilot session or a call is known from its events only"},
+	fault.ReasonGraphThrottled:    {codes.ResourceExhausted, retryLater, ""},
+	fault.ReasonCallerLimit:       {codes.ResourceExhausted, retryLater, ""},
+	fault.ReasonGraphUnavailable:  {codes.Unavailable, retryLater, ""},
+	fault.ReasonGraphLinkRefused:  {codes.Internal, 0, ""},
+	fault.ReasonGraphLinkNotFound: {codes.Unavailable, retryLater, ""},
+	fault.ReasonPagingLoop:        {codes.DataLoss, 0, "Graph's pages repeat themselves; what lies behind them could not be read"},
+	fault.ReasonIntervalIgnored:   {codes.DataLoss, 0, "Graph answered with rows far outside the asked interval"},
+	fault.ReasonNotCached:         {codes.FailedPrecondition, 0, "only-if-cached was asked and the cache does not hold all of it"},
+	fault.ReasonSourceNotInCloud:  {codes.FailedPrecondition, 0, "the source does not exist in the configured cloud"},
 	fault.ReasonConcealed: {codes.FailedPrecondition, 0, "the tenant conceals names in reports, so nothing can be said of one user; " +
 		"an administrator can change that in the Microsoft 365 admin centre"},
 	fault.ReasonInternal: {codes.Internal, 0, "the gateway failed; the request id helps its operator"},
@@ -85,7 +87,7 @@ var verdicts = map[string]verdict{
 	timeline.ReasonTruncated:    {codes.DataLoss, 0, "two readings of one part of the interval differ"},
 	timeline.ReasonSeveral:      {codes.DataLoss, 0, "several parts of the interval could not be read"},
 	timeline.ReasonBeforeKept:   {codes.FailedPrecondition, 0, "the interval lies before what the source keeps"},
-	timeline.ReasonFailed:       {codes.Internal, 0, "the source failed"},
+	timeline.ReasonFailed:       {codes.Internal, 0, ""},
 }
 
 // toStatus is the one place where errors become the errors of the contract. Anything that is not known here is INTERNAL and
@@ -135,7 +137,7 @@ func ofReason(reason string) *fault.Error {
 	if !ok {
 		v = verdicts[fault.ReasonInternal]
 	}
-	return &fault.Error{Code: v.code, Reason: reason, Message: v.message, RetryAfter: v.retry}
+	return &fault.Error{Code: v.code, Reason: reason, Message: cmp.Or(v.message, timeline.Words(reason)), RetryAfter: v.retry}
 }
 
 // ofTimeline converts a refusal by the timeline, or the failure of every source.
@@ -157,17 +159,23 @@ func ofGraph(reason string, err *graphclient.Error) *fault.Error {
 	if f.RetryAfter > 0 && err.RetryAfter > 0 {
 		f.RetryAfter = err.RetryAfter
 	}
+	if m := timeline.MeaningOf(err); m.Reason == reason && verdicts[reason].message == "" {
+		f.Message = m.Words
+	}
 	if reason == fault.ReasonGraphUnavailable && err.Requests > 1 {
 		f.Message += ", repeated requests included"
 	}
 	if err.Kind == graphclient.KindTooLarge {
 		f.RetryAfter = 0
-		f.Message = "an answer of Graph is larger than the gateway accepts"
 	}
 	f.Meta = map[string]string{
 		fault.MetaGraphCode:      err.Code,
 		fault.MetaGraphRequestID: err.RequestID,
 		fault.MetaRoles:          strings.Join(err.Roles, ","),
+		fault.MetaCause:          string(err.Cause),
+	}
+	if err.Kind == graphclient.KindUserRole {
+		f.Meta[fault.MetaUserRoles] = strings.Join(graphclient.ReportRoles(), ",")
 	}
 	if err.Claims != "" {
 		f.Meta[fault.MetaClaims] = base64.StdEncoding.EncodeToString([]byte(err.Claims))
@@ -178,47 +186,15 @@ func ofGraph(reason string, err *graphclient.Error) *fault.Error {
 	return f
 }
 
-// reasonOf names what a failed request to Graph means; the source matters to some statuses.
+// reasonOf names what a failed request to Graph means; of call records, 404 has a reason of its own.
 func reasonOf(src parleyv1.Source, err *graphclient.Error) string {
-	switch err.Kind {
-	case graphclient.KindBadRequest, graphclient.KindGone:
-		return fault.ReasonGraphRejected
-	case graphclient.KindCredential:
-		return fault.ReasonGraphCredential
-	case graphclient.KindConsent:
-		return fault.ReasonConsent
-	case graphclient.KindSignIn:
-		return fault.ReasonSignIn
-	case graphclient.KindPaymentRequired:
-		return fault.ReasonPaymentRequired
-	case graphclient.KindForbidden:
-		if src == parleyv1.Source_SOURCE_COPILOT && len(err.Roles) == 0 {
-			return fault.ReasonUserNotLicensed
-		}
-		return fault.ReasonPermissionMissing
-	case graphclient.KindNotFound:
-		if src == parleyv1.Source_SOURCE_CALL {
-			return fault.ReasonCallUnavailable
-		}
-		return fault.ReasonNotFound
-	case graphclient.KindThrottled:
-		return fault.ReasonGraphThrottled
-	case graphclient.KindCallerLimit:
-		return fault.ReasonCallerLimit
-	case graphclient.KindUnavailable, graphclient.KindMalformed, graphclient.KindTooLarge:
-		return fault.ReasonGraphUnavailable
-	case graphclient.KindLinkRefused:
-		return fault.ReasonGraphLinkRefused
-	case graphclient.KindUnexpected:
-		if err.Status >= 400 {
-			return fault.ReasonGraphRejected
-		}
-		return fault.ReasonInternal
-	case graphclient.KindCanceled:
-		return fault.ReasonCanceled
-	default:
-		return fault.ReasonInternal
+	if err.Kind == graphclient.KindNotFound && src == parleyv1.Source_SOURCE_CALL {
+		return fault.ReasonCallUnavailable
 	}
+	if reason := timeline.MeaningOf(err).Reason; reason != timeline.ReasonFailed {
+		return reason
+	}
+	return fault.ReasonInternal
 }
 
 // ofValidation turns the violations that the validation interceptor attaches into field violations, and gives every other

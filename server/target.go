@@ -128,12 +128,10 @@ func errUserID(field string) error {
 	}
 }
 
-// rolesOf are the permissions of which Graph named one as needed.
-func rolesOf(err error) []string {
-	if graph, ok := errors.AsType[*graphclient.Error](err); ok {
-		return graph.Roles
-	}
-	return nil
+// denied says that Graph does not let the application read what was asked for.
+func denied(err error) bool {
+	graph, ok := errors.AsType[*graphclient.Error](err)
+	return ok && graph.Kind.Denied()
 }
 
 func isKind(err error, kind graphclient.Kind) bool {

@@ -45,7 +45,7 @@ func (b *base) firstAnswer(ctx context.Context, attempts []attempt) (*graphclien
 			return page, i, nil
 		}
 		refused += requestsOf(err)
-		if i == len(attempts)-1 || !isKind(err, graphclient.KindBadRequest) {
+		if i == len(attempts)-1 || !isRejected(err) {
 			return nil, i, err
 		}
 		b.fellBack(ctx, attempts[i+1].name, err)

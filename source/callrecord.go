@@ -125,7 +125,7 @@ func (c *Call) participants(ctx context.Context, path, id string) ([][]byte, err
 func (c *Call) sessions(ctx context.Context, path, id string, record []property) ([][]byte, error) {
 	var all distinct
 	r := c.recordRequest(ctx, path+"/"+sessionsProperty, id)
-	r.Query = []graphclient.Param{{Name: "$expand", Value: "segments"}}
+	r.Query = expandSegments()
 	inside, ok := elements(find(record, sessionsProperty))
 	link, _ := jsonText(find(record, sessionsProperty+linkSuffix))
 	if ok && !strings.Contains(link, linkArtefact) {
@@ -137,11 +137,20 @@ func (c *Call) sessions(ctx context.Context, path, id string, record []property)
 		}
 		r.Path, r.Query, r.Link = "", nil, link
 	}
-	err := eachRecord(ctx, c.graph, r, func(session []byte) error {
+	collect := func(session []byte) error {
 		all.add(session)
 		return nil
-	})
+	}
+	err := eachRecord(ctx, c.graph, r, collect)
+	if link != "" && isLost(err) {
+		r.Path, r.Query, r.Link = path+"/"+sessionsProperty, expandSegments(), ""
+		err = eachRecord(ctx, c.graph, r, collect)
+	}
 	return all.values, err
+}
+
+func expandSegments() []graphclient.Param {
+	return []graphclient.Param{{Name: "$expand", Value: segmentsProperty}}
 }
 
 // segments adds the segments behind links inside sessions. Microsoft documents no such link; one that leads nowhere leaves
@@ -177,6 +186,10 @@ func (c *Call) segments(ctx context.Context, id string, record []byte, event *pa
 			session.Segments = append(session.Segments, segment)
 			return nil
 		})
+		if isLost(err) {
+			event.GetCall().Partial = true
+			continue
+		}
 		if err != nil {
 			return err
 		}

@@ -118,6 +118,17 @@ func isKind(err error, kinds ...graphclient.Kind) bool {
 	return ok && slices.Contains(kinds, e.Kind)
 }
 
+// isRejected reports whether Graph answered 400, whatever it meant by it.
+func isRejected(err error) bool {
+	e, ok := errors.AsType[*graphclient.Error](err)
+	return ok && e.Rejected()
+}
+
+// isLost reports whether a link that Graph gave leads nowhere any more.
+func isLost(err error) bool {
+	return isRejected(err) || isKind(err, graphclient.KindLinkNotFound, graphclient.KindGone)
+}
+
 func unexpected(problem string, err error) error {
 	return failure(graphclient.KindUnexpected, problem, err)
 }

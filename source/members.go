@@ -2,6 +2,7 @@ package source
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"strings"
 
@@ -76,16 +77,33 @@ func isMember(member *parleyv1.ConversationMember, user string) bool {
 	return strings.Contains(user, "@") && strings.EqualFold(member.GetEmail(), user)
 }
 
-// eachRecord follows a list from its first request to its last page and calls visit for each record.
+// eachRecord follows a list from its first request to its last page and calls visit for each record. A link that Graph gave and
+// does not know any more makes it read the list once more from its start; what was visited is then passed over.
 func eachRecord(ctx context.Context, graph Graph, first graphclient.Request, visit func(record []byte) error) error {
 	r := first
 	seen := map[string]bool{}
+	visited := map[[sha256.Size]byte]int{} // how many equal records
+	passed := map[[sha256.Size]byte]int{}  // of them in the second reading
+	again := false
 	for range maxPages {
 		page, err := graph.Page(ctx, r)
+		if err != nil && r.Link != "" && isLost(err) && !again {
+			again, r = true, first
+			clear(seen)
+			continue
+		}
 		if err != nil {
 			return err
 		}
 		for _, record := range page.Records {
+			digest := sha256.Sum256(record)
+			if again && passed[digest] < visited[digest] {
+				passed[digest]++
+				continue
+			}
+			if !again {
+				visited[digest]++
+			}
 			if err := visit(record); err != nil {
 				return err
 			}

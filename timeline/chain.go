@@ -230,7 +230,7 @@ func (c *chain[T]) judge(ctx context.Context, err error) (bool, error) {
 	if ctx.Err() != nil {
 		return false, ctx.Err()
 	}
-	f := classify(c.src, err, c.at.link != "")
+	f := classify(err, c.at.link != "")
 	c.failed = appendID(c.failed, graphRequestID(err))
 	c.at.counts.requests += int64(graphRequests(err))
 	outdated := f.again || c.resumed && (f.reason == ReasonLinkRefused || f.reason == ReasonNotFound)
@@ -304,7 +304,7 @@ func (c *chain[T]) doubt(reason string) {
 	if len(c.at.gaps) < maxChainGaps {
 		c.at.gaps = append(c.at.gaps, reason)
 	}
-	c.pending = append(c.pending, &parleyv1.Notice{Code: reason, Source: c.src, Message: explanations[reason]})
+	c.pending = append(c.pending, &parleyv1.Notice{Code: reason, Source: c.src, Message: explain(reason, nil)})
 }
 
 func (c *chain[T]) complete() bool {

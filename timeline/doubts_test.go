@@ -302,7 +302,7 @@ func TestReadingGoesOn(t *testing.T) {
 
 func TestSourceStates(t *testing.T) {
 	t.Parallel()
-	forbidden := &graphclient.Error{Kind: graphclient.KindForbidden, Status: 403, Code: "Forbidden", RequestID: "r1"}
+	unlicensed := &graphclient.Error{Kind: graphclient.KindUserRefused, Status: 403, Code: "Forbidden", RequestID: "r1"}
 	roles := &graphclient.Error{Kind: graphclient.KindForbidden, Status: 403, Code: "Forbidden", Roles: []string{"Chat.Read.All"}}
 	tests := []struct {
 		name   string
@@ -311,9 +311,15 @@ func TestSourceStates(t *testing.T) {
 		state  parleyv1.SourceState
 		reason string
 	}{
-		{"no licence", copilot, forbidden, parleyv1.SourceState_SOURCE_STATE_REFUSED_FOR_USER, timeline.ReasonNotLicensed},
+		{"no licence, says nobody", copilot, unlicensed, parleyv1.SourceState_SOURCE_STATE_REFUSED_FOR_USER, timeline.ReasonNotLicensed},
 		{"no role for copilot", copilot, roles, parleyv1.SourceState_SOURCE_STATE_NOT_PERMITTED, timeline.ReasonPermissionMissing},
 		{"no role for chats", chat, roles, parleyv1.SourceState_SOURCE_STATE_NOT_PERMITTED, timeline.ReasonPermissionMissing},
+		{"no licence", chat, fail(graphclient.KindUserNotLicensed), parleyv1.SourceState_SOURCE_STATE_REFUSED_FOR_USER, timeline.ReasonNotLicensed},
+		{"no licence of the tenant", chat, fail(graphclient.KindTenantNotLicensed), parleyv1.SourceState_SOURCE_STATE_FAILED, timeline.ReasonTenantNotLicensed},
+		{"403 without a reason", chat, fail(graphclient.KindRefused), parleyv1.SourceState_SOURCE_STATE_NOT_PERMITTED, timeline.ReasonPermissionMissing},
+		{"no consent", chat, fail(graphclient.KindConsent), parleyv1.SourceState_SOURCE_STATE_NOT_PERMITTED, timeline.ReasonConsent},
+		{"signed out", chat, fail(graphclient.KindSignIn), parleyv1.SourceState_SOURCE_STATE_FAILED, timeline.ReasonSignIn},
+		{"no login service", chat, fail(graphclient.KindLoginUnavailable), parleyv1.SourceState_SOURCE_STATE_FAILED, timeline.ReasonUnavailable},
 		{"throttled", chat, fail(graphclient.KindThrottled), parleyv1.SourceState_SOURCE_STATE_THROTTLED, timeline.ReasonThrottled},
 		{"down", chat, fail(graphclient.KindUnavailable), parleyv1.SourceState_SOURCE_STATE_FAILED, timeline.ReasonUnavailable},
 		{"payment", chat, fail(graphclient.KindPaymentRequired), parleyv1.SourceState_SOURCE_STATE_FAILED, timeline.ReasonPaymentRequired},

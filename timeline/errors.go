@@ -17,11 +17,13 @@ const (
 	ReasonNotLicensed        = "USER_NOT_LICENSED"
 	ReasonCredentialRejected = "GRAPH_CREDENTIAL_REJECTED"
 	ReasonPaymentRequired    = "PAYMENT_REQUIRED"
+	ReasonTenantNotLicensed  = "TENANT_NOT_LICENSED"
 	ReasonNotFound           = "NOT_FOUND"
 	ReasonThrottled          = "GRAPH_THROTTLED"
 	ReasonUnavailable        = "GRAPH_UNAVAILABLE"
 	ReasonRejectedRequest    = "GRAPH_REJECTED_REQUEST"
 	ReasonLinkRefused        = "GRAPH_LINK_REFUSED"
+	ReasonLinkNotFound       = "GRAPH_LINK_NOT_FOUND" // Graph answers 404 to a link that it gave itself
 	ReasonPagingLoop         = "PAGING_LOOP"
 	ReasonNotHonoured        = "INTERVAL_NOT_HONOURED"
 	ReasonBeforeKept         = "START_BEFORE_KEPT"    // the asked start lies before what the source keeps
@@ -110,56 +112,28 @@ func refused(field string) error {
 type failure struct {
 	state  parleyv1.SourceState // how the source ends if it stops here
 	reason string
-	// stops is true when asking this source again is pointless or not allowed within this call.
-	stops bool
+	// followed is true when the page was asked for by a link: Graph has answered this source before.
+	followed bool
 	// again is true when the window may be read once more from its start (a link that Graph does not know any more).
 	again bool
 	err   error
 }
 
 // classify tells what err means; followed is true when the page was asked for by a link.
-func classify(src parleyv1.Source, err error, followed bool) failure {
-	f := failure{state: parleyv1.SourceState_SOURCE_STATE_FAILED, reason: ReasonUnavailable, err: err}
-	var graph *graphclient.Error
-	if !errors.As(err, &graph) {
-		f.reason, f.stops = ReasonFailed, true
-		return f
+func classify(err error, followed bool) failure {
+	graph, ok := errors.AsType[*graphclient.Error](err)
+	if !ok {
+		return failure{state: failed, reason: ReasonFailed, followed: followed, err: err}
 	}
-	switch graph.Kind {
-	case graphclient.KindBadRequest, graphclient.KindGone:
-		f.reason, f.again, f.stops = ReasonRejectedRequest, followed, !followed
-	case graphclient.KindCredential:
-		f.reason, f.stops = ReasonCredentialRejected, true
-	case graphclient.KindPaymentRequired:
-		f.reason, f.stops = ReasonPaymentRequired, true
-	case graphclient.KindForbidden:
-		f.state, f.reason = forbidden(src, graph)
-		f.stops = true
-	case graphclient.KindNotFound:
-		f.reason, f.stops = ReasonNotFound, true
-	case graphclient.KindThrottled:
-		f.state, f.reason, f.stops = parleyv1.SourceState_SOURCE_STATE_THROTTLED, ReasonThrottled, true
-	case graphclient.KindCallerLimit:
-		f.state, f.reason, f.stops = parleyv1.SourceState_SOURCE_STATE_THROTTLED, ReasonCallerLimit, true
-	case graphclient.KindConsent:
-		f.state, f.reason, f.stops = parleyv1.SourceState_SOURCE_STATE_NOT_PERMITTED, ReasonConsent, true
-	case graphclient.KindSignIn:
-		f.reason, f.stops = ReasonSignIn, true
-	case graphclient.KindLinkRefused:
-		f.reason = ReasonLinkRefused
-	case graphclient.KindUnavailable, graphclient.KindTooLarge, graphclient.KindMalformed,
-		graphclient.KindUnexpected, graphclient.KindCanceled:
+	m := MeaningOf(graph)
+	f := failure{state: m.State, reason: m.Reason, followed: followed, err: err}
+	switch graph.Kind { //nolint:exhaustive // of a followed link, what makes it useless
+	case graphclient.KindBadRequest, graphclient.KindGone, graphclient.KindLinkNotFound:
+		f.again = followed
+	case graphclient.KindUnavailable:
+		f.again = followed && graph.Rejected()
 	}
 	return f
-}
-
-// forbidden tells a missing permission from a missing licence. Graph names the roles when a role is missing; the Copilot
-// history answers users without a licence with `Forbidden` and the bare message `UnknownError`.
-func forbidden(src parleyv1.Source, err *graphclient.Error) (parleyv1.SourceState, string) {
-	if src == parleyv1.Source_SOURCE_COPILOT && len(err.Roles) == 0 {
-		return parleyv1.SourceState_SOURCE_STATE_REFUSED_FOR_USER, ReasonNotLicensed
-	}
-	return parleyv1.SourceState_SOURCE_STATE_NOT_PERMITTED, ReasonPermissionMissing
 }
 
 // graphRequestID is Graph's id of a failed call, for the report.

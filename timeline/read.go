@@ -181,7 +181,7 @@ func underWay(ctx context.Context) context.Context {
 // them would cost more memory than the reader who has left did.
 func (r *reading) abandon(b *block, err error) *block {
 	r.release(b.rows)
-	f := classify(r.src, err, false)
+	f := classify(err, false)
 	return &block{window: b.window, tail: b.tail, failed: &f}
 }
 
@@ -243,7 +243,7 @@ func (r *reading) chain(ctx context.Context, w window, q source.EventQuery, rows
 			page, err = ahead.Page(ctx, link)
 		}
 		if err != nil {
-			f := classify(r.src, err, link != "")
+			f := classify(err, link != "")
 			return ending{failed: &f}
 		}
 		if rows.repeated(page.Items) {

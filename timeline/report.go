@@ -1,6 +1,7 @@
 package timeline
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -8,29 +9,32 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/graphclient"
 )
 
-// explanations are what notices say to people about a doubt.
+// explanations are what notices say to people about doubts; for what is not here, Words.
 var explanations = map[string]string{
-	ReasonSeveral:            "Several doubts lie close together in this span",
-	ReasonNotInCloud:         "The source does not exist in this cloud and was not asked",
-	ReasonPermissionMissing:  "The application lacks the permission for this source",
-	ReasonNotLicensed:        "Graph refuses this source for this user, mostly because a licence is missing",
-	ReasonCredentialRejected: "Graph did not accept the gateway's credential",
-	ReasonPaymentRequired:    "Graph asks for payment before it serves this source",
-	ReasonNotFound:           "Graph does not know the user or the chat",
-	ReasonThrottled:          "Graph asked to wait longer than the call may last",
-	ReasonUnavailable:        "Graph did not answer, or its answer was broken; reading went on behind this span",
-	ReasonRejectedRequest:    "Graph rejected a request for this span",
-	ReasonLinkRefused:        "Graph gave a link to another origin; it was not followed",
-	ReasonPagingLoop:         "Graph led to a page that had been read before",
-	ReasonNotHonoured:        "Graph sent rows from far outside this span; they are marked out_of_window",
-	ReasonBeforeKept:         "The source does not reach back as far as asked",
-	ReasonTruncated:          "Two readings of this span differ: Graph ended one of them too early",
-	ReasonTooManyPages:       "This span did not end within the page limit",
-	ReasonCallerLimit:        "The caller's requests of the day are used up",
-	ReasonFailed:             "The source failed",
-	ReasonNotFiltered:        "Graph did not evaluate the filter and the rows do not hold what it names; rows that may not match are included",
+	ReasonSeveral:         "Several doubts lie close together in this span",
+	ReasonNotInCloud:      "The source does not exist in this cloud and was not asked",
+	ReasonUnavailable:     "Graph did not answer, or its answer was broken; reading went on behind this span",
+	ReasonRejectedRequest: "Graph rejected a request for this span",
+	ReasonPagingLoop:      "Graph led to a page that had been read before",
+	ReasonNotHonoured:     "Graph sent rows from far outside this span; they are marked out_of_window",
+	ReasonBeforeKept:      "The source does not reach back as far as asked",
+	ReasonTruncated:       "Two readings of this span differ: Graph ended one of them too early",
+	ReasonTooManyPages:    "This span did not end within the page limit",
+	ReasonNotFiltered:     "Graph did not evaluate the filter and the rows do not hold what it names; rows that may not match are included",
+}
+
+// explain is what a notice says about a reason; cause is the failure behind it where it is known.
+func explain(reason string, cause error) string {
+	if graph, ok := errors.AsType[*graphclient.Error](cause); ok {
+		return sentence(MeaningOf(graph).Words)
+	}
+	if words, ok := explanations[reason]; ok {
+		return words
+	}
+	return sentence(Words(reason))
 }
 
 func noticeKey(code string, src parleyv1.Source, s *span) string {
@@ -58,10 +62,14 @@ func (w *walk) notice(code, message string, src parleyv1.Source, s *span) {
 func (w *walk) news() []*parleyv1.Notice {
 	for _, t := range w.tracks {
 		for _, g := range t.gaps {
-			w.notice(g.reason, explanations[g.reason], t.src, &g.span)
+			var cause error
+			if g.reason == t.reason {
+				cause = t.cause
+			}
+			w.notice(g.reason, explain(g.reason, cause), t.src, &g.span)
 		}
 		if t.reason != "" && t.state != parleyv1.SourceState_SOURCE_STATE_READ {
-			w.notice(t.reason, explanations[t.reason], t.src, nil)
+			w.notice(t.reason, explain(t.reason, t.cause), t.src, nil)
 		}
 	}
 	fresh := w.notices

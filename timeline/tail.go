@@ -65,7 +65,7 @@ func (r *reading) follow(ctx context.Context, from *tail) *block {
 		b.start = from.rest.end
 		return b
 	case err != nil:
-		f := classify(r.src, err, from.link != "")
+		f := classify(err, from.link != "")
 		if f.again && !from.again {
 			// Graph forgot the chain: begin anew at what is left.
 			return r.restart(b, from, &next)

@@ -227,11 +227,11 @@ func (t *track) judge(b *block) {
 	f := b.failed
 	t.failures++
 	t.requestID = appendID(t.requestID, graphRequestID(f.err))
-	if b.rows > 0 {
+	if b.rows > 0 || f.followed {
 		t.answered = true
 	}
 	never := f.state == parleyv1.SourceState_SOURCE_STATE_THROTTLED || f.reason == ReasonCredentialRejected ||
-		f.reason == ReasonPaymentRequired || f.reason == ReasonFailed
+		f.reason == ReasonPaymentRequired || f.reason == ReasonTenantNotLicensed || f.reason == ReasonFailed
 	if never || !t.answered || t.failures >= maxFailures {
 		t.stopped, t.cause = f, f.err
 		// Nothing of the window is handed over: a row that was not read may lie before one that was, and a walk that is

@@ -125,7 +125,7 @@ func (w *walk) fatal() error {
 			continue
 		}
 		r := map[string]int{
-			ReasonThrottled: 6, ReasonCallerLimit: 6, ReasonUnavailable: 5, ReasonCredentialRejected: 4, ReasonPaymentRequired: 3,
+			ReasonThrottled: 6, ReasonCallerLimit: 6, ReasonUnavailable: 5, ReasonCredentialRejected: 4, ReasonPaymentRequired: 3, ReasonTenantNotLicensed: 3,
 			ReasonPermissionMissing: 2, ReasonNotLicensed: 2, ReasonNotFound: 1, ReasonNotInCloud: 0,
 		}[reason]
 		if r > rank {

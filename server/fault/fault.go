@@ -23,6 +23,8 @@ const (
 	MetaGraphRequestID = "graph_request_id" // Graph's id of the failed request
 	MetaResumeToken    = "resume_token"     // cursor to go on from
 	MetaRoles          = "roles"            // permissions, of which Graph names one as needed, separated by commas
+	MetaUserRoles      = "user_roles"       // Entra roles, of which the signed-in user needs one, separated by commas
+	MetaCause          = "cause"            // why a service was not reached: dns, tls, proxy, refused, unreachable, timeout, reset, cut
 	MetaClaims         = "claims"           // what to ask a new token with: a JSON object in base64
 )
 

@@ -16,7 +16,7 @@ func HTTPStatus(st *status.Status) int {
 	switch Reason(st) {
 	case ReasonGraphCredential:
 		return http.StatusBadGateway
-	case ReasonPaymentRequired:
+	case ReasonPaymentRequired, ReasonTenantNotLicensed:
 		return http.StatusPaymentRequired
 	case ReasonMethodNotAllowed:
 		return http.StatusMethodNotAllowed

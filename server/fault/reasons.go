@@ -21,11 +21,13 @@ const (
 	ReasonGraphRejected     = "GRAPH_REJECTED_REQUEST"
 	ReasonGraphCredential   = "GRAPH_CREDENTIAL_REJECTED"
 	ReasonPaymentRequired   = "PAYMENT_REQUIRED"
+	ReasonTenantNotLicensed = "TENANT_NOT_LICENSED"
 	ReasonPermissionMissing = "GRAPH_PERMISSION_MISSING"
 	ReasonUserNotLicensed   = "USER_NOT_LICENSED"
 	ReasonGraphThrottled    = "GRAPH_THROTTLED"
 	ReasonGraphUnavailable  = "GRAPH_UNAVAILABLE"
 	ReasonGraphLinkRefused  = "GRAPH_LINK_REFUSED"
+	ReasonGraphLinkNotFound = "GRAPH_LINK_NOT_FOUND" // 404 to a link that Graph gave itself
 	ReasonPagingLoop        = "PAGING_LOOP"
 	ReasonIntervalIgnored   = "INTERVAL_NOT_HONOURED"
 

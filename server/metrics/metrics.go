@@ -162,6 +162,21 @@ func (m *Metrics) ClockSkew(tenant string, skew func() time.Duration) error {
 	}, func() float64 { return skew().Seconds() }))
 }
 
+// PermissionSuspected shows whether a source refuses every user of the last minutes without a reason. A tenant's source is shown once.
+func (m *Metrics) PermissionSuspected(tenant, source string, suspected func(source string) bool) error {
+	return m.registry.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "parley_graph_permission_suspected", Help: "1 while Graph refuses a source to every user of the last minutes without a reason, so that a permission may be missing, else 0.",
+		ConstLabels: prometheus.Labels{"tenant": tenant, "source": source},
+	}, func() float64 { return number(suspected(source)) }))
+}
+
+func number(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
 // Graph returns the observer of one tenant's Graph client.
 func (m *Metrics) Graph(tenant string) graphclient.Observer { return graphObserver{m, tenant} }
 
@@ -181,9 +196,5 @@ func (o graphObserver) GraphWait(source string, waited time.Duration) {
 }
 
 func (o graphObserver) CredentialState(ok bool) {
-	value := 0.0
-	if ok {
-		value = 1
-	}
-	o.m.credentialOK.WithLabelValues(o.tenant).Set(value)
+	o.m.credentialOK.WithLabelValues(o.tenant).Set(number(ok))
 }

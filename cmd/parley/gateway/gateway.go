@@ -88,7 +88,9 @@ func (g *Gateway) tenants(settings *config.Settings, gauges *metrics.Metrics) (m
 			return nil, ofTenant(settings, alias, err)
 		}
 		g.graphs = append(g.graphs, graph)
-		if err := gauges.ClockSkew(alias, graph.Skew); err != nil {
+		if err := errors.Join(gauges.ClockSkew(alias, graph.Skew),
+			gauges.PermissionSuspected(alias, graphclient.SourceCopilot, graph.PermissionSuspected),
+			gauges.PermissionSuspected(alias, graphclient.SourceChat, graph.PermissionSuspected)); err != nil {
 			return nil, err
 		}
 		g.warm = append(g.warm, newWarmer(graph, g.log))

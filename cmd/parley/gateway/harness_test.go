@@ -52,7 +52,13 @@ func serve(t *testing.T, simulator graphsim.Config, change func(*config.Settings
 // over starts a gateway with the given settings.
 func over(t *testing.T, sim *graphsim.Sim, settings config.Settings) *tenantUnderTest {
 	t.Helper()
-	running := started(t, settings, slog.DiscardHandler)
+	return overLogging(t, sim, settings, slog.DiscardHandler)
+}
+
+// overLogging is over with the gateway's log.
+func overLogging(t *testing.T, sim *graphsim.Sim, settings config.Settings, log slog.Handler) *tenantUnderTest {
+	t.Helper()
+	running := started(t, settings, log)
 	conn, err := grpc.NewClient(running.GRPCAddr(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)

@@ -251,6 +251,13 @@ func TestOnBehalfOfRefusals(t *testing.T) {
 			t.Errorf("%s: %d %s, want %d %s: %.300s", name, status, reason, c.status, c.reason, body)
 		}
 	}
+	// It is the user who lacks a role, and the answer names those that would do.
+	_, _, body := g.ask(t, token(graphsim.CallerToken{User: people[0].ID, Scopes: []string{usageAs}}), "/v1/copilotUsage?period=D7")
+	for _, words := range []string{"signed-in user", "Reports Reader", "user_roles"} {
+		if !strings.Contains(body, words) {
+			t.Errorf("no %q in %.600s", words, body)
+		}
+	}
 	// The report is the same for everybody who may see it; a kept page of theirs is no page of anybody else's.
 	path := "/v1/copilotUsage?period=D90"
 	for _, c := range []struct{ user, status int }{{4, 200}, {4, 200}, {0, 403}} {

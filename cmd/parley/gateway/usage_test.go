@@ -143,7 +143,8 @@ func TestUsedUpUsageBudget(t *testing.T) {
 	}
 	for _, method := range []string{":download", ":stream"} {
 		status, body := g.get(t, "/v1/copilotUsage"+method+"?period=D7", nil)
-		if status != http.StatusTooManyRequests || reason(t, body) != "GRAPH_THROTTLED" || !strings.Contains(string(body), "RetryInfo") {
+		if status != http.StatusTooManyRequests || reason(t, body) != "GRAPH_THROTTLED" || !strings.Contains(string(body), "RetryInfo") ||
+			!strings.Contains(string(body), "gateway's own budget") {
 			t.Errorf("%s: HTTP %d %s", method, status, body)
 		}
 	}

@@ -1,0 +1,210 @@
+package graphclient
+
+import (
+	"cmp"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// asked is what the meaning of a refusal depends on beside the answer itself.
+type asked struct {
+	source string
+	person bool // the request is about one user's data as such, not about one chat or call
+	behalf bool // it was asked with a user's token
+	linked bool // it was asked by a link that Graph gave
+	others bool // Graph has answered other users on this route lately
+}
+
+// asked describes the request of a call.
+func (c *Client) asked(k *call) asked {
+	r := k.request
+	a := asked{source: r.Source, person: r.User != "" && r.Resource == "", behalf: c.user, linked: r.Link != ""}
+	a.others = a.person && c.witness.others(r.Source, r.User)
+	return a
+}
+
+// statusOfCode are the codes that say more than the status that they came with, in lower case.
+var statusOfCode = map[string]int{
+	"badrequest": 400, "invalidrequest": 400, "request_badrequest": 400, "request_unsupportedquery": 400,
+	"unauthorized": 401, "invalidauthenticationtoken": 401,
+	"paymentrequired": 402,
+	"forbidden":       403, "accessdenied": 403, "authorization_requestdenied": 403,
+	"notfound": 404, "itemnotfound": 404, "resourcenotfound": 404, "request_resourcenotfound": 404,
+	"gone":            410,
+	"toomanyrequests": 429, "activitylimitreached": 429, "applicationthrottled": 429,
+	"internalservererror": 500, "internalerror": 500, "generalexception": 500,
+	"serviceunavailable": 503, "servicenotavailable": 503, "temporarilyunavailable": 503,
+	"timeout": 504, "requesttimeout": 504, "gatewaytimeout": 504,
+}
+
+// meant is the status that an answer means. An error inside a success has no other than its code's, and one that is not
+// known is a broken answer, which may be whole the next time. Elsewhere a code that calls the trouble temporary is believed, and
+// a 400 that says nothing at all is taken for trouble too: both were seen of requests that Graph answered a moment later.
+func (f *fault) meant(status int) int {
+	inside, passing := 0, 0 // the first that a code means, and the first temporary one
+	for _, code := range append([]string{f.status}, f.codes...) {
+		meant := statusOfCode[strings.ToLower(code)]
+		if n, err := strconv.Atoi(code); err == nil && n >= http.StatusBadRequest && n < 600 {
+			meant = n
+		}
+		inside = cmp.Or(inside, meant)
+		if temporary(meant) {
+			passing = cmp.Or(passing, meant)
+		}
+	}
+	switch {
+	case status == http.StatusOK && inside == 0:
+		return http.StatusServiceUnavailable
+	case status == http.StatusOK:
+		return inside
+	case status == http.StatusBadRequest && f.silent:
+		return http.StatusServiceUnavailable
+	case passing != 0 && status >= http.StatusBadRequest && status != http.StatusUnauthorized && status != http.StatusPaymentRequired:
+		return passing
+	default:
+		return status
+	}
+}
+
+func temporary(status int) bool {
+	return status >= http.StatusInternalServerError || kindOfStatus(status) == KindThrottled
+}
+
+// Words of Graph's messages, in lower case and without addresses. Microsoft documents no codes for what they say.
+var (
+	address     = regexp.MustCompile(`https?://\S+`)
+	whoNeeds    = regexp.MustCompile(`\b(user|tenant)\b[^.\n]*?\b(?:needs?|requires?|must have|has no|have no|lacks?|(?:does|do)(?: not|n't) have|without)\b[^.\n]*\blicen[sc]e`)
+	license     = regexp.MustCompile(`\blicen[sc](?:e|es|ed|ing)\b|\bunlicen[sc]ed\b`)
+	payment     = regexp.MustCompile(`\b(?:evaluation|billing|payment|subscription|metered|capacity|quota)\b|\bmodel\b`)
+	permission  = regexp.MustCompile(`\bauthorization_(?:requestdenied|identitynotfound)\b|\bs2sunauthorized\b|\binsufficient ?privileges\b|\bmissing (?:role|scope) permissions?\b|\binvalid permission\b|\brequires one of\b`)
+	accessCheck = "aclcheckfailed"
+)
+
+// meaning is what a refusal means: the one place where status, codes and messages are judged. personal says that what may
+// concern everybody concerns the request's user, as far as the answer tells.
+func (f *fault) meaning(status int, a asked) (kind Kind, personal bool) {
+	said := address.ReplaceAllString(strings.ToLower(f.said), "")
+	status = f.meant(status)
+	switch status {
+	case http.StatusPaymentRequired:
+		return unpaid(said, a)
+	case http.StatusForbidden:
+		return forbidden(said, a), false
+	case http.StatusNotFound:
+		switch {
+		case a.linked:
+			return KindLinkNotFound, false
+		case license.MatchString(said):
+			return licensee(said, a), false
+		}
+	}
+	return kindOfStatus(status), false
+}
+
+// unpaid tells the three things apart that a 402 is about: the licence of one user, that of the tenant, and the payment of
+// all requests. One that does not say is believed to be about its user until others get it.
+func unpaid(said string, a asked) (kind Kind, personal bool) {
+	switch {
+	case whoNeeds.MatchString(said):
+		return licensee(said, a), false
+	case payment.MatchString(said):
+		return KindPaymentRequired, false
+	case license.MatchString(said):
+		return licensee(said, a), false
+	default:
+		return KindPaymentRequired, a.person
+	}
+}
+
+// licensee is who has no licence: whom the sentence names, else the user that the request is about.
+func licensee(said string, a asked) Kind {
+	who := ""
+	if found := whoNeeds.FindStringSubmatch(said); found != nil {
+		who = found[1]
+	} else if !a.person && !strings.Contains(said, "user") {
+		who = "tenant"
+	}
+	if who == "tenant" {
+		return KindTenantNotLicensed
+	}
+	return KindUserNotLicensed
+}
+
+// forbidden tells what a 403 is about.
+func forbidden(said string, a asked) Kind {
+	switch {
+	case strings.Contains(said, "insufficient_claims"):
+		if a.behalf {
+			return KindSignIn
+		}
+		return KindCredential
+	case strings.Contains(said, "requires one of"):
+		return KindForbidden
+	case a.behalf && a.source == SourceUsage:
+		return KindUserRole
+	case license.MatchString(said):
+		return licensee(said, a)
+	case permission.MatchString(said):
+		return KindForbidden
+	case strings.Contains(said, accessCheck):
+		return KindAccessDenied
+	case a.person && !a.behalf && (a.source == SourceCopilot || a.others):
+		return KindUserRefused
+	default:
+		return KindRefused
+	}
+}
+
+// kindOfStatus maps an HTTP status that is not a success.
+func kindOfStatus(status int) Kind {
+	switch status {
+	case http.StatusBadRequest:
+		return KindBadRequest
+	case http.StatusUnauthorized:
+		return KindCredential
+	case http.StatusPaymentRequired:
+		return KindPaymentRequired
+	case http.StatusForbidden:
+		return KindRefused
+	case http.StatusNotFound:
+		return KindNotFound
+	case http.StatusGone:
+		return KindGone
+	case http.StatusTooManyRequests, 509: // 509 = bandwidth limit exceeded
+		return KindThrottled
+	case http.StatusRequestTimeout, http.StatusProxyAuthRequired:
+		return KindUnavailable
+	}
+	if status >= http.StatusInternalServerError {
+		return KindUnavailable
+	}
+	return KindUnexpected
+}
+
+// ReportRoles are the Entra roles with which a signed-in user may read usage reports of users.
+func ReportRoles() []string {
+	return []string{
+		"Reports Reader", "Global Administrator", "AI Administrator", "Exchange Administrator", "SharePoint Administrator",
+		"Skype for Business Administrator", "Teams Administrator", "Teams Communications Administrator",
+	}
+}
+
+// rolesNeeded finds "API requires one of 'A, B'" in a message.
+var rolesNeeded = regexp.MustCompile(`(?i)requires one of:?\s*['"]([^'"]*)['"]`)
+
+// neededRoles reads the permissions that a 403 names.
+func neededRoles(said string) []string {
+	found := rolesNeeded.FindStringSubmatch(said)
+	if found == nil {
+		return nil
+	}
+	var roles []string
+	for role := range strings.SplitSeq(found[1], ",") {
+		if role = identifier(strings.TrimSpace(role)); role != "" && len(roles) < 32 {
+			roles = append(roles, role)
+		}
+	}
+	return roles
+}

@@ -1,0 +1,134 @@
+package timeline
+
+import (
+	"strconv"
+	"strings"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/graphclient"
+)
+
+// Meaning is what a failure of Graph is in the contract. What Graph itself meant is the graphclient.Kind's to say.
+type Meaning struct {
+	// Reason is one of the reasons above.
+	Reason string
+	// State is how a source ends that stops with it.
+	State parleyv1.SourceState
+	// Words say to people what happened and who has to do what.
+	Words string
+}
+
+const (
+	failed        = parleyv1.SourceState_SOURCE_STATE_FAILED
+	notPermitted  = parleyv1.SourceState_SOURCE_STATE_NOT_PERMITTED
+	refusedToUser = parleyv1.SourceState_SOURCE_STATE_REFUSED_FOR_USER
+	throttled     = parleyv1.SourceState_SOURCE_STATE_THROTTLED
+)
+
+var meanings = map[graphclient.Kind]Meaning{
+	graphclient.KindUnexpected: {ReasonFailed, failed, "the source failed in a way that the gateway does not know"},
+	graphclient.KindBadRequest: {ReasonRejectedRequest, failed, "Graph rejected the gateway's request; its request id helps Microsoft's support"},
+	graphclient.KindGone:       {ReasonRejectedRequest, failed, "Graph says that what was asked for is gone; its request id helps Microsoft's support"},
+	graphclient.KindCredential: {ReasonCredentialRejected, failed, "Graph or Entra ID rejected the gateway's credential; the operator has to renew or consent it"},
+	graphclient.KindPaymentRequired: {
+		ReasonPaymentRequired, failed, "Graph asks for payment before it serves this: the evaluation is used up, or billing is not set up for the gateway's application; " +
+			"an administrator has to link an Azure subscription to it, or the operator to set PARLEY_GRAPH_MODEL. It was not asked again",
+	},
+	graphclient.KindTenantNotLicensed: {
+		ReasonTenantNotLicensed, failed, "the tenant has no licence that Graph asks for here; an administrator has to buy one. It was not asked again",
+	},
+	graphclient.KindUserNotLicensed: {
+		ReasonNotLicensed, refusedToUser, "the user has no licence that Graph asks for here; an administrator has to assign one in the Microsoft 365 admin centre",
+	},
+	graphclient.KindUserRefused: {
+		ReasonNotLicensed, refusedToUser, "Graph refuses this source for this user and gives no reason, mostly because a licence is missing; " +
+			"an administrator can look at the user's licences. Where every user meets this, the gateway's application lacks the permission",
+	},
+	graphclient.KindUserRole: {
+		ReasonPermissionMissing, notPermitted, "the signed-in user, on whose behalf Graph is asked, lacks an Entra role that may read usage reports: an administrator has to assign one of " +
+			strings.Join(graphclient.ReportRoles(), ", ") + ". A user who has one lacks the consent to Reports.Read.All",
+	},
+	graphclient.KindForbidden: {
+		ReasonPermissionMissing, notPermitted, "the gateway's application lacks a Graph permission for this; an administrator has to grant it in Entra ID",
+	},
+	graphclient.KindAccessDenied: {
+		ReasonPermissionMissing, notPermitted, "Graph's check of who may see this chat refuses it to the gateway's application, mostly because another tenant owns it",
+	},
+	graphclient.KindRefused: {
+		ReasonPermissionMissing, notPermitted, "Graph refuses this and gives no reason, mostly because the gateway's application lacks a permission; an administrator can look at its permissions in Entra ID",
+	},
+	graphclient.KindNotFound: {ReasonNotFound, failed, "Graph does not know the user, or what was asked for below it"},
+	graphclient.KindLinkNotFound: {
+		ReasonLinkNotFound, failed, "Graph does not find a page to which it gave the link itself; it was read again once, in vain",
+	},
+	graphclient.KindThrottled: {ReasonThrottled, throttled, "Graph asks to wait longer than this call may take"},
+	graphclient.KindCallerLimit: {
+		ReasonCallerLimit, throttled, "this caller's requests to Graph are used up until midnight UTC",
+	},
+	graphclient.KindConsent: {
+		ReasonConsent, notPermitted, "Graph is asked on behalf of the user here, and neither the user nor an administrator has consented to " +
+			"the delegated permissions of the gateway's application (Chat.Read, for usage Reports.Read.All); consent in Entra ID, then call again",
+	},
+	graphclient.KindSignIn: {
+		ReasonSignIn, failed, "Graph is asked on behalf of the user here, and Entra ID does not exchange this token for one of Graph; " +
+			"sign in again, for the application id of the gateway itself, and with the claims in the metadata if there are any",
+	},
+	graphclient.KindLinkRefused: {ReasonLinkRefused, failed, "Graph gave a link to another host; it was not followed"},
+	graphclient.KindUnavailable: {ReasonUnavailable, failed, "Graph did not give a usable answer"},
+	graphclient.KindMalformed:   {ReasonUnavailable, failed, "Graph did not give a usable answer"},
+	graphclient.KindTooLarge:    {ReasonUnavailable, failed, "an answer of Graph is larger than the gateway accepts"},
+	graphclient.KindLoginUnavailable: {
+		ReasonUnavailable, failed, "the login service (Entra ID) did not give a usable answer, so that Graph could not be asked",
+	},
+	graphclient.KindCanceled: {ReasonUnavailable, failed, "the call ended before Graph answered"},
+}
+
+// MeaningOf is what a failed request to Graph means in the contract.
+func MeaningOf(err *graphclient.Error) Meaning {
+	m, ok := meanings[err.Kind]
+	switch {
+	case !ok:
+		m = meanings[graphclient.KindUnexpected]
+	case err.Kind == graphclient.KindUnexpected && err.Status >= 400:
+		m = meanings[graphclient.KindBadRequest]
+	case err.Kind == graphclient.KindThrottled && err.Own:
+		m.Words = "the gateway's own budget for requests of this kind is used up, which keeps below Graph's published limit; Graph has not asked to wait"
+	case err.Kind == graphclient.KindLoginUnavailable && err.Cause != "":
+		m.Words = "the login service (Entra ID) was not reached, so that Graph could not be asked: " + err.Cause.Words()
+	case err.Kind == graphclient.KindLoginUnavailable && err.Status != 0:
+		m.Words = "the login service (Entra ID) answered " + strconv.Itoa(err.Status) + ", so that Graph could not be asked"
+	case err.Kind == graphclient.KindUnavailable && err.Cause != "":
+		m.Words += ": " + err.Cause.Words()
+	}
+	return m
+}
+
+// Words are what a reason of Graph's says when no more is known than the reason; empty for others.
+func Words(reason string) string {
+	switch reason {
+	case ReasonNotLicensed:
+		return "Graph refuses this source for this user, mostly because a licence is missing"
+	case ReasonThrottled:
+		return "Graph, or the gateway's own budget below Graph's limits, asks to wait longer than this call may take"
+	case ReasonFailed:
+		return meanings[graphclient.KindUnexpected].Words
+	}
+	for _, kind := range []graphclient.Kind{
+		graphclient.KindBadRequest, graphclient.KindCredential, graphclient.KindPaymentRequired, graphclient.KindTenantNotLicensed,
+		graphclient.KindForbidden, graphclient.KindNotFound, graphclient.KindLinkNotFound, graphclient.KindCallerLimit, graphclient.KindConsent,
+		graphclient.KindSignIn, graphclient.KindLinkRefused, graphclient.KindUnavailable,
+	} {
+		if m := meanings[kind]; m.Reason == reason {
+			return m.Words
+		}
+	}
+	return ""
+}
+
+// sentence begins a text with a capital letter.
+func sentence(words string) string {
+	if words == "" {
+		return ""
+	}
+	return strings.ToUpper(words[:1]) + words[1:]
+}
