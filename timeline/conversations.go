@@ -59,20 +59,20 @@ func (e *Engine) conversations(have Sources, req *ConversationsRequest, token, f
 	if compiled != nil {
 		c.graph, c.here = pushed, compiled.Here()
 		c.match = func(ctx context.Context, row *parleyv1.Conversation, unfiltered bool) (matches, ok bool, err error) {
-			return matchChat(ctx, have.Conversations, req, compiled, row, len(pushed) > 0 && !unfiltered)
+			return matchChat(ctx, have.Conversations, req, compiled, row, !unfiltered)
 		}
 	}
 	return c, openChain(c, token, field)
 }
 
-// matchChat judges a chat. What its list entry does not tell is taken on Graph's word if it had the filter; else the chat
-// is read whole, with all its members.
+// matchChat judges a chat. What its list entry does not tell is taken on Graph's word where Graph was asked for it; else the
+// chat is read whole, with all its members. asked is false when Graph did not evaluate its part of the filter.
 func matchChat(
 	ctx context.Context, reader source.ConversationReader, req *ConversationsRequest, f *filter.Filter,
-	row *parleyv1.Conversation, trusted bool,
+	row *parleyv1.Conversation, asked bool,
 ) (matches, ok bool, err error) {
-	verdict := f.Match(row)
-	if verdict == filter.Unknown && !trusted {
+	verdict := f.MatchChat(row, asked)
+	if verdict == filter.Unknown {
 		_, id, nameErr := names.ParseConversation(row.GetName())
 		if nameErr != nil {
 			return false, false, nil //nolint:nilerr // a chat without a proper name cannot be read: nobody can tell
@@ -82,11 +82,10 @@ func matchChat(
 			return false, false, ctx.Err()
 		}
 		if readErr == nil {
-			verdict = f.Match(whole)
+			verdict = f.MatchChat(whole, asked)
 		}
-		return verdict == filter.True, verdict != filter.Unknown, nil
 	}
-	return verdict != filter.False, true, nil
+	return verdict == filter.True, verdict != filter.Unknown, nil
 }
 
 // ListConversations answers one page of a user's chats.

@@ -100,7 +100,7 @@ func (n *node) match(m protoreflect.Message) Verdict {
 		event, _ := m.Interface().(*parleyv1.Event)
 		return n.attended(event.GetCall())
 	}
-	if n.path == "members.display_name" {
+	if n.path == memberName {
 		chat, _ := m.Interface().(*parleyv1.Conversation)
 		if chat.GetMembersTruncated() || len(chat.GetMembers()) == 0 {
 			// The name may be among the members that the list leaves out.
@@ -189,6 +189,9 @@ func (n *node) compare(v protoreflect.Value) bool {
 			return order == 0
 		}
 	default:
+		if n.value.pattern != nil {
+			return n.value.pattern.match(v.String())
+		}
 		return strings.EqualFold(v.String(), n.value.text)
 	}
 }
@@ -220,6 +223,9 @@ func (f *Filter) Push(src parleyv1.Source) Pushed {
 	return p
 }
 
+// isPattern reports whether a comparison is with a text that has wildcards.
+func (n *node) isPattern() bool { return n.value.pattern != nil }
+
 // alternatives returns the field and comparisons of an equality or of equalities of one field joined by or.
 func (n *node) alternatives() (string, []*node) {
 	switch {
@@ -240,6 +246,9 @@ func (n *node) alternatives() (string, []*node) {
 // take adds comparisons of one field to the clause, if Graph can evaluate them.
 func (p *Pushed) take(src parleyv1.Source, path string, nodes []*node) bool {
 	first := nodes[0]
+	if slices.ContainsFunc(nodes, (*node).isPattern) {
+		return false // Graph compares whole texts
+	}
 	if first.op != equal && first.op != contains && (path != "kind" || first.op != unequal) {
 		return false
 	}
@@ -272,20 +281,57 @@ func (f *Filter) PushChats() (member, app string, fields []string) {
 	if f == nil {
 		return "", "", nil
 	}
+	for _, n := range f.chatTerms() {
+		fields = append(fields, n.path)
+		if n.path == memberName {
+			member = n.value.text
+		} else {
+			app = n.value.text
+		}
+	}
+	return member, app, fields
+}
+
+const (
+	memberName    = "members.display_name"
+	installedApps = "installed_apps"
+)
+
+// chatTerms are the comparisons that PushChats finds.
+func (f *Filter) chatTerms() []*node {
 	terms := []*node{f.root}
 	if f.root.join == "and" {
 		terms = f.root.children
 	}
+	var found []*node
 	for _, n := range terms {
-		switch {
-		case n.join != "" || n.op != equal && n.op != contains:
-		case n.path == "members.display_name" && member == "":
-			member, fields = n.value.text, append(fields, n.path)
-		case n.path == "installed_apps" && app == "":
-			app, fields = n.value.text, append(fields, n.path)
+		if n.join != "" || n.op != equal && n.op != contains || n.isPattern() || n.path != memberName && n.path != installedApps {
+			continue
+		}
+		if !slices.ContainsFunc(found, func(other *node) bool { return other.path == n.path }) {
+			found = append(found, n)
 		}
 	}
-	return member, app, fields
+	return found
+}
+
+// MatchChat evaluates the filter for a chat. If Graph was asked for what PushChats finds, its word is taken for those
+// comparisons that the chat leaves open, and for no others.
+func (f *Filter) MatchChat(m proto.Message, asked bool) Verdict {
+	if f == nil {
+		return True
+	}
+	r, terms := m.ProtoReflect(), []*node(nil)
+	if asked {
+		terms = f.chatTerms()
+	}
+	return f.root.eval(func(n *node) Verdict {
+		v := n.match(r)
+		if v == Unknown && slices.Contains(terms, n) {
+			return True
+		}
+		return v
+	})
 }
 
 // Here lists the fields that are evaluated here wherever a record holds them.

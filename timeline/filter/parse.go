@@ -3,7 +3,8 @@
 //
 // A filter is comparisons of a field with a literal (=, !=, <, <=, >, >=, and : for "has"), NOT or -, AND, OR and
 // parentheses; as AIP-160 says, OR binds more tightly than AND, and two terms beside each other are joined by AND.
-// Bare words, functions and wildcards are refused. A field that an event does not have equals nothing.
+// Bare words and functions are refused. In a text compared by =, != or :, * stands for any characters where the field knows
+// wildcards, and for itself elsewhere; \* is a * everywhere. A field that an event does not have equals nothing.
 package filter
 
 import (
@@ -52,8 +53,9 @@ type node struct {
 	path     string
 	op       operator
 	literal  string
-	position int // of the comparison
-	at       int // of the literal
+	wild     []int // offsets in the literal of each * that is not escaped
+	position int   // of the comparison
+	at       int   // of the literal
 	field    *field
 	value    value
 }
@@ -62,6 +64,7 @@ type node struct {
 type token struct {
 	kind     byte // w = word, s = quoted text, o = operator, ( ) - and 0 = end
 	text     string
+	wild     []int // offsets in a word or text of each * that is not escaped
 	position int
 }
 
@@ -216,7 +219,7 @@ func (p *parser) comparison() (*node, error) {
 	if p.next.kind != 'w' && p.next.kind != 's' || p.word("AND") || p.word("OR") || p.word("NOT") {
 		return nil, p.fault("expected a text or a name behind %s", n.op)
 	}
-	n.literal, n.at = p.next.text, p.next.position
+	n.literal, n.wild, n.at = p.next.text, p.next.wild, p.next.position
 	return n, p.advance()
 }
 
@@ -243,6 +246,11 @@ func (p *parser) advance() error {
 			p.at++
 		}
 		p.next.kind, p.next.text = 'w', string(p.text[from:p.at])
+		for i, c := range p.next.text {
+			if c == '*' {
+				p.next.wild = append(p.next.wild, i)
+			}
+		}
 	default:
 		return p.fault("unexpected character")
 	}
@@ -263,7 +271,7 @@ func (p *parser) operator(c rune) error {
 	return nil
 }
 
-// quoted reads a text in double or single quotes; a backslash takes the character behind it as it is.
+// quoted reads a text in double or single quotes; a backslash takes the character behind it as it is, so \* is no wildcard.
 func (p *parser) quoted(quote rune) error {
 	var b strings.Builder
 	for p.at++; p.at < len(p.text); p.at++ {
@@ -275,6 +283,9 @@ func (p *parser) quoted(quote rune) error {
 		case c == '\\' && p.at+1 < len(p.text):
 			p.at++
 			b.WriteRune(p.text[p.at])
+		case c == '*':
+			p.next.wild = append(p.next.wild, b.Len())
+			fallthrough
 		default:
 			b.WriteRune(c)
 		}

@@ -27,15 +27,17 @@ const (
 
 // value is a checked literal.
 type value struct {
-	text   string
-	number protoreflect.EnumNumber
-	time   time.Time
+	text    string
+	pattern pattern // of a text with wildcards; nil for none
+	number  protoreflect.EnumNumber
+	time    time.Time
 }
 
 // field is one that filters may name.
 type field struct {
 	path    string
 	kind    kind
+	wild    bool // a * in a literal stands for any characters; else it is taken literally, as in ids, where Graph itself writes it
 	list    bool // the path leads through a list: any element may match
 	enum    protoreflect.EnumDescriptor
 	sources []parleyv1.Source // whose records can have it; nil = all
@@ -53,7 +55,7 @@ func Events() *Schema {
 	only := func(src ...parleyv1.Source) []parleyv1.Source { return src }
 	identity := parleyv1.IdentityType(0).Descriptor()
 	return &Schema{m, []*field{
-		{path: "copilot.app_class", kind: text, sources: only(parleyv1.Source_SOURCE_COPILOT)},
+		{path: "copilot.app_class", kind: text, wild: true, sources: only(parleyv1.Source_SOURCE_COPILOT)},
 		{path: "actor.user.id", kind: text},
 		{path: "actor.user.identity_type", kind: enum, enum: identity},
 		{path: "actor.application.identity_type", kind: enum, enum: identity},
@@ -69,15 +71,15 @@ func Events() *Schema {
 func Conversations() *Schema {
 	m := (*parleyv1.Conversation)(nil).ProtoReflect().Descriptor()
 	return &Schema{m, []*field{
-		{path: "members.display_name", kind: text, list: true},
-		{path: "installed_apps", kind: hidden, list: true},
+		{path: memberName, kind: text, wild: true, list: true},
+		{path: installedApps, kind: hidden, list: true},
 		{path: "kind", kind: enum, enum: parleyv1.ConversationKind(0).Descriptor()},
 	}}
 }
 
 // Usage are the fields of usage rows.
 func Usage() *Schema {
-	return &Schema{(*parleyv1.CopilotUsageRow)(nil).ProtoReflect().Descriptor(), []*field{{path: "user_principal_name", kind: text}}}
+	return &Schema{(*parleyv1.CopilotUsageRow)(nil).ProtoReflect().Descriptor(), []*field{{path: "user_principal_name", kind: text, wild: true}}}
 }
 
 // Filter is a checked filter. It is immutable and safe for concurrent use.
@@ -138,12 +140,13 @@ func (n *node) resolve() error {
 		return &Error{n.position, fmt.Sprintf("%s cannot be compared by %s", f.path, n.op)}
 	case n.op == contains && !f.list:
 		return &Error{n.position, ": is for lists; write ="}
-	case strings.Contains(n.literal, "*") && f.kind != enum:
-		return &Error{n.at, "wildcards are not supported"}
 	case n.literal == "":
 		return &Error{n.at, "an empty text cannot be compared"}
 	}
 	n.value.text = n.literal
+	if f.wild && len(n.wild) > 0 {
+		n.value.pattern = newPattern(n.literal, n.wild)
+	}
 	switch f.kind {
 	case enum:
 		v := f.enum.Values().ByName(protoreflect.Name(n.literal))
