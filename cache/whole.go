@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
@@ -47,4 +48,47 @@ func (r *records) Event(ctx context.Context, owner, user string, ref source.Ref)
 		return nil, err
 	}
 	return page.Items[0], nil
+}
+
+// proofs keeps what records of calls said of users.
+type proofs struct {
+	c     *Cache
+	next  source.CallProver
+	scope Scope
+}
+
+var _ source.CallProver = (*proofs)(nil)
+
+// proofCost is what an answer takes beside its key.
+const proofCost = 16
+
+// Proofs decorates a prover of calls. What one version of a record says of a user is kept for as long as pages of settled
+// calls; that it could not be read is not.
+func (c *Cache) Proofs(next source.CallProver, scope Scope) source.CallProver {
+	return &proofs{c, next, scope}
+}
+
+// Prove implements source.CallProver.
+func (p *proofs) Prove(ctx context.Context, user string, ref source.Ref) error {
+	if ref.Version <= 0 {
+		return p.next.Prove(ctx, user, ref)
+	}
+	key := newKey("proof", p.scope)
+	key.text(user, ref.ID)
+	key.number(ref.Version)
+	page, err := look(ctx, p.c, p.scope.Source, key.with(""), "",
+		func() time.Duration { return p.c.cfg.Call },
+		func(error) int64 { return proofCost },
+		key.with,
+		func(ctx context.Context) (*source.Page[error], error) {
+			said := p.next.Prove(ctx, user, ref)
+			if said != nil && !errors.Is(said, source.ErrNoPart) {
+				return nil, said
+			}
+			return &source.Page[error]{Items: []error{said}, Read: time.Now()}, nil
+		})
+	if err != nil {
+		return err
+	}
+	return page.Items[0]
 }

@@ -65,3 +65,53 @@ func TestRecordsAreKeptByVersion(t *testing.T) {
 		})
 	}
 }
+
+// callProofs says the same of any call and counts.
+type callProofs struct {
+	asked int
+	said  error
+}
+
+func (p *callProofs) Prove(context.Context, string, source.Ref) error {
+	p.asked++
+	return p.said
+}
+
+// TestProofsAreKeptByVersion: what a version of a record says of a user is kept, for or against; that it could not be read is
+// not.
+func TestProofsAreKeptByVersion(t *testing.T) {
+	t.Parallel()
+	ask := func(version int64) source.Ref { return source.Ref{ID: "c", Version: version} }
+	for name, tc := range map[string]struct {
+		said  error
+		refs  []source.Ref
+		users []string
+		asked int
+	}{
+		"proved":       {refs: []source.Ref{ask(1), ask(1), ask(1)}, asked: 1},
+		"refuted":      {said: source.ErrNoPart, refs: []source.Ref{ask(1), ask(1)}, asked: 1},
+		"unread":       {said: errors.New("gone"), refs: []source.Ref{ask(1), ask(1)}, asked: 2},
+		"two versions": {refs: []source.Ref{ask(1), ask(2), ask(1)}, asked: 2},
+		"two users":    {refs: []source.Ref{ask(1), ask(1), ask(1)}, users: []string{"u", "v", "v"}, asked: 2},
+		"two calls":    {refs: []source.Ref{ask(1), {ID: "d", Version: 1}}, asked: 2},
+		"no version":   {refs: []source.Ref{ask(0), ask(0)}, asked: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			graph := &callProofs{said: tc.said}
+			p := open(t, cache.Config{}).Proofs(graph, scope("a"))
+			for i, ref := range tc.refs {
+				user := "u"
+				if tc.users != nil {
+					user = tc.users[i]
+				}
+				if err := p.Prove(t.Context(), user, ref); !errors.Is(err, tc.said) {
+					t.Errorf("%v, want %v", err, tc.said)
+				}
+			}
+			if graph.asked != tc.asked {
+				t.Errorf("%d requests, want %d", graph.asked, tc.asked)
+			}
+		})
+	}
+}

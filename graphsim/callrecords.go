@@ -61,7 +61,7 @@ func (x *exchange) callFilter() (lo, hi int64, keep func(*call) bool, g *graphEr
 				return false
 			}
 		}
-		if len(who) == 0 {
+		if len(who) == 0 || x.sim.cfg.IgnoreCallParticipant {
 			return true
 		}
 		people := x.world.attendees(cl)

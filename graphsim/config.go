@@ -65,6 +65,8 @@ type Config struct {
 	ChatPageSize, ReportPageSize int
 	// RefuseCallFilterCombination makes the call record list refuse interval and participant in one $filter.
 	RefuseCallFilterCombination bool
+	// IgnoreCallParticipant makes the call record list send the calls of everybody, whatever participant is asked for.
+	IgnoreCallParticipant bool
 	// ConcealNames replaces names in the usage report, as the tenant's report setting does.
 	ConcealNames bool
 	// ReportsMoved makes the /beta/reports path of the usage report unknown, as tenants began to see in 2026.

@@ -31,6 +31,8 @@ type want struct {
 // grant is what the policy allowed a call.
 type grant struct {
 	request policy.Request
+	// allUsers says that the deciding rule is not narrower than all users.
+	allUsers bool
 	// onBehalf is the permission that the policy chose for asking Graph.
 	onBehalf bool
 	// record is the call's audit record; nil where none is kept.
@@ -192,7 +194,7 @@ func (s *Server) denied(ctx context.Context, a *asked, request policy.Request, d
 // grant records what the call is about to read; nothing is read that is not on record.
 func (s *Server) grant(ctx context.Context, a *asked, request policy.Request, decision policy.Decision, what want) error {
 	info := infoOf(ctx)
-	info.grant = grant{request: request, onBehalf: decision.OnBehalf}
+	info.grant = grant{request: request, allUsers: decision.AllUsers, onBehalf: decision.OnBehalf}
 	if s.cfg.Audit != nil {
 		if err := s.cfg.Audit.Begin(&info.record, s.intent(ctx, a, request, decision, what)); err != nil {
 			return &fault.Error{
@@ -202,7 +204,7 @@ func (s *Server) grant(ctx context.Context, a *asked, request policy.Request, de
 		}
 		info.grant.record = &info.record
 	}
-	info.granted = &info.grant
+	info.granted, a.allUsers = &info.grant, decision.AllUsers
 	if decision.OnBehalf {
 		return s.delegate(ctx, a)
 	}
@@ -240,8 +242,8 @@ func (s *Server) recheck(info *callInfo) error {
 	}
 	if granted := info.granted; granted != nil {
 		decision := s.cfg.Policy.Current().Decide(info.caller, granted.request)
-		if !decision.Allowed || decision.OnBehalf != granted.onBehalf {
-			return errDenied()
+		if !decision.Allowed || decision.OnBehalf != granted.onBehalf || granted.allUsers && !decision.AllUsers {
+			return errDenied() // under a narrower rule more would have to be proved
 		}
 	}
 	return nil

@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/base64"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -170,6 +172,52 @@ func TestPermissionChangesUnderAStream(t *testing.T) {
 	expect(t, "the stream", err, codes.PermissionDenied, fault.ReasonPolicyDenied)
 	if asked := g.users.take(); len(asked) != 0 {
 		t.Errorf("asked for %+v", asked)
+	}
+}
+
+// TestNarrowerRuleUnderAStream: a stream under a rule for all users ends when only a narrower one is left, which wants more
+// proved; under that rule the same call is made with proof.
+func TestNarrowerRuleUnderAStream(t *testing.T) {
+	t.Parallel()
+	g := startGuarded(t, nil)
+	feed := g.fed()
+	rules := func(users string) string {
+		return "rules:\n  - name: r\n    match: {authenticated: true}\n    allow: {rpcs: [StreamEvents], sources: [call], view: full, users: " + users + "}\n"
+	}
+	g.write(t, rules("all"))
+	g.pass(time.Minute)
+	ctx, cancel := context.WithCancel(as(t.Context(), "owner"))
+	defer cancel()
+	request := &parleyv1.StreamEventsRequest{Parent: "users/me", Sources: []parleyv1.Source{parleyv1.Source_SOURCE_CALL}}
+	begin := func() grpc.ServerStreamingClient[parleyv1.StreamEventsResponse] {
+		stream, err := parleyv1.NewEventServiceClient(g.conn).StreamEvents(ctx, request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		feed <- struct{}{}
+		for range 2 {
+			if _, err := stream.Recv(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return stream
+	}
+	stream := begin()
+	g.write(t, rules("own"))
+	g.pass(time.Minute)
+	feed <- struct{}{}
+	_, err := stream.Recv()
+	expect(t, "the stream", err, codes.PermissionDenied, fault.ReasonPolicyDenied)
+	begin()
+	requests, _, _ := g.take()
+	proved := make([]bool, 0, len(requests))
+	for _, r := range requests {
+		if events, ok := r.(timeline.EventsRequest); ok {
+			proved = append(proved, events.Prove)
+		}
+	}
+	if !slices.Equal(proved, []bool{false, true}) {
+		t.Errorf("proved: %v", proved)
 	}
 }
 

@@ -34,6 +34,8 @@ type asked struct {
 	sources  timeline.Sources
 	reports  ReportDownloader
 	onBehalf bool
+	// allUsers says that the deciding rule is not narrower than all users.
+	allUsers bool
 	// owner is the user segment of names: an object id, a user principal name that could not be resolved, or "-".
 	owner string
 	// user is whom Graph is asked about; empty for the whole tenant.

@@ -17,7 +17,7 @@ var ErrNoPart = errors.New("source: the user took no part in the call")
 // prove returns nil when the call, which has all its participants and sessions, names the user.
 func prove(call *parleyv1.CallDetail, user string) error {
 	switch {
-	case tookPart(call, user):
+	case TookPart(call, user):
 		return nil
 	case !NamesPeople(call):
 		return notFound("the record of the call names nobody")
@@ -26,8 +26,8 @@ func prove(call *parleyv1.CallDetail, user string) error {
 	}
 }
 
-// tookPart reports whether the user attended the call or organized it, in the new or the deprecated form.
-func tookPart(call *parleyv1.CallDetail, user string) bool {
+// TookPart reports whether the user attended the call or organized it, in the new or the deprecated form.
+func TookPart(call *parleyv1.CallDetail, user string) bool {
 	organizer := call.GetOrganizer()
 	return same(organizer.GetId(), user) || among(organizer.GetIdentity(), user) || among(call.GetLegacyOrganizer(), user) ||
 		Attended(call, user)

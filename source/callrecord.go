@@ -90,15 +90,11 @@ func (c *Call) proven(record []property, owner, user string) (bool, error) {
 	if owner == names.AnyUser {
 		return true, nil
 	}
-	people, err := object(without(record, sessionsProperty))
+	call, err := c.detail(without(record, sessionsProperty))
 	if err != nil {
 		return false, err
 	}
-	event, err := c.mapEvent(graphmap.RootCallRecord, people)
-	if err != nil {
-		return false, err
-	}
-	return tookPart(event.GetCall(), user), nil
+	return TookPart(call, user), nil
 }
 
 func (c *Call) recordRequest(ctx context.Context, path, id string) graphclient.Request {

@@ -375,3 +375,64 @@ func TestUserID(t *testing.T) {
 		t.Errorf("path: %v", err)
 	}
 }
+
+// TestProveCall: a user's part in a call is proved by any part of its record: participants in both forms and on every page,
+// organizers in both forms, both ends of every session; what cannot be read refutes nothing.
+func TestProveCall(t *testing.T) {
+	t.Parallel()
+	const (
+		record       = "/v1.0/communications/callRecords/c1?$expand=sessions%28%24expand%3Dsegments%29"
+		participants = "/v1.0/communications/callRecords/c1/participants_v2"
+	)
+	me, other := `{"id":"`+userID+`"}`, `{"id":"+44","identity":{"phone":{"id":"+44"}}}`
+	mine := `{"id":"` + strings.ToUpper(userID) + `"}`
+	end := func(name, identity string) string {
+		return `{"id":"s","` + name + `":{"@odata.type":"#microsoft.graph.callRecords.participantEndpoint",` + identity + `}}`
+	}
+	broken := reply{status: http.StatusBadRequest, body: graphError("BadRequest", "no")}
+	others := list("", other)
+	whole := func(more string) reply { return reply{body: `{"id":"c1","version":3` + more + `}`} }
+	for name, tc := range map[string]struct {
+		people, record reply
+		next           reply // behind the only link
+		kind           string
+		noPart         bool
+		asked          int
+	}{
+		"participant":                    {people: list("", other, me), kind: "none", asked: 1},
+		"participant on another page":    {people: list("/v1.0/next", other), next: list("", me), kind: "none", asked: 2},
+		"identity of a participant":      {people: list("", `{"id":"x","identity":{"user":`+mine+`}}`), kind: "none", asked: 1},
+		"organizer":                      {people: others, record: whole(`,"organizer_v2":` + mine), kind: "none", asked: 2},
+		"deprecated organizer":           {people: others, record: whole(`,"organizer":{"user":` + me + `}`), kind: "none", asked: 2},
+		"deprecated participant":         {people: others, record: whole(`,"participants":[{"user":` + me + `}]`), kind: "none", asked: 2},
+		"caller":                         {people: others, record: whole(`,"sessions":[` + end("caller", `"identity":{"user":`+me+`}`) + `]`), kind: "none", asked: 2},
+		"callee":                         {people: others, record: whole(`,"sessions":[` + end("callee", `"associatedIdentity":`+mine) + `]`), kind: "none", asked: 2},
+		"caller on another page":         {people: others, record: whole(`,"sessions":[],"sessions@odata.nextLink":"{origin}/v1.0/next"`), next: list("", end("caller", `"identity":{"user":`+me+`}`)), kind: "none", asked: 3},
+		"participants broken, organized": {people: broken, record: whole(`,"organizer_v2":` + me), kind: "none", asked: 2},
+		"participants broken, inside":    {people: broken, record: whole(`,"participants_v2":[` + me + `]`), kind: "none", asked: 2},
+		"participants broken":            {people: broken, record: whole(`,"sessions":[` + end("caller", `"identity":{"user":{"id":"x"}}`) + `]`), kind: "bad request", asked: 2},
+		"sessions broken":                {people: others, record: whole(`,"sessions":[],"sessions@odata.nextLink":"{origin}/v1.0/next"`), next: broken, kind: "bad request", asked: 3},
+		"no record":                      {people: others, record: reply{status: http.StatusNotFound, body: graphError("NotFound", "")}, kind: "not found", asked: 2},
+		"no part":                        {people: others, record: whole(`,"sessions":[]`), kind: "not found", noPart: true, asked: 2},
+		"nobody is named":                {people: list(""), record: whole(`,"sessions":[]`), kind: "not found", asked: 2},
+		"an organizer alone is named":    {people: list(""), record: whole(`,"sessions":[],"organizer_v2":{"id":"x"}`), kind: "not found", asked: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			up, client := newUpstream(t, script(map[string]reply{participants: tc.people, record: tc.record, "/v1.0/next": tc.next}))
+			err := source.NewCall(client, options("")).Prove(t.Context(), userID, source.Ref{Source: parleyv1.Source_SOURCE_CALL, ID: "c1"})
+			if got := kindOf(t, err); got != tc.kind || errors.Is(err, source.ErrNoPart) != tc.noPart {
+				t.Errorf("kind %q, want %q, no part %v: %v", got, tc.kind, tc.noPart, err)
+			}
+			if got := up.targets(); len(got) != tc.asked {
+				t.Errorf("asked %q, want %d", got, tc.asked)
+			}
+		})
+	}
+	_, client := newUpstream(t, script(nil))
+	for _, user := range []string{"", "ada@contoso.com"} {
+		if err := source.NewCall(client, options("")).Prove(t.Context(), user, source.Ref{ID: "c1"}); !errors.Is(err, source.ErrUserIDRequired) {
+			t.Errorf("user %q: %v", user, err)
+		}
+	}
+}

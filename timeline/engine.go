@@ -23,6 +23,8 @@ type Sources struct {
 	Events map[parleyv1.Source]source.EventReader
 	// Getters read single events whole; streams with the view FULL use the one for calls.
 	Getters map[parleyv1.Source]source.EventGetter
+	// CallProofs tell from records whose calls listed ones are; nil = only those are a user's that name them as listed.
+	CallProofs source.CallProver
 	// Conversations, Usage and Users are the single chains; nil where a call does not need them.
 	Conversations source.ConversationReader
 	Usage         source.UsageReader
@@ -51,9 +53,10 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// Engine answers List and Stream calls. It holds no state between calls and is safe for concurrent use.
+// Engine answers List and Stream calls. Between calls it holds only what it found out about Graph, and is safe for concurrent use.
 type Engine struct {
-	cfg Config
+	cfg      Config
+	canaries *canaries
 }
 
 // New completes the configuration and returns an Engine.
@@ -75,7 +78,7 @@ func New(cfg Config) (*Engine, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Engine{cfg: cfg}, nil
+	return &Engine{cfg: cfg, canaries: newCanaries()}, nil
 }
 
 func setDefault[T int | time.Duration](field *T, value T) {

@@ -26,10 +26,12 @@ const (
 	ReasonLinkNotFound       = "GRAPH_LINK_NOT_FOUND" // Graph answers 404 to a link that it gave itself
 	ReasonPagingLoop         = "PAGING_LOOP"
 	ReasonNotHonoured        = "INTERVAL_NOT_HONOURED"
-	ReasonBeforeKept         = "START_BEFORE_KEPT"    // the asked start lies before what the source keeps
-	ReasonTruncated          = "SUSPECTED_TRUNCATION" // two readings of one window differ
-	ReasonTooManyPages       = "TOO_MANY_PAGES"       // a window did not end within the page limit
-	ReasonSeveral            = "SEVERAL_DOUBTS"       // neighbouring gaps were joined to keep the token small
+	ReasonBeforeKept         = "START_BEFORE_KEPT"        // the asked start lies before what the source keeps
+	ReasonParticipant        = "PARTICIPANT_NOT_HONOURED" // Graph sent calls that are not of the user it was asked for
+	ReasonNotProved          = "PARTICIPATION_NOT_PROVED" // calls were left out that no record proves to be the user's
+	ReasonTruncated          = "SUSPECTED_TRUNCATION"     // two readings of one window differ
+	ReasonTooManyPages       = "TOO_MANY_PAGES"           // a window did not end within the page limit
+	ReasonSeveral            = "SEVERAL_DOUBTS"           // neighbouring gaps were joined to keep the token small
 	ReasonFailed             = "SOURCE_FAILED"
 
 	ReasonCallerLimit = "CALLER_LIMIT"
@@ -117,6 +119,12 @@ type failure struct {
 	// again is true when the window may be read once more from its start (a link that Graph does not know any more).
 	again bool
 	err   error
+}
+
+// ends tells whether nothing else of the source can be read either.
+func (f *failure) ends() bool {
+	return f.state == parleyv1.SourceState_SOURCE_STATE_THROTTLED || f.reason == ReasonCredentialRejected ||
+		f.reason == ReasonPaymentRequired || f.reason == ReasonTenantNotLicensed || f.reason == ReasonFailed
 }
 
 // classify tells what err means; followed is true when the page was asked for by a link.

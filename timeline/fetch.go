@@ -67,7 +67,7 @@ func (f *fetcher) start(t *track, s *slot) {
 	if kept != nil && kept.split && s.whole {
 		kept = nil
 	}
-	if kept != nil && (kept.split || t.filter == nil && t.enrich == nil) {
+	if kept != nil && (kept.split || t.filter == nil && t.enrich == nil && t.attendance.settled(kept.sheet)) {
 		s.block, s.done = kept, f.done
 		return
 	}
@@ -94,6 +94,7 @@ func (f *fetcher) start(t *track, s *slot) {
 			s.block = t.read.window(f.ctx, s)
 			s.block.took = time.Since(s.began)
 		}
+		t.check(f.ctx, s.block)
 		t.sift(f.ctx, s.block)
 		if t.enrich != nil && f.ctx.Err() == nil {
 			s.block.entries = slices.Clone(s.block.entries)

@@ -45,6 +45,7 @@ func (e *Engine) open(ctx context.Context, have Sources, req *EventsRequest, to 
 	if w.allAbsent() {
 		return nil, w.fatal()
 	}
+	w.attend(have)
 	w.fetch = newFetcher(ctx)
 	for _, t := range w.tracks {
 		t.begin()

@@ -27,6 +27,9 @@ type Page struct {
 // maxPageWindows is how many windows a page that is kept may be made of.
 const maxPageWindows = 64
 
+// provedMark parts the keys of pages whose calls are proved from those that hold what Graph sent.
+const provedMark = "\xfeproved"
+
 // keptPage is a page that is made of kept windows alone and comes again while these are the same.
 type keptPage struct {
 	message  *parleyv1.ListEventsResponse
@@ -142,7 +145,11 @@ func (r *EventsRequest) pages(have Sources, to bound, token string, size int) (p
 	if !ok {
 		return nil, ""
 	}
-	return store, store.AnswerKey(to.associated, size, token)
+	key := store.AnswerKey(to.associated, size, token)
+	if r.Prove {
+		key += provedMark
+	}
+	return store, key
 }
 
 // keep keeps a page for the next call, if all of it came from windows that were kept and nothing of it depends on when it

@@ -20,6 +20,8 @@ var explanations = map[string]string{
 	ReasonRejectedRequest: "Graph rejected a request for this span",
 	ReasonPagingLoop:      "Graph led to a page that had been read before",
 	ReasonNotHonoured:     "Graph sent rows from far outside this span; they are marked out_of_window",
+	ReasonParticipant:     "Graph sent calls that name people and not the user; they are included",
+	ReasonNotProved:       "Calls whose records do not prove that the user took part, or could not be read, were left out",
 	ReasonBeforeKept:      "The source does not reach back as far as asked",
 	ReasonTruncated:       "Two readings of this span differ: Graph ended one of them too early",
 	ReasonTooManyPages:    "This span did not end within the page limit",
@@ -67,6 +69,9 @@ func (w *walk) news() []*parleyv1.Notice {
 				cause = t.cause
 			}
 			w.notice(g.reason, explain(g.reason, cause), t.src, &g.span)
+		}
+		if t.refuted.Load() && !slices.ContainsFunc(t.gaps, func(g gap) bool { return g.reason == ReasonParticipant }) {
+			w.notice(ReasonParticipant, "Graph sent calls without the participant that it was asked for; they were left out", t.src, nil)
 		}
 		if t.reason != "" && t.state != parleyv1.SourceState_SOURCE_STATE_READ {
 			w.notice(t.reason, explain(t.reason, t.cause), t.src, nil)

@@ -27,6 +27,8 @@ type sheet struct {
 	// gave the row two times.
 	repeats atomic.Bool
 
+	calls answer // of calls: which of them are the user's
+
 	views [2]lazyList  // METADATA and FULL, made on first use
 	more  atomic.Int64 // what these take, in bytes
 	grown func()       // tells whoever keeps the sheet that it takes more; nil = nobody
@@ -115,6 +117,17 @@ func (s *sheet) cost() int64 {
 	return n
 }
 
+// grow counts what the sheet has come to take beside its rows.
+func (s *sheet) grow(n int64) {
+	if n == 0 {
+		return
+	}
+	s.more.Add(n)
+	if s.grown != nil {
+		s.grown()
+	}
+}
+
 func (l *eventList) cost() int64 { return int64(cap(l.bytes) + 4*cap(l.ends)) }
 
 // list returns the events as a view shows them.
@@ -130,10 +143,7 @@ func (s *sheet) list(v parleyv1.EventView) (*eventList, error) {
 	lazy := &s.views[at]
 	lazy.once.Do(func() {
 		lazy.list, lazy.err = s.render(v)
-		s.more.Add(lazy.list.cost())
-		if s.grown != nil {
-			s.grown()
-		}
+		s.grow(lazy.list.cost())
 	})
 	return &lazy.list, lazy.err
 }

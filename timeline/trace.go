@@ -63,7 +63,7 @@ func (t *track) sum() uint64 {
 // near tells whether a row is so close to where a reading begins or ends that the reading behind it brings it as well. Beside
 // a filter nobody knows which of these rows were handed over.
 func (t *track) near(at, edge time.Time) bool {
-	if t.filter != nil {
+	if t.filter != nil || t.attendance != nil && t.attendance.strict {
 		return at.Sub(edge).Abs() <= 1
 	}
 	return at.Sub(edge).Abs() < tolerance

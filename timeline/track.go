@@ -55,6 +55,8 @@ type track struct {
 	clipped []string                            // fields of the filter that the interval was narrowed by
 	enrich  func(ctx context.Context, b *block) // reads events whole and leaves out what does not belong here; nil = none
 
+	attendance *attendance // nil = whatever Graph sends belongs here
+
 	refuted  atomic.Bool // Graph sent rows that its clause excludes
 	unproven []span      // windows with rows that are taken on Graph's word although rows are read whole
 }
@@ -230,9 +232,7 @@ func (t *track) judge(b *block) {
 	if b.rows > 0 || f.followed {
 		t.answered = true
 	}
-	never := f.state == parleyv1.SourceState_SOURCE_STATE_THROTTLED || f.reason == ReasonCredentialRejected ||
-		f.reason == ReasonPaymentRequired || f.reason == ReasonTenantNotLicensed || f.reason == ReasonFailed
-	if never || !t.answered || t.failures >= maxFailures {
+	if f.ends() || !t.answered || t.failures >= maxFailures {
 		t.stopped, t.cause = f, f.err
 		// Nothing of the window is handed over: a row that was not read may lie before one that was, and a walk that is
 		// resumed behind the latter would miss it.

@@ -27,18 +27,12 @@ func (w *walk) enrich(have Sources) {
 	for _, t := range w.tracks {
 		if t.src == parleyv1.Source_SOURCE_CALL {
 			t.enrich = func(ctx context.Context, b *block) { w.whole(ctx, t, getter, b) }
+			if a := t.attendance; a != nil {
+				a.prover = wholeProofs{getter, w.req.Owner, a.prover}
+			}
 		}
 	}
 }
-
-// belonging is what a whole record says of a listed one.
-type belonging int
-
-const (
-	belongs  belonging = iota
-	foreign            // it is not to be handed over
-	unproven           // it belongs here by Graph's word alone
-)
 
 // whole replaces partial call records by whole ones of the same or a newer version. The entries are the block's own.
 func (w *walk) whole(ctx context.Context, t *track, getter source.EventGetter, b *block) {
@@ -85,7 +79,7 @@ func (w *walk) wholeEntry(ctx context.Context, t *track, getter source.EventGett
 	case errors.Is(err, source.ErrNoPart):
 		t.refuted.Store(true)
 		return foreign
-	case (err != nil || event.GetVersion() < e.version) && (open || w.req.Owner != names.AnyUser):
+	case (err != nil || event.GetVersion() < e.version) && (open || w.req.Owner != names.AnyUser && !w.req.Prove):
 		return unproven
 	case err != nil || event.GetVersion() < e.version:
 		return belongs

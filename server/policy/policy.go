@@ -48,6 +48,9 @@ type Decision struct {
 	Lookup bool
 	// Rule is the name of the rule that allows the call; empty when none does.
 	Rule string
+	// AllUsers says that the rule allows the data of every user. Where it is not set, what is read must be proved to be the
+	// data of the user who is asked about.
+	AllUsers bool
 	// OnBehalf says that the rule has Graph asked on behalf of the caller, with the permission that the user has there and
 	// not with the application's.
 	OnBehalf bool
@@ -112,7 +115,7 @@ func (p *Policy) Decide(caller *callers.Caller, req Request) Decision {
 		}
 		switch r.allowsUser(caller, &req) {
 		case yes:
-			return Decision{Allowed: true, Rule: r.name, OnBehalf: r.onBehalf, Digest: p.digest}
+			return Decision{Allowed: true, Rule: r.name, AllUsers: r.users == usersAll, OnBehalf: r.onBehalf, Digest: p.digest}
 		case lookup:
 			decision.Lookup = true
 		case no:

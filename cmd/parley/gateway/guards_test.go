@@ -47,6 +47,7 @@ func (s *shared) String() string {
 type guarded struct {
 	sim     *graphsim.Sim
 	base    string
+	grpc    string // address
 	admin   string
 	http    *http.Client
 	log     *shared
@@ -80,7 +81,7 @@ func guardOver(t *testing.T, simulator graphsim.Config, change func(*config.Sett
 	running := started(t, settings, slog.NewJSONHandler(g.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
-	g.base, g.admin, g.http = "http://"+running.HTTPAddr(), "http://"+running.AdminAddr(), &http.Client{Transport: transport}
+	g.base, g.grpc, g.admin, g.http = "http://"+running.HTTPAddr(), running.GRPCAddr(), "http://"+running.AdminAddr(), &http.Client{Transport: transport}
 	return g
 }
 

@@ -132,7 +132,8 @@ func newTenant(s *config.Settings, graph source.Graph, pages *cache.Cache, log *
 			Events: map[parleyv1.Source]source.EventReader{
 				ai: events(copilot, ai), chats: events(chat, chats), calls: events(call, calls),
 			},
-			Getters: map[parleyv1.Source]source.EventGetter{ai: copilot, chats: chat, calls: pages.Records(call, scope(calls))},
+			Getters:    map[parleyv1.Source]source.EventGetter{ai: copilot, chats: chat, calls: pages.Records(call, scope(calls))},
+			CallProofs: pages.Proofs(call, scope(calls)),
 			Conversations: pages.Conversations(
 				source.NewConversations(graph, options("conversations")), scope(parleyv1.Source_SOURCE_CONVERSATION)),
 			Usage: pages.Usage(usage, scope(parleyv1.Source_SOURCE_USAGE)),

@@ -1,0 +1,289 @@
+package timeline
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/source/names"
+)
+
+// Graph knows no calls of a user, only a filter by participant, and a filter is no proof. What each listed call says, and
+// what its record says where the row does not suffice, decides here.
+//
+// Strict (EventsRequest.Prove): a call goes out only if a record names the user. What a record refutes is left out; what
+// no record could prove is left out too, and is a gap.
+//
+// Otherwise Graph's word is taken, unless it is seen not to hold: a row that names participants without the user is a
+// doubt at once, and one that names an organizer alone is one where Graph was found to ignore the filter.
+
+const (
+	proofsAtOnce = 8   // records of one window that are read for proof at a time
+	maxProofs    = 128 // of one window
+)
+
+// belonging is what is known of a call's part in an answer.
+type belonging int
+
+const (
+	belongs  belonging = iota
+	foreign            // it is not to be handed over
+	unproven           // it belongs here by Graph's word alone
+)
+
+// attendance decides which calls of a track go out.
+type attendance struct {
+	user   string
+	strict bool
+	prover source.CallProver // nil = rows alone can prove
+	canary *canary
+}
+
+// attend gives the track of calls its rules. Nothing is to be proved of a whole tenant.
+func (w *walk) attend(have Sources) {
+	for _, t := range w.tracks {
+		if t.src != parleyv1.Source_SOURCE_CALL || w.req.Owner == names.AnyUser {
+			continue
+		}
+		t.attendance = &attendance{user: w.req.User, strict: w.req.Prove, prover: have.CallProofs}
+		t.attendance.canary = w.engine.canaries.of(w.req.Tenant)
+	}
+}
+
+// answer is what the rows and records of a sheet say. A sheet holds the answer to one user's question, so that it is the
+// same for every caller.
+type answer struct {
+	mu sync.Mutex
+	// proved and refuted are calls by key of which records have told.
+	told    map[string]belonging
+	counted int // of them in what the sheet takes
+	// all is set when every call is proved.
+	all atomic.Bool
+	// judged is set when word was found out; word is what the rows claim as they stand.
+	judged bool
+	word   claim
+}
+
+// claim is what the rows of a sheet say of the user by themselves.
+type claim int
+
+const (
+	named   claim = iota // each names the user, or nobody
+	silent               // some name an organizer who is not the user, and no participants
+	another              // some name participants, and the user is none of them
+)
+
+// settled tells whether a window that was kept needs no further look.
+func (a *attendance) settled(s *sheet) bool {
+	if a == nil {
+		return true
+	}
+	if a.strict {
+		return s.calls.all.Load()
+	}
+	s.calls.mu.Lock()
+	defer s.calls.mu.Unlock()
+	return s.calls.judged && (s.calls.word == named || s.calls.word == silent && a.canary.trusted())
+}
+
+// check leaves out of a block what does not belong to the user, and notes doubts.
+func (t *track) check(ctx context.Context, b *block) {
+	a := t.attendance
+	switch {
+	case a == nil || b.split || b.sheet == nil:
+	case a.strict:
+		t.checkStrictly(ctx, b)
+	case t.enrich == nil:
+		word := a.hear(b)
+		if word == another || word == silent && !a.canary.honours(ctx, t.read, b.span) {
+			t.refuted.Store(true)
+			b.gaps = addGap(slices.Clone(b.gaps), gap{b.span, ReasonParticipant})
+		}
+	}
+}
+
+// checkStrictly leaves the entries of a block that are proved. A window that would need very many records is read in pieces, so
+// that its first calls do not wait for the proof of all.
+func (t *track) checkStrictly(ctx context.Context, b *block) {
+	found, open := t.attendance.listen(b)
+	if _, divisible := b.finer(); divisible && len(open) > maxProofs && b.failed == nil {
+		t.read.release(b.rows)
+		b.split, b.entries, b.rows = true, nil, 0
+		return
+	}
+	if failed := t.attendance.prove(ctx, t, b, found, open); failed != nil {
+		b.failed, b.entries = failed, nil
+		return
+	}
+	told := &b.sheet.calls
+	b.sheet.grow(int64(told.fresh()) * toldBytes)
+	if len(b.entries) == len(b.sheet.entries) && !slices.ContainsFunc(found, func(is belonging) bool { return is != belongs }) {
+		told.all.Store(true)
+	}
+	t.keepProved(b, found)
+}
+
+// hear finds out what the rows of a block's sheet claim.
+func (a *attendance) hear(b *block) claim {
+	told := &b.sheet.calls
+	told.mu.Lock()
+	defer told.mu.Unlock()
+	if told.judged {
+		return told.word
+	}
+	for i := range b.sheet.entries {
+		event, err := b.sheet.entries[i].event()
+		if call := event.GetCall(); err == nil && call != nil {
+			told.word = max(told.word, a.claims(call))
+		}
+	}
+	told.judged = true
+	return told.word
+}
+
+// claims is what one row says.
+func (a *attendance) claims(call *parleyv1.CallDetail) claim {
+	switch {
+	case source.TookPart(call, a.user):
+		return named
+	case source.NamesPeople(call):
+		return another
+	case call.GetOrganizer() != nil || call.GetLegacyOrganizer() != nil:
+		return silent
+	default:
+		return named
+	}
+}
+
+// listen finds out what the rows of a block and earlier readings of records prove; open are the entries that only a record
+// can tell about.
+func (a *attendance) listen(b *block) (found []belonging, open []int) {
+	told := &b.sheet.calls
+	found = make([]belonging, len(b.entries))
+	for i := range b.entries {
+		e := &b.entries[i]
+		var known bool
+		if found[i], known = told.of(e.key); known {
+			continue
+		}
+		found[i] = unproven
+		switch event, err := e.event(); {
+		case err != nil: // what cannot be read is not proved
+		case source.TookPart(event.GetCall(), a.user):
+			found[i] = told.is(e.key, belongs)
+		case a.prover != nil:
+			open = append(open, i)
+		}
+	}
+	return found, open
+}
+
+// prove reads the records of the open entries of a block. A failure is one of the source: nothing of the block can be judged
+// then.
+func (a *attendance) prove(ctx context.Context, t *track, b *block, found []belonging, open []int) *failure {
+	told := &b.sheet.calls
+	var group errgroup.Group
+	group.SetLimit(proofsAtOnce)
+	var failed atomic.Pointer[failure]
+	for _, i := range open {
+		if failed.Load() != nil || ctx.Err() != nil {
+			break
+		}
+		group.Go(func() error {
+			e := &b.entries[i]
+			event, err := e.event()
+			if err != nil {
+				return nil //nolint:nilerr // listen has read it
+			}
+			err = a.prover.Prove(ctx, a.user, source.Ref{Source: t.src, ID: event.GetSource().GetId(), Version: e.version})
+			t.read.requests.Add(1)
+			switch {
+			case err == nil:
+				found[i] = told.is(e.key, belongs)
+			case errors.Is(err, source.ErrNoPart):
+				found[i] = told.is(e.key, foreign)
+			default:
+				if f := classify(err, false); f.ends() {
+					failed.CompareAndSwap(nil, &f)
+				}
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // it returns none
+	if err := ctx.Err(); err != nil {
+		return &failure{state: parleyv1.SourceState_SOURCE_STATE_FAILED, reason: ReasonUnavailable, err: err}
+	}
+	return failed.Load()
+}
+
+// keepProved leaves the entries that are proved. What is refuted shows that Graph does not evaluate the filter; what is not
+// proved is a gap.
+func (t *track) keepProved(b *block, found []belonging) {
+	if slices.Contains(found, foreign) {
+		t.refuted.Store(true)
+	}
+	if slices.Contains(found, unproven) {
+		b.gaps = addGap(slices.Clone(b.gaps), gap{b.span, ReasonNotProved})
+	}
+	kept := make([]entry, 0, len(b.entries))
+	for i := range b.entries {
+		if found[i] == belongs {
+			kept = append(kept, b.entries[i])
+		}
+	}
+	b.entries = kept
+}
+
+// of returns what was told of a call.
+func (a *answer) of(key string) (is belonging, known bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	is, known = a.told[key]
+	return is, known
+}
+
+// is notes what was told of a call.
+func (a *answer) is(key string, what belonging) belonging {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.told == nil {
+		a.told = map[string]belonging{}
+	}
+	a.told[key] = what
+	return what
+}
+
+// toldBytes is what one answer takes beside its key, which the sheet holds.
+const toldBytes = 48
+
+// fresh is the number of answers that were not counted yet.
+func (a *answer) fresh() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	fresh := len(a.told) - a.counted
+	a.counted = len(a.told)
+	return fresh
+}
+
+// wholeProofs prove calls by records that are read whole anyway, and by lighter requests where that fails.
+type wholeProofs struct {
+	getter source.EventGetter
+	owner  string
+	next   source.CallProver
+}
+
+// Prove implements source.CallProver.
+func (p wholeProofs) Prove(ctx context.Context, user string, ref source.Ref) error {
+	_, err := p.getter.Event(ctx, p.owner, user, ref)
+	if err == nil || p.next == nil {
+		return err
+	}
+	return p.next.Prove(ctx, user, ref)
+}
