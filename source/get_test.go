@@ -389,7 +389,7 @@ func TestProveCall(t *testing.T) {
 	end := func(name, identity string) string {
 		return `{"id":"s","` + name + `":{"@odata.type":"#microsoft.graph.callRecords.participantEndpoint",` + identity + `}}`
 	}
-	broken := reply{status: http.StatusBadRequest, body: graphError("BadRequest", "no")}
+	broken := reply{status: http.StatusForbidden, body: graphError("Forbidden", "no")}
 	others := list("", other)
 	whole := func(more string) reply { return reply{body: `{"id":"c1","version":3` + more + `}`} }
 	for name, tc := range map[string]struct {
@@ -410,8 +410,8 @@ func TestProveCall(t *testing.T) {
 		"caller on another page":         {people: others, record: whole(`,"sessions":[],"sessions@odata.nextLink":"{origin}/v1.0/next"`), next: list("", end("caller", `"identity":{"user":`+me+`}`)), kind: "none", asked: 3},
 		"participants broken, organized": {people: broken, record: whole(`,"organizer_v2":` + me), kind: "none", asked: 2},
 		"participants broken, inside":    {people: broken, record: whole(`,"participants_v2":[` + me + `]`), kind: "none", asked: 2},
-		"participants broken":            {people: broken, record: whole(`,"sessions":[` + end("caller", `"identity":{"user":{"id":"x"}}`) + `]`), kind: "bad request", asked: 2},
-		"sessions broken":                {people: others, record: whole(`,"sessions":[],"sessions@odata.nextLink":"{origin}/v1.0/next"`), next: broken, kind: "bad request", asked: 3},
+		"participants broken":            {people: broken, record: whole(`,"sessions":[` + end("caller", `"identity":{"user":{"id":"x"}}`) + `]`), kind: "forbidden", asked: 2},
+		"sessions broken":                {people: others, record: whole(`,"sessions":[],"sessions@odata.nextLink":"{origin}/v1.0/next"`), next: broken, kind: "forbidden", asked: 3},
 		"no record":                      {people: others, record: reply{status: http.StatusNotFound, body: graphError("NotFound", "")}, kind: "not found", asked: 2},
 		"no part":                        {people: others, record: whole(`,"sessions":[]`), kind: "not found", noPart: true, asked: 2},
 		"nobody is named":                {people: list(""), record: whole(`,"sessions":[]`), kind: "not found", asked: 2},
