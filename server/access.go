@@ -35,8 +35,6 @@ type grant struct {
 	allUsers bool
 	// onBehalf is the permission that the policy chose for asking Graph.
 	onBehalf bool
-	// record is the call's audit record; nil where none is kept.
-	record *audit.Call
 	// What was handed out so far. Written by the goroutine that sends.
 	events, bytes int64
 	complete      *bool // nil, or &whole
@@ -121,6 +119,10 @@ func (s *Server) askFor(ctx context.Context, field, user string, what want) (*as
 		return a, s.grant(ctx, a, request, decision, what)
 	}
 	if request.UPN != "" {
+		// Whoever may have names looked up cannot do so unseen.
+		if err := s.begin(ctx, s.lookupIntent(ctx, a, request, decision, what)); err != nil {
+			return nil, err
+		}
 		user, err = a.resolve(ctx, user)
 		if decision.Lookup && isKind(err, graphclient.KindNotFound) {
 			// Who may not read every user does not learn which users there are.
@@ -176,6 +178,9 @@ func (t *Tenant) policy(alias string, only bool) policy.Tenant {
 func (s *Server) decide(ctx context.Context, a *asked, request policy.Request, what want) (policy.Decision, error) {
 	decision := s.cfg.Policy.Current().Decide(a.caller, request)
 	if decision.Allowed || decision.Lookup && request.UPN != "" {
+		if a.unknown {
+			return decision, errTenant() // the caller may read every tenant there is
+		}
 		return decision, nil
 	}
 	return decision, s.denied(ctx, a, request, decision, what)
@@ -184,25 +189,53 @@ func (s *Server) decide(ctx context.Context, a *asked, request policy.Request, w
 // denied is the error of a call that the policy refuses, which is on record.
 func (s *Server) denied(ctx context.Context, a *asked, request policy.Request, decision policy.Decision, what want) error {
 	err := errObstacle(decision.Obstacle)
-	if s.cfg.Audit != nil {
+	info := infoOf(ctx)
+	switch {
+	case s.cfg.Audit == nil:
+	case info.recorded:
+		// The outcome will say who it was that a look-up found.
+		info.record.Correct(s.lookupIntent(ctx, a, request, decision, what))
+	default:
 		s.cfg.Audit.Denied(s.intent(ctx, a, request, decision, what),
 			audit.Outcome{Code: codeName(err.Code), ErrorReason: err.Reason})
 	}
 	return err
 }
 
-// grant records what the call is about to read; nothing is read that is not on record.
+// begin records what a call is about to read or to look up, unless that is on record; nothing is read that is not.
+func (s *Server) begin(ctx context.Context, intent audit.Intent) error {
+	info := infoOf(ctx)
+	var err error
+	switch {
+	case s.cfg.Audit == nil:
+	case info.recorded:
+		err = info.record.Learn(intent)
+	default:
+		err = s.cfg.Audit.Begin(&info.record, intent)
+		info.recorded = err == nil
+	}
+	if err != nil {
+		return &fault.Error{
+			Code: codes.Unavailable, Reason: fault.ReasonAudit, RetryAfter: retryLater,
+			Message: "the call could not be recorded, so it was not made",
+		}
+	}
+	return nil
+}
+
+// lookupIntent is the intent of a look-up. Names are looked up with the application's permission, whatever the rule says.
+func (s *Server) lookupIntent(ctx context.Context, a *asked, request policy.Request, decision policy.Decision, what want) audit.Intent {
+	intent := s.intent(ctx, a, request, decision, what)
+	intent.Graph = audit.Graph{Permission: policy.PermissionName(false), Identity: a.tenant.Application}
+	return intent
+}
+
+// grant records what the call is about to read.
 func (s *Server) grant(ctx context.Context, a *asked, request policy.Request, decision policy.Decision, what want) error {
 	info := infoOf(ctx)
 	info.grant = grant{request: request, allUsers: decision.AllUsers, onBehalf: decision.OnBehalf}
-	if s.cfg.Audit != nil {
-		if err := s.cfg.Audit.Begin(&info.record, s.intent(ctx, a, request, decision, what)); err != nil {
-			return &fault.Error{
-				Code: codes.Unavailable, Reason: fault.ReasonInternal, RetryAfter: retryLater,
-				Message: "the call could not be recorded, so it was not made",
-			}
-		}
-		info.grant.record = &info.record
+	if err := s.begin(ctx, s.intent(ctx, a, request, decision, what)); err != nil {
+		return err
 	}
 	info.granted, a.allUsers = &info.grant, decision.AllUsers
 	if decision.OnBehalf {
@@ -252,7 +285,7 @@ func (s *Server) recheck(info *callInfo) error {
 func errDenied() *fault.Error {
 	return &fault.Error{
 		Code: codes.PermissionDenied, Reason: fault.ReasonPolicyDenied,
-		Message: "no rule of the gateway's policy allows this caller this method with these sources, this view and this user",
+		Message: "no rule of the gateway's policy allows this caller this method with these sources, this view and this user in this tenant",
 	}
 }
 

@@ -41,13 +41,15 @@ func (s *Server) auditStream(srv any, stream grpc.ServerStream, rpc *grpc.Stream
 	return err
 }
 
-// record ends a call's record; a call that was never granted has none. It did not return if it panicked.
+// record ends a call's record; a call that is not on record has none to end. It did not return if it panicked.
 func (s *Server) record(info *callInfo, returned bool, err error) {
-	granted := info.granted
-	if granted == nil || granted.record == nil {
+	if !info.recorded {
 		return
 	}
-	out := audit.Outcome{Code: codeName(codes.OK), Events: granted.events, Bytes: granted.bytes, Complete: granted.complete}
+	out := audit.Outcome{Code: codeName(codes.OK)}
+	if granted := info.granted; granted != nil {
+		out.Events, out.Bytes, out.Complete = granted.events, granted.bytes, granted.complete
+	}
 	switch {
 	case !returned:
 		out.Code, out.ErrorReason = codeName(codes.Internal), fault.ReasonInternal
@@ -55,7 +57,7 @@ func (s *Server) record(info *callInfo, returned bool, err error) {
 		st := toStatus(err)
 		out.Code, out.ErrorReason = codeName(st.Code()), fault.Reason(st)
 	}
-	granted.record.End(out)
+	info.record.End(out)
 }
 
 // codeName is a code as the contract writes it, such as PERMISSION_DENIED.

@@ -138,6 +138,7 @@ func (r *records) setBroken(broken bool) {
 type line struct {
 	Number    int      `json:"number"`
 	Kind      string   `json:"kind"`
+	Intent    int      `json:"intent"`
 	RequestID string   `json:"request_id"`
 	Rule      string   `json:"rule"`
 	Policy    string   `json:"policy"`

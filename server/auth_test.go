@@ -111,7 +111,10 @@ func TestTenantsOfCallers(t *testing.T) {
 		"a caller of the other":            {"foreigner", nil, codes.OK, "", otherID},
 		"a caller of the other, elsewhere": {"foreigner", []string{"parley-tenant", "contoso"}, codes.PermissionDenied, fault.ReasonPolicyDenied, ""},
 		"no tenant of the deployment":      {"nowhere", nil, codes.PermissionDenied, fault.ReasonPolicyDenied, ""},
-		"that there is none of":            {"officer", []string{"parley-tenant", "initech"}, codes.InvalidArgument, fault.ReasonTenantRequired, ""},
+		"that there is none of":            {"officer", []string{"parley-tenant", "initech"}, codes.PermissionDenied, fault.ReasonPolicyDenied, ""},
+		"none, of a caller without rules":  {"stranger", []string{"parley-tenant", "initech"}, codes.PermissionDenied, fault.ReasonPolicyDenied, ""},
+		"none, of a certificate":           {"machine", []string{"parley-tenant", "initech"}, codes.PermissionDenied, fault.ReasonPolicyDenied, ""},
+		"none, of one who may read all":    {"everywhere", []string{"parley-tenant", "initech"}, codes.InvalidArgument, fault.ReasonTenantRequired, ""},
 		"one of two allowed":               {"everywhere", nil, codes.InvalidArgument, fault.ReasonTenantRequired, ""},
 		"two allowed, one named":           {"everywhere", []string{"parley-tenant", "fabrikam"}, codes.OK, "", otherID},
 		"a certificate is of no tenant":    {"machine", []string{"parley-tenant", "contoso"}, codes.PermissionDenied, fault.ReasonPolicyDenied, ""},
@@ -129,77 +132,6 @@ func TestTenantsOfCallers(t *testing.T) {
 				t.Errorf("%s: engine asked %+v, want tenant %s", name, asked, c.tenant)
 			}
 		}
-	}
-}
-
-func TestRecordsOfCalls(t *testing.T) {
-	t.Parallel()
-	g := startGuarded(t, nil)
-	seen := make(chan int, 1)
-	g.streamEvents = func(_ context.Context, emit func(*parleyv1.StreamEventsResponse) error) error {
-		seen <- strings.Count(g.records.String(), `"intent"`)
-		return emitAll(emit, eventFrame("1", "2"), checkpointFrame("t1"), eventFrame("3"), checkpointFrame("t2"), summaryFrame("t3"))
-	}
-	resp := g.get(t, "/v1/users/me/events:stream?startTime=2026-11-02T12:00:00Z&sources=SOURCE_CHAT&view=EVENT_VIEW_FULL",
-		"Authorization", "Bearer owner", "X-Request-Id", "r-1", "Parley-Reason", "case 7")
-	if text := body(t, resp); resp.StatusCode != http.StatusOK || strings.Count(text, "\n") != 5 {
-		t.Fatalf("%d: %s", resp.StatusCode, text)
-	}
-	if <-seen != 1 {
-		t.Error("the engine was asked before the intent was on record")
-	}
-	got := g.records.take(t)
-	if len(got) != 2 {
-		t.Fatalf("records %+v", got)
-	}
-	for i, record := range got {
-		if record.Number != i+1 || record.RequestID != "r-1" || record.Rule != "own-data" || !strings.HasPrefix(record.Policy, "sha256:") ||
-			record.RPC != "StreamEvents" || record.Door != "rest" || record.Tenant != "contoso" || record.Owner != annaID ||
-			strings.Join(record.Sources, " ") != "chat" || record.Start != "2026-11-02T12:00:00Z" || record.View != "full" ||
-			record.Reason != "case 7" || record.Caller.ID != "user:"+tenantID+"/"+annaID || record.Caller.Kind != "user" {
-			t.Errorf("record %+v", record)
-		}
-	}
-	out := got[1].Outcome
-	if got[0].Outcome != nil || out == nil || out.Code != "OK" || out.Events != 3 || out.Complete == nil || !*out.Complete {
-		t.Errorf("outcome %+v", out)
-	}
-
-	g.listEvents = func(context.Context) (*parleyv1.ListEventsResponse, error) { panic("secret of the panic") }
-	expect(t, "a panic", g.list(t, "owner", "me"), codes.Internal, fault.ReasonInternal)
-	if got := g.records.take(t); len(got) != 2 || got[1].Outcome.Code != "INTERNAL" {
-		t.Errorf("a panic: records %+v", got)
-	}
-	g.listEvents = nil
-	expect(t, "a bad source", g.list(t, "officer", "-"), codes.OK, "")
-	if got := g.records.take(t); len(got) != 2 || got[0].Owner != "-" || strings.Join(got[0].Sources, " ") != "call" {
-		t.Errorf("the whole tenant: records %+v", got)
-	}
-	expect(t, "unresolved", g.list(t, "officer", boUPN), codes.OK, "")
-	if got := g.records.take(t); len(got) != 2 || !strings.HasPrefix(got[0].Owner, "sha256:") {
-		t.Errorf("a name that could not be resolved: records %+v", got)
-	}
-}
-
-func TestNothingIsReadWithoutARecord(t *testing.T) {
-	t.Parallel()
-	g := startGuarded(t, nil)
-	g.records.setBroken(true)
-	expect(t, "gRPC", g.list(t, "owner", "me"), codes.Unavailable, fault.ReasonInternal)
-	for _, path := range []string{"/v1/users/me/events", "/v1/users/me/events:stream", "/v1/users/me/conversations/" + chatID, "/v1/users/me/events/call,1"} {
-		if resp := g.get(t, path, "Authorization", "Bearer owner"); resp.StatusCode != http.StatusServiceUnavailable {
-			t.Errorf("%s: %d", path, resp.StatusCode)
-		}
-	}
-	if !g.untouched() {
-		t.Error("something was read that is not on record")
-	}
-	// A denial stays one.
-	expect(t, "denied", g.list(t, "stranger", "me"), codes.PermissionDenied, fault.ReasonPolicyDenied)
-	g.records.setBroken(false)
-	expect(t, "after", g.list(t, "owner", "me"), codes.OK, "")
-	if got := g.records.take(t); len(got) != 2 || got[0].Number < 6 {
-		t.Errorf("records %+v; the numbers do not show what was lost", got)
 	}
 }
 

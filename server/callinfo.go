@@ -48,6 +48,7 @@ type callInfo struct {
 	sources  [4]string
 	told     [3]string
 	record   audit.Call
+	recorded bool // the record is begun
 	deadline deadline
 }
 

@@ -28,6 +28,9 @@ func (s *Server) Close(ctx context.Context) error {
 
 func (s *Server) close(ctx context.Context) error {
 	s.ready.Store(false)
+	if s.unfollow != nil {
+		s.unfollow()
+	}
 	s.health.Shutdown()
 	s.drain.start()
 	// While streams end, the listeners still answer, so that balancers see the new state.

@@ -33,6 +33,10 @@ const (
 	annaID   = "11111111-2222-4333-8444-555555555501"
 	annaUPN  = "anna@contoso.example"
 	boUPN    = "bo@contoso.example" // the look-up is refused
+	carlaUPN = "carla@contoso.example"
+
+	doorGRPC = "grpc"
+	doorREST = "rest"
 	chatID   = "19:2da4c29f6d7041eca70b638b43d45437@thread.v2"
 	tenantID = "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeee01"
 )
@@ -190,6 +194,8 @@ func (f *fake) UserID(_ context.Context, upn string) (string, error) {
 	switch upn {
 	case annaUPN:
 		return annaID, nil
+	case carlaUPN:
+		return carlaID, nil
 	case boUPN:
 		return "", &graphclient.Error{Kind: graphclient.KindForbidden, Status: http.StatusForbidden}
 	default:

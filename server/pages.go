@@ -16,8 +16,8 @@ func (s *Server) pages() (http.Handler, error) {
 		return nil, err
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { probe(w, true, false) })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { probe(w, s.ready.Load(), s.cfg.Memory.Shedding()) })
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { probe(w, "", false) })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { probe(w, s.unready(), s.cfg.Memory.Shedding()) })
 	mux.Handle("GET /docs", site)
 	mux.Handle("GET /docs/", site)
 	mux.HandleFunc("GET /openapi.json", file("application/json", s.cfg.OpenAPI))
@@ -27,16 +27,28 @@ func (s *Server) pages() (http.Handler, error) {
 	return mux, nil
 }
 
+// unready says why nobody can be served; empty = somebody can.
+func (s *Server) unready() string {
+	switch {
+	case !s.ready.Load():
+		return "the gateway starts or stops"
+	case s.unrecorded.Load():
+		return "audit records cannot be written"
+	default:
+		return ""
+	}
+}
+
 // probe answers a health probe. A gateway that sheds memory is ready: without it the others would have more to do.
-func probe(w http.ResponseWriter, well, shedding bool) {
+func probe(w http.ResponseWriter, why string, shedding bool) {
 	w.Header().Set("Content-Type", "application/json")
 	text := `{"status":"ok"}` + "\n"
 	if shedding {
 		text = `{"status":"ok","shedding":true}` + "\n"
 	}
-	if !well {
+	if why != "" {
 		w.WriteHeader(http.StatusServiceUnavailable)
-		text = `{"status":"not ready"}` + "\n"
+		text = `{"status":"not ready","why":"` + why + `"}` + "\n"
 	}
 	_, _ = io.WriteString(w, text) // the prober is gone if this fails
 }

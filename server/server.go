@@ -40,8 +40,11 @@ type Server struct {
 	tasks     errgroup.Group
 	failed    chan error
 	ready     atomic.Bool
-	stop      sync.Once
-	stopped   error
+	// unrecorded is true while audit records cannot be written, so that nobody can be served.
+	unrecorded atomic.Bool
+	unfollow   func() // ends what tells it; nil where nothing is recorded
+	stop       sync.Once
+	stopped    error
 }
 
 // New checks the configuration and builds a server that listens nowhere yet. A bad setting is a *SettingError.
@@ -88,7 +91,11 @@ func (s *Server) Start(ctx context.Context) error {
 	s.serve("gRPC", func() error { return s.public.Serve(s.listeners[0]) })
 	s.serve("HTTP", s.serveWeb(s.listeners[1]))
 	s.serve("admin", func() error { return s.admin.Serve(s.listeners[2]) })
-	s.setServing()
+	if s.cfg.Audit != nil {
+		s.unfollow = s.cfg.Audit.Follow(s.setRecording)
+	} else {
+		s.setRecording(true)
+	}
 	s.ready.Store(true)
 	s.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "serving", slog.String("grpc", s.GRPCAddr()),
 		slog.String("http", s.HTTPAddr()), slog.String("admin", s.AdminAddr()))

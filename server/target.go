@@ -28,6 +28,7 @@ type asked struct {
 	callerID string
 	alias    string
 	only     bool // the deployment has no other tenant
+	unknown  bool // the caller named one that is not of the deployment
 	tenant   *Tenant
 	// sources and reports are what Graph is asked through: the tenant's, or those of the caller on whose behalf it is asked.
 	// Nothing is there before the call is granted.
@@ -58,7 +59,9 @@ func (s *Server) tenantOf(ctx context.Context, what want) (*asked, error) {
 	}
 	tenant, ok := s.cfg.Tenants[alias]
 	if !ok {
-		return nil, errTenant()
+		// The policy decides of it as of one that the caller may not read: who may not does not learn which there are.
+		info.asked = asked{caller: info.caller, callerID: info.callerID, tenant: &Tenant{}, unknown: true}
+		return &info.asked, nil
 	}
 	info.tenant = alias
 	info.asked = asked{caller: info.caller, callerID: info.callerID, alias: alias, only: only, tenant: tenant}

@@ -64,13 +64,6 @@ func (s *Server) newGRPC(links chain, transport ...grpc.ServerOption) *grpc.Serv
 	return server
 }
 
-// setServing reports every service as healthy.
-func (s *Server) setServing() {
-	for name := range s.public.GetServiceInfo() {
-		s.health.SetServingStatus(name, grpc_health_v1.HealthCheckResponse_SERVING)
-	}
-}
-
 // newWeb makes the HTTP server of the REST face. It has no write timeout, which would cut streams; package rest bounds the
 // writing of everything else. It has no read timeout, which would end streams too: requests have no bodies.
 func newWeb(handler http.Handler, c *Config) *http.Server {

@@ -51,7 +51,11 @@ func lines(t *testing.T, text string) []map[string]any {
 		if record["instance"] != instance || instance == "" {
 			t.Errorf("instance %v, before %v", record["instance"], instance)
 		}
+		if chain, _ := record["chain"].(string); len(chain) != 64 {
+			t.Errorf("chain %q", chain)
+		}
 		delete(record, "instance")
+		delete(record, "chain")
 		all = append(all, record)
 	}
 	return all
@@ -85,6 +89,7 @@ func TestRecords(t *testing.T) {
 	second := map[string]any{}
 	maps.Copy(second, first)
 	second["number"], second["time"], second["kind"] = 2.0, "2026-11-22T12:00:02Z", "outcome"
+	second["intent"] = 1.0
 	second["outcome"] = map[string]any{"code": "OK", "events": 7.0, "complete": true, "milliseconds": 1500.0}
 	third := map[string]any{
 		"schema": "parley.audit.v1", "number": 3.0, "time": "2026-11-22T12:00:02Z", "kind": "outcome", "request_id": "r2",
@@ -111,27 +116,35 @@ func TestOwnerHoldsNoName(t *testing.T) {
 
 // flaky is a sink that fails, or writes a part, on demand.
 type flaky struct {
-	bytes.Buffer
-
+	mu   sync.Mutex
+	buf  bytes.Buffer
 	fail error
 	part int
 }
 
 func (f *flaky) Write(line []byte) (int, error) {
-	switch {
-	case f.fail != nil && f.part > 0:
-		_, _ = f.Buffer.Write(line[:f.part])
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.fail != nil || f.part > 0 {
+		_, _ = f.buf.Write(line[:f.part])
 		return f.part, f.fail
-	case f.fail != nil:
-		return 0, f.fail
-	case f.part > 0:
-		return f.Buffer.Write(line[:f.part])
-	default:
-		return f.Buffer.Write(line)
 	}
+	return f.buf.Write(line)
 }
 
-func (f *flaky) Close() error { return nil }
+func (f *flaky) set(fail error, part int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.fail, f.part = fail, part
+}
+
+func (f *flaky) String() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.buf.String()
+}
+
+func (*flaky) Close() error { return nil }
 
 func TestIntentFailsWithItsSink(t *testing.T) {
 	t.Parallel()
@@ -142,20 +155,20 @@ func TestIntentFailsWithItsSink(t *testing.T) {
 	if _, err := log.Intent(intent()); !errors.Is(err, full) {
 		t.Errorf("got %v", err)
 	}
-	sink.part = 10
+	sink.set(full, 10)
 	if _, err := log.Intent(intent()); !errors.Is(err, full) {
 		t.Errorf("half a record: %v", err)
 	}
-	sink.fail = nil
+	sink.set(nil, 10)
 	if _, err := log.Intent(intent()); err == nil {
 		t.Error("a short write is no error")
 	}
-	sink.part = 0
+	sink.set(nil, 0)
 	call, err := log.Intent(intent())
 	if err != nil {
 		t.Fatal(err)
 	}
-	sink.fail = full
+	sink.set(full, 0)
 	call.End(audit.Outcome{Code: "OK"})
 	if len(told) != 4 {
 		t.Errorf("%d failures told, want 4: %v", len(told), told)

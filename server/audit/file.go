@@ -34,7 +34,8 @@ type File struct {
 
 var _ Sink = (*File)(nil)
 
-// OpenFile opens or creates a file for its owner alone; now nil = time.Now.
+// OpenFile opens or creates a file for its owner alone: one that others may read is made unreadable for them. A symbolic link
+// is not followed, since whoever may put one there would choose where the records go. Now nil = time.Now.
 func OpenFile(path string, now func() time.Time) (*File, error) {
 	if now == nil {
 		now = time.Now
@@ -48,22 +49,37 @@ func OpenFile(path string, now func() time.Time) (*File, error) {
 }
 
 func (f *File) open() error {
-	file, err := os.OpenFile(f.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	file, err := os.OpenFile(f.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY|openFlags, 0o600)
 	if err != nil {
+		if info, errLink := os.Lstat(f.path); errLink == nil && info.Mode()&os.ModeSymlink != 0 {
+			return fmt.Errorf("audit: %s is a symbolic link, which is not followed; name the file itself", f.path)
+		}
 		return fmt.Errorf("audit: %w", err)
 	}
-	info, err := file.Stat()
-	if err == nil && info.IsDir() {
-		err = fmt.Errorf("audit: %s is a folder", f.path)
-	}
-	if err != nil {
+	if err := f.check(file); err != nil {
 		return errors.Join(err, file.Close())
 	}
 	f.file = file
 	return nil
 }
 
-// Write appends one record.
+// check refuses what takes no records, and shuts out others.
+func (f *File) check(file *os.File) error {
+	info, err := file.Stat()
+	switch {
+	case err != nil:
+		return fmt.Errorf("audit: %w", err)
+	case info.IsDir():
+		return fmt.Errorf("audit: %s is a folder", f.path)
+	case info.Mode().IsRegular() && info.Mode().Perm() != 0o600:
+		if err := file.Chmod(0o600); err != nil {
+			return fmt.Errorf("audit: others may read or change %s, and that cannot be taken from them: %w", f.path, err)
+		}
+	}
+	return nil
+}
+
+// Write appends records.
 func (f *File) Write(line []byte) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -95,7 +111,7 @@ func (f *File) regular() bool {
 
 // follow opens the path anew when another file, or none, stands there.
 func (f *File) follow() error {
-	there, err := os.Stat(f.path)
+	there, err := os.Lstat(f.path)
 	if err == nil {
 		have, err := f.file.Stat()
 		if err == nil && os.SameFile(there, have) {

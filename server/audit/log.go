@@ -3,41 +3,40 @@ package audit
 import (
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"io"
-	"sync"
 	"sync/atomic"
 	"time"
 )
 
 // Sink takes records. *File is one; any io.Writer that writes whole or fails is another.
 type Sink interface {
-	// Write takes one record with its line end. A short write is an error. As of every io.Writer, the bytes are the caller's
-	// again when it returns.
+	// Write takes one or more records, each with its line end. A short write is an error, of the records that are not whole. As
+	// of every io.Writer, the bytes are the caller's again when it returns. It is called by one goroutine at a time.
 	io.Writer
 	// Close ends the sink.
 	io.Closer
 }
 
+// DefaultWait is how long a record waits for its sink.
+const DefaultWait = 5 * time.Second
+
 // Options change what a Log does; the zero value is fine.
 type Options struct {
-	// Now is the clock; nil = time.Now.
+	// Now is the clock of records; nil = time.Now.
 	Now func() time.Time
 	// Failed is called for each record that could not be written; nil = nobody is told.
 	Failed func(error)
+	// Wait is how long a record waits for its sink; 0 = DefaultWait.
+	Wait time.Duration
 }
 
 // Log writes records. Each has the number after the one before it, from 1 on for each instance, which is random: a missing
-// number is a record that was lost or taken out. It is safe for concurrent use.
+// number is a record that was lost or taken out. Each also has a digest over itself and the record written before it. It is
+// safe for concurrent use. Records that come while others are being written go to the sink together.
 type Log struct {
-	sink     Sink
-	opts     Options
-	instance string
+	writer
 
-	mu     sync.Mutex
-	number uint64
-	torn   bool   // the last write may have left part of a line
-	line   []byte // room for a record
+	opts Options
 }
 
 // New returns a log into a sink, which it closes with Close.
@@ -45,7 +44,12 @@ func New(sink Sink, opts Options) *Log {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	return &Log{sink: sink, opts: opts, instance: rand.Text()}
+	if opts.Wait <= 0 {
+		opts.Wait = DefaultWait
+	}
+	l := &Log{opts: opts}
+	l.init(sink, rand.Text(), opts)
+	return l
 }
 
 // Call is a call whose intent is on record.
@@ -53,6 +57,7 @@ type Call struct {
 	log    *Log
 	begun  time.Time
 	intent Intent
+	number uint64 // of the first record
 	ended  atomic.Bool
 }
 
@@ -72,6 +77,23 @@ func (l *Log) Begin(c *Call, intent Intent) error {
 	return l.write(c, nil, c.begun)
 }
 
+// Learn records what became known of a call that is on record since its intent: whose data it reads, say, which took a
+// look-up. It is another intent, which names the first; nothing is written where nothing is new. If it fails the call must fail.
+func (c *Call) Learn(intent Intent) error {
+	before := c.intent
+	c.Correct(intent)
+	if before.Owner == c.intent.Owner && before.Rule == c.intent.Rule && before.Graph == c.intent.Graph {
+		return nil
+	}
+	return c.log.write(c, nil, c.log.opts.Now())
+}
+
+// Correct is Learn without a record of its own: the outcome will say it.
+func (c *Call) Correct(intent Intent) {
+	intent.tidy()
+	c.intent = intent
+}
+
 // Denied records a call that the policy refused: an outcome without an intent, since nothing was going to be read. That it
 // cannot be written changes nothing for the caller and is told by Options.Failed.
 func (l *Log) Denied(intent Intent, out Outcome) {
@@ -89,48 +111,17 @@ func (c *Call) End(out Outcome) {
 }
 
 func (l *Log) write(c *Call, out *Outcome, now time.Time) error {
-	err := l.append(record{&c.intent, out, now.Sub(c.begun)}, now)
+	entry := record{&c.intent, out, now.Sub(c.begun), c.number}
+	number, err := l.put(func(line []byte, instance string, number uint64) []byte {
+		return entry.append(line, instance, number, now)
+	})
+	if c.number == 0 && out == nil {
+		c.number = number
+	}
 	if err != nil && l.opts.Failed != nil {
 		l.opts.Failed(err)
 	}
 	return err
 }
 
-func (l *Log) append(entry record, now time.Time) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	// The number is used up even if the record is lost: the gap tells.
-	l.number++
-	line := l.line[:0]
-	if l.torn {
-		line = append(line, '\n')
-	}
-	line = append(entry.append(line, l.instance, l.number, now), '\n')
-	l.line = line
-	n, err := l.sink.Write(line)
-	if err == nil && n < len(line) {
-		err = io.ErrShortWrite
-	}
-	if err != nil {
-		l.torn = l.torn || n > 0
-		return fmt.Errorf("audit: record %d could not be written: %w", l.number, err)
-	}
-	l.torn = false
-	return nil
-}
-
-// Close closes the sink. Records after it fail.
-func (l *Log) Close() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	sink := l.sink
-	l.sink = closedSink{}
-	return sink.Close()
-}
-
 var errClosed = errors.New("the log is closed")
-
-type closedSink struct{}
-
-func (closedSink) Write([]byte) (int, error) { return 0, errClosed }
-func (closedSink) Close() error              { return nil }

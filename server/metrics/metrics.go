@@ -27,6 +27,7 @@ type Metrics struct {
 	streamsIncomplete *prometheus.CounterVec
 	credentialOK      *prometheus.GaugeVec
 	auditFailures     prometheus.Counter
+	auditOK           prometheus.Gauge
 	reloads           *prometheus.CounterVec
 	shed              *prometheus.CounterVec
 }
@@ -70,6 +71,9 @@ func New(version, revision string) (*Metrics, error) {
 		auditFailures: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "parley_audit_failures_total", Help: "Audit records that could not be written.",
 		}),
+		auditOK: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "parley_audit_ok", Help: "1 when the last audit record could be written in time, else 0: no call is served.",
+		}),
 	}
 	m.reloads = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "parley_reloads_total", Help: "Changed files that were read again, by what they hold and result (ok, failed).",
@@ -86,7 +90,7 @@ func New(version, revision string) (*Metrics, error) {
 	build.WithLabelValues(version, revision, runtime.Version()).Set(1)
 	for _, c := range []prometheus.Collector{
 		m.requests, m.requestSeconds, m.graphRequests, m.graphWait, m.cacheRequests, m.streamsIncomplete, m.credentialOK,
-		m.auditFailures, m.reloads, m.shed, build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		m.auditFailures, m.auditOK, m.reloads, m.shed, build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	} {
 		if err := m.registry.Register(c); err != nil {
 			return nil, err
@@ -144,6 +148,15 @@ func (m *Metrics) StreamIncomplete(source, reason string) {
 
 // AuditFailure counts an audit record that could not be written.
 func (m *Metrics) AuditFailure() { m.auditFailures.Inc() }
+
+// AuditOK says whether audit records can be written.
+func (m *Metrics) AuditOK(ok bool) {
+	value := 0.0
+	if ok {
+		value = 1
+	}
+	m.auditOK.Set(value)
+}
 
 // Reload counts a changed file that came into force, or did not.
 func (m *Metrics) Reload(what string, ok bool) {

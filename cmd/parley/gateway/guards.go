@@ -54,6 +54,7 @@ func newGuards(s *config.Settings, log *slog.Logger, gauges *metrics.Metrics) (*
 		gauges.AuditFailure()
 		log.Error("an audit record could not be written", "error", err)
 	}})
+	g.audit.Follow(gauges.AuditOK)
 	if slices.Contains(s.AuthModes(), "oidc") {
 		if g.tokens, err = newTokens(s, tenants, log); err != nil {
 			return nil, errors.Join(err, g.close())
@@ -63,10 +64,15 @@ func newGuards(s *config.Settings, log *slog.Logger, gauges *metrics.Metrics) (*
 }
 
 func auditSink(path string) (audit.Sink, error) {
-	if path == "" {
+	switch path {
+	case "", "/dev/stderr":
 		return audit.Stream{W: os.Stderr}, nil
+	case "/dev/stdout":
+		// A link, which is not followed; but it is the name by which everybody knows this sink.
+		return audit.Stream{W: os.Stdout}, nil
+	default:
+		return audit.OpenFile(path, nil)
 	}
-	return audit.OpenFile(path, nil)
 }
 
 // programs is how the issuer tells programs from people, as far as that is known before its first token.

@@ -267,7 +267,7 @@ func TestTenantsStayApart(t *testing.T) {
 		"one's own page token":     {job, paging + "&pageToken=" + next, nil, 200, ""},
 		"named":                    {job, paging, []string{"Parley-Tenant", "contoso"}, 200, ""},
 		"another tenant by name":   {job, paging, []string{"Parley-Tenant", "fabrikam"}, 403, "POLICY_DENIED"},
-		"no such tenant":           {job, paging, []string{"Parley-Tenant", "initech"}, 400, "TENANT_REQUIRED"},
+		"no such tenant":           {job, paging, []string{"Parley-Tenant", "initech"}, 403, "POLICY_DENIED"},
 		"another tenant's token":   {foreign, paging + "&pageToken=" + next, nil, 400, "TOKEN_REFUSED"},
 		"another caller's token":   {user, paging + "&pageToken=" + next, nil, 400, "TOKEN_REFUSED"},
 		"another request's token":  {job, "/v1/users/" + own.ID + "/conversations?pageToken=" + next, nil, 400, "TOKEN_REFUSED"},

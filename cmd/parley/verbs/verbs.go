@@ -26,6 +26,7 @@ type commandLine struct {
 	Demo        demoVerb        `cmd:"" help:"Serve the API over a simulated tenant in the same process, and print what to try."`
 	Sim         simVerb         `cmd:"" help:"Run the Microsoft Graph and Entra ID simulator alone."`
 	Healthcheck healthcheckVerb `cmd:"" help:"Ask a running gateway whether it is ready; exit code 0 or 1."`
+	Audit       auditVerb       `cmd:"" help:"Work with audit records."`
 	Version     versionVerb     `cmd:"" help:"Print the version."`
 }
 

@@ -1,0 +1,235 @@
+package audit
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+)
+
+const (
+	// maxRecord is the longest line that is read as a record, in bytes.
+	maxRecord = 1 << 20
+	// maxFindings is how many findings are kept; the others are counted.
+	maxFindings = 1000
+)
+
+// Finding is something in a file of records that should not be.
+type Finding struct {
+	// File and Line say where; Line is 0 for what concerns a process as a whole.
+	File string
+	Line int
+	// Instance is the process; empty where the line does not tell.
+	Instance string
+	// Problem says what is wrong.
+	Problem string
+}
+
+// Process is what was found of the records of one process.
+type Process struct {
+	Instance string
+	// First and Last are the numbers of its first and last record.
+	First, Last uint64
+	// Records is how many there are, Calls how many intents have their outcome, Open how many have none.
+	Records, Calls, Open int
+}
+
+// Verifier checks the numbers and chains of records. Read files of one deployment in the order in which they were written, then
+// ask for the Report. The chain has no secret: whoever may change a file can also make a new chain for it.
+type Verifier struct {
+	processes []*process
+	byName    map[string]*process
+	findings  []Finding
+	more      int
+}
+
+// process is one instance's state.
+type process struct {
+	Process
+
+	link    [sha256.Size]byte
+	linked  bool // link is the digest of its last record
+	intents map[uint64]bool
+	open    map[uint64]bool
+}
+
+// NewVerifier returns a Verifier that has read nothing.
+func NewVerifier() *Verifier { return &Verifier{byName: map[string]*process{}} }
+
+// Read reads one file; the name is for findings. An error is one of reading, not of what was read.
+func (v *Verifier) Read(name string, from io.Reader) error {
+	lines := bufio.NewReaderSize(from, 64<<10)
+	for number := 1; ; number++ {
+		line, long, err := readLine(lines)
+		whole := err == nil
+		if err != nil && !errors.Is(err, io.EOF) {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		if !whole && len(line) == 0 && !long {
+			return nil
+		}
+		v.line(Finding{File: name, Line: number}, line, whole && !long)
+		if !whole {
+			return nil
+		}
+	}
+}
+
+// readLine reads a line without its end, of at most maxRecord bytes; the rest of a longer one is skipped.
+func readLine(from *bufio.Reader) (line []byte, long bool, err error) {
+	for {
+		part, err := from.ReadSlice('\n')
+		if len(line)+len(part) > maxRecord {
+			long, line = true, line[:0]
+		} else if !long {
+			line = append(line, part...)
+		}
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return bytes.TrimSuffix(line, []byte("\n")), long, err
+		}
+	}
+}
+
+// seen is what is read of a record.
+type seen struct {
+	Schema   string `json:"schema"`
+	Instance string `json:"instance"`
+	Number   uint64 `json:"number"`
+	Kind     string `json:"kind"`
+	Intent   uint64 `json:"intent"`
+}
+
+func (v *Verifier) line(at Finding, line []byte, whole bool) {
+	if whole && len(line) == 0 {
+		return // before a record that follows a torn one
+	}
+	var record seen
+	if !whole || json.Unmarshal(line, &record) != nil || record.Schema != Schema || record.Instance == "" || record.Number == 0 {
+		v.find(at, "is not a whole record: torn while it was written, changed, or not written by this log")
+		return
+	}
+	at.Instance = record.Instance
+	p := v.byName[record.Instance]
+	if p == nil {
+		p = &process{Process: Process{Instance: record.Instance, First: record.Number}, intents: map[uint64]bool{}, open: map[uint64]bool{}}
+		p.linked = record.Number == 1 // its first record is linked to nothing
+		v.byName[record.Instance], v.processes = p, append(v.processes, p)
+	}
+	chained := v.chain(at, p, line)
+	v.number(at, p, record.Number, chained)
+	p.Records++
+	p.Last = max(p.Last, record.Number)
+	v.call(at, p, &record)
+}
+
+// chain checks a record's digest against the record before it.
+func (v *Verifier) chain(at Finding, p *process, line []byte) (intact bool) {
+	const tail = len(chainMember) + 2*sha256.Size + len(`"}`)
+	cut := max(len(line)-tail, 0)
+	body, member := line[:cut], line[cut:]
+	var have [sha256.Size]byte
+	hexed, ok := bytes.CutPrefix(member, []byte(chainMember))
+	if ok {
+		hexed, ok = bytes.CutSuffix(hexed, []byte(`"}`))
+	}
+	if ok {
+		_, err := hex.Decode(have[:], hexed)
+		ok = err == nil
+	}
+	if !ok {
+		v.find(at, "has no chain, so that it may have been changed or put in")
+		p.linked = false
+		return false
+	}
+	before, linked := p.link, p.linked
+	p.link, p.linked = have, true
+	if !linked {
+		return false // the record before it is not here
+	}
+	if want := sha256.Sum256(slices.Concat(before[:], body)); want != have {
+		v.find(at, "does not follow from the record before it: one of the two was changed, or records between them were taken out or put in")
+		return false
+	}
+	return true
+}
+
+// number checks that a record's number is the next.
+func (v *Verifier) number(at Finding, p *process, number uint64, chained bool) {
+	switch {
+	case p.Records == 0 || number == p.Last+1:
+	case number <= p.Last:
+		v.find(at, fmt.Sprintf("has the number %d after %d: it is there twice, or out of order", number, p.Last))
+	case chained:
+		v.find(at, numbers(p.Last+1, number-1)+" missing, and the chain goes on: they could not be written")
+	default:
+		v.find(at, numbers(p.Last+1, number-1)+" missing")
+	}
+}
+
+func numbers(from, to uint64) string {
+	if from == to {
+		return fmt.Sprintf("record %d is", from)
+	}
+	return fmt.Sprintf("records %d to %d are", from, to)
+}
+
+// call ties intents and outcomes.
+func (v *Verifier) call(at Finding, p *process, record *seen) {
+	switch record.Kind {
+	case KindIntent:
+		if record.Intent == 0 {
+			p.intents[record.Number], p.open[record.Number] = true, true
+			return
+		}
+	case KindOutcome:
+		if record.Intent == 0 {
+			return // of a call that was denied
+		}
+		if p.open[record.Intent] {
+			delete(p.open, record.Intent)
+			p.Calls++
+			return
+		}
+	default:
+		return
+	}
+	switch {
+	case record.Intent < p.First: // in an earlier file
+	case !p.intents[record.Intent]:
+		v.find(at, fmt.Sprintf("belongs to the intent %d, which is missing", record.Intent))
+	case record.Kind == KindOutcome:
+		v.find(at, fmt.Sprintf("is another outcome of the intent %d", record.Intent))
+	}
+}
+
+func (v *Verifier) find(at Finding, problem string) {
+	if len(v.findings) >= maxFindings {
+		v.more++
+		return
+	}
+	at.Problem = problem
+	v.findings = append(v.findings, at)
+}
+
+// Report returns the processes in the order in which they first appear, and all findings; more is how many were not kept.
+// Intents without an outcome are findings of their process: calls under way, calls that were cut with the process, and records
+// that are missing at the end.
+func (v *Verifier) Report() (processes []Process, findings []Finding, more int) {
+	findings = slices.Clone(v.findings)
+	for _, p := range v.processes {
+		p.Open = len(p.open)
+		processes = append(processes, p.Process)
+		if p.Open > 0 {
+			open := slices.Sorted(maps.Keys(p.open))
+			findings = append(findings, Finding{Instance: p.Instance, Problem: fmt.Sprintf(
+				"%d calls have no outcome, the first of them with the intent %d: they are under way, ended with the process, or their records are missing", len(open), open[0])})
+		}
+	}
+	return processes, findings, v.more
+}

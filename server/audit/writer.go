@@ -1,0 +1,358 @@
+package audit
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+)
+
+const (
+	// tryAgain is the time between two attempts to write while the sink fails.
+	tryAgain = time.Second
+	// maxWrite is how many bytes go to the sink at once, give or take a record, and most how many records.
+	maxWrite = 256 << 10
+	most     = 64
+)
+
+// errStuck is the error of a record whose sink does not come back.
+var errStuck = errors.New("the sink does not take records in time")
+
+// writer hands records to the sink in the order of their numbers, by a goroutine that lives while there are some: a sink that
+// does not come back holds up no caller for longer than Options.Wait.
+type writer struct {
+	sink     Sink
+	instance string
+	now      func() time.Time
+	wait     time.Duration
+	run      func() // drain; kept, so that starting it allocates nothing
+	// free are records for use again. One that was given up is not among them, since it may still be written.
+	free  sync.Pool
+	tasks sync.WaitGroup
+
+	mu      sync.Mutex
+	number  uint64
+	queue   []*pending
+	running bool
+	since   time.Time // when the write under way began; zero = none is
+	lost    uint64    // records since one could be written last
+	closed  bool
+	reviver *time.Timer // runs while the sink fails
+
+	// Of the goroutine that writes.
+	batch []*pending
+	room  []byte
+	hash  hash.Hash
+	last  [sha256.Size]byte // the digest of the record that was written last
+	torn  bool              // the last write may have left part of a line
+	ends  [most]int         // of each record in what is written at once
+	links [most][sha256.Size]byte
+
+	states states
+}
+
+// pending is a record that waits for its sink.
+type pending struct {
+	number uint64
+	body   []byte // without its chain and end
+	done   chan error
+	timer  *time.Timer
+}
+
+// newPending takes one that is done with, or makes one.
+func (w *writer) newPending() *pending {
+	if p, ok := w.free.Get().(*pending); ok {
+		return p
+	}
+	p := &pending{done: make(chan error, 1), timer: time.NewTimer(time.Hour)}
+	p.timer.Stop()
+	return p
+}
+
+func (w *writer) init(sink Sink, instance string, opts Options) {
+	w.sink, w.instance, w.now, w.wait, w.hash = sink, instance, opts.Now, opts.Wait, sha256.New()
+	w.run = w.drain
+	w.states.ok = true
+}
+
+// put numbers a record and waits until it is written, or cannot be.
+func (w *writer) put(format func(line []byte, instance string, number uint64) []byte) (number uint64, err error) {
+	p := w.newPending()
+	w.mu.Lock()
+	// The number is used up even if the record is lost: the gap tells.
+	w.number++
+	number = w.number
+	if refusal := w.refuses(); refusal != nil {
+		w.lost++
+		w.mu.Unlock()
+		w.free.Put(p)
+		return number, failure(number, refusal)
+	}
+	p.number, p.body = number, format(p.body[:0], w.instance, number)
+	w.enqueue(p)
+	w.mu.Unlock()
+
+	p.timer.Reset(w.wait)
+	select {
+	case err = <-p.done:
+		p.timer.Stop()
+		w.free.Put(p)
+		return number, err
+	case <-p.timer.C:
+		return number, w.giveUp(p)
+	}
+}
+
+// refuses says why a record cannot be taken; the lock is held.
+func (w *writer) refuses() error {
+	switch {
+	case w.closed:
+		return errClosed
+	case !w.since.IsZero() && time.Since(w.since) > w.wait:
+		return errStuck
+	default:
+		return nil
+	}
+}
+
+// enqueue has a record written; the lock is held.
+func (w *writer) enqueue(p *pending) {
+	w.queue = append(w.queue, p)
+	if !w.running {
+		w.running = true
+		w.tasks.Add(1)
+		go w.run()
+	}
+}
+
+// giveUp takes back a record that waited too long. One that is just being written may still appear.
+func (w *writer) giveUp(p *pending) error {
+	w.mu.Lock()
+	if at := slices.Index(w.queue, p); at >= 0 {
+		w.queue = slices.Delete(w.queue, at, at+1)
+	}
+	w.lost++
+	w.mu.Unlock()
+	w.states.set(false)
+	return failure(p.number, errStuck)
+}
+
+func failure(number uint64, err error) error {
+	return fmt.Errorf("audit: record %d could not be written: %w", number, err)
+}
+
+// drain writes until nothing waits.
+func (w *writer) drain() {
+	defer w.tasks.Done()
+	for w.take() {
+		w.writeBatch()
+	}
+}
+
+// take moves what waits to the batch; false when there is nothing.
+func (w *writer) take() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.batch = append(w.batch[:0], w.queue...)
+	clear(w.queue)
+	w.queue = w.queue[:0]
+	w.running = len(w.batch) > 0
+	return w.running
+}
+
+// writeBatch writes the batch in as many pieces as its size takes.
+func (w *writer) writeBatch() {
+	for from := 0; from < len(w.batch); {
+		line, before, to := w.room[:0], w.last[:], from
+		if w.torn {
+			line = append(line, '\n')
+		}
+		for ; to < len(w.batch) && to-from < most && len(line) < maxWrite; to++ {
+			link := w.links[to-from][:]
+			line = w.chained(line, w.batch[to].body, before, link)
+			w.ends[to-from], before = len(line), link
+		}
+		w.room = line
+		n, err := w.send(line)
+		whole := 0
+		for i, p := range w.batch[from:to] {
+			switch {
+			case n < w.ends[i]:
+				p.done <- failure(p.number, err)
+			case n == len(line) && err != nil:
+				// It is there, but was not written through to the disk.
+				w.last = w.links[i]
+				p.done <- failure(p.number, err)
+			default:
+				w.last = w.links[i]
+				whole++
+				p.done <- nil
+			}
+		}
+		start := 0
+		if whole > 0 {
+			start = w.ends[whole-1]
+		}
+		w.torn = n < len(line) && (n > start || w.torn && whole == 0)
+		w.settle(to-from-whole, whole > 0, err)
+		from = to
+	}
+	clear(w.batch)
+}
+
+// chained appends a record with its chain, the digest over that of the record before it and itself, which it also puts into link.
+func (w *writer) chained(line, body, before, link []byte) []byte {
+	w.hash.Reset()
+	w.hash.Write(before) // a hash never fails
+	w.hash.Write(body)
+	w.hash.Sum(link[:0])
+	line = append(append(line, body...), chainMember...)
+	line = hex.AppendEncode(line, link)
+	return append(line, "\"}\n"...)
+}
+
+// chainMember is how the last member of each record begins.
+const chainMember = `,"chain":"`
+
+// send is one write; err is set if less than all was written, or none of it was written through.
+func (w *writer) send(line []byte) (int, error) {
+	w.mu.Lock()
+	w.since = time.Now()
+	w.mu.Unlock()
+	n, err := w.sink.Write(line)
+	if n < len(line) && err == nil {
+		err = io.ErrShortWrite
+	}
+	w.mu.Lock()
+	w.since = time.Time{}
+	w.mu.Unlock()
+	return n, err
+}
+
+// settle draws the conclusions of a write.
+func (w *writer) settle(lost int, some bool, err error) {
+	w.mu.Lock()
+	if w.lost += uint64(lost); some && err == nil {
+		w.lost = 0
+	}
+	if err != nil && w.reviver == nil && !w.closed {
+		w.tasks.Add(1)
+		w.reviver = time.AfterFunc(tryAgain, w.revive)
+	}
+	w.mu.Unlock()
+	w.states.set(err == nil)
+}
+
+// revive tries whether the sink takes records again, which nobody may find out otherwise: as long as it does not, balancers
+// send no calls. The attempt is a record that says how many were lost.
+func (w *writer) revive() {
+	defer w.tasks.Done()
+	w.mu.Lock()
+	w.reviver = nil
+	if w.closed || w.states.get() || w.running {
+		again := !w.closed && !w.states.get()
+		if again {
+			w.tasks.Add(1)
+			w.reviver = time.AfterFunc(tryAgain, w.revive)
+		}
+		w.mu.Unlock()
+		return
+	}
+	w.number++
+	p := &pending{number: w.number, done: make(chan error, 1)}
+	p.body = appendHead(nil, w.instance, w.number, w.now(), KindResumed)
+	p.body = strconv.AppendUint(append(p.body, `,"lost":`...), w.lost, 10)
+	w.enqueue(p)
+	w.mu.Unlock()
+	if <-p.done != nil {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		// An attempt is no lost record.
+		if w.lost--; w.number == p.number {
+			w.number--
+		}
+	}
+}
+
+// Close writes what waits and closes the sink. Records after it fail. Of a sink that does not come back it says so.
+func (w *writer) Close() error {
+	w.mu.Lock()
+	if w.closed {
+		w.mu.Unlock()
+		return nil
+	}
+	w.closed = true
+	if w.reviver != nil && w.reviver.Stop() {
+		w.tasks.Done()
+	}
+	w.mu.Unlock()
+	ended := make(chan struct{})
+	go func() {
+		w.tasks.Wait()
+		close(ended)
+	}()
+	timer := time.NewTimer(w.wait)
+	defer timer.Stop()
+	select {
+	case <-ended:
+		return w.sink.Close()
+	case <-timer.C:
+		return errStuck
+	}
+}
+
+// OK says whether the last record could be written.
+func (w *writer) OK() bool { return w.states.get() }
+
+// Follow has a function told whether records can be written, now and at each change, until the result is called. The function
+// must not ask the log.
+func (w *writer) Follow(told func(ok bool)) (leave func()) { return w.states.follow(told) }
+
+// states is whether records can be written, and who wants to know.
+type states struct {
+	mu   sync.Mutex
+	ok   bool
+	next int
+	told map[int]func(bool)
+}
+
+func (s *states) get() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ok
+}
+
+func (s *states) set(ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ok == ok {
+		return
+	}
+	s.ok = ok
+	for _, told := range s.told {
+		told(ok)
+	}
+}
+
+func (s *states) follow(told func(bool)) (leave func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.told == nil {
+		s.told = map[int]func(bool){}
+	}
+	s.next++
+	me := s.next
+	s.told[me] = told
+	told(s.ok)
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.told, me)
+	}
+}

@@ -1,0 +1,24 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+
+	"google.golang.org/grpc/health/grpc_health_v1"
+)
+
+// setRecording notes whether audit records can be written. While they cannot, every call of the API is refused, so health and
+// readiness say that another replica should be asked.
+func (s *Server) setRecording(ok bool) {
+	state := grpc_health_v1.HealthCheckResponse_SERVING
+	if !ok {
+		state = grpc_health_v1.HealthCheckResponse_NOT_SERVING
+	}
+	if was := s.unrecorded.Swap(!ok); was != !ok {
+		s.cfg.Logger.LogAttrs(context.Background(), slog.LevelError, "whether audit records can be written has changed", slog.Bool("ok", ok))
+	}
+	s.health.SetServingStatus("", state)
+	for name := range s.public.GetServiceInfo() {
+		s.health.SetServingStatus(name, state)
+	}
+}
