@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/testing/protocmp"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
@@ -68,6 +69,14 @@ func TestUsageRows(t *testing.T) {
 				"2026-07-03,ada@contoso.com,Ada,2026-07-02,2026-07-01,7,12,2026-06-30\n",
 			want: []*parleyv1.CopilotUsageRow{ada(func(r *parleyv1.CopilotUsageRow) {
 				r.PromptsSubmittedAllApps, r.CopilotChatWebLastActivityDate = &prompts, "2026-06-30"
+			})},
+		},
+		{
+			name: "days written as times, a day that is none",
+			body: "Report Refresh Date,Report Period,User Principal Name,Display Name,Last Activity Date,Word Copilot Last Activity Date,Loop Copilot Last Activity Date\n" +
+				"2026-07-03T00:00:00Z,7,ada@contoso.com,Ada,2026-07-02T00:00:00.0000000Z,\"2026-07-01T00:00:00\",7/1/2026\n",
+			want: []*parleyv1.CopilotUsageRow{ada(func(r *parleyv1.CopilotUsageRow) {
+				r.Unmapped = &structpb.Struct{Fields: map[string]*structpb.Value{"Loop Copilot Last Activity Date": structpb.NewStringValue("7/1/2026")}}
 			})},
 		},
 		{

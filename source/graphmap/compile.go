@@ -117,6 +117,8 @@ func (c *compiler) shape(p *property) error {
 			p.kind = kindType
 		case fd.Name() == "display_name" && siblings.ByName("mri") != nil:
 			p.kind, p.other = kindName, siblings.ByName("mri")
+		case strings.HasSuffix(string(fd.Name()), "_date"):
+			p.kind = kindDate
 		}
 	case protoreflect.EnumKind:
 		p.kind, p.enum = kindEnum, membersOf(fd.Enum())

@@ -348,6 +348,12 @@ func (d *Draft) setText(p *property, parent Node, text []byte) bool {
 			d.setInstant(p, parent, at)
 		}
 		return state != timeMalformed
+	case kindDate:
+		day, state := parseDate(string(text))
+		if state == timeValid {
+			d.putText(p.number, p.presence, parent, []byte(day))
+		}
+		return state != timeMalformed
 	case kindDuration:
 		length, ok := parseDuration(string(text))
 		if ok {

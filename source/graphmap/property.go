@@ -20,6 +20,7 @@ const (
 	kindFloat64       //
 	kindEnum          //
 	kindTime          // RFC 3339 text
+	kindDate          // day, as text of the form yyyy-MM-dd
 	kindDuration      // ISO 8601 text
 	kindObject        // any object, as google.protobuf.Struct
 	kindMessage       //

@@ -66,6 +66,12 @@ func (d *decoder) setText(p *property, m protoreflect.Message, text string) bool
 		return p.setMember(m, text)
 	case kindTime:
 		return setTime(p, m, text)
+	case kindDate:
+		day, state := parseDate(text)
+		if state == timeValid {
+			m.Set(p.field, protoreflect.ValueOfString(day))
+		}
+		return state != timeMalformed
 	case kindDuration:
 		length, ok := parseDuration(text)
 		if ok {

@@ -1,6 +1,9 @@
 package graphmap
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // instant is a point in time, or a length of time, in the parts that protobuf has.
 type instant struct {
@@ -56,6 +59,33 @@ func parseTime(text string) (instant, timeState) {
 		return instant{}, timeMalformed
 	}
 	return instant{seconds: seconds, nanos: nanos}, timeValid
+}
+
+// parseDate reads a day, alone or as a time of that day with or without an offset: reports have had both. The day is what is
+// written; it is not moved by the offset.
+func parseDate(text string) (day string, state timeState) {
+	const date = len("2006-01-02")
+	text = strings.TrimSpace(text)
+	if len(text) < date {
+		return "", timeMalformed
+	}
+	day, rest := text[:date], text[date:]
+	clock := "T00:00:00Z"
+	if rest != "" {
+		if rest[0] != 'T' && rest[0] != 't' && rest[0] != ' ' {
+			return "", timeMalformed
+		}
+		if clock = "T" + rest[1:]; !strings.ContainsAny(clock, "Zz+-") {
+			clock += "Z"
+		}
+	}
+	if _, state := parseTime(day + clock); state == timeMalformed {
+		return "", timeMalformed
+	}
+	if day == "0001-01-01" {
+		return "", timeUnset
+	}
+	return day, timeValid
 }
 
 // parseOffset reads Z or ±hh:mm as seconds east of Greenwich.

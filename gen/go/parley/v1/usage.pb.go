@@ -25,7 +25,8 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Copilot use of one licensed user in one period. Dates are `yyyy-MM-dd` text and absent when there was no activity.
+// Copilot use of one licensed user in one period. Dates are `yyyy-MM-dd` text, also where Graph sends
+// a time of that day, and absent when there was no activity; what is no date is kept in `unmapped`.
 type CopilotUsageRow struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Day that the figures reach up to. Graph: `copilotUsage.reportRefreshDate`.
