@@ -56,7 +56,7 @@ type Settings struct {
 	TLSTerminated    bool          `name:"tls-terminated" env:"PARLEY_TLS_TERMINATED" group:"Doors" help:"TLS ends in front of the gateway, so that listeners beyond loopback may be plain text."`
 	PolicyFile       string        `name:"policy-file" env:"PARLEY_POLICY_FILE" type:"path" group:"Doors" help:"YAML file of rules who may read what; read again when it changes. Needed unless nobody is asked who they are."`
 	AuditFile        string        `name:"audit-file" env:"PARLEY_AUDIT_FILE" type:"path" group:"Doors" help:"File that audit records are appended to; unset = standard error."`
-	CORSOrigins      string        `name:"cors-origins" env:"PARLEY_CORS_ORIGINS" group:"Doors" help:"Web origins whose pages may read answers, separated by commas, such as https://chats.contoso.example."`
+	CORSOrigins      string        `name:"cors-origins" env:"PARLEY_CORS_ORIGINS" group:"Doors" help:"Web origins whose pages may read answers, separated by commas, such as https://chats.contoso.example; loopback = pages that this machine serves, on any port."`
 	CallerRate       int           `name:"caller-rate" env:"PARLEY_CALLER_RATE" default:"50" group:"Doors" help:"Calls a second that each authenticated caller may begin on average; 0 = no bound."`
 	CallerBurst      int           `name:"caller-burst" env:"PARLEY_CALLER_BURST" default:"100" group:"Doors" help:"Calls that each authenticated caller may begin at once."`
 

@@ -16,13 +16,20 @@ const (
 	preflightAge   = "600" // seconds
 )
 
+// LoopbackOrigins stands in a list of origins for those of pages that this machine serves, on any port.
+const LoopbackOrigins = "loopback"
+
 // Origins reads a list of origins, separated by commas. Each is scheme, host and port of a web page, as its browser sends
-// it; a wildcard or `null` would let every page read what its visitor may read.
+// it, or LoopbackOrigins; a wildcard or `null` would let every page read what its visitor may read.
 func Origins(list string) ([]string, error) {
 	var origins []string
 	for text := range strings.SplitSeq(list, ",") {
 		text = strings.TrimSpace(text)
 		if text == "" {
+			continue
+		}
+		if text == LoopbackOrigins {
+			origins = append(origins, text)
 			continue
 		}
 		parsed, err := url.Parse(text)
@@ -31,7 +38,7 @@ func Origins(list string) ([]string, error) {
 			return nil, errors.New("names each origin, such as https://chats.contoso.example; there is no wildcard")
 		case err != nil || (parsed.Scheme != "https" && parsed.Scheme != "http") || parsed.Host == "" ||
 			text != parsed.Scheme+"://"+parsed.Host || text != strings.ToLower(text):
-			return nil, fmt.Errorf("%q is not an origin; write scheme and host in lower case without a path, such as https://chats.contoso.example", text)
+			return nil, fmt.Errorf("%q is not an origin; write scheme and host in lower case without a path, such as https://chats.contoso.example, or loopback", text)
 		}
 		origins = append(origins, text)
 	}
@@ -49,7 +56,7 @@ func CORS(origins []string, next http.Handler) http.Handler {
 		// Which headers the answer has depends on who asks; caches must know.
 		header.Add("Vary", "Origin")
 		sent := r.Header.Values("Origin")
-		known := len(sent) == 1 && slices.Contains(origins, sent[0])
+		known := len(sent) == 1 && isKnown(origins, sent[0])
 		if known {
 			header.Set("Access-Control-Allow-Origin", sent[0])
 			header.Set("Access-Control-Expose-Headers", exposedHeaders)
@@ -68,4 +75,14 @@ func CORS(origins []string, next http.Handler) http.Handler {
 		header.Set("Access-Control-Max-Age", preflightAge)
 		w.WriteHeader(http.StatusNoContent)
 	})
+}
+
+// isKnown reports whether an origin, as a browser sent it, is one of the list.
+func isKnown(origins []string, origin string) bool {
+	parsed, err := url.Parse(origin)
+	if err != nil || parsed.Host == "" || origin != parsed.Scheme+"://"+parsed.Host {
+		return false
+	}
+	return slices.Contains(origins, origin) ||
+		slices.Contains(origins, LoopbackOrigins) && (parsed.Scheme == "http" || parsed.Scheme == "https") && local(parsed.Host)
 }

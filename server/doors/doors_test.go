@@ -16,8 +16,8 @@ const page = "https://chats.contoso.example"
 
 func TestOrigins(t *testing.T) {
 	t.Parallel()
-	have, err := doors.Origins(" " + page + ", http://localhost:3000 ,")
-	if err != nil || strings.Join(have, " ") != page+" http://localhost:3000" {
+	have, err := doors.Origins(" " + page + ", http://localhost:3000 ,loopback")
+	if err != nil || strings.Join(have, " ") != page+" http://localhost:3000 loopback" {
 		t.Errorf("%q, %v", have, err)
 	}
 	for _, list := range []string{
@@ -67,6 +67,22 @@ func TestCORS(t *testing.T) {
 		}
 		if header.Get("Access-Control-Allow-Credentials") != "" || header.Get("Access-Control-Allow-Origin") == "*" {
 			t.Errorf("%s: %v", name, header)
+		}
+	}
+	// Pages of this machine, whatever their port.
+	for origin, allowed := range map[string]bool{
+		"http://localhost:5173": true, "http://localhost": true, "https://127.0.0.1:8443": true, "http://127.8.0.1:3000": true, "http://[::1]:8000": true, page: true,
+		"http://localhost.evil.example": false, "http://evil.example": false, "http://10.0.0.1:3000": false, "http://0.0.0.0:3000": false, "null": false,
+		"loopback": false, "http://localhost:5173/": false, "http://user@localhost": false, "file://localhost": false, "http://127.0.0.1.evil.example": false, "": false,
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodOptions, "/v1/users", http.NoBody)
+		r.Header.Set("Origin", origin)
+		r.Header.Set("Access-Control-Request-Method", http.MethodGet)
+		w := httptest.NewRecorder()
+		doors.CORS([]string{doors.LoopbackOrigins, page}, inner).ServeHTTP(w, r)
+		got := w.Header().Get("Access-Control-Allow-Origin")
+		if (got == origin && origin != "" && w.Code == http.StatusNoContent) != allowed || !allowed && got != "" {
+			t.Errorf("%q: %d, allowed %q", origin, w.Code, got)
 		}
 	}
 	w := httptest.NewRecorder()

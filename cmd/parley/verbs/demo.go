@@ -20,6 +20,7 @@ type demoVerb struct {
 	GRPCAddr  string `name:"grpc-addr" env:"PARLEY_GRPC_ADDR" default:"127.0.0.1:9090" group:"Listeners" help:"Where gRPC is served, host:port."`
 	HTTPAddr  string `name:"http-addr" env:"PARLEY_HTTP_ADDR" default:"127.0.0.1:8080" group:"Listeners" help:"Where REST and /docs are served, host:port."`
 	AdminAddr string `name:"admin-addr" env:"PARLEY_ADMIN_ADDR" default:"127.0.0.1:9091" group:"Listeners" help:"Where metrics are served, host:port."`
+	CORS      string `name:"cors-origins" env:"PARLEY_CORS_ORIGINS" default:"loopback" group:"Doors" help:"Web origins whose pages may read answers, separated by commas; loopback = pages that this machine serves, on any port."`
 	Auth      bool   `name:"auth" group:"Doors" help:"Ask callers for access tokens of the simulated directory, apply a policy, and record who reads what."`
 	AuditFile string `name:"audit-file" env:"PARLEY_AUDIT_FILE" type:"path" group:"Doors" help:"File that audit records are appended to; unset = standard error with --auth, else none are kept."`
 	LogLevel  string `name:"log-level" env:"PARLEY_LOG_LEVEL" default:"warn" enum:"debug,info,warn,error" group:"Logs" help:"Least level that is logged: debug, info, warn, error."`
@@ -85,7 +86,7 @@ func (v *demoVerb) settings(sim *graphsim.Sim, folder string) (config.Settings, 
 		return settings, err
 	}
 	settings.GRPCAddr, settings.HTTPAddr, settings.AdminAddr = v.GRPCAddr, v.HTTPAddr, v.AdminAddr
-	settings.LogLevel, settings.LogFormat = v.LogLevel, v.LogFormat
+	settings.LogLevel, settings.LogFormat, settings.CORSOrigins = v.LogLevel, v.LogFormat, v.CORS
 	settings.GraphURL, settings.GraphAuthorityURL, settings.GraphCAFile = sim.URL(), sim.URL(), authority
 	settings.GraphCredential, settings.GraphClientSecretFile = "client-secret", secret
 	settings.GraphTenantID, settings.GraphClientID = graphsim.DemoTenantID, graphsim.DemoClientID

@@ -110,9 +110,13 @@ func TestDemoDoesWhatItPrints(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		request.Header.Set("Origin", "http://localhost:5173")
 		answer, err := transport.RoundTrip(request)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if allowed := answer.Header.Get("Access-Control-Allow-Origin"); allowed != "http://localhost:5173" {
+			t.Errorf("%s: a page of this machine may not read the answer: %q", match[1], allowed)
 		}
 		body, err := io.ReadAll(answer.Body)
 		if closing := answer.Body.Close(); err != nil || closing != nil || answer.StatusCode != http.StatusOK || len(body) < 500 {
