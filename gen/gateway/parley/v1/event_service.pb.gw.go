@@ -16,6 +16,7 @@ import (
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"github.com/grpc-ecosystem/grpc-gateway/v2/utilities"
+	extParleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/grpclog"
@@ -37,9 +38,9 @@ var (
 
 var filter_EventService_ListEvents_0 = &utilities.DoubleArray{Encoding: map[string]int{"parent": 0}, Base: []int{1, 1, 0}, Check: []int{0, 1, 2}}
 
-func request_EventService_ListEvents_0(ctx context.Context, marshaler runtime.Marshaler, client EventServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+func request_EventService_ListEvents_0(ctx context.Context, marshaler runtime.Marshaler, client extParleyv1.EventServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
-		protoReq ListEventsRequest
+		protoReq extParleyv1.ListEventsRequest
 		metadata runtime.ServerMetadata
 		err      error
 	)
@@ -64,9 +65,9 @@ func request_EventService_ListEvents_0(ctx context.Context, marshaler runtime.Ma
 	return msg, metadata, err
 }
 
-func local_request_EventService_ListEvents_0(ctx context.Context, marshaler runtime.Marshaler, server EventServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+func local_request_EventService_ListEvents_0(ctx context.Context, marshaler runtime.Marshaler, server extParleyv1.EventServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
-		protoReq ListEventsRequest
+		protoReq extParleyv1.ListEventsRequest
 		metadata runtime.ServerMetadata
 		err      error
 	)
@@ -90,9 +91,9 @@ func local_request_EventService_ListEvents_0(ctx context.Context, marshaler runt
 
 var filter_EventService_ListEvents_1 = &utilities.DoubleArray{Encoding: map[string]int{"parent": 0}, Base: []int{1, 1, 0}, Check: []int{0, 1, 2}}
 
-func request_EventService_ListEvents_1(ctx context.Context, marshaler runtime.Marshaler, client EventServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+func request_EventService_ListEvents_1(ctx context.Context, marshaler runtime.Marshaler, client extParleyv1.EventServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
-		protoReq ListEventsRequest
+		protoReq extParleyv1.ListEventsRequest
 		metadata runtime.ServerMetadata
 		err      error
 	)
@@ -117,9 +118,9 @@ func request_EventService_ListEvents_1(ctx context.Context, marshaler runtime.Ma
 	return msg, metadata, err
 }
 
-func local_request_EventService_ListEvents_1(ctx context.Context, marshaler runtime.Marshaler, server EventServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+func local_request_EventService_ListEvents_1(ctx context.Context, marshaler runtime.Marshaler, server extParleyv1.EventServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
-		protoReq ListEventsRequest
+		protoReq extParleyv1.ListEventsRequest
 		metadata runtime.ServerMetadata
 		err      error
 	)
@@ -143,9 +144,9 @@ func local_request_EventService_ListEvents_1(ctx context.Context, marshaler runt
 
 var filter_EventService_StreamEvents_0 = &utilities.DoubleArray{Encoding: map[string]int{"parent": 0}, Base: []int{1, 1, 0}, Check: []int{0, 1, 2}}
 
-func request_EventService_StreamEvents_0(ctx context.Context, marshaler runtime.Marshaler, client EventServiceClient, req *http.Request, pathParams map[string]string) (EventService_StreamEventsClient, runtime.ServerMetadata, error) {
+func request_EventService_StreamEvents_0(ctx context.Context, marshaler runtime.Marshaler, client extParleyv1.EventServiceClient, req *http.Request, pathParams map[string]string) (extParleyv1.EventService_StreamEventsClient, runtime.ServerMetadata, error) {
 	var (
-		protoReq StreamEventsRequest
+		protoReq extParleyv1.StreamEventsRequest
 		metadata runtime.ServerMetadata
 		err      error
 	)
@@ -180,9 +181,9 @@ func request_EventService_StreamEvents_0(ctx context.Context, marshaler runtime.
 
 var filter_EventService_StreamEvents_1 = &utilities.DoubleArray{Encoding: map[string]int{"parent": 0}, Base: []int{1, 1, 0}, Check: []int{0, 1, 2}}
 
-func request_EventService_StreamEvents_1(ctx context.Context, marshaler runtime.Marshaler, client EventServiceClient, req *http.Request, pathParams map[string]string) (EventService_StreamEventsClient, runtime.ServerMetadata, error) {
+func request_EventService_StreamEvents_1(ctx context.Context, marshaler runtime.Marshaler, client extParleyv1.EventServiceClient, req *http.Request, pathParams map[string]string) (extParleyv1.EventService_StreamEventsClient, runtime.ServerMetadata, error) {
 	var (
-		protoReq StreamEventsRequest
+		protoReq extParleyv1.StreamEventsRequest
 		metadata runtime.ServerMetadata
 		err      error
 	)
@@ -217,9 +218,9 @@ func request_EventService_StreamEvents_1(ctx context.Context, marshaler runtime.
 
 var filter_EventService_GetEvent_0 = &utilities.DoubleArray{Encoding: map[string]int{"name": 0}, Base: []int{1, 1, 0}, Check: []int{0, 1, 2}}
 
-func request_EventService_GetEvent_0(ctx context.Context, marshaler runtime.Marshaler, client EventServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+func request_EventService_GetEvent_0(ctx context.Context, marshaler runtime.Marshaler, client extParleyv1.EventServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
-		protoReq GetEventRequest
+		protoReq extParleyv1.GetEventRequest
 		metadata runtime.ServerMetadata
 		err      error
 	)
@@ -244,9 +245,9 @@ func request_EventService_GetEvent_0(ctx context.Context, marshaler runtime.Mars
 	return msg, metadata, err
 }
 
-func local_request_EventService_GetEvent_0(ctx context.Context, marshaler runtime.Marshaler, server EventServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+func local_request_EventService_GetEvent_0(ctx context.Context, marshaler runtime.Marshaler, server extParleyv1.EventServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
-		protoReq GetEventRequest
+		protoReq extParleyv1.GetEventRequest
 		metadata runtime.ServerMetadata
 		err      error
 	)
@@ -273,7 +274,7 @@ func local_request_EventService_GetEvent_0(ctx context.Context, marshaler runtim
 // StreamingRPC :currently unsupported pending https://github.com/grpc/grpc-go/issues/906.
 // Note that using this registration option will cause many gRPC library features to stop working. Consider using RegisterEventServiceHandlerFromEndpoint instead.
 // GRPC interceptors will not work for this type of registration. To use interceptors, you must use the "runtime.WithMiddlewares" option in the "runtime.NewServeMux" call.
-func RegisterEventServiceHandlerServer(ctx context.Context, mux *runtime.ServeMux, server EventServiceServer) error {
+func RegisterEventServiceHandlerServer(ctx context.Context, mux *runtime.ServeMux, server extParleyv1.EventServiceServer) error {
 	mux.Handle(http.MethodGet, pattern_EventService_ListEvents_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -379,15 +380,15 @@ func RegisterEventServiceHandlerFromEndpoint(ctx context.Context, mux *runtime.S
 // RegisterEventServiceHandler registers the http handlers for service EventService to "mux".
 // The handlers forward requests to the grpc endpoint over "conn".
 func RegisterEventServiceHandler(ctx context.Context, mux *runtime.ServeMux, conn *grpc.ClientConn) error {
-	return RegisterEventServiceHandlerClient(ctx, mux, NewEventServiceClient(conn))
+	return RegisterEventServiceHandlerClient(ctx, mux, extParleyv1.NewEventServiceClient(conn))
 }
 
 // RegisterEventServiceHandlerClient registers the http handlers for service EventService
-// to "mux". The handlers forward requests to the grpc endpoint over the given implementation of "EventServiceClient".
-// Note: the gRPC framework executes interceptors within the gRPC handler. If the passed in "EventServiceClient"
+// to "mux". The handlers forward requests to the grpc endpoint over the given implementation of "extParleyv1.EventServiceClient".
+// Note: the gRPC framework executes interceptors within the gRPC handler. If the passed in "extParleyv1.EventServiceClient"
 // doesn't go through the normal gRPC flow (creating a gRPC client etc.) then it will be up to the passed in
-// "EventServiceClient" to call the correct interceptors. This client ignores the HTTP middlewares.
-func RegisterEventServiceHandlerClient(ctx context.Context, mux *runtime.ServeMux, client EventServiceClient) error {
+// "extParleyv1.EventServiceClient" to call the correct interceptors. This client ignores the HTTP middlewares.
+func RegisterEventServiceHandlerClient(ctx context.Context, mux *runtime.ServeMux, client extParleyv1.EventServiceClient) error {
 	mux.Handle(http.MethodGet, pattern_EventService_ListEvents_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()

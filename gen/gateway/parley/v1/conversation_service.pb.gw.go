@@ -16,6 +16,7 @@ import (
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"github.com/grpc-ecosystem/grpc-gateway/v2/utilities"
+	extParleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/grpclog"
@@ -37,9 +38,9 @@ var (
 
 var filter_ConversationService_ListConversations_0 = &utilities.DoubleArray{Encoding: map[string]int{"parent": 0}, Base: []int{1, 1, 0}, Check: []int{0, 1, 2}}
 
-func request_ConversationService_ListConversations_0(ctx context.Context, marshaler runtime.Marshaler, client ConversationServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+func request_ConversationService_ListConversations_0(ctx context.Context, marshaler runtime.Marshaler, client extParleyv1.ConversationServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
-		protoReq ListConversationsRequest
+		protoReq extParleyv1.ListConversationsRequest
 		metadata runtime.ServerMetadata
 		err      error
 	)
@@ -64,9 +65,9 @@ func request_ConversationService_ListConversations_0(ctx context.Context, marsha
 	return msg, metadata, err
 }
 
-func local_request_ConversationService_ListConversations_0(ctx context.Context, marshaler runtime.Marshaler, server ConversationServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+func local_request_ConversationService_ListConversations_0(ctx context.Context, marshaler runtime.Marshaler, server extParleyv1.ConversationServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
-		protoReq ListConversationsRequest
+		protoReq extParleyv1.ListConversationsRequest
 		metadata runtime.ServerMetadata
 		err      error
 	)
@@ -90,9 +91,9 @@ func local_request_ConversationService_ListConversations_0(ctx context.Context, 
 
 var filter_ConversationService_StreamConversations_0 = &utilities.DoubleArray{Encoding: map[string]int{"parent": 0}, Base: []int{1, 1, 0}, Check: []int{0, 1, 2}}
 
-func request_ConversationService_StreamConversations_0(ctx context.Context, marshaler runtime.Marshaler, client ConversationServiceClient, req *http.Request, pathParams map[string]string) (ConversationService_StreamConversationsClient, runtime.ServerMetadata, error) {
+func request_ConversationService_StreamConversations_0(ctx context.Context, marshaler runtime.Marshaler, client extParleyv1.ConversationServiceClient, req *http.Request, pathParams map[string]string) (extParleyv1.ConversationService_StreamConversationsClient, runtime.ServerMetadata, error) {
 	var (
-		protoReq StreamConversationsRequest
+		protoReq extParleyv1.StreamConversationsRequest
 		metadata runtime.ServerMetadata
 		err      error
 	)
@@ -127,9 +128,9 @@ func request_ConversationService_StreamConversations_0(ctx context.Context, mars
 
 var filter_ConversationService_GetConversation_0 = &utilities.DoubleArray{Encoding: map[string]int{"name": 0}, Base: []int{1, 1, 0}, Check: []int{0, 1, 2}}
 
-func request_ConversationService_GetConversation_0(ctx context.Context, marshaler runtime.Marshaler, client ConversationServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+func request_ConversationService_GetConversation_0(ctx context.Context, marshaler runtime.Marshaler, client extParleyv1.ConversationServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
-		protoReq GetConversationRequest
+		protoReq extParleyv1.GetConversationRequest
 		metadata runtime.ServerMetadata
 		err      error
 	)
@@ -154,9 +155,9 @@ func request_ConversationService_GetConversation_0(ctx context.Context, marshale
 	return msg, metadata, err
 }
 
-func local_request_ConversationService_GetConversation_0(ctx context.Context, marshaler runtime.Marshaler, server ConversationServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+func local_request_ConversationService_GetConversation_0(ctx context.Context, marshaler runtime.Marshaler, server extParleyv1.ConversationServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
-		protoReq GetConversationRequest
+		protoReq extParleyv1.GetConversationRequest
 		metadata runtime.ServerMetadata
 		err      error
 	)
@@ -183,7 +184,7 @@ func local_request_ConversationService_GetConversation_0(ctx context.Context, ma
 // StreamingRPC :currently unsupported pending https://github.com/grpc/grpc-go/issues/906.
 // Note that using this registration option will cause many gRPC library features to stop working. Consider using RegisterConversationServiceHandlerFromEndpoint instead.
 // GRPC interceptors will not work for this type of registration. To use interceptors, you must use the "runtime.WithMiddlewares" option in the "runtime.NewServeMux" call.
-func RegisterConversationServiceHandlerServer(ctx context.Context, mux *runtime.ServeMux, server ConversationServiceServer) error {
+func RegisterConversationServiceHandlerServer(ctx context.Context, mux *runtime.ServeMux, server extParleyv1.ConversationServiceServer) error {
 	mux.Handle(http.MethodGet, pattern_ConversationService_ListConversations_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -262,15 +263,15 @@ func RegisterConversationServiceHandlerFromEndpoint(ctx context.Context, mux *ru
 // RegisterConversationServiceHandler registers the http handlers for service ConversationService to "mux".
 // The handlers forward requests to the grpc endpoint over "conn".
 func RegisterConversationServiceHandler(ctx context.Context, mux *runtime.ServeMux, conn *grpc.ClientConn) error {
-	return RegisterConversationServiceHandlerClient(ctx, mux, NewConversationServiceClient(conn))
+	return RegisterConversationServiceHandlerClient(ctx, mux, extParleyv1.NewConversationServiceClient(conn))
 }
 
 // RegisterConversationServiceHandlerClient registers the http handlers for service ConversationService
-// to "mux". The handlers forward requests to the grpc endpoint over the given implementation of "ConversationServiceClient".
-// Note: the gRPC framework executes interceptors within the gRPC handler. If the passed in "ConversationServiceClient"
+// to "mux". The handlers forward requests to the grpc endpoint over the given implementation of "extParleyv1.ConversationServiceClient".
+// Note: the gRPC framework executes interceptors within the gRPC handler. If the passed in "extParleyv1.ConversationServiceClient"
 // doesn't go through the normal gRPC flow (creating a gRPC client etc.) then it will be up to the passed in
-// "ConversationServiceClient" to call the correct interceptors. This client ignores the HTTP middlewares.
-func RegisterConversationServiceHandlerClient(ctx context.Context, mux *runtime.ServeMux, client ConversationServiceClient) error {
+// "extParleyv1.ConversationServiceClient" to call the correct interceptors. This client ignores the HTTP middlewares.
+func RegisterConversationServiceHandlerClient(ctx context.Context, mux *runtime.ServeMux, client extParleyv1.ConversationServiceClient) error {
 	mux.Handle(http.MethodGet, pattern_ConversationService_ListConversations_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()

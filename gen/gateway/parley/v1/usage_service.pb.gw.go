@@ -16,6 +16,7 @@ import (
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"github.com/grpc-ecosystem/grpc-gateway/v2/utilities"
+	extParleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/grpclog"
@@ -37,9 +38,9 @@ var (
 
 var filter_CopilotUsageService_ListCopilotUsage_0 = &utilities.DoubleArray{Encoding: map[string]int{}, Base: []int(nil), Check: []int(nil)}
 
-func request_CopilotUsageService_ListCopilotUsage_0(ctx context.Context, marshaler runtime.Marshaler, client CopilotUsageServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+func request_CopilotUsageService_ListCopilotUsage_0(ctx context.Context, marshaler runtime.Marshaler, client extParleyv1.CopilotUsageServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
-		protoReq ListCopilotUsageRequest
+		protoReq extParleyv1.ListCopilotUsageRequest
 		metadata runtime.ServerMetadata
 	)
 	if err := req.ParseForm(); err != nil {
@@ -55,9 +56,9 @@ func request_CopilotUsageService_ListCopilotUsage_0(ctx context.Context, marshal
 	return msg, metadata, err
 }
 
-func local_request_CopilotUsageService_ListCopilotUsage_0(ctx context.Context, marshaler runtime.Marshaler, server CopilotUsageServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+func local_request_CopilotUsageService_ListCopilotUsage_0(ctx context.Context, marshaler runtime.Marshaler, server extParleyv1.CopilotUsageServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
-		protoReq ListCopilotUsageRequest
+		protoReq extParleyv1.ListCopilotUsageRequest
 		metadata runtime.ServerMetadata
 	)
 	if err := req.ParseForm(); err != nil {
@@ -72,9 +73,9 @@ func local_request_CopilotUsageService_ListCopilotUsage_0(ctx context.Context, m
 
 var filter_CopilotUsageService_StreamCopilotUsage_0 = &utilities.DoubleArray{Encoding: map[string]int{}, Base: []int(nil), Check: []int(nil)}
 
-func request_CopilotUsageService_StreamCopilotUsage_0(ctx context.Context, marshaler runtime.Marshaler, client CopilotUsageServiceClient, req *http.Request, pathParams map[string]string) (CopilotUsageService_StreamCopilotUsageClient, runtime.ServerMetadata, error) {
+func request_CopilotUsageService_StreamCopilotUsage_0(ctx context.Context, marshaler runtime.Marshaler, client extParleyv1.CopilotUsageServiceClient, req *http.Request, pathParams map[string]string) (extParleyv1.CopilotUsageService_StreamCopilotUsageClient, runtime.ServerMetadata, error) {
 	var (
-		protoReq StreamCopilotUsageRequest
+		protoReq extParleyv1.StreamCopilotUsageRequest
 		metadata runtime.ServerMetadata
 	)
 	if err := req.ParseForm(); err != nil {
@@ -100,9 +101,9 @@ func request_CopilotUsageService_StreamCopilotUsage_0(ctx context.Context, marsh
 
 var filter_CopilotUsageService_DownloadCopilotUsage_0 = &utilities.DoubleArray{Encoding: map[string]int{}, Base: []int(nil), Check: []int(nil)}
 
-func request_CopilotUsageService_DownloadCopilotUsage_0(ctx context.Context, marshaler runtime.Marshaler, client CopilotUsageServiceClient, req *http.Request, pathParams map[string]string) (CopilotUsageService_DownloadCopilotUsageClient, runtime.ServerMetadata, error) {
+func request_CopilotUsageService_DownloadCopilotUsage_0(ctx context.Context, marshaler runtime.Marshaler, client extParleyv1.CopilotUsageServiceClient, req *http.Request, pathParams map[string]string) (extParleyv1.CopilotUsageService_DownloadCopilotUsageClient, runtime.ServerMetadata, error) {
 	var (
-		protoReq DownloadCopilotUsageRequest
+		protoReq extParleyv1.DownloadCopilotUsageRequest
 		metadata runtime.ServerMetadata
 	)
 	if err := req.ParseForm(); err != nil {
@@ -131,7 +132,7 @@ func request_CopilotUsageService_DownloadCopilotUsage_0(ctx context.Context, mar
 // StreamingRPC :currently unsupported pending https://github.com/grpc/grpc-go/issues/906.
 // Note that using this registration option will cause many gRPC library features to stop working. Consider using RegisterCopilotUsageServiceHandlerFromEndpoint instead.
 // GRPC interceptors will not work for this type of registration. To use interceptors, you must use the "runtime.WithMiddlewares" option in the "runtime.NewServeMux" call.
-func RegisterCopilotUsageServiceHandlerServer(ctx context.Context, mux *runtime.ServeMux, server CopilotUsageServiceServer) error {
+func RegisterCopilotUsageServiceHandlerServer(ctx context.Context, mux *runtime.ServeMux, server extParleyv1.CopilotUsageServiceServer) error {
 	mux.Handle(http.MethodGet, pattern_CopilotUsageService_ListCopilotUsage_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -197,15 +198,15 @@ func RegisterCopilotUsageServiceHandlerFromEndpoint(ctx context.Context, mux *ru
 // RegisterCopilotUsageServiceHandler registers the http handlers for service CopilotUsageService to "mux".
 // The handlers forward requests to the grpc endpoint over "conn".
 func RegisterCopilotUsageServiceHandler(ctx context.Context, mux *runtime.ServeMux, conn *grpc.ClientConn) error {
-	return RegisterCopilotUsageServiceHandlerClient(ctx, mux, NewCopilotUsageServiceClient(conn))
+	return RegisterCopilotUsageServiceHandlerClient(ctx, mux, extParleyv1.NewCopilotUsageServiceClient(conn))
 }
 
 // RegisterCopilotUsageServiceHandlerClient registers the http handlers for service CopilotUsageService
-// to "mux". The handlers forward requests to the grpc endpoint over the given implementation of "CopilotUsageServiceClient".
-// Note: the gRPC framework executes interceptors within the gRPC handler. If the passed in "CopilotUsageServiceClient"
+// to "mux". The handlers forward requests to the grpc endpoint over the given implementation of "extParleyv1.CopilotUsageServiceClient".
+// Note: the gRPC framework executes interceptors within the gRPC handler. If the passed in "extParleyv1.CopilotUsageServiceClient"
 // doesn't go through the normal gRPC flow (creating a gRPC client etc.) then it will be up to the passed in
-// "CopilotUsageServiceClient" to call the correct interceptors. This client ignores the HTTP middlewares.
-func RegisterCopilotUsageServiceHandlerClient(ctx context.Context, mux *runtime.ServeMux, client CopilotUsageServiceClient) error {
+// "extParleyv1.CopilotUsageServiceClient" to call the correct interceptors. This client ignores the HTTP middlewares.
+func RegisterCopilotUsageServiceHandlerClient(ctx context.Context, mux *runtime.ServeMux, client extParleyv1.CopilotUsageServiceClient) error {
 	mux.Handle(http.MethodGet, pattern_CopilotUsageService_ListCopilotUsage_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
