@@ -12,6 +12,7 @@ import (
 	"github.com/parley-gateway/parley/server/audit"
 	"github.com/parley-gateway/parley/server/fault"
 	"github.com/parley-gateway/parley/server/rest"
+	"github.com/parley-gateway/parley/timeline"
 )
 
 // auditUnary ends the record of a call with what its caller gets.
@@ -21,9 +22,6 @@ func (s *Server) auditUnary(ctx context.Context, req any, _ *grpc.UnaryServerInf
 	answer, err = next(ctx, req)
 	returned = true
 	if err == nil {
-		if info.page != nil && answer == any(info.page.Message) && info.granted != nil {
-			info.granted.events += int64(info.page.Count)
-		}
 		info.granted.count(answer)
 	}
 	return answer, err
@@ -109,18 +107,24 @@ func (g *grant) count(message any) {
 	if g == nil {
 		return
 	}
-	if unchanged, ok := message.(rest.Unchanged); ok {
-		// Nothing was handed out but that it is the same.
-		if whole, ok := unchanged.Answer.(interface{ GetComplete() bool }); ok {
-			g.is(whole.GetComplete())
+	unchanged, same := message.(rest.Unchanged)
+	if same {
+		message = unchanged.Answer
+	}
+	if page, ok := message.(*timeline.Page); ok {
+		message = page.Message
+		if !same {
+			g.events += int64(page.Count)
 		}
-		return
 	}
 	if whole, ok := message.(interface{ GetComplete() bool }); ok {
 		g.is(whole.GetComplete())
 	}
 	if frame, ok := message.(frameMessage); ok && frame.GetSummary() != nil {
 		g.is(frame.GetSummary().GetComplete())
+	}
+	if same {
+		return // nothing was handed out but that it is the same
 	}
 	switch m := message.(type) {
 	case *parleyv1.Event, *parleyv1.Conversation:
@@ -133,8 +137,8 @@ func (g *grant) count(message any) {
 		g.events += int64(len(m.GetUsers()))
 	case *parleyv1.StreamEventsResponse:
 		g.events += int64(len(m.GetBatch().GetEvents()))
-	case *eventFrame:
-		g.events += int64(m.batch.Count)
+	case *timeline.Batch:
+		g.events += int64(m.Count)
 	case *parleyv1.StreamConversationsResponse:
 		g.events += int64(len(m.GetBatch().GetConversations()))
 	case *parleyv1.StreamCopilotUsageResponse:

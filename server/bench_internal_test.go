@@ -21,7 +21,7 @@ import (
 	"github.com/parley-gateway/parley/cache"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server/audit"
-	"github.com/parley-gateway/parley/server/rest"
+	"github.com/parley-gateway/parley/server/inproc"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
 )
@@ -143,32 +143,25 @@ func benchRequest() *parleyv1.ListEventsRequest {
 	}
 }
 
-// told is the transport's side of a call.
-type told struct{ md metadata.MD }
-
-func (*told) Method() string                    { return parleyv1.EventService_ListEvents_FullMethodName }
-func (t *told) SetHeader(md metadata.MD) error  { t.md = md; return nil }
-func (t *told) SendHeader(md metadata.MD) error { t.md = md; return nil }
-func (*told) SetTrailer(metadata.MD) error      { return nil }
-
 // oneCall makes a unary call through the chain of the gRPC door, without a transport.
 func oneCall(tb testing.TB, s *Server) func() {
 	tb.Helper()
-	links, err := s.chain(&identity{s: s, auth: s.authenticator(), door: doorGRPC}, overGRPC{})
+	links, err := s.chain(doorGRPC)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	transport := &told{}
-	ctx := grpc.NewContextWithServerTransportStream(metadata.NewIncomingContext(tb.Context(), metadata.MD{
+	conn := inproc.New(links.unary(), links.stream())
+	s.register(conn)
+	ctx := metadata.NewOutgoingContext(tb.Context(), metadata.MD{
 		"user-agent": {"x"}, ":authority": {"x"}, "content-type": {"application/grpc"},
-	}), transport)
-	info := &grpc.UnaryServerInfo{FullMethod: transport.Method()}
-	handler := handle((&events{s: s}).ListEvents)
+	})
 	request := benchRequest()
 	return func() {
-		answer, err := links.unary(ctx, request, info, handler)
-		if err != nil || answer == nil || len(transport.md) == 0 {
-			tb.Fatal(answer, err)
+		var header metadata.MD
+		call := &inproc.Call{}
+		err := conn.Invoke(inproc.NewContext(ctx, call), parleyv1.EventService_ListEvents_FullMethodName, request, &parleyv1.ListEventsResponse{}, grpc.Header(&header))
+		if page, ok := call.Answer.(*timeline.Page); err != nil || !ok || page.Count == 0 || len(header) == 0 {
+			tb.Fatal(call.Answer, err)
 		}
 	}
 }
@@ -185,7 +178,7 @@ func BenchmarkChain(b *testing.B) {
 // BenchmarkCodec is what it takes to hand a batch of 50 encoded events to the transport.
 func BenchmarkCodec(b *testing.B) {
 	kept, c := newKept(b, 50, 1), newCodec()
-	frame := &eventFrame{timeline.Batch{Pieces: [][]byte{kept.list}, Count: 50}}
+	frame := &timeline.Batch{Pieces: [][]byte{kept.list}, Count: 50}
 	b.ReportAllocs()
 	for b.Loop() {
 		data, err := c.Marshal(frame)
@@ -223,11 +216,7 @@ func listURL() string {
 // onePage asks for a page over REST, without a network.
 func onePage(tb testing.TB, s *Server) func() {
 	tb.Helper()
-	links, err := s.chain(&identity{s: s, auth: s.authenticator(), door: doorREST}, overREST{})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	face, err := rest.New(rest.Config{Backend: s.newInner(links)})
+	face, err := s.newREST()
 	if err != nil {
 		tb.Fatal(err)
 	}

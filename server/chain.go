@@ -3,13 +3,10 @@ package server
 import (
 	"context"
 	"strings"
-	"sync"
-	"time"
 
 	"buf.build/go/protovalidate"
 	"google.golang.org/grpc"
 
-	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server/rest"
 
 	validation "github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/protovalidate"
@@ -20,117 +17,75 @@ const apiPrefix = "/parley.v1."
 
 func isAPI(method string) bool { return strings.HasPrefix(method, apiPrefix) }
 
-// link is one interceptor in both forms.
+// link is one interceptor in both forms; nil = none of that form.
 type link struct {
 	name   string
 	unary  grpc.UnaryServerInterceptor
 	stream grpc.StreamServerInterceptor
 }
 
-// chain is every interceptor from the outside in. The order matters: metrics and the log see the final status and the
-// request id; a panic anywhere below is caught and counted; nobody's request is looked at before it is known who asks; and
-// the record of a call ends with the status that its caller sees.
-func (s *Server) chain(who *identity, door teller) (chain, error) {
+// chain is the interceptors of a door, the outermost first.
+type chain []link
+
+// chain lists every interceptor in the order in which a call meets them. Both doors have the same ones, but for what HTTP
+// alone can ask. The order matters:
+//
+//  1. The request id makes the record of the call that all others write to, and tells the headers of the answer at its end.
+//  2. Metrics and the log see the status that the caller sees. Between them, recovery turns a panic anywhere below into
+//     INTERNAL, which is counted; the log line of such a call is the panic's.
+//  3. Errors converts what comes from below into the errors of the contract; nothing above it converts.
+//  4. Headers refuses odd headers before anybody reads one of them.
+//  5. Identity finds out who calls. No request is looked at, and nothing is recorded, before that.
+//  6. Audit ends the record of the call with what its caller gets. It stands above everything that can refuse a known caller.
+//  7. Deadline gives a call without a deadline its own, so that waiting for a place counts.
+//  8. Limits takes a place, which is held until the handler has returned.
+//  9. Freshness reads cache-control and notes where the answer comes from.
+//  10. Validation holds the request against the rules of its proto.
+//  11. Conditional compares an answer with what the caller has (REST alone). It stands below audit, which records that nothing
+//     was handed out.
+//  12. Encoded puts a page of encoded events in the place of the answer that it belongs to.
+func (s *Server) chain(door string) (chain, error) {
 	validator, err := protovalidate.New()
 	if err != nil {
 		return nil, err
 	}
-	id := requestID{door}
-	return chain{
-		{"request id", id.unary, id.stream},
+	who := &identity{s: s, auth: s.authenticator(), door: door}
+	links := chain{
+		{"request id", requestIDUnary, requestIDStream},
 		{"metrics", s.metricsUnary, s.metricsStream},
 		{"recovery", s.recoverUnary, s.recoverStream},
 		{"logging", s.logUnary, s.logStream},
 		{"errors", s.errorsUnary, s.errorsStream},
+		{"headers", headersUnary, headersStream},
 		{"identity", who.unary, who.stream},
 		{"audit", s.auditUnary, s.auditStream},
-		{"deadline", s.deadlineUnary, passStream},
+		{"deadline", s.deadlineUnary, nil},
 		{"limits", s.limits.unary, s.limits.stream},
 		{"freshness", freshnessUnary, freshnessStream},
-		{"validation", onceValid(validation.UnaryServerInterceptor(validator)), validation.StreamServerInterceptor(validator)},
-	}, nil
+		{"validation", validation.UnaryServerInterceptor(validator), validation.StreamServerInterceptor(validator)},
+	}
+	if door == doorREST {
+		links = append(links, link{"conditional", rest.Conditional, nil})
+	}
+	return append(links, link{"encoded", encodedUnary, nil}), nil
 }
 
-// onceValid validates the request of a URL over REST once: it is the same message for each call. A List of events that
-// surely keeps the rules is not validated at all.
-func onceValid(validate grpc.UnaryServerInterceptor) grpc.UnaryServerInterceptor {
-	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-		if list, ok := req.(*parleyv1.ListEventsRequest); ok && surelyValid(list) {
-			return next(ctx, req)
+func (c chain) unary() (list []grpc.UnaryServerInterceptor) {
+	for _, l := range c {
+		if l.unary != nil {
+			list = append(list, l.unary)
 		}
-		call, ok := ctx.Value(callOverRESTKey{}).(*rest.Call)
-		if !ok || call.Valid == nil {
-			return validate(ctx, req, info, next)
+	}
+	return list
+}
+
+func (c chain) stream() (list []grpc.StreamServerInterceptor) {
+	for _, l := range c {
+		if l.stream != nil {
+			list = append(list, l.stream)
 		}
-		if call.Valid.Load() {
-			return next(ctx, req)
-		}
-		return validate(ctx, req, info, func(ctx context.Context, req any) (any, error) {
-			call.Valid.Store(true)
-			return next(ctx, req)
-		})
 	}
-}
-
-// chain is the interceptors from the outside in. It runs them itself, which costs less than grpc's own chaining and is the
-// same for both doors.
-type chain []link
-
-// unary is the chain as one interceptor. A List of events is answered with its page, which the codec and the REST face know.
-func (c chain) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-	run, ok := runs.Get().(*unaryRun)
-	if !ok {
-		run = &unaryRun{}
-		run.next = run.step
-	}
-	run.links, run.info, run.handler = c, info, handler
-	call := &callContext{Context: ctx}
-	answer, err := run.step(call, req)
-	run.links, run.info, run.handler = nil, nil, nil
-	runs.Put(run)
-	if page := call.info.page; page != nil && err == nil && answer == any(page.Message) {
-		return page, nil
-	}
-	return answer, err
-}
-
-// runs are those of calls that have ended. One whose call panicked is not among them.
-var runs sync.Pool
-
-// unaryRun is one call on its way in. Every link calls what follows at most once, so a place in the chain is enough.
-type unaryRun struct {
-	links   chain // those that follow
-	info    *grpc.UnaryServerInfo
-	handler grpc.UnaryHandler
-	next    grpc.UnaryHandler
-}
-
-func (r *unaryRun) step(ctx context.Context, req any) (any, error) {
-	if len(r.links) == 0 {
-		return r.handler(ctx, req)
-	}
-	first := &r.links[0]
-	r.links = r.links[1:]
-	return first.unary(ctx, req, r.info, r.next)
-}
-
-// stream is the chain as one interceptor.
-func (c chain) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-	if len(c) == 0 {
-		return handler(srv, stream)
-	}
-	return c[0].stream(srv, stream, info, func(srv any, stream grpc.ServerStream) error {
-		return c[1:].stream(srv, stream, info, handler)
-	})
-}
-
-// options makes the server options of a chain.
-func (c chain) options() []grpc.ServerOption {
-	return []grpc.ServerOption{grpc.UnaryInterceptor(c.unary), grpc.StreamInterceptor(c.stream)}
-}
-
-func passStream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
-	return next(srv, stream)
+	return list
 }
 
 // deadlineUnary gives a call without a deadline one, so that it answers with what it has.
@@ -138,10 +93,9 @@ func (s *Server) deadlineUnary(ctx context.Context, req any, info *grpc.UnarySer
 	if _, ok := ctx.Deadline(); ok || !isAPI(info.FullMethod) {
 		return next(ctx, req)
 	}
-	bound := &infoOf(ctx).deadline
-	bound.Context, bound.at = ctx, time.Now().Add(s.cfg.CallTime)
-	defer bound.end()
-	return next(bound, req)
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.CallTime)
+	defer cancel()
+	return next(ctx, req)
 }
 
 // errorsUnary converts what the inner interceptors and the services return.
@@ -155,4 +109,14 @@ func (s *Server) errorsUnary(ctx context.Context, req any, info *grpc.UnaryServe
 
 func (s *Server) errorsStream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
 	return s.convert(stream.Context(), info.FullMethod, next(srv, stream))
+}
+
+// encodedUnary returns the page of a List of events instead of the message that stands for it; the codec and the REST face
+// write its events from the bytes that they are.
+func encodedUnary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	answer, err := next(ctx, req)
+	if page := infoOf(ctx).page; page != nil && err == nil {
+		return page, nil
+	}
+	return answer, err
 }

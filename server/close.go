@@ -38,14 +38,9 @@ func (s *Server) close(ctx context.Context) error {
 
 	var both sync.WaitGroup
 	both.Go(func() { stopGRPC(ctx, s.public) })
-	var errWeb, errLane error
+	var errWeb error
 	both.Go(func() {
-		var parts sync.WaitGroup
-		if s.lane != nil {
-			parts.Go(func() { errLane = s.lane.Drain(ctx) })
-		}
 		errWeb = stopHTTP(ctx, s.web)
-		parts.Wait()
 		// Requests that were cut find their context ended.
 		s.requests.Lock()
 		defer s.requests.Unlock()
@@ -57,7 +52,7 @@ func (s *Server) close(ctx context.Context) error {
 	errTasks := s.tasks.Wait()
 	// Before Start nobody serves, so nobody closed them.
 	s.closeListeners()
-	return errors.Join(errWeb, errLane, errAdmin, errTasks)
+	return errors.Join(errWeb, errAdmin, errTasks)
 }
 
 // stopGRPC waits for running calls until ctx ends.

@@ -25,16 +25,13 @@ func newCodec() codec { return codec{encoding.GetCodecV2("proto")} }
 // Marshal implements encoding.CodecV2.
 func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 	switch m := v.(type) {
-	case *eventFrame:
-		return m.parts(), nil
+	case *timeline.Batch:
+		return batchFrame(m), nil
 	case *timeline.Page:
 		return pageAnswer(m)
 	}
 	return c.CodecV2.Marshal(v)
 }
-
-// eventFrame is a StreamEventsResponse that holds a batch of encoded events.
-type eventFrame struct{ batch timeline.Batch }
 
 // twoParts is a message in two parts, in one allocation.
 type twoParts struct {
@@ -50,23 +47,23 @@ func (p *twoParts) slice(head, body []byte) mem.BufferSlice {
 	return p.parts[:]
 }
 
-// parts puts the tag and the length of the batch before its pieces.
-func (f *eventFrame) parts() mem.BufferSlice {
+// batchFrame is the StreamEventsResponse that a batch is: its tag and its length before its pieces.
+func batchFrame(batch *timeline.Batch) mem.BufferSlice {
 	size := 0
-	for _, piece := range f.batch.Pieces {
+	for _, piece := range batch.Pieces {
 		size += len(piece)
 	}
 	p := &twoParts{}
 	head := protowire.AppendTag(p.room[:0], frameBatch, protowire.BytesType)
 	head = protowire.AppendVarint(head, uint64(size))
-	if len(f.batch.Pieces) == 1 {
-		return p.slice(head, f.batch.Pieces[0])
+	if len(batch.Pieces) == 1 {
+		return p.slice(head, batch.Pieces[0])
 	}
-	buffers := make([]mem.SliceBuffer, len(f.batch.Pieces))
+	buffers := make([]mem.SliceBuffer, len(batch.Pieces))
 	parts := make(mem.BufferSlice, 0, 1+len(buffers))
 	p.head = head
 	parts = append(parts, &p.head)
-	for i, piece := range f.batch.Pieces {
+	for i, piece := range batch.Pieces {
 		buffers[i] = piece
 		parts = append(parts, &buffers[i])
 	}

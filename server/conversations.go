@@ -31,7 +31,7 @@ func (c *conversations) ListConversations(ctx context.Context, req *parleyv1.Lis
 	if err != nil {
 		return nil, err
 	}
-	return c.s.cfg.Engine.ListConversations(ctx, a.sources, walk, rest.Unmark(req.GetPageToken()), pageSize(req.GetPageSize()))
+	return c.s.cfg.Engine.ListConversations(ctx, a.sources, walk, req.GetPageToken(), pageSize(req.GetPageSize()))
 }
 
 // StreamConversations sends all frames.
@@ -40,10 +40,11 @@ func (c *conversations) StreamConversations(req *parleyv1.StreamConversationsReq
 	if err != nil {
 		return err
 	}
-	return run(c.s, stream, a, req.GetResumeToken(), func(
+	walk.Reconnect = rest.Reconnecting(stream.Context())
+	return run(c.s, stream, a, func(
 		ctx context.Context, emit func(*parleyv1.StreamConversationsResponse) error, _ func(any) error,
 	) error {
-		return c.s.cfg.Engine.StreamConversations(ctx, a.sources, walk, rest.Unmark(req.GetResumeToken()), emit)
+		return c.s.cfg.Engine.StreamConversations(ctx, a.sources, walk, req.GetResumeToken(), emit)
 	})
 }
 

@@ -27,20 +27,18 @@ import (
 func TestMethodsAndBodies(t *testing.T) {
 	t.Parallel()
 	h := start(t, nil)
-	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodHead, http.MethodOptions} {
-		for _, path := range []string{"/v1/users", "/nothing", "/healthz"} {
-			if method == http.MethodHead && path != "/v1/users" {
-				continue
-			}
+	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodPatch, http.MethodOptions, "BREW"} {
+		for path, allow := range map[string]string{
+			"/v1/users": "GET, HEAD", "/v1/nothing": "GET, HEAD", "/v1/users/a%2Fb/events": "GET, HEAD", streamPath: "GET", "/v1/copilotUsage:download": "GET",
+			"/nothing": "GET, HEAD", "/healthz": "GET, HEAD",
+		} {
 			resp := h.send(t, t.Context(), method, path, "X-HTTP-Method-Override", "GET", "Content-Type", "application/x-www-form-urlencoded")
 			text := body(t, resp)
-			if resp.StatusCode != http.StatusMethodNotAllowed || resp.Header.Get("Allow") == "" {
-				t.Errorf("%s %s: %d, Allow %q", method, path, resp.StatusCode, resp.Header.Get("Allow"))
+			if resp.StatusCode != http.StatusMethodNotAllowed || resp.Header.Get("Allow") != allow {
+				t.Errorf("%s %s: %d, Allow %q, want %q", method, path, resp.StatusCode, resp.Header.Get("Allow"), allow)
 			}
-			if method != http.MethodHead {
-				if e := parseError(t, text); e.reason() != fault.ReasonMethodNotAllowed {
-					t.Errorf("%s %s: %s", method, path, text)
-				}
+			if e := parseError(t, text); e.reason() != fault.ReasonMethodNotAllowed {
+				t.Errorf("%s %s: %s", method, path, text)
 			}
 		}
 	}
@@ -77,10 +75,10 @@ func TestQueries(t *testing.T) {
 		"page_size=99999999999":             "page_size",
 		"sources=CHAT":                      "sources",
 		"sources=":                          "sources",
-		"startTime=yesterday":               "start_time",
-		"startTime=2026-11-02T12:00:00+1":   "start_time",
-		"endTime=2026-11-02":                "end_time",
-		"endTime=9999-12-31T23:59:59-23:00": "end_time",
+		"startTime=yesterday":               "startTime",
+		"startTime=2026-11-02T12:00:00+1":   "startTime",
+		"endTime=2026-11-02":                "endTime",
+		"endTime=9999-12-31T23:59:59-23:00": "endTime",
 		"a;b":                               "query",
 		"filter=%zz":                        "query",
 		"%ff%00=1":                          "?",

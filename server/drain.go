@@ -49,14 +49,13 @@ type streamEnd struct {
 	mu       sync.Mutex
 	stopping error  // why it ends; nil = it does not
 	open     bool   // a batch is out and its checkpoint is not
-	token    string // of the last checkpoint, or where the stream went on from
+	token    string // of the last checkpoint
 }
 
-// watch returns the context of a stream that ends when the server stops; token is where the stream went on from. The caller
-// calls release when the stream is over.
-func (d *drainer) watch(ctx context.Context, token string) (_ context.Context, end *streamEnd, release func()) {
+// watch returns the context of a stream that ends when the server stops. The caller calls release when the stream is over.
+func (d *drainer) watch(ctx context.Context) (_ context.Context, end *streamEnd, release func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	end = &streamEnd{cancel: cancel, token: token}
+	end = &streamEnd{cancel: cancel}
 	unhook := context.AfterFunc(d.ctx, func() { end.stop(errShuttingDown()) })
 	return ctx, end, func() {
 		unhook()

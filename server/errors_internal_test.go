@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -160,20 +161,31 @@ func TestChainOrder(t *testing.T) {
 	t.Parallel()
 	s := &Server{drain: newDrainer()}
 	s.limits = newLimits(1, 1, s.drain, plenty{}, func(string) {})
-	links, err := s.chain(&identity{s: s}, overGRPC{})
-	if err != nil {
-		t.Fatal(err)
+	all := []string{
+		"request id", "metrics", "recovery", "logging", "errors", "headers", "identity", "audit", "deadline", "limits", "freshness", "validation",
 	}
-	got := make([]string, 0, len(links))
-	for _, l := range links {
-		if l.unary == nil || l.stream == nil {
-			t.Errorf("%s lacks a form", l.name)
+	for door, want := range map[string][]string{
+		doorGRPC: append(slices.Clone(all), "encoded"),
+		doorREST: append(slices.Clone(all), "conditional", "encoded"),
+	} {
+		links, err := s.chain(door)
+		if err != nil {
+			t.Fatal(err)
 		}
-		got = append(got, l.name)
-	}
-	want := []string{"request id", "metrics", "recovery", "logging", "errors", "identity", "audit", "deadline", "limits", "freshness", "validation"}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("order (-want +got):\n%s", diff)
+		got := make([]string, 0, len(links))
+		for _, l := range links {
+			got = append(got, l.name)
+			onlyUnary := l.name == "deadline" || l.name == "conditional" || l.name == "encoded"
+			if l.unary == nil || (l.stream == nil) != onlyUnary {
+				t.Errorf("%s has not the forms that it should have", l.name)
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: order (-want +got):\n%s", door, diff)
+		}
+		if len(links.unary()) != len(want) || len(links.stream()) != len(all)-1 {
+			t.Errorf("%s: %d and %d interceptors", door, len(links.unary()), len(links.stream()))
+		}
 	}
 }
 

@@ -55,7 +55,7 @@ func (e *events) ListEvents(ctx context.Context, req *parleyv1.ListEventsRequest
 	if err != nil {
 		return nil, err
 	}
-	page, err := e.s.cfg.Engine.PageEvents(ctx, a.sources, walk, rest.Unmark(req.GetPageToken()), pageSize(req.GetPageSize()))
+	page, err := e.s.cfg.Engine.PageEvents(ctx, a.sources, walk, req.GetPageToken(), pageSize(req.GetPageSize()))
 	if err != nil {
 		return nil, err
 	}
@@ -73,15 +73,16 @@ func (e *events) StreamEvents(req *parleyv1.StreamEventsRequest, stream grpc.Ser
 	if err != nil {
 		return err
 	}
-	return run(e.s, stream, a, req.GetResumeToken(), func(
+	walk.Reconnect = rest.Reconnecting(stream.Context())
+	return run(e.s, stream, a, func(
 		ctx context.Context, emit func(*parleyv1.StreamEventsResponse) error, sendBatch func(encoded any) error,
 	) error {
-		frame := &eventFrame{}
+		frame := &timeline.Batch{}
 		walk.Batch = func(batch timeline.Batch) error {
-			frame.batch = batch // what sends it has read it when it returns
+			*frame = batch // what sends it has read it when it returns
 			return sendBatch(frame)
 		}
-		return e.s.cfg.Engine.StreamEvents(ctx, a.sources, walk, rest.Unmark(req.GetResumeToken()), emit)
+		return e.s.cfg.Engine.StreamEvents(ctx, a.sources, walk, req.GetResumeToken(), emit)
 	})
 }
 

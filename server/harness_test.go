@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+	"google.golang.org/genproto/googleapis/rpc/code"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
@@ -47,6 +48,7 @@ type fake struct {
 	requests []any // what the engines were asked
 	tokens   []string
 	sizes    []int
+	finished string // the token of a stream that has ended
 
 	listEvents   func(ctx context.Context) (*parleyv1.ListEventsResponse, error)
 	streamEvents func(ctx context.Context, emit func(*parleyv1.StreamEventsResponse) error) error
@@ -108,9 +110,12 @@ func pageOf(answer *parleyv1.ListEventsResponse) (*timeline.Page, error) {
 }
 
 func (f *fake) StreamEvents(ctx context.Context, _ timeline.Sources, req timeline.EventsRequest, token string, emit func(*parleyv1.StreamEventsResponse) error) error {
-	deliver := req.Batch
-	req.Encoded, req.Batch = !req.Encoded, nil // every call asks for bytes
+	deliver, back := req.Batch, req.Reconnect
+	req.Encoded, req.Batch, req.Reconnect = !req.Encoded, nil, false // every call asks for bytes
 	f.note(req, token, 0)
+	if back && token == f.finished {
+		return nil
+	}
 	if f.streamEvents != nil {
 		return f.streamEvents(ctx, inPieces(emit, deliver))
 	}
@@ -120,7 +125,13 @@ func (f *fake) StreamEvents(ctx context.Context, _ timeline.Sources, req timelin
 // inPieces hands batches over as the timeline does, each event a piece of its own.
 func inPieces(emit func(*parleyv1.StreamEventsResponse) error, deliver func(timeline.Batch) error) func(*parleyv1.StreamEventsResponse) error {
 	return func(frame *parleyv1.StreamEventsResponse) error {
-		if len(frame.GetBatch().GetEvents()) == 0 || deliver == nil {
+		if deliver == nil {
+			return emit(frame)
+		}
+		if list := frame.GetBatch().ProtoReflect().GetUnknown(); len(list) > 0 {
+			return deliver(timeline.Batch{Pieces: [][]byte{list}})
+		}
+		if len(frame.GetBatch().GetEvents()) == 0 {
 			return emit(frame)
 		}
 		batch := timeline.Batch{Count: len(frame.GetBatch().GetEvents())}
@@ -334,9 +345,11 @@ type wireViolation struct {
 	Field string `json:"field"`
 }
 
-// wireError is a google.rpc.Status as JSON.
+// wireError is an error as JSON.
 type wireError struct {
 	Code    int    `json:"code"`
+	Status  string `json:"status"`
+	Reason  string `json:"reason"`
 	Message string `json:"message"`
 	Details []struct {
 		Type            string            `json:"@type"`
@@ -352,7 +365,10 @@ func parseError(t *testing.T, text string) wireError {
 	t.Helper()
 	var e wireError
 	if err := json.Unmarshal([]byte(text), &e); err != nil {
-		t.Fatalf("not a status: %v: %s", err, text)
+		t.Fatalf("not an error: %v: %s", err, text)
+	}
+	if e.Reason != e.reason() || e.Status != code.Code(e.Code).String() || e.Code == 0 || e.Details == nil {
+		t.Errorf("parts of an error do not agree: %s", text)
 	}
 	return e
 }

@@ -15,7 +15,7 @@ import (
 	"google.golang.org/grpc/health"
 
 	"github.com/parley-gateway/parley/server/doors"
-	"github.com/parley-gateway/parley/server/lane"
+	"github.com/parley-gateway/parley/server/inproc"
 	"github.com/parley-gateway/parley/server/rest"
 )
 
@@ -28,11 +28,9 @@ type Server struct {
 	limits *limits
 	health *health.Server
 
-	public   *grpc.Server             // the gRPC listener
-	web      *http.Server             // the REST face
-	short    func(target string) bool // its requests that lane may take
-	lane     *lane.Lane               // before web where there is no TLS; set by Start
-	requests sync.RWMutex             // held for reading by each request of web
+	public   *grpc.Server // the gRPC listener
+	web      *http.Server // the REST face
+	requests sync.RWMutex // held for reading by each request of web
 	admin    *http.Server
 	diag     *grpc.Server // channelz, behind the admin listener
 
@@ -59,26 +57,34 @@ func New(cfg Config) (*Server, error) {
 		failed: make(chan error, 1),
 	}
 	s.limits = newLimits(cfg.MaxCalls, cfg.MaxStreams, s.drain, cfg.Memory, cfg.Metrics.Shed)
-	links, err := s.chain(&identity{s: s, auth: s.authenticator(), door: doorGRPC}, overGRPC{})
+	links, err := s.chain(doorGRPC)
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
 	s.public = s.newGRPC(links, publicOptions(&cfg, s.ages)...)
-	if links, err = s.chain(&identity{s: s, auth: s.authenticator(), door: doorREST}, overREST{}); err != nil {
+	face, err := s.newREST()
+	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
+	s.web = newWeb(s.recovered(s.front(face)), &cfg)
+	s.diag = newDiagnostics()
+	s.admin = newAdmin(s.diag, cfg)
+	return s, nil
+}
+
+// newREST makes the REST face: the services behind the chain of its door, the mux over them, and the pages.
+func (s *Server) newREST() (http.Handler, error) {
+	links, err := s.chain(doorREST)
+	if err != nil {
+		return nil, err
+	}
+	conn := inproc.New(links.unary(), links.stream())
+	s.register(conn)
 	pages, err := s.pages()
 	if err != nil {
 		return nil, err
 	}
-	face, err := rest.New(rest.Config{Backend: s.newInner(links), Pages: pages, Logger: cfg.Logger})
-	if err != nil {
-		return nil, err
-	}
-	s.web, s.short = newWeb(s.recovered(s.front(face)), &cfg), face.Short
-	s.diag = newDiagnostics()
-	s.admin = newAdmin(s.diag, cfg)
-	return s, nil
+	return rest.New(rest.Config{Conn: conn, Pages: pages, Logger: s.cfg.Logger})
 }
 
 // Start opens the listeners and serves until Close. It returns when calls are accepted; ctx bounds the opening only. When
@@ -124,9 +130,6 @@ func (s *Server) serve(name string, run func() error) {
 		err := run()
 		if err == nil || errors.Is(err, http.ErrServerClosed) || errors.Is(err, grpc.ErrServerStopped) {
 			return nil
-		}
-		if s.drain.begun() && errors.Is(err, net.ErrClosed) {
-			return nil // Close drains the lane, which is the listener, beside the server over it; either may be first
 		}
 		err = fmt.Errorf("server: %s listener: %w", name, err)
 		select {

@@ -9,7 +9,6 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server/fault"
-	"github.com/parley-gateway/parley/server/rest"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
 )
@@ -25,13 +24,13 @@ type frameMessage interface {
 type producer[P any] func(ctx context.Context, emit func(P) error, sendBatch func(encoded any) error) error
 
 // run sends what produce emits, in the background priority, until it ends or the server stops. The token of the last
-// checkpoint goes with every error.
+// checkpoint goes with every error, unless there was none: the token that the caller went on from is theirs already.
 func run[F any, P interface {
 	*F
 	frameMessage
-}](s *Server, stream grpc.ServerStreamingServer[F], a *asked, token string, produce producer[P],
+}](s *Server, stream grpc.ServerStreamingServer[F], a *asked, produce producer[P],
 ) error {
-	ctx, end, release := s.drain.watch(source.WithPriority(stream.Context(), source.Background), token)
+	ctx, end, release := s.drain.watch(source.WithPriority(stream.Context(), source.Background))
 	defer release()
 	defer s.ages.retire(stream.Context(), end)()
 	err := produce(ctx, func(frame P) error {
@@ -42,8 +41,7 @@ func run[F any, P interface {
 		}
 		token := frame.GetCheckpoint().GetResumeToken()
 		if summary != nil {
-			token = rest.MarkFinal(summary.GetResumeToken())
-			summary.ResumeToken = token
+			token = summary.GetResumeToken()
 			explain(a, summary.GetSources())
 			s.countIncomplete(summary)
 		}

@@ -15,7 +15,6 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server/doors"
-	"github.com/parley-gateway/parley/server/lane"
 	"github.com/parley-gateway/parley/server/rest"
 )
 
@@ -54,14 +53,20 @@ func publicOptions(cfg *Config, ages *ages) []grpc.ServerOption {
 
 // newGRPC makes a server with the API, health and reflection.
 func (s *Server) newGRPC(links chain, transport ...grpc.ServerOption) *grpc.Server {
-	server := grpc.NewServer(append(transport, links.options()...)...)
-	parleyv1.RegisterConversationServiceServer(server, &conversations{s: s})
-	parleyv1.RegisterEventServiceServer(server, &events{s: s})
-	parleyv1.RegisterCopilotUsageServiceServer(server, &usage{s: s})
-	parleyv1.RegisterUserServiceServer(server, &users{s: s})
+	server := grpc.NewServer(append(transport,
+		grpc.ChainUnaryInterceptor(links.unary()...), grpc.ChainStreamInterceptor(links.stream()...))...)
+	s.register(server)
 	grpc_health_v1.RegisterHealthServer(server, s.health)
 	reflection.RegisterV1(server)
 	return server
+}
+
+// register puts the services of the API behind a door.
+func (s *Server) register(door grpc.ServiceRegistrar) {
+	parleyv1.RegisterConversationServiceServer(door, &conversations{s: s})
+	parleyv1.RegisterEventServiceServer(door, &events{s: s})
+	parleyv1.RegisterCopilotUsageServiceServer(door, &usage{s: s})
+	parleyv1.RegisterUserServiceServer(door, &users{s: s})
 }
 
 // newWeb makes the HTTP server of the REST face. It has no write timeout, which would cut streams; package rest bounds the
@@ -72,26 +77,21 @@ func newWeb(handler http.Handler, c *Config) *http.Server {
 		ReadHeaderTimeout: c.HeaderTime,
 		IdleTimeout:       c.IdleTime,
 		MaxHeaderBytes:    maxHTTPHeader,
-		ConnContext:       doors.WithConn,
 		ErrorLog:          slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug),
 	}
 }
 
-// serveWeb returns what serves the REST face: over TLS where there is one, else with a lane for short answers.
+// serveWeb returns what serves the REST face, over TLS where it is configured.
 func (s *Server) serveWeb(listener net.Listener) func() error {
 	if s.cfg.TLS != nil {
 		s.web.TLSConfig = s.cfg.TLS.Config()
 		return func() error { return s.web.ServeTLS(listener, "", "") }
 	}
-	s.lane = lane.New(listener, lane.Config{
-		Handler: s.web.Handler, Takes: s.short, HeaderTime: s.cfg.HeaderTime, IdleTime: s.cfg.IdleTime,
-	})
-	s.web.Handler = s.lane.Back(s.web.Handler)
-	return func() error { return s.web.Serve(doors.Cork(s.lane)) }
+	return func() error { return s.web.Serve(listener) }
 }
 
-// front is what stands before the REST face: pages of named origins may read answers, and without authentication only
-// requests that name this machine are answered.
+// front is what stands before the REST face: each answer carries a request id, pages of named origins may read answers, and
+// without authentication only requests that name this machine are answered.
 func (s *Server) front(face http.Handler) http.Handler {
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.requests.RLock()
@@ -105,7 +105,7 @@ func (s *Server) front(face http.Handler) http.Handler {
 	if s.cfg.mode.open() {
 		handler = doors.LocalHosts(handler, rest.WrongHost)
 	}
-	return handler
+	return rest.Identified(handler)
 }
 
 // recovered turns a panic of the REST face into a cut connection, whose value is not logged.

@@ -34,7 +34,7 @@ func (u *usage) ListCopilotUsage(ctx context.Context, req *parleyv1.ListCopilotU
 	if err != nil {
 		return nil, err
 	}
-	return u.s.cfg.Engine.ListCopilotUsage(ctx, a.sources, walk, rest.Unmark(req.GetPageToken()), pageSize(req.GetPageSize()))
+	return u.s.cfg.Engine.ListCopilotUsage(ctx, a.sources, walk, req.GetPageToken(), pageSize(req.GetPageSize()))
 }
 
 // StreamCopilotUsage sends all frames.
@@ -43,10 +43,11 @@ func (u *usage) StreamCopilotUsage(req *parleyv1.StreamCopilotUsageRequest, stre
 	if err != nil {
 		return err
 	}
-	return run(u.s, stream, a, req.GetResumeToken(), func(
+	walk.Reconnect = rest.Reconnecting(stream.Context())
+	return run(u.s, stream, a, func(
 		ctx context.Context, emit func(*parleyv1.StreamCopilotUsageResponse) error, _ func(any) error,
 	) error {
-		return u.s.cfg.Engine.StreamCopilotUsage(ctx, a.sources, walk, rest.Unmark(req.GetResumeToken()), emit)
+		return u.s.cfg.Engine.StreamCopilotUsage(ctx, a.sources, walk, req.GetResumeToken(), emit)
 	})
 }
 
@@ -93,7 +94,7 @@ func (u *usage) DownloadCopilotUsage(req *parleyv1.DownloadCopilotUsageRequest, 
 	if a.reports == nil {
 		return ofReason(fault.ReasonSourceNotInCloud)
 	}
-	ctx, end, release := u.s.drain.watch(source.WithPriority(stream.Context(), source.Background), "")
+	ctx, end, release := u.s.drain.watch(source.WithPriority(stream.Context(), source.Background))
 	defer release()
 	defer u.s.ages.retire(stream.Context(), end)()
 	query := source.UsageQuery{Period: req.GetPeriod(), Version: req.GetVersion()}

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/server/rest"
 	"github.com/parley-gateway/parley/timeline"
 )
 
@@ -28,5 +27,5 @@ func (u *users) ListUsers(ctx context.Context, req *parleyv1.ListUsersRequest) (
 	}
 	var walk timeline.UsersRequest
 	walk.Caller, walk.Tenant, _ = a.binding()
-	return u.s.cfg.Engine.ListUsers(ctx, a.sources, walk, rest.Unmark(req.GetPageToken()), pageSize(req.GetPageSize()))
+	return u.s.cfg.Engine.ListUsers(ctx, a.sources, walk, req.GetPageToken(), pageSize(req.GetPageSize()))
 }

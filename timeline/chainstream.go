@@ -31,9 +31,12 @@ type chainStream[T proto.Message, F any] struct {
 	notices notices
 }
 
-// streamChain emits a whole chain. Errors are as StreamEvents says.
-func streamChain[T proto.Message, F any](ctx context.Context, c *chain[T], token string, sh shape[T, F], emit func(F) error) error {
-	s := &chainStream[T, F]{c: c, shape: sh, emit: emit, last: token, sent: time.Now()}
+// streamChain emits a whole chain. Errors are as StreamEvents says. It emits nothing where it reconnects with the token of a finished stream.
+func streamChain[T proto.Message, F any](ctx context.Context, c *chain[T], reconnect bool, sh shape[T, F], emit func(F) error) error {
+	if reconnect && c.at.finished {
+		return nil
+	}
+	s := &chainStream[T, F]{c: c, shape: sh, emit: emit, sent: time.Now()}
 	s.notices.send = func(n *parleyv1.Notice) error { return s.send(s.shape.notice(n)) }
 	err := s.run(source.WithPriority(ctx, source.Background))
 	return streamError(err, s.last)

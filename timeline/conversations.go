@@ -22,6 +22,8 @@ type ConversationsRequest struct {
 	Filter string
 	// Fingerprint is whatever else must be equal for a token to be accepted.
 	Fingerprint string
+	// Reconnect has a stream that goes on from the token of a finished one end at once, without a frame.
+	Reconnect bool
 }
 
 func (r *ConversationsRequest) view() parleyv1.EventView {
@@ -115,7 +117,7 @@ func (e *Engine) StreamConversations(
 		return err
 	}
 	type frame = parleyv1.StreamConversationsResponse
-	return streamChain(ctx, c, token, shape[*parleyv1.Conversation, *frame]{
+	return streamChain(ctx, c, req.Reconnect, shape[*parleyv1.Conversation, *frame]{
 		show: req.show,
 		batch: func(rows []*parleyv1.Conversation) *frame {
 			return &frame{Frame: &parleyv1.StreamConversationsResponse_Batch{Batch: &parleyv1.ConversationBatch{Conversations: rows}}}

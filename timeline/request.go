@@ -49,6 +49,8 @@ type EventsRequest struct {
 	Batch func(Batch) error
 	// Fingerprint is whatever else must be equal for a token to be accepted.
 	Fingerprint string
+	// Reconnect has a stream that goes on from the token of a finished one end at once, without a frame.
+	Reconnect bool
 }
 
 // Batch is a batch of encoded events.

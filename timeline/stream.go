@@ -28,6 +28,9 @@ func (e *Engine) StreamEvents(
 	if err != nil {
 		return err
 	}
+	if req.Reconnect && e.Finished(have, req, token) {
+		return nil
+	}
 	w, err := e.open(ctx, have, &req, to, token, "resume_token")
 	if err != nil {
 		return err
@@ -35,7 +38,7 @@ func (e *Engine) StreamEvents(
 	defer w.fetch.close()
 	w.limit(e.cfg.Ahead, e.cfg.AheadRows)
 	w.enrich(have)
-	s := &stream{w: w, emit: emit, last: token, sent: time.Now()}
+	s := &stream{w: w, emit: emit, sent: time.Now()}
 	s.notices.send = func(n *parleyv1.Notice) error {
 		return s.send(&parleyv1.StreamEventsResponse{Frame: &parleyv1.StreamEventsResponse_Notice{Notice: n}})
 	}

@@ -20,6 +20,8 @@ type UsageRequest struct {
 	Filter string
 	// Fingerprint is whatever else must be equal for a token to be accepted.
 	Fingerprint string
+	// Reconnect has a stream that goes on from the token of a finished one end at once, without a frame.
+	Reconnect bool
 }
 
 func (e *Engine) usage(have Sources, req *UsageRequest, token, field string) (*chain[*parleyv1.CopilotUsageRow], error) {
@@ -106,7 +108,7 @@ func (e *Engine) StreamCopilotUsage(
 		return err
 	}
 	type frame = parleyv1.StreamCopilotUsageResponse
-	return streamChain(ctx, c, token, shape[*parleyv1.CopilotUsageRow, *frame]{
+	return streamChain(ctx, c, req.Reconnect, shape[*parleyv1.CopilotUsageRow, *frame]{
 		show: noteUsage(c),
 		batch: func(rows []*parleyv1.CopilotUsageRow) *frame {
 			return &frame{Frame: &parleyv1.StreamCopilotUsageResponse_Batch{

@@ -26,7 +26,7 @@ import (
 
 	"github.com/parley-gateway/parley"
 	"github.com/parley-gateway/parley/cmd/parley/gateway"
-	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	gatewayv1 "github.com/parley-gateway/parley/gen/gateway/parley/v1"
 	"github.com/parley-gateway/parley/graphsim"
 	"github.com/parley-gateway/parley/internal/config"
 	"github.com/parley-gateway/parley/server/audit"
@@ -230,7 +230,7 @@ func (d *deployment) usualGateway(ctx context.Context, address string) (http.Han
 		return nil, fmt.Errorf("dial: %w", err)
 	}
 	mux := runtime.NewServeMux()
-	if err := parleyv1.RegisterEventServiceHandler(ctx, mux, conn); err != nil {
+	if err := gatewayv1.RegisterEventServiceHandler(ctx, mux, conn); err != nil {
 		return nil, errors.Join(fmt.Errorf("register: %w", err), conn.Close())
 	}
 	return mux, nil

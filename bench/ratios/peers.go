@@ -23,7 +23,7 @@ import (
 	"google.golang.org/grpc/mem"
 
 	"github.com/parley-gateway/parley/cmd/parley/gateway"
-	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	gatewayv1 "github.com/parley-gateway/parley/gen/gateway/parley/v1"
 	"github.com/parley-gateway/parley/internal/config"
 )
 
@@ -239,7 +239,7 @@ func childGateway(ctx context.Context, graph string) error {
 		return fmt.Errorf("dial: %w", err)
 	}
 	own := runtime.NewServeMux()
-	if err := parleyv1.RegisterEventServiceHandler(ctx, own, conn); err != nil {
+	if err := gatewayv1.RegisterEventServiceHandler(ctx, own, conn); err != nil {
 		return fmt.Errorf("register: %w", err)
 	}
 	plaintext := &http.Server{Handler: http.HandlerFunc(p.h2c), ReadHeaderTimeout: time.Minute, Protocols: new(http.Protocols)}

@@ -136,6 +136,43 @@ func WithResumeToken(st *status.Status, token string) *status.Status {
 	return full
 }
 
+// Renamed returns the status with other names of the request fields that it is about. rename gets the name of a top-level field.
+func Renamed(st *status.Status, rename func(field string) string) *status.Status {
+	details, message, changed := make([]protoadapt.MessageV1, 0, len(st.Details())), st.Message(), false
+	for _, detail := range st.Details() {
+		known, ok := detail.(protoadapt.MessageV1)
+		if !ok {
+			return st
+		}
+		if bad, ok := detail.(*errdetails.BadRequest); ok {
+			for _, violation := range bad.GetFieldViolations() {
+				from := violation.GetField()
+				top := len(from)
+				if end := strings.IndexAny(from, ".["); end >= 0 {
+					top = end
+				}
+				violation.Field = rename(from[:top]) + from[top:]
+				if violation.GetField() == from {
+					continue
+				}
+				changed = true
+				if rest, ok := strings.CutPrefix(message, from+": "); ok {
+					message = violation.GetField() + ": " + rest
+				}
+			}
+		}
+		details = append(details, known)
+	}
+	if !changed {
+		return st
+	}
+	full, err := status.New(st.Code(), message).WithDetails(details...)
+	if err != nil {
+		return st
+	}
+	return full
+}
+
 // Complete returns the status itself when it carries an ErrorInfo of this API, else one with the reason of its code and,
 // since its words come from a library, words of ours.
 func Complete(st *status.Status) *status.Status {

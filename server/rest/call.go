@@ -2,75 +2,132 @@ package rest
 
 import (
 	"context"
-	"crypto/tls"
+	"log/slog"
 	"math"
 	"net/http"
-	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc/metadata"
-	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/parley-gateway/parley/server/fault"
+	"github.com/parley-gateway/parley/server/inproc"
 )
 
-// Backend runs the methods of the API; full gRPC names name them. Requests belong to several calls at a time and are never
-// changed. Errors are statuses of the contract.
-type Backend interface {
-	// Unary returns the answer of a method that has one, a message or an Unchanged.
-	Unary(ctx context.Context, call *Call, method string, request proto.Message) (any, error)
-	// Stream hands over the parts of a stream one by one: messages, or batches of encoded events (timeline.Batch). Each is used
-	// when send returns. An error of send ends the stream.
-	Stream(ctx context.Context, call *Call, method string, request proto.Message, send func(part any) error) error
+// call is one request on its way through the mux. Hooks of the mux and the interceptor Conditional find it in their context.
+type call struct {
+	inproc.Call
+
+	verb     string
+	headers  metadata.MD // that the API knows
+	out      response
+	logger   *slog.Logger
+	ctx      context.Context //nolint:containedctx // the request's, with the call's deadline
+	cancel   context.CancelFunc
+	squeezed bool // the client takes gzip
+
+	method *method // set by admit
+	// sent are the names by which the client gave the fields of the request.
+	sent map[protoreflect.Name]string
+
+	// An answer that is one message.
+	conditions []string // If-None-Match
+	tag        string   // its entity tag; "" = none
+	release    func()   // gives its buffer back
+
+	// A stream.
+	events    bool   // as server-sent events
+	lastEvent string // the token of Last-Event-ID
+	reconnect bool   // the stream goes on from lastEvent
+	lines     lines
 }
 
-// Call is what a backend learns of a request beside its message, and what it tells of the answer beside its body.
-type Call struct {
-	// Header holds the request headers that the API knows, by metadata key.
-	Header metadata.MD
-	// TLS is the connection's; nil without TLS.
-	TLS *tls.ConnectionState
-	// Same, if set, says whether the caller has an answer already; the backend then returns Unchanged instead.
-	Same func(answer any) bool
-	// Valid says whether the request, which is the same in calls of one URL, was found to be valid. The backend sets it.
-	Valid *atomic.Bool
-	// RequestID, CacheStatus and Age become headers of the answer; for a stream they are known with the first message.
-	RequestID, CacheStatus, Age string
-}
-
-// Unchanged stands for an answer that the caller has already.
-type Unchanged struct {
-	// Answer is what was not handed out.
-	Answer any
-}
-
-// newCall takes from a request what the API reads of it.
-func newCall(r *http.Request, what *asked) *Call {
-	return &Call{Header: incomingMetadata(r.Header), TLS: r.TLS, Valid: &what.valid}
-}
-
-// tell sets the headers that the backend told.
-func (c *Call) tell(header http.Header) {
-	// One array for all values.
-	values := []string{c.RequestID, c.CacheStatus, c.Age}
-	if c.RequestID != "" {
-		header["X-Request-Id"] = values[0:1:1]
+// newCall takes from a request what is read of it. The caller ends the call.
+func newCall(w http.ResponseWriter, r *http.Request, logger *slog.Logger) *call {
+	c := &call{
+		verb: r.Method, headers: knownHeaders(r.Header), out: response{ResponseWriter: w}, logger: logger,
+		conditions: r.Header["If-None-Match"], squeezed: acceptsGzip(r.Header["Accept-Encoding"]),
 	}
-	if c.CacheStatus != "" {
-		header["Cache-Status"], header["Age"] = values[1:2:2], values[2:3:3]
+	c.TLS = r.TLS
+	c.ctx, c.cancel = context.WithCancel(r.Context())
+	return c
+}
+
+// reads reports whether the verb is one of reading.
+func (c *call) reads() bool { return c.verb == http.MethodGet || c.verb == http.MethodHead }
+
+// readHeaders reads the headers that go no further than here.
+func (c *call) readHeaders(r *http.Request) error {
+	switch given := r.Header["Grpc-Timeout"]; {
+	case len(given) == 1:
+		timeout, ok := parseTimeout(given[0])
+		if !ok {
+			return errTimeout()
+		}
+		outer := c.cancel
+		ctx, cancel := context.WithTimeout(c.ctx, timeout)
+		c.ctx, c.cancel = ctx, func() { cancel(); outer() }
+	case len(given) > 1:
+		return errTimeout()
+	}
+	if c.events = wantsEvents(r.Header); c.events {
+		last := r.Header["Last-Event-Id"]
+		if len(last) > 1 {
+			return fault.Invalid("last-event-id", "the header is given more than once; send it once")
+		}
+		if len(last) == 1 {
+			c.lastEvent = last[0]
+		}
+	}
+	return nil
+}
+
+// end ends the call: its context first, then its stream, whose handler is waited for.
+func (c *call) end() {
+	c.cancel()
+	c.End()
+	c.out.end()
+	if c.release != nil {
+		c.release()
 	}
 }
 
-// deadlineOf gives a request the deadline of its grpc-timeout header, if there is one.
-func deadlineOf(r *http.Request) (context.Context, context.CancelFunc, error) {
-	text := r.Header.Get("Grpc-Timeout")
-	if text == "" {
-		return r.Context(), func() {}, nil
+// finish completes an answer of which the mux wrote nothing: a stream that ended without a frame. Where the client came back
+// after the end, 204 tells its EventSource to stay away.
+func (c *call) finish() {
+	switch {
+	case c.out.begun:
+	case c.reconnect:
+		c.out.plain()
+		header := c.out.Header()
+		header.Del("Content-Type")
+		header.Del("X-Accel-Buffering")
+		c.out.WriteHeader(http.StatusNoContent)
+	case c.method != nil && c.method.stream:
+		c.out.Header().Set("Content-Type", marshaler{c.events}.StreamContentType(nil))
+		c.out.WriteHeader(http.StatusOK)
 	}
-	timeout, ok := parseTimeout(text)
-	if !ok {
-		return nil, nil, errTimeout()
-	}
-	ctx, cancel := context.WithTimeout(r.Context(), timeout)
-	return ctx, cancel, nil
+	c.out.whole = true
+}
+
+type callKey struct{}
+
+// context returns the context in which the mux runs the call.
+func (c *call) context() context.Context {
+	return context.WithValue(inproc.NewContext(c.ctx, &c.Call), callKey{}, c)
+}
+
+// callOf returns the call of a context; nil outside of the REST face.
+func callOf(ctx context.Context) *call {
+	c, _ := ctx.Value(callKey{}).(*call)
+	return c
+}
+
+// Reconnecting reports whether a call is that of an EventSource which comes back with its last id. If that is the id of a
+// summary, the stream has ended and nothing is sent.
+func Reconnecting(ctx context.Context) bool {
+	c := callOf(ctx)
+	return c != nil && c.reconnect
 }
 
 // timeoutUnits are the units of a grpc-timeout header.

@@ -1,10 +1,12 @@
 package rest
 
 import (
+	"bytes"
 	"math"
 	"net/http"
 	"strconv"
 
+	"google.golang.org/genproto/googleapis/rpc/code"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -12,14 +14,19 @@ import (
 	"github.com/parley-gateway/parley/server/wirejson"
 )
 
-const jsonType = "application/json"
-
-// writeError answers with a google.rpc.Status as JSON.
+// writeError answers with an error.
 func writeError(w http.ResponseWriter, err error) {
-	st := fault.Complete(status.Convert(err))
+	writeStatus(w, fault.Complete(status.Convert(err)))
+}
+
+// writeStatus answers with an error of the contract.
+func writeStatus(w http.ResponseWriter, st *status.Status) {
 	header := w.Header()
 	header.Set("Content-Type", jsonType)
-	header.Del("Content-Disposition")
+	header["Cache-Control"] = valueNoStore
+	for _, name := range [...]string{"Content-Disposition", "Content-Encoding", "Etag"} {
+		header.Del(name)
+	}
 	boundWrite(w)
 	if wait := fault.RetryDelay(st); wait > 0 {
 		header.Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
@@ -27,13 +34,13 @@ func writeError(w http.ResponseWriter, err error) {
 	if st.Code() == codes.Unauthenticated {
 		header.Set("WWW-Authenticate", challenge(st))
 	}
-	code := fault.HTTPStatus(st)
-	if code == http.StatusMethodNotAllowed {
-		header.Set("Allow", http.MethodGet)
+	httpStatus := fault.HTTPStatus(st)
+	if httpStatus == http.StatusMethodNotAllowed && header.Get("Allow") == "" {
+		header.Set("Allow", http.MethodGet+", "+http.MethodHead)
 	}
-	w.WriteHeader(code)
+	w.WriteHeader(httpStatus)
 	body := appendStatus(nil, st)
-	_, _ = w.Write(append(body, '\n')) // the client is gone if this fails
+	_, _ = w.Write(append(body, '\n')) //nolint:gosec // JSON, and sent as such; the client is gone if this fails
 }
 
 // challenge is what a caller without an accepted credential is told (RFC 6750); one whose token lacks claims is told which,
@@ -46,13 +53,28 @@ func challenge(st *status.Status) string {
 	return `Bearer error="insufficient_claims", claims="` + claims + `"`
 }
 
-// appendStatus appends the JSON of a google.rpc.Status.
+// appendStatus appends the JSON of an error: a google.rpc.Status with the name of its code and the reason of its ErrorInfo
+// beside the code.
 func appendStatus(b []byte, st *status.Status) []byte {
-	out, err := wirejson.Append(b, st.Proto())
-	if err != nil {
-		return append(b, `{"code":13,"message":"the error could not be written"}`...)
+	plain := st.Proto()
+	b = append(b, `{"code":`...)
+	b = strconv.AppendInt(b, int64(plain.GetCode()), 10)
+	b = append(b, `,"status":"`...)
+	b = append(b, code.Code(plain.GetCode()).String()...)
+	b = append(b, `","reason":"`...)
+	b = append(b, fault.Reason(st)...)
+	b = append(b, '"')
+	// What follows is the rest of the google.rpc.Status, of which details are written even where there are none.
+	rest, err := wirejson.Marshal(plain)
+	_, rest, found := bytes.Cut(rest, []byte(`,"message":`))
+	if err != nil || !found {
+		return append(b, `,"message":"the error could not be written","details":[]}`...)
 	}
-	return out
+	b = append(append(b, `,"message":`...), rest...)
+	if len(plain.GetDetails()) == 0 {
+		b = append(b[:len(b)-1], `,"details":[]}`...)
+	}
+	return b
 }
 
 func errMethod() error {

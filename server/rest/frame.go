@@ -2,6 +2,7 @@ package rest
 
 import (
 	"errors"
+	"net/http"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -11,6 +12,76 @@ import (
 	"github.com/parley-gateway/parley/server/wirejson"
 	"github.com/parley-gateway/parley/timeline"
 )
+
+// lines is what a call knows of the lines of its stream.
+type lines struct {
+	token string // of the last checkpoint
+	begun bool   // a line was made
+	torn  bool   // a part of a line is out, and its end is not
+	buf   []byte
+}
+
+const (
+	// spillAt is when a part of a long line is written, in bytes: a frame takes little memory, however long its line is.
+	spillAt = 128 << 10
+	// retryLine tells an EventSource how long to wait before it comes back, in milliseconds.
+	retryLine = "retry: 3000\n\n"
+)
+
+// frame returns the line of the frame that the stream sent last, or its end where the beginning is out already. It is good
+// until the next one.
+func (c *call) frame(m marshaler) ([]byte, error) {
+	l := &c.lines
+	fr, err := readFrame(c.Answer)
+	if err != nil {
+		return nil, err
+	}
+	b := l.buf[:0]
+	if m.events && !l.begun {
+		b = append(b, retryLine...)
+	}
+	b = m.lineHead(b, fr.kind, fr.token)
+	if fr.message == nil {
+		b, err = appendBatch(b, fr.pieces, eventJSON, c.spill)
+	} else {
+		b, err = wirejson.Append(b, fr.message)
+	}
+	if err != nil {
+		return nil, c.tear(err)
+	}
+	b = m.lineEnd(b)
+	l.begun, l.torn = true, false
+	if fr.token != "" {
+		l.token = fr.token
+	}
+	if l.buf = b; cap(b) > 2*spillAt {
+		l.buf = nil
+	}
+	return b, nil
+}
+
+// spill writes what there is of a long line.
+func (c *call) spill(b []byte) ([]byte, error) {
+	if len(b) < spillAt {
+		return b, nil
+	}
+	c.lines.torn = true
+	_, err := c.out.Write(b)
+	return b[:0], err
+}
+
+// tear returns the error of a line that could not be made. One whose beginning is out can be neither ended nor followed by an
+// error: the connection breaks.
+func (c *call) tear(err error) error {
+	if c.lines.torn && !c.out.lost {
+		c.logger.WarnContext(c.ctx, "a stream was cut within a frame")
+		panic(http.ErrAbortHandler) //nolint:forbidigo // net/http's way to break a connection
+	}
+	return err
+}
+
+// eventJSON writes events as JSON from their bytes.
+var eventJSON = wirejson.NewWire((*parleyv1.Event)(nil).ProtoReflect().Type())
 
 // frame is what a stream writer must know of a frame message, whichever of the three streams it is of.
 type frame struct {
@@ -25,19 +96,12 @@ type frame struct {
 
 // readFrame reads the oneof `frame` of a message; a batch of encoded events is a frame itself.
 func readFrame(part any) (frame, error) {
-	if batch, ok := part.(timeline.Batch); ok {
+	if batch, ok := part.(*timeline.Batch); ok {
 		return frame{kind: "batch", pieces: batch.Pieces}, nil
 	}
 	message, ok := part.(proto.Message)
 	if !ok {
 		return frame{}, errFrame
-	}
-	if events, ok := message.(*parleyv1.StreamEventsResponse); ok {
-		if batch := events.GetBatch(); batch != nil && len(batch.GetEvents()) == 0 {
-			if list := batch.ProtoReflect().GetUnknown(); len(list) > 0 {
-				return frame{kind: "batch", pieces: [][]byte{list}}, nil
-			}
-		}
 	}
 	f := frame{message: message}
 	m := message.ProtoReflect()
@@ -64,9 +128,8 @@ const eventList = 1
 
 var errFrame = errors.New("rest: events that cannot be read")
 
-// appendList writes the events of a list field, separated by commas. After each event, which begins at from, step may do
-// with the text what it will.
-func appendList(b, list []byte, events *wirejson.Wire, step func(b []byte, from int) ([]byte, error)) ([]byte, error) {
+// appendList writes the events of a list field, separated by commas. After each event step may take from the text.
+func appendList(b, list []byte, events *wirejson.Wire, step func(b []byte) ([]byte, error)) ([]byte, error) {
 	for first := true; len(list) > 0; first = false {
 		number, kind, n := protowire.ConsumeTag(list)
 		if n < 0 || number != eventList || kind != protowire.BytesType {
@@ -79,13 +142,12 @@ func appendList(b, list []byte, events *wirejson.Wire, step func(b []byte, from 
 		if !first {
 			b = append(b, ',')
 		}
-		from := len(b)
 		var err error
 		if b, err = events.Append(b, event); err != nil {
 			return b, err
 		}
 		if step != nil {
-			if b, err = step(b, from); err != nil {
+			if b, err = step(b); err != nil {
 				return b, err
 			}
 		}
@@ -101,7 +163,7 @@ const (
 )
 
 // appendBatch writes the JSON of a frame that is a batch of events.
-func appendBatch(b []byte, pieces [][]byte, events *wirejson.Wire, step func(b []byte, from int) ([]byte, error)) ([]byte, error) {
+func appendBatch(b []byte, pieces [][]byte, events *wirejson.Wire, step func(b []byte) ([]byte, error)) ([]byte, error) {
 	b = append(b, batchHead...)
 	for i, list := range pieces {
 		if i > 0 && len(list) > 0 {

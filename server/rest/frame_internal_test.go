@@ -37,12 +37,9 @@ func TestBatchOfBytes(t *testing.T) {
 		if len(list) == 0 {
 			continue
 		}
-		bytesOnly := &parleyv1.EventBatch{}
-		bytesOnly.ProtoReflect().SetUnknown(list)
 		one, half := (&parleyv1.EventBatch{Events: events[:1]}), (&parleyv1.EventBatch{Events: events[1:]})
 		for name, part := range map[string]any{
-			"a batch of bytes": &parleyv1.StreamEventsResponse{Frame: &parleyv1.StreamEventsResponse_Batch{Batch: bytesOnly}},
-			"a batch":          timeline.Batch{Pieces: [][]byte{list}}, "pieces": timeline.Batch{Pieces: [][]byte{encoded(t, one), encoded(t, half)}},
+			"a batch": &timeline.Batch{Pieces: [][]byte{list}}, "pieces": &timeline.Batch{Pieces: [][]byte{encoded(t, one), encoded(t, half)}},
 		} {
 			f, err := readFrame(part)
 			if err != nil || f.kind != "batch" || f.message != nil {
@@ -85,10 +82,6 @@ func encoded(t *testing.T, batch *parleyv1.EventBatch) []byte {
 // TestListOfBytes: a List answer is the same JSON whether its events were messages or not.
 func TestListOfBytes(t *testing.T) {
 	t.Parallel()
-	h, err := New(Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, whole := range []*parleyv1.ListEventsResponse{
 		{},
 		{Complete: true},
@@ -104,15 +97,15 @@ func TestListOfBytes(t *testing.T) {
 		}
 		page := &timeline.Page{Message: proto.CloneOf(whole), Events: encoded(t, &parleyv1.EventBatch{Events: whole.GetEvents()})}
 		page.Message.Events = nil
-		got, _, _, err := h.body(page, false)
+		got, _, _, err := bodyOf(page, false)
 		if err != nil || string(got) != string(want)+"\n" {
 			t.Errorf("%v\n got %s\nwant %s", err, got, want)
 		}
 	}
-	if _, _, _, err := h.body(&timeline.Page{Message: &parleyv1.ListEventsResponse{}, Events: []byte("\x0a\x05a")}, false); err == nil {
+	if _, _, _, err := bodyOf(&timeline.Page{Message: &parleyv1.ListEventsResponse{}, Events: []byte("\x0a\x05a")}, false); err == nil {
 		t.Error("broken events were rendered")
 	}
-	if _, _, err := h.render("x"); err == nil {
+	if _, _, err := render("x"); err == nil {
 		t.Error("a word was rendered")
 	}
 }

@@ -18,49 +18,19 @@ var incoming = []struct{ header, key string }{
 	{"Traceparent", "traceparent"},
 }
 
-// incomingMetadata is what the services see of the headers; nil if there is nothing to see. Values that gRPC could not carry
-// are left out: over both doors the same arrives.
-func incomingMetadata(header http.Header) metadata.MD {
+// knownHeaders is what the services see of the headers, as they were sent; nil if there is nothing to see. Which values are
+// refused is the same over every door and not judged here.
+func knownHeaders(header http.Header) metadata.MD {
 	var md metadata.MD
 	for _, known := range incoming {
-		values := header[known.header]
-		if len(values) == 0 {
-			continue
-		}
-		if md == nil {
-			md = make(metadata.MD, len(incoming))
-		}
-		if values = printableValues(values); len(values) > 0 {
+		if values := header[known.header]; len(values) > 0 {
+			if md == nil {
+				md = make(metadata.MD, len(incoming))
+			}
 			md[known.key] = values
 		}
 	}
 	return md
-}
-
-// printableValues returns the values that are printable ASCII, all of them in the usual case.
-func printableValues(values []string) []string {
-	for i, value := range values {
-		if isPrintable(value) {
-			continue
-		}
-		kept := append([]string(nil), values[:i]...)
-		for _, value := range values[i+1:] {
-			if isPrintable(value) {
-				kept = append(kept, value)
-			}
-		}
-		return kept
-	}
-	return values
-}
-
-func isPrintable(text string) bool {
-	for i := range len(text) {
-		if text[i] < ' ' || text[i] > '~' {
-			return false
-		}
-	}
-	return true
 }
 
 // Values of headers that are the same in every answer. Nobody changes them: net/http only reads them, and what adds to a
@@ -73,7 +43,7 @@ var (
 	valueNoContent  = []string{"default-src 'none'; frame-ancestors 'none'"}
 	valueRevalidate = []string{"private, no-cache"}
 	valueVary       = []string{"Authorization, Parley-Tenant, Accept-Encoding"}
-	valueJSON       = []string{jsonType}
+	valueSSE        = []string{sseType}
 	valueGzip       = []string{"gzip"}
 )
 

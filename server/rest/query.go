@@ -25,54 +25,55 @@ func parseQuery(raw string) (url.Values, error) {
 }
 
 // checkQuery checks that each parameter is a field of the request, in either spelling, given once unless it repeats, and of
-// a readable value. Fields that the path fills are not parameters.
-func (r *route) checkQuery(values url.Values) error {
+// a readable value. Fields that the path fills are not parameters. It returns the names that were used, and errors name a
+// parameter as it was sent.
+func (m *method) checkQuery(values url.Values) (map[protoreflect.Name]string, error) {
 	names := make([]string, 0, len(values))
 	for name := range values {
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	seen := make(map[protoreflect.Name]bool, len(names))
+	sent := make(map[protoreflect.Name]string, len(names))
 	for _, name := range names {
-		field := r.field(name)
+		field := m.field(name)
 		if field == nil {
-			return fault.Invalid(printable(name), "there is no such query parameter; known are "+r.parameters())
+			return nil, fault.Invalid(printable(name), "there is no such query parameter; known are "+m.parameters())
 		}
-		if seen[field.Name()] {
-			return fault.Invalid(string(field.Name()), "the parameter is given in two spellings")
+		if sent[field.Name()] != "" {
+			return nil, fault.Invalid(name, "the parameter is given in two spellings")
 		}
-		seen[field.Name()] = true
+		sent[field.Name()] = name
 		if !field.IsList() && len(values[name]) > 1 {
-			return fault.Invalid(string(field.Name()), "the parameter is given more than once")
+			return nil, fault.Invalid(name, "the parameter is given more than once")
 		}
 		for _, value := range values[name] {
 			if problem := checkValue(field, value); problem != "" {
-				return fault.Invalid(string(field.Name()), problem)
+				return nil, fault.Invalid(name, problem)
 			}
 		}
 	}
-	return nil
+	return sent, nil
 }
 
 // field finds the field of a parameter name; nil when there is none.
-func (r *route) field(name string) protoreflect.FieldDescriptor {
-	fields := r.request.Descriptor().Fields()
+func (m *method) field(name string) protoreflect.FieldDescriptor {
+	fields := m.request.Fields()
 	field := fields.ByTextName(name)
 	if field == nil {
 		field = fields.ByJSONName(name)
 	}
-	if field == nil || r.bound == field.Name() {
+	if field == nil || m.bound[field.Name()] {
 		return nil
 	}
 	return field
 }
 
 // parameters lists the names of the query parameters in words.
-func (r *route) parameters() string {
-	fields := r.request.Descriptor().Fields()
+func (m *method) parameters() string {
+	fields := m.request.Fields()
 	var names []string
 	for i := range fields.Len() {
-		if field := fields.Get(i); r.bound != field.Name() {
+		if field := fields.Get(i); !m.bound[field.Name()] {
 			names = append(names, string(field.Name()))
 		}
 	}

@@ -3,13 +3,15 @@ package rest
 import (
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
-	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/grpc"
+
 	"github.com/parley-gateway/parley/server/fault"
-	"github.com/parley-gateway/parley/server/wirejson"
-	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/server/requestid"
 )
 
 // writeTimeout bounds the writing of an answer that is not a stream.
@@ -17,8 +19,8 @@ const writeTimeout = time.Minute
 
 // Config is what the REST face needs.
 type Config struct {
-	// Backend runs the methods.
-	Backend Backend
+	// Conn runs the methods; an *inproc.Conn with Conditional among its interceptors.
+	Conn grpc.ClientConnInterface
 	// Pages serves what is not the API: documents, health. It gets every path outside /v1/.
 	Pages http.Handler
 	// Logger receives failures to answer; nil = none.
@@ -30,45 +32,44 @@ const apiPath = "/v1/"
 
 // Handler serves the API under /v1/ and the pages elsewhere.
 type Handler struct {
-	backend Backend
-	routes  []*route
-	streams map[string]bool // the last segments of streams' paths
-	known   memory
+	mux     *runtime.ServeMux
+	methods map[string]*method // by path template
 	pages   http.Handler
 	logger  *slog.Logger
-	wire    *wirejson.Wire // of events
-	// pageJSON and pageZip make forms of pages.
-	pageJSON, pageZip func(*timeline.Page) ([]byte, error)
 }
 
 var _ http.Handler = (*Handler)(nil)
 
 // New builds the handler; it starts nothing and owns no goroutine.
 func New(cfg Config) (*Handler, error) {
-	routes, err := findRoutes()
+	methods, err := findMethods()
 	if err != nil {
 		return nil, err
 	}
-	h := &Handler{
-		backend: cfg.Backend, routes: routes, streams: map[string]bool{}, pages: cfg.Pages, logger: cfg.Logger,
-		wire: wirejson.NewWire((*parleyv1.Event)(nil).ProtoReflect().Type()),
-	}
-	for _, r := range routes {
-		if r.streams {
-			h.streams[r.segments[len(r.segments)-1]] = true
-		}
-	}
-	h.pageJSON, h.pageZip = h.renderPage, h.zipPage
+	h := &Handler{methods: methods, pages: cfg.Pages, logger: cfg.Logger}
 	if h.logger == nil {
 		h.logger = slog.New(slog.DiscardHandler)
 	}
 	if h.pages == nil {
 		h.pages = http.HandlerFunc(NotFound)
 	}
+	if h.mux, err = h.newMux(cfg.Conn); err != nil {
+		return nil, err
+	}
 	return h, nil
 }
 
-// ServeHTTP is the front door: only GET without a body, only the headers and paths that the API knows.
+// Identified gives every answer of a handler, whatever it is, the id of its request in x-request-id: the client's where it is
+// a plain word, else a new one. The context of the request carries it.
+func Identified(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := requestid.Of(r.Header["X-Request-Id"])
+		w.Header()["X-Request-Id"] = []string{id}
+		next.ServeHTTP(w, r.WithContext(requestid.NewContext(r.Context(), id)))
+	})
+}
+
+// ServeHTTP is the front.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	secure(w.Header())
 	if !strings.HasPrefix(r.URL.Path, apiPath) {
@@ -76,33 +77,52 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.pages.ServeHTTP(w, r)
 		return
 	}
-	if r.Method != http.MethodGet {
-		writeError(w, errMethod())
+	c := newCall(w, r, h.logger)
+	defer c.end()
+	clean, err := c.clean(r)
+	if err != nil {
+		writeError(w, err)
 		return
+	}
+	h.mux.ServeHTTP(&c.out, clean)
+	c.finish()
+}
+
+// clean returns the request that the mux gets: a GET of the decoded path with the parsed query and without headers. What a
+// client can send beyond that means nothing to this API, and some of it means something to the mux: overrides of the method,
+// forms, the headers of proxies, trailers, metadata. The mux gets other verbs as GET too, so that admit can refuse them by
+// what the path names.
+func (c *call) clean(r *http.Request) (*http.Request, error) {
+	path, err := decodePath(r.URL.EscapedPath())
+	if !c.reads() {
+		if err != nil {
+			return nil, errMethod()
+		}
+		return c.request(path, url.Values{}), nil
 	}
 	if r.ContentLength != 0 {
-		writeError(w, fault.Invalid("body", "a GET of this API has no body; give query parameters"))
-		return
+		return nil, fault.Invalid("body", "a GET of this API has no body; give query parameters")
 	}
-	ctx, cancel, err := deadlineOf(r)
+	if err := c.readHeaders(r); err != nil {
+		return nil, err
+	}
 	if err != nil {
-		writeError(w, err)
-		return
+		return nil, err
 	}
-	defer cancel()
-	what, err := h.parse(r)
+	values, err := parseQuery(r.URL.RawQuery)
 	if err != nil {
-		writeError(w, err)
-		return
+		return nil, err
 	}
-	switch {
-	case !what.route.streams:
-		h.unary(ctx, w, r, what)
-	case what.route.download():
-		h.download(ctx, w, r, what)
-	default:
-		h.stream(ctx, w, r, what)
+	return c.request(path, values), nil
+}
+
+// request makes a request of a path and a form.
+func (c *call) request(path string, values url.Values) *http.Request {
+	r := &http.Request{
+		Method: http.MethodGet, URL: &url.URL{Path: path}, Header: http.Header{}, Body: http.NoBody,
+		Form: values, PostForm: url.Values{}, // both are set, so the mux parses nothing
 	}
+	return r.WithContext(c.context())
 }
 
 // boundWrite bounds the time that a client may take to read an answer which is not a stream. Each answer sets its own bound

@@ -1,30 +1,31 @@
 package rest
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 
-	"google.golang.org/protobuf/proto"
+	"google.golang.org/grpc"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/server/inproc"
 	"github.com/parley-gateway/parley/server/wirejson"
 	"github.com/parley-gateway/parley/timeline"
 )
 
-// parts is a backend whose streams have the given parts.
-type parts []any
+// parts is a service whose streams of events have the given parts.
+type parts struct {
+	parleyv1.UnimplementedEventServiceServer
 
-// Unary implements Backend.
-func (parts) Unary(context.Context, *Call, string, proto.Message) (any, error) { return nil, errAnswer }
+	list []any
+}
 
-// Stream implements Backend.
-func (p parts) Stream(_ context.Context, _ *Call, _ string, _ proto.Message, send func(any) error) error {
-	for _, part := range p {
-		if err := send(part); err != nil {
+// StreamEvents implements parleyv1.EventServiceServer.
+func (p *parts) StreamEvents(_ *parleyv1.StreamEventsRequest, stream grpc.ServerStreamingServer[parleyv1.StreamEventsResponse]) error {
+	for _, part := range p.list {
+		if err := stream.SendMsg(part); err != nil {
 			return err
 		}
 	}
@@ -32,9 +33,11 @@ func (p parts) Stream(_ context.Context, _ *Call, _ string, _ proto.Message, sen
 }
 
 // streamed reads a stream to its end.
-func streamed(t *testing.T, backend Backend) (string, error) {
+func streamed(t *testing.T, list ...any) (string, error) {
 	t.Helper()
-	h, err := New(Config{Backend: backend})
+	conn := inproc.New(nil, nil)
+	parleyv1.RegisterEventServiceServer(conn, &parts{list: list})
+	h, err := New(Config{Conn: conn})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,15 +68,15 @@ func TestLongLines(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	whole := timeline.Batch{Pieces: [][]byte{list}, Count: 1000}
-	if got, err := streamed(t, parts{whole, whole}); err != nil || got != strings.Repeat(string(want)+"\n", 2) {
+	whole := &timeline.Batch{Pieces: [][]byte{list}, Count: 1000}
+	if got, err := streamed(t, whole, whole); err != nil || got != strings.Repeat(string(want)+"\n", 2) {
 		t.Errorf("%d bytes, want %d twice: %v", len(got), len(want)+1, err)
 	}
 	broken := []byte("\x0a\x05a")
-	if got, err := streamed(t, parts{timeline.Batch{Pieces: [][]byte{list, broken}}}); err == nil {
+	if got, err := streamed(t, &timeline.Batch{Pieces: [][]byte{list, broken}}); err == nil {
 		t.Errorf("a line that could not be ended looks whole: %d bytes", len(got))
 	}
-	got, err := streamed(t, parts{timeline.Batch{Pieces: [][]byte{broken}}})
+	got, err := streamed(t, &timeline.Batch{Pieces: [][]byte{broken}})
 	if err != nil || !strings.HasPrefix(got, `{"error":{"code":13,`) {
 		t.Errorf("%v: %s", err, got)
 	}

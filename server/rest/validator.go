@@ -16,13 +16,13 @@ import (
 // answers with the same tag hold the same events, states, gaps and notices, and both or neither go on, but page tokens are
 // sealed anew for each, and counts, request ids, the time up to which a source was read and the one up to which it has
 // settled are those of their call.
-func validator(request, answer proto.Message) (string, error) {
+func validator(request any, answer proto.Message) (string, error) {
 	tag, err := tagWith(request, answer, nil)
 	return string(tag), err
 }
 
 // pageTag is the validator of a page.
-func pageTag(request proto.Message, p *timeline.Page) ([]byte, error) {
+func pageTag(request any, p *timeline.Page) ([]byte, error) {
 	return tagWith(request, p.Message, p.Events)
 }
 
@@ -30,7 +30,7 @@ func pageTag(request proto.Message, p *timeline.Page) ([]byte, error) {
 type viewAsked interface{ GetView() parleyv1.EventView }
 
 // tagWith digests an answer and the list of its events, where it is apart.
-func tagWith(request, answer proto.Message, list []byte) ([]byte, error) {
+func tagWith(request any, answer proto.Message, list []byte) ([]byte, error) {
 	digest := sha256.New()
 	if asked, ok := request.(viewAsked); ok {
 		digest.Write([]byte{byte(asked.GetView())})

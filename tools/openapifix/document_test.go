@@ -120,12 +120,12 @@ func TestDocument(t *testing.T) {
 	t.Run("unused schemas", func(t *testing.T) {
 		t.Parallel()
 		got := make([]string, 0, len(doc.Components.Schemas))
-		for _, name := range []string{"parley.v1.StreamEventsResponse", "google.rpc.Status", "google.api.HttpBody", "parley.v1.EventView"} {
+		for _, name := range []string{"parley.v1.StreamEventsResponse", "parley.v1.Error", "google.rpc.Status", "google.api.HttpBody", "parley.v1.EventView"} {
 			if doc.Components.Schemas[name] != nil {
 				got = append(got, name)
 			}
 		}
-		if diff := cmp.Diff([]string{"parley.v1.StreamEventsResponse", "google.rpc.Status"}, got); diff != "" {
+		if diff := cmp.Diff([]string{"parley.v1.StreamEventsResponse", "parley.v1.Error"}, got); diff != "" {
 			t.Errorf("schemas (-want +got):\n%s", diff)
 		}
 	})

@@ -29,6 +29,7 @@ func finish(doc *document, methods map[string]protoreflect.MethodDescriptor) err
 		"certificate": object{"type": "mutualTLS", "description": "Client certificate of the caller."},
 	}
 	doc.Components.Headers = headers()
+	doc.Components.Schemas[errorName] = errorSchema()
 	slices.SortFunc(doc.Tags, func(a, b object) int { return strings.Compare(text(a["name"]), text(b["name"])) })
 
 	paths := object{}

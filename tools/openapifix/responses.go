@@ -17,7 +17,7 @@ func fixResponses(operation object, method protoreflect.MethodDescriptor) {
 		line := object{"oneOf": []any{frame, object{
 			"type":        "object",
 			"description": "The last line of a stream that failed.",
-			"properties":  object{"error": object{"$ref": "#/components/schemas/google.rpc.Status"}},
+			"properties":  object{"error": object{"$ref": errorPath}},
 			"required":    []any{"error"},
 		}}}
 		answer["description"] = "One frame per line; the last is the summary or an error."
@@ -31,10 +31,10 @@ func fixResponses(operation object, method protoreflect.MethodDescriptor) {
 	responses := object{
 		"200": answer,
 		"default": object{
-			"description": "An error: `details` holds a google.rpc.ErrorInfo with its reason, and a google.rpc.RetryInfo if a repetition may help.",
+			"description": "An error: `details` holds a google.rpc.ErrorInfo, and a google.rpc.RetryInfo if a repetition may help.",
 			"headers":     references("x-request-id", "retry-after"),
 			"content": object{"application/json": object{
-				"schema": object{"$ref": "#/components/schemas/google.rpc.Status"},
+				"schema": object{"$ref": errorPath},
 			}},
 		},
 	}
@@ -46,6 +46,30 @@ func fixResponses(operation object, method protoreflect.MethodDescriptor) {
 		}
 	}
 	operation["responses"] = responses
+}
+
+// The errors of REST: a google.rpc.Status with the name of its code and its reason in the open.
+const (
+	errorName = "parley.v1.Error"
+	errorPath = "#/components/schemas/" + errorName
+)
+
+func errorSchema() object {
+	return object{
+		"type":        "object",
+		"description": "A google.rpc.Status with the name of its code and the reason of its ErrorInfo beside the code.",
+		"required":    []any{"code", "status", "reason", "message", "details"},
+		"properties": object{
+			"code":    object{"type": "integer", "format": "int32", "description": "Number of the google.rpc.Code."},
+			"status":  object{"type": "string", "description": "Name of the google.rpc.Code, such as `NOT_FOUND`."},
+			"reason":  object{"type": "string", "description": "Stable reason, such as `USER_ID_REQUIRED`; branch on it."},
+			"message": object{"type": "string", "description": "What happened, for people."},
+			"details": object{
+				"type": "array", "description": "Messages of google.rpc: ErrorInfo, and where they apply BadRequest and RetryInfo.",
+				"items": object{"type": "object", "additionalProperties": true, "properties": object{"@type": object{"type": "string"}}},
+			},
+		},
+	}
 }
 
 func schemaPath(message protoreflect.MessageDescriptor) string {

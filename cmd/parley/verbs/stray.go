@@ -5,6 +5,9 @@ import (
 	"io"
 	"log" //nolint:depguard // net/http writes to it whatever we set; here its lines end
 	"log/slog"
+	"sync/atomic"
+
+	"google.golang.org/grpc/grpclog"
 )
 
 // strays takes what libraries write to Go's standard logger. A line may quote an answer of Graph: net/http does so when one
@@ -23,9 +26,32 @@ func (s strays) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// muffle hands the standard logger's lines to strays. The standard logger belongs to the process, so only a verb that runs
+// grpcLines takes the errors that grpc and grpc-gateway write to a log of their own, which is standard error unless told
+// otherwise. They tell of clients that left and of odd headers, with addresses and parts of values, so their text is withheld.
+type grpcLines struct{ logger atomic.Pointer[slog.Logger] }
+
+// grpcErrors is set before anything of the library runs, as it wants it.
+var grpcErrors = func() *grpcLines {
+	lines := &grpcLines{}
+	grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, lines))
+	return lines
+}()
+
+// Write implements io.Writer; each call is one line.
+func (g *grpcLines) Write(line []byte) (int, error) {
+	if logger := g.logger.Load(); logger != nil {
+		logger.Debug("grpc reported an error, such as a client that left; its text is withheld, since it may name one", "bytes", len(line))
+	}
+	return len(line), nil
+}
+
+// muffle hands the standard logger's lines to strays, and grpc's own to the logger. The standard logger belongs to the process, so only a verb that runs
 // until the process ends may call it. What it returns ends the logging, not the silence: a connection may still be closing.
 func muffle(logger *slog.Logger) (end func()) {
 	log.SetOutput(strays{logger})
-	return func() { log.SetOutput(io.Discard) }
+	grpcErrors.logger.Store(logger)
+	return func() {
+		log.SetOutput(io.Discard)
+		grpcErrors.logger.Store(nil)
+	}
 }

@@ -3,13 +3,9 @@ package rest
 import (
 	"bytes"
 	"context"
-	"errors"
-	"net/http"
-	"slices"
-	"strconv"
 	"sync"
 
-	"google.golang.org/grpc/status"
+	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
@@ -17,63 +13,46 @@ import (
 	"github.com/parley-gateway/parley/timeline"
 )
 
-var errAnswer = errors.New("rest: an answer that is not a message")
+// Unchanged stands for an answer that the caller has already.
+type Unchanged struct {
+	// Answer is what was not handed out.
+	Answer any
+}
 
-// unary serves a method that has one answer.
-func (h *Handler) unary(ctx context.Context, w http.ResponseWriter, r *http.Request, what *asked) {
-	call, header := newCall(r, what), w.Header()
-	conditions, tag := r.Header["If-None-Match"], ""
-	if len(conditions) > 0 {
-		call.Same = func(answer any) bool {
-			tag = h.tagOf(what.request, answer)
-			return tag != "" && hasTag(conditions, tag)
-		}
+// Conditional is the interceptor that gives the answer of a call of the REST face its entity tag, and returns Unchanged instead of an
+// answer that If-None-Match names. Calls of other doors pass it.
+func Conditional(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	answer, err := next(ctx, req)
+	c := callOf(ctx)
+	if err != nil || c == nil {
+		return answer, err
 	}
-	answer, err := h.backend.Unary(ctx, call, what.route.method, what.request)
-	call.tell(header)
+	c.tag = tagOf(req, answer)
+	if c.tag != "" && hasTag(c.conditions, c.tag) {
+		return Unchanged{answer}, nil
+	}
+	return answer, nil
+}
+
+// body returns the body of an answer that is one message, good until the call ends. Compressing it is said in the headers,
+// which are not out yet.
+func (c *call) body() ([]byte, error) {
+	if _, same := c.Answer.(Unchanged); same {
+		return nil, nil
+	}
+	body, squeezed, release, err := bodyOf(c.Answer, c.squeezed)
 	if err != nil {
-		writeError(w, err)
-		return
+		return nil, err
 	}
-	_, same := answer.(Unchanged)
-	if tag == "" && !same {
-		tag = h.tagOf(what.request, answer)
-	}
-	var body []byte
-	squeezed := !same && acceptsGzip(r.Header["Accept-Encoding"])
-	if !same {
-		var release func()
-		if body, squeezed, release, err = h.body(answer, squeezed); err != nil {
-			writeError(w, status.Convert(err).Err())
-			return
-		}
-		defer release()
-	}
-	// One array for the values.
-	values := []string{tag, strconv.Itoa(len(body))}
-	if tag != "" {
-		header["Etag"], header["Cache-Control"] = values[0:1:1], valueRevalidate
-	}
-	// Who asks, and of which tenant, decides what the answer is.
-	if vary := header["Vary"]; len(vary) > 0 {
-		header["Vary"] = append(slices.Clip(vary), valueVary...)
-	} else {
-		header["Vary"] = valueVary
-	}
-	boundWrite(w)
-	if same {
-		w.WriteHeader(http.StatusNotModified)
-		return
-	}
+	c.release = release
 	if squeezed {
-		header["Content-Encoding"] = valueGzip
+		c.out.Header()["Content-Encoding"] = valueGzip
 	}
-	header["Content-Type"], header["Content-Length"] = valueJSON, values[1:2:2]
-	_, _ = w.Write(body) // the client is gone if this fails
+	return body, nil
 }
 
 // tagOf is the entity tag of an answer; "" if it has none.
-func (h *Handler) tagOf(request proto.Message, answer any) string {
+func tagOf(request, answer any) string {
 	if page, ok := answer.(*timeline.Page); ok {
 		view := parleyv1.EventView_EVENT_VIEW_UNSPECIFIED
 		if asked, ok := request.(viewAsked); ok {
@@ -114,11 +93,11 @@ var tagForms = func() (forms [4]func(*timeline.Page) ([]byte, error)) {
 
 func nothing() {}
 
-// body returns the bytes of an answer, which are good until release: kept ones where the answer is a page that is kept.
-func (h *Handler) body(answer any, squeezed bool) (body []byte, zipped bool, release func(), err error) {
+// bodyOf returns the bytes of an answer, which are good until release: kept ones where the answer is a page that is kept.
+func bodyOf(answer any, squeezed bool) (body []byte, zipped bool, release func(), err error) {
 	page, ok := answer.(*timeline.Page)
 	if !ok {
-		body, release, err = h.render(answer)
+		body, release, err = render(answer)
 		if err != nil || !squeezed || len(body) < leastSqueezed {
 			return body, false, release, err
 		}
@@ -127,19 +106,19 @@ func (h *Handler) body(answer any, squeezed bool) (body []byte, zipped bool, rel
 		return body, true, nothing, err
 	}
 	if squeezed {
-		if body, err = page.Form(zipKey{}, h.pageZip); err != nil || len(body) > 0 {
+		if body, err = page.Form(zipKey{}, zipPage); err != nil || len(body) > 0 {
 			return body, true, nothing, err
 		}
 	}
-	body, err = page.Form(jsonKey{}, h.pageJSON)
+	body, err = page.Form(jsonKey{}, renderPage)
 	return body, false, nothing, err
 }
 
 // renderPage makes the JSON of a page, in an array of its own size since it may be kept.
-func (h *Handler) renderPage(p *timeline.Page) ([]byte, error) {
+func renderPage(p *timeline.Page) ([]byte, error) {
 	room := roomFor()
 	defer keepRoom(room)
-	body, err := h.appendEvents((*room)[:0], p.Message, p.Events)
+	body, err := appendEvents((*room)[:0], p.Message, p.Events)
 	if err != nil {
 		return nil, err
 	}
@@ -149,8 +128,8 @@ func (h *Handler) renderPage(p *timeline.Page) ([]byte, error) {
 }
 
 // zipPage makes the gzip form of a page's JSON; empty for a page that is too small for it.
-func (h *Handler) zipPage(p *timeline.Page) ([]byte, error) {
-	body, err := p.Form(jsonKey{}, h.pageJSON)
+func zipPage(p *timeline.Page) ([]byte, error) {
+	body, err := p.Form(jsonKey{}, renderPage)
 	if err != nil || len(body) < leastSqueezed {
 		return nil, err
 	}
@@ -175,7 +154,7 @@ func keepRoom(room *[]byte) {
 }
 
 // render returns the JSON of an answer, which is good until release.
-func (*Handler) render(answer any) (body []byte, release func(), err error) {
+func render(answer any) (body []byte, release func(), err error) {
 	message, ok := answer.(proto.Message)
 	if !ok {
 		return nil, nil, errAnswer
@@ -193,8 +172,8 @@ func (*Handler) render(answer any) (body []byte, release func(), err error) {
 const emptyList = `{"events":[]`
 
 // appendEvents writes the JSON of a List answer whose events are the given list, and not in the message.
-func (h *Handler) appendEvents(b []byte, answer *parleyv1.ListEventsResponse, list []byte) ([]byte, error) {
-	b, err := appendList(append(b, emptyList[:len(emptyList)-1]...), list, h.wire, nil)
+func appendEvents(b []byte, answer *parleyv1.ListEventsResponse, list []byte) ([]byte, error) {
+	b, err := appendList(append(b, emptyList[:len(emptyList)-1]...), list, eventJSON, nil)
 	if err != nil {
 		return b, err
 	}

@@ -1,0 +1,47 @@
+// Package inproc is a gRPC connection inside the process: a grpc.ClientConnInterface whose calls run the handlers of
+// registered services behind interceptors, as a grpc.Server does, without a transport and without encoding.
+//
+// A call takes its deadline and its cancellation from the context of its caller, and the outgoing metadata of that context is
+// its incoming metadata. Handlers run on the goroutine of the caller: Invoke returns when the handler has returned, and the
+// handler of a stream runs while its caller waits for a message. Whoever opens a stream ends it with Call.End, which waits
+// for the handler; a connection owns no goroutine.
+package inproc
+
+import (
+	"context"
+	"crypto/tls"
+)
+
+// Call is what a caller and its handler know of each other beside messages. It belongs to one call.
+type Call struct {
+	// TLS is the state of the connection that the request came over; nil = none. Handlers see it as their peer's.
+	TLS *tls.ConnectionState
+	// Answer is what the handler and the interceptors returned, or what the handler sent last. It may be something else than
+	// the method's message, such as an answer whose parts are encoded already; the reply of the call then stays empty. What a
+	// stream sent is good until the next message is asked for.
+	Answer any
+
+	stop func() // ends the stream
+}
+
+type callKey struct{}
+
+// NewContext returns a context for one call.
+func NewContext(ctx context.Context, call *Call) context.Context {
+	return context.WithValue(ctx, callKey{}, call)
+}
+
+// FromContext returns the call of a context, or nil.
+func FromContext(ctx context.Context) *Call {
+	call, _ := ctx.Value(callKey{}).(*Call)
+	return call
+}
+
+// End ends the call's stream, if there is one, and waits for its handler. The context of the call must have ended before, or
+// the handler must have returned, else a handler that waits for something else holds End up.
+func (c *Call) End() {
+	if c.stop != nil {
+		c.stop()
+		c.stop = nil
+	}
+}

@@ -1,0 +1,68 @@
+package rest
+
+import (
+	"net/http"
+	"sync"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+
+	"github.com/parley-gateway/parley/server/fault"
+)
+
+// admit is called by the mux before the generated handler of a path. It refuses verbs that the method does not have and query
+// parameters that are not fields of its request. The mux's own parser would refuse some of them too, but without the name of
+// the parameter, and the error has no way back from it; what passes here it reads as it is.
+func (h *Handler) admit(next runtime.HandlerFunc) runtime.HandlerFunc {
+	var once sync.Once
+	var m *method // of the path that next serves
+	return func(w http.ResponseWriter, r *http.Request, params map[string]string) {
+		once.Do(func() {
+			if pattern, ok := runtime.HTTPPattern(r.Context()); ok {
+				m = h.methods[pattern.String()]
+			}
+		})
+		c := callOf(r.Context())
+		if m == nil || c == nil {
+			writeError(w, errInternal())
+			return
+		}
+		if err := c.admit(m, w, r); err != nil {
+			writeError(w, err)
+			return
+		}
+		next(w, r, params)
+	}
+}
+
+// admit also chooses how the answer is written.
+func (c *call) admit(m *method, w http.ResponseWriter, r *http.Request) error {
+	c.method = m
+	if m.stream && c.verb != http.MethodGet {
+		w.Header().Set("Allow", http.MethodGet)
+		return errMethod()
+	}
+	if !c.reads() {
+		return errMethod()
+	}
+	sent, err := m.checkQuery(r.Form)
+	if err != nil {
+		return err
+	}
+	c.sent = sent
+	c.events = c.events && m.stream && !m.download
+	if !c.events {
+		return nil
+	}
+	r.Header["Accept"] = valueSSE // the mux chooses the marshaler by it
+	if field := m.request.Fields().ByName(resumeField); field != nil && c.lastEvent != "" {
+		// The id is newer than the token of the URL, which a browser sends again unchanged.
+		delete(r.Form, field.JSONName())
+		r.Form[string(resumeField)] = []string{c.lastEvent}
+		c.sent[resumeField], c.reconnect = "last-event-id", true
+	}
+	return nil
+}
+
+func errInternal() error {
+	return &fault.Error{Code: 13, Reason: fault.ReasonInternal, Message: "the gateway failed; the request id helps its operator"}
+}

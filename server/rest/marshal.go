@@ -1,0 +1,126 @@
+package rest
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+
+	"google.golang.org/genproto/googleapis/api/httpbody"
+	spb "google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+)
+
+const (
+	jsonType   = "application/json"
+	ndjsonType = "application/x-ndjson"
+	sseType    = "text/event-stream"
+)
+
+// marshaler writes answers as JSON and frames as lines of JSON, or as server-sent events. The mux names neither by its type:
+// an answer comes as its call, a frame as the value `result` of a map, an error of a stream as the value `error`.
+type marshaler struct{ events bool }
+
+var (
+	_ runtime.Marshaler         = marshaler{}
+	_ runtime.Delimited         = marshaler{}
+	_ runtime.StreamContentType = marshaler{}
+)
+
+var errAnswer = errors.New("rest: not an answer")
+
+// Marshal implements runtime.Marshaler.
+func (m marshaler) Marshal(v any) ([]byte, error) {
+	switch v := v.(type) {
+	case *call:
+		return v.body()
+	case map[string]any:
+		if c, ok := v["result"].(*call); ok {
+			return c.frame(m)
+		}
+	case map[string]proto.Message:
+		if st, ok := v["error"].(*spb.Status); ok {
+			return m.errorLine(status.FromProto(st)), nil
+		}
+	}
+	return nil, errAnswer
+}
+
+// errorLine is the line that ends a stream by an error. An EventSource has an event `error` of its own.
+func (m marshaler) errorLine(st *status.Status) []byte {
+	b := append(m.lineHead(nil, "failure", ""), `{"error":`...)
+	return m.lineEnd(append(appendStatus(b, st), '}'))
+}
+
+// lineHead begins a line, or an event with its name and id.
+func (m marshaler) lineHead(b []byte, kind, id string) []byte {
+	if !m.events {
+		return b
+	}
+	b = append(append(append(b, "event: "...), kind...), '\n')
+	if id != "" {
+		b = append(append(append(b, "id: "...), id...), '\n')
+	}
+	return append(b, "data: "...)
+}
+
+// lineEnd ends a line, or an event.
+func (m marshaler) lineEnd(b []byte) []byte {
+	if m.events {
+		b = append(b, '\n')
+	}
+	return append(b, '\n')
+}
+
+// Delimiter implements runtime.Delimited. Marshal ends lines itself, since the mux puts a delimiter behind the chunks of
+// downloads too.
+func (marshaler) Delimiter() []byte { return nil }
+
+// ContentType implements runtime.Marshaler.
+func (marshaler) ContentType(any) string { return jsonType }
+
+// StreamContentType implements runtime.StreamContentType.
+func (m marshaler) StreamContentType(v any) string {
+	if body, ok := v.(*httpbody.HttpBody); ok {
+		return body.GetContentType()
+	}
+	if m.events {
+		return sseType
+	}
+	return ndjsonType
+}
+
+// Unmarshal implements runtime.Marshaler; no method has a body.
+func (marshaler) Unmarshal([]byte, any) error { return errAnswer }
+
+// NewDecoder implements runtime.Marshaler; no method has a body.
+func (marshaler) NewDecoder(io.Reader) runtime.Decoder {
+	return runtime.DecoderFunc(func(any) error { return errAnswer })
+}
+
+// NewEncoder implements runtime.Marshaler.
+func (m marshaler) NewEncoder(w io.Writer) runtime.Encoder {
+	return runtime.EncoderFunc(func(v any) error {
+		body, err := m.Marshal(v)
+		if err == nil {
+			_, err = w.Write(body)
+		}
+		return err
+	})
+}
+
+// wantsEvents says whether the Accept header asks for server-sent events.
+func wantsEvents(header http.Header) bool {
+	for _, accept := range header.Values("Accept") {
+		for part := range strings.SplitSeq(accept, ",") {
+			kind, _, _ := strings.Cut(part, ";")
+			if strings.EqualFold(strings.TrimSpace(kind), sseType) {
+				return true
+			}
+		}
+	}
+	return false
+}

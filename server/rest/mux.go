@@ -1,0 +1,167 @@
+package rest
+
+import (
+	"context"
+	"net/http"
+	"slices"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/genproto/googleapis/api/httpbody"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	gatewayv1 "github.com/parley-gateway/parley/gen/gateway/parley/v1"
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/server/fault"
+)
+
+// newMux makes the mux with the generated handlers of all services. The mux tries the routes that were registered last first,
+// so the service that is asked most is the last one.
+func (h *Handler) newMux(conn grpc.ClientConnInterface) (*runtime.ServeMux, error) {
+	mux := runtime.NewServeMux(
+		runtime.WithMiddlewares(h.admit),
+		// The clean request has no headers: what the API knows of them comes from the call.
+		runtime.WithIncomingHeaderMatcher(func(string) (string, bool) { return "", false }),
+		runtime.WithMetadata(func(ctx context.Context, _ *http.Request) metadata.MD { return callOf(ctx).headers }),
+		runtime.WithOutgoingHeaderMatcher(outgoing),
+		runtime.WithOutgoingTrailerMatcher(func(string) (string, bool) { return "", false }),
+		// Paths come decoded, and are not decoded again.
+		runtime.WithUnescapingMode(runtime.UnescapingModeLegacy),
+		runtime.WithDisableHTTPMethodOverride(),
+		runtime.WithDisablePathLengthFallback(),
+		runtime.WithDisableChunkedEncoding(), // net/http knows when it is needed
+		runtime.WithWriteContentLength(),
+		runtime.WithMarshalerOption(runtime.MIMEWildcard, marshaler{}),
+		runtime.WithMarshalerOption(sseType, marshaler{events: true}),
+		runtime.WithForwardResponseOption(head),
+		runtime.WithForwardResponseRewriter(rewrite),
+		runtime.WithErrorHandler(handleError),
+		runtime.WithStreamErrorHandler(handleStreamError),
+		runtime.WithRoutingErrorHandler(handleRoutingError),
+	)
+	ctx := context.Background() // the handlers do not keep it
+	for _, err := range []error{
+		gatewayv1.RegisterUserServiceHandlerClient(ctx, mux, parleyv1.NewUserServiceClient(conn)),
+		gatewayv1.RegisterCopilotUsageServiceHandlerClient(ctx, mux, parleyv1.NewCopilotUsageServiceClient(conn)),
+		gatewayv1.RegisterConversationServiceHandlerClient(ctx, mux, parleyv1.NewConversationServiceClient(conn)),
+		gatewayv1.RegisterEventServiceHandlerClient(ctx, mux, parleyv1.NewEventServiceClient(conn)),
+	} {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return mux, nil
+}
+
+// outgoing names the headers of an answer that come from its metadata. The request id is the front's.
+func outgoing(key string) (string, bool) {
+	switch key {
+	case "cache-status":
+		return "Cache-Status", true
+	case "age":
+		return "Age", true
+	default:
+		return "", false
+	}
+}
+
+// head sets the headers of an answer before its body: those of a stream when it begins, where message is nil, and those of an
+// answer that is one message. An answer that the client has already ends here, with 304.
+func head(ctx context.Context, w http.ResponseWriter, message proto.Message) error {
+	c := callOf(ctx)
+	switch {
+	case message == nil:
+		c.headStream(w)
+	case !c.method.stream:
+		c.headMessage(w)
+	}
+	return nil
+}
+
+func (c *call) headMessage(w http.ResponseWriter) {
+	header := w.Header()
+	if c.tag != "" {
+		header["Etag"], header["Cache-Control"] = []string{c.tag}, valueRevalidate
+	}
+	// Who asks, and of which tenant, decides what the answer is.
+	header["Vary"] = append(slices.Clip(header["Vary"]), valueVary...)
+	boundWrite(w)
+	if _, same := c.Answer.(Unchanged); same {
+		header.Del("Content-Type")
+		w.WriteHeader(http.StatusNotModified)
+	}
+}
+
+func (c *call) headStream(w http.ResponseWriter) {
+	unboundWrite(w)
+	header := w.Header()
+	header.Set("X-Accel-Buffering", "no")
+	if c.method.download {
+		header.Set("Content-Disposition", `attachment; filename="copilot-usage.csv"`)
+		return
+	}
+	header.Add("Vary", "Accept-Encoding")
+	if c.squeezed {
+		c.out.squeeze()
+	}
+}
+
+// rewrite hands the marshaler the call, which holds the answer as the service gave it, instead of the reply. The bytes of a
+// download go out as they are.
+func rewrite(ctx context.Context, _ proto.Message) (any, error) {
+	c := callOf(ctx)
+	if body, ok := c.Answer.(*httpbody.HttpBody); ok {
+		return body, nil
+	}
+	return c, nil
+}
+
+// handleError answers a call that failed before anything of its answer was out.
+func handleError(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, _ *http.Request, err error) {
+	c := callOf(ctx)
+	c.out.plain()
+	if md, ok := runtime.ServerMetadataFromContext(ctx); ok {
+		for key, values := range md.HeaderMD {
+			if name, ok := outgoing(key); ok {
+				w.Header()[name] = values
+			}
+		}
+	}
+	writeStatus(w, c.status(err))
+}
+
+// status is the error of a call, with the names of fields as the client sent them.
+func (c *call) status(err error) *status.Status {
+	return fault.Renamed(fault.Complete(status.Convert(err)), c.sentName)
+}
+
+// sentName returns the name by which the client gave a field of the request; its own where it did not.
+func (c *call) sentName(field string) string {
+	if sent := c.sent[protoreflect.Name(field)]; sent != "" {
+		return sent
+	}
+	return field
+}
+
+// handleStreamError is the error that ends a stream which has begun. A download breaks the connection instead, so that nobody
+// takes a part for the whole.
+func handleStreamError(ctx context.Context, err error) *status.Status {
+	c := callOf(ctx)
+	if c.method.download {
+		c.logger.WarnContext(ctx, "download was cut")
+		panic(http.ErrAbortHandler) //nolint:forbidigo // net/http's way to break a connection
+	}
+	return fault.WithResumeToken(c.status(err), c.lines.token)
+}
+
+// handleRoutingError answers for a path that no method has.
+func handleRoutingError(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, _ *http.Request, _ int) {
+	if c := callOf(ctx); !c.reads() {
+		writeError(w, errMethod())
+		return
+	}
+	writeError(w, errPath())
+}
