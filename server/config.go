@@ -7,6 +7,7 @@ import (
 	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/internal/ledger"
 	"github.com/parley-gateway/parley/server/audit"
 	"github.com/parley-gateway/parley/server/callers"
 	"github.com/parley-gateway/parley/server/certs"
@@ -45,6 +46,9 @@ type Config struct {
 	Metrics *metrics.Metrics
 	// Memory says when there is too little memory for new work; nil = never.
 	Memory Memory
+	// Ledger counts the bytes that streams hold, and admits no more of them than it has room for; nil = no bound. The engine
+	// should have the same one.
+	Ledger *ledger.Ledger
 	// Logger receives one line per call and the failures; nil = none.
 	Logger *slog.Logger
 	// Version is shown by the metrics and the documents.

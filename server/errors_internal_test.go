@@ -160,7 +160,7 @@ func TestEveryReasonHasARow(t *testing.T) {
 func TestChainOrder(t *testing.T) {
 	t.Parallel()
 	s := &Server{drain: newDrainer()}
-	s.limits = newLimits(1, 1, s.drain, plenty{}, func(string) {})
+	s.limits = newLimits(&s.cfg, s.drain)
 	all := []string{
 		"request id", "metrics", "recovery", "logging", "errors", "headers", "identity", "audit", "deadline", "limits", "freshness", "validation",
 	}

@@ -6,6 +6,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 
+	"github.com/parley-gateway/parley/internal/ledger"
 	"github.com/parley-gateway/parley/server/fault"
 	"github.com/parley-gateway/parley/server/metrics"
 )
@@ -15,11 +16,14 @@ type limits struct {
 	calls, streams chan struct{}
 	drain          *drainer
 	memory         Memory
+	ledger         *ledger.Ledger
 	shed           func(cause string) // counts a refusal
 }
 
-func newLimits(calls, streams int, drain *drainer, memory Memory, shed func(cause string)) *limits {
-	return &limits{make(chan struct{}, calls), make(chan struct{}, streams), drain, memory, shed}
+func newLimits(cfg *Config, drain *drainer) *limits {
+	return &limits{
+		make(chan struct{}, cfg.MaxCalls), make(chan struct{}, cfg.MaxStreams), drain, cfg.Memory, cfg.Ledger, cfg.Metrics.Shed,
+	}
 }
 
 // enter takes a place; leave gives it back.
@@ -82,7 +86,13 @@ func (l *limits) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServ
 		return err
 	}
 	defer leave(l.streams)
-	return next(srv, stream)
+	account := l.ledger.Admit()
+	if account == nil {
+		l.shed(metrics.ShedReadAhead)
+		return overloaded("the streams under way may still take all memory that there is for reading ahead")
+	}
+	defer account.Close()
+	return next(srv, &streamWith{stream, ledger.With(stream.Context(), account)})
 }
 
 func errShuttingDown() *fault.Error {

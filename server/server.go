@@ -56,7 +56,7 @@ func New(cfg Config) (*Server, error) {
 		rates:  doors.NewRates(cfg.CallerRate, cfg.CallerBurst, cfg.Now),
 		failed: make(chan error, 1),
 	}
-	s.limits = newLimits(cfg.MaxCalls, cfg.MaxStreams, s.drain, cfg.Memory, cfg.Metrics.Shed)
+	s.limits = newLimits(&cfg, s.drain)
 	links, err := s.chain(doorGRPC)
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/internal/ledger"
 	"github.com/parley-gateway/parley/source"
 )
 
@@ -42,7 +43,8 @@ func TestAbandonedWindowsBuildNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			ctx, leave := context.WithCancel(t.Context())
-			r := &reading{src: parleyv1.Source_SOURCE_CHAT, maxPages: 10, desc: c.chain, reader: &leaving{leave: leave, left: c.midway}}
+			books := ledger.New(ledger.Config{})
+			r := &reading{account: books.Open(0), src: parleyv1.Source_SOURCE_CHAT, maxPages: 10, desc: c.chain, reader: &leaving{leave: leave, left: c.midway}}
 			w := window{span{time.Unix(0, 0), time.Unix(3600, 0)}, hour}
 			var b *block
 			if c.chain {
@@ -56,8 +58,8 @@ func TestAbandonedWindowsBuildNothing(t *testing.T) {
 			if b.sheet != nil || len(b.entries) > 0 || b.rows != 0 {
 				t.Errorf("a block of %d rows was made for nobody: %v", b.rows, b.sheet)
 			}
-			if n := r.buffered.Load(); n != 0 {
-				t.Errorf("%d rows count as read ahead", n)
+			if n := books.Committed(); n != 0 {
+				t.Errorf("%d bytes count as read ahead", n)
 			}
 		})
 	}

@@ -113,7 +113,6 @@ func (t *track) check(ctx context.Context, b *block) {
 func (t *track) checkStrictly(ctx context.Context, b *block) {
 	found, open := t.attendance.listen(b)
 	if _, divisible := b.finer(); divisible && len(open) > maxProofs && b.failed == nil {
-		t.read.release(b.rows)
 		b.split, b.entries, b.rows = true, nil, 0
 		return
 	}

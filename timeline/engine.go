@@ -9,10 +9,12 @@
 package timeline
 
 import (
+	"context"
 	"log/slog"
 	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/internal/ledger"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/seal"
 )
@@ -41,8 +43,9 @@ type Config struct {
 	CallsKept time.Duration
 	// Ahead is how many windows per source a stream reads at a time; default 16. Lists read at most one window ahead.
 	Ahead int
-	// AheadRows is how many rows per source may lie ready before no further window is begun; default 9000.
-	AheadRows int
+	// Ledger bounds the bytes that are read ahead, by each stream and by all; nil = a ledger with the default bounds. A
+	// stream's account is that of its context, or a new one.
+	Ledger *ledger.Ledger
 	// MaxPages ends a window that does not end by itself; default 10000.
 	MaxPages int
 	// Heartbeat is the longest time between two checkpoints of a stream; default 15 s.
@@ -71,7 +74,9 @@ func New(cfg Config) (*Engine, error) {
 	cfg.Settle = source.Settle(cfg.Settle)
 	setDefault(&cfg.CallsKept, 30*24*time.Hour)
 	setDefault(&cfg.Ahead, 16)
-	setDefault(&cfg.AheadRows, 9000)
+	if cfg.Ledger == nil {
+		cfg.Ledger = ledger.New(ledger.Config{Limit: defaultAhead, Each: defaultEach})
+	}
 	setDefault(&cfg.MaxPages, 10000)
 	setDefault(&cfg.Heartbeat, 15*time.Second)
 	setDefault(&cfg.ListTime, 20*time.Second)
@@ -79,6 +84,24 @@ func New(cfg Config) (*Engine, error) {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &Engine{cfg: cfg, canaries: newCanaries()}, nil
+}
+
+// Default bounds of what is read ahead, by all streams and by each.
+const (
+	defaultAhead = 1 << 30
+	defaultEach  = 32 << 20
+	usualAhead   = 9000 // rows of the usual size that a stream may read ahead
+)
+
+func (e *Engine) windowBytes() int64 { return windowBytes(e.cfg.Ledger.Config()) }
+
+// account is that of a stream's context, or a new one.
+func (e *Engine) account(ctx context.Context) (_ *ledger.Account, release func()) {
+	if account := ledger.From(ctx); account != nil {
+		return account, func() {}
+	}
+	account := e.cfg.Ledger.Open(0)
+	return account, account.Close
 }
 
 func setDefault[T int | time.Duration](field *T, value T) {

@@ -69,6 +69,7 @@ func (f *fetcher) start(t *track, s *slot) {
 	}
 	if kept != nil && (kept.split || t.filter == nil && t.enrich == nil && t.attendance.settled(kept.sheet)) {
 		s.block, s.done = kept, f.done
+		t.hold(kept)
 		return
 	}
 	if kept == nil && s.tried {
@@ -103,6 +104,7 @@ func (f *fetcher) start(t *track, s *slot) {
 		if err := f.ctx.Err(); err != nil {
 			s.block = t.read.abandon(s.block, err)
 		}
+		t.hold(s.block)
 	})
 }
 
@@ -141,7 +143,7 @@ func (t *track) fill(f *fetcher, ahead int) {
 			i++
 			continue
 		}
-		if started >= ahead || started > 0 && t.read.gate.limit > 0 && t.read.buffered.Load() >= t.read.gate.limit {
+		if started >= ahead || started > 0 && t.read.account.Full() {
 			return
 		}
 		if s.slot != nil {

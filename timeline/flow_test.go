@@ -15,6 +15,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/internal/ledger"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
 )
@@ -65,7 +66,7 @@ func TestSlowReader(t *testing.T) {
 		for i := range g.rows {
 			g.rows[i].body = strings.Repeat("x", 2000)
 		}
-		e := newEngine(t, timeline.Config{AheadRows: 500})
+		e := newEngine(t, timeline.Config{Ledger: ledger.New(ledger.Config{Each: 1200 << 10})})
 		stalled := 0
 		r := &result{}
 		err := e.StreamEvents(t.Context(), sources(g), chatRequest(), "", func(f *parleyv1.StreamEventsResponse) error {

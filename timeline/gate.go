@@ -2,51 +2,85 @@ package timeline
 
 import (
 	"context"
-	"sync"
+
+	"github.com/parley-gateway/parley/internal/ledger"
 )
 
-// gate holds windows back that are read ahead while too many rows lie ready.
-type gate struct {
-	limit int64 // rows; 0 = none
-	mu    sync.Mutex
-	moved chan struct{} // closed when rows were handed over
+// What a page is believed to take before one was seen, and what a row takes beside its event while its window is read.
+const (
+	firstPage = 64 << 10
+	rowBytes  = 256
+)
+
+// windowBytes is what a window is planned to take at most: a part of what all streams may read ahead.
+func windowBytes(limits ledger.Config) int64 {
+	const least, most = 1 << 20, 8 << 20
+	if limits.Limit <= 0 {
+		return most
+	}
+	return min(max(limits.Limit/32, least), most)
 }
 
-// pass waits until there is room for another page, or the window is the next one that is wanted.
-func (r *reading) pass(ctx context.Context, wanted <-chan struct{}) error {
-	for r.gate.limit > 0 && r.buffered.Load() >= r.gate.limit {
-		r.gate.mu.Lock()
-		if r.gate.moved == nil {
-			r.gate.moved = make(chan struct{})
-		}
-		moved := r.gate.moved
-		r.gate.mu.Unlock()
-		if r.buffered.Load() < r.gate.limit {
-			return nil
-		}
-		select {
-		case <-moved:
-		case <-wanted:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+// load is how full a window is: its rows, or more if they are large. A window is planned for a load of maxRows.
+func (r *reading) load(rows int, size int64) int {
+	if r.unit <= 0 {
+		return rows
 	}
+	return max(rows, int(size/r.unit))
+}
+
+// pageRoom is what the next page is believed to take, as it came and as it is kept.
+func (r *reading) pageRoom() int64 { return max(firstPage, 2*r.pageBytes.Load()) }
+
+// pass waits until there is room for another page, or the window is the next one that is wanted.
+func (r *reading) pass(ctx context.Context, rows *rowset) error {
+	if rows.room > 0 {
+		return nil // it was taken ahead
+	}
+	room := r.pageRoom()
+	if rows.wanted == nil {
+		r.account.Add(room)
+	} else if err := r.account.Acquire(ctx, room, rows.wanted); err != nil {
+		return err
+	}
+	rows.room = room
 	return nil
 }
 
-// room reports whether another page may be asked for behind one of so many rows.
-func (r *reading) room(rows int) bool {
-	return r.gate.limit <= 0 || r.buffered.Load()+int64(rows) < r.gate.limit
+// passAhead takes the room for the page behind the one that is being read, if there is enough.
+func (r *reading) passAhead(rows *rowset) bool {
+	room := r.pageRoom()
+	if rows.ahead > 0 || !r.account.TryAcquire(room) {
+		return false
+	}
+	rows.ahead = room
+	return true
 }
 
-// release notes that rows were handed over or dropped.
-func (r *reading) release(rows int) {
-	r.buffered.Add(-int64(rows))
-	r.gate.mu.Lock()
-	defer r.gate.mu.Unlock()
-	if r.gate.moved != nil {
-		close(r.gate.moved)
-		r.gate.moved = nil
+// hold counts what a block keeps in memory until drop.
+func (t *track) hold(b *block) {
+	if b.sheet == nil || b.split {
+		return
 	}
+	t.read.account.Hold(&b.sheet.held, b.sheet.cost())
+	if t.filter == nil && t.enrich == nil && t.attendance == nil {
+		return
+	}
+	b.extra = int64(cap(b.entries)) * entryBytes
+	for i := range b.entries {
+		if e := &b.entries[i]; e.at == apart {
+			b.extra += int64(len(e.basic) + len(e.unmapped))
+		}
+	}
+	t.read.account.Add(b.extra)
+}
+
+// drop ends hold.
+func (t *track) drop(b *block) {
+	if b.sheet == nil || b.split {
+		return
+	}
+	t.read.account.Drop(&b.sheet.held)
+	t.read.account.Add(-b.extra)
+	b.extra = 0
 }

@@ -46,7 +46,6 @@ func (r *reading) find(ctx context.Context, w window) *block {
 	b.show(r.desc)
 	r.pages.Add(int64(s.pages))
 	r.fromCache.Add(int64(s.pages))
-	r.buffered.Add(int64(s.rows))
 	if s.unfiltered {
 		r.unfiltered.Store(true)
 	}

@@ -89,7 +89,9 @@ func (e *Engine) makePage(
 	if req.Conversation != "" {
 		ahead = 1 // Graph allows one request a second: the next window would only stand in the way
 	}
-	w.limit(ahead, maxRows)
+	account := e.cfg.Ledger.Open(e.windowBytes())
+	defer account.Close()
+	w.limit(ahead, maxRows, account)
 	for _, t := range w.tracks {
 		t.frugal = size
 	}

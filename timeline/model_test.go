@@ -13,6 +13,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/internal/ledger"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
 	"github.com/parley-gateway/parley/timeline/seal"
@@ -73,7 +74,7 @@ func (w *world) engine(t *testing.T) *timeline.Engine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return newEngine(t, timeline.Config{Sealer: k, Ahead: 1 + w.IntN(6), AheadRows: 1 + w.IntN(200)})
+	return newEngine(t, timeline.Config{Sealer: k, Ahead: 1 + w.IntN(6), Ledger: ledger.New(ledger.Config{Limit: 1 + w.Int64N(100<<10), Each: 1 + w.Int64N(50<<10)})})
 }
 
 var errCut = errors.New("cut")

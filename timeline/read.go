@@ -9,6 +9,7 @@ import (
 
 	"github.com/parley-gateway/parley/cache"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/internal/ledger"
 	"github.com/parley-gateway/parley/source"
 )
 
@@ -45,6 +46,7 @@ type block struct {
 	failed     *failure      // why the window was not read to its end
 	split      bool          // it held too much and must be read in pieces; nothing else is set
 	halved     bool          // beside split: the pieces are its halves, since it did not fit into a call
+	extra      int64         // bytes that it takes beside its sheet
 	tail       *tail         // how to go on reading a single chain
 	unordered  bool          // the chain does not come in order: read windows instead
 	unproven   bool          // it holds calls that could not be read whole to see whether they belong here
@@ -69,9 +71,10 @@ type reading struct {
 
 	pages, fromCache, requests atomic.Int64
 	largest                    atomic.Int64 // rows of the largest page that had a link
-	buffered                   atomic.Int64 // rows read and not yet handed over
+	pageBytes                  atomic.Int64 // what the largest page takes
 	unfiltered                 atomic.Bool  // Graph did not evaluate (all of) the clause
-	gate                       gate
+	account                    *ledger.Account
+	unit                       int64 // bytes that count as a row when it is found out how much a window holds; 0 = none
 }
 
 // ask returns the query for a span.
@@ -116,6 +119,7 @@ func (r *reading) short(rows int) bool { return rows < max(r.nominal, int(r.larg
 func (r *reading) once(ctx context.Context, w window, wanted <-chan struct{}) *block {
 	b := &block{window: w}
 	rows := newRowset(r, w.span)
+	defer rows.drop()
 	rows.wanted, rows.window = wanted, true
 	end := r.chain(ctx, w, r.ask(w.span), rows)
 	if end.failed != nil && end.failed.again {
@@ -124,12 +128,10 @@ func (r *reading) once(ctx context.Context, w window, wanted <-chan struct{}) *b
 		end = r.chain(ctx, w, r.ask(w.span), rows)
 	}
 	if err := ctx.Err(); err != nil {
-		b.rows = rows.rows
 		return r.abandon(b, err)
 	}
 	if end.split {
 		b.split = true
-		r.release(rows.rows)
 		if r.query.Conversation == "" {
 			r.keep(w, &sheet{split: true, read: rows.read})
 		}
@@ -138,7 +140,6 @@ func (r *reading) once(ctx context.Context, w window, wanted <-chan struct{}) *b
 	if end.failed != nil && end.failed.reason == ReasonUnavailable && w.level == era {
 		// Perhaps it was too much to ask at a time, and a year that cannot be read is a smaller gap.
 		b.split = true
-		r.release(rows.rows)
 		return b
 	}
 	b.failed = end.failed
@@ -146,7 +147,6 @@ func (r *reading) once(ctx context.Context, w window, wanted <-chan struct{}) *b
 	if end.suspect && rows.rows > 0 {
 		reason = r.halves(ctx, w, rows, b)
 		if err := ctx.Err(); err != nil {
-			b.rows = rows.rows
 			return r.abandon(b, err)
 		}
 	}
@@ -177,10 +177,9 @@ func underWay(ctx context.Context) context.Context {
 	return cache.WithControl(ctx, control)
 }
 
-// abandon gives back what a window holds that nobody waits for any more. Nothing is made of its rows: sorting and copying
-// them would cost more memory than the reader who has left did.
+// abandon is the block of a window that nobody waits for any more. Nothing is made of its rows: sorting and copying them
+// would cost more memory than the reader who has left did.
 func (r *reading) abandon(b *block, err error) *block {
-	r.release(b.rows)
 	f := classify(err, false)
 	return &block{window: b.window, tail: b.tail, failed: &f}
 }
@@ -194,7 +193,7 @@ func (r *reading) halves(ctx context.Context, w window, whole *rowset, b *block)
 	}
 	again := newRowset(r, w.span)
 	again.wanted = whole.wanted
-	defer func() { r.release(again.rows) }()
+	defer again.drop()
 	for _, half := range []span{{w.start, middle}, {middle, w.end}} {
 		again.forget()
 		again.asked = half
@@ -226,18 +225,20 @@ type ending struct {
 // chain reads pages until one has no link.
 func (r *reading) chain(ctx context.Context, w window, q source.EventQuery, rows *rowset) ending {
 	_, divisible := w.finer()
+	_, _, halvable := w.halves()
 	links := linkset{}
 	link, last, filled := "", 0, 0
 	ahead := source.Ahead{
 		Ask: func(ctx context.Context, link string) (*source.Page[source.Item], error) { return r.page(ctx, q, link) },
 		Follow: func(next string, more int) bool {
-			split := divisible && !rows.unbounded && w.level.tooMuch(filled+1, rows.rows+more)
-			return r.query.Conversation == "" && more > 0 && !split && !links.has(next) && r.room(more)
+			load := r.load(rows.rows+more, rows.size+r.pageBytes.Load())
+			split := !rows.unbounded && (divisible && w.level.tooMuch(filled+1, load) || halvable && r.tooLarge(rows))
+			return r.query.Conversation == "" && more > 0 && !split && !links.has(next) && r.passAhead(rows)
 		},
 	}
 	defer ahead.Stop()
 	for n := 1; ; n++ {
-		err := r.pass(ctx, rows.wanted)
+		err := r.pass(ctx, rows)
 		var page *source.Page[source.Item]
 		if err == nil {
 			page, err = ahead.Page(ctx, link)
@@ -261,7 +262,7 @@ func (r *reading) chain(ctx context.Context, w window, q source.EventQuery, rows
 		switch {
 		case !links.add(page.Next):
 			return ending{reason: ReasonPagingLoop}
-		case divisible && !rows.unbounded && r.tooMuch(w, filled, rows):
+		case !rows.unbounded && (divisible && r.tooMuch(w, filled, rows) || halvable && r.tooLarge(rows)):
 			return ending{split: true}
 		case n >= r.maxPages:
 			return ending{reason: ReasonTooManyPages}
@@ -271,13 +272,17 @@ func (r *reading) chain(ctx context.Context, w window, q source.EventQuery, rows
 }
 
 // tooMuch tells when to split a window that goes on. A chat's own messages come newest first and one page at a time, so
-// that splitting gains no time: the window is read on unless its first pages promise more rows than may lie ready.
+// that splitting gains no time: the window is read on unless its first pages promise more than may lie ready.
 func (r *reading) tooMuch(w window, pages int, rows *rowset) bool {
-	if r.query.Conversation == "" || r.gate.limit <= 0 {
-		return w.level.tooMuch(pages, rows.rows)
+	load := r.load(rows.rows, rows.size)
+	if r.account.Overdrawn() && load >= maxRows/2 {
+		return true // the smaller, the sooner there is room again
 	}
-	limit := float64(r.gate.limit)
-	if float64(rows.rows) >= limit {
+	limit := float64(r.load(0, r.account.Each()))
+	if r.query.Conversation == "" || limit <= 0 {
+		return w.level.tooMuch(pages, load)
+	}
+	if float64(load) >= limit {
 		return true
 	}
 	const sample = 8
@@ -286,7 +291,12 @@ func (r *reading) tooMuch(w window, pages int, rows *rowset) bool {
 		return false
 	}
 	covered := float64(w.end.Sub(oldest)) / float64(w.end.Sub(w.start))
-	return float64(rows.rows)/covered > limit*3/4
+	return float64(load)/covered > limit*3/4
+}
+
+// tooLarge tells when to cut even an hour: its rows are few, but take much more memory than a window is planned for.
+func (r *reading) tooLarge(rows *rowset) bool {
+	return rows.window && r.unit > 0 && r.query.Conversation == "" && rows.size >= r.unit*maxRows*5/2
 }
 
 // orderKey bounds the length of a key, so that positions fit into a token.

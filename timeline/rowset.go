@@ -45,6 +45,9 @@ type rowset struct {
 	chain      int             // number of the current chain
 	wanted     <-chan struct{} // closed when the window is the next one that is wanted
 	rows       int
+	size       int64 // bytes of the rows
+	room       int64 // bytes that were taken for the page that is being read
+	ahead      int64 // and for the one behind it
 	duplicates int
 	pages      int
 	read       time.Time // when the oldest page was read
@@ -74,7 +77,7 @@ func (s *rowset) repeated(items []source.Item) bool {
 
 func (s *rowset) add(items []source.Item) {
 	s.rows += len(items)
-	s.r.buffered.Add(int64(len(items)))
+	s.weigh(items)
 	for i := range items {
 		item := &items[i]
 		if item.IsZero() {
@@ -95,6 +98,26 @@ func (s *rowset) add(items []source.Item) {
 			s.items[at.item] = *item
 		}
 	}
+}
+
+// weigh counts the rows of a page in place of the room that was taken for it.
+func (s *rowset) weigh(items []source.Item) {
+	size := int64(0)
+	for i := range items {
+		size += int64(len(items[i].Basic)+len(items[i].Unmapped)+len(items[i].Key)) + rowBytes
+	}
+	s.r.account.Add(size - s.room)
+	s.size += size
+	s.room, s.ahead = s.ahead, 0
+	for most := s.r.pageBytes.Load(); size > most && !s.r.pageBytes.CompareAndSwap(most, size); {
+		most = s.r.pageBytes.Load()
+	}
+}
+
+// drop gives back what the rows took: they are in the sheet now, or nobody wants them.
+func (s *rowset) drop() {
+	s.r.account.Add(-s.size - s.room - s.ahead)
+	s.size, s.room, s.ahead = 0, 0, 0
 }
 
 // note takes over what is said of a page as a whole.
@@ -128,7 +151,6 @@ func (s *rowset) within(o *rowset) bool {
 func (s *rowset) join(o *rowset) {
 	duplicates, rows := s.duplicates, s.rows
 	s.add(o.items)
-	s.r.release(len(o.items))
 	s.duplicates, s.rows = duplicates, rows
 }
 

@@ -53,7 +53,6 @@ func (r *reading) window(ctx context.Context, s *slot) *block {
 
 // join counts what another call has read.
 func (r *reading) join(b *block) {
-	r.buffered.Add(int64(b.rows))
 	if b.sheet != nil {
 		r.pages.Add(int64(b.sheet.pages))
 		r.fromCache.Add(int64(b.sheet.pages))

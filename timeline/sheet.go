@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/internal/ledger"
 )
 
 // sheet is what reading one window brought, in the order of the walk, with its events in one array: whatever lies together
@@ -17,6 +18,8 @@ type sheet struct {
 	edge    []stamp   // rows just outside the window, which belong to its neighbours
 	basic   eventList // their events, view BASIC
 	hashes  []uint64  // their digests
+
+	held ledger.Shared // by the calls that have it in hand
 
 	rows, duplicates, pages int
 	unfiltered              bool      // Graph did not evaluate (all of) the clause
@@ -107,6 +110,14 @@ const (
 	entryBytes = 152
 	sheetBytes = 384
 )
+
+// size is what the rows of the sheet take; 0 without one.
+func (s *sheet) size() int64 {
+	if s == nil {
+		return 0
+	}
+	return s.cost()
+}
 
 // cost is what the sheet takes in memory, in bytes.
 func (s *sheet) cost() int64 {

@@ -36,7 +36,11 @@ func (e *Engine) StreamEvents(
 		return err
 	}
 	defer w.fetch.close()
-	w.limit(e.cfg.Ahead, e.cfg.AheadRows)
+	account, release := e.account(ctx)
+	defer release()
+	w.limit(e.cfg.Ahead, usualAhead, account)
+	account.Add(batchBytes) // a batch is on its way
+	defer account.Add(-batchBytes)
 	w.enrich(have)
 	s := &stream{w: w, emit: emit, sent: time.Now()}
 	s.notices.send = func(n *parleyv1.Notice) error {

@@ -44,9 +44,9 @@ func (r *reading) follow(ctx context.Context, from *tail) *block {
 	next.more = false
 	b := &block{window: window{from.rest, hour}, tail: &next}
 	rows := newRowset(r, from.rest)
+	defer rows.drop()
 	rows.add(from.held)
 	rows.rows, rows.duplicates = 0, 0
-	r.release(len(from.held))
 	next.held = nil
 	reason := ""
 	asking := ctx
@@ -91,7 +91,6 @@ func (r *reading) follow(ctx context.Context, from *tail) *block {
 		reason = r.turn(&next, page, rows)
 	}
 	if err := ctx.Err(); err != nil {
-		b.rows = rows.rows
 		return r.abandon(b, err)
 	}
 	if next.more {
@@ -107,7 +106,6 @@ func (r *reading) follow(ctx context.Context, from *tail) *block {
 	rows.trim, rows.shown = b.span, from.low
 	rows.fill(b)
 	if rows.doubtful && page != nil && page.FromCache && !from.again {
-		r.release(b.rows)
 		next = *from
 		return r.restart(&block{window: window{from.rest, hour}, tail: &next}, from, &next)
 	}

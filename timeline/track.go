@@ -222,7 +222,7 @@ func (t *track) judge(b *block) {
 	if b.failed == nil {
 		t.answered = true
 		t.failures = 0
-		t.density.saw(b.window, b.rows)
+		t.density.saw(b.window, t.read.load(b.rows, b.sheet.size()))
 		t.density.took(b.took)
 		return
 	}
@@ -250,7 +250,7 @@ func (t *track) doubt(g gap) {
 // leave moves behind the active block.
 func (t *track) leave() {
 	b := t.active
-	t.read.release(b.rows)
+	t.drop(b)
 	t.active, t.next = nil, 0
 	if t.stopped != nil {
 		return // the place stays where it is until the stop is final

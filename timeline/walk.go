@@ -7,6 +7,7 @@ import (
 	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/internal/ledger"
 	"github.com/parley-gateway/parley/timeline/filter"
 )
 
@@ -33,12 +34,14 @@ type walk struct {
 	patient func() bool
 }
 
-// limit bounds what is read ahead of the reader: windows per source, and rows that lie ready.
-func (w *walk) limit(windows, rows int) {
+// limit bounds what is read ahead of the reader: windows per source, and bytes by the account. So many rows of the usual
+// size fit into the account.
+func (w *walk) limit(windows, rows int, account *ledger.Account) {
 	w.ahead = windows
 	for _, t := range w.tracks {
-		t.read.gate.limit = int64(rows)
+		t.read.account, t.read.unit = account, w.engine.windowBytes()/maxRows
 		if w.req.Conversation != "" {
+			t.read.unit = account.Each() / int64(rows)
 			t.density.most = float64(max(rows/2, maxRows))
 		}
 	}

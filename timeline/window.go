@@ -165,6 +165,15 @@ func (d *density) choose(widest level) level {
 	return d.level
 }
 
+// cell is the part of an hour that is expected to hold few enough rows: an hour, or that halved a few times.
+func (d *density) cell() time.Duration {
+	c := time.Hour
+	for c > 5*time.Minute && d.hours > 0 && d.rows/d.hours*c.Hours() > 2*d.most {
+		c /= 2
+	}
+	return c
+}
+
 // plan cuts what is left of a span into windows, in the order of the walk.
 type plan struct {
 	rest   span
@@ -183,7 +192,11 @@ func (p *plan) next(d *density) (window, bool) {
 		l = year
 	}
 	if p.desc {
-		from := later(l.floor(p.rest.end.Add(-1)), p.rest.start)
+		from := l.floor(p.rest.end.Add(-1))
+		if c := d.cell(); l == hour && c < time.Hour {
+			from = p.rest.end.Add(-1).Truncate(c)
+		}
+		from = later(from, p.rest.start)
 		if d.narrow > 0 {
 			from = later(from, p.rest.end.Add(-d.narrow))
 		}
@@ -194,6 +207,9 @@ func (p *plan) next(d *density) (window, bool) {
 	to := p.pivot
 	if l != era {
 		to = l.next(p.rest.start)
+		if c := d.cell(); l == hour && c < time.Hour {
+			to = p.rest.start.Truncate(c).Add(c)
+		}
 	}
 	to = earlier(to, p.rest.end)
 	if d.narrow > 0 {

@@ -39,6 +39,8 @@ const (
 	ShedMemory  = "memory"
 	ShedCalls   = "calls"
 	ShedStreams = "streams"
+	// ShedReadAhead: what streams may read ahead is spoken for.
+	ShedReadAhead = "read_ahead"
 )
 
 // New registers all metrics in a registry of their own. Version and revision become labels of parley_build_info.
@@ -79,9 +81,9 @@ func New(version, revision string) (*Metrics, error) {
 		Name: "parley_reloads_total", Help: "Changed files that were read again, by what they hold and result (ok, failed).",
 	}, []string{"what", "result"})
 	m.shed = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "parley_shed_total", Help: "Calls that were refused because the gateway had no room, by cause: memory, calls, streams.",
+		Name: "parley_shed_total", Help: "Calls that were refused because the gateway had no room, by cause: memory, calls, streams, read_ahead.",
 	}, []string{"cause"})
-	for _, cause := range []string{ShedMemory, ShedCalls, ShedStreams} {
+	for _, cause := range []string{ShedMemory, ShedCalls, ShedStreams, ShedReadAhead} {
 		m.shed.WithLabelValues(cause)
 	}
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{
@@ -138,7 +140,23 @@ func (m *Metrics) Memory(cacheBytes, cacheLimit func() int64, shedding func() bo
 	return nil
 }
 
-// Shed counts a call that was refused because the gateway has no room for it: causes are memory, calls and streams.
+// ReadAhead shows what streams hold or may still take of the memory that there is for reading ahead.
+func (m *Metrics) ReadAhead(committed func() int64, limit int64) error {
+	for _, g := range []struct {
+		name, help string
+		value      func() float64
+	}{
+		{"parley_read_ahead_bytes", "Memory that streams hold, or may still take, for events that are not sent yet.", func() float64 { return float64(committed()) }},
+		{"parley_read_ahead_limit_bytes", "Memory that all streams may take for events that are not sent yet.", func() float64 { return float64(limit) }},
+	} {
+		if err := m.registry.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: g.name, Help: g.help}, g.value)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Shed counts a call that was refused because the gateway has no room for it: the cause is one of those above.
 func (m *Metrics) Shed(cause string) { m.shed.WithLabelValues(cause).Inc() }
 
 // StreamIncomplete counts a source of a stream that ended without being complete.

@@ -12,6 +12,7 @@ import (
 	"github.com/parley-gateway/parley/cache"
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/internal/config"
+	"github.com/parley-gateway/parley/internal/ledger"
 	"github.com/parley-gateway/parley/internal/pressure"
 	"github.com/parley-gateway/parley/server"
 	"github.com/parley-gateway/parley/server/metrics"
@@ -56,7 +57,11 @@ func New(settings config.Settings, logger *slog.Logger, version string) (_ *Gate
 	if err := gauges.Memory(g.cache.Bytes, g.cache.Limit, g.memory.Shedding); err != nil {
 		return nil, err
 	}
-	engine, err := newEngine(&settings, logger, gauges)
+	ahead := readAhead(limit)
+	if err := gauges.ReadAhead(ahead.Committed, ahead.Config().Limit); err != nil {
+		return nil, err
+	}
+	engine, err := newEngine(&settings, ahead, logger, gauges)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +71,7 @@ func New(settings config.Settings, logger *slog.Logger, version string) (_ *Gate
 	}
 	cfg := server.Config{
 		GRPCAddr: settings.GRPCAddr, HTTPAddr: settings.HTTPAddr, AdminAddr: settings.AdminAddr,
-		Tenants: tenants, Engine: engine, Metrics: gauges, Memory: g.memory, Logger: logger, Version: version,
+		Tenants: tenants, Engine: engine, Metrics: gauges, Memory: g.memory, Ledger: ahead, Logger: logger, Version: version,
 		OpenAPI: parley.OpenAPI(), Descriptor: parley.Descriptor(),
 	}
 	if err := g.guards.apply(&settings, &cfg); err != nil {
@@ -112,13 +117,13 @@ func ofTenant(settings *config.Settings, alias string, err error) error {
 }
 
 // newEngine seals with the configured keys, or with random ones and a warning.
-func newEngine(settings *config.Settings, logger *slog.Logger, gauges *metrics.Metrics) (*timeline.Engine, error) {
+func newEngine(settings *config.Settings, ahead *ledger.Ledger, logger *slog.Logger, gauges *metrics.Metrics) (*timeline.Engine, error) {
 	keys, err := newSealer(settings, logger, gauges)
 	if err != nil {
 		return nil, err
 	}
 	engine, err := timeline.New(timeline.Config{
-		Sealer: keys, Logger: logger,
+		Sealer: keys, Ledger: ahead, Logger: logger,
 		Settle: settle(settings),
 	})
 	if err != nil {

@@ -6,6 +6,8 @@ import (
 	"runtime/debug"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
+
+	"github.com/parley-gateway/parley/internal/ledger"
 )
 
 // LimitMemory sets the runtime's memory limit to nine tenths of what the process's cgroup may take, or the machine has,
@@ -15,6 +17,17 @@ func LimitMemory(log *slog.Logger) {
 	if err != nil {
 		log.Warn("the memory limit is unknown: set GOMEMLIMIT to nine tenths of what the process may take", slog.Any("error", err))
 	}
+}
+
+// readAhead bounds what streams read ahead by the memory limit: three eighths of it for all, so that a quarter stays for the
+// cache and the rest for everything else.
+func readAhead(limit int64) *ledger.Ledger {
+	const most = 1 << 30
+	all := int64(most)
+	if limit > 0 {
+		all = min(all, limit/8*3)
+	}
+	return ledger.New(ledger.Config{Limit: all, Each: min(max(all/8, 4<<20), 32<<20), Floor: max(all/512, 1<<20)})
 }
 
 // memoryLimit is the runtime's memory limit, or else what the machine has; 0 = unknown.

@@ -1,0 +1,103 @@
+package timeline
+
+import (
+	"context"
+	"strconv"
+	"testing"
+	"time"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/internal/ledger"
+	"github.com/parley-gateway/parley/source"
+)
+
+// heavy is a source of large rows, evenly spread, in pages of ten.
+type heavy struct {
+	every time.Duration
+	bytes int
+	most  int64 // the account's bytes at the most, while pages are read
+	asked func()
+}
+
+func (h *heavy) Events(_ context.Context, q source.EventQuery, link string) (*source.Page[source.Item], error) {
+	h.asked()
+	page := &source.Page[source.Item]{Read: time.Now()}
+	skip, _ := strconv.Atoi(link)
+	for i := range 10 {
+		at := q.Start.Truncate(h.every).Add(time.Duration(1+skip+i) * h.every)
+		if !at.Before(q.End) {
+			page.Rows = i
+			return page, nil
+		}
+		page.Items = append(page.Items, source.Item{Key: at.String(), Time: at, Basic: make([]byte, h.bytes)})
+	}
+	page.Rows, page.Next = 10, strconv.Itoa(skip+10)
+	return page, nil
+}
+
+// TestLargeRowsMakeNarrowWindows is of the kind "bounded in bytes": few rows that are large are too much for a window, whatever
+// its width, and windows behind it are planned for what was seen.
+func TestLargeRowsMakeNarrowWindows(t *testing.T) {
+	t.Parallel()
+	books := ledger.New(ledger.Config{Limit: 32 << 20, Each: 4 << 20})
+	for name, c := range map[string]struct {
+		level level
+		bytes int
+		split bool
+	}{
+		"a day of small rows":   {day, 100, false},
+		"a day of large rows":   {day, 100 << 10, true},
+		"an hour of small rows": {hour, 100, false},
+		"an hour of huge rows":  {hour, 1 << 20, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			account := books.Open(0)
+			h := &heavy{every: 2 * time.Minute, bytes: c.bytes}
+			h.asked = func() { h.most = max(h.most, account.Held()) }
+			r := &reading{
+				src: parleyv1.Source_SOURCE_CHAT, maxPages: 1000, reader: h, account: account, unit: windowBytes(books.Config()) / maxRows,
+			}
+			from := time.Date(2025, 3, 3, 0, 0, 0, 0, time.UTC)
+			b := r.once(t.Context(), window{span{from, c.level.next(from)}, c.level}, nil)
+			if b.split != c.split || b.failed != nil || !c.split && len(b.entries) < 29 {
+				t.Errorf("split %t, want %t: %v", b.split, c.split, b.failed)
+			}
+			if most := int64(4<<20 + 40*c.bytes); h.most > most {
+				t.Errorf("%d bytes were held, want at most %d", h.most, most)
+			}
+			if n := account.Held(); n != 0 {
+				t.Errorf("%d bytes are still held", n)
+			}
+		})
+	}
+}
+
+// TestCells: an hour is cut on its own grid once it is known to hold too much, in whole seconds.
+func TestCells(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2025, 3, 3, 9, 50, 0, 0, time.UTC)
+	for _, c := range []struct {
+		rows       float64 // of an hour
+		want, back time.Duration
+	}{
+		{0, 10 * time.Minute, 50 * time.Minute},
+		{2000, 10 * time.Minute, 50 * time.Minute},
+		{3000, 10 * time.Minute, 20 * time.Minute},
+		{8000, 10 * time.Minute, 5 * time.Minute},
+		{1e9, 150 * time.Second, 75 * time.Second},
+	} {
+		d := density{rows: c.rows, hours: 1, most: maxRows, level: hour}
+		d.saw(window{span{at, at.Add(time.Hour)}, hour}, int(c.rows))
+		p := &plan{rest: span{at, at.Add(24 * time.Hour)}, widest: hour}
+		w, _ := p.next(&d)
+		if took := w.end.Sub(w.start); c.rows > 0 && took != c.want {
+			t.Errorf("%g rows an hour: a window of %v, want %v", c.rows, took, c.want)
+		}
+		p = &plan{rest: span{at.Add(-24 * time.Hour), at}, widest: hour, desc: true}
+		w, _ = p.next(&d)
+		if took := w.end.Sub(w.start); c.rows > 0 && took != c.back {
+			t.Errorf("%g rows an hour, backwards: a window of %v, want %v", c.rows, took, c.back)
+		}
+	}
+}
