@@ -3,11 +3,13 @@ package cache
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"time"
 
 	"google.golang.org/protobuf/proto"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/source"
 )
 
@@ -44,7 +46,7 @@ func look[T any](
 	}
 	late := false
 	how := Share{Join: ControlOf(ctx).OnlyUnderWay}
-	fetched, joined, err := c.flight.Share(ctx, key, how, func(ctx context.Context) (*entry, error) {
+	fetched, joined, err := shared(ctx, c.flight, key, how, func(ctx context.Context) (*entry, error) {
 		// Another caller's work may have ended since this one looked.
 		if e, _ := c.find(ctx, key, link); e != nil {
 			late = true
@@ -72,6 +74,18 @@ func look[T any](
 		page.Joined = true
 	}
 	return page, nil
+}
+
+// shared is Flight.Share for requests to Graph, which count against the day of the caller who began them: that this day is used
+// up is no answer to those who joined, so they begin anew.
+func shared(ctx context.Context, f *Flight[*entry], key string, how Share, do func(context.Context) (*entry, error)) (*entry, bool, error) {
+	for {
+		value, joined, err := f.Share(ctx, key, how, do)
+		graph, ok := errors.AsType[*graphclient.Error](err)
+		if !joined || how.Join || !ok || graph.Kind != graphclient.KindCallerLimit {
+			return value, joined, err
+		}
+	}
 }
 
 // keepPage makes an entry of a page that was just fetched and stores it.

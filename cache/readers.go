@@ -2,9 +2,11 @@ package cache
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/source"
 )
 
@@ -155,18 +157,32 @@ func (r *users) Users(ctx context.Context, link string) (*source.Page[*parleyv1.
 		func(ctx context.Context) (*source.Page[*parleyv1.User], error) { return r.next.Users(ctx, link) })
 }
 
+// lookedUp is what the directory said of a name: an object id, or that nobody has it.
+type lookedUp struct {
+	id     string
+	nobody *graphclient.Error
+}
+
+// keepLookUps is how long the answer to a look-up is kept. It is the same whether somebody has the name or not: who may learn that a
+// user is not on a list, and not whether there is one, must not learn it from the time of the answer.
+const keepLookUps = 5 * time.Minute
+
 // UserID implements source.UserReader. Cache-control does not reach it: an identity is not content.
 func (r *users) UserID(ctx context.Context, upn string) (string, error) {
 	key := newKey("user id", r.scope)
 	key.text(upn)
 	ctx = WithControl(context.WithValue(ctx, RecorderKey{}, (*Recorder)(nil)), Control{})
 	page, err := look(ctx, r.c, r.scope.Source, key.with(""), "",
-		func() time.Duration { return r.c.cfg.Chat },
-		func(id string) int64 { return int64(len(id)) },
+		func() time.Duration { return keepLookUps },
+		func(lookedUp) int64 { return lookUpCost },
 		key.with,
-		func(ctx context.Context) (*source.Page[string], error) {
+		func(ctx context.Context) (*source.Page[lookedUp], error) {
 			id, err := r.next.UserID(ctx, upn)
-			return &source.Page[string]{Items: []string{id}, Read: time.Now()}, err
+			found := lookedUp{id: id}
+			if graph, ok := errors.AsType[*graphclient.Error](err); ok && graph.Kind == graphclient.KindNotFound && graph.Status != 0 {
+				found.nobody, err = graph, nil
+			}
+			return &source.Page[lookedUp]{Items: []lookedUp{found}, Read: time.Now()}, err
 		})
 	if err != nil {
 		return "", err
@@ -174,5 +190,16 @@ func (r *users) UserID(ctx context.Context, upn string) (string, error) {
 	if len(page.Items) != 1 {
 		return r.next.UserID(ctx, upn)
 	}
-	return page.Items[0], nil
+	found := page.Items[0]
+	if found.nobody == nil {
+		return found.id, nil
+	}
+	nobody := *found.nobody
+	if page.FromCache {
+		nobody.Requests = 0
+	}
+	return "", &nobody
 }
+
+// lookUpCost is what an answer takes beside its key.
+const lookUpCost = 128

@@ -46,6 +46,9 @@ func New(settings config.Settings, logger *slog.Logger, version string) (_ *Gate
 			err = errors.Join(err, g.release())
 		}
 	}()
+	for _, exposed := range settings.Exposed() {
+		logger.Warn(exposed.Problem, "setting", exposed.Setting, "file", exposed.Path)
+	}
 	if g.guards, err = newGuards(&settings, logger, gauges); err != nil {
 		return nil, err
 	}

@@ -47,3 +47,26 @@ func TestKindsOfCallersAreToldAtStart(t *testing.T) {
 		}
 	}
 }
+
+// TestExposedFilesAreLogged, kind: what the operator has to mend is said at start, without the secret.
+func TestExposedFilesAreLogged(t *testing.T) {
+	t.Parallel()
+	settings := settingsFor(t, "http://127.0.0.1:9", nil)
+	settings.GraphCredential, settings.GraphCAFile, settings.GraphClientSecretFile = "none", "", ""
+	settings.SealKeysFile = filepath.Join(t.TempDir(), "keys")
+	const key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+	if err := errors.Join(os.WriteFile(settings.SealKeysFile, []byte(key+"\n"), 0o600), os.Chmod(settings.SealKeysFile, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	log := &shared{}
+	running, err := gateway.New(settings, slog.New(slog.NewTextHandler(log, nil)), "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := running.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if text := log.String(); !strings.Contains(text, "can read the secret") || !strings.Contains(text, "PARLEY_SEAL_KEYS_FILE") || strings.Contains(text, key) {
+		t.Errorf("logged %q", text)
+	}
+}

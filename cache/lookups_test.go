@@ -1,0 +1,125 @@
+package cache_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/parley-gateway/parley/cache"
+	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/source"
+)
+
+// phonebook knows the names that begin with a; what others get is its error.
+type phonebook struct {
+	directory
+
+	fail error
+}
+
+func (p *phonebook) UserID(ctx context.Context, upn string) (string, error) {
+	id, err := p.directory.UserID(ctx, upn)
+	if p.fail != nil && !strings.HasPrefix(upn, "a") {
+		return "", p.fail
+	}
+	return id, err
+}
+
+// TestLookUpsAreKeptAlike, kind: what is answered from memory is answered faster, so that a name which nobody has must be kept just as
+// long as one that somebody has; whether Graph is asked would tell them apart.
+func TestLookUpsAreKeptAlike(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		nobody := &graphclient.Error{Kind: graphclient.KindNotFound, Status: 404, Code: "Request_ResourceNotFound", RequestID: "r", Requests: 1}
+		d := &phonebook{fail: nobody}
+		people := open(t, cache.Config{}).Users(d, scope("a"))
+		ask := func(upn string) bool {
+			t.Helper()
+			before := d.asked["id"]
+			id, err := people.UserID(t.Context(), upn)
+			asked := d.asked["id"] > before
+			graph, refused := errors.AsType[*graphclient.Error](err)
+			if known := strings.HasPrefix(upn, "a"); known && (err != nil || id == "") ||
+				!known && (!refused || graph.Kind != graphclient.KindNotFound || graph.Code != nobody.Code || graph.Requests > 0 != asked) {
+				t.Errorf("%s: %q, %v", upn, id, err)
+			}
+			return asked
+		}
+		for range 3 {
+			for _, upn := range []string{"ada@contoso.example", "bob@contoso.example"} {
+				if !ask(upn) || ask(upn) {
+					t.Errorf("%s is not asked once", upn)
+				}
+			}
+			time.Sleep(4 * time.Minute)
+			if ask("ada@contoso.example") || ask("bob@contoso.example") {
+				t.Error("asked again within four minutes")
+			}
+			time.Sleep(2 * time.Minute)
+		}
+		// What is no answer about the name is not kept.
+		for _, fail := range []error{
+			&graphclient.Error{Kind: graphclient.KindForbidden, Status: 403}, &graphclient.Error{Kind: graphclient.KindThrottled, Status: 429},
+			&graphclient.Error{Kind: graphclient.KindNotFound}, context.Canceled,
+		} {
+			d.fail = fail
+			for range 2 {
+				before := d.asked["id"]
+				if _, err := people.UserID(t.Context(), "carl@contoso.example"); err == nil || d.asked["id"] != before+1 {
+					t.Errorf("%v: kept", fail)
+				}
+			}
+		}
+	})
+}
+
+// daily is a reader whose callers have a day of their own, which is used up for one of them.
+type daily struct {
+	mu    sync.Mutex
+	asked []string
+	gate  chan struct{}
+}
+
+func (d *daily) Events(ctx context.Context, _ source.EventQuery, _ string) (*source.Page[source.Item], error) {
+	caller := graphclient.CallerOf(ctx)
+	d.mu.Lock()
+	d.asked = append(d.asked, caller)
+	d.mu.Unlock()
+	<-d.gate
+	if strings.HasPrefix(caller, "used-up") {
+		return nil, &graphclient.Error{Kind: graphclient.KindCallerLimit, RetryAfter: time.Hour}
+	}
+	return &source.Page[source.Item]{Items: []source.Item{{Key: caller}}, Read: time.Now(), Requests: 1}, nil
+}
+
+// TestUsedUpDaysAreTheirOwners, kind: a shared request fails those who joined it by what is the matter with whoever began it.
+func TestUsedUpDaysAreTheirOwners(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := &daily{gate: make(chan struct{})}
+		r := open(t, cache.Config{}).Events(d, scope("a"))
+		var group sync.WaitGroup
+		ask := func(caller string, served bool) {
+			group.Go(func() {
+				page, err := r.Events(graphclient.WithCaller(t.Context(), caller), settled("u"), "")
+				graph, limited := errors.AsType[*graphclient.Error](err)
+				if served && (err != nil || len(page.Items) != 1) || !served && (!limited || graph.Kind != graphclient.KindCallerLimit) {
+					t.Errorf("%s: %v, %v", caller, page, err)
+				}
+			})
+			synctest.Wait() // the next one joins
+		}
+		ask("used-up 1", false)
+		ask("fine 1", true)
+		ask("fine 2", true)
+		close(d.gate)
+		group.Wait()
+		if n := len(d.asked); n != 2 || d.asked[0] != "used-up 1" {
+			t.Errorf("asked as %q", d.asked)
+		}
+	})
+}
