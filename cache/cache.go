@@ -77,6 +77,8 @@ type Scope struct {
 	Tenant, Identity string
 	// Source is the API.
 	Source parleyv1.Source
+	// Skew is how far this machine's clock is ahead of Graph's, no part of the key; nil = not.
+	Skew func() time.Duration
 }
 
 // Cache holds pages of all sources and tenants. It is safe for concurrent use.
@@ -241,10 +243,14 @@ func (c *Cache) ttl(base time.Duration) time.Duration {
 	return base - rand.N(base/10+1) //nolint:gosec // spreads load, keeps no secret
 }
 
-// windowTTL is the time to live of a window that ends at end.
-func (c *Cache) windowTTL(src parleyv1.Source, end time.Time) time.Duration {
+// windowTTL is the time to live of a window that ends at end. It is settled by the earlier of both clocks.
+func (c *Cache) windowTTL(scope *Scope, end time.Time) time.Duration {
+	src, settle := scope.Source, c.cfg.Settle[scope.Source]
+	if scope.Skew != nil {
+		settle += max(scope.Skew(), 0)
+	}
 	switch {
-	case end.After(time.Now().Add(-c.cfg.Settle[src])):
+	case end.After(time.Now().Add(-settle)):
 		return c.cfg.Open
 	case src == parleyv1.Source_SOURCE_COPILOT:
 		return c.cfg.Copilot

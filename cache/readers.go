@@ -79,7 +79,7 @@ func (r *events) Events(ctx context.Context, q source.EventQuery, link string) (
 	}
 	key := r.key(&q)
 	return look(ctx, r.c, r.scope.Source, key.with(link), link,
-		func() time.Duration { return r.c.windowTTL(r.scope.Source, q.End) },
+		func() time.Duration { return r.c.windowTTL(&r.scope, q.End) },
 		func(i source.Item) int64 { return int64(len(i.Key)) + int64(cap(i.Basic)+cap(i.Unmapped)) },
 		key.with,
 		func(ctx context.Context) (*source.Page[source.Item], error) { return r.next.Events(ctx, q, link) })

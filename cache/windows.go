@@ -88,7 +88,7 @@ func (r *events) KeepWindow(w Window) bool {
 	if r.c.store == nil {
 		return true
 	}
-	life := r.c.ttl(r.c.windowTTL(r.scope.Source, w.End))
+	life := r.c.ttl(r.c.windowTTL(&r.scope, w.End))
 	e := &entry{
 		key: w.Key, source: shortName(r.scope.Source), value: w.Value, read: w.Read, expires: w.Read.Add(life),
 		cost: pageOverhead + int64(2*len(w.Key)) + w.Cost,

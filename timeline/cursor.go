@@ -17,20 +17,25 @@ const (
 	cursorEvents = 4
 )
 
-// Bounds of what a token says of a source's density: the width of windows in seconds, rows in a thousand hours.
+const secondsOfDay = 24 * 3600
+
+// Bounds of numbers in a token: the width of windows and the skew of clocks in seconds, rows in ten hours, days since 1970.
 const (
-	maxNarrow = 31 * 24 * 3600
-	maxRate   = 1 << 24
+	maxNarrow = 31 * secondsOfDay
+	maxSkew   = 1 << 31
+	maxRate   = 1<<14 - 1
+	maxDay    = 1 << 20
 )
 
 var errCursor = errors.New("malformed cursor")
 
 // mark is the content of a cursor over events.
 type mark struct {
-	now0, start, end time.Time // start is zero when open
-	finished         bool
-	sources          []sourceMark
-	strays           []uint64
+	now0, clock time.Time // see walk
+	start, end  time.Time // start is zero when open
+	finished    bool
+	sources     []sourceMark
+	strays      []uint64
 }
 
 // sourceMark is the place in one source.
@@ -47,7 +52,8 @@ type sourceMark struct {
 	tried              bool // the window of at did not fit into a call
 	counts             counts
 	gaps               []gap
-	sum                uint64 // of the trace
+	begun              time.Time // the beginning of a day
+	sum                uint64    // of the trace
 }
 
 const (
@@ -57,6 +63,7 @@ const (
 	bitAny
 	bitStray
 	bitTried
+	bitBegun
 )
 
 // encoder appends the parts of a cursor.
@@ -71,6 +78,7 @@ type decoder struct {
 func (m *mark) encode() []byte {
 	e := encoder{cursorEvents}
 	e.time(m.now0)
+	e.uint(uint64((m.now0.Sub(m.clock) + time.Second - 1) / time.Second)) // never later than it is
 	e.time(m.start)
 	e.time(m.end)
 	e.bool(m.finished)
@@ -90,7 +98,7 @@ func (e *encoder) source(s *sourceMark, base time.Time) {
 	for bit, set := range map[uint64]bool{
 		bitAnswered: s.answered, bitFinished: s.finished, bitAt: s.at != nil,
 		bitAny: s.at != nil && s.at.any, bitStray: s.at != nil && s.at.stray,
-		bitTried: s.at != nil && s.tried,
+		bitTried: s.at != nil && s.tried, bitBegun: !s.begun.IsZero(),
 	} {
 		if set {
 			flags |= bit
@@ -109,7 +117,7 @@ func (e *encoder) source(s *sourceMark, base time.Time) {
 		}
 	}
 	c := &s.counts
-	for _, n := range []int64{c.events, c.duplicates, c.strays, c.pages, c.fromCache, c.requests} {
+	for _, n := range []int64{c.events, c.duplicates, c.strays, c.leftOut, c.pages, c.fromCache, c.requests} {
 		e.uint(uint64(max(n, 0)))
 	}
 	e.uint(uint64(len(s.gaps)))
@@ -117,6 +125,9 @@ func (e *encoder) source(s *sourceMark, base time.Time) {
 		e.since(base, g.start)
 		e.since(base, g.end)
 		e.reason(g.reason)
+	}
+	if !s.begun.IsZero() {
+		e.uint(uint64(s.begun.Unix() / secondsOfDay))
 	}
 	*e = binary.BigEndian.AppendUint64(*e, s.sum)
 }
@@ -127,7 +138,9 @@ func decodeMark(data []byte) (*mark, error) {
 		return nil, errCursor
 	}
 	m := &mark{}
-	m.now0, m.start, m.end, m.finished = d.time(), d.time(), d.time(), d.bool()
+	m.now0 = d.time()
+	m.clock = m.now0.Add(-time.Duration(d.count(maxSkew)) * time.Second)
+	m.start, m.end, m.finished = d.time(), d.time(), d.bool()
 	for range d.count(8) {
 		m.sources = append(m.sources, d.source(m.now0))
 	}
@@ -155,13 +168,16 @@ func (d *decoder) source(base time.Time) sourceMark {
 		}
 	}
 	c := &s.counts
-	for _, n := range []*int64{&c.events, &c.duplicates, &c.strays, &c.pages, &c.fromCache, &c.requests} {
+	for _, n := range []*int64{&c.events, &c.duplicates, &c.strays, &c.leftOut, &c.pages, &c.fromCache, &c.requests} {
 		*n = d.number()
 	}
 	for range d.count(maxGaps) {
 		g := gap{span: span{start: d.since(base), end: d.since(base)}}
 		g.reason = d.reason()
 		s.gaps = append(s.gaps, g)
+	}
+	if flags&bitBegun != 0 {
+		s.begun = time.Unix(int64(d.count(maxDay))*secondsOfDay, 0).UTC()
 	}
 	s.sum = d.fixed()
 	return s

@@ -13,7 +13,7 @@ import (
 
 func fullMark() mark {
 	now := time.Date(2026, 11, 22, 10, 11, 12, 13, time.UTC)
-	m := mark{now0: now, start: now.AddDate(-9, 0, 0), end: now, finished: true}
+	m := mark{now0: now, clock: now.Add(-90 * time.Minute), start: now.AddDate(-9, 0, 0), end: now, finished: true}
 	for i := range maxStrays {
 		m.strays = append(m.strays, ^uint64(i))
 	}
@@ -21,7 +21,8 @@ func fullMark() mark {
 		s := sourceMark{
 			src: parleyv1.Source(src + 1), state: parleyv1.SourceState_SOURCE_STATE_READ, reason: ReasonThrottled,
 			answered: true, finished: src == 1, level: day, reached: now.Add(-time.Hour),
-			counts: counts{events: 1 << 40, duplicates: 1 << 30, strays: 1 << 20, pages: 1 << 33, fromCache: 1 << 32, requests: 1 << 33},
+			tried: src == 2, narrow: 30 * time.Minute, rate: maxRate, begun: chatBeginning,
+			counts: counts{events: 1 << 40, duplicates: 1 << 30, strays: 1 << 20, leftOut: 1 << 20, pages: 1 << 33, fromCache: 1 << 32, requests: 1 << 33},
 		}
 		s.at = &position{
 			window: window{span{now.Add(-25 * time.Hour), now.Add(-time.Hour)}, sixHours},
@@ -41,7 +42,7 @@ var compareUnexported = cmp.AllowUnexported(mark{}, sourceMark{}, position{}, wi
 
 func TestMarkRoundTrip(t *testing.T) {
 	t.Parallel()
-	for name, m := range map[string]mark{"full": fullMark(), "empty": {}, "open start": {now0: time.Unix(1, 0).UTC(), end: time.Unix(2, 0).UTC()}} {
+	for name, m := range map[string]mark{"full": fullMark(), "empty": {}, "open start": {now0: time.Unix(1, 0).UTC(), clock: time.Unix(1, 0).UTC(), end: time.Unix(2, 0).UTC()}} {
 		data := m.encode()
 		// Sealing adds 33 bytes and base64 a third.
 		if limit := 1024*3/4 - 33; len(data) > limit {

@@ -31,6 +31,8 @@ type Sources struct {
 	Conversations source.ConversationReader
 	Usage         source.UsageReader
 	Users         source.UserReader
+	// Skew is how far this machine's clock is ahead of Graph's, negative when it is behind; nil = not.
+	Skew func() time.Duration
 }
 
 // Config describes an Engine. Zero fields take the defaults.

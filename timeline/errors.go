@@ -40,8 +40,10 @@ const (
 	ReasonNotFiltered = "FILTER_NOT_EVALUATED" // neither Graph nor the gateway could evaluate the filter
 	ReasonConcealed   = "IDENTITIES_CONCEALED" // names cannot be compared while the tenant conceals them
 
-	NoticeEndCut    = "END_CUT_TO_NOW"
-	NoticeRestarted = "RESTARTED"
+	NoticeEndCut      = "END_CUT_TO_NOW"
+	NoticeRestarted   = "RESTARTED"
+	NoticeClockSkew   = "CLOCK_SKEW"   // the gateway's clock and Graph's differ by more than the settle time
+	NoticeStartRaised = "START_RAISED" // Graph refused to be asked from 1970 on
 )
 
 // Error is a refusal by the timeline itself, or the failure of every asked source (Err then holds the *graphclient.Error

@@ -123,7 +123,7 @@ func (t *track) chained() bool { return t.desc && t.read.query.Conversation != "
 // enough tells whether a window is expected to hold all that a List wants, or takes so long that a second one beside it would
 // only hold it up.
 func (t *track) enough(w window) bool {
-	return t.density.narrow > 0 || float64(t.density.rate())*w.hours() >= 1000*float64(t.frugal)
+	return t.density.narrow > 0 || float64(t.density.rate())*w.hours() >= 10*float64(t.frugal)
 }
 
 // fill begins to read windows until ahead of them are being read or lie ready.

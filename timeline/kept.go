@@ -22,7 +22,7 @@ func (r *reading) keep(w window, s *sheet) {
 		r.store.KeepWindow(again)
 	}
 	if !r.store.KeepWindow(kept) && !s.split {
-		pieces := &sheet{split: true, read: s.read}
+		pieces := &sheet{split: true, read: s.read, begun: s.begun}
 		kept.Value, kept.Cost = pieces, pieces.cost()
 		r.store.KeepWindow(kept)
 	}
@@ -39,7 +39,7 @@ func (r *reading) find(ctx context.Context, w window) *block {
 	if !ok {
 		return nil
 	}
-	b := &block{window: w, sheet: s, kept: key, split: s.split}
+	b := &block{window: w, sheet: s, kept: key, split: s.split, begun: s.begun}
 	if s.split {
 		return b
 	}

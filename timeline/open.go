@@ -23,17 +23,21 @@ var nominal = map[parleyv1.Source]int{
 func (e *Engine) open(ctx context.Context, have Sources, req *EventsRequest, to bound, token, field string) (w *walk, err error) {
 	now := time.Now().UTC()
 	asked := to.asked
+	ahead := have.ahead()
 	if token == "" {
 		if err := req.check(now); err != nil {
 			return nil, err
 		}
 	}
-	w = &walk{engine: e, req: req, desc: req.desc(), now0: now, told: map[string]bool{}, associated: bytes.Clone(to.associated[:])}
+	w = &walk{
+		engine: e, req: req, desc: req.desc(), now0: now, graph: now.Add(-ahead), skew: have.ahead,
+		told: map[string]bool{}, associated: bytes.Clone(to.associated[:]),
+	}
 	if w.filter, err = filter.Compile(req.Filter, filter.Events(), req.view()); err != nil {
 		return nil, badFilter(err)
 	}
 	if token == "" {
-		start, end, cut := req.interval(now)
+		start, end, cut := req.interval(now, earlier(now, w.graph))
 		w.span = span{start, end}
 		w.begin(have, asked, nil)
 		if cut {
@@ -66,7 +70,7 @@ func (w *walk) allAbsent() bool {
 // begin lays out the tracks; marks are the cursor's places, nil for a new walk.
 func (w *walk) begin(have Sources, asked []parleyv1.Source, marks []sourceMark) {
 	for i, src := range asked {
-		t := &track{src: src, desc: w.desc, state: parleyv1.SourceState_SOURCE_STATE_READ, density: density{level: era, most: maxRows}, pivot: yearOf(w.now0)}
+		t := &track{src: src, desc: w.desc, state: parleyv1.SourceState_SOURCE_STATE_READ, density: density{level: era, most: maxRows}}
 		t.read = &reading{
 			src: src, reader: have.Events[src], byCreate: w.req.OrderBy == CreateTimeDesc, desc: w.desc,
 			maxPages: w.engine.cfg.MaxPages, nominal: nominal[src],
@@ -84,13 +88,14 @@ func (w *walk) begin(have Sources, asked []parleyv1.Source, marks []sourceMark) 
 			t.read.openEnd = w.span.end
 		}
 		w.bound(t)
-		t.read.first = t.whole.start
+		t.read.first, t.read.open, t.read.marks = t.whole.start, t.open, t.marks
 		if state, absent := w.req.Unavailable[src]; absent {
 			t.state, t.reason = state, absentReason(state)
 		}
 		if marks != nil {
-			t.restore(&marks[i])
+			t.restore(&marks[i], t.state == parleyv1.SourceState_SOURCE_STATE_READ)
 		}
+		w.kept(t, marks != nil)
 		w.tracks = append(w.tracks, t)
 	}
 }
@@ -129,38 +134,6 @@ func (t *track) clip(field string, from, to time.Time) {
 	}
 }
 
-// bound clips the asked interval to what the source can hold.
-func (w *walk) bound(t *track) {
-	t.whole = w.span
-	w.narrow(t)
-	if !w.filter.Possible(t.src) || !t.whole.end.After(t.whole.start) {
-		// No event of this source can match: it has been read to its end without being asked.
-		t.whole.start, t.reached, t.finished = t.whole.end, t.whole.end, true
-		return
-	}
-	beginning := chatBeginning
-	switch t.src {
-	case parleyv1.Source_SOURCE_COPILOT:
-		beginning = copilotBeginning
-	case parleyv1.Source_SOURCE_CALL:
-		beginning = w.now0.Add(-w.engine.cfg.CallsKept).Truncate(time.Minute)
-		if asked := t.whole.start; !asked.IsZero() && asked.Before(beginning) {
-			lost := gap{span{asked, earlier(beginning, t.whole.end)}, ReasonBeforeKept}
-			t.doubt(lost)
-			w.notice(ReasonBeforeKept, "Graph keeps call records for a limited time; what lies before it cannot be read", t.src, &lost.span)
-		}
-	default:
-	}
-	t.whole.start = later(t.whole.start, beginning)
-	if t.whole.end.Before(t.whole.start) {
-		t.whole.end = t.whole.start
-	}
-	t.reached = t.whole.start
-	if t.desc {
-		t.reached = t.whole.end
-	}
-}
-
 // absentReason is the reason of a source that is not asked.
 func absentReason(state parleyv1.SourceState) string {
 	switch state {
@@ -177,63 +150,14 @@ func absentReason(state parleyv1.SourceState) string {
 	}
 }
 
-// resume goes on where a token says.
-func (w *walk) resume(have Sources, asked []parleyv1.Source, token, field string) error {
-	plain, err := w.engine.cfg.Sealer.Open(token, w.associated)
-	if err != nil {
-		return refused(field)
-	}
-	m, err := decodeMark(plain)
-	if err != nil || len(m.sources) != len(asked) {
-		return refused(field)
-	}
-	for i := range asked {
-		if m.sources[i].src != asked[i] {
-			return refused(field)
-		}
-	}
-	now := w.now0
-	w.now0, w.span = m.now0, span{m.start, m.end}
-	if m.finished && w.req.End.IsZero() && !w.desc && now.After(m.end) {
-		// The walk had reached its end: go on with what has come since.
-		w.now0, w.span.end, w.extended = now, now, true
-		for i := range m.sources {
-			if s := &m.sources[i]; s.state == parleyv1.SourceState_SOURCE_STATE_READ {
-				s.finished, s.reached, s.at = false, m.end, nil
-			}
-		}
-	}
-	w.begin(have, asked, m.sources)
-	w.notices, w.told = nil, map[string]bool{}
-	for _, id := range m.strays {
-		w.seen.add(id, true)
-	}
-	for _, t := range w.tracks {
-		for _, g := range t.gaps {
-			w.told[noticeKey(g.reason, t.src, &g.span)] = true
-		}
-	}
-	return nil
-}
-
-// restore takes over the place of a cursor.
-func (t *track) restore(m *sourceMark) {
-	t.state, t.reason = m.state, m.reason
-	t.answered, t.finished = m.answered, m.finished
-	t.density.level, t.density.narrow, t.density.known = m.level, m.narrow, m.rate
-	t.reached, t.at, t.tried = m.reached, m.at, m.tried
-	t.counts, t.gaps = m.counts, m.gaps
-	t.trace.base, t.trace.fresh = m.sum, true
-}
-
 // token seals where the walk stands now.
 func (w *walk) token(finished bool) (string, error) {
-	m := mark{now0: w.now0, start: w.span.start, end: w.span.end, finished: finished, strays: w.seen.lately()}
+	m := mark{now0: w.now0, clock: w.clock(), start: w.span.start, end: w.span.end, finished: finished, strays: w.seen.lately()}
 	for _, t := range w.tracks {
 		at, tried := t.cursor(w.hurried)
 		m.sources = append(m.sources, sourceMark{
 			src: t.src, state: t.state, reason: t.reason, answered: t.answered, finished: t.finished,
-			level: t.density.level, narrow: t.density.narrow, rate: t.density.rate(), reached: t.reached, at: at, tried: tried, counts: t.total(), gaps: t.gaps, sum: t.sum(),
+			level: t.density.level, narrow: t.density.narrow, rate: t.density.rate(), reached: t.reached, at: at, tried: tried, counts: t.total(), gaps: t.gaps, begun: t.begun, sum: t.sum(),
 		})
 	}
 	return w.engine.cfg.Sealer.Seal(m.encode(), w.associated)

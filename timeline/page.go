@@ -165,8 +165,9 @@ func (w *walk) keep(p *Page, in lie, store pageStore, key string, first bool) {
 		switch {
 		case w.extended || t.chained() || len(t.gaps) > 0 || t.state != parleyv1.SourceState_SOURCE_STATE_READ || t.read.store == nil:
 			return
-		case !first:
-		case w.span.end.After(w.now0.Add(-w.engine.cfg.Settle[t.src])):
+		case t.src == parleyv1.Source_SOURCE_CALL && w.span.start.IsZero():
+			return
+		case first && w.settled(t.src).Before(w.span.end):
 			return
 		case t.src == parleyv1.Source_SOURCE_CALL:
 			k.until = w.span.start.Add(w.engine.cfg.CallsKept)

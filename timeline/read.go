@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -49,11 +50,13 @@ type block struct {
 	extra      int64         // bytes that it takes beside its sheet
 	tail       *tail         // how to go on reading a single chain
 	unordered  bool          // the chain does not come in order: read windows instead
+	begun      time.Time     // Graph refused to be asked from the window's start on, and was asked from here on; zero = it did not
 	unproven   bool          // it holds calls that could not be read whole to see whether they belong here
 	took       time.Duration // to read it
 	rows       int
 	duplicates int
 	strays     int
+	trimmed    int // rows that Graph sent from where nobody asked
 }
 
 // reading reads the windows of one source. Its counters are shared by the windows that are read at the same time.
@@ -65,9 +68,11 @@ type reading struct {
 	byCreate bool
 	desc     bool
 	maxPages int
-	nominal  int       // page size that is asked for
-	first    time.Time // where the interval begins
-	openEnd  time.Time // a pinned end, asked up to the next whole minute so that pages can be shared; zero = none
+	nominal  int         // page size that is asked for
+	first    time.Time   // where the interval begins
+	open     bool        // what is older than that belongs to its first window
+	marks    []time.Time // where it may begin if Graph refuses that
+	openEnd  time.Time   // a pinned end, asked up to the next whole minute so that pages can be shared; zero = none
 
 	pages, fromCache, requests atomic.Int64
 	largest                    atomic.Int64 // rows of the largest page that had a link
@@ -122,10 +127,19 @@ func (r *reading) once(ctx context.Context, w window, wanted <-chan struct{}) *b
 	defer rows.drop()
 	rows.wanted, rows.window = wanted, true
 	end := r.chain(ctx, w, r.ask(w.span), rows)
+	for _, mark := range r.later(w.span, &end) {
+		b.begun = mark
+		if end = r.chain(ctx, w, r.ask(span{mark, w.end}), rows); !end.refused() {
+			break
+		}
+	}
 	if end.failed != nil && end.failed.again {
 		// Graph forgot the chain: once more from the start; what was read stays.
 		rows.forget()
-		end = r.chain(ctx, w, r.ask(w.span), rows)
+		end = r.chain(ctx, w, r.ask(span{later(w.start, b.begun), w.end}), rows)
+	}
+	if end.failed != nil {
+		b.begun = time.Time{}
 	}
 	if err := ctx.Err(); err != nil {
 		return r.abandon(b, err)
@@ -133,7 +147,7 @@ func (r *reading) once(ctx context.Context, w window, wanted <-chan struct{}) *b
 	if end.split {
 		b.split = true
 		if r.query.Conversation == "" {
-			r.keep(w, &sheet{split: true, read: rows.read})
+			r.keep(w, &sheet{split: true, read: rows.read, begun: b.begun})
 		}
 		return b
 	}
@@ -184,6 +198,19 @@ func (r *reading) abandon(b *block, err error) *block {
 	return &block{window: b.window, tail: b.tail, failed: &f}
 }
 
+// later are the times from which Graph is asked in turn when it refused to be asked from the beginning of the whole interval on.
+func (r *reading) later(s span, end *ending) []time.Time {
+	if !end.refused() || !s.start.Equal(r.first) && !slices.ContainsFunc(r.marks, s.start.Equal) {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(r.marks), func(mark time.Time) bool { return !mark.After(s.start) || !mark.Before(s.end) })
+}
+
+// older reports whether a time lies before a span that nothing bounds below.
+func (r *reading) older(s span, at time.Time) bool {
+	return r.open && s.start.Equal(r.first) && at.Before(s.start)
+}
+
 // halves settles whether a chain that ended with an empty page had been cut: the same window in two halves must hold the
 // same. It returns the reason of a doubt, or "".
 func (r *reading) halves(ctx context.Context, w window, whole *rowset, b *block) string {
@@ -220,6 +247,11 @@ type ending struct {
 	reason  string // of a doubt
 	split   bool
 	suspect bool // a short page, then an empty one without a link
+}
+
+// refused reports whether Graph did not accept the request for the interval itself.
+func (e *ending) refused() bool {
+	return e.failed != nil && e.failed.reason == ReasonRejectedRequest && !e.failed.followed
 }
 
 // chain reads pages until one has no link.
@@ -290,7 +322,13 @@ func (r *reading) tooMuch(w window, pages int, rows *rowset) bool {
 	if pages < 2 || pages > sample || !found || !oldest.Before(w.end) {
 		return false
 	}
-	covered := float64(w.end.Sub(oldest)) / float64(w.end.Sub(w.start))
+	start := w.start
+	for _, mark := range r.marks {
+		if mark.Before(oldest) {
+			start = later(start, mark) // hardly anything is older
+		}
+	}
+	covered := float64(w.end.Sub(oldest)) / float64(w.end.Sub(start))
 	return float64(load)/covered > limit*3/4
 }
 

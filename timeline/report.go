@@ -25,6 +25,7 @@ var explanations = map[string]string{
 	ReasonBeforeKept:      "The source does not reach back as far as asked",
 	ReasonTruncated:       "Two readings of this span differ: Graph ended one of them too early",
 	ReasonTooManyPages:    "This span did not end within the page limit",
+	NoticeStartRaised:     "Graph refused to be asked from 1970 on; what lies before this span was not read",
 	ReasonNotFiltered:     "Graph did not evaluate the filter and the rows do not hold what it names; rows that may not match are included",
 }
 
@@ -63,7 +64,7 @@ func (w *walk) notice(code, message string, src parleyv1.Source, s *span) {
 // news turns doubts and states that were not told yet into notices and returns all that are new.
 func (w *walk) news() []*parleyv1.Notice {
 	for _, t := range w.tracks {
-		for _, g := range t.gaps {
+		for _, g := range t.doubts() {
 			var cause error
 			if g.reason == t.reason {
 				cause = t.cause
@@ -72,6 +73,13 @@ func (w *walk) news() []*parleyv1.Notice {
 		}
 		if t.refuted.Load() && !slices.ContainsFunc(t.gaps, func(g gap) bool { return g.reason == ReasonParticipant }) {
 			w.notice(ReasonParticipant, "Graph sent calls without the participant that it was asked for; they were left out", t.src, nil)
+		}
+		if !t.begun.IsZero() && t.open {
+			w.notice(NoticeStartRaised, explanations[NoticeStartRaised], t.src, &span{start: t.begun})
+		}
+		if skew := w.skew(); skew.Abs() > w.engine.cfg.Settle[t.src] {
+			w.notice(NoticeClockSkew, "The gateway's clock and Graph's differ by "+skew.Abs().Round(time.Second).String()+
+				", more than this source needs to settle; the earlier one counts", t.src, nil)
 		}
 		if t.reason != "" && t.state != parleyv1.SourceState_SOURCE_STATE_READ {
 			w.notice(t.reason, explain(t.reason, t.cause), t.src, nil)
@@ -107,7 +115,7 @@ func (w *walk) report(t *track) *parleyv1.SourceReport {
 		Source: t.src, State: t.state, Reason: t.reason, FailedRequestIds: t.requestID,
 		Counts: &parleyv1.SourceCounts{
 			Events: c.events, Pages: c.pages, Duplicates: c.duplicates,
-			OutOfWindow: c.strays, FromCache: c.fromCache, GraphRequests: c.requests,
+			OutOfWindow: c.strays, LeftOut: c.leftOut, FromCache: c.fromCache, GraphRequests: c.requests,
 		},
 	}
 	if w.filter != nil {
@@ -117,29 +125,33 @@ func (w *walk) report(t *track) *parleyv1.SourceReport {
 		}
 		r.FilteredByGraph = append(slices.Clone(r.GetFilteredByGraph()), t.clipped...)
 	}
-	for _, g := range t.gaps {
+	for _, g := range t.doubts() {
 		r.Gaps = append(r.Gaps, &parleyv1.Gap{Interval: interval(g.span), Reason: g.reason})
 	}
-	covered := t.whole
-	if w.span.start.IsZero() && !w.desc {
-		covered.start = time.Time{}
-	}
-	switch {
-	case t.desc:
-		covered.start = t.boundary()
-		if t.finished && t.state == parleyv1.SourceState_SOURCE_STATE_READ {
-			covered.start = w.span.start
-		}
-	default:
-		covered.end = t.boundary()
-	}
-	if covered.end.After(covered.start) {
+	if covered := w.covered(t); covered.end.After(covered.start) {
 		r.Covered = interval(covered)
 	}
 	if t.state == parleyv1.SourceState_SOURCE_STATE_READ {
-		r.SettledUntil = timestamppb.New(earlier(w.span.end, w.now0.Add(-w.engine.cfg.Settle[t.src])))
+		r.SettledUntil = timestamppb.New(w.settled(t.src))
 	}
 	return r
+}
+
+// covered is what was read of a source, gaps included: nothing that was not asked for, and nothing that lies in Graph's future.
+func (w *walk) covered(t *track) span {
+	s := t.whole
+	s.start = later(s.start, t.begun)
+	switch edge := t.boundary(); {
+	case !t.desc:
+		s.end = edge
+	case !t.finished || t.state != parleyv1.SourceState_SOURCE_STATE_READ:
+		s.start = later(s.start, edge)
+	}
+	s.end = earlier(s.end, w.present())
+	if t.open && t.begun.IsZero() && s.start.Equal(epoch) && s.end.After(s.start) {
+		s.start = time.Time{}
+	}
+	return s
 }
 
 // progress is the time reached per source.

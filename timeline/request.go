@@ -62,9 +62,12 @@ type Batch struct {
 	Count int
 }
 
-// The earliest instants at which each source can hold anything: Teams became available in March 2017, the Copilot history
-// in 2023. Walks without a start time begin there, with one window up to the current year.
+// Walks without a start time begin at the epoch, for history that was imported can be old: with one window up to the current
+// year. Where Graph does not accept that or the window holds too much, it is cut at the millennium and where the source's own
+// rows begin: Teams became available in March 2017, the Copilot history in 2023.
 var (
+	epoch            = time.Unix(1, 0).UTC() // windows are asked a second wider
+	millennium       = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 	chatBeginning    = time.Date(2017, 1, 1, 0, 0, 0, 0, time.UTC)
 	copilotBeginning = time.Date(2023, 1, 1, 0, 0, 0, 0, time.UTC)
 )
@@ -140,9 +143,13 @@ func (r *EventsRequest) check(now time.Time) error {
 	return nil
 }
 
-// interval pins the span of a new walk and tells whether the end was cut.
-func (r *EventsRequest) interval(now time.Time) (start, end time.Time, cut bool) {
+// interval pins the span of a new walk and tells whether the end was cut. settling is the present by the earlier of both
+// clocks: what Graph dates behind it is left to the next walk.
+func (r *EventsRequest) interval(now, settling time.Time) (start, end time.Time, cut bool) {
 	start, end = r.Start.UTC(), r.End.UTC()
+	if r.End.IsZero() && settling.After(start) {
+		return start, settling, false
+	}
 	if r.End.IsZero() {
 		return start, now, false
 	}

@@ -167,6 +167,9 @@ func (r *reading) timeOf(item *source.Item) time.Time {
 func (s *rowset) fill(b *block) {
 	asked := s.trim
 	asked.end = later(asked.end, s.r.ask(s.trim).End)
+	if s.r.open && s.trim.start.Equal(s.r.first) {
+		asked.start = time.Time{}
+	}
 	entries := make([]entry, 0, len(s.items))
 	var edge []stamp
 	for i := range s.items {
@@ -180,7 +183,8 @@ func (s *rowset) fill(b *block) {
 		case asked.has(e.time):
 		case s.far(e.time):
 			if s.unbounded || s.r.byCreate && e.time.Before(s.trim.start) {
-				continue // not asked for
+				b.trimmed++ // not asked for
+				continue
 			}
 			e.outside(nil)
 			s.doubtful = true
@@ -198,6 +202,7 @@ func (s *rowset) fill(b *block) {
 	b.sheet = newSheet(entries)
 	b.sheet.edge = edge
 	b.sheet.rows, b.sheet.duplicates, b.sheet.pages = s.rows, s.duplicates, s.pages
+	b.sheet.begun, b.sheet.trimmed = b.begun, b.trimmed
 	b.sheet.read, b.sheet.unfiltered = s.read, s.r.unfiltered.Load()
 	b.show(s.r.desc)
 }
@@ -205,7 +210,7 @@ func (s *rowset) fill(b *block) {
 // show makes the entries of the sheet that lie in the window those of the block.
 func (b *block) show(desc bool) {
 	b.entries = b.sheet.entries
-	b.rows, b.duplicates = b.sheet.rows, b.sheet.duplicates
+	b.rows, b.duplicates, b.begun, b.trimmed = b.sheet.rows, b.sheet.duplicates, b.sheet.begun, b.sheet.trimmed
 	late := func(i int) bool { return !b.entries[i].stray && !b.entries[i].time.Before(b.end) }
 	if !desc {
 		ordered := sort.Search(len(b.entries), func(i int) bool { return b.entries[i].stray })
@@ -223,7 +228,7 @@ func (b *block) show(desc bool) {
 
 // far reports whether a time lies more than a second outside what was asked for.
 func (s *rowset) far(at time.Time) bool {
-	return at.Before(s.trim.start.Add(-tolerance)) || !at.Before(s.limit())
+	return at.Before(s.trim.start.Add(-tolerance)) && !s.r.older(s.trim, at) || !at.Before(s.limit())
 }
 
 // limit is the first instant that counts as far behind the window.

@@ -1,7 +1,7 @@
 package timeline
 
 const (
-	maxStrays = 10      // that a token keeps
+	maxStrays = 7       // that a token keeps
 	maxFar    = 1 << 11 // that a call keeps
 	maxSeen   = 1 << 12 // versions in each of two generations; the tables of a few streams fit a processor's cache
 	maxChain  = 1 << 14 // the same of a chain, which has no other order to tell repetitions by

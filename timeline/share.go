@@ -86,7 +86,12 @@ func (w window) halves() (first, second window, ok bool) {
 // pieces are what a window is read in that holds too much or takes too long.
 func (t *track) pieces(s *slot) []*step {
 	w := s.window
+	t.raise(s.block)
+	w.start = later(w.start, s.block.begun)
 	l, divisible := w.finer()
+	if parts := t.eras(w); divisible && !s.block.halved && len(parts) > 0 {
+		return parts
+	}
 	if divisible && !s.block.halved {
 		t.density.dense(l)
 		rest := &step{plan: t.plan(w.span, w.level-1)}
@@ -109,6 +114,34 @@ func (t *track) pieces(s *slot) []*step {
 		return []*step{{slot: &slot{window: second}}}
 	}
 	return []*step{{slot: &slot{window: first}}, {slot: &slot{window: second}}}
+}
+
+// eras are the pieces of an era that reaches back far: what lies before the first years of the source is not read by the year
+// while nothing is known to be there. None for any other window.
+func (t *track) eras(w window) []*step {
+	if w.level != era {
+		return nil
+	}
+	var parts []*step
+	rest := w.span
+	for _, mark := range t.marks {
+		if mark.After(rest.start) && mark.Before(rest.end) {
+			parts = append(parts, &step{slot: &slot{window: window{span{rest.start, mark}, era}}})
+			rest.start = mark
+		}
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	last := window{rest, era}
+	if l, ok := last.finer(); ok {
+		t.density.dense(l)
+	}
+	parts = append(parts, &step{plan: t.plan(rest, year)})
+	if t.desc {
+		slices.Reverse(parts)
+	}
+	return parts
 }
 
 // cursor is where a token says that the track stands, and whether the window there does not fit into this call.

@@ -21,10 +21,11 @@ type sheet struct {
 
 	held ledger.Shared // by the calls that have it in hand
 
-	rows, duplicates, pages int
-	unfiltered              bool      // Graph did not evaluate (all of) the clause
-	split                   bool      // the window holds too much and is read in pieces; nothing else is set
-	read                    time.Time // when its oldest page was read
+	rows, duplicates, pages, trimmed int
+	begun                            time.Time // as the block's
+	unfiltered                       bool      // Graph did not evaluate (all of) the clause
+	split                            bool      // the window holds too much and is read in pieces; nothing else is set
+	read                             time.Time // when its oldest page was read
 
 	// repeats is set once a walk met a version in it that another window had brought: the window was read well, but Graph
 	// gave the row two times.

@@ -31,6 +31,7 @@ type tail struct {
 // newTail begins at the cursor's place: messages of the same instant are asked for again and skipped.
 func (t *track) newTail() *tail {
 	rest := t.whole
+	rest.start = later(rest.start, t.begun)
 	rest.end = t.reached
 	if t.at != nil && t.at.any && !t.at.stray {
 		rest.end = t.at.time.Add(1)
@@ -40,23 +41,16 @@ func (t *track) newTail() *tail {
 
 // follow reads the next page of a tail. The block spans from the page's oldest message to the end of what was left.
 func (r *reading) follow(ctx context.Context, from *tail) *block {
-	next := *from
-	next.more = false
-	b := &block{window: window{from.rest, hour}, tail: &next}
+	b := &block{window: window{from.rest, hour}}
 	rows := newRowset(r, from.rest)
 	defer rows.drop()
 	rows.add(from.held)
 	rows.rows, rows.duplicates = 0, 0
-	next.held = nil
 	reason := ""
-	asking := ctx
-	switch {
-	case from.again:
-		asking = anew(ctx)
-	case from.kept:
-		asking = underWay(ctx)
-	}
-	page, err := r.page(asking, from.query, from.link)
+	page, from, err := r.link(ctx, from, b)
+	next := *from
+	next.more, next.held = false, nil
+	b.tail = &next
 	switch {
 	case from.kept && errors.Is(err, cache.ErrNotCached):
 		// What was kept ends here. Its link would go on in an old reading: what is left is asked for anew.
@@ -110,6 +104,37 @@ func (r *reading) follow(ctx context.Context, from *tail) *block {
 		return r.restart(&block{window: window{from.rest, hour}, tail: &next}, from, &next)
 	}
 	return b
+}
+
+// link asks for the page behind the link of a tail. A first page that Graph refuses is asked for from a later time on, which the
+// block tells; the tail that it belongs to is then another one.
+func (r *reading) link(ctx context.Context, from *tail, b *block) (*source.Page[source.Item], *tail, error) {
+	switch {
+	case from.again:
+		ctx = anew(ctx)
+	case from.kept:
+		ctx = underWay(ctx)
+	}
+	page, err := r.page(ctx, from.query, from.link)
+	for _, mark := range r.laterAfter(from, err) {
+		raised := *from
+		raised.rest.start, b.begun = mark, mark
+		raised.begin(r)
+		from = &raised
+		if page, err = r.page(ctx, from.query, ""); r.laterAfter(from, err) == nil {
+			break
+		}
+	}
+	return page, from, err
+}
+
+// laterAfter are the times from which the first page of a chain is asked for in turn when Graph refused it.
+func (r *reading) laterAfter(from *tail, err error) []time.Time {
+	if err == nil || from.link != "" {
+		return nil
+	}
+	f := classify(err, false)
+	return r.later(from.rest, &ending{failed: &f})
 }
 
 // loops reports whether a page was seen before, or links to one that was.
@@ -219,7 +244,7 @@ func lowest(r *reading, items []source.Item) (time.Time, bool) {
 	var oldest time.Time
 	found := false
 	for i := range items {
-		if items[i].NoTime || !r.byCreate && r.timeOf(&items[i]).Before(r.first.Add(-tolerance)) {
+		if items[i].NoTime || !r.byCreate && !r.open && r.timeOf(&items[i]).Before(r.first.Add(-tolerance)) {
 			continue // not in its place in the order
 		}
 		if at := r.timeOf(&items[i]); !found || at.Before(oldest) {

@@ -21,13 +21,17 @@ type track struct {
 	src   parleyv1.Source
 	read  *reading
 	desc  bool
-	whole span // what is read of this source
+	whole span        // what is read of this source
+	open  bool        // nothing bounds it below: rows from before 1970 belong to its first window
+	marks []time.Time // where it is cut when it reaches back far
 
 	// What the cursor keeps.
 	state     parleyv1.SourceState
 	reason    string
 	answered  bool // Graph has answered this source before
 	finished  bool
+	cut       bool      // it stopped: the rest is a gap
+	begun     time.Time // Graph refused to be asked from further back; zero = it did not
 	reached   time.Time // everything before it (behind it when descending) has been handed over
 	place     position  // what at points to once an entry was handed over
 	at        *position // place inside the window that begins at reached; nil at its beginning
@@ -38,7 +42,7 @@ type track struct {
 	counts    counts
 	failures  int // windows that failed in a row
 	density   density
-	pivot     time.Time // the beginning of the year in which the walk began
+	pivot     time.Time // where the present begins: before it, a window may be an era
 	requestID []string
 
 	queue   []*step
@@ -73,6 +77,7 @@ type position struct {
 // counts are what the report counts, without what the reading counts itself.
 type counts struct {
 	events, duplicates, strays int64
+	leftOut                    int64
 	pages, fromCache, requests int64 // of earlier calls of the same walk
 }
 
@@ -105,6 +110,7 @@ func (t *track) begin() {
 	} else {
 		rest.start = from
 	}
+	rest.start = later(rest.start, t.begun)
 	t.queue = append(t.queue, &step{plan: t.plan(rest, era)})
 }
 
@@ -165,11 +171,13 @@ func (t *track) enter(b *block) {
 	if !again {
 		t.counts.duplicates += int64(b.duplicates)
 		t.counts.strays += int64(b.strays)
+		t.counts.leftOut += int64(b.trimmed + t.beside(b))
 	}
 	for _, g := range b.gaps {
 		t.doubt(g)
 	}
 	t.prove(b)
+	t.raise(b)
 	t.active, t.next = b, 0
 	if t.frugal > 0 {
 		t.entered = append(t.entered, used{b.kept, b.sheet})
@@ -191,6 +199,31 @@ func (t *track) enter(b *block) {
 		t.queue = append(t.queue, &step{slot: &slot{tail: b.tail}})
 	}
 	t.judge(b)
+}
+
+// beside is how many rows of a block lie within the second that its window was asked wider, and belong to no other window.
+func (t *track) beside(b *block) int {
+	n := 0
+	if b.sheet == nil {
+		return n
+	}
+	for _, s := range b.sheet.edge {
+		if !t.whole.has(s.time) {
+			n++
+		}
+	}
+	return n
+}
+
+// raise takes over that Graph refused to be asked from as far back as the walk begins: what an asked start lies before is a gap.
+func (t *track) raise(b *block) {
+	if b.begun.IsZero() {
+		return
+	}
+	t.begun = b.begun
+	if !t.open {
+		t.doubt(gap{span{t.whole.start, b.begun}, ReasonRejectedRequest})
+	}
 }
 
 // done reports whether an entry was handed over before the walk was resumed; again says that its window was.
@@ -285,19 +318,24 @@ func (t *track) edge() time.Time {
 	return t.whole.end
 }
 
-// stop makes a stop final: the rest of the interval is a gap.
+// stop makes a stop final: the rest of the interval is a gap, which a call that asks the source again goes on with.
 func (t *track) stop() {
-	f := t.stopped
+	t.state, t.reason = t.stopped.state, t.stopped.reason
+	t.finished, t.cut, t.stopped = true, true, nil
+}
+
+// doubts are the gaps, with that of a source that has stopped.
+func (t *track) doubts() []gap {
+	if !t.cut {
+		return t.gaps
+	}
 	rest := t.whole
 	if t.desc {
 		rest.end = t.reached
 	} else {
 		rest.start = t.reached
 	}
-	t.doubt(gap{rest, f.reason})
-	t.state, t.reason = f.state, f.reason
-	t.finished, t.stopped = true, nil
-	t.at = nil
+	return addGap(slices.Clone(t.gaps), gap{rest, t.reason})
 }
 
 // boundary is the time up to which everything has been handed over.

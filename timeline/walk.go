@@ -18,7 +18,11 @@ type walk struct {
 	filter *filter.Filter // nil = everything
 	desc   bool
 	now0   time.Time // the present when the walk's first page was asked for
-	span   span      // the asked interval; a zero start is open
+	told0  time.Time // the same by the earlier of both clocks, as a token told; zero = none did
+	began  time.Time // when the walk's first page was asked for, even if the walk was extended since; zero = now0
+	graph  time.Time // Graph's present
+	skew   func() time.Duration
+	span   span // the asked interval; a zero start is open
 	tracks []*track
 	seen   seen // versions that were handed over
 	fetch  *fetcher

@@ -117,12 +117,12 @@ type density struct {
 	narrow      time.Duration // widest window that fits into a call; 0 = any does
 }
 
-// rate is how many rows a thousand hours hold, as far as is known.
+// rate is how many rows ten hours hold, as far as is known.
 func (d *density) rate() int {
 	if d.hours <= 0 {
 		return d.known
 	}
-	return int(min(d.rows/d.hours*1000, maxRate))
+	return int(min(d.rows/d.hours*10, maxRate))
 }
 
 // quick is how soon a window must have been read for those behind it to be twice as wide again.
@@ -179,7 +179,7 @@ type plan struct {
 	rest   span
 	widest level
 	desc   bool
-	pivot  time.Time // where an era ends: the beginning of the current year
+	pivot  time.Time // where an era ends: the beginning of the current year, or of what Graph keeps
 }
 
 // next takes the next window off the rest; false when nothing is left.
@@ -197,6 +197,9 @@ func (p *plan) next(d *density) (window, bool) {
 			from = p.rest.end.Add(-1).Truncate(c)
 		}
 		from = later(from, p.rest.start)
+		if l == year && p.rest.end.After(p.pivot) {
+			from = later(from, p.pivot)
+		}
 		if d.narrow > 0 {
 			from = later(from, p.rest.end.Add(-d.narrow))
 		}

@@ -44,7 +44,7 @@ func (o *onBehalf) OnBehalfOf(ctx context.Context, user server.Assertion) (serve
 	}
 	const chats = parleyv1.Source_SOURCE_CHAT
 	scope := func(src parleyv1.Source) cache.Scope {
-		return cache.Scope{Tenant: o.tenant, Identity: identityOf(o.client, user.User), Source: src}
+		return cache.Scope{Tenant: o.tenant, Identity: identityOf(o.client, user.User), Source: src, Skew: graph.Skew}
 	}
 	chat, usage := source.NewChat(graph, o.options("chat")), source.NewUsage(graph, o.options("usage"))
 	return server.Delegated{
@@ -54,6 +54,7 @@ func (o *onBehalf) OnBehalfOf(ctx context.Context, user server.Assertion) (serve
 			Conversations: o.pages.Conversations(
 				source.NewConversations(graph, o.options("conversations")), scope(parleyv1.Source_SOURCE_CONVERSATION)),
 			Usage: o.pages.Usage(usage, scope(parleyv1.Source_SOURCE_USAGE)),
+			Skew:  graph.Skew,
 		},
 		Reports: usage,
 	}, nil

@@ -110,14 +110,14 @@ func authorities(file string) (*x509.CertPool, error) {
 }
 
 // newTenant chains the sources: source, then remembered refusals, then cache. The order is asserted by a test.
-func newTenant(s *config.Settings, graph source.Graph, pages *cache.Cache, log *slog.Logger) *server.Tenant {
+func newTenant(s *config.Settings, graph *graphclient.Client, pages *cache.Cache, log *slog.Logger) *server.Tenant {
 	options := optionsOf(s, log)
 	copilot := source.NewCopilot(graph, options("copilot"))
 	chat := source.NewChat(graph, options("chat"))
 	call := source.NewCall(graph, options("call"))
 	usage := source.NewUsage(graph, options("usage"))
 	scope := func(src parleyv1.Source) cache.Scope {
-		return cache.Scope{Tenant: s.Tenant(), Identity: s.GraphClientID, Source: src}
+		return cache.Scope{Tenant: s.Tenant(), Identity: s.GraphClientID, Source: src, Skew: graph.Skew}
 	}
 	const (
 		ai, chats, calls = parleyv1.Source_SOURCE_COPILOT, parleyv1.Source_SOURCE_CHAT, parleyv1.Source_SOURCE_CALL
@@ -138,6 +138,7 @@ func newTenant(s *config.Settings, graph source.Graph, pages *cache.Cache, log *
 				source.NewConversations(graph, options("conversations")), scope(parleyv1.Source_SOURCE_CONVERSATION)),
 			Usage: pages.Usage(usage, scope(parleyv1.Source_SOURCE_USAGE)),
 			Users: pages.Users(source.NewUsers(graph, options("users")), scope(parleyv1.Source_SOURCE_USER)),
+			Skew:  graph.Skew,
 		},
 		Reports:     usage,
 		Unavailable: unavailable(s.GraphCloud),

@@ -350,6 +350,9 @@ type SourceCounts struct {
 	FromCache int64 `protobuf:"varint,5,opt,name=from_cache,json=fromCache,proto3" json:"from_cache,omitempty"`
 	// Requests that were sent to Graph, retries included.
 	GraphRequests int64 `protobuf:"varint,6,opt,name=graph_requests,json=graphRequests,proto3" json:"graph_requests,omitempty"`
+	// Rows that Graph sent although they lie outside the asked interval, and that were left out: within the second that it is
+	// asked wider, or because Graph was not told, or did not honour, a bound.
+	LeftOut       int64 `protobuf:"varint,7,opt,name=left_out,json=leftOut,proto3" json:"left_out,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -422,6 +425,13 @@ func (x *SourceCounts) GetFromCache() int64 {
 func (x *SourceCounts) GetGraphRequests() int64 {
 	if x != nil {
 		return x.GraphRequests
+	}
+	return 0
+}
+
+func (x *SourceCounts) GetLeftOut() int64 {
+	if x != nil {
+		return x.LeftOut
 	}
 	return 0
 }
@@ -754,7 +764,7 @@ const file_parley_v1_answer_proto_rawDesc = "" +
 	"\binterval\x18\x04 \x01(\v2\x13.parley.v1.IntervalR\binterval\"N\n" +
 	"\x03Gap\x12/\n" +
 	"\binterval\x18\x01 \x01(\v2\x13.parley.v1.IntervalR\binterval\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xc6\x01\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xe1\x01\n" +
 	"\fSourceCounts\x12\x16\n" +
 	"\x06events\x18\x01 \x01(\x03R\x06events\x12\x14\n" +
 	"\x05pages\x18\x02 \x01(\x03R\x05pages\x12\x1e\n" +
@@ -764,7 +774,8 @@ const file_parley_v1_answer_proto_rawDesc = "" +
 	"\rout_of_window\x18\x04 \x01(\x03R\voutOfWindow\x12\x1d\n" +
 	"\n" +
 	"from_cache\x18\x05 \x01(\x03R\tfromCache\x12%\n" +
-	"\x0egraph_requests\x18\x06 \x01(\x03R\rgraphRequests\"\xce\x03\n" +
+	"\x0egraph_requests\x18\x06 \x01(\x03R\rgraphRequests\x12\x19\n" +
+	"\bleft_out\x18\a \x01(\x03R\aleftOut\"\xce\x03\n" +
 	"\fSourceReport\x12)\n" +
 	"\x06source\x18\x01 \x01(\x0e2\x11.parley.v1.SourceR\x06source\x12,\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x16.parley.v1.SourceStateR\x05state\x12\x16\n" +

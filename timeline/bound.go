@@ -1,0 +1,89 @@
+package timeline
+
+import (
+	"time"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+)
+
+// keptTolerance is how far before what a source keeps a start may lie and still be met: who asks for the last thirty days must
+// not be told a minute later that they are more.
+const keptTolerance = time.Hour
+
+// ahead is how far this machine's clock is ahead of Graph's.
+func (s *Sources) ahead() time.Duration {
+	if s.Skew == nil {
+		return 0
+	}
+	return s.Skew()
+}
+
+// clock is the present of the walk's first page, by the earlier of both clocks as far as is known: rows that Graph dates behind
+// it are still to come.
+func (w *walk) clock() time.Time {
+	at := w.now0.Add(-max(w.skew(), 0))
+	if !w.told0.IsZero() {
+		at = earlier(at, w.told0)
+	}
+	return at
+}
+
+// present is the present by the earlier of both clocks.
+func (w *walk) present() time.Time { return time.Now().Add(-max(w.skew(), 0)) }
+
+// settled is up to where no new row of a source is expected.
+func (w *walk) settled(src parleyv1.Source) time.Time {
+	return earlier(w.span.end, w.clock().Add(-w.engine.cfg.Settle[src]))
+}
+
+// bound lays out what is asked of a source.
+func (w *walk) bound(t *track) {
+	t.whole, t.pivot, t.marks = w.span, yearOf(w.now0), []time.Time{millennium, chatBeginning}
+	w.narrow(t)
+	if !w.filter.Possible(t.src) || !t.whole.end.After(t.whole.start) {
+		// No event of this source can match: it has been read to its end without being asked.
+		t.whole.start, t.reached, t.finished = t.whole.end, t.whole.end, true
+		return
+	}
+	switch t.src {
+	case parleyv1.Source_SOURCE_COPILOT:
+		t.marks[1] = copilotBeginning
+	case parleyv1.Source_SOURCE_CALL:
+		// What is older is asked for all the same, in one request.
+		t.pivot = day.floor(w.graph.Add(-w.engine.cfg.CallsKept))
+		t.marks[1] = t.pivot
+	default:
+	}
+	if t.whole.start.IsZero() {
+		t.open, t.whole.start = true, epoch
+	}
+	t.reached = t.whole.start
+	if t.desc {
+		t.reached = t.whole.end
+	}
+}
+
+// kept makes a gap of what is still to be read of call records and lies before what Graph keeps of them at present, whatever it
+// kept when the walk began.
+func (w *walk) kept(t *track, resumed bool) {
+	if t.src != parleyv1.Source_SOURCE_CALL || t.finished || t.state != parleyv1.SourceState_SOURCE_STATE_READ {
+		return
+	}
+	beginning := w.graph.Add(-w.engine.cfg.CallsKept).Truncate(time.Minute)
+	lost := span{t.whole.start, earlier(beginning, t.whole.end)}
+	if t.open {
+		if !resumed {
+			return // whatever there is was asked for
+		}
+		lost.start = w.began.Add(-w.engine.cfg.CallsKept)
+	}
+	if t.desc {
+		lost.end = earlier(lost.end, t.reached)
+	} else {
+		lost.start = later(lost.start, t.reached)
+	}
+	if !lost.start.Before(beginning.Add(-keptTolerance)) || lost.empty() {
+		return
+	}
+	t.doubt(gap{lost, ReasonBeforeKept})
+}

@@ -1,0 +1,200 @@
+package timeline_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline"
+)
+
+// year is an instant in the middle of a year.
+func year(y int) time.Time { return time.Date(y, 6, 1, 12, 0, 0, 0, time.UTC) }
+
+// oldRows lie far before any service of today began, as history that was imported does; one before 1970.
+func oldRows() []row {
+	years := [...]int{1968, 1971, 1999, 2001, 2010, 2015, 2016, 2020, 2023, 2026}
+	rows := make([]row, 0, len(years))
+	for i, y := range years {
+		rows = append(rows, row{at: year(y), created: year(y), id: fmt.Sprintf("o%02d", i), version: 1})
+	}
+	return rows
+}
+
+// asDated lets the fake Graph hand out what is older than its epoch too, as one does that takes the lower bound for none.
+func (g *graph) asDated() {
+	for i := range g.rows {
+		if g.rows[i].at.Year() < 1970 {
+			g.rows[i].served = time.Unix(3600, 0)
+		}
+	}
+}
+
+// TestOldRows is of the kind "nothing lost": rows from before a service's own time are delivered, in order, with and without a
+// start, from every source, and below a chat by its creation; the asked start wins.
+func TestOldRows(t *testing.T) {
+	t.Parallel()
+	for _, src := range []parleyv1.Source{chat, copilot} {
+		for _, order := range []timeline.Order{timeline.EventTime, timeline.EventTimeDesc, timeline.CreateTimeDesc} {
+			for _, conversation := range []string{"", "19:x@thread.v2"} {
+				for _, start := range []int{0, 1971, 2010, 2016} {
+					if (src == copilot || order == timeline.CreateTimeDesc) && (src == copilot) == (conversation != "" || order == timeline.CreateTimeDesc) ||
+						order == timeline.CreateTimeDesc && conversation == "" {
+						continue // only a chat's own messages are asked by creation
+					}
+					t.Run(fmt.Sprint(src, order, conversation, start), func(t *testing.T) {
+						t.Parallel()
+						inNovember(t, func(t *testing.T) {
+							t.Helper()
+							g := &graph{src: src, size: 3, rows: oldRows()}
+							if order != timeline.CreateTimeDesc {
+								g.asDated()
+							}
+							req := timeline.EventsRequest{Owner: "u", User: "u", Sources: []parleyv1.Source{src}, OrderBy: order, Conversation: conversation}
+							from := time.Time{}
+							if start != 0 {
+								req.Start, from = year(start), year(start)
+							}
+							e := newEngine(t, timeline.Config{})
+							r := stream(t, e, sources(g), req, "")
+							if diff := gocmp.Diff(want(from, time.Now(), order != timeline.EventTime, g), ids(r.events)); diff != "" {
+								t.Errorf("(-want +got):\n%s", diff)
+							}
+							rep := report(r.summary.GetSources(), src)
+							if !r.summary.GetComplete() || len(r.notices) > 0 {
+								t.Errorf("incomplete: %v, notices %v", rep, r.notices)
+							}
+							if got := rep.GetCovered().GetStartTime(); start == 0 && got != nil || start != 0 && !got.AsTime().Equal(from) {
+								t.Errorf("covered %v", rep.GetCovered())
+							}
+							listed, _ := listAll(t, e, sources(g), req, 2)
+							if diff := gocmp.Diff(ids(r.events), ids(listed)); diff != "" {
+								t.Errorf("lists (-stream +list):\n%s", diff)
+							}
+						})
+					})
+				}
+			}
+		}
+	}
+}
+
+// TestAskedFrom1970: without a start one request with both bounds reaches back to 1970; an asked start reaches Graph as it is.
+func TestAskedFrom1970(t *testing.T) {
+	t.Parallel()
+	inNovember(t, func(t *testing.T) {
+		t.Helper()
+		for _, src := range []parleyv1.Source{chat, copilot, call} {
+			g := &graph{src: src, size: 3}
+			e := newEngine(t, timeline.Config{})
+			req := timeline.EventsRequest{Owner: "u", User: "u", Sources: []parleyv1.Source{src}}
+			if r := stream(t, e, sources(g), req, ""); !r.summary.GetComplete() || g.requests() > 2 {
+				t.Errorf("%v: %v after %d requests", src, r.summary, g.requests())
+			}
+			first := slices.MinFunc(g.asked, func(a, b asked) int { return a.q.Start.Compare(b.q.Start) })
+			if first.q.Start.Unix() != 1 || first.q.End.IsZero() {
+				t.Errorf("%v: asked from %v to %v", src, first.q.Start, first.q.End)
+			}
+			req.Start = year(1985)
+			g.asked = nil
+			if r := stream(t, e, sources(g), req, ""); r.summary.GetComplete() != (src != call) {
+				t.Errorf("%v from 1985: %v", src, r.summary)
+			}
+			first = slices.MinFunc(g.asked, func(a, b asked) int { return a.q.Start.Compare(b.q.Start) })
+			if !first.q.Start.Equal(req.Start) {
+				t.Errorf("%v: asked from %v, want the asked start", src, first.q.Start)
+			}
+		}
+	})
+}
+
+// TestStartRefused: a Graph that answers 400 to 1970 is asked from 2000 on, then from where the source began; that is a notice
+// beside no start, and a gap beside an asked one. What was not asked for is not covered.
+func TestStartRefused(t *testing.T) {
+	t.Parallel()
+	for _, conversation := range []string{"", "19:x@thread.v2"} {
+		for _, order := range []timeline.Order{timeline.EventTime, timeline.EventTimeDesc} {
+			for _, accepted := range []int{2000, 2017} {
+				for _, asked := range []int{0, 1985} {
+					t.Run(fmt.Sprint(conversation, order, accepted, asked), func(t *testing.T) {
+						t.Parallel()
+						inNovember(t, func(t *testing.T) {
+							t.Helper()
+							g := &graph{src: chat, size: 3, rows: oldRows()}
+							limit := time.Date(accepted, 1, 1, 0, 0, 0, 0, time.UTC)
+							g.hook = func(_ int, q source.EventQuery, _ string, p *page) (*page, error) {
+								if q.Start.Before(limit) {
+									return nil, fail(graphclient.KindBadRequest)
+								}
+								return p, nil
+							}
+							req := timeline.EventsRequest{Owner: "u", User: "u", Sources: []parleyv1.Source{chat}, OrderBy: order, Conversation: conversation}
+							if asked != 0 {
+								req.Start = year(asked)
+							}
+							e := newEngine(t, timeline.Config{})
+							have := keptSources(t, cacheDefaults(), g)
+							r := stream(t, e, have, req, "")
+							listed, last := listAll(t, e, have, req, 2)
+							for how, got := range map[string][]string{"stream": ids(r.events), "list": ids(listed)} {
+								if diff := gocmp.Diff(want(limit, time.Now(), order != timeline.EventTime, g), got); diff != "" {
+									t.Errorf("%s (-want +got):\n%s", how, diff)
+								}
+							}
+							for how, reports := range map[string][]*parleyv1.SourceReport{"stream": r.summary.GetSources(), "list": last.GetSources()} {
+								rep := report(reports, chat)
+								if !rep.GetCovered().GetStartTime().AsTime().Equal(limit) {
+									t.Errorf("%s: covered %v", how, rep.GetCovered())
+								}
+								if asked == 0 && len(rep.GetGaps()) > 0 || asked != 0 && notFound(rep.GetGaps(), timeline.ReasonRejectedRequest) {
+									t.Errorf("%s: gaps %v", how, rep.GetGaps())
+								}
+							}
+							if r.summary.GetComplete() != (asked == 0) || last.GetComplete() != (asked == 0) {
+								t.Errorf("complete: %v", r.summary)
+							}
+							code := timeline.NoticeStartRaised
+							if asked != 0 {
+								code = timeline.ReasonRejectedRequest
+							}
+							if len(r.notices) != 1 || r.notices[0].GetCode() != code {
+								t.Errorf("notices %v, want %s", r.notices, code)
+							}
+						})
+					})
+				}
+			}
+		}
+	}
+}
+
+// TestLeftOutIsCounted is of the kind "a row that came is never dropped without a count": below a chat by its creation, Graph is
+// told no start, and the rows before it are counted.
+func TestLeftOutIsCounted(t *testing.T) {
+	t.Parallel()
+	inNovember(t, func(t *testing.T) {
+		t.Helper()
+		g := &graph{src: chat, size: 50, rows: oldRows()}
+		e := newEngine(t, timeline.Config{})
+		req := timeline.EventsRequest{
+			Owner: "u", User: "u", Sources: []parleyv1.Source{chat}, OrderBy: timeline.CreateTimeDesc, Conversation: "19:x@thread.v2", Start: year(2015),
+		}
+		r := stream(t, e, sources(g), req, "")
+		c := report(r.summary.GetSources(), chat).GetCounts()
+		if c.GetEvents() != 5 || c.GetLeftOut() != 5 || !r.summary.GetComplete() {
+			t.Errorf("%v", r.summary)
+		}
+		// A row within the second that the interval is asked wider, on either side.
+		g = &graph{src: chat, size: 50, rows: []row{{at: year(2020).Add(-time.Second / 2), id: "a", version: 1}, {at: year(2021).Add(time.Second / 2), id: "b", version: 1}}}
+		r = stream(t, e, sources(g), timeline.EventsRequest{User: "u", Sources: []parleyv1.Source{chat}, Start: year(2020), End: year(2021)}, "")
+		if c := report(r.summary.GetSources(), chat).GetCounts(); c.GetEvents() != 0 || c.GetLeftOut() != 2 {
+			t.Errorf("%v", r.summary)
+		}
+	})
+}

@@ -1,0 +1,88 @@
+package timeline
+
+import (
+	"time"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+)
+
+// resume goes on where a token says.
+func (w *walk) resume(have Sources, asked []parleyv1.Source, token, field string) error {
+	plain, err := w.engine.cfg.Sealer.Open(token, w.associated)
+	if err != nil {
+		return refused(field)
+	}
+	m, err := decodeMark(plain)
+	if err != nil || len(m.sources) != len(asked) {
+		return refused(field)
+	}
+	for i := range asked {
+		if m.sources[i].src != asked[i] {
+			return refused(field)
+		}
+	}
+	w.began = m.now0
+	if now := earlier(w.now0, w.graph); m.finished && w.req.End.IsZero() && !w.desc && now.After(m.end) {
+		w.extend(m, now)
+	} else {
+		w.now0, w.told0, w.span = m.now0, m.clock, span{m.start, m.end}
+	}
+	w.begin(have, asked, m.sources)
+	w.notices, w.told = nil, map[string]bool{}
+	for _, id := range m.strays {
+		w.seen.add(id, true)
+	}
+	for _, t := range w.tracks {
+		for _, g := range m.source(t.src).gaps {
+			w.told[noticeKey(g.reason, t.src, &g.span)] = true
+		}
+		if !t.begun.IsZero() {
+			w.told[noticeKey(NoticeStartRaised, t.src, &span{start: t.begun})] = true
+		}
+		if w.extended {
+			t.trace.fresh = false // its window is not the one that the token stood in
+		}
+	}
+	return nil
+}
+
+// extend goes on with a walk that had reached its end: from where it was settled, because rows may have come late behind that.
+func (w *walk) extend(m *mark, now time.Time) {
+	w.span, w.extended = span{m.start, now}, true
+	for i := range m.sources {
+		if s := &m.sources[i]; s.state == parleyv1.SourceState_SOURCE_STATE_READ {
+			settled := earlier(m.end, m.clock.Add(-w.engine.cfg.Settle[s.src]))
+			s.finished, s.at, s.tried, s.sum = false, nil, false, 0
+			s.reached = earlier(s.reached, settled)
+		}
+	}
+}
+
+// source is the place in a source.
+func (m *mark) source(src parleyv1.Source) *sourceMark {
+	for i := range m.sources {
+		if m.sources[i].src == src {
+			return &m.sources[i]
+		}
+	}
+	return &sourceMark{}
+}
+
+// restore takes over the place of a cursor. A source that was throttled or failed is asked again if it is asked at all.
+func (t *track) restore(m *sourceMark, asked bool) {
+	t.state, t.reason = m.state, m.reason
+	t.answered, t.finished = m.answered, m.finished
+	t.density.level, t.density.narrow, t.density.known = m.level, m.narrow, m.rate
+	t.reached, t.at, t.tried = later(m.reached, t.whole.start), m.at, m.tried
+	t.counts, t.gaps, t.begun = m.counts, m.gaps, m.begun
+	t.trace.base, t.trace.fresh = m.sum, true
+	switch m.state {
+	case parleyv1.SourceState_SOURCE_STATE_READ:
+	case parleyv1.SourceState_SOURCE_STATE_THROTTLED, parleyv1.SourceState_SOURCE_STATE_FAILED:
+		if asked {
+			t.state, t.reason, t.finished = parleyv1.SourceState_SOURCE_STATE_READ, "", false
+		}
+	default:
+		t.cut = asked
+	}
+}
