@@ -47,7 +47,7 @@ func New(settings config.Settings, logger *slog.Logger, version string) (_ *Gate
 		}
 	}()
 	for _, exposed := range settings.Exposed() {
-		logger.Warn(exposed.Problem, "setting", exposed.Setting, "file", exposed.Path)
+		logger.Warn("a file is open to others", "setting", exposed.Setting, "file", exposed.Path, "problem", exposed.Problem)
 	}
 	if g.guards, err = newGuards(&settings, logger, gauges); err != nil {
 		return nil, err
