@@ -28,6 +28,7 @@ const (
 	DefaultCopilot  = 24 * time.Hour
 	DefaultChat     = time.Hour
 	DefaultCall     = time.Hour
+	DefaultUsage    = 6 * time.Hour
 	DefaultOther    = time.Minute
 )
 
@@ -38,8 +39,9 @@ type Config struct {
 	// MaxAge caps every time to live; 0 = no cap.
 	MaxAge time.Duration
 	// Open is the time to live of a window whose end lies less than the source's settle time back, Copilot, Chat and Call
-	// that of older windows, Other that of conversations, usage rows and users.
-	Open, Copilot, Chat, Call, Other time.Duration
+	// that of older windows, Usage that of usage reports whose refresh date does not move, Other that of conversations and
+	// users.
+	Open, Copilot, Chat, Call, Usage, Other time.Duration
 	// Settle is how long after an event its row may still appear; as timeline.Config.Settle.
 	Settle map[parleyv1.Source]time.Duration
 	// Observer receives what metrics need; nil = none.
@@ -79,6 +81,8 @@ type Scope struct {
 	Source parleyv1.Source
 	// Skew is how far this machine's clock is ahead of Graph's, no part of the key; nil = not.
 	Skew func() time.Duration
+	// Delegated is true when the identity is a user, who may lose the right to read: reports are kept no longer than chats then.
+	Delegated bool
 }
 
 // Cache holds pages of all sources and tenants. It is safe for concurrent use.
@@ -89,6 +93,9 @@ type Cache struct {
 	carried *carriers
 	flight  *Flight[*entry]
 	whole   *Flight[windowRead]
+
+	refreshes sync.Map // *refresh by tenant
+	passed    passedReports
 
 	resizing sync.Mutex
 	limit    atomic.Int64
@@ -103,6 +110,9 @@ type entry struct {
 	read    time.Time // when Graph answered
 	expires time.Time
 	cost    int64
+	// The day that a usage report reaches up to, and what knows whether it moved; nil for any other page.
+	day     string
+	refresh *refresh
 }
 
 // New returns a Cache; Close it.
@@ -112,6 +122,7 @@ func New(cfg Config) (*Cache, error) {
 	setDefault(&cfg.Copilot, DefaultCopilot)
 	setDefault(&cfg.Chat, DefaultChat)
 	setDefault(&cfg.Call, DefaultCall)
+	setDefault(&cfg.Usage, DefaultUsage)
 	setDefault(&cfg.Other, DefaultOther)
 	cfg.Settle = source.Settle(cfg.Settle)
 	if cfg.Observer == nil {
@@ -209,6 +220,8 @@ func (c *Cache) find(ctx context.Context, key, link string) (*entry, string) {
 	case control.NoCache && age >= rereadAfter, control.MaxAge != nil && age > *control.MaxAge:
 		return nil, Expired
 	case link != "" && !c.carried.before(key, e.read):
+		return nil, Expired
+	case e.refresh != nil && e.refresh.moved(e.day, e.read):
 		return nil, Expired
 	}
 	if left {

@@ -22,7 +22,7 @@ const (
 
 // look answers from the cache, or asks with the caller's fetch and keeps the answer for ttl.
 func look[T any](
-	ctx context.Context, c *Cache, src parleyv1.Source, key, link string, ttl func() time.Duration, cost func(T) int64,
+	ctx context.Context, c *Cache, src parleyv1.Source, key, link string, ttl func(*entry) time.Duration, cost func(T) int64,
 	linked func(next string) string, fetch func(context.Context) (*source.Page[T], error),
 ) (*source.Page[T], error) {
 	name := shortName(src)
@@ -56,7 +56,7 @@ func look[T any](
 		if err != nil {
 			return nil, err
 		}
-		return keepPage(c, name, key, page, ttl(), cost, linked), nil
+		return keepPage(c, name, key, page, ttl, cost, linked), nil
 	})
 	joined = joined || err == nil && late
 	if joined {
@@ -90,7 +90,7 @@ func shared(ctx context.Context, f *Flight[*entry], key string, how Share, do fu
 
 // keepPage makes an entry of a page that was just fetched and stores it.
 func keepPage[T any](
-	c *Cache, name, key string, page *source.Page[T], base time.Duration, cost func(T) int64, linked func(string) string,
+	c *Cache, name, key string, page *source.Page[T], ttl func(*entry) time.Duration, cost func(T) int64, linked func(string) string,
 ) *entry {
 	e := &entry{key: key, source: name, value: page, next: page.Next, read: page.Read, cost: pageOverhead + int64(2*len(key)+len(page.Next))}
 	if e.read.IsZero() {
@@ -105,7 +105,7 @@ func keepPage[T any](
 	if e.next != "" {
 		c.carried.carry(linked(e.next), e.read)
 	}
-	life := c.ttl(base)
+	life := c.ttl(ttl(e))
 	e.expires = e.read.Add(life)
 	c.keep(e, life)
 	return e

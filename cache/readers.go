@@ -55,7 +55,8 @@ func (c *Cache) Conversations(next source.ConversationReader, scope Scope) sourc
 	return &conversations{next, c, scope}
 }
 
-// Usage decorates a reader of the usage report.
+// Usage decorates a reader of the usage report. Its pages are kept for Config.Usage, or until a newer refresh date is seen on any
+// report of the tenant.
 func (c *Cache) Usage(next source.UsageReader, scope Scope) source.UsageReader {
 	return &usage{c, next, scope}
 }
@@ -79,7 +80,7 @@ func (r *events) Events(ctx context.Context, q source.EventQuery, link string) (
 	}
 	key := r.key(&q)
 	return look(ctx, r.c, r.scope.Source, key.with(link), link,
-		func() time.Duration { return r.c.windowTTL(&r.scope, q.End) },
+		func(*entry) time.Duration { return r.c.windowTTL(&r.scope, q.End) },
 		func(i source.Item) int64 { return int64(len(i.Key)) + int64(cap(i.Basic)+cap(i.Unmapped)) },
 		key.with,
 		func(ctx context.Context) (*source.Page[source.Item], error) { return r.next.Events(ctx, q, link) })
@@ -108,7 +109,7 @@ func (r *conversations) Conversations(
 	key.text(q.Owner, q.User, q.MemberName, q.InstalledApp)
 	key.flags(q.ByLastMessage, q.Lean)
 	return look(ctx, r.c, r.scope.Source, key.with(link), link,
-		func() time.Duration { return r.c.cfg.Other },
+		func(*entry) time.Duration { return r.c.cfg.Other },
 		func(m *parleyv1.Conversation) int64 { return resident(m) },
 		key.with,
 		func(ctx context.Context) (*source.Page[*parleyv1.Conversation], error) {
@@ -121,7 +122,7 @@ func (r *conversations) Conversation(ctx context.Context, owner, user, id string
 	key := newKey("conversation", r.scope)
 	key.text(owner, user, id)
 	page, err := look(ctx, r.c, r.scope.Source, key.with(""), "",
-		func() time.Duration { return r.c.cfg.Other },
+		func(*entry) time.Duration { return r.c.cfg.Other },
 		func(m *parleyv1.Conversation) int64 { return resident(m) },
 		key.with,
 		func(ctx context.Context) (*source.Page[*parleyv1.Conversation], error) {
@@ -136,10 +137,9 @@ func (r *conversations) Conversation(ctx context.Context, owner, user, id string
 
 // Usage implements source.UsageReader.
 func (r *usage) Usage(ctx context.Context, q source.UsageQuery, link string) (*source.Page[*parleyv1.CopilotUsageRow], error) {
-	key := newKey("usage", r.scope)
-	key.text(q.Period, q.Version)
+	key := usageKey("usage", r.scope, q)
 	return look(ctx, r.c, r.scope.Source, key.with(link), link,
-		func() time.Duration { return r.c.cfg.Other },
+		func(e *entry) time.Duration { return r.c.reportLife(e, &r.scope) },
 		func(m *parleyv1.CopilotUsageRow) int64 { return resident(m) },
 		key.with,
 		func(ctx context.Context) (*source.Page[*parleyv1.CopilotUsageRow], error) {
@@ -147,11 +147,18 @@ func (r *usage) Usage(ctx context.Context, q source.UsageQuery, link string) (*s
 		})
 }
 
+// usageKey is everything that the pages of a report depend on.
+func usageKey(kind string, scope Scope, q source.UsageQuery) keyed {
+	key := newKey(kind, scope)
+	key.text(q.Period, q.Version)
+	return key
+}
+
 // Users implements source.UserReader.
 func (r *users) Users(ctx context.Context, link string) (*source.Page[*parleyv1.User], error) {
 	key := newKey("users", r.scope)
 	return look(ctx, r.c, r.scope.Source, key.with(link), link,
-		func() time.Duration { return r.c.cfg.Other },
+		func(*entry) time.Duration { return r.c.cfg.Other },
 		func(m *parleyv1.User) int64 { return resident(m) },
 		key.with,
 		func(ctx context.Context) (*source.Page[*parleyv1.User], error) { return r.next.Users(ctx, link) })
@@ -173,7 +180,7 @@ func (r *users) UserID(ctx context.Context, upn string) (string, error) {
 	key.text(upn)
 	ctx = WithControl(context.WithValue(ctx, RecorderKey{}, (*Recorder)(nil)), Control{})
 	page, err := look(ctx, r.c, r.scope.Source, key.with(""), "",
-		func() time.Duration { return keepLookUps },
+		func(*entry) time.Duration { return keepLookUps },
 		func(lookedUp) int64 { return lookUpCost },
 		key.with,
 		func(ctx context.Context) (*source.Page[lookedUp], error) {

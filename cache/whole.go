@@ -34,7 +34,7 @@ func (r *records) Event(ctx context.Context, owner, user string, ref source.Ref)
 	key.number(ref.Version)
 	life := r.c.cfg.Call
 	page, err := look(ctx, r.c, r.scope.Source, key.with(""), "",
-		func() time.Duration { return life },
+		func(*entry) time.Duration { return life },
 		func(e *parleyv1.Event) int64 { return resident(e) },
 		key.with,
 		func(ctx context.Context) (*source.Page[*parleyv1.Event], error) {
@@ -77,7 +77,7 @@ func (p *proofs) Prove(ctx context.Context, user string, ref source.Ref) error {
 	key.text(user, ref.ID)
 	key.number(ref.Version)
 	page, err := look(ctx, p.c, p.scope.Source, key.with(""), "",
-		func() time.Duration { return p.c.cfg.Call },
+		func(*entry) time.Duration { return p.c.cfg.Call },
 		func(error) int64 { return proofCost },
 		key.with,
 		func(ctx context.Context) (*source.Page[error], error) {

@@ -40,7 +40,8 @@ func errNotCSV(err error) error {
 // when their part is asked for. It never changes.
 type csvReport struct {
 	table   *graphmap.Table
-	body    []byte
+	whole   []byte // as it was read
+	body    []byte // without a byte order mark and the carriage return that ends it
 	columns []string
 	parts   []csvPart
 	rows    int
@@ -56,6 +57,7 @@ var _ Rows[*parleyv1.CopilotUsageRow] = (*csvReport)(nil)
 // readCSV looks a report over, whose body it keeps. The order of the columns does not matter. concealed is true when a row
 // does not name its user. Errors are errNotCSV.
 func readCSV(table *graphmap.Table, body []byte) (report *csvReport, concealed bool, err error) {
+	whole := body
 	body = bytes.TrimSuffix(bytes.TrimPrefix(body, []byte(byteOrderMark)), []byte("\r"))
 	if !looksLikeCSV(body) {
 		return nil, false, errNotCSV(nil)
@@ -64,7 +66,7 @@ func readCSV(table *graphmap.Table, body []byte) (report *csvReport, concealed b
 	if _, err := s.next(); err != nil {
 		return nil, false, errNotCSV(err)
 	}
-	r := &csvReport{table: table, body: body}
+	r := &csvReport{table: table, whole: whole, body: body}
 	if err := r.readHeadings(s.cells); err != nil {
 		return nil, false, err
 	}
@@ -144,11 +146,41 @@ func (r *csvReport) Len() int { return r.rows }
 
 // Cost implements Rows.
 func (r *csvReport) Cost() int64 {
-	cost := cap(r.body) + 8*cap(r.parts)
+	cost := cap(r.whole) + 8*cap(r.parts)
 	for _, name := range r.columns {
 		cost += 16 + len(name)
 	}
 	return int64(cost)
+}
+
+// refreshed is the day that the report reaches up to, as its first row says.
+func (r *csvReport) refreshed() string {
+	s, w := csvScanner{body: r.body}, csvWriter{columns: r.columns}
+	if _, err := s.next(); err != nil {
+		return ""
+	}
+	if more, err := s.next(); err != nil || !more {
+		return ""
+	}
+	record, err := w.record(s.cells)
+	if err != nil {
+		return ""
+	}
+	row, err := r.table.UsageRow(record)
+	if err != nil {
+		return ""
+	}
+	return row.GetReportRefreshDate()
+}
+
+// CSVOf returns the text of the CSV report that a page was made of, as Graph sent it; ok is false for any other page. It must not
+// be changed.
+func CSVOf(page *Page[*parleyv1.CopilotUsageRow]) (text []byte, ok bool) {
+	report, ok := page.Lazy.(*csvReport)
+	if !ok {
+		return nil, false
+	}
+	return report.whole, true
 }
 
 // Part implements Rows.

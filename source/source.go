@@ -139,6 +139,8 @@ type Page[T any] struct {
 	Unordered bool
 	// Concealed is true when a usage row of the page does not name its user.
 	Concealed bool
+	// Refreshed is the day that a usage report reaches up to, as its first row says; empty when there is none.
+	Refreshed string
 }
 
 // Len is the number of items.

@@ -101,6 +101,17 @@ func (u *Usage) Download(ctx context.Context, q UsageQuery) (io.ReadCloser, stri
 	return body, graphclient.ContentCSV, nil
 }
 
+// ContentCSV is the media type of reports.
+const ContentCSV = graphclient.ContentCSV
+
+// ReadReport makes the page of a CSV report that was downloaded whole. It keeps the body.
+func (u *Usage) ReadReport(body []byte) (*Page[*parleyv1.CopilotUsageRow], error) {
+	return u.csvRows(&graphclient.Page{Requests: 1}, body)
+}
+
+// ListsCSV reports whether Usage asks for the CSV that Download returns: in v1.0 there is no other form.
+func (u *Usage) ListsCSV() bool { return u.opt.Version != graphclient.Beta }
+
 // inTurn asks the places until one has the report.
 func (u *Usage) inTurn(ctx context.Context, places []report, ask func(report) error) error {
 	var err error
@@ -190,7 +201,7 @@ func (u *Usage) csvRows(answer *graphclient.Page, body []byte) (*Page[*parleyv1.
 		return nil, err
 	}
 	page := newPage[*parleyv1.CopilotUsageRow](answer)
-	page.Lazy, page.Rows, page.Concealed = rows, rows.Len(), concealed
+	page.Lazy, page.Rows, page.Concealed, page.Refreshed = rows, rows.Len(), concealed, rows.refreshed()
 	return page, nil
 }
 
@@ -220,6 +231,9 @@ func (u *Usage) rowsOf(answer *graphclient.Page) (*Page[*parleyv1.CopilotUsageRo
 		if err := addRows(page, table, record); err != nil {
 			return nil, err
 		}
+	}
+	if len(page.Items) > 0 {
+		page.Refreshed = page.Items[0].GetReportRefreshDate()
 	}
 	return page, nil
 }

@@ -44,7 +44,7 @@ func (o *onBehalf) OnBehalfOf(ctx context.Context, user server.Assertion) (serve
 	}
 	const chats = parleyv1.Source_SOURCE_CHAT
 	scope := func(src parleyv1.Source) cache.Scope {
-		return cache.Scope{Tenant: o.tenant, Identity: identityOf(o.client, user.User), Source: src, Skew: graph.Skew}
+		return cache.Scope{Tenant: o.tenant, Identity: identityOf(o.client, user.User), Source: src, Delegated: true, Skew: graph.Skew}
 	}
 	chat, usage := source.NewChat(graph, o.options("chat")), source.NewUsage(graph, o.options("usage"))
 	return server.Delegated{
@@ -56,7 +56,7 @@ func (o *onBehalf) OnBehalfOf(ctx context.Context, user server.Assertion) (serve
 			Usage: o.pages.Usage(usage, scope(parleyv1.Source_SOURCE_USAGE)),
 			Skew:  graph.Skew,
 		},
-		Reports: usage,
+		Reports: o.pages.Downloads(usage, scope(parleyv1.Source_SOURCE_USAGE)),
 	}, nil
 }
 

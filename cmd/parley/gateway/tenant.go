@@ -140,7 +140,7 @@ func newTenant(s *config.Settings, graph *graphclient.Client, pages *cache.Cache
 			Users: pages.Users(source.NewUsers(graph, options("users")), scope(parleyv1.Source_SOURCE_USER)),
 			Skew:  graph.Skew,
 		},
-		Reports:     usage,
+		Reports:     pages.Downloads(usage, scope(parleyv1.Source_SOURCE_USAGE)),
 		Unavailable: unavailable(s.GraphCloud),
 		Application: s.GraphClientID,
 	}

@@ -3,12 +3,14 @@ package gateway_test
 import (
 	"bufio"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/encoding/protojson"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
@@ -16,6 +18,7 @@ import (
 )
 
 const (
+	olderPath  = "/reports/getMicrosoft365CopilotUsageUserDetail(period='D7')?$format=text%2Fcsv"
 	reportPath = "/copilot/reports/getMicrosoft365CopilotUsageUserDetail"
 	hidden     = "E58EEF6A6BBD3D0293CB306D24A42057"
 )
@@ -131,11 +134,54 @@ func TestUsageOfOneUser(t *testing.T) {
 	}
 }
 
+// TestReportIsReadOnce lists, streams and downloads a report several times: Graph is asked once for each form of it, and the
+// downloads are byte for byte what Graph sent.
+func TestReportIsReadOnce(t *testing.T) {
+	t.Parallel()
+	const csv, json = "\ufeffReport Refresh Date,User Principal Name,Report Period\r\n2026-07-03T00:00:00Z,ada@contoso.com,7\r\n",
+		`{"value":[{"reportRefreshDate":"2026-07-03","userPrincipalName":"ada@contoso.com","copilotActivityUserDetailsByPeriod":[{"reportPeriod":7}]}]}`
+	for version, requests := range map[string]map[string]int{
+		"v1.0": {reportPath + "(period='D7')": 1},
+		"beta": {reportPath + "(period='D7')": 1, olderPath: 1},
+	} {
+		t.Run(version, func(t *testing.T) {
+			t.Parallel()
+			f := &fixture{fixed: map[string]string{reportPath + "(period='D7')": csv}}
+			if version == "beta" {
+				f.fixed = map[string]string{
+					reportPath + "(period='D7')": json, olderPath: csv,
+				}
+			}
+			g := overFixture(t, f, func(s *config.Settings) { s.GraphVersion = version })
+			for range 3 {
+				var usage parleyv1.ListCopilotUsageResponse
+				if status, body := g.get(t, "/v1/copilotUsage?period=D7", &usage); status != http.StatusOK || usage.GetReportRefreshDate() != "2026-07-03" {
+					t.Errorf("HTTP %d %s", status, body)
+				}
+				if status, body := g.get(t, "/v1/copilotUsage:download?period=D7", nil); status != http.StatusOK || string(body) != csv {
+					t.Errorf("HTTP %d %q", status, body)
+				}
+				if status, body := g.get(t, "/v1/copilotUsage:stream?period=D7", nil); status != http.StatusOK || !strings.Contains(string(body), `"complete":true`) {
+					t.Errorf("HTTP %d %s", status, body)
+				}
+			}
+			f.mu.Lock()
+			asked := maps.Clone(f.asked)
+			f.mu.Unlock()
+			if diff := cmp.Diff(requests, asked); diff != "" {
+				t.Errorf("requests (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 // TestUsedUpUsageBudget downloads the report until no request is left of the ten minutes: downloads and streams without a
 // deadline are then told at once when to come again.
 func TestUsedUpUsageBudget(t *testing.T) {
 	t.Parallel()
-	g := overFixture(t, &fixture{fixed: map[string]string{reportPath + "(period='D7')": "Report Refresh Date,User Principal Name,Report Period\n2026-07-03,ada@contoso.com,7\n"}}, nil)
+	g := overFixture(t, &fixture{fixed: map[string]string{reportPath + "(period='D7')": "Report Refresh Date,User Principal Name,Report Period\n2026-07-03,ada@contoso.com,7\n"}}, func(s *config.Settings) {
+		s.CacheSize = "0" // a report that is kept uses up nothing
+	})
 	for range 10 { // of 11, one is left to lists
 		if status, body := g.get(t, "/v1/copilotUsage:download?period=D7", nil); status != http.StatusOK {
 			t.Fatalf("HTTP %d %s", status, body)
