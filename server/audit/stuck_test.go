@@ -2,11 +2,8 @@ package audit_test
 
 import (
 	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -155,88 +152,4 @@ func TestClosedWhileItFails(t *testing.T) {
 		}
 		time.Sleep(time.Minute) // synctest fails if a goroutine is left
 	})
-}
-
-// TestFullDevice is TestFullDisk with a file of the system's that is always full.
-func TestFullDevice(t *testing.T) {
-	t.Parallel()
-	file, err := audit.OpenFile("/dev/full", nil)
-	if err != nil {
-		t.Skip("this system has no /dev/full")
-	}
-	log := audit.New(file, audit.Options{})
-	if _, err := log.Intent(intent()); !errors.Is(err, syscall.ENOSPC) || log.OK() {
-		t.Errorf("%v, well: %t", err, log.OK())
-	}
-	if err := log.Close(); err != nil {
-		t.Error(err)
-	}
-}
-
-// TestFileIsItsOwnersAlone, kind: whatever stands at the path, nobody else reads the records or chooses where they go.
-func TestFileIsItsOwnersAlone(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	at := func(name string) string { return filepath.Join(dir, name) }
-	for name, mode := range map[string]os.FileMode{"readable": 0o644, "writable": 0o666, "by the group": 0o640} {
-		if err := os.WriteFile(at(name), []byte("before\n"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Chmod(at(name), mode); err != nil {
-			t.Fatal(err)
-		}
-		file, err := audit.OpenFile(at(name), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if info, err := os.Stat(at(name)); err != nil || info.Mode().Perm() != 0o600 {
-			t.Errorf("%s: %v, %v", name, info.Mode(), err)
-		}
-		if err := file.Close(); err != nil {
-			t.Error(err)
-		}
-	}
-	if err := os.Symlink(at("readable"), at("link")); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink(at("nowhere"), at("dangling")); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"link", "dangling"} {
-		if _, err := audit.OpenFile(at(name), nil); err == nil || !strings.Contains(err.Error(), "symbolic link") {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	if _, err := os.Lstat(at("nowhere")); err == nil {
-		t.Error("a file was made behind a link")
-	}
-
-	// A link that is put in the place of the open file is not followed either, and the records go nowhere else.
-	now := time.Unix(1, 0)
-	file, err := audit.OpenFile(at("audit"), func() time.Time { return now })
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(os.Rename(at("audit"), at("audit.1")), os.Symlink(at("audit.1"), at("audit"))); err != nil {
-		t.Fatal(err)
-	}
-	now = now.Add(2 * time.Second)
-	if _, err := file.Write([]byte("x\n")); err == nil {
-		t.Error("written through a link")
-	}
-	if err := os.Remove(at("audit")); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := file.Write([]byte("x\n")); err != nil {
-		t.Errorf("after the link is gone: %v", err)
-	}
-	if err := file.Close(); err != nil {
-		t.Error(err)
-	}
-	if err := syscall.Mkfifo(at("pipe"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := audit.OpenFile(at("pipe"), nil); !errors.Is(err, syscall.ENXIO) {
-		t.Errorf("a pipe that nobody reads: %v", err)
-	}
 }

@@ -53,10 +53,9 @@ type Verifier struct {
 type process struct {
 	Process
 
-	link    [sha256.Size]byte
-	linked  bool // link is the digest of its last record
-	intents map[uint64]bool
-	open    map[uint64]bool
+	link   [sha256.Size]byte
+	linked bool            // link is the digest of its last record
+	open   map[uint64]bool // intents without their outcome so far
 }
 
 // NewVerifier returns a Verifier that has read nothing.
@@ -117,7 +116,7 @@ func (v *Verifier) line(at Finding, line []byte, whole bool) {
 	at.Instance = record.Instance
 	p := v.byName[record.Instance]
 	if p == nil {
-		p = &process{Process: Process{Instance: record.Instance, First: record.Number}, intents: map[uint64]bool{}, open: map[uint64]bool{}}
+		p = &process{Process: Process{Instance: record.Instance, First: record.Number}, open: map[uint64]bool{}}
 		p.linked = record.Number == 1 // its first record is linked to nothing
 		v.byName[record.Instance], v.processes = p, append(v.processes, p)
 	}
@@ -184,7 +183,10 @@ func (v *Verifier) call(at Finding, p *process, record *seen) {
 	switch record.Kind {
 	case KindIntent:
 		if record.Intent == 0 {
-			p.intents[record.Number], p.open[record.Number] = true, true
+			p.open[record.Number] = true
+			return
+		}
+		if p.open[record.Intent] {
 			return
 		}
 	case KindOutcome:
@@ -199,12 +201,8 @@ func (v *Verifier) call(at Finding, p *process, record *seen) {
 	default:
 		return
 	}
-	switch {
-	case record.Intent < p.First: // in an earlier file
-	case !p.intents[record.Intent]:
-		v.find(at, fmt.Sprintf("belongs to the intent %d, which is missing", record.Intent))
-	case record.Kind == KindOutcome:
-		v.find(at, fmt.Sprintf("is another outcome of the intent %d", record.Intent))
+	if record.Intent >= p.First { // else it is in an earlier file
+		v.find(at, fmt.Sprintf("belongs to the intent %d, which is missing or has its outcome already", record.Intent))
 	}
 }
 

@@ -99,7 +99,7 @@ func TestVerify(t *testing.T) {
 		"the tail cut":           {func(l []string) []string { return []string{join(l[:6]...)} }, []string{"1 calls have no outcome, the first of them with the intent 6"}},
 		"cut between two calls":  {func(l []string) []string { return []string{join(l[:5]...)} }, nil}, // not to be seen; the verb says so
 		"two in another order":   {func(l []string) []string { return []string{swap(l, 2, 3)} }, []string{"does not follow", "record 2 is missing", "does not follow", "has the number 2 after 3", "does not follow"}},
-		"a record twice":         {func(l []string) []string { return []string{join(l...) + l[7]} }, []string{"does not follow", "has the number 8 after 8", "is another outcome of the intent 6"}},
+		"a record twice":         {func(l []string) []string { return []string{join(l...) + l[7]} }, []string{"does not follow", "has the number 8 after 8", "belongs to the intent 6, which is missing or has its outcome already"}},
 		"a torn record":          {func(l []string) []string { l[4] = l[4][:40] + "\n"; return []string{join(l...)} }, []string{"is not a whole record", "does not follow", "record 5 is missing"}},
 		"a line that is foreign": {func(l []string) []string { return []string{l[0] + "hello\n" + join(l[1:]...)} }, []string{"is not a whole record"}},
 		"a chain taken off": {func(l []string) []string {

@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/base64"
+	"encoding/json"
 	"math/big"
 	"net"
 	"net/url"
@@ -221,6 +222,49 @@ func FuzzClaims(f *testing.F) {
 		if caller.TenantID != tenant || caller.ObjectID == "" || caller.AppID == "" || caller.Expires.Before(b.clock().Add(-time.Minute)) ||
 			caller.Kind != callers.KindUser && caller.Kind != callers.KindApplication {
 			t.Fatalf("half a caller: %+v", caller)
+		}
+	})
+}
+
+// FuzzPrograms signs whatever claims for an issuer that is not Entra: what says "program" is never a person, and a binding is
+// never forgotten.
+func FuzzPrograms(f *testing.F) {
+	b := newBench(f, func(c *callers.TokensConfig) { c.Issuer, c.Tenants = rfc9068, nil })
+	b.issuer.publish(rfc9068)
+	const head = `{"iss":"` + rfc9068 + `","aud":"` + audience + `","exp":4000000000,"iat":1,"sub":"s","scope":"a"`
+	for _, seed := range []string{
+		`,"client_id":"s"`, `,"client_id":"c"`, `,"gty":"client-credentials"`, `,"gty":["client_credentials"],"uid":"x"`, `,"cid":"c"`, `,"cid":"c","uid":"u"`,
+		`,"preferred_username":"service-account-x"`, `,"cnf":{"x5t#S256":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}`, `,"cnf":{"jkt":"x"}`, `,"typ":"ID"`,
+	} {
+		f.Add(seed)
+	}
+	doors := &callers.Doors{Tokens: b.tokens}
+	f.Fuzz(func(t *testing.T, more string) {
+		payload := head + more + "}"
+		signed := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"RS256","kid":"key-1"}`)) + "." + base64.RawURLEncoding.EncodeToString([]byte(payload))
+		signature, err := jwt.SigningMethodRS256.Sign(signed, testKeys()[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		token := signed + "." + base64.RawURLEncoding.EncodeToString(signature)
+		caller, err := doors.Authenticate(incoming(t.Context(), nil, "authorization", "Bearer "+token))
+		if err != nil {
+			if callers.WhyOf(err) == "" {
+				t.Fatalf("not a refusal: %v", err)
+			}
+			return
+		}
+		var claims map[string]any // which has no second spelling of a name
+		if err := json.Unmarshal([]byte(payload), &claims); err != nil {
+			t.Fatalf("accepted %q", payload)
+		}
+		client := claims["client_id"]
+		program := claims["gty"] == "client-credentials" || client != nil && client != "" && client == claims["sub"]
+		if caller.Kind == callers.KindCertificate || caller.Kind == callers.KindAnonymous || program && caller.Kind != callers.KindApplication {
+			t.Fatalf("%s for %q", caller.Kind, payload)
+		}
+		if _, bound := claims["cnf"]; bound {
+			t.Fatalf("accepted as a bearer token: %q", payload)
 		}
 	})
 }

@@ -1,0 +1,25 @@
+package audit_test
+
+import (
+	"errors"
+	"syscall"
+	"testing"
+
+	"github.com/parley-gateway/parley/server/audit"
+)
+
+// TestFullDevice is TestFullDisk with a file of the system's that is always full.
+func TestFullDevice(t *testing.T) {
+	t.Parallel()
+	file, err := audit.OpenFile("/dev/full", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := audit.New(file, audit.Options{})
+	if _, err := log.Intent(intent()); !errors.Is(err, syscall.ENOSPC) || log.OK() {
+		t.Errorf("%v, well: %t", err, log.OK())
+	}
+	if err := log.Close(); err != nil {
+		t.Error(err)
+	}
+}
