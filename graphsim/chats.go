@@ -11,9 +11,40 @@ const (
 	expandMembers = 25
 )
 
+// notAChat is how the service answers for threads that are no chats.
+func notAChat() *graphError { return badRequest("The requested thread is not a ChatThread.") }
+
+// isNoChat reports whether an id is of a kind that every user has, which holds messages and is no chat.
+func isNoChat(id string) bool { return strings.HasPrefix(id, "48:") }
+
+// threadOf resolves the path's thread, for its messages: a chat, or the notes of the user whom the path names or who is signed
+// in.
+func (x *exchange) threadOf() (uint32, *graphError) {
+	if !isNoChat(x.params["chat"]) {
+		return x.chatOf()
+	}
+	u := x.view.viewer
+	if _, below := x.params["user"]; below {
+		var g *graphError
+		if u, g = x.user(); g != nil {
+			return 0, g
+		}
+	} else if !x.delegated {
+		return 0, notAChat()
+	}
+	c, ok := x.world.notesOf(u)
+	if !ok || x.params["chat"] != notesThread {
+		return 0, notFound("NotFound")
+	}
+	return c, nil
+}
+
 // chatOf resolves the path's chat; below a user it must be one of the user's.
 func (x *exchange) chatOf() (uint32, *graphError) {
 	id := x.params["chat"]
+	if isNoChat(id) {
+		return 0, notAChat()
+	}
 	c, ok := x.world.findChat(id)
 	if _, below := x.params["user"]; below {
 		u, g := x.user()
@@ -131,7 +162,7 @@ func (x *exchange) userChats(u ref, ordered bool, keep func(uint32) bool) []uint
 	}
 	var places []place
 	for _, c := range x.world.chats().chatsOf(u) {
-		if x.world.chatCreated(c) > x.now || (keep != nil && !keep(c)) {
+		if x.world.chats().kinds[c] == notes || x.world.chatCreated(c) > x.now || (keep != nil && !keep(c)) {
 			continue
 		}
 		p := place{chat: c, at: x.world.chatCreated(c)}

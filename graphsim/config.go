@@ -36,6 +36,9 @@ type Config struct {
 	// Users, Chats, Messages, Interactions and Calls are the least numbers of records per tenant; 0 = the default.
 	// Messages and Interactions spread over Days, Calls over the last 30 days.
 	Users, Chats, Messages, Interactions, Calls int
+	// Notes is how many users, from the first on, have written to themselves: in the thread 48:notes, which each of them has
+	// under that id and which is no chat. 0 = nobody.
+	Notes int
 	// Days is how far back messages and interactions reach; 0 = DefaultDays.
 	Days int
 	// Now is the simulator's clock; nil = time.Now. Records later than it do not exist yet.
@@ -122,7 +125,7 @@ func orDefault[T int | time.Duration](v, def T) T {
 
 func (c Config) withDefaults() (Config, error) {
 	for name, v := range map[string]int{
-		"Users": c.Users, "Chats": c.Chats, "Messages": c.Messages, "Interactions": c.Interactions, "Calls": c.Calls, "Days": c.Days,
+		"Users": c.Users, "Chats": c.Chats, "Messages": c.Messages, "Interactions": c.Interactions, "Calls": c.Calls, "Days": c.Days, "Notes": c.Notes,
 		"MessagePageSize": c.MessagePageSize, "InteractionPageSize": c.InteractionPageSize, "MaxTop": c.MaxTop,
 		"CallPageSize": c.CallPageSize, "SessionPageSize": c.SessionPageSize, "ParticipantPageSize": c.ParticipantPageSize,
 		"ChatPageSize": c.ChatPageSize, "ReportPageSize": c.ReportPageSize,
@@ -149,6 +152,9 @@ func (c Config) withDefaults() (Config, error) {
 	c.ReportPageSize = orDefault(c.ReportPageSize, 200)
 	if c.Users < 3 {
 		return c, fmt.Errorf("graphsim: Users is %d, at least 3 are needed for a group chat", c.Users)
+	}
+	if c.Notes > c.Users {
+		return c, fmt.Errorf("graphsim: Notes is %d, more than there are Users", c.Notes)
 	}
 	if c.Users > maxIndex || c.Chats > maxIndex {
 		return c, fmt.Errorf("graphsim: Users and Chats may be at most %d", maxIndex)

@@ -13,9 +13,10 @@ const (
 	oneOnOne chatKind = iota
 	group
 	meeting
+	notes // a user's thread with themselves, which is no chat
 )
 
-func (k chatKind) String() string { return [...]string{"oneOnOne", "group", "meeting"}[k] }
+func (k chatKind) String() string { return [...]string{"oneOnOne", "group", "meeting", "notes"}[k] }
 
 // Chats with a part of their own. All of them include the first user.
 const (
@@ -86,8 +87,21 @@ func (w *world) buildChats() *chatTable {
 			t.meetings = append(t.meetings, uint32(c))
 		}
 	}
+	for u := range w.cfg.Notes {
+		t.addNotes(ref(u), int32(w.firstDay-1))
+	}
 	t.indexUsers(w.cfg.Users)
 	return t
+}
+
+// notesPerDay is how much a user notes on a working day.
+const notesPerDay = 2
+
+// addNotes adds a user's thread with themselves behind all chats.
+func (t *chatTable) addNotes(u ref, created int32) {
+	t.kinds, t.weight, t.created = append(t.kinds, notes), append(t.weight, notesPerDay), append(t.created, created)
+	t.members = append(t.members, u)
+	t.memberStart = append(t.memberStart, uint32(len(t.members)))
 }
 
 // workingDays is how much activity lies between a chat's creation and yesterday.
@@ -221,6 +235,8 @@ func (w *world) chatGUID(c uint32) guid { return packGUID(w.seed, tagChat<<52|ui
 func (w *world) chatID(c uint32) string {
 	t := w.chats()
 	switch t.kinds[c] {
+	case notes:
+		return notesThread
 	case oneOnOne:
 		m := t.of(c)
 		return "19:" + w.people.id(m[0]) + "_" + w.people.id(m[1]) + "@unq.gbl.spaces"
@@ -231,7 +247,27 @@ func (w *world) chatID(c uint32) string {
 	}
 }
 
-// findChat is the inverse of chatID.
+// notesThread is the id under which every user has their notes.
+const notesThread = "48:notes"
+
+// dataOf is the number that decides what a thread holds: the same for the notes of all users, whose messages then have the
+// same ids, as those of different threads may.
+func (w *world) dataOf(c uint32) uint64 {
+	if w.chats().kinds[c] == notes {
+		return maxIndex
+	}
+	return uint64(c)
+}
+
+// notesOf finds a user's notes.
+func (w *world) notesOf(u ref) (uint32, bool) {
+	if u.index() >= w.cfg.Notes {
+		return 0, false
+	}
+	return uint32(w.cfg.Chats + u.index()), true
+}
+
+// findChat is the inverse of chatID but for notes.
 func (w *world) findChat(id string) (uint32, bool) {
 	body, ok := strings.CutPrefix(id, "19:")
 	if !ok {

@@ -33,14 +33,14 @@ func (w *world) messageCount(c uint32, day int64) int {
 	if c == chatOnCall && day >= w.anchorDay-1 {
 		return int(24 * time.Hour / onCallStep)
 	}
-	return countFor(float64(t.weight[c])*activity(day), hash4(w.seed, tagMessageCount, uint64(c), uint64(day)))
+	return countFor(float64(t.weight[c])*activity(day), hash4(w.seed, tagMessageCount, w.dataOf(c), uint64(day)))
 }
 
 // message computes the k-th message of a chat's day as it stands at now; ok is false while it is not yet written.
 func (w *world) message(c uint32, day int64, k int, now int64) (message, bool) {
-	m := message{h: hash4(w.seed^uint64(k)<<40, tagMessage, uint64(c), uint64(day)), chat: c, k: int32(k)}
+	m := message{h: hash4(w.seed^uint64(k)<<40, tagMessage, w.dataOf(c), uint64(day)), chat: c, k: int32(k)}
 	d := dice(m.h)
-	ms := timeOfDay(&d, zones[int(c)%len(zones)])
+	ms := timeOfDay(&d, zones[int(w.dataOf(c))%len(zones)])
 	if c == chatOnCall && day >= w.anchorDay-1 {
 		ms = int64(k)*onCallStep.Milliseconds() + int64(d.under(60_000))
 	}
@@ -54,7 +54,7 @@ func (w *world) message(c uint32, day int64, k int, now int64) (message, bool) {
 	switch {
 	case c == chatShowcase && (k == 0 || d.chance(500)):
 		m.system = true
-	case kind != oneOnOne && d.chance(50):
+	case kind != oneOnOne && kind != notes && d.chance(50):
 		m.system = true
 	}
 	if !m.system {

@@ -78,7 +78,7 @@ func (x *exchange) messageFilter(order string, ordered bool) (span, *graphError)
 }
 
 func listMessages(x *exchange) (*reply, *graphError) {
-	c, g := x.chatOf()
+	c, g := x.threadOf()
 	if g != nil {
 		return nil, g
 	}
@@ -137,7 +137,7 @@ func (w *world) thread(c uint32, s span, byCreation bool, now int64) []message {
 }
 
 func getMessage(x *exchange) (*reply, *graphError) {
-	c, g := x.chatOf()
+	c, g := x.threadOf()
 	if g != nil {
 		return nil, g
 	}

@@ -68,7 +68,7 @@ func (o *Oracle) Chats(user string) iter.Seq[string] {
 		}
 		now := o.w.nowMS()
 		for _, c := range o.w.chats().chatsOf(u) {
-			if o.w.chatCreated(c) <= now && !yield(o.w.chatID(c)) {
+			if o.w.chats().kinds[c] != notes && o.w.chatCreated(c) <= now && !yield(o.w.chatID(c)) {
 				return
 			}
 		}
@@ -144,6 +144,22 @@ func (o *Oracle) messages(u ref, s span, yield func(Record) bool) {
 	for _, m := range o.w.mailbox(u, s.lo, s.hi, o.w.nowMS(), nil) {
 		if !yield(o.record(id, &m)) {
 			return
+		}
+	}
+}
+
+// Notes are the messages of a user to themselves last changed in [start, end), newest first.
+func (o *Oracle) Notes(user string, start, end time.Time) iter.Seq[Record] {
+	return func(yield func(Record) bool) {
+		u, known := o.w.people.find(user)
+		c, ok := o.w.notesOf(u)
+		if !known || !ok {
+			return
+		}
+		for _, m := range o.w.thread(c, bounds(start, end), false, o.w.nowMS()) {
+			if !yield(o.record(user, &m)) {
+				return
+			}
 		}
 	}
 }

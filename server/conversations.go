@@ -11,6 +11,7 @@ import (
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/server/fault"
 	"github.com/parley-gateway/parley/server/rest"
+	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/source/names"
 	"github.com/parley-gateway/parley/timeline"
 	"github.com/parley-gateway/parley/timeline/view"
@@ -119,8 +120,8 @@ func (a *asked) conversation(ctx context.Context, field, id string) (*parleyv1.C
 	if a.notIn(err) {
 		return nil, ofReason(fault.ReasonNotFound)
 	}
-	if isKind(err, graphclient.KindNotFound) && !strings.Contains(id, "@") {
-		// Every chat id has an @; sessions and calls are named by ids without one.
+	if isKind(err, graphclient.KindNotFound) && !strings.Contains(id, "@") && !source.EveryUserHas(id) {
+		// Every id of a chat has an @; sessions and calls are named by ids without one.
 		return nil, ofReason(fault.ReasonHasNoChat)
 	}
 	if err != nil {

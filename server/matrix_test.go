@@ -83,18 +83,24 @@ const (
 var matrix = map[string][]matrixRow{
 	"ListConversations":   {{rest: "/v1/users/{user}/conversations", may: conversations, absent: viewBasic}},
 	"StreamConversations": {{rest: "/v1/users/{user}/conversations:stream", may: conversations, absent: viewBasic}},
-	"GetConversation":     {{below: belowChat, rest: "/v1/users/{user}" + belowChat, may: conversations, absent: viewFull}},
+	"GetConversation": {
+		{below: belowChat, rest: "/v1/users/{user}" + belowChat, may: conversations, absent: viewFull},
+		{below: belowNotes, rest: "/v1/users/{user}" + belowNotes, may: conversations, absent: viewFull},
+	},
 	"ListEvents": {
 		{rest: "/v1/users/{user}/events", may: exports, absent: viewBasic},
 		{below: belowChat, rest: "/v1/users/{user}" + belowChat + "/events", may: conversations, absent: viewBasic},
+		{below: belowNotes, rest: "/v1/users/{user}" + belowNotes + "/events", may: conversations, absent: viewBasic},
 	},
 	"StreamEvents": {
 		{rest: "/v1/users/{user}/events:stream", may: exports, absent: viewBasic},
 		{below: belowChat, rest: "/v1/users/{user}" + belowChat + "/events:stream", may: conversations, absent: viewBasic},
+		{below: belowNotes, rest: "/v1/users/{user}" + belowNotes + "/events:stream", may: conversations, absent: viewBasic},
 	},
 	"GetEvent": {
 		{below: "/events/call,1", rest: "/v1/users/{user}/events/call,1", may: exports, absent: viewFull},
 		{below: message, rest: "/v1/users/{user}" + message, may: conversations, absent: viewFull},
+		{below: note, rest: "/v1/users/{user}" + note, may: conversations, absent: viewFull},
 	},
 	"ListCopilotUsage":     {{rest: "/v1/copilotUsage", period: true, may: usageReport}},
 	"StreamCopilotUsage":   {{rest: "/v1/copilotUsage:stream", period: true, may: usageReport}},
@@ -105,6 +111,9 @@ var matrix = map[string][]matrixRow{
 const (
 	belowChat = "/conversations/" + chatID
 	message   = "/events/chat," + chatID + ",1700000000000"
+	// The thread with oneself has one id for every user.
+	belowNotes = "/conversations/48:notes"
+	note       = "/events/chat,48:notes,1700000000000"
 )
 
 // allowed reads a cell: the highest view, yes, or a dash.

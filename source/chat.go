@@ -100,7 +100,7 @@ func (c *Chat) ownMessages(ctx context.Context, q EventQuery, link string) ([]at
 		graphclient.Param{Name: "$top", Value: chatPageSize},
 		graphclient.Param{Name: "$orderby", Value: property + " desc"},
 		graphclient.Param{Name: "$filter", Value: filter})
-	r.User, r.Resource, r.Prefer = q.User, q.Conversation, []string{preferUnknownMembers}
+	r.User, r.Resource, r.Prefer = q.User, threadBudget(q.User, q.Conversation), []string{preferUnknownMembers}
 	return []attempt{{request: r, unfiltered: !q.Clause.IsZero()}}, nil
 }
 
@@ -125,7 +125,7 @@ func messageClause(c Clause) string {
 	return "(" + clause + ")"
 }
 
-// Event implements EventGetter: the user must be a member of the chat.
+// Event implements EventGetter: the chat must be one of the user's.
 func (c *Chat) Event(ctx context.Context, owner, user string, ref Ref) (*parleyv1.Event, error) {
 	message, err := segment(ref.ID)
 	if err != nil {
@@ -135,11 +135,11 @@ func (c *Chat) Event(ctx context.Context, owner, user string, ref Ref) (*parleyv
 	if err != nil {
 		return nil, err
 	}
-	if err := c.members.prove(ctx, user, ref.Chat); err != nil {
+	if err := c.members.belongs(ctx, user, ref.Chat); err != nil {
 		return nil, err
 	}
 	r := c.request(ctx, path, "")
-	r.User, r.Resource, r.Prefer = user, ref.Chat, []string{preferUnknownMembers}
+	r.User, r.Resource, r.Prefer = user, threadBudget(user, ref.Chat), []string{preferUnknownMembers}
 	object, err := c.graph.Object(ctx, r)
 	if err != nil {
 		return nil, err

@@ -4,15 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"strconv"
 
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/structpb"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
-	"github.com/parley-gateway/parley/source/graphmap"
 	"github.com/parley-gateway/parley/source/names"
 )
 
@@ -116,48 +112,6 @@ func chatsFilter(q ConversationQuery) string {
 	return allOf(terms...)
 }
 
-// Conversation implements ConversationReader: the chat itself, then all pages of its members, of whom the user must be
-// one; a membership that the pages repeat is one member. When Graph has no chat of the id, the error is ErrNoChat too if
-// the id is that of a thread.
-func (c *Conversations) Conversation(ctx context.Context, owner, user, id string) (*parleyv1.Conversation, error) {
-	path, err := chatPath(user, id, "")
-	if err != nil {
-		return nil, err
-	}
-	r := c.request(ctx, path, "")
-	r.User, r.Resource, r.Prefer = user, id, []string{preferUnknownMembers}
-	answer, err := c.graph.Object(ctx, r)
-	if err != nil {
-		if isKind(err, graphclient.KindNotFound) && threadIn(id) == id {
-			return nil, fmt.Errorf("%w: %w", ErrNoChat, err)
-		}
-		return nil, err
-	}
-	chat, err := c.conversation(owner, answer.Body)
-	if err != nil {
-		return nil, err
-	}
-	chat.Members = nil
-	found, known := false, map[string]bool{}
-	err = c.members.each(ctx, user, id, func(member *parleyv1.ConversationMember, extra *structpb.Struct) error {
-		if known[member.GetId()] {
-			return nil
-		}
-		known[member.GetId()] = member.GetId() != ""
-		found = found || isMember(member, user)
-		chat.Unmapped = graphmap.Merge(chat.GetUnmapped(), extra, "members", strconv.Itoa(len(chat.GetMembers())))
-		chat.Members = append(chat.Members, member)
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	if !found {
-		return nil, notFound("the user is not a member of the chat")
-	}
-	return chat, nil
-}
-
 // conversation normalizes one chat.
 func (c *Conversations) conversation(owner string, record []byte) (*parleyv1.Conversation, error) {
 	table, err := c.table()
@@ -170,7 +124,7 @@ func (c *Conversations) conversation(owner string, record []byte) (*parleyv1.Con
 	}
 	if id := chat.GetChatId(); id != "" {
 		chat.Name = names.Conversation(owner, id)
-		chat.Uid = conversationUID(c.opt.Tenant, id)
+		chat.Uid = conversationUID(c.opt.Tenant, id, owner)
 	}
 	switch chat.GetChatType() {
 	case parleyv1.ChatType_CHAT_TYPE_ONE_ON_ONE:

@@ -60,8 +60,8 @@ func TestGetMessage(t *testing.T) {
 		{name: "no chat", kind: "not found"},
 		{name: "no message", kind: "not found", replies: map[string]reply{chatPrefix + "/members": list("", member)}},
 		{name: "message id is a path", kind: "not found", ref: source.Ref{Chat: chatID, ID: "../7"}, replies: map[string]reply{chatPrefix + "/members": list("", member)}},
-		{name: "members repeat", kind: "malformed answer", replies: map[string]reply{chatPrefix + "/members": list("/v1.0/again", stranger), "/v1.0/again": list("/v1.0/again", stranger)}},
-		{name: "members refused", kind: "forbidden", replies: map[string]reply{chatPrefix + "/members": {status: http.StatusForbidden, body: graphError("Forbidden", "no")}}},
+		{name: "members repeat, no chat", kind: "not found", replies: map[string]reply{chatPrefix + "/members": list("/v1.0/again", stranger), "/v1.0/again": list("/v1.0/again", stranger)}},
+		{name: "members refused, no chat", kind: "not found", replies: map[string]reply{chatPrefix + "/members": {status: http.StatusForbidden, body: graphError("Forbidden", "no")}}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

@@ -22,6 +22,9 @@ func newMembers(graph Graph, opt Options) members {
 	return members{base: newBase(graph, opt, graphclient.SourceConversations)}
 }
 
+// errEndless says that the pages of a list lead in a circle, or nowhere.
+var errEndless = errors.New("source: the pages have no end")
+
 // errStop ends each early without a failure.
 var errStop = errors.New("source: enough was read")
 
@@ -37,7 +40,7 @@ func (m *members) each(ctx context.Context, user, chat string, visit func(*parle
 		return err
 	}
 	r := m.request(ctx, path, "")
-	r.User, r.Resource = user, chat
+	r.User, r.Resource = user, threadBudget(user, chat)
 	err = eachRecord(ctx, m.graph, r, func(record []byte) error {
 		member, extra, err := table.Member(record)
 		if err != nil {
@@ -51,8 +54,8 @@ func (m *members) each(ctx context.Context, user, chat string, visit func(*parle
 	return err
 }
 
-// prove returns nil when the user is a member of the chat, an error of kind NotFound when not.
-func (m *members) prove(ctx context.Context, user, chat string) error {
+// has reports whether the user is a member of the chat. With an error, the members that could be read do not tell.
+func (m *members) has(ctx context.Context, user, chat string) (bool, error) {
 	found := false
 	err := m.each(ctx, user, chat, func(member *parleyv1.ConversationMember, _ *structpb.Struct) error {
 		if found = isMember(member, user); found {
@@ -60,10 +63,7 @@ func (m *members) prove(ctx context.Context, user, chat string) error {
 		}
 		return nil
 	})
-	if err == nil && !found {
-		return notFound("the user is not a member of the chat")
-	}
-	return err
+	return found, err
 }
 
 // isMember compares object ids, and for a user principal name the address of the member.
@@ -112,10 +112,10 @@ func eachRecord(ctx context.Context, graph Graph, first graphclient.Request, vis
 			return nil
 		}
 		if seen[page.NextLink] {
-			return malformed("a list inside a record repeats its pages", nil)
+			return malformed("a list inside a record repeats its pages", errEndless)
 		}
 		seen[page.NextLink] = true
 		r.Path, r.Query, r.Link = "", nil, page.NextLink
 	}
-	return malformed("a list inside a record has no end", nil)
+	return malformed("a list inside a record has no end", errEndless)
 }

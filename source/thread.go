@@ -13,6 +13,7 @@ var threadPattern = regexp.MustCompile(`19:[A-Za-z0-9_+=.~-]{1,400}@(?i:thread\.
 
 const (
 	meetingThreadPrefix = "19:meeting_"
+	pairSuffix          = "@unq.gbl.spaces"
 	contextTeamsMeeting = "TeamsMeeting"
 	attachmentReference = "reference"
 

@@ -30,7 +30,7 @@ func appendDigest(b []byte, parts ...string) []byte {
 	return base64.RawURLEncoding.AppendEncode(b, sum[:uidBytes])
 }
 
-// eventKey is Item.Key: (chat or channel, id) of a message, (owner, session, id) of an interaction, (id) of a call. A
+// eventKey is Item.Key: (chat or channel, id) of a message, with the owner in threads that every user has; (owner, session, id) of an interaction, (id) of a call. A
 // record without an id is told apart by its bytes. Long keys are digested; equal things still have equal keys.
 func eventKey(owner string, ref names.Ref, record []byte) string {
 	id := ref.ID
@@ -41,8 +41,8 @@ func eventKey(owner string, ref names.Ref, record []byte) string {
 	switch ref.Source {
 	case parleyv1.Source_SOURCE_CHAT:
 		parts = []string{ref.Chat, id}
-		if ref.Chat == "" {
-			parts = []string{"", strings.ToLower(owner), id}
+		if ref.Chat == "" || EveryUserHas(ref.Chat) {
+			parts = []string{ref.Chat, strings.ToLower(owner), id}
 		}
 	case parleyv1.Source_SOURCE_COPILOT:
 		parts = []string{strings.ToLower(owner), ref.Session, id}
@@ -65,5 +65,10 @@ func appendEventUID(b []byte, tenant string, source parleyv1.Source, key string)
 	return appendDigest(b, "event", tenant, source.String(), key)
 }
 
-// conversationUID is Conversation.uid: the digest of tenant and chat id.
-func conversationUID(tenant, chat string) string { return digest("conversation", tenant, chat) }
+// conversationUID is Conversation.uid: the digest of tenant and chat id, with the owner of a thread that every user has.
+func conversationUID(tenant, chat, owner string) string {
+	if EveryUserHas(chat) {
+		return digest("conversation", tenant, chat, strings.ToLower(owner))
+	}
+	return digest("conversation", tenant, chat)
+}

@@ -21,7 +21,7 @@ type simFlags struct {
 
 func (f *simFlags) start(ctx context.Context, plain bool) (*graphsim.Sim, error) {
 	cfg := graphsim.Config{
-		Addr: f.SimAddr, Seed: f.Seed, Users: f.Users, Messages: f.Messages, Plain: plain, Throttle: f.Throttle,
+		Addr: f.SimAddr, Seed: f.Seed, Users: f.Users, Messages: f.Messages, Plain: plain, Throttle: f.Throttle, Notes: 3,
 	}
 	if f.FaultFile != "" {
 		faults, err := graphsim.LoadFaults(f.FaultFile)

@@ -752,16 +752,16 @@ var File_parley_v1_answer_proto protoreflect.FileDescriptor
 
 const file_parley_v1_answer_proto_rawDesc = "" +
 	"\n" +
-	"\x16parley/v1/answer.proto\x12\tparley.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16parley/v1/source.proto\"|\n" +
-	"\bInterval\x129\n" +
+	"\x16parley/v1/answer.proto\x12\tparley.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17parley/v1/options.proto\x1a\x16parley/v1/source.proto\"\x88\x01\n" +
+	"\bInterval\x12?\n" +
 	"\n" +
-	"start_time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x125\n" +
-	"\bend_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\"\x92\x01\n" +
-	"\x06Notice\x12\x12\n" +
-	"\x04code\x18\x01 \x01(\tR\x04code\x12\x18\n" +
-	"\amessage\x18\x02 \x01(\tR\amessage\x12)\n" +
-	"\x06source\x18\x03 \x01(\x0e2\x11.parley.v1.SourceR\x06source\x12/\n" +
-	"\binterval\x18\x04 \x01(\v2\x13.parley.v1.IntervalR\binterval\"N\n" +
+	"start_time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampB\x04\xb0\xbb\x18\x01R\tstartTime\x12;\n" +
+	"\bend_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x04\xb0\xbb\x18\x01R\aendTime\"\xaa\x01\n" +
+	"\x06Notice\x12\x18\n" +
+	"\x04code\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01R\x04code\x12\x1e\n" +
+	"\amessage\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01R\amessage\x12/\n" +
+	"\x06source\x18\x03 \x01(\x0e2\x11.parley.v1.SourceB\x04\xb0\xbb\x18\x01R\x06source\x125\n" +
+	"\binterval\x18\x04 \x01(\v2\x13.parley.v1.IntervalB\x04\xb0\xbb\x18\x01R\binterval\"N\n" +
 	"\x03Gap\x12/\n" +
 	"\binterval\x18\x01 \x01(\v2\x13.parley.v1.IntervalR\binterval\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xe1\x01\n" +
@@ -871,6 +871,7 @@ func file_parley_v1_answer_proto_init() {
 	if File_parley_v1_answer_proto != nil {
 		return
 	}
+	file_parley_v1_options_proto_init()
 	file_parley_v1_source_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{

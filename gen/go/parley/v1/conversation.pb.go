@@ -600,7 +600,8 @@ type Conversation struct {
 	// Resource name `users/{user}/conversations/{conversation}`; the last segment is the chat id, or `~` and its
 	// base64url. Parley's own.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// Digest of tenant and chat id: equal whichever member it was read through. Parley's own.
+	// Digest of tenant and chat id: equal whichever member it was read through. It holds the owner too for threads that
+	// every user has under one id, such as `48:notes`. Parley's own.
 	Uid string `protobuf:"bytes,2,opt,name=uid,proto3" json:"uid,omitempty"`
 	// Sort of conversation. Parley's own, from `chat.chatType`.
 	Kind ConversationKind `protobuf:"varint,3,opt,name=kind,proto3,enum=parley.v1.ConversationKind" json:"kind,omitempty"`
@@ -624,9 +625,11 @@ type Conversation struct {
 	LastMessageTime *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=last_message_time,json=lastMessageTime,proto3" json:"last_message_time,omitempty"`
 	// Last message, where Graph was asked for it. Graph: `chat.lastMessagePreview`.
 	LastMessage *MessagePreview `protobuf:"bytes,12,opt,name=last_message,json=lastMessage,proto3" json:"last_message,omitempty"`
-	// Members; all of them in GetConversation, at most 25 in lists. Graph: `chat.members`.
+	// Members; all of them in GetConversation, at most 25 in lists. Absent where Graph does not give them, which a notice
+	// says; the owner in threads that are no chats, such as `48:notes`. Graph: `chat.members`.
 	Members []*ConversationMember `protobuf:"bytes,13,rep,name=members,proto3" json:"members,omitempty"`
-	// True when the list stopped at Graph's cap of 25 members and more may exist. Parley's own.
+	// True when the list stopped at Graph's cap of 25 members and more may exist, or when a page of members could not be
+	// read. Parley's own.
 	MembersTruncated bool `protobuf:"varint,14,opt,name=members_truncated,json=membersTruncated,proto3" json:"members_truncated,omitempty"`
 	// Tenant that owns the chat. Graph: `chat.tenantId`.
 	TenantId string `protobuf:"bytes,15,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
@@ -647,7 +650,11 @@ type Conversation struct {
 	CreatedBy *IdentitySet `protobuf:"bytes,22,opt,name=created_by,json=createdBy,proto3" json:"created_by,omitempty"`
 	// Properties that have no field here, nested as in Graph's record (list positions as decimal keys); view FULL only.
 	// Parley's own.
-	Unmapped      *structpb.Struct `protobuf:"bytes,23,opt,name=unmapped,proto3" json:"unmapped,omitempty"`
+	Unmapped *structpb.Struct `protobuf:"bytes,23,opt,name=unmapped,proto3" json:"unmapped,omitempty"`
+	// What could not be read of the conversation: `MEMBERS_NOT_READ` (Graph did not give the members, or not all of them),
+	// `CHAT_NOT_READ` (Graph gave the members and not the chat). GetConversation only; absent when all was read. Parley's
+	// own.
+	Notices       []*Notice `protobuf:"bytes,24,rep,name=notices,proto3" json:"notices,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -843,11 +850,18 @@ func (x *Conversation) GetUnmapped() *structpb.Struct {
 	return nil
 }
 
+func (x *Conversation) GetNotices() []*Notice {
+	if x != nil {
+		return x.Notices
+	}
+	return nil
+}
+
 var File_parley_v1_conversation_proto protoreflect.FileDescriptor
 
 const file_parley_v1_conversation_proto_rawDesc = "" +
 	"\n" +
-	"\x1cparley/v1/conversation.proto\x12\tparley.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14parley/v1/chat.proto\x1a\x17parley/v1/content.proto\x1a\x18parley/v1/identity.proto\x1a\x17parley/v1/options.proto\x1a\x16parley/v1/system.proto\"\xbb\t\n" +
+	"\x1cparley/v1/conversation.proto\x12\tparley.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16parley/v1/answer.proto\x1a\x14parley/v1/chat.proto\x1a\x17parley/v1/content.proto\x1a\x18parley/v1/identity.proto\x1a\x17parley/v1/options.proto\x1a\x16parley/v1/system.proto\"\xbb\t\n" +
 	"\x12ConversationMember\x12-\n" +
 	"\x02id\x18\x01 \x01(\tB\x1d\xaa\xbb\x18\x15conversationMember.id\xb0\xbb\x18\x01R\x02id\x12G\n" +
 	"\vmember_type\x18\x02 \x01(\tB&\xaa\xbb\x18\x1econversationMember.@odata.type\xb0\xbb\x18\x01R\n" +
@@ -885,7 +899,7 @@ const file_parley_v1_conversation_proto_rawDesc = "" +
 	"\tis_hidden\x18\x01 \x01(\bB\x1e\xaa\xbb\x18\x16chatViewpoint.isHidden\xb0\xbb\x18\x01H\x00R\bisHidden\x88\x01\x01\x12~\n" +
 	"\x16last_message_read_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB-\xaa\xbb\x18%chatViewpoint.lastMessageReadDateTime\xb0\xbb\x18\x01R\x13lastMessageReadTimeB\f\n" +
 	"\n" +
-	"_is_hidden\"\xe8\r\n" +
+	"_is_hidden\"\x9e\x0e\n" +
 	"\fConversation\x12\x1b\n" +
 	"\x04name\x18\x01 \x01(\tB\a\xe0A\b\xb0\xbb\x18\x01R\x04name\x12\x19\n" +
 	"\x03uid\x18\x02 \x01(\tB\a\xe0A\x03\xb0\xbb\x18\x01R\x03uid\x128\n" +
@@ -914,7 +928,8 @@ const file_parley_v1_conversation_proto_rawDesc = "" +
 	"\x14migration_mode_other\x18\x15 \x01(\tB\a\xe0A\x03\xb0\xbb\x18\x01R\x12migrationModeOther\x12P\n" +
 	"\n" +
 	"created_by\x18\x16 \x01(\v2\x16.parley.v1.IdentitySetB\x19\xe0A\x03\xaa\xbb\x18\x0echat.createdBy\xb0\xbb\x18\x01R\tcreatedBy\x128\n" +
-	"\bunmapped\x18\x17 \x01(\v2\x17.google.protobuf.StructB\x03\xe0A\x03R\bunmapped:c\xeaA`\n" +
+	"\bunmapped\x18\x17 \x01(\v2\x17.google.protobuf.StructB\x03\xe0A\x03R\bunmapped\x124\n" +
+	"\anotices\x18\x18 \x03(\v2\x11.parley.v1.NoticeB\a\xe0A\x03\xb0\xbb\x18\x01R\anotices:c\xeaA`\n" +
 	"\x16parley.v1/Conversation\x12)users/{user}/conversations/{conversation}*\rconversations2\fconversationB\x1c\n" +
 	"\x1a_is_hidden_for_all_members*\xb0\x01\n" +
 	"\x10ConversationKind\x12!\n" +
@@ -966,6 +981,7 @@ var file_parley_v1_conversation_proto_goTypes = []any{
 	(*SystemDetail)(nil),          // 12: parley.v1.SystemDetail
 	(*Identity)(nil),              // 13: parley.v1.Identity
 	(*structpb.Struct)(nil),       // 14: google.protobuf.Struct
+	(*Notice)(nil),                // 15: parley.v1.Notice
 }
 var file_parley_v1_conversation_proto_depIdxs = []int32{
 	8,  // 0: parley.v1.ConversationMember.visible_history_start_time:type_name -> google.protobuf.Timestamp
@@ -989,11 +1005,12 @@ var file_parley_v1_conversation_proto_depIdxs = []int32{
 	2,  // 18: parley.v1.Conversation.migration_mode:type_name -> parley.v1.MigrationMode
 	10, // 19: parley.v1.Conversation.created_by:type_name -> parley.v1.IdentitySet
 	14, // 20: parley.v1.Conversation.unmapped:type_name -> google.protobuf.Struct
-	21, // [21:21] is the sub-list for method output_type
-	21, // [21:21] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	15, // 21: parley.v1.Conversation.notices:type_name -> parley.v1.Notice
+	22, // [22:22] is the sub-list for method output_type
+	22, // [22:22] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_parley_v1_conversation_proto_init() }
@@ -1001,6 +1018,7 @@ func file_parley_v1_conversation_proto_init() {
 	if File_parley_v1_conversation_proto != nil {
 		return
 	}
+	file_parley_v1_answer_proto_init()
 	file_parley_v1_chat_proto_init()
 	file_parley_v1_content_proto_init()
 	file_parley_v1_identity_proto_init()

@@ -1,0 +1,186 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"google.golang.org/protobuf/types/known/structpb"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/source/graphmap"
+	"github.com/parley-gateway/parley/source/names"
+)
+
+// Codes of the notices of a conversation.
+const (
+	// NoticeMembersUnread says that members could not be read, or not all of them.
+	NoticeMembersUnread = "MEMBERS_NOT_READ"
+	// NoticeChatUnread says that the chat could not be read beside its members.
+	NoticeChatUnread = "CHAT_NOT_READ"
+)
+
+// Members are one proof of several that a chat is a user's. Read to their end they decide. Where Graph does not give them, for
+// it refuses them to the application and not to the user, the chat under the user's own path is the proof. Trouble that passes
+// proves nothing and refutes nothing.
+
+// Conversation implements ConversationReader: the chat itself and all pages of its members; a membership that the pages repeat
+// is one member. When Graph has no chat of the id, the error is ErrNoChat too if the id is that of a thread.
+func (c *Conversations) Conversation(ctx context.Context, owner, user, id string) (*parleyv1.Conversation, error) {
+	if ownThread(user, id) {
+		return c.ownThread(ctx, owner, user, id)
+	}
+	r, err := c.members.chatRequest(ctx, user, id)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := c.graph.Object(ctx, r)
+	if err != nil {
+		return c.ofMembers(ctx, owner, user, id, err)
+	}
+	chat, err := c.conversation(owner, answer.Body)
+	if err != nil {
+		return nil, err
+	}
+	found, err := c.readMembers(ctx, user, chat, id)
+	switch {
+	case err == nil && !found:
+		return nil, notFound("the user is not a member of the chat")
+	case err != nil && !withheld(err):
+		return nil, err
+	case err != nil:
+		chat.MembersTruncated = len(chat.GetMembers()) > 0
+		chat.Notices = append(chat.Notices, notice(NoticeMembersUnread, "Graph did not give the members of this chat, or not all of them"))
+	}
+	return chat, nil
+}
+
+// ofMembers makes a conversation of members alone, since Graph did not give the chat: refused is how.
+func (c *Conversations) ofMembers(ctx context.Context, owner, user, id string, refused error) (*parleyv1.Conversation, error) {
+	if !withheld(refused) {
+		return nil, refused
+	}
+	chat := c.bare(owner, id)
+	found, err := c.readMembers(ctx, user, chat, id)
+	switch {
+	case err != nil && !withheld(err) && !found:
+		return nil, err
+	case found:
+		chat.MembersTruncated = err != nil
+		chat.Notices = append(chat.Notices, notice(NoticeChatUnread, "Graph gave the members of this chat and not the chat itself"))
+		return chat, nil
+	case isKind(refused, graphclient.KindNotFound) && threadIn(id) == id:
+		return nil, fmt.Errorf("%w: %w", ErrNoChat, refused)
+	default:
+		return nil, refused
+	}
+}
+
+// ownThread is a thread that is no chat. It exists if Graph gives its messages, and its member is the user.
+func (c *Conversations) ownThread(ctx context.Context, owner, user, id string) (*parleyv1.Conversation, error) {
+	path, err := chatPath(user, id, "/messages")
+	if err != nil {
+		return nil, err
+	}
+	r := c.request(ctx, path, "", graphclient.Param{Name: "$top", Value: "1"})
+	r.Source, r.User, r.Resource = graphclient.SourceChat, user, threadBudget(user, id)
+	page, err := c.graph.Page(ctx, r)
+	if err != nil {
+		if graph, ok := errors.AsType[*graphclient.Error](err); ok && graph.Kind == graphclient.KindBadRequest {
+			return nil, notFound("the user has no such thread")
+		}
+		return nil, err
+	}
+	page.Release()
+	thread := c.bare(owner, id)
+	member := &parleyv1.ConversationMember{UserId: user}
+	if strings.Contains(user, "@") {
+		member = &parleyv1.ConversationMember{Email: user}
+	}
+	thread.Members = []*parleyv1.ConversationMember{member}
+	return thread, nil
+}
+
+// bare is a conversation of which the id alone is known.
+func (c *Conversations) bare(owner, id string) *parleyv1.Conversation {
+	kind := parleyv1.ConversationKind_CONVERSATION_KIND_OTHER
+	switch {
+	case strings.HasPrefix(id, meetingThreadPrefix):
+		kind = parleyv1.ConversationKind_CONVERSATION_KIND_MEETING
+	case strings.HasSuffix(id, pairSuffix):
+		kind = parleyv1.ConversationKind_CONVERSATION_KIND_ONE_ON_ONE
+	}
+	return &parleyv1.Conversation{
+		Name: names.Conversation(owner, id), Uid: conversationUID(c.opt.Tenant, id, owner), ChatId: id, Kind: kind,
+	}
+}
+
+// readMembers reads the members of a chat into it, and reports whether the user is one of them.
+func (c *Conversations) readMembers(ctx context.Context, user string, chat *parleyv1.Conversation, id string) (found bool, err error) {
+	chat.Members = nil
+	known := map[string]bool{}
+	err = c.members.each(ctx, user, id, func(member *parleyv1.ConversationMember, extra *structpb.Struct) error {
+		if known[member.GetId()] {
+			return nil
+		}
+		known[member.GetId()] = member.GetId() != ""
+		found = found || isMember(member, user)
+		chat.Unmapped = graphmap.Merge(chat.GetUnmapped(), extra, "members", strconv.Itoa(len(chat.GetMembers())))
+		chat.Members = append(chat.Members, member)
+		return nil
+	})
+	return found, err
+}
+
+// belongs returns nil when the chat is one of the user's, an error of kind NotFound when not.
+func (m *members) belongs(ctx context.Context, user, chat string) error {
+	if ownThread(user, chat) {
+		return nil
+	}
+	found, err := m.has(ctx, user, chat)
+	switch {
+	case found:
+		return nil
+	case err == nil:
+		return notFound("the user is not a member of the chat")
+	case !withheld(err):
+		return err
+	}
+	r, err := m.chatRequest(ctx, user, chat)
+	if err == nil {
+		_, err = m.graph.Object(ctx, r)
+	}
+	return err
+}
+
+// chatRequest asks for a chat under the user's own path.
+func (m *members) chatRequest(ctx context.Context, user, chat string) (graphclient.Request, error) {
+	path, err := chatPath(user, chat, "")
+	r := m.request(ctx, path, "")
+	r.User, r.Resource, r.Prefer = user, threadBudget(user, chat), []string{preferUnknownMembers}
+	return r, err
+}
+
+// withheld reports whether Graph does not give something, now and when it is asked again.
+func withheld(err error) bool {
+	if errors.Is(err, errEndless) {
+		return true
+	}
+	graph, ok := errors.AsType[*graphclient.Error](err)
+	if !ok {
+		return false
+	}
+	switch graph.Kind {
+	case graphclient.KindNotFound, graphclient.KindGone, graphclient.KindBadRequest, graphclient.KindLinkNotFound, graphclient.KindLinkRefused:
+		return true
+	default:
+		return graph.Kind.Denied()
+	}
+}
+
+func notice(code, message string) *parleyv1.Notice {
+	return &parleyv1.Notice{Code: code, Message: message, Source: parleyv1.Source_SOURCE_CONVERSATION}
+}
