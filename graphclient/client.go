@@ -86,7 +86,7 @@ type Page struct {
 	// one body, which lives as long as any of them, or until Release. Invalid UTF-8 and lone
 	// surrogates are kept.
 	Records [][]byte
-	// NextLink is @odata.nextLink, verbatim; empty on the last page.
+	// NextLink is @odata.nextLink in any spelling (NextLinkOf), verbatim; empty on the last page.
 	NextLink string
 	// Context is @odata.context.
 	Context string

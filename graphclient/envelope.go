@@ -12,11 +12,10 @@ import (
 
 // Names in an OData collection answer.
 const (
-	keyValue    = "value"
-	keyNextLink = "@odata.nextLink"
-	keyContext  = "@odata.context"
-	keyCount    = "@odata.count"
-	keyError    = "error"
+	keyValue   = "value"
+	keyContext = "@odata.context"
+	keyCount   = "@odata.count"
+	keyError   = "error"
 )
 
 // envelope is a collection answer taken apart; records alias the body.
@@ -32,6 +31,7 @@ var (
 	errNotEnvelope = errors.New("answer is not a collection")
 	errNotObject   = errors.New("a record is not an object")
 	errNotString   = errors.New("an annotation is not a string")
+	errLinks       = errors.New("several links lead on, or one from a list that is not known")
 )
 
 // newDecoder reads what Graph sends: duplicate names (the last one wins),
@@ -46,19 +46,49 @@ const byteOrderMark = "\ufeff"
 // trimBOM removes a byte order mark.
 func trimBOM(body []byte) []byte { return bytes.TrimPrefix(body, []byte(byteOrderMark)) }
 
-// parseEnvelope finds the records of a collection answer, whatever the order
-// of its keys. Null records are left out; any other record that is not an
-// object, and anything behind the answer, make it malformed.
-func parseEnvelope(body []byte) (envelope, error) {
-	body = trimBOM(body)
-	if env, ok := scanEnvelope(body); ok {
-		return env, nil
-	}
-	return decodeEnvelope(body)
+// pageLinks are the links of an envelope to the page behind it: one, unless an answer spells it in several ways.
+type pageLinks []struct {
+	member, url string
+	bad         error
 }
 
-// decodeEnvelope is parseEnvelope for answers of any shape.
-func decodeEnvelope(body []byte) (envelope, error) {
+// note takes a link; of one member, the last one counts.
+func (l *pageLinks) note(member, url string, bad error) {
+	for i := range *l {
+		if known := &(*l)[i]; known.member == member {
+			known.url, known.bad = url, bad
+			return
+		}
+	}
+	*l = append(*l, struct {
+		member, url string
+		bad         error
+	}{member, url, bad})
+}
+
+// one is the link to follow, "" for none.
+func (l pageLinks) one() (string, error) {
+	link := ""
+	for _, found := range l {
+		list, _ := NextLinkOf(found.member)
+		switch {
+		case found.bad != nil:
+			return "", found.bad
+		case found.url == "":
+		case list != "" && list != keyValue, link != "" && link != found.url:
+			return "", errLinks
+		default:
+			link = found.url
+		}
+	}
+	return link, nil
+}
+
+// parseEnvelope finds the records of a collection answer, whatever the order
+// of its keys and the spelling of its link. Null records are left out; any other record that is not an
+// object, links that contradict each other, and anything behind the answer, make it malformed.
+func parseEnvelope(body []byte) (envelope, error) {
+	body = trimBOM(body)
 	env := envelope{count: -1}
 	dec := newDecoder(body)
 	if dec.PeekKind() != '{' {
@@ -69,7 +99,8 @@ func decodeEnvelope(body []byte) (envelope, error) {
 	}
 	// A member of the wrong type counts only if no later one of its name follows.
 	var found bool
-	var badValue, badLink, badContext error
+	var links pageLinks
+	var badValue, badContext error
 	for dec.PeekKind() != '}' {
 		name, err := dec.ReadToken()
 		if err != nil {
@@ -79,8 +110,6 @@ func decodeEnvelope(body []byte) (envelope, error) {
 		case keyValue:
 			found = true
 			env.records, badValue, err = readRecords(dec, body)
-		case keyNextLink:
-			env.nextLink, badLink, err = readString(dec)
 		case keyContext:
 			env.context, badContext, err = readString(dec)
 		case keyCount:
@@ -88,7 +117,14 @@ func decodeEnvelope(body []byte) (envelope, error) {
 		case keyError:
 			env.fault, err = readFaultValue(dec, body)
 		default:
-			err = dec.SkipValue()
+			if _, isLink := NextLinkOf(key); !isLink {
+				err = dec.SkipValue()
+				break
+			}
+			var url string
+			var bad error
+			url, bad, err = readString(dec)
+			links.note(key, url, bad)
 		}
 		if err != nil {
 			return env, err
@@ -97,6 +133,8 @@ func decodeEnvelope(body []byte) (envelope, error) {
 	if err := readEnd(dec); err != nil {
 		return env, err
 	}
+	var badLink error
+	env.nextLink, badLink = links.one()
 	if err := errors.Join(badValue, badLink, badContext); err != nil {
 		return env, err
 	}

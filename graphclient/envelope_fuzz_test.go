@@ -14,17 +14,14 @@ func FuzzParseEnvelope(f *testing.F) {
 	for _, seed := range []string{
 		`{"value":[]}`, `{"value":[{"id":"1"},null,{"a":[{}]}],"@odata.nextLink":"n","@odata.count":2}`,
 		`{"@odata.nextLink":"a","value":null,"value":[{"x":1,"x":2}]}`, "\ufeff{\"value\":[{\"t\":\"\\ud800\xff\"}]}\r\n",
-		`{"error":{"code":"a","innerError":{"code":"b"}}}`, `{"value":[1]}`, `{"value":[{}]`, `{"value":[1],"@odata.nextLink":1,"value":[{}],"@odata.nextLink":"a"}`, `{"\u0076alue":[{}]}`, `[`, ``,
+		`{"error":{"code":"a","innerError":{"code":"b"}}}`, `{"value":[1]}`, `{"value":[{}]`, `{"value":[1],"@odata.nextLink":1,"value":[{}],"@odata.nextLink":"a"}`, `{"\u0076alue":[{}]}`,
+		`{"value":[{}],"@odata.NextLink":"a","@odata.nextlink":"a"}`, `{"value":[],"@odata.NextLink":"a","@odata.nextLink":"b"}`,
+		`{"value":[],"value@odata.nextLink":"a"}`, `{"value":[],"x@odata.nextLink":"a"}`, `{"value":[],"hasNextLink":true,"@odata.deltaLink":"d"}`, `[`, ``,
 	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		input := bytes.Clone(body)
-		if fast, ok := scanEnvelope(trimBOM(body)); ok {
-			if slow, err := decodeEnvelope(trimBOM(body)); err != nil || !reflect.DeepEqual(fast, slow) {
-				t.Fatalf("scanned %+v, decoded %+v, %v", fast, slow, err)
-			}
-		}
 		got, err := parseEnvelope(body)
 		if !bytes.Equal(input, body) {
 			t.Fatal("the body was changed")
@@ -76,12 +73,20 @@ func parseReference(body []byte) (envelope, bool) {
 			return env, false
 		}
 	}
-	for _, name := range []string{keyNextLink, keyContext} {
+	for name, raw := range all {
+		list, isLink := NextLinkOf(name)
+		if !isLink && name != keyContext {
+			continue
+		}
 		var text *string
-		if raw, ok := all[name]; ok && json.Unmarshal(raw, &text) != nil {
+		if json.Unmarshal(raw, &text) != nil {
 			return env, false
 		}
-		if text != nil && name == keyNextLink {
+		switch {
+		case !isLink || text == nil || *text == "":
+		case list != "" && list != keyValue, env.nextLink != "" && env.nextLink != *text:
+			return env, false
+		default:
 			env.nextLink = *text
 		}
 	}

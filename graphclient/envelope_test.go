@@ -36,6 +36,17 @@ func TestPageEnvelope(t *testing.T) {
 		{"escaped key and link", `{"\u0040odata.nextLink":"https:\/\/g\u002ex\/?a=\"1\"","value":[]}`, nil, `https://g.x/?a="1"`, "", -1},
 		{"count as text", `{"@odata.count":"7","value":[]}`, nil, "", "", 7},
 		{"count as nonsense", `{"@odata.count":{"a":1},"value":[]}`, nil, "", "", -1},
+		{"NextLink", `{"value":[],"@odata.NextLink":"n"}`, nil, "n", "", -1},
+		{"nextlink", `{"@odata.nextlink":"n","value":[{}]}`, []string{`{}`}, "n", "", -1},
+		{"NEXTLINK", `{"@ODATA.NEXTLINK":"n","value":[]}`, nil, "n", "", -1},
+		{"without odata", `{"@nextLink":"n","value":[]}`, nil, "n", "", -1},
+		{"version 3", `{"odata.nextLink":"n","value":[]}`, nil, "n", "", -1},
+		{"plain", `{"nextLink":"n","value":[]}`, nil, "n", "", -1},
+		{"of the value", `{"value":[],"value@odata.nextLink":"n"}`, nil, "n", "", -1},
+		{"one link in two spellings", `{"@odata.nextLink":"n","@odata.NextLink":"n","value":[]}`, nil, "n", "", -1},
+		{"one of two is null", `{"@odata.nextLink":null,"@odata.nextlink":"n","value":[]}`, nil, "n", "", -1},
+		{"a delta link is none", `{"@odata.deltaLink":"d","value":[]}`, nil, "", "", -1},
+		{"a property of that ending is none", `{"hasNextLink":true,"value":[]}`, nil, "", "", -1},
 		{"unknown members", `{"@odata.deltaLink":"d","x":{"value":[1]},"value":[{}],"y":[[]]}`, []string{`{}`}, "", "", -1},
 	}
 	for _, c := range cases {
@@ -85,7 +96,8 @@ func TestMalformedAnswers(t *testing.T) {
 		`{"value":[]} x`, `{"value":[]}{"value":[]}`, `{"value":[],}`, `{"value":[{},]}`, `{value:[]}`, `{"value":[{"a":01}]}`,
 		"\x1f\x8b\x08", strings.Repeat(`{"value":[`, 20000),
 	}
-	pages := []string{`{}`, `{"id":"1"}`, `{"value":{}}`, `{"value":"x"}`, `{"value":[1]}`, `{"value":[[]]}`, `{"value":[],"@odata.nextLink":1}`, `{"value":[],"@odata.nextLink":{}}`}
+	pages := []string{`{}`, `{"id":"1"}`, `{"value":{}}`, `{"value":"x"}`, `{"value":[1]}`, `{"value":[[]]}`, `{"value":[],"@odata.nextLink":1}`, `{"value":[],"@odata.nextLink":{}}`,
+		`{"value":[],"@odata.nextlink":1}`, `{"value":[],"@odata.nextLink":"a","@odata.NextLink":"b"}`, `{"value":[],"x@odata.nextLink":"a"}`}
 	ask := func(t *testing.T, body string, object bool) {
 		t.Helper()
 		requests := 0

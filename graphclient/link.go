@@ -6,6 +6,26 @@ import (
 	"strings"
 )
 
+// NextLinkOf says whether a member of a JSON object links to a next page: of the list of that name, or, where it is empty, of the
+// object itself. Graph spells such members @odata.nextLink, @odata.NextLink, @odata.nextlink and list@odata.nextLink; OData 4.01
+// allows @nextLink, its third version wrote odata.nextLink. A deltaLink is none: it begins another round.
+func NextLinkOf(member string) (list string, ok bool) {
+	const suffix = "nextlink"
+	end := len(member) - len(suffix)
+	if end < 0 || !strings.EqualFold(member[end:], suffix) {
+		return "", false
+	}
+	before := member[:end]
+	at := strings.LastIndexByte(before, '@')
+	if at < 0 {
+		return "", before == "" || strings.EqualFold(before, "odata.")
+	}
+	if mark := before[at+1:]; mark != "" && !strings.HasSuffix(mark, ".") {
+		return "", false
+	}
+	return before[:at], true
+}
+
 // maxLink is the longest link that is followed, in bytes.
 const maxLink = 64 << 10
 

@@ -203,7 +203,7 @@ func (x *exchange) send(rep *reply) {
 		out = append(out, field{"@odata.context", x.root() + "/$metadata#" + rep.context})
 	}
 	if rep.entity != nil {
-		x.writeJSON(http.StatusOK, x.trimmed(append(out, rep.entity...)))
+		x.writeJSON(http.StatusOK, x.spelled(x.trimmed(append(out, rep.entity...))))
 		return
 	}
 	if rep.count {
@@ -217,7 +217,7 @@ func (x *exchange) send(rep *reply) {
 			rep.rows[i] = x.trimmed(row)
 		}
 	}
-	x.writeJSON(http.StatusOK, append(out, field{"value", rep.rows}))
+	x.writeJSON(http.StatusOK, x.spelled(append(out, field{"value", rep.rows})))
 }
 
 // trimmed applies Prefer: omit-values=nulls, which only the call record service honours.

@@ -1,6 +1,7 @@
 package graphsim
 
 import (
+	"cmp"
 	"maps"
 	"net/http"
 	"slices"
@@ -158,6 +159,37 @@ func (x *exchange) bend(rep *reply) {
 		}
 	}
 	x.engine.remember(x, rep.rows)
+}
+
+// spelled renames the members that link on as a fault says.
+func (x *exchange) spelled(o object) object {
+	for _, f := range x.faults {
+		if f.Kind == FaultLinkName {
+			return renamed(o, cmp.Or(f.Name, "@odata.NextLink"))
+		}
+	}
+	return o
+}
+
+func renamed(o object, name string) object {
+	out := make(object, 0, len(o))
+	for _, f := range o {
+		if of, isLink := strings.CutSuffix(f.k, "@odata.nextLink"); isLink {
+			f.k = of + name
+		}
+		switch inner := f.v.(type) {
+		case object:
+			f.v = renamed(inner, name)
+		case list:
+			rows := make(list, 0, len(inner))
+			for _, row := range inner {
+				rows = append(rows, renamed(row, name))
+			}
+			f.v = rows
+		}
+		out = append(out, f)
+	}
+	return out
 }
 
 // linkPath is a link without scheme and host; a page without a link lends its own path.

@@ -55,6 +55,8 @@ const (
 	FaultOneOfN = "one_of_n"
 	// FaultHTMLError is FaultStatus with an HTML page for a body.
 	FaultHTMLError = "html_error"
+	// FaultLinkName spells the members that link on, nested ones included, as Name: "@odata.NextLink" unless set.
+	FaultLinkName = "link_name"
 	// FaultEmptyError is FaultStatus without a body.
 	FaultEmptyError = "empty_error"
 )
@@ -64,7 +66,7 @@ func FaultKinds() []string {
 	return []string{
 		FaultStatus, FaultErrorIn200, FaultNestedError, FaultRefusePage, FaultLoopLink, FaultLoopPair, FaultForeignLink, FaultHTTPLink,
 		FaultCutBody, FaultMalformedJSON, FaultEmptyPage, FaultEmptyEnd, FaultOutOfWindow, FaultRepeatPage, FaultSlow, FaultReset,
-		FaultHang, FaultStall, FaultDrip, FaultGoAway, FaultOneOfN, FaultHTMLError, FaultEmptyError,
+		FaultHang, FaultStall, FaultDrip, FaultGoAway, FaultOneOfN, FaultHTMLError, FaultEmptyError, FaultLinkName,
 	}
 }
 
@@ -99,6 +101,8 @@ type Fault struct {
 	DelayMS int `json:"delayMs,omitempty" yaml:"delayMs,omitempty"`
 	// Chunk is the size of FaultDrip's pieces, in bytes.
 	Chunk int `json:"chunk,omitempty" yaml:"chunk,omitempty"`
+	// Name is the member's name of FaultLinkName; what stands before the "@" of a nested one stays.
+	Name string `json:"name,omitempty" yaml:"name,omitempty"`
 	// Host replaces the host of a foreign link; empty = "graph.attacker.example".
 	Host string `json:"host,omitempty" yaml:"host,omitempty"`
 }

@@ -137,7 +137,9 @@ func (c *Call) recordItem(owner string, record []byte, partial bool) (Item, erro
 		return Item{}, err
 	}
 	call := event.GetCall()
-	call.Partial = partial
+	if call.Partial = partial; partial {
+		event.TruncatedFields = nil // partial says as much, and the record whole has them all
+	}
 	call.JoinThreadId = threadOf(call.GetJoinWebUrl())
 	event.Kind = parleyv1.EventKind_EVENT_KIND_CALL
 	event.Version = call.GetRecordVersion()

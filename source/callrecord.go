@@ -2,6 +2,7 @@ package source
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -15,7 +16,6 @@ const (
 	sessionsProperty     = "sessions"
 	participantsProperty = "participants_v2"
 	segmentsProperty     = "segments"
-	linkSuffix           = "@odata.nextLink"
 
 	expandSessions      = "sessions($expand=segments)"
 	participantPageSize = "130" // the documented page
@@ -50,7 +50,7 @@ func (c *Call) Event(ctx context.Context, owner, user string, ref Ref) (*parleyv
 	if err != nil {
 		return nil, err
 	}
-	all = without(all, participantsProperty, participantsProperty+linkSuffix)
+	all = withoutList(all, participantsProperty)
 	all = append(all, property{name: participantsProperty, value: array(participants)})
 	proven, err := c.proven(all, owner, user)
 	if err != nil {
@@ -64,7 +64,7 @@ func (c *Call) Event(ctx context.Context, owner, user string, ref Ref) (*parleyv
 	default:
 		return nil, notFound("nothing that could be read of the call names the user")
 	}
-	all = append(without(all, sessionsProperty, sessionsProperty+linkSuffix), property{name: sessionsProperty, value: array(sessions)})
+	all = append(withoutList(all, sessionsProperty), property{name: sessionsProperty, value: array(sessions)})
 	whole, err := object(all)
 	if err != nil {
 		return nil, err
@@ -123,7 +123,7 @@ func (c *Call) sessions(ctx context.Context, path, id string, record []property)
 	r := c.recordRequest(ctx, path+"/"+sessionsProperty, id)
 	r.Query = expandSegments()
 	inside, ok := elements(find(record, sessionsProperty))
-	link, _ := jsonText(find(record, sessionsProperty+linkSuffix))
+	link := nextLink(record, sessionsProperty)
 	if ok && !strings.Contains(link, linkArtefact) {
 		for _, session := range inside {
 			all.add(session)
@@ -170,6 +170,8 @@ func (c *Call) segments(ctx context.Context, id string, record []byte, event *pa
 			continue
 		}
 		session := event.GetCall().GetSessions()[at]
+		cut := strings.Join(link.Path[:1], "") + "[" + link.Path[1] + "]." + segmentsProperty
+		event.TruncatedFields = slices.DeleteFunc(event.GetTruncatedFields(), func(path string) bool { return path == cut })
 		r := c.recordRequest(ctx, "", id)
 		r.Link = link.URL
 		err := eachRecord(ctx, c.graph, r, func(record []byte) error {

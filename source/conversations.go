@@ -13,12 +13,11 @@ import (
 )
 
 const (
-	chatsPageSize   = "50" // the maximum
-	chatsOrder      = "lastMessagePreview/createdDateTime desc"
-	expandMembers   = "members"
-	expandAll       = "members,lastMessagePreview"
-	maxListMembers  = 25 // $expand=members stops there without a word
-	truncatedMarker = `"members@odata.nextLink"`
+	chatsPageSize  = "50" // the maximum
+	chatsOrder     = "lastMessagePreview/createdDateTime desc"
+	expandMembers  = "members"
+	expandAll      = "members,lastMessagePreview"
+	maxListMembers = 25 // $expand=members stops there without a word
 )
 
 // ErrNoChat is in the error of Conversation when Graph has no chat of a thread id: it may be that of a Copilot session
@@ -50,11 +49,20 @@ func (c *Conversations) Conversations(ctx context.Context, q ConversationQuery, 
 	page, _, err := firstPage(ctx, &c.base, attempts, func(record []byte) (*parleyv1.Conversation, error) {
 		chat, err := c.conversation(q.Owner, record)
 		if err == nil {
-			chat.MembersTruncated = len(chat.GetMembers()) >= maxListMembers || bytes.Contains(record, []byte(truncatedMarker))
+			chat.MembersTruncated = len(chat.GetMembers()) >= maxListMembers || goesOn(record, expandMembers)
 		}
 		return chat, err
 	})
 	return page, err
+}
+
+// goesOn reports whether a record says that one of its lists has more than it holds.
+func goesOn(record []byte, list string) bool {
+	if !bytes.Contains(record, []byte(list+"@")) {
+		return false
+	}
+	all, err := properties(record)
+	return err == nil && nextLink(all, list) != ""
 }
 
 func (c *Conversations) attempts(ctx context.Context, q ConversationQuery, link string) ([]attempt, error) {

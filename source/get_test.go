@@ -182,6 +182,21 @@ func TestGetCall(t *testing.T) {
 			},
 		},
 		{
+			name: "nested pages, spelled otherwise", kind: "none", sessions: 2, participants: 2, asked: 4,
+			replies: map[string]reply{
+				record:       {body: `{` + head + `,"sessions":[` + session("a", s1) + `],"sessions@odata.nextlink":"{origin}/v1.0/s2"}`},
+				participants: {body: `{"value":[` + other + `],"@odata.NextLink":"{origin}/v1.0/p2"}`}, "/v1.0/p2": list("", me),
+				"/v1.0/s2": list("", session("b", s2)),
+			},
+		},
+		{
+			name: "segments behind a link, spelled otherwise", kind: "none", sessions: 1, participants: 1, asked: 3,
+			replies: map[string]reply{
+				record:       whole(`{"id":"a","segments":[{"id":"g1"}],"segments@odata.NextLink":"{origin}/v1.0/g2"}`, ""),
+				participants: list("", me), "/v1.0/g2": list("", `{"id":"g2","odd":1}`),
+			},
+		},
+		{
 			name: "link that leads nowhere", kind: "none", sessions: 2, participants: 1, asked: 4,
 			replies: map[string]reply{
 				record: whole(session("a", s1), artefact), participants: list("", me),

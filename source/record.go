@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/parley-gateway/parley/graphclient"
 )
 
 // property is one member of a JSON object, its value as Graph wrote it.
@@ -66,6 +68,26 @@ func find(all []property, name string) []byte {
 		}
 	}
 	return nil
+}
+
+// nextLink returns the link to what follows a list of the object, or with no name to the page behind it; "" for none.
+func nextLink(all []property, list string) string {
+	for _, p := range slices.Backward(all) {
+		if of, ok := graphclient.NextLinkOf(p.name); ok && of == list {
+			if url, isText := jsonText(p.value); isText && url != "" {
+				return url
+			}
+		}
+	}
+	return ""
+}
+
+// withoutList returns the properties but the list and the links to what follows it.
+func withoutList(all []property, list string) []property {
+	return slices.DeleteFunc(slices.Clone(all), func(p property) bool {
+		of, isLink := graphclient.NextLinkOf(p.name)
+		return p.name == list || isLink && of == list
+	})
 }
 
 // without returns the properties but those of the names.

@@ -215,7 +215,7 @@ func jsonReport(body []byte) (records [][]byte, link string, err error) {
 	if !ok {
 		return nil, "", malformed("the usage report has no rows", nil)
 	}
-	link, _ = jsonText(find(all, "@odata.nextLink"))
+	link = nextLink(all, "")
 	return records, link, nil
 }
 

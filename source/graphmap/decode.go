@@ -10,6 +10,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/parley-gateway/parley/graphclient"
 )
 
 // decoder reads one record at a time; it is reused, never shared.
@@ -20,8 +22,9 @@ type decoder struct {
 	extra   *structpb.Struct
 	fan     [][]byte // objects of the plan's fan-out list
 	scratch []byte
-	whole   []byte // the record
-	left    int    // bytes of memory that it may still take
+	whole   []byte   // the record
+	left    int      // bytes of memory that it may still take
+	cut     []string // paths of lists that go on behind a link
 }
 
 // target are the messages that an object fills, by slot.
@@ -55,7 +58,7 @@ func (d *decoder) record(p *plan, t *target, record []byte) error {
 func (d *decoder) begin(record []byte) {
 	d.input = *bytes.NewBuffer(record)
 	d.json.Reset(&d.input, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-	d.path, d.extra, d.fan = d.path[:0], nil, nil
+	d.path, d.extra, d.fan, d.cut = d.path[:0], nil, nil, nil
 	d.whole, d.left = record, allowedTimes*len(record)+allowedMore
 }
 
@@ -133,10 +136,19 @@ func (d *decoder) name(p *plan) (*property, string, error) {
 	return p.lookup(name), name, nil
 }
 
+// annotation reports whether a member says something of another one, or of the object.
+func annotation(name string) bool {
+	if strings.Contains(name, "@odata.") {
+		return true
+	}
+	list, isLink := graphclient.NextLinkOf(name)
+	return isLink && list != ""
+}
+
 // undeclared keeps the value of a member that the table does not know.
 func (d *decoder) undeclared(p *plan, name string) error {
-	if strings.Contains(name, "@odata.") {
-		return d.json.SkipValue()
+	if annotation(name) {
+		return d.skipAnnotation(name)
 	}
 	if p.fanOut != "" && name == p.fanOut && d.json.PeekKind() == '[' {
 		return d.fanned(name, p.size)

@@ -165,6 +165,8 @@ func (d *Draft) rawObject(i, depth int) (end int, ok bool) {
 			return i, false
 		}
 		switch {
+		case leadsOn(name):
+			return i, false
 		case string(name) != typeProperty && bytes.Contains(name, odata), i < len(d.b) && d.b[i] == 'n':
 			i, ok = jsonscan.Skip(d.b, i, depth)
 		default:

@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/graphclient/jsonscan"
 )
 
@@ -101,6 +102,8 @@ func (d *Draft) object(i, depth int, p *plan, slots *[maxSlots]Node) (end int, o
 				return i, false
 			}
 			i, ok = d.member(i, depth, prop, slots, &owners)
+		case leadsOn(name):
+			return i, false // to the decoder, which tells it
 		case bytes.Contains(name, odata):
 			i, ok = jsonscan.Skip(d.b, i, depth)
 		default:
@@ -117,6 +120,15 @@ func (d *Draft) object(i, depth int, p *plan, slots *[maxSlots]Node) (end int, o
 }
 
 var odata = []byte("@odata.")
+
+// leadsOn reports whether a member links to what follows a list.
+func leadsOn(name []byte) bool {
+	if bytes.IndexByte(name, '@') <= 0 {
+		return false
+	}
+	list, isLink := graphclient.NextLinkOf(string(name))
+	return isLink && list != ""
+}
 
 // undeclared keeps a member that the table does not know; from is where the extras of its object begin.
 func (d *Draft) undeclared(i, depth int, name []byte, from int) (end int, ok bool) {

@@ -48,7 +48,7 @@ func (t *Table) event(p *plan, event *parleyv1.Event, detail proto.Message, reco
 	if err := d.record(p, &messages, record); err != nil {
 		return err
 	}
-	event.Unmapped = prune(d.extra)
+	event.Unmapped, event.TruncatedFields = prune(d.extra), d.cut
 	return nil
 }
 

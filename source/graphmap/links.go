@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+
+	"github.com/parley-gateway/parley/graphclient"
 )
 
 // NestedLink is where a list inside a record goes on.
@@ -14,13 +16,11 @@ type NestedLink struct {
 	URL string
 }
 
-const nextLinkSuffix = "@odata.nextLink"
-
 // NestedLinks returns the links to further pages of lists inside a record (members, participants_v2, sessions and their
-// segments), in the order of the record. The record's own @odata.nextLink is not nested and not returned. Errors are
+// segments), in the order of the record. The record's own link is not nested and not returned. Errors are
 // ErrRecord and ErrDepth.
 func (t *Table) NestedLinks(record []byte) ([]NestedLink, error) {
-	if !bytes.Contains(record, []byte(nextLinkSuffix)) && bytes.IndexByte(record, '\\') < 0 {
+	if bytes.IndexByte(record, '@') < 0 && bytes.IndexByte(record, '\\') < 0 {
 		return nil, nil
 	}
 	d := t.decoder()
@@ -67,12 +67,45 @@ func (d *decoder) findLinks(links *[]NestedLink) error {
 	return err
 }
 
+// skipAnnotation reads the value of an annotation. A link to what follows a list is not followed here, so the list is noted as cut.
+func (d *decoder) skipAnnotation(name string) error {
+	list, isLink := graphclient.NextLinkOf(name)
+	if !isLink || list == "" || d.json.PeekKind() != '"' {
+		return d.json.SkipValue()
+	}
+	if url, err := d.text('"'); err != nil || url == "" {
+		return err
+	}
+	var path strings.Builder
+	for _, s := range d.path {
+		switch {
+		case s.index >= 0:
+			path.WriteString("[" + s.key() + "]")
+			continue
+		case path.Len() > 0:
+			path.WriteByte('.')
+		}
+		path.WriteString(s.name)
+	}
+	if path.Len() > 0 {
+		path.WriteByte('.')
+	}
+	path.WriteString(list)
+	if len(d.cut) < maxCut {
+		d.cut = append(d.cut, path.String())
+	}
+	return nil
+}
+
+// maxCut bounds the lists of a record that are told to be cut.
+const maxCut = 64
+
 func (d *decoder) findMember(links *[]NestedLink) error {
 	name, err := d.text('"')
 	if err != nil {
 		return err
 	}
-	list, isLink := strings.CutSuffix(name, nextLinkSuffix)
+	list, isLink := graphclient.NextLinkOf(name)
 	if isLink && list != "" && d.json.PeekKind() == '"' {
 		url, err := d.text('"')
 		if err != nil || url == "" {

@@ -99,6 +99,12 @@ func TestNestedLinks(t *testing.T) {
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Error(err, diff)
 	}
+	// Any spelling, as Microsoft's own pages print them.
+	got, err = newTable(t).NestedLinks([]byte(`{"sessions@odata.nextlink":"a","participants_v2@odata.NextLink":"b","x@nextLink":"c","y@odata.deltaLink":"d","hasNextLink":"e"}`))
+	want = []graphmap.NestedLink{{Path: []string{"sessions"}, URL: "a"}, {Path: []string{"participants_v2"}, URL: "b"}, {Path: []string{"x"}, URL: "c"}}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Error(err, diff)
+	}
 	if got, err := newTable(t).NestedLinks([]byte(`{"sessions":[]}`)); err != nil || got != nil {
 		t.Error(got, err)
 	}

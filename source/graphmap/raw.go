@@ -1,8 +1,6 @@
 package graphmap
 
 import (
-	"strings"
-
 	"google.golang.org/protobuf/types/known/structpb"
 )
 
@@ -51,8 +49,8 @@ func (d *decoder) rawObject() (map[string]*structpb.Value, error) {
 		if err != nil {
 			return nil, err
 		}
-		if name != typeProperty && strings.Contains(name, "@odata.") {
-			if err := d.json.SkipValue(); err != nil {
+		if name != typeProperty && annotation(name) {
+			if err := d.skipAnnotation(name); err != nil {
 				return nil, err
 			}
 			continue

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/graphsim"
 )
 
 // page is a page of a list, with a link to the next one if next is not empty.
@@ -186,5 +187,37 @@ func TestGetConversationHasAllMembers(t *testing.T) {
 	}
 	if self := whole.GetMembers()[60]; self.GetDisplayName() != "" || self.GetMri() != "8:orgid:"+reader {
 		t.Errorf("an address is a name: %v", self)
+	}
+}
+
+// TestSpellingsOfLinks: Graph's own pages print the links to next pages in several ways. Every one is followed: the same events and
+// chats as by the usual spelling.
+func TestSpellingsOfLinks(t *testing.T) {
+	t.Parallel()
+	read := func(t *testing.T, faults ...graphsim.Fault) (events, chats int) {
+		t.Helper()
+		g := serve(t, graphsim.Config{Users: 4, Chats: 150, Messages: 3000, Interactions: 1500, Calls: 1, Faults: faults}, nil)
+		user := "/v1/users/" + demo(g.sim)
+		all, summary := g.stream(t, user+"/events:stream?sources=SOURCE_CHAT&sources=SOURCE_COPILOT&startTime="+day(20))
+		if !summary.GetComplete() {
+			t.Errorf("not complete: %v", summary)
+		}
+		var list parleyv1.ListConversationsResponse
+		if status, body := g.get(t, user+"/conversations?pageSize=1000", &list); status != http.StatusOK {
+			t.Fatalf("HTTP %d %s", status, body)
+		}
+		return len(all), len(list.GetConversations())
+	}
+	events, chats := read(t)
+	if events <= 200 || chats <= 50 {
+		t.Fatalf("%d events and %d chats are one page", events, chats)
+	}
+	for _, name := range []string{"@odata.NextLink", "@odata.nextlink", "@nextLink"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if e, c := read(t, graphsim.Fault{Kind: graphsim.FaultLinkName, Name: name}); e != events || c != chats {
+				t.Errorf("%d events and %d chats, want %d and %d", e, c, events, chats)
+			}
+		})
 	}
 }
