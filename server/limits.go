@@ -86,13 +86,21 @@ func (l *limits) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServ
 		return err
 	}
 	defer leave(l.streams)
-	account := l.ledger.Admit()
+	account := l.admit(stream.Context())
 	if account == nil {
 		l.shed(metrics.ShedReadAhead)
 		return overloaded("the streams under way may still take all memory that there is for reading ahead")
 	}
 	defer account.Close()
 	return next(srv, &streamWith{stream, ledger.With(stream.Context(), account)})
+}
+
+// admit opens the account of a stream. It waits for a moment: those who leave are not noticed at once, and those who read ahead
+// make room.
+func (l *limits) admit(ctx context.Context) *ledger.Account {
+	ctx, cancel := context.WithTimeout(ctx, retrySoon)
+	defer cancel()
+	return l.ledger.Admit(ctx)
 }
 
 func errShuttingDown() *fault.Error {

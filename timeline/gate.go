@@ -14,11 +14,11 @@ const (
 
 // windowBytes is what a window is planned to take at most: a part of what all streams may read ahead.
 func windowBytes(limits ledger.Config) int64 {
-	const least, most = 1 << 20, 8 << 20
+	const least, most = 512 << 10, 8 << 20
 	if limits.Limit <= 0 {
 		return most
 	}
-	return min(max(limits.Limit/32, least), most)
+	return min(max(limits.Limit/128, least), most)
 }
 
 // load is how full a window is: its rows, or more if they are large. A window is planned for a load of maxRows.

@@ -12,7 +12,8 @@ import (
 
 // Config describes a Ledger.
 type Config struct {
-	// Limit bounds the bytes of all accounts together; 0 or less = no bound.
+	// Limit bounds the bytes of all accounts together; 0 or less = no bound. Half of it is left for calls that come and for
+	// what they need next: nothing is read ahead into it.
 	Limit int64
 	// Each bounds the bytes of one account; 0 or less = no bound.
 	Each int64
@@ -27,6 +28,7 @@ type Ledger struct {
 	mu        sync.Mutex
 	committed int64     // the greater one of floor and what is held, of each account, and what is shared, once
 	waiting   list.List // of *Account with waiters, in turn
+	coming    list.List // of *guest, in turn
 }
 
 // New returns an empty Ledger.
@@ -50,18 +52,48 @@ func (l *Ledger) Committed() int64 {
 	return l.committed
 }
 
-// Admit opens an account with a floor, or returns nil when there is no room for it.
-func (l *Ledger) Admit() *Account {
+// Admit opens an account with a floor as soon as there is room for it, or returns nil when the context ends first.
+func (l *Ledger) Admit(ctx context.Context) *Account {
 	if l == nil {
 		return &Account{}
 	}
+	a := &Account{ledger: l, each: l.cfg.Each}
+	l.mu.Lock()
+	if l.coming.Len() == 0 && l.room() {
+		l.admit(a)
+		l.mu.Unlock()
+		return a
+	}
+	g := &guest{a, make(chan struct{})}
+	place := l.coming.PushBack(g)
+	l.mu.Unlock()
+	select {
+	case <-g.ready:
+		return a
+	case <-ctx.Done():
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.cfg.Limit > 0 && l.committed+l.cfg.Floor > l.cfg.Limit {
-		return nil
+	if isClosed(g.ready) {
+		return a
 	}
-	l.committed += l.cfg.Floor
-	return &Account{ledger: l, each: l.cfg.Each, floor: l.cfg.Floor}
+	l.coming.Remove(place)
+	return nil
+}
+
+// room reports whether another account's floor fits; the lock is held.
+func (l *Ledger) room() bool { return l.cfg.Limit <= 0 || l.committed+l.cfg.Floor <= l.cfg.Limit }
+
+// admit gives an account its floor; the lock is held.
+func (l *Ledger) admit(a *Account) {
+	a.floor = l.cfg.Floor
+	l.committed += a.floor
+}
+
+// guest is an account that waits to be admitted.
+type guest struct {
+	account *Account
+	ready   chan struct{} // closed when it is
 }
 
 // Open opens an account without a floor, for a call that is admitted elsewhere. It may hold at most so many bytes; 0 = as the
@@ -279,14 +311,14 @@ func (a *Account) Close() {
 	a.ledger.grant()
 }
 
-// fits reports whether n more bytes keep every bound; what is larger than an account may be fits alone. The lock is held.
+// fits reports whether n more bytes keep every bound and no other call waits to be admitted; what is larger than an account may be fits alone. The lock is held.
 func (a *Account) fits(n int64) bool {
 	if held := a.own + a.shared; a.each > 0 && held > 0 && held+n > a.each {
 		return false
 	}
-	limit := a.ledger.cfg.Limit
 	more := max(a.floor, a.own+n) - max(a.floor, a.own)
-	return limit <= 0 || more == 0 || a.ledger.committed+more <= limit
+	limit := a.ledger.cfg.Limit
+	return limit <= 0 || more == 0 || a.ledger.committed+more <= limit/2 && a.ledger.coming.Len() == 0
 }
 
 // charge changes what the account alone holds; the lock is held.
@@ -296,8 +328,14 @@ func (a *Account) charge(n int64) {
 	a.ledger.committed += max(a.floor, a.own) - before
 }
 
-// grant gives room to those who wait, one for each account in turn; the lock is held.
+// grant gives room to those who wait: first to who comes, then to each account in turn. The lock is held.
 func (l *Ledger) grant() {
+	for at := l.coming.Front(); at != nil && l.room(); at = l.coming.Front() {
+		l.coming.Remove(at)
+		g, _ := at.Value.(*guest)
+		l.admit(g.account)
+		close(g.ready)
+	}
 	for granted := true; granted; {
 		granted = false
 		for at := l.waiting.Front(); at != nil; {

@@ -19,8 +19,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestAdmissionCountsWhatMayStillBeTaken(t *testing.T) {
 	t.Parallel()
 	l := ledger.New(ledger.Config{Limit: 100, Each: 60, Floor: 30})
-	a, b, c := l.Admit(), l.Admit(), l.Admit()
-	if a == nil || b == nil || c == nil || l.Admit() != nil || l.Committed() != 90 {
+	ended, end := context.WithCancel(t.Context())
+	end()
+	a, b, c := l.Admit(t.Context()), l.Admit(t.Context()), l.Admit(ended)
+	if a == nil || b == nil || c == nil || l.Admit(ended) != nil || l.Committed() != 90 {
 		t.Fatalf("%d committed", l.Committed())
 	}
 	for _, account := range []*ledger.Account{a, b, c} {
@@ -28,7 +30,10 @@ func TestAdmissionCountsWhatMayStillBeTaken(t *testing.T) {
 			t.Error("a floor was not there")
 		}
 	}
-	if a.TryAcquire(11) || !a.TryAcquire(10) || b.TryAcquire(1) || !b.Full() || b.Overdrawn() {
+	if a.TryAcquire(1) || !b.Full() || b.Overdrawn() {
+		t.Errorf("%d committed of 100: half is for calls that come", l.Committed())
+	}
+	if a.Add(10); b.Overdrawn() {
 		t.Errorf("%d committed of 100", l.Committed())
 	}
 	b.Add(50)
@@ -86,7 +91,7 @@ func TestSharedPiecesCountOnce(t *testing.T) {
 func TestAcquireWaits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l := ledger.New(ledger.Config{Limit: 100, Each: 100})
+		l := ledger.New(ledger.Config{Limit: 200, Each: 100})
 		a, b := l.Open(0), l.Open(0)
 		if err := a.Acquire(t.Context(), 100, nil); err != nil {
 			t.Fatal(err)
@@ -142,11 +147,53 @@ func TestAcquireWaits(t *testing.T) {
 	})
 }
 
+// TestWhoComesGoesFirst: a call that waits to be admitted gets the next room, before anybody reads ahead.
+func TestWhoComesGoesFirst(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := ledger.New(ledger.Config{Limit: 100, Floor: 40})
+		a := l.Admit(t.Context())
+		a.Add(80)
+		admitted := make(chan *ledger.Account, 1)
+		come := func(wait time.Duration) {
+			go func() {
+				ctx, cancel := context.WithTimeout(t.Context(), wait)
+				defer cancel()
+				admitted <- l.Admit(ctx)
+			}()
+			synctest.Wait()
+		}
+		come(time.Second)
+		ahead := make(chan error, 1)
+		go func() { ahead <- a.Acquire(t.Context(), 1, nil) }()
+		synctest.Wait()
+		if a.TryAcquire(1) || len(ahead) > 0 || len(admitted) > 0 {
+			t.Error("read ahead while another call waits")
+		}
+		a.Add(-20)
+		synctest.Wait()
+		if len(admitted) != 1 || len(ahead) > 0 || l.Committed() != 100 {
+			t.Fatalf("%d committed", l.Committed())
+		}
+		b := <-admitted
+		come(time.Second)
+		time.Sleep(time.Second)
+		if c := <-admitted; c != nil {
+			t.Error("admitted without room")
+		}
+		b.Close()
+		a.Add(-60)
+		if err := <-ahead; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // TestNoLedgerHasNoBounds: so are accounts that were never opened.
 func TestNoLedgerHasNoBounds(t *testing.T) {
 	t.Parallel()
 	var none *ledger.Ledger
-	a := none.Admit()
+	a := none.Admit(t.Context())
 	a.Add(1 << 50)
 	a.Hold(&ledger.Shared{}, 1)
 	a.Drop(&ledger.Shared{})
@@ -168,6 +215,8 @@ func TestNoLedgerHasNoBounds(t *testing.T) {
 // everybody has given back, nothing is committed and nobody waits.
 func TestBooks(t *testing.T) {
 	t.Parallel()
+	ended, end := context.WithCancel(t.Context())
+	end()
 	rapid.Check(t, func(t *rapid.T) {
 		cfg := ledger.Config{
 			Limit: rapid.Int64Range(0, 200).Draw(t, "limit"), Each: rapid.Int64Range(0, 100).Draw(t, "each"), Floor: rapid.Int64Range(0, 40).Draw(t, "floor"),
@@ -200,7 +249,7 @@ func TestBooks(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"admit": func(t *rapid.T) {
 				before := sum()
-				a := l.Admit()
+				a := l.Admit(ended)
 				if fits := cfg.Limit <= 0 || before+cfg.Floor <= cfg.Limit; (a != nil) != fits {
 					t.Fatalf("admitted %t with %d committed", a != nil, before)
 				}
@@ -217,7 +266,7 @@ func TestBooks(t *testing.T) {
 					return
 				}
 				a.own += n
-				if after := sum(); cfg.Limit > 0 && after > cfg.Limit && after > before || cfg.Each > 0 && held > 0 && held+n > cfg.Each {
+				if after := sum(); cfg.Limit > 0 && after > cfg.Limit/2 && after > before || cfg.Each > 0 && held > 0 && held+n > cfg.Each {
 					t.Fatalf("%d more bytes beside %d break a bound: %d committed", n, held, after)
 				}
 			},

@@ -18,6 +18,12 @@ const (
 	callShare   = 0.85 // the same for new calls: streams hold most and go first
 )
 
+// With so little live data, garbage may take as much again; with very much, a part of it.
+const (
+	smallHeap    = 32 << 20
+	leastPercent = 20
+)
+
 const (
 	lookEvery    = 250 * time.Millisecond // between two looks at the heap
 	collectEvery = time.Second            // between two collections that are asked for while memory is shed
@@ -58,6 +64,9 @@ type Guard struct {
 	other      int64     // live bytes without the cache's
 	shedding   bool
 
+	tune    func(percent int) int // nil = the collector is left alone
+	percent int
+
 	stop context.CancelFunc
 	done sync.WaitGroup
 }
@@ -80,9 +89,13 @@ func New(cfg Config) *Guard {
 	return g
 }
 
+// Tune makes the garbage collector run the more often the more data lives, in proportion: set takes a percentage as
+// debug.SetGCPercent does. A large cache would otherwise make room for as much garbage. Call it before Start.
+func (g *Guard) Tune(set func(percent int) int) { g.tune = set }
+
 // Start looks at the heap from time to time until Close.
 func (g *Guard) Start() {
-	if g == nil || g.cfg.Limit <= 0 {
+	if g == nil || g.cfg.Limit <= 0 && g.tune == nil {
 		return
 	}
 	ctx, stop := context.WithCancel(context.Background())
@@ -176,9 +189,25 @@ func (g *Guard) look() {
 		held = g.cfg.Cache.Bytes()
 	}
 	g.other = max(live-held, 0)
+	g.pace(live)
+	if g.cfg.Limit <= 0 {
+		return
+	}
 	room := int64(cacheShare*float64(g.cfg.Limit)) - g.other
 	g.resize(min(max(room, 0), g.full))
 	g.tell(live, held)
+}
+
+// pace tells the collector how much garbage it may let come together; the lock is held.
+func (g *Guard) pace(live int64) {
+	if g.tune == nil {
+		return
+	}
+	percent := int(min(leastPercent+100*smallHeap/max(live, 1), 100))
+	if change := percent - g.percent; change > 5 || change < -5 {
+		g.percent = percent
+		g.tune(percent)
+	}
 }
 
 // resize sets the cache's limit, but not for trifles; the lock is held.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"log/slog"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -162,6 +163,32 @@ func TestGuardLooksByItself(t *testing.T) {
 		}
 		if n := strings.Count(log.String(), "\n"); n != 6 || strings.Count(log.String(), "memory is short") != 3 {
 			t.Errorf("log:\n%s", log.String())
+		}
+	})
+}
+
+// TestTune is of the kind "a full cache takes little more than itself": the more lives, the smaller the part of it that
+// garbage may take, and the collector is not told the same again and again.
+func TestTune(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const mib = 1 << 20
+		h := &heap{}
+		var told []int
+		g := pressure.New(pressure.Config{Heap: h.live, Collect: h.collect})
+		g.Tune(func(percent int) int {
+			told = append(told, percent)
+			return 0
+		})
+		g.Start()
+		for _, live := range []int64{0, 10 * mib, 40 * mib, 41 * mib, 100 * mib, 320 * mib, 325 * mib, 20_000 * mib} {
+			h.set(live)
+			h.collect()
+			time.Sleep(time.Second)
+		}
+		g.Close()
+		if want := []int{100, 52, 30, 20}; !slices.Equal(told, want) {
+			t.Errorf("percentages %v, want %v", told, want)
 		}
 	})
 }

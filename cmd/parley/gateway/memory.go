@@ -3,6 +3,7 @@ package gateway
 import (
 	"log/slog"
 	"math"
+	"os"
 	"runtime/debug"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
@@ -19,13 +20,21 @@ func LimitMemory(log *slog.Logger) {
 	}
 }
 
-// readAhead bounds what streams read ahead by the memory limit: three eighths of it for all, so that a quarter stays for the
-// cache and the rest for everything else.
+// OwnsProcess lets the gateway set how often the garbage collector runs, unless GOGC does. It is called before Start, and
+// for processes that are a gateway and nothing else.
+func (g *Gateway) OwnsProcess() {
+	if os.Getenv("GOGC") == "" {
+		g.memory.Tune(debug.SetGCPercent)
+	}
+}
+
+// readAhead bounds what streams hold by the memory limit: half of it for all, of which they use half to read ahead, so that
+// a quarter stays for the cache and the rest for everything else.
 func readAhead(limit int64) *ledger.Ledger {
 	const most = 1 << 30
 	all := int64(most)
 	if limit > 0 {
-		all = min(all, limit/8*3)
+		all = min(all, limit/2)
 	}
 	return ledger.New(ledger.Config{Limit: all, Each: min(max(all/8, 4<<20), 32<<20), Floor: max(all/512, 1<<20)})
 }

@@ -53,6 +53,7 @@ func (v *demoVerb) Run(ctx context.Context, to streams) (err error) {
 	if err != nil {
 		return asUsage(err)
 	}
+	running.OwnsProcess()
 	if err := running.Start(ctx); err != nil {
 		return asUsage(err)
 	}

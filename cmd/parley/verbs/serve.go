@@ -36,6 +36,7 @@ func (v *serveVerb) Run(ctx context.Context, to streams) error {
 	if err != nil {
 		return asUsage(err)
 	}
+	running.OwnsProcess()
 	if err := running.Start(ctx); err != nil {
 		return asUsage(err)
 	}
