@@ -67,9 +67,9 @@ func (l *pageLinks) note(member, url string, bad error) {
 }
 
 // one is the link to follow, "" for none.
-func (l pageLinks) one() (string, error) {
+func (l *pageLinks) one() (string, error) {
 	link := ""
-	for _, found := range l {
+	for _, found := range *l {
 		list, _ := NextLinkOf(found.member)
 		switch {
 		case found.bad != nil:

@@ -96,8 +96,10 @@ func TestMalformedAnswers(t *testing.T) {
 		`{"value":[]} x`, `{"value":[]}{"value":[]}`, `{"value":[],}`, `{"value":[{},]}`, `{value:[]}`, `{"value":[{"a":01}]}`,
 		"\x1f\x8b\x08", strings.Repeat(`{"value":[`, 20000),
 	}
-	pages := []string{`{}`, `{"id":"1"}`, `{"value":{}}`, `{"value":"x"}`, `{"value":[1]}`, `{"value":[[]]}`, `{"value":[],"@odata.nextLink":1}`, `{"value":[],"@odata.nextLink":{}}`,
-		`{"value":[],"@odata.nextlink":1}`, `{"value":[],"@odata.nextLink":"a","@odata.NextLink":"b"}`, `{"value":[],"x@odata.nextLink":"a"}`}
+	pages := []string{
+		`{}`, `{"id":"1"}`, `{"value":{}}`, `{"value":"x"}`, `{"value":[1]}`, `{"value":[[]]}`, `{"value":[],"@odata.nextLink":1}`, `{"value":[],"@odata.nextLink":{}}`,
+		`{"value":[],"@odata.nextlink":1}`, `{"value":[],"@odata.nextLink":"a","@odata.NextLink":"b"}`, `{"value":[],"x@odata.nextLink":"a"}`,
+	}
 	ask := func(t *testing.T, body string, object bool) {
 		t.Helper()
 		requests := 0

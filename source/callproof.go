@@ -46,13 +46,13 @@ func (c *Call) Prove(ctx context.Context, user string, ref Ref) error {
 		return err
 	}
 	if missing == nil {
-		all = append(without(all, participantsProperty, participantsProperty+linkSuffix), people)
+		all = append(withoutList(all, participantsProperty), people)
 	}
 	if call, err := c.detail(without(all, sessionsProperty)); err != nil || TookPart(call, user) {
 		return err
 	}
 	sessions, unread := c.sessions(ctx, path, ref.ID, all)
-	all = append(without(all, sessionsProperty, sessionsProperty+linkSuffix), property{name: sessionsProperty, value: array(sessions)})
+	all = append(withoutList(all, sessionsProperty), property{name: sessionsProperty, value: array(sessions)})
 	call, err := c.detail(all)
 	if err != nil {
 		return err
