@@ -34,7 +34,7 @@ func (s *Server) auditStream(srv any, stream grpc.ServerStream, rpc *grpc.Stream
 	}
 	info, returned := infoOf(stream.Context()), false
 	defer func() { s.record(info, returned, err) }()
-	err = next(srv, &guarded{stream, s, info})
+	err = next(srv, &guarded{ServerStream: stream, s: s, info: info})
 	returned = true
 	return err
 }
@@ -73,17 +73,21 @@ func codeName(code codes.Code) string {
 	return strings.ToUpper(name.String())
 }
 
-// guarded is a stream that asks before each part of its answer whether the caller may still have it.
+// guarded is a stream that asks before each part of its answer whether the caller may still have it. Heartbeats are such
+// parts, too: a stream that waits for Graph ends as soon as one that is served. Only the checkpoint of a batch that is out, and the
+// summary of all that is, come unasked.
 type guarded struct {
 	grpc.ServerStream
 
 	s    *Server
 	info *callInfo
+	open bool // a batch is out and its checkpoint is not
 }
 
 // SendMsg sends one frame or chunk.
 func (g *guarded) SendMsg(message any) error {
-	if carries(message) {
+	batch, checkpoint, summary := partOf(message)
+	if !summary && (batch || !g.open) {
 		if err := g.s.recheck(g.info); err != nil {
 			return err
 		}
@@ -91,15 +95,20 @@ func (g *guarded) SendMsg(message any) error {
 	if err := g.ServerStream.SendMsg(message); err != nil {
 		return err
 	}
+	g.open = batch || g.open && !checkpoint
 	g.info.granted.count(message)
 	return nil
 }
 
-// carries says whether a part of an answer holds content; checkpoints, notices and summaries hold none, and a batch that is
-// out gets its checkpoint.
-func carries(message any) bool {
+// partOf says which part of an answer a message is: one with content, which frames without a name of their own are, a checkpoint or
+// the summary.
+func partOf(message any) (content, checkpoint, summary bool) {
 	frame, ok := message.(frameMessage)
-	return !ok || frame.GetSummary() == nil && frame.GetCheckpoint() == nil && frame.GetNotice() == nil
+	if !ok {
+		return true, false, false
+	}
+	checkpoint, summary = frame.GetCheckpoint() != nil, frame.GetSummary() != nil
+	return !checkpoint && !summary && frame.GetNotice() == nil, checkpoint, summary
 }
 
 // count adds an answer, or a part of one, to what was handed out.

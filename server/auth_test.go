@@ -226,6 +226,53 @@ func TestStreamsAreAskedAgain(t *testing.T) {
 	}
 }
 
+// TestWaitingStreamsAreAskedAgain, kind: a stream that has nothing to send still reads for its caller. It ends with a heartbeat, and
+// never between a batch and its checkpoint.
+func TestWaitingStreamsAreAskedAgain(t *testing.T) {
+	t.Parallel()
+	g := startGuarded(t, nil)
+	next := make(chan *parleyv1.StreamEventsResponse)
+	g.streamEvents = func(ctx context.Context, emit func(*parleyv1.StreamEventsResponse) error) error {
+		for {
+			select {
+			case frame := <-next:
+				if err := emit(frame); err != nil {
+					return err
+				}
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	}
+	ctx, cancel := context.WithCancel(as(t.Context(), "owner"))
+	defer cancel()
+	stream, err := parleyv1.NewEventServiceClient(g.conn).StreamEvents(ctx, &parleyv1.StreamEventsRequest{Parent: "users/me"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	send := func(frame *parleyv1.StreamEventsResponse) error {
+		next <- frame
+		_, err := stream.Recv()
+		return err
+	}
+	if err := send(checkpointFrame("t1")); err != nil {
+		t.Fatal(err)
+	}
+	if err := send(eventFrame("1")); err != nil {
+		t.Fatal(err)
+	}
+	g.write(t, "rules:\n  - name: others\n    match: {role: Other}\n    allow: {rpcs: all, sources: all, view: full, users: all}\n")
+	g.pass(time.Minute)
+	if err := send(checkpointFrame("t2")); err != nil {
+		t.Fatalf("the checkpoint of a batch that is out: %v", err)
+	}
+	err = send(checkpointFrame("t3"))
+	expect(t, "a heartbeat", err, codes.PermissionDenied, fault.ReasonPolicyDenied)
+	if token := fault.Info(status.Convert(err)).GetMetadata()[fault.MetaResumeToken]; token != "t2" {
+		t.Errorf("resume token %q", token)
+	}
+}
+
 func TestCallerLimit(t *testing.T) {
 	t.Parallel()
 	g := startGuarded(t, func(c *server.Config) { c.CallerRate, c.CallerBurst = 1, 2 })
