@@ -46,7 +46,8 @@ func (v *demoVerb) Run(ctx context.Context, to streams) (err error) {
 	if err := settings.Check(); err != nil {
 		return usageError{err}
 	}
-	logger := newLogger(&settings, to.err)
+	logger, release := newLogger(&settings, to.err)
+	defer release()
 	defer muffle(logger)()
 	gateway.LimitMemory(logger)
 	running, err := gateway.New(settings, logger, Version())

@@ -29,7 +29,8 @@ func (v *serveVerb) Run(ctx context.Context, to streams) error {
 	if err := v.Check(); err != nil {
 		return usageError{err}
 	}
-	logger := newLogger(&v.Settings, to.err)
+	logger, release := newLogger(&v.Settings, to.err)
+	defer release()
 	defer muffle(logger)()
 	gateway.LimitMemory(logger)
 	running, err := gateway.New(v.Settings, logger, Version())

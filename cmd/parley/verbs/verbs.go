@@ -2,6 +2,7 @@
 package verbs
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/parley-gateway/parley/internal/config"
+	"github.com/parley-gateway/parley/internal/logs"
 )
 
 // Exit codes: Failed is a failure at run time, Usage a wrong command line, setting or file.
@@ -110,14 +112,23 @@ func report(errOut io.Writer, err error) int {
 	return Failed
 }
 
-func newLogger(s *config.Settings, to io.Writer) *slog.Logger {
+// newLogger logs to a place whose readers may stop to read; release waits for the last lines, for a moment.
+func newLogger(s *config.Settings, to io.Writer) (logger *slog.Logger, release func()) {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(s.LogLevel)); err != nil {
 		level = slog.LevelInfo
 	}
-	options := &slog.HandlerOptions{Level: level}
-	if s.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(to, options))
+	handler := func(to io.Writer) slog.Handler {
+		options := &slog.HandlerOptions{Level: level}
+		if s.LogFormat == "json" {
+			return slog.NewJSONHandler(to, options)
+		}
+		return slog.NewTextHandler(to, options)
 	}
-	return slog.New(slog.NewTextHandler(to, options))
+	lines := logs.New(to, func(lost int) []byte {
+		var text bytes.Buffer
+		slog.New(handler(&text)).Error("log lines were lost, since nobody took them", "lines", lost)
+		return text.Bytes()
+	})
+	return slog.New(handler(lines)), lines.Close
 }
