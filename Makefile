@@ -94,6 +94,7 @@ fmt: proto-deps ## Format Go and proto files
 	$(GOLANGCI) fmt ./...
 	cd tools && $(GO) tool -modfile=lint/go.mod golangci-lint fmt ./...
 	$(BUF) format -w proto
+	$(BUF) format -w --config buf.internal.yaml internal/configpb
 
 .PHONY: vet
 vet: ## Run go vet
@@ -110,7 +111,9 @@ lint: ## Run golangci-lint over all Go code
 .PHONY: lint-proto
 lint-proto: proto-deps ## Lint the protos and check their format
 	$(BUF) lint
+	$(BUF) lint --config buf.internal.yaml
 	$(BUF) format --diff --exit-code proto
+	$(BUF) format --diff --exit-code --config buf.internal.yaml internal/configpb
 
 .PHONY: breaking
 breaking: proto-deps ## Compare the protos with those of the last release
@@ -121,15 +124,17 @@ proto-deps: ## Write the imported protos into .proto-deps/
 	@$(GO) -C tools run ./protodeps $(CURDIR)/.proto-deps
 
 .PHONY: generate
-generate: proto-deps ## Generate gen/ and docs/model.md from the protos
+generate: proto-deps ## Generate gen/, docs/model.md and the code of internal protos from the protos
 	@tools/generate.sh .cache/generated
 	@rm -rf gen && cp -r .cache/generated/gen gen
+	@cp -r .cache/generated/internal .
 	@$(GO) -C tools run ./modeldoc $(CURDIR)/gen/descriptor/parley.binpb $(CURDIR)/docs/model.md
 
 .PHONY: check-generated
 check-generated: proto-deps ## Check that gen/ is what the protos generate
 	@tools/generate.sh .cache/generated
 	@diff -rq .cache/generated/gen gen || { echo 'gen/ differs from what the protos generate: run `make generate`' >&2; exit 1; }
+	@diff -q .cache/generated/internal/configpb/config.pb.go internal/configpb/config.pb.go || { echo 'run `make generate`' >&2; exit 1; }
 
 .PHONY: openapi-lint
 openapi-lint: ## Lint gen/openapi/openapi.json

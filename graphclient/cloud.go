@@ -1,8 +1,9 @@
 package graphclient
 
 import (
-	"fmt"
 	"strings"
+
+	"github.com/parley-gateway/parley/internal/fielderror"
 )
 
 // Cloud is one Microsoft cloud. Everything that depends on the cloud follows
@@ -68,5 +69,5 @@ func CloudByName(name string) (Cloud, error) {
 		}
 		names = append(names, cloud.Name)
 	}
-	return Cloud{}, fmt.Errorf("PARLEY_GRAPH_CLOUD: unknown cloud %q; valid are %s", name, strings.Join(names, ", "))
+	return Cloud{}, fielderror.New("Cloud", "unknown cloud %q; valid are %s", name, strings.Join(names, ", "))
 }

@@ -3,8 +3,6 @@ package graphclient
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -13,6 +11,8 @@ import (
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+
+	"github.com/parley-gateway/parley/internal/fielderror"
 )
 
 // Defaults of Config and RetryConfig.
@@ -88,6 +88,9 @@ type RetryConfig struct {
 	TryTimeout time.Duration
 }
 
+// ConfigError is a field of Config, CredentialConfig or DelegatesConfig that cannot be used.
+type ConfigError = fielderror.Error
+
 // complete checks the configuration and fills the defaults in.
 func (cfg Config) complete() (Config, origin, error) {
 	if cfg.Cloud.GraphURL == "" {
@@ -107,13 +110,13 @@ func (cfg Config) complete() (Config, origin, error) {
 	}
 	switch {
 	case cfg.Credential == nil && !o.loopback():
-		return cfg, origin{}, errors.New("PARLEY_GRAPH_CREDENTIAL: none is for a loopback PARLEY_GRAPH_URL only")
+		return cfg, origin{}, fielderror.New("Credential", "none is for a Graph on loopback only")
 	case cfg.Credential != nil && o.scheme != "https":
-		return cfg, origin{}, errors.New("PARLEY_GRAPH_URL: must be https, or a token would travel in clear text")
+		return cfg, origin{}, fielderror.New("BaseURL", "must be https, or a token would travel in clear text")
 	case o.scheme != "https" && !o.loopback():
-		return cfg, origin{}, errors.New("PARLEY_GRAPH_URL: must be https")
+		return cfg, origin{}, fielderror.New("BaseURL", "must be https")
 	case cfg.HTTP != nil && cfg.Transport != nil:
-		return cfg, origin{}, errors.New("graphclient: HTTP and Transport exclude each other")
+		return cfg, origin{}, fielderror.New("HTTP", "excludes Transport; set one of them")
 	}
 	if len(cfg.ReportHosts) == 0 {
 		cfg.ReportHosts = cfg.Cloud.ReportHosts
@@ -164,10 +167,10 @@ func setDefault[T int | int64 | time.Duration](field *T, value T) {
 func parseBase(base string) (origin, error) {
 	t, err := parseTarget(strings.TrimSuffix(base, "/") + "/")
 	if err != nil {
-		return origin{}, fmt.Errorf("PARLEY_GRAPH_URL: %w", err)
+		return origin{}, fielderror.New("BaseURL", "%w", err)
 	}
 	if t.uri != "/" {
-		return origin{}, errors.New("PARLEY_GRAPH_URL: give scheme and host only, without a path or version")
+		return origin{}, fielderror.New("BaseURL", "give scheme and host only, without a path or version")
 	}
 	return t.origin, nil
 }

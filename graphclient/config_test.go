@@ -23,7 +23,7 @@ func TestCloudByName(t *testing.T) {
 		}
 	}
 	_, err := graphclient.CloudByName("germany")
-	if err == nil || !strings.Contains(err.Error(), "PARLEY_GRAPH_CLOUD") || !strings.Contains(err.Error(), "global, us-l4, us-l5, china") {
+	if err == nil || !strings.Contains(err.Error(), "Cloud") || !strings.Contains(err.Error(), "global, us-l4, us-l5, china") {
 		t.Errorf("error %v", err)
 	}
 }
@@ -60,17 +60,17 @@ func TestConfigErrors(t *testing.T) {
 		cfg  graphclient.Config
 		want string
 	}{
-		"no credential":              {graphclient.Config{}, "PARLEY_GRAPH_CREDENTIAL"},
-		"no credential, elsewhere":   {graphclient.Config{BaseURL: "https://192.0.2.1"}, "PARLEY_GRAPH_CREDENTIAL"},
-		"token in clear text":        {graphclient.Config{BaseURL: "http://127.0.0.1:1", Credential: credential}, "PARLEY_GRAPH_URL"},
-		"with a version":             {graphclient.Config{BaseURL: "https://127.0.0.1/v1.0", Credential: credential}, "PARLEY_GRAPH_URL"},
-		"with a query":               {graphclient.Config{BaseURL: "https://127.0.0.1?x", Credential: credential}, "PARLEY_GRAPH_URL"},
-		"with a user":                {graphclient.Config{BaseURL: "https://a@127.0.0.1", Credential: credential}, "PARLEY_GRAPH_URL"},
-		"not a URL":                  {graphclient.Config{BaseURL: "graph", Credential: credential}, "PARLEY_GRAPH_URL"},
-		"report host everything":     {graphclient.Config{Credential: credential, ReportHosts: []string{"*"}}, "PARLEY_GRAPH_REPORT_HOSTS"},
-		"report host a domain":       {graphclient.Config{Credential: credential, ReportHosts: []string{"*.com"}}, "PARLEY_GRAPH_REPORT_HOSTS"},
-		"report host star in middle": {graphclient.Config{Credential: credential, ReportHosts: []string{"a.*.com"}}, "PARLEY_GRAPH_REPORT_HOSTS"},
-		"report host a URL":          {graphclient.Config{Credential: credential, ReportHosts: []string{"https://a.b.com"}}, "PARLEY_GRAPH_REPORT_HOSTS"},
+		"no credential":              {graphclient.Config{}, "Credential"},
+		"no credential, elsewhere":   {graphclient.Config{BaseURL: "https://192.0.2.1"}, "Credential"},
+		"token in clear text":        {graphclient.Config{BaseURL: "http://127.0.0.1:1", Credential: credential}, "BaseURL"},
+		"with a version":             {graphclient.Config{BaseURL: "https://127.0.0.1/v1.0", Credential: credential}, "BaseURL"},
+		"with a query":               {graphclient.Config{BaseURL: "https://127.0.0.1?x", Credential: credential}, "BaseURL"},
+		"with a user":                {graphclient.Config{BaseURL: "https://a@127.0.0.1", Credential: credential}, "BaseURL"},
+		"not a URL":                  {graphclient.Config{BaseURL: "graph", Credential: credential}, "BaseURL"},
+		"report host everything":     {graphclient.Config{Credential: credential, ReportHosts: []string{"*"}}, "ReportHosts"},
+		"report host a domain":       {graphclient.Config{Credential: credential, ReportHosts: []string{"*.com"}}, "ReportHosts"},
+		"report host star in middle": {graphclient.Config{Credential: credential, ReportHosts: []string{"a.*.com"}}, "ReportHosts"},
+		"report host a URL":          {graphclient.Config{Credential: credential, ReportHosts: []string{"https://a.b.com"}}, "ReportHosts"},
 		"two transports":             {graphclient.Config{Credential: credential, HTTP: &http.Client{}, Transport: roundTripper(nil)}, "exclude"},
 	} {
 		if _, err := graphclient.New(c.cfg); err == nil || !strings.Contains(err.Error(), c.want) {

@@ -2,7 +2,6 @@ package graphclient
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -13,9 +12,11 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+
+	"github.com/parley-gateway/parley/internal/fielderror"
 )
 
-// The kinds of credential, as PARLEY_GRAPH_CREDENTIAL names them.
+// The kinds of credential, by the names that configurations have for them.
 const (
 	CredentialClientSecret      = "client-secret"
 	CredentialClientCertificate = "client-certificate"
@@ -66,20 +67,20 @@ type CredentialConfig struct {
 }
 
 // NewCredential makes the credential of a Client. It sends nothing. The kind
-// none gives nil and no error. Errors name the setting that is missing, that
+// none gives nil and no error. Errors are a *ConfigError: of a field that is missing, that
 // does not belong to the kind, or whose file cannot be used.
 func NewCredential(cfg CredentialConfig) (azcore.TokenCredential, error) {
 	if cfg.Kind == CredentialNone {
 		return nil, cfg.onlyFor("")
 	}
 	if cfg.TenantID == "" && knownKind(cfg.Kind) {
-		return nil, cfg.missing("PARLEY_GRAPH_TENANT_ID")
+		return nil, cfg.missing("TenantID")
 	}
 	if strings.ContainsFunc(cfg.TenantID, func(r rune) bool { return r >= 0x80 || !alphanumeric(byte(r)) && r != '-' && r != '.' }) {
-		return nil, errors.New("PARLEY_GRAPH_TENANT_ID: not a tenant id or domain name")
+		return nil, fielderror.New("TenantID", "not a tenant id or domain name")
 	}
 	if cfg.AuthorityHost != "" && !strings.HasPrefix(strings.ToLower(cfg.AuthorityHost), "https://") {
-		return nil, errors.New("authority host: must be an https URL")
+		return nil, fielderror.New("AuthorityHost", "must be an https URL")
 	}
 	if cfg.HTTP == nil || cfg.HTTP.Transport == nil {
 		cfg.HTTP = &http.Client{Transport: newTransport(nil, nil)}
@@ -96,7 +97,7 @@ func NewCredential(cfg CredentialConfig) (azcore.TokenCredential, error) {
 	case CredentialAzureCLI:
 		return cfg.azureCLI()
 	default:
-		return nil, fmt.Errorf("PARLEY_GRAPH_CREDENTIAL: unknown kind %q; valid are %s", cfg.Kind, strings.Join(CredentialKinds(), ", "))
+		return nil, fielderror.New("Kind", "unknown kind %q; valid are %s", cfg.Kind, strings.Join(CredentialKinds(), ", "))
 	}
 }
 
@@ -105,13 +106,13 @@ func knownKind(kind string) bool {
 }
 
 func (cfg CredentialConfig) clientSecret() (azcore.TokenCredential, error) {
-	if err := cfg.onlyFor("PARLEY_GRAPH_CLIENT_SECRET_FILE"); err != nil {
+	if err := cfg.onlyFor("ClientSecretFile"); err != nil {
 		return nil, err
 	}
 	if cfg.ClientID == "" {
-		return nil, cfg.missing("PARLEY_GRAPH_CLIENT_ID")
+		return nil, cfg.missing("ClientID")
 	}
-	return newFileCredential("PARLEY_GRAPH_CLIENT_SECRET_FILE", cfg.ClientSecretFile, func(content []byte) (azcore.TokenCredential, error) {
+	return newFileCredential("ClientSecretFile", cfg.ClientSecretFile, func(content []byte) (azcore.TokenCredential, error) {
 		secret := strings.TrimSpace(string(content))
 		if secret == "" {
 			return nil, errors.New("file is empty")
@@ -124,13 +125,13 @@ func (cfg CredentialConfig) clientSecret() (azcore.TokenCredential, error) {
 }
 
 func (cfg CredentialConfig) clientCertificate() (azcore.TokenCredential, error) {
-	if err := cfg.onlyFor("PARLEY_GRAPH_CERTIFICATE_FILE"); err != nil {
+	if err := cfg.onlyFor("CertificateFile"); err != nil {
 		return nil, err
 	}
 	if cfg.ClientID == "" {
-		return nil, cfg.missing("PARLEY_GRAPH_CLIENT_ID")
+		return nil, cfg.missing("ClientID")
 	}
-	return newFileCredential("PARLEY_GRAPH_CERTIFICATE_FILE", cfg.CertificateFile, func(content []byte) (azcore.TokenCredential, error) {
+	return newFileCredential("CertificateFile", cfg.CertificateFile, func(content []byte) (azcore.TokenCredential, error) {
 		certificates, key, err := azidentity.ParseCertificates(content, nil)
 		if err != nil {
 			return nil, errors.New("file holds no certificate with its private key, in PEM or PKCS#12 without a password")
@@ -152,7 +153,7 @@ func (cfg CredentialConfig) workloadIdentity() (azcore.TokenCredential, error) {
 			TokenFilePath: cfg.FederatedTokenFile, DisableInstanceDiscovery: cfg.AuthorityHost != "",
 		})
 		if err != nil {
-			return nil, errors.New("PARLEY_GRAPH_CREDENTIAL: workload-identity needs PARLEY_GRAPH_CLIENT_ID (or AZURE_CLIENT_ID) " +
+			return nil, fielderror.New("Kind", "workload-identity needs a client id (or AZURE_CLIENT_ID) "+
 				"and the token file that AZURE_FEDERATED_TOKEN_FILE names")
 		}
 		return credential, nil
@@ -171,7 +172,7 @@ func (cfg CredentialConfig) managedIdentity() (azcore.TokenCredential, error) {
 		}
 		credential, err := azidentity.NewManagedIdentityCredential(options)
 		if err != nil {
-			return nil, errors.New("PARLEY_GRAPH_CREDENTIAL: managed-identity does not accept PARLEY_GRAPH_CLIENT_ID here")
+			return nil, fielderror.New("ClientID", "is not accepted by managed-identity here")
 		}
 		return credential, nil
 	})
@@ -182,45 +183,45 @@ func (cfg CredentialConfig) azureCLI() (azcore.TokenCredential, error) {
 		return nil, err
 	}
 	if cfg.ClientID != "" {
-		return nil, cfg.excess("PARLEY_GRAPH_CLIENT_ID")
+		return nil, cfg.excess("ClientID")
 	}
 	if cfg.AuthorityHost != "" {
-		return nil, cfg.excess("authority host")
+		return nil, cfg.excess("AuthorityHost")
 	}
 	return newRenewable(func() (azcore.TokenCredential, error) {
 		credential, err := azidentity.NewAzureCLICredential(&azidentity.AzureCLICredentialOptions{TenantID: cfg.TenantID})
 		if err != nil {
-			return nil, errors.New("PARLEY_GRAPH_TENANT_ID: not a tenant id that azure-cli accepts")
+			return nil, fielderror.New("TenantID", "not a tenant id that azure-cli accepts")
 		}
 		return credential, nil
 	})
 }
 
 // onlyFor checks that of the file settings exactly the given one is there.
-func (cfg CredentialConfig) onlyFor(setting string) error {
+func (cfg CredentialConfig) onlyFor(field string) error {
 	for _, s := range []struct{ name, value string }{
-		{"PARLEY_GRAPH_CLIENT_SECRET_FILE", cfg.ClientSecretFile},
-		{"PARLEY_GRAPH_CERTIFICATE_FILE", cfg.CertificateFile},
+		{"ClientSecretFile", cfg.ClientSecretFile},
+		{"CertificateFile", cfg.CertificateFile},
 	} {
-		if s.name == setting && s.value == "" {
+		if s.name == field && s.value == "" {
 			return cfg.missing(s.name)
 		}
-		if s.name != setting && s.value != "" {
+		if s.name != field && s.value != "" {
 			return cfg.excess(s.name)
 		}
 	}
 	if cfg.FederatedTokenFile != "" && cfg.Kind != CredentialWorkloadIdentity {
-		return cfg.excess("federated token file")
+		return cfg.excess("FederatedTokenFile")
 	}
 	return nil
 }
 
-func (cfg CredentialConfig) missing(setting string) error {
-	return fmt.Errorf("%s: required by PARLEY_GRAPH_CREDENTIAL=%s", setting, cfg.Kind)
+func (cfg CredentialConfig) missing(field string) error {
+	return fielderror.New(field, "required by a credential of kind %s", cfg.Kind)
 }
 
-func (cfg CredentialConfig) excess(setting string) error {
-	return fmt.Errorf("%s: does not belong to PARLEY_GRAPH_CREDENTIAL=%s; remove one of the two", setting, cfg.Kind)
+func (cfg CredentialConfig) excess(field string) error {
+	return fielderror.New(field, "does not belong to a credential of kind %s; remove one of the two", cfg.Kind)
 }
 
 // options are the library's client options: our authority, a bounded

@@ -11,6 +11,8 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+
+	"github.com/parley-gateway/parley/internal/fielderror"
 )
 
 // maxSecret is the largest secret or certificate file that is read.
@@ -30,10 +32,10 @@ var (
 )
 
 // newFileCredential reads the file once, so that a bad one is found at start.
-func newFileCredential(setting, path string, build func([]byte) (azcore.TokenCredential, error)) (azcore.TokenCredential, error) {
+func newFileCredential(field, path string, build func([]byte) (azcore.TokenCredential, error)) (azcore.TokenCredential, error) {
 	c := &fileCredential{file: secretFile[azcore.TokenCredential]{path: path, parse: build}}
 	if err := c.file.load(); err != nil {
-		return nil, fmt.Errorf("%s: %w", setting, err)
+		return nil, fielderror.New(field, "%w", err)
 	}
 	return c, nil
 }

@@ -365,7 +365,7 @@ func TestOtherProofs(t *testing.T) {
 		})
 	}
 	_, err = graphclient.NewDelegates(fakeClient(t, nil), graphclient.DelegatesConfig{Credential: graphclient.CredentialConfig{Kind: graphclient.CredentialManagedIdentity, TenantID: tenantA}})
-	if err == nil || !strings.Contains(err.Error(), "PARLEY_GRAPH_CREDENTIAL") {
+	if err == nil || !strings.Contains(err.Error(), "Kind: ") {
 		t.Errorf("a managed identity: %v", err)
 	}
 }

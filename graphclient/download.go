@@ -10,6 +10,8 @@ import (
 	"path"
 	"strings"
 	"unicode"
+
+	"github.com/parley-gateway/parley/internal/fielderror"
 )
 
 // Content types of a Download.
@@ -95,7 +97,7 @@ func (c *Client) follow(ctx context.Context, location string) (*http.Response, e
 		return nil, err
 	}
 	if !c.reportAllowed(t.origin) {
-		return nil, refuse("report redirect leads to a host that is not allowed; see PARLEY_GRAPH_REPORT_HOSTS")
+		return nil, refuse("report redirect leads to a host that is not allowed; the configuration names the allowed ones")
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, t.origin.scheme+"://"+t.origin.authority()+"/", http.NoBody)
 	if err != nil {
@@ -154,7 +156,7 @@ func checkReportHosts(patterns []string) error {
 			bad = bad || label == "" || strings.Contains(label, "*") && (i > 0 || len(labels) < 3)
 		}
 		if bad {
-			return errors.New("PARLEY_GRAPH_REPORT_HOSTS: each entry is a host name; a star may stand in the first of three or more labels")
+			return fielderror.New("ReportHosts", "each entry is a host name; a star may stand in the first of three or more labels")
 		}
 	}
 	return nil

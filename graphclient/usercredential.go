@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"os"
 	"strings"
 	"sync"
@@ -12,6 +11,8 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+
+	"github.com/parley-gateway/parley/internal/fielderror"
 )
 
 // DelegatingKinds lists the kinds of credential that can exchange users'
@@ -42,21 +43,21 @@ type prover struct {
 
 func newProver(cfg CredentialConfig) (*prover, error) {
 	p := &prover{cfg: cfg}
-	var setting string
+	var field string
 	switch cfg.Kind {
 	case CredentialClientSecret:
-		setting, p.file = "PARLEY_GRAPH_CLIENT_SECRET_FILE", secretFile[exchanger]{path: cfg.ClientSecretFile, parse: cfg.secretProof}
+		field, p.file = "ClientSecretFile", secretFile[exchanger]{path: cfg.ClientSecretFile, parse: cfg.secretProof}
 	case CredentialClientCertificate:
-		setting, p.file = "PARLEY_GRAPH_CERTIFICATE_FILE", secretFile[exchanger]{path: cfg.CertificateFile, parse: cfg.certificateProof}
+		field, p.file = "CertificateFile", secretFile[exchanger]{path: cfg.CertificateFile, parse: cfg.certificateProof}
 	case CredentialWorkloadIdentity:
 		p.fixed = &proof{onBehalf: cfg.federatedProof}
 		return p, nil
 	default:
-		return nil, fmt.Errorf("PARLEY_GRAPH_CREDENTIAL: %q is no credential of an app registration, and only one of those can act on behalf of users: %s",
+		return nil, fielderror.New("Kind", "%q is no credential of an app registration, and only one of those can act on behalf of users: %s",
 			cfg.Kind, strings.Join(DelegatingKinds(), ", "))
 	}
 	if err := p.file.load(); err != nil {
-		return nil, fmt.Errorf("%s: %w", setting, err)
+		return nil, fielderror.New(field, "%w", err)
 	}
 	return p, nil
 }

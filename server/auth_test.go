@@ -375,27 +375,27 @@ func TestAuthenticationSettings(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		change func(*server.Config)
-		key    string
+		field  string
 	}{
-		"no issuer":                    {func(c *server.Config) { c.Tokens = nil }, "PARLEY_OIDC_ISSUER"},
-		"no policy":                    {func(c *server.Config) { c.Policy = nil }, "PARLEY_POLICY_FILE"},
-		"no audit":                     {func(c *server.Config) { c.Audit = nil }, "PARLEY_AUDIT_FILE"},
-		"mtls without TLS":             {func(c *server.Config) { c.AuthMode = "mtls" }, "PARLEY_TLS_CERT_FILE"},
-		"mtls where TLS ends before":   {func(c *server.Config) { c.AuthMode, c.TLSTerminated = "oidc,mtls", true }, "PARLEY_TLS_CERT_FILE"},
-		"mtls without authorities":     {func(c *server.Config) { c.AuthMode, c.TLS = "mtls", secure }, "PARLEY_TLS_CLIENT_CA_FILE"},
-		"beyond loopback in the clear": {func(c *server.Config) { c.GRPCAddr = "0.0.0.0:0" }, "PARLEY_GRPC_ADDR"},
-		"REST in the clear":            {func(c *server.Config) { c.HTTPAddr = ":0" }, "PARLEY_HTTP_ADDR"},
-		"admin beyond loopback":        {func(c *server.Config) { c.AdminAddr, c.TLS = "0.0.0.0:0", secure }, "PARLEY_ADMIN_ADDR"},
+		"no issuer":                    {func(c *server.Config) { c.Tokens = nil }, "Tokens"},
+		"no policy":                    {func(c *server.Config) { c.Policy = nil }, "Policy"},
+		"no audit":                     {func(c *server.Config) { c.Audit = nil }, "Audit"},
+		"mtls without TLS":             {func(c *server.Config) { c.AuthMode = "mtls" }, "TLS"},
+		"mtls where TLS ends before":   {func(c *server.Config) { c.AuthMode, c.TLSTerminated = "oidc,mtls", true }, "TLS"},
+		"mtls without authorities":     {func(c *server.Config) { c.AuthMode, c.TLS = "mtls", secure }, "TLS.Roots"},
+		"beyond loopback in the clear": {func(c *server.Config) { c.GRPCAddr = "0.0.0.0:0" }, "GRPCAddr"},
+		"REST in the clear":            {func(c *server.Config) { c.HTTPAddr = ":0" }, "HTTPAddr"},
+		"admin beyond loopback":        {func(c *server.Config) { c.AdminAddr, c.TLS = "0.0.0.0:0", secure }, "AdminAddr"},
 		"TLS alone is no authentication": {func(c *server.Config) {
 			c.AuthMode, c.TLS, c.GRPCAddr = "none", secure, "0.0.0.0:0"
-		}, "PARLEY_GRPC_ADDR"},
-		"a typo":        {func(c *server.Config) { c.AuthMode = "oidc,mtl" }, "PARLEY_AUTH_MODE"},
-		"none and more": {func(c *server.Config) { c.AuthMode = "none,oidc" }, "PARLEY_AUTH_MODE"},
+		}, "GRPCAddr"},
+		"a typo":        {func(c *server.Config) { c.AuthMode = "oidc,mtl" }, "AuthMode"},
+		"none and more": {func(c *server.Config) { c.AuthMode = "none,oidc" }, "AuthMode"},
 	} {
 		_, err := server.New(with(c.change))
-		var setting *server.SettingError
-		if !errors.As(err, &setting) || setting.Key != c.key || setting.Problem == "" {
-			t.Errorf("%s: %v, want an error of %s", name, err, c.key)
+		var wrong *server.ConfigError
+		if !errors.As(err, &wrong) || wrong.Field != c.field || wrong.Problem == "" {
+			t.Errorf("%s: %v, want an error of %s", name, err, c.field)
 		}
 	}
 	for name, change := range map[string]func(*server.Config){

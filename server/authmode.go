@@ -1,21 +1,11 @@
 package server
 
 import (
-	"fmt"
 	"net"
 	"strings"
 
+	"github.com/parley-gateway/parley/internal/fielderror"
 	"github.com/parley-gateway/parley/server/policy"
-)
-
-// Names of the settings that decide who may call, for errors.
-const (
-	keyAuth     = "PARLEY_AUTH_MODE"
-	keyIssuer   = "PARLEY_OIDC_ISSUER"
-	keyCert     = "PARLEY_TLS_CERT_FILE"
-	keyClientCA = "PARLEY_TLS_CLIENT_CA_FILE"
-	keyPolicy   = "PARLEY_POLICY_FILE"
-	keyAudit    = "PARLEY_AUDIT_FILE"
 )
 
 // authMode says which credentials open the doors; the zero value asks for none.
@@ -25,7 +15,7 @@ type authMode struct {
 
 func (m authMode) open() bool { return !m.oidc && !m.mtls }
 
-// parseMode reads PARLEY_AUTH_MODE.
+// parseMode reads Config.AuthMode.
 func parseMode(text string) (authMode, error) {
 	var mode authMode
 	switch text {
@@ -39,7 +29,7 @@ func parseMode(text string) (authMode, error) {
 		case "mtls":
 			mode.mtls = true
 		default:
-			return mode, &SettingError{keyAuth, fmt.Sprintf("%q is unknown; use none, oidc, mtls or oidc,mtls", text)}
+			return mode, fielderror.New(fieldAuthMode, "%q is unknown; use none, oidc, mtls or oidc,mtls", text)
 		}
 	}
 	return mode, nil
@@ -56,33 +46,33 @@ func checkDoors(c *Config) error {
 	}
 	switch {
 	case c.mode.oidc && c.Tokens == nil:
-		return &SettingError{keyIssuer, "is needed with " + keyAuth + "=" + c.AuthMode}
+		return fielderror.New(fieldTokens, "is needed with authentication by %s", c.AuthMode)
 	case c.mode.mtls && c.TLS == nil:
-		return &SettingError{keyCert, "is needed with " + keyAuth + "=" + c.AuthMode + ": client certificates are seen only where TLS ends"}
+		return fielderror.New(fieldTLS, "is needed with authentication by %s: client certificates are seen only where TLS ends", c.AuthMode)
 	case c.mode.mtls && c.TLS.Roots() == nil:
-		return &SettingError{keyClientCA, "is needed with " + keyAuth + "=" + c.AuthMode}
+		return fielderror.New(fieldClientCA, "is needed with authentication by %s", c.AuthMode)
 	case c.Policy == nil:
-		return &SettingError{keyPolicy, "is needed with " + keyAuth + "=" + c.AuthMode + ": without rules nobody may read anything"}
+		return fielderror.New(fieldPolicy, "is needed with authentication by %s: without rules nobody may read anything", c.AuthMode)
 	case c.Audit == nil:
-		return &SettingError{keyAudit, "no sink for audit records"}
+		return fielderror.New(fieldAudit, "no sink for audit records")
 	}
-	for _, l := range []struct{ key, addr string }{{keyGRPC, c.GRPCAddr}, {keyHTTP, c.HTTPAddr}} {
-		beyond, err := beyondLoopback(l.key, l.addr)
+	for _, l := range []struct{ field, addr string }{{fieldGRPC, c.GRPCAddr}, {fieldHTTP, c.HTTPAddr}} {
+		beyond, err := beyondLoopback(l.field, l.addr)
 		if err != nil {
 			return err
 		}
 		if beyond && c.TLS == nil && !c.TLSTerminated {
-			return &SettingError{l.key, "tokens and chats would travel in the clear; set " + keyCert +
-				", or PARLEY_TLS_TERMINATED=true where TLS ends in front of the gateway"}
+			return fielderror.New(l.field, "tokens and chats would travel in the clear; set a certificate and its key, or say that TLS "+
+				"ends in front of the gateway")
 		}
 	}
-	return checkLoopback(keyAdmin, c.AdminAddr, "has no authentication")
+	return checkLoopback(fieldAdmin, c.AdminAddr, "has no authentication")
 }
 
 // checkOpen is checkDoors where nobody is asked who they are.
 func checkOpen(c *Config) error {
-	for _, l := range []struct{ key, addr string }{{keyGRPC, c.GRPCAddr}, {keyHTTP, c.HTTPAddr}, {keyAdmin, c.AdminAddr}} {
-		if err := checkLoopback(l.key, l.addr, keyAuth+" is none"); err != nil {
+	for _, l := range []struct{ field, addr string }{{fieldGRPC, c.GRPCAddr}, {fieldHTTP, c.HTTPAddr}, {fieldAdmin, c.AdminAddr}} {
+		if err := checkLoopback(l.field, l.addr, "nobody is asked who they are"); err != nil {
 			return err
 		}
 	}
@@ -93,10 +83,10 @@ func checkOpen(c *Config) error {
 }
 
 // beyondLoopback says whether an address can be reached from other machines.
-func beyondLoopback(key, addr string) (bool, error) {
+func beyondLoopback(field, addr string) (bool, error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil || port == "" {
-		return false, &SettingError{key, "is not of the form host:port, such as 127.0.0.1:9090"}
+		return false, fielderror.New(field, "is not of the form host:port, such as 127.0.0.1:9090")
 	}
 	if host == "localhost" {
 		return false, nil
@@ -106,24 +96,24 @@ func beyondLoopback(key, addr string) (bool, error) {
 }
 
 // checkLoopback refuses an address that others could reach; why says what makes that dangerous.
-func checkLoopback(key, addr, why string) error {
-	beyond, err := beyondLoopback(key, addr)
+func checkLoopback(field, addr, why string) error {
+	beyond, err := beyondLoopback(field, addr)
 	if err != nil {
 		return err
 	}
 	if beyond {
-		return &SettingError{key, why + ", so the host must be loopback: 127.0.0.1, ::1 or localhost"}
+		return fielderror.New(field, "%s, so the host must be loopback: 127.0.0.1, ::1 or localhost", why)
 	}
 	return nil
 }
 
 // checkBound refuses a listener that was to be on loopback and did not end up there, whatever its name resolved to.
-func checkBound(c *Config, key, addr string, listener net.Listener) error {
-	if beyond, err := beyondLoopback(key, addr); err == nil && beyond && !c.mode.open() && key != keyAdmin {
+func checkBound(c *Config, field, addr string, listener net.Listener) error {
+	if beyond, err := beyondLoopback(field, addr); err == nil && beyond && !c.mode.open() && field != fieldAdmin {
 		return nil
 	}
 	if bound, ok := listener.Addr().(*net.TCPAddr); ok && bound.IP.IsLoopback() {
 		return nil
 	}
-	return &SettingError{key, "the name does not resolve to loopback; give 127.0.0.1"}
+	return fielderror.New(field, "the name does not resolve to loopback; give 127.0.0.1")
 }

@@ -207,15 +207,15 @@ func TestSettings(t *testing.T) {
 	tests := []struct {
 		name   string
 		change func(*server.Config)
-		key    string
+		field  string
 	}{
-		{"gRPC on all addresses", func(c *server.Config) { c.GRPCAddr = ":9090" }, "PARLEY_GRPC_ADDR"},
-		{"REST on all addresses", func(c *server.Config) { c.HTTPAddr = "0.0.0.0:8080" }, "PARLEY_HTTP_ADDR"},
-		{"admin on the network", func(c *server.Config) { c.AdminAddr = "10.0.0.1:9091" }, "PARLEY_ADMIN_ADDR"},
-		{"a name", func(c *server.Config) { c.HTTPAddr = "parley.example:8080" }, "PARLEY_HTTP_ADDR"},
-		{"all of IPv6", func(c *server.Config) { c.GRPCAddr = "[::]:9090" }, "PARLEY_GRPC_ADDR"},
-		{"no port", func(c *server.Config) { c.GRPCAddr = "127.0.0.1" }, "PARLEY_GRPC_ADDR"},
-		{"an unknown mode", func(c *server.Config) { c.AuthMode = "basic" }, "PARLEY_AUTH_MODE"},
+		{"gRPC on all addresses", func(c *server.Config) { c.GRPCAddr = ":9090" }, "GRPCAddr"},
+		{"REST on all addresses", func(c *server.Config) { c.HTTPAddr = "0.0.0.0:8080" }, "HTTPAddr"},
+		{"admin on the network", func(c *server.Config) { c.AdminAddr = "10.0.0.1:9091" }, "AdminAddr"},
+		{"a name", func(c *server.Config) { c.HTTPAddr = "parley.example:8080" }, "HTTPAddr"},
+		{"all of IPv6", func(c *server.Config) { c.GRPCAddr = "[::]:9090" }, "GRPCAddr"},
+		{"no port", func(c *server.Config) { c.GRPCAddr = "127.0.0.1" }, "GRPCAddr"},
+		{"an unknown mode", func(c *server.Config) { c.AuthMode = "basic" }, "AuthMode"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -223,9 +223,9 @@ func TestSettings(t *testing.T) {
 			cfg := good()
 			tt.change(&cfg)
 			_, err := server.New(cfg)
-			var setting *server.SettingError
-			if !errors.As(err, &setting) || setting.Key != tt.key {
-				t.Errorf("error %v, want one of %s", err, tt.key)
+			var wrong *server.ConfigError
+			if !errors.As(err, &wrong) || wrong.Field != tt.field {
+				t.Errorf("error %v, want one of %s", err, tt.field)
 			}
 		})
 	}
@@ -244,8 +244,8 @@ func TestAddressInUse(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = s.Start(t.Context())
-	var setting *server.SettingError
-	if !errors.As(err, &setting) || setting.Key != "PARLEY_HTTP_ADDR" {
+	var wrong *server.ConfigError
+	if !errors.As(err, &wrong) || wrong.Field != "HTTPAddr" {
 		t.Errorf("error %v", err)
 	}
 	if err := s.Close(t.Context()); err != nil {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/internal/fielderror"
 	"github.com/parley-gateway/parley/internal/ledger"
 	"github.com/parley-gateway/parley/server/audit"
 	"github.com/parley-gateway/parley/server/callers"
@@ -105,24 +106,20 @@ type Tenant struct {
 	Unavailable map[parleyv1.Source]parleyv1.SourceState
 }
 
-// SettingError says which setting keeps the server from starting, and what to do.
-type SettingError struct {
-	// Key is the setting's environment name.
-	Key string
-	// Problem says what is wrong and how to mend it.
-	Problem string
-}
+// ConfigError says which field of a Config keeps the server from starting, and what to do.
+type ConfigError = fielderror.Error
 
-// Error is the key and the problem.
-func (e *SettingError) Error() string { return e.Key + ": " + e.Problem }
-
-var _ error = (*SettingError)(nil)
-
-// Environment names of the listeners.
+// Fields of Config, for errors.
 const (
-	keyGRPC  = "PARLEY_GRPC_ADDR"
-	keyHTTP  = "PARLEY_HTTP_ADDR"
-	keyAdmin = "PARLEY_ADMIN_ADDR"
+	fieldGRPC     = "GRPCAddr"
+	fieldHTTP     = "HTTPAddr"
+	fieldAdmin    = "AdminAddr"
+	fieldAuthMode = "AuthMode"
+	fieldTokens   = "Tokens"
+	fieldTLS      = "TLS"
+	fieldClientCA = "TLS.Roots"
+	fieldPolicy   = "Policy"
+	fieldAudit    = "Audit"
 )
 
 // complete checks the configuration and fills the defaults in.

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
 
+	"github.com/parley-gateway/parley/internal/fielderror"
 	"github.com/parley-gateway/parley/server/doors"
 	"github.com/parley-gateway/parley/server/inproc"
 	"github.com/parley-gateway/parley/server/rest"
@@ -45,7 +46,7 @@ type Server struct {
 	stopped    error
 }
 
-// New checks the configuration and builds a server that listens nowhere yet. A bad setting is a *SettingError.
+// New checks the configuration and builds a server that listens nowhere yet. A bad field is a *ConfigError.
 func New(cfg Config) (*Server, error) {
 	cfg, err := cfg.complete()
 	if err != nil {
@@ -66,7 +67,7 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
-	s.web = newWeb(rest.Identified(s.recovered(s.front(face))), &cfg)
+	s.web = newWeb(s.recovered(s.front(face)), &cfg)
 	s.diag = newDiagnostics()
 	s.admin = newAdmin(s.diag, cfg)
 	return s, nil
@@ -88,7 +89,7 @@ func (s *Server) newREST() (http.Handler, error) {
 }
 
 // Start opens the listeners and serves until Close. It returns when calls are accepted; ctx bounds the opening only. When
-// one listener cannot be opened, the error is a *SettingError and the server is closed.
+// one listener cannot be opened, the error is a *ConfigError and the server is closed.
 func (s *Server) Start(ctx context.Context) error {
 	if err := s.listen(ctx); err != nil {
 		s.closeListeners()
@@ -111,13 +112,13 @@ func (s *Server) Start(ctx context.Context) error {
 // listen opens the listeners.
 func (s *Server) listen(ctx context.Context) error {
 	var config net.ListenConfig
-	for i, at := range []struct{ key, addr string }{{keyGRPC, s.cfg.GRPCAddr}, {keyHTTP, s.cfg.HTTPAddr}, {keyAdmin, s.cfg.AdminAddr}} {
+	for i, at := range []struct{ field, addr string }{{fieldGRPC, s.cfg.GRPCAddr}, {fieldHTTP, s.cfg.HTTPAddr}, {fieldAdmin, s.cfg.AdminAddr}} {
 		listener, err := config.Listen(ctx, "tcp", at.addr)
 		if err != nil {
-			return &SettingError{at.key, "cannot listen on this address: " + reason(err)}
+			return fielderror.New(at.field, "cannot listen on this address: %s", reason(err))
 		}
 		s.listeners[i] = listener
-		if err := checkBound(&s.cfg, at.key, at.addr, listener); err != nil {
+		if err := checkBound(&s.cfg, at.field, at.addr, listener); err != nil {
 			return err
 		}
 	}

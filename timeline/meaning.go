@@ -32,7 +32,7 @@ var meanings = map[graphclient.Kind]Meaning{
 	graphclient.KindCredential: {ReasonCredentialRejected, failed, "Graph or Entra ID rejected the gateway's credential; the operator has to renew or consent it"},
 	graphclient.KindPaymentRequired: {
 		ReasonPaymentRequired, failed, "Graph asks for payment before it serves this: the evaluation is used up, or billing is not set up for the gateway's application; " +
-			"an administrator has to link an Azure subscription to it, or the operator to set PARLEY_GRAPH_MODEL. It was not asked again",
+			"an administrator has to link an Azure subscription to it, or the operator to set the billing model (graph-model). It was not asked again",
 	},
 	graphclient.KindTenantNotLicensed: {
 		ReasonTenantNotLicensed, failed, "the tenant has no licence that Graph asks for here; an administrator has to buy one. It was not asked again",

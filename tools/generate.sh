@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Generates everything of gen/ into FOLDER/gen: Go code, the descriptor set with imports and comments, the OpenAPI document.
+# Generates everything of gen/ into FOLDER/gen: Go code, the descriptor set with imports and comments, the OpenAPI document; and the
+# Go code of the protos that are no part of the contract into FOLDER/internal.
 # Usage: generate.sh FOLDER (from the repository's root, after `make proto-deps`)
 set -euo pipefail
 
@@ -9,6 +10,7 @@ buf=("${GO:-go}" tool -modfile=tools/go.mod buf)
 rm -rf "$out"
 mkdir -p "$out/gen/descriptor" "$out/gen/openapi"
 "${buf[@]}" generate -o "$out"
+"${buf[@]}" generate --config buf.internal.yaml --template buf.gen.internal.yaml -o "$out"
 "${buf[@]}" build proto --as-file-descriptor-set -o "$out/gen/descriptor/parley.binpb"
 out=$(cd "$out" && pwd)
 "${GO:-go}" -C tools run ./openapifix "$out/openapi-parts" "$out/gen/descriptor/parley.binpb" "$out/gen/openapi/openapi.json"

@@ -4,126 +4,199 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
-	"net/url"
 	"os"
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
+
+	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	"buf.build/go/protovalidate"
+
+	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/internal/configpb"
+	"github.com/parley-gateway/parley/internal/fielderror"
 )
 
 // NilTenant stands for the tenant of a Graph that asks for no credential.
 const NilTenant = "00000000-0000-0000-0000-000000000000"
 
-var (
-	uuidForm = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
-	sizeForm = regexp.MustCompile(`^(\d+)(B|KiB|MiB|GiB)?$`)
-)
+// auditFile is the flag of the only file that is written.
+const auditFile = "audit-file"
 
-// Check returns every contradiction at once; each names its setting and the fix.
-func (s *Settings) Check() error {
-	var errs []error
-	fail := func(setting, format string, args ...any) {
-		errs = append(errs, fmt.Errorf("%s: %s", setting, fmt.Sprintf(format, args...)))
-	}
-	s.checkDoors(fail)
-	s.checkTenants(fail)
+var sizeForm = regexp.MustCompile(`^(\d+)(B|KiB|MiB|GiB)?$`)
+
+// Check returns everything that is wrong at once: the values that break the rules of their settings, the contradictions between
+// settings, and the files that cannot be read. Each error names its setting, where the value came from, and the fix.
+func (s *Settings) Check() error { return s.check(nil) }
+
+// check is Check without the settings whose values are reported already, by the paths of their keys.
+func (s *Settings) check(wrong map[string]bool) error {
+	c := &checker{settings: s, wrong: wrong}
+	c.rules(slices.DeleteFunc(slices.Clone(settings()), func(known setting) bool { return known.graph && len(s.Tenants) > 0 }))
 	if _, err := s.CacheBytes(0); err != nil {
-		fail("PARLEY_CACHE_SIZE", "%v", err)
+		c.failf(&s.CacheSize, "%w", err)
 	}
-	for _, d := range []struct {
-		setting string
-		ok      bool
-	}{
-		{"PARLEY_CACHE_MAX_AGE", s.CacheMaxAge >= 0},
-		{"PARLEY_SETTLE_COPILOT", s.SettleCopilot >= 0},
-		{"PARLEY_SETTLE_CHAT", s.SettleChat >= 0},
-		{"PARLEY_SETTLE_CALL", s.SettleCall >= 0},
-		{"PARLEY_CALLER_GRAPH_REQUESTS", s.CallerGraphRequests >= 0},
-	} {
-		if !d.ok {
-			fail(d.setting, "must not be negative")
-		}
-	}
-	if err := readable(s.SealKeysFile); err != nil {
-		fail("PARLEY_SEAL_KEYS_FILE", "%v", err)
-	}
-	return errors.Join(errs...)
+	c.checkDoors()
+	c.checkTenants()
+	return errors.Join(c.errs...)
 }
 
-func (s *Settings) checkGraph(fail failer) {
-	for setting, version := range map[string]string{
-		"PARLEY_GRAPH_VERSION": s.GraphVersion, "PARLEY_GRAPH_VERSION_COPILOT": s.GraphVersionCopilot,
-		"PARLEY_GRAPH_VERSION_CHAT": s.GraphVersionChat, "PARLEY_GRAPH_VERSION_CALL": s.GraphVersionCall,
-		"PARLEY_GRAPH_VERSION_CONVERSATIONS": s.GraphVersionConversations, "PARLEY_GRAPH_VERSION_USAGE": s.GraphVersionUsage,
-	} {
-		if !slices.Contains([]string{"v1.0", "beta"}, version) && (version != "" || setting == "PARLEY_GRAPH_VERSION") {
-			fail(setting, "%q is not a generation of Graph; use v1.0 or beta", version)
-		}
-	}
-	if s.GraphModel != "" && s.GraphModel != "A" && s.GraphModel != "B" {
-		fail("PARLEY_GRAPH_MODEL", "%q is not a billing model; use A, B, or leave it unset", s.GraphModel)
-	}
-	for setting, raw := range map[string]string{"PARLEY_GRAPH_URL": s.GraphURL, "PARLEY_GRAPH_AUTHORITY_URL": s.GraphAuthorityURL} {
-		if err := rootURL(raw); err != nil {
-			fail(setting, "%v", err)
-		}
-	}
-	for setting, path := range map[string]string{
-		"PARLEY_GRAPH_CA_FILE": s.GraphCAFile, "PARLEY_GRAPH_CLIENT_SECRET_FILE": s.GraphClientSecretFile,
-		"PARLEY_GRAPH_CERTIFICATE_FILE": s.GraphCertificateFile,
-	} {
-		if err := readable(path); err != nil {
-			fail(setting, "%v", err)
-		}
-	}
-	s.checkCredential(fail)
+// checker collects what is wrong with settings.
+type checker struct {
+	settings *Settings
+	wrong    map[string]bool
+	errs     []error
 }
 
-func (s *Settings) checkCredential(fail failer) {
-	need := func(setting, value string) {
-		if value == "" {
-			fail(setting, "is needed with PARLEY_GRAPH_CREDENTIAL=%s", s.GraphCredential)
+// failf notes what is wrong with the setting that a field of the settings holds.
+func (c *checker) failf(field any, format string, args ...any) {
+	for _, known := range settings() {
+		if c.settings.field(known).Addr().Interface() == field {
+			c.failed(known, fmt.Errorf(format, args...))
+		}
+	}
+}
+
+// failed notes what is wrong with a setting, once, and not where its value was reported already.
+func (c *checker) failed(known setting, problem error) {
+	origin := c.settings.origins[known.flag]
+	if err := newError(known.flag, origin, problem); !c.wrong[keyPath(known, origin)] && !c.wrong[known.key] {
+		c.add(err)
+	}
+}
+
+// keyPath is the path of the key of a setting.
+func keyPath(known setting, origin Origin) string {
+	if origin.tenant == "" {
+		return known.key
+	}
+	return tenantsKey + "." + origin.tenant + "." + known.key
+}
+
+// add notes an error once.
+func (c *checker) add(err error) {
+	if !slices.ContainsFunc(c.errs, func(other error) bool { return other.Error() == err.Error() }) {
+		c.errs = append(c.errs, err)
+	}
+}
+
+// rules checks each value alone: by the rules that the proto of the configuration file has, and whether the file that it names can be
+// opened.
+func (c *checker) rules(known []setting) {
+	broken, err := violations(c.settings)
+	if err != nil {
+		c.errs = append(c.errs, err)
+	}
+	for _, violation := range broken {
+		path := violation.GetField().GetElements()
+		if len(path) == 0 {
+			continue
+		}
+		if path[0].GetFieldName() == tenantsKey {
+			c.tenant(path[0].GetStringKey(), violation.GetMessage())
+			continue
+		}
+		i := slices.IndexFunc(known, func(s setting) bool { return s.key == path[0].GetFieldName() })
+		if i >= 0 {
+			c.failed(known[i], fmt.Errorf("%s%s", c.settings.quotable(known[i]), violation.GetMessage()))
+		}
+	}
+	for _, each := range known {
+		if path := c.settings.field(each); each.path && each.flag != auditFile {
+			if err := readable(path.String()); err != nil {
+				c.failed(each, unnamed(each, err))
+			}
+		}
+	}
+}
+
+// violations are the rules of the proto that settings break.
+func violations(s *Settings) ([]*validate.Violation, error) {
+	message := s.message()
+	for alias := range s.Tenants {
+		if message.Tenants == nil {
+			message.Tenants = make(map[string]*configpb.Tenant)
+		}
+		message.Tenants[alias] = new(configpb.Tenant)
+	}
+	err := protovalidate.Validate(message)
+	broken, ok := errors.AsType[*protovalidate.ValidationError](err)
+	if !ok {
+		return nil, err
+	}
+	return broken.ToProto().GetViolations(), nil
+}
+
+// tenant notes what is wrong with an alias, or with the tenants as a whole where it is empty.
+func (c *checker) tenant(alias, problem string) {
+	place := c.settings.Tenants[alias].origins[""].at
+	text := tenantsKey + ": "
+	if place.line > 0 {
+		text = place.String() + ": " + text
+	}
+	if alias != "" {
+		text += quote(shorten(alias)) + " "
+	}
+	c.errs = append(c.errs, &Error{Setting: tenantsKey, text: text + problem, at: place})
+}
+
+// unnamed takes the name of the file out of an error where the name may be a secret.
+func unnamed(known setting, err error) error {
+	if known.secret {
+		return fmt.Errorf("%w; give the path of a file that the gateway may read", unquoted(err))
+	}
+	return err
+}
+
+func (c *checker) checkGraph() {
+	s := c.settings
+	if _, err := graphclient.CloudByName(s.GraphCloud); err != nil {
+		c.failf(&s.GraphCloud, "%s", problemOf(err))
+	}
+	c.checkCredential()
+}
+
+// problemOf is the text of a library's error without the name of its field.
+func problemOf(err error) string {
+	if wrong, ok := errors.AsType[*fielderror.Error](err); ok {
+		return wrong.Problem
+	}
+	return err.Error()
+}
+
+func (c *checker) checkCredential() {
+	s := c.settings
+	need := func(field *string) {
+		if *field == "" {
+			c.failf(field, "is needed with PARLEY_GRAPH_CREDENTIAL=%s", s.GraphCredential)
 		}
 	}
 	switch s.GraphCredential {
 	case "":
-		fail("PARLEY_GRAPH_CREDENTIAL", "is not set; use client-secret, client-certificate, workload-identity, managed-identity, "+
+		c.failf(&s.GraphCredential, "is not set; use client-secret, client-certificate, workload-identity, managed-identity, "+
 			"azure-cli, or none for a Graph on loopback (`parley demo` brings one)")
 		return
 	case "none":
-		need("PARLEY_GRAPH_URL", s.GraphURL)
+		need(&s.GraphURL)
 	case "client-secret":
-		need("PARLEY_GRAPH_TENANT_ID", s.GraphTenantID)
-		need("PARLEY_GRAPH_CLIENT_ID", s.GraphClientID)
-		need("PARLEY_GRAPH_CLIENT_SECRET_FILE", s.GraphClientSecretFile)
+		need(&s.GraphTenantID)
+		need(&s.GraphClientID)
+		need(&s.GraphClientSecretFile)
 	case "client-certificate":
-		need("PARLEY_GRAPH_TENANT_ID", s.GraphTenantID)
-		need("PARLEY_GRAPH_CLIENT_ID", s.GraphClientID)
-		need("PARLEY_GRAPH_CERTIFICATE_FILE", s.GraphCertificateFile)
+		need(&s.GraphTenantID)
+		need(&s.GraphClientID)
+		need(&s.GraphCertificateFile)
 	case "workload-identity", "managed-identity", "azure-cli":
-		need("PARLEY_GRAPH_TENANT_ID", s.GraphTenantID)
+		need(&s.GraphTenantID)
 	default:
-		fail("PARLEY_GRAPH_CREDENTIAL", "%q is unknown; use client-secret, client-certificate, workload-identity, managed-identity, "+
-			"azure-cli or none", s.GraphCredential)
+		return // the rule of the setting refuses it
 	}
 	if s.GraphClientSecretFile != "" && s.GraphCredential != "client-secret" {
-		fail("PARLEY_GRAPH_CLIENT_SECRET_FILE", "contradicts PARLEY_GRAPH_CREDENTIAL=%s; unset one of them", s.GraphCredential)
+		c.failf(&s.GraphClientSecretFile, "contradicts PARLEY_GRAPH_CREDENTIAL=%s; unset one of them", s.GraphCredential)
 	}
 	if s.GraphCertificateFile != "" && s.GraphCredential != "client-certificate" {
-		fail("PARLEY_GRAPH_CERTIFICATE_FILE", "contradicts PARLEY_GRAPH_CREDENTIAL=%s; unset one of them", s.GraphCredential)
+		c.failf(&s.GraphCertificateFile, "contradicts PARLEY_GRAPH_CREDENTIAL=%s; unset one of them", s.GraphCredential)
 	}
-	if s.GraphTenantID != "" && !uuidForm.MatchString(s.GraphTenantID) {
-		fail("PARLEY_GRAPH_TENANT_ID", "%q is not a UUID", s.GraphTenantID)
-	}
-}
-
-// Tenant returns the tenant id, the nil UUID when none is set.
-func (s *Settings) Tenant() string {
-	if s.GraphTenantID == "" {
-		return NilTenant
-	}
-	return strings.ToLower(s.GraphTenantID)
 }
 
 // ParseSize reads a number of bytes such as 512KiB, 64MiB or 2GiB.
@@ -143,20 +216,7 @@ func ParseSize(text string) (int64, error) {
 	return int64(number << shift), nil
 }
 
-func rootURL(raw string) error {
-	if raw == "" {
-		return nil
-	}
-	parsed, err := url.Parse(raw)
-	if err != nil || parsed.Host == "" || (parsed.Scheme != "http" && parsed.Scheme != "https") {
-		return errors.New("is not a URL of the form https://host[:port]")
-	}
-	if strings.Trim(parsed.Path, "/") != "" || parsed.RawQuery != "" || parsed.Fragment != "" || parsed.User != nil {
-		return errors.New("must be scheme and host only: no path, version, query or user")
-	}
-	return nil
-}
-
+// readable returns why a file cannot be read; nil for no path.
 func readable(path string) error {
 	if path == "" {
 		return nil
@@ -165,5 +225,9 @@ func readable(path string) error {
 	if err != nil {
 		return err
 	}
-	return file.Close()
+	info, err := file.Stat()
+	if err == nil && info.IsDir() {
+		err = &os.PathError{Op: "read", Path: path, Err: errors.New("is a folder")}
+	}
+	return errors.Join(err, file.Close())
 }

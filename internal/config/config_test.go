@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/alecthomas/kong"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/parley-gateway/parley/internal/config"
@@ -37,7 +38,7 @@ func TestNamesFollowOneRule(t *testing.T) {
 	fields := reflect.TypeFor[config.Settings]()
 	for field := range fields.Fields() {
 		tag := field.Tag
-		if tag.Get("kong") == "-" {
+		if tag.Get("kong") == "-" || !field.IsExported() {
 			continue
 		}
 		want := "PARLEY_" + strings.ToUpper(strings.ReplaceAll(tag.Get("name"), "-", "_"))
@@ -81,7 +82,7 @@ func TestCheckNamesTheSetting(t *testing.T) {
 		"secret without its file": {func(s *config.Settings) { s.GraphCredential = "client-secret" }, "PARLEY_GRAPH_CLIENT_SECRET_FILE: is needed"},
 		"tenant not a uuid":       {func(s *config.Settings) { s.GraphTenantID = "contoso" }, "PARLEY_GRAPH_TENANT_ID: \"contoso\" is not a UUID"},
 		"contradiction":           {func(s *config.Settings) { s.GraphClientSecretFile = "config_test.go" }, "PARLEY_GRAPH_CLIENT_SECRET_FILE: contradicts"},
-		"missing file":            {func(s *config.Settings) { s.SealKeysFile = "no-such-file" }, "PARLEY_SEAL_KEYS_FILE: open no-such-file"},
+		"missing file":            {func(s *config.Settings) { s.SealKeysFile = "no-such-file" }, "PARLEY_SEAL_KEYS_FILE: no such file"},
 		"version":                 {func(s *config.Settings) { s.GraphVersionCall = "v2" }, "PARLEY_GRAPH_VERSION_CALL: \"v2\""},
 		"model":                   {func(s *config.Settings) { s.GraphModel = "C" }, "PARLEY_GRAPH_MODEL: \"C\""},
 		"open listener":           {func(s *config.Settings) { s.HTTPAddr = "0.0.0.0:8080" }, "PARLEY_HTTP_ADDR: \"0.0.0.0:8080\" is not a loopback"},
@@ -148,20 +149,20 @@ func TestCacheBytes(t *testing.T) {
 	}
 }
 
-func FuzzFile(f *testing.F) {
-	f.Add([]byte("grpc_addr: 127.0.0.1:1\n"))
-	f.Add([]byte("a: [1]\n"))
-	f.Add([]byte("&a [*a]"))
-	f.Add([]byte("tenants:\n  a: {graph_url: x}\n  b: {}\n"))
-	f.Add([]byte("tenants: &t {a: *t}"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		path := filepath.Join(t.TempDir(), "parley.yaml")
-		if err := os.WriteFile(path, data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		file, err := config.Load(path)
-		if (file == nil) == (err == nil) {
-			t.Errorf("file %v and error %v", file, err)
-		}
-	})
+// sourced reads a command line of serve.
+func sourced(t *testing.T, args ...string) *config.Sourced {
+	t.Helper()
+	var line struct {
+		Serve struct {
+			config.Sourced `embed:""`
+		} `cmd:""`
+	}
+	parser, err := kong.New(&line)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := config.NewCommandLine(parser).Parse(append([]string{"serve"}, args...)); err != nil {
+		t.Fatal(err)
+	}
+	return &line.Serve.Sourced
 }

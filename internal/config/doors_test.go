@@ -101,10 +101,8 @@ func load(t *testing.T, text string) (config.Settings, error) {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := valid(t)
-	s.GraphTenantID, s.GraphModel = "", "A"
-	err := s.LoadTenants(path)
-	return s, err
+	s := sourced(t, "--config="+path, "--graph-credential=none", "--graph-url=http://127.0.0.1:8090", "--graph-model=A")
+	return s.Settings, s.Check()
 }
 
 const (
@@ -134,41 +132,5 @@ func TestTenants(t *testing.T) {
 	}
 	if only := s.ByAlias(); len(only) != 1 || only[config.DefaultAlias].GraphURL != s.GraphURL {
 		t.Errorf("%+v", only)
-	}
-}
-
-func TestTenantsThatAreRefused(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct{ text, want string }{
-		"none":               {"tenants: {}", ":1: tenants: expected"},
-		"a list":             {"tenants: [a]", ":1: tenants: expected"},
-		"a bad alias":        {"tenants: {Contoso: {}}", `:1: tenants: "Contoso" is not an alias`},
-		"an alias twice":     {"tenants:\n  a: {}\n  a: {}", ":3: tenants: a is there twice"},
-		"no settings":        {"tenants: {a: b}", "a: expected `key: value` lines"},
-		"an unknown key":     {"tenants: {a: {graph_tenant: x}}", `a: unknown key "graph_tenant"; known are graph_authority_url`},
-		"a key of elsewhere": {"tenants: {a: {auth_mode: none}}", `a: unknown key "auth_mode"`},
-		"a key twice":        {"tenants: {a: {graph_url: x, graph_url: y}}", "graph_url is set twice"},
-		"a list as value":    {"tenants: {a: {graph_url: [x]}}", "graph_url: expected one value"},
-	} {
-		if _, err := load(t, c.text); err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s: %v, want %q", name, err, c.want)
-		}
-	}
-	for name, c := range map[string]struct{ text, want string }{
-		"no id":      {"tenants: {a: {}}", "tenants.a.graph_tenant_id: is needed"},
-		"a bad id":   {"tenants: {a: {graph_tenant_id: x}}", `tenants.a.graph_tenant_id: "x" is not a UUID`},
-		"one id":     {"tenants: {a: {graph_tenant_id: " + first + "}, b: {graph_tenant_id: " + strings.ToUpper(first) + "}}", "tenants.b.graph_tenant_id: is that of a, too"},
-		"no secret":  {"tenants: {a: {graph_tenant_id: " + first + ", graph_credential: client-secret, graph_client_id: x}}", "tenants.a.graph_client_secret_file: is needed"},
-		"a bad url":  {"tenants: {a: {graph_tenant_id: " + first + ", graph_url: 'ftp://x'}}", "tenants.a.graph_url: is not a URL"},
-		"one of two": {"tenants: {a: {graph_tenant_id: " + first + "}, b: {graph_tenant_id: " + second + ", graph_model: C}}", `tenants.b.graph_model: "C"`},
-	} {
-		s, err := load(t, c.text)
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
-			continue
-		}
-		if err := s.Check(); err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s: %v, want %q", name, err, c.want)
-		}
 	}
 }

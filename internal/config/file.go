@@ -1,115 +1,300 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
+	"buf.build/go/protoyaml"
 	"github.com/alecthomas/kong"
 	"go.yaml.in/yaml/v3"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/parley-gateway/parley/internal/configpb"
 )
 
-// maxFile bounds the configuration file.
-const maxFile = 1 << 20
+const (
+	maxFile  = 1 << 20 // bytes of a configuration file
+	maxShown = 40      // bytes of an unknown key in a message
+)
 
-// File is a kong resolver over one YAML file of scalar keys.
-type File struct {
-	path   string
-	values map[string]entry
-	used   map[string]bool
-	// tenants are the keys of each tenant by alias.
-	tenants map[string]map[string]entry
+// file is a configuration file as far as it could be read.
+type file struct {
+	message *configpb.Settings
+	// at has the place of each value by its key, tenants.<alias>.<key> in a tenant, and that of tenants.<alias>.
+	at map[string]position
+	// wrong are the paths of keys whose value could not be read, or that were mistyped, so that nobody says they were not set.
+	wrong map[string]bool
+	// whole is false where the file could not be read to its end.
+	whole bool
 }
 
-type entry struct {
-	value string
-	line  int
-}
-
-// Load reads a YAML mapping of scalar keys. Errors name file, line and key.
-func Load(path string) (*File, error) {
-	info, err := os.Stat(path)
+// readFile reads a configuration file. It returns what could be read and everything that is wrong.
+func readFile(path string) (*file, error) {
+	opened, err := os.Open(kong.ExpandPath(path))
 	if err != nil {
-		return nil, fmt.Errorf("--config: %w", err)
+		return parseFile(path, nil, err)
 	}
-	if info.Size() > maxFile {
-		return nil, fmt.Errorf("--config: %s is larger than %d bytes", path, maxFile)
+	data, err := io.ReadAll(io.LimitReader(opened, maxFile+1))
+	err = errors.Join(err, opened.Close())
+	if err == nil && len(data) > maxFile {
+		err = fmt.Errorf("is larger than %d bytes", maxFile)
 	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("--config: %w", err)
-	}
-	return parse(path, data)
+	return parseFile(path, data, err)
 }
 
-func parse(path string, data []byte) (*File, error) {
-	file := &File{path: path, values: map[string]entry{}, used: map[string]bool{}}
-	var root yaml.Node
-	if err := yaml.Unmarshal(data, &root); err != nil {
-		// The library's text may quote the offending line, which may hold a secret.
-		return nil, fmt.Errorf("%s: not valid YAML; write one `key: value` a line", path)
+// parseFile reads the text of a configuration file, unless reading it failed.
+func parseFile(path string, data []byte, failed error) (*file, error) {
+	r := &fileReader{path: path, file: file{
+		message: new(configpb.Settings), at: make(map[string]position), wrong: make(map[string]bool),
+	}}
+	if failed == nil && !utf8.Valid(data) {
+		failed = errors.New("is not text in UTF-8")
 	}
-	if len(root.Content) == 0 {
-		return file, nil
+	if failed != nil {
+		return &r.file, fmt.Errorf("%s: %w", path, unquoted(failed))
 	}
-	mapping := root.Content[0]
-	if mapping.Kind != yaml.MappingNode {
-		return nil, fmt.Errorf("%s:%d: expected `key: value` lines", path, mapping.Line)
+	if err := r.wellFormed(data); err != nil {
+		return &r.file, err
 	}
-	for i := 0; i+1 < len(mapping.Content); i += 2 {
-		key, value := mapping.Content[i], mapping.Content[i+1]
-		if key.Value == tenantsKey && file.tenants == nil && value.Kind != yaml.ScalarNode {
-			if err := file.readTenants(value); err != nil {
-				return nil, err
+	r.whole = true
+	options := protoyaml.UnmarshalOptions{CustomUnmarshaler: r}
+	r.notRead(options.Unmarshal(padded(data), r.message))
+	r.durations()
+	for _, key := range r.mistyped {
+		if _, set := r.at[key]; !set {
+			r.wrong[key] = true
+		}
+	}
+	return &r.file, errors.Join(r.errs...)
+}
+
+// unquoted takes the path out of an error of the file system; the message begins with it.
+func unquoted(err error) error {
+	if failed, ok := errors.AsType[*os.PathError](err); ok {
+		return failed.Err
+	}
+	return err
+}
+
+// padded appends a line feed for each line break of another kind. YAML has more kinds of line breaks than protoyaml, which looks
+// up the line of a mistake and must find as many.
+func padded(data []byte) []byte {
+	others := bytes.Count(data, []byte("\r")) + bytes.Count(data, []byte("\u0085")) + bytes.Count(data, []byte("\u2028")) +
+		bytes.Count(data, []byte("\u2029"))
+	return append(slices.Clip(data), bytes.Repeat([]byte("\n"), others)...)
+}
+
+// fileReader reads one file. As a protoyaml.CustomUnmarshaler it sees the tree of nodes before protoyaml does: it notes where each
+// value stands, and takes out and reports what protoyaml would accept or would report with the text of the line.
+type fileReader struct {
+	file
+
+	path string
+	// scalars are the values that protoyaml is to read, by line and column.
+	scalars map[position]scalar
+	errs    []error
+	// mistyped are the paths of the keys that unknown ones may mean.
+	mistyped []string
+}
+
+// scalar is a value of the file with the setting that it is for.
+type scalar struct {
+	key   string
+	known setting
+}
+
+var _ protoyaml.CustomUnmarshaler = (*fileReader)(nil)
+
+func (r *fileReader) place(node *yaml.Node) position {
+	return position{path: r.path, line: node.Line, column: node.Column}
+}
+
+func (r *fileReader) failf(at *yaml.Node, format string, args ...any) {
+	r.fail(r.place(at), fmt.Sprintf(format, args...))
+}
+
+func (r *fileReader) fail(at position, problem string) {
+	r.errs = append(r.errs, &Error{text: at.String() + ": " + problem, at: at})
+}
+
+// Unmarshal implements protoyaml.CustomUnmarshaler. It leaves the reading of values to protoyaml.
+func (r *fileReader) Unmarshal(node *yaml.Node, message proto.Message) (bool, error) {
+	if _, top := message.(*configpb.Settings); !top {
+		return false, nil
+	}
+	r.scalars = make(map[position]scalar)
+	if isNull(node) {
+		return true, nil
+	}
+	if node.Kind != yaml.MappingNode {
+		r.failf(node, "expected `key: value` lines")
+		return true, nil
+	}
+	r.mapping(node, "", settings())
+	return false, nil
+}
+
+// mapping checks the keys of a mapping, the file itself or one tenant, and keeps in it what protoyaml is to read.
+func (r *fileReader) mapping(node *yaml.Node, path string, known []setting) {
+	seen := make(map[string]int)
+	node.Content = slices.Collect(func(yield func(*yaml.Node) bool) {
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			key, value := node.Content[i], node.Content[i+1]
+			if r.keep(key, value, path, known, seen) && (!yield(key) || !yield(value)) {
+				return
 			}
+		}
+	})
+}
+
+// keep reports whether protoyaml is to read an entry of a mapping.
+func (r *fileReader) keep(key, value *yaml.Node, path string, known []setting, seen map[string]int) bool {
+	name := key.Value
+	if key.Kind != yaml.ScalarNode {
+		r.failf(key, "expected the name of a setting before the colon")
+		return false
+	}
+	if line, twice := seen[name]; twice {
+		r.failf(key, "%s%s is set twice, first on line %d; remove one of them", path, shorten(name), line)
+		return false
+	}
+	seen[name] = key.Line
+	if path == "" && name == tenantsKey {
+		return r.tenants(value)
+	}
+	i := slices.IndexFunc(known, func(s setting) bool { return s.key == name })
+	if i < 0 {
+		r.unknown(key, path, known)
+		return false
+	}
+	return r.value(value, path+name, known[i])
+}
+
+// value notes where the value of a setting stands, and reports whether protoyaml is to read it.
+func (r *fileReader) value(value *yaml.Node, key string, known setting) bool {
+	switch {
+	case value.Kind == yaml.AliasNode || value.Anchor != "":
+		r.failf(value, "%s: anchors and aliases are not read; write the value out", key)
+	case value.Kind != yaml.ScalarNode:
+		r.failf(value, "%s: expected one value, not a list or mapping", key)
+	case isNull(value):
+		return false
+	default:
+		if known.boolean {
+			plainBool(value)
+		}
+		r.at[key] = r.place(value)
+		r.scalars[position{line: value.Line, column: value.Column}] = scalar{key, known}
+		return true
+	}
+	r.wrong[key] = true
+	return false
+}
+
+// plainBool writes the other words for true and false that the environment has, too, as YAML has them.
+func plainBool(value *yaml.Node) {
+	switch strings.ToLower(value.Value) {
+	case "true", "yes", "1":
+		value.Value, value.Tag = "true", "!!bool"
+	case "false", "no", "0":
+		value.Value, value.Tag = "false", "!!bool"
+	}
+}
+
+// unknown refuses a key, and says which one it may mean.
+func (r *fileReader) unknown(key *yaml.Node, path string, known []setting) {
+	spelled := keyOf(strings.ToLower(strings.TrimPrefix(key.Value, prefix)))
+	names := make([]string, 0, len(known)+1)
+	for _, s := range known {
+		names = append(names, s.key)
+	}
+	if path == "" {
+		names = append(names, tenantsKey)
+	} else if slices.ContainsFunc(settings(), func(s setting) bool { return s.key == spelled && !s.graph }) {
+		r.failf(key, "%sunknown key %q: it is no setting of a tenant; move it to the top of the file", inTenant(path), shorten(key.Value))
+		return
+	}
+	near := nearest(spelled, names)
+	r.mistyped = append(r.mistyped, path+near)
+	switch {
+	case near != "":
+		r.failf(key, "%sunknown key %q; did you mean %s?", inTenant(path), shorten(key.Value), near)
+	case path != "":
+		r.failf(key, "%sunknown key %q; known are %s", inTenant(path), shorten(key.Value), strings.Join(names, ", "))
+	default:
+		r.failf(key, "unknown key %q; `parley serve --help` lists all", shorten(key.Value))
+	}
+}
+
+// inTenant is the path of a tenant before a message.
+func inTenant(path string) string {
+	if path == "" {
+		return ""
+	}
+	return strings.TrimSuffix(path, ".") + ": "
+}
+
+// shorten keeps a key, which may be a misplaced value, from filling a message.
+func shorten(text string) string {
+	if len(text) > maxShown {
+		return strings.ToValidUTF8(text[:maxShown], "") + "…"
+	}
+	return text
+}
+
+// place of a mistake at the head of a message of protoyaml.
+var protoyamlPlace = regexp.MustCompile(`^:(\d+):(\d+) `)
+
+// notRead reports the values that protoyaml could not read. Its own messages quote the line, which may hold a secret; so only their
+// places are taken.
+func (r *fileReader) notRead(err error) {
+	reported := make(map[string]bool)
+	for _, each := range flat(err) {
+		var at position
+		if match := protoyamlPlace.FindStringSubmatch(each.Error()); match != nil {
+			at.line, at.column = number(match[1]), number(match[2])
+		}
+		value, ok := r.scalars[at]
+		if !ok {
+			r.fail(position{path: r.path, line: at.line, column: at.column}, "cannot be read")
 			continue
 		}
-		if value.Kind != yaml.ScalarNode {
-			return nil, fmt.Errorf("%s:%d: %s: expected one value, not a list or mapping", path, value.Line, key.Value)
+		if !reported[value.key] {
+			reported[value.key] = true
+			r.unreadable(value)
 		}
-		if _, twice := file.values[key.Value]; twice {
-			return nil, fmt.Errorf("%s:%d: %s is set twice", path, key.Line, key.Value)
-		}
-		if value.Tag == "!!null" {
+	}
+}
+
+// unreadable refuses the value of a setting that is not of its type.
+func (r *fileReader) unreadable(value scalar) {
+	r.fail(r.at[value.key], value.key+": "+value.known.expected)
+	r.message.ProtoReflect().Clear(r.message.ProtoReflect().Descriptor().Fields().ByName(protoreflect.Name(value.key)))
+	r.wrong[value.key] = true
+	delete(r.at, value.key)
+}
+
+// durations refuses durations that are longer than the gateway can count.
+func (r *fileReader) durations() {
+	fields := r.message.ProtoReflect()
+	for _, value := range r.scalars {
+		field := fields.Descriptor().Fields().ByName(protoreflect.Name(value.key))
+		if field == nil || field.Message() == nil {
 			continue
 		}
-		file.values[key.Value] = entry{value: value.Value, line: key.Line}
-	}
-	return file, nil
-}
-
-// Validate refuses keys that no setting has, all of them at once.
-func (f *File) Validate(app *kong.Application) error {
-	known := map[string]bool{}
-	for _, node := range app.Leaves(true) {
-		for _, flag := range node.Flags {
-			known[keyOf(flag.Name)] = len(flag.Envs) > 0
+		if d, ok := fields.Get(field).Message().Interface().(*durationpb.Duration); ok && !inRange(d) && r.at[value.key].line > 0 {
+			r.unreadable(value)
 		}
 	}
-	var errs []error
-	for key, e := range f.values {
-		if !known[key] {
-			errs = append(errs, fmt.Errorf("%s:%d: unknown key %q; `parley serve --help` lists all", f.path, e.line, key))
-		}
-	}
-	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-	return errors.Join(errs...)
 }
 
-// Resolve returns the file's value of a flag unless the environment has one, which wins.
-func (f *File) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
-	for _, name := range flag.Envs {
-		if _, set := os.LookupEnv(name); set {
-			return nil, nil //nolint:nilnil // kong's own way to say "no value here"
-		}
-	}
-	e, ok := f.values[keyOf(flag.Name)]
-	if !ok {
-		return nil, nil //nolint:nilnil // kong's own way to say "no value here"
-	}
-	return e.value, nil
-}
-
-func keyOf(flag string) string { return strings.ReplaceAll(flag, "-", "_") }
+func isNull(node *yaml.Node) bool { return node.Kind == yaml.ScalarNode && node.Tag == "!!null" }

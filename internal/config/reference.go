@@ -11,10 +11,31 @@ func Reference() string {
 	var page strings.Builder
 	page.WriteString(`# Configuration
 
-Every setting of ` + "`parley serve`" + ` is a flag, an environment variable and a key of the YAML file given with ` + "`--config`" + `.
-The flag wins over the environment, the environment over the file, the file over the default. Unknown flags and keys,
-missing and contradictory settings end the program with exit code 2 and one message that names the setting and the fix.
+Every setting of ` + "`parley serve`" + ` is a flag, an environment variable and a key of the YAML file given with ` + "`--config`" + ` or
+` + "`PARLEY_CONFIG_FILE`" + `. The flag wins over the environment, the environment over the file, the file over the default.
 Secrets are files, never values; they are read again when they change.
+
+## Mistakes
+
+A configuration with mistakes ends the program with exit code 2 and all of them at once. Each line begins with the place that the value came
+from, then names the setting, what is wrong, and the fix:
+
+` + "```" + `
+parley: --settle-call: PARLEY_SETTLE_CALL: is not a duration; write one such as 90s, 15m or 36h
+parley: PARLEY_HTTP_ADR: is no setting; did you mean PARLEY_HTTP_ADDR?
+parley: parley.yaml:3:1: unknown key "log_levl"; did you mean log_level?
+parley: parley.yaml:7:14: caller_rate: is not a whole number, such as 50
+` + "```" + `
+
+Unknown flags, keys and ` + "`PARLEY_…`" + ` variables are mistakes, and so are a key that stands twice, settings that contradict each other, and
+files that are named and cannot be read. Variables that Kubernetes and Docker set for a service named ` + "`parley`" + ` are not
+(` + "`PARLEY_SERVICE_HOST`, `PARLEY_PORT`, `PARLEY_PORT_9090_TCP`" + ` …). A message repeats neither a line of the file nor the value of a setting
+that names a secret. YAML anchors and aliases are not read.
+
+` + "`parley config check`" + ` takes what ` + "`serve`" + ` takes and tells the same mistakes without starting: it reads the files that the settings name
+(policy, keys, certificates, secrets), listens nowhere, calls nobody and writes nothing; exit code 0 or 2. ` + "`parley config show`" + ` prints the
+settings that ` + "`serve`" + ` would have as a file that can be given to ` + "`--config`" + `, with where each value came from as a comment. It shows secrets
+as paths only.
 
 This page is made from the program's own settings; a test keeps it so (` + "`go test ./internal/config -update`" + ` writes it anew).
 `)

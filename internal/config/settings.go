@@ -67,6 +67,9 @@ type Settings struct {
 
 	// Tenants are the settings of each tenant by alias; empty = one tenant, described by the settings themselves.
 	Tenants map[string]Settings `kong:"-"`
+
+	// origins say where values came from, by the names of flags; in a tenant's settings, that of the tenant stands under "".
+	origins Origins
 }
 
 // Versions returns the generation of Graph for each source, by its short name.

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 )
@@ -48,11 +50,48 @@ func OpenFile(path string, now func() time.Time) (*File, error) {
 	return f, nil
 }
 
+// MayOpen returns why OpenFile would fail, as far as that is known without creating or changing the file.
+func MayOpen(path string) error {
+	f := &File{path: path}
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		folder := filepath.Dir(path)
+		if info, err = os.Stat(folder); err == nil && !info.IsDir() {
+			err = errors.New("is not a folder")
+		}
+		if failed, ok := errors.AsType[*fs.PathError](err); ok {
+			err = failed.Err
+		}
+		if err != nil {
+			return fmt.Errorf("audit: the folder %s: %w", folder, err)
+		}
+		return nil
+	case err != nil:
+		return fmt.Errorf("audit: %w", err)
+	case info.Mode()&os.ModeSymlink != 0:
+		return f.isLink()
+	case info.IsDir():
+		return f.isFolder()
+	}
+	file, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY|openFlags, 0)
+	if err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
+	return file.Close()
+}
+
+func (f *File) isLink() error {
+	return fmt.Errorf("audit: %s is a symbolic link, which is not followed; name the file itself", f.path)
+}
+
+func (f *File) isFolder() error { return fmt.Errorf("audit: %s is a folder", f.path) }
+
 func (f *File) open() error {
 	file, err := os.OpenFile(f.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY|openFlags, 0o600)
 	if err != nil {
 		if info, errLink := os.Lstat(f.path); errLink == nil && info.Mode()&os.ModeSymlink != 0 {
-			return fmt.Errorf("audit: %s is a symbolic link, which is not followed; name the file itself", f.path)
+			return f.isLink()
 		}
 		return fmt.Errorf("audit: %w", err)
 	}
@@ -70,7 +109,7 @@ func (f *File) check(file *os.File) error {
 	case err != nil:
 		return fmt.Errorf("audit: %w", err)
 	case info.IsDir():
-		return fmt.Errorf("audit: %s is a folder", f.path)
+		return f.isFolder()
 	case info.Mode().IsRegular() && info.Mode().Perm() != 0o600:
 		if err := file.Chmod(0o600); err != nil {
 			return fmt.Errorf("audit: others may read or change %s, and that cannot be taken from them: %w", f.path, err)

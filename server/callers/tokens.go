@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -15,6 +14,8 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/parley-gateway/parley/internal/fielderror"
 )
 
 const (
@@ -56,18 +57,8 @@ type TokensConfig struct {
 	Logger *slog.Logger
 }
 
-// ConfigError is a setting that cannot be used.
-type ConfigError struct {
-	// Field is Issuer, Audiences or Tenants.
-	Field string
-	// Problem says what is wrong and how to mend it.
-	Problem string
-}
-
-// Error is the field and the problem.
-func (e *ConfigError) Error() string { return e.Field + ": " + e.Problem }
-
-var _ error = (*ConfigError)(nil)
+// ConfigError is a field of TokensConfig that cannot be used.
+type ConfigError = fielderror.Error
 
 // authority is one issuer whose tokens are accepted.
 type authority struct {
@@ -87,10 +78,10 @@ type Tokens struct {
 
 var _ Verifier = (*Tokens)(nil)
 
-// NewTokens checks the configuration. Keys are fetched when the first token comes. A bad setting is a *ConfigError.
+// NewTokens checks the configuration. Keys are fetched when the first token comes. A bad field is a *ConfigError.
 func NewTokens(cfg TokensConfig) (*Tokens, error) {
 	if len(cfg.Audiences) == 0 || slices.Contains(cfg.Audiences, "") {
-		return nil, &ConfigError{"Audiences", "is mandatory: without it a token for any other service would open this one"}
+		return nil, fielderror.New("Audiences", "is mandatory: without it a token for any other service would open this one")
 	}
 	issuers, err := cfg.issuers()
 	if err != nil {
@@ -140,23 +131,23 @@ func (t *Tokens) Close() {
 func (c *TokensConfig) issuers() ([]string, error) {
 	parsed, err := url.Parse(c.Issuer)
 	if err != nil || parsed.Scheme != "https" || parsed.Host == "" || parsed.RawQuery != "" || parsed.Fragment != "" || parsed.User != nil {
-		return nil, &ConfigError{"Issuer", "is mandatory and an https URL without query, such as https://login.microsoftonline.com/{tid}/v2.0"}
+		return nil, fielderror.New("Issuer", "is mandatory and an https URL without query, such as https://login.microsoftonline.com/{tid}/v2.0")
 	}
 	for _, shared := range []string{"common", "organizations", "consumers"} {
 		if slices.Contains(strings.Split(parsed.Path, "/"), shared) {
-			return nil, &ConfigError{"Issuer", "no token is issued by `" + shared + "`; write {tid} in its place"}
+			return nil, fielderror.New("Issuer", "no token is issued by `%s`; write {tid} in its place", shared)
 		}
 	}
 	if !strings.Contains(c.Issuer, TenantPlaceholder) {
 		return []string{c.Issuer}, nil
 	}
 	if len(c.Tenants) == 0 {
-		return nil, &ConfigError{"Tenants", "none is known that {tid} could stand for; name the tenant in the issuer"}
+		return nil, fielderror.New("Tenants", "none is known that {tid} could stand for; name the tenant in the issuer")
 	}
 	var issuers []string
 	for _, tenant := range c.Tenants {
 		if !uuidForm.MatchString(tenant) {
-			return nil, &ConfigError{"Tenants", fmt.Sprintf("%q is not a tenant id", tenant)}
+			return nil, fielderror.New("Tenants", "%q is not a tenant id", tenant)
 		}
 		issuer := strings.ReplaceAll(c.Issuer, TenantPlaceholder, strings.ToLower(tenant))
 		if !slices.Contains(issuers, issuer) {

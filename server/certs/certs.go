@@ -7,9 +7,9 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
-	"fmt"
 	"time"
 
+	"github.com/parley-gateway/parley/internal/fielderror"
 	"github.com/parley-gateway/parley/server/reload"
 )
 
@@ -55,15 +55,15 @@ func load(files Files, read reload.ReadFunc, now time.Time) (*loaded, error) {
 	if files.ClientCA != "" {
 		authorities, errCA = read(files.ClientCA)
 	}
-	if err := errors.Join(errCert, errKey, errCA); err != nil {
+	if err := errors.Join(unread("Cert", errCert), unread("Key", errKey), unread("ClientCA", errCA)); err != nil {
 		return nil, err
 	}
 	pair, err := tls.X509KeyPair(cert, key)
 	if err != nil {
-		return nil, fmt.Errorf("%s and %s: not a certificate and its key in PEM", files.Cert, files.Key)
+		return nil, fielderror.New("Cert", "%s and %s: not a certificate and its key in PEM", files.Cert, files.Key)
 	}
 	if pair.Leaf != nil && now.After(pair.Leaf.NotAfter) {
-		return nil, fmt.Errorf("%s: the certificate ended on %s", files.Cert, pair.Leaf.NotAfter.Format(time.DateOnly))
+		return nil, fielderror.New("Cert", "%s: the certificate ended on %s", files.Cert, pair.Leaf.NotAfter.Format(time.DateOnly))
 	}
 	config := &tls.Config{
 		Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
@@ -71,13 +71,21 @@ func load(files Files, read reload.ReadFunc, now time.Time) (*loaded, error) {
 	out := &loaded{config: config}
 	if files.ClientCA != "" {
 		if out.roots, err = pool(authorities); err != nil {
-			return nil, fmt.Errorf("%s: %w", files.ClientCA, err)
+			return nil, fielderror.New("ClientCA", "%s: %w", files.ClientCA, err)
 		}
 		config.ClientCAs = out.roots
 		// Health probes and documents have no certificate; whoever calls the API without one is refused there.
 		config.ClientAuth = tls.VerifyClientCertIfGiven
 	}
 	return out, nil
+}
+
+// unread is the error of a file that cannot be read; nil for none.
+func unread(field string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fielderror.New(field, "%w", err)
 }
 
 // pool reads every certificate of a PEM file; one that cannot be read spoils the file.

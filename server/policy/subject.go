@@ -111,7 +111,7 @@ func Accepted(tokens, certificates bool, programs callers.Programs) Check {
 func (r *rule) accepted(tokens, certificates bool, programs callers.Programs) error {
 	for _, kind := range r.kinds {
 		if tokens && programs == callers.ProgramsUntold && (kind == callers.KindUser || kind == callers.KindApplication) {
-			return fmt.Errorf("kind `%s` cannot be told from the tokens of this issuer; set PARLEY_OIDC_PROGRAMS to how it marks the tokens of programs (%s), "+
+			return fmt.Errorf("kind `%s` cannot be told from the tokens of this issuer; say in the settings how it marks the tokens of programs (oidc-programs: %s), "+
 				"or match by role, scope, group, subject or application", kind, strings.Join(callers.ProgramsNames(), ", "))
 		}
 	}

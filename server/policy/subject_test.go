@@ -74,7 +74,7 @@ func TestWhatCannotBeToldIsRefused(t *testing.T) {
 		"kind of Entra's":             {"kind: user", true, false, callers.ProgramsEntra, ""},
 		"kind of a product's":         {"kind: application", true, false, callers.ProgramsKeycloak, ""},
 		"users of no known issuer":    {"kind: user, scope: x", true, true, callers.ProgramsUntold, "kind `user` cannot be told"},
-		"programs of none":            {"kind: [certificate, application]", true, true, callers.ProgramsUntold, "set PARLEY_OIDC_PROGRAMS"},
+		"programs of none":            {"kind: [certificate, application]", true, true, callers.ProgramsUntold, "oidc-programs: "},
 		"certificates beside it":      {"kind: certificate", true, true, callers.ProgramsUntold, ""},
 		"no kind":                     {"scope: x", true, false, callers.ProgramsUntold, ""},
 		"no tokens":                   {"kind: user", false, true, callers.ProgramsUntold, ""},

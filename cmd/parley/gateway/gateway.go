@@ -19,23 +19,37 @@ import (
 	"github.com/parley-gateway/parley/timeline"
 )
 
-// SettingError is a failure to start that a setting causes.
-type SettingError = server.SettingError
-
 // Gateway is one assembled gateway.
 type Gateway struct {
-	server *server.Server
-	guards *guards
-	graphs []*graphclient.Client // one for each tenant
-	users  []*graphclient.Delegates
-	cache  *cache.Cache
-	memory *pressure.Guard
-	log    *slog.Logger
-	warm   []*warmer
+	// settings name the setting behind a failure of the server.
+	settings *config.Settings
+	server   *server.Server
+	guards   *guards
+	graphs   []*graphclient.Client // one for each tenant
+	users    []*graphclient.Delegates
+	cache    *cache.Cache
+	memory   *pressure.Guard
+	log      *slog.Logger
+	warm     []*warmer
 }
 
-// New opens and connects every part, and closes what it opened when one of them fails. It sends nothing to Graph.
-func New(settings config.Settings, logger *slog.Logger, version string) (_ *Gateway, err error) {
+// New opens and connects every part, and closes what it opened when one of them fails. It sends nothing to Graph. The error has
+// every setting that keeps a part from being made, each a *config.Error.
+func New(settings config.Settings, logger *slog.Logger, version string) (*Gateway, error) {
+	return assemble(&settings, logger, version, false)
+}
+
+// Check makes every part as New does, and lets go of it: it reads the files that the settings name, listens nowhere, calls nobody
+// and writes nothing.
+func Check(settings config.Settings, version string) error {
+	g, err := assemble(&settings, slog.New(slog.DiscardHandler), version, true)
+	if err != nil {
+		return err
+	}
+	return g.release()
+}
+
+func assemble(settings *config.Settings, logger *slog.Logger, version string, dry bool) (_ *Gateway, err error) {
 	gauges, err := metrics.New(version, "")
 	if err != nil {
 		return nil, err
@@ -47,29 +61,21 @@ func New(settings config.Settings, logger *slog.Logger, version string) (_ *Gate
 		}
 	}()
 	for _, exposed := range settings.Exposed() {
-		logger.Warn("a file is open to others", "setting", exposed.Setting, "file", exposed.Path, "problem", exposed.Problem)
+		logger.Warn("a file of the configuration is open to others", "problem", exposed.Problem, "setting", exposed.Setting, "file", exposed.Path)
 	}
-	if g.guards, err = newGuards(&settings, logger, gauges); err != nil {
-		return nil, err
-	}
+	var noGuards, noCache error
 	limit := memoryLimit()
-	if g.cache, err = newCache(&settings, limit, gauges); err != nil {
+	ahead := readAhead(limit)
+	g.guards, noGuards = newGuards(settings, logger, gauges, dry)
+	g.cache, noCache = newCache(settings, limit, gauges)
+	engine, noEngine := newEngine(settings, ahead, logger, gauges)
+	tenants, noTenants := g.tenants(settings, gauges)
+	if err := errors.Join(noGuards, noCache, noEngine, noTenants); err != nil {
 		return nil, err
 	}
 	g.memory = pressure.New(pressure.Config{Limit: limit, Cache: g.cache, Logger: logger})
-	if err := gauges.Memory(g.cache.Bytes, g.cache.Limit, g.memory.Shedding); err != nil {
-		return nil, err
-	}
-	ahead := readAhead(limit)
-	if err := gauges.ReadAhead(ahead.Committed, ahead.Config().Limit); err != nil {
-		return nil, err
-	}
-	engine, err := newEngine(&settings, ahead, logger, gauges)
-	if err != nil {
-		return nil, err
-	}
-	tenants, err := g.tenants(&settings, gauges)
-	if err != nil {
+	if err := errors.Join(gauges.Memory(g.cache.Bytes, g.cache.Limit, g.memory.Shedding),
+		gauges.ReadAhead(ahead.Committed, ahead.Config().Limit)); err != nil {
 		return nil, err
 	}
 	cfg := server.Config{
@@ -77,46 +83,55 @@ func New(settings config.Settings, logger *slog.Logger, version string) (_ *Gate
 		Tenants: tenants, Engine: engine, Metrics: gauges, Memory: g.memory, Ledger: ahead, Logger: logger, Version: version,
 		OpenAPI: parley.OpenAPI(), Descriptor: parley.Descriptor(),
 	}
-	if err := g.guards.apply(&settings, &cfg); err != nil {
+	if err := g.guards.apply(settings, &cfg); err != nil {
 		return nil, err
 	}
+	g.settings = settings
 	if g.server, err = server.New(cfg); err != nil {
-		return nil, err
+		return nil, g.ofServer(err)
 	}
 	return g, nil
+}
+
+// ofServer names the setting behind a field of the server's configuration.
+func (g *Gateway) ofServer(err error) error {
+	s := g.settings
+	return s.Translate(err, map[string]any{
+		"GRPCAddr": &s.GRPCAddr, "HTTPAddr": &s.HTTPAddr, "AdminAddr": &s.AdminAddr, "AuthMode": &s.AuthMode, "Tokens": &s.OIDCIssuer,
+		"TLS": &s.TLSCertFile, "TLS.Roots": &s.TLSClientCAFile, "Policy": &s.PolicyFile, "Audit": &s.AuditFile,
+	})
 }
 
 // tenants makes a Graph client, a credential and the sources of each tenant; they share the cache, whose keys hold the tenant.
 func (g *Gateway) tenants(settings *config.Settings, gauges *metrics.Metrics) (map[string]*server.Tenant, error) {
 	tenants := make(map[string]*server.Tenant)
+	var errs []error
 	for alias, own := range settings.ByAlias() {
 		own.AuthMode = settings.AuthMode
 		graph, delegates, err := newClient(&own, g.log, gauges.Graph(alias))
 		if err != nil {
-			return nil, ofTenant(settings, alias, err)
+			errs = append(errs, err)
+			continue
 		}
 		g.graphs = append(g.graphs, graph)
+		if delegates != nil {
+			g.users = append(g.users, delegates)
+		}
 		if err := errors.Join(gauges.ClockSkew(alias, graph.Skew),
 			gauges.PermissionSuspected(alias, graphclient.SourceCopilot, graph.PermissionSuspected),
 			gauges.PermissionSuspected(alias, graphclient.SourceChat, graph.PermissionSuspected)); err != nil {
 			return nil, err
 		}
+		if g.cache == nil { // it could not be made
+			continue
+		}
 		g.warm = append(g.warm, newWarmer(graph, g.log))
 		tenants[alias] = newTenant(&own, graph, g.cache, g.log)
 		if delegates != nil {
-			g.users = append(g.users, delegates)
 			tenants[alias].Delegates = newOnBehalf(&own, delegates, g.cache, g.log)
 		}
 	}
-	return tenants, nil
-}
-
-// ofTenant names the tenant whose setting is wrong, where there are several.
-func ofTenant(settings *config.Settings, alias string, err error) error {
-	if bad, ok := errors.AsType[*SettingError](err); ok && len(settings.Tenants) > 0 {
-		return &SettingError{Key: "tenants." + alias, Problem: bad.Error()}
-	}
-	return err
+	return tenants, errors.Join(errs...)
 }
 
 // newEngine seals with the configured keys, or with random ones and a warning.
@@ -138,7 +153,7 @@ func newEngine(settings *config.Settings, ahead *ledger.Ledger, logger *slog.Log
 // Start opens the listeners; ctx bounds the opening only. The first token is fetched in the background.
 func (g *Gateway) Start(ctx context.Context) error {
 	if err := g.server.Start(ctx); err != nil {
-		return errors.Join(err, g.release())
+		return errors.Join(g.ofServer(err), g.release())
 	}
 	g.memory.Start()
 	for _, warm := range g.warm {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"errors"
+	"io"
 	"log/slog"
 	"maps"
 	"os"
@@ -27,49 +28,65 @@ type guards struct {
 	audit  *audit.Log
 }
 
-// newGuards reads what the settings name. Whatever is missing or broken keeps the gateway from starting.
-func newGuards(s *config.Settings, log *slog.Logger, gauges *metrics.Metrics) (*guards, error) {
+// newGuards reads what the settings name. Whatever is missing or broken keeps the gateway from starting; the error has all of it.
+func newGuards(s *config.Settings, log *slog.Logger, gauges *metrics.Metrics, dry bool) (*guards, error) {
 	g := &guards{}
-	if s.TLSCertFile != "" {
-		store, err := certs.Load(certs.Files{Cert: s.TLSCertFile, Key: s.TLSKeyFile, ClientCA: s.TLSClientCAFile}, watch("certificates", log, gauges))
-		if err != nil {
-			return nil, &SettingError{Key: "PARLEY_TLS_CERT_FILE", Problem: err.Error()}
-		}
-		g.tls = store
-	}
 	tenants := s.ByAlias()
-	if s.PolicyFile != "" {
-		store, err := policy.Open(s.PolicyFile, slices.Sorted(maps.Keys(tenants)), watch("policy", log, gauges),
-			checkOnBehalf(s, tenants), policy.Accepted(slices.Contains(s.AuthModes(), "oidc"), slices.Contains(s.AuthModes(), "mtls"), programs(s)))
-		if err != nil {
-			return nil, &SettingError{Key: "PARLEY_POLICY_FILE", Problem: err.Error()}
-		}
-		g.policy = store
+	err := errors.Join(g.openTLS(s, log, gauges), g.openPolicy(s, tenants, log, gauges), g.openAudit(s, log, gauges, dry))
+	if slices.Contains(s.AuthModes(), "oidc") {
+		tokens, wrong := newTokens(s, tenants, log)
+		g.tokens, err = tokens, errors.Join(err, wrong)
 	}
-	sink, err := auditSink(s.AuditFile)
 	if err != nil {
-		return nil, &SettingError{Key: "PARLEY_AUDIT_FILE", Problem: err.Error()}
+		return nil, errors.Join(err, g.close())
+	}
+	return g, nil
+}
+
+func (g *guards) openTLS(s *config.Settings, log *slog.Logger, gauges *metrics.Metrics) (err error) {
+	if s.TLSCertFile == "" {
+		return nil
+	}
+	g.tls, err = certs.Load(certs.Files{Cert: s.TLSCertFile, Key: s.TLSKeyFile, ClientCA: s.TLSClientCAFile}, watch("certificates", log, gauges))
+	return s.Translate(err, map[string]any{"Cert": &s.TLSCertFile, "Key": &s.TLSKeyFile, "ClientCA": &s.TLSClientCAFile})
+}
+
+func (g *guards) openPolicy(s *config.Settings, tenants map[string]config.Settings, log *slog.Logger, gauges *metrics.Metrics) error {
+	if s.PolicyFile == "" {
+		return nil
+	}
+	store, err := policy.Open(s.PolicyFile, slices.Sorted(maps.Keys(tenants)), watch("policy", log, gauges),
+		checkOnBehalf(s, tenants), policy.Accepted(slices.Contains(s.AuthModes(), "oidc"), slices.Contains(s.AuthModes(), "mtls"), programs(s)))
+	if err != nil {
+		return s.WrongFile(&s.PolicyFile, err)
+	}
+	g.policy = store
+	return nil
+}
+
+// openAudit opens the place of the audit records. A dry run does not touch it.
+func (g *guards) openAudit(s *config.Settings, log *slog.Logger, gauges *metrics.Metrics, dry bool) error {
+	sink, err := auditSink(s.AuditFile, dry)
+	if err != nil {
+		return s.Wrong(&s.AuditFile, "%w", err)
 	}
 	g.audit = audit.New(sink, audit.Options{Failed: func(err error) {
 		gauges.AuditFailure()
 		log.Error("an audit record could not be written", "error", err)
 	}})
 	g.audit.Follow(gauges.AuditOK)
-	if slices.Contains(s.AuthModes(), "oidc") {
-		if g.tokens, err = newTokens(s, tenants, log); err != nil {
-			return nil, errors.Join(err, g.close())
-		}
-	}
-	return g, nil
+	return nil
 }
 
-func auditSink(path string) (audit.Sink, error) {
-	switch path {
-	case "", "/dev/stderr":
+func auditSink(path string, dry bool) (audit.Sink, error) {
+	switch {
+	case path == "" || path == "/dev/stderr":
 		return audit.Stream{W: os.Stderr}, nil
-	case "/dev/stdout":
+	case path == "/dev/stdout":
 		// A link, which is not followed; but it is the name by which everybody knows this sink.
 		return audit.Stream{W: os.Stdout}, nil
+	case dry:
+		return audit.Stream{W: io.Discard}, audit.MayOpen(path)
 	default:
 		return audit.OpenFile(path, nil)
 	}
@@ -87,7 +104,7 @@ func programs(s *config.Settings) callers.Programs {
 func newTokens(s *config.Settings, tenants map[string]config.Settings, log *slog.Logger) (*callers.Tokens, error) {
 	roots, err := authorities(s.OIDCCAFile)
 	if err != nil {
-		return nil, &SettingError{Key: "PARLEY_OIDC_CA_FILE", Problem: err.Error()}
+		return nil, s.Wrong(&s.OIDCCAFile, "%w", err)
 	}
 	cfg := callers.TokensConfig{Issuer: s.OIDCIssuer, Programs: programs(s), MaxLifetime: s.TokenMaxLifetime, RootCAs: roots, Logger: log}
 	for audience := range strings.SplitSeq(s.OIDCAudience, ",") {
@@ -101,14 +118,10 @@ func newTokens(s *config.Settings, tenants map[string]config.Settings, log *slog
 		}
 	}
 	tokens, err := callers.NewTokens(cfg)
-	if bad, ok := errors.AsType[*callers.ConfigError](err); ok {
-		key := map[string]string{"Audiences": "PARLEY_OIDC_AUDIENCE", "Tenants": "PARLEY_GRAPH_TENANT_ID"}[bad.Field]
-		if key == "" {
-			key = "PARLEY_OIDC_ISSUER"
-		}
-		return nil, &SettingError{Key: key, Problem: bad.Problem}
-	}
-	return tokens, err
+	return tokens, s.Translate(err, map[string]any{
+		"Issuer": &s.OIDCIssuer, "Audiences": &s.OIDCAudience, "Tenants": &s.GraphTenantID, "Programs": &s.OIDCPrograms,
+		"MaxLifetime": &s.TokenMaxLifetime,
+	})
 }
 
 // watch tells of reloads. A file that cannot be used is named; the old one stays in force.
@@ -127,7 +140,7 @@ func watch(what string, log *slog.Logger, gauges *metrics.Metrics) reload.Option
 func (g *guards) apply(s *config.Settings, cfg *server.Config) error {
 	origins, err := doors.Origins(s.CORSOrigins)
 	if err != nil {
-		return &SettingError{Key: "PARLEY_CORS_ORIGINS", Problem: err.Error()}
+		return s.Wrong(&s.CORSOrigins, "%w", err)
 	}
 	cfg.AuthMode, cfg.CORSOrigins = s.AuthMode, origins
 	cfg.TLS, cfg.TLSTerminated, cfg.Policy, cfg.Audit = g.tls, s.TLSTerminated, g.policy, g.audit
@@ -146,6 +159,9 @@ func (g *guards) close() error {
 	}
 	if g.tokens != nil {
 		g.tokens.Close()
+	}
+	if g.audit == nil {
+		return nil
 	}
 	return g.audit.Close()
 }

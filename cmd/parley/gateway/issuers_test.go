@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/parley-gateway/parley/cmd/parley/gateway"
+	"github.com/parley-gateway/parley/internal/config"
 )
 
 // TestKindsOfCallersAreToldAtStart, kind: a rule that believes in a distinction which the issuer does not make keeps the gateway
@@ -41,8 +42,8 @@ func TestKindsOfCallersAreToldAtStart(t *testing.T) {
 		if err == nil {
 			err = errors.Join(running.Close(t.Context()))
 		}
-		bad, refused := errors.AsType[*gateway.SettingError](err)
-		if refused != c.refused || refused && (bad.Key != "PARLEY_POLICY_FILE" || !strings.Contains(bad.Problem, "PARLEY_OIDC_PROGRAMS")) || !refused && err != nil {
+		bad, refused := errors.AsType[*config.Error](err)
+		if refused != c.refused || refused && (bad.Setting != "PARLEY_POLICY_FILE" || !strings.Contains(bad.Error(), "oidc-programs: ")) || !refused && err != nil {
 			t.Errorf("%s: %v, want it refused: %v", name, err, c.refused)
 		}
 	}

@@ -80,7 +80,7 @@ func checkOnBehalf(s *config.Settings, tenants map[string]config.Settings) polic
 		if len(names) == 0 || able {
 			return nil
 		}
-		return fmt.Errorf("rules %s have Graph asked on behalf of users, which needs oidc in PARLEY_AUTH_MODE and an app registration's PARLEY_GRAPH_CREDENTIAL: %s",
-			strings.Join(names, ", "), strings.Join(graphclient.DelegatingKinds(), ", "))
+		return fmt.Errorf("rules %s have Graph asked on behalf of users, which needs oidc in %s and an app registration's %s: %s",
+			strings.Join(names, ", "), s.Name(&s.AuthMode), s.Name(&s.GraphCredential), strings.Join(graphclient.DelegatingKinds(), ", "))
 	}
 }

@@ -28,7 +28,8 @@ func (k *sealKeys) Open(token string, associated []byte) ([]byte, error) {
 // newSealer follows the configured key file. Nil, with a warning, stands for random keys.
 func newSealer(s *config.Settings, log *slog.Logger, gauges *metrics.Metrics) (seal.Sealer, error) {
 	if s.SealKeysFile == "" {
-		log.Warn("PARLEY_SEAL_KEYS_FILE is not set: page and resume tokens end with this process and serve no other replica")
+		log.Warn("no file of keys is set: page and resume tokens end with this process and serve no other replica",
+			slog.String("setting", s.Name(&s.SealKeysFile)))
 		return nil, nil //nolint:nilnil // the timeline takes nil for random keys
 	}
 	value, err := reload.New(func(read reload.ReadFunc) (*seal.Keys, error) {
@@ -43,7 +44,7 @@ func newSealer(s *config.Settings, log *slog.Logger, gauges *metrics.Metrics) (s
 		return keys, nil
 	}, watch("seal keys", log, gauges))
 	if err != nil {
-		return nil, &SettingError{Key: "PARLEY_SEAL_KEYS_FILE", Problem: err.Error()}
+		return nil, s.Wrong(&s.SealKeysFile, "%w", err)
 	}
 	return &sealKeys{value}, nil
 }

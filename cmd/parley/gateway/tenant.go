@@ -27,11 +27,11 @@ var errNoCertificate = errors.New("holds no certificate in PEM form")
 func newClient(s *config.Settings, log *slog.Logger, observer graphclient.Observer) (*graphclient.Client, *graphclient.Delegates, error) {
 	cloud, err := graphclient.CloudByName(s.GraphCloud)
 	if err != nil {
-		return nil, nil, settingOf("PARLEY_GRAPH_CLOUD", err)
+		return nil, nil, translated(s, err)
 	}
-	roots, err := authorities(s.GraphCAFile)
-	if err != nil {
-		return nil, nil, &SettingError{Key: "PARLEY_GRAPH_CA_FILE", Problem: err.Error()}
+	roots, noRoots := authorities(s.GraphCAFile)
+	if noRoots != nil {
+		noRoots = s.Wrong(&s.GraphCAFile, "%w", noRoots)
 	}
 	login := graphclient.CredentialConfig{
 		Kind: s.GraphCredential, TenantID: s.GraphTenantID, ClientID: s.GraphClientID, Cloud: cloud, AuthorityHost: s.GraphAuthorityURL,
@@ -46,15 +46,15 @@ func newClient(s *config.Settings, log *slog.Logger, observer graphclient.Observ
 		}}
 	}
 	credential, err := graphclient.NewCredential(login)
-	if err != nil {
-		return nil, nil, settingOf("PARLEY_GRAPH_CREDENTIAL", err)
+	if err := errors.Join(noRoots, translated(s, err)); err != nil {
+		return nil, nil, err
 	}
 	client, err := graphclient.New(graphclient.Config{
 		Cloud: cloud, BaseURL: s.GraphURL, TenantID: s.Tenant(), ClientID: s.GraphClientID, Credential: credential, RootCAs: roots,
 		ReportHosts: reportHosts(s.GraphReportHosts, cloud), Logger: log, Observer: observer, CallerDay: s.CallerGraphRequests,
 	})
 	if err != nil {
-		return nil, nil, settingOf("PARLEY_GRAPH_URL", err)
+		return nil, nil, translated(s, err)
 	}
 	if !mayDelegate(s) {
 		return client, nil, nil
@@ -62,18 +62,18 @@ func newClient(s *config.Settings, log *slog.Logger, observer graphclient.Observ
 	delegates, err := graphclient.NewDelegates(client, delegating)
 	if err != nil {
 		client.Close()
-		return nil, nil, settingOf("PARLEY_GRAPH_CREDENTIAL", err)
+		return nil, nil, translated(s, err)
 	}
 	return client, delegates, nil
 }
 
-// settingOf makes a SettingError of an error whose text begins with the setting's own name, or of fallback's.
-func settingOf(fallback string, err error) error {
-	key, problem, found := strings.Cut(err.Error(), ": ")
-	if !found || !strings.HasPrefix(key, "PARLEY_") {
-		key, problem = fallback, err.Error()
-	}
-	return &SettingError{Key: key, Problem: problem}
+// translated names the setting behind a field of the Graph client's configurations.
+func translated(s *config.Settings, err error) error {
+	return s.Translate(err, map[string]any{
+		"Cloud": &s.GraphCloud, "BaseURL": &s.GraphURL, "Credential": &s.GraphCredential, "ReportHosts": &s.GraphReportHosts,
+		"Kind": &s.GraphCredential, "TenantID": &s.GraphTenantID, "ClientID": &s.GraphClientID, "AuthorityHost": &s.GraphAuthorityURL,
+		"ClientSecretFile": &s.GraphClientSecretFile, "CertificateFile": &s.GraphCertificateFile,
+	})
 }
 
 // reportHosts are the configured hosts beside the cloud's own; nil leaves the cloud's alone.
@@ -160,7 +160,7 @@ func optionsOf(s *config.Settings, log *slog.Logger) func(name string) source.Op
 func newCache(s *config.Settings, limit int64, gauges *metrics.Metrics) (*cache.Cache, error) {
 	size, err := s.CacheBytes(limit)
 	if err != nil {
-		return nil, &SettingError{Key: "PARLEY_CACHE_SIZE", Problem: err.Error()}
+		return nil, s.Wrong(&s.CacheSize, "%w", err)
 	}
 	if size == 0 {
 		size = -1

@@ -15,21 +15,13 @@ import (
 )
 
 type demoVerb struct {
-	simFlags `embed:""`
-
-	GRPCAddr  string `name:"grpc-addr" env:"PARLEY_GRPC_ADDR" default:"127.0.0.1:9090" group:"Listeners" help:"Where gRPC is served, host:port."`
-	HTTPAddr  string `name:"http-addr" env:"PARLEY_HTTP_ADDR" default:"127.0.0.1:8080" group:"Listeners" help:"Where REST and /docs are served, host:port."`
-	AdminAddr string `name:"admin-addr" env:"PARLEY_ADMIN_ADDR" default:"127.0.0.1:9091" group:"Listeners" help:"Where metrics are served, host:port."`
-	CORS      string `name:"cors-origins" env:"PARLEY_CORS_ORIGINS" default:"loopback" group:"Doors" help:"Web origins whose pages may read answers, separated by commas; loopback = pages that this machine serves, on any port."`
-	Auth      bool   `name:"auth" group:"Doors" help:"Ask callers for access tokens of the simulated directory, apply a policy, and record who reads what."`
-	AuditFile string `name:"audit-file" env:"PARLEY_AUDIT_FILE" type:"path" group:"Doors" help:"File that audit records are appended to; unset = standard error with --auth, else none are kept."`
-	LogLevel  string `name:"log-level" env:"PARLEY_LOG_LEVEL" default:"warn" enum:"debug,info,warn,error" group:"Logs" help:"Least level that is logged: debug, info, warn, error."`
-	LogFormat string `name:"log-format" env:"PARLEY_LOG_FORMAT" default:"text" enum:"text,json" group:"Logs" help:"Form of log lines on standard error: text or json."`
+	config.Simulator `embed:""`
+	config.Demo      `embed:""`
 }
 
 // Run starts the simulator and a gateway that signs in to it with a client secret, as it would to Entra.
-func (v *demoVerb) Run(ctx context.Context, to streams) (err error) {
-	sim, err := v.start(ctx, false)
+func (v *demoVerb) Run(ctx context.Context, to streams, origins config.Origins) (err error) {
+	sim, err := startSim(ctx, v.Simulator, false, origins)
 	if err != nil {
 		return err
 	}
@@ -43,6 +35,7 @@ func (v *demoVerb) Run(ctx context.Context, to streams) (err error) {
 	if err != nil {
 		return err
 	}
+	settings.CameFrom(origins)
 	if err := settings.Check(); err != nil {
 		return usageError{err}
 	}

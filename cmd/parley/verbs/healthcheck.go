@@ -11,19 +11,20 @@ import (
 	"net/http"
 	"os"
 	"time"
+
+	"github.com/parley-gateway/parley/internal/config"
 )
 
 const healthTimeout = 5 * time.Second
 
 type healthcheckVerb struct {
-	HTTPAddr    string `name:"http-addr" env:"PARLEY_HTTP_ADDR" default:"127.0.0.1:8080" help:"REST address of the gateway, host:port."`
-	TLSCertFile string `name:"tls-cert-file" env:"PARLEY_TLS_CERT_FILE" type:"path" help:"Certificate of the gateway; with it, readiness is asked over TLS and of this certificate alone."`
+	config.Healthcheck `embed:""`
 }
 
 // Run asks /readyz, for container probes in images without a shell.
-func (v healthcheckVerb) Run(ctx context.Context, to streams) error {
+func (v healthcheckVerb) Run(ctx context.Context, to streams, origins config.Origins) error {
 	if _, _, err := net.SplitHostPort(v.HTTPAddr); err != nil {
-		return usageError{fmt.Errorf("PARLEY_HTTP_ADDR: %q is not host:port", v.HTTPAddr)}
+		return usageError{origins.Wrong("http-addr", "%q is not host:port", v.HTTPAddr)}
 	}
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
@@ -31,7 +32,7 @@ func (v healthcheckVerb) Run(ctx context.Context, to streams) error {
 	if v.TLSCertFile != "" {
 		var err error
 		if transport.TLSClientConfig, err = pinned(v.TLSCertFile); err != nil {
-			return usageError{fmt.Errorf("PARLEY_TLS_CERT_FILE: %w", err)}
+			return usageError{origins.Wrong("tls-cert-file", "%w", err)}
 		}
 		scheme = "https"
 	}

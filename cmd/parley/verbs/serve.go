@@ -14,20 +14,13 @@ import (
 const drain = 20 * time.Second
 
 type serveVerb struct {
-	config.Settings `embed:""`
-
-	Config string `name:"config" type:"path" help:"YAML file of settings; keys are the environment names in lower case without PARLEY_."`
+	config.Sourced `embed:""`
 }
 
 // Run serves until ctx ends, then drains.
 func (v *serveVerb) Run(ctx context.Context, to streams) error {
-	if v.Config != "" {
-		if err := v.LoadTenants(v.Config); err != nil {
-			return usageError{err}
-		}
-	}
 	if err := v.Check(); err != nil {
-		return usageError{err}
+		return usageError{problems(&v.Sourced, gateway.Check)}
 	}
 	logger, release := newLogger(&v.Settings, to.err)
 	defer release()
@@ -63,11 +56,4 @@ func stop(running *gateway.Gateway) error {
 	ctx, cancel := context.WithTimeout(context.Background(), drain)
 	defer cancel()
 	return running.Close(ctx)
-}
-
-func asUsage(err error) error {
-	if s := (*gateway.SettingError)(nil); errors.As(err, &s) {
-		return usageError{err}
-	}
-	return err
 }

@@ -27,7 +27,8 @@ type commandLine struct {
 	Serve       serveVerb       `cmd:"" help:"Serve the API for a tenant."`
 	Demo        demoVerb        `cmd:"" help:"Serve the API over a simulated tenant in the same process, and print what to try."`
 	Sim         simVerb         `cmd:"" help:"Run the Microsoft Graph and Entra ID simulator alone."`
-	Healthcheck healthcheckVerb `cmd:"" help:"Ask a running gateway whether it is ready; exit code 0 or 1."`
+	Config      configVerb      `cmd:"" help:"Check or show the configuration."`
+	Healthcheck healthcheckVerb `cmd:"" lax:"" help:"Ask a running gateway whether it is ready; exit code 0 or 1."`
 	Audit       auditVerb       `cmd:"" help:"Work with audit records."`
 	Version     versionVerb     `cmd:"" help:"Print the version."`
 }
@@ -66,37 +67,16 @@ func Run(ctx context.Context, args []string, out, errOut io.Writer) (code int) {
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(streams{out: out, err: errOut}),
 		kong.ConfigureHelp(kong.HelpOptions{WrapUpperBound: 120}),
+		kong.ValueFormatter(config.HelpValue),
 	)
 	if err != nil {
 		return report(errOut, err)
 	}
-	if err := withFile(parser, args); err != nil {
-		return report(errOut, usageError{err})
-	}
-	parsed, err := parser.Parse(args)
+	parsed, origins, err := config.NewCommandLine(parser).Parse(args)
 	if err != nil {
 		return report(errOut, usageError{err})
 	}
-	return report(errOut, parsed.Run())
-}
-
-// withFile adds the configuration file as a source of values. It is found before parsing since it takes part in it.
-func withFile(parser *kong.Kong, args []string) error {
-	for i, arg := range args {
-		path, found := strings.CutPrefix(arg, "--config=")
-		if arg == "--config" && i+1 < len(args) {
-			path, found = args[i+1], true
-		}
-		if !found {
-			continue
-		}
-		file, err := config.Load(path)
-		if err != nil {
-			return err
-		}
-		return kong.Resolvers(file).Apply(parser)
-	}
-	return nil
+	return report(errOut, parsed.Run(origins))
 }
 
 func report(errOut io.Writer, err error) int {

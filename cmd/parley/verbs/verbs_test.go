@@ -40,7 +40,7 @@ func TestMistakesEndWithTwoAndNameTheFix(t *testing.T) {
 		"unknown verb":         {[]string{"server"}, "unexpected argument server"},
 		"unknown flag":         {[]string{"serve", "--grpc-adr=x"}, "unknown flag --grpc-adr"},
 		"nothing set":          {[]string{"serve"}, "PARLEY_GRAPH_CREDENTIAL: is not set"},
-		"unknown key":          {[]string{"serve", "--config", written("\ngrpc_adr: x\n")}, `:2: unknown key "grpc_adr"`},
+		"unknown key":          {[]string{"serve", "--config", written("\ngrpc_adr: x\n")}, `:2:1: unknown key "grpc_adr"; did you mean grpc_addr?`},
 		"key set twice":        {[]string{"serve", "--config=" + written("log_level: info\nlog_level: warn\n")}, "log_level is set twice"},
 		"list for a value":     {[]string{"serve", "--config", written("grpc_addr: [a]\n")}, "grpc_addr: expected one value"},
 		"not YAML":             {[]string{"serve", "--config", written("a: b: c\n")}, "not valid YAML"},

@@ -1,0 +1,131 @@
+package config
+
+import (
+	"math"
+	"reflect"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/parley-gateway/parley/internal/configpb"
+)
+
+// setting is one field of Settings.
+type setting struct {
+	index     int
+	flag, key string
+	initial   string // the default
+	expected  string // what a text says that cannot be read as a value
+	boolean   bool
+	path      bool
+	secret    bool // names a file that holds a secret
+	graph     bool // a tenant may have one of its own
+}
+
+// secretFile matches the flags of files that hold a secret. Their values are not repeated in messages: it happens that somebody
+// gives the secret itself.
+var secretFile = regexp.MustCompile(`(^|-)(secret|keys?|password|certificate)-file$`)
+
+// expected says what is wrong with a value that is not of a type. It does not repeat the value.
+var expected = map[string]string{
+	"bool": "is not true or false", "int": "is not a whole number, such as 50", "float64": "is not a number, such as 0.5",
+	"time.Duration": "is not a duration; write one such as 90s, 15m or 36h", "uint64": "is not a whole number from 0 on, such as 1",
+}
+
+// settings lists the fields of Settings in their order.
+var settings = sync.OnceValue(func() []setting {
+	var list []setting
+	fields := reflect.TypeFor[Settings]()
+	for i := range fields.NumField() {
+		tag := fields.Field(i).Tag
+		flag := tag.Get("name")
+		if flag == "" {
+			continue
+		}
+		kind := fields.Field(i).Type
+		list = append(list, setting{
+			expected: expected[kind.String()], boolean: kind.Kind() == reflect.Bool,
+			index: i, flag: flag, key: keyOf(flag), initial: tag.Get("default"), path: tag.Get("type") == "path",
+			secret: tag.Get("type") == "path" && secretFile.MatchString(flag), graph: tag.Get("group") == graphGroup,
+		})
+	}
+	return list
+})
+
+func (s *Settings) field(of setting) reflect.Value { return reflect.ValueOf(s).Elem().Field(of.index) }
+
+// message returns the settings as the message whose rules each value must keep. What is unset by default and empty stays unset.
+func (s *Settings) message() *configpb.Settings {
+	message := new(configpb.Settings)
+	to := message.ProtoReflect()
+	for _, known := range settings() {
+		value := s.field(known)
+		if value.IsZero() && known.initial == "" {
+			continue
+		}
+		field := to.Descriptor().Fields().ByName(protoreflect.Name(known.key))
+		if field == nil {
+			continue // a test holds that there is none
+		}
+		switch own := value.Interface().(type) {
+		case time.Duration:
+			to.Set(field, protoreflect.ValueOfMessage(durationpb.New(own).ProtoReflect()))
+		case int:
+			to.Set(field, protoreflect.ValueOfInt64(int64(own)))
+		default:
+			to.Set(field, protoreflect.ValueOf(own))
+		}
+	}
+	return message
+}
+
+// take puts the values of a message of the file into the settings. The origin of each comes from where.
+func (s *Settings) take(message proto.Message, where func(key string) Origin) {
+	from := message.ProtoReflect()
+	for _, known := range settings() {
+		field := from.Descriptor().Fields().ByName(protoreflect.Name(known.key))
+		if field == nil || !from.Has(field) {
+			continue
+		}
+		value, to := from.Get(field), s.field(known)
+		switch to.Interface().(type) {
+		case time.Duration:
+			duration, ok := value.Message().Interface().(*durationpb.Duration)
+			if !ok {
+				continue
+			}
+			to.SetInt(int64(duration.AsDuration()))
+		case string:
+			text := value.String()
+			if known.path && text != "" {
+				text = kong.ExpandPath(text)
+			}
+			to.SetString(text)
+		default:
+			to.Set(reflect.ValueOf(value.Interface()).Convert(to.Type()))
+		}
+		s.origins[known.flag] = where(known.key)
+	}
+}
+
+// inRange reports whether a duration of the file fits into a time.Duration.
+func inRange(d *durationpb.Duration) bool {
+	const most = math.MaxInt64 / int64(time.Second)
+	return d.IsValid() && -most < d.GetSeconds() && d.GetSeconds() < most
+}
+
+// quotable returns the value of a setting in quotes and a blank, for messages; nothing where it may be a secret.
+func (s *Settings) quotable(known setting) string {
+	const most = 64
+	text, ok := reflect.TypeAssert[string](s.field(known))
+	if !ok || known.path || len(text) > most || strings.Contains(text, "://") {
+		return ""
+	}
+	return quote(text) + " "
+}

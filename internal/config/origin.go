@@ -1,0 +1,163 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/parley-gateway/parley/internal/fielderror"
+)
+
+// prefix begins the name of each environment variable of the program.
+const prefix = "PARLEY_"
+
+// Origin is where the value of a setting came from. The zero value is the default.
+type Origin struct {
+	kind originKind
+	// at is the place in the configuration file; without a value of its own, that of the tenant.
+	at position
+	// env is the environment variable of a flag; empty where it has none.
+	env string
+	// tenant is the alias of the tenant that the setting belongs to; empty for the deployment's own.
+	tenant string
+}
+
+type originKind int
+
+const (
+	fromDefault originKind = iota
+	fromFile
+	fromEnvironment
+	fromFlag
+)
+
+// position is a place in the configuration file.
+type position struct {
+	path         string
+	line, column int
+}
+
+// String is path:line:column.
+func (p position) String() string { return fmt.Sprintf("%s:%d:%d", p.path, p.line, p.column) }
+
+// describe names the origin of a setting in one or two words.
+func (o Origin) describe(flag string) string {
+	switch o.kind {
+	case fromFile:
+		return o.at.String()
+	case fromEnvironment:
+		return o.env
+	case fromFlag:
+		return "--" + flag
+	default:
+		return "default"
+	}
+}
+
+// Origins are the origins of values by the names of their flags. A flag that is not there has its default.
+type Origins map[string]Origin
+
+// Wrong returns the error of a flag of a verb.
+func (o Origins) Wrong(flag, format string, args ...any) *Error {
+	return newError(flag, o[flag], fmt.Errorf(format, args...))
+}
+
+// Error says what is wrong with a setting and how to mend it. It begins with the place that the value came from.
+type Error struct {
+	// Setting is the name of the environment variable of the setting, or the path of its key where it has none.
+	Setting string
+	text    string
+	cause   error
+	at      position
+}
+
+var _ error = (*Error)(nil)
+
+// newError words the error of the setting that a flag names.
+func newError(flag string, origin Origin, problem error) *Error {
+	name := envOf(flag)
+	switch {
+	case origin.tenant != "":
+		name = tenantsKey + "." + origin.tenant + "." + keyOf(flag)
+	case origin.env != "":
+		name = origin.env
+	case origin.kind == fromFlag:
+		name = "--" + flag
+	}
+	text := name
+	switch {
+	case origin.kind == fromFile && origin.tenant == "":
+		text = origin.at.String() + ": " + keyOf(flag)
+	case origin.at.line > 0:
+		text = origin.at.String() + ": " + name
+	case origin.kind == fromFlag && origin.env != "":
+		text = "--" + flag + ": " + name
+	}
+	return &Error{Setting: name, text: text + ": " + problem.Error(), cause: problem, at: origin.at}
+}
+
+// Error implements error.
+func (e *Error) Error() string { return e.text }
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.cause }
+
+// CameFrom says where settings came from that a verb took from its flags.
+func (s *Settings) CameFrom(origins Origins) { s.origins = origins }
+
+// Wrong returns the error of a setting. Field points to the field of s that holds it.
+func (s *Settings) Wrong(field any, format string, args ...any) *Error {
+	problem := fmt.Errorf(format, args...)
+	for _, known := range settings() {
+		if s.field(known).Addr().Interface() == field {
+			return newError(known.flag, s.origins[known.flag], problem)
+		}
+	}
+	return &Error{text: problem.Error(), cause: problem}
+}
+
+// WrongFile returns the errors of a setting whose file has the mistakes that are joined in err.
+func (s *Settings) WrongFile(field any, err error) error {
+	all := flat(err)
+	for i, mistake := range all {
+		all[i] = s.Wrong(field, "%w", mistake)
+	}
+	return errors.Join(all...)
+}
+
+// Name returns the name of the environment variable of a setting. Field points to the field of s that holds it.
+func (s *Settings) Name(field any) string { return s.Wrong(field, "").Setting }
+
+// Translate turns the field errors of a library into errors of settings. Fields has a pointer to the setting, a field of s, by
+// the name of the library's field; an error of another field stays as it is.
+func (s *Settings) Translate(err error, fields map[string]any) error {
+	if all := flat(err); len(all) > 1 {
+		for i := range all {
+			all[i] = s.Translate(all[i], fields)
+		}
+		return errors.Join(all...)
+	}
+	wrong, ok := errors.AsType[*fielderror.Error](err)
+	if !ok {
+		return err // nil, too
+	}
+	field, ok := fields[wrong.Field]
+	if !ok {
+		return err
+	}
+	named := s.Wrong(field, "%s", wrong.Problem)
+	named.cause = wrong
+	return named
+}
+
+func keyOf(flag string) string { return strings.ReplaceAll(flag, "-", "_") }
+
+// nameOf is the name of the setting of a key, by its path.
+func nameOf(key string) string {
+	if strings.HasPrefix(key, tenantsKey+".") {
+		return key
+	}
+	return envOf(key)
+}
+
+func envOf(flag string) string { return prefix + strings.ToUpper(keyOf(flag)) }

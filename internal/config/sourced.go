@@ -1,0 +1,120 @@
+package config
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/alecthomas/kong"
+)
+
+// Sourced are the settings of the verbs that serve, check or show them: those of the command line, the environment and the
+// configuration file, and what was wrong with them.
+type Sourced struct {
+	Settings `embed:""`
+
+	Config string `name:"config" env:"PARLEY_CONFIG_FILE" placeholder:"FILE" help:"YAML file of settings; keys are the environment names in lower case without PARLEY_."`
+
+	wrong map[string]bool // paths of keys whose values could not be read
+	errs  []error
+	whole bool // what can be read of the configuration was read
+}
+
+// sourced is how a CommandLine finds the settings of a verb.
+func (s *Sourced) sourced() *Sourced { return s }
+
+// load adds the values of the configuration file to those of the command line and the environment, which win.
+func (s *Sourced) load(origins Origins, wrong map[string]bool, errs []error) {
+	s.origins, s.wrong, s.errs, s.whole = maps.Clone(origins), wrong, errs, !wrong[configKey]
+	if s.Config == "" {
+		return
+	}
+	from, err := readFile(s.Config)
+	if err != nil {
+		s.errs = append(s.errs, s.ofFile(err))
+	}
+	s.whole = s.whole && from.whole
+	maps.Copy(s.wrong, from.wrong)
+	given := s.Settings
+	s.take(from.message, func(key string) Origin { return Origin{kind: fromFile, at: from.at[key]} })
+	for _, known := range settings() {
+		if origin, set := origins[known.flag]; set {
+			s.field(known).Set(given.field(known))
+			s.origins[known.flag] = origin
+		}
+	}
+	s.takeTenants(from)
+}
+
+// ofFile names the setting of the configuration file where nothing of it could be opened.
+func (s *Sourced) ofFile(err error) error {
+	if opened := readable(kong.ExpandPath(s.Config)); opened != nil {
+		return newError(configKey, s.origins[configKey], fmt.Errorf("%s: %w", s.Config, unquoted(opened)))
+	}
+	return err
+}
+
+// Whole reports whether the configuration file could be read, if only in part. Otherwise settings that seem to be unset may not be.
+func (s *Sourced) Whole() bool { return s.whole }
+
+// Check returns everything that is wrong at once: what could not be read, and what Settings.Check finds in the rest.
+func (s *Sourced) Check() error {
+	found := s.errs
+	if s.whole { // otherwise what seems to be unset may be in the file
+		found = append(slices.Clip(found), s.check(s.wrong))
+	}
+	return inOrder(errors.Join(found...))
+}
+
+// Merge adds to what is wrong with the settings the errors of those whose values are not known to be wrong.
+func (s *Sourced) Merge(first, more error) error {
+	known := make(map[string]bool)
+	for key := range s.wrong {
+		known[nameOf(key)] = true
+	}
+	for _, err := range flat(first) {
+		if wrong, ok := errors.AsType[*Error](err); ok && wrong.Setting != "" {
+			known[wrong.Setting] = true
+		}
+	}
+	for _, err := range flat(more) {
+		if wrong, ok := errors.AsType[*Error](err); !ok || !known[wrong.Setting] {
+			first = errors.Join(first, err)
+		}
+	}
+	return inOrder(first)
+}
+
+// inOrder puts the errors of the file behind the others, by line and column.
+func inOrder(err error) error {
+	all := flat(err)
+	slices.SortStableFunc(all, func(a, b error) int {
+		return cmp.Or(cmp.Compare(placeOf(a).line, placeOf(b).line), placeOf(a).column-placeOf(b).column)
+	})
+	return errors.Join(all...)
+}
+
+func placeOf(err error) position {
+	if wrong, ok := errors.AsType[*Error](err); ok {
+		return wrong.at
+	}
+	return position{}
+}
+
+// flat takes joined errors apart.
+func flat(err error) []error {
+	several, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		if err == nil {
+			return nil
+		}
+		return []error{err}
+	}
+	var all []error
+	for _, each := range several.Unwrap() {
+		all = append(all, flat(each)...)
+	}
+	return all
+}

@@ -1,0 +1,32 @@
+// Package fielderror is how a library says which field of its own configuration cannot be used. Libraries do not know the
+// names under which a deployment sets their fields; package config translates them.
+package fielderror
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Error names one field of a configuration, what is wrong with it, and how to mend it.
+type Error struct {
+	// Field is the name of the Go field.
+	Field string
+	// Problem reads after the name of the field, and never quotes a secret.
+	Problem string
+	// Cause is the error behind the problem, if any; Problem has its text already.
+	Cause error
+}
+
+var _ error = (*Error)(nil)
+
+// New returns an error of a field. The cause is what the format wraps with %w.
+func New(field, format string, args ...any) *Error {
+	err := fmt.Errorf(format, args...)
+	return &Error{Field: field, Problem: err.Error(), Cause: errors.Unwrap(err)}
+}
+
+// Error is the field and the problem.
+func (e *Error) Error() string { return e.Field + ": " + e.Problem }
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Cause }
