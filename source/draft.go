@@ -32,7 +32,13 @@ func (b *base) draft(root string, record []byte) (table *graphmap.Table, d *grap
 
 // finishDraft fills the names, digests and event time, and makes the item; see finish. at is the event time.
 func (b *base) finishDraft(d *graphmap.Draft, owner, conversation string, ref names.Ref, record []byte, at time.Time, timed bool) Item {
-	item := Item{Key: eventKey(owner, ref, record), NoTime: !timed}
+	var of exchange
+	if ref.Source == parleyv1.Source_SOURCE_COPILOT {
+		detail := graphmap.DetailNode
+		of = exchangeOf(parleyv1.InteractionType(d.Number(d.Child(detail, copilotInteractionType))),
+			textOf(d, detail, copilotInteractionTypeOther), textOf(d, detail, copilotRequestID))
+	}
+	item := Item{Key: eventKey(owner, ref, of, record), NoTime: !timed}
 	d.SetBuilt(graphmap.RootNode, eventName, func(to []byte) []byte { return names.AppendEvent(to, owner, ref) })
 	d.SetBuilt(graphmap.RootNode, eventUIDField, func(to []byte) []byte { return appendEventUID(to, b.opt.Tenant, ref.Source, item.Key) })
 	d.SetBuilt(graphmap.RootNode, eventOwner, func(to []byte) []byte { return names.AppendUser(to, owner) })

@@ -144,7 +144,7 @@ func TestFieldNumbers(t *testing.T) {
 		{(*parleyv1.ChannelIdentity)(nil), map[protoreflect.Name]protowire.Number{"channel_id": channelID}},
 		{(*parleyv1.Reaction)(nil), map[protoreflect.Name]protowire.Number{"create_time": reactionCreateTime}},
 		{(*parleyv1.CopilotDetail)(nil), map[protoreflect.Name]protowire.Number{
-			"interaction_type": copilotInteractionType, "session_id": copilotSessionID, "request_id": copilotRequestID, "contexts": copilotContexts,
+			"interaction_type": copilotInteractionType, "interaction_type_other": copilotInteractionTypeOther, "session_id": copilotSessionID, "request_id": copilotRequestID, "contexts": copilotContexts,
 		}},
 		{(*parleyv1.CopilotContext)(nil), map[protoreflect.Name]protowire.Number{"reference": contextReference, "context_type": contextType}},
 		{(*parleyv1.CallDetail)(nil), map[protoreflect.Name]protowire.Number{

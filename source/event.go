@@ -34,7 +34,9 @@ func (b *base) mapEvent(root string, record []byte) (*parleyv1.Event, error) {
 func (b *base) finish(
 	event *parleyv1.Event, owner, conversation string, ref names.Ref, record []byte, times ...*timestamppb.Timestamp,
 ) (Item, error) {
-	key := eventKey(owner, ref, record)
+	detail := event.GetCopilot()
+	of := exchangeOf(detail.GetInteractionType(), detail.GetInteractionTypeOther(), detail.GetRequestId())
+	key := eventKey(owner, ref, of, record)
 	event.Name = names.Event(owner, ref)
 	event.Uid = eventUID(b.opt.Tenant, ref.Source, key)
 	event.Owner = names.User(owner)

@@ -48,12 +48,13 @@ const (
 	channelID            = 2
 	reactionCreateTime   = 2
 
-	copilotInteractionType = 1
-	copilotSessionID       = 5
-	copilotRequestID       = 6
-	copilotContexts        = 7
-	contextReference       = 1
-	contextType            = 2
+	copilotInteractionType      = 1
+	copilotInteractionTypeOther = 2
+	copilotSessionID            = 5
+	copilotRequestID            = 6
+	copilotContexts             = 7
+	contextReference            = 1
+	contextType                 = 2
 
 	callPartial         = 1
 	callStart           = 6

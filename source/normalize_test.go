@@ -219,23 +219,29 @@ func TestUIDs(t *testing.T) {
 		t.Error("owners and versions of one message differ")
 	}
 	own := uid(copilotReader, "a", interaction)
+	ask, answer := `{"id":"1","sessionId":"s","requestId":"r","interactionType":"userPrompt"}`, `{"id":"1","sessionId":"s","requestId":"r","interactionType":"aiResponse"}`
 	if own != uid(copilotReader, "A", interaction) {
 		t.Error("the spelling of the owner's id matters")
 	}
 	seen := map[string]string{}
 	for name, got := range map[string]string{
-		"message":                base,
-		"message, other id":      uid(chatReader, "a", strings.Replace(message, `"1"`, `"2"`, 1)),
-		"message, other chat":    uid(chatReader, "a", strings.Replace(message, `"c"`, `"d"`, 1)),
-		"message without id":     uid(chatReader, "a", `{"chatId":"c"}`),
-		"another without id":     uid(chatReader, "a", `{"chatId":"c","etag":"2"}`),
-		"message without chat":   uid(chatReader, "a", `{"id":"1"}`),
-		"another user's":         uid(chatReader, "b", `{"id":"1"}`),
-		"interaction":            own,
-		"other owner":            uid(copilotReader, "b", interaction),
-		"other session":          uid(copilotReader, "a", `{"id":"1","sessionId":"t"}`),
-		"long session":           uid(copilotReader, "a", `{"id":"1","sessionId":"`+strings.Repeat("s", 300)+`"}`),
-		"another long session":   uid(copilotReader, "a", `{"id":"1","sessionId":"`+strings.Repeat("s", 301)+`"}`),
+		"message":              base,
+		"message, other id":    uid(chatReader, "a", strings.Replace(message, `"1"`, `"2"`, 1)),
+		"message, other chat":  uid(chatReader, "a", strings.Replace(message, `"c"`, `"d"`, 1)),
+		"message without id":   uid(chatReader, "a", `{"chatId":"c"}`),
+		"another without id":   uid(chatReader, "a", `{"chatId":"c","etag":"2"}`),
+		"message without chat": uid(chatReader, "a", `{"id":"1"}`),
+		"another user's":       uid(chatReader, "b", `{"id":"1"}`),
+		"interaction":          own,
+		"other owner":          uid(copilotReader, "b", interaction),
+		"other session":        uid(copilotReader, "a", `{"id":"1","sessionId":"t"}`),
+		"long session":         uid(copilotReader, "a", `{"id":"1","sessionId":"`+strings.Repeat("s", 300)+`"}`),
+		"another long session": uid(copilotReader, "a", `{"id":"1","sessionId":"`+strings.Repeat("s", 301)+`"}`),
+		// Of one millisecond and session: a prompt and its answer, another exchange's, a type that the contract does not know.
+		"prompt":                 uid(copilotReader, "a", ask),
+		"its answer":             uid(copilotReader, "a", answer),
+		"another prompt":         uid(copilotReader, "a", strings.Replace(ask, `"r"`, `"q"`, 1)),
+		"of an unknown type":     uid(copilotReader, "a", strings.Replace(ask, "userPrompt", "toolResult", 1)),
 		"call":                   uid(callReader, "a", `{"id":"1"}`),
 		"call of another id":     uid(callReader, "a", `{"id":"2"}`),
 		"call, as interaction":   uid(copilotReader, "a", `{"id":"1"}`),

@@ -48,7 +48,7 @@ func TestAbandonedWindowsBuildNothing(t *testing.T) {
 			w := window{span{time.Unix(0, 0), time.Unix(3600, 0)}, hour}
 			var b *block
 			if c.chain {
-				b = r.follow(ctx, &tail{rest: w.span, query: r.ask(w.span), link: "next", links: linkset{}})
+				b = r.follow(ctx, &tail{rest: w.span, query: r.ask(w.span), link: "next", links: linkset{}, shown: &seen{}})
 			} else {
 				b = r.once(ctx, w, nil)
 			}

@@ -33,6 +33,7 @@ const (
 	ReasonTooManyPages       = "TOO_MANY_PAGES"           // a window did not end within the page limit
 	ReasonSeveral            = "SEVERAL_DOUBTS"           // neighbouring gaps were joined to keep the token small
 	ReasonFailed             = "SOURCE_FAILED"
+	ReasonAmbiguous          = "AMBIGUOUS_ID" // rows of one uid and version say different things
 
 	ReasonCallerLimit = "CALLER_LIMIT"
 	ReasonConsent     = "CONSENT_REQUIRED"     // on behalf of a user: nobody has consented for them

@@ -25,6 +25,7 @@ var explanations = map[string]string{
 	ReasonBeforeKept:      "The source does not reach back as far as asked",
 	ReasonTruncated:       "Two readings of this span differ: Graph ended one of them too early",
 	ReasonTooManyPages:    "This span did not end within the page limit",
+	ReasonAmbiguous:       "Graph sent several things under one id and version; all of them are delivered",
 	NoticeStartRaised:     "Graph refused to be asked from 1970 on; what lies before this span was not read",
 	ReasonNotFiltered:     "Graph did not evaluate the filter and the rows do not hold what it names; rows that may not match are included",
 }

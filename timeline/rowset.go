@@ -41,6 +41,7 @@ type rowset struct {
 	trim       span // what is kept
 	asked      span // what was asked for
 	byKey      map[string]place
+	twins      map[string]bool // keys that several rows have which differ in what they say
 	items      []source.Item
 	chain      int             // number of the current chain
 	wanted     <-chan struct{} // closed when the window is the next one that is wanted
@@ -52,6 +53,7 @@ type rowset struct {
 	pages      int
 	read       time.Time // when the oldest page was read
 	doubtful   bool      // a row lay far outside
+	doubts     []gap     // of single rows
 	window     bool      // a whole window is read, not a page of an ordered chain
 	unbounded  bool      // the source was asked without the interval: rows outside are expected
 	shown      time.Time // oldest row of earlier pages of an ordered chain: what is newer breaks the order
@@ -67,12 +69,24 @@ func (s *rowset) forget() { s.chain++ }
 // repeated reports whether a page consists of rows that this chain brought before: nothing in it is new or newer.
 func (s *rowset) repeated(items []source.Item) bool {
 	for i := range items {
-		at, known := s.byKey[items[i].Key]
+		at, known := s.find(&items[i])
 		if !known || at.chain != s.chain || items[i].Version > s.items[at.item].Version {
 			return false
 		}
 	}
 	return len(items) > 0
+}
+
+// find returns where a row is: the very one, if others have its key.
+func (s *rowset) find(item *source.Item) (place, bool) {
+	at, known := s.byKey[item.Key]
+	if !known {
+		return at, false
+	}
+	if have := &s.items[at.item]; s.twins[item.Key] || have.Version == item.Version && differ(have, item) {
+		at, known = s.byKey[twinKey(item)]
+	}
+	return at, known
 }
 
 func (s *rowset) add(items []source.Item) {
@@ -83,19 +97,21 @@ func (s *rowset) add(items []source.Item) {
 		if item.IsZero() {
 			continue
 		}
-		at, known := s.byKey[item.Key]
+		at, known := s.find(item)
 		if !known {
-			s.byKey[item.Key] = place{len(s.items), s.chain}
-			s.items = append(s.items, *item)
+			s.put(*item)
 			continue
 		}
 		s.duplicates++
 		s.doubtful = s.doubtful || s.window && !s.unbounded && !item.NoTime && s.far(s.r.timeOf(item))
+		have := &s.items[at.item]
 		if at.chain != s.chain {
-			s.byKey[item.Key] = place{at.item, s.chain}
+			s.byKey[have.Key] = place{at.item, s.chain}
 		}
-		if item.Version > s.items[at.item].Version {
-			s.items[at.item] = *item
+		if item.Version > have.Version {
+			key := have.Key
+			*have = *item
+			have.Key = key
 		}
 	}
 }
@@ -194,6 +210,11 @@ func (s *rowset) fill(b *block) {
 			continue
 		}
 		entries = append(entries, e)
+	}
+	for _, doubt := range s.doubts {
+		if s.trim.has(doubt.start) {
+			b.gaps = append(b.gaps, doubt)
+		}
 	}
 	if s.doubtful {
 		b.gaps = append(b.gaps, gap{s.asked, ReasonNotHonoured})

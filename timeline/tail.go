@@ -3,7 +3,6 @@ package timeline
 import (
 	"context"
 	"errors"
-	"maps"
 	"slices"
 	"time"
 
@@ -21,11 +20,10 @@ type tail struct {
 	last  int           // rows of the last page that had any
 	held  []source.Item // rows of the lowest instant of the page before: the next page may hold more of it
 	low   time.Time     // oldest row that the chain has shown; zero before its first page
-	// lowest are the keys of the rows of that instant.
-	lowest map[string]bool
-	again  bool // the chain has been begun anew once, from Graph
-	kept   bool // the page before was a kept one: its link leads on in an old reading
-	more   bool // another page follows
+	shown *seen         // rows that the chain has shown
+	again bool          // the chain has been begun anew once, from Graph
+	kept  bool          // the page before was a kept one: its link leads on in an old reading
+	more  bool          // another page follows
 }
 
 // newTail begins at the cursor's place: messages of the same instant are asked for again and skipped.
@@ -36,7 +34,9 @@ func (t *track) newTail() *tail {
 	if t.at != nil && t.at.any && !t.at.stray {
 		rest.end = t.at.time.Add(1)
 	}
-	return &tail{rest: rest, query: t.read.ask(rest), links: linkset{}}
+	from := &tail{rest: rest}
+	from.begin(t.read)
+	return from
 }
 
 // follow reads the next page of a tail. The block spans from the page's oldest message to the end of what was left.
@@ -78,7 +78,7 @@ func (r *reading) follow(ctx context.Context, from *tail) *block {
 		b.start, b.unordered = from.rest.end, true
 		return b
 	default:
-		rows.add(page.Items)
+		rows.add(next.unseen(r, page.Items, rows))
 		next.pages++
 		next.kept = page.FromCache && !page.Joined
 		next.note(r, page.Items)
@@ -97,7 +97,7 @@ func (r *reading) follow(ctx context.Context, from *tail) *block {
 	if reason != "" {
 		b.gaps = append(b.gaps, gap{from.rest, reason})
 	}
-	rows.trim, rows.shown = b.span, from.low
+	rows.trim, rows.asked, rows.shown = b.span, b.span, from.low
 	rows.fill(b)
 	if rows.doubtful && page != nil && page.FromCache && !from.again {
 		next = *from
@@ -161,6 +161,7 @@ func (r *reading) restart(b *block, from, next *tail) *block {
 // begin asks for what is left by a chain of its own.
 func (t *tail) begin(r *reading) {
 	t.query, t.link, t.links, t.low, t.kept = r.ask(t.rest), "", linkset{}, time.Time{}, false
+	t.shown = &seen{most: maxChain}
 }
 
 // known reports whether the chain has shown a row already: rows come newest first, so none that is newer than the oldest
@@ -170,7 +171,30 @@ func (t *tail) known(r *reading, item *source.Item) bool {
 		return false
 	}
 	at := r.timeOf(item)
-	return at.After(t.low) || at.Equal(t.low) && t.lowest[item.Key]
+	return at.After(t.low) || at.Equal(t.low) && t.shown.has(rowID(item))
+}
+
+// rowID names what a row says.
+func rowID(item *source.Item) uint64 {
+	return hashOf(item.Key, item.Version) ^ hashOf(string(item.Basic), 0)
+}
+
+// unseen are the rows of a page that the chain has not shown before: Graph may repeat rows of earlier pages, which is no doubt.
+func (t *tail) unseen(r *reading, items []source.Item, rows *rowset) []source.Item {
+	fresh := make([]source.Item, 0, len(items))
+	for i := range items {
+		item, id := &items[i], rowID(&items[i])
+		if !item.NoTime && !t.low.IsZero() && r.timeOf(item).After(t.low) && t.shown.has(id) {
+			rows.rows++
+			rows.duplicates++
+			continue
+		}
+		fresh = append(fresh, *item)
+	}
+	for i := range items {
+		t.shown.add(rowID(&items[i]), false)
+	}
+	return fresh
 }
 
 // note moves low down to the oldest row of a page.
@@ -179,16 +203,7 @@ func (t *tail) note(r *reading, items []source.Item) {
 	if !found || !t.low.IsZero() && oldest.After(t.low) {
 		return
 	}
-	keys := map[string]bool{}
-	if oldest.Equal(t.low) {
-		maps.Copy(keys, t.lowest)
-	}
-	for i := range items {
-		if !items[i].NoTime && r.timeOf(&items[i]).Equal(oldest) {
-			keys[items[i].Key] = true
-		}
-	}
-	t.low, t.lowest = oldest, keys
+	t.low = oldest
 }
 
 // turn prepares the page behind this one, if there is one to read. It returns the reason of a doubt.

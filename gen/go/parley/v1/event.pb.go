@@ -186,7 +186,8 @@ type Event struct {
 	// it to GetEvent. Parley's own.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Digest that is equal for every owner's copy and every version of the same thing; in threads that every user has under
-	// one id, such as `48:notes`, each owner's differs. Upsert by it. Parley's own.
+	// one id, such as `48:notes`, each owner's differs. Upsert by it. Where Graph sends several things under one id, which a
+	// gap `AMBIGUOUS_ID` tells, they share it. Parley's own.
 	Uid string `protobuf:"bytes,2,opt,name=uid,proto3" json:"uid,omitempty"`
 	// Larger is newer, for events of one `uid`. Parley's own, from the entity tag, the modification times or
 	// `callRecord.version`.
