@@ -48,17 +48,20 @@ func ProgramsOf(issuer string) Programs {
 	switch {
 	case below(".auth0.com"):
 		return ProgramsAuth0
-	case below(".okta.com", ".oktapreview.com", ".okta-emea.com", ".okta-gov.com", ".okta.mil"):
+	case below(".okta.com", ".oktapreview.com", ".okta-emea.com", ".okta-gov.com", ".okta.mil"), oktaPath.MatchString(path):
 		return ProgramsOkta
 	case realmPath.MatchString(path):
 		return ProgramsKeycloak
+	case strings.HasPrefix(host, "cognito-idp.") && below(".amazonaws.com"):
+		return ProgramsRFC9068
 	default:
 		return ProgramsUntold
 	}
 }
 
 var (
-	realmPath  = regexp.MustCompile(`(^|/)realms/[^/]+/?$`)
+	realmPath  = regexp.MustCompile(`^(/[^/]+)?/realms/[^/]+/?$`)
+	oktaPath   = regexp.MustCompile(`^/oauth2/(default|aus[0-9A-Za-z]{17})/?$`)
 	tenantPath = regexp.MustCompile(`^/([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})(/v2\.0)?/?$`)
 )
 

@@ -141,18 +141,22 @@ func TestProgramsOf(t *testing.T) {
 		"https://" + tenant + ".ciamlogin.com/" + tenant + "/v2.0": callers.ProgramsEntra,
 		auth0: callers.ProgramsAuth0, okta: callers.ProgramsOkta, keycloak: callers.ProgramsKeycloak,
 		"https://kc.example/auth/realms/main": callers.ProgramsKeycloak,
-		rfc9068:                               callers.ProgramsUntold, oktaOwn: callers.ProgramsUntold, pingOne: callers.ProgramsUntold,
-		"https://evil-auth0.com/": callers.ProgramsUntold, "https://x.okta.com.evil.example/": callers.ProgramsUntold,
+		oktaOwn:                               callers.ProgramsOkta, "https://id.contoso.example/oauth2/aus1a2b3c4d5e6f7g8h9": callers.ProgramsOkta,
+		"https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Ab1": callers.ProgramsRFC9068,
+		rfc9068: callers.ProgramsUntold, pingOne: callers.ProgramsUntold, "https://is.example/oauth2/token": callers.ProgramsUntold,
+		"https://am.example/am/oauth2/realms/root/realms/alpha": callers.ProgramsUntold,
+		"https://evil-auth0.com/":                               callers.ProgramsUntold, "https://x.okta.com.evil.example/": callers.ProgramsUntold,
 		"https://id.example/realms": callers.ProgramsUntold, "://": callers.ProgramsUntold,
 	} {
 		if have := callers.ProgramsOf(issuer); have != want {
 			t.Errorf("%s: %q, want %q", issuer, have, want)
 		}
 	}
-	b := newBench(t, func(cfg *callers.TokensConfig) { cfg.Issuer, cfg.Programs = oktaOwn, callers.ProgramsOkta })
+	b := newBench(t, func(cfg *callers.TokensConfig) { cfg.Issuer, cfg.Programs = rfc9068, callers.ProgramsOkta })
+	b.issuer.publish(rfc9068)
 	now := b.clock()
 	caller, err := b.tokens.Verify(t.Context(), sign(t, jwt.MapClaims{
-		"iss": oktaOwn, "aud": audience, "iat": now.Unix(), "exp": now.Add(time.Hour).Unix(), "sub": "ada", "azp": client, "scp": []string{"read"},
+		"iss": rfc9068, "aud": audience, "iat": now.Unix(), "exp": now.Add(time.Hour).Unix(), "sub": "ada", "azp": client, "scp": []string{"read"},
 	}))
 	if err != nil || caller.Kind != callers.KindUnknown {
 		t.Errorf("%+v, %v: the setting does not count", caller, err)

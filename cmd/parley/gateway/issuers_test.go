@@ -25,14 +25,15 @@ func TestKindsOfCallersAreToldAtStart(t *testing.T) {
 		issuer, programs string
 		refused          bool
 	}{
-		"Entra":                    {"https://login.microsoftonline.com/" + contosoID + "/v2.0", "", false},
-		"Auth0":                    {"https://contoso.auth0.com/", "", false},
-		"Keycloak":                 {"https://id.contoso.example/realms/main", "", false},
-		"Okta":                     {"https://contoso.okta.com/oauth2/default", "", false},
-		"nothing is known":         {"https://id.contoso.example", "", true},
-		"Okta, under its own name": {"https://id.contoso.example/oauth2/default", "", true},
-		"and said so":              {"https://id.contoso.example/oauth2/default", "okta", false},
-		"RFC 9068, said so":        {"https://id.contoso.example", "rfc9068", false},
+		"Entra":                 {"https://login.microsoftonline.com/" + contosoID + "/v2.0", "", false},
+		"Auth0":                 {"https://contoso.auth0.com/", "", false},
+		"Keycloak":              {"https://id.contoso.example/realms/main", "", false},
+		"Okta":                  {"https://contoso.okta.com/oauth2/default", "", false},
+		"nothing is known":      {"https://id.contoso.example", "", true},
+		"Okta, under a domain":  {"https://id.contoso.example/oauth2/default", "", false},
+		"Auth0, under a domain": {"https://login.contoso.example/", "", true},
+		"and said so":           {"https://login.contoso.example/", "auth0", false},
+		"RFC 9068, said so":     {"https://id.contoso.example", "rfc9068", false},
 	} {
 		settings := settingsFor(t, "http://127.0.0.1:9", nil)
 		settings.GraphCredential, settings.GraphCAFile, settings.GraphClientSecretFile = "none", "", ""
