@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/grpc/codes"
 
 	"github.com/parley-gateway/parley/server/fault"
 )
@@ -64,5 +65,5 @@ func (c *call) admit(m *method, w http.ResponseWriter, r *http.Request) error {
 }
 
 func errInternal() error {
-	return &fault.Error{Code: 13, Reason: fault.ReasonInternal, Message: "the gateway failed; the request id helps its operator"}
+	return &fault.Error{Code: codes.Internal, Reason: fault.ReasonInternal, Message: "the gateway failed; the request id helps its operator"}
 }

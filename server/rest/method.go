@@ -24,7 +24,7 @@ type method struct {
 	stream, download bool
 }
 
-var resumeField protoreflect.Name = "resume_token"
+const resumeField protoreflect.Name = "resume_token"
 
 // variable is a variable of a path template, with or without the shape of its value.
 var variable = regexp.MustCompile(`\{([a-z_.]+)(=[^}]*)?\}`)
