@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 
+	"github.com/parley-gateway/parley/cache"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/server/audit"
@@ -122,6 +123,9 @@ func (s *Server) askFor(ctx context.Context, field, user string, what want) (*as
 		// Whoever may have names looked up cannot do so unseen.
 		if err := s.begin(ctx, s.lookupIntent(ctx, a, request, decision, what)); err != nil {
 			return nil, err
+		}
+		if decision.Lookup && cache.ControlOf(ctx).OnlyIfCached {
+			return nil, ofReason(fault.ReasonNotCached) // see grant
 		}
 		user, err = a.resolve(ctx, user)
 		if decision.Lookup && isKind(err, graphclient.KindNotFound) {
@@ -238,6 +242,9 @@ func (s *Server) grant(ctx context.Context, a *asked, request policy.Request, de
 		return err
 	}
 	info.granted, a.allUsers = &info.grant, decision.AllUsers
+	if !decision.AllUsers && cache.ControlOf(ctx).OnlyIfCached {
+		return ofReason(fault.ReasonNotCached) // what is kept tells that somebody has read it
+	}
 	if decision.OnBehalf {
 		return s.delegate(ctx, a)
 	}

@@ -213,7 +213,7 @@ func TestNarrowerRuleUnderAStream(t *testing.T) {
 	proved := make([]bool, 0, len(requests))
 	for _, r := range requests {
 		if events, ok := r.(timeline.EventsRequest); ok {
-			proved = append(proved, events.Prove)
+			proved = append(proved, events.Narrow)
 		}
 	}
 	if !slices.Equal(proved, []bool{false, true}) {

@@ -76,7 +76,7 @@ func (c *conversations) prepare(ctx context.Context, req conversationsAsked) (*a
 	}
 	walk.Caller, walk.Tenant, walk.Fingerprint = a.binding()
 	walk.Owner, walk.User = a.owner, a.user
-	walk.View, walk.Filter = req.GetView(), req.GetFilter()
+	walk.View, walk.Filter, walk.Narrow = req.GetView(), req.GetFilter(), !a.allUsers
 	return a, walk, nil
 }
 

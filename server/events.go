@@ -113,7 +113,7 @@ func (e *events) prepare(ctx context.Context, req eventsAsked) (*asked, timeline
 	walk.Owner, walk.User, walk.Conversation = a.owner, a.user, conversation
 	walk.Sources, walk.Unavailable = req.GetSources(), a.tenant.Unavailable
 	walk.View, walk.Filter, walk.Encoded = req.GetView(), req.GetFilter(), true
-	walk.Prove = !a.allUsers
+	walk.Narrow = !a.allUsers
 	if err := checkSources(a, &walk); err != nil {
 		return nil, walk, err
 	}

@@ -19,7 +19,8 @@ const (
 	headerAge          = "age"
 )
 
-// freshnessUnary hands the caller's cache-control down and tells afterwards what came from where, and how old it is.
+// freshnessUnary hands the caller's cache-control down and tells afterwards what came from where, and how old it is: to those who
+// may read every user, for it also tells that and when somebody else has read the same.
 func freshnessUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	if !isAPI(info.FullMethod) {
 		return next(ctx, req)
@@ -31,7 +32,7 @@ func freshnessUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, ne
 	call := infoOf(ctx)
 	call.recording = true
 	answer, err := next(ctx, req)
-	if text := call.recorder.Status(); text != "" {
+	if text := call.recorder.Status(); text != "" && call.granted != nil && call.granted.allUsers {
 		call.cacheStatus, call.age = text, strconv.FormatInt(int64(call.recorder.Age()/time.Second), 10)
 	}
 	return answer, err

@@ -197,6 +197,9 @@ func (g *guarded) try(t *testing.T, method protoreflect.MethodDescriptor, row ma
 				want = outcome{}
 			}
 			g.check(t, method, row, caller, user, view, want)
+			if want == (outcome{}) && perUser && view == 0 {
+				g.checkKept(t, row, caller, user)
+			}
 		}
 	}
 }
@@ -244,14 +247,30 @@ func (g *guarded) check(t *testing.T, method protoreflect.MethodDescriptor, row 
 	g.checkRecords(t, about, caller, want.code)
 }
 
+// checkKept asks for what is kept alone: it tells that somebody has read it, so who may not read every user gets nothing.
+func (g *guarded) checkKept(t *testing.T, row matrixRow, caller, user string) {
+	t.Helper()
+	path := strings.ReplaceAll(row.rest, "{user}", user)
+	resp := g.get(t, path, "Authorization", "Bearer "+caller, "Cache-Control", "only-if-cached")
+	text, hidden := body(t, resp), slices.Contains(narrow, caller)
+	if hidden != (resp.StatusCode == http.StatusGatewayTimeout && strings.Contains(text, `"`+fault.ReasonNotCached+`"`)) || hidden == (resp.StatusCode == http.StatusOK) {
+		t.Errorf("%s as %s, only-if-cached: %d %s", path, caller, resp.StatusCode, text)
+	}
+	if touched := g.touched(t, path, caller); touched == hidden {
+		t.Errorf("%s as %s, only-if-cached: what lies below was asked: %v", path, caller, touched)
+	}
+	g.records.take(t)
+	g.users.take()
+}
+
 // touched says whether anything was asked of engine, cache or Graph since the last call. Who may read some users alone must have
 // what is read proved to be theirs.
 func (g *guarded) touched(t *testing.T, about, caller string) bool {
 	t.Helper()
 	requests, _, _ := g.take()
 	for _, request := range requests {
-		if events, ok := request.(timeline.EventsRequest); ok && events.Prove != slices.Contains(narrow, caller) {
-			t.Errorf("%s: what is read must be proved: %v", about, events.Prove)
+		if events, ok := request.(timeline.EventsRequest); ok && events.Narrow != slices.Contains(narrow, caller) {
+			t.Errorf("%s: what is read must be proved: %v", about, events.Narrow)
 		}
 	}
 	calls := g.graph.n.Swap(0)

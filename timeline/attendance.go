@@ -17,7 +17,7 @@ import (
 // Graph knows no calls of a user, only a filter by participant, and a filter is no proof. What each listed call says, and
 // what its record says where the row does not suffice, decides here.
 //
-// Strict (EventsRequest.Prove): a call goes out only if a record names the user. What a record refutes is left out; what
+// Strict (EventsRequest.Narrow): a call goes out only if a record names the user. What a record refutes is left out; what
 // no record could prove is left out too, and is a gap.
 //
 // Otherwise Graph's word is taken, unless it is seen not to hold: a row that names participants without the user is a
@@ -51,7 +51,7 @@ func (w *walk) attend(have Sources) {
 		if t.src != parleyv1.Source_SOURCE_CALL || w.req.Owner == names.AnyUser {
 			continue
 		}
-		t.attendance = &attendance{user: w.req.User, strict: w.req.Prove, prover: have.CallProofs}
+		t.attendance = &attendance{user: w.req.User, strict: w.req.Narrow, prover: have.CallProofs}
 		t.attendance.canary = w.engine.canaries.of(w.req.Tenant)
 	}
 }

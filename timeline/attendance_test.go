@@ -107,7 +107,7 @@ func TestProvedCalls(t *testing.T) {
 					have.CallProofs = records{asked, c.said}
 				}
 				e := newEngine(t, timeline.Config{})
-				req := timeline.EventsRequest{Owner: "ada", User: "ada", Start: start, End: end, View: view, Prove: true}
+				req := timeline.EventsRequest{Owner: "ada", User: "ada", Start: start, End: end, View: view, Narrow: true}
 				r := stream(t, e, have, req, "")
 				told := slices.ContainsFunc(r.notices, func(n *parleyv1.Notice) bool { return n.GetCode() == timeline.ReasonParticipant })
 				gaps := report(r.summary.GetSources(), call).GetGaps()
@@ -159,7 +159,7 @@ func TestUnprovedCallsNeverGoOut(t *testing.T) {
 				return said
 			}}
 			e := newEngine(t, timeline.Config{})
-			req := timeline.EventsRequest{Owner: "ada", User: "ada", Start: start, End: end, Prove: true}
+			req := timeline.EventsRequest{Owner: "ada", User: "ada", Start: start, End: end, Narrow: true}
 			page, err := e.ListEvents(ctx, have, req, "", 50)
 			if err == nil && (len(page.GetEvents()) > 0 || page.GetComplete()) {
 				t.Errorf("list: %v", ids(page.GetEvents()))
@@ -180,7 +180,7 @@ func TestManyProofs(t *testing.T) {
 	have, asked := sources(g), &atomic.Int64{}
 	have.CallProofs = records{asked, nil}
 	e := newEngine(t, timeline.Config{})
-	req := timeline.EventsRequest{Owner: "ada", User: "ada", Start: start, End: end, Prove: true}
+	req := timeline.EventsRequest{Owner: "ada", User: "ada", Start: start, End: end, Narrow: true}
 	page, err := e.ListEvents(t.Context(), have, req, "", 5)
 	if err != nil || len(page.GetEvents()) != 5 || asked.Load() > 200 {
 		t.Fatalf("%d events after %d records: %v", len(page.GetEvents()), asked.Load(), err)
@@ -208,7 +208,7 @@ func TestKeptProofs(t *testing.T) {
 	e := newEngine(t, timeline.Config{})
 	for i := range 4 {
 		for prove, want := range map[bool]int{true: 10, false: 20} {
-			req := timeline.EventsRequest{Caller: "c", Owner: "ada", User: "ada", Start: start, End: end, Prove: prove}
+			req := timeline.EventsRequest{Caller: "c", Owner: "ada", User: "ada", Start: start, End: end, Narrow: prove}
 			page, err := e.ListEvents(t.Context(), have, req, "", 50)
 			if err != nil || len(page.GetEvents()) != want || !page.GetComplete() {
 				t.Fatalf("call %d, prove %v: %d events, %v", i, prove, len(page.GetEvents()), err)

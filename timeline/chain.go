@@ -27,6 +27,8 @@ type chain[T proto.Message] struct {
 	admit func(page *source.Page[T]) error
 	graph []string // fields of the filter that Graph was given
 	here  []string // fields of the filter that are evaluated here
+	// narrow says that the caller may not learn what others have read.
+	narrow bool
 
 	at      chainMark
 	page    *source.Page[T]
@@ -325,6 +327,9 @@ func (c *chain[T]) reports() []*parleyv1.SourceReport {
 		Counts: &parleyv1.SourceCounts{
 			Events: n.events, Pages: n.pages, Duplicates: n.duplicates, FromCache: n.fromCache, GraphRequests: n.requests,
 		},
+	}
+	if c.narrow {
+		concealReads(r.GetCounts())
 	}
 	if r.FilteredByGateway = c.here; !c.loose {
 		r.FilteredByGraph = c.graph

@@ -20,6 +20,8 @@ type ConversationsRequest struct {
 	View parleyv1.EventView
 	// Filter is the caller's AIP-160 filter; empty = everything.
 	Filter string
+	// Narrow says that the caller may not read every user: no count tells what others have read before.
+	Narrow bool
 	// Fingerprint is whatever else must be equal for a token to be accepted.
 	Fingerprint string
 	// Reconnect has a stream that goes on from the token of a finished one end at once, without a frame.
@@ -52,7 +54,7 @@ func (e *Engine) conversations(have Sources, req *ConversationsRequest, token, f
 	var pushed []string
 	query.MemberName, query.InstalledApp, pushed = compiled.PushChats()
 	c := &chain[*parleyv1.Conversation]{
-		engine: e, src: parleyv1.Source_SOURCE_CONVERSATION, bound: bound.sum(),
+		engine: e, src: parleyv1.Source_SOURCE_CONVERSATION, bound: bound.sum(), narrow: req.Narrow,
 		key: func(c *parleyv1.Conversation) string { return c.GetName() },
 		fetch: func(ctx context.Context, link string) (*source.Page[*parleyv1.Conversation], error) {
 			return have.Conversations.Conversations(ctx, query, link)

@@ -146,7 +146,7 @@ func (r *EventsRequest) pages(have Sources, to bound, token string, size int) (p
 		return nil, ""
 	}
 	key := store.AnswerKey(to.associated, size, token)
-	if r.Prove {
+	if r.Narrow {
 		key += provedMark
 	}
 	return store, key

@@ -119,6 +119,9 @@ func (w *walk) report(t *track) *parleyv1.SourceReport {
 			OutOfWindow: c.strays, LeftOut: c.leftOut, FromCache: c.fromCache, GraphRequests: c.requests,
 		},
 	}
+	if w.req.Narrow {
+		concealReads(r.GetCounts())
+	}
 	if w.filter != nil {
 		r.FilteredByGateway = t.filteredHere()
 		if !t.read.unfiltered.Load() && !t.refuted.Load() {
@@ -154,6 +157,9 @@ func (w *walk) covered(t *track) span {
 	}
 	return s
 }
+
+// concealReads clears the counts that tell whether somebody else has read the same before.
+func concealReads(counts *parleyv1.SourceCounts) { counts.FromCache, counts.GraphRequests = 0, 0 }
 
 // progress is the time reached per source.
 func (w *walk) progress() []*parleyv1.SourceProgress {

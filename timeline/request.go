@@ -35,9 +35,9 @@ type EventsRequest struct {
 	Start, End time.Time
 	// OrderBy is the order of the answer.
 	OrderBy Order
-	// Prove makes calls go out only where their records prove that the user took part: the caller may not read everybody,
-	// and Graph's filter by participant is no proof. Others are left out.
-	Prove bool
+	// Narrow says that the caller may not read every user. Calls go out only where their records prove that the user took part,
+	// for Graph's filter by participant is no proof, and no count tells what others have read before.
+	Narrow bool
 	// View is how much of each event is returned; unspecified = BASIC.
 	View parleyv1.EventView
 	// Filter is the caller's AIP-160 filter; empty = everything.

@@ -79,7 +79,7 @@ func (w *walk) wholeEntry(ctx context.Context, t *track, getter source.EventGett
 	case errors.Is(err, source.ErrNoPart):
 		t.refuted.Store(true)
 		return foreign
-	case (err != nil || event.GetVersion() < e.version) && (open || w.req.Owner != names.AnyUser && !w.req.Prove):
+	case (err != nil || event.GetVersion() < e.version) && (open || w.req.Owner != names.AnyUser && !w.req.Narrow):
 		return unproven
 	case err != nil || event.GetVersion() < e.version:
 		return belongs

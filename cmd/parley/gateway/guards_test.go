@@ -98,6 +98,13 @@ func (g *guarded) token(t *testing.T, q graphsim.CallerToken) string {
 // ask sends a GET; the answer is its status, the error's reason if there is one, and the body.
 func (g *guarded) ask(t *testing.T, token, path string, headers ...string) (status int, reason, body string) {
 	t.Helper()
+	status, reason, body, _ = g.askAll(t, token, path, headers...)
+	return status, reason, body
+}
+
+// askAll is ask with the answer's headers.
+func (g *guarded) askAll(t *testing.T, token, path string, headers ...string) (status int, reason, body string, told http.Header) {
+	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, g.base+path, http.NoBody)
 	if err != nil {
 		t.Fatal(err)
@@ -125,7 +132,7 @@ func (g *guarded) ask(t *testing.T, token, path string, headers ...string) (stat
 	if resp.StatusCode != http.StatusOK && json.Unmarshal(text, &failure) == nil && len(failure.Details) > 0 {
 		reason = failure.Details[0].Reason
 	}
-	return resp.StatusCode, reason, string(text)
+	return resp.StatusCode, reason, string(text), resp.Header
 }
 
 // someone is a user of a list.

@@ -346,9 +346,9 @@ type SourceCounts struct {
 	Duplicates int64 `protobuf:"varint,3,opt,name=duplicates,proto3" json:"duplicates,omitempty"`
 	// Rows that lay outside the window they were asked with.
 	OutOfWindow int64 `protobuf:"varint,4,opt,name=out_of_window,json=outOfWindow,proto3" json:"out_of_window,omitempty"`
-	// Pages that came from the gateway's cache.
+	// Pages that came from the gateway's cache. Always 0 for callers who may not read every user: it tells what others read.
 	FromCache int64 `protobuf:"varint,5,opt,name=from_cache,json=fromCache,proto3" json:"from_cache,omitempty"`
-	// Requests that were sent to Graph, retries included.
+	// Requests that were sent to Graph, retries included. Always 0 for callers who may not read every user.
 	GraphRequests int64 `protobuf:"varint,6,opt,name=graph_requests,json=graphRequests,proto3" json:"graph_requests,omitempty"`
 	// Rows that Graph sent although they lie outside the asked interval, and that were left out: within the second that it is
 	// asked wider, or because Graph was not told, or did not honour, a bound.
