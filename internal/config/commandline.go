@@ -176,7 +176,7 @@ func (c *CommandLine) read(flag *kong.Flag, given bool) Origin {
 // problem says what is wrong with the value of a flag by itself, if anything. The rules of Sourced settings have their words.
 func (c *CommandLine) problem(flag *kong.Flag, words bool) string {
 	if c.broken[flag] {
-		return expected[flag.Target.Type().String()]
+		return expected[flag.Target.Type()]
 	}
 	if allowed := c.enums[flag]; words && allowed != nil && !slices.Contains(allowed, flag.Target.String()) {
 		return "is none of " + strings.Join(allowed, ", ")

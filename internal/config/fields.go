@@ -1,7 +1,6 @@
 package config
 
 import (
-	"math"
 	"reflect"
 	"regexp"
 	"strings"
@@ -21,8 +20,7 @@ type setting struct {
 	index     int
 	flag, key string
 	initial   string // the default
-	expected  string // what a text says that cannot be read as a value
-	boolean   bool
+	kind      reflect.Type
 	path      bool
 	secret    bool // names a file that holds a secret
 	graph     bool // a tenant may have one of its own
@@ -31,12 +29,6 @@ type setting struct {
 // secretFile matches the flags of files that hold a secret. Their values are not repeated in messages: it happens that somebody
 // gives the secret itself.
 var secretFile = regexp.MustCompile(`(^|-)(secret|keys?|password|certificate)-file$`)
-
-// expected says what is wrong with a value that is not of a type. It does not repeat the value.
-var expected = map[string]string{
-	"bool": "is not true or false", "int": "is not a whole number, such as 50", "float64": "is not a number, such as 0.5",
-	"time.Duration": "is not a duration; write one such as 90s, 15m or 36h", "uint64": "is not a whole number from 0 on, such as 1",
-}
 
 // settings lists the fields of Settings in their order.
 var settings = sync.OnceValue(func() []setting {
@@ -48,9 +40,8 @@ var settings = sync.OnceValue(func() []setting {
 		if flag == "" {
 			continue
 		}
-		kind := fields.Field(i).Type
 		list = append(list, setting{
-			expected: expected[kind.String()], boolean: kind.Kind() == reflect.Bool,
+			kind:  fields.Field(i).Type,
 			index: i, flag: flag, key: keyOf(flag), initial: tag.Get("default"), path: tag.Get("type") == "path",
 			secret: tag.Get("type") == "path" && secretFile.MatchString(flag), graph: tag.Get("group") == graphGroup,
 		})
@@ -112,12 +103,6 @@ func (s *Settings) take(message proto.Message, where func(key string) Origin) {
 		}
 		s.origins[known.flag] = where(known.key)
 	}
-}
-
-// inRange reports whether a duration of the file fits into a time.Duration.
-func inRange(d *durationpb.Duration) bool {
-	const most = math.MaxInt64 / int64(time.Second)
-	return d.IsValid() && -most < d.GetSeconds() && d.GetSeconds() < most
 }
 
 // quotable returns the value of a setting in quotes and a blank, for messages; nothing where it may be a secret.

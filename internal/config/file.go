@@ -15,8 +15,6 @@ import (
 	"github.com/alecthomas/kong"
 	"go.yaml.in/yaml/v3"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/parley-gateway/parley/internal/configpb"
 )
@@ -68,7 +66,6 @@ func parseFile(path string, data []byte, failed error) (*file, error) {
 	r.whole = true
 	options := protoyaml.UnmarshalOptions{CustomUnmarshaler: r}
 	r.notRead(options.Unmarshal(padded(data), r.message))
-	r.durations()
 	for _, key := range r.mistyped {
 		if _, set := r.at[key]; !set {
 			r.wrong[key] = true
@@ -99,17 +96,9 @@ type fileReader struct {
 	file
 
 	path string
-	// scalars are the values that protoyaml is to read, by line and column.
-	scalars map[position]scalar
-	errs    []error
+	errs []error
 	// mistyped are the paths of the keys that unknown ones may mean.
 	mistyped []string
-}
-
-// scalar is a value of the file with the setting that it is for.
-type scalar struct {
-	key   string
-	known setting
 }
 
 var _ protoyaml.CustomUnmarshaler = (*fileReader)(nil)
@@ -119,11 +108,8 @@ func (r *fileReader) place(node *yaml.Node) position {
 }
 
 func (r *fileReader) failf(at *yaml.Node, format string, args ...any) {
-	r.fail(r.place(at), fmt.Sprintf(format, args...))
-}
-
-func (r *fileReader) fail(at position, problem string) {
-	r.errs = append(r.errs, &Error{text: at.String() + ": " + problem, at: at})
+	place := r.place(at)
+	r.errs = append(r.errs, &Error{text: place.String() + ": " + fmt.Sprintf(format, args...), at: place})
 }
 
 // Unmarshal implements protoyaml.CustomUnmarshaler. It leaves the reading of values to protoyaml.
@@ -131,7 +117,6 @@ func (r *fileReader) Unmarshal(node *yaml.Node, message proto.Message) (bool, er
 	if _, top := message.(*configpb.Settings); !top {
 		return false, nil
 	}
-	r.scalars = make(map[position]scalar)
 	if isNull(node) {
 		return true, nil
 	}
@@ -189,25 +174,16 @@ func (r *fileReader) value(value *yaml.Node, key string, known setting) bool {
 	case isNull(value):
 		return false
 	default:
-		if known.boolean {
-			plainBool(value)
+		plain, ok := known.plain(value.Value)
+		if ok {
+			value.Value, value.Tag = plain, tags[known.kind]
+			r.at[key] = r.place(value)
+			return true
 		}
-		r.at[key] = r.place(value)
-		r.scalars[position{line: value.Line, column: value.Column}] = scalar{key, known}
-		return true
+		r.failf(value, "%s: %s", key, expected[known.kind])
 	}
 	r.wrong[key] = true
 	return false
-}
-
-// plainBool writes the other words for true and false that the environment has, too, as YAML has them.
-func plainBool(value *yaml.Node) {
-	switch strings.ToLower(value.Value) {
-	case "true", "yes", "1":
-		value.Value, value.Tag = "true", "!!bool"
-	case "false", "no", "0":
-		value.Value, value.Tag = "false", "!!bool"
-	}
 }
 
 // unknown refuses a key, and says which one it may mean.
@@ -254,46 +230,15 @@ func shorten(text string) string {
 // place of a mistake at the head of a message of protoyaml.
 var protoyamlPlace = regexp.MustCompile(`^:(\d+):(\d+) `)
 
-// notRead reports the values that protoyaml could not read. Its own messages quote the line, which may hold a secret; so only their
-// places are taken.
+// notRead reports the values that protoyaml could not read although the gateway can. Its own messages quote the line, which may hold a
+// secret; so only their places are taken.
 func (r *fileReader) notRead(err error) {
-	reported := make(map[string]bool)
 	for _, each := range flat(err) {
-		var at position
+		at := position{path: r.path}
 		if match := protoyamlPlace.FindStringSubmatch(each.Error()); match != nil {
 			at.line, at.column = number(match[1]), number(match[2])
 		}
-		value, ok := r.scalars[at]
-		if !ok {
-			r.fail(position{path: r.path, line: at.line, column: at.column}, "cannot be read")
-			continue
-		}
-		if !reported[value.key] {
-			reported[value.key] = true
-			r.unreadable(value)
-		}
-	}
-}
-
-// unreadable refuses the value of a setting that is not of its type.
-func (r *fileReader) unreadable(value scalar) {
-	r.fail(r.at[value.key], value.key+": "+value.known.expected)
-	r.message.ProtoReflect().Clear(r.message.ProtoReflect().Descriptor().Fields().ByName(protoreflect.Name(value.key)))
-	r.wrong[value.key] = true
-	delete(r.at, value.key)
-}
-
-// durations refuses durations that are longer than the gateway can count.
-func (r *fileReader) durations() {
-	fields := r.message.ProtoReflect()
-	for _, value := range r.scalars {
-		field := fields.Descriptor().Fields().ByName(protoreflect.Name(value.key))
-		if field == nil || field.Message() == nil {
-			continue
-		}
-		if d, ok := fields.Get(field).Message().Interface().(*durationpb.Duration); ok && !inRange(d) && r.at[value.key].line > 0 {
-			r.unreadable(value)
-		}
+		r.errs = append(r.errs, &Error{text: at.String() + ": cannot be read", at: at})
 	}
 }
 

@@ -105,6 +105,18 @@ func Defaults() (Settings, error) {
 				return s, fmt.Errorf("%s: default: %w", field.Name, err)
 			}
 			*target = n
+		case *bool:
+			b, err := strconv.ParseBool(text)
+			if err != nil {
+				return s, fmt.Errorf("%s: default: %w", field.Name, err)
+			}
+			*target = b
+		case *float64:
+			f, err := strconv.ParseFloat(text, 64)
+			if err != nil {
+				return s, fmt.Errorf("%s: default: %w", field.Name, err)
+			}
+			*target = f
 		case *time.Duration:
 			d, err := time.ParseDuration(text)
 			if err != nil {

@@ -26,15 +26,15 @@ func written(t *testing.T, files map[string]string) {
 
 // TestWhichValueWins is of the kind "the flag wins over the environment, the environment over the file, the file over the default".
 func TestWhichValueWins(t *testing.T) {
-	written(t, map[string]string{"parley.yaml": "caller_rate: 1\ncaller_burst: 1\nsettle_call: 1h\nlog_format: json\ntls_terminated: yes\nlog_level:\n" +
-		"settle_chat: 0\ngraph_ca_file: ''\n"})
+	written(t, map[string]string{"parley.yaml": "caller_rate: 1\ncaller_burst: 1\nsettle_call: 0.5h30m\nlog_format: json\ntls_terminated: yes\nlog_level:\n" +
+		"settle_chat: 0\ngraph_ca_file: ''\ncaller_graph_requests: 1_000\n"})
 	t.Setenv("PARLEY_CONFIG_FILE", "parley.yaml")
 	t.Setenv("PARLEY_CALLER_RATE", "2")
 	t.Setenv("PARLEY_CALLER_BURST", "2")
 	t.Setenv("PARLEY_POLICY_FILE", "")
 	s := sourced(t, "--caller-rate=3", "--no-such-flag")
 	if s.CallerRate != 3 || s.CallerBurst != 2 || s.SettleCall.String() != "1h0m0s" || s.LogFormat != "json" || !s.TLSTerminated ||
-		s.LogLevel != "info" || s.SettleChat != 0 || s.CacheMaxAge.String() != "24h0m0s" || s.PolicyFile != "" || s.GraphCAFile != "" {
+		s.LogLevel != "info" || s.SettleChat != 0 || s.CallerGraphRequests != 1000 || s.CacheMaxAge.String() != "24h0m0s" || s.PolicyFile != "" || s.GraphCAFile != "" {
 		t.Errorf("%+v", s.Settings)
 	}
 }

@@ -132,6 +132,10 @@ func wrongConfigurations() map[string]wrong {
 			file: "caller_rate: 1.5\n", args: loopback,
 			want: "parley.yaml:1:14: caller_rate: is not a whole number, such as 50",
 		},
+		"type: a number with an exponent": {
+			file: "caller_rate: 1e3\n", args: loopback,
+			want: "parley.yaml:1:14: caller_rate: is not a whole number, such as 50",
+		},
 		"type: a flag in words": {
 			file: "tls_terminated: perhaps\n", args: loopback,
 			want: "parley.yaml:1:17: tls_terminated: is not true or false",
