@@ -187,6 +187,14 @@ func (x *exchange) chatOrder() (bool, *graphError) {
 	if !ok {
 		return false, nil
 	}
+	for _, f := range x.faults {
+		switch f.Kind {
+		case FaultRefuseOrder:
+			return false, badRequest("QueryOptions to order by '%s' is not supported.", text)
+		case FaultIgnoreOrder:
+			return false, nil
+		}
+	}
 	if !strings.EqualFold(strings.Join(strings.Fields(text), " "), "lastMessagePreview/createdDateTime desc") {
 		return false, badRequest("QueryOptions to order by '%s' is not supported.", text)
 	}

@@ -59,6 +59,10 @@ const (
 	FaultLinkName = "link_name"
 	// FaultEmptyError is FaultStatus without a body.
 	FaultEmptyError = "empty_error"
+	// FaultRefuseOrder answers 400 to a list of chats with $orderby, FaultIgnoreOrder answers as if it had none. Microsoft says
+	// of US Government clouds that they do not support the option, and not which of the two they do.
+	FaultRefuseOrder = "refuse_order"
+	FaultIgnoreOrder = "ignore_order"
 )
 
 // FaultKinds are all kinds of [Fault].
@@ -67,6 +71,7 @@ func FaultKinds() []string {
 		FaultStatus, FaultErrorIn200, FaultNestedError, FaultRefusePage, FaultLoopLink, FaultLoopPair, FaultForeignLink, FaultHTTPLink,
 		FaultCutBody, FaultMalformedJSON, FaultEmptyPage, FaultEmptyEnd, FaultOutOfWindow, FaultRepeatPage, FaultSlow, FaultReset,
 		FaultHang, FaultStall, FaultDrip, FaultGoAway, FaultOneOfN, FaultHTMLError, FaultEmptyError, FaultLinkName,
+		FaultRefuseOrder, FaultIgnoreOrder,
 	}
 }
 

@@ -97,11 +97,17 @@ func (c *Conversations) attempts(ctx context.Context, q ConversationQuery, link 
 	if link != "" {
 		return attempts, nil
 	}
+	if order != "" {
+		attempts = append(attempts, attempt{name: "no order", request: ask(expand, "", filter), unordered: true})
+	}
 	if less != expand {
 		attempts = append(attempts, attempt{name: "members alone", request: ask(less, order, filter), unordered: unordered})
 	}
 	if filter != "" {
 		attempts = append(attempts, attempt{name: "no filter", request: ask(expand, order, ""), unordered: unordered, unfiltered: true})
+	}
+	if filter != "" && order != "" {
+		attempts = append(attempts, attempt{name: "no filter, no order", request: ask(expand, "", ""), unordered: true, unfiltered: true})
 	}
 	if expand != "" || order != "" {
 		attempts = append(attempts, attempt{name: "plain list", request: ask("", "", ""), unordered: q.ByLastMessage, unfiltered: filter != ""})

@@ -90,7 +90,7 @@ func TestRefusedClauses(t *testing.T) {
 				page, err := source.NewConversations(g, source.Options{}).Conversations(t.Context(), source.ConversationQuery{Owner: userID, User: userID, InstalledApp: "a", ByLastMessage: true}, "")
 				return requestsOf(page), flags{page.Unfiltered, page.Unbounded, page.Unordered}, err
 			},
-			want:  []string{"$filter", "$expand=members&$orderby", "$expand=members,lastMessagePreview&$orderby=lastMessagePreview/createdDateTime desc"},
+			want:  []string{"$filter", "$expand=members,lastMessagePreview&$filter", "$expand=members&$orderby", "$expand=members,lastMessagePreview&$orderby=lastMessagePreview/createdDateTime desc"},
 			flags: flags{Unfiltered: true},
 		},
 		{
@@ -100,8 +100,30 @@ func TestRefusedClauses(t *testing.T) {
 				page, err := source.NewConversations(g, source.Options{}).Conversations(t.Context(), source.ConversationQuery{Owner: userID, User: userID, ByLastMessage: true}, "")
 				return requestsOf(page), flags{page.Unfiltered, page.Unbounded, page.Unordered}, err
 			},
-			want:  []string{"$expand=members,lastMessagePreview&$orderby", "$expand=members&$orderby", "/chats?$top=50"},
+			want:  []string{"$expand=members,lastMessagePreview&$orderby", "$expand=members,lastMessagePreview", "$expand=members&$orderby", "/chats?$top=50"},
 			flags: flags{Unordered: true},
+		},
+		{
+			name:   "chats order alone",
+			refuse: func(target string) bool { return strings.Contains(target, "$orderby") },
+			ask: func(g source.Graph) (int, flags, error) {
+				page, err := source.NewConversations(g, source.Options{}).Conversations(t.Context(), source.ConversationQuery{Owner: userID, User: userID, ByLastMessage: true, MemberName: "P"}, "")
+				return requestsOf(page), flags{page.Unfiltered, page.Unbounded, page.Unordered}, err
+			},
+			want:  []string{"$orderby", "$top=50&$expand=members,lastMessagePreview&$filter"},
+			flags: flags{Unordered: true},
+		},
+		{
+			name: "chats order and filter",
+			refuse: func(target string) bool {
+				return strings.Contains(target, "$orderby") || strings.Contains(target, "$filter")
+			},
+			ask: func(g source.Graph) (int, flags, error) {
+				page, err := source.NewConversations(g, source.Options{}).Conversations(t.Context(), source.ConversationQuery{Owner: userID, User: userID, ByLastMessage: true, InstalledApp: "a"}, "")
+				return requestsOf(page), flags{page.Unfiltered, page.Unbounded, page.Unordered}, err
+			},
+			want:  []string{"$orderby", "$filter", "$expand=members&$orderby", "lastMessagePreview&$orderby", "$top=50&$expand=members,lastMessagePreview"},
+			flags: flags{Unfiltered: true, Unordered: true},
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

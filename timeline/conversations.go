@@ -60,6 +60,9 @@ func (e *Engine) conversations(have Sources, req *ConversationsRequest, token, f
 			return have.Conversations.Conversations(ctx, query, link)
 		},
 	}
+	if req.ByLastMessage {
+		c.fetch = (&chatOrder{chain: c, read: c.fetch}).page
+	}
 	if compiled != nil {
 		c.graph, c.here = pushed, compiled.Here()
 		c.match = func(ctx context.Context, row *parleyv1.Conversation, unfiltered bool) (matches, ok bool, err error) {

@@ -43,8 +43,9 @@ const (
 
 	NoticeEndCut      = "END_CUT_TO_NOW"
 	NoticeRestarted   = "RESTARTED"
-	NoticeClockSkew   = "CLOCK_SKEW"   // the gateway's clock and Graph's differ by more than the settle time
-	NoticeStartRaised = "START_RAISED" // Graph refused to be asked from 1970 on
+	NoticeNotSorted   = "ORDER_NOT_KEPT" // Graph does not order chats by their last message, and the list is too long to be sorted here
+	NoticeClockSkew   = "CLOCK_SKEW"     // the gateway's clock and Graph's differ by more than the settle time
+	NoticeStartRaised = "START_RAISED"   // Graph refused to be asked from 1970 on
 )
 
 // Error is a refusal by the timeline itself, or the failure of every asked source (Err then holds the *graphclient.Error

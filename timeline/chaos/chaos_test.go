@@ -26,7 +26,8 @@ var (
 // are left out.
 func kinds() []string {
 	return slices.DeleteFunc(graphsim.FaultKinds(), func(kind string) bool {
-		return kind == graphsim.FaultEmptyEnd || kind == graphsim.FaultEmptyPage || kind == graphsim.FaultOneOfN
+		return kind == graphsim.FaultEmptyEnd || kind == graphsim.FaultEmptyPage || kind == graphsim.FaultOneOfN ||
+			kind == graphsim.FaultRefuseOrder || kind == graphsim.FaultIgnoreOrder // of lists of chats alone
 	})
 }
 

@@ -36,7 +36,8 @@ type ListConversationsRequest struct {
 	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	// AIP-160 filter over `members.display_name`, `installed_apps` and `kind`; at most 512 characters.
 	Filter string `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
-	// `last_message_time desc`, or absent for Graph's own order.
+	// `last_message_time desc`, or absent for Graph's own order. The gateway sorts where Graph does not; a list that is too long for
+	// that comes with the notice `ORDER_NOT_KEPT`.
 	OrderBy string `protobuf:"bytes,5,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
 	// How much of each conversation is returned; absent = BASIC.
 	View          EventView `protobuf:"varint,6,opt,name=view,proto3,enum=parley.v1.EventView" json:"view,omitempty"`
@@ -207,7 +208,8 @@ type StreamConversationsRequest struct {
 	ResumeToken string `protobuf:"bytes,2,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
 	// AIP-160 filter over `members.display_name`, `installed_apps` and `kind`; at most 512 characters.
 	Filter string `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
-	// `last_message_time desc`, or absent for Graph's own order.
+	// `last_message_time desc`, or absent for Graph's own order. The gateway sorts where Graph does not; a list that is too long for
+	// that comes with the notice `ORDER_NOT_KEPT`.
 	OrderBy string `protobuf:"bytes,4,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
 	// How much of each conversation is returned; absent = BASIC.
 	View          EventView `protobuf:"varint,5,opt,name=view,proto3,enum=parley.v1.EventView" json:"view,omitempty"`

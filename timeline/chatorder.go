@@ -1,0 +1,183 @@
+package timeline
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/source"
+)
+
+// Bounds of a list of chats that is sorted here.
+const (
+	maxSortedChats = 5000
+	maxSortedBytes = 16 << 20 // as protobuf
+	sortedPart     = 50       // chats of a part, as many as a page of Graph
+)
+
+type chatPage = source.Page[*parleyv1.Conversation]
+
+// chatOrder hands a user's chats on in the order of their last message, newest first. Some clouds refuse to order chats or leave
+// them as they are. Then the whole list is read and sorted here, and stands for the first page; a list that is too long for that
+// comes as Graph sends it, with a notice.
+type chatOrder struct {
+	chain *chain[*parleyv1.Conversation]
+	read  func(ctx context.Context, link string) (*chatPage, error)
+	told  bool
+	last  time.Time // of the oldest last message so far; zero = not known
+}
+
+// page returns the first page, or the page behind a link of Graph.
+func (o *chatOrder) page(ctx context.Context, link string) (*chatPage, error) {
+	page, err := o.read(ctx, link)
+	if err != nil {
+		return nil, err
+	}
+	if link == "" {
+		o.last = time.Time{}
+	}
+	var kept bool
+	if o.last, kept = inOrder(page.Items, o.last); kept && !page.Unordered {
+		return page, nil
+	}
+	if link == "" {
+		whole, err := o.whole(ctx, page)
+		if err != nil {
+			return nil, err
+		}
+		if whole != nil {
+			return whole, nil
+		}
+	}
+	if !o.told {
+		o.told = true
+		o.chain.pending = append(o.chain.pending, &parleyv1.Notice{
+			Code: NoticeNotSorted, Source: o.chain.src,
+			Message: "Graph did not order the chats by their last message, and they could not be sorted here; they come as Graph sends them",
+		})
+	}
+	return page, nil
+}
+
+// whole reads the list to its end behind its first page and sorts it. It is nil for a list that cannot be sorted here: because it
+// is too long, takes longer than the call has, breaks off, or does not tell when the last messages were written.
+func (o *chatOrder) whole(ctx context.Context, first *chatPage) (*chatPage, error) {
+	reading, cancel := context.WithCancel(ctx)
+	if deadline, ok := ctx.Deadline(); ok {
+		// A quarter of the time is left to answer with what there is.
+		reading, cancel = context.WithTimeout(ctx, time.Until(deadline)*3/4)
+	}
+	defer cancel()
+	list := newChatList(first)
+	links := linkset{}
+	for page := first; page.Next != ""; {
+		if !list.timed || len(list.chats) > maxSortedChats || list.bytes > maxSortedBytes || !links.add(page.Next) {
+			return nil, nil //nolint:nilnil // no list and no fault: the caller goes on without
+		}
+		var err error
+		if page, err = o.read(reading, page.Next); err != nil {
+			return nil, ctx.Err() // any other fault meets the chain again behind the first page, and is judged there
+		}
+		list.add(page)
+	}
+	if !list.timed && len(list.chats) > 1 {
+		return nil, nil //nolint:nilnil // as above
+	}
+	o.chain.at.counts.pages += int64(list.pages - 1)
+	o.chain.at.counts.fromCache += int64(list.kept)
+	whole := *first
+	if whole.FromCache = list.kept == list.pages; whole.FromCache {
+		o.chain.at.counts.fromCache-- // load counts the page
+	}
+	list.sort()
+	whole.Items, whole.Lazy, whole.Next, whole.Rows, whole.Requests = nil, list, "", len(list.chats), list.requests
+	return &whole, nil
+}
+
+// chatList is a list of chats that was read whole, each chat once. It hands them out in parts.
+type chatList struct {
+	chats                 []*parleyv1.Conversation
+	bytes                 int
+	timed                 bool // some chat tells when its last message was written
+	pages, kept, requests int
+}
+
+var _ source.Rows[*parleyv1.Conversation] = (*chatList)(nil)
+
+func newChatList(first *chatPage) *chatList {
+	l := &chatList{}
+	l.add(first)
+	return l
+}
+
+func (l *chatList) add(page *chatPage) {
+	l.pages++
+	if page.FromCache {
+		l.kept++
+	} else {
+		l.requests += page.Requests
+	}
+	l.chats = append(l.chats, page.Items...)
+	for _, chat := range page.Items {
+		l.bytes += proto.Size(chat)
+		l.timed = l.timed || chat.GetLastMessageTime() != nil
+	}
+}
+
+// sort orders the chats by their last message, newest first, then by name; chats without a message come last. Of a chat that Graph
+// sent several times the newest stays.
+func (l *chatList) sort() {
+	slices.SortStableFunc(l.chats, func(a, b *parleyv1.Conversation) int {
+		x, y := a.GetLastMessageTime(), b.GetLastMessageTime()
+		switch {
+		case x == nil && y == nil:
+		case x == nil:
+			return 1
+		case y == nil:
+			return -1
+		default:
+			if order := y.AsTime().Compare(x.AsTime()); order != 0 {
+				return order
+			}
+		}
+		return cmp.Compare(a.GetName(), b.GetName())
+	})
+	had := make(map[string]bool, len(l.chats))
+	l.chats = slices.DeleteFunc(l.chats, func(chat *parleyv1.Conversation) bool {
+		again := chat.GetName() != "" && had[chat.GetName()]
+		had[chat.GetName()] = true
+		return again
+	})
+}
+
+// Len implements source.Rows.
+func (l *chatList) Len() int { return len(l.chats) }
+
+// Cost implements source.Rows.
+func (l *chatList) Cost() int64 { return int64(l.bytes) }
+
+// Part implements source.Rows.
+func (l *chatList) Part(i int) (chats []*parleyv1.Conversation, from int, err error) {
+	from = i - i%sortedPart
+	return l.chats[from:min(from+sortedPart, len(l.chats))], from, nil
+}
+
+// inOrder reports whether chats come in the order of their last messages, newest first, behind one of a time, and returns the time
+// of the last one. Chats without a message say nothing.
+func inOrder(chats []*parleyv1.Conversation, last time.Time) (time.Time, bool) {
+	for _, chat := range chats {
+		if chat.GetLastMessageTime() == nil {
+			continue
+		}
+		at := chat.GetLastMessageTime().AsTime()
+		if !last.IsZero() && at.After(last) {
+			return at, false
+		}
+		last = at
+	}
+	return last, true
+}
