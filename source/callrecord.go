@@ -73,7 +73,7 @@ func (c *Call) Event(ctx context.Context, owner, user string, ref Ref) (*parleyv
 	if err != nil {
 		return nil, err
 	}
-	event, err := item.Event()
+	event, err := identified(item.Event())
 	if err != nil {
 		return nil, err
 	}

@@ -148,7 +148,15 @@ func (c *Chat) Event(ctx context.Context, owner, user string, ref Ref) (*parleyv
 	if err != nil {
 		return nil, err
 	}
-	return item.Event()
+	return identified(item.Event())
+}
+
+// identified refuses an event whose record had no id: what Graph answered was not the record that was asked for.
+func identified(event *parleyv1.Event, err error) (*parleyv1.Event, error) {
+	if err == nil && event.GetSource().GetId() == "" {
+		return nil, malformed("the record has no id", nil)
+	}
+	return event, err
 }
 
 // item normalizes one message. asked is the chat that was asked for it, if one was. Old deletions (an empty body and no

@@ -59,6 +59,7 @@ func TestGetMessage(t *testing.T) {
 		{name: "no members at all", kind: "not found", replies: map[string]reply{chatPrefix + "/members": list(""), chatPrefix + "/messages/7": message}},
 		{name: "no chat", kind: "not found"},
 		{name: "no message", kind: "not found", replies: map[string]reply{chatPrefix + "/members": list("", member)}},
+		{name: "a list in the message's place", kind: "malformed", replies: map[string]reply{chatPrefix + "/members": list("", member), chatPrefix + "/messages/7": list("", message.body)}},
 		{name: "message id is a path", kind: "not found", ref: source.Ref{Chat: chatID, ID: "../7"}, replies: map[string]reply{chatPrefix + "/members": list("", member)}},
 		{name: "members repeat, no chat", kind: "not found", replies: map[string]reply{chatPrefix + "/members": list("/v1.0/again", stranger), "/v1.0/again": list("/v1.0/again", stranger)}},
 		{name: "members refused, no chat", kind: "not found", replies: map[string]reply{chatPrefix + "/members": {status: http.StatusForbidden, body: graphError("Forbidden", "no")}}},
@@ -195,6 +196,10 @@ func TestGetCall(t *testing.T) {
 				record:       whole(`{"id":"a","segments":[{"id":"g1"}],"segments@odata.NextLink":"{origin}/v1.0/g2"}`, ""),
 				participants: list("", me), "/v1.0/g2": list("", `{"id":"g2","odd":1}`),
 			},
+		},
+		{
+			name: "a record without an id", kind: "malformed", asked: 2,
+			replies: map[string]reply{record: {body: `{"version":3,"sessions":[]}`}, participants: list("", me)},
 		},
 		{
 			name: "link that leads nowhere", kind: "none", sessions: 2, participants: 1, asked: 4,
