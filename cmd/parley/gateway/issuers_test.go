@@ -7,8 +7,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/parley-gateway/parley/cmd/parley/gateway"
+	"github.com/parley-gateway/parley/graphsim"
 	"github.com/parley-gateway/parley/internal/config"
 )
 
@@ -70,5 +72,20 @@ func TestExposedFilesAreLogged(t *testing.T) {
 	}
 	if text := log.String(); !strings.Contains(text, "can read the secret") || !strings.Contains(text, "PARLEY_SEAL_KEYS_FILE") || strings.Contains(text, key) {
 		t.Errorf("logged %q", text)
+	}
+}
+
+// TestTokenMaxLifetime, kind: a setting that counts from the command line to the door.
+func TestTokenMaxLifetime(t *testing.T) {
+	t.Parallel()
+	g := guardOver(t, graphsim.Config{Users: 3, Chats: 2, Messages: 4}, func(settings *config.Settings) {
+		settings.PolicyFile = filepath.Join("..", "..", "..", "docs", "policies", "entra-app-roles.yaml")
+		settings.TokenMaxLifetime = 30 * time.Minute
+	})
+	for lifetime, want := range map[time.Duration]int{30 * time.Minute: 200, 31 * time.Minute: 401} {
+		job := g.token(t, graphsim.CallerToken{Roles: []string{"Conversations.Export.All"}, Lifetime: lifetime})
+		if status, reason, body := g.ask(t, job, "/v1/users?pageSize=1"); status != want {
+			t.Errorf("a token of %s: %d %s: %s", lifetime, status, reason, body)
+		}
 	}
 }
