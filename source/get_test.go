@@ -59,7 +59,7 @@ func TestGetMessage(t *testing.T) {
 		{name: "no members at all", kind: "not found", replies: map[string]reply{chatPrefix + "/members": list(""), chatPrefix + "/messages/7": message}},
 		{name: "no chat", kind: "not found"},
 		{name: "no message", kind: "not found", replies: map[string]reply{chatPrefix + "/members": list("", member)}},
-		{name: "a list in the message's place", kind: "malformed", replies: map[string]reply{chatPrefix + "/members": list("", member), chatPrefix + "/messages/7": list("", message.body)}},
+		{name: "a list in the message's place", kind: "malformed answer", replies: map[string]reply{chatPrefix + "/members": list("", member), chatPrefix + "/messages/7": list("", message.body)}},
 		{name: "message id is a path", kind: "not found", ref: source.Ref{Chat: chatID, ID: "../7"}, replies: map[string]reply{chatPrefix + "/members": list("", member)}},
 		{name: "members repeat, no chat", kind: "not found", replies: map[string]reply{chatPrefix + "/members": list("/v1.0/again", stranger), "/v1.0/again": list("/v1.0/again", stranger)}},
 		{name: "members refused, no chat", kind: "not found", replies: map[string]reply{chatPrefix + "/members": {status: http.StatusForbidden, body: graphError("Forbidden", "no")}}},
@@ -78,12 +78,14 @@ func TestGetMessage(t *testing.T) {
 			if got := kindOf(t, err); got != tc.kind {
 				t.Fatalf("kind %q, want %q: %v", got, tc.kind, err)
 			}
-			if tc.kind != "none" {
+			if tc.kind == "not found" {
 				for _, target := range up.targets() {
 					if strings.Contains(target, "/messages/") && tc.name != "no message" {
 						t.Errorf("a stranger's request reached %s", target)
 					}
 				}
+			}
+			if tc.kind != "none" {
 				return
 			}
 			if event.GetBody().GetPlainText() != "hi" || event.GetName() != "users/"+userID+"/events/chat,"+chatID+",7" {
@@ -198,7 +200,7 @@ func TestGetCall(t *testing.T) {
 			},
 		},
 		{
-			name: "a record without an id", kind: "malformed", asked: 2,
+			name: "a record without an id", kind: "malformed answer", asked: 2,
 			replies: map[string]reply{record: {body: `{"version":3,"sessions":[]}`}, participants: list("", me)},
 		},
 		{
