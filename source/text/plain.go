@@ -32,7 +32,7 @@ func Plain(in Input) string {
 		limit = DefaultMax
 	}
 	if len(in.Attachments) == 0 {
-		return render(in, nil, limit)
+		return orAttached(render(in, nil, limit), in.Content, limit)
 	}
 	r := newResolver(in.Attachments, limit)
 	if r.hasCards() {
@@ -59,7 +59,20 @@ func AppendPlain(b []byte, in Input) []byte {
 		return append(b, clip(s, limit)...)
 	}
 	b = slices.Grow(b, min(len(content), limit, maxRoom))
-	return append(b, writeHTML(b[len(b):], content, nil, limit)...)
+	written := writeHTML(b[len(b):], content, nil, limit)
+	if len(written) == 0 {
+		return append(b, orAttached("", content, limit)...)
+	}
+	return append(b, written...)
+}
+
+// orAttached is the text of a body, or a word for what is attached to it when that is all there is and it is not told: previews
+// of messages come without their attachments.
+func orAttached(s, content string, limit int) string {
+	if strings.TrimSpace(s) == "" && strings.Contains(content, attachmentTag+" ") {
+		return clip("[attachment]", limit)
+	}
+	return s
 }
 
 // render gives the text of the body alone, with the attachments that it mentions, or without any if atts is nil.

@@ -76,6 +76,8 @@ func TestPlain(t *testing.T) {
 		{"forward of a picture", text.Input{ContentType: "html", Content: `<attachment id="1"></attachment>`, Attachments: []text.Attachment{{
 			ID: "1", ContentType: "forwardedMessageReference", Content: `{"originalMessageId":"1","originalMessageContent":"<p><img src=\"x\"></p>"}`,
 		}}}, "> [image]"},
+		{"preview of a file", text.Input{ContentType: "html", Content: `<attachment id="a"></attachment>`}, "[attachment]"},
+		{"preview of a file in a text", text.Input{ContentType: "text", Content: `<attachment id="a"></attachment> `}, "[attachment]"},
 		{"nothing at all", text.Input{ContentType: "html", Content: "<p></p>"}, ""},
 
 		{"card alone", text.Input{ContentType: "html", Content: cardTag, Attachments: []text.Attachment{card(answer)}}, "It is done[1] (https://x.example/1)."},
