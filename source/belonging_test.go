@@ -115,7 +115,9 @@ func TestThreadsThatAreNoChats(t *testing.T) {
 		"notes under an own id":      {thread: "19:notes_" + userID + "@thread.v2", answer: list("", textOf7.body), own: true, kind: "none"},
 		"notes under a longer id":    {thread: "19:x-y_notes_" + strings.ToUpper(plain) + "@thread.v2", answer: list(""), own: true, kind: "none"},
 		"another's notes":            {thread: "19:notes_" + other + "@thread.v2", answer: list("", textOf7.body), kind: "bad request"},
-		"a chat that is named alike": {thread: "19:meetingnotes_" + userID + "@thread.v2", answer: list("", textOf7.body), kind: "bad request"},
+		"notes without a separator":  {thread: "19:a1notes" + userID + "@thread.v2", answer: list(""), own: true, kind: "none"},
+		"a thread that names a user": {thread: "19:" + userID + "@thread.v2", answer: list("", textOf7.body), kind: "bad request"},
+		"notes in another domain":    {thread: "19:notes_" + userID + "@thread.skype", answer: list("", textOf7.body), kind: "bad request"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

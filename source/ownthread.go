@@ -12,7 +12,7 @@ import (
 const everyUserPrefix = "48:"
 
 // notesPattern finds the user in the id of a thread of notes that is the user's alone.
-var notesPattern = regexp.MustCompile(`(?i)^19:(?:[^@]*[^0-9a-z@])?notes_([0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12})@thread\.v2$`)
+var notesPattern = regexp.MustCompile(`(?i)^19:[^@]*notes[^@0-9a-z]*([0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12})@thread\.v2$`)
 
 // EveryUserHas reports whether each user has a thread of their own under this id. Names and digests of what is in such a thread
 // hold the owner.

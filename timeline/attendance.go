@@ -1,6 +1,7 @@
 package timeline
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -40,6 +41,7 @@ const (
 // attendance decides which calls of a track go out.
 type attendance struct {
 	user   string
+	lower  []byte // the same in lower case
 	strict bool
 	prover source.CallProver // nil = rows alone can prove
 	canary *canary
@@ -51,7 +53,7 @@ func (w *walk) attend(have Sources) {
 		if t.src != parleyv1.Source_SOURCE_CALL || w.req.Owner == names.AnyUser {
 			continue
 		}
-		t.attendance = &attendance{user: w.req.User, strict: w.req.Narrow, prover: have.CallProofs}
+		t.attendance = &attendance{user: w.req.User, lower: bytes.ToLower([]byte(w.req.User)), strict: w.req.Narrow, prover: have.CallProofs}
 		t.attendance.canary = w.engine.canaries.of(w.req.Tenant)
 	}
 }
@@ -69,15 +71,6 @@ type answer struct {
 	judged bool
 	word   claim
 }
-
-// claim is what the rows of a sheet say of the user by themselves.
-type claim int
-
-const (
-	named   claim = iota // each names the user, or nobody
-	silent               // some name an organizer who is not the user, and no participants
-	another              // some name participants, and the user is none of them
-)
 
 // settled tells whether a window that was kept needs no further look.
 func (a *attendance) settled(s *sheet) bool {
@@ -137,27 +130,15 @@ func (a *attendance) hear(b *block) claim {
 		return told.word
 	}
 	for i := range b.sheet.entries {
-		event, err := b.sheet.entries[i].event()
-		if call := event.GetCall(); err == nil && call != nil {
-			told.word = max(told.word, a.claims(call))
+		e := &b.sheet.entries[i]
+		if !a.mentions(e) {
+			told.word = max(told.word, claimOfOthers(e.basic))
+		} else if event, err := e.event(); err == nil && event.GetCall() != nil {
+			told.word = max(told.word, a.claims(event.GetCall()))
 		}
 	}
 	told.judged = true
 	return told.word
-}
-
-// claims is what one row says.
-func (a *attendance) claims(call *parleyv1.CallDetail) claim {
-	switch {
-	case source.TookPart(call, a.user):
-		return named
-	case source.NamesPeople(call):
-		return another
-	case call.GetOrganizer() != nil || call.GetLegacyOrganizer() != nil:
-		return silent
-	default:
-		return named
-	}
 }
 
 // listen finds out what the rows of a block and earlier readings of records prove; open are the entries that only a record
@@ -172,11 +153,13 @@ func (a *attendance) listen(b *block) (found []belonging, open []int) {
 			continue
 		}
 		found[i] = unproven
-		switch event, err := e.event(); {
-		case err != nil: // what cannot be read is not proved
-		case source.TookPart(event.GetCall(), a.user):
-			found[i] = told.is(e.key, belongs)
-		case a.prover != nil:
+		if a.mentions(e) {
+			if event, err := e.event(); err == nil && source.TookPart(event.GetCall(), a.user) {
+				found[i] = told.is(e.key, belongs)
+				continue
+			}
+		}
+		if a.prover != nil {
 			open = append(open, i)
 		}
 	}
@@ -198,7 +181,7 @@ func (a *attendance) prove(ctx context.Context, t *track, b *block, found []belo
 			e := &b.entries[i]
 			event, err := e.event()
 			if err != nil {
-				return nil //nolint:nilerr // listen has read it
+				return nil //nolint:nilerr // what cannot be read is not proved
 			}
 			err = a.prover.Prove(ctx, a.user, source.Ref{Source: t.src, ID: event.GetSource().GetId(), Version: e.version})
 			t.read.requests.Add(1)

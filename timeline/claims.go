@@ -1,0 +1,87 @@
+package timeline
+
+import (
+	"bytes"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/source"
+)
+
+// claim is what the rows of a sheet say of the user by themselves.
+type claim int
+
+const (
+	named   claim = iota // each names the user, or nobody
+	silent               // some name an organizer who is not the user, and no participants
+	another              // some name participants, and the user is none of them
+)
+
+// claims is what one row says.
+func (a *attendance) claims(call *parleyv1.CallDetail) claim {
+	switch {
+	case source.TookPart(call, a.user):
+		return named
+	case source.NamesPeople(call):
+		return another
+	case call.GetOrganizer() != nil || call.GetLegacyOrganizer() != nil:
+		return silent
+	default:
+		return named
+	}
+}
+
+// mentions reports whether an entry holds the user's id at all. Few rows do, and the others need not be decoded.
+func (a *attendance) mentions(e *entry) bool { return bytes.Contains(bytes.ToLower(e.basic), a.lower) }
+
+// callFields are the numbers of the fields that say whom a call names.
+var callFields = func() (numbers struct {
+	call               protowire.Number
+	people, organizers []protowire.Number
+},
+) {
+	numbers.call = (*parleyv1.Event)(nil).ProtoReflect().Descriptor().Fields().ByName("call").Number()
+	fields := (*parleyv1.CallDetail)(nil).ProtoReflect().Descriptor().Fields()
+	numbers.people = []protowire.Number{
+		fields.ByName("participants").Number(), fields.ByName("legacy_participants").Number(), fields.ByName("sessions").Number(),
+	}
+	numbers.organizers = []protowire.Number{fields.ByName("organizer").Number(), fields.ByName("legacy_organizer").Number()}
+	return numbers
+}()
+
+// claimOfOthers is what a row says that does not hold the user's id.
+func claimOfOthers(event []byte) claim {
+	call := field(event, callFields.call)
+	for _, number := range callFields.people {
+		if field(call, number) != nil {
+			return another
+		}
+	}
+	for _, number := range callFields.organizers {
+		if field(call, number) != nil {
+			return silent
+		}
+	}
+	return named
+}
+
+// field is the value of a message's first field of a number that has a length; nil when there is none.
+func field(message []byte, number protowire.Number) []byte {
+	for len(message) > 0 {
+		n, kind, head := protowire.ConsumeTag(message)
+		if head < 0 {
+			return nil
+		}
+		size := protowire.ConsumeFieldValue(n, kind, message[head:])
+		if size < 0 {
+			return nil
+		}
+		if n == number && kind == protowire.BytesType {
+			value, _ := protowire.ConsumeBytes(message[head:])
+			return value
+		}
+		message = message[head+size:]
+	}
+	return nil
+}

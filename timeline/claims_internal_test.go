@@ -1,0 +1,64 @@
+package timeline
+
+import (
+	"testing"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/source"
+)
+
+// TestClaims: what a row says of the user is the same whether it is decoded or only looked at, in every field that names
+// people.
+func TestClaims(t *testing.T) {
+	t.Parallel()
+	a := &attendance{user: "Ada", lower: []byte("ada")}
+	set := func(id string) *parleyv1.IdentitySet { return &parleyv1.IdentitySet{User: &parleyv1.Identity{Id: id}} }
+	for name, c := range map[string]struct {
+		call func(id string) *parleyv1.CallDetail
+		of   claim // with another's id
+	}{
+		"nobody": {func(string) *parleyv1.CallDetail { return &parleyv1.CallDetail{} }, named},
+		"organizer": {func(id string) *parleyv1.CallDetail {
+			return &parleyv1.CallDetail{Organizer: &parleyv1.CallParticipant{Id: id}}
+		}, silent},
+		"legacy organizer": {func(id string) *parleyv1.CallDetail { return &parleyv1.CallDetail{LegacyOrganizer: set(id)} }, silent},
+		"participants": {func(id string) *parleyv1.CallDetail {
+			return &parleyv1.CallDetail{Participants: []*parleyv1.CallParticipant{{Identity: set(id)}}}
+		}, another},
+		"legacy participants": {func(id string) *parleyv1.CallDetail {
+			return &parleyv1.CallDetail{LegacyParticipants: []*parleyv1.IdentitySet{set(id)}}
+		}, another},
+		"sessions": {func(id string) *parleyv1.CallDetail {
+			return &parleyv1.CallDetail{Sessions: []*parleyv1.CallSession{{Caller: &parleyv1.CallEndpoint{Identity: set(id)}}}}
+		}, another},
+		"organizer and participants": {func(id string) *parleyv1.CallDetail {
+			return &parleyv1.CallDetail{Organizer: &parleyv1.CallParticipant{Id: id}, Participants: []*parleyv1.CallParticipant{{Id: id}}}
+		}, another},
+	} {
+		for _, id := range []string{"bob", "ADA", "ada"} {
+			call := c.call(id)
+			item, err := source.NewItem(&parleyv1.Event{Uid: "u", Detail: &parleyv1.Event_Call{Call: call}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			e := &entry{basic: item.Basic}
+			want, mine := c.of, id != "bob"
+			if mine {
+				want = named
+			}
+			if got := a.claims(call); got != want {
+				t.Errorf("%s of %s: %d, want %d", name, id, got, want)
+			}
+			if mentions := a.mentions(e); mentions != (mine && name != "nobody") {
+				t.Errorf("%s of %s: mentions %v", name, id, mentions)
+			} else if got := claimOfOthers(e.basic); !mentions && got != want {
+				t.Errorf("%s of %s as it lies: %d, want %d", name, id, got, want)
+			}
+		}
+	}
+	for _, broken := range []string{"\x0a", "\xff\xff", "\x0a\x05ab"} {
+		if got := claimOfOthers([]byte(broken)); got != named {
+			t.Errorf("%q: %d", broken, got)
+		}
+	}
+}
