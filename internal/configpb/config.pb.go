@@ -86,8 +86,8 @@ type Settings struct {
 	OidcIssuer *string `protobuf:"bytes,28,opt,name=oidc_issuer,json=oidcIssuer,proto3,oneof" json:"oidc_issuer,omitempty"`
 	// Audiences of accepted access tokens, separated by commas: the gateway's application id URI and client id.
 	OidcAudience *string `protobuf:"bytes,29,opt,name=oidc_audience,json=oidcAudience,proto3,oneof" json:"oidc_audience,omitempty"`
-	// How the issuer marks the tokens of programs: entra, auth0, keycloak, okta or rfc9068; unset = known from the issuer's URL for
-	// the first four. Unknown, rules may not ask for the kind of a caller.
+	// How the issuer marks the tokens of programs: entra, auth0, keycloak, okta or rfc9068; unset = as the issuer's URL tells.
+	// Where neither does, rules may not ask for the kind of a caller.
 	OidcPrograms *string `protobuf:"bytes,43,opt,name=oidc_programs,json=oidcPrograms,proto3,oneof" json:"oidc_programs,omitempty"`
 	// Longest time from iat to exp of an accepted access token, such as 2h; 0 = no bound.
 	TokenMaxLifetime *durationpb.Duration `protobuf:"bytes,44,opt,name=token_max_lifetime,json=tokenMaxLifetime,proto3,oneof" json:"token_max_lifetime,omitempty"`

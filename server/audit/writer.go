@@ -180,27 +180,29 @@ func (w *writer) writeBatch() {
 		}
 		w.room = line
 		n, err := w.send(line)
+		unsynced := n == len(line) && err != nil // all of it is there, but was not written through to the disk
 		whole := 0
-		for i, p := range w.batch[from:to] {
-			switch {
-			case n < w.ends[i]:
-				p.done <- failure(p.number, err)
-			case n == len(line) && err != nil:
-				// It is there, but was not written through to the disk.
-				w.last = w.links[i]
-				p.done <- failure(p.number, err)
-			default:
-				w.last = w.links[i]
-				whole++
-				p.done <- nil
-			}
+		for whole < to-from && w.ends[whole] <= n {
+			w.last = w.links[whole]
+			whole++
 		}
 		start := 0
 		if whole > 0 {
 			start = w.ends[whole-1]
 		}
 		w.torn = n < len(line) && (n > start || w.torn && whole == 0)
+		if unsynced {
+			whole = 0
+		}
+		// Whoever learns of a record that was lost finds the state that it left behind.
 		w.settle(to-from-whole, whole > 0, err)
+		for i, p := range w.batch[from:to] {
+			if i < whole {
+				p.done <- nil
+			} else {
+				p.done <- failure(p.number, err)
+			}
+		}
 		from = to
 	}
 	clear(w.batch)
