@@ -57,6 +57,20 @@ func (c *checker) failf(field any, format string, args ...any) {
 	}
 }
 
+// other names a setting that another one meets, with its value, and with its place where its name does not tell that.
+func (c *checker) other(field *string) string {
+	i := slices.IndexFunc(settings(), func(known setting) bool { return c.settings.field(known).Addr().Interface() == field })
+	known := settings()[i]
+	text := envOf(known.flag)
+	if !known.path {
+		text += "=" + *field
+	}
+	if origin := c.settings.origins[known.flag]; origin.kind == fromFile || origin.kind == fromFlag {
+		text += " (" + origin.describe(known.flag) + ")"
+	}
+	return text
+}
+
 // failed notes what is wrong with a setting, once, and not where its value was reported already.
 func (c *checker) failed(known setting, problem error) {
 	origin := c.settings.origins[known.flag]
@@ -119,7 +133,11 @@ func violations(s *Settings) ([]*validate.Violation, error) {
 		}
 		message.Tenants[alias] = new(configpb.Tenant)
 	}
-	err := protovalidate.Validate(message)
+	validator, err := protovalidate.New() // the rules are needed once, so they are not kept
+	if err != nil {
+		return nil, err
+	}
+	err = validator.Validate(message)
 	broken, ok := errors.AsType[*protovalidate.ValidationError](err)
 	if !ok {
 		return nil, err
@@ -168,7 +186,7 @@ func (c *checker) checkCredential() {
 	s := c.settings
 	need := func(field *string) {
 		if *field == "" {
-			c.failf(field, "is needed with PARLEY_GRAPH_CREDENTIAL=%s", s.GraphCredential)
+			c.failf(field, "is needed with %s", c.other(&s.GraphCredential))
 		}
 	}
 	switch s.GraphCredential {
@@ -192,10 +210,10 @@ func (c *checker) checkCredential() {
 		return // the rule of the setting refuses it
 	}
 	if s.GraphClientSecretFile != "" && s.GraphCredential != "client-secret" {
-		c.failf(&s.GraphClientSecretFile, "contradicts PARLEY_GRAPH_CREDENTIAL=%s; unset one of them", s.GraphCredential)
+		c.failf(&s.GraphClientSecretFile, "contradicts %s; unset one of them", c.other(&s.GraphCredential))
 	}
 	if s.GraphCertificateFile != "" && s.GraphCredential != "client-certificate" {
-		c.failf(&s.GraphCertificateFile, "contradicts PARLEY_GRAPH_CREDENTIAL=%s; unset one of them", s.GraphCredential)
+		c.failf(&s.GraphCertificateFile, "contradicts %s; unset one of them", c.other(&s.GraphCredential))
 	}
 }
 

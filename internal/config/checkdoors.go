@@ -46,9 +46,9 @@ func (c *checker) checkDoors() {
 		case door.needed && *door.field == "" && (door.field == &s.TLSCertFile || door.field == &s.TLSKeyFile) && !mtls:
 			c.failf(door.field, "is needed: a certificate and its key go together")
 		case door.needed && *door.field == "":
-			c.failf(door.field, "is needed with PARLEY_AUTH_MODE=%s", s.AuthMode)
+			c.failf(door.field, "is needed with %s", c.other(&s.AuthMode))
 		case !door.used && *door.field != "":
-			c.failf(door.field, "is set, yet PARLEY_AUTH_MODE=%s does not use it; unset one of them", s.AuthMode)
+			c.failf(door.field, "is set, yet %s does not use it; unset one of them", c.other(&s.AuthMode))
 		}
 	}
 	if known := callers.ProgramsNames(); s.OIDCPrograms != "" && !slices.Contains(known, s.OIDCPrograms) {
@@ -58,10 +58,10 @@ func (c *checker) checkDoors() {
 		c.failf(&s.CORSOrigins, "%w", err)
 	}
 	if s.TLSTerminated && s.TLSCertFile != "" {
-		c.failf(&s.TLSTerminated, "contradicts PARLEY_TLS_CERT_FILE: TLS ends here or in front of the gateway; unset one of them")
+		c.failf(&s.TLSTerminated, "contradicts %s: TLS ends here or in front of the gateway; unset one of them", c.other(&s.TLSCertFile))
 	}
 	if len(modes) == 0 && s.TLSTerminated {
-		c.failf(&s.TLSTerminated, "is set, yet PARLEY_AUTH_MODE=none admits callers on loopback only; set PARLEY_AUTH_MODE")
+		c.failf(&s.TLSTerminated, "is set, yet %s admits callers on loopback only; set PARLEY_AUTH_MODE", c.other(&s.AuthMode))
 	}
 	c.checkListeners(len(modes) > 0)
 }

@@ -295,17 +295,17 @@ func wrongConfigurations() map[string]wrong {
 		},
 		"across: none without a URL": {
 			args: "--graph-credential=none",
-			want: "PARLEY_GRAPH_URL: is needed with PARLEY_GRAPH_CREDENTIAL=none",
+			want: "PARLEY_GRAPH_URL: is needed with PARLEY_GRAPH_CREDENTIAL=none (--graph-credential)",
 		},
 		"across: a secret without its file and tenant": {
 			file: "graph_credential: client-secret\n",
-			want: "PARLEY_GRAPH_TENANT_ID: is needed with PARLEY_GRAPH_CREDENTIAL=client-secret\n" +
-				"PARLEY_GRAPH_CLIENT_ID: is needed with PARLEY_GRAPH_CREDENTIAL=client-secret\n" +
-				"PARLEY_GRAPH_CLIENT_SECRET_FILE: is needed with PARLEY_GRAPH_CREDENTIAL=client-secret",
+			want: "PARLEY_GRAPH_TENANT_ID: is needed with PARLEY_GRAPH_CREDENTIAL=client-secret (parley.yaml:1:19)\n" +
+				"PARLEY_GRAPH_CLIENT_ID: is needed with PARLEY_GRAPH_CREDENTIAL=client-secret (parley.yaml:1:19)\n" +
+				"PARLEY_GRAPH_CLIENT_SECRET_FILE: is needed with PARLEY_GRAPH_CREDENTIAL=client-secret (parley.yaml:1:19)",
 		},
 		"across: a certificate with a secret": {
 			file: "graph_credential: client-certificate\ngraph_tenant_id: 8a6d5c1e-0f1b-4e7a-b1a5-6a2f3c4d5e6f\ngraph_client_id: x\ngraph_certificate_file: some.pem\ngraph_client_secret_file: some.pem\n",
-			want: "parley.yaml:5:27: graph_client_secret_file: contradicts PARLEY_GRAPH_CREDENTIAL=client-certificate; unset one of them",
+			want: "parley.yaml:5:27: graph_client_secret_file: contradicts PARLEY_GRAPH_CREDENTIAL=client-certificate (parley.yaml:1:19); unset one of them",
 		},
 		"across: an open listener without callers": {
 			args: loopback + " " + "--http-addr=0.0.0.0:8080",
@@ -335,7 +335,7 @@ func wrongConfigurations() map[string]wrong {
 		},
 		"across: certificates without authorities": {
 			file: "auth_mode: mtls\npolicy_file: some.pem\ntls_cert_file: some.pem\ntls_key_file: some.pem\n", args: loopback,
-			want: "PARLEY_TLS_CLIENT_CA_FILE: is needed with PARLEY_AUTH_MODE=mtls",
+			want: "PARLEY_TLS_CLIENT_CA_FILE: is needed with PARLEY_AUTH_MODE=mtls (parley.yaml:1:12)",
 		},
 		"across: an issuer that none asks": {
 			file: "oidc_issuer: https://id.example\n", args: loopback,
@@ -347,7 +347,7 @@ func wrongConfigurations() map[string]wrong {
 		},
 		"across: TLS here and in front": {
 			env: "PARLEY_TLS_TERMINATED=true", args: loopback + " " + "--tls-cert-file=some.pem --tls-key-file=some.pem",
-			want: "PARLEY_TLS_TERMINATED: contradicts PARLEY_TLS_CERT_FILE: TLS ends here or in front of the gateway; unset one of them\n" +
+			want: "PARLEY_TLS_TERMINATED: contradicts PARLEY_TLS_CERT_FILE (--tls-cert-file): TLS ends here or in front of the gateway; unset one of them\n" +
 				"PARLEY_TLS_TERMINATED: is set, yet PARLEY_AUTH_MODE=none admits callers on loopback only; set PARLEY_AUTH_MODE",
 		},
 		"across: an issuer in the clear": {
@@ -408,7 +408,7 @@ func wrongConfigurations() map[string]wrong {
 		},
 		"tenants: no secret": {
 			file: "tenants:\n  a:\n    graph_tenant_id: 8a6d5c1e-0f1b-4e7a-b1a5-6a2f3c4d5e6f\n    graph_client_id: x\n    graph_credential: client-secret\n", args: loopback,
-			want: "parley.yaml:2:3: tenants.a.graph_client_secret_file: is needed with PARLEY_GRAPH_CREDENTIAL=client-secret",
+			want: "parley.yaml:2:3: tenants.a.graph_client_secret_file: is needed with PARLEY_GRAPH_CREDENTIAL=client-secret (parley.yaml:5:23)",
 		},
 		"tenants: two bad values": {
 			file: "tenants:\n  a:\n    graph_tenant_id: 8a6d5c1e-0f1b-4e7a-b1a5-6a2f3c4d5e6f\n    graph_model: C\n  b:\n    graph_tenant_id: 1b2c3d4e-5f60-4718-8293-a4b5c6d7e8f9\n    graph_url: ftp://x\n", args: loopback,
