@@ -48,8 +48,7 @@ type Config struct {
 	// RootCAs replaces the system's roots in our own transport.
 	RootCAs *x509.CertPool
 	// Proxy chooses a proxy in our own transport. Nil = none: the proxy
-	// variables of the environment apply only if http.ProxyFromEnvironment is
-	// given here.
+	// variables of the environment apply only if the function given here looks at them.
 	Proxy func(*http.Request) (*url.URL, error)
 	// MaxBody is the largest decoded answer in bytes; 0 = DefaultMaxBody.
 	MaxBody int64

@@ -1,9 +1,11 @@
 package graphclient
 
 import (
+	"crypto/x509"
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -60,8 +62,12 @@ type CredentialConfig struct {
 	// is not consulted then, so it must be trustworthy. https only.
 	AuthorityHost string
 	// HTTP lends its Transport to logins, nothing else; nil = a transport of
-	// our own, without a proxy.
+	// our own.
 	HTTP *http.Client
+	// RootCAs replaces the system's roots in our own transport, and Proxy chooses a proxy there. A managed
+	// identity's service is beside the machine: it is never asked through a proxy.
+	RootCAs *x509.CertPool
+	Proxy   func(*http.Request) (*url.URL, error)
 
 	wire policy.Transporter // of Delegates; nil = HTTP's Transport
 }
@@ -83,7 +89,12 @@ func NewCredential(cfg CredentialConfig) (azcore.TokenCredential, error) {
 		return nil, fielderror.New("AuthorityHost", "must be an https URL")
 	}
 	if cfg.HTTP == nil || cfg.HTTP.Transport == nil {
-		cfg.HTTP = &http.Client{Transport: newTransport(nil, nil)}
+		if cfg.Kind == CredentialManagedIdentity {
+			cfg.Proxy = nil
+		}
+		pool := newTransport(cfg.RootCAs, cfg.Proxy)
+		pool.DisableKeepAlives = true // a login an hour: a connection that is kept would outlive the client
+		cfg.HTTP = &http.Client{Transport: pool}
 	}
 	switch cfg.Kind {
 	case CredentialClientSecret:

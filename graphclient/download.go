@@ -103,7 +103,7 @@ func (c *Client) follow(ctx context.Context, location string) (*http.Response, e
 	if err != nil {
 		return nil, refuse("report redirect is not a URL")
 	}
-	req.URL = t.url()
+	c.address(req, t)
 	req.Header["User-Agent"] = []string{""} // sends none at all
 	resp, err := c.report.RoundTrip(req)
 	if err != nil {

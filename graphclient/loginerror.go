@@ -53,12 +53,15 @@ func loginError(err, trouble error) *Error {
 	return e
 }
 
-// unreached is the error of a login service that gave no answer.
+// unreached is the error of a login service that gave no answer, or none that the library can use: then nothing went wrong on the wire.
 func unreached(err, trouble error) *Error {
-	if trouble == nil {
-		trouble = err
+	e := &Error{Kind: KindLoginUnavailable, reason: "login service gave no usable answer"}
+	if e.Cause = causeOf(err); trouble != nil {
+		e.Cause = causeOf(trouble)
+	} else if e.Cause == CauseConnection {
+		e.Cause = ""
+		return e
 	}
-	e := &Error{Kind: KindLoginUnavailable, Cause: causeOf(trouble)}
 	e.reason = "login service not reached: " + e.Cause.Words()
 	return e
 }

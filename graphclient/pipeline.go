@@ -55,7 +55,7 @@ func (c *Client) newPipeline() runtime.Pipeline {
 	return runtime.NewPipeline("parley", "", runtime.PipelineOptions{PerRetry: c.policies()}, &policy.ClientOptions{
 		Retry:     policy.RetryOptions{MaxRetries: -1},
 		Telemetry: policy.TelemetryOptions{Disabled: true},
-		Transport: &wire{transport: c.cfg.Transport},
+		Transport: &wire{transport: c.cfg.Transport, address: c.address},
 	})
 }
 
@@ -193,9 +193,24 @@ func throttles(status int, wait time.Duration) bool {
 	return kindOfStatus(status) == KindThrottled || status == http.StatusServiceUnavailable && wait > 0
 }
 
+// address puts the exact target into a request. A proxy that is asked for a target in clear text gets it whole: net/http writes
+// an opaque one as it is.
+func (c *Client) address(req *http.Request, t target) {
+	req.URL = t.url()
+	if t.origin.scheme != "http" || c.cfg.Proxy == nil {
+		return
+	}
+	if through, err := c.cfg.Proxy(req); err == nil && through != nil && strings.HasPrefix(through.Scheme, "http") {
+		req.URL.Opaque = "//" + t.origin.authority() + t.uri
+	}
+}
+
 // wire sends the exact target through a RoundTripper: no cookies, and no
 // redirects, which leave as ordinary answers.
-type wire struct{ transport http.RoundTripper }
+type wire struct {
+	transport http.RoundTripper
+	address   func(*http.Request, target)
+}
 
 var _ policy.Transporter = (*wire)(nil)
 
@@ -203,7 +218,7 @@ var _ policy.Transporter = (*wire)(nil)
 func (w *wire) Do(req *http.Request) (*http.Response, error) {
 	k := callOf(req.Context())
 	out := req.Clone(req.Context())
-	out.URL = k.target.url()
+	w.address(out, k.target)
 	out.Host = ""
 	k.sending()
 	return w.transport.RoundTrip(out)

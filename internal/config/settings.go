@@ -35,6 +35,8 @@ type Settings struct {
 	GraphReportHosts          string `name:"graph-report-hosts" env:"PARLEY_GRAPH_REPORT_HOSTS" group:"Microsoft Graph" help:"Hosts that report downloads may be redirected to, separated by commas, beside the cloud's own."`
 	GraphModel                string `name:"graph-model" env:"PARLEY_GRAPH_MODEL" group:"Microsoft Graph" help:"Billing model A or B to send with message exports; unset sends none."`
 
+	ProxyURL string `name:"proxy-url" env:"PARLEY_PROXY_URL" group:"Egress" help:"Proxy for Graph, the login service, token issuers and report downloads: http://host:port, https, socks5 or socks5h. It goes before HTTPS_PROXY; NO_PROXY names hosts that are asked directly."`
+
 	CacheSize   string        `name:"cache-size" env:"PARLEY_CACHE_SIZE" group:"Cache" help:"Memory for cached pages, such as 64MiB or 2GiB; unset = a quarter of the memory limit, at most 256MiB; above half of the limit is refused; 0 caches nothing."`
 	CacheMaxAge time.Duration `name:"cache-max-age" env:"PARLEY_CACHE_MAX_AGE" default:"24h" group:"Cache" help:"Longest time that any page is kept."`
 

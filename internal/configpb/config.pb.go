@@ -114,6 +114,9 @@ type Settings struct {
 	CallerBurst *int64 `protobuf:"varint,39,opt,name=caller_burst,json=callerBurst,proto3,oneof" json:"caller_burst,omitempty"`
 	// Requests to Graph that one caller may cause a day, midnight to midnight UTC, on each replica; 0 = no bound.
 	CallerGraphRequests *int64 `protobuf:"varint,40,opt,name=caller_graph_requests,json=callerGraphRequests,proto3,oneof" json:"caller_graph_requests,omitempty"`
+	// Proxy for Graph, the login service, token issuers and report downloads: http://host:port, https, socks5 or socks5h. It goes before
+	// HTTPS_PROXY; NO_PROXY names hosts that are asked directly.
+	ProxyUrl *string `protobuf:"bytes,45,opt,name=proxy_url,json=proxyUrl,proto3,oneof" json:"proxy_url,omitempty"`
 	// Least level that is logged: debug, info, warn, error.
 	LogLevel *string `protobuf:"bytes,41,opt,name=log_level,json=logLevel,proto3,oneof" json:"log_level,omitempty"`
 	// Form of log lines on standard error: text or json.
@@ -448,6 +451,13 @@ func (x *Settings) GetCallerGraphRequests() int64 {
 	return 0
 }
 
+func (x *Settings) GetProxyUrl() string {
+	if x != nil && x.ProxyUrl != nil {
+		return *x.ProxyUrl
+	}
+	return ""
+}
+
 func (x *Settings) GetLogLevel() string {
 	if x != nil && x.LogLevel != nil {
 		return *x.LogLevel
@@ -664,7 +674,7 @@ var File_config_proto protoreflect.FileDescriptor
 
 const file_config_proto_rawDesc = "" +
 	"\n" +
-	"\fconfig.proto\x12\x10parley.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\"\xeb.\n" +
+	"\fconfig.proto\x12\x10parley.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\"\x883\n" +
 	"\bSettings\x12 \n" +
 	"\tgrpc_addr\x18\x01 \x01(\tH\x00R\bgrpcAddr\x88\x01\x01\x12 \n" +
 	"\thttp_addr\x18\x02 \x01(\tH\x01R\bhttpAddr\x88\x01\x01\x12\"\n" +
@@ -752,13 +762,17 @@ const file_config_proto_rawDesc = "" +
 	"\fcaller_burst\x18' \x01(\x03B5\xbaH2\xba\x01/\n" +
 	"\fnot_negative\x12\x14must not be negative\x1a\tthis >= 0H(R\vcallerBurst\x88\x01\x01\x12n\n" +
 	"\x15caller_graph_requests\x18( \x01(\x03B5\xbaH2\xba\x01/\n" +
-	"\fnot_negative\x12\x14must not be negative\x1a\tthis >= 0H)R\x13callerGraphRequests\x88\x01\x01\x12\x8f\x01\n" +
+	"\fnot_negative\x12\x14must not be negative\x1a\tthis >= 0H)R\x13callerGraphRequests\x88\x01\x01\x12\x8c\x04\n" +
+	"\tproxy_url\x18- \x01(\tB\xe9\x03\xbaH\xe5\x03\xba\x01\x87\x01\n" +
+	"\tproxy_url\x12)is not a URL of the form http://host:port\x1aOthis == '' || this.isUri() && this.matches('^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]')\xba\x01\xb1\x01\n" +
+	"\x10proxy_url.scheme\x12Bhas a scheme that is not known; use http, https, socks5 or socks5h\x1aY!this.isUri() || !this.contains('://') || this.matches('^(http|https|socks5|socks5h)://')\xba\x01\xa1\x01\n" +
+	"\x0eproxy_url.bare\x12Dmust be scheme, host and port, perhaps with a user: no path or query\x1aI!this.isUri() || this.matches('^[A-Za-z][A-Za-z0-9+.-]*:(//)?[^/?#]*/?$')H*R\bproxyUrl\x88\x01\x01\x12\x8f\x01\n" +
 	"\tlog_level\x18) \x01(\tBm\xbaHj\xba\x01g\n" +
-	"\tlog_level\x12.is not a level; use debug, info, warn or error\x1a*this in ['debug', 'info', 'warn', 'error']H*R\blogLevel\x88\x01\x01\x12~\n" +
+	"\tlog_level\x12.is not a level; use debug, info, warn or error\x1a*this in ['debug', 'info', 'warn', 'error']H+R\blogLevel\x88\x01\x01\x12~\n" +
 	"\n" +
 	"log_format\x18* \x01(\tBZ\xbaHW\xba\x01T\n" +
 	"\n" +
-	"log_format\x12,is not a form of log lines; use text or json\x1a\x18this in ['text', 'json']H+R\tlogFormat\x88\x01\x01\x12\xcb\x01\n" +
+	"log_format\x12,is not a form of log lines; use text or json\x1a\x18this in ['text', 'json']H,R\tlogFormat\x88\x01\x01\x12\xcb\x01\n" +
 	"\atenants\x18\xe8\a \x03(\v2'.parley.config.v1.Settings.TenantsEntryB\x86\x01\xbaH\x82\x01\x9a\x01\x7f\x10\xe8\a\"z\xba\x01w\n" +
 	"\x05alias\x12Cis not an alias; use up to 63 lower-case letters, digits and dashes\x1a)this.matches('^[a-z0-9][a-z0-9-]{0,62}$')R\atenants\x1aT\n" +
 	"\fTenantsEntry\x12\x10\n" +
@@ -810,6 +824,8 @@ const file_config_proto_rawDesc = "" +
 	"\f_caller_rateB\x0f\n" +
 	"\r_caller_burstB\x18\n" +
 	"\x16_caller_graph_requestsB\f\n" +
+	"\n" +
+	"_proxy_urlB\f\n" +
 	"\n" +
 	"_log_levelB\r\n" +
 	"\v_log_format\"\xc3\t\n" +

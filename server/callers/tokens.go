@@ -51,6 +51,8 @@ type TokensConfig struct {
 	HTTP *http.Client
 	// RootCAs replaces the system's roots in our own transport.
 	RootCAs *x509.CertPool
+	// Proxy chooses a proxy in our own transport; nil = none.
+	Proxy func(*http.Request) (*url.URL, error)
 	// Now is the clock; nil = time.Now.
 	Now func() time.Time
 	// Logger is told when keys cannot be fetched; nil = nobody.
@@ -162,6 +164,7 @@ func (c *TokensConfig) transport() http.RoundTripper {
 		return c.HTTP.Transport
 	}
 	return &http.Transport{
+		Proxy:             c.Proxy,
 		TLSClientConfig:   &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: c.RootCAs},
 		ForceAttemptHTTP2: true, TLSHandshakeTimeout: fetchTime, MaxIdleConns: 2, IdleConnTimeout: time.Minute,
 		MaxResponseHeaderBytes: 64 << 10,

@@ -25,6 +25,7 @@ type Gateway struct {
 	settings *config.Settings
 	server   *server.Server
 	guards   *guards
+	proxy    chooser               // nil = none
 	graphs   []*graphclient.Client // one for each tenant
 	users    []*graphclient.Delegates
 	cache    *cache.Cache
@@ -66,11 +67,13 @@ func assemble(settings *config.Settings, logger *slog.Logger, version string, dr
 	var noGuards, noCache error
 	limit := memoryLimit()
 	ahead := readAhead(limit)
-	g.guards, noGuards = newGuards(settings, logger, gauges, dry)
+	proxy, noProxy := egress(settings, logger)
+	g.proxy = proxy
+	g.guards, noGuards = newGuards(settings, proxy, logger, gauges, dry)
 	g.cache, noCache = newCache(settings, limit, gauges)
 	engine, noEngine := newEngine(settings, ahead, logger, gauges)
 	tenants, noTenants := g.tenants(settings, gauges)
-	if err := errors.Join(noGuards, noCache, noEngine, noTenants); err != nil {
+	if err := errors.Join(noProxy, noGuards, noCache, noEngine, noTenants); err != nil {
 		return nil, err
 	}
 	g.memory = pressure.New(pressure.Config{Limit: limit, Cache: g.cache, Logger: logger})
@@ -108,7 +111,7 @@ func (g *Gateway) tenants(settings *config.Settings, gauges *metrics.Metrics) (m
 	var errs []error
 	for alias, own := range settings.ByAlias() {
 		own.AuthMode = settings.AuthMode
-		graph, delegates, err := newClient(&own, g.log, gauges.Graph(alias))
+		graph, delegates, err := newClient(&own, g.proxy, g.log, gauges.Graph(alias))
 		if err != nil {
 			errs = append(errs, err)
 			continue

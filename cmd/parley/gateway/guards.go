@@ -29,12 +29,12 @@ type guards struct {
 }
 
 // newGuards reads what the settings name. Whatever is missing or broken keeps the gateway from starting; the error has all of it.
-func newGuards(s *config.Settings, log *slog.Logger, gauges *metrics.Metrics, dry bool) (*guards, error) {
+func newGuards(s *config.Settings, proxy chooser, log *slog.Logger, gauges *metrics.Metrics, dry bool) (*guards, error) {
 	g := &guards{}
 	tenants := s.ByAlias()
 	err := errors.Join(g.openTLS(s, log, gauges), g.openPolicy(s, tenants, log, gauges), g.openAudit(s, log, gauges, dry))
 	if slices.Contains(s.AuthModes(), "oidc") {
-		tokens, wrong := newTokens(s, tenants, log)
+		tokens, wrong := newTokens(s, tenants, proxy, log)
 		g.tokens, err = tokens, errors.Join(err, wrong)
 	}
 	if err != nil {
@@ -101,12 +101,12 @@ func programs(s *config.Settings) callers.Programs {
 }
 
 // newTokens accepts the tokens of one issuer, or of one for each configured tenant.
-func newTokens(s *config.Settings, tenants map[string]config.Settings, log *slog.Logger) (*callers.Tokens, error) {
+func newTokens(s *config.Settings, tenants map[string]config.Settings, proxy chooser, log *slog.Logger) (*callers.Tokens, error) {
 	roots, err := authorities(s.OIDCCAFile)
 	if err != nil {
 		return nil, s.Wrong(&s.OIDCCAFile, "%w", err)
 	}
-	cfg := callers.TokensConfig{Issuer: s.OIDCIssuer, Programs: programs(s), MaxLifetime: s.TokenMaxLifetime, RootCAs: roots, Logger: log}
+	cfg := callers.TokensConfig{Issuer: s.OIDCIssuer, Programs: programs(s), MaxLifetime: s.TokenMaxLifetime, RootCAs: roots, Proxy: proxy, Logger: log}
 	for audience := range strings.SplitSeq(s.OIDCAudience, ",") {
 		if audience = strings.TrimSpace(audience); audience != "" {
 			cfg.Audiences = append(cfg.Audiences, audience)

@@ -1,11 +1,9 @@
 package gateway
 
 import (
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"log/slog"
-	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -24,7 +22,7 @@ var errNoCertificate = errors.New("holds no certificate in PEM form")
 
 // newClient makes the Graph client of the tenant and the credential behind it. Delegates are nil where callers have no
 // tokens of users or the credential cannot exchange them.
-func newClient(s *config.Settings, log *slog.Logger, observer graphclient.Observer) (*graphclient.Client, *graphclient.Delegates, error) {
+func newClient(s *config.Settings, proxy chooser, log *slog.Logger, observer graphclient.Observer) (*graphclient.Client, *graphclient.Delegates, error) {
 	cloud, err := graphclient.CloudByName(s.GraphCloud)
 	if err != nil {
 		return nil, nil, translated(s, err)
@@ -38,19 +36,13 @@ func newClient(s *config.Settings, log *slog.Logger, observer graphclient.Observ
 		ClientSecretFile: s.GraphClientSecretFile, CertificateFile: s.GraphCertificateFile,
 	}
 	delegating := graphclient.DelegatesConfig{Credential: login}
-	if roots != nil {
-		login.HTTP = &http.Client{Transport: &http.Transport{
-			TLSClientConfig:   &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
-			ForceAttemptHTTP2: true, TLSHandshakeTimeout: 10 * time.Second,
-			DisableKeepAlives: true, // a login an hour: a connection that is kept would outlive the gateway
-		}}
-	}
+	login.RootCAs, login.Proxy = roots, proxy
 	credential, err := graphclient.NewCredential(login)
 	if err := errors.Join(noRoots, translated(s, err)); err != nil {
 		return nil, nil, err
 	}
 	client, err := graphclient.New(graphclient.Config{
-		Cloud: cloud, BaseURL: s.GraphURL, TenantID: s.Tenant(), ClientID: s.GraphClientID, Credential: credential, RootCAs: roots,
+		Cloud: cloud, BaseURL: s.GraphURL, TenantID: s.Tenant(), ClientID: s.GraphClientID, Credential: credential, RootCAs: roots, Proxy: proxy,
 		ReportHosts: reportHosts(s.GraphReportHosts, cloud), Logger: log, Observer: observer, CallerDay: s.CallerGraphRequests,
 	})
 	if err != nil {

@@ -94,7 +94,7 @@ const (
 	SourceState_SOURCE_STATE_REFUSED_FOR_USER SourceState = 2
 	// The source does not exist in the configured cloud; Graph was not asked.
 	SourceState_SOURCE_STATE_NOT_IN_CLOUD SourceState = 3
-	// The application lacks the permission that the source asks for.
+	// The application lacks the permission that the source asks for, or the signed-in user on whose behalf Graph is asked.
 	SourceState_SOURCE_STATE_NOT_PERMITTED SourceState = 4
 	// Graph asked to wait longer than the call's deadline allowed.
 	SourceState_SOURCE_STATE_THROTTLED SourceState = 5
