@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net/http"
 	"net/url"
@@ -10,12 +11,16 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/server"
 	"github.com/parley-gateway/parley/server/fault"
 	"github.com/parley-gateway/parley/timeline"
 )
@@ -148,48 +153,147 @@ func apiCases() []apiCase {
 	}
 }
 
+// TestAPI makes each call over gRPC and REST, and as a stream over gRPC, as lines and as server-sent events, with TLS and
+// without.
 func TestAPI(t *testing.T) {
-	h := start(t, nil)
-	for _, tt := range apiCases() {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Run("gRPC", func(t *testing.T) {
-				err := call(t.Context(), h, tt.rpc)
-				if got := status.Code(err); got != tt.code {
-					t.Fatalf("code %v, want %v: %v", got, tt.code, err)
+	for name, h := range map[string]*harness{"plain": start(t, nil), "TLS": startTLS(t)} {
+		for _, tt := range apiCases() {
+			t.Run(name+"/"+tt.name, func(t *testing.T) {
+				t.Run("gRPC", func(t *testing.T) {
+					checkStatus(t, tt, call(t.Context(), h, tt.rpc))
+					checkAsked(t, h, tt)
+				})
+				t.Run("REST", func(t *testing.T) {
+					checkAnswer(t, tt, h.get(t, tt.rest), "application/json")
+					checkAsked(t, h, tt)
+				})
+				tt, method, request := streamOf(t, tt)
+				if method == "" {
+					return
 				}
-				if got := fault.Reason(status.Convert(err)); got != tt.reason {
-					t.Errorf("reason %q, want %q", got, tt.reason)
+				t.Run("gRPC stream", func(t *testing.T) {
+					checkStatus(t, tt, invoke(t.Context(), h.conn, method, true, request, &parleyv1.StreamEventsResponse{}))
+					checkAsked(t, h, tt)
+				})
+				for _, form := range []string{ndjson, sse} {
+					t.Run(form, func(t *testing.T) {
+						text := checkAnswer(t, tt, h.get(t, tt.rest, "Accept", form), form)
+						if tt.code == codes.OK && !strings.Contains(text, `{"summary":{"complete":true`) {
+							t.Errorf("the stream ends with %s", text)
+						}
+						checkAsked(t, h, tt)
+					})
 				}
-				if got := strings.Join(fieldsOf(err), " "); !strings.HasPrefix(got, tt.field) || tt.field == "" && got != "" {
-					t.Errorf("bad fields %q, want %q", got, tt.field)
-				}
-				checkAsked(t, h, tt)
 			})
-			t.Run("REST", func(t *testing.T) {
-				resp := h.get(t, tt.rest)
-				text := body(t, resp)
-				want := tt.http
-				if want == 0 {
-					want = http.StatusOK
-				}
-				if resp.StatusCode != want {
-					t.Fatalf("status %d, want %d: %s", resp.StatusCode, want, text)
-				}
-				if got := resp.Header.Get("Content-Type"); got != "application/json" {
-					t.Errorf("content type %q", got)
-				}
-				if tt.code != codes.OK {
-					e := parseError(t, text)
-					if e.Code != int(tt.code) || e.reason() != tt.reason {
-						t.Errorf("error %d %s, want %d %s", e.Code, e.reason(), tt.code, tt.reason)
-					}
-					if got := strings.Join(e.fields(), " "); !strings.HasPrefix(got, tt.field) || tt.field == "" && got != "" {
-						t.Errorf("bad fields %q, want %q", got, tt.field)
-					}
-				}
-				checkAsked(t, h, tt)
-			})
-		})
+		}
+	}
+}
+
+// startTLS runs a server over TLS, and makes its clients use it.
+func startTLS(t *testing.T) *harness {
+	t.Helper()
+	dir := t.TempDir()
+	h := start(t, func(c *server.Config) { c.TLS = testTLS(t, dir, "") })
+	conf := &tls.Config{RootCAs: rootsOf(t, dir), MinVersion: tls.VersionTLS12}
+	conn, err := grpc.NewClient(h.server.GRPCAddr(), grpc.WithTransportCredentials(credentials.NewTLS(conf.Clone())))
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := &http.Transport{TLSClientConfig: conf, ForceAttemptHTTP2: true, DisableCompression: true}
+	t.Cleanup(func() {
+		_ = conn.Close()
+		transport.CloseIdleConnections()
+	})
+	_ = h.conn.Close()
+	h.conn, h.base, h.web.Transport = conn, "https://"+h.server.HTTPAddr(), transport
+	return h
+}
+
+// streamOf is the case of the stream with the same request; the method is empty where there is none.
+func streamOf(t *testing.T, tt apiCase) (stream apiCase, method string, request proto.Message) {
+	t.Helper()
+	var to proto.Message
+	switch tt.rpc.(type) {
+	case *parleyv1.ListEventsRequest:
+		method, to = parleyv1.EventService_StreamEvents_FullMethodName, &parleyv1.StreamEventsRequest{}
+	case *parleyv1.ListConversationsRequest:
+		method, to = parleyv1.ConversationService_StreamConversations_FullMethodName, &parleyv1.StreamConversationsRequest{}
+	case *parleyv1.ListCopilotUsageRequest:
+		method, to = parleyv1.CopilotUsageService_StreamCopilotUsage_FullMethodName, &parleyv1.StreamCopilotUsageRequest{}
+	default:
+		return tt, "", nil
+	}
+	if tt.field == "page_size" {
+		return tt, "", nil
+	}
+	tt.rpc.ProtoReflect().Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
+		switch name := field.Name(); name {
+		case "page_size":
+		case "page_token":
+			to.ProtoReflect().Set(to.ProtoReflect().Descriptor().Fields().ByName("resume_token"), value)
+		default:
+			to.ProtoReflect().Set(to.ProtoReflect().Descriptor().Fields().ByName(name), value)
+		}
+		return true
+	})
+	path, query, _ := strings.Cut(tt.rest, "?")
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"page_size", "pageSize"} {
+		values.Del(name)
+	}
+	if token := values.Get("pageToken"); token != "" {
+		values.Del("pageToken")
+		values.Set("resumeToken", token)
+	}
+	tt.rest, tt.size = path+":stream?"+values.Encode(), 0
+	return tt, method, to
+}
+
+func checkStatus(t *testing.T, tt apiCase, err error) {
+	t.Helper()
+	if got := status.Code(err); got != tt.code {
+		t.Fatalf("code %v, want %v: %v", got, tt.code, err)
+	}
+	if got := fault.Reason(status.Convert(err)); got != tt.reason {
+		t.Errorf("reason %q, want %q", got, tt.reason)
+	}
+	checkFields(t, tt, fieldsOf(err))
+}
+
+// checkAnswer checks a REST answer, whose media type is that of its kind if it is no error, and returns its text.
+func checkAnswer(t *testing.T, tt apiCase, resp *http.Response, kind string) string {
+	t.Helper()
+	text, want := body(t, resp), tt.http
+	if want == 0 {
+		want = http.StatusOK
+	}
+	if resp.StatusCode != want {
+		t.Fatalf("status %d, want %d: %s", resp.StatusCode, want, text)
+	}
+	if tt.code != codes.OK {
+		kind = "application/json"
+		e := parseError(t, text)
+		if e.Code != int(tt.code) || e.reason() != tt.reason {
+			t.Errorf("error %d %s, want %d %s", e.Code, e.reason(), tt.code, tt.reason)
+		}
+		checkFields(t, tt, e.fields())
+	}
+	if got := resp.Header.Get("Content-Type"); got != kind {
+		t.Errorf("content type %q, want %q", got, kind)
+	}
+	if resp.Header.Get("X-Request-Id") == "" {
+		t.Error("no request id")
+	}
+	return text
+}
+
+func checkFields(t *testing.T, tt apiCase, fields []string) {
+	t.Helper()
+	if got := strings.Join(fields, " "); !strings.HasPrefix(got, tt.field) || tt.field == "" && got != "" {
+		t.Errorf("bad fields %q, want %q", got, tt.field)
 	}
 }
 

@@ -64,6 +64,12 @@ func program(words ...string) *callers.Caller {
 	return c
 }
 
+func unsaid(words ...string) *callers.Caller {
+	c := person(annaID, words...)
+	c.Kind = callers.KindUnknown
+	return c
+}
+
 // book are the callers of most tests.
 func book() tokenBook {
 	return tokenBook{
@@ -77,6 +83,12 @@ func book() tokenBook {
 		"delegate":  person(annaID, "+Chats.AsUser"),
 		"reader":    person(carlaID, "+Usage.AsUser"),
 		"robot":     program("Delegated"),
+		// A program whose token has what people's tokens have, one that says nothing of who is behind it, and two who have the
+		// archive's name in another namespace.
+		"scoped":    program("+Conversations.Read", "Conversations.Read.All"),
+		"unsaid":    unsaid("+Conversations.Read", "Conversations.Read.All", "Conversations.Export.All"),
+		"impostor":  {Kind: callers.KindUser, Subject: "spiffe://contoso.example/archive", ObjectID: carlaID, TenantID: tenantID, AppID: "web"},
+		"hostname":  {Kind: callers.KindCertificate, Namespace: callers.DNSName, Subject: "spiffe://contoso.example/archive"},
 		"foreigner": {Kind: callers.KindUser, Subject: "f", ObjectID: annaID, TenantID: otherID, AppID: "web", Scopes: []string{"Conversations.Read"}, Roles: []string{"Conversations.Read.All"}},
 	}
 }

@@ -71,12 +71,12 @@ func (c *callContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// infoOf returns the call's info; outside of a call a fresh one.
+// infoOf returns the call's info; outside of a call a fresh one, which knows of the HTTP request at most.
 func infoOf(ctx context.Context) *callInfo {
 	if info, ok := ctx.Value(callInfoKey{}).(*callInfo); ok {
 		return info
 	}
-	return &callInfo{}
+	return &callInfo{id: requestid.FromContext(ctx)}
 }
 
 // begin takes or makes the request id: that of the HTTP request where there is one, else the caller's or a new one.

@@ -45,6 +45,7 @@ var (
 		"owner": "full/-", "officer": "full/full", "export": "full/full", "dashboard": "metadata/metadata", "adoption": "-/-",
 		"stranger": "-/-", "machine": "basic/-", "foreigner": "-/-", "forged": "401", "": "401",
 		"delegate": "full/-", "reader": "-/-", "robot": "!/!",
+		"scoped": "-/-", "unsaid": "-/-", "impostor": "-/-", "hostname": "-/-",
 	}
 	// The same of what Graph gives to applications alone.
 	exports = with(conversations, map[string]string{"delegate": "!/!", "reader": "!/!", "robot": "!/!"})
@@ -52,10 +53,12 @@ var (
 	directory = map[string]string{
 		"owner": "-", "officer": "yes", "export": "yes", "dashboard": "yes", "adoption": "-", "stranger": "-", "machine": "-",
 		"foreigner": "-", "forged": "401", "": "401", "delegate": "!", "reader": "!", "robot": "!",
+		"scoped": "-", "unsaid": "-", "impostor": "-", "hostname": "-",
 	}
 	usageReport = map[string]string{
 		"owner": "-", "officer": "-", "export": "yes", "dashboard": "-", "adoption": "yes", "stranger": "-", "machine": "-",
 		"foreigner": "-", "forged": "401", "": "401", "delegate": "-", "reader": "yes", "robot": "-",
+		"scoped": "-", "unsaid": "-", "impostor": "-", "hostname": "-",
 	}
 	// narrow are the callers whose rules are narrower than all users.
 	narrow = []string{"owner", "machine", "delegate"}

@@ -14,8 +14,11 @@ func (s *Server) setRecording(ok bool) {
 	if !ok {
 		state = grpc_health_v1.HealthCheckResponse_NOT_SERVING
 	}
-	if was := s.unrecorded.Swap(!ok); was != !ok {
-		s.cfg.Logger.LogAttrs(context.Background(), slog.LevelError, "whether audit records can be written has changed", slog.Bool("ok", ok))
+	switch was := s.unrecorded.Swap(!ok); {
+	case ok && was:
+		s.cfg.Logger.LogAttrs(context.Background(), slog.LevelInfo, "audit records can be written again, calls are served")
+	case !ok && !was:
+		s.cfg.Logger.LogAttrs(context.Background(), slog.LevelError, "audit records cannot be written, no call is served")
 	}
 	s.health.SetServingStatus("", state)
 	for name := range s.public.GetServiceInfo() {

@@ -67,7 +67,7 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
-	s.web = newWeb(s.recovered(s.front(face)), &cfg)
+	s.web = newWeb(rest.Identified(s.recovered(s.front(face))), &cfg)
 	s.diag = newDiagnostics()
 	s.admin = newAdmin(s.diag, cfg)
 	return s, nil

@@ -186,6 +186,41 @@ func TestStreamFlushes(t *testing.T) {
 	}
 }
 
+// TestClientThatLeavesEarly leaves a stream that has sent nothing yet, over REST in both forms: its reading ends, and the server can close.
+func TestClientThatLeavesEarly(t *testing.T) {
+	t.Parallel()
+	for _, form := range []string{ndjson, sse} {
+		h := start(t, nil)
+		reading, ended := make(chan struct{}), make(chan struct{})
+		h.streamEvents = func(ctx context.Context, _ func(*parleyv1.StreamEventsResponse) error) error {
+			close(reading)
+			<-ctx.Done()
+			close(ended)
+			return ctx.Err()
+		}
+		ctx, leave := context.WithCancel(t.Context())
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, h.base+streamPath, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Accept", form)
+		left := make(chan error, 1)
+		go func() {
+			resp, err := h.web.Do(req)
+			if err == nil {
+				resp.Body.Close()
+			}
+			left <- err
+		}()
+		<-reading
+		leave()
+		<-ended
+		if err := <-left; err == nil {
+			t.Error("there was an answer")
+		}
+	}
+}
+
 func TestClientThatLeavesStopsReading(t *testing.T) {
 	t.Parallel()
 	h := start(t, nil)

@@ -90,8 +90,8 @@ func (s *Server) serveWeb(listener net.Listener) func() error {
 	return func() error { return s.web.Serve(listener) }
 }
 
-// front is what stands before the REST face: each answer carries a request id, pages of named origins may read answers, and
-// without authentication only requests that name this machine are answered.
+// front is what stands before the REST face: pages of named origins may read answers, and without authentication only
+// requests that name this machine are answered.
 func (s *Server) front(face http.Handler) http.Handler {
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.requests.RLock()
@@ -105,7 +105,7 @@ func (s *Server) front(face http.Handler) http.Handler {
 	if s.cfg.mode.open() {
 		handler = doors.LocalHosts(handler, rest.WrongHost)
 	}
-	return rest.Identified(handler)
+	return handler
 }
 
 // recovered turns a panic of the REST face into a cut connection, whose value is not logged.

@@ -77,3 +77,33 @@ func TestComplete(t *testing.T) {
 		t.Error("OK is no error")
 	}
 }
+
+// TestRenamed: fields get their other names in violations and in the message, those below them keep their paths.
+func TestRenamed(t *testing.T) {
+	t.Parallel()
+	names := map[string]string{"page_size": "pageSize", "sources": "source"}
+	rename := func(field string) string {
+		if other := names[field]; other != "" {
+			return other
+		}
+		return field
+	}
+	st := (&fault.Error{
+		Code: codes.InvalidArgument, Reason: "WHY", Field: "page_size", Message: "odd", RetryAfter: time.Second,
+		Fields: []fault.Violation{{Field: "sources[2]", Description: "odd"}, {Field: "parent", Description: "page_size: odd"}},
+	}).GRPCStatus()
+	got := fault.Renamed(st, rename)
+	want := (&fault.Error{
+		Code: codes.InvalidArgument, Reason: "WHY", Field: "pageSize", Message: "odd", RetryAfter: time.Second,
+		Fields: []fault.Violation{{Field: "source[2]", Description: "odd"}, {Field: "parent", Description: "page_size: odd"}},
+	}).GRPCStatus()
+	if diff := cmp.Diff(want.Proto(), got.Proto(), protocmp.Transform()); diff != "" {
+		t.Errorf("renamed (-want +got):\n%s", diff)
+	}
+	if same := fault.Renamed(st, func(field string) string { return field }); same != st {
+		t.Error("a status without other names was changed")
+	}
+	if bare := status.New(codes.Internal, "page_size: x"); fault.Renamed(bare, rename) != bare {
+		t.Error("a status without violations was changed")
+	}
+}

@@ -3,6 +3,8 @@ package rest
 import (
 	"math"
 	"net/http"
+	"regexp"
+	"strconv"
 	"testing"
 	"time"
 
@@ -57,4 +59,28 @@ func TestKnownHeaders(t *testing.T) {
 	if knownHeaders(http.Header{"Accept": {"x"}}) != nil {
 		t.Error("something arrived")
 	}
+}
+
+// FuzzTimeout: a timeout is read as gRPC's own servers read it, and never as a negative one.
+func FuzzTimeout(f *testing.F) {
+	for _, seed := range []string{"1H", "20S", "99999999H", "0n", "", "S", "123456789S", "1.5S", "\u0661S", "-1m", "+1u", " 1S"} {
+		f.Add(seed)
+	}
+	form := regexp.MustCompile(`^\d{1,8}[HMSmun]$`)
+	f.Fuzz(func(t *testing.T, text string) {
+		timeout, ok := parseTimeout(text)
+		if ok != form.MatchString(text) || timeout < 0 {
+			t.Fatalf("%q: %v, %t", text, timeout, ok)
+		}
+		if !ok {
+			return
+		}
+		number, err := strconv.ParseInt(text[:len(text)-1], 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if unit := timeoutUnits[text[len(text)-1]]; timeout != math.MaxInt64 && timeout != time.Duration(number)*unit {
+			t.Fatalf("%q is %v", text, timeout)
+		}
+	})
 }
