@@ -6,11 +6,8 @@ import (
 	"sync"
 	"time"
 
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/peer"
-
-	"github.com/parley-gateway/parley/server/fault"
 )
 
 // ages knows when each connection of the gRPC listener began. Connections are renewed after Config.ConnectionAge, so
@@ -73,7 +70,7 @@ func (c *agedConn) Close() error {
 	return c.Conn.Close()
 }
 
-// retire ends a stream before its connection is cut; the result calls that off. Calls of the REST face have no such bound.
+// retire ends a stream before its connection is cut; the result calls that off. Those of the REST face have no such bound.
 func (a *ages) retire(ctx context.Context, end *streamEnd) (release func()) {
 	p, ok := peer.FromContext(ctx)
 	if !ok || p.Addr == nil {
@@ -87,13 +84,6 @@ func (a *ages) retire(ctx context.Context, end *streamEnd) (release func()) {
 	}
 	// The library varies the age by a tenth.
 	left := time.Until(born.Add(a.age - a.age/10 + a.grace - a.grace/10))
-	timer := time.AfterFunc(left, func() { end.stop(errConnectionOld()) })
+	timer := time.AfterFunc(left, func() { end.stop(errStreamEnded("the connection has reached its age")) })
 	return func() { timer.Stop() }
-}
-
-func errConnectionOld() *fault.Error {
-	return &fault.Error{
-		Code: codes.Unavailable, Reason: fault.ReasonShuttingDown, RetryAfter: retrySoon,
-		Message: "the connection has reached its age; go on from the resume token on another one",
-	}
 }

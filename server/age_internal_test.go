@@ -67,7 +67,8 @@ func newAging(t *testing.T) *aging {
 	a := &aging{pipe: bufconn.Listen(256 << 10)}
 	var err error
 	a.server, err = New(Config{
-		GRPCAddr: "127.0.0.1:0", HTTPAddr: "127.0.0.1:0", AdminAddr: "127.0.0.1:0", Engine: a,
+		StreamAge: time.Hour,
+		GRPCAddr:  "127.0.0.1:0", HTTPAddr: "127.0.0.1:0", AdminAddr: "127.0.0.1:0", Engine: a,
 		Tenants: map[string]*Tenant{"contoso": {ID: "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeee01"}},
 	})
 	if err != nil {
@@ -146,7 +147,7 @@ func TestConnectionsAreRenewed(t *testing.T) {
 			frame, err := stream.Recv()
 			if err != nil {
 				st := status.Convert(err)
-				if st.Code() != codes.Unavailable || fault.Reason(st) != fault.ReasonShuttingDown {
+				if st.Code() != codes.Unavailable || fault.Reason(st) != fault.ReasonStreamEnded {
 					t.Errorf("the stream ended with %v", st)
 				}
 				if token := fault.Info(st).GetMetadata()[fault.MetaResumeToken]; token != last {

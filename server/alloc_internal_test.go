@@ -11,7 +11,7 @@ import (
 // TestChainAllocations bounds what all interceptors, the service and the timeline take of a unary call whose page is kept, both audit records included.
 func TestChainAllocations(t *testing.T) {
 	call := oneCall(t, newBench(t, newKept(t, 1, 0)))
-	if got := testing.AllocsPerRun(2000, call); got > 48 {
+	if got := testing.AllocsPerRun(2000, call); got > 70 {
 		t.Errorf("%.0f allocations", got)
 	}
 }
@@ -39,7 +39,7 @@ func TestCodecAllocations(t *testing.T) {
 // that is kept.
 func TestRESTListAllocations(t *testing.T) {
 	page := onePage(t, newBench(t, newKept(t, 50, 0)))
-	if got := testing.AllocsPerRun(200, page); got > 125 {
+	if got := testing.AllocsPerRun(200, page); got > 150 {
 		t.Errorf("%.0f allocations", got)
 	}
 }

@@ -163,6 +163,7 @@ func oneCall(tb testing.TB, s *Server) func() {
 		if page, ok := call.Answer.(*timeline.Page); err != nil || !ok || page.Count == 0 || len(header) == 0 {
 			tb.Fatal(call.Answer, err)
 		}
+		call.End()
 	}
 }
 

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"strings"
+	"time"
 
 	"buf.build/go/protovalidate"
 	"google.golang.org/grpc"
@@ -30,20 +31,22 @@ type chain []link
 // chain lists every interceptor in the order in which a call meets them. Both doors have the same ones, but for what HTTP
 // alone can ask. The order matters:
 //
-//  1. The request id makes the record of the call that all others write to, and tells the headers of the answer at its end.
-//  2. Metrics and the log see the status that the caller sees. Between them, recovery turns a panic anywhere below into
+//  1. Places holds what the call keeps until the last byte of its answer is out, and lets streams be ended that wait for their
+//     reader.
+//  2. The request id makes the record of the call that all others write to, and tells the headers of the answer at its end.
+//  3. Metrics and the log see the status that the caller sees. Between them, recovery turns a panic anywhere below into
 //     INTERNAL, which is counted; the log line of such a call is the panic's.
-//  3. Errors converts what comes from below into the errors of the contract; nothing above it converts.
-//  4. Headers refuses odd headers before anybody reads one of them.
-//  5. Identity finds out who calls. No request is looked at, and nothing is recorded, before that.
-//  6. Audit ends the record of the call with what its caller gets. It stands above everything that can refuse a known caller.
-//  7. Deadline gives a call without a deadline its own, so that waiting for a place counts.
-//  8. Limits takes a place, which is held until the handler has returned.
-//  9. Freshness reads cache-control and notes where the answer comes from.
-//  10. Validation holds the request against the rules of its proto.
-//  11. Conditional compares an answer with what the caller has (REST alone). It stands below audit, which records that nothing
+//  4. Errors converts what comes from below into the errors of the contract; nothing above it converts.
+//  5. Headers refuses odd headers before anybody reads one of them.
+//  6. Identity finds out who calls. No request is looked at, and nothing is recorded, before that.
+//  7. Audit ends the record of the call with what its caller gets. It stands above everything that can refuse a known caller.
+//  8. Deadline gives a call without a deadline its own and cuts those that are too far, so that waiting for a place counts.
+//  9. Limits takes a place, within the share of the caller.
+//  10. Freshness reads cache-control and notes where the answer comes from.
+//  11. Validation holds the request against the rules of its proto.
+//  12. Conditional compares an answer with what the caller has (REST alone). It stands below audit, which records that nothing
 //     was handed out.
-//  12. Encoded puts a page of encoded events in the place of the answer that it belongs to.
+//  13. Encoded puts a page of encoded events in the place of the answer that it belongs to.
 func (s *Server) chain(door string) (chain, error) {
 	validator, err := protovalidate.New()
 	if err != nil {
@@ -51,6 +54,7 @@ func (s *Server) chain(door string) (chain, error) {
 	}
 	who := &identity{s: s, auth: s.authenticator(), door: door}
 	links := chain{
+		{"places", placesUnary, s.placesStream},
 		{"request id", requestIDUnary, requestIDStream},
 		{"metrics", s.metricsUnary, s.metricsStream},
 		{"recovery", s.recoverUnary, s.recoverStream},
@@ -88,12 +92,18 @@ func (c chain) stream() (list []grpc.StreamServerInterceptor) {
 	return list
 }
 
-// deadlineUnary gives a call without a deadline one, so that it answers with what it has.
+// deadlineUnary gives a call without a deadline one, so that it answers with what it has, and cuts a deadline that is too far.
 func (s *Server) deadlineUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	if _, ok := ctx.Deadline(); ok || !isAPI(info.FullMethod) {
+	if !isAPI(info.FullMethod) {
 		return next(ctx, req)
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.CallTime)
+	most := s.cfg.CallTime
+	if deadline, ok := ctx.Deadline(); ok {
+		if most = s.cfg.MaxDeadline; time.Until(deadline) <= most {
+			return next(ctx, req)
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
 	return next(ctx, req)
 }

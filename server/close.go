@@ -10,7 +10,7 @@ import (
 )
 
 // Close stops the server in order: health says NOT_SERVING and /readyz 503, new calls are refused, open streams end with
-// SHUTTING_DOWN and their resume token, running calls may end, and the listeners close. What still runs when ctx ends (or
+// STREAM_ENDED and their resume token, running calls may end, and the listeners close. What still runs when ctx ends (or
 // after Config.DrainTime, if ctx has no deadline) is cut. Close waits for every goroutine of the server; later calls return
 // the first one's result.
 func (s *Server) Close(ctx context.Context) error {
@@ -46,6 +46,7 @@ func (s *Server) close(ctx context.Context) error {
 		defer s.requests.Unlock()
 	})
 	both.Wait()
+	s.handlers.Wait()
 
 	errAdmin := stopHTTP(ctx, s.admin)
 	s.diag.Stop()

@@ -82,7 +82,7 @@ func TestCloseEndsStreams(t *testing.T) {
 		_, last = stream.Recv()
 	}
 	st := status.Convert(last)
-	if st.Code() != codes.Unavailable || fault.Reason(st) != fault.ReasonShuttingDown || fault.Info(st).GetMetadata()[fault.MetaResumeToken] != "t2" {
+	if st.Code() != codes.Unavailable || fault.Reason(st) != fault.ReasonStreamEnded || fault.Info(st).GetMetadata()[fault.MetaResumeToken] != "t2" {
 		t.Errorf("gRPC stream ended with %v", st.Proto())
 	}
 	rest, err := io.ReadAll(lines)
@@ -90,7 +90,7 @@ func TestCloseEndsStreams(t *testing.T) {
 		t.Fatalf("REST stream was cut: %v", err)
 	}
 	_, line, _ := strings.Cut(string(rest), `{"error":`)
-	if e := parseError(t, strings.TrimSuffix(line, "}\n")); e.reason() != fault.ReasonShuttingDown || e.meta("resume_token") != "t2" {
+	if e := parseError(t, strings.TrimSuffix(line, "}\n")); e.reason() != fault.ReasonStreamEnded || e.meta("resume_token") != "t2" {
 		t.Errorf("REST stream ended with %s", rest)
 	}
 	cancelWatch(t, watch)

@@ -58,6 +58,16 @@ type Config struct {
 	OpenAPI, Descriptor []byte
 	// CallTime is the deadline of a List or Get that has none; 0 = 20 s.
 	CallTime time.Duration
+	// MaxDeadline cuts the deadlines of Lists and Gets; 0 = 2 min.
+	MaxDeadline time.Duration
+	// StreamAge is when a stream ends with its token, STREAM_ENDED; 0 = 30 min. StreamStall is how long its reader may take
+	// nothing; 0 = 2 min.
+	StreamAge, StreamStall time.Duration
+	// CallerShare is the part of MaxCalls and of MaxStreams that a caller may hold while others wait, times the weight that the
+	// policy gives the caller; 0 or less, or 1 or more = as much as there is. Without authentication there are no shares.
+	CallerShare float64
+	// Reflection serves gRPC reflection on the public listener.
+	Reflection bool
 	// MaxCalls and MaxStreams bound what runs at one time, more is refused with OVERLOADED; 0 = 1024 and 512.
 	MaxCalls, MaxStreams int
 	// HeaderTime is how long a client may take to begin: the TLS handshake and HTTP/2 preface of a gRPC connection, handshake
@@ -66,7 +76,7 @@ type Config struct {
 	// DrainTime bounds Close when its context has no deadline; 0 = 20 s.
 	DrainTime time.Duration
 	// ConnectionAge is when a gRPC connection takes no new calls any more, give or take a tenth; 0 = 30 min. ConnectionGrace is
-	// how long running calls may still take; streams end a tenth earlier, with SHUTTING_DOWN and their token; 0 = 10 min.
+	// how long running calls may still take; streams end a tenth earlier, with STREAM_ENDED and their token; 0 = 10 min.
 	ConnectionAge, ConnectionGrace time.Duration
 	// Now is the clock of credentials and rates; nil = time.Now.
 	Now func() time.Time
@@ -163,6 +173,9 @@ func (c Config) complete() (Config, error) {
 	setDefault(&c.ConnectionGrace, 10*time.Minute)
 	setDefault(&c.HeaderTime, 10*time.Second)
 	setDefault(&c.IdleTime, 2*time.Minute)
+	setDefault(&c.MaxDeadline, 2*time.Minute)
+	setDefault(&c.StreamAge, 30*time.Minute)
+	setDefault(&c.StreamStall, 2*time.Minute)
 	setDefault(&c.MaxCalls, 1024)
 	setDefault(&c.MaxStreams, 512)
 	return c, nil

@@ -4,6 +4,10 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/parley-gateway/parley/server/fault"
 )
 
 // drainer tells open streams that the server stops.
@@ -42,24 +46,58 @@ func (d *drainer) soon(ctx context.Context) (_ context.Context, release func()) 
 }
 
 // streamEnd ends one stream at a place from which it can be resumed: never between a batch and its checkpoint, unless the
-// caller's own deadline or the bound of Close comes first.
+// caller's own deadline or the bound of Close comes first, or the reader takes too long.
 type streamEnd struct {
 	cancel context.CancelCauseFunc
+	cut    func(err error) // ends the stream although it waits for its reader
+	stall  time.Duration   // that a reader may take nothing
 
 	mu       sync.Mutex
 	stopping error  // why it ends; nil = it does not
 	open     bool   // a batch is out and its checkpoint is not
+	over     bool   // it has ended
 	token    string // of the last checkpoint
+	late     *time.Timer
 }
 
-// watch returns the context of a stream that ends when the server stops. The caller calls release when the stream is over.
-func (d *drainer) watch(ctx context.Context) (_ context.Context, end *streamEnd, release func()) {
+// hardAfter is how long a stream that is to make room may take to its next checkpoint.
+const hardAfter = 300 * time.Millisecond
+
+// watch returns the context of a stream that ends when the server stops, when the stream or its connection is old, or when
+// others need its place. The caller calls release when the stream is over.
+func (s *Server) watch(ctx context.Context) (_ context.Context, end *streamEnd, release func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	end = &streamEnd{cancel: cancel}
-	unhook := context.AfterFunc(d.ctx, func() { end.stop(errShuttingDown()) })
+	end = &streamEnd{cancel: cancel, cut: cutOf(ctx), stall: s.cfg.StreamStall}
+	unhook := context.AfterFunc(s.drain.ctx, func() { end.stop(errStreamEnded("the gateway is stopping")) })
+	age := time.AfterFunc(s.cfg.StreamAge, func() { end.stopSoon(errStreamEnded("the stream has reached its age")) })
+	settle := s.ages.retire(ctx, end)
+	if out, ok := ctx.Value(outsideKey{}).(*outside); ok {
+		out.by(end.stopSoon)
+	}
 	return ctx, end, func() {
 		unhook()
+		age.Stop()
+		settle()
+		end.finish()
 		cancel(nil)
+	}
+}
+
+// errStreamEnded is a planned end: the caller goes on at once.
+func errStreamEnded(why string) *fault.Error {
+	return &fault.Error{
+		Code: codes.Unavailable, Reason: fault.ReasonStreamEnded, RetryNow: true,
+		Message: why + "; go on from the resume token",
+	}
+}
+
+// finish calls everything off that would still end the stream.
+func (e *streamEnd) finish() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.over = true
+	if e.late != nil {
+		e.late.Stop()
 	}
 }
 
@@ -67,10 +105,46 @@ func (d *drainer) watch(ctx context.Context) (_ context.Context, end *streamEnd,
 func (e *streamEnd) stop(reason error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.stopping = reason
+	if e.stopping == nil {
+		e.stopping = reason
+	}
 	if !e.open {
 		e.cancel(reason)
 	}
+}
+
+// stopSoon ends the stream for a reason within a second, at the next checkpoint if that comes sooner.
+func (e *streamEnd) stopSoon(reason error) {
+	e.stop(reason)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.late == nil && !e.over {
+		e.late = time.AfterFunc(hardAfter, func() { e.force(reason) })
+	}
+}
+
+// force ends the stream for a reason wherever it stands, even if it waits for its reader.
+func (e *streamEnd) force(reason error) {
+	e.mu.Lock()
+	if e.stopping == nil {
+		e.stopping = reason
+	}
+	reason = withToken(e.stopping, e.token)
+	over := e.over
+	e.mu.Unlock()
+	if !over {
+		e.cancel(reason)
+		e.cut(reason)
+	}
+}
+
+// send runs what hands a frame to the transport. A reader who takes nothing for too long is given up.
+func (e *streamEnd) send(frame func() error) error {
+	if e.stall > 0 {
+		stalled := time.AfterFunc(e.stall, func() { e.force(errStreamEnded("the reader took nothing for " + e.stall.String())) })
+		defer stalled.Stop()
+	}
+	return frame()
 }
 
 // before is called with each frame before it is sent; an error ends the stream.
@@ -95,7 +169,7 @@ func (e *streamEnd) after(token string, final bool) error {
 	return nil
 }
 
-// result is the stream's error: where the server ended it, SHUTTING_DOWN, and always with the last token.
+// result is the stream's error: where the server ended it, its reason, and always with the last token.
 func (e *streamEnd) result(err error) error {
 	if err == nil {
 		return nil

@@ -162,7 +162,7 @@ func TestChainOrder(t *testing.T) {
 	s := &Server{drain: newDrainer()}
 	s.limits = newLimits(&s.cfg, s.drain)
 	all := []string{
-		"request id", "metrics", "recovery", "logging", "errors", "headers", "identity", "audit", "deadline", "limits", "freshness", "validation",
+		"places", "request id", "metrics", "recovery", "logging", "errors", "headers", "identity", "audit", "deadline", "limits", "freshness", "validation",
 	}
 	for door, want := range map[string][]string{
 		doorGRPC: append(slices.Clone(all), "encoded"),

@@ -2,34 +2,50 @@ package server
 
 import (
 	"context"
+	"errors"
+	"sync"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 
 	"github.com/parley-gateway/parley/internal/ledger"
+	"github.com/parley-gateway/parley/internal/shares"
 	"github.com/parley-gateway/parley/server/fault"
 	"github.com/parley-gateway/parley/server/metrics"
 )
 
-// limits bounds what runs at one time, and refuses calls that come while the server stops.
+// limits bounds what runs at one time and divides it between callers, and refuses calls that come while the server stops.
 type limits struct {
-	calls, streams chan struct{}
+	calls, streams *shares.Pool
 	drain          *drainer
 	memory         Memory
 	ledger         *ledger.Ledger
 	shed           func(cause string) // counts a refusal
+	weight         func(ctx context.Context) float64
 }
 
 func newLimits(cfg *Config, drain *drainer) *limits {
+	share := cfg.CallerShare
+	if cfg.mode.open() {
+		share = 0 // all callers are one
+	}
 	return &limits{
-		make(chan struct{}, cfg.MaxCalls), make(chan struct{}, cfg.MaxStreams), drain, cfg.Memory, cfg.Ledger, cfg.Metrics.Shed,
+		calls: shares.New(cfg.MaxCalls, share), streams: shares.New(cfg.MaxStreams, share),
+		drain: drain, memory: cfg.Memory, ledger: cfg.Ledger, shed: cfg.Metrics.Shed,
+		weight: func(ctx context.Context) float64 {
+			if cfg.Policy == nil {
+				return 1
+			}
+			return cfg.Policy.Current().Weight(infoOf(ctx).caller)
+		},
 	}
 }
 
-// enter takes a place; leave gives it back.
-func (l *limits) enter(places chan struct{}) error {
+// enter takes a place for work that costs so much, within the caller's share. evict ends the work.
+func (l *limits) enter(ctx context.Context, places *shares.Pool, cost int, evict func()) (*shares.Place, error) {
 	if l.drain.begun() {
-		return errShuttingDown()
+		return nil, errShuttingDown()
 	}
 	refuses, cause := l.memory.RefusesCalls, metrics.ShedCalls
 	if places == l.streams {
@@ -37,43 +53,71 @@ func (l *limits) enter(places chan struct{}) error {
 	}
 	if refuses() {
 		l.shed(metrics.ShedMemory)
-		return overloaded("the gateway's memory is in use; running calls end first")
+		return nil, overloaded("the gateway's memory is in use; running calls end first")
 	}
-	select {
-	case places <- struct{}{}:
-		return nil
-	default:
+	wait, cancel := context.WithTimeout(ctx, retrySoon)
+	defer cancel()
+	place, err := places.Enter(wait, infoOf(ctx).callerID, l.weight(ctx), cost, evict)
+	if err != nil {
 		l.shed(cause)
-		return overloaded("the gateway is at its limit of calls at one time")
+		return nil, overloaded("the gateway is at its limit of calls at one time, of which this caller has a share")
 	}
+	return place, nil
 }
-
-func leave(places chan struct{}) { <-places }
 
 func overloaded(message string) *fault.Error {
 	return &fault.Error{Code: codes.Unavailable, Reason: fault.ReasonOverloaded, RetryAfter: retrySoon, Message: message}
 }
 
-// idle waits until no stream runs, or ctx ends. It may be called once, and only when new ones are refused.
+// idle waits until no stream runs, or ctx ends.
 func (l *limits) idle(ctx context.Context) {
-	for range cap(l.streams) {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for l.streams.Used() > 0 {
 		select {
-		case l.streams <- struct{}{}:
+		case <-tick.C:
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
+// rowsOfPlace is how many rows of a page one place stands for.
+const rowsOfPlace = 250
+
+// costOf is how many places a call takes: more for large pages, and for filters, which read more than they answer.
+func costOf(req any) int {
+	cost := 1
+	if paged, ok := req.(interface{ GetPageSize() int32 }); ok {
+		cost += min(max(int(paged.GetPageSize()), 0), 1000) / rowsOfPlace
+	}
+	if filtered, ok := req.(interface{ GetFilter() string }); ok && filtered.GetFilter() != "" {
+		cost++
+	}
+	return cost
+}
+
 func (l *limits) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	if !isAPI(info.FullMethod) {
 		return next(ctx, req)
 	}
-	if err := l.enter(l.calls); err != nil {
+	inner, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	place, err := l.enter(ctx, l.calls, costOf(req), func() { cancel(errShare()) })
+	if err != nil {
 		return nil, err
 	}
-	defer leave(l.calls)
-	return next(ctx, req)
+	keepUntilWritten(ctx, place.Leave)
+	answer, err := next(inner, req)
+	return answer, endedBy(inner, err)
+}
+
+// endedBy is the error of a call, or why it was ended from outside.
+func endedBy(ctx context.Context, err error) error {
+	if own, ok := errors.AsType[*fault.Error](context.Cause(ctx)); ok && err != nil {
+		return withToken(own, tokenOf(err))
+	}
+	return err
 }
 
 func (l *limits) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
@@ -82,17 +126,50 @@ func (l *limits) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServ
 		defer release()
 		return next(srv, &streamWith{stream, ctx})
 	}
-	if err := l.enter(l.streams); err != nil {
+	ctx, cancel := context.WithCancelCause(stream.Context())
+	defer cancel(nil)
+	out := &outside{stop: cancel}
+	place, err := l.enter(ctx, l.streams, 1, func() { out.end(errShare()) })
+	if err != nil {
 		return err
 	}
-	defer leave(l.streams)
-	account := l.admit(stream.Context())
+	defer place.Leave()
+	account := l.admit(ctx)
 	if account == nil {
 		l.shed(metrics.ShedReadAhead)
 		return overloaded("the streams under way may still take all memory that there is for reading ahead")
 	}
 	defer account.Close()
-	return next(srv, &streamWith{stream, ledger.With(stream.Context(), account)})
+	ctx = context.WithValue(ledger.With(ctx, account), outsideKey{}, out)
+	return endedBy(ctx, next(srv, &streamWith{stream, ctx}))
+}
+
+// outside lets a stream be ended by who does not know how it ends well.
+type outside struct {
+	mu    sync.Mutex
+	stop  func(reason error)
+	ended error
+}
+
+type outsideKey struct{}
+
+// end ends the stream.
+func (o *outside) end(reason error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.ended == nil {
+		o.ended = reason
+		o.stop(reason)
+	}
+}
+
+// by says how the stream ends from now on.
+func (o *outside) by(stop func(reason error)) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.stop = stop; o.ended != nil {
+		stop(o.ended)
+	}
 }
 
 // admit opens the account of a stream. It waits for a moment: those who leave are not noticed at once, and those who read ahead
@@ -108,4 +185,9 @@ func errShuttingDown() *fault.Error {
 		Code: codes.Unavailable, Reason: fault.ReasonShuttingDown, RetryAfter: retrySoon,
 		Message: "the gateway is stopping; go on from the resume token, if there is one",
 	}
+}
+
+// errShare ends work of a caller who holds more than a share while others wait.
+func errShare() *fault.Error {
+	return overloaded("others wait for a place, and this caller holds more than a share; go on from the resume token, if there is one")
 }

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/reflection/grpc_reflection_v1"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/server"
 )
 
 func TestPages(t *testing.T) {
@@ -75,7 +76,7 @@ func TestTokenField(t *testing.T) {
 
 func TestHealthAndReflection(t *testing.T) {
 	t.Parallel()
-	h := start(t, nil)
+	h := start(t, func(c *server.Config) { c.Reflection = true })
 	for _, service := range []string{"", "parley.v1.EventService", "parley.v1.UserService"} {
 		answer, err := grpc_health_v1.NewHealthClient(h.conn).Check(t.Context(), &grpc_health_v1.HealthCheckRequest{Service: service})
 		if err != nil || answer.GetStatus() != grpc_health_v1.HealthCheckResponse_SERVING {

@@ -27,7 +27,9 @@ type Server struct {
 	drain  *drainer
 	ages   *ages
 	limits *limits
-	health *health.Server
+	// handlers are those of streams over gRPC.
+	handlers sync.WaitGroup
+	health   *health.Server
 
 	public   *grpc.Server // the gRPC listener
 	web      *http.Server // the REST face

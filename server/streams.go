@@ -30,9 +30,8 @@ func run[F any, P interface {
 	frameMessage
 }](s *Server, stream grpc.ServerStreamingServer[F], a *asked, produce producer[P],
 ) error {
-	ctx, end, release := s.drain.watch(source.WithPriority(stream.Context(), source.Background))
+	ctx, end, release := s.watch(source.WithPriority(stream.Context(), source.Background))
 	defer release()
-	defer s.ages.retire(stream.Context(), end)()
 	err := produce(ctx, func(frame P) error {
 		summary := frame.GetSummary()
 		batch := summary == nil && frame.GetCheckpoint() == nil && frame.GetNotice() == nil
@@ -45,7 +44,7 @@ func run[F any, P interface {
 			explain(a, summary.GetSources())
 			s.countIncomplete(summary)
 		}
-		if err := stream.Send(frame); err != nil {
+		if err := end.send(func() error { return stream.Send(frame) }); err != nil {
 			return err
 		}
 		if token == "" {
@@ -56,7 +55,7 @@ func run[F any, P interface {
 		if err := end.before(true, false); err != nil {
 			return err
 		}
-		return stream.SendMsg(encoded)
+		return end.send(func() error { return stream.SendMsg(encoded) })
 	})
 	err = end.result(err)
 	if err != nil {
@@ -72,6 +71,14 @@ func withToken(err error, token string) error {
 		return err
 	}
 	return &timeline.StreamError{Err: err, ResumeToken: token}
+}
+
+// tokenOf is the resume token of an error; empty = none.
+func tokenOf(err error) string {
+	if known, ok := errors.AsType[*timeline.StreamError](err); ok {
+		return known.ResumeToken
+	}
+	return ""
 }
 
 // countIncomplete counts the sources that keep a summary from being complete.

@@ -57,7 +57,9 @@ func (s *Server) newGRPC(links chain, transport ...grpc.ServerOption) *grpc.Serv
 		grpc.ChainUnaryInterceptor(links.unary()...), grpc.ChainStreamInterceptor(links.stream()...))...)
 	s.register(server)
 	grpc_health_v1.RegisterHealthServer(server, s.health)
-	reflection.RegisterV1(server)
+	if s.cfg.Reflection {
+		reflection.RegisterV1(server)
+	}
 	return server
 }
 

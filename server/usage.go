@@ -94,15 +94,14 @@ func (u *usage) DownloadCopilotUsage(req *parleyv1.DownloadCopilotUsageRequest, 
 	if a.reports == nil {
 		return ofReason(fault.ReasonSourceNotInCloud)
 	}
-	ctx, end, release := u.s.drain.watch(source.WithPriority(stream.Context(), source.Background))
+	ctx, end, release := u.s.watch(source.WithPriority(stream.Context(), source.Background))
 	defer release()
-	defer u.s.ages.retire(stream.Context(), end)()
 	query := source.UsageQuery{Period: req.GetPeriod(), Version: req.GetVersion()}
 	body, mediaType, err := a.reports.Download(ctx, query)
 	if err != nil {
 		return end.result(of(parleyv1.Source_SOURCE_USAGE, err))
 	}
-	err = sendChunks(stream, body, mediaType)
+	err = sendChunks(stream, end, body, mediaType)
 	if closed := body.Close(); err == nil && closed != nil {
 		err = fmt.Errorf("close report: %w", closed)
 	}
@@ -110,7 +109,7 @@ func (u *usage) DownloadCopilotUsage(req *parleyv1.DownloadCopilotUsageRequest, 
 }
 
 // sendChunks sends a report in chunks; the first one, which may be empty, carries the media type.
-func sendChunks(stream grpc.ServerStreamingServer[httpbody.HttpBody], body io.Reader, mediaType string) error {
+func sendChunks(stream grpc.ServerStreamingServer[httpbody.HttpBody], end *streamEnd, body io.Reader, mediaType string) error {
 	for first := true; ; first = false {
 		// The message keeps its bytes until it is on the wire, so each chunk has its own.
 		chunk := make([]byte, maxChunk)
@@ -120,7 +119,7 @@ func sendChunks(stream grpc.ServerStreamingServer[httpbody.HttpBody], body io.Re
 			if first {
 				message.ContentType = mediaType
 			}
-			if sent := stream.Send(message); sent != nil {
+			if sent := end.send(func() error { return stream.Send(message) }); sent != nil {
 				return sent
 			}
 		}

@@ -121,6 +121,17 @@ type Settings struct {
 	LogLevel *string `protobuf:"bytes,41,opt,name=log_level,json=logLevel,proto3,oneof" json:"log_level,omitempty"`
 	// Form of log lines on standard error: text or json.
 	LogFormat *string `protobuf:"bytes,42,opt,name=log_format,json=logFormat,proto3,oneof" json:"log_format,omitempty"`
+	// Part of all calls and streams at one time that one caller may hold while others wait, from 0.001 to 1; a policy rule may give its
+	// callers a weight. Who is alone may use all. Callers that are not asked who they are have no shares.
+	CallerShare *float64 `protobuf:"fixed64,50,opt,name=caller_share,json=callerShare,proto3,oneof" json:"caller_share,omitempty"`
+	// Longest deadline that a caller may ask for; unset = 2m for lists and gets, 30m for streams.
+	MaxDeadline *durationpb.Duration `protobuf:"bytes,51,opt,name=max_deadline,json=maxDeadline,proto3,oneof" json:"max_deadline,omitempty"`
+	// How long the reader of a stream may take nothing before the stream ends with its token.
+	StreamStall *durationpb.Duration `protobuf:"bytes,52,opt,name=stream_stall,json=streamStall,proto3,oneof" json:"stream_stall,omitempty"`
+	// Age at which a stream ends with its token, to go on at once.
+	StreamAge *durationpb.Duration `protobuf:"bytes,53,opt,name=stream_age,json=streamAge,proto3,oneof" json:"stream_age,omitempty"`
+	// gRPC reflection on the public listener: on, off, or auto, which is on where callers are not asked who they are.
+	Reflection *string `protobuf:"bytes,54,opt,name=reflection,proto3,oneof" json:"reflection,omitempty"`
 	// Tenants by alias, in place of the one tenant that the settings describe.
 	Tenants       map[string]*Tenant `protobuf:"bytes,1000,rep,name=tenants,proto3" json:"tenants,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
@@ -472,6 +483,41 @@ func (x *Settings) GetLogFormat() string {
 	return ""
 }
 
+func (x *Settings) GetCallerShare() float64 {
+	if x != nil && x.CallerShare != nil {
+		return *x.CallerShare
+	}
+	return 0
+}
+
+func (x *Settings) GetMaxDeadline() *durationpb.Duration {
+	if x != nil {
+		return x.MaxDeadline
+	}
+	return nil
+}
+
+func (x *Settings) GetStreamStall() *durationpb.Duration {
+	if x != nil {
+		return x.StreamStall
+	}
+	return nil
+}
+
+func (x *Settings) GetStreamAge() *durationpb.Duration {
+	if x != nil {
+		return x.StreamAge
+	}
+	return nil
+}
+
+func (x *Settings) GetReflection() string {
+	if x != nil && x.Reflection != nil {
+		return *x.Reflection
+	}
+	return ""
+}
+
 func (x *Settings) GetTenants() map[string]*Tenant {
 	if x != nil {
 		return x.Tenants
@@ -674,7 +720,7 @@ var File_config_proto protoreflect.FileDescriptor
 
 const file_config_proto_rawDesc = "" +
 	"\n" +
-	"\fconfig.proto\x12\x10parley.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\"\x883\n" +
+	"\fconfig.proto\x12\x10parley.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\"\x979\n" +
 	"\bSettings\x12 \n" +
 	"\tgrpc_addr\x18\x01 \x01(\tH\x00R\bgrpcAddr\x88\x01\x01\x12 \n" +
 	"\thttp_addr\x18\x02 \x01(\tH\x01R\bhttpAddr\x88\x01\x01\x12\"\n" +
@@ -772,7 +818,21 @@ const file_config_proto_rawDesc = "" +
 	"\n" +
 	"log_format\x18* \x01(\tBZ\xbaHW\xba\x01T\n" +
 	"\n" +
-	"log_format\x12,is not a form of log lines; use text or json\x1a\x18this in ['text', 'json']H,R\tlogFormat\x88\x01\x01\x12\xcb\x01\n" +
+	"log_format\x12,is not a form of log lines; use text or json\x1a\x18this in ['text', 'json']H,R\tlogFormat\x88\x01\x01\x12\x8f\x01\n" +
+	"\fcaller_share\x182 \x01(\x01Bg\xbaHd\xba\x01a\n" +
+	"\x05share\x12:is not a part from 0.001 to 1, such as 0.125 for an eighth\x1a\x1cthis >= 0.001 && this <= 1.0H-R\vcallerShare\x88\x01\x01\x12\x9f\x01\n" +
+	"\fmax_deadline\x183 \x01(\v2\x19.google.protobuf.DurationB\\\xbaHY\xba\x01V\n" +
+	"\x06second\x12\x1amust be a second or longer\x1a0this == duration('0s') || this >= duration('1s')H.R\vmaxDeadline\x88\x01\x01\x12\x85\x01\n" +
+	"\fstream_stall\x184 \x01(\v2\x19.google.protobuf.DurationBB\xbaH?\xba\x01<\n" +
+	"\x06second\x12\x1amust be a second or longer\x1a\x16this >= duration('1s')H/R\vstreamStall\x88\x01\x01\x12\x81\x01\n" +
+	"\n" +
+	"stream_age\x185 \x01(\v2\x19.google.protobuf.DurationBB\xbaH?\xba\x01<\n" +
+	"\x06second\x12\x1amust be a second or longer\x1a\x16this >= duration('1s')H0R\tstreamAge\x88\x01\x01\x12|\n" +
+	"\n" +
+	"reflection\x186 \x01(\tBW\xbaHT\xba\x01Q\n" +
+	"\n" +
+	"reflection\x12$is not a choice; use auto, on or off\x1a\x1dthis in ['auto', 'on', 'off']H1R\n" +
+	"reflection\x88\x01\x01\x12\xcb\x01\n" +
 	"\atenants\x18\xe8\a \x03(\v2'.parley.config.v1.Settings.TenantsEntryB\x86\x01\xbaH\x82\x01\x9a\x01\x7f\x10\xe8\a\"z\xba\x01w\n" +
 	"\x05alias\x12Cis not an alias; use up to 63 lower-case letters, digits and dashes\x1a)this.matches('^[a-z0-9][a-z0-9-]{0,62}$')R\atenants\x1aT\n" +
 	"\fTenantsEntry\x12\x10\n" +
@@ -828,7 +888,12 @@ const file_config_proto_rawDesc = "" +
 	"_proxy_urlB\f\n" +
 	"\n" +
 	"_log_levelB\r\n" +
-	"\v_log_format\"\xc3\t\n" +
+	"\v_log_formatB\x0f\n" +
+	"\r_caller_shareB\x0f\n" +
+	"\r_max_deadlineB\x0f\n" +
+	"\r_stream_stallB\r\n" +
+	"\v_stream_ageB\r\n" +
+	"\v_reflection\"\xc3\t\n" +
 	"\x06Tenant\x12$\n" +
 	"\vgraph_cloud\x18\x01 \x01(\tH\x00R\n" +
 	"graphCloud\x88\x01\x01\x12 \n" +
@@ -890,18 +955,21 @@ var file_config_proto_goTypes = []any{
 	(*durationpb.Duration)(nil), // 3: google.protobuf.Duration
 }
 var file_config_proto_depIdxs = []int32{
-	3, // 0: parley.config.v1.Settings.cache_max_age:type_name -> google.protobuf.Duration
-	3, // 1: parley.config.v1.Settings.settle_copilot:type_name -> google.protobuf.Duration
-	3, // 2: parley.config.v1.Settings.settle_chat:type_name -> google.protobuf.Duration
-	3, // 3: parley.config.v1.Settings.settle_call:type_name -> google.protobuf.Duration
-	3, // 4: parley.config.v1.Settings.token_max_lifetime:type_name -> google.protobuf.Duration
-	2, // 5: parley.config.v1.Settings.tenants:type_name -> parley.config.v1.Settings.TenantsEntry
-	1, // 6: parley.config.v1.Settings.TenantsEntry.value:type_name -> parley.config.v1.Tenant
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	3,  // 0: parley.config.v1.Settings.cache_max_age:type_name -> google.protobuf.Duration
+	3,  // 1: parley.config.v1.Settings.settle_copilot:type_name -> google.protobuf.Duration
+	3,  // 2: parley.config.v1.Settings.settle_chat:type_name -> google.protobuf.Duration
+	3,  // 3: parley.config.v1.Settings.settle_call:type_name -> google.protobuf.Duration
+	3,  // 4: parley.config.v1.Settings.token_max_lifetime:type_name -> google.protobuf.Duration
+	3,  // 5: parley.config.v1.Settings.max_deadline:type_name -> google.protobuf.Duration
+	3,  // 6: parley.config.v1.Settings.stream_stall:type_name -> google.protobuf.Duration
+	3,  // 7: parley.config.v1.Settings.stream_age:type_name -> google.protobuf.Duration
+	2,  // 8: parley.config.v1.Settings.tenants:type_name -> parley.config.v1.Settings.TenantsEntry
+	1,  // 9: parley.config.v1.Settings.TenantsEntry.value:type_name -> parley.config.v1.Tenant
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_config_proto_init() }

@@ -38,6 +38,8 @@ type Error struct {
 	Fields []Violation
 	// RetryAfter is the time to wait before repeating; 0 = do not repeat.
 	RetryAfter time.Duration
+	// RetryNow says that the call may be repeated at once; RetryAfter is then 0.
+	RetryNow bool
 	// Meta is the ErrorInfo metadata; empty values are left out.
 	Meta map[string]string
 }
@@ -75,7 +77,7 @@ func (f *Error) GRPCStatus() *status.Status {
 		}
 		details = append(details, bad)
 	}
-	if f.RetryAfter > 0 {
+	if f.RetryAfter > 0 || f.RetryNow {
 		details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(f.RetryAfter)})
 	}
 	message := f.Message

@@ -43,6 +43,7 @@ const (
 	ReasonOverloaded       = "OVERLOADED"
 	ReasonAudit            = "AUDIT_UNAVAILABLE" // the call could not be recorded, so it was not made
 	ReasonShuttingDown     = "SHUTTING_DOWN"
+	ReasonStreamEnded      = "STREAM_ENDED" // a planned end of a stream: go on at once
 	ReasonCanceled         = "CANCELLED"
 	ReasonDeadlineExceeded = "DEADLINE_EXCEEDED"
 	ReasonInternal         = "INTERNAL"

@@ -21,8 +21,15 @@ type Call struct {
 	// stream sent is good until the next message is asked for.
 	Answer any
 
-	stop func() // ends the stream
+	// Cut makes the writing of the answer fail, now and from now on; nil = it cannot be cut. It is called from any goroutine.
+	Cut func()
+
+	stop func()   // ends the stream
+	last []func() // run when the answer is written
 }
+
+// OnEnd has a function run when the call ends, which is after its answer is written.
+func (c *Call) OnEnd(do func()) { c.last = append(c.last, do) }
 
 type callKey struct{}
 
@@ -44,4 +51,8 @@ func (c *Call) End() {
 		c.stop()
 		c.stop = nil
 	}
+	for _, do := range c.last {
+		do()
+	}
+	c.last = nil
 }

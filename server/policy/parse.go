@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -115,9 +116,15 @@ func (p *parser) file(data []byte) []rule {
 	return rules
 }
 
+// Bounds of a rule's weight.
+const (
+	leastWeight = 0.01
+	mostWeight  = 100.0
+)
+
 func (p *parser) rule(node *yaml.Node) rule {
 	var r rule
-	parts := p.mapping(node, "a rule", "name", "match", "allow")
+	parts := p.mapping(node, "a rule", "name", "match", "allow", "weight")
 	if parts == nil {
 		return r
 	}
@@ -129,6 +136,14 @@ func (p *parser) rule(node *yaml.Node) rule {
 	if parts["match"] == nil || parts["allow"] == nil {
 		p.failf(node, "a rule needs `match` and `allow`")
 		return r
+	}
+	if weight := parts["weight"]; weight != nil {
+		n, err := strconv.ParseFloat(p.text(weight), 64)
+		if err != nil || !(n >= leastWeight && n <= mostWeight) {
+			p.failf(weight, "weight is a number from %g to %g: how many shares the rule's callers have while others wait", leastWeight, mostWeight)
+		} else {
+			r.weight = n
+		}
 	}
 	p.match(parts["match"], &r)
 	p.allow(parts["allow"], &r)

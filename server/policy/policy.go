@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -162,6 +163,18 @@ type rule struct {
 	listed      map[string]bool // object ids in lower case
 	tenants     []string        // aliases; none = the caller's own
 	everyTenant bool
+	weight      float64 // shares of the gateway that the caller has; 0 = one
+}
+
+// Weight is how many shares of the gateway a caller has while others wait: the most that a rule for the caller says, else one.
+func (p *Policy) Weight(caller *callers.Caller) float64 {
+	weight := 0.0
+	for i := range p.rules {
+		if r := &p.rules[i]; r.weight > weight && r.matches(caller) {
+			weight = r.weight
+		}
+	}
+	return cmp.Or(weight, 1)
 }
 
 func (r *rule) matches(c *callers.Caller) bool {

@@ -49,6 +49,7 @@ func newCall(w http.ResponseWriter, r *http.Request, logger *slog.Logger) *call 
 		conditions: r.Header["If-None-Match"], squeezed: acceptsGzip(r.Header["Accept-Encoding"]),
 	}
 	c.TLS = r.TLS
+	c.Cut = func() { _ = http.NewResponseController(w).SetWriteDeadline(time.Now()) } // not every writer has deadlines
 	c.ctx, c.cancel = context.WithCancel(r.Context())
 	return c
 }

@@ -150,6 +150,12 @@ func (g *guards) apply(s *config.Settings, cfg *server.Config) error {
 	if len(s.AuthModes()) > 0 {
 		cfg.CallerRate, cfg.CallerBurst = float64(s.CallerRate), s.CallerBurst
 	}
+	cfg.CallerShare, cfg.MaxDeadline = s.CallerShare, s.MaxDeadline
+	cfg.StreamStall, cfg.StreamAge = s.StreamStall, s.StreamAge
+	if s.MaxDeadline > 0 {
+		cfg.StreamAge = min(cfg.StreamAge, s.MaxDeadline)
+	}
+	cfg.Reflection = s.Reflection == "on" || s.Reflection == "auto" && len(s.AuthModes()) == 0
 	return nil
 }
 

@@ -1,0 +1,227 @@
+// Package shares divides places between those who ask for them. Who is alone may take all. Once there are none left, whoever
+// holds less than their share gets one: it is taken from whoever holds most above theirs.
+package shares
+
+import (
+	"container/list"
+	"context"
+	"errors"
+	"sync"
+)
+
+// Errors of Enter.
+var (
+	// ErrFull says that every place is taken, and that who asks has their share already.
+	ErrFull = errors.New("shares: every place is taken")
+	// ErrLate says that no place was found before the context ended.
+	ErrLate = errors.New("shares: no place was found in time")
+)
+
+// Pool is a number of places. It is safe for concurrent use.
+type Pool struct {
+	size  int64
+	share float64
+
+	mu      sync.Mutex
+	used    int64
+	holders map[string]*holder
+	waiting list.List // of *guest, in turn
+}
+
+// holder is somebody who holds places or waits for one.
+type holder struct {
+	name    string
+	weight  float64
+	used    int64
+	waiting int
+	places  list.List // of *Place, the newest last
+}
+
+// guest waits for a place.
+type guest struct {
+	place *Place
+	ready chan struct{} // closed when the place is theirs
+}
+
+// Place is what Enter gave. Leave gives it back.
+type Place struct {
+	pool   *Pool
+	holder *holder
+	cost   int64
+	evict  func()
+	going  bool // it was asked to go
+	at     *list.Element
+}
+
+// New returns a pool of so many places. share is the part of them that nobody may hold more of while others wait, for a
+// weight of one; 0 or less, or 1 or more = nobody is asked to go.
+func New(size int, share float64) *Pool {
+	return &Pool{size: int64(max(size, 1)), share: share, holders: make(map[string]*holder)}
+}
+
+// Enter takes places for a piece of work that costs so many. weight says how many shares the holder has; evict ends the work
+// soon, and is called at most once, from any goroutine. Enter waits for a place until the context ends if the holder has a
+// right to one.
+func (p *Pool) Enter(ctx context.Context, name string, weight float64, cost int, evict func()) (*Place, error) {
+	p.mu.Lock()
+	h := p.holders[name]
+	if h == nil {
+		h = &holder{name: name}
+		p.holders[name] = h
+	}
+	h.weight = weight
+	place := &Place{pool: p, holder: h, cost: min(max(int64(cost), 1), p.size), evict: evict}
+	if p.waiting.Len() == 0 && p.used+place.cost <= p.size {
+		p.take(place)
+		p.mu.Unlock()
+		return place, nil
+	}
+	if !p.entitled(place) {
+		p.forget(h)
+		p.mu.Unlock()
+		return nil, ErrFull
+	}
+	g := &guest{place, make(chan struct{})}
+	at := p.waiting.PushBack(g)
+	h.waiting++
+	evicted := p.makeRoom()
+	p.mu.Unlock()
+	for _, evict := range evicted {
+		evict()
+	}
+	select {
+	case <-g.ready:
+		return place, nil
+	case <-ctx.Done():
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	select {
+	case <-g.ready:
+		return place, nil
+	default:
+	}
+	p.waiting.Remove(at)
+	h.waiting--
+	p.forget(h)
+	p.admit()
+	return nil, ErrLate
+}
+
+// Leave gives the place back. It may be called more than once.
+func (pl *Place) Leave() {
+	p := pl.pool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if pl.at == nil {
+		return
+	}
+	pl.holder.places.Remove(pl.at)
+	pl.at = nil
+	pl.holder.used -= pl.cost
+	p.used -= pl.cost
+	p.forget(pl.holder)
+	p.admit()
+}
+
+// Used is how many places are taken.
+func (p *Pool) Used() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.used
+}
+
+// Size is how many places there are.
+func (p *Pool) Size() int64 { return p.size }
+
+// fair is how many places a holder may hold while others wait; the lock is held.
+func (p *Pool) fair(h *holder) int64 {
+	return max(int64(float64(p.size)*p.share*h.weight), 1)
+}
+
+// shared reports whether there are shares at all.
+func (p *Pool) shared() bool { return p.share > 0 && p.share < 1 }
+
+// entitled reports whether a place is within its holder's share; the lock is held.
+func (p *Pool) entitled(pl *Place) bool {
+	return p.shared() && pl.holder.used+int64(pl.holder.waiting)+pl.cost <= max(p.fair(pl.holder), pl.cost)
+}
+
+// take gives a place to its holder; the lock is held.
+func (p *Pool) take(pl *Place) {
+	pl.holder.used += pl.cost
+	p.used += pl.cost
+	pl.at = pl.holder.places.PushBack(pl)
+}
+
+// admit gives free places to those who wait, in turn; the lock is held.
+func (p *Pool) admit() {
+	for at := p.waiting.Front(); at != nil; at = p.waiting.Front() {
+		g, _ := at.Value.(*guest)
+		if p.used+g.place.cost > p.size {
+			return
+		}
+		p.waiting.Remove(at)
+		g.place.holder.waiting--
+		p.take(g.place)
+		close(g.ready)
+	}
+}
+
+// makeRoom chooses whose work ends so that those who wait find room; the lock is held. The newest work of whoever holds most
+// above their share goes first.
+func (p *Pool) makeRoom() (evicted []func()) {
+	need := p.used - p.size
+	for at := p.waiting.Front(); at != nil; at = at.Next() {
+		g, _ := at.Value.(*guest)
+		need += g.place.cost
+	}
+	over := make(map[*holder]int64)
+	for _, h := range p.holders {
+		over[h] = h.used - p.fair(h)
+		for at := h.places.Front(); at != nil; at = at.Next() {
+			if pl, _ := at.Value.(*Place); pl.going {
+				need -= pl.cost
+				over[h] -= pl.cost
+			}
+		}
+	}
+	for need > 0 {
+		var most *holder
+		for h, n := range over {
+			if n > 0 && (most == nil || n > over[most]) {
+				most = h
+			}
+		}
+		if most == nil {
+			return evicted
+		}
+		pl := most.newest()
+		if pl == nil {
+			delete(over, most)
+			continue
+		}
+		pl.going = true
+		need -= pl.cost
+		over[most] -= pl.cost
+		evicted = append(evicted, pl.evict)
+	}
+	return evicted
+}
+
+// newest is the holder's newest place that was not asked to go; nil = there is none.
+func (h *holder) newest() *Place {
+	for at := h.places.Back(); at != nil; at = at.Prev() {
+		if pl, _ := at.Value.(*Place); !pl.going && pl.evict != nil {
+			return pl
+		}
+	}
+	return nil
+}
+
+// forget drops a holder of nothing; the lock is held.
+func (p *Pool) forget(h *holder) {
+	if h.used == 0 && h.waiting == 0 && h.places.Len() == 0 {
+		delete(p.holders, h.name)
+	}
+}

@@ -1,0 +1,283 @@
+package server_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/server"
+	"github.com/parley-gateway/parley/server/fault"
+)
+
+// large is an event that fills the windows of a connection.
+func large() *parleyv1.Event {
+	return &parleyv1.Event{Name: "users/u/events/large", Body: &parleyv1.Body{Content: strings.Repeat("x", 1<<20)}}
+}
+
+// flood emits a checkpoint and then batches for as long as somebody takes them.
+func flood(ctx context.Context, emit func(*parleyv1.StreamEventsResponse) error) error {
+	if err := emit(checkpointFrame("t1")); err != nil {
+		return err
+	}
+	for ctx.Err() == nil {
+		batch := &parleyv1.EventBatch{Events: []*parleyv1.Event{large()}}
+		if err := emit(&parleyv1.StreamEventsResponse{Frame: &parleyv1.StreamEventsResponse_Batch{Batch: batch}}); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// deaf sends a request over REST, whose answer nobody reads until the test does.
+func (h *harness) deaf(t *testing.T, path, token string) net.Conn {
+	t.Helper()
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", h.server.HTTPAddr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		if err := tcp.SetReadBuffer(128 << 10); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if token != "" {
+		token = "Authorization: Bearer " + token + "\r\n"
+	}
+	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\nGrpc-Timeout: 99999999H\r\n%s\r\n", path, h.server.HTTPAddr(), token); err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+// deafCall makes a call over gRPC, whose answer nobody reads until the test does.
+func (h *harness) deafCall(t *testing.T, ctx context.Context, method string, request any) grpc.ClientStream {
+	t.Helper()
+	stream, err := h.conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true}, method)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.SendMsg(request); err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.CloseSend(); err != nil {
+		t.Fatal(err)
+	}
+	return stream
+}
+
+// reaches waits for a counter.
+func reaches(t *testing.T, n *atomic.Int64, want int64) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); n.Load() < want; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d, want %d", n.Load(), want)
+		}
+	}
+}
+
+// TestOneCallerHurtsNobody is of the kind "work is bounded per caller": one user takes every place, by streams or lists, over
+// both doors, and reads nothing. Another one is served within a second, and so is a third.
+func TestOneCallerHurtsNobody(t *testing.T) {
+	t.Parallel()
+	const places = 16
+	var streams, lists atomic.Int64
+	h := startGuarded(t, func(c *server.Config) { c.MaxCalls, c.MaxStreams, c.CallerShare = places, places, 0.125 })
+	h.streamEvents = func(ctx context.Context, emit func(*parleyv1.StreamEventsResponse) error) error {
+		streams.Add(1)
+		return flood(ctx, emit)
+	}
+	h.lists(func(ctx context.Context) (*parleyv1.ListEventsResponse, error) {
+		if lists.Add(1); lists.Load() <= places {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+		return &parleyv1.ListEventsResponse{Complete: true}, nil
+	})
+	var greedy []grpc.ClientStream
+	for i := range places {
+		if i%2 == 0 {
+			h.deaf(t, "/v1/"+anna+"/events:stream", "owner")
+			continue
+		}
+		greedy = append(greedy, h.deafCall(t, as(t.Context(), "owner"), parleyv1.EventService_StreamEvents_FullMethodName, &parleyv1.StreamEventsRequest{Parent: anna}))
+	}
+	reaches(t, &streams, places)
+	for i := range places {
+		if i%2 == 0 {
+			h.deaf(t, "/v1/"+anna+"/events", "owner")
+			continue
+		}
+		h.deafCall(t, as(t.Context(), "owner"), parleyv1.EventService_ListEvents_FullMethodName, &parleyv1.ListEventsRequest{Parent: anna})
+	}
+	reaches(t, &lists, places)
+
+	client := parleyv1.NewEventServiceClient(h.conn)
+	for range 2 { // the share of an honest caller
+		begin := time.Now()
+		ctx, cancel := context.WithCancel(as(t.Context(), "officer"))
+		defer cancel()
+		stream, err := client.StreamEvents(ctx, &parleyv1.StreamEventsRequest{Parent: anna})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := stream.Recv(); err != nil {
+			t.Errorf("an honest stream: %v", err)
+		}
+		if _, err := client.ListEvents(as(t.Context(), "officer"), &parleyv1.ListEventsRequest{Parent: anna}); err != nil {
+			t.Errorf("an honest list: %v", err)
+		}
+		resp := h.get(t, "/v1/users", "Authorization", "Bearer officer")
+		if text := body(t, resp); resp.StatusCode != http.StatusOK {
+			t.Errorf("an honest list over REST: %s", text)
+		}
+		if took := time.Since(begin); took > 3*time.Second {
+			t.Errorf("three places were found after %v, want each within a second", took)
+		}
+	}
+	// The greedy one is told so, with the token of the last checkpoint, once they read.
+	ended := 0
+	for i := len(greedy) - 1; i >= 0 && ended == 0; i-- {
+		for frames := 0; frames < 8; frames++ {
+			if err := greedy[i].RecvMsg(&parleyv1.StreamEventsResponse{}); err != nil {
+				st := status.Convert(err)
+				if fault.Reason(st) != fault.ReasonOverloaded || fault.Info(st).GetMetadata()[fault.MetaResumeToken] != "t1" {
+					t.Errorf("the greedy stream ended with %v", st)
+				}
+				ended++
+				break
+			}
+		}
+	}
+	if ended == 0 {
+		t.Log("the streams over REST made room")
+	}
+}
+
+// TestStalledReaders is of the kind "a place is not held by nobody": a reader who takes nothing is given up, over both doors; over
+// gRPC the reader who comes back is told so, with a token and that to go on at once is right.
+func TestStalledReaders(t *testing.T) {
+	t.Parallel()
+	var ended atomic.Int64
+	h := start(t, func(c *server.Config) { c.StreamStall = 300 * time.Millisecond })
+	h.streamEvents = func(ctx context.Context, emit func(*parleyv1.StreamEventsResponse) error) error {
+		defer ended.Add(1)
+		return flood(ctx, emit)
+	}
+	h.deaf(t, "/v1/"+anna+"/events:stream", "")
+	reaches(t, &ended, 1)
+	stream := h.deafCall(t, t.Context(), parleyv1.EventService_StreamEvents_FullMethodName, &parleyv1.StreamEventsRequest{Parent: anna})
+	reaches(t, &ended, 2)
+	for {
+		if err := stream.RecvMsg(&parleyv1.StreamEventsResponse{}); err != nil {
+			checkPlannedEnd(t, err, "t1")
+			return
+		}
+	}
+}
+
+// checkPlannedEnd fails the test unless an error is the planned end of a stream.
+func checkPlannedEnd(t *testing.T, err error, token string) {
+	t.Helper()
+	st := status.Convert(err)
+	retry := time.Duration(-1)
+	for _, detail := range st.Details() {
+		if r, ok := detail.(*errdetails.RetryInfo); ok {
+			retry = r.GetRetryDelay().AsDuration()
+		}
+	}
+	if st.Code() != codes.Unavailable || fault.Reason(st) != fault.ReasonStreamEnded || fault.Info(st).GetMetadata()[fault.MetaResumeToken] != token || retry != 0 {
+		t.Errorf("the stream ended with %v, to be repeated after %v", st, retry)
+	}
+}
+
+// TestStreamsEndWithAge: over both doors alike, at a checkpoint, with its token.
+func TestStreamsEndWithAge(t *testing.T) {
+	t.Parallel()
+	h := start(t, func(c *server.Config) { c.StreamAge = 200 * time.Millisecond })
+	h.streamEvents = func(ctx context.Context, emit func(*parleyv1.StreamEventsResponse) error) error {
+		if err := emit(checkpointFrame("t1")); err != nil {
+			return err
+		}
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	stream, err := parleyv1.NewEventServiceClient(h.conn).StreamEvents(t.Context(), &parleyv1.StreamEventsRequest{Parent: anna})
+	for err == nil {
+		_, err = stream.Recv()
+	}
+	checkPlannedEnd(t, err, "t1")
+	text := body(t, h.get(t, "/v1/"+anna+"/events:stream"))
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	line := strings.TrimSuffix(strings.TrimPrefix(lines[len(lines)-1], `{"error":`), "}")
+	if e := parseError(t, line); e.reason() != fault.ReasonStreamEnded || e.meta("resume_token") != "t1" || !strings.Contains(line, `"retryDelay":"0s"`) {
+		t.Errorf("over REST: %s", text)
+	}
+}
+
+// TestPlaceIsHeldUntilTheLastByte: an answer that nobody reads keeps its place, over both doors, and gives it back when it is
+// read.
+func TestPlaceIsHeldUntilTheLastByte(t *testing.T) {
+	t.Parallel()
+	for name, begin := range map[string]func(h *harness) (read func() error){
+		"REST": func(h *harness) func() error {
+			conn := h.deaf(t, "/v1/"+anna+"/events", "")
+			return func() error {
+				_, err := io.CopyN(io.Discard, conn, 7<<20)
+				return err
+			}
+		},
+		"gRPC": func(h *harness) func() error {
+			call := h.deafCall(t, t.Context(), parleyv1.EventService_ListEvents_FullMethodName, &parleyv1.ListEventsRequest{Parent: anna})
+			return func() error { return call.RecvMsg(&parleyv1.ListEventsResponse{}) }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var handled atomic.Int64
+			h := start(t, func(c *server.Config) { c.MaxCalls = 1 })
+			answer := &parleyv1.ListEventsResponse{Events: []*parleyv1.Event{large(), large(), large()}}
+			if name == "REST" { // what the sockets of both sides hold is no place
+				answer.Events = append(answer.Events, large(), large(), large(), large(), large(), large(), large())
+			}
+			h.lists(func(context.Context) (*parleyv1.ListEventsResponse, error) {
+				defer handled.Add(1)
+				return answer, nil
+			})
+			read := begin(h)
+			reaches(t, &handled, 1)
+			resp := h.get(t, "/v1/users")
+			if e := parseError(t, body(t, resp)); resp.StatusCode != http.StatusServiceUnavailable || e.reason() != fault.ReasonOverloaded {
+				t.Errorf("an answer that nobody reads holds no place: %d", resp.StatusCode)
+			}
+			if err := read(); err != nil {
+				t.Fatal(err)
+			}
+			for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+				resp := h.get(t, "/v1/users")
+				if _, err := io.Copy(&bytes.Buffer{}, resp.Body); err != nil {
+					t.Fatal(err)
+				}
+				if resp.StatusCode == http.StatusOK {
+					return
+				}
+				if time.Now().After(deadline) {
+					t.Fatal("an answer that was read holds its place")
+				}
+			}
+		})
+	}
+}
