@@ -128,9 +128,7 @@ func TestOneCallerHurtsNobody(t *testing.T) {
 	client := parleyv1.NewEventServiceClient(h.conn)
 	for range 2 { // the share of an honest caller
 		begin := time.Now()
-		ctx, cancel := context.WithCancel(as(t.Context(), "officer"))
-		defer cancel()
-		stream, err := client.StreamEvents(ctx, &parleyv1.StreamEventsRequest{Parent: anna})
+		stream, err := client.StreamEvents(as(t.Context(), "officer"), &parleyv1.StreamEventsRequest{Parent: anna})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -151,7 +149,7 @@ func TestOneCallerHurtsNobody(t *testing.T) {
 	// The greedy one is told so, with the token of the last checkpoint, once they read.
 	ended := 0
 	for i := len(greedy) - 1; i >= 0 && ended == 0; i-- {
-		for frames := 0; frames < 8; frames++ {
+		for range 8 {
 			if err := greedy[i].RecvMsg(&parleyv1.StreamEventsResponse{}); err != nil {
 				st := status.Convert(err)
 				if fault.Reason(st) != fault.ReasonOverloaded || fault.Info(st).GetMetadata()[fault.MetaResumeToken] != "t1" {

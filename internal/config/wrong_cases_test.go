@@ -186,8 +186,8 @@ func wrongConfigurations() map[string]wrong {
 			want: "PARLEY_HTTP_ADR: is no setting; did you mean PARLEY_HTTP_ADDR?",
 		},
 		"variable: of no setting": {
-			env: "PARLEY_FROBNICATION=1", args: loopback,
-			want: "PARLEY_FROBNICATION: is no setting; `parley serve --help` lists all",
+			env: "PARLEY_QQQQQQ=1", args: loopback,
+			want: "PARLEY_QQQQQQ: is no setting; `parley serve --help` lists all",
 		},
 		"variable: a service's is not": {
 			env: "PARLEY_SERVICE_HOSTS=10.0.0.1", args: loopback,

@@ -17,7 +17,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // work is a piece of work that ends a while after it is asked to.
-func work(pool *shares.Pool, t *testing.T, name string, cost int, end time.Duration) (*shares.Place, error) {
+func work(t *testing.T, pool *shares.Pool, name string, cost int, end time.Duration) (*shares.Place, error) {
 	t.Helper()
 	var place *shares.Place
 	entered := make(chan struct{})
@@ -41,17 +41,17 @@ func TestWhoIsAloneTakesAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pool := shares.New(64, 0.125)
 		for i := range 64 {
-			if _, err := work(pool, t, "greedy", 1, 100*time.Millisecond); err != nil {
+			if _, err := work(t, pool, "greedy", 1, 100*time.Millisecond); err != nil {
 				t.Fatalf("place %d: %v", i, err)
 			}
 		}
-		if _, err := work(pool, t, "greedy", 1, 0); !errors.Is(err, shares.ErrFull) {
+		if _, err := work(t, pool, "greedy", 1, 0); !errors.Is(err, shares.ErrFull) {
 			t.Errorf("more than all: %v", err)
 		}
 		for caller := range 7 {
 			for i := range 8 {
 				began := time.Now()
-				if _, err := work(pool, t, fmt.Sprint("honest", caller), 1, time.Hour); err != nil {
+				if _, err := work(t, pool, fmt.Sprint("honest", caller), 1, time.Hour); err != nil {
 					t.Fatalf("caller %d, place %d: %v", caller, i, err)
 				}
 				if took := time.Since(began); took > 200*time.Millisecond {
@@ -64,11 +64,11 @@ func TestWhoIsAloneTakesAll(t *testing.T) {
 		}
 		// Everybody has their share: nobody is asked to go, and nobody gets more.
 		for _, name := range []string{"greedy", "honest3"} {
-			if _, err := work(pool, t, name, 1, 0); !errors.Is(err, shares.ErrFull) {
+			if _, err := work(t, pool, name, 1, 0); !errors.Is(err, shares.ErrFull) {
 				t.Errorf("%s gets more than the share: %v", name, err)
 			}
 		}
-		if _, err := work(pool, t, "ninth", 1, 0); !errors.Is(err, shares.ErrLate) {
+		if _, err := work(t, pool, "ninth", 1, 0); !errors.Is(err, shares.ErrLate) {
 			t.Errorf("somebody gave up a place within the share: %v", err)
 		}
 		time.Sleep(2 * time.Hour)
@@ -92,7 +92,7 @@ func TestWorkThatDoesNotEnd(t *testing.T) {
 			}
 		}
 		began := time.Now()
-		if _, err := work(pool, t, "honest", 1, 0); !errors.Is(err, shares.ErrLate) || time.Since(began) != time.Second || asked != 1 {
+		if _, err := work(t, pool, "honest", 1, 0); !errors.Is(err, shares.ErrLate) || time.Since(began) != time.Second || asked != 1 {
 			t.Errorf("%v after %v, %d asked to go", err, time.Since(began), asked)
 		}
 		go func() {
@@ -100,7 +100,7 @@ func TestWorkThatDoesNotEnd(t *testing.T) {
 			first.Leave()
 			first.Leave()
 		}()
-		if _, err := work(pool, t, "honest", 1, 0); err != nil || pool.Used() != 4 || asked != 1 {
+		if _, err := work(t, pool, "honest", 1, 0); err != nil || pool.Used() != 4 || asked != 1 {
 			t.Errorf("%v, %d places taken, %d asked to go", err, pool.Used(), asked)
 		}
 	})
@@ -127,10 +127,10 @@ func TestWeights(t *testing.T) {
 				}
 			}
 		}
-		if _, err := work(pool, t, "other", 2, 0); err != nil || gone["light"] != 2 || gone["heavy"] != 0 {
+		if _, err := work(t, pool, "other", 2, 0); err != nil || gone["light"] != 2 || gone["heavy"] != 0 {
 			t.Errorf("%v: %v were asked to go", err, gone)
 		}
-		if _, err := work(pool, t, "dear", 100, 0); !errors.Is(err, shares.ErrLate) {
+		if _, err := work(t, pool, "dear", 100, 0); !errors.Is(err, shares.ErrLate) {
 			t.Errorf("work that costs everything: %v", err)
 		}
 	})

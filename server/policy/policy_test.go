@@ -72,6 +72,25 @@ func user(change func(*callers.Caller)) *callers.Caller {
 
 func application(c *callers.Caller) { c.Kind, c.Scopes = callers.KindApplication, nil }
 
+// TestWeight: a caller has the most that a rule for the caller says; a rule for others says nothing.
+func TestWeight(t *testing.T) {
+	t.Parallel()
+	text := "rules:\n" + rule("plain", "role: Reader", everything) + rule("more", "scope: Read", everything) + "    weight: 2.5\n" +
+		rule("less", "role: Reader", everything) + "    weight: 0.5\n" + rule("others", "role: Writer", everything) + "    weight: 50\n"
+	p, err := parse(t, text, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, caller := range map[float64]*callers.Caller{2.5: user(nil), 0.5: user(func(c *callers.Caller) { c.Scopes = nil }), 1: user(func(c *callers.Caller) { c.Scopes, c.Roles = nil, nil })} {
+		if have := p.Weight(caller); have != want {
+			t.Errorf("weight %g, want %g", have, want)
+		}
+	}
+	if have := policy.Loopback().Weight(nil); have != 1 {
+		t.Errorf("weight %g of nobody", have)
+	}
+}
+
 func TestMatch(t *testing.T) {
 	t.Parallel()
 	certificate := func(c *callers.Caller) {
