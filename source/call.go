@@ -79,7 +79,8 @@ func (c *Call) attempts(ctx context.Context, q EventQuery, link string) ([]attem
 		r.User, r.Prefer = q.User, []string{preferUnknownMembers, preferPageSize + callPageSize}
 		return r
 	}
-	interval := callStartTime + " ge " + instant(start.Add(-slack)) + " and " + callStartTime + " lt " + instant(ceil(end.Add(slack)))
+	from, to := Asked(start, end)
+	interval := callStartTime + " ge " + instant(from) + " and " + callStartTime + " lt " + instant(to)
 	clauses := make([]string, 0, len(participants))
 	for _, id := range participants {
 		clauses = append(clauses, "participants_v2/any(p:p/id eq "+literal(id)+")")
@@ -110,13 +111,14 @@ func participants(q EventQuery) ([]string, error) {
 	return ids, nil
 }
 
-// anyOutside reports whether a row lies outside the interval by more than the slack it was asked with.
+// anyOutside reports whether a row lies outside what was asked for.
 func anyOutside(q EventQuery, items []Item) bool {
+	from, to := Asked(q.Start, q.End)
 	for _, item := range items {
 		if item.NoTime {
 			continue
 		}
-		if item.Time.Before(q.Start.Add(-slack)) || !item.Time.Before(q.End.Add(slack+odataTick)) {
+		if item.Time.Before(from) || !item.Time.Before(to) {
 			return true
 		}
 	}

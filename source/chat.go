@@ -94,7 +94,8 @@ func (c *Chat) ownMessages(ctx context.Context, q EventQuery, link string) ([]at
 	}
 	property, filter := chatModifiedTime, between(chatModifiedTime, q.Start, q.End)
 	if q.ByCreateTime {
-		property, filter = chatCreatedTime, chatCreatedTime+" lt "+instant(ceil(q.End.Add(slack)))
+		_, to := Asked(q.Start, q.End)
+		property, filter = chatCreatedTime, chatCreatedTime+" lt "+instant(to)
 	}
 	r := c.request(ctx, path, link,
 		graphclient.Param{Name: "$top", Value: chatPageSize},

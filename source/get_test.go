@@ -101,7 +101,7 @@ func TestGetInteraction(t *testing.T) {
 	row := func(id, session string) string {
 		return fmt.Sprintf(`{"id":%q,"sessionId":%s,"createdDateTime":"2024-11-21T00:19:17.313Z","interactionType":"aiResponse"}`, id, session)
 	}
-	const filter = "createdDateTime gt 2024-11-21T00:19:16.313Z and createdDateTime lt 2024-11-21T00:19:18.3130001Z"
+	const filter = "createdDateTime gt 2024-11-21T00:19:16Z and createdDateTime lt 2024-11-21T00:19:19Z"
 	pages := func(target string) reply {
 		if strings.HasSuffix(target, "/p2") {
 			return list("/v1.0/p2", row("1732148357313", `"s2"`), row("5", "null"))

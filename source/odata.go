@@ -9,6 +9,16 @@ import (
 // clocks and roundings differ. The timeline trims.
 const slack = time.Second
 
+// Asked is what Graph is told of an interval: whole seconds, because a Graph that rounds its bounds would leave rows out or send
+// others, and a second wider on both sides.
+func Asked(start, end time.Time) (from, to time.Time) {
+	from, to = start.Truncate(time.Second), end.Truncate(time.Second)
+	if to.Before(end) {
+		to = to.Add(time.Second)
+	}
+	return from.Add(-slack), to.Add(slack)
+}
+
 // odataTick is the resolution of Edm.DateTimeOffset, a seventh fraction digit.
 const odataTick = 100 * time.Nanosecond
 
@@ -18,17 +28,10 @@ func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + 
 // instant writes an Edm.DateTimeOffset in UTC with as many fraction digits as it needs, at most 7.
 func instant(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.9999999Z") }
 
-// between is the exclusive pair of bounds around [start, end), one second wider on both sides.
+// between is the exclusive pair of bounds around [start, end).
 func between(property string, start, end time.Time) string {
-	return property + " gt " + instant(start.Add(-slack)) + " and " + property + " lt " + instant(ceil(end.Add(slack)))
-}
-
-// ceil rounds up to what OData can write.
-func ceil(t time.Time) time.Time {
-	if floor := t.Truncate(odataTick); !floor.Equal(t) {
-		return floor.Add(odataTick)
-	}
-	return t
+	from, to := Asked(start, end)
+	return property + " gt " + instant(from) + " and " + property + " lt " + instant(to)
 }
 
 // anyEqual joins `property eq 'value'` for each value by or, in parentheses when there are several; empty for none.

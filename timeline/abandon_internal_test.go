@@ -50,7 +50,7 @@ func TestAbandonedWindowsBuildNothing(t *testing.T) {
 			if c.chain {
 				b = r.follow(ctx, &tail{rest: w.span, query: r.ask(w.span), link: "next", links: linkset{}, shown: &seen{}})
 			} else {
-				b = r.once(ctx, w, nil)
+				b = r.once(ctx, w, nil, false)
 			}
 			if b.failed == nil || !isContext(b.failed.err) {
 				t.Errorf("failure %v, want that of the context", b.failed)

@@ -125,7 +125,7 @@ func (g *graph) find(q source.EventQuery) []source.Item {
 		if !r.served.IsZero() {
 			by = r.served
 		}
-		if (q.ByCreateTime || !by.Before(q.Start.Add(-time.Second))) && by.Before(q.End.Add(time.Second)) {
+		if from, to := source.Asked(q.Start, q.End); (q.ByCreateTime || !by.Before(from)) && by.Before(to) {
 			found = append(found, g.item(q, r))
 		}
 	}

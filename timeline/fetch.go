@@ -23,7 +23,10 @@ type slot struct {
 	urgent bool
 	tried  bool // it did not fit into an earlier call
 	whole  bool // it cannot be cut
-	block  *block
+	// unbounded says that Graph does not honour bounds.
+	unbounded bool
+	cancel    context.CancelFunc // of its reading; nil for a window that was kept
+	block     *block
 }
 
 // want lets the window pass every gate.
@@ -78,8 +81,11 @@ func (f *fetcher) start(t *track, s *slot) {
 	}
 	s.began = time.Now()
 	s.done, s.wanted = make(chan struct{}), make(chan struct{})
+	ctx, cancel := context.WithCancel(f.ctx)
+	s.cancel = cancel
 	f.group.Go(func() {
 		defer func() {
+			cancel()
 			close(s.done)
 			select {
 			case f.woken <- struct{}{}:
@@ -90,18 +96,18 @@ func (f *fetcher) start(t *track, s *slot) {
 		case kept != nil:
 			s.block = kept
 		case s.tail != nil:
-			s.block = t.read.follow(f.ctx, s.tail)
+			s.block = t.read.follow(ctx, s.tail)
 		default:
-			s.block = t.read.window(f.ctx, s)
+			s.block = t.read.window(ctx, s)
 			s.block.took = time.Since(s.began)
 		}
-		t.check(f.ctx, s.block)
-		t.sift(f.ctx, s.block)
-		if t.enrich != nil && f.ctx.Err() == nil {
+		t.check(ctx, s.block)
+		t.sift(ctx, s.block)
+		if t.enrich != nil && ctx.Err() == nil {
 			s.block.entries = slices.Clone(s.block.entries)
-			t.enrich(f.ctx, s.block)
+			t.enrich(ctx, s.block)
 		}
-		if err := f.ctx.Err(); err != nil {
+		if err := ctx.Err(); err != nil {
 			s.block = t.read.abandon(s.block, err)
 		}
 		t.hold(s.block)
@@ -132,6 +138,10 @@ func (t *track) fill(f *fetcher, ahead int) {
 	for i := 0; i < len(t.queue); {
 		s := t.queue[i]
 		if s.slot != nil && s.slot.done != nil {
+			if i == 0 && s.slot.ready() && s.slot.block.ignored {
+				t.ignore(s.slot)
+				continue
+			}
 			if s.slot.ready() && s.slot.block.split {
 				t.queue = slices.Replace(t.queue, i, i+1, t.pieces(s.slot)...)
 				continue

@@ -59,7 +59,7 @@ func TestLargeRowsMakeNarrowWindows(t *testing.T) {
 				src: parleyv1.Source_SOURCE_CHAT, maxPages: 1000, reader: h, account: account, unit: windowBytes(books.Config()) / maxRows,
 			}
 			from := time.Date(2025, 3, 3, 0, 0, 0, 0, time.UTC)
-			b := r.once(t.Context(), window{span{from, c.level.next(from)}, c.level}, nil)
+			b := r.once(t.Context(), window{span{from, c.level.next(from)}, c.level}, nil, false)
 			if b.split != c.split || b.failed != nil || !c.split && len(b.entries) < 29 {
 				t.Errorf("split %t, want %t: %v", b.split, c.split, b.failed)
 			}

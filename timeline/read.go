@@ -14,10 +14,8 @@ import (
 	"github.com/parley-gateway/parley/source"
 )
 
-const (
-	tolerance = time.Second // windows are asked this much wider than they are
-	maxKey    = 64          // longest key that orders by itself; longer ones by their digest
-)
+// maxKey is the longest key that orders by itself; longer ones do by their digest.
+const maxKey = 64
 
 // entry is one event of a window.
 type entry struct {
@@ -46,6 +44,7 @@ type block struct {
 	gaps       []gap
 	failed     *failure      // why the window was not read to its end
 	split      bool          // it held too much and must be read in pieces; nothing else is set
+	ignored    bool          // Graph did not honour its bounds; nothing else is set
 	halved     bool          // beside split: the pieces are its halves, since it did not fit into a call
 	extra      int64         // bytes that it takes beside its sheet
 	tail       *tail         // how to go on reading a single chain
@@ -77,6 +76,7 @@ type reading struct {
 	pages, fromCache, requests atomic.Int64
 	largest                    atomic.Int64 // rows of the largest page that had a link
 	pageBytes                  atomic.Int64 // what the largest page takes
+	loose                      atomic.Bool  // Graph does not honour the bounds of a chat's own messages
 	unfiltered                 atomic.Bool  // Graph did not evaluate (all of) the clause
 	account                    *ledger.Account
 	unit                       int64 // bytes that count as a row when it is found out how much a window holds; 0 = none
@@ -120,10 +120,12 @@ func (r *reading) page(ctx context.Context, q source.EventQuery, link string) (*
 // is no reason to believe in the end of a chain: it ends with an empty page once in so many windows, and then the halves say so.
 func (r *reading) short(rows int) bool { return rows < max(r.nominal, int(r.largest.Load())) }
 
-// once reads one window and decides what the doubts on the way mean.
-func (r *reading) once(ctx context.Context, w window, wanted <-chan struct{}) *block {
+// once reads one window and decides what the doubts on the way mean. unbounded says that Graph does not honour bounds, so that
+// rows outside are to be left out.
+func (r *reading) once(ctx context.Context, w window, wanted <-chan struct{}, unbounded bool) *block {
 	b := &block{window: w}
 	rows := newRowset(r, w.span)
+	rows.unbounded = unbounded
 	defer rows.drop()
 	rows.wanted, rows.window = wanted, true
 	end := r.chain(ctx, w, r.ask(w.span), rows)
@@ -143,6 +145,10 @@ func (r *reading) once(ctx context.Context, w window, wanted <-chan struct{}) *b
 	}
 	if err := ctx.Err(); err != nil {
 		return r.abandon(b, err)
+	}
+	if end.ignored {
+		b.ignored = true
+		return b
 	}
 	if end.split {
 		b.split = true
@@ -219,7 +225,7 @@ func (r *reading) halves(ctx context.Context, w window, whole *rowset, b *block)
 		return ReasonTruncated
 	}
 	again := newRowset(r, w.span)
-	again.wanted = whole.wanted
+	again.wanted, again.unbounded = whole.wanted, whole.unbounded
 	defer again.drop()
 	for _, half := range []span{{w.start, middle}, {middle, w.end}} {
 		again.forget()
@@ -246,6 +252,7 @@ type ending struct {
 	failed  *failure
 	reason  string // of a doubt
 	split   bool
+	ignored bool // most rows lie far outside
 	suspect bool // a short page, then an empty one without a link
 }
 
@@ -285,6 +292,9 @@ func (r *reading) chain(ctx context.Context, w window, q source.EventQuery, rows
 		rows.add(page.Items)
 		rows.note(page)
 		if page.Next == "" {
+			if rows.ignored() {
+				return ending{ignored: true}
+			}
 			return ending{suspect: n > 1 && page.Rows == 0 && last > 0 && r.short(last)}
 		}
 		if page.Rows > 0 {
@@ -292,6 +302,8 @@ func (r *reading) chain(ctx context.Context, w window, q source.EventQuery, rows
 			filled++
 		}
 		switch {
+		case rows.ignored():
+			return ending{ignored: true}
 		case !links.add(page.Next):
 			return ending{reason: ReasonPagingLoop}
 		case !rows.unbounded && (divisible && r.tooMuch(w, filled, rows) || halvable && r.tooLarge(rows)):

@@ -54,6 +54,8 @@ type rowset struct {
 	read       time.Time // when the oldest page was read
 	doubtful   bool      // a row lay far outside
 	doubts     []gap     // of single rows
+	strange    int       // rows that lay far outside
+	leftOut    int       // rows that were not taken in
 	window     bool      // a whole window is read, not a page of an ordered chain
 	unbounded  bool      // the source was asked without the interval: rows outside are expected
 	shown      time.Time // oldest row of earlier pages of an ordered chain: what is newer breaks the order
@@ -83,7 +85,9 @@ func (s *rowset) find(item *source.Item) (place, bool) {
 	if !known {
 		return at, false
 	}
-	if have := &s.items[at.item]; s.twins[item.Key] || have.Version == item.Version && differ(have, item) {
+	if have := &s.items[at.item]; s.unbounded && len(have.Basic) == 0 {
+		return at, known // one that was left out
+	} else if s.twins[item.Key] || have.Version == item.Version && differ(have, item) {
 		at, known = s.byKey[twinKey(item)]
 	}
 	return at, known
@@ -134,6 +138,14 @@ func (s *rowset) weigh(items []source.Item) {
 func (s *rowset) drop() {
 	s.r.account.Add(-s.size - s.room - s.ahead)
 	s.size, s.room, s.ahead = 0, 0, 0
+}
+
+// leastStrange is how many rows must lie far outside before Graph is taken not to honour its bounds; fewer may be dated wrongly.
+const leastStrange = 10
+
+// ignored reports whether most rows of the window lie far outside.
+func (s *rowset) ignored() bool {
+	return s.window && !s.unbounded && !s.r.byCreate && s.strange >= leastStrange && 2*s.strange > len(s.items)
 }
 
 // note takes over what is said of a page as a whole.
@@ -223,6 +235,7 @@ func (s *rowset) fill(b *block) {
 	b.sheet = newSheet(entries)
 	b.sheet.edge = edge
 	b.sheet.rows, b.sheet.duplicates, b.sheet.pages = s.rows, s.duplicates, s.pages
+	b.trimmed += s.leftOut
 	b.sheet.begun, b.sheet.trimmed = b.begun, b.trimmed
 	b.sheet.read, b.sheet.unfiltered = s.read, s.r.unfiltered.Load()
 	b.show(s.r.desc)
@@ -247,9 +260,10 @@ func (b *block) show(desc bool) {
 	b.entries = b.entries[sort.Search(len(b.entries), func(i int) bool { return !late(i) }):]
 }
 
-// far reports whether a time lies more than a second outside what was asked for.
+// far reports whether a time lies outside what Graph was asked for.
 func (s *rowset) far(at time.Time) bool {
-	return at.Before(s.trim.start.Add(-tolerance)) && !s.r.older(s.trim, at) || !at.Before(s.limit())
+	from, _ := source.Asked(s.trim.start, s.trim.end)
+	return at.Before(from) && !s.r.older(s.trim, at) || !at.Before(s.limit())
 }
 
 // limit is the first instant that counts as far behind the window.
@@ -257,7 +271,8 @@ func (s *rowset) limit() time.Time {
 	if !s.shown.IsZero() {
 		return s.shown.Add(1)
 	}
-	return s.r.ask(s.trim).End.Add(tolerance)
+	_, to := source.Asked(s.trim.start, s.r.ask(s.trim).End)
+	return to
 }
 
 // compare orders the entries of one window of one source.

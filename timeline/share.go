@@ -24,7 +24,7 @@ const (
 func (r *reading) window(ctx context.Context, s *slot) *block {
 	shared, ok := r.store.(cache.Readings)
 	if !ok {
-		return r.once(ctx, s.window, s.wanted)
+		return r.once(ctx, s.window, s.wanted, s.unbounded)
 	}
 	q := r.ask(s.window.span)
 	how := cache.Share{Wanted: s.wanted, Since: cache.ControlOf(ctx).Since()}
@@ -33,7 +33,7 @@ func (r *reading) window(ctx context.Context, s *slot) *block {
 			if kept := r.find(ctx, s.window); kept != nil && (!kept.split || !s.whole) {
 				return kept // another reading has ended since this one was wanted
 			}
-			return r.once(ctx, s.window, cache.Wanted(ctx))
+			return r.once(ctx, s.window, cache.Wanted(ctx), s.unbounded)
 		})
 		from, _ := value.(*block)
 		if err != nil || from == nil {
@@ -41,8 +41,8 @@ func (r *reading) window(ctx context.Context, s *slot) *block {
 		}
 		b := *from // what it points to is shared
 		b.gaps = slices.Clone(b.gaps)
-		if joined && b.failed != nil && b.failed.reason == ReasonCallerLimit {
-			continue // the limit of another caller, whose reading has ended
+		if joined && (b.failed != nil && b.failed.reason == ReasonCallerLimit || b.ignored && s.unbounded) {
+			continue // the limit of another caller, or a question that this one has settled; that reading has ended
 		}
 		if joined {
 			r.join(&b)
@@ -142,6 +142,30 @@ func (t *track) eras(w window) []*step {
 		slices.Reverse(parts)
 	}
 	return parts
+}
+
+// ignore goes on with a source whose Graph does not honour bounds: every window would bring the same rows, so that all that is
+// left is read once, and what lies outside is left out.
+func (t *track) ignore(s *slot) {
+	t.doubt(gap{s.window.span, ReasonNotHonoured})
+	rest := t.whole
+	if t.desc {
+		rest.end = s.window.end
+	} else {
+		rest.start = s.window.start
+	}
+	for _, other := range t.queue {
+		if other.slot == nil || other.slot.done == nil {
+			continue
+		}
+		if other.slot.cancel != nil {
+			other.slot.cancel()
+		}
+		if other.slot.ready() {
+			t.drop(other.slot.block)
+		}
+	}
+	t.queue = []*step{{slot: &slot{window: window{rest, hour}, unbounded: true}}}
 }
 
 // cursor is where a token says that the track stands, and whether the window there does not fit into this call.

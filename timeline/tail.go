@@ -12,18 +12,21 @@ import (
 
 // tail reads a chat's own messages newest first: Graph orders them, so one chain serves the whole interval page by page.
 type tail struct {
-	rest  span // what is left: its end moves down
-	query source.EventQuery
-	link  string
-	links linkset
-	pages int
-	last  int           // rows of the last page that had any
-	held  []source.Item // rows of the lowest instant of the page before: the next page may hold more of it
-	low   time.Time     // oldest row that the chain has shown; zero before its first page
-	shown *seen         // rows that the chain has shown
-	again bool          // the chain has been begun anew once, from Graph
-	kept  bool          // the page before was a kept one: its link leads on in an old reading
-	more  bool          // another page follows
+	rest   span // what is left: its end moves down
+	query  source.EventQuery
+	link   string
+	links  linkset
+	pages  int
+	last   int           // rows of the last page that had any
+	held   []source.Item // rows of the lowest instant of the page before: the next page may hold more of it
+	low    time.Time     // oldest row that the chain has shown; zero before its first page
+	shown  *seen         // rows that the chain has shown
+	passed span          // what earlier calls have handed over
+	// unbounded says that Graph does not honour the bounds: what lies outside is left out.
+	unbounded bool
+	again     bool // the chain has been begun anew once, from Graph
+	kept      bool // the page before was a kept one: its link leads on in an old reading
+	more      bool // another page follows
 }
 
 // newTail begins at the cursor's place: messages of the same instant are asked for again and skipped.
@@ -34,7 +37,7 @@ func (t *track) newTail() *tail {
 	if t.at != nil && t.at.any && !t.at.stray {
 		rest.end = t.at.time.Add(1)
 	}
-	from := &tail{rest: rest}
+	from := &tail{rest: rest, passed: span{rest.end, t.whole.end}}
 	from.begin(t.read)
 	return from
 }
@@ -78,6 +81,12 @@ func (r *reading) follow(ctx context.Context, from *tail) *block {
 		b.start, b.unordered = from.rest.end, true
 		return b
 	default:
+		if !next.unbounded && next.ignored(r, page.Items) {
+			next.unbounded = true
+			r.loose.Store(true)
+			b.gaps = append(b.gaps, gap{from.rest, ReasonNotHonoured})
+		}
+		rows.unbounded = next.unbounded
 		rows.add(next.unseen(r, page.Items, rows))
 		next.pages++
 		next.kept = page.FromCache && !page.Joined
@@ -179,6 +188,30 @@ func rowID(item *source.Item) uint64 {
 	return hashOf(item.Key, item.Version) ^ hashOf(string(item.Basic), 0)
 }
 
+// outside tells whether a row of a first page lies behind what Graph was asked for (1) or, on any page, before it (-1).
+func (t *tail) outside(r *reading, item *source.Item) int {
+	from, to := source.Asked(t.query.Start, t.query.End)
+	switch at := r.timeOf(item); {
+	case t.low.IsZero() && !at.Before(to):
+		return 1
+	case !r.byCreate && !r.open && at.Before(from):
+		return -1
+	default:
+		return 0
+	}
+}
+
+// ignored reports whether most rows of a page lie outside what Graph was asked for.
+func (t *tail) ignored(r *reading, items []source.Item) bool {
+	strange := 0
+	for i := range items {
+		if !items[i].NoTime && t.outside(r, &items[i]) != 0 {
+			strange++
+		}
+	}
+	return strange >= leastStrange && 2*strange > len(items)
+}
+
 // unseen are the rows of a page that the chain has not shown before: Graph may repeat rows of earlier pages, which is no doubt.
 func (t *tail) unseen(r *reading, items []source.Item, rows *rowset) []source.Item {
 	fresh := make([]source.Item, 0, len(items))
@@ -187,6 +220,13 @@ func (t *tail) unseen(r *reading, items []source.Item, rows *rowset) []source.It
 		if !item.NoTime && !t.low.IsZero() && r.timeOf(item).After(t.low) && t.shown.has(id) {
 			rows.rows++
 			rows.duplicates++
+			continue
+		}
+		if !item.NoTime && t.outside(r, item) > 0 && t.passed.has(r.timeOf(item)) {
+			// Rows come newest first: an earlier call has handed it over.
+			rows.rows++
+			rows.leftOut++
+			rows.doubtful = rows.doubtful || !t.unbounded
 			continue
 		}
 		fresh = append(fresh, *item)
@@ -217,7 +257,7 @@ func (r *reading) turn(next *tail, page *source.Page[source.Item], rows *rowset)
 			next.again, next.more, next.last = true, true, 0
 		}
 		return ""
-	case r.byCreate && found && oldest.Before(next.rest.start.Add(-tolerance)):
+	case (r.byCreate || next.unbounded) && found && oldest.Before(next.rest.start.Add(-2*time.Second)):
 		return "" // behind the interval, whose start Graph was not told
 	case !next.links.add(page.Next):
 		return ReasonPagingLoop
@@ -259,7 +299,7 @@ func lowest(r *reading, items []source.Item) (time.Time, bool) {
 	var oldest time.Time
 	found := false
 	for i := range items {
-		if items[i].NoTime || !r.byCreate && !r.open && r.timeOf(&items[i]).Before(r.first.Add(-tolerance)) {
+		if items[i].NoTime || !r.byCreate && !r.open && !r.loose.Load() && r.timeOf(&items[i]).Before(r.first.Add(-2*time.Second)) {
 			continue // not in its place in the order
 		}
 		if at := r.timeOf(&items[i]); !found || at.Before(oldest) {

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"sort"
 	"time"
+
+	"github.com/parley-gateway/parley/source"
 )
 
 // trace is what tells rows that Graph dates wrongly, when a window is read again, from rows that were not handed over yet:
@@ -66,7 +68,8 @@ func (t *track) near(at, edge time.Time) bool {
 	if t.filter != nil || t.attendance != nil && t.attendance.strict {
 		return at.Sub(edge).Abs() <= 1
 	}
-	return at.Sub(edge).Abs() < tolerance
+	from, to := source.Asked(edge, edge)
+	return at.After(from) && at.Before(to)
 }
 
 // trail keeps the end of a window that was handed over.

@@ -145,7 +145,7 @@ func (t *track) poll(f *fetcher, ahead int) bool {
 			return false
 		}
 		head.want()
-		if !head.ready() || head.block.split {
+		if !head.ready() || head.block.split || head.block.ignored {
 			return false
 		}
 		if failed := head.block.failed; failed != nil && f.ctx.Err() != nil && isContext(failed.err) {

@@ -73,6 +73,11 @@ func (s *rowset) put(item source.Item) {
 		item.Key = twinKey(&item)
 		s.ambiguous(&item)
 	}
+	if far := !item.NoTime && s.far(s.r.timeOf(&item)); far && s.unbounded {
+		item.Basic, item.Unmapped = []byte{}, nil // it is left out
+	} else if far {
+		s.strange++
+	}
 	here := place{len(s.items), s.chain}
 	s.byKey[item.Key] = here
 	if !taken {
