@@ -15,9 +15,11 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/internal/ledger"
 	"github.com/parley-gateway/parley/server"
 	"github.com/parley-gateway/parley/server/fault"
 )
@@ -277,5 +279,85 @@ func TestPlaceIsHeldUntilTheLastByte(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestHealthWatchesAreBounded is of the kind "nobody has to say who they are": a flood of watches, each with a long name, is
+// refused beyond a number, and probes are answered beside it.
+func TestHealthWatchesAreBounded(t *testing.T) {
+	t.Parallel()
+	h := start(t, nil)
+	client := grpc_health_v1.NewHealthClient(h.conn)
+	watch := func(service string) error {
+		stream, err := client.Watch(t.Context(), &grpc_health_v1.HealthCheckRequest{Service: service})
+		if err == nil {
+			_, err = stream.Recv()
+		}
+		return err
+	}
+	if err := watch(strings.Repeat("x", 60_000)); status.Code(err) != codes.InvalidArgument {
+		t.Errorf("a name of 60 KB: %v", err)
+	}
+	for i := range 128 {
+		if err := watch(fmt.Sprint("unknown", i)); err != nil {
+			t.Fatalf("watch %d: %v", i, err)
+		}
+	}
+	if err := watch("one more"); status.Code(err) != codes.Unavailable || fault.Reason(status.Convert(err)) != fault.ReasonOverloaded {
+		t.Errorf("one watch too many: %v", err)
+	}
+	if answer, err := client.Check(t.Context(), &grpc_health_v1.HealthCheckRequest{}); err != nil || answer.GetStatus() != grpc_health_v1.HealthCheckResponse_SERVING {
+		t.Errorf("a probe beside them: %v %v", answer, err)
+	}
+	if _, err := parleyv1.NewUserServiceClient(h.conn).ListUsers(t.Context(), &parleyv1.ListUsersRequest{}); err != nil {
+		t.Errorf("a call beside them: %v", err)
+	}
+}
+
+// TestBytesAreShared: one caller's few streams hold all the memory that there is for events; another caller's stream is admitted
+// within a second, and the largest of the first ones ends. A second one of the first caller ends nobody's.
+func TestBytesAreShared(t *testing.T) {
+	t.Parallel()
+	books := ledger.New(ledger.Config{Limit: 1000, Floor: 100})
+	sizes := make(chan int64, 8)
+	var began atomic.Int64
+	h := startGuarded(t, func(c *server.Config) { c.Ledger, c.CallerShare = books, 0.125 })
+	h.streamEvents = func(ctx context.Context, emit func(*parleyv1.StreamEventsResponse) error) error {
+		size := <-sizes
+		ledger.From(ctx).Add(size)
+		defer ledger.From(ctx).Add(-size)
+		began.Add(1)
+		if err := emit(checkpointFrame(fmt.Sprint("of ", size))); err != nil {
+			return err
+		}
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	open := func(who string, size int64) grpc.ServerStreamingClient[parleyv1.StreamEventsResponse] {
+		sizes <- size
+		stream, err := parleyv1.NewEventServiceClient(h.conn).StreamEvents(as(t.Context(), who), &parleyv1.StreamEventsRequest{Parent: anna})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return stream
+	}
+	small := open("owner", 300)
+	reaches(t, &began, 1)
+	large := open("owner", 650)
+	reaches(t, &began, 2)
+	if _, err := large.Recv(); err != nil {
+		t.Fatal(err)
+	}
+	begin := time.Now()
+	honest := open("officer", 100)
+	if frame, err := honest.Recv(); err != nil || time.Since(begin) > time.Second {
+		t.Errorf("an honest stream: %v, %v after %v", frame, err, time.Since(begin))
+	}
+	_, err := large.Recv()
+	if st := status.Convert(err); fault.Reason(st) != fault.ReasonOverloaded || !strings.HasPrefix(fault.Info(st).GetMetadata()[fault.MetaResumeToken], "of ") {
+		t.Errorf("the largest stream: %v", err)
+	}
+	if _, err := small.Recv(); err != nil {
+		t.Errorf("the small stream: %v", err)
 	}
 }

@@ -41,6 +41,8 @@ const (
 	ShedStreams = "streams"
 	// ShedReadAhead: what streams may read ahead is spoken for.
 	ShedReadAhead = "read_ahead"
+	// ShedOpen: there are too many health watches and reflections.
+	ShedOpen = "open"
 )
 
 // New registers all metrics in a registry of their own. Version and revision become labels of parley_build_info.
@@ -81,9 +83,9 @@ func New(version, revision string) (*Metrics, error) {
 		Name: "parley_reloads_total", Help: "Changed files that were read again, by what they hold and result (ok, failed).",
 	}, []string{"what", "result"})
 	m.shed = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "parley_shed_total", Help: "Calls that were refused because the gateway had no room, by cause: memory, calls, streams, read_ahead.",
+		Name: "parley_shed_total", Help: "Calls that were refused because the gateway had no room, by cause: memory, calls, streams, read_ahead, open.",
 	}, []string{"cause"})
-	for _, cause := range []string{ShedMemory, ShedCalls, ShedStreams, ShedReadAhead} {
+	for _, cause := range []string{ShedMemory, ShedCalls, ShedStreams, ShedReadAhead, ShedOpen} {
 		m.shed.WithLabelValues(cause)
 	}
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{
