@@ -77,7 +77,8 @@ var (
 	address     = regexp.MustCompile(`https?://\S+`)
 	whoNeeds    = regexp.MustCompile(`\b(user|tenant)\b[^.\n]*?\b(?:needs?|requires?|must have|has no|have no|lacks?|(?:does|do)(?: not|n't) have|without)\b[^.\n]*\blicen[sc]e`)
 	license     = regexp.MustCompile(`\blicen[sc](?:e|es|ed|ing)\b|\bunlicen[sc]ed\b`)
-	payment     = regexp.MustCompile(`\b(?:evaluation|billing|payment|subscription|metered|capacity|quota)\b|\bmodel\b`)
+	payment     = regexp.MustCompile(`\b(?:evaluation|billing|payments?|metered|capacity|azure subscription)\b`)
+	charge      = regexp.MustCompile(`\b(?:subscription|model|quota|credits?)\b`) // where no licence is spoken of
 	permission  = regexp.MustCompile(`\bauthorization_(?:requestdenied|identitynotfound)\b|\bs2sunauthorized\b|\binsufficient ?privileges\b|\bmissing (?:role|scope) permissions?\b|\binvalid permission\b|\brequires one of\b`)
 	accessCheck = "aclcheckfailed"
 )
@@ -113,6 +114,8 @@ func unpaid(said string, a asked) (kind Kind, personal bool) {
 		return KindPaymentRequired, false
 	case license.MatchString(said):
 		return licensee(said, a), false
+	case charge.MatchString(said):
+		return KindPaymentRequired, false
 	default:
 		return KindPaymentRequired, a.person
 	}

@@ -62,6 +62,7 @@ func TestMeaning(t *testing.T) {
 		"402, the user's":                   {export(), 402, graphError("PaymentRequired", userLicense), graphclient.KindUserNotLicensed, 0, true},
 		"402, the user's, in a tenant":      {export(), 402, graphError("PaymentRequired", "User 1 in tenant 2 does not have a valid license."), graphclient.KindUserNotLicensed, 0, true},
 		"402, the user's, on Copilot":       {interactions(), 402, graphError("Forbidden", "The requesting user requires a Copilot licence."), graphclient.KindUserNotLicensed, 0, true},
+		"402, the user's subscription":      {export(), 402, graphError("PaymentRequired", "The subscription of this user does not include the license."), graphclient.KindUserNotLicensed, 0, true},
 		"402, the tenant's":                 {export(), 402, graphError("PaymentRequired", tenantLicense), graphclient.KindTenantNotLicensed, 0, false},
 		"402, the tenant's, said inside":    {export(), 402, `{"error":{"code":"PaymentRequired","message":"","innererror":{"message":"Your tenant needs a valid license"}}}`, graphclient.KindTenantNotLicensed, 0, false},
 		"402, a licence, no user in it":     {records(), 402, graphError("PaymentRequired", "A valid license is missing."), graphclient.KindTenantNotLicensed, 0, false},
