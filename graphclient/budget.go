@@ -142,7 +142,7 @@ func (b *budget) tooLong(w *waiter, priority Priority, closed, queued time.Durat
 	wait := closed + queued
 	switch {
 	case !w.deadline.IsZero():
-		if now.Add(wait).After(w.deadline) {
+		if !now.Add(wait).Before(w.deadline) {
 			return wait
 		}
 	case closed > maxBlindWait, wait > maxBlindWait && (priority == Interactive || b.recent != nil):

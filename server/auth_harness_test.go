@@ -110,11 +110,11 @@ const robotRule = `
 `
 
 // handbook is the rules of a file of the handbook, or those behind its first line `rules:`.
-func handbook(t *testing.T, name string, rulesAlone bool) string {
-	t.Helper()
+func handbook(tb testing.TB, name string, rulesAlone bool) string {
+	tb.Helper()
 	text, err := os.ReadFile(filepath.Join("..", "docs", "policies", name))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if _, rules, found := strings.Cut(string(text), "\nrules:\n"); rulesAlone && found {
 		return rules
@@ -289,24 +289,24 @@ func (g *guarded) pass(d time.Duration) {
 }
 
 // startGuarded runs a server with the callers of book under the policy of the handbook.
-func startGuarded(t *testing.T, change func(*server.Config)) *guarded {
-	t.Helper()
-	g := &guarded{allowed: map[string]bool{}, records: &records{}, now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC), policy: filepath.Join(t.TempDir(), "policy.yaml")}
-	g.write(t, handbook(t, "entra-app-roles.yaml", false)+handbook(t, "on-behalf-of.yaml", true)+robotRule+machineRule)
+func startGuarded(tb testing.TB, change func(*server.Config)) *guarded {
+	tb.Helper()
+	g := &guarded{allowed: map[string]bool{}, records: &records{}, now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC), policy: filepath.Join(tb.TempDir(), "policy.yaml")}
+	g.write(tb, handbook(tb, "entra-app-roles.yaml", false)+handbook(tb, "on-behalf-of.yaml", true)+robotRule+machineRule)
 	if err := os.WriteFile(filepath.Join(filepath.Dir(g.policy), "people"), []byte(annaID), 0o600); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	store, err := policy.Open(g.policy, []string{"contoso", "fabrikam"}, reload.Options{Now: g.clock})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	g.harness = start(t, func(c *server.Config) {
+	g.harness = start(tb, func(c *server.Config) {
 		c.AuthMode, c.Tokens, c.Policy, c.Now = "oidc", book(), store, g.clock
 		c.Audit = audit.New(g.records, audit.Options{Now: g.clock})
 		tenant := c.Tenants["contoso"]
 		inner, ok := tenant.Sources.Users.(*fake)
 		if !ok {
-			t.Fatal("the harness changed")
+			tb.Fatal("the harness changed")
 		}
 		g.graph = &graphCalls{fake: inner}
 		tenant.Sources.Users, tenant.Sources.Conversations = g.graph, g.graph
@@ -322,10 +322,10 @@ func startGuarded(t *testing.T, change func(*server.Config)) *guarded {
 	return g
 }
 
-func (g *guarded) write(t *testing.T, rules string) {
-	t.Helper()
+func (g *guarded) write(tb testing.TB, rules string) {
+	tb.Helper()
 	if err := os.WriteFile(g.policy, []byte(rules), 0o600); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 

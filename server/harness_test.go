@@ -269,8 +269,8 @@ func (f *fake) tenant() *server.Tenant {
 }
 
 // start runs a server on free ports and stops it with the test.
-func start(t *testing.T, change func(*server.Config)) *harness {
-	t.Helper()
+func start(tb testing.TB, change func(*server.Config)) *harness {
+	tb.Helper()
 	h := &harness{fake: &fake{}, log: &logBuffer{}}
 	cfg := server.Config{
 		GRPCAddr: "127.0.0.1:0", HTTPAddr: "127.0.0.1:0", AdminAddr: "127.0.0.1:0",
@@ -286,22 +286,22 @@ func start(t *testing.T, change func(*server.Config)) *harness {
 	}
 	var err error
 	if h.server, err = server.New(cfg); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	if err := h.server.Start(t.Context()); err != nil {
-		t.Fatal(err)
+	if err := h.server.Start(tb.Context()); err != nil {
+		tb.Fatal(err)
 	}
 	if h.conn, err = grpc.NewClient(h.server.GRPCAddr(), grpc.WithTransportCredentials(insecure.NewCredentials())); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	transport := &http.Transport{DisableCompression: true}
 	h.web = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	h.base = "http://" + h.server.HTTPAddr()
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		_ = h.conn.Close()
 		transport.CloseIdleConnections()
 		if err := h.server.Close(context.Background()); err != nil {
-			t.Errorf("close: %v", err)
+			tb.Errorf("close: %v", err)
 		}
 	})
 	return h
