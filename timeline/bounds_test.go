@@ -164,6 +164,38 @@ func TestIgnoredBoundsNewestFirst(t *testing.T) {
 	}
 }
 
+// TestUnsentBounds: where the interval is not sent, as for calls that Graph filters by participant alone, what is left is read
+// once as well, and nothing is in doubt.
+func TestUnsentBounds(t *testing.T) {
+	t.Parallel()
+	for _, order := range []timeline.Order{timeline.EventTime, timeline.EventTimeDesc} {
+		t.Run(fmt.Sprint(order), func(t *testing.T) {
+			t.Parallel()
+			inNovember(t, func(t *testing.T) {
+				t.Helper()
+				now := time.Now().UTC()
+				g := &graph{src: call, size: 60, rows: spread("c", 600, now.AddDate(0, 0, -29), now)}
+				g.hook = func(_ int, _ source.EventQuery, _ string, p *page) (*page, error) {
+					p.Unbounded = true
+					return p, nil
+				}
+				have := timeline.Sources{Events: map[parleyv1.Source]source.EventReader{call: &ignoring{g, true, true}}}
+				e := newEngine(t, timeline.Config{})
+				for _, start := range []time.Time{{}, now.AddDate(0, 0, -20)} {
+					g.asked = nil
+					r := stream(t, e, have, timeline.EventsRequest{Owner: "-", OrderBy: order, Start: start}, "")
+					if diff := cmp.Diff(want(start, now, order != timeline.EventTime, g), ids(r.events)); diff != "" || !r.summary.GetComplete() {
+						t.Errorf("from %v, complete %v (-want +got):\n%s", start, r.summary.GetComplete(), diff)
+					}
+					if n := g.requests(); n > 10+3 {
+						t.Errorf("from %v: %d requests for 10 pages", start, n)
+					}
+				}
+			})
+		})
+	}
+}
+
 // ignoring is a Graph that does not look at its bounds.
 type ignoring struct {
 	*graph

@@ -45,7 +45,8 @@ func TestModelLeaving(t *testing.T) {
 		desc := w.req.OrderBy != timeline.EventTime
 		all := want(w.req.Start, w.req.End, desc, w.graphs...)
 		var events []*parleyv1.Event
-		complete, token := false, ""
+		var complete bool
+		token := ""
 		for call := 0; ; call++ {
 			if call > 1000 {
 				t.Fatal("no end")

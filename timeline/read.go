@@ -45,6 +45,7 @@ type block struct {
 	failed     *failure      // why the window was not read to its end
 	split      bool          // it held too much and must be read in pieces; nothing else is set
 	ignored    bool          // Graph did not honour its bounds; nothing else is set
+	unsent     bool          // beside ignored: they were not sent
 	halved     bool          // beside split: the pieces are its halves, since it did not fit into a call
 	extra      int64         // bytes that it takes beside its sheet
 	tail       *tail         // how to go on reading a single chain
@@ -125,7 +126,7 @@ func (r *reading) short(rows int) bool { return rows < max(r.nominal, int(r.larg
 func (r *reading) once(ctx context.Context, w window, wanted <-chan struct{}, unbounded bool) *block {
 	b := &block{window: w}
 	rows := newRowset(r, w.span)
-	rows.unbounded = unbounded
+	rows.unbounded, rows.whole = unbounded, unbounded
 	defer rows.drop()
 	rows.wanted, rows.window = wanted, true
 	end := r.chain(ctx, w, r.ask(w.span), rows)
@@ -146,8 +147,8 @@ func (r *reading) once(ctx context.Context, w window, wanted <-chan struct{}, un
 	if err := ctx.Err(); err != nil {
 		return r.abandon(b, err)
 	}
-	if end.ignored {
-		b.ignored = true
+	if end.ignored || end.unsent {
+		b.ignored, b.unsent = true, end.unsent
 		return b
 	}
 	if end.split {
@@ -253,6 +254,7 @@ type ending struct {
 	reason  string // of a doubt
 	split   bool
 	ignored bool // most rows lie far outside
+	unsent  bool // the bounds were not sent, so that every window would bring the same rows
 	suspect bool // a short page, then an empty one without a link
 }
 
@@ -304,6 +306,8 @@ func (r *reading) chain(ctx context.Context, w window, q source.EventQuery, rows
 		switch {
 		case rows.ignored():
 			return ending{ignored: true}
+		case page.Unbounded && n == 1 && rows.window && !rows.whole:
+			return ending{unsent: true}
 		case !links.add(page.Next):
 			return ending{reason: ReasonPagingLoop}
 		case !rows.unbounded && (divisible && r.tooMuch(w, filled, rows) || halvable && r.tooLarge(rows)):

@@ -57,6 +57,7 @@ type rowset struct {
 	strange    int       // rows that lay far outside
 	leftOut    int       // rows that were not taken in
 	window     bool      // a whole window is read, not a page of an ordered chain
+	whole      bool      // all that is left of the source is read
 	unbounded  bool      // the source was asked without the interval: rows outside are expected
 	shown      time.Time // oldest row of earlier pages of an ordered chain: what is newer breaks the order
 }

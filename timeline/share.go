@@ -147,7 +147,9 @@ func (t *track) eras(w window) []*step {
 // ignore goes on with a source whose Graph does not honour bounds: every window would bring the same rows, so that all that is
 // left is read once, and what lies outside is left out.
 func (t *track) ignore(s *slot) {
-	t.doubt(gap{s.window.span, ReasonNotHonoured})
+	if !s.block.unsent {
+		t.doubt(gap{s.window.span, ReasonNotHonoured})
+	}
 	rest := t.whole
 	if t.desc {
 		rest.end = s.window.end
