@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -145,5 +146,45 @@ func TestClockSkewIsAMetric(t *testing.T) {
 	}
 	if ahead, err := strconv.ParseFloat(g.metric(t, metric), 64); err != nil || ahead < 7199 || ahead > 7260 {
 		t.Errorf("skew %v %v, want two hours", ahead, err)
+	}
+}
+
+// TestSettledByTheEarlierClock: a Graph whose clock is two hours behind settles its chats by that clock, and the answer says so;
+// nothing of the two hours in its future is covered.
+func TestSettledByTheEarlierClock(t *testing.T) {
+	t.Parallel()
+	graph := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Date", time.Now().Add(-2*time.Hour).UTC().Format(http.TimeFormat))
+		_, _ = io.WriteString(w, `{"value":[]}`) // the gateway is gone if this fails
+	}))
+	t.Cleanup(graph.Close)
+	settings := defaults(t)
+	settings.GraphURL, settings.GraphCredential = graph.URL, "none"
+	g := over(t, nil, settings)
+	since := time.Now().Add(-24 * time.Hour).UTC()
+	status, body := g.get(t, "/v1/users/4db02e4b-d144-400e-b194-53253a34c5be/events?sources=SOURCE_CHAT&startTime="+since.Format(time.RFC3339), nil)
+	if status != http.StatusOK {
+		t.Fatalf("HTTP %d %s", status, body)
+	}
+	var answer struct {
+		Complete bool
+		Notices  []struct{ Code string }
+		Sources  []struct {
+			SettledUntil time.Time
+			Covered      struct{ EndTime time.Time }
+		}
+	}
+	if err := json.Unmarshal([]byte(body), &answer); err != nil || len(answer.Sources) != 1 {
+		t.Fatalf("%v: %s", err, body)
+	}
+	present := time.Now().Add(-2 * time.Hour)
+	if off := present.Add(-15 * time.Minute).Sub(answer.Sources[0].SettledUntil); off < -2*time.Second || off > time.Minute {
+		t.Errorf("settled until %v, and Graph's present is %v", answer.Sources[0].SettledUntil, present)
+	}
+	if end := answer.Sources[0].Covered.EndTime; end.After(present.Add(2 * time.Second)) {
+		t.Errorf("covered until %v, and Graph's present is %v", end, present)
+	}
+	if len(answer.Notices) != 1 || answer.Notices[0].Code != "CLOCK_SKEW" || !answer.Complete {
+		t.Errorf("%s", body)
 	}
 }
