@@ -29,6 +29,9 @@ func (a *ages) credentials(inner credentials.TransportCredentials) credentials.T
 	return &agedCredentials{inner, a}
 }
 
+// tlsAuth is what grpc calls TLS.
+const tlsAuth = "tls"
+
 type agedCredentials struct {
 	credentials.TransportCredentials
 
@@ -41,6 +44,9 @@ func (c *agedCredentials) ServerHandshake(raw net.Conn) (net.Conn, credentials.A
 	conn, info, err := c.TransportCredentials.ServerHandshake(raw)
 	if err != nil {
 		return nil, nil, err
+	}
+	if info.AuthType() == tlsAuth {
+		begun(raw)
 	}
 	c.ages.mu.Lock()
 	defer c.ages.mu.Unlock()

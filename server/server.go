@@ -97,8 +97,8 @@ func (s *Server) Start(ctx context.Context) error {
 		s.closeListeners()
 		return errors.Join(err, s.Close(ctx))
 	}
-	s.serve("gRPC", func() error { return s.public.Serve(s.listeners[0]) })
-	s.serve("HTTP", s.serveWeb(s.listeners[1]))
+	s.serve("gRPC", func() error { return s.public.Serve(newHalfOpen(s.listeners[0], s.cfg.TLS != nil)) })
+	s.serve("HTTP", s.serveWeb(newHalfOpen(s.listeners[1], s.cfg.TLS != nil)))
 	s.serve("admin", func() error { return s.admin.Serve(s.listeners[2]) })
 	if s.cfg.Audit != nil {
 		s.unfollow = s.cfg.Audit.Follow(s.setRecording)

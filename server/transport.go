@@ -79,6 +79,7 @@ func newWeb(handler http.Handler, c *Config) *http.Server {
 		ReadHeaderTimeout: c.HeaderTime,
 		IdleTimeout:       c.IdleTime,
 		MaxHeaderBytes:    maxHTTPHeader,
+		ConnState:         noteBegun,
 		ErrorLog:          slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug),
 	}
 }
