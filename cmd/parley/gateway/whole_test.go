@@ -198,7 +198,7 @@ func TestSpellingsOfLinks(t *testing.T) {
 		t.Helper()
 		g := serve(t, graphsim.Config{Users: 4, Chats: 150, Messages: 3000, Interactions: 1500, Calls: 1, Faults: faults}, nil)
 		user := "/v1/users/" + demo(g.sim)
-		all, summary := g.stream(t, user+"/events:stream?sources=SOURCE_CHAT&sources=SOURCE_COPILOT&startTime="+day(20))
+		all, summary := g.stream(t, user+"/events:stream?sources=SOURCE_CHAT&sources=SOURCE_COPILOT&startTime="+day(20)+"&endTime="+day(1))
 		if !summary.GetComplete() {
 			t.Errorf("not complete: %v", summary)
 		}
