@@ -91,7 +91,7 @@ func New(cfg Config) (*Engine, error) {
 // Default bounds of what is read ahead, by all streams and by each.
 const (
 	defaultAhead = 1 << 30
-	defaultEach  = 32 << 20
+	defaultEach  = 14 << 20
 	usualAhead   = 9000 // rows of the usual size that a stream may read ahead
 )
 

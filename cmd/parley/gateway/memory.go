@@ -36,7 +36,7 @@ func readAhead(limit int64) *ledger.Ledger {
 	if limit > 0 {
 		all = min(all, limit/2)
 	}
-	return ledger.New(ledger.Config{Limit: all, Each: min(max(all/8, 4<<20), 32<<20), Floor: max(all/512, 1<<20)})
+	return ledger.New(ledger.Config{Limit: all, Each: min(max(all/8, 4<<20), 14<<20), Floor: max(all/512, 1<<20)})
 }
 
 // memoryLimit is the runtime's memory limit, or else what the machine has; 0 = unknown.
