@@ -52,7 +52,7 @@ type sourceMark struct {
 	tried              bool // the window of at did not fit into a call
 	counts             counts
 	gaps               []gap
-	begun              time.Time // the beginning of a day
+	begun              time.Time // a whole second
 	sum                uint64    // of the trace
 }
 
@@ -127,7 +127,7 @@ func (e *encoder) source(s *sourceMark, base time.Time) {
 		e.reason(g.reason)
 	}
 	if !s.begun.IsZero() {
-		e.uint(uint64(s.begun.Unix() / secondsOfDay))
+		e.uint(uint64(s.begun.Unix()))
 	}
 	*e = binary.BigEndian.AppendUint64(*e, s.sum)
 }
@@ -177,7 +177,7 @@ func (d *decoder) source(base time.Time) sourceMark {
 		s.gaps = append(s.gaps, g)
 	}
 	if flags&bitBegun != 0 {
-		s.begun = time.Unix(int64(d.count(maxDay))*secondsOfDay, 0).UTC()
+		s.begun = time.Unix(int64(d.count(maxDay*secondsOfDay)), 0).UTC()
 	}
 	s.sum = d.fixed()
 	return s
