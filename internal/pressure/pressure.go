@@ -20,7 +20,7 @@ const (
 
 // With so little live data, garbage may take as much again; with very much, a part of it.
 const (
-	smallHeap    = 32 << 20
+	smallHeap    = 16 << 20
 	leastPercent = 20
 )
 
