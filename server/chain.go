@@ -31,22 +31,23 @@ type chain []link
 // chain lists every interceptor in the order in which a call meets them. Both doors have the same ones, but for what HTTP
 // alone can ask. The order matters:
 //
-//  1. Places holds what the call keeps until the last byte of its answer is out, and lets streams be ended that wait for their
+//  1. Arrival notes that the call's message is there, and its end (gRPC alone; HTTP has nothing to wait for).
+//  2. Places holds what the call keeps until the last byte of its answer is out, and lets streams be ended that wait for their
 //     reader.
-//  2. The request id makes the record of the call that all others write to, and tells the headers of the answer at its end.
-//  3. Metrics and the log see the status that the caller sees. Between them, recovery turns a panic anywhere below into
+//  3. The request id makes the record of the call that all others write to, and tells the headers of the answer at its end.
+//  4. Metrics and the log see the status that the caller sees. Between them, recovery turns a panic anywhere below into
 //     INTERNAL, which is counted; the log line of such a call is the panic's.
-//  4. Errors converts what comes from below into the errors of the contract; nothing above it converts.
-//  5. Headers refuses odd headers before anybody reads one of them.
-//  6. Identity finds out who calls. No request is looked at, and nothing is recorded, before that.
-//  7. Audit ends the record of the call with what its caller gets. It stands above everything that can refuse a known caller.
-//  8. Deadline gives a call without a deadline its own and cuts those that are too far, so that waiting for a place counts.
-//  9. Limits takes a place, within the share of the caller.
-//  10. Freshness reads cache-control and notes where the answer comes from.
-//  11. Validation holds the request against the rules of its proto.
-//  12. Conditional compares an answer with what the caller has (REST alone). It stands below audit, which records that nothing
+//  5. Errors converts what comes from below into the errors of the contract; nothing above it converts.
+//  6. Headers refuses odd headers before anybody reads one of them.
+//  7. Identity finds out who calls. No request is looked at, and nothing is recorded, before that.
+//  8. Audit ends the record of the call with what its caller gets. It stands above everything that can refuse a known caller.
+//  9. Deadline gives a call without a deadline its own and cuts those that are too far, so that waiting for a place counts.
+//  10. Limits takes a place, within the share of the caller.
+//  11. Freshness reads cache-control and notes where the answer comes from.
+//  12. Validation holds the request against the rules of its proto.
+//  13. Conditional compares an answer with what the caller has (REST alone). It stands below audit, which records that nothing
 //     was handed out.
-//  13. Encoded puts a page of encoded events in the place of the answer that it belongs to.
+//  14. Encoded puts a page of encoded events in the place of the answer that it belongs to.
 func (s *Server) chain(door string) (chain, error) {
 	validator, err := protovalidate.New()
 	if err != nil {
@@ -68,8 +69,11 @@ func (s *Server) chain(door string) (chain, error) {
 		{"freshness", freshnessUnary, freshnessStream},
 		{"validation", validation.UnaryServerInterceptor(validator), validation.StreamServerInterceptor(validator)},
 	}
-	if door == doorREST {
+	switch door {
+	case doorREST:
 		links = append(links, link{"conditional", rest.Conditional, nil})
+	case doorGRPC:
+		links = append(chain{{"arrival", arrivalUnary, arrivalStream}}, links...)
 	}
 	return append(links, link{"encoded", encodedUnary, nil}), nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/parley-gateway/parley/server/audit"
 	"github.com/parley-gateway/parley/server/callers"
 	"github.com/parley-gateway/parley/server/certs"
+	"github.com/parley-gateway/parley/server/doors"
 	"github.com/parley-gateway/parley/server/metrics"
 	"github.com/parley-gateway/parley/server/policy"
 	"github.com/parley-gateway/parley/timeline"
@@ -70,8 +71,10 @@ type Config struct {
 	Reflection bool
 	// MaxCalls and MaxStreams bound what runs at one time, more is refused with OVERLOADED; 0 = 1024 and 512.
 	MaxCalls, MaxStreams int
-	// HeaderTime is how long a client may take to begin: the TLS handshake and HTTP/2 preface of a gRPC connection, handshake
-	// and headers of a REST request; 0 = 10 s. IdleTime is how long a REST connection may stand without a request; 0 = 2 min.
+	// Bounds are what connections and callers who are not accepted hold at most; zero = doors.DefaultBounds.
+	Bounds doors.Bounds
+	// HeaderTime is how long a client may take to begin: the TLS handshake and HTTP/2 preface of a gRPC connection and the
+	// message of each call, handshake and headers of a REST request; 0 = 10 s. IdleTime is how long a REST connection may stand without a request; 0 = 2 min.
 	HeaderTime, IdleTime time.Duration
 	// DrainTime bounds Close when its context has no deadline; 0 = 20 s.
 	DrainTime time.Duration
@@ -176,6 +179,9 @@ func (c Config) complete() (Config, error) {
 	setDefault(&c.MaxDeadline, 2*time.Minute)
 	setDefault(&c.StreamAge, 30*time.Minute)
 	setDefault(&c.StreamStall, 2*time.Minute)
+	if c.Bounds == (doors.Bounds{}) {
+		c.Bounds = doors.DefaultBounds()
+	}
 	setDefault(&c.MaxCalls, 1024)
 	setDefault(&c.MaxStreams, 512)
 	return c, nil

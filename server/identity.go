@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/parley-gateway/parley/server/callers"
+	"github.com/parley-gateway/parley/server/doors"
 	"github.com/parley-gateway/parley/server/fault"
 )
 
@@ -31,14 +32,14 @@ func (s *Server) authenticator() callers.Authenticator {
 	if mode.open() {
 		return everybody{callers.Anonymous()}
 	}
-	doors := &callers.Doors{}
+	auth := &callers.Doors{}
 	if mode.oidc {
-		doors.Tokens = s.cfg.Tokens
+		auth.Tokens = s.cfg.Tokens
 	}
 	if mode.mtls {
-		doors.Certificates = &callers.Certificates{Roots: s.cfg.TLS.Roots}
+		auth.Certificates = &callers.Certificates{Roots: s.cfg.TLS.Roots}
 	}
-	return doors
+	return auth
 }
 
 // everybody is the same caller; it is callers.Open that makes its caller once.
@@ -60,6 +61,7 @@ func (i *identity) identify(ctx context.Context, method string) (context.Context
 		return ctx, i.refusal(ctx, info, err)
 	}
 	info.caller, info.callerID = caller, caller.ID()
+	doors.RequestOf(ctx).Proven(info.callerID)
 	if wait := i.s.rates.Take(info.callerID); wait > 0 {
 		return ctx, &fault.Error{
 			Code: codes.ResourceExhausted, Reason: fault.ReasonCallerLimit, RetryAfter: wait,

@@ -3,17 +3,15 @@ package server
 import (
 	"context"
 	"errors"
-	"net"
 	"sync"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/health/grpc_health_v1"
-	"google.golang.org/grpc/peer"
 
 	"github.com/parley-gateway/parley/internal/ledger"
 	"github.com/parley-gateway/parley/internal/shares"
+	"github.com/parley-gateway/parley/server/doors"
 	"github.com/parley-gateway/parley/server/fault"
 	"github.com/parley-gateway/parley/server/metrics"
 )
@@ -21,7 +19,6 @@ import (
 // limits bounds what runs at one time and divides it between callers, and refuses calls that come while the server stops.
 type limits struct {
 	calls, streams *shares.Pool
-	others         *shares.Pool // streams of health and reflection, by peer
 	drain          *drainer
 	memory         Memory
 	held           *bytesHeld
@@ -35,7 +32,7 @@ func newLimits(cfg *Config, drain *drainer) *limits {
 		share = 0 // all callers are one
 	}
 	return &limits{
-		calls: shares.New(cfg.MaxCalls, share), streams: shares.New(cfg.MaxStreams, share), others: shares.New(maxOpen, openShare),
+		calls: shares.New(cfg.MaxCalls, share), streams: shares.New(cfg.MaxStreams, share),
 		drain: drain, memory: cfg.Memory, shed: cfg.Metrics.Shed,
 		held: &bytesHeld{ledger: cfg.Ledger, share: share, open: make(map[*ledger.Account]holding)},
 		weight: func(ctx context.Context) float64 {
@@ -127,7 +124,13 @@ func endedBy(ctx context.Context, err error) error {
 
 func (l *limits) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
 	if !isAPI(info.FullMethod) {
-		return l.open(srv, stream, next)
+		if !doors.RequestOf(stream.Context()).Stay() {
+			l.shed(metrics.ShedOpen)
+			return overloaded("this connection has as many streams of health and reflection as one may have")
+		}
+		ctx, release := l.drain.soon(stream.Context())
+		defer release()
+		return next(srv, &streamWith{stream, ctx})
 	}
 	ctx, cancel := context.WithCancelCause(stream.Context())
 	defer cancel(nil)
@@ -145,62 +148,6 @@ func (l *limits) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServ
 	defer l.held.leave(account)
 	ctx = context.WithValue(ledger.With(ctx, account), outsideKey{}, out)
 	return endedBy(ctx, next(srv, &streamWith{stream, ctx}))
-}
-
-// Streams that anybody may open without saying who they are, health watches and reflection: so many at one time, so large a part
-// of them for one peer while others wait, and names of services of so many bytes.
-const (
-	maxOpen     = 128
-	openShare   = 1. / 16
-	maxOpenName = 256
-)
-
-// open runs a stream of health or reflection.
-func (l *limits) open(srv any, stream grpc.ServerStream, next grpc.StreamHandler) error {
-	ctx, release := l.drain.soon(stream.Context())
-	defer release()
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	wait, stop := context.WithTimeout(ctx, retrySoon)
-	defer stop()
-	place, err := l.others.Enter(wait, peerHost(ctx), 1, 1, func() { cancel(errOpen()) })
-	if err != nil {
-		l.shed(metrics.ShedOpen)
-		return errOpen()
-	}
-	defer place.Leave()
-	return endedBy(ctx, next(srv, &openStream{streamWith{stream, ctx}}))
-}
-
-// openStream refuses what asks for a service by a name that none can have.
-type openStream struct{ streamWith }
-
-// RecvMsg implements grpc.ServerStream.
-func (s *openStream) RecvMsg(message any) error {
-	if err := s.ServerStream.RecvMsg(message); err != nil {
-		return err
-	}
-	if check, ok := message.(*grpc_health_v1.HealthCheckRequest); ok && len(check.GetService()) > maxOpenName {
-		return fault.Invalid("service", "no service has so long a name; name one of this server")
-	}
-	return nil
-}
-
-// peerHost is the address of the other side, without its port.
-func peerHost(ctx context.Context) string {
-	p, ok := peer.FromContext(ctx)
-	if !ok || p.Addr == nil {
-		return ""
-	}
-	host, _, err := net.SplitHostPort(p.Addr.String())
-	if err != nil {
-		return p.Addr.String()
-	}
-	return host
-}
-
-func errOpen() *fault.Error {
-	return overloaded("too many health watches and reflections are open; close some")
 }
 
 // outside lets a stream be ended by who does not know how it ends well.

@@ -4,8 +4,22 @@ import (
 	"context"
 	"log/slog"
 
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
 	"google.golang.org/grpc/health/grpc_health_v1"
 )
+
+// healthDoor is health for whoever reaches the listener. A watch of a service that does not exist is refused at once: the library
+// would keep its name for as long as it is watched.
+type healthDoor struct{ *health.Server }
+
+// Watch implements the health service.
+func (h healthDoor) Watch(req *grpc_health_v1.HealthCheckRequest, stream grpc.ServerStreamingServer[grpc_health_v1.HealthCheckResponse]) error {
+	if _, err := h.Check(stream.Context(), req); err != nil {
+		return err
+	}
+	return h.Server.Watch(req, stream)
+}
 
 // setRecording notes whether audit records can be written. While they cannot, every call of the API is refused, so health and
 // readiness say that another replica should be asked.

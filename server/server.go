@@ -17,16 +17,19 @@ import (
 	"github.com/parley-gateway/parley/internal/fielderror"
 	"github.com/parley-gateway/parley/server/doors"
 	"github.com/parley-gateway/parley/server/inproc"
+	"github.com/parley-gateway/parley/server/metrics"
 	"github.com/parley-gateway/parley/server/rest"
 )
 
 // Server is the gateway's outside. Make it with New, run it with Start, end it with Close.
 type Server struct {
-	cfg    Config
-	rates  *doors.Rates
-	drain  *drainer
-	ages   *ages
-	limits *limits
+	cfg   Config
+	rates *doors.Rates
+	drain *drainer
+	ages  *ages
+	// connections are those of both doors.
+	connections *doors.Connections
+	limits      *limits
 	// handlers are those of streams over gRPC.
 	handlers sync.WaitGroup
 	health   *health.Server
@@ -55,21 +58,25 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		cfg: cfg, drain: newDrainer(), ages: newAges(cfg.ConnectionAge, cfg.ConnectionGrace), health: health.NewServer(),
-		rates:  doors.NewRates(cfg.CallerRate, cfg.CallerBurst, cfg.Now),
-		failed: make(chan error, 1),
+		cfg: cfg, drain: newDrainer(), health: health.NewServer(),
+		rates:       doors.NewRates(cfg.CallerRate, cfg.CallerBurst, cfg.Now),
+		connections: doors.NewConnections(cfg.Bounds, func() { cfg.Metrics.Shed(metrics.ShedConnections) }),
+		failed:      make(chan error, 1),
 	}
+	s.ages = newAges(&cfg, s.connections)
 	s.limits = newLimits(&cfg, s.drain)
 	links, err := s.chain(doorGRPC)
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
-	s.public = s.newGRPC(links, publicOptions(&cfg, s.ages)...)
+	s.public = s.newGRPC(links, append(publicOptions(&cfg, s.ages),
+		grpc.InTapHandle(s.ages.begin(knows(func() *grpc.Server { return s.public }))))...)
 	face, err := s.newREST()
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
-	s.web = newWeb(rest.Identified(s.recovered(s.front(face))), &cfg)
+	s.web = newWeb(noted(rest.Identified(s.recovered(s.front(face)))), &cfg)
+	s.bound(s.web)
 	s.diag = newDiagnostics()
 	s.admin = newAdmin(s.diag, cfg)
 	return s, nil
@@ -97,8 +104,8 @@ func (s *Server) Start(ctx context.Context) error {
 		s.closeListeners()
 		return errors.Join(err, s.Close(ctx))
 	}
-	s.serve("gRPC", func() error { return s.public.Serve(newHalfOpen(s.listeners[0], s.cfg.TLS != nil)) })
-	s.serve("HTTP", s.serveWeb(newHalfOpen(s.listeners[1], s.cfg.TLS != nil)))
+	s.serve("gRPC", func() error { return s.public.Serve(s.listeners[0]) })
+	s.serve("HTTP", s.serveWeb(s.listeners[1]))
 	s.serve("admin", func() error { return s.admin.Serve(s.listeners[2]) })
 	if s.cfg.Audit != nil {
 		s.unfollow = s.cfg.Audit.Follow(s.setRecording)

@@ -15,7 +15,6 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
@@ -279,38 +278,6 @@ func TestPlaceIsHeldUntilTheLastByte(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-// TestHealthWatchesAreBounded is of the kind "nobody has to say who they are": a flood of watches, each with a long name, is
-// refused beyond a number, and probes are answered beside it.
-func TestHealthWatchesAreBounded(t *testing.T) {
-	t.Parallel()
-	h := start(t, nil)
-	client := grpc_health_v1.NewHealthClient(h.conn)
-	watch := func(service string) error {
-		stream, err := client.Watch(t.Context(), &grpc_health_v1.HealthCheckRequest{Service: service})
-		if err == nil {
-			_, err = stream.Recv()
-		}
-		return err
-	}
-	if err := watch(strings.Repeat("x", 60_000)); status.Code(err) != codes.InvalidArgument {
-		t.Errorf("a name of 60 KB: %v", err)
-	}
-	for i := range 128 {
-		if err := watch(fmt.Sprint("unknown", i)); err != nil {
-			t.Fatalf("watch %d: %v", i, err)
-		}
-	}
-	if err := watch("one more"); status.Code(err) != codes.Unavailable || fault.Reason(status.Convert(err)) != fault.ReasonOverloaded {
-		t.Errorf("one watch too many: %v", err)
-	}
-	if answer, err := client.Check(t.Context(), &grpc_health_v1.HealthCheckRequest{}); err != nil || answer.GetStatus() != grpc_health_v1.HealthCheckResponse_SERVING {
-		t.Errorf("a probe beside them: %v %v", answer, err)
-	}
-	if _, err := parleyv1.NewUserServiceClient(h.conn).ListUsers(t.Context(), &parleyv1.ListUsersRequest{}); err != nil {
-		t.Errorf("a call beside them: %v", err)
 	}
 }
 

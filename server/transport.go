@@ -56,7 +56,7 @@ func (s *Server) newGRPC(links chain, transport ...grpc.ServerOption) *grpc.Serv
 	server := grpc.NewServer(append(transport,
 		grpc.ChainUnaryInterceptor(links.unary()...), grpc.ChainStreamInterceptor(links.stream()...))...)
 	s.register(server)
-	grpc_health_v1.RegisterHealthServer(server, s.health)
+	grpc_health_v1.RegisterHealthServer(server, healthDoor{s.health})
 	if s.cfg.Reflection {
 		reflection.RegisterV1(server)
 	}
@@ -79,7 +79,6 @@ func newWeb(handler http.Handler, c *Config) *http.Server {
 		ReadHeaderTimeout: c.HeaderTime,
 		IdleTimeout:       c.IdleTime,
 		MaxHeaderBytes:    maxHTTPHeader,
-		ConnState:         noteBegun,
 		ErrorLog:          slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug),
 	}
 }

@@ -41,8 +41,10 @@ const (
 	ShedStreams = "streams"
 	// ShedReadAhead: what streams may read ahead is spoken for.
 	ShedReadAhead = "read_ahead"
-	// ShedOpen: there are too many health watches and reflections.
+	// ShedOpen: a connection has too many health watches and reflections.
 	ShedOpen = "open"
+	// ShedConnections: a connection was cut to make room for others.
+	ShedConnections = "connections"
 )
 
 // New registers all metrics in a registry of their own. Version and revision become labels of parley_build_info.
@@ -83,9 +85,9 @@ func New(version, revision string) (*Metrics, error) {
 		Name: "parley_reloads_total", Help: "Changed files that were read again, by what they hold and result (ok, failed).",
 	}, []string{"what", "result"})
 	m.shed = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "parley_shed_total", Help: "Calls that were refused because the gateway had no room, by cause: memory, calls, streams, read_ahead, open.",
+		Name: "parley_shed_total", Help: "Calls that were refused, and connections that were cut, because the gateway had no room, by cause: memory, calls, streams, read_ahead, open, connections.",
 	}, []string{"cause"})
-	for _, cause := range []string{ShedMemory, ShedCalls, ShedStreams, ShedReadAhead, ShedOpen} {
+	for _, cause := range []string{ShedMemory, ShedCalls, ShedStreams, ShedReadAhead, ShedOpen, ShedConnections} {
 		m.shed.WithLabelValues(cause)
 	}
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{

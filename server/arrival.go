@@ -1,0 +1,94 @@
+package server
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"sync"
+
+	"google.golang.org/grpc"
+
+	"github.com/parley-gateway/parley/server/doors"
+)
+
+// arrivalUnary notes that the call's message has come, and at the end that the call is over.
+func arrivalUnary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	request := doors.RequestOf(ctx)
+	request.Arrived()
+	defer request.End()
+	return next(ctx, req)
+}
+
+func arrivalStream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+	request := doors.RequestOf(stream.Context())
+	defer request.End()
+	return next(srv, &arriving{stream, request})
+}
+
+// arriving is a stream whose message may not have come yet.
+type arriving struct {
+	grpc.ServerStream
+
+	request *doors.Request
+}
+
+// RecvMsg implements grpc.ServerStream.
+func (a *arriving) RecvMsg(message any) error {
+	err := a.ServerStream.RecvMsg(message)
+	if err == nil {
+		a.request.Arrived()
+	}
+	return err
+}
+
+// knows says which methods a server has; it may be asked once the server is made.
+func knows(server func() *grpc.Server) func(method string) bool {
+	methods := sync.OnceValue(func() map[string]bool {
+		known := make(map[string]bool)
+		for service, info := range server().GetServiceInfo() {
+			for _, method := range info.Methods {
+				known["/"+service+"/"+method.Name] = true
+			}
+		}
+		return known
+	})
+	return func(method string) bool { return methods()[method] }
+}
+
+type connectionKey struct{}
+
+// bound bounds the connections of the REST face.
+func (s *Server) bound(web *http.Server) {
+	var all sync.Map // of *doors.Connection, by net.Conn
+	web.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
+		below := conn
+		if over, ok := conn.(interface{ NetConn() net.Conn }); ok {
+			below = over.NetConn() // TLS would say farewell, and wait for it
+		}
+		bound := s.connections.Enter(conn.RemoteAddr(), func() { _ = below.Close() })
+		all.Store(conn, bound)
+		return context.WithValue(ctx, connectionKey{}, bound)
+	}
+	web.ConnState = func(conn net.Conn, state http.ConnState) {
+		if state != http.StateClosed && state != http.StateHijacked {
+			return
+		}
+		if bound, ok := all.LoadAndDelete(conn); ok {
+			bound.(*doors.Connection).Leave() //nolint:forcetypeassert // it holds nothing else
+		}
+	}
+}
+
+// noted notes each request of the REST face.
+func noted(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		bound, _ := r.Context().Value(connectionKey{}).(*doors.Connection)
+		request := bound.Begin(r.Context(), 0)
+		defer request.End()
+		next.ServeHTTP(w, r.WithContext(request))
+		if r.ProtoMajor > 1 && !request.Accepted() {
+			// HTTP/2 would write a short answer after this, and wait for its reader where nobody counts it.
+			_ = http.NewResponseController(w).Flush()
+		}
+	})
+}
