@@ -204,8 +204,11 @@ func (e *Error) LogValue() slog.Value {
 // it, never return it to a caller.
 func (e *Error) Message() string { return e.message }
 
-// Rejected says whether Graph answered 400: to what was asked, as far as one can tell, or in passing trouble that lasted.
-func (e *Error) Rejected() bool { return e.Status == http.StatusBadRequest }
+// Rejected says whether Graph answered 400, or 501 for what it has not built: to what was asked, as far as one can tell, or in
+// passing trouble that lasted.
+func (e *Error) Rejected() bool {
+	return e.Status == http.StatusBadRequest || e.Status == http.StatusNotImplemented
+}
 
 // Denied says whether Graph answered that what was asked for may not be read, for whatever reason.
 func (k Kind) Denied() bool {

@@ -31,7 +31,7 @@ func firstPage[T any](ctx context.Context, b *base, attempts []attempt, normaliz
 	return page, taken, nil
 }
 
-// firstAnswer asks the attempts in turn for as long as Graph answers 400, and returns the page that it gave and the
+// firstAnswer asks the attempts in turn for as long as Graph answers 400 or 501, and returns the page that it gave and the
 // place of the attempt. Requests of refused attempts are counted.
 func (b *base) firstAnswer(ctx context.Context, attempts []attempt) (*graphclient.Page, int, error) {
 	refused := 0

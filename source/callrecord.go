@@ -170,7 +170,7 @@ func (c *Call) segments(ctx context.Context, id string, record []byte, event *pa
 			continue
 		}
 		session := event.GetCall().GetSessions()[at]
-		cut := strings.Join(link.Path[:1], "") + "[" + link.Path[1] + "]." + segmentsProperty
+		cut := link.Path[0] + "[" + link.Path[1] + "]." + link.Path[2]
 		event.TruncatedFields = slices.DeleteFunc(event.GetTruncatedFields(), func(path string) bool { return path == cut })
 		r := c.recordRequest(ctx, "", id)
 		r.Link = link.URL
@@ -197,7 +197,7 @@ func (c *Call) segments(ctx context.Context, id string, record []byte, event *pa
 
 // segmentsPath reads the position out of the path sessions, N, segments.
 func segmentsPath(path []string) (int, bool) {
-	if len(path) != 3 || path[0] != sessionsProperty || path[2] != segmentsProperty {
+	if len(path) != 3 || path[0] != sessionsProperty || !strings.EqualFold(path[2], segmentsProperty) {
 		return 0, false
 	}
 	at, err := strconv.Atoi(path[1])

@@ -23,7 +23,19 @@ func TestRefusedClauses(t *testing.T) {
 		ask    func(g source.Graph) (requests int, f flags, err error)
 		want   []string // a part of each request, in order
 		flags  flags
+		status int // of the refusal, 0 = 400
 	}{
+		{
+			// Of the kind "an order that Graph refuses": 501 says that it is not built.
+			name: "chats order that is not built", status: http.StatusNotImplemented,
+			refuse: func(target string) bool { return strings.Contains(target, "$orderby") },
+			ask: func(g source.Graph) (int, flags, error) {
+				page, err := source.NewConversations(g, source.Options{}).Conversations(t.Context(), source.ConversationQuery{Owner: userID, User: userID, ByLastMessage: true}, "")
+				return requestsOf(page), flags{page.Unfiltered, page.Unbounded, page.Unordered}, err
+			},
+			want:  []string{"$orderby", "$top=50&$expand=members,lastMessagePreview"},
+			flags: flags{Unordered: true},
+		},
 		{
 			name:   "copilot clause",
 			refuse: func(target string) bool { return strings.Contains(target, "appClass") },
@@ -128,9 +140,13 @@ func TestRefusedClauses(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
+			refusal := badRequest()
+			if tc.status != 0 {
+				refusal.status = tc.status
+			}
 			up, client := newUpstream(t, func(target string) reply {
 				if tc.refuse(target) {
-					return badRequest()
+					return refusal
 				}
 				return reply{body: `{"value":[]}`}
 			})

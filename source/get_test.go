@@ -200,6 +200,14 @@ func TestGetCall(t *testing.T) {
 			},
 		},
 		{
+			// Of the kind "a link in any case": the list's name before the mark may be spelled otherwise too.
+			name: "nested links whose lists are spelled otherwise", kind: "none", sessions: 2, participants: 1, asked: 4,
+			replies: map[string]reply{
+				record:       {body: `{` + head + `,"sessions":[{"id":"a","startDateTime":"` + s1 + `","odd":{"a":1},"segments":[{"id":"g1"}],"SEGMENTS@odata.nextlink":"{origin}/v1.0/g2"}],"Sessions@Odata.NEXTLINK":"{origin}/v1.0/s2"}`},
+				participants: list("", me), "/v1.0/s2": list("", session("b", s2)), "/v1.0/g2": list("", `{"id":"g2","odd":1}`),
+			},
+		},
+		{
 			name: "a record without an id", kind: "malformed answer", asked: 2,
 			replies: map[string]reply{record: {body: `{"version":3,"sessions":[]}`}, participants: list("", me)},
 		},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"slices"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -73,7 +74,7 @@ func find(all []property, name string) []byte {
 // nextLink returns the link to what follows a list of the object, or with no name to the page behind it; "" for none.
 func nextLink(all []property, list string) string {
 	for _, p := range slices.Backward(all) {
-		if of, ok := graphclient.NextLinkOf(p.name); ok && of == list {
+		if of, ok := graphclient.NextLinkOf(p.name); ok && strings.EqualFold(of, list) {
 			if url, isText := jsonText(p.value); isText && url != "" {
 				return url
 			}
@@ -86,7 +87,7 @@ func nextLink(all []property, list string) string {
 func withoutList(all []property, list string) []property {
 	return slices.DeleteFunc(slices.Clone(all), func(p property) bool {
 		of, isLink := graphclient.NextLinkOf(p.name)
-		return p.name == list || isLink && of == list
+		return p.name == list || isLink && strings.EqualFold(of, list)
 	})
 }
 

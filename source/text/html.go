@@ -160,7 +160,7 @@ func (h *htmlWalk) end(t tag) {
 }
 
 // picture writes the alt text of a picture or an emoji, or else a word for it in brackets. What stands inside of an emoji
-// counts when it has no alt text.
+// counts when it has no alt text. What stands behind one that nothing closes is not inside of it.
 func (h *htmlWalk) picture(t *token) {
 	alt, word := t.attr.alt, pictureWord(t.tag)
 	if t.tag == tagEmoji && alt == "" {
@@ -171,14 +171,15 @@ func (h *htmlWalk) picture(t *token) {
 	from := len(h.out)
 	h.text(alt, true)
 	h.name = name
+	closes := t.tag != tagImg && h.scan.closes(t.tag)
 	switch {
 	case len(h.out) > from:
-		h.skip = t.tag != tagImg
-	case t.tag == tagEmoji:
+		h.skip = closes
+	case t.tag == tagEmoji && closes:
 		h.emoji = len(h.out)
 	case h.collect == nil:
 		h.visible(word)
-		h.skip = t.tag != tagImg
+		h.skip = closes
 	}
 }
 

@@ -38,6 +38,9 @@ func TestFromHTML(t *testing.T) {
 		{"image without alt text", "<p><img src=\"x\" alt=\"\"></p><p>a<IMG>b <img alt=\"&#8203; \"></p>", "[image]\na[image]b [image]"},
 		{"emoji of the organisation", "<p>Done <customemoji id=\"c1\" alt=\"ship_it\" source=\"https://x.example/e\"></customemoji>!</p>", "Done ship_it!"},
 		{"emoji of the organisation with content", "<CUSTOMEMOJI alt='a &amp; b'>x</CUSTOMEMOJI> y", "a & b y"},
+		// Of the kind "no text is lost": what follows an element that nothing closes is not its content.
+		{"emoji that nothing closes", "<p>go <customemoji alt=\"ship_it\"> now</p><p>a <EMOJI alt='x'/> b <emoji id=\"y\"/> c", "go ship_it now\na x b [emoji] c"},
+		{"sound that nothing closes", "<p><audio src=\"a\"> words</p><video src=\"v\"/> more", "[audio] words\n[video] more"},
 		{"emoji without alt text", "a <emoji id=\"x\"></emoji>b <customemoji>(c)</customemoji> <customemoji id=\"y\"> </customemoji>", "a [emoji]b (c) [emoji]"},
 		{"video and sound", "a <video src=\"x\">Your browser cannot show this.</video> <audio title=\"t\"></audio>b", "a [video] [audio]b"},
 		{"bidirectional controls in a mention", "\u202ea\u202c <at id=\"0\">\u202eenaJ\u202c &#x2066;\u200fX</at> \u2067b\u2069", "\u202ea\u202c @enaJ \u200fX \u2067b\u2069"},

@@ -11,9 +11,9 @@ import (
 // maxLook bounds the text that is searched for Markdown. An answer that is written in it shows it early.
 const maxLook = 64 << 10
 
-// markdownMarks finds what Markdown writes and people who write HTML do not: bold text, links, citations, code, headings,
-// list items and tables.
-var markdownMarks = regexp.MustCompile(`(?m)\*\*[^\s*][^\n]*?\*\*|__[^\s_][^\n]*?__|\]\((?:https?://|mailto:)|\[\^\d+\^\]|` +
+// markdownMarks finds what Markdown writes and people who write HTML do not: bold text and text that is struck out, links, citations,
+// code, headings, list items and tables.
+var markdownMarks = regexp.MustCompile(`(?m)\*\*[^\s*][^\n]*?\*\*|__[^\s_][^\n]*?__|~~[^\s~][^\n]*?~~|\]\((?:https?://|mailto:)|\[\^\d+\^\]|` +
 	"`[^`\\n]+`|^[ \\t]*(?:#{1,6} +[^\\s]|```|[-*+] +[^\\s]|\\d{1,3}[.)] +[^\\s]|\\|[^\\n]*\\|[ \\t]*$)")
 
 // answerMarkdown gives an HTML answer of Copilot as Markdown. ok is false for an answer that is HTML alone: it has elements
@@ -255,12 +255,13 @@ func (w *markdownWriter) picture(t *token) {
 		alt = t.attr.title
 	}
 	alt = strings.Join(strings.Fields(cleanName(alt)), " ")
-	if alt == "" && t.tag != tagEmoji {
+	closes := t.tag != tagImg && w.scan.closes(t.tag)
+	if alt == "" && (t.tag != tagEmoji || !closes) {
 		alt = pictureWord(t.tag)
 	}
 	w.put(alt)
 	w.block = false
-	w.skip = alt != "" && t.tag != tagImg
+	w.skip = alt != "" && closes
 }
 
 func (w *markdownWriter) openList(t *token) {

@@ -149,6 +149,18 @@ func (s *scanner) tagAt(i int, kind tokenKind) bool {
 	return true
 }
 
+// closes reports whether the next tag ends an element of the kind that has just begun, so that the text up to there is its content.
+// Elements without an end tag, self-closing ones included, have none.
+func (s *scanner) closes(t tag) bool {
+	at := strings.IndexByte(s.src[s.pos:], '<')
+	if at < 0 || !strings.HasPrefix(s.src[s.pos+at:], "</") {
+		return false
+	}
+	name := s.src[s.pos+at+len("</"):]
+	end := strings.IndexFunc(name[:min(len(name), longestTag+1)], func(r rune) bool { return r > 0x7f || !isLetter(byte(r)) })
+	return end > 0 && lookup(name[:end]) == t
+}
+
 // rawText reads the text of the element s.rawTag up to its end tag; false means that it has none.
 func (s *scanner) rawText() bool {
 	end := len(s.src)
