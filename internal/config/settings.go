@@ -59,15 +59,16 @@ type Settings struct {
 	PolicyFile       string        `name:"policy-file" env:"PARLEY_POLICY_FILE" type:"path" group:"Doors" help:"YAML file of rules who may read what; read again when it changes. Needed unless nobody is asked who they are."`
 	AuditFile        string        `name:"audit-file" env:"PARLEY_AUDIT_FILE" type:"path" group:"Doors" help:"File that audit records are appended to; unset = standard error."`
 	CORSOrigins      string        `name:"cors-origins" env:"PARLEY_CORS_ORIGINS" group:"Doors" help:"Web origins whose pages may read answers, separated by commas, such as https://chats.contoso.example; loopback = pages that this machine serves, on any port."`
-	CallerShare      float64       `name:"caller-share" env:"PARLEY_CALLER_SHARE" default:"0.125" group:"Shares" help:"Part of all calls and streams at one time that one caller may hold while others wait, from 0.001 to 1; a policy rule may give its callers a weight. Who is alone may use all. Callers that are not asked who they are have no shares."`
-	MaxDeadline      time.Duration `name:"max-deadline" env:"PARLEY_MAX_DEADLINE" group:"Shares" help:"Longest deadline that a caller may ask for; unset = 2m for lists and gets, 30m for streams."`
-	StreamStall      time.Duration `name:"stream-stall" env:"PARLEY_STREAM_STALL" default:"2m" group:"Shares" help:"How long the reader of a stream may take nothing before the stream ends with its token."`
-	StreamAge        time.Duration `name:"stream-age" env:"PARLEY_STREAM_AGE" default:"30m" group:"Shares" help:"Age at which a stream ends with its token, to go on at once."`
-	Reflection       string        `name:"reflection" env:"PARLEY_REFLECTION" default:"auto" group:"Shares" help:"gRPC reflection on the public listener: on, off, or auto, which is on where callers are not asked who they are."`
+	Reflection       string        `name:"reflection" env:"PARLEY_REFLECTION" default:"auto" group:"Doors" help:"gRPC reflection on the public listener: on, off, or auto, which is on where callers are not asked who they are."`
 	CallerRate       int           `name:"caller-rate" env:"PARLEY_CALLER_RATE" default:"50" group:"Doors" help:"Calls a second that each authenticated caller may begin on average; 0 = no bound."`
 	CallerBurst      int           `name:"caller-burst" env:"PARLEY_CALLER_BURST" default:"100" group:"Doors" help:"Calls that each authenticated caller may begin at once."`
 
 	CallerGraphRequests int `name:"caller-graph-requests" env:"PARLEY_CALLER_GRAPH_REQUESTS" group:"Doors" help:"Requests to Graph that one caller may cause a day, midnight to midnight UTC, on each replica; 0 = no bound."`
+
+	CallerShare float64       `name:"caller-share" env:"PARLEY_CALLER_SHARE" default:"0.125" group:"Shares" help:"Part of all calls and streams at one time that one caller may hold while others wait, from 0.001 to 1; a policy rule may give its callers a weight. Who is alone may use all. Callers that are not asked who they are have no shares."`
+	MaxDeadline time.Duration `name:"max-deadline" env:"PARLEY_MAX_DEADLINE" group:"Shares" help:"Longest deadline that a caller may ask for; unset = 2m for lists and gets, 30m for streams."`
+	StreamStall time.Duration `name:"stream-stall" env:"PARLEY_STREAM_STALL" default:"2m" group:"Shares" help:"How long the reader of a stream may take nothing before the stream ends with its token."`
+	StreamAge   time.Duration `name:"stream-age" env:"PARLEY_STREAM_AGE" default:"30m" group:"Shares" help:"Age at which a stream ends with its token, to go on at once."`
 
 	LogLevel  string `name:"log-level" env:"PARLEY_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" group:"Logs" help:"Least level that is logged: debug, info, warn, error."`
 	LogFormat string `name:"log-format" env:"PARLEY_LOG_FORMAT" default:"text" enum:"text,json" group:"Logs" help:"Form of log lines on standard error: text or json."`

@@ -43,7 +43,7 @@ var welcomeGuarded = template.Must(template.New("guarded").Parse(`Parley is read
 
   REST       http://{{.HTTP}}/v1/users/me/conversations
   docs       http://{{.HTTP}}/docs
-  gRPC       {{.GRPC}} (plaintext, with reflection)
+  gRPC       {{.GRPC}} (plaintext; reflection is off)
   metrics    http://{{.Admin}}/metrics
   simulator  {{.Sim}}, which issues access tokens to whoever asks
   demo user  {{.Name}}, {{.ID}}
