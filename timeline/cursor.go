@@ -207,7 +207,7 @@ var reasons = [...]string{
 	"", ReasonSeveral, ReasonNotInCloud, ReasonPermissionMissing, ReasonNotLicensed, ReasonCredentialRejected,
 	ReasonPaymentRequired, ReasonNotFound, ReasonThrottled, ReasonUnavailable, ReasonRejectedRequest, ReasonLinkRefused,
 	ReasonPagingLoop, ReasonNotHonoured, ReasonBeforeKept, ReasonTruncated, ReasonTooManyPages, ReasonFailed, ReasonNotFiltered, ReasonCallerLimit,
-	ReasonTenantNotLicensed, ReasonLinkNotFound, ReasonConsent, ReasonSignIn, ReasonAmbiguous,
+	ReasonTenantNotLicensed, ReasonLinkNotFound, ReasonConsent, ReasonSignIn, ReasonAmbiguous, ReasonParticipant, ReasonNotProved,
 }
 
 func (e *encoder) reason(s string) {
