@@ -22,17 +22,11 @@ type ages struct {
 	bounds     *doors.Connections
 
 	mu    sync.Mutex
-	lives map[string]life // by the address of the other side
-}
-
-// life is one connection.
-type life struct {
-	born  time.Time
-	bound *doors.Connection
+	lives map[string]*agedConn // by the address of the other side
 }
 
 func newAges(cfg *Config, bounds *doors.Connections) *ages {
-	return &ages{age: cfg.ConnectionAge, grace: cfg.ConnectionGrace, patience: cfg.HeaderTime, bounds: bounds, lives: make(map[string]life)}
+	return &ages{age: cfg.ConnectionAge, grace: cfg.ConnectionGrace, patience: cfg.HeaderTime, bounds: bounds, lives: make(map[string]*agedConn)}
 }
 
 // credentials notes the connections that shake hands with the inner ones.
@@ -57,8 +51,9 @@ func (c *agedCredentials) ServerHandshake(raw net.Conn) (net.Conn, credentials.A
 	}
 	c.ages.mu.Lock()
 	defer c.ages.mu.Unlock()
-	c.ages.lives[conn.RemoteAddr().String()] = life{time.Now(), bound}
-	return &agedConn{Conn: conn, ages: c.ages, bound: bound}, info, nil
+	aged := &agedConn{Conn: conn, raw: raw, ages: c.ages, bound: bound, born: time.Now()}
+	c.ages.lives[conn.RemoteAddr().String()] = aged
+	return aged, info, nil
 }
 
 // Clone implements credentials.TransportCredentials.
@@ -66,35 +61,74 @@ func (c *agedCredentials) Clone() credentials.TransportCredentials {
 	return c.ages.credentials(c.TransportCredentials.Clone())
 }
 
+// agedConn is one connection.
 type agedConn struct {
 	net.Conn
 
+	raw   net.Conn // below TLS
 	ages  *ages
 	bound *doors.Connection
+	born  time.Time
 	gone  sync.Once
+
+	mu     sync.Mutex
+	closed bool
+	kept   map[*keeping]struct{} // by calls whose answers are not out
 }
 
-// Close forgets the connection; its address may be another's afterwards.
+// Close forgets the connection; its address may be another's afterwards. What its calls keep is given back: the library does
+// not give back what it has queued.
 func (c *agedConn) Close() error {
 	c.gone.Do(func() {
 		c.bound.Leave()
 		c.ages.mu.Lock()
-		defer c.ages.mu.Unlock()
 		delete(c.ages.lives, c.RemoteAddr().String())
+		c.ages.mu.Unlock()
+		c.mu.Lock()
+		kept := c.kept
+		c.kept, c.closed = nil, true
+		c.mu.Unlock()
+		for k := range kept {
+			k.end()
+		}
 	})
 	return c.Conn.Close()
 }
 
-// lifeOf is the connection of a call; there is none for calls of the REST face.
-func (a *ages) lifeOf(ctx context.Context) (life, bool) {
+// hangUp breaks the connection, without a word that would wait for the other side.
+func (c *agedConn) hangUp() { _ = c.raw.Close() }
+
+// keep has a call give everything back when the connection ends, if it has not before.
+func (c *agedConn) keep(k *keeping) {
+	c.mu.Lock()
+	closed := c.closed
+	if !closed {
+		if c.kept == nil {
+			c.kept = make(map[*keeping]struct{})
+		}
+		c.kept[k] = struct{}{}
+	}
+	c.mu.Unlock()
+	if closed {
+		k.end()
+		return
+	}
+	k.until(func() {
+		c.mu.Lock()
+		delete(c.kept, k)
+		c.mu.Unlock()
+	})
+}
+
+// lifeOf is the connection of a call; nil for calls of the REST face.
+func (a *ages) lifeOf(ctx context.Context) *agedConn {
 	p, ok := peer.FromContext(ctx)
 	if !ok || p.Addr == nil {
-		return life{}, false
+		return nil
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	of, ok := a.lives[p.Addr.String()]
-	return of, ok
+	return a.lives[p.Addr.String()]
 }
 
 // begin notes each call when its headers are there. What the server does not know is answered at once and holds nothing.
@@ -103,8 +137,8 @@ func (a *ages) begin(known func(method string) bool) tap.ServerInHandle {
 		if !known(info.FullMethodName) {
 			return ctx, nil
 		}
-		of, ok := a.lifeOf(ctx)
-		if !ok {
+		of := a.lifeOf(ctx)
+		if of == nil {
 			return ctx, nil
 		}
 		return of.bound.Begin(ctx, a.patience), nil
@@ -113,8 +147,8 @@ func (a *ages) begin(known func(method string) bool) tap.ServerInHandle {
 
 // retire ends a stream before its connection is cut; the result calls that off. Those of the REST face have no such bound.
 func (a *ages) retire(ctx context.Context, end *streamEnd) (release func()) {
-	of, ok := a.lifeOf(ctx)
-	if !ok {
+	of := a.lifeOf(ctx)
+	if of == nil {
 		return func() {}
 	}
 	// The library varies the age by a tenth.

@@ -55,7 +55,7 @@ func (s *Server) chain(door string) (chain, error) {
 	}
 	who := &identity{s: s, auth: s.authenticator(), door: door}
 	links := chain{
-		{"places", placesUnary, s.placesStream},
+		{"places", s.placesUnary, s.placesStream},
 		{"request id", requestIDUnary, requestIDStream},
 		{"metrics", s.metricsUnary, s.metricsStream},
 		{"recovery", s.recoverUnary, s.recoverStream},

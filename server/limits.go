@@ -105,7 +105,10 @@ func (l *limits) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 	}
 	inner, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	place, err := l.enter(ctx, l.calls, costOf(req), func() { cancel(errShare()) })
+	place, err := l.enter(ctx, l.calls, costOf(req), func() {
+		cancel(errShare())
+		releaseKept(ctx)
+	})
 	if err != nil {
 		return nil, err
 	}

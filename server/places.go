@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"sync"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/mem"
@@ -12,30 +13,74 @@ import (
 
 // keeping is what a call holds until the last byte of its answer is out: its place, and what it counts for.
 type keeping struct {
-	mu   sync.Mutex
-	ends []func()
-	over bool
+	// cut makes the answer of a call over REST be written no further. It is not called once the call has ended.
+	cut  func()
+	conn *agedConn // of a call over gRPC
+
+	mu     sync.Mutex
+	ends   []func()
+	handed bool // the method has answered
+	over   bool
+	late   *time.Timer
 }
 
 // until has a function run at the end.
 func (k *keeping) until(end func()) {
 	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.over {
-		end()
-		return
+	if !k.over {
+		k.ends = append(k.ends, end)
+		end = func() {}
 	}
-	k.ends = append(k.ends, end)
+	k.mu.Unlock()
+	end()
 }
 
 // end gives everything back. It may be called more than once.
 func (k *keeping) end() {
 	k.mu.Lock()
-	defer k.mu.Unlock()
-	for _, end := range k.ends {
+	ends := k.ends
+	k.ends, k.over = nil, true
+	if k.late != nil {
+		k.late.Stop()
+	}
+	k.mu.Unlock()
+	for _, end := range ends {
 		end()
 	}
-	k.ends, k.over = nil, true
+}
+
+// release ends what is kept soon: an answer that nobody has read a moment later is given up. Over gRPC its connection goes with
+// it, since the library cannot take back what it has queued.
+func (k *keeping) release() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !k.over && k.late == nil {
+		k.late = time.AfterFunc(hardAfter, k.giveUp)
+	}
+}
+
+// giveUp makes an answer be written no further, and looks again, since the method may not have answered yet.
+func (k *keeping) giveUp() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.over {
+		return
+	}
+	k.late.Reset(hardAfter)
+	switch {
+	case !k.handed:
+	case k.conn != nil:
+		k.conn.hangUp()
+	case k.cut != nil:
+		k.cut()
+	}
+}
+
+// hand notes that the method has answered.
+func (k *keeping) hand() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.handed = true
 }
 
 type keepingKey struct{}
@@ -49,6 +94,13 @@ func keepUntilWritten(ctx context.Context, end func()) {
 	end()
 }
 
+// releaseKept has what the context's call keeps end soon.
+func releaseKept(ctx context.Context) {
+	if k, ok := ctx.Value(keepingKey{}).(*keeping); ok {
+		k.release()
+	}
+}
+
 // keptAnswer is an answer over gRPC and what ends when the transport is done with it.
 type keptAnswer struct {
 	answer any
@@ -57,11 +109,20 @@ type keptAnswer struct {
 
 // placesUnary holds what the call keeps until its answer is written: over REST when the request ends, over gRPC when the
 // transport gives the last bytes of the answer back.
-func placesUnary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+func (s *Server) placesUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	if !isAPI(info.FullMethod) {
+		return next(ctx, req)
+	}
 	k := &keeping{}
-	handed := false
+	call := inproc.FromContext(ctx)
+	if call != nil {
+		k.cut = call.Cut
+	} else if k.conn = s.ages.lifeOf(ctx); k.conn != nil {
+		k.conn.keep(k)
+	}
+	answered := false
 	defer func() {
-		if !handed {
+		if !answered {
 			k.end()
 		}
 	}()
@@ -69,8 +130,9 @@ func placesUnary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grp
 	if err != nil {
 		return nil, err
 	}
-	handed = true
-	if call := inproc.FromContext(ctx); call != nil {
+	answered = true
+	k.hand()
+	if call != nil {
 		call.OnEnd(k.end)
 		return answer, nil
 	}

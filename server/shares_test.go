@@ -65,9 +65,9 @@ func (h *harness) deaf(t *testing.T, path, token string) net.Conn {
 }
 
 // deafCall makes a call over gRPC, whose answer nobody reads until the test does.
-func (h *harness) deafCall(t *testing.T, ctx context.Context, method string, request any) grpc.ClientStream {
+func deafCall(t *testing.T, ctx context.Context, conn *grpc.ClientConn, method string, request any) grpc.ClientStream {
 	t.Helper()
-	stream, err := h.conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true}, method)
+	stream, err := conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true}, method)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +114,7 @@ func TestOneCallerHurtsNobody(t *testing.T) {
 			h.deaf(t, "/v1/"+anna+"/events:stream", "owner")
 			continue
 		}
-		greedy = append(greedy, h.deafCall(t, as(t.Context(), "owner"), parleyv1.EventService_StreamEvents_FullMethodName, &parleyv1.StreamEventsRequest{Parent: anna}))
+		greedy = append(greedy, deafCall(t, as(t.Context(), "owner"), h.conn, parleyv1.EventService_StreamEvents_FullMethodName, &parleyv1.StreamEventsRequest{Parent: anna}))
 	}
 	reaches(t, &streams, places)
 	for i := range places {
@@ -122,7 +122,7 @@ func TestOneCallerHurtsNobody(t *testing.T) {
 			h.deaf(t, "/v1/"+anna+"/events", "owner")
 			continue
 		}
-		h.deafCall(t, as(t.Context(), "owner"), parleyv1.EventService_ListEvents_FullMethodName, &parleyv1.ListEventsRequest{Parent: anna})
+		deafCall(t, as(t.Context(), "owner"), h.conn, parleyv1.EventService_ListEvents_FullMethodName, &parleyv1.ListEventsRequest{Parent: anna})
 	}
 	reaches(t, &lists, places)
 
@@ -178,7 +178,7 @@ func TestStalledReaders(t *testing.T) {
 	}
 	h.deaf(t, "/v1/"+anna+"/events:stream", "")
 	reaches(t, &ended, 1)
-	stream := h.deafCall(t, t.Context(), parleyv1.EventService_StreamEvents_FullMethodName, &parleyv1.StreamEventsRequest{Parent: anna})
+	stream := deafCall(t, t.Context(), h.conn, parleyv1.EventService_StreamEvents_FullMethodName, &parleyv1.StreamEventsRequest{Parent: anna})
 	reaches(t, &ended, 2)
 	for {
 		if err := stream.RecvMsg(&parleyv1.StreamEventsResponse{}); err != nil {
@@ -240,7 +240,7 @@ func TestPlaceIsHeldUntilTheLastByte(t *testing.T) {
 			}
 		},
 		"gRPC": func(h *harness) func() error {
-			call := h.deafCall(t, t.Context(), parleyv1.EventService_ListEvents_FullMethodName, &parleyv1.ListEventsRequest{Parent: anna})
+			call := deafCall(t, t.Context(), h.conn, parleyv1.EventService_ListEvents_FullMethodName, &parleyv1.ListEventsRequest{Parent: anna})
 			return func() error { return call.RecvMsg(&parleyv1.ListEventsResponse{}) }
 		},
 	} {

@@ -122,9 +122,9 @@ func BenchmarkOneCallerAlone(b *testing.B) {
 }
 
 // dial opens another connection.
-func (h *harness) dial(tb testing.TB) *grpc.ClientConn {
+func (h *harness) dial(tb testing.TB, options ...grpc.DialOption) *grpc.ClientConn {
 	tb.Helper()
-	conn, err := grpc.NewClient(h.server.GRPCAddr(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	conn, err := grpc.NewClient(h.server.GRPCAddr(), append(options, grpc.WithTransportCredentials(insecure.NewCredentials()))...)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -1,0 +1,127 @@
+package server_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/server"
+)
+
+// unread has the owner make lists until they hold every place. Their answers are there and nobody reads them. The result ends
+// the last of them.
+func unread(t *testing.T, h *harness, answered *atomic.Int64, places int, begin func(h *harness) (leave func())) (leave func()) {
+	t.Helper()
+	h.lists(func(context.Context) (*parleyv1.ListEventsResponse, error) {
+		defer answered.Add(1)
+		answer := &parleyv1.ListEventsResponse{Complete: true}
+		if answered.Load() < int64(places) {
+			for range 10 { // more than the sockets of both sides hold
+				answer.Events = append(answer.Events, large())
+			}
+		}
+		return answer, nil
+	})
+	for i := range places {
+		leave = begin(h)
+		reaches(t, answered, int64(i+1))
+	}
+	return leave
+}
+
+// unreadOver are the ways of making a list that nobody reads.
+func unreadOver(t *testing.T) map[string]func(h *harness) (leave func()) {
+	t.Helper()
+	return map[string]func(h *harness) func(){
+		"REST": func(h *harness) func() {
+			conn := h.deaf(t, "/v1/"+anna+"/events", "owner")
+			return func() { _ = conn.Close() }
+		},
+		"gRPC, a call that is cancelled": func(h *harness) func() {
+			ctx, cancel := context.WithCancel(as(t.Context(), "owner"))
+			deafCall(t, ctx, h.dial(t), parleyv1.EventService_ListEvents_FullMethodName, &parleyv1.ListEventsRequest{Parent: anna})
+			return cancel
+		},
+		"gRPC, a connection that breaks": func(h *harness) func() {
+			var raw net.Conn
+			conn := h.dial(t, grpc.WithContextDialer(func(ctx context.Context, addr string) (_ net.Conn, err error) {
+				raw, err = (&net.Dialer{}).DialContext(ctx, "tcp", addr)
+				return raw, err
+			}))
+			deafCall(t, as(t.Context(), "owner"), conn, parleyv1.EventService_ListEvents_FullMethodName, &parleyv1.ListEventsRequest{Parent: anna})
+			return func() { _ = raw.Close() }
+		},
+	}
+}
+
+// TestUnreadAnswersMakeRoom is of the kind "a place for others is found within a second": one caller holds every place by
+// answers that are written and not read, over both doors. Others are served.
+func TestUnreadAnswersMakeRoom(t *testing.T) {
+	t.Parallel()
+	for name, begin := range unreadOver(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			const places = 3
+			var answered atomic.Int64
+			h := startGuarded(t, func(c *server.Config) { c.MaxCalls, c.CallerShare = places, 0.34 })
+			unread(t, h.harness, &answered, places, begin)
+			client := parleyv1.NewEventServiceClient(h.conn)
+			for range 2 {
+				served(t, "over gRPC", func() error {
+					_, err := client.ListEvents(as(t.Context(), "officer"), &parleyv1.ListEventsRequest{Parent: anna})
+					return err
+				})
+				served(t, "over REST", usersOverREST(t, h))
+			}
+		})
+	}
+}
+
+// served waits until a call succeeds. The answers before it may still be under way to the sockets on a busy machine; given up
+// by nobody, they would stay for a minute and more.
+func served(t *testing.T, name string, call func() error) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); ; {
+		err := call()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("an honest call %s: %v", name, err)
+		}
+	}
+}
+
+// usersOverREST is a call of an honest caller.
+func usersOverREST(t *testing.T, h *guarded) func() error {
+	t.Helper()
+	return func() error {
+		resp := h.get(t, "/v1/users", "Authorization", "Bearer officer")
+		if text := body(t, resp); resp.StatusCode != http.StatusOK {
+			return errors.New(text)
+		}
+		return nil
+	}
+}
+
+// TestPlacesOfWhoLeaves is of the kind "a place is held until the last byte is out": a caller who leaves without having read an
+// answer gives the place back, also where the connection is closed with it.
+func TestPlacesOfWhoLeaves(t *testing.T) {
+	t.Parallel()
+	for name, begin := range unreadOver(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var answered atomic.Int64
+			h := startGuarded(t, func(c *server.Config) { c.MaxCalls = 1 })
+			unread(t, h.harness, &answered, 1, begin)()
+			served(t, "after one whose reader has left", usersOverREST(t, h))
+		})
+	}
+}
