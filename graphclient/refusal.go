@@ -75,7 +75,7 @@ func temporary(status int) bool {
 // Words of Graph's messages, in lower case and without addresses. Microsoft documents no codes for what they say.
 var (
 	address     = regexp.MustCompile(`https?://\S+`)
-	whoNeeds    = regexp.MustCompile(`\b(user|tenant)\b[^.\n]*?\b(?:needs?|requires?|must have|has no|have no|lacks?|(?:does|do)(?: not|n't) have|without)\b[^.\n]*\blicen[sc]e`)
+	whoNeeds    = regexp.MustCompile(`\b(user|tenant|organi[sz]ation|company)\b[^.\n]*?\b(?:needs?|requires?|must have|has no|have no|lacks?|(?:does|do)(?: not|n't) have|without)\b[^.\n]*\blicen[sc]e`)
 	license     = regexp.MustCompile(`\blicen[sc](?:e|es|ed|ing)\b|\bunlicen[sc]ed\b`)
 	payment     = regexp.MustCompile(`\b(?:evaluation|billing|payments?|metered|capacity|azure subscription)\b`)
 	charge      = regexp.MustCompile(`\b(?:subscription|model|quota|credits?)\b`) // where no licence is spoken of
@@ -107,6 +107,7 @@ func (f *fault) meaning(status int, a asked) (kind Kind, personal bool) {
 // unpaid tells the three things apart that a 402 is about: the licence of one user, that of the tenant, and the payment of
 // all requests. One that does not say is believed to be about its user until others get it.
 func unpaid(said string, a asked) (kind Kind, personal bool) {
+	said = strings.ReplaceAll(said, "payment required", "") // the status in words
 	switch {
 	case whoNeeds.MatchString(said):
 		return licensee(said, a), false
@@ -126,13 +127,13 @@ func licensee(said string, a asked) Kind {
 	who := ""
 	if found := whoNeeds.FindStringSubmatch(said); found != nil {
 		who = found[1]
-	} else if !a.person && !strings.Contains(said, "user") {
-		who = "tenant"
+	} else if a.person || strings.Contains(said, "user") {
+		who = "user"
 	}
-	if who == "tenant" {
-		return KindTenantNotLicensed
+	if who == "user" {
+		return KindUserNotLicensed
 	}
-	return KindUserNotLicensed
+	return KindTenantNotLicensed
 }
 
 // forbidden tells what a 403 is about.

@@ -78,6 +78,10 @@ func TestMeaning(t *testing.T) {
 		"402, billing":                      {export(), 402, graphError("PaymentRequired", billing), graphclient.KindPaymentRequired, 0, false},
 		"402, another model":                {export(), 402, graphError("BadRequest", "query parameter 'model' does not support value 'B' for this API. Use billing model 'A'"), graphclient.KindPaymentRequired, 0, false},
 		"402 that does not say":             {export(), 402, graphError("PaymentRequired", ""), graphclient.KindPaymentRequired, 0, true},
+		"402, the organization's":           {export(), 402, graphError("PaymentRequired", "The organization does not have a valid license."), graphclient.KindTenantNotLicensed, 0, false},
+		"402, a user's of an organization":  {export(), 402, graphError("PaymentRequired", "The user of this organisation needs a valid license."), graphclient.KindUserNotLicensed, 0, true},
+		"402 that repeats its status":       {export(), 402, graphError("PaymentRequired", "Payment Required"), graphclient.KindPaymentRequired, 0, true},
+		"402, its status and billing":       {export(), 402, graphError("PaymentRequired", "Payment Required: set up billing."), graphclient.KindPaymentRequired, 0, false},
 		"402 in another language":           {export(), 402, graphError("PaymentRequired", "Zahlung erforderlich"), graphclient.KindPaymentRequired, 0, true},
 		"402 that does not say, for nobody": {records(), 402, "", graphclient.KindPaymentRequired, 0, false},
 
