@@ -76,13 +76,14 @@ func look[T any](
 	return page, nil
 }
 
-// shared is Flight.Share for requests to Graph, which count against the day of the caller who began them: that this day is used
-// up is no answer to those who joined, so they begin anew.
+// shared is Flight.Share for requests to Graph, which count against the day and wait for the turn of the caller who began them:
+// that this day is used up, or that this turn comes too late, is no answer to those who joined, so they begin anew.
 func shared(ctx context.Context, f *Flight[*entry], key string, how Share, do func(context.Context) (*entry, error)) (*entry, bool, error) {
 	for {
 		value, joined, err := f.Share(ctx, key, how, do)
 		graph, ok := errors.AsType[*graphclient.Error](err)
-		if !joined || how.Join || !ok || graph.Kind != graphclient.KindCallerLimit {
+		theirs := ok && (graph.Kind == graphclient.KindCallerLimit || graph.Kind == graphclient.KindThrottled && graph.Own)
+		if !joined || how.Join || !theirs {
 			return value, joined, err
 		}
 	}

@@ -77,11 +77,12 @@ func TestLookUpsAreKeptAlike(t *testing.T) {
 	})
 }
 
-// daily is a reader whose callers have a day of their own, which is used up for one of them.
+// daily is a reader whose callers have a day and turns of their own; one of them is refused.
 type daily struct {
 	mu    sync.Mutex
 	asked []string
 	gate  chan struct{}
+	lacks graphclient.Error // what the one is told
 }
 
 func (d *daily) Events(ctx context.Context, _ source.EventQuery, _ string) (*source.Page[source.Item], error) {
@@ -91,7 +92,8 @@ func (d *daily) Events(ctx context.Context, _ source.EventQuery, _ string) (*sou
 	d.mu.Unlock()
 	<-d.gate
 	if strings.HasPrefix(caller, "used-up") {
-		return nil, &graphclient.Error{Kind: graphclient.KindCallerLimit, RetryAfter: time.Hour}
+		lacks := d.lacks
+		return nil, &lacks
 	}
 	return &source.Page[source.Item]{Items: []source.Item{{Key: caller}}, Read: time.Now(), Requests: 1}, nil
 }
@@ -99,27 +101,35 @@ func (d *daily) Events(ctx context.Context, _ source.EventQuery, _ string) (*sou
 // TestUsedUpDaysAreTheirOwners, kind: a shared request fails those who joined it by what is the matter with whoever began it.
 func TestUsedUpDaysAreTheirOwners(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		d := &daily{gate: make(chan struct{})}
-		r := open(t, cache.Config{}).Events(d, scope("a"))
-		var group sync.WaitGroup
-		ask := func(caller string, served bool) {
-			group.Go(func() {
-				page, err := r.Events(graphclient.WithCaller(t.Context(), caller), settled("u"), "")
-				graph, limited := errors.AsType[*graphclient.Error](err)
-				if served && (err != nil || len(page.Items) != 1) || !served && (!limited || graph.Kind != graphclient.KindCallerLimit) {
-					t.Errorf("%s: %v, %v", caller, page, err)
-				}
-			})
-			synctest.Wait() // the next one joins
-		}
-		ask("used-up 1", false)
-		ask("fine 1", true)
-		ask("fine 2", true)
-		close(d.gate)
-		group.Wait()
-		if n := len(d.asked); n != 2 || d.asked[0] != "used-up 1" {
-			t.Errorf("asked as %q", d.asked)
-		}
-	})
+	for _, lacks := range []graphclient.Error{
+		{Kind: graphclient.KindCallerLimit, RetryAfter: time.Hour},
+		{Kind: graphclient.KindThrottled, Own: true, RetryAfter: time.Minute}, // too many of their own wait before it
+	} {
+		synctest.Test(t, func(t *testing.T) { usedUp(t, lacks) })
+	}
+}
+
+func usedUp(t *testing.T, lacks graphclient.Error) {
+	t.Helper()
+	d := &daily{gate: make(chan struct{}), lacks: lacks}
+	r := open(t, cache.Config{}).Events(d, scope("a"))
+	var group sync.WaitGroup
+	ask := func(caller string, served bool) {
+		group.Go(func() {
+			page, err := r.Events(graphclient.WithCaller(t.Context(), caller), settled("u"), "")
+			graph, limited := errors.AsType[*graphclient.Error](err)
+			if served && (err != nil || len(page.Items) != 1) || !served && (!limited || graph.Kind != lacks.Kind) {
+				t.Errorf("%s: %v, %v", caller, page, err)
+			}
+		})
+		synctest.Wait() // the next one joins
+	}
+	ask("used-up 1", false)
+	ask("fine 1", true)
+	ask("fine 2", true)
+	close(d.gate)
+	group.Wait()
+	if n := len(d.asked); n != 2 || d.asked[0] != "used-up 1" {
+		t.Errorf("asked as %q", d.asked)
+	}
 }

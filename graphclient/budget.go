@@ -78,10 +78,7 @@ func newBudget(perSecond float64, burst int) *budget {
 // probe is to be handed to release.
 func (b *budget) acquire(ctx context.Context, priority Priority) (probe bool, tooLong time.Duration, err error) {
 	now := time.Now()
-	w := &waiter{ready: make(chan struct{}), caller: CallerOf(ctx)}
-	if deadline, ok := ctx.Deadline(); ok {
-		w.deadline = deadline
-	}
+	w := waiterOf(ctx)
 	b.mu.Lock()
 	closed, queued := b.estimate(w.caller, priority, now)
 	if wait := b.tooLong(w, priority, closed, queued, now); wait > 0 {
@@ -112,6 +109,23 @@ func (b *budget) acquire(ctx context.Context, priority Priority) (probe bool, to
 		b.pump(time.Now())
 		return false, 0, ctx.Err()
 	}
+}
+
+func waiterOf(ctx context.Context) *waiter {
+	w := &waiter{ready: make(chan struct{}), caller: CallerOf(ctx)}
+	if deadline, ok := ctx.Deadline(); ok {
+		w.deadline = deadline
+	}
+	return w
+}
+
+// outlasts returns the wait if a turn would come too late, as acquire would say it, and takes none.
+func (b *budget) outlasts(ctx context.Context, priority Priority) time.Duration {
+	now := time.Now()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	closed, queued := b.estimate(CallerOf(ctx), priority, now)
+	return b.tooLong(waiterOf(ctx), priority, closed, queued, now)
 }
 
 // estimate is how long the gate stays closed, and how long the queue takes

@@ -153,6 +153,11 @@ func (p *limit) Do(req *policy.Request) (*http.Response, error) {
 		}
 	}
 	start := time.Now()
+	for _, b := range plan[1:] { // nobody waits for a narrow limit who then cannot wait for a wider one
+		if wait := b.outlasts(ctx, k.request.Priority); wait > 0 {
+			return nil, outlasting(b, wait)
+		}
+	}
 	for i, b := range plan {
 		probe, tooLong, err := b.acquire(ctx, k.request.Priority)
 		if err != nil {
@@ -161,11 +166,7 @@ func (p *limit) Do(req *policy.Request) (*http.Response, error) {
 		}
 		if tooLong > 0 {
 			spend(false)
-			e := &Error{Kind: KindThrottled, RetryAfter: tooLong, reason: "Graph asked to wait, and the wait would outlast the deadline", local: true}
-			if e.Own = !b.closed(); e.Own {
-				e.reason = "our own budget is used up, and the wait would outlast the deadline"
-			}
-			return nil, e
+			return nil, outlasting(b, tooLong)
 		}
 		probes[i] = probe
 		turns++
@@ -186,6 +187,15 @@ func (p *limit) Do(req *policy.Request) (*http.Response, error) {
 	}
 	answered = true
 	return resp, nil
+}
+
+// outlasting is the error of a request that would wait too long at a budget.
+func outlasting(b *budget, wait time.Duration) *Error {
+	e := &Error{Kind: KindThrottled, RetryAfter: wait, reason: "Graph asked to wait, and the wait would outlast the deadline", local: true}
+	if e.Own = !b.closed(); e.Own {
+		e.reason = "our own budget is used up, and the wait would outlast the deadline"
+	}
+	return e
 }
 
 // throttles says whether an answer asks all requests of its kind to wait.

@@ -94,7 +94,7 @@ func TestRapidResets(t *testing.T) {
 				others = func() { askREST(t, web, "https://"+c.address(g.server)+"/v1/users") }
 			}
 			others()
-			for deadline := time.Now().Add(10 * time.Second); running.Load() > 0; {
+			for deadline := time.Now().Add(time.Minute); running.Load() > 0; { // a busy machine takes long over what was sent
 				if time.Now().After(deadline) {
 					t.Fatalf("%d calls still run", running.Load())
 				}

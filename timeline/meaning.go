@@ -92,7 +92,7 @@ func MeaningOf(err *graphclient.Error) Meaning {
 	case err.Kind == graphclient.KindUnexpected && err.Status >= 400:
 		m = meanings[graphclient.KindBadRequest]
 	case err.Kind == graphclient.KindThrottled && err.Own:
-		m.Words = "the gateway's own budget for requests of this kind is used up, which keeps below Graph's published limit; Graph has not asked to wait"
+		m.Words = "the gateway's own budget for requests of this kind, which keeps below Graph's published limit, is used up, and the queue for it is longer than this call may take; Graph has not asked to wait"
 	case err.Kind == graphclient.KindLoginUnavailable && err.Cause != "":
 		m.Words = "the login service (Entra ID) was not reached, so that Graph could not be asked: " + err.Cause.Words()
 	case err.Kind == graphclient.KindLoginUnavailable && err.Status != 0:
