@@ -26,6 +26,7 @@ var pages = []struct{ file, title string }{
 	{"parley/v1/conversation.proto", "Conversations"},
 	{"parley/v1/usage.proto", "Copilot usage"},
 	{"parley/v1/user.proto", "Users"},
+	{"parley/v1/answer.proto", "What an answer says of itself"},
 	{"parley/v1/source.proto", "Sources"},
 }
 
