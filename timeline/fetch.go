@@ -139,7 +139,7 @@ func (t *track) fill(f *fetcher, ahead int) {
 		s := t.queue[i]
 		if s.slot != nil && s.slot.done != nil {
 			if i == 0 && s.slot.ready() && s.slot.block.ignored {
-				t.ignore(s.slot)
+				t.ignore(f, s.slot)
 				continue
 			}
 			if s.slot.ready() && s.slot.block.split {

@@ -146,7 +146,7 @@ func (t *track) eras(w window) []*step {
 
 // ignore goes on with a source whose Graph does not honour bounds: every window would bring the same rows, so that all that is
 // left is read once, and what lies outside is left out.
-func (t *track) ignore(s *slot) {
+func (t *track) ignore(f *fetcher, s *slot) {
 	if !s.block.unsent {
 		t.doubt(gap{s.window.span, ReasonNotHonoured})
 	}
@@ -156,18 +156,30 @@ func (t *track) ignore(s *slot) {
 	} else {
 		rest.start = s.window.start
 	}
-	for _, other := range t.queue {
-		if other.slot == nil || other.slot.done == nil {
+	t.forsake(f)
+	t.queue = []*step{{slot: &slot{window: window{rest, hour}, unbounded: true}}}
+}
+
+// forsake ends the readings of what is queued, which nobody waits for any more.
+func (t *track) forsake(f *fetcher) {
+	for _, queued := range t.queue {
+		s := queued.slot
+		if s == nil || s.done == nil {
 			continue
 		}
-		if other.slot.cancel != nil {
-			other.slot.cancel()
+		if s.cancel != nil {
+			s.cancel()
 		}
-		if other.slot.ready() {
-			t.drop(other.slot.block)
+		if s.ready() {
+			t.drop(s.block)
+			continue
 		}
+		f.group.Go(func() {
+			<-s.done
+			t.drop(s.block)
+		})
 	}
-	t.queue = []*step{{slot: &slot{window: window{rest, hour}, unbounded: true}}}
+	t.queue = nil
 }
 
 // cursor is where a token says that the track stands, and whether the window there does not fit into this call.

@@ -1,7 +1,11 @@
 package timeline_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -10,6 +14,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/internal/ledger"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
 )
@@ -49,6 +54,140 @@ func TestStopInsideAWindow(t *testing.T) {
 				t.Errorf("%v", rest.summary.GetSources())
 			}
 		})
+	}
+}
+
+// troubled is a source that a test makes wait for, or fail, windows of a day.
+type troubled struct {
+	*graph
+
+	trouble func(q source.EventQuery) (wait time.Duration, err error) // nil = there is none
+	mu      sync.Mutex
+	longest time.Duration // that a request was under way whose answer nobody waited for in the end
+}
+
+func (s *troubled) Events(ctx context.Context, q source.EventQuery, link string) (*source.Page[source.Item], error) {
+	if s.trouble != nil && q.End.Sub(q.Start) <= 24*time.Hour {
+		began := time.Now()
+		wait, err := s.trouble(q)
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.longest = max(s.longest, time.Since(began))
+			return nil, ctx.Err()
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return s.graph.Events(ctx, q, link)
+}
+
+// TestStopInFrontOfASlowWindow is of the kind "resume later": a source stops at a window while Graph keeps the one behind it
+// waiting for long. Every token that follows names the window that the source stopped at, so that what goes on from it brings
+// exactly the rest; and nobody waits for the window behind any more. The source is the only one or stands beside another, is
+// stopped by one refusal or by failures in a row, in streams and Lists, in both orders.
+func TestStopInFrontOfASlowWindow(t *testing.T) {
+	t.Parallel()
+	const stop, patience = 8, 12 * time.Second // the day that the source stops at, and how long that takes
+	for kind, failures := range map[graphclient.Kind]int{
+		graphclient.KindThrottled: 1, graphclient.KindCallerLimit: 1, graphclient.KindPaymentRequired: 1, graphclient.KindUnexpected: 1,
+		graphclient.KindUnavailable: 3, graphclient.KindNotFound: 3,
+	} {
+		for _, order := range []timeline.Order{timeline.EventTime, timeline.EventTimeDesc} {
+			for _, alone := range []bool{true, false} {
+				for _, list := range []bool{true, false} {
+					t.Run(fmt.Sprint(kind, order, " alone ", alone, " list ", list), func(t *testing.T) {
+						t.Parallel()
+						inNovember(t, func(t *testing.T) {
+							t.Helper()
+							start, end := march()
+							day := func(q source.EventQuery) int {
+								if order == timeline.EventTimeDesc {
+									return int(end.Sub(q.End) / (24 * time.Hour))
+								}
+								return int(q.Start.Sub(start) / (24 * time.Hour))
+							}
+							bad := &troubled{graph: &graph{src: chat, size: 25, rows: spread("m", 400, start, end)}}
+							bad.trouble = func(q source.EventQuery) (time.Duration, error) {
+								switch n := day(q); {
+								case n > stop && n <= stop+2:
+									return time.Hour, nil // those behind lie ready
+								case n == stop:
+									return patience, fail(kind)
+								case n > stop-failures:
+									return 0, fail(kind)
+								case n == stop-failures && alone && !list:
+									return patience, nil // a batch is at hand when the call ends with the source
+								default:
+									return 0, nil
+								}
+							}
+							good := &troubled{graph: &graph{src: copilot, size: 25, rows: spread("i", 400, start, end)}}
+							good.trouble = func(q source.EventQuery) (time.Duration, error) {
+								if day(q) > stop {
+									return 40 * time.Second, nil
+								}
+								return 0, nil
+							}
+							have := sources(bad.graph, good.graph)
+							have.Events[chat], have.Events[copilot] = bad, good
+							req := timeline.EventsRequest{User: "u", Sources: []parleyv1.Source{chat, copilot}, Start: start, End: end, OrderBy: order}
+							all := want(start, end, false, bad.graph, good.graph)
+							if alone {
+								req.Sources = req.Sources[:1]
+								all = want(start, end, false, bad.graph)
+							}
+							e := newEngine(t, timeline.Config{})
+							r := &result{}
+							if list {
+								page, err := e.ListEvents(t.Context(), have, req, "", 1000)
+								if err != nil || page.GetNextPageToken() == "" {
+									t.Fatalf("%v %v", page, err)
+								}
+								r.events, r.tokens, r.after = page.GetEvents(), []string{page.GetNextPageToken()}, []int{len(page.GetEvents())}
+							} else {
+								account := ledger.New(ledger.Config{}).Open(0)
+								err := e.StreamEvents(ledger.With(t.Context(), account), have, req, "", r.add)
+								if held := account.Held(); held != 0 {
+									t.Errorf("%d bytes of windows that nobody waits for are still counted", held)
+								}
+								if broken := (*timeline.StreamError)(nil); alone != errors.As(err, &broken) || alone == (err == nil) {
+									t.Fatal(err)
+								}
+								if r.summary != nil {
+									r.tokens, r.after = append(r.tokens, r.summary.GetResumeToken()), append(r.after, len(r.events))
+								}
+							}
+							if bad.longest > patience {
+								t.Errorf("a window behind the stop was read for %v", bad.longest)
+							}
+							bad.trouble, good.trouble = nil, nil
+							for i, token := range r.tokens {
+								rest := stream(t, e, have, req, token)
+								gaps := report(rest.summary.GetSources(), chat).GetGaps()
+								if stopped := i == len(r.tokens)-1; rest.summary.GetComplete() != (len(gaps) == 0) || stopped && (len(gaps) == 0) != (failures == 1) {
+									t.Errorf("token %d of %d: %v", i, len(r.tokens), rest.summary)
+								}
+								got := append(ids(r.events[:r.after[i]]), ids(rest.events)...)
+								for _, gap := range gaps {
+									span := req
+									span.Sources, span.Start, span.End = req.Sources[:1], gap.GetInterval().GetStartTime().AsTime(), gap.GetInterval().GetEndTime().AsTime()
+									got = append(got, ids(stream(t, e, have, span, "").events)...)
+								}
+								slices.Sort(got)
+								slices.Sort(all)
+								if diff := cmp.Diff(all, got); diff != "" {
+									t.Errorf("token %d of %d (-want +got):\n%s", i, len(r.tokens), diff)
+								}
+							}
+						})
+					})
+				}
+			}
+		}
 	}
 }
 

@@ -154,6 +154,9 @@ func (t *track) poll(f *fetcher, ahead int) bool {
 		t.queue[0] = nil // the array behind the queue lives on
 		t.queue = t.queue[1:]
 		t.enter(head.block)
+		if t.stopped != nil {
+			t.forsake(f) // a token names the window that the source stopped at, not one behind it
+		}
 	}
 }
 
