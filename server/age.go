@@ -74,6 +74,24 @@ type agedConn struct {
 	mu     sync.Mutex
 	closed bool
 	kept   map[*keeping]struct{} // by calls whose answers are not out
+	caller string                // who called first; empty = nobody yet
+	shared bool                  // by several callers, as behind a proxy
+}
+
+// calls notes who calls over the connection.
+func (c *agedConn) calls(caller string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.caller == "" {
+		c.caller = caller
+	}
+	c.shared = c.shared || c.caller != caller
+}
+
+func (c *agedConn) isShared() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.shared
 }
 
 // Close forgets the connection; its address may be another's afterwards. What its calls keep is given back: the library does
@@ -89,7 +107,7 @@ func (c *agedConn) Close() error {
 		c.kept, c.closed = nil, true
 		c.mu.Unlock()
 		for k := range kept {
-			k.end()
+			k.lose()
 		}
 	})
 	return c.Conn.Close()
@@ -110,7 +128,7 @@ func (c *agedConn) keep(k *keeping) {
 	}
 	c.mu.Unlock()
 	if closed {
-		k.end()
+		k.lose()
 		return
 	}
 	k.until(func() {

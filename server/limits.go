@@ -46,6 +46,7 @@ func newLimits(cfg *Config, drain *drainer) *limits {
 
 // enter takes a place for work that costs so much, within the caller's share. evict ends the work.
 func (l *limits) enter(ctx context.Context, places *shares.Pool, cost int, evict func()) (*shares.Place, error) {
+	noteCaller(ctx)
 	if l.drain.begun() {
 		return nil, errShuttingDown()
 	}
@@ -138,11 +139,14 @@ func (l *limits) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServ
 	ctx, cancel := context.WithCancelCause(stream.Context())
 	defer cancel(nil)
 	out := &outside{stop: cancel}
-	place, err := l.enter(ctx, l.streams, 1, func() { out.end(errShare()) })
+	place, err := l.enter(ctx, l.streams, 1, func() {
+		out.end(errShare())
+		releaseKept(ctx)
+	})
 	if err != nil {
 		return err
 	}
-	defer place.Leave()
+	defer keepUntilWritten(ctx, place.Leave)
 	account := l.held.admit(ctx, holding{infoOf(ctx).callerID, l.weight(ctx), out})
 	if account == nil {
 		l.shed(metrics.ShedReadAhead)

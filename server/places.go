@@ -19,7 +19,9 @@ type keeping struct {
 
 	mu     sync.Mutex
 	ends   []func()
+	queued int  // messages that the transport holds
 	handed bool // the method has answered
+	lost   bool // so is the connection: nothing that is queued comes back
 	over   bool
 	late   *time.Timer
 }
@@ -54,33 +56,90 @@ func (k *keeping) end() {
 func (k *keeping) release() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if !k.over && k.late == nil {
+	switch {
+	case k.over:
+	case k.late == nil:
 		k.late = time.AfterFunc(hardAfter, k.giveUp)
+	default:
+		k.late.Reset(hardAfter)
 	}
 }
 
-// giveUp makes an answer be written no further, and looks again, since the method may not have answered yet.
+// giveUp makes an answer be written no further, and looks again, since the method may not have answered yet. On a connection
+// that several callers share the answer stays queued, and only its place is given back.
 func (k *keeping) giveUp() {
 	k.mu.Lock()
-	defer k.mu.Unlock()
 	if k.over {
+		k.mu.Unlock()
 		return
 	}
 	k.late.Reset(hardAfter)
-	switch {
-	case !k.handed:
-	case k.conn != nil:
-		k.conn.hangUp()
-	case k.cut != nil:
+	handed := k.handed
+	if handed && k.conn == nil && k.cut != nil {
 		k.cut()
+	}
+	k.mu.Unlock()
+	switch {
+	case !handed || k.conn == nil:
+	case k.conn.isShared():
+		k.end()
+	default:
+		k.conn.hangUp()
 	}
 }
 
-// hand notes that the method has answered.
-func (k *keeping) hand() {
+// hand notes that the method has answered. A reader who takes nothing for so long is given up.
+func (k *keeping) hand(stall time.Duration) {
+	k.mu.Lock()
+	k.handed = true
+	lost := k.lost
+	if !k.over && k.late == nil && stall > 0 {
+		k.late = time.AfterFunc(stall, k.giveUp)
+	}
+	k.mu.Unlock()
+	if lost {
+		k.end()
+	}
+}
+
+// lose notes that the connection has ended.
+func (k *keeping) lose() {
+	k.mu.Lock()
+	k.lost = true
+	handed := k.handed
+	k.mu.Unlock()
+	if handed {
+		k.end()
+	}
+}
+
+// queue counts a message that goes to the transport; done says that it is out. The last one gives everything back once the
+// method has answered.
+func (k *keeping) queue() (done func()) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.handed = true
+	k.queued++
+	return func() {
+		k.mu.Lock()
+		k.queued--
+		last := k.handed && k.queued == 0
+		k.mu.Unlock()
+		if last {
+			k.end()
+		}
+	}
+}
+
+// queuing is a stream over gRPC whose messages are counted until they are out.
+type queuing struct {
+	streamWith
+
+	kept *keeping
+}
+
+// SendMsg implements grpc.ServerStream.
+func (s *queuing) SendMsg(message any) error {
+	return s.streamWith.SendMsg(&keptAnswer{message, s.kept.queue()})
 }
 
 type keepingKey struct{}
@@ -98,6 +157,13 @@ func keepUntilWritten(ctx context.Context, end func()) {
 func releaseKept(ctx context.Context) {
 	if k, ok := ctx.Value(keepingKey{}).(*keeping); ok {
 		k.release()
+	}
+}
+
+// noteCaller tells the connection of the context's call who calls.
+func noteCaller(ctx context.Context) {
+	if k, ok := ctx.Value(keepingKey{}).(*keeping); ok && k.conn != nil {
+		k.conn.calls(infoOf(ctx).callerID)
 	}
 }
 
@@ -131,7 +197,7 @@ func (s *Server) placesUnary(ctx context.Context, req any, info *grpc.UnaryServe
 		return nil, err
 	}
 	answered = true
-	k.hand()
+	k.hand(s.cfg.StreamStall)
 	if call != nil {
 		call.OnEnd(k.end)
 		return answer, nil
@@ -154,7 +220,18 @@ func (s *Server) placesStream(srv any, stream grpc.ServerStream, info *grpc.Stre
 		default:
 		}
 	})
-	s.handlers.Go(func() { ended <- next(srv, &streamWith{stream, ctx}) })
+	k := &keeping{conn: s.ages.lifeOf(ctx)}
+	if k.conn != nil {
+		k.conn.keep(k)
+	}
+	ctx = context.WithValue(ctx, keepingKey{}, k)
+	s.handlers.Go(func() {
+		done := k.queue()
+		err := next(srv, &queuing{streamWith{stream, ctx}, k})
+		k.hand(s.cfg.StreamStall)
+		done()
+		ended <- err
+	})
 	select {
 	case err := <-ended:
 		return err

@@ -235,7 +235,7 @@ func TestPlaceIsHeldUntilTheLastByte(t *testing.T) {
 		"REST": func(h *harness) func() error {
 			conn := h.deaf(t, "/v1/"+anna+"/events", "")
 			return func() error {
-				_, err := io.CopyN(io.Discard, conn, 7<<20)
+				_, err := io.CopyN(io.Discard, conn, 10<<20)
 				return err
 			}
 		},

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server"
@@ -47,6 +49,11 @@ func unreadOver(t *testing.T) map[string]func(h *harness) (leave func()) {
 		"gRPC, a call that is cancelled": func(h *harness) func() {
 			ctx, cancel := context.WithCancel(as(t.Context(), "owner"))
 			deafCall(t, ctx, h.dial(t), parleyv1.EventService_ListEvents_FullMethodName, &parleyv1.ListEventsRequest{Parent: anna})
+			return cancel
+		},
+		"gRPC, a connection that others share": func(h *harness) func() {
+			ctx, cancel := context.WithCancel(as(t.Context(), "owner"))
+			deafCall(t, ctx, h.conn, parleyv1.EventService_ListEvents_FullMethodName, &parleyv1.ListEventsRequest{Parent: anna})
 			return cancel
 		},
 		"gRPC, a connection that breaks": func(h *harness) func() {
@@ -124,4 +131,54 @@ func TestPlacesOfWhoLeaves(t *testing.T) {
 			served(t, "after one whose reader has left", usersOverREST(t, h))
 		})
 	}
+}
+
+// TestPlacesOfStreamsNobodyReads is of the kind "a place is held until the last byte is out", for streams over gRPC whose method
+// has ended: what is queued counts, makes room for others, and goes with its reader.
+func TestPlacesOfStreamsNobodyReads(t *testing.T) {
+	t.Parallel()
+	begin := func(t *testing.T, share float64) (h *guarded, raw net.Conn) {
+		t.Helper()
+		var ended atomic.Int64
+		h = startGuarded(t, func(c *server.Config) { c.MaxStreams, c.CallerShare = 2, share })
+		h.streamEvents = func(_ context.Context, emit func(*parleyv1.StreamEventsResponse) error) error {
+			defer ended.Add(1)
+			batch := &parleyv1.EventBatch{Events: []*parleyv1.Event{large()}}
+			return emit(&parleyv1.StreamEventsResponse{Frame: &parleyv1.StreamEventsResponse_Batch{Batch: batch}})
+		}
+		conn := h.dial(t, grpc.WithContextDialer(func(ctx context.Context, addr string) (_ net.Conn, err error) {
+			raw, err = (&net.Dialer{}).DialContext(ctx, "tcp", addr)
+			return raw, err
+		}))
+		for range 2 {
+			deafCall(t, as(t.Context(), "owner"), conn, parleyv1.EventService_StreamEvents_FullMethodName, &parleyv1.StreamEventsRequest{Parent: anna})
+		}
+		reaches(t, &ended, 2)
+		return h, raw
+	}
+	stream := func(t *testing.T, h *guarded) func() error {
+		t.Helper()
+		return func() error {
+			frames, err := parleyv1.NewEventServiceClient(h.conn).StreamEvents(as(t.Context(), "officer"), &parleyv1.StreamEventsRequest{Parent: anna})
+			if err != nil {
+				return err
+			}
+			_, err = frames.Recv()
+			return err
+		}
+	}
+	t.Run("held", func(t *testing.T) {
+		t.Parallel()
+		h, raw := begin(t, 1)
+		if err := stream(t, h)(); status.Code(err) != codes.Unavailable {
+			t.Errorf("what is queued for a reader who takes nothing holds no place: %v", err)
+		}
+		_ = raw.Close()
+		served(t, "after a connection that broke", stream(t, h))
+	})
+	t.Run("makes room", func(t *testing.T) {
+		t.Parallel()
+		h, _ := begin(t, 0.5)
+		served(t, "over gRPC", stream(t, h))
+	})
 }
