@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -26,6 +27,10 @@ type Share struct {
 	Since time.Time
 	// Join is true for a caller who begins no work: what is not under way is ErrNotCached.
 	Join bool
+	// Linger is how long work goes on for whoever comes next after the time of its last caller was up, as long as Stuck, if
+	// set, reports true then. Work whose callers were cancelled ends at once.
+	Linger time.Duration
+	Stuck  func() bool
 }
 
 // work is one piece of work and those who wait for it.
@@ -42,6 +47,9 @@ type work[V any] struct {
 	wanted  chan struct{}   // closed when somebody needs the value next
 	told    <-chan struct{} // the same, for the work
 	pressed bool
+
+	how  Share       // of whoever began
+	late *time.Timer // ends work that lingers; nil while somebody waits
 }
 
 // press notes that somebody needs the value next; the lock is held.
@@ -80,12 +88,17 @@ func (f *Flight[V]) Share(ctx context.Context, key string, how Share, do func(co
 	}
 	switch {
 	case joined:
+		if w.late != nil {
+			w.late.Stop()
+			w.late = nil
+		}
 		w.press() // who joins does not wait for the room of whoever began
 	case how.Join:
 		f.mu.Unlock()
 		return value, false, ErrNotCached
 	default:
 		w = f.begin(ctx, key, do)
+		w.how = how
 	}
 	w.next++
 	me := w.next
@@ -100,7 +113,7 @@ func (f *Flight[V]) Share(ctx context.Context, key string, how Share, do func(co
 		case <-w.ended:
 			return w.value, joined, w.err
 		case <-ctx.Done():
-			f.leave(key, w, me)
+			f.leave(key, w, me, errors.Is(ctx.Err(), context.DeadlineExceeded))
 			return value, joined, ctx.Err()
 		case <-how.Wanted:
 			how.Wanted = nil
@@ -130,24 +143,52 @@ func (f *Flight[V]) begin(ctx context.Context, key string, do func(context.Conte
 		if f.calls[key] == w {
 			delete(f.calls, key)
 		}
+		if w.late != nil {
+			w.late.Stop()
+		}
 		f.mu.Unlock()
 		close(w.ended)
 	})
 	return w
 }
 
-// leave takes a waiter away; the last one ends the work, and a later caller begins anew.
-func (f *Flight[V]) leave(key string, w *work[V], me int) {
+// leave takes a waiter away. The last one ends the work, and a later caller begins anew; work that lingers ends later.
+func (f *Flight[V]) leave(key string, w *work[V], me int, timeUp bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(w.waiters, me)
 	if len(w.waiters) > 0 {
 		return
 	}
+	if timeUp && f.calls[key] == w && w.how.Linger > 0 && (w.how.Stuck == nil || w.how.Stuck()) {
+		var late *time.Timer
+		late = time.AfterFunc(w.how.Linger, func() {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			if w.late == late {
+				f.end(key, w)
+			}
+		})
+		w.late = late
+		return
+	}
+	f.end(key, w)
+}
+
+// end cancels work that nobody waits for; the lock is held.
+func (f *Flight[V]) end(key string, w *work[V]) {
 	w.cancel()
 	if f.calls[key] == w {
 		delete(f.calls, key)
 	}
+}
+
+// UnderWay reports whether work for key is being done that began at since or later.
+func (f *Flight[V]) UnderWay(key string, since time.Time) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	w, ok := f.calls[key]
+	return ok && !w.began.Before(since)
 }
 
 // Close cancels all work and waits for it. Do then answers context.Canceled.

@@ -11,8 +11,15 @@ type Readings interface {
 	// Read returns what read makes for the key of a window, starting it unless it is under way; joined is true for a caller
 	// who found it so. Pages that read asks for with its context are asked of Graph, each time: they are neither found among
 	// what is kept nor kept.
+	// A reading whose first page has not come when the time of its last caller is up goes on for lingerTime: a later caller takes
+	// part in it. Cutting the window into pieces would not help, for no page of them need be quicker.
 	Read(ctx context.Context, key string, how Share, read func(context.Context) any) (value any, joined bool, err error)
+	// UnderWay reports whether the window of the key is being read, by a reading that began at since or later.
+	UnderWay(key string, since time.Time) bool
 }
+
+// lingerTime is how long a reading without a page waits for whoever comes next.
+const lingerTime = time.Minute
 
 var _ Readings = (*events)(nil)
 
@@ -53,8 +60,12 @@ func (r *events) Read(ctx context.Context, key string, how Share, read func(cont
 		RecorderOf(ctx).record(false, time.Time{})
 		return nil, false, ErrNotCached
 	}
+	pages := &Recorder{}
+	how.Linger, how.Stuck = lingerTime, func() bool {
+		hits, misses := pages.counts()
+		return hits+misses == 0
+	}
 	w, joined, err := r.c.whole.Share(ctx, key, how, func(ctx context.Context) (windowRead, error) {
-		pages := &Recorder{}
 		return windowRead{read(asReading{ctx, pages}), pages}, nil
 	})
 	if err != nil {
@@ -67,3 +78,6 @@ func (r *events) Read(ctx context.Context, key string, how Share, read func(cont
 	RecorderOf(ctx).add(w.pages)
 	return w.value, joined, nil
 }
+
+// UnderWay implements Readings.
+func (r *events) UnderWay(key string, since time.Time) bool { return r.c.whole.UnderWay(key, since) }

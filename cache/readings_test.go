@@ -101,3 +101,60 @@ func TestReadings(t *testing.T) {
 		}
 	})
 }
+
+// TestReadingsWaitOn: a reading without a page waits for whoever comes next when the time of its last caller is up, for a minute;
+// one whose caller was cancelled, or that has a page, ends at once.
+func TestReadingsWaitOn(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		paged, cancelled bool
+		back             time.Duration // when the next caller comes, after the first one left
+		joined           bool
+	}{
+		"no page":             {back: 50 * time.Second, joined: true},
+		"nobody comes":        {back: 61 * time.Second},
+		"a page has come":     {paged: true, back: time.Second},
+		"the caller has left": {cancelled: true, back: time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				g := &graph{}
+				r := open(t, cache.Config{}).Events(g, scope("a"))
+				readings, ok := r.(cache.Readings)
+				if !ok {
+					t.Fatal("a reader of events shares no readings")
+				}
+				read := func(ctx context.Context) any {
+					if c.paged {
+						if _, err := r.Events(ctx, settled("u"), ""); err != nil {
+							t.Error(err)
+						}
+					}
+					select {
+					case <-time.After(75 * time.Second):
+						return "read"
+					case <-ctx.Done():
+						return ctx.Err()
+					}
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+				if c.cancelled {
+					time.AfterFunc(19*time.Second, cancel)
+				}
+				defer cancel()
+				if _, _, err := readings.Read(ctx, "window", cache.Share{}, read); err == nil {
+					t.Fatal("the first caller has an answer")
+				}
+				time.Sleep(c.back)
+				if under := readings.UnderWay("window", time.Time{}); under != c.joined {
+					t.Errorf("under way: %v", under)
+				}
+				value, joined, err := readings.Read(t.Context(), "window", cache.Share{}, read)
+				if value != "read" || joined != c.joined || err != nil {
+					t.Errorf("the next caller has %v, %v, %v", value, joined, err)
+				}
+			})
+		})
+	}
+}

@@ -75,7 +75,7 @@ func (f *fetcher) start(t *track, s *slot) {
 		t.hold(kept)
 		return
 	}
-	if kept == nil && s.tried {
+	if kept == nil && s.tried && !t.read.underWay(f.ctx, s.window) {
 		s.block, s.done = &block{window: s.window, split: true, halved: s.window.level != era}, f.done
 		return
 	}

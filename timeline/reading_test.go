@@ -270,3 +270,47 @@ func TestWindowsThatDoNotFit(t *testing.T) {
 		}
 	}
 }
+
+// TestPagesLongerThanACall is of the kind "every walk makes progress": where one page takes longer than a call lasts, cutting the
+// window would not help, so its reading waits on and the next call takes part in it. The clock is virtual.
+func TestPagesLongerThanACall(t *testing.T) {
+	t.Parallel()
+	hour := time.Date(2026, 3, 3, 10, 0, 0, 0, time.UTC)
+	for _, delay := range []time.Duration{24 * time.Second, 70 * time.Second} {
+		for _, order := range []timeline.Order{timeline.EventTime, timeline.EventTimeDesc} {
+			t.Run(fmt.Sprint(delay, order), func(t *testing.T) {
+				t.Parallel()
+				inNovember(t, func(t *testing.T) {
+					t.Helper()
+					g := &graph{src: chat, size: 50, delay: delay, rows: spread("m", 120, hour, hour.Add(time.Hour))}
+					have := keptSources(t, cache.Config{}, g)
+					e := newEngine(t, timeline.Config{})
+					req := timeline.EventsRequest{
+						Owner: "u", User: "u", Sources: []parleyv1.Source{chat}, OrderBy: order, Start: hour, End: hour.Add(time.Hour),
+					}
+					var got []string
+					for token, calls := "", 1; ; calls++ {
+						page, err := e.ListEvents(t.Context(), have, req, token, 1000)
+						if err != nil {
+							t.Fatal(err)
+						}
+						got = append(got, ids(page.GetEvents())...)
+						if token = page.GetNextPageToken(); token == "" {
+							if !page.GetComplete() {
+								t.Errorf("incomplete: %v", page.GetSources())
+							}
+							t.Logf("%d calls, %d requests", calls, g.requests())
+							break
+						}
+						if calls > 100 {
+							t.Fatalf("no end after %d calls and %d requests: %d of %d events", calls, g.requests(), len(got), len(g.rows))
+						}
+					}
+					if diff := gocmp.Diff(want(req.Start, req.End, order != timeline.EventTime, g), got); diff != "" {
+						t.Errorf("(-want +got):\n%s", diff)
+					}
+				})
+			})
+		}
+	}
+}

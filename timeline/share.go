@@ -10,7 +10,8 @@ import (
 
 // A window is one reading: its pages are asked for one behind the other, none of them comes from the cache, and callers who
 // want the same window at the same time share the reading. A reading ends with the last of its calls: what one call read is
-// never gone on with by the next, behind rows that may have moved in between. A token says when a window did not fit into its
+// never gone on with by the next, behind rows that may have moved in between. Only a reading that waits for its first page
+// when the time is up waits on for a while, and the next call takes part in it. A token says when a window did not fit into its
 // call; it is then asked for in halves, and those behind it as narrow, so that every walk comes to its end.
 
 const (
@@ -49,6 +50,16 @@ func (r *reading) window(ctx context.Context, s *slot) *block {
 		}
 		return &b
 	}
+}
+
+// underWay reports whether another call, or one that is out of time, is reading the window.
+func (r *reading) underWay(ctx context.Context, w window) bool {
+	shared, ok := r.store.(cache.Readings)
+	if !ok {
+		return false
+	}
+	q := r.ask(w.span)
+	return shared.UnderWay(r.store.WindowKey(&q), cache.ControlOf(ctx).Since())
 }
 
 // join counts what another call has read.
