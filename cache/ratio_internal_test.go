@@ -155,10 +155,15 @@ func TestHitRatios(t *testing.T) {
 	for _, p := range patterns {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
-			r := ratioCache(t, true)
-			p.run(r)
-			t.Logf("%.1f %%", 100*r.ratio(p.of))
-			if got := r.ratio(p.of); got < p.floor {
+			const caches = 5 // the store drops and admits at random, so that one cache may have bad luck
+			got := 0.0
+			for range caches {
+				r := ratioCache(t, true)
+				p.run(r)
+				got += r.ratio(p.of) / caches
+			}
+			t.Logf("%.1f %%", 100*got)
+			if got < p.floor {
 				t.Errorf("%.1f %% of the reads are hits, at least %.0f %% must be", 100*got, 100*p.floor)
 			}
 		})
