@@ -174,7 +174,7 @@ func TestSettledByTheEarlierClock(t *testing.T) {
 			Covered      struct{ EndTime time.Time }
 		}
 	}
-	if err := json.Unmarshal([]byte(body), &answer); err != nil || len(answer.Sources) != 1 {
+	if err := json.Unmarshal(body, &answer); err != nil || len(answer.Sources) != 1 {
 		t.Fatalf("%v: %s", err, body)
 	}
 	present := time.Now().Add(-2 * time.Hour)
