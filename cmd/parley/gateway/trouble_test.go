@@ -1,7 +1,6 @@
 package gateway_test
 
 import (
-	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -162,29 +161,19 @@ func TestSettledByTheEarlierClock(t *testing.T) {
 	settings.GraphURL, settings.GraphCredential = graph.URL, "none"
 	g := over(t, nil, settings)
 	since := time.Now().Add(-24 * time.Hour).UTC()
-	status, body := g.get(t, "/v1/users/4db02e4b-d144-400e-b194-53253a34c5be/events?sources=SOURCE_CHAT&startTime="+since.Format(time.RFC3339), nil)
-	if status != http.StatusOK {
+	var answer parleyv1.ListEventsResponse
+	status, body := g.get(t, "/v1/users/4db02e4b-d144-400e-b194-53253a34c5be/events?sources=SOURCE_CHAT&startTime="+since.Format(time.RFC3339), &answer)
+	if status != http.StatusOK || len(answer.GetSources()) != 1 {
 		t.Fatalf("HTTP %d %s", status, body)
 	}
-	var answer struct {
-		Complete bool
-		Notices  []struct{ Code string }
-		Sources  []struct {
-			SettledUntil time.Time
-			Covered      struct{ EndTime time.Time }
-		}
-	}
-	if err := json.Unmarshal(body, &answer); err != nil || len(answer.Sources) != 1 {
-		t.Fatalf("%v: %s", err, body)
-	}
 	present := time.Now().Add(-2 * time.Hour)
-	if off := present.Add(-15 * time.Minute).Sub(answer.Sources[0].SettledUntil); off < -2*time.Second || off > time.Minute {
-		t.Errorf("settled until %v, and Graph's present is %v", answer.Sources[0].SettledUntil, present)
+	if off := present.Add(-15 * time.Minute).Sub(answer.GetSources()[0].GetSettledUntil().AsTime()); off < -2*time.Second || off > time.Minute {
+		t.Errorf("settled until %v, and Graph's present is %v", answer.GetSources()[0].GetSettledUntil().AsTime(), present)
 	}
-	if end := answer.Sources[0].Covered.EndTime; end.After(present.Add(2 * time.Second)) {
+	if end := answer.GetSources()[0].GetCovered().GetEndTime().AsTime(); end.After(present.Add(2 * time.Second)) {
 		t.Errorf("covered until %v, and Graph's present is %v", end, present)
 	}
-	if len(answer.Notices) != 1 || answer.Notices[0].Code != "CLOCK_SKEW" || !answer.Complete {
+	if len(answer.GetNotices()) != 1 || answer.GetNotices()[0].GetCode() != "CLOCK_SKEW" || !answer.GetComplete() {
 		t.Errorf("%s", body)
 	}
 }
