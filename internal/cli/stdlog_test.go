@@ -1,4 +1,4 @@
-package verbs_test
+package cli_test
 
 import (
 	"bufio"
@@ -13,7 +13,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/parley-gateway/parley/cmd/parley/verbs"
+	"github.com/parley-gateway/parley/internal/cli"
 )
 
 // TestAnswerLongerThanAnnounced reads from a Graph that sends more than its Content-Length. net/http writes the rest to Go's
@@ -32,7 +32,7 @@ func TestAnswerLongerThanAnnounced(t *testing.T) {
 	printed := &waiter{said: make(chan struct{}), until: "is ready"}
 	logged := &waiter{said: make(chan struct{}), until: "sent more than its answer announced"}
 	go func() {
-		ended <- verbs.Run(ctx, []string{
+		ended <- cli.Run(ctx, []string{
 			"serve", "--graph-credential=none", "--graph-url=http://" + graph,
 			"--grpc-addr=127.0.0.1:0", "--http-addr=127.0.0.1:0", "--admin-addr=127.0.0.1:0", "--audit-file=" + os.DevNull,
 		}, printed, logged)
@@ -60,7 +60,7 @@ func TestAnswerLongerThanAnnounced(t *testing.T) {
 	case <-standard.said:
 	}
 	cancel()
-	if code := <-ended; code != verbs.OK {
+	if code := <-ended; code != cli.OK {
 		t.Errorf("ended with %d", code)
 	}
 	if everything := standard.text() + logged.text() + printed.text(); strings.Contains(everything, secret) {

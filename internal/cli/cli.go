@@ -1,5 +1,5 @@
-// Package verbs is the command line: which verbs there are, what they print, and which exit code a failure has.
-package verbs
+// Package cli is the command line: which verbs there are, what they print, and which exit code a failure has.
+package cli
 
 import (
 	"bytes"

@@ -1,4 +1,4 @@
-package verbs_test
+package cli_test
 
 import (
 	"bufio"

@@ -1,4 +1,4 @@
-package verbs_test
+package cli_test
 
 import (
 	"bytes"
@@ -13,7 +13,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/parley-gateway/parley/cmd/parley/verbs"
+	"github.com/parley-gateway/parley/internal/cli"
 )
 
 // TestGuardedDemoDoesWhatItPrints starts the demo with authentication, signs in as it suggests and sends its requests.
@@ -27,7 +27,7 @@ func TestGuardedDemoDoesWhatItPrints(t *testing.T) {
 	var errOut bytes.Buffer
 	records := filepath.Join(t.TempDir(), "audit")
 	go func() {
-		ended <- verbs.Run(ctx, []string{"demo", "--auth", "--audit-file=" + records}, printed, &errOut)
+		ended <- cli.Run(ctx, []string{"demo", "--auth", "--audit-file=" + records}, printed, &errOut)
 	}()
 	select {
 	case <-printed.said:
@@ -83,7 +83,7 @@ func TestGuardedDemoDoesWhatItPrints(t *testing.T) {
 	}
 	transport.CloseIdleConnections()
 	cancel()
-	if code := <-ended; code != verbs.OK {
+	if code := <-ended; code != cli.OK {
 		t.Errorf("ended with %d: %s", code, &errOut)
 	}
 	lines, err := os.ReadFile(records)

@@ -1,4 +1,4 @@
-package verbs_test
+package cli_test
 
 import (
 	"encoding/pem"
@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/parley-gateway/parley/cmd/parley/verbs"
+	"github.com/parley-gateway/parley/internal/cli"
 )
 
 func TestHealthcheckOverTLS(t *testing.T) {
@@ -34,10 +34,10 @@ func TestHealthcheckOverTLS(t *testing.T) {
 		code int
 		want string
 	}{
-		"its certificate": {write("own", "CERTIFICATE", gateway.Certificate().Raw), verbs.OK, "ready"},
-		"another":         {write("other", "CERTIFICATE", []byte("another")), verbs.Failed, "another certificate"},
-		"a key":           {write("key", "PRIVATE KEY", nil), verbs.Usage, "PARLEY_TLS_CERT_FILE: holds no certificate"},
-		"no file":         {filepath.Join(dir, "none"), verbs.Usage, "PARLEY_TLS_CERT_FILE: open"},
+		"its certificate": {write("own", "CERTIFICATE", gateway.Certificate().Raw), cli.OK, "ready"},
+		"another":         {write("other", "CERTIFICATE", []byte("another")), cli.Failed, "another certificate"},
+		"a key":           {write("key", "PRIVATE KEY", nil), cli.Usage, "PARLEY_TLS_CERT_FILE: holds no certificate"},
+		"no file":         {filepath.Join(dir, "none"), cli.Usage, "PARLEY_TLS_CERT_FILE: open"},
 	} {
 		if code, out, errOut := run(t, "healthcheck", addr, "--tls-cert-file="+c.file); code != c.code || !strings.Contains(out+errOut, c.want) {
 			t.Errorf("%s: %d, want %d: %s%s", name, code, c.code, out, errOut)

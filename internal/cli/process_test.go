@@ -1,4 +1,4 @@
-package verbs_test
+package cli_test
 
 import (
 	"bufio"
@@ -17,7 +17,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/parley-gateway/parley/cmd/parley/verbs"
+	"github.com/parley-gateway/parley/internal/cli"
 )
 
 // asParley makes the test binary behave as parley: its arguments are a command line.
@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 			_, _ = io.Copy(io.Discard, os.Stdin)
 			stop()
 		}()
-		os.Exit(verbs.Run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+		os.Exit(cli.Run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 	}
 	goleak.VerifyTestMain(m)
 }

@@ -1,4 +1,4 @@
-package verbs_test
+package cli_test
 
 import (
 	"encoding/base64"
@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/parley-gateway/parley/cmd/parley/verbs"
+	"github.com/parley-gateway/parley/internal/cli"
 )
 
 // inFolder makes a folder with files the working folder of a test.
@@ -42,7 +42,7 @@ func TestConfigCheck(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if code, out, errOut := run(t, "config", "check", "--config=good.yaml"); code != verbs.OK || out != "the configuration is good\n" || errOut != "" {
+	if code, out, errOut := run(t, "config", "check", "--config=good.yaml"); code != cli.OK || out != "the configuration is good\n" || errOut != "" {
 		t.Errorf("%d %q %q", code, out, errOut)
 	}
 	if records, err := os.ReadFile("audit"); err != nil || string(records) != "a record\n" {
@@ -60,12 +60,12 @@ parley: bad.yaml:10:13: audit_file: audit: the folder FOLDER/absent: no such fil
 parley: bad.yaml:11:14: caller_rate: is not a whole number, such as 50`)
 	for _, verb := range [][]string{{"config", "check"}, {"serve"}} {
 		code, out, errOut := run(t, append(verb, "--config=bad.yaml")...)
-		if diff := cmp.Diff(want, strings.TrimSpace(strings.ReplaceAll(errOut, folder, "FOLDER"))); diff != "" || code != verbs.Usage || out != "" {
+		if diff := cmp.Diff(want, strings.TrimSpace(strings.ReplaceAll(errOut, folder, "FOLDER"))); diff != "" || code != cli.Usage || out != "" {
 			t.Errorf("%v: %d, %q (-want +have):\n%s", verb, code, out, diff)
 		}
 	}
 	t.Setenv("PARLEY_CONFIG_FILE", "absent.yaml")
-	if code, _, errOut := run(t, "config", "check"); code != verbs.Usage || errOut != "parley: PARLEY_CONFIG_FILE: absent.yaml: no such file or directory\n" {
+	if code, _, errOut := run(t, "config", "check"); code != cli.Usage || errOut != "parley: PARLEY_CONFIG_FILE: absent.yaml: no such file or directory\n" {
 		t.Errorf("%d %q", code, errOut)
 	}
 }
@@ -76,15 +76,15 @@ func TestConfigShow(t *testing.T) {
 	t.Setenv("PARLEY_CONFIG_FILE", "parley.yaml")
 	t.Setenv("PARLEY_GRAPH_CREDENTIAL", "none")
 	code, out, errOut := run(t, "config", "show")
-	if code != verbs.OK || errOut != "" || !strings.Contains(out, "\ngraph_credential: none # PARLEY_GRAPH_CREDENTIAL\n") || !strings.Contains(out, "\nlog_level: warn # parley.yaml:2:12\n") {
+	if code != cli.OK || errOut != "" || !strings.Contains(out, "\ngraph_credential: none # PARLEY_GRAPH_CREDENTIAL\n") || !strings.Contains(out, "\nlog_level: warn # parley.yaml:2:12\n") {
 		t.Errorf("%d %s%s", code, out, errOut)
 	}
 	code, out, errOut = run(t, "config", "show", "--http-addr=:1")
-	if code != verbs.Usage || !strings.Contains(out, "\nhttp_addr: :1 # --http-addr\n") || !strings.HasPrefix(errOut, "parley: --http-addr: PARLEY_HTTP_ADDR: \":1\" is not a loopback address") {
+	if code != cli.Usage || !strings.Contains(out, "\nhttp_addr: :1 # --http-addr\n") || !strings.HasPrefix(errOut, "parley: --http-addr: PARLEY_HTTP_ADDR: \":1\" is not a loopback address") {
 		t.Errorf("%d %s%s", code, out, errOut)
 	}
 	code, out, errOut = run(t, "config", "show", "--config=broken.yaml")
-	if code != verbs.Usage || out != "" || !strings.HasPrefix(errOut, "parley: broken.yaml:1: is not valid YAML: ") {
+	if code != cli.Usage || out != "" || !strings.HasPrefix(errOut, "parley: broken.yaml:1: is not valid YAML: ") {
 		t.Errorf("%d %s%s", code, out, errOut)
 	}
 }
@@ -101,11 +101,11 @@ func TestOtherVerbsNameWhereAValueCameFrom(t *testing.T) {
 		"sim --users=many": "parley: --users: is not a whole number, such as 50\nparley: PARLEY_HTTP_ADR: is no setting; did you mean PARLEY_HTTP_ADDR?\n",
 		"healthcheck":      "parley: PARLEY_HTTP_ADDR: \"nowhere\" is not host:port\n",
 	} {
-		if code, _, errOut := run(t, strings.Fields(line)...); code != verbs.Usage || errOut != want {
+		if code, _, errOut := run(t, strings.Fields(line)...); code != cli.Usage || errOut != want {
 			t.Errorf("%s: %d %s, want %s", line, code, errOut, want)
 		}
 	}
-	if code, _, errOut := run(t, "version"); code != verbs.OK || errOut != "" {
+	if code, _, errOut := run(t, "version"); code != cli.OK || errOut != "" {
 		t.Errorf("version: %d %q", code, errOut)
 	}
 }

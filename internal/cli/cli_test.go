@@ -1,4 +1,4 @@
-package verbs_test
+package cli_test
 
 import (
 	"bytes"
@@ -12,14 +12,14 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/parley-gateway/parley/cmd/parley/verbs"
+	"github.com/parley-gateway/parley/internal/cli"
 )
 
 // run runs one command line to its end.
 func run(t *testing.T, args ...string) (code int, out, errOut string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	code = verbs.Run(t.Context(), args, &stdout, &stderr)
+	code = cli.Run(t.Context(), args, &stdout, &stderr)
 	return code, stdout.String(), stderr.String()
 }
 
@@ -58,8 +58,8 @@ func TestMistakesEndWithTwoAndNameTheFix(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			code, out, errOut := run(t, c.args...)
-			if code != verbs.Usage || !strings.Contains(errOut, c.want) || strings.Contains(out, "ready") {
-				t.Errorf("exit code %d, want %d; stderr %q lacks %q", code, verbs.Usage, errOut, c.want)
+			if code != cli.Usage || !strings.Contains(errOut, c.want) || strings.Contains(out, "ready") {
+				t.Errorf("exit code %d, want %d; stderr %q lacks %q", code, cli.Usage, errOut, c.want)
 			}
 		})
 	}
@@ -67,18 +67,18 @@ func TestMistakesEndWithTwoAndNameTheFix(t *testing.T) {
 
 func TestVersionAndHelp(t *testing.T) {
 	t.Parallel()
-	if code, out, _ := run(t, "version"); code != verbs.OK || !strings.HasPrefix(out, "parley ") {
+	if code, out, _ := run(t, "version"); code != cli.OK || !strings.HasPrefix(out, "parley ") {
 		t.Errorf("version: %d %q", code, out)
 	}
 	code, out, _ := run(t, "serve", "--help")
-	if code != verbs.OK || !strings.Contains(out, "PARLEY_GRAPH_TENANT_ID") {
+	if code != cli.OK || !strings.Contains(out, "PARLEY_GRAPH_TENANT_ID") {
 		t.Errorf("help: %d %q", code, out)
 	}
 }
 
 func TestHealthcheckWithoutGateway(t *testing.T) {
 	t.Parallel()
-	if code, _, errOut := run(t, "healthcheck", "--http-addr=127.0.0.1:1"); code != verbs.Failed || !strings.Contains(errOut, "not ready") {
+	if code, _, errOut := run(t, "healthcheck", "--http-addr=127.0.0.1:1"); code != cli.Failed || !strings.Contains(errOut, "not ready") {
 		t.Errorf("%d %q", code, errOut)
 	}
 }
@@ -93,7 +93,7 @@ func TestDemoDoesWhatItPrints(t *testing.T) {
 	ended := make(chan int, 1)
 	printed := &waiter{said: make(chan struct{}), until: "Ctrl-C ends it."}
 	var errOut bytes.Buffer
-	go func() { ended <- verbs.Run(ctx, []string{"demo"}, printed, &errOut) }()
+	go func() { ended <- cli.Run(ctx, []string{"demo"}, printed, &errOut) }()
 	select {
 	case <-printed.said:
 	case code := <-ended:
@@ -128,7 +128,7 @@ func TestDemoDoesWhatItPrints(t *testing.T) {
 	}
 	transport.CloseIdleConnections()
 	cancel()
-	if code := <-ended; code != verbs.OK {
+	if code := <-ended; code != cli.OK {
 		t.Errorf("ended with %d: %s", code, &errOut)
 	}
 }

@@ -1,6 +1,6 @@
 //go:build !race
 
-package verbs_test
+package cli_test
 
 import (
 	"net/http"
