@@ -11,11 +11,11 @@ import (
 	"github.com/parley-gateway/parley/cache"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/server/audit"
 	"github.com/parley-gateway/parley/server/callers"
 	"github.com/parley-gateway/parley/server/fault"
 	"github.com/parley-gateway/parley/server/policy"
-	"github.com/parley-gateway/parley/source/names"
 )
 
 const headerReason = "parley-reason"
@@ -104,7 +104,7 @@ func (s *Server) askFor(ctx context.Context, field, user string, what want) (*as
 	}
 	request := a.request(ctx, what)
 	switch {
-	case user == names.AnyUser:
+	case user == resource.AnyUser:
 		request.User = policy.WholeTenant
 	case strings.Contains(user, "@"):
 		request.UPN = user
@@ -115,8 +115,8 @@ func (s *Server) askFor(ctx context.Context, field, user string, what want) (*as
 	if err != nil {
 		return nil, err
 	}
-	if user == names.AnyUser {
-		a.owner = names.AnyUser
+	if user == resource.AnyUser {
+		a.owner = resource.AnyUser
 		return a, s.grant(ctx, a, request, decision, what)
 	}
 	if request.UPN != "" {

@@ -9,10 +9,10 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/server/fault"
 	"github.com/parley-gateway/parley/server/rest"
 	"github.com/parley-gateway/parley/source"
-	"github.com/parley-gateway/parley/source/names"
 	"github.com/parley-gateway/parley/timeline"
 	"github.com/parley-gateway/parley/timeline/view"
 )
@@ -58,7 +58,7 @@ type conversationsAsked interface {
 
 func (c *conversations) prepare(ctx context.Context, req conversationsAsked) (*asked, timeline.ConversationsRequest, error) {
 	var walk timeline.ConversationsRequest
-	user, err := names.ParseUser(req.GetParent())
+	user, err := resource.ParseUser(req.GetParent())
 	if err != nil {
 		return nil, walk, err
 	}
@@ -82,7 +82,7 @@ func (c *conversations) prepare(ctx context.Context, req conversationsAsked) (*a
 
 // GetConversation reads one chat.
 func (c *conversations) GetConversation(ctx context.Context, req *parleyv1.GetConversationRequest) (*parleyv1.Conversation, error) {
-	user, id, err := names.ParseConversation(req.GetName())
+	user, id, err := resource.ParseConversation(req.GetName())
 	if err != nil {
 		return nil, err
 	}

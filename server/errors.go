@@ -18,8 +18,8 @@ import (
 	"github.com/parley-gateway/parley/cache"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/server/fault"
-	"github.com/parley-gateway/parley/source/names"
 	"github.com/parley-gateway/parley/timeline"
 )
 
@@ -105,7 +105,7 @@ func toStatus(err error) *status.Status {
 	if errors.Is(err, cache.ErrNotCached) {
 		return ofReason(fault.ReasonNotCached).GRPCStatus()
 	}
-	if name, ok := errors.AsType[*names.Error](err); ok {
+	if name, ok := errors.AsType[*resource.Error](err); ok {
 		return fault.Invalid(name.Field, name.Problem+"; "+name.Fix).GRPCStatus()
 	}
 	if walk, ok := errors.AsType[*timeline.Error](err); ok {

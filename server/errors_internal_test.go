@@ -19,8 +19,8 @@ import (
 	"github.com/parley-gateway/parley/cache"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/server/fault"
-	"github.com/parley-gateway/parley/source/names"
 	"github.com/parley-gateway/parley/timeline"
 )
 
@@ -88,7 +88,7 @@ func TestErrorTable(t *testing.T) {
 		{"every source", &timeline.Error{Reason: timeline.ReasonThrottled, Err: throttled}, codes.ResourceExhausted, "GRAPH_THROTTLED", 429, 30 * time.Second, facts(429), ""},
 		{"a token", &timeline.Error{Reason: timeline.ReasonTokenRefused, Field: "page_token", Message: "begin again"}, codes.InvalidArgument, "TOKEN_REFUSED", 400, 0, nil, "page_token"},
 		{"an interval", &timeline.Error{Reason: timeline.ReasonInvalidArgument, Field: "end_time", Message: "must lie after start_time"}, codes.InvalidArgument, "INVALID_ARGUMENT", 400, 0, nil, "end_time"},
-		{"a name", &names.Error{Field: "parent", Problem: "is empty", Fix: "give one"}, codes.InvalidArgument, "INVALID_ARGUMENT", 400, 0, nil, "parent"},
+		{"a name", &resource.Error{Field: "parent", Problem: "is empty", Fix: "give one"}, codes.InvalidArgument, "INVALID_ARGUMENT", 400, 0, nil, "parent"},
 		{"overloaded", &fault.Error{Code: codes.Unavailable, Reason: "OVERLOADED", RetryAfter: time.Second}, codes.Unavailable, "OVERLOADED", 503, time.Second, nil, ""},
 		{"stopping", errShuttingDown(), codes.Unavailable, "SHUTTING_DOWN", 503, retrySoon, nil, ""},
 		{"only if cached", &timeline.Error{Reason: timeline.ReasonFailed, Err: cache.ErrNotCached}, codes.FailedPrecondition, "NOT_CACHED", http.StatusGatewayTimeout, 0, nil, ""},

@@ -10,10 +10,10 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/server/fault"
 	"github.com/parley-gateway/parley/server/rest"
 	"github.com/parley-gateway/parley/source"
-	"github.com/parley-gateway/parley/source/names"
 	"github.com/parley-gateway/parley/timeline"
 	"github.com/parley-gateway/parley/timeline/view"
 )
@@ -89,7 +89,7 @@ func (e *events) StreamEvents(req *parleyv1.StreamEventsRequest, stream grpc.Ser
 // prepare resolves a request and proves that the user belongs to the conversation it names.
 func (e *events) prepare(ctx context.Context, req eventsAsked) (*asked, timeline.EventsRequest, error) {
 	var walk timeline.EventsRequest
-	user, conversation, err := names.ParseParent(req.GetParent())
+	user, conversation, err := resource.ParseParent(req.GetParent())
 	if err != nil {
 		return nil, walk, err
 	}
@@ -132,7 +132,7 @@ func eventSources(named []parleyv1.Source, user, conversation string) []parleyv1
 		return named
 	case conversation != "":
 		return []parleyv1.Source{parleyv1.Source_SOURCE_CHAT}
-	case user == names.AnyUser:
+	case user == resource.AnyUser:
 		return []parleyv1.Source{parleyv1.Source_SOURCE_CALL}
 	default:
 		return []parleyv1.Source{parleyv1.Source_SOURCE_COPILOT, parleyv1.Source_SOURCE_CHAT, parleyv1.Source_SOURCE_CALL}
@@ -146,9 +146,9 @@ func checkSources(a *asked, walk *timeline.EventsRequest) error {
 		return !slices.ContainsFunc(walk.Sources, func(s parleyv1.Source) bool { return s != src })
 	}
 	switch {
-	case a.owner == names.AnyUser && walk.Conversation != "":
+	case a.owner == resource.AnyUser && walk.Conversation != "":
 		return a.noWildcard(fieldParent)
-	case a.owner == names.AnyUser:
+	case a.owner == resource.AnyUser:
 		if !only(call) {
 			return a.noWildcard(fieldParent)
 		}
@@ -185,7 +185,7 @@ func explain(a *asked, reports []*parleyv1.SourceReport) {
 
 // GetEvent reads one event whole.
 func (e *events) GetEvent(ctx context.Context, req *parleyv1.GetEventRequest) (*parleyv1.Event, error) {
-	user, ref, err := names.ParseEvent(req.GetName())
+	user, ref, err := resource.ParseEvent(req.GetName())
 	if err != nil {
 		return nil, err
 	}

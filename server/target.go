@@ -8,10 +8,10 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/server/callers"
 	"github.com/parley-gateway/parley/server/fault"
 	"github.com/parley-gateway/parley/server/policy"
-	"github.com/parley-gateway/parley/source/names"
 	"github.com/parley-gateway/parley/timeline"
 )
 
@@ -100,7 +100,7 @@ func errTenant() error {
 
 // noWildcard refuses `users/-` where it has no meaning.
 func (a *asked) noWildcard(field string) error {
-	if a.owner == names.AnyUser {
+	if a.owner == resource.AnyUser {
 		return fault.Invalid(field, "`users/-` holds call records only; name a user")
 	}
 	return nil

@@ -11,8 +11,8 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/source/graphmap"
-	"github.com/parley-gateway/parley/source/names"
 )
 
 // Codes of the notices of a conversation.
@@ -114,7 +114,7 @@ func (c *Conversations) bare(owner, id string) *parleyv1.Conversation {
 		kind = parleyv1.ConversationKind_CONVERSATION_KIND_ONE_ON_ONE
 	}
 	return &parleyv1.Conversation{
-		Name: names.Conversation(owner, id), Uid: conversationUID(c.opt.Tenant, id, owner), ChatId: id, Kind: kind,
+		Name: resource.Conversation(owner, id), Uid: conversationUID(c.opt.Tenant, id, owner), ChatId: id, Kind: kind,
 	}
 }
 

@@ -10,8 +10,8 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/source/graphmap"
-	"github.com/parley-gateway/parley/source/names"
 )
 
 const (
@@ -24,7 +24,7 @@ const (
 // object id, and a name would find nothing.
 var ErrUserIDRequired = errors.New("source: call records need the user's object id")
 
-// Call reads call records: of one user, or with the owner names.AnyUser of the whole tenant.
+// Call reads call records: of one user, or with the owner resource.AnyUser of the whole tenant.
 type Call struct{ base }
 
 var (
@@ -99,7 +99,7 @@ func (c *Call) attempts(ctx context.Context, q EventQuery, link string) ([]attem
 // participants are the object ids or numbers that must all have taken part, the user first.
 func participants(q EventQuery) ([]string, error) {
 	var ids []string
-	if q.Owner != names.AnyUser {
+	if q.Owner != resource.AnyUser {
 		if q.User == "" || strings.Contains(q.User, "@") {
 			return nil, ErrUserIDRequired
 		}
@@ -150,7 +150,7 @@ func (c *Call) recordItem(owner string, record []byte, partial bool) (Item, erro
 	if event.GetActor() == nil {
 		event.Actor = proto.CloneOf(call.GetLegacyOrganizer())
 	}
-	ref := names.Ref{Source: parleyv1.Source_SOURCE_CALL, ID: event.GetSource().GetId()}
+	ref := resource.Ref{Source: parleyv1.Source_SOURCE_CALL, ID: event.GetSource().GetId()}
 	return c.finish(event, owner, call.GetJoinThreadId(), ref, record, call.GetStartTime())
 }
 

@@ -8,8 +8,8 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/source/graphmap"
-	"github.com/parley-gateway/parley/source/names"
 )
 
 const (
@@ -25,10 +25,10 @@ const (
 )
 
 // Event implements EventGetter: the record with all pages of its sessions, their segments, and its participants. The
-// user must have taken part or be the organizer, unless the owner is names.AnyUser. The errors include ErrUserIDRequired
+// user must have taken part or be the organizer, unless the owner is resource.AnyUser. The errors include ErrUserIDRequired
 // and ErrNoPart.
 func (c *Call) Event(ctx context.Context, owner, user string, ref Ref) (*parleyv1.Event, error) {
-	if owner != names.AnyUser && (user == "" || strings.Contains(user, "@")) {
+	if owner != resource.AnyUser && (user == "" || strings.Contains(user, "@")) {
 		return nil, ErrUserIDRequired
 	}
 	id, err := segment(ref.ID)
@@ -87,7 +87,7 @@ func (c *Call) Event(ctx context.Context, owner, user string, ref Ref) (*parleyv
 
 // proven reports whether a record that has all its participants names the user, or needs not.
 func (c *Call) proven(record []property, owner, user string) (bool, error) {
-	if owner == names.AnyUser {
+	if owner == resource.AnyUser {
 		return true, nil
 	}
 	call, err := c.detail(without(record, sessionsProperty))

@@ -7,8 +7,8 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/source/graphmap"
-	"github.com/parley-gateway/parley/source/names"
 )
 
 const (
@@ -186,7 +186,7 @@ func (c *Chat) messageItem(owner, asked string, byCreateTime bool, record []byte
 	}
 	times := []*timestamppb.Timestamp{event.GetUpdateTime(), event.GetCreateTime()}
 	fillReply(event, owner, thread)
-	ref := names.Ref{Source: parleyv1.Source_SOURCE_CHAT, Chat: thread, ID: event.GetSource().GetId()}
+	ref := resource.Ref{Source: parleyv1.Source_SOURCE_CHAT, Chat: thread, ID: event.GetSource().GetId()}
 	item, err := c.finish(event, owner, thread, ref, record, times...)
 	if byCreateTime && !item.Created.IsZero() {
 		item.Time, item.NoTime = item.Created, false

@@ -9,7 +9,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
-	"github.com/parley-gateway/parley/source/names"
+	"github.com/parley-gateway/parley/resource"
 )
 
 const (
@@ -137,7 +137,7 @@ func (c *Conversations) conversation(owner string, record []byte) (*parleyv1.Con
 		return nil, malformed("a chat cannot be read", err)
 	}
 	if id := chat.GetChatId(); id != "" {
-		chat.Name = names.Conversation(owner, id)
+		chat.Name = resource.Conversation(owner, id)
 		chat.Uid = conversationUID(c.opt.Tenant, id, owner)
 	}
 	switch chat.GetChatType() {

@@ -7,8 +7,8 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/source/graphmap"
-	"github.com/parley-gateway/parley/source/names"
 )
 
 const (
@@ -130,7 +130,7 @@ func (c *Copilot) interactionItem(owner string, record []byte) (Item, error) {
 		event.Version = millis(event.GetCreateTime())
 	}
 	conversation := interactionThread(detail, event.GetAttachments())
-	ref := names.Ref{
+	ref := resource.Ref{
 		Source: parleyv1.Source_SOURCE_COPILOT, Session: detail.GetSessionId(), ID: event.GetSource().GetId(), Time: asTime(event.GetCreateTime()),
 	}
 	return c.finish(event, owner, conversation, ref, record, event.GetCreateTime())

@@ -8,8 +8,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/source/graphmap"
-	"github.com/parley-gateway/parley/source/names"
 	"github.com/parley-gateway/parley/source/text"
 )
 
@@ -31,7 +31,7 @@ func (b *base) draft(root string, record []byte) (table *graphmap.Table, d *grap
 }
 
 // finishDraft fills the names, digests and event time, and makes the item; see finish. at is the event time.
-func (b *base) finishDraft(d *graphmap.Draft, owner, conversation string, ref names.Ref, record []byte, at time.Time, timed bool) Item {
+func (b *base) finishDraft(d *graphmap.Draft, owner, conversation string, ref resource.Ref, record []byte, at time.Time, timed bool) Item {
 	var of exchange
 	if ref.Source == parleyv1.Source_SOURCE_COPILOT {
 		detail := graphmap.DetailNode
@@ -39,11 +39,11 @@ func (b *base) finishDraft(d *graphmap.Draft, owner, conversation string, ref na
 			textOf(d, detail, copilotInteractionTypeOther), textOf(d, detail, copilotRequestID))
 	}
 	item := Item{Key: eventKey(owner, ref, of, record), NoTime: !timed}
-	d.SetBuilt(graphmap.RootNode, eventName, func(to []byte) []byte { return names.AppendEvent(to, owner, ref) })
+	d.SetBuilt(graphmap.RootNode, eventName, func(to []byte) []byte { return resource.AppendEvent(to, owner, ref) })
 	d.SetBuilt(graphmap.RootNode, eventUIDField, func(to []byte) []byte { return appendEventUID(to, b.opt.Tenant, ref.Source, item.Key) })
-	d.SetBuilt(graphmap.RootNode, eventOwner, func(to []byte) []byte { return names.AppendUser(to, owner) })
+	d.SetBuilt(graphmap.RootNode, eventOwner, func(to []byte) []byte { return resource.AppendUser(to, owner) })
 	if conversation != "" {
-		d.SetBuilt(graphmap.RootNode, eventConversation, func(to []byte) []byte { return names.AppendConversation(to, owner, conversation) })
+		d.SetBuilt(graphmap.RootNode, eventConversation, func(to []byte) []byte { return resource.AppendConversation(to, owner, conversation) })
 	}
 	if timed {
 		item.Time = at
@@ -132,7 +132,7 @@ func (c *Chat) draftItem(owner, asked string, byCreateTime bool, record []byte) 
 		at, timed = d.Time(created)
 	}
 	draftReply(d, owner, thread)
-	ref := names.Ref{Source: parleyv1.Source_SOURCE_CHAT, Chat: thread, ID: textOf(d, src, sourceID)}
+	ref := resource.Ref{Source: parleyv1.Source_SOURCE_CHAT, Chat: thread, ID: textOf(d, src, sourceID)}
 	item := c.finishDraft(d, owner, thread, ref, record, at, timed)
 	if byCreateTime && !item.Created.IsZero() {
 		item.Time, item.NoTime = item.Created, false
@@ -159,7 +159,7 @@ func (c *Copilot) draftItem(owner string, record []byte) (Item, bool) {
 	d.SetNumber(root, eventVersion, version)
 	session := textOf(d, detail, copilotSessionID)
 	at, timed := d.Time(created)
-	ref := names.Ref{Source: parleyv1.Source_SOURCE_COPILOT, Session: session, ID: textOf(d, src, sourceID)}
+	ref := resource.Ref{Source: parleyv1.Source_SOURCE_COPILOT, Session: session, ID: textOf(d, src, sourceID)}
 	if timed {
 		ref.Time = at
 	}
@@ -208,6 +208,6 @@ func (c *Call) draftItem(owner string, record []byte, partial bool) (Item, bool)
 	}
 	d.SetCopy(root, eventActor, actor)
 	at, timed := d.Time(start)
-	ref := names.Ref{Source: parleyv1.Source_SOURCE_CALL, ID: textOf(d, src, sourceID)}
+	ref := resource.Ref{Source: parleyv1.Source_SOURCE_CALL, ID: textOf(d, src, sourceID)}
 	return c.finishDraft(d, owner, thread, ref, record, at, timed), true
 }

@@ -11,7 +11,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
-	"github.com/parley-gateway/parley/source/names"
+	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/source/text"
 )
 
@@ -32,16 +32,16 @@ func (b *base) mapEvent(root string, record []byte) (*parleyv1.Event, error) {
 
 // finish fills the names, digests and event time, and makes the item. times are tried in order.
 func (b *base) finish(
-	event *parleyv1.Event, owner, conversation string, ref names.Ref, record []byte, times ...*timestamppb.Timestamp,
+	event *parleyv1.Event, owner, conversation string, ref resource.Ref, record []byte, times ...*timestamppb.Timestamp,
 ) (Item, error) {
 	detail := event.GetCopilot()
 	of := exchangeOf(detail.GetInteractionType(), detail.GetInteractionTypeOther(), detail.GetRequestId())
 	key := eventKey(owner, ref, of, record)
-	event.Name = names.Event(owner, ref)
+	event.Name = resource.Event(owner, ref)
 	event.Uid = eventUID(b.opt.Tenant, ref.Source, key)
-	event.Owner = names.User(owner)
+	event.Owner = resource.User(owner)
 	if conversation != "" {
-		event.Conversation = names.Conversation(owner, conversation)
+		event.Conversation = resource.Conversation(owner, conversation)
 	}
 	fillTexts(event)
 	var at time.Time

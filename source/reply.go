@@ -5,8 +5,8 @@ import (
 	"strings"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/source/graphmap"
-	"github.com/parley-gateway/parley/source/names"
 	"github.com/parley-gateway/parley/source/text"
 )
 
@@ -93,7 +93,7 @@ func fillReply(event *parleyv1.Event, owner, thread string) {
 	from := originOf(references, quoted)
 	event.ReplyTo = from.message
 	if from.chat != "" && from.chat != thread {
-		event.ReplyToConversation = names.Conversation(owner, from.chat)
+		event.ReplyToConversation = resource.Conversation(owner, from.chat)
 	}
 }
 
@@ -120,6 +120,6 @@ func draftReply(d *graphmap.Draft, owner, thread string) {
 	from := originOf(references, quoted)
 	d.SetString(root, eventReplyTo, from.message)
 	if from.chat != "" && from.chat != thread {
-		d.SetBuilt(root, eventReplyToConversation, func(to []byte) []byte { return names.AppendConversation(to, owner, from.chat) })
+		d.SetBuilt(root, eventReplyToConversation, func(to []byte) []byte { return resource.AppendConversation(to, owner, from.chat) })
 	}
 }

@@ -14,8 +14,8 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/graphsim"
+	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/source"
-	"github.com/parley-gateway/parley/source/names"
 )
 
 var simNow = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
@@ -122,7 +122,7 @@ func TestAgainstSimulator(t *testing.T) {
 	for _, version := range []string{graphclient.V1, graphclient.Beta} {
 		opt := source.Options{Tenant: sim.TenantID(), Version: version}
 		q := source.EventQuery{Owner: user.ID, User: user.ID, Start: from, End: to}
-		tenant := source.EventQuery{Owner: names.AnyUser, Start: from, End: to}
+		tenant := source.EventQuery{Owner: resource.AnyUser, Start: from, End: to}
 		for _, tc := range []struct {
 			name   string
 			reader source.EventReader
@@ -177,7 +177,7 @@ func TestGetsAgainstSimulator(t *testing.T) {
 			outsiders := 0
 			items, _ := walk(t, src, q)
 			for _, item := range items[:min(len(items), 12)] {
-				owner, ref, err := names.ParseEvent(eventOf(t, item).GetName())
+				owner, ref, err := resource.ParseEvent(eventOf(t, item).GetName())
 				if err != nil || owner != user.ID {
 					t.Fatalf("name of owner %q: %v", owner, err)
 				}

@@ -10,7 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/source/names"
+	"github.com/parley-gateway/parley/resource"
 )
 
 // EventQuery says which events of one Graph API are asked for. It is comparable by its Key and holds nothing of the caller.
@@ -187,7 +187,7 @@ type EventGetter interface {
 }
 
 // Ref names one record inside its API.
-type Ref = names.Ref
+type Ref = resource.Ref
 
 // ConversationQuery says which chats are asked for.
 type ConversationQuery struct {

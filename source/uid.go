@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/source/names"
+	"github.com/parley-gateway/parley/resource"
 )
 
 const (
@@ -49,7 +49,7 @@ func exchangeOf(known parleyv1.InteractionType, other, request string) exchange 
 // eventKey is Item.Key: (chat or channel, id) of a message, with the owner in threads that every user has; (owner, session, id,
 // type, request) of an interaction, (id) of a call. A record without an id is told apart by its bytes. Long keys are digested;
 // equal things still have equal keys.
-func eventKey(owner string, ref names.Ref, of exchange, record []byte) string {
+func eventKey(owner string, ref resource.Ref, of exchange, record []byte) string {
 	id := ref.ID
 	if id == "" {
 		id = "?" + digest(string(record))

@@ -5,7 +5,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
-	"github.com/parley-gateway/parley/source/names"
+	"github.com/parley-gateway/parley/resource"
 )
 
 const (
@@ -40,7 +40,7 @@ func (u *Users) Users(ctx context.Context, link string) (*Page[*parleyv1.User], 
 			return nil, malformed("a user cannot be read", err)
 		}
 		if user.GetId() != "" {
-			user.Name = names.User(user.GetId())
+			user.Name = resource.User(user.GetId())
 		}
 		return user, nil
 	})

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/source"
-	"github.com/parley-gateway/parley/source/names"
 )
 
 // Graph knows no calls of a user, only a filter by participant, and a filter is no proof. What each listed call says, and
@@ -50,7 +50,7 @@ type attendance struct {
 // attend gives the track of calls its rules. Nothing is to be proved of a whole tenant.
 func (w *walk) attend(have Sources) {
 	for _, t := range w.tracks {
-		if t.src != parleyv1.Source_SOURCE_CALL || w.req.Owner == names.AnyUser {
+		if t.src != parleyv1.Source_SOURCE_CALL || w.req.Owner == resource.AnyUser {
 			continue
 		}
 		t.attendance = &attendance{user: w.req.User, lower: bytes.ToLower([]byte(w.req.User)), strict: w.req.Narrow, prover: have.CallProofs}

@@ -4,8 +4,8 @@ import (
 	"context"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/source"
-	"github.com/parley-gateway/parley/source/names"
 	"github.com/parley-gateway/parley/timeline/filter"
 	"github.com/parley-gateway/parley/timeline/view"
 )
@@ -80,7 +80,7 @@ func matchChat(
 ) (matches, ok bool, err error) {
 	verdict := f.MatchChat(row, asked)
 	if verdict == filter.Unknown {
-		_, id, nameErr := names.ParseConversation(row.GetName())
+		_, id, nameErr := resource.ParseConversation(row.GetName())
 		if nameErr != nil {
 			return false, false, nil //nolint:nilerr // a chat without a proper name cannot be read: nobody can tell
 		}

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/source"
-	"github.com/parley-gateway/parley/source/names"
 	"github.com/parley-gateway/parley/timeline/filter"
 )
 
@@ -79,7 +79,7 @@ func (w *walk) wholeEntry(ctx context.Context, t *track, getter source.EventGett
 	case errors.Is(err, source.ErrNoPart):
 		t.refuted.Store(true)
 		return foreign
-	case (err != nil || event.GetVersion() < e.version) && (open || w.req.Owner != names.AnyUser && !w.req.Narrow):
+	case (err != nil || event.GetVersion() < e.version) && (open || w.req.Owner != resource.AnyUser && !w.req.Narrow):
 		return unproven
 	case err != nil || event.GetVersion() < e.version:
 		return belongs

@@ -10,7 +10,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/source/names"
+	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/timeline/view"
 )
 
@@ -190,6 +190,6 @@ func sameConversation(name, literal string) bool {
 	if name == literal {
 		return true
 	}
-	_, id, err := names.ParseConversation(name)
+	_, id, err := resource.ParseConversation(name)
 	return err == nil && id == literal
 }

@@ -1,4 +1,4 @@
-package names
+package resource
 
 // Error says that a resource name cannot be used. Its text never repeats the name: names hold user ids.
 type Error struct {

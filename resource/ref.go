@@ -1,5 +1,5 @@
-// Package names formats and parses the resource names of parley.v1 (AIP-122).
-package names
+// Package resource formats and parses the resource names of parley.v1 (AIP-122).
+package resource
 
 import (
 	"time"

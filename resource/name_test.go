@@ -1,4 +1,4 @@
-package names_test
+package resource_test
 
 import (
 	"errors"
@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/source/names"
+	"github.com/parley-gateway/parley/resource"
 )
 
 const (
@@ -24,30 +24,30 @@ func TestNames(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2024, 11, 21, 0, 19, 17, 313_000_000, time.UTC)
 	for _, tc := range []struct{ name, got, want string }{
-		{"user", names.User(userID), "users/" + userID},
-		{"user principal name", names.User("ada@contoso.com"), "users/ada@contoso.com"},
-		{"guest", names.User("ada_x.org#EXT#@contoso.com"), "users/~YWRhX3gub3JnI0VYVCNAY29udG9zby5jb20"},
-		{"any user", names.User("-"), "users/-"},
-		{"conversation", names.Conversation(userID, chatID), "users/" + userID + "/conversations/" + chatID},
-		{"odd conversation", names.Conversation("u", oddChat), "users/u/conversations/~MTk6YSBiL2MsZCVAeA"},
-		{"dash conversation", names.Conversation("u", "-"), "users/u/conversations/~LQ"},
-		{"tilde conversation", names.Conversation("u", "~x"), "users/u/conversations/~fng"},
-		{"dot conversation", names.Conversation("u", ".."), "users/u/conversations/~Li4"},
+		{"user", resource.User(userID), "users/" + userID},
+		{"user principal name", resource.User("ada@contoso.com"), "users/ada@contoso.com"},
+		{"guest", resource.User("ada_x.org#EXT#@contoso.com"), "users/~YWRhX3gub3JnI0VYVCNAY29udG9zby5jb20"},
+		{"any user", resource.User("-"), "users/-"},
+		{"conversation", resource.Conversation(userID, chatID), "users/" + userID + "/conversations/" + chatID},
+		{"odd conversation", resource.Conversation("u", oddChat), "users/u/conversations/~MTk6YSBiL2MsZCVAeA"},
+		{"dash conversation", resource.Conversation("u", "-"), "users/u/conversations/~LQ"},
+		{"tilde conversation", resource.Conversation("u", "~x"), "users/u/conversations/~fng"},
+		{"dot conversation", resource.Conversation("u", ".."), "users/u/conversations/~Li4"},
 		{
-			"message", names.Event(userID, names.Ref{Source: parleyv1.Source_SOURCE_CHAT, Chat: chatID, ID: "1621973534864"}),
+			"message", resource.Event(userID, resource.Ref{Source: parleyv1.Source_SOURCE_CHAT, Chat: chatID, ID: "1621973534864"}),
 			"users/" + userID + "/events/chat," + chatID + ",1621973534864",
 		},
 		{
-			"interaction", names.Event("u", names.Ref{Source: parleyv1.Source_SOURCE_COPILOT, Session: space1, ID: "7", Time: at}),
+			"interaction", resource.Event("u", resource.Ref{Source: parleyv1.Source_SOURCE_COPILOT, Session: space1, ID: "7", Time: at}),
 			"users/u/events/copilot,2024-11-21T00:19:17.313Z," + space1 + ",7",
 		},
 		{
-			"interaction without a session and a time", names.Event("u", names.Ref{Source: parleyv1.Source_SOURCE_COPILOT, ID: "7"}),
+			"interaction without a session and a time", resource.Event("u", resource.Ref{Source: parleyv1.Source_SOURCE_COPILOT, ID: "7"}),
 			"users/u/events/copilot,-,-,7",
 		},
-		{"call", names.Event("-", names.Ref{Source: parleyv1.Source_SOURCE_CALL, ID: "3cf3"}), "users/-/events/call,3cf3"},
-		{"no id", names.Event("u", names.Ref{Source: parleyv1.Source_SOURCE_CALL}), ""},
-		{"no source", names.Event("u", names.Ref{ID: "1"}), ""},
+		{"call", resource.Event("-", resource.Ref{Source: parleyv1.Source_SOURCE_CALL, ID: "3cf3"}), "users/-/events/call,3cf3"},
+		{"no id", resource.Event("u", resource.Ref{Source: parleyv1.Source_SOURCE_CALL}), ""},
+		{"no source", resource.Event("u", resource.Ref{ID: "1"}), ""},
 	} {
 		if tc.got != tc.want {
 			t.Errorf("%s: got %q, want %q", tc.name, tc.got, tc.want)
@@ -57,7 +57,7 @@ func TestNames(t *testing.T) {
 
 func TestParseAcceptsEverySpelling(t *testing.T) {
 	t.Parallel()
-	want := names.Ref{Source: parleyv1.Source_SOURCE_CHAT, Chat: chatID, ID: "7"}
+	want := resource.Ref{Source: parleyv1.Source_SOURCE_CHAT, Chat: chatID, ID: "7"}
 	escaped := strings.NewReplacer(":", "%3A", "@", "%40").Replace(chatID)
 	for _, event := range []string{
 		"chat," + chatID + ",7",
@@ -66,7 +66,7 @@ func TestParseAcceptsEverySpelling(t *testing.T) {
 		"chat%2C" + escaped + "%2c7",
 		url.PathEscape("chat," + chatID + ",7"),
 	} {
-		user, ref, err := names.ParseEvent("users/" + userID + "/events/" + event)
+		user, ref, err := resource.ParseEvent("users/" + userID + "/events/" + event)
 		if strings.Contains(event, "%3ax") {
 			if err != nil || ref.Chat != ":x" {
 				t.Errorf("lower-case escape: %+v, %v", ref, err)
@@ -78,24 +78,24 @@ func TestParseAcceptsEverySpelling(t *testing.T) {
 		}
 	}
 	for _, conversation := range []string{chatID, escaped, strings.ReplaceAll(escaped, "%3A", "%3a"), url.QueryEscape(chatID)} {
-		user, id, err := names.ParseParent("users/ada%40contoso.com/conversations/" + conversation)
+		user, id, err := resource.ParseParent("users/ada%40contoso.com/conversations/" + conversation)
 		if err != nil || user != "ada@contoso.com" || id != chatID {
 			t.Errorf("%s: user %q, conversation %q, error %v", conversation, user, id, err)
 		}
 	}
-	if user, conversation, err := names.ParseParent("users/me"); err != nil || user != "me" || conversation != "" {
+	if user, conversation, err := resource.ParseParent("users/me"); err != nil || user != "me" || conversation != "" {
 		t.Errorf("users/me: %q, %q, %v", user, conversation, err)
 	}
-	if user, err := names.ParseUser("users/-"); err != nil || user != names.AnyUser {
+	if user, err := resource.ParseUser("users/-"); err != nil || user != resource.AnyUser {
 		t.Errorf("users/-: %q, %v", user, err)
 	}
 }
 
 func TestParseRefuses(t *testing.T) {
 	t.Parallel()
-	parent := func(name string) error { _, _, err := names.ParseParent(name); return err }
-	conversation := func(name string) error { _, _, err := names.ParseConversation(name); return err }
-	event := func(name string) error { _, _, err := names.ParseEvent(name); return err }
+	parent := func(name string) error { _, _, err := resource.ParseParent(name); return err }
+	conversation := func(name string) error { _, _, err := resource.ParseConversation(name); return err }
+	event := func(name string) error { _, _, err := resource.ParseEvent(name); return err }
 	for _, tc := range []struct {
 		parse       func(string) error
 		name, field string
@@ -137,9 +137,9 @@ func TestParseRefuses(t *testing.T) {
 		{event, "users/a/conversations/call,1", "name"},
 	} {
 		err := tc.parse(tc.name)
-		var e *names.Error
+		var e *resource.Error
 		if !errors.As(err, &e) {
-			t.Errorf("%.60q: error %v, want *names.Error", tc.name, err)
+			t.Errorf("%.60q: error %v, want *resource.Error", tc.name, err)
 			continue
 		}
 		if e.Field != tc.field || e.Problem == "" || e.Fix == "" {
@@ -159,11 +159,11 @@ func FuzzSegment(f *testing.F) {
 		if id == "" {
 			return
 		}
-		segment := names.Segment(id)
+		segment := resource.Segment(id)
 		if strings.ContainsAny(segment, "/,%?# ") || segment == "-" || segment == "." || segment == ".." {
 			t.Errorf("Segment(%q) = %q is not one plain segment", id, segment)
 		}
-		if back, err := names.ParseSegment(segment); err != nil || back != id {
+		if back, err := resource.ParseSegment(segment); err != nil || back != id {
 			t.Errorf("ParseSegment(Segment(%q)) = %q, %v", id, back, err)
 		}
 	})
@@ -174,7 +174,7 @@ func FuzzEventRoundTrip(f *testing.F) {
 	f.Add("ada@contoso.com", int32(2), "", "1", int64(0))
 	f.Add("-", int32(3), "", "3cf3bbc8", int64(0))
 	f.Fuzz(func(t *testing.T, user string, source int32, thread, id string, nanos int64) {
-		ref := names.Ref{Source: parleyv1.Source(source), ID: id}
+		ref := resource.Ref{Source: parleyv1.Source(source), ID: id}
 		switch ref.Source {
 		case parleyv1.Source_SOURCE_CHAT:
 			ref.Chat = thread
@@ -185,10 +185,10 @@ func FuzzEventRoundTrip(f *testing.F) {
 			}
 		default:
 		}
-		name := names.Event(user, ref)
-		gotUser, got, err := names.ParseEvent(name)
+		name := resource.Event(user, ref)
+		gotUser, got, err := resource.ParseEvent(name)
 		if err != nil {
-			var e *names.Error
+			var e *resource.Error
 			if !errors.As(err, &e) || e.Field != "name" {
 				t.Errorf("error %v is not an *Error of the field name", err)
 			}
@@ -205,19 +205,19 @@ func FuzzParse(f *testing.F) {
 	f.Add("users/ada%40contoso.com/conversations/19%3Ax%40thread.v2")
 	f.Add("users/~/events/~,~")
 	f.Fuzz(func(t *testing.T, name string) {
-		if user, conversation, err := names.ParseParent(name); err == nil {
+		if user, conversation, err := resource.ParseParent(name); err == nil {
 			if user == "" || strings.ContainsAny(user, "/\\\x00") {
 				t.Errorf("%q: user %q", name, user)
 			}
 			if conversation != "" {
-				again, id, err := names.ParseConversation(names.Conversation(user, conversation))
+				again, id, err := resource.ParseConversation(resource.Conversation(user, conversation))
 				if err != nil || again != user || id != conversation {
 					t.Errorf("%q does not come back: %q %q %v", name, again, id, err)
 				}
 			}
 		}
-		if user, ref, err := names.ParseEvent(name); err == nil {
-			again, back, err := names.ParseEvent(names.Event(user, ref))
+		if user, ref, err := resource.ParseEvent(name); err == nil {
+			again, back, err := resource.ParseEvent(resource.Event(user, ref))
 			if err != nil || again != user || !cmp.Equal(back, ref) {
 				t.Errorf("%q does not come back: %q %+v %v", name, again, back, err)
 			}
@@ -228,11 +228,11 @@ func FuzzParse(f *testing.F) {
 // TestErrorsAreDiscreet holds that an error names the field and the fix and not the user.
 func TestErrorsAreDiscreet(t *testing.T) {
 	t.Parallel()
-	_, _, err := names.ParseParent("users/secret%2Fname/conversations/x")
+	_, _, err := resource.ParseParent("users/secret%2Fname/conversations/x")
 	if err == nil || strings.Contains(err.Error(), "secret") || !strings.HasPrefix(err.Error(), "parent: ") || !strings.Contains(err.Error(), "; give ") {
 		t.Errorf("error %v", err)
 	}
-	if _, err = names.ParseSegment("secret%zz"); err == nil || strings.Contains(err.Error(), "secret") || strings.HasPrefix(err.Error(), ":") {
+	if _, err = resource.ParseSegment("secret%zz"); err == nil || strings.Contains(err.Error(), "secret") || strings.HasPrefix(err.Error(), ":") {
 		t.Errorf("error %v", err)
 	}
 }
