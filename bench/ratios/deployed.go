@@ -25,7 +25,7 @@ import (
 	"google.golang.org/grpc/credentials"
 
 	"github.com/parley-gateway/parley"
-	"github.com/parley-gateway/parley/cmd/parley/gateway"
+	"github.com/parley-gateway/parley/docs/policies"
 	gatewayv1 "github.com/parley-gateway/parley/gen/gateway/parley/v1"
 	"github.com/parley-gateway/parley/graphsim"
 	"github.com/parley-gateway/parley/internal/config"
@@ -60,7 +60,7 @@ func newDeployment(ctx context.Context, folder string) (*deployment, error) {
 		return nil, fmt.Errorf("certificate: %w", err)
 	}
 	for name, content := range map[string][]byte{
-		"cert.pem": certificate, "key.pem": key, "ca.pem": directory.CACertPEM(), "policy.yaml": parley.EntraAppRoles(),
+		"cert.pem": certificate, "key.pem": key, "ca.pem": directory.CACertPEM(), "policy.yaml": policies.EntraAppRoles(),
 	} {
 		if err := os.WriteFile(d.path(name), content, 0o600); err != nil {
 			return nil, fmt.Errorf("deployment: %w", err)
@@ -181,7 +181,7 @@ func childDeployed(ctx context.Context, graph string) error {
 	if err != nil {
 		return err
 	}
-	running, err := gateway.New(settings, slog.New(slog.DiscardHandler), "bench")
+	running, err := parley.New(settings, slog.New(slog.DiscardHandler), "bench")
 	if err == nil {
 		err = running.Start(ctx)
 	}

@@ -22,7 +22,7 @@ import (
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/mem"
 
-	"github.com/parley-gateway/parley/cmd/parley/gateway"
+	"github.com/parley-gateway/parley"
 	gatewayv1 "github.com/parley-gateway/parley/gen/gateway/parley/v1"
 	"github.com/parley-gateway/parley/internal/config"
 )
@@ -213,16 +213,16 @@ func childGateway(ctx context.Context, graph string) error {
 	if err := settings.Check(); err != nil {
 		return fmt.Errorf("settings: %w", err)
 	}
-	parley, err := gateway.New(settings, slog.New(slog.DiscardHandler), "bench")
+	running, err := parley.New(settings, slog.New(slog.DiscardHandler), "bench")
 	if err != nil {
 		return fmt.Errorf("gateway: %w", err)
 	}
-	if err := parley.Start(ctx); err != nil {
+	if err := running.Start(ctx); err != nil {
 		return fmt.Errorf("gateway: %w", err)
 	}
 	p := &peers{frames{lists: map[string][][]byte{}}}
 	listeners := map[string]net.Listener{}
-	addresses := map[string]string{"grpc": parley.GRPCAddr(), "http": parley.HTTPAddr()}
+	addresses := map[string]string{"grpc": running.GRPCAddr(), "http": running.HTTPAddr()}
 	for _, name := range []string{"raw", "h2c", "tcp", "peers", "gateway"} {
 		if listeners[name], err = listen(); err != nil {
 			return err
@@ -234,7 +234,7 @@ func childGateway(ctx context.Context, graph string) error {
 	mux.HandleFunc("/profile", new(profiled).serve)
 	mux.HandleFunc("/set", p.set)
 	mux.HandleFunc("/static", p.static)
-	conn, err := grpc.NewClient(parley.GRPCAddr(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	conn, err := grpc.NewClient(running.GRPCAddr(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		return fmt.Errorf("dial: %w", err)
 	}

@@ -12,7 +12,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
-	"github.com/parley-gateway/parley/cmd/parley/gateway"
+	"github.com/parley-gateway/parley"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphsim"
 	"github.com/parley-gateway/parley/internal/config"
@@ -20,7 +20,7 @@ import (
 
 // running is a gateway with a client of each kind.
 type running struct {
-	gateway *gateway.Gateway
+	gateway *parley.Gateway
 	folder  string
 	conn    *grpc.ClientConn
 	events  parleyv1.EventServiceClient
@@ -50,7 +50,7 @@ func newGateway(ctx context.Context, sim *graph) (*running, error) {
 	if err := s.Check(); err != nil {
 		return nil, err
 	}
-	if g.gateway, err = gateway.New(s, slog.New(slog.DiscardHandler), "soak"); err != nil {
+	if g.gateway, err = parley.New(s, slog.New(slog.DiscardHandler), "soak"); err != nil {
 		return nil, err
 	}
 	if err := g.gateway.Start(ctx); err != nil {

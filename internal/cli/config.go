@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/parley-gateway/parley/cmd/parley/gateway"
+	"github.com/parley-gateway/parley"
 	"github.com/parley-gateway/parley/internal/config"
 )
 
@@ -19,7 +19,7 @@ type configCheckVerb struct {
 
 // Run prints everything that is wrong, or that nothing is.
 func (v *configCheckVerb) Run(to streams) error {
-	if err := problems(&v.Sourced, gateway.Check); err != nil {
+	if err := problems(&v.Sourced, parley.Check); err != nil {
 		return usageError{err}
 	}
 	_, err := fmt.Fprintln(to.out, "the configuration is good")

@@ -9,7 +9,7 @@ import (
 	"text/template"
 	"time"
 
-	"github.com/parley-gateway/parley/cmd/parley/gateway"
+	"github.com/parley-gateway/parley"
 	"github.com/parley-gateway/parley/graphsim"
 	"github.com/parley-gateway/parley/internal/config"
 )
@@ -42,8 +42,8 @@ func (v *demoVerb) Run(ctx context.Context, to streams, origins config.Origins) 
 	logger, release := newLogger(&settings, to.err)
 	defer release()
 	defer muffle(logger)()
-	gateway.LimitMemory(logger)
-	running, err := gateway.New(settings, logger, Version())
+	parley.LimitMemory(logger)
+	running, err := parley.New(settings, logger, Version())
 	if err != nil {
 		return asUsage(err)
 	}

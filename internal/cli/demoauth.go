@@ -7,7 +7,7 @@ import (
 	"slices"
 	"text/template"
 
-	"github.com/parley-gateway/parley"
+	"github.com/parley-gateway/parley/docs/policies"
 	"github.com/parley-gateway/parley/graphsim"
 	"github.com/parley-gateway/parley/internal/config"
 )
@@ -26,8 +26,8 @@ func (v *demoVerb) guard(settings *config.Settings, sim *graphsim.Sim, folder st
 	settings.OIDCCAFile = settings.GraphCAFile
 	settings.PolicyFile = filepath.Join(folder, "policy.yaml")
 	// Both of the handbook's files in one: the rules of the second stand behind those of the first.
-	_, rules, _ := bytes.Cut(parley.OnBehalfOf(), []byte("\nrules:\n"))
-	return os.WriteFile(settings.PolicyFile, slices.Concat(parley.EntraAppRoles(), []byte("\n"), rules), 0o600)
+	_, rules, _ := bytes.Cut(policies.OnBehalfOf(), []byte("\nrules:\n"))
+	return os.WriteFile(settings.PolicyFile, slices.Concat(policies.EntraAppRoles(), []byte("\n"), rules), 0o600)
 }
 
 // auditPlace says where the audit records go.

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/parley-gateway/parley/cmd/parley/gateway"
+	"github.com/parley-gateway/parley"
 	"github.com/parley-gateway/parley/internal/config"
 )
 
@@ -20,13 +20,13 @@ type serveVerb struct {
 // Run serves until ctx ends, then drains.
 func (v *serveVerb) Run(ctx context.Context, to streams) error {
 	if err := v.Check(); err != nil {
-		return usageError{problems(&v.Sourced, gateway.Check)}
+		return usageError{problems(&v.Sourced, parley.Check)}
 	}
 	logger, release := newLogger(&v.Settings, to.err)
 	defer release()
 	defer muffle(logger)()
-	gateway.LimitMemory(logger)
-	running, err := gateway.New(v.Settings, logger, Version())
+	parley.LimitMemory(logger)
+	running, err := parley.New(v.Settings, logger, Version())
 	if err != nil {
 		return asUsage(err)
 	}
@@ -42,7 +42,7 @@ func (v *serveVerb) Run(ctx context.Context, to streams) error {
 }
 
 // serveUntil serves until ctx ends or a listener fails, then drains.
-func serveUntil(ctx context.Context, running *gateway.Gateway) error {
+func serveUntil(ctx context.Context, running *parley.Gateway) error {
 	select {
 	case <-ctx.Done():
 		return stop(running)
@@ -52,7 +52,7 @@ func serveUntil(ctx context.Context, running *gateway.Gateway) error {
 }
 
 // stop closes the gateway under a context of its own: the one it served under has ended.
-func stop(running *gateway.Gateway) error {
+func stop(running *parley.Gateway) error {
 	ctx, cancel := context.WithTimeout(context.Background(), drain)
 	defer cancel()
 	return running.Close(ctx)

@@ -1,0 +1,91 @@
+package parley
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+
+	"golang.org/x/net/http/httpproxy"
+
+	"github.com/parley-gateway/parley/internal/config"
+)
+
+// chooser picks the proxy of a request; nil means none.
+type chooser func(*http.Request) (*url.URL, error)
+
+// egress is how requests to Graph, to the login service, for report downloads and for the keys of token issuers leave:
+// through the proxy of the settings, else through what HTTPS_PROXY names, but for hosts that NO_PROXY names. As everywhere, the
+// environment's proxy is not used for this machine; one that is set for Parley alone is. No error holds a proxy's URL, which
+// may have a password in it.
+func egress(s *config.Settings, log *slog.Logger) (chooser, error) {
+	env := httpproxy.FromEnvironment()
+	var own *url.URL
+	if s.ProxyURL != "" {
+		var err error
+		if own, err = url.Parse(s.ProxyURL); err != nil {
+			return nil, s.Wrong(&s.ProxyURL, "is not a URL")
+		}
+		env.HTTPProxy, env.HTTPSProxy, env.CGI = s.ProxyURL, s.ProxyURL, false
+	}
+	choose := env.ProxyFunc()
+	// A name that no entry of NO_PROXY but the star covers. The library takes a proxy that it cannot read for none.
+	through, err := choose(&url.URL{Scheme: "https", Host: "graph.parley.invalid"})
+	if err != nil || through == nil && env.HTTPSProxy != "" && !strings.Contains(","+strings.ReplaceAll(env.NoProxy, " ", "")+",", ",*,") {
+		if own != nil {
+			return nil, s.Wrong(&s.ProxyURL, "is not the URL of a proxy, such as http://proxy.example:3128")
+		}
+		return nil, errEnvironment
+	}
+	if through == nil && own == nil {
+		return nil, nil //nolint:nilnil // no proxy is how net/http has it too
+	}
+	if through != nil {
+		log.Info("requests to Graph, the login service and token issuers leave through a proxy", "proxy", through.Host)
+	}
+	return func(r *http.Request) (*url.URL, error) {
+		if own != nil && loopback(r.URL.Hostname()) {
+			if spared(env.NoProxy, r.URL) {
+				return nil, nil //nolint:nilnil // as above
+			}
+			return own, nil
+		}
+		return choose(r.URL)
+	}, nil
+}
+
+var errEnvironment = errors.New("HTTPS_PROXY: is not the URL of a proxy, such as http://proxy.example:3128; mend or unset it")
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
+}
+
+// spared says whether NO_PROXY names a target on this machine, which the library never looks up in it: by host or address, with
+// its port or without, by a network, or by the star.
+func spared(list string, target *url.URL) bool {
+	host, port := target.Hostname(), target.Port()
+	address, addressErr := netip.ParseAddr(host)
+	return slices.ContainsFunc(strings.Split(list, ","), func(entry string) bool {
+		entry = strings.ToLower(strings.TrimSpace(entry))
+		if entry == "*" {
+			return true
+		}
+		if network, err := netip.ParsePrefix(entry); err == nil {
+			return addressErr == nil && network.Contains(address)
+		}
+		name := entry
+		if named, only, err := net.SplitHostPort(entry); err == nil {
+			if only != port {
+				return false
+			}
+			name = named
+		}
+		name = strings.Trim(name, "[]")
+		return name != "" && strings.EqualFold(name, host)
+	})
+}

@@ -1,0 +1,120 @@
+package parley
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/parley-gateway/parley/cache"
+	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/internal/config"
+	"github.com/parley-gateway/parley/server"
+	"github.com/parley-gateway/parley/source"
+)
+
+// echo is an Entra ID that exchanges any assertion for itself, and a Graph that answers with the token's user, or refuses.
+func echo(t *testing.T) *httptest.Server {
+	t.Helper()
+	echo := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		base := "https://" + r.Host + "/tenant"
+		user, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer token-of-")
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/openid-configuration"):
+			fmt.Fprintf(w, `{"token_endpoint":"%[1]s/oauth2/v2.0/token","authorization_endpoint":"%[1]s/authorize","issuer":"%[1]s/v2.0"}`, base)
+		case strings.HasSuffix(r.URL.Path, "/token"):
+			fmt.Fprintf(w, `{"token_type":"Bearer","expires_in":3600,"access_token":"token-%s"}`, r.PostFormValue("assertion"))
+		case r.URL.Path == "/v1.0/users/"+user+"/chats":
+			fmt.Fprintf(w, `{"value":[{"id":"19:chat@thread.v2","chatType":"group","topic":"as %s sees it %s"}]}`, user, strings.Repeat("x", 2000))
+		default:
+			w.WriteHeader(http.StatusForbidden)
+		}
+	}))
+	echo.EnableHTTP2 = true
+	echo.StartTLS()
+	t.Cleanup(echo.Close)
+	return echo
+}
+
+// TestThousandsOfUsers reads on behalf of more users than are kept, all at once and again: each sees their own, and what is
+// kept of them stays within its bounds.
+func TestThousandsOfUsers(t *testing.T) {
+	t.Parallel()
+	fake := echo(t)
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte("s"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	settings := config.Settings{GraphClientID: "app", GraphTenantID: "tenant"}
+	app, err := graphclient.New(graphclient.Config{
+		BaseURL: fake.URL, HTTP: fake.Client(), Limits: graphclient.LimitTable{},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer app.Close()
+	clients, err := graphclient.NewDelegates(app, graphclient.DelegatesConfig{Credential: graphclient.CredentialConfig{
+		Kind: graphclient.CredentialClientSecret, TenantID: "tenant", ClientID: "app", ClientSecretFile: secret,
+		AuthorityHost: fake.URL, HTTP: fake.Client(),
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer clients.Close()
+	const kept, users = 1 << 20, graphclient.DefaultUsers + 200
+	pages, err := cache.New(cache.Config{MaxBytes: kept})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pages.Close()
+	behalf := newOnBehalf(&settings, clients, pages, slog.New(slog.DiscardHandler))
+	read := func(i int) {
+		user := fmt.Sprintf("u%d", i)
+		delegated, err := behalf.OnBehalfOf(t.Context(), server.Assertion{User: user, Token: "of-" + user, Expires: time.Now().Add(time.Hour)})
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		page, err := delegated.Sources.Conversations.Conversations(t.Context(), source.ConversationQuery{Owner: user, User: user}, "")
+		if err != nil || len(page.Items) != 1 || !strings.HasPrefix(page.Items[0].GetTopic(), "as "+user+" sees it") {
+			t.Errorf("%s reads %v %v", user, page, err)
+		}
+	}
+	for range 2 {
+		next := make(chan int)
+		var workers sync.WaitGroup
+		for range 16 {
+			workers.Go(func() {
+				for i := range next {
+					read(i)
+				}
+			})
+		}
+		for i := range users {
+			next <- i
+		}
+		close(next)
+		workers.Wait()
+	}
+	if n := clients.Len(); n != graphclient.DefaultUsers {
+		t.Errorf("%d clients are kept, want %d", n, graphclient.DefaultUsers)
+	}
+	if n := pages.Bytes(); n > kept {
+		t.Errorf("%d bytes are kept, want at most %d", n, kept)
+	}
+}
+
+// TestIdentitiesDiffer checks that no user's pages can be taken for the application's or another user's.
+func TestIdentitiesDiffer(t *testing.T) {
+	t.Parallel()
+	if a, b := identityOf("app", "u1"), identityOf("app", "u2"); a == b || a == "app" {
+		t.Errorf("%q and %q", a, b)
+	}
+}
