@@ -82,7 +82,7 @@ func newKept(tb testing.TB, events, batches int) *keptEngine {
 			Name: "users/u/events/chat,19:a@thread.v2," + strconv.Itoa(i), Uid: "uid" + strconv.Itoa(i), Version: 7,
 			EventTime: timestamppb.New(at), CreateTime: timestamppb.New(at),
 			Actor:  &parleyv1.IdentitySet{User: &parleyv1.Identity{Id: "u", DisplayName: "Ada"}},
-			Body:   &parleyv1.Body{Content: string(text), ContentBytes: 1500},
+			Body:   &parleyv1.Body{Content: string(text), ContentSize: 1500},
 			Detail: &parleyv1.Event_Chat{Chat: &parleyv1.ChatDetail{Reactions: []*parleyv1.Reaction{{ReactionType: "like"}}}},
 		}
 		item, err := source.NewItem(event)

@@ -77,7 +77,7 @@ func draftTexts(d *graphmap.Draft) {
 	form := contentTypeOf(parleyv1.ContentType(d.Number(d.Child(body, bodyMessageContentType))),
 		parleyv1.ContentType(d.Number(d.Child(body, bodyContentType))))
 	answer := parleyv1.EventKind(d.Number(d.Child(graphmap.RootNode, eventKind))) == parleyv1.EventKind_EVENT_KIND_ANSWER
-	d.SetNumber(body, bodyContentBytes, sizeOf(content))
+	d.SetNumber(body, bodyContentSize, sizeOf(content))
 	d.SetBuilt(body, bodyPlainText, func(to []byte) []byte {
 		return text.AppendPlain(to, text.Input{Content: string(content), ContentType: form, Attachments: attachments, Answer: answer})
 	})

@@ -132,7 +132,7 @@ func TestFieldNumbers(t *testing.T) {
 		}},
 		{(*parleyv1.Body)(nil), map[protoreflect.Name]protowire.Number{
 			"content_type": bodyContentType, "message_body_content_type": bodyMessageContentType, "content": bodyContent,
-			"plain_text": bodyPlainText, "content_bytes": bodyContentBytes,
+			"plain_text": bodyPlainText, "content_size": bodyContentSize,
 		}},
 		{(*parleyv1.Attachment)(nil), map[protoreflect.Name]protowire.Number{
 			"id": attachmentID, "content_type": attachmentContentType, "content_url": attachmentContentURL,

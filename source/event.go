@@ -70,7 +70,7 @@ func fillBody(body *parleyv1.Body, attachments []*parleyv1.Attachment, answer bo
 	if body == nil {
 		return
 	}
-	body.ContentBytes = size(body.GetContent())
+	body.ContentSize = size(body.GetContent())
 	in := text.Input{Content: body.GetContent(), ContentType: contentType(body), Answer: answer}
 	for _, a := range attachments {
 		in.Attachments = append(in.Attachments, text.Attachment{

@@ -32,7 +32,7 @@ const (
 	bodyMessageContentType = 3
 	bodyContent            = 5
 	bodyPlainText          = 6
-	bodyContentBytes       = 7
+	bodyContentSize       = 7
 
 	attachmentID          = 1
 	attachmentContentType = 2

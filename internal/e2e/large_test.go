@@ -35,8 +35,8 @@ func TestLargeMessage(t *testing.T) {
 		t.Fatalf("%d and %d events, %v", len(streamed), len(list.GetEvents()), summary)
 	}
 	for how, e := range map[string]*parleyv1.Event{"stream": streamed[0], "list": list.GetEvents()[0]} {
-		if e.GetBody().GetContent() == "" || int(e.GetBody().GetContentBytes()) != len(long) || !slices.Contains(e.GetTruncatedFields(), "body.content") {
-			t.Errorf("%s: %d of %d bytes, cut %v", how, len(e.GetBody().GetContent()), e.GetBody().GetContentBytes(), e.GetTruncatedFields())
+		if e.GetBody().GetContent() == "" || int(e.GetBody().GetContentSize()) != len(long) || !slices.Contains(e.GetTruncatedFields(), "body.content") {
+			t.Errorf("%s: %d of %d bytes, cut %v", how, len(e.GetBody().GetContent()), e.GetBody().GetContentSize(), e.GetTruncatedFields())
 		}
 	}
 	whole, err := parleyv1.NewEventServiceClient(g.conn).GetEvent(t.Context(), &parleyv1.GetEventRequest{Name: streamed[0].GetName()}, grpc.MaxCallRecvMsgSize(32<<20))

@@ -18,7 +18,7 @@ func message(tb testing.TB) []byte {
 	raw, err := proto.Marshal(&parleyv1.Event{
 		Name: "users/u/events/chat,19:a@thread.v2,1", Uid: "uid", Version: 7, EventTime: timestamppb.Now(), CreateTime: timestamppb.Now(),
 		Actor:  &parleyv1.IdentitySet{User: &parleyv1.Identity{Id: "u", DisplayName: "Ada"}},
-		Body:   &parleyv1.Body{Content: "<p>\"x\"</p>", PlainText: "\"x\"\n", ContentBytes: 10},
+		Body:   &parleyv1.Body{Content: "<p>\"x\"</p>", PlainText: "\"x\"\n", ContentSize: 10},
 		Detail: &parleyv1.Event_Chat{Chat: &parleyv1.ChatDetail{Reactions: []*parleyv1.Reaction{{ReactionType: "like"}}}},
 	})
 	if err != nil {

@@ -3512,7 +3512,9 @@ const file_parley_v1_call_proto_rawDesc = "" +
 	"\x1a\v\xaa\xbb\x18\artVideo\x12\"\n" +
 	"\x12VIDEO_CODEC_XRTVC1\x10\v\x1a\n" +
 	"\xaa\xbb\x18\x06xrtvc1\x12<\n" +
-	" VIDEO_CODEC_UNKNOWN_FUTURE_VALUE\x10\f\x1a\x16\xaa\xbb\x18\x12unknownFutureValueB<Z:github.com/parley-gateway/parley/gen/go/parley/v1;parleyv1b\x06proto3"
+	" VIDEO_CODEC_UNKNOWN_FUTURE_VALUE\x10\f\x1a\x16\xaa\xbb\x18\x12unknownFutureValueB\xb5\x01\n" +
+	"!io.github.parleygateway.parley.v1B\tCallProtoP\x01Z:github.com/parley-gateway/parley/gen/go/parley/v1;parleyv1\xa2\x02\x03PLY\xaa\x02\tParley.V1\xba\x02\x06Parley\xca\x02\tParley\\V1\xe2\x02\x12Parley\\V1\\Metadata\xea\x02\n" +
+	"Parley::V1b\x06proto3"
 
 var (
 	file_parley_v1_call_proto_rawDescOnce sync.Once

@@ -684,7 +684,9 @@ const file_parley_v1_chat_proto_rawDesc = "" +
 	"\x17MESSAGE_IMPORTANCE_HIGH\x10\x02\x1a\b\xaa\xbb\x18\x04high\x12)\n" +
 	"\x19MESSAGE_IMPORTANCE_URGENT\x10\x03\x1a\n" +
 	"\xaa\xbb\x18\x06urgent\x12C\n" +
-	"'MESSAGE_IMPORTANCE_UNKNOWN_FUTURE_VALUE\x10\x04\x1a\x16\xaa\xbb\x18\x12unknownFutureValueB<Z:github.com/parley-gateway/parley/gen/go/parley/v1;parleyv1b\x06proto3"
+	"'MESSAGE_IMPORTANCE_UNKNOWN_FUTURE_VALUE\x10\x04\x1a\x16\xaa\xbb\x18\x12unknownFutureValueB\xb5\x01\n" +
+	"!io.github.parleygateway.parley.v1B\tChatProtoP\x01Z:github.com/parley-gateway/parley/gen/go/parley/v1;parleyv1\xa2\x02\x03PLY\xaa\x02\tParley.V1\xba\x02\x06Parley\xca\x02\tParley\\V1\xe2\x02\x12Parley\\V1\\Metadata\xea\x02\n" +
+	"Parley::V1b\x06proto3"
 
 var (
 	file_parley_v1_chat_proto_rawDescOnce sync.Once

@@ -109,7 +109,7 @@ type Body struct {
 	// direction of text. Parley's own, derived from `content` and the attachments.
 	PlainText string `protobuf:"bytes,6,opt,name=plain_text,json=plainText,proto3" json:"plain_text,omitempty"`
 	// Size of `content` in UTF-8 bytes, told in every view. Parley's own.
-	ContentBytes  int32 `protobuf:"varint,7,opt,name=content_bytes,json=contentBytes,proto3" json:"content_bytes,omitempty"`
+	ContentSize   int32 `protobuf:"varint,7,opt,name=content_size,json=contentSize,proto3" json:"content_size,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -186,9 +186,9 @@ func (x *Body) GetPlainText() string {
 	return ""
 }
 
-func (x *Body) GetContentBytes() int32 {
+func (x *Body) GetContentSize() int32 {
 	if x != nil {
-		return x.ContentBytes
+		return x.ContentSize
 	}
 	return 0
 }
@@ -522,7 +522,7 @@ var File_parley_v1_content_proto protoreflect.FileDescriptor
 
 const file_parley_v1_content_proto_rawDesc = "" +
 	"\n" +
-	"\x17parley/v1/content.proto\x12\tparley.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18parley/v1/identity.proto\x1a\x17parley/v1/options.proto\"\x97\x04\n" +
+	"\x17parley/v1/content.proto\x12\tparley.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18parley/v1/identity.proto\x1a\x17parley/v1/options.proto\"\x95\x04\n" +
 	"\x04Body\x12v\n" +
 	"\fcontent_type\x18\x01 \x01(\x0e2\x16.parley.v1.ContentTypeB;\xaa\xbb\x18\x14itemBody.contentType\xaa\xbb\x18\x1bchatMessageBody.contentType\xb0\xbb\x18\x01R\vcontentType\x122\n" +
 	"\x12content_type_other\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01R\x10contentTypeOther\x12\x81\x01\n" +
@@ -530,8 +530,8 @@ const file_parley_v1_content_proto_rawDesc = "" +
 	"\x1fmessage_body_content_type_other\x18\x04 \x01(\tB\x04\xb0\xbb\x18\x01R\x1bmessageBodyContentTypeOther\x12I\n" +
 	"\acontent\x18\x05 \x01(\tB/\xaa\xbb\x18\x10itemBody.content\xaa\xbb\x18\x17chatMessageBody.contentR\acontent\x12\x1d\n" +
 	"\n" +
-	"plain_text\x18\x06 \x01(\tR\tplainText\x12)\n" +
-	"\rcontent_bytes\x18\a \x01(\x05B\x04\xb0\xbb\x18\x01R\fcontentBytes\"\xbe\x05\n" +
+	"plain_text\x18\x06 \x01(\tR\tplainText\x12'\n" +
+	"\fcontent_size\x18\a \x01(\x05B\x04\xb0\xbb\x18\x01R\vcontentSize\"\xbe\x05\n" +
 	"\n" +
 	"Attachment\x12X\n" +
 	"\x02id\x18\x01 \x01(\tBH\xaa\xbb\x18\x18chatMessageAttachment.id\xaa\xbb\x18$aiInteractionAttachment.attachmentId\xb0\xbb\x18\x01R\x02id\x12s\n" +
@@ -565,7 +565,9 @@ const file_parley_v1_content_proto_rawDesc = "" +
 	"\x11CONTENT_TYPE_TEXT\x10\x01\x1a\b\xaa\xbb\x18\x04text\x12\x1f\n" +
 	"\x11CONTENT_TYPE_HTML\x10\x02\x1a\b\xaa\xbb\x18\x04html\x12'\n" +
 	"\x15CONTENT_TYPE_MARKDOWN\x10\x03\x1a\f\xaa\xbb\x18\bmarkdown\x12=\n" +
-	"!CONTENT_TYPE_UNKNOWN_FUTURE_VALUE\x10\x04\x1a\x16\xaa\xbb\x18\x12unknownFutureValueB<Z:github.com/parley-gateway/parley/gen/go/parley/v1;parleyv1b\x06proto3"
+	"!CONTENT_TYPE_UNKNOWN_FUTURE_VALUE\x10\x04\x1a\x16\xaa\xbb\x18\x12unknownFutureValueB\xb8\x01\n" +
+	"!io.github.parleygateway.parley.v1B\fContentProtoP\x01Z:github.com/parley-gateway/parley/gen/go/parley/v1;parleyv1\xa2\x02\x03PLY\xaa\x02\tParley.V1\xba\x02\x06Parley\xca\x02\tParley\\V1\xe2\x02\x12Parley\\V1\\Metadata\xea\x02\n" +
+	"Parley::V1b\x06proto3"
 
 var (
 	file_parley_v1_content_proto_rawDescOnce sync.Once

@@ -380,7 +380,7 @@ type MessagePreview struct {
 	// otherwise. Parley's own.
 	MessageTypeOther string `protobuf:"bytes,5,opt,name=message_type_other,json=messageTypeOther,proto3" json:"message_type_other,omitempty"`
 	// Who sent it; absent for system messages. Graph: `chatMessageInfo.from`.
-	From *IdentitySet `protobuf:"bytes,6,opt,name=from,proto3" json:"from,omitempty"`
+	Actor *IdentitySet `protobuf:"bytes,6,opt,name=actor,proto3" json:"actor,omitempty"`
 	// Text of the message. Graph: `chatMessageInfo.body`.
 	Body *Body `protobuf:"bytes,7,opt,name=body,proto3" json:"body,omitempty"`
 	// What Teams noted, for system messages. Graph: `chatMessageInfo.eventDetail`.
@@ -454,9 +454,9 @@ func (x *MessagePreview) GetMessageTypeOther() string {
 	return ""
 }
 
-func (x *MessagePreview) GetFrom() *IdentitySet {
+func (x *MessagePreview) GetActor() *IdentitySet {
 	if x != nil {
-		return x.From
+		return x.Actor
 	}
 	return nil
 }
@@ -877,7 +877,7 @@ const file_parley_v1_conversation_proto_rawDesc = "" +
 	" \x01(\tBU\xaa\xbb\x18MazureCommunicationServicesUserConversationMember.azureCommunicationServicesId\xb0\xbb\x18\x01R\x1cazureCommunicationServicesId\x12R\n" +
 	"\fphone_number\x18\v \x01(\tB/\xaa\xbb\x18'phoneUserConversationMember.phoneNumber\xb0\xbb\x18\x01R\vphoneNumber\x12F\n" +
 	"\bskype_id\x18\f \x01(\tB+\xaa\xbb\x18#skypeUserConversationMember.skypeId\xb0\xbb\x18\x01R\askypeId\x12\x16\n" +
-	"\x03mri\x18\r \x01(\tB\x04\xb0\xbb\x18\x01R\x03mri\"\xe7\x04\n" +
+	"\x03mri\x18\r \x01(\tB\x04\xb0\xbb\x18\x01R\x03mri\"\xe9\x04\n" +
 	"\x0eMessagePreview\x12*\n" +
 	"\x02id\x18\x01 \x01(\tB\x1a\xaa\xbb\x18\x12chatMessageInfo.id\xb0\xbb\x18\x01R\x02id\x12d\n" +
 	"\vcreate_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB'\xaa\xbb\x18\x1fchatMessageInfo.createdDateTime\xb0\xbb\x18\x01R\n" +
@@ -885,8 +885,8 @@ const file_parley_v1_conversation_proto_rawDesc = "" +
 	"\n" +
 	"is_deleted\x18\x03 \x01(\bB!\xaa\xbb\x18\x19chatMessageInfo.isDeleted\xb0\xbb\x18\x01H\x00R\tisDeleted\x88\x01\x01\x12^\n" +
 	"\fmessage_type\x18\x04 \x01(\x0e2\x16.parley.v1.MessageTypeB#\xaa\xbb\x18\x1bchatMessageInfo.messageType\xb0\xbb\x18\x01R\vmessageType\x122\n" +
-	"\x12message_type_other\x18\x05 \x01(\tB\x04\xb0\xbb\x18\x01R\x10messageTypeOther\x12H\n" +
-	"\x04from\x18\x06 \x01(\v2\x16.parley.v1.IdentitySetB\x1c\xaa\xbb\x18\x14chatMessageInfo.from\xb0\xbb\x18\x01R\x04from\x12=\n" +
+	"\x12message_type_other\x18\x05 \x01(\tB\x04\xb0\xbb\x18\x01R\x10messageTypeOther\x12J\n" +
+	"\x05actor\x18\x06 \x01(\v2\x16.parley.v1.IdentitySetB\x1c\xaa\xbb\x18\x14chatMessageInfo.from\xb0\xbb\x18\x01R\x05actor\x12=\n" +
 	"\x04body\x18\a \x01(\v2\x0f.parley.v1.BodyB\x18\xaa\xbb\x18\x14chatMessageInfo.bodyR\x04body\x12P\n" +
 	"\x06system\x18\b \x01(\v2\x17.parley.v1.SystemDetailB\x1f\xaa\xbb\x18\x1bchatMessageInfo.eventDetailR\x06systemB\r\n" +
 	"\v_is_deleted\"\x9a\x02\n" +
@@ -899,7 +899,7 @@ const file_parley_v1_conversation_proto_rawDesc = "" +
 	"\tis_hidden\x18\x01 \x01(\bB\x1e\xaa\xbb\x18\x16chatViewpoint.isHidden\xb0\xbb\x18\x01H\x00R\bisHidden\x88\x01\x01\x12~\n" +
 	"\x16last_message_read_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB-\xaa\xbb\x18%chatViewpoint.lastMessageReadDateTime\xb0\xbb\x18\x01R\x13lastMessageReadTimeB\f\n" +
 	"\n" +
-	"_is_hidden\"\x9e\x0e\n" +
+	"_is_hidden\"\xad\x0e\n" +
 	"\fConversation\x12\x1b\n" +
 	"\x04name\x18\x01 \x01(\tB\a\xe0A\b\xb0\xbb\x18\x01R\x04name\x12\x19\n" +
 	"\x03uid\x18\x02 \x01(\tB\a\xe0A\x03\xb0\xbb\x18\x01R\x03uid\x128\n" +
@@ -929,8 +929,8 @@ const file_parley_v1_conversation_proto_rawDesc = "" +
 	"\n" +
 	"created_by\x18\x16 \x01(\v2\x16.parley.v1.IdentitySetB\x19\xe0A\x03\xaa\xbb\x18\x0echat.createdBy\xb0\xbb\x18\x01R\tcreatedBy\x128\n" +
 	"\bunmapped\x18\x17 \x01(\v2\x17.google.protobuf.StructB\x03\xe0A\x03R\bunmapped\x124\n" +
-	"\anotices\x18\x18 \x03(\v2\x11.parley.v1.NoticeB\a\xe0A\x03\xb0\xbb\x18\x01R\anotices:c\xeaA`\n" +
-	"\x16parley.v1/Conversation\x12)users/{user}/conversations/{conversation}*\rconversations2\fconversationB\x1c\n" +
+	"\anotices\x18\x18 \x03(\v2\x11.parley.v1.NoticeB\a\xe0A\x03\xb0\xbb\x18\x01R\anotices:r\xeaAo\n" +
+	"%parley-gateway.github.io/Conversation\x12)users/{user}/conversations/{conversation}*\rconversations2\fconversationB\x1c\n" +
 	"\x1a_is_hidden_for_all_members*\xb0\x01\n" +
 	"\x10ConversationKind\x12!\n" +
 	"\x1dCONVERSATION_KIND_UNSPECIFIED\x10\x00\x12 \n" +
@@ -949,7 +949,9 @@ const file_parley_v1_conversation_proto_rawDesc = "" +
 	"\x1aMIGRATION_MODE_IN_PROGRESS\x10\x01\x1a\x0e\xaa\xbb\x18\n" +
 	"inProgress\x12+\n" +
 	"\x18MIGRATION_MODE_COMPLETED\x10\x02\x1a\r\xaa\xbb\x18\tcompleted\x12?\n" +
-	"#MIGRATION_MODE_UNKNOWN_FUTURE_VALUE\x10\x03\x1a\x16\xaa\xbb\x18\x12unknownFutureValueB<Z:github.com/parley-gateway/parley/gen/go/parley/v1;parleyv1b\x06proto3"
+	"#MIGRATION_MODE_UNKNOWN_FUTURE_VALUE\x10\x03\x1a\x16\xaa\xbb\x18\x12unknownFutureValueB\xbd\x01\n" +
+	"!io.github.parleygateway.parley.v1B\x11ConversationProtoP\x01Z:github.com/parley-gateway/parley/gen/go/parley/v1;parleyv1\xa2\x02\x03PLY\xaa\x02\tParley.V1\xba\x02\x06Parley\xca\x02\tParley\\V1\xe2\x02\x12Parley\\V1\\Metadata\xea\x02\n" +
+	"Parley::V1b\x06proto3"
 
 var (
 	file_parley_v1_conversation_proto_rawDescOnce sync.Once
@@ -987,7 +989,7 @@ var file_parley_v1_conversation_proto_depIdxs = []int32{
 	8,  // 0: parley.v1.ConversationMember.visible_history_start_time:type_name -> google.protobuf.Timestamp
 	8,  // 1: parley.v1.MessagePreview.create_time:type_name -> google.protobuf.Timestamp
 	9,  // 2: parley.v1.MessagePreview.message_type:type_name -> parley.v1.MessageType
-	10, // 3: parley.v1.MessagePreview.from:type_name -> parley.v1.IdentitySet
+	10, // 3: parley.v1.MessagePreview.actor:type_name -> parley.v1.IdentitySet
 	11, // 4: parley.v1.MessagePreview.body:type_name -> parley.v1.Body
 	12, // 5: parley.v1.MessagePreview.system:type_name -> parley.v1.SystemDetail
 	13, // 6: parley.v1.OnlineMeeting.organizer:type_name -> parley.v1.Identity

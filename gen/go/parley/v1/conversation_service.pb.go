@@ -508,9 +508,9 @@ var File_parley_v1_conversation_service_proto protoreflect.FileDescriptor
 
 const file_parley_v1_conversation_service_proto_rawDesc = "" +
 	"\n" +
-	"$parley/v1/conversation_service.proto\x12\tparley.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x16parley/v1/answer.proto\x1a\x1cparley/v1/conversation.proto\"\xb4\x02\n" +
-	"\x18ListConversationsRequest\x12>\n" +
-	"\x06parent\x18\x01 \x01(\tB&\xe0A\x02\xfaA\x18\x12\x16parley.v1/Conversation\xbaH\x05r\x03(\xcc\bR\x06parent\x12'\n" +
+	"$parley/v1/conversation_service.proto\x12\tparley.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x16parley/v1/answer.proto\x1a\x1cparley/v1/conversation.proto\"\xc3\x02\n" +
+	"\x18ListConversationsRequest\x12M\n" +
+	"\x06parent\x18\x01 \x01(\tB5\xe0A\x02\xfaA'\x12%parley-gateway.github.io/Conversation\xbaH\x05r\x03(\xcc\bR\x06parent\x12'\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\n" +
 	"\xe0A\x01\xbaH\x04\x1a\x02(\x00R\bpageSize\x12+\n" +
 	"\n" +
@@ -523,9 +523,9 @@ const file_parley_v1_conversation_service_proto_rawDesc = "" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1a\n" +
 	"\bcomplete\x18\x03 \x01(\bR\bcomplete\x12+\n" +
 	"\anotices\x18\x04 \x03(\v2\x11.parley.v1.NoticeR\anotices\x121\n" +
-	"\asources\x18\x05 \x03(\v2\x17.parley.v1.SourceReportR\asources\"\x91\x02\n" +
-	"\x1aStreamConversationsRequest\x12>\n" +
-	"\x06parent\x18\x01 \x01(\tB&\xe0A\x02\xfaA\x18\x12\x16parley.v1/Conversation\xbaH\x05r\x03(\xcc\bR\x06parent\x12/\n" +
+	"\asources\x18\x05 \x03(\v2\x17.parley.v1.SourceReportR\asources\"\xa0\x02\n" +
+	"\x1aStreamConversationsRequest\x12M\n" +
+	"\x06parent\x18\x01 \x01(\tB5\xe0A\x02\xfaA'\x12%parley-gateway.github.io/Conversation\xbaH\x05r\x03(\xcc\bR\x06parent\x12/\n" +
 	"\fresume_token\x18\x02 \x01(\tB\f\xe0A\x01\xbaH\x06r\x04(\x80\x80\x01R\vresumeToken\x12#\n" +
 	"\x06filter\x18\x03 \x01(\tB\v\xe0A\x01\xbaH\x05r\x03\x18\x80\x04R\x06filter\x12&\n" +
 	"\border_by\x18\x04 \x01(\tB\v\xe0A\x01\xbaH\x05r\x03\x18\x80\x01R\aorderBy\x125\n" +
@@ -539,15 +539,17 @@ const file_parley_v1_conversation_service_proto_rawDesc = "" +
 	"checkpoint\x18\x03 \x01(\v2\x15.parley.v1.CheckpointH\x00R\n" +
 	"checkpoint\x12.\n" +
 	"\asummary\x18\x04 \x01(\v2\x12.parley.v1.SummaryH\x00R\asummaryB\a\n" +
-	"\x05frame\"\x8b\x01\n" +
-	"\x16GetConversationRequest\x12:\n" +
-	"\x04name\x18\x01 \x01(\tB&\xe0A\x02\xfaA\x18\n" +
-	"\x16parley.v1/Conversation\xbaH\x05r\x03(\x80 R\x04name\x125\n" +
+	"\x05frame\"\x9a\x01\n" +
+	"\x16GetConversationRequest\x12I\n" +
+	"\x04name\x18\x01 \x01(\tB5\xe0A\x02\xfaA'\n" +
+	"%parley-gateway.github.io/Conversation\xbaH\x05r\x03(\x80 R\x04name\x125\n" +
 	"\x04view\x18\x02 \x01(\x0e2\x14.parley.v1.EventViewB\v\xe0A\x01\xbaH\x05\x82\x01\x02\x10\x01R\x04view2\xca\x03\n" +
 	"\x13ConversationService\x12\x93\x01\n" +
 	"\x11ListConversations\x12#.parley.v1.ListConversationsRequest\x1a$.parley.v1.ListConversationsResponse\"3\xdaA\x06parent\x82\xd3\xe4\x93\x02$\x12\"/v1/{parent=users/*}/conversations\x12\x99\x01\n" +
 	"\x13StreamConversations\x12%.parley.v1.StreamConversationsRequest\x1a&.parley.v1.StreamConversationsResponse\"1\x82\xd3\xe4\x93\x02+\x12)/v1/{parent=users/*}/conversations:stream0\x01\x12\x80\x01\n" +
-	"\x0fGetConversation\x12!.parley.v1.GetConversationRequest\x1a\x17.parley.v1.Conversation\"1\xdaA\x04name\x82\xd3\xe4\x93\x02$\x12\"/v1/{name=users/*/conversations/*}B<Z:github.com/parley-gateway/parley/gen/go/parley/v1;parleyv1b\x06proto3"
+	"\x0fGetConversation\x12!.parley.v1.GetConversationRequest\x1a\x17.parley.v1.Conversation\"1\xdaA\x04name\x82\xd3\xe4\x93\x02$\x12\"/v1/{name=users/*/conversations/*}B\xc4\x01\n" +
+	"!io.github.parleygateway.parley.v1B\x18ConversationServiceProtoP\x01Z:github.com/parley-gateway/parley/gen/go/parley/v1;parleyv1\xa2\x02\x03PLY\xaa\x02\tParley.V1\xba\x02\x06Parley\xca\x02\tParley\\V1\xe2\x02\x12Parley\\V1\\Metadata\xea\x02\n" +
+	"Parley::V1b\x06proto3"
 
 var (
 	file_parley_v1_conversation_service_proto_rawDescOnce sync.Once

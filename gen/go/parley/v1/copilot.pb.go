@@ -274,7 +274,9 @@ const file_parley_v1_copilot_proto_rawDesc = "" +
 	"userPrompt\x120\n" +
 	"\x1cINTERACTION_TYPE_AI_RESPONSE\x10\x02\x1a\x0e\xaa\xbb\x18\n" +
 	"aiResponse\x12A\n" +
-	"%INTERACTION_TYPE_UNKNOWN_FUTURE_VALUE\x10\x03\x1a\x16\xaa\xbb\x18\x12unknownFutureValueB<Z:github.com/parley-gateway/parley/gen/go/parley/v1;parleyv1b\x06proto3"
+	"%INTERACTION_TYPE_UNKNOWN_FUTURE_VALUE\x10\x03\x1a\x16\xaa\xbb\x18\x12unknownFutureValueB\xb8\x01\n" +
+	"!io.github.parleygateway.parley.v1B\fCopilotProtoP\x01Z:github.com/parley-gateway/parley/gen/go/parley/v1;parleyv1\xa2\x02\x03PLY\xaa\x02\tParley.V1\xba\x02\x06Parley\xca\x02\tParley\\V1\xe2\x02\x12Parley\\V1\\Metadata\xea\x02\n" +
+	"Parley::V1b\x06proto3"
 
 var (
 	file_parley_v1_copilot_proto_rawDescOnce sync.Once

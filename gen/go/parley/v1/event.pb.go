@@ -571,7 +571,7 @@ const file_parley_v1_event_proto_rawDesc = "" +
 	"\achat_id\x18\x03 \x01(\tB\x1a\xaa\xbb\x18\x12chatMessage.chatId\xb0\xbb\x18\x01R\x06chatId\x12%\n" +
 	"\vapi_version\x18\x04 \x01(\tB\x04\xb0\xbb\x18\x01R\n" +
 	"apiVersion\x12B\n" +
-	"\x04etag\x18\x05 \x01(\tB.\xaa\xbb\x18\x10chatMessage.etag\xaa\xbb\x18\x12aiInteraction.etag\xb0\xbb\x18\x01R\x04etag\"\xd4\x11\n" +
+	"\x04etag\x18\x05 \x01(\tB.\xaa\xbb\x18\x10chatMessage.etag\xaa\xbb\x18\x12aiInteraction.etag\xb0\xbb\x18\x01R\x04etag\"\xe3\x11\n" +
 	"\x05Event\x12\x1b\n" +
 	"\x04name\x18\x01 \x01(\tB\a\xe0A\b\xb0\xbb\x18\x01R\x04name\x12\x19\n" +
 	"\x03uid\x18\x02 \x01(\tB\a\xe0A\x03\xb0\xbb\x18\x01R\x03uid\x12!\n" +
@@ -610,8 +610,8 @@ const file_parley_v1_event_proto_rawDesc = "" +
 	"\x04chat\x18\x1c \x01(\v2\x15.parley.v1.ChatDetailB\a\xe0A\x03\xb0\xbb\x18\x01H\x00R\x04chat\x12U\n" +
 	"\x06system\x18\x1d \x01(\v2\x17.parley.v1.SystemDetailB\"\xe0A\x03\xaa\xbb\x18\x17chatMessage.eventDetail\xb0\xbb\x18\x01H\x00R\x06system\x124\n" +
 	"\x04call\x18\x1e \x01(\v2\x15.parley.v1.CallDetailB\a\xe0A\x03\xb0\xbb\x18\x01H\x00R\x04call\x12;\n" +
-	"\x15reply_to_conversation\x18\x1f \x01(\tB\a\xe0A\x03\xb0\xbb\x18\x01R\x13replyToConversation:@\xeaA=\n" +
-	"\x0fparley.v1/Event\x12\x1busers/{user}/events/{event}*\x06events2\x05eventB\b\n" +
+	"\x15reply_to_conversation\x18\x1f \x01(\tB\a\xe0A\x03\xb0\xbb\x18\x01R\x13replyToConversation:O\xeaAL\n" +
+	"\x1eparley-gateway.github.io/Event\x12\x1busers/{user}/events/{event}*\x06events2\x05eventB\b\n" +
 	"\x06detail*\xaf\x01\n" +
 	"\tEventKind\x12\x1a\n" +
 	"\x16EVENT_KIND_UNSPECIFIED\x10\x00\x12\x16\n" +
@@ -620,7 +620,10 @@ const file_parley_v1_event_proto_rawDesc = "" +
 	"\x11EVENT_KIND_PROMPT\x10\x03\x12\x15\n" +
 	"\x11EVENT_KIND_ANSWER\x10\x04\x12\x13\n" +
 	"\x0fEVENT_KIND_CALL\x10\x05\x12\x14\n" +
-	"\x10EVENT_KIND_OTHER\x10\x06B<Z:github.com/parley-gateway/parley/gen/go/parley/v1;parleyv1b\x06proto3"
+	"\x10EVENT_KIND_OTHER\x10\x06B\xb6\x01\n" +
+	"!io.github.parleygateway.parley.v1B\n" +
+	"EventProtoP\x01Z:github.com/parley-gateway/parley/gen/go/parley/v1;parleyv1\xa2\x02\x03PLY\xaa\x02\tParley.V1\xba\x02\x06Parley\xca\x02\tParley\\V1\xe2\x02\x12Parley\\V1\\Metadata\xea\x02\n" +
+	"Parley::V1b\x06proto3"
 
 var (
 	file_parley_v1_event_proto_rawDescOnce sync.Once

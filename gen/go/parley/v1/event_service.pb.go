@@ -564,9 +564,9 @@ var File_parley_v1_event_service_proto protoreflect.FileDescriptor
 
 const file_parley_v1_event_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1dparley/v1/event_service.proto\x12\tparley.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16parley/v1/answer.proto\x1a\x15parley/v1/event.proto\x1a\x16parley/v1/source.proto\"\xe7\x03\n" +
-	"\x11ListEventsRequest\x127\n" +
-	"\x06parent\x18\x01 \x01(\tB\x1f\xe0A\x02\xfaA\x11\x12\x0fparley.v1/Event\xbaH\x05r\x03(\x80 R\x06parent\x12'\n" +
+	"\x1dparley/v1/event_service.proto\x12\tparley.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16parley/v1/answer.proto\x1a\x15parley/v1/event.proto\x1a\x16parley/v1/source.proto\"\xf6\x03\n" +
+	"\x11ListEventsRequest\x12F\n" +
+	"\x06parent\x18\x01 \x01(\tB.\xe0A\x02\xfaA \x12\x1eparley-gateway.github.io/Event\xbaH\x05r\x03(\x80 R\x06parent\x12'\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\n" +
 	"\xe0A\x01\xbaH\x04\x1a\x02(\x00R\bpageSize\x12+\n" +
 	"\n" +
@@ -583,9 +583,9 @@ const file_parley_v1_event_service_proto_rawDesc = "" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1a\n" +
 	"\bcomplete\x18\x03 \x01(\bR\bcomplete\x12+\n" +
 	"\anotices\x18\x04 \x03(\v2\x11.parley.v1.NoticeR\anotices\x121\n" +
-	"\asources\x18\x05 \x03(\v2\x17.parley.v1.SourceReportR\asources\"\xc4\x03\n" +
-	"\x13StreamEventsRequest\x127\n" +
-	"\x06parent\x18\x01 \x01(\tB\x1f\xe0A\x02\xfaA\x11\x12\x0fparley.v1/Event\xbaH\x05r\x03(\x80 R\x06parent\x12/\n" +
+	"\asources\x18\x05 \x03(\v2\x17.parley.v1.SourceReportR\asources\"\xd3\x03\n" +
+	"\x13StreamEventsRequest\x12F\n" +
+	"\x06parent\x18\x01 \x01(\tB.\xe0A\x02\xfaA \x12\x1eparley-gateway.github.io/Event\xbaH\x05r\x03(\x80 R\x06parent\x12/\n" +
 	"\fresume_token\x18\x02 \x01(\tB\f\xe0A\x01\xbaH\x06r\x04(\x80\x80\x01R\vresumeToken\x12>\n" +
 	"\n" +
 	"start_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x01R\tstartTime\x12:\n" +
@@ -604,16 +604,18 @@ const file_parley_v1_event_service_proto_rawDesc = "" +
 	"checkpoint\x18\x03 \x01(\v2\x15.parley.v1.CheckpointH\x00R\n" +
 	"checkpoint\x12.\n" +
 	"\asummary\x18\x04 \x01(\v2\x12.parley.v1.SummaryH\x00R\asummaryB\a\n" +
-	"\x05frame\"}\n" +
-	"\x0fGetEventRequest\x123\n" +
-	"\x04name\x18\x01 \x01(\tB\x1f\xe0A\x02\xfaA\x11\n" +
-	"\x0fparley.v1/Event\xbaH\x05r\x03(\x80 R\x04name\x125\n" +
+	"\x05frame\"\x8c\x01\n" +
+	"\x0fGetEventRequest\x12B\n" +
+	"\x04name\x18\x01 \x01(\tB.\xe0A\x02\xfaA \n" +
+	"\x1eparley-gateway.github.io/Event\xbaH\x05r\x03(\x80 R\x04name\x125\n" +
 	"\x04view\x18\x02 \x01(\x0e2\x14.parley.v1.EventViewB\v\xe0A\x01\xbaH\x05\x82\x01\x02\x10\x01R\x04view2\xd3\x03\n" +
 	"\fEventService\x12\xa6\x01\n" +
 	"\n" +
 	"ListEvents\x12\x1c.parley.v1.ListEventsRequest\x1a\x1d.parley.v1.ListEventsResponse\"[\xdaA\x06parent\x82\xd3\xe4\x93\x02LZ-\x12+/v1/{parent=users/*/conversations/*}/events\x12\x1b/v1/{parent=users/*}/events\x12\xb3\x01\n" +
 	"\fStreamEvents\x12\x1e.parley.v1.StreamEventsRequest\x1a\x1f.parley.v1.StreamEventsResponse\"`\x82\xd3\xe4\x93\x02ZZ4\x122/v1/{parent=users/*/conversations/*}/events:stream\x12\"/v1/{parent=users/*}/events:stream0\x01\x12d\n" +
-	"\bGetEvent\x12\x1a.parley.v1.GetEventRequest\x1a\x10.parley.v1.Event\"*\xdaA\x04name\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/{name=users/*/events/*}B<Z:github.com/parley-gateway/parley/gen/go/parley/v1;parleyv1b\x06proto3"
+	"\bGetEvent\x12\x1a.parley.v1.GetEventRequest\x1a\x10.parley.v1.Event\"*\xdaA\x04name\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/{name=users/*/events/*}B\xbd\x01\n" +
+	"!io.github.parleygateway.parley.v1B\x11EventServiceProtoP\x01Z:github.com/parley-gateway/parley/gen/go/parley/v1;parleyv1\xa2\x02\x03PLY\xaa\x02\tParley.V1\xba\x02\x06Parley\xca\x02\tParley\\V1\xe2\x02\x12Parley\\V1\\Metadata\xea\x02\n" +
+	"Parley::V1b\x06proto3"
 
 var (
 	file_parley_v1_event_service_proto_rawDescOnce sync.Once

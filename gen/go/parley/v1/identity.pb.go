@@ -883,7 +883,9 @@ const file_parley_v1_identity_proto_rawDesc = "" +
 	"\x17ENDPOINT_TYPE_VOICEMAIL\x10\x02\x1a\r\xaa\xbb\x18\tvoicemail\x12:\n" +
 	" ENDPOINT_TYPE_SKYPE_FOR_BUSINESS\x10\x03\x1a\x14\xaa\xbb\x18\x10skypeForBusiness\x12N\n" +
 	"+ENDPOINT_TYPE_SKYPE_FOR_BUSINESS_VOIP_PHONE\x10\x04\x1a\x1d\xaa\xbb\x18\x19skypeForBusinessVoipPhone\x12>\n" +
-	"\"ENDPOINT_TYPE_UNKNOWN_FUTURE_VALUE\x10\x05\x1a\x16\xaa\xbb\x18\x12unknownFutureValueB<Z:github.com/parley-gateway/parley/gen/go/parley/v1;parleyv1b\x06proto3"
+	"\"ENDPOINT_TYPE_UNKNOWN_FUTURE_VALUE\x10\x05\x1a\x16\xaa\xbb\x18\x12unknownFutureValueB\xb9\x01\n" +
+	"!io.github.parleygateway.parley.v1B\rIdentityProtoP\x01Z:github.com/parley-gateway/parley/gen/go/parley/v1;parleyv1\xa2\x02\x03PLY\xaa\x02\tParley.V1\xba\x02\x06Parley\xca\x02\tParley\\V1\xe2\x02\x12Parley\\V1\\Metadata\xea\x02\n" +
+	"Parley::V1b\x06proto3"
 
 var (
 	file_parley_v1_identity_proto_rawDescOnce sync.Once

@@ -78,7 +78,9 @@ const file_parley_v1_options_proto_rawDesc = "" +
 	"\x17parley/v1/options.proto\x12\tparley.v1\x1a google/protobuf/descriptor.proto:5\n" +
 	"\x05graph\x12\x1d.google.protobuf.FieldOptions\x18\xb5\x87\x03 \x03(\tR\x05graph:;\n" +
 	"\bmetadata\x12\x1d.google.protobuf.FieldOptions\x18\xb6\x87\x03 \x01(\bR\bmetadata:F\n" +
-	"\fgraph_member\x12!.google.protobuf.EnumValueOptions\x18\xb5\x87\x03 \x01(\tR\vgraphMemberB<Z:github.com/parley-gateway/parley/gen/go/parley/v1;parleyv1b\x06proto3"
+	"\fgraph_member\x12!.google.protobuf.EnumValueOptions\x18\xb5\x87\x03 \x01(\tR\vgraphMemberB\xb8\x01\n" +
+	"!io.github.parleygateway.parley.v1B\fOptionsProtoP\x01Z:github.com/parley-gateway/parley/gen/go/parley/v1;parleyv1\xa2\x02\x03PLY\xaa\x02\tParley.V1\xba\x02\x06Parley\xca\x02\tParley\\V1\xe2\x02\x12Parley\\V1\\Metadata\xea\x02\n" +
+	"Parley::V1b\x06proto3"
 
 var file_parley_v1_options_proto_goTypes = []any{
 	(*descriptorpb.FieldOptions)(nil),     // 0: google.protobuf.FieldOptions

@@ -104,7 +104,9 @@ const file_parley_v1_source_proto_rawDesc = "" +
 	"\vSOURCE_CALL\x10\x03\x12\x17\n" +
 	"\x13SOURCE_CONVERSATION\x10\x04\x12\x10\n" +
 	"\fSOURCE_USAGE\x10\x05\x12\x0f\n" +
-	"\vSOURCE_USER\x10\x06B<Z:github.com/parley-gateway/parley/gen/go/parley/v1;parleyv1b\x06proto3"
+	"\vSOURCE_USER\x10\x06B\xb7\x01\n" +
+	"!io.github.parleygateway.parley.v1B\vSourceProtoP\x01Z:github.com/parley-gateway/parley/gen/go/parley/v1;parleyv1\xa2\x02\x03PLY\xaa\x02\tParley.V1\xba\x02\x06Parley\xca\x02\tParley\\V1\xe2\x02\x12Parley\\V1\\Metadata\xea\x02\n" +
+	"Parley::V1b\x06proto3"
 
 var (
 	file_parley_v1_source_proto_rawDescOnce sync.Once

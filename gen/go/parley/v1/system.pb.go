@@ -645,7 +645,9 @@ const file_parley_v1_system_proto_rawDesc = "" +
 	"\x1dCALL_RECORDING_STATUS_FAILURE\x10\x02\x1a\v\xaa\xbb\x18\afailure\x12.\n" +
 	"\x1dCALL_RECORDING_STATUS_INITIAL\x10\x03\x1a\v\xaa\xbb\x18\ainitial\x12;\n" +
 	"$CALL_RECORDING_STATUS_CHUNK_FINISHED\x10\x04\x1a\x11\xaa\xbb\x18\rchunkFinished\x12F\n" +
-	"*CALL_RECORDING_STATUS_UNKNOWN_FUTURE_VALUE\x10\x05\x1a\x16\xaa\xbb\x18\x12unknownFutureValueB<Z:github.com/parley-gateway/parley/gen/go/parley/v1;parleyv1b\x06proto3"
+	"*CALL_RECORDING_STATUS_UNKNOWN_FUTURE_VALUE\x10\x05\x1a\x16\xaa\xbb\x18\x12unknownFutureValueB\xb7\x01\n" +
+	"!io.github.parleygateway.parley.v1B\vSystemProtoP\x01Z:github.com/parley-gateway/parley/gen/go/parley/v1;parleyv1\xa2\x02\x03PLY\xaa\x02\tParley.V1\xba\x02\x06Parley\xca\x02\tParley\\V1\xe2\x02\x12Parley\\V1\\Metadata\xea\x02\n" +
+	"Parley::V1b\x06proto3"
 
 var (
 	file_parley_v1_system_proto_rawDescOnce sync.Once

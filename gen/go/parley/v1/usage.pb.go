@@ -318,7 +318,10 @@ const file_parley_v1_usage_proto_rawDesc = "" +
 	"\x1b_prompts_submitted_all_appsB&\n" +
 	"$_prompts_submitted_copilot_chat_workB%\n" +
 	"#_prompts_submitted_copilot_chat_webB\x1d\n" +
-	"\x1b_active_usage_days_all_appsB<Z:github.com/parley-gateway/parley/gen/go/parley/v1;parleyv1b\x06proto3"
+	"\x1b_active_usage_days_all_appsB\xb6\x01\n" +
+	"!io.github.parleygateway.parley.v1B\n" +
+	"UsageProtoP\x01Z:github.com/parley-gateway/parley/gen/go/parley/v1;parleyv1\xa2\x02\x03PLY\xaa\x02\tParley.V1\xba\x02\x06Parley\xca\x02\tParley\\V1\xe2\x02\x12Parley\\V1\\Metadata\xea\x02\n" +
+	"Parley::V1b\x06proto3"
 
 var (
 	file_parley_v1_usage_proto_rawDescOnce sync.Once

@@ -558,7 +558,9 @@ const file_parley_v1_usage_service_proto_rawDesc = "" +
 	"\x13CopilotUsageService\x12u\n" +
 	"\x10ListCopilotUsage\x12\".parley.v1.ListCopilotUsageRequest\x1a#.parley.v1.ListCopilotUsageResponse\"\x18\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/copilotUsage\x12\x84\x01\n" +
 	"\x12StreamCopilotUsage\x12$.parley.v1.StreamCopilotUsageRequest\x1a%.parley.v1.StreamCopilotUsageResponse\"\x1f\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/copilotUsage:stream0\x01\x12y\n" +
-	"\x14DownloadCopilotUsage\x12&.parley.v1.DownloadCopilotUsageRequest\x1a\x14.google.api.HttpBody\"!\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/copilotUsage:download0\x01B<Z:github.com/parley-gateway/parley/gen/go/parley/v1;parleyv1b\x06proto3"
+	"\x14DownloadCopilotUsage\x12&.parley.v1.DownloadCopilotUsageRequest\x1a\x14.google.api.HttpBody\"!\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/copilotUsage:download0\x01B\xbd\x01\n" +
+	"!io.github.parleygateway.parley.v1B\x11UsageServiceProtoP\x01Z:github.com/parley-gateway/parley/gen/go/parley/v1;parleyv1\xa2\x02\x03PLY\xaa\x02\tParley.V1\xba\x02\x06Parley\xca\x02\tParley\\V1\xe2\x02\x12Parley\\V1\\Metadata\xea\x02\n" +
+	"Parley::V1b\x06proto3"
 
 var (
 	file_parley_v1_usage_service_proto_rawDescOnce sync.Once

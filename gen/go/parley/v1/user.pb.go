@@ -101,13 +101,15 @@ var File_parley_v1_user_proto protoreflect.FileDescriptor
 
 const file_parley_v1_user_proto_rawDesc = "" +
 	"\n" +
-	"\x14parley/v1/user.proto\x12\tparley.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x17parley/v1/options.proto\"\x82\x02\n" +
+	"\x14parley/v1/user.proto\x12\tparley.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x17parley/v1/options.proto\"\x91\x02\n" +
 	"\x04User\x12\x1b\n" +
 	"\x04name\x18\x01 \x01(\tB\a\xe0A\b\xb0\xbb\x18\x01R\x04name\x12\"\n" +
 	"\x02id\x18\x02 \x01(\tB\x12\xe0A\x03\xaa\xbb\x18\auser.id\xb0\xbb\x18\x01R\x02id\x12:\n" +
 	"\fdisplay_name\x18\x03 \x01(\tB\x17\xe0A\x03\xaa\xbb\x18\x10user.displayNameR\vdisplayName\x12M\n" +
-	"\x13user_principal_name\x18\x04 \x01(\tB\x1d\xe0A\x03\xaa\xbb\x18\x16user.userPrincipalNameR\x11userPrincipalName:.\xeaA+\n" +
-	"\x0eparley.v1/User\x12\fusers/{user}*\x05users2\x04userB<Z:github.com/parley-gateway/parley/gen/go/parley/v1;parleyv1b\x06proto3"
+	"\x13user_principal_name\x18\x04 \x01(\tB\x1d\xe0A\x03\xaa\xbb\x18\x16user.userPrincipalNameR\x11userPrincipalName:=\xeaA:\n" +
+	"\x1dparley-gateway.github.io/User\x12\fusers/{user}*\x05users2\x04userB\xb5\x01\n" +
+	"!io.github.parleygateway.parley.v1B\tUserProtoP\x01Z:github.com/parley-gateway/parley/gen/go/parley/v1;parleyv1\xa2\x02\x03PLY\xaa\x02\tParley.V1\xba\x02\x06Parley\xca\x02\tParley\\V1\xe2\x02\x12Parley\\V1\\Metadata\xea\x02\n" +
+	"Parley::V1b\x06proto3"
 
 var (
 	file_parley_v1_user_proto_rawDescOnce sync.Once

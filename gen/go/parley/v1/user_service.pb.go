@@ -179,7 +179,9 @@ const file_parley_v1_user_service_proto_rawDesc = "" +
 	"\anotices\x18\x04 \x03(\v2\x11.parley.v1.NoticeR\anotices\x121\n" +
 	"\asources\x18\x05 \x03(\v2\x17.parley.v1.SourceReportR\asources2h\n" +
 	"\vUserService\x12Y\n" +
-	"\tListUsers\x12\x1b.parley.v1.ListUsersRequest\x1a\x1c.parley.v1.ListUsersResponse\"\x11\x82\xd3\xe4\x93\x02\v\x12\t/v1/usersB<Z:github.com/parley-gateway/parley/gen/go/parley/v1;parleyv1b\x06proto3"
+	"\tListUsers\x12\x1b.parley.v1.ListUsersRequest\x1a\x1c.parley.v1.ListUsersResponse\"\x11\x82\xd3\xe4\x93\x02\v\x12\t/v1/usersB\xbc\x01\n" +
+	"!io.github.parleygateway.parley.v1B\x10UserServiceProtoP\x01Z:github.com/parley-gateway/parley/gen/go/parley/v1;parleyv1\xa2\x02\x03PLY\xaa\x02\tParley.V1\xba\x02\x06Parley\xca\x02\tParley\\V1\xe2\x02\x12Parley\\V1\\Metadata\xea\x02\n" +
+	"Parley::V1b\x06proto3"
 
 var (
 	file_parley_v1_user_service_proto_rawDescOnce sync.Once
