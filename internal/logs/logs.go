@@ -6,6 +6,8 @@ import (
 	"io"
 	"sync"
 	"time"
+
+	"github.com/parley-gateway/parley/internal/wait"
 )
 
 const (
@@ -94,15 +96,5 @@ func (w *Writer) drain() {
 
 // Close waits until the lines are taken, for a second at most.
 func (w *Writer) Close() {
-	ended := make(chan struct{})
-	go func() {
-		w.tasks.Wait()
-		close(ended)
-	}()
-	timer := time.NewTimer(w.wait)
-	defer timer.Stop()
-	select {
-	case <-ended:
-	case <-timer.C:
-	}
+	wait.Within(&w.tasks, w.wait)
 }

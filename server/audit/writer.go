@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/parley-gateway/parley/internal/wait"
 )
 
 const (
@@ -294,19 +296,10 @@ func (w *writer) Close() error {
 		w.tasks.Done()
 	}
 	w.mu.Unlock()
-	ended := make(chan struct{})
-	go func() {
-		w.tasks.Wait()
-		close(ended)
-	}()
-	timer := time.NewTimer(w.wait)
-	defer timer.Stop()
-	select {
-	case <-ended:
-		return w.sink.Close()
-	case <-timer.C:
+	if !wait.Within(&w.tasks, w.wait) {
 		return errStuck
 	}
+	return w.sink.Close()
 }
 
 // OK says whether the last record could be written.
