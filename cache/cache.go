@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -117,13 +118,13 @@ type entry struct {
 
 // New returns a Cache; Close it.
 func New(cfg Config) (*Cache, error) {
-	setDefault(&cfg.MaxBytes, DefaultMaxBytes)
-	setDefault(&cfg.Open, DefaultOpen)
-	setDefault(&cfg.Copilot, DefaultCopilot)
-	setDefault(&cfg.Chat, DefaultChat)
-	setDefault(&cfg.Call, DefaultCall)
-	setDefault(&cfg.Usage, DefaultUsage)
-	setDefault(&cfg.Other, DefaultOther)
+	cfg.MaxBytes = cmp.Or(cfg.MaxBytes, DefaultMaxBytes)
+	cfg.Open = cmp.Or(cfg.Open, DefaultOpen)
+	cfg.Copilot = cmp.Or(cfg.Copilot, DefaultCopilot)
+	cfg.Chat = cmp.Or(cfg.Chat, DefaultChat)
+	cfg.Call = cmp.Or(cfg.Call, DefaultCall)
+	cfg.Usage = cmp.Or(cfg.Usage, DefaultUsage)
+	cfg.Other = cmp.Or(cfg.Other, DefaultOther)
 	cfg.Settle = source.Settle(cfg.Settle)
 	if cfg.Observer == nil {
 		cfg.Observer = noObserver{}
@@ -152,12 +153,6 @@ func New(cfg Config) (*Cache, error) {
 	}
 	c.store = store
 	return c, nil
-}
-
-func setDefault[T int64 | time.Duration](field *T, value T) {
-	if *field == 0 {
-		*field = value
-	}
 }
 
 // Close cancels the requests under way, waits for them, and frees everything.

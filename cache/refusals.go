@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -36,7 +37,7 @@ type refusal struct {
 
 // NewRefusals returns an empty memory; life is how long a refusal is remembered, less up to a tenth, 0 = DefaultRefused.
 func NewRefusals(life time.Duration) *Refusals {
-	setDefault(&life, DefaultRefused)
+	life = cmp.Or(life, DefaultRefused)
 	return &Refusals{life: life, young: map[string]*refusal{}}
 }
 

@@ -1,6 +1,7 @@
 package graphclient
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"log/slog"
@@ -129,13 +130,13 @@ func (cfg Config) complete() (Config, origin, error) {
 
 // fill sets the defaults.
 func fill(cfg *Config) {
-	setDefault(&cfg.MaxBody, DefaultMaxBody)
-	setDefault(&cfg.MaxDownload, DefaultMaxDownload)
-	setDefault(&cfg.Retry.Tries, DefaultTries)
-	setDefault(&cfg.Retry.Base, DefaultBase)
-	setDefault(&cfg.Retry.Max, DefaultMaxBackoff)
-	setDefault(&cfg.Retry.TryTimeout, DefaultTryTimeout)
-	setDefault(&cfg.PaymentPause, DefaultPaymentPause)
+	cfg.MaxBody = cmp.Or(max(cfg.MaxBody, 0), DefaultMaxBody)
+	cfg.MaxDownload = cmp.Or(max(cfg.MaxDownload, 0), DefaultMaxDownload)
+	cfg.Retry.Tries = cmp.Or(max(cfg.Retry.Tries, 0), DefaultTries)
+	cfg.Retry.Base = cmp.Or(max(cfg.Retry.Base, 0), DefaultBase)
+	cfg.Retry.Max = cmp.Or(max(cfg.Retry.Max, 0), DefaultMaxBackoff)
+	cfg.Retry.TryTimeout = cmp.Or(max(cfg.Retry.TryTimeout, 0), DefaultTryTimeout)
+	cfg.PaymentPause = cmp.Or(max(cfg.PaymentPause, 0), DefaultPaymentPause)
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -153,12 +154,6 @@ func fill(cfg *Config) {
 	}
 	if cfg.Transport == nil {
 		cfg.Transport = newTransport(cfg.RootCAs, cfg.Proxy)
-	}
-}
-
-func setDefault[T int | int64 | time.Duration](field *T, value T) {
-	if *field <= 0 {
-		*field = value
 	}
 }
 

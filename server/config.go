@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -170,25 +171,19 @@ func (c Config) complete() (Config, error) {
 		}
 		c.Metrics = own
 	}
-	setDefault(&c.CallTime, 20*time.Second)
-	setDefault(&c.DrainTime, 20*time.Second)
-	setDefault(&c.ConnectionAge, 30*time.Minute)
-	setDefault(&c.ConnectionGrace, 10*time.Minute)
-	setDefault(&c.HeaderTime, 10*time.Second)
-	setDefault(&c.IdleTime, 2*time.Minute)
-	setDefault(&c.MaxDeadline, 2*time.Minute)
-	setDefault(&c.StreamAge, 30*time.Minute)
-	setDefault(&c.StreamStall, 2*time.Minute)
+	c.CallTime = cmp.Or(max(c.CallTime, 0), 20*time.Second)
+	c.DrainTime = cmp.Or(max(c.DrainTime, 0), 20*time.Second)
+	c.ConnectionAge = cmp.Or(max(c.ConnectionAge, 0), 30*time.Minute)
+	c.ConnectionGrace = cmp.Or(max(c.ConnectionGrace, 0), 10*time.Minute)
+	c.HeaderTime = cmp.Or(max(c.HeaderTime, 0), 10*time.Second)
+	c.IdleTime = cmp.Or(max(c.IdleTime, 0), 2*time.Minute)
+	c.MaxDeadline = cmp.Or(max(c.MaxDeadline, 0), 2*time.Minute)
+	c.StreamAge = cmp.Or(max(c.StreamAge, 0), 30*time.Minute)
+	c.StreamStall = cmp.Or(max(c.StreamStall, 0), 2*time.Minute)
 	if c.Bounds == (doors.Bounds{}) {
 		c.Bounds = doors.DefaultBounds()
 	}
-	setDefault(&c.MaxCalls, 1024)
-	setDefault(&c.MaxStreams, 512)
+	c.MaxCalls = cmp.Or(max(c.MaxCalls, 0), 1024)
+	c.MaxStreams = cmp.Or(max(c.MaxStreams, 0), 512)
 	return c, nil
-}
-
-func setDefault[T int | time.Duration](field *T, value T) {
-	if *field <= 0 {
-		*field = value
-	}
 }

@@ -9,6 +9,7 @@
 package timeline
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"time"
@@ -74,14 +75,14 @@ func New(cfg Config) (*Engine, error) {
 		cfg.Sealer = random
 	}
 	cfg.Settle = source.Settle(cfg.Settle)
-	setDefault(&cfg.CallsKept, 30*24*time.Hour)
-	setDefault(&cfg.Ahead, 16)
+	cfg.CallsKept = cmp.Or(max(cfg.CallsKept, 0), 30*24*time.Hour)
+	cfg.Ahead = cmp.Or(max(cfg.Ahead, 0), 16)
 	if cfg.Ledger == nil {
 		cfg.Ledger = ledger.New(ledger.Config{Limit: defaultAhead, Each: defaultEach})
 	}
-	setDefault(&cfg.MaxPages, 10000)
-	setDefault(&cfg.Heartbeat, 15*time.Second)
-	setDefault(&cfg.ListTime, 20*time.Second)
+	cfg.MaxPages = cmp.Or(max(cfg.MaxPages, 0), 10000)
+	cfg.Heartbeat = cmp.Or(max(cfg.Heartbeat, 0), 15*time.Second)
+	cfg.ListTime = cmp.Or(max(cfg.ListTime, 0), 20*time.Second)
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -104,10 +105,4 @@ func (e *Engine) account(ctx context.Context) (_ *ledger.Account, release func()
 	}
 	account := e.cfg.Ledger.Open(0)
 	return account, account.Close
-}
-
-func setDefault[T int | time.Duration](field *T, value T) {
-	if *field <= 0 {
-		*field = value
-	}
 }
