@@ -12,7 +12,7 @@ import (
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/internal/config"
 	"github.com/parley-gateway/parley/server"
-	"github.com/parley-gateway/parley/server/policy"
+	"github.com/parley-gateway/parley/server/authz"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
 )
@@ -69,13 +69,13 @@ func mayDelegate(s *config.Settings) bool {
 }
 
 // checkOnBehalf refuses rules that would have Graph asked on behalf of users where no tenant can.
-func checkOnBehalf(s *config.Settings, tenants map[string]config.Settings) policy.Check {
+func checkOnBehalf(s *config.Settings, tenants map[string]config.Settings) authz.Check {
 	able := false
 	for _, own := range tenants {
 		own.AuthMode = s.AuthMode
 		able = able || mayDelegate(&own)
 	}
-	return func(p *policy.Policy) error {
+	return func(p *authz.Policy) error {
 		names := p.OnBehalf()
 		if len(names) == 0 || able {
 			return nil

@@ -12,19 +12,19 @@ import (
 	"github.com/parley-gateway/parley/internal/config"
 	"github.com/parley-gateway/parley/server"
 	"github.com/parley-gateway/parley/server/audit"
-	"github.com/parley-gateway/parley/server/callers"
+	"github.com/parley-gateway/parley/server/authn"
+	"github.com/parley-gateway/parley/server/authz"
 	"github.com/parley-gateway/parley/server/certs"
 	"github.com/parley-gateway/parley/server/doors"
 	"github.com/parley-gateway/parley/server/metrics"
-	"github.com/parley-gateway/parley/server/policy"
 	"github.com/parley-gateway/parley/server/reload"
 )
 
 // guards stand at the doors: who calls, what they may read, and the record of it.
 type guards struct {
-	tokens *callers.Tokens
+	tokens *authn.Tokens
 	tls    *certs.Store
-	policy policy.Source
+	policy authz.Source
 	audit  *audit.Log
 }
 
@@ -55,8 +55,8 @@ func (g *guards) openPolicy(s *config.Settings, tenants map[string]config.Settin
 	if s.PolicyFile == "" {
 		return nil
 	}
-	store, err := policy.Open(s.PolicyFile, slices.Sorted(maps.Keys(tenants)), watch("policy", log, gauges),
-		checkOnBehalf(s, tenants), policy.Accepted(slices.Contains(s.AuthModes(), "oidc"), slices.Contains(s.AuthModes(), "mtls"), programs(s)))
+	store, err := authz.Open(s.PolicyFile, slices.Sorted(maps.Keys(tenants)), watch("policy", log, gauges),
+		checkOnBehalf(s, tenants), authz.Accepted(slices.Contains(s.AuthModes(), "oidc"), slices.Contains(s.AuthModes(), "mtls"), programs(s)))
 	if err != nil {
 		return s.WrongFile(&s.PolicyFile, err)
 	}
@@ -93,20 +93,20 @@ func auditSink(path string, dry bool) (audit.Sink, error) {
 }
 
 // programs is how the issuer tells programs from people, as far as that is known before its first token.
-func programs(s *config.Settings) callers.Programs {
+func programs(s *config.Settings) authn.Programs {
 	if s.OIDCPrograms != "" {
-		return callers.Programs(s.OIDCPrograms)
+		return authn.Programs(s.OIDCPrograms)
 	}
-	return callers.ProgramsOf(s.OIDCIssuer)
+	return authn.ProgramsOf(s.OIDCIssuer)
 }
 
 // newTokens accepts the tokens of one issuer, or of one for each configured tenant.
-func newTokens(s *config.Settings, tenants map[string]config.Settings, proxy chooser, log *slog.Logger) (*callers.Tokens, error) {
+func newTokens(s *config.Settings, tenants map[string]config.Settings, proxy chooser, log *slog.Logger) (*authn.Tokens, error) {
 	roots, err := authorities(s.OIDCCAFile)
 	if err != nil {
 		return nil, s.Wrong(&s.OIDCCAFile, "%w", err)
 	}
-	cfg := callers.TokensConfig{Issuer: s.OIDCIssuer, Programs: programs(s), MaxLifetime: s.TokenMaxLifetime, RootCAs: roots, Proxy: proxy, Logger: log}
+	cfg := authn.TokensConfig{Issuer: s.OIDCIssuer, Programs: programs(s), MaxLifetime: s.TokenMaxLifetime, RootCAs: roots, Proxy: proxy, Logger: log}
 	for audience := range strings.SplitSeq(s.OIDCAudience, ",") {
 		if audience = strings.TrimSpace(audience); audience != "" {
 			cfg.Audiences = append(cfg.Audiences, audience)
@@ -117,7 +117,7 @@ func newTokens(s *config.Settings, tenants map[string]config.Settings, proxy cho
 			cfg.Tenants = append(cfg.Tenants, own.Tenant())
 		}
 	}
-	tokens, err := callers.NewTokens(cfg)
+	tokens, err := authn.NewTokens(cfg)
 	return tokens, s.Translate(err, map[string]any{
 		"Issuer": &s.OIDCIssuer, "Audiences": &s.OIDCAudience, "Tenants": &s.GraphTenantID, "Programs": &s.OIDCPrograms,
 		"MaxLifetime": &s.TokenMaxLifetime,

@@ -13,9 +13,9 @@ import (
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/server/audit"
-	"github.com/parley-gateway/parley/server/callers"
+	"github.com/parley-gateway/parley/server/authn"
+	"github.com/parley-gateway/parley/server/authz"
 	"github.com/parley-gateway/parley/server/fault"
-	"github.com/parley-gateway/parley/server/policy"
 )
 
 const headerReason = "parley-reason"
@@ -31,7 +31,7 @@ type want struct {
 
 // grant is what the policy allowed a call.
 type grant struct {
-	request policy.Request
+	request authz.Request
 	// allUsers says that the deciding rule is not narrower than all users.
 	allUsers bool
 	// onBehalf is the permission that the policy chose for asking Graph.
@@ -51,14 +51,14 @@ var (
 		names := make(map[parleyv1.Source]string, len(parleyv1.Source_name))
 		for number := range parleyv1.Source_name {
 			src := parleyv1.Source(number)
-			names[src] = policy.SourceNames([]parleyv1.Source{src})[0]
+			names[src] = authz.SourceNames([]parleyv1.Source{src})[0]
 		}
 		return names
 	}()
 	viewNames = func() map[parleyv1.EventView]string {
 		names := make(map[parleyv1.EventView]string, len(parleyv1.EventView_name))
 		for number := range parleyv1.EventView_name {
-			names[parleyv1.EventView(number)] = policy.ViewName(parleyv1.EventView(number))
+			names[parleyv1.EventView(number)] = authz.ViewName(parleyv1.EventView(number))
 		}
 		return names
 	}()
@@ -69,7 +69,7 @@ func namesOf(sources []parleyv1.Source, room []string) []string {
 	for _, src := range sources {
 		name, ok := sourceNames[src]
 		if !ok {
-			name = policy.SourceNames([]parleyv1.Source{src})[0]
+			name = authz.SourceNames([]parleyv1.Source{src})[0]
 		}
 		room = append(room, name)
 	}
@@ -105,7 +105,7 @@ func (s *Server) askFor(ctx context.Context, field, user string, what want) (*as
 	request := a.request(ctx, what)
 	switch {
 	case user == resource.AnyUser:
-		request.User = policy.WholeTenant
+		request.User = authz.WholeTenant
 	case strings.Contains(user, "@"):
 		request.UPN = user
 	default:
@@ -168,18 +168,18 @@ func (a *asked) resolve(ctx context.Context, upn string) (string, error) {
 }
 
 // request is the policy's question, the user left out.
-func (a *asked) request(ctx context.Context, what want) policy.Request {
-	return policy.Request{
+func (a *asked) request(ctx context.Context, what want) authz.Request {
+	return authz.Request{
 		RPC: infoOf(ctx).rpc, Tenant: a.tenant.policy(a.alias, a.only), Sources: what.sources, View: what.view, Conversation: what.conversation,
 	}
 }
 
-func (t *Tenant) policy(alias string, only bool) policy.Tenant {
-	return policy.Tenant{Alias: alias, ID: t.ID, Only: only}
+func (t *Tenant) policy(alias string, only bool) authz.Tenant {
+	return authz.Tenant{Alias: alias, ID: t.ID, Only: only}
 }
 
 // decide asks the policy. The decision either allows the call or waits for the look-up of its user.
-func (s *Server) decide(ctx context.Context, a *asked, request policy.Request, what want) (policy.Decision, error) {
+func (s *Server) decide(ctx context.Context, a *asked, request authz.Request, what want) (authz.Decision, error) {
 	decision := s.cfg.Policy.Current().Decide(a.caller, request)
 	if decision.Allowed || decision.Lookup && request.UPN != "" {
 		if a.unknown {
@@ -191,7 +191,7 @@ func (s *Server) decide(ctx context.Context, a *asked, request policy.Request, w
 }
 
 // denied is the error of a call that the policy refuses, which is on record.
-func (s *Server) denied(ctx context.Context, a *asked, request policy.Request, decision policy.Decision, what want) error {
+func (s *Server) denied(ctx context.Context, a *asked, request authz.Request, decision authz.Decision, what want) error {
 	err := errObstacle(decision.Obstacle)
 	info := infoOf(ctx)
 	switch {
@@ -228,14 +228,14 @@ func (s *Server) begin(ctx context.Context, intent audit.Intent) error {
 }
 
 // lookupIntent is the intent of a look-up. Names are looked up with the application's permission, whatever the rule says.
-func (s *Server) lookupIntent(ctx context.Context, a *asked, request policy.Request, decision policy.Decision, what want) audit.Intent {
+func (s *Server) lookupIntent(ctx context.Context, a *asked, request authz.Request, decision authz.Decision, what want) audit.Intent {
 	intent := s.intent(ctx, a, request, decision, what)
-	intent.Graph = audit.Graph{Permission: policy.PermissionName(false), Identity: a.tenant.Application}
+	intent.Graph = audit.Graph{Permission: authz.PermissionName(false), Identity: a.tenant.Application}
 	return intent
 }
 
 // grant records what the call is about to read.
-func (s *Server) grant(ctx context.Context, a *asked, request policy.Request, decision policy.Decision, what want) error {
+func (s *Server) grant(ctx context.Context, a *asked, request authz.Request, decision authz.Decision, what want) error {
 	info := infoOf(ctx)
 	info.grant = grant{request: request, allUsers: decision.AllUsers, onBehalf: decision.OnBehalf}
 	if err := s.begin(ctx, s.intent(ctx, a, request, decision, what)); err != nil {
@@ -252,7 +252,7 @@ func (s *Server) grant(ctx context.Context, a *asked, request policy.Request, de
 	return nil
 }
 
-func (s *Server) intent(ctx context.Context, a *asked, request policy.Request, decision policy.Decision, what want) audit.Intent {
+func (s *Server) intent(ctx context.Context, a *asked, request authz.Request, decision authz.Decision, what want) audit.Intent {
 	info := infoOf(ctx)
 	owner := request.User
 	if owner == "" {
@@ -260,7 +260,7 @@ func (s *Server) intent(ctx context.Context, a *asked, request policy.Request, d
 	}
 	view, ok := viewNames[what.view]
 	if !ok {
-		view = policy.ViewName(what.view)
+		view = authz.ViewName(what.view)
 	}
 	return audit.Intent{
 		RequestID: info.id,
@@ -276,7 +276,7 @@ func (s *Server) intent(ctx context.Context, a *asked, request policy.Request, d
 // recheck is asked before each part of a stream: since it began a credential may have ended, what vouched for it may have
 // been withdrawn, and the policy may have changed.
 func (s *Server) recheck(info *callInfo) error {
-	if refusal, ok := errors.AsType[*callers.RefusedError](info.caller.Again(s.cfg.Now())); ok {
+	if refusal, ok := errors.AsType[*authn.RefusedError](info.caller.Again(s.cfg.Now())); ok {
 		return errRefused(refusal, "the credential that began this stream is not accepted any more: "+string(refusal.Why)+
 			"; go on from the resume token with a new one")
 	}

@@ -20,8 +20,8 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server"
 	"github.com/parley-gateway/parley/server/audit"
-	"github.com/parley-gateway/parley/server/callers"
-	"github.com/parley-gateway/parley/server/policy"
+	"github.com/parley-gateway/parley/server/authn"
+	"github.com/parley-gateway/parley/server/authz"
 	"github.com/parley-gateway/parley/server/reload"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
@@ -35,19 +35,19 @@ const (
 )
 
 // tokenBook accepts a few words as tokens.
-type tokenBook map[string]*callers.Caller
+type tokenBook map[string]*authn.Caller
 
-// Verify implements callers.Verifier.
-func (b tokenBook) Verify(_ context.Context, token string) (*callers.Caller, error) {
+// Verify implements authn.Verifier.
+func (b tokenBook) Verify(_ context.Context, token string) (*authn.Caller, error) {
 	if caller, ok := b[token]; ok {
 		return caller, nil
 	}
-	return nil, &callers.RefusedError{Why: callers.WhySignature}
+	return nil, &authn.RefusedError{Why: authn.WhySignature}
 }
 
 // person is a user of the tenant with roles; words that begin with + are scopes.
-func person(id string, words ...string) *callers.Caller {
-	c := &callers.Caller{Kind: callers.KindUser, Subject: "s-" + id, ObjectID: id, TenantID: tenantID, AppID: "web"}
+func person(id string, words ...string) *authn.Caller {
+	c := &authn.Caller{Kind: authn.KindUser, Subject: "s-" + id, ObjectID: id, TenantID: tenantID, AppID: "web"}
 	for _, word := range words {
 		if scope, found := strings.CutPrefix(word, "+"); found {
 			c.Scopes = append(c.Scopes, scope)
@@ -58,15 +58,15 @@ func person(id string, words ...string) *callers.Caller {
 	return c
 }
 
-func program(words ...string) *callers.Caller {
+func program(words ...string) *authn.Caller {
 	c := person(exportID, words...)
-	c.Kind, c.AppID = callers.KindApplication, exportID
+	c.Kind, c.AppID = authn.KindApplication, exportID
 	return c
 }
 
-func unsaid(words ...string) *callers.Caller {
+func unsaid(words ...string) *authn.Caller {
 	c := person(annaID, words...)
-	c.Kind = callers.KindUnknown
+	c.Kind = authn.KindUnknown
 	return c
 }
 
@@ -79,7 +79,7 @@ func book() tokenBook {
 		"dashboard": program("Conversations.Metadata.All"),
 		"adoption":  person(carlaID, "Usage.Read.All"),
 		"stranger":  person(carlaID),
-		"machine":   {Kind: callers.KindCertificate, Namespace: callers.URIName, Subject: "spiffe://contoso.example/archive"},
+		"machine":   {Kind: authn.KindCertificate, Namespace: authn.URIName, Subject: "spiffe://contoso.example/archive"},
 		"delegate":  person(annaID, "+Chats.AsUser"),
 		"reader":    person(carlaID, "+Usage.AsUser"),
 		"robot":     program("Delegated"),
@@ -87,9 +87,9 @@ func book() tokenBook {
 		// archive's name in another namespace.
 		"scoped":    program("+Conversations.Read", "Conversations.Read.All"),
 		"unsaid":    unsaid("+Conversations.Read", "Conversations.Read.All", "Conversations.Export.All"),
-		"impostor":  {Kind: callers.KindUser, Subject: "spiffe://contoso.example/archive", ObjectID: carlaID, TenantID: tenantID, AppID: "web"},
-		"hostname":  {Kind: callers.KindCertificate, Namespace: callers.DNSName, Subject: "spiffe://contoso.example/archive"},
-		"foreigner": {Kind: callers.KindUser, Subject: "f", ObjectID: annaID, TenantID: otherID, AppID: "web", Scopes: []string{"Conversations.Read"}, Roles: []string{"Conversations.Read.All"}},
+		"impostor":  {Kind: authn.KindUser, Subject: "spiffe://contoso.example/archive", ObjectID: carlaID, TenantID: tenantID, AppID: "web"},
+		"hostname":  {Kind: authn.KindCertificate, Namespace: authn.DNSName, Subject: "spiffe://contoso.example/archive"},
+		"foreigner": {Kind: authn.KindUser, Subject: "f", ObjectID: annaID, TenantID: otherID, AppID: "web", Scopes: []string{"Conversations.Read"}, Roles: []string{"Conversations.Read.All"}},
 	}
 }
 
@@ -296,7 +296,7 @@ func startGuarded(tb testing.TB, change func(*server.Config)) *guarded {
 	if err := os.WriteFile(filepath.Join(filepath.Dir(g.policy), "people"), []byte(annaID), 0o600); err != nil {
 		tb.Fatal(err)
 	}
-	store, err := policy.Open(g.policy, []string{"contoso", "fabrikam"}, reload.Options{Now: g.clock})
+	store, err := authz.Open(g.policy, []string{"contoso", "fabrikam"}, reload.Options{Now: g.clock})
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/parley-gateway/parley/internal/fielderror"
-	"github.com/parley-gateway/parley/server/policy"
+	"github.com/parley-gateway/parley/server/authz"
 )
 
 // authMode says which credentials open the doors; the zero value asks for none.
@@ -77,7 +77,7 @@ func checkOpen(c *Config) error {
 		}
 	}
 	if c.Policy == nil {
-		c.Policy = policy.Fixed{Policy: policy.Loopback()}
+		c.Policy = authz.Fixed{Policy: authz.Loopback()}
 	}
 	return nil
 }

@@ -8,9 +8,9 @@ import (
 
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/server/audit"
-	"github.com/parley-gateway/parley/server/callers"
+	"github.com/parley-gateway/parley/server/authn"
+	"github.com/parley-gateway/parley/server/authz"
 	"github.com/parley-gateway/parley/server/fault"
-	"github.com/parley-gateway/parley/server/policy"
 	"github.com/parley-gateway/parley/timeline"
 )
 
@@ -44,9 +44,9 @@ func (s *Server) delegate(ctx context.Context, a *asked) error {
 				"it takes an app registration with a client secret, a certificate or a workload identity",
 		}
 	}
-	token, ok := callers.Token(ctx)
+	token, ok := authn.Token(ctx)
 	if !ok {
-		return errObstacle(policy.NoUser)
+		return errObstacle(authz.NoUser)
 	}
 	delegated, err := a.tenant.Delegates.OnBehalfOf(ctx, Assertion{User: a.caller.UserID(), Token: token, Expires: a.caller.Expires})
 	if err != nil {
@@ -63,31 +63,31 @@ func (a *asked) notIn(err error) bool {
 }
 
 // graphIdentity is whom Graph is asked as, for the record of an allowed call.
-func (a *asked) graphIdentity(decision policy.Decision) audit.Graph {
+func (a *asked) graphIdentity(decision authz.Decision) audit.Graph {
 	switch {
 	case !decision.Allowed:
 		return audit.Graph{}
 	case decision.OnBehalf:
-		return audit.Graph{Permission: policy.PermissionName(true), Identity: a.caller.UserID()}
+		return audit.Graph{Permission: authz.PermissionName(true), Identity: a.caller.UserID()}
 	default:
-		return audit.Graph{Permission: policy.PermissionName(false), Identity: a.tenant.Application}
+		return audit.Graph{Permission: authz.PermissionName(false), Identity: a.tenant.Application}
 	}
 }
 
 // errObstacle is the denial of a call, with the reason why Graph cannot be asked on behalf of the caller if that is one.
-func errObstacle(obstacle policy.Obstacle) *fault.Error {
+func errObstacle(obstacle authz.Obstacle) *fault.Error {
 	err := errDenied()
 	switch obstacle {
-	case policy.NotOffered:
+	case authz.NotOffered:
 		err.Reason = fault.ReasonDelegation
 		err.Message = "the rule for this caller has Graph asked on behalf of the user, and Graph gives this to applications alone; " +
 			"on behalf of a user there are their chats, the events below one conversation, and the usage report. " +
 			"For anything else the operator adds a rule without `graph: on_behalf_of`"
-	case policy.NoUser:
+	case authz.NoUser:
 		err.Reason = fault.ReasonDelegation
 		err.Message = "the rule for this caller has Graph asked on behalf of a user, and that takes a signed-in user's access token of the tenant that is read; " +
 			"a certificate or an application's own token has no user behind it"
-	case policy.None:
+	case authz.None:
 	}
 	return err
 }

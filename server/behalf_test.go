@@ -16,7 +16,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/server"
-	"github.com/parley-gateway/parley/server/callers"
+	"github.com/parley-gateway/parley/server/authn"
 	"github.com/parley-gateway/parley/server/fault"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
@@ -67,7 +67,7 @@ func TestRefusedDelegations(t *testing.T) {
 	t.Parallel()
 	g := startGuarded(t, func(c *server.Config) {
 		tokens := book()
-		tokens["device"] = &callers.Caller{Kind: callers.KindCertificate, Subject: "spiffe://contoso.example/device"}
+		tokens["device"] = &authn.Caller{Kind: authn.KindCertificate, Subject: "spiffe://contoso.example/device"}
 		c.Tokens = tokens
 	})
 	g.write(t, handbook(t, "on-behalf-of.yaml", false)+

@@ -10,7 +10,7 @@ import (
 	"github.com/parley-gateway/parley/cache"
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/server/audit"
-	"github.com/parley-gateway/parley/server/callers"
+	"github.com/parley-gateway/parley/server/authn"
 	"github.com/parley-gateway/parley/server/requestid"
 	"github.com/parley-gateway/parley/timeline"
 )
@@ -21,7 +21,7 @@ type callInfo struct {
 	id string
 	// door is how the call came, and caller who asks; set by the identity interceptor.
 	door   string
-	caller *callers.Caller
+	caller *authn.Caller
 	// callerID is the caller's stable name, by which the context of the call tells graphclient whose requests these are.
 	callerID string
 	// rpc is the method's name without its service.

@@ -11,11 +11,11 @@ import (
 	"github.com/parley-gateway/parley/internal/fielderror"
 	"github.com/parley-gateway/parley/internal/ledger"
 	"github.com/parley-gateway/parley/server/audit"
-	"github.com/parley-gateway/parley/server/callers"
+	"github.com/parley-gateway/parley/server/authn"
+	"github.com/parley-gateway/parley/server/authz"
 	"github.com/parley-gateway/parley/server/certs"
 	"github.com/parley-gateway/parley/server/doors"
 	"github.com/parley-gateway/parley/server/metrics"
-	"github.com/parley-gateway/parley/server/policy"
 	"github.com/parley-gateway/parley/timeline"
 )
 
@@ -27,13 +27,13 @@ type Config struct {
 	// listeners must be on loopback.
 	AuthMode string
 	// Tokens reads bearer tokens; needed with oidc.
-	Tokens callers.Verifier
+	Tokens authn.Verifier
 	// TLS is the TLS of the gRPC and REST listeners; nil = plain text. With mtls it must have client authorities.
 	TLS *certs.Store
 	// TLSTerminated says that TLS ends in front of the gateway, on the way to listeners beyond loopback.
 	TLSTerminated bool
 	// Policy decides what callers may read. Nil is accepted without authentication only: one rule then allows everything.
-	Policy policy.Source
+	Policy authz.Source
 	// Audit records who reads what. Nil is accepted without authentication only: nothing is then recorded.
 	Audit *audit.Log
 	// CORSOrigins are the web origins whose pages may read answers; see doors.Origins.

@@ -30,7 +30,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server"
-	"github.com/parley-gateway/parley/server/callers"
+	"github.com/parley-gateway/parley/server/authn"
 	"github.com/parley-gateway/parley/server/fault"
 )
 
@@ -112,7 +112,7 @@ func startSecured(t *testing.T) *secured {
 	t.Helper()
 	s := &secured{issuer: newIdentityProvider(t), dir: t.TempDir()}
 	s.guarded = startGuarded(t, func(c *server.Config) {
-		tokens, err := callers.NewTokens(callers.TokensConfig{
+		tokens, err := authn.NewTokens(authn.TokensConfig{
 			Issuer: issuerURL, Audiences: []string{"api://parley"}, HTTP: &http.Client{Transport: s.issuer}, Now: c.Now,
 		})
 		if err != nil {

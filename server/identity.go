@@ -8,7 +8,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 
-	"github.com/parley-gateway/parley/server/callers"
+	"github.com/parley-gateway/parley/server/authn"
 	"github.com/parley-gateway/parley/server/doors"
 	"github.com/parley-gateway/parley/server/fault"
 )
@@ -22,31 +22,31 @@ const (
 // identity finds out who makes a call through one of the two doors.
 type identity struct {
 	s    *Server
-	auth callers.Authenticator
+	auth authn.Authenticator
 	door string
 }
 
 // authenticator is what the configuration asks for.
-func (s *Server) authenticator() callers.Authenticator {
+func (s *Server) authenticator() authn.Authenticator {
 	mode := s.cfg.mode
 	if mode.open() {
-		return everybody{callers.Anonymous()}
+		return everybody{authn.Anonymous()}
 	}
-	auth := &callers.Doors{}
+	auth := &authn.Doors{}
 	if mode.oidc {
 		auth.Tokens = s.cfg.Tokens
 	}
 	if mode.mtls {
-		auth.Certificates = &callers.Certificates{Roots: s.cfg.TLS.Roots}
+		auth.Certificates = &authn.Certificates{Roots: s.cfg.TLS.Roots}
 	}
 	return auth
 }
 
-// everybody is the same caller; it is callers.Open that makes its caller once.
-type everybody struct{ caller *callers.Caller }
+// everybody is the same caller; it is authn.Open that makes its caller once.
+type everybody struct{ caller *authn.Caller }
 
-// Authenticate implements callers.Authenticator.
-func (e everybody) Authenticate(context.Context) (*callers.Caller, error) { return e.caller, nil }
+// Authenticate implements authn.Authenticator.
+func (e everybody) Authenticate(context.Context) (*authn.Caller, error) { return e.caller, nil }
 
 // identify puts the caller into the call's info and counts the call. Health and reflection are open to whoever reaches
 // the listener.
@@ -73,7 +73,7 @@ func (i *identity) identify(ctx context.Context, method string) (context.Context
 
 // refusal is the error of a caller who is not accepted. The cause is one of a few fixed phrases.
 func (i *identity) refusal(ctx context.Context, info *callInfo, err error) error {
-	known, ok := errors.AsType[*callers.RefusedError](err)
+	known, ok := errors.AsType[*authn.RefusedError](err)
 	if !ok {
 		return err
 	}
@@ -84,8 +84,8 @@ func (i *identity) refusal(ctx context.Context, info *callInfo, err error) error
 
 // errRefused is the error of a caller who is not accepted, now or any more. Where the issuer's keys are out of reach nothing
 // is known against the caller, and the same credential may be accepted later.
-func errRefused(refusal *callers.RefusedError, message string) *fault.Error {
-	if refusal.Why == callers.WhyKeys {
+func errRefused(refusal *authn.RefusedError, message string) *fault.Error {
+	if refusal.Why == authn.WhyKeys {
 		return &fault.Error{
 			Code: codes.Unavailable, Reason: fault.ReasonIssuer, RetryAfter: max(refusal.RetryAfter, retrySoon),
 			Message: "the token cannot be checked, since the keys of its issuer are out of reach; the same token may be accepted later",

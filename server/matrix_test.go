@@ -16,8 +16,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/server/authz"
 	"github.com/parley-gateway/parley/server/fault"
-	"github.com/parley-gateway/parley/server/policy"
 	"github.com/parley-gateway/parley/server/reload"
 	"github.com/parley-gateway/parley/timeline"
 )
@@ -153,7 +153,7 @@ func TestAuthorizationMatrix(t *testing.T) {
 		}
 		return true
 	})
-	rules, err := policy.Parse(g.policy, []string{"contoso"}, reload.ReadFile)
+	rules, err := authz.Parse(g.policy, []string{"contoso"}, reload.ReadFile)
 	if err != nil {
 		t.Fatal(err)
 	}

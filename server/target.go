@@ -9,9 +9,9 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/resource"
-	"github.com/parley-gateway/parley/server/callers"
+	"github.com/parley-gateway/parley/server/authn"
+	"github.com/parley-gateway/parley/server/authz"
 	"github.com/parley-gateway/parley/server/fault"
-	"github.com/parley-gateway/parley/server/policy"
 	"github.com/parley-gateway/parley/timeline"
 )
 
@@ -24,7 +24,7 @@ const (
 
 // asked is one call's answer to who asks, which tenant is read, and whose data.
 type asked struct {
-	caller   *callers.Caller
+	caller   *authn.Caller
 	callerID string
 	alias    string
 	only     bool // the deployment has no other tenant
@@ -69,13 +69,13 @@ func (s *Server) tenantOf(ctx context.Context, what want) (*asked, error) {
 }
 
 // defaultTenant is the tenant of a caller who names none.
-func (s *Server) defaultTenant(ctx context.Context, caller *callers.Caller, what want) (string, error) {
+func (s *Server) defaultTenant(ctx context.Context, caller *authn.Caller, what want) (string, error) {
 	if len(s.cfg.Tenants) == 1 {
 		for alias := range s.cfg.Tenants {
 			return alias, nil
 		}
 	}
-	known := make([]policy.Tenant, 0, len(s.cfg.Tenants))
+	known := make([]authz.Tenant, 0, len(s.cfg.Tenants))
 	for alias, tenant := range s.cfg.Tenants {
 		known = append(known, tenant.policy(alias, false))
 	}
@@ -83,7 +83,7 @@ func (s *Server) defaultTenant(ctx context.Context, caller *callers.Caller, what
 	switch allowed := rules.Tenants(caller, known); len(allowed) {
 	case 0:
 		nowhere := &asked{caller: caller, callerID: caller.ID(), tenant: &Tenant{}}
-		return "", s.denied(ctx, nowhere, nowhere.request(ctx, what), policy.Decision{Digest: rules.Digest()}, what)
+		return "", s.denied(ctx, nowhere, nowhere.request(ctx, what), authz.Decision{Digest: rules.Digest()}, what)
 	case 1:
 		return allowed[0], nil
 	default:
@@ -121,7 +121,7 @@ func (a *asked) binding() (caller, tenant, permission string) {
 		tenant = a.alias
 	}
 	if a.onBehalf {
-		permission = policy.PermissionName(true)
+		permission = authz.PermissionName(true)
 	}
 	return a.callerID, tenant, permission
 }

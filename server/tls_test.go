@@ -27,13 +27,13 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server"
 	"github.com/parley-gateway/parley/server/audit"
+	"github.com/parley-gateway/parley/server/authz"
 	"github.com/parley-gateway/parley/server/certs"
 	"github.com/parley-gateway/parley/server/fault"
-	"github.com/parley-gateway/parley/server/policy"
 	"github.com/parley-gateway/parley/server/reload"
 )
 
-func loopbackPolicy() policy.Source { return policy.Fixed{Policy: policy.Loopback()} }
+func loopbackPolicy() authz.Source { return authz.Fixed{Policy: authz.Loopback()} }
 
 func newAudit(sink audit.Sink) *audit.Log { return audit.New(sink, audit.Options{}) }
 

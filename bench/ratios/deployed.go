@@ -30,7 +30,7 @@ import (
 	"github.com/parley-gateway/parley/graphsim"
 	"github.com/parley-gateway/parley/internal/config"
 	"github.com/parley-gateway/parley/server/audit"
-	"github.com/parley-gateway/parley/server/callers"
+	"github.com/parley-gateway/parley/server/authn"
 )
 
 // deployment is what a gateway has around it in production: a directory that issues tokens, TLS, a policy, audit records in a
@@ -122,7 +122,7 @@ func (d *deployment) token() (string, error) {
 // guarded is a server of static bytes with the product's own token verifier and audit log around them: what the contract asks
 // for around a page, with nothing worked out.
 type guarded struct {
-	tokens *callers.Tokens
+	tokens *authn.Tokens
 	audit  *audit.Log
 	answer http.HandlerFunc
 }
@@ -130,7 +130,7 @@ type guarded struct {
 func (d *deployment) guard(p *peers) (*guarded, error) {
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(d.directory.CACertPEM())
-	tokens, err := callers.NewTokens(callers.TokensConfig{
+	tokens, err := authn.NewTokens(authn.TokensConfig{
 		Issuer: d.directory.CallerIssuer(), Audiences: []string{graphsim.DemoAudience}, Tenants: []string{graphsim.DemoTenantID},
 		RootCAs: roots, Logger: slog.New(slog.DiscardHandler),
 	})

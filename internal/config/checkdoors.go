@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/parley-gateway/parley/server/callers"
+	"github.com/parley-gateway/parley/server/authn"
 	"github.com/parley-gateway/parley/server/doors"
 )
 
@@ -51,7 +51,7 @@ func (c *checker) checkDoors() {
 			c.failf(door.field, "is set, yet %s does not use it; unset one of them", c.other(&s.AuthMode))
 		}
 	}
-	if known := callers.ProgramsNames(); s.OIDCPrograms != "" && !slices.Contains(known, s.OIDCPrograms) {
+	if known := authn.ProgramsNames(); s.OIDCPrograms != "" && !slices.Contains(known, s.OIDCPrograms) {
 		c.failf(&s.OIDCPrograms, "%q is unknown; use %s, or leave it unset", s.OIDCPrograms, strings.Join(known, ", "))
 	}
 	if _, err := doors.Origins(s.CORSOrigins); err != nil {

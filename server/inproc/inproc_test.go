@@ -19,7 +19,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/server/callers"
+	"github.com/parley-gateway/parley/server/authn"
 	"github.com/parley-gateway/parley/server/inproc"
 )
 
@@ -80,7 +80,7 @@ func TestUnary(t *testing.T) {
 		if req == request || !proto.Equal(req, request) || len(md.Get("a")) != 2 || !bounded || time.Until(deadline) > time.Minute {
 			t.Errorf("%v, %v, %v", req, md, deadline)
 		}
-		if peer := callers.TLSPeer(ctx); peer == nil || peer.ServerName != "here" {
+		if peer := authn.TLSPeer(ctx); peer == nil || peer.ServerName != "here" {
 			t.Errorf("TLS %+v", peer)
 		}
 		err := errors.Join(grpc.SetHeader(ctx, metadata.Pairs("b", "1")), grpc.SendHeader(ctx, metadata.Pairs("b", "2")), grpc.SetTrailer(ctx, metadata.Pairs("c", "3")))

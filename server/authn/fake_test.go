@@ -1,4 +1,4 @@
-package callers_test
+package authn_test
 
 import (
 	"crypto/rand"
@@ -16,7 +16,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
-	"github.com/parley-gateway/parley/server/callers"
+	"github.com/parley-gateway/parley/server/authn"
 )
 
 const (
@@ -120,23 +120,23 @@ func keySet(served map[string]*rsa.PublicKey) string {
 // bench is a Tokens over an issuer, with a clock.
 type bench struct {
 	issuer *issuer
-	tokens *callers.Tokens
+	tokens *authn.Tokens
 
 	mu  sync.Mutex
 	now time.Time
 }
 
-func newBench(tb testing.TB, change func(*callers.TokensConfig)) *bench {
+func newBench(tb testing.TB, change func(*authn.TokensConfig)) *bench {
 	tb.Helper()
 	b := &bench{issuer: newIssuer(), now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
-	cfg := callers.TokensConfig{
+	cfg := authn.TokensConfig{
 		Issuer: "https://login.microsoftonline.com/{tid}/v2.0", Tenants: []string{tenant}, Audiences: []string{audience, app},
 		HTTP: &http.Client{Transport: b.issuer}, Now: b.clock,
 	}
 	if change != nil {
 		change(&cfg)
 	}
-	tokens, err := callers.NewTokens(cfg)
+	tokens, err := authn.NewTokens(cfg)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package policy
+package authz
 
 import (
 	"github.com/parley-gateway/parley/server/reload"

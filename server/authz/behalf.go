@@ -1,4 +1,4 @@
-package policy
+package authz
 
 import (
 	"slices"
@@ -6,7 +6,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/server/callers"
+	"github.com/parley-gateway/parley/server/authn"
 )
 
 // Permissions with which Graph is asked, as rules and audit records spell them.
@@ -40,7 +40,7 @@ const (
 )
 
 // obstacle says why the rule, which is for this caller, cannot have Graph asked on their behalf.
-func (r *rule) obstacle(c *callers.Caller, req *Request) Obstacle {
+func (r *rule) obstacle(c *authn.Caller, req *Request) Obstacle {
 	switch {
 	case !r.onBehalf:
 		return None
@@ -97,7 +97,7 @@ func (p *parser) agreeOnBehalf(node *yaml.Node, r *rule) {
 			return
 		}
 	}
-	if len(r.kinds) > 0 && !slices.Contains(r.kinds, callers.KindUser) {
+	if len(r.kinds) > 0 && !slices.Contains(r.kinds, authn.KindUser) {
 		p.failf(node, "asks Graph on behalf of callers of a kind that has no user behind it")
 	}
 }

@@ -1,4 +1,4 @@
-package policy
+package authz
 
 import (
 	"bytes"
@@ -16,7 +16,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/server/callers"
+	"github.com/parley-gateway/parley/server/authn"
 	"github.com/parley-gateway/parley/server/reload"
 )
 
@@ -169,10 +169,10 @@ func (p *parser) match(node *yaml.Node, r *rule) {
 			r.applications[i] = strings.ToLower(app)
 		}
 	}
-	kinds := callers.KindNames()
+	kinds := authn.KindNames()
 	for _, name := range p.texts(parts["kind"], "kind") {
 		if i := slices.Index(kinds, name); i >= 0 {
-			r.kinds = append(r.kinds, callers.Kind(i))
+			r.kinds = append(r.kinds, authn.Kind(i))
 		} else {
 			p.unknown(parts["kind"], "kind", name, kinds)
 		}
@@ -286,7 +286,7 @@ func (p *parser) agree(node *yaml.Node, r *rule) {
 	if r.onBehalf {
 		p.agreeOnBehalf(node, r)
 	}
-	if r.users == usersOwn && len(r.kinds) > 0 && !slices.Contains(r.kinds, callers.KindUser) {
+	if r.users == usersOwn && len(r.kinds) > 0 && !slices.Contains(r.kinds, authn.KindUser) {
 		p.failf(node, "allows `users: own` to callers of a kind that has no own data; only users have")
 	}
 }

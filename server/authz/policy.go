@@ -1,4 +1,4 @@
-package policy
+package authz
 
 import (
 	"cmp"
@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/server/callers"
+	"github.com/parley-gateway/parley/server/authn"
 )
 
 // WholeTenant is the user of `users/-`.
@@ -84,7 +84,7 @@ func (p *Policy) Rules() []string {
 // everything.
 func Loopback() *Policy {
 	everything := rule{
-		name: "loopback", kinds: []callers.Kind{callers.KindAnonymous},
+		name: "loopback", kinds: []authn.Kind{authn.KindAnonymous},
 		view: parleyv1.EventView_EVENT_VIEW_FULL, users: usersAll, everyTenant: true,
 	}
 	for _, method := range Methods() {
@@ -97,7 +97,7 @@ func Loopback() *Policy {
 }
 
 // Decide answers whether a caller may make a request. The first rule that allows it whole is named.
-func (p *Policy) Decide(caller *callers.Caller, req Request) Decision {
+func (p *Policy) Decide(caller *authn.Caller, req Request) Decision {
 	decision := Decision{Digest: p.digest}
 	if caller == nil || len(req.Sources) == 0 {
 		return decision
@@ -126,7 +126,7 @@ func (p *Policy) Decide(caller *callers.Caller, req Request) Decision {
 }
 
 // Tenants returns the aliases of the tenants that a caller may read anything of, sorted.
-func (p *Policy) Tenants(caller *callers.Caller, known []Tenant) []string {
+func (p *Policy) Tenants(caller *authn.Caller, known []Tenant) []string {
 	var aliases []string
 	for _, tenant := range known {
 		if slices.ContainsFunc(p.rules, func(r rule) bool { return r.matches(caller) && r.allowsTenant(caller, tenant) }) {
@@ -151,7 +151,7 @@ type rule struct {
 	name string
 
 	authenticated                       bool
-	kinds                               []callers.Kind
+	kinds                               []authn.Kind
 	roles, scopes, groups, applications []string
 	subjects                            []subject
 
@@ -167,7 +167,7 @@ type rule struct {
 }
 
 // Weight is how many shares of the gateway a caller has while others wait: the most that a rule for the caller says, else one.
-func (p *Policy) Weight(caller *callers.Caller) float64 {
+func (p *Policy) Weight(caller *authn.Caller) float64 {
 	weight := 0.0
 	for i := range p.rules {
 		if r := &p.rules[i]; r.weight > weight && r.matches(caller) {
@@ -177,10 +177,10 @@ func (p *Policy) Weight(caller *callers.Caller) float64 {
 	return cmp.Or(weight, 1)
 }
 
-func (r *rule) matches(c *callers.Caller) bool {
+func (r *rule) matches(c *authn.Caller) bool {
 	switch {
 	case c == nil,
-		r.authenticated && c.Kind == callers.KindAnonymous,
+		r.authenticated && c.Kind == authn.KindAnonymous,
 		len(r.kinds) > 0 && !slices.Contains(r.kinds, c.Kind),
 		!meets(r.roles, c.Roles), !meets(r.scopes, c.Scopes), !meets(r.groups, c.Groups),
 		len(r.subjects) > 0 && !isOne(r.subjects, c),
@@ -197,12 +197,12 @@ func meets(want, have []string) bool {
 }
 
 // allows says whether the rule allows everything but the user.
-func (r *rule) allows(c *callers.Caller, req *Request) bool {
+func (r *rule) allows(c *authn.Caller, req *Request) bool {
 	return slices.Contains(r.rpcs, req.RPC) && r.allowsTenant(c, req.Tenant) && req.View <= r.view &&
 		!slices.ContainsFunc(req.Sources, func(src parleyv1.Source) bool { return !slices.Contains(r.sources, src) })
 }
 
-func (r *rule) allowsTenant(c *callers.Caller, tenant Tenant) bool {
+func (r *rule) allowsTenant(c *authn.Caller, tenant Tenant) bool {
 	switch {
 	case r.everyTenant:
 		return true
@@ -216,7 +216,7 @@ func (r *rule) allowsTenant(c *callers.Caller, tenant Tenant) bool {
 	}
 }
 
-func sameTenant(c *callers.Caller, tenant Tenant) bool {
+func sameTenant(c *authn.Caller, tenant Tenant) bool {
 	return c.TenantID != "" && strings.EqualFold(c.TenantID, tenant.ID)
 }
 
@@ -229,7 +229,7 @@ const (
 )
 
 // allowsUser says whether the rule allows the user; it costs no look-up where the answer is known without.
-func (r *rule) allowsUser(c *callers.Caller, req *Request) answer {
+func (r *rule) allowsUser(c *authn.Caller, req *Request) answer {
 	if r.users == usersAll {
 		return yes
 	}

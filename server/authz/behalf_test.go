@@ -1,4 +1,4 @@
-package policy_test
+package authz_test
 
 import (
 	"errors"
@@ -9,8 +9,8 @@ import (
 	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/server/callers"
-	"github.com/parley-gateway/parley/server/policy"
+	"github.com/parley-gateway/parley/server/authn"
+	"github.com/parley-gateway/parley/server/authz"
 	"github.com/parley-gateway/parley/server/reload"
 )
 
@@ -44,45 +44,45 @@ func TestOnBehalfDecisions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plain := user(func(c *callers.Caller) { c.Roles, c.Scopes = nil, nil })
-	officer := user(func(c *callers.Caller) { c.Roles, c.Scopes = []string{"Officer"}, nil })
-	reporter := user(func(c *callers.Caller) { c.Roles, c.Scopes = nil, []string{"Usage"} })
-	machine := &callers.Caller{Kind: callers.KindCertificate, Subject: "m"}
-	own := func(rpc string, src ...parleyv1.Source) policy.Request {
-		return policy.Request{RPC: rpc, User: ada, Sources: src, View: basic}
+	plain := user(func(c *authn.Caller) { c.Roles, c.Scopes = nil, nil })
+	officer := user(func(c *authn.Caller) { c.Roles, c.Scopes = []string{"Officer"}, nil })
+	reporter := user(func(c *authn.Caller) { c.Roles, c.Scopes = nil, []string{"Usage"} })
+	machine := &authn.Caller{Kind: authn.KindCertificate, Subject: "m"}
+	own := func(rpc string, src ...parleyv1.Source) authz.Request {
+		return authz.Request{RPC: rpc, User: ada, Sources: src, View: basic}
 	}
 	below := own("ListEvents", chat)
 	below.Conversation = true
 	elsewhere := own("ListConversations", conversation)
 	elsewhere.Tenant = inB
 	for name, c := range map[string]struct {
-		caller *callers.Caller
-		req    policy.Request
-		want   policy.Decision
+		caller *authn.Caller
+		req    authz.Request
+		want   authz.Decision
 	}{
-		"chats":                    {plain, own("ListConversations", conversation), policy.Decision{Allowed: true, Rule: "mine", OnBehalf: true}},
-		"one chat's messages":      {plain, below, policy.Decision{Allowed: true, Rule: "mine", OnBehalf: true}},
-		"one message":              {plain, own("GetEvent", chat), policy.Decision{Allowed: true, Rule: "mine", OnBehalf: true}},
-		"the export":               {plain, own("ListEvents", chat), policy.Decision{Obstacle: policy.NotOffered}},
-		"Copilot":                  {plain, own("ListEvents", copilot), policy.Decision{Obstacle: policy.NotOffered}},
-		"Copilot beside a chat":    {plain, own("GetEvent", chat, copilot), policy.Decision{Obstacle: policy.NotOffered}},
-		"another's chats":          {plain, policy.Request{RPC: "ListConversations", User: bob, Sources: []parleyv1.Source{conversation}, View: basic}, policy.Decision{}},
-		"an officer's own chats":   {officer, own("ListConversations", conversation), policy.Decision{Allowed: true, Rule: "mine", OnBehalf: true}},
-		"an officer's export":      {officer, own("ListEvents", chat), policy.Decision{Allowed: true, Rule: "officer", AllUsers: true}},
-		"an officer, another user": {officer, policy.Request{RPC: "ListConversations", User: bob, Sources: []parleyv1.Source{conversation}, View: basic}, policy.Decision{Allowed: true, Rule: "officer", AllUsers: true}},
-		"an officer as program":    {user(func(c *callers.Caller) { application(c); c.Roles = []string{"Officer"} }), own("ListConversations", conversation), policy.Decision{Allowed: true, Rule: "officer", AllUsers: true}},
-		"usage":                    {reporter, policy.Request{RPC: "ListCopilotUsage", Sources: []parleyv1.Source{usage}}, policy.Decision{Allowed: true, Rule: "usage", AllUsers: true, OnBehalf: true}},
-		"a certificate":            {machine, own("ListConversations", conversation), policy.Decision{Obstacle: policy.NoUser}},
-		"a program":                {user(application), own("ListConversations", conversation), policy.Decision{Obstacle: policy.NoUser}},
-		"another tenant's":         {plain, elsewhere, policy.Decision{}},
+		"chats":                    {plain, own("ListConversations", conversation), authz.Decision{Allowed: true, Rule: "mine", OnBehalf: true}},
+		"one chat's messages":      {plain, below, authz.Decision{Allowed: true, Rule: "mine", OnBehalf: true}},
+		"one message":              {plain, own("GetEvent", chat), authz.Decision{Allowed: true, Rule: "mine", OnBehalf: true}},
+		"the export":               {plain, own("ListEvents", chat), authz.Decision{Obstacle: authz.NotOffered}},
+		"Copilot":                  {plain, own("ListEvents", copilot), authz.Decision{Obstacle: authz.NotOffered}},
+		"Copilot beside a chat":    {plain, own("GetEvent", chat, copilot), authz.Decision{Obstacle: authz.NotOffered}},
+		"another's chats":          {plain, authz.Request{RPC: "ListConversations", User: bob, Sources: []parleyv1.Source{conversation}, View: basic}, authz.Decision{}},
+		"an officer's own chats":   {officer, own("ListConversations", conversation), authz.Decision{Allowed: true, Rule: "mine", OnBehalf: true}},
+		"an officer's export":      {officer, own("ListEvents", chat), authz.Decision{Allowed: true, Rule: "officer", AllUsers: true}},
+		"an officer, another user": {officer, authz.Request{RPC: "ListConversations", User: bob, Sources: []parleyv1.Source{conversation}, View: basic}, authz.Decision{Allowed: true, Rule: "officer", AllUsers: true}},
+		"an officer as program":    {user(func(c *authn.Caller) { application(c); c.Roles = []string{"Officer"} }), own("ListConversations", conversation), authz.Decision{Allowed: true, Rule: "officer", AllUsers: true}},
+		"usage":                    {reporter, authz.Request{RPC: "ListCopilotUsage", Sources: []parleyv1.Source{usage}}, authz.Decision{Allowed: true, Rule: "usage", AllUsers: true, OnBehalf: true}},
+		"a certificate":            {machine, own("ListConversations", conversation), authz.Decision{Obstacle: authz.NoUser}},
+		"a program":                {user(application), own("ListConversations", conversation), authz.Decision{Obstacle: authz.NoUser}},
+		"another tenant's":         {plain, elsewhere, authz.Decision{}},
 	} {
 		if c.req.Tenant.Alias == "" {
-			c.req.Tenant = policy.Tenant{Alias: "a", ID: tenantA, Only: true}
+			c.req.Tenant = authz.Tenant{Alias: "a", ID: tenantA, Only: true}
 		}
 		have := p.Decide(c.caller, c.req)
 		have.Digest = ""
 		if have.Allowed {
-			have.Obstacle = policy.None
+			have.Obstacle = authz.None
 		}
 		if have != c.want {
 			t.Errorf("%s: %+v, want %+v", name, have, c.want)
@@ -98,27 +98,27 @@ func TestOnBehalfDecisions(t *testing.T) {
 func TestOnBehalfOfPolicy(t *testing.T) {
 	t.Parallel()
 	shipped := filepath.Join("..", "..", "docs", "policies", "on-behalf-of.yaml")
-	p, err := policy.Parse(shipped, []string{"a"}, reload.ReadFile)
+	p, err := authz.Parse(shipped, []string{"a"}, reload.ReadFile)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(p.OnBehalf()) != len(p.Rules()) || len(p.Rules()) != 2 {
 		t.Errorf("rules %v, on behalf %v", p.Rules(), p.OnBehalf())
 	}
-	unable := func(p *policy.Policy) error {
+	unable := func(p *authz.Policy) error {
 		if len(p.OnBehalf()) > 0 {
 			return errors.New("cannot act on behalf of users")
 		}
 		return nil
 	}
-	if _, err := policy.Open(shipped, []string{"a"}, reload.Options{}, unable); err == nil || !strings.Contains(err.Error(), "cannot act") {
+	if _, err := authz.Open(shipped, []string{"a"}, reload.Options{}, unable); err == nil || !strings.Contains(err.Error(), "cannot act") {
 		t.Errorf("at start: %v", err)
 	}
 	now, content := time.Now(), "rules:\n"+rule("r", "role: r", everything)
 	var failed error
 	path := filepath.Join(t.TempDir(), "policy.yaml")
 	write(t, path, content)
-	store, err := policy.Open(path, []string{"a"}, reload.Options{Now: func() time.Time { return now }, Report: func(err error) { failed = err }}, unable)
+	store, err := authz.Open(path, []string{"a"}, reload.Options{Now: func() time.Time { return now }, Report: func(err error) { failed = err }}, unable)
 	if err != nil {
 		t.Fatal(err)
 	}

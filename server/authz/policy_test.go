@@ -1,4 +1,4 @@
-package policy_test
+package authz_test
 
 import (
 	"os"
@@ -9,8 +9,8 @@ import (
 	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/server/callers"
-	"github.com/parley-gateway/parley/server/policy"
+	"github.com/parley-gateway/parley/server/authn"
+	"github.com/parley-gateway/parley/server/authz"
 	"github.com/parley-gateway/parley/server/reload"
 )
 
@@ -32,12 +32,12 @@ const (
 )
 
 var (
-	inA = policy.Tenant{Alias: "a", ID: tenantA}
-	inB = policy.Tenant{Alias: "b", ID: tenantB}
+	inA = authz.Tenant{Alias: "a", ID: tenantA}
+	inB = authz.Tenant{Alias: "b", ID: tenantB}
 )
 
 // parse reads rules out of a file of a fresh folder, beside the given other files.
-func parse(t *testing.T, rules string, others map[string]string) (*policy.Policy, error) {
+func parse(t *testing.T, rules string, others map[string]string) (*authz.Policy, error) {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range others {
@@ -49,7 +49,7 @@ func parse(t *testing.T, rules string, others map[string]string) (*policy.Policy
 	if err := os.WriteFile(path, []byte(rules), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return policy.Parse(path, []string{"a", "b"}, reload.ReadFile)
+	return authz.Parse(path, []string{"a", "b"}, reload.ReadFile)
 }
 
 // rule is a rule with the given match and allow, on one line each.
@@ -59,9 +59,9 @@ func rule(name, match, allow string) string {
 
 const everything = "rpcs: all, sources: all, view: full, users: all"
 
-func user(change func(*callers.Caller)) *callers.Caller {
-	c := &callers.Caller{
-		Kind: callers.KindUser, Subject: "s", ObjectID: ada, TenantID: tenantA, AppID: app,
+func user(change func(*authn.Caller)) *authn.Caller {
+	c := &authn.Caller{
+		Kind: authn.KindUser, Subject: "s", ObjectID: ada, TenantID: tenantA, AppID: app,
 		Roles: []string{"Reader"}, Scopes: []string{"Read"}, Groups: []string{"g1"},
 	}
 	if change != nil {
@@ -70,7 +70,7 @@ func user(change func(*callers.Caller)) *callers.Caller {
 	return c
 }
 
-func application(c *callers.Caller) { c.Kind, c.Scopes = callers.KindApplication, nil }
+func application(c *authn.Caller) { c.Kind, c.Scopes = authn.KindApplication, nil }
 
 // TestWeight: a caller has the most that a rule for the caller says; a rule for others says nothing.
 func TestWeight(t *testing.T) {
@@ -81,24 +81,24 @@ func TestWeight(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for want, caller := range map[float64]*callers.Caller{2.5: user(nil), 0.5: user(func(c *callers.Caller) { c.Scopes = nil }), 1: user(func(c *callers.Caller) { c.Scopes, c.Roles = nil, nil })} {
+	for want, caller := range map[float64]*authn.Caller{2.5: user(nil), 0.5: user(func(c *authn.Caller) { c.Scopes = nil }), 1: user(func(c *authn.Caller) { c.Scopes, c.Roles = nil, nil })} {
 		if have := p.Weight(caller); have != want {
 			t.Errorf("weight %g, want %g", have, want)
 		}
 	}
-	if have := policy.Loopback().Weight(nil); have != 1 {
+	if have := authz.Loopback().Weight(nil); have != 1 {
 		t.Errorf("weight %g of nobody", have)
 	}
 }
 
 func TestMatch(t *testing.T) {
 	t.Parallel()
-	certificate := func(c *callers.Caller) {
-		*c = callers.Caller{Kind: callers.KindCertificate, Namespace: callers.URIName, Subject: "spiffe://contoso.example/export"}
+	certificate := func(c *authn.Caller) {
+		*c = authn.Caller{Kind: authn.KindCertificate, Namespace: authn.URIName, Subject: "spiffe://contoso.example/export"}
 	}
 	for name, c := range map[string]struct {
 		match  string
-		change func(*callers.Caller)
+		change func(*authn.Caller)
 		want   bool
 	}{
 		"role":                         {"role: Reader", nil, true},
@@ -116,16 +116,16 @@ func TestMatch(t *testing.T) {
 		"another certificate":          {"subject: spiffe://contoso.example/other", certificate, false},
 		"application id":               {"application: " + strings.ToUpper(app), nil, true},
 		"another application":          {"application: " + tenantA, nil, false},
-		"no application":               {"application: x", func(c *callers.Caller) { c.AppID = "" }, false},
+		"no application":               {"application: x", func(c *authn.Caller) { c.AppID = "" }, false},
 		"kind":                         {"kind: user", nil, true},
 		"another kind":                 {"kind: [application, certificate]", nil, false},
 		"all conditions":               {"kind: user, role: Reader, scope: Read, group: g1", nil, true},
 		"all conditions but one":       {"kind: user, role: Reader, scope: Write", nil, false},
 		"authenticated":                {"authenticated: true", nil, true},
-		"anonymous is not":             {"authenticated: true", func(c *callers.Caller) { *c = *callers.Anonymous() }, false},
-		"anonymous has no subject":     {"subject: anonymous", func(c *callers.Caller) { *c = *callers.Anonymous() }, false},
-		"anonymous by name":            {"kind: anonymous", func(c *callers.Caller) { *c = *callers.Anonymous() }, true},
-		"roles of nobody do not match": {"role: Reader", func(c *callers.Caller) { c.Roles = nil }, false},
+		"anonymous is not":             {"authenticated: true", func(c *authn.Caller) { *c = *authn.Anonymous() }, false},
+		"anonymous has no subject":     {"subject: anonymous", func(c *authn.Caller) { *c = *authn.Anonymous() }, false},
+		"anonymous by name":            {"kind: anonymous", func(c *authn.Caller) { *c = *authn.Anonymous() }, true},
+		"roles of nobody do not match": {"role: Reader", func(c *authn.Caller) { c.Roles = nil }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -133,7 +133,7 @@ func TestMatch(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			req := policy.Request{RPC: "ListEvents", Tenant: inA, User: bob, Sources: []parleyv1.Source{chat}, View: basic}
+			req := authz.Request{RPC: "ListEvents", Tenant: inA, User: bob, Sources: []parleyv1.Source{chat}, View: basic}
 			if have := p.Decide(user(c.change), req); have.Allowed != c.want || have.Allowed != (have.Rule == "r") || have.Lookup {
 				t.Errorf("%+v, want allowed: %v", have, c.want)
 			}
@@ -143,8 +143,8 @@ func TestMatch(t *testing.T) {
 
 func TestAllow(t *testing.T) {
 	t.Parallel()
-	request := policy.Request{RPC: "ListEvents", Tenant: inA, User: ada, Sources: []parleyv1.Source{chat}, View: basic}
-	with := func(change func(*policy.Request)) policy.Request {
+	request := authz.Request{RPC: "ListEvents", Tenant: inA, User: ada, Sources: []parleyv1.Source{chat}, View: basic}
+	with := func(change func(*authz.Request)) authz.Request {
 		r := request
 		change(&r)
 		return r
@@ -157,47 +157,47 @@ func TestAllow(t *testing.T) {
 	)
 	for name, c := range map[string]struct {
 		allow  string
-		caller *callers.Caller
-		req    policy.Request
+		caller *authn.Caller
+		req    authz.Request
 		want   bool
 		lookup bool
 	}{
 		"as asked":                     {all, user(nil), request, true, false},
-		"another method":               {all, user(nil), with(func(r *policy.Request) { r.RPC = "StreamEvents" }), false, false},
-		"an unknown method":            {all, user(nil), with(func(r *policy.Request) { r.RPC = "DeleteEvent" }), false, false},
-		"no method":                    {all, user(nil), with(func(r *policy.Request) { r.RPC = "" }), false, false},
-		"all sources of the rule":      {all, user(nil), with(func(r *policy.Request) { r.Sources = []parleyv1.Source{copilot, chat} }), true, false},
-		"one source too many":          {all, user(nil), with(func(r *policy.Request) { r.Sources = []parleyv1.Source{chat, usage} }), false, false},
-		"no source":                    {all, user(nil), with(func(r *policy.Request) { r.Sources = nil }), false, false},
-		"a lesser view":                {all, user(nil), with(func(r *policy.Request) { r.View = metadata }), true, false},
-		"a greater view":               {all, user(nil), with(func(r *policy.Request) { r.View = full }), false, false},
-		"a view of the future":         {all, user(nil), with(func(r *policy.Request) { r.View = 99 }), false, false},
-		"the whole tenant by all":      {all, user(nil), with(func(r *policy.Request) { r.User = "-" }), true, false},
-		"a name by all":                {all, user(nil), with(func(r *policy.Request) { r.User, r.UPN = "", "ada@contoso.example" }), true, false},
+		"another method":               {all, user(nil), with(func(r *authz.Request) { r.RPC = "StreamEvents" }), false, false},
+		"an unknown method":            {all, user(nil), with(func(r *authz.Request) { r.RPC = "DeleteEvent" }), false, false},
+		"no method":                    {all, user(nil), with(func(r *authz.Request) { r.RPC = "" }), false, false},
+		"all sources of the rule":      {all, user(nil), with(func(r *authz.Request) { r.Sources = []parleyv1.Source{copilot, chat} }), true, false},
+		"one source too many":          {all, user(nil), with(func(r *authz.Request) { r.Sources = []parleyv1.Source{chat, usage} }), false, false},
+		"no source":                    {all, user(nil), with(func(r *authz.Request) { r.Sources = nil }), false, false},
+		"a lesser view":                {all, user(nil), with(func(r *authz.Request) { r.View = metadata }), true, false},
+		"a greater view":               {all, user(nil), with(func(r *authz.Request) { r.View = full }), false, false},
+		"a view of the future":         {all, user(nil), with(func(r *authz.Request) { r.View = 99 }), false, false},
+		"the whole tenant by all":      {all, user(nil), with(func(r *authz.Request) { r.User = "-" }), true, false},
+		"a name by all":                {all, user(nil), with(func(r *authz.Request) { r.User, r.UPN = "", "ada@contoso.example" }), true, false},
 		"own":                          {own, user(nil), request, true, false},
-		"own in upper case":            {own, user(nil), with(func(r *policy.Request) { r.User = strings.ToUpper(ada) }), true, false},
-		"another's":                    {own, user(nil), with(func(r *policy.Request) { r.User = bob }), false, false},
-		"the whole tenant as own":      {own, user(nil), with(func(r *policy.Request) { r.User = "-" }), false, false},
-		"nobody's":                     {own, user(nil), with(func(r *policy.Request) { r.User = "" }), false, false},
-		"nobody's by nobody":           {own, user(func(c *callers.Caller) { c.ObjectID = "" }), with(func(r *policy.Request) { r.User = "" }), false, false},
+		"own in upper case":            {own, user(nil), with(func(r *authz.Request) { r.User = strings.ToUpper(ada) }), true, false},
+		"another's":                    {own, user(nil), with(func(r *authz.Request) { r.User = bob }), false, false},
+		"the whole tenant as own":      {own, user(nil), with(func(r *authz.Request) { r.User = "-" }), false, false},
+		"nobody's":                     {own, user(nil), with(func(r *authz.Request) { r.User = "" }), false, false},
+		"nobody's by nobody":           {own, user(func(c *authn.Caller) { c.ObjectID = "" }), with(func(r *authz.Request) { r.User = "" }), false, false},
 		"an application has none":      {own, user(application), request, false, false},
-		"a name that is not known":     {own, user(nil), with(func(r *policy.Request) { r.User, r.UPN = "", "ada@contoso.example" }), false, false},
-		"listed":                       {listed, user(nil), with(func(r *policy.Request) { r.User = strings.ToUpper(bob) }), true, false},
+		"a name that is not known":     {own, user(nil), with(func(r *authz.Request) { r.User, r.UPN = "", "ada@contoso.example" }), false, false},
+		"listed":                       {listed, user(nil), with(func(r *authz.Request) { r.User = strings.ToUpper(bob) }), true, false},
 		"not listed":                   {listed, user(nil), request, false, false},
-		"the whole tenant as listed":   {listed, user(nil), with(func(r *policy.Request) { r.User = "-" }), false, false},
-		"listed by a name":             {listed, user(nil), with(func(r *policy.Request) { r.User, r.UPN = "", "bob@contoso.example" }), false, true},
-		"a look-up for another method": {listed, user(nil), with(func(r *policy.Request) { r.RPC, r.User, r.UPN = "StreamEvents", "", "bob@contoso.example" }), false, false},
+		"the whole tenant as listed":   {listed, user(nil), with(func(r *authz.Request) { r.User = "-" }), false, false},
+		"listed by a name":             {listed, user(nil), with(func(r *authz.Request) { r.User, r.UPN = "", "bob@contoso.example" }), false, true},
+		"a look-up for another method": {listed, user(nil), with(func(r *authz.Request) { r.RPC, r.User, r.UPN = "StreamEvents", "", "bob@contoso.example" }), false, false},
 		"the caller's own tenant":      {all, user(nil), request, true, false},
-		"another tenant":               {all, user(nil), with(func(r *policy.Request) { r.Tenant = inB }), false, false},
-		"another tenant by name":       {all + ", tenants: [b]", user(nil), with(func(r *policy.Request) { r.Tenant = inB }), true, false},
+		"another tenant":               {all, user(nil), with(func(r *authz.Request) { r.Tenant = inB }), false, false},
+		"another tenant by name":       {all + ", tenants: [b]", user(nil), with(func(r *authz.Request) { r.Tenant = inB }), true, false},
 		"own tenant not named":         {all + ", tenants: [b]", user(nil), request, false, false},
-		"every tenant":                 {all + ", tenants: all", user(nil), with(func(r *policy.Request) { r.Tenant = inB }), true, false},
-		"own id in another tenant":     {own + ", tenants: all", user(nil), with(func(r *policy.Request) { r.Tenant = inB }), false, false},
-		"of no tenant, one of two":     {all, user(func(c *callers.Caller) { c.TenantID = "" }), request, false, false},
-		"of no tenant, the only one": {all, user(func(c *callers.Caller) { c.TenantID = "" }), with(func(r *policy.Request) {
+		"every tenant":                 {all + ", tenants: all", user(nil), with(func(r *authz.Request) { r.Tenant = inB }), true, false},
+		"own id in another tenant":     {own + ", tenants: all", user(nil), with(func(r *authz.Request) { r.Tenant = inB }), false, false},
+		"of no tenant, one of two":     {all, user(func(c *authn.Caller) { c.TenantID = "" }), request, false, false},
+		"of no tenant, the only one": {all, user(func(c *authn.Caller) { c.TenantID = "" }), with(func(r *authz.Request) {
 			r.Tenant.Only = true
 		}), true, false},
-		"of no tenant, a tenant of no id": {own + ", tenants: all", user(func(c *callers.Caller) { c.TenantID = "" }), with(func(r *policy.Request) {
+		"of no tenant, a tenant of no id": {own + ", tenants: all", user(func(c *authn.Caller) { c.TenantID = "" }), with(func(r *authz.Request) {
 			r.Tenant.ID = ""
 		}), false, false},
 		"no caller": {all, nil, request, false, false},
@@ -225,7 +225,7 @@ func TestOneRuleAllowsACallWhole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	req := policy.Request{RPC: "ListEvents", Tenant: inA, User: bob, Sources: []parleyv1.Source{copilot}, View: metadata}
+	req := authz.Request{RPC: "ListEvents", Tenant: inA, User: bob, Sources: []parleyv1.Source{copilot}, View: metadata}
 	if have := p.Decide(user(nil), req); have.Rule != "copilot" {
 		t.Errorf("%+v, want the first rule that allows it whole", have)
 	}
@@ -244,9 +244,9 @@ func TestTenants(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	known := []policy.Tenant{inB, inA}
+	known := []authz.Tenant{inB, inA}
 	for roles, want := range map[string]string{"Reader": "a", "Other": "b", "Reader Other": "a b", "": ""} {
-		caller := user(func(c *callers.Caller) { c.Roles = strings.Fields(roles) })
+		caller := user(func(c *authn.Caller) { c.Roles = strings.Fields(roles) })
 		if have := strings.Join(p.Tenants(caller, known), " "); have != want {
 			t.Errorf("roles %q: tenants %q, want %q", roles, have, want)
 		}
@@ -255,10 +255,10 @@ func TestTenants(t *testing.T) {
 
 func TestLoopbackAllowsAnonymousEverything(t *testing.T) {
 	t.Parallel()
-	p := policy.Loopback()
-	for _, method := range policy.Methods() {
-		req := policy.Request{RPC: method.Name, Tenant: inB, User: policy.WholeTenant, Sources: method.Sources, View: full}
-		if have := p.Decide(callers.Anonymous(), req); !have.Allowed || have.Rule != "loopback" {
+	p := authz.Loopback()
+	for _, method := range authz.Methods() {
+		req := authz.Request{RPC: method.Name, Tenant: inB, User: authz.WholeTenant, Sources: method.Sources, View: full}
+		if have := p.Decide(authn.Anonymous(), req); !have.Allowed || have.Rule != "loopback" {
 			t.Errorf("%s: %+v", method.Name, have)
 		}
 		if have := p.Decide(user(nil), req); have.Allowed {
@@ -269,18 +269,18 @@ func TestLoopbackAllowsAnonymousEverything(t *testing.T) {
 
 func TestEveryMethodHasSources(t *testing.T) {
 	t.Parallel()
-	if len(policy.Methods()) < 10 {
-		t.Errorf("only %d methods", len(policy.Methods()))
+	if len(authz.Methods()) < 10 {
+		t.Errorf("only %d methods", len(authz.Methods()))
 	}
-	for _, method := range policy.Methods() {
+	for _, method := range authz.Methods() {
 		if len(method.Sources) == 0 {
 			t.Errorf("%s: its service is not in the table of sources, so no rule can allow it", method.Name)
 		}
 	}
-	if names := policy.SourceNames([]parleyv1.Source{chat, conversation}); !slices.Equal(names, []string{"chat", "conversation"}) {
+	if names := authz.SourceNames([]parleyv1.Source{chat, conversation}); !slices.Equal(names, []string{"chat", "conversation"}) {
 		t.Errorf("names %v", names)
 	}
-	if policy.ViewName(full) != "full" || policy.ViewName(0) != "" {
+	if authz.ViewName(full) != "full" || authz.ViewName(0) != "" {
 		t.Error("names of views")
 	}
 }
@@ -299,7 +299,7 @@ func TestStoreKeepsTheOldPolicy(t *testing.T) {
 	write(path, "rules:\n"+rule("r", "authenticated: true", "rpcs: ListEvents, sources: chat, view: full, users: {listed: people}"))
 	now := time.Unix(1, 0)
 	broken := 0
-	store, err := policy.Open(path, []string{"a"}, reload.Options{Now: func() time.Time { return now }, Report: func(err error) {
+	store, err := authz.Open(path, []string{"a"}, reload.Options{Now: func() time.Time { return now }, Report: func(err error) {
 		if err != nil {
 			broken++
 		}
@@ -309,7 +309,7 @@ func TestStoreKeepsTheOldPolicy(t *testing.T) {
 	}
 	may := func(id string) bool {
 		now = now.Add(time.Minute)
-		req := policy.Request{RPC: "ListEvents", Tenant: inA, User: id, Sources: []parleyv1.Source{chat}, View: basic}
+		req := authz.Request{RPC: "ListEvents", Tenant: inA, User: id, Sources: []parleyv1.Source{chat}, View: basic}
 		return store.Current().Decide(user(nil), req).Allowed
 	}
 	first := store.Current().Digest()
@@ -332,7 +332,7 @@ func TestStoreKeepsTheOldPolicy(t *testing.T) {
 	if first == second || second != store.Current().Digest() {
 		t.Errorf("digests %s, %s and %s", first, second, store.Current().Digest())
 	}
-	if (policy.Fixed{Policy: policy.Loopback()}).Current().Digest() != "builtin:loopback" {
+	if (authz.Fixed{Policy: authz.Loopback()}).Current().Digest() != "builtin:loopback" {
 		t.Error("digest of the built-in policy")
 	}
 }

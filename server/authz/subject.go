@@ -1,4 +1,4 @@
-package policy
+package authz
 
 import (
 	"fmt"
@@ -7,24 +7,24 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/parley-gateway/parley/server/callers"
+	"github.com/parley-gateway/parley/server/authn"
 )
 
 // subject is a name in one namespace: the same text in another one is somebody else.
 type subject struct {
-	space callers.Namespace
+	space authn.Namespace
 	name  string
 	// stated says that the rule names the namespace, and does not leave it to the name's form.
 	stated bool
 }
 
 // spaces are the namespaces that a rule may name before a colon.
-var spaces = []callers.Namespace{callers.TokenSubject, callers.URIName, callers.DNSName}
+var spaces = []authn.Namespace{authn.TokenSubject, authn.URIName, authn.DNSName}
 
 // subjectOf reads a subject: `token:`, `uri:` or `dns:` and a name. Without one of them the kinds of the rule decide, then the
 // name's form: with :// it is a URI, a host name with a dot is a DNS name, and all else is a token's subject.
-func subjectOf(text string, kinds []callers.Kind) (subject, error) {
-	s := subject{space: callers.TokenSubject, name: text}
+func subjectOf(text string, kinds []authn.Kind) (subject, error) {
+	s := subject{space: authn.TokenSubject, name: text}
 	for _, space := range spaces {
 		if name, found := strings.CutPrefix(text, space.String()+":"); found {
 			s = subject{space, name, true}
@@ -32,42 +32,42 @@ func subjectOf(text string, kinds []callers.Kind) (subject, error) {
 	}
 	host := strings.ToLower(s.name)
 	// A wildcard, too, is meant for hosts.
-	isHost := callers.IsDNSName(strings.ReplaceAll(host, "*", "x"))
+	isHost := authn.IsDNSName(strings.ReplaceAll(host, "*", "x"))
 	tokens, certificates := credentials(kinds)
 	switch {
 	case s.stated || !certificates:
 	case strings.Contains(text, "://"):
-		s.space = callers.URIName
+		s.space = authn.URIName
 	case isHost && (!tokens || strings.Contains(text, ".")):
-		s.space = callers.DNSName
+		s.space = authn.DNSName
 	}
 	switch {
 	case s.name == "":
 		return s, fmt.Errorf("subject %q names nobody", short(text))
-	case s.space == callers.TokenSubject:
+	case s.space == authn.TokenSubject:
 		return s, nil
 	case strings.Contains(s.name, "*"):
 		return s, fmt.Errorf("subject %q is a pattern, and names are matched whole; write out each name, or match by another key", short(text))
-	case s.space == callers.URIName && !strings.Contains(s.name, ":"):
+	case s.space == authn.URIName && !strings.Contains(s.name, ":"):
 		return s, fmt.Errorf("subject %q is no URI: it has no scheme", short(text))
-	case s.space == callers.DNSName && !callers.IsDNSName(host):
+	case s.space == authn.DNSName && !authn.IsDNSName(host):
 		return s, fmt.Errorf("subject %q is no host name", short(text))
-	case s.space == callers.DNSName:
+	case s.space == authn.DNSName:
 		s.name = host
 	}
 	return s, nil
 }
 
 // credentials says whether callers of the kinds have tokens, and whether they have certificates; none = any kind.
-func credentials(kinds []callers.Kind) (tokens, certificates bool) {
+func credentials(kinds []authn.Kind) (tokens, certificates bool) {
 	if len(kinds) == 0 {
 		return true, true
 	}
-	return slices.Contains(kinds, callers.KindUser) || slices.Contains(kinds, callers.KindApplication), slices.Contains(kinds, callers.KindCertificate)
+	return slices.Contains(kinds, authn.KindUser) || slices.Contains(kinds, authn.KindApplication), slices.Contains(kinds, authn.KindCertificate)
 }
 
 // subjects reads whom a rule names.
-func (p *parser) subjects(node *yaml.Node, kinds []callers.Kind) []subject {
+func (p *parser) subjects(node *yaml.Node, kinds []authn.Kind) []subject {
 	var all []subject
 	for _, text := range p.texts(node, "subject") {
 		s, err := subjectOf(text, kinds)
@@ -81,7 +81,7 @@ func (p *parser) subjects(node *yaml.Node, kinds []callers.Kind) []subject {
 }
 
 // isOne says whether one of the subjects is the caller.
-func isOne(subjects []subject, c *callers.Caller) bool {
+func isOne(subjects []subject, c *authn.Caller) bool {
 	return c.Subject != "" && slices.ContainsFunc(subjects, func(s subject) bool { return s.space == c.Namespace && s.name == c.Subject })
 }
 
@@ -89,7 +89,7 @@ func isOne(subjects []subject, c *callers.Caller) bool {
 func (p *parser) agreeSubjects(node *yaml.Node, r *rule) {
 	tokens, certificates := credentials(r.kinds)
 	for _, s := range r.subjects {
-		if s.space == callers.TokenSubject && !tokens || s.space != callers.TokenSubject && !certificates {
+		if s.space == authn.TokenSubject && !tokens || s.space != authn.TokenSubject && !certificates {
 			p.failf(node, "subject %q is a name of the namespace `%s`, which callers of this kind do not have", short(s.name), s.space)
 		}
 	}
@@ -97,7 +97,7 @@ func (p *parser) agreeSubjects(node *yaml.Node, r *rule) {
 
 // Accepted refuses rules that ask for what the credentials of a deployment cannot tell: the kind of a caller whose issuer does
 // not tell programs from people, and names in certificates or tokens that are not accepted.
-func Accepted(tokens, certificates bool, programs callers.Programs) Check {
+func Accepted(tokens, certificates bool, programs authn.Programs) Check {
 	return func(p *Policy) error {
 		for i := range p.rules {
 			if err := p.rules[i].accepted(tokens, certificates, programs); err != nil {
@@ -108,19 +108,19 @@ func Accepted(tokens, certificates bool, programs callers.Programs) Check {
 	}
 }
 
-func (r *rule) accepted(tokens, certificates bool, programs callers.Programs) error {
+func (r *rule) accepted(tokens, certificates bool, programs authn.Programs) error {
 	for _, kind := range r.kinds {
-		if tokens && programs == callers.ProgramsUntold && (kind == callers.KindUser || kind == callers.KindApplication) {
+		if tokens && programs == authn.ProgramsUntold && (kind == authn.KindUser || kind == authn.KindApplication) {
 			return fmt.Errorf("kind `%s` cannot be told from the tokens of this issuer; say in the settings how it marks the tokens of programs (oidc-programs: %s), "+
-				"or match by role, scope, group, subject or application", kind, strings.Join(callers.ProgramsNames(), ", "))
+				"or match by role, scope, group, subject or application", kind, strings.Join(authn.ProgramsNames(), ", "))
 		}
 	}
 	for _, s := range r.subjects {
 		// A name whose namespace is left to its form may be meant for the other one.
-		if !s.stated && (s.space == callers.TokenSubject && !tokens || s.space != callers.TokenSubject && !certificates) {
-			other := callers.TokenSubject
-			if s.space == callers.TokenSubject {
-				other = callers.DNSName
+		if !s.stated && (s.space == authn.TokenSubject && !tokens || s.space != authn.TokenSubject && !certificates) {
+			other := authn.TokenSubject
+			if s.space == authn.TokenSubject {
+				other = authn.DNSName
 			}
 			return fmt.Errorf("subject %q has the form of a name of the namespace `%s`, and no such credential is accepted here; write `%s:` before it if it is another one",
 				short(s.name), s.space, other)

@@ -1,4 +1,4 @@
-package callers_test
+package authn_test
 
 import (
 	"context"
@@ -22,7 +22,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 
-	"github.com/parley-gateway/parley/server/callers"
+	"github.com/parley-gateway/parley/server/authn"
 )
 
 // authority is a certificate authority made for one test.
@@ -101,48 +101,48 @@ func uris(t *testing.T, texts ...string) []*url.URL {
 func TestCertificates(t *testing.T) {
 	t.Parallel()
 	ours, theirs := newAuthority(t), newAuthority(t)
-	doors := &callers.Certificates{Roots: ours.pool}
+	doors := &authn.Certificates{Roots: ours.pool}
 	const spiffe = "spiffe://contoso.example/ns/export/sa/reader"
 	same := func(*x509.Certificate) {}
 	for name, c := range map[string]struct {
 		state   *tls.ConnectionState
 		subject string
-		why     callers.Why
+		why     authn.Why
 	}{
 		"uri before dns":    {ours.client(t, func(c *x509.Certificate) { c.URIs = uris(t, spiffe) }), spiffe, ""},
 		"dns":               {ours.client(t, same), "export.example", ""},
-		"no connection":     {nil, "", callers.WhyMissing},
-		"no certificate":    {&tls.ConnectionState{HandshakeComplete: true}, "", callers.WhyMissing},
-		"common name alone": {ours.client(t, func(c *x509.Certificate) { c.DNSNames = nil }), "", callers.WhyCertificate},
-		"two uris":          {ours.client(t, func(c *x509.Certificate) { c.URIs = uris(t, spiffe, "spiffe://x/y") }), "", callers.WhyCertificate},
-		"two dns names":     {ours.client(t, func(c *x509.Certificate) { c.DNSNames = []string{"a.example", "b.example"} }), "", callers.WhyCertificate},
+		"no connection":     {nil, "", authn.WhyMissing},
+		"no certificate":    {&tls.ConnectionState{HandshakeComplete: true}, "", authn.WhyMissing},
+		"common name alone": {ours.client(t, func(c *x509.Certificate) { c.DNSNames = nil }), "", authn.WhyCertificate},
+		"two uris":          {ours.client(t, func(c *x509.Certificate) { c.URIs = uris(t, spiffe, "spiffe://x/y") }), "", authn.WhyCertificate},
+		"two dns names":     {ours.client(t, func(c *x509.Certificate) { c.DNSNames = []string{"a.example", "b.example"} }), "", authn.WhyCertificate},
 		"mail address": {ours.client(t, func(c *x509.Certificate) {
 			c.DNSNames, c.EmailAddresses = nil, []string{"ada@contoso.example"}
-		}), "", callers.WhyCertificate},
+		}), "", authn.WhyCertificate},
 		"server certificate": {ours.client(t, func(c *x509.Certificate) {
 			c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
-		}), "", callers.WhyCertificate},
-		"another authority": {theirs.client(t, same), "", callers.WhyCertificate},
+		}), "", authn.WhyCertificate},
+		"another authority": {theirs.client(t, same), "", authn.WhyCertificate},
 		"ended": {ours.client(t, func(c *x509.Certificate) {
 			c.NotBefore, c.NotAfter = time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour)
-		}), "", callers.WhyExpired},
+		}), "", authn.WhyExpired},
 		"not verified": {func() *tls.ConnectionState {
 			state := ours.client(t, same)
 			state.VerifiedChains = nil
 			return state
-		}(), "", callers.WhyCertificate},
+		}(), "", authn.WhyCertificate},
 	} {
 		caller, err := doors.Identify(c.state)
-		if callers.WhyOf(err) != c.why {
+		if authn.WhyOf(err) != c.why {
 			t.Errorf("%s: %v, want %q", name, err, c.why)
 			continue
 		}
-		if err == nil && (caller.Subject != c.subject || caller.Kind != callers.KindCertificate || caller.ID() != "certificate:"+c.subject ||
+		if err == nil && (caller.Subject != c.subject || caller.Kind != authn.KindCertificate || caller.ID() != "certificate:"+c.subject ||
 			!caller.Expires.Equal(c.state.PeerCertificates[0].NotAfter)) {
 			t.Errorf("%s: %+v", name, caller)
 		}
 	}
-	none := &callers.Certificates{Roots: func() *x509.CertPool { return nil }}
+	none := &authn.Certificates{Roots: func() *x509.CertPool { return nil }}
 	if _, err := none.Identify(ours.client(t, same)); err == nil {
 		t.Error("no authorities let everybody in")
 	}
@@ -164,33 +164,33 @@ func TestDoors(t *testing.T) {
 	state := ours.client(t, func(*x509.Certificate) {})
 	good := "Bearer " + sign(t, b.delegated(nil))
 	expired := "Bearer " + sign(t, b.delegated(jwt.MapClaims{"exp": b.clock().Add(-time.Hour).Unix()}))
-	certificates := &callers.Certificates{Roots: ours.pool}
-	both := &callers.Doors{Tokens: b.tokens, Certificates: certificates}
+	certificates := &authn.Certificates{Roots: ours.pool}
+	both := &authn.Doors{Tokens: b.tokens, Certificates: certificates}
 	for name, c := range map[string]struct {
-		doors callers.Authenticator
+		doors authn.Authenticator
 		state *tls.ConnectionState
 		pairs []string
-		kind  callers.Kind
-		why   callers.Why
+		kind  authn.Kind
+		why   authn.Why
 	}{
-		"token":                         {both, nil, []string{"authorization", good}, callers.KindUser, ""},
-		"token before certificate":      {both, state, []string{"authorization", good}, callers.KindUser, ""},
-		"certificate":                   {both, state, nil, callers.KindCertificate, ""},
-		"bad token with certificate":    {both, state, []string{"authorization", expired}, 0, callers.WhyExpired},
-		"empty header with certificate": {both, state, []string{"authorization", ""}, 0, callers.WhyMalformed},
-		"basic with certificate":        {both, state, []string{"authorization", "Basic YTpi"}, 0, callers.WhyMalformed},
-		"two headers":                   {both, nil, []string{"authorization", good, "authorization", good}, 0, callers.WhyMalformed},
-		"two tokens":                    {both, nil, []string{"authorization", good + ", " + good}, 0, callers.WhyMalformed},
-		"scheme in lower case":          {both, nil, []string{"authorization", strings.Replace(good, "Bearer", "bearer", 1)}, callers.KindUser, ""},
-		"nothing":                       {both, nil, nil, 0, callers.WhyMissing},
-		"tokens only, certificate sent": {&callers.Doors{Tokens: b.tokens}, state, nil, 0, callers.WhyMissing},
-		"certificates only, token sent": {&callers.Doors{Certificates: certificates}, state, []string{"authorization", good}, 0, callers.WhyNotAccess},
-		"certificates only":             {&callers.Doors{Certificates: certificates}, state, nil, callers.KindCertificate, ""},
-		"no door":                       {&callers.Doors{}, state, nil, 0, callers.WhyMissing},
-		"open":                          {callers.Open{}, state, []string{"authorization", expired}, callers.KindAnonymous, ""},
+		"token":                         {both, nil, []string{"authorization", good}, authn.KindUser, ""},
+		"token before certificate":      {both, state, []string{"authorization", good}, authn.KindUser, ""},
+		"certificate":                   {both, state, nil, authn.KindCertificate, ""},
+		"bad token with certificate":    {both, state, []string{"authorization", expired}, 0, authn.WhyExpired},
+		"empty header with certificate": {both, state, []string{"authorization", ""}, 0, authn.WhyMalformed},
+		"basic with certificate":        {both, state, []string{"authorization", "Basic YTpi"}, 0, authn.WhyMalformed},
+		"two headers":                   {both, nil, []string{"authorization", good, "authorization", good}, 0, authn.WhyMalformed},
+		"two tokens":                    {both, nil, []string{"authorization", good + ", " + good}, 0, authn.WhyMalformed},
+		"scheme in lower case":          {both, nil, []string{"authorization", strings.Replace(good, "Bearer", "bearer", 1)}, authn.KindUser, ""},
+		"nothing":                       {both, nil, nil, 0, authn.WhyMissing},
+		"tokens only, certificate sent": {&authn.Doors{Tokens: b.tokens}, state, nil, 0, authn.WhyMissing},
+		"certificates only, token sent": {&authn.Doors{Certificates: certificates}, state, []string{"authorization", good}, 0, authn.WhyNotAccess},
+		"certificates only":             {&authn.Doors{Certificates: certificates}, state, nil, authn.KindCertificate, ""},
+		"no door":                       {&authn.Doors{}, state, nil, 0, authn.WhyMissing},
+		"open":                          {authn.Open{}, state, []string{"authorization", expired}, authn.KindAnonymous, ""},
 	} {
 		caller, err := c.doors.Authenticate(incoming(t.Context(), c.state, c.pairs...))
-		if callers.WhyOf(err) != c.why || err == nil && caller.Kind != c.kind {
+		if authn.WhyOf(err) != c.why || err == nil && caller.Kind != c.kind {
 			t.Errorf("%s: %+v, %v, want %s or %q", name, caller, err, c.kind, c.why)
 		}
 	}
@@ -214,13 +214,13 @@ func FuzzClaims(f *testing.F) {
 		}
 		caller, err := b.tokens.Verify(t.Context(), signed+"."+base64.RawURLEncoding.EncodeToString(signature))
 		if err != nil {
-			if callers.WhyOf(err) == "" {
+			if authn.WhyOf(err) == "" {
 				t.Fatalf("not a refusal: %v", err)
 			}
 			return
 		}
 		if caller.TenantID != tenant || caller.ObjectID == "" || caller.AppID == "" || caller.Expires.Before(b.clock().Add(-time.Minute)) ||
-			caller.Kind != callers.KindUser && caller.Kind != callers.KindApplication {
+			caller.Kind != authn.KindUser && caller.Kind != authn.KindApplication {
 			t.Fatalf("half a caller: %+v", caller)
 		}
 	})
@@ -229,7 +229,7 @@ func FuzzClaims(f *testing.F) {
 // FuzzPrograms signs whatever claims for an issuer that is not Entra: what says "program" is never a person, and a binding is
 // never forgotten.
 func FuzzPrograms(f *testing.F) {
-	b := newBench(f, func(c *callers.TokensConfig) { c.Issuer, c.Tenants = rfc9068, nil })
+	b := newBench(f, func(c *authn.TokensConfig) { c.Issuer, c.Tenants = rfc9068, nil })
 	b.issuer.publish(rfc9068)
 	const head = `{"iss":"` + rfc9068 + `","aud":"` + audience + `","exp":4000000000,"iat":1,"sub":"s","scope":"a"`
 	for _, seed := range []string{
@@ -238,7 +238,7 @@ func FuzzPrograms(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
-	doors := &callers.Doors{Tokens: b.tokens}
+	doors := &authn.Doors{Tokens: b.tokens}
 	f.Fuzz(func(t *testing.T, more string) {
 		payload := head + more + "}"
 		signed := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"RS256","kid":"key-1"}`)) + "." + base64.RawURLEncoding.EncodeToString([]byte(payload))
@@ -249,7 +249,7 @@ func FuzzPrograms(f *testing.F) {
 		token := signed + "." + base64.RawURLEncoding.EncodeToString(signature)
 		caller, err := doors.Authenticate(incoming(t.Context(), nil, "authorization", "Bearer "+token))
 		if err != nil {
-			if callers.WhyOf(err) == "" {
+			if authn.WhyOf(err) == "" {
 				t.Fatalf("not a refusal: %v", err)
 			}
 			return
@@ -260,7 +260,7 @@ func FuzzPrograms(f *testing.F) {
 		}
 		client := claims["client_id"]
 		program := claims["gty"] == "client-credentials" || client != nil && client != "" && client == claims["sub"]
-		if caller.Kind == callers.KindCertificate || caller.Kind == callers.KindAnonymous || program && caller.Kind != callers.KindApplication {
+		if caller.Kind == authn.KindCertificate || caller.Kind == authn.KindAnonymous || program && caller.Kind != authn.KindApplication {
 			t.Fatalf("%s for %q", caller.Kind, payload)
 		}
 		if _, bound := claims["cnf"]; bound {

@@ -1,4 +1,4 @@
-package callers
+package authn
 
 import (
 	"crypto/tls"

@@ -1,4 +1,4 @@
-package policy_test
+package authz_test
 
 import (
 	"errors"
@@ -10,8 +10,8 @@ import (
 	"testing"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/server/callers"
-	"github.com/parley-gateway/parley/server/policy"
+	"github.com/parley-gateway/parley/server/authn"
+	"github.com/parley-gateway/parley/server/authz"
 	"github.com/parley-gateway/parley/server/reload"
 )
 
@@ -100,42 +100,42 @@ func TestAllMistakesAtOnce(t *testing.T) {
 // TestEntraAppRoles checks the file that comes with the handbook.
 func TestEntraAppRoles(t *testing.T) {
 	t.Parallel()
-	p, err := policy.Parse(filepath.Join("..", "..", "docs", "policies", "entra-app-roles.yaml"), []string{"a"}, reload.ReadFile)
+	p, err := authz.Parse(filepath.Join("..", "..", "docs", "policies", "entra-app-roles.yaml"), []string{"a"}, reload.ReadFile)
 	if err != nil {
 		t.Fatal(err)
 	}
 	events := []parleyv1.Source{copilot, chat}
-	with := func(role string, change func(*callers.Caller)) *callers.Caller {
-		return user(func(c *callers.Caller) {
+	with := func(role string, change func(*authn.Caller)) *authn.Caller {
+		return user(func(c *authn.Caller) {
 			c.Roles, c.Scopes = []string{role}, nil
 			if change != nil {
 				change(c)
 			}
 		})
 	}
-	signedIn := user(func(c *callers.Caller) { c.Roles, c.Scopes = nil, []string{"Conversations.Read"} })
+	signedIn := user(func(c *authn.Caller) { c.Roles, c.Scopes = nil, []string{"Conversations.Read"} })
 	for name, c := range map[string]struct {
-		caller *callers.Caller
-		req    policy.Request
+		caller *authn.Caller
+		req    authz.Request
 		rule   string
 	}{
-		"own":                      {signedIn, policy.Request{RPC: "StreamEvents", User: ada, Sources: events, View: full}, "own-data"},
-		"another's":                {signedIn, policy.Request{RPC: "StreamEvents", User: bob, Sources: events, View: metadata}, ""},
-		"users":                    {signedIn, policy.Request{RPC: "ListUsers", Sources: []parleyv1.Source{parleyv1.Source_SOURCE_USER}}, ""},
-		"officer":                  {with("Conversations.Read.All", nil), policy.Request{RPC: "ListEvents", User: bob, Sources: events, View: full}, "officer"},
-		"an officer's program":     {with("Conversations.Read.All", application), policy.Request{RPC: "ListEvents", User: bob, Sources: events, View: full}, ""},
-		"export":                   {with("Conversations.Export.All", application), policy.Request{RPC: "DownloadCopilotUsage", Sources: []parleyv1.Source{usage}}, "export"},
-		"a person as export":       {with("Conversations.Export.All", nil), policy.Request{RPC: "ListEvents", User: bob, Sources: events, View: metadata}, ""},
-		"metadata":                 {with("Conversations.Metadata.All", application), policy.Request{RPC: "ListEvents", User: bob, Sources: events, View: metadata}, "metadata"},
-		"metadata does not see":    {with("Conversations.Metadata.All", application), policy.Request{RPC: "ListEvents", User: bob, Sources: events, View: basic}, ""},
-		"usage":                    {with("Usage.Read.All", nil), policy.Request{RPC: "ListCopilotUsage", Sources: []parleyv1.Source{usage}}, "usage"},
-		"usage reads no events":    {with("Usage.Read.All", nil), policy.Request{RPC: "ListEvents", User: bob, Sources: events, View: metadata}, ""},
-		"a stranger":               {with("Other", nil), policy.Request{RPC: "ListEvents", User: ada, Sources: events, View: metadata}, ""},
-		"an officer of elsewhere":  {with("Conversations.Read.All", func(c *callers.Caller) { c.TenantID = tenantB }), policy.Request{RPC: "ListEvents", User: bob, Sources: events, View: full}, ""},
-		"anonymous has no policy":  {callers.Anonymous(), policy.Request{RPC: "ListEvents", User: bob, Sources: events, View: metadata}, ""},
-		"whole tenant of an owner": {signedIn, policy.Request{RPC: "ListEvents", User: "-", Sources: []parleyv1.Source{parleyv1.Source_SOURCE_CALL}, View: metadata}, ""},
+		"own":                      {signedIn, authz.Request{RPC: "StreamEvents", User: ada, Sources: events, View: full}, "own-data"},
+		"another's":                {signedIn, authz.Request{RPC: "StreamEvents", User: bob, Sources: events, View: metadata}, ""},
+		"users":                    {signedIn, authz.Request{RPC: "ListUsers", Sources: []parleyv1.Source{parleyv1.Source_SOURCE_USER}}, ""},
+		"officer":                  {with("Conversations.Read.All", nil), authz.Request{RPC: "ListEvents", User: bob, Sources: events, View: full}, "officer"},
+		"an officer's program":     {with("Conversations.Read.All", application), authz.Request{RPC: "ListEvents", User: bob, Sources: events, View: full}, ""},
+		"export":                   {with("Conversations.Export.All", application), authz.Request{RPC: "DownloadCopilotUsage", Sources: []parleyv1.Source{usage}}, "export"},
+		"a person as export":       {with("Conversations.Export.All", nil), authz.Request{RPC: "ListEvents", User: bob, Sources: events, View: metadata}, ""},
+		"metadata":                 {with("Conversations.Metadata.All", application), authz.Request{RPC: "ListEvents", User: bob, Sources: events, View: metadata}, "metadata"},
+		"metadata does not see":    {with("Conversations.Metadata.All", application), authz.Request{RPC: "ListEvents", User: bob, Sources: events, View: basic}, ""},
+		"usage":                    {with("Usage.Read.All", nil), authz.Request{RPC: "ListCopilotUsage", Sources: []parleyv1.Source{usage}}, "usage"},
+		"usage reads no events":    {with("Usage.Read.All", nil), authz.Request{RPC: "ListEvents", User: bob, Sources: events, View: metadata}, ""},
+		"a stranger":               {with("Other", nil), authz.Request{RPC: "ListEvents", User: ada, Sources: events, View: metadata}, ""},
+		"an officer of elsewhere":  {with("Conversations.Read.All", func(c *authn.Caller) { c.TenantID = tenantB }), authz.Request{RPC: "ListEvents", User: bob, Sources: events, View: full}, ""},
+		"anonymous has no policy":  {authn.Anonymous(), authz.Request{RPC: "ListEvents", User: bob, Sources: events, View: metadata}, ""},
+		"whole tenant of an owner": {signedIn, authz.Request{RPC: "ListEvents", User: "-", Sources: []parleyv1.Source{parleyv1.Source_SOURCE_CALL}, View: metadata}, ""},
 	} {
-		c.req.Tenant = policy.Tenant{Alias: "a", ID: tenantA, Only: true}
+		c.req.Tenant = authz.Tenant{Alias: "a", ID: tenantA, Only: true}
 		if have := p.Decide(c.caller, c.req); have.Rule != c.rule || have.Allowed != (c.rule != "") {
 			t.Errorf("%s: %+v, want rule %q", name, have, c.rule)
 		}
@@ -155,7 +155,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("rules: [{name: r, match: &m {role: x}, allow: *m}]"))
 	f.Add([]byte("rules:\n- <<: {}\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		p, err := policy.Parse("policy.yaml", []string{"a", "b"}, func(path string) ([]byte, error) {
+		p, err := authz.Parse("policy.yaml", []string{"a", "b"}, func(path string) ([]byte, error) {
 			switch path {
 			case "policy.yaml":
 				return data, nil
@@ -187,7 +187,7 @@ func FuzzParse(f *testing.F) {
 				t.Fatal("a rule without a name")
 			}
 		}
-		req := policy.Request{RPC: "GetEvent", Tenant: inA, User: ada, Sources: []parleyv1.Source{chat}, View: metadata}
+		req := authz.Request{RPC: "GetEvent", Tenant: inA, User: ada, Sources: []parleyv1.Source{chat}, View: metadata}
 		if have := p.Decide(nil, req); have.Allowed {
 			t.Fatalf("nobody may read: %+v", have)
 		}

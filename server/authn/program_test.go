@@ -1,4 +1,4 @@
-package callers_test
+package authn_test
 
 import (
 	"crypto/rand"
@@ -14,7 +14,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
-	"github.com/parley-gateway/parley/server/callers"
+	"github.com/parley-gateway/parley/server/authn"
 )
 
 // Issuers as their products name them.
@@ -34,15 +34,15 @@ const (
 func TestWhoIsAProgram(t *testing.T) {
 	t.Parallel()
 	const (
-		user, program, unknown = callers.KindUser, callers.KindApplication, callers.KindUnknown
-		refused                = callers.Kind(-1)
+		user, program, unknown = authn.KindUser, authn.KindApplication, authn.KindUnknown
+		refused                = authn.Kind(-1)
 	)
 	access := map[string]any{"typ": "at+jwt"}
 	for name, c := range map[string]struct {
 		issuer string
 		header map[string]any
 		claims jwt.MapClaims
-		want   callers.Kind
+		want   authn.Kind
 	}{
 		"RFC 9068: a person":                 {rfc9068, access, jwt.MapClaims{"sub": "5ba552d67", "client_id": client, "scope": "read"}, user},
 		"RFC 9068: a person without a scope": {rfc9068, access, jwt.MapClaims{"sub": "5ba552d67", "client_id": client}, user},
@@ -105,7 +105,7 @@ func TestWhoIsAProgram(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t, func(cfg *callers.TokensConfig) {
+			b := newBench(t, func(cfg *authn.TokensConfig) {
 				if !strings.Contains(c.issuer, "microsoft") && !strings.Contains(c.issuer, "windows") {
 					cfg.Issuer = c.issuer
 				}
@@ -118,7 +118,7 @@ func TestWhoIsAProgram(t *testing.T) {
 			caller, err := b.tokens.Verify(t.Context(), token)
 			switch {
 			case c.want == refused:
-				if why := callers.WhyOf(err); why != callers.WhyNotAccess && why != callers.WhyMalformed {
+				if why := authn.WhyOf(err); why != authn.WhyNotAccess && why != authn.WhyMalformed {
 					t.Errorf("%+v, %v, want a refusal", caller, err)
 				}
 			case err != nil || caller.Kind != c.want:
@@ -136,29 +136,29 @@ func entra(more jwt.MapClaims) jwt.MapClaims {
 // TestProgramsOf recognizes issuers at start, kind: what is known of an issuer before its first token is its URL.
 func TestProgramsOf(t *testing.T) {
 	t.Parallel()
-	for issuer, want := range map[string]callers.Programs{
-		issuerV2: callers.ProgramsEntra, issuerV1: callers.ProgramsEntra, "https://127.0.0.1:8090/{tid}/v2.0": callers.ProgramsEntra,
-		"https://" + tenant + ".ciamlogin.com/" + tenant + "/v2.0": callers.ProgramsEntra,
-		auth0: callers.ProgramsAuth0, okta: callers.ProgramsOkta, keycloak: callers.ProgramsKeycloak,
-		"https://kc.example/auth/realms/main": callers.ProgramsKeycloak,
-		oktaOwn:                               callers.ProgramsOkta, "https://id.contoso.example/oauth2/aus1a2b3c4d5e6f7g8h9": callers.ProgramsOkta,
-		"https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Ab1": callers.ProgramsRFC9068,
-		rfc9068: callers.ProgramsUntold, pingOne: callers.ProgramsUntold, "https://is.example/oauth2/token": callers.ProgramsUntold,
-		"https://am.example/am/oauth2/realms/root/realms/alpha": callers.ProgramsUntold,
-		"https://evil-auth0.com/":                               callers.ProgramsUntold, "https://x.okta.com.evil.example/": callers.ProgramsUntold,
-		"https://id.example/realms": callers.ProgramsUntold, "://": callers.ProgramsUntold,
+	for issuer, want := range map[string]authn.Programs{
+		issuerV2: authn.ProgramsEntra, issuerV1: authn.ProgramsEntra, "https://127.0.0.1:8090/{tid}/v2.0": authn.ProgramsEntra,
+		"https://" + tenant + ".ciamlogin.com/" + tenant + "/v2.0": authn.ProgramsEntra,
+		auth0: authn.ProgramsAuth0, okta: authn.ProgramsOkta, keycloak: authn.ProgramsKeycloak,
+		"https://kc.example/auth/realms/main": authn.ProgramsKeycloak,
+		oktaOwn:                               authn.ProgramsOkta, "https://id.contoso.example/oauth2/aus1a2b3c4d5e6f7g8h9": authn.ProgramsOkta,
+		"https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Ab1": authn.ProgramsRFC9068,
+		rfc9068: authn.ProgramsUntold, pingOne: authn.ProgramsUntold, "https://is.example/oauth2/token": authn.ProgramsUntold,
+		"https://am.example/am/oauth2/realms/root/realms/alpha": authn.ProgramsUntold,
+		"https://evil-auth0.com/":                               authn.ProgramsUntold, "https://x.okta.com.evil.example/": authn.ProgramsUntold,
+		"https://id.example/realms": authn.ProgramsUntold, "://": authn.ProgramsUntold,
 	} {
-		if have := callers.ProgramsOf(issuer); have != want {
+		if have := authn.ProgramsOf(issuer); have != want {
 			t.Errorf("%s: %q, want %q", issuer, have, want)
 		}
 	}
-	b := newBench(t, func(cfg *callers.TokensConfig) { cfg.Issuer, cfg.Programs = rfc9068, callers.ProgramsOkta })
+	b := newBench(t, func(cfg *authn.TokensConfig) { cfg.Issuer, cfg.Programs = rfc9068, authn.ProgramsOkta })
 	b.issuer.publish(rfc9068)
 	now := b.clock()
 	caller, err := b.tokens.Verify(t.Context(), sign(t, jwt.MapClaims{
 		"iss": rfc9068, "aud": audience, "iat": now.Unix(), "exp": now.Add(time.Hour).Unix(), "sub": "ada", "azp": client, "scp": []string{"read"},
 	}))
-	if err != nil || caller.Kind != callers.KindUnknown {
+	if err != nil || caller.Kind != authn.KindUnknown {
 		t.Errorf("%+v, %v: the setting does not count", caller, err)
 	}
 }
@@ -167,10 +167,10 @@ func TestProgramsOf(t *testing.T) {
 func TestForeignTypes(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
-	try := func(typ any) callers.Why {
+	try := func(typ any) authn.Why {
 		header := map[string]any{"kid": "key-1", "typ": typ}
 		_, err := b.tokens.Verify(t.Context(), signWith(t, jwt.SigningMethodRS256, testKeys()[0], header, b.delegated(nil)))
-		return callers.WhyOf(err)
+		return authn.WhyOf(err)
 	}
 	for _, typ := range []any{"JWT", "jwt", "at+jwt", "AT+JWT", "application/at+jwt", "Application/AT+jwt"} {
 		if why := try(typ); why != "" {
@@ -182,7 +182,7 @@ func TestForeignTypes(t *testing.T) {
 		"kb+jwt", "", " JWT", "text/at+jwt", nil, 1,
 		[]string{"JWT"},
 	} {
-		if why := try(typ); why != callers.WhyNotAccess {
+		if why := try(typ); why != authn.WhyNotAccess {
 			t.Errorf("%v: %q", typ, why)
 		}
 	}
@@ -191,18 +191,18 @@ func TestForeignTypes(t *testing.T) {
 // TestLongestLifetime, kind: what an issuer grants for too long is not accepted, from its first minute on.
 func TestLongestLifetime(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, func(cfg *callers.TokensConfig) { cfg.MaxLifetime = 2 * time.Hour })
+	b := newBench(t, func(cfg *authn.TokensConfig) { cfg.MaxLifetime = 2 * time.Hour })
 	now := b.clock()
 	for name, c := range map[string]struct {
 		issued, expires time.Time
-		want            callers.Why
+		want            authn.Why
 	}{
 		"as long as allowed": {now, now.Add(2 * time.Hour), ""},
-		"a second longer":    {now, now.Add(2*time.Hour + time.Second), callers.WhyLifetime},
-		"mostly over":        {now.Add(-23 * time.Hour), now.Add(time.Hour), callers.WhyLifetime},
+		"a second longer":    {now, now.Add(2*time.Hour + time.Second), authn.WhyLifetime},
+		"mostly over":        {now.Add(-23 * time.Hour), now.Add(time.Hour), authn.WhyLifetime},
 	} {
 		_, err := b.tokens.Verify(t.Context(), sign(t, b.delegated(jwt.MapClaims{"iat": c.issued.Unix(), "exp": c.expires.Unix()})))
-		if callers.WhyOf(err) != c.want {
+		if authn.WhyOf(err) != c.want {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 	}
@@ -218,36 +218,36 @@ func TestBoundTokens(t *testing.T) {
 	sum := sha256.Sum256(holder.PeerCertificates[0].Raw)
 	mine := base64.RawURLEncoding.EncodeToString(sum[:])
 	roots := ours.pool()
-	both := &callers.Doors{Tokens: b.tokens, Certificates: &callers.Certificates{Roots: func() *x509.CertPool { return roots }, Now: b.clock}}
+	both := &authn.Doors{Tokens: b.tokens, Certificates: &authn.Certificates{Roots: func() *x509.CertPool { return roots }, Now: b.clock}}
 	unverified := *holder
 	unverified.VerifiedChains = nil
 	b.set(time.Now())
 	for name, c := range map[string]struct {
 		cnf   any
 		state *tls.ConnectionState
-		doors *callers.Doors
-		want  callers.Why
+		doors *authn.Doors
+		want  authn.Why
 	}{
 		"the holder":                 {map[string]any{"x5t#S256": mine}, holder, both, ""},
-		"another certificate":        {map[string]any{"x5t#S256": mine}, thief, both, callers.WhyBound},
-		"no certificate":             {map[string]any{"x5t#S256": mine}, nil, both, callers.WhyBound},
-		"certificates are not asked": {map[string]any{"x5t#S256": mine}, holder, &callers.Doors{Tokens: b.tokens}, callers.WhyBound},
-		"not verified":               {map[string]any{"x5t#S256": mine}, &unverified, both, callers.WhyBound},
-		"DPoP":                       {map[string]any{"jkt": mine}, holder, both, callers.WhyBound},
-		"DPoP beside it":             {map[string]any{"x5t#S256": mine, "jkt": mine}, holder, both, callers.WhyBound},
-		"a key":                      {map[string]any{"jwk": map[string]any{"kty": "RSA"}}, holder, both, callers.WhyBound},
-		"SHA-1":                      {map[string]any{"x5t": mine[:27]}, holder, both, callers.WhyBound},
-		"too short":                  {map[string]any{"x5t#S256": mine[:20]}, holder, both, callers.WhyBound},
-		"padded":                     {map[string]any{"x5t#S256": mine + "="}, holder, both, callers.WhyBound},
-		"of a number":                {map[string]any{"x5t#S256": 7}, holder, both, callers.WhyMalformed},
-		"to nothing":                 {map[string]any{}, holder, both, callers.WhyMalformed},
-		"of no object":               {"x5t#S256", holder, both, callers.WhyMalformed},
-		"null":                       {nil, holder, both, callers.WhyMalformed},
+		"another certificate":        {map[string]any{"x5t#S256": mine}, thief, both, authn.WhyBound},
+		"no certificate":             {map[string]any{"x5t#S256": mine}, nil, both, authn.WhyBound},
+		"certificates are not asked": {map[string]any{"x5t#S256": mine}, holder, &authn.Doors{Tokens: b.tokens}, authn.WhyBound},
+		"not verified":               {map[string]any{"x5t#S256": mine}, &unverified, both, authn.WhyBound},
+		"DPoP":                       {map[string]any{"jkt": mine}, holder, both, authn.WhyBound},
+		"DPoP beside it":             {map[string]any{"x5t#S256": mine, "jkt": mine}, holder, both, authn.WhyBound},
+		"a key":                      {map[string]any{"jwk": map[string]any{"kty": "RSA"}}, holder, both, authn.WhyBound},
+		"SHA-1":                      {map[string]any{"x5t": mine[:27]}, holder, both, authn.WhyBound},
+		"too short":                  {map[string]any{"x5t#S256": mine[:20]}, holder, both, authn.WhyBound},
+		"padded":                     {map[string]any{"x5t#S256": mine + "="}, holder, both, authn.WhyBound},
+		"of a number":                {map[string]any{"x5t#S256": 7}, holder, both, authn.WhyMalformed},
+		"to nothing":                 {map[string]any{}, holder, both, authn.WhyMalformed},
+		"of no object":               {"x5t#S256", holder, both, authn.WhyMalformed},
+		"null":                       {nil, holder, both, authn.WhyMalformed},
 	} {
 		claims := b.delegated(nil)
 		claims["cnf"] = c.cnf
 		_, err := c.doors.Authenticate(incoming(t.Context(), c.state, "authorization", "Bearer "+sign(t, claims)))
-		if callers.WhyOf(err) != c.want {
+		if authn.WhyOf(err) != c.want {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 	}
@@ -258,25 +258,25 @@ func TestOnlyTheIssuersSigningKeys(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		members string
-		want    callers.Why
+		want    authn.Why
 	}{
 		"nothing said":               {``, ""},
 		"this tenant's":              {`,"issuer":"` + issuerV2 + `"`, ""},
 		"any tenant's":               {`,"issuer":"https://login.microsoftonline.com/{tenantid}/v2.0"`, ""},
 		"the same tenant's v1 name":  {`,"issuer":"` + issuerV1 + `"`, ""},
-		"another tenant's":           {`,"issuer":"https://login.microsoftonline.com/` + other + `/v2.0"`, callers.WhyKeys},
-		"of another host":            {`,"issuer":"https://id.example/{tenantid}/v2.0"`, callers.WhyKeys},
-		"in the clear":               {`,"issuer":"http://login.microsoftonline.com/{tenantid}/v2.0"`, callers.WhyKeys},
-		"of no URL":                  {`,"issuer":"contoso"`, callers.WhyKeys},
+		"another tenant's":           {`,"issuer":"https://login.microsoftonline.com/` + other + `/v2.0"`, authn.WhyKeys},
+		"of another host":            {`,"issuer":"https://id.example/{tenantid}/v2.0"`, authn.WhyKeys},
+		"in the clear":               {`,"issuer":"http://login.microsoftonline.com/{tenantid}/v2.0"`, authn.WhyKeys},
+		"of no URL":                  {`,"issuer":"contoso"`, authn.WhyKeys},
 		"for verifying":              {`,"key_ops":["verify"]`, ""},
-		"for signing alone":          {`,"key_ops":["sign"]`, callers.WhyKeys},
-		"for encryption":             {`,"key_ops":["encrypt","wrapKey"]`, callers.WhyKeys},
-		"for nothing":                {`,"key_ops":[]`, callers.WhyKeys},
-		"for a word":                 {`,"key_ops":"verify"`, callers.WhyKeys},
-		"for encryption by use":      {`,"use":"enc"`, callers.WhyKeys},
-		"for another algorithm":      {`,"alg":"RSA-OAEP"`, callers.WhyAlgorithm},
+		"for signing alone":          {`,"key_ops":["sign"]`, authn.WhyKeys},
+		"for encryption":             {`,"key_ops":["encrypt","wrapKey"]`, authn.WhyKeys},
+		"for nothing":                {`,"key_ops":[]`, authn.WhyKeys},
+		"for a word":                 {`,"key_ops":"verify"`, authn.WhyKeys},
+		"for encryption by use":      {`,"use":"enc"`, authn.WhyKeys},
+		"for another algorithm":      {`,"alg":"RSA-OAEP"`, authn.WhyAlgorithm},
 		"for ours":                   {`,"alg":"RS256"`, ""},
-		"use and operations at odds": {`,"use":"sig","key_ops":["decrypt"]`, callers.WhyKeys},
+		"use and operations at odds": {`,"use":"sig","key_ops":["decrypt"]`, authn.WhyKeys},
 	} {
 		b := newBench(t, nil)
 		b.issuer.set(func() {
@@ -287,7 +287,7 @@ func TestOnlyTheIssuersSigningKeys(t *testing.T) {
 			key = strings.Replace(key, `"kid":"key-1"`, `"kid":"key-1"`+c.members, 1)
 			b.issuer.change = func(path string) (int, string, bool) { return http.StatusOK, key, path == "/keys" }
 		})
-		if _, err := b.tokens.Verify(t.Context(), sign(t, b.delegated(nil))); callers.WhyOf(err) != c.want {
+		if _, err := b.tokens.Verify(t.Context(), sign(t, b.delegated(nil))); authn.WhyOf(err) != c.want {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 	}
@@ -299,7 +299,7 @@ func TestCallersAreProvenAgain(t *testing.T) {
 	b := newBench(t, nil)
 	ours, others := newAuthority(t), newAuthority(t)
 	roots := ours.pool()
-	certificates := &callers.Certificates{Roots: func() *x509.CertPool { return roots }}
+	certificates := &authn.Certificates{Roots: func() *x509.CertPool { return roots }}
 	state := ours.client(t, func(*x509.Certificate) {})
 	now := time.Now()
 	b.set(now)
@@ -313,22 +313,22 @@ func TestCallersAreProvenAgain(t *testing.T) {
 	}
 	sum := sha256.Sum256(state.PeerCertificates[0].Raw)
 	claims := b.delegated(jwt.MapClaims{"cnf": map[string]any{"x5t#S256": base64.RawURLEncoding.EncodeToString(sum[:])}})
-	bound, err := (&callers.Doors{Tokens: b.tokens, Certificates: certificates}).Authenticate(incoming(t.Context(), state, "authorization", "Bearer "+sign(t, claims)))
+	bound, err := (&authn.Doors{Tokens: b.tokens, Certificates: certificates}).Authenticate(incoming(t.Context(), state, "authorization", "Bearer "+sign(t, claims)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	check := func(about string, c *callers.Caller, want callers.Why) {
+	check := func(about string, c *authn.Caller, want authn.Why) {
 		t.Helper()
-		if have := callers.WhyOf(c.Again(b.clock())); have != want {
+		if have := authn.WhyOf(c.Again(b.clock())); have != want {
 			t.Errorf("%s: %q, want %q", about, have, want)
 		}
 	}
-	for about, c := range map[string]*callers.Caller{"certificate": holder, "token": token, "bound token": bound} {
+	for about, c := range map[string]*authn.Caller{"certificate": holder, "token": token, "bound token": bound} {
 		check(about+" that still holds", c, "")
 	}
 	roots = others.pool()
-	check("the authority was taken out", holder, callers.WhyCertificate)
-	check("the authority of the certificate behind a token", bound, callers.WhyCertificate)
+	check("the authority was taken out", holder, authn.WhyCertificate)
+	check("the authority of the certificate behind a token", bound, authn.WhyCertificate)
 	check("a token without a certificate", token, "")
 	roots = ours.pool()
 	check("the authority is back", holder, "")
@@ -344,46 +344,46 @@ func TestCallersAreProvenAgain(t *testing.T) {
 	check("after a fetch that changed nothing", token, "")
 	b.issuer.set(func() { b.issuer.served["key-1"] = &testKeys()[1].PublicKey })
 	refetched()
-	check("another key under the id", token, callers.WhyUnknownKey)
+	check("another key under the id", token, authn.WhyUnknownKey)
 	b.issuer.set(func() { b.issuer.served["key-1"] = &testKeys()[0].PublicKey })
 	refetched()
 	check("the key is back", token, "")
 	b.issuer.set(func() { delete(b.issuer.served, "key-1"); b.issuer.served["key-2"] = &testKeys()[1].PublicKey })
 	refetched()
-	check("the key was withdrawn", token, callers.WhyUnknownKey)
+	check("the key was withdrawn", token, authn.WhyUnknownKey)
 	b.issuer.set(func() { b.issuer.served["key-1"] = &testKeys()[0].PublicKey })
 	refetched()
 	b.pass(38 * time.Minute)
 	check("the token ended minutes ago", token, "")
 	b.pass(10 * time.Minute)
-	check("the token ended long ago", token, callers.WhyExpired)
+	check("the token ended long ago", token, authn.WhyExpired)
 }
 
 // TestNamesOfCertificates, kind: what is no name of one machine is no subject.
 func TestNamesOfCertificates(t *testing.T) {
 	t.Parallel()
 	ours := newAuthority(t)
-	doors := &callers.Certificates{Roots: ours.pool}
+	doors := &authn.Certificates{Roots: ours.pool}
 	for name, c := range map[string]struct {
 		dns  []string
 		uris []*url.URL
-		want callers.Namespace
-		why  callers.Why
+		want authn.Namespace
+		why  authn.Why
 	}{
-		"a host":              {[]string{"Export.Example"}, nil, callers.DNSName, ""},
-		"one label":           {[]string{"export"}, nil, callers.DNSName, ""},
-		"a wildcard":          {[]string{"*.example"}, nil, 0, callers.WhyCertificate},
-		"a wildcard inside":   {[]string{"a*.example"}, nil, 0, callers.WhyCertificate},
-		"a wildcard alone":    {[]string{"*"}, nil, 0, callers.WhyCertificate},
-		"a final dot":         {[]string{"export.example."}, nil, 0, callers.WhyCertificate},
-		"a URI":               {[]string{"export.example"}, uris(t, "spiffe://contoso.example/a"), callers.URIName, ""},
-		"a URN":               {nil, uris(t, "urn:uuid:"+object), callers.URIName, ""},
-		"a URI like a host":   {[]string{"export.example"}, []*url.URL{{Path: "export.example"}}, 0, callers.WhyCertificate},
-		"a wildcard in a URI": {nil, uris(t, "spiffe://contoso.example/*"), 0, callers.WhyCertificate},
+		"a host":              {[]string{"Export.Example"}, nil, authn.DNSName, ""},
+		"one label":           {[]string{"export"}, nil, authn.DNSName, ""},
+		"a wildcard":          {[]string{"*.example"}, nil, 0, authn.WhyCertificate},
+		"a wildcard inside":   {[]string{"a*.example"}, nil, 0, authn.WhyCertificate},
+		"a wildcard alone":    {[]string{"*"}, nil, 0, authn.WhyCertificate},
+		"a final dot":         {[]string{"export.example."}, nil, 0, authn.WhyCertificate},
+		"a URI":               {[]string{"export.example"}, uris(t, "spiffe://contoso.example/a"), authn.URIName, ""},
+		"a URN":               {nil, uris(t, "urn:uuid:"+object), authn.URIName, ""},
+		"a URI like a host":   {[]string{"export.example"}, []*url.URL{{Path: "export.example"}}, 0, authn.WhyCertificate},
+		"a wildcard in a URI": {nil, uris(t, "spiffe://contoso.example/*"), 0, authn.WhyCertificate},
 	} {
 		state := ours.client(t, func(cert *x509.Certificate) { cert.DNSNames, cert.URIs = c.dns, c.uris })
 		caller, err := doors.Identify(state)
-		if callers.WhyOf(err) != c.why || err == nil && caller.Namespace != c.want {
+		if authn.WhyOf(err) != c.why || err == nil && caller.Namespace != c.want {
 			t.Errorf("%s: %+v, %v", name, caller, err)
 		}
 	}
