@@ -22,7 +22,7 @@ func bothPolicies(t *testing.T, settings *config.Settings) {
 	var text strings.Builder
 	text.WriteString("rules:\n")
 	for _, name := range []string{"entra-app-roles.yaml", "on-behalf-of.yaml"} {
-		content, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "policies", name))
+		content, err := os.ReadFile(filepath.Join("..", "..", "docs", "policies", name))
 		if err != nil {
 			t.Fatal(err)
 		}

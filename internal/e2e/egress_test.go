@@ -129,7 +129,7 @@ func TestEverythingLeavesThroughTheProxy(t *testing.T) {
 	settings.GraphURL = "https://" + target
 	settings.ProxyURL, settings.GraphVersionUsage = p.url(), "beta"
 	settings.AuthMode, settings.OIDCIssuer, settings.OIDCAudience, settings.OIDCCAFile = "oidc", issuer.CallerIssuer(), graphsim.DemoAudience, file(t, "issuer.pem", issuer.CACertPEM())
-	settings.PolicyFile = filepath.Join("..", "..", "..", "docs", "policies", "entra-app-roles.yaml")
+	settings.PolicyFile = filepath.Join("..", "..", "docs", "policies", "entra-app-roles.yaml")
 	settings.AuditFile = filepath.Join(t.TempDir(), "audit")
 	g := &guarded{sim: issuer, log: &shared{}, records: settings.AuditFile}
 	running := started(t, settings, slog.NewTextHandler(g.log, &slog.HandlerOptions{Level: slog.LevelDebug}))

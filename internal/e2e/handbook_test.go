@@ -12,7 +12,7 @@ import (
 // TestHandbookNamesTests checks that every test that the pages of promises name exists.
 func TestHandbookNamesTests(t *testing.T) {
 	t.Parallel()
-	root := filepath.Join("..", "..", "..")
+	root := filepath.Join("..", "..")
 	exists := map[string]bool{}
 	function := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {

@@ -79,7 +79,7 @@ func TestExposedFilesAreLogged(t *testing.T) {
 func TestTokenMaxLifetime(t *testing.T) {
 	t.Parallel()
 	g := guardOver(t, graphsim.Config{Users: 3, Chats: 2, Messages: 4}, func(settings *config.Settings) {
-		settings.PolicyFile = filepath.Join("..", "..", "..", "docs", "policies", "entra-app-roles.yaml")
+		settings.PolicyFile = filepath.Join("..", "..", "docs", "policies", "entra-app-roles.yaml")
 		settings.TokenMaxLifetime = 30 * time.Minute
 	})
 	for lifetime, want := range map[time.Duration]int{30 * time.Minute: 200, 31 * time.Minute: 401} {

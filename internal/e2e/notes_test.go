@@ -23,7 +23,7 @@ import (
 func guardedOwners(t *testing.T, simulator graphsim.Config) *guarded {
 	t.Helper()
 	return guardOver(t, simulator, func(settings *config.Settings) {
-		settings.PolicyFile = filepath.Join("..", "..", "..", "docs", "policies", "entra-app-roles.yaml")
+		settings.PolicyFile = filepath.Join("..", "..", "docs", "policies", "entra-app-roles.yaml")
 	})
 }
 

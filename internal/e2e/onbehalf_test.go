@@ -24,7 +24,7 @@ func serveUsers(t *testing.T, simulator graphsim.Config, change func(*config.Set
 	t.Helper()
 	simulator.Users, simulator.Chats, simulator.Messages, simulator.Interactions, simulator.Calls = max(simulator.Users, 12), 40, 400, 100, 30
 	return guardOver(t, simulator, func(settings *config.Settings) {
-		settings.PolicyFile = filepath.Join("..", "..", "..", "docs", "policies", "on-behalf-of.yaml")
+		settings.PolicyFile = filepath.Join("..", "..", "docs", "policies", "on-behalf-of.yaml")
 		if change != nil {
 			change(settings)
 		}

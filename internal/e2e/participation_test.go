@@ -195,7 +195,7 @@ func TestAFilterIsNoAuthorization(t *testing.T) {
 			g := guardOver(t, graphsim.Config{
 				Users: 8, Chats: 30, Messages: 100, Interactions: 20, Calls: 40, IgnoreCallParticipant: c.ignore,
 			}, func(settings *config.Settings) {
-				settings.PolicyFile = filepath.Join("..", "..", "..", "docs", "policies", "entra-app-roles.yaml")
+				settings.PolicyFile = filepath.Join("..", "..", "docs", "policies", "entra-app-roles.yaml")
 			})
 			users := slices.Collect(g.sim.Oracle("").Users())
 			user, since := users[1], daysAgo(6).Format("2006-01-02T00:00:00Z")

@@ -64,7 +64,7 @@ func serveGuarded(t *testing.T) *guarded {
 		contoso.GraphTenantID, fabrikam.GraphTenantID = contosoID, fabrikamID
 		settings.GraphTenantID = ""
 		settings.Tenants = map[string]config.Settings{"contoso": contoso, "fabrikam": fabrikam}
-		settings.PolicyFile = filepath.Join("..", "..", "..", "docs", "policies", "entra-app-roles.yaml")
+		settings.PolicyFile = filepath.Join("..", "..", "docs", "policies", "entra-app-roles.yaml")
 	})
 }
 
