@@ -19,7 +19,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server"
 	"github.com/parley-gateway/parley/server/fault"
-	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/failure"
 )
 
 // TestRequestIDs: every REST answer carries the caller's request id, whatever it is; without a plain one a new id. The log
@@ -147,7 +147,7 @@ func TestFieldsAsSent(t *testing.T) {
 	}
 	// In a stream alike, and by the header where the token came from there.
 	h.streamEvents = func(context.Context, func(*parleyv1.StreamEventsResponse) error) error {
-		return &timeline.Error{Reason: timeline.ReasonTokenRefused, Field: "resume_token", Message: "the token is not of this request"}
+		return &failure.Error{Reason: failure.ReasonTokenRefused, Field: "resume_token", Message: "the token is not of this request"}
 	}
 	for _, tt := range []struct {
 		path, want string

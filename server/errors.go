@@ -20,7 +20,7 @@ import (
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/server/fault"
-	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/failure"
 )
 
 // sourceError says which source a failed Get was about, since one Graph status means different things to different sources.
@@ -83,11 +83,11 @@ var verdicts = map[string]verdict{
 		"an administrator can change that in the Microsoft 365 admin centre"},
 	fault.ReasonInternal: {codes.Internal, 0, "the gateway failed; the request id helps its operator"},
 
-	timeline.ReasonTooManyPages: {codes.DataLoss, 0, "a part of the interval did not end within the page limit"},
-	timeline.ReasonTruncated:    {codes.DataLoss, 0, "two readings of one part of the interval differ"},
-	timeline.ReasonSeveral:      {codes.DataLoss, 0, "several parts of the interval could not be read"},
-	timeline.ReasonBeforeKept:   {codes.FailedPrecondition, 0, "the interval lies before what the source keeps"},
-	timeline.ReasonFailed:       {codes.Internal, 0, ""},
+	failure.ReasonTooManyPages: {codes.DataLoss, 0, "a part of the interval did not end within the page limit"},
+	failure.ReasonTruncated:    {codes.DataLoss, 0, "two readings of one part of the interval differ"},
+	failure.ReasonSeveral:      {codes.DataLoss, 0, "several parts of the interval could not be read"},
+	failure.ReasonBeforeKept:   {codes.FailedPrecondition, 0, "the interval lies before what the source keeps"},
+	failure.ReasonFailed:       {codes.Internal, 0, ""},
 }
 
 // toStatus is the one place where errors become the errors of the contract. Anything that is not known here is INTERNAL and
@@ -96,7 +96,7 @@ func toStatus(err error) *status.Status {
 	if err == nil {
 		return nil
 	}
-	if stream, ok := errors.AsType[*timeline.StreamError](err); ok {
+	if stream, ok := errors.AsType[*failure.StreamError](err); ok {
 		return fault.WithResumeToken(toStatus(stream.Err), stream.ResumeToken)
 	}
 	if own, ok := errors.AsType[*fault.Error](err); ok {
@@ -108,7 +108,7 @@ func toStatus(err error) *status.Status {
 	if name, ok := errors.AsType[*resource.Error](err); ok {
 		return fault.Invalid(name.Field, name.Problem+"; "+name.Fix).GRPCStatus()
 	}
-	if walk, ok := errors.AsType[*timeline.Error](err); ok {
+	if walk, ok := errors.AsType[*failure.Error](err); ok {
 		return ofTimeline(walk).GRPCStatus()
 	}
 	var graph *graphclient.Error
@@ -137,11 +137,11 @@ func ofReason(reason string) *fault.Error {
 	if !ok {
 		v = verdicts[fault.ReasonInternal]
 	}
-	return &fault.Error{Code: v.code, Reason: reason, Message: cmp.Or(v.message, timeline.Words(reason)), RetryAfter: v.retry}
+	return &fault.Error{Code: v.code, Reason: reason, Message: cmp.Or(v.message, failure.Words(reason)), RetryAfter: v.retry}
 }
 
 // ofTimeline converts a refusal by the timeline, or the failure of every source.
-func ofTimeline(err *timeline.Error) *fault.Error {
+func ofTimeline(err *failure.Error) *fault.Error {
 	f := ofReason(err.Reason)
 	if graph, ok := errors.AsType[*graphclient.Error](err.Err); ok {
 		f = ofGraph(err.Reason, graph)
@@ -159,7 +159,7 @@ func ofGraph(reason string, err *graphclient.Error) *fault.Error {
 	if f.RetryAfter > 0 && err.RetryAfter > 0 {
 		f.RetryAfter = err.RetryAfter
 	}
-	if m := timeline.MeaningOf(err); m.Reason == reason && verdicts[reason].message == "" {
+	if m := failure.MeaningOf(err); m.Reason == reason && verdicts[reason].message == "" {
 		f.Message = m.Words
 	}
 	if reason == fault.ReasonGraphUnavailable && err.Requests > 1 {
@@ -191,7 +191,7 @@ func reasonOf(src parleyv1.Source, err *graphclient.Error) string {
 	if err.Kind == graphclient.KindNotFound && src == parleyv1.Source_SOURCE_CALL {
 		return fault.ReasonCallUnavailable
 	}
-	if reason := timeline.MeaningOf(err).Reason; reason != timeline.ReasonFailed {
+	if reason := failure.MeaningOf(err).Reason; reason != failure.ReasonFailed {
 		return reason
 	}
 	return fault.ReasonInternal

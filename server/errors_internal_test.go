@@ -21,7 +21,7 @@ import (
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/server/fault"
-	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/failure"
 )
 
 // secret stands for whatever Graph or a library may say; it must never come out.
@@ -82,16 +82,16 @@ func TestErrorTable(t *testing.T) {
 		{"another host", &graphclient.Error{Kind: graphclient.KindLinkRefused}, codes.Internal, "GRAPH_LINK_REFUSED", 500, 0, nil, ""},
 		{"an odd status", graphErr(graphclient.KindUnexpected, 418), codes.Internal, "GRAPH_REJECTED_REQUEST", 500, 0, facts(418), ""},
 		{"our own mistake", &graphclient.Error{Kind: graphclient.KindUnexpected}, codes.Internal, "INTERNAL", 500, 0, nil, ""},
-		{"a loop", &timeline.Error{Reason: timeline.ReasonPagingLoop}, codes.DataLoss, "PAGING_LOOP", 500, 0, nil, ""},
-		{"rows outside", &timeline.Error{Reason: timeline.ReasonNotHonoured}, codes.DataLoss, "INTERVAL_NOT_HONOURED", 500, 0, nil, ""},
-		{"not in this cloud", &timeline.Error{Reason: timeline.ReasonNotInCloud}, codes.FailedPrecondition, "SOURCE_NOT_IN_CLOUD", 400, 0, nil, ""},
-		{"every source", &timeline.Error{Reason: timeline.ReasonThrottled, Err: throttled}, codes.ResourceExhausted, "GRAPH_THROTTLED", 429, 30 * time.Second, facts(429), ""},
-		{"a token", &timeline.Error{Reason: timeline.ReasonTokenRefused, Field: "page_token", Message: "begin again"}, codes.InvalidArgument, "TOKEN_REFUSED", 400, 0, nil, "page_token"},
-		{"an interval", &timeline.Error{Reason: timeline.ReasonInvalidArgument, Field: "end_time", Message: "must lie after start_time"}, codes.InvalidArgument, "INVALID_ARGUMENT", 400, 0, nil, "end_time"},
+		{"a loop", &failure.Error{Reason: failure.ReasonPagingLoop}, codes.DataLoss, "PAGING_LOOP", 500, 0, nil, ""},
+		{"rows outside", &failure.Error{Reason: failure.ReasonNotHonoured}, codes.DataLoss, "INTERVAL_NOT_HONOURED", 500, 0, nil, ""},
+		{"not in this cloud", &failure.Error{Reason: failure.ReasonNotInCloud}, codes.FailedPrecondition, "SOURCE_NOT_IN_CLOUD", 400, 0, nil, ""},
+		{"every source", &failure.Error{Reason: failure.ReasonThrottled, Err: throttled}, codes.ResourceExhausted, "GRAPH_THROTTLED", 429, 30 * time.Second, facts(429), ""},
+		{"a token", &failure.Error{Reason: failure.ReasonTokenRefused, Field: "page_token", Message: "begin again"}, codes.InvalidArgument, "TOKEN_REFUSED", 400, 0, nil, "page_token"},
+		{"an interval", &failure.Error{Reason: failure.ReasonInvalidArgument, Field: "end_time", Message: "must lie after start_time"}, codes.InvalidArgument, "INVALID_ARGUMENT", 400, 0, nil, "end_time"},
 		{"a name", &resource.Error{Field: "parent", Problem: "is empty", Fix: "give one"}, codes.InvalidArgument, "INVALID_ARGUMENT", 400, 0, nil, "parent"},
 		{"overloaded", &fault.Error{Code: codes.Unavailable, Reason: "OVERLOADED", RetryAfter: time.Second}, codes.Unavailable, "OVERLOADED", 503, time.Second, nil, ""},
 		{"stopping", errShuttingDown(), codes.Unavailable, "SHUTTING_DOWN", 503, retrySoon, nil, ""},
-		{"only if cached", &timeline.Error{Reason: timeline.ReasonFailed, Err: cache.ErrNotCached}, codes.FailedPrecondition, "NOT_CACHED", http.StatusGatewayTimeout, 0, nil, ""},
+		{"only if cached", &failure.Error{Reason: failure.ReasonFailed, Err: cache.ErrNotCached}, codes.FailedPrecondition, "NOT_CACHED", http.StatusGatewayTimeout, 0, nil, ""},
 		{"cancelled", fmt.Errorf("%s: %w", secret, context.Canceled), codes.Canceled, "CANCELLED", fault.StatusClientClosed, 0, nil, ""},
 		{"cancelled in Graph", &graphclient.Error{Kind: graphclient.KindCanceled, Err: context.Canceled}, codes.Canceled, "CANCELLED", fault.StatusClientClosed, 0, nil, ""},
 		{"too late", fmt.Errorf("%s: %w", secret, context.DeadlineExceeded), codes.DeadlineExceeded, "DEADLINE_EXCEEDED", 504, 0, nil, ""},
@@ -99,7 +99,7 @@ func TestErrorTable(t *testing.T) {
 		{"anything else", errors.New(secret), codes.Internal, "INTERNAL", 500, 0, nil, ""},
 		{"a library's status", status.Error(codes.Internal, secret), codes.Internal, "INTERNAL", 500, 0, nil, ""},
 		{
-			"a stream", &timeline.StreamError{Err: throttled, ResumeToken: "tok"}, codes.ResourceExhausted, "GRAPH_THROTTLED", 429, 30 * time.Second,
+			"a stream", &failure.StreamError{Err: throttled, ResumeToken: "tok"}, codes.ResourceExhausted, "GRAPH_THROTTLED", 429, 30 * time.Second,
 			facts(429, fault.MetaResumeToken, "tok"), "",
 		},
 	}
@@ -139,11 +139,11 @@ func TestErrorTable(t *testing.T) {
 func TestEveryReasonHasARow(t *testing.T) {
 	t.Parallel()
 	for _, reason := range []string{
-		timeline.ReasonInvalidArgument, timeline.ReasonTokenRefused, timeline.ReasonNotInCloud, timeline.ReasonPermissionMissing,
-		timeline.ReasonNotLicensed, timeline.ReasonCredentialRejected, timeline.ReasonPaymentRequired, timeline.ReasonNotFound,
-		timeline.ReasonThrottled, timeline.ReasonUnavailable, timeline.ReasonRejectedRequest, timeline.ReasonLinkRefused,
-		timeline.ReasonPagingLoop, timeline.ReasonNotHonoured, timeline.ReasonBeforeKept, timeline.ReasonTruncated,
-		timeline.ReasonTooManyPages, timeline.ReasonSeveral, timeline.ReasonFailed, timeline.ReasonCallerLimit,
+		failure.ReasonInvalidArgument, failure.ReasonTokenRefused, failure.ReasonNotInCloud, failure.ReasonPermissionMissing,
+		failure.ReasonNotLicensed, failure.ReasonCredentialRejected, failure.ReasonPaymentRequired, failure.ReasonNotFound,
+		failure.ReasonThrottled, failure.ReasonUnavailable, failure.ReasonRejectedRequest, failure.ReasonLinkRefused,
+		failure.ReasonPagingLoop, failure.ReasonNotHonoured, failure.ReasonBeforeKept, failure.ReasonTruncated,
+		failure.ReasonTooManyPages, failure.ReasonSeveral, failure.ReasonFailed, failure.ReasonCallerLimit,
 	} {
 		if _, ok := verdicts[reason]; !ok {
 			t.Errorf("%s has no row", reason)
@@ -230,7 +230,7 @@ func TestUnusableAnswersAreCounted(t *testing.T) {
 	} {
 		err := graphErr(graphclient.KindUnavailable, 200)
 		err.Requests = requests
-		if got := toStatus(&timeline.Error{Reason: timeline.ReasonUnavailable, Err: err}).Message(); got != want {
+		if got := toStatus(&failure.Error{Reason: failure.ReasonUnavailable, Err: err}).Message(); got != want {
 			t.Errorf("%d requests: %q", requests, got)
 		}
 	}

@@ -19,7 +19,7 @@ import (
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/server/fault"
 	"github.com/parley-gateway/parley/source"
-	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/failure"
 )
 
 const (
@@ -101,7 +101,7 @@ func TestStreamFailsEarly(t *testing.T) {
 	t.Parallel()
 	h := start(t, nil)
 	h.streamEvents = func(context.Context, func(*parleyv1.StreamEventsResponse) error) error {
-		return &timeline.Error{Reason: timeline.ReasonThrottled, Source: parleyv1.Source_SOURCE_CHAT, Err: throttled()}
+		return &failure.Error{Reason: failure.ReasonThrottled, Source: parleyv1.Source_SOURCE_CHAT, Err: throttled()}
 	}
 	for _, accept := range []string{ndjson, sse} {
 		resp := h.get(t, streamPath, "Accept", accept)
@@ -132,7 +132,7 @@ func TestStreamFailsLate(t *testing.T) {
 		if err := emitAll(emit, eventFrame("a"), checkpointFrame("t1"), eventFrame("b")); err != nil {
 			return err
 		}
-		return &timeline.StreamError{Err: throttled(), ResumeToken: "t1"}
+		return &failure.StreamError{Err: throttled(), ResumeToken: "t1"}
 	}
 	resp := h.get(t, streamPath)
 	lines := strings.Split(strings.TrimSpace(body(t, resp)), "\n")

@@ -10,7 +10,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server/fault"
 	"github.com/parley-gateway/parley/source"
-	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/failure"
 )
 
 // frameMessage is a frame of one of the three streams of frames.
@@ -66,16 +66,16 @@ func run[F any, P interface {
 
 // withToken adds a resume token to an error that has none.
 func withToken(err error, token string) error {
-	var known *timeline.StreamError
+	var known *failure.StreamError
 	if token == "" || errors.As(err, &known) {
 		return err
 	}
-	return &timeline.StreamError{Err: err, ResumeToken: token}
+	return &failure.StreamError{Err: err, ResumeToken: token}
 }
 
 // tokenOf is the resume token of an error; empty = none.
 func tokenOf(err error) string {
-	if known, ok := errors.AsType[*timeline.StreamError](err); ok {
+	if known, ok := errors.AsType[*failure.StreamError](err); ok {
 		return known.ResumeToken
 	}
 	return ""

@@ -8,6 +8,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/internal/ledger"
 	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline/failure"
 )
 
 // leaving is a source whose reader leaves while the last page of a window is read.
@@ -52,7 +53,7 @@ func TestAbandonedWindowsBuildNothing(t *testing.T) {
 			} else {
 				b = r.once(ctx, w, nil, false)
 			}
-			if b.failed == nil || !isContext(b.failed.err) {
+			if b.failed == nil || !failure.IsContext(b.failed.Err) {
 				t.Errorf("failure %v, want that of the context", b.failed)
 			}
 			if b.sheet != nil || len(b.entries) > 0 || b.rows != 0 {

@@ -12,6 +12,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/resource"
+	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/source"
 )
 
@@ -96,7 +97,7 @@ func (t *track) check(ctx context.Context, b *block) {
 		word := a.hear(b)
 		if word == another || word == silent && !a.canary.honours(ctx, t.read, b.span) {
 			t.refuted.Store(true)
-			b.gaps = addGap(slices.Clone(b.gaps), gap{b.span, ReasonParticipant})
+			b.gaps = addGap(slices.Clone(b.gaps), gap{b.span, failure.ReasonParticipant})
 		}
 	}
 }
@@ -168,11 +169,11 @@ func (a *attendance) listen(b *block) (found []belonging, open []int) {
 
 // prove reads the records of the open entries of a block. A failure is one of the source: nothing of the block can be judged
 // then.
-func (a *attendance) prove(ctx context.Context, t *track, b *block, found []belonging, open []int) *failure {
+func (a *attendance) prove(ctx context.Context, t *track, b *block, found []belonging, open []int) *failure.Failure {
 	told := &b.sheet.calls
 	var group errgroup.Group
 	group.SetLimit(proofsAtOnce)
-	var failed atomic.Pointer[failure]
+	var failed atomic.Pointer[failure.Failure]
 	for _, i := range open {
 		if failed.Load() != nil || ctx.Err() != nil {
 			break
@@ -191,7 +192,7 @@ func (a *attendance) prove(ctx context.Context, t *track, b *block, found []belo
 			case errors.Is(err, source.ErrNoPart):
 				found[i] = told.is(e.key, foreign)
 			default:
-				if f := classify(err, false); f.ends() {
+				if f := failure.Classify(err, false); f.Ends() {
 					failed.CompareAndSwap(nil, &f)
 				}
 			}
@@ -200,7 +201,7 @@ func (a *attendance) prove(ctx context.Context, t *track, b *block, found []belo
 	}
 	_ = group.Wait() // it returns none
 	if err := ctx.Err(); err != nil {
-		return &failure{state: parleyv1.SourceState_SOURCE_STATE_FAILED, reason: ReasonUnavailable, err: err}
+		return &failure.Failure{State: parleyv1.SourceState_SOURCE_STATE_FAILED, Reason: failure.ReasonUnavailable, Err: err}
 	}
 	return failed.Load()
 }
@@ -212,7 +213,7 @@ func (t *track) keepProved(b *block, found []belonging) {
 		t.refuted.Store(true)
 	}
 	if slices.Contains(found, unproven) {
-		b.gaps = addGap(slices.Clone(b.gaps), gap{b.span, ReasonNotProved})
+		b.gaps = addGap(slices.Clone(b.gaps), gap{b.span, failure.ReasonNotProved})
 	}
 	kept := make([]entry, 0, len(b.entries))
 	for i := range b.entries {

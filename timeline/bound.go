@@ -4,6 +4,7 @@ import (
 	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/timeline/failure"
 )
 
 // keptTolerance is how far before what a source keeps a start may lie and still be met: who asks for the last thirty days must
@@ -85,5 +86,5 @@ func (w *walk) kept(t *track, resumed bool) {
 	if !lost.start.Before(beginning.Add(-keptTolerance)) || lost.empty() {
 		return
 	}
-	t.doubt(gap{lost, ReasonBeforeKept})
+	t.doubt(gap{lost, failure.ReasonBeforeKept})
 }

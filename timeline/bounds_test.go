@@ -13,6 +13,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/failure"
 )
 
 // rounding is a Graph that rounds its bounds to whole seconds, in a way of its own.
@@ -99,7 +100,7 @@ func TestIgnoredBounds(t *testing.T) {
 							t.Errorf("%d events beside (-want +got):\n%s", len(r.events)-len(all), diff)
 						}
 						gaps := report(r.summary.GetSources(), src).GetGaps()
-						if len(gaps) != 1 || gaps[0].GetReason() != timeline.ReasonNotHonoured || r.summary.GetComplete() {
+						if len(gaps) != 1 || gaps[0].GetReason() != failure.ReasonNotHonoured || r.summary.GetComplete() {
 							t.Errorf("gaps %v", gaps)
 						}
 						if n := g.requests(); n > 20+20 {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/parley-gateway/parley/cache"
 	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline/failure"
 )
 
 // Whether Graph evaluates the filter by participant is found out by asking for somebody who does not exist, over an interval
@@ -83,7 +84,7 @@ func (c *canary) honours(ctx context.Context, r *reading, s span) bool {
 	q.User, q.Clause = c.nobody, source.Clause{}
 	page, err := r.reader.Events(ctx, q, "")
 	if err != nil {
-		r.requests.Add(int64(graphRequests(err)))
+		r.requests.Add(int64(failure.GraphRequests(err)))
 		if ctx.Err() == nil && !errors.Is(err, cache.ErrNotCached) {
 			c.found(false, canaryPause)
 		}

@@ -9,6 +9,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline/failure"
 )
 
 // maxChainGaps is how many reasons a chain's cursor keeps.
@@ -55,10 +56,10 @@ func openChain[T proto.Message](c *chain[T], token, field string) error {
 	}
 	plain, err := c.engine.cfg.Sealer.Open(token, c.bound)
 	if err != nil {
-		return refused(field)
+		return failure.TokenRefused(field)
 	}
 	if c.at, err = decodeChain(plain); err != nil {
-		return refused(field)
+		return failure.TokenRefused(field)
 	}
 	if c.at.link != "" {
 		c.links.add(c.at.link)
@@ -161,7 +162,7 @@ func (c *chain[T]) load(ctx context.Context) (bool, error) {
 		return c.judge(ctx, err)
 	}
 	if c.at.index == 0 && before != nil && samePage(before.Items, page.Items) {
-		c.doubt(ReasonPagingLoop)
+		c.doubt(failure.ReasonPagingLoop)
 		c.page, c.at.finished = nil, true
 		return false, nil
 	}
@@ -202,8 +203,8 @@ func (c *chain[T]) sift(ctx context.Context) error {
 		doubt = doubt || !ok
 		c.hidden[i] = ok && !matches
 	}
-	if doubt && !slices.Contains(c.at.gaps, ReasonNotFiltered) {
-		c.doubt(ReasonNotFiltered)
+	if doubt && !slices.Contains(c.at.gaps, failure.ReasonNotFiltered) {
+		c.doubt(failure.ReasonNotFiltered)
 	}
 	return nil
 }
@@ -214,9 +215,9 @@ func (c *chain[T]) turn() bool {
 	switch {
 	case next == "":
 	case !c.links.add(next):
-		c.doubt(ReasonPagingLoop)
+		c.doubt(failure.ReasonPagingLoop)
 	case c.at.counts.pages >= int64(c.engine.cfg.MaxPages):
-		c.doubt(ReasonTooManyPages)
+		c.doubt(failure.ReasonTooManyPages)
 	default:
 		c.at.link, c.at.index, c.at.last = next, 0, 0
 		c.resumed = false
@@ -232,10 +233,10 @@ func (c *chain[T]) judge(ctx context.Context, err error) (bool, error) {
 	if ctx.Err() != nil {
 		return false, ctx.Err()
 	}
-	f := classify(err, c.at.link != "")
-	c.failed = appendID(c.failed, graphRequestID(err))
-	c.at.counts.requests += int64(graphRequests(err))
-	outdated := f.again || c.resumed && (f.reason == ReasonLinkRefused || f.reason == ReasonNotFound)
+	f := failure.Classify(err, c.at.link != "")
+	c.failed = appendID(c.failed, failure.GraphRequestID(err))
+	c.at.counts.requests += int64(failure.GraphRequests(err))
+	outdated := f.Again || c.resumed && (f.Reason == failure.ReasonLinkRefused || f.Reason == failure.ReasonNotFound)
 	switch {
 	case c.at.link != "" && outdated && !c.at.restarted:
 		c.at.restarted, c.anew = true, true
@@ -243,16 +244,16 @@ func (c *chain[T]) judge(ctx context.Context, err error) (bool, error) {
 		c.page, c.links, c.resumed = nil, linkset{}, false
 		c.known, c.at.repeats = hashset{}, nil // everything comes again but for what this call has handed over
 		c.pending = append(c.pending, &parleyv1.Notice{
-			Code: NoticeRestarted, Source: c.src,
+			Code: failure.NoticeRestarted, Source: c.src,
 			Message: "Graph does not know the place of the token any more; reading began again, so rows may come a second time",
 		})
 		return c.load(ctx)
-	case c.at.link != "" && (f.reason == ReasonLinkRefused || f.again):
-		c.doubt(f.reason)
+	case c.at.link != "" && (f.Reason == failure.ReasonLinkRefused || f.Again):
+		c.doubt(f.Reason)
 		c.page, c.at.finished = nil, true
 		return false, nil
 	default:
-		return false, &Error{Reason: f.reason, Source: c.src, Err: err, Message: "the source could not be read"}
+		return false, &failure.Error{Reason: f.Reason, Source: c.src, Err: err, Message: "the source could not be read"}
 	}
 }
 
@@ -306,7 +307,7 @@ func (c *chain[T]) doubt(reason string) {
 	if len(c.at.gaps) < maxChainGaps {
 		c.at.gaps = append(c.at.gaps, reason)
 	}
-	c.pending = append(c.pending, &parleyv1.Notice{Code: reason, Source: c.src, Message: explain(reason, nil)})
+	c.pending = append(c.pending, &parleyv1.Notice{Code: reason, Source: c.src, Message: failure.Explain(reason, nil)})
 }
 
 func (c *chain[T]) complete() bool {
@@ -427,7 +428,7 @@ func fillChain[T proto.Message](ctx context.Context, c *chain[T], size int, show
 			switch {
 			case err == nil && !more:
 				return rows, true, nil
-			case err != nil && (len(rows) > 0 || isContext(err)):
+			case err != nil && (len(rows) > 0 || failure.IsContext(err)):
 				return rows, false, nil // the next page says so, or goes on
 			case err != nil:
 				return nil, false, err

@@ -16,6 +16,7 @@ import (
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/failure"
 )
 
 // directory serves numbered chats, usage rows and users in pages.
@@ -219,17 +220,17 @@ func TestChainFaults(t *testing.T) {
 		err     string
 	}{
 		{name: "sound", rows: 50},
-		{name: "outdated link", fault: once("40", fail(graphclient.KindBadRequest)), rows: 50, notices: []string{timeline.NoticeRestarted}},
-		{name: "outdated for good", fault: on("40", fail(graphclient.KindGone)), rows: 40, notices: []string{timeline.NoticeRestarted, timeline.ReasonRejectedRequest}},
-		{name: "refused link", fault: on("40", fail(graphclient.KindLinkRefused)), rows: 40, notices: []string{timeline.ReasonLinkRefused}},
-		{name: "loop", rows: 40, notices: []string{timeline.ReasonPagingLoop}, fault: func(_ int, link string) (string, error) {
+		{name: "outdated link", fault: once("40", fail(graphclient.KindBadRequest)), rows: 50, notices: []string{failure.NoticeRestarted}},
+		{name: "outdated for good", fault: on("40", fail(graphclient.KindGone)), rows: 40, notices: []string{failure.NoticeRestarted, failure.ReasonRejectedRequest}},
+		{name: "refused link", fault: on("40", fail(graphclient.KindLinkRefused)), rows: 40, notices: []string{failure.ReasonLinkRefused}},
+		{name: "loop", rows: 40, notices: []string{failure.ReasonPagingLoop}, fault: func(_ int, link string) (string, error) {
 			if strings.HasSuffix(link, "=20") {
 				return link, nil
 			}
 			return "", nil
 		}},
-		{name: "down", fault: on("40", fail(graphclient.KindUnavailable)), rows: 40, err: timeline.ReasonUnavailable},
-		{name: "throttled", fault: on("20", fail(graphclient.KindThrottled)), rows: 20, err: timeline.ReasonThrottled},
+		{name: "down", fault: on("40", fail(graphclient.KindUnavailable)), rows: 40, err: failure.ReasonUnavailable},
+		{name: "throttled", fault: on("20", fail(graphclient.KindThrottled)), rows: 20, err: failure.ReasonThrottled},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -247,7 +248,7 @@ func TestChainFaults(t *testing.T) {
 			}
 			if test.err == "" {
 				doubts := test.notices
-				if len(doubts) > 0 && doubts[0] == timeline.NoticeRestarted {
+				if len(doubts) > 0 && doubts[0] == failure.NoticeRestarted {
 					doubts = doubts[1:]
 				}
 				if err != nil || got.summary.GetComplete() != (len(doubts) == 0) || len(got.summary.GetSources()[0].GetGaps()) != len(doubts) {
@@ -256,7 +257,7 @@ func TestChainFaults(t *testing.T) {
 				return
 			}
 			checkFatal(t, err, test.err, nil)
-			var broken *timeline.StreamError
+			var broken *failure.StreamError
 			if !errors.As(err, &broken) {
 				t.Fatal("no token")
 			}
@@ -298,7 +299,7 @@ func TestChainRestart(t *testing.T) {
 		if diff := cmp.Diff(numbers(0, 50), got.names); diff != "" {
 			t.Errorf("%v (-want +got):\n%s", kind, diff)
 		}
-		if diff := cmp.Diff([]string{timeline.NoticeRestarted}, got.notices); diff != "" || !got.summary.GetComplete() {
+		if diff := cmp.Diff([]string{failure.NoticeRestarted}, got.notices); diff != "" || !got.summary.GetComplete() {
 			t.Errorf("%v: %s, %v", kind, diff, got.summary)
 		}
 	}
@@ -354,8 +355,8 @@ func TestUsageAndUsers(t *testing.T) {
 		"conversations": second(e.ListConversations(t.Context(), d.sources(), timeline.ConversationsRequest{Filter: "a = = b"}, "", 0)),
 		"usage":         second(e.ListCopilotUsage(t.Context(), d.sources(), timeline.UsageRequest{Filter: "a = = b"}, "", 0)),
 	} {
-		var own *timeline.Error
-		if !errors.As(err, &own) || own.Reason != timeline.ReasonInvalidArgument || own.Field != "filter" {
+		var own *failure.Error
+		if !errors.As(err, &own) || own.Reason != failure.ReasonInvalidArgument || own.Field != "filter" {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/failure"
 )
 
 // scattered is Graph with numbered chats in pages of 20. The last message of chat n is n minutes old, so that numbers are the
@@ -173,7 +174,7 @@ func TestOrderThatBreaksLater(t *testing.T) {
 	if err := newEngine(t, timeline.Config{}).StreamConversations(t.Context(), graph.sources(), req, "", all.add); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{timeline.NoticeNotSorted}, all.notices); diff != "" || len(all.names) != 60 || !all.summary.GetComplete() {
+	if diff := cmp.Diff([]string{failure.NoticeNotSorted}, all.notices); diff != "" || len(all.names) != 60 || !all.summary.GetComplete() {
 		t.Errorf("%d chats, notices (-want +got):\n%s", len(all.names), diff)
 	}
 }
@@ -203,7 +204,7 @@ func TestChatsThatCannotBeSorted(t *testing.T) {
 			if all.summary.GetComplete() != test.complete || test.complete && len(all.names) != test.rows {
 				t.Errorf("%d chats, summary %v", len(all.names), all.summary)
 			}
-			if n := len(slices.DeleteFunc(slices.Clone(all.notices), func(code string) bool { return code != timeline.NoticeNotSorted })); n != 1 {
+			if n := len(slices.DeleteFunc(slices.Clone(all.notices), func(code string) bool { return code != failure.NoticeNotSorted })); n != 1 {
 				t.Errorf("notices %v", all.notices)
 			}
 		})
@@ -224,7 +225,7 @@ func TestSlowListOfChats(t *testing.T) {
 		if err != nil || len(page.GetConversations()) != 20 || page.GetNextPageToken() == "" {
 			t.Fatalf("%v, %v", page, err)
 		}
-		if len(page.GetNotices()) != 1 || page.GetNotices()[0].GetCode() != timeline.NoticeNotSorted {
+		if len(page.GetNotices()) != 1 || page.GetNotices()[0].GetCode() != failure.NoticeNotSorted {
 			t.Errorf("notices %v", page.GetNotices())
 		}
 		// A stream has the time.

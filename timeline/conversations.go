@@ -5,6 +5,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/resource"
+	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/filter"
 	"github.com/parley-gateway/parley/timeline/view"
@@ -43,7 +44,7 @@ func (r *ConversationsRequest) show(c *parleyv1.Conversation) *parleyv1.Conversa
 func (e *Engine) conversations(have Sources, req *ConversationsRequest, token, field string) (*chain[*parleyv1.Conversation], error) {
 	compiled, err := filter.Compile(req.Filter, filter.Conversations(), req.view())
 	if err != nil {
-		return nil, badFilter(err)
+		return nil, failure.BadFilter(err)
 	}
 	bound := newBinding("conversations", req.Tenant, req.Caller, req.Owner, req.User, req.Filter, req.Fingerprint)
 	bound.number(int64(req.view()))

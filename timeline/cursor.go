@@ -8,6 +8,7 @@ import (
 	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/timeline/failure"
 )
 
 // The plain content of a cursor: a version, then numbers as varints and texts with their length before them. It is sealed
@@ -204,10 +205,10 @@ func (e *encoder) text(s string) {
 
 // reasons are the texts that travel in a cursor as their position here: append only.
 var reasons = [...]string{
-	"", ReasonSeveral, ReasonNotInCloud, ReasonPermissionMissing, ReasonNotLicensed, ReasonCredentialRejected,
-	ReasonPaymentRequired, ReasonNotFound, ReasonThrottled, ReasonUnavailable, ReasonRejectedRequest, ReasonLinkRefused,
-	ReasonPagingLoop, ReasonNotHonoured, ReasonBeforeKept, ReasonTruncated, ReasonTooManyPages, ReasonFailed, ReasonNotFiltered, ReasonCallerLimit,
-	ReasonTenantNotLicensed, ReasonLinkNotFound, ReasonConsent, ReasonSignIn, ReasonAmbiguous, ReasonParticipant, ReasonNotProved,
+	"", failure.ReasonSeveral, failure.ReasonNotInCloud, failure.ReasonPermissionMissing, failure.ReasonNotLicensed, failure.ReasonCredentialRejected,
+	failure.ReasonPaymentRequired, failure.ReasonNotFound, failure.ReasonThrottled, failure.ReasonUnavailable, failure.ReasonRejectedRequest, failure.ReasonLinkRefused,
+	failure.ReasonPagingLoop, failure.ReasonNotHonoured, failure.ReasonBeforeKept, failure.ReasonTruncated, failure.ReasonTooManyPages, failure.ReasonFailed, failure.ReasonNotFiltered, failure.ReasonCallerLimit,
+	failure.ReasonTenantNotLicensed, failure.ReasonLinkNotFound, failure.ReasonConsent, failure.ReasonSignIn, failure.ReasonAmbiguous, failure.ReasonParticipant, failure.ReasonNotProved,
 }
 
 func (e *encoder) reason(s string) {

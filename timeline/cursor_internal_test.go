@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/timeline/failure"
 )
 
 func fullMark() mark {
@@ -19,7 +20,7 @@ func fullMark() mark {
 	}
 	for src := range 3 {
 		s := sourceMark{
-			src: parleyv1.Source(src + 1), state: parleyv1.SourceState_SOURCE_STATE_READ, reason: ReasonThrottled,
+			src: parleyv1.Source(src + 1), state: parleyv1.SourceState_SOURCE_STATE_READ, reason: failure.ReasonThrottled,
 			answered: true, finished: src == 1, level: day, reached: now.Add(-time.Hour),
 			tried: src == 2, narrow: 30 * time.Minute, rate: maxRate, begun: chatBeginning,
 			counts: counts{events: 1 << 40, duplicates: 1 << 30, strays: 1 << 20, leftOut: 1 << 20, pages: 1 << 33, fromCache: 1 << 32, requests: 1 << 33},
@@ -30,7 +31,7 @@ func fullMark() mark {
 		}
 		for i := range maxGaps {
 			at := now.Add(-time.Duration(i+1) * 100 * time.Hour)
-			s.gaps = append(s.gaps, gap{span{at, at.Add(time.Hour)}, ReasonPagingLoop})
+			s.gaps = append(s.gaps, gap{span{at, at.Add(time.Hour)}, failure.ReasonPagingLoop})
 		}
 		s.sum = ^uint64(0)
 		m.sources = append(m.sources, s)
@@ -67,7 +68,7 @@ func TestChainMarkRoundTrip(t *testing.T) {
 	t.Parallel()
 	m := chainMark{
 		link: "https://graph.microsoft.com/v1.0/users?$skiptoken=x%3d", index: 17, last: 1 << 63, restarted: true, concealed: true,
-		refreshed: "2026-11-20", gaps: []string{ReasonPagingLoop}, counts: counts{events: 5, pages: 2},
+		refreshed: "2026-11-20", gaps: []string{failure.ReasonPagingLoop}, counts: counts{events: 5, pages: 2},
 		repeats: []uint64{1, 1 << 63, 0},
 	}
 	got, err := decodeChain(m.encode())

@@ -3,6 +3,8 @@ package timeline
 import (
 	"slices"
 	"time"
+
+	"github.com/parley-gateway/parley/timeline/failure"
 )
 
 // maxGaps is how many gaps one source keeps; neighbours are joined when there are more, so that a token stays small.
@@ -49,7 +51,7 @@ func joinNearest(gaps []gap) []gap {
 	into, from := &gaps[at], gaps[at+1]
 	into.end = later(into.end, from.end)
 	if into.reason != from.reason {
-		into.reason = ReasonSeveral
+		into.reason = failure.ReasonSeveral
 	}
 	return slices.Delete(gaps, at+1, at+2)
 }

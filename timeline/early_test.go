@@ -10,6 +10,7 @@ import (
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/failure"
 )
 
 // TestEarlyFailureHasNoFrames lets every source fail before it delivers anything: no notice about one of them may commit the
@@ -27,7 +28,7 @@ func TestEarlyFailureHasNoFrames(t *testing.T) {
 				frames := 0
 				err := newEngine(t, timeline.Config{}).StreamEvents(t.Context(), sources(graphs...), everything(), "",
 					func(*parleyv1.StreamEventsResponse) error { frames++; return nil })
-				var own *timeline.Error
+				var own *failure.Error
 				if !errors.As(err, &own) || !errors.Is(err, own.Err) || own.Reason == "" || frames != 0 {
 					t.Errorf("%d frames, then %v", frames, err)
 				}
@@ -97,7 +98,7 @@ func TestEarlyFailureOfAChain(t *testing.T) {
 	frames := 0
 	err = e.StreamConversations(t.Context(), d.sources(), req, page.GetNextPageToken(),
 		func(*parleyv1.StreamConversationsResponse) error { frames++; return nil })
-	checkFatal(t, err, timeline.ReasonPermissionMissing, nil)
+	checkFatal(t, err, failure.ReasonPermissionMissing, nil)
 	if frames != 0 {
 		t.Errorf("%d frames", frames)
 	}

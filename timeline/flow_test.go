@@ -18,6 +18,7 @@ import (
 	"github.com/parley-gateway/parley/internal/ledger"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/failure"
 )
 
 func TestCancelStopsRequests(t *testing.T) {
@@ -37,7 +38,7 @@ func TestCancelStopsRequests(t *testing.T) {
 			}
 			return r.add(f)
 		})
-		var broken *timeline.StreamError
+		var broken *failure.StreamError
 		if !errors.Is(err, context.Canceled) || !errors.As(err, &broken) || broken.ResumeToken == "" {
 			t.Errorf("error %v", err)
 		}

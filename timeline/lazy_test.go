@@ -13,6 +13,7 @@ import (
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/failure"
 )
 
 // lazyReport is a report of one page whose numbered rows are made in parts.
@@ -130,16 +131,16 @@ func TestLazyRowsRefused(t *testing.T) {
 	t.Parallel()
 	e := newEngine(t, timeline.Config{})
 	hidden := &lazyReport{rows: 10, size: 2, concealed: true}
-	var own *timeline.Error
+	var own *failure.Error
 	dates, err := listUsage(t, e, hidden, timeline.UsageRequest{Filter: `user_principal_name = "1"`}, "", 1)
-	if !errors.As(err, &own) || own.Reason != timeline.ReasonConcealed || dates != nil || hidden.made > 0 {
+	if !errors.As(err, &own) || own.Reason != failure.ReasonConcealed || dates != nil || hidden.made > 0 {
 		t.Errorf("%q, %v", dates, err)
 	}
 	if dates, err = listUsage(t, e, hidden, timeline.UsageRequest{}, "", 3); err != nil || len(dates) != 10 {
 		t.Errorf("without a filter: %q, %v", dates, err)
 	}
 	dates, err = listUsage(t, e, &lazyReport{rows: 10, size: 2, broken: 5}, timeline.UsageRequest{}, "", 3)
-	if diff := cmp.Diff(rowDates(0, 4, 1), dates); diff != "" || !errors.As(err, &own) || own.Reason != timeline.ReasonUnavailable {
+	if diff := cmp.Diff(rowDates(0, 4, 1), dates); diff != "" || !errors.As(err, &own) || own.Reason != failure.ReasonUnavailable {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 }

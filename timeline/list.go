@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/timeline/failure"
 )
 
 const (
@@ -23,7 +24,7 @@ const (
 func pageSize(n int) (int, error) {
 	switch {
 	case n < 0:
-		return 0, invalid("page_size", "must not be negative")
+		return 0, failure.Invalid("page_size", "must not be negative")
 	case n == 0:
 		return defaultPage, nil
 	default:

@@ -9,6 +9,7 @@ import (
 	"github.com/parley-gateway/parley/cache"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/filter"
 )
 
@@ -34,14 +35,14 @@ func (e *Engine) open(ctx context.Context, have Sources, req *EventsRequest, to 
 		told: map[string]bool{}, associated: bytes.Clone(to.associated[:]),
 	}
 	if w.filter, err = filter.Compile(req.Filter, filter.Events(), req.view()); err != nil {
-		return nil, badFilter(err)
+		return nil, failure.BadFilter(err)
 	}
 	if token == "" {
 		start, end, cut := req.interval(now, earlier(now, w.graph))
 		w.span = span{start, end}
 		w.begin(have, asked, nil)
 		if cut {
-			w.notice(NoticeEndCut, "end_time lies in the future and was cut to now", 0, nil)
+			w.notice(failure.NoticeEndCut, "end_time lies in the future and was cut to now", 0, nil)
 		}
 	} else if err := w.resume(have, asked, token, field); err != nil {
 		return nil, err
@@ -138,15 +139,15 @@ func (t *track) clip(field string, from, to time.Time) {
 func absentReason(state parleyv1.SourceState) string {
 	switch state {
 	case parleyv1.SourceState_SOURCE_STATE_NOT_IN_CLOUD:
-		return ReasonNotInCloud
+		return failure.ReasonNotInCloud
 	case parleyv1.SourceState_SOURCE_STATE_NOT_PERMITTED:
-		return ReasonPermissionMissing
+		return failure.ReasonPermissionMissing
 	case parleyv1.SourceState_SOURCE_STATE_REFUSED_FOR_USER:
-		return ReasonNotLicensed
+		return failure.ReasonNotLicensed
 	case parleyv1.SourceState_SOURCE_STATE_THROTTLED:
-		return ReasonThrottled
+		return failure.ReasonThrottled
 	default:
-		return ReasonFailed
+		return failure.ReasonFailed
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/failure"
 )
 
 func cacheDefaults() cache.Config { return cache.Config{} }
@@ -71,7 +72,7 @@ func TestTokenOfCallsGrowsOld(t *testing.T) {
 							}
 							return
 						}
-						if len(gaps) != 1 || gaps[0].GetReason() != timeline.ReasonBeforeKept || r.summary.GetComplete() {
+						if len(gaps) != 1 || gaps[0].GetReason() != failure.ReasonBeforeKept || r.summary.GetComplete() {
 							t.Fatalf("gaps %v, complete %v", gaps, r.summary.GetComplete())
 						}
 						for _, row := range g.rows {
@@ -102,7 +103,7 @@ func TestStartOfWhatIsKept(t *testing.T) {
 				req := timeline.EventsRequest{Owner: "-", Start: now.AddDate(0, 0, -30)}
 				time.Sleep(late)
 				r := stream(t, newEngine(t, timeline.Config{}), sources(g), req, "")
-				if r.summary.GetComplete() != met || notFound(report(r.summary.GetSources(), call).GetGaps(), timeline.ReasonBeforeKept) != met {
+				if r.summary.GetComplete() != met || notFound(report(r.summary.GetSources(), call).GetGaps(), failure.ReasonBeforeKept) != met {
 					t.Errorf("%v", r.summary)
 				}
 				first := slices.MinFunc(g.asked, func(a, b asked) int { return a.q.Start.Compare(b.q.Start) })
@@ -259,7 +260,7 @@ func TestClockAhead(t *testing.T) {
 					if rep.GetCovered().GetEndTime().AsTime().After(earlier) {
 						t.Errorf("covered %v, and it is %v", rep.GetCovered(), earlier)
 					}
-					told := slices.ContainsFunc(r.notices, func(n *parleyv1.Notice) bool { return n.GetCode() == timeline.NoticeClockSkew })
+					told := slices.ContainsFunc(r.notices, func(n *parleyv1.Notice) bool { return n.GetCode() == failure.NoticeClockSkew })
 					if told != (ahead.Abs() > 15*time.Minute) {
 						t.Errorf("notices %v", r.notices)
 					}

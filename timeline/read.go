@@ -12,6 +12,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/internal/ledger"
 	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline/failure"
 )
 
 // maxKey is the longest key that orders by itself; longer ones do by their digest.
@@ -42,17 +43,17 @@ type block struct {
 	entries    []entry // of the sheet, all or some; shared like it
 	kept       string  // key that the sheet was found under; "" = it was read for this call
 	gaps       []gap
-	failed     *failure      // why the window was not read to its end
-	split      bool          // it held too much and must be read in pieces; nothing else is set
-	ignored    bool          // Graph did not honour its bounds; nothing else is set
-	unsent     bool          // beside ignored: they were not sent
-	halved     bool          // beside split: the pieces are its halves, since it did not fit into a call
-	extra      int64         // bytes that it takes beside its sheet
-	tail       *tail         // how to go on reading a single chain
-	unordered  bool          // the chain does not come in order: read windows instead
-	begun      time.Time     // Graph refused to be asked from the window's start on, and was asked from here on; zero = it did not
-	unproven   bool          // it holds calls that could not be read whole to see whether they belong here
-	took       time.Duration // to read it
+	failed     *failure.Failure // why the window was not read to its end
+	split      bool             // it held too much and must be read in pieces; nothing else is set
+	ignored    bool             // Graph did not honour its bounds; nothing else is set
+	unsent     bool             // beside ignored: they were not sent
+	halved     bool             // beside split: the pieces are its halves, since it did not fit into a call
+	extra      int64            // bytes that it takes beside its sheet
+	tail       *tail            // how to go on reading a single chain
+	unordered  bool             // the chain does not come in order: read windows instead
+	begun      time.Time        // Graph refused to be asked from the window's start on, and was asked from here on; zero = it did not
+	unproven   bool             // it holds calls that could not be read whole to see whether they belong here
+	took       time.Duration    // to read it
 	rows       int
 	duplicates int
 	strays     int
@@ -97,7 +98,7 @@ func (r *reading) ask(s span) source.EventQuery {
 func (r *reading) page(ctx context.Context, q source.EventQuery, link string) (*source.Page[source.Item], error) {
 	page, err := r.reader.Events(ctx, q, link)
 	if err != nil {
-		r.requests.Add(int64(graphRequests(err)))
+		r.requests.Add(int64(failure.GraphRequests(err)))
 		return nil, err
 	}
 	r.pages.Add(1)
@@ -136,7 +137,7 @@ func (r *reading) once(ctx context.Context, w window, wanted <-chan struct{}, un
 			break
 		}
 	}
-	if end.failed != nil && end.failed.again {
+	if end.failed != nil && end.failed.Again {
 		// Graph forgot the chain: once more from the start; what was read stays.
 		rows.forget()
 		end = r.chain(ctx, w, r.ask(span{later(w.start, b.begun), w.end}), rows)
@@ -158,7 +159,7 @@ func (r *reading) once(ctx context.Context, w window, wanted <-chan struct{}, un
 		}
 		return b
 	}
-	if end.failed != nil && end.failed.reason == ReasonUnavailable && w.level == era {
+	if end.failed != nil && end.failed.Reason == failure.ReasonUnavailable && w.level == era {
 		// Perhaps it was too much to ask at a time, and a year that cannot be read is a smaller gap.
 		b.split = true
 		return b
@@ -201,7 +202,7 @@ func underWay(ctx context.Context) context.Context {
 // abandon is the block of a window that nobody waits for any more. Nothing is made of its rows: sorting and copying them
 // would cost more memory than the reader who has left did.
 func (r *reading) abandon(b *block, err error) *block {
-	f := classify(err, false)
+	f := failure.Classify(err, false)
 	return &block{window: b.window, tail: b.tail, failed: &f}
 }
 
@@ -223,7 +224,7 @@ func (r *reading) older(s span, at time.Time) bool {
 func (r *reading) halves(ctx context.Context, w window, whole *rowset, b *block) string {
 	middle := w.start.Add(w.end.Sub(w.start) / 2).Truncate(time.Second)
 	if !middle.After(w.start) {
-		return ReasonTruncated
+		return failure.ReasonTruncated
 	}
 	again := newRowset(r, w.span)
 	again.wanted, again.unbounded = whole.wanted, whole.unbounded
@@ -245,12 +246,12 @@ func (r *reading) halves(ctx context.Context, w window, whole *rowset, b *block)
 		return ""
 	}
 	whole.join(again)
-	return ReasonTruncated
+	return failure.ReasonTruncated
 }
 
 // ending tells how a chain of pages ended: by itself (all fields zero, or suspect), or why not.
 type ending struct {
-	failed  *failure
+	failed  *failure.Failure
 	reason  string // of a doubt
 	split   bool
 	ignored bool // most rows lie far outside
@@ -260,7 +261,7 @@ type ending struct {
 
 // refused reports whether Graph did not accept the request for the interval itself.
 func (e *ending) refused() bool {
-	return e.failed != nil && e.failed.reason == ReasonRejectedRequest && !e.failed.followed
+	return e.failed != nil && e.failed.Reason == failure.ReasonRejectedRequest && !e.failed.Followed
 }
 
 // chain reads pages until one has no link.
@@ -285,11 +286,11 @@ func (r *reading) chain(ctx context.Context, w window, q source.EventQuery, rows
 			page, err = ahead.Page(ctx, link)
 		}
 		if err != nil {
-			f := classify(err, link != "")
+			f := failure.Classify(err, link != "")
 			return ending{failed: &f}
 		}
 		if rows.repeated(page.Items) {
-			return ending{reason: ReasonPagingLoop}
+			return ending{reason: failure.ReasonPagingLoop}
 		}
 		rows.add(page.Items)
 		rows.note(page)
@@ -309,11 +310,11 @@ func (r *reading) chain(ctx context.Context, w window, q source.EventQuery, rows
 		case page.Unbounded && n == 1 && rows.window && !rows.whole:
 			return ending{unsent: true}
 		case !links.add(page.Next):
-			return ending{reason: ReasonPagingLoop}
+			return ending{reason: failure.ReasonPagingLoop}
 		case !rows.unbounded && (divisible && r.tooMuch(w, filled, rows) || halvable && r.tooLarge(rows)):
 			return ending{split: true}
 		case n >= r.maxPages:
-			return ending{reason: ReasonTooManyPages}
+			return ending{reason: failure.ReasonTooManyPages}
 		}
 		link = page.Next
 	}

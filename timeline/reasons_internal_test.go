@@ -14,7 +14,7 @@ import (
 // one that a cursor can carry, and comes out of it as it went in.
 func TestReasonsTravel(t *testing.T) {
 	t.Parallel()
-	file, err := parser.ParseFile(token.NewFileSet(), "errors.go", nil, 0)
+	file, err := parser.ParseFile(token.NewFileSet(), "failure/failure.go", nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,6 @@
 package timeline
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -9,37 +8,8 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/timeline/failure"
 )
-
-// explanations are what notices say to people about doubts; for what is not here, Words.
-var explanations = map[string]string{
-	ReasonSeveral:         "Several doubts lie close together in this span",
-	ReasonNotInCloud:      "The source does not exist in this cloud and was not asked",
-	ReasonUnavailable:     "Graph did not answer, or its answer was broken; reading went on behind this span",
-	ReasonRejectedRequest: "Graph rejected a request for this span",
-	ReasonPagingLoop:      "Graph led to a page that had been read before",
-	ReasonNotHonoured:     "Graph sent rows from far outside this span; they are marked out_of_window",
-	ReasonParticipant:     "Graph sent calls that name people and not the user; they are included",
-	ReasonNotProved:       "Calls whose records do not prove that the user took part, or could not be read, were left out",
-	ReasonBeforeKept:      "The source does not reach back as far as asked",
-	ReasonTruncated:       "Two readings of this span differ: Graph ended one of them too early",
-	ReasonTooManyPages:    "This span did not end within the page limit",
-	ReasonAmbiguous:       "Graph sent several things under one id and version; all of them are delivered",
-	NoticeStartRaised:     "Graph refused to be asked from 1970 on; what lies before this span was not read",
-	ReasonNotFiltered:     "Graph did not evaluate the filter and the rows do not hold what it names; rows that may not match are included",
-}
-
-// explain is what a notice says about a reason; cause is the failure behind it where it is known.
-func explain(reason string, cause error) string {
-	if graph, ok := errors.AsType[*graphclient.Error](cause); ok {
-		return sentence(MeaningOf(graph).Words)
-	}
-	if words, ok := explanations[reason]; ok {
-		return words
-	}
-	return sentence(Words(reason))
-}
 
 func noticeKey(code string, src parleyv1.Source, s *span) string {
 	if s == nil {
@@ -70,20 +40,20 @@ func (w *walk) news() []*parleyv1.Notice {
 			if g.reason == t.reason {
 				cause = t.cause
 			}
-			w.notice(g.reason, explain(g.reason, cause), t.src, &g.span)
+			w.notice(g.reason, failure.Explain(g.reason, cause), t.src, &g.span)
 		}
-		if t.refuted.Load() && !slices.ContainsFunc(t.gaps, func(g gap) bool { return g.reason == ReasonParticipant }) {
-			w.notice(ReasonParticipant, "Graph sent calls without the participant that it was asked for; they were left out", t.src, nil)
+		if t.refuted.Load() && !slices.ContainsFunc(t.gaps, func(g gap) bool { return g.reason == failure.ReasonParticipant }) {
+			w.notice(failure.ReasonParticipant, "Graph sent calls without the participant that it was asked for; they were left out", t.src, nil)
 		}
 		if !t.begun.IsZero() && t.open {
-			w.notice(NoticeStartRaised, explanations[NoticeStartRaised], t.src, &span{start: t.begun})
+			w.notice(failure.NoticeStartRaised, failure.Explain(failure.NoticeStartRaised, nil), t.src, &span{start: t.begun})
 		}
 		if skew := w.skew(); skew.Abs() > w.engine.cfg.Settle[t.src] {
-			w.notice(NoticeClockSkew, "The gateway's clock and Graph's differ by "+skew.Abs().Round(time.Second).String()+
+			w.notice(failure.NoticeClockSkew, "The gateway's clock and Graph's differ by "+skew.Abs().Round(time.Second).String()+
 				", more than this source needs to settle; the earlier one counts", t.src, nil)
 		}
 		if t.reason != "" && t.state != parleyv1.SourceState_SOURCE_STATE_READ {
-			w.notice(t.reason, explain(t.reason, t.cause), t.src, nil)
+			w.notice(t.reason, failure.Explain(t.reason, t.cause), t.src, nil)
 		}
 	}
 	fresh := w.notices

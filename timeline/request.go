@@ -7,6 +7,7 @@ import (
 	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/timeline/failure"
 )
 
 // Order is the order of a walk.
@@ -88,10 +89,10 @@ func (r *EventsRequest) sources(have Sources) ([]parleyv1.Source, error) {
 	var asked []parleyv1.Source
 	for _, src := range r.Sources {
 		if !slices.Contains(allowed, src) {
-			return nil, invalid("sources", src.String()+" does not apply to this parent")
+			return nil, failure.Invalid("sources", src.String()+" does not apply to this parent")
 		}
 		if !r.known(have, src) {
-			return nil, invalid("sources", src.String()+" is not configured")
+			return nil, failure.Invalid("sources", src.String()+" is not configured")
 		}
 		asked = append(asked, src)
 	}
@@ -103,7 +104,7 @@ func (r *EventsRequest) sources(have Sources) ([]parleyv1.Source, error) {
 		}
 	}
 	if len(asked) == 0 {
-		return nil, invalid("sources", "no source applies to this parent")
+		return nil, failure.Invalid("sources", "no source applies to this parent")
 	}
 	slices.Sort(asked)
 	return slices.Compact(asked), nil
@@ -133,13 +134,13 @@ func (r *EventsRequest) bind(have Sources) (bound, error) {
 func (r *EventsRequest) check(now time.Time) error {
 	switch {
 	case r.OrderBy < EventTime || r.OrderBy > CreateTimeDesc:
-		return invalid("order_by", "unknown order")
+		return failure.Invalid("order_by", "unknown order")
 	case r.OrderBy == CreateTimeDesc && r.Conversation == "":
-		return invalid("order_by", "`create_time desc` needs a conversation as parent; use `event_time desc`")
+		return failure.Invalid("order_by", "`create_time desc` needs a conversation as parent; use `event_time desc`")
 	case !r.Start.IsZero() && r.Start.After(now):
-		return invalid("start_time", "lies in the future")
+		return failure.Invalid("start_time", "lies in the future")
 	case !r.Start.IsZero() && !r.End.IsZero() && !r.End.After(r.Start):
-		return invalid("end_time", "must lie after start_time")
+		return failure.Invalid("end_time", "must lie after start_time")
 	}
 	return nil
 }

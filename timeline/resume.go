@@ -4,21 +4,22 @@ import (
 	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/timeline/failure"
 )
 
 // resume goes on where a token says.
 func (w *walk) resume(have Sources, asked []parleyv1.Source, token, field string) error {
 	plain, err := w.engine.cfg.Sealer.Open(token, w.associated)
 	if err != nil {
-		return refused(field)
+		return failure.TokenRefused(field)
 	}
 	m, err := decodeMark(plain)
 	if err != nil || len(m.sources) != len(asked) {
-		return refused(field)
+		return failure.TokenRefused(field)
 	}
 	for i := range asked {
 		if m.sources[i].src != asked[i] {
-			return refused(field)
+			return failure.TokenRefused(field)
 		}
 	}
 	w.began = m.now0
@@ -37,7 +38,7 @@ func (w *walk) resume(have Sources, asked []parleyv1.Source, token, field string
 			w.told[noticeKey(g.reason, t.src, &g.span)] = true
 		}
 		if !t.begun.IsZero() {
-			w.told[noticeKey(NoticeStartRaised, t.src, &span{start: t.begun})] = true
+			w.told[noticeKey(failure.NoticeStartRaised, t.src, &span{start: t.begun})] = true
 		}
 		if w.extended {
 			t.trace.fresh = false // its window is not the one that the token stood in

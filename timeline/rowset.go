@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline/failure"
 )
 
 // linkset remembers links by digest.
@@ -230,7 +231,7 @@ func (s *rowset) fill(b *block) {
 		}
 	}
 	if s.doubtful {
-		b.gaps = append(b.gaps, gap{s.asked, ReasonNotHonoured})
+		b.gaps = append(b.gaps, gap{s.asked, failure.ReasonNotHonoured})
 	}
 	slices.SortFunc(entries, func(x, y entry) int { return s.r.compare(&x, &y) })
 	b.sheet = newSheet(entries)

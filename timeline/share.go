@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/parley-gateway/parley/cache"
+	"github.com/parley-gateway/parley/timeline/failure"
 )
 
 // A window is one reading: its pages are asked for one behind the other, none of them comes from the cache, and callers who
@@ -42,7 +43,7 @@ func (r *reading) window(ctx context.Context, s *slot) *block {
 		}
 		b := *from // what it points to is shared
 		b.gaps = slices.Clone(b.gaps)
-		if joined && (b.failed != nil && b.failed.reason == ReasonCallerLimit || b.ignored && s.unbounded) {
+		if joined && (b.failed != nil && b.failed.Reason == failure.ReasonCallerLimit || b.ignored && s.unbounded) {
 			continue // the limit of another caller, or a question that this one has settled; that reading has ended
 		}
 		if joined {
@@ -83,7 +84,7 @@ func (s *slot) slow(hurried bool) bool {
 }
 
 // abandoned reports whether the reading ended because its call did.
-func (b *block) abandoned() bool { return b.failed != nil && isContext(b.failed.err) }
+func (b *block) abandoned() bool { return b.failed != nil && failure.IsContext(b.failed.Err) }
 
 // halves cuts a window in two at a whole second; false when it is too short.
 func (w window) halves() (first, second window, ok bool) {
@@ -159,7 +160,7 @@ func (t *track) eras(w window) []*step {
 // left is read once, and what lies outside is left out.
 func (t *track) ignore(f *fetcher, s *slot) {
 	if !s.block.unsent {
-		t.doubt(gap{s.window.span, ReasonNotHonoured})
+		t.doubt(gap{s.window.span, failure.ReasonNotHonoured})
 	}
 	rest := t.whole
 	if t.desc {

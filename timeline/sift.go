@@ -7,6 +7,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/filter"
 )
 
@@ -28,7 +29,7 @@ func (t *track) sift(ctx context.Context, b *block) {
 		}
 		event, err := e.event()
 		if err != nil {
-			b.gaps = addGap(b.gaps, gap{b.span, ReasonNotFiltered})
+			b.gaps = addGap(b.gaps, gap{b.span, failure.ReasonNotFiltered})
 			continue
 		}
 		verdict := t.filter.Match(event)
@@ -36,7 +37,7 @@ func (t *track) sift(ctx context.Context, b *block) {
 		if verdict == filter.Unknown && !trusted && !later {
 			verdict = t.matchWhole(ctx, event)
 			if verdict == filter.Unknown && ctx.Err() == nil {
-				b.gaps = addGap(b.gaps, gap{b.span, ReasonNotFiltered})
+				b.gaps = addGap(b.gaps, gap{b.span, failure.ReasonNotFiltered})
 			}
 		}
 		if verdict != filter.False {
@@ -55,7 +56,7 @@ func (t *track) matchWhole(ctx context.Context, event *parleyv1.Event) filter.Ve
 	whole, err := t.getter.Event(ctx, t.read.query.Owner, t.read.query.User, ref)
 	t.read.requests.Add(1)
 	if err != nil {
-		t.read.requests.Add(int64(graphRequests(err)))
+		t.read.requests.Add(int64(failure.GraphRequests(err)))
 		if errors.Is(err, source.ErrNoPart) {
 			return filter.False
 		}
@@ -74,7 +75,7 @@ func (t *track) prove(b *block) {
 		return
 	}
 	for _, s := range t.unproven {
-		t.doubt(gap{s, ReasonNotFiltered})
+		t.doubt(gap{s, failure.ReasonNotFiltered})
 	}
 	t.unproven = nil
 }

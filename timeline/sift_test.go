@@ -12,6 +12,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/failure"
 )
 
 // TestFilteredEvents: whether Graph evaluates its clause, ignores it, or refuses it, the answer is the same and tells.
@@ -212,8 +213,8 @@ func TestConcealedUsage(t *testing.T) {
 	d := &directory{rows: 5, size: 5}
 	e := newEngine(t, timeline.Config{})
 	_, err := e.ListCopilotUsage(t.Context(), d.sources(), timeline.UsageRequest{Period: "D7", Filter: `user_principal_name = "ada@example.com"`}, "", 0)
-	var own *timeline.Error
-	if !errors.As(err, &own) || own.Reason != timeline.ReasonConcealed {
+	var own *failure.Error
+	if !errors.As(err, &own) || own.Reason != failure.ReasonConcealed {
 		t.Errorf("error %v", err)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/parley-gateway/parley/internal/ledger"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/failure"
 )
 
 // TestStopInsideAWindow stops the only source on the third page of a window. Graph's pages have no order, so rows that were
@@ -41,7 +42,7 @@ func TestStopInsideAWindow(t *testing.T) {
 			req := timeline.EventsRequest{User: "u", Sources: []parleyv1.Source{chat}, Start: start, End: end}
 			r := &result{}
 			err := e.StreamEvents(t.Context(), sources(g), req, "", r.add)
-			var broken *timeline.StreamError
+			var broken *failure.StreamError
 			if !errors.As(err, &broken) || len(r.events) == 0 {
 				t.Fatalf("%d events, then %v", len(r.events), err)
 			}
@@ -154,7 +155,7 @@ func TestStopInFrontOfASlowWindow(t *testing.T) {
 								if held := account.Held(); held != 0 {
 									t.Errorf("%d bytes of windows that nobody waits for are still counted", held)
 								}
-								if broken := (*timeline.StreamError)(nil); alone != errors.As(err, &broken) || alone == (err == nil) {
+								if broken := (*failure.StreamError)(nil); alone != errors.As(err, &broken) || alone == (err == nil) {
 									t.Fatal(err)
 								}
 								if r.summary != nil {
@@ -212,7 +213,7 @@ func TestPageSeenBeforeWithAnotherDate(t *testing.T) {
 	}
 	e := newEngine(t, timeline.Config{})
 	r := stream(t, e, sources(g), timeline.EventsRequest{User: "u", Sources: []parleyv1.Source{chat}, Start: start, End: end}, "")
-	if rep := report(r.summary.GetSources(), chat); r.summary.GetComplete() || notFound(rep.GetGaps(), timeline.ReasonPagingLoop) || len(r.events) != 20 {
+	if rep := report(r.summary.GetSources(), chat); r.summary.GetComplete() || notFound(rep.GetGaps(), failure.ReasonPagingLoop) || len(r.events) != 20 {
 		t.Errorf("%d events, complete %t, gaps %v", len(r.events), r.summary.GetComplete(), rep.GetGaps())
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline/failure"
 )
 
 const (
@@ -65,7 +66,7 @@ func streamError(err error, last string) error {
 	if last == "" {
 		return err
 	}
-	return &StreamError{Err: err, ResumeToken: last}
+	return &failure.StreamError{Err: err, ResumeToken: last}
 }
 
 // stream cuts a walk into frames.

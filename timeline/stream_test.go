@@ -14,6 +14,7 @@ import (
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/seal"
 )
 
@@ -62,8 +63,8 @@ func TestTokens(t *testing.T) {
 	}
 	check := func(name, field string, err error) {
 		t.Helper()
-		var own *timeline.Error
-		if !errors.As(err, &own) || own.Reason != timeline.ReasonTokenRefused || own.Field != field {
+		var own *failure.Error
+		if !errors.As(err, &own) || own.Reason != failure.ReasonTokenRefused || own.Field != field {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -114,8 +115,8 @@ func TestBadRequests(t *testing.T) {
 	e := newEngine(t, timeline.Config{})
 	for _, test := range tests {
 		_, err := e.ListEvents(t.Context(), sources(g), test.req, "", test.size)
-		var own *timeline.Error
-		if !errors.As(err, &own) || own.Reason != timeline.ReasonInvalidArgument || own.Field != test.field {
+		var own *failure.Error
+		if !errors.As(err, &own) || own.Reason != failure.ReasonInvalidArgument || own.Field != test.field {
 			t.Errorf("%+v: %v, want field %s", test.req, err, test.field)
 		}
 	}
@@ -134,7 +135,7 @@ func TestInterval(t *testing.T) {
 		e := newEngine(t, timeline.Config{})
 		req := timeline.EventsRequest{User: "u", Sources: []parleyv1.Source{chat}, Start: now.Add(-24 * time.Hour), End: now.Add(24 * time.Hour)}
 		r := stream(t, e, sources(g), req, "")
-		if len(r.events) != 15 || !r.summary.GetComplete() || len(r.notices) != 1 || r.notices[0].GetCode() != timeline.NoticeEndCut {
+		if len(r.events) != 15 || !r.summary.GetComplete() || len(r.notices) != 1 || r.notices[0].GetCode() != failure.NoticeEndCut {
 			t.Errorf("end in the future: %d events, notices %v", len(r.events), r.notices)
 		}
 		rep := report(r.summary.GetSources(), chat)
@@ -262,7 +263,7 @@ func TestThrottledListEndsItsPage(t *testing.T) {
 		t.Fatalf("%d events, %v", len(one.GetEvents()), err)
 	}
 	_, err = e.ListEvents(t.Context(), sources(g), chatRequest(), one.GetNextPageToken(), 1000)
-	checkFatal(t, err, timeline.ReasonThrottled, nil)
+	checkFatal(t, err, failure.ReasonThrottled, nil)
 	limit = end
 	two, err := e.ListEvents(t.Context(), sources(g), chatRequest(), one.GetNextPageToken(), 1000)
 	if err != nil || !two.GetComplete() {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/parley-gateway/parley/cache"
 	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline/failure"
 )
 
 // tail reads a chat's own messages newest first: Graph orders them, so one chain serves the whole interval page by page.
@@ -62,8 +63,8 @@ func (r *reading) follow(ctx context.Context, from *tail) *block {
 		b.start = from.rest.end
 		return b
 	case err != nil:
-		f := classify(err, from.link != "")
-		if f.again && !from.again {
+		f := failure.Classify(err, from.link != "")
+		if f.Again && !from.again {
 			// Graph forgot the chain: begin anew at what is left.
 			return r.restart(b, from, &next)
 		}
@@ -72,11 +73,11 @@ func (r *reading) follow(ctx context.Context, from *tail) *block {
 		if !from.again {
 			// Begin anew at what is left; a circle of kept pages says nothing about Graph.
 			if !page.FromCache {
-				b.gaps = append(b.gaps, gap{from.rest, ReasonPagingLoop})
+				b.gaps = append(b.gaps, gap{from.rest, failure.ReasonPagingLoop})
 			}
 			return r.restart(b, from, &next)
 		}
-		reason = ReasonPagingLoop
+		reason = failure.ReasonPagingLoop
 	case page.Unordered && from.link == "":
 		b.start, b.unordered = from.rest.end, true
 		return b
@@ -84,7 +85,7 @@ func (r *reading) follow(ctx context.Context, from *tail) *block {
 		if !next.unbounded && next.ignored(r, page.Items) {
 			next.unbounded = true
 			r.loose.Store(true)
-			b.gaps = append(b.gaps, gap{from.rest, ReasonNotHonoured})
+			b.gaps = append(b.gaps, gap{from.rest, failure.ReasonNotHonoured})
 		}
 		rows.unbounded = next.unbounded
 		rows.add(next.unseen(r, page.Items, rows))
@@ -142,7 +143,7 @@ func (r *reading) laterAfter(from *tail, err error) []time.Time {
 	if err == nil || from.link != "" {
 		return nil
 	}
-	f := classify(err, false)
+	f := failure.Classify(err, false)
 	return r.later(from.rest, &ending{failed: &f})
 }
 
@@ -260,9 +261,9 @@ func (r *reading) turn(next *tail, page *source.Page[source.Item], rows *rowset)
 	case (r.byCreate || next.unbounded) && found && oldest.Before(next.rest.start.Add(-2*time.Second)):
 		return "" // behind the interval, whose start Graph was not told
 	case !next.links.add(page.Next):
-		return ReasonPagingLoop
+		return failure.ReasonPagingLoop
 	case next.pages >= r.maxPages:
-		return ReasonTooManyPages
+		return failure.ReasonTooManyPages
 	}
 	next.link, next.more = page.Next, true
 	if page.Rows > 0 {

@@ -2,7 +2,6 @@ package timeline
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"sort"
 	"sync/atomic"
@@ -10,6 +9,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/filter"
 )
 
@@ -50,7 +50,7 @@ type track struct {
 	next    int    // index in active.entries
 	frugal  int    // rows that are wanted at most, of a List: nothing is read ahead of a window that holds them; 0 = all
 	entered []used // the windows of a List, as they were entered
-	stopped *failure
+	stopped *failure.Failure
 	cause   error // of the stop
 
 	filter  *filter.Filter
@@ -148,7 +148,7 @@ func (t *track) poll(f *fetcher, ahead int) bool {
 		if !head.ready() || head.block.split || head.block.ignored {
 			return false
 		}
-		if failed := head.block.failed; failed != nil && f.ctx.Err() != nil && isContext(failed.err) {
+		if failed := head.block.failed; failed != nil && f.ctx.Err() != nil && failure.IsContext(failed.Err) {
 			return false // nobody waits for it any more
 		}
 		t.queue[0] = nil // the array behind the queue lives on
@@ -225,7 +225,7 @@ func (t *track) raise(b *block) {
 	}
 	t.begun = b.begun
 	if !t.open {
-		t.doubt(gap{span{t.whole.start, b.begun}, ReasonRejectedRequest})
+		t.doubt(gap{span{t.whole.start, b.begun}, failure.ReasonRejectedRequest})
 	}
 }
 
@@ -264,18 +264,18 @@ func (t *track) judge(b *block) {
 	}
 	f := b.failed
 	t.failures++
-	t.requestID = appendID(t.requestID, graphRequestID(f.err))
-	if b.rows > 0 || f.followed {
+	t.requestID = appendID(t.requestID, failure.GraphRequestID(f.Err))
+	if b.rows > 0 || f.Followed {
 		t.answered = true
 	}
-	if f.ends() || !t.answered || t.failures >= maxFailures {
-		t.stopped, t.cause = f, f.err
+	if f.Ends() || !t.answered || t.failures >= maxFailures {
+		t.stopped, t.cause = f, f.Err
 		// Nothing of the window is handed over: a row that was not read may lie before one that was, and a walk that is
 		// resumed behind the latter would miss it.
 		t.next = len(b.entries)
 		return
 	}
-	t.doubt(gap{b.span, f.reason})
+	t.doubt(gap{b.span, f.Reason})
 }
 
 // doubt records a gap, once.
@@ -323,7 +323,7 @@ func (t *track) edge() time.Time {
 
 // stop makes a stop final: the rest of the interval is a gap, which a call that asks the source again goes on with.
 func (t *track) stop() {
-	t.state, t.reason = t.stopped.state, t.stopped.reason
+	t.state, t.reason = t.stopped.State, t.stopped.Reason
 	t.finished, t.cut, t.stopped = true, true, nil
 }
 
@@ -359,10 +359,6 @@ func (t *track) total() counts {
 	c.fromCache += t.read.fromCache.Load()
 	c.requests += t.read.requests.Load()
 	return c
-}
-
-func isContext(err error) bool {
-	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // appendID keeps at most 20 ids, each once.

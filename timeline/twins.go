@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline/failure"
 )
 
 // Rows of one key and version are one row that Graph repeats, unless they say different things: then nobody can tell which of
@@ -92,5 +93,5 @@ func (s *rowset) ambiguous(item *source.Item) {
 		return
 	}
 	at := s.r.timeOf(item).Truncate(time.Millisecond)
-	s.doubts = addGap(s.doubts, gap{span{at, at.Add(time.Millisecond)}, ReasonAmbiguous})
+	s.doubts = addGap(s.doubts, gap{span{at, at.Add(time.Millisecond)}, failure.ReasonAmbiguous})
 }

@@ -10,6 +10,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/failure"
 )
 
 // TestOneIDTwoBodies is of the kind "nothing lost to an id": rows of one id, session and millisecond that say different things
@@ -61,7 +62,7 @@ func TestOneIDTwoBodies(t *testing.T) {
 								if len(said) == 1 && len(gaps) == 0 {
 									continue
 								}
-								if len(gaps) != 1 || gaps[0].GetReason() != timeline.ReasonAmbiguous {
+								if len(gaps) != 1 || gaps[0].GetReason() != failure.ReasonAmbiguous {
 									t.Fatalf("%s: gaps %v", how, gaps)
 								}
 								i := gaps[0].GetInterval()

@@ -7,6 +7,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/filter"
 )
 
@@ -27,7 +28,7 @@ type UsageRequest struct {
 func (e *Engine) usage(have Sources, req *UsageRequest, token, field string) (*chain[*parleyv1.CopilotUsageRow], error) {
 	compiled, err := filter.Compile(req.Filter, filter.Usage(), parleyv1.EventView_EVENT_VIEW_FULL)
 	if err != nil {
-		return nil, badFilter(err)
+		return nil, failure.BadFilter(err)
 	}
 	query := source.UsageQuery{Period: req.Period, Version: req.Version}
 	c := &chain[*parleyv1.CopilotUsageRow]{
@@ -41,8 +42,8 @@ func (e *Engine) usage(have Sources, req *UsageRequest, token, field string) (*c
 		c.here = compiled.Here()
 		c.admit = func(page *source.Page[*parleyv1.CopilotUsageRow]) error {
 			if page.Concealed {
-				return &Error{
-					Reason: ReasonConcealed, Field: "filter", Source: parleyv1.Source_SOURCE_USAGE,
+				return &failure.Error{
+					Reason: failure.ReasonConcealed, Field: "filter", Source: parleyv1.Source_SOURCE_USAGE,
 					Message: "the tenant conceals names in reports, so nobody can be found by name; ask without a filter",
 				}
 			}

@@ -13,6 +13,7 @@ import (
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/failure"
 )
 
 // usagePages is a report in pages of rows; a link is the number of its page.
@@ -104,10 +105,10 @@ func TestRefusedUsageReport(t *testing.T) {
 	if page != nil {
 		t.Errorf("listed: %v", page)
 	}
-	checkFatal(t, err, timeline.ReasonLinkRefused, nil)
+	checkFatal(t, err, failure.ReasonLinkRefused, nil)
 	err = e.StreamCopilotUsage(t.Context(), have, timeline.UsageRequest{}, "", func(f *parleyv1.StreamCopilotUsageResponse) error {
 		t.Errorf("streamed: %v", f)
 		return nil
 	})
-	checkFatal(t, err, timeline.ReasonLinkRefused, nil)
+	checkFatal(t, err, failure.ReasonLinkRefused, nil)
 }

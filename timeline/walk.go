@@ -8,6 +8,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/internal/ledger"
+	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/filter"
 )
 
@@ -107,7 +108,7 @@ func (w *walk) step() (*track, verdict) {
 
 // settle makes the stop of a source final, unless it ends the call.
 func (w *walk) settle(t *track) (verdict, bool) {
-	if t.stopped.state == parleyv1.SourceState_SOURCE_STATE_THROTTLED && w.patient != nil && w.patient() {
+	if t.stopped.State == parleyv1.SourceState_SOURCE_STATE_THROTTLED && w.patient != nil && w.patient() {
 		return paused, true
 	}
 	for _, other := range w.tracks {
@@ -121,23 +122,23 @@ func (w *walk) settle(t *track) (verdict, bool) {
 
 // fatal is the error of a call whose sources have all stopped. What may succeed when repeated comes first.
 func (w *walk) fatal() error {
-	var worst *Error
+	var worst *failure.Error
 	rank := -1
 	for _, t := range w.tracks {
 		reason, cause := t.reason, t.cause
 		if t.stopped != nil {
-			reason = t.stopped.reason
+			reason = t.stopped.Reason
 		}
 		if reason == "" {
 			continue
 		}
 		r := map[string]int{
-			ReasonThrottled: 6, ReasonCallerLimit: 6, ReasonUnavailable: 5, ReasonCredentialRejected: 4, ReasonPaymentRequired: 3, ReasonTenantNotLicensed: 3,
-			ReasonPermissionMissing: 2, ReasonNotLicensed: 2, ReasonNotFound: 1, ReasonNotInCloud: 0,
+			failure.ReasonThrottled: 6, failure.ReasonCallerLimit: 6, failure.ReasonUnavailable: 5, failure.ReasonCredentialRejected: 4, failure.ReasonPaymentRequired: 3, failure.ReasonTenantNotLicensed: 3,
+			failure.ReasonPermissionMissing: 2, failure.ReasonNotLicensed: 2, failure.ReasonNotFound: 1, failure.ReasonNotInCloud: 0,
 		}[reason]
 		if r > rank {
 			rank = r
-			worst = &Error{Reason: reason, Source: t.src, Err: cause, Message: "no asked source could be read"}
+			worst = &failure.Error{Reason: reason, Source: t.src, Err: cause, Message: "no asked source could be read"}
 		}
 	}
 	return worst

@@ -14,6 +14,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphsim"
 	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/failure"
 )
 
 //nolint:gochecknoglobals // flags of the test binary; see `make chaos`
@@ -151,7 +152,7 @@ func (c *trial) check(t *testing.T) string {
 	switch {
 	case s.err != nil:
 		ended = "error"
-		var stream *timeline.StreamError
+		var stream *failure.StreamError
 		if errors.As(s.err, &stream) && stream.ResumeToken != s.token {
 			t.Error("the error carries another token than the last checkpoint")
 		}

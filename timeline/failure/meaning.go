@@ -1,4 +1,4 @@
-package timeline
+package failure
 
 import (
 	"strconv"

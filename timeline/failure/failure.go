@@ -1,6 +1,9 @@
-package timeline
+// Package failure holds the errors of the timeline, the reasons that errors, gaps and notices carry, and what a failed request
+// to Graph means in the contract. It is the lowest package of the timeline; every other one of them may use it.
+package failure
 
 import (
+	"context"
 	"errors"
 	"strings"
 
@@ -101,65 +104,75 @@ var (
 	_ error = (*StreamError)(nil)
 )
 
-// badFilter turns a fault of a filter into an error that tells its position.
-func badFilter(err error) error {
-	return invalid("filter", err.Error())
+// BadFilter returns the error of a filter that cannot be compiled; it tells the position.
+func BadFilter(err error) error {
+	return Invalid("filter", err.Error())
 }
 
-func invalid(field, message string) error {
+// Invalid returns the error of a request field.
+func Invalid(field, message string) error {
 	return &Error{Reason: ReasonInvalidArgument, Field: field, Message: message}
 }
 
-func refused(field string) error {
+// TokenRefused returns the error of a token that does not open, or does not fit the request; field is the request field.
+func TokenRefused(field string) error {
 	return &Error{Reason: ReasonTokenRefused, Field: field, Message: "the token was made for another request or caller, or by another key, or is damaged; begin without it"}
 }
 
-// failure is what an error of a source means for the walk.
-type failure struct {
-	state  parleyv1.SourceState // how the source ends if it stops here
-	reason string
-	// followed is true when the page was asked for by a link: Graph has answered this source before.
-	followed bool
-	// again is true when the window may be read once more from its start (a link that Graph does not know any more).
-	again bool
-	err   error
+// Failure is what an error of a source means for the call.
+type Failure struct {
+	// State is how the source ends if it stops here.
+	State parleyv1.SourceState
+	// Reason is one of the reasons above.
+	Reason string
+	// Followed is true when the page was asked for by a link: Graph has answered this source before.
+	Followed bool
+	// Again is true when the window may be read once more from its start (a link that Graph does not know any more).
+	Again bool
+	// Err is the error itself.
+	Err error
 }
 
-// ends tells whether nothing else of the source can be read either.
-func (f *failure) ends() bool {
-	return f.state == parleyv1.SourceState_SOURCE_STATE_THROTTLED || f.reason == ReasonCredentialRejected ||
-		f.reason == ReasonPaymentRequired || f.reason == ReasonTenantNotLicensed || f.reason == ReasonFailed
+// Ends reports whether nothing else of the source can be read either.
+func (f *Failure) Ends() bool {
+	return f.State == parleyv1.SourceState_SOURCE_STATE_THROTTLED || f.Reason == ReasonCredentialRejected ||
+		f.Reason == ReasonPaymentRequired || f.Reason == ReasonTenantNotLicensed || f.Reason == ReasonFailed
 }
 
-// classify tells what err means; followed is true when the page was asked for by a link.
-func classify(err error, followed bool) failure {
+// Classify returns what err means; followed is true when the page was asked for by a link.
+func Classify(err error, followed bool) Failure {
 	graph, ok := errors.AsType[*graphclient.Error](err)
 	if !ok {
-		return failure{state: failed, reason: ReasonFailed, followed: followed, err: err}
+		return Failure{State: failed, Reason: ReasonFailed, Followed: followed, Err: err}
 	}
 	m := MeaningOf(graph)
-	f := failure{state: m.State, reason: m.Reason, followed: followed, err: err}
+	f := Failure{State: m.State, Reason: m.Reason, Followed: followed, Err: err}
 	switch graph.Kind { //nolint:exhaustive // of a followed link, what makes it useless
 	case graphclient.KindBadRequest, graphclient.KindGone, graphclient.KindLinkNotFound:
-		f.again = followed
+		f.Again = followed
 	case graphclient.KindUnavailable:
-		f.again = followed && graph.Rejected()
+		f.Again = followed && graph.Rejected()
 	}
 	return f
 }
 
-// graphRequestID is Graph's id of a failed call, for the report.
-func graphRequestID(err error) string {
+// GraphRequestID is Graph's id of a failed call, for the report.
+func GraphRequestID(err error) string {
 	if graph, ok := errors.AsType[*graphclient.Error](err); ok {
 		return graph.RequestID
 	}
 	return ""
 }
 
-// graphRequests is how many requests Graph saw for a failed call.
-func graphRequests(err error) int {
+// GraphRequests is how many requests Graph saw for a failed call.
+func GraphRequests(err error) int {
 	if graph, ok := errors.AsType[*graphclient.Error](err); ok {
 		return graph.Requests
 	}
 	return 0
+}
+
+// IsContext reports whether an error says that the call has ended.
+func IsContext(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
