@@ -128,7 +128,7 @@ generate: proto-deps ## Generate gen/, docs/model.md and the code of internal pr
 	@tools/generate.sh .cache/generated
 	@rm -rf gen && cp -r .cache/generated/gen gen
 	@cp -r .cache/generated/internal .
-	@$(GO) -C tools run ./modeldoc $(CURDIR)/gen/descriptor/parley.binpb $(CURDIR)/docs/model.md
+	@$(GO) -C tools run ./modeldoc $(CURDIR)/gen/descriptor/parley-full.binpb $(CURDIR)/docs/model.md
 
 .PHONY: check-generated
 check-generated: proto-deps ## Check that gen/ is what the protos generate

@@ -83,7 +83,7 @@ func assemble(settings *config.Settings, logger *slog.Logger, version string, dr
 	cfg := server.Config{
 		GRPCAddr: settings.GRPCAddr, HTTPAddr: settings.HTTPAddr, AdminAddr: settings.AdminAddr,
 		Tenants: tenants, Engine: engine, Metrics: gauges, Memory: g.memory, Ledger: ahead, Logger: logger, Version: version,
-		OpenAPI: OpenAPI(), Descriptor: Descriptor(),
+		OpenAPI: OpenAPI(), Descriptor: Descriptor(), FullDescriptor: FullDescriptor(),
 	}
 	if err := g.guards.apply(settings, &cfg); err != nil {
 		return nil, err

@@ -56,8 +56,8 @@ type Config struct {
 	Logger *slog.Logger
 	// Version is shown by the metrics and the documents.
 	Version string
-	// OpenAPI and Descriptor are the files behind /openapi.json and /descriptor.binpb.
-	OpenAPI, Descriptor []byte
+	// OpenAPI, Descriptor and FullDescriptor are the files behind /openapi.json, /descriptor.binpb and /descriptor-full.binpb.
+	OpenAPI, Descriptor, FullDescriptor []byte
 	// CallTime is the deadline of a List or Get that has none; 0 = 20 s.
 	CallTime time.Duration
 	// MaxDeadline cuts the deadlines of Lists and Gets; 0 = 2 min.

@@ -22,6 +22,7 @@ func (s *Server) pages() (http.Handler, error) {
 	mux.Handle("GET /docs/", site)
 	mux.HandleFunc("GET /openapi.json", file("application/json", s.cfg.OpenAPI))
 	mux.HandleFunc("GET /descriptor.binpb", file("application/x-protobuf", s.cfg.Descriptor))
+	mux.HandleFunc("GET /descriptor-full.binpb", file("application/x-protobuf", s.cfg.FullDescriptor))
 	mux.Handle("GET /{$}", http.RedirectHandler("/docs", http.StatusFound))
 	mux.HandleFunc("/", rest.NotFound)
 	return mux, nil

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Generates everything of gen/ into FOLDER/gen: Go code, the descriptor set with imports and comments, the OpenAPI document; and the
+# Generates everything of gen/ into FOLDER/gen: Go code, the descriptor sets with imports and comments, the OpenAPI document; and the
 # Go code of the protos that are no part of the contract into FOLDER/internal.
 # Usage: generate.sh FOLDER (from the repository's root, after `make proto-deps`)
 set -euo pipefail
@@ -11,6 +11,7 @@ rm -rf "$out"
 mkdir -p "$out/gen/descriptor" "$out/gen/openapi"
 "${buf[@]}" generate -o "$out"
 "${buf[@]}" generate --config buf.internal.yaml --template buf.gen.internal.yaml -o "$out"
-"${buf[@]}" build proto --as-file-descriptor-set -o "$out/gen/descriptor/parley.binpb"
+"${buf[@]}" build proto --as-file-descriptor-set -o "$out/built.binpb"
 out=$(cd "$out" && pwd)
-"${GO:-go}" -C tools run ./openapifix "$out/openapi-parts" "$out/gen/descriptor/parley.binpb" "$out/gen/openapi/openapi.json"
+"${GO:-go}" -C tools run ./descriptorset "$out/built.binpb" "$out/gen/descriptor/parley.binpb" "$out/gen/descriptor/parley-full.binpb"
+"${GO:-go}" -C tools run ./openapifix "$out/openapi-parts" "$out/gen/descriptor/parley-full.binpb" "$out/gen/openapi/openapi.json"

@@ -298,7 +298,7 @@ func TestPages(t *testing.T) {
 	t.Parallel()
 	g := serve(t, graphsim.Config{}, nil)
 	for path, want := range map[string]string{
-		"/docs": "<html", "/openapi.json": `"openapi"`, "/descriptor.binpb": "parley/v1/event.proto", "/healthz": "", "/readyz": "",
+		"/docs": "<html", "/openapi.json": `"openapi"`, "/descriptor.binpb": "parley/v1/event.proto", "/descriptor-full.binpb": "buf/validate/validate.proto", "/healthz": "", "/readyz": "",
 	} {
 		answer := g.open(t, path)
 		body, err := io.ReadAll(answer.Body)

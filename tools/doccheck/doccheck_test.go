@@ -12,7 +12,7 @@ import (
 	"github.com/parley-gateway/parley/tools/doccheck"
 )
 
-const descriptorSet = "../../gen/descriptor/parley.binpb"
+const descriptorSet = "../../gen/descriptor/parley-full.binpb"
 
 func TestContractIsDocumented(t *testing.T) {
 	t.Parallel()

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	descriptorSet = "../../gen/descriptor/parley.binpb"
+	descriptorSet = "../../gen/descriptor/parley-full.binpb"
 	page          = "../../docs/model.md"
 )
 

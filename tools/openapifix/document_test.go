@@ -20,7 +20,7 @@ func makeDocument(t *testing.T, parts map[string]string) (document, error) {
 		}
 	}
 	output := filepath.Join(t.TempDir(), "openapi.json")
-	if err := run(folder, "../../gen/descriptor/parley.binpb", output); err != nil {
+	if err := run(folder, "../../gen/descriptor/parley-full.binpb", output); err != nil {
 		return document{}, err
 	}
 	text, err := os.ReadFile(output)
