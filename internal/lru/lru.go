@@ -60,7 +60,14 @@ func (c *Cache[K, V]) Delete(key K) {
 	}
 }
 
-// All returns the entries, the one used last first. They may be deleted meanwhile.
+// Clear forgets all keys.
+func (c *Cache[K, V]) Clear() {
+	clear(c.entries)
+	c.cost = 0
+	c.ring.before, c.ring.behind = &c.ring, &c.ring
+}
+
+// All returns the entries, the one used last first. Each may be deleted when its turn comes.
 func (c *Cache[K, V]) All() iter.Seq2[K, V] {
 	return func(yield func(K, V) bool) {
 		for e := c.ring.behind; e != &c.ring; {

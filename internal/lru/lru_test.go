@@ -72,6 +72,11 @@ func TestCosts(t *testing.T) {
 		t.Errorf("a value above the limit: %d entries of cost %d", c.Len(), c.Cost())
 	}
 	c.PutCost("a", true, 4)
+	c.Clear()
+	if c.Len() != 0 || c.Cost() != 0 || len(keys(c)) != 0 {
+		t.Errorf("cleared: %d entries of cost %d", c.Len(), c.Cost())
+	}
+	c.PutCost("a", true, 4)
 	c.Resize(0)
 	if c.Len() != 0 || c.Cost() != 0 {
 		t.Errorf("no room: %d entries of cost %d", c.Len(), c.Cost())
