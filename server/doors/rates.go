@@ -1,11 +1,12 @@
 package doors
 
 import (
-	"container/list"
 	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/parley-gateway/parley/internal/lru"
 )
 
 // maxCallers bounds the callers that are remembered; each takes about 200 bytes.
@@ -18,14 +19,8 @@ type Rates struct {
 	burst     int
 	now       func() time.Time
 
-	mu     sync.Mutex
-	byID   map[string]*list.Element
-	recent *list.List // of *allowance, the last seen first
-}
-
-type allowance struct {
-	id      string
-	limiter *rate.Limiter
+	mu         sync.Mutex
+	allowances *lru.Cache[string, *rate.Limiter]
 }
 
 // NewRates allows each caller so many calls a second on average and a burst of so many at once; 0 a second = no bound.
@@ -36,7 +31,7 @@ func NewRates(perSecond float64, burst int, now func() time.Time) *Rates {
 	}
 	return &Rates{
 		perSecond: rate.Limit(perSecond), burst: max(burst, 1), now: now,
-		byID: make(map[string]*list.Element), recent: list.New(),
+		allowances: lru.New[string, *rate.Limiter](maxCallers, nil),
 	}
 }
 
@@ -58,19 +53,10 @@ func (r *Rates) Take(id string) time.Duration {
 func (r *Rates) limiter(id string) *rate.Limiter {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if element, ok := r.byID[id]; ok {
-		r.recent.MoveToFront(element)
-		if known, ok := element.Value.(*allowance); ok {
-			return known.limiter
-		}
+	known, ok := r.allowances.Get(id)
+	if !ok {
+		known = rate.NewLimiter(r.perSecond, r.burst)
+		r.allowances.Put(id, known)
 	}
-	if r.recent.Len() >= maxCallers {
-		oldest := r.recent.Back()
-		if gone, ok := r.recent.Remove(oldest).(*allowance); ok {
-			delete(r.byID, gone.id)
-		}
-	}
-	fresh := &allowance{id, rate.NewLimiter(r.perSecond, r.burst)}
-	r.byID[id] = r.recent.PushFront(fresh)
-	return fresh.limiter
+	return known
 }
