@@ -1,11 +1,12 @@
 package graphclient
 
 import (
-	"container/list"
 	"crypto/sha256"
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/parley-gateway/parley/internal/lru"
 )
 
 const (
@@ -52,18 +53,16 @@ type Delegates struct {
 	life    *lifetime
 	salt    string
 
-	mu     sync.Mutex
-	closed bool
-	byKey  map[delegateKey]*list.Element
-	recent *list.List  // of *delegate, the latest used first
-	timer  *time.Timer // ends what has expired; nil while nothing is kept
+	mu      sync.Mutex
+	closed  bool
+	clients *lru.Cache[delegateKey, *delegate]
+	timer   *time.Timer // ends what has expired; nil while nothing is kept
 }
 
 type delegateKey [sha256.Size]byte
 
 // delegate is one user's client.
 type delegate struct {
-	key     delegateKey
 	expires time.Time
 	client  *Client
 }
@@ -78,7 +77,7 @@ func NewDelegates(app *Client, cfg DelegatesConfig) (*Delegates, error) {
 		return nil, err
 	}
 	d := &Delegates{
-		app: app, cfg: cfg, life: newLifetime(), byKey: make(map[delegateKey]*list.Element), recent: list.New(),
+		app: app, cfg: cfg, life: newLifetime(), clients: lru.New[delegateKey, *delegate](int64(cfg.Users), nil),
 		salt: cfg.Credential.TenantID + "\x00" + cfg.Credential.ClientID + "\x00",
 	}
 	login := cfg.Credential
@@ -110,21 +109,15 @@ func (d *Delegates) Client(a Assertion) (*Client, error) {
 	if d.closed {
 		return nil, &Error{Kind: KindUnavailable, reason: "the client is closed", final: true}
 	}
-	if at := d.byKey[key]; at != nil {
-		if known, ok := at.Value.(*delegate); ok {
-			d.recent.MoveToFront(at)
-			return known.client, nil
-		}
+	if known, ok := d.clients.Get(key); ok {
+		return known.client, nil
 	}
-	fresh := &delegate{key: key, expires: a.Expires, client: d.app.onBehalfOf(d.tokens(a.Token))}
-	d.byKey[key] = d.recent.PushFront(fresh)
-	if d.recent.Len() > d.cfg.Users {
-		d.drop(d.recent.Back())
-	}
+	client := d.app.onBehalfOf(d.tokens(a.Token))
+	d.clients.Put(key, &delegate{a.Expires, client})
 	if d.timer == nil {
 		d.timer = time.AfterFunc(sweepTime, d.sweep)
 	}
-	return fresh.client, nil
+	return client, nil
 }
 
 // tokens makes the token source of one assertion. A user without consent says
@@ -148,7 +141,7 @@ func (c *Client) onBehalfOf(tokens *tokenSource) *Client {
 func (d *Delegates) Len() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.recent.Len()
+	return d.clients.Len()
 }
 
 // Close forgets all tokens, ends exchanges that are under way and waits for
@@ -156,8 +149,7 @@ func (d *Delegates) Len() int {
 func (d *Delegates) Close() {
 	d.mu.Lock()
 	d.closed = true
-	d.recent.Init()
-	clear(d.byKey)
+	d.clients.Clear()
 	if d.timer != nil {
 		d.timer.Stop()
 	}
@@ -168,27 +160,18 @@ func (d *Delegates) Close() {
 	}
 }
 
-// drop forgets one entry; the lock is held.
-func (d *Delegates) drop(at *list.Element) {
-	if gone, ok := d.recent.Remove(at).(*delegate); ok {
-		delete(d.byKey, gone.key)
-	}
-}
-
 // sweep forgets what has expired, and comes again while anything is kept.
 func (d *Delegates) sweep() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := time.Now()
-	for at := d.recent.Front(); at != nil; {
-		next := at.Next()
-		if known, ok := at.Value.(*delegate); ok && !now.Before(known.expires) {
-			d.drop(at)
+	for key, known := range d.clients.All() {
+		if !now.Before(known.expires) {
+			d.clients.Delete(key)
 		}
-		at = next
 	}
 	d.timer = nil
-	if d.recent.Len() > 0 && !d.closed {
+	if d.clients.Len() > 0 && !d.closed {
 		d.timer = time.AfterFunc(sweepTime, d.sweep)
 	}
 }
