@@ -88,12 +88,12 @@ type Scope struct {
 
 // Cache holds pages of all sources and tenants. It is safe for concurrent use.
 type Cache struct {
-	cfg     Config
-	store   *ristretto.Cache[string, *entry]
-	recent  *recent
-	carried *carriers
-	flight  *Flight[*entry]
-	whole   *Flight[windowRead]
+	cfg    Config
+	store  *ristretto.Cache[string, *entry]
+	queue  *twoQueue
+	links  *linkFreshness
+	flight *Flight[*entry]
+	whole  *Flight[windowRead]
 
 	refreshes sync.Map // *refresh by tenant
 	passed    passedReports
@@ -129,16 +129,16 @@ func New(cfg Config) (*Cache, error) {
 	if cfg.Observer == nil {
 		cfg.Observer = noObserver{}
 	}
-	c := &Cache{cfg: cfg, flight: NewFlight[*entry](), whole: NewFlight[windowRead](), carried: newCarriers()}
+	c := &Cache{cfg: cfg, flight: NewFlight[*entry](), whole: NewFlight[windowRead](), links: newLinkFreshness()}
 	if cfg.MaxBytes < 0 {
 		return c, nil
 	}
 	c.limit.Store(cfg.MaxBytes)
-	recentBytes := cfg.MaxBytes / 2 // a quarter each for what was just fetched and for what is read again and again
-	c.recent = newRecent(recentBytes)
+	queueBytes := cfg.MaxBytes / 2 // a quarter each for what was just fetched and for what is read again and again
+	c.queue = newTwoQueue(queueBytes)
 	store, err := ristretto.NewCache(&ristretto.Config[string, *entry]{
 		NumCounters: max(10_000, cfg.MaxBytes/(4<<10)), // ten for each page of about 40 KB
-		MaxCost:     max(cfg.MaxBytes-recentBytes, 1),
+		MaxCost:     max(cfg.MaxBytes-queueBytes, 1),
 		BufferItems: 64,
 		// Costs hold the overhead already.
 		IgnoreInternalCost: true,
@@ -169,7 +169,7 @@ func (c *Cache) Bytes() int64 {
 	if c.store == nil {
 		return 0
 	}
-	return c.store.MaxCost() - c.store.RemainingCost() + c.recent.bytes()
+	return c.store.MaxCost() - c.store.RemainingCost() + c.queue.bytes()
 }
 
 // Limit is what all pages may take.
@@ -185,7 +185,7 @@ func (c *Cache) Resize(limit int64) {
 	defer c.resizing.Unlock()
 	limit = max(limit, 0)
 	c.limit.Store(limit)
-	c.recent.resize(limit / 2)
+	c.queue.resize(limit / 2)
 	c.store.UpdateMaxCost(limit - limit/2)
 	if c.store.RemainingCost() < 0 {
 		c.store.Clear()
@@ -197,7 +197,7 @@ func (c *Cache) find(ctx context.Context, key, link string) (*entry, string) {
 	if c.store == nil {
 		return nil, Miss
 	}
-	e := c.recent.get(key)
+	e := c.queue.get(key)
 	left := e == nil
 	if left {
 		found, ok := c.store.Get(key)
@@ -214,13 +214,13 @@ func (c *Cache) find(ctx context.Context, key, link string) (*entry, string) {
 		return nil, Expired
 	case control.NoCache && age >= rereadAfter, control.MaxAge != nil && age > *control.MaxAge:
 		return nil, Expired
-	case link != "" && !c.carried.before(key, e.read):
+	case link != "" && !c.links.allows(key, e.read):
 		return nil, Expired
 	case e.refresh != nil && e.refresh.moved(e.day, e.read):
 		return nil, Expired
 	}
 	if left {
-		c.recent.again(e)
+		c.queue.promote(e)
 	}
 	return e, Hit
 }
@@ -234,7 +234,7 @@ func (c *Cache) keep(e *entry, ttl time.Duration) {
 		c.cfg.Observer.CacheRequest(e.source, Refused)
 		return
 	}
-	c.recent.add(e)
+	c.queue.put(e)
 	if !c.store.SetWithTTL(e.key, e, e.cost, ttl) {
 		c.cfg.Observer.CacheRequest(e.source, Lost)
 	}

@@ -35,7 +35,7 @@ func look[T any](
 			return fetch(ctx)
 		}
 		if e.next != "" {
-			c.carried.carry(linked(e.next), e.read)
+			c.links.note(linked(e.next), e.read)
 		}
 		return kept(page), nil
 	}
@@ -104,7 +104,7 @@ func keepPage[T any](
 		e.cost += page.Lazy.Cost()
 	}
 	if e.next != "" {
-		c.carried.carry(linked(e.next), e.read)
+		c.links.note(linked(e.next), e.read)
 	}
 	life := c.ttl(ttl(e))
 	e.expires = e.read.Add(life)

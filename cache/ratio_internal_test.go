@@ -52,7 +52,7 @@ func ratioCache(tb testing.TB, lru bool) *reading {
 	}
 	tb.Cleanup(c.Close)
 	if !lru {
-		c.recent = newRecent(0)
+		c.queue = newTwoQueue(0)
 		c.store.UpdateMaxCost(ratioBytes)
 	}
 	g := &flat{body: make([]byte, ratioPage-1024)}

@@ -9,13 +9,14 @@ import (
 	"time"
 
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/internal/lru"
 	"github.com/parley-gateway/parley/source"
 )
 
 const (
 	// DefaultRefused is how long a refusal is remembered.
 	DefaultRefused = 5 * time.Minute
-	maxRefusals    = 1 << 14 // in each of two generations
+	maxRefusals    = 1 << 15
 )
 
 // Refusals remembers for a while which users a source refuses as such: those without a licence and those it does not know.
@@ -25,8 +26,8 @@ const (
 type Refusals struct {
 	life time.Duration
 
-	mu          sync.Mutex
-	young, aged map[string]*refusal
+	mu    sync.Mutex
+	known *lru.Cache[string, *refusal]
 }
 
 // refusal is one remembered answer. It never changes.
@@ -38,7 +39,7 @@ type refusal struct {
 // NewRefusals returns an empty memory; life is how long a refusal is remembered, less up to a tenth, 0 = DefaultRefused.
 func NewRefusals(life time.Duration) *Refusals {
 	life = cmp.Or(life, DefaultRefused)
-	return &Refusals{life: life, young: map[string]*refusal{}}
+	return &Refusals{life: life, known: lru.New[string, *refusal](maxRefusals, nil)}
 }
 
 // Events decorates a reader of events. It belongs below the Cache: pages that are kept are served all the same.
@@ -74,10 +75,7 @@ func (r *refusing) Events(ctx context.Context, q source.EventQuery, link string)
 // find returns a refusal that the caller accepts.
 func (r *Refusals) find(ctx context.Context, key string) *refusal {
 	r.mu.Lock()
-	known := r.young[key]
-	if known == nil {
-		known = r.aged[key]
-	}
+	known, _ := r.known.Get(key)
 	r.mu.Unlock()
 	if known == nil {
 		return nil
@@ -103,13 +101,9 @@ func (r *Refusals) learn(key string, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err == nil {
-		delete(r.young, key)
-		delete(r.aged, key)
+		r.known.Delete(key)
 		return
 	}
-	if len(r.young) >= maxRefusals {
-		r.aged, r.young = r.young, map[string]*refusal{}
-	}
 	now := time.Now()
-	r.young[key] = &refusal{graph, now, now.Add(r.life - rand.N(r.life/10+1))} //nolint:gosec // spreads load, keeps no secret
+	r.known.Put(key, &refusal{graph, now, now.Add(r.life - rand.N(r.life/10+1))}) //nolint:gosec // spreads load, keeps no secret
 }
