@@ -12,8 +12,8 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/resource"
-	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline/failure"
 )
 
 // Graph knows no calls of a user, only a filter by participant, and a filter is no proof. What each listed call says, and
