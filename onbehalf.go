@@ -14,7 +14,7 @@ import (
 	"github.com/parley-gateway/parley/server"
 	"github.com/parley-gateway/parley/server/authz"
 	"github.com/parley-gateway/parley/source"
-	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // onBehalf asks Graph on behalf of the users of one tenant.
@@ -48,7 +48,7 @@ func (o *onBehalf) OnBehalfOf(ctx context.Context, user server.Assertion) (serve
 	}
 	chat, usage := source.NewChat(graph, o.options("chat")), source.NewUsage(graph, o.options("usage"))
 	return server.Delegated{
-		Sources: timeline.Sources{
+		Sources: query.Sources{
 			Events:  map[parleyv1.Source]source.EventReader{chats: o.pages.Events(chat, scope(chats))},
 			Getters: map[parleyv1.Source]source.EventGetter{chats: chat},
 			Conversations: o.pages.Conversations(

@@ -15,7 +15,7 @@ import (
 	"github.com/parley-gateway/parley/server"
 	"github.com/parley-gateway/parley/server/metrics"
 	"github.com/parley-gateway/parley/source"
-	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 var errNoCertificate = errors.New("holds no certificate in PEM form")
@@ -120,7 +120,7 @@ func newTenant(s *config.Settings, graph *graphclient.Client, pages *cache.Cache
 	}
 	return &server.Tenant{
 		ID: s.Tenant(),
-		Sources: timeline.Sources{
+		Sources: query.Sources{
 			Events: map[parleyv1.Source]source.EventReader{
 				ai: events(copilot, ai), chats: events(chat, chats), calls: events(call, calls),
 			},

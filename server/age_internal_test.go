@@ -18,7 +18,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server/fault"
-	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // aging is a server whose gRPC listener is a pipe, so that its clock can be virtual.
@@ -32,7 +32,7 @@ type aging struct {
 }
 
 func (a *aging) StreamEvents(
-	ctx context.Context, _ timeline.Sources, _ timeline.EventsRequest, token string, emit func(*parleyv1.StreamEventsResponse) error,
+	ctx context.Context, _ query.Sources, _ query.Events, token string, emit func(*parleyv1.StreamEventsResponse) error,
 ) error {
 	return a.stream(ctx, token, emit)
 }

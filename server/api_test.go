@@ -22,7 +22,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server"
 	"github.com/parley-gateway/parley/server/fault"
-	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // apiCase is one call, made over gRPC and over REST, with one outcome.
@@ -46,8 +46,8 @@ var (
 	anna     = "users/" + annaID
 )
 
-func walk(change func(*timeline.EventsRequest)) timeline.EventsRequest {
-	req := timeline.EventsRequest{Caller: "anonymous", Tenant: tenantID, Owner: annaID, User: annaID}
+func walk(change func(*query.Events)) query.Events {
+	req := query.Events{Caller: "anonymous", Tenant: tenantID, Owner: annaID, User: annaID}
 	if change != nil {
 		change(&req)
 	}
@@ -72,8 +72,8 @@ func apiCases() []apiCase {
 			},
 			rest: base + "/events?page_size=7&pageToken=tok&start_time=" + noonText + "&endTime=2026-11-02T14:00:00%2B01:00" +
 				"&sources=SOURCE_CHAT&sources=SOURCE_CALL&order_by=event_time+desc&view=EVENT_VIEW_METADATA&filter=kind+%3D+EVENT_KIND_SYSTEM",
-			asked: walk(func(r *timeline.EventsRequest) {
-				r.Start, r.End, r.OrderBy = noon, noon.Add(time.Hour), timeline.EventTimeDesc
+			asked: walk(func(r *query.Events) {
+				r.Start, r.End, r.OrderBy = noon, noon.Add(time.Hour), query.EventTimeDesc
 				r.Sources = []parleyv1.Source{parleyv1.Source_SOURCE_CHAT, parleyv1.Source_SOURCE_CALL}
 				r.View, r.Filter = parleyv1.EventView_EVENT_VIEW_METADATA, "kind = EVENT_KIND_SYSTEM"
 			}),
@@ -83,16 +83,16 @@ func apiCases() []apiCase {
 		{
 			name: "a chat's events", rpc: &parleyv1.ListEventsRequest{Parent: anna + "/conversations/" + chatID, OrderBy: "create_time desc"},
 			rest:  base + "/conversations/" + chatID + "/events?orderBy=create_time%20desc",
-			asked: walk(func(r *timeline.EventsRequest) { r.Conversation, r.OrderBy = chatID, timeline.CreateTimeDesc }), size: 50,
+			asked: walk(func(r *query.Events) { r.Conversation, r.OrderBy = chatID, query.CreateTimeDesc }), size: 50,
 		},
 		{
 			name: "the whole tenant", rpc: &parleyv1.ListEventsRequest{Parent: "users/-"}, rest: "/v1/users/-/events",
-			asked: walk(func(r *timeline.EventsRequest) { r.Owner, r.User = "-", "" }), size: 50,
+			asked: walk(func(r *query.Events) { r.Owner, r.User = "-", "" }), size: 50,
 		},
 		{name: "a user principal name", rpc: &parleyv1.ListEventsRequest{Parent: "users/" + annaUPN}, rest: "/v1/users/" + annaUPN + "/events", asked: walk(nil), size: 50},
 		{
 			name: "a name that Graph does not look up", rpc: &parleyv1.ListEventsRequest{Parent: "users/" + boUPN}, rest: "/v1/users/" + boUPN + "/events",
-			asked: walk(func(r *timeline.EventsRequest) {
+			asked: walk(func(r *query.Events) {
 				r.Owner, r.User = boUPN, boUPN
 				r.Unavailable = map[parleyv1.Source]parleyv1.SourceState{parleyv1.Source_SOURCE_CALL: parleyv1.SourceState_SOURCE_STATE_FAILED}
 			}), size: 50,
@@ -140,13 +140,13 @@ func apiCases() []apiCase {
 		{
 			name: "conversations", rpc: &parleyv1.ListConversationsRequest{Parent: anna, OrderBy: "last_message_time desc"},
 			rest:  base + "/conversations?orderBy=last_message_time%20desc",
-			asked: timeline.ConversationsRequest{Caller: "anonymous", Tenant: tenantID, Owner: annaID, User: annaID, ByLastMessage: true}, size: 50,
+			asked: query.Conversations{Caller: "anonymous", Tenant: tenantID, Owner: annaID, User: annaID, ByLastMessage: true}, size: 50,
 		},
 		{
 			name: "usage", rpc: &parleyv1.ListCopilotUsageRequest{Period: "D7", PageSize: 3}, rest: "/v1/copilotUsage?period=D7&pageSize=3",
-			asked: timeline.UsageRequest{Caller: "anonymous", Tenant: tenantID, Period: "D7"}, size: 3,
+			asked: query.Usage{Caller: "anonymous", Tenant: tenantID, Period: "D7"}, size: 3,
 		},
-		{name: "users", rpc: &parleyv1.ListUsersRequest{}, rest: "/v1/users", asked: timeline.UsersRequest{Caller: "anonymous", Tenant: tenantID}, size: 50},
+		{name: "users", rpc: &parleyv1.ListUsersRequest{}, rest: "/v1/users", asked: query.Users{Caller: "anonymous", Tenant: tenantID}, size: 50},
 		{name: "a chat", rpc: &parleyv1.GetConversationRequest{Name: anna + "/conversations/" + chatID}, rest: base + "/conversations/" + chatID},
 		{name: "an event", rpc: &parleyv1.GetEventRequest{Name: anna + "/events/chat," + chatID + ",1"}, rest: base + "/events/chat," + chatID + ",1"},
 		{name: "a call of the tenant", rpc: &parleyv1.GetEventRequest{Name: "users/-/events/call,1"}, rest: "/v1/users/-/events/call,1"},
@@ -363,7 +363,7 @@ func TestPaths(t *testing.T) {
 					t.Fatalf("%s: status %d: %s", path, resp.StatusCode, text)
 				}
 				requests, _, _ := h.take()
-				if diff := cmp.Diff([]any{walk(func(r *timeline.EventsRequest) { r.Conversation = chatID })}, requests); diff != "" {
+				if diff := cmp.Diff([]any{walk(func(r *query.Events) { r.Conversation = chatID })}, requests); diff != "" {
 					t.Errorf("%s (-want +got):\n%s", path, diff)
 				}
 			}
@@ -423,7 +423,7 @@ func TestPathsThatAreNone(t *testing.T) {
 		}
 	}
 	requests, _, _ := h.take()
-	if diff := cmp.Diff([]any{walk(func(r *timeline.EventsRequest) { r.Owner, r.User = "a%2Fb", "a%2Fb" })}, requests); diff != "" {
+	if diff := cmp.Diff([]any{walk(func(r *query.Events) { r.Owner, r.User = "a%2Fb", "a%2Fb" })}, requests); diff != "" {
 		t.Errorf("asked (-want +got):\n%s", diff)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/parley-gateway/parley/server/fault"
 	"github.com/parley-gateway/parley/server/rest"
 	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // auditUnary ends the record of a call with what its caller gets.
@@ -146,7 +147,7 @@ func (g *grant) count(message any) {
 		g.events += int64(len(m.GetUsers()))
 	case *parleyv1.StreamEventsResponse:
 		g.events += int64(len(m.GetBatch().GetEvents()))
-	case *timeline.Batch:
+	case *query.Batch:
 		g.events += int64(m.Count)
 	case *parleyv1.StreamConversationsResponse:
 		g.events += int64(len(m.GetBatch().GetConversations()))

@@ -24,7 +24,7 @@ import (
 	"github.com/parley-gateway/parley/server/authz"
 	"github.com/parley-gateway/parley/server/reload"
 	"github.com/parley-gateway/parley/source"
-	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 const (
@@ -242,7 +242,7 @@ func (d *delegates) OnBehalfOf(_ context.Context, user server.Assertion) (server
 	if d.fail != nil {
 		return server.Delegated{}, d.fail
 	}
-	return server.Delegated{Reports: d.graph.fake, Sources: timeline.Sources{
+	return server.Delegated{Reports: d.graph.fake, Sources: query.Sources{
 		Conversations: d.graph, Getters: map[parleyv1.Source]source.EventGetter{parleyv1.Source_SOURCE_CHAT: d.graph},
 	}}, nil
 }

@@ -15,7 +15,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server"
 	"github.com/parley-gateway/parley/server/fault"
-	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // list asks for a user's events over gRPC.
@@ -72,7 +72,7 @@ func TestUsersOfCallers(t *testing.T) {
 			t.Errorf("%s: %d look-ups, want %d; engine asked %v", name, n, c.graph, requests)
 		}
 		if len(requests) == 1 {
-			asked, ok := requests[0].(timeline.EventsRequest)
+			asked, ok := requests[0].(query.Events)
 			if !ok || asked.Owner != c.owner || asked.Caller == "" || asked.Caller == "anonymous" {
 				t.Errorf("%s: engine asked %+v, want owner %s", name, asked, c.owner)
 			}
@@ -128,7 +128,7 @@ func TestTenantsOfCallers(t *testing.T) {
 			t.Errorf("%s: denied, yet the engine was asked %v", name, requests)
 		}
 		if c.code == codes.OK {
-			if asked, ok := requests[0].(timeline.EventsRequest); !ok || asked.Tenant != c.tenant {
+			if asked, ok := requests[0].(query.Events); !ok || asked.Tenant != c.tenant {
 				t.Errorf("%s: engine asked %+v, want tenant %s", name, asked, c.tenant)
 			}
 		}

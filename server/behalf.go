@@ -11,7 +11,7 @@ import (
 	"github.com/parley-gateway/parley/server/authn"
 	"github.com/parley-gateway/parley/server/authz"
 	"github.com/parley-gateway/parley/server/fault"
-	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // Assertion is a signed-in user with the token that they called with, which Entra ID is asked to exchange.
@@ -23,7 +23,7 @@ type Assertion struct {
 
 // Delegated is what Graph is asked through on behalf of one user. Sources that Graph offers to applications alone are absent.
 type Delegated struct {
-	Sources timeline.Sources
+	Sources query.Sources
 	Reports ReportDownloader
 }
 

@@ -19,7 +19,7 @@ import (
 	"github.com/parley-gateway/parley/server/authn"
 	"github.com/parley-gateway/parley/server/fault"
 	"github.com/parley-gateway/parley/source"
-	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // TestOnBehalfOfACaller checks what is handed down for a caller on whose behalf Graph is asked, and what is on record.
@@ -43,13 +43,13 @@ func TestOnBehalfOfACaller(t *testing.T) {
 	}
 	requests, _, _ := g.take()
 	for _, request := range requests {
-		if events, ok := request.(timeline.EventsRequest); !ok || events.Fingerprint != "on_behalf_of" {
+		if events, ok := request.(query.Events); !ok || events.Fingerprint != "on_behalf_of" {
 			t.Errorf("a cursor of the application would be good: %+v", request)
 		}
 	}
 	expect(t, "an officer", g.list(t, "officer", annaID), codes.OK, "")
 	requests, _, _ = g.take()
-	if events, ok := requests[0].(timeline.EventsRequest); !ok || events.Fingerprint != "" {
+	if events, ok := requests[0].(query.Events); !ok || events.Fingerprint != "" {
 		t.Errorf("the application's cursors are bound to %q", events.Fingerprint)
 	}
 	for _, record := range g.records.take(t) {
@@ -212,7 +212,7 @@ func TestNarrowerRuleUnderAStream(t *testing.T) {
 	requests, _, _ := g.take()
 	proved := make([]bool, 0, len(requests))
 	for _, r := range requests {
-		if events, ok := r.(timeline.EventsRequest); ok {
+		if events, ok := r.(query.Events); ok {
 			proved = append(proved, events.Narrow)
 		}
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/parley-gateway/parley/server/inproc"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 const benchUser = "11111111-2222-4333-8444-555555555501"
@@ -35,14 +36,14 @@ var benchStart = time.Unix(1_790_000_000, 0).UTC()
 type keptEngine struct {
 	*timeline.Engine
 
-	sources timeline.Sources
+	sources query.Sources
 	list    []byte // the events as a list field
 	count   int
 	batches int
 }
 
-func (k *keptEngine) StreamEvents(_ context.Context, _ timeline.Sources, req timeline.EventsRequest, _ string, emit func(*parleyv1.StreamEventsResponse) error) error {
-	batch := timeline.Batch{Pieces: [][]byte{k.list}, Count: k.count}
+func (k *keptEngine) StreamEvents(_ context.Context, _ query.Sources, req query.Events, _ string, emit func(*parleyv1.StreamEventsResponse) error) error {
+	batch := query.Batch{Pieces: [][]byte{k.list}, Count: k.count}
 	for range k.batches {
 		if err := req.Batch(batch); err != nil {
 			return err
@@ -108,7 +109,7 @@ func newKept(tb testing.TB, events, batches int) *keptEngine {
 	chats := pages.Events(reader, cache.Scope{Tenant: "contoso", Source: parleyv1.Source_SOURCE_CHAT})
 	return &keptEngine{
 		Engine: engine, list: list, count: events, batches: batches,
-		sources: timeline.Sources{Events: map[parleyv1.Source]source.EventReader{parleyv1.Source_SOURCE_CHAT: chats}},
+		sources: query.Sources{Events: map[parleyv1.Source]source.EventReader{parleyv1.Source_SOURCE_CHAT: chats}},
 	}
 }
 
@@ -179,7 +180,7 @@ func BenchmarkChain(b *testing.B) {
 // BenchmarkCodec is what it takes to hand a batch of 50 encoded events to the transport.
 func BenchmarkCodec(b *testing.B) {
 	kept, c := newKept(b, 50, 1), newCodec()
-	frame := &timeline.Batch{Pieces: [][]byte{kept.list}, Count: 50}
+	frame := &query.Batch{Pieces: [][]byte{kept.list}, Count: 50}
 	b.ReportAllocs()
 	for b.Loop() {
 		data, err := c.Marshal(frame)

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // frameBatch is the number of the field `batch` of StreamEventsResponse; a test compares it with the contract.
@@ -17,7 +18,7 @@ const frameBatch = 1
 // as they are, beside what is encoded of the rest. Byte for byte that is the message that proto.Marshal writes.
 //
 // The transport reads the bytes after SendMsg has returned. They belong to a kept window or to one answer alone and are
-// never changed; see timeline.EventsRequest.Encoded.
+// never changed; see query.Events.Encoded.
 type codec struct{ encoding.CodecV2 }
 
 func newCodec() codec { return codec{encoding.GetCodecV2("proto")} }
@@ -25,7 +26,7 @@ func newCodec() codec { return codec{encoding.GetCodecV2("proto")} }
 // Marshal implements encoding.CodecV2.
 func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 	switch m := v.(type) {
-	case *timeline.Batch:
+	case *query.Batch:
 		return batchFrame(m), nil
 	case *timeline.Page:
 		return pageAnswer(m)
@@ -55,7 +56,7 @@ func (p *twoParts) slice(head, body []byte) mem.BufferSlice {
 }
 
 // batchFrame is the StreamEventsResponse that a batch is: its tag and its length before its pieces.
-func batchFrame(batch *timeline.Batch) mem.BufferSlice {
+func batchFrame(batch *query.Batch) mem.BufferSlice {
 	size := 0
 	for _, piece := range batch.Pieces {
 		size += len(piece)

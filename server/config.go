@@ -16,7 +16,7 @@ import (
 	"github.com/parley-gateway/parley/server/certs"
 	"github.com/parley-gateway/parley/server/doors"
 	"github.com/parley-gateway/parley/server/metrics"
-	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // Config describes a Server. Addresses are host:port; port 0 takes a free one.
@@ -109,7 +109,7 @@ type Tenant struct {
 	// ID is the Entra tenant id; cursors are bound to it.
 	ID string
 	// Sources read through the cache. Users may be nil: user principal names are then passed on as they are.
-	Sources timeline.Sources
+	Sources query.Sources
 	// Reports downloads the usage report; nil where there is none.
 	Reports ReportDownloader
 	// Application is the client id that Graph is asked with, for audit records; empty where there is none.

@@ -13,7 +13,7 @@ import (
 	"github.com/parley-gateway/parley/server/fault"
 	"github.com/parley-gateway/parley/server/rest"
 	"github.com/parley-gateway/parley/source"
-	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/query"
 	"github.com/parley-gateway/parley/timeline/view"
 )
 
@@ -56,8 +56,8 @@ type conversationsAsked interface {
 	GetParent() string
 }
 
-func (c *conversations) prepare(ctx context.Context, req conversationsAsked) (*asked, timeline.ConversationsRequest, error) {
-	var walk timeline.ConversationsRequest
+func (c *conversations) prepare(ctx context.Context, req conversationsAsked) (*asked, query.Conversations, error) {
+	var walk query.Conversations
 	user, err := resource.ParseUser(req.GetParent())
 	if err != nil {
 		return nil, walk, err

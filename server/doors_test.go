@@ -21,7 +21,7 @@ import (
 	"github.com/parley-gateway/parley/server/fault"
 	"github.com/parley-gateway/parley/server/metrics"
 	"github.com/parley-gateway/parley/source"
-	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 func TestMethodsAndBodies(t *testing.T) {
@@ -330,7 +330,7 @@ func TestTenants(t *testing.T) {
 	}
 	resp := h.get(t, "/v1/users", "Parley-Tenant", "fabrikam")
 	requests, _, _ := h.take()
-	if resp.StatusCode != http.StatusOK || len(requests) != 1 || requests[0] != (timeline.UsersRequest{Caller: "anonymous", Tenant: "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeee02"}) {
+	if resp.StatusCode != http.StatusOK || len(requests) != 1 || requests[0] != (query.Users{Caller: "anonymous", Tenant: "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeee02"}) {
 		t.Errorf("%d %v", resp.StatusCode, requests)
 	}
 	for _, path := range []string{"/v1/copilotUsage?period=D7", "/v1/copilotUsage:stream?period=D7", "/v1/copilotUsage:download?period=D7"} {

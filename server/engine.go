@@ -7,32 +7,33 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // EventEngine answers for events; *timeline.Engine is one.
 type EventEngine interface {
 	// PageEvents returns one page behind token, or the first.
-	PageEvents(ctx context.Context, src timeline.Sources, req timeline.EventsRequest, token string, pageSize int) (*timeline.Page, error)
+	PageEvents(ctx context.Context, src query.Sources, req query.Events, token string, pageSize int) (*timeline.Page, error)
 	// StreamEvents emits all frames behind token. An error of emit ends the stream.
-	StreamEvents(ctx context.Context, src timeline.Sources, req timeline.EventsRequest, token string, emit func(*parleyv1.StreamEventsResponse) error) error
+	StreamEvents(ctx context.Context, src query.Sources, req query.Events, token string, emit func(*parleyv1.StreamEventsResponse) error) error
 }
 
 // ConversationEngine answers for conversations; *timeline.Engine is one.
 type ConversationEngine interface {
 	// ListConversations returns one page behind token, or the first.
-	ListConversations(ctx context.Context, src timeline.Sources, req timeline.ConversationsRequest, token string, pageSize int) (*parleyv1.ListConversationsResponse, error)
+	ListConversations(ctx context.Context, src query.Sources, req query.Conversations, token string, pageSize int) (*parleyv1.ListConversationsResponse, error)
 	// StreamConversations emits all frames behind token.
-	StreamConversations(ctx context.Context, src timeline.Sources, req timeline.ConversationsRequest, token string, emit func(*parleyv1.StreamConversationsResponse) error) error
+	StreamConversations(ctx context.Context, src query.Sources, req query.Conversations, token string, emit func(*parleyv1.StreamConversationsResponse) error) error
 }
 
 // TenantEngine answers for what belongs to the whole tenant: the usage report and the users; *timeline.Engine is one.
 type TenantEngine interface {
 	// ListCopilotUsage returns one page behind token, or the first.
-	ListCopilotUsage(ctx context.Context, src timeline.Sources, req timeline.UsageRequest, token string, pageSize int) (*parleyv1.ListCopilotUsageResponse, error)
+	ListCopilotUsage(ctx context.Context, src query.Sources, req query.Usage, token string, pageSize int) (*parleyv1.ListCopilotUsageResponse, error)
 	// StreamCopilotUsage emits all frames behind token.
-	StreamCopilotUsage(ctx context.Context, src timeline.Sources, req timeline.UsageRequest, token string, emit func(*parleyv1.StreamCopilotUsageResponse) error) error
+	StreamCopilotUsage(ctx context.Context, src query.Sources, req query.Usage, token string, emit func(*parleyv1.StreamCopilotUsageResponse) error) error
 	// ListUsers returns one page behind token, or the first.
-	ListUsers(ctx context.Context, src timeline.Sources, req timeline.UsersRequest, token string, pageSize int) (*parleyv1.ListUsersResponse, error)
+	ListUsers(ctx context.Context, src query.Sources, req query.Users, token string, pageSize int) (*parleyv1.ListUsersResponse, error)
 }
 
 // Engine answers lists and streams; *timeline.Engine is one.

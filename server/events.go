@@ -15,6 +15,7 @@ import (
 	"github.com/parley-gateway/parley/server/rest"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/query"
 	"github.com/parley-gateway/parley/timeline/view"
 )
 
@@ -77,8 +78,8 @@ func (e *events) StreamEvents(req *parleyv1.StreamEventsRequest, stream grpc.Ser
 	return run(e.s, stream, a, func(
 		ctx context.Context, emit func(*parleyv1.StreamEventsResponse) error, sendBatch func(encoded any) error,
 	) error {
-		frame := &timeline.Batch{}
-		walk.Batch = func(batch timeline.Batch) error {
+		frame := &query.Batch{}
+		walk.Batch = func(batch query.Batch) error {
 			*frame = batch // what sends it has read it when it returns
 			return sendBatch(frame)
 		}
@@ -87,8 +88,8 @@ func (e *events) StreamEvents(req *parleyv1.StreamEventsRequest, stream grpc.Ser
 }
 
 // prepare resolves a request and proves that the user belongs to the conversation it names.
-func (e *events) prepare(ctx context.Context, req eventsAsked) (*asked, timeline.EventsRequest, error) {
-	var walk timeline.EventsRequest
+func (e *events) prepare(ctx context.Context, req eventsAsked) (*asked, query.Events, error) {
+	var walk query.Events
 	user, conversation, err := resource.ParseParent(req.GetParent())
 	if err != nil {
 		return nil, walk, err
@@ -140,7 +141,7 @@ func eventSources(named []parleyv1.Source, user, conversation string) []parleyv1
 }
 
 // checkSources applies the rules that hang on the parent, before Graph is asked anything.
-func checkSources(a *asked, walk *timeline.EventsRequest) error {
+func checkSources(a *asked, walk *query.Events) error {
 	const call = parleyv1.Source_SOURCE_CALL
 	only := func(src parleyv1.Source) bool {
 		return !slices.ContainsFunc(walk.Sources, func(s parleyv1.Source) bool { return s != src })

@@ -26,6 +26,7 @@ import (
 	"github.com/parley-gateway/parley/server/fault"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -82,7 +83,7 @@ func (f *fake) take() (requests []any, tokens []string, sizes []int) {
 	return requests, tokens, sizes
 }
 
-func (f *fake) PageEvents(ctx context.Context, _ timeline.Sources, req timeline.EventsRequest, token string, size int) (*timeline.Page, error) {
+func (f *fake) PageEvents(ctx context.Context, _ query.Sources, req query.Events, token string, size int) (*timeline.Page, error) {
 	req.Encoded, req.Batch = !req.Encoded, nil // every call asks for bytes
 	f.note(req, token, size)
 	f.mu.Lock()
@@ -109,7 +110,7 @@ func pageOf(answer *parleyv1.ListEventsResponse) (*timeline.Page, error) {
 	return page, nil
 }
 
-func (f *fake) StreamEvents(ctx context.Context, _ timeline.Sources, req timeline.EventsRequest, token string, emit func(*parleyv1.StreamEventsResponse) error) error {
+func (f *fake) StreamEvents(ctx context.Context, _ query.Sources, req query.Events, token string, emit func(*parleyv1.StreamEventsResponse) error) error {
 	deliver, back := req.Batch, req.Reconnect
 	req.Encoded, req.Batch, req.Reconnect = !req.Encoded, nil, false // every call asks for bytes
 	f.note(req, token, 0)
@@ -123,18 +124,18 @@ func (f *fake) StreamEvents(ctx context.Context, _ timeline.Sources, req timelin
 }
 
 // inPieces hands batches over as the timeline does, each event a piece of its own.
-func inPieces(emit func(*parleyv1.StreamEventsResponse) error, deliver func(timeline.Batch) error) func(*parleyv1.StreamEventsResponse) error {
+func inPieces(emit func(*parleyv1.StreamEventsResponse) error, deliver func(query.Batch) error) func(*parleyv1.StreamEventsResponse) error {
 	return func(frame *parleyv1.StreamEventsResponse) error {
 		if deliver == nil {
 			return emit(frame)
 		}
 		if list := frame.GetBatch().ProtoReflect().GetUnknown(); len(list) > 0 {
-			return deliver(timeline.Batch{Pieces: [][]byte{list}})
+			return deliver(query.Batch{Pieces: [][]byte{list}})
 		}
 		if len(frame.GetBatch().GetEvents()) == 0 {
 			return emit(frame)
 		}
-		batch := timeline.Batch{Count: len(frame.GetBatch().GetEvents())}
+		batch := query.Batch{Count: len(frame.GetBatch().GetEvents())}
 		for _, event := range frame.GetBatch().GetEvents() {
 			piece, err := proto.Marshal(&parleyv1.EventBatch{Events: []*parleyv1.Event{event}})
 			if err != nil {
@@ -146,27 +147,27 @@ func inPieces(emit func(*parleyv1.StreamEventsResponse) error, deliver func(time
 	}
 }
 
-func (f *fake) ListConversations(_ context.Context, _ timeline.Sources, req timeline.ConversationsRequest, token string, size int) (*parleyv1.ListConversationsResponse, error) {
+func (f *fake) ListConversations(_ context.Context, _ query.Sources, req query.Conversations, token string, size int) (*parleyv1.ListConversationsResponse, error) {
 	f.note(req, token, size)
 	return &parleyv1.ListConversationsResponse{Complete: true}, nil
 }
 
-func (f *fake) StreamConversations(_ context.Context, _ timeline.Sources, req timeline.ConversationsRequest, token string, emit func(*parleyv1.StreamConversationsResponse) error) error {
+func (f *fake) StreamConversations(_ context.Context, _ query.Sources, req query.Conversations, token string, emit func(*parleyv1.StreamConversationsResponse) error) error {
 	f.note(req, token, 0)
 	return emit(&parleyv1.StreamConversationsResponse{Frame: &parleyv1.StreamConversationsResponse_Summary{Summary: &parleyv1.Summary{Complete: true}}})
 }
 
-func (f *fake) ListCopilotUsage(_ context.Context, _ timeline.Sources, req timeline.UsageRequest, token string, size int) (*parleyv1.ListCopilotUsageResponse, error) {
+func (f *fake) ListCopilotUsage(_ context.Context, _ query.Sources, req query.Usage, token string, size int) (*parleyv1.ListCopilotUsageResponse, error) {
 	f.note(req, token, size)
 	return &parleyv1.ListCopilotUsageResponse{Complete: true}, nil
 }
 
-func (f *fake) StreamCopilotUsage(_ context.Context, _ timeline.Sources, req timeline.UsageRequest, token string, emit func(*parleyv1.StreamCopilotUsageResponse) error) error {
+func (f *fake) StreamCopilotUsage(_ context.Context, _ query.Sources, req query.Usage, token string, emit func(*parleyv1.StreamCopilotUsageResponse) error) error {
 	f.note(req, token, 0)
 	return emit(&parleyv1.StreamCopilotUsageResponse{Frame: &parleyv1.StreamCopilotUsageResponse_Summary{Summary: &parleyv1.Summary{Complete: true}}})
 }
 
-func (f *fake) ListUsers(_ context.Context, _ timeline.Sources, req timeline.UsersRequest, token string, size int) (*parleyv1.ListUsersResponse, error) {
+func (f *fake) ListUsers(_ context.Context, _ query.Sources, req query.Users, token string, size int) (*parleyv1.ListUsersResponse, error) {
 	f.note(req, token, size)
 	return &parleyv1.ListUsersResponse{Users: []*parleyv1.User{{Name: "users/" + annaID, Id: annaID}}, Complete: true}, nil
 }
@@ -265,7 +266,7 @@ func (f *fake) tenant() *server.Tenant {
 	getters := map[parleyv1.Source]source.EventGetter{
 		parleyv1.Source_SOURCE_CHAT: f, parleyv1.Source_SOURCE_CALL: f, parleyv1.Source_SOURCE_COPILOT: f,
 	}
-	return &server.Tenant{ID: tenantID, Sources: timeline.Sources{Getters: getters, Conversations: f, Users: f}, Reports: f}
+	return &server.Tenant{ID: tenantID, Sources: query.Sources{Getters: getters, Conversations: f, Users: f}, Reports: f}
 }
 
 // start runs a server on free ports and stops it with the test.

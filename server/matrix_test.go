@@ -19,7 +19,7 @@ import (
 	"github.com/parley-gateway/parley/server/authz"
 	"github.com/parley-gateway/parley/server/fault"
 	"github.com/parley-gateway/parley/server/reload"
-	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 func ended(err error) error {
@@ -272,7 +272,7 @@ func (g *guarded) touched(t *testing.T, about, caller string) bool {
 	t.Helper()
 	requests, _, _ := g.take()
 	for _, request := range requests {
-		if events, ok := request.(timeline.EventsRequest); ok && events.Narrow != slices.Contains(narrow, caller) {
+		if events, ok := request.(query.Events); ok && events.Narrow != slices.Contains(narrow, caller) {
 			t.Errorf("%s: what is read must be proved: %v", about, events.Narrow)
 		}
 	}

@@ -8,7 +8,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server/fault"
-	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 const (
@@ -45,14 +45,14 @@ func instant(field string, t *timestamppb.Timestamp) (time.Time, error) {
 }
 
 // eventOrder reads order_by of event requests.
-func eventOrder(text string) (timeline.Order, error) {
+func eventOrder(text string) (query.Order, error) {
 	switch strings.Join(strings.Fields(text), " ") {
 	case "", "event_time", "event_time asc":
-		return timeline.EventTime, nil
+		return query.EventTime, nil
 	case "event_time desc":
-		return timeline.EventTimeDesc, nil
+		return query.EventTimeDesc, nil
 	case "create_time desc":
-		return timeline.CreateTimeDesc, nil
+		return query.CreateTimeDesc, nil
 	default:
 		return 0, fault.Invalid("order_by", "must be `event_time`, `event_time desc` or, below a conversation, `create_time desc`")
 	}

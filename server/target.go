@@ -12,7 +12,7 @@ import (
 	"github.com/parley-gateway/parley/server/authn"
 	"github.com/parley-gateway/parley/server/authz"
 	"github.com/parley-gateway/parley/server/fault"
-	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 const (
@@ -32,7 +32,7 @@ type asked struct {
 	tenant   *Tenant
 	// sources and reports are what Graph is asked through: the tenant's, or those of the caller on whose behalf it is asked.
 	// Nothing is there before the call is granted.
-	sources  timeline.Sources
+	sources  query.Sources
 	reports  ReportDownloader
 	onBehalf bool
 	// allUsers says that the deciding rule is not narrower than all users.

@@ -13,7 +13,7 @@ import (
 	"github.com/parley-gateway/parley/server/fault"
 	"github.com/parley-gateway/parley/server/rest"
 	"github.com/parley-gateway/parley/source"
-	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // maxChunk is the largest chunk of a download, in bytes.
@@ -57,12 +57,12 @@ type usageAsked interface {
 	GetVersion() string
 }
 
-func (u *usage) prepare(ctx context.Context, req usageAsked, filter string) (*asked, timeline.UsageRequest, error) {
+func (u *usage) prepare(ctx context.Context, req usageAsked, filter string) (*asked, query.Usage, error) {
 	a, err := u.ask(ctx, req)
 	if err != nil {
-		return nil, timeline.UsageRequest{}, err
+		return nil, query.Usage{}, err
 	}
-	walk := timeline.UsageRequest{Period: req.GetPeriod(), Version: req.GetVersion(), Filter: filter}
+	walk := query.Usage{Period: req.GetPeriod(), Version: req.GetVersion(), Filter: filter}
 	walk.Caller, walk.Tenant, walk.Fingerprint = a.binding()
 	return a, walk, nil
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // users is the UserService.
@@ -25,7 +25,7 @@ func (u *users) ListUsers(ctx context.Context, req *parleyv1.ListUsersRequest) (
 	if err := a.available(parleyv1.Source_SOURCE_USER); err != nil {
 		return nil, err
 	}
-	var walk timeline.UsersRequest
+	var walk query.Users
 	walk.Caller, walk.Tenant, _ = a.binding()
 	return u.s.cfg.Engine.ListUsers(ctx, a.sources, walk, req.GetPageToken(), pageSize(req.GetPageSize()))
 }

@@ -14,12 +14,13 @@ import (
 	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // Graph knows no calls of a user, only a filter by participant, and a filter is no proof. What each listed call says, and
 // what its record says where the row does not suffice, decides here.
 //
-// Strict (EventsRequest.Narrow): a call goes out only if a record names the user. What a record refutes is left out; what
+// Strict (query.Events.Narrow): a call goes out only if a record names the user. What a record refutes is left out; what
 // no record could prove is left out too, and is a gap.
 //
 // Otherwise Graph's word is taken, unless it is seen not to hold: a row that names participants without the user is a
@@ -49,7 +50,7 @@ type attendance struct {
 }
 
 // attend gives the track of calls its rules. Nothing is to be proved of a whole tenant.
-func (w *walk) attend(have Sources) {
+func (w *walk) attend(have query.Sources) {
 	for _, t := range w.tracks {
 		if t.src != parleyv1.Source_SOURCE_CALL || w.req.Owner == resource.AnyUser {
 			continue

@@ -17,6 +17,7 @@ import (
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
 	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // records prove Ada's calls, which are those that attends names.
@@ -108,7 +109,7 @@ func TestProvedCalls(t *testing.T) {
 					have.CallProofs = records{asked, c.said}
 				}
 				e := newEngine(t, timeline.Config{})
-				req := timeline.EventsRequest{Owner: "ada", User: "ada", Start: start, End: end, View: view, Narrow: true}
+				req := query.Events{Owner: "ada", User: "ada", Start: start, End: end, View: view, Narrow: true}
 				r := stream(t, e, have, req, "")
 				told := slices.ContainsFunc(r.notices, func(n *parleyv1.Notice) bool { return n.GetCode() == failure.ReasonParticipant })
 				gaps := report(r.summary.GetSources(), call).GetGaps()
@@ -160,7 +161,7 @@ func TestUnprovedCallsNeverGoOut(t *testing.T) {
 				return said
 			}}
 			e := newEngine(t, timeline.Config{})
-			req := timeline.EventsRequest{Owner: "ada", User: "ada", Start: start, End: end, Narrow: true}
+			req := query.Events{Owner: "ada", User: "ada", Start: start, End: end, Narrow: true}
 			page, err := e.ListEvents(ctx, have, req, "", 50)
 			if err == nil && (len(page.GetEvents()) > 0 || page.GetComplete()) {
 				t.Errorf("list: %v", ids(page.GetEvents()))
@@ -181,7 +182,7 @@ func TestManyProofs(t *testing.T) {
 	have, asked := sources(g), &atomic.Int64{}
 	have.CallProofs = records{asked, nil}
 	e := newEngine(t, timeline.Config{})
-	req := timeline.EventsRequest{Owner: "ada", User: "ada", Start: start, End: end, Narrow: true}
+	req := query.Events{Owner: "ada", User: "ada", Start: start, End: end, Narrow: true}
 	page, err := e.ListEvents(t.Context(), have, req, "", 5)
 	if err != nil || len(page.GetEvents()) != 5 || asked.Load() > 200 {
 		t.Fatalf("%d events after %d records: %v", len(page.GetEvents()), asked.Load(), err)
@@ -209,7 +210,7 @@ func TestKeptProofs(t *testing.T) {
 	e := newEngine(t, timeline.Config{})
 	for i := range 4 {
 		for prove, want := range map[bool]int{true: 10, false: 20} {
-			req := timeline.EventsRequest{Caller: "c", Owner: "ada", User: "ada", Start: start, End: end, Narrow: prove}
+			req := query.Events{Caller: "c", Owner: "ada", User: "ada", Start: start, End: end, Narrow: prove}
 			page, err := e.ListEvents(t.Context(), have, req, "", 50)
 			if err != nil || len(page.GetEvents()) != want || !page.GetComplete() {
 				t.Fatalf("call %d, prove %v: %d events, %v", i, prove, len(page.GetEvents()), err)
@@ -259,7 +260,7 @@ func TestDoubtfulParticipants(t *testing.T) {
 			}
 			have := sources(g)
 			e := newEngine(t, timeline.Config{})
-			req := timeline.EventsRequest{Owner: "ada", User: "ada", Start: start, End: end}
+			req := query.Events{Owner: "ada", User: "ada", Start: start, End: end}
 			r := stream(t, e, have, req, "")
 			gaps := report(r.summary.GetSources(), call).GetGaps()
 			if len(r.events) != 20 || r.summary.GetComplete() == c.doubt || notFound(gaps, failure.ReasonParticipant) == c.doubt {

@@ -11,14 +11,6 @@ import (
 // not be told a minute later that they are more.
 const keptTolerance = time.Hour
 
-// ahead is how far this machine's clock is ahead of Graph's.
-func (s *Sources) ahead() time.Duration {
-	if s.Skew == nil {
-		return 0
-	}
-	return s.Skew()
-}
-
 // clock is the present of the walk's first page, by the earlier of both clocks as far as is known: rows that Graph dates behind
 // it are still to come.
 func (w *walk) clock() time.Time {

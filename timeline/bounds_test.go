@@ -14,6 +14,7 @@ import (
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
 	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // rounding is a Graph that rounds its bounds to whole seconds, in a way of its own.
@@ -35,7 +36,7 @@ func TestRoundedBounds(t *testing.T) {
 		"up":      func(t time.Time) time.Time { return t.Add(time.Second - 1).Truncate(time.Second) },
 	} {
 		for _, conversation := range []string{"", "19:x@thread.v2"} {
-			for _, order := range []timeline.Order{timeline.EventTime, timeline.EventTimeDesc} {
+			for _, order := range []query.Order{query.EventTime, query.EventTimeDesc} {
 				t.Run(fmt.Sprint(name, conversation, order), func(t *testing.T) {
 					t.Parallel()
 					start, _ := march()
@@ -45,11 +46,11 @@ func TestRoundedBounds(t *testing.T) {
 					since := start
 					for run := range 20 {
 						until := since.Add(6*time.Second + time.Duration(run)*77*time.Millisecond)
-						req := timeline.EventsRequest{
+						req := query.Events{
 							Owner: "u", User: "u", Sources: []parleyv1.Source{chat}, Conversation: conversation, OrderBy: order, Start: since, End: until,
 						}
 						r := stream(t, e, sources(g), req, "")
-						if diff := cmp.Diff(want(since, until, order != timeline.EventTime, g), ids(r.events)); diff != "" || !r.summary.GetComplete() {
+						if diff := cmp.Diff(want(since, until, order != query.EventTime, g), ids(r.events)); diff != "" || !r.summary.GetComplete() {
 							t.Fatalf("run %d, complete %v (-want +got):\n%s", run, r.summary.GetComplete(), diff)
 						}
 						since = until
@@ -65,10 +66,10 @@ func TestRoundedBounds(t *testing.T) {
 func TestIgnoredBounds(t *testing.T) {
 	t.Parallel()
 	for _, src := range []parleyv1.Source{chat, copilot} {
-		for _, order := range []timeline.Order{timeline.EventTime, timeline.EventTimeDesc, timeline.CreateTimeDesc} {
+		for _, order := range []query.Order{query.EventTime, query.EventTimeDesc, query.CreateTimeDesc} {
 			for name, ignores := range map[string]struct{ lower, upper bool }{"both": {true, true}, "lower": {true, false}, "upper": {false, true}} {
 				conversation := ""
-				if order == timeline.CreateTimeDesc {
+				if order == query.CreateTimeDesc {
 					if conversation = "19:x@thread.v2"; src == copilot || !ignores.upper {
 						continue // only a chat's own messages are asked by creation, and without a lower bound
 					}
@@ -85,11 +86,11 @@ func TestIgnoredBounds(t *testing.T) {
 							t.Fatal(err)
 						}
 						defer c.Close()
-						have := timeline.Sources{Events: map[parleyv1.Source]source.EventReader{src: c.Events(ignoring, cache.Scope{Tenant: "t", Source: src})}}
+						have := query.Sources{Events: map[parleyv1.Source]source.EventReader{src: c.Events(ignoring, cache.Scope{Tenant: "t", Source: src})}}
 						e := newEngine(t, timeline.Config{})
-						req := timeline.EventsRequest{Owner: "u", User: "u", Sources: []parleyv1.Source{src}, OrderBy: order, Conversation: conversation, Start: now.AddDate(-1, 0, 0), End: now.AddDate(0, -3, 0)}
+						req := query.Events{Owner: "u", User: "u", Sources: []parleyv1.Source{src}, OrderBy: order, Conversation: conversation, Start: now.AddDate(-1, 0, 0), End: now.AddDate(0, -3, 0)}
 						r := stream(t, e, have, req, "")
-						all := want(req.Start, req.End, order != timeline.EventTime, g)
+						all := want(req.Start, req.End, order != query.EventTime, g)
 						var inOrder []string
 						for _, event := range r.events {
 							if !event.GetOutOfWindow() {
@@ -133,10 +134,10 @@ func TestIgnoredBoundsNewestFirst(t *testing.T) {
 					t.Helper()
 					now := time.Now().UTC()
 					g := &graph{src: chat, size: 50, rows: spread("m", rows, now.AddDate(-2, 0, 0), now)}
-					have := timeline.Sources{Events: map[parleyv1.Source]source.EventReader{chat: &ignoring{g, ignores.lower, ignores.upper}}}
+					have := query.Sources{Events: map[parleyv1.Source]source.EventReader{chat: &ignoring{g, ignores.lower, ignores.upper}}}
 					e := newEngine(t, timeline.Config{})
-					req := timeline.EventsRequest{
-						Owner: "u", User: "u", Sources: []parleyv1.Source{chat}, OrderBy: timeline.EventTimeDesc, Conversation: "19:x@thread.v2",
+					req := query.Events{
+						Owner: "u", User: "u", Sources: []parleyv1.Source{chat}, OrderBy: query.EventTimeDesc, Conversation: "19:x@thread.v2",
 						Start: now.AddDate(-1, 0, 0), End: now.AddDate(0, -3, 0),
 					}
 					r := stream(t, e, have, req, "")
@@ -169,7 +170,7 @@ func TestIgnoredBoundsNewestFirst(t *testing.T) {
 // once as well, and nothing is in doubt.
 func TestUnsentBounds(t *testing.T) {
 	t.Parallel()
-	for _, order := range []timeline.Order{timeline.EventTime, timeline.EventTimeDesc} {
+	for _, order := range []query.Order{query.EventTime, query.EventTimeDesc} {
 		t.Run(fmt.Sprint(order), func(t *testing.T) {
 			t.Parallel()
 			inNovember(t, func(t *testing.T) {
@@ -180,12 +181,12 @@ func TestUnsentBounds(t *testing.T) {
 					p.Unbounded = true
 					return p, nil
 				}
-				have := timeline.Sources{Events: map[parleyv1.Source]source.EventReader{call: &ignoring{g, true, true}}}
+				have := query.Sources{Events: map[parleyv1.Source]source.EventReader{call: &ignoring{g, true, true}}}
 				e := newEngine(t, timeline.Config{})
 				for _, start := range []time.Time{{}, now.AddDate(0, 0, -20)} {
 					g.asked = nil
-					r := stream(t, e, have, timeline.EventsRequest{Owner: "-", OrderBy: order, Start: start}, "")
-					if diff := cmp.Diff(want(start, now, order != timeline.EventTime, g), ids(r.events)); diff != "" || !r.summary.GetComplete() {
+					r := stream(t, e, have, query.Events{Owner: "-", OrderBy: order, Start: start}, "")
+					if diff := cmp.Diff(want(start, now, order != query.EventTime, g), ids(r.events)); diff != "" || !r.summary.GetComplete() {
 						t.Errorf("from %v, complete %v (-want +got):\n%s", start, r.summary.GetComplete(), diff)
 					}
 					if n := g.requests(); n > 10+3 {

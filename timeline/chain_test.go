@@ -17,6 +17,7 @@ import (
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
 	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // directory serves numbered chats, usage rows and users in pages.
@@ -97,8 +98,8 @@ func (d *directory) UserID(context.Context, string) (string, error) {
 	return "", errors.New("not asked")
 }
 
-func (d *directory) sources() timeline.Sources {
-	return timeline.Sources{Conversations: d, Usage: d, Users: d}
+func (d *directory) sources() query.Sources {
+	return query.Sources{Conversations: d, Usage: d, Users: d}
 }
 
 type chats struct {
@@ -143,7 +144,7 @@ func TestConversationsChain(t *testing.T) {
 	t.Parallel()
 	d := &directory{rows: 103, size: 20}
 	e := newEngine(t, timeline.Config{})
-	req := timeline.ConversationsRequest{Caller: "c", Owner: "u", User: "u"}
+	req := query.Conversations{Caller: "c", Owner: "u", User: "u"}
 	all := &chats{}
 	if err := e.StreamConversations(t.Context(), d.sources(), req, "", all.add); err != nil {
 		t.Fatal(err)
@@ -237,7 +238,7 @@ func TestChainFaults(t *testing.T) {
 			t.Parallel()
 			d := &directory{rows: 50, size: 20, fault: test.fault}
 			e := newEngine(t, timeline.Config{})
-			req := timeline.ConversationsRequest{Caller: "c", Owner: "u", User: "u"}
+			req := query.Conversations{Caller: "c", Owner: "u", User: "u"}
 			got := &chats{}
 			err := e.StreamConversations(t.Context(), d.sources(), req, "", got.add)
 			if diff := cmp.Diff(numbers(0, test.rows), got.names); diff != "" {
@@ -279,7 +280,7 @@ func TestChainRestart(t *testing.T) {
 	for _, kind := range []graphclient.Kind{graphclient.KindBadRequest, graphclient.KindGone, graphclient.KindNotFound, graphclient.KindLinkRefused} {
 		d := &directory{rows: 50, size: 20}
 		e := newEngine(t, timeline.Config{})
-		req := timeline.ConversationsRequest{Caller: "c", Owner: "u", User: "u"}
+		req := query.Conversations{Caller: "c", Owner: "u", User: "u"}
 		page, err := e.ListConversations(t.Context(), d.sources(), req, "", 25)
 		if err != nil {
 			t.Fatal(err)
@@ -311,7 +312,7 @@ func TestUsageAndUsers(t *testing.T) {
 	e := newEngine(t, timeline.Config{})
 	rows, token := 0, ""
 	for {
-		page, err := e.ListCopilotUsage(t.Context(), d.sources(), timeline.UsageRequest{Period: "D7"}, token, 7)
+		page, err := e.ListCopilotUsage(t.Context(), d.sources(), query.Usage{Period: "D7"}, token, 7)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -324,7 +325,7 @@ func TestUsageAndUsers(t *testing.T) {
 		}
 	}
 	streamed := 0
-	err := e.StreamCopilotUsage(t.Context(), d.sources(), timeline.UsageRequest{Period: "D7"}, "", func(f *parleyv1.StreamCopilotUsageResponse) error {
+	err := e.StreamCopilotUsage(t.Context(), d.sources(), query.Usage{Period: "D7"}, "", func(f *parleyv1.StreamCopilotUsageResponse) error {
 		streamed += len(f.GetBatch().GetRows())
 		if f.GetBatch() != nil && !f.GetBatch().GetIdentitiesConcealed() {
 			t.Error("a batch forgot the concealed names")
@@ -336,7 +337,7 @@ func TestUsageAndUsers(t *testing.T) {
 	}
 	users, token := 0, ""
 	for {
-		page, err := e.ListUsers(t.Context(), d.sources(), timeline.UsersRequest{}, token, 0)
+		page, err := e.ListUsers(t.Context(), d.sources(), query.Users{}, token, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -352,8 +353,8 @@ func TestUsageAndUsers(t *testing.T) {
 		t.Errorf("%d users", users)
 	}
 	for name, err := range map[string]error{
-		"conversations": second(e.ListConversations(t.Context(), d.sources(), timeline.ConversationsRequest{Filter: "a = = b"}, "", 0)),
-		"usage":         second(e.ListCopilotUsage(t.Context(), d.sources(), timeline.UsageRequest{Filter: "a = = b"}, "", 0)),
+		"conversations": second(e.ListConversations(t.Context(), d.sources(), query.Conversations{Filter: "a = = b"}, "", 0)),
+		"usage":         second(e.ListCopilotUsage(t.Context(), d.sources(), query.Usage{Filter: "a = = b"}, "", 0)),
 	} {
 		var own *failure.Error
 		if !errors.As(err, &own) || own.Reason != failure.ReasonInvalidArgument || own.Field != "filter" {
@@ -370,7 +371,7 @@ func TestChainHeartbeat(t *testing.T) {
 		d := &directory{rows: 50, size: 20, delay: time.Minute}
 		e := newEngine(t, timeline.Config{})
 		got := &chats{last: time.Now()}
-		req := timeline.ConversationsRequest{Caller: "c", Owner: "u", User: "u"}
+		req := query.Conversations{Caller: "c", Owner: "u", User: "u"}
 		if err := e.StreamConversations(t.Context(), d.sources(), req, "", got.add); err != nil {
 			t.Fatal(err)
 		}

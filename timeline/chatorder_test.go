@@ -18,6 +18,7 @@ import (
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
 	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // scattered is Graph with numbered chats in pages of 20. The last message of chat n is n minutes old, so that numbers are the
@@ -42,7 +43,7 @@ func newScattered(rows int) *scattered {
 	return s
 }
 
-func (s *scattered) sources() timeline.Sources { return timeline.Sources{Conversations: s} }
+func (s *scattered) sources() query.Sources { return query.Sources{Conversations: s} }
 
 func (s *scattered) Conversations(ctx context.Context, q source.ConversationQuery, link string) (*source.Page[*parleyv1.Conversation], error) {
 	s.asked++
@@ -96,7 +97,7 @@ func sortedNumbers(rows int) []string {
 // TestChatsAreSortedHere is the kind "an order that Graph does not keep": refused, unknown to the cloud, or ignored without a word.
 func TestChatsAreSortedHere(t *testing.T) {
 	t.Parallel()
-	req := timeline.ConversationsRequest{Caller: "c", Owner: "u", User: "u", ByLastMessage: true}
+	req := query.Conversations{Caller: "c", Owner: "u", User: "u", ByLastMessage: true}
 	for _, unordered := range []bool{true, false} {
 		graph := newScattered(205)
 		graph.unordered = unordered
@@ -155,7 +156,7 @@ func TestOrderedChatsArePassedOn(t *testing.T) {
 		names := sortedNumbers(205)
 		return slices.Index(names, fmt.Sprintf("%04d", a)) - slices.Index(names, fmt.Sprintf("%04d", b))
 	})
-	req := timeline.ConversationsRequest{Caller: "c", Owner: "u", User: "u", ByLastMessage: true}
+	req := query.Conversations{Caller: "c", Owner: "u", User: "u", ByLastMessage: true}
 	page, err := newEngine(t, timeline.Config{}).ListConversations(t.Context(), graph.sources(), req, "", 15)
 	if err != nil || len(page.GetConversations()) != 15 || graph.asked != 1 || len(page.GetNotices()) > 0 {
 		t.Errorf("%d requests, %v, %v", graph.asked, page, err)
@@ -170,7 +171,7 @@ func TestOrderThatBreaksLater(t *testing.T) {
 		graph.order[i] = 59 - i/20*20 - (19 - i%20)
 	}
 	all := &chats{}
-	req := timeline.ConversationsRequest{Caller: "c", Owner: "u", User: "u", ByLastMessage: true}
+	req := query.Conversations{Caller: "c", Owner: "u", User: "u", ByLastMessage: true}
 	if err := newEngine(t, timeline.Config{}).StreamConversations(t.Context(), graph.sources(), req, "", all.add); err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +183,7 @@ func TestOrderThatBreaksLater(t *testing.T) {
 // TestChatsThatCannotBeSorted come as Graph sends them, whole, with one notice.
 func TestChatsThatCannotBeSorted(t *testing.T) {
 	t.Parallel()
-	req := timeline.ConversationsRequest{Caller: "c", Owner: "u", User: "u", ByLastMessage: true}
+	req := query.Conversations{Caller: "c", Owner: "u", User: "u", ByLastMessage: true}
 	for name, test := range map[string]struct {
 		rows     int
 		change   func(*scattered)
@@ -218,7 +219,7 @@ func TestSlowListOfChats(t *testing.T) {
 		graph := newScattered(405)
 		graph.unordered, graph.delay = true, time.Second
 		e := newEngine(t, timeline.Config{})
-		req := timeline.ConversationsRequest{Caller: "c", Owner: "u", User: "u", ByLastMessage: true}
+		req := query.Conversations{Caller: "c", Owner: "u", User: "u", ByLastMessage: true}
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		defer cancel()
 		page, err := e.ListConversations(ctx, graph.sources(), req, "", 20)
@@ -248,7 +249,7 @@ func TestCallerLeavesWhileChatsAreSorted(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 5500*time.Millisecond)
 		defer cancel()
 		all := &chats{}
-		req := timeline.ConversationsRequest{Caller: "c", Owner: "u", User: "u", ByLastMessage: true}
+		req := query.Conversations{Caller: "c", Owner: "u", User: "u", ByLastMessage: true}
 		err := newEngine(t, timeline.Config{}).StreamConversations(ctx, graph.sources(), req, "", all.add)
 		asked := graph.asked
 		time.Sleep(time.Minute)

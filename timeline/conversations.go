@@ -8,57 +8,31 @@ import (
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/filter"
+	"github.com/parley-gateway/parley/timeline/query"
 	"github.com/parley-gateway/parley/timeline/view"
 )
 
-// ConversationsRequest asks for a user's chats.
-type ConversationsRequest struct {
-	// Caller and Tenant bind the cursor; Owner and User are as in EventsRequest.
-	Caller, Tenant, Owner, User string
-	// ByLastMessage orders by the last message, newest first; else the order is Graph's own.
-	ByLastMessage bool
-	// View is how much of each conversation is returned; unspecified = BASIC.
-	View parleyv1.EventView
-	// Filter is the caller's AIP-160 filter; empty = everything.
-	Filter string
-	// Narrow says that the caller may not read every user: no count tells what others have read before.
-	Narrow bool
-	// Fingerprint is whatever else must be equal for a token to be accepted.
-	Fingerprint string
-	// Reconnect has a stream that goes on from the token of a finished one end at once, without a frame.
-	Reconnect bool
-}
-
-func (r *ConversationsRequest) view() parleyv1.EventView {
-	if r.View == parleyv1.EventView_EVENT_VIEW_UNSPECIFIED {
-		return parleyv1.EventView_EVENT_VIEW_BASIC
+// showChat returns how a chat is shown by a view.
+func showChat(v parleyv1.EventView) func(*parleyv1.Conversation) *parleyv1.Conversation {
+	return func(c *parleyv1.Conversation) *parleyv1.Conversation {
+		shown, _ := view.Apply(c, v).(*parleyv1.Conversation) // what goes in comes out
+		return shown
 	}
-	return r.View
 }
 
-func (r *ConversationsRequest) show(c *parleyv1.Conversation) *parleyv1.Conversation {
-	shown, _ := view.Apply(c, r.view()).(*parleyv1.Conversation) // what goes in comes out
-	return shown
-}
-
-func (e *Engine) conversations(have Sources, req *ConversationsRequest, token, field string) (*chain[*parleyv1.Conversation], error) {
-	compiled, err := filter.Compile(req.Filter, filter.Conversations(), req.view())
+func (e *Engine) conversations(have query.Sources, req *query.Conversations, token, field string) (*chain[*parleyv1.Conversation], error) {
+	compiled, err := filter.Compile(req.Filter, filter.Conversations(), req.ShownView())
 	if err != nil {
 		return nil, failure.BadFilter(err)
 	}
-	bound := newBinding("conversations", req.Tenant, req.Caller, req.Owner, req.User, req.Filter, req.Fingerprint)
-	bound.number(int64(req.view()))
-	if req.ByLastMessage {
-		bound.number(1)
-	}
-	query := source.ConversationQuery{Owner: req.Owner, User: req.User, ByLastMessage: req.ByLastMessage}
+	ask := source.ConversationQuery{Owner: req.Owner, User: req.User, ByLastMessage: req.ByLastMessage}
 	var pushed []string
-	query.MemberName, query.InstalledApp, pushed = compiled.PushChats()
+	ask.MemberName, ask.InstalledApp, pushed = compiled.PushChats()
 	c := &chain[*parleyv1.Conversation]{
-		engine: e, src: parleyv1.Source_SOURCE_CONVERSATION, bound: bound.sum(), narrow: req.Narrow,
+		engine: e, src: parleyv1.Source_SOURCE_CONVERSATION, bound: req.Digest(), narrow: req.Narrow,
 		key: func(c *parleyv1.Conversation) string { return c.GetName() },
 		fetch: func(ctx context.Context, link string) (*source.Page[*parleyv1.Conversation], error) {
-			return have.Conversations.Conversations(ctx, query, link)
+			return have.Conversations.Conversations(ctx, ask, link)
 		},
 	}
 	if req.ByLastMessage {
@@ -76,7 +50,7 @@ func (e *Engine) conversations(have Sources, req *ConversationsRequest, token, f
 // matchChat judges a chat. What its list entry does not tell is taken on Graph's word where Graph was asked for it; else the
 // chat is read whole, with all its members. asked is false when Graph did not evaluate its part of the filter.
 func matchChat(
-	ctx context.Context, reader source.ConversationReader, req *ConversationsRequest, f *filter.Filter,
+	ctx context.Context, reader source.ConversationReader, req *query.Conversations, f *filter.Filter,
 	row *parleyv1.Conversation, asked bool,
 ) (matches, ok bool, err error) {
 	verdict := f.MatchChat(row, asked)
@@ -98,13 +72,13 @@ func matchChat(
 
 // ListConversations answers one page of a user's chats.
 func (e *Engine) ListConversations(
-	ctx context.Context, have Sources, req ConversationsRequest, token string, size int,
+	ctx context.Context, have query.Sources, req query.Conversations, token string, size int,
 ) (*parleyv1.ListConversationsResponse, error) {
 	c, err := e.conversations(have, &req, token, "page_token")
 	if err != nil {
 		return nil, err
 	}
-	page, err := listChain(ctx, e, c, size, req.show)
+	page, err := listChain(ctx, e, c, size, showChat(req.ShownView()))
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +89,7 @@ func (e *Engine) ListConversations(
 
 // StreamConversations emits all of a user's chats as frames. Errors are as StreamEvents says.
 func (e *Engine) StreamConversations(
-	ctx context.Context, have Sources, req ConversationsRequest, token string,
+	ctx context.Context, have query.Sources, req query.Conversations, token string,
 	emit func(*parleyv1.StreamConversationsResponse) error,
 ) error {
 	c, err := e.conversations(have, &req, token, "resume_token")
@@ -124,7 +98,7 @@ func (e *Engine) StreamConversations(
 	}
 	type frame = parleyv1.StreamConversationsResponse
 	return streamChain(ctx, c, req.Reconnect, shape[*parleyv1.Conversation, *frame]{
-		show: req.show,
+		show: showChat(req.ShownView()),
 		batch: func(rows []*parleyv1.Conversation) *frame {
 			return &frame{Frame: &parleyv1.StreamConversationsResponse_Batch{Batch: &parleyv1.ConversationBatch{Conversations: rows}}}
 		},

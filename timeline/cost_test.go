@@ -12,6 +12,7 @@ import (
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // november brings the virtual clock to a day late in a year.
@@ -28,7 +29,7 @@ func TestCost(t *testing.T) {
 		name  string
 		rows  func(now time.Time) []row
 		start func(now time.Time) time.Time // nil = none
-		req   timeline.EventsRequest
+		req   query.Events
 		most  int
 	}{
 		{
@@ -43,7 +44,7 @@ func TestCost(t *testing.T) {
 		},
 		{name: "ten empty years", most: 2},
 		{
-			name: "ten years, three messages", most: 3, req: timeline.EventsRequest{OrderBy: timeline.EventTimeDesc},
+			name: "ten years, three messages", most: 3, req: query.Events{OrderBy: query.EventTimeDesc},
 			rows: func(now time.Time) []row { return spread("m", 3, now.AddDate(0, 0, -29), now) },
 		},
 		{name: "twenty years asked", most: 2, start: func(now time.Time) time.Time { return now.AddDate(-20, 0, 0) }},
@@ -52,19 +53,19 @@ func TestCost(t *testing.T) {
 			rows: func(now time.Time) []row { return spread("m", 40, now.AddDate(-3, 0, 0), now) },
 		},
 		{
-			name: "a small chat", most: 2, req: timeline.EventsRequest{Conversation: conversation},
+			name: "a small chat", most: 2, req: query.Events{Conversation: conversation},
 			rows: func(now time.Time) []row { return spread("m", 13, now.AddDate(0, -2, 0), now) },
 		},
 		{
-			name: "a busy chat", most: 41 + 3, req: timeline.EventsRequest{Conversation: conversation},
+			name: "a busy chat", most: 41 + 3, req: query.Events{Conversation: conversation},
 			rows: func(now time.Time) []row { return spread("m", 2000, now.AddDate(0, -9, 0), now) },
 		},
 		{
-			name: "an old chat", most: 40 + 4, req: timeline.EventsRequest{Conversation: conversation},
+			name: "an old chat", most: 40 + 4, req: query.Events{Conversation: conversation},
 			rows: func(now time.Time) []row { return spread("m", 2000, now.AddDate(-4, 0, 0), now) },
 		},
 		{
-			name: "a very busy chat", most: 600 * 115 / 100, req: timeline.EventsRequest{Conversation: conversation},
+			name: "a very busy chat", most: 600 * 115 / 100, req: query.Events{Conversation: conversation},
 			rows: func(now time.Time) []row { return spread("m", 30000, now.AddDate(-2, 0, 0), now) },
 		},
 	}
@@ -83,7 +84,7 @@ func TestCost(t *testing.T) {
 					req.Start = test.start(now)
 				}
 				r := stream(t, newEngine(t, timeline.Config{}), sources(g), req, "")
-				if diff := cmp.Diff(want(time.Time{}, now, req.OrderBy != timeline.EventTime, g), ids(r.events)); diff != "" {
+				if diff := cmp.Diff(want(time.Time{}, now, req.OrderBy != query.EventTime, g), ids(r.events)); diff != "" {
 					t.Errorf("(-want +got):\n%s", diff)
 				}
 				if !r.summary.GetComplete() {
@@ -119,7 +120,7 @@ func TestCostOfAPage(t *testing.T) {
 				now := november()
 				from := now.AddDate(-test.years, -1, 0)
 				g := &graph{src: chat, size: 50, rows: spread("m", test.rows, from, now)}
-				req := timeline.EventsRequest{User: "u", Sources: []parleyv1.Source{chat}, Conversation: test.conversation}
+				req := query.Events{User: "u", Sources: []parleyv1.Source{chat}, Conversation: test.conversation}
 				if test.start {
 					req.Start = from
 				}
@@ -151,7 +152,7 @@ func TestTooWide(t *testing.T) {
 			return p, nil
 		}
 		e := newEngine(t, timeline.Config{})
-		r := stream(t, e, sources(g), timeline.EventsRequest{User: "u", Sources: []parleyv1.Source{chat}}, "")
+		r := stream(t, e, sources(g), query.Events{User: "u", Sources: []parleyv1.Source{chat}}, "")
 		gaps := report(r.summary.GetSources(), chat).GetGaps()
 		if len(gaps) != 1 || !gaps[0].GetInterval().GetStartTime().AsTime().Equal(bad) ||
 			!gaps[0].GetInterval().GetEndTime().AsTime().Equal(bad.AddDate(1, 0, 0)) {

@@ -16,6 +16,7 @@ import (
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
 	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 type page = source.Page[source.Item]
@@ -169,7 +170,7 @@ func TestDoubts(t *testing.T) {
 				}
 			}
 			e := newEngine(t, timeline.Config{})
-			req := timeline.EventsRequest{Owner: "u", User: "u", Sources: []parleyv1.Source{chat}, Start: start, End: end}
+			req := query.Events{Owner: "u", User: "u", Sources: []parleyv1.Source{chat}, Start: start, End: end}
 			r := stream(t, e, sources(g), req, "")
 			if g.requests() != test.requests {
 				t.Errorf("%d requests, want %d: %v", g.requests(), test.requests, g.asked)
@@ -251,7 +252,7 @@ func testTruncatedChain(t *testing.T, left int) {
 		return &page{Requests: 1}, nil
 	}
 	e := newEngine(t, timeline.Config{})
-	r := stream(t, e, sources(g), timeline.EventsRequest{User: "u", Sources: []parleyv1.Source{chat}, Start: start, End: end}, "")
+	r := stream(t, e, sources(g), query.Events{User: "u", Sources: []parleyv1.Source{chat}, Start: start, End: end}, "")
 	if diff := cmp.Diff(want(start, end, false, g), ids(r.events)); diff != "" {
 		t.Errorf("the halves were not taken over (-want +got):\n%s", diff)
 	}
@@ -280,7 +281,7 @@ func TestReadingGoesOn(t *testing.T) {
 		}
 	}
 	e := newEngine(t, timeline.Config{})
-	req := timeline.EventsRequest{User: "u", Sources: []parleyv1.Source{chat}, Start: start, End: end}
+	req := query.Events{User: "u", Sources: []parleyv1.Source{chat}, Start: start, End: end}
 	r := stream(t, e, sources(g), req, "")
 	if diff := cmp.Diff(kept, ids(r.events)); diff != "" {
 		t.Errorf("stream (-want +got):\n%s", diff)
@@ -336,7 +337,7 @@ func TestSourceStates(t *testing.T) {
 			bad := &graph{src: test.src, hook: func(int, source.EventQuery, string, *page) (*page, error) { return nil, test.err }}
 			good := &graph{src: call, size: 10, rows: spread("c", 25, start, end)}
 			e := newEngine(t, timeline.Config{})
-			req := timeline.EventsRequest{User: "u", Sources: []parleyv1.Source{test.src, call}, Start: start, End: end}
+			req := query.Events{User: "u", Sources: []parleyv1.Source{test.src, call}, Start: start, End: end}
 			r := stream(t, e, sources(bad, good), req, "")
 			if len(r.events) != 25 || r.summary.GetComplete() {
 				t.Errorf("%d events, complete %v", len(r.events), r.summary.GetComplete())
@@ -391,7 +392,7 @@ func TestFailureInMidStream(t *testing.T) {
 		return p, nil
 	}
 	e := newEngine(t, timeline.Config{})
-	req := timeline.EventsRequest{User: "u", Sources: []parleyv1.Source{chat}, Start: start, End: end}
+	req := query.Events{User: "u", Sources: []parleyv1.Source{chat}, Start: start, End: end}
 	r := &result{}
 	err := e.StreamEvents(t.Context(), sources(g), req, "", r.add)
 	var broken *failure.StreamError
@@ -414,7 +415,7 @@ func TestUnavailableSources(t *testing.T) {
 	start, end := base()
 	g := &graph{src: call, size: 10, rows: spread("c", 5, start, end)}
 	e := newEngine(t, timeline.Config{})
-	req := timeline.EventsRequest{
+	req := query.Events{
 		User: "u", Start: start, End: end,
 		Unavailable: map[parleyv1.Source]parleyv1.SourceState{copilot: parleyv1.SourceState_SOURCE_STATE_NOT_IN_CLOUD},
 	}
@@ -433,7 +434,7 @@ func TestStartBeforeKept(t *testing.T) {
 	_, end := base()
 	g := &graph{src: call, size: 10, rows: spread("c", 5, end.AddDate(0, 0, -5), end)}
 	e := newEngine(t, timeline.Config{})
-	req := timeline.EventsRequest{Owner: "-", Start: end.AddDate(0, 0, -60), End: end}
+	req := query.Events{Owner: "-", Start: end.AddDate(0, 0, -60), End: end}
 	r := stream(t, e, sources(g), req, "")
 	rep := report(r.summary.GetSources(), call)
 	if r.summary.GetComplete() || notFound(rep.GetGaps(), failure.ReasonBeforeKept) || len(r.events) != 5 || len(r.notices) != 1 {
@@ -443,7 +444,7 @@ func TestStartBeforeKept(t *testing.T) {
 	if r := stream(t, e, sources(g), req, ""); !r.summary.GetComplete() {
 		t.Errorf("without a start: %v", r.summary)
 	}
-	page, err := e.ListEvents(t.Context(), sources(g), timeline.EventsRequest{Owner: "-", Start: end.AddDate(0, 0, -60), End: end.AddDate(0, 0, -50)}, "", 10)
+	page, err := e.ListEvents(t.Context(), sources(g), query.Events{Owner: "-", Start: end.AddDate(0, 0, -60), End: end.AddDate(0, 0, -50)}, "", 10)
 	if err != nil || page.GetComplete() || len(page.GetNotices()) != 1 {
 		t.Errorf("wholly before what is kept: %v, %v", page, err)
 	}

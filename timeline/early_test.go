@@ -11,6 +11,7 @@ import (
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
 	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // TestEarlyFailureHasNoFrames lets every source fail before it delivers anything: no notice about one of them may commit the
@@ -62,9 +63,9 @@ func TestNoticesBeforeTheFirstBatch(t *testing.T) {
 }
 
 // everything asks for all sources over days that all of them keep.
-func everything() timeline.EventsRequest {
+func everything() query.Events {
 	now := time.Now().UTC()
-	return timeline.EventsRequest{Caller: "c", Tenant: "t", Owner: "u", User: "u", Start: now.AddDate(0, 0, -9), End: now.AddDate(0, 0, -5)}
+	return query.Events{Caller: "c", Tenant: "t", Owner: "u", User: "u", Start: now.AddDate(0, 0, -9), End: now.AddDate(0, 0, -5)}
 }
 
 // failingSources are three sources that fail one after the other.
@@ -84,7 +85,7 @@ func TestEarlyFailureOfAChain(t *testing.T) {
 	t.Parallel()
 	d := &directory{rows: 50, size: 20}
 	e := newEngine(t, timeline.Config{})
-	req := timeline.ConversationsRequest{Caller: "c", Owner: "u", User: "u"}
+	req := query.Conversations{Caller: "c", Owner: "u", User: "u"}
 	page, err := e.ListConversations(t.Context(), d.sources(), req, "", 25)
 	if err != nil {
 		t.Fatal(err)

@@ -20,22 +20,6 @@ import (
 	"github.com/parley-gateway/parley/timeline/seal"
 )
 
-// Sources are what one call reads from, already bound to a tenant and an identity.
-type Sources struct {
-	// Events holds a reader for each source of events that this tenant has.
-	Events map[parleyv1.Source]source.EventReader
-	// Getters read single events whole; streams with the view FULL use the one for calls.
-	Getters map[parleyv1.Source]source.EventGetter
-	// CallProofs tell from records whose calls listed ones are; nil = only those are a user's that name them as listed.
-	CallProofs source.CallProver
-	// Conversations, Usage and Users are the single chains; nil where a call does not need them.
-	Conversations source.ConversationReader
-	Usage         source.UsageReader
-	Users         source.UserReader
-	// Skew is how far this machine's clock is ahead of Graph's, negative when it is behind; nil = not.
-	Skew func() time.Duration
-}
-
 // Config describes an Engine. Zero fields take the defaults.
 type Config struct {
 	// Sealer seals cursors; nil = a random key that dies with the process.

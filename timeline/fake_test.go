@@ -21,6 +21,7 @@ import (
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 const (
@@ -223,8 +224,8 @@ func newEngine(t *testing.T, cfg timeline.Config) *timeline.Engine {
 	return e
 }
 
-func sources(graphs ...*graph) timeline.Sources {
-	s := timeline.Sources{Events: map[parleyv1.Source]source.EventReader{}}
+func sources(graphs ...*graph) query.Sources {
+	s := query.Sources{Events: map[parleyv1.Source]source.EventReader{}}
 	for _, g := range graphs {
 		s.Events[g.src] = g
 	}
@@ -257,7 +258,7 @@ func (r *result) add(frame *parleyv1.StreamEventsResponse) error {
 	return nil
 }
 
-func stream(t *testing.T, e *timeline.Engine, s timeline.Sources, req timeline.EventsRequest, token string) *result {
+func stream(t *testing.T, e *timeline.Engine, s query.Sources, req query.Events, token string) *result {
 	t.Helper()
 	r := &result{}
 	if err := e.StreamEvents(t.Context(), s, req, token, r.add); err != nil {
@@ -270,7 +271,7 @@ func stream(t *testing.T, e *timeline.Engine, s timeline.Sources, req timeline.E
 }
 
 // listAll reads pages to the end.
-func listAll(t *testing.T, e *timeline.Engine, s timeline.Sources, req timeline.EventsRequest, size int) ([]*parleyv1.Event, *parleyv1.ListEventsResponse) {
+func listAll(t *testing.T, e *timeline.Engine, s query.Sources, req query.Events, size int) ([]*parleyv1.Event, *parleyv1.ListEventsResponse) {
 	t.Helper()
 	var events []*parleyv1.Event
 	token := ""

@@ -19,6 +19,7 @@ import (
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
 	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 func TestCancelStopsRequests(t *testing.T) {
@@ -196,7 +197,7 @@ func TestWholeCalls(t *testing.T) {
 	e := newEngine(t, timeline.Config{})
 	have := sources(g)
 	have.Getters = map[parleyv1.Source]source.EventGetter{call: getter{}}
-	req := timeline.EventsRequest{Owner: "-", Start: start, End: end, View: parleyv1.EventView_EVENT_VIEW_FULL}
+	req := query.Events{Owner: "-", Start: start, End: end, View: parleyv1.EventView_EVENT_VIEW_FULL}
 	r := stream(t, e, have, req, "")
 	partial := 0
 	for _, event := range r.events {

@@ -14,6 +14,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // change is a version of a row that Graph shows from an instant on.
@@ -93,7 +94,7 @@ func TestIncremental(t *testing.T) {
 				for last := false; ; {
 					c.show()
 					c.edits++ // what was memorized before is old
-					req := timeline.EventsRequest{Owner: "u", User: "u", Sources: []parleyv1.Source{src}, Start: since}
+					req := query.Events{Owner: "u", User: "u", Sources: []parleyv1.Source{src}, Start: since}
 					events, complete, reports := c.read(t, r, e, req)
 					if !complete {
 						t.Fatalf("run %d is not complete: %v", runs, reports)
@@ -126,7 +127,7 @@ func TestIncremental(t *testing.T) {
 
 // read reads an interval by a stream or by pages.
 func (c *changing) read(
-	t *testing.T, r *rand.Rand, e *timeline.Engine, req timeline.EventsRequest,
+	t *testing.T, r *rand.Rand, e *timeline.Engine, req query.Events,
 ) ([]*parleyv1.Event, bool, []*parleyv1.SourceReport) {
 	t.Helper()
 	if r.IntN(2) == 0 {

@@ -14,6 +14,7 @@ import (
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // TestDoubtsAreNotKept: once Graph is sound again, pages that were kept from a doubtful reading do no harm.
@@ -56,10 +57,10 @@ func TestDoubtsAreNotKept(t *testing.T) {
 						t.Fatal(err)
 					}
 					defer kept.Close()
-					have := timeline.Sources{Events: map[parleyv1.Source]source.EventReader{chat: kept.Events(g, cache.Scope{Source: chat})}}
+					have := query.Sources{Events: map[parleyv1.Source]source.EventReader{chat: kept.Events(g, cache.Scope{Source: chat})}}
 					e := newEngine(t, timeline.Config{})
 					req := chatRequest()
-					req.Conversation, req.OrderBy = conversation, timeline.EventTimeDesc
+					req.Conversation, req.OrderBy = conversation, query.EventTimeDesc
 					if r := stream(t, e, have, req, ""); r.summary.GetComplete() {
 						t.Fatal("complete in spite of the fault")
 					}

@@ -14,6 +14,7 @@ import (
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
 	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // lazyReport is a report of one page whose numbered rows are made in parts.
@@ -46,11 +47,11 @@ func (r *lazyReport) Part(i int) (rows []*parleyv1.CopilotUsageRow, from int, er
 }
 
 // listUsage lists the report to its end, or to an error.
-func listUsage(t *testing.T, e *timeline.Engine, r *lazyReport, req timeline.UsageRequest, token string, size int) ([]string, error) {
+func listUsage(t *testing.T, e *timeline.Engine, r *lazyReport, req query.Usage, token string, size int) ([]string, error) {
 	t.Helper()
 	var dates []string
 	for {
-		page, err := e.ListCopilotUsage(t.Context(), timeline.Sources{Usage: r}, req, token, size)
+		page, err := e.ListCopilotUsage(t.Context(), query.Sources{Usage: r}, req, token, size)
 		if err != nil {
 			return dates, err
 		}
@@ -81,17 +82,17 @@ func TestLazyRows(t *testing.T) {
 	for _, part := range []int{1, 7, 15, 45, 100} {
 		for _, size := range []int{1, 7, 10, 45, 100} {
 			r := &lazyReport{rows: 45, size: part}
-			dates, err := listUsage(t, e, r, timeline.UsageRequest{}, "", size)
+			dates, err := listUsage(t, e, r, query.Usage{}, "", size)
 			if diff := cmp.Diff(rowDates(0, 45, 1), dates); diff != "" || err != nil {
 				t.Errorf("parts of %d, pages of %d: %v (-want +got):\n%s", part, size, err, diff)
 			}
-			dates, err = listUsage(t, e, r, timeline.UsageRequest{Filter: `user_principal_name = "0"`}, "", size)
+			dates, err = listUsage(t, e, r, query.Usage{Filter: `user_principal_name = "0"`}, "", size)
 			if diff := cmp.Diff(rowDates(0, 45, 3), dates); diff != "" || err != nil {
 				t.Errorf("filtered, parts of %d, pages of %d: %v (-want +got):\n%s", part, size, err, diff)
 			}
 		}
 	}
-	if dates, err := listUsage(t, e, &lazyReport{size: 1}, timeline.UsageRequest{}, "", 0); err != nil || dates != nil {
+	if dates, err := listUsage(t, e, &lazyReport{size: 1}, query.Usage{}, "", 0); err != nil || dates != nil {
 		t.Errorf("a report without rows: %q, %v", dates, err)
 	}
 }
@@ -102,7 +103,7 @@ func TestLazyRowsAreMadeOnce(t *testing.T) {
 	r := &lazyReport{rows: 100, size: 10}
 	rows, token := 0, ""
 	e := newEngine(t, timeline.Config{})
-	err := e.StreamCopilotUsage(t.Context(), timeline.Sources{Usage: r}, timeline.UsageRequest{}, "", func(f *parleyv1.StreamCopilotUsageResponse) error {
+	err := e.StreamCopilotUsage(t.Context(), query.Sources{Usage: r}, query.Usage{}, "", func(f *parleyv1.StreamCopilotUsageResponse) error {
 		rows += len(f.GetBatch().GetRows())
 		if p := f.GetCheckpoint(); p != nil && rows == 50 {
 			token = p.GetResumeToken()
@@ -113,13 +114,13 @@ func TestLazyRowsAreMadeOnce(t *testing.T) {
 		t.Errorf("%d rows from %d parts, %v", rows, r.made, err)
 	}
 	r.made = 0
-	page, err := e.ListCopilotUsage(t.Context(), timeline.Sources{Usage: r}, timeline.UsageRequest{}, "", 5)
+	page, err := e.ListCopilotUsage(t.Context(), query.Sources{Usage: r}, query.Usage{}, "", 5)
 	if err != nil || len(page.GetRows()) != 5 || r.made != 1 {
 		t.Errorf("%d rows from %d parts, %v", len(page.GetRows()), r.made, err)
 	}
 	// A report that was written anew in between: the place is found by the row.
 	r.shift = -12
-	dates, err := listUsage(t, e, r, timeline.UsageRequest{}, token, 100)
+	dates, err := listUsage(t, e, r, query.Usage{}, token, 100)
 	if diff := cmp.Diff(rowDates(50, 88, 1), dates); diff != "" || err != nil {
 		t.Errorf("resumed: %v (-want +got):\n%s", err, diff)
 	}
@@ -132,14 +133,14 @@ func TestLazyRowsRefused(t *testing.T) {
 	e := newEngine(t, timeline.Config{})
 	hidden := &lazyReport{rows: 10, size: 2, concealed: true}
 	var own *failure.Error
-	dates, err := listUsage(t, e, hidden, timeline.UsageRequest{Filter: `user_principal_name = "1"`}, "", 1)
+	dates, err := listUsage(t, e, hidden, query.Usage{Filter: `user_principal_name = "1"`}, "", 1)
 	if !errors.As(err, &own) || own.Reason != failure.ReasonConcealed || dates != nil || hidden.made > 0 {
 		t.Errorf("%q, %v", dates, err)
 	}
-	if dates, err = listUsage(t, e, hidden, timeline.UsageRequest{}, "", 3); err != nil || len(dates) != 10 {
+	if dates, err = listUsage(t, e, hidden, query.Usage{}, "", 3); err != nil || len(dates) != 10 {
 		t.Errorf("without a filter: %q, %v", dates, err)
 	}
-	dates, err = listUsage(t, e, &lazyReport{rows: 10, size: 2, broken: 5}, timeline.UsageRequest{}, "", 3)
+	dates, err = listUsage(t, e, &lazyReport{rows: 10, size: 2, broken: 5}, query.Usage{}, "", 3)
 	if diff := cmp.Diff(rowDates(0, 4, 1), dates); diff != "" || !errors.As(err, &own) || own.Reason != failure.ReasonUnavailable {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}

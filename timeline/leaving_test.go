@@ -7,7 +7,7 @@ import (
 
 	"github.com/parley-gateway/parley/cache"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // TestModelLeaving: rows leave between the calls of a walk, over a Graph that pages by place and a cache that several engines
@@ -42,7 +42,7 @@ func TestModelLeaving(t *testing.T) {
 				g.mu.Unlock()
 			}
 		}
-		desc := w.req.OrderBy != timeline.EventTime
+		desc := w.req.OrderBy != query.EventTime
 		all := want(w.req.Start, w.req.End, desc, w.graphs...)
 		var events []*parleyv1.Event
 		var complete bool

@@ -10,6 +10,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // TestWrongDatesAcrossPages pages through a Graph that now and then dates one row of an answer forty days back, which makes
@@ -17,11 +18,11 @@ import (
 func TestWrongDatesAcrossPages(t *testing.T) {
 	t.Parallel()
 	start := time.Date(2025, 3, 3, 0, 0, 0, 0, time.UTC)
-	for name, req := range map[string]timeline.EventsRequest{
-		"ascending":            {OrderBy: timeline.EventTime},
-		"descending":           {OrderBy: timeline.EventTimeDesc},
-		"one chat, ascending":  {OrderBy: timeline.EventTime, Conversation: "c"},
-		"one chat, descending": {OrderBy: timeline.EventTimeDesc, Conversation: "c"},
+	for name, req := range map[string]query.Events{
+		"ascending":            {OrderBy: query.EventTime},
+		"descending":           {OrderBy: query.EventTimeDesc},
+		"one chat, ascending":  {OrderBy: query.EventTime, Conversation: "c"},
+		"one chat, descending": {OrderBy: query.EventTimeDesc, Conversation: "c"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

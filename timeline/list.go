@@ -9,6 +9,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 const (
@@ -44,27 +45,27 @@ func (e *Engine) listTime(ctx context.Context) (context.Context, context.CancelF
 
 // ListEvents answers one page. token is empty for the first one; size 0 means 50. Errors are *Error or context errors.
 func (e *Engine) ListEvents(
-	ctx context.Context, have Sources, req EventsRequest, token string, size int,
+	ctx context.Context, have query.Sources, req query.Events, token string, size int,
 ) (*parleyv1.ListEventsResponse, error) {
 	page, err := e.PageEvents(ctx, have, req, token, size)
 	if err != nil {
 		return nil, err
 	}
 	answer := proto.CloneOf(page.Message)
-	return answer, req.setEvents(answer, page.Events)
+	return answer, setEvents(&req, answer, page.Events)
 }
 
 // PageEvents is ListEvents for those who carry the events as bytes.
-func (e *Engine) PageEvents(ctx context.Context, have Sources, req EventsRequest, token string, size int) (*Page, error) {
+func (e *Engine) PageEvents(ctx context.Context, have query.Sources, req query.Events, token string, size int) (*Page, error) {
 	size, err := pageSize(size)
 	if err != nil {
 		return nil, err
 	}
-	to, err := req.bind(have)
+	to, err := req.Resolve(have)
 	if err != nil {
 		return nil, err
 	}
-	store, key := req.pages(have, to, token, size)
+	store, key := pagesOf(&req, have, to, token, size)
 	if store != nil {
 		if kept, ok := store.Answer(key).(*keptPage); ok {
 			if page := kept.page(ctx); page != nil {
@@ -77,7 +78,7 @@ func (e *Engine) PageEvents(ctx context.Context, have Sources, req EventsRequest
 
 // makePage walks for a page, and keeps it in store under the key if it can be kept.
 func (e *Engine) makePage(
-	ctx context.Context, have Sources, req EventsRequest, to bound, token string, size int, store pageStore, key string,
+	ctx context.Context, have query.Sources, req query.Events, to query.Resolved, token string, size int, store pageStore, key string,
 ) (*Page, error) {
 	soft, cancel := e.listTime(ctx)
 	defer cancel()

@@ -16,6 +16,7 @@ import (
 	"github.com/parley-gateway/parley/internal/ledger"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/query"
 	"github.com/parley-gateway/parley/timeline/seal"
 )
 
@@ -24,7 +25,7 @@ type world struct {
 	*rand.Rand
 
 	graphs []*graph
-	req    timeline.EventsRequest
+	req    query.Events
 	key    []byte
 	calls  []int // events delivered before each call
 }
@@ -34,10 +35,10 @@ func newWorld(seed uint64) *world {
 	w := &world{Rand: r, key: []byte("0123456789abcdef0123456789abcdef")}
 	start := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(r.IntN(400*24)) * time.Hour)
 	length := []time.Duration{time.Minute, 5 * time.Hour, 30 * time.Hour, 20 * 24 * time.Hour, 300 * 24 * time.Hour}[r.IntN(5)]
-	w.req = timeline.EventsRequest{Caller: "c", Owner: "u", User: "u", Start: start.Add(time.Duration(r.IntN(1e6)) * time.Microsecond)}
+	w.req = query.Events{Caller: "c", Owner: "u", User: "u", Start: start.Add(time.Duration(r.IntN(1e6)) * time.Microsecond)}
 	w.req.End = w.req.Start.Add(length)
 	if r.IntN(2) == 0 {
-		w.req.OrderBy = timeline.EventTimeDesc
+		w.req.OrderBy = query.EventTimeDesc
 	}
 	kinds := []parleyv1.Source{copilot, chat}
 	if r.IntN(4) == 0 {
@@ -137,7 +138,7 @@ func TestModelStill(t *testing.T) {
 	forSeeds(t, 150, func(t *testing.T, w *world) {
 		t.Helper()
 		events, complete, reports := w.walk(t)
-		if diff := gocmp.Diff(want(w.req.Start, w.req.End, w.req.OrderBy != timeline.EventTime, w.graphs...), ids(events)); diff != "" {
+		if diff := gocmp.Diff(want(w.req.Start, w.req.End, w.req.OrderBy != query.EventTime, w.graphs...), ids(events)); diff != "" {
 			t.Fatalf("%+v (-want +got):\n%s", w.req, diff)
 		}
 		if !complete {
@@ -185,7 +186,7 @@ func TestModelEdits(t *testing.T) {
 			}
 		}
 		w.Rand = rand.New(&locked{src: rand.NewPCG(w.Uint64(), 1)})
-		before = want(w.req.Start, w.req.End, w.req.OrderBy != timeline.EventTime, w.graphs...)
+		before = want(w.req.Start, w.req.End, w.req.OrderBy != query.EventTime, w.graphs...)
 		events, _, _ := w.walk(t)
 		seen := map[string]bool{}
 		still := []string{}
@@ -274,7 +275,7 @@ func checkOrder(t *testing.T, w *world, events []*parleyv1.Event) {
 				last.GetEventTime().AsTime().Compare(e.GetEventTime().AsTime()),
 				cmp.Compare(last.GetSource().GetSource(), e.GetSource().GetSource()),
 				cmp.Compare(last.GetSource().GetId(), e.GetSource().GetId()))
-			if w.req.OrderBy != timeline.EventTime {
+			if w.req.OrderBy != query.EventTime {
 				order = -order
 			}
 			if order > 0 {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // TestTimesNarrowTheInterval: what a filter says of times is asked of Graph as the interval, in every order.
@@ -21,20 +22,20 @@ func TestTimesNarrowTheInterval(t *testing.T) {
 	for name, test := range map[string]struct {
 		filter       string
 		conversation string
-		order        timeline.Order
+		order        query.Order
 		from, to     time.Time // what is asked for; zero = nothing is asked
 		byGraph      []string
 	}{
 		"both ends":  {filter: both, from: from, to: to, byGraph: []string{"event_time"}},
-		"descending": {filter: both, order: timeline.EventTimeDesc, from: from, to: to, byGraph: []string{"event_time"}},
-		"one chat":   {filter: both, order: timeline.EventTimeDesc, conversation: "19:x@thread.v2", from: from, to: to, byGraph: []string{"event_time"}},
+		"descending": {filter: both, order: query.EventTimeDesc, from: from, to: to, byGraph: []string{"event_time"}},
+		"one chat":   {filter: both, order: query.EventTimeDesc, conversation: "19:x@thread.v2", from: from, to: to, byGraph: []string{"event_time"}},
 		"created":    {filter: fmt.Sprintf(`create_time >= %q`, stamp(from)), from: from.Add(-time.Minute), to: end, byGraph: []string{"create_time"}},
 		"created to": {filter: fmt.Sprintf(`create_time < %q`, stamp(to)), from: start, to: end},
 		"no bound":   {filter: "(" + fmt.Sprintf(`event_time < %q`, stamp(from)) + " OR " + fmt.Sprintf(`event_time >= %q`, stamp(to)) + ")", from: start, to: end},
 		"empty":      {filter: fmt.Sprintf(`event_time < %q AND event_time > %q`, stamp(from), stamp(to)), byGraph: []string{"event_time"}},
 		"before it":  {filter: fmt.Sprintf(`event_time < %q`, stamp(start.AddDate(-40, 0, 0))), byGraph: []string{"event_time"}},
 		"by creation": {
-			filter: fmt.Sprintf(`create_time >= %q AND create_time < %q`, stamp(from), stamp(to)), order: timeline.CreateTimeDesc,
+			filter: fmt.Sprintf(`create_time >= %q AND create_time < %q`, stamp(from), stamp(to)), order: query.CreateTimeDesc,
 			conversation: "19:x@thread.v2", from: from, to: to, byGraph: []string{"create_time"},
 		},
 	} {
@@ -62,7 +63,7 @@ func TestTimesNarrowTheInterval(t *testing.T) {
 					matching.rows = append(matching.rows, row)
 				}
 			}
-			if diff := cmp.Diff(want(start, end, test.order != timeline.EventTime, matching), ids(r.events)); diff != "" {
+			if diff := cmp.Diff(want(start, end, test.order != query.EventTime, matching), ids(r.events)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 			if !r.summary.GetComplete() {

@@ -13,6 +13,7 @@ import (
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
 	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // year is an instant in the middle of a year.
@@ -42,11 +43,11 @@ func (g *graph) asDated() {
 func TestOldRows(t *testing.T) {
 	t.Parallel()
 	for _, src := range []parleyv1.Source{chat, copilot} {
-		for _, order := range []timeline.Order{timeline.EventTime, timeline.EventTimeDesc, timeline.CreateTimeDesc} {
+		for _, order := range []query.Order{query.EventTime, query.EventTimeDesc, query.CreateTimeDesc} {
 			for _, conversation := range []string{"", "19:x@thread.v2"} {
 				for _, start := range []int{0, 1971, 2010, 2016} {
-					if (src == copilot || order == timeline.CreateTimeDesc) && (src == copilot) == (conversation != "" || order == timeline.CreateTimeDesc) ||
-						order == timeline.CreateTimeDesc && conversation == "" {
+					if (src == copilot || order == query.CreateTimeDesc) && (src == copilot) == (conversation != "" || order == query.CreateTimeDesc) ||
+						order == query.CreateTimeDesc && conversation == "" {
 						continue // only a chat's own messages are asked by creation
 					}
 					t.Run(fmt.Sprint(src, order, conversation, start), func(t *testing.T) {
@@ -54,17 +55,17 @@ func TestOldRows(t *testing.T) {
 						inNovember(t, func(t *testing.T) {
 							t.Helper()
 							g := &graph{src: src, size: 3, rows: oldRows()}
-							if order != timeline.CreateTimeDesc {
+							if order != query.CreateTimeDesc {
 								g.asDated()
 							}
-							req := timeline.EventsRequest{Owner: "u", User: "u", Sources: []parleyv1.Source{src}, OrderBy: order, Conversation: conversation}
+							req := query.Events{Owner: "u", User: "u", Sources: []parleyv1.Source{src}, OrderBy: order, Conversation: conversation}
 							from := time.Time{}
 							if start != 0 {
 								req.Start, from = year(start), year(start)
 							}
 							e := newEngine(t, timeline.Config{})
 							r := stream(t, e, sources(g), req, "")
-							if diff := gocmp.Diff(want(from, time.Now(), order != timeline.EventTime, g), ids(r.events)); diff != "" {
+							if diff := gocmp.Diff(want(from, time.Now(), order != query.EventTime, g), ids(r.events)); diff != "" {
 								t.Errorf("(-want +got):\n%s", diff)
 							}
 							rep := report(r.summary.GetSources(), src)
@@ -94,7 +95,7 @@ func TestAskedFrom1970(t *testing.T) {
 		for _, src := range []parleyv1.Source{chat, copilot, call} {
 			g := &graph{src: src, size: 3}
 			e := newEngine(t, timeline.Config{})
-			req := timeline.EventsRequest{Owner: "u", User: "u", Sources: []parleyv1.Source{src}}
+			req := query.Events{Owner: "u", User: "u", Sources: []parleyv1.Source{src}}
 			if r := stream(t, e, sources(g), req, ""); !r.summary.GetComplete() || g.requests() > 2 {
 				t.Errorf("%v: %v after %d requests", src, r.summary, g.requests())
 			}
@@ -121,7 +122,7 @@ func TestAskedFrom1970(t *testing.T) {
 func TestStartRefused(t *testing.T) {
 	t.Parallel()
 	for _, conversation := range []string{"", "19:x@thread.v2"} {
-		for _, order := range []timeline.Order{timeline.EventTime, timeline.EventTimeDesc} {
+		for _, order := range []query.Order{query.EventTime, query.EventTimeDesc} {
 			for _, accepted := range []int{2000, 2017} {
 				for _, asked := range []int{0, 1985} {
 					t.Run(fmt.Sprint(conversation, order, accepted, asked), func(t *testing.T) {
@@ -136,7 +137,7 @@ func TestStartRefused(t *testing.T) {
 								}
 								return p, nil
 							}
-							req := timeline.EventsRequest{Owner: "u", User: "u", Sources: []parleyv1.Source{chat}, OrderBy: order, Conversation: conversation}
+							req := query.Events{Owner: "u", User: "u", Sources: []parleyv1.Source{chat}, OrderBy: order, Conversation: conversation}
 							if asked != 0 {
 								req.Start = year(asked)
 							}
@@ -145,7 +146,7 @@ func TestStartRefused(t *testing.T) {
 							r := stream(t, e, have, req, "")
 							listed, last := listAll(t, e, have, req, 2)
 							for how, got := range map[string][]string{"stream": ids(r.events), "list": ids(listed)} {
-								if diff := gocmp.Diff(want(limit, time.Now(), order != timeline.EventTime, g), got); diff != "" {
+								if diff := gocmp.Diff(want(limit, time.Now(), order != query.EventTime, g), got); diff != "" {
 									t.Errorf("%s (-want +got):\n%s", how, diff)
 								}
 							}
@@ -184,8 +185,8 @@ func TestLeftOutIsCounted(t *testing.T) {
 		t.Helper()
 		g := &graph{src: chat, size: 50, rows: oldRows()}
 		e := newEngine(t, timeline.Config{})
-		req := timeline.EventsRequest{
-			Owner: "u", User: "u", Sources: []parleyv1.Source{chat}, OrderBy: timeline.CreateTimeDesc, Conversation: "19:x@thread.v2", Start: year(2015),
+		req := query.Events{
+			Owner: "u", User: "u", Sources: []parleyv1.Source{chat}, OrderBy: query.CreateTimeDesc, Conversation: "19:x@thread.v2", Start: year(2015),
 		}
 		r := stream(t, e, sources(g), req, "")
 		c := report(r.summary.GetSources(), chat).GetCounts()
@@ -194,7 +195,7 @@ func TestLeftOutIsCounted(t *testing.T) {
 		}
 		// A row within the second that the interval is asked wider, on either side.
 		g = &graph{src: chat, size: 50, rows: []row{{at: year(2020).Add(-time.Second / 2), id: "a", version: 1}, {at: year(2021).Add(time.Second / 2), id: "b", version: 1}}}
-		r = stream(t, e, sources(g), timeline.EventsRequest{User: "u", Sources: []parleyv1.Source{chat}, Start: year(2020), End: year(2021)}, "")
+		r = stream(t, e, sources(g), query.Events{User: "u", Sources: []parleyv1.Source{chat}, Start: year(2020), End: year(2021)}, "")
 		if c := report(r.summary.GetSources(), chat).GetCounts(); c.GetEvents() != 0 || c.GetLeftOut() != 2 {
 			t.Errorf("%v", r.summary)
 		}

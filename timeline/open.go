@@ -11,6 +11,7 @@ import (
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/filter"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // nominal is the page size that each source asks Graph for.
@@ -21,24 +22,24 @@ var nominal = map[parleyv1.Source]int{
 }
 
 // open begins a walk, or goes on with one. field names the token in errors. The caller closes the walk's fetcher.
-func (e *Engine) open(ctx context.Context, have Sources, req *EventsRequest, to bound, token, field string) (w *walk, err error) {
+func (e *Engine) open(ctx context.Context, have query.Sources, req *query.Events, to query.Resolved, token, field string) (w *walk, err error) {
 	now := time.Now().UTC()
-	asked := to.asked
-	ahead := have.ahead()
+	asked := to.Sources
+	ahead := have.ClockAhead()
 	if token == "" {
-		if err := req.check(now); err != nil {
+		if err := req.Check(now); err != nil {
 			return nil, err
 		}
 	}
 	w = &walk{
-		engine: e, req: req, desc: req.desc(), now0: now, graph: now.Add(-ahead), skew: have.ahead,
-		told: map[string]bool{}, associated: bytes.Clone(to.associated[:]),
+		engine: e, req: req, desc: req.Descending(), now0: now, graph: now.Add(-ahead), skew: have.ClockAhead,
+		told: map[string]bool{}, associated: bytes.Clone(to.Digest[:]),
 	}
-	if w.filter, err = filter.Compile(req.Filter, filter.Events(), req.view()); err != nil {
+	if w.filter, err = filter.Compile(req.Filter, filter.Events(), req.ShownView()); err != nil {
 		return nil, failure.BadFilter(err)
 	}
 	if token == "" {
-		start, end, cut := req.interval(now, earlier(now, w.graph))
+		start, end, cut := req.Interval(now, earlier(now, w.graph))
 		w.span = span{start, end}
 		w.begin(have, asked, nil)
 		if cut {
@@ -69,15 +70,15 @@ func (w *walk) allAbsent() bool {
 }
 
 // begin lays out the tracks; marks are the cursor's places, nil for a new walk.
-func (w *walk) begin(have Sources, asked []parleyv1.Source, marks []sourceMark) {
+func (w *walk) begin(have query.Sources, asked []parleyv1.Source, marks []sourceMark) {
 	for i, src := range asked {
 		t := &track{src: src, desc: w.desc, state: parleyv1.SourceState_SOURCE_STATE_READ, density: density{level: era, most: maxRows}}
 		t.read = &reading{
-			src: src, reader: have.Events[src], byCreate: w.req.OrderBy == CreateTimeDesc, desc: w.desc,
+			src: src, reader: have.Events[src], byCreate: w.req.OrderBy == query.CreateTimeDesc, desc: w.desc,
 			maxPages: w.engine.cfg.MaxPages, nominal: nominal[src],
 			query: source.EventQuery{
 				Owner: w.req.Owner, User: w.req.User, Conversation: w.req.Conversation,
-				ByCreateTime: w.req.OrderBy == CreateTimeDesc, Descending: w.desc,
+				ByCreateTime: w.req.OrderBy == query.CreateTimeDesc, Descending: w.desc,
 			},
 		}
 		pushed := w.filter.Push(src)
@@ -166,12 +167,12 @@ func (w *walk) token(finished bool) (string, error) {
 
 // Finished reports whether a token is a stream's last one: all of the interval had been delivered when it was sealed.
 // A token that does not open is not finished.
-func (e *Engine) Finished(have Sources, req EventsRequest, token string) bool {
-	to, err := req.bind(have)
+func (e *Engine) Finished(have query.Sources, req query.Events, token string) bool {
+	to, err := req.Resolve(have)
 	if err != nil {
 		return false
 	}
-	plain, err := e.cfg.Sealer.Open(token, to.associated[:])
+	plain, err := e.cfg.Sealer.Open(token, to.Digest[:])
 	if err != nil {
 		return false
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 func base() (start, end time.Time) {
@@ -16,7 +17,7 @@ func base() (start, end time.Time) {
 }
 
 // mixed is three sources with ties across them and within them, a request for all of them, and what it must get.
-func mixed(order timeline.Order) (have timeline.Sources, req timeline.EventsRequest, all []string) {
+func mixed(order query.Order) (have query.Sources, req query.Events, all []string) {
 	start, end := base()
 	c := &graph{src: copilot, size: 7, rows: spread("p", 120, start, end)}
 	m := &graph{src: chat, size: 5, rows: spread("m", 200, start.Add(-24*time.Hour), end.Add(24*time.Hour))}
@@ -27,13 +28,13 @@ func mixed(order timeline.Order) (have timeline.Sources, req timeline.EventsRequ
 			g.rows = append(g.rows, row{at: at, created: at, id: fmt.Sprintf("tie%02d", i), version: 1})
 		}
 	}
-	req = timeline.EventsRequest{Owner: "u", User: "u", Start: start, End: end, OrderBy: order}
-	return sources(c, m, l), req, want(start, end, order != timeline.EventTime, c, m, l)
+	req = query.Events{Owner: "u", User: "u", Start: start, End: end, OrderBy: order}
+	return sources(c, m, l), req, want(start, end, order != query.EventTime, c, m, l)
 }
 
 func TestOrder(t *testing.T) {
 	t.Parallel()
-	for _, order := range []timeline.Order{timeline.EventTime, timeline.EventTimeDesc} {
+	for _, order := range []query.Order{query.EventTime, query.EventTimeDesc} {
 		t.Run(fmt.Sprint(order), func(t *testing.T) {
 			t.Parallel()
 			have, req, all := mixed(order)
@@ -66,7 +67,7 @@ func TestOrder(t *testing.T) {
 // TestResume resumes behind every possible event, from a List token and into both methods.
 func TestResume(t *testing.T) {
 	t.Parallel()
-	for _, order := range []timeline.Order{timeline.EventTime, timeline.EventTimeDesc} {
+	for _, order := range []query.Order{query.EventTime, query.EventTimeDesc} {
 		t.Run(fmt.Sprint(order), func(t *testing.T) {
 			t.Parallel()
 			have, req, all := mixed(order)
@@ -98,7 +99,7 @@ func TestResume(t *testing.T) {
 func TestConversationNewestFirst(t *testing.T) {
 	t.Parallel()
 	start, end := base()
-	for _, order := range []timeline.Order{timeline.EventTime, timeline.EventTimeDesc, timeline.CreateTimeDesc} {
+	for _, order := range []query.Order{query.EventTime, query.EventTimeDesc, query.CreateTimeDesc} {
 		t.Run(fmt.Sprint(order), func(t *testing.T) {
 			t.Parallel()
 			g := &graph{src: chat, size: 10, rows: spread("m", 95, start.Add(-48*time.Hour), end.Add(time.Hour))}
@@ -107,8 +108,8 @@ func TestConversationNewestFirst(t *testing.T) {
 				g.rows = append(g.rows, row{at: at, created: at, id: fmt.Sprintf("tie%02d", i), version: 1})
 			}
 			e := newEngine(t, timeline.Config{})
-			req := timeline.EventsRequest{Owner: "u", User: "u", Conversation: "19:x@thread.v2", Start: start, End: end, OrderBy: order}
-			all := want(start, end, order != timeline.EventTime, g)
+			req := query.Events{Owner: "u", User: "u", Conversation: "19:x@thread.v2", Start: start, End: end, OrderBy: order}
+			all := want(start, end, order != query.EventTime, g)
 			r := stream(t, e, sources(g), req, "")
 			if diff := cmp.Diff(all, ids(r.events)); diff != "" {
 				t.Fatalf("(-want +got):\n%s", diff)
@@ -116,7 +117,7 @@ func TestConversationNewestFirst(t *testing.T) {
 			if !r.summary.GetComplete() {
 				t.Errorf("not complete: %v", r.summary)
 			}
-			if order != timeline.EventTime {
+			if order != query.EventTime {
 				if n := g.requests(); n > 13 {
 					t.Errorf("%d requests for one chain of at most 11 pages", n)
 				}

@@ -12,6 +12,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // overlapping makes every page of a chat begin with rows of the page before.
@@ -30,7 +31,7 @@ func overlapping(g *graph, rows int) {
 // still no version comes twice, wherever a stream is cut or a List's page ends.
 func TestRepeatedRowsNewestFirst(t *testing.T) {
 	t.Parallel()
-	for _, order := range []timeline.Order{timeline.EventTimeDesc, timeline.CreateTimeDesc} {
+	for _, order := range []query.Order{query.EventTimeDesc, query.CreateTimeDesc} {
 		for _, again := range []int{1, 4, 9} {
 			for name, step := range map[string]time.Duration{"minutes": time.Minute, "within a second": 90 * time.Millisecond, "of one instant": 0} {
 				t.Run(fmt.Sprint(order, again, name), func(t *testing.T) {
@@ -48,7 +49,7 @@ func TestRepeatedRowsNewestFirst(t *testing.T) {
 						}
 						overlapping(g, again)
 						e := newEngine(t, timeline.Config{})
-						req := timeline.EventsRequest{Owner: "u", User: "u", Sources: []parleyv1.Source{chat}, Conversation: "19:x@thread.v2", OrderBy: order}
+						req := query.Events{Owner: "u", User: "u", Sources: []parleyv1.Source{chat}, Conversation: "19:x@thread.v2", OrderBy: order}
 						have := keptSources(t, cacheDefaults(), g)
 						all := want(time.Time{}, time.Now(), true, g)
 						r := stream(t, e, have, req, "")

@@ -10,6 +10,7 @@ import (
 
 	"github.com/parley-gateway/parley/cache"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // Page is one answer of ListEvents. It may be shared by calls: nothing of it is ever changed.
@@ -135,17 +136,17 @@ func (k *keptPage) page(ctx context.Context) *Page {
 	return p
 }
 
-// pages is what keeps the pages of a request, and the key of one; nil = they are not kept. A request with a filter, or for a
+// pagesOf is what keeps the pages of a request, and the key of one; nil = they are not kept. A request with a filter, or for a
 // source that cannot be asked, is answered anew each time.
-func (r *EventsRequest) pages(have Sources, to bound, token string, size int) (pageStore, string) {
+func pagesOf(r *query.Events, have query.Sources, to query.Resolved, token string, size int) (pageStore, string) {
 	if r.Filter != "" || len(r.Unavailable) > 0 || r.End.IsZero() && token == "" {
 		return nil, ""
 	}
-	store, ok := have.Events[to.asked[0]].(pageStore)
+	store, ok := have.Events[to.Sources[0]].(pageStore)
 	if !ok {
 		return nil, ""
 	}
-	key := store.AnswerKey(to.associated, size, token)
+	key := store.AnswerKey(to.Digest, size, token)
 	if r.Narrow {
 		key += provedMark
 	}
@@ -156,7 +157,7 @@ func (r *EventsRequest) pages(have Sources, to bound, token string, size int) (p
 // is asked for.
 func (w *walk) keep(p *Page, in lie, store pageStore, key string, first bool) {
 	k := &keptPage{
-		message: p.Message, count: p.Count, view: w.req.view(), store: store, key: key, end: w.span.end, from: in.from, to: in.to,
+		message: p.Message, count: p.Count, view: w.req.ShownView(), store: store, key: key, end: w.span.end, from: in.from, to: in.to,
 	}
 	if in.sheet == nil {
 		k.own = p.Events

@@ -14,6 +14,7 @@ import (
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
 	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 func cacheDefaults() cache.Config { return cache.Config{} }
@@ -32,7 +33,7 @@ func forgetting(g *graph) *graph {
 // finished stream.
 func TestTokenOfCallsGrowsOld(t *testing.T) {
 	t.Parallel()
-	for _, order := range []timeline.Order{timeline.EventTime, timeline.EventTimeDesc} {
+	for _, order := range []query.Order{query.EventTime, query.EventTimeDesc} {
 		for _, start := range []int{0, 29} {
 			for _, later := range []int{0, 12, 45} {
 				t.Run(fmt.Sprint(order, start, later), func(t *testing.T) {
@@ -42,7 +43,7 @@ func TestTokenOfCallsGrowsOld(t *testing.T) {
 						now := time.Now().UTC()
 						g := forgetting(&graph{src: call, size: 60, rows: spread("c", 290, now.AddDate(0, 0, -29), now)})
 						e := newEngine(t, timeline.Config{})
-						req := timeline.EventsRequest{Owner: "-", OrderBy: order}
+						req := query.Events{Owner: "-", OrderBy: order}
 						if start > 0 {
 							req.Start = now.AddDate(0, 0, -start)
 						}
@@ -53,9 +54,9 @@ func TestTokenOfCallsGrowsOld(t *testing.T) {
 						time.Sleep(time.Duration(later) * 24 * time.Hour)
 						r := stream(t, e, sources(g), req, first.GetNextPageToken())
 						left := []string{}
-						for i, id := range want(time.Time{}, now, order != timeline.EventTime, g)[10:] {
+						for i, id := range want(time.Time{}, now, order != query.EventTime, g)[10:] {
 							n := i + 10
-							if order != timeline.EventTime {
+							if order != query.EventTime {
 								n = len(g.rows) - 1 - n
 							}
 							if !g.rows[n].at.Before(time.Now().AddDate(0, 0, -30)) {
@@ -100,7 +101,7 @@ func TestStartOfWhatIsKept(t *testing.T) {
 				t.Helper()
 				now := time.Now().UTC()
 				g := &graph{src: call, size: 60, rows: spread("c", 290, now.AddDate(0, 0, -29), now)}
-				req := timeline.EventsRequest{Owner: "-", Start: now.AddDate(0, 0, -30)}
+				req := query.Events{Owner: "-", Start: now.AddDate(0, 0, -30)}
 				time.Sleep(late)
 				r := stream(t, newEngine(t, timeline.Config{}), sources(g), req, "")
 				if r.summary.GetComplete() != met || notFound(report(r.summary.GetSources(), call).GetGaps(), failure.ReasonBeforeKept) != met {
@@ -120,7 +121,7 @@ func TestStartOfWhatIsKept(t *testing.T) {
 func TestNeverAskedIsNotRead(t *testing.T) {
 	t.Parallel()
 	for _, src := range []parleyv1.Source{chat, copilot, call} {
-		for _, order := range []timeline.Order{timeline.EventTime, timeline.EventTimeDesc} {
+		for _, order := range []query.Order{query.EventTime, query.EventTimeDesc} {
 			for name, interval := range map[string][2]time.Time{
 				"before chats":    {year(2010), year(2015)},
 				"before Copilot":  {year(2018), year(2022)},
@@ -137,7 +138,7 @@ func TestNeverAskedIsNotRead(t *testing.T) {
 							g := &graph{src: src, size: 3}
 							have := sources(g)
 							have.Skew = func() time.Duration { return skew }
-							req := timeline.EventsRequest{Owner: "u", User: "u", Sources: []parleyv1.Source{src}, OrderBy: order, Start: interval[0], End: interval[1]}
+							req := query.Events{Owner: "u", User: "u", Sources: []parleyv1.Source{src}, OrderBy: order, Start: interval[0], End: interval[1]}
 							r := stream(t, newEngine(t, timeline.Config{}), have, req, "")
 							if g.requests() == 0 {
 								t.Errorf("skew %v: never asked, and told %v", skew, r.summary)
@@ -166,7 +167,7 @@ func TestFinishedTokenFindsLateRows(t *testing.T) {
 				g := &graph{src: src, size: 60, rows: spread("r", 40, now.AddDate(0, 0, -10), now)}
 				have := keptSources(t, cacheDefaults(), g)
 				e := newEngine(t, timeline.Config{})
-				req := timeline.EventsRequest{Owner: "-", Sources: []parleyv1.Source{src}, Start: now.AddDate(0, 0, -10)}
+				req := query.Events{Owner: "-", Sources: []parleyv1.Source{src}, Start: now.AddDate(0, 0, -10)}
 				if src != call {
 					req.Owner, req.User = "u", "u"
 				}
@@ -228,7 +229,7 @@ func TestClockAhead(t *testing.T) {
 				}
 				defer c.Close()
 				g := &graph{src: chat, size: 50}
-				have := timeline.Sources{Skew: skew, Events: map[parleyv1.Source]source.EventReader{
+				have := query.Sources{Skew: skew, Events: map[parleyv1.Source]source.EventReader{
 					chat: c.Events(g, cache.Scope{Tenant: "t", Source: chat, Skew: skew}),
 				}}
 				e := newEngine(t, timeline.Config{})
@@ -242,7 +243,7 @@ func TestClockAhead(t *testing.T) {
 						row{at: present.Add(-time.Second), id: fmt.Sprint("new", round), version: 1})
 					g.edits++
 					g.mu.Unlock()
-					r := stream(t, e, have, timeline.EventsRequest{User: "u", Sources: []parleyv1.Source{chat}, Start: since}, "")
+					r := stream(t, e, have, query.Events{User: "u", Sources: []parleyv1.Source{chat}, Start: since}, "")
 					for _, id := range ids(r.events) {
 						stored[id] = true
 					}
@@ -286,7 +287,7 @@ func TestStoppedSourcesAreAskedAgain(t *testing.T) {
 		graphclient.KindThrottled, graphclient.KindCallerLimit, graphclient.KindUnavailable, graphclient.KindCredential, graphclient.KindNotFound,
 		graphclient.KindPaymentRequired, graphclient.KindForbidden,
 	} {
-		for _, order := range []timeline.Order{timeline.EventTime, timeline.EventTimeDesc} {
+		for _, order := range []query.Order{query.EventTime, query.EventTimeDesc} {
 			for _, after := range []int{0, 3} {
 				if slices.Contains([]graphclient.Kind{graphclient.KindUnavailable, graphclient.KindNotFound, graphclient.KindForbidden}, kind) && after > 0 {
 					continue // reading goes on behind a window that fails so
@@ -309,7 +310,7 @@ func TestStoppedSourcesAreAskedAgain(t *testing.T) {
 							good := &graph{src: copilot, size: 50, rows: spread("i", 300, start, end)}
 							have := sources(bad, good)
 							e := newEngine(t, timeline.Config{})
-							req := timeline.EventsRequest{User: "u", Sources: []parleyv1.Source{chat, copilot}, Start: start, OrderBy: order}
+							req := query.Events{User: "u", Sources: []parleyv1.Source{chat, copilot}, Start: start, OrderBy: order}
 							if !open {
 								req.End = end
 							}

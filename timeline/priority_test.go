@@ -16,6 +16,7 @@ import (
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 const graphURL = "http://127.0.0.1:1"
@@ -73,7 +74,7 @@ type crowd struct {
 
 	wire   *wire
 	engine *timeline.Engine
-	have   timeline.Sources
+	have   query.Sources
 	group  sync.WaitGroup
 }
 
@@ -84,13 +85,13 @@ func newCrowd(t *testing.T) *crowd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &crowd{T: t, wire: w, engine: newEngine(t, timeline.Config{}), have: timeline.Sources{
+	return &crowd{T: t, wire: w, engine: newEngine(t, timeline.Config{}), have: query.Sources{
 		Events: map[parleyv1.Source]source.EventReader{copilot: source.NewCopilot(client, source.Options{})},
 	}}
 }
 
-func (c *crowd) request(user string) timeline.EventsRequest {
-	return timeline.EventsRequest{
+func (c *crowd) request(user string) query.Events {
+	return query.Events{
 		Caller: user, Owner: user, User: user, Sources: []parleyv1.Source{copilot}, Start: time.Now().Add(-time.Hour),
 	}
 }

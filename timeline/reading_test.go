@@ -16,6 +16,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // inNovember runs a test in a bubble whose clock is well behind every interval that it reads.
@@ -73,7 +74,7 @@ func (s *stopping) Events(ctx context.Context, q source.EventQuery, link string)
 func TestRowsLeaveBetweenCalls(t *testing.T) {
 	t.Parallel()
 	hour := time.Date(2026, 3, 3, 10, 0, 0, 0, time.UTC)
-	for name, order := range map[string]timeline.Order{"oldest first": timeline.EventTime, "newest first": timeline.EventTimeDesc} {
+	for name, order := range map[string]query.Order{"oldest first": query.EventTime, "newest first": query.EventTimeDesc} {
 		for _, conversation := range []string{"", "19:x@thread.v2"} {
 			for _, list := range []bool{false, true} {
 				t.Run(fmt.Sprint(name, conversation, list), func(t *testing.T) {
@@ -86,11 +87,11 @@ func TestRowsLeaveBetweenCalls(t *testing.T) {
 							t.Fatal(err)
 						}
 						defer c.Close()
-						have := timeline.Sources{Events: map[parleyv1.Source]source.EventReader{
+						have := query.Sources{Events: map[parleyv1.Source]source.EventReader{
 							chat: c.Events(stopAt(g, 4), cache.Scope{Tenant: "t", Source: chat}),
 						}}
 						e := newEngine(t, timeline.Config{})
-						req := timeline.EventsRequest{
+						req := query.Events{
 							Owner: "u", User: "u", Sources: []parleyv1.Source{chat}, Conversation: conversation, OrderBy: order,
 							Start: hour, End: hour.Add(time.Hour),
 						}
@@ -113,7 +114,7 @@ func TestRowsLeaveBetweenCalls(t *testing.T) {
 								token, got = r.tokens[n-1], ids(r.events[:r.after[n-1]])
 							}
 						}
-						if conversation == "" || order == timeline.EventTime {
+						if conversation == "" || order == query.EventTime {
 							if len(got) > 0 {
 								t.Fatalf("%d events of a window that was not read to its end", len(got))
 							}
@@ -136,14 +137,14 @@ func TestRowsLeaveBetweenCalls(t *testing.T) {
 								break
 							}
 						}
-						left := want(req.Start, req.End, order != timeline.EventTime, g)
+						left := want(req.Start, req.End, order != query.EventTime, g)
 						for _, id := range left {
 							if !slices.Contains(got, id) {
 								t.Errorf("%s is lost in silence", id)
 							}
 						}
 						r := stream(t, e, have, req, "")
-						if order != timeline.EventTime && conversation != "" {
+						if order != query.EventTime && conversation != "" {
 							// Its pages are kept one by one, and what left one of them is still there for an hour.
 							r.events = slices.DeleteFunc(r.events, func(e *parleyv1.Event) bool { return !slices.Contains(left, ids([]*parleyv1.Event{e})[0]) })
 						}
@@ -170,7 +171,7 @@ func TestLargeWindowsOfASmallCache(t *testing.T) {
 		}
 		have := keptSources(t, cache.Config{MaxBytes: 320 << 10}, g)
 		e := newEngine(t, timeline.Config{})
-		req := timeline.EventsRequest{Owner: "u", User: "u", Sources: []parleyv1.Source{chat}, Start: hour, End: hour.Add(time.Hour)}
+		req := query.Events{Owner: "u", User: "u", Sources: []parleyv1.Source{chat}, Start: hour, End: hour.Add(time.Hour)}
 		token, got := "", []string{}
 		var left []string
 		for n := 0; ; n++ {
@@ -210,7 +211,7 @@ func TestLargeWindowsOfASmallCache(t *testing.T) {
 func TestWindowsThatDoNotFit(t *testing.T) {
 	t.Parallel()
 	hour := time.Date(2026, 3, 3, 10, 0, 0, 0, time.UTC)
-	for _, order := range []timeline.Order{timeline.EventTime, timeline.EventTimeDesc} {
+	for _, order := range []query.Order{query.EventTime, query.EventTimeDesc} {
 		for _, kept := range []bool{true, false} {
 			for _, list := range []bool{true, false} {
 				t.Run(fmt.Sprint(order, kept, list), func(t *testing.T) {
@@ -224,7 +225,7 @@ func TestWindowsThatDoNotFit(t *testing.T) {
 							have = keptSources(t, cache.Config{}, g)
 						}
 						e := newEngine(t, timeline.Config{})
-						req := timeline.EventsRequest{
+						req := query.Events{
 							Owner: "u", User: "u", Sources: []parleyv1.Source{chat}, OrderBy: order, Start: hour, End: hour.Add(time.Hour),
 						}
 						token, got, calls := "", []string{}, 0
@@ -257,7 +258,7 @@ func TestWindowsThatDoNotFit(t *testing.T) {
 								got = append(got, ids(r.events[:r.after[n-1]])...)
 							}
 						}
-						if diff := gocmp.Diff(want(req.Start, req.End, order != timeline.EventTime, g), got); diff != "" {
+						if diff := gocmp.Diff(want(req.Start, req.End, order != query.EventTime, g), got); diff != "" {
 							t.Errorf("(-want +got):\n%s", diff)
 						}
 						t.Logf("%d calls, %d requests for %d pages", calls, g.requests(), pages)
@@ -277,7 +278,7 @@ func TestPagesLongerThanACall(t *testing.T) {
 	t.Parallel()
 	hour := time.Date(2026, 3, 3, 10, 0, 0, 0, time.UTC)
 	for _, delay := range []time.Duration{24 * time.Second, 70 * time.Second} {
-		for _, order := range []timeline.Order{timeline.EventTime, timeline.EventTimeDesc} {
+		for _, order := range []query.Order{query.EventTime, query.EventTimeDesc} {
 			t.Run(fmt.Sprint(delay, order), func(t *testing.T) {
 				t.Parallel()
 				inNovember(t, func(t *testing.T) {
@@ -285,7 +286,7 @@ func TestPagesLongerThanACall(t *testing.T) {
 					g := &graph{src: chat, size: 50, delay: delay, rows: spread("m", 120, hour, hour.Add(time.Hour))}
 					have := keptSources(t, cache.Config{}, g)
 					e := newEngine(t, timeline.Config{})
-					req := timeline.EventsRequest{
+					req := query.Events{
 						Owner: "u", User: "u", Sources: []parleyv1.Source{chat}, OrderBy: order, Start: hour, End: hour.Add(time.Hour),
 					}
 					var got []string
@@ -306,7 +307,7 @@ func TestPagesLongerThanACall(t *testing.T) {
 							t.Fatalf("no end after %d calls and %d requests: %d of %d events", calls, g.requests(), len(got), len(g.rows))
 						}
 					}
-					if diff := gocmp.Diff(want(req.Start, req.End, order != timeline.EventTime, g), got); diff != "" {
+					if diff := gocmp.Diff(want(req.Start, req.End, order != query.EventTime, g), got); diff != "" {
 						t.Errorf("(-want +got):\n%s", diff)
 					}
 				})

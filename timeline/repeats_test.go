@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // TestRepeatedBorderRows: a Graph whose pages begin with rows of the page before gives the same list at every page size, and
@@ -26,7 +27,7 @@ func TestRepeatedBorderRows(t *testing.T) {
 					}
 				}
 				e := newEngine(t, timeline.Config{})
-				req := timeline.ConversationsRequest{Caller: "c", Owner: "u", User: "u", Filter: filter}
+				req := query.Conversations{Caller: "c", Owner: "u", User: "u", Filter: filter}
 				all := &chats{}
 				if err := e.StreamConversations(t.Context(), d.sources(), req, "", all.add); err != nil {
 					t.Fatal(err)
@@ -85,7 +86,7 @@ func TestRepeatedUsers(t *testing.T) {
 			e := newEngine(t, timeline.Config{})
 			count, names, token := 0, map[string]bool{}, ""
 			for {
-				page, err := e.ListUsers(t.Context(), d.sources(), timeline.UsersRequest{}, token, size)
+				page, err := e.ListUsers(t.Context(), d.sources(), query.Users{}, token, size)
 				if err != nil {
 					t.Fatal(err)
 				}

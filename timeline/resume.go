@@ -5,10 +5,11 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // resume goes on where a token says.
-func (w *walk) resume(have Sources, asked []parleyv1.Source, token, field string) error {
+func (w *walk) resume(have query.Sources, asked []parleyv1.Source, token, field string) error {
 	plain, err := w.engine.cfg.Sealer.Open(token, w.associated)
 	if err != nil {
 		return failure.TokenRefused(field)

@@ -15,10 +15,11 @@ import (
 	"github.com/parley-gateway/parley/cache"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // keptSources puts a cache before the graphs.
-func keptSources(t *testing.T, cfg cache.Config, graphs ...*graph) timeline.Sources {
+func keptSources(t *testing.T, cfg cache.Config, graphs ...*graph) query.Sources {
 	t.Helper()
 	c, err := cache.New(cfg)
 	if err != nil {
@@ -52,18 +53,18 @@ func TestKeptWindows(t *testing.T) {
 	for _, v := range []parleyv1.EventView{
 		parleyv1.EventView_EVENT_VIEW_BASIC, parleyv1.EventView_EVENT_VIEW_FULL, parleyv1.EventView_EVENT_VIEW_METADATA,
 	} {
-		for _, order := range []timeline.Order{timeline.EventTime, timeline.EventTimeDesc} {
+		for _, order := range []query.Order{query.EventTime, query.EventTimeDesc} {
 			for _, filter := range []string{"", `event_time > "2026-03-10T00:00:00Z"`, `actor.user.id = "u1"`} {
 				t.Run(fmt.Sprint(v, order, filter), func(t *testing.T) {
 					t.Parallel()
 					chats, interactions := busy()
-					if filter == "" && order == timeline.EventTime && v == parleyv1.EventView_EVENT_VIEW_BASIC {
+					if filter == "" && order == query.EventTime && v == parleyv1.EventView_EVENT_VIEW_BASIC {
 						chats.rows[225].body = strings.Repeat("long ", 550<<10) // above the limit of a frame
 					}
 					have := keptSources(t, cache.Config{}, chats, interactions)
 					plain := sources(chats, interactions)
 					start, end := march()
-					req := timeline.EventsRequest{Owner: "u", User: "u", Start: start, End: end, View: v, OrderBy: order, Filter: filter}
+					req := query.Events{Owner: "u", User: "u", Start: start, End: end, View: v, OrderBy: order, Filter: filter}
 					e := newEngine(t, timeline.Config{})
 					want := stream(t, e, plain, req, "")
 					stream(t, e, have, req, "")
@@ -104,7 +105,7 @@ func TestKeptWindowsExpire(t *testing.T) {
 		g := &graph{src: chat, size: 10, rows: spread("m", 45, now.Add(-25*time.Minute), now.Add(-time.Minute))}
 		have := keptSources(t, cache.Config{}, g)
 		e := newEngine(t, timeline.Config{})
-		req := timeline.EventsRequest{Owner: "u", User: "u", Start: now.Add(-30 * time.Minute)}
+		req := query.Events{Owner: "u", User: "u", Start: now.Add(-30 * time.Minute)}
 		count := func(ctx string, want, requests int) {
 			t.Helper()
 			asked := g.requests()
@@ -133,9 +134,9 @@ func TestKeptPages(t *testing.T) {
 	chats, interactions := busy()
 	have := keptSources(t, cache.Config{}, chats, interactions)
 	start, end := march()
-	req := timeline.EventsRequest{Owner: "u", User: "u", Start: start, End: end, Caller: "one"}
+	req := query.Events{Owner: "u", User: "u", Start: start, End: end, Caller: "one"}
 	e := newEngine(t, timeline.Config{})
-	page := func(req timeline.EventsRequest, token string) *timeline.Page {
+	page := func(req query.Events, token string) *timeline.Page {
 		t.Helper()
 		p, err := e.PageEvents(t.Context(), have, req, token, 50)
 		if err != nil || p.Count != 50 {
@@ -198,7 +199,7 @@ func TestKeptWindowsShared(t *testing.T) {
 	var group sync.WaitGroup
 	for i := range 12 {
 		group.Go(func() {
-			req := timeline.EventsRequest{
+			req := query.Events{
 				Owner: "u", User: "u", Start: start, End: end, Encoded: i%2 == 0, View: parleyv1.EventView(i % 4),
 				Filter: []string{"", `actor.user.id = "u1"`}[i/6],
 			}

@@ -9,6 +9,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // TestRowsMoveBetweenPages reads a Graph whose links are offsets into a list that changes between two pages: a row more at its
@@ -48,7 +49,7 @@ func TestRowsMoveBetweenPages(t *testing.T) {
 				return p, nil
 			}
 			e := newEngine(t, timeline.Config{})
-			req := timeline.EventsRequest{Owner: "u", User: "u", Sources: []parleyv1.Source{chat}, Start: start, End: end}
+			req := query.Events{Owner: "u", User: "u", Sources: []parleyv1.Source{chat}, Start: start, End: end}
 			first := stream(t, e, sources(g), req, "")
 			known := map[string]bool{}
 			for _, id := range ids(first.events) {

@@ -13,6 +13,7 @@ import (
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
 	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // TestFilteredEvents: whether Graph evaluates its clause, ignores it, or refuses it, the answer is the same and tells.
@@ -114,7 +115,7 @@ func TestParticipantFilter(t *testing.T) {
 		}
 		e := newEngine(t, timeline.Config{})
 		have := sources(g)
-		req := timeline.EventsRequest{Owner: "-", Start: start, End: end, Filter: `call.participants.id = "ada"`}
+		req := query.Events{Owner: "-", Start: start, End: end, Filter: `call.participants.id = "ada"`}
 		r := stream(t, e, have, req, "")
 		if len(r.events) != 4 || r.summary.GetComplete() == unfiltered {
 			t.Errorf("unfiltered %v, nobody to ask: %d events, complete %v", unfiltered, len(r.events), r.summary.GetComplete())
@@ -178,9 +179,9 @@ func TestFilteredConversations(t *testing.T) {
 	} {
 		d := &rooms{directory: directory{rows: 12, size: 5}, unfiltered: unfiltered}
 		e := newEngine(t, timeline.Config{})
-		req := timeline.ConversationsRequest{Owner: "u", User: "u", Filter: `members.display_name = "Ada"`}
+		req := query.Conversations{Owner: "u", User: "u", Filter: `members.display_name = "Ada"`}
 		got := &chats{}
-		if err := e.StreamConversations(t.Context(), timeline.Sources{Conversations: d}, req, "", got.add); err != nil {
+		if err := e.StreamConversations(t.Context(), query.Sources{Conversations: d}, req, "", got.add); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(expected, got.names); diff != "" || !got.summary.GetComplete() {
@@ -191,7 +192,7 @@ func TestFilteredConversations(t *testing.T) {
 		}
 		names, token := []string(nil), ""
 		for {
-			page, err := e.ListConversations(t.Context(), timeline.Sources{Conversations: d}, req, token, 2)
+			page, err := e.ListConversations(t.Context(), query.Sources{Conversations: d}, req, token, 2)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -212,7 +213,7 @@ func TestConcealedUsage(t *testing.T) {
 	t.Parallel()
 	d := &directory{rows: 5, size: 5}
 	e := newEngine(t, timeline.Config{})
-	_, err := e.ListCopilotUsage(t.Context(), d.sources(), timeline.UsageRequest{Period: "D7", Filter: `user_principal_name = "ada@example.com"`}, "", 0)
+	_, err := e.ListCopilotUsage(t.Context(), d.sources(), query.Usage{Period: "D7", Filter: `user_principal_name = "ada@example.com"`}, "", 0)
 	var own *failure.Error
 	if !errors.As(err, &own) || own.Reason != failure.ReasonConcealed {
 		t.Errorf("error %v", err)

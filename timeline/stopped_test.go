@@ -18,6 +18,7 @@ import (
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
 	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // TestStopInsideAWindow stops the only source on the third page of a window. Graph's pages have no order, so rows that were
@@ -39,7 +40,7 @@ func TestStopInsideAWindow(t *testing.T) {
 				return p, nil
 			}
 			e := newEngine(t, timeline.Config{})
-			req := timeline.EventsRequest{User: "u", Sources: []parleyv1.Source{chat}, Start: start, End: end}
+			req := query.Events{User: "u", Sources: []parleyv1.Source{chat}, Start: start, End: end}
 			r := &result{}
 			err := e.StreamEvents(t.Context(), sources(g), req, "", r.add)
 			var broken *failure.StreamError
@@ -97,7 +98,7 @@ func TestStopInFrontOfASlowWindow(t *testing.T) {
 		graphclient.KindThrottled: 1, graphclient.KindCallerLimit: 1, graphclient.KindPaymentRequired: 1, graphclient.KindUnexpected: 1,
 		graphclient.KindUnavailable: 3, graphclient.KindNotFound: 3,
 	} {
-		for _, order := range []timeline.Order{timeline.EventTime, timeline.EventTimeDesc} {
+		for _, order := range []query.Order{query.EventTime, query.EventTimeDesc} {
 			for _, alone := range []bool{true, false} {
 				for _, list := range []bool{true, false} {
 					t.Run(fmt.Sprint(kind, order, " alone ", alone, " list ", list), func(t *testing.T) {
@@ -106,7 +107,7 @@ func TestStopInFrontOfASlowWindow(t *testing.T) {
 							t.Helper()
 							start, end := march()
 							day := func(q source.EventQuery) int {
-								if order == timeline.EventTimeDesc {
+								if order == query.EventTimeDesc {
 									return int(end.Sub(q.End) / (24 * time.Hour))
 								}
 								return int(q.Start.Sub(start) / (24 * time.Hour))
@@ -135,7 +136,7 @@ func TestStopInFrontOfASlowWindow(t *testing.T) {
 							}
 							have := sources(bad.graph, good.graph)
 							have.Events[chat], have.Events[copilot] = bad, good
-							req := timeline.EventsRequest{User: "u", Sources: []parleyv1.Source{chat, copilot}, Start: start, End: end, OrderBy: order}
+							req := query.Events{User: "u", Sources: []parleyv1.Source{chat, copilot}, Start: start, End: end, OrderBy: order}
 							all := want(start, end, false, bad.graph, good.graph)
 							if alone {
 								req.Sources = req.Sources[:1]
@@ -212,7 +213,7 @@ func TestPageSeenBeforeWithAnotherDate(t *testing.T) {
 		return &again, nil
 	}
 	e := newEngine(t, timeline.Config{})
-	r := stream(t, e, sources(g), timeline.EventsRequest{User: "u", Sources: []parleyv1.Source{chat}, Start: start, End: end}, "")
+	r := stream(t, e, sources(g), query.Events{User: "u", Sources: []parleyv1.Source{chat}, Start: start, End: end}, "")
 	if rep := report(r.summary.GetSources(), chat); r.summary.GetComplete() || notFound(rep.GetGaps(), failure.ReasonPagingLoop) || len(r.events) != 20 {
 		t.Errorf("%d events, complete %t, gaps %v", len(r.events), r.summary.GetComplete(), rep.GetGaps())
 	}

@@ -10,6 +10,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 const (
@@ -22,10 +23,10 @@ const (
 // StreamEvents emits the whole interval as frames. emit may block: reading stops with it. After the first checkpoint
 // errors are *StreamError; an error of emit is returned as it is.
 func (e *Engine) StreamEvents(
-	ctx context.Context, have Sources, req EventsRequest, token string, emit func(*parleyv1.StreamEventsResponse) error,
+	ctx context.Context, have query.Sources, req query.Events, token string, emit func(*parleyv1.StreamEventsResponse) error,
 ) error {
 	ctx = source.WithPriority(ctx, source.Background)
-	to, err := req.bind(have)
+	to, err := req.Resolve(have)
 	if err != nil {
 		return err
 	}
@@ -172,13 +173,13 @@ func (s *stream) deliver() error {
 		return err
 	}
 	if s.w.req.Batch != nil {
-		if err := s.w.req.Batch(Batch{Pieces: s.parts, Count: s.count}); err != nil {
+		if err := s.w.req.Batch(query.Batch{Pieces: s.parts, Count: s.count}); err != nil {
 			return emitError{err}
 		}
 		return nil
 	}
 	batch := &parleyv1.EventBatch{}
-	if err := s.w.req.setEvents(batch, s.joined()); err != nil {
+	if err := setEvents(s.w.req, batch, s.joined()); err != nil {
 		return err
 	}
 	return s.send(&parleyv1.StreamEventsResponse{Frame: &parleyv1.StreamEventsResponse_Batch{Batch: batch}})

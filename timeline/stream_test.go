@@ -15,12 +15,13 @@ import (
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
 	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/query"
 	"github.com/parley-gateway/parley/timeline/seal"
 )
 
-func chatRequest() timeline.EventsRequest {
+func chatRequest() query.Events {
 	start, end := march()
-	return timeline.EventsRequest{Caller: "c", Tenant: "t", Owner: "u", User: "u", Sources: []parleyv1.Source{chat}, Start: start, End: end}
+	return query.Events{Caller: "c", Tenant: "t", Owner: "u", User: "u", Sources: []parleyv1.Source{chat}, Start: start, End: end}
 }
 
 func TestTokens(t *testing.T) {
@@ -45,21 +46,21 @@ func TestTokens(t *testing.T) {
 	if next, err := engine().ListEvents(t.Context(), sources(g, other), chatRequest(), token, 7); err != nil || len(next.GetEvents()) != 7 {
 		t.Fatalf("another replica: %v", err)
 	}
-	changes := map[string]func(*timeline.EventsRequest){
-		"caller":       func(r *timeline.EventsRequest) { r.Caller = "x" },
-		"tenant":       func(r *timeline.EventsRequest) { r.Tenant = "x" },
-		"owner":        func(r *timeline.EventsRequest) { r.Owner = "x" },
-		"user":         func(r *timeline.EventsRequest) { r.User = "x" },
-		"conversation": func(r *timeline.EventsRequest) { r.Conversation = "x" },
-		"sources":      func(r *timeline.EventsRequest) { r.Sources = []parleyv1.Source{copilot} },
-		"more sources": func(r *timeline.EventsRequest) { r.Sources = []parleyv1.Source{copilot, chat} },
-		"start":        func(r *timeline.EventsRequest) { r.Start = r.Start.Add(1) },
-		"no start":     func(r *timeline.EventsRequest) { r.Start = time.Time{} },
-		"end":          func(r *timeline.EventsRequest) { r.End = r.End.Add(1) },
-		"no end":       func(r *timeline.EventsRequest) { r.End = time.Time{} },
-		"order":        func(r *timeline.EventsRequest) { r.OrderBy = timeline.EventTimeDesc },
-		"view":         func(r *timeline.EventsRequest) { r.View = parleyv1.EventView_EVENT_VIEW_METADATA },
-		"fingerprint":  func(r *timeline.EventsRequest) { r.Fingerprint = "x" },
+	changes := map[string]func(*query.Events){
+		"caller":       func(r *query.Events) { r.Caller = "x" },
+		"tenant":       func(r *query.Events) { r.Tenant = "x" },
+		"owner":        func(r *query.Events) { r.Owner = "x" },
+		"user":         func(r *query.Events) { r.User = "x" },
+		"conversation": func(r *query.Events) { r.Conversation = "x" },
+		"sources":      func(r *query.Events) { r.Sources = []parleyv1.Source{copilot} },
+		"more sources": func(r *query.Events) { r.Sources = []parleyv1.Source{copilot, chat} },
+		"start":        func(r *query.Events) { r.Start = r.Start.Add(1) },
+		"no start":     func(r *query.Events) { r.Start = time.Time{} },
+		"end":          func(r *query.Events) { r.End = r.End.Add(1) },
+		"no end":       func(r *query.Events) { r.End = time.Time{} },
+		"order":        func(r *query.Events) { r.OrderBy = query.EventTimeDesc },
+		"view":         func(r *query.Events) { r.View = parleyv1.EventView_EVENT_VIEW_METADATA },
+		"fingerprint":  func(r *query.Events) { r.Fingerprint = "x" },
 	}
 	check := func(name, field string, err error) {
 		t.Helper()
@@ -82,7 +83,7 @@ func TestTokens(t *testing.T) {
 	}
 	_, err = newEngine(t, timeline.Config{}).ListEvents(t.Context(), sources(g), req, token, 12)
 	check("another key", "page_token", err)
-	_, err = engine().ListConversations(t.Context(), timeline.Sources{}, timeline.ConversationsRequest{Caller: "c", Tenant: "t", Owner: "u", User: "u"}, token, 12)
+	_, err = engine().ListConversations(t.Context(), query.Sources{}, query.Conversations{Caller: "c", Tenant: "t", Owner: "u", User: "u"}, token, 12)
 	check("another method", "page_token", err)
 	// The view's default and its name are one request.
 	req.View = parleyv1.EventView_EVENT_VIEW_BASIC
@@ -96,20 +97,20 @@ func TestBadRequests(t *testing.T) {
 	now := time.Now()
 	tests := []struct {
 		field string
-		req   timeline.EventsRequest
+		req   query.Events
 		size  int
 	}{
-		{"page_size", timeline.EventsRequest{}, -1},
-		{"start_time", timeline.EventsRequest{Start: now.Add(time.Hour)}, 0},
-		{"end_time", timeline.EventsRequest{Start: now.Add(-time.Hour), End: now.Add(-time.Hour)}, 0},
-		{"end_time", timeline.EventsRequest{Start: now.Add(-time.Hour), End: now.Add(-2 * time.Hour)}, 0},
-		{"filter", timeline.EventsRequest{Filter: "colour = ="}, 0},
-		{"order_by", timeline.EventsRequest{OrderBy: 9}, 0},
-		{"order_by", timeline.EventsRequest{OrderBy: timeline.CreateTimeDesc}, 0},
-		{"sources", timeline.EventsRequest{Owner: "-", Sources: []parleyv1.Source{chat}}, 0},
-		{"sources", timeline.EventsRequest{Conversation: "x", Sources: []parleyv1.Source{call}}, 0},
-		{"sources", timeline.EventsRequest{Sources: []parleyv1.Source{parleyv1.Source_SOURCE_USER}}, 0},
-		{"sources", timeline.EventsRequest{Sources: []parleyv1.Source{copilot}}, 0},
+		{"page_size", query.Events{}, -1},
+		{"start_time", query.Events{Start: now.Add(time.Hour)}, 0},
+		{"end_time", query.Events{Start: now.Add(-time.Hour), End: now.Add(-time.Hour)}, 0},
+		{"end_time", query.Events{Start: now.Add(-time.Hour), End: now.Add(-2 * time.Hour)}, 0},
+		{"filter", query.Events{Filter: "colour = ="}, 0},
+		{"order_by", query.Events{OrderBy: 9}, 0},
+		{"order_by", query.Events{OrderBy: query.CreateTimeDesc}, 0},
+		{"sources", query.Events{Owner: "-", Sources: []parleyv1.Source{chat}}, 0},
+		{"sources", query.Events{Conversation: "x", Sources: []parleyv1.Source{call}}, 0},
+		{"sources", query.Events{Sources: []parleyv1.Source{parleyv1.Source_SOURCE_USER}}, 0},
+		{"sources", query.Events{Sources: []parleyv1.Source{copilot}}, 0},
 	}
 	g := &graph{src: chat}
 	e := newEngine(t, timeline.Config{})
@@ -133,7 +134,7 @@ func TestInterval(t *testing.T) {
 		now := time.Now().UTC()
 		g := &graph{src: chat, size: 10, rows: spread("m", 30, now.Add(-15*time.Hour), now.Add(15*time.Hour))}
 		e := newEngine(t, timeline.Config{})
-		req := timeline.EventsRequest{User: "u", Sources: []parleyv1.Source{chat}, Start: now.Add(-24 * time.Hour), End: now.Add(24 * time.Hour)}
+		req := query.Events{User: "u", Sources: []parleyv1.Source{chat}, Start: now.Add(-24 * time.Hour), End: now.Add(24 * time.Hour)}
 		r := stream(t, e, sources(g), req, "")
 		if len(r.events) != 15 || !r.summary.GetComplete() || len(r.notices) != 1 || r.notices[0].GetCode() != failure.NoticeEndCut {
 			t.Errorf("end in the future: %d events, notices %v", len(r.events), r.notices)

@@ -11,6 +11,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/timeline"
 	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // TestOneIDTwoBodies is of the kind "nothing lost to an id": rows of one id, session and millisecond that say different things
@@ -27,7 +28,7 @@ func TestOneIDTwoBodies(t *testing.T) {
 			}
 			for _, size := range []int{1, 2, 3, 50} {
 				for _, bodies := range [][]string{{"a", "a"}, {"a", "b"}, {"b", "a", "c"}, {"a", "b", "a", "b"}} {
-					for _, order := range []timeline.Order{timeline.EventTime, timeline.EventTimeDesc} {
+					for _, order := range []query.Order{query.EventTime, query.EventTimeDesc} {
 						if size < 50 && len(slices.Compact(slices.Sorted(slices.Values(bodies)))) < len(bodies) {
 							continue // a page of nothing but rows that came before is a doubt of another kind
 						}
@@ -39,7 +40,7 @@ func TestOneIDTwoBodies(t *testing.T) {
 							}
 							g := &graph{src: src, size: size, rows: rows}
 							e := newEngine(t, timeline.Config{})
-							req := timeline.EventsRequest{
+							req := query.Events{
 								Owner: "u", User: "u", Sources: []parleyv1.Source{src}, Conversation: conversation, Start: start, End: end, OrderBy: order,
 							}
 							said := slices.Compact(slices.Sorted(slices.Values(bodies)))

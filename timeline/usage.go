@@ -9,33 +9,20 @@ import (
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/filter"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
-// UsageRequest asks for the Copilot usage report.
-type UsageRequest struct {
-	// Caller and Tenant bind the cursor.
-	Caller, Tenant string
-	// Period and Version are as in source.UsageQuery.
-	Period, Version string
-	// Filter is the caller's AIP-160 filter; empty = everything.
-	Filter string
-	// Fingerprint is whatever else must be equal for a token to be accepted.
-	Fingerprint string
-	// Reconnect has a stream that goes on from the token of a finished one end at once, without a frame.
-	Reconnect bool
-}
-
-func (e *Engine) usage(have Sources, req *UsageRequest, token, field string) (*chain[*parleyv1.CopilotUsageRow], error) {
+func (e *Engine) usage(have query.Sources, req *query.Usage, token, field string) (*chain[*parleyv1.CopilotUsageRow], error) {
 	compiled, err := filter.Compile(req.Filter, filter.Usage(), parleyv1.EventView_EVENT_VIEW_FULL)
 	if err != nil {
 		return nil, failure.BadFilter(err)
 	}
-	query := source.UsageQuery{Period: req.Period, Version: req.Version}
+	ask := source.UsageQuery{Period: req.Period, Version: req.Version}
 	c := &chain[*parleyv1.CopilotUsageRow]{
 		engine: e, src: parleyv1.Source_SOURCE_USAGE, key: usageKey,
-		bound: newBinding("usage", req.Tenant, req.Caller, req.Period, req.Version, req.Filter, req.Fingerprint).sum(),
+		bound: req.Digest(),
 		fetch: func(ctx context.Context, link string) (*source.Page[*parleyv1.CopilotUsageRow], error) {
-			return have.Usage.Usage(ctx, query, link)
+			return have.Usage.Usage(ctx, ask, link)
 		},
 	}
 	if compiled != nil {
@@ -84,7 +71,7 @@ func noteUsage(c *chain[*parleyv1.CopilotUsageRow]) func(*parleyv1.CopilotUsageR
 
 // ListCopilotUsage answers one page of the report.
 func (e *Engine) ListCopilotUsage(
-	ctx context.Context, have Sources, req UsageRequest, token string, size int,
+	ctx context.Context, have query.Sources, req query.Usage, token string, size int,
 ) (*parleyv1.ListCopilotUsageResponse, error) {
 	c, err := e.usage(have, &req, token, "page_token")
 	if err != nil {
@@ -102,7 +89,7 @@ func (e *Engine) ListCopilotUsage(
 
 // StreamCopilotUsage emits the whole report as frames. Errors are as StreamEvents says.
 func (e *Engine) StreamCopilotUsage(
-	ctx context.Context, have Sources, req UsageRequest, token string, emit func(*parleyv1.StreamCopilotUsageResponse) error,
+	ctx context.Context, have query.Sources, req query.Usage, token string, emit func(*parleyv1.StreamCopilotUsageResponse) error,
 ) error {
 	c, err := e.usage(have, &req, token, "resume_token")
 	if err != nil {

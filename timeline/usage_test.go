@@ -14,6 +14,7 @@ import (
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
 	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // usagePages is a report in pages of rows; a link is the number of its page.
@@ -64,8 +65,8 @@ func TestRepeatedUsageRows(t *testing.T) {
 		"ada 7", "ada 180", "bob 7", "bob 180", digest + " 7", "(Unknown) 7", zeros + " 7", " 7", "cy 0",
 		"(Unknown) 7", zeros + " 7", " 7", "cy 0",
 	}
-	e, have := newEngine(t, timeline.Config{}), timeline.Sources{Usage: u}
-	page, err := e.ListCopilotUsage(t.Context(), have, timeline.UsageRequest{}, "", 100)
+	e, have := newEngine(t, timeline.Config{}), query.Sources{Usage: u}
+	page, err := e.ListCopilotUsage(t.Context(), have, query.Usage{}, "", 100)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +76,7 @@ func TestRepeatedUsageRows(t *testing.T) {
 	for size := 1; size < len(want); size++ {
 		var rows []*parleyv1.CopilotUsageRow
 		for token, more := "", true; more; more = token != "" {
-			if page, err = e.ListCopilotUsage(t.Context(), have, timeline.UsageRequest{}, token, size); err != nil {
+			if page, err = e.ListCopilotUsage(t.Context(), have, query.Usage{}, token, size); err != nil {
 				t.Fatal(err)
 			}
 			rows, token = append(rows, page.GetRows()...), page.GetNextPageToken()
@@ -86,7 +87,7 @@ func TestRepeatedUsageRows(t *testing.T) {
 	}
 	var streamed []*parleyv1.CopilotUsageRow
 	var summary *parleyv1.Summary
-	err = e.StreamCopilotUsage(t.Context(), have, timeline.UsageRequest{}, "", func(f *parleyv1.StreamCopilotUsageResponse) error {
+	err = e.StreamCopilotUsage(t.Context(), have, query.Usage{}, "", func(f *parleyv1.StreamCopilotUsageResponse) error {
 		streamed = append(streamed, f.GetBatch().GetRows()...)
 		summary = f.GetSummary()
 		return nil
@@ -100,13 +101,13 @@ func TestRepeatedUsageRows(t *testing.T) {
 // was read and nothing lies behind it, so the call is an error.
 func TestRefusedUsageReport(t *testing.T) {
 	t.Parallel()
-	e, have := newEngine(t, timeline.Config{}), timeline.Sources{Usage: &usagePages{err: fail(graphclient.KindLinkRefused)}}
-	page, err := e.ListCopilotUsage(t.Context(), have, timeline.UsageRequest{}, "", 100)
+	e, have := newEngine(t, timeline.Config{}), query.Sources{Usage: &usagePages{err: fail(graphclient.KindLinkRefused)}}
+	page, err := e.ListCopilotUsage(t.Context(), have, query.Usage{}, "", 100)
 	if page != nil {
 		t.Errorf("listed: %v", page)
 	}
 	checkFatal(t, err, failure.ReasonLinkRefused, nil)
-	err = e.StreamCopilotUsage(t.Context(), have, timeline.UsageRequest{}, "", func(f *parleyv1.StreamCopilotUsageResponse) error {
+	err = e.StreamCopilotUsage(t.Context(), have, query.Usage{}, "", func(f *parleyv1.StreamCopilotUsageResponse) error {
 		t.Errorf("streamed: %v", f)
 		return nil
 	})

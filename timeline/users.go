@@ -7,23 +7,16 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline/query"
 )
-
-// UsersRequest asks for the users of the tenant.
-type UsersRequest struct {
-	// Caller and Tenant bind the cursor.
-	Caller, Tenant string
-	// Fingerprint is whatever else must be equal for a token to be accepted.
-	Fingerprint string
-}
 
 // ListUsers answers one page of users.
 func (e *Engine) ListUsers(
-	ctx context.Context, have Sources, req UsersRequest, token string, size int,
+	ctx context.Context, have query.Sources, req query.Users, token string, size int,
 ) (*parleyv1.ListUsersResponse, error) {
 	c := &chain[*parleyv1.User]{
 		engine: e, src: parleyv1.Source_SOURCE_USER,
-		bound: newBinding("users", req.Tenant, req.Caller, req.Fingerprint).sum(),
+		bound: req.Digest(),
 		key:   func(u *parleyv1.User) string { return u.GetName() },
 		fetch: func(ctx context.Context, link string) (*source.Page[*parleyv1.User], error) {
 			return have.Users.Users(ctx, link)

@@ -10,12 +10,13 @@ import (
 	"github.com/parley-gateway/parley/internal/ledger"
 	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/filter"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // walk merges the sources of one call into the total order (event time, source, key).
 type walk struct {
 	engine *Engine
-	req    *EventsRequest
+	req    *query.Events
 	filter *filter.Filter // nil = everything
 	desc   bool
 	now0   time.Time // the present when the walk's first page was asked for

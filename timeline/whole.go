@@ -11,6 +11,7 @@ import (
 	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/filter"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // wholeAtOnce is how many call records of one window are read whole at a time.
@@ -19,9 +20,9 @@ const wholeAtOnce = 4
 // enrich makes streams with the view FULL read each call record whole, and leave out those in which the user or the
 // participant that the filter names has no part: Graph may ignore its clause beside an interval. A record that cannot be
 // read stays partial.
-func (w *walk) enrich(have Sources) {
+func (w *walk) enrich(have query.Sources) {
 	getter := have.Getters[parleyv1.Source_SOURCE_CALL]
-	if getter == nil || w.req.view() != parleyv1.EventView_EVENT_VIEW_FULL {
+	if getter == nil || w.req.ShownView() != parleyv1.EventView_EVENT_VIEW_FULL {
 		return
 	}
 	for _, t := range w.tracks {

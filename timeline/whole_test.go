@@ -14,6 +14,7 @@ import (
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
 	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // attendance is a getter of calls of which every second one has Ada, as Graph proves and as the record says.
@@ -94,7 +95,7 @@ func TestForeignCalls(t *testing.T) {
 			getter := attendance{&atomic.Int64{}, test.lost, test.empty}
 			e, have := newEngine(t, timeline.Config{}), sources(g)
 			have.Getters = map[parleyv1.Source]source.EventGetter{call: getter}
-			req := timeline.EventsRequest{
+			req := query.Events{
 				Owner: test.owner, Start: start, End: end, Filter: test.filter, View: parleyv1.EventView_EVENT_VIEW_FULL,
 			}
 			if test.owner != "-" {
@@ -157,7 +158,7 @@ func TestUnjudgedParticipants(t *testing.T) {
 		getter := attendance{asked: &atomic.Int64{}}
 		e, have := newEngine(t, timeline.Config{}), sources(g)
 		have.Getters = map[parleyv1.Source]source.EventGetter{call: getter}
-		req := timeline.EventsRequest{
+		req := query.Events{
 			Owner: "ada", User: "ada", Start: start, End: end, Filter: `kind = EVENT_KIND_CALL AND call.participants.id = "ada"`,
 		}
 		r := stream(t, e, have, req, "")

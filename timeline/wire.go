@@ -9,6 +9,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline/query"
 	"github.com/parley-gateway/parley/timeline/view"
 )
 
@@ -97,14 +98,14 @@ func (w *walk) stretch(t *track, most, room int) (events []byte, n int, err erro
 	b := t.active
 	first := t.head()
 	if first.at == apart {
-		events, err = appendShown(nil, first, w.req.view(), maxFrame-frameRoom)
+		events, err = appendShown(nil, first, w.req.ShownView(), maxFrame-frameRoom)
 		if err == nil {
 			w.seen.add(first.hash^uint64(t.src), first.stray)
 			t.take(1)
 		}
 		return events, 1, err
 	}
-	l, err := b.sheet.list(w.req.view())
+	l, err := b.sheet.list(w.req.ShownView())
 	if err != nil {
 		return nil, 0, err
 	}
@@ -144,7 +145,7 @@ func EncodedEvents(m proto.Message) int {
 }
 
 // setEvents gives a batch or List answer its events: as bytes, or as messages for those who did not ask for bytes.
-func (r *EventsRequest) setEvents(m proto.Message, list []byte) error {
+func setEvents(r *query.Events, m proto.Message, list []byte) error {
 	if r.Encoded {
 		m.ProtoReflect().SetUnknown(list)
 		return nil

@@ -12,10 +12,11 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // batches are the bytes of all batches of a stream.
-func batches(t *testing.T, s timeline.Sources, req timeline.EventsRequest) (all [][]byte, events int) {
+func batches(t *testing.T, s query.Sources, req query.Events) (all [][]byte, events int) {
 	t.Helper()
 	err := newEngine(t, timeline.Config{}).StreamEvents(t.Context(), s, req, "", func(frame *parleyv1.StreamEventsResponse) error {
 		if frame.GetBatch() == nil {
@@ -108,7 +109,7 @@ func TestBatchPieces(t *testing.T) {
 	chats, interactions := busy()
 	have := keptSources(t, cache.Config{}, chats, interactions)
 	start, end := march()
-	req := timeline.EventsRequest{Owner: "u", User: "u", Start: start, End: end, Encoded: true}
+	req := query.Events{Owner: "u", User: "u", Start: start, End: end, Encoded: true}
 	e := newEngine(t, timeline.Config{})
 	for range 2 {
 		var want, got []byte
@@ -120,7 +121,7 @@ func TestBatchPieces(t *testing.T) {
 			t.Fatal(err)
 		}
 		pieces := req
-		pieces.Batch = func(b timeline.Batch) error {
+		pieces.Batch = func(b query.Batch) error {
 			batch := &parleyv1.EventBatch{}
 			batch.ProtoReflect().SetUnknown(slices.Concat(b.Pieces...))
 			if n := timeline.EncodedEvents(batch); n != b.Count {
@@ -139,7 +140,7 @@ func TestBatchPieces(t *testing.T) {
 			t.Fatalf("%d bytes, want %d, %v", len(got), len(want), err)
 		}
 		failure := errors.New("gone")
-		pieces.Batch = func(timeline.Batch) error { return failure }
+		pieces.Batch = func(query.Batch) error { return failure }
 		if err := e.StreamEvents(t.Context(), have, pieces, "", func(*parleyv1.StreamEventsResponse) error { return nil }); !errors.Is(err, failure) {
 			t.Errorf("the reader's error is %v", err)
 		}

@@ -15,6 +15,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 const (
@@ -98,7 +99,7 @@ type house struct {
 	t      *testing.T
 	cache  *cache.Cache
 	engine *timeline.Engine
-	have   timeline.Sources
+	have   query.Sources
 }
 
 // play runs a pattern in a bubble whose clock begins at now.
@@ -117,13 +118,13 @@ func play(t *testing.T, now time.Time, size int64, start time.Time, step time.Du
 		}
 		h := &house{history: newHistory(t, start, step), t: t, cache: c, engine: e}
 		reader := c.Events(h.history, cache.Scope{Tenant: "t", Identity: "app", Source: parleyv1.Source_SOURCE_CHAT})
-		h.have = timeline.Sources{Events: map[parleyv1.Source]source.EventReader{parleyv1.Source_SOURCE_CHAT: reader}}
+		h.have = query.Sources{Events: map[parleyv1.Source]source.EventReader{parleyv1.Source_SOURCE_CHAT: reader}}
 		pattern(h)
 	})
 }
 
-func request(user string, start, end time.Time) timeline.EventsRequest {
-	return timeline.EventsRequest{
+func request(user string, start, end time.Time) query.Events {
+	return query.Events{
 		Owner: user, User: user, Sources: []parleyv1.Source{parleyv1.Source_SOURCE_CHAT}, Start: start, End: end, Encoded: true,
 	}
 }

@@ -11,6 +11,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 func engine(b *testing.B) *timeline.Engine {
@@ -25,8 +26,8 @@ func engine(b *testing.B) *timeline.Engine {
 // read streams everything that o holds in an interval and checks that nothing is missing. emit may be nil.
 func read(b *testing.B, o source.EventReader, start, end time.Time, emit func(*parleyv1.StreamEventsResponse)) (events int) {
 	b.Helper()
-	have := timeline.Sources{Events: map[parleyv1.Source]source.EventReader{parleyv1.Source_SOURCE_CHAT: o}}
-	req := timeline.EventsRequest{Owner: "u", User: "u", Sources: []parleyv1.Source{parleyv1.Source_SOURCE_CHAT}, Start: start, End: end}
+	have := query.Sources{Events: map[parleyv1.Source]source.EventReader{parleyv1.Source_SOURCE_CHAT: o}}
+	req := query.Events{Owner: "u", User: "u", Sources: []parleyv1.Source{parleyv1.Source_SOURCE_CHAT}, Start: start, End: end}
 	complete := false
 	err := engine(b).StreamEvents(b.Context(), have, req, "", func(f *parleyv1.StreamEventsResponse) error {
 		events += len(f.GetBatch().GetEvents())

@@ -8,11 +8,12 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // kept is a month of messages whose windows a cache holds.
-func kept(b *testing.B, prepare func(*timeline.Engine, timeline.Sources, timeline.EventsRequest)) (
-	*timeline.Engine, timeline.Sources, timeline.EventsRequest,
+func kept(b *testing.B, prepare func(*timeline.Engine, query.Sources, query.Events)) (
+	*timeline.Engine, query.Sources, query.Events,
 ) {
 	b.Helper()
 	c, err := cache.New(cache.Config{})
@@ -21,10 +22,10 @@ func kept(b *testing.B, prepare func(*timeline.Engine, timeline.Sources, timelin
 	}
 	b.Cleanup(c.Close)
 	const chat = parleyv1.Source_SOURCE_CHAT
-	have := timeline.Sources{Events: map[parleyv1.Source]source.EventReader{
+	have := query.Sources{Events: map[parleyv1.Source]source.EventReader{
 		chat: c.Events(newOffice(perMonth, 30, 0), cache.Scope{Tenant: "t", Source: chat}),
 	}}
-	req := timeline.EventsRequest{
+	req := query.Events{
 		Owner: "u", User: "u", Sources: []parleyv1.Source{chat}, Encoded: true, Start: month(), End: month().AddDate(0, 0, 30),
 	}
 	e := engine(b)
@@ -37,7 +38,7 @@ func kept(b *testing.B, prepare func(*timeline.Engine, timeline.Sources, timelin
 
 // BenchmarkKeptStream is a month of 20,000 messages from kept windows, as bytes. ns/event is what the engine adds to them.
 func BenchmarkKeptStream(b *testing.B) {
-	frames := func(e *timeline.Engine, have timeline.Sources, req timeline.EventsRequest) (events int) {
+	frames := func(e *timeline.Engine, have query.Sources, req query.Events) (events int) {
 		err := e.StreamEvents(b.Context(), have, req, "", func(f *parleyv1.StreamEventsResponse) error {
 			events += timeline.EncodedEvents(f.GetBatch())
 			return nil
@@ -47,7 +48,7 @@ func BenchmarkKeptStream(b *testing.B) {
 		}
 		return events
 	}
-	e, have, req := kept(b, func(e *timeline.Engine, have timeline.Sources, req timeline.EventsRequest) { frames(e, have, req) })
+	e, have, req := kept(b, func(e *timeline.Engine, have query.Sources, req query.Events) { frames(e, have, req) })
 	b.ReportAllocs()
 	for b.Loop() {
 		err := e.StreamEvents(b.Context(), have, req, "", func(*parleyv1.StreamEventsResponse) error { return nil })
@@ -61,14 +62,14 @@ func BenchmarkKeptStream(b *testing.B) {
 // BenchmarkKeptPage is the first page of that month, and one in its middle.
 func BenchmarkKeptPage(b *testing.B) {
 	token := ""
-	page := func(e *timeline.Engine, have timeline.Sources, req timeline.EventsRequest, token string) *timeline.Page {
+	page := func(e *timeline.Engine, have query.Sources, req query.Events, token string) *timeline.Page {
 		p, err := e.PageEvents(b.Context(), have, req, token, 0)
 		if err != nil || p.Count != 50 {
 			b.Fatalf("%+v, %v", p, err)
 		}
 		return p
 	}
-	e, have, req := kept(b, func(e *timeline.Engine, have timeline.Sources, req timeline.EventsRequest) {
+	e, have, req := kept(b, func(e *timeline.Engine, have query.Sources, req query.Events) {
 		token = ""
 		for range 20 {
 			token = page(e, have, req, token).Message.GetNextPageToken()

@@ -13,6 +13,7 @@ import (
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // officeGraph is the office as a Graph of JSON records, for a real source.
@@ -69,10 +70,10 @@ func TestNoPageInVain(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			have := timeline.Sources{Events: map[parleyv1.Source]source.EventReader{parleyv1.Source_SOURCE_CHAT: reader}}
+			have := query.Sources{Events: map[parleyv1.Source]source.EventReader{parleyv1.Source_SOURCE_CHAT: reader}}
 			for _, start := range []time.Time{month(), {}} { // without a start the month is found by windows that are split
 				events := 0
-				req := timeline.EventsRequest{Owner: "u", User: "u", Start: start, End: month().AddDate(0, 0, 30)}
+				req := query.Events{Owner: "u", User: "u", Start: start, End: month().AddDate(0, 0, 30)}
 				err = e.StreamEvents(t.Context(), have, req, "", func(f *parleyv1.StreamEventsResponse) error {
 					events += len(f.GetBatch().GetEvents())
 					return nil

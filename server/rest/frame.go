@@ -10,7 +10,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server/wirejson"
-	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // lines is what a call knows of the lines of its stream.
@@ -96,7 +96,7 @@ type frame struct {
 
 // readFrame reads the oneof `frame` of a message; a batch of encoded events is a frame itself.
 func readFrame(part any) (frame, error) {
-	if batch, ok := part.(*timeline.Batch); ok {
+	if batch, ok := part.(*query.Batch); ok {
 		return frame{kind: "batch", pieces: batch.Pieces}, nil
 	}
 	message, ok := part.(proto.Message)

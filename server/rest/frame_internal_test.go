@@ -10,6 +10,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server/wirejson"
 	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // TestBatchOfBytes: the line of a batch is the same whether its events were messages or not.
@@ -39,7 +40,7 @@ func TestBatchOfBytes(t *testing.T) {
 		}
 		one, half := (&parleyv1.EventBatch{Events: events[:1]}), (&parleyv1.EventBatch{Events: events[1:]})
 		for name, part := range map[string]any{
-			"a batch": &timeline.Batch{Pieces: [][]byte{list}}, "pieces": &timeline.Batch{Pieces: [][]byte{encoded(t, one), encoded(t, half)}},
+			"a batch": &query.Batch{Pieces: [][]byte{list}}, "pieces": &query.Batch{Pieces: [][]byte{encoded(t, one), encoded(t, half)}},
 		} {
 			f, err := readFrame(part)
 			if err != nil || f.kind != "batch" || f.message != nil {

@@ -13,8 +13,8 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphsim"
-	"github.com/parley-gateway/parley/timeline"
 	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 //nolint:gochecknoglobals // flags of the test binary; see `make chaos`
@@ -125,7 +125,7 @@ func mostOf(t *testing.T) time.Time {
 // trial is one schedule on one request.
 type trial struct {
 	w        *world
-	req      timeline.EventsRequest
+	req      query.Events
 	truth    []string
 	seed     uint64
 	faults   []graphsim.Fault
@@ -244,7 +244,7 @@ func (c *trial) sound(t *testing.T, s *told) {
 			continue
 		}
 		at := e.GetEventTime().AsTime()
-		if !before.IsZero() && (c.req.OrderBy == timeline.EventTime && at.Before(before) || c.req.OrderBy != timeline.EventTime && at.After(before)) {
+		if !before.IsZero() && (c.req.OrderBy == query.EventTime && at.Before(before) || c.req.OrderBy != query.EventTime && at.After(before)) {
 			t.Errorf("%s at %v comes behind %v", version(e), at, before)
 		}
 		before = at

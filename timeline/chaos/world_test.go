@@ -22,6 +22,7 @@ import (
 	"github.com/parley-gateway/parley/graphsim"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 const (
@@ -92,7 +93,7 @@ func interval() (start, end time.Time) {
 // bed is one gateway without doors over the world, with Graph behind a switch.
 type bed struct {
 	engine *timeline.Engine
-	have   timeline.Sources
+	have   query.Sources
 	graph  atomic.Value // http.Handler
 	close  func()
 }
@@ -159,7 +160,7 @@ type told struct {
 var errLeft = errors.New("the reader left")
 
 // read streams until the end, or until the reader leaves after so many frames (0 = never).
-func (b *bed) read(ctx context.Context, req timeline.EventsRequest, token string, frames int) *told {
+func (b *bed) read(ctx context.Context, req query.Events, token string, frames int) *told {
 	s := &told{token: token}
 	left := frames
 	s.err = b.engine.StreamEvents(ctx, b.have, req, token, func(f *parleyv1.StreamEventsResponse) error {
@@ -201,7 +202,7 @@ func inVirtualTime(t *testing.T, f func(t *testing.T)) {
 }
 
 // truth is what a request must bring, read without faults and counted by the oracle.
-func (w *world) truth(t *testing.T, req timeline.EventsRequest) []string {
+func (w *world) truth(t *testing.T, req query.Events) []string {
 	t.Helper()
 	var whole []string
 	inVirtualTime(t, func(t *testing.T) {
@@ -237,27 +238,27 @@ func (w *world) truth(t *testing.T, req timeline.EventsRequest) []string {
 }
 
 // requests are the walks that schedules are tried on.
-func (w *world) requests() map[string]timeline.EventsRequest {
+func (w *world) requests() map[string]query.Events {
 	start, end := interval()
-	base := timeline.EventsRequest{
+	base := query.Events{
 		Caller: "c", Tenant: "t", Owner: w.user, User: w.user, Start: start, End: end,
 		Sources: []parleyv1.Source{copilot, chats, calls},
 	}
-	with := func(change func(*timeline.EventsRequest)) timeline.EventsRequest {
+	with := func(change func(*query.Events)) query.Events {
 		r := base
 		change(&r)
 		return r
 	}
-	return map[string]timeline.EventsRequest{
+	return map[string]query.Events{
 		"all":     base,
-		"newest":  with(func(r *timeline.EventsRequest) { r.OrderBy = timeline.EventTimeDesc }),
-		"copilot": with(func(r *timeline.EventsRequest) { r.Sources = []parleyv1.Source{copilot} }),
-		"chats":   with(func(r *timeline.EventsRequest) { r.Sources = []parleyv1.Source{chats} }),
-		"chat": with(func(r *timeline.EventsRequest) {
+		"newest":  with(func(r *query.Events) { r.OrderBy = query.EventTimeDesc }),
+		"copilot": with(func(r *query.Events) { r.Sources = []parleyv1.Source{copilot} }),
+		"chats":   with(func(r *query.Events) { r.Sources = []parleyv1.Source{chats} }),
+		"chat": with(func(r *query.Events) {
 			r.Conversation, r.Sources = w.chat, []parleyv1.Source{chats}
 		}),
-		"chat, newest": with(func(r *timeline.EventsRequest) {
-			r.Conversation, r.Sources, r.OrderBy = w.chat, []parleyv1.Source{chats}, timeline.EventTimeDesc
+		"chat, newest": with(func(r *query.Events) {
+			r.Conversation, r.Sources, r.OrderBy = w.chat, []parleyv1.Source{chats}, query.EventTimeDesc
 		}),
 	}
 }

@@ -1,4 +1,6 @@
-package timeline
+// Package query holds the requests that the timeline answers, and the sources that it answers them from. All rooms of the
+// timeline may use it; it knows none of them but package failure.
+package query
 
 import (
 	"crypto/sha256"
@@ -10,7 +12,7 @@ import (
 	"github.com/parley-gateway/parley/timeline/failure"
 )
 
-// Order is the order of a walk.
+// Order is the order of the events of an answer.
 type Order int
 
 // The orders that requests can name.
@@ -20,8 +22,8 @@ const (
 	CreateTimeDesc              // `create_time desc`, below one chat only
 )
 
-// EventsRequest asks for events; it is equal for all pages and resumes of one walk.
-type EventsRequest struct {
+// Events asks for events; it is equal for all pages and resumes of one walk.
+type Events struct {
 	// Caller and Tenant bind the cursor.
 	Caller, Tenant string
 	// Owner is the user segment of names: an object id, or "-" for the whole tenant. User is whom Graph is asked about.
@@ -43,7 +45,7 @@ type EventsRequest struct {
 	View parleyv1.EventView
 	// Filter is the caller's AIP-160 filter; empty = everything.
 	Filter string
-	// Encoded makes batches and List answers hold their events as encoded bytes; see EncodedEvents. The walk is the same.
+	// Encoded makes batches and List answers hold their events as encoded bytes; see timeline.EncodedEvents. The walk is the same.
 	Encoded bool
 	// Batch takes the batches of a stream in place of emit, as they lie in memory; nil = emit takes them. An error of it ends
 	// the stream like one of emit.
@@ -63,22 +65,11 @@ type Batch struct {
 	Count int
 }
 
-// Walks without a start time begin at the epoch, for history that was imported can be old: with one window up to the current
-// year. Where Graph does not accept that or the window holds too much, it is cut at the millennium and where the source's own
-// rows begin: Teams became available in March 2017, the Copilot history in 2023. All of them lie a second into their year:
-// windows are asked a second wider, and a Graph that accepts nothing before a year must not be asked for its eve.
-var (
-	epoch            = time.Date(1970, 1, 1, 0, 0, 1, 0, time.UTC)
-	millennium       = time.Date(2000, 1, 1, 0, 0, 1, 0, time.UTC)
-	chatBeginning    = time.Date(2017, 1, 1, 0, 0, 1, 0, time.UTC)
-	copilotBeginning = time.Date(2023, 1, 1, 0, 0, 1, 0, time.UTC)
-)
-
-// desc tells whether the walk runs from the newest to the oldest event.
-func (r *EventsRequest) desc() bool { return r.OrderBy != EventTime }
+// Descending reports whether the walk runs from the newest to the oldest event.
+func (r *Events) Descending() bool { return r.OrderBy != EventTime }
 
 // sources returns what is asked for, in the order of the enum, without repetitions.
-func (r *EventsRequest) sources(have Sources) ([]parleyv1.Source, error) {
+func (r *Events) sources(have Sources) ([]parleyv1.Source, error) {
 	allowed := []parleyv1.Source{parleyv1.Source_SOURCE_COPILOT, parleyv1.Source_SOURCE_CHAT, parleyv1.Source_SOURCE_CALL}
 	switch {
 	case r.Owner == "-":
@@ -110,28 +101,30 @@ func (r *EventsRequest) sources(have Sources) ([]parleyv1.Source, error) {
 	return slices.Compact(asked), nil
 }
 
-func (r *EventsRequest) known(have Sources, src parleyv1.Source) bool {
+func (r *Events) known(have Sources, src parleyv1.Source) bool {
 	_, unavailable := r.Unavailable[src]
 	return unavailable || have.Events[src] != nil
 }
 
-// bound is what a request comes to: the sources that it asks for, and what its cursors are bound to.
-type bound struct {
-	asked      []parleyv1.Source
-	associated [sha256.Size]byte
+// Resolved is a request whose sources are known.
+type Resolved struct {
+	// Sources are the asked sources, in the order of the enum.
+	Sources []parleyv1.Source
+	// Digest is the associated data of the request's cursors.
+	Digest [sha256.Size]byte
 }
 
-// bind works that out.
-func (r *EventsRequest) bind(have Sources) (bound, error) {
+// Resolve finds out which sources a request asks for.
+func (r *Events) Resolve(have Sources) (Resolved, error) {
 	asked, err := r.sources(have)
 	if err != nil {
-		return bound{}, err
+		return Resolved{}, err
 	}
-	return bound{asked, r.associated(asked)}, nil
+	return Resolved{asked, r.digest(asked)}, nil
 }
 
-// check refuses what no walk can be made of; now is the present.
-func (r *EventsRequest) check(now time.Time) error {
+// Check returns an error for a request that no walk can be made of; now is the present.
+func (r *Events) Check(now time.Time) error {
 	switch {
 	case r.OrderBy < EventTime || r.OrderBy > CreateTimeDesc:
 		return failure.Invalid("order_by", "unknown order")
@@ -145,9 +138,9 @@ func (r *EventsRequest) check(now time.Time) error {
 	return nil
 }
 
-// interval pins the span of a new walk and tells whether the end was cut. settling is the present by the earlier of both
+// Interval pins the span of a new walk and reports whether the end was cut. settling is the present by the earlier of both
 // clocks: what Graph dates behind it is left to the next walk.
-func (r *EventsRequest) interval(now, settling time.Time) (start, end time.Time, cut bool) {
+func (r *Events) Interval(now, settling time.Time) (start, end time.Time, cut bool) {
 	start, end = r.Start.UTC(), r.End.UTC()
 	if r.End.IsZero() && settling.After(start) {
 		return start, settling, false
@@ -161,12 +154,12 @@ func (r *EventsRequest) interval(now, settling time.Time) (start, end time.Time,
 	return start, end, false
 }
 
-// associated is what a cursor of this request is bound to: tenant, caller, and everything but the page size.
-func (r *EventsRequest) associated(asked []parleyv1.Source) [sha256.Size]byte {
+// digest is the associated data of the cursors: tenant, caller, and everything but the page size.
+func (r *Events) digest(asked []parleyv1.Source) [sha256.Size]byte {
 	var room [512]byte // on the stack: this is worked out for every call
-	data := appendBinding(room[:0], "events", r.Tenant, r.Caller, r.Owner, r.User, r.Conversation, r.Filter, r.Fingerprint)
+	data := appendTexts(room[:0], "events", r.Tenant, r.Caller, r.Owner, r.User, r.Conversation, r.Filter, r.Fingerprint)
 	for _, n := range [...]int64{
-		int64(r.OrderBy), int64(r.view()), r.Start.Unix(), int64(r.Start.Nanosecond()), r.End.Unix(), int64(r.End.Nanosecond()),
+		int64(r.OrderBy), int64(r.ShownView()), r.Start.Unix(), int64(r.Start.Nanosecond()), r.End.Unix(), int64(r.End.Nanosecond()),
 	} {
 		data = binary.AppendVarint(data, n)
 	}
@@ -176,35 +169,10 @@ func (r *EventsRequest) associated(asked []parleyv1.Source) [sha256.Size]byte {
 	return sha256.Sum256(data)
 }
 
-func (r *EventsRequest) view() parleyv1.EventView {
+// ShownView is the view of the answer.
+func (r *Events) ShownView() parleyv1.EventView {
 	if r.View == parleyv1.EventView_EVENT_VIEW_UNSPECIFIED {
 		return parleyv1.EventView_EVENT_VIEW_BASIC
 	}
 	return r.View
-}
-
-// binding digests the parts of a request, each with its length before it.
-type binding struct{ data []byte }
-
-func newBinding(parts ...string) *binding { return &binding{data: appendBinding(nil, parts...)} }
-
-// appendBinding appends the texts of a binding.
-func appendBinding(data []byte, parts ...string) []byte {
-	data = append(data, "parley cursor 1"...)
-	for _, part := range parts {
-		data = binary.AppendUvarint(data, uint64(len(part)))
-		data = append(data, part...)
-	}
-	return data
-}
-
-func (b *binding) number(values ...int64) {
-	for _, v := range values {
-		b.data = binary.AppendVarint(b.data, v)
-	}
-}
-
-func (b *binding) sum() []byte {
-	sum := sha256.Sum256(b.data)
-	return sum[:]
 }

@@ -1,0 +1,95 @@
+package query
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+)
+
+// Conversations asks for a user's chats.
+type Conversations struct {
+	// Caller and Tenant bind the cursor; Owner and User are as in Events.
+	Caller, Tenant, Owner, User string
+	// ByLastMessage orders by the last message, newest first; else the order is Graph's own.
+	ByLastMessage bool
+	// View is how much of each conversation is returned; unspecified = BASIC.
+	View parleyv1.EventView
+	// Filter is the caller's AIP-160 filter; empty = everything.
+	Filter string
+	// Narrow says that the caller may not read every user: no count tells what others have read before.
+	Narrow bool
+	// Fingerprint is whatever else must be equal for a token to be accepted.
+	Fingerprint string
+	// Reconnect has a stream that goes on from the token of a finished one end at once, without a frame.
+	Reconnect bool
+}
+
+// ShownView is the view of the answer.
+func (r *Conversations) ShownView() parleyv1.EventView {
+	if r.View == parleyv1.EventView_EVENT_VIEW_UNSPECIFIED {
+		return parleyv1.EventView_EVENT_VIEW_BASIC
+	}
+	return r.View
+}
+
+// Digest is the associated data of the cursors.
+func (r *Conversations) Digest() []byte {
+	numbers := []int64{int64(r.ShownView())}
+	if r.ByLastMessage {
+		numbers = append(numbers, 1)
+	}
+	return digestOf(numbers, "conversations", r.Tenant, r.Caller, r.Owner, r.User, r.Filter, r.Fingerprint)
+}
+
+// Usage asks for the Copilot usage report.
+type Usage struct {
+	// Caller and Tenant bind the cursor.
+	Caller, Tenant string
+	// Period and Version are as in source.UsageQuery.
+	Period, Version string
+	// Filter is the caller's AIP-160 filter; empty = everything.
+	Filter string
+	// Fingerprint is whatever else must be equal for a token to be accepted.
+	Fingerprint string
+	// Reconnect has a stream that goes on from the token of a finished one end at once, without a frame.
+	Reconnect bool
+}
+
+// Digest is the associated data of the cursors.
+func (r *Usage) Digest() []byte {
+	return digestOf(nil, "usage", r.Tenant, r.Caller, r.Period, r.Version, r.Filter, r.Fingerprint)
+}
+
+// Users asks for the users of the tenant.
+type Users struct {
+	// Caller and Tenant bind the cursor.
+	Caller, Tenant string
+	// Fingerprint is whatever else must be equal for a token to be accepted.
+	Fingerprint string
+}
+
+// Digest is the associated data of the cursors.
+func (r *Users) Digest() []byte {
+	return digestOf(nil, "users", r.Tenant, r.Caller, r.Fingerprint)
+}
+
+// digestOf is the digest of texts and numbers.
+func digestOf(numbers []int64, texts ...string) []byte {
+	data := appendTexts(nil, texts...)
+	for _, n := range numbers {
+		data = binary.AppendVarint(data, n)
+	}
+	sum := sha256.Sum256(data)
+	return sum[:]
+}
+
+// appendTexts appends texts, each with its length before it.
+func appendTexts(data []byte, texts ...string) []byte {
+	data = append(data, "parley cursor 1"...)
+	for _, text := range texts {
+		data = binary.AppendUvarint(data, uint64(len(text)))
+		data = append(data, text...)
+	}
+	return data
+}
