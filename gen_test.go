@@ -1,6 +1,7 @@
 package parley_test
 
 import (
+	"encoding/json"
 	"os/exec"
 	"strings"
 	"testing"
@@ -9,7 +10,7 @@ import (
 // TestClientImports holds what a Go client of the API links: messages and stubs, and nothing of the REST transcoding.
 func TestClientImports(t *testing.T) {
 	t.Parallel()
-	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "./gen/go/parley/v1").CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "github.com/parley-gateway/parley/gen/go/parley/v1").CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -19,6 +20,39 @@ func TestClientImports(t *testing.T) {
 	for pkg := range strings.SplitSeq(string(out), "\n") {
 		if strings.Contains(pkg, "grpc-gateway") || strings.HasSuffix(pkg, "/gen/gateway/parley/v1") {
 			t.Errorf("clients link %s", pkg)
+		}
+	}
+}
+
+// TestClientModule holds what a Go client of the API inherits: the generated code is a module of its own, whose requirements are
+// gRPC, protobuf and the declarations of the options, and what these require.
+func TestClientModule(t *testing.T) {
+	t.Parallel()
+	command := exec.CommandContext(t.Context(), "go", "mod", "edit", "-json")
+	command.Dir = "gen/go"
+	out, err := command.Output()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	var mod struct {
+		Module  struct{ Path string }
+		Require []struct{ Path string }
+		Replace []any
+	}
+	if err := json.Unmarshal(out, &mod); err != nil {
+		t.Fatal(err)
+	}
+	if mod.Module.Path != "github.com/parley-gateway/parley/gen/go" || len(mod.Replace) > 0 {
+		t.Errorf("module %s with %d replaced ones", mod.Module.Path, len(mod.Replace))
+	}
+	allowed := []string{"buf.build/gen/go/bufbuild/protovalidate/", "golang.org/x/", "google.golang.org/"}
+	for _, required := range mod.Require {
+		known := false
+		for _, prefix := range allowed {
+			known = known || strings.HasPrefix(required.Path, prefix)
+		}
+		if !known {
+			t.Errorf("clients inherit %s", required.Path)
 		}
 	}
 }

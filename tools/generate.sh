@@ -10,6 +10,8 @@ buf=("${GO:-go}" tool -modfile=tools/go.mod buf)
 rm -rf "$out"
 mkdir -p "$out/gen/descriptor" "$out/gen/openapi"
 "${buf[@]}" generate -o "$out"
+# The module of the generated Go code is kept by hand: it names what the code needs, and nothing of the gateway.
+cp gen/go/go.mod gen/go/go.sum "$out/gen/go/"
 "${buf[@]}" generate --config buf.internal.yaml --template buf.gen.internal.yaml -o "$out"
 "${buf[@]}" build proto --as-file-descriptor-set -o "$out/built.binpb"
 out=$(cd "$out" && pwd)
