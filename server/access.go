@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"time"
 
@@ -13,7 +12,6 @@ import (
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/server/audit"
-	"github.com/parley-gateway/parley/server/authn"
 	"github.com/parley-gateway/parley/server/authz"
 	"github.com/parley-gateway/parley/server/fault"
 )
@@ -76,24 +74,31 @@ func namesOf(sources []parleyv1.Source, room []string) []string {
 	return room
 }
 
+// authorizer decides which calls may read what, and has each of them on record before anything is read.
+type authorizer struct {
+	tenants map[string]*Tenant
+	policy  authz.Source
+	audit   *audit.Log // nil = nothing is recorded
+}
+
 // ask resolves the tenant of a call that names no user, and has it allowed.
-func (s *Server) ask(ctx context.Context, what want) (*asked, error) {
-	a, err := s.tenantOf(ctx, what)
+func (z *authorizer) ask(ctx context.Context, what want) (*asked, error) {
+	a, err := z.tenantOf(ctx, what)
 	if err != nil {
 		return nil, err
 	}
 	request := a.request(ctx, what)
-	decision, err := s.decide(ctx, a, request, what)
+	decision, err := z.decide(ctx, a, request, what)
 	if err != nil {
 		return nil, err
 	}
-	return a, s.grant(ctx, a, request, decision, what)
+	return a, z.grant(ctx, a, request, decision, what)
 }
 
 // askFor resolves the tenant and the user segment of a name, which came in the given field, and has the call allowed.
 // Nothing is looked up for a call that no rule allows whoever the user is.
-func (s *Server) askFor(ctx context.Context, field, user string, what want) (*asked, error) {
-	a, err := s.tenantOf(ctx, what)
+func (z *authorizer) askFor(ctx context.Context, field, user string, what want) (*asked, error) {
+	a, err := z.tenantOf(ctx, what)
 	if err != nil {
 		return nil, err
 	}
@@ -111,17 +116,17 @@ func (s *Server) askFor(ctx context.Context, field, user string, what want) (*as
 	default:
 		request.User = user
 	}
-	decision, err := s.decide(ctx, a, request, what)
+	decision, err := z.decide(ctx, a, request, what)
 	if err != nil {
 		return nil, err
 	}
 	if user == resource.AnyUser {
 		a.owner = resource.AnyUser
-		return a, s.grant(ctx, a, request, decision, what)
+		return a, z.grant(ctx, a, request, decision, what)
 	}
 	if request.UPN != "" {
 		// Whoever may have names looked up cannot do so unseen.
-		if err := s.begin(ctx, s.lookupIntent(ctx, a, request, decision, what)); err != nil {
+		if err := z.begin(ctx, z.lookupIntent(ctx, a, request, decision, what)); err != nil {
 			return nil, err
 		}
 		if decision.Lookup && cache.ControlOf(ctx).OnlyIfCached {
@@ -130,7 +135,7 @@ func (s *Server) askFor(ctx context.Context, field, user string, what want) (*as
 		user, err = a.resolve(ctx, user)
 		if decision.Lookup && isKind(err, graphclient.KindNotFound) {
 			// Who may not read every user does not learn which users there are.
-			return nil, s.denied(ctx, a, request, decision, what)
+			return nil, z.denied(ctx, a, request, decision, what)
 		}
 		if err != nil {
 			return nil, err
@@ -141,12 +146,12 @@ func (s *Server) askFor(ctx context.Context, field, user string, what want) (*as
 		request.User, request.UPN = user, ""
 	}
 	if decision.Lookup {
-		if decision, err = s.decide(ctx, a, request, what); err != nil {
+		if decision, err = z.decide(ctx, a, request, what); err != nil {
 			return nil, err
 		}
 	}
 	a.owner, a.user = user, user
-	return a, s.grant(ctx, a, request, decision, what)
+	return a, z.grant(ctx, a, request, decision, what)
 }
 
 // resolve returns the object id behind a user principal name; the name itself where Graph refuses to tell.
@@ -179,43 +184,43 @@ func (t *Tenant) policy(alias string, only bool) authz.Tenant {
 }
 
 // decide asks the policy. The decision either allows the call or waits for the look-up of its user.
-func (s *Server) decide(ctx context.Context, a *asked, request authz.Request, what want) (authz.Decision, error) {
-	decision := s.cfg.Policy.Current().Decide(a.caller, request)
+func (z *authorizer) decide(ctx context.Context, a *asked, request authz.Request, what want) (authz.Decision, error) {
+	decision := z.policy.Current().Decide(a.caller, request)
 	if decision.Allowed || decision.Lookup && request.UPN != "" {
 		if a.unknown {
 			return decision, errTenant() // the caller may read every tenant there is
 		}
 		return decision, nil
 	}
-	return decision, s.denied(ctx, a, request, decision, what)
+	return decision, z.denied(ctx, a, request, decision, what)
 }
 
 // denied is the error of a call that the policy refuses, which is on record.
-func (s *Server) denied(ctx context.Context, a *asked, request authz.Request, decision authz.Decision, what want) error {
+func (z *authorizer) denied(ctx context.Context, a *asked, request authz.Request, decision authz.Decision, what want) error {
 	err := errObstacle(decision.Obstacle)
 	info := infoOf(ctx)
 	switch {
-	case s.cfg.Audit == nil:
+	case z.audit == nil:
 	case info.recorded:
 		// The outcome will say who it was that a look-up found.
-		info.record.Correct(s.lookupIntent(ctx, a, request, decision, what))
+		info.record.Correct(z.lookupIntent(ctx, a, request, decision, what))
 	default:
-		s.cfg.Audit.Denied(s.intent(ctx, a, request, decision, what),
+		z.audit.Denied(z.intent(ctx, a, request, decision, what),
 			audit.Outcome{Code: codeName(err.Code), ErrorReason: err.Reason})
 	}
 	return err
 }
 
 // begin records what a call is about to read or to look up, unless that is on record; nothing is read that is not.
-func (s *Server) begin(ctx context.Context, intent audit.Intent) error {
+func (z *authorizer) begin(ctx context.Context, intent audit.Intent) error {
 	info := infoOf(ctx)
 	var err error
 	switch {
-	case s.cfg.Audit == nil:
+	case z.audit == nil:
 	case info.recorded:
 		err = info.record.Learn(intent)
 	default:
-		err = s.cfg.Audit.Begin(&info.record, intent)
+		err = z.audit.Begin(&info.record, intent)
 		info.recorded = err == nil
 	}
 	if err != nil {
@@ -228,17 +233,17 @@ func (s *Server) begin(ctx context.Context, intent audit.Intent) error {
 }
 
 // lookupIntent is the intent of a look-up. Names are looked up with the application's permission, whatever the rule says.
-func (s *Server) lookupIntent(ctx context.Context, a *asked, request authz.Request, decision authz.Decision, what want) audit.Intent {
-	intent := s.intent(ctx, a, request, decision, what)
+func (z *authorizer) lookupIntent(ctx context.Context, a *asked, request authz.Request, decision authz.Decision, what want) audit.Intent {
+	intent := z.intent(ctx, a, request, decision, what)
 	intent.Graph = audit.Graph{Permission: authz.PermissionName(false), Identity: a.tenant.Application}
 	return intent
 }
 
 // grant records what the call is about to read.
-func (s *Server) grant(ctx context.Context, a *asked, request authz.Request, decision authz.Decision, what want) error {
+func (z *authorizer) grant(ctx context.Context, a *asked, request authz.Request, decision authz.Decision, what want) error {
 	info := infoOf(ctx)
 	info.grant = grant{request: request, allUsers: decision.AllUsers, onBehalf: decision.OnBehalf}
-	if err := s.begin(ctx, s.intent(ctx, a, request, decision, what)); err != nil {
+	if err := z.begin(ctx, z.intent(ctx, a, request, decision, what)); err != nil {
 		return err
 	}
 	info.granted, a.allUsers = &info.grant, decision.AllUsers
@@ -246,13 +251,13 @@ func (s *Server) grant(ctx context.Context, a *asked, request authz.Request, dec
 		return ofReason(fault.ReasonNotCached) // what is kept tells that somebody has read it
 	}
 	if decision.OnBehalf {
-		return s.delegate(ctx, a)
+		return z.delegate(ctx, a)
 	}
 	a.sources, a.reports = a.tenant.Sources, a.tenant.Reports
 	return nil
 }
 
-func (s *Server) intent(ctx context.Context, a *asked, request authz.Request, decision authz.Decision, what want) audit.Intent {
+func (z *authorizer) intent(ctx context.Context, a *asked, request authz.Request, decision authz.Decision, what want) audit.Intent {
 	info := infoOf(ctx)
 	owner := request.User
 	if owner == "" {
@@ -271,22 +276,6 @@ func (s *Server) intent(ctx context.Context, a *asked, request authz.Request, de
 		Reason: header(ctx, headerReason),
 		Graph:  a.graphIdentity(decision),
 	}
-}
-
-// recheck is asked before each part of a stream: since it began a credential may have ended, what vouched for it may have
-// been withdrawn, and the policy may have changed.
-func (s *Server) recheck(info *callInfo) error {
-	if refusal, ok := errors.AsType[*authn.RefusedError](info.caller.Again(s.cfg.Now())); ok {
-		return errRefused(refusal, "the credential that began this stream is not accepted any more: "+string(refusal.Why)+
-			"; go on from the resume token with a new one")
-	}
-	if granted := info.granted; granted != nil {
-		decision := s.cfg.Policy.Current().Decide(info.caller, granted.request)
-		if !decision.Allowed || decision.OnBehalf != granted.onBehalf || granted.allUsers && !decision.AllUsers {
-			return errDenied() // under a narrower rule more would have to be proved
-		}
-	}
-	return nil
 }
 
 func errDenied() *fault.Error {

@@ -16,10 +16,12 @@ import (
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
-// auditUnary ends the record of a call with what its caller gets.
-func (s *Server) auditUnary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (answer any, err error) {
+// auditing ends the record of a call with what its caller gets.
+type auditing struct{}
+
+func (a auditing) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (answer any, err error) {
 	info, returned := infoOf(ctx), false
-	defer func() { s.record(info, returned, err) }()
+	defer func() { a.record(info, returned, err) }()
 	answer, err = next(ctx, req)
 	returned = true
 	if err == nil {
@@ -28,20 +30,19 @@ func (s *Server) auditUnary(ctx context.Context, req any, _ *grpc.UnaryServerInf
 	return answer, err
 }
 
-// auditStream does the same for a stream, whose parts it lets pass one by one.
-func (s *Server) auditStream(srv any, stream grpc.ServerStream, rpc *grpc.StreamServerInfo, next grpc.StreamHandler) (err error) {
+func (a auditing) stream(srv any, stream grpc.ServerStream, rpc *grpc.StreamServerInfo, next grpc.StreamHandler) (err error) {
 	if !isAPI(rpc.FullMethod) {
 		return next(srv, stream)
 	}
 	info, returned := infoOf(stream.Context()), false
-	defer func() { s.record(info, returned, err) }()
-	err = next(srv, &guarded{ServerStream: stream, s: s, info: info})
+	defer func() { a.record(info, returned, err) }()
+	err = next(srv, &counted{stream, info})
 	returned = true
 	return err
 }
 
 // record ends a call's record; a call that is not on record has none to end. It did not return if it panicked.
-func (s *Server) record(info *callInfo, returned bool, err error) {
+func (auditing) record(info *callInfo, returned bool, err error) {
 	if !info.recorded {
 		return
 	}
@@ -74,42 +75,20 @@ func codeName(code codes.Code) string {
 	return strings.ToUpper(name.String())
 }
 
-// guarded is a stream that asks before each part of its answer whether the caller may still have it. Heartbeats are such
-// parts, too: a stream that waits for Graph ends as soon as one that is served. Only the checkpoint of a batch that is out, and the
-// summary of all that is, come unasked.
-type guarded struct {
+// counted is a stream whose parts are counted as they are handed out.
+type counted struct {
 	grpc.ServerStream
 
-	s    *Server
 	info *callInfo
-	open bool // a batch is out and its checkpoint is not
 }
 
 // SendMsg sends one frame or chunk.
-func (g *guarded) SendMsg(message any) error {
-	batch, checkpoint, summary := partOf(message)
-	if !summary && (batch || !g.open) {
-		if err := g.s.recheck(g.info); err != nil {
-			return err
-		}
-	}
-	if err := g.ServerStream.SendMsg(message); err != nil {
+func (c *counted) SendMsg(message any) error {
+	if err := c.ServerStream.SendMsg(message); err != nil {
 		return err
 	}
-	g.open = batch || g.open && !checkpoint
-	g.info.granted.count(message)
+	c.info.granted.count(message)
 	return nil
-}
-
-// partOf says which part of an answer a message is: one with content, which frames without a name of their own are, a checkpoint or
-// the summary.
-func partOf(message any) (content, checkpoint, summary bool) {
-	frame, ok := message.(frameMessage)
-	if !ok {
-		return true, false, false
-	}
-	checkpoint, summary = frame.GetCheckpoint() != nil, frame.GetSummary() != nil
-	return !checkpoint && !summary && frame.GetNotice() == nil, checkpoint, summary
 }
 
 // count adds an answer, or a part of one, to what was handed out.

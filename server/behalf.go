@@ -36,7 +36,7 @@ type Delegates interface {
 
 // delegate makes a granted call one on behalf of its caller. The token is exchanged before anything is looked up in the cache:
 // a user whose sign-in, consent or device Entra ID does not accept any more reads no page that was kept earlier.
-func (s *Server) delegate(ctx context.Context, a *asked) error {
+func (z *authorizer) delegate(ctx context.Context, a *asked) error {
 	if a.tenant.Delegates == nil {
 		return &fault.Error{
 			Code: codes.PermissionDenied, Reason: fault.ReasonDelegation,

@@ -152,7 +152,7 @@ func oneCall(tb testing.TB, s *Server) func() {
 		tb.Fatal(err)
 	}
 	conn := inproc.New(links.unary(), links.stream())
-	s.register(conn)
+	s.services.register(conn)
 	ctx := metadata.NewOutgoingContext(tb.Context(), metadata.MD{
 		"user-agent": {"x"}, ":authority": {"x"}, "content-type": {"application/grpc"},
 	})

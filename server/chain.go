@@ -41,30 +41,36 @@ type chain []link
 //  6. Headers refuses odd headers before anybody reads one of them.
 //  7. Identity finds out who calls. No request is looked at, and nothing is recorded, before that.
 //  8. Audit ends the record of the call with what its caller gets. It stands above everything that can refuse a known caller.
-//  9. Deadline gives a call without a deadline its own and cuts those that are too far, so that waiting for a place counts.
-//  10. Limits takes a place, within the share of the caller.
-//  11. Freshness reads cache-control and notes where the answer comes from.
-//  12. Validation holds the request against the rules of its proto.
-//  13. Conditional compares an answer with what the caller has (REST alone). It stands below audit, which records that nothing
+//  9. Recheck asks before each part of a stream whether its caller may still have it. What it refuses is on record.
+//  10. Deadline gives a call without a deadline its own and cuts those that are too far, so that waiting for a place counts.
+//  11. Limits takes a place, within the share of the caller.
+//  12. Freshness reads cache-control and notes where the answer comes from.
+//  13. Validation holds the request against the rules of its proto.
+//  14. Conditional compares an answer with what the caller has (REST alone). It stands below audit, which records that nothing
 //     was handed out.
-//  14. Encoded puts a page of encoded events in the place of the answer that it belongs to.
+//  15. Encoded puts a page of encoded events in the place of the answer that it belongs to.
 func (s *Server) chain(door string) (chain, error) {
 	validator, err := protovalidate.New()
 	if err != nil {
 		return nil, err
 	}
-	who := &identity{s: s, auth: s.authenticator(), door: door}
+	cfg := &s.cfg
+	failures := conversion{cfg.Logger}
+	hold := places{ages: s.ages, stall: cfg.StreamStall, handlers: &s.handlers, failures: failures}
+	counts, panics, log := counting{cfg.Metrics}, recovery{cfg.Logger}, logging{cfg.Logger}
+	who := &identity{auth: authenticator(cfg), rates: s.rates, logger: cfg.Logger, door: door}
 	links := chain{
-		{"places", s.placesUnary, s.placesStream},
+		{"places", hold.unary, hold.stream},
 		{"request id", requestIDUnary, requestIDStream},
-		{"metrics", s.metricsUnary, s.metricsStream},
-		{"recovery", s.recoverUnary, s.recoverStream},
-		{"logging", s.logUnary, s.logStream},
-		{"errors", s.errorsUnary, s.errorsStream},
+		{"metrics", counts.unary, counts.stream},
+		{"recovery", panics.unary, panics.stream},
+		{"logging", log.unary, log.stream},
+		{"errors", failures.unary, failures.stream},
 		{"headers", headersUnary, headersStream},
 		{"identity", who.unary, who.stream},
-		{"audit", s.auditUnary, s.auditStream},
-		{"deadline", s.deadlineUnary, nil},
+		{"audit", auditing{}.unary, auditing{}.stream},
+		{"recheck", nil, recheck{cfg.Policy, cfg.Now}.stream},
+		{"deadline", deadline{cfg.CallTime, cfg.MaxDeadline}.unary, nil},
 		{"limits", s.limits.unary, s.limits.stream},
 		{"freshness", freshnessUnary, freshnessStream},
 		{"validation", validation.UnaryServerInterceptor(validator), validation.StreamServerInterceptor(validator)},
@@ -96,33 +102,22 @@ func (c chain) stream() (list []grpc.StreamServerInterceptor) {
 	return list
 }
 
-// deadlineUnary gives a call without a deadline one, so that it answers with what it has, and cuts a deadline that is too far.
-func (s *Server) deadlineUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+// deadline gives a call without a deadline one, so that it answers with what it has, and cuts a deadline that is too far.
+type deadline struct{ usual, most time.Duration }
+
+func (d deadline) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	if !isAPI(info.FullMethod) {
 		return next(ctx, req)
 	}
-	most := s.cfg.CallTime
-	if deadline, ok := ctx.Deadline(); ok {
-		if most = s.cfg.MaxDeadline; time.Until(deadline) <= most {
+	left := d.usual
+	if end, ok := ctx.Deadline(); ok {
+		if left = d.most; time.Until(end) <= left {
 			return next(ctx, req)
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, most)
+	ctx, cancel := context.WithTimeout(ctx, left)
 	defer cancel()
 	return next(ctx, req)
-}
-
-// errorsUnary converts what the inner interceptors and the services return.
-func (s *Server) errorsUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	answer, err := next(ctx, req)
-	if err != nil {
-		return nil, s.convert(ctx, info.FullMethod, err)
-	}
-	return answer, nil
-}
-
-func (s *Server) errorsStream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
-	return s.convert(stream.Context(), info.FullMethod, next(srv, stream))
 }
 
 // encodedUnary returns the page of a List of events instead of the message that stands for it; the codec and the REST face

@@ -21,7 +21,7 @@ import (
 type conversations struct {
 	parleyv1.UnimplementedConversationServiceServer
 
-	s *Server
+	services
 }
 
 var _ parleyv1.ConversationServiceServer = (*conversations)(nil)
@@ -32,7 +32,7 @@ func (c *conversations) ListConversations(ctx context.Context, req *parleyv1.Lis
 	if err != nil {
 		return nil, err
 	}
-	return c.s.cfg.Engine.ListConversations(ctx, a.sources, walk, req.GetPageToken(), pageSize(req.GetPageSize()))
+	return c.engine.ListConversations(ctx, a.sources, walk, req.GetPageToken(), pageSize(req.GetPageSize()))
 }
 
 // StreamConversations sends all frames.
@@ -42,10 +42,10 @@ func (c *conversations) StreamConversations(req *parleyv1.StreamConversationsReq
 		return err
 	}
 	walk.Reconnect = rest.Reconnecting(stream.Context())
-	return run(c.s, stream, a, func(
+	return run(c.streams, stream, a, func(
 		ctx context.Context, emit func(*parleyv1.StreamConversationsResponse) error, _ func(any) error,
 	) error {
-		return c.s.cfg.Engine.StreamConversations(ctx, a.sources, walk, req.GetResumeToken(), emit)
+		return c.engine.StreamConversations(ctx, a.sources, walk, req.GetResumeToken(), emit)
 	})
 }
 
@@ -65,7 +65,7 @@ func (c *conversations) prepare(ctx context.Context, req conversationsAsked) (*a
 	if walk.ByLastMessage, err = byLastMessage(req.GetOrderBy()); err != nil {
 		return nil, walk, err
 	}
-	a, err := c.s.askFor(ctx, fieldParent, user, want{
+	a, err := c.access.askFor(ctx, fieldParent, user, want{
 		sources: []parleyv1.Source{parleyv1.Source_SOURCE_CONVERSATION}, view: viewOr(req.GetView(), parleyv1.EventView_EVENT_VIEW_BASIC),
 	})
 	if err != nil {
@@ -86,7 +86,7 @@ func (c *conversations) GetConversation(ctx context.Context, req *parleyv1.GetCo
 	if err != nil {
 		return nil, err
 	}
-	a, err := c.s.askFor(ctx, fieldName, user, want{
+	a, err := c.access.askFor(ctx, fieldName, user, want{
 		sources: []parleyv1.Source{parleyv1.Source_SOURCE_CONVERSATION}, view: viewOr(req.GetView(), parleyv1.EventView_EVENT_VIEW_FULL),
 		conversation: true,
 	})

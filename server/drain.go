@@ -65,11 +65,11 @@ const hardAfter = 300 * time.Millisecond
 
 // watch returns the context of a stream that ends when the server stops, when the stream or its connection is old, or when
 // others need its place. The caller calls release when the stream is over.
-func (s *Server) watch(ctx context.Context) (_ context.Context, end *streamEnd, release func()) {
+func (s *streams) watch(ctx context.Context) (_ context.Context, end *streamEnd, release func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	end = &streamEnd{cancel: cancel, cut: cutOf(ctx), stall: s.cfg.StreamStall}
+	end = &streamEnd{cancel: cancel, cut: cutOf(ctx), stall: s.stall}
 	unhook := context.AfterFunc(s.drain.ctx, func() { end.stop(errStreamEnded("the gateway is stopping")) })
-	age := time.AfterFunc(s.cfg.StreamAge, func() { end.stopSoon(errStreamEnded("the stream has reached its age")) })
+	age := time.AfterFunc(s.age, func() { end.stopSoon(errStreamEnded("the stream has reached its age")) })
 	settle := s.ages.retire(ctx, end)
 	if out, ok := ctx.Value(outsideKey{}).(*outside); ok {
 		out.by(end.stopSoon)

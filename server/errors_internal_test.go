@@ -162,7 +162,7 @@ func TestChainOrder(t *testing.T) {
 	s := &Server{drain: newDrainer()}
 	s.limits = newLimits(&s.cfg, s.drain)
 	all := []string{
-		"places", "request id", "metrics", "recovery", "logging", "errors", "headers", "identity", "audit", "deadline", "limits", "freshness", "validation",
+		"places", "request id", "metrics", "recovery", "logging", "errors", "headers", "identity", "audit", "recheck", "deadline", "limits", "freshness", "validation",
 	}
 	for door, want := range map[string][]string{
 		doorGRPC: append(append([]string{"arrival"}, all...), "encoded"),
@@ -172,21 +172,24 @@ func TestChainOrder(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, unaryAlone := make([]string, 0, len(links)), 0
+		got, unaryAlone, streamAlone := make([]string, 0, len(links)), 0, 0
 		for _, l := range links {
 			got = append(got, l.name)
 			if l.stream == nil {
 				unaryAlone++
 			}
+			if l.unary == nil {
+				streamAlone++
+			}
 			onlyUnary := l.name == "deadline" || l.name == "conditional" || l.name == "encoded"
-			if l.unary == nil || (l.stream == nil) != onlyUnary {
+			if (l.unary == nil) != (l.name == "recheck") || (l.stream == nil) != onlyUnary {
 				t.Errorf("%s has not the forms that it should have", l.name)
 			}
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: order (-want +got):\n%s", door, diff)
 		}
-		if len(links.unary()) != len(want) || len(links.stream()) != len(want)-unaryAlone {
+		if len(links.unary()) != len(want)-streamAlone || len(links.stream()) != len(want)-unaryAlone {
 			t.Errorf("%s: %d and %d interceptors", door, len(links.unary()), len(links.stream()))
 		}
 	}

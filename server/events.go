@@ -23,7 +23,7 @@ import (
 type events struct {
 	parleyv1.UnimplementedEventServiceServer
 
-	s *Server
+	services
 }
 
 var _ parleyv1.EventServiceServer = (*events)(nil)
@@ -56,7 +56,7 @@ func (e *events) ListEvents(ctx context.Context, req *parleyv1.ListEventsRequest
 	if err != nil {
 		return nil, err
 	}
-	page, err := e.s.cfg.Engine.PageEvents(ctx, a.sources, walk, req.GetPageToken(), pageSize(req.GetPageSize()))
+	page, err := e.engine.PageEvents(ctx, a.sources, walk, req.GetPageToken(), pageSize(req.GetPageSize()))
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +75,7 @@ func (e *events) StreamEvents(req *parleyv1.StreamEventsRequest, stream grpc.Ser
 		return err
 	}
 	walk.Reconnect = rest.Reconnecting(stream.Context())
-	return run(e.s, stream, a, func(
+	return run(e.streams, stream, a, func(
 		ctx context.Context, emit func(*parleyv1.StreamEventsResponse) error, sendBatch func(encoded any) error,
 	) error {
 		frame := &query.Batch{}
@@ -83,7 +83,7 @@ func (e *events) StreamEvents(req *parleyv1.StreamEventsRequest, stream grpc.Ser
 			*frame = batch // what sends it has read it when it returns
 			return sendBatch(frame)
 		}
-		return e.s.cfg.Engine.StreamEvents(ctx, a.sources, walk, req.GetResumeToken(), emit)
+		return e.engine.StreamEvents(ctx, a.sources, walk, req.GetResumeToken(), emit)
 	})
 }
 
@@ -103,7 +103,7 @@ func (e *events) prepare(ctx context.Context, req eventsAsked) (*asked, query.Ev
 	if walk.OrderBy, err = eventOrder(req.GetOrderBy()); err != nil {
 		return nil, walk, err
 	}
-	a, err := e.s.askFor(ctx, fieldParent, user, want{
+	a, err := e.access.askFor(ctx, fieldParent, user, want{
 		sources: eventSources(req.GetSources(), user, conversation), view: viewOr(req.GetView(), parleyv1.EventView_EVENT_VIEW_BASIC),
 		start: walk.Start, end: walk.End, conversation: conversation != "",
 	})
@@ -190,7 +190,7 @@ func (e *events) GetEvent(ctx context.Context, req *parleyv1.GetEventRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	a, err := e.s.askFor(ctx, fieldName, user, want{
+	a, err := e.access.askFor(ctx, fieldName, user, want{
 		sources: []parleyv1.Source{ref.Source}, view: viewOr(req.GetView(), parleyv1.EventView_EVENT_VIEW_FULL),
 	})
 	if err != nil {

@@ -21,23 +21,24 @@ const (
 
 // identity finds out who makes a call through one of the two doors.
 type identity struct {
-	s    *Server
-	auth authn.Authenticator
-	door string
+	auth   authn.Authenticator
+	rates  *doors.Rates
+	logger *slog.Logger
+	door   string
 }
 
 // authenticator is what the configuration asks for.
-func (s *Server) authenticator() authn.Authenticator {
-	mode := s.cfg.mode
+func authenticator(cfg *Config) authn.Authenticator {
+	mode := cfg.mode
 	if mode.open() {
 		return everybody{authn.Anonymous()}
 	}
 	auth := &authn.Doors{}
 	if mode.oidc {
-		auth.Tokens = s.cfg.Tokens
+		auth.Tokens = cfg.Tokens
 	}
 	if mode.mtls {
-		auth.Certificates = &authn.Certificates{Roots: s.cfg.TLS.Roots}
+		auth.Certificates = &authn.Certificates{Roots: cfg.TLS.Roots}
 	}
 	return auth
 }
@@ -62,7 +63,7 @@ func (i *identity) identify(ctx context.Context, method string) (context.Context
 	}
 	info.caller, info.callerID = caller, caller.ID()
 	doors.RequestOf(ctx).Proven(info.callerID)
-	if wait := i.s.rates.Take(info.callerID); wait > 0 {
+	if wait := i.rates.Take(info.callerID); wait > 0 {
 		return ctx, &fault.Error{
 			Code: codes.ResourceExhausted, Reason: fault.ReasonCallerLimit, RetryAfter: wait,
 			Message: "this caller begins more calls than the gateway allows one caller",
@@ -77,7 +78,7 @@ func (i *identity) refusal(ctx context.Context, info *callInfo, err error) error
 	if !ok {
 		return err
 	}
-	i.s.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "caller refused",
+	i.logger.LogAttrs(ctx, slog.LevelInfo, "caller refused",
 		slog.String("why", string(known.Why)), slog.String("door", i.door), slog.String("request_id", info.id))
 	return errRefused(known, "the caller is not accepted: "+string(known.Why))
 }

@@ -15,90 +15,112 @@ import (
 
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/server/fault"
+	"github.com/parley-gateway/parley/server/metrics"
 )
 
-// metricsUnary counts calls when they end.
-func (s *Server) metricsUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+// counting counts calls when they end.
+type counting struct{ metrics *metrics.Metrics }
+
+func (c counting) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	start := time.Now()
 	answer, err := next(ctx, req)
-	s.count(ctx, info.FullMethod, err, start)
+	c.count(ctx, info.FullMethod, err, start)
 	return answer, err
 }
 
-func (s *Server) metricsStream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+func (c counting) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
 	start := time.Now()
 	err := next(srv, stream)
-	s.count(stream.Context(), info.FullMethod, err, start)
+	c.count(stream.Context(), info.FullMethod, err, start)
 	return err
 }
 
-func (s *Server) count(ctx context.Context, method string, err error, start time.Time) {
+func (c counting) count(ctx context.Context, method string, err error, start time.Time) {
 	code, reason := codes.OK.String(), ""
 	if err != nil {
 		st := status.Convert(err)
 		code, reason = st.Code().String(), fault.Reason(st)
 	}
-	s.cfg.Metrics.Request(method, code, reason, infoOf(ctx).tenant, time.Since(start))
+	c.metrics.Request(method, code, reason, infoOf(ctx).tenant, time.Since(start))
 }
 
-// recoverUnary turns a panic into INTERNAL.
-func (s *Server) recoverUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (answer any, err error) {
+// recovery turns a panic anywhere below it into INTERNAL.
+type recovery struct{ logger *slog.Logger }
+
+func (r recovery) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (answer any, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			answer, err = nil, s.panicked(ctx, info.FullMethod, p)
+			answer, err = nil, r.panicked(ctx, info.FullMethod, p)
 		}
 	}()
 	return next(ctx, req)
 }
 
-func (s *Server) recoverStream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) (err error) {
+func (r recovery) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = s.panicked(stream.Context(), info.FullMethod, p)
+			err = r.panicked(stream.Context(), info.FullMethod, p)
 		}
 	}()
 	return next(srv, stream)
 }
 
 // panicked logs where a panic happened. Its value may hold anything, so only its type is logged.
-func (s *Server) panicked(ctx context.Context, method string, value any) error {
-	s.cfg.Logger.LogAttrs(ctx, slog.LevelError, "panic",
+func (r recovery) panicked(ctx context.Context, method string, value any) error {
+	r.logger.LogAttrs(ctx, slog.LevelError, "panic",
 		slog.String("rpc", method), slog.String("request_id", infoOf(ctx).id),
 		slog.String("type", fmt.Sprintf("%T", value)), slog.String("stack", string(debug.Stack())))
 	return ofReason(fault.ReasonInternal).GRPCStatus().Err()
 }
 
-// logUnary writes a line for each call: no body, filter, user or name.
-func (s *Server) logUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+// logging writes a line for each call: no body, filter, user or name.
+type logging struct{ logger *slog.Logger }
+
+func (l logging) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	start := time.Now()
 	answer, err := next(ctx, req)
-	s.log(ctx, info.FullMethod, err, start)
+	l.log(ctx, info.FullMethod, err, start)
 	return answer, err
 }
 
-func (s *Server) logStream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+func (l logging) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
 	start := time.Now()
 	err := next(srv, stream)
-	s.log(stream.Context(), info.FullMethod, err, start)
+	l.log(stream.Context(), info.FullMethod, err, start)
 	return err
 }
 
-func (s *Server) log(ctx context.Context, method string, err error, start time.Time) {
+func (l logging) log(ctx context.Context, method string, err error, start time.Time) {
 	level := slog.LevelInfo
 	if !isAPI(method) {
 		level = slog.LevelDebug
 	}
-	if !s.cfg.Logger.Enabled(ctx, level) {
+	if !l.logger.Enabled(ctx, level) {
 		return
 	}
 	st := status.Convert(err)
-	s.cfg.Logger.LogAttrs(ctx, level, "call",
+	l.logger.LogAttrs(ctx, level, "call",
 		slog.String("rpc", method), slog.String("code", st.Code().String()), slog.String("reason", fault.Reason(st)),
 		slog.Duration("took", time.Since(start)), slog.String("request_id", infoOf(ctx).id))
 }
 
-// convert makes the error of the contract, and logs what only the operator may know of it.
-func (s *Server) convert(ctx context.Context, method string, err error) error {
+// conversion makes what comes from below it the errors of the contract, and logs what only the operator may know of them.
+type conversion struct{ logger *slog.Logger }
+
+func (c conversion) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	answer, err := next(ctx, req)
+	if err != nil {
+		return nil, c.convert(ctx, info.FullMethod, err)
+	}
+	return answer, nil
+}
+
+func (c conversion) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+	return c.convert(stream.Context(), info.FullMethod, next(srv, stream))
+}
+
+// convert returns the error of the contract for a failure of a method; nil stays nil.
+func (c conversion) convert(ctx context.Context, method string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -111,9 +133,9 @@ func (s *Server) convert(ctx context.Context, method string, err error) error {
 		if graph.Kind == graphclient.KindNotFound {
 			level = slog.LevelDebug // an answer like others
 		}
-		s.cfg.Logger.LogAttrs(ctx, level, "graph failed", append(attrs, slog.Any("graph", graph))...)
+		c.logger.LogAttrs(ctx, level, "graph failed", append(attrs, slog.Any("graph", graph))...)
 	case st.Code() == codes.Internal:
-		s.cfg.Logger.LogAttrs(ctx, slog.LevelError, "internal failure", append(attrs, slog.String("types", typesOf(err)))...)
+		c.logger.LogAttrs(ctx, slog.LevelError, "internal failure", append(attrs, slog.String("types", typesOf(err)))...)
 	}
 	return st.Err()
 }

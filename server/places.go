@@ -173,9 +173,17 @@ type keptAnswer struct {
 	end    func()
 }
 
-// placesUnary holds what the call keeps until its answer is written: over REST when the request ends, over gRPC when the
+// places holds what a call keeps until the last byte of its answer is out, and lets streams be ended that wait for their reader.
+type places struct {
+	ages     *ages
+	stall    time.Duration   // that a reader may take nothing
+	handlers *sync.WaitGroup // of streams over gRPC
+	failures conversion
+}
+
+// unary holds what the call keeps until its answer is written: over REST when the request ends, over gRPC when the
 // transport gives the last bytes of the answer back.
-func (s *Server) placesUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+func (p places) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	if !isAPI(info.FullMethod) {
 		return next(ctx, req)
 	}
@@ -183,7 +191,7 @@ func (s *Server) placesUnary(ctx context.Context, req any, info *grpc.UnaryServe
 	call := inproc.FromContext(ctx)
 	if call != nil {
 		k.cut = call.Cut
-	} else if k.conn = s.ages.lifeOf(ctx); k.conn != nil {
+	} else if k.conn = p.ages.lifeOf(ctx); k.conn != nil {
 		k.conn.keep(k)
 	}
 	answered := false
@@ -197,7 +205,7 @@ func (s *Server) placesUnary(ctx context.Context, req any, info *grpc.UnaryServe
 		return nil, err
 	}
 	answered = true
-	k.hand(s.cfg.StreamStall)
+	k.hand(p.stall)
 	if call != nil {
 		call.OnEnd(k.end)
 		return answer, nil
@@ -207,28 +215,28 @@ func (s *Server) placesUnary(ctx context.Context, req any, info *grpc.UnaryServe
 
 type cutKey struct{}
 
-// placesStream lets a stream over gRPC be ended although it waits for its reader: the handler runs on a goroutine of its own,
+// stream lets a stream over gRPC be ended although it waits for its reader: the handler runs on a goroutine of its own,
 // which the end of the call wakes. Close waits for it.
-func (s *Server) placesStream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+func (p places) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
 	if inproc.FromContext(stream.Context()) != nil || !isAPI(info.FullMethod) {
 		return next(srv, stream)
 	}
 	ended, cut := make(chan error, 1), make(chan error, 1)
 	ctx := context.WithValue(stream.Context(), cutKey{}, func(err error) {
 		select {
-		case cut <- s.convert(stream.Context(), info.FullMethod, err):
+		case cut <- p.failures.convert(stream.Context(), info.FullMethod, err):
 		default:
 		}
 	})
-	k := &keeping{conn: s.ages.lifeOf(ctx)}
+	k := &keeping{conn: p.ages.lifeOf(ctx)}
 	if k.conn != nil {
 		k.conn.keep(k)
 	}
 	ctx = context.WithValue(ctx, keepingKey{}, k)
-	s.handlers.Go(func() {
+	p.handlers.Go(func() {
 		done := k.queue()
 		err := next(srv, &queuing{streamWith{stream, ctx}, k})
-		k.hand(s.cfg.StreamStall)
+		k.hand(p.stall)
 		done()
 		ended <- err
 	})

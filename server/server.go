@@ -30,6 +30,7 @@ type Server struct {
 	// connections are those of both doors.
 	connections *doors.Connections
 	limits      *limits
+	services    services
 	// handlers are those of streams over gRPC.
 	handlers sync.WaitGroup
 	health   *health.Server
@@ -65,6 +66,10 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.ages = newAges(&cfg, s.connections)
 	s.limits = newLimits(&cfg, s.drain)
+	s.services = services{
+		engine: cfg.Engine, access: &authorizer{cfg.Tenants, cfg.Policy, cfg.Audit},
+		streams: &streams{s.drain, s.ages, cfg.StreamAge, cfg.StreamStall, cfg.Metrics},
+	}
 	links, err := s.chain(doorGRPC)
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
@@ -89,7 +94,7 @@ func (s *Server) newREST() (http.Handler, error) {
 		return nil, err
 	}
 	conn := inproc.New(links.unary(), links.stream())
-	s.register(conn)
+	s.services.register(conn)
 	pages, err := s.pages()
 	if err != nil {
 		return nil, err

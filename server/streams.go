@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"google.golang.org/grpc"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server/fault"
+	"github.com/parley-gateway/parley/server/metrics"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/failure"
 )
@@ -23,12 +25,20 @@ type frameMessage interface {
 // producer emits the frames of a stream, and batches that the codec knows by sendBatch.
 type producer[P any] func(ctx context.Context, emit func(P) error, sendBatch func(encoded any) error) error
 
+// streams are what all streams have in common: when they end, and what is counted of them.
+type streams struct {
+	drain      *drainer
+	ages       *ages
+	age, stall time.Duration // Config.StreamAge and StreamStall
+	metrics    *metrics.Metrics
+}
+
 // run sends what produce emits, in the background priority, until it ends or the server stops. The token of the last
 // checkpoint goes with every error, unless there was none: the token that the caller went on from is theirs already.
 func run[F any, P interface {
 	*F
 	frameMessage
-}](s *Server, stream grpc.ServerStreamingServer[F], a *asked, produce producer[P],
+}](s *streams, stream grpc.ServerStreamingServer[F], a *asked, produce producer[P],
 ) error {
 	ctx, end, release := s.watch(source.WithPriority(stream.Context(), source.Background))
 	defer release()
@@ -59,7 +69,7 @@ func run[F any, P interface {
 	})
 	err = end.result(err)
 	if err != nil {
-		s.cfg.Metrics.StreamIncomplete("all", fault.Reason(toStatus(err)))
+		s.metrics.StreamIncomplete("all", fault.Reason(toStatus(err)))
 	}
 	return err
 }
@@ -82,21 +92,21 @@ func tokenOf(err error) string {
 }
 
 // countIncomplete counts the sources that keep a summary from being complete.
-func (s *Server) countIncomplete(summary *parleyv1.Summary) {
+func (s *streams) countIncomplete(summary *parleyv1.Summary) {
 	if summary.GetComplete() {
 		return
 	}
 	for _, report := range summary.GetSources() {
 		label := strings.ToLower(strings.TrimPrefix(report.GetSource().String(), "SOURCE_"))
 		if report.GetState() != parleyv1.SourceState_SOURCE_STATE_READ {
-			s.cfg.Metrics.StreamIncomplete(label, report.GetReason())
+			s.metrics.StreamIncomplete(label, report.GetReason())
 			continue
 		}
 		seen := make(map[string]bool)
 		for _, gap := range report.GetGaps() {
 			if !seen[gap.GetReason()] {
 				seen[gap.GetReason()] = true
-				s.cfg.Metrics.StreamIncomplete(label, gap.GetReason())
+				s.metrics.StreamIncomplete(label, gap.GetReason())
 			}
 		}
 	}

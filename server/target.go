@@ -47,17 +47,17 @@ type asked struct {
 
 // tenantOf resolves the tenant of a call: the one that the caller names, the only one there is, or the only one that the
 // policy allows the caller anything of.
-func (s *Server) tenantOf(ctx context.Context, what want) (*asked, error) {
+func (z *authorizer) tenantOf(ctx context.Context, what want) (*asked, error) {
 	info := infoOf(ctx)
-	only := len(s.cfg.Tenants) == 1
+	only := len(z.tenants) == 1
 	alias := header(ctx, headerTenant)
 	if alias == "" {
 		var err error
-		if alias, err = s.defaultTenant(ctx, info.caller, what); err != nil {
+		if alias, err = z.defaultTenant(ctx, info.caller, what); err != nil {
 			return nil, err
 		}
 	}
-	tenant, ok := s.cfg.Tenants[alias]
+	tenant, ok := z.tenants[alias]
 	if !ok {
 		// The policy decides of it as of one that the caller may not read: who may not does not learn which there are.
 		info.asked = asked{caller: info.caller, callerID: info.callerID, tenant: &Tenant{}, unknown: true}
@@ -69,21 +69,21 @@ func (s *Server) tenantOf(ctx context.Context, what want) (*asked, error) {
 }
 
 // defaultTenant is the tenant of a caller who names none.
-func (s *Server) defaultTenant(ctx context.Context, caller *authn.Caller, what want) (string, error) {
-	if len(s.cfg.Tenants) == 1 {
-		for alias := range s.cfg.Tenants {
+func (z *authorizer) defaultTenant(ctx context.Context, caller *authn.Caller, what want) (string, error) {
+	if len(z.tenants) == 1 {
+		for alias := range z.tenants {
 			return alias, nil
 		}
 	}
-	known := make([]authz.Tenant, 0, len(s.cfg.Tenants))
-	for alias, tenant := range s.cfg.Tenants {
+	known := make([]authz.Tenant, 0, len(z.tenants))
+	for alias, tenant := range z.tenants {
 		known = append(known, tenant.policy(alias, false))
 	}
-	rules := s.cfg.Policy.Current()
+	rules := z.policy.Current()
 	switch allowed := rules.Tenants(caller, known); len(allowed) {
 	case 0:
 		nowhere := &asked{caller: caller, callerID: caller.ID(), tenant: &Tenant{}}
-		return "", s.denied(ctx, nowhere, nowhere.request(ctx, what), authz.Decision{Digest: rules.Digest()}, what)
+		return "", z.denied(ctx, nowhere, nowhere.request(ctx, what), authz.Decision{Digest: rules.Digest()}, what)
 	case 1:
 		return allowed[0], nil
 	default:

@@ -55,7 +55,7 @@ func publicOptions(cfg *Config, ages *ages) []grpc.ServerOption {
 func (s *Server) newGRPC(links chain, transport ...grpc.ServerOption) *grpc.Server {
 	server := grpc.NewServer(append(transport,
 		grpc.ChainUnaryInterceptor(links.unary()...), grpc.ChainStreamInterceptor(links.stream()...))...)
-	s.register(server)
+	s.services.register(server)
 	grpc_health_v1.RegisterHealthServer(server, healthDoor{s.health})
 	if s.cfg.Reflection {
 		reflection.RegisterV1(server)
@@ -63,12 +63,19 @@ func (s *Server) newGRPC(links chain, transport ...grpc.ServerOption) *grpc.Serv
 	return server
 }
 
+// services are what the services of the API are made of.
+type services struct {
+	engine  Engine
+	access  *authorizer
+	streams *streams
+}
+
 // register puts the services of the API behind a door.
-func (s *Server) register(door grpc.ServiceRegistrar) {
-	parleyv1.RegisterConversationServiceServer(door, &conversations{s: s})
-	parleyv1.RegisterEventServiceServer(door, &events{s: s})
-	parleyv1.RegisterCopilotUsageServiceServer(door, &usage{s: s})
-	parleyv1.RegisterUserServiceServer(door, &users{s: s})
+func (s services) register(door grpc.ServiceRegistrar) {
+	parleyv1.RegisterConversationServiceServer(door, &conversations{services: s})
+	parleyv1.RegisterEventServiceServer(door, &events{services: s})
+	parleyv1.RegisterCopilotUsageServiceServer(door, &usage{services: s})
+	parleyv1.RegisterUserServiceServer(door, &users{services: s})
 }
 
 // newWeb makes the HTTP server of the REST face. It has no write timeout, which would cut streams; package rest bounds the
@@ -119,8 +126,8 @@ func (s *Server) recovered(next http.Handler) http.Handler {
 			case http.ErrAbortHandler:
 				panic(p) //nolint:forbidigo // net/http breaks the connection without a log line
 			default:
-				_ = s.panicked(r.Context(), "REST", p) // logged; the client sees a cut connection
-				panic(http.ErrAbortHandler)            //nolint:forbidigo // the same
+				_ = recovery{s.cfg.Logger}.panicked(r.Context(), "REST", p) // logged; the client sees a cut connection
+				panic(http.ErrAbortHandler)                                 //nolint:forbidigo // the same
 			}
 		}()
 		next.ServeHTTP(w, r)

@@ -23,7 +23,7 @@ const maxChunk = 64 << 10
 type usage struct {
 	parleyv1.UnimplementedCopilotUsageServiceServer
 
-	s *Server
+	services
 }
 
 var _ parleyv1.CopilotUsageServiceServer = (*usage)(nil)
@@ -34,7 +34,7 @@ func (u *usage) ListCopilotUsage(ctx context.Context, req *parleyv1.ListCopilotU
 	if err != nil {
 		return nil, err
 	}
-	return u.s.cfg.Engine.ListCopilotUsage(ctx, a.sources, walk, req.GetPageToken(), pageSize(req.GetPageSize()))
+	return u.engine.ListCopilotUsage(ctx, a.sources, walk, req.GetPageToken(), pageSize(req.GetPageSize()))
 }
 
 // StreamCopilotUsage sends all frames.
@@ -44,10 +44,10 @@ func (u *usage) StreamCopilotUsage(req *parleyv1.StreamCopilotUsageRequest, stre
 		return err
 	}
 	walk.Reconnect = rest.Reconnecting(stream.Context())
-	return run(u.s, stream, a, func(
+	return run(u.streams, stream, a, func(
 		ctx context.Context, emit func(*parleyv1.StreamCopilotUsageResponse) error, _ func(any) error,
 	) error {
-		return u.s.cfg.Engine.StreamCopilotUsage(ctx, a.sources, walk, req.GetResumeToken(), emit)
+		return u.engine.StreamCopilotUsage(ctx, a.sources, walk, req.GetResumeToken(), emit)
 	})
 }
 
@@ -69,7 +69,7 @@ func (u *usage) prepare(ctx context.Context, req usageAsked, filter string) (*as
 
 // ask resolves the tenant and checks that the report exists in this form.
 func (u *usage) ask(ctx context.Context, req usageAsked) (*asked, error) {
-	a, err := u.s.ask(ctx, want{sources: []parleyv1.Source{parleyv1.Source_SOURCE_USAGE}})
+	a, err := u.access.ask(ctx, want{sources: []parleyv1.Source{parleyv1.Source_SOURCE_USAGE}})
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +94,7 @@ func (u *usage) DownloadCopilotUsage(req *parleyv1.DownloadCopilotUsageRequest, 
 	if a.reports == nil {
 		return ofReason(fault.ReasonSourceNotInCloud)
 	}
-	ctx, end, release := u.s.watch(source.WithPriority(stream.Context(), source.Background))
+	ctx, end, release := u.streams.watch(source.WithPriority(stream.Context(), source.Background))
 	defer release()
 	query := source.UsageQuery{Period: req.GetPeriod(), Version: req.GetVersion()}
 	body, mediaType, err := a.reports.Download(ctx, query)

@@ -11,14 +11,14 @@ import (
 type users struct {
 	parleyv1.UnimplementedUserServiceServer
 
-	s *Server
+	services
 }
 
 var _ parleyv1.UserServiceServer = (*users)(nil)
 
 // ListUsers answers one page.
 func (u *users) ListUsers(ctx context.Context, req *parleyv1.ListUsersRequest) (*parleyv1.ListUsersResponse, error) {
-	a, err := u.s.ask(ctx, want{sources: []parleyv1.Source{parleyv1.Source_SOURCE_USER}})
+	a, err := u.access.ask(ctx, want{sources: []parleyv1.Source{parleyv1.Source_SOURCE_USER}})
 	if err != nil {
 		return nil, err
 	}
@@ -27,5 +27,5 @@ func (u *users) ListUsers(ctx context.Context, req *parleyv1.ListUsersRequest) (
 	}
 	var walk query.Users
 	walk.Caller, walk.Tenant, _ = a.binding()
-	return u.s.cfg.Engine.ListUsers(ctx, a.sources, walk, req.GetPageToken(), pageSize(req.GetPageSize()))
+	return u.engine.ListUsers(ctx, a.sources, walk, req.GetPageToken(), pageSize(req.GetPageSize()))
 }
