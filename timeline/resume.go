@@ -70,6 +70,36 @@ func (m *mark) source(src parleyv1.Source) *sourceMark {
 	return &sourceMark{}
 }
 
+// catchingUp reports whether the cursor stood behind all rows in order of a window: the window that it stood in is read in
+// pieces, and this is one of the first.
+func (t *track) catchingUp(s span) bool {
+	switch r := t.resume; {
+	case r == nil || !r.any:
+		return false
+	case r.stray && t.desc:
+		return r.window.start.Before(s.start)
+	case r.stray:
+		return r.window.end.After(s.end)
+	case t.desc:
+		return r.time.Before(s.start)
+	default:
+		return !r.time.Before(s.end)
+	}
+}
+
+// resumed is where the cursor stood, as a place in another window: behind a row in order, or behind all rows in order of the
+// cursor's window where it stood behind a row from outside.
+func (t *track) resumed(w window) position {
+	p := position{window: w, time: t.resume.time, key: t.resume.key, any: true}
+	if t.resume.stray {
+		p.time, p.key = t.resume.window.end, ""
+		if t.desc {
+			p.time = t.resume.window.start
+		}
+	}
+	return p
+}
+
 // restore takes over the place of a cursor. A source that was throttled or failed is asked again if it is asked at all.
 func (t *track) restore(m *sourceMark, asked bool) {
 	t.state, t.reason = m.state, m.reason

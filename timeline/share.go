@@ -196,13 +196,20 @@ func (t *track) forsake(f *fetcher) {
 
 // cursor is where a token says that the track stands, and whether the window there does not fit into this call.
 func (t *track) cursor(hurried bool) (at *position, tried bool) {
-	if t.active != nil || len(t.queue) == 0 || !t.queue[0].slot.slow(hurried) {
+	if t.active != nil || len(t.queue) == 0 {
+		return t.at, false
+	}
+	next := t.queue[0].slot
+	tried = next.slow(hurried)
+	if between := t.at != nil && t.at.window.empty(); !tried && !between {
 		return t.at, false
 	}
 	var place position
 	if t.at != nil {
 		place = *t.at
 	}
-	place.window = t.queue[0].slot.window // perhaps a half of the one that the track stood in
-	return &place, true
+	if next != nil && next.tail == nil {
+		place.window = next.window // perhaps a piece of the one that the track stood in
+	}
+	return &place, tried
 }

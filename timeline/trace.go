@@ -15,10 +15,11 @@ import (
 // sums agree, they are the same rows.
 type trace struct {
 	latest []stamp  // rows that were handed over within a second before the window at hand
-	base   uint64   // the sum when the window was entered, or the token's
+	base   uint64   // the sum when the window was entered or left, or the token's
 	owed   uint64   // what the sum holds beside the rows of this reading
 	handed []uint64 // rows outside the window at hand that were handed over in order before
-	fresh  bool     // the walk was resumed and no window was entered yet
+	fresh  bool     // the walk was resumed and no window was entered yet, but for pieces before the token's place
+	pieces bool     // beside fresh: such pieces were left
 	// known tells whether a row was handed over as one from outside, and is none of the sum's.
 	known func(id uint64) bool
 }
@@ -37,7 +38,7 @@ const (
 
 // sum is what a token keeps of the trace at the track's place.
 func (t *track) sum() uint64 {
-	if t.stopped != nil || t.active == nil && (t.at != nil || t.trace.fresh) {
+	if t.stopped != nil || t.active == nil {
 		return t.trace.base
 	}
 	sum := t.trace.owed
@@ -50,9 +51,6 @@ func (t *track) sum() uint64 {
 	}
 	for _, s := range t.trace.latest {
 		add(s.time, s.id)
-	}
-	if t.active == nil {
-		return sum
 	}
 	for i := range t.active.entries[:t.next] {
 		if e := &t.active.entries[i]; !e.stray && !t.trace.known(e.hash) {
@@ -74,13 +72,22 @@ func (t *track) near(at, edge time.Time) bool {
 
 // trail keeps the end of a window that was handed over.
 func (t *track) trail(b *block) {
-	t.trace.owed = 0
+	if t.trace.fresh && t.chained() {
+		return // nothing was read: the chain begins anew
+	}
+	if t.trace.pieces = t.trace.fresh; !t.trace.fresh {
+		t.trace.owed = 0
+	}
 	t.trace.latest = slices.DeleteFunc(t.trace.latest, func(s stamp) bool { return !t.near(s.time, t.reached) })
 	last := sort.Search(len(b.entries), func(i int) bool { return b.entries[i].stray })
 	for last--; last >= 0 && t.near(b.entries[last].time, t.reached); last-- {
 		if e := &b.entries[last]; !t.trace.known(e.hash) {
 			t.trace.latest = append(t.trace.latest, stamp{e.time, e.hash})
 		}
+	}
+	t.trace.base = t.trace.owed
+	for _, s := range t.trace.latest {
+		t.trace.base += mixed(s.id)
 	}
 }
 
@@ -91,12 +98,12 @@ func (t *track) recall(b *block) {
 		t.trace.base = t.sum()
 		return
 	}
-	t.trace.fresh = false
-	edge := b.start
-	if t.desc {
-		edge = b.end
+	catchingUp := t.catchingUp(b.span)
+	if catchingUp && t.chained() {
+		return
 	}
-	if b.sheet != nil {
+	edge := b.begin(t.desc)
+	if b.sheet != nil && !t.trace.pieces {
 		for _, s := range b.sheet.edge {
 			passed := s.time.Before(edge) != t.desc && t.whole.has(s.time)
 			if passed && t.near(s.time, edge) && !t.trace.known(s.id) {
@@ -104,11 +111,18 @@ func (t *track) recall(b *block) {
 			}
 		}
 	}
-	if again := t.sum(); t.resume == nil || t.chained() || b.span == t.resume.window.span {
+	t.trace.owed = 0
+	again := t.sum()
+	if t.resume == nil || t.chained() || t.trace.pieces || edge.Equal(t.resume.window.begin(t.desc)) {
+		if catchingUp {
+			t.trace.owed = t.trace.base - again // of rows in the pieces behind this one
+			return
+		}
 		var sum uint64
 		t.trace.handed, sum = summands(t.trace.base, again, b.entries[:t.next], b.entries[t.next:])
 		t.trace.owed = sum - again
 	}
+	t.trace.fresh = false
 	t.trace.base = t.sum()
 }
 

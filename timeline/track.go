@@ -188,7 +188,10 @@ func (t *track) enter(b *block) {
 	t.at = &position{window: b.window}
 	if t.resume != nil && t.resume.any {
 		t.next = t.behind(b, again)
-		if again && (t.resume.stray || b.has(t.resume.time)) {
+		switch {
+		case t.catchingUp(b.span):
+			*t.at = t.resumed(b.window)
+		case again && t.resume.stray || !t.resume.stray && b.has(t.resume.time):
 			t.at.time, t.at.key, t.at.stray, t.at.any = t.resume.time, t.resume.key, t.resume.stray, true
 		}
 	}
@@ -298,10 +301,18 @@ func (t *track) leave() {
 		t.reached = b.end
 	}
 	t.trail(b)
+	if t.catchingUp(b.span) {
+		t.place = t.resumed(window{})
+		t.at = &t.place
+	}
 }
 
-// stand puts the track's place behind an entry of the active block.
+// stand puts the track's place behind an entry of the active block. While the block lies before the place of the cursor, that
+// stays the track's place: what is handed over are rows from outside the window alone.
 func (t *track) stand(e *entry) {
+	if t.catchingUp(t.active.span) {
+		return
+	}
 	t.place = position{window: t.active.window, time: e.time, key: e.key, stray: e.stray, any: true}
 	t.at = &t.place
 }

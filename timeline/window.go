@@ -84,6 +84,14 @@ func (s span) empty() bool          { return !s.end.After(s.start) }
 func (s span) hours() float64       { return s.end.Sub(s.start).Hours() }
 func (s span) has(t time.Time) bool { return !t.Before(s.start) && t.Before(s.end) }
 
+// begin is the end of a span that a walk comes to first.
+func (s span) begin(desc bool) time.Time {
+	if desc {
+		return s.end
+	}
+	return s.start
+}
+
 // window is one piece of the interval that is read by itself.
 type window struct {
 	span
