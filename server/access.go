@@ -10,6 +10,7 @@ import (
 	"github.com/parley-gateway/parley/cache"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/internal/reasons"
 	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/server/audit"
 	"github.com/parley-gateway/parley/server/authz"
@@ -130,7 +131,7 @@ func (z *authorizer) askFor(ctx context.Context, field, user string, what want) 
 			return nil, err
 		}
 		if decision.Lookup && cache.ControlOf(ctx).OnlyIfCached {
-			return nil, ofReason(fault.ReasonNotCached) // see grant
+			return nil, ofReason(parleyv1.ErrorReason_ERROR_REASON_NOT_CACHED) // see grant
 		}
 		user, err = a.resolve(ctx, user)
 		if decision.Lookup && isKind(err, graphclient.KindNotFound) {
@@ -206,7 +207,7 @@ func (z *authorizer) denied(ctx context.Context, a *asked, request authz.Request
 		info.record.Correct(z.lookupIntent(ctx, a, request, decision, what))
 	default:
 		z.audit.Denied(z.intent(ctx, a, request, decision, what),
-			audit.Outcome{Code: codeName(err.Code), ErrorReason: err.Reason})
+			audit.Outcome{Code: codeName(err.Code), ErrorReason: reasons.Text(err.Reason)})
 	}
 	return err
 }
@@ -225,7 +226,7 @@ func (z *authorizer) begin(ctx context.Context, intent audit.Intent) error {
 	}
 	if err != nil {
 		return &fault.Error{
-			Code: codes.Unavailable, Reason: fault.ReasonAudit, RetryAfter: retryLater,
+			Code: codes.Unavailable, Reason: parleyv1.ErrorReason_ERROR_REASON_AUDIT_UNAVAILABLE, RetryAfter: retryLater,
 			Message: "the call could not be recorded, so it was not made",
 		}
 	}
@@ -248,7 +249,7 @@ func (z *authorizer) grant(ctx context.Context, a *asked, request authz.Request,
 	}
 	info.granted, a.allUsers = &info.grant, decision.AllUsers
 	if !decision.AllUsers && cache.ControlOf(ctx).OnlyIfCached {
-		return ofReason(fault.ReasonNotCached) // what is kept tells that somebody has read it
+		return ofReason(parleyv1.ErrorReason_ERROR_REASON_NOT_CACHED) // what is kept tells that somebody has read it
 	}
 	if decision.OnBehalf {
 		return z.delegate(ctx, a)
@@ -280,14 +281,14 @@ func (z *authorizer) intent(ctx context.Context, a *asked, request authz.Request
 
 func errDenied() *fault.Error {
 	return &fault.Error{
-		Code: codes.PermissionDenied, Reason: fault.ReasonPolicyDenied,
+		Code: codes.PermissionDenied, Reason: parleyv1.ErrorReason_ERROR_REASON_POLICY_DENIED,
 		Message: "no rule of the gateway's policy allows this caller this method with these sources, this view and this user in this tenant",
 	}
 }
 
 func errPolicyUserID(field string) error {
 	return &fault.Error{
-		Code: codes.FailedPrecondition, Reason: fault.ReasonUserIDRequired, Field: field,
+		Code: codes.FailedPrecondition, Reason: parleyv1.ErrorReason_ERROR_REASON_USER_ID_REQUIRED, Field: field,
 		Message: "the policy decides by object id, and Graph refuses to look this user up; name the user by object id",
 	}
 }

@@ -147,7 +147,7 @@ func TestConnectionsAreRenewed(t *testing.T) {
 			frame, err := stream.Recv()
 			if err != nil {
 				st := status.Convert(err)
-				if st.Code() != codes.Unavailable || fault.Reason(st) != fault.ReasonStreamEnded {
+				if st.Code() != codes.Unavailable || fault.Reason(st) != "STREAM_ENDED" {
 					t.Errorf("the stream ended with %v", st)
 				}
 				if token := fault.Info(st).GetMetadata()[fault.MetaResumeToken]; token != last {

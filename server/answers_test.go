@@ -18,7 +18,6 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server"
-	"github.com/parley-gateway/parley/server/fault"
 	"github.com/parley-gateway/parley/timeline/failure"
 )
 
@@ -147,7 +146,7 @@ func TestFieldsAsSent(t *testing.T) {
 	}
 	// In a stream alike, and by the header where the token came from there.
 	h.streamEvents = func(context.Context, func(*parleyv1.StreamEventsResponse) error) error {
-		return &failure.Error{Reason: failure.ReasonTokenRefused, Field: "resume_token", Message: "the token is not of this request"}
+		return &failure.Error{Reason: parleyv1.ErrorReason_ERROR_REASON_TOKEN_REFUSED, Field: "resume_token", Message: "the token is not of this request"}
 	}
 	for _, tt := range []struct {
 		path, want string
@@ -160,7 +159,7 @@ func TestFieldsAsSent(t *testing.T) {
 		resp := h.get(t, tt.path, tt.headers...)
 		text := body(t, resp)
 		e := parseError(t, text)
-		if resp.StatusCode != http.StatusBadRequest || !slices.Equal(e.fields(), []string{tt.want}) || e.reason() != fault.ReasonTokenRefused {
+		if resp.StatusCode != http.StatusBadRequest || !slices.Equal(e.fields(), []string{tt.want}) || e.reason() != "TOKEN_REFUSED" {
 			t.Errorf("%s: %d %s", tt.path, resp.StatusCode, text)
 		}
 		// What somebody made up is not handed back as a token of ours.

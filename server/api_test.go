@@ -55,7 +55,7 @@ func walk(change func(*query.Events)) query.Events {
 }
 
 func apiCases() []apiCase {
-	const invalid = fault.ReasonInvalidArgument
+	const invalid = "INVALID_ARGUMENT"
 	bad := func(name string, rpc proto.Message, path, field string) apiCase {
 		return apiCase{name: name, rpc: rpc, rest: path, code: codes.InvalidArgument, http: http.StatusBadRequest, reason: invalid, field: field}
 	}
@@ -100,11 +100,11 @@ func apiCases() []apiCase {
 		{
 			name: "calls of a name that Graph does not look up", rpc: &parleyv1.ListEventsRequest{Parent: "users/" + boUPN, Sources: []parleyv1.Source{parleyv1.Source_SOURCE_CALL}},
 			rest: "/v1/users/" + boUPN + "/events?sources=SOURCE_CALL", code: codes.FailedPrecondition, http: http.StatusBadRequest,
-			reason: fault.ReasonUserIDRequired, field: "parent",
+			reason: "USER_ID_REQUIRED", field: "parent",
 		},
 		{
 			name: "a name that nobody has", rpc: &parleyv1.ListEventsRequest{Parent: "users/no@contoso.example"}, rest: "/v1/users/no@contoso.example/events",
-			code: codes.NotFound, http: http.StatusNotFound, reason: fault.ReasonNotFound,
+			code: codes.NotFound, http: http.StatusNotFound, reason: "NOT_FOUND",
 		},
 		bad("me for nobody", &parleyv1.ListEventsRequest{Parent: "users/me"}, "/v1/users/me/events", "parent"),
 		bad("chats of the tenant", &parleyv1.ListEventsRequest{Parent: "users/-", Sources: []parleyv1.Source{parleyv1.Source_SOURCE_CHAT}}, "/v1/users/-/events?sources=SOURCE_CHAT", "parent"),
@@ -131,11 +131,11 @@ func apiCases() []apiCase {
 		bad("a message of the tenant", &parleyv1.GetEventRequest{Name: "users/-/events/chat," + chatID + ",1"}, "/v1/users/-/events/chat,"+chatID+",1", "name"),
 		{
 			name: "a chat the user is not in", rpc: &parleyv1.ListEventsRequest{Parent: anna + "/conversations/19:other@thread.v2"},
-			rest: base + "/conversations/19:other@thread.v2/events", code: codes.NotFound, http: http.StatusNotFound, reason: fault.ReasonNotFound,
+			rest: base + "/conversations/19:other@thread.v2/events", code: codes.NotFound, http: http.StatusNotFound, reason: "NOT_FOUND",
 		},
 		{
 			name: "a session is no chat", rpc: &parleyv1.GetConversationRequest{Name: anna + "/conversations/session-1"},
-			rest: base + "/conversations/session-1", code: codes.NotFound, http: http.StatusNotFound, reason: fault.ReasonHasNoChat,
+			rest: base + "/conversations/session-1", code: codes.NotFound, http: http.StatusNotFound, reason: "CONVERSATION_HAS_NO_CHAT",
 		},
 		{
 			name: "conversations", rpc: &parleyv1.ListConversationsRequest{Parent: anna, OrderBy: "last_message_time desc"},

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/internal/reasons"
 	"github.com/parley-gateway/parley/server/audit"
 	"github.com/parley-gateway/parley/server/fault"
 	"github.com/parley-gateway/parley/server/rest"
@@ -52,7 +53,7 @@ func (auditing) record(info *callInfo, returned bool, err error) {
 	}
 	switch {
 	case !returned:
-		out.Code, out.ErrorReason = codeName(codes.Internal), fault.ReasonInternal
+		out.Code, out.ErrorReason = codeName(codes.Internal), reasons.Text(parleyv1.ErrorReason_ERROR_REASON_INTERNAL)
 	case err != nil:
 		st := toStatus(err)
 		out.Code, out.ErrorReason = codeName(st.Code()), fault.Reason(st)

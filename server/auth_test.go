@@ -37,7 +37,7 @@ func expect(t *testing.T, about string, err error, code codes.Code, reason strin
 func TestUsersOfCallers(t *testing.T) {
 	t.Parallel()
 	g := startGuarded(t, nil)
-	const denied = fault.ReasonPolicyDenied
+	const denied = "POLICY_DENIED"
 	for name, c := range map[string]struct {
 		token, user string
 		code        codes.Code
@@ -49,13 +49,13 @@ func TestUsersOfCallers(t *testing.T) {
 		"me by id":                         {"owner", annaID, codes.OK, "", 0, annaID},
 		"me in upper case":                 {"owner", strings.ToUpper(annaID), codes.OK, "", 0, strings.ToUpper(annaID)},
 		"me without own data":              {"stranger", "me", codes.PermissionDenied, denied, 0, ""},
-		"me of an application":             {"export", "me", codes.InvalidArgument, fault.ReasonInvalidArgument, 0, ""},
-		"me of a certificate":              {"machine", "me", codes.InvalidArgument, fault.ReasonInvalidArgument, 0, ""},
+		"me of an application":             {"export", "me", codes.InvalidArgument, "INVALID_ARGUMENT", 0, ""},
+		"me of a certificate":              {"machine", "me", codes.InvalidArgument, "INVALID_ARGUMENT", 0, ""},
 		"me of an officer":                 {"officer", "me", codes.OK, "", 0, carlaID},
 		"a name that is not the caller's":  {"owner", "carla@contoso.example", codes.PermissionDenied, denied, 0, ""},
 		"a name whose token does not tell": {"owner", annaUPN, codes.PermissionDenied, denied, 0, ""},
 		"a listed user by name":            {"machine", annaUPN, codes.OK, "", 1, annaID},
-		"a name that cannot be looked up":  {"machine", boUPN, codes.FailedPrecondition, fault.ReasonUserIDRequired, 1, ""},
+		"a name that cannot be looked up":  {"machine", boUPN, codes.FailedPrecondition, "USER_ID_REQUIRED", 1, ""},
 		"a name that nobody has":           {"machine", "nobody@contoso.example", codes.PermissionDenied, denied, 1, ""},
 		"the same for all":                 {"officer", boUPN, codes.OK, "", 1, boUPN},
 		"the whole tenant":                 {"officer", "-", codes.OK, "", 0, "-"},
@@ -107,21 +107,21 @@ func TestTenantsOfCallers(t *testing.T) {
 	}{
 		"the only one allowed":             {"officer", nil, codes.OK, "", tenantID},
 		"by its alias":                     {"officer", []string{"parley-tenant", "contoso"}, codes.OK, "", tenantID},
-		"another's":                        {"officer", []string{"parley-tenant", "fabrikam"}, codes.PermissionDenied, fault.ReasonPolicyDenied, ""},
+		"another's":                        {"officer", []string{"parley-tenant", "fabrikam"}, codes.PermissionDenied, "POLICY_DENIED", ""},
 		"a caller of the other":            {"foreigner", nil, codes.OK, "", otherID},
-		"a caller of the other, elsewhere": {"foreigner", []string{"parley-tenant", "contoso"}, codes.PermissionDenied, fault.ReasonPolicyDenied, ""},
-		"no tenant of the deployment":      {"nowhere", nil, codes.PermissionDenied, fault.ReasonPolicyDenied, ""},
-		"that there is none of":            {"officer", []string{"parley-tenant", "initech"}, codes.PermissionDenied, fault.ReasonPolicyDenied, ""},
-		"none, of a caller without rules":  {"stranger", []string{"parley-tenant", "initech"}, codes.PermissionDenied, fault.ReasonPolicyDenied, ""},
-		"none, of a certificate":           {"machine", []string{"parley-tenant", "initech"}, codes.PermissionDenied, fault.ReasonPolicyDenied, ""},
-		"none, of one who may read all":    {"everywhere", []string{"parley-tenant", "initech"}, codes.InvalidArgument, fault.ReasonTenantRequired, ""},
-		"one of two allowed":               {"everywhere", nil, codes.InvalidArgument, fault.ReasonTenantRequired, ""},
+		"a caller of the other, elsewhere": {"foreigner", []string{"parley-tenant", "contoso"}, codes.PermissionDenied, "POLICY_DENIED", ""},
+		"no tenant of the deployment":      {"nowhere", nil, codes.PermissionDenied, "POLICY_DENIED", ""},
+		"that there is none of":            {"officer", []string{"parley-tenant", "initech"}, codes.PermissionDenied, "POLICY_DENIED", ""},
+		"none, of a caller without rules":  {"stranger", []string{"parley-tenant", "initech"}, codes.PermissionDenied, "POLICY_DENIED", ""},
+		"none, of a certificate":           {"machine", []string{"parley-tenant", "initech"}, codes.PermissionDenied, "POLICY_DENIED", ""},
+		"none, of one who may read all":    {"everywhere", []string{"parley-tenant", "initech"}, codes.InvalidArgument, "TENANT_REQUIRED", ""},
+		"one of two allowed":               {"everywhere", nil, codes.InvalidArgument, "TENANT_REQUIRED", ""},
 		"two allowed, one named":           {"everywhere", []string{"parley-tenant", "fabrikam"}, codes.OK, "", otherID},
-		"a certificate is of no tenant":    {"machine", []string{"parley-tenant", "contoso"}, codes.PermissionDenied, fault.ReasonPolicyDenied, ""},
+		"a certificate is of no tenant":    {"machine", []string{"parley-tenant", "contoso"}, codes.PermissionDenied, "POLICY_DENIED", ""},
 	} {
 		expect(t, name, g.list(t, c.token, carlaID, c.pairs...), c.code, c.reason)
 		requests, _, _ := g.take()
-		if got := g.records.take(t); c.reason == fault.ReasonPolicyDenied && (len(got) != 1 || got[0].Outcome.Reason != c.reason) {
+		if got := g.records.take(t); c.reason == "POLICY_DENIED" && (len(got) != 1 || got[0].Outcome.Reason != c.reason) {
 			t.Errorf("%s: records %+v", name, got)
 		}
 		if c.code != codes.OK && len(requests)+int(g.graph.n.Load()) > 0 {
@@ -182,8 +182,8 @@ func TestStreamsAreAskedAgain(t *testing.T) {
 		"the policy changes": {func(g *guarded) {
 			g.write(t, "rules:\n  - name: others\n    match: {role: Other}\n    allow: {rpcs: all, sources: all, view: full, users: all}\n")
 			g.pass(time.Minute)
-		}, codes.PermissionDenied, fault.ReasonPolicyDenied},
-		"the credential ends": {func(g *guarded) { g.pass(time.Hour + 5*time.Minute + time.Second) }, codes.Unauthenticated, fault.ReasonUnauthenticated},
+		}, codes.PermissionDenied, "POLICY_DENIED"},
+		"the credential ends": {func(g *guarded) { g.pass(time.Hour + 5*time.Minute + time.Second) }, codes.Unauthenticated, "CALLER_UNAUTHENTICATED"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -267,7 +267,7 @@ func TestWaitingStreamsAreAskedAgain(t *testing.T) {
 		t.Fatalf("the checkpoint of a batch that is out: %v", err)
 	}
 	err = send(checkpointFrame("t3"))
-	expect(t, "a heartbeat", err, codes.PermissionDenied, fault.ReasonPolicyDenied)
+	expect(t, "a heartbeat", err, codes.PermissionDenied, "POLICY_DENIED")
 	if token := fault.Info(status.Convert(err)).GetMetadata()[fault.MetaResumeToken]; token != "t2" {
 		t.Errorf("resume token %q", token)
 	}
@@ -280,7 +280,7 @@ func TestCallerLimit(t *testing.T) {
 		expect(t, "within the burst", g.list(t, "owner", "me"), codes.OK, "")
 	}
 	err := g.list(t, "owner", "me")
-	expect(t, "beyond it", err, codes.ResourceExhausted, fault.ReasonCallerLimit)
+	expect(t, "beyond it", err, codes.ResourceExhausted, "CALLER_LIMIT")
 	if fault.RetryDelay(status.Convert(err)) != time.Second {
 		t.Errorf("retry after %s", fault.RetryDelay(status.Convert(err)))
 	}
@@ -348,7 +348,7 @@ func TestIdentityCannotBeForged(t *testing.T) {
 			t.Errorf("%s: %d", path, resp.StatusCode)
 		}
 	}
-	expect(t, "a ticket over gRPC", g.list(t, "", annaID, "parley-handover", "AAAAAAAAAAAAAAAAAAAAAAAAAA"), codes.Unauthenticated, fault.ReasonUnauthenticated)
+	expect(t, "a ticket over gRPC", g.list(t, "", annaID, "parley-handover", "AAAAAAAAAAAAAAAAAAAAAAAAAA"), codes.Unauthenticated, "CALLER_UNAUTHENTICATED")
 	if !g.untouched() {
 		t.Error("something was read")
 	}

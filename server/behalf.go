@@ -6,6 +6,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/server/audit"
 	"github.com/parley-gateway/parley/server/authn"
@@ -39,7 +40,7 @@ type Delegates interface {
 func (z *authorizer) delegate(ctx context.Context, a *asked) error {
 	if a.tenant.Delegates == nil {
 		return &fault.Error{
-			Code: codes.PermissionDenied, Reason: fault.ReasonDelegation,
+			Code: codes.PermissionDenied, Reason: parleyv1.ErrorReason_ERROR_REASON_DELEGATION_UNAVAILABLE,
 			Message: "the policy has Graph asked on behalf of the user, and the gateway's credential for this tenant cannot do so; " +
 				"it takes an app registration with a client secret, a certificate or a workload identity",
 		}
@@ -79,12 +80,12 @@ func errObstacle(obstacle authz.Obstacle) *fault.Error {
 	err := errDenied()
 	switch obstacle {
 	case authz.NotOffered:
-		err.Reason = fault.ReasonDelegation
+		err.Reason = parleyv1.ErrorReason_ERROR_REASON_DELEGATION_UNAVAILABLE
 		err.Message = "the rule for this caller has Graph asked on behalf of the user, and Graph gives this to applications alone; " +
 			"on behalf of a user there are their chats, the events below one conversation, and the usage report. " +
 			"For anything else the operator adds a rule without `graph: on_behalf_of`"
 	case authz.NoUser:
-		err.Reason = fault.ReasonDelegation
+		err.Reason = parleyv1.ErrorReason_ERROR_REASON_DELEGATION_UNAVAILABLE
 		err.Message = "the rule for this caller has Graph asked on behalf of a user, and that takes a signed-in user's access token of the tenant that is read; " +
 			"a certificate or an application's own token has no user behind it"
 	case authz.None:

@@ -83,14 +83,14 @@ func TestRefusedDelegations(t *testing.T) {
 		http   int
 		claims string
 	}{
-		"consent":        {"delegate", &graphclient.Error{Kind: graphclient.KindConsent, Status: 400, Code: "AADSTS65001"}, codes.PermissionDenied, fault.ReasonConsent, 403, ""},
-		"sign-in":        {"delegate", &graphclient.Error{Kind: graphclient.KindSignIn, Status: 400, Code: "AADSTS50013"}, codes.Unauthenticated, fault.ReasonSignIn, 401, ""},
-		"claims":         {"delegate", &graphclient.Error{Kind: graphclient.KindSignIn, Status: 400, Code: "AADSTS50076", Claims: claims}, codes.Unauthenticated, fault.ReasonSignIn, 401, encoded},
-		"our credential": {"delegate", &graphclient.Error{Kind: graphclient.KindCredential, Status: 401, Code: "AADSTS7000215"}, codes.FailedPrecondition, fault.ReasonGraphCredential, 502, ""},
-		"Entra is down":  {"delegate", &graphclient.Error{Kind: graphclient.KindUnavailable, RetryAfter: time.Second}, codes.Unavailable, fault.ReasonGraphUnavailable, 503, ""},
-		"a certificate":  {"device", nil, codes.PermissionDenied, fault.ReasonDelegation, 403, ""},
-		"an application": {"export", nil, codes.PermissionDenied, fault.ReasonDelegation, 403, ""},
-		"of elsewhere":   {"foreigner", nil, codes.PermissionDenied, fault.ReasonPolicyDenied, 403, ""},
+		"consent":        {"delegate", &graphclient.Error{Kind: graphclient.KindConsent, Status: 400, Code: "AADSTS65001"}, codes.PermissionDenied, "CONSENT_REQUIRED", 403, ""},
+		"sign-in":        {"delegate", &graphclient.Error{Kind: graphclient.KindSignIn, Status: 400, Code: "AADSTS50013"}, codes.Unauthenticated, "SIGN_IN_REQUIRED", 401, ""},
+		"claims":         {"delegate", &graphclient.Error{Kind: graphclient.KindSignIn, Status: 400, Code: "AADSTS50076", Claims: claims}, codes.Unauthenticated, "SIGN_IN_REQUIRED", 401, encoded},
+		"our credential": {"delegate", &graphclient.Error{Kind: graphclient.KindCredential, Status: 401, Code: "AADSTS7000215"}, codes.FailedPrecondition, "GRAPH_CREDENTIAL_REJECTED", 502, ""},
+		"Entra is down":  {"delegate", &graphclient.Error{Kind: graphclient.KindUnavailable, RetryAfter: time.Second}, codes.Unavailable, "GRAPH_UNAVAILABLE", 503, ""},
+		"a certificate":  {"device", nil, codes.PermissionDenied, "DELEGATION_UNAVAILABLE", 403, ""},
+		"an application": {"export", nil, codes.PermissionDenied, "DELEGATION_UNAVAILABLE", 403, ""},
+		"of elsewhere":   {"foreigner", nil, codes.PermissionDenied, "POLICY_DENIED", 403, ""},
 	} {
 		g.users.setFail(c.fail)
 		_, err := parleyv1.NewConversationServiceClient(g.conn).ListConversations(as(t.Context(), c.caller), &parleyv1.ListConversationsRequest{Parent: "users/" + annaID})
@@ -129,10 +129,10 @@ func TestChatsOfOthers(t *testing.T) {
 		code   codes.Code
 		reason string
 	}{
-		"not in it":         {"delegate", &graphclient.Error{Kind: graphclient.KindRefused, Status: 403}, codes.NotFound, fault.ReasonNotFound},
-		"no such chat":      {"delegate", &graphclient.Error{Kind: graphclient.KindNotFound, Status: 404}, codes.NotFound, fault.ReasonNotFound},
-		"no permission":     {"delegate", &graphclient.Error{Kind: graphclient.KindForbidden, Status: 403, Roles: []string{"Chat.Read"}}, codes.PermissionDenied, fault.ReasonPermissionMissing},
-		"the application's": {"officer", &graphclient.Error{Kind: graphclient.KindForbidden, Status: 403}, codes.PermissionDenied, fault.ReasonPermissionMissing},
+		"not in it":         {"delegate", &graphclient.Error{Kind: graphclient.KindRefused, Status: 403}, codes.NotFound, "NOT_FOUND"},
+		"no such chat":      {"delegate", &graphclient.Error{Kind: graphclient.KindNotFound, Status: 404}, codes.NotFound, "NOT_FOUND"},
+		"no permission":     {"delegate", &graphclient.Error{Kind: graphclient.KindForbidden, Status: 403, Roles: []string{"Chat.Read"}}, codes.PermissionDenied, "GRAPH_PERMISSION_MISSING"},
+		"the application's": {"officer", &graphclient.Error{Kind: graphclient.KindForbidden, Status: 403}, codes.PermissionDenied, "GRAPH_PERMISSION_MISSING"},
 	} {
 		g.getChat = func(string, string, string) (*parleyv1.Conversation, error) { return nil, c.fail }
 		g.getEvent = func(string, string, source.Ref) (*parleyv1.Event, error) { return nil, c.fail }
@@ -169,7 +169,7 @@ func TestPermissionChangesUnderAStream(t *testing.T) {
 	g.pass(time.Minute)
 	feed <- struct{}{}
 	_, err = stream.Recv()
-	expect(t, "the stream", err, codes.PermissionDenied, fault.ReasonPolicyDenied)
+	expect(t, "the stream", err, codes.PermissionDenied, "POLICY_DENIED")
 	if asked := g.users.take(); len(asked) != 0 {
 		t.Errorf("asked for %+v", asked)
 	}
@@ -207,7 +207,7 @@ func TestNarrowerRuleUnderAStream(t *testing.T) {
 	g.pass(time.Minute)
 	feed <- struct{}{}
 	_, err := stream.Recv()
-	expect(t, "the stream", err, codes.PermissionDenied, fault.ReasonPolicyDenied)
+	expect(t, "the stream", err, codes.PermissionDenied, "POLICY_DENIED")
 	begin()
 	requests, _, _ := g.take()
 	proved := make([]bool, 0, len(requests))
@@ -226,7 +226,7 @@ func TestNoDelegates(t *testing.T) {
 	t.Parallel()
 	g := startGuarded(t, func(c *server.Config) { c.Tenants["contoso"].Delegates = nil })
 	_, err := parleyv1.NewConversationServiceClient(g.conn).ListConversations(as(t.Context(), "delegate"), &parleyv1.ListConversationsRequest{Parent: "users/me"})
-	expect(t, "no delegates", err, codes.PermissionDenied, fault.ReasonDelegation)
+	expect(t, "no delegates", err, codes.PermissionDenied, "DELEGATION_UNAVAILABLE")
 	if !g.untouched() {
 		t.Error("something was read")
 	}

@@ -68,7 +68,7 @@ func TestCloseEndsStreams(t *testing.T) {
 	if next, err := watch.Recv(); err != nil || next.GetStatus() != grpc_health_v1.HealthCheckResponse_NOT_SERVING {
 		t.Errorf("health while stopping %v %v", next, err)
 	}
-	for path, reason := range map[string]string{"/readyz": "", "/v1/users": fault.ReasonShuttingDown} {
+	for path, reason := range map[string]string{"/readyz": "", "/v1/users": "SHUTTING_DOWN"} {
 		answer := h.get(t, path)
 		text := body(t, answer)
 		if answer.StatusCode != http.StatusServiceUnavailable || !strings.Contains(text, reason) {
@@ -82,7 +82,7 @@ func TestCloseEndsStreams(t *testing.T) {
 		_, last = stream.Recv()
 	}
 	st := status.Convert(last)
-	if st.Code() != codes.Unavailable || fault.Reason(st) != fault.ReasonStreamEnded || fault.Info(st).GetMetadata()[fault.MetaResumeToken] != "t2" {
+	if st.Code() != codes.Unavailable || fault.Reason(st) != "STREAM_ENDED" || fault.Info(st).GetMetadata()[fault.MetaResumeToken] != "t2" {
 		t.Errorf("gRPC stream ended with %v", st.Proto())
 	}
 	rest, err := io.ReadAll(lines)
@@ -90,7 +90,7 @@ func TestCloseEndsStreams(t *testing.T) {
 		t.Fatalf("REST stream was cut: %v", err)
 	}
 	_, line, _ := strings.Cut(string(rest), `{"error":`)
-	if e := parseError(t, strings.TrimSuffix(line, "}\n")); e.reason() != fault.ReasonStreamEnded || e.meta("resume_token") != "t2" {
+	if e := parseError(t, strings.TrimSuffix(line, "}\n")); e.reason() != "STREAM_ENDED" || e.meta("resume_token") != "t2" {
 		t.Errorf("REST stream ended with %s", rest)
 	}
 	cancelWatch(t, watch)

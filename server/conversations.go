@@ -10,7 +10,6 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/resource"
-	"github.com/parley-gateway/parley/server/fault"
 	"github.com/parley-gateway/parley/server/rest"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/query"
@@ -99,7 +98,7 @@ func (c *conversations) GetConversation(ctx context.Context, req *parleyv1.GetCo
 	}
 	shown, ok := view.Apply(found, viewOr(req.GetView(), parleyv1.EventView_EVENT_VIEW_FULL)).(*parleyv1.Conversation)
 	if !ok {
-		return nil, ofReason(fault.ReasonInternal)
+		return nil, ofReason(parleyv1.ErrorReason_ERROR_REASON_INTERNAL)
 	}
 	return shown, nil
 }
@@ -114,15 +113,15 @@ func (a *asked) conversation(ctx context.Context, field, id string) (*parleyv1.C
 		return nil, err
 	}
 	if a.sources.Conversations == nil {
-		return nil, ofReason(fault.ReasonSourceNotInCloud)
+		return nil, ofReason(parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD)
 	}
 	found, err := a.sources.Conversations.Conversation(ctx, a.owner, a.user, id)
 	if a.notIn(err) {
-		return nil, ofReason(fault.ReasonNotFound)
+		return nil, ofReason(parleyv1.ErrorReason_ERROR_REASON_NOT_FOUND)
 	}
 	if isKind(err, graphclient.KindNotFound) && !strings.Contains(id, "@") && !source.EveryUserHas(id) {
 		// Every id of a chat has an @; sessions and calls are named by ids without one.
-		return nil, ofReason(fault.ReasonHasNoChat)
+		return nil, ofReason(parleyv1.ErrorReason_ERROR_REASON_CONVERSATION_HAS_NO_CHAT)
 	}
 	if err != nil {
 		return nil, of(src, err)

@@ -244,8 +244,8 @@ func TestCredentialsOverTheWire(t *testing.T) {
 	s := startSecured(t)
 	type m = map[string]any
 	const (
-		refused = fault.ReasonUnauthenticated
-		denied  = fault.ReasonPolicyDenied
+		refused = "CALLER_UNAUTHENTICATED"
+		denied  = "POLICY_DENIED"
 	)
 	archive, host := s.pair(t, "spiffe://contoso.example/archive", ""), s.pair(t, "", "export.contoso.example")
 	sum := sha256.Sum256(archive.Certificate[0])
@@ -304,12 +304,12 @@ func TestUnreachableKeys(t *testing.T) {
 	s := startSecured(t)
 	s.issuer.set(func() { s.issuer.down = true })
 	token := s.token(t, "a", nil, nil)
-	s.both(t, "no keys", nil, token, codes.Unavailable, fault.ReasonIssuer)
+	s.both(t, "no keys", nil, token, codes.Unavailable, "ISSUER_UNAVAILABLE")
 	s.both(t, "a certificate needs none", s.pair(t, "", "export.contoso.example"), "", codes.OK, "")
 	s.issuer.set(func() { s.issuer.down = false })
 	s.pass(10 * time.Second)
 	s.both(t, "the keys are back", nil, token, codes.OK, "")
-	s.both(t, "a key that is none of them", nil, s.token(t, "b", nil, nil), codes.Unauthenticated, fault.ReasonUnauthenticated)
+	s.both(t, "a key that is none of them", nil, s.token(t, "b", nil, nil), codes.Unauthenticated, "CALLER_UNAUTHENTICATED")
 }
 
 // TestWithdrawnCredentialsEndStreams, kind: whatever let a stream begin is proven again before each part of it.
@@ -347,13 +347,13 @@ func TestWithdrawnCredentialsEndStreams(t *testing.T) {
 		code     codes.Code
 		reason   string
 	}{
-		"the authority":                      {archive, newAuthority, codes.Unauthenticated, fault.ReasonUnauthenticated},
-		"the authority behind a bound token": {holder, newAuthority, codes.Unauthenticated, fault.ReasonUnauthenticated},
+		"the authority":                      {archive, newAuthority, codes.Unauthenticated, "CALLER_UNAUTHENTICATED"},
+		"the authority behind a bound token": {holder, newAuthority, codes.Unauthenticated, "CALLER_UNAUTHENTICATED"},
 		"the signing key": {person, func(t *testing.T, s *secured) {
 			t.Helper()
 			s.issuer.set(func() { s.issuer.served = []string{"b"} })
 			fetched(t, s, codes.OK, "")
-		}, codes.Unauthenticated, fault.ReasonUnauthenticated},
+		}, codes.Unauthenticated, "CALLER_UNAUTHENTICATED"},
 		"every key, for a day": {func(t *testing.T, s *secured) (*tls.Certificate, string) {
 			t.Helper()
 			return nil, s.token(t, "a", nil, map[string]any{"exp": s.clock().Add(48 * time.Hour).Unix()})
@@ -361,16 +361,16 @@ func TestWithdrawnCredentialsEndStreams(t *testing.T) {
 			t.Helper()
 			s.issuer.set(func() { s.issuer.down = true })
 			s.pass(25 * time.Hour)
-		}, codes.Unavailable, fault.ReasonIssuer},
+		}, codes.Unavailable, "ISSUER_UNAVAILABLE"},
 		"the rule": {person, func(t *testing.T, s *secured) {
 			t.Helper()
 			s.write(t, strings.Replace(wireRules, "scope: read", "scope: other", 1))
 			s.pass(time.Minute)
-		}, codes.PermissionDenied, fault.ReasonPolicyDenied},
+		}, codes.PermissionDenied, "POLICY_DENIED"},
 		"the time": {person, func(t *testing.T, s *secured) {
 			t.Helper()
 			s.pass(66 * time.Minute)
-		}, codes.Unauthenticated, fault.ReasonUnauthenticated},
+		}, codes.Unauthenticated, "CALLER_UNAUTHENTICATED"},
 	} {
 		t.Run(about, func(t *testing.T) {
 			t.Parallel()

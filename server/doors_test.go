@@ -18,7 +18,6 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server"
-	"github.com/parley-gateway/parley/server/fault"
 	"github.com/parley-gateway/parley/server/metrics"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/query"
@@ -37,7 +36,7 @@ func TestMethodsAndBodies(t *testing.T) {
 			if resp.StatusCode != http.StatusMethodNotAllowed || resp.Header.Get("Allow") != allow {
 				t.Errorf("%s %s: %d, Allow %q, want %q", method, path, resp.StatusCode, resp.Header.Get("Allow"), allow)
 			}
-			if e := parseError(t, text); e.reason() != fault.ReasonMethodNotAllowed {
+			if e := parseError(t, text); e.reason() != "METHOD_NOT_ALLOWED" {
 				t.Errorf("%s %s: %s", method, path, text)
 			}
 		}
@@ -88,7 +87,7 @@ func TestQueries(t *testing.T) {
 		resp := h.get(t, base+query)
 		text := body(t, resp)
 		e := parseError(t, text)
-		if resp.StatusCode != http.StatusBadRequest || e.reason() != fault.ReasonInvalidArgument || len(e.fields()) != 1 || !strings.HasPrefix(e.fields()[0], field) {
+		if resp.StatusCode != http.StatusBadRequest || e.reason() != "INVALID_ARGUMENT" || len(e.fields()) != 1 || !strings.HasPrefix(e.fields()[0], field) {
 			t.Errorf("%s: %d %s", query, resp.StatusCode, text)
 		}
 	}
@@ -219,7 +218,7 @@ func TestNothingPrivateIsLogged(t *testing.T) {
 		h.get(t, path, "Authorization", "Bearer "+planted, "Parley-Reason", planted)
 	}
 	resp := h.get(t, user+"/events/call,1")
-	if e := parseError(t, body(t, resp)); resp.StatusCode != http.StatusInternalServerError || e.reason() != fault.ReasonInternal {
+	if e := parseError(t, body(t, resp)); resp.StatusCode != http.StatusInternalServerError || e.reason() != "INTERNAL" {
 		t.Errorf("a panic: %d %+v", resp.StatusCode, e)
 	}
 	text := h.log.String()
@@ -251,7 +250,7 @@ func TestOverload(t *testing.T) {
 	}()
 	<-entered
 	resp := h.get(t, "/v1/users")
-	if e := parseError(t, body(t, resp)); resp.StatusCode != http.StatusServiceUnavailable || e.reason() != fault.ReasonOverloaded || resp.Header.Get("Retry-After") != "1" {
+	if e := parseError(t, body(t, resp)); resp.StatusCode != http.StatusServiceUnavailable || e.reason() != "OVERLOADED" || resp.Header.Get("Retry-After") != "1" {
 		t.Errorf("one too many: %d %+v", resp.StatusCode, e)
 	}
 	close(leave)
@@ -285,7 +284,7 @@ func TestMemoryRefusesNewWork(t *testing.T) {
 		if resp.StatusCode == http.StatusOK {
 			return false
 		}
-		if e := parseError(t, text); resp.StatusCode != http.StatusServiceUnavailable || e.reason() != fault.ReasonOverloaded || resp.Header.Get("Retry-After") != "1" {
+		if e := parseError(t, text); resp.StatusCode != http.StatusServiceUnavailable || e.reason() != "OVERLOADED" || resp.Header.Get("Retry-After") != "1" {
 			t.Errorf("%s: %d %+v", path, resp.StatusCode, e)
 		}
 		return true
@@ -324,7 +323,7 @@ func TestTenants(t *testing.T) {
 	})
 	for _, headers := range [][]string{nil, {"Parley-Tenant", "nobody"}} {
 		resp := h.get(t, "/v1/users", headers...)
-		if e := parseError(t, body(t, resp)); resp.StatusCode != http.StatusBadRequest || e.reason() != fault.ReasonTenantRequired {
+		if e := parseError(t, body(t, resp)); resp.StatusCode != http.StatusBadRequest || e.reason() != "TENANT_REQUIRED" {
 			t.Errorf("%v: %d %+v", headers, resp.StatusCode, e)
 		}
 	}
@@ -335,7 +334,7 @@ func TestTenants(t *testing.T) {
 	}
 	for _, path := range []string{"/v1/copilotUsage?period=D7", "/v1/copilotUsage:stream?period=D7", "/v1/copilotUsage:download?period=D7"} {
 		resp = h.get(t, path, "Parley-Tenant", "fabrikam")
-		if e := parseError(t, body(t, resp)); e.reason() != fault.ReasonSourceNotInCloud {
+		if e := parseError(t, body(t, resp)); e.reason() != "SOURCE_NOT_IN_CLOUD" {
 			t.Errorf("%s: %+v", path, e)
 		}
 	}

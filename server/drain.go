@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server/fault"
 )
 
@@ -86,7 +87,7 @@ func (s *streams) watch(ctx context.Context) (_ context.Context, end *streamEnd,
 // errStreamEnded is a planned end: the caller goes on at once.
 func errStreamEnded(why string) *fault.Error {
 	return &fault.Error{
-		Code: codes.Unavailable, Reason: fault.ReasonStreamEnded, RetryNow: true,
+		Code: codes.Unavailable, Reason: parleyv1.ErrorReason_ERROR_REASON_STREAM_ENDED, RetryNow: true,
 		Message: why + "; go on from the resume token",
 	}
 }

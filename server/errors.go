@@ -55,39 +55,39 @@ const (
 
 // verdicts is the table of errors that come from below the server: what their reasons mean on the wire. An empty message is the
 // timeline's own, which tells one cause of a reason from another. No text of Graph's is in it.
-var verdicts = map[string]verdict{
-	fault.ReasonInvalidArgument:   {codes.InvalidArgument, 0, "the request is not valid"},
-	fault.ReasonTokenRefused:      {codes.InvalidArgument, 0, "the token is not of this request; begin without it"},
-	fault.ReasonGraphRejected:     {codes.Internal, 0, ""},
-	fault.ReasonGraphCredential:   {codes.FailedPrecondition, 0, ""},
-	fault.ReasonPaymentRequired:   {codes.FailedPrecondition, 0, ""},
-	fault.ReasonTenantNotLicensed: {codes.FailedPrecondition, 0, ""},
-	fault.ReasonConsent:           {codes.PermissionDenied, 0, ""},
-	fault.ReasonSignIn:            {codes.Unauthenticated, 0, ""},
-	fault.ReasonPermissionMissing: {codes.PermissionDenied, 0, ""},
-	fault.ReasonUserNotLicensed:   {codes.PermissionDenied, 0, ""},
-	fault.ReasonNotFound:          {codes.NotFound, 0, "there is no such resource, or the named user has no part in it"},
-	fault.ReasonCallUnavailable: {codes.NotFound, 0, "there is no such call record, or the named user has no part in it; " +
+var verdicts = map[parleyv1.ErrorReason]verdict{
+	parleyv1.ErrorReason_ERROR_REASON_INVALID_ARGUMENT:          {codes.InvalidArgument, 0, "the request is not valid"},
+	parleyv1.ErrorReason_ERROR_REASON_TOKEN_REFUSED:             {codes.InvalidArgument, 0, "the token is not of this request; begin without it"},
+	parleyv1.ErrorReason_ERROR_REASON_GRAPH_REJECTED_REQUEST:    {codes.Internal, 0, ""},
+	parleyv1.ErrorReason_ERROR_REASON_GRAPH_CREDENTIAL_REJECTED: {codes.FailedPrecondition, 0, ""},
+	parleyv1.ErrorReason_ERROR_REASON_PAYMENT_REQUIRED:          {codes.FailedPrecondition, 0, ""},
+	parleyv1.ErrorReason_ERROR_REASON_TENANT_NOT_LICENSED:       {codes.FailedPrecondition, 0, ""},
+	parleyv1.ErrorReason_ERROR_REASON_CONSENT_REQUIRED:          {codes.PermissionDenied, 0, ""},
+	parleyv1.ErrorReason_ERROR_REASON_SIGN_IN_REQUIRED:          {codes.Unauthenticated, 0, ""},
+	parleyv1.ErrorReason_ERROR_REASON_GRAPH_PERMISSION_MISSING:  {codes.PermissionDenied, 0, ""},
+	parleyv1.ErrorReason_ERROR_REASON_USER_NOT_LICENSED:         {codes.PermissionDenied, 0, ""},
+	parleyv1.ErrorReason_ERROR_REASON_NOT_FOUND:                 {codes.NotFound, 0, "there is no such resource, or the named user has no part in it"},
+	parleyv1.ErrorReason_ERROR_REASON_CALL_RECORD_UNAVAILABLE: {codes.NotFound, 0, "there is no such call record, or the named user has no part in it; " +
 		"records appear up to an hour or more after the call and are kept for 30 days"},
-	fault.ReasonHasNoChat:         {codes.NotFound, 0, "there is no chat of this id; a Copilot session or a call is known from its events only"},
-	fault.ReasonGraphThrottled:    {codes.ResourceExhausted, retryLater, ""},
-	fault.ReasonCallerLimit:       {codes.ResourceExhausted, retryLater, ""},
-	fault.ReasonGraphUnavailable:  {codes.Unavailable, retryLater, ""},
-	fault.ReasonGraphLinkRefused:  {codes.Internal, 0, ""},
-	fault.ReasonGraphLinkNotFound: {codes.Unavailable, retryLater, ""},
-	fault.ReasonPagingLoop:        {codes.DataLoss, 0, "Graph's pages repeat themselves; what lies behind them could not be read"},
-	fault.ReasonIntervalIgnored:   {codes.DataLoss, 0, "Graph answered with rows far outside the asked interval"},
-	fault.ReasonNotCached:         {codes.FailedPrecondition, 0, "only-if-cached was asked and the cache does not hold all of it"},
-	fault.ReasonSourceNotInCloud:  {codes.FailedPrecondition, 0, "the source does not exist in the configured cloud"},
-	fault.ReasonConcealed: {codes.FailedPrecondition, 0, "the tenant conceals names in reports, so nothing can be said of one user; " +
+	parleyv1.ErrorReason_ERROR_REASON_CONVERSATION_HAS_NO_CHAT: {codes.NotFound, 0, "there is no chat of this id; a Copilot session or a call is known from its events only"},
+	parleyv1.ErrorReason_ERROR_REASON_GRAPH_THROTTLED:          {codes.ResourceExhausted, retryLater, ""},
+	parleyv1.ErrorReason_ERROR_REASON_CALLER_LIMIT:             {codes.ResourceExhausted, retryLater, ""},
+	parleyv1.ErrorReason_ERROR_REASON_GRAPH_UNAVAILABLE:        {codes.Unavailable, retryLater, ""},
+	parleyv1.ErrorReason_ERROR_REASON_GRAPH_LINK_REFUSED:       {codes.Internal, 0, ""},
+	parleyv1.ErrorReason_ERROR_REASON_GRAPH_LINK_NOT_FOUND:     {codes.Unavailable, retryLater, ""},
+	parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP:              {codes.DataLoss, 0, "Graph's pages repeat themselves; what lies behind them could not be read"},
+	parleyv1.ErrorReason_ERROR_REASON_INTERVAL_NOT_HONOURED:    {codes.DataLoss, 0, "Graph answered with rows far outside the asked interval"},
+	parleyv1.ErrorReason_ERROR_REASON_NOT_CACHED:               {codes.FailedPrecondition, 0, "only-if-cached was asked and the cache does not hold all of it"},
+	parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD:      {codes.FailedPrecondition, 0, "the source does not exist in the configured cloud"},
+	parleyv1.ErrorReason_ERROR_REASON_IDENTITIES_CONCEALED: {codes.FailedPrecondition, 0, "the tenant conceals names in reports, so nothing can be said of one user; " +
 		"an administrator can change that in the Microsoft 365 admin centre"},
-	fault.ReasonInternal: {codes.Internal, 0, "the gateway failed; the request id helps its operator"},
+	parleyv1.ErrorReason_ERROR_REASON_INTERNAL: {codes.Internal, 0, "the gateway failed; the request id helps its operator"},
 
-	failure.ReasonTooManyPages: {codes.DataLoss, 0, "a part of the interval did not end within the page limit"},
-	failure.ReasonTruncated:    {codes.DataLoss, 0, "two readings of one part of the interval differ"},
-	failure.ReasonSeveral:      {codes.DataLoss, 0, "several parts of the interval could not be read"},
-	failure.ReasonBeforeKept:   {codes.FailedPrecondition, 0, "the interval lies before what the source keeps"},
-	failure.ReasonFailed:       {codes.Internal, 0, ""},
+	parleyv1.ErrorReason_ERROR_REASON_TOO_MANY_PAGES:       {codes.DataLoss, 0, "a part of the interval did not end within the page limit"},
+	parleyv1.ErrorReason_ERROR_REASON_SUSPECTED_TRUNCATION: {codes.DataLoss, 0, "two readings of one part of the interval differ"},
+	parleyv1.ErrorReason_ERROR_REASON_SEVERAL_DOUBTS:       {codes.DataLoss, 0, "several parts of the interval could not be read"},
+	parleyv1.ErrorReason_ERROR_REASON_START_BEFORE_KEPT:    {codes.FailedPrecondition, 0, "the interval lies before what the source keeps"},
+	parleyv1.ErrorReason_ERROR_REASON_SOURCE_FAILED:        {codes.Internal, 0, ""},
 }
 
 // toStatus is the one place where errors become the errors of the contract. Anything that is not known here is INTERNAL and
@@ -103,7 +103,7 @@ func toStatus(err error) *status.Status {
 		return own.GRPCStatus()
 	}
 	if errors.Is(err, cache.ErrNotCached) {
-		return ofReason(fault.ReasonNotCached).GRPCStatus()
+		return ofReason(parleyv1.ErrorReason_ERROR_REASON_NOT_CACHED).GRPCStatus()
 	}
 	if name, ok := errors.AsType[*resource.Error](err); ok {
 		return fault.Invalid(name.Field, name.Problem+"; "+name.Fix).GRPCStatus()
@@ -128,14 +128,14 @@ func toStatus(err error) *status.Status {
 	if st, ok := status.FromError(err); ok {
 		return ofValidation(st)
 	}
-	return ofReason(fault.ReasonInternal).GRPCStatus()
+	return ofReason(parleyv1.ErrorReason_ERROR_REASON_INTERNAL).GRPCStatus()
 }
 
 // ofReason is the fault of a row of the table.
-func ofReason(reason string) *fault.Error {
+func ofReason(reason parleyv1.ErrorReason) *fault.Error {
 	v, ok := verdicts[reason]
 	if !ok {
-		v = verdicts[fault.ReasonInternal]
+		v = verdicts[parleyv1.ErrorReason_ERROR_REASON_INTERNAL]
 	}
 	return &fault.Error{Code: v.code, Reason: reason, Message: cmp.Or(v.message, failure.Words(reason)), RetryAfter: v.retry}
 }
@@ -154,7 +154,7 @@ func ofTimeline(err *failure.Error) *fault.Error {
 }
 
 // ofGraph adds Graph's own facts to the row of a reason.
-func ofGraph(reason string, err *graphclient.Error) *fault.Error {
+func ofGraph(reason parleyv1.ErrorReason, err *graphclient.Error) *fault.Error {
 	f := ofReason(reason)
 	if f.RetryAfter > 0 && err.RetryAfter > 0 {
 		f.RetryAfter = err.RetryAfter
@@ -162,7 +162,7 @@ func ofGraph(reason string, err *graphclient.Error) *fault.Error {
 	if m := failure.MeaningOf(err); m.Reason == reason && verdicts[reason].message == "" {
 		f.Message = m.Words
 	}
-	if reason == fault.ReasonGraphUnavailable && err.Requests > 1 {
+	if reason == parleyv1.ErrorReason_ERROR_REASON_GRAPH_UNAVAILABLE && err.Requests > 1 {
 		f.Message += ", repeated requests included"
 	}
 	if err.Kind == graphclient.KindTooLarge {
@@ -187,14 +187,14 @@ func ofGraph(reason string, err *graphclient.Error) *fault.Error {
 }
 
 // reasonOf names what a failed request to Graph means; of call records, 404 has a reason of its own.
-func reasonOf(src parleyv1.Source, err *graphclient.Error) string {
+func reasonOf(src parleyv1.Source, err *graphclient.Error) parleyv1.ErrorReason {
 	if err.Kind == graphclient.KindNotFound && src == parleyv1.Source_SOURCE_CALL {
-		return fault.ReasonCallUnavailable
+		return parleyv1.ErrorReason_ERROR_REASON_CALL_RECORD_UNAVAILABLE
 	}
-	if reason := failure.MeaningOf(err).Reason; reason != failure.ReasonFailed {
+	if reason := failure.MeaningOf(err).Reason; reason != parleyv1.ErrorReason_ERROR_REASON_SOURCE_FAILED {
 		return reason
 	}
-	return fault.ReasonInternal
+	return parleyv1.ErrorReason_ERROR_REASON_INTERNAL
 }
 
 // ofValidation turns the violations that the validation interceptor attaches into field violations, and gives every other
@@ -205,7 +205,7 @@ func ofValidation(st *status.Status) *status.Status {
 		if !ok || len(violations.GetViolations()) == 0 {
 			continue
 		}
-		f := &fault.Error{Code: codes.InvalidArgument, Reason: fault.ReasonInvalidArgument}
+		f := &fault.Error{Code: codes.InvalidArgument, Reason: parleyv1.ErrorReason_ERROR_REASON_INVALID_ARGUMENT}
 		for _, violation := range violations.GetViolations() {
 			f.Fields = append(f.Fields, fault.Violation{
 				Field:       protovalidate.FieldPathString(violation.GetField()),

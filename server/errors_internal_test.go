@@ -82,16 +82,16 @@ func TestErrorTable(t *testing.T) {
 		{"another host", &graphclient.Error{Kind: graphclient.KindLinkRefused}, codes.Internal, "GRAPH_LINK_REFUSED", 500, 0, nil, ""},
 		{"an odd status", graphErr(graphclient.KindUnexpected, 418), codes.Internal, "GRAPH_REJECTED_REQUEST", 500, 0, facts(418), ""},
 		{"our own mistake", &graphclient.Error{Kind: graphclient.KindUnexpected}, codes.Internal, "INTERNAL", 500, 0, nil, ""},
-		{"a loop", &failure.Error{Reason: failure.ReasonPagingLoop}, codes.DataLoss, "PAGING_LOOP", 500, 0, nil, ""},
-		{"rows outside", &failure.Error{Reason: failure.ReasonNotHonoured}, codes.DataLoss, "INTERVAL_NOT_HONOURED", 500, 0, nil, ""},
-		{"not in this cloud", &failure.Error{Reason: failure.ReasonNotInCloud}, codes.FailedPrecondition, "SOURCE_NOT_IN_CLOUD", 400, 0, nil, ""},
-		{"every source", &failure.Error{Reason: failure.ReasonThrottled, Err: throttled}, codes.ResourceExhausted, "GRAPH_THROTTLED", 429, 30 * time.Second, facts(429), ""},
-		{"a token", &failure.Error{Reason: failure.ReasonTokenRefused, Field: "page_token", Message: "begin again"}, codes.InvalidArgument, "TOKEN_REFUSED", 400, 0, nil, "page_token"},
-		{"an interval", &failure.Error{Reason: failure.ReasonInvalidArgument, Field: "end_time", Message: "must lie after start_time"}, codes.InvalidArgument, "INVALID_ARGUMENT", 400, 0, nil, "end_time"},
+		{"a loop", &failure.Error{Reason: parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP}, codes.DataLoss, "PAGING_LOOP", 500, 0, nil, ""},
+		{"rows outside", &failure.Error{Reason: parleyv1.ErrorReason_ERROR_REASON_INTERVAL_NOT_HONOURED}, codes.DataLoss, "INTERVAL_NOT_HONOURED", 500, 0, nil, ""},
+		{"not in this cloud", &failure.Error{Reason: parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD}, codes.FailedPrecondition, "SOURCE_NOT_IN_CLOUD", 400, 0, nil, ""},
+		{"every source", &failure.Error{Reason: parleyv1.ErrorReason_ERROR_REASON_GRAPH_THROTTLED, Err: throttled}, codes.ResourceExhausted, "GRAPH_THROTTLED", 429, 30 * time.Second, facts(429), ""},
+		{"a token", &failure.Error{Reason: parleyv1.ErrorReason_ERROR_REASON_TOKEN_REFUSED, Field: "page_token", Message: "begin again"}, codes.InvalidArgument, "TOKEN_REFUSED", 400, 0, nil, "page_token"},
+		{"an interval", &failure.Error{Reason: parleyv1.ErrorReason_ERROR_REASON_INVALID_ARGUMENT, Field: "end_time", Message: "must lie after start_time"}, codes.InvalidArgument, "INVALID_ARGUMENT", 400, 0, nil, "end_time"},
 		{"a name", &resource.Error{Field: "parent", Problem: "is empty", Fix: "give one"}, codes.InvalidArgument, "INVALID_ARGUMENT", 400, 0, nil, "parent"},
-		{"overloaded", &fault.Error{Code: codes.Unavailable, Reason: "OVERLOADED", RetryAfter: time.Second}, codes.Unavailable, "OVERLOADED", 503, time.Second, nil, ""},
+		{"overloaded", &fault.Error{Code: codes.Unavailable, Reason: parleyv1.ErrorReason_ERROR_REASON_OVERLOADED, RetryAfter: time.Second}, codes.Unavailable, "OVERLOADED", 503, time.Second, nil, ""},
 		{"stopping", errShuttingDown(), codes.Unavailable, "SHUTTING_DOWN", 503, retrySoon, nil, ""},
-		{"only if cached", &failure.Error{Reason: failure.ReasonFailed, Err: cache.ErrNotCached}, codes.FailedPrecondition, "NOT_CACHED", http.StatusGatewayTimeout, 0, nil, ""},
+		{"only if cached", &failure.Error{Reason: parleyv1.ErrorReason_ERROR_REASON_SOURCE_FAILED, Err: cache.ErrNotCached}, codes.FailedPrecondition, "NOT_CACHED", http.StatusGatewayTimeout, 0, nil, ""},
 		{"cancelled", fmt.Errorf("%s: %w", secret, context.Canceled), codes.Canceled, "CANCELLED", fault.StatusClientClosed, 0, nil, ""},
 		{"cancelled in Graph", &graphclient.Error{Kind: graphclient.KindCanceled, Err: context.Canceled}, codes.Canceled, "CANCELLED", fault.StatusClientClosed, 0, nil, ""},
 		{"too late", fmt.Errorf("%s: %w", secret, context.DeadlineExceeded), codes.DeadlineExceeded, "DEADLINE_EXCEEDED", 504, 0, nil, ""},
@@ -138,12 +138,12 @@ func TestErrorTable(t *testing.T) {
 // TestEveryReasonHasARow keeps the table complete: a reason of the timeline without a row would become INTERNAL.
 func TestEveryReasonHasARow(t *testing.T) {
 	t.Parallel()
-	for _, reason := range []string{
-		failure.ReasonInvalidArgument, failure.ReasonTokenRefused, failure.ReasonNotInCloud, failure.ReasonPermissionMissing,
-		failure.ReasonNotLicensed, failure.ReasonCredentialRejected, failure.ReasonPaymentRequired, failure.ReasonNotFound,
-		failure.ReasonThrottled, failure.ReasonUnavailable, failure.ReasonRejectedRequest, failure.ReasonLinkRefused,
-		failure.ReasonPagingLoop, failure.ReasonNotHonoured, failure.ReasonBeforeKept, failure.ReasonTruncated,
-		failure.ReasonTooManyPages, failure.ReasonSeveral, failure.ReasonFailed, failure.ReasonCallerLimit,
+	for _, reason := range []parleyv1.ErrorReason{
+		parleyv1.ErrorReason_ERROR_REASON_INVALID_ARGUMENT, parleyv1.ErrorReason_ERROR_REASON_TOKEN_REFUSED, parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD, parleyv1.ErrorReason_ERROR_REASON_GRAPH_PERMISSION_MISSING,
+		parleyv1.ErrorReason_ERROR_REASON_USER_NOT_LICENSED, parleyv1.ErrorReason_ERROR_REASON_GRAPH_CREDENTIAL_REJECTED, parleyv1.ErrorReason_ERROR_REASON_PAYMENT_REQUIRED, parleyv1.ErrorReason_ERROR_REASON_NOT_FOUND,
+		parleyv1.ErrorReason_ERROR_REASON_GRAPH_THROTTLED, parleyv1.ErrorReason_ERROR_REASON_GRAPH_UNAVAILABLE, parleyv1.ErrorReason_ERROR_REASON_GRAPH_REJECTED_REQUEST, parleyv1.ErrorReason_ERROR_REASON_GRAPH_LINK_REFUSED,
+		parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP, parleyv1.ErrorReason_ERROR_REASON_INTERVAL_NOT_HONOURED, parleyv1.ErrorReason_ERROR_REASON_START_BEFORE_KEPT, parleyv1.ErrorReason_ERROR_REASON_SUSPECTED_TRUNCATION,
+		parleyv1.ErrorReason_ERROR_REASON_TOO_MANY_PAGES, parleyv1.ErrorReason_ERROR_REASON_SEVERAL_DOUBTS, parleyv1.ErrorReason_ERROR_REASON_SOURCE_FAILED, parleyv1.ErrorReason_ERROR_REASON_CALLER_LIMIT,
 	} {
 		if _, ok := verdicts[reason]; !ok {
 			t.Errorf("%s has no row", reason)
@@ -233,7 +233,7 @@ func TestUnusableAnswersAreCounted(t *testing.T) {
 	} {
 		err := graphErr(graphclient.KindUnavailable, 200)
 		err.Requests = requests
-		if got := toStatus(&failure.Error{Reason: failure.ReasonUnavailable, Err: err}).Message(); got != want {
+		if got := toStatus(&failure.Error{Reason: parleyv1.ErrorReason_ERROR_REASON_GRAPH_UNAVAILABLE, Err: err}).Message(); got != want {
 			t.Errorf("%d requests: %q", requests, got)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/internal/reasons"
 	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/server/fault"
 	"github.com/parley-gateway/parley/server/rest"
@@ -179,7 +180,7 @@ func explain(a *asked, reports []*parleyv1.SourceReport) {
 	}
 	for _, report := range reports {
 		if report.GetSource() == parleyv1.Source_SOURCE_CALL && report.GetState() == parleyv1.SourceState_SOURCE_STATE_FAILED {
-			report.Reason = fault.ReasonUserIDRequired
+			report.Reason = reasons.Text(parleyv1.ErrorReason_ERROR_REASON_USER_ID_REQUIRED)
 		}
 	}
 }
@@ -206,18 +207,18 @@ func (e *events) GetEvent(ctx context.Context, req *parleyv1.GetEventRequest) (*
 	}
 	getter := a.sources.Getters[ref.Source]
 	if err := a.available(ref.Source); err != nil || getter == nil {
-		return nil, ofReason(fault.ReasonSourceNotInCloud)
+		return nil, ofReason(parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD)
 	}
 	event, err := getter.Event(source.WithPriority(ctx, source.Interactive), a.owner, a.user, ref)
 	if a.notIn(err) {
-		return nil, ofReason(fault.ReasonNotFound)
+		return nil, ofReason(parleyv1.ErrorReason_ERROR_REASON_NOT_FOUND)
 	}
 	if err != nil {
 		return nil, of(ref.Source, err)
 	}
 	shown, ok := view.Apply(event, viewOr(req.GetView(), parleyv1.EventView_EVENT_VIEW_FULL)).(*parleyv1.Event)
 	if !ok {
-		return nil, ofReason(fault.ReasonInternal)
+		return nil, ofReason(parleyv1.ErrorReason_ERROR_REASON_INTERNAL)
 	}
 	return shown, nil
 }

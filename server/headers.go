@@ -7,6 +7,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server/fault"
 	"github.com/parley-gateway/parley/server/requestid"
 )
@@ -62,7 +63,7 @@ func printable(text string) bool {
 // errHeader names an odd header. One that was to say who calls leaves the caller unknown.
 func errHeader(key, problem string) error {
 	if key == headerAuthorization {
-		return &fault.Error{Code: codes.Unauthenticated, Reason: fault.ReasonUnauthenticated, Field: key, Message: problem}
+		return &fault.Error{Code: codes.Unauthenticated, Reason: parleyv1.ErrorReason_ERROR_REASON_CALLER_UNAUTHENTICATED, Field: key, Message: problem}
 	}
 	return fault.Invalid(key, problem)
 }

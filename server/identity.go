@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server/authn"
 	"github.com/parley-gateway/parley/server/doors"
 	"github.com/parley-gateway/parley/server/fault"
@@ -65,7 +66,7 @@ func (i *identity) identify(ctx context.Context, method string) (context.Context
 	doors.RequestOf(ctx).Proven(info.callerID)
 	if wait := i.rates.Take(info.callerID); wait > 0 {
 		return ctx, &fault.Error{
-			Code: codes.ResourceExhausted, Reason: fault.ReasonCallerLimit, RetryAfter: wait,
+			Code: codes.ResourceExhausted, Reason: parleyv1.ErrorReason_ERROR_REASON_CALLER_LIMIT, RetryAfter: wait,
 			Message: "this caller begins more calls than the gateway allows one caller",
 		}
 	}
@@ -88,11 +89,11 @@ func (i *identity) refusal(ctx context.Context, info *callInfo, err error) error
 func errRefused(refusal *authn.RefusedError, message string) *fault.Error {
 	if refusal.Why == authn.WhyKeys {
 		return &fault.Error{
-			Code: codes.Unavailable, Reason: fault.ReasonIssuer, RetryAfter: max(refusal.RetryAfter, retrySoon),
+			Code: codes.Unavailable, Reason: parleyv1.ErrorReason_ERROR_REASON_ISSUER_UNAVAILABLE, RetryAfter: max(refusal.RetryAfter, retrySoon),
 			Message: "the token cannot be checked, since the keys of its issuer are out of reach; the same token may be accepted later",
 		}
 	}
-	return &fault.Error{Code: codes.Unauthenticated, Reason: fault.ReasonUnauthenticated, RetryAfter: refusal.RetryAfter, Message: message}
+	return &fault.Error{Code: codes.Unauthenticated, Reason: parleyv1.ErrorReason_ERROR_REASON_CALLER_UNAUTHENTICATED, RetryAfter: refusal.RetryAfter, Message: message}
 }
 
 func (i *identity) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {

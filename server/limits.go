@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/internal/ledger"
 	"github.com/parley-gateway/parley/internal/shares"
 	"github.com/parley-gateway/parley/server/doors"
@@ -69,7 +70,7 @@ func (l *limits) enter(ctx context.Context, places *shares.Pool, cost int, evict
 }
 
 func overloaded(message string) *fault.Error {
-	return &fault.Error{Code: codes.Unavailable, Reason: fault.ReasonOverloaded, RetryAfter: retrySoon, Message: message}
+	return &fault.Error{Code: codes.Unavailable, Reason: parleyv1.ErrorReason_ERROR_REASON_OVERLOADED, RetryAfter: retrySoon, Message: message}
 }
 
 // idle waits until no stream runs, or ctx ends.
@@ -187,7 +188,7 @@ func (o *outside) by(stop func(reason error)) {
 
 func errShuttingDown() *fault.Error {
 	return &fault.Error{
-		Code: codes.Unavailable, Reason: fault.ReasonShuttingDown, RetryAfter: retrySoon,
+		Code: codes.Unavailable, Reason: parleyv1.ErrorReason_ERROR_REASON_SHUTTING_DOWN, RetryAfter: retrySoon,
 		Message: "the gateway is stopping; go on from the resume token, if there is one",
 	}
 }

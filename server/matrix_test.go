@@ -190,12 +190,12 @@ func (g *guarded) try(t *testing.T, method protoreflect.MethodDescriptor, row ma
 			if before, after, found := strings.Cut(cells, "/"); found {
 				cell = []string{before, after}[i]
 			}
-			want := outcome{codes.PermissionDenied, fault.ReasonPolicyDenied}
+			want := outcome{codes.PermissionDenied, "POLICY_DENIED"}
 			switch {
 			case cell == "401":
-				want = outcome{codes.Unauthenticated, fault.ReasonUnauthenticated}
+				want = outcome{codes.Unauthenticated, "CALLER_UNAUTHENTICATED"}
 			case cell == "!":
-				want.reason = fault.ReasonDelegation
+				want.reason = "DELEGATION_UNAVAILABLE"
 			case allowed(cell, asked):
 				want = outcome{}
 			}
@@ -256,7 +256,7 @@ func (g *guarded) checkKept(t *testing.T, row matrixRow, caller, user string) {
 	path := strings.ReplaceAll(row.rest, "{user}", user)
 	resp := g.get(t, path, "Authorization", "Bearer "+caller, "Cache-Control", "only-if-cached")
 	text, hidden := body(t, resp), slices.Contains(narrow, caller)
-	if hidden != (resp.StatusCode == http.StatusGatewayTimeout && strings.Contains(text, `"`+fault.ReasonNotCached+`"`)) || hidden == (resp.StatusCode == http.StatusOK) {
+	if hidden != (resp.StatusCode == http.StatusGatewayTimeout && strings.Contains(text, `"`+"NOT_CACHED"+`"`)) || hidden == (resp.StatusCode == http.StatusOK) {
 		t.Errorf("%s as %s, only-if-cached: %d %s", path, caller, resp.StatusCode, text)
 	}
 	if touched := g.touched(t, path, caller); touched == hidden {

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/server/fault"
 	"github.com/parley-gateway/parley/server/metrics"
@@ -70,7 +71,7 @@ func (r recovery) panicked(ctx context.Context, method string, value any) error 
 	r.logger.LogAttrs(ctx, slog.LevelError, "panic",
 		slog.String("rpc", method), slog.String("request_id", infoOf(ctx).id),
 		slog.String("type", fmt.Sprintf("%T", value)), slog.String("stack", string(debug.Stack())))
-	return ofReason(fault.ReasonInternal).GRPCStatus().Err()
+	return ofReason(parleyv1.ErrorReason_ERROR_REASON_INTERNAL).GRPCStatus().Err()
 }
 
 // logging writes a line for each call: no body, filter, user or name.

@@ -9,7 +9,6 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server"
-	"github.com/parley-gateway/parley/server/fault"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
 )
@@ -122,7 +121,7 @@ func TestReconnect(t *testing.T) {
 		}
 		for _, r := range refused {
 			status, text := ask(r.path, tt.caller, r.id, "Accept", sse)
-			if e := parseError(t, text); status != http.StatusBadRequest || e.reason() != fault.ReasonTokenRefused {
+			if e := parseError(t, text); status != http.StatusBadRequest || e.reason() != "TOKEN_REFUSED" {
 				t.Errorf("%s with %q: %d %s", r.path, r.id, status, text)
 			}
 		}

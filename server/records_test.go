@@ -12,7 +12,6 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server/audit"
-	"github.com/parley-gateway/parley/server/fault"
 )
 
 func TestRecordsOfCalls(t *testing.T) {
@@ -49,7 +48,7 @@ func TestRecordsOfCalls(t *testing.T) {
 	}
 
 	g.listEvents = func(context.Context) (*parleyv1.ListEventsResponse, error) { panic("secret of the panic") }
-	expect(t, "a panic", g.list(t, "owner", "me"), codes.Internal, fault.ReasonInternal)
+	expect(t, "a panic", g.list(t, "owner", "me"), codes.Internal, "INTERNAL")
 	if got := g.records.take(t); len(got) != 2 || got[1].Outcome.Code != "INTERNAL" {
 		t.Errorf("a panic: records %+v", got)
 	}
@@ -83,8 +82,8 @@ func TestNothingIsReadWithoutARecord(t *testing.T) {
 		t.Errorf("before: %d, %s", rest, grpc)
 	}
 	g.records.setBroken(true)
-	expect(t, "gRPC", g.list(t, "owner", "me"), codes.Unavailable, fault.ReasonAudit)
-	expect(t, "a look-up", g.list(t, "machine", annaUPN), codes.Unavailable, fault.ReasonAudit)
+	expect(t, "gRPC", g.list(t, "owner", "me"), codes.Unavailable, "AUDIT_UNAVAILABLE")
+	expect(t, "a look-up", g.list(t, "machine", annaUPN), codes.Unavailable, "AUDIT_UNAVAILABLE")
 	for _, path := range []string{
 		"/v1/users/me/events", "/v1/users/me/events:stream", "/v1/users/me/conversations/" + chatID, "/v1/users/me/events/call,1", "/v1/users/" + annaUPN + "/events",
 	} {
@@ -93,7 +92,7 @@ func TestNothingIsReadWithoutARecord(t *testing.T) {
 			token = "officer"
 		}
 		resp := g.get(t, path, "Authorization", "Bearer "+token)
-		if text := body(t, resp); resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" || !strings.Contains(text, fault.ReasonAudit) {
+		if text := body(t, resp); resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" || !strings.Contains(text, "AUDIT_UNAVAILABLE") {
 			t.Errorf("%s: %d %v %s", path, resp.StatusCode, resp.Header, text)
 		}
 	}
@@ -101,7 +100,7 @@ func TestNothingIsReadWithoutARecord(t *testing.T) {
 		t.Error("something was read that is not on record")
 	}
 	// A denial stays one.
-	expect(t, "denied", g.list(t, "stranger", "me"), codes.PermissionDenied, fault.ReasonPolicyDenied)
+	expect(t, "denied", g.list(t, "stranger", "me"), codes.PermissionDenied, "POLICY_DENIED")
 	if rest, grpc := g.ready(t); rest != http.StatusServiceUnavailable || grpc != healthpb.HealthCheckResponse_NOT_SERVING {
 		t.Errorf("with a full disk: %d, %s", rest, grpc)
 	}
@@ -132,13 +131,13 @@ func TestLookUpsAreOnRecord(t *testing.T) {
 		owner       string // of the outcome; empty = a digest
 		reason      string
 	}{
-		"nobody has it, of all users":    {"officer", nobody, codes.NotFound, "intent outcome", "", fault.ReasonNotFound},
-		"nobody has it, of listed users": {"machine", nobody, codes.PermissionDenied, "intent outcome", "", fault.ReasonPolicyDenied},
-		"not on the list":                {"machine", boUPN, codes.FailedPrecondition, "intent outcome", "", fault.ReasonUserIDRequired},
-		"found, not on the list":         {"machine", carlaUPN, codes.PermissionDenied, "intent outcome", carlaID, fault.ReasonPolicyDenied},
+		"nobody has it, of all users":    {"officer", nobody, codes.NotFound, "intent outcome", "", "NOT_FOUND"},
+		"nobody has it, of listed users": {"machine", nobody, codes.PermissionDenied, "intent outcome", "", "POLICY_DENIED"},
+		"not on the list":                {"machine", boUPN, codes.FailedPrecondition, "intent outcome", "", "USER_ID_REQUIRED"},
+		"found, not on the list":         {"machine", carlaUPN, codes.PermissionDenied, "intent outcome", carlaID, "POLICY_DENIED"},
 		"found":                          {"officer", annaUPN, codes.OK, "intent intent outcome", annaID, ""},
 		"found on the list":              {"machine", annaUPN, codes.OK, "intent intent outcome", annaID, ""},
-		"not looked up":                  {"stranger", annaUPN, codes.PermissionDenied, "outcome", "", fault.ReasonPolicyDenied},
+		"not looked up":                  {"stranger", annaUPN, codes.PermissionDenied, "outcome", "", "POLICY_DENIED"},
 	} {
 		for _, door := range []string{doorGRPC, doorREST} {
 			if door == doorGRPC {

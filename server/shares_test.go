@@ -153,7 +153,7 @@ func TestOneCallerHurtsNobody(t *testing.T) {
 		for range 8 {
 			if err := greedy[i].RecvMsg(&parleyv1.StreamEventsResponse{}); err != nil {
 				st := status.Convert(err)
-				if fault.Reason(st) != fault.ReasonOverloaded || fault.Info(st).GetMetadata()[fault.MetaResumeToken] != "t1" {
+				if fault.Reason(st) != "OVERLOADED" || fault.Info(st).GetMetadata()[fault.MetaResumeToken] != "t1" {
 					t.Errorf("the greedy stream ended with %v", st)
 				}
 				ended++
@@ -198,7 +198,7 @@ func checkPlannedEnd(t *testing.T, err error, token string) {
 			retry = r.GetRetryDelay().AsDuration()
 		}
 	}
-	if st.Code() != codes.Unavailable || fault.Reason(st) != fault.ReasonStreamEnded || fault.Info(st).GetMetadata()[fault.MetaResumeToken] != token || retry != 0 {
+	if st.Code() != codes.Unavailable || fault.Reason(st) != "STREAM_ENDED" || fault.Info(st).GetMetadata()[fault.MetaResumeToken] != token || retry != 0 {
 		t.Errorf("the stream ended with %v, to be repeated after %v", st, retry)
 	}
 }
@@ -222,7 +222,7 @@ func TestStreamsEndWithAge(t *testing.T) {
 	text := body(t, h.get(t, "/v1/"+anna+"/events:stream"))
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	line := strings.TrimSuffix(strings.TrimPrefix(lines[len(lines)-1], `{"error":`), "}")
-	if e := parseError(t, line); e.reason() != fault.ReasonStreamEnded || e.meta("resume_token") != "t1" || !strings.Contains(line, `"retryDelay":"0s"`) {
+	if e := parseError(t, line); e.reason() != "STREAM_ENDED" || e.meta("resume_token") != "t1" || !strings.Contains(line, `"retryDelay":"0s"`) {
 		t.Errorf("over REST: %s", text)
 	}
 }
@@ -259,7 +259,7 @@ func TestPlaceIsHeldUntilTheLastByte(t *testing.T) {
 			read := begin(h)
 			reaches(t, &handled, 1)
 			resp := h.get(t, "/v1/users")
-			if e := parseError(t, body(t, resp)); resp.StatusCode != http.StatusServiceUnavailable || e.reason() != fault.ReasonOverloaded {
+			if e := parseError(t, body(t, resp)); resp.StatusCode != http.StatusServiceUnavailable || e.reason() != "OVERLOADED" {
 				t.Errorf("an answer that nobody reads holds no place: %d", resp.StatusCode)
 			}
 			if err := read(); err != nil {
@@ -321,7 +321,7 @@ func TestBytesAreShared(t *testing.T) {
 		t.Errorf("an honest stream: %v, %v after %v", frame, err, time.Since(begin))
 	}
 	_, err := large.Recv()
-	if st := status.Convert(err); fault.Reason(st) != fault.ReasonOverloaded || !strings.HasPrefix(fault.Info(st).GetMetadata()[fault.MetaResumeToken], "of ") {
+	if st := status.Convert(err); fault.Reason(st) != "OVERLOADED" || !strings.HasPrefix(fault.Info(st).GetMetadata()[fault.MetaResumeToken], "of ") {
 		t.Errorf("the largest stream: %v", err)
 	}
 	if _, err := small.Recv(); err != nil {

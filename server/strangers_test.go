@@ -27,7 +27,6 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server"
 	"github.com/parley-gateway/parley/server/doors"
-	"github.com/parley-gateway/parley/server/fault"
 )
 
 // siege is a gateway that strangers attack, with small bounds, and an honest caller beside them at the same address.
@@ -248,12 +247,12 @@ func TestHealthNames(t *testing.T) {
 			for _, name := range []string{strings.Repeat("x", 60_000+i), "parley.v1.EventService" + strings.Repeat(".", i+1), "PARLEY.V1.EVENTSERVICE", "\x00"} {
 				request := &grpc_health_v1.HealthCheckRequest{Service: name}
 				_, err := client.Check(t.Context(), request)
-				expect(t, "check", err, codes.NotFound, fault.ReasonNotFound)
+				expect(t, "check", err, codes.NotFound, "NOT_FOUND")
 				watch, err := client.Watch(t.Context(), request)
 				if err == nil {
 					_, err = watch.Recv()
 				}
-				expect(t, "watch", err, codes.NotFound, fault.ReasonNotFound)
+				expect(t, "watch", err, codes.NotFound, "NOT_FOUND")
 			}
 		}
 		watch, err := client.Watch(t.Context(), &grpc_health_v1.HealthCheckRequest{Service: "parley.v1.EventService"})
@@ -300,7 +299,7 @@ func TestOpenStreamsOfStrangers(t *testing.T) {
 				expect(t, name, open(first, conn), codes.OK, "")
 			}
 			for range 100 {
-				expect(t, name+", one more", open(t.Context(), conn), codes.Unavailable, fault.ReasonOverloaded)
+				expect(t, name+", one more", open(t.Context(), conn), codes.Unavailable, "OVERLOADED")
 			}
 			expect(t, name+", another connection", open(t.Context(), s.another(t)), codes.OK, "")
 			_, err := parleyv1.NewUserServiceClient(conn).ListUsers(as(t.Context(), "officer"), &parleyv1.ListUsersRequest{})

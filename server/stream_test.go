@@ -101,12 +101,12 @@ func TestStreamFailsEarly(t *testing.T) {
 	t.Parallel()
 	h := start(t, nil)
 	h.streamEvents = func(context.Context, func(*parleyv1.StreamEventsResponse) error) error {
-		return &failure.Error{Reason: failure.ReasonThrottled, Source: parleyv1.Source_SOURCE_CHAT, Err: throttled()}
+		return &failure.Error{Reason: parleyv1.ErrorReason_ERROR_REASON_GRAPH_THROTTLED, Source: parleyv1.Source_SOURCE_CHAT, Err: throttled()}
 	}
 	for _, accept := range []string{ndjson, sse} {
 		resp := h.get(t, streamPath, "Accept", accept)
 		e := parseError(t, body(t, resp))
-		if resp.StatusCode != http.StatusTooManyRequests || e.reason() != fault.ReasonGraphThrottled {
+		if resp.StatusCode != http.StatusTooManyRequests || e.reason() != "GRAPH_THROTTLED" {
 			t.Errorf("%s: status %d, reason %s", accept, resp.StatusCode, e.reason())
 		}
 		if got := resp.Header.Get("Retry-After"); got != "2" {
@@ -140,7 +140,7 @@ func TestStreamFailsLate(t *testing.T) {
 		t.Fatalf("status %d, lines %q", resp.StatusCode, lines)
 	}
 	last := strings.TrimSuffix(strings.TrimPrefix(lines[3], `{"error":`), "}")
-	if e := parseError(t, last); e.reason() != fault.ReasonGraphThrottled || e.meta("resume_token") != "t1" {
+	if e := parseError(t, last); e.reason() != "GRAPH_THROTTLED" || e.meta("resume_token") != "t1" {
 		t.Errorf("last line %s", lines[3])
 	}
 	events := body(t, h.get(t, streamPath, "Accept", sse))
@@ -272,7 +272,7 @@ func TestStreamDeadline(t *testing.T) {
 			t.Fatalf("no error line: %d %s", resp.StatusCode, text)
 		}
 	}
-	if e := parseError(t, strings.TrimSuffix(line, "}\n")); e.reason() != fault.ReasonDeadlineExceeded || e.meta("resume_token") != "t1" {
+	if e := parseError(t, strings.TrimSuffix(line, "}\n")); e.reason() != "DEADLINE_EXCEEDED" || e.meta("resume_token") != "t1" {
 		t.Errorf("error line %s", line)
 	}
 	resp := h.get(t, streamPath, "Grpc-Timeout", "soon")
@@ -361,7 +361,7 @@ func TestDownloadFails(t *testing.T) {
 	}
 	resp := h.get(t, "/v1/copilotUsage:download?period=D7")
 	e := parseError(t, body(t, resp))
-	if resp.StatusCode != http.StatusForbidden || e.reason() != fault.ReasonPermissionMissing || e.meta("roles") != "Reports.Read.All" {
+	if resp.StatusCode != http.StatusForbidden || e.reason() != "GRAPH_PERMISSION_MISSING" || e.meta("roles") != "Reports.Read.All" {
 		t.Errorf("before the first byte: %d %+v", resp.StatusCode, e)
 	}
 	if resp.Header.Get("Content-Disposition") != "" {

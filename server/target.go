@@ -93,7 +93,7 @@ func (z *authorizer) defaultTenant(ctx context.Context, caller *authn.Caller, wh
 
 func errTenant() error {
 	return &fault.Error{
-		Code: codes.InvalidArgument, Reason: fault.ReasonTenantRequired, Field: headerTenant,
+		Code: codes.InvalidArgument, Reason: parleyv1.ErrorReason_ERROR_REASON_TENANT_REQUIRED, Field: headerTenant,
 		Message: "name a configured tenant by its alias in this header",
 	}
 }
@@ -109,7 +109,7 @@ func (a *asked) noWildcard(field string) error {
 // available refuses a source that the tenant's cloud lacks; Graph is not asked.
 func (a *asked) available(src parleyv1.Source) error {
 	if _, lacking := a.tenant.Unavailable[src]; lacking {
-		return ofReason(fault.ReasonSourceNotInCloud)
+		return ofReason(parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD)
 	}
 	return nil
 }
@@ -128,7 +128,7 @@ func (a *asked) binding() (caller, tenant, permission string) {
 
 func errUserID(field string) error {
 	return &fault.Error{
-		Code: codes.FailedPrecondition, Reason: fault.ReasonUserIDRequired, Field: field,
+		Code: codes.FailedPrecondition, Reason: parleyv1.ErrorReason_ERROR_REASON_USER_ID_REQUIRED, Field: field,
 		Message: "call records are found by object id, and Graph refuses to look this user up; name the user by object id, or other sources",
 	}
 }

@@ -173,8 +173,8 @@ func TestCertificatesOverBothDoors(t *testing.T) {
 			t.Errorf("%s: REST: %d, %v, want %d", name, got, err, want.http)
 		}
 	}
-	missing := outcome{codes.Unauthenticated, fault.ReasonUnauthenticated, http.StatusUnauthorized}
-	denied := outcome{codes.PermissionDenied, fault.ReasonPolicyDenied, http.StatusForbidden}
+	missing := outcome{codes.Unauthenticated, "CALLER_UNAUTHENTICATED", http.StatusUnauthorized}
+	denied := outcome{codes.PermissionDenied, "POLICY_DENIED", http.StatusForbidden}
 	ok := outcome{codes.OK, "", http.StatusOK}
 	try("the archive", good, "", ok)
 	try("another machine", unknown, "", denied)

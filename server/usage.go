@@ -92,7 +92,7 @@ func (u *usage) DownloadCopilotUsage(req *parleyv1.DownloadCopilotUsageRequest, 
 		return err
 	}
 	if a.reports == nil {
-		return ofReason(fault.ReasonSourceNotInCloud)
+		return ofReason(parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD)
 	}
 	ctx, end, release := u.streams.watch(source.WithPriority(stream.Context(), source.Background))
 	defer release()

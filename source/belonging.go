@@ -11,16 +11,9 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/internal/reasons"
 	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/source/graphmap"
-)
-
-// Codes of the notices of a conversation.
-const (
-	// NoticeMembersUnread says that members could not be read, or not all of them.
-	NoticeMembersUnread = "MEMBERS_NOT_READ"
-	// NoticeChatUnread says that the chat could not be read beside its members.
-	NoticeChatUnread = "CHAT_NOT_READ"
 )
 
 // Members are one proof of several that a chat is a user's. Read to their end they decide. Where Graph does not give them, for
@@ -53,7 +46,7 @@ func (c *Conversations) Conversation(ctx context.Context, owner, user, id string
 		return nil, err
 	case err != nil:
 		chat.MembersTruncated = len(chat.GetMembers()) > 0
-		chat.Notices = append(chat.Notices, notice(NoticeMembersUnread, "Graph did not give the members of this chat, or not all of them"))
+		chat.Notices = append(chat.Notices, notice(parleyv1.NoticeCode_NOTICE_CODE_MEMBERS_NOT_READ, "Graph did not give the members of this chat, or not all of them"))
 	}
 	return chat, nil
 }
@@ -70,7 +63,7 @@ func (c *Conversations) ofMembers(ctx context.Context, owner, user, id string, r
 		return nil, err
 	case found:
 		chat.MembersTruncated = err != nil
-		chat.Notices = append(chat.Notices, notice(NoticeChatUnread, "Graph gave the members of this chat and not the chat itself"))
+		chat.Notices = append(chat.Notices, notice(parleyv1.NoticeCode_NOTICE_CODE_CHAT_NOT_READ, "Graph gave the members of this chat and not the chat itself"))
 		return chat, nil
 	case isKind(refused, graphclient.KindNotFound) && threadIn(id) == id:
 		return nil, fmt.Errorf("%w: %w", ErrNoChat, refused)
@@ -181,6 +174,6 @@ func withheld(err error) bool {
 	}
 }
 
-func notice(code, message string) *parleyv1.Notice {
-	return &parleyv1.Notice{Code: code, Message: message, Source: parleyv1.Source_SOURCE_CONVERSATION}
+func notice(code parleyv1.NoticeCode, message string) *parleyv1.Notice {
+	return &parleyv1.Notice{Code: reasons.Code(code), Message: message, Source: parleyv1.Source_SOURCE_CONVERSATION}
 }

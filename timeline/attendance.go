@@ -98,7 +98,7 @@ func (t *track) check(ctx context.Context, b *block) {
 		word := a.hear(b)
 		if word == another || word == silent && !a.canary.honours(ctx, t.read, b.span) {
 			t.refuted.Store(true)
-			b.gaps = addGap(slices.Clone(b.gaps), gap{b.span, failure.ReasonParticipant})
+			b.gaps = addGap(slices.Clone(b.gaps), gap{b.span, parleyv1.ErrorReason_ERROR_REASON_PARTICIPANT_NOT_HONOURED})
 		}
 	}
 }
@@ -202,7 +202,7 @@ func (a *attendance) prove(ctx context.Context, t *track, b *block, found []belo
 	}
 	_ = group.Wait() // it returns none
 	if err := ctx.Err(); err != nil {
-		return &failure.Failure{State: parleyv1.SourceState_SOURCE_STATE_FAILED, Reason: failure.ReasonUnavailable, Err: err}
+		return &failure.Failure{State: parleyv1.SourceState_SOURCE_STATE_FAILED, Reason: parleyv1.ErrorReason_ERROR_REASON_GRAPH_UNAVAILABLE, Err: err}
 	}
 	return failed.Load()
 }
@@ -214,7 +214,7 @@ func (t *track) keepProved(b *block, found []belonging) {
 		t.refuted.Store(true)
 	}
 	if slices.Contains(found, unproven) {
-		b.gaps = addGap(slices.Clone(b.gaps), gap{b.span, failure.ReasonNotProved})
+		b.gaps = addGap(slices.Clone(b.gaps), gap{b.span, parleyv1.ErrorReason_ERROR_REASON_PARTICIPATION_NOT_PROVED})
 	}
 	kept := make([]entry, 0, len(b.entries))
 	for i := range b.entries {

@@ -16,7 +16,6 @@ import (
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
-	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
@@ -111,9 +110,9 @@ func TestProvedCalls(t *testing.T) {
 				e := newEngine(t, timeline.Config{})
 				req := query.Events{Owner: "ada", User: "ada", Start: start, End: end, View: view, Narrow: true}
 				r := stream(t, e, have, req, "")
-				told := slices.ContainsFunc(r.notices, func(n *parleyv1.Notice) bool { return n.GetCode() == failure.ReasonParticipant })
+				told := slices.ContainsFunc(r.notices, func(n *parleyv1.Notice) bool { return n.GetCode() == "PARTICIPANT_NOT_HONOURED" })
 				gaps := report(r.summary.GetSources(), call).GetGaps()
-				if len(r.events) != c.events || r.summary.GetComplete() == c.gap || notFound(gaps, failure.ReasonNotProved) == c.gap || told != c.told {
+				if len(r.events) != c.events || r.summary.GetComplete() == c.gap || notFound(gaps, "PARTICIPATION_NOT_PROVED") == c.gap || told != c.told {
 					t.Errorf("%v: %d events, complete %v, gaps %v, told %v", view, len(r.events), r.summary.GetComplete(), gaps, told)
 				}
 				if asked.Load() != c.asked {
@@ -263,7 +262,7 @@ func TestDoubtfulParticipants(t *testing.T) {
 			req := query.Events{Owner: "ada", User: "ada", Start: start, End: end}
 			r := stream(t, e, have, req, "")
 			gaps := report(r.summary.GetSources(), call).GetGaps()
-			if len(r.events) != 20 || r.summary.GetComplete() == c.doubt || notFound(gaps, failure.ReasonParticipant) == c.doubt {
+			if len(r.events) != 20 || r.summary.GetComplete() == c.doubt || notFound(gaps, "PARTICIPANT_NOT_HONOURED") == c.doubt {
 				t.Errorf("%d events, complete %v, gaps %v", len(r.events), r.summary.GetComplete(), gaps)
 			}
 			if _, last := listAll(t, e, have, req, 7); last.GetComplete() == c.doubt {

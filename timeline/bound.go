@@ -4,7 +4,6 @@ import (
 	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/timeline/failure"
 )
 
 // keptTolerance is how far before what a source keeps a start may lie and still be met: who asks for the last thirty days must
@@ -78,5 +77,5 @@ func (w *walk) kept(t *track, resumed bool) {
 	if !lost.start.Before(beginning.Add(-keptTolerance)) || lost.empty() {
 		return
 	}
-	t.doubt(gap{lost, failure.ReasonBeforeKept})
+	t.doubt(gap{lost, parleyv1.ErrorReason_ERROR_REASON_START_BEFORE_KEPT})
 }

@@ -13,7 +13,6 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
-	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
@@ -101,7 +100,7 @@ func TestIgnoredBounds(t *testing.T) {
 							t.Errorf("%d events beside (-want +got):\n%s", len(r.events)-len(all), diff)
 						}
 						gaps := report(r.summary.GetSources(), src).GetGaps()
-						if len(gaps) != 1 || gaps[0].GetReason() != failure.ReasonNotHonoured || r.summary.GetComplete() {
+						if len(gaps) != 1 || gaps[0].GetReason() != "INTERVAL_NOT_HONOURED" || r.summary.GetComplete() {
 							t.Errorf("gaps %v", gaps)
 						}
 						if n := g.requests(); n > 20+20 {

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/internal/reasons"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/failure"
 )
@@ -42,7 +43,7 @@ type chain[T proto.Message] struct {
 	known   hashset  // rows that the calls before passed, as far as the token tells
 	failed  []string // Graph request ids
 	state   parleyv1.SourceState
-	reason  string
+	reason  parleyv1.ErrorReason
 	pending []*parleyv1.Notice
 	resumed bool // the link came from a token
 	anew    bool // pages are asked from Graph, because kept ones led into a doubt
@@ -162,7 +163,7 @@ func (c *chain[T]) load(ctx context.Context) (bool, error) {
 		return c.judge(ctx, err)
 	}
 	if c.at.index == 0 && before != nil && samePage(before.Items, page.Items) {
-		c.doubt(failure.ReasonPagingLoop)
+		c.doubt(parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP)
 		c.page, c.at.finished = nil, true
 		return false, nil
 	}
@@ -203,8 +204,8 @@ func (c *chain[T]) sift(ctx context.Context) error {
 		doubt = doubt || !ok
 		c.hidden[i] = ok && !matches
 	}
-	if doubt && !slices.Contains(c.at.gaps, failure.ReasonNotFiltered) {
-		c.doubt(failure.ReasonNotFiltered)
+	if doubt && !slices.Contains(c.at.gaps, parleyv1.ErrorReason_ERROR_REASON_FILTER_NOT_EVALUATED) {
+		c.doubt(parleyv1.ErrorReason_ERROR_REASON_FILTER_NOT_EVALUATED)
 	}
 	return nil
 }
@@ -215,9 +216,9 @@ func (c *chain[T]) turn() bool {
 	switch {
 	case next == "":
 	case !c.links.add(next):
-		c.doubt(failure.ReasonPagingLoop)
+		c.doubt(parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP)
 	case c.at.counts.pages >= int64(c.engine.cfg.MaxPages):
-		c.doubt(failure.ReasonTooManyPages)
+		c.doubt(parleyv1.ErrorReason_ERROR_REASON_TOO_MANY_PAGES)
 	default:
 		c.at.link, c.at.index, c.at.last = next, 0, 0
 		c.resumed = false
@@ -236,7 +237,7 @@ func (c *chain[T]) judge(ctx context.Context, err error) (bool, error) {
 	f := failure.Classify(err, c.at.link != "")
 	c.failed = appendID(c.failed, failure.GraphRequestID(err))
 	c.at.counts.requests += int64(failure.GraphRequests(err))
-	outdated := f.Again || c.resumed && (f.Reason == failure.ReasonLinkRefused || f.Reason == failure.ReasonNotFound)
+	outdated := f.Again || c.resumed && (f.Reason == parleyv1.ErrorReason_ERROR_REASON_GRAPH_LINK_REFUSED || f.Reason == parleyv1.ErrorReason_ERROR_REASON_NOT_FOUND)
 	switch {
 	case c.at.link != "" && outdated && !c.at.restarted:
 		c.at.restarted, c.anew = true, true
@@ -244,11 +245,11 @@ func (c *chain[T]) judge(ctx context.Context, err error) (bool, error) {
 		c.page, c.links, c.resumed = nil, linkset{}, false
 		c.known, c.at.repeats = hashset{}, nil // everything comes again but for what this call has handed over
 		c.pending = append(c.pending, &parleyv1.Notice{
-			Code: failure.NoticeRestarted, Source: c.src,
+			Code: reasons.Code(parleyv1.NoticeCode_NOTICE_CODE_RESTARTED), Source: c.src,
 			Message: "Graph does not know the place of the token any more; reading began again, so rows may come a second time",
 		})
 		return c.load(ctx)
-	case c.at.link != "" && (f.Reason == failure.ReasonLinkRefused || f.Again):
+	case c.at.link != "" && (f.Reason == parleyv1.ErrorReason_ERROR_REASON_GRAPH_LINK_REFUSED || f.Again):
 		c.doubt(f.Reason)
 		c.page, c.at.finished = nil, true
 		return false, nil
@@ -303,11 +304,11 @@ func (c *chain[T]) recall() {
 }
 
 // doubt records a reason; a chain has no times, so its gaps have no interval.
-func (c *chain[T]) doubt(reason string) {
+func (c *chain[T]) doubt(reason parleyv1.ErrorReason) {
 	if len(c.at.gaps) < maxChainGaps {
 		c.at.gaps = append(c.at.gaps, reason)
 	}
-	c.pending = append(c.pending, &parleyv1.Notice{Code: reason, Source: c.src, Message: failure.Explain(reason, nil)})
+	c.pending = append(c.pending, &parleyv1.Notice{Code: reasons.Text(reason), Source: c.src, Message: failure.Explain(reason, nil)})
 }
 
 func (c *chain[T]) complete() bool {
@@ -324,7 +325,7 @@ func (c *chain[T]) news() []*parleyv1.Notice {
 func (c *chain[T]) reports() []*parleyv1.SourceReport {
 	n := c.at.counts
 	r := &parleyv1.SourceReport{
-		Source: c.src, State: c.state, Reason: c.reason, FailedRequestIds: c.failed,
+		Source: c.src, State: c.state, Reason: reasons.Text(c.reason), FailedRequestIds: c.failed,
 		Counts: &parleyv1.SourceCounts{
 			Events: n.events, Pages: n.pages, Duplicates: n.duplicates, FromCache: n.fromCache, GraphRequests: n.requests,
 		},
@@ -336,7 +337,7 @@ func (c *chain[T]) reports() []*parleyv1.SourceReport {
 		r.FilteredByGraph = c.graph
 	}
 	for _, reason := range c.at.gaps {
-		r.Gaps = append(r.Gaps, &parleyv1.Gap{Reason: reason})
+		r.Gaps = append(r.Gaps, &parleyv1.Gap{Reason: reasons.Text(reason)})
 	}
 	return []*parleyv1.SourceReport{r}
 }
@@ -371,7 +372,7 @@ type chainMark struct {
 	finished, restarted bool
 	concealed           bool   // usage: a row had concealed names
 	refreshed           string // usage: report refresh date
-	gaps                []string
+	gaps                []parleyv1.ErrorReason
 	counts              counts
 	repeats             []uint64 // digests of the last rows that were passed
 }

@@ -221,17 +221,17 @@ func TestChainFaults(t *testing.T) {
 		err     string
 	}{
 		{name: "sound", rows: 50},
-		{name: "outdated link", fault: once("40", fail(graphclient.KindBadRequest)), rows: 50, notices: []string{failure.NoticeRestarted}},
-		{name: "outdated for good", fault: on("40", fail(graphclient.KindGone)), rows: 40, notices: []string{failure.NoticeRestarted, failure.ReasonRejectedRequest}},
-		{name: "refused link", fault: on("40", fail(graphclient.KindLinkRefused)), rows: 40, notices: []string{failure.ReasonLinkRefused}},
-		{name: "loop", rows: 40, notices: []string{failure.ReasonPagingLoop}, fault: func(_ int, link string) (string, error) {
+		{name: "outdated link", fault: once("40", fail(graphclient.KindBadRequest)), rows: 50, notices: []string{"RESTARTED"}},
+		{name: "outdated for good", fault: on("40", fail(graphclient.KindGone)), rows: 40, notices: []string{"RESTARTED", "GRAPH_REJECTED_REQUEST"}},
+		{name: "refused link", fault: on("40", fail(graphclient.KindLinkRefused)), rows: 40, notices: []string{"GRAPH_LINK_REFUSED"}},
+		{name: "loop", rows: 40, notices: []string{"PAGING_LOOP"}, fault: func(_ int, link string) (string, error) {
 			if strings.HasSuffix(link, "=20") {
 				return link, nil
 			}
 			return "", nil
 		}},
-		{name: "down", fault: on("40", fail(graphclient.KindUnavailable)), rows: 40, err: failure.ReasonUnavailable},
-		{name: "throttled", fault: on("20", fail(graphclient.KindThrottled)), rows: 20, err: failure.ReasonThrottled},
+		{name: "down", fault: on("40", fail(graphclient.KindUnavailable)), rows: 40, err: "GRAPH_UNAVAILABLE"},
+		{name: "throttled", fault: on("20", fail(graphclient.KindThrottled)), rows: 20, err: "GRAPH_THROTTLED"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -249,7 +249,7 @@ func TestChainFaults(t *testing.T) {
 			}
 			if test.err == "" {
 				doubts := test.notices
-				if len(doubts) > 0 && doubts[0] == failure.NoticeRestarted {
+				if len(doubts) > 0 && doubts[0] == "RESTARTED" {
 					doubts = doubts[1:]
 				}
 				if err != nil || got.summary.GetComplete() != (len(doubts) == 0) || len(got.summary.GetSources()[0].GetGaps()) != len(doubts) {
@@ -300,7 +300,7 @@ func TestChainRestart(t *testing.T) {
 		if diff := cmp.Diff(numbers(0, 50), got.names); diff != "" {
 			t.Errorf("%v (-want +got):\n%s", kind, diff)
 		}
-		if diff := cmp.Diff([]string{failure.NoticeRestarted}, got.notices); diff != "" || !got.summary.GetComplete() {
+		if diff := cmp.Diff([]string{"RESTARTED"}, got.notices); diff != "" || !got.summary.GetComplete() {
 			t.Errorf("%v: %s, %v", kind, diff, got.summary)
 		}
 	}
@@ -357,7 +357,7 @@ func TestUsageAndUsers(t *testing.T) {
 		"usage":         second(e.ListCopilotUsage(t.Context(), d.sources(), query.Usage{Filter: "a = = b"}, "", 0)),
 	} {
 		var own *failure.Error
-		if !errors.As(err, &own) || own.Reason != failure.ReasonInvalidArgument || own.Field != "filter" {
+		if !errors.As(err, &own) || own.Reason != parleyv1.ErrorReason_ERROR_REASON_INVALID_ARGUMENT || own.Field != "filter" {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -9,8 +9,8 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/internal/reasons"
 	"github.com/parley-gateway/parley/source"
-	"github.com/parley-gateway/parley/timeline/failure"
 )
 
 // Bounds of a list of chats that is sorted here.
@@ -57,7 +57,7 @@ func (o *chatOrder) page(ctx context.Context, link string) (*chatPage, error) {
 	if !o.told {
 		o.told = true
 		o.chain.pending = append(o.chain.pending, &parleyv1.Notice{
-			Code: failure.NoticeNotSorted, Source: o.chain.src,
+			Code: reasons.Code(parleyv1.NoticeCode_NOTICE_CODE_ORDER_NOT_KEPT), Source: o.chain.src,
 			Message: "Graph did not order the chats by their last message, and they could not be sorted here; they come as Graph sends them",
 		})
 	}

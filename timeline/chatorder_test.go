@@ -17,7 +17,6 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
-	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
@@ -175,7 +174,7 @@ func TestOrderThatBreaksLater(t *testing.T) {
 	if err := newEngine(t, timeline.Config{}).StreamConversations(t.Context(), graph.sources(), req, "", all.add); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{failure.NoticeNotSorted}, all.notices); diff != "" || len(all.names) != 60 || !all.summary.GetComplete() {
+	if diff := cmp.Diff([]string{"ORDER_NOT_KEPT"}, all.notices); diff != "" || len(all.names) != 60 || !all.summary.GetComplete() {
 		t.Errorf("%d chats, notices (-want +got):\n%s", len(all.names), diff)
 	}
 }
@@ -205,7 +204,7 @@ func TestChatsThatCannotBeSorted(t *testing.T) {
 			if all.summary.GetComplete() != test.complete || test.complete && len(all.names) != test.rows {
 				t.Errorf("%d chats, summary %v", len(all.names), all.summary)
 			}
-			if n := len(slices.DeleteFunc(slices.Clone(all.notices), func(code string) bool { return code != failure.NoticeNotSorted })); n != 1 {
+			if n := len(slices.DeleteFunc(slices.Clone(all.notices), func(code string) bool { return code != "ORDER_NOT_KEPT" })); n != 1 {
 				t.Errorf("notices %v", all.notices)
 			}
 		})
@@ -226,7 +225,7 @@ func TestSlowListOfChats(t *testing.T) {
 		if err != nil || len(page.GetConversations()) != 20 || page.GetNextPageToken() == "" {
 			t.Fatalf("%v, %v", page, err)
 		}
-		if len(page.GetNotices()) != 1 || page.GetNotices()[0].GetCode() != failure.NoticeNotSorted {
+		if len(page.GetNotices()) != 1 || page.GetNotices()[0].GetCode() != "ORDER_NOT_KEPT" {
 			t.Errorf("notices %v", page.GetNotices())
 		}
 		// A stream has the time.

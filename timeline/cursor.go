@@ -43,7 +43,7 @@ type mark struct {
 type sourceMark struct {
 	src                parleyv1.Source
 	state              parleyv1.SourceState
-	reason             string
+	reason             parleyv1.ErrorReason
 	answered, finished bool
 	level              level
 	narrow             time.Duration // in whole seconds
@@ -203,16 +203,16 @@ func (e *encoder) text(s string) {
 	*e = append(*e, s...)
 }
 
-// reasons are the texts that travel in a cursor as their position here: append only.
-var reasons = [...]string{
-	"", failure.ReasonSeveral, failure.ReasonNotInCloud, failure.ReasonPermissionMissing, failure.ReasonNotLicensed, failure.ReasonCredentialRejected,
-	failure.ReasonPaymentRequired, failure.ReasonNotFound, failure.ReasonThrottled, failure.ReasonUnavailable, failure.ReasonRejectedRequest, failure.ReasonLinkRefused,
-	failure.ReasonPagingLoop, failure.ReasonNotHonoured, failure.ReasonBeforeKept, failure.ReasonTruncated, failure.ReasonTooManyPages, failure.ReasonFailed, failure.ReasonNotFiltered, failure.ReasonCallerLimit,
-	failure.ReasonTenantNotLicensed, failure.ReasonLinkNotFound, failure.ReasonConsent, failure.ReasonSignIn, failure.ReasonAmbiguous, failure.ReasonParticipant, failure.ReasonNotProved,
+// cursorReasons are the reasons that travel in a cursor, each as its position here: append only.
+var cursorReasons = [...]parleyv1.ErrorReason{
+	failure.None, parleyv1.ErrorReason_ERROR_REASON_SEVERAL_DOUBTS, parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD, parleyv1.ErrorReason_ERROR_REASON_GRAPH_PERMISSION_MISSING, parleyv1.ErrorReason_ERROR_REASON_USER_NOT_LICENSED, parleyv1.ErrorReason_ERROR_REASON_GRAPH_CREDENTIAL_REJECTED,
+	parleyv1.ErrorReason_ERROR_REASON_PAYMENT_REQUIRED, parleyv1.ErrorReason_ERROR_REASON_NOT_FOUND, parleyv1.ErrorReason_ERROR_REASON_GRAPH_THROTTLED, parleyv1.ErrorReason_ERROR_REASON_GRAPH_UNAVAILABLE, parleyv1.ErrorReason_ERROR_REASON_GRAPH_REJECTED_REQUEST, parleyv1.ErrorReason_ERROR_REASON_GRAPH_LINK_REFUSED,
+	parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP, parleyv1.ErrorReason_ERROR_REASON_INTERVAL_NOT_HONOURED, parleyv1.ErrorReason_ERROR_REASON_START_BEFORE_KEPT, parleyv1.ErrorReason_ERROR_REASON_SUSPECTED_TRUNCATION, parleyv1.ErrorReason_ERROR_REASON_TOO_MANY_PAGES, parleyv1.ErrorReason_ERROR_REASON_SOURCE_FAILED, parleyv1.ErrorReason_ERROR_REASON_FILTER_NOT_EVALUATED, parleyv1.ErrorReason_ERROR_REASON_CALLER_LIMIT,
+	parleyv1.ErrorReason_ERROR_REASON_TENANT_NOT_LICENSED, parleyv1.ErrorReason_ERROR_REASON_GRAPH_LINK_NOT_FOUND, parleyv1.ErrorReason_ERROR_REASON_CONSENT_REQUIRED, parleyv1.ErrorReason_ERROR_REASON_SIGN_IN_REQUIRED, parleyv1.ErrorReason_ERROR_REASON_AMBIGUOUS_ID, parleyv1.ErrorReason_ERROR_REASON_PARTICIPANT_NOT_HONOURED, parleyv1.ErrorReason_ERROR_REASON_PARTICIPATION_NOT_PROVED,
 }
 
-func (e *encoder) reason(s string) {
-	e.uint(uint64(max(slices.Index(reasons[:], s), 0)))
+func (e *encoder) reason(r parleyv1.ErrorReason) {
+	e.uint(uint64(max(slices.Index(cursorReasons[:], r), 0)))
 }
 
 // time writes an instant of any year; the zero time stays zero.
@@ -295,13 +295,13 @@ func (d *decoder) text() string {
 	return s
 }
 
-func (d *decoder) reason() string {
+func (d *decoder) reason() parleyv1.ErrorReason {
 	n := d.uint()
-	if n >= uint64(len(reasons)) {
+	if n >= uint64(len(cursorReasons)) {
 		d.fail()
-		return ""
+		return failure.None
 	}
-	return reasons[n]
+	return cursorReasons[n]
 }
 
 func (d *decoder) fixed() uint64 {

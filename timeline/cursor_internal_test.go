@@ -9,7 +9,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/timeline/failure"
 )
 
 func fullMark() mark {
@@ -20,7 +19,7 @@ func fullMark() mark {
 	}
 	for src := range 3 {
 		s := sourceMark{
-			src: parleyv1.Source(src + 1), state: parleyv1.SourceState_SOURCE_STATE_READ, reason: failure.ReasonThrottled,
+			src: parleyv1.Source(src + 1), state: parleyv1.SourceState_SOURCE_STATE_READ, reason: parleyv1.ErrorReason_ERROR_REASON_GRAPH_THROTTLED,
 			answered: true, finished: src == 1, level: day, reached: now.Add(-time.Hour),
 			tried: src == 2, narrow: 30 * time.Minute, rate: maxRate, begun: chatBeginning,
 			counts: counts{events: 1 << 40, duplicates: 1 << 30, strays: 1 << 20, leftOut: 1 << 20, pages: 1 << 33, fromCache: 1 << 32, requests: 1 << 33},
@@ -31,7 +30,7 @@ func fullMark() mark {
 		}
 		for i := range maxGaps {
 			at := now.Add(-time.Duration(i+1) * 100 * time.Hour)
-			s.gaps = append(s.gaps, gap{span{at, at.Add(time.Hour)}, failure.ReasonPagingLoop})
+			s.gaps = append(s.gaps, gap{span{at, at.Add(time.Hour)}, parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP})
 		}
 		s.sum = ^uint64(0)
 		m.sources = append(m.sources, s)
@@ -68,7 +67,7 @@ func TestChainMarkRoundTrip(t *testing.T) {
 	t.Parallel()
 	m := chainMark{
 		link: "https://graph.microsoft.com/v1.0/users?$skiptoken=x%3d", index: 17, last: 1 << 63, restarted: true, concealed: true,
-		refreshed: "2026-11-20", gaps: []string{failure.ReasonPagingLoop}, counts: counts{events: 5, pages: 2},
+		refreshed: "2026-11-20", gaps: []parleyv1.ErrorReason{parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP}, counts: counts{events: 5, pages: 2},
 		repeats: []uint64{1, 1 << 63, 0},
 	}
 	got, err := decodeChain(m.encode())
@@ -121,17 +120,18 @@ func FuzzDecode(f *testing.F) {
 func TestAddGap(t *testing.T) {
 	t.Parallel()
 	at := func(hour int) time.Time { return time.Date(2026, 1, 1, hour, 0, 0, 0, time.UTC) }
-	g := func(from, to int, reason string) gap { return gap{span{at(from), at(to)}, reason} }
+	const a, b = parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP, parleyv1.ErrorReason_ERROR_REASON_GRAPH_UNAVAILABLE
+	g := func(from, to int, reason parleyv1.ErrorReason) gap { return gap{span{at(from), at(to)}, reason} }
 	tests := []struct {
 		name string
 		add  []gap
 		want []gap
 	}{
-		{"once", []gap{g(1, 2, "A"), g(1, 2, "A")}, []gap{g(1, 2, "A")}},
-		{"inside", []gap{g(1, 9, "A"), g(2, 3, "A")}, []gap{g(1, 9, "A")}},
-		{"two reasons", []gap{g(1, 2, "A"), g(1, 2, "B")}, []gap{g(1, 2, "A"), g(1, 2, "B")}},
-		{"ordered", []gap{g(5, 6, "A"), g(1, 2, "A")}, []gap{g(1, 2, "A"), g(5, 6, "A")}},
-		{"adjoining", []gap{g(2, 3, "A"), g(1, 2, "A")}, []gap{g(1, 3, "A")}},
+		{"once", []gap{g(1, 2, a), g(1, 2, a)}, []gap{g(1, 2, a)}},
+		{"inside", []gap{g(1, 9, a), g(2, 3, a)}, []gap{g(1, 9, a)}},
+		{"two reasons", []gap{g(1, 2, a), g(1, 2, b)}, []gap{g(1, 2, a), g(1, 2, b)}},
+		{"ordered", []gap{g(5, 6, a), g(1, 2, a)}, []gap{g(1, 2, a), g(5, 6, a)}},
+		{"adjoining", []gap{g(2, 3, a), g(1, 2, a)}, []gap{g(1, 3, a)}},
 	}
 	for _, test := range tests {
 		var got []gap
@@ -144,7 +144,7 @@ func TestAddGap(t *testing.T) {
 	}
 	var many []gap
 	for i := range 50 {
-		many = addGap(many, gap{span{at(0).AddDate(0, 0, 2*i), at(0).AddDate(0, 0, 2*i+1)}, "A"})
+		many = addGap(many, gap{span{at(0).AddDate(0, 0, 2*i), at(0).AddDate(0, 0, 2*i+1)}, a})
 	}
 	if len(many) != maxGaps || !many[0].start.Equal(at(0)) || !many[len(many)-1].end.Equal(at(0).AddDate(0, 0, 99)) {
 		t.Errorf("50 gaps became %d that do not cover them: %v", len(many), many)

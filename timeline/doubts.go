@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/parley-gateway/parley/timeline/failure"
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 )
 
 // maxGaps is how many gaps one source keeps; neighbours are joined when there are more, so that a token stays small.
@@ -51,7 +51,7 @@ func joinNearest(gaps []gap) []gap {
 	into, from := &gaps[at], gaps[at+1]
 	into.end = later(into.end, from.end)
 	if into.reason != from.reason {
-		into.reason = failure.ReasonSeveral
+		into.reason = parleyv1.ErrorReason_ERROR_REASON_SEVERAL_DOUBTS
 	}
 	return slices.Delete(gaps, at+1, at+2)
 }

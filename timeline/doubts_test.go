@@ -13,6 +13,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/internal/reasons"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
 	"github.com/parley-gateway/parley/timeline/failure"
@@ -46,26 +47,26 @@ func TestDoubts(t *testing.T) {
 		dups     int64
 	}{
 		{name: "sound", requests: 3},
-		{name: "link seen before", gap: failure.ReasonPagingLoop, lost: 10, requests: 2, hook: func(_ int, _ source.EventQuery, link string, p *page) (*page, error) {
+		{name: "link seen before", gap: "PAGING_LOOP", lost: 10, requests: 2, hook: func(_ int, _ source.EventQuery, link string, p *page) (*page, error) {
 			if link != "" {
 				p.Next = link
 			}
 			return p, nil
 		}},
-		{name: "cycle of two", gap: failure.ReasonPagingLoop, lost: 0, requests: 3, hook: func(_ int, _ source.EventQuery, link string, p *page) (*page, error) {
+		{name: "cycle of two", gap: "PAGING_LOOP", lost: 0, requests: 3, hook: func(_ int, _ source.EventQuery, link string, p *page) (*page, error) {
 			if strings.HasSuffix(link, "=20") {
 				p.Next = strings.TrimSuffix(link, "20") + "10"
 			}
 			return p, nil
 		}},
-		{name: "new links, same page", gap: failure.ReasonPagingLoop, lost: 20, requests: 2, hook: func(n int, _ source.EventQuery, link string, p *page) (*page, error) {
+		{name: "new links, same page", gap: "PAGING_LOOP", lost: 20, requests: 2, hook: func(n int, _ source.EventQuery, link string, p *page) (*page, error) {
 			if link != "" {
 				return nil, errors.New("set below")
 			}
 			p.Next = fmt.Sprint("https://graph/x?n=", n)
 			return p, nil
 		}},
-		{name: "same page, one row moved", gap: failure.ReasonPagingLoop, lost: 10, requests: 3, hook: func(n int, q source.EventQuery, link string, p *page) (*page, error) {
+		{name: "same page, one row moved", gap: "PAGING_LOOP", lost: 10, requests: 3, hook: func(n int, q source.EventQuery, link string, p *page) (*page, error) {
 			if strings.HasSuffix(link, "=20") {
 				first := moved[q.Start]
 				p.Items = append([]source.Item{stray(q.Start.AddDate(0, 0, -40), first[0].Key)}, first[1:]...)
@@ -89,13 +90,13 @@ func TestDoubts(t *testing.T) {
 			}
 			return p, nil
 		}},
-		{name: "refused link", gap: failure.ReasonLinkRefused, lost: 10, requests: 3, hook: func(_ int, _ source.EventQuery, link string, p *page) (*page, error) {
+		{name: "refused link", gap: "GRAPH_LINK_REFUSED", lost: 10, requests: 3, hook: func(_ int, _ source.EventQuery, link string, p *page) (*page, error) {
 			if strings.HasSuffix(link, "=20") {
 				return nil, fail(graphclient.KindLinkRefused)
 			}
 			return p, nil
 		}},
-		{name: "broken page", gap: failure.ReasonUnavailable, lost: 20, requests: 2, hook: func(_ int, _ source.EventQuery, link string, p *page) (*page, error) {
+		{name: "broken page", gap: "GRAPH_UNAVAILABLE", lost: 20, requests: 2, hook: func(_ int, _ source.EventQuery, link string, p *page) (*page, error) {
 			if link != "" {
 				return nil, fail(graphclient.KindMalformed)
 			}
@@ -107,7 +108,7 @@ func TestDoubts(t *testing.T) {
 			}
 			return p, nil
 		}},
-		{name: "link rejected twice", gap: failure.ReasonRejectedRequest, lost: 20, requests: 4, dups: 10, hook: func(_ int, _ source.EventQuery, link string, p *page) (*page, error) {
+		{name: "link rejected twice", gap: "GRAPH_REJECTED_REQUEST", lost: 20, requests: 4, dups: 10, hook: func(_ int, _ source.EventQuery, link string, p *page) (*page, error) {
 			if link != "" {
 				return nil, fail(graphclient.KindBadRequest)
 			}
@@ -119,7 +120,7 @@ func TestDoubts(t *testing.T) {
 			}
 			return p, nil
 		}},
-		{name: "row far outside", gap: failure.ReasonNotHonoured, extra: 1, requests: 3, hook: func(_ int, q source.EventQuery, link string, p *page) (*page, error) {
+		{name: "row far outside", gap: "INTERVAL_NOT_HONOURED", extra: 1, requests: 3, hook: func(_ int, q source.EventQuery, link string, p *page) (*page, error) {
 			if link == "" {
 				p.Items = append(slices.Clone(p.Items), stray(q.Start.Add(-2*time.Second), "far"))
 			}
@@ -256,7 +257,7 @@ func testTruncatedChain(t *testing.T, left int) {
 	if diff := cmp.Diff(want(start, end, false, g), ids(r.events)); diff != "" {
 		t.Errorf("the halves were not taken over (-want +got):\n%s", diff)
 	}
-	if r.summary.GetComplete() || notFound(report(r.summary.GetSources(), chat).GetGaps(), failure.ReasonTruncated) {
+	if r.summary.GetComplete() || notFound(report(r.summary.GetSources(), chat).GetGaps(), "SUSPECTED_TRUNCATION") {
 		t.Errorf("no doubt: %v", r.summary)
 	}
 }
@@ -313,22 +314,22 @@ func TestSourceStates(t *testing.T) {
 		state  parleyv1.SourceState
 		reason string
 	}{
-		{"no licence, says nobody", copilot, unlicensed, parleyv1.SourceState_SOURCE_STATE_REFUSED_FOR_USER, failure.ReasonNotLicensed},
-		{"no role for copilot", copilot, roles, parleyv1.SourceState_SOURCE_STATE_NOT_PERMITTED, failure.ReasonPermissionMissing},
-		{"no role for chats", chat, roles, parleyv1.SourceState_SOURCE_STATE_NOT_PERMITTED, failure.ReasonPermissionMissing},
-		{"no licence", chat, fail(graphclient.KindUserNotLicensed), parleyv1.SourceState_SOURCE_STATE_REFUSED_FOR_USER, failure.ReasonNotLicensed},
-		{"no licence of the tenant", chat, fail(graphclient.KindTenantNotLicensed), parleyv1.SourceState_SOURCE_STATE_FAILED, failure.ReasonTenantNotLicensed},
-		{"403 without a reason", chat, fail(graphclient.KindRefused), parleyv1.SourceState_SOURCE_STATE_NOT_PERMITTED, failure.ReasonPermissionMissing},
-		{"no consent", chat, fail(graphclient.KindConsent), parleyv1.SourceState_SOURCE_STATE_NOT_PERMITTED, failure.ReasonConsent},
-		{"signed out", chat, fail(graphclient.KindSignIn), parleyv1.SourceState_SOURCE_STATE_FAILED, failure.ReasonSignIn},
-		{"no login service", chat, fail(graphclient.KindLoginUnavailable), parleyv1.SourceState_SOURCE_STATE_FAILED, failure.ReasonUnavailable},
-		{"throttled", chat, fail(graphclient.KindThrottled), parleyv1.SourceState_SOURCE_STATE_THROTTLED, failure.ReasonThrottled},
-		{"down", chat, fail(graphclient.KindUnavailable), parleyv1.SourceState_SOURCE_STATE_FAILED, failure.ReasonUnavailable},
-		{"payment", chat, fail(graphclient.KindPaymentRequired), parleyv1.SourceState_SOURCE_STATE_FAILED, failure.ReasonPaymentRequired},
-		{"credential", chat, fail(graphclient.KindCredential), parleyv1.SourceState_SOURCE_STATE_FAILED, failure.ReasonCredentialRejected},
-		{"unknown user", chat, fail(graphclient.KindNotFound), parleyv1.SourceState_SOURCE_STATE_FAILED, failure.ReasonNotFound},
-		{"rejected", chat, fail(graphclient.KindBadRequest), parleyv1.SourceState_SOURCE_STATE_FAILED, failure.ReasonRejectedRequest},
-		{"not Graph's", chat, errors.New("lower floor"), parleyv1.SourceState_SOURCE_STATE_FAILED, failure.ReasonFailed},
+		{"no licence, says nobody", copilot, unlicensed, parleyv1.SourceState_SOURCE_STATE_REFUSED_FOR_USER, "USER_NOT_LICENSED"},
+		{"no role for copilot", copilot, roles, parleyv1.SourceState_SOURCE_STATE_NOT_PERMITTED, "GRAPH_PERMISSION_MISSING"},
+		{"no role for chats", chat, roles, parleyv1.SourceState_SOURCE_STATE_NOT_PERMITTED, "GRAPH_PERMISSION_MISSING"},
+		{"no licence", chat, fail(graphclient.KindUserNotLicensed), parleyv1.SourceState_SOURCE_STATE_REFUSED_FOR_USER, "USER_NOT_LICENSED"},
+		{"no licence of the tenant", chat, fail(graphclient.KindTenantNotLicensed), parleyv1.SourceState_SOURCE_STATE_FAILED, "TENANT_NOT_LICENSED"},
+		{"403 without a reason", chat, fail(graphclient.KindRefused), parleyv1.SourceState_SOURCE_STATE_NOT_PERMITTED, "GRAPH_PERMISSION_MISSING"},
+		{"no consent", chat, fail(graphclient.KindConsent), parleyv1.SourceState_SOURCE_STATE_NOT_PERMITTED, "CONSENT_REQUIRED"},
+		{"signed out", chat, fail(graphclient.KindSignIn), parleyv1.SourceState_SOURCE_STATE_FAILED, "SIGN_IN_REQUIRED"},
+		{"no login service", chat, fail(graphclient.KindLoginUnavailable), parleyv1.SourceState_SOURCE_STATE_FAILED, "GRAPH_UNAVAILABLE"},
+		{"throttled", chat, fail(graphclient.KindThrottled), parleyv1.SourceState_SOURCE_STATE_THROTTLED, "GRAPH_THROTTLED"},
+		{"down", chat, fail(graphclient.KindUnavailable), parleyv1.SourceState_SOURCE_STATE_FAILED, "GRAPH_UNAVAILABLE"},
+		{"payment", chat, fail(graphclient.KindPaymentRequired), parleyv1.SourceState_SOURCE_STATE_FAILED, "PAYMENT_REQUIRED"},
+		{"credential", chat, fail(graphclient.KindCredential), parleyv1.SourceState_SOURCE_STATE_FAILED, "GRAPH_CREDENTIAL_REJECTED"},
+		{"unknown user", chat, fail(graphclient.KindNotFound), parleyv1.SourceState_SOURCE_STATE_FAILED, "NOT_FOUND"},
+		{"rejected", chat, fail(graphclient.KindBadRequest), parleyv1.SourceState_SOURCE_STATE_FAILED, "GRAPH_REJECTED_REQUEST"},
+		{"not Graph's", chat, errors.New("lower floor"), parleyv1.SourceState_SOURCE_STATE_FAILED, "SOURCE_FAILED"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -373,7 +374,7 @@ func TestSourceStates(t *testing.T) {
 func checkFatal(t *testing.T, err error, reason string, cause error) {
 	t.Helper()
 	var own *failure.Error
-	if !errors.As(err, &own) || own.Reason != reason || cause != nil && !errors.Is(err, cause) {
+	if !errors.As(err, &own) || reasons.Text(own.Reason) != reason || cause != nil && !errors.Is(err, cause) {
 		t.Errorf("error %v, want %s with %v inside", err, reason, cause)
 	}
 }
@@ -399,7 +400,7 @@ func TestFailureInMidStream(t *testing.T) {
 	if !errors.As(err, &broken) || broken.ResumeToken != r.tokens[len(r.tokens)-1] {
 		t.Fatalf("error %v without the last token", err)
 	}
-	checkFatal(t, err, failure.ReasonThrottled, nil)
+	checkFatal(t, err, "GRAPH_THROTTLED", nil)
 	down = false
 	rest := stream(t, e, sources(g), req, broken.ResumeToken)
 	if diff := cmp.Diff(want(start, end, false, g), append(ids(r.events), ids(rest.events)...)); diff != "" {
@@ -421,12 +422,12 @@ func TestUnavailableSources(t *testing.T) {
 	}
 	r := stream(t, e, sources(g), req, "")
 	rep := report(r.summary.GetSources(), copilot)
-	if r.summary.GetComplete() || rep.GetState() != parleyv1.SourceState_SOURCE_STATE_NOT_IN_CLOUD || rep.GetReason() != failure.ReasonNotInCloud {
+	if r.summary.GetComplete() || rep.GetState() != parleyv1.SourceState_SOURCE_STATE_NOT_IN_CLOUD || rep.GetReason() != "SOURCE_NOT_IN_CLOUD" {
 		t.Errorf("summary %v", r.summary)
 	}
 	req.Sources = []parleyv1.Source{copilot}
 	_, err := e.ListEvents(t.Context(), sources(g), req, "", 10)
-	checkFatal(t, err, failure.ReasonNotInCloud, nil)
+	checkFatal(t, err, "SOURCE_NOT_IN_CLOUD", nil)
 }
 
 func TestStartBeforeKept(t *testing.T) {
@@ -437,7 +438,7 @@ func TestStartBeforeKept(t *testing.T) {
 	req := query.Events{Owner: "-", Start: end.AddDate(0, 0, -60), End: end}
 	r := stream(t, e, sources(g), req, "")
 	rep := report(r.summary.GetSources(), call)
-	if r.summary.GetComplete() || notFound(rep.GetGaps(), failure.ReasonBeforeKept) || len(r.events) != 5 || len(r.notices) != 1 {
+	if r.summary.GetComplete() || notFound(rep.GetGaps(), "START_BEFORE_KEPT") || len(r.events) != 5 || len(r.notices) != 1 {
 		t.Errorf("%d events, notices %v, summary %v", len(r.events), r.notices, r.summary)
 	}
 	req.Start = time.Time{}

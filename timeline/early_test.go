@@ -30,7 +30,7 @@ func TestEarlyFailureHasNoFrames(t *testing.T) {
 				err := newEngine(t, timeline.Config{}).StreamEvents(t.Context(), sources(graphs...), everything(), "",
 					func(*parleyv1.StreamEventsResponse) error { frames++; return nil })
 				var own *failure.Error
-				if !errors.As(err, &own) || !errors.Is(err, own.Err) || own.Reason == "" || frames != 0 {
+				if !errors.As(err, &own) || !errors.Is(err, own.Err) || own.Reason == parleyv1.ErrorReason_ERROR_REASON_UNSPECIFIED || frames != 0 {
 					t.Errorf("%d frames, then %v", frames, err)
 				}
 			})
@@ -99,7 +99,7 @@ func TestEarlyFailureOfAChain(t *testing.T) {
 	frames := 0
 	err = e.StreamConversations(t.Context(), d.sources(), req, page.GetNextPageToken(),
 		func(*parleyv1.StreamConversationsResponse) error { frames++; return nil })
-	checkFatal(t, err, failure.ReasonPermissionMissing, nil)
+	checkFatal(t, err, "GRAPH_PERMISSION_MISSING", nil)
 	if frames != 0 {
 		t.Errorf("%d frames", frames)
 	}

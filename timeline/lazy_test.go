@@ -134,14 +134,14 @@ func TestLazyRowsRefused(t *testing.T) {
 	hidden := &lazyReport{rows: 10, size: 2, concealed: true}
 	var own *failure.Error
 	dates, err := listUsage(t, e, hidden, query.Usage{Filter: `user_principal_name = "1"`}, "", 1)
-	if !errors.As(err, &own) || own.Reason != failure.ReasonConcealed || dates != nil || hidden.made > 0 {
+	if !errors.As(err, &own) || own.Reason != parleyv1.ErrorReason_ERROR_REASON_IDENTITIES_CONCEALED || dates != nil || hidden.made > 0 {
 		t.Errorf("%q, %v", dates, err)
 	}
 	if dates, err = listUsage(t, e, hidden, query.Usage{}, "", 3); err != nil || len(dates) != 10 {
 		t.Errorf("without a filter: %q, %v", dates, err)
 	}
 	dates, err = listUsage(t, e, &lazyReport{rows: 10, size: 2, broken: 5}, query.Usage{}, "", 3)
-	if diff := cmp.Diff(rowDates(0, 4, 1), dates); diff != "" || !errors.As(err, &own) || own.Reason != failure.ReasonUnavailable {
+	if diff := cmp.Diff(rowDates(0, 4, 1), dates); diff != "" || !errors.As(err, &own) || own.Reason != parleyv1.ErrorReason_ERROR_REASON_GRAPH_UNAVAILABLE {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 }

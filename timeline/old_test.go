@@ -12,7 +12,6 @@ import (
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
-	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
@@ -155,16 +154,16 @@ func TestStartRefused(t *testing.T) {
 								if !rep.GetCovered().GetStartTime().AsTime().Equal(limit.Add(time.Second)) {
 									t.Errorf("%s: covered %v", how, rep.GetCovered())
 								}
-								if asked == 0 && len(rep.GetGaps()) > 0 || asked != 0 && notFound(rep.GetGaps(), failure.ReasonRejectedRequest) {
+								if asked == 0 && len(rep.GetGaps()) > 0 || asked != 0 && notFound(rep.GetGaps(), "GRAPH_REJECTED_REQUEST") {
 									t.Errorf("%s: gaps %v", how, rep.GetGaps())
 								}
 							}
 							if r.summary.GetComplete() != (asked == 0) || last.GetComplete() != (asked == 0) {
 								t.Errorf("complete: %v", r.summary)
 							}
-							code := failure.NoticeStartRaised
+							code := "START_RAISED"
 							if asked != 0 {
-								code = failure.ReasonRejectedRequest
+								code = "GRAPH_REJECTED_REQUEST"
 							}
 							if len(r.notices) != 1 || r.notices[0].GetCode() != code {
 								t.Errorf("notices %v, want %s", r.notices, code)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/parley-gateway/parley/cache"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/internal/reasons"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/filter"
@@ -43,7 +44,7 @@ func (e *Engine) open(ctx context.Context, have query.Sources, req *query.Events
 		w.span = span{start, end}
 		w.begin(have, asked, nil)
 		if cut {
-			w.notice(failure.NoticeEndCut, "end_time lies in the future and was cut to now", 0, nil)
+			w.notice(reasons.Code(parleyv1.NoticeCode_NOTICE_CODE_END_CUT_TO_NOW), "end_time lies in the future and was cut to now", 0, nil)
 		}
 	} else if err := w.resume(have, asked, token, field); err != nil {
 		return nil, err
@@ -137,18 +138,18 @@ func (t *track) clip(field string, from, to time.Time) {
 }
 
 // absentReason is the reason of a source that is not asked.
-func absentReason(state parleyv1.SourceState) string {
+func absentReason(state parleyv1.SourceState) parleyv1.ErrorReason {
 	switch state {
 	case parleyv1.SourceState_SOURCE_STATE_NOT_IN_CLOUD:
-		return failure.ReasonNotInCloud
+		return parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD
 	case parleyv1.SourceState_SOURCE_STATE_NOT_PERMITTED:
-		return failure.ReasonPermissionMissing
+		return parleyv1.ErrorReason_ERROR_REASON_GRAPH_PERMISSION_MISSING
 	case parleyv1.SourceState_SOURCE_STATE_REFUSED_FOR_USER:
-		return failure.ReasonNotLicensed
+		return parleyv1.ErrorReason_ERROR_REASON_USER_NOT_LICENSED
 	case parleyv1.SourceState_SOURCE_STATE_THROTTLED:
-		return failure.ReasonThrottled
+		return parleyv1.ErrorReason_ERROR_REASON_GRAPH_THROTTLED
 	default:
-		return failure.ReasonFailed
+		return parleyv1.ErrorReason_ERROR_REASON_SOURCE_FAILED
 	}
 }
 

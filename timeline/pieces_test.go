@@ -10,7 +10,6 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/timeline"
-	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
@@ -80,7 +79,7 @@ func exact(t *testing.T, what string, g *graph, req query.Events, summary *parle
 	if slices.Sort(outside); len(slices.Compact(slices.Clone(outside))) != len(outside) {
 		t.Errorf("%s: rows from outside came twice: %q", what, outside)
 	}
-	if gaps := report(summary.GetSources(), chat).GetGaps(); len(outside) < 3 && notFound(gaps, failure.ReasonNotHonoured) {
+	if gaps := report(summary.GetSources(), chat).GetGaps(); len(outside) < 3 && notFound(gaps, "INTERVAL_NOT_HONOURED") {
 		t.Errorf("%s: %q came from outside, and no gap says that others did not", what, outside)
 	}
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
-	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
@@ -73,7 +72,7 @@ func TestTokenOfCallsGrowsOld(t *testing.T) {
 							}
 							return
 						}
-						if len(gaps) != 1 || gaps[0].GetReason() != failure.ReasonBeforeKept || r.summary.GetComplete() {
+						if len(gaps) != 1 || gaps[0].GetReason() != "START_BEFORE_KEPT" || r.summary.GetComplete() {
 							t.Fatalf("gaps %v, complete %v", gaps, r.summary.GetComplete())
 						}
 						for _, row := range g.rows {
@@ -104,7 +103,7 @@ func TestStartOfWhatIsKept(t *testing.T) {
 				req := query.Events{Owner: "-", Start: now.AddDate(0, 0, -30)}
 				time.Sleep(late)
 				r := stream(t, newEngine(t, timeline.Config{}), sources(g), req, "")
-				if r.summary.GetComplete() != met || notFound(report(r.summary.GetSources(), call).GetGaps(), failure.ReasonBeforeKept) != met {
+				if r.summary.GetComplete() != met || notFound(report(r.summary.GetSources(), call).GetGaps(), "START_BEFORE_KEPT") != met {
 					t.Errorf("%v", r.summary)
 				}
 				first := slices.MinFunc(g.asked, func(a, b asked) int { return a.q.Start.Compare(b.q.Start) })
@@ -261,7 +260,7 @@ func TestClockAhead(t *testing.T) {
 					if rep.GetCovered().GetEndTime().AsTime().After(earlier) {
 						t.Errorf("covered %v, and it is %v", rep.GetCovered(), earlier)
 					}
-					told := slices.ContainsFunc(r.notices, func(n *parleyv1.Notice) bool { return n.GetCode() == failure.NoticeClockSkew })
+					told := slices.ContainsFunc(r.notices, func(n *parleyv1.Notice) bool { return n.GetCode() == "CLOCK_SKEW" })
 					if told != (ahead.Abs() > 15*time.Minute) {
 						t.Errorf("notices %v", r.notices)
 					}

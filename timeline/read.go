@@ -33,7 +33,7 @@ type entry struct {
 // gap is a span with a doubt.
 type gap struct {
 	span
-	reason string
+	reason parleyv1.ErrorReason
 }
 
 // block is what reading one window brought.
@@ -159,7 +159,7 @@ func (r *reading) once(ctx context.Context, w window, wanted <-chan struct{}, un
 		}
 		return b
 	}
-	if end.failed != nil && end.failed.Reason == failure.ReasonUnavailable && w.level == era {
+	if end.failed != nil && end.failed.Reason == parleyv1.ErrorReason_ERROR_REASON_GRAPH_UNAVAILABLE && w.level == era {
 		// Perhaps it was too much to ask at a time, and a year that cannot be read is a smaller gap.
 		b.split = true
 		return b
@@ -172,7 +172,7 @@ func (r *reading) once(ctx context.Context, w window, wanted <-chan struct{}, un
 			return r.abandon(b, err)
 		}
 	}
-	if reason != "" {
+	if reason != failure.None {
 		b.gaps = append(b.gaps, gap{w.span, reason})
 	}
 	rows.fill(b)
@@ -220,11 +220,11 @@ func (r *reading) older(s span, at time.Time) bool {
 }
 
 // halves settles whether a chain that ended with an empty page had been cut: the same window in two halves must hold the
-// same. It returns the reason of a doubt, or "".
-func (r *reading) halves(ctx context.Context, w window, whole *rowset, b *block) string {
+// same. It returns the reason of a doubt, or none.
+func (r *reading) halves(ctx context.Context, w window, whole *rowset, b *block) parleyv1.ErrorReason {
 	middle := w.start.Add(w.end.Sub(w.start) / 2).Truncate(time.Second)
 	if !middle.After(w.start) {
-		return failure.ReasonTruncated
+		return parleyv1.ErrorReason_ERROR_REASON_SUSPECTED_TRUNCATION
 	}
 	again := newRowset(r, w.span)
 	again.wanted, again.unbounded = whole.wanted, whole.unbounded
@@ -235,24 +235,24 @@ func (r *reading) halves(ctx context.Context, w window, whole *rowset, b *block)
 		end := r.chain(ctx, window{half, hour}, r.ask(half), again)
 		if end.failed != nil {
 			b.failed = end.failed
-			return ""
+			return failure.None
 		}
-		if end.reason != "" {
+		if end.reason != failure.None {
 			whole.join(again)
 			return end.reason
 		}
 	}
 	if whole.equal(again) {
-		return ""
+		return failure.None
 	}
 	whole.join(again)
-	return failure.ReasonTruncated
+	return parleyv1.ErrorReason_ERROR_REASON_SUSPECTED_TRUNCATION
 }
 
 // ending tells how a chain of pages ended: by itself (all fields zero, or suspect), or why not.
 type ending struct {
 	failed  *failure.Failure
-	reason  string // of a doubt
+	reason  parleyv1.ErrorReason // of a doubt
 	split   bool
 	ignored bool // most rows lie far outside
 	unsent  bool // the bounds were not sent, so that every window would bring the same rows
@@ -261,7 +261,7 @@ type ending struct {
 
 // refused reports whether Graph did not accept the request for the interval itself.
 func (e *ending) refused() bool {
-	return e.failed != nil && e.failed.Reason == failure.ReasonRejectedRequest && !e.failed.Followed
+	return e.failed != nil && e.failed.Reason == parleyv1.ErrorReason_ERROR_REASON_GRAPH_REJECTED_REQUEST && !e.failed.Followed
 }
 
 // chain reads pages until one has no link.
@@ -290,7 +290,7 @@ func (r *reading) chain(ctx context.Context, w window, q source.EventQuery, rows
 			return ending{failed: &f}
 		}
 		if rows.repeated(page.Items) {
-			return ending{reason: failure.ReasonPagingLoop}
+			return ending{reason: parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP}
 		}
 		rows.add(page.Items)
 		rows.note(page)
@@ -310,11 +310,11 @@ func (r *reading) chain(ctx context.Context, w window, q source.EventQuery, rows
 		case page.Unbounded && n == 1 && rows.window && !rows.whole:
 			return ending{unsent: true}
 		case !links.add(page.Next):
-			return ending{reason: failure.ReasonPagingLoop}
+			return ending{reason: parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP}
 		case !rows.unbounded && (divisible && r.tooMuch(w, filled, rows) || halvable && r.tooLarge(rows)):
 			return ending{split: true}
 		case n >= r.maxPages:
-			return ending{reason: failure.ReasonTooManyPages}
+			return ending{reason: parleyv1.ErrorReason_ERROR_REASON_TOO_MANY_PAGES}
 		}
 		link = page.Next
 	}

@@ -4,44 +4,58 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 )
 
-// TestReasonsTravel is of the kind "a gap says why, also across a resume": every reason but those of errors that no source has is
-// one that a cursor can carry, and comes out of it as it went in.
+// TestReasonsTravel is of the kind "a gap says why, also across a resume": every reason that this package names, but those of
+// errors that no source has, is one that a cursor can carry, and comes out of it as it went in.
 func TestReasonsTravel(t *testing.T) {
 	t.Parallel()
-	file, err := parser.ParseFile(token.NewFileSet(), "failure/failure.go", nil, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	never := []string{"ReasonInvalidArgument", "ReasonTokenRefused", "ReasonConcealed"}
-	found := 0
-	for spec := range ast.Preorder(file) {
-		value, ok := spec.(*ast.ValueSpec)
-		if !ok || len(value.Values) != 1 || !strings.HasPrefix(value.Names[0].Name, "Reason") || slices.Contains(never, value.Names[0].Name) {
-			continue
-		}
-		literal, ok := value.Values[0].(*ast.BasicLit)
-		if !ok {
-			t.Fatalf("%s is no literal", value.Names[0])
-		}
-		reason, err := strconv.Unquote(literal.Value)
+	var files []string
+	for _, pattern := range []string{"*.go", "failure/*.go"} {
+		found, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)
 		}
-		found++
+		files = append(files, found...)
+	}
+	never := []string{"INVALID_ARGUMENT", "TOKEN_REFUSED", "IDENTITIES_CONCEALED"}
+	found := map[string]bool{}
+	for _, path := range files {
+		if strings.HasSuffix(path, "_test.go") || path == "cursor.go" {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for node := range ast.Preorder(file) {
+			selector, ok := node.(*ast.SelectorExpr)
+			if !ok {
+				continue
+			}
+			name, ok := strings.CutPrefix(selector.Sel.Name, "ErrorReason_")
+			if !ok || slices.Contains(never, strings.TrimPrefix(name, "ERROR_REASON_")) {
+				continue
+			}
+			found[name] = true
+		}
+	}
+	for name := range found {
+		reason := parleyv1.ErrorReason(parleyv1.ErrorReason_value[name])
 		var e encoder
 		e.reason(reason)
 		d := decoder{data: e}
 		if got := d.reason(); got != reason || d.broken {
-			t.Errorf("%s comes out of a cursor as %q", reason, got)
+			t.Errorf("%s comes out of a cursor as %v", name, got)
 		}
 	}
-	if found < 20 {
-		t.Errorf("only %d reasons were found", found)
+	if len(found) < 20 {
+		t.Errorf("only %d reasons were found", len(found))
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/internal/reasons"
 	"github.com/parley-gateway/parley/timeline/failure"
 )
 
@@ -40,20 +41,20 @@ func (w *walk) news() []*parleyv1.Notice {
 			if g.reason == t.reason {
 				cause = t.cause
 			}
-			w.notice(g.reason, failure.Explain(g.reason, cause), t.src, &g.span)
+			w.notice(reasons.Text(g.reason), failure.Explain(g.reason, cause), t.src, &g.span)
 		}
-		if t.refuted.Load() && !slices.ContainsFunc(t.gaps, func(g gap) bool { return g.reason == failure.ReasonParticipant }) {
-			w.notice(failure.ReasonParticipant, "Graph sent calls without the participant that it was asked for; they were left out", t.src, nil)
+		if t.refuted.Load() && !slices.ContainsFunc(t.gaps, func(g gap) bool { return g.reason == parleyv1.ErrorReason_ERROR_REASON_PARTICIPANT_NOT_HONOURED }) {
+			w.notice(reasons.Text(parleyv1.ErrorReason_ERROR_REASON_PARTICIPANT_NOT_HONOURED), "Graph sent calls without the participant that it was asked for; they were left out", t.src, nil)
 		}
 		if !t.begun.IsZero() && t.open {
-			w.notice(failure.NoticeStartRaised, failure.Explain(failure.NoticeStartRaised, nil), t.src, &span{start: t.begun})
+			w.notice(reasons.Code(parleyv1.NoticeCode_NOTICE_CODE_START_RAISED), "Graph refused to be asked from 1970 on; what lies before this span was not read", t.src, &span{start: t.begun})
 		}
 		if skew := w.skew(); skew.Abs() > w.engine.cfg.Settle[t.src] {
-			w.notice(failure.NoticeClockSkew, "The gateway's clock and Graph's differ by "+skew.Abs().Round(time.Second).String()+
+			w.notice(reasons.Code(parleyv1.NoticeCode_NOTICE_CODE_CLOCK_SKEW), "The gateway's clock and Graph's differ by "+skew.Abs().Round(time.Second).String()+
 				", more than this source needs to settle; the earlier one counts", t.src, nil)
 		}
-		if t.reason != "" && t.state != parleyv1.SourceState_SOURCE_STATE_READ {
-			w.notice(t.reason, failure.Explain(t.reason, t.cause), t.src, nil)
+		if t.reason != failure.None && t.state != parleyv1.SourceState_SOURCE_STATE_READ {
+			w.notice(reasons.Text(t.reason), failure.Explain(t.reason, t.cause), t.src, nil)
 		}
 	}
 	fresh := w.notices
@@ -83,7 +84,7 @@ func (w *walk) reports() []*parleyv1.SourceReport {
 func (w *walk) report(t *track) *parleyv1.SourceReport {
 	c := t.total()
 	r := &parleyv1.SourceReport{
-		Source: t.src, State: t.state, Reason: t.reason, FailedRequestIds: t.requestID,
+		Source: t.src, State: t.state, Reason: reasons.Text(t.reason), FailedRequestIds: t.requestID,
 		Counts: &parleyv1.SourceCounts{
 			Events: c.events, Pages: c.pages, Duplicates: c.duplicates,
 			OutOfWindow: c.strays, LeftOut: c.leftOut, FromCache: c.fromCache, GraphRequests: c.requests,
@@ -100,7 +101,7 @@ func (w *walk) report(t *track) *parleyv1.SourceReport {
 		r.FilteredByGraph = append(slices.Clone(r.GetFilteredByGraph()), t.clipped...)
 	}
 	for _, g := range t.doubts() {
-		r.Gaps = append(r.Gaps, &parleyv1.Gap{Interval: interval(g.span), Reason: g.reason})
+		r.Gaps = append(r.Gaps, &parleyv1.Gap{Interval: interval(g.span), Reason: reasons.Text(g.reason)})
 	}
 	if covered := w.covered(t); covered.end.After(covered.start) {
 		r.Covered = interval(covered)

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/internal/reasons"
 	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/query"
 )
@@ -36,10 +37,10 @@ func (w *walk) resume(have query.Sources, asked []parleyv1.Source, token, field 
 	}
 	for _, t := range w.tracks {
 		for _, g := range m.source(t.src).gaps {
-			w.told[noticeKey(g.reason, t.src, &g.span)] = true
+			w.told[noticeKey(reasons.Text(g.reason), t.src, &g.span)] = true
 		}
 		if !t.begun.IsZero() {
-			w.told[noticeKey(failure.NoticeStartRaised, t.src, &span{start: t.begun})] = true
+			w.told[noticeKey(reasons.Code(parleyv1.NoticeCode_NOTICE_CODE_START_RAISED), t.src, &span{start: t.begun})] = true
 		}
 		if w.extended {
 			t.trace.fresh = false // its window is not the one that the token stood in
@@ -112,7 +113,7 @@ func (t *track) restore(m *sourceMark, asked bool) {
 	case parleyv1.SourceState_SOURCE_STATE_READ:
 	case parleyv1.SourceState_SOURCE_STATE_THROTTLED, parleyv1.SourceState_SOURCE_STATE_FAILED:
 		if asked {
-			t.state, t.reason, t.finished = parleyv1.SourceState_SOURCE_STATE_READ, "", false
+			t.state, t.reason, t.finished = parleyv1.SourceState_SOURCE_STATE_READ, failure.None, false
 		}
 	default:
 		t.cut = asked

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
-	"github.com/parley-gateway/parley/timeline/failure"
 )
 
 // linkset remembers links by digest.
@@ -231,7 +231,7 @@ func (s *rowset) fill(b *block) {
 		}
 	}
 	if s.doubtful {
-		b.gaps = append(b.gaps, gap{s.asked, failure.ReasonNotHonoured})
+		b.gaps = append(b.gaps, gap{s.asked, parleyv1.ErrorReason_ERROR_REASON_INTERVAL_NOT_HONOURED})
 	}
 	slices.SortFunc(entries, func(x, y entry) int { return s.r.compare(&x, &y) })
 	b.sheet = newSheet(entries)

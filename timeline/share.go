@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/parley-gateway/parley/cache"
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/timeline/failure"
 )
 
@@ -43,7 +44,7 @@ func (r *reading) window(ctx context.Context, s *slot) *block {
 		}
 		b := *from // what it points to is shared
 		b.gaps = slices.Clone(b.gaps)
-		if joined && (b.failed != nil && b.failed.Reason == failure.ReasonCallerLimit || b.ignored && s.unbounded) {
+		if joined && (b.failed != nil && b.failed.Reason == parleyv1.ErrorReason_ERROR_REASON_CALLER_LIMIT || b.ignored && s.unbounded) {
 			continue // the limit of another caller, or a question that this one has settled; that reading has ended
 		}
 		if joined {
@@ -160,7 +161,7 @@ func (t *track) eras(w window) []*step {
 // left is read once, and what lies outside is left out.
 func (t *track) ignore(f *fetcher, s *slot) {
 	if !s.block.unsent {
-		t.doubt(gap{s.window.span, failure.ReasonNotHonoured})
+		t.doubt(gap{s.window.span, parleyv1.ErrorReason_ERROR_REASON_INTERVAL_NOT_HONOURED})
 	}
 	rest := t.whole
 	if t.desc {

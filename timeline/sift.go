@@ -29,7 +29,7 @@ func (t *track) sift(ctx context.Context, b *block) {
 		}
 		event, err := e.event()
 		if err != nil {
-			b.gaps = addGap(b.gaps, gap{b.span, failure.ReasonNotFiltered})
+			b.gaps = addGap(b.gaps, gap{b.span, parleyv1.ErrorReason_ERROR_REASON_FILTER_NOT_EVALUATED})
 			continue
 		}
 		verdict := t.filter.Match(event)
@@ -37,7 +37,7 @@ func (t *track) sift(ctx context.Context, b *block) {
 		if verdict == filter.Unknown && !trusted && !later {
 			verdict = t.matchWhole(ctx, event)
 			if verdict == filter.Unknown && ctx.Err() == nil {
-				b.gaps = addGap(b.gaps, gap{b.span, failure.ReasonNotFiltered})
+				b.gaps = addGap(b.gaps, gap{b.span, parleyv1.ErrorReason_ERROR_REASON_FILTER_NOT_EVALUATED})
 			}
 		}
 		if verdict != filter.False {
@@ -75,7 +75,7 @@ func (t *track) prove(b *block) {
 		return
 	}
 	for _, s := range t.unproven {
-		t.doubt(gap{s, failure.ReasonNotFiltered})
+		t.doubt(gap{s, parleyv1.ErrorReason_ERROR_REASON_FILTER_NOT_EVALUATED})
 	}
 	t.unproven = nil
 }

@@ -215,7 +215,7 @@ func TestConcealedUsage(t *testing.T) {
 	e := newEngine(t, timeline.Config{})
 	_, err := e.ListCopilotUsage(t.Context(), d.sources(), query.Usage{Period: "D7", Filter: `user_principal_name = "ada@example.com"`}, "", 0)
 	var own *failure.Error
-	if !errors.As(err, &own) || own.Reason != failure.ReasonConcealed {
+	if !errors.As(err, &own) || own.Reason != parleyv1.ErrorReason_ERROR_REASON_IDENTITIES_CONCEALED {
 		t.Errorf("error %v", err)
 	}
 }

@@ -214,7 +214,7 @@ func TestPageSeenBeforeWithAnotherDate(t *testing.T) {
 	}
 	e := newEngine(t, timeline.Config{})
 	r := stream(t, e, sources(g), query.Events{User: "u", Sources: []parleyv1.Source{chat}, Start: start, End: end}, "")
-	if rep := report(r.summary.GetSources(), chat); r.summary.GetComplete() || notFound(rep.GetGaps(), failure.ReasonPagingLoop) || len(r.events) != 20 {
+	if rep := report(r.summary.GetSources(), chat); r.summary.GetComplete() || notFound(rep.GetGaps(), "PAGING_LOOP") || len(r.events) != 20 {
 		t.Errorf("%d events, complete %t, gaps %v", len(r.events), r.summary.GetComplete(), rep.GetGaps())
 	}
 }

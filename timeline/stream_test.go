@@ -65,7 +65,7 @@ func TestTokens(t *testing.T) {
 	check := func(name, field string, err error) {
 		t.Helper()
 		var own *failure.Error
-		if !errors.As(err, &own) || own.Reason != failure.ReasonTokenRefused || own.Field != field {
+		if !errors.As(err, &own) || own.Reason != parleyv1.ErrorReason_ERROR_REASON_TOKEN_REFUSED || own.Field != field {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -117,7 +117,7 @@ func TestBadRequests(t *testing.T) {
 	for _, test := range tests {
 		_, err := e.ListEvents(t.Context(), sources(g), test.req, "", test.size)
 		var own *failure.Error
-		if !errors.As(err, &own) || own.Reason != failure.ReasonInvalidArgument || own.Field != test.field {
+		if !errors.As(err, &own) || own.Reason != parleyv1.ErrorReason_ERROR_REASON_INVALID_ARGUMENT || own.Field != test.field {
 			t.Errorf("%+v: %v, want field %s", test.req, err, test.field)
 		}
 	}
@@ -136,7 +136,7 @@ func TestInterval(t *testing.T) {
 		e := newEngine(t, timeline.Config{})
 		req := query.Events{User: "u", Sources: []parleyv1.Source{chat}, Start: now.Add(-24 * time.Hour), End: now.Add(24 * time.Hour)}
 		r := stream(t, e, sources(g), req, "")
-		if len(r.events) != 15 || !r.summary.GetComplete() || len(r.notices) != 1 || r.notices[0].GetCode() != failure.NoticeEndCut {
+		if len(r.events) != 15 || !r.summary.GetComplete() || len(r.notices) != 1 || r.notices[0].GetCode() != "END_CUT_TO_NOW" {
 			t.Errorf("end in the future: %d events, notices %v", len(r.events), r.notices)
 		}
 		rep := report(r.summary.GetSources(), chat)
@@ -264,7 +264,7 @@ func TestThrottledListEndsItsPage(t *testing.T) {
 		t.Fatalf("%d events, %v", len(one.GetEvents()), err)
 	}
 	_, err = e.ListEvents(t.Context(), sources(g), chatRequest(), one.GetNextPageToken(), 1000)
-	checkFatal(t, err, failure.ReasonThrottled, nil)
+	checkFatal(t, err, "GRAPH_THROTTLED", nil)
 	limit = end
 	two, err := e.ListEvents(t.Context(), sources(g), chatRequest(), one.GetNextPageToken(), 1000)
 	if err != nil || !two.GetComplete() {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/parley-gateway/parley/cache"
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/failure"
 )
@@ -50,7 +51,7 @@ func (r *reading) follow(ctx context.Context, from *tail) *block {
 	defer rows.drop()
 	rows.add(from.held)
 	rows.rows, rows.duplicates = 0, 0
-	reason := ""
+	reason := failure.None
 	page, from, err := r.link(ctx, from, b)
 	next := *from
 	next.more, next.held = false, nil
@@ -73,11 +74,11 @@ func (r *reading) follow(ctx context.Context, from *tail) *block {
 		if !from.again {
 			// Begin anew at what is left; a circle of kept pages says nothing about Graph.
 			if !page.FromCache {
-				b.gaps = append(b.gaps, gap{from.rest, failure.ReasonPagingLoop})
+				b.gaps = append(b.gaps, gap{from.rest, parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP})
 			}
 			return r.restart(b, from, &next)
 		}
-		reason = failure.ReasonPagingLoop
+		reason = parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP
 	case page.Unordered && from.link == "":
 		b.start, b.unordered = from.rest.end, true
 		return b
@@ -85,7 +86,7 @@ func (r *reading) follow(ctx context.Context, from *tail) *block {
 		if !next.unbounded && next.ignored(r, page.Items) {
 			next.unbounded = true
 			r.loose.Store(true)
-			b.gaps = append(b.gaps, gap{from.rest, failure.ReasonNotHonoured})
+			b.gaps = append(b.gaps, gap{from.rest, parleyv1.ErrorReason_ERROR_REASON_INTERVAL_NOT_HONOURED})
 		}
 		rows.unbounded = next.unbounded
 		rows.add(next.unseen(r, page.Items, rows))
@@ -104,7 +105,7 @@ func (r *reading) follow(ctx context.Context, from *tail) *block {
 	if next.more {
 		b.start = next.rest.end
 	}
-	if reason != "" {
+	if reason != failure.None {
 		b.gaps = append(b.gaps, gap{from.rest, reason})
 	}
 	rows.trim, rows.asked, rows.shown = b.span, b.span, from.low
@@ -248,7 +249,7 @@ func (t *tail) note(r *reading, items []source.Item) {
 }
 
 // turn prepares the page behind this one, if there is one to read. It returns the reason of a doubt.
-func (r *reading) turn(next *tail, page *source.Page[source.Item], rows *rowset) string {
+func (r *reading) turn(next *tail, page *source.Page[source.Item], rows *rowset) parleyv1.ErrorReason {
 	oldest, found := lowest(r, rows.items)
 	switch {
 	case page.Next == "":
@@ -257,19 +258,19 @@ func (r *reading) turn(next *tail, page *source.Page[source.Item], rows *rowset)
 			next.begin(r)
 			next.again, next.more, next.last = true, true, 0
 		}
-		return ""
+		return failure.None
 	case (r.byCreate || next.unbounded) && found && oldest.Before(next.rest.start.Add(-2*time.Second)):
-		return "" // behind the interval, whose start Graph was not told
+		return failure.None // behind the interval, whose start Graph was not told
 	case !next.links.add(page.Next):
-		return failure.ReasonPagingLoop
+		return parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP
 	case next.pages >= r.maxPages:
-		return failure.ReasonTooManyPages
+		return parleyv1.ErrorReason_ERROR_REASON_TOO_MANY_PAGES
 	}
 	next.link, next.more = page.Next, true
 	if page.Rows > 0 {
 		next.last = page.Rows
 	}
-	return ""
+	return failure.None
 }
 
 // hold keeps back the rows of the oldest instant and moves the end of what is left there.

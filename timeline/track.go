@@ -27,7 +27,7 @@ type track struct {
 
 	// What the cursor keeps.
 	state     parleyv1.SourceState
-	reason    string
+	reason    parleyv1.ErrorReason
 	answered  bool // Graph has answered this source before
 	finished  bool
 	cut       bool      // it stopped: the rest is a gap
@@ -228,7 +228,7 @@ func (t *track) raise(b *block) {
 	}
 	t.begun = b.begun
 	if !t.open {
-		t.doubt(gap{span{t.whole.start, b.begun}, failure.ReasonRejectedRequest})
+		t.doubt(gap{span{t.whole.start, b.begun}, parleyv1.ErrorReason_ERROR_REASON_GRAPH_REJECTED_REQUEST})
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/timeline"
-	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
@@ -63,7 +62,7 @@ func TestOneIDTwoBodies(t *testing.T) {
 								if len(said) == 1 && len(gaps) == 0 {
 									continue
 								}
-								if len(gaps) != 1 || gaps[0].GetReason() != failure.ReasonAmbiguous {
+								if len(gaps) != 1 || gaps[0].GetReason() != "AMBIGUOUS_ID" {
 									t.Fatalf("%s: gaps %v", how, gaps)
 								}
 								i := gaps[0].GetInterval()

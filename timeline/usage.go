@@ -30,7 +30,7 @@ func (e *Engine) usage(have query.Sources, req *query.Usage, token, field string
 		c.admit = func(page *source.Page[*parleyv1.CopilotUsageRow]) error {
 			if page.Concealed {
 				return &failure.Error{
-					Reason: failure.ReasonConcealed, Field: "filter", Source: parleyv1.Source_SOURCE_USAGE,
+					Reason: parleyv1.ErrorReason_ERROR_REASON_IDENTITIES_CONCEALED, Field: "filter", Source: parleyv1.Source_SOURCE_USAGE,
 					Message: "the tenant conceals names in reports, so nobody can be found by name; ask without a filter",
 				}
 			}

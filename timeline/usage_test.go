@@ -13,7 +13,6 @@ import (
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
-	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
@@ -106,10 +105,10 @@ func TestRefusedUsageReport(t *testing.T) {
 	if page != nil {
 		t.Errorf("listed: %v", page)
 	}
-	checkFatal(t, err, failure.ReasonLinkRefused, nil)
+	checkFatal(t, err, "GRAPH_LINK_REFUSED", nil)
 	err = e.StreamCopilotUsage(t.Context(), have, query.Usage{}, "", func(f *parleyv1.StreamCopilotUsageResponse) error {
 		t.Errorf("streamed: %v", f)
 		return nil
 	})
-	checkFatal(t, err, failure.ReasonLinkRefused, nil)
+	checkFatal(t, err, "GRAPH_LINK_REFUSED", nil)
 }

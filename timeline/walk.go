@@ -130,12 +130,12 @@ func (w *walk) fatal() error {
 		if t.stopped != nil {
 			reason = t.stopped.Reason
 		}
-		if reason == "" {
+		if reason == failure.None {
 			continue
 		}
-		r := map[string]int{
-			failure.ReasonThrottled: 6, failure.ReasonCallerLimit: 6, failure.ReasonUnavailable: 5, failure.ReasonCredentialRejected: 4, failure.ReasonPaymentRequired: 3, failure.ReasonTenantNotLicensed: 3,
-			failure.ReasonPermissionMissing: 2, failure.ReasonNotLicensed: 2, failure.ReasonNotFound: 1, failure.ReasonNotInCloud: 0,
+		r := map[parleyv1.ErrorReason]int{
+			parleyv1.ErrorReason_ERROR_REASON_GRAPH_THROTTLED: 6, parleyv1.ErrorReason_ERROR_REASON_CALLER_LIMIT: 6, parleyv1.ErrorReason_ERROR_REASON_GRAPH_UNAVAILABLE: 5, parleyv1.ErrorReason_ERROR_REASON_GRAPH_CREDENTIAL_REJECTED: 4, parleyv1.ErrorReason_ERROR_REASON_PAYMENT_REQUIRED: 3, parleyv1.ErrorReason_ERROR_REASON_TENANT_NOT_LICENSED: 3,
+			parleyv1.ErrorReason_ERROR_REASON_GRAPH_PERMISSION_MISSING: 2, parleyv1.ErrorReason_ERROR_REASON_USER_NOT_LICENSED: 2, parleyv1.ErrorReason_ERROR_REASON_NOT_FOUND: 1, parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD: 0,
 		}[reason]
 		if r > rank {
 			rank = r

@@ -13,7 +13,6 @@ import (
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
-	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
@@ -106,8 +105,8 @@ func TestForeignCalls(t *testing.T) {
 			if len(r.events) != test.events || rep.GetCounts().GetEvents() != int64(test.events) {
 				t.Errorf("%d events, counted %d, want %d: %v", len(r.events), rep.GetCounts().GetEvents(), test.events, ids(r.events))
 			}
-			told := slices.ContainsFunc(r.notices, func(n *parleyv1.Notice) bool { return n.GetCode() == failure.ReasonNotFiltered })
-			if r.summary.GetComplete() == test.gap || told != test.gap || notFound(rep.GetGaps(), failure.ReasonNotFiltered) == test.gap {
+			told := slices.ContainsFunc(r.notices, func(n *parleyv1.Notice) bool { return n.GetCode() == "FILTER_NOT_EVALUATED" })
+			if r.summary.GetComplete() == test.gap || told != test.gap || notFound(rep.GetGaps(), "FILTER_NOT_EVALUATED") == test.gap {
 				t.Errorf("complete %v, notices %v, gaps %v", r.summary.GetComplete(), r.notices, rep.GetGaps())
 			}
 			if want := int64(len(g.rows)) / map[bool]int64{false: 1, true: 2}[test.honest]; getter.asked.Load() != want {

@@ -11,6 +11,9 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/protoadapt"
 	"google.golang.org/protobuf/types/known/durationpb"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/internal/reasons"
 )
 
 // Domain is the ErrorInfo domain of every error of this API.
@@ -31,7 +34,7 @@ const (
 // Error is one failure before it is a status. Message is ours, for people, and quotes no input but field names.
 type Error struct {
 	Code    codes.Code
-	Reason  string
+	Reason  parleyv1.ErrorReason
 	Message string
 	// Field names the bad request field; Fields lists several. Either adds a BadRequest.
 	Field  string
@@ -50,11 +53,11 @@ type Violation struct{ Field, Description string }
 var _ error = (*Error)(nil)
 
 // Error is the message with its reason.
-func (f *Error) Error() string { return f.Reason + ": " + f.Message }
+func (f *Error) Error() string { return reasons.Text(f.Reason) + ": " + f.Message }
 
 // GRPCStatus is the fault on the wire; grpc calls it.
 func (f *Error) GRPCStatus() *status.Status {
-	info := &errdetails.ErrorInfo{Reason: f.Reason, Domain: Domain}
+	info := &errdetails.ErrorInfo{Reason: reasons.Text(f.Reason), Domain: Domain}
 	for key, value := range f.Meta {
 		if value == "" {
 			continue
@@ -94,7 +97,7 @@ func (f *Error) GRPCStatus() *status.Status {
 
 // Invalid is an INVALID_ARGUMENT that names a request field.
 func Invalid(field, message string) *Error {
-	return &Error{Code: codes.InvalidArgument, Reason: ReasonInvalidArgument, Field: field, Message: message}
+	return &Error{Code: codes.InvalidArgument, Reason: parleyv1.ErrorReason_ERROR_REASON_INVALID_ARGUMENT, Field: field, Message: message}
 }
 
 // Info returns the ErrorInfo of this API in a status; nil when it has none.
@@ -102,7 +105,7 @@ func Info(st *status.Status) *errdetails.ErrorInfo {
 	return find(st, func(info *errdetails.ErrorInfo) bool { return info.GetDomain() == Domain })
 }
 
-// Reason returns the reason in a status, or "".
+// Reason returns the reason in a status as it travels, or "".
 func Reason(st *status.Status) string { return Info(st).GetReason() }
 
 // RetryDelay returns how long the caller should wait before repeating; 0 = not at all.
@@ -189,24 +192,24 @@ func Complete(st *status.Status) *status.Status {
 	return (&Error{Code: code, Reason: reason, Message: message}).GRPCStatus()
 }
 
-func ofCode(code codes.Code) (reason, message string) {
+func ofCode(code codes.Code) (reason parleyv1.ErrorReason, message string) {
 	switch code {
 	case codes.Canceled:
-		return ReasonCanceled, "the call was cancelled"
+		return parleyv1.ErrorReason_ERROR_REASON_CANCELLED, "the call was cancelled"
 	case codes.DeadlineExceeded:
-		return ReasonDeadlineExceeded, "the deadline passed before the answer was complete"
+		return parleyv1.ErrorReason_ERROR_REASON_DEADLINE_EXCEEDED, "the deadline passed before the answer was complete"
 	case codes.ResourceExhausted:
-		return ReasonMessageTooLarge, "the message is larger than the receiver accepts"
+		return parleyv1.ErrorReason_ERROR_REASON_MESSAGE_TOO_LARGE, "the message is larger than the receiver accepts"
 	case codes.Unavailable:
-		return ReasonShuttingDown, "the gateway is not reachable, it may be stopping"
+		return parleyv1.ErrorReason_ERROR_REASON_SHUTTING_DOWN, "the gateway is not reachable, it may be stopping"
 	case codes.InvalidArgument:
-		return ReasonInvalidArgument, "the request is not valid"
+		return parleyv1.ErrorReason_ERROR_REASON_INVALID_ARGUMENT, "the request is not valid"
 	case codes.Unimplemented:
-		return ReasonUnimplemented, "there is no such method"
+		return parleyv1.ErrorReason_ERROR_REASON_UNIMPLEMENTED, "there is no such method"
 	case codes.NotFound:
-		return ReasonNotFound, "there is no such resource"
+		return parleyv1.ErrorReason_ERROR_REASON_NOT_FOUND, "there is no such resource"
 	default:
-		return ReasonInternal, "the gateway failed"
+		return parleyv1.ErrorReason_ERROR_REASON_INTERNAL, "the gateway failed"
 	}
 }
 

@@ -11,20 +11,21 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/testing/protocmp"
 
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server/fault"
 )
 
 func TestDetails(t *testing.T) {
 	t.Parallel()
 	f := &fault.Error{
-		Code: codes.Unavailable, Reason: "WHY", Message: "words", Field: "parent", RetryAfter: 1500 * time.Millisecond,
+		Code: codes.Unavailable, Reason: parleyv1.ErrorReason_ERROR_REASON_OVERLOADED, Message: "words", Field: "parent", RetryAfter: 1500 * time.Millisecond,
 		Fields: []fault.Violation{{Field: "view", Description: "odd"}}, Meta: map[string]string{"a": "1", "b": ""},
 	}
 	st := f.GRPCStatus()
 	if st.Code() != codes.Unavailable || st.Message() != "parent: words" {
 		t.Errorf("%v %q", st.Code(), st.Message())
 	}
-	want := &errdetails.ErrorInfo{Reason: "WHY", Domain: fault.Domain, Metadata: map[string]string{"a": "1"}}
+	want := &errdetails.ErrorInfo{Reason: "OVERLOADED", Domain: fault.Domain, Metadata: map[string]string{"a": "1"}}
 	if diff := cmp.Diff(want, fault.Info(st), protocmp.Transform()); diff != "" {
 		t.Errorf("info (-want +got):\n%s", diff)
 	}
@@ -89,12 +90,12 @@ func TestRenamed(t *testing.T) {
 		return field
 	}
 	st := (&fault.Error{
-		Code: codes.InvalidArgument, Reason: "WHY", Field: "page_size", Message: "odd", RetryAfter: time.Second,
+		Code: codes.InvalidArgument, Reason: parleyv1.ErrorReason_ERROR_REASON_INVALID_ARGUMENT, Field: "page_size", Message: "odd", RetryAfter: time.Second,
 		Fields: []fault.Violation{{Field: "sources[2]", Description: "odd"}, {Field: "parent", Description: "page_size: odd"}},
 	}).GRPCStatus()
 	got := fault.Renamed(st, rename)
 	want := (&fault.Error{
-		Code: codes.InvalidArgument, Reason: "WHY", Field: "pageSize", Message: "odd", RetryAfter: time.Second,
+		Code: codes.InvalidArgument, Reason: parleyv1.ErrorReason_ERROR_REASON_INVALID_ARGUMENT, Field: "pageSize", Message: "odd", RetryAfter: time.Second,
 		Fields: []fault.Violation{{Field: "source[2]", Description: "odd"}, {Field: "parent", Description: "page_size: odd"}},
 	}).GRPCStatus()
 	if diff := cmp.Diff(want.Proto(), got.Proto(), protocmp.Transform()); diff != "" {

@@ -5,6 +5,9 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/internal/reasons"
 )
 
 // StatusClientClosed is the status of a request that its client cancelled; nobody reads it but logs.
@@ -13,16 +16,14 @@ const StatusClientClosed = 499
 // HTTPStatus is the REST status of an error: that of its code (google.rpc.Code's table) but for reasons that HTTP has a
 // better word for.
 func HTTPStatus(st *status.Status) int {
-	switch Reason(st) {
-	case ReasonGraphCredential:
+	switch reasons.Parse(Reason(st)) { //nolint:exhaustive // the others have the status of their code
+	case parleyv1.ErrorReason_ERROR_REASON_GRAPH_CREDENTIAL_REJECTED:
 		return http.StatusBadGateway
-	case ReasonPaymentRequired, ReasonTenantNotLicensed:
+	case parleyv1.ErrorReason_ERROR_REASON_PAYMENT_REQUIRED, parleyv1.ErrorReason_ERROR_REASON_TENANT_NOT_LICENSED:
 		return http.StatusPaymentRequired
-	case ReasonMethodNotAllowed:
+	case parleyv1.ErrorReason_ERROR_REASON_METHOD_NOT_ALLOWED:
 		return http.StatusMethodNotAllowed
-	case ReasonRequestTooLarge:
-		return http.StatusRequestEntityTooLarge
-	case ReasonNotCached:
+	case parleyv1.ErrorReason_ERROR_REASON_NOT_CACHED:
 		return http.StatusGatewayTimeout
 	}
 	switch st.Code() {

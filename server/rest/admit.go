@@ -7,6 +7,7 @@ import (
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc/codes"
 
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server/fault"
 )
 
@@ -65,5 +66,5 @@ func (c *call) admit(m *method, w http.ResponseWriter, r *http.Request) error {
 }
 
 func errInternal() error {
-	return &fault.Error{Code: codes.Internal, Reason: fault.ReasonInternal, Message: "the gateway failed; the request id helps its operator"}
+	return &fault.Error{Code: codes.Internal, Reason: parleyv1.ErrorReason_ERROR_REASON_INTERNAL, Message: "the gateway failed; the request id helps its operator"}
 }

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server/fault"
 	"github.com/parley-gateway/parley/server/wirejson"
 )
@@ -78,7 +79,7 @@ func appendStatus(b []byte, st *status.Status) []byte {
 }
 
 func errMethod() error {
-	return &fault.Error{Code: codes.Unimplemented, Reason: fault.ReasonMethodNotAllowed, Message: "this API is read with GET"}
+	return &fault.Error{Code: codes.Unimplemented, Reason: parleyv1.ErrorReason_ERROR_REASON_METHOD_NOT_ALLOWED, Message: "this API is read with GET"}
 }
 
 func errTimeout() error {
@@ -86,7 +87,7 @@ func errTimeout() error {
 }
 
 func errPath() error {
-	return &fault.Error{Code: codes.NotFound, Reason: fault.ReasonNotFound, Message: "there is no such path; /docs lists those there are"}
+	return &fault.Error{Code: codes.NotFound, Reason: parleyv1.ErrorReason_ERROR_REASON_NOT_FOUND, Message: "there is no such path; /docs lists those there are"}
 }
 
 // NotFound answers a request outside the API that nothing takes, in the form of the API's errors.
@@ -101,7 +102,7 @@ func NotFound(w http.ResponseWriter, r *http.Request) {
 // WrongHost refuses a request whose Host header does not name this machine.
 func WrongHost(w http.ResponseWriter, _ *http.Request) {
 	writeError(w, &fault.Error{
-		Code: codes.PermissionDenied, Reason: fault.ReasonPolicyDenied,
+		Code: codes.PermissionDenied, Reason: parleyv1.ErrorReason_ERROR_REASON_POLICY_DENIED,
 		Message: "without authentication the gateway answers to 127.0.0.1, [::1] and localhost only",
 	})
 }

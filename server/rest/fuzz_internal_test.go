@@ -12,6 +12,7 @@ import (
 	"github.com/grpc-ecosystem/grpc-gateway/v2/utilities"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server/fault"
 )
 
@@ -27,7 +28,7 @@ func FuzzDecodePath(f *testing.F) {
 		path, err := decodePath(escaped)
 		if err != nil {
 			var bad *fault.Error
-			if !errors.As(err, &bad) || bad.Field == "" || bad.Reason != fault.ReasonInvalidArgument {
+			if !errors.As(err, &bad) || bad.Field == "" || bad.Reason != parleyv1.ErrorReason_ERROR_REASON_INVALID_ARGUMENT {
 				t.Fatalf("error %v names no field", err)
 			}
 			if !utf8.ValidString(bad.Message) {

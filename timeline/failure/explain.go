@@ -3,29 +3,29 @@ package failure
 import (
 	"errors"
 
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
 )
 
 // explanations are what notices say to people about doubts; for what is not here, Words.
-var explanations = map[string]string{
-	ReasonSeveral:         "Several doubts lie close together in this span",
-	ReasonNotInCloud:      "The source does not exist in this cloud and was not asked",
-	ReasonUnavailable:     "Graph did not answer, or its answer was broken; reading went on behind this span",
-	ReasonRejectedRequest: "Graph rejected a request for this span",
-	ReasonPagingLoop:      "Graph led to a page that had been read before",
-	ReasonNotHonoured:     "Graph sent rows from far outside this span; they are marked out_of_window",
-	ReasonParticipant:     "Graph sent calls that name people and not the user; they are included",
-	ReasonNotProved:       "Calls whose records do not prove that the user took part, or could not be read, were left out",
-	ReasonBeforeKept:      "The source does not reach back as far as asked",
-	ReasonTruncated:       "Two readings of this span differ: Graph ended one of them too early",
-	ReasonTooManyPages:    "This span did not end within the page limit",
-	ReasonAmbiguous:       "Graph sent several things under one id and version; all of them are delivered",
-	NoticeStartRaised:     "Graph refused to be asked from 1970 on; what lies before this span was not read",
-	ReasonNotFiltered:     "Graph did not evaluate the filter and the rows do not hold what it names; rows that may not match are included",
+var explanations = map[parleyv1.ErrorReason]string{
+	parleyv1.ErrorReason_ERROR_REASON_SEVERAL_DOUBTS:           "Several doubts lie close together in this span",
+	parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD:      "The source does not exist in this cloud and was not asked",
+	parleyv1.ErrorReason_ERROR_REASON_GRAPH_UNAVAILABLE:        "Graph did not answer, or its answer was broken; reading went on behind this span",
+	parleyv1.ErrorReason_ERROR_REASON_GRAPH_REJECTED_REQUEST:   "Graph rejected a request for this span",
+	parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP:              "Graph led to a page that had been read before",
+	parleyv1.ErrorReason_ERROR_REASON_INTERVAL_NOT_HONOURED:    "Graph sent rows from far outside this span; they are marked out_of_window",
+	parleyv1.ErrorReason_ERROR_REASON_PARTICIPANT_NOT_HONOURED: "Graph sent calls that name people and not the user; they are included",
+	parleyv1.ErrorReason_ERROR_REASON_PARTICIPATION_NOT_PROVED: "Calls whose records do not prove that the user took part, or could not be read, were left out",
+	parleyv1.ErrorReason_ERROR_REASON_START_BEFORE_KEPT:        "The source does not reach back as far as asked",
+	parleyv1.ErrorReason_ERROR_REASON_SUSPECTED_TRUNCATION:     "Two readings of this span differ: Graph ended one of them too early",
+	parleyv1.ErrorReason_ERROR_REASON_TOO_MANY_PAGES:           "This span did not end within the page limit",
+	parleyv1.ErrorReason_ERROR_REASON_AMBIGUOUS_ID:             "Graph sent several things under one id and version; all of them are delivered",
+	parleyv1.ErrorReason_ERROR_REASON_FILTER_NOT_EVALUATED:     "Graph did not evaluate the filter and the rows do not hold what it names; rows that may not match are included",
 }
 
 // Explain is what a notice says about a reason; cause is the failure behind it where it is known.
-func Explain(reason string, cause error) string {
+func Explain(reason parleyv1.ErrorReason, cause error) string {
 	if graph, ok := errors.AsType[*graphclient.Error](cause); ok {
 		return sentence(MeaningOf(graph).Words)
 	}

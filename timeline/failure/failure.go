@@ -9,53 +9,17 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/internal/reasons"
 )
 
-// Reasons of errors, gaps and notices, as they travel in ErrorInfo.reason, Gap.reason and Notice.code.
-const (
-	ReasonInvalidArgument    = "INVALID_ARGUMENT"
-	ReasonTokenRefused       = "TOKEN_REFUSED"
-	ReasonNotInCloud         = "SOURCE_NOT_IN_CLOUD"
-	ReasonPermissionMissing  = "GRAPH_PERMISSION_MISSING"
-	ReasonNotLicensed        = "USER_NOT_LICENSED"
-	ReasonCredentialRejected = "GRAPH_CREDENTIAL_REJECTED"
-	ReasonPaymentRequired    = "PAYMENT_REQUIRED"
-	ReasonTenantNotLicensed  = "TENANT_NOT_LICENSED"
-	ReasonNotFound           = "NOT_FOUND"
-	ReasonThrottled          = "GRAPH_THROTTLED"
-	ReasonUnavailable        = "GRAPH_UNAVAILABLE"
-	ReasonRejectedRequest    = "GRAPH_REJECTED_REQUEST"
-	ReasonLinkRefused        = "GRAPH_LINK_REFUSED"
-	ReasonLinkNotFound       = "GRAPH_LINK_NOT_FOUND" // Graph answers 404 to a link that it gave itself
-	ReasonPagingLoop         = "PAGING_LOOP"
-	ReasonNotHonoured        = "INTERVAL_NOT_HONOURED"
-	ReasonBeforeKept         = "START_BEFORE_KEPT"        // the asked start lies before what the source keeps
-	ReasonParticipant        = "PARTICIPANT_NOT_HONOURED" // Graph sent calls that are not of the user it was asked for
-	ReasonNotProved          = "PARTICIPATION_NOT_PROVED" // calls were left out that no record proves to be the user's
-	ReasonTruncated          = "SUSPECTED_TRUNCATION"     // two readings of one window differ
-	ReasonTooManyPages       = "TOO_MANY_PAGES"           // a window did not end within the page limit
-	ReasonSeveral            = "SEVERAL_DOUBTS"           // neighbouring gaps were joined to keep the token small
-	ReasonFailed             = "SOURCE_FAILED"
-	ReasonAmbiguous          = "AMBIGUOUS_ID" // rows of one uid and version say different things
-
-	ReasonCallerLimit = "CALLER_LIMIT"
-	ReasonConsent     = "CONSENT_REQUIRED"     // on behalf of a user: nobody has consented for them
-	ReasonSignIn      = "SIGN_IN_REQUIRED"     // on behalf of a user: their token is not exchanged
-	ReasonNotFiltered = "FILTER_NOT_EVALUATED" // neither Graph nor the gateway could evaluate the filter
-	ReasonConcealed   = "IDENTITIES_CONCEALED" // names cannot be compared while the tenant conceals them
-
-	NoticeEndCut      = "END_CUT_TO_NOW"
-	NoticeRestarted   = "RESTARTED"
-	NoticeNotSorted   = "ORDER_NOT_KEPT" // Graph does not order chats by their last message, and the list is too long to be sorted here
-	NoticeClockSkew   = "CLOCK_SKEW"     // the gateway's clock and Graph's differ by more than the settle time
-	NoticeStartRaised = "START_RAISED"   // Graph refused to be asked from 1970 on
-)
+// None is the reason of what is in order.
+const None = parleyv1.ErrorReason_ERROR_REASON_UNSPECIFIED
 
 // Error is a refusal by the timeline itself, or the failure of every asked source (Err then holds the *graphclient.Error
 // of one of them). Its text holds no content, token or filter.
 type Error struct {
-	// Reason is one of the reasons above.
-	Reason string
+	// Reason is why, as the contract names it.
+	Reason parleyv1.ErrorReason
 	// Field is the request field at fault, in the contract's spelling; empty when none is.
 	Field string
 	// Message says in English what is wrong and how to mend it.
@@ -69,7 +33,7 @@ type Error struct {
 // Error joins reason, field and message.
 func (e *Error) Error() string {
 	var b strings.Builder
-	b.WriteString(e.Reason)
+	b.WriteString(reasons.Text(e.Reason))
 	if e.Field != "" {
 		b.WriteString(" (" + e.Field + ")")
 	}
@@ -111,20 +75,20 @@ func BadFilter(err error) error {
 
 // Invalid returns the error of a request field.
 func Invalid(field, message string) error {
-	return &Error{Reason: ReasonInvalidArgument, Field: field, Message: message}
+	return &Error{Reason: parleyv1.ErrorReason_ERROR_REASON_INVALID_ARGUMENT, Field: field, Message: message}
 }
 
 // TokenRefused returns the error of a token that does not open, or does not fit the request; field is the request field.
 func TokenRefused(field string) error {
-	return &Error{Reason: ReasonTokenRefused, Field: field, Message: "the token was made for another request or caller, or by another key, or is damaged; begin without it"}
+	return &Error{Reason: parleyv1.ErrorReason_ERROR_REASON_TOKEN_REFUSED, Field: field, Message: "the token was made for another request or caller, or by another key, or is damaged; begin without it"}
 }
 
 // Failure is what an error of a source means for the call.
 type Failure struct {
 	// State is how the source ends if it stops here.
 	State parleyv1.SourceState
-	// Reason is one of the reasons above.
-	Reason string
+	// Reason is why, as the contract names it.
+	Reason parleyv1.ErrorReason
 	// Followed is true when the page was asked for by a link: Graph has answered this source before.
 	Followed bool
 	// Again is true when the window may be read once more from its start (a link that Graph does not know any more).
@@ -135,15 +99,15 @@ type Failure struct {
 
 // Ends reports whether nothing else of the source can be read either.
 func (f *Failure) Ends() bool {
-	return f.State == parleyv1.SourceState_SOURCE_STATE_THROTTLED || f.Reason == ReasonCredentialRejected ||
-		f.Reason == ReasonPaymentRequired || f.Reason == ReasonTenantNotLicensed || f.Reason == ReasonFailed
+	return f.State == parleyv1.SourceState_SOURCE_STATE_THROTTLED || f.Reason == parleyv1.ErrorReason_ERROR_REASON_GRAPH_CREDENTIAL_REJECTED ||
+		f.Reason == parleyv1.ErrorReason_ERROR_REASON_PAYMENT_REQUIRED || f.Reason == parleyv1.ErrorReason_ERROR_REASON_TENANT_NOT_LICENSED || f.Reason == parleyv1.ErrorReason_ERROR_REASON_SOURCE_FAILED
 }
 
 // Classify returns what err means; followed is true when the page was asked for by a link.
 func Classify(err error, followed bool) Failure {
 	graph, ok := errors.AsType[*graphclient.Error](err)
 	if !ok {
-		return Failure{State: failed, Reason: ReasonFailed, Followed: followed, Err: err}
+		return Failure{State: failed, Reason: parleyv1.ErrorReason_ERROR_REASON_SOURCE_FAILED, Followed: followed, Err: err}
 	}
 	m := MeaningOf(graph)
 	f := Failure{State: m.State, Reason: m.Reason, Followed: followed, Err: err}

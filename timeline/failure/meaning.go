@@ -10,8 +10,8 @@ import (
 
 // Meaning is what a failure of Graph is in the contract. What Graph itself meant is the graphclient.Kind's to say.
 type Meaning struct {
-	// Reason is one of the reasons above.
-	Reason string
+	// Reason is why, as the contract names it.
+	Reason parleyv1.ErrorReason
 	// State is how a source ends that stops with it.
 	State parleyv1.SourceState
 	// Words say to people what happened and who has to do what.
@@ -26,61 +26,61 @@ const (
 )
 
 var meanings = map[graphclient.Kind]Meaning{
-	graphclient.KindUnexpected: {ReasonFailed, failed, "the source failed in a way that the gateway does not know"},
-	graphclient.KindBadRequest: {ReasonRejectedRequest, failed, "Graph rejected the gateway's request; its request id helps Microsoft's support"},
-	graphclient.KindGone:       {ReasonRejectedRequest, failed, "Graph says that what was asked for is gone; its request id helps Microsoft's support"},
-	graphclient.KindCredential: {ReasonCredentialRejected, failed, "Graph or Entra ID rejected the gateway's credential; the operator has to renew or consent it"},
+	graphclient.KindUnexpected: {parleyv1.ErrorReason_ERROR_REASON_SOURCE_FAILED, failed, "the source failed in a way that the gateway does not know"},
+	graphclient.KindBadRequest: {parleyv1.ErrorReason_ERROR_REASON_GRAPH_REJECTED_REQUEST, failed, "Graph rejected the gateway's request; its request id helps Microsoft's support"},
+	graphclient.KindGone:       {parleyv1.ErrorReason_ERROR_REASON_GRAPH_REJECTED_REQUEST, failed, "Graph says that what was asked for is gone; its request id helps Microsoft's support"},
+	graphclient.KindCredential: {parleyv1.ErrorReason_ERROR_REASON_GRAPH_CREDENTIAL_REJECTED, failed, "Graph or Entra ID rejected the gateway's credential; the operator has to renew or consent it"},
 	graphclient.KindPaymentRequired: {
-		ReasonPaymentRequired, failed, "Graph asks for payment before it serves this: the evaluation is used up, or billing is not set up for the gateway's application; " +
+		parleyv1.ErrorReason_ERROR_REASON_PAYMENT_REQUIRED, failed, "Graph asks for payment before it serves this: the evaluation is used up, or billing is not set up for the gateway's application; " +
 			"an administrator has to link an Azure subscription to it, or the operator to set the billing model (graph-model). It was not asked again",
 	},
 	graphclient.KindTenantNotLicensed: {
-		ReasonTenantNotLicensed, failed, "the tenant has no licence that Graph asks for here; an administrator has to buy one. It was not asked again",
+		parleyv1.ErrorReason_ERROR_REASON_TENANT_NOT_LICENSED, failed, "the tenant has no licence that Graph asks for here; an administrator has to buy one. It was not asked again",
 	},
 	graphclient.KindUserNotLicensed: {
-		ReasonNotLicensed, refusedToUser, "the user has no licence that Graph asks for here; an administrator has to assign one in the Microsoft 365 admin centre",
+		parleyv1.ErrorReason_ERROR_REASON_USER_NOT_LICENSED, refusedToUser, "the user has no licence that Graph asks for here; an administrator has to assign one in the Microsoft 365 admin centre",
 	},
 	graphclient.KindUserRefused: {
-		ReasonNotLicensed, refusedToUser, "Graph refuses this source for this user and gives no reason, mostly because a licence is missing; " +
+		parleyv1.ErrorReason_ERROR_REASON_USER_NOT_LICENSED, refusedToUser, "Graph refuses this source for this user and gives no reason, mostly because a licence is missing; " +
 			"an administrator can look at the user's licences. Where every user meets this, the gateway's application lacks the permission",
 	},
 	graphclient.KindUserRole: {
-		ReasonPermissionMissing, notPermitted, "the signed-in user, on whose behalf Graph is asked, lacks an Entra role that may read usage reports: an administrator has to assign one of " +
+		parleyv1.ErrorReason_ERROR_REASON_GRAPH_PERMISSION_MISSING, notPermitted, "the signed-in user, on whose behalf Graph is asked, lacks an Entra role that may read usage reports: an administrator has to assign one of " +
 			strings.Join(graphclient.ReportRoles(), ", ") + ". A user who has one lacks the consent to Reports.Read.All",
 	},
 	graphclient.KindForbidden: {
-		ReasonPermissionMissing, notPermitted, "the gateway's application lacks a Graph permission for this; an administrator has to grant it in Entra ID",
+		parleyv1.ErrorReason_ERROR_REASON_GRAPH_PERMISSION_MISSING, notPermitted, "the gateway's application lacks a Graph permission for this; an administrator has to grant it in Entra ID",
 	},
 	graphclient.KindAccessDenied: {
-		ReasonPermissionMissing, notPermitted, "Graph's check of who may see this chat refuses it to the gateway's application, mostly because another tenant owns it",
+		parleyv1.ErrorReason_ERROR_REASON_GRAPH_PERMISSION_MISSING, notPermitted, "Graph's check of who may see this chat refuses it to the gateway's application, mostly because another tenant owns it",
 	},
 	graphclient.KindRefused: {
-		ReasonPermissionMissing, notPermitted, "Graph refuses this and gives no reason, mostly because the gateway's application lacks a permission; an administrator can look at its permissions in Entra ID",
+		parleyv1.ErrorReason_ERROR_REASON_GRAPH_PERMISSION_MISSING, notPermitted, "Graph refuses this and gives no reason, mostly because the gateway's application lacks a permission; an administrator can look at its permissions in Entra ID",
 	},
-	graphclient.KindNotFound: {ReasonNotFound, failed, "Graph does not know the user, or what was asked for below it"},
+	graphclient.KindNotFound: {parleyv1.ErrorReason_ERROR_REASON_NOT_FOUND, failed, "Graph does not know the user, or what was asked for below it"},
 	graphclient.KindLinkNotFound: {
-		ReasonLinkNotFound, failed, "Graph does not find a page to which it gave the link itself; it was read again once, in vain",
+		parleyv1.ErrorReason_ERROR_REASON_GRAPH_LINK_NOT_FOUND, failed, "Graph does not find a page to which it gave the link itself; it was read again once, in vain",
 	},
-	graphclient.KindThrottled: {ReasonThrottled, throttled, "Graph asks to wait longer than this call may take"},
+	graphclient.KindThrottled: {parleyv1.ErrorReason_ERROR_REASON_GRAPH_THROTTLED, throttled, "Graph asks to wait longer than this call may take"},
 	graphclient.KindCallerLimit: {
-		ReasonCallerLimit, throttled, "this caller's requests to Graph are used up until midnight UTC",
+		parleyv1.ErrorReason_ERROR_REASON_CALLER_LIMIT, throttled, "this caller's requests to Graph are used up until midnight UTC",
 	},
 	graphclient.KindConsent: {
-		ReasonConsent, notPermitted, "Graph is asked on behalf of the user here, and neither the user nor an administrator has consented to " +
+		parleyv1.ErrorReason_ERROR_REASON_CONSENT_REQUIRED, notPermitted, "Graph is asked on behalf of the user here, and neither the user nor an administrator has consented to " +
 			"the delegated permissions of the gateway's application (Chat.Read, for usage Reports.Read.All); consent in Entra ID, then call again",
 	},
 	graphclient.KindSignIn: {
-		ReasonSignIn, failed, "Graph is asked on behalf of the user here, and Entra ID does not exchange this token for one of Graph; " +
+		parleyv1.ErrorReason_ERROR_REASON_SIGN_IN_REQUIRED, failed, "Graph is asked on behalf of the user here, and Entra ID does not exchange this token for one of Graph; " +
 			"sign in again, for the application id of the gateway itself, and with the claims in the metadata if there are any",
 	},
-	graphclient.KindLinkRefused: {ReasonLinkRefused, failed, "Graph gave a link to another host; it was not followed"},
-	graphclient.KindUnavailable: {ReasonUnavailable, failed, "Graph did not give a usable answer"},
-	graphclient.KindMalformed:   {ReasonUnavailable, failed, "Graph did not give a usable answer"},
-	graphclient.KindTooLarge:    {ReasonUnavailable, failed, "an answer of Graph is larger than the gateway accepts"},
+	graphclient.KindLinkRefused: {parleyv1.ErrorReason_ERROR_REASON_GRAPH_LINK_REFUSED, failed, "Graph gave a link to another host; it was not followed"},
+	graphclient.KindUnavailable: {parleyv1.ErrorReason_ERROR_REASON_GRAPH_UNAVAILABLE, failed, "Graph did not give a usable answer"},
+	graphclient.KindMalformed:   {parleyv1.ErrorReason_ERROR_REASON_GRAPH_UNAVAILABLE, failed, "Graph did not give a usable answer"},
+	graphclient.KindTooLarge:    {parleyv1.ErrorReason_ERROR_REASON_GRAPH_UNAVAILABLE, failed, "an answer of Graph is larger than the gateway accepts"},
 	graphclient.KindLoginUnavailable: {
-		ReasonUnavailable, failed, "the login service (Entra ID) did not give a usable answer, so that Graph could not be asked",
+		parleyv1.ErrorReason_ERROR_REASON_GRAPH_UNAVAILABLE, failed, "the login service (Entra ID) did not give a usable answer, so that Graph could not be asked",
 	},
-	graphclient.KindCanceled: {ReasonUnavailable, failed, "the call ended before Graph answered"},
+	graphclient.KindCanceled: {parleyv1.ErrorReason_ERROR_REASON_GRAPH_UNAVAILABLE, failed, "the call ended before Graph answered"},
 }
 
 // MeaningOf is what a failed request to Graph means in the contract.
@@ -104,13 +104,13 @@ func MeaningOf(err *graphclient.Error) Meaning {
 }
 
 // Words are what a reason of Graph's says when no more is known than the reason; empty for others.
-func Words(reason string) string {
+func Words(reason parleyv1.ErrorReason) string {
 	switch reason {
-	case ReasonNotLicensed:
+	case parleyv1.ErrorReason_ERROR_REASON_USER_NOT_LICENSED:
 		return "Graph refuses this source for this user, mostly because a licence is missing"
-	case ReasonThrottled:
+	case parleyv1.ErrorReason_ERROR_REASON_GRAPH_THROTTLED:
 		return "Graph, or the gateway's own budget below Graph's limits, asks to wait longer than this call may take"
-	case ReasonFailed:
+	case parleyv1.ErrorReason_ERROR_REASON_SOURCE_FAILED:
 		return meanings[graphclient.KindUnexpected].Words
 	}
 	for _, kind := range []graphclient.Kind{

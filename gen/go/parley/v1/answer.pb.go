@@ -209,7 +209,8 @@ func (x *Interval) GetEndTime() *timestamppb.Timestamp {
 // Something that the reader of an answer should know.
 type Notice struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Stable code in upper snake case, such as `END_CUT_TO_NOW`, `PAGING_LOOP` or `RESTARTED`.
+	// The name of a NoticeCode without its prefix, such as `END_CUT_TO_NOW`; of a notice about a gap or about a source that was
+	// not read, the name of its ErrorReason, such as `PAGING_LOOP`.
 	Code string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
 	// Explanation in English for people; holds no content of any conversation.
 	Message string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
@@ -284,8 +285,7 @@ type Gap struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The doubtful span; reading went on behind it.
 	Interval *Interval `protobuf:"bytes,1,opt,name=interval,proto3" json:"interval,omitempty"`
-	// Why, in upper snake case: one of the error reasons, such as `PAGING_LOOP`, `GRAPH_LINK_REFUSED`,
-	// `GRAPH_UNAVAILABLE`, `GRAPH_REJECTED_REQUEST` or `INTERVAL_NOT_HONOURED`.
+	// Why: the name of an ErrorReason without its prefix, such as `PAGING_LOOP` or `GRAPH_UNAVAILABLE`.
 	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -443,7 +443,7 @@ type SourceReport struct {
 	Source Source `protobuf:"varint,1,opt,name=source,proto3,enum=parley.v1.Source" json:"source,omitempty"`
 	// How reading it ended.
 	State SourceState `protobuf:"varint,2,opt,name=state,proto3,enum=parley.v1.SourceState" json:"state,omitempty"`
-	// Error reason in upper snake case when the state is not READ; absent otherwise.
+	// The name of an ErrorReason without its prefix when the state is not READ; absent otherwise.
 	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Span that has been read without a doubt outside the gaps, up to now.
 	Covered *Interval `protobuf:"bytes,4,opt,name=covered,proto3" json:"covered,omitempty"`
