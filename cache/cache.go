@@ -13,6 +13,7 @@ import (
 	"github.com/dgraph-io/ristretto/v2"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/internal/coalesce"
 	"github.com/parley-gateway/parley/source"
 )
 
@@ -88,12 +89,12 @@ type Scope struct {
 
 // Cache holds pages of all sources and tenants. It is safe for concurrent use.
 type Cache struct {
-	cfg    Config
-	store  *ristretto.Cache[string, *entry]
-	queue  *twoQueue
-	links  *linkFreshness
-	flight *Flight[*entry]
-	whole  *Flight[windowRead]
+	cfg     Config
+	store   *ristretto.Cache[string, *entry]
+	queue   *twoQueue
+	links   *linkFreshness
+	pages   coalesce.Group[string, *entry]     // asked for at the moment
+	windows coalesce.Group[string, windowRead] // read at the moment
 
 	refreshes sync.Map // *refresh by tenant
 	passed    passedReports
@@ -129,7 +130,7 @@ func New(cfg Config) (*Cache, error) {
 	if cfg.Observer == nil {
 		cfg.Observer = noObserver{}
 	}
-	c := &Cache{cfg: cfg, flight: NewFlight[*entry](), whole: NewFlight[windowRead](), links: newLinkFreshness()}
+	c := &Cache{cfg: cfg, links: newLinkFreshness()}
 	if cfg.MaxBytes < 0 {
 		return c, nil
 	}
@@ -157,8 +158,8 @@ func New(cfg Config) (*Cache, error) {
 
 // Close cancels the requests under way, waits for them, and frees everything.
 func (c *Cache) Close() {
-	c.whole.Close()
-	c.flight.Close()
+	c.windows.Close()
+	c.pages.Close()
 	if c.store != nil {
 		c.store.Close()
 	}

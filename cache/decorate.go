@@ -10,6 +10,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/internal/coalesce"
 	"github.com/parley-gateway/parley/source"
 )
 
@@ -45,8 +46,7 @@ func look[T any](
 		return nil, ErrNotCached
 	}
 	late := false
-	how := Share{Join: ControlOf(ctx).OnlyUnderWay}
-	fetched, joined, err := shared(ctx, c.flight, key, how, func(ctx context.Context) (*entry, error) {
+	fetched, joined, err := c.share(ctx, key, func(ctx context.Context) (*entry, error) {
 		// Another caller's work may have ended since this one looked.
 		if e, _ := c.find(ctx, key, link); e != nil {
 			late = true
@@ -76,15 +76,25 @@ func look[T any](
 	return page, nil
 }
 
-// shared is Flight.Share for requests to Graph, which count against the day and wait for the turn of the caller who began them:
-// that this day is used up, or that this turn comes too late, is no answer to those who joined, so they begin anew.
-func shared(ctx context.Context, f *Flight[*entry], key string, how Share, do func(context.Context) (*entry, error)) (*entry, bool, error) {
+// share asks for a page, or waits with the others who do. A request to Graph counts against the day and waits for the turn of the
+// caller who began it: that this day is used up, or that this turn comes too late, is no answer to those who joined, so they
+// begin anew.
+func (c *Cache) share(ctx context.Context, key string, do func(context.Context) (*entry, error)) (e *entry, joined bool, err error) {
+	if ControlOf(ctx).OnlyUnderWay {
+		e, err = c.pages.Join(ctx, key, coalesce.Options{})
+		if errors.Is(err, coalesce.ErrNoCall) {
+			return nil, false, ErrNotCached
+		}
+		return e, true, err
+	}
 	for {
-		value, joined, err := f.Share(ctx, key, how, do)
+		e, joined, err = c.pages.Do(ctx, key, coalesce.Options{}, func(ctx context.Context) (*entry, error) {
+			return do(prioritized{ctx})
+		})
 		graph, ok := errors.AsType[*graphclient.Error](err)
 		theirs := ok && (graph.Kind == graphclient.KindCallerLimit || graph.Kind == graphclient.KindThrottled && graph.Own)
-		if !joined || how.Join || !theirs {
-			return value, joined, err
+		if !joined || !theirs {
+			return e, joined, err
 		}
 	}
 }

@@ -3,6 +3,8 @@ package cache
 import (
 	"context"
 	"time"
+
+	"github.com/parley-gateway/parley/internal/coalesce"
 )
 
 // Readings lets callers share the reading of a window: all pages of a query, one behind the other, so that what it brings is
@@ -13,7 +15,7 @@ type Readings interface {
 	// what is kept nor kept.
 	// A reading whose first page has not come when the time of its last caller is up goes on for lingerTime: a later caller takes
 	// part in it. Cutting the window into pieces would not help, for no page of them need be quicker.
-	Read(ctx context.Context, key string, how Share, read func(context.Context) any) (value any, joined bool, err error)
+	Read(ctx context.Context, key string, opts coalesce.Options, read func(context.Context) any) (value any, joined bool, err error)
 	// UnderWay reports whether the window of the key is being read, by a reading that began at since or later.
 	UnderWay(key string, since time.Time) bool
 }
@@ -54,19 +56,21 @@ func (a asReading) Value(key any) any {
 }
 
 // Read implements Readings.
-func (r *events) Read(ctx context.Context, key string, how Share, read func(context.Context) any) (value any, joined bool, err error) {
+func (r *events) Read(ctx context.Context, key string, opts coalesce.Options, read func(context.Context) any) (value any, joined bool, err error) {
 	if ControlOf(ctx).OnlyIfCached {
 		r.c.cfg.Observer.CacheRequest(shortName(r.scope.Source), Miss)
 		RecorderOf(ctx).record(false, time.Time{})
 		return nil, false, ErrNotCached
 	}
 	pages := &Recorder{}
-	how.Linger, how.Stuck = lingerTime, func() bool {
-		hits, misses := pages.counts()
-		return hits+misses == 0
+	opts.Linger = func() time.Duration {
+		if hits, misses := pages.counts(); hits+misses > 0 {
+			return 0
+		}
+		return lingerTime
 	}
-	w, joined, err := r.c.whole.Share(ctx, key, how, func(ctx context.Context) (windowRead, error) {
-		return windowRead{read(asReading{ctx, pages}), pages}, nil
+	w, joined, err := r.c.windows.Do(ctx, key, opts, func(ctx context.Context) (windowRead, error) {
+		return windowRead{read(asReading{prioritized{ctx}, pages}), pages}, nil
 	})
 	if err != nil {
 		RecorderOf(ctx).record(false, time.Time{})
@@ -80,4 +84,4 @@ func (r *events) Read(ctx context.Context, key string, how Share, read func(cont
 }
 
 // UnderWay implements Readings.
-func (r *events) UnderWay(key string, since time.Time) bool { return r.c.whole.UnderWay(key, since) }
+func (r *events) UnderWay(key string, since time.Time) bool { return r.c.windows.UnderWay(key, since) }

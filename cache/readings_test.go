@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/parley-gateway/parley/cache"
+	"github.com/parley-gateway/parley/internal/coalesce"
 	"github.com/parley-gateway/parley/source"
 )
 
@@ -46,23 +47,23 @@ func TestReadings(t *testing.T) {
 			err      error
 			recorder *cache.Recorder
 		}
-		ask := func(ctx context.Context, how cache.Share) chan answer {
+		ask := func(ctx context.Context, opts coalesce.Options) chan answer {
 			answers := make(chan answer, 1)
 			ctx, recorder := cache.WithRecorder(ctx)
 			go func() {
-				value, joined, err := readings.Read(ctx, "window", how, read)
+				value, joined, err := readings.Read(ctx, "window", opts, read)
 				answers <- answer{value, joined, err, recorder}
 			}()
 			synctest.Wait()
 			return answers
 		}
 		stream := source.WithPriority(t.Context(), source.Background)
-		one := ask(stream, cache.Share{})
-		two := ask(t.Context(), cache.Share{})
+		one := ask(stream, coalesce.Options{})
+		two := ask(t.Context(), coalesce.Options{})
 		leaving, leave := context.WithCancel(t.Context())
-		three := ask(leaving, cache.Share{})
+		three := ask(leaving, coalesce.Options{})
 		time.Sleep(time.Minute)
-		fresh := ask(t.Context(), cache.Share{Since: time.Now().Add(-10 * time.Second)})
+		fresh := ask(t.Context(), coalesce.Options{Since: time.Now().Add(-10 * time.Second)})
 		leave()
 		if a := <-three; !errors.Is(a.err, context.Canceled) {
 			t.Errorf("who has left: %+v", a)
@@ -88,12 +89,12 @@ func TestReadings(t *testing.T) {
 
 		ended = make(chan struct{})
 		leaving, leave = context.WithCancel(t.Context())
-		last := ask(leaving, cache.Share{})
+		last := ask(leaving, coalesce.Options{})
 		time.Sleep(2 * time.Second)
 		leave()
 		<-last
 		synctest.Wait()
-		if a := <-ask(cache.WithControl(t.Context(), cache.Control{OnlyIfCached: true}), cache.Share{}); !errors.Is(a.err, cache.ErrNotCached) {
+		if a := <-ask(cache.WithControl(t.Context(), cache.Control{OnlyIfCached: true}), coalesce.Options{}); !errors.Is(a.err, cache.ErrNotCached) {
 			t.Errorf("only-if-cached: %+v", a)
 		}
 		if began != 3 {
@@ -143,14 +144,14 @@ func TestReadingsWaitOn(t *testing.T) {
 					time.AfterFunc(19*time.Second, cancel)
 				}
 				defer cancel()
-				if _, _, err := readings.Read(ctx, "window", cache.Share{}, read); err == nil {
+				if _, _, err := readings.Read(ctx, "window", coalesce.Options{}, read); err == nil {
 					t.Fatal("the first caller has an answer")
 				}
 				time.Sleep(c.back)
 				if under := readings.UnderWay("window", time.Time{}); under != c.joined {
 					t.Errorf("under way: %v", under)
 				}
-				value, joined, err := readings.Read(t.Context(), "window", cache.Share{}, read)
+				value, joined, err := readings.Read(t.Context(), "window", coalesce.Options{}, read)
 				if value != "read" || joined != c.joined || err != nil {
 					t.Errorf("the next caller has %v, %v, %v", value, joined, err)
 				}

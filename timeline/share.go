@@ -7,6 +7,7 @@ import (
 
 	"github.com/parley-gateway/parley/cache"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/internal/coalesce"
 	"github.com/parley-gateway/parley/timeline/failure"
 )
 
@@ -30,13 +31,13 @@ func (r *reading) window(ctx context.Context, s *slot) *block {
 		return r.once(ctx, s.window, s.wanted, s.unbounded)
 	}
 	q := r.ask(s.window.span)
-	how := cache.Share{Wanted: s.wanted, Since: cache.ControlOf(ctx).Since()}
+	opts := coalesce.Options{Urgent: s.wanted, Since: cache.ControlOf(ctx).Since()}
 	for {
-		value, joined, err := shared.Read(ctx, r.store.WindowKey(&q), how, func(ctx context.Context) any {
+		value, joined, err := shared.Read(ctx, r.store.WindowKey(&q), opts, func(ctx context.Context) any {
 			if kept := r.find(ctx, s.window); kept != nil && (!kept.split || !s.whole) {
 				return kept // another reading has ended since this one was wanted
 			}
-			return r.once(ctx, s.window, cache.Wanted(ctx), s.unbounded)
+			return r.once(ctx, s.window, coalesce.Urgent(ctx), s.unbounded)
 		})
 		from, _ := value.(*block)
 		if err != nil || from == nil {
