@@ -12,9 +12,9 @@ import (
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/internal/reasons"
 	"github.com/parley-gateway/parley/resource"
+	"github.com/parley-gateway/parley/server/apierror"
 	"github.com/parley-gateway/parley/server/audit"
 	"github.com/parley-gateway/parley/server/authz"
-	"github.com/parley-gateway/parley/server/fault"
 )
 
 const headerReason = "parley-reason"
@@ -105,7 +105,7 @@ func (z *authorizer) askFor(ctx context.Context, field, user string, what want) 
 	}
 	if user == me {
 		if user = a.caller.UserID(); user == "" {
-			return nil, fault.Invalid(field, "`me` is a signed-in user's own id, and this caller is not one; name the user")
+			return nil, apierror.Invalid(field, "`me` is a signed-in user's own id, and this caller is not one; name the user")
 		}
 	}
 	request := a.request(ctx, what)
@@ -225,7 +225,7 @@ func (z *authorizer) begin(ctx context.Context, intent audit.Intent) error {
 		info.recorded = err == nil
 	}
 	if err != nil {
-		return &fault.Error{
+		return &apierror.Error{
 			Code: codes.Unavailable, Reason: parleyv1.ErrorReason_ERROR_REASON_AUDIT_UNAVAILABLE, RetryAfter: retryLater,
 			Message: "the call could not be recorded, so it was not made",
 		}
@@ -279,15 +279,15 @@ func (z *authorizer) intent(ctx context.Context, a *asked, request authz.Request
 	}
 }
 
-func errDenied() *fault.Error {
-	return &fault.Error{
+func errDenied() *apierror.Error {
+	return &apierror.Error{
 		Code: codes.PermissionDenied, Reason: parleyv1.ErrorReason_ERROR_REASON_POLICY_DENIED,
 		Message: "no rule of the gateway's policy allows this caller this method with these sources, this view and this user in this tenant",
 	}
 }
 
 func errPolicyUserID(field string) error {
-	return &fault.Error{
+	return &apierror.Error{
 		Code: codes.FailedPrecondition, Reason: parleyv1.ErrorReason_ERROR_REASON_USER_ID_REQUIRED, Field: field,
 		Message: "the policy decides by object id, and Graph refuses to look this user up; name the user by object id",
 	}

@@ -17,7 +17,7 @@ import (
 	"google.golang.org/grpc/test/bufconn"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/server/fault"
+	"github.com/parley-gateway/parley/server/apierror"
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
@@ -147,10 +147,10 @@ func TestConnectionsAreRenewed(t *testing.T) {
 			frame, err := stream.Recv()
 			if err != nil {
 				st := status.Convert(err)
-				if st.Code() != codes.Unavailable || fault.Reason(st) != "STREAM_ENDED" {
+				if st.Code() != codes.Unavailable || apierror.Reason(st) != "STREAM_ENDED" {
 					t.Errorf("the stream ended with %v", st)
 				}
-				if token := fault.Info(st).GetMetadata()[fault.MetaResumeToken]; token != last {
+				if token := apierror.Info(st).GetMetadata()[apierror.MetaResumeToken]; token != last {
 					t.Errorf("token %q, the last checkpoint's was %q", token, last)
 				}
 				break

@@ -21,7 +21,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server"
-	"github.com/parley-gateway/parley/server/fault"
+	"github.com/parley-gateway/parley/server/apierror"
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
@@ -257,7 +257,7 @@ func checkStatus(t *testing.T, tt apiCase, err error) {
 	if got := status.Code(err); got != tt.code {
 		t.Fatalf("code %v, want %v: %v", got, tt.code, err)
 	}
-	if got := fault.Reason(status.Convert(err)); got != tt.reason {
+	if got := apierror.Reason(status.Convert(err)); got != tt.reason {
 		t.Errorf("reason %q, want %q", got, tt.reason)
 	}
 	checkFields(t, tt, fieldsOf(err))

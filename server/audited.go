@@ -10,8 +10,8 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/internal/reasons"
+	"github.com/parley-gateway/parley/server/apierror"
 	"github.com/parley-gateway/parley/server/audit"
-	"github.com/parley-gateway/parley/server/fault"
 	"github.com/parley-gateway/parley/server/rest"
 	"github.com/parley-gateway/parley/timeline"
 	"github.com/parley-gateway/parley/timeline/query"
@@ -56,7 +56,7 @@ func (auditing) record(info *callInfo, returned bool, err error) {
 		out.Code, out.ErrorReason = codeName(codes.Internal), reasons.Text(parleyv1.ErrorReason_ERROR_REASON_INTERNAL)
 	case err != nil:
 		st := toStatus(err)
-		out.Code, out.ErrorReason = codeName(st.Code()), fault.Reason(st)
+		out.Code, out.ErrorReason = codeName(st.Code()), apierror.Reason(st)
 	}
 	info.record.End(out)
 }

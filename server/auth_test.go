@@ -14,7 +14,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server"
-	"github.com/parley-gateway/parley/server/fault"
+	"github.com/parley-gateway/parley/server/apierror"
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
@@ -29,7 +29,7 @@ func (g *guarded) list(t *testing.T, token, user string, pairs ...string) error 
 func expect(t *testing.T, about string, err error, code codes.Code, reason string) {
 	t.Helper()
 	st := status.Convert(err)
-	if st.Code() != code || fault.Reason(st) != reason {
+	if st.Code() != code || apierror.Reason(st) != reason {
 		t.Errorf("%s: %v, want %s %s", about, err, code, reason)
 	}
 }
@@ -215,7 +215,7 @@ func TestStreamsAreAskedAgain(t *testing.T) {
 			next <- struct{}{}
 			err = recv()
 			expect(t, name, err, c.code, c.reason)
-			if token := fault.Info(status.Convert(err)).GetMetadata()[fault.MetaResumeToken]; token != "tok" {
+			if token := apierror.Info(status.Convert(err)).GetMetadata()[apierror.MetaResumeToken]; token != "tok" {
 				t.Errorf("resume token %q", token)
 			}
 			records := g.records.take(t)
@@ -268,7 +268,7 @@ func TestWaitingStreamsAreAskedAgain(t *testing.T) {
 	}
 	err = send(checkpointFrame("t3"))
 	expect(t, "a heartbeat", err, codes.PermissionDenied, "POLICY_DENIED")
-	if token := fault.Info(status.Convert(err)).GetMetadata()[fault.MetaResumeToken]; token != "t2" {
+	if token := apierror.Info(status.Convert(err)).GetMetadata()[apierror.MetaResumeToken]; token != "t2" {
 		t.Errorf("resume token %q", token)
 	}
 }
@@ -281,8 +281,8 @@ func TestCallerLimit(t *testing.T) {
 	}
 	err := g.list(t, "owner", "me")
 	expect(t, "beyond it", err, codes.ResourceExhausted, "CALLER_LIMIT")
-	if fault.RetryDelay(status.Convert(err)) != time.Second {
-		t.Errorf("retry after %s", fault.RetryDelay(status.Convert(err)))
+	if apierror.RetryDelay(status.Convert(err)) != time.Second {
+		t.Errorf("retry after %s", apierror.RetryDelay(status.Convert(err)))
 	}
 	resp := g.get(t, "/v1/users/me/events", "Authorization", "Bearer owner")
 	if resp.StatusCode != http.StatusTooManyRequests || resp.Header.Get("Retry-After") != "1" {

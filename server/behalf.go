@@ -8,10 +8,10 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/server/apierror"
 	"github.com/parley-gateway/parley/server/audit"
 	"github.com/parley-gateway/parley/server/authn"
 	"github.com/parley-gateway/parley/server/authz"
-	"github.com/parley-gateway/parley/server/fault"
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
@@ -39,7 +39,7 @@ type Delegates interface {
 // a user whose sign-in, consent or device Entra ID does not accept any more reads no page that was kept earlier.
 func (z *authorizer) delegate(ctx context.Context, a *asked) error {
 	if a.tenant.Delegates == nil {
-		return &fault.Error{
+		return &apierror.Error{
 			Code: codes.PermissionDenied, Reason: parleyv1.ErrorReason_ERROR_REASON_DELEGATION_UNAVAILABLE,
 			Message: "the policy has Graph asked on behalf of the user, and the gateway's credential for this tenant cannot do so; " +
 				"it takes an app registration with a client secret, a certificate or a workload identity",
@@ -76,7 +76,7 @@ func (a *asked) graphIdentity(decision authz.Decision) audit.Graph {
 }
 
 // errObstacle is the denial of a call, with the reason why Graph cannot be asked on behalf of the caller if that is one.
-func errObstacle(obstacle authz.Obstacle) *fault.Error {
+func errObstacle(obstacle authz.Obstacle) *apierror.Error {
 	err := errDenied()
 	switch obstacle {
 	case authz.NotOffered:

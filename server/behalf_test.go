@@ -16,8 +16,8 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/server"
+	"github.com/parley-gateway/parley/server/apierror"
 	"github.com/parley-gateway/parley/server/authn"
-	"github.com/parley-gateway/parley/server/fault"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/query"
 )
@@ -95,7 +95,7 @@ func TestRefusedDelegations(t *testing.T) {
 		g.users.setFail(c.fail)
 		_, err := parleyv1.NewConversationServiceClient(g.conn).ListConversations(as(t.Context(), c.caller), &parleyv1.ListConversationsRequest{Parent: "users/" + annaID})
 		expect(t, name, err, c.code, c.reason)
-		if have := fault.Info(status.Convert(err)).GetMetadata()[fault.MetaClaims]; have != c.claims {
+		if have := apierror.Info(status.Convert(err)).GetMetadata()[apierror.MetaClaims]; have != c.claims {
 			t.Errorf("%s: claims %q, want %q", name, have, c.claims)
 		}
 		for _, path := range []string{"/v1/users/" + annaID + "/conversations", "/v1/users/" + annaID + "/conversations:stream"} {

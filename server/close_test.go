@@ -16,7 +16,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server"
-	"github.com/parley-gateway/parley/server/fault"
+	"github.com/parley-gateway/parley/server/apierror"
 )
 
 // TestCloseEndsStreams stops a server with open streams of both kinds: one between batch and checkpoint, one idle.
@@ -82,7 +82,7 @@ func TestCloseEndsStreams(t *testing.T) {
 		_, last = stream.Recv()
 	}
 	st := status.Convert(last)
-	if st.Code() != codes.Unavailable || fault.Reason(st) != "STREAM_ENDED" || fault.Info(st).GetMetadata()[fault.MetaResumeToken] != "t2" {
+	if st.Code() != codes.Unavailable || apierror.Reason(st) != "STREAM_ENDED" || apierror.Info(st).GetMetadata()[apierror.MetaResumeToken] != "t2" {
 		t.Errorf("gRPC stream ended with %v", st.Proto())
 	}
 	rest, err := io.ReadAll(lines)

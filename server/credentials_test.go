@@ -30,8 +30,8 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server"
+	"github.com/parley-gateway/parley/server/apierror"
 	"github.com/parley-gateway/parley/server/authn"
-	"github.com/parley-gateway/parley/server/fault"
 )
 
 const (
@@ -413,7 +413,7 @@ func TestWithdrawnCredentialsEndStreams(t *testing.T) {
 				_, err = stream.Recv()
 			}
 			expect(t, about, err, c.code, c.reason)
-			if resume := fault.Info(status.Convert(err)).GetMetadata()[fault.MetaResumeToken]; resume != "tok" {
+			if resume := apierror.Info(status.Convert(err)).GetMetadata()[apierror.MetaResumeToken]; resume != "tok" {
 				t.Errorf("resume token %q", resume)
 			}
 			text := ""

@@ -8,7 +8,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/server/fault"
+	"github.com/parley-gateway/parley/server/apierror"
 )
 
 // drainer tells open streams that the server stops.
@@ -85,8 +85,8 @@ func (s *streams) watch(ctx context.Context) (_ context.Context, end *streamEnd,
 }
 
 // errStreamEnded is a planned end: the caller goes on at once.
-func errStreamEnded(why string) *fault.Error {
-	return &fault.Error{
+func errStreamEnded(why string) *apierror.Error {
+	return &apierror.Error{
 		Code: codes.Unavailable, Reason: parleyv1.ErrorReason_ERROR_REASON_STREAM_ENDED, RetryNow: true,
 		Message: why + "; go on from the resume token",
 	}

@@ -19,7 +19,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/resource"
-	"github.com/parley-gateway/parley/server/fault"
+	"github.com/parley-gateway/parley/server/apierror"
 	"github.com/parley-gateway/parley/timeline/failure"
 )
 
@@ -97,16 +97,16 @@ func toStatus(err error) *status.Status {
 		return nil
 	}
 	if stream, ok := errors.AsType[*failure.StreamError](err); ok {
-		return fault.WithResumeToken(toStatus(stream.Err), stream.ResumeToken)
+		return apierror.WithResumeToken(toStatus(stream.Err), stream.ResumeToken)
 	}
-	if own, ok := errors.AsType[*fault.Error](err); ok {
+	if own, ok := errors.AsType[*apierror.Error](err); ok {
 		return own.GRPCStatus()
 	}
 	if errors.Is(err, cache.ErrNotCached) {
 		return ofReason(parleyv1.ErrorReason_ERROR_REASON_NOT_CACHED).GRPCStatus()
 	}
 	if name, ok := errors.AsType[*resource.Error](err); ok {
-		return fault.Invalid(name.Field, name.Problem+"; "+name.Fix).GRPCStatus()
+		return apierror.Invalid(name.Field, name.Problem+"; "+name.Fix).GRPCStatus()
 	}
 	if walk, ok := errors.AsType[*failure.Error](err); ok {
 		return ofTimeline(walk).GRPCStatus()
@@ -121,9 +121,9 @@ func toStatus(err error) *status.Status {
 	}
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		return fault.Complete(status.New(codes.DeadlineExceeded, ""))
+		return apierror.Complete(status.New(codes.DeadlineExceeded, ""))
 	case errors.Is(err, context.Canceled), graph != nil:
-		return fault.Complete(status.New(codes.Canceled, ""))
+		return apierror.Complete(status.New(codes.Canceled, ""))
 	}
 	if st, ok := status.FromError(err); ok {
 		return ofValidation(st)
@@ -132,16 +132,16 @@ func toStatus(err error) *status.Status {
 }
 
 // ofReason is the fault of a row of the table.
-func ofReason(reason parleyv1.ErrorReason) *fault.Error {
+func ofReason(reason parleyv1.ErrorReason) *apierror.Error {
 	v, ok := verdicts[reason]
 	if !ok {
 		v = verdicts[parleyv1.ErrorReason_ERROR_REASON_INTERNAL]
 	}
-	return &fault.Error{Code: v.code, Reason: reason, Message: cmp.Or(v.message, failure.Words(reason)), RetryAfter: v.retry}
+	return &apierror.Error{Code: v.code, Reason: reason, Message: cmp.Or(v.message, failure.Words(reason)), RetryAfter: v.retry}
 }
 
 // ofTimeline converts a refusal by the timeline, or the failure of every source.
-func ofTimeline(err *failure.Error) *fault.Error {
+func ofTimeline(err *failure.Error) *apierror.Error {
 	f := ofReason(err.Reason)
 	if graph, ok := errors.AsType[*graphclient.Error](err.Err); ok {
 		f = ofGraph(err.Reason, graph)
@@ -154,7 +154,7 @@ func ofTimeline(err *failure.Error) *fault.Error {
 }
 
 // ofGraph adds Graph's own facts to the row of a reason.
-func ofGraph(reason parleyv1.ErrorReason, err *graphclient.Error) *fault.Error {
+func ofGraph(reason parleyv1.ErrorReason, err *graphclient.Error) *apierror.Error {
 	f := ofReason(reason)
 	if f.RetryAfter > 0 && err.RetryAfter > 0 {
 		f.RetryAfter = err.RetryAfter
@@ -169,19 +169,19 @@ func ofGraph(reason parleyv1.ErrorReason, err *graphclient.Error) *fault.Error {
 		f.RetryAfter = 0
 	}
 	f.Meta = map[string]string{
-		fault.MetaGraphCode:      err.Code,
-		fault.MetaGraphRequestID: err.RequestID,
-		fault.MetaRoles:          strings.Join(err.Roles, ","),
-		fault.MetaCause:          string(err.Cause),
+		apierror.MetaGraphCode:      err.Code,
+		apierror.MetaGraphRequestID: err.RequestID,
+		apierror.MetaRoles:          strings.Join(err.Roles, ","),
+		apierror.MetaCause:          string(err.Cause),
 	}
 	if err.Kind == graphclient.KindUserRole {
-		f.Meta[fault.MetaUserRoles] = strings.Join(graphclient.ReportRoles(), ",")
+		f.Meta[apierror.MetaUserRoles] = strings.Join(graphclient.ReportRoles(), ",")
 	}
 	if err.Claims != "" {
-		f.Meta[fault.MetaClaims] = base64.StdEncoding.EncodeToString([]byte(err.Claims))
+		f.Meta[apierror.MetaClaims] = base64.StdEncoding.EncodeToString([]byte(err.Claims))
 	}
 	if err.Status != 0 {
-		f.Meta[fault.MetaGraphStatus] = strconv.Itoa(err.Status)
+		f.Meta[apierror.MetaGraphStatus] = strconv.Itoa(err.Status)
 	}
 	return f
 }
@@ -205,9 +205,9 @@ func ofValidation(st *status.Status) *status.Status {
 		if !ok || len(violations.GetViolations()) == 0 {
 			continue
 		}
-		f := &fault.Error{Code: codes.InvalidArgument, Reason: parleyv1.ErrorReason_ERROR_REASON_INVALID_ARGUMENT}
+		f := &apierror.Error{Code: codes.InvalidArgument, Reason: parleyv1.ErrorReason_ERROR_REASON_INVALID_ARGUMENT}
 		for _, violation := range violations.GetViolations() {
-			f.Fields = append(f.Fields, fault.Violation{
+			f.Fields = append(f.Fields, apierror.Violation{
 				Field:       protovalidate.FieldPathString(violation.GetField()),
 				Description: violation.GetMessage(),
 			})
@@ -215,5 +215,5 @@ func ofValidation(st *status.Status) *status.Status {
 		f.Message = f.Fields[0].Field + ": " + f.Fields[0].Description
 		return f.GRPCStatus()
 	}
-	return fault.Complete(st)
+	return apierror.Complete(st)
 }

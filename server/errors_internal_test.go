@@ -20,7 +20,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/resource"
-	"github.com/parley-gateway/parley/server/fault"
+	"github.com/parley-gateway/parley/server/apierror"
 	"github.com/parley-gateway/parley/timeline/failure"
 )
 
@@ -41,7 +41,7 @@ func TestErrorTable(t *testing.T) {
 	throttled.RetryAfter = 30 * time.Second
 	unpaced := graphErr(graphclient.KindThrottled, 429)
 	facts := func(httpStatus int, more ...string) map[string]string {
-		m := map[string]string{fault.MetaGraphStatus: strconv.Itoa(httpStatus), fault.MetaGraphCode: "Code" + strconv.Itoa(httpStatus), fault.MetaGraphRequestID: "req-1"}
+		m := map[string]string{apierror.MetaGraphStatus: strconv.Itoa(httpStatus), apierror.MetaGraphCode: "Code" + strconv.Itoa(httpStatus), apierror.MetaGraphRequestID: "req-1"}
 		for i := 0; i < len(more); i += 2 {
 			m[more[i]] = more[i+1]
 		}
@@ -61,14 +61,14 @@ func TestErrorTable(t *testing.T) {
 		{"400", graphErr(graphclient.KindBadRequest, 400), codes.Internal, "GRAPH_REJECTED_REQUEST", 500, 0, facts(400), ""},
 		{"401", graphErr(graphclient.KindCredential, 401), codes.FailedPrecondition, "GRAPH_CREDENTIAL_REJECTED", http.StatusBadGateway, 0, facts(401), ""},
 		{"402", graphErr(graphclient.KindPaymentRequired, 402), codes.FailedPrecondition, "PAYMENT_REQUIRED", http.StatusPaymentRequired, 0, facts(402), ""},
-		{"403 with roles", forbidden, codes.PermissionDenied, "GRAPH_PERMISSION_MISSING", 403, 0, facts(403, fault.MetaRoles, "Chat.Read.All,Chat.ReadWrite.All"), ""},
+		{"403 with roles", forbidden, codes.PermissionDenied, "GRAPH_PERMISSION_MISSING", 403, 0, facts(403, apierror.MetaRoles, "Chat.Read.All,Chat.ReadWrite.All"), ""},
 		{"402 of the tenant", graphErr(graphclient.KindTenantNotLicensed, 402), codes.FailedPrecondition, "TENANT_NOT_LICENSED", http.StatusPaymentRequired, 0, facts(402), ""},
 		{"402 of a user", graphErr(graphclient.KindUserNotLicensed, 402), codes.PermissionDenied, "USER_NOT_LICENSED", 403, 0, facts(402), ""},
-		{"403 of a user's role", graphErr(graphclient.KindUserRole, 403), codes.PermissionDenied, "GRAPH_PERMISSION_MISSING", 403, 0, facts(403, fault.MetaUserRoles, strings.Join(graphclient.ReportRoles(), ",")), ""},
+		{"403 of a user's role", graphErr(graphclient.KindUserRole, 403), codes.PermissionDenied, "GRAPH_PERMISSION_MISSING", 403, 0, facts(403, apierror.MetaUserRoles, strings.Join(graphclient.ReportRoles(), ",")), ""},
 		{"403 of one chat", graphErr(graphclient.KindAccessDenied, 403), codes.PermissionDenied, "GRAPH_PERMISSION_MISSING", 403, 0, facts(403), ""},
 		{"403 without a reason", graphErr(graphclient.KindRefused, 403), codes.PermissionDenied, "GRAPH_PERMISSION_MISSING", 403, 0, facts(403), ""},
 		{"404 of an own link", graphErr(graphclient.KindLinkNotFound, 404), codes.Unavailable, "GRAPH_LINK_NOT_FOUND", 503, retryLater, facts(404), ""},
-		{"no login service", &graphclient.Error{Kind: graphclient.KindLoginUnavailable, Cause: graphclient.CauseDNS}, codes.Unavailable, "GRAPH_UNAVAILABLE", 503, retryLater, map[string]string{fault.MetaCause: "dns"}, ""},
+		{"no login service", &graphclient.Error{Kind: graphclient.KindLoginUnavailable, Cause: graphclient.CauseDNS}, codes.Unavailable, "GRAPH_UNAVAILABLE", 503, retryLater, map[string]string{apierror.MetaCause: "dns"}, ""},
 		{"403 of the Copilot history", of(copilot, graphErr(graphclient.KindUserRefused, 403)), codes.PermissionDenied, "USER_NOT_LICENSED", 403, 0, facts(403), ""},
 		{"404", graphErr(graphclient.KindNotFound, 404), codes.NotFound, "NOT_FOUND", 404, 0, facts(404), ""},
 		{"404 of a call", of(call, graphErr(graphclient.KindNotFound, 404)), codes.NotFound, "CALL_RECORD_UNAVAILABLE", 404, 0, facts(404), ""},
@@ -89,34 +89,34 @@ func TestErrorTable(t *testing.T) {
 		{"a token", &failure.Error{Reason: parleyv1.ErrorReason_ERROR_REASON_TOKEN_REFUSED, Field: "page_token", Message: "begin again"}, codes.InvalidArgument, "TOKEN_REFUSED", 400, 0, nil, "page_token"},
 		{"an interval", &failure.Error{Reason: parleyv1.ErrorReason_ERROR_REASON_INVALID_ARGUMENT, Field: "end_time", Message: "must lie after start_time"}, codes.InvalidArgument, "INVALID_ARGUMENT", 400, 0, nil, "end_time"},
 		{"a name", &resource.Error{Field: "parent", Problem: "is empty", Fix: "give one"}, codes.InvalidArgument, "INVALID_ARGUMENT", 400, 0, nil, "parent"},
-		{"overloaded", &fault.Error{Code: codes.Unavailable, Reason: parleyv1.ErrorReason_ERROR_REASON_OVERLOADED, RetryAfter: time.Second}, codes.Unavailable, "OVERLOADED", 503, time.Second, nil, ""},
+		{"overloaded", &apierror.Error{Code: codes.Unavailable, Reason: parleyv1.ErrorReason_ERROR_REASON_OVERLOADED, RetryAfter: time.Second}, codes.Unavailable, "OVERLOADED", 503, time.Second, nil, ""},
 		{"stopping", errShuttingDown(), codes.Unavailable, "SHUTTING_DOWN", 503, retrySoon, nil, ""},
 		{"only if cached", &failure.Error{Reason: parleyv1.ErrorReason_ERROR_REASON_SOURCE_FAILED, Err: cache.ErrNotCached}, codes.FailedPrecondition, "NOT_CACHED", http.StatusGatewayTimeout, 0, nil, ""},
-		{"cancelled", fmt.Errorf("%s: %w", secret, context.Canceled), codes.Canceled, "CANCELLED", fault.StatusClientClosed, 0, nil, ""},
-		{"cancelled in Graph", &graphclient.Error{Kind: graphclient.KindCanceled, Err: context.Canceled}, codes.Canceled, "CANCELLED", fault.StatusClientClosed, 0, nil, ""},
+		{"cancelled", fmt.Errorf("%s: %w", secret, context.Canceled), codes.Canceled, "CANCELLED", apierror.StatusClientClosed, 0, nil, ""},
+		{"cancelled in Graph", &graphclient.Error{Kind: graphclient.KindCanceled, Err: context.Canceled}, codes.Canceled, "CANCELLED", apierror.StatusClientClosed, 0, nil, ""},
 		{"too late", fmt.Errorf("%s: %w", secret, context.DeadlineExceeded), codes.DeadlineExceeded, "DEADLINE_EXCEEDED", 504, 0, nil, ""},
 		{"too late in Graph", &graphclient.Error{Kind: graphclient.KindCanceled, Err: context.DeadlineExceeded}, codes.DeadlineExceeded, "DEADLINE_EXCEEDED", 504, 0, nil, ""},
 		{"anything else", errors.New(secret), codes.Internal, "INTERNAL", 500, 0, nil, ""},
 		{"a library's status", status.Error(codes.Internal, secret), codes.Internal, "INTERNAL", 500, 0, nil, ""},
 		{
 			"a stream", &failure.StreamError{Err: throttled, ResumeToken: "tok"}, codes.ResourceExhausted, "GRAPH_THROTTLED", 429, 30 * time.Second,
-			facts(429, fault.MetaResumeToken, "tok"), "",
+			facts(429, apierror.MetaResumeToken, "tok"), "",
 		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			st := toStatus(tt.err)
-			if st.Code() != tt.code || fault.Reason(st) != tt.reason {
-				t.Errorf("%v %s, want %v %s", st.Code(), fault.Reason(st), tt.code, tt.reason)
+			if st.Code() != tt.code || apierror.Reason(st) != tt.reason {
+				t.Errorf("%v %s, want %v %s", st.Code(), apierror.Reason(st), tt.code, tt.reason)
 			}
-			if got := fault.HTTPStatus(st); got != tt.http {
+			if got := apierror.HTTPStatus(st); got != tt.http {
 				t.Errorf("HTTP status %d, want %d", got, tt.http)
 			}
-			if got := fault.RetryDelay(st); got != tt.retry {
+			if got := apierror.RetryDelay(st); got != tt.retry {
 				t.Errorf("retry after %v, want %v", got, tt.retry)
 			}
-			if diff := cmp.Diff(tt.meta, fault.Info(st).GetMetadata()); diff != "" {
+			if diff := cmp.Diff(tt.meta, apierror.Info(st).GetMetadata()); diff != "" {
 				t.Errorf("metadata (-want +got):\n%s", diff)
 			}
 			if tt.field != "" && !strings.HasPrefix(st.Message(), tt.field+": ") {

@@ -12,7 +12,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/internal/reasons"
 	"github.com/parley-gateway/parley/resource"
-	"github.com/parley-gateway/parley/server/fault"
+	"github.com/parley-gateway/parley/server/apierror"
 	"github.com/parley-gateway/parley/server/rest"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
@@ -156,7 +156,7 @@ func checkSources(a *asked, walk *query.Events) error {
 		}
 	case walk.Conversation != "":
 		if !only(parleyv1.Source_SOURCE_CHAT) {
-			return fault.Invalid("sources", "below a conversation there are the chat's own messages only; "+
+			return apierror.Invalid("sources", "below a conversation there are the chat's own messages only; "+
 				"ask the user's events for Copilot interactions and calls")
 		}
 	case a.unresolved && slices.Contains(walk.Sources, call) && only(call):

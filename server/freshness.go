@@ -10,7 +10,7 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"github.com/parley-gateway/parley/cache"
-	"github.com/parley-gateway/parley/server/fault"
+	"github.com/parley-gateway/parley/server/apierror"
 )
 
 const (
@@ -75,7 +75,7 @@ func parseControl(text string) (cache.Control, error) {
 		case "max-age":
 			seconds, err := strconv.ParseUint(strings.Trim(value, `"`), 10, 31)
 			if err != nil {
-				return control, fault.Invalid(headerCacheControl, "max-age is a number of seconds")
+				return control, apierror.Invalid(headerCacheControl, "max-age is a number of seconds")
 			}
 			age := time.Duration(seconds) * time.Second
 			control.MaxAge = &age

@@ -23,7 +23,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/server"
-	"github.com/parley-gateway/parley/server/fault"
+	"github.com/parley-gateway/parley/server/apierror"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
 	"github.com/parley-gateway/parley/timeline/query"
@@ -376,7 +376,7 @@ func parseError(t *testing.T, text string) wireError {
 
 func (e *wireError) reason() string {
 	for _, d := range e.Details {
-		if d.Domain == fault.Domain {
+		if d.Domain == apierror.Domain {
 			return d.Reason
 		}
 	}
@@ -385,7 +385,7 @@ func (e *wireError) reason() string {
 
 func (e *wireError) meta(key string) string {
 	for _, d := range e.Details {
-		if d.Domain == fault.Domain {
+		if d.Domain == apierror.Domain {
 			return d.Metadata[key]
 		}
 	}

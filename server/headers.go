@@ -8,7 +8,7 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/server/fault"
+	"github.com/parley-gateway/parley/server/apierror"
 	"github.com/parley-gateway/parley/server/requestid"
 )
 
@@ -63,9 +63,9 @@ func printable(text string) bool {
 // errHeader names an odd header. One that was to say who calls leaves the caller unknown.
 func errHeader(key, problem string) error {
 	if key == headerAuthorization {
-		return &fault.Error{Code: codes.Unauthenticated, Reason: parleyv1.ErrorReason_ERROR_REASON_CALLER_UNAUTHENTICATED, Field: key, Message: problem}
+		return &apierror.Error{Code: codes.Unauthenticated, Reason: parleyv1.ErrorReason_ERROR_REASON_CALLER_UNAUTHENTICATED, Field: key, Message: problem}
 	}
-	return fault.Invalid(key, problem)
+	return apierror.Invalid(key, problem)
 }
 
 func headersUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {

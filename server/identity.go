@@ -9,9 +9,9 @@ import (
 	"google.golang.org/grpc/codes"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/server/apierror"
 	"github.com/parley-gateway/parley/server/authn"
 	"github.com/parley-gateway/parley/server/doors"
-	"github.com/parley-gateway/parley/server/fault"
 )
 
 // Doors through which a call may come, as audit records name them.
@@ -65,7 +65,7 @@ func (i *identity) identify(ctx context.Context, method string) (context.Context
 	info.caller, info.callerID = caller, caller.ID()
 	doors.RequestOf(ctx).Proven(info.callerID)
 	if wait := i.rates.Take(info.callerID); wait > 0 {
-		return ctx, &fault.Error{
+		return ctx, &apierror.Error{
 			Code: codes.ResourceExhausted, Reason: parleyv1.ErrorReason_ERROR_REASON_CALLER_LIMIT, RetryAfter: wait,
 			Message: "this caller begins more calls than the gateway allows one caller",
 		}
@@ -86,14 +86,14 @@ func (i *identity) refusal(ctx context.Context, info *callInfo, err error) error
 
 // errRefused is the error of a caller who is not accepted, now or any more. Where the issuer's keys are out of reach nothing
 // is known against the caller, and the same credential may be accepted later.
-func errRefused(refusal *authn.RefusedError, message string) *fault.Error {
+func errRefused(refusal *authn.RefusedError, message string) *apierror.Error {
 	if refusal.Why == authn.WhyKeys {
-		return &fault.Error{
+		return &apierror.Error{
 			Code: codes.Unavailable, Reason: parleyv1.ErrorReason_ERROR_REASON_ISSUER_UNAVAILABLE, RetryAfter: max(refusal.RetryAfter, retrySoon),
 			Message: "the token cannot be checked, since the keys of its issuer are out of reach; the same token may be accepted later",
 		}
 	}
-	return &fault.Error{Code: codes.Unauthenticated, Reason: parleyv1.ErrorReason_ERROR_REASON_CALLER_UNAUTHENTICATED, RetryAfter: refusal.RetryAfter, Message: message}
+	return &apierror.Error{Code: codes.Unauthenticated, Reason: parleyv1.ErrorReason_ERROR_REASON_CALLER_UNAUTHENTICATED, RetryAfter: refusal.RetryAfter, Message: message}
 }
 
 func (i *identity) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {

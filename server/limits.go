@@ -12,8 +12,8 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/internal/ledger"
 	"github.com/parley-gateway/parley/internal/shares"
+	"github.com/parley-gateway/parley/server/apierror"
 	"github.com/parley-gateway/parley/server/doors"
-	"github.com/parley-gateway/parley/server/fault"
 	"github.com/parley-gateway/parley/server/metrics"
 )
 
@@ -69,8 +69,8 @@ func (l *limits) enter(ctx context.Context, places *shares.Pool, cost int, evict
 	return place, nil
 }
 
-func overloaded(message string) *fault.Error {
-	return &fault.Error{Code: codes.Unavailable, Reason: parleyv1.ErrorReason_ERROR_REASON_OVERLOADED, RetryAfter: retrySoon, Message: message}
+func overloaded(message string) *apierror.Error {
+	return &apierror.Error{Code: codes.Unavailable, Reason: parleyv1.ErrorReason_ERROR_REASON_OVERLOADED, RetryAfter: retrySoon, Message: message}
 }
 
 // idle waits until no stream runs, or ctx ends.
@@ -121,7 +121,7 @@ func (l *limits) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 
 // endedBy is the error of a call, or why it was ended from outside.
 func endedBy(ctx context.Context, err error) error {
-	if own, ok := errors.AsType[*fault.Error](context.Cause(ctx)); ok && err != nil {
+	if own, ok := errors.AsType[*apierror.Error](context.Cause(ctx)); ok && err != nil {
 		return withToken(own, tokenOf(err))
 	}
 	return err
@@ -186,14 +186,14 @@ func (o *outside) by(stop func(reason error)) {
 	}
 }
 
-func errShuttingDown() *fault.Error {
-	return &fault.Error{
+func errShuttingDown() *apierror.Error {
+	return &apierror.Error{
 		Code: codes.Unavailable, Reason: parleyv1.ErrorReason_ERROR_REASON_SHUTTING_DOWN, RetryAfter: retrySoon,
 		Message: "the gateway is stopping; go on from the resume token, if there is one",
 	}
 }
 
 // errShare ends work of a caller who holds more than a share while others wait.
-func errShare() *fault.Error {
+func errShare() *apierror.Error {
 	return overloaded("others wait for a place, and this caller holds more than a share; go on from the resume token, if there is one")
 }

@@ -16,8 +16,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/server/apierror"
 	"github.com/parley-gateway/parley/server/authz"
-	"github.com/parley-gateway/parley/server/fault"
 	"github.com/parley-gateway/parley/server/reload"
 	"github.com/parley-gateway/parley/timeline/query"
 )
@@ -220,7 +220,7 @@ func (g *guarded) check(t *testing.T, method protoreflect.MethodDescriptor, row 
 	request, answer := newMessage(t, method.Input()), newMessage(t, method.Output())
 	fill(request, row, user, view)
 	err := invoke(as(t.Context(), caller), g.conn, "/"+string(method.Parent().FullName())+"/"+string(method.Name()), method.IsStreamingServer(), request, answer)
-	if have := (outcome{status.Code(err), fault.Reason(status.Convert(err))}); have != want {
+	if have := (outcome{status.Code(err), apierror.Reason(status.Convert(err))}); have != want {
 		t.Errorf("gRPC: %s: %v, want %+v", about, err, want)
 	}
 	if touched := g.touched(t, about, caller); touched != (want.code == codes.OK) && !strings.HasPrefix(string(method.Name()), "Download") {

@@ -15,7 +15,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
-	"github.com/parley-gateway/parley/server/fault"
+	"github.com/parley-gateway/parley/server/apierror"
 	"github.com/parley-gateway/parley/server/metrics"
 )
 
@@ -40,7 +40,7 @@ func (c counting) count(ctx context.Context, method string, err error, start tim
 	code, reason := codes.OK.String(), ""
 	if err != nil {
 		st := status.Convert(err)
-		code, reason = st.Code().String(), fault.Reason(st)
+		code, reason = st.Code().String(), apierror.Reason(st)
 	}
 	c.metrics.Request(method, code, reason, infoOf(ctx).tenant, time.Since(start))
 }
@@ -101,7 +101,7 @@ func (l logging) log(ctx context.Context, method string, err error, start time.T
 	}
 	st := status.Convert(err)
 	l.logger.LogAttrs(ctx, level, "call",
-		slog.String("rpc", method), slog.String("code", st.Code().String()), slog.String("reason", fault.Reason(st)),
+		slog.String("rpc", method), slog.String("code", st.Code().String()), slog.String("reason", apierror.Reason(st)),
 		slog.Duration("took", time.Since(start)), slog.String("request_id", infoOf(ctx).id))
 }
 

@@ -7,7 +7,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/server/fault"
+	"github.com/parley-gateway/parley/server/apierror"
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
@@ -34,7 +34,7 @@ func instant(field string, t *timestamppb.Timestamp) (time.Time, error) {
 		return time.Time{}, nil
 	}
 	if !t.IsValid() {
-		return time.Time{}, fault.Invalid(field, "is not a time in the years 1 to 9999")
+		return time.Time{}, apierror.Invalid(field, "is not a time in the years 1 to 9999")
 	}
 	at := t.AsTime()
 	if at.IsZero() {
@@ -54,7 +54,7 @@ func eventOrder(text string) (query.Order, error) {
 	case "create_time desc":
 		return query.CreateTimeDesc, nil
 	default:
-		return 0, fault.Invalid("order_by", "must be `event_time`, `event_time desc` or, below a conversation, `create_time desc`")
+		return 0, apierror.Invalid("order_by", "must be `event_time`, `event_time desc` or, below a conversation, `create_time desc`")
 	}
 }
 
@@ -66,7 +66,7 @@ func byLastMessage(text string) (bool, error) {
 	case "last_message_time desc":
 		return true, nil
 	default:
-		return false, fault.Invalid("order_by", "must be `last_message_time desc` or absent")
+		return false, apierror.Invalid("order_by", "must be `last_message_time desc` or absent")
 	}
 }
 

@@ -20,7 +20,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/internal/ledger"
 	"github.com/parley-gateway/parley/server"
-	"github.com/parley-gateway/parley/server/fault"
+	"github.com/parley-gateway/parley/server/apierror"
 )
 
 // large is an event that fills the windows of a connection.
@@ -153,7 +153,7 @@ func TestOneCallerHurtsNobody(t *testing.T) {
 		for range 8 {
 			if err := greedy[i].RecvMsg(&parleyv1.StreamEventsResponse{}); err != nil {
 				st := status.Convert(err)
-				if fault.Reason(st) != "OVERLOADED" || fault.Info(st).GetMetadata()[fault.MetaResumeToken] != "t1" {
+				if apierror.Reason(st) != "OVERLOADED" || apierror.Info(st).GetMetadata()[apierror.MetaResumeToken] != "t1" {
 					t.Errorf("the greedy stream ended with %v", st)
 				}
 				ended++
@@ -198,7 +198,7 @@ func checkPlannedEnd(t *testing.T, err error, token string) {
 			retry = r.GetRetryDelay().AsDuration()
 		}
 	}
-	if st.Code() != codes.Unavailable || fault.Reason(st) != "STREAM_ENDED" || fault.Info(st).GetMetadata()[fault.MetaResumeToken] != token || retry != 0 {
+	if st.Code() != codes.Unavailable || apierror.Reason(st) != "STREAM_ENDED" || apierror.Info(st).GetMetadata()[apierror.MetaResumeToken] != token || retry != 0 {
 		t.Errorf("the stream ended with %v, to be repeated after %v", st, retry)
 	}
 }
@@ -321,7 +321,7 @@ func TestBytesAreShared(t *testing.T) {
 		t.Errorf("an honest stream: %v, %v after %v", frame, err, time.Since(begin))
 	}
 	_, err := large.Recv()
-	if st := status.Convert(err); fault.Reason(st) != "OVERLOADED" || !strings.HasPrefix(fault.Info(st).GetMetadata()[fault.MetaResumeToken], "of ") {
+	if st := status.Convert(err); apierror.Reason(st) != "OVERLOADED" || !strings.HasPrefix(apierror.Info(st).GetMetadata()[apierror.MetaResumeToken], "of ") {
 		t.Errorf("the largest stream: %v", err)
 	}
 	if _, err := small.Recv(); err != nil {

@@ -17,7 +17,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
-	"github.com/parley-gateway/parley/server/fault"
+	"github.com/parley-gateway/parley/server/apierror"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/failure"
 )
@@ -401,7 +401,7 @@ func TestGRPCStreamErrorCarriesToken(t *testing.T) {
 		_, err = stream.Recv()
 	}
 	st := status.Convert(err)
-	if st.Code() != codes.ResourceExhausted || fault.Info(st).GetMetadata()[fault.MetaResumeToken] != "t1" || fault.RetryDelay(st) != 1500*time.Millisecond {
+	if st.Code() != codes.ResourceExhausted || apierror.Info(st).GetMetadata()[apierror.MetaResumeToken] != "t1" || apierror.RetryDelay(st) != 1500*time.Millisecond {
 		t.Errorf("error %v", st.Proto())
 	}
 }

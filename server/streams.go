@@ -9,7 +9,7 @@ import (
 	"google.golang.org/grpc"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/server/fault"
+	"github.com/parley-gateway/parley/server/apierror"
 	"github.com/parley-gateway/parley/server/metrics"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/failure"
@@ -69,7 +69,7 @@ func run[F any, P interface {
 	})
 	err = end.result(err)
 	if err != nil {
-		s.metrics.StreamIncomplete("all", fault.Reason(toStatus(err)))
+		s.metrics.StreamIncomplete("all", apierror.Reason(toStatus(err)))
 	}
 	return err
 }

@@ -9,9 +9,9 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/resource"
+	"github.com/parley-gateway/parley/server/apierror"
 	"github.com/parley-gateway/parley/server/authn"
 	"github.com/parley-gateway/parley/server/authz"
-	"github.com/parley-gateway/parley/server/fault"
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
@@ -92,7 +92,7 @@ func (z *authorizer) defaultTenant(ctx context.Context, caller *authn.Caller, wh
 }
 
 func errTenant() error {
-	return &fault.Error{
+	return &apierror.Error{
 		Code: codes.InvalidArgument, Reason: parleyv1.ErrorReason_ERROR_REASON_TENANT_REQUIRED, Field: headerTenant,
 		Message: "name a configured tenant by its alias in this header",
 	}
@@ -101,7 +101,7 @@ func errTenant() error {
 // noWildcard refuses `users/-` where it has no meaning.
 func (a *asked) noWildcard(field string) error {
 	if a.owner == resource.AnyUser {
-		return fault.Invalid(field, "`users/-` holds call records only; name a user")
+		return apierror.Invalid(field, "`users/-` holds call records only; name a user")
 	}
 	return nil
 }
@@ -127,7 +127,7 @@ func (a *asked) binding() (caller, tenant, permission string) {
 }
 
 func errUserID(field string) error {
-	return &fault.Error{
+	return &apierror.Error{
 		Code: codes.FailedPrecondition, Reason: parleyv1.ErrorReason_ERROR_REASON_USER_ID_REQUIRED, Field: field,
 		Message: "call records are found by object id, and Graph refuses to look this user up; name the user by object id, or other sources",
 	}

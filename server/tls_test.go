@@ -26,10 +26,10 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server"
+	"github.com/parley-gateway/parley/server/apierror"
 	"github.com/parley-gateway/parley/server/audit"
 	"github.com/parley-gateway/parley/server/authz"
 	"github.com/parley-gateway/parley/server/certs"
-	"github.com/parley-gateway/parley/server/fault"
 	"github.com/parley-gateway/parley/server/reload"
 )
 
@@ -150,7 +150,7 @@ func TestCertificatesOverBothDoors(t *testing.T) {
 		ctx, cancel := context.WithTimeout(as(t.Context(), token), 20*time.Second)
 		defer cancel()
 		_, err = parleyv1.NewEventServiceClient(conn).ListEvents(ctx, &parleyv1.ListEventsRequest{Parent: "users/" + annaID})
-		if st := status.Convert(err); st.Code() != want.code || want.code != codes.Unavailable && fault.Reason(st) != want.reason {
+		if st := status.Convert(err); st.Code() != want.code || want.code != codes.Unavailable && apierror.Reason(st) != want.reason {
 			t.Errorf("%s: gRPC: %v, want %+v", name, err, want)
 		}
 		transport := &http.Transport{TLSClientConfig: conf.Clone(), ForceAttemptHTTP2: true}

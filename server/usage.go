@@ -10,7 +10,7 @@ import (
 	"google.golang.org/grpc"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/server/fault"
+	"github.com/parley-gateway/parley/server/apierror"
 	"github.com/parley-gateway/parley/server/rest"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/query"
@@ -75,9 +75,9 @@ func (u *usage) ask(ctx context.Context, req usageAsked) (*asked, error) {
 	}
 	switch period, version := req.GetPeriod(), req.GetVersion(); {
 	case period == "D28" && version == "v1":
-		return nil, fault.Invalid("period", "D28 exists in version v2 only")
+		return nil, apierror.Invalid("period", "D28 exists in version v2 only")
 	case period == "D30" && version == "v2":
-		return nil, fault.Invalid("period", "D30 exists in version v1 only; v2 has D28")
+		return nil, apierror.Invalid("period", "D30 exists in version v1 only; v2 has D28")
 	}
 	if err := a.available(parleyv1.Source_SOURCE_USAGE); err != nil {
 		return nil, err

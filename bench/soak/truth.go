@@ -12,7 +12,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/server/fault"
+	"github.com/parley-gateway/parley/server/apierror"
 )
 
 // walk is one stream that the load repeats. What it must bring stands still: its interval lies far enough back.
@@ -87,7 +87,7 @@ func (g *running) stream(ctx context.Context, req *parleyv1.StreamEventsRequest,
 	}
 	if !errors.Is(err, io.EOF) || s.summary == nil {
 		s.err = errors.Join(err, io.ErrUnexpectedEOF)
-		if token := fault.Info(status.Convert(err)).GetMetadata()[fault.MetaResumeToken]; token != "" {
+		if token := apierror.Info(status.Convert(err)).GetMetadata()[apierror.MetaResumeToken]; token != "" {
 			s.token = token
 		}
 	}

@@ -21,7 +21,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphsim"
-	"github.com/parley-gateway/parley/server/fault"
+	"github.com/parley-gateway/parley/server/apierror"
 )
 
 // weathers are networks that calls must survive.
@@ -167,7 +167,7 @@ func (n *network) read(t *testing.T, req *parleyv1.StreamEventsRequest, got map[
 	for {
 		frame, err := stream.Recv()
 		if err != nil {
-			if token := fault.Info(status.Convert(err)).GetMetadata()[fault.MetaResumeToken]; token != "" && token != req.GetResumeToken() {
+			if token := apierror.Info(status.Convert(err)).GetMetadata()[apierror.MetaResumeToken]; token != "" && token != req.GetResumeToken() {
 				t.Error("the error knows a token that no frame carried")
 			}
 			if errors.Is(err, io.EOF) {

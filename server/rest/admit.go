@@ -8,7 +8,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/server/fault"
+	"github.com/parley-gateway/parley/server/apierror"
 )
 
 // admit is called by the mux before the generated handler of a path. It refuses verbs that the method does not have and query
@@ -66,5 +66,5 @@ func (c *call) admit(m *method, w http.ResponseWriter, r *http.Request) error {
 }
 
 func errInternal() error {
-	return &fault.Error{Code: codes.Internal, Reason: parleyv1.ErrorReason_ERROR_REASON_INTERNAL, Message: "the gateway failed; the request id helps its operator"}
+	return &apierror.Error{Code: codes.Internal, Reason: parleyv1.ErrorReason_ERROR_REASON_INTERNAL, Message: "the gateway failed; the request id helps its operator"}
 }

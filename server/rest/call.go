@@ -10,7 +10,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/parley-gateway/parley/server/fault"
+	"github.com/parley-gateway/parley/server/apierror"
 	"github.com/parley-gateway/parley/server/inproc"
 )
 
@@ -74,7 +74,7 @@ func (c *call) readHeaders(r *http.Request) error {
 	if c.events = wantsEvents(r.Header); c.events {
 		last := r.Header["Last-Event-Id"]
 		if len(last) > 1 {
-			return fault.Invalid("last-event-id", "the header is given more than once; send it once")
+			return apierror.Invalid("last-event-id", "the header is given more than once; send it once")
 		}
 		if len(last) == 1 {
 			c.lastEvent = last[0]

@@ -11,13 +11,13 @@ import (
 	"google.golang.org/grpc/status"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/server/fault"
+	"github.com/parley-gateway/parley/server/apierror"
 	"github.com/parley-gateway/parley/server/wirejson"
 )
 
 // writeError answers with an error.
 func writeError(w http.ResponseWriter, err error) {
-	writeStatus(w, fault.Complete(status.Convert(err)))
+	writeStatus(w, apierror.Complete(status.Convert(err)))
 }
 
 // writeStatus answers with an error of the contract.
@@ -29,13 +29,13 @@ func writeStatus(w http.ResponseWriter, st *status.Status) {
 		header.Del(name)
 	}
 	boundWrite(w)
-	if wait := fault.RetryDelay(st); wait > 0 {
+	if wait := apierror.RetryDelay(st); wait > 0 {
 		header.Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 	}
 	if st.Code() == codes.Unauthenticated {
 		header.Set("WWW-Authenticate", challenge(st))
 	}
-	httpStatus := fault.HTTPStatus(st)
+	httpStatus := apierror.HTTPStatus(st)
 	if httpStatus == http.StatusMethodNotAllowed && header.Get("Allow") == "" {
 		header.Set("Allow", http.MethodGet+", "+http.MethodHead)
 	}
@@ -47,7 +47,7 @@ func writeStatus(w http.ResponseWriter, st *status.Status) {
 // challenge is what a caller without an accepted credential is told (RFC 6750); one whose token lacks claims is told which,
 // as Entra's clients read it.
 func challenge(st *status.Status) string {
-	claims := fault.Info(st).GetMetadata()[fault.MetaClaims]
+	claims := apierror.Info(st).GetMetadata()[apierror.MetaClaims]
 	if claims == "" {
 		return "Bearer"
 	}
@@ -63,7 +63,7 @@ func appendStatus(b []byte, st *status.Status) []byte {
 	b = append(b, `,"status":"`...)
 	b = append(b, code.Code(plain.GetCode()).String()...)
 	b = append(b, `","reason":"`...)
-	b = append(b, fault.Reason(st)...)
+	b = append(b, apierror.Reason(st)...)
 	b = append(b, '"')
 	// What follows is the rest of the google.rpc.Status, of which details are written even where there are none.
 	rest, err := wirejson.Marshal(plain)
@@ -79,15 +79,15 @@ func appendStatus(b []byte, st *status.Status) []byte {
 }
 
 func errMethod() error {
-	return &fault.Error{Code: codes.Unimplemented, Reason: parleyv1.ErrorReason_ERROR_REASON_METHOD_NOT_ALLOWED, Message: "this API is read with GET"}
+	return &apierror.Error{Code: codes.Unimplemented, Reason: parleyv1.ErrorReason_ERROR_REASON_METHOD_NOT_ALLOWED, Message: "this API is read with GET"}
 }
 
 func errTimeout() error {
-	return fault.Invalid("grpc-timeout", "must be up to 8 digits and one of H, M, S, m, u, n")
+	return apierror.Invalid("grpc-timeout", "must be up to 8 digits and one of H, M, S, m, u, n")
 }
 
 func errPath() error {
-	return &fault.Error{Code: codes.NotFound, Reason: parleyv1.ErrorReason_ERROR_REASON_NOT_FOUND, Message: "there is no such path; /docs lists those there are"}
+	return &apierror.Error{Code: codes.NotFound, Reason: parleyv1.ErrorReason_ERROR_REASON_NOT_FOUND, Message: "there is no such path; /docs lists those there are"}
 }
 
 // NotFound answers a request outside the API that nothing takes, in the form of the API's errors.
@@ -101,7 +101,7 @@ func NotFound(w http.ResponseWriter, r *http.Request) {
 
 // WrongHost refuses a request whose Host header does not name this machine.
 func WrongHost(w http.ResponseWriter, _ *http.Request) {
-	writeError(w, &fault.Error{
+	writeError(w, &apierror.Error{
 		Code: codes.PermissionDenied, Reason: parleyv1.ErrorReason_ERROR_REASON_POLICY_DENIED,
 		Message: "without authentication the gateway answers to 127.0.0.1, [::1] and localhost only",
 	})

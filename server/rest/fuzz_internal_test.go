@@ -13,7 +13,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/server/fault"
+	"github.com/parley-gateway/parley/server/apierror"
 )
 
 // FuzzDecodePath checks that what comes through is as many segments as were sent, none of which reads as another path.
@@ -27,7 +27,7 @@ func FuzzDecodePath(f *testing.F) {
 	f.Fuzz(func(t *testing.T, escaped string) {
 		path, err := decodePath(escaped)
 		if err != nil {
-			var bad *fault.Error
+			var bad *apierror.Error
 			if !errors.As(err, &bad) || bad.Field == "" || bad.Reason != parleyv1.ErrorReason_ERROR_REASON_INVALID_ARGUMENT {
 				t.Fatalf("error %v names no field", err)
 			}
@@ -75,7 +75,7 @@ func FuzzQuery(f *testing.F) {
 				_, err = m.checkQuery(values)
 			}
 			if err != nil {
-				var bad *fault.Error
+				var bad *apierror.Error
 				if !errors.As(err, &bad) || bad.Field == "" {
 					t.Fatalf("%s: error %v names no field", template, err)
 				}

@@ -15,7 +15,7 @@ import (
 
 	gatewayv1 "github.com/parley-gateway/parley/gen/gateway/parley/v1"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/server/fault"
+	"github.com/parley-gateway/parley/server/apierror"
 )
 
 // newMux makes the mux with the generated handlers of all services. The mux tries the routes that were registered last first,
@@ -135,7 +135,7 @@ func handleError(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, 
 
 // status is the error of a call, with the names of fields as the client sent them.
 func (c *call) status(err error) *status.Status {
-	return fault.Renamed(fault.Complete(status.Convert(err)), c.sentName)
+	return apierror.Renamed(apierror.Complete(status.Convert(err)), c.sentName)
 }
 
 // sentName returns the name by which the client gave a field of the request; its own where it did not.
@@ -154,7 +154,7 @@ func handleStreamError(ctx context.Context, err error) *status.Status {
 		c.logger.WarnContext(ctx, "download was cut")
 		panic(http.ErrAbortHandler) //nolint:forbidigo // net/http's way to break a connection
 	}
-	return fault.WithResumeToken(c.status(err), c.lines.token)
+	return apierror.WithResumeToken(c.status(err), c.lines.token)
 }
 
 // handleRoutingError answers for a path that no method has.

@@ -4,7 +4,7 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/parley-gateway/parley/server/fault"
+	"github.com/parley-gateway/parley/server/apierror"
 )
 
 // decodePath turns the escaped path of a request into the path that is matched, where each segment is decoded exactly once,
@@ -12,16 +12,16 @@ import (
 // slash or backslash, a control character, a dot segment, or an empty segment between others.
 func decodePath(escaped string) (string, error) {
 	if !strings.HasPrefix(escaped, "/") {
-		return "", fault.Invalid("path", "the path does not begin with a slash")
+		return "", apierror.Invalid("path", "the path does not begin with a slash")
 	}
 	segments := strings.Split(escaped[1:], "/")
 	for i, segment := range segments {
 		decoded, err := url.PathUnescape(segment)
 		if err != nil {
-			return "", fault.Invalid(pathField(segments), "the path has a broken percent-encoding")
+			return "", apierror.Invalid(pathField(segments), "the path has a broken percent-encoding")
 		}
 		if problem := checkSegment(decoded); problem != "" && (decoded != "" || i < len(segments)-1) {
-			return "", fault.Invalid(pathField(segments), problem)
+			return "", apierror.Invalid(pathField(segments), problem)
 		}
 		// Names are read once more for percent-encodings, for callers of gRPC; this keeps a decoded % a %.
 		segments[i] = strings.ReplaceAll(decoded, "%", "%25")

@@ -10,7 +10,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"github.com/parley-gateway/parley/server/fault"
+	"github.com/parley-gateway/parley/server/apierror"
 )
 
 const timestampName protoreflect.FullName = "google.protobuf.Timestamp"
@@ -19,7 +19,7 @@ const timestampName protoreflect.FullName = "google.protobuf.Timestamp"
 func parseQuery(raw string) (url.Values, error) {
 	values, err := url.ParseQuery(raw)
 	if err != nil {
-		return nil, fault.Invalid("query", "the query string is not valid: separate parameters with & and percent-encode their values")
+		return nil, apierror.Invalid("query", "the query string is not valid: separate parameters with & and percent-encode their values")
 	}
 	return values, nil
 }
@@ -37,18 +37,18 @@ func (m *method) checkQuery(values url.Values) (map[protoreflect.Name]string, er
 	for _, name := range names {
 		field := m.field(name)
 		if field == nil {
-			return nil, fault.Invalid(printable(name), "there is no such query parameter; known are "+m.parameters())
+			return nil, apierror.Invalid(printable(name), "there is no such query parameter; known are "+m.parameters())
 		}
 		if sent[field.Name()] != "" {
-			return nil, fault.Invalid(name, "the parameter is given in two spellings")
+			return nil, apierror.Invalid(name, "the parameter is given in two spellings")
 		}
 		sent[field.Name()] = name
 		if !field.IsList() && len(values[name]) > 1 {
-			return nil, fault.Invalid(name, "the parameter is given more than once")
+			return nil, apierror.Invalid(name, "the parameter is given more than once")
 		}
 		for _, value := range values[name] {
 			if problem := checkValue(field, value); problem != "" {
-				return nil, fault.Invalid(name, problem)
+				return nil, apierror.Invalid(name, problem)
 			}
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
 
-	"github.com/parley-gateway/parley/server/fault"
+	"github.com/parley-gateway/parley/server/apierror"
 	"github.com/parley-gateway/parley/server/requestid"
 )
 
@@ -101,7 +101,7 @@ func (c *call) clean(r *http.Request) (*http.Request, error) {
 		return c.request(path, url.Values{}), nil
 	}
 	if r.ContentLength != 0 {
-		return nil, fault.Invalid("body", "a GET of this API has no body; give query parameters")
+		return nil, apierror.Invalid("body", "a GET of this API has no body; give query parameters")
 	}
 	if err := c.readHeaders(r); err != nil {
 		return nil, err

@@ -1,6 +1,6 @@
-// Package fault builds and reads the errors of the public contract: a google.rpc.Status whose ErrorInfo names a stable
+// Package apierror builds and reads the errors of the public contract: a google.rpc.Status whose ErrorInfo names a stable
 // reason (AIP-193). It knows no cause; the server's converter chooses code, reason and words.
-package fault
+package apierror
 
 import (
 	"strings"

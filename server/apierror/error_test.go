@@ -1,4 +1,4 @@
-package fault_test
+package apierror_test
 
 import (
 	"net/http"
@@ -12,24 +12,24 @@ import (
 	"google.golang.org/protobuf/testing/protocmp"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/server/fault"
+	"github.com/parley-gateway/parley/server/apierror"
 )
 
 func TestDetails(t *testing.T) {
 	t.Parallel()
-	f := &fault.Error{
+	f := &apierror.Error{
 		Code: codes.Unavailable, Reason: parleyv1.ErrorReason_ERROR_REASON_OVERLOADED, Message: "words", Field: "parent", RetryAfter: 1500 * time.Millisecond,
-		Fields: []fault.Violation{{Field: "view", Description: "odd"}}, Meta: map[string]string{"a": "1", "b": ""},
+		Fields: []apierror.Violation{{Field: "view", Description: "odd"}}, Meta: map[string]string{"a": "1", "b": ""},
 	}
 	st := f.GRPCStatus()
 	if st.Code() != codes.Unavailable || st.Message() != "parent: words" {
 		t.Errorf("%v %q", st.Code(), st.Message())
 	}
-	want := &errdetails.ErrorInfo{Reason: "OVERLOADED", Domain: fault.Domain, Metadata: map[string]string{"a": "1"}}
-	if diff := cmp.Diff(want, fault.Info(st), protocmp.Transform()); diff != "" {
+	want := &errdetails.ErrorInfo{Reason: "OVERLOADED", Domain: apierror.Domain, Metadata: map[string]string{"a": "1"}}
+	if diff := cmp.Diff(want, apierror.Info(st), protocmp.Transform()); diff != "" {
 		t.Errorf("info (-want +got):\n%s", diff)
 	}
-	if got := fault.RetryDelay(st); got != 1500*time.Millisecond {
+	if got := apierror.RetryDelay(st); got != 1500*time.Millisecond {
 		t.Errorf("retry %v", got)
 	}
 	if len(st.Details()) != 3 {
@@ -43,18 +43,18 @@ func TestDetails(t *testing.T) {
 
 func TestWithResumeToken(t *testing.T) {
 	t.Parallel()
-	st := fault.Invalid("parent", "odd").GRPCStatus()
-	with := fault.WithResumeToken(st, "t1")
-	if fault.Info(with).GetMetadata()[fault.MetaResumeToken] != "t1" || len(with.Details()) != len(st.Details()) || with.Message() != st.Message() {
+	st := apierror.Invalid("parent", "odd").GRPCStatus()
+	with := apierror.WithResumeToken(st, "t1")
+	if apierror.Info(with).GetMetadata()[apierror.MetaResumeToken] != "t1" || len(with.Details()) != len(st.Details()) || with.Message() != st.Message() {
 		t.Errorf("%v", with.Proto())
 	}
-	if again := fault.WithResumeToken(with, "t2"); fault.Info(again).GetMetadata()[fault.MetaResumeToken] != "t1" {
+	if again := apierror.WithResumeToken(with, "t2"); apierror.Info(again).GetMetadata()[apierror.MetaResumeToken] != "t1" {
 		t.Error("a token was replaced")
 	}
-	if fault.Info(st).GetMetadata()[fault.MetaResumeToken] != "" {
+	if apierror.Info(st).GetMetadata()[apierror.MetaResumeToken] != "" {
 		t.Error("the status itself was changed")
 	}
-	if bare := status.New(codes.Internal, "x"); fault.WithResumeToken(bare, "t") != bare {
+	if bare := status.New(codes.Internal, "x"); apierror.WithResumeToken(bare, "t") != bare {
 		t.Error("a status without info was changed")
 	}
 }
@@ -62,19 +62,19 @@ func TestWithResumeToken(t *testing.T) {
 func TestComplete(t *testing.T) {
 	t.Parallel()
 	for code := codes.Canceled; code <= codes.Unauthenticated; code++ {
-		st := fault.Complete(status.New(code, "a library's words"))
-		if fault.Reason(st) == "" || st.Message() == "" || st.Message() == "a library's words" {
+		st := apierror.Complete(status.New(code, "a library's words"))
+		if apierror.Reason(st) == "" || st.Message() == "" || st.Message() == "a library's words" {
 			t.Errorf("%v: %v", code, st.Proto())
 		}
-		if got := fault.HTTPStatus(st); got < 400 {
+		if got := apierror.HTTPStatus(st); got < 400 {
 			t.Errorf("%v is HTTP %d", code, got)
 		}
 	}
-	own := fault.Invalid("a", "b").GRPCStatus()
-	if fault.Complete(own) != own {
+	own := apierror.Invalid("a", "b").GRPCStatus()
+	if apierror.Complete(own) != own {
 		t.Error("a complete status was changed")
 	}
-	if fault.HTTPStatus(status.New(codes.OK, "")) != http.StatusOK {
+	if apierror.HTTPStatus(status.New(codes.OK, "")) != http.StatusOK {
 		t.Error("OK is no error")
 	}
 }
@@ -89,22 +89,22 @@ func TestRenamed(t *testing.T) {
 		}
 		return field
 	}
-	st := (&fault.Error{
+	st := (&apierror.Error{
 		Code: codes.InvalidArgument, Reason: parleyv1.ErrorReason_ERROR_REASON_INVALID_ARGUMENT, Field: "page_size", Message: "odd", RetryAfter: time.Second,
-		Fields: []fault.Violation{{Field: "sources[2]", Description: "odd"}, {Field: "parent", Description: "page_size: odd"}},
+		Fields: []apierror.Violation{{Field: "sources[2]", Description: "odd"}, {Field: "parent", Description: "page_size: odd"}},
 	}).GRPCStatus()
-	got := fault.Renamed(st, rename)
-	want := (&fault.Error{
+	got := apierror.Renamed(st, rename)
+	want := (&apierror.Error{
 		Code: codes.InvalidArgument, Reason: parleyv1.ErrorReason_ERROR_REASON_INVALID_ARGUMENT, Field: "pageSize", Message: "odd", RetryAfter: time.Second,
-		Fields: []fault.Violation{{Field: "source[2]", Description: "odd"}, {Field: "parent", Description: "page_size: odd"}},
+		Fields: []apierror.Violation{{Field: "source[2]", Description: "odd"}, {Field: "parent", Description: "page_size: odd"}},
 	}).GRPCStatus()
 	if diff := cmp.Diff(want.Proto(), got.Proto(), protocmp.Transform()); diff != "" {
 		t.Errorf("renamed (-want +got):\n%s", diff)
 	}
-	if same := fault.Renamed(st, func(field string) string { return field }); same != st {
+	if same := apierror.Renamed(st, func(field string) string { return field }); same != st {
 		t.Error("a status without other names was changed")
 	}
-	if bare := status.New(codes.Internal, "page_size: x"); fault.Renamed(bare, rename) != bare {
+	if bare := status.New(codes.Internal, "page_size: x"); apierror.Renamed(bare, rename) != bare {
 		t.Error("a status without violations was changed")
 	}
 }
