@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate" // names its options, should any be left
-	_ "google.golang.org/genproto/googleapis/api/annotations" // names its options
+	_ "google.golang.org/genproto/googleapis/api/annotations"                   // names its options
 	"google.golang.org/protobuf/encoding/prototext"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"

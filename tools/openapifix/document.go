@@ -27,6 +27,8 @@ type document struct {
 // components holds what the paths refer to.
 type components struct {
 	Headers         object `json:"headers,omitempty"`
+	Parameters      object `json:"parameters,omitempty"`
+	Responses       object `json:"responses,omitempty"`
 	SecuritySchemes object `json:"securitySchemes,omitempty"`
 	Schemas         object `json:"schemas"`
 }

@@ -2,8 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -50,7 +52,10 @@ const eventsPart = `{
     "responses": {"200": {"description": "", "content": {"application/json": {}}}}
   }}},
   "components": {"schemas": {
-    "parley.v1.StreamEventsResponse": {"type": "object"},
+    "parley.v1.StreamEventsResponse": {"type": "object", "properties": {"batch": {"type": "object"}}, "oneOf": [
+      {"properties": {"batch": {"type": "object"}}, "required": ["batch"]},
+      {"properties": {"summary": {"type": "object"}}, "required": ["summary"]}
+    ]},
     "parley.v1.Source": {"type": "string", "enum": ["SOURCE_UNSPECIFIED", "SOURCE_COPILOT", "SOURCE_USER"]},
     "parley.v1.EventView": {"type": "string", "enum": ["EVENT_VIEW_UNSPECIFIED", "EVENT_VIEW_FULL"]},
     "google.rpc.Status": {"type": "object"}
@@ -84,8 +89,16 @@ func TestDocument(t *testing.T) {
 	t.Run("parameters", func(t *testing.T) {
 		t.Parallel()
 		got := map[string]object{}
+		headers := 0
 		for _, p := range stream["parameters"].([]any) {
+			if strings.HasPrefix(text(asObject(p)["$ref"]), "#/components/parameters/") {
+				headers++
+				continue
+			}
 			got[text(asObject(p)["name"])] = asObject(asObject(p)["schema"])
+		}
+		if headers != 6 {
+			t.Errorf("%d request headers", headers)
 		}
 		sources := object{"type": "string", "enum": []any{"SOURCE_COPILOT", "SOURCE_CHAT", "SOURCE_CALL"}}
 		want := map[string]object{
@@ -103,12 +116,37 @@ func TestDocument(t *testing.T) {
 		t.Parallel()
 		for _, test := range []struct {
 			operation object
-			want      string
-		}{{stream, "application/x-ndjson"}, {download, "text/csv"}} {
+			want      []string
+		}{{stream, []string{"application/x-ndjson", "text/event-stream"}}, {download, []string{"text/csv"}}} {
 			content := asObject(asObject(asObject(test.operation["responses"])["200"])["content"])
-			if len(content) != 1 || content[test.want] == nil {
-				t.Errorf("%v answers %v, want %s alone", test.operation["operationId"], content, test.want)
+			if got := slices.Sorted(maps.Keys(content)); !slices.Equal(got, test.want) {
+				t.Errorf("%v answers %v, want %v", test.operation["operationId"], got, test.want)
 			}
+		}
+	})
+	t.Run("names", func(t *testing.T) {
+		t.Parallel()
+		if stream["operationId"] != "streamConversationEvents" || download["operationId"] != "downloadCopilotUsage" {
+			t.Errorf("operations %v and %v", stream["operationId"], download["operationId"])
+		}
+	})
+	t.Run("errors", func(t *testing.T) {
+		t.Parallel()
+		for _, status := range statuses {
+			want := "#/components/responses/" + status.name
+			if got := asObject(asObject(stream["responses"])[status.code])["$ref"]; got != want {
+				t.Errorf("%s is %v, want %s", status.code, got, want)
+			}
+		}
+	})
+	t.Run("frames", func(t *testing.T) {
+		t.Parallel()
+		frame := asObject(doc.Components.Schemas["StreamEventsResponse"])
+		if got := slices.Sorted(maps.Keys(asObject(frame["properties"]))); !slices.Equal(got, []string{"batch", "error", "summary"}) {
+			t.Errorf("properties %v", got)
+		}
+		if frame["oneOf"] != nil || !strings.HasSuffix(text(frame["description"]), "At most one of `batch`, `notice`, `checkpoint`, `summary` is set.") {
+			t.Errorf("schema %v", frame)
 		}
 	})
 	t.Run("summary", func(t *testing.T) {
@@ -120,12 +158,12 @@ func TestDocument(t *testing.T) {
 	t.Run("unused schemas", func(t *testing.T) {
 		t.Parallel()
 		got := make([]string, 0, len(doc.Components.Schemas))
-		for _, name := range []string{"parley.v1.StreamEventsResponse", "parley.v1.Error", "google.rpc.Status", "google.api.HttpBody", "parley.v1.EventView"} {
+		for _, name := range []string{"StreamEventsResponse", "Error", "Status", "HttpBody", "EventView"} {
 			if doc.Components.Schemas[name] != nil {
 				got = append(got, name)
 			}
 		}
-		if diff := cmp.Diff([]string{"parley.v1.StreamEventsResponse", "parley.v1.Error"}, got); diff != "" {
+		if diff := cmp.Diff([]string{"StreamEventsResponse", "Error"}, got); diff != "" {
 			t.Errorf("schemas (-want +got):\n%s", diff)
 		}
 	})
@@ -172,7 +210,7 @@ func TestPropertiesKeepTheirOrder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, event, _ := strings.Cut(string(served), `"parley.v1.Event": {`)
+	_, event, _ := strings.Cut(string(served), `"Event": {`)
 	last := -1
 	for _, name := range []string{"name", "uid", "version", "owner", "conversation", "kind", "eventTime", "actor", "body", "unmapped", "call"} {
 		at := strings.Index(event, "\n          \""+name+"\": {")

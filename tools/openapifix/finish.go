@@ -18,7 +18,10 @@ snake_case. A stream answers one JSON frame per line and ends with a summary fra
 
 // finish turns the joined document into the one that is served.
 func finish(doc *document, methods map[string]protoreflect.MethodDescriptor) error {
-	doc.Info = object{"title": "Parley", "version": "v1", "description": description}
+	doc.Info = object{
+		"title": "Parley", "version": "v1", "description": description,
+		"contact": object{"name": "Parley", "url": "https://github.com/parley-gateway/parley"},
+	}
 	doc.Servers = []object{{"url": "/", "description": "The gateway that serves this document."}}
 	doc.Security = []object{{"bearer": []string{}}, {"certificate": []string{}}, {}}
 	doc.Components.SecuritySchemes = object{
@@ -29,6 +32,8 @@ func finish(doc *document, methods map[string]protoreflect.MethodDescriptor) err
 		"certificate": object{"type": "mutualTLS", "description": "Client certificate of the caller."},
 	}
 	doc.Components.Headers = headers()
+	doc.Components.Parameters = headerParameters()
+	doc.Components.Responses = errorResponses()
 	doc.Components.Schemas[errorName] = errorSchema()
 	slices.SortFunc(doc.Tags, func(a, b object) int { return strings.Compare(text(a["name"]), text(b["name"])) })
 
@@ -42,8 +47,10 @@ func finish(doc *document, methods map[string]protoreflect.MethodDescriptor) err
 			if !known {
 				return fmt.Errorf("%s %s: no RPC for operation %q", verb, path, id)
 			}
+			operation["operationId"] = operationName(text(operation["operationId"]), newPath)
 			fixSummary(operation)
 			fixParameters(operation, method, renamed, doc.Components.Schemas)
+			addHeaders(operation, method)
 			fixResponses(operation, method)
 		}
 		if _, twice := paths[newPath]; twice {
@@ -52,8 +59,10 @@ func finish(doc *document, methods map[string]protoreflect.MethodDescriptor) err
 		paths[newPath] = item
 	}
 	doc.Paths = paths
-	doc.Components.Schemas = usedSchemas(doc.Paths, doc.Components.Schemas)
-	return nil
+	fixSchemas(doc.Components.Schemas, methods)
+	doc.Components.Schemas = usedSchemas(doc.Paths, doc.Components.Responses, doc.Components.Schemas)
+	orderProperties(doc.Components.Schemas, methods)
+	return shortenNames(doc)
 }
 
 // fixSummary leaves the first sentence of an RPC's comment as its summary and moves the whole to the description.
@@ -62,15 +71,15 @@ func fixSummary(operation object) {
 	if more := text(operation["description"]); more != "" {
 		comment += "\n\n" + more
 	}
+	operation["description"] = comment
 	flat := strings.Join(strings.Fields(comment), " ")
 	if first, rest, several := strings.Cut(flat, ". "); several && rest != "" {
 		operation["summary"] = first + "."
-		operation["description"] = comment
 	}
 }
 
-// usedSchemas keeps what the paths refer to, directly or through other schemas.
-func usedSchemas(paths, schemas object) object {
+// usedSchemas keeps what paths and responses refer to, directly or through other schemas.
+func usedSchemas(paths, responses, schemas object) object {
 	used := object{}
 	var visit func(value any)
 	visit = func(value any) {
@@ -90,6 +99,7 @@ func usedSchemas(paths, schemas object) object {
 		}
 	}
 	visit(paths)
+	visit(responses)
 	return used
 }
 

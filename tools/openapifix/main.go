@@ -35,7 +35,6 @@ func run(parts, descriptorSet, output string) error {
 	if err := finish(doc, methods); err != nil {
 		return err
 	}
-	orderProperties(doc.Components.Schemas, methods)
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)

@@ -55,28 +55,14 @@ func (o inOrder) MarshalJSON() ([]byte, error) {
 // orderProperties gives the properties of every message that the methods use the order of its fields, which is the order
 // in which the contract explains them.
 func orderProperties(schemas object, methods map[string]protoreflect.MethodDescriptor) {
-	seen := map[protoreflect.FullName]bool{}
-	var visit func(md protoreflect.MessageDescriptor)
-	visit = func(md protoreflect.MessageDescriptor) {
-		if seen[md.FullName()] {
-			return
-		}
-		seen[md.FullName()] = true
-		names := make([]string, md.Fields().Len())
+	eachMessage(methods, func(message protoreflect.MessageDescriptor) {
+		names := make([]string, message.Fields().Len())
 		for i := range names {
-			field := md.Fields().Get(i)
-			names[i] = field.JSONName()
-			if field.Message() != nil {
-				visit(field.Message())
-			}
+			names[i] = message.Fields().Get(i).JSONName()
 		}
-		schema := asObject(schemas[string(md.FullName())])
+		schema := asObject(schemas[string(message.FullName())])
 		if properties := asObject(schema["properties"]); len(properties) > 0 {
 			schema["properties"] = inOrder{names: names, members: properties}
 		}
-	}
-	for _, method := range methods {
-		visit(method.Input())
-		visit(method.Output())
-	}
+	})
 }

@@ -13,30 +13,21 @@ func fixResponses(operation object, method protoreflect.MethodDescriptor) {
 		answer["description"] = "The report as Graph gives it, a line per user."
 		answer["content"] = object{"text/csv": object{"schema": object{"type": "string"}}}
 	case method.IsStreamingServer():
-		frame := object{"$ref": schemaPath(output)}
-		line := object{"oneOf": []any{frame, object{
-			"type":        "object",
-			"description": "The last line of a stream that failed.",
-			"properties":  object{"error": object{"$ref": errorPath}},
-			"required":    []any{"error"},
-		}}}
-		answer["description"] = "One frame per line; the last is the summary or an error."
-		answer["content"] = object{"application/x-ndjson": object{"schema": line}}
+		answer["description"] = "As `application/x-ndjson`, one frame per line; the last line is the summary or an error. As `text/event-stream`, one event " +
+			"per frame, named after the frame's property (`failure` for an error), with the token of a checkpoint or summary as its id."
+		answer["content"] = object{
+			"application/x-ndjson": object{"schema": object{"$ref": schemaPath(output)}},
+			"text/event-stream":    object{"schema": object{"type": "string"}},
+		}
 	default:
 		old := asObject(asObject(operation["responses"])["200"])
 		answer["description"] = old["description"]
 		answer["content"] = object{"application/json": object{"schema": object{"$ref": schemaPath(output)}}}
 	}
 	answer["headers"] = references("x-request-id", "cache-status", "age")
-	responses := object{
-		"200": answer,
-		"default": object{
-			"description": "An error: `details` holds a google.rpc.ErrorInfo, and a google.rpc.RetryInfo if a repetition may help.",
-			"headers":     references("x-request-id", "retry-after"),
-			"content": object{"application/json": object{
-				"schema": object{"$ref": errorPath},
-			}},
-		},
+	responses := object{"200": answer}
+	for _, status := range statuses {
+		responses[status.code] = object{"$ref": "#/components/responses/" + status.name}
 	}
 	if !method.IsStreamingServer() {
 		answer["headers"] = references("x-request-id", "cache-status", "age", "etag")
@@ -46,6 +37,37 @@ func fixResponses(operation object, method protoreflect.MethodDescriptor) {
 		}
 	}
 	operation["responses"] = responses
+}
+
+// status is an HTTP status that errors have, under the name of its component.
+type status struct{ code, name, description string }
+
+// statuses are those that every operation may answer with.
+var statuses = []status{
+	{"400", "BadRequest", "A parameter or header is wrong; a google.rpc.BadRequest names it."},
+	{"401", "Unauthenticated", "There is no valid access token or certificate."},
+	{"402", "PaymentRequired", "Microsoft asks for a licence or a payment; a repetition does not help."},
+	{"403", "Forbidden", "The policy denies the call, or Microsoft Graph refuses it."},
+	{"404", "NotFound", "There is no such thing for this caller."},
+	{"429", "TooManyRequests", "The caller's limit or Graph's is used up; `Retry-After` says when to repeat."},
+	{"500", "Internal", "Graph's answer or the gateway itself is at fault."},
+	{"502", "BadGateway", "The gateway's own credential is refused."},
+	{"503", "Unavailable", "Graph or the gateway cannot answer now; `Retry-After` says when to repeat."},
+	{"504", "DeadlineExceeded", "The deadline passed before there was anything to answer."},
+	{"default", "Error", "Any other error."},
+}
+
+// errorResponses are the components of all statuses. Their bodies are alike.
+func errorResponses() object {
+	responses := object{}
+	for _, status := range statuses {
+		responses[status.name] = object{
+			"description": status.description,
+			"headers":     references("x-request-id", "retry-after"),
+			"content":     object{"application/json": object{"schema": object{"$ref": errorPath}}},
+		}
+	}
+	return responses
 }
 
 // The errors of REST: a google.rpc.Status with the name of its code and its reason in the open.

@@ -26,6 +26,9 @@ const short = (name) => name.replace(/^.*\./, "");
 const schemaId = (name) => "message-" + short(name);
 const methodId = (operation) => "method-" + operation.operationId;
 
+// fields are the parameters of a path or query; request headers are the same everywhere and stand in the handbook.
+const fields = (operation) => (operation.parameters || []).filter((p) => p.in === "path" || p.in === "query");
+
 // typeOf describes a schema in words, with links to messages.
 function typeOf(schema) {
   if (!schema) return [""];
@@ -62,7 +65,7 @@ function authorization() {
 
 // tryIt is a form that makes the call and shows its answer as it comes.
 function tryIt(path, operation) {
-  const parameters = operation.parameters || [];
+  const parameters = fields(operation);
   const inputs = new Map();
   const form = el("form", { autocomplete: "off" });
   for (const p of parameters) {
@@ -127,7 +130,7 @@ async function pour(body, out, control) {
 }
 
 function method(path, operation) {
-  const parameters = operation.parameters || [];
+  const parameters = fields(operation);
   const ok = operation.responses?.["200"];
   const answers = Object.entries(ok?.content || {}).map(([type, media]) => [[el("code", {}, type)], typeOf(media.schema)]);
   return el("article", { id: methodId(operation), "data-find": (path + " " + operation.operationId).toLowerCase() },
