@@ -1,11 +1,13 @@
 package server
 
 import (
+	"bufio"
 	"context"
 	"net"
 	"sync"
 	"time"
 
+	"golang.org/x/net/http2"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/tap"
@@ -51,7 +53,7 @@ func (c *agedCredentials) ServerHandshake(raw net.Conn) (net.Conn, credentials.A
 	}
 	c.ages.mu.Lock()
 	defer c.ages.mu.Unlock()
-	aged := &agedConn{Conn: conn, raw: raw, ages: c.ages, bound: bound, born: time.Now()}
+	aged := newAgedConn(conn, raw, c.ages, bound)
 	c.ages.lives[conn.RemoteAddr().String()] = aged
 	return aged, info, nil
 }
@@ -61,7 +63,8 @@ func (c *agedCredentials) Clone() credentials.TransportCredentials {
 	return c.ages.credentials(c.TransportCredentials.Clone())
 }
 
-// agedConn is one connection.
+// agedConn is one connection. It reads the headers of the frames that pass, which tell when the last byte of an answer is out:
+// the library does not.
 type agedConn struct {
 	net.Conn
 
@@ -71,11 +74,75 @@ type agedConn struct {
 	born  time.Time
 	gone  sync.Once
 
+	reader  *bufio.Reader // the library has none of its own, so that it has read no frame beyond the one it looks at
+	in, out frames
+	latest  uint32 // the stream of the last headers that came; read and written by the goroutine that reads
+
 	mu     sync.Mutex
 	closed bool
-	kept   map[*keeping]struct{} // by calls whose answers are not out
-	caller string                // who called first; empty = nobody yet
-	shared bool                  // by several callers, as behind a proxy
+	kept   map[uint32]*keeping // of the streams whose end is not out
+	caller string              // who called first; empty = nobody yet
+	shared bool                // by several callers, as behind a proxy
+}
+
+// readRoom is the size of the buffer of what comes; requests are small.
+const readRoom = 8 << 10
+
+func newAgedConn(conn, raw net.Conn, ages *ages, bound *doors.Connection) *agedConn {
+	c := &agedConn{
+		Conn: conn, raw: raw, ages: ages, bound: bound, born: time.Now(),
+		reader: bufio.NewReaderSize(conn, readRoom), kept: make(map[uint32]*keeping),
+	}
+	c.in = frames{skip: len(http2.ClientPreface), seen: func(kind http2.FrameType, _ http2.Flags, stream uint32) {
+		if kind == http2.FrameHeaders {
+			c.latest = stream
+		}
+		if kind == http2.FrameRSTStream {
+			c.end(stream)
+		}
+	}}
+	c.out = frames{seen: func(kind http2.FrameType, flags http2.Flags, stream uint32) {
+		if kind == http2.FrameRSTStream || kind == http2.FrameHeaders && flags.Has(http2.FlagHeadersEndStream) {
+			c.end(stream)
+		}
+	}}
+	return c
+}
+
+// Read implements net.Conn.
+func (c *agedConn) Read(p []byte) (int, error) {
+	n, err := c.reader.Read(p)
+	c.in.pass(p[:n])
+	return n, err
+}
+
+// Write implements net.Conn.
+func (c *agedConn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	c.out.pass(p[:n])
+	return n, err
+}
+
+// begin notes a stream that begins. It is called by the goroutine that reads, so that no end of the stream is missed.
+func (c *agedConn) begin(stream uint32) *keeping {
+	k := &keeping{conn: c}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if k.sent = c.closed; !c.closed {
+		c.kept[stream] = k
+	}
+	return k
+}
+
+// end notes that nothing on a stream is still to be written.
+func (c *agedConn) end(stream uint32) {
+	c.mu.Lock()
+	k := c.kept[stream]
+	delete(c.kept, stream)
+	c.mu.Unlock()
+	if k != nil {
+		k.out()
+	}
 }
 
 // calls notes who calls over the connection.
@@ -94,8 +161,7 @@ func (c *agedConn) isShared() bool {
 	return c.shared
 }
 
-// Close forgets the connection; its address may be another's afterwards. What its calls keep is given back: the library does
-// not give back what it has queued.
+// Close forgets the connection; its address may be another's afterwards. Nothing more of its answers is written.
 func (c *agedConn) Close() error {
 	c.gone.Do(func() {
 		c.bound.Leave()
@@ -106,8 +172,8 @@ func (c *agedConn) Close() error {
 		kept := c.kept
 		c.kept, c.closed = nil, true
 		c.mu.Unlock()
-		for k := range kept {
-			k.lose()
+		for _, k := range kept {
+			k.out()
 		}
 	})
 	return c.Conn.Close()
@@ -115,28 +181,6 @@ func (c *agedConn) Close() error {
 
 // hangUp breaks the connection, without a word that would wait for the other side.
 func (c *agedConn) hangUp() { _ = c.raw.Close() }
-
-// keep has a call give everything back when the connection ends, if it has not before.
-func (c *agedConn) keep(k *keeping) {
-	c.mu.Lock()
-	closed := c.closed
-	if !closed {
-		if c.kept == nil {
-			c.kept = make(map[*keeping]struct{})
-		}
-		c.kept[k] = struct{}{}
-	}
-	c.mu.Unlock()
-	if closed {
-		k.lose()
-		return
-	}
-	k.until(func() {
-		c.mu.Lock()
-		delete(c.kept, k)
-		c.mu.Unlock()
-	})
-}
 
 // lifeOf is the connection of a call; nil for calls of the REST face.
 func (a *ages) lifeOf(ctx context.Context) *agedConn {
@@ -159,7 +203,8 @@ func (a *ages) begin(known func(method string) bool) tap.ServerInHandle {
 		if of == nil {
 			return ctx, nil
 		}
-		return of.bound.Begin(ctx, a.patience), nil
+		// The library calls this when it has read these headers and nothing behind them.
+		return of.bound.Begin(context.WithValue(ctx, keepingKey{}, of.begin(of.latest)), a.patience), nil
 	}
 }
 

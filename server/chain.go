@@ -56,7 +56,7 @@ func (s *Server) chain(door string) (chain, error) {
 	}
 	cfg := &s.cfg
 	failures := conversion{cfg.Logger}
-	hold := places{ages: s.ages, stall: cfg.StreamStall, handlers: &s.handlers, failures: failures}
+	hold := places{stall: cfg.StreamStall, handlers: &s.handlers, failures: failures}
 	counts, panics, log := counting{cfg.Metrics}, recovery{cfg.Logger}, logging{cfg.Logger}
 	who := &identity{auth: authenticator(cfg), rates: s.rates, logger: cfg.Logger, door: door}
 	links := chain{

@@ -30,13 +30,6 @@ func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 		return batchFrame(m), nil
 	case *timeline.Page:
 		return pageAnswer(m)
-	case *keptAnswer:
-		parts, err := c.Marshal(m.answer)
-		if err != nil {
-			m.end()
-			return nil, err
-		}
-		return until(parts, m.end), nil
 	}
 	return c.CodecV2.Marshal(v)
 }

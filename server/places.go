@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/mem"
 
 	"github.com/parley-gateway/parley/server/inproc"
 )
@@ -19,9 +18,8 @@ type keeping struct {
 
 	mu     sync.Mutex
 	ends   []func()
-	queued int  // messages that the transport holds
 	handed bool // the method has answered
-	lost   bool // so is the connection: nothing that is queued comes back
+	sent   bool // nothing of the answer is still to be written
 	over   bool
 	late   *time.Timer
 }
@@ -92,20 +90,20 @@ func (k *keeping) giveUp() {
 func (k *keeping) hand(stall time.Duration) {
 	k.mu.Lock()
 	k.handed = true
-	lost := k.lost
+	sent := k.sent
 	if !k.over && k.late == nil && stall > 0 {
 		k.late = time.AfterFunc(stall, k.giveUp)
 	}
 	k.mu.Unlock()
-	if lost {
+	if sent {
 		k.end()
 	}
 }
 
-// lose notes that the connection has ended.
-func (k *keeping) lose() {
+// out notes that nothing of the answer is still to be written: its last byte is out, or its reader is gone.
+func (k *keeping) out() {
 	k.mu.Lock()
-	k.lost = true
+	k.sent = true
 	handed := k.handed
 	k.mu.Unlock()
 	if handed {
@@ -113,36 +111,15 @@ func (k *keeping) lose() {
 	}
 }
 
-// queue counts a message that goes to the transport; done says that it is out. The last one gives everything back once the
-// method has answered.
-func (k *keeping) queue() (done func()) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.queued++
-	return func() {
-		k.mu.Lock()
-		k.queued--
-		last := k.handed && k.queued == 0
-		k.mu.Unlock()
-		if last {
-			k.end()
-		}
-	}
-}
-
-// queuing is a stream over gRPC whose messages are counted until they are out.
-type queuing struct {
-	streamWith
-
-	kept *keeping
-}
-
-// SendMsg implements grpc.ServerStream.
-func (s *queuing) SendMsg(message any) error {
-	return s.streamWith.SendMsg(&keptAnswer{message, s.kept.queue()})
-}
-
 type keepingKey struct{}
+
+// keepingOf is what the context's call holds; over gRPC its connection has begun it.
+func keepingOf(ctx context.Context) *keeping {
+	if k, ok := ctx.Value(keepingKey{}).(*keeping); ok {
+		return k
+	}
+	return &keeping{}
+}
 
 // keepUntilWritten has a function run when the answer of the context's call is written; outside of a call at once.
 func keepUntilWritten(ctx context.Context, end func()) {
@@ -167,32 +144,21 @@ func noteCaller(ctx context.Context) {
 	}
 }
 
-// keptAnswer is an answer over gRPC and what ends when the transport is done with it.
-type keptAnswer struct {
-	answer any
-	end    func()
-}
-
 // places holds what a call keeps until the last byte of its answer is out, and lets streams be ended that wait for their reader.
 type places struct {
-	ages     *ages
 	stall    time.Duration   // that a reader may take nothing
 	handlers *sync.WaitGroup // of streams over gRPC
 	failures conversion
 }
 
-// unary holds what the call keeps until its answer is written: over REST when the request ends, over gRPC when the
-// transport gives the last bytes of the answer back.
+// unary holds what the call keeps until its answer is written: over REST when the request ends, over gRPC when its stream does.
 func (p places) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	if !isAPI(info.FullMethod) {
 		return next(ctx, req)
 	}
-	k := &keeping{}
-	call := inproc.FromContext(ctx)
+	k, call := keepingOf(ctx), inproc.FromContext(ctx)
 	if call != nil {
 		k.cut = call.Cut
-	} else if k.conn = p.ages.lifeOf(ctx); k.conn != nil {
-		k.conn.keep(k)
 	}
 	answered := false
 	defer func() {
@@ -204,13 +170,15 @@ func (p places) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, 
 	if err != nil {
 		return nil, err
 	}
+	if call == nil && k.conn == nil {
+		return answer, nil // nobody would tell the end
+	}
 	answered = true
 	k.hand(p.stall)
 	if call != nil {
 		call.OnEnd(k.end)
-		return answer, nil
 	}
-	return &keptAnswer{answer, k.end}, nil
+	return answer, nil
 }
 
 type cutKey struct{}
@@ -228,16 +196,13 @@ func (p places) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServe
 		default:
 		}
 	})
-	k := &keeping{conn: p.ages.lifeOf(ctx)}
-	if k.conn != nil {
-		k.conn.keep(k)
-	}
+	k := keepingOf(ctx)
 	ctx = context.WithValue(ctx, keepingKey{}, k)
 	p.handlers.Go(func() {
-		done := k.queue()
-		err := next(srv, &queuing{streamWith{stream, ctx}, k})
-		k.hand(p.stall)
-		done()
+		err := next(srv, &streamWith{stream, ctx})
+		if k.hand(p.stall); k.conn == nil {
+			k.end()
+		}
 		ended <- err
 	})
 	select {
@@ -257,40 +222,4 @@ func cutOf(ctx context.Context) func(err error) {
 		return func(error) { call.Cut() }
 	}
 	return func(error) {}
-}
-
-// ending is a pool of one buffer: it learns when the transport is done with it.
-type ending struct{ end func() }
-
-// Get implements mem.BufferPool; nobody asks.
-func (ending) Get(length int) *[]byte {
-	b := make([]byte, length)
-	return &b
-}
-
-// Put implements mem.BufferPool.
-func (e ending) Put(*[]byte) { e.end() }
-
-// leastCounted is the size of a buffer from which on the transport gives it back.
-const leastCounted = 1 << 10
-
-// until has a function run when the transport is done with the largest part of a message, or at once if that is small.
-func until(parts mem.BufferSlice, end func()) mem.BufferSlice {
-	largest := -1
-	for i, part := range parts {
-		if part.Len() >= leastCounted && (largest < 0 || part.Len() >= parts[largest].Len()) {
-			largest = i
-		}
-	}
-	if largest < 0 {
-		end()
-		return parts
-	}
-	data := parts[largest].ReadOnlyData()
-	below := parts[largest]
-	parts[largest] = mem.NewBuffer(&data, ending{func() {
-		below.Free()
-		end()
-	}})
-	return parts
 }

@@ -65,9 +65,9 @@ func (h *harness) deaf(t *testing.T, path, token string) net.Conn {
 }
 
 // deafCall makes a call over gRPC, whose answer nobody reads until the test does.
-func deafCall(t *testing.T, ctx context.Context, conn *grpc.ClientConn, method string, request any) grpc.ClientStream {
+func deafCall(t *testing.T, ctx context.Context, conn *grpc.ClientConn, method string, request any, options ...grpc.CallOption) grpc.ClientStream {
 	t.Helper()
-	stream, err := conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true}, method)
+	stream, err := conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true}, method, options...)
 	if err != nil {
 		t.Fatal(err)
 	}

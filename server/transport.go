@@ -40,6 +40,7 @@ func publicOptions(cfg *Config, ages *ages) []grpc.ServerOption {
 		// Requests are small: windows of a fixed size spare each call a ping that would measure the line.
 		grpc.StaticStreamWindowSize(maxRequest),
 		grpc.StaticConnWindowSize(16 * maxRequest),
+		grpc.ReadBufferSize(0), // see agedConn
 		grpc.ConnectionTimeout(cfg.HeaderTime),
 		// Clients may ping every 10 seconds, also between calls: long streams outlive idle proxies that way.
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),

@@ -2,19 +2,26 @@ package server_test
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
+	"io"
 	"net"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/encoding/gzip"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server"
+	"github.com/parley-gateway/parley/server/apierror"
 )
 
 // unread has the owner make lists until they hold every place. Their answers are there and nobody reads them. The result ends
@@ -87,6 +94,83 @@ func TestUnreadAnswersMakeRoom(t *testing.T) {
 				})
 				served(t, "over REST", usersOverREST(t, h))
 			}
+		})
+	}
+}
+
+// incompressible is an event that fills the windows of a connection also when it is compressed.
+func incompressible(t *testing.T) *parleyv1.Event {
+	t.Helper()
+	random := make([]byte, 1<<20)
+	if _, err := rand.Read(random); err != nil {
+		t.Fatal(err)
+	}
+	return &parleyv1.Event{Name: "users/u/events/large", Body: &parleyv1.Body{Content: hex.EncodeToString(random)}}
+}
+
+// TestPlacesOfEveryAnswer is of the kind "a place is held until the last byte is out": whatever an answer is made of, it keeps its
+// place while nobody reads it, and gives it back when it is read.
+func TestPlacesOfEveryAnswer(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		options []grpc.CallOption
+		stream  bool
+		event   *parleyv1.Event
+		count   int
+	}{
+		"a list":                     {nil, false, large(), 3},
+		"a compressed list":          {[]grpc.CallOption{grpc.UseCompressor(gzip.Name)}, false, incompressible(t), 3},
+		"a list of small events":     {nil, false, &parleyv1.Event{Name: "users/u/events/small"}, 50_000},
+		"a compressed stream":        {[]grpc.CallOption{grpc.UseCompressor(gzip.Name)}, true, incompressible(t), 1},
+		"a stream of small events":   {nil, true, &parleyv1.Event{Name: "users/u/events/small"}, 50_000},
+		"a stream of a larger event": {nil, true, large(), 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var handled atomic.Int64
+			h := start(t, func(c *server.Config) { c.MaxCalls, c.MaxStreams = 1, 1 })
+			events := slices.Repeat([]*parleyv1.Event{c.event}, c.count)
+			h.lists(func(context.Context) (*parleyv1.ListEventsResponse, error) {
+				defer handled.Add(1)
+				return &parleyv1.ListEventsResponse{Events: events}, nil
+			})
+			h.streamEvents = func(_ context.Context, emit func(*parleyv1.StreamEventsResponse) error) error {
+				defer handled.Add(1)
+				return emit(&parleyv1.StreamEventsResponse{Frame: &parleyv1.StreamEventsResponse_Batch{Batch: &parleyv1.EventBatch{Events: events}}})
+			}
+			ctx, room := t.Context(), grpc.MaxCallRecvMsgSize(16<<20)
+			var call grpc.ClientStream
+			if c.stream {
+				call = deafCall(t, ctx, h.conn, parleyv1.EventService_StreamEvents_FullMethodName, &parleyv1.StreamEventsRequest{Parent: anna}, append(c.options, room)...)
+			} else {
+				call = deafCall(t, ctx, h.conn, parleyv1.EventService_ListEvents_FullMethodName, &parleyv1.ListEventsRequest{Parent: anna}, append(c.options, room)...)
+			}
+			another := func() error {
+				if c.stream {
+					other := deafCall(t, ctx, h.dial(t), parleyv1.EventService_StreamEvents_FullMethodName, &parleyv1.StreamEventsRequest{Parent: anna}, room)
+					return other.RecvMsg(&parleyv1.StreamEventsResponse{})
+				}
+				_, err := parleyv1.NewEventServiceClient(h.dial(t)).ListEvents(ctx, &parleyv1.ListEventsRequest{Parent: anna}, room)
+				return err
+			}
+			reaches(t, &handled, 1)
+			var err error
+			for begin := time.Now(); time.Since(begin) < time.Second; { // compressing takes a while
+				if err = another(); apierror.Reason(status.Convert(err)) != "OVERLOADED" {
+					t.Fatalf("an answer that nobody reads holds no place: %v", err)
+				}
+			}
+			for err = nil; err == nil; {
+				var answer proto.Message = &parleyv1.ListEventsResponse{}
+				if c.stream {
+					answer = &parleyv1.StreamEventsResponse{}
+				}
+				err = call.RecvMsg(answer)
+			}
+			if !errors.Is(err, io.EOF) {
+				t.Fatal(err)
+			}
+			served(t, "after an answer that was read", another)
 		})
 	}
 }
