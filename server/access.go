@@ -35,14 +35,7 @@ type grant struct {
 	allUsers bool
 	// onBehalf is the permission that the policy chose for asking Graph.
 	onBehalf bool
-	// What was handed out so far. Written by the goroutine that sends.
-	events, bytes int64
-	complete      *bool // nil, or &whole
-	whole         bool
 }
-
-// is notes what an answer says of itself.
-func (g *grant) is(complete bool) { g.whole, g.complete = complete, &g.whole }
 
 // Short names of sources and views, as policies and audit records spell them.
 var (

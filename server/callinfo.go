@@ -12,7 +12,6 @@ import (
 	"github.com/parley-gateway/parley/server/audit"
 	"github.com/parley-gateway/parley/server/authn"
 	"github.com/parley-gateway/parley/server/requestid"
-	"github.com/parley-gateway/parley/timeline"
 )
 
 // callInfo is what one call learns about itself. It is written by the goroutine that handles the call.
@@ -30,8 +29,8 @@ type callInfo struct {
 	tenant string
 	// granted is what the policy allowed, with the record of it; nil until it did. Set by the service.
 	granted *grant
-	// page is the answer of a List of events; set by the service.
-	page *timeline.Page
+	// handed is what was handed out so far; set by the service.
+	handed handed
 	// cacheStatus and age tell where the answer came from; set by the freshness interceptor of unary calls.
 	cacheStatus, age string
 	// recorder notes what that is made of, where recording is set.
@@ -44,6 +43,23 @@ type callInfo struct {
 	record   audit.Call
 	recorded bool // the record is begun
 }
+
+// handed is what a call has handed out. It is written by the goroutine that sends.
+type handed struct {
+	events   int64 // or conversations, rows, users
+	bytes    int64 // of a download
+	complete *bool // what the answer says of itself: nil = nothing, else &whole
+	whole    bool
+}
+
+// list notes the answer of a List.
+func (h *handed) list(rows int, complete bool) {
+	h.events += int64(rows)
+	h.setComplete(complete)
+}
+
+// setComplete notes what the answer says of itself.
+func (h *handed) setComplete(complete bool) { h.whole, h.complete = complete, &h.whole }
 
 type callInfoKey struct{}
 

@@ -48,7 +48,6 @@ type chain []link
 //  13. Validation holds the request against the rules of its proto.
 //  14. Conditional compares an answer with what the caller has (REST alone). It stands below audit, which records that nothing
 //     was handed out.
-//  15. Encoded puts a page of encoded events in the place of the answer that it belongs to.
 func (s *Server) chain(door string) (chain, error) {
 	validator, err := protovalidate.New()
 	if err != nil {
@@ -81,7 +80,7 @@ func (s *Server) chain(door string) (chain, error) {
 	case doorGRPC:
 		links = append(chain{{"arrival", arrivalUnary, arrivalStream}}, links...)
 	}
-	return append(links, link{"encoded", encodedUnary, nil}), nil
+	return links, nil
 }
 
 func (c chain) unary() (list []grpc.UnaryServerInterceptor) {
@@ -118,14 +117,4 @@ func (d deadline) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo
 	ctx, cancel := context.WithTimeout(ctx, left)
 	defer cancel()
 	return next(ctx, req)
-}
-
-// encodedUnary returns the page of a List of events instead of the message that stands for it; the codec and the REST face
-// write its events from the bytes that they are.
-func encodedUnary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	answer, err := next(ctx, req)
-	if page := infoOf(ctx).page; page != nil && err == nil {
-		return page, nil
-	}
-	return answer, err
 }

@@ -31,7 +31,12 @@ func (c *conversations) ListConversations(ctx context.Context, req *parleyv1.Lis
 	if err != nil {
 		return nil, err
 	}
-	return c.engine.ListConversations(ctx, a.sources, walk, req.GetPageToken(), pageSize(req.GetPageSize()))
+	answer, err := c.engine.ListConversations(ctx, a.sources, walk, req.GetPageToken(), pageSize(req.GetPageSize()))
+	if err != nil {
+		return nil, err
+	}
+	infoOf(ctx).handed.list(len(answer.GetConversations()), answer.GetComplete())
+	return answer, nil
 }
 
 // StreamConversations sends all frames.
@@ -41,10 +46,9 @@ func (c *conversations) StreamConversations(req *parleyv1.StreamConversationsReq
 		return err
 	}
 	walk.Reconnect = rest.Reconnecting(stream.Context())
-	return run(c.streams, stream, a, func(
-		ctx context.Context, emit func(*parleyv1.StreamConversationsResponse) error, _ func(any) error,
-	) error {
-		return c.engine.StreamConversations(ctx, a.sources, walk, req.GetResumeToken(), emit)
+	rows := func(frame *parleyv1.StreamConversationsResponse) int { return len(frame.GetBatch().GetConversations()) }
+	return run(c.streams, stream, a, rows, func(ctx context.Context, out *sender[parleyv1.StreamConversationsResponse, *parleyv1.StreamConversationsResponse]) error {
+		return c.engine.StreamConversations(ctx, a.sources, walk, req.GetResumeToken(), out.frame)
 	})
 }
 
@@ -100,6 +104,7 @@ func (c *conversations) GetConversation(ctx context.Context, req *parleyv1.GetCo
 	if !ok {
 		return nil, ofReason(parleyv1.ErrorReason_ERROR_REASON_INTERNAL)
 	}
+	infoOf(ctx).handed.events++
 	return shown, nil
 }
 

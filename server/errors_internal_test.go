@@ -165,8 +165,8 @@ func TestChainOrder(t *testing.T) {
 		"places", "request id", "metrics", "recovery", "logging", "errors", "headers", "identity", "audit", "recheck", "deadline", "limits", "freshness", "validation",
 	}
 	for door, want := range map[string][]string{
-		doorGRPC: append(append([]string{"arrival"}, all...), "encoded"),
-		doorREST: append(slices.Clone(all), "conditional", "encoded"),
+		doorGRPC: append([]string{"arrival"}, all...),
+		doorREST: append(slices.Clone(all), "conditional"),
 	} {
 		links, err := s.chain(door)
 		if err != nil {
@@ -181,7 +181,7 @@ func TestChainOrder(t *testing.T) {
 			if l.unary == nil {
 				streamAlone++
 			}
-			onlyUnary := l.name == "deadline" || l.name == "conditional" || l.name == "encoded"
+			onlyUnary := l.name == "deadline" || l.name == "conditional"
 			if (l.unary == nil) != (l.name == "recheck") || (l.stream == nil) != onlyUnary {
 				t.Errorf("%s has not the forms that it should have", l.name)
 			}

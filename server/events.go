@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
@@ -50,9 +51,8 @@ type shapeAsked interface {
 	GetFilter() string
 }
 
-// ListEvents answers one page. What is returned is the answer without its events: the chain puts the page in its place, whose
-// events stay the bytes that they are.
-func (e *events) ListEvents(ctx context.Context, req *parleyv1.ListEventsRequest) (*parleyv1.ListEventsResponse, error) {
+// listPage answers ListEvents with one page, whose events stay the bytes that they are.
+func (e *events) listPage(ctx context.Context, req *parleyv1.ListEventsRequest) (*timeline.Page, error) {
 	a, walk, err := e.prepare(ctx, req)
 	if err != nil {
 		return nil, err
@@ -65,8 +65,45 @@ func (e *events) ListEvents(ctx context.Context, req *parleyv1.ListEventsRequest
 		page = &timeline.Page{Message: proto.CloneOf(page.Message), Events: page.Events, Count: page.Count}
 		explain(a, page.Message.GetSources())
 	}
-	infoOf(ctx).page = page
-	return page.Message, nil
+	infoOf(ctx).handed.list(page.Count, page.Message.GetComplete())
+	return page, nil
+}
+
+// eventService describes the EventService as the generated code does, but for ListEvents: the generated handler would have it
+// answer with a message, and listPage answers with a page.
+func eventService() *grpc.ServiceDesc {
+	desc := parleyv1.EventService_ServiceDesc
+	desc.Methods = slices.Clone(desc.Methods)
+	for i := range desc.Methods {
+		if m := &desc.Methods[i]; strings.HasSuffix(parleyv1.EventService_ListEvents_FullMethodName, "/"+m.MethodName) {
+			m.Handler = handleListEvents
+		}
+	}
+	return &desc
+}
+
+// handleListEvents is a grpc.MethodHandler.
+func handleListEvents(
+	srv any, ctx context.Context, decode func(any) error, interceptor grpc.UnaryServerInterceptor, //nolint:revive // the order of grpc.MethodHandler
+) (any, error) {
+	service, ok := srv.(*events)
+	if !ok {
+		return nil, ofReason(parleyv1.ErrorReason_ERROR_REASON_INTERNAL)
+	}
+	request := new(parleyv1.ListEventsRequest)
+	if err := decode(request); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return service.listPage(ctx, request)
+	}
+	info := &grpc.UnaryServerInfo{Server: srv, FullMethod: parleyv1.EventService_ListEvents_FullMethodName}
+	return interceptor(ctx, request, info, func(ctx context.Context, req any) (any, error) {
+		if changed, ok := req.(*parleyv1.ListEventsRequest); ok {
+			request = changed
+		}
+		return service.listPage(ctx, request)
+	})
 }
 
 // StreamEvents sends all frames.
@@ -76,15 +113,14 @@ func (e *events) StreamEvents(req *parleyv1.StreamEventsRequest, stream grpc.Ser
 		return err
 	}
 	walk.Reconnect = rest.Reconnecting(stream.Context())
-	return run(e.streams, stream, a, func(
-		ctx context.Context, emit func(*parleyv1.StreamEventsResponse) error, sendBatch func(encoded any) error,
-	) error {
-		frame := &query.Batch{}
-		walk.Batch = func(batch query.Batch) error {
-			*frame = batch // what sends it has read it when it returns
-			return sendBatch(frame)
+	rows := func(frame *parleyv1.StreamEventsResponse) int { return len(frame.GetBatch().GetEvents()) }
+	return run(e.streams, stream, a, rows, func(ctx context.Context, out *sender[parleyv1.StreamEventsResponse, *parleyv1.StreamEventsResponse]) error {
+		batch := &query.Batch{}
+		walk.Batch = func(b query.Batch) error {
+			*batch = b // what sends it has read it when it returns
+			return out.batch(batch)
 		}
-		return e.engine.StreamEvents(ctx, a.sources, walk, req.GetResumeToken(), emit)
+		return e.engine.StreamEvents(ctx, a.sources, walk, req.GetResumeToken(), out.frame)
 	})
 }
 
@@ -220,5 +256,6 @@ func (e *events) GetEvent(ctx context.Context, req *parleyv1.GetEventRequest) (*
 	if !ok {
 		return nil, ofReason(parleyv1.ErrorReason_ERROR_REASON_INTERNAL)
 	}
+	infoOf(ctx).handed.events++
 	return shown, nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/parley-gateway/parley/server/metrics"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // frameMessage is a frame of one of the three streams of frames.
@@ -22,9 +23,6 @@ type frameMessage interface {
 	GetNotice() *parleyv1.Notice
 }
 
-// producer emits the frames of a stream, and batches that the codec knows by sendBatch.
-type producer[P any] func(ctx context.Context, emit func(P) error, sendBatch func(encoded any) error) error
-
 // streams are what all streams have in common: when they end, and what is counted of them.
 type streams struct {
 	drain      *drainer
@@ -33,45 +31,71 @@ type streams struct {
 	metrics    *metrics.Metrics
 }
 
-// run sends what produce emits, in the background priority, until it ends or the server stops. The token of the last
-// checkpoint goes with every error, unless there was none: the token that the caller went on from is theirs already.
+// sender sends the frames of one stream, and notes in the call what it hands out.
+type sender[F any, P interface {
+	*F
+	frameMessage
+}] struct {
+	stream grpc.ServerStreamingServer[F]
+	target *asked
+	end    *streamEnd
+	shared *streams
+	rows   func(frame P) int // of a batch
+}
+
+// run sends the frames that produce hands to the sender, in the background priority, until it ends or the server stops. The
+// token of the last checkpoint goes with every error, unless there was none: the token that the caller went on from is theirs
+// already.
 func run[F any, P interface {
 	*F
 	frameMessage
-}](s *streams, stream grpc.ServerStreamingServer[F], a *asked, produce producer[P],
-) error {
+}](s *streams, stream grpc.ServerStreamingServer[F], a *asked, rows func(frame P) int, produce func(context.Context, *sender[F, P]) error) error {
 	ctx, end, release := s.watch(source.WithPriority(stream.Context(), source.Background))
 	defer release()
-	err := produce(ctx, func(frame P) error {
-		summary := frame.GetSummary()
-		batch := summary == nil && frame.GetCheckpoint() == nil && frame.GetNotice() == nil
-		if err := end.before(batch, summary != nil); err != nil {
-			return err
-		}
-		token := frame.GetCheckpoint().GetResumeToken()
-		if summary != nil {
-			token = summary.GetResumeToken()
-			explain(a, summary.GetSources())
-			s.countIncomplete(summary)
-		}
-		if err := end.send(func() error { return stream.Send(frame) }); err != nil {
-			return err
-		}
-		if token == "" {
-			return nil
-		}
-		return end.after(token, summary != nil)
-	}, func(encoded any) error {
-		if err := end.before(true, false); err != nil {
-			return err
-		}
-		return end.send(func() error { return stream.SendMsg(encoded) })
-	})
-	err = end.result(err)
+	err := end.result(produce(ctx, &sender[F, P]{stream, a, end, s, rows}))
 	if err != nil {
 		s.metrics.StreamIncomplete("all", apierror.Reason(toStatus(err)))
 	}
 	return err
+}
+
+// frame sends one frame.
+func (s *sender[F, P]) frame(frame P) error {
+	summary := frame.GetSummary()
+	batch := summary == nil && frame.GetCheckpoint() == nil && frame.GetNotice() == nil
+	if err := s.end.before(batch, summary != nil); err != nil {
+		return err
+	}
+	token := frame.GetCheckpoint().GetResumeToken()
+	if summary != nil {
+		token = summary.GetResumeToken()
+		explain(s.target, summary.GetSources())
+		s.shared.countIncomplete(summary)
+	}
+	if err := s.end.send(func() error { return s.stream.Send(frame) }); err != nil {
+		return err
+	}
+	handed := &infoOf(s.stream.Context()).handed
+	handed.events += int64(s.rows(frame))
+	if summary != nil {
+		handed.setComplete(summary.GetComplete())
+	}
+	if token == "" {
+		return nil
+	}
+	return s.end.after(token, summary != nil)
+}
+
+// batch sends a batch of encoded events, which is a frame itself.
+func (s *sender[F, P]) batch(batch *query.Batch) error {
+	if err := s.end.before(true, false); err != nil {
+		return err
+	}
+	if err := s.end.send(func() error { return s.stream.SendMsg(batch) }); err != nil {
+		return err
+	}
+	infoOf(s.stream.Context()).handed.events += int64(batch.Count)
+	return nil
 }
 
 // withToken adds a resume token to an error that has none.

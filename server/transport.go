@@ -74,7 +74,7 @@ type services struct {
 // register puts the services of the API behind a door.
 func (s services) register(door grpc.ServiceRegistrar) {
 	parleyv1.RegisterConversationServiceServer(door, &conversations{services: s})
-	parleyv1.RegisterEventServiceServer(door, &events{services: s})
+	door.RegisterService(eventService(), &events{services: s})
 	parleyv1.RegisterCopilotUsageServiceServer(door, &usage{services: s})
 	parleyv1.RegisterUserServiceServer(door, &users{services: s})
 }

@@ -34,7 +34,12 @@ func (u *usage) ListCopilotUsage(ctx context.Context, req *parleyv1.ListCopilotU
 	if err != nil {
 		return nil, err
 	}
-	return u.engine.ListCopilotUsage(ctx, a.sources, walk, req.GetPageToken(), pageSize(req.GetPageSize()))
+	answer, err := u.engine.ListCopilotUsage(ctx, a.sources, walk, req.GetPageToken(), pageSize(req.GetPageSize()))
+	if err != nil {
+		return nil, err
+	}
+	infoOf(ctx).handed.list(len(answer.GetRows()), answer.GetComplete())
+	return answer, nil
 }
 
 // StreamCopilotUsage sends all frames.
@@ -44,10 +49,9 @@ func (u *usage) StreamCopilotUsage(req *parleyv1.StreamCopilotUsageRequest, stre
 		return err
 	}
 	walk.Reconnect = rest.Reconnecting(stream.Context())
-	return run(u.streams, stream, a, func(
-		ctx context.Context, emit func(*parleyv1.StreamCopilotUsageResponse) error, _ func(any) error,
-	) error {
-		return u.engine.StreamCopilotUsage(ctx, a.sources, walk, req.GetResumeToken(), emit)
+	rows := func(frame *parleyv1.StreamCopilotUsageResponse) int { return len(frame.GetBatch().GetRows()) }
+	return run(u.streams, stream, a, rows, func(ctx context.Context, out *sender[parleyv1.StreamCopilotUsageResponse, *parleyv1.StreamCopilotUsageResponse]) error {
+		return u.engine.StreamCopilotUsage(ctx, a.sources, walk, req.GetResumeToken(), out.frame)
 	})
 }
 
@@ -122,6 +126,7 @@ func sendChunks(stream grpc.ServerStreamingServer[httpbody.HttpBody], end *strea
 			if sent := end.send(func() error { return stream.Send(message) }); sent != nil {
 				return sent
 			}
+			infoOf(stream.Context()).handed.bytes += int64(n)
 		}
 		switch {
 		case errors.Is(err, io.EOF):

@@ -27,5 +27,10 @@ func (u *users) ListUsers(ctx context.Context, req *parleyv1.ListUsersRequest) (
 	}
 	var walk query.Users
 	walk.Caller, walk.Tenant, _ = a.binding()
-	return u.engine.ListUsers(ctx, a.sources, walk, req.GetPageToken(), pageSize(req.GetPageSize()))
+	answer, err := u.engine.ListUsers(ctx, a.sources, walk, req.GetPageToken(), pageSize(req.GetPageSize()))
+	if err != nil {
+		return nil, err
+	}
+	infoOf(ctx).handed.list(len(answer.GetUsers()), answer.GetComplete())
+	return answer, nil
 }

@@ -21,6 +21,9 @@ type Call struct {
 	// stream sent is good until the next message is asked for.
 	Answer any
 
+	// Unchanged says that the caller has the answer already: it is not handed out. An interceptor sets it.
+	Unchanged bool
+
 	// Cut makes the writing of the answer fail, now and from now on; nil = it cannot be cut. It is called from any goroutine.
 	Cut func()
 

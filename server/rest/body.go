@@ -13,14 +13,8 @@ import (
 	"github.com/parley-gateway/parley/timeline"
 )
 
-// Unchanged stands for an answer that the caller has already.
-type Unchanged struct {
-	// Answer is what was not handed out.
-	Answer any
-}
-
-// Conditional is the interceptor that gives the answer of a call of the REST face its entity tag, and returns Unchanged instead of an
-// answer that If-None-Match names. Calls of other doors pass it.
+// Conditional is the interceptor that gives the answer of a call of the REST face its entity tag, and notes in the call that the
+// client has the answer already if If-None-Match names it. Calls of other doors pass it.
 func Conditional(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	answer, err := next(ctx, req)
 	c := callOf(ctx)
@@ -28,16 +22,14 @@ func Conditional(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grp
 		return answer, err
 	}
 	c.tag = tagOf(req, answer)
-	if c.tag != "" && hasTag(c.conditions, c.tag) {
-		return Unchanged{answer}, nil
-	}
+	c.Unchanged = c.tag != "" && hasTag(c.conditions, c.tag)
 	return answer, nil
 }
 
 // body returns the body of an answer that is one message, good until the call ends. Compressing it is said in the headers,
 // which are not out yet.
 func (c *call) body() ([]byte, error) {
-	if _, same := c.Answer.(Unchanged); same {
+	if c.Unchanged {
 		return nil, nil
 	}
 	body, squeezed, release, err := bodyOf(c.Answer, c.squeezed)

@@ -89,7 +89,7 @@ func (c *call) headMessage(w http.ResponseWriter) {
 	// Who asks, and of which tenant, decides what the answer is.
 	header["Vary"] = append(slices.Clip(header["Vary"]), valueVary...)
 	boundWrite(w)
-	if _, same := c.Answer.(Unchanged); same {
+	if c.Unchanged {
 		header.Del("Content-Type")
 		w.WriteHeader(http.StatusNotModified)
 	}
