@@ -20,11 +20,10 @@ const (
 
 const secondsOfDay = 24 * 3600
 
-// Bounds of numbers in a token: the width of windows and the skew of clocks in seconds, rows in ten hours, days since 1970.
+// Bounds of numbers in a token: the width of windows and the skew of clocks in seconds, days since 1970.
 const (
 	maxNarrow = 31 * secondsOfDay
 	maxSkew   = 1 << 31
-	maxRate   = 1<<14 - 1
 	maxDay    = 1 << 20
 )
 

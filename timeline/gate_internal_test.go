@@ -72,32 +72,3 @@ func TestLargeRowsMakeNarrowWindows(t *testing.T) {
 		})
 	}
 }
-
-// TestCells: an hour is cut on its own grid once it is known to hold too much, in whole seconds.
-func TestCells(t *testing.T) {
-	t.Parallel()
-	at := time.Date(2025, 3, 3, 9, 50, 0, 0, time.UTC)
-	for _, c := range []struct {
-		rows       float64 // of an hour
-		want, back time.Duration
-	}{
-		{0, 10 * time.Minute, 50 * time.Minute},
-		{2000, 10 * time.Minute, 50 * time.Minute},
-		{3000, 10 * time.Minute, 20 * time.Minute},
-		{8000, 10 * time.Minute, 5 * time.Minute},
-		{1e9, 150 * time.Second, 75 * time.Second},
-	} {
-		d := density{rows: c.rows, hours: 1, most: maxRows, level: hour}
-		d.saw(window{span{at, at.Add(time.Hour)}, hour}, int(c.rows))
-		p := &plan{rest: span{at, at.Add(24 * time.Hour)}, widest: hour}
-		w, _ := p.next(&d)
-		if took := w.end.Sub(w.start); c.rows > 0 && took != c.want {
-			t.Errorf("%g rows an hour: a window of %v, want %v", c.rows, took, c.want)
-		}
-		p = &plan{rest: span{at.Add(-24 * time.Hour), at}, widest: hour, desc: true}
-		w, _ = p.next(&d)
-		if took := w.end.Sub(w.start); c.rows > 0 && took != c.back {
-			t.Errorf("%g rows an hour, backwards: a window of %v, want %v", c.rows, took, c.back)
-		}
-	}
-}

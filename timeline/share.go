@@ -17,12 +17,8 @@ import (
 // when the time is up waits on for a while, and the next call takes part in it. A token says when a window did not fit into its
 // call; it is then asked for in halves, and those behind it as narrow, so that every walk comes to its end.
 
-const (
-	// slowWindow is how long the window that comes next may be read before a token says that it does not fit into a call.
-	slowWindow = 10 * time.Second
-	// leastHalf is the shortest window that is still asked for in halves: each is asked for a second wider on both sides.
-	leastHalf = 4 * time.Second
-)
+// slowWindow is how long the window that comes next may be read before a token says that it does not fit into a call.
+const slowWindow = 10 * time.Second
 
 // window reads the window of a slot to its end, or takes part in the reading of another call.
 func (r *reading) window(ctx context.Context, s *slot) *block {
@@ -87,15 +83,6 @@ func (s *slot) slow(hurried bool) bool {
 
 // abandoned reports whether the reading ended because its call did.
 func (b *block) abandoned() bool { return b.failed != nil && failure.IsContext(b.failed.Err) }
-
-// halves cuts a window in two at a whole second; false when it is too short.
-func (w window) halves() (first, second window, ok bool) {
-	middle := w.start.Add(w.end.Sub(w.start) / 2).Truncate(time.Second)
-	if w.end.Sub(w.start) < leastHalf || !middle.After(w.start) {
-		return w, w, false
-	}
-	return window{span{w.start, middle}, w.level}, window{span{middle, w.end}, w.level}, true
-}
 
 // pieces are what a window is read in that holds too much or takes too long.
 func (t *track) pieces(s *slot) []*step {

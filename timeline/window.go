@@ -116,6 +116,21 @@ func (w window) finer() (level, bool) {
 	return 0, false
 }
 
+// leastHalf is the shortest window that is still asked for in halves: each is asked for a second wider on both sides.
+const leastHalf = 4 * time.Second
+
+// halves cuts a window in two at a whole second; false when it is too short.
+func (w window) halves() (first, second window, ok bool) {
+	middle := w.start.Add(w.end.Sub(w.start) / 2).Truncate(time.Second)
+	if w.end.Sub(w.start) < leastHalf || !middle.After(w.start) {
+		return w, w, false
+	}
+	return window{span{w.start, middle}, w.level}, window{span{middle, w.end}, w.level}, true
+}
+
+// maxRate is the highest rate that a token tells: rows in ten hours.
+const maxRate = 1<<14 - 1
+
 // density is how many rows an hour of a source has held lately.
 type density struct {
 	rows, hours float64
