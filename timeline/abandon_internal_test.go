@@ -9,6 +9,7 @@ import (
 	"github.com/parley-gateway/parley/internal/ledger"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/window"
 )
 
 // leaving is a source whose reader leaves while the last page of a window is read.
@@ -46,10 +47,10 @@ func TestAbandonedWindowsBuildNothing(t *testing.T) {
 			ctx, leave := context.WithCancel(t.Context())
 			books := ledger.New(ledger.Config{})
 			r := &reading{account: books.Open(0), src: parleyv1.Source_SOURCE_CHAT, maxPages: 10, desc: c.chain, reader: &leaving{leave: leave, left: c.midway}}
-			w := window{span{time.Unix(0, 0), time.Unix(3600, 0)}, hour}
+			w := window.Window{Span: window.Span{Start: time.Unix(0, 0), End: time.Unix(3600, 0)}, Level: window.Hour}
 			var b *block
 			if c.chain {
-				b = r.follow(ctx, &tail{rest: w.span, query: r.ask(w.span), link: "next", links: linkset{}, shown: &seen{}})
+				b = r.follow(ctx, &tail{rest: w.Span, query: r.ask(w.Span), link: "next", links: linkset{}, shown: &seen{}})
 			} else {
 				b = r.once(ctx, w, nil, false)
 			}

@@ -96,9 +96,9 @@ func (t *track) check(ctx context.Context, b *block) {
 		t.checkStrictly(ctx, b)
 	case t.enrich == nil:
 		word := a.hear(b)
-		if word == another || word == silent && !a.canary.honours(ctx, t.read, b.span) {
+		if word == another || word == silent && !a.canary.honours(ctx, t.read, b.Span) {
 			t.refuted.Store(true)
-			b.gaps = addGap(slices.Clone(b.gaps), gap{b.span, parleyv1.ErrorReason_ERROR_REASON_PARTICIPANT_NOT_HONOURED})
+			b.gaps = addGap(slices.Clone(b.gaps), gap{b.Span, parleyv1.ErrorReason_ERROR_REASON_PARTICIPANT_NOT_HONOURED})
 		}
 	}
 }
@@ -107,7 +107,7 @@ func (t *track) check(ctx context.Context, b *block) {
 // that its first calls do not wait for the proof of all.
 func (t *track) checkStrictly(ctx context.Context, b *block) {
 	found, open := t.attendance.listen(b)
-	if _, divisible := b.finer(); divisible && len(open) > maxProofs && b.failed == nil {
+	if _, divisible := b.Finer(); divisible && len(open) > maxProofs && b.failed == nil {
 		b.split, b.entries, b.rows = true, nil, 0
 		return
 	}
@@ -214,7 +214,7 @@ func (t *track) keepProved(b *block, found []belonging) {
 		t.refuted.Store(true)
 	}
 	if slices.Contains(found, unproven) {
-		b.gaps = addGap(slices.Clone(b.gaps), gap{b.span, parleyv1.ErrorReason_ERROR_REASON_PARTICIPATION_NOT_PROVED})
+		b.gaps = addGap(slices.Clone(b.gaps), gap{b.Span, parleyv1.ErrorReason_ERROR_REASON_PARTICIPATION_NOT_PROVED})
 	}
 	kept := make([]entry, 0, len(b.entries))
 	for i := range b.entries {

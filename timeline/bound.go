@@ -4,6 +4,7 @@ import (
 	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/timeline/window"
 )
 
 // keptTolerance is how far before what a source keeps a start may lie and still be met: who asks for the last thirty days must
@@ -15,7 +16,7 @@ const keptTolerance = time.Hour
 func (w *walk) clock() time.Time {
 	at := w.now0.Add(-max(w.skew(), 0))
 	if !w.told0.IsZero() {
-		at = earlier(at, w.told0)
+		at = window.Earlier(at, w.told0)
 	}
 	return at
 }
@@ -25,16 +26,16 @@ func (w *walk) present() time.Time { return time.Now().Add(-max(w.skew(), 0)) }
 
 // settled is up to where no new row of a source is expected.
 func (w *walk) settled(src parleyv1.Source) time.Time {
-	return earlier(w.span.end, w.clock().Add(-w.engine.cfg.Settle[src]))
+	return window.Earlier(w.span.End, w.clock().Add(-w.engine.cfg.Settle[src]))
 }
 
 // bound lays out what is asked of a source.
 func (w *walk) bound(t *track) {
-	t.whole, t.pivot, t.marks = w.span, yearOf(w.now0), []time.Time{millennium, chatBeginning}
+	t.whole, t.pivot, t.marks = w.span, window.YearOf(w.now0), []time.Time{millennium, chatBeginning}
 	w.narrow(t)
-	if !w.filter.Possible(t.src) || !t.whole.end.After(t.whole.start) {
+	if !w.filter.Possible(t.src) || !t.whole.End.After(t.whole.Start) {
 		// No event of this source can match: it has been read to its end without being asked.
-		t.whole.start, t.reached, t.finished = t.whole.end, t.whole.end, true
+		t.whole.Start, t.reached, t.finished = t.whole.End, t.whole.End, true
 		return
 	}
 	switch t.src {
@@ -42,16 +43,16 @@ func (w *walk) bound(t *track) {
 		t.marks[1] = copilotBeginning
 	case parleyv1.Source_SOURCE_CALL:
 		// What is older is asked for all the same, in one request.
-		t.pivot = day.floor(w.graph.Add(-w.engine.cfg.CallsKept))
+		t.pivot = window.Day.Floor(w.graph.Add(-w.engine.cfg.CallsKept))
 		t.marks[1] = t.pivot
 	default:
 	}
-	if t.whole.start.IsZero() {
-		t.open, t.whole.start = true, epoch
+	if t.whole.Start.IsZero() {
+		t.open, t.whole.Start = true, epoch
 	}
-	t.reached = t.whole.start
+	t.reached = t.whole.Start
 	if t.desc {
-		t.reached = t.whole.end
+		t.reached = t.whole.End
 	}
 }
 
@@ -62,19 +63,19 @@ func (w *walk) kept(t *track, resumed bool) {
 		return
 	}
 	beginning := w.graph.Add(-w.engine.cfg.CallsKept).Truncate(time.Minute)
-	lost := span{t.whole.start, earlier(beginning, t.whole.end)}
+	lost := window.Span{Start: t.whole.Start, End: window.Earlier(beginning, t.whole.End)}
 	if t.open {
 		if !resumed {
 			return // whatever there is was asked for
 		}
-		lost.start = w.began.Add(-w.engine.cfg.CallsKept)
+		lost.Start = w.began.Add(-w.engine.cfg.CallsKept)
 	}
 	if t.desc {
-		lost.end = earlier(lost.end, t.reached)
+		lost.End = window.Earlier(lost.End, t.reached)
 	} else {
-		lost.start = later(lost.start, t.reached)
+		lost.Start = window.Later(lost.Start, t.reached)
 	}
-	if !lost.start.Before(beginning.Add(-keptTolerance)) || lost.empty() {
+	if !lost.Start.Before(beginning.Add(-keptTolerance)) || lost.Empty() {
 		return
 	}
 	t.doubt(gap{lost, parleyv1.ErrorReason_ERROR_REASON_START_BEFORE_KEPT})

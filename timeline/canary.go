@@ -11,6 +11,7 @@ import (
 	"github.com/parley-gateway/parley/cache"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/window"
 )
 
 // Whether Graph evaluates the filter by participant is found out by asking for somebody who does not exist, over an interval
@@ -67,7 +68,7 @@ func (c *canary) trusted() bool {
 
 // honours reports whether Graph evaluates the filter, asking it over an interval with calls when that is not known. A
 // question that Graph does not answer shows nothing against it.
-func (c *canary) honours(ctx context.Context, r *reading, s span) bool {
+func (c *canary) honours(ctx context.Context, r *reading, s window.Span) bool {
 	if honours, ok := c.known(); ok {
 		return honours
 	}

@@ -9,6 +9,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/window"
 )
 
 // The plain content of a cursor: a version, then numbers as varints and texts with their length before them. It is sealed
@@ -44,7 +45,7 @@ type sourceMark struct {
 	state              parleyv1.SourceState
 	reason             parleyv1.ErrorReason
 	answered, finished bool
-	level              level
+	level              window.Level
 	narrow             time.Duration // in whole seconds
 	rate               int
 	reached            time.Time
@@ -108,9 +109,9 @@ func (e *encoder) source(s *sourceMark, base time.Time) {
 	e.reason(s.reason)
 	e.since(base, s.reached)
 	if s.at != nil {
-		e.uint(uint64(s.at.window.level))
-		e.since(base, s.at.window.start)
-		e.since(base, s.at.window.end)
+		e.uint(uint64(s.at.window.Level))
+		e.since(base, s.at.window.Start)
+		e.since(base, s.at.window.End)
 		if s.at.any {
 			e.since(base, s.at.time)
 			e.text(s.at.key)
@@ -122,8 +123,8 @@ func (e *encoder) source(s *sourceMark, base time.Time) {
 	}
 	e.uint(uint64(len(s.gaps)))
 	for _, g := range s.gaps {
-		e.since(base, g.start)
-		e.since(base, g.end)
+		e.since(base, g.Start)
+		e.since(base, g.End)
 		e.reason(g.reason)
 	}
 	if !s.begun.IsZero() {
@@ -155,14 +156,14 @@ func (d *decoder) source(base time.Time) sourceMark {
 	s.src, s.state = parleyv1.Source(d.small()), parleyv1.SourceState(d.small())
 	flags := d.uint()
 	s.answered, s.finished, s.tried = flags&bitAnswered != 0, flags&bitFinished != 0, flags&bitTried != 0
-	s.level = level(min(d.small(), int32(era)))
-	s.narrow, s.rate = time.Duration(d.count(maxNarrow))*time.Second, d.count(maxRate)
+	s.level = window.Level(min(d.small(), int32(window.Era)))
+	s.narrow, s.rate = time.Duration(d.count(maxNarrow))*time.Second, d.count(window.MaxRate)
 	s.reason = d.reason()
 	s.reached = d.since(base)
 	if flags&bitAt != 0 {
 		s.at = &position{any: flags&bitAny != 0, stray: flags&bitStray != 0}
-		s.at.window.level = level(min(d.small(), int32(era)))
-		s.at.window.start, s.at.window.end = d.since(base), d.since(base)
+		s.at.window.Level = window.Level(min(d.small(), int32(window.Era)))
+		s.at.window.Start, s.at.window.End = d.since(base), d.since(base)
 		if s.at.any {
 			s.at.time, s.at.key = d.since(base), d.text()
 		}
@@ -172,7 +173,7 @@ func (d *decoder) source(base time.Time) sourceMark {
 		*n = d.number()
 	}
 	for range d.count(maxGaps) {
-		g := gap{span: span{start: d.since(base), end: d.since(base)}}
+		g := gap{Span: window.Span{Start: d.since(base), End: d.since(base)}}
 		g.reason = d.reason()
 		s.gaps = append(s.gaps, g)
 	}

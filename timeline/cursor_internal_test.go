@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/timeline/window"
 )
 
 func fullMark() mark {
@@ -20,17 +21,17 @@ func fullMark() mark {
 	for src := range 3 {
 		s := sourceMark{
 			src: parleyv1.Source(src + 1), state: parleyv1.SourceState_SOURCE_STATE_READ, reason: parleyv1.ErrorReason_ERROR_REASON_GRAPH_THROTTLED,
-			answered: true, finished: src == 1, level: day, reached: now.Add(-time.Hour),
-			tried: src == 2, narrow: 30 * time.Minute, rate: maxRate, begun: chatBeginning,
+			answered: true, finished: src == 1, level: window.Day, reached: now.Add(-time.Hour),
+			tried: src == 2, narrow: 30 * time.Minute, rate: window.MaxRate, begun: chatBeginning,
 			counts: counts{events: 1 << 40, duplicates: 1 << 30, strays: 1 << 20, leftOut: 1 << 20, pages: 1 << 33, fromCache: 1 << 32, requests: 1 << 33},
 		}
 		s.at = &position{
-			window: window{span{now.Add(-25 * time.Hour), now.Add(-time.Hour)}, sixHours},
+			window: window.Window{Span: window.Span{Start: now.Add(-25 * time.Hour), End: now.Add(-time.Hour)}, Level: window.SixHours},
 			time:   now.Add(-2*time.Hour + 7), key: strings.Repeat("k", maxKey), stray: src == 0, any: true,
 		}
 		for i := range maxGaps {
 			at := now.Add(-time.Duration(i+1) * 100 * time.Hour)
-			s.gaps = append(s.gaps, gap{span{at, at.Add(time.Hour)}, parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP})
+			s.gaps = append(s.gaps, gap{window.Span{Start: at, End: at.Add(time.Hour)}, parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP})
 		}
 		s.sum = ^uint64(0)
 		m.sources = append(m.sources, s)
@@ -38,7 +39,7 @@ func fullMark() mark {
 	return m
 }
 
-var compareUnexported = cmp.AllowUnexported(mark{}, sourceMark{}, position{}, window{}, span{}, gap{}, counts{}, chainMark{})
+var compareUnexported = cmp.AllowUnexported(mark{}, sourceMark{}, position{}, window.Window{}, window.Span{}, gap{}, counts{}, chainMark{})
 
 func TestMarkRoundTrip(t *testing.T) {
 	t.Parallel()
@@ -121,7 +122,9 @@ func TestAddGap(t *testing.T) {
 	t.Parallel()
 	at := func(hour int) time.Time { return time.Date(2026, 1, 1, hour, 0, 0, 0, time.UTC) }
 	const a, b = parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP, parleyv1.ErrorReason_ERROR_REASON_GRAPH_UNAVAILABLE
-	g := func(from, to int, reason parleyv1.ErrorReason) gap { return gap{span{at(from), at(to)}, reason} }
+	g := func(from, to int, reason parleyv1.ErrorReason) gap {
+		return gap{window.Span{Start: at(from), End: at(to)}, reason}
+	}
 	tests := []struct {
 		name string
 		add  []gap
@@ -144,9 +147,9 @@ func TestAddGap(t *testing.T) {
 	}
 	var many []gap
 	for i := range 50 {
-		many = addGap(many, gap{span{at(0).AddDate(0, 0, 2*i), at(0).AddDate(0, 0, 2*i+1)}, a})
+		many = addGap(many, gap{window.Span{Start: at(0).AddDate(0, 0, 2*i), End: at(0).AddDate(0, 0, 2*i+1)}, a})
 	}
-	if len(many) != maxGaps || !many[0].start.Equal(at(0)) || !many[len(many)-1].end.Equal(at(0).AddDate(0, 0, 99)) {
+	if len(many) != maxGaps || !many[0].Start.Equal(at(0)) || !many[len(many)-1].End.Equal(at(0).AddDate(0, 0, 99)) {
 		t.Errorf("50 gaps became %d that do not cover them: %v", len(many), many)
 	}
 }

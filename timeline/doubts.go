@@ -5,6 +5,7 @@ import (
 	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/timeline/window"
 )
 
 // maxGaps is how many gaps one source keeps; neighbours are joined when there are more, so that a token stays small.
@@ -13,23 +14,23 @@ const maxGaps = 8
 // addGap adds a gap in ascending order, once.
 func addGap(gaps []gap, g gap) []gap {
 	for i := range gaps {
-		if gaps[i].reason == g.reason && !g.start.Before(gaps[i].start) && !g.end.After(gaps[i].end) {
+		if gaps[i].reason == g.reason && !g.Start.Before(gaps[i].Start) && !g.End.After(gaps[i].End) {
 			return gaps
 		}
 	}
 	gaps = append(gaps, g)
 	slices.SortStableFunc(gaps, func(a, b gap) int {
-		if order := a.start.Compare(b.start); order != 0 {
+		if order := a.Start.Compare(b.Start); order != 0 {
 			return order
 		}
-		return a.end.Compare(b.end)
+		return a.End.Compare(b.End)
 	})
 	// Adjoining gaps with one reason are one gap.
 	joined := gaps[:1]
 	for _, next := range gaps[1:] {
 		last := &joined[len(joined)-1]
-		if last.reason == next.reason && !next.start.After(last.end) {
-			last.end = later(last.end, next.end)
+		if last.reason == next.reason && !next.Start.After(last.End) {
+			last.End = window.Later(last.End, next.End)
 			continue
 		}
 		joined = append(joined, next)
@@ -44,12 +45,12 @@ func addGap(gaps []gap, g gap) []gap {
 func joinNearest(gaps []gap) []gap {
 	at, least := 0, time.Duration(1<<62)
 	for i := range len(gaps) - 1 {
-		if between := gaps[i+1].start.Sub(gaps[i].end); between < least {
+		if between := gaps[i+1].Start.Sub(gaps[i].End); between < least {
 			at, least = i, between
 		}
 	}
 	into, from := &gaps[at], gaps[at+1]
-	into.end = later(into.end, from.end)
+	into.End = window.Later(into.End, from.End)
 	if into.reason != from.reason {
 		into.reason = parleyv1.ErrorReason_ERROR_REASON_SEVERAL_DOUBTS
 	}

@@ -2,7 +2,7 @@
 // checkpoints and an honest statement of what is complete. It knows neither gRPC nor HTTP.
 //
 // An interval is cut into windows on a UTC grid. Each window is read to its last page, de-duplicated, sorted and trimmed
-// (window.go, read.go); each source hands its windows over in order while later ones are read ahead (track.go); the
+// (package window, read.go); each source hands its windows over in order while later ones are read ahead (track.go); the
 // sources are merged into one total order (walk.go); List and Stream fill pages and frames from it (list.go, stream.go).
 // The sealed cursor (cursor.go) holds one position per source. Conversations, usage rows and users are single chains
 // behind the same cursor (chain.go).

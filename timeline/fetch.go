@@ -5,17 +5,19 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/parley-gateway/parley/timeline/window"
 )
 
 // step is a piece of the rest of a source: a window that is being read, or a plan that windows are taken from.
 type step struct {
-	plan *plan
+	plan *window.Plan
 	slot *slot
 }
 
 // slot is a window that is being read.
 type slot struct {
-	window window
+	window window.Window
 	tail   *tail
 	began  time.Time
 	done   chan struct{}
@@ -76,7 +78,7 @@ func (f *fetcher) start(t *track, s *slot) {
 		return
 	}
 	if kept == nil && s.tried && !t.read.underWay(f.ctx, s.window) {
-		s.block, s.done = &block{window: s.window, split: true, halved: s.window.level != era}, f.done
+		s.block, s.done = &block{Window: s.window, split: true, halved: s.window.Level != window.Era}, f.done
 		return
 	}
 	s.began = time.Now()
@@ -128,8 +130,8 @@ func (t *track) chained() bool { return t.desc && t.read.query.Conversation != "
 
 // enough tells whether a window is expected to hold all that a List wants, or takes so long that a second one beside it would
 // only hold it up.
-func (t *track) enough(w window) bool {
-	return t.density.narrow > 0 || float64(t.density.rate())*w.hours() >= 10*float64(t.frugal)
+func (t *track) enough(w window.Window) bool {
+	return t.density.Narrow > 0 || float64(t.density.Rate())*w.Hours() >= 10*float64(t.frugal)
 }
 
 // fill begins to read windows until ahead of them are being read or lie ready.
@@ -160,7 +162,7 @@ func (t *track) fill(f *fetcher, ahead int) {
 			f.start(t, s.slot)
 			continue
 		}
-		w, ok := s.plan.next(&t.density)
+		w, ok := s.plan.Next(&t.density)
 		if !ok {
 			t.queue = append(t.queue[:i], t.queue[i+1:]...)
 			continue

@@ -9,6 +9,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/internal/ledger"
 	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline/window"
 )
 
 // heavy is a source of large rows, evenly spread, in pages of ten.
@@ -41,14 +42,14 @@ func TestLargeRowsMakeNarrowWindows(t *testing.T) {
 	t.Parallel()
 	books := ledger.New(ledger.Config{Limit: 32 << 20, Each: 4 << 20})
 	for name, c := range map[string]struct {
-		level level
+		level window.Level
 		bytes int
 		split bool
 	}{
-		"a day of small rows":   {day, 100, false},
-		"a day of large rows":   {day, 100 << 10, true},
-		"an hour of small rows": {hour, 100, false},
-		"an hour of huge rows":  {hour, 1 << 20, true},
+		"a day of small rows":   {window.Day, 100, false},
+		"a day of large rows":   {window.Day, 100 << 10, true},
+		"an hour of small rows": {window.Hour, 100, false},
+		"an hour of huge rows":  {window.Hour, 1 << 20, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -56,10 +57,10 @@ func TestLargeRowsMakeNarrowWindows(t *testing.T) {
 			h := &heavy{every: 2 * time.Minute, bytes: c.bytes}
 			h.asked = func() { h.most = max(h.most, account.Held()) }
 			r := &reading{
-				src: parleyv1.Source_SOURCE_CHAT, maxPages: 1000, reader: h, account: account, unit: windowBytes(books.Config()) / maxRows,
+				src: parleyv1.Source_SOURCE_CHAT, maxPages: 1000, reader: h, account: account, unit: windowBytes(books.Config()) / window.MaxRows,
 			}
 			from := time.Date(2025, 3, 3, 0, 0, 0, 0, time.UTC)
-			b := r.once(t.Context(), window{span{from, c.level.next(from)}, c.level}, nil, false)
+			b := r.once(t.Context(), window.Window{Span: window.Span{Start: from, End: c.level.Next(from)}, Level: c.level}, nil, false)
 			if b.split != c.split || b.failed != nil || !c.split && len(b.entries) < 29 {
 				t.Errorf("split %t, want %t: %v", b.split, c.split, b.failed)
 			}

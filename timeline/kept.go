@@ -4,17 +4,18 @@ import (
 	"context"
 
 	"github.com/parley-gateway/parley/cache"
+	"github.com/parley-gateway/parley/timeline/window"
 )
 
 // A window that was read to its end without a doubt is kept as the sheet that was made of its pages. Pages by themselves are
 // not kept: a window made of old and new ones would be the state of no time, and lack a row that moved between them.
 
 // keep keeps the sheet of a window. A sheet that is too large for that is read in pieces the next time.
-func (r *reading) keep(w window, s *sheet) {
+func (r *reading) keep(w window.Window, s *sheet) {
 	if r.store == nil {
 		return
 	}
-	q := r.ask(w.span)
+	q := r.ask(w.Span)
 	kept := cache.Window{Key: r.store.WindowKey(&q), End: q.End, Value: s, Read: s.read, Cost: s.cost()}
 	s.grown = func() {
 		again := kept
@@ -29,17 +30,17 @@ func (r *reading) keep(w window, s *sheet) {
 }
 
 // find returns a window that was kept; nil = it must be read.
-func (r *reading) find(ctx context.Context, w window) *block {
+func (r *reading) find(ctx context.Context, w window.Window) *block {
 	if r.store == nil {
 		return nil
 	}
-	q := r.ask(w.span)
+	q := r.ask(w.Span)
 	key := r.store.WindowKey(&q)
 	s, ok := r.store.Window(ctx, key).(*sheet)
 	if !ok {
 		return nil
 	}
-	b := &block{window: w, sheet: s, kept: key, split: s.split, begun: s.begun}
+	b := &block{Window: w, sheet: s, kept: key, split: s.split, begun: s.begun}
 	if s.split {
 		return b
 	}

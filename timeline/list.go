@@ -10,6 +10,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/query"
+	"github.com/parley-gateway/parley/timeline/window"
 )
 
 const (
@@ -93,7 +94,7 @@ func (e *Engine) makePage(
 	}
 	account := e.cfg.Ledger.Open(e.windowBytes())
 	defer account.Close()
-	w.limit(ahead, maxRows, account)
+	w.limit(ahead, window.MaxRows, account)
 	for _, t := range w.tracks {
 		t.frugal = size
 	}

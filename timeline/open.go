@@ -13,6 +13,7 @@ import (
 	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/filter"
 	"github.com/parley-gateway/parley/timeline/query"
+	"github.com/parley-gateway/parley/timeline/window"
 )
 
 // nominal is the page size that each source asks Graph for.
@@ -40,8 +41,8 @@ func (e *Engine) open(ctx context.Context, have query.Sources, req *query.Events
 		return nil, failure.BadFilter(err)
 	}
 	if token == "" {
-		start, end, cut := req.Interval(now, earlier(now, w.graph))
-		w.span = span{start, end}
+		start, end, cut := req.Interval(now, window.Earlier(now, w.graph))
+		w.span = window.Span{Start: start, End: end}
 		w.begin(have, asked, nil)
 		if cut {
 			w.notice(reasons.Code(parleyv1.NoticeCode_NOTICE_CODE_END_CUT_TO_NOW), "end_time lies in the future and was cut to now", 0, nil)
@@ -73,7 +74,7 @@ func (w *walk) allAbsent() bool {
 // begin lays out the tracks; marks are the cursor's places, nil for a new walk.
 func (w *walk) begin(have query.Sources, asked []parleyv1.Source, marks []sourceMark) {
 	for i, src := range asked {
-		t := &track{src: src, desc: w.desc, state: parleyv1.SourceState_SOURCE_STATE_READ, density: density{level: era, most: maxRows}}
+		t := &track{src: src, desc: w.desc, state: parleyv1.SourceState_SOURCE_STATE_READ, density: window.Density{Level: window.Era, Most: window.MaxRows}}
 		t.read = &reading{
 			src: src, reader: have.Events[src], byCreate: w.req.OrderBy == query.CreateTimeDesc, desc: w.desc,
 			maxPages: w.engine.cfg.MaxPages, nominal: nominal[src],
@@ -87,11 +88,11 @@ func (w *walk) begin(have query.Sources, asked []parleyv1.Source, marks []source
 		t.filter, t.getter = w.filter, have.Getters[src]
 		t.trace.known = func(id uint64) bool { return slices.Contains(w.seen.strays, id^uint64(src)) }
 		t.read.store, _ = have.Events[src].(cache.Windows)
-		if w.req.End.IsZero() || w.req.End.After(w.span.end) {
-			t.read.openEnd = w.span.end
+		if w.req.End.IsZero() || w.req.End.After(w.span.End) {
+			t.read.openEnd = w.span.End
 		}
 		w.bound(t)
-		t.read.first, t.read.open, t.read.marks = t.whole.start, t.open, t.marks
+		t.read.first, t.read.open, t.read.marks = t.whole.Start, t.open, t.marks
 		if state, absent := w.req.Unavailable[src]; absent {
 			t.state, t.reason = state, absentReason(state)
 		}
@@ -128,9 +129,9 @@ func (w *walk) narrow(t *track) {
 // clip narrows the interval of a track by what the filter says of a field; zero bounds are open.
 func (t *track) clip(field string, from, to time.Time) {
 	clipped := t.whole
-	clipped.start = later(clipped.start, from)
+	clipped.Start = window.Later(clipped.Start, from)
 	if !to.IsZero() {
-		clipped.end = earlier(clipped.end, to)
+		clipped.End = window.Earlier(clipped.End, to)
 	}
 	if clipped != t.whole {
 		t.whole, t.clipped = clipped, append(t.clipped, field)
@@ -155,12 +156,12 @@ func absentReason(state parleyv1.SourceState) parleyv1.ErrorReason {
 
 // token seals where the walk stands now.
 func (w *walk) token(finished bool) (string, error) {
-	m := mark{now0: w.now0, clock: w.clock(), start: w.span.start, end: w.span.end, finished: finished, strays: w.seen.lately()}
+	m := mark{now0: w.now0, clock: w.clock(), start: w.span.Start, end: w.span.End, finished: finished, strays: w.seen.lately()}
 	for _, t := range w.tracks {
 		at, tried := t.cursor(w.hurried)
 		m.sources = append(m.sources, sourceMark{
 			src: t.src, state: t.state, reason: t.reason, answered: t.answered, finished: t.finished,
-			level: t.density.level, narrow: t.density.narrow, rate: t.density.rate(), reached: t.reached, at: at, tried: tried, counts: t.total(), gaps: t.gaps, begun: t.begun, sum: t.sum(),
+			level: t.density.Level, narrow: t.density.Narrow, rate: t.density.Rate(), reached: t.reached, at: at, tried: tried, counts: t.total(), gaps: t.gaps, begun: t.begun, sum: t.sum(),
 		})
 	}
 	return w.engine.cfg.Sealer.Seal(m.encode(), w.associated)

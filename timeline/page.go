@@ -157,7 +157,7 @@ func pagesOf(r *query.Events, have query.Sources, to query.Resolved, token strin
 // is asked for.
 func (w *walk) keep(p *Page, in lie, store pageStore, key string, first bool) {
 	k := &keptPage{
-		message: p.Message, count: p.Count, view: w.req.ShownView(), store: store, key: key, end: w.span.end, from: in.from, to: in.to,
+		message: p.Message, count: p.Count, view: w.req.ShownView(), store: store, key: key, end: w.span.End, from: in.from, to: in.to,
 	}
 	if in.sheet == nil {
 		k.own = p.Events
@@ -166,12 +166,12 @@ func (w *walk) keep(p *Page, in lie, store pageStore, key string, first bool) {
 		switch {
 		case w.extended || t.chained() || len(t.gaps) > 0 || t.state != parleyv1.SourceState_SOURCE_STATE_READ || t.read.store == nil:
 			return
-		case t.src == parleyv1.Source_SOURCE_CALL && w.span.start.IsZero():
+		case t.src == parleyv1.Source_SOURCE_CALL && w.span.Start.IsZero():
 			return
-		case first && w.settled(t.src).Before(w.span.end):
+		case first && w.settled(t.src).Before(w.span.End):
 			return
 		case t.src == parleyv1.Source_SOURCE_CALL:
-			k.until = w.span.start.Add(w.engine.cfg.CallsKept)
+			k.until = w.span.Start.Add(w.engine.cfg.CallsKept)
 		}
 		for _, u := range t.entered {
 			if u.key == "" {

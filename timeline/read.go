@@ -13,6 +13,7 @@ import (
 	"github.com/parley-gateway/parley/internal/ledger"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/window"
 )
 
 // maxKey is the longest key that orders by itself; longer ones do by their digest.
@@ -32,13 +33,13 @@ type entry struct {
 
 // gap is a span with a doubt.
 type gap struct {
-	span
+	window.Span
 	reason parleyv1.ErrorReason
 }
 
 // block is what reading one window brought.
 type block struct {
-	window
+	window.Window
 	sheet      *sheet  // holds the events of the entries that are not apart
 	entries    []entry // of the sheet, all or some; shared like it
 	kept       string  // key that the sheet was found under; "" = it was read for this call
@@ -85,11 +86,11 @@ type reading struct {
 }
 
 // ask returns the query for a span.
-func (r *reading) ask(s span) source.EventQuery {
+func (r *reading) ask(s window.Span) source.EventQuery {
 	q := r.query
-	q.Start, q.End = s.start, s.end
-	if !r.openEnd.IsZero() && s.end.Equal(r.openEnd) {
-		q.End = s.end.Truncate(time.Minute).Add(time.Minute)
+	q.Start, q.End = s.Start, s.End
+	if !r.openEnd.IsZero() && s.End.Equal(r.openEnd) {
+		q.End = s.End.Truncate(time.Minute).Add(time.Minute)
 	}
 	return q
 }
@@ -124,23 +125,23 @@ func (r *reading) short(rows int) bool { return rows < max(r.nominal, int(r.larg
 
 // once reads one window and decides what the doubts on the way mean. unbounded says that Graph does not honour bounds, so that
 // rows outside are to be left out.
-func (r *reading) once(ctx context.Context, w window, wanted <-chan struct{}, unbounded bool) *block {
-	b := &block{window: w}
-	rows := newRowset(r, w.span)
+func (r *reading) once(ctx context.Context, w window.Window, wanted <-chan struct{}, unbounded bool) *block {
+	b := &block{Window: w}
+	rows := newRowset(r, w.Span)
 	rows.unbounded, rows.whole = unbounded, unbounded
 	defer rows.drop()
 	rows.wanted, rows.window = wanted, true
-	end := r.chain(ctx, w, r.ask(w.span), rows)
-	for _, mark := range r.later(w.span, &end) {
+	end := r.chain(ctx, w, r.ask(w.Span), rows)
+	for _, mark := range r.later(w.Span, &end) {
 		b.begun = mark
-		if end = r.chain(ctx, w, r.ask(span{mark, w.end}), rows); !end.refused() {
+		if end = r.chain(ctx, w, r.ask(window.Span{Start: mark, End: w.End}), rows); !end.refused() {
 			break
 		}
 	}
 	if end.failed != nil && end.failed.Again {
 		// Graph forgot the chain: once more from the start; what was read stays.
 		rows.forget()
-		end = r.chain(ctx, w, r.ask(span{later(w.start, b.begun), w.end}), rows)
+		end = r.chain(ctx, w, r.ask(window.Span{Start: window.Later(w.Start, b.begun), End: w.End}), rows)
 	}
 	if end.failed != nil {
 		b.begun = time.Time{}
@@ -159,7 +160,7 @@ func (r *reading) once(ctx context.Context, w window, wanted <-chan struct{}, un
 		}
 		return b
 	}
-	if end.failed != nil && end.failed.Reason == parleyv1.ErrorReason_ERROR_REASON_GRAPH_UNAVAILABLE && w.level == era {
+	if end.failed != nil && end.failed.Reason == parleyv1.ErrorReason_ERROR_REASON_GRAPH_UNAVAILABLE && w.Level == window.Era {
 		// Perhaps it was too much to ask at a time, and a year that cannot be read is a smaller gap.
 		b.split = true
 		return b
@@ -173,7 +174,7 @@ func (r *reading) once(ctx context.Context, w window, wanted <-chan struct{}, un
 		}
 	}
 	if reason != failure.None {
-		b.gaps = append(b.gaps, gap{w.span, reason})
+		b.gaps = append(b.gaps, gap{w.Span, reason})
 	}
 	rows.fill(b)
 	if b.failed == nil && len(b.gaps) == 0 && b.strays == 0 {
@@ -203,36 +204,36 @@ func underWay(ctx context.Context) context.Context {
 // would cost more memory than the reader who has left did.
 func (r *reading) abandon(b *block, err error) *block {
 	f := failure.Classify(err, false)
-	return &block{window: b.window, tail: b.tail, failed: &f}
+	return &block{Window: b.Window, tail: b.tail, failed: &f}
 }
 
 // later are the times from which Graph is asked in turn when it refused to be asked from the beginning of the whole interval on.
-func (r *reading) later(s span, end *ending) []time.Time {
-	if !end.refused() || !s.start.Equal(r.first) && !slices.ContainsFunc(r.marks, s.start.Equal) {
+func (r *reading) later(s window.Span, end *ending) []time.Time {
+	if !end.refused() || !s.Start.Equal(r.first) && !slices.ContainsFunc(r.marks, s.Start.Equal) {
 		return nil
 	}
-	return slices.DeleteFunc(slices.Clone(r.marks), func(mark time.Time) bool { return !mark.After(s.start) || !mark.Before(s.end) })
+	return slices.DeleteFunc(slices.Clone(r.marks), func(mark time.Time) bool { return !mark.After(s.Start) || !mark.Before(s.End) })
 }
 
 // older reports whether a time lies before a span that nothing bounds below.
-func (r *reading) older(s span, at time.Time) bool {
-	return r.open && s.start.Equal(r.first) && at.Before(s.start)
+func (r *reading) older(s window.Span, at time.Time) bool {
+	return r.open && s.Start.Equal(r.first) && at.Before(s.Start)
 }
 
 // halves settles whether a chain that ended with an empty page had been cut: the same window in two halves must hold the
 // same. It returns the reason of a doubt, or none.
-func (r *reading) halves(ctx context.Context, w window, whole *rowset, b *block) parleyv1.ErrorReason {
-	middle := w.start.Add(w.end.Sub(w.start) / 2).Truncate(time.Second)
-	if !middle.After(w.start) {
+func (r *reading) halves(ctx context.Context, w window.Window, whole *rowset, b *block) parleyv1.ErrorReason {
+	middle := w.Start.Add(w.End.Sub(w.Start) / 2).Truncate(time.Second)
+	if !middle.After(w.Start) {
 		return parleyv1.ErrorReason_ERROR_REASON_SUSPECTED_TRUNCATION
 	}
-	again := newRowset(r, w.span)
+	again := newRowset(r, w.Span)
 	again.wanted, again.unbounded = whole.wanted, whole.unbounded
 	defer again.drop()
-	for _, half := range []span{{w.start, middle}, {middle, w.end}} {
+	for _, half := range []window.Span{{Start: w.Start, End: middle}, {Start: middle, End: w.End}} {
 		again.forget()
 		again.asked = half
-		end := r.chain(ctx, window{half, hour}, r.ask(half), again)
+		end := r.chain(ctx, window.Window{Span: half, Level: window.Hour}, r.ask(half), again)
 		if end.failed != nil {
 			b.failed = end.failed
 			return failure.None
@@ -265,16 +266,16 @@ func (e *ending) refused() bool {
 }
 
 // chain reads pages until one has no link.
-func (r *reading) chain(ctx context.Context, w window, q source.EventQuery, rows *rowset) ending {
-	_, divisible := w.finer()
-	_, _, halvable := w.halves()
+func (r *reading) chain(ctx context.Context, w window.Window, q source.EventQuery, rows *rowset) ending {
+	_, divisible := w.Finer()
+	_, _, halvable := w.Halves()
 	links := linkset{}
 	link, last, filled := "", 0, 0
 	ahead := source.Ahead{
 		Ask: func(ctx context.Context, link string) (*source.Page[source.Item], error) { return r.page(ctx, q, link) },
 		Follow: func(next string, more int) bool {
 			load := r.load(rows.rows+more, rows.size+r.pageBytes.Load())
-			split := !rows.unbounded && (divisible && w.level.tooMuch(filled+1, load) || halvable && r.tooLarge(rows))
+			split := !rows.unbounded && (divisible && w.Level.TooMuch(filled+1, load) || halvable && r.tooLarge(rows))
 			return r.query.Conversation == "" && more > 0 && !split && !links.has(next) && r.passAhead(rows)
 		},
 	}
@@ -322,36 +323,36 @@ func (r *reading) chain(ctx context.Context, w window, q source.EventQuery, rows
 
 // tooMuch tells when to split a window that goes on. A chat's own messages come newest first and one page at a time, so
 // that splitting gains no time: the window is read on unless its first pages promise more than may lie ready.
-func (r *reading) tooMuch(w window, pages int, rows *rowset) bool {
+func (r *reading) tooMuch(w window.Window, pages int, rows *rowset) bool {
 	load := r.load(rows.rows, rows.size)
-	if r.account.Overdrawn() && load >= maxRows/2 {
+	if r.account.Overdrawn() && load >= window.MaxRows/2 {
 		return true // the smaller, the sooner there is room again
 	}
 	limit := float64(r.load(0, r.account.Each()))
 	if r.query.Conversation == "" || limit <= 0 {
-		return w.level.tooMuch(pages, load)
+		return w.Level.TooMuch(pages, load)
 	}
 	if float64(load) >= limit {
 		return true
 	}
 	const sample = 8
 	oldest, found := lowest(r, rows.items)
-	if pages < 2 || pages > sample || !found || !oldest.Before(w.end) {
+	if pages < 2 || pages > sample || !found || !oldest.Before(w.End) {
 		return false
 	}
-	start := w.start
+	start := w.Start
 	for _, mark := range r.marks {
 		if mark.Before(oldest) {
-			start = later(start, mark) // hardly anything is older
+			start = window.Later(start, mark) // hardly anything is older
 		}
 	}
-	covered := float64(w.end.Sub(oldest)) / float64(w.end.Sub(start))
+	covered := float64(w.End.Sub(oldest)) / float64(w.End.Sub(start))
 	return float64(load)/covered > limit*3/4
 }
 
 // tooLarge tells when to cut even an hour: its rows are few, but take much more memory than a window is planned for.
 func (r *reading) tooLarge(rows *rowset) bool {
-	return rows.window && r.unit > 0 && r.query.Conversation == "" && rows.size >= r.unit*maxRows*5/2
+	return rows.window && r.unit > 0 && r.query.Conversation == "" && rows.size >= r.unit*window.MaxRows*5/2
 }
 
 // orderKey bounds the length of a key, so that positions fit into a token.

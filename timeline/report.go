@@ -10,17 +10,18 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/internal/reasons"
 	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/window"
 )
 
-func noticeKey(code string, src parleyv1.Source, s *span) string {
+func noticeKey(code string, src parleyv1.Source, s *window.Span) string {
 	if s == nil {
 		return fmt.Sprint(code, src)
 	}
-	return fmt.Sprint(code, src, s.start.UnixNano(), s.end.UnixNano())
+	return fmt.Sprint(code, src, s.Start.UnixNano(), s.End.UnixNano())
 }
 
 // notice tells the reader something, once.
-func (w *walk) notice(code, message string, src parleyv1.Source, s *span) {
+func (w *walk) notice(code, message string, src parleyv1.Source, s *window.Span) {
 	id := noticeKey(code, src, s)
 	if w.told[id] {
 		return
@@ -41,13 +42,13 @@ func (w *walk) news() []*parleyv1.Notice {
 			if g.reason == t.reason {
 				cause = t.cause
 			}
-			w.notice(reasons.Text(g.reason), failure.Explain(g.reason, cause), t.src, &g.span)
+			w.notice(reasons.Text(g.reason), failure.Explain(g.reason, cause), t.src, &g.Span)
 		}
 		if t.refuted.Load() && !slices.ContainsFunc(t.gaps, func(g gap) bool { return g.reason == parleyv1.ErrorReason_ERROR_REASON_PARTICIPANT_NOT_HONOURED }) {
 			w.notice(reasons.Text(parleyv1.ErrorReason_ERROR_REASON_PARTICIPANT_NOT_HONOURED), "Graph sent calls without the participant that it was asked for; they were left out", t.src, nil)
 		}
 		if !t.begun.IsZero() && t.open {
-			w.notice(reasons.Code(parleyv1.NoticeCode_NOTICE_CODE_START_RAISED), "Graph refused to be asked from 1970 on; what lies before this span was not read", t.src, &span{start: t.begun})
+			w.notice(reasons.Code(parleyv1.NoticeCode_NOTICE_CODE_START_RAISED), "Graph refused to be asked from 1970 on; what lies before this span was not read", t.src, &window.Span{Start: t.begun})
 		}
 		if skew := w.skew(); skew.Abs() > w.engine.cfg.Settle[t.src] {
 			w.notice(reasons.Code(parleyv1.NoticeCode_NOTICE_CODE_CLOCK_SKEW), "The gateway's clock and Graph's differ by "+skew.Abs().Round(time.Second).String()+
@@ -101,9 +102,9 @@ func (w *walk) report(t *track) *parleyv1.SourceReport {
 		r.FilteredByGraph = append(slices.Clone(r.GetFilteredByGraph()), t.clipped...)
 	}
 	for _, g := range t.doubts() {
-		r.Gaps = append(r.Gaps, &parleyv1.Gap{Interval: interval(g.span), Reason: reasons.Text(g.reason)})
+		r.Gaps = append(r.Gaps, &parleyv1.Gap{Interval: interval(g.Span), Reason: reasons.Text(g.reason)})
 	}
-	if covered := w.covered(t); covered.end.After(covered.start) {
+	if covered := w.covered(t); covered.End.After(covered.Start) {
 		r.Covered = interval(covered)
 	}
 	if t.state == parleyv1.SourceState_SOURCE_STATE_READ {
@@ -113,18 +114,18 @@ func (w *walk) report(t *track) *parleyv1.SourceReport {
 }
 
 // covered is what was read of a source, gaps included: nothing that was not asked for, and nothing that lies in Graph's future.
-func (w *walk) covered(t *track) span {
+func (w *walk) covered(t *track) window.Span {
 	s := t.whole
-	s.start = later(s.start, t.begun)
+	s.Start = window.Later(s.Start, t.begun)
 	switch edge := t.boundary(); {
 	case !t.desc:
-		s.end = edge
+		s.End = edge
 	case !t.finished || t.state != parleyv1.SourceState_SOURCE_STATE_READ:
-		s.start = later(s.start, edge)
+		s.Start = window.Later(s.Start, edge)
 	}
-	s.end = earlier(s.end, w.present())
-	if t.open && t.begun.IsZero() && s.start.Equal(epoch) && s.end.After(s.start) {
-		s.start = time.Time{}
+	s.End = window.Earlier(s.End, w.present())
+	if t.open && t.begun.IsZero() && s.Start.Equal(epoch) && s.End.After(s.Start) {
+		s.Start = time.Time{}
 	}
 	return s
 }
@@ -142,13 +143,13 @@ func (w *walk) progress() []*parleyv1.SourceProgress {
 }
 
 // interval turns a span into the contract's form; zero ends are absent.
-func interval(s span) *parleyv1.Interval {
+func interval(s window.Span) *parleyv1.Interval {
 	i := &parleyv1.Interval{}
-	if !s.start.IsZero() {
-		i.StartTime = timestamppb.New(s.start)
+	if !s.Start.IsZero() {
+		i.StartTime = timestamppb.New(s.Start)
 	}
-	if !s.end.IsZero() {
-		i.EndTime = timestamppb.New(s.end)
+	if !s.End.IsZero() {
+		i.EndTime = timestamppb.New(s.End)
 	}
 	return i
 }

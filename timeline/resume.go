@@ -7,6 +7,7 @@ import (
 	"github.com/parley-gateway/parley/internal/reasons"
 	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/query"
+	"github.com/parley-gateway/parley/timeline/window"
 )
 
 // resume goes on where a token says.
@@ -25,10 +26,10 @@ func (w *walk) resume(have query.Sources, asked []parleyv1.Source, token, field 
 		}
 	}
 	w.began = m.now0
-	if now := earlier(w.now0, w.graph); m.finished && w.req.End.IsZero() && !w.desc && now.After(m.end) {
+	if now := window.Earlier(w.now0, w.graph); m.finished && w.req.End.IsZero() && !w.desc && now.After(m.end) {
 		w.extend(m, now)
 	} else {
-		w.now0, w.told0, w.span = m.now0, m.clock, span{m.start, m.end}
+		w.now0, w.told0, w.span = m.now0, m.clock, window.Span{Start: m.start, End: m.end}
 	}
 	w.begin(have, asked, m.sources)
 	w.notices, w.told = nil, map[string]bool{}
@@ -37,10 +38,10 @@ func (w *walk) resume(have query.Sources, asked []parleyv1.Source, token, field 
 	}
 	for _, t := range w.tracks {
 		for _, g := range m.source(t.src).gaps {
-			w.told[noticeKey(reasons.Text(g.reason), t.src, &g.span)] = true
+			w.told[noticeKey(reasons.Text(g.reason), t.src, &g.Span)] = true
 		}
 		if !t.begun.IsZero() {
-			w.told[noticeKey(reasons.Code(parleyv1.NoticeCode_NOTICE_CODE_START_RAISED), t.src, &span{start: t.begun})] = true
+			w.told[noticeKey(reasons.Code(parleyv1.NoticeCode_NOTICE_CODE_START_RAISED), t.src, &window.Span{Start: t.begun})] = true
 		}
 		if w.extended {
 			t.trace.fresh = false // its window is not the one that the token stood in
@@ -51,12 +52,12 @@ func (w *walk) resume(have query.Sources, asked []parleyv1.Source, token, field 
 
 // extend goes on with a walk that had reached its end: from where it was settled, because rows may have come late behind that.
 func (w *walk) extend(m *mark, now time.Time) {
-	w.span, w.extended = span{m.start, now}, true
+	w.span, w.extended = window.Span{Start: m.start, End: now}, true
 	for i := range m.sources {
 		if s := &m.sources[i]; s.state == parleyv1.SourceState_SOURCE_STATE_READ {
-			settled := earlier(m.end, m.clock.Add(-w.engine.cfg.Settle[s.src]))
+			settled := window.Earlier(m.end, m.clock.Add(-w.engine.cfg.Settle[s.src]))
 			s.finished, s.at, s.tried, s.sum = false, nil, false, 0
-			s.reached = earlier(s.reached, settled)
+			s.reached = window.Earlier(s.reached, settled)
 		}
 	}
 }
@@ -73,29 +74,29 @@ func (m *mark) source(src parleyv1.Source) *sourceMark {
 
 // catchingUp reports whether the cursor stood behind all rows in order of a window: the window that it stood in is read in
 // pieces, and this is one of the first.
-func (t *track) catchingUp(s span) bool {
+func (t *track) catchingUp(s window.Span) bool {
 	switch r := t.resume; {
 	case r == nil || !r.any:
 		return false
 	case r.stray && t.desc:
-		return r.window.start.Before(s.start)
+		return r.window.Start.Before(s.Start)
 	case r.stray:
-		return r.window.end.After(s.end)
+		return r.window.End.After(s.End)
 	case t.desc:
-		return r.time.Before(s.start)
+		return r.time.Before(s.Start)
 	default:
-		return !r.time.Before(s.end)
+		return !r.time.Before(s.End)
 	}
 }
 
 // resumed is where the cursor stood, as a place in another window: behind a row in order, or behind all rows in order of the
 // cursor's window where it stood behind a row from outside.
-func (t *track) resumed(w window) position {
+func (t *track) resumed(w window.Window) position {
 	p := position{window: w, time: t.resume.time, key: t.resume.key, any: true}
 	if t.resume.stray {
-		p.time, p.key = t.resume.window.end, ""
+		p.time, p.key = t.resume.window.End, ""
 		if t.desc {
-			p.time = t.resume.window.start
+			p.time = t.resume.window.Start
 		}
 	}
 	return p
@@ -105,8 +106,8 @@ func (t *track) resumed(w window) position {
 func (t *track) restore(m *sourceMark, asked bool) {
 	t.state, t.reason = m.state, m.reason
 	t.answered, t.finished = m.answered, m.finished
-	t.density.level, t.density.narrow, t.density.known = m.level, m.narrow, m.rate
-	t.reached, t.at, t.tried = later(m.reached, t.whole.start), m.at, m.tried
+	t.density.Level, t.density.Narrow, t.density.Known = m.level, m.narrow, m.rate
+	t.reached, t.at, t.tried = window.Later(m.reached, t.whole.Start), m.at, m.tried
 	t.counts, t.gaps, t.begun = m.counts, m.gaps, m.begun
 	t.trace.base, t.trace.fresh = m.sum, true
 	switch m.state {

@@ -9,6 +9,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline/window"
 )
 
 // linkset remembers links by digest.
@@ -39,8 +40,8 @@ type place struct{ item, chain int }
 // rowset collects the rows of one window: newest version of each, trimmed.
 type rowset struct {
 	r          *reading
-	trim       span // what is kept
-	asked      span // what was asked for
+	trim       window.Span // what is kept
+	asked      window.Span // what was asked for
 	byKey      map[string]place
 	twins      map[string]bool // keys that several rows have which differ in what they say
 	items      []source.Item
@@ -63,7 +64,7 @@ type rowset struct {
 	shown      time.Time // oldest row of earlier pages of an ordered chain: what is newer breaks the order
 }
 
-func newRowset(r *reading, w span) *rowset {
+func newRowset(r *reading, w window.Span) *rowset {
 	return &rowset{r: r, trim: w, asked: w, byKey: map[string]place{}}
 }
 
@@ -166,7 +167,7 @@ func (s *rowset) equal(o *rowset) bool {
 
 func (s *rowset) within(o *rowset) bool {
 	for i := range s.items {
-		if s.items[i].NoTime || !s.trim.has(s.r.timeOf(&s.items[i])) {
+		if s.items[i].NoTime || !s.trim.Has(s.r.timeOf(&s.items[i])) {
 			continue
 		}
 		at, known := o.byKey[s.items[i].Key]
@@ -196,9 +197,9 @@ func (r *reading) timeOf(item *source.Item) time.Time {
 // was asked for; the block's entries are what lies in the window, which may end earlier.
 func (s *rowset) fill(b *block) {
 	asked := s.trim
-	asked.end = later(asked.end, s.r.ask(s.trim).End)
-	if s.r.open && s.trim.start.Equal(s.r.first) {
-		asked.start = time.Time{}
+	asked.End = window.Later(asked.End, s.r.ask(s.trim).End)
+	if s.r.open && s.trim.Start.Equal(s.r.first) {
+		asked.Start = time.Time{}
 	}
 	entries := make([]entry, 0, len(s.items))
 	var edge []stamp
@@ -208,11 +209,11 @@ func (s *rowset) fill(b *block) {
 		e.hash = hashOf(e.key, e.version)
 		switch {
 		case item.NoTime:
-			e.time = b.start
-			e.outside(&b.start)
-		case asked.has(e.time):
+			e.time = b.Start
+			e.outside(&b.Start)
+		case asked.Has(e.time):
 		case s.far(e.time):
-			if s.unbounded || s.r.byCreate && e.time.Before(s.trim.start) {
+			if s.unbounded || s.r.byCreate && e.time.Before(s.trim.Start) {
 				b.trimmed++ // not asked for
 				continue
 			}
@@ -226,7 +227,7 @@ func (s *rowset) fill(b *block) {
 		entries = append(entries, e)
 	}
 	for _, doubt := range s.doubts {
-		if s.trim.has(doubt.start) {
+		if s.trim.Has(doubt.Start) {
 			b.gaps = append(b.gaps, doubt)
 		}
 	}
@@ -247,7 +248,7 @@ func (s *rowset) fill(b *block) {
 func (b *block) show(desc bool) {
 	b.entries = b.sheet.entries
 	b.rows, b.duplicates, b.begun, b.trimmed = b.sheet.rows, b.sheet.duplicates, b.sheet.begun, b.sheet.trimmed
-	late := func(i int) bool { return !b.entries[i].stray && !b.entries[i].time.Before(b.end) }
+	late := func(i int) bool { return !b.entries[i].stray && !b.entries[i].time.Before(b.End) }
 	if !desc {
 		ordered := sort.Search(len(b.entries), func(i int) bool { return b.entries[i].stray })
 		if to := sort.Search(ordered, late); to == ordered {
@@ -264,7 +265,7 @@ func (b *block) show(desc bool) {
 
 // far reports whether a time lies outside what Graph was asked for.
 func (s *rowset) far(at time.Time) bool {
-	from, _ := source.Asked(s.trim.start, s.trim.end)
+	from, _ := source.Asked(s.trim.Start, s.trim.End)
 	return at.Before(from) && !s.r.older(s.trim, at) || !at.Before(s.limit())
 }
 
@@ -273,7 +274,7 @@ func (s *rowset) limit() time.Time {
 	if !s.shown.IsZero() {
 		return s.shown.Add(1)
 	}
-	_, to := source.Asked(s.trim.start, s.r.ask(s.trim).End)
+	_, to := source.Asked(s.trim.Start, s.r.ask(s.trim).End)
 	return to
 }
 

@@ -9,6 +9,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/internal/coalesce"
 	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/window"
 )
 
 // A window is one reading: its pages are asked for one behind the other, none of them comes from the cache, and callers who
@@ -26,7 +27,7 @@ func (r *reading) window(ctx context.Context, s *slot) *block {
 	if !ok {
 		return r.once(ctx, s.window, s.wanted, s.unbounded)
 	}
-	q := r.ask(s.window.span)
+	q := r.ask(s.window.Span)
 	opts := coalesce.Options{Urgent: s.wanted, Since: cache.ControlOf(ctx).Since()}
 	for {
 		value, joined, err := shared.Read(ctx, r.store.WindowKey(&q), opts, func(ctx context.Context) any {
@@ -37,7 +38,7 @@ func (r *reading) window(ctx context.Context, s *slot) *block {
 		})
 		from, _ := value.(*block)
 		if err != nil || from == nil {
-			return r.abandon(&block{window: s.window}, err)
+			return r.abandon(&block{Window: s.window}, err)
 		}
 		b := *from // what it points to is shared
 		b.gaps = slices.Clone(b.gaps)
@@ -52,12 +53,12 @@ func (r *reading) window(ctx context.Context, s *slot) *block {
 }
 
 // underWay reports whether another call, or one that is out of time, is reading the window.
-func (r *reading) underWay(ctx context.Context, w window) bool {
+func (r *reading) underWay(ctx context.Context, w window.Window) bool {
 	shared, ok := r.store.(cache.Readings)
 	if !ok {
 		return false
 	}
-	q := r.ask(w.span)
+	q := r.ask(w.Span)
 	return shared.UnderWay(r.store.WindowKey(&q), cache.ControlOf(ctx).Since())
 }
 
@@ -88,28 +89,28 @@ func (b *block) abandoned() bool { return b.failed != nil && failure.IsContext(b
 func (t *track) pieces(s *slot) []*step {
 	w := s.window
 	t.raise(s.block)
-	w.start = later(w.start, s.block.begun)
-	l, divisible := w.finer()
+	w.Start = window.Later(w.Start, s.block.begun)
+	l, divisible := w.Finer()
 	if parts := t.eras(w); divisible && !s.block.halved && len(parts) > 0 {
 		return parts
 	}
 	if divisible && !s.block.halved {
-		t.density.dense(l)
-		rest := &step{plan: t.plan(w.span, w.level-1)}
-		t.density.level = l
+		t.density.Dense(l)
+		rest := &step{plan: t.plan(w.Span, w.Level-1)}
+		t.density.Level = l
 		return []*step{rest}
 	}
-	first, second, ok := w.halves()
+	first, second, ok := w.Halves()
 	if !ok {
 		return []*step{{slot: &slot{window: w, whole: true}}}
 	}
-	t.density.narrow = first.end.Sub(first.start)
+	t.density.Narrow = first.End.Sub(first.Start)
 	passed := t.resume != nil && t.resume.any && !t.resume.stray && t.resume.window == w
 	if t.desc {
 		first, second = second, first
-		passed = passed && t.resume.time.Before(first.start)
+		passed = passed && t.resume.time.Before(first.Start)
 	} else {
-		passed = passed && !t.resume.time.Before(second.start)
+		passed = passed && !t.resume.time.Before(second.Start)
 	}
 	if passed {
 		return []*step{{slot: &slot{window: second}}}
@@ -119,26 +120,26 @@ func (t *track) pieces(s *slot) []*step {
 
 // eras are the pieces of an era that reaches back far: what lies before the first years of the source is not read by the year
 // while nothing is known to be there. None for any other window.
-func (t *track) eras(w window) []*step {
-	if w.level != era {
+func (t *track) eras(w window.Window) []*step {
+	if w.Level != window.Era {
 		return nil
 	}
 	var parts []*step
-	rest := w.span
+	rest := w.Span
 	for _, mark := range t.marks {
-		if mark.After(rest.start) && mark.Before(rest.end) {
-			parts = append(parts, &step{slot: &slot{window: window{span{rest.start, mark}, era}}})
-			rest.start = mark
+		if mark.After(rest.Start) && mark.Before(rest.End) {
+			parts = append(parts, &step{slot: &slot{window: window.Window{Span: window.Span{Start: rest.Start, End: mark}, Level: window.Era}}})
+			rest.Start = mark
 		}
 	}
 	if len(parts) == 0 {
 		return nil
 	}
-	last := window{rest, era}
-	if l, ok := last.finer(); ok {
-		t.density.dense(l)
+	last := window.Window{Span: rest, Level: window.Era}
+	if l, ok := last.Finer(); ok {
+		t.density.Dense(l)
 	}
-	parts = append(parts, &step{plan: t.plan(rest, year)})
+	parts = append(parts, &step{plan: t.plan(rest, window.Year)})
 	if t.desc {
 		slices.Reverse(parts)
 	}
@@ -149,16 +150,16 @@ func (t *track) eras(w window) []*step {
 // left is read once, and what lies outside is left out.
 func (t *track) ignore(f *fetcher, s *slot) {
 	if !s.block.unsent {
-		t.doubt(gap{s.window.span, parleyv1.ErrorReason_ERROR_REASON_INTERVAL_NOT_HONOURED})
+		t.doubt(gap{s.window.Span, parleyv1.ErrorReason_ERROR_REASON_INTERVAL_NOT_HONOURED})
 	}
 	rest := t.whole
 	if t.desc {
-		rest.end = s.window.end
+		rest.End = s.window.End
 	} else {
-		rest.start = s.window.start
+		rest.Start = s.window.Start
 	}
 	t.forsake(f)
-	t.queue = []*step{{slot: &slot{window: window{rest, hour}, unbounded: true}}}
+	t.queue = []*step{{slot: &slot{window: window.Window{Span: rest, Level: window.Hour}, unbounded: true}}}
 }
 
 // forsake ends the readings of what is queued, which nobody waits for any more.
@@ -190,7 +191,7 @@ func (t *track) cursor(hurried bool) (at *position, tried bool) {
 	}
 	next := t.queue[0].slot
 	tried = next.slow(hurried)
-	if between := t.at != nil && t.at.window.empty(); !tried && !between {
+	if between := t.at != nil && t.at.window.Empty(); !tried && !between {
 		return t.at, false
 	}
 	var place position

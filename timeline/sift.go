@@ -29,7 +29,7 @@ func (t *track) sift(ctx context.Context, b *block) {
 		}
 		event, err := e.event()
 		if err != nil {
-			b.gaps = addGap(b.gaps, gap{b.span, parleyv1.ErrorReason_ERROR_REASON_FILTER_NOT_EVALUATED})
+			b.gaps = addGap(b.gaps, gap{b.Span, parleyv1.ErrorReason_ERROR_REASON_FILTER_NOT_EVALUATED})
 			continue
 		}
 		verdict := t.filter.Match(event)
@@ -37,7 +37,7 @@ func (t *track) sift(ctx context.Context, b *block) {
 		if verdict == filter.Unknown && !trusted && !later {
 			verdict = t.matchWhole(ctx, event)
 			if verdict == filter.Unknown && ctx.Err() == nil {
-				b.gaps = addGap(b.gaps, gap{b.span, parleyv1.ErrorReason_ERROR_REASON_FILTER_NOT_EVALUATED})
+				b.gaps = addGap(b.gaps, gap{b.Span, parleyv1.ErrorReason_ERROR_REASON_FILTER_NOT_EVALUATED})
 			}
 		}
 		if verdict != filter.False {
@@ -69,7 +69,7 @@ func (t *track) matchWhole(ctx context.Context, event *parleyv1.Event) filter.Ve
 // not to evaluate the clause.
 func (t *track) prove(b *block) {
 	if b.unproven {
-		t.unproven = append(t.unproven, b.span)
+		t.unproven = append(t.unproven, b.Span)
 	}
 	if !t.refuted.Load() && !t.read.unfiltered.Load() {
 		return

@@ -11,6 +11,7 @@ import (
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/query"
+	"github.com/parley-gateway/parley/timeline/window"
 )
 
 const (
@@ -129,7 +130,7 @@ func (s *stream) frames(ctx context.Context) error {
 func (s *stream) due() time.Time {
 	at := s.sent.Add(s.w.engine.cfg.Heartbeat)
 	if s.size > 0 {
-		at = earlier(at, s.began.Add(batchWait))
+		at = window.Earlier(at, s.began.Add(batchWait))
 	}
 	return at
 }

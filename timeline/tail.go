@@ -10,11 +10,12 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/window"
 )
 
 // tail reads a chat's own messages newest first: Graph orders them, so one chain serves the whole interval page by page.
 type tail struct {
-	rest   span // what is left: its end moves down
+	rest   window.Span // what is left: its end moves down
 	query  source.EventQuery
 	link   string
 	links  linkset
@@ -23,7 +24,7 @@ type tail struct {
 	held   []source.Item // rows of the lowest instant of the page before: the next page may hold more of it
 	low    time.Time     // oldest row that the chain has shown; zero before its first page
 	shown  *seen         // rows that the chain has shown
-	passed span          // what earlier calls have handed over
+	passed window.Span   // what earlier calls have handed over
 	// unbounded says that Graph does not honour the bounds: what lies outside is left out.
 	unbounded bool
 	again     bool // the chain has been begun anew once, from Graph
@@ -34,19 +35,19 @@ type tail struct {
 // newTail begins at the cursor's place: messages of the same instant are asked for again and skipped.
 func (t *track) newTail() *tail {
 	rest := t.whole
-	rest.start = later(rest.start, t.begun)
-	rest.end = t.reached
+	rest.Start = window.Later(rest.Start, t.begun)
+	rest.End = t.reached
 	if t.at != nil && t.at.any && !t.at.stray {
-		rest.end = t.at.time.Add(1)
+		rest.End = t.at.time.Add(1)
 	}
-	from := &tail{rest: rest, passed: span{rest.end, t.whole.end}}
+	from := &tail{rest: rest, passed: window.Span{Start: rest.End, End: t.whole.End}}
 	from.begin(t.read)
 	return from
 }
 
 // follow reads the next page of a tail. The block spans from the page's oldest message to the end of what was left.
 func (r *reading) follow(ctx context.Context, from *tail) *block {
-	b := &block{window: window{from.rest, hour}}
+	b := &block{Window: window.Window{Span: from.rest, Level: window.Hour}}
 	rows := newRowset(r, from.rest)
 	defer rows.drop()
 	rows.add(from.held)
@@ -61,7 +62,7 @@ func (r *reading) follow(ctx context.Context, from *tail) *block {
 		// What was kept ends here. Its link would go on in an old reading: what is left is asked for anew.
 		next.begin(r)
 		next.more, next.held = true, from.held
-		b.start = from.rest.end
+		b.Start = from.rest.End
 		return b
 	case err != nil:
 		f := failure.Classify(err, from.link != "")
@@ -80,7 +81,7 @@ func (r *reading) follow(ctx context.Context, from *tail) *block {
 		}
 		reason = parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP
 	case page.Unordered && from.link == "":
-		b.start, b.unordered = from.rest.end, true
+		b.Start, b.unordered = from.rest.End, true
 		return b
 	default:
 		if !next.unbounded && next.ignored(r, page.Items) {
@@ -101,18 +102,18 @@ func (r *reading) follow(ctx context.Context, from *tail) *block {
 	if next.more {
 		r.hold(&next, rows)
 	}
-	b.start = from.rest.start
+	b.Start = from.rest.Start
 	if next.more {
-		b.start = next.rest.end
+		b.Start = next.rest.End
 	}
 	if reason != failure.None {
 		b.gaps = append(b.gaps, gap{from.rest, reason})
 	}
-	rows.trim, rows.asked, rows.shown = b.span, b.span, from.low
+	rows.trim, rows.asked, rows.shown = b.Span, b.Span, from.low
 	rows.fill(b)
 	if rows.doubtful && page != nil && page.FromCache && !from.again {
 		next = *from
-		return r.restart(&block{window: window{from.rest, hour}, tail: &next}, from, &next)
+		return r.restart(&block{Window: window.Window{Span: from.rest, Level: window.Hour}, tail: &next}, from, &next)
 	}
 	return b
 }
@@ -129,7 +130,7 @@ func (r *reading) link(ctx context.Context, from *tail, b *block) (*source.Page[
 	page, err := r.page(ctx, from.query, from.link)
 	for _, mark := range r.laterAfter(from, err) {
 		raised := *from
-		raised.rest.start, b.begun = mark, mark
+		raised.rest.Start, b.begun = mark, mark
 		raised.begin(r)
 		from = &raised
 		if page, err = r.page(ctx, from.query, ""); r.laterAfter(from, err) == nil {
@@ -165,7 +166,7 @@ func (r *reading) loops(from *tail, page *source.Page[source.Item]) bool {
 func (r *reading) restart(b *block, from, next *tail) *block {
 	next.begin(r)
 	next.again, next.more, next.held = true, true, from.held
-	b.start = from.rest.end
+	b.Start = from.rest.End
 	return b
 }
 
@@ -224,7 +225,7 @@ func (t *tail) unseen(r *reading, items []source.Item, rows *rowset) []source.It
 			rows.duplicates++
 			continue
 		}
-		if !item.NoTime && t.outside(r, item) > 0 && t.passed.has(r.timeOf(item)) {
+		if !item.NoTime && t.outside(r, item) > 0 && t.passed.Has(r.timeOf(item)) {
 			// Rows come newest first: an earlier call has handed it over.
 			rows.rows++
 			rows.leftOut++
@@ -259,7 +260,7 @@ func (r *reading) turn(next *tail, page *source.Page[source.Item], rows *rowset)
 			next.again, next.more, next.last = true, true, 0
 		}
 		return failure.None
-	case (r.byCreate || next.unbounded) && found && oldest.Before(next.rest.start.Add(-2*time.Second)):
+	case (r.byCreate || next.unbounded) && found && oldest.Before(next.rest.Start.Add(-2*time.Second)):
 		return failure.None // behind the interval, whose start Graph was not told
 	case !next.links.add(page.Next):
 		return parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP
@@ -279,13 +280,13 @@ func (r *reading) hold(next *tail, rows *rowset) {
 	if !found {
 		return
 	}
-	if oldest.Before(next.rest.start) {
-		oldest = next.rest.start
+	if oldest.Before(next.rest.Start) {
+		oldest = next.rest.Start
 	}
-	if !oldest.Before(next.rest.end) {
+	if !oldest.Before(next.rest.End) {
 		return
 	}
-	next.rest.end = oldest.Add(1)
+	next.rest.End = oldest.Add(1)
 	for i := range rows.items {
 		if item := &rows.items[i]; !item.NoTime && r.timeOf(item).Equal(oldest) {
 			next.held = append(next.held, *item)

@@ -98,14 +98,14 @@ func (t *track) recall(b *block) {
 		t.trace.base = t.sum()
 		return
 	}
-	catchingUp := t.catchingUp(b.span)
+	catchingUp := t.catchingUp(b.Span)
 	if catchingUp && t.chained() {
 		return
 	}
-	edge := b.begin(t.desc)
+	edge := b.Begin(t.desc)
 	if b.sheet != nil && !t.trace.pieces {
 		for _, s := range b.sheet.edge {
-			passed := s.time.Before(edge) != t.desc && t.whole.has(s.time)
+			passed := s.time.Before(edge) != t.desc && t.whole.Has(s.time)
 			if passed && t.near(s.time, edge) && !t.trace.known(s.id) {
 				t.trace.latest = append(t.trace.latest, s)
 			}
@@ -113,7 +113,7 @@ func (t *track) recall(b *block) {
 	}
 	t.trace.owed = 0
 	again := t.sum()
-	if t.resume == nil || t.chained() || t.trace.pieces || edge.Equal(t.resume.window.begin(t.desc)) {
+	if t.resume == nil || t.chained() || t.trace.pieces || edge.Equal(t.resume.window.Begin(t.desc)) {
 		if catchingUp {
 			t.trace.owed = t.trace.base - again // of rows in the pieces behind this one
 			return

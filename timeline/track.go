@@ -11,6 +11,7 @@ import (
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/filter"
+	"github.com/parley-gateway/parley/timeline/window"
 )
 
 // maxFailures is how many windows in a row may fail before a source that has answered before is given up.
@@ -21,7 +22,7 @@ type track struct {
 	src   parleyv1.Source
 	read  *reading
 	desc  bool
-	whole span        // what is read of this source
+	whole window.Span // what is read of this source
 	open  bool        // nothing bounds it below: rows from before 1970 belong to its first window
 	marks []time.Time // where it is cut when it reaches back far
 
@@ -41,7 +42,7 @@ type track struct {
 	gaps      []gap
 	counts    counts
 	failures  int // windows that failed in a row
-	density   density
+	density   window.Density
 	pivot     time.Time // where the present begins: before it, a window may be an era
 	requestID []string
 
@@ -61,13 +62,13 @@ type track struct {
 
 	attendance *attendance // nil = whatever Graph sends belongs here
 
-	refuted  atomic.Bool // Graph sent rows that its clause excludes
-	unproven []span      // windows with rows that are taken on Graph's word although rows are read whole
+	refuted  atomic.Bool   // Graph sent rows that its clause excludes
+	unproven []window.Span // windows with rows that are taken on Graph's word although rows are read whole
 }
 
 // position is a place inside a window.
 type position struct {
-	window window
+	window window.Window
 	time   time.Time
 	key    string
 	stray  bool
@@ -83,7 +84,7 @@ type counts struct {
 
 // begin lays out what is left to read, from the cursor's place on.
 func (t *track) begin() {
-	if t.finished || t.whole.empty() || t.state != parleyv1.SourceState_SOURCE_STATE_READ {
+	if t.finished || t.whole.Empty() || t.state != parleyv1.SourceState_SOURCE_STATE_READ {
 		t.finished = true
 		return
 	}
@@ -100,23 +101,23 @@ func (t *track) begin() {
 			t.resume = t.at
 		}
 		t.queue = append(t.queue, &step{slot: &slot{window: t.at.window, tried: t.tried}})
-		from = t.at.window.end
+		from = t.at.window.End
 		if t.desc {
-			from = t.at.window.start
+			from = t.at.window.Start
 		}
 	}
 	if t.desc {
-		rest.end = from
+		rest.End = from
 	} else {
-		rest.start = from
+		rest.Start = from
 	}
-	rest.start = later(rest.start, t.begun)
-	t.queue = append(t.queue, &step{plan: t.plan(rest, era)})
+	rest.Start = window.Later(rest.Start, t.begun)
+	t.queue = append(t.queue, &step{plan: t.plan(rest, window.Era)})
 }
 
 // plan cuts a span into windows of at most a width.
-func (t *track) plan(rest span, widest level) *plan {
-	return &plan{rest: rest, widest: widest, desc: t.desc, pivot: t.pivot}
+func (t *track) plan(rest window.Span, widest window.Level) *window.Plan {
+	return &window.Plan{Rest: rest, Widest: widest, Desc: t.desc, Pivot: t.pivot}
 }
 
 // poll makes the next entry available if it can without waiting, and reports whether it is or nothing is left.
@@ -170,7 +171,7 @@ func (t *track) head() *entry {
 
 // enter makes a block the active one and takes over what it says.
 func (t *track) enter(b *block) {
-	again := t.resume != nil && !b.start.Before(t.resume.window.start) && !b.end.After(t.resume.window.end)
+	again := t.resume != nil && !b.Start.Before(t.resume.window.Start) && !b.End.After(t.resume.window.End)
 	if !again {
 		t.counts.duplicates += int64(b.duplicates)
 		t.counts.strays += int64(b.strays)
@@ -185,22 +186,22 @@ func (t *track) enter(b *block) {
 	if t.frugal > 0 {
 		t.entered = append(t.entered, used{b.kept, b.sheet})
 	}
-	t.at = &position{window: b.window}
+	t.at = &position{window: b.Window}
 	if t.resume != nil && t.resume.any {
 		t.next = t.behind(b, again)
 		switch {
-		case t.catchingUp(b.span):
-			*t.at = t.resumed(b.window)
-		case again && t.resume.stray || !t.resume.stray && b.has(t.resume.time):
+		case t.catchingUp(b.Span):
+			*t.at = t.resumed(b.Window)
+		case again && t.resume.stray || !t.resume.stray && b.Has(t.resume.time):
 			t.at.time, t.at.key, t.at.stray, t.at.any = t.resume.time, t.resume.key, t.resume.stray, true
 		}
 	}
 	t.recall(b)
 	switch {
 	case b.unordered && t.read.byCreate: // only the end is sent: one window, not to be split
-		t.queue = append(t.queue, &step{slot: &slot{window: window{b.tail.rest, hour}}})
+		t.queue = append(t.queue, &step{slot: &slot{window: window.Window{Span: b.tail.rest, Level: window.Hour}}})
 	case b.unordered:
-		t.queue = append(t.queue, &step{plan: t.plan(b.tail.rest, era)})
+		t.queue = append(t.queue, &step{plan: t.plan(b.tail.rest, window.Era)})
 	case b.tail != nil && b.tail.more:
 		t.queue = append(t.queue, &step{slot: &slot{tail: b.tail}})
 	}
@@ -214,7 +215,7 @@ func (t *track) beside(b *block) int {
 		return n
 	}
 	for _, s := range b.sheet.edge {
-		if !t.whole.has(s.time) {
+		if !t.whole.Has(s.time) {
 			n++
 		}
 	}
@@ -228,7 +229,7 @@ func (t *track) raise(b *block) {
 	}
 	t.begun = b.begun
 	if !t.open {
-		t.doubt(gap{span{t.whole.start, b.begun}, parleyv1.ErrorReason_ERROR_REASON_GRAPH_REJECTED_REQUEST})
+		t.doubt(gap{window.Span{Start: t.whole.Start, End: b.begun}, parleyv1.ErrorReason_ERROR_REASON_GRAPH_REJECTED_REQUEST})
 	}
 }
 
@@ -238,7 +239,7 @@ func (t *track) done(e *entry, again bool) bool {
 	case e.stray:
 		return again && r.stray && e.key <= r.key
 	case r.stray:
-		return r.window.has(e.time)
+		return r.window.Has(e.time)
 	default:
 		return t.read.compare(e, &entry{time: r.time, key: r.key}) <= 0
 	}
@@ -261,8 +262,8 @@ func (t *track) judge(b *block) {
 	if b.failed == nil {
 		t.answered = true
 		t.failures = 0
-		t.density.saw(b.window, t.read.load(b.rows, b.sheet.size()))
-		t.density.took(b.took)
+		t.density.Saw(b.Window, t.read.load(b.rows, b.sheet.size()))
+		t.density.Took(b.took)
 		return
 	}
 	f := b.failed
@@ -278,7 +279,7 @@ func (t *track) judge(b *block) {
 		t.next = len(b.entries)
 		return
 	}
-	t.doubt(gap{b.span, f.Reason})
+	t.doubt(gap{b.Span, f.Reason})
 }
 
 // doubt records a gap, once.
@@ -296,13 +297,13 @@ func (t *track) leave() {
 	}
 	t.at = nil
 	if t.desc {
-		t.reached = b.start
+		t.reached = b.Start
 	} else {
-		t.reached = b.end
+		t.reached = b.End
 	}
 	t.trail(b)
-	if t.catchingUp(b.span) {
-		t.place = t.resumed(window{})
+	if t.catchingUp(b.Span) {
+		t.place = t.resumed(window.Window{})
 		t.at = &t.place
 	}
 }
@@ -310,10 +311,10 @@ func (t *track) leave() {
 // stand puts the track's place behind an entry of the active block. While the block lies before the place of the cursor, that
 // stays the track's place: what is handed over are rows from outside the window alone.
 func (t *track) stand(e *entry) {
-	if t.catchingUp(t.active.span) {
+	if t.catchingUp(t.active.Span) {
 		return
 	}
-	t.place = position{window: t.active.window, time: e.time, key: e.key, stray: e.stray, any: true}
+	t.place = position{window: t.active.Window, time: e.time, key: e.key, stray: e.stray, any: true}
 	t.at = &t.place
 }
 
@@ -327,9 +328,9 @@ func (t *track) finish() {
 // edge is where the walk of this source ends.
 func (t *track) edge() time.Time {
 	if t.desc {
-		return t.whole.start
+		return t.whole.Start
 	}
-	return t.whole.end
+	return t.whole.End
 }
 
 // stop makes a stop final: the rest of the interval is a gap, which a call that asks the source again goes on with.
@@ -345,9 +346,9 @@ func (t *track) doubts() []gap {
 	}
 	rest := t.whole
 	if t.desc {
-		rest.end = t.reached
+		rest.End = t.reached
 	} else {
-		rest.start = t.reached
+		rest.Start = t.reached
 	}
 	return addGap(slices.Clone(t.gaps), gap{rest, t.reason})
 }

@@ -11,6 +11,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline/window"
 )
 
 // Rows of one key and version are one row that Graph repeats, unless they say different things: then nobody can tell which of
@@ -93,5 +94,5 @@ func (s *rowset) ambiguous(item *source.Item) {
 		return
 	}
 	at := s.r.timeOf(item).Truncate(time.Millisecond)
-	s.doubts = addGap(s.doubts, gap{span{at, at.Add(time.Millisecond)}, parleyv1.ErrorReason_ERROR_REASON_AMBIGUOUS_ID})
+	s.doubts = addGap(s.doubts, gap{window.Span{Start: at, End: at.Add(time.Millisecond)}, parleyv1.ErrorReason_ERROR_REASON_AMBIGUOUS_ID})
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/filter"
 	"github.com/parley-gateway/parley/timeline/query"
+	"github.com/parley-gateway/parley/timeline/window"
 )
 
 // walk merges the sources of one call into the total order (event time, source, key).
@@ -24,7 +25,7 @@ type walk struct {
 	began  time.Time // when the walk's first page was asked for, even if the walk was extended since; zero = now0
 	graph  time.Time // Graph's present
 	skew   func() time.Duration
-	span   span // the asked interval; a zero start is open
+	span   window.Span // the asked interval; a zero start is open
 	tracks []*track
 	seen   seen // versions that were handed over
 	fetch  *fetcher
@@ -45,10 +46,10 @@ type walk struct {
 func (w *walk) limit(windows, rows int, account *ledger.Account) {
 	w.ahead = windows
 	for _, t := range w.tracks {
-		t.read.account, t.read.unit = account, w.engine.windowBytes()/maxRows
+		t.read.account, t.read.unit = account, w.engine.windowBytes()/window.MaxRows
 		if w.req.Conversation != "" {
 			t.read.unit = account.Each() / int64(rows)
-			t.density.most = float64(max(rows/2, maxRows))
+			t.density.Most = float64(max(rows/2, window.MaxRows))
 		}
 	}
 }
@@ -175,9 +176,9 @@ func (t *track) due(e *entry) time.Time {
 	case !e.stray:
 		return e.time
 	case t.desc:
-		return t.active.start
+		return t.active.Start
 	default:
-		return t.active.end.Add(-1)
+		return t.active.End.Add(-1)
 	}
 }
 
