@@ -62,7 +62,7 @@ func New(cfg Config) (*Client, error) {
 // their own contexts. A client of Delegates needs no closing.
 func (c *Client) Close() {
 	if c.tokens != nil && !c.user {
-		c.tokens.life.close()
+		c.tokens.logins.Close()
 	}
 	for _, pool := range c.ownPools {
 		pool.CloseIdleConnections()

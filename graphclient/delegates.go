@@ -46,12 +46,13 @@ type Assertion struct {
 // used first, until the assertion ends or others need the room. It is safe for
 // concurrent use; Close it before the application's Client.
 type Delegates struct {
-	app     *Client
-	cfg     DelegatesConfig
-	prove   *prover
-	ownPool *http.Transport // nil where the credential brought one
-	life    *lifetime
-	salt    string
+	app       *Client
+	cfg       DelegatesConfig
+	prove     *prover
+	ownPool   *http.Transport // nil where the credential brought one
+	logins    *logins         // of all users
+	discovery *discovery
+	salt      string
 
 	mu      sync.Mutex
 	closed  bool
@@ -77,7 +78,7 @@ func NewDelegates(app *Client, cfg DelegatesConfig) (*Delegates, error) {
 		return nil, err
 	}
 	d := &Delegates{
-		app: app, cfg: cfg, life: newLifetime(), clients: lru.New[delegateKey, *delegate](int64(cfg.Users), nil),
+		app: app, cfg: cfg, logins: &logins{}, clients: lru.New[delegateKey, *delegate](int64(cfg.Users), nil),
 		salt: cfg.Credential.TenantID + "\x00" + cfg.Credential.ClientID + "\x00",
 	}
 	login := cfg.Credential
@@ -85,7 +86,8 @@ func NewDelegates(app *Client, cfg DelegatesConfig) (*Delegates, error) {
 		d.ownPool = newTransport(app.cfg.RootCAs, app.cfg.Proxy)
 		login.HTTP = &http.Client{Transport: d.ownPool}
 	}
-	login.wire = newDiscovery(&loginWire{transport: login.HTTP.Transport})
+	d.discovery = newDiscovery(&loginWire{transport: login.HTTP.Transport})
+	login.wire = d.discovery
 	prove, err := newProver(login)
 	if err != nil {
 		return nil, err
@@ -125,7 +127,7 @@ func (d *Delegates) Client(a Assertion) (*Client, error) {
 func (d *Delegates) tokens(assertion string) *tokenSource {
 	return &tokenSource{
 		credential: &userCredential{prove: d.prove, assertion: assertion}, scope: d.app.cfg.Cloud.Scope(),
-		observer: noObserver{}, explain: userLoginError, life: d.life, logins: make(map[loginKey]*login),
+		observer: noObserver{}, explain: userLoginError, logins: d.logins,
 	}
 }
 
@@ -154,7 +156,8 @@ func (d *Delegates) Close() {
 		d.timer.Stop()
 	}
 	d.mu.Unlock()
-	d.life.close()
+	d.logins.Close()
+	d.discovery.Close()
 	if d.ownPool != nil {
 		d.ownPool.CloseIdleConnections()
 	}

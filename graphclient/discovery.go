@@ -2,6 +2,8 @@ package graphclient
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -9,6 +11,9 @@ import (
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+
+	"github.com/parley-gateway/parley/internal/coalesce"
+	"github.com/parley-gateway/parley/internal/lru"
 )
 
 const (
@@ -20,48 +25,52 @@ const (
 // authority before each first login of a credential: where its endpoints are.
 // A thousand users are one such request. Logins themselves pass.
 type discovery struct {
-	next policy.Transporter
+	next    policy.Transporter
+	fetches coalesce.Group[string, *document] // by URL
 
 	mu        sync.Mutex
-	documents map[string]*document // by URL
+	documents *lru.Cache[string, *document] // by URL
 }
 
-// document is one answer, or its fetching. It is written by whoever made it,
-// until done.
+// document is an answer of the authority. It never changes.
 type document struct {
-	done   chan struct{}
 	read   time.Time
 	status int
 	header http.Header
-	body   []byte // nil = not usable: the next one asks again
+	body   []byte
 }
 
 var _ policy.Transporter = (*discovery)(nil)
 
 func newDiscovery(next policy.Transporter) *discovery {
-	return &discovery{next: next, documents: make(map[string]*document)}
+	return &discovery{next: next, documents: lru.New[string, *document](maxDocuments, nil)}
 }
 
+// Close ends the requests under way and waits for them.
+func (d *discovery) Close() { d.fetches.Close() }
+
 // Do answers a request for a discovery document from the last hour's answer,
-// and sends every other request.
+// and sends every other request. Those who want the same document at the same
+// time share a request; that it failed is the answer to whoever began it alone.
 func (d *discovery) Do(req *http.Request) (*http.Response, error) {
 	if !discovers(req) {
 		return d.next.Do(req)
 	}
-	url := req.URL.String()
+	ctx, url := req.Context(), req.URL.String()
 	for {
-		own, mine := d.document(url)
-		if mine {
-			return d.fetch(req, url, own)
+		if known := d.known(url); known != nil {
+			return known.answer(req), nil
 		}
-		select {
-		case <-own.done:
-		case <-req.Context().Done():
-			return nil, req.Context().Err()
+		got, joined, err := d.fetches.Do(ctx, url, coalesce.Options{}, func(ctx context.Context) (*document, error) {
+			return d.fetch(req.Clone(ctx), url)
+		})
+		if failed := err != nil || !got.usable(); failed && joined && ctx.Err() == nil && !errors.Is(err, coalesce.ErrClosed) {
+			continue
 		}
-		if own.body != nil {
-			return own.answer(req), nil
+		if err != nil {
+			return nil, err
 		}
+		return got.answer(req), nil
 	}
 }
 
@@ -72,54 +81,38 @@ func discovers(req *http.Request) bool {
 		(strings.HasSuffix(path, "/.well-known/openid-configuration") || strings.HasSuffix(path, "/discovery/instance"))
 }
 
-// document returns the answer of a URL; mine says that the caller has to fetch it.
-func (d *discovery) document(url string) (own *document, mine bool) {
+// known returns the document of a URL that was read within the last hour; nil = there is none.
+func (d *discovery) known(url string) *document {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if known := d.documents[url]; known != nil {
-		select {
-		case <-known.done:
-			if known.body != nil && time.Since(known.read) < discoveryTime {
-				return known, false
-			}
-		default:
-			return known, false
-		}
+	known, _ := d.documents.Get(url)
+	if known == nil || time.Since(known.read) >= discoveryTime {
+		return nil
 	}
-	if len(d.documents) >= maxDocuments {
-		clear(d.documents)
-	}
-	own = &document{done: make(chan struct{})}
-	d.documents[url] = own
-	return own, true
+	return known
 }
 
-// fetch asks for a document. A failure is the fetcher's own: those who wait ask themselves.
-func (d *discovery) fetch(req *http.Request, url string, own *document) (*http.Response, error) {
-	usable := false
-	defer func() {
-		if !usable {
-			d.mu.Lock()
-			if d.documents[url] == own {
-				delete(d.documents, url)
-			}
-			d.mu.Unlock()
-		}
-		close(own.done)
-	}()
+// fetch asks for a document and keeps it if it is usable.
+func (d *discovery) fetch(req *http.Request, url string) (*document, error) {
 	resp, err := d.next.Do(req)
-	if err != nil || resp.StatusCode != http.StatusOK {
-		return resp, err
+	if err != nil {
+		return nil, err
 	}
 	body, err := io.ReadAll(resp.Body)
 	_ = resp.Body.Close() // read to its end, or given up
 	if err != nil {
 		return nil, err
 	}
-	own.status, own.header, own.body, own.read = resp.StatusCode, resp.Header, append(make([]byte, 0, len(body)), body...), time.Now()
-	usable = true
-	return own.answer(req), nil
+	got := &document{read: time.Now(), status: resp.StatusCode, header: resp.Header, body: bytes.Clone(body)}
+	if got.usable() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.documents.Put(url, got)
+	}
+	return got, nil
 }
+
+func (d *document) usable() bool { return d.status == http.StatusOK }
 
 // answer is the document as an answer to a request.
 func (d *document) answer(req *http.Request) *http.Response {

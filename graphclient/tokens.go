@@ -8,6 +8,8 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+
+	"github.com/parley-gateway/parley/internal/coalesce"
 )
 
 const (
@@ -23,20 +25,18 @@ const (
 // resetter is a credential that can forget the tokens it keeps.
 type resetter interface{ Reset() }
 
-// tokenSource keeps one token. Concurrent needs share one login, which runs
-// on its own time: a caller whose context ends leaves, the login goes on. A
-// valid token is served while its successor is fetched or cannot be fetched.
+// tokenSource keeps one token. Concurrent needs share one login. A valid token is
+// served while its successor is fetched or cannot be fetched.
 type tokenSource struct {
 	credential azcore.TokenCredential
 	scope      string
 	observer   Observer
-	life       *lifetime
 	explain    func(err, trouble error) *Error // of a failed login
+	logins     *logins
 
 	mu       sync.Mutex
 	token    azcore.AccessToken
-	claims   string // that the token was asked with
-	logins   map[loginKey]*login
+	claims   string    // that the token was asked with
 	refresh  time.Time // no early refresh before
 	failure  *Error    // of the last login, nil after a success
 	failures int
@@ -45,59 +45,19 @@ type tokenSource struct {
 	renewAt  time.Time // no forced renewal before
 }
 
+// logins are those under way, of one token source or of many. They run on their
+// own time: a caller whose context ends leaves, the login goes on.
+type logins = coalesce.Group[loginKey, string]
+
 // loginKey tells logins apart that cannot share a result.
 type loginKey struct {
+	source *tokenSource
 	claims string
 	renew  bool
 }
 
-// login is one exchange that any number of callers wait for.
-type login struct {
-	done  chan struct{}
-	token string
-	err   *Error
-}
-
 func newTokenSource(credential azcore.TokenCredential, scope string, observer Observer) *tokenSource {
-	return &tokenSource{
-		credential: credential, scope: scope, observer: observer, explain: loginError,
-		life: newLifetime(), logins: make(map[loginKey]*login),
-	}
-}
-
-// lifetime bounds and owns the logins of one or many token sources.
-type lifetime struct {
-	ctx context.Context //nolint:containedctx // bounds the logins, ended by close
-	end context.CancelFunc
-
-	mu     sync.Mutex
-	closed bool
-	wg     sync.WaitGroup
-}
-
-func newLifetime() *lifetime {
-	l := &lifetime{}
-	l.ctx, l.end = context.WithCancel(context.Background())
-	return l
-}
-
-// run starts a login, unless the lifetime is over.
-func (l *lifetime) run(do func()) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !l.closed {
-		l.wg.Go(do)
-	}
-	return !l.closed
-}
-
-// close ends running logins and waits for them.
-func (l *lifetime) close() {
-	l.mu.Lock()
-	l.closed = true
-	l.mu.Unlock()
-	l.end()
-	l.wg.Wait()
+	return &tokenSource{credential: credential, scope: scope, observer: observer, explain: loginError, logins: &logins{}}
 }
 
 // get returns a valid token, logging in when there is none.
@@ -107,7 +67,7 @@ func (s *tokenSource) get(ctx context.Context) (string, error) {
 	if s.valid(now) {
 		if s.due(now) {
 			s.refresh = now.Add(refreshPause)
-			s.start(loginKey{})
+			s.start(loginKey{source: s})
 		}
 		token := s.token.Token
 		s.mu.Unlock()
@@ -121,9 +81,9 @@ func (s *tokenSource) get(ctx context.Context) (string, error) {
 		s.mu.Unlock()
 		return "", err
 	}
-	l := s.start(loginKey{})
+	login := s.start(loginKey{source: s})
 	s.mu.Unlock()
-	return l.wait(ctx)
+	return tokenOf(ctx, login)
 }
 
 // renew replaces a token that Graph rejected, with the claims it asked for or
@@ -141,9 +101,9 @@ func (s *tokenSource) renew(ctx context.Context, rejected, claims string) (strin
 		s.mu.Unlock()
 		return "", &Error{Kind: KindCredential, reason: "renewed tokens are rejected"}
 	}
-	l := s.start(loginKey{claims: claims, renew: true})
+	login := s.start(loginKey{source: s, claims: claims, renew: true})
 	s.mu.Unlock()
-	return l.wait(ctx)
+	return tokenOf(ctx, login)
 }
 
 // accepted notes whether Graph took a renewed token.
@@ -170,19 +130,9 @@ func (s *tokenSource) due(now time.Time) bool {
 	return !now.Before(at) && !now.Before(s.refresh) && !now.Before(s.retryAt)
 }
 
-// start joins the login of this key or begins it. The lock is held.
-func (s *tokenSource) start(key loginKey) *login {
-	if l := s.logins[key]; l != nil {
-		return l
-	}
-	l := &login{done: make(chan struct{})}
-	s.logins[key] = l
-	if !s.life.run(func() { s.run(key, l) }) {
-		delete(s.logins, key)
-		l.err = &Error{Kind: KindUnavailable, reason: "the client is closed", final: true}
-		close(l.done)
-	}
-	return l
+// start joins the login of this key or begins it.
+func (s *tokenSource) start(key loginKey) *coalesce.Call[loginKey, string] {
+	return s.logins.Start(key, func(ctx context.Context) (string, error) { return s.login(ctx, key) })
 }
 
 // refused says whether the authority refused the last login.
@@ -192,55 +142,56 @@ func (s *tokenSource) refused() bool {
 	return s.failure != nil && s.failure.Kind == KindCredential
 }
 
-func (s *tokenSource) run(key loginKey, l *login) {
-	ctx, cancel := context.WithTimeout(s.life.ctx, loginTimeout)
+// login fetches a token and keeps it, or the failure.
+func (s *tokenSource) login(ctx context.Context, key loginKey) (string, error) {
+	limited, cancel := context.WithTimeout(ctx, loginTimeout)
 	defer cancel()
 	// A refused login may have used what has been replaced since: the library keeps a workload's token for ten minutes.
 	if r, ok := s.credential.(resetter); ok && (key.renew && key.claims == "" || s.refused()) {
 		r.Reset()
 	}
 	trouble := &wireTrouble{}
-	token, err := s.credential.GetToken(context.WithValue(ctx, troubleKey{}, trouble), policy.TokenRequestOptions{
+	token, err := s.credential.GetToken(context.WithValue(limited, troubleKey{}, trouble), policy.TokenRequestOptions{
 		Scopes: []string{s.scope}, Claims: key.claims, EnableCAE: true,
 	})
 	if err == nil && token.Token == "" {
 		err = errors.New("empty token")
 	}
+	if ctx.Err() == nil {
+		defer s.observer.CredentialState(err == nil)
+	}
 
 	s.mu.Lock()
-	delete(s.logins, key)
+	defer s.mu.Unlock()
 	now := time.Now()
 	if err == nil {
 		s.token, s.claims = token, key.claims
 		s.failure, s.failures, s.retryAt = nil, 0, time.Time{}
-		l.token = token.Token
-	} else {
-		l.err = s.explain(err, trouble.get())
-		pause := min(firstPause<<min(s.failures, 10), maxPause)
-		if l.err.Kind == KindLoginUnavailable {
-			// What the authority asked for, within reason: nobody else of this identity gets a token meanwhile.
-			pause = max(pause, min(l.err.RetryAfter, mostAsked))
-			l.err.RetryAfter = max(pause, l.err.RetryAfter)
-		}
-		s.failure, s.retryAt = l.err, now.Add(pause)
-		s.failures++
+		return token.Token, nil
 	}
-	s.mu.Unlock()
-	if s.life.ctx.Err() == nil {
-		s.observer.CredentialState(err == nil)
+	failure := s.explain(err, trouble.get())
+	pause := min(firstPause<<min(s.failures, 10), maxPause)
+	if failure.Kind == KindLoginUnavailable {
+		// What the authority asked for, within reason: nobody else of this identity gets a token meanwhile.
+		pause = max(pause, min(failure.RetryAfter, mostAsked))
+		failure.RetryAfter = max(pause, failure.RetryAfter)
 	}
-	close(l.done)
+	s.failure, s.retryAt = failure, now.Add(pause)
+	s.failures++
+	return "", failure
 }
 
-// wait waits for the login or for the caller's end, whichever comes first.
-func (l *login) wait(ctx context.Context) (string, error) {
-	select {
-	case <-l.done:
-	case <-ctx.Done():
-		return "", canceled(ctx)
+// tokenOf waits for a login or for the caller's end, whichever comes first.
+func tokenOf(ctx context.Context, login *coalesce.Call[loginKey, string]) (string, error) {
+	token, err := login.Wait(ctx)
+	if err == nil {
+		return token, nil
 	}
-	if l.err != nil {
-		return "", l.err.clone()
+	if failure, ok := errors.AsType[*Error](err); ok {
+		return "", failure.clone()
 	}
-	return l.token, nil
+	if errors.Is(err, coalesce.ErrClosed) {
+		return "", &Error{Kind: KindUnavailable, reason: "the client is closed", final: true}
+	}
+	return "", canceled(ctx)
 }
