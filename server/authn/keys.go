@@ -17,6 +17,8 @@ import (
 
 	"github.com/MicahParks/keyfunc/v3"
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/parley-gateway/parley/internal/coalesce"
 )
 
 const (
@@ -38,30 +40,20 @@ type keySet struct {
 	client *http.Client
 	now    func() time.Time
 	logger *slog.Logger
-	ctx    context.Context //nolint:containedctx // ends the fetches when the set is closed
-	cancel context.CancelFunc
-	tasks  sync.WaitGroup
+	// fetches is the fetch under way, if there is one.
+	fetches coalesce.Group[struct{}, map[string]*signingKey]
 
 	mu      sync.Mutex
 	keys    map[string]*signingKey // by kid
 	fetched time.Time              // when keys was fetched
 	tried   time.Time              // when a fetch began last
-	flight  chan struct{}          // closed when the fetch under way ends; nil = none is
-	closed  bool
 }
 
 func newKeySet(issuer string, client *http.Client, now func() time.Time, logger *slog.Logger) *keySet {
-	ctx, cancel := context.WithCancel(context.Background())
-	return &keySet{issuer: issuer, client: client, now: now, logger: logger, ctx: ctx, cancel: cancel}
+	return &keySet{issuer: issuer, client: client, now: now, logger: logger}
 }
 
-func (k *keySet) close() {
-	k.mu.Lock()
-	k.closed = true
-	k.mu.Unlock()
-	k.cancel()
-	k.tasks.Wait()
-}
+func (k *keySet) close() { k.fetches.Close() }
 
 // tokenKey is the key that signed a token.
 type tokenKey struct {
@@ -72,7 +64,7 @@ type tokenKey struct {
 
 // again says whether the issuer still publishes the key under its id.
 func (k *tokenKey) again(time.Time) error {
-	found, _ := k.set.find(k.id)
+	found := k.set.find(k.id)
 	switch {
 	case found == nil:
 		return k.set.missing()
@@ -89,14 +81,13 @@ func (k *keySet) key(ctx context.Context, token *jwt.Token) (tokenKey, error) {
 	if !ok || kid == "" {
 		return tokenKey{}, refuse(WhyUnknownKey)
 	}
-	found, wait := k.find(kid)
-	if found == nil && wait != nil {
-		select {
-		case <-wait:
-		case <-ctx.Done():
-			return tokenKey{}, &RefusedError{Why: WhyKeys, RetryAfter: fetchRetry, Err: ctx.Err()}
+	found := k.find(kid)
+	if found == nil {
+		// The fetch under way may find it.
+		if _, err := k.fetches.Join(ctx, struct{}{}, coalesce.Options{}); ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+			return tokenKey{}, &RefusedError{Why: WhyKeys, RetryAfter: fetchRetry, Err: err}
 		}
-		found, _ = k.find(kid)
+		found = k.find(kid)
 	}
 	if found == nil {
 		return tokenKey{}, k.missing()
@@ -108,9 +99,8 @@ func (k *keySet) key(ctx context.Context, token *jwt.Token) (tokenKey, error) {
 	return tokenKey{k, kid, found.public}, nil
 }
 
-// find looks a key up and begins a fetch where one is due. The channel is closed when a fetch ends that may find the key;
-// it is nil when there is none to wait for.
-func (k *keySet) find(kid string) (*signingKey, <-chan struct{}) {
+// find looks a key up, and begins a fetch where one is due.
+func (k *keySet) find(kid string) *signingKey {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	now := k.now()
@@ -120,18 +110,17 @@ func (k *keySet) find(kid string) (*signingKey, <-chan struct{}) {
 	}
 	found := k.keys[kid]
 	if found != nil && age < keysFresh {
-		return found, nil
+		return found
 	}
 	pause := fetchAgain
 	if k.keys == nil {
 		pause = fetchRetry
 	}
-	if k.flight == nil && !k.closed && (k.tried.IsZero() || now.Sub(k.tried) >= pause) {
+	if due := k.tried.IsZero() || now.Sub(k.tried) >= pause; due && !k.fetches.UnderWay(struct{}{}, time.Time{}) {
 		k.tried = now
-		k.flight = make(chan struct{})
-		k.tasks.Go(k.refresh)
+		k.fetches.Start(struct{}{}, k.refresh)
 	}
-	return found, k.flight
+	return found
 }
 
 // missing is the refusal of a key that is not there.
@@ -145,20 +134,19 @@ func (k *keySet) missing() error {
 }
 
 // refresh is one fetch.
-func (k *keySet) refresh() {
-	ctx, cancel := context.WithTimeout(k.ctx, fetchTime)
+func (k *keySet) refresh(ctx context.Context) (map[string]*signingKey, error) {
+	limited, cancel := context.WithTimeout(ctx, fetchTime)
 	defer cancel()
-	keys, err := k.fetch(ctx)
+	keys, err := k.fetch(limited)
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if err == nil {
 		k.keys, k.fetched = keys, k.now()
-	} else if k.ctx.Err() == nil {
+	} else if ctx.Err() == nil {
 		k.logger.LogAttrs(ctx, slog.LevelWarn, "signing keys of the token issuer could not be fetched",
 			slog.String("issuer", k.issuer), slog.Any("error", err), slog.Bool("have_older_keys", k.keys != nil))
 	}
-	close(k.flight)
-	k.flight = nil
+	return keys, err
 }
 
 func (k *keySet) fetch(ctx context.Context) (map[string]*signingKey, error) {
