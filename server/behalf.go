@@ -35,10 +35,10 @@ type Delegates interface {
 	OnBehalfOf(ctx context.Context, user Assertion) (Delegated, error)
 }
 
-// delegate makes a granted call one on behalf of its caller. The token is exchanged before anything is looked up in the cache:
+// delegate makes an allowed call one on behalf of its caller. The token is exchanged before anything is looked up in the cache:
 // a user whose sign-in, consent or device Entra ID does not accept any more reads no page that was kept earlier.
-func (z *authorizer) delegate(ctx context.Context, a *asked) error {
-	if a.tenant.Delegates == nil {
+func (t *callTarget) delegate(ctx context.Context) error {
+	if t.tenant.Delegates == nil {
 		return &apierror.Error{
 			Code: codes.PermissionDenied, Reason: parleyv1.ErrorReason_ERROR_REASON_DELEGATION_UNAVAILABLE,
 			Message: "the policy has Graph asked on behalf of the user, and the gateway's credential for this tenant cannot do so; " +
@@ -49,29 +49,29 @@ func (z *authorizer) delegate(ctx context.Context, a *asked) error {
 	if !ok {
 		return errObstacle(authz.NoUser)
 	}
-	delegated, err := a.tenant.Delegates.OnBehalfOf(ctx, Assertion{User: a.caller.UserID(), Token: token, Expires: a.caller.Expires})
+	delegated, err := t.tenant.Delegates.OnBehalfOf(ctx, Assertion{User: t.caller.UserID(), Token: token, Expires: t.caller.Expires})
 	if err != nil {
 		return err
 	}
-	a.onBehalf, a.sources, a.reports = true, delegated.Sources, delegated.Reports
+	t.onBehalf, t.sources, t.reports = true, delegated.Sources, delegated.Reports
 	return nil
 }
 
 // notIn says that Graph refused one chat to the user themselves: on behalf of a user that is how it answers for a chat that
 // they are not in. A missing permission is another matter, and Graph names it.
-func (a *asked) notIn(err error) bool {
-	return a.onBehalf && (isKind(err, graphclient.KindRefused) || isKind(err, graphclient.KindAccessDenied))
+func (t *callTarget) notIn(err error) bool {
+	return t.onBehalf && (isKind(err, graphclient.KindRefused) || isKind(err, graphclient.KindAccessDenied))
 }
 
 // graphIdentity is whom Graph is asked as, for the record of an allowed call.
-func (a *asked) graphIdentity(decision authz.Decision) audit.Graph {
+func (t *callTarget) graphIdentity(decision authz.Decision) audit.Graph {
 	switch {
 	case !decision.Allowed:
 		return audit.Graph{}
 	case decision.OnBehalf:
-		return audit.Graph{Permission: authz.PermissionName(true), Identity: a.caller.UserID()}
+		return audit.Graph{Permission: authz.PermissionName(true), Identity: t.caller.UserID()}
 	default:
-		return audit.Graph{Permission: authz.PermissionName(false), Identity: a.tenant.Application}
+		return audit.Graph{Permission: authz.PermissionName(false), Identity: t.tenant.Application}
 	}
 }
 

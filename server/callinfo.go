@@ -28,7 +28,7 @@ type callInfo struct {
 	// tenant is the alias of the tenant that was read; set by the service.
 	tenant string
 	// granted is what the policy allowed, with the record of it; nil until it did. Set by the service.
-	granted *grant
+	granted *accessGrant
 	// handed is what was handed out so far; set by the service.
 	handed handed
 	// cacheStatus and age tell where the answer came from; set by the freshness interceptor of unary calls.
@@ -37,9 +37,7 @@ type callInfo struct {
 	recorder  cache.Recorder
 	recording bool
 	// Room for what every call needs once, so that it is allocated with the info.
-	asked    asked
-	grant    grant
-	sources  [4]string
+	grant    accessGrant
 	record   audit.Call
 	recorded bool // the record is begun
 }

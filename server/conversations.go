@@ -27,11 +27,11 @@ var _ parleyv1.ConversationServiceServer = (*conversations)(nil)
 
 // ListConversations answers one page.
 func (c *conversations) ListConversations(ctx context.Context, req *parleyv1.ListConversationsRequest) (*parleyv1.ListConversationsResponse, error) {
-	a, walk, err := c.prepare(ctx, req)
+	target, q, err := c.prepare(ctx, req)
 	if err != nil {
 		return nil, err
 	}
-	answer, err := c.engine.ListConversations(ctx, a.sources, walk, req.GetPageToken(), pageSize(req.GetPageSize()))
+	answer, err := c.engine.ListConversations(ctx, target.sources, q, req.GetPageToken(), pageSize(req.GetPageSize()))
 	if err != nil {
 		return nil, err
 	}
@@ -41,46 +41,46 @@ func (c *conversations) ListConversations(ctx context.Context, req *parleyv1.Lis
 
 // StreamConversations sends all frames.
 func (c *conversations) StreamConversations(req *parleyv1.StreamConversationsRequest, stream grpc.ServerStreamingServer[parleyv1.StreamConversationsResponse]) error {
-	a, walk, err := c.prepare(stream.Context(), req)
+	target, q, err := c.prepare(stream.Context(), req)
 	if err != nil {
 		return err
 	}
-	walk.Reconnect = rest.Reconnecting(stream.Context())
+	q.Reconnect = rest.Reconnecting(stream.Context())
 	rows := func(frame *parleyv1.StreamConversationsResponse) int { return len(frame.GetBatch().GetConversations()) }
-	return run(c.streams, stream, a, rows, func(ctx context.Context, out *sender[parleyv1.StreamConversationsResponse, *parleyv1.StreamConversationsResponse]) error {
-		return c.engine.StreamConversations(ctx, a.sources, walk, req.GetResumeToken(), out.frame)
+	return run(c.streams, stream, target, rows, func(ctx context.Context, out *sender[parleyv1.StreamConversationsResponse, *parleyv1.StreamConversationsResponse]) error {
+		return c.engine.StreamConversations(ctx, target.sources, q, req.GetResumeToken(), out.frame)
 	})
 }
 
 // conversationsAsked is what ListConversationsRequest and StreamConversationsRequest have in common.
-type conversationsAsked interface {
-	shapeAsked
+type conversationsRequest interface {
+	shapedRequest
 
 	GetParent() string
 }
 
-func (c *conversations) prepare(ctx context.Context, req conversationsAsked) (*asked, query.Conversations, error) {
-	var walk query.Conversations
+func (c *conversations) prepare(ctx context.Context, req conversationsRequest) (*callTarget, query.Conversations, error) {
+	var q query.Conversations
 	user, err := resource.ParseUser(req.GetParent())
 	if err != nil {
-		return nil, walk, err
+		return nil, q, err
 	}
-	if walk.ByLastMessage, err = byLastMessage(req.GetOrderBy()); err != nil {
-		return nil, walk, err
+	if q.ByLastMessage, err = byLastMessage(req.GetOrderBy()); err != nil {
+		return nil, q, err
 	}
-	a, err := c.access.askFor(ctx, fieldParent, user, want{
+	target, err := c.access.authorizeUser(ctx, fieldParent, user, accessScope{
 		sources: []parleyv1.Source{parleyv1.Source_SOURCE_CONVERSATION}, view: viewOr(req.GetView(), parleyv1.EventView_EVENT_VIEW_BASIC),
 	})
 	if err != nil {
-		return nil, walk, err
+		return nil, q, err
 	}
-	if err := errors.Join(a.noWildcard(fieldParent), a.available(parleyv1.Source_SOURCE_CONVERSATION)); err != nil {
-		return nil, walk, err
+	if err := errors.Join(target.noWildcard(fieldParent), target.available(parleyv1.Source_SOURCE_CONVERSATION)); err != nil {
+		return nil, q, err
 	}
-	walk.Caller, walk.Tenant, walk.Fingerprint = a.binding()
-	walk.Owner, walk.User = a.owner, a.user
-	walk.View, walk.Filter, walk.Narrow = req.GetView(), req.GetFilter(), !a.allUsers
-	return a, walk, nil
+	q.Caller, q.Tenant, q.Fingerprint = target.binding()
+	q.Owner, q.User = target.owner, target.user
+	q.View, q.Filter, q.Narrow = req.GetView(), req.GetFilter(), !target.allUsers
+	return target, q, nil
 }
 
 // GetConversation reads one chat.
@@ -89,14 +89,14 @@ func (c *conversations) GetConversation(ctx context.Context, req *parleyv1.GetCo
 	if err != nil {
 		return nil, err
 	}
-	a, err := c.access.askFor(ctx, fieldName, user, want{
+	target, err := c.access.authorizeUser(ctx, fieldName, user, accessScope{
 		sources: []parleyv1.Source{parleyv1.Source_SOURCE_CONVERSATION}, view: viewOr(req.GetView(), parleyv1.EventView_EVENT_VIEW_FULL),
 		conversation: true,
 	})
 	if err != nil {
 		return nil, err
 	}
-	found, err := a.conversation(ctx, fieldName, id)
+	found, err := target.conversation(ctx, fieldName, id)
 	if err != nil {
 		return nil, err
 	}
@@ -109,19 +109,19 @@ func (c *conversations) GetConversation(ctx context.Context, req *parleyv1.GetCo
 }
 
 // conversation reads a chat that the user is a member of; it is also the proof of membership.
-func (a *asked) conversation(ctx context.Context, field, id string) (*parleyv1.Conversation, error) {
+func (t *callTarget) conversation(ctx context.Context, field, id string) (*parleyv1.Conversation, error) {
 	const src = parleyv1.Source_SOURCE_CONVERSATION
-	if err := a.noWildcard(field); err != nil {
+	if err := t.noWildcard(field); err != nil {
 		return nil, err
 	}
-	if err := a.available(src); err != nil {
+	if err := t.available(src); err != nil {
 		return nil, err
 	}
-	if a.sources.Conversations == nil {
+	if t.sources.Conversations == nil {
 		return nil, ofReason(parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD)
 	}
-	found, err := a.sources.Conversations.Conversation(ctx, a.owner, a.user, id)
-	if a.notIn(err) {
+	found, err := t.sources.Conversations.Conversation(ctx, t.owner, t.user, id)
+	if t.notIn(err) {
 		return nil, ofReason(parleyv1.ErrorReason_ERROR_REASON_NOT_FOUND)
 	}
 	if isKind(err, graphclient.KindNotFound) && !strings.Contains(id, "@") && !source.EveryUserHas(id) {

@@ -31,21 +31,21 @@ type events struct {
 var _ parleyv1.EventServiceServer = (*events)(nil)
 
 // eventsAsked is what ListEventsRequest and StreamEventsRequest have in common.
-type eventsAsked interface {
-	conversationsAsked
-	spanAsked
+type eventsRequest interface {
+	conversationsRequest
+	intervalRequest
 
 	GetSources() []parleyv1.Source
 }
 
 // spanAsked is the interval of a request.
-type spanAsked interface {
+type intervalRequest interface {
 	GetStartTime() *timestamppb.Timestamp
 	GetEndTime() *timestamppb.Timestamp
 }
 
 // shapeAsked is how the answer to a request is to look.
-type shapeAsked interface {
+type shapedRequest interface {
 	GetOrderBy() string
 	GetView() parleyv1.EventView
 	GetFilter() string
@@ -53,17 +53,17 @@ type shapeAsked interface {
 
 // listPage answers ListEvents with one page, whose events stay the bytes that they are.
 func (e *events) listPage(ctx context.Context, req *parleyv1.ListEventsRequest) (*timeline.Page, error) {
-	a, walk, err := e.prepare(ctx, req)
+	target, q, err := e.prepare(ctx, req)
 	if err != nil {
 		return nil, err
 	}
-	page, err := e.engine.PageEvents(ctx, a.sources, walk, req.GetPageToken(), pageSize(req.GetPageSize()))
+	page, err := e.engine.PageEvents(ctx, target.sources, q, req.GetPageToken(), pageSize(req.GetPageSize()))
 	if err != nil {
 		return nil, err
 	}
-	if a.unresolved {
+	if target.unresolved {
 		page = &timeline.Page{Message: proto.CloneOf(page.Message), Events: page.Events, Count: page.Count}
-		explain(a, page.Message.GetSources())
+		explain(target, page.Message.GetSources())
 	}
 	infoOf(ctx).handed.list(page.Count, page.Message.GetComplete())
 	return page, nil
@@ -108,59 +108,59 @@ func handleListEvents(
 
 // StreamEvents sends all frames.
 func (e *events) StreamEvents(req *parleyv1.StreamEventsRequest, stream grpc.ServerStreamingServer[parleyv1.StreamEventsResponse]) error {
-	a, walk, err := e.prepare(stream.Context(), req)
+	target, q, err := e.prepare(stream.Context(), req)
 	if err != nil {
 		return err
 	}
-	walk.Reconnect = rest.Reconnecting(stream.Context())
+	q.Reconnect = rest.Reconnecting(stream.Context())
 	rows := func(frame *parleyv1.StreamEventsResponse) int { return len(frame.GetBatch().GetEvents()) }
-	return run(e.streams, stream, a, rows, func(ctx context.Context, out *sender[parleyv1.StreamEventsResponse, *parleyv1.StreamEventsResponse]) error {
+	return run(e.streams, stream, target, rows, func(ctx context.Context, out *sender[parleyv1.StreamEventsResponse, *parleyv1.StreamEventsResponse]) error {
 		batch := &query.Batch{}
-		walk.Batch = func(b query.Batch) error {
+		q.Batch = func(b query.Batch) error {
 			*batch = b // what sends it has read it when it returns
 			return out.batch(batch)
 		}
-		return e.engine.StreamEvents(ctx, a.sources, walk, req.GetResumeToken(), out.frame)
+		return e.engine.StreamEvents(ctx, target.sources, q, req.GetResumeToken(), out.frame)
 	})
 }
 
 // prepare resolves a request and proves that the user belongs to the conversation it names.
-func (e *events) prepare(ctx context.Context, req eventsAsked) (*asked, query.Events, error) {
-	var walk query.Events
+func (e *events) prepare(ctx context.Context, req eventsRequest) (*callTarget, query.Events, error) {
+	var q query.Events
 	user, conversation, err := resource.ParseParent(req.GetParent())
 	if err != nil {
-		return nil, walk, err
+		return nil, q, err
 	}
-	if walk.Start, err = instant("start_time", req.GetStartTime()); err != nil {
-		return nil, walk, err
+	if q.Start, err = instant("start_time", req.GetStartTime()); err != nil {
+		return nil, q, err
 	}
-	if walk.End, err = instant("end_time", req.GetEndTime()); err != nil {
-		return nil, walk, err
+	if q.End, err = instant("end_time", req.GetEndTime()); err != nil {
+		return nil, q, err
 	}
-	if walk.OrderBy, err = eventOrder(req.GetOrderBy()); err != nil {
-		return nil, walk, err
+	if q.OrderBy, err = eventOrder(req.GetOrderBy()); err != nil {
+		return nil, q, err
 	}
-	a, err := e.access.askFor(ctx, fieldParent, user, want{
+	target, err := e.access.authorizeUser(ctx, fieldParent, user, accessScope{
 		sources: eventSources(req.GetSources(), user, conversation), view: viewOr(req.GetView(), parleyv1.EventView_EVENT_VIEW_BASIC),
-		start: walk.Start, end: walk.End, conversation: conversation != "",
+		start: q.Start, end: q.End, conversation: conversation != "",
 	})
 	if err != nil {
-		return nil, walk, err
+		return nil, q, err
 	}
-	walk.Caller, walk.Tenant, walk.Fingerprint = a.binding()
-	walk.Owner, walk.User, walk.Conversation = a.owner, a.user, conversation
-	walk.Sources, walk.Unavailable = req.GetSources(), a.tenant.Unavailable
-	walk.View, walk.Filter, walk.Encoded = req.GetView(), req.GetFilter(), true
-	walk.Narrow = !a.allUsers
-	if err := checkSources(a, &walk); err != nil {
-		return nil, walk, err
+	q.Caller, q.Tenant, q.Fingerprint = target.binding()
+	q.Owner, q.User, q.Conversation = target.owner, target.user, conversation
+	q.Sources, q.Unavailable = req.GetSources(), target.tenant.Unavailable
+	q.View, q.Filter, q.Encoded = req.GetView(), req.GetFilter(), true
+	q.Narrow = !target.allUsers
+	if err := checkSources(target, &q); err != nil {
+		return nil, q, err
 	}
 	if conversation != "" {
-		if _, err := a.conversation(ctx, fieldParent, conversation); err != nil {
-			return nil, walk, err
+		if _, err := target.conversation(ctx, fieldParent, conversation); err != nil {
+			return nil, q, err
 		}
 	}
-	return a, walk, nil
+	return target, q, nil
 }
 
 // eventSources are the sources that a request asks for: those it names, else all that apply to its parent.
@@ -178,40 +178,40 @@ func eventSources(named []parleyv1.Source, user, conversation string) []parleyv1
 }
 
 // checkSources applies the rules that hang on the parent, before Graph is asked anything.
-func checkSources(a *asked, walk *query.Events) error {
+func checkSources(target *callTarget, q *query.Events) error {
 	const call = parleyv1.Source_SOURCE_CALL
 	only := func(src parleyv1.Source) bool {
-		return !slices.ContainsFunc(walk.Sources, func(s parleyv1.Source) bool { return s != src })
+		return !slices.ContainsFunc(q.Sources, func(s parleyv1.Source) bool { return s != src })
 	}
 	switch {
-	case a.owner == resource.AnyUser && walk.Conversation != "":
-		return a.noWildcard(fieldParent)
-	case a.owner == resource.AnyUser:
+	case target.owner == resource.AnyUser && q.Conversation != "":
+		return target.noWildcard(fieldParent)
+	case target.owner == resource.AnyUser:
 		if !only(call) {
-			return a.noWildcard(fieldParent)
+			return target.noWildcard(fieldParent)
 		}
-	case walk.Conversation != "":
+	case q.Conversation != "":
 		if !only(parleyv1.Source_SOURCE_CHAT) {
 			return apierror.Invalid("sources", "below a conversation there are the chat's own messages only; "+
 				"ask the user's events for Copilot interactions and calls")
 		}
-	case a.unresolved && slices.Contains(walk.Sources, call) && only(call):
+	case target.unresolved && slices.Contains(q.Sources, call) && only(call):
 		return errUserID(fieldParent)
-	case a.unresolved:
-		walk.Unavailable = maps.Clone(walk.Unavailable)
-		if walk.Unavailable == nil {
-			walk.Unavailable = make(map[parleyv1.Source]parleyv1.SourceState, 1)
+	case target.unresolved:
+		q.Unavailable = maps.Clone(q.Unavailable)
+		if q.Unavailable == nil {
+			q.Unavailable = make(map[parleyv1.Source]parleyv1.SourceState, 1)
 		}
-		if _, known := walk.Unavailable[call]; !known {
-			walk.Unavailable[call] = parleyv1.SourceState_SOURCE_STATE_FAILED
+		if _, known := q.Unavailable[call]; !known {
+			q.Unavailable[call] = parleyv1.SourceState_SOURCE_STATE_FAILED
 		}
 	}
 	return nil
 }
 
 // explain gives the reason of a source that was not asked because the user's object id is unknown.
-func explain(a *asked, reports []*parleyv1.SourceReport) {
-	if !a.unresolved {
+func explain(target *callTarget, reports []*parleyv1.SourceReport) {
+	if !target.unresolved {
 		return
 	}
 	for _, report := range reports {
@@ -227,26 +227,26 @@ func (e *events) GetEvent(ctx context.Context, req *parleyv1.GetEventRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	a, err := e.access.askFor(ctx, fieldName, user, want{
+	target, err := e.access.authorizeUser(ctx, fieldName, user, accessScope{
 		sources: []parleyv1.Source{ref.Source}, view: viewOr(req.GetView(), parleyv1.EventView_EVENT_VIEW_FULL),
 	})
 	if err != nil {
 		return nil, err
 	}
 	if ref.Source != parleyv1.Source_SOURCE_CALL {
-		err = a.noWildcard(fieldName)
-	} else if a.unresolved {
+		err = target.noWildcard(fieldName)
+	} else if target.unresolved {
 		err = errUserID(fieldName)
 	}
 	if err != nil {
 		return nil, err
 	}
-	getter := a.sources.Getters[ref.Source]
-	if err := a.available(ref.Source); err != nil || getter == nil {
+	getter := target.sources.Getters[ref.Source]
+	if err := target.available(ref.Source); err != nil || getter == nil {
 		return nil, ofReason(parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD)
 	}
-	event, err := getter.Event(source.WithPriority(ctx, source.Interactive), a.owner, a.user, ref)
-	if a.notIn(err) {
+	event, err := getter.Event(source.WithPriority(ctx, source.Interactive), target.owner, target.user, ref)
+	if target.notIn(err) {
 		return nil, ofReason(parleyv1.ErrorReason_ERROR_REASON_NOT_FOUND)
 	}
 	if err != nil {

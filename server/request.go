@@ -17,14 +17,14 @@ const (
 )
 
 // pageSize applies the rules of page_size; negative ones are refused by validation.
-func pageSize(asked int32) int {
+func pageSize(size int32) int {
 	switch {
-	case asked <= 0:
+	case size <= 0:
 		return defaultPage
-	case asked > maxPage:
+	case size > maxPage:
 		return maxPage
 	default:
-		return int(asked)
+		return int(size)
 	}
 }
 
@@ -70,10 +70,10 @@ func byLastMessage(text string) (bool, error) {
 	}
 }
 
-// view puts the default of a method in the place of an absent view.
-func viewOr(asked, absent parleyv1.EventView) parleyv1.EventView {
-	if asked == parleyv1.EventView_EVENT_VIEW_UNSPECIFIED {
+// viewOr returns the view of a request, or the default of its method.
+func viewOr(view, absent parleyv1.EventView) parleyv1.EventView {
+	if view == parleyv1.EventView_EVENT_VIEW_UNSPECIFIED {
 		return absent
 	}
-	return asked
+	return view
 }

@@ -37,7 +37,7 @@ type sender[F any, P interface {
 	frameMessage
 }] struct {
 	stream grpc.ServerStreamingServer[F]
-	target *asked
+	target *callTarget
 	end    *streamEnd
 	shared *streams
 	rows   func(frame P) int // of a batch
@@ -49,10 +49,10 @@ type sender[F any, P interface {
 func run[F any, P interface {
 	*F
 	frameMessage
-}](s *streams, stream grpc.ServerStreamingServer[F], a *asked, rows func(frame P) int, produce func(context.Context, *sender[F, P]) error) error {
+}](s *streams, stream grpc.ServerStreamingServer[F], target *callTarget, rows func(frame P) int, produce func(context.Context, *sender[F, P]) error) error {
 	ctx, end, release := s.watch(source.WithPriority(stream.Context(), source.Background))
 	defer release()
-	err := end.result(produce(ctx, &sender[F, P]{stream, a, end, s, rows}))
+	err := end.result(produce(ctx, &sender[F, P]{stream, target, end, s, rows}))
 	if err != nil {
 		s.metrics.StreamIncomplete("all", apierror.Reason(toStatus(err)))
 	}

@@ -22,54 +22,65 @@ const (
 	fieldName    = "name"
 )
 
-// asked is one call's answer to who asks, which tenant is read, and whose data.
-type asked struct {
+// callTarget is what one call reads: in which tenant, whose data, and as whom Graph is asked.
+type callTarget struct {
 	caller   *authn.Caller
 	callerID string
-	alias    string
-	only     bool // the deployment has no other tenant
-	unknown  bool // the caller named one that is not of the deployment
-	tenant   *Tenant
+	scope    accessScope
+	// request is the question to the policy. Its user is set step by step.
+	request authz.Request
+
+	alias         string
+	tenant        *Tenant
+	unknownTenant bool // the caller named one that the deployment does not have
+
 	// sources and reports are what Graph is asked through: the tenant's, or those of the caller on whose behalf it is asked.
-	// Nothing is there before the call is granted.
+	// They are empty until the call is allowed.
 	sources  query.Sources
 	reports  ReportDownloader
 	onBehalf bool
-	// allUsers says that the deciding rule is not narrower than all users.
+	// allUsers is set where the deciding rule is not narrower than all users.
 	allUsers bool
 	// owner is the user segment of names: an object id, a user principal name that could not be resolved, or "-".
 	owner string
 	// user is whom Graph is asked about; empty for the whole tenant.
 	user string
-	// unresolved is true when Graph refused to say the object id behind a user principal name.
+	// unresolved is set where Graph refused to tell the object id behind a user principal name.
 	unresolved bool
+
+	sourceNames [4]string // room for the record of the call
 }
 
-// tenantOf resolves the tenant of a call: the one that the caller names, the only one there is, or the only one that the
-// policy allows the caller anything of.
-func (z *authorizer) tenantOf(ctx context.Context, what want) (*asked, error) {
+// target resolves the tenant of a call: the one that the caller names, the only one there is, or the only one that the policy
+// allows the caller anything of.
+func (z *authorizer) target(ctx context.Context, scope accessScope) (*callTarget, error) {
 	info := infoOf(ctx)
-	only := len(z.tenants) == 1
+	target := &callTarget{caller: info.caller, callerID: info.callerID, scope: scope, tenant: &noTenant}
+	target.request = authz.Request{RPC: info.rpc, Sources: scope.sources, View: scope.view, Conversation: scope.conversation}
 	alias := header(ctx, headerTenant)
 	if alias == "" {
 		var err error
-		if alias, err = z.defaultTenant(ctx, info.caller, what); err != nil {
+		if alias, err = z.defaultTenant(ctx, target); err != nil {
 			return nil, err
 		}
 	}
-	tenant, ok := z.tenants[alias]
-	if !ok {
-		// The policy decides of it as of one that the caller may not read: who may not does not learn which there are.
-		info.asked = asked{caller: info.caller, callerID: info.callerID, tenant: &Tenant{}, unknown: true}
-		return &info.asked, nil
+	only := len(z.tenants) == 1
+	if tenant, ok := z.tenants[alias]; ok {
+		info.tenant = alias
+		target.alias, target.tenant = alias, tenant
+		target.request.Tenant = authz.Tenant{Alias: alias, ID: tenant.ID, Only: only}
+		return target, nil
 	}
-	info.tenant = alias
-	info.asked = asked{caller: info.caller, callerID: info.callerID, alias: alias, only: only, tenant: tenant}
-	return &info.asked, nil
+	// The policy decides of it as of one that the caller may not read: who may not does not learn which there are.
+	target.unknownTenant = true
+	return target, nil
 }
 
-// defaultTenant is the tenant of a caller who names none.
-func (z *authorizer) defaultTenant(ctx context.Context, caller *authn.Caller, what want) (string, error) {
+// noTenant is the tenant of calls whose tenant is not known.
+var noTenant Tenant
+
+// defaultTenant is the alias of the tenant of a caller who names none.
+func (z *authorizer) defaultTenant(ctx context.Context, target *callTarget) (string, error) {
 	if len(z.tenants) == 1 {
 		for alias := range z.tenants {
 			return alias, nil
@@ -77,17 +88,34 @@ func (z *authorizer) defaultTenant(ctx context.Context, caller *authn.Caller, wh
 	}
 	known := make([]authz.Tenant, 0, len(z.tenants))
 	for alias, tenant := range z.tenants {
-		known = append(known, tenant.policy(alias, false))
+		known = append(known, authz.Tenant{Alias: alias, ID: tenant.ID})
 	}
 	rules := z.policy.Current()
-	switch allowed := rules.Tenants(caller, known); len(allowed) {
+	switch allowed := rules.Tenants(target.caller, known); len(allowed) {
 	case 0:
-		nowhere := &asked{caller: caller, callerID: caller.ID(), tenant: &Tenant{}}
-		return "", z.denied(ctx, nowhere, nowhere.request(ctx, what), authz.Decision{Digest: rules.Digest()}, what)
+		return "", z.denied(ctx, target, authz.Decision{Digest: rules.Digest()})
 	case 1:
 		return allowed[0], nil
 	default:
 		return "", errTenant()
+	}
+}
+
+// resolve returns the object id behind a user principal name; the name itself where Graph refuses to tell.
+func (t *callTarget) resolve(ctx context.Context, upn string) (string, error) {
+	if t.tenant.Sources.Users == nil {
+		t.unresolved = true
+		return upn, nil
+	}
+	id, err := t.tenant.Sources.Users.UserID(ctx, upn)
+	switch {
+	case err == nil:
+		return id, nil
+	case denied(err):
+		t.unresolved = true
+		return upn, nil
+	default:
+		return "", of(parleyv1.Source_SOURCE_USER, err)
 	}
 }
 
@@ -99,31 +127,31 @@ func errTenant() error {
 }
 
 // noWildcard refuses `users/-` where it has no meaning.
-func (a *asked) noWildcard(field string) error {
-	if a.owner == resource.AnyUser {
+func (t *callTarget) noWildcard(field string) error {
+	if t.owner == resource.AnyUser {
 		return apierror.Invalid(field, "`users/-` holds call records only; name a user")
 	}
 	return nil
 }
 
 // available refuses a source that the tenant's cloud lacks; Graph is not asked.
-func (a *asked) available(src parleyv1.Source) error {
-	if _, lacking := a.tenant.Unavailable[src]; lacking {
+func (t *callTarget) available(src parleyv1.Source) error {
+	if _, lacking := t.tenant.Unavailable[src]; lacking {
 		return ofReason(parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD)
 	}
 	return nil
 }
 
 // binding is what cursors are bound to beside the request; permission is empty for the application's.
-func (a *asked) binding() (caller, tenant, permission string) {
-	tenant = a.tenant.ID
+func (t *callTarget) binding() (caller, tenant, permission string) {
+	tenant = t.tenant.ID
 	if tenant == "" {
-		tenant = a.alias
+		tenant = t.alias
 	}
-	if a.onBehalf {
+	if t.onBehalf {
 		permission = authz.PermissionName(true)
 	}
-	return a.callerID, tenant, permission
+	return t.callerID, tenant, permission
 }
 
 func errUserID(field string) error {

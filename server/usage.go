@@ -30,11 +30,11 @@ var _ parleyv1.CopilotUsageServiceServer = (*usage)(nil)
 
 // ListCopilotUsage answers one page.
 func (u *usage) ListCopilotUsage(ctx context.Context, req *parleyv1.ListCopilotUsageRequest) (*parleyv1.ListCopilotUsageResponse, error) {
-	a, walk, err := u.prepare(ctx, req, req.GetFilter())
+	target, q, err := u.prepare(ctx, req, req.GetFilter())
 	if err != nil {
 		return nil, err
 	}
-	answer, err := u.engine.ListCopilotUsage(ctx, a.sources, walk, req.GetPageToken(), pageSize(req.GetPageSize()))
+	answer, err := u.engine.ListCopilotUsage(ctx, target.sources, q, req.GetPageToken(), pageSize(req.GetPageSize()))
 	if err != nil {
 		return nil, err
 	}
@@ -44,36 +44,36 @@ func (u *usage) ListCopilotUsage(ctx context.Context, req *parleyv1.ListCopilotU
 
 // StreamCopilotUsage sends all frames.
 func (u *usage) StreamCopilotUsage(req *parleyv1.StreamCopilotUsageRequest, stream grpc.ServerStreamingServer[parleyv1.StreamCopilotUsageResponse]) error {
-	a, walk, err := u.prepare(stream.Context(), req, req.GetFilter())
+	target, q, err := u.prepare(stream.Context(), req, req.GetFilter())
 	if err != nil {
 		return err
 	}
-	walk.Reconnect = rest.Reconnecting(stream.Context())
+	q.Reconnect = rest.Reconnecting(stream.Context())
 	rows := func(frame *parleyv1.StreamCopilotUsageResponse) int { return len(frame.GetBatch().GetRows()) }
-	return run(u.streams, stream, a, rows, func(ctx context.Context, out *sender[parleyv1.StreamCopilotUsageResponse, *parleyv1.StreamCopilotUsageResponse]) error {
-		return u.engine.StreamCopilotUsage(ctx, a.sources, walk, req.GetResumeToken(), out.frame)
+	return run(u.streams, stream, target, rows, func(ctx context.Context, out *sender[parleyv1.StreamCopilotUsageResponse, *parleyv1.StreamCopilotUsageResponse]) error {
+		return u.engine.StreamCopilotUsage(ctx, target.sources, q, req.GetResumeToken(), out.frame)
 	})
 }
 
 // usageAsked is what the three requests have in common.
-type usageAsked interface {
+type usageRequest interface {
 	GetPeriod() string
 	GetVersion() string
 }
 
-func (u *usage) prepare(ctx context.Context, req usageAsked, filter string) (*asked, query.Usage, error) {
-	a, err := u.ask(ctx, req)
+func (u *usage) prepare(ctx context.Context, req usageRequest, filter string) (*callTarget, query.Usage, error) {
+	target, err := u.authorizeReport(ctx, req)
 	if err != nil {
 		return nil, query.Usage{}, err
 	}
-	walk := query.Usage{Period: req.GetPeriod(), Version: req.GetVersion(), Filter: filter}
-	walk.Caller, walk.Tenant, walk.Fingerprint = a.binding()
-	return a, walk, nil
+	q := query.Usage{Period: req.GetPeriod(), Version: req.GetVersion(), Filter: filter}
+	q.Caller, q.Tenant, q.Fingerprint = target.binding()
+	return target, q, nil
 }
 
-// ask resolves the tenant and checks that the report exists in this form.
-func (u *usage) ask(ctx context.Context, req usageAsked) (*asked, error) {
-	a, err := u.access.ask(ctx, want{sources: []parleyv1.Source{parleyv1.Source_SOURCE_USAGE}})
+// authorizeReport authorizes a call for the report, and checks that the report exists in this form.
+func (u *usage) authorizeReport(ctx context.Context, req usageRequest) (*callTarget, error) {
+	target, err := u.access.authorize(ctx, accessScope{sources: []parleyv1.Source{parleyv1.Source_SOURCE_USAGE}})
 	if err != nil {
 		return nil, err
 	}
@@ -83,25 +83,25 @@ func (u *usage) ask(ctx context.Context, req usageAsked) (*asked, error) {
 	case period == "D30" && version == "v2":
 		return nil, apierror.Invalid("period", "D30 exists in version v1 only; v2 has D28")
 	}
-	if err := a.available(parleyv1.Source_SOURCE_USAGE); err != nil {
+	if err := target.available(parleyv1.Source_SOURCE_USAGE); err != nil {
 		return nil, err
 	}
-	return a, nil
+	return target, nil
 }
 
 // DownloadCopilotUsage sends the report's bytes as they come.
 func (u *usage) DownloadCopilotUsage(req *parleyv1.DownloadCopilotUsageRequest, stream grpc.ServerStreamingServer[httpbody.HttpBody]) error {
-	a, err := u.ask(stream.Context(), req)
+	target, err := u.authorizeReport(stream.Context(), req)
 	if err != nil {
 		return err
 	}
-	if a.reports == nil {
+	if target.reports == nil {
 		return ofReason(parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD)
 	}
 	ctx, end, release := u.streams.watch(source.WithPriority(stream.Context(), source.Background))
 	defer release()
 	query := source.UsageQuery{Period: req.GetPeriod(), Version: req.GetVersion()}
-	body, mediaType, err := a.reports.Download(ctx, query)
+	body, mediaType, err := target.reports.Download(ctx, query)
 	if err != nil {
 		return end.result(of(parleyv1.Source_SOURCE_USAGE, err))
 	}

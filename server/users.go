@@ -18,16 +18,16 @@ var _ parleyv1.UserServiceServer = (*users)(nil)
 
 // ListUsers answers one page.
 func (u *users) ListUsers(ctx context.Context, req *parleyv1.ListUsersRequest) (*parleyv1.ListUsersResponse, error) {
-	a, err := u.access.ask(ctx, want{sources: []parleyv1.Source{parleyv1.Source_SOURCE_USER}})
+	target, err := u.access.authorize(ctx, accessScope{sources: []parleyv1.Source{parleyv1.Source_SOURCE_USER}})
 	if err != nil {
 		return nil, err
 	}
-	if err := a.available(parleyv1.Source_SOURCE_USER); err != nil {
+	if err := target.available(parleyv1.Source_SOURCE_USER); err != nil {
 		return nil, err
 	}
-	var walk query.Users
-	walk.Caller, walk.Tenant, _ = a.binding()
-	answer, err := u.engine.ListUsers(ctx, a.sources, walk, req.GetPageToken(), pageSize(req.GetPageSize()))
+	var q query.Users
+	q.Caller, q.Tenant, _ = target.binding()
+	answer, err := u.engine.ListUsers(ctx, target.sources, q, req.GetPageToken(), pageSize(req.GetPageSize()))
 	if err != nil {
 		return nil, err
 	}

@@ -84,7 +84,7 @@ func (p *parser) agreeOnBehalf(node *yaml.Node, r *rule) {
 		case parleyv1.Source_SOURCE_CONVERSATION, parleyv1.Source_SOURCE_CHAT, parleyv1.Source_SOURCE_USAGE:
 		default:
 			p.failf(node, "allows source %s %s, but Graph gives it to applications alone; leave it out, or put it into a rule without `graph`",
-				sourceName(src), only)
+				SourceName(src), only)
 		}
 	}
 	if r.users == usersListed {

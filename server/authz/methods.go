@@ -64,30 +64,47 @@ func Methods() []Method {
 	return all
 }
 
-// sourceName is a source as policies and audit records spell it: "copilot" for SOURCE_COPILOT.
-func sourceName(src parleyv1.Source) string {
-	return strings.ToLower(strings.TrimPrefix(src.String(), "SOURCE_"))
+// Names of sources and views by number.
+var (
+	sourceNames = shortNames("SOURCE_", parleyv1.Source_name)
+	viewNames   = shortNames("EVENT_VIEW_", parleyv1.EventView_name)
+)
+
+func shortNames(prefix string, names map[int32]string) map[int32]string {
+	short := make(map[int32]string, len(names))
+	for number, name := range names {
+		short[number] = strings.ToLower(strings.TrimPrefix(name, prefix))
+	}
+	return short
 }
 
-// viewName is a view as policies and audit records spell it: "basic" for EVENT_VIEW_BASIC; empty for none.
-func viewName(view parleyv1.EventView) string {
+// SourceName is a source as policies and audit records spell it: "copilot" for SOURCE_COPILOT.
+func SourceName(src parleyv1.Source) string {
+	if name, ok := sourceNames[int32(src)]; ok {
+		return name
+	}
+	return src.String()
+}
+
+// ViewName is a view as policies and audit records spell it: "basic" for EVENT_VIEW_BASIC; empty for none.
+func ViewName(view parleyv1.EventView) string {
 	if view == parleyv1.EventView_EVENT_VIEW_UNSPECIFIED {
 		return ""
 	}
-	return strings.ToLower(strings.TrimPrefix(view.String(), "EVENT_VIEW_"))
+	if name, ok := viewNames[int32(view)]; ok {
+		return name
+	}
+	return view.String()
 }
 
 // SourceNames returns the names of sources as policies and audit records spell them.
 func SourceNames(sources []parleyv1.Source) []string {
 	names := make([]string, 0, len(sources))
 	for _, src := range sources {
-		names = append(names, sourceName(src))
+		names = append(names, SourceName(src))
 	}
 	return names
 }
-
-// ViewName is a view as policies and audit records spell it; empty for none.
-func ViewName(view parleyv1.EventView) string { return viewName(view) }
 
 // named makes the table of an enum's values by their short names; the zero value has none.
 func named[E interface {
