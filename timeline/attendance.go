@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
@@ -31,15 +30,6 @@ const (
 	maxProofs    = 128 // of one window
 )
 
-// belonging is what is known of a call's part in an answer.
-type belonging int
-
-const (
-	belongs  belonging = iota
-	foreign            // it is not to be handed over
-	unproven           // it belongs here by Graph's word alone
-)
-
 // attendance decides which calls of a track go out.
 type attendance struct {
 	user   string
@@ -60,20 +50,6 @@ func (w *walk) attend(have query.Sources) {
 	}
 }
 
-// answer is what the rows and records of a sheet say. A sheet holds the answer to one user's question, so that it is the
-// same for every caller.
-type answer struct {
-	mu sync.Mutex
-	// proved and refuted are calls by key of which records have told.
-	told    map[string]belonging
-	counted int // of them in what the sheet takes
-	// all is set when every call is proved.
-	all atomic.Bool
-	// judged is set when word was found out; word is what the rows claim as they stand.
-	judged bool
-	word   claim
-}
-
 // settled tells whether a window that was kept needs no further look.
 func (a *attendance) settled(s *sheet) bool {
 	if a == nil {
@@ -82,9 +58,8 @@ func (a *attendance) settled(s *sheet) bool {
 	if a.strict {
 		return s.calls.all.Load()
 	}
-	s.calls.mu.Lock()
-	defer s.calls.mu.Unlock()
-	return s.calls.judged && (s.calls.word == named || s.calls.word == silent && a.canary.trusted())
+	word, known := s.calls.claimed()
+	return known && (word == named || word == silent && a.canary.trusted())
 }
 
 // check leaves out of a block what does not belong to the user, and notes doubts.
@@ -125,22 +100,18 @@ func (t *track) checkStrictly(ctx context.Context, b *block) {
 
 // hear finds out what the rows of a block's sheet claim.
 func (a *attendance) hear(b *block) claim {
-	told := &b.sheet.calls
-	told.mu.Lock()
-	defer told.mu.Unlock()
-	if told.judged {
-		return told.word
-	}
-	for i := range b.sheet.entries {
-		e := &b.sheet.entries[i]
-		if !a.mentions(e) {
-			told.word = max(told.word, claimOfOthers(e.basic))
-		} else if event, err := e.event(); err == nil && event.GetCall() != nil {
-			told.word = max(told.word, a.claims(event.GetCall()))
+	return b.sheet.calls.heard(func() claim {
+		word := named
+		for i := range b.sheet.entries {
+			e := &b.sheet.entries[i]
+			if !a.mentions(e) {
+				word = max(word, claimOfOthers(e.basic))
+			} else if event, err := e.event(); err == nil && event.GetCall() != nil {
+				word = max(word, a.claims(event.GetCall()))
+			}
 		}
-	}
-	told.judged = true
-	return told.word
+		return word
+	})
 }
 
 // listen finds out what the rows of a block and earlier readings of records prove; open are the entries that only a record
@@ -223,37 +194,6 @@ func (t *track) keepProved(b *block, found []belonging) {
 		}
 	}
 	b.entries = kept
-}
-
-// of returns what was told of a call.
-func (a *answer) of(key string) (is belonging, known bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	is, known = a.told[key]
-	return is, known
-}
-
-// is notes what was told of a call.
-func (a *answer) is(key string, what belonging) belonging {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.told == nil {
-		a.told = map[string]belonging{}
-	}
-	a.told[key] = what
-	return what
-}
-
-// toldBytes is what one answer takes beside its key, which the sheet holds.
-const toldBytes = 48
-
-// fresh is the number of answers that were not counted yet.
-func (a *answer) fresh() int {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	fresh := len(a.told) - a.counted
-	a.counted = len(a.told)
-	return fresh
 }
 
 // wholeProofs prove calls by records that are read whole anyway, and by lighter requests where that fails.

@@ -9,15 +9,6 @@ import (
 	"github.com/parley-gateway/parley/source"
 )
 
-// claim is what the rows of a sheet say of the user by themselves.
-type claim int
-
-const (
-	named   claim = iota // each names the user, or nobody
-	silent               // some name an organizer who is not the user, and no participants
-	another              // some name participants, and the user is none of them
-)
-
 // claims is what one row says.
 func (a *attendance) claims(call *parleyv1.CallDetail) claim {
 	switch {

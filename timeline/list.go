@@ -16,10 +16,6 @@ import (
 const (
 	defaultPage = 50
 	maxPage     = 1000
-	// maxFrame bounds the wire bytes of a List answer and of a stream frame; room is left for tokens, notices and reports.
-	// JSON may be longer.
-	maxFrame  = 3 << 20
-	frameRoom = 512 << 10
 )
 
 // pageSize applies the contract's default and cap.

@@ -2,8 +2,6 @@ package timeline
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -15,21 +13,6 @@ import (
 	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/window"
 )
-
-// maxKey is the longest key that orders by itself; longer ones do by their digest.
-const maxKey = 64
-
-// entry is one event of a window.
-type entry struct {
-	time    time.Time
-	key     string
-	stray   bool // exempt from order: goes out behind the window's other events
-	version int64
-	hash    uint64 // names one version of one event
-	at      int    // its place in the list of its sheet, or apart
-	// basic and unmapped are the encoded event, as those of source.Item.
-	basic, unmapped []byte
-}
 
 // gap is a span with a doubt.
 type gap struct {
@@ -353,13 +336,4 @@ func (r *reading) tooMuch(w window.Window, pages int, rows *rowset) bool {
 // tooLarge tells when to cut even an hour: its rows are few, but take much more memory than a window is planned for.
 func (r *reading) tooLarge(rows *rowset) bool {
 	return rows.window && r.unit > 0 && r.query.Conversation == "" && rows.size >= r.unit*window.MaxRows*5/2
-}
-
-// orderKey bounds the length of a key, so that positions fit into a token.
-func orderKey(key string) string {
-	if len(key) <= maxKey {
-		return key
-	}
-	sum := sha256.Sum256([]byte(key))
-	return "~" + base64.RawURLEncoding.EncodeToString(sum[:])
 }

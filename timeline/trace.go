@@ -24,12 +24,6 @@ type trace struct {
 	known func(id uint64) bool
 }
 
-// stamp is one row: its time and its digest.
-type stamp struct {
-	time time.Time
-	id   uint64
-}
-
 // Bounds of what is compared in every combination: rows outside a window, the same beside two rows that came.
 const (
 	maxSums  = 12

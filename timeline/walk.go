@@ -224,24 +224,3 @@ func (w *walk) wait(ctx context.Context, timer <-chan time.Time) error {
 		return ctx.Err()
 	}
 }
-
-// hashOf is a 64-bit digest in the manner of FNV-1a, eight bytes at a time, equal on every replica.
-func hashOf(key string, version int64) uint64 {
-	const offset, prime = 14695981039346656037, 1099511628211
-	h := uint64(offset)
-	mix := func(word uint64) {
-		h = (h ^ word) * prime
-		h ^= h >> 32
-	}
-	for ; len(key) >= 8; key = key[8:] {
-		mix(uint64(key[0]) | uint64(key[1])<<8 | uint64(key[2])<<16 | uint64(key[3])<<24 |
-			uint64(key[4])<<32 | uint64(key[5])<<40 | uint64(key[6])<<48 | uint64(key[7])<<56)
-	}
-	last := uint64(len(key)) << 56 // no more than seven bytes are left
-	for i := range len(key) {
-		last |= uint64(key[i]) << (8 * i)
-	}
-	mix(last)
-	mix(uint64(version))
-	return h
-}

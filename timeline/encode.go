@@ -1,0 +1,50 @@
+package timeline
+
+import (
+	"fmt"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/timeline/view"
+)
+
+// Bounds of the wire bytes of a List answer and of a stream frame; room is left for tokens, notices and reports. JSON may be
+// longer.
+const (
+	maxFrame  = 3 << 20
+	frameRoom = 512 << 10
+)
+
+// appendShown appends the event of an entry, as a view shows it, to a list field. An event above the limit travels with its
+// longest texts cut.
+func appendShown(list []byte, e *entry, v parleyv1.EventView, limit int) ([]byte, error) {
+	basic, unmapped := e.basic, []byte(nil)
+	switch v {
+	case parleyv1.EventView_EVENT_VIEW_BASIC:
+	case parleyv1.EventView_EVENT_VIEW_FULL:
+		unmapped = e.unmapped
+	default:
+		var err error
+		if basic, err = view.Metadata(nil, e.basic, (*parleyv1.Event)(nil).ProtoReflect().Descriptor()); err != nil {
+			return list, fmt.Errorf("view of an event: %w", err)
+		}
+	}
+	if framed(len(basic)+len(unmapped)) > limit {
+		event := &parleyv1.Event{}
+		for _, part := range [][]byte{basic, unmapped} {
+			if err := (proto.UnmarshalOptions{Merge: true}).Unmarshal(part, event); err != nil {
+				return list, fmt.Errorf("decode an event: %w", err)
+			}
+		}
+		cut, err := proto.Marshal(shrink(event, limit))
+		if err != nil {
+			return list, fmt.Errorf("encode an event: %w", err)
+		}
+		basic, unmapped = cut, nil
+	}
+	list = protowire.AppendTag(list, listField, protowire.BytesType)
+	list = protowire.AppendVarint(list, uint64(len(basic)+len(unmapped)))
+	return append(append(list, basic...), unmapped...), nil
+}
