@@ -91,7 +91,7 @@ func (t *track) checkStrictly(ctx context.Context, b *block) {
 		return
 	}
 	told := &b.sheet.calls
-	b.sheet.grow(int64(told.fresh()) * toldBytes)
+	b.sheet.growByCalls()
 	if len(b.entries) == len(b.sheet.entries) && !slices.ContainsFunc(found, func(is belonging) bool { return is != belongs }) {
 		told.all.Store(true)
 	}

@@ -84,3 +84,6 @@ func (a *answer) fresh() int {
 	a.counted = len(a.told)
 	return fresh
 }
+
+// growByCalls counts what the sheet has come to take by answers about calls.
+func (s *sheet) growByCalls() { s.grow(int64(s.calls.fresh()) * toldBytes) }

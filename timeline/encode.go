@@ -19,7 +19,7 @@ const (
 
 // appendShown appends the event of an entry, as a view shows it, to a list field. An event above the limit travels with its
 // longest texts cut.
-func appendShown(list []byte, e *entry, v parleyv1.EventView, limit int) ([]byte, error) {
+func (e *entry) appendShown(list []byte, v parleyv1.EventView, limit int) ([]byte, error) {
 	basic, unmapped := e.basic, []byte(nil)
 	switch v {
 	case parleyv1.EventView_EVENT_VIEW_BASIC:

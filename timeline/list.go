@@ -135,7 +135,7 @@ func (w *walk) fill(ctx context.Context, page *Page, size int) (in lie, done boo
 		switch v {
 		case ready:
 			e := t.head()
-			if page.Count >= size || length > 0 && length+framed(len(e.basic)+len(e.unmapped)) > maxFrame-frameRoom {
+			if page.Count >= size || length > 0 && length+e.size() > maxFrame-frameRoom {
 				return in, false, nil
 			}
 			events, n, err := w.stretch(t, size-page.Count, maxFrame-frameRoom-length)

@@ -100,8 +100,11 @@ func newSheet(entries []entry) *sheet {
 
 // listed reports whether an event goes into the list as it is.
 func listed(e *entry) bool {
-	return !e.stray && framed(len(e.basic)+len(e.unmapped)) <= maxFrame-frameRoom
+	return !e.stray && e.size() <= maxFrame-frameRoom
 }
+
+// size is the size of an entry's event, view FULL, in a list field.
+func (e *entry) size() int { return framed(len(e.basic) + len(e.unmapped)) }
 
 // framed is the size of an event in a list field.
 func framed(n int) int { return protowire.SizeTag(listField) + protowire.SizeBytes(n) }
@@ -112,16 +115,11 @@ const (
 	sheetBytes = 384
 )
 
-// size is what the rows of the sheet take; 0 without one.
-func (s *sheet) size() int64 {
+// cost is what the sheet takes in memory, in bytes; 0 without one.
+func (s *sheet) cost() int64 {
 	if s == nil {
 		return 0
 	}
-	return s.cost()
-}
-
-// cost is what the sheet takes in memory, in bytes.
-func (s *sheet) cost() int64 {
 	n := sheetBytes + int64(cap(s.entries))*(entryBytes+8) + s.basic.cost() + s.more.Load()
 	for i := range s.entries {
 		n += int64(len(s.entries[i].key) + len(s.entries[i].unmapped))
@@ -167,7 +165,7 @@ func (s *sheet) render(v parleyv1.EventView) (eventList, error) {
 		size := 0
 		for i := range s.entries {
 			if e := &s.entries[i]; e.at != apart {
-				size += framed(len(e.basic) + len(e.unmapped))
+				size += e.size()
 			}
 		}
 		l.bytes = make([]byte, 0, size)
@@ -175,7 +173,7 @@ func (s *sheet) render(v parleyv1.EventView) (eventList, error) {
 	for i := range s.entries {
 		if e := &s.entries[i]; e.at != apart {
 			var err error
-			if l.bytes, err = appendShown(l.bytes, e, v, maxFrame); err != nil {
+			if l.bytes, err = e.appendShown(l.bytes, v, maxFrame); err != nil {
 				return eventList{}, err
 			}
 		}
@@ -189,10 +187,20 @@ func (s *sheet) render(v parleyv1.EventView) (eventList, error) {
 
 // part is the events of entries from ≤ i < to.
 func (l *eventList) part(from, to int) []byte {
-	begin := uint32(0)
-	if from > 0 {
-		begin = l.ends[from-1]
-	}
-	end := l.ends[to-1]
+	begin, end := l.begin(from), l.ends[to-1]
 	return l.bytes[begin:end:end]
 }
+
+// partSize is the size of part.
+func (l *eventList) partSize(from, to int) int { return int(l.ends[to-1] - l.begin(from)) }
+
+// begin is where the event of an entry begins.
+func (l *eventList) begin(i int) uint32 {
+	if i == 0 {
+		return 0
+	}
+	return l.ends[i-1]
+}
+
+// basicSize is the size of all events in the view BASIC.
+func (s *sheet) basicSize() int { return len(s.basic.bytes) }

@@ -262,7 +262,7 @@ func (t *track) judge(b *block) {
 	if b.failed == nil {
 		t.answered = true
 		t.failures = 0
-		t.density.Saw(b.Window, t.read.load(b.rows, b.sheet.size()))
+		t.density.Saw(b.Window, t.read.load(b.rows, b.sheet.cost()))
 		t.density.Took(b.took)
 		return
 	}

@@ -20,7 +20,7 @@ func (w *walk) stretch(t *track, most, room int) (events []byte, n int, err erro
 	b := t.active
 	first := t.head()
 	if first.at == apart {
-		events, err = appendShown(nil, first, w.req.ShownView(), maxFrame-frameRoom)
+		events, err = first.appendShown(nil, w.req.ShownView(), maxFrame-frameRoom)
 		if err == nil {
 			w.seen.add(first.hash^uint64(t.src), first.stray)
 			t.take(1)
@@ -35,11 +35,10 @@ func (w *walk) stretch(t *track, most, room int) (events []byte, n int, err erro
 	if !unchecked {
 		w.seen.add(first.hash^only, false)
 	}
-	begin, least := l.ends[first.at]-uint32(len(l.part(first.at, first.at+1))), t.next+1
-	to := least
+	to := t.next + 1
 	for ; to < len(b.entries) && to-t.next < most; to++ {
 		e := &b.entries[to]
-		if e.at != b.entries[to-1].at+1 || int(l.ends[e.at]-begin) > room || rival != nil && !w.sooner(t, e, rival) ||
+		if e.at != b.entries[to-1].at+1 || l.partSize(first.at, e.at+1) > room || rival != nil && !w.sooner(t, e, rival) ||
 			!unchecked && !w.seen.first(e.hash^only) {
 			break
 		}
