@@ -12,6 +12,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline/chunk"
 	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/query"
 )
@@ -51,15 +52,15 @@ func (w *walk) attend(have query.Sources) {
 }
 
 // settled tells whether a window that was kept needs no further look.
-func (a *attendance) settled(s *sheet) bool {
+func (a *attendance) settled(s *chunk.Chunk) bool {
 	if a == nil {
 		return true
 	}
 	if a.strict {
-		return s.calls.all.Load()
+		return s.Participants.AllVerified.Load()
 	}
-	word, known := s.calls.claimed()
-	return known && (word == named || word == silent && a.canary.trusted())
+	word, known := s.Participants.KnownClaim()
+	return known && (word == chunk.ClaimsUser || word == chunk.ClaimsOrganizer && a.canary.trusted())
 }
 
 // check leaves out of a block what does not belong to the user, and notes doubts.
@@ -71,7 +72,7 @@ func (t *track) check(ctx context.Context, b *block) {
 		t.checkStrictly(ctx, b)
 	case t.enrich == nil:
 		word := a.hear(b)
-		if word == another || word == silent && !a.canary.honours(ctx, t.read, b.Span) {
+		if word == chunk.ClaimsOthers || word == chunk.ClaimsOrganizer && !a.canary.honours(ctx, t.read, b.Span) {
 			t.refuted.Store(true)
 			b.gaps = addGap(slices.Clone(b.gaps), gap{b.Span, parleyv1.ErrorReason_ERROR_REASON_PARTICIPANT_NOT_HONOURED})
 		}
@@ -90,23 +91,23 @@ func (t *track) checkStrictly(ctx context.Context, b *block) {
 		b.failed, b.entries = failed, nil
 		return
 	}
-	told := &b.sheet.calls
-	b.sheet.growByCalls()
-	if len(b.entries) == len(b.sheet.entries) && !slices.ContainsFunc(found, func(is belonging) bool { return is != belongs }) {
-		told.all.Store(true)
+	told := &b.sheet.Participants
+	b.sheet.CountParticipants()
+	if len(b.entries) == len(b.sheet.Entries) && !slices.ContainsFunc(found, func(is chunk.Participation) bool { return is != chunk.Participates }) {
+		told.AllVerified.Store(true)
 	}
 	t.keepProved(b, found)
 }
 
 // hear finds out what the rows of a block's sheet claim.
-func (a *attendance) hear(b *block) claim {
-	return b.sheet.calls.heard(func() claim {
-		word := named
-		for i := range b.sheet.entries {
-			e := &b.sheet.entries[i]
+func (a *attendance) hear(b *block) chunk.Claim {
+	return b.sheet.Participants.Claim(func() chunk.Claim {
+		word := chunk.ClaimsUser
+		for i := range b.sheet.Entries {
+			e := &b.sheet.Entries[i]
 			if !a.mentions(e) {
-				word = max(word, claimOfOthers(e.basic))
-			} else if event, err := e.event(); err == nil && event.GetCall() != nil {
+				word = max(word, claimOfOthers(e.Basic))
+			} else if event, err := e.Event(); err == nil && event.GetCall() != nil {
 				word = max(word, a.claims(event.GetCall()))
 			}
 		}
@@ -116,19 +117,19 @@ func (a *attendance) hear(b *block) claim {
 
 // listen finds out what the rows of a block and earlier readings of records prove; open are the entries that only a record
 // can tell about.
-func (a *attendance) listen(b *block) (found []belonging, open []int) {
-	told := &b.sheet.calls
-	found = make([]belonging, len(b.entries))
+func (a *attendance) listen(b *block) (found []chunk.Participation, open []int) {
+	told := &b.sheet.Participants
+	found = make([]chunk.Participation, len(b.entries))
 	for i := range b.entries {
 		e := &b.entries[i]
 		var known bool
-		if found[i], known = told.of(e.key); known {
+		if found[i], known = told.Get(e.Key); known {
 			continue
 		}
-		found[i] = unproven
+		found[i] = chunk.Unverified
 		if a.mentions(e) {
-			if event, err := e.event(); err == nil && source.TookPart(event.GetCall(), a.user) {
-				found[i] = told.is(e.key, belongs)
+			if event, err := e.Event(); err == nil && source.TookPart(event.GetCall(), a.user) {
+				found[i] = told.Put(e.Key, chunk.Participates)
 				continue
 			}
 		}
@@ -141,8 +142,8 @@ func (a *attendance) listen(b *block) (found []belonging, open []int) {
 
 // prove reads the records of the open entries of a block. A failure is one of the source: nothing of the block can be judged
 // then.
-func (a *attendance) prove(ctx context.Context, t *track, b *block, found []belonging, open []int) *failure.Failure {
-	told := &b.sheet.calls
+func (a *attendance) prove(ctx context.Context, t *track, b *block, found []chunk.Participation, open []int) *failure.Failure {
+	told := &b.sheet.Participants
 	var group errgroup.Group
 	group.SetLimit(proofsAtOnce)
 	var failed atomic.Pointer[failure.Failure]
@@ -152,17 +153,17 @@ func (a *attendance) prove(ctx context.Context, t *track, b *block, found []belo
 		}
 		group.Go(func() error {
 			e := &b.entries[i]
-			event, err := e.event()
+			event, err := e.Event()
 			if err != nil {
 				return nil //nolint:nilerr // what cannot be read is not proved
 			}
-			err = a.prover.Prove(ctx, a.user, source.Ref{Source: t.src, ID: event.GetSource().GetId(), Version: e.version})
+			err = a.prover.Prove(ctx, a.user, source.Ref{Source: t.src, ID: event.GetSource().GetId(), Version: e.Version})
 			t.read.requests.Add(1)
 			switch {
 			case err == nil:
-				found[i] = told.is(e.key, belongs)
+				found[i] = told.Put(e.Key, chunk.Participates)
 			case errors.Is(err, source.ErrNoPart):
-				found[i] = told.is(e.key, foreign)
+				found[i] = told.Put(e.Key, chunk.Contradicted)
 			default:
 				if f := failure.Classify(err, false); f.Ends() {
 					failed.CompareAndSwap(nil, &f)
@@ -180,16 +181,16 @@ func (a *attendance) prove(ctx context.Context, t *track, b *block, found []belo
 
 // keepProved leaves the entries that are proved. What is refuted shows that Graph does not evaluate the filter; what is not
 // proved is a gap.
-func (t *track) keepProved(b *block, found []belonging) {
-	if slices.Contains(found, foreign) {
+func (t *track) keepProved(b *block, found []chunk.Participation) {
+	if slices.Contains(found, chunk.Contradicted) {
 		t.refuted.Store(true)
 	}
-	if slices.Contains(found, unproven) {
+	if slices.Contains(found, chunk.Unverified) {
 		b.gaps = addGap(slices.Clone(b.gaps), gap{b.Span, parleyv1.ErrorReason_ERROR_REASON_PARTICIPATION_NOT_PROVED})
 	}
-	kept := make([]entry, 0, len(b.entries))
+	kept := make([]chunk.Entry, 0, len(b.entries))
 	for i := range b.entries {
-		if found[i] == belongs {
+		if found[i] == chunk.Participates {
 			kept = append(kept, b.entries[i])
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/internal/reasons"
 	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline/chunk"
 	"github.com/parley-gateway/parley/timeline/failure"
 )
 
@@ -361,7 +362,7 @@ func rowHash(row proto.Message) uint64 {
 	if err != nil {
 		return 1
 	}
-	return max(hashOf(string(data), 0), 1)
+	return max(chunk.Hash(string(data), 0), 1)
 }
 
 // chainMark is the content of a cursor over a chain.
@@ -418,7 +419,7 @@ func decodeChain(data []byte) (chainMark, error) {
 
 // fillChain adds rows to a List page until it is full, time is up, or nothing is left; then it reports true.
 func fillChain[T proto.Message](ctx context.Context, c *chain[T], size int, show func(T) T) (rows []T, done bool, err error) {
-	bytes := frameRoom
+	bytes := chunk.FrameRoom
 	for {
 		row, ok := c.head()
 		if !ok {
@@ -440,8 +441,8 @@ func fillChain[T proto.Message](ctx context.Context, c *chain[T], size int, show
 			return rows, false, nil
 		}
 		shown := show(row)
-		n := framed(proto.Size(shown))
-		if len(rows) > 0 && bytes+n > maxFrame {
+		n := chunk.FramedSize(proto.Size(shown))
+		if len(rows) > 0 && bytes+n > chunk.MaxFrame {
 			return rows, false, nil
 		}
 		bytes += n

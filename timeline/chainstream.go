@@ -8,6 +8,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline/chunk"
 )
 
 // shape says how the frames F of a stream of T are made.
@@ -81,7 +82,7 @@ func (s *chainStream[T, F]) due() time.Time { return s.sent.Add(s.c.engine.cfg.H
 
 func (s *chainStream[T, F]) add(row T) error {
 	shown := s.shape.show(row)
-	n := framed(proto.Size(shown))
+	n := chunk.FramedSize(proto.Size(shown))
 	if len(s.rows) > 0 && s.bytes+n > batchMost {
 		if err := s.flush(); err != nil {
 			return err

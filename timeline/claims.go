@@ -7,24 +7,27 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline/chunk"
 )
 
 // claims is what one row says.
-func (a *attendance) claims(call *parleyv1.CallDetail) claim {
+func (a *attendance) claims(call *parleyv1.CallDetail) chunk.Claim {
 	switch {
 	case source.TookPart(call, a.user):
-		return named
+		return chunk.ClaimsUser
 	case source.NamesPeople(call):
-		return another
+		return chunk.ClaimsOthers
 	case call.GetOrganizer() != nil || call.GetLegacyOrganizer() != nil:
-		return silent
+		return chunk.ClaimsOrganizer
 	default:
-		return named
+		return chunk.ClaimsUser
 	}
 }
 
 // mentions reports whether an entry holds the user's id at all. Few rows do, and the others need not be decoded.
-func (a *attendance) mentions(e *entry) bool { return bytes.Contains(bytes.ToLower(e.basic), a.lower) }
+func (a *attendance) mentions(e *chunk.Entry) bool {
+	return bytes.Contains(bytes.ToLower(e.Basic), a.lower)
+}
 
 // callFields are the numbers of the fields that say whom a call names.
 var callFields = func() (numbers struct {
@@ -42,19 +45,19 @@ var callFields = func() (numbers struct {
 }()
 
 // claimOfOthers is what a row says that does not hold the user's id.
-func claimOfOthers(event []byte) claim {
+func claimOfOthers(event []byte) chunk.Claim {
 	call := field(event, callFields.call)
 	for _, number := range callFields.people {
 		if field(call, number) != nil {
-			return another
+			return chunk.ClaimsOthers
 		}
 	}
 	for _, number := range callFields.organizers {
 		if field(call, number) != nil {
-			return silent
+			return chunk.ClaimsOrganizer
 		}
 	}
-	return named
+	return chunk.ClaimsUser
 }
 
 // field is the value of a message's first field of a number that has a length; nil when there is none.

@@ -5,6 +5,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline/chunk"
 )
 
 // TestClaims: what a row says of the user is the same whether it is decoded or only looked at, in every field that names
@@ -15,25 +16,25 @@ func TestClaims(t *testing.T) {
 	set := func(id string) *parleyv1.IdentitySet { return &parleyv1.IdentitySet{User: &parleyv1.Identity{Id: id}} }
 	for name, c := range map[string]struct {
 		call func(id string) *parleyv1.CallDetail
-		of   claim // with another's id
+		of   chunk.Claim // with another's id
 	}{
-		"nobody": {func(string) *parleyv1.CallDetail { return &parleyv1.CallDetail{} }, named},
+		"nobody": {func(string) *parleyv1.CallDetail { return &parleyv1.CallDetail{} }, chunk.ClaimsUser},
 		"organizer": {func(id string) *parleyv1.CallDetail {
 			return &parleyv1.CallDetail{Organizer: &parleyv1.CallParticipant{Id: id}}
-		}, silent},
-		"legacy organizer": {func(id string) *parleyv1.CallDetail { return &parleyv1.CallDetail{LegacyOrganizer: set(id)} }, silent},
+		}, chunk.ClaimsOrganizer},
+		"legacy organizer": {func(id string) *parleyv1.CallDetail { return &parleyv1.CallDetail{LegacyOrganizer: set(id)} }, chunk.ClaimsOrganizer},
 		"participants": {func(id string) *parleyv1.CallDetail {
 			return &parleyv1.CallDetail{Participants: []*parleyv1.CallParticipant{{Identity: set(id)}}}
-		}, another},
+		}, chunk.ClaimsOthers},
 		"legacy participants": {func(id string) *parleyv1.CallDetail {
 			return &parleyv1.CallDetail{LegacyParticipants: []*parleyv1.IdentitySet{set(id)}}
-		}, another},
+		}, chunk.ClaimsOthers},
 		"sessions": {func(id string) *parleyv1.CallDetail {
 			return &parleyv1.CallDetail{Sessions: []*parleyv1.CallSession{{Caller: &parleyv1.CallEndpoint{Identity: set(id)}}}}
-		}, another},
+		}, chunk.ClaimsOthers},
 		"organizer and participants": {func(id string) *parleyv1.CallDetail {
 			return &parleyv1.CallDetail{Organizer: &parleyv1.CallParticipant{Id: id}, Participants: []*parleyv1.CallParticipant{{Id: id}}}
-		}, another},
+		}, chunk.ClaimsOthers},
 	} {
 		for _, id := range []string{"bob", "ADA", "ada"} {
 			call := c.call(id)
@@ -41,23 +42,23 @@ func TestClaims(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			e := &entry{basic: item.Basic}
+			e := &chunk.Entry{Basic: item.Basic}
 			want, mine := c.of, id != "bob"
 			if mine {
-				want = named
+				want = chunk.ClaimsUser
 			}
 			if got := a.claims(call); got != want {
 				t.Errorf("%s of %s: %d, want %d", name, id, got, want)
 			}
 			if mentions := a.mentions(e); mentions != (mine && name != "nobody") {
 				t.Errorf("%s of %s: mentions %v", name, id, mentions)
-			} else if got := claimOfOthers(e.basic); !mentions && got != want {
+			} else if got := claimOfOthers(e.Basic); !mentions && got != want {
 				t.Errorf("%s of %s as it lies: %d, want %d", name, id, got, want)
 			}
 		}
 	}
 	for _, broken := range []string{"\x0a", "\xff\xff", "\x0a\x05ab"} {
-		if got := claimOfOthers([]byte(broken)); got != named {
+		if got := claimOfOthers([]byte(broken)); got != chunk.ClaimsUser {
 			t.Errorf("%q: %d", broken, got)
 		}
 	}

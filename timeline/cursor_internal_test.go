@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/timeline/chunk"
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
@@ -27,7 +28,7 @@ func fullMark() mark {
 		}
 		s.at = &position{
 			window: window.Window{Span: window.Span{Start: now.Add(-25 * time.Hour), End: now.Add(-time.Hour)}, Level: window.SixHours},
-			time:   now.Add(-2*time.Hour + 7), key: strings.Repeat("k", maxKey), stray: src == 0, any: true,
+			time:   now.Add(-2*time.Hour + 7), key: strings.Repeat("k", chunk.MaxKey), stray: src == 0, any: true,
 		}
 		for i := range maxGaps {
 			at := now.Add(-time.Duration(i+1) * 100 * time.Hour)

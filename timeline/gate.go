@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/parley-gateway/parley/internal/ledger"
+	"github.com/parley-gateway/parley/timeline/chunk"
 )
 
 // What a page is believed to take before one was seen, and what a row takes beside its event while its window is read.
@@ -62,14 +63,14 @@ func (t *track) hold(b *block) {
 	if b.sheet == nil || b.split {
 		return
 	}
-	t.read.account.Hold(&b.sheet.held, b.sheet.cost())
+	t.read.account.Hold(&b.sheet.Held, b.sheet.Cost())
 	if t.filter == nil && t.enrich == nil && t.attendance == nil {
 		return
 	}
-	b.extra = int64(cap(b.entries)) * entryBytes
+	b.extra = int64(cap(b.entries)) * chunk.EntryBytes
 	for i := range b.entries {
-		if e := &b.entries[i]; e.at == apart {
-			b.extra += int64(len(e.basic) + len(e.unmapped))
+		if e := &b.entries[i]; e.At == chunk.NotInChunk {
+			b.extra += int64(len(e.Basic) + len(e.Unmapped))
 		}
 	}
 	t.read.account.Add(b.extra)
@@ -80,7 +81,7 @@ func (t *track) drop(b *block) {
 	if b.sheet == nil || b.split {
 		return
 	}
-	t.read.account.Drop(&b.sheet.held)
+	t.read.account.Drop(&b.sheet.Held)
 	t.read.account.Add(-b.extra)
 	b.extra = 0
 }

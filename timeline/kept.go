@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/parley-gateway/parley/cache"
+	"github.com/parley-gateway/parley/timeline/chunk"
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
@@ -11,20 +12,20 @@ import (
 // not kept: a window made of old and new ones would be the state of no time, and lack a row that moved between them.
 
 // keep keeps the sheet of a window. A sheet that is too large for that is read in pieces the next time.
-func (r *reading) keep(w window.Window, s *sheet) {
+func (r *reading) keep(w window.Window, s *chunk.Chunk) {
 	if r.store == nil {
 		return
 	}
 	q := r.ask(w.Span)
-	kept := cache.Window{Key: r.store.WindowKey(&q), End: q.End, Value: s, Read: s.read, Cost: s.cost()}
-	s.grown = func() {
+	kept := cache.Window{Key: r.store.WindowKey(&q), End: q.End, Value: s, Read: s.Read, Cost: s.Cost()}
+	s.OnGrow = func() {
 		again := kept
-		again.Cost = s.cost()
+		again.Cost = s.Cost()
 		r.store.KeepWindow(again)
 	}
-	if !r.store.KeepWindow(kept) && !s.split {
-		pieces := &sheet{split: true, read: s.read, begun: s.begun}
-		kept.Value, kept.Cost = pieces, pieces.cost()
+	if !r.store.KeepWindow(kept) && !s.Split {
+		pieces := &chunk.Chunk{Split: true, Read: s.Read, Begun: s.Begun}
+		kept.Value, kept.Cost = pieces, pieces.Cost()
 		r.store.KeepWindow(kept)
 	}
 }
@@ -36,18 +37,18 @@ func (r *reading) find(ctx context.Context, w window.Window) *block {
 	}
 	q := r.ask(w.Span)
 	key := r.store.WindowKey(&q)
-	s, ok := r.store.Window(ctx, key).(*sheet)
+	s, ok := r.store.Window(ctx, key).(*chunk.Chunk)
 	if !ok {
 		return nil
 	}
-	b := &block{Window: w, sheet: s, kept: key, split: s.split, begun: s.begun}
-	if s.split {
+	b := &block{Window: w, sheet: s, kept: key, split: s.Split, begun: s.Begun}
+	if s.Split {
 		return b
 	}
 	b.show(r.desc)
-	r.pages.Add(int64(s.pages))
-	r.fromCache.Add(int64(s.pages))
-	if s.unfiltered {
+	r.pages.Add(int64(s.Pages))
+	r.fromCache.Add(int64(s.Pages))
+	if s.Unfiltered {
 		r.unfiltered.Store(true)
 	}
 	return b

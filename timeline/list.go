@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/timeline/chunk"
 	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/query"
 	"github.com/parley-gateway/parley/timeline/window"
@@ -135,15 +136,15 @@ func (w *walk) fill(ctx context.Context, page *Page, size int) (in lie, done boo
 		switch v {
 		case ready:
 			e := t.head()
-			if page.Count >= size || length > 0 && length+e.size() > maxFrame-frameRoom {
+			if page.Count >= size || length > 0 && length+e.Size() > chunk.MaxFrame-chunk.FrameRoom {
 				return in, false, nil
 			}
-			events, n, err := w.stretch(t, size-page.Count, maxFrame-frameRoom-length)
+			events, n, err := w.stretch(t, size-page.Count, chunk.MaxFrame-chunk.FrameRoom-length)
 			if err != nil {
 				return in, false, err
 			}
-			if in = (lie{}); len(parts) == 0 && e.at != apart {
-				in = lie{t.active.sheet, e.at, e.at + n}
+			if in = (lie{}); len(parts) == 0 && e.At != chunk.NotInChunk {
+				in = lie{t.active.sheet, e.At, e.At + n}
 			}
 			parts = append(parts, events)
 			page.Count += n

@@ -10,6 +10,7 @@ import (
 
 	"github.com/parley-gateway/parley/cache"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/timeline/chunk"
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
@@ -53,19 +54,19 @@ type keptPage struct {
 type keptWindow struct {
 	store cache.Windows
 	key   string
-	sheet weak.Pointer[sheet]
+	sheet weak.Pointer[chunk.Chunk]
 	holds bool // the events
 }
 
 // used is a window that a walk went through; an empty key says that it was read for this call.
 type used struct {
 	key   string
-	sheet *sheet
+	sheet *chunk.Chunk
 }
 
 // lie is where events lie together: from and to are places in the list of a sheet.
 type lie struct {
-	sheet    *sheet
+	sheet    *chunk.Chunk
 	from, to int
 }
 
@@ -121,16 +122,16 @@ func (k *keptPage) page(ctx context.Context) *Page {
 	p := &Page{Message: k.message, Events: k.own, Count: k.count, kept: k}
 	for i := range k.windows {
 		was := &k.windows[i]
-		now, _ := was.store.Window(ctx, was.key).(*sheet)
+		now, _ := was.store.Window(ctx, was.key).(*chunk.Chunk)
 		if now == nil || now != was.sheet.Value() {
 			return nil
 		}
 		if was.holds {
-			l, err := now.list(k.view)
+			l, err := now.List(k.view)
 			if err != nil {
 				return nil
 			}
-			p.Events = l.part(k.from, k.to)
+			p.Events = l.Part(k.from, k.to)
 		}
 	}
 	return p

@@ -10,6 +10,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/internal/ledger"
 	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline/chunk"
 	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/window"
 )
@@ -23,9 +24,9 @@ type gap struct {
 // block is what reading one window brought.
 type block struct {
 	window.Window
-	sheet      *sheet  // holds the events of the entries that are not apart
-	entries    []entry // of the sheet, all or some; shared like it
-	kept       string  // key that the sheet was found under; "" = it was read for this call
+	sheet      *chunk.Chunk  // holds the events of the entries that are not apart
+	entries    []chunk.Entry // of the sheet, all or some; shared like it
+	kept       string        // key that the sheet was found under; "" = it was read for this call
 	gaps       []gap
 	failed     *failure.Failure // why the window was not read to its end
 	split      bool             // it held too much and must be read in pieces; nothing else is set
@@ -139,7 +140,7 @@ func (r *reading) once(ctx context.Context, w window.Window, wanted <-chan struc
 	if end.split {
 		b.split = true
 		if r.query.Conversation == "" {
-			r.keep(w, &sheet{split: true, read: rows.read, begun: b.begun})
+			r.keep(w, &chunk.Chunk{Split: true, Read: rows.read, Begun: b.begun})
 		}
 		return b
 	}

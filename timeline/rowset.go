@@ -9,6 +9,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline/chunk"
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
@@ -201,27 +202,27 @@ func (s *rowset) fill(b *block) {
 	if s.r.open && s.trim.Start.Equal(s.r.first) {
 		asked.Start = time.Time{}
 	}
-	entries := make([]entry, 0, len(s.items))
-	var edge []stamp
+	entries := make([]chunk.Entry, 0, len(s.items))
+	var edge []chunk.Stamp
 	for i := range s.items {
 		item := &s.items[i]
-		e := entry{time: s.r.timeOf(item), key: orderKey(item.Key), version: item.Version, basic: item.Basic, unmapped: item.Unmapped}
-		e.hash = hashOf(e.key, e.version)
+		e := chunk.Entry{Time: s.r.timeOf(item), Key: chunk.OrderKey(item.Key), Version: item.Version, Basic: item.Basic, Unmapped: item.Unmapped}
+		e.Hash = chunk.Hash(e.Key, e.Version)
 		switch {
 		case item.NoTime:
-			e.time = b.Start
-			e.outside(&b.Start)
-		case asked.Has(e.time):
-		case s.far(e.time):
-			if s.unbounded || s.r.byCreate && e.time.Before(s.trim.Start) {
+			e.Time = b.Start
+			e.MarkOutOfWindow(&b.Start)
+		case asked.Has(e.Time):
+		case s.far(e.Time):
+			if s.unbounded || s.r.byCreate && e.Time.Before(s.trim.Start) {
 				b.trimmed++ // not asked for
 				continue
 			}
-			e.outside(nil)
+			e.MarkOutOfWindow(nil)
 			s.doubtful = true
 			b.strays++
 		default:
-			edge = append(edge, stamp{e.time, e.hash})
+			edge = append(edge, chunk.Stamp{Time: e.Time, Hash: e.Hash})
 			continue
 		}
 		entries = append(entries, e)
@@ -234,23 +235,23 @@ func (s *rowset) fill(b *block) {
 	if s.doubtful {
 		b.gaps = append(b.gaps, gap{s.asked, parleyv1.ErrorReason_ERROR_REASON_INTERVAL_NOT_HONOURED})
 	}
-	slices.SortFunc(entries, func(x, y entry) int { return s.r.compare(&x, &y) })
-	b.sheet = newSheet(entries)
-	b.sheet.edge = edge
-	b.sheet.rows, b.sheet.duplicates, b.sheet.pages = s.rows, s.duplicates, s.pages
+	slices.SortFunc(entries, func(x, y chunk.Entry) int { return s.r.compare(&x, &y) })
+	b.sheet = chunk.New(entries)
+	b.sheet.Edge = edge
+	b.sheet.Rows, b.sheet.Duplicates, b.sheet.Pages = s.rows, s.duplicates, s.pages
 	b.trimmed += s.leftOut
-	b.sheet.begun, b.sheet.trimmed = b.begun, b.trimmed
-	b.sheet.read, b.sheet.unfiltered = s.read, s.r.unfiltered.Load()
+	b.sheet.Begun, b.sheet.Trimmed = b.begun, b.trimmed
+	b.sheet.Read, b.sheet.Unfiltered = s.read, s.r.unfiltered.Load()
 	b.show(s.r.desc)
 }
 
 // show makes the entries of the sheet that lie in the window those of the block.
 func (b *block) show(desc bool) {
-	b.entries = b.sheet.entries
-	b.rows, b.duplicates, b.begun, b.trimmed = b.sheet.rows, b.sheet.duplicates, b.sheet.begun, b.sheet.trimmed
-	late := func(i int) bool { return !b.entries[i].stray && !b.entries[i].time.Before(b.End) }
+	b.entries = b.sheet.Entries
+	b.rows, b.duplicates, b.begun, b.trimmed = b.sheet.Rows, b.sheet.Duplicates, b.sheet.Begun, b.sheet.Trimmed
+	late := func(i int) bool { return !b.entries[i].OutOfWindow && !b.entries[i].Time.Before(b.End) }
 	if !desc {
-		ordered := sort.Search(len(b.entries), func(i int) bool { return b.entries[i].stray })
+		ordered := sort.Search(len(b.entries), func(i int) bool { return b.entries[i].OutOfWindow })
 		if to := sort.Search(ordered, late); to == ordered {
 			return
 		} else if ordered == len(b.entries) {
@@ -279,18 +280,18 @@ func (s *rowset) limit() time.Time {
 }
 
 // compare orders the entries of one window of one source.
-func (r *reading) compare(x, y *entry) int {
-	if x.stray != y.stray {
-		if y.stray {
+func (r *reading) compare(x, y *chunk.Entry) int {
+	if x.OutOfWindow != y.OutOfWindow {
+		if y.OutOfWindow {
 			return -1
 		}
 		return 1
 	}
-	order := x.time.Compare(y.time)
-	if order == 0 || x.stray {
-		order = strings.Compare(x.key, y.key)
+	order := x.Time.Compare(y.Time)
+	if order == 0 || x.OutOfWindow {
+		order = strings.Compare(x.Key, y.Key)
 	}
-	if r.desc && !x.stray {
+	if r.desc && !x.OutOfWindow {
 		return -order
 	}
 	return order

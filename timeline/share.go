@@ -65,9 +65,9 @@ func (r *reading) underWay(ctx context.Context, w window.Window) bool {
 // join counts what another call has read.
 func (r *reading) join(b *block) {
 	if b.sheet != nil {
-		r.pages.Add(int64(b.sheet.pages))
-		r.fromCache.Add(int64(b.sheet.pages))
-		if b.sheet.unfiltered {
+		r.pages.Add(int64(b.sheet.Pages))
+		r.fromCache.Add(int64(b.sheet.Pages))
+		if b.sheet.Unfiltered {
 			r.unfiltered.Store(true)
 		}
 	}

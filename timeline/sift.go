@@ -7,6 +7,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline/chunk"
 	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/filter"
 )
@@ -22,12 +23,12 @@ func (t *track) sift(ctx context.Context, b *block) {
 		return
 	}
 	trusted := len(t.pushed) > 0 && !t.read.unfiltered.Load()
-	kept := make([]entry, 0, len(b.entries))
+	kept := make([]chunk.Entry, 0, len(b.entries))
 	for _, e := range b.entries {
 		if ctx.Err() != nil {
 			return // nobody waits for the block any more
 		}
-		event, err := e.event()
+		event, err := e.Event()
 		if err != nil {
 			b.gaps = addGap(b.gaps, gap{b.Span, parleyv1.ErrorReason_ERROR_REASON_FILTER_NOT_EVALUATED})
 			continue

@@ -138,7 +138,7 @@ func (s *stream) due() time.Time {
 // add puts the events at the head of a track into the batch; a full batch is sent before or after.
 func (s *stream) add(t *track) error {
 	e := t.head()
-	if s.size > 0 && s.size+e.size() > batchMost {
+	if s.size > 0 && s.size+e.Size() > batchMost {
 		if err := s.flush(); err != nil {
 			return err
 		}
@@ -162,8 +162,8 @@ func (s *stream) add(t *track) error {
 // room is how many bytes of events the batch still takes. What does not fit into one batch is cut into equal ones.
 func (s *stream) room(t *track) int {
 	room := batchMost - s.size
-	if whole := t.active.sheet.basicSize(); s.size == 0 && whole > batchMost {
-		room = min(room, whole/(whole/batchMost+1)+whole/len(t.active.sheet.entries))
+	if whole := t.active.sheet.BasicSize(); s.size == 0 && whole > batchMost {
+		room = min(room, whole/(whole/batchMost+1)+whole/len(t.active.sheet.Entries))
 	}
 	return room
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/parley-gateway/parley/cache"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline/chunk"
 	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/window"
 )
@@ -188,7 +189,7 @@ func (t *tail) known(r *reading, item *source.Item) bool {
 
 // rowID names what a row says.
 func rowID(item *source.Item) uint64 {
-	return hashOf(item.Key, item.Version) ^ hashOf(string(item.Basic), 0)
+	return chunk.Hash(item.Key, item.Version) ^ chunk.Hash(string(item.Basic), 0)
 }
 
 // outside tells whether a row of a first page lies behind what Graph was asked for (1) or, on any page, before it (-1).

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline/chunk"
 )
 
 // trace is what tells rows that Graph dates wrongly, when a window is read again, from rows that were not handed over yet:
@@ -14,12 +15,12 @@ import (
 // wider. A token keeps the sum. When a window that is read again lacks rows and holds others from outside, and both
 // sums agree, they are the same rows.
 type trace struct {
-	latest []stamp  // rows that were handed over within a second before the window at hand
-	base   uint64   // the sum when the window was entered or left, or the token's
-	owed   uint64   // what the sum holds beside the rows of this reading
-	handed []uint64 // rows outside the window at hand that were handed over in order before
-	fresh  bool     // the walk was resumed and no window was entered yet, but for pieces before the token's place
-	pieces bool     // beside fresh: such pieces were left
+	latest []chunk.Stamp // rows that were handed over within a second before the window at hand
+	base   uint64        // the sum when the window was entered or left, or the token's
+	owed   uint64        // what the sum holds beside the rows of this reading
+	handed []uint64      // rows outside the window at hand that were handed over in order before
+	fresh  bool          // the walk was resumed and no window was entered yet, but for pieces before the token's place
+	pieces bool          // beside fresh: such pieces were left
 	// known tells whether a row was handed over as one from outside, and is none of the sum's.
 	known func(id uint64) bool
 }
@@ -44,11 +45,11 @@ func (t *track) sum() uint64 {
 		}
 	}
 	for _, s := range t.trace.latest {
-		add(s.time, s.id)
+		add(s.Time, s.Hash)
 	}
 	for i := range t.active.entries[:t.next] {
-		if e := &t.active.entries[i]; !e.stray && !t.trace.known(e.hash) {
-			add(e.time, e.hash)
+		if e := &t.active.entries[i]; !e.OutOfWindow && !t.trace.known(e.Hash) {
+			add(e.Time, e.Hash)
 		}
 	}
 	return sum
@@ -72,16 +73,16 @@ func (t *track) trail(b *block) {
 	if t.trace.pieces = t.trace.fresh; !t.trace.fresh {
 		t.trace.owed = 0
 	}
-	t.trace.latest = slices.DeleteFunc(t.trace.latest, func(s stamp) bool { return !t.near(s.time, t.reached) })
-	last := sort.Search(len(b.entries), func(i int) bool { return b.entries[i].stray })
-	for last--; last >= 0 && t.near(b.entries[last].time, t.reached); last-- {
-		if e := &b.entries[last]; !t.trace.known(e.hash) {
-			t.trace.latest = append(t.trace.latest, stamp{e.time, e.hash})
+	t.trace.latest = slices.DeleteFunc(t.trace.latest, func(s chunk.Stamp) bool { return !t.near(s.Time, t.reached) })
+	last := sort.Search(len(b.entries), func(i int) bool { return b.entries[i].OutOfWindow })
+	for last--; last >= 0 && t.near(b.entries[last].Time, t.reached); last-- {
+		if e := &b.entries[last]; !t.trace.known(e.Hash) {
+			t.trace.latest = append(t.trace.latest, chunk.Stamp{Time: e.Time, Hash: e.Hash})
 		}
 	}
 	t.trace.base = t.trace.owed
 	for _, s := range t.trace.latest {
-		t.trace.base += mixed(s.id)
+		t.trace.base += mixed(s.Hash)
 	}
 }
 
@@ -98,9 +99,9 @@ func (t *track) recall(b *block) {
 	}
 	edge := b.Begin(t.desc)
 	if b.sheet != nil && !t.trace.pieces {
-		for _, s := range b.sheet.edge {
-			passed := s.time.Before(edge) != t.desc && t.whole.Has(s.time)
-			if passed && t.near(s.time, edge) && !t.trace.known(s.id) {
+		for _, s := range b.sheet.Edge {
+			passed := s.Time.Before(edge) != t.desc && t.whole.Has(s.Time)
+			if passed && t.near(s.Time, edge) && !t.trace.known(s.Hash) {
 				t.trace.latest = append(t.trace.latest, s)
 			}
 		}
@@ -123,11 +124,11 @@ func (t *track) recall(b *block) {
 // summands compares the sum of a token with that of the rows before the track's place as they were read again. It returns the
 // digests of those rows outside their window that make up the difference, and the sum to go on with. Up to two rows may have
 // come beside them that were not there before: they had been dated wrongly then.
-func summands(token, again uint64, before, behind []entry) (handed []uint64, sum uint64) {
+func summands(token, again uint64, before, behind []chunk.Entry) (handed []uint64, sum uint64) {
 	var ids []uint64
 	for i := range behind {
-		if behind[i].stray {
-			ids = append(ids, behind[i].hash)
+		if behind[i].OutOfWindow {
+			ids = append(ids, behind[i].Hash)
 		}
 	}
 	if token == again || len(ids) == 0 {
@@ -137,7 +138,7 @@ func summands(token, again uint64, before, behind []entry) (handed []uint64, sum
 	came := make(map[uint64]bool, len(before)+1)
 	came[0] = true
 	for i := range before {
-		came[mixed(before[i].hash)] = true
+		came[mixed(before[i].Hash)] = true
 	}
 	cameTwo := func(sum uint64) bool {
 		for id := range came {

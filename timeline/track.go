@@ -9,6 +9,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline/chunk"
 	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/filter"
 	"github.com/parley-gateway/parley/timeline/window"
@@ -162,7 +163,7 @@ func (t *track) poll(f *fetcher, ahead int) bool {
 }
 
 // head is the next entry; nil when nothing is left.
-func (t *track) head() *entry {
+func (t *track) head() *chunk.Entry {
 	if t.active == nil || t.next >= len(t.active.entries) {
 		return nil
 	}
@@ -214,8 +215,8 @@ func (t *track) beside(b *block) int {
 	if b.sheet == nil {
 		return n
 	}
-	for _, s := range b.sheet.edge {
-		if !t.whole.Has(s.time) {
+	for _, s := range b.sheet.Edge {
+		if !t.whole.Has(s.Time) {
 			n++
 		}
 	}
@@ -234,14 +235,14 @@ func (t *track) raise(b *block) {
 }
 
 // done reports whether an entry was handed over before the walk was resumed; again says that its window was.
-func (t *track) done(e *entry, again bool) bool {
+func (t *track) done(e *chunk.Entry, again bool) bool {
 	switch r := t.resume; {
-	case e.stray:
-		return again && r.stray && e.key <= r.key
+	case e.OutOfWindow:
+		return again && r.stray && e.Key <= r.key
 	case r.stray:
-		return r.window.Has(e.time)
+		return r.window.Has(e.Time)
 	default:
-		return t.read.compare(e, &entry{time: r.time, key: r.key}) <= 0
+		return t.read.compare(e, &chunk.Entry{Time: r.time, Key: r.key}) <= 0
 	}
 }
 
@@ -262,7 +263,7 @@ func (t *track) judge(b *block) {
 	if b.failed == nil {
 		t.answered = true
 		t.failures = 0
-		t.density.Saw(b.Window, t.read.load(b.rows, b.sheet.cost()))
+		t.density.Saw(b.Window, t.read.load(b.rows, b.sheet.Cost()))
 		t.density.Took(b.took)
 		return
 	}
@@ -310,11 +311,11 @@ func (t *track) leave() {
 
 // stand puts the track's place behind an entry of the active block. While the block lies before the place of the cursor, that
 // stays the track's place: what is handed over are rows from outside the window alone.
-func (t *track) stand(e *entry) {
+func (t *track) stand(e *chunk.Entry) {
 	if t.catchingUp(t.active.Span) {
 		return
 	}
-	t.place = position{window: t.active.Window, time: e.time, key: e.key, stray: e.stray, any: true}
+	t.place = position{window: t.active.Window, time: e.Time, key: e.Key, stray: e.OutOfWindow, any: true}
 	t.at = &t.place
 }
 
@@ -355,8 +356,8 @@ func (t *track) doubts() []gap {
 
 // boundary is the time up to which everything has been handed over.
 func (t *track) boundary() time.Time {
-	if e := t.head(); e != nil && !e.stray {
-		return e.time
+	if e := t.head(); e != nil && !e.OutOfWindow {
+		return e.Time
 	}
 	if t.at != nil && t.at.any && !t.at.stray {
 		return t.at.time

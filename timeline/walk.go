@@ -8,6 +8,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/internal/ledger"
+	"github.com/parley-gateway/parley/timeline/chunk"
 	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/filter"
 	"github.com/parley-gateway/parley/timeline/query"
@@ -158,7 +159,7 @@ func (w *walk) rival(t *track) *track {
 }
 
 // sooner reports whether an entry of the active block of a goes out before the head of b.
-func (w *walk) sooner(a *track, e *entry, b *track) bool {
+func (w *walk) sooner(a *track, e *chunk.Entry, b *track) bool {
 	order := a.due(e).Compare(b.due(b.head()))
 	if order == 0 {
 		order = cmp.Compare(a.src, b.src)
@@ -171,10 +172,10 @@ func (w *walk) sooner(a *track, e *entry, b *track) bool {
 
 // due is when an entry of the active block is handed over: a row outside its window goes with the end of the window it came
 // with.
-func (t *track) due(e *entry) time.Time {
+func (t *track) due(e *chunk.Entry) time.Time {
 	switch {
-	case !e.stray:
-		return e.time
+	case !e.OutOfWindow:
+		return e.Time
 	case t.desc:
 		return t.active.Start
 	default:
@@ -183,24 +184,24 @@ func (t *track) due(e *entry) time.Time {
 }
 
 // repeats reports whether the very version of an entry was handed over before in this walk.
-func (w *walk) repeats(t *track, e *entry) bool {
+func (w *walk) repeats(t *track, e *chunk.Entry) bool {
 	if w.unchecked(t) {
 		return false
 	}
 	w.seen.settle()
-	return w.seen.has(e.hash^uint64(t.src)) || e.stray && slices.Contains(t.trace.handed, e.hash)
+	return w.seen.has(e.Hash^uint64(t.src)) || e.OutOfWindow && slices.Contains(t.trace.handed, e.Hash)
 }
 
 // unchecked tells that the active block of a track can hold nothing that was handed over: so far there were kept windows
 // only, each with the rows of its own time.
 func (w *walk) unchecked(t *track) bool {
-	return t.active.kept != "" && w.seen.none() && !t.active.sheet.repeats.Load()
+	return t.active.kept != "" && w.seen.none() && !t.active.sheet.Repeats.Load()
 }
 
 // skip drops the head as a repetition.
 func (t *track) skip() {
 	e := &t.active.entries[t.next]
-	t.active.sheet.repeats.Store(true)
+	t.active.sheet.Repeats.Store(true)
 	t.stand(e)
 	t.counts.duplicates++
 	t.next++

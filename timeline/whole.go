@@ -10,6 +10,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline/chunk"
 	"github.com/parley-gateway/parley/timeline/filter"
 	"github.com/parley-gateway/parley/timeline/query"
 )
@@ -39,13 +40,13 @@ func (w *walk) enrich(have query.Sources) {
 func (w *walk) whole(ctx context.Context, t *track, getter source.EventGetter, b *block) {
 	var group sync.WaitGroup
 	slots := make(chan struct{}, wholeAtOnce)
-	found := make([]belonging, len(b.entries))
+	found := make([]chunk.Participation, len(b.entries))
 	for i := range b.entries {
 		if ctx.Err() != nil {
 			break
 		}
 		e := &b.entries[i]
-		listed, err := e.event()
+		listed, err := e.Event()
 		if err != nil || !listed.GetCall().GetPartial() {
 			continue
 		}
@@ -63,44 +64,44 @@ func (w *walk) whole(ctx context.Context, t *track, getter source.EventGetter, b
 	group.Wait()
 	kept := b.entries[:0]
 	for i := range b.entries {
-		if found[i] != foreign {
+		if found[i] != chunk.Contradicted {
 			kept = append(kept, b.entries[i])
 		}
 	}
-	b.entries, b.unproven = kept, slices.Contains(found, unproven)
+	b.entries, b.unproven = kept, slices.Contains(found, chunk.Unverified)
 }
 
 // wholeEntry reads one record whole.
-func (w *walk) wholeEntry(ctx context.Context, t *track, getter source.EventGetter, e *entry, listed *parleyv1.Event) belonging {
-	ref := source.Ref{Source: parleyv1.Source_SOURCE_CALL, ID: listed.GetSource().GetId(), Version: e.version}
+func (w *walk) wholeEntry(ctx context.Context, t *track, getter source.EventGetter, e *chunk.Entry, listed *parleyv1.Event) chunk.Participation {
+	ref := source.Ref{Source: parleyv1.Source_SOURCE_CALL, ID: listed.GetSource().GetId(), Version: e.Version}
 	event, err := getter.Event(ctx, w.req.Owner, w.req.User, ref)
 	t.read.requests.Add(1)
 	open := t.filter.Match(listed) == filter.Unknown
 	switch {
 	case errors.Is(err, source.ErrNoPart):
 		t.refuted.Store(true)
-		return foreign
-	case (err != nil || event.GetVersion() < e.version) && (open || w.req.Owner != resource.AnyUser && !w.req.Narrow):
-		return unproven
-	case err != nil || event.GetVersion() < e.version:
-		return belongs
+		return chunk.Contradicted
+	case (err != nil || event.GetVersion() < e.Version) && (open || w.req.Owner != resource.AnyUser && !w.req.Narrow):
+		return chunk.Unverified
+	case err != nil || event.GetVersion() < e.Version:
+		return chunk.Participates
 	}
 	verdict := t.filter.Match(event)
 	if verdict == filter.False {
 		if open {
 			t.refuted.Store(true)
 		}
-		return foreign
+		return chunk.Contradicted
 	}
-	if e.replace(event) == nil && e.stray {
+	if e.Replace(event) == nil && e.OutOfWindow {
 		var at *time.Time
 		if event.GetEventTime() == nil {
-			at = &e.time
+			at = &e.Time
 		}
-		e.outside(at)
+		e.MarkOutOfWindow(at)
 	}
 	if verdict == filter.Unknown {
-		return unproven
+		return chunk.Unverified
 	}
-	return belongs
+	return chunk.Participates
 }

@@ -6,6 +6,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/parley-gateway/parley/timeline/chunk"
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
@@ -19,34 +20,34 @@ import (
 func (w *walk) stretch(t *track, most, room int) (events []byte, n int, err error) {
 	b := t.active
 	first := t.head()
-	if first.at == apart {
-		events, err = first.appendShown(nil, w.req.ShownView(), maxFrame-frameRoom)
+	if first.At == chunk.NotInChunk {
+		events, err = first.AppendTo(nil, w.req.ShownView(), chunk.MaxFrame-chunk.FrameRoom)
 		if err == nil {
-			w.seen.add(first.hash^uint64(t.src), first.stray)
+			w.seen.add(first.Hash^uint64(t.src), first.OutOfWindow)
 			t.take(1)
 		}
 		return events, 1, err
 	}
-	l, err := b.sheet.list(w.req.ShownView())
+	l, err := b.sheet.List(w.req.ShownView())
 	if err != nil {
 		return nil, 0, err
 	}
 	rival, only, unchecked := w.rival(t), uint64(t.src), w.unchecked(t)
 	if !unchecked {
-		w.seen.add(first.hash^only, false)
+		w.seen.add(first.Hash^only, false)
 	}
 	to := t.next + 1
 	for ; to < len(b.entries) && to-t.next < most; to++ {
 		e := &b.entries[to]
-		if e.at != b.entries[to-1].at+1 || l.partSize(first.at, e.at+1) > room || rival != nil && !w.sooner(t, e, rival) ||
-			!unchecked && !w.seen.first(e.hash^only) {
+		if e.At != b.entries[to-1].At+1 || l.PartSize(first.At, e.At+1) > room || rival != nil && !w.sooner(t, e, rival) ||
+			!unchecked && !w.seen.first(e.Hash^only) {
 			break
 		}
 	}
 	if unchecked {
-		w.seen.pass(run{b.sheet.hashes[first.at : first.at+to-t.next], only})
+		w.seen.pass(run{b.sheet.Hashes[first.At : first.At+to-t.next], only})
 	}
-	events = l.part(first.at, b.entries[to-1].at+1)
+	events = l.Part(first.At, b.entries[to-1].At+1)
 	n = to - t.next
 	t.take(n)
 	return events, n, nil

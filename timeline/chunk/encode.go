@@ -1,4 +1,4 @@
-package timeline
+package chunk
 
 import (
 	"fmt"
@@ -13,25 +13,25 @@ import (
 // Bounds of the wire bytes of a List answer and of a stream frame; room is left for tokens, notices and reports. JSON may be
 // longer.
 const (
-	maxFrame  = 3 << 20
-	frameRoom = 512 << 10
+	MaxFrame  = 3 << 20
+	FrameRoom = 512 << 10
 )
 
-// appendShown appends the event of an entry, as a view shows it, to a list field. An event above the limit travels with its
+// AppendTo appends the event of an entry, as a view shows it, to a list field. An event above the limit travels with its
 // longest texts cut.
-func (e *entry) appendShown(list []byte, v parleyv1.EventView, limit int) ([]byte, error) {
-	basic, unmapped := e.basic, []byte(nil)
+func (e *Entry) AppendTo(list []byte, v parleyv1.EventView, limit int) ([]byte, error) {
+	basic, unmapped := e.Basic, []byte(nil)
 	switch v {
 	case parleyv1.EventView_EVENT_VIEW_BASIC:
 	case parleyv1.EventView_EVENT_VIEW_FULL:
-		unmapped = e.unmapped
+		unmapped = e.Unmapped
 	default:
 		var err error
-		if basic, err = view.Metadata(nil, e.basic, (*parleyv1.Event)(nil).ProtoReflect().Descriptor()); err != nil {
+		if basic, err = view.Metadata(nil, e.Basic, (*parleyv1.Event)(nil).ProtoReflect().Descriptor()); err != nil {
 			return list, fmt.Errorf("view of an event: %w", err)
 		}
 	}
-	if framed(len(basic)+len(unmapped)) > limit {
+	if FramedSize(len(basic)+len(unmapped)) > limit {
 		event := &parleyv1.Event{}
 		for _, part := range [][]byte{basic, unmapped} {
 			if err := (proto.UnmarshalOptions{Merge: true}).Unmarshal(part, event); err != nil {

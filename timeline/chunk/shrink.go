@@ -1,4 +1,4 @@
-package timeline
+package chunk
 
 import (
 	"cmp"
@@ -29,7 +29,7 @@ type text struct {
 func shrink(event *parleyv1.Event, limit int) *parleyv1.Event {
 	event = proto.CloneOf(event)
 	cut := map[string]bool{}
-	over := func() int { return framed(proto.Size(event)+pathBytes(cut)) - limit }
+	over := func() int { return FramedSize(proto.Size(event)+pathBytes(cut)) - limit }
 	if event.GetUnmapped() != nil && over() > 0 && proto.Size(event.GetUnmapped()) > shortText {
 		event.Unmapped = nil
 		cut["unmapped"] = true
