@@ -1,30 +1,45 @@
 package parley
 
 import (
-	"log/slog"
+	"fmt"
 	"math"
-	"os"
 	"runtime/debug"
+	"strconv"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
 
 	"github.com/parley-gateway/parley/internal/ledger"
 )
 
-// LimitMemory sets the runtime's memory limit to nine tenths of what the process's cgroup may take, or the machine has,
-// unless GOMEMLIMIT or AUTOMEMLIMIT says otherwise. It is for processes that are a gateway and nothing else.
-func LimitMemory(log *slog.Logger) {
-	_, err := memlimit.Set(memlimit.WithProvider(memlimit.ApplyFallback(memlimit.FromCgroup, memlimit.FromSystem)))
-	if err != nil {
-		log.Warn("the memory limit is unknown: set GOMEMLIMIT to nine tenths of what the process may take", slog.Any("error", err))
+// maxDefaultCache is the largest cache that nobody asked for, in bytes.
+const maxDefaultCache = 256 << 20
+
+// cacheBytes is the memory for cached pages, negative = none: the configured size, which must leave the gateway half of the memory
+// limit, or a quarter of the limit.
+func (c *Config) cacheBytes() (int64, error) {
+	size, limit := c.Cache.Bytes, c.MemoryLimit
+	switch {
+	case size == 0 && limit <= 0:
+		return maxDefaultCache, nil
+	case size == 0:
+		return min(maxDefaultCache, limit/4), nil
+	case limit > 0 && size > limit/2:
+		return 0, fmt.Errorf("%s is more than half of the memory limit of %s; use at most %s, or raise the limit (GOMEMLIMIT, the container's memory)",
+			sizeText(size), sizeText(limit), sizeText(limit/2))
+	default:
+		return size, nil
 	}
 }
 
-// OwnsProcess lets the gateway set how often the garbage collector runs, unless GOGC does. It is called before Start, and
-// for processes that are a gateway and nothing else.
-func (g *Gateway) OwnsProcess() {
-	if os.Getenv("GOGC") == "" {
-		g.memory.Tune(debug.SetGCPercent)
+// sizeText writes a number of bytes, in the largest unit that it is a whole number of, or rounded down to MiB.
+func sizeText(bytes int64) string {
+	switch {
+	case bytes >= 1<<30 && bytes%(1<<30) == 0:
+		return strconv.FormatInt(bytes>>30, 10) + "GiB"
+	case bytes >= 1<<20:
+		return strconv.FormatInt(bytes>>20, 10) + "MiB"
+	default:
+		return strconv.FormatInt(bytes, 10)
 	}
 }
 

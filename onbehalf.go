@@ -3,14 +3,12 @@ package parley
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 
 	"github.com/parley-gateway/parley/cache"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
-	"github.com/parley-gateway/parley/internal/config"
 	"github.com/parley-gateway/parley/server"
 	"github.com/parley-gateway/parley/server/authz"
 	"github.com/parley-gateway/parley/source"
@@ -28,8 +26,8 @@ type onBehalf struct {
 
 var _ server.Delegates = (*onBehalf)(nil)
 
-func newOnBehalf(s *config.Settings, clients *graphclient.Delegates, pages *cache.Cache, log *slog.Logger) *onBehalf {
-	return &onBehalf{clients: clients, pages: pages, options: optionsOf(s, log), tenant: s.Tenant(), client: s.GraphClientID}
+func newOnBehalf(own *Tenant, clients *graphclient.Delegates, pages *cache.Cache, options func(name string) source.Options) *onBehalf {
+	return &onBehalf{clients: clients, pages: pages, options: options, tenant: own.tenantID(), client: own.ClientID}
 }
 
 // OnBehalfOf implements server.Delegates: the sources that Graph offers users, below a cache whose pages are that user's
@@ -63,24 +61,23 @@ func (o *onBehalf) OnBehalfOf(ctx context.Context, user server.Assertion) (serve
 // identityOf is whom Graph is asked as, in the keys of pages. It equals no application's client id.
 func identityOf(client, user string) string { return client + " on behalf of " + user }
 
-// mayDelegate says whether callers may have tokens of users, and the credential can exchange them.
-func mayDelegate(s *config.Settings) bool {
-	return slices.Contains(s.AuthModes(), "oidc") && slices.Contains(graphclient.DelegatingKinds(), s.GraphCredential)
+// mayDelegate reports whether callers may have tokens of users, and the tenant's credential can exchange them.
+func (c *Config) mayDelegate(own *Tenant) bool {
+	return c.OIDC != nil && own.TokenCredential == nil && slices.Contains(graphclient.DelegatingKinds(), own.Credential)
 }
 
 // checkOnBehalf refuses rules that would have Graph asked on behalf of users where no tenant can.
-func checkOnBehalf(s *config.Settings, tenants map[string]config.Settings) authz.Check {
+func checkOnBehalf(cfg *Config) authz.Check {
 	able := false
-	for _, own := range tenants {
-		own.AuthMode = s.AuthMode
-		able = able || mayDelegate(&own)
+	for _, own := range cfg.Tenants {
+		able = able || cfg.mayDelegate(&own)
 	}
 	return func(p *authz.Policy) error {
 		names := p.OnBehalf()
 		if len(names) == 0 || able {
 			return nil
 		}
-		return fmt.Errorf("rules %s have Graph asked on behalf of users, which needs oidc in %s and an app registration's %s: %s",
-			strings.Join(names, ", "), s.Name(&s.AuthMode), s.Name(&s.GraphCredential), strings.Join(graphclient.DelegatingKinds(), ", "))
+		return fmt.Errorf("rules %s have Graph asked on behalf of users, which needs callers with access tokens (oidc) and an app registration's credential: %s",
+			strings.Join(names, ", "), strings.Join(graphclient.DelegatingKinds(), ", "))
 	}
 }

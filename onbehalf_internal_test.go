@@ -14,7 +14,6 @@ import (
 
 	"github.com/parley-gateway/parley/cache"
 	"github.com/parley-gateway/parley/graphclient"
-	"github.com/parley-gateway/parley/internal/config"
 	"github.com/parley-gateway/parley/server"
 	"github.com/parley-gateway/parley/source"
 )
@@ -52,7 +51,7 @@ func TestThousandsOfUsers(t *testing.T) {
 	if err := os.WriteFile(secret, []byte("s"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	settings := config.Settings{GraphClientID: "app", GraphTenantID: "tenant"}
+	own := Tenant{ClientID: "app", ID: "tenant"}
 	app, err := graphclient.New(graphclient.Config{
 		BaseURL: fake.URL, HTTP: fake.Client(), Limits: graphclient.LimitTable{},
 	})
@@ -74,7 +73,7 @@ func TestThousandsOfUsers(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer pages.Close()
-	behalf := newOnBehalf(&settings, clients, pages, slog.New(slog.DiscardHandler))
+	behalf := newOnBehalf(&own, clients, pages, own.options(&Config{Logger: slog.New(slog.DiscardHandler)}))
 	read := func(i int) {
 		user := fmt.Sprintf("u%d", i)
 		delegated, err := behalf.OnBehalfOf(t.Context(), server.Assertion{User: user, Token: "of-" + user, Expires: time.Now().Add(time.Hour)})

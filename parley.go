@@ -1,16 +1,26 @@
-// Package parley assembles the floors: credential → Graph client → sources → cache → engine → server. The Gateway is a
-// value that the command line and tests start and stop alike.
+// Package parley is the gateway as a value: one gRPC and REST API over the conversation data of Microsoft 365 tenants, which a
+// program of yours can embed. The command cmd/parley is such a program.
+//
+//	gateway, err := parley.New(parley.Config{Tenants: map[string]parley.Tenant{"contoso": {…}}})
+//	…
+//	err = gateway.Start(ctx)   // serves until Close
+//	addrs := gateway.Addrs()   // where
+//	…
+//	err = gateway.Close(ctx)   // lets open calls finish until ctx ends
+//
+// A Gateway has no state outside itself: it reads no environment and no command line, handles no signal, and ends no process, so that
+// several of them run in one process. It opens the files that Config names, listens, and asks Graph and the login service.
+//
+// New assembles the layers, from the bottom up: credential, Graph client, sources, cache, timeline, server. Clients of the API
+// use the generated packages under gen/go.
 package parley
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 
 	"github.com/parley-gateway/parley/cache"
-	"github.com/parley-gateway/parley/graphclient"
-	"github.com/parley-gateway/parley/internal/config"
 	"github.com/parley-gateway/parley/internal/ledger"
 	"github.com/parley-gateway/parley/internal/pressure"
 	"github.com/parley-gateway/parley/server"
@@ -18,183 +28,173 @@ import (
 	"github.com/parley-gateway/parley/timeline"
 )
 
-// Gateway is one assembled gateway.
+// Gateway is one assembled gateway. Make it with New, run it with Start, end it with Close.
 type Gateway struct {
-	// settings name the setting behind a failure of the server.
-	settings *config.Settings
 	server   *server.Server
-	guards   *guards
-	proxy    chooser               // nil = none
-	graphs   []*graphclient.Client // one for each tenant
-	users    []*graphclient.Delegates
+	security *securityDeps
+	graphs   []graph
 	cache    *cache.Cache
 	memory   *pressure.Guard
-	log      *slog.Logger
-	warm     []*warmer
+	logins   []*login
+	// unregister takes the metrics out of the Registerer; nil where they are in none.
+	unregister func()
 }
 
-// New opens and connects every part, and closes what it opened when one of them fails. It sends nothing to Graph. The error has
-// every setting that keeps a part from being made, each a *config.Error.
-func New(settings config.Settings, logger *slog.Logger, version string) (*Gateway, error) {
-	return assemble(&settings, logger, version, false)
+// Addrs are the addresses of a gateway, host:port.
+type Addrs struct {
+	// GRPC serves gRPC, HTTP serves REST and the documents, Admin serves metrics, pprof and channelz.
+	GRPC, HTTP, Admin string
 }
 
-// Check makes every part as New does, and lets go of it: it reads the files that the settings name, listens nowhere, calls nobody
-// and writes nothing.
-func Check(settings config.Settings, version string) error {
-	g, err := assemble(&settings, slog.New(slog.DiscardHandler), version, true)
+// New makes a gateway that does not listen yet. It opens the files that cfg names and sends nothing to anybody. When a part cannot
+// be made, New closes the others and returns everything that is wrong; see ConfigError.
+func New(cfg Config) (*Gateway, error) { return assemble(cfg, false) }
+
+// Check reports what would keep New from making a gateway. It reads the files that cfg names, listens nowhere, calls nobody and writes
+// nothing.
+func Check(cfg Config) error {
+	g, err := assemble(cfg, true)
 	if err != nil {
 		return err
 	}
 	return g.release()
 }
 
-func assemble(settings *config.Settings, logger *slog.Logger, version string, dry bool) (_ *Gateway, err error) {
-	gauges, err := metrics.New(version, "")
+// assemble makes the parts from the bottom up: what streams may read ahead, the callers' security, the cache, the timeline, the tenants'
+// sources, and the server above all. A dry run writes nothing.
+func assemble(cfg Config, dry bool) (_ *Gateway, err error) {
+	cfg = cfg.WithDefaults()
+	gauges, err := metrics.New(cfg.Version, "")
 	if err != nil {
 		return nil, err
 	}
-	g := &Gateway{log: logger}
+	g := &Gateway{}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, g.release())
 		}
 	}()
-	for _, exposed := range settings.Exposed() {
-		logger.Warn("a file of the configuration is open to others", "problem", exposed.Problem, "setting", exposed.Setting, "file", exposed.Path)
-	}
-	var noGuards, noCache error
-	limit := memoryLimit()
-	ahead := readAhead(limit)
-	proxy, noProxy := egress(settings, logger)
-	g.proxy = proxy
-	g.guards, noGuards = newGuards(settings, proxy, logger, gauges, dry)
-	g.cache, noCache = newCache(settings, limit, gauges)
-	engine, noEngine := newEngine(settings, ahead, logger, gauges)
-	tenants, noTenants := g.tenants(settings, gauges)
-	if err := errors.Join(noProxy, noGuards, noCache, noEngine, noTenants); err != nil {
+	ahead := readAhead(cfg.MemoryLimit)
+	var noSecurity, noCache error
+	g.security, noSecurity = newSecurityDeps(&cfg, gauges, dry)
+	g.cache, noCache = newCache(&cfg, gauges)
+	engine, noEngine := newEngine(&cfg, ahead, gauges)
+	tenants, noTenants := g.newTenants(&cfg, gauges)
+	if err := errors.Join(cfg.check(), noSecurity, noCache, noEngine, noTenants); err != nil {
 		return nil, err
 	}
-	g.memory = pressure.New(pressure.Config{Limit: limit, Cache: g.cache, Logger: logger})
+	g.memory = pressure.New(pressure.Config{Limit: cfg.MemoryLimit, Cache: g.cache, Logger: cfg.Logger})
+	if cfg.SetGCPercent != nil {
+		g.memory.Tune(cfg.SetGCPercent)
+	}
 	if err := errors.Join(gauges.Memory(g.cache.Bytes, g.cache.Limit, g.memory.Shedding),
 		gauges.ReadAhead(ahead.Committed, ahead.Config().Limit)); err != nil {
 		return nil, err
 	}
-	cfg := server.Config{
-		GRPCAddr: settings.GRPCAddr, HTTPAddr: settings.HTTPAddr, AdminAddr: settings.AdminAddr,
-		Tenants: tenants, Engine: engine, Metrics: gauges, Memory: g.memory, Ledger: ahead, Logger: logger, Version: version,
-		OpenAPI: OpenAPI(), Descriptor: Descriptor(), FullDescriptor: FullDescriptor(),
-	}
-	if err := g.guards.apply(settings, &cfg); err != nil {
+	if g.server, err = newServer(&cfg, server.Config{
+		Tenants: tenants, Engine: engine, Metrics: gauges, Memory: g.memory, Ledger: ahead,
+	}, g.security); err != nil {
 		return nil, err
 	}
-	g.settings = settings
-	if g.server, err = server.New(cfg); err != nil {
-		return nil, g.ofServer(err)
+	if err := g.register(&cfg, gauges); err != nil {
+		return nil, err
 	}
 	return g, nil
 }
 
-// ofServer names the setting behind a field of the server's configuration.
-func (g *Gateway) ofServer(err error) error {
-	s := g.settings
-	return s.Translate(err, map[string]any{
-		"GRPCAddr": &s.GRPCAddr, "HTTPAddr": &s.HTTPAddr, "AdminAddr": &s.AdminAddr, "AuthMode": &s.AuthMode, "Tokens": &s.OIDCIssuer,
-		"TLS": &s.TLSCertFile, "TLS.Roots": &s.TLSClientCAFile, "Policy": &s.PolicyFile, "Audit": &s.AuditFile,
+// register adds the metrics to the embedder's.
+func (g *Gateway) register(cfg *Config, gauges *metrics.Metrics) error {
+	if cfg.Registerer == nil {
+		return nil
+	}
+	if err := cfg.Registerer.Register(gauges.Collector()); err != nil {
+		return fieldError("Registerer", err)
+	}
+	g.unregister = func() { cfg.Registerer.Unregister(gauges.Collector()) }
+	return nil
+}
+
+// newServer makes the server over the other parts.
+func newServer(cfg *Config, over server.Config, security *securityDeps) (*server.Server, error) {
+	over.GRPCAddr, over.HTTPAddr, over.AdminAddr = cfg.GRPC.Addr, cfg.HTTP.Addr, cfg.Admin.Addr
+	over.Listeners = server.Listeners{GRPC: cfg.GRPC.Listener, HTTP: cfg.HTTP.Listener, Admin: cfg.Admin.Listener}
+	over.Logger, over.Version, over.OpenAPI, over.Descriptor, over.FullDescriptor = cfg.Logger, cfg.Version, OpenAPI(), Descriptor(), FullDescriptor()
+	security.apply(cfg, &over)
+	made, err := server.New(over)
+	return made, serverFields(err)
+}
+
+// serverFields names the fields of Config behind those of the server's configuration.
+func serverFields(err error) error {
+	return renamed(err, map[string]string{
+		"GRPCAddr": "GRPC.Addr", "HTTPAddr": "HTTP.Addr", "AdminAddr": "Admin.Addr", "Tokens": "OIDC",
+		"TLS": "TLS.CertFile", "TLS.Roots": "TLS.ClientCAFile", "Policy": "PolicyFile", "Audit": "AuditFile",
 	})
 }
 
-// tenants makes a Graph client, a credential and the sources of each tenant; they share the cache, whose keys hold the tenant.
-func (g *Gateway) tenants(settings *config.Settings, gauges *metrics.Metrics) (map[string]*server.Tenant, error) {
-	tenants := make(map[string]*server.Tenant)
-	var errs []error
-	for alias, own := range settings.ByAlias() {
-		own.AuthMode = settings.AuthMode
-		graph, delegates, err := newClient(&own, g.proxy, g.log, gauges.Graph(alias))
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		g.graphs = append(g.graphs, graph)
-		if delegates != nil {
-			g.users = append(g.users, delegates)
-		}
-		if err := errors.Join(gauges.ClockSkew(alias, graph.Skew),
-			gauges.PermissionSuspected(alias, graphclient.SourceCopilot, graph.PermissionSuspected),
-			gauges.PermissionSuspected(alias, graphclient.SourceChat, graph.PermissionSuspected)); err != nil {
-			return nil, err
-		}
-		if g.cache == nil { // it could not be made
-			continue
-		}
-		g.warm = append(g.warm, newWarmer(graph, g.log))
-		tenants[alias] = newTenant(&own, graph, g.cache, g.log)
-		if delegates != nil {
-			tenants[alias].Delegates = newOnBehalf(&own, delegates, g.cache, g.log)
-		}
-	}
-	return tenants, errors.Join(errs...)
-}
-
-// newEngine seals with the configured keys, or with random ones and a warning.
-func newEngine(settings *config.Settings, ahead *ledger.Ledger, logger *slog.Logger, gauges *metrics.Metrics) (*timeline.Engine, error) {
-	keys, err := newSealer(settings, logger, gauges)
+// newEngine makes the timeline. It seals with the configured keys, or with random ones.
+func newEngine(cfg *Config, ahead *ledger.Ledger, gauges *metrics.Metrics) (*timeline.Engine, error) {
+	sealer, err := newSealer(cfg, gauges)
 	if err != nil {
 		return nil, err
 	}
-	engine, err := timeline.New(timeline.Config{
-		Sealer: keys, Ledger: ahead, Logger: logger,
-		Settle: settle(settings),
-	})
+	engine, err := timeline.New(timeline.Config{Sealer: sealer, Ledger: ahead, Logger: cfg.Logger, Settle: cfg.settle()})
 	if err != nil {
 		return nil, fmt.Errorf("timeline: %w", err)
 	}
 	return engine, nil
 }
 
-// Start opens the listeners; ctx bounds the opening only. The first token is fetched in the background.
+// newCache makes the cache, which counts into gauges.
+func newCache(cfg *Config, gauges *metrics.Metrics) (*cache.Cache, error) {
+	size, err := cfg.cacheBytes()
+	if err != nil {
+		return nil, fieldError("Cache.Bytes", err)
+	}
+	return cache.New(cache.Config{MaxBytes: size, MaxAge: cfg.Cache.MaxAge, Settle: cfg.settle(), Observer: gauges})
+}
+
+// Start opens the listeners and serves until Close; ctx bounds the opening alone. It fetches the first token of each tenant in the
+// background. When a listener cannot be opened, Start closes the gateway and returns a *ConfigError.
 func (g *Gateway) Start(ctx context.Context) error {
 	if err := g.server.Start(ctx); err != nil {
-		return errors.Join(g.ofServer(err), g.release())
+		return errors.Join(serverFields(err), g.release())
 	}
 	g.memory.Start()
-	for _, warm := range g.warm {
-		warm.start()
+	for _, login := range g.logins {
+		login.start()
 	}
 	return nil
 }
 
-// GRPCAddr is where gRPC is served, after Start.
-func (g *Gateway) GRPCAddr() string { return g.server.GRPCAddr() }
+// Addrs returns where the gateway serves, after Start.
+func (g *Gateway) Addrs() Addrs {
+	return Addrs{GRPC: g.server.GRPCAddr(), HTTP: g.server.HTTPAddr(), Admin: g.server.AdminAddr()}
+}
 
-// HTTPAddr is where REST is served.
-func (g *Gateway) HTTPAddr() string { return g.server.HTTPAddr() }
-
-// AdminAddr is where metrics are served.
-func (g *Gateway) AdminAddr() string { return g.server.AdminAddr() }
-
-// Failed tells a failure of a listener that ended the service.
+// Failed receives the error of a listener that broke, which ends the service. It receives at most one error and is never closed.
 func (g *Gateway) Failed() <-chan error { return g.server.Failed() }
 
-// Close drains open calls until ctx ends, then releases everything.
+// Close takes no more calls, lets open ones finish until ctx ends, and releases everything.
 func (g *Gateway) Close(ctx context.Context) error {
-	for _, warm := range g.warm {
-		warm.stop()
+	for _, login := range g.logins {
+		login.stop()
 	}
 	err := g.server.Close(ctx)
 	return errors.Join(err, g.release())
 }
 
+// release lets go of the parts that were made.
 func (g *Gateway) release() error {
+	if g.unregister != nil {
+		g.unregister()
+	}
 	g.memory.Close()
 	if g.cache != nil {
 		g.cache.Close()
 	}
-	for _, delegates := range g.users {
-		delegates.Close()
-	}
 	for _, graph := range g.graphs {
-		graph.Close()
+		graph.close()
 	}
-	return g.guards.close()
+	return g.security.close()
 }

@@ -11,7 +11,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/parley-gateway/parley/internal/config"
 	"github.com/parley-gateway/parley/server/metrics"
 )
 
@@ -40,7 +39,7 @@ func TestSealKeysRotate(t *testing.T) {
 			time.Sleep(time.Minute)
 		}
 		write(first)
-		keys, err := newSealer(&config.Settings{SealKeysFile: path}, slog.New(slog.DiscardHandler), gauges)
+		keys, err := newSealer(&Config{SealKeysFile: path, Logger: slog.New(slog.DiscardHandler)}, gauges)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -72,8 +71,8 @@ func TestSealKeysRotate(t *testing.T) {
 			t.Error("the key that was dropped still opens, or the new one does not")
 		}
 	})
-	missing := &config.Settings{SealKeysFile: path + ".none"}
-	if _, err := newSealer(missing, slog.New(slog.DiscardHandler), gauges); err == nil {
+	missing := &Config{SealKeysFile: path + ".none", Logger: slog.New(slog.DiscardHandler)}
+	if _, err := newSealer(missing, gauges); err == nil {
 		t.Error("a missing file is no error")
 	}
 }

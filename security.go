@@ -4,12 +4,9 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"maps"
 	"os"
-	"slices"
 	"strings"
 
-	"github.com/parley-gateway/parley/internal/config"
 	"github.com/parley-gateway/parley/server"
 	"github.com/parley-gateway/parley/server/audit"
 	"github.com/parley-gateway/parley/server/authn"
@@ -20,61 +17,60 @@ import (
 	"github.com/parley-gateway/parley/server/reload"
 )
 
-// guards stand at the doors: who calls, what they may read, and the record of it.
-type guards struct {
-	tokens *authn.Tokens
-	tls    *certs.Store
-	policy authz.Source
-	audit  *audit.Log
+// securityDeps are the server's dependencies that decide who calls and what they may read, and the record of it.
+type securityDeps struct {
+	tokens  *authn.Tokens
+	tls     *certs.Store
+	policy  authz.Source
+	audit   *audit.Log
+	origins []string
 }
 
-// newGuards reads what the settings name. Whatever is missing or broken keeps the gateway from starting; the error has all of it.
-func newGuards(s *config.Settings, proxy chooser, log *slog.Logger, gauges *metrics.Metrics, dry bool) (*guards, error) {
-	g := &guards{}
-	tenants := s.ByAlias()
-	err := errors.Join(g.openTLS(s, log, gauges), g.openPolicy(s, tenants, log, gauges), g.openAudit(s, log, gauges, dry))
-	if slices.Contains(s.AuthModes(), "oidc") {
-		tokens, wrong := newTokens(s, tenants, proxy, log)
-		g.tokens, err = tokens, errors.Join(err, wrong)
-	}
+// newSecurityDeps opens what cfg names. The error has everything that is missing or broken.
+func newSecurityDeps(cfg *Config, gauges *metrics.Metrics, dry bool) (*securityDeps, error) {
+	d := &securityDeps{}
+	err := errors.Join(d.openTLS(cfg, gauges), d.openPolicy(cfg, gauges), d.openAudit(cfg, gauges, dry), d.openTokens(cfg))
+	origins, wrong := doors.Origins(strings.Join(cfg.CORSOrigins, ","))
+	d.origins, err = origins, errors.Join(err, fieldError("CORSOrigins", wrong))
 	if err != nil {
-		return nil, errors.Join(err, g.close())
+		return nil, errors.Join(err, d.close())
 	}
-	return g, nil
+	return d, nil
 }
 
-func (g *guards) openTLS(s *config.Settings, log *slog.Logger, gauges *metrics.Metrics) (err error) {
-	if s.TLSCertFile == "" {
+func (d *securityDeps) openTLS(cfg *Config, gauges *metrics.Metrics) (err error) {
+	if cfg.TLS.CertFile == "" {
 		return nil
 	}
-	g.tls, err = certs.Load(certs.Files{Cert: s.TLSCertFile, Key: s.TLSKeyFile, ClientCA: s.TLSClientCAFile}, watch("certificates", log, gauges))
-	return s.Translate(err, map[string]any{"Cert": &s.TLSCertFile, "Key": &s.TLSKeyFile, "ClientCA": &s.TLSClientCAFile})
+	files := certs.Files{Cert: cfg.TLS.CertFile, Key: cfg.TLS.KeyFile, ClientCA: cfg.TLS.ClientCAFile}
+	d.tls, err = certs.Load(files, watch("certificates", cfg.Logger, gauges))
+	return renamed(err, map[string]string{"Cert": "TLS.CertFile", "Key": "TLS.KeyFile", "ClientCA": "TLS.ClientCAFile"})
 }
 
-func (g *guards) openPolicy(s *config.Settings, tenants map[string]config.Settings, log *slog.Logger, gauges *metrics.Metrics) error {
-	if s.PolicyFile == "" {
+func (d *securityDeps) openPolicy(cfg *Config, gauges *metrics.Metrics) error {
+	if cfg.PolicyFile == "" {
 		return nil
 	}
-	store, err := authz.Open(s.PolicyFile, slices.Sorted(maps.Keys(tenants)), watch("policy", log, gauges),
-		checkOnBehalf(s, tenants), authz.Accepted(slices.Contains(s.AuthModes(), "oidc"), slices.Contains(s.AuthModes(), "mtls"), programs(s)))
+	store, err := authz.Open(cfg.PolicyFile, cfg.aliases(), watch("policy", cfg.Logger, gauges),
+		checkOnBehalf(cfg), authz.Accepted(cfg.OIDC != nil, cfg.ClientCertificates, programs(cfg.OIDC)))
 	if err != nil {
-		return s.WrongFile(&s.PolicyFile, err)
+		return fieldError("PolicyFile", err)
 	}
-	g.policy = store
+	d.policy = store
 	return nil
 }
 
 // openAudit opens the place of the audit records. A dry run does not touch it.
-func (g *guards) openAudit(s *config.Settings, log *slog.Logger, gauges *metrics.Metrics, dry bool) error {
-	sink, err := auditSink(s.AuditFile, dry)
+func (d *securityDeps) openAudit(cfg *Config, gauges *metrics.Metrics, dry bool) error {
+	sink, err := auditSink(cfg.AuditFile, dry)
 	if err != nil {
-		return s.Wrong(&s.AuditFile, "%w", err)
+		return fieldError("AuditFile", err)
 	}
-	g.audit = audit.New(sink, audit.Options{Failed: func(err error) {
+	d.audit = audit.New(sink, audit.Options{Failed: func(err error) {
 		gauges.AuditFailure()
-		log.Error("an audit record could not be written", "error", err)
+		cfg.Logger.Error("an audit record could not be written", "error", err)
 	}})
-	g.audit.Follow(gauges.AuditOK)
+	d.audit.Follow(gauges.AuditOK)
 	return nil
 }
 
@@ -92,39 +88,43 @@ func auditSink(path string, dry bool) (audit.Sink, error) {
 	}
 }
 
-// programs is how the issuer tells programs from people, as far as that is known before its first token.
-func programs(s *config.Settings) authn.Programs {
-	if s.OIDCPrograms != "" {
-		return authn.Programs(s.OIDCPrograms)
+// openTokens accepts the tokens of one issuer, or of one for each tenant.
+func (d *securityDeps) openTokens(cfg *Config) error {
+	if cfg.OIDC == nil {
+		return nil
 	}
-	return authn.ProgramsOf(s.OIDCIssuer)
-}
-
-// newTokens accepts the tokens of one issuer, or of one for each configured tenant.
-func newTokens(s *config.Settings, tenants map[string]config.Settings, proxy chooser, log *slog.Logger) (*authn.Tokens, error) {
-	roots, err := authorities(s.OIDCCAFile)
+	roots, err := authorities(cfg.OIDC.CAFile)
 	if err != nil {
-		return nil, s.Wrong(&s.OIDCCAFile, "%w", err)
+		return fieldError("OIDC.CAFile", err)
 	}
-	cfg := authn.TokensConfig{Issuer: s.OIDCIssuer, Programs: programs(s), MaxLifetime: s.TokenMaxLifetime, RootCAs: roots, Proxy: proxy, Logger: log}
-	for audience := range strings.SplitSeq(s.OIDCAudience, ",") {
-		if audience = strings.TrimSpace(audience); audience != "" {
-			cfg.Audiences = append(cfg.Audiences, audience)
+	accepted := authn.TokensConfig{
+		Issuer: cfg.OIDC.Issuer, Audiences: cfg.OIDC.Audiences, Programs: programs(cfg.OIDC), MaxLifetime: cfg.OIDC.MaxLifetime,
+		RootCAs: roots, Proxy: cfg.Proxy, Logger: cfg.Logger,
+	}
+	for _, alias := range cfg.aliases() {
+		if tenant := cfg.Tenants[alias]; tenant.ID != "" {
+			accepted.Tenants = append(accepted.Tenants, tenant.tenantID())
 		}
 	}
-	for _, alias := range slices.Sorted(maps.Keys(tenants)) {
-		if own := tenants[alias]; own.GraphTenantID != "" {
-			cfg.Tenants = append(cfg.Tenants, own.Tenant())
-		}
-	}
-	tokens, err := authn.NewTokens(cfg)
-	return tokens, s.Translate(err, map[string]any{
-		"Issuer": &s.OIDCIssuer, "Audiences": &s.OIDCAudience, "Tenants": &s.GraphTenantID, "Programs": &s.OIDCPrograms,
-		"MaxLifetime": &s.TokenMaxLifetime,
+	d.tokens, err = authn.NewTokens(accepted)
+	return renamed(err, map[string]string{
+		"Issuer": "OIDC.Issuer", "Audiences": "OIDC.Audiences", "Tenants": "Tenants", "Programs": "OIDC.Programs", "MaxLifetime": "OIDC.MaxLifetime",
 	})
 }
 
-// watch tells of reloads. A file that cannot be used is named; the old one stays in force.
+// programs is how the issuer tells programs from people, as far as that is known before its first token.
+func programs(oidc *OIDC) authn.Programs {
+	switch {
+	case oidc == nil:
+		return authn.ProgramsOf("")
+	case oidc.Programs != "":
+		return authn.Programs(oidc.Programs)
+	default:
+		return authn.ProgramsOf(oidc.Issuer)
+	}
+}
+
+// watch logs and counts reloads. A file that cannot be used is named; the old one stays in force.
 func watch(what string, log *slog.Logger, gauges *metrics.Metrics) reload.Options {
 	return reload.Options{Report: func(err error) {
 		gauges.Reload(what, err == nil)
@@ -136,38 +136,29 @@ func watch(what string, log *slog.Logger, gauges *metrics.Metrics) reload.Option
 	}}
 }
 
-// apply puts the guards into a server's configuration.
-func (g *guards) apply(s *config.Settings, cfg *server.Config) error {
-	origins, err := doors.Origins(s.CORSOrigins)
-	if err != nil {
-		return s.Wrong(&s.CORSOrigins, "%w", err)
+// apply puts the dependencies, and the limits that go with them, into a server's configuration.
+func (d *securityDeps) apply(cfg *Config, to *server.Config) {
+	to.AuthMode, to.CORSOrigins, to.Reflection = cfg.authMode(), d.origins, cfg.Reflection
+	to.TLS, to.TLSTerminated, to.Policy, to.Audit = d.tls, cfg.TLS.Terminated, d.policy, d.audit
+	if d.tokens != nil { // a nil *Tokens would be a Verifier
+		to.Tokens = d.tokens
 	}
-	cfg.AuthMode, cfg.CORSOrigins = s.AuthMode, origins
-	cfg.TLS, cfg.TLSTerminated, cfg.Policy, cfg.Audit = g.tls, s.TLSTerminated, g.policy, g.audit
-	if g.tokens != nil {
-		cfg.Tokens = g.tokens
+	if cfg.authenticates() {
+		to.CallerRate, to.CallerBurst = cfg.Limits.CallerRate, cfg.Limits.CallerBurst
 	}
-	if len(s.AuthModes()) > 0 {
-		cfg.CallerRate, cfg.CallerBurst = float64(s.CallerRate), s.CallerBurst
-	}
-	cfg.CallerShare, cfg.MaxDeadline = s.CallerShare, s.MaxDeadline
-	cfg.StreamStall, cfg.StreamAge = s.StreamStall, s.StreamAge
-	if s.MaxDeadline > 0 {
-		cfg.StreamAge = min(cfg.StreamAge, s.MaxDeadline)
-	}
-	cfg.Reflection = s.Reflection == "on" || s.Reflection == "auto" && len(s.AuthModes()) == 0
-	return nil
+	to.CallerShare, to.MaxDeadline = cfg.Limits.CallerShare, cfg.Limits.MaxDeadline
+	to.StreamStall, to.StreamAge = cfg.Limits.StreamStall, cfg.Limits.StreamAge
 }
 
-func (g *guards) close() error {
-	if g == nil {
+func (d *securityDeps) close() error {
+	if d == nil {
 		return nil
 	}
-	if g.tokens != nil {
-		g.tokens.Close()
+	if d.tokens != nil {
+		d.tokens.Close()
 	}
-	if g.audit == nil {
+	if d.audit == nil {
 		return nil
 	}
-	return g.audit.Close()
+	return d.audit.Close()
 }

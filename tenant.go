@@ -3,15 +3,15 @@ package parley
 import (
 	"crypto/x509"
 	"errors"
-	"log/slog"
 	"os"
-	"strings"
-	"time"
+	"slices"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 
 	"github.com/parley-gateway/parley/cache"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
-	"github.com/parley-gateway/parley/internal/config"
+	"github.com/parley-gateway/parley/internal/fielderror"
 	"github.com/parley-gateway/parley/server"
 	"github.com/parley-gateway/parley/server/metrics"
 	"github.com/parley-gateway/parley/source"
@@ -20,66 +20,112 @@ import (
 
 var errNoCertificate = errors.New("holds no certificate in PEM form")
 
-// newClient makes the Graph client of the tenant and the credential behind it. Delegates are nil where callers have no
-// tokens of users or the credential cannot exchange them.
-func newClient(s *config.Settings, proxy chooser, log *slog.Logger, observer graphclient.Observer) (*graphclient.Client, *graphclient.Delegates, error) {
-	cloud, err := graphclient.CloudByName(s.GraphCloud)
-	if err != nil {
-		return nil, nil, translated(s, err)
+// newTenants makes a Graph client, a credential and the sources of each tenant. They share the cache, whose keys hold the tenant.
+func (g *Gateway) newTenants(cfg *Config, gauges *metrics.Metrics) (map[string]*server.Tenant, error) {
+	tenants := make(map[string]*server.Tenant)
+	var errs []error
+	for _, alias := range cfg.aliases() {
+		own := cfg.Tenants[alias]
+		graph, err := newGraph(cfg, &own, gauges.Graph(alias))
+		if err != nil {
+			errs = append(errs, tenantFields(alias, err))
+			continue
+		}
+		g.graphs = append(g.graphs, graph)
+		if err := errors.Join(gauges.ClockSkew(alias, graph.client.Skew),
+			gauges.PermissionSuspected(alias, graphclient.SourceCopilot, graph.client.PermissionSuspected),
+			gauges.PermissionSuspected(alias, graphclient.SourceChat, graph.client.PermissionSuspected)); err != nil {
+			return nil, err
+		}
+		if g.cache == nil { // it could not be made
+			continue
+		}
+		g.logins = append(g.logins, newLogin(graph.client, cfg.Logger))
+		tenants[alias] = newTenant(cfg, &own, graph, g.cache)
 	}
-	roots, noRoots := authorities(s.GraphCAFile)
-	if noRoots != nil {
-		noRoots = s.Wrong(&s.GraphCAFile, "%w", noRoots)
+	return tenants, errors.Join(errs...)
+}
+
+// graph is how the Graph of one tenant is asked.
+type graph struct {
+	client *graphclient.Client
+	// delegates ask on behalf of users; nil where callers have no tokens of users or the credential cannot exchange them.
+	delegates *graphclient.Delegates
+}
+
+func (g graph) close() {
+	if g.delegates != nil {
+		g.delegates.Close()
+	}
+	g.client.Close()
+}
+
+// newGraph makes the Graph client of a tenant and the credential behind it.
+func newGraph(cfg *Config, own *Tenant, observer graphclient.Observer) (graph, error) {
+	cloud, err := graphclient.CloudByName(own.Cloud)
+	if err != nil {
+		return graph{}, err
+	}
+	roots, err := authorities(own.CAFile)
+	var noRoots error
+	if err != nil {
+		noRoots = fielderror.New("CAFile", "%w", err)
 	}
 	login := graphclient.CredentialConfig{
-		Kind: s.GraphCredential, TenantID: s.GraphTenantID, ClientID: s.GraphClientID, Cloud: cloud, AuthorityHost: s.GraphAuthorityURL,
-		ClientSecretFile: s.GraphClientSecretFile, CertificateFile: s.GraphCertificateFile,
+		Kind: own.Credential, TenantID: own.ID, ClientID: own.ClientID, Cloud: cloud, AuthorityHost: own.AuthorityURL,
+		ClientSecretFile: own.ClientSecretFile, CertificateFile: own.CertificateFile,
 	}
 	delegating := graphclient.DelegatesConfig{Credential: login}
-	login.RootCAs, login.Proxy = roots, proxy
-	credential, err := graphclient.NewCredential(login)
-	if err := errors.Join(noRoots, translated(s, err)); err != nil {
-		return nil, nil, err
+	login.RootCAs, login.Proxy = roots, cfg.Proxy
+	credential, err := newCredential(own, login)
+	if err := errors.Join(noRoots, err); err != nil {
+		return graph{}, err
 	}
 	client, err := graphclient.New(graphclient.Config{
-		Cloud: cloud, BaseURL: s.GraphURL, TenantID: s.Tenant(), ClientID: s.GraphClientID, Credential: credential, RootCAs: roots, Proxy: proxy,
-		ReportHosts: reportHosts(s.GraphReportHosts, cloud), Logger: log, Observer: observer, CallerDay: s.CallerGraphRequests,
+		Cloud: cloud, BaseURL: own.BaseURL, TenantID: own.tenantID(), ClientID: own.ClientID, Credential: credential, RootCAs: roots, Proxy: cfg.Proxy,
+		ReportHosts: reportHosts(own.ReportHosts, cloud), Logger: cfg.Logger, Observer: observer, CallerDay: cfg.Limits.CallerGraphRequests,
 	})
 	if err != nil {
-		return nil, nil, translated(s, err)
+		return graph{}, err
 	}
-	if !mayDelegate(s) {
-		return client, nil, nil
+	if !cfg.mayDelegate(own) {
+		return graph{client: client}, nil
 	}
 	delegates, err := graphclient.NewDelegates(client, delegating)
 	if err != nil {
 		client.Close()
-		return nil, nil, translated(s, err)
+		return graph{}, err
 	}
-	return client, delegates, nil
+	return graph{client, delegates}, nil
 }
 
-// translated names the setting behind a field of the Graph client's configurations.
-func translated(s *config.Settings, err error) error {
-	return s.Translate(err, map[string]any{
-		"Cloud": &s.GraphCloud, "BaseURL": &s.GraphURL, "Credential": &s.GraphCredential, "ReportHosts": &s.GraphReportHosts,
-		"Kind": &s.GraphCredential, "TenantID": &s.GraphTenantID, "ClientID": &s.GraphClientID, "AuthorityHost": &s.GraphAuthorityURL,
-		"ClientSecretFile": &s.GraphClientSecretFile, "CertificateFile": &s.GraphCertificateFile,
-	})
+// newCredential returns the credential that the tenant brings, or makes the one that it describes.
+func newCredential(own *Tenant, described graphclient.CredentialConfig) (azcore.TokenCredential, error) {
+	if own.TokenCredential != nil {
+		return own.TokenCredential, nil
+	}
+	return graphclient.NewCredential(described)
 }
 
-// reportHosts are the configured hosts beside the cloud's own; nil leaves the cloud's alone.
-func reportHosts(list string, cloud graphclient.Cloud) []string {
-	var hosts []string
-	for host := range strings.SplitSeq(list, ",") {
-		if host = strings.TrimSpace(host); host != "" {
-			hosts = append(hosts, host)
-		}
+// tenantFields names the fields of a tenant behind those of its Graph client's configurations.
+func tenantFields(alias string, err error) error {
+	fields := make(map[string]string)
+	for part, field := range map[string]string{
+		"Cloud": "Cloud", "BaseURL": "BaseURL", "Credential": "Credential", "ReportHosts": "ReportHosts", "Kind": "Credential", "TenantID": "ID",
+		"ClientID": "ClientID", "AuthorityHost": "AuthorityURL", "ClientSecretFile": "ClientSecretFile", "CertificateFile": "CertificateFile",
+		"CAFile": "CAFile",
+	} {
+		fields[part] = tenantField(alias) + "." + field
 	}
-	if hosts == nil {
+	return renamed(err, fields)
+}
+
+// reportHosts are the configured hosts in addition to the cloud's own; nil leaves the cloud's alone.
+func reportHosts(configured []string, cloud graphclient.Cloud) []string {
+	if len(configured) == 0 {
 		return nil
 	}
-	return append(hosts, cloud.ReportHosts...)
+	return append(slices.Clip(configured), cloud.ReportHosts...)
 }
 
 // authorities are the system's and the file's; nil leaves the system's alone.
@@ -101,15 +147,15 @@ func authorities(file string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// newTenant chains the sources: source, then remembered refusals, then cache. The order is asserted by a test.
-func newTenant(s *config.Settings, graph *graphclient.Client, pages *cache.Cache, log *slog.Logger) *server.Tenant {
-	options := optionsOf(s, log)
+// newTenant chains the sources of a tenant: the source, then the memory of refusals, then the cache. A test asserts the order.
+func newTenant(cfg *Config, own *Tenant, asked graph, pages *cache.Cache) *server.Tenant {
+	graph, options := asked.client, own.options(cfg)
 	copilot := source.NewCopilot(graph, options("copilot"))
 	chat := source.NewChat(graph, options("chat"))
 	call := source.NewCall(graph, options("call"))
 	usage := source.NewUsage(graph, options("usage"))
 	scope := func(src parleyv1.Source) cache.Scope {
-		return cache.Scope{Tenant: s.Tenant(), Identity: s.GraphClientID, Source: src, Skew: graph.Skew}
+		return cache.Scope{Tenant: own.tenantID(), Identity: own.ClientID, Source: src, Skew: graph.Skew}
 	}
 	const (
 		ai, chats, calls = parleyv1.Source_SOURCE_COPILOT, parleyv1.Source_SOURCE_CHAT, parleyv1.Source_SOURCE_CALL
@@ -118,8 +164,8 @@ func newTenant(s *config.Settings, graph *graphclient.Client, pages *cache.Cache
 	events := func(reader source.EventReader, src parleyv1.Source) source.EventReader {
 		return pages.Events(refused.Events(reader, scope(src)), scope(src))
 	}
-	return &server.Tenant{
-		ID: s.Tenant(),
+	tenant := &server.Tenant{
+		ID: own.tenantID(),
 		Sources: query.Sources{
 			Events: map[parleyv1.Source]source.EventReader{
 				ai: events(copilot, ai), chats: events(chat, chats), calls: events(call, calls),
@@ -133,40 +179,23 @@ func newTenant(s *config.Settings, graph *graphclient.Client, pages *cache.Cache
 			Skew:  graph.Skew,
 		},
 		Reports:     pages.Downloads(usage, scope(parleyv1.Source_SOURCE_USAGE)),
-		Unavailable: unavailable(s.GraphCloud),
-		Application: s.GraphClientID,
+		Unavailable: unavailable(own.Cloud),
+		Application: own.ClientID,
 	}
+	if asked.delegates != nil {
+		tenant.Delegates = newOnBehalf(own, asked.delegates, pages, options)
+	}
+	return tenant
 }
 
-// optionsOf say how each of the tenant's sources is asked.
-func optionsOf(s *config.Settings, log *slog.Logger) func(name string) source.Options {
-	versions := s.Versions()
+// options returns how each of the tenant's sources is asked, by the source's short name.
+func (t *Tenant) options(cfg *Config) func(name string) source.Options {
 	return func(name string) source.Options {
-		return source.Options{
-			Tenant: s.Tenant(), Version: versions[name], Model: s.GraphModel, Cloud: s.GraphCloud, Logger: log,
-		}
+		return source.Options{Tenant: t.tenantID(), Version: t.version(name), Model: t.Model, Cloud: t.Cloud, Logger: cfg.Logger}
 	}
 }
 
-// newCache keeps as much as the settings and the memory limit allow and counts into gauges.
-func newCache(s *config.Settings, limit int64, gauges *metrics.Metrics) (*cache.Cache, error) {
-	size, err := s.CacheBytes(limit)
-	if err != nil {
-		return nil, s.Wrong(&s.CacheSize, "%w", err)
-	}
-	if size == 0 {
-		size = -1
-	}
-	return cache.New(cache.Config{MaxBytes: size, MaxAge: s.CacheMaxAge, Settle: settle(s), Observer: gauges})
-}
-
-// settle is how long each source may still send late rows.
-func settle(s *config.Settings) map[parleyv1.Source]time.Duration {
-	return map[parleyv1.Source]time.Duration{
-		parleyv1.Source_SOURCE_COPILOT: s.SettleCopilot, parleyv1.Source_SOURCE_CHAT: s.SettleChat, parleyv1.Source_SOURCE_CALL: s.SettleCall,
-	}
-}
-
+// unavailable returns the sources that a cloud lacks, with the state to report.
 func unavailable(cloud string) map[parleyv1.Source]parleyv1.SourceState {
 	missing := map[parleyv1.Source]parleyv1.SourceState{}
 	for number := range parleyv1.Source_name {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
@@ -23,6 +24,8 @@ import (
 type Config struct {
 	// GRPCAddr, HTTPAddr and AdminAddr are the listeners. Without authentication each host must be loopback, AdminAddr always.
 	GRPCAddr, HTTPAddr, AdminAddr string
+	// Listeners are served in place of the addresses, where they are not nil. Close closes them.
+	Listeners Listeners
 	// AuthMode says how callers are known: "oidc", "mtls", "oidc,mtls", or "none" (or empty): everybody is anonymous, and the
 	// listeners must be on loopback.
 	AuthMode string
@@ -136,8 +139,24 @@ const (
 	fieldAudit    = "Audit"
 )
 
+// Listeners are listeners that are open already.
+type Listeners struct{ GRPC, HTTP, Admin net.Listener }
+
+// boundAddr returns the address of an open listener, or else the configured one. A listener without a TCP address cannot be reached
+// from other machines.
+func boundAddr(open net.Listener, configured string) string {
+	if open == nil {
+		return configured
+	}
+	if at, ok := open.Addr().(*net.TCPAddr); ok {
+		return at.String()
+	}
+	return "localhost:0"
+}
+
 // complete checks the configuration and fills the defaults in.
 func (c Config) complete() (Config, error) {
+	c.GRPCAddr, c.HTTPAddr, c.AdminAddr = boundAddr(c.Listeners.GRPC, c.GRPCAddr), boundAddr(c.Listeners.HTTP, c.HTTPAddr), boundAddr(c.Listeners.Admin, c.AdminAddr)
 	if err := checkDoors(&c); err != nil {
 		return c, err
 	}

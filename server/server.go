@@ -41,7 +41,7 @@ type Server struct {
 	admin    *http.Server
 	diag     *grpc.Server // channelz, behind the admin listener
 
-	listeners [3]net.Listener // gRPC, HTTP, admin; set by Start
+	listeners [3]net.Listener // gRPC, HTTP, admin; set by Start, where they were not open already
 	tasks     errgroup.Group
 	failed    chan error
 	ready     atomic.Bool
@@ -84,6 +84,7 @@ func New(cfg Config) (*Server, error) {
 	s.bound(s.web)
 	s.diag = newDiagnostics()
 	s.admin = newAdmin(s.diag, cfg)
+	s.listeners = [...]net.Listener{cfg.Listeners.GRPC, cfg.Listeners.HTTP, cfg.Listeners.Admin}
 	return s, nil
 }
 
@@ -127,6 +128,9 @@ func (s *Server) Start(ctx context.Context) error {
 func (s *Server) listen(ctx context.Context) error {
 	var config net.ListenConfig
 	for i, at := range []struct{ field, addr string }{{fieldGRPC, s.cfg.GRPCAddr}, {fieldHTTP, s.cfg.HTTPAddr}, {fieldAdmin, s.cfg.AdminAddr}} {
+		if s.listeners[i] != nil { // it was open already
+			continue
+		}
 		listener, err := config.Listen(ctx, "tcp", at.addr)
 		if err != nil {
 			return fielderror.New(at.field, "cannot listen on this address: %s", reason(err))

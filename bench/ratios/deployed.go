@@ -181,7 +181,7 @@ func childDeployed(ctx context.Context, graph string) error {
 	if err != nil {
 		return err
 	}
-	running, err := parley.New(settings, slog.New(slog.DiscardHandler), "bench")
+	running, err := settings.NewGateway(parley.Config{Logger: slog.New(slog.DiscardHandler), Version: "bench"})
 	if err == nil {
 		err = running.Start(ctx)
 	}
@@ -193,7 +193,7 @@ func childDeployed(ctx context.Context, graph string) error {
 	if err != nil {
 		return err
 	}
-	usual, err := d.usualGateway(ctx, running.GRPCAddr())
+	usual, err := d.usualGateway(ctx, running.Addrs().GRPC)
 	if err != nil {
 		return err
 	}
@@ -201,7 +201,7 @@ func childDeployed(ctx context.Context, graph string) error {
 	if err != nil {
 		return err
 	}
-	addresses := map[string]string{"https": running.HTTPAddr(), "token": token, "ca": string(mustRead(d.path("cert.pem")))}
+	addresses := map[string]string{"https": running.Addrs().HTTP, "token": token, "ca": string(mustRead(d.path("cert.pem")))}
 	control := http.NewServeMux()
 	control.HandleFunc("/spent", serveSpent)
 	control.HandleFunc("/profile", new(profiled).serve)

@@ -213,7 +213,7 @@ func childGateway(ctx context.Context, graph string) error {
 	if err := settings.Check(); err != nil {
 		return fmt.Errorf("settings: %w", err)
 	}
-	running, err := parley.New(settings, slog.New(slog.DiscardHandler), "bench")
+	running, err := settings.NewGateway(parley.Config{Logger: slog.New(slog.DiscardHandler), Version: "bench"})
 	if err != nil {
 		return fmt.Errorf("gateway: %w", err)
 	}
@@ -222,7 +222,7 @@ func childGateway(ctx context.Context, graph string) error {
 	}
 	p := &peers{frames{lists: map[string][][]byte{}}}
 	listeners := map[string]net.Listener{}
-	addresses := map[string]string{"grpc": running.GRPCAddr(), "http": running.HTTPAddr()}
+	addresses := map[string]string{"grpc": running.Addrs().GRPC, "http": running.Addrs().HTTP}
 	for _, name := range []string{"raw", "h2c", "tcp", "peers", "gateway"} {
 		if listeners[name], err = listen(); err != nil {
 			return err
@@ -234,7 +234,7 @@ func childGateway(ctx context.Context, graph string) error {
 	mux.HandleFunc("/profile", new(profiled).serve)
 	mux.HandleFunc("/set", p.set)
 	mux.HandleFunc("/static", p.static)
-	conn, err := grpc.NewClient(running.GRPCAddr(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	conn, err := grpc.NewClient(running.Addrs().GRPC, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		return fmt.Errorf("dial: %w", err)
 	}

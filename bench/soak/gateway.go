@@ -50,18 +50,18 @@ func newGateway(ctx context.Context, sim *graph) (*running, error) {
 	if err := s.Check(); err != nil {
 		return nil, err
 	}
-	if g.gateway, err = parley.New(s, slog.New(slog.DiscardHandler), "soak"); err != nil {
+	if g.gateway, err = s.NewGateway(parley.Config{Logger: slog.New(slog.DiscardHandler), Version: "soak"}); err != nil {
 		return nil, err
 	}
 	if err := g.gateway.Start(ctx); err != nil {
 		return nil, err
 	}
-	if g.conn, err = grpc.NewClient(g.gateway.GRPCAddr(), grpc.WithTransportCredentials(insecure.NewCredentials())); err != nil {
+	if g.conn, err = grpc.NewClient(g.gateway.Addrs().GRPC, grpc.WithTransportCredentials(insecure.NewCredentials())); err != nil {
 		return nil, errors.Join(err, g.close())
 	}
 	g.events = parleyv1.NewEventServiceClient(g.conn)
 	g.web = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}
-	g.base = "http://" + g.gateway.HTTPAddr()
+	g.base = "http://" + g.gateway.Addrs().HTTP
 	return g, nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/parley-gateway/parley"
 	"github.com/parley-gateway/parley/internal/config"
 )
 
@@ -19,7 +18,7 @@ type configCheckVerb struct {
 
 // Run prints everything that is wrong, or that nothing is.
 func (v *configCheckVerb) Run(to streams) error {
-	if err := problems(&v.Sourced, parley.Check); err != nil {
+	if err := problems(&v.Sourced); err != nil {
 		return usageError{err}
 	}
 	_, err := fmt.Fprintln(to.out, "the configuration is good")
@@ -27,12 +26,12 @@ func (v *configCheckVerb) Run(to streams) error {
 }
 
 // problems returns everything that is wrong with settings: by themselves, and what the gateway finds in the files that they name.
-func problems(s *config.Sourced, check func(config.Settings, string) error) error {
+func problems(s *config.Sourced) error {
 	err := s.Check()
 	if !s.Whole() {
 		return err
 	}
-	return s.Merge(err, check(s.Settings, Version()))
+	return s.Merge(err, s.CheckGateway())
 }
 
 type configShowVerb struct {

@@ -9,7 +9,6 @@ import (
 	"text/template"
 	"time"
 
-	"github.com/parley-gateway/parley"
 	"github.com/parley-gateway/parley/graphsim"
 	"github.com/parley-gateway/parley/internal/config"
 )
@@ -41,23 +40,18 @@ func (v *demoVerb) Run(ctx context.Context, to streams, origins config.Origins) 
 	}
 	logger, release := newLogger(&settings, to.err)
 	defer release()
-	defer muffle(logger)()
-	parley.LimitMemory(logger)
-	running, err := parley.New(settings, logger, Version())
+	defer redirectStdLog(logger)()
+	running, err := start(ctx, &settings, logger)
 	if err != nil {
-		return asUsage(err)
+		return err
 	}
-	running.OwnsProcess()
-	if err := running.Start(ctx); err != nil {
-		return asUsage(err)
-	}
-	user := sim.DemoUser()
+	user, at := sim.DemoUser(), running.Addrs()
 	page := welcome
 	if v.Auth {
 		page = welcomeGuarded
 	}
 	if err := page.Execute(to.out, map[string]string{
-		"HTTP": running.HTTPAddr(), "GRPC": running.GRPCAddr(), "Admin": running.AdminAddr(), "Sim": sim.URL(),
+		"HTTP": at.HTTP, "GRPC": at.GRPC, "Admin": at.Admin, "Sim": sim.URL(),
 		"Name": user.Name, "ID": user.ID, "UPN": url.PathEscape(user.UPN),
 		"Audit": v.auditPlace(), "Start": time.Now().UTC().AddDate(0, 0, -29).Format("2006-01-02T00:00:00Z"),
 	}); err != nil {

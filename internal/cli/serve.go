@@ -4,7 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"os"
+	"runtime/debug"
 	"time"
+
+	"github.com/KimMachineGun/automemlimit/memlimit"
 
 	"github.com/parley-gateway/parley"
 	"github.com/parley-gateway/parley/internal/config"
@@ -20,25 +25,47 @@ type serveVerb struct {
 // Run serves until ctx ends, then drains.
 func (v *serveVerb) Run(ctx context.Context, to streams) error {
 	if err := v.Check(); err != nil {
-		return usageError{problems(&v.Sourced, parley.Check)}
+		return usageError{problems(&v.Sourced)}
 	}
 	logger, release := newLogger(&v.Settings, to.err)
 	defer release()
-	defer muffle(logger)()
-	parley.LimitMemory(logger)
-	running, err := parley.New(v.Settings, logger, Version())
+	defer redirectStdLog(logger)()
+	running, err := start(ctx, &v.Settings, logger)
 	if err != nil {
-		return asUsage(err)
+		return err
 	}
-	running.OwnsProcess()
-	if err := running.Start(ctx); err != nil {
-		return asUsage(err)
-	}
-	if _, err := fmt.Fprintf(to.out, "parley %s is ready: gRPC %s, REST http://%s, admin http://%s\n",
-		Version(), running.GRPCAddr(), running.HTTPAddr(), running.AdminAddr()); err != nil {
+	at := running.Addrs()
+	if _, err := fmt.Fprintf(to.out, "parley %s is ready: gRPC %s, REST http://%s, admin http://%s\n", Version(), at.GRPC, at.HTTP, at.Admin); err != nil {
 		return errors.Join(err, stop(running))
 	}
 	return serveUntil(ctx, running)
+}
+
+// start starts the gateway of a process that is a gateway and nothing else: it takes the memory limit and the garbage collector into
+// its hands, unless the environment does.
+func start(ctx context.Context, settings *config.Settings, logger *slog.Logger) (*parley.Gateway, error) {
+	limitMemory(logger)
+	own := parley.Config{Logger: logger, Version: Version()}
+	if os.Getenv("GOGC") == "" {
+		own.SetGCPercent = debug.SetGCPercent
+	}
+	running, err := settings.NewGateway(own)
+	if err != nil {
+		return nil, asUsage(err)
+	}
+	if err := running.Start(ctx); err != nil {
+		return nil, asUsage(settings.Translate(err))
+	}
+	return running, nil
+}
+
+// limitMemory sets the runtime's memory limit to nine tenths of what the process's cgroup may take, or the machine has,
+// unless GOMEMLIMIT or AUTOMEMLIMIT says otherwise.
+func limitMemory(log *slog.Logger) {
+	_, err := memlimit.Set(memlimit.WithProvider(memlimit.ApplyFallback(memlimit.FromCgroup, memlimit.FromSystem)))
+	if err != nil {
+		log.Warn("the memory limit is unknown: set GOMEMLIMIT to nine tenths of what the process may take", slog.Any("error", err))
+	}
 }
 
 // serveUntil serves until ctx ends or a listener fails, then drains.

@@ -10,14 +10,14 @@ import (
 	"google.golang.org/grpc/grpclog"
 )
 
-// strays takes what libraries write to Go's standard logger. A line may quote an answer of Graph: net/http does so when one
-// is longer than it announced. So none of its text goes on; that there was a line does.
-type strays struct{ logger *slog.Logger }
+// stdLines takes the lines that libraries write to Go's standard logger. A line may quote an answer of Graph: net/http does so when an
+// answer is longer than it announced. So stdLines logs that there was a line, and none of its text.
+type stdLines struct{ logger *slog.Logger }
 
-var _ io.Writer = strays{}
+var _ io.Writer = stdLines{}
 
 // Write implements io.Writer; each call is one line.
-func (s strays) Write(line []byte) (int, error) {
+func (s stdLines) Write(line []byte) (int, error) {
 	if bytes.Contains(line, []byte("Unsolicited response received on idle HTTP channel")) {
 		s.logger.Warn("a server or proxy sent more than its answer announced; the connection is closed, the rest dropped", "bytes", len(line))
 	} else {
@@ -26,11 +26,11 @@ func (s strays) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// grpcLines takes the errors that grpc and grpc-gateway write to a log of their own, which is standard error unless told
-// otherwise. They tell of clients that left and of odd headers, with addresses and parts of values, so their text is withheld.
+// grpcLines takes the errors that grpc and grpc-gateway write to a log of their own, which is standard error by default. They are about
+// clients that left and odd headers, with addresses and parts of values, so grpcLines withholds their text.
 type grpcLines struct{ logger atomic.Pointer[slog.Logger] }
 
-// grpcErrors is set before anything of the library runs, as it wants it.
+// grpcErrors is set before anything of the library runs: grpclog asks for that.
 var grpcErrors = func() *grpcLines {
 	lines := &grpcLines{}
 	grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, lines))
@@ -45,10 +45,11 @@ func (g *grpcLines) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// muffle hands the standard logger's lines to strays, and grpc's own to the logger. The standard logger belongs to the process, so only a verb that runs
-// until the process ends may call it. What it returns ends the logging, not the silence: a connection may still be closing.
-func muffle(logger *slog.Logger) (end func()) {
-	log.SetOutput(strays{logger})
+// redirectStdLog makes the lines of the standard logger and of grpc's own lines of the logger. The standard logger belongs to the
+// process, so only a verb that runs until the process ends may call it. The function end ends the logging, not the silence: a
+// connection may still be closing.
+func redirectStdLog(logger *slog.Logger) (end func()) {
+	log.SetOutput(stdLines{logger})
 	grpcErrors.logger.Store(logger)
 	return func() {
 		log.SetOutput(io.Discard)

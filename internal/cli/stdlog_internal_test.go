@@ -12,7 +12,7 @@ import (
 // TestGRPCLines: what grpc writes to a log of its own shows that it wrote, at the level for debugging, and none of its text.
 func TestGRPCLines(t *testing.T) {
 	var logged bytes.Buffer
-	end := muffle(slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	end := redirectStdLog(slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	grpclog.Error("write tcp 10.1.2.3:4: reset by peer")
 	grpclog.Errorf("value %q", "secret")
 	grpclog.Warning("secret")

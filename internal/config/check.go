@@ -17,9 +17,6 @@ import (
 	"github.com/parley-gateway/parley/internal/fielderror"
 )
 
-// NilTenant stands for the tenant of a Graph that asks for no credential.
-const NilTenant = "00000000-0000-0000-0000-000000000000"
-
 // auditFile is the flag of the only file that is written.
 const auditFile = "audit-file"
 
@@ -33,7 +30,7 @@ func (s *Settings) Check() error { return s.check(nil) }
 func (s *Settings) check(wrong map[string]bool) error {
 	c := &checker{settings: s, wrong: wrong}
 	c.rules(slices.DeleteFunc(slices.Clone(settings()), func(known setting) bool { return known.graph && len(s.Tenants) > 0 }))
-	if _, err := s.CacheBytes(0); err != nil {
+	if _, err := ParseSize(s.CacheSize); s.CacheSize != "" && err != nil {
 		c.failf(&s.CacheSize, "%w", err)
 	}
 	c.checkDoors()

@@ -64,9 +64,6 @@ func TestCheckAcceptsValidSettings(t *testing.T) {
 	if err := s.Check(); err != nil {
 		t.Error(err)
 	}
-	if s.Tenant() != config.NilTenant {
-		t.Errorf("tenant %q, want the nil UUID", s.Tenant())
-	}
 }
 
 func TestCheckNamesTheSetting(t *testing.T) {
@@ -117,38 +114,6 @@ func TestParseSize(t *testing.T) {
 	for _, text := range []string{"", "MiB", "-1", "1.5GiB", "64 MiB", "99999999999999GiB", "1TB"} {
 		if have, err := config.ParseSize(text); err == nil {
 			t.Errorf("%q: %d, want an error", text, have)
-		}
-	}
-}
-
-// TestCacheBytes is of the kind "the cache follows the memory limit": what nobody chose is small enough, and what somebody chose
-// is refused where it leaves too little.
-func TestCacheBytes(t *testing.T) {
-	t.Parallel()
-	const mib = 1 << 20
-	for _, c := range []struct {
-		size  string
-		limit int64
-		want  int64
-	}{
-		{"", 0, 256 * mib},
-		{"", 128 * mib, 32 * mib},
-		{"", 1024 * mib, 256 * mib},
-		{"", 1 << 40, 256 * mib},
-		{"", 100, 25},
-		{"0", 128 * mib, 0},
-		{"64MiB", 128 * mib, 64 * mib},
-		{"2GiB", 0, 2048 * mib},
-		{"2GiB", 4096 * mib, 2048 * mib},
-	} {
-		if have, err := (&config.Settings{CacheSize: c.size}).CacheBytes(c.limit); err != nil || have != c.want {
-			t.Errorf("%q under %d: %d, %v, want %d", c.size, c.limit, have, err, c.want)
-		}
-	}
-	for size, limit := range map[string]int64{"65MiB": 128 * mib, "100GiB": 24 * 1024 * mib, "256MiB": 511 * mib, "51": 100} {
-		have, err := (&config.Settings{CacheSize: size}).CacheBytes(limit)
-		if err == nil || !strings.Contains(err.Error(), "more than half of the memory limit") || !strings.Contains(err.Error(), "use at most") {
-			t.Errorf("%s under %d: %d, %v, want an error that names the limit and the fix", size, limit, have, err)
 		}
 	}
 }

@@ -122,8 +122,8 @@ func TestTenants(t *testing.T) {
 	}
 	tenants := s.ByAlias()
 	contoso, fabrikam := tenants["contoso"], tenants["fabrikam"]
-	if len(tenants) != 2 || contoso.Tenant() != first || contoso.GraphModel != "A" || contoso.GraphURL != s.GraphURL ||
-		fabrikam.Tenant() != second || fabrikam.GraphModel != "B" || fabrikam.GraphURL != "http://127.0.0.1:2" || fabrikam.Tenants != nil {
+	if len(tenants) != 2 || contoso.GraphTenantID != first || contoso.GraphModel != "A" || contoso.GraphURL != s.GraphURL ||
+		fabrikam.GraphTenantID != second || fabrikam.GraphModel != "B" || fabrikam.GraphURL != "http://127.0.0.1:2" || fabrikam.Tenants != nil {
 		t.Errorf("%+v", tenants)
 	}
 	s, err = load(t, "log_level: warn\n")

@@ -1,11 +1,8 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"strings"
-
-	"github.com/parley-gateway/parley/internal/fielderror"
 )
 
 // prefix begins the name of each environment variable of the program.
@@ -116,39 +113,8 @@ func (s *Settings) Wrong(field any, format string, args ...any) *Error {
 	return &Error{text: problem.Error(), cause: problem}
 }
 
-// WrongFile returns the errors of a setting whose file has the mistakes that are joined in err.
-func (s *Settings) WrongFile(field any, err error) error {
-	all := flat(err)
-	for i, mistake := range all {
-		all[i] = s.Wrong(field, "%w", mistake)
-	}
-	return errors.Join(all...)
-}
-
 // Name returns the name of the environment variable of a setting. Field points to the field of s that holds it.
 func (s *Settings) Name(field any) string { return s.Wrong(field, "").Setting }
-
-// Translate turns the field errors of a library into errors of settings. Fields has a pointer to the setting, a field of s, by
-// the name of the library's field; an error of another field stays as it is.
-func (s *Settings) Translate(err error, fields map[string]any) error {
-	if all := flat(err); len(all) > 1 {
-		for i := range all {
-			all[i] = s.Translate(all[i], fields)
-		}
-		return errors.Join(all...)
-	}
-	wrong, ok := errors.AsType[*fielderror.Error](err)
-	if !ok {
-		return err // nil, too
-	}
-	field, ok := fields[wrong.Field]
-	if !ok {
-		return err
-	}
-	named := s.Wrong(field, "%s", wrong.Problem)
-	named.cause = wrong
-	return named
-}
 
 func keyOf(flag string) string { return strings.ReplaceAll(flag, "-", "_") }
 

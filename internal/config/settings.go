@@ -80,20 +80,6 @@ type Settings struct {
 	origins Origins
 }
 
-// Versions returns the generation of Graph for each source, by its short name.
-func (s *Settings) Versions() map[string]string {
-	versions := map[string]string{
-		"copilot": s.GraphVersionCopilot, "chat": s.GraphVersionChat, "call": s.GraphVersionCall,
-		"conversations": s.GraphVersionConversations, "usage": s.GraphVersionUsage, "users": "v1.0",
-	}
-	for source, version := range versions {
-		if version == "" {
-			versions[source] = s.GraphVersion
-		}
-	}
-	return versions
-}
-
 // Defaults returns the settings as they are without file, environment and flags.
 func Defaults() (Settings, error) {
 	var s Settings

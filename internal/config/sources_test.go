@@ -9,8 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/parley-gateway/parley"
 	"github.com/parley-gateway/parley/internal/config"
-	"github.com/parley-gateway/parley/internal/fielderror"
 )
 
 // written writes files of a test into its folder, which becomes the working folder.
@@ -112,24 +112,23 @@ tenants:
 func TestTranslate(t *testing.T) {
 	written(t, map[string]string{"parley.yaml": "graph_url: https://x\ntenants:\n  a:\n    graph_tenant_id: " + first + "\n    graph_model: A\n"})
 	s := sourced(t, "--config=parley.yaml", "--http-addr=127.0.0.1:1")
-	cause := os.ErrNotExist
+	field := func(path, problem string) error { return &parley.ConfigError{Field: path, Problem: problem} }
 	err := s.Translate(errors.Join(
-		fielderror.New("HTTPAddr", "cannot listen"), fielderror.New("Policy", "no file: %w", cause), fielderror.New("Other", "is odd"), cause,
-	), map[string]any{"HTTPAddr": &s.HTTPAddr, "Policy": &s.PolicyFile})
+		field("HTTP.Addr", "cannot listen"), field("PolicyFile", "no file: file does not exist"), field("Other", "is odd"), os.ErrNotExist,
+	))
 	const want = "--http-addr: PARLEY_HTTP_ADDR: cannot listen\nPARLEY_POLICY_FILE: no file: file does not exist\nOther: is odd\nfile does not exist"
 	if diff := cmp.Diff(want, err.Error()); diff != "" {
 		t.Error(diff)
 	}
-	tenant := s.Tenants["a"]
-	fields := map[string]any{"BaseURL": &tenant.GraphURL, "Model": &tenant.GraphModel, "Kind": &tenant.GraphCredential}
-	for field, want := range map[string]string{
-		"BaseURL": "parley.yaml:1:12: graph_url: x", "Model": "parley.yaml:5:18: tenants.a.graph_model: x", "Kind": "parley.yaml:3:3: tenants.a.graph_credential: x",
+	for path, want := range map[string]string{
+		"Tenants[a].BaseURL": "parley.yaml:1:12: graph_url: x", "Tenants[a].Model": "parley.yaml:5:18: tenants.a.graph_model: x",
+		"Tenants[a].Credential": "parley.yaml:3:3: tenants.a.graph_credential: x", "Tenants[b]": "tenants: \"b\" x",
 	} {
-		if have := tenant.Translate(fielderror.New(field, "x"), fields); have.Error() != want {
-			t.Errorf("%s: %v, want %s", field, have, want)
+		if have := s.Translate(field(path, "x")); have.Error() != want {
+			t.Errorf("%s: %v, want %s", path, have, want)
 		}
 	}
-	if err := s.Translate(nil, nil); err != nil {
+	if err := s.Translate(nil); err != nil {
 		t.Errorf("no error becomes %v", err)
 	}
 	if name := (&config.Settings{}).Name(&s.HTTPAddr); name != "" {

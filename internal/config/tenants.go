@@ -109,23 +109,16 @@ func (c *checker) checkTenants() {
 		own := &checker{settings: &tenant, wrong: c.wrong}
 		own.rules(graphSettings())
 		own.checkGraph()
-		switch other, twice := seen[tenant.Tenant()]; {
+		id := strings.ToLower(tenant.GraphTenantID)
+		switch other, twice := seen[id]; {
 		case tenant.GraphTenantID == "" && tenant.GraphCredential == "none":
 			own.failf(&tenant.GraphTenantID, "is needed: tenants are told apart by it")
 		case twice && tenant.GraphTenantID != "":
 			own.failf(&tenant.GraphTenantID, "is that of %s, too; give each tenant its own", other)
 		}
-		seen[tenant.Tenant()] = alias
+		seen[id] = alias
 		for _, err := range own.errs {
 			c.add(err) // an inherited value is wrong once
 		}
 	}
-}
-
-// Tenant returns the tenant id, the nil UUID when none is set.
-func (s *Settings) Tenant() string {
-	if s.GraphTenantID == "" {
-		return NilTenant
-	}
-	return strings.ToLower(s.GraphTenantID)
 }

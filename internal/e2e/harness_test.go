@@ -59,7 +59,7 @@ func over(t *testing.T, sim *graphsim.Sim, settings config.Settings) *tenantUnde
 func overLogging(t *testing.T, sim *graphsim.Sim, settings config.Settings, log slog.Handler) *tenantUnderTest {
 	t.Helper()
 	running := started(t, settings, log)
-	conn, err := grpc.NewClient(running.GRPCAddr(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	conn, err := grpc.NewClient(running.Addrs().GRPC, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func overLogging(t *testing.T, sim *graphsim.Sim, settings config.Settings, log 
 			t.Error(err)
 		}
 	})
-	return &tenantUnderTest{sim: sim, base: "http://" + running.HTTPAddr(), admin: "http://" + running.AdminAddr(), conn: conn, http: &http.Client{Transport: transport}}
+	return &tenantUnderTest{sim: sim, base: "http://" + running.Addrs().HTTP, admin: "http://" + running.Addrs().Admin, conn: conn, http: &http.Client{Transport: transport}}
 }
 
 // simulated starts a simulator.
@@ -93,7 +93,7 @@ func started(t *testing.T, settings config.Settings, log slog.Handler) *parley.G
 	if err := settings.Check(); err != nil {
 		t.Fatal(err)
 	}
-	running, err := parley.New(settings, slog.New(log), "test")
+	running, err := settings.NewGateway(parley.Config{Logger: slog.New(log), Version: "test"})
 	if err != nil {
 		t.Fatal(err)
 	}

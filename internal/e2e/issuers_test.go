@@ -41,7 +41,7 @@ func TestKindsOfCallersAreToldAtStart(t *testing.T) {
 		settings.GraphCredential, settings.GraphCAFile, settings.GraphClientSecretFile = "none", "", ""
 		settings.AuthMode, settings.OIDCIssuer, settings.OIDCPrograms, settings.OIDCAudience = "oidc", c.issuer, c.programs, "api://parley"
 		settings.PolicyFile, settings.AuditFile = policy, filepath.Join(t.TempDir(), "audit")
-		running, err := parley.New(settings, slog.New(slog.DiscardHandler), "test")
+		running, err := settings.NewGateway(parley.Config{Logger: slog.New(slog.DiscardHandler), Version: "test"})
 		if err == nil {
 			err = errors.Join(running.Close(t.Context()))
 		}
@@ -63,7 +63,7 @@ func TestExposedFilesAreLogged(t *testing.T) {
 		t.Fatal(err)
 	}
 	log := &shared{}
-	running, err := parley.New(settings, slog.New(slog.NewTextHandler(log, nil)), "test")
+	running, err := settings.NewGateway(parley.Config{Logger: slog.New(slog.NewTextHandler(log, nil)), Version: "test"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -94,7 +94,7 @@ func newNetwork(t *testing.T, toGraph, toDoor weather) *network {
 	settings := settingsFor(t, "https://"+n.graph.addr(), ca)
 	settings.AuditFile = file(t, "audit", nil)
 	running := started(t, settings, slog.DiscardHandler)
-	n.door = through(t, running.GRPCAddr(), toDoor)
+	n.door = through(t, running.Addrs().GRPC, toDoor)
 	soon := backoff.Config{BaseDelay: 10 * time.Millisecond, Multiplier: 1.2, MaxDelay: 50 * time.Millisecond}
 	conn, err := grpc.NewClient(n.door.addr(), grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithConnectParams(grpc.ConnectParams{Backoff: soon, MinConnectTimeout: time.Second}))

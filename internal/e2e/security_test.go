@@ -81,7 +81,7 @@ func guardOver(t *testing.T, simulator graphsim.Config, change func(*config.Sett
 	running := started(t, settings, slog.NewJSONHandler(g.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
-	g.base, g.grpc, g.admin, g.http = "http://"+running.HTTPAddr(), running.GRPCAddr(), "http://"+running.AdminAddr(), &http.Client{Transport: transport}
+	g.base, g.grpc, g.admin, g.http = "http://"+running.Addrs().HTTP, running.Addrs().GRPC, "http://"+running.Addrs().Admin, &http.Client{Transport: transport}
 	return g
 }
 

@@ -16,9 +16,9 @@ import (
 	"github.com/parley-gateway/parley/graphclient"
 )
 
-// Metrics is one registry with the gateway's metrics. It is safe for concurrent use.
+// Metrics holds the gateway's metrics in one registry and those of the process in another. It is safe for concurrent use.
 type Metrics struct {
-	registry          *prometheus.Registry
+	registry, process *prometheus.Registry
 	requests          *prometheus.CounterVec
 	requestSeconds    *prometheus.HistogramVec
 	graphRequests     *prometheus.CounterVec
@@ -50,7 +50,7 @@ const (
 // New registers all metrics in a registry of their own. Version and revision become labels of parley_build_info.
 func New(version, revision string) (*Metrics, error) {
 	m := &Metrics{
-		registry: prometheus.NewRegistry(),
+		registry: prometheus.NewRegistry(), process: prometheus.NewRegistry(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "parley_requests_total", Help: "Calls that ended, by method, code, reason and tenant.",
 		}, []string{"rpc", "code", "reason", "tenant"}),
@@ -96,18 +96,27 @@ func New(version, revision string) (*Metrics, error) {
 	build.WithLabelValues(version, revision, runtime.Version()).Set(1)
 	for _, c := range []prometheus.Collector{
 		m.requests, m.requestSeconds, m.graphRequests, m.graphWait, m.cacheRequests, m.streamsIncomplete, m.credentialOK,
-		m.auditFailures, m.auditOK, m.reloads, m.shed, build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		m.auditFailures, m.auditOK, m.reloads, m.shed, build,
 	} {
 		if err := m.registry.Register(c); err != nil {
+			return nil, err
+		}
+	}
+	for _, c := range []prometheus.Collector{collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})} {
+		if err := m.process.Register(c); err != nil {
 			return nil, err
 		}
 	}
 	return m, nil
 }
 
-// Handler serves the metrics in Prometheus' formats.
+// Collector returns the gateway's metrics without those of the process, for a registry of somebody else. It is registered
+// after the last metric of a part was added.
+func (m *Metrics) Collector() prometheus.Collector { return m.registry }
+
+// Handler serves the metrics of the gateway and of the process in Prometheus' formats.
 func (m *Metrics) Handler() http.Handler {
-	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{EnableOpenMetrics: true})
+	return promhttp.HandlerFor(prometheus.Gatherers{m.registry, m.process}, promhttp.HandlerOpts{EnableOpenMetrics: true})
 }
 
 // Request counts one ended call. The method is a full gRPC name; the tenant is an alias of the configuration or empty.

@@ -1,4 +1,4 @@
-package parley
+package config
 
 import (
 	"errors"
@@ -11,18 +11,13 @@ import (
 	"strings"
 
 	"golang.org/x/net/http/httpproxy"
-
-	"github.com/parley-gateway/parley/internal/config"
 )
 
-// chooser picks the proxy of a request; nil means none.
-type chooser func(*http.Request) (*url.URL, error)
-
-// egress is how requests to Graph, to the login service, for report downloads and for the keys of token issuers leave:
+// egress returns how requests to Graph, to the login service, for report downloads and for the keys of token issuers leave:
 // through the proxy of the settings, else through what HTTPS_PROXY names, but for hosts that NO_PROXY names. As everywhere, the
 // environment's proxy is not used for this machine; one that is set for Parley alone is. No error holds a proxy's URL, which
 // may have a password in it.
-func egress(s *config.Settings, log *slog.Logger) (chooser, error) {
+func (s *Settings) egress(log *slog.Logger) (func(*http.Request) (*url.URL, error), error) {
 	env := httpproxy.FromEnvironment()
 	var own *url.URL
 	if s.ProxyURL != "" {
@@ -65,7 +60,7 @@ func loopback(host string) bool {
 	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
 
-// spared says whether NO_PROXY names a target on this machine, which the library never looks up in it: by host or address, with
+// spared reports whether NO_PROXY names a target on this machine, which the library never looks up in it: by host or address, with
 // its port or without, by a network, or by the star.
 func spared(list string, target *url.URL) bool {
 	host, port := target.Hostname(), target.Port()

@@ -1,12 +1,10 @@
-package parley
+package config
 
 import (
 	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
-
-	"github.com/parley-gateway/parley/internal/config"
 )
 
 // TestEgress: which proxy a request takes, by the environment, by the setting above it, and by NO_PROXY.
@@ -35,7 +33,7 @@ func TestEgress(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("HTTPS_PROXY", c.env)
 			t.Setenv("NO_PROXY", c.spared)
-			choose, err := egress(&config.Settings{ProxyURL: c.own}, slog.New(slog.DiscardHandler))
+			choose, err := (&Settings{ProxyURL: c.own}).egress(slog.New(slog.DiscardHandler))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -60,7 +58,7 @@ func TestEgress(t *testing.T) {
 	}
 	t.Run("no URL", func(t *testing.T) {
 		t.Setenv("HTTPS_PROXY", "http://user:pass%word@proxy")
-		if _, err := egress(&config.Settings{}, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "HTTPS_PROXY") || strings.Contains(err.Error(), "pass") {
+		if _, err := (&Settings{}).egress(slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "HTTPS_PROXY") || strings.Contains(err.Error(), "pass") {
 			t.Errorf("%v", err)
 		}
 	})

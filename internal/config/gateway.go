@@ -1,0 +1,172 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+
+	"github.com/parley-gateway/parley"
+)
+
+// NewGateway makes the gateway that the settings describe. Own has what no setting describes: the logger and the version, and whether
+// the gateway tunes the garbage collector. The error has every setting that keeps a part from being made, each an *Error.
+func (s *Settings) NewGateway(own parley.Config) (*parley.Gateway, error) {
+	if own.Logger == nil {
+		own.Logger = slog.New(slog.DiscardHandler)
+	}
+	s.warn(own.Logger)
+	cfg, err := s.gateway(own)
+	if err != nil {
+		return nil, errors.Join(err, s.Translate(parley.Check(cfg)))
+	}
+	made, err := parley.New(cfg)
+	return made, s.Translate(err)
+}
+
+// CheckGateway returns what would keep NewGateway from making a gateway. It reads the files that the settings name, and neither
+// listens, calls nor writes.
+func (s *Settings) CheckGateway() error {
+	cfg, err := s.gateway(parley.Config{Logger: slog.New(slog.DiscardHandler)})
+	return errors.Join(err, s.Translate(parley.Check(cfg)))
+}
+
+// warn logs what is accepted and should be mended.
+func (s *Settings) warn(log *slog.Logger) {
+	for _, exposed := range s.Exposed() {
+		log.Warn("a file of the configuration is open to others", "problem", exposed.Problem, "setting", exposed.Setting, "file", exposed.Path)
+	}
+	if s.SealKeysFile == "" {
+		log.Warn("no file of keys is set: page and resume tokens end with this process and serve no other replica", "setting", s.Name(&s.SealKeysFile))
+	}
+}
+
+// gateway adds the settings to the configuration of a gateway. The error has the settings that cannot be read.
+func (s *Settings) gateway(cfg parley.Config) (parley.Config, error) {
+	proxy, noProxy := s.egress(cfg.Logger)
+	size, noSize := s.cacheBytes()
+	cfg.GRPC.Addr, cfg.HTTP.Addr, cfg.Admin.Addr = s.GRPCAddr, s.HTTPAddr, s.AdminAddr
+	if slices.Contains(s.AuthModes(), "oidc") {
+		cfg.OIDC = &parley.OIDC{
+			Issuer: s.OIDCIssuer, Audiences: list(s.OIDCAudience), Programs: s.OIDCPrograms, CAFile: s.OIDCCAFile, MaxLifetime: s.TokenMaxLifetime,
+		}
+	}
+	cfg.ClientCertificates = slices.Contains(s.AuthModes(), "mtls")
+	cfg.TLS = parley.TLS{CertFile: s.TLSCertFile, KeyFile: s.TLSKeyFile, ClientCAFile: s.TLSClientCAFile, Terminated: s.TLSTerminated}
+	cfg.PolicyFile, cfg.AuditFile, cfg.SealKeysFile = s.PolicyFile, s.AuditFile, s.SealKeysFile
+	cfg.CORSOrigins = list(s.CORSOrigins)
+	cfg.Reflection = s.Reflection == "on" || s.Reflection == "auto" && len(s.AuthModes()) == 0
+	cfg.Limits = parley.Limits{
+		CallerRate: float64(orNone(s.CallerRate)), CallerBurst: orNone(s.CallerBurst), CallerGraphRequests: s.CallerGraphRequests,
+		CallerShare: s.CallerShare, MaxDeadline: s.MaxDeadline, StreamStall: s.StreamStall, StreamAge: s.StreamAge,
+	}
+	cfg.Cache = parley.Cache{Bytes: size, MaxAge: orNone(s.CacheMaxAge)}
+	cfg.Settle = parley.Settle{Copilot: s.SettleCopilot, Chat: s.SettleChat, Call: s.SettleCall}
+	cfg.Proxy = proxy
+	cfg.Tenants = make(map[string]parley.Tenant)
+	for alias, own := range s.ByAlias() {
+		cfg.Tenants[alias] = own.tenant()
+	}
+	return cfg, errors.Join(noProxy, noSize)
+}
+
+// tenant describes the tenant whose settings these are.
+func (s *Settings) tenant() parley.Tenant {
+	return parley.Tenant{
+		ID: s.GraphTenantID, ClientID: s.GraphClientID,
+		Credential: s.GraphCredential, ClientSecretFile: s.GraphClientSecretFile, CertificateFile: s.GraphCertificateFile,
+		Cloud: s.GraphCloud, BaseURL: s.GraphURL, AuthorityURL: s.GraphAuthorityURL, CAFile: s.GraphCAFile, ReportHosts: list(s.GraphReportHosts),
+		Version: s.GraphVersion, Model: s.GraphModel,
+		Versions: parley.Versions{
+			Copilot: s.GraphVersionCopilot, Chat: s.GraphVersionChat, Call: s.GraphVersionCall,
+			Conversations: s.GraphVersionConversations, Usage: s.GraphVersionUsage,
+		},
+	}
+}
+
+// cacheBytes is the size of the cache as a gateway's configuration has it: 0 = the default, negative = none.
+func (s *Settings) cacheBytes() (int64, error) {
+	if s.CacheSize == "" {
+		return 0, nil
+	}
+	size, err := ParseSize(s.CacheSize)
+	if err != nil {
+		return 0, s.Wrong(&s.CacheSize, "%w", err)
+	}
+	return orNone(size), nil
+}
+
+// orNone returns a setting as a gateway's configuration has it, where 0 stands for the default and a negative value for none.
+func orNone[T ~int | ~int64](value T) T {
+	if value == 0 {
+		return -1
+	}
+	return value
+}
+
+// list reads values that are separated by commas.
+func list(text string) []string {
+	var values []string
+	for value := range strings.SplitSeq(text, ",") {
+		if value = strings.TrimSpace(value); value != "" {
+			values = append(values, value)
+		}
+	}
+	return values
+}
+
+// Translate turns the errors of fields of a gateway's configuration into errors of settings; others stay as they are.
+func (s *Settings) Translate(err error) error {
+	all := flat(err)
+	for i, each := range all {
+		if wrong, ok := errors.AsType[*parley.ConfigError](each); ok {
+			all[i] = s.behind(wrong)
+		}
+	}
+	return errors.Join(all...)
+}
+
+// behind returns the error of the setting behind a field of a gateway's configuration.
+func (s *Settings) behind(wrong *parley.ConfigError) error {
+	owner, path := s, wrong.Field
+	if alias, field, of := inTenantOf(path); of {
+		own, known := s.ByAlias()[alias]
+		if !known || field == "" {
+			return &Error{Setting: tenantsKey, text: fmt.Sprintf("%s: %s %s", tenantsKey, quote(shorten(alias)), wrong.Problem), cause: wrong}
+		}
+		owner, path = &own, field
+	}
+	field, known := owner.fields()[path]
+	if !known {
+		return wrong
+	}
+	named := owner.Wrong(field, "%s", wrong.Problem)
+	named.cause = wrong
+	return named
+}
+
+// inTenantOf takes the path of a field of a tenant apart, Tenants[alias].field.
+func inTenantOf(path string) (alias, field string, ok bool) {
+	rest, ok := strings.CutPrefix(path, "Tenants[")
+	alias, field, closed := strings.Cut(rest, "]")
+	return alias, strings.TrimPrefix(field, "."), ok && closed
+}
+
+// fields has the setting behind each field of a gateway's configuration, and of a tenant's, by its path.
+func (s *Settings) fields() map[string]any {
+	return map[string]any{
+		"GRPC.Addr": &s.GRPCAddr, "HTTP.Addr": &s.HTTPAddr, "Admin.Addr": &s.AdminAddr,
+		"OIDC": &s.OIDCIssuer, "OIDC.Issuer": &s.OIDCIssuer, "OIDC.Audiences": &s.OIDCAudience, "OIDC.Programs": &s.OIDCPrograms,
+		"OIDC.CAFile": &s.OIDCCAFile, "OIDC.MaxLifetime": &s.TokenMaxLifetime, "Tenants": &s.GraphTenantID,
+		"TLS.CertFile": &s.TLSCertFile, "TLS.KeyFile": &s.TLSKeyFile, "TLS.ClientCAFile": &s.TLSClientCAFile,
+		"PolicyFile": &s.PolicyFile, "AuditFile": &s.AuditFile, "SealKeysFile": &s.SealKeysFile, "CORSOrigins": &s.CORSOrigins,
+		"Cache.Bytes": &s.CacheSize,
+
+		"ID": &s.GraphTenantID, "ClientID": &s.GraphClientID, "Credential": &s.GraphCredential, "ClientSecretFile": &s.GraphClientSecretFile,
+		"CertificateFile": &s.GraphCertificateFile, "Cloud": &s.GraphCloud, "BaseURL": &s.GraphURL, "AuthorityURL": &s.GraphAuthorityURL,
+		"CAFile": &s.GraphCAFile, "ReportHosts": &s.GraphReportHosts, "Version": &s.GraphVersion, "Model": &s.GraphModel,
+		"Versions.Copilot": &s.GraphVersionCopilot, "Versions.Chat": &s.GraphVersionChat, "Versions.Call": &s.GraphVersionCall,
+		"Versions.Conversations": &s.GraphVersionConversations, "Versions.Usage": &s.GraphVersionUsage,
+	}
+}

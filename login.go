@@ -1,0 +1,42 @@
+package parley
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/parley-gateway/parley/graphclient"
+)
+
+const loginTime = time.Minute
+
+// login fetches a tenant's first token while the listeners already serve, so that the first caller does not wait for it, and a
+// credential that fails is seen at once in the log and in parley_credential_ok.
+type login struct {
+	graph  *graphclient.Client
+	log    *slog.Logger
+	cancel context.CancelFunc
+	done   sync.WaitGroup
+}
+
+func newLogin(graph *graphclient.Client, log *slog.Logger) *login {
+	return &login{graph: graph, log: log}
+}
+
+func (l *login) start() {
+	ctx, cancel := context.WithTimeout(context.Background(), loginTime)
+	l.cancel = cancel
+	l.done.Go(func() {
+		if err := l.graph.Login(ctx); err != nil && ctx.Err() == nil {
+			l.log.LogAttrs(ctx, slog.LevelError, "the first token could not be fetched; calls will try again", slog.Any("error", err))
+		}
+	})
+}
+
+func (l *login) stop() {
+	if l.cancel != nil {
+		l.cancel()
+	}
+	l.done.Wait()
+}
