@@ -53,7 +53,7 @@ func (auditing) record(info *callInfo, returned bool, err error) {
 	case !returned:
 		out.Code, out.ErrorReason = codeName(codes.Internal), reasons.Text(parleyv1.ErrorReason_ERROR_REASON_INTERNAL)
 	case err != nil:
-		st := toStatus(err)
+		st := apierror.FromError(err)
 		out.Code, out.ErrorReason = codeName(st.Code()), apierror.Reason(st)
 	}
 	info.record.End(out)

@@ -5,8 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"google.golang.org/grpc/codes"
-
 	"github.com/parley-gateway/parley/cache"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
@@ -107,7 +105,7 @@ func (z *authorizer) lookUp(ctx context.Context, field string, target *callTarge
 		return err
 	}
 	if decision.Lookup && cache.ControlOf(ctx).OnlyIfCached {
-		return ofReason(parleyv1.ErrorReason_ERROR_REASON_NOT_CACHED) // see allow
+		return apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_NOT_CACHED) // see allow
 	}
 	user, err := target.resolve(ctx, target.request.UPN)
 	if decision.Lookup && isKind(err, graphclient.KindNotFound) {
@@ -145,7 +143,7 @@ func (z *authorizer) allow(ctx context.Context, target *callTarget, decision aut
 	info.grant = accessGrant{request: target.request, allUsers: decision.AllUsers, onBehalf: decision.OnBehalf}
 	info.granted, target.allUsers = &info.grant, decision.AllUsers
 	if !decision.AllUsers && cache.ControlOf(ctx).OnlyIfCached {
-		return ofReason(parleyv1.ErrorReason_ERROR_REASON_NOT_CACHED) // a cached page tells that somebody has read it
+		return apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_NOT_CACHED) // a cached page tells that somebody has read it
 	}
 	if decision.OnBehalf {
 		return target.delegate(ctx)
@@ -183,10 +181,7 @@ func (z *authorizer) record(ctx context.Context, intent audit.Intent) error {
 		info.recorded = err == nil
 	}
 	if err != nil {
-		return &apierror.Error{
-			Code: codes.Unavailable, Reason: parleyv1.ErrorReason_ERROR_REASON_AUDIT_UNAVAILABLE, RetryAfter: retryLater,
-			Message: "the call could not be recorded, so it was not made",
-		}
+		return apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_AUDIT_UNAVAILABLE)
 	}
 	return nil
 }
@@ -221,15 +216,10 @@ func (z *authorizer) lookupIntent(ctx context.Context, target *callTarget, decis
 }
 
 func errDenied() *apierror.Error {
-	return &apierror.Error{
-		Code: codes.PermissionDenied, Reason: parleyv1.ErrorReason_ERROR_REASON_POLICY_DENIED,
-		Message: "no rule of the gateway's policy allows this caller this method with these sources, this view and this user in this tenant",
-	}
+	return apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_POLICY_DENIED)
 }
 
 func errPolicyUserID(field string) error {
-	return &apierror.Error{
-		Code: codes.FailedPrecondition, Reason: parleyv1.ErrorReason_ERROR_REASON_USER_ID_REQUIRED, Field: field,
-		Message: "the policy decides by object id, and Graph refuses to look this user up; name the user by object id",
-	}
+	return apierror.New(parleyv1.ErrorReason_ERROR_REASON_USER_ID_REQUIRED,
+		"the policy decides by object id, and Graph refuses to look this user up; name the user by object id").WithField(field)
 }

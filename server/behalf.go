@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	"google.golang.org/grpc/codes"
-
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/server/apierror"
@@ -39,11 +37,9 @@ type Delegates interface {
 // a user whose sign-in, consent or device Entra ID does not accept any more reads no page that was kept earlier.
 func (t *callTarget) delegate(ctx context.Context) error {
 	if t.tenant.Delegates == nil {
-		return &apierror.Error{
-			Code: codes.PermissionDenied, Reason: parleyv1.ErrorReason_ERROR_REASON_DELEGATION_UNAVAILABLE,
-			Message: "the policy has Graph asked on behalf of the user, and the gateway's credential for this tenant cannot do so; " +
-				"it takes an app registration with a client secret, a certificate or a workload identity",
-		}
+		return apierror.New(parleyv1.ErrorReason_ERROR_REASON_DELEGATION_UNAVAILABLE,
+			"the policy has Graph asked on behalf of the user, and the gateway's credential for this tenant cannot do so; "+
+				"it takes an app registration with a client secret, a certificate or a workload identity")
 	}
 	token, ok := authn.Token(ctx)
 	if !ok {
@@ -77,18 +73,17 @@ func (t *callTarget) graphIdentity(decision authz.Decision) audit.Graph {
 
 // errObstacle is the denial of a call, with the reason why Graph cannot be asked on behalf of the caller if that is one.
 func errObstacle(obstacle authz.Obstacle) *apierror.Error {
-	err := errDenied()
 	switch obstacle {
 	case authz.NotOffered:
-		err.Reason = parleyv1.ErrorReason_ERROR_REASON_DELEGATION_UNAVAILABLE
-		err.Message = "the rule for this caller has Graph asked on behalf of the user, and Graph gives this to applications alone; " +
-			"on behalf of a user there are their chats, the events below one conversation, and the usage report. " +
-			"For anything else the operator adds a rule without `graph: on_behalf_of`"
+		return apierror.New(parleyv1.ErrorReason_ERROR_REASON_DELEGATION_UNAVAILABLE,
+			"the rule for this caller has Graph asked on behalf of the user, and Graph gives this to applications alone; "+
+				"on behalf of a user there are their chats, the events below one conversation, and the usage report. "+
+				"For anything else the operator adds a rule without `graph: on_behalf_of`")
 	case authz.NoUser:
-		err.Reason = parleyv1.ErrorReason_ERROR_REASON_DELEGATION_UNAVAILABLE
-		err.Message = "the rule for this caller has Graph asked on behalf of a user, and that takes a signed-in user's access token of the tenant that is read; " +
-			"a certificate or an application's own token has no user behind it"
+		return apierror.New(parleyv1.ErrorReason_ERROR_REASON_DELEGATION_UNAVAILABLE,
+			"the rule for this caller has Graph asked on behalf of a user, and that takes a signed-in user's access token of the tenant that is read; "+
+				"a certificate or an application's own token has no user behind it")
 	case authz.None:
 	}
-	return err
+	return errDenied()
 }

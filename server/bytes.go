@@ -31,7 +31,7 @@ const roomEvery = 100 * time.Millisecond
 // admit opens the account of a stream; nil = there was no room for a second. It waits, since those who leave are not noticed at
 // once, and those who read ahead make room.
 func (b *bytesHeld) admit(ctx context.Context, h holding) *ledger.Account {
-	ctx, cancel := context.WithTimeout(ctx, retrySoon)
+	ctx, cancel := context.WithTimeout(ctx, admissionWait)
 	defer cancel()
 	for ctx.Err() == nil {
 		wait, stop := context.WithTimeout(ctx, roomEvery)

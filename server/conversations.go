@@ -10,6 +10,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/resource"
+	"github.com/parley-gateway/parley/server/apierror"
 	"github.com/parley-gateway/parley/server/rest"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/query"
@@ -102,7 +103,7 @@ func (c *conversations) GetConversation(ctx context.Context, req *parleyv1.GetCo
 	}
 	shown, ok := view.Apply(found, viewOr(req.GetView(), parleyv1.EventView_EVENT_VIEW_FULL)).(*parleyv1.Conversation)
 	if !ok {
-		return nil, ofReason(parleyv1.ErrorReason_ERROR_REASON_INTERNAL)
+		return nil, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_INTERNAL)
 	}
 	infoOf(ctx).handed.events++
 	return shown, nil
@@ -118,18 +119,18 @@ func (t *callTarget) conversation(ctx context.Context, field, id string) (*parle
 		return nil, err
 	}
 	if t.sources.Conversations == nil {
-		return nil, ofReason(parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD)
+		return nil, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD)
 	}
 	found, err := t.sources.Conversations.Conversation(ctx, t.owner, t.user, id)
 	if t.notIn(err) {
-		return nil, ofReason(parleyv1.ErrorReason_ERROR_REASON_NOT_FOUND)
+		return nil, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_NOT_FOUND)
 	}
 	if isKind(err, graphclient.KindNotFound) && !strings.Contains(id, "@") && !source.EveryUserHas(id) {
 		// Every id of a chat has an @; sessions and calls are named by ids without one.
-		return nil, ofReason(parleyv1.ErrorReason_ERROR_REASON_CONVERSATION_HAS_NO_CHAT)
+		return nil, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_CONVERSATION_HAS_NO_CHAT)
 	}
 	if err != nil {
-		return nil, of(src, err)
+		return nil, apierror.WithSource(src, err)
 	}
 	return found, nil
 }

@@ -5,8 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"google.golang.org/grpc/codes"
-
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server/apierror"
 )
@@ -86,10 +84,9 @@ func (s *streams) watch(ctx context.Context) (_ context.Context, end *streamEnd,
 
 // errStreamEnded is a planned end: the caller goes on at once.
 func errStreamEnded(why string) *apierror.Error {
-	return &apierror.Error{
-		Code: codes.Unavailable, Reason: parleyv1.ErrorReason_ERROR_REASON_STREAM_ENDED, RetryNow: true,
-		Message: why + "; go on from the resume token",
-	}
+	err := apierror.New(parleyv1.ErrorReason_ERROR_REASON_STREAM_ENDED, why+"; go on from the resume token")
+	err.RetryNow = true
+	return err
 }
 
 // finish calls everything off that would still end the stream.

@@ -88,7 +88,7 @@ func handleListEvents(
 ) (any, error) {
 	service, ok := srv.(*events)
 	if !ok {
-		return nil, ofReason(parleyv1.ErrorReason_ERROR_REASON_INTERNAL)
+		return nil, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_INTERNAL)
 	}
 	request := new(parleyv1.ListEventsRequest)
 	if err := decode(request); err != nil {
@@ -243,18 +243,18 @@ func (e *events) GetEvent(ctx context.Context, req *parleyv1.GetEventRequest) (*
 	}
 	getter := target.sources.Getters[ref.Source]
 	if err := target.available(ref.Source); err != nil || getter == nil {
-		return nil, ofReason(parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD)
+		return nil, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD)
 	}
 	event, err := getter.Event(source.WithPriority(ctx, source.Interactive), target.owner, target.user, ref)
 	if target.notIn(err) {
-		return nil, ofReason(parleyv1.ErrorReason_ERROR_REASON_NOT_FOUND)
+		return nil, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_NOT_FOUND)
 	}
 	if err != nil {
-		return nil, of(ref.Source, err)
+		return nil, apierror.WithSource(ref.Source, err)
 	}
 	shown, ok := view.Apply(event, viewOr(req.GetView(), parleyv1.EventView_EVENT_VIEW_FULL)).(*parleyv1.Event)
 	if !ok {
-		return nil, ofReason(parleyv1.ErrorReason_ERROR_REASON_INTERNAL)
+		return nil, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_INTERNAL)
 	}
 	infoOf(ctx).handed.events++
 	return shown, nil

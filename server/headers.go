@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
@@ -63,7 +62,7 @@ func printable(text string) bool {
 // errHeader names an odd header. One that was to say who calls leaves the caller unknown.
 func errHeader(key, problem string) error {
 	if key == headerAuthorization {
-		return &apierror.Error{Code: codes.Unauthenticated, Reason: parleyv1.ErrorReason_ERROR_REASON_CALLER_UNAUTHENTICATED, Field: key, Message: problem}
+		return apierror.New(parleyv1.ErrorReason_ERROR_REASON_CALLER_UNAUTHENTICATED, problem).WithField(key)
 	}
 	return apierror.Invalid(key, problem)
 }

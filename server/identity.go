@@ -6,7 +6,6 @@ import (
 	"log/slog"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server/apierror"
@@ -65,10 +64,9 @@ func (i *identity) identify(ctx context.Context, method string) (context.Context
 	info.caller, info.callerID = caller, caller.ID()
 	doors.RequestOf(ctx).Proven(info.callerID)
 	if wait := i.rates.Take(info.callerID); wait > 0 {
-		return ctx, &apierror.Error{
-			Code: codes.ResourceExhausted, Reason: parleyv1.ErrorReason_ERROR_REASON_CALLER_LIMIT, RetryAfter: wait,
-			Message: "this caller begins more calls than the gateway allows one caller",
-		}
+		limited := apierror.New(parleyv1.ErrorReason_ERROR_REASON_CALLER_LIMIT, "this caller begins more calls than the gateway allows one caller")
+		limited.RetryAfter = wait
+		return ctx, limited
 	}
 	return ctx, nil
 }
@@ -88,12 +86,13 @@ func (i *identity) refusal(ctx context.Context, info *callInfo, err error) error
 // is known against the caller, and the same credential may be accepted later.
 func errRefused(refusal *authn.RefusedError, message string) *apierror.Error {
 	if refusal.Why == authn.WhyKeys {
-		return &apierror.Error{
-			Code: codes.Unavailable, Reason: parleyv1.ErrorReason_ERROR_REASON_ISSUER_UNAVAILABLE, RetryAfter: max(refusal.RetryAfter, retrySoon),
-			Message: "the token cannot be checked, since the keys of its issuer are out of reach; the same token may be accepted later",
-		}
+		err := apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_ISSUER_UNAVAILABLE)
+		err.RetryAfter = max(err.RetryAfter, refusal.RetryAfter)
+		return err
 	}
-	return &apierror.Error{Code: codes.Unauthenticated, Reason: parleyv1.ErrorReason_ERROR_REASON_CALLER_UNAUTHENTICATED, RetryAfter: refusal.RetryAfter, Message: message}
+	err := apierror.New(parleyv1.ErrorReason_ERROR_REASON_CALLER_UNAUTHENTICATED, message)
+	err.RetryAfter = refusal.RetryAfter
+	return err
 }
 
 func (i *identity) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/internal/ledger"
@@ -16,6 +15,9 @@ import (
 	"github.com/parley-gateway/parley/server/doors"
 	"github.com/parley-gateway/parley/server/metrics"
 )
+
+// admissionWait is how long a call waits for a place, and a stream for room, before it is refused.
+const admissionWait = time.Second
 
 // limits bounds what runs at one time and divides it between callers, and refuses calls that come while the server stops.
 type limits struct {
@@ -59,7 +61,7 @@ func (l *limits) enter(ctx context.Context, places *shares.Pool, cost int, evict
 		l.shed(metrics.ShedMemory)
 		return nil, overloaded("the gateway's memory is in use; running calls end first")
 	}
-	wait, cancel := context.WithTimeout(ctx, retrySoon)
+	wait, cancel := context.WithTimeout(ctx, admissionWait)
 	defer cancel()
 	place, err := places.Enter(wait, infoOf(ctx).callerID, l.weight(ctx), cost, evict)
 	if err != nil {
@@ -70,7 +72,7 @@ func (l *limits) enter(ctx context.Context, places *shares.Pool, cost int, evict
 }
 
 func overloaded(message string) *apierror.Error {
-	return &apierror.Error{Code: codes.Unavailable, Reason: parleyv1.ErrorReason_ERROR_REASON_OVERLOADED, RetryAfter: retrySoon, Message: message}
+	return apierror.New(parleyv1.ErrorReason_ERROR_REASON_OVERLOADED, message)
 }
 
 // idle waits until no stream runs, or ctx ends.
@@ -187,10 +189,7 @@ func (o *outside) by(stop func(reason error)) {
 }
 
 func errShuttingDown() *apierror.Error {
-	return &apierror.Error{
-		Code: codes.Unavailable, Reason: parleyv1.ErrorReason_ERROR_REASON_SHUTTING_DOWN, RetryAfter: retrySoon,
-		Message: "the gateway is stopping; go on from the resume token, if there is one",
-	}
+	return apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_SHUTTING_DOWN)
 }
 
 // errShare ends work of a caller who holds more than a share while others wait.

@@ -71,7 +71,7 @@ func (r recovery) panicked(ctx context.Context, method string, value any) error 
 	r.logger.LogAttrs(ctx, slog.LevelError, "panic",
 		slog.String("rpc", method), slog.String("request_id", infoOf(ctx).id),
 		slog.String("type", fmt.Sprintf("%T", value)), slog.String("stack", string(debug.Stack())))
-	return ofReason(parleyv1.ErrorReason_ERROR_REASON_INTERNAL).GRPCStatus().Err()
+	return apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_INTERNAL).GRPCStatus().Err()
 }
 
 // logging writes a line for each call: no body, filter, user or name.
@@ -125,7 +125,7 @@ func (c conversion) convert(ctx context.Context, method string, err error) error
 	if err == nil {
 		return nil
 	}
-	st := toStatus(err)
+	st := apierror.FromError(err)
 	attrs := []slog.Attr{slog.String("rpc", method), slog.String("request_id", infoOf(ctx).id)}
 	var graph *graphclient.Error
 	switch {

@@ -54,7 +54,7 @@ func run[F any, P interface {
 	defer release()
 	err := end.result(produce(ctx, &sender[F, P]{stream, target, end, s, rows}))
 	if err != nil {
-		s.metrics.StreamIncomplete("all", apierror.Reason(toStatus(err)))
+		s.metrics.StreamIncomplete("all", apierror.Reason(apierror.FromError(err)))
 	}
 	return err
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"google.golang.org/grpc/codes"
-
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/resource"
@@ -115,15 +113,12 @@ func (t *callTarget) resolve(ctx context.Context, upn string) (string, error) {
 		t.unresolved = true
 		return upn, nil
 	default:
-		return "", of(parleyv1.Source_SOURCE_USER, err)
+		return "", apierror.WithSource(parleyv1.Source_SOURCE_USER, err)
 	}
 }
 
 func errTenant() error {
-	return &apierror.Error{
-		Code: codes.InvalidArgument, Reason: parleyv1.ErrorReason_ERROR_REASON_TENANT_REQUIRED, Field: headerTenant,
-		Message: "name a configured tenant by its alias in this header",
-	}
+	return apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_TENANT_REQUIRED).WithField(headerTenant)
 }
 
 // noWildcard refuses `users/-` where it has no meaning.
@@ -137,7 +132,7 @@ func (t *callTarget) noWildcard(field string) error {
 // available refuses a source that the tenant's cloud lacks; Graph is not asked.
 func (t *callTarget) available(src parleyv1.Source) error {
 	if _, lacking := t.tenant.Unavailable[src]; lacking {
-		return ofReason(parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD)
+		return apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD)
 	}
 	return nil
 }
@@ -155,10 +150,8 @@ func (t *callTarget) binding() (caller, tenant, permission string) {
 }
 
 func errUserID(field string) error {
-	return &apierror.Error{
-		Code: codes.FailedPrecondition, Reason: parleyv1.ErrorReason_ERROR_REASON_USER_ID_REQUIRED, Field: field,
-		Message: "call records are found by object id, and Graph refuses to look this user up; name the user by object id, or other sources",
-	}
+	return apierror.New(parleyv1.ErrorReason_ERROR_REASON_USER_ID_REQUIRED,
+		"call records are found by object id, and Graph refuses to look this user up; name the user by object id, or other sources").WithField(field)
 }
 
 // denied says that Graph does not let the application read what was asked for.

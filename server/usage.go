@@ -96,20 +96,20 @@ func (u *usage) DownloadCopilotUsage(req *parleyv1.DownloadCopilotUsageRequest, 
 		return err
 	}
 	if target.reports == nil {
-		return ofReason(parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD)
+		return apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD)
 	}
 	ctx, end, release := u.streams.watch(source.WithPriority(stream.Context(), source.Background))
 	defer release()
 	query := source.UsageQuery{Period: req.GetPeriod(), Version: req.GetVersion()}
 	body, mediaType, err := target.reports.Download(ctx, query)
 	if err != nil {
-		return end.result(of(parleyv1.Source_SOURCE_USAGE, err))
+		return end.result(apierror.WithSource(parleyv1.Source_SOURCE_USAGE, err))
 	}
 	err = sendChunks(stream, end, body, mediaType)
 	if closed := body.Close(); err == nil && closed != nil {
 		err = fmt.Errorf("close report: %w", closed)
 	}
-	return end.result(of(parleyv1.Source_SOURCE_USAGE, err))
+	return end.result(apierror.WithSource(parleyv1.Source_SOURCE_USAGE, err))
 }
 
 // sendChunks sends a report in chunks; the first one, which may be empty, carries the media type.

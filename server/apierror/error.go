@@ -3,6 +3,7 @@
 package apierror
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -95,9 +96,27 @@ func (f *Error) GRPCStatus() *status.Status {
 	return full
 }
 
-// Invalid is an INVALID_ARGUMENT that names a request field.
+// New returns the error of a reason, with the code and the wait of the table's row.
+func New(reason parleyv1.ErrorReason, message string) *Error {
+	r := table[reason]
+	if r.code == codes.OK {
+		r = table[parleyv1.ErrorReason_ERROR_REASON_INTERNAL]
+	}
+	return &Error{Code: r.code, Reason: reason, Message: cmp.Or(message, r.text), RetryAfter: r.retry}
+}
+
+// ForReason returns the error of a reason, with all that the table's row says.
+func ForReason(reason parleyv1.ErrorReason) *Error { return New(reason, "") }
+
+// Invalid returns an INVALID_ARGUMENT that names a request field.
 func Invalid(field, message string) *Error {
-	return &Error{Code: codes.InvalidArgument, Reason: parleyv1.ErrorReason_ERROR_REASON_INVALID_ARGUMENT, Field: field, Message: message}
+	return New(parleyv1.ErrorReason_ERROR_REASON_INVALID_ARGUMENT, message).WithField(field)
+}
+
+// WithField returns the error itself, with the request field that it is about.
+func (f *Error) WithField(field string) *Error {
+	f.Field = field
+	return f
 }
 
 // Info returns the ErrorInfo of this API in a status; nil when it has none.
@@ -185,27 +204,29 @@ func Complete(st *status.Status) *status.Status {
 		return st
 	}
 	reason, message := ofCode(st.Code())
-	code := st.Code()
-	if code == codes.Unknown {
-		code = codes.Internal
+	err := New(reason, message)
+	err.RetryAfter = 0
+	if st.Code() != codes.Unknown {
+		err.Code = st.Code()
 	}
-	return (&Error{Code: code, Reason: reason, Message: message}).GRPCStatus()
+	return err.GRPCStatus()
 }
 
+// ofCode returns the reason of a library's status and, where the table's text says too much of it, a text.
 func ofCode(code codes.Code) (reason parleyv1.ErrorReason, message string) {
 	switch code {
 	case codes.Canceled:
-		return parleyv1.ErrorReason_ERROR_REASON_CANCELLED, "the call was cancelled"
+		return parleyv1.ErrorReason_ERROR_REASON_CANCELLED, ""
 	case codes.DeadlineExceeded:
-		return parleyv1.ErrorReason_ERROR_REASON_DEADLINE_EXCEEDED, "the deadline passed before the answer was complete"
+		return parleyv1.ErrorReason_ERROR_REASON_DEADLINE_EXCEEDED, ""
 	case codes.ResourceExhausted:
-		return parleyv1.ErrorReason_ERROR_REASON_MESSAGE_TOO_LARGE, "the message is larger than the receiver accepts"
+		return parleyv1.ErrorReason_ERROR_REASON_MESSAGE_TOO_LARGE, ""
 	case codes.Unavailable:
 		return parleyv1.ErrorReason_ERROR_REASON_SHUTTING_DOWN, "the gateway is not reachable, it may be stopping"
 	case codes.InvalidArgument:
-		return parleyv1.ErrorReason_ERROR_REASON_INVALID_ARGUMENT, "the request is not valid"
+		return parleyv1.ErrorReason_ERROR_REASON_INVALID_ARGUMENT, ""
 	case codes.Unimplemented:
-		return parleyv1.ErrorReason_ERROR_REASON_UNIMPLEMENTED, "there is no such method"
+		return parleyv1.ErrorReason_ERROR_REASON_UNIMPLEMENTED, ""
 	case codes.NotFound:
 		return parleyv1.ErrorReason_ERROR_REASON_NOT_FOUND, "there is no such resource"
 	default:

@@ -6,7 +6,6 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/internal/reasons"
 )
 
@@ -16,15 +15,8 @@ const StatusClientClosed = 499
 // HTTPStatus is the REST status of an error: that of its code (google.rpc.Code's table) but for reasons that HTTP has a
 // better word for.
 func HTTPStatus(st *status.Status) int {
-	switch reasons.Parse(Reason(st)) { //nolint:exhaustive // the others have the status of their code
-	case parleyv1.ErrorReason_ERROR_REASON_GRAPH_CREDENTIAL_REJECTED:
-		return http.StatusBadGateway
-	case parleyv1.ErrorReason_ERROR_REASON_PAYMENT_REQUIRED, parleyv1.ErrorReason_ERROR_REASON_TENANT_NOT_LICENSED:
-		return http.StatusPaymentRequired
-	case parleyv1.ErrorReason_ERROR_REASON_METHOD_NOT_ALLOWED:
-		return http.StatusMethodNotAllowed
-	case parleyv1.ErrorReason_ERROR_REASON_NOT_CACHED:
-		return http.StatusGatewayTimeout
+	if r := table[reasons.Parse(Reason(st))]; r.http != 0 {
+		return r.http
 	}
 	switch st.Code() {
 	case codes.OK:

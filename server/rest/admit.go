@@ -5,7 +5,6 @@ import (
 	"sync"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
-	"google.golang.org/grpc/codes"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server/apierror"
@@ -66,5 +65,5 @@ func (c *call) admit(m *method, w http.ResponseWriter, r *http.Request) error {
 }
 
 func errInternal() error {
-	return &apierror.Error{Code: codes.Internal, Reason: parleyv1.ErrorReason_ERROR_REASON_INTERNAL, Message: "the gateway failed; the request id helps its operator"}
+	return apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_INTERNAL)
 }

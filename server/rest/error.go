@@ -79,7 +79,7 @@ func appendStatus(b []byte, st *status.Status) []byte {
 }
 
 func errMethod() error {
-	return &apierror.Error{Code: codes.Unimplemented, Reason: parleyv1.ErrorReason_ERROR_REASON_METHOD_NOT_ALLOWED, Message: "this API is read with GET"}
+	return apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_METHOD_NOT_ALLOWED)
 }
 
 func errTimeout() error {
@@ -87,7 +87,7 @@ func errTimeout() error {
 }
 
 func errPath() error {
-	return &apierror.Error{Code: codes.NotFound, Reason: parleyv1.ErrorReason_ERROR_REASON_NOT_FOUND, Message: "there is no such path; /docs lists those there are"}
+	return apierror.New(parleyv1.ErrorReason_ERROR_REASON_NOT_FOUND, "there is no such path; /docs lists those there are")
 }
 
 // NotFound answers a request outside the API that nothing takes, in the form of the API's errors.
@@ -101,8 +101,6 @@ func NotFound(w http.ResponseWriter, r *http.Request) {
 
 // WrongHost refuses a request whose Host header does not name this machine.
 func WrongHost(w http.ResponseWriter, _ *http.Request) {
-	writeError(w, &apierror.Error{
-		Code: codes.PermissionDenied, Reason: parleyv1.ErrorReason_ERROR_REASON_POLICY_DENIED,
-		Message: "without authentication the gateway answers to 127.0.0.1, [::1] and localhost only",
-	})
+	writeError(w, apierror.New(parleyv1.ErrorReason_ERROR_REASON_POLICY_DENIED,
+		"without authentication the gateway answers to 127.0.0.1, [::1] and localhost only"))
 }

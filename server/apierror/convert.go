@@ -1,0 +1,157 @@
+package apierror
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"strconv"
+	"strings"
+
+	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"buf.build/go/protovalidate"
+
+	"github.com/parley-gateway/parley/cache"
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/resource"
+	"github.com/parley-gateway/parley/timeline/failure"
+)
+
+// sourceError says which source a failed Get was about, since one Graph status means different things to different sources.
+type sourceError struct {
+	source parleyv1.Source
+	err    error
+}
+
+func (e *sourceError) Error() string { return e.err.Error() }
+func (e *sourceError) Unwrap() error { return e.err }
+
+// WithSource marks an error with the source that failed; nil stays nil.
+func WithSource(source parleyv1.Source, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &sourceError{source, err}
+}
+
+// FromError is the one place where errors become the errors of the contract. Anything that is not known here is INTERNAL and
+// keeps its words to itself.
+func FromError(err error) *status.Status {
+	if err == nil {
+		return nil
+	}
+	if stream, ok := errors.AsType[*failure.StreamError](err); ok {
+		return WithResumeToken(FromError(stream.Err), stream.ResumeToken)
+	}
+	if own, ok := errors.AsType[*Error](err); ok {
+		return own.GRPCStatus()
+	}
+	if errors.Is(err, cache.ErrNotCached) {
+		return ForReason(parleyv1.ErrorReason_ERROR_REASON_NOT_CACHED).GRPCStatus()
+	}
+	if name, ok := errors.AsType[*resource.Error](err); ok {
+		return Invalid(name.Field, name.Problem+"; "+name.Fix).GRPCStatus()
+	}
+	if walk, ok := errors.AsType[*failure.Error](err); ok {
+		return forTimeline(walk).GRPCStatus()
+	}
+	var graph *graphclient.Error
+	if errors.As(err, &graph) && graph.Kind != graphclient.KindCanceled {
+		src := parleyv1.Source_SOURCE_UNSPECIFIED
+		if marked, ok := errors.AsType[*sourceError](err); ok {
+			src = marked.source
+		}
+		return forGraph(reasonOf(src, graph), graph).GRPCStatus()
+	}
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return Complete(status.New(codes.DeadlineExceeded, ""))
+	case errors.Is(err, context.Canceled), graph != nil:
+		return Complete(status.New(codes.Canceled, ""))
+	}
+	if st, ok := status.FromError(err); ok {
+		return forValidation(st)
+	}
+	return ForReason(parleyv1.ErrorReason_ERROR_REASON_INTERNAL).GRPCStatus()
+}
+
+// forTimeline converts a refusal by the timeline, or the failure of every source.
+func forTimeline(err *failure.Error) *Error {
+	f := ForReason(err.Reason)
+	if graph, ok := errors.AsType[*graphclient.Error](err.Err); ok {
+		f = forGraph(err.Reason, graph)
+	}
+	f.Field = err.Field
+	if err.Field != "" && err.Message != "" {
+		f.Message = err.Message
+	}
+	return f
+}
+
+// forGraph adds Graph's own facts to the row of a reason.
+func forGraph(reason parleyv1.ErrorReason, err *graphclient.Error) *Error {
+	f := ForReason(reason)
+	if f.RetryAfter > 0 && err.RetryAfter > 0 {
+		f.RetryAfter = err.RetryAfter
+	}
+	if m := failure.MeaningOf(err); m.Reason == reason && reason != parleyv1.ErrorReason_ERROR_REASON_NOT_FOUND {
+		f.Message = m.Words // which tell one cause of a reason from another
+	}
+	if reason == parleyv1.ErrorReason_ERROR_REASON_GRAPH_UNAVAILABLE && err.Requests > 1 {
+		f.Message += ", repeated requests included"
+	}
+	if err.Kind == graphclient.KindTooLarge {
+		f.RetryAfter = 0
+	}
+	f.Meta = map[string]string{
+		MetaGraphCode:      err.Code,
+		MetaGraphRequestID: err.RequestID,
+		MetaRoles:          strings.Join(err.Roles, ","),
+		MetaCause:          string(err.Cause),
+	}
+	if err.Kind == graphclient.KindUserRole {
+		f.Meta[MetaUserRoles] = strings.Join(graphclient.ReportRoles(), ",")
+	}
+	if err.Claims != "" {
+		f.Meta[MetaClaims] = base64.StdEncoding.EncodeToString([]byte(err.Claims))
+	}
+	if err.Status != 0 {
+		f.Meta[MetaGraphStatus] = strconv.Itoa(err.Status)
+	}
+	return f
+}
+
+// reasonOf names what a failed request to Graph means; of call records, 404 has a reason of its own.
+func reasonOf(src parleyv1.Source, err *graphclient.Error) parleyv1.ErrorReason {
+	if err.Kind == graphclient.KindNotFound && src == parleyv1.Source_SOURCE_CALL {
+		return parleyv1.ErrorReason_ERROR_REASON_CALL_RECORD_UNAVAILABLE
+	}
+	if reason := failure.MeaningOf(err).Reason; reason != parleyv1.ErrorReason_ERROR_REASON_SOURCE_FAILED {
+		return reason
+	}
+	return parleyv1.ErrorReason_ERROR_REASON_INTERNAL
+}
+
+// forValidation turns the violations that the validation interceptor attaches into field violations, and gives every other
+// status of a library our own words.
+func forValidation(st *status.Status) *status.Status {
+	for _, detail := range st.Details() {
+		violations, ok := detail.(*validate.Violations)
+		if !ok || len(violations.GetViolations()) == 0 {
+			continue
+		}
+		f := ForReason(parleyv1.ErrorReason_ERROR_REASON_INVALID_ARGUMENT)
+		for _, violation := range violations.GetViolations() {
+			f.Fields = append(f.Fields, Violation{
+				Field:       protovalidate.FieldPathString(violation.GetField()),
+				Description: violation.GetMessage(),
+			})
+		}
+		f.Message = f.Fields[0].Field + ": " + f.Fields[0].Description
+		return f.GRPCStatus()
+	}
+	return Complete(st)
+}
