@@ -94,7 +94,7 @@ fmt: proto-deps ## Format Go and proto files
 	$(GOLANGCI) fmt ./...
 	cd tools && $(GO) tool -modfile=lint/go.mod golangci-lint fmt ./...
 	$(BUF) format -w proto
-	$(BUF) format -w --config buf.internal.yaml internal/configpb
+	$(BUF) format -w --config buf.internal.yaml internal
 
 .PHONY: vet
 vet: ## Run go vet
@@ -113,7 +113,7 @@ lint-proto: proto-deps ## Lint the protos and check their format
 	$(BUF) lint
 	$(BUF) lint --config buf.internal.yaml
 	$(BUF) format --diff --exit-code proto
-	$(BUF) format --diff --exit-code --config buf.internal.yaml internal/configpb
+	$(BUF) format --diff --exit-code --config buf.internal.yaml internal
 
 .PHONY: breaking
 breaking: proto-deps ## Compare the protos with those of the last release
@@ -134,7 +134,8 @@ generate: proto-deps ## Generate gen/, docs/model.md and the code of internal pr
 check-generated: proto-deps ## Check that gen/ is what the protos generate
 	@tools/generate.sh .cache/generated
 	@diff -rq .cache/generated/gen gen || { echo 'gen/ differs from what the protos generate: run `make generate`' >&2; exit 1; }
-	@diff -q .cache/generated/internal/configpb/config.pb.go internal/configpb/config.pb.go || { echo 'run `make generate`' >&2; exit 1; }
+	@for code in configpb/config.pb.go cursorpb/cursor.pb.go; do \
+		diff -q .cache/generated/internal/$$code internal/$$code || { echo 'run `make generate`' >&2; exit 1; }; done
 
 .PHONY: openapi-lint
 openapi-lint: ## Lint gen/openapi/openapi.json

@@ -2,6 +2,8 @@ package timeline
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"slices"
 	"time"
 
@@ -11,11 +13,9 @@ import (
 	"github.com/parley-gateway/parley/internal/reasons"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/chunk"
+	"github.com/parley-gateway/parley/timeline/cursor"
 	"github.com/parley-gateway/parley/timeline/failure"
 )
-
-// maxChainGaps is how many reasons a chain's cursor keeps.
-const maxChainGaps = 8
 
 // chain walks the pages of an API that is one chain: chats, usage rows, users. The cursor seals Graph's link.
 type chain[T proto.Message] struct {
@@ -33,7 +33,7 @@ type chain[T proto.Message] struct {
 	// narrow says that the caller may not learn what others have read.
 	narrow bool
 
-	at      chainMark
+	at      cursor.Pages
 	page    *source.Page[T]
 	part    []T    // the rows of the page that are at hand
 	from    int    // index of the first of them in the page
@@ -56,18 +56,16 @@ func openChain[T proto.Message](c *chain[T], token, field string) error {
 	if token == "" {
 		return nil
 	}
-	plain, err := c.engine.cfg.Sealer.Open(token, c.bound)
+	place, err := cursor.OpenPages(c.engine.cfg.Sealer, token, c.bound)
 	if err != nil {
 		return failure.TokenRefused(field)
 	}
-	if c.at, err = decodeChain(plain); err != nil {
-		return failure.TokenRefused(field)
-	}
-	if c.at.link != "" {
-		c.links.add(c.at.link)
+	c.at = *place
+	if c.at.Link != "" {
+		c.links.add(c.at.Link)
 		c.resumed = true
 	}
-	for _, digest := range c.at.repeats {
+	for _, digest := range c.at.Delivered {
 		c.known.add(digest)
 	}
 	return nil
@@ -75,23 +73,23 @@ func openChain[T proto.Message](c *chain[T], token, field string) error {
 
 // token seals where the chain stands now.
 func (c *chain[T]) token() (string, error) {
-	return c.engine.cfg.Sealer.Seal(c.at.encode(), c.bound)
+	return c.at.Seal(c.engine.cfg.Sealer, c.bound)
 }
 
 // head returns the next row, or false when the part at hand has none left and load must be called, or all is done.
 func (c *chain[T]) head() (row T, ok bool) {
-	for c.page != nil && c.at.index >= c.from && c.at.index < c.from+len(c.part) {
-		i := c.at.index - c.from
+	for c.page != nil && c.at.Index >= c.from && c.at.Index < c.from+len(c.part) {
+		i := c.at.Index - c.from
 		row = c.part[i]
 		if i < len(c.hidden) && c.hidden[i] {
-			c.at.index++
+			c.at.Index++
 			continue
 		}
 		digest, named := c.digest(row)
 		if !named || !c.seen.has(digest) && !c.known.has(digest) {
 			return row, true
 		}
-		c.at.counts.duplicates++
+		c.at.Counts.Duplicates++
 		c.step(row)
 	}
 	var none T
@@ -100,18 +98,18 @@ func (c *chain[T]) head() (row T, ok bool) {
 
 // take hands the head over.
 func (c *chain[T]) take() {
-	c.at.counts.events++
-	c.step(c.part[c.at.index-c.from])
+	c.at.Counts.Events++
+	c.step(c.part[c.at.Index-c.from])
 }
 
 // step moves the cursor behind a row and remembers it.
 func (c *chain[T]) step(row T) {
-	c.at.last = rowHash(row)
+	c.at.Last = rowHash(row)
 	if digest, named := c.digest(row); named {
 		c.seen.add(digest, false)
-		c.at.pass(digest)
+		c.at.Deliver(digest)
 	}
-	c.at.index++
+	c.at.Index++
 }
 
 // digest is what a row is recognized by; named is false for a row that is like no other.
@@ -125,12 +123,12 @@ func (c *chain[T]) digest(row T) (digest uint64, named bool) {
 
 // load reads the next part or page and reports whether there is anything left. It is called when head has nothing.
 func (c *chain[T]) load(ctx context.Context) (bool, error) {
-	if c.at.finished {
+	if c.at.Finished {
 		return false, nil
 	}
 	switch {
 	case c.page == nil:
-	case c.at.index < c.page.Len():
+	case c.at.Index < c.page.Len():
 		return c.cut(ctx)
 	case c.page.FromCache && !c.anew && c.links.has(c.page.Next):
 		// A kept page leads in a circle: ask Graph for it again.
@@ -141,15 +139,15 @@ func (c *chain[T]) load(ctx context.Context) (bool, error) {
 	if c.anew {
 		ctx = anew(ctx)
 	}
-	page, err := c.fetch(ctx, c.at.link)
+	page, err := c.fetch(ctx, c.at.Link)
 	if err != nil {
 		return c.judge(ctx, err)
 	}
-	c.at.counts.pages++
+	c.at.Counts.Pages++
 	if page.FromCache {
-		c.at.counts.fromCache++
+		c.at.Counts.FromCache++
 	} else {
-		c.at.counts.requests += int64(page.Requests)
+		c.at.Counts.Requests += int64(page.Requests)
 	}
 	if c.admit != nil {
 		if err := c.admit(page); err != nil {
@@ -158,20 +156,20 @@ func (c *chain[T]) load(ctx context.Context) (bool, error) {
 	}
 	before := c.page
 	c.page, c.part, c.from = page, nil, 0
-	behind := c.at.index
+	behind := c.at.Index
 	placed, err := c.place()
 	if err != nil {
 		return c.judge(ctx, err)
 	}
-	if c.at.index == 0 && before != nil && samePage(before.Items, page.Items) {
+	if c.at.Index == 0 && before != nil && samePage(before.Items, page.Items) {
 		c.doubt(parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP)
-		c.page, c.at.finished = nil, true
+		c.page, c.at.Finished = nil, true
 		return false, nil
 	}
-	if before == nil && placed && c.at.index <= behind {
+	if before == nil && placed && c.at.Index <= behind {
 		c.recall()
 	}
-	if c.at.index < page.Len() {
+	if c.at.Index < page.Len() {
 		return c.cut(ctx)
 	}
 	return true, nil
@@ -180,7 +178,7 @@ func (c *chain[T]) load(ctx context.Context) (bool, error) {
 // cut takes the part of the page that the next row is in.
 func (c *chain[T]) cut(ctx context.Context) (bool, error) {
 	c.part, c.hidden = nil, nil // two parts at a time would be one too many
-	part, from, err := c.page.Part(c.at.index)
+	part, from, err := c.page.Part(c.at.Index)
 	if err != nil {
 		return c.judge(ctx, err)
 	}
@@ -205,7 +203,7 @@ func (c *chain[T]) sift(ctx context.Context) error {
 		doubt = doubt || !ok
 		c.hidden[i] = ok && !matches
 	}
-	if doubt && !slices.Contains(c.at.gaps, parleyv1.ErrorReason_ERROR_REASON_FILTER_NOT_EVALUATED) {
+	if doubt && !slices.Contains(c.at.Gaps, parleyv1.ErrorReason_ERROR_REASON_FILTER_NOT_EVALUATED) {
 		c.doubt(parleyv1.ErrorReason_ERROR_REASON_FILTER_NOT_EVALUATED)
 	}
 	return nil
@@ -218,14 +216,14 @@ func (c *chain[T]) turn() bool {
 	case next == "":
 	case !c.links.add(next):
 		c.doubt(parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP)
-	case c.at.counts.pages >= int64(c.engine.cfg.MaxPages):
+	case c.at.Counts.Pages >= int64(c.engine.cfg.MaxPages):
 		c.doubt(parleyv1.ErrorReason_ERROR_REASON_TOO_MANY_PAGES)
 	default:
-		c.at.link, c.at.index, c.at.last = next, 0, 0
+		c.at.Link, c.at.Index, c.at.Last = next, 0, 0
 		c.resumed = false
 		return true
 	}
-	c.at.finished = true
+	c.at.Finished = true
 	return false
 }
 
@@ -235,24 +233,24 @@ func (c *chain[T]) judge(ctx context.Context, err error) (bool, error) {
 	if ctx.Err() != nil {
 		return false, ctx.Err()
 	}
-	f := failure.Classify(err, c.at.link != "")
+	f := failure.Classify(err, c.at.Link != "")
 	c.failed = appendID(c.failed, failure.GraphRequestID(err))
-	c.at.counts.requests += int64(failure.GraphRequests(err))
+	c.at.Counts.Requests += int64(failure.GraphRequests(err))
 	outdated := f.Again || c.resumed && (f.Reason == parleyv1.ErrorReason_ERROR_REASON_GRAPH_LINK_REFUSED || f.Reason == parleyv1.ErrorReason_ERROR_REASON_NOT_FOUND)
 	switch {
-	case c.at.link != "" && outdated && !c.at.restarted:
-		c.at.restarted, c.anew = true, true
-		c.at.link, c.at.index, c.at.last = "", 0, 0
+	case c.at.Link != "" && outdated && !c.at.Restarted:
+		c.at.Restarted, c.anew = true, true
+		c.at.Link, c.at.Index, c.at.Last = "", 0, 0
 		c.page, c.links, c.resumed = nil, linkset{}, false
-		c.known, c.at.repeats = hashset{}, nil // everything comes again but for what this call has handed over
+		c.known, c.at.Delivered = hashset{}, nil // everything comes again but for what this call has handed over
 		c.pending = append(c.pending, &parleyv1.Notice{
 			Code: reasons.Code(parleyv1.NoticeCode_NOTICE_CODE_RESTARTED), Source: c.src,
 			Message: "Graph does not know the place of the token any more; reading began again, so rows may come a second time",
 		})
 		return c.load(ctx)
-	case c.at.link != "" && (f.Reason == parleyv1.ErrorReason_ERROR_REASON_GRAPH_LINK_REFUSED || f.Again):
+	case c.at.Link != "" && (f.Reason == parleyv1.ErrorReason_ERROR_REASON_GRAPH_LINK_REFUSED || f.Again):
 		c.doubt(f.Reason)
-		c.page, c.at.finished = nil, true
+		c.page, c.at.Finished = nil, true
 		return false, nil
 	default:
 		return false, &failure.Error{Reason: f.Reason, Source: c.src, Err: err, Message: "the source could not be read"}
@@ -262,15 +260,15 @@ func (c *chain[T]) judge(ctx context.Context, err error) (bool, error) {
 // place finds the row behind the cursor's last one in a page that was read again, and reports whether the last one is there.
 func (c *chain[T]) place() (bool, error) {
 	size := c.page.Len()
-	if c.at.index == 0 {
+	if c.at.Index == 0 {
 		return false, nil
 	}
-	if i := c.at.index - 1; i < size {
+	if i := c.at.Index - 1; i < size {
 		part, from, err := c.page.Part(i)
 		if err != nil {
 			return false, err
 		}
-		if rowHash(part[i-from]) == c.at.last {
+		if rowHash(part[i-from]) == c.at.Last {
 			return true, nil
 		}
 	}
@@ -280,14 +278,14 @@ func (c *chain[T]) place() (bool, error) {
 			return false, err
 		}
 		for n, row := range part {
-			if rowHash(row) == c.at.last {
-				c.at.index = from + n + 1
+			if rowHash(row) == c.at.Last {
+				c.at.Index = from + n + 1
 				return true, nil
 			}
 		}
 		i = from + len(part)
 	}
-	c.at.index = min(c.at.index, size)
+	c.at.Index = min(c.at.Index, size)
 	return false, nil
 }
 
@@ -297,7 +295,7 @@ func (c *chain[T]) recall() {
 	if c.match != nil {
 		return
 	}
-	for _, row := range c.page.Items[:min(c.at.index, len(c.page.Items))] {
+	for _, row := range c.page.Items[:min(c.at.Index, len(c.page.Items))] {
 		if digest, named := c.digest(row); named {
 			c.known.add(digest)
 		}
@@ -306,14 +304,14 @@ func (c *chain[T]) recall() {
 
 // doubt records a reason; a chain has no times, so its gaps have no interval.
 func (c *chain[T]) doubt(reason parleyv1.ErrorReason) {
-	if len(c.at.gaps) < maxChainGaps {
-		c.at.gaps = append(c.at.gaps, reason)
+	if len(c.at.Gaps) < cursor.MaxReasons {
+		c.at.Gaps = append(c.at.Gaps, reason)
 	}
 	c.pending = append(c.pending, &parleyv1.Notice{Code: reasons.Text(reason), Source: c.src, Message: failure.Explain(reason, nil)})
 }
 
 func (c *chain[T]) complete() bool {
-	return c.at.finished && len(c.at.gaps) == 0 && c.state == parleyv1.SourceState_SOURCE_STATE_READ
+	return c.at.Finished && len(c.at.Gaps) == 0 && c.state == parleyv1.SourceState_SOURCE_STATE_READ
 }
 
 // news returns the notices that were not told yet.
@@ -324,11 +322,11 @@ func (c *chain[T]) news() []*parleyv1.Notice {
 }
 
 func (c *chain[T]) reports() []*parleyv1.SourceReport {
-	n := c.at.counts
+	n := c.at.Counts
 	r := &parleyv1.SourceReport{
 		Source: c.src, State: c.state, Reason: reasons.Text(c.reason), FailedRequestIds: c.failed,
 		Counts: &parleyv1.SourceCounts{
-			Events: n.events, Pages: n.pages, Duplicates: n.duplicates, FromCache: n.fromCache, GraphRequests: n.requests,
+			Events: n.Events, Pages: n.Pages, Duplicates: n.Duplicates, FromCache: n.FromCache, GraphRequests: n.Requests,
 		},
 	}
 	if c.narrow {
@@ -337,7 +335,7 @@ func (c *chain[T]) reports() []*parleyv1.SourceReport {
 	if r.FilteredByGateway = c.here; !c.loose {
 		r.FilteredByGraph = c.graph
 	}
-	for _, reason := range c.at.gaps {
+	for _, reason := range c.at.Gaps {
 		r.Gaps = append(r.Gaps, &parleyv1.Gap{Reason: reasons.Text(reason)})
 	}
 	return []*parleyv1.SourceReport{r}
@@ -363,58 +361,6 @@ func rowHash(row proto.Message) uint64 {
 		return 1
 	}
 	return max(chunk.Hash(string(data), 0), 1)
-}
-
-// chainMark is the content of a cursor over a chain.
-type chainMark struct {
-	link                string // of the page at hand; empty = the first
-	index               int    // rows of it that were handed over
-	last                uint64 // hash of the last one
-	finished, restarted bool
-	concealed           bool   // usage: a row had concealed names
-	refreshed           string // usage: report refresh date
-	gaps                []parleyv1.ErrorReason
-	counts              counts
-	repeats             []uint64 // digests of the last rows that were passed
-}
-
-func (m *chainMark) encode() []byte {
-	e := encoder{cursorChain}
-	e.text(m.link)
-	e.uint(uint64(m.index), m.last)
-	e.bool(m.finished)
-	e.bool(m.restarted)
-	e.bool(m.concealed)
-	e.text(m.refreshed)
-	e.uint(uint64(len(m.gaps)))
-	for _, reason := range m.gaps {
-		e.reason(reason)
-	}
-	for _, n := range []int64{m.counts.events, m.counts.duplicates, m.counts.pages, m.counts.fromCache, m.counts.requests} {
-		e.uint(uint64(max(n, 0)))
-	}
-	e.repeats(m.repeats)
-	return e
-}
-
-func decodeChain(data []byte) (chainMark, error) {
-	d := decoder{data: data}
-	var m chainMark
-	if d.byte() != cursorChain {
-		return m, errCursor
-	}
-	m.link = d.text()
-	m.index, m.last = d.count(1<<24), d.uint()
-	m.finished, m.restarted, m.concealed = d.bool(), d.bool(), d.bool()
-	m.refreshed = d.text()
-	for range d.count(maxChainGaps) {
-		m.gaps = append(m.gaps, d.reason())
-	}
-	for _, n := range []*int64{&m.counts.events, &m.counts.duplicates, &m.counts.pages, &m.counts.fromCache, &m.counts.requests} {
-		*n = d.number()
-	}
-	m.repeats = d.repeats()
-	return m, d.end()
 }
 
 // fillChain adds rows to a List page until it is full, time is up, or nothing is left; then it reports true.
@@ -486,4 +432,10 @@ func loadBeating[T proto.Message](ctx context.Context, c *chain[T], due func() t
 			}
 		}
 	}
+}
+
+// rowDigest names a row by its key, the same on every replica. Two keys share one in 2^64 pairs.
+func rowDigest(key string) uint64 {
+	sum := sha256.Sum256([]byte(key))
+	return binary.BigEndian.Uint64(sum[:8])
 }

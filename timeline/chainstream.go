@@ -34,7 +34,7 @@ type chainStream[T proto.Message, F any] struct {
 
 // streamChain emits a whole chain. Errors are as StreamEvents says. It emits nothing where it reconnects with the token of a finished stream.
 func streamChain[T proto.Message, F any](ctx context.Context, c *chain[T], reconnect bool, sh shape[T, F], emit func(F) error) error {
-	if reconnect && c.at.finished {
+	if reconnect && c.at.Finished {
 		return nil
 	}
 	s := &chainStream[T, F]{c: c, shape: sh, emit: emit, sent: time.Now()}

@@ -88,11 +88,11 @@ func (o *chatOrder) whole(ctx context.Context, first *chatPage) (*chatPage, erro
 	if !list.timed && len(list.chats) > 1 {
 		return nil, nil //nolint:nilnil // as above
 	}
-	o.chain.at.counts.pages += int64(list.pages - 1)
-	o.chain.at.counts.fromCache += int64(list.kept)
+	o.chain.at.Counts.Pages += int64(list.pages - 1)
+	o.chain.at.Counts.FromCache += int64(list.kept)
 	whole := *first
 	if whole.FromCache = list.kept == list.pages; whole.FromCache {
-		o.chain.at.counts.fromCache-- // load counts the page
+		o.chain.at.Counts.FromCache-- // load counts the page
 	}
 	list.sort()
 	whole.Items, whole.Lazy, whole.Next, whole.Rows, whole.Requests = nil, list, "", len(list.chats), list.requests

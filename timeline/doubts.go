@@ -5,13 +5,11 @@ import (
 	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/timeline/cursor"
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
-// maxGaps is how many gaps one source keeps; neighbours are joined when there are more, so that a token stays small.
-const maxGaps = 8
-
-// addGap adds a gap in ascending order, once.
+// addGap adds a gap in ascending order, once. Neighbours are joined when there are more than a token holds.
 func addGap(gaps []gap, g gap) []gap {
 	for i := range gaps {
 		if gaps[i].reason == g.reason && !g.Start.Before(gaps[i].Start) && !g.End.After(gaps[i].End) {
@@ -35,7 +33,7 @@ func addGap(gaps []gap, g gap) []gap {
 		}
 		joined = append(joined, next)
 	}
-	for len(joined) > maxGaps {
+	for len(joined) > cursor.MaxGaps {
 		joined = joinNearest(joined)
 	}
 	return joined

@@ -17,7 +17,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/internal/ledger"
 	"github.com/parley-gateway/parley/source"
-	"github.com/parley-gateway/parley/timeline/seal"
+	"github.com/parley-gateway/parley/timeline/cursor/seal"
 )
 
 // Config describes an Engine. Zero fields take the defaults.

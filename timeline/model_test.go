@@ -16,8 +16,8 @@ import (
 	"github.com/parley-gateway/parley/internal/ledger"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/cursor/seal"
 	"github.com/parley-gateway/parley/timeline/query"
-	"github.com/parley-gateway/parley/timeline/seal"
 )
 
 // world is random data, a random request, and engines that share a key, as replicas do.

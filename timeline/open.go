@@ -10,6 +10,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/internal/reasons"
 	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline/cursor"
 	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/filter"
 	"github.com/parley-gateway/parley/timeline/query"
@@ -72,7 +73,7 @@ func (w *walk) allAbsent() bool {
 }
 
 // begin lays out the tracks; marks are the cursor's places, nil for a new walk.
-func (w *walk) begin(have query.Sources, asked []parleyv1.Source, marks []sourceMark) {
+func (w *walk) begin(have query.Sources, asked []parleyv1.Source, marks []cursor.Source) {
 	for i, src := range asked {
 		t := &track{src: src, desc: w.desc, state: parleyv1.SourceState_SOURCE_STATE_READ, density: window.Density{Level: window.Era, Most: window.MaxRows}}
 		t.read = &reading{
@@ -156,15 +157,13 @@ func absentReason(state parleyv1.SourceState) parleyv1.ErrorReason {
 
 // token seals where the walk stands now.
 func (w *walk) token(finished bool) (string, error) {
-	m := mark{now0: w.now0, clock: w.clock(), start: w.span.Start, end: w.span.End, finished: finished, strays: w.seen.lately()}
-	for _, t := range w.tracks {
-		at, tried := t.cursor(w.hurried)
-		m.sources = append(m.sources, sourceMark{
-			src: t.src, state: t.state, reason: t.reason, answered: t.answered, finished: t.finished,
-			level: t.density.Level, narrow: t.density.Narrow, rate: t.density.Rate(), reached: t.reached, at: at, tried: tried, counts: t.total(), gaps: t.gaps, begun: t.begun, sum: t.sum(),
-		})
+	place := cursor.Events{
+		Now: w.now0, Clock: w.clock(), Start: w.span.Start, End: w.span.End, Finished: finished, OutOfWindow: w.seen.lately(),
 	}
-	return w.engine.cfg.Sealer.Seal(m.encode(), w.associated)
+	for _, t := range w.tracks {
+		place.Sources = append(place.Sources, t.save(w.hurried))
+	}
+	return place.Seal(w.engine.cfg.Sealer, w.associated)
 }
 
 // Finished reports whether a token is a stream's last one: all of the interval had been delivered when it was sealed.
@@ -174,10 +173,6 @@ func (e *Engine) Finished(have query.Sources, req query.Events, token string) bo
 	if err != nil {
 		return false
 	}
-	plain, err := e.cfg.Sealer.Open(token, to.Digest[:])
-	if err != nil {
-		return false
-	}
-	m, err := decodeMark(plain)
-	return err == nil && m.finished
+	place, err := cursor.OpenEvents(e.cfg.Sealer, token, to.Digest[:])
+	return err == nil && place.Finished
 }

@@ -87,8 +87,8 @@ func (w *walk) report(t *track) *parleyv1.SourceReport {
 	r := &parleyv1.SourceReport{
 		Source: t.src, State: t.state, Reason: reasons.Text(t.reason), FailedRequestIds: t.requestID,
 		Counts: &parleyv1.SourceCounts{
-			Events: c.events, Pages: c.pages, Duplicates: c.duplicates,
-			OutOfWindow: c.strays, LeftOut: c.leftOut, FromCache: c.fromCache, GraphRequests: c.requests,
+			Events: c.Events, Pages: c.Pages, Duplicates: c.Duplicates,
+			OutOfWindow: c.OutOfWindow, LeftOut: c.LeftOut, FromCache: c.FromCache, GraphRequests: c.Requests,
 		},
 	}
 	if w.req.Narrow {

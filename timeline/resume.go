@@ -5,6 +5,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/internal/reasons"
+	"github.com/parley-gateway/parley/timeline/cursor"
 	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/query"
 	"github.com/parley-gateway/parley/timeline/window"
@@ -12,33 +13,24 @@ import (
 
 // resume goes on where a token says.
 func (w *walk) resume(have query.Sources, asked []parleyv1.Source, token, field string) error {
-	plain, err := w.engine.cfg.Sealer.Open(token, w.associated)
-	if err != nil {
+	place, err := cursor.OpenEvents(w.engine.cfg.Sealer, token, w.associated)
+	if err != nil || len(place.Sources) != len(asked) {
 		return failure.TokenRefused(field)
 	}
-	m, err := decodeMark(plain)
-	if err != nil || len(m.sources) != len(asked) {
-		return failure.TokenRefused(field)
-	}
-	for i := range asked {
-		if m.sources[i].src != asked[i] {
-			return failure.TokenRefused(field)
-		}
-	}
-	w.began = m.now0
-	if now := window.Earlier(w.now0, w.graph); m.finished && w.req.End.IsZero() && !w.desc && now.After(m.end) {
-		w.extend(m, now)
+	w.began = place.Now
+	if now := window.Earlier(w.now0, w.graph); place.Finished && w.req.End.IsZero() && !w.desc && now.After(place.End) {
+		w.extend(place, asked, now)
 	} else {
-		w.now0, w.told0, w.span = m.now0, m.clock, window.Span{Start: m.start, End: m.end}
+		w.now0, w.told0, w.span = place.Now, place.Clock, window.Span{Start: place.Start, End: place.End}
 	}
-	w.begin(have, asked, m.sources)
+	w.begin(have, asked, place.Sources)
 	w.notices, w.told = nil, map[string]bool{}
-	for _, id := range m.strays {
+	for _, id := range place.OutOfWindow {
 		w.seen.add(id, true)
 	}
-	for _, t := range w.tracks {
-		for _, g := range m.source(t.src).gaps {
-			w.told[noticeKey(reasons.Text(g.reason), t.src, &g.Span)] = true
+	for i, t := range w.tracks {
+		for _, g := range place.Sources[i].Gaps {
+			w.told[noticeKey(reasons.Text(g.Reason), t.src, &g.Span)] = true
 		}
 		if !t.begun.IsZero() {
 			w.told[noticeKey(reasons.Code(parleyv1.NoticeCode_NOTICE_CODE_START_RAISED), t.src, &window.Span{Start: t.begun})] = true
@@ -51,25 +43,15 @@ func (w *walk) resume(have query.Sources, asked []parleyv1.Source, token, field 
 }
 
 // extend goes on with a walk that had reached its end: from where it was settled, because rows may have come late behind that.
-func (w *walk) extend(m *mark, now time.Time) {
-	w.span, w.extended = window.Span{Start: m.start, End: now}, true
-	for i := range m.sources {
-		if s := &m.sources[i]; s.state == parleyv1.SourceState_SOURCE_STATE_READ {
-			settled := window.Earlier(m.end, m.clock.Add(-w.engine.cfg.Settle[s.src]))
-			s.finished, s.at, s.tried, s.sum = false, nil, false, 0
-			s.reached = window.Earlier(s.reached, settled)
+func (w *walk) extend(place *cursor.Events, asked []parleyv1.Source, now time.Time) {
+	w.span, w.extended = window.Span{Start: place.Start, End: now}, true
+	for i := range place.Sources {
+		if s := &place.Sources[i]; s.State == parleyv1.SourceState_SOURCE_STATE_READ {
+			settled := window.Earlier(place.End, place.Clock.Add(-w.engine.cfg.Settle[asked[i]]))
+			s.Finished, s.Window, s.Fingerprint = false, nil, 0
+			s.Reached = window.Earlier(s.Reached, settled)
 		}
 	}
-}
-
-// source is the place in a source.
-func (m *mark) source(src parleyv1.Source) *sourceMark {
-	for i := range m.sources {
-		if m.sources[i].src == src {
-			return &m.sources[i]
-		}
-	}
-	return &sourceMark{}
 }
 
 // catchingUp reports whether the cursor stood behind all rows in order of a window: the window that it stood in is read in
@@ -102,15 +84,24 @@ func (t *track) resumed(w window.Window) position {
 	return p
 }
 
-// restore takes over the place of a cursor. A source that was throttled or failed is asked again if it is asked at all.
-func (t *track) restore(m *sourceMark, asked bool) {
-	t.state, t.reason = m.state, m.reason
-	t.answered, t.finished = m.answered, m.finished
-	t.density.Level, t.density.Narrow, t.density.Known = m.level, m.narrow, m.rate
-	t.reached, t.at, t.tried = window.Later(m.reached, t.whole.Start), m.at, m.tried
-	t.counts, t.gaps, t.begun = m.counts, m.gaps, m.begun
-	t.trace.base, t.trace.fresh = m.sum, true
-	switch m.state {
+// restore takes over the place of a token. A source that was throttled or failed is asked again if it is asked at all.
+func (t *track) restore(s *cursor.Source, asked bool) {
+	t.state, t.reason = s.State, s.Reason
+	t.answered, t.finished = s.Answered, s.Finished
+	t.density.Level, t.density.Narrow, t.density.Known = s.Level, s.Widest, s.Rate
+	t.reached = window.Later(s.Reached, t.whole.Start)
+	if w := s.Window; w != nil {
+		t.at, t.tried = &position{window: w.Window}, w.Oversized
+		if last := w.Last; last != nil {
+			t.at.time, t.at.key, t.at.stray, t.at.any = last.Time, last.Key, last.OutOfWindow, true
+		}
+	}
+	t.counts, t.begun = s.Counts, s.Begun
+	for _, g := range s.Gaps {
+		t.gaps = append(t.gaps, gap{g.Span, g.Reason})
+	}
+	t.trace.base, t.trace.fresh = s.Fingerprint, true
+	switch s.State {
 	case parleyv1.SourceState_SOURCE_STATE_READ:
 	case parleyv1.SourceState_SOURCE_STATE_THROTTLED, parleyv1.SourceState_SOURCE_STATE_FAILED:
 		if asked {
@@ -119,4 +110,23 @@ func (t *track) restore(m *sourceMark, asked bool) {
 	default:
 		t.cut = asked
 	}
+}
+
+// save is the place of the track, for a token. hurried says that the call is out of time.
+func (t *track) save(hurried bool) cursor.Source {
+	s := cursor.Source{
+		State: t.state, Reason: t.reason, Answered: t.answered, Finished: t.finished,
+		Level: t.density.Level, Widest: t.density.Narrow, Rate: t.density.Rate(),
+		Reached: t.reached, Counts: t.total(), Begun: t.begun, Fingerprint: t.sum(),
+	}
+	if at, tried := t.cursor(hurried); at != nil {
+		s.Window = &cursor.Window{Window: at.window, Oversized: tried}
+		if at.any {
+			s.Window.Last = &cursor.Event{Time: at.time, Key: at.key, OutOfWindow: at.stray}
+		}
+	}
+	for _, g := range t.gaps {
+		s.Gaps = append(s.Gaps, cursor.Gap{Span: g.Span, Reason: g.reason})
+	}
+	return s
 }

@@ -1,10 +1,11 @@
 package timeline
 
+import "github.com/parley-gateway/parley/timeline/cursor"
+
 const (
-	maxStrays = 7       // that a token keeps
-	maxFar    = 1 << 11 // that a call keeps
-	maxSeen   = 1 << 12 // versions in each of two generations; the tables of a few streams fit a processor's cache
-	maxChain  = 1 << 14 // the same of a chain, which has no other order to tell repetitions by
+	maxFar   = 1 << 11 // that a call keeps
+	maxSeen  = 1 << 12 // versions in each of two generations; the tables of a few streams fit a processor's cache
+	maxChain = 1 << 14 // the same of a chain, which has no other order to tell repetitions by
 )
 
 // seen remembers versions that were handed over: all rows outside their window, and the latest others.
@@ -81,7 +82,7 @@ func (s *seen) turn() {
 }
 
 // lately returns the rows outside their window that a token keeps.
-func (s *seen) lately() []uint64 { return s.strays[max(0, len(s.strays)-maxStrays):] }
+func (s *seen) lately() []uint64 { return s.strays[max(0, len(s.strays)-cursor.MaxOutOfWindow):] }
 
 // hashset is a set of digests: a table of a power of two, at most half full, searched from where the digest says. A map
 // would take as long as everything else that a cached event costs.

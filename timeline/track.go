@@ -10,6 +10,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/chunk"
+	"github.com/parley-gateway/parley/timeline/cursor"
 	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/filter"
 	"github.com/parley-gateway/parley/timeline/window"
@@ -41,8 +42,8 @@ type track struct {
 	resume    *position // where the cursor stood
 	trace     trace
 	gaps      []gap
-	counts    counts
-	failures  int // windows that failed in a row
+	counts    cursor.Counts // without what the reading counts itself; pages, from cache and requests of earlier calls
+	failures  int           // windows that failed in a row
 	density   window.Density
 	pivot     time.Time // where the present begins: before it, a window may be an era
 	requestID []string
@@ -74,13 +75,6 @@ type position struct {
 	key    string
 	stray  bool
 	any    bool // false: no entry of the window has been handed over
-}
-
-// counts are what the report counts, without what the reading counts itself.
-type counts struct {
-	events, duplicates, strays int64
-	leftOut                    int64
-	pages, fromCache, requests int64 // of earlier calls of the same walk
 }
 
 // begin lays out what is left to read, from the cursor's place on.
@@ -174,9 +168,9 @@ func (t *track) head() *chunk.Entry {
 func (t *track) enter(b *block) {
 	again := t.resume != nil && !b.Start.Before(t.resume.window.Start) && !b.End.After(t.resume.window.End)
 	if !again {
-		t.counts.duplicates += int64(b.duplicates)
-		t.counts.strays += int64(b.strays)
-		t.counts.leftOut += int64(b.trimmed + t.beside(b))
+		t.counts.Duplicates += int64(b.duplicates)
+		t.counts.OutOfWindow += int64(b.strays)
+		t.counts.LeftOut += int64(b.trimmed + t.beside(b))
 	}
 	for _, g := range b.gaps {
 		t.doubt(g)
@@ -366,11 +360,11 @@ func (t *track) boundary() time.Time {
 }
 
 // add returns the counts with what the reading counted.
-func (t *track) total() counts {
+func (t *track) total() cursor.Counts {
 	c := t.counts
-	c.pages += t.read.pages.Load()
-	c.fromCache += t.read.fromCache.Load()
-	c.requests += t.read.requests.Load()
+	c.Pages += t.read.pages.Load()
+	c.FromCache += t.read.fromCache.Load()
+	c.Requests += t.read.requests.Load()
 	return c
 }
 

@@ -61,9 +61,9 @@ func isDigest(user string) bool {
 // noteUsage keeps what the answer says about all rows so far.
 func noteUsage(c *chain[*parleyv1.CopilotUsageRow]) func(*parleyv1.CopilotUsageRow) *parleyv1.CopilotUsageRow {
 	return func(row *parleyv1.CopilotUsageRow) *parleyv1.CopilotUsageRow {
-		c.at.concealed = c.at.concealed || row.GetIdentityConcealed()
-		if row.GetReportRefreshDate() > c.at.refreshed {
-			c.at.refreshed = row.GetReportRefreshDate()
+		c.at.Concealed = c.at.Concealed || row.GetIdentityConcealed()
+		if row.GetReportRefreshDate() > c.at.Refreshed {
+			c.at.Refreshed = row.GetReportRefreshDate()
 		}
 		return row
 	}
@@ -82,8 +82,8 @@ func (e *Engine) ListCopilotUsage(
 		return nil, err
 	}
 	return &parleyv1.ListCopilotUsageResponse{
-		Rows: page.rows, NextPageToken: page.token, Complete: page.complete, IdentitiesConcealed: c.at.concealed,
-		ReportRefreshDate: c.at.refreshed, Notices: c.news(), Sources: c.reports(),
+		Rows: page.rows, NextPageToken: page.token, Complete: page.complete, IdentitiesConcealed: c.at.Concealed,
+		ReportRefreshDate: c.at.Refreshed, Notices: c.news(), Sources: c.reports(),
 	}, nil
 }
 
@@ -100,7 +100,7 @@ func (e *Engine) StreamCopilotUsage(
 		show: noteUsage(c),
 		batch: func(rows []*parleyv1.CopilotUsageRow) *frame {
 			return &frame{Frame: &parleyv1.StreamCopilotUsageResponse_Batch{
-				Batch: &parleyv1.CopilotUsageBatch{Rows: rows, IdentitiesConcealed: c.at.concealed},
+				Batch: &parleyv1.CopilotUsageBatch{Rows: rows, IdentitiesConcealed: c.at.Concealed},
 			}}
 		},
 		notice: func(n *parleyv1.Notice) *frame {

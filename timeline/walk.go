@@ -203,14 +203,14 @@ func (t *track) skip() {
 	e := &t.active.entries[t.next]
 	t.active.sheet.Repeats.Store(true)
 	t.stand(e)
-	t.counts.duplicates++
+	t.counts.Duplicates++
 	t.next++
 }
 
 // take hands over n entries from the head on, which are in seen already.
 func (t *track) take(n int) {
 	t.stand(&t.active.entries[t.next+n-1])
-	t.counts.events += int64(n)
+	t.counts.Events += int64(n)
 	t.next += n
 }
 

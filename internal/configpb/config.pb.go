@@ -2,7 +2,7 @@
 // versions:
 // 	protoc-gen-go v1.36.12
 // 	protoc        (unknown)
-// source: config.proto
+// source: configpb/config.proto
 
 package configpb
 
@@ -140,7 +140,7 @@ type Settings struct {
 
 func (x *Settings) Reset() {
 	*x = Settings{}
-	mi := &file_config_proto_msgTypes[0]
+	mi := &file_configpb_config_proto_msgTypes[0]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -152,7 +152,7 @@ func (x *Settings) String() string {
 func (*Settings) ProtoMessage() {}
 
 func (x *Settings) ProtoReflect() protoreflect.Message {
-	mi := &file_config_proto_msgTypes[0]
+	mi := &file_configpb_config_proto_msgTypes[0]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -165,7 +165,7 @@ func (x *Settings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Settings.ProtoReflect.Descriptor instead.
 func (*Settings) Descriptor() ([]byte, []int) {
-	return file_config_proto_rawDescGZIP(), []int{0}
+	return file_configpb_config_proto_rawDescGZIP(), []int{0}
 }
 
 func (x *Settings) GetGrpcAddr() string {
@@ -569,7 +569,7 @@ type Tenant struct {
 
 func (x *Tenant) Reset() {
 	*x = Tenant{}
-	mi := &file_config_proto_msgTypes[1]
+	mi := &file_configpb_config_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -581,7 +581,7 @@ func (x *Tenant) String() string {
 func (*Tenant) ProtoMessage() {}
 
 func (x *Tenant) ProtoReflect() protoreflect.Message {
-	mi := &file_config_proto_msgTypes[1]
+	mi := &file_configpb_config_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -594,7 +594,7 @@ func (x *Tenant) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tenant.ProtoReflect.Descriptor instead.
 func (*Tenant) Descriptor() ([]byte, []int) {
-	return file_config_proto_rawDescGZIP(), []int{1}
+	return file_configpb_config_proto_rawDescGZIP(), []int{1}
 }
 
 func (x *Tenant) GetGraphCloud() string {
@@ -716,11 +716,11 @@ func (x *Tenant) GetGraphModel() string {
 	return ""
 }
 
-var File_config_proto protoreflect.FileDescriptor
+var File_configpb_config_proto protoreflect.FileDescriptor
 
-const file_config_proto_rawDesc = "" +
+const file_configpb_config_proto_rawDesc = "" +
 	"\n" +
-	"\fconfig.proto\x12\x10parley.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\"\x979\n" +
+	"\x15configpb/config.proto\x12\x10parley.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\"\x979\n" +
 	"\bSettings\x12 \n" +
 	"\tgrpc_addr\x18\x01 \x01(\tH\x00R\bgrpcAddr\x88\x01\x01\x12 \n" +
 	"\thttp_addr\x18\x02 \x01(\tH\x01R\bhttpAddr\x88\x01\x01\x12\"\n" +
@@ -936,25 +936,25 @@ const file_config_proto_rawDesc = "" +
 	"\f_graph_modelB=Z;github.com/parley-gateway/parley/internal/configpb;configpbb\x06proto3"
 
 var (
-	file_config_proto_rawDescOnce sync.Once
-	file_config_proto_rawDescData []byte
+	file_configpb_config_proto_rawDescOnce sync.Once
+	file_configpb_config_proto_rawDescData []byte
 )
 
-func file_config_proto_rawDescGZIP() []byte {
-	file_config_proto_rawDescOnce.Do(func() {
-		file_config_proto_rawDescData = protoimpl.X.CompressGZIP(unsafe.Slice(unsafe.StringData(file_config_proto_rawDesc), len(file_config_proto_rawDesc)))
+func file_configpb_config_proto_rawDescGZIP() []byte {
+	file_configpb_config_proto_rawDescOnce.Do(func() {
+		file_configpb_config_proto_rawDescData = protoimpl.X.CompressGZIP(unsafe.Slice(unsafe.StringData(file_configpb_config_proto_rawDesc), len(file_configpb_config_proto_rawDesc)))
 	})
-	return file_config_proto_rawDescData
+	return file_configpb_config_proto_rawDescData
 }
 
-var file_config_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
-var file_config_proto_goTypes = []any{
+var file_configpb_config_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_configpb_config_proto_goTypes = []any{
 	(*Settings)(nil),            // 0: parley.config.v1.Settings
 	(*Tenant)(nil),              // 1: parley.config.v1.Tenant
 	nil,                         // 2: parley.config.v1.Settings.TenantsEntry
 	(*durationpb.Duration)(nil), // 3: google.protobuf.Duration
 }
-var file_config_proto_depIdxs = []int32{
+var file_configpb_config_proto_depIdxs = []int32{
 	3,  // 0: parley.config.v1.Settings.cache_max_age:type_name -> google.protobuf.Duration
 	3,  // 1: parley.config.v1.Settings.settle_copilot:type_name -> google.protobuf.Duration
 	3,  // 2: parley.config.v1.Settings.settle_chat:type_name -> google.protobuf.Duration
@@ -972,28 +972,28 @@ var file_config_proto_depIdxs = []int32{
 	0,  // [0:10] is the sub-list for field type_name
 }
 
-func init() { file_config_proto_init() }
-func file_config_proto_init() {
-	if File_config_proto != nil {
+func init() { file_configpb_config_proto_init() }
+func file_configpb_config_proto_init() {
+	if File_configpb_config_proto != nil {
 		return
 	}
-	file_config_proto_msgTypes[0].OneofWrappers = []any{}
-	file_config_proto_msgTypes[1].OneofWrappers = []any{}
+	file_configpb_config_proto_msgTypes[0].OneofWrappers = []any{}
+	file_configpb_config_proto_msgTypes[1].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
-			RawDescriptor: unsafe.Slice(unsafe.StringData(file_config_proto_rawDesc), len(file_config_proto_rawDesc)),
+			RawDescriptor: unsafe.Slice(unsafe.StringData(file_configpb_config_proto_rawDesc), len(file_configpb_config_proto_rawDesc)),
 			NumEnums:      0,
 			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
-		GoTypes:           file_config_proto_goTypes,
-		DependencyIndexes: file_config_proto_depIdxs,
-		MessageInfos:      file_config_proto_msgTypes,
+		GoTypes:           file_configpb_config_proto_goTypes,
+		DependencyIndexes: file_configpb_config_proto_depIdxs,
+		MessageInfos:      file_configpb_config_proto_msgTypes,
 	}.Build()
-	File_config_proto = out.File
-	file_config_proto_goTypes = nil
-	file_config_proto_depIdxs = nil
+	File_configpb_config_proto = out.File
+	file_configpb_config_proto_goTypes = nil
+	file_configpb_config_proto_depIdxs = nil
 }

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/parley-gateway/parley/timeline/seal"
+	"github.com/parley-gateway/parley/timeline/cursor/seal"
 )
 
 func fresh(t *testing.T) []byte {

@@ -1,0 +1,243 @@
+package cursor
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/internal/cursorpb"
+	"github.com/parley-gateway/parley/timeline/cursor/seal"
+	"github.com/parley-gateway/parley/timeline/window"
+)
+
+// Bounds of what a token holds.
+const (
+	MaxGaps        = 8 // gaps of a source
+	MaxOutOfWindow = 7 // digests of rows that were delivered out of their window
+	maxSources     = 8
+	maxWidest      = 31 * 24 * time.Hour
+	maxClockLag    = 1 << 31 // seconds
+	maxBegun       = 1 << 37 // seconds since 1970
+)
+
+// Events is a place in the merged events of several sources.
+type Events struct {
+	// Now is the present when the first page was asked for. Clock is the same by the earlier of this machine's and Graph's
+	// clocks, with the distance rounded up to a whole second.
+	Now, Clock time.Time
+	// Start and End bound the interval; a zero Start is open.
+	Start, End time.Time
+	// Finished is set in the last token of a stream.
+	Finished bool
+	// Sources are in the order in which the request asks for them.
+	Sources []Source
+	// OutOfWindow are digests of the latest rows that were delivered out of their window.
+	OutOfWindow []uint64
+}
+
+// Source is a place in the events of one source.
+type Source struct {
+	// State is how the source has ended, and Reason why; READ while it has not.
+	State  parleyv1.SourceState
+	Reason parleyv1.ErrorReason
+	// Answered says that Graph has answered this source before.
+	Answered bool
+	// Finished says that everything was read, or that the source has stopped.
+	Finished bool
+	// Level is the level of the grid by which windows are planned, Widest the widest window that fits into a call (0 = any
+	// does), and Rate the rows in ten hours (0 = not known).
+	Level  window.Level
+	Widest time.Duration
+	Rate   int
+	// Reached is the time that everything was delivered up to.
+	Reached time.Time
+	// Window is the window inside which reading goes on; nil = none.
+	Window *Window
+	// Counts are the counts of the report so far.
+	Counts Counts
+	// Gaps are the doubts so far, in ascending order.
+	Gaps []Gap
+	// Begun is the time from which Graph accepted to be asked, a whole second; zero = from the start of the interval.
+	Begun time.Time
+	// Fingerprint is the sum of the digests of the rows that a resumed reading brings again.
+	Fingerprint uint64
+}
+
+// Window is a window inside which reading goes on.
+type Window struct {
+	window.Window
+	// Oversized says that the window did not fit into a call.
+	Oversized bool
+	// Last is the last event that was delivered from the window; nil = none was.
+	Last *Event
+}
+
+// Event is the place of an event in its window.
+type Event struct {
+	Time        time.Time
+	Key         string
+	OutOfWindow bool
+}
+
+// Gap is a span with a doubt.
+type Gap struct {
+	window.Span
+	Reason parleyv1.ErrorReason
+}
+
+// Seal makes the token of a place.
+func (e *Events) Seal(with seal.Sealer, digest []byte) (string, error) {
+	plain, err := e.encode()
+	if err != nil {
+		return "", err
+	}
+	token, err := with.Seal(plain, digest)
+	if err != nil {
+		return "", fmt.Errorf("seal a cursor: %w", err)
+	}
+	return token, nil
+}
+
+// OpenEvents opens the token of a place in the events of several sources.
+func OpenEvents(with seal.Sealer, token string, digest []byte) (*Events, error) {
+	plain, err := with.Open(token, digest)
+	if err != nil {
+		return nil, err
+	}
+	return decodeEvents(plain)
+}
+
+func (e *Events) encode() ([]byte, error) {
+	m := &cursorpb.Events{
+		Times:    packTimes(time.Unix(0, 0), e.Now, e.Start, e.End),
+		ClockLag: wholeSeconds(e.Now.Sub(e.Clock)),
+		Finished: e.Finished, OutOfWindow: e.OutOfWindow,
+	}
+	for i := range e.Sources {
+		m.Sources = append(m.Sources, e.Sources[i].pack(e.Now))
+	}
+	return marshal(&cursorpb.Cursor{Place: &cursorpb.Cursor_Events{Events: m}})
+}
+
+func (s *Source) pack(now time.Time) *cursorpb.Source {
+	m := &cursorpb.Source{
+		State: uint32(s.State), Reason: uint32(s.Reason), Answered: s.Answered, Finished: s.Finished,
+		Level: uint32(s.Level), Widest: uint32(s.Widest / time.Second), Rate: uint32(s.Rate), Fingerprint: s.Fingerprint,
+	}
+	times := []time.Time{s.Reached}
+	if w := s.Window; w != nil {
+		m.Window = &cursorpb.Window{Level: uint32(w.Level), Oversized: w.Oversized}
+		times = append(times, w.Start, w.End)
+		if w.Last != nil {
+			times = append(times, w.Last.Time)
+			m.Window.Key, m.Window.OutOfWindow = []byte(w.Last.Key), w.Last.OutOfWindow
+		}
+	}
+	m.Times = packTimes(now, times...)
+	c := &s.Counts
+	m.Counts = packCounts(c.Events, c.Duplicates, c.OutOfWindow, c.LeftOut, c.Pages, c.FromCache, c.Requests)
+	var bounds []time.Time
+	for _, g := range s.Gaps {
+		bounds = append(bounds, g.Start, g.End)
+		m.GapReasons = append(m.GapReasons, uint32(g.Reason))
+	}
+	m.Gaps = packTimes(now, bounds...)
+	if !s.Begun.IsZero() {
+		m.Begun = s.Begun.Unix()
+	}
+	return m
+}
+
+func decodeEvents(plain []byte) (*Events, error) {
+	c, err := unmarshal(plain)
+	if err != nil {
+		return nil, err
+	}
+	m := c.GetEvents()
+	if m == nil || len(m.GetSources()) > maxSources || len(m.GetOutOfWindow()) > MaxOutOfWindow || m.GetClockLag() > maxClockLag {
+		return nil, ErrMalformed
+	}
+	times, err := unpackTimes(time.Unix(0, 0), m.GetTimes())
+	if err != nil || len(times) != 3 {
+		return nil, ErrMalformed
+	}
+	e := &Events{Now: times[0], Start: times[1], End: times[2], Finished: m.GetFinished(), OutOfWindow: m.GetOutOfWindow()}
+	e.Clock = e.Now.Add(-time.Duration(m.GetClockLag()) * time.Second)
+	for _, packed := range m.GetSources() {
+		s, err := unpackSource(e.Now, packed)
+		if err != nil {
+			return nil, err
+		}
+		e.Sources = append(e.Sources, s)
+	}
+	return e, nil
+}
+
+func unpackSource(now time.Time, m *cursorpb.Source) (Source, error) {
+	widest := time.Duration(m.GetWidest()) * time.Second
+	if m.GetState() > math.MaxUint8 || m.GetReason() > maxReason || m.GetLevel() > uint32(window.Era) || widest > maxWidest || m.GetRate() > window.MaxRate ||
+		m.GetBegun() < 0 || m.GetBegun() > maxBegun {
+		return Source{}, ErrMalformed
+	}
+	s := Source{
+		State: parleyv1.SourceState(m.GetState()), Reason: parleyv1.ErrorReason(m.GetReason()), Answered: m.GetAnswered(), Finished: m.GetFinished(),
+		Level: window.Level(m.GetLevel()), Widest: widest, Rate: int(m.GetRate()), Fingerprint: m.GetFingerprint(),
+	}
+	if m.GetBegun() > 0 {
+		s.Begun = time.Unix(m.GetBegun(), 0).UTC()
+	}
+	c := &s.Counts
+	if !unpackCounts(m.GetCounts(), &c.Events, &c.Duplicates, &c.OutOfWindow, &c.LeftOut, &c.Pages, &c.FromCache, &c.Requests) {
+		return Source{}, ErrMalformed
+	}
+	if err := s.unpackPlace(now, m); err != nil {
+		return Source{}, err
+	}
+	return s, s.unpackGaps(now, m)
+}
+
+// unpackPlace reads the time that was reached and the window.
+func (s *Source) unpackPlace(now time.Time, m *cursorpb.Source) error {
+	times, err := unpackTimes(now, m.GetTimes())
+	if err != nil {
+		return err
+	}
+	w := m.GetWindow()
+	switch len(times) {
+	case 1:
+		if w != nil {
+			return ErrMalformed
+		}
+	case 3, 4:
+		if w == nil || w.GetLevel() > uint32(window.Era) {
+			return ErrMalformed
+		}
+		s.Window = &Window{
+			Window:    window.Window{Span: window.Span{Start: times[1], End: times[2]}, Level: window.Level(w.GetLevel())},
+			Oversized: w.GetOversized(),
+		}
+		if len(times) == 4 {
+			s.Window.Last = &Event{Time: times[3], Key: string(w.GetKey()), OutOfWindow: w.GetOutOfWindow()}
+		}
+	default:
+		return ErrMalformed
+	}
+	s.Reached = times[0]
+	return nil
+}
+
+// unpackGaps reads the gaps.
+func (s *Source) unpackGaps(now time.Time, m *cursorpb.Source) error {
+	bounds, err := unpackTimes(now, m.GetGaps())
+	if err != nil || len(bounds) != 2*len(m.GetGapReasons()) || len(m.GetGapReasons()) > MaxGaps {
+		return ErrMalformed
+	}
+	for i, number := range m.GetGapReasons() {
+		if number > maxReason {
+			return ErrMalformed
+		}
+		s.Gaps = append(s.Gaps, Gap{Span: window.Span{Start: bounds[2*i], End: bounds[2*i+1]}, Reason: parleyv1.ErrorReason(number)})
+	}
+	return nil
+}

@@ -1,0 +1,48 @@
+package timeline
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/timeline/cursor"
+	"github.com/parley-gateway/parley/timeline/window"
+)
+
+func TestAddGap(t *testing.T) {
+	t.Parallel()
+	at := func(hour int) time.Time { return time.Date(2026, 1, 1, hour, 0, 0, 0, time.UTC) }
+	const a, b = parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP, parleyv1.ErrorReason_ERROR_REASON_GRAPH_UNAVAILABLE
+	g := func(from, to int, reason parleyv1.ErrorReason) gap {
+		return gap{window.Span{Start: at(from), End: at(to)}, reason}
+	}
+	tests := []struct {
+		name string
+		add  []gap
+		want []gap
+	}{
+		{"once", []gap{g(1, 2, a), g(1, 2, a)}, []gap{g(1, 2, a)}},
+		{"inside", []gap{g(1, 9, a), g(2, 3, a)}, []gap{g(1, 9, a)}},
+		{"two reasons", []gap{g(1, 2, a), g(1, 2, b)}, []gap{g(1, 2, a), g(1, 2, b)}},
+		{"ordered", []gap{g(5, 6, a), g(1, 2, a)}, []gap{g(1, 2, a), g(5, 6, a)}},
+		{"adjoining", []gap{g(2, 3, a), g(1, 2, a)}, []gap{g(1, 3, a)}},
+	}
+	for _, test := range tests {
+		var got []gap
+		for _, one := range test.add {
+			got = addGap(got, one)
+		}
+		if diff := cmp.Diff(test.want, got, cmp.AllowUnexported(gap{})); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.name, diff)
+		}
+	}
+	var many []gap
+	for i := range 50 {
+		many = addGap(many, gap{window.Span{Start: at(0).AddDate(0, 0, 2*i), End: at(0).AddDate(0, 0, 2*i+1)}, a})
+	}
+	if len(many) != cursor.MaxGaps || !many[0].Start.Equal(at(0)) || !many[len(many)-1].End.Equal(at(0).AddDate(0, 0, 99)) {
+		t.Errorf("50 gaps became %d that do not cover them: %v", len(many), many)
+	}
+}
