@@ -5,24 +5,28 @@ import (
 	"sync"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/parley-gateway/parley/internal/ledger"
+	"github.com/parley-gateway/parley/timeline"
 )
 
-// bytesHeld divides the bytes that streams hold between callers, as places are: who is alone may hold all, and when another one
-// finds no room, the largest stream of whoever holds most above a share ends.
+// bytesHeld divides the bytes that calls hold between callers, as places are: who is alone may hold all, and when another one
+// finds no room, the largest calls of whoever holds most above a share end.
 type bytesHeld struct {
 	ledger *ledger.Ledger
 	share  float64 // 0 or less, or 1 or more = nobody makes room
 
 	mu   sync.Mutex
-	open map[*ledger.Account]holding
+	open map[*ledger.Account]*holding
 }
 
-// holding is one stream.
+// holding is one call.
 type holding struct {
 	caller string
 	weight float64
-	out    *outside
+	end    func() // has the call end soon
+	ending bool
 }
 
 // roomEvery is how often room is looked for while a stream waits to be admitted.
@@ -30,7 +34,7 @@ const roomEvery = 100 * time.Millisecond
 
 // admit opens the account of a stream; nil = there was no room for a second. It waits, since those who leave are not noticed at
 // once, and those who read ahead make room.
-func (b *bytesHeld) admit(ctx context.Context, h holding) *ledger.Account {
+func (b *bytesHeld) admit(ctx context.Context, h *holding) *ledger.Account {
 	ctx, cancel := context.WithTimeout(ctx, admissionWait)
 	defer cancel()
 	for ctx.Err() == nil {
@@ -41,18 +45,33 @@ func (b *bytesHeld) admit(ctx context.Context, h holding) *ledger.Account {
 			b.enter(account, h)
 			return account
 		}
-		b.makeRoom(h)
+		b.makeRoom(h, 1) // one stream at a time: most give back more than a newcomer needs
 	}
 	return nil
 }
 
-func (b *bytesHeld) enter(account *ledger.Account, h holding) {
+// answer opens the account of an answer that is there and counts its bytes. The result is nil when there is no room and the
+// caller holds most above a share.
+func (b *bytesHeld) answer(h *holding, bytes int64) *ledger.Account {
+	account := b.ledger.Open(0)
+	account.Add(bytes)
+	b.enter(account, h)
+	limit := b.ledger.Config().Limit
+	if over := b.ledger.Committed() - limit; limit > 0 && over > 0 && !b.makeRoom(h, over) {
+		b.leave(account)
+		account.Add(-bytes)
+		return nil
+	}
+	return account
+}
+
+func (b *bytesHeld) enter(account *ledger.Account, h *holding) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.open[account] = h
 }
 
-// leave closes the account of a stream.
+// leave closes an account.
 func (b *bytesHeld) leave(account *ledger.Account) {
 	b.mu.Lock()
 	delete(b.open, account)
@@ -60,36 +79,82 @@ func (b *bytesHeld) leave(account *ledger.Account) {
 	account.Close()
 }
 
-// makeRoom ends the largest stream of the caller who holds most above a share, unless the one who comes does.
-func (b *bytesHeld) makeRoom(comes holding) {
-	if b.share <= 0 || b.share >= 1 {
-		return
+// makeRoom ends the largest calls of whoever holds most above a share, until so many bytes come back. It reports false where
+// the one who comes is that caller; where there are no shares, when everybody together holds too much.
+func (b *bytesHeld) makeRoom(comes *holding, need int64) bool {
+	ended, found := b.choose(comes, need)
+	for _, h := range ended {
+		h.end()
 	}
-	share := float64(b.ledger.Config().Limit) * b.share
+	return found
+}
+
+// choose says which calls end so that so many bytes come back.
+func (b *bytesHeld) choose(comes *holding, need int64) (ended []*holding, found bool) {
 	b.mu.Lock()
-	over := map[string]float64{comes.caller: 0}
+	defer b.mu.Unlock()
+	limit := b.ledger.Config().Limit
+	share := float64(limit) * b.share
+	var total int64
+	above := map[string]float64{comes.caller: -share * comes.weight}
 	for account, h := range b.open {
-		over[h.caller] += float64(account.Held())
+		held := account.Held()
+		total += held
+		if h.ending {
+			need -= held
+			continue
+		}
+		if _, known := above[h.caller]; !known {
+			above[h.caller] = -share * h.weight
+		}
+		above[h.caller] += float64(held)
 	}
-	weights := map[string]float64{comes.caller: comes.weight}
-	for _, h := range b.open {
-		weights[h.caller] = h.weight
+	if b.share <= 0 || b.share >= 1 {
+		return nil, total <= limit
 	}
-	greediest, most := "", 0.0
-	for caller, held := range over {
-		if above := held - share*weights[caller]; above > most {
-			greediest, most = caller, above
+	for need > 0 {
+		greediest, most := "", 0.0
+		for caller, n := range above {
+			if n > most {
+				greediest, most = caller, n
+			}
+		}
+		if most <= 0 {
+			break // nobody holds more than a share
+		}
+		if greediest == comes.caller {
+			return ended, false
+		}
+		largest, size := b.largest(greediest)
+		if largest == nil {
+			break
+		}
+		largest.ending = true
+		ended = append(ended, largest)
+		need -= size
+		above[greediest] -= float64(size)
+	}
+	return ended, true
+}
+
+// largest is the call of a caller that holds most, of those that do not end; the lock is held.
+func (b *bytesHeld) largest(caller string) (largest *holding, size int64) {
+	size = -1
+	for account, h := range b.open {
+		if held := account.Held(); h.caller == caller && !h.ending && held > size {
+			largest, size = h, held
 		}
 	}
-	var largest *outside
-	size := int64(-1)
-	for account, h := range b.open {
-		if held := account.Held(); h.caller == greediest && held > size {
-			largest, size = h.out, held
-		}
+	return largest, size
+}
+
+// bytesOf is what an answer takes as it goes out over gRPC.
+func bytesOf(answer any) int64 {
+	switch m := answer.(type) {
+	case *timeline.Page:
+		return int64(len(m.Events) + proto.Size(m.Message))
+	case proto.Message:
+		return int64(proto.Size(m))
 	}
-	b.mu.Unlock()
-	if largest != nil && greediest != comes.caller && most > 0 {
-		largest.end(errShare())
-	}
+	return 0
 }

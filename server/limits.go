@@ -13,6 +13,7 @@ import (
 	"github.com/parley-gateway/parley/internal/shares"
 	"github.com/parley-gateway/parley/server/apierror"
 	"github.com/parley-gateway/parley/server/doors"
+	"github.com/parley-gateway/parley/server/inproc"
 	"github.com/parley-gateway/parley/server/metrics"
 )
 
@@ -37,7 +38,7 @@ func newLimits(cfg *Config, drain *drainer) *limits {
 	return &limits{
 		calls: shares.New(cfg.MaxCalls, share), streams: shares.New(cfg.MaxStreams, share),
 		drain: drain, memory: cfg.Memory, shed: cfg.Metrics.Shed,
-		held: &bytesHeld{ledger: cfg.Ledger, share: share, open: make(map[*ledger.Account]holding)},
+		held: &bytesHeld{ledger: cfg.Ledger, share: share, open: make(map[*ledger.Account]*holding)},
 		weight: func(ctx context.Context) float64 {
 			if cfg.Policy == nil {
 				return 1
@@ -109,16 +110,37 @@ func (l *limits) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 	}
 	inner, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	place, err := l.enter(ctx, l.calls, costOf(req), func() {
+	evict := func() {
 		cancel(errShare())
 		releaseKept(ctx)
-	})
+	}
+	place, err := l.enter(ctx, l.calls, costOf(req), evict)
 	if err != nil {
 		return nil, err
 	}
 	keepUntilWritten(ctx, place.Leave)
 	answer, err := next(inner, req)
-	return answer, endedBy(inner, err)
+	if err != nil {
+		return nil, endedBy(inner, err)
+	}
+	return answer, l.hold(ctx, answer, evict)
+}
+
+// hold counts the bytes of an answer until it is written: over REST also those of its body.
+func (l *limits) hold(ctx context.Context, answer any, evict func()) error {
+	account := l.held.answer(&holding{caller: infoOf(ctx).callerID, weight: l.weight(ctx), end: evict}, bytesOf(answer))
+	if account == nil {
+		l.shed(metrics.ShedReadAhead)
+		return overloaded("answers that nobody has read yet hold all memory that there is for them, and this caller more than a share of it")
+	}
+	if call := inproc.FromContext(ctx); call != nil {
+		call.Holds = func(bytes int) { account.Add(int64(bytes)) }
+	}
+	keepUntilWritten(ctx, func() {
+		account.Add(-account.Held())
+		l.held.leave(account)
+	})
+	return nil
 }
 
 // endedBy is the error of a call, or why it was ended from outside.
@@ -142,20 +164,22 @@ func (l *limits) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServ
 	ctx, cancel := context.WithCancelCause(stream.Context())
 	defer cancel(nil)
 	out := &outside{stop: cancel}
-	place, err := l.enter(ctx, l.streams, 1, func() {
+	evict := func() {
 		out.end(errShare())
 		releaseKept(ctx)
-	})
+	}
+	place, err := l.enter(ctx, l.streams, 1, evict)
 	if err != nil {
 		return err
 	}
 	defer keepUntilWritten(ctx, place.Leave)
-	account := l.held.admit(ctx, holding{infoOf(ctx).callerID, l.weight(ctx), out})
+	account := l.held.admit(ctx, &holding{caller: infoOf(ctx).callerID, weight: l.weight(ctx), end: evict})
 	if account == nil {
 		l.shed(metrics.ShedReadAhead)
 		return overloaded("the streams under way may still take all memory that there is for reading ahead")
 	}
-	defer l.held.leave(account)
+	// What the stream leaves queued is within what an account may take at any time.
+	defer keepUntilWritten(ctx, func() { l.held.leave(account) })
 	ctx = context.WithValue(ledger.With(ctx, account), outsideKey{}, out)
 	return endedBy(ctx, next(srv, &streamWith{stream, ctx}))
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -326,5 +327,69 @@ func TestBytesAreShared(t *testing.T) {
 	}
 	if _, err := small.Recv(); err != nil {
 		t.Errorf("the small stream: %v", err)
+	}
+}
+
+// TestAnswersCountUntilTheyAreRead: answers that nobody has read hold bytes of the same books as streams do, over both doors. Who
+// holds most above a share gets no more, and others do.
+func TestAnswersCountUntilTheyAreRead(t *testing.T) {
+	t.Parallel()
+	const answers, events = 3, 10 // of a MiB each
+	for name, c := range map[string]struct {
+		each  int64 // bytes of an answer
+		begin func(h *harness) (leave func())
+	}{
+		"REST": {2 * events << 20, func(h *harness) func() {
+			conn := h.deaf(t, "/v1/"+anna+"/events", "owner")
+			return func() { _ = conn.Close() }
+		}},
+		"gRPC": {events << 20, func(h *harness) func() {
+			ctx, leave := context.WithCancel(as(t.Context(), "owner"))
+			deafCall(t, ctx, h.conn, parleyv1.EventService_ListEvents_FullMethodName, &parleyv1.ListEventsRequest{Parent: anna})
+			return leave
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			books := ledger.New(ledger.Config{Limit: answers*c.each + 1<<20})
+			var answered atomic.Int64
+			h := startGuarded(t, func(c *server.Config) { c.Ledger, c.CallerShare = books, 0.125 })
+			answer := &parleyv1.ListEventsResponse{Events: slices.Repeat([]*parleyv1.Event{large()}, events)}
+			h.lists(func(context.Context) (*parleyv1.ListEventsResponse, error) {
+				defer answered.Add(1)
+				return answer, nil
+			})
+			leave := make([]func(), 0, answers)
+			for i := range answers {
+				leave = append(leave, c.begin(h.harness))
+				reaches(t, &answered, int64(i+1))
+			}
+			list := func(who string) error {
+				_, err := parleyv1.NewEventServiceClient(h.dial(t)).ListEvents(as(t.Context(), who), &parleyv1.ListEventsRequest{Parent: anna},
+					grpc.MaxCallRecvMsgSize(events<<20+1<<10))
+				return err
+			}
+			until(t, "the answers are counted", func() bool { return books.Committed() >= answers*c.each })
+			if err := list("owner"); apierror.Reason(status.Convert(err)) != "OVERLOADED" {
+				t.Errorf("who holds all gets more: %v", err)
+			}
+			if err := list("officer"); err != nil {
+				t.Errorf("another caller: %v", err)
+			}
+			for _, end := range leave {
+				end()
+			}
+			until(t, "nothing is counted of answers whose readers have left", func() bool { return books.Committed() == 0 })
+		})
+	}
+}
+
+// until waits for a state.
+func until(t *testing.T, name string, reached func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !reached(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal(name)
+		}
 	}
 }

@@ -101,7 +101,7 @@ func TestUnreadAnswersMakeRoom(t *testing.T) {
 // incompressible is an event that fills the windows of a connection also when it is compressed.
 func incompressible(t *testing.T) *parleyv1.Event {
 	t.Helper()
-	random := make([]byte, 1<<20)
+	random := make([]byte, 1<<18)
 	if _, err := rand.Read(random); err != nil {
 		t.Fatal(err)
 	}

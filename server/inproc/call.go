@@ -27,6 +27,10 @@ type Call struct {
 	// Cut makes the writing of the answer fail, now and from now on; nil = it cannot be cut. It is called from any goroutine.
 	Cut func()
 
+	// Holds is told how many bytes the caller made of the answer, which live until the call ends; nil = nobody counts them. The
+	// handler sets it.
+	Holds func(bytes int)
+
 	stop func()   // ends the stream
 	last []func() // run when the answer is written
 }

@@ -37,6 +37,9 @@ func (c *call) body() ([]byte, error) {
 		return nil, err
 	}
 	c.release = release
+	if c.Holds != nil {
+		c.Holds(len(body))
+	}
 	if squeezed {
 		c.out.Header()["Content-Encoding"] = valueGzip
 	}
