@@ -8,39 +8,17 @@ import (
 	"io"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/klauspost/compress/gzip"
+
+	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
-const (
-	maxFault = 256 << 10 // bytes of an error body that are looked at
-	maxDrain = 64 << 10  // bytes read so that a connection can be used again
-)
+// maxGrowth is by how many bytes a body may be longer compressed than not.
+const maxGrowth = 256 << 10
 
 var errTooLarge = errors.New("answer exceeds the size limit")
-
-// encodingOf returns the body as it was sent, and whether it is compressed with gzip.
-func encodingOf(resp *http.Response) (body io.Reader, packed bool, err error) {
-	switch encoding := strings.ToLower(strings.TrimSpace(resp.Header.Get("Content-Encoding"))); encoding {
-	case "", "identity":
-		return resp.Body, false, nil
-	case "gzip", "x-gzip":
-		return resp.Body, true, nil
-	default:
-		return nil, false, &Error{Kind: KindMalformed, reason: "unknown content encoding"}
-	}
-}
-
-// decoded returns the body without its content encoding, as a stream.
-func decoded(resp *http.Response) (io.Reader, error) {
-	body, packed, err := encodingOf(resp)
-	if err != nil || !packed {
-		return body, err
-	}
-	return gzip.NewReader(body)
-}
 
 // maxLent is the largest array that is kept for other bodies.
 const maxLent = 4 << 20
@@ -73,7 +51,7 @@ type gunzip struct {
 
 // read reads and decodes a whole body of at most limit decoded bytes into room, which it grows if it must.
 func (l *lender) read(resp *http.Response, limit int64, room []byte) ([]byte, error) {
-	r, packed, err := encodingOf(resp)
+	r, packed, err := graph.Encoding(resp)
 	switch {
 	case err != nil:
 		return nil, err
@@ -84,7 +62,7 @@ func (l *lender) read(resp *http.Response, limit int64, room []byte) ([]byte, er
 	}
 	lent := l.array()
 	defer l.giveBack(lent)
-	if *lent, err = readInto(*lent, r, resp.ContentLength, limit+maxFault); err != nil { // what does not shrink grows a little
+	if *lent, err = readInto(*lent, r, resp.ContentLength, limit+maxGrowth); err != nil {
 		return nil, err
 	}
 	g, ok := l.gzips.Get().(*gunzip)
@@ -135,22 +113,16 @@ func readInto(room []byte, r io.Reader, expected, limit int64) ([]byte, error) {
 }
 
 // bodyError names what went wrong while a body was read.
-func bodyError(ctx context.Context, err error) *Error {
-	var own *Error
+func bodyError(ctx context.Context, err error) *graph.Error {
+	var own *graph.Error
 	switch {
 	case errors.As(err, &own):
 		return own
 	case errors.Is(err, errTooLarge):
-		return &Error{Kind: KindTooLarge, Err: err, final: true}
+		return &graph.Error{Kind: graph.KindTooLarge, Err: err, Final: true}
 	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum):
-		return &Error{Kind: KindMalformed, Err: err, reason: "broken compression"}
+		return &graph.Error{Kind: graph.KindMalformed, Err: err, Reason: "broken compression"}
 	default:
-		return transportError(ctx, err)
+		return graph.TransportError(ctx, err)
 	}
-}
-
-// discard reads a little and closes the body, so that the connection lives on.
-func discard(body io.ReadCloser) {
-	_, _ = io.CopyN(io.Discard, body, maxDrain) // a failure only costs the connection
-	_ = body.Close()                            // nothing more is read from it
 }

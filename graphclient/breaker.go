@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
 // DefaultPaymentPause is how long a route that asked for payment is left alone.
@@ -25,7 +27,7 @@ type breaker struct {
 type tripped struct {
 	until time.Time
 	probe chan struct{} // closed when the call that went ahead is over; nil = none is under way
-	last  *Error        // the answer that opened it
+	last  *graph.Error  // the answer that opened it
 }
 
 func newBreaker(pause time.Duration) *breaker {
@@ -33,7 +35,7 @@ func newBreaker(pause time.Duration) *breaker {
 }
 
 // enter lets a call about a user pass, or refuses it. leave is to be called with the call's outcome.
-func (b *breaker) enter(ctx context.Context, route, user string) (leave func(*Error), refusal *Error) {
+func (b *breaker) enter(ctx context.Context, route, user string) (leave func(*graph.Error), refusal *graph.Error) {
 	for {
 		leave, refusal, probe := b.try(route, user)
 		if probe == nil {
@@ -42,33 +44,33 @@ func (b *breaker) enter(ctx context.Context, route, user string) (leave func(*Er
 		select {
 		case <-probe:
 		case <-ctx.Done():
-			return nil, canceled(ctx)
+			return nil, graph.Canceled(ctx)
 		}
 	}
 }
 
 // try is enter without waiting: where another call went ahead, it returns what is closed when that is over.
-func (b *breaker) try(route, user string) (leave func(*Error), refusal *Error, probe <-chan struct{}) {
+func (b *breaker) try(route, user string) (leave func(*graph.Error), refusal *graph.Error, probe <-chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	t := b.routes[route]
 	switch {
 	case t == nil:
-		return func(err *Error) { b.leave(route, user, err, nil) }, nil, nil
+		return func(err *graph.Error) { b.leave(route, user, err, nil) }, nil, nil
 	case t.probe != nil:
 		return nil, nil, t.probe
 	case time.Now().Before(t.until):
-		refusal = t.last.clone()
-		refusal.local, refusal.reason = true, "the route asked for payment lately and is left alone"
+		refusal = t.last.Clone()
+		refusal.Unsent, refusal.Reason = true, "the route asked for payment lately and is left alone"
 		return nil, refusal, nil
 	}
 	own := make(chan struct{})
 	t.probe = own
-	return func(err *Error) { b.leave(route, user, err, own) }, nil, nil
+	return func(err *graph.Error) { b.leave(route, user, err, own) }, nil, nil
 }
 
 // leave learns from a call that is over; probe is not nil if it went ahead.
-func (b *breaker) leave(route, user string, err *Error, probe chan struct{}) {
+func (b *breaker) leave(route, user string, err *graph.Error, probe chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if probe != nil {
@@ -76,7 +78,7 @@ func (b *breaker) leave(route, user string, err *Error, probe chan struct{}) {
 	}
 	switch t := b.routes[route]; {
 	case b.concernsAll(route, user, err):
-		b.routes[route] = &tripped{until: time.Now().Add(b.pause), last: err.clone()}
+		b.routes[route] = &tripped{until: time.Now().Add(b.pause), last: err.Clone()}
 	case t == nil || probe == nil || t.probe != probe:
 	case err == nil:
 		delete(b.routes, route)
@@ -86,22 +88,22 @@ func (b *breaker) leave(route, user string, err *Error, probe chan struct{}) {
 }
 
 // concernsAll says whether an outcome is one for everybody who asks the route. The lock is held.
-func (b *breaker) concernsAll(route, user string, err *Error) bool {
+func (b *breaker) concernsAll(route, user string, err *graph.Error) bool {
 	switch {
 	case err == nil:
 		delete(b.unsaid, route)
 		return false
-	case err.Kind == KindTenantNotLicensed:
+	case err.Kind == graph.KindTenantNotLicensed:
 		return true
-	case err.Kind != KindPaymentRequired:
+	case err.Kind != graph.KindPaymentRequired:
 		return false
-	case !err.personal:
+	case !err.Personal():
 		return true
 	}
 	before, found := b.unsaid[route]
 	b.unsaid[route] = user
 	if found && before != user {
-		err.personal = false
+		err.ConcernsAll()
 		return true
 	}
 	return false

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
 const (
@@ -76,7 +78,7 @@ func newBudget(perSecond float64, burst int) *budget {
 // minute. Background requests without one do queue for longer at a limit per
 // second, which moves on all the time, but not at one counted over minutes.
 // probe is to be handed to release.
-func (b *budget) acquire(ctx context.Context, priority Priority) (probe bool, tooLong time.Duration, err error) {
+func (b *budget) acquire(ctx context.Context, priority graph.Priority) (probe bool, tooLong time.Duration, err error) {
 	now := time.Now()
 	w := waiterOf(ctx)
 	b.mu.Lock()
@@ -120,7 +122,7 @@ func waiterOf(ctx context.Context) *waiter {
 }
 
 // outlasts returns the wait if a turn would come too late, as acquire would say it, and takes none.
-func (b *budget) outlasts(ctx context.Context, priority Priority) time.Duration {
+func (b *budget) outlasts(ctx context.Context, priority graph.Priority) time.Duration {
 	now := time.Now()
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -130,15 +132,15 @@ func (b *budget) outlasts(ctx context.Context, priority Priority) time.Duration 
 
 // estimate is how long the gate stays closed, and how long the queue takes
 // after that.
-func (b *budget) estimate(caller string, priority Priority, now time.Time) (closed, queued time.Duration) {
+func (b *budget) estimate(caller string, priority graph.Priority, now time.Time) (closed, queued time.Duration) {
 	closed = max(b.until.Sub(now), 0)
 	if b.limiter.Limit() == rate.Inf {
 		return closed, 0
 	}
 	own := b.queues[priority].ahead(caller)
-	ahead := float64(own + min(b.queues[Background].size, own/backgroundTurn))
-	if priority == Background {
-		ahead = float64(own+min(b.queues[Interactive].size, backgroundTurn*(own+1))) + b.reserve
+	ahead := float64(own + min(b.queues[graph.Background].size, own/backgroundTurn))
+	if priority == graph.Background {
+		ahead = float64(own+min(b.queues[graph.Interactive].size, backgroundTurn*(own+1))) + b.reserve
 	}
 	need := ahead + 1 + float64(b.granted)
 	if b.recent != nil {
@@ -152,14 +154,14 @@ func (b *budget) estimate(caller string, priority Priority, now time.Time) (clos
 }
 
 // tooLong returns the wait when it is not worth beginning, else 0.
-func (b *budget) tooLong(w *waiter, priority Priority, closed, queued time.Duration, now time.Time) time.Duration {
+func (b *budget) tooLong(w *waiter, priority graph.Priority, closed, queued time.Duration, now time.Time) time.Duration {
 	wait := closed + queued
 	switch {
 	case !w.deadline.IsZero():
 		if !now.Add(wait).Before(w.deadline) {
 			return wait
 		}
-	case closed > maxBlindWait, wait > maxBlindWait && (priority == Interactive || b.recent != nil):
+	case closed > maxBlindWait, wait > maxBlindWait && (priority == graph.Interactive || b.recent != nil):
 		return wait
 	}
 	return 0
@@ -167,7 +169,7 @@ func (b *budget) tooLong(w *waiter, priority Priority, closed, queued time.Durat
 
 // pump grants turns while there are any, and sets the timer for the next.
 func (b *budget) pump(now time.Time) {
-	for b.queues[Interactive].size+b.queues[Background].size > 0 {
+	for b.queues[graph.Interactive].size+b.queues[graph.Background].size > 0 {
 		if now.Before(b.until) {
 			b.wake(b.until.Sub(now))
 			return
@@ -189,16 +191,16 @@ func (b *budget) pump(now time.Time) {
 }
 
 // next chooses the queue whose turn it is and the tokens that must be there.
-func (b *budget) next() (Priority, float64) {
+func (b *budget) next() (graph.Priority, float64) {
 	switch {
-	case b.queues[Background].size == 0:
-		return Interactive, 1
-	case b.queues[Interactive].size == 0:
-		return Background, 1 + b.reserve
+	case b.queues[graph.Background].size == 0:
+		return graph.Interactive, 1
+	case b.queues[graph.Interactive].size == 0:
+		return graph.Background, 1 + b.reserve
 	case b.turns >= backgroundTurn:
-		return Background, 1
+		return graph.Background, 1
 	default:
-		return Interactive, 1
+		return graph.Interactive, 1
 	}
 }
 
@@ -217,12 +219,12 @@ func (b *budget) missing(need float64, now time.Time) time.Duration {
 	return time.Duration(lack/float64(b.limiter.Limit())*float64(time.Second)) + time.Microsecond
 }
 
-func (b *budget) grant(priority Priority, now time.Time) {
+func (b *budget) grant(priority graph.Priority, now time.Time) {
 	w := b.queues[priority].pop()
 	b.granted++
-	if priority == Background {
+	if priority == graph.Background {
 		b.turns = 0
-	} else if b.queues[Background].size > 0 {
+	} else if b.queues[graph.Background].size > 0 {
 		b.turns++
 	}
 	if b.half {
@@ -357,7 +359,7 @@ func (b *budget) closed() bool {
 func (b *budget) idle(now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.queues[Interactive].size+b.queues[Background].size+b.granted == 0 && (!b.half || b.strikes == 0 && !b.probing) && !now.Before(b.until) &&
+	return b.queues[graph.Interactive].size+b.queues[graph.Background].size+b.granted == 0 && (!b.half || b.strikes == 0 && !b.probing) && !now.Before(b.until) &&
 		(b.limiter.Limit() == rate.Inf || b.limiter.TokensAt(now) >= float64(b.limiter.Burst())) &&
 		(b.recent == nil || b.recent.tokens(now) >= float64(b.recent.most))
 }

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
 func TestLimitsStayBelowThePublishedNumbers(t *testing.T) {
@@ -31,24 +33,24 @@ func TestLimitRows(t *testing.T) {
 	t.Parallel()
 	table := DefaultLimits()
 	for _, c := range []struct {
-		request  Request
+		request  graph.Request
 		uri      string
 		download bool
 		want     []Limit
 	}{
-		{Request{Source: "copilot"}, "/v1.0/copilot/users/x/interactionHistory/getAllEnterpriseInteractions?$top=1", false, []Limit{{PerTenant, 30, time.Second}}},
-		{Request{Source: "chat", User: "u"}, "/v1.0/users/u/chats/getAllMessages?a=/messages", false, []Limit{{PerTenant, 200, time.Second}}},
-		{Request{Source: "chat", Resource: "c"}, "/v1.0/chats/c/Messages?$top=50", false, []Limit{{PerTenant, 20, time.Second}, {PerResource, 1, time.Second}}},
-		{Request{Source: "chat", Resource: "c"}, "/v1.0/chats/c/messages/1", false, []Limit{{PerTenant, 30, time.Second}, {PerResource, 1, time.Second}}},
-		{Request{Source: "conversations", User: "u"}, "/v1.0/users/u/chats", false, []Limit{{PerTenant, 20, time.Second}, {PerUser, 1, time.Second}}},
-		{Request{Source: "conversations", Resource: "c"}, "/v1.0/chats/c", false, []Limit{{PerTenant, 200, time.Second}, {PerResource, 1, time.Second}, {PerUser, 5, time.Second}}},
-		{Request{Source: "conversations", Resource: "c"}, "/v1.0/chats/c/members", false, []Limit{{PerTenant, 30, time.Second}, {PerResource, 1, time.Second}, {PerUser, 1, time.Second}}},
-		{Request{Source: "call"}, "/v1.0/communications/callRecords", false, []Limit{{PerTenant, 40, 20 * time.Second}}},
-		{Request{Source: "call", Resource: "r"}, "/v1.0/communications/callRecords/r", false, []Limit{{PerTenant, 1500, 20 * time.Second}, {PerResource, 40, 20 * time.Second}}},
-		{Request{Source: "usage"}, "/v1.0/x", true, []Limit{{PerTenant, 14, 10 * time.Minute}}},
-		{Request{Source: "usage"}, "/beta/x", false, []Limit{{PerTenant, 100, 10 * time.Minute}}},
-		{Request{Source: "users"}, "/v1.0/users", false, nil},
-		{Request{Source: "other"}, "/v1.0/other", false, nil},
+		{graph.Request{Source: "copilot"}, "/v1.0/copilot/users/x/interactionHistory/getAllEnterpriseInteractions?$top=1", false, []Limit{{PerTenant, 30, time.Second}}},
+		{graph.Request{Source: "chat", User: "u"}, "/v1.0/users/u/chats/getAllMessages?a=/messages", false, []Limit{{PerTenant, 200, time.Second}}},
+		{graph.Request{Source: "chat", Resource: "c"}, "/v1.0/chats/c/Messages?$top=50", false, []Limit{{PerTenant, 20, time.Second}, {PerResource, 1, time.Second}}},
+		{graph.Request{Source: "chat", Resource: "c"}, "/v1.0/chats/c/messages/1", false, []Limit{{PerTenant, 30, time.Second}, {PerResource, 1, time.Second}}},
+		{graph.Request{Source: "conversations", User: "u"}, "/v1.0/users/u/chats", false, []Limit{{PerTenant, 20, time.Second}, {PerUser, 1, time.Second}}},
+		{graph.Request{Source: "conversations", Resource: "c"}, "/v1.0/chats/c", false, []Limit{{PerTenant, 200, time.Second}, {PerResource, 1, time.Second}, {PerUser, 5, time.Second}}},
+		{graph.Request{Source: "conversations", Resource: "c"}, "/v1.0/chats/c/members", false, []Limit{{PerTenant, 30, time.Second}, {PerResource, 1, time.Second}, {PerUser, 1, time.Second}}},
+		{graph.Request{Source: "call"}, "/v1.0/communications/callRecords", false, []Limit{{PerTenant, 40, 20 * time.Second}}},
+		{graph.Request{Source: "call", Resource: "r"}, "/v1.0/communications/callRecords/r", false, []Limit{{PerTenant, 1500, 20 * time.Second}, {PerResource, 40, 20 * time.Second}}},
+		{graph.Request{Source: "usage"}, "/v1.0/x", true, []Limit{{PerTenant, 14, 10 * time.Minute}}},
+		{graph.Request{Source: "usage"}, "/beta/x", false, []Limit{{PerTenant, 100, 10 * time.Minute}}},
+		{graph.Request{Source: "users"}, "/v1.0/users", false, nil},
+		{graph.Request{Source: "other"}, "/v1.0/other", false, nil},
 	} {
 		row := table.row(&c.request, c.uri, c.download)
 		var got []Limit
@@ -62,7 +64,7 @@ func TestLimitRows(t *testing.T) {
 }
 
 // pass acquires and releases once, as a request without an answer to wait for.
-func pass(ctx context.Context, b *budget, priority Priority) (time.Duration, error) {
+func pass(ctx context.Context, b *budget, priority graph.Priority) (time.Duration, error) {
 	probe, tooLong, err := b.acquire(ctx, priority)
 	if err != nil || tooLong > 0 {
 		return tooLong, err
@@ -80,7 +82,7 @@ func TestBudgetRate(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 254 {
 			wg.Go(func() {
-				if _, err := pass(t.Context(), b, Background); err != nil {
+				if _, err := pass(t.Context(), b, graph.Background); err != nil {
 					t.Error(err)
 				}
 			})
@@ -100,7 +102,7 @@ func TestInteractiveGoesFirst(t *testing.T) {
 		var mu sync.Mutex
 		var order []byte
 		var wg sync.WaitGroup
-		enter := func(priority Priority, mark byte) {
+		enter := func(priority graph.Priority, mark byte) {
 			wg.Go(func() {
 				if _, err := pass(t.Context(), b, priority); err != nil {
 					t.Error(err)
@@ -111,12 +113,12 @@ func TestInteractiveGoesFirst(t *testing.T) {
 			})
 			synctest.Wait()
 		}
-		enter(Background, 'b') // takes the burst
+		enter(graph.Background, 'b') // takes the burst
 		for range 8 {
-			enter(Background, 'b')
+			enter(graph.Background, 'b')
 		}
 		for range 8 {
-			enter(Interactive, 'i')
+			enter(graph.Interactive, 'i')
 		}
 		wg.Wait()
 		if got, want := string(order), "biiibiiibiibbbbbb"; got != want {
@@ -133,7 +135,7 @@ func TestBackgroundLeavesBurst(t *testing.T) {
 		defer cancel()
 		now := 0
 		for range 10 {
-			if wait, err := pass(ctx, b, Background); wait == 0 && err == nil {
+			if wait, err := pass(ctx, b, graph.Background); wait == 0 && err == nil {
 				now++
 			}
 		}
@@ -141,7 +143,7 @@ func TestBackgroundLeavesBurst(t *testing.T) {
 			t.Errorf("background took %d of 8 at once, want 6", now)
 		}
 		for range 2 {
-			if wait, err := pass(t.Context(), b, Interactive); wait != 0 || err != nil {
+			if wait, err := pass(t.Context(), b, graph.Interactive); wait != 0 || err != nil {
 				t.Errorf("interactive waits %v, %v", wait, err)
 			}
 		}
@@ -152,23 +154,23 @@ func TestBudgetTellsTheWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := newBudget(0.1, 1)
-		if wait, err := pass(t.Context(), b, Interactive); wait != 0 || err != nil {
+		if wait, err := pass(t.Context(), b, graph.Interactive); wait != 0 || err != nil {
 			t.Fatal(wait, err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
-		if wait, err := pass(ctx, b, Interactive); wait != 10*time.Second || err != nil {
+		if wait, err := pass(ctx, b, graph.Interactive); wait != 10*time.Second || err != nil {
 			t.Errorf("wait %v, %v; want 10s at once", wait, err)
 		}
 		slow := newBudget(0.01, 1)
-		if _, err := pass(t.Context(), slow, Interactive); err != nil {
+		if _, err := pass(t.Context(), slow, graph.Interactive); err != nil {
 			t.Fatal(err)
 		}
-		if wait, err := pass(t.Context(), slow, Interactive); wait < time.Minute || err != nil {
+		if wait, err := pass(t.Context(), slow, graph.Interactive); wait < time.Minute || err != nil {
 			t.Errorf("interactive without a deadline: wait %v, %v", wait, err)
 		}
 		start := time.Now()
-		if wait, err := pass(t.Context(), slow, Background); wait != 0 || err != nil || time.Since(start) < 99*time.Second {
+		if wait, err := pass(t.Context(), slow, graph.Background); wait != 0 || err != nil || time.Since(start) < 99*time.Second {
 			t.Errorf("background without a deadline: wait %v, %v, took %v", wait, err, time.Since(start))
 		}
 	})
@@ -187,7 +189,7 @@ func TestGateProbe(t *testing.T) {
 		verdict := make(chan bool)
 		for range 200 {
 			wg.Go(func() {
-				probe, tooLong, err := b.acquire(t.Context(), Interactive)
+				probe, tooLong, err := b.acquire(t.Context(), graph.Interactive)
 				if err != nil || tooLong > 0 {
 					t.Errorf("%v, %v", tooLong, err)
 					return
@@ -238,11 +240,11 @@ func TestSlowProbeDoesNotHoldForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBudget(0, 1)
 		b.close(time.Second)
-		if probe, _, err := b.acquire(t.Context(), Interactive); !probe || err != nil {
+		if probe, _, err := b.acquire(t.Context(), graph.Interactive); !probe || err != nil {
 			t.Fatal(probe, err)
 		}
 		start := time.Now()
-		probe, _, err := b.acquire(t.Context(), Interactive)
+		probe, _, err := b.acquire(t.Context(), graph.Interactive)
 		if !probe || err != nil || time.Since(start) != probeTime {
 			t.Errorf("probe %v, %v after %v", probe, err, time.Since(start))
 		}
@@ -254,13 +256,13 @@ func TestCanceledProbeLetsTheNextOneGo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBudget(0, 1)
 		b.close(time.Second)
-		first, _, err := b.acquire(t.Context(), Interactive)
+		first, _, err := b.acquire(t.Context(), graph.Interactive)
 		if !first || err != nil {
 			t.Fatal(first, err)
 		}
 		start := time.Now()
 		time.AfterFunc(100*time.Millisecond, func() { b.release(true, false, time.Now()) })
-		second, _, err := b.acquire(t.Context(), Interactive)
+		second, _, err := b.acquire(t.Context(), graph.Interactive)
 		if !second || err != nil || time.Since(start) != 100*time.Millisecond {
 			t.Errorf("probe %v, %v after %v", second, err, time.Since(start))
 		}
@@ -271,14 +273,14 @@ func TestClosingRefusesThoseWhoCannotWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := newBudget(0.5, 1)
-		if _, err := pass(t.Context(), b, Interactive); err != nil {
+		if _, err := pass(t.Context(), b, graph.Interactive); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
 		time.AfterFunc(time.Second, func() { b.close(30 * time.Second) })
 		start := time.Now()
-		wait, err := pass(ctx, b, Interactive)
+		wait, err := pass(ctx, b, graph.Interactive)
 		if wait != 30*time.Second || err != nil || time.Since(start) != time.Second {
 			t.Errorf("wait %v, %v after %v", wait, err, time.Since(start))
 		}
@@ -296,7 +298,7 @@ func TestStrikesGrow(t *testing.T) {
 			b.close(0) // the same burst: no further strike
 			time.Sleep(time.Until(b.until))
 		}
-		if _, err := pass(t.Context(), b, Interactive); err != nil {
+		if _, err := pass(t.Context(), b, graph.Interactive); err != nil {
 			t.Fatal(err)
 		}
 		if got := b.close(0); got != time.Second {
@@ -309,16 +311,16 @@ func TestCanceledWaiterLeavesTheQueue(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := newBudget(1, 1)
-		if _, err := pass(t.Context(), b, Interactive); err != nil {
+		if _, err := pass(t.Context(), b, graph.Interactive); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(100*time.Millisecond, cancel)
 		start := time.Now()
-		if _, err := pass(ctx, b, Interactive); !errors.Is(err, context.Canceled) || time.Since(start) != 100*time.Millisecond {
+		if _, err := pass(ctx, b, graph.Interactive); !errors.Is(err, context.Canceled) || time.Since(start) != 100*time.Millisecond {
 			t.Errorf("%v after %v", err, time.Since(start))
 		}
-		if _, err := pass(t.Context(), b, Interactive); err != nil || time.Since(start).Round(time.Millisecond) != time.Second {
+		if _, err := pass(t.Context(), b, graph.Interactive); err != nil || time.Since(start).Round(time.Millisecond) != time.Second {
 			t.Errorf("the next one passed after %v (%v): the canceled one took a turn", time.Since(start), err)
 		}
 	})
@@ -329,13 +331,13 @@ func TestBudgetsAreDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newBudgets(DefaultLimits())
 		for i := range 5 * minSweep {
-			r := &Request{Source: SourceConversations, User: fmt.Sprint("u", i)}
+			r := &graph.Request{Source: graph.SourceConversations, User: fmt.Sprint("u", i)}
 			plan, done := s.plan(r, "/v1.0/users/u/chats", false)
 			if len(plan) != 2 {
 				t.Fatalf("%d budgets", len(plan))
 			}
 			for _, b := range plan {
-				if _, err := pass(t.Context(), b, Interactive); err != nil {
+				if _, err := pass(t.Context(), b, graph.Interactive); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -382,7 +384,7 @@ func TestSuspicion(t *testing.T) {
 				var tenant *budget
 				for _, a := range c.answers {
 					time.Sleep(a.after)
-					r := &Request{Source: SourceConversations, User: a.user}
+					r := &graph.Request{Source: graph.SourceConversations, User: a.user}
 					plan, done := s.plan(r, uri, false)
 					tenant = plan[1]
 					sent := time.Now().Add(-a.sent)

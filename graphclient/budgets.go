@@ -3,6 +3,8 @@ package graphclient
 import (
 	"sync"
 	"time"
+
+	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
 // minSweep is the number of budgets below which none is dropped.
@@ -33,7 +35,7 @@ func newBudgets(table LimitTable) *budgets {
 
 // plan returns the budgets that count a request, the narrowest first and the
 // tenant's last, each in use until done is called.
-func (s *budgets) plan(r *Request, uri string, download bool) (plan []*budget, done func()) {
+func (s *budgets) plan(r *graph.Request, uri string, download bool) (plan []*budget, done func()) {
 	row := s.table.row(r, uri, download)
 	var limits []Limit
 	if row >= 0 {
@@ -104,7 +106,7 @@ func (s *budgets) sweep() {
 // wider ones for a while on suspicion, which ends when a request that was sent
 // after the throttled one is answered. When another narrow gate of the same row is shut already, the
 // tenant is what is throttled.
-func (s *budgets) close(r *Request, uri string, download bool, plan []*budget, wait time.Duration, sent time.Time) {
+func (s *budgets) close(r *graph.Request, uri string, download bool, plan []*budget, wait time.Duration, sent time.Time) {
 	narrow, wide := plan[0], plan[len(plan)-1]
 	closed := narrow.close(wait)
 	if narrow == wide {

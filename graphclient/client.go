@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+
+	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
 // Client sends requests to Graph for one tenant, application and user. It is
@@ -130,7 +132,7 @@ type Object struct {
 // Page asks for one page of a collection. An empty value, with a link or not,
 // is a page; an answer with an "error", whatever its status, is an *Error; an
 // answer that is cut or malformed is asked for again and then an *Error.
-func (c *Client) Page(ctx context.Context, request Request) (*Page, error) {
+func (c *Client) Page(ctx context.Context, request graph.Request) (*Page, error) {
 	page := &Page{}
 	k, err := c.newCall(&request)
 	if err != nil {
@@ -154,7 +156,7 @@ func (c *Client) Page(ctx context.Context, request Request) (*Page, error) {
 		page.lent, page.lender = lent, c.bodies
 		page.Records, page.NextLink, page.Context, page.Count = env.records, env.nextLink, env.context, env.count
 		page.Size = len(body)
-		page.RequestID, page.ServerDate = requestID(resp.Header), serverDate(resp.Header)
+		page.RequestID, page.ServerDate = graph.RequestID(resp.Header), graph.ServerDate(resp.Header)
 		return nil
 	})
 	if err != nil {
@@ -166,7 +168,7 @@ func (c *Client) Page(ctx context.Context, request Request) (*Page, error) {
 
 // Object asks for one entity. An answer {"error":…} in place of the entity is
 // an *Error, whatever its status.
-func (c *Client) Object(ctx context.Context, request Request) (*Object, error) {
+func (c *Client) Object(ctx context.Context, request graph.Request) (*Object, error) {
 	object := &Object{}
 	k, err := c.newCall(&request)
 	if err != nil {
@@ -185,7 +187,7 @@ func (c *Client) Object(ctx context.Context, request Request) (*Object, error) {
 			return c.answeredFault(k, resp, fault)
 		}
 		object.Body = raw
-		object.RequestID, object.ServerDate = requestID(resp.Header), serverDate(resp.Header)
+		object.RequestID, object.ServerDate = graph.RequestID(resp.Header), graph.ServerDate(resp.Header)
 		return nil
 	})
 	if err != nil {
@@ -196,7 +198,7 @@ func (c *Client) Object(ctx context.Context, request Request) (*Object, error) {
 }
 
 // newCall finds the target; a refused link ends here.
-func (c *Client) newCall(request *Request) (*call, error) {
+func (c *Client) newCall(request *graph.Request) (*call, error) {
 	t, err := c.target(request)
 	if err != nil {
 		return nil, err
@@ -210,7 +212,7 @@ func (c *Client) readAll(ctx context.Context, resp *http.Response, room []byte) 
 	if err != nil {
 		_ = resp.Body.Close() // given up, not drained
 		e := bodyError(ctx, err)
-		e.RequestID = requestID(resp.Header)
+		e.RequestID = graph.RequestID(resp.Header)
 		return nil, e
 	}
 	_ = resp.Body.Close() // read to its end
@@ -219,18 +221,26 @@ func (c *Client) readAll(ctx context.Context, resp *http.Response, room []byte) 
 
 // malformed is the error of a success that cannot be read. One that says it
 // is a file was not broken on its way, so asking again would not help.
-func malformed(resp *http.Response, err error) *Error {
-	e := &Error{Kind: KindMalformed, Status: resp.StatusCode, RequestID: requestID(resp.Header), Err: err}
+func malformed(resp *http.Response, err error) *graph.Error {
+	e := &graph.Error{Kind: graph.KindMalformed, Status: resp.StatusCode, RequestID: graph.RequestID(resp.Header), Err: err}
 	switch kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind {
 	case "text/csv", "text/plain", "application/octet-stream":
-		e.final = true
+		e.Final = true
 	}
 	return e
 }
 
 // answeredFault is the error of a success that holds one.
-func (c *Client) answeredFault(k *call, resp *http.Response, value []byte) *Error {
-	e := newFault(resp, faultOf(value), c.asked(k))
-	e.RetryAfter = retryAfter(resp.Header, time.Now())
+func (c *Client) answeredFault(k *call, resp *http.Response, value []byte) *graph.Error {
+	e := graph.ErrorIn(resp, value, c.situation(k))
+	e.RetryAfter = graph.RetryAfter(resp.Header, time.Now())
 	return e
+}
+
+// situation describes the request of a call.
+func (c *Client) situation(k *call) graph.Situation {
+	r := k.request
+	s := graph.Situation{Source: r.Source, Person: r.User != "" && r.Resource == "", OnBehalf: c.user, Linked: r.Link != ""}
+	s.OthersAnswered = s.Person && c.witness.others(r.Source, r.User)
+	return s
 }

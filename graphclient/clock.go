@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"sync/atomic"
 	"time"
+
+	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
 // dateStep is the resolution of a Date header.
@@ -15,7 +17,7 @@ type clock struct{ ahead atomic.Int64 } // nanoseconds
 // observe takes note of one answer. Graph set its Date between sent and received, and cut it to whole seconds: while both
 // clocks may agree within that, they do. Else the skew is what makes Graph's present the Date itself, its earliest.
 func (c *clock) observe(h http.Header, sent, received time.Time) {
-	date := serverDate(h)
+	date := graph.ServerDate(h)
 	if date.IsZero() {
 		return
 	}

@@ -2,10 +2,8 @@ package graphclient
 
 import (
 	"cmp"
-	"crypto/tls"
 	"crypto/x509"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -13,6 +11,7 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/internal/fielderror"
 )
 
@@ -33,7 +32,7 @@ const maxBlindWait = time.Minute
 // Config describes one Client.
 type Config struct {
 	// Cloud is the Microsoft cloud; zero is the global one.
-	Cloud Cloud
+	Cloud graph.Cloud
 	// BaseURL replaces Cloud.GraphURL: scheme and host, no path or version.
 	BaseURL string
 	// TenantID and ClientID identify whom the budgets belong to.
@@ -71,7 +70,7 @@ type Config struct {
 	// DefaultPaymentPause.
 	PaymentPause time.Duration
 	// Observer receives metrics; nil = none.
-	Observer Observer
+	Observer graph.Observer
 	// UserAgent is sent with each request; empty = "parley".
 	UserAgent string
 }
@@ -94,7 +93,7 @@ type ConfigError = fielderror.Error
 // complete checks the configuration and fills the defaults in.
 func (cfg Config) complete() (Config, origin, error) {
 	if cfg.Cloud.GraphURL == "" {
-		global, err := CloudByName("")
+		global, err := graph.CloudByName("")
 		if err != nil {
 			return cfg, origin{}, err
 		}
@@ -144,7 +143,7 @@ func fill(cfg *Config) {
 		cfg.Limits = DefaultLimits()
 	}
 	if cfg.Observer == nil {
-		cfg.Observer = noObserver{}
+		cfg.Observer = graph.NoObserver{}
 	}
 	if cfg.UserAgent == "" {
 		cfg.UserAgent = "parley"
@@ -153,7 +152,7 @@ func fill(cfg *Config) {
 		cfg.Transport = cfg.HTTP.Transport
 	}
 	if cfg.Transport == nil {
-		cfg.Transport = newTransport(cfg.RootCAs, cfg.Proxy)
+		cfg.Transport = graph.NewTransport(cfg.RootCAs, cfg.Proxy)
 	}
 }
 
@@ -167,27 +166,4 @@ func parseBase(base string) (origin, error) {
 		return origin{}, fielderror.New("BaseURL", "give scheme and host only, without a path or version")
 	}
 	return t.origin, nil
-}
-
-// newTransport is the transport of Graph requests: no proxy from the
-// environment, no compression of its own (the size limit counts decoded bytes).
-func newTransport(roots *x509.CertPool, proxy func(*http.Request) (*url.URL, error)) *http.Transport {
-	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
-	return &http.Transport{
-		Proxy:                  proxy,
-		OnProxyConnectResponse: checkTunnel,
-		DialContext:            dialer.DialContext,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
-		TLSHandshakeTimeout:    10 * time.Second,
-		ResponseHeaderTimeout:  time.Minute,
-		IdleConnTimeout:        90 * time.Second,
-		MaxIdleConns:           100,
-		MaxIdleConnsPerHost:    64,
-		ForceAttemptHTTP2:      true,
-		DisableCompression:     true,
-		HTTP2: &http.HTTP2Config{
-			SendPingTimeout: 30 * time.Second,
-			PingTimeout:     10 * time.Second,
-		},
-	}
 }

@@ -15,6 +15,8 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
+	"github.com/parley-gateway/parley/graphclient/graph"
+	"github.com/parley-gateway/parley/graphclient/internal/ascii"
 	"github.com/parley-gateway/parley/internal/fielderror"
 )
 
@@ -57,7 +59,7 @@ type CredentialConfig struct {
 	// again as it rotates.
 	FederatedTokenFile string
 	// Cloud chooses the authority; zero is the global cloud.
-	Cloud Cloud
+	Cloud graph.Cloud
 	// AuthorityHost replaces Cloud.Authority. Microsoft's list of authorities
 	// is not consulted then, so it must be trustworthy. https only.
 	AuthorityHost string
@@ -82,7 +84,7 @@ func NewCredential(cfg CredentialConfig) (azcore.TokenCredential, error) {
 	if cfg.TenantID == "" && knownKind(cfg.Kind) {
 		return nil, cfg.missing("TenantID")
 	}
-	if strings.ContainsFunc(cfg.TenantID, func(r rune) bool { return r >= 0x80 || !alphanumeric(byte(r)) && r != '-' && r != '.' }) {
+	if strings.ContainsFunc(cfg.TenantID, func(r rune) bool { return r >= 0x80 || !ascii.Alphanumeric(byte(r)) && r != '-' && r != '.' }) {
 		return nil, fielderror.New("TenantID", "not a tenant id or domain name")
 	}
 	if cfg.AuthorityHost != "" && !strings.HasPrefix(strings.ToLower(cfg.AuthorityHost), "https://") {
@@ -92,7 +94,7 @@ func NewCredential(cfg CredentialConfig) (azcore.TokenCredential, error) {
 		if cfg.Kind == CredentialManagedIdentity {
 			cfg.Proxy = nil
 		}
-		pool := newTransport(cfg.RootCAs, cfg.Proxy)
+		pool := graph.NewTransport(cfg.RootCAs, cfg.Proxy)
 		pool.DisableKeepAlives = true // a login an hour: a connection that is kept would outlive the client
 		cfg.HTTP = &http.Client{Transport: pool}
 	}
@@ -247,7 +249,7 @@ func (cfg CredentialConfig) options() policy.ClientOptions {
 		authority = cfg.Cloud.Authority
 	}
 	if authority == "" {
-		authority = Clouds()[0].Authority
+		authority = graph.Clouds()[0].Authority
 	}
 	return policy.ClientOptions{
 		Cloud:     cloud.Configuration{ActiveDirectoryAuthorityHost: authority},

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/internal/lru"
 )
 
@@ -83,7 +84,7 @@ func NewDelegates(app *Client, cfg DelegatesConfig) (*Delegates, error) {
 	}
 	login := cfg.Credential
 	if login.HTTP == nil || login.HTTP.Transport == nil {
-		d.ownPool = newTransport(app.cfg.RootCAs, app.cfg.Proxy)
+		d.ownPool = graph.NewTransport(app.cfg.RootCAs, app.cfg.Proxy)
 		login.HTTP = &http.Client{Transport: d.ownPool}
 	}
 	d.discovery = newDiscovery(&loginWire{transport: login.HTTP.Transport})
@@ -103,13 +104,13 @@ func NewDelegates(app *Client, cfg DelegatesConfig) (*Delegates, error) {
 func (d *Delegates) Client(a Assertion) (*Client, error) {
 	now := time.Now()
 	if !now.Before(a.Expires) {
-		return nil, &Error{Kind: KindSignIn, reason: "the user's token has ended"}
+		return nil, &graph.Error{Kind: graph.KindSignIn, Reason: "the user's token has ended"}
 	}
 	key := delegateKey(sha256.Sum256([]byte(d.salt + a.Token)))
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.closed {
-		return nil, &Error{Kind: KindUnavailable, reason: "the client is closed", final: true}
+		return nil, &graph.Error{Kind: graph.KindUnavailable, Reason: "the client is closed", Final: true}
 	}
 	if known, ok := d.clients.Get(key); ok {
 		return known.client, nil
@@ -127,7 +128,7 @@ func (d *Delegates) Client(a Assertion) (*Client, error) {
 func (d *Delegates) tokens(assertion string) *tokenSource {
 	return &tokenSource{
 		credential: &userCredential{prove: d.prove, assertion: assertion}, scope: d.app.cfg.Cloud.Scope(),
-		observer: noObserver{}, explain: userLoginError, logins: d.logins,
+		observer: graph.NoObserver{}, explain: userLoginError, logins: d.logins,
 	}
 }
 

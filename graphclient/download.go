@@ -11,6 +11,8 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/parley-gateway/parley/graphclient/graph"
+	"github.com/parley-gateway/parley/graphclient/internal/ascii"
 	"github.com/parley-gateway/parley/internal/fielderror"
 )
 
@@ -40,7 +42,7 @@ type Download struct {
 // this machine too). A target that refuses, as after its few minutes of life,
 // is asked for again through Graph. An error in JSON is an *Error, other JSON
 // is returned with ContentJSON.
-func (c *Client) Download(ctx context.Context, request Request) (*Download, error) {
+func (c *Client) Download(ctx context.Context, request graph.Request) (*Download, error) {
 	k, err := c.newCall(&request)
 	if err != nil {
 		return nil, err
@@ -49,16 +51,16 @@ func (c *Client) Download(ctx context.Context, request Request) (*Download, erro
 	var download *Download
 	refused := 0
 	err = c.run(ctx, k, func(ctx context.Context, resp *http.Response) error {
-		id := requestID(resp.Header)
+		id := graph.RequestID(resp.Header)
 		if redirect(resp.StatusCode) {
 			location := resp.Header.Get("Location")
-			discard(resp.Body)
+			graph.Discard(resp.Body)
 			followed, err := c.follow(ctx, location)
 			if err != nil {
-				e := asError(err)
+				e := graph.AsError(err)
 				e.RequestID = id
 				refused++
-				e.final = e.final || refused > 1 // one fresh address, no more: reports are few per hour
+				e.Final = e.Final || refused > 1 // one fresh address, no more: reports are few per hour
 				return e
 			}
 			resp = followed
@@ -66,7 +68,7 @@ func (c *Client) Download(ctx context.Context, request Request) (*Download, erro
 		d, err := c.open(ctx, k, resp)
 		if err != nil {
 			_ = resp.Body.Close() // given up
-			e := asError(err)
+			e := graph.AsError(err)
 			e.RequestID = id
 			return e
 		}
@@ -107,11 +109,11 @@ func (c *Client) follow(ctx context.Context, location string) (*http.Response, e
 	req.Header["User-Agent"] = []string{""} // sends none at all
 	resp, err := c.report.RoundTrip(req)
 	if err != nil {
-		return nil, transportError(ctx, err)
+		return nil, graph.TransportError(ctx, err)
 	}
 	if resp.StatusCode != http.StatusOK {
-		discard(resp.Body)
-		return nil, &Error{Kind: KindUnavailable, Status: resp.StatusCode, reason: "report download refused"}
+		graph.Discard(resp.Body)
+		return nil, &graph.Error{Kind: graph.KindUnavailable, Status: resp.StatusCode, Reason: "report download refused"}
 	}
 	return resp, nil
 }
@@ -150,7 +152,7 @@ func checkReportHosts(patterns []string) error {
 	for _, pattern := range patterns {
 		labels := strings.Split(pattern, ".")
 		bad := len(labels) < 2 || strings.ContainsFunc(pattern, func(r rune) bool {
-			return r >= 0x80 || !alphanumeric(byte(r)) && !strings.ContainsRune("-.*", r)
+			return r >= 0x80 || !ascii.Alphanumeric(byte(r)) && !strings.ContainsRune("-.*", r)
 		})
 		for i, label := range labels {
 			bad = bad || label == "" || strings.Contains(label, "*") && (i > 0 || len(labels) < 3)
@@ -187,7 +189,7 @@ const maxBlank = 4096
 
 // open looks at the first bytes and makes the stream.
 func (c *Client) open(ctx context.Context, k *call, resp *http.Response) (*Download, error) {
-	r, err := decoded(resp)
+	r, err := graph.Decoded(resp)
 	if err != nil {
 		return nil, bodyError(ctx, err)
 	}
@@ -198,9 +200,9 @@ func (c *Client) open(ctx context.Context, k *call, resp *http.Response) (*Downl
 	}
 	switch {
 	case len(start) == 0:
-		return nil, &Error{Kind: KindMalformed, Status: resp.StatusCode, reason: "empty report"}
+		return nil, &graph.Error{Kind: graph.KindMalformed, Status: resp.StatusCode, Reason: "empty report"}
 	case start[0] == '<':
-		return nil, &Error{Kind: KindMalformed, Status: resp.StatusCode, reason: "a web page in place of the report"}
+		return nil, &graph.Error{Kind: graph.KindMalformed, Status: resp.StatusCode, Reason: "a web page in place of the report"}
 	case start[0] == '{', start[0] == '[':
 		return c.openJSON(ctx, k, resp, buffered)
 	}
@@ -247,7 +249,7 @@ func (d *download) Read(p []byte) (int, error) {
 	n, err := d.r.Read(p)
 	d.left -= int64(n)
 	if d.left < 0 {
-		return 0, &Error{Kind: KindTooLarge, Err: errTooLarge}
+		return 0, &graph.Error{Kind: graph.KindTooLarge, Err: errTooLarge}
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		return n, bodyError(d.ctx, err)

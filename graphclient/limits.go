@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
 // Scope says what one budget is counted for, always within one Client, that
@@ -49,24 +51,24 @@ type LimitTable []LimitRow
 func DefaultLimits() LimitTable {
 	const second = time.Second
 	return LimitTable{
-		{Source: SourceCopilot, Limits: []Limit{{PerTenant, 30, second}}},
+		{Source: graph.SourceCopilot, Limits: []Limit{{PerTenant, 30, second}}},
 
-		{Source: SourceChat, Suffix: "/messages", Limits: []Limit{{PerTenant, 20, second}, {PerResource, 1, second}}},
-		{Source: SourceChat, Resource: true, Limits: []Limit{{PerTenant, 30, second}, {PerResource, 1, second}}},
-		{Source: SourceChat, Limits: []Limit{{PerTenant, 200, second}}},
+		{Source: graph.SourceChat, Suffix: "/messages", Limits: []Limit{{PerTenant, 20, second}, {PerResource, 1, second}}},
+		{Source: graph.SourceChat, Resource: true, Limits: []Limit{{PerTenant, 30, second}, {PerResource, 1, second}}},
+		{Source: graph.SourceChat, Limits: []Limit{{PerTenant, 200, second}}},
 
-		{Source: SourceConversations, Suffix: "/members", Limits: []Limit{{PerTenant, 30, second}, {PerResource, 1, second}, {PerUser, 1, second}}},
-		{Source: SourceConversations, Resource: true, Limits: []Limit{{PerTenant, 200, second}, {PerResource, 1, second}, {PerUser, 5, second}}},
-		{Source: SourceConversations, Limits: []Limit{{PerTenant, 20, second}, {PerUser, 1, second}}},
+		{Source: graph.SourceConversations, Suffix: "/members", Limits: []Limit{{PerTenant, 30, second}, {PerResource, 1, second}, {PerUser, 1, second}}},
+		{Source: graph.SourceConversations, Resource: true, Limits: []Limit{{PerTenant, 200, second}, {PerResource, 1, second}, {PerUser, 5, second}}},
+		{Source: graph.SourceConversations, Limits: []Limit{{PerTenant, 20, second}, {PerUser, 1, second}}},
 
-		{Source: SourceCall, Resource: true, Limits: []Limit{{PerTenant, 1500, 20 * second}, {PerResource, 40, 20 * second}}},
-		{Source: SourceCall, Limits: []Limit{{PerTenant, 40, 20 * second}}},
+		{Source: graph.SourceCall, Resource: true, Limits: []Limit{{PerTenant, 1500, 20 * second}, {PerResource, 40, 20 * second}}},
+		{Source: graph.SourceCall, Limits: []Limit{{PerTenant, 40, 20 * second}}},
 
-		{Source: SourceUsage, Download: true, Limits: []Limit{{PerTenant, 14, 10 * time.Minute}}},
-		{Source: SourceUsage, Limits: []Limit{{PerTenant, 100, 10 * time.Minute}}},
+		{Source: graph.SourceUsage, Download: true, Limits: []Limit{{PerTenant, 14, 10 * time.Minute}}},
+		{Source: graph.SourceUsage, Limits: []Limit{{PerTenant, 100, 10 * time.Minute}}},
 
 		// Directory reads have no fixed number; Retry-After rules them.
-		{Source: SourceUsers},
+		{Source: graph.SourceUsers},
 	}
 }
 
@@ -96,7 +98,7 @@ func (l Limit) budget() *budget {
 }
 
 // row finds the row of a request: its index, or -1.
-func (t LimitTable) row(r *Request, uri string, download bool) int {
+func (t LimitTable) row(r *graph.Request, uri string, download bool) int {
 	path, _, _ := strings.Cut(uri, "?")
 	for i, row := range t {
 		if row.Source == r.Source && (!row.Download || download) && (!row.Resource || r.Resource != "") && hasSuffixFold(path, row.Suffix) {

@@ -1,9 +1,13 @@
 package graphclient
 
 import (
+	"fmt"
 	"net"
 	"net/url"
 	"strings"
+
+	"github.com/parley-gateway/parley/graphclient/graph"
+	"github.com/parley-gateway/parley/graphclient/internal/ascii"
 )
 
 // NextLinkOf says whether a member of a JSON object links to a next page: of the list of that name, or, where it is empty, of the
@@ -122,7 +126,7 @@ func parseAuthority(scheme, authority string) (origin, error) {
 	}
 	o := origin{scheme: scheme, host: strings.ToLower(u.Hostname()), port: u.Port()}
 	for i := range len(o.host) {
-		if c := o.host[i]; !alphanumeric(c) && !strings.ContainsRune("-._:", rune(c)) {
+		if c := o.host[i]; !ascii.Alphanumeric(c) && !strings.ContainsRune("-._:", rune(c)) {
 			return origin{}, refuse("has no valid host")
 		}
 	}
@@ -151,13 +155,13 @@ func sendable(s string) string {
 			b = append(b, s[i])
 			continue
 		}
-		b = append(b, '%', upperHex[s[i]>>4], upperHex[s[i]&15])
+		b = fmt.Appendf(b, "%%%02X", s[i])
 	}
 	return string(b)
 }
 
-func refuse(reason string) *Error {
-	return &Error{Kind: KindLinkRefused, reason: reason, final: true}
+func refuse(reason string) *graph.Error {
+	return &graph.Error{Kind: graph.KindLinkRefused, Reason: reason, Final: true}
 }
 
 // SameOrigin returns nil when the link may be followed: an absolute URL with
@@ -180,11 +184,11 @@ func (c *Client) linkTarget(link string) (target, error) {
 }
 
 // target finds where a request goes. A refused link never leaves here.
-func (c *Client) target(r *Request) (target, error) {
+func (c *Client) target(r *graph.Request) (target, error) {
 	if r.Link != "" {
 		return c.linkTarget(r.Link)
 	}
-	uri, err := r.uri()
+	uri, err := r.URI()
 	if err != nil {
 		return target{}, err
 	}

@@ -13,6 +13,8 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+
+	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
 // loginError says why a login failed. The library's error repeats the
@@ -20,16 +22,16 @@ import (
 // are taken from it and the error itself is dropped. No answer, 429 and 5xx
 // are temporary; everything else is a refusal. The library keeps no more than the
 // text of what went wrong on the way, so trouble is the last error of the wire.
-func loginError(err, trouble error) *Error {
-	if own, ok := errors.AsType[*Error](err); ok {
-		return own.clone()
+func loginError(err, trouble error) *graph.Error {
+	if own, ok := errors.AsType[*graph.Error](err); ok {
+		return own.Clone()
 	}
-	e := &Error{Kind: KindCredential, reason: "login failed"}
+	e := &graph.Error{Kind: graph.KindCredential, Reason: "login failed"}
 	var failed *azidentity.AuthenticationFailedError
 	if !errors.As(err, &failed) {
 		var unusable interface{ NonRetriable() }
 		if errors.As(err, &unusable) && trouble == nil {
-			e.reason = "credential cannot be used here"
+			e.Reason = "credential cannot be used here"
 			return e
 		}
 		return unreached(err, trouble)
@@ -37,32 +39,32 @@ func loginError(err, trouble error) *Error {
 	resp := failed.RawResponse
 	if resp == nil {
 		if code := aadsts(err.Error()); code != "" {
-			e.reason, e.Code = "login refused", code
+			e.Reason, e.Code = "login refused", code
 			return e
 		}
 		return unreached(err, trouble)
 	}
 	e.Status = resp.StatusCode
-	if kind := kindOfStatus(resp.StatusCode); kind == KindThrottled || kind == KindUnavailable {
-		e.Kind, e.reason = KindLoginUnavailable, "login service unavailable"
-		e.RetryAfter = retryAfter(resp.Header, time.Now())
+	if kind := graph.KindOf(resp.StatusCode); kind == graph.KindThrottled || kind == graph.KindUnavailable {
+		e.Kind, e.Reason = graph.KindLoginUnavailable, "login service unavailable"
+		e.RetryAfter = graph.RetryAfter(resp.Header, time.Now())
 		return e
 	}
-	e.reason = "login refused"
+	e.Reason = "login refused"
 	e.Code, e.InnerCode = loginCodes(resp)
 	return e
 }
 
 // unreached is the error of a login service that gave no answer, or none that the library can use: then nothing went wrong on the wire.
-func unreached(err, trouble error) *Error {
-	e := &Error{Kind: KindLoginUnavailable, reason: "login service gave no usable answer"}
-	if e.Cause = causeOf(err); trouble != nil {
-		e.Cause = causeOf(trouble)
-	} else if e.Cause == CauseConnection {
+func unreached(err, trouble error) *graph.Error {
+	e := &graph.Error{Kind: graph.KindLoginUnavailable, Reason: "login service gave no usable answer"}
+	if e.Cause = graph.CauseOf(err); trouble != nil {
+		e.Cause = graph.CauseOf(trouble)
+	} else if e.Cause == graph.CauseConnection {
 		e.Cause = ""
 		return e
 	}
-	e.reason = "login service not reached: " + e.Cause.Words()
+	e.Reason = "login service not reached: " + e.Cause.Words()
 	return e
 }
 
@@ -95,28 +97,37 @@ func loginCodes(resp *http.Response) (code, oauth string) {
 	if err != nil {
 		return "", ""
 	}
-	return aadsts(string(body)), identifier(scalar(members(body)[keyError]))
+	return aadsts(string(body)), graph.Identifier(oauthText(body, "error"))
+}
+
+// oauthText is a text in an authority's answer.
+func oauthText(body []byte, member string) string {
+	var answer map[string]any
+	if json.Unmarshal(body, &answer) != nil {
+		return ""
+	}
+	text, _ := answer[member].(string)
+	return text
 }
 
 // userLoginError says why a user's token was not exchanged. Refusals of the
 // application itself stay credential failures.
-func userLoginError(err, trouble error) *Error {
+func userLoginError(err, trouble error) *graph.Error {
 	e := loginError(err, trouble)
-	if e.Kind != KindCredential {
+	if e.Kind != graph.KindCredential {
 		return e
 	}
 	suberror := ""
 	if failed, ok := errors.AsType[*azidentity.AuthenticationFailedError](err); ok && failed.RawResponse != nil {
 		if body, err := runtime.Payload(failed.RawResponse); err == nil {
-			answer := members(body)
-			suberror, e.Claims = scalar(answer["suberror"]), usableClaims(scalar(answer["claims"]))
+			suberror, e.Claims = oauthText(body, "suberror"), usableClaims(oauthText(body, "claims"))
 		}
 	}
 	switch {
 	case suberror == "consent_required" || slices.Contains(consentCodes, e.Code):
-		e.Kind, e.reason, e.Claims = KindConsent, "nobody has consented to the application's permissions for this user", ""
+		e.Kind, e.Reason, e.Claims = graph.KindConsent, "nobody has consented to the application's permissions for this user", ""
 	case e.Claims != "" || e.InnerCode == "interaction_required" || e.InnerCode == "invalid_grant" || slices.Contains(assertionCodes, e.Code):
-		e.Kind, e.reason = KindSignIn, "the user's token was not exchanged"
+		e.Kind, e.Reason = graph.KindSignIn, "the user's token was not exchanged"
 	}
 	return e
 }

@@ -11,12 +11,14 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/google/uuid"
+
+	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
 // call is what one call of the API carries through the pipeline. One
 // goroutine uses it at a time.
 type call struct {
-	request  *Request
+	request  *graph.Request
 	target   target
 	download bool
 	requests int // sent to Graph so far
@@ -66,7 +68,7 @@ func (c *Client) newRequest(ctx context.Context, k *call) (*policy.Request, erro
 	shown := (&url.URL{Scheme: c.origin.scheme, Host: c.origin.authority(), Path: "/" + k.request.Source}).String()
 	req, err := runtime.NewRequest(context.WithValue(ctx, callKey{}, k), http.MethodGet, shown)
 	if err != nil {
-		return nil, &Error{Kind: KindUnexpected, reason: "request cannot be built"}
+		return nil, &graph.Error{Kind: graph.KindUnexpected, Reason: "request cannot be built"}
 	}
 	runtime.SkipBodyDownload(req)
 	h := req.Raw().Header
@@ -98,7 +100,7 @@ func (p *identify) Do(req *policy.Request) (*http.Response, error) {
 
 // observe counts, times and logs a request. It sees no path.
 type observe struct {
-	observer Observer
+	observer graph.Observer
 	logger   *slog.Logger
 	clock    *clock
 }
@@ -114,7 +116,7 @@ func (p *observe) Do(req *policy.Request) (*http.Response, error) {
 	took := time.Since(start)
 	status, id := 0, ""
 	if err == nil {
-		status, id = resp.StatusCode, requestID(resp.Header)
+		status, id = resp.StatusCode, graph.RequestID(resp.Header)
 		p.clock.observe(resp.Header, start, start.Add(took))
 	}
 	p.observer.GraphRequest(k.request.Source, status, took)
@@ -126,7 +128,7 @@ func (p *observe) Do(req *policy.Request) (*http.Response, error) {
 // limit waits for the budgets and gates, and shuts the gates.
 type limit struct {
 	budgets  *budgets
-	observer Observer
+	observer graph.Observer
 }
 
 var _ policy.Policy = (*limit)(nil)
@@ -162,7 +164,7 @@ func (p *limit) Do(req *policy.Request) (*http.Response, error) {
 		probe, tooLong, err := b.acquire(ctx, k.request.Priority)
 		if err != nil {
 			spend(false)
-			return nil, canceled(ctx)
+			return nil, graph.Canceled(ctx)
 		}
 		if tooLong > 0 {
 			spend(false)
@@ -181,7 +183,7 @@ func (p *limit) Do(req *policy.Request) (*http.Response, error) {
 	if err != nil {
 		return resp, err
 	}
-	if wait := retryAfter(resp.Header, time.Now()); throttles(resp.StatusCode, wait) {
+	if wait := graph.RetryAfter(resp.Header, time.Now()); throttles(resp.StatusCode, wait) {
 		p.budgets.close(k.request, k.target.uri, k.download, plan, wait, sent)
 		return resp, nil
 	}
@@ -190,17 +192,17 @@ func (p *limit) Do(req *policy.Request) (*http.Response, error) {
 }
 
 // outlasting is the error of a request that would wait too long at a budget.
-func outlasting(b *budget, wait time.Duration) *Error {
-	e := &Error{Kind: KindThrottled, RetryAfter: wait, reason: "Graph asked to wait, and the wait would outlast the deadline", local: true}
+func outlasting(b *budget, wait time.Duration) *graph.Error {
+	e := &graph.Error{Kind: graph.KindThrottled, RetryAfter: wait, Reason: "Graph asked to wait, and the wait would outlast the deadline", Unsent: true}
 	if e.Own = !b.closed(); e.Own {
-		e.reason = "our own budget is used up, and the wait would outlast the deadline"
+		e.Reason = "our own budget is used up, and the wait would outlast the deadline"
 	}
 	return e
 }
 
 // throttles says whether an answer asks all requests of its kind to wait.
 func throttles(status int, wait time.Duration) bool {
-	return kindOfStatus(status) == KindThrottled || status == http.StatusServiceUnavailable && wait > 0
+	return graph.KindOf(status) == graph.KindThrottled || status == http.StatusServiceUnavailable && wait > 0
 }
 
 // address puts the exact target into a request. A proxy that is asked for a target in clear text gets it whole: net/http writes

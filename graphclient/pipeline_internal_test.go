@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/log"
+
+	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
 func TestPolicyOrder(t *testing.T) {
@@ -44,8 +46,8 @@ func TestLibraryLogsHoldNoPath(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	_, err = client.Page(t.Context(), Request{
-		Source: SourceChat, Path: "/users/alice%40contoso.example/chats", Query: []Param{{"$filter", "topic eq 'merger'"}},
+	_, err = client.Page(t.Context(), graph.Request{
+		Source: graph.SourceChat, Path: "/users/alice%40contoso.example/chats", Query: []graph.Param{{Name: "$filter", Value: "topic eq 'merger'"}},
 	})
 	if err == nil {
 		t.Fatal("no error")

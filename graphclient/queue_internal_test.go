@@ -13,6 +13,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
 // TestSlowBudgetIsNoQueueOfThousands: a chat's budget is one request a second. Whoever cannot be served before the deadline is told
@@ -34,7 +36,7 @@ func TestSlowBudgetIsNoQueueOfThousands(t *testing.T) {
 					group.Go(func() {
 						ctx, cancel := context.WithTimeout(WithCaller(t.Context(), fmt.Sprint("caller", i%callers)), deadline)
 						defer cancel()
-						probe, wait, err := b.acquire(ctx, Interactive)
+						probe, wait, err := b.acquire(ctx, graph.Interactive)
 						switch {
 						case err != nil:
 							late.Add(1)
@@ -67,7 +69,7 @@ func TestQueuesOfAllLimits(t *testing.T) {
 		sent := 0
 		client, err := New(Config{
 			BaseURL: "http://127.0.0.1:8090",
-			Limits:  LimitTable{{Source: SourceChat, Limits: []Limit{{PerTenant, 1, time.Second}, {PerResource, 1, time.Second}}}},
+			Limits:  LimitTable{{Source: graph.SourceChat, Limits: []Limit{{PerTenant, 1, time.Second}, {PerResource, 1, time.Second}}}},
 			Transport: serving(func(*http.Request) (*http.Response, error) {
 				sent++
 				return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(`{"value":[]}`))}, nil
@@ -81,7 +83,7 @@ func TestQueuesOfAllLimits(t *testing.T) {
 		ask := func(caller, chat string, patience time.Duration) error {
 			ctx, cancel := context.WithTimeout(WithCaller(t.Context(), caller), patience)
 			defer cancel()
-			_, err := client.Page(ctx, Request{Source: SourceChat, Resource: chat, Path: "/chats/" + chat + "/messages"})
+			_, err := client.Page(ctx, graph.Request{Source: graph.SourceChat, Resource: chat, Path: "/chats/" + chat + "/messages"})
 			return err
 		}
 		for range 5 {
@@ -93,8 +95,8 @@ func TestQueuesOfAllLimits(t *testing.T) {
 		}
 		synctest.Wait()
 		begin, before := time.Now(), sent
-		refusal, ok := errors.AsType[*Error](ask("greedy", "short", 30*time.Second))
-		if !ok || refusal.Kind != KindThrottled || !refusal.Own || refusal.RetryAfter < 30*time.Second || time.Since(begin) != 0 || sent != before {
+		refusal, ok := errors.AsType[*graph.Error](ask("greedy", "short", 30*time.Second))
+		if !ok || refusal.Kind != graph.KindThrottled || !refusal.Own || refusal.RetryAfter < 30*time.Second || time.Since(begin) != 0 || sent != before {
 			t.Errorf("a chat whose own queue is short: %+v after %v, %d sent", refusal, time.Since(begin), sent-before)
 		}
 		if err := ask("modest", "other", 10*time.Second); err != nil || time.Since(begin) > 5*time.Second {

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
 // TestLongLimits keeps limits that are counted over minutes: as many requests as are allowed go out at once, no span of
@@ -25,7 +27,7 @@ func TestLongLimits(t *testing.T) {
 			if n >= most {
 				time.Sleep(time.Duration(r.Int64N(int64(3 * time.Minute))))
 			}
-			if wait, err := pass(patient, b, Interactive); err != nil || wait > 0 {
+			if wait, err := pass(patient, b, graph.Interactive); err != nil || wait > 0 {
 				t.Fatal(wait, err)
 			}
 			sent = append(sent, time.Now())
@@ -41,14 +43,14 @@ func TestLongLimits(t *testing.T) {
 			t.Error("not idle after a whole span")
 		}
 		for range most {
-			if _, err := pass(t.Context(), b, Interactive); err != nil {
+			if _, err := pass(t.Context(), b, graph.Interactive); err != nil {
 				t.Fatal(err)
 			}
 		}
 		time.Sleep(time.Minute)
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		defer cancel()
-		if wait, err := pass(ctx, b, Interactive); err != nil || wait != 9*time.Minute {
+		if wait, err := pass(ctx, b, graph.Interactive); err != nil || wait != 9*time.Minute {
 			t.Errorf("one more: wait %v, %v", wait, err)
 		}
 	})
@@ -58,7 +60,7 @@ func TestLongLimits(t *testing.T) {
 // would, streams and downloads too, is told the time at once, and who waits less gets a turn.
 func TestUsedUpLongLimit(t *testing.T) {
 	t.Parallel()
-	for priority, free := range map[Priority]int{Interactive: 11, Background: 10} {
+	for priority, free := range map[graph.Priority]int{graph.Interactive: 11, graph.Background: 10} {
 		synctest.Test(t, func(t *testing.T) {
 			b := Limit{PerTenant, 14, 10 * time.Minute}.budget()
 			begin := time.Now()

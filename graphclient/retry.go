@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"time"
+
+	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
 // run makes one call, unless its route asked for payment lately.
@@ -34,7 +36,7 @@ const minPatience = time.Second
 type patience struct{ until time.Time }
 
 // has says whether the wait that an answer names is waited for whatever the tries.
-func (p *patience) has(ctx context.Context, err *Error) bool {
+func (p *patience) has(ctx context.Context, err *graph.Error) bool {
 	if err.RetryAfter < minPatience {
 		return false
 	}
@@ -51,8 +53,8 @@ func (p *patience) has(ctx context.Context, err *Error) bool {
 // repeat repeats one GET until accept takes an answer, the cause is final, the
 // tries and the patience are used up, or the next wait would outlast the deadline. Only
 // temporary failures are repeated; accept may report one, such as a cut body.
-func (c *Client) repeat(ctx context.Context, k *call, accept func(context.Context, *http.Response) error) *Error {
-	var last *Error
+func (c *Client) repeat(ctx context.Context, k *call, accept func(context.Context, *http.Response) error) *graph.Error {
+	var last *graph.Error
 	var patience patience
 	free := 0 // requests that used up no try
 	for try := 1; ; try++ {
@@ -60,19 +62,19 @@ func (c *Client) repeat(ctx context.Context, k *call, accept func(context.Contex
 		if err == nil {
 			return nil
 		}
-		if err.local && err.Kind == KindThrottled && last != nil {
+		if err.Unsent && err.Kind == graph.KindThrottled && last != nil {
 			// The gate that the last answer closed: that answer says more.
 			last.RetryAfter = err.RetryAfter
 			return last
 		}
 		last = err
-		if !err.retriable() || c.cfg.Retry.Tries <= 1 {
+		if !err.Retriable() || c.cfg.Retry.Tries <= 1 {
 			return err
 		}
-		if err.Kind == KindLoginUnavailable && (try > 1 || err.Cause == CauseTimeout) {
+		if err.Kind == graph.KindLoginUnavailable && (try > 1 || err.Cause == graph.CauseTimeout) {
 			return err // a login repeats itself before it fails
 		}
-		if err.Kind == KindThrottled && kindOfStatus(err.Status) == KindThrottled { // Graph's answer, and not the login's
+		if err.Kind == graph.KindThrottled && graph.KindOf(err.Status) == graph.KindThrottled { // Graph's answer, and not the login's
 			if patience.has(ctx, err) {
 				free++
 			} else if try >= c.cfg.Retry.Tries {
@@ -85,7 +87,7 @@ func (c *Client) repeat(ctx context.Context, k *call, accept func(context.Contex
 		}
 		delay := max(c.backoff(try-free), err.RetryAfter)
 		if wait := c.sleep(ctx, k, delay); wait != nil {
-			if wait.Kind == KindCanceled {
+			if wait.Kind == graph.KindCanceled {
 				return wait
 			}
 			err.RetryAfter = delay
@@ -95,7 +97,7 @@ func (c *Client) repeat(ctx context.Context, k *call, accept func(context.Contex
 }
 
 // failed completes an error before it leaves.
-func (c *Client) failed(ctx context.Context, k *call, err *Error) error {
+func (c *Client) failed(ctx context.Context, k *call, err *graph.Error) error {
 	err.Requests = k.requests
 	if err.ClientRequestID == "" && k.requests > 0 {
 		err.ClientRequestID = k.clientID
@@ -103,7 +105,7 @@ func (c *Client) failed(ctx context.Context, k *call, err *Error) error {
 	if err.Kind.Temporary() && err.RetryAfter <= 0 {
 		err.RetryAfter = c.cfg.Retry.Max
 	}
-	if !err.Kind.Temporary() && err.Kind != KindCallerLimit {
+	if !err.Kind.Temporary() && err.Kind != graph.KindCallerLimit {
 		err.RetryAfter = 0
 	}
 	c.cfg.Logger.DebugContext(ctx, "graph call failed", "source", k.request.Source, "error", err, "requests", k.requests)
@@ -120,10 +122,10 @@ func (c *Client) backoff(try int) time.Duration {
 }
 
 // sleep waits, or says at once that it would take too long.
-func (c *Client) sleep(ctx context.Context, k *call, delay time.Duration) *Error {
+func (c *Client) sleep(ctx context.Context, k *call, delay time.Duration) *graph.Error {
 	deadline, ok := ctx.Deadline()
 	if ok && time.Until(deadline) < delay || !ok && delay > maxBlindWait {
-		return &Error{Kind: KindThrottled, RetryAfter: delay, local: true}
+		return &graph.Error{Kind: graph.KindThrottled, RetryAfter: delay, Unsent: true}
 	}
 	timer := time.NewTimer(delay)
 	defer timer.Stop()
@@ -132,19 +134,19 @@ func (c *Client) sleep(ctx context.Context, k *call, delay time.Duration) *Error
 		c.cfg.Observer.GraphWait(k.request.Source, delay)
 		return nil
 	case <-ctx.Done():
-		return canceled(ctx)
+		return graph.Canceled(ctx)
 	}
 }
 
 // try sends one request through the pipeline and hands a success to accept.
 // The time limit starts when the request is sent, not while it queues.
-func (c *Client) try(parent context.Context, k *call, accept func(context.Context, *http.Response) error) *Error {
+func (c *Client) try(parent context.Context, k *call, accept func(context.Context, *http.Response) error) *graph.Error {
 	if parent.Err() != nil {
-		return canceled(parent)
+		return graph.Canceled(parent)
 	}
 	caller, before := CallerOf(parent), k.requests
 	if left := c.days.take(caller, time.Now()); left > 0 {
-		return &Error{Kind: KindCallerLimit, RetryAfter: left, reason: "no request is left of this caller's day", local: true}
+		return &graph.Error{Kind: graph.KindCallerLimit, RetryAfter: left, Reason: "no request is left of this caller's day", Unsent: true}
 	}
 	defer func() {
 		if k.requests == before {
@@ -152,7 +154,7 @@ func (c *Client) try(parent context.Context, k *call, accept func(context.Contex
 		}
 	}()
 	ctx, cancel := context.WithCancelCause(parent)
-	timer := time.AfterFunc(c.cfg.Retry.TryTimeout, func() { cancel(errTryTimeout) })
+	timer := time.AfterFunc(c.cfg.Retry.TryTimeout, func() { cancel(graph.ErrTryTimeout) })
 	timer.Stop()
 	k.queueing = func() { timer.Stop() }
 	k.sending = func() { timer.Reset(c.cfg.Retry.TryTimeout) }
@@ -167,26 +169,26 @@ func (c *Client) try(parent context.Context, k *call, accept func(context.Contex
 	return err
 }
 
-func (c *Client) exchange(ctx context.Context, k *call, accept func(context.Context, *http.Response) error) *Error {
+func (c *Client) exchange(ctx context.Context, k *call, accept func(context.Context, *http.Response) error) *graph.Error {
 	req, err := c.newRequest(ctx, k)
 	if err != nil {
-		return asError(err)
+		return graph.AsError(err)
 	}
 	resp, err := c.pipeline.Do(req) //nolint:bodyclose // closed below, or by accept
 	if err != nil {
 		if resp != nil {
-			discard(resp.Body)
+			graph.Discard(resp.Body)
 		}
-		return transportError(ctx, err)
+		return graph.TransportError(ctx, err)
 	}
 	if !k.takes(resp.StatusCode) {
-		defer discard(resp.Body)
-		fault := readFault(resp, c.asked(k))
-		fault.RetryAfter = retryAfter(resp.Header, time.Now())
+		defer graph.Discard(resp.Body)
+		fault := graph.ReadError(resp, c.situation(k))
+		fault.RetryAfter = graph.RetryAfter(resp.Header, time.Now())
 		return fault
 	}
 	if err := accept(ctx, resp); err != nil {
-		return asError(err)
+		return graph.AsError(err)
 	}
 	return nil
 }

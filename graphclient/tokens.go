@@ -9,6 +9,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/internal/coalesce"
 )
 
@@ -30,15 +31,15 @@ type resetter interface{ Reset() }
 type tokenSource struct {
 	credential azcore.TokenCredential
 	scope      string
-	observer   Observer
-	explain    func(err, trouble error) *Error // of a failed login
+	observer   graph.Observer
+	explain    func(err, trouble error) *graph.Error // of a failed login
 	logins     *logins
 
 	mu       sync.Mutex
 	token    azcore.AccessToken
-	claims   string    // that the token was asked with
-	refresh  time.Time // no early refresh before
-	failure  *Error    // of the last login, nil after a success
+	claims   string       // that the token was asked with
+	refresh  time.Time    // no early refresh before
+	failure  *graph.Error // of the last login, nil after a success
 	failures int
 	retryAt  time.Time // no login before, after a failure
 	rejected int       // tokens that Graph refused in a row
@@ -56,7 +57,7 @@ type loginKey struct {
 	renew  bool
 }
 
-func newTokenSource(credential azcore.TokenCredential, scope string, observer Observer) *tokenSource {
+func newTokenSource(credential azcore.TokenCredential, scope string, observer graph.Observer) *tokenSource {
 	return &tokenSource{credential: credential, scope: scope, observer: observer, explain: loginError, logins: &logins{}}
 }
 
@@ -74,8 +75,8 @@ func (s *tokenSource) get(ctx context.Context) (string, error) {
 		return token, nil
 	}
 	if s.failure != nil && now.Before(s.retryAt) {
-		err := s.failure.clone()
-		if err.Kind == KindLoginUnavailable {
+		err := s.failure.Clone()
+		if err.Kind == graph.KindLoginUnavailable {
 			err.RetryAfter = s.retryAt.Sub(now)
 		}
 		s.mu.Unlock()
@@ -99,7 +100,7 @@ func (s *tokenSource) renew(ctx context.Context, rejected, claims string) (strin
 	}
 	if now.Before(s.renewAt) {
 		s.mu.Unlock()
-		return "", &Error{Kind: KindCredential, reason: "renewed tokens are rejected"}
+		return "", &graph.Error{Kind: graph.KindCredential, Reason: "renewed tokens are rejected"}
 	}
 	login := s.start(loginKey{source: s, claims: claims, renew: true})
 	s.mu.Unlock()
@@ -139,7 +140,7 @@ func (s *tokenSource) start(key loginKey) *coalesce.Call[loginKey, string] {
 func (s *tokenSource) refused() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.failure != nil && s.failure.Kind == KindCredential
+	return s.failure != nil && s.failure.Kind == graph.KindCredential
 }
 
 // login fetches a token and keeps it, or the failure.
@@ -171,8 +172,8 @@ func (s *tokenSource) login(ctx context.Context, key loginKey) (string, error) {
 	}
 	failure := s.explain(err, trouble.get())
 	pause := min(firstPause<<min(s.failures, 10), maxPause)
-	if failure.Kind == KindLoginUnavailable {
-		// What the authority asked for, within reason: nobody else of this identity gets a token meanwhile.
+	if failure.Kind == graph.KindLoginUnavailable {
+		// What the authority asked for, within Reason: nobody else of this identity gets a token meanwhile.
 		pause = max(pause, min(failure.RetryAfter, mostAsked))
 		failure.RetryAfter = max(pause, failure.RetryAfter)
 	}
@@ -187,11 +188,11 @@ func tokenOf(ctx context.Context, login *coalesce.Call[loginKey, string]) (strin
 	if err == nil {
 		return token, nil
 	}
-	if failure, ok := errors.AsType[*Error](err); ok {
-		return "", failure.clone()
+	if failure, ok := errors.AsType[*graph.Error](err); ok {
+		return "", failure.Clone()
 	}
 	if errors.Is(err, coalesce.ErrClosed) {
-		return "", &Error{Kind: KindUnavailable, reason: "the client is closed", final: true}
+		return "", &graph.Error{Kind: graph.KindUnavailable, Reason: "the client is closed", Final: true}
 	}
-	return "", canceled(ctx)
+	return "", graph.Canceled(ctx)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/internal/fielderror"
 )
 
@@ -139,7 +140,7 @@ func (c *userCredential) GetToken(ctx context.Context, options policy.TokenReque
 		made, err := now.onBehalf(c.assertion)
 		if err != nil {
 			c.mu.Unlock()
-			return azcore.AccessToken{}, &Error{Kind: KindCredential, reason: "credential cannot be used here"}
+			return azcore.AccessToken{}, &graph.Error{Kind: graph.KindCredential, Reason: "credential cannot be used here"}
 		}
 		c.current, c.made = made, now.digest
 	}

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
 const (
@@ -51,8 +53,8 @@ func (w *witness) of(source string) *sightings {
 }
 
 // saw notes the outcome of a request about a user.
-func (w *witness) saw(ctx context.Context, source, user string, err *Error) {
-	if err != nil && err.Kind != KindUserRefused && err.Kind != KindRefused {
+func (w *witness) saw(ctx context.Context, source, user string, err *graph.Error) {
+	if err != nil && err.Kind != graph.KindUserRefused && err.Kind != graph.KindRefused {
 		return
 	}
 	now := time.Now()

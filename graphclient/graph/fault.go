@@ -1,4 +1,4 @@
-package graphclient
+package graph
 
 import (
 	"bytes"
@@ -8,6 +8,8 @@ import (
 	"io"
 	"net/http"
 	"strings"
+
+	"github.com/parley-gateway/parley/graphclient/internal/ascii"
 )
 
 // fault is what a Graph error body says.
@@ -19,18 +21,23 @@ type fault struct {
 	silent bool     // the body says nothing at all
 }
 
-const maxFaultDepth = 8
+const (
+	maxFault      = 256 << 10 // bytes of an error body that are looked at
+	maxFaultDepth = 8
+)
+
+var byteOrderMark = []byte("\ufeff")
 
 // parseFault reads {"error":{…}}. Anything else, HTML included, gives a fault
 // without words: the status decides then.
 func parseFault(body []byte) fault {
-	body = bytes.TrimSpace(trimBOM(body))
+	body = bytes.TrimSpace(bytes.TrimPrefix(body, byteOrderMark))
 	if len(body) == 0 {
 		return fault{silent: true}
 	}
 	all := members(body)
 	for name, value := range all {
-		if strings.EqualFold(name, keyError) {
+		if strings.EqualFold(name, "error") {
 			f := faultOf(value)
 			f.note(scalar(value), scalar(all["error_description"])) // OAuth's form
 			f.silent = f.said == ""
@@ -110,79 +117,84 @@ func scalar(value json.RawMessage) string {
 	return ""
 }
 
-// newFault makes the error of an answer: its status, headers and error body.
-func newFault(resp *http.Response, f fault, a asked) *Error {
+// newError makes the error of an answer: its status, headers and error body.
+func newError(resp *http.Response, f fault, at Situation) *Error {
 	e := &Error{
 		Status:    resp.StatusCode,
-		Code:      identifier(f.code),
-		InnerCode: identifier(f.innerCode),
-		RequestID: requestID(resp.Header),
+		Code:      Identifier(f.code),
+		InnerCode: Identifier(f.innerCode),
+		RequestID: RequestID(resp.Header),
 		message:   f.message,
 	}
 	if e.RequestID == "" {
-		e.RequestID = identifier(f.requestID)
+		e.RequestID = Identifier(f.requestID)
 	}
 	switch {
 	case resp.StatusCode > http.StatusOK && resp.StatusCode < 300:
-		e.Kind, e.reason = KindUnexpected, "a success without an answer"
+		e.Kind, e.Reason = KindUnexpected, "a success without an answer"
 		return e
 	case resp.StatusCode >= 300 && resp.StatusCode < 400:
-		e.Kind, e.reason = KindUnexpected, "a redirect, which is not followed"
+		e.Kind, e.Reason = KindUnexpected, "a redirect, which is not followed"
 		return e
 	case resp.StatusCode == http.StatusOK:
-		e.reason = "an error in place of the answer"
+		e.Reason = "an error in place of the answer"
 	case resp.StatusCode == http.StatusProxyAuthRequired:
-		e.Cause, e.final, e.reason = CauseProxy, true, "the proxy asks for a sign-in"
+		e.Cause, e.Final, e.Reason = CauseProxy, true, "the proxy asks for a sign-in"
 	}
 	if resp.StatusCode == http.StatusForbidden && challenges(resp.Header) {
 		f.note("insufficient_claims", "")
 	}
-	e.Kind, e.personal = f.meaning(resp.StatusCode, a)
+	e.Kind, e.personal = f.meaning(resp.StatusCode, at)
 	if e.Kind == KindForbidden {
 		e.Roles = neededRoles(f.said)
 	}
 	return e
 }
 
-// readFault makes the error of an answer that is no success. A body that cannot be read says nothing.
-func readFault(resp *http.Response, a asked) *Error {
+// ReadError makes the error of an answer that is no success. A body that cannot be read says nothing.
+func ReadError(resp *http.Response, at Situation) *Error {
 	f := fault{silent: true}
-	if r, err := decoded(resp); err == nil {
+	if r, err := Decoded(resp); err == nil {
 		if body, err := io.ReadAll(io.LimitReader(r, maxFault)); err == nil {
 			f = parseFault(body)
 		}
 	}
-	return newFault(resp, f, a)
+	return newError(resp, f, at)
 }
 
-// requestID is Graph's id of a request.
-func requestID(h http.Header) string { return identifier(h.Get("request-id")) }
+// RequestID is Graph's id of a request.
+func RequestID(h http.Header) string { return Identifier(h.Get("request-id")) }
 
-// identifier passes short plain identifiers and nothing else, since codes and
+// Identifier passes short plain identifiers and nothing else, since codes and
 // ids are logged and a broken service may put anything there.
-func identifier(s string) string {
+func Identifier(s string) string {
 	if len(s) > 80 {
 		return ""
 	}
 	for i := range len(s) {
-		if c := s[i]; !alphanumeric(c) && !strings.ContainsRune("-._", rune(c)) {
+		if c := s[i]; !ascii.Alphanumeric(c) && !strings.ContainsRune("-._", rune(c)) {
 			return ""
 		}
 	}
 	return s
 }
 
-var errTryTimeout = errors.New("one try took too long")
+var ErrTryTimeout = errors.New("one try took too long")
 
-// canceled is the error of a caller that left or whose deadline passed.
-func canceled(ctx context.Context) *Error {
+// Canceled is the error of a caller that left or whose deadline passed.
+func Canceled(ctx context.Context) *Error {
 	return &Error{Kind: KindCanceled, Err: ctx.Err()}
 }
 
-// asError returns the *Error in err; whatever else it is was unexpected.
-func asError(err error) *Error {
+// AsError returns the *Error in err; whatever else it is was unexpected.
+func AsError(err error) *Error {
 	if own, ok := errors.AsType[*Error](err); ok {
 		return own
 	}
 	return &Error{Kind: KindUnexpected, Err: err}
+}
+
+// ErrorIn makes the error of a success that holds one: value is the member "error" of its body.
+func ErrorIn(resp *http.Response, value []byte, at Situation) *Error {
+	return newError(resp, faultOf(value), at)
 }

@@ -1,4 +1,4 @@
-package graphclient
+package graph
 
 import (
 	"fmt"
@@ -132,11 +132,14 @@ type Error struct {
 	// Err is the cause, when there is one. Its own text may quote bytes of a
 	// broken answer, so log the Error, not the cause.
 	Err error
+	// Reason is a constant text in our own words.
+	Reason string
+	// Final marks a failure that is not repeated, whatever its kind.
+	Final bool
+	// Unsent marks a request that a budget or gate of our own refused.
+	Unsent bool
 
-	reason   string // our own words; constant texts only
 	message  string // Graph's words
-	final    bool   // not to be repeated, whatever the kind
-	local    bool   // refused by our own budget or gate, nothing was sent
 	personal bool   // believed to concern the request's user alone, which the answer leaves open
 }
 
@@ -150,9 +153,9 @@ func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("graph: ")
 	b.WriteString(e.Kind.String())
-	if e.reason != "" {
+	if e.Reason != "" {
 		b.WriteString(": ")
-		b.WriteString(e.reason)
+		b.WriteString(e.Reason)
 	}
 	var facts []string
 	add := func(name, value string) {
@@ -188,7 +191,7 @@ func (e *Error) Unwrap() error { return e.Err }
 func (e *Error) LogValue() slog.Value {
 	return slog.GroupValue(
 		slog.String("kind", e.Kind.String()),
-		slog.String("reason", e.reason),
+		slog.String("reason", e.Reason),
 		slog.Int("status", e.Status),
 		slog.String("code", e.Code),
 		slog.String("inner_code", e.InnerCode),
@@ -232,12 +235,15 @@ func (e *Error) Personal() bool {
 	}
 }
 
-// retriable says whether the retry loop may repeat the request.
-func (e *Error) retriable() bool { return e.Kind.Temporary() && !e.final && !e.local }
+// ConcernsAll notes that an answer which left open whom it is about concerns everybody.
+func (e *Error) ConcernsAll() { e.personal = false }
 
-// clone copies the error, so that one failure shared by many callers can be
+// Retriable says whether the retry loop may repeat the request.
+func (e *Error) Retriable() bool { return e.Kind.Temporary() && !e.Final && !e.Unsent }
+
+// Clone copies the error, so that one failure shared by many callers can be
 // completed by each of them.
-func (e *Error) clone() *Error {
+func (e *Error) Clone() *Error {
 	c := *e
 	return &c
 }

@@ -1,7 +1,9 @@
-package graphclient
+package graph
 
 import (
 	"strings"
+
+	"github.com/parley-gateway/parley/graphclient/internal/ascii"
 )
 
 // Priority orders requests that wait for the same budget.
@@ -93,24 +95,20 @@ func percentEncode(s string) string {
 }
 
 func unreserved(c byte) bool {
-	return alphanumeric(c) || c == '-' || c == '.' || c == '_' || c == '~'
+	return ascii.Alphanumeric(c) || c == '-' || c == '.' || c == '_' || c == '~'
 }
 
-func alphanumeric(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
-}
-
-// uri builds the request target of a request without a link.
-func (r *Request) uri() (string, error) {
+// URI builds the request target of a request without a link.
+func (r *Request) URI() (string, error) {
 	version := r.Version
 	if version == "" {
 		version = V1
 	}
 	if version != V1 && version != Beta {
-		return "", &Error{Kind: KindUnexpected, reason: "request version is neither v1.0 nor beta"}
+		return "", &Error{Kind: KindUnexpected, Reason: "request version is neither v1.0 nor beta"}
 	}
 	if !strings.HasPrefix(r.Path, "/") || strings.ContainsFunc(r.Path, notInPath) {
-		return "", &Error{Kind: KindUnexpected, reason: "request path is not an escaped path"}
+		return "", &Error{Kind: KindUnexpected, Reason: "request path is not an escaped path"}
 	}
 	var b strings.Builder
 	b.WriteByte('/')
@@ -119,7 +117,7 @@ func (r *Request) uri() (string, error) {
 	separator := byte('?')
 	for _, p := range r.Query {
 		if p.Name == "" || strings.ContainsFunc(p.Name, notInName) {
-			return "", &Error{Kind: KindUnexpected, reason: "query parameter name holds other than letters, digits and $@._-"}
+			return "", &Error{Kind: KindUnexpected, Reason: "query parameter name holds other than letters, digits and $@._-"}
 		}
 		b.WriteByte(separator)
 		b.WriteString(p.Name)
@@ -135,5 +133,5 @@ func notInPath(c rune) bool {
 }
 
 func notInName(c rune) bool {
-	return c >= 0x80 || !alphanumeric(byte(c)) && !strings.ContainsRune("$@._-", c)
+	return c >= 0x80 || !ascii.Alphanumeric(byte(c)) && !strings.ContainsRune("$@._-", c)
 }

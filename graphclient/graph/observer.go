@@ -1,4 +1,4 @@
-package graphclient
+package graph
 
 import "time"
 
@@ -15,10 +15,10 @@ type Observer interface {
 	CredentialState(ok bool)
 }
 
-type noObserver struct{}
+type NoObserver struct{}
 
-var _ Observer = noObserver{}
+var _ Observer = NoObserver{}
 
-func (noObserver) GraphRequest(string, int, time.Duration) {}
-func (noObserver) GraphWait(string, time.Duration)         {}
-func (noObserver) CredentialState(bool)                    {}
+func (NoObserver) GraphRequest(string, int, time.Duration) {}
+func (NoObserver) GraphWait(string, time.Duration)         {}
+func (NoObserver) CredentialState(bool)                    {}

@@ -1,4 +1,4 @@
-package graphclient
+package graph
 
 import (
 	"context"
@@ -7,9 +7,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"net/http"
-	"net/url"
-	"strconv"
 	"syscall"
 )
 
@@ -53,8 +50,8 @@ func (c Cause) Words() string {
 	}
 }
 
-// causeOf classifies the error of a RoundTripper or of reading a body.
-func causeOf(err error) Cause {
+// CauseOf classifies the error of a RoundTripper or of reading a body.
+func CauseOf(err error) Cause {
 	var (
 		dns     *net.DNSError
 		record  tls.RecordHeaderError
@@ -79,7 +76,7 @@ func causeOf(err error) Cause {
 		return CauseRefused
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
 		return CauseUnreachable
-	case errors.Is(err, errTryTimeout), errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+	case errors.Is(err, ErrTryTimeout), errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return CauseTimeout
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return CauseCut
@@ -98,32 +95,19 @@ func badCertificate(err error) bool {
 	return errors.As(err, &certificate) || errors.As(err, &host) || errors.As(err, &unknown)
 }
 
-// proxyError is a proxy that does not open the tunnel.
-type proxyError struct{ status int }
-
-func (e *proxyError) Error() string { return "the proxy answered " + strconv.Itoa(e.status) }
-
-// checkTunnel makes a proxy's refusal an error that can be told from others.
-func checkTunnel(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
-	if answer.StatusCode != http.StatusOK {
-		return &proxyError{answer.StatusCode}
-	}
-	return nil
-}
-
-// transportError makes the error of a request without a usable answer.
-func transportError(ctx context.Context, err error) *Error {
+// TransportError makes the error of a request without a usable answer.
+func TransportError(ctx context.Context, err error) *Error {
 	if own, ok := errors.AsType[*Error](err); ok {
 		return own
 	}
-	if errors.Is(context.Cause(ctx), errTryTimeout) {
-		return &Error{Kind: KindUnavailable, Err: err, Cause: CauseTimeout, reason: "no complete answer in time"}
+	if errors.Is(context.Cause(ctx), ErrTryTimeout) {
+		return &Error{Kind: KindUnavailable, Err: err, Cause: CauseTimeout, Reason: "no complete answer in time"}
 	}
 	if ctx.Err() != nil {
-		return canceled(ctx)
+		return Canceled(ctx)
 	}
-	e := &Error{Kind: KindUnavailable, Err: err, Cause: causeOf(err)}
-	e.reason = e.Cause.Words()
-	e.final = badCertificate(err)
+	e := &Error{Kind: KindUnavailable, Err: err, Cause: CauseOf(err)}
+	e.Reason = e.Cause.Words()
+	e.Final = badCertificate(err)
 	return e
 }

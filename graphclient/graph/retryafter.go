@@ -1,4 +1,4 @@
-package graphclient
+package graph
 
 import (
 	"math"
@@ -12,11 +12,11 @@ import (
 // known, last ten minutes.
 const maxRetryAfter = time.Hour
 
-// retryAfter reads Retry-After (RFC 9110): seconds, with a fraction or not, or
+// RetryAfter reads Retry-After (RFC 9110): seconds, with a fraction or not, or
 // a date, which is compared with the answer's own Date so that a wrong local
 // clock does no harm. Absent, negative or unreadable is 0; the longest is an
 // hour.
-func retryAfter(h http.Header, now time.Time) time.Duration {
+func RetryAfter(h http.Header, now time.Time) time.Duration {
 	value := strings.TrimSpace(h.Get("Retry-After"))
 	if value == "" {
 		return 0
@@ -31,14 +31,14 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 	if err != nil {
 		return 0
 	}
-	if date := serverDate(h); !date.IsZero() {
+	if date := ServerDate(h); !date.IsZero() {
 		now = date
 	}
 	return min(max(at.Sub(now), 0), maxRetryAfter)
 }
 
-// serverDate is the answer's Date, zero when absent or unreadable.
-func serverDate(h http.Header) time.Time {
+// ServerDate is the answer's Date, zero when absent or unreadable.
+func ServerDate(h http.Header) time.Time {
 	at, err := http.ParseTime(h.Get("Date"))
 	if err != nil {
 		return time.Time{}

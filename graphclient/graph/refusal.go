@@ -1,4 +1,4 @@
-package graphclient
+package graph
 
 import (
 	"cmp"
@@ -8,21 +8,13 @@ import (
 	"strings"
 )
 
-// asked is what the meaning of a refusal depends on beside the answer itself.
-type asked struct {
-	source string
-	person bool // the request is about one user's data as such, not about one chat or call
-	behalf bool // it was asked with a user's token
-	linked bool // it was asked by a link that Graph gave
-	others bool // Graph has answered other users on this route lately
-}
-
-// asked describes the request of a call.
-func (c *Client) asked(k *call) asked {
-	r := k.request
-	a := asked{source: r.Source, person: r.User != "" && r.Resource == "", behalf: c.user, linked: r.Link != ""}
-	a.others = a.person && c.witness.others(r.Source, r.User)
-	return a
+// Situation is what the meaning of a refusal depends on beside the answer itself.
+type Situation struct {
+	Source         string
+	Person         bool // the request is about one user's data as such, not about one chat or call
+	OnBehalf       bool // it was asked with a user's token
+	Linked         bool // it was asked by a link that Graph gave
+	OthersAnswered bool // Graph has answered other users on this route lately
 }
 
 // statusOfCode are the codes that say more than the status that they came with, in lower case.
@@ -69,7 +61,7 @@ func (f *fault) meant(status int) int {
 }
 
 func temporary(status int) bool {
-	return status >= http.StatusInternalServerError || kindOfStatus(status) == KindThrottled
+	return status >= http.StatusInternalServerError || KindOf(status) == KindThrottled
 }
 
 // Words of Graph's messages, in lower case and without addresses. Microsoft documents no codes for what they say.
@@ -85,49 +77,49 @@ var (
 
 // meaning is what a refusal means: the one place where status, codes and messages are judged. personal says that what may
 // concern everybody concerns the request's user, as far as the answer tells.
-func (f *fault) meaning(status int, a asked) (kind Kind, personal bool) {
+func (f *fault) meaning(status int, at Situation) (kind Kind, personal bool) {
 	said := address.ReplaceAllString(strings.ToLower(f.said), "")
 	status = f.meant(status)
 	switch status {
 	case http.StatusPaymentRequired:
-		return unpaid(said, a)
+		return unpaid(said, at)
 	case http.StatusForbidden:
-		return forbidden(said, a), false
+		return forbidden(said, at), false
 	case http.StatusNotFound:
 		switch {
-		case a.linked:
+		case at.Linked:
 			return KindLinkNotFound, false
 		case license.MatchString(said):
-			return licensee(said, a), false
+			return licensee(said, at), false
 		}
 	}
-	return kindOfStatus(status), false
+	return KindOf(status), false
 }
 
 // unpaid tells the three things apart that a 402 is about: the licence of one user, that of the tenant, and the payment of
 // all requests. One that does not say is believed to be about its user until others get it.
-func unpaid(said string, a asked) (kind Kind, personal bool) {
+func unpaid(said string, at Situation) (kind Kind, personal bool) {
 	said = strings.ReplaceAll(said, "payment required", "") // the status in words
 	switch {
 	case whoNeeds.MatchString(said):
-		return licensee(said, a), false
+		return licensee(said, at), false
 	case payment.MatchString(said):
 		return KindPaymentRequired, false
 	case license.MatchString(said):
-		return licensee(said, a), false
+		return licensee(said, at), false
 	case charge.MatchString(said):
 		return KindPaymentRequired, false
 	default:
-		return KindPaymentRequired, a.person
+		return KindPaymentRequired, at.Person
 	}
 }
 
 // licensee is who has no licence: whom the sentence names, else the user that the request is about.
-func licensee(said string, a asked) Kind {
+func licensee(said string, at Situation) Kind {
 	who := ""
 	if found := whoNeeds.FindStringSubmatch(said); found != nil {
 		who = found[1]
-	} else if a.person || strings.Contains(said, "user") {
+	} else if at.Person || strings.Contains(said, "user") {
 		who = "user"
 	}
 	if who == "user" {
@@ -137,32 +129,32 @@ func licensee(said string, a asked) Kind {
 }
 
 // forbidden tells what a 403 is about.
-func forbidden(said string, a asked) Kind {
+func forbidden(said string, at Situation) Kind {
 	switch {
 	case strings.Contains(said, "insufficient_claims"):
-		if a.behalf {
+		if at.OnBehalf {
 			return KindSignIn
 		}
 		return KindCredential
 	case strings.Contains(said, "requires one of"):
 		return KindForbidden
-	case a.behalf && a.source == SourceUsage:
+	case at.OnBehalf && at.Source == SourceUsage:
 		return KindUserRole
 	case license.MatchString(said):
-		return licensee(said, a)
+		return licensee(said, at)
 	case permission.MatchString(said):
 		return KindForbidden
 	case strings.Contains(said, accessCheck):
 		return KindAccessDenied
-	case a.person && !a.behalf && (a.source == SourceCopilot || a.others):
+	case at.Person && !at.OnBehalf && (at.Source == SourceCopilot || at.OthersAnswered):
 		return KindUserRefused
 	default:
 		return KindRefused
 	}
 }
 
-// kindOfStatus maps an HTTP status that is not a success.
-func kindOfStatus(status int) Kind {
+// KindOf maps an HTTP status that is not a success.
+func KindOf(status int) Kind {
 	switch status {
 	case http.StatusBadRequest:
 		return KindBadRequest
@@ -206,7 +198,7 @@ func neededRoles(said string) []string {
 	}
 	var roles []string
 	for role := range strings.SplitSeq(found[1], ",") {
-		if role = identifier(strings.TrimSpace(role)); role != "" && len(roles) < 32 {
+		if role = Identifier(strings.TrimSpace(role)); role != "" && len(roles) < 32 {
 			roles = append(roles, role)
 		}
 	}

@@ -1,0 +1,38 @@
+package graph
+
+import (
+	"compress/gzip"
+	"io"
+	"net/http"
+	"strings"
+)
+
+// Encoding returns the body as it was sent, and whether it is compressed with gzip.
+func Encoding(resp *http.Response) (body io.Reader, packed bool, err error) {
+	switch encoding := strings.ToLower(strings.TrimSpace(resp.Header.Get("Content-Encoding"))); encoding {
+	case "", "identity":
+		return resp.Body, false, nil
+	case "gzip", "x-gzip":
+		return resp.Body, true, nil
+	default:
+		return nil, false, &Error{Kind: KindMalformed, Reason: "unknown content encoding"}
+	}
+}
+
+// Decoded returns the body without its content encoding, as a stream.
+func Decoded(resp *http.Response) (io.Reader, error) {
+	body, packed, err := Encoding(resp)
+	if err != nil || !packed {
+		return body, err
+	}
+	return gzip.NewReader(body)
+}
+
+// maxDrain is how many bytes are read so that a connection can be used again.
+const maxDrain = 64 << 10
+
+// Discard reads a little and closes the body, so that the connection lives on.
+func Discard(body io.ReadCloser) {
+	_, _ = io.CopyN(io.Discard, body, maxDrain) // a failure only costs the connection
+	_ = body.Close()                            // nothing more is read from it
+}
