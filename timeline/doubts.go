@@ -5,11 +5,19 @@ import (
 	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/timeline/cursor"
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
-// addGap adds a gap in ascending order, once. Neighbours are joined when there are more than a token holds.
+// gap is a span with a doubt.
+type gap struct {
+	window.Span
+	reason parleyv1.ErrorReason
+}
+
+// maxGaps is how many gaps of a source are told, so that a token stays small.
+const maxGaps = 8
+
+// addGap adds a gap in ascending order, once. Neighbours are joined when there are too many.
 func addGap(gaps []gap, g gap) []gap {
 	for i := range gaps {
 		if gaps[i].reason == g.reason && !g.Start.Before(gaps[i].Start) && !g.End.After(gaps[i].End) {
@@ -33,7 +41,7 @@ func addGap(gaps []gap, g gap) []gap {
 		}
 		joined = append(joined, next)
 	}
-	for len(joined) > cursor.MaxGaps {
+	for len(joined) > maxGaps {
 		joined = joinNearest(joined)
 	}
 	return joined

@@ -7,7 +7,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/timeline/cursor"
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
@@ -42,7 +41,7 @@ func TestAddGap(t *testing.T) {
 	for i := range 50 {
 		many = addGap(many, gap{window.Span{Start: at(0).AddDate(0, 0, 2*i), End: at(0).AddDate(0, 0, 2*i+1)}, a})
 	}
-	if len(many) != cursor.MaxGaps || !many[0].Start.Equal(at(0)) || !many[len(many)-1].End.Equal(at(0).AddDate(0, 0, 99)) {
+	if len(many) != maxGaps || !many[0].Start.Equal(at(0)) || !many[len(many)-1].End.Equal(at(0).AddDate(0, 0, 99)) {
 		t.Errorf("50 gaps became %d that do not cover them: %v", len(many), many)
 	}
 }

@@ -15,12 +15,6 @@ import (
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
-// gap is a span with a doubt.
-type gap struct {
-	window.Span
-	reason parleyv1.ErrorReason
-}
-
 // block is what reading one window brought.
 type block struct {
 	window.Window

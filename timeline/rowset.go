@@ -1,7 +1,6 @@
 package timeline
 
 import (
-	"crypto/sha256"
 	"slices"
 	"sort"
 	"strings"
@@ -12,28 +11,6 @@ import (
 	"github.com/parley-gateway/parley/timeline/chunk"
 	"github.com/parley-gateway/parley/timeline/window"
 )
-
-// linkset remembers links by digest.
-type linkset map[[16]byte]struct{}
-
-// add reports whether the link is new.
-func (s linkset) add(link string) bool {
-	if s.has(link) {
-		return false
-	}
-	s[linkID(link)] = struct{}{}
-	return true
-}
-
-func (s linkset) has(link string) bool {
-	_, seen := s[linkID(link)]
-	return seen
-}
-
-func linkID(link string) [16]byte {
-	sum := sha256.Sum256([]byte(link))
-	return [16]byte(sum[:16])
-}
 
 // place is where a row is, and the number of the latest chain that brought it.
 type place struct{ item, chain int }

@@ -1,6 +1,6 @@
 package timeline
 
-import "github.com/parley-gateway/parley/timeline/cursor"
+import "slices"
 
 const (
 	maxFar   = 1 << 11 // that a call keeps
@@ -25,9 +25,9 @@ type run struct {
 
 // pass notes rows of kept windows. Two of these hold no version twice, so that nothing is looked up until another row comes:
 // then settle puts the runs into the tables.
-func (s *seen) pass(r run) {
-	s.runs = append(s.runs, r)
-	s.held += len(r.hashes)
+func (s *seen) pass(hashes []uint64, only uint64) {
+	s.runs = append(s.runs, run{hashes, only})
+	s.held += len(hashes)
 	for len(s.runs) > 1 && s.held-len(s.runs[0].hashes) >= 2*maxSeen {
 		s.held -= len(s.runs[0].hashes)
 		s.runs = s.runs[1:]
@@ -81,8 +81,11 @@ func (s *seen) turn() {
 	}
 }
 
-// lately returns the rows outside their window that a token keeps.
-func (s *seen) lately() []uint64 { return s.strays[max(0, len(s.strays)-cursor.MaxOutOfWindow):] }
+// lately returns the latest rows outside their window, at most so many.
+func (s *seen) lately(most int) []uint64 { return s.strays[max(0, len(s.strays)-most):] }
+
+// outside reports whether a version was added as a row outside its window.
+func (s *seen) outside(id uint64) bool { return slices.Contains(s.strays, id) }
 
 // hashset is a set of digests: a table of a power of two, at most half full, searched from where the digest says. A map
 // would take as long as everything else that a cached event costs.

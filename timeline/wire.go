@@ -45,7 +45,7 @@ func (w *walk) stretch(t *track, most, room int) (events []byte, n int, err erro
 		}
 	}
 	if unchecked {
-		w.seen.pass(run{b.sheet.Hashes[first.At : first.At+to-t.next], only})
+		w.seen.pass(b.sheet.Hashes[first.At:first.At+to-t.next], only)
 	}
 	events = l.Part(first.At, b.entries[to-1].At+1)
 	n = to - t.next
