@@ -15,6 +15,7 @@ import (
 	"github.com/parley-gateway/parley/timeline/chunk"
 	"github.com/parley-gateway/parley/timeline/cursor"
 	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/seen"
 )
 
 // chain walks the pages of an API that is one chain: chats, usage rows, users. The cursor seals Graph's link.
@@ -40,9 +41,9 @@ type chain[T proto.Message] struct {
 	hidden  []bool // rows of the part that do not match
 	loose   bool   // Graph did not evaluate its part of the filter
 	links   linkset
-	seen    seen     // rows that this call passed
-	known   hashset  // rows that the calls before passed, as far as the token tells
-	failed  []string // Graph request ids
+	seen    seen.Set    // rows that this call passed
+	known   seen.Hashes // rows that the calls before passed, as far as the token tells
+	failed  []string    // Graph request ids
 	state   parleyv1.SourceState
 	reason  parleyv1.ErrorReason
 	pending []*parleyv1.Notice
@@ -52,7 +53,7 @@ type chain[T proto.Message] struct {
 
 // openChain begins a chain, or goes on with one.
 func openChain[T proto.Message](c *chain[T], token, field string) error {
-	c.links, c.seen.most, c.state = linkset{}, maxChain, parleyv1.SourceState_SOURCE_STATE_READ
+	c.links, c.seen.Most, c.state = linkset{}, seen.MostOfChain, parleyv1.SourceState_SOURCE_STATE_READ
 	if token == "" {
 		return nil
 	}
@@ -66,7 +67,7 @@ func openChain[T proto.Message](c *chain[T], token, field string) error {
 		c.resumed = true
 	}
 	for _, digest := range c.at.Delivered {
-		c.known.add(digest)
+		c.known.Add(digest)
 	}
 	return nil
 }
@@ -86,7 +87,7 @@ func (c *chain[T]) head() (row T, ok bool) {
 			continue
 		}
 		digest, named := c.digest(row)
-		if !named || !c.seen.has(digest) && !c.known.has(digest) {
+		if !named || !c.seen.Has(digest) && !c.known.Has(digest) {
 			return row, true
 		}
 		c.at.Counts.Duplicates++
@@ -106,7 +107,7 @@ func (c *chain[T]) take() {
 func (c *chain[T]) step(row T) {
 	c.at.Last = rowHash(row)
 	if digest, named := c.digest(row); named {
-		c.seen.add(digest, false)
+		c.seen.Add(digest, false)
 		c.at.Deliver(digest)
 	}
 	c.at.Index++
@@ -242,7 +243,7 @@ func (c *chain[T]) judge(ctx context.Context, err error) (bool, error) {
 		c.at.Restarted, c.anew = true, true
 		c.at.Link, c.at.Index, c.at.Last = "", 0, 0
 		c.page, c.links, c.resumed = nil, linkset{}, false
-		c.known, c.at.Delivered = hashset{}, nil // everything comes again but for what this call has handed over
+		c.known, c.at.Delivered = seen.Hashes{}, nil // everything comes again but for what this call has handed over
 		c.pending = append(c.pending, &parleyv1.Notice{
 			Code: reasons.Code(parleyv1.NoticeCode_NOTICE_CODE_RESTARTED), Source: c.src,
 			Message: "Graph does not know the place of the token any more; reading began again, so rows may come a second time",
@@ -297,7 +298,7 @@ func (c *chain[T]) recall() {
 	}
 	for _, row := range c.page.Items[:min(c.at.Index, len(c.page.Items))] {
 		if digest, named := c.digest(row); named {
-			c.known.add(digest)
+			c.known.Add(digest)
 		}
 	}
 }

@@ -26,7 +26,7 @@ func (w *walk) resume(have query.Sources, asked []parleyv1.Source, token, field 
 	w.begin(have, asked, place.Sources)
 	w.notices, w.told = nil, map[string]bool{}
 	for _, id := range place.OutOfWindow {
-		w.seen.add(id, true)
+		w.seen.Add(id, true)
 	}
 	for i, t := range w.tracks {
 		for _, g := range place.Sources[i].Gaps {

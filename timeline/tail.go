@@ -11,6 +11,7 @@ import (
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/chunk"
 	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/seen"
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
@@ -24,7 +25,7 @@ type tail struct {
 	last   int           // rows of the last page that had any
 	held   []source.Item // rows of the lowest instant of the page before: the next page may hold more of it
 	low    time.Time     // oldest row that the chain has shown; zero before its first page
-	shown  *seen         // rows that the chain has shown
+	shown  *seen.Set     // rows that the chain has shown
 	passed window.Span   // what earlier calls have handed over
 	// unbounded says that Graph does not honour the bounds: what lies outside is left out.
 	unbounded bool
@@ -174,7 +175,7 @@ func (r *reading) restart(b *block, from, next *tail) *block {
 // begin asks for what is left by a chain of its own.
 func (t *tail) begin(r *reading) {
 	t.query, t.link, t.links, t.low, t.kept = r.ask(t.rest), "", linkset{}, time.Time{}, false
-	t.shown = &seen{most: maxChain}
+	t.shown = &seen.Set{Most: seen.MostOfChain}
 }
 
 // known reports whether the chain has shown a row already: rows come newest first, so none that is newer than the oldest
@@ -184,7 +185,7 @@ func (t *tail) known(r *reading, item *source.Item) bool {
 		return false
 	}
 	at := r.timeOf(item)
-	return at.After(t.low) || at.Equal(t.low) && t.shown.has(rowID(item))
+	return at.After(t.low) || at.Equal(t.low) && t.shown.Has(rowID(item))
 }
 
 // rowID names what a row says.
@@ -221,7 +222,7 @@ func (t *tail) unseen(r *reading, items []source.Item, rows *rowset) []source.It
 	fresh := make([]source.Item, 0, len(items))
 	for i := range items {
 		item, id := &items[i], rowID(&items[i])
-		if !item.NoTime && !t.low.IsZero() && r.timeOf(item).After(t.low) && t.shown.has(id) {
+		if !item.NoTime && !t.low.IsZero() && r.timeOf(item).After(t.low) && t.shown.Has(id) {
 			rows.rows++
 			rows.duplicates++
 			continue
@@ -236,7 +237,7 @@ func (t *tail) unseen(r *reading, items []source.Item, rows *rowset) []source.It
 		fresh = append(fresh, *item)
 	}
 	for i := range items {
-		t.shown.add(rowID(&items[i]), false)
+		t.shown.Add(rowID(&items[i]), false)
 	}
 	return fresh
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/filter"
 	"github.com/parley-gateway/parley/timeline/query"
+	"github.com/parley-gateway/parley/timeline/seen"
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
@@ -28,7 +29,7 @@ type walk struct {
 	skew   func() time.Duration
 	span   window.Span // the asked interval; a zero start is open
 	tracks []*track
-	seen   seen // versions that were handed over
+	seen   seen.Set // versions that were handed over
 	fetch  *fetcher
 
 	extended   bool // a finished walk goes on with what has come since
@@ -188,14 +189,14 @@ func (w *walk) repeats(t *track, e *chunk.Entry) bool {
 	if w.unchecked(t) {
 		return false
 	}
-	w.seen.settle()
-	return w.seen.has(e.Hash^uint64(t.src)) || e.OutOfWindow && slices.Contains(t.trace.handed, e.Hash)
+	w.seen.Settle()
+	return w.seen.Has(e.Hash^uint64(t.src)) || e.OutOfWindow && slices.Contains(t.trace.handed, e.Hash)
 }
 
 // unchecked tells that the active block of a track can hold nothing that was handed over: so far there were kept windows
 // only, each with the rows of its own time.
 func (w *walk) unchecked(t *track) bool {
-	return t.active.kept != "" && w.seen.none() && !t.active.sheet.Repeats.Load()
+	return t.active.kept != "" && w.seen.None() && !t.active.sheet.Repeats.Load()
 }
 
 // skip drops the head as a repetition.

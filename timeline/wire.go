@@ -23,7 +23,7 @@ func (w *walk) stretch(t *track, most, room int) (events []byte, n int, err erro
 	if first.At == chunk.NotInChunk {
 		events, err = first.AppendTo(nil, w.req.ShownView(), chunk.MaxFrame-chunk.FrameRoom)
 		if err == nil {
-			w.seen.add(first.Hash^uint64(t.src), first.OutOfWindow)
+			w.seen.Add(first.Hash^uint64(t.src), first.OutOfWindow)
 			t.take(1)
 		}
 		return events, 1, err
@@ -34,18 +34,18 @@ func (w *walk) stretch(t *track, most, room int) (events []byte, n int, err erro
 	}
 	rival, only, unchecked := w.rival(t), uint64(t.src), w.unchecked(t)
 	if !unchecked {
-		w.seen.add(first.Hash^only, false)
+		w.seen.Add(first.Hash^only, false)
 	}
 	to := t.next + 1
 	for ; to < len(b.entries) && to-t.next < most; to++ {
 		e := &b.entries[to]
 		if e.At != b.entries[to-1].At+1 || l.PartSize(first.At, e.At+1) > room || rival != nil && !w.sooner(t, e, rival) ||
-			!unchecked && !w.seen.first(e.Hash^only) {
+			!unchecked && !w.seen.First(e.Hash^only) {
 			break
 		}
 	}
 	if unchecked {
-		w.seen.pass(b.sheet.Hashes[first.At:first.At+to-t.next], only)
+		w.seen.Pass(b.sheet.Hashes[first.At:first.At+to-t.next], only)
 	}
 	events = l.Part(first.At, b.entries[to-1].At+1)
 	n = to - t.next
