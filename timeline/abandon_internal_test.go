@@ -9,6 +9,7 @@ import (
 	"github.com/parley-gateway/parley/internal/ledger"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/links"
 	"github.com/parley-gateway/parley/timeline/seen"
 	"github.com/parley-gateway/parley/timeline/window"
 )
@@ -51,7 +52,7 @@ func TestAbandonedWindowsBuildNothing(t *testing.T) {
 			w := window.Window{Span: window.Span{Start: time.Unix(0, 0), End: time.Unix(3600, 0)}, Level: window.Hour}
 			var b *block
 			if c.chain {
-				b = r.follow(ctx, &tail{rest: w.Span, query: r.ask(w.Span), link: "next", links: linkset{}, shown: &seen.Set{}})
+				b = r.follow(ctx, &tail{rest: w.Span, query: r.ask(w.Span), link: "next", links: links.Set{}, shown: &seen.Set{}})
 			} else {
 				b = r.once(ctx, w, nil, false)
 			}

@@ -15,6 +15,7 @@ import (
 	"github.com/parley-gateway/parley/timeline/chunk"
 	"github.com/parley-gateway/parley/timeline/cursor"
 	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/links"
 	"github.com/parley-gateway/parley/timeline/seen"
 )
 
@@ -40,7 +41,7 @@ type chain[T proto.Message] struct {
 	from    int    // index of the first of them in the page
 	hidden  []bool // rows of the part that do not match
 	loose   bool   // Graph did not evaluate its part of the filter
-	links   linkset
+	links   links.Set
 	seen    seen.Set    // rows that this call passed
 	known   seen.Hashes // rows that the calls before passed, as far as the token tells
 	failed  []string    // Graph request ids
@@ -53,7 +54,7 @@ type chain[T proto.Message] struct {
 
 // openChain begins a chain, or goes on with one.
 func openChain[T proto.Message](c *chain[T], token, field string) error {
-	c.links, c.seen.Most, c.state = linkset{}, seen.MostOfChain, parleyv1.SourceState_SOURCE_STATE_READ
+	c.links, c.seen.Most, c.state = links.Set{}, seen.MostOfChain, parleyv1.SourceState_SOURCE_STATE_READ
 	if token == "" {
 		return nil
 	}
@@ -63,7 +64,7 @@ func openChain[T proto.Message](c *chain[T], token, field string) error {
 	}
 	c.at = *place
 	if c.at.Link != "" {
-		c.links.add(c.at.Link)
+		c.links.Add(c.at.Link)
 		c.resumed = true
 	}
 	for _, digest := range c.at.Delivered {
@@ -131,9 +132,9 @@ func (c *chain[T]) load(ctx context.Context) (bool, error) {
 	case c.page == nil:
 	case c.at.Index < c.page.Len():
 		return c.cut(ctx)
-	case c.page.FromCache && !c.anew && c.links.has(c.page.Next):
+	case c.page.FromCache && !c.anew && c.links.Has(c.page.Next):
 		// A kept page leads in a circle: ask Graph for it again.
-		c.anew, c.links = true, linkset{}
+		c.anew, c.links = true, links.Set{}
 	case !c.turn():
 		return false, nil
 	}
@@ -215,7 +216,7 @@ func (c *chain[T]) turn() bool {
 	next := c.page.Next
 	switch {
 	case next == "":
-	case !c.links.add(next):
+	case !c.links.Add(next):
 		c.doubt(parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP)
 	case c.at.Counts.Pages >= int64(c.engine.cfg.MaxPages):
 		c.doubt(parleyv1.ErrorReason_ERROR_REASON_TOO_MANY_PAGES)
@@ -242,7 +243,7 @@ func (c *chain[T]) judge(ctx context.Context, err error) (bool, error) {
 	case c.at.Link != "" && outdated && !c.at.Restarted:
 		c.at.Restarted, c.anew = true, true
 		c.at.Link, c.at.Index, c.at.Last = "", 0, 0
-		c.page, c.links, c.resumed = nil, linkset{}, false
+		c.page, c.links, c.resumed = nil, links.Set{}, false
 		c.known, c.at.Delivered = seen.Hashes{}, nil // everything comes again but for what this call has handed over
 		c.pending = append(c.pending, &parleyv1.Notice{
 			Code: reasons.Code(parleyv1.NoticeCode_NOTICE_CODE_RESTARTED), Source: c.src,

@@ -11,6 +11,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/internal/reasons"
 	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline/links"
 )
 
 // Bounds of a list of chats that is sorted here.
@@ -74,9 +75,9 @@ func (o *chatOrder) whole(ctx context.Context, first *chatPage) (*chatPage, erro
 	}
 	defer cancel()
 	list := newChatList(first)
-	links := linkset{}
+	links := links.Set{}
 	for page := first; page.Next != ""; {
-		if !list.timed || len(list.chats) > maxSortedChats || list.bytes > maxSortedBytes || !links.add(page.Next) {
+		if !list.timed || len(list.chats) > maxSortedChats || list.bytes > maxSortedBytes || !links.Add(page.Next) {
 			return nil, nil //nolint:nilnil // no list and no fault: the caller goes on without
 		}
 		var err error

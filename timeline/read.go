@@ -12,6 +12,7 @@ import (
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/chunk"
 	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/links"
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
@@ -247,14 +248,14 @@ func (e *ending) refused() bool {
 func (r *reading) chain(ctx context.Context, w window.Window, q source.EventQuery, rows *rowset) ending {
 	_, divisible := w.Finer()
 	_, _, halvable := w.Halves()
-	links := linkset{}
+	links := links.Set{}
 	link, last, filled := "", 0, 0
 	ahead := source.Ahead{
 		Ask: func(ctx context.Context, link string) (*source.Page[source.Item], error) { return r.page(ctx, q, link) },
 		Follow: func(next string, more int) bool {
 			load := r.load(rows.rows+more, rows.size+r.pageBytes.Load())
 			split := !rows.unbounded && (divisible && w.Level.TooMuch(filled+1, load) || halvable && r.tooLarge(rows))
-			return r.query.Conversation == "" && more > 0 && !split && !links.has(next) && r.passAhead(rows)
+			return r.query.Conversation == "" && more > 0 && !split && !links.Has(next) && r.passAhead(rows)
 		},
 	}
 	defer ahead.Stop()
@@ -288,7 +289,7 @@ func (r *reading) chain(ctx context.Context, w window.Window, q source.EventQuer
 			return ending{ignored: true}
 		case page.Unbounded && n == 1 && rows.window && !rows.whole:
 			return ending{unsent: true}
-		case !links.add(page.Next):
+		case !links.Add(page.Next):
 			return ending{reason: parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP}
 		case !rows.unbounded && (divisible && r.tooMuch(w, filled, rows) || halvable && r.tooLarge(rows)):
 			return ending{split: true}

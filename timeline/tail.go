@@ -11,6 +11,7 @@ import (
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/chunk"
 	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/links"
 	"github.com/parley-gateway/parley/timeline/seen"
 	"github.com/parley-gateway/parley/timeline/window"
 )
@@ -20,7 +21,7 @@ type tail struct {
 	rest   window.Span // what is left: its end moves down
 	query  source.EventQuery
 	link   string
-	links  linkset
+	links  links.Set
 	pages  int
 	last   int           // rows of the last page that had any
 	held   []source.Item // rows of the lowest instant of the page before: the next page may hold more of it
@@ -153,7 +154,7 @@ func (r *reading) laterAfter(from *tail, err error) []time.Time {
 
 // loops reports whether a page was seen before, or links to one that was.
 func (r *reading) loops(from *tail, page *source.Page[source.Item]) bool {
-	if page.Next != "" && from.links.has(page.Next) {
+	if page.Next != "" && from.links.Has(page.Next) {
 		return true
 	}
 	for i := range page.Items {
@@ -174,7 +175,7 @@ func (r *reading) restart(b *block, from, next *tail) *block {
 
 // begin asks for what is left by a chain of its own.
 func (t *tail) begin(r *reading) {
-	t.query, t.link, t.links, t.low, t.kept = r.ask(t.rest), "", linkset{}, time.Time{}, false
+	t.query, t.link, t.links, t.low, t.kept = r.ask(t.rest), "", links.Set{}, time.Time{}, false
 	t.shown = &seen.Set{Most: seen.MostOfChain}
 }
 
@@ -264,7 +265,7 @@ func (r *reading) turn(next *tail, page *source.Page[source.Item], rows *rowset)
 		return failure.None
 	case (r.byCreate || next.unbounded) && found && oldest.Before(next.rest.Start.Add(-2*time.Second)):
 		return failure.None // behind the interval, whose start Graph was not told
-	case !next.links.add(page.Next):
+	case !next.links.Add(page.Next):
 		return parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP
 	case next.pages >= r.maxPages:
 		return parleyv1.ErrorReason_ERROR_REASON_TOO_MANY_PAGES
