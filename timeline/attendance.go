@@ -15,6 +15,7 @@ import (
 	"github.com/parley-gateway/parley/timeline/chunk"
 	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/query"
+	"github.com/parley-gateway/parley/timeline/window"
 )
 
 // Graph knows no calls of a user, only a filter by participant, and a filter is no proof. What each listed call says, and
@@ -74,7 +75,7 @@ func (t *track) check(ctx context.Context, b *block) {
 		word := a.hear(b)
 		if word == chunk.ClaimsOthers || word == chunk.ClaimsOrganizer && !a.canary.honours(ctx, t.read, b.Span) {
 			t.refuted.Store(true)
-			b.gaps = addGap(slices.Clone(b.gaps), gap{b.Span, parleyv1.ErrorReason_ERROR_REASON_PARTICIPANT_NOT_HONOURED})
+			b.gaps = window.AddGap(slices.Clone(b.gaps), window.Gap{Span: b.Span, Reason: parleyv1.ErrorReason_ERROR_REASON_PARTICIPANT_NOT_HONOURED})
 		}
 	}
 }
@@ -186,7 +187,7 @@ func (t *track) keepProved(b *block, found []chunk.Participation) {
 		t.refuted.Store(true)
 	}
 	if slices.Contains(found, chunk.Unverified) {
-		b.gaps = addGap(slices.Clone(b.gaps), gap{b.Span, parleyv1.ErrorReason_ERROR_REASON_PARTICIPATION_NOT_PROVED})
+		b.gaps = window.AddGap(slices.Clone(b.gaps), window.Gap{Span: b.Span, Reason: parleyv1.ErrorReason_ERROR_REASON_PARTICIPATION_NOT_PROVED})
 	}
 	kept := make([]chunk.Entry, 0, len(b.entries))
 	for i := range b.entries {

@@ -78,5 +78,5 @@ func (w *walk) kept(t *track, resumed bool) {
 	if !lost.Start.Before(beginning.Add(-keptTolerance)) || lost.Empty() {
 		return
 	}
-	t.doubt(gap{lost, parleyv1.ErrorReason_ERROR_REASON_START_BEFORE_KEPT})
+	t.doubt(window.Gap{Span: lost, Reason: parleyv1.ErrorReason_ERROR_REASON_START_BEFORE_KEPT})
 }

@@ -22,7 +22,7 @@ type block struct {
 	sheet      *chunk.Chunk  // holds the events of the entries that are not apart
 	entries    []chunk.Entry // of the sheet, all or some; shared like it
 	kept       string        // key that the sheet was found under; "" = it was read for this call
-	gaps       []gap
+	gaps       []window.Gap
 	failed     *failure.Failure // why the window was not read to its end
 	split      bool             // it held too much and must be read in pieces; nothing else is set
 	ignored    bool             // Graph did not honour its bounds; nothing else is set
@@ -153,7 +153,7 @@ func (r *reading) once(ctx context.Context, w window.Window, wanted <-chan struc
 		}
 	}
 	if reason != failure.None {
-		b.gaps = append(b.gaps, gap{w.Span, reason})
+		b.gaps = append(b.gaps, window.Gap{Span: w.Span, Reason: reason})
 	}
 	rows.fill(b)
 	if b.failed == nil && len(b.gaps) == 0 && b.strays == 0 {

@@ -39,12 +39,12 @@ func (w *walk) news() []*parleyv1.Notice {
 	for _, t := range w.tracks {
 		for _, g := range t.doubts() {
 			var cause error
-			if g.reason == t.reason {
+			if g.Reason == t.reason {
 				cause = t.cause
 			}
-			w.notice(reasons.Text(g.reason), failure.Explain(g.reason, cause), t.src, &g.Span)
+			w.notice(reasons.Text(g.Reason), failure.Explain(g.Reason, cause), t.src, &g.Span)
 		}
-		if t.refuted.Load() && !slices.ContainsFunc(t.gaps, func(g gap) bool { return g.reason == parleyv1.ErrorReason_ERROR_REASON_PARTICIPANT_NOT_HONOURED }) {
+		if t.refuted.Load() && !slices.ContainsFunc(t.gaps, func(g window.Gap) bool { return g.Reason == parleyv1.ErrorReason_ERROR_REASON_PARTICIPANT_NOT_HONOURED }) {
 			w.notice(reasons.Text(parleyv1.ErrorReason_ERROR_REASON_PARTICIPANT_NOT_HONOURED), "Graph sent calls without the participant that it was asked for; they were left out", t.src, nil)
 		}
 		if !t.begun.IsZero() && t.open {
@@ -102,7 +102,7 @@ func (w *walk) report(t *track) *parleyv1.SourceReport {
 		r.FilteredByGraph = append(slices.Clone(r.GetFilteredByGraph()), t.clipped...)
 	}
 	for _, g := range t.doubts() {
-		r.Gaps = append(r.Gaps, &parleyv1.Gap{Interval: interval(g.Span), Reason: reasons.Text(g.reason)})
+		r.Gaps = append(r.Gaps, &parleyv1.Gap{Interval: interval(g.Span), Reason: reasons.Text(g.Reason)})
 	}
 	if covered := w.covered(t); covered.End.After(covered.Start) {
 		r.Covered = interval(covered)

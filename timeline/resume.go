@@ -1,6 +1,7 @@
 package timeline
 
 import (
+	"slices"
 	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
@@ -97,9 +98,7 @@ func (t *track) restore(s *cursor.Source, asked bool) {
 		}
 	}
 	t.counts, t.begun = s.Counts, s.Begun
-	for _, g := range s.Gaps {
-		t.gaps = append(t.gaps, gap{g.Span, g.Reason})
-	}
+	t.gaps = slices.Clone(s.Gaps)
 	t.trace.base, t.trace.fresh = s.Fingerprint, true
 	switch s.State {
 	case parleyv1.SourceState_SOURCE_STATE_READ:
@@ -117,16 +116,13 @@ func (t *track) save(hurried bool) cursor.Source {
 	s := cursor.Source{
 		State: t.state, Reason: t.reason, Answered: t.answered, Finished: t.finished,
 		Level: t.density.Level, Widest: t.density.Narrow, Rate: t.density.Rate(),
-		Reached: t.reached, Counts: t.total(), Begun: t.begun, Fingerprint: t.sum(),
+		Reached: t.reached, Counts: t.total(), Begun: t.begun, Gaps: t.gaps, Fingerprint: t.sum(),
 	}
 	if at, tried := t.cursor(hurried); at != nil {
 		s.Window = &cursor.Window{Window: at.window, Oversized: tried}
 		if at.any {
 			s.Window.Last = &cursor.Event{Time: at.time, Key: at.key, OutOfWindow: at.stray}
 		}
-	}
-	for _, g := range t.gaps {
-		s.Gaps = append(s.Gaps, cursor.Gap{Span: g.Span, Reason: g.reason})
 	}
 	return s
 }

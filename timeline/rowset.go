@@ -31,15 +31,15 @@ type rowset struct {
 	ahead      int64 // and for the one behind it
 	duplicates int
 	pages      int
-	read       time.Time // when the oldest page was read
-	doubtful   bool      // a row lay far outside
-	doubts     []gap     // of single rows
-	strange    int       // rows that lay far outside
-	leftOut    int       // rows that were not taken in
-	window     bool      // a whole window is read, not a page of an ordered chain
-	whole      bool      // all that is left of the source is read
-	unbounded  bool      // the source was asked without the interval: rows outside are expected
-	shown      time.Time // oldest row of earlier pages of an ordered chain: what is newer breaks the order
+	read       time.Time    // when the oldest page was read
+	doubtful   bool         // a row lay far outside
+	doubts     []window.Gap // of single rows
+	strange    int          // rows that lay far outside
+	leftOut    int          // rows that were not taken in
+	window     bool         // a whole window is read, not a page of an ordered chain
+	whole      bool         // all that is left of the source is read
+	unbounded  bool         // the source was asked without the interval: rows outside are expected
+	shown      time.Time    // oldest row of earlier pages of an ordered chain: what is newer breaks the order
 }
 
 func newRowset(r *reading, w window.Span) *rowset {
@@ -210,7 +210,7 @@ func (s *rowset) fill(b *block) {
 		}
 	}
 	if s.doubtful {
-		b.gaps = append(b.gaps, gap{s.asked, parleyv1.ErrorReason_ERROR_REASON_INTERVAL_NOT_HONOURED})
+		b.gaps = append(b.gaps, window.Gap{Span: s.asked, Reason: parleyv1.ErrorReason_ERROR_REASON_INTERVAL_NOT_HONOURED})
 	}
 	slices.SortFunc(entries, func(x, y chunk.Entry) int { return s.r.compare(&x, &y) })
 	b.sheet = chunk.New(entries)

@@ -150,7 +150,7 @@ func (t *track) eras(w window.Window) []*step {
 // left is read once, and what lies outside is left out.
 func (t *track) ignore(f *fetcher, s *slot) {
 	if !s.block.unsent {
-		t.doubt(gap{s.window.Span, parleyv1.ErrorReason_ERROR_REASON_INTERVAL_NOT_HONOURED})
+		t.doubt(window.Gap{Span: s.window.Span, Reason: parleyv1.ErrorReason_ERROR_REASON_INTERVAL_NOT_HONOURED})
 	}
 	rest := t.whole
 	if t.desc {

@@ -10,6 +10,7 @@ import (
 	"github.com/parley-gateway/parley/timeline/chunk"
 	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/filter"
+	"github.com/parley-gateway/parley/timeline/window"
 )
 
 // participantField is the field of filters that lists of calls lack.
@@ -30,7 +31,7 @@ func (t *track) sift(ctx context.Context, b *block) {
 		}
 		event, err := e.Event()
 		if err != nil {
-			b.gaps = addGap(b.gaps, gap{b.Span, parleyv1.ErrorReason_ERROR_REASON_FILTER_NOT_EVALUATED})
+			b.gaps = window.AddGap(b.gaps, window.Gap{Span: b.Span, Reason: parleyv1.ErrorReason_ERROR_REASON_FILTER_NOT_EVALUATED})
 			continue
 		}
 		verdict := t.filter.Match(event)
@@ -38,7 +39,7 @@ func (t *track) sift(ctx context.Context, b *block) {
 		if verdict == filter.Unknown && !trusted && !later {
 			verdict = t.matchWhole(ctx, event)
 			if verdict == filter.Unknown && ctx.Err() == nil {
-				b.gaps = addGap(b.gaps, gap{b.Span, parleyv1.ErrorReason_ERROR_REASON_FILTER_NOT_EVALUATED})
+				b.gaps = window.AddGap(b.gaps, window.Gap{Span: b.Span, Reason: parleyv1.ErrorReason_ERROR_REASON_FILTER_NOT_EVALUATED})
 			}
 		}
 		if verdict != filter.False {
@@ -76,7 +77,7 @@ func (t *track) prove(b *block) {
 		return
 	}
 	for _, s := range t.unproven {
-		t.doubt(gap{s, parleyv1.ErrorReason_ERROR_REASON_FILTER_NOT_EVALUATED})
+		t.doubt(window.Gap{Span: s, Reason: parleyv1.ErrorReason_ERROR_REASON_FILTER_NOT_EVALUATED})
 	}
 	t.unproven = nil
 }

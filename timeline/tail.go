@@ -78,7 +78,7 @@ func (r *reading) follow(ctx context.Context, from *tail) *block {
 		if !from.again {
 			// Begin anew at what is left; a circle of kept pages says nothing about Graph.
 			if !page.FromCache {
-				b.gaps = append(b.gaps, gap{from.rest, parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP})
+				b.gaps = append(b.gaps, window.Gap{Span: from.rest, Reason: parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP})
 			}
 			return r.restart(b, from, &next)
 		}
@@ -90,7 +90,7 @@ func (r *reading) follow(ctx context.Context, from *tail) *block {
 		if !next.unbounded && next.ignored(r, page.Items) {
 			next.unbounded = true
 			r.loose.Store(true)
-			b.gaps = append(b.gaps, gap{from.rest, parleyv1.ErrorReason_ERROR_REASON_INTERVAL_NOT_HONOURED})
+			b.gaps = append(b.gaps, window.Gap{Span: from.rest, Reason: parleyv1.ErrorReason_ERROR_REASON_INTERVAL_NOT_HONOURED})
 		}
 		rows.unbounded = next.unbounded
 		rows.add(next.unseen(r, page.Items, rows))
@@ -110,7 +110,7 @@ func (r *reading) follow(ctx context.Context, from *tail) *block {
 		b.Start = next.rest.End
 	}
 	if reason != failure.None {
-		b.gaps = append(b.gaps, gap{from.rest, reason})
+		b.gaps = append(b.gaps, window.Gap{Span: from.rest, Reason: reason})
 	}
 	rows.trim, rows.asked, rows.shown = b.Span, b.Span, from.low
 	rows.fill(b)

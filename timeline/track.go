@@ -41,7 +41,7 @@ type track struct {
 	tried     bool      // that window did not fit into an earlier call
 	resume    *position // where the cursor stood
 	trace     trace
-	gaps      []gap
+	gaps      []window.Gap
 	counts    cursor.Counts // without what the reading counts itself; pages, from cache and requests of earlier calls
 	failures  int           // windows that failed in a row
 	density   window.Density
@@ -224,7 +224,7 @@ func (t *track) raise(b *block) {
 	}
 	t.begun = b.begun
 	if !t.open {
-		t.doubt(gap{window.Span{Start: t.whole.Start, End: b.begun}, parleyv1.ErrorReason_ERROR_REASON_GRAPH_REJECTED_REQUEST})
+		t.doubt(window.Gap{Span: window.Span{Start: t.whole.Start, End: b.begun}, Reason: parleyv1.ErrorReason_ERROR_REASON_GRAPH_REJECTED_REQUEST})
 	}
 }
 
@@ -274,12 +274,12 @@ func (t *track) judge(b *block) {
 		t.next = len(b.entries)
 		return
 	}
-	t.doubt(gap{b.Span, f.Reason})
+	t.doubt(window.Gap{Span: b.Span, Reason: f.Reason})
 }
 
 // doubt records a gap, once.
-func (t *track) doubt(g gap) {
-	t.gaps = addGap(t.gaps, g)
+func (t *track) doubt(g window.Gap) {
+	t.gaps = window.AddGap(t.gaps, g)
 }
 
 // leave moves behind the active block.
@@ -335,7 +335,7 @@ func (t *track) stop() {
 }
 
 // doubts are the gaps, with that of a source that has stopped.
-func (t *track) doubts() []gap {
+func (t *track) doubts() []window.Gap {
 	if !t.cut {
 		return t.gaps
 	}
@@ -345,7 +345,7 @@ func (t *track) doubts() []gap {
 	} else {
 		rest.Start = t.reached
 	}
-	return addGap(slices.Clone(t.gaps), gap{rest, t.reason})
+	return window.AddGap(slices.Clone(t.gaps), window.Gap{Span: rest, Reason: t.reason})
 }
 
 // boundary is the time up to which everything has been handed over.

@@ -94,5 +94,5 @@ func (s *rowset) ambiguous(item *source.Item) {
 		return
 	}
 	at := s.r.timeOf(item).Truncate(time.Millisecond)
-	s.doubts = addGap(s.doubts, gap{window.Span{Start: at, End: at.Add(time.Millisecond)}, parleyv1.ErrorReason_ERROR_REASON_AMBIGUOUS_ID})
+	s.doubts = window.AddGap(s.doubts, window.Gap{Span: window.Span{Start: at, End: at.Add(time.Millisecond)}, Reason: parleyv1.ErrorReason_ERROR_REASON_AMBIGUOUS_ID})
 }

@@ -13,7 +13,6 @@ import (
 
 // Bounds of what a token holds.
 const (
-	MaxGaps        = 8 // gaps of a source
 	MaxOutOfWindow = 7 // digests of rows that were delivered out of their window
 	maxSources     = 8
 	maxWidest      = 31 * 24 * time.Hour
@@ -57,7 +56,7 @@ type Source struct {
 	// Counts are the counts of the report so far.
 	Counts Counts
 	// Gaps are the doubts so far, in ascending order.
-	Gaps []Gap
+	Gaps []window.Gap
 	// Begun is the time from which Graph accepted to be asked, a whole second; zero = from the start of the interval.
 	Begun time.Time
 	// Fingerprint is the sum of the digests of the rows that a resumed reading brings again.
@@ -78,12 +77,6 @@ type Event struct {
 	Time        time.Time
 	Key         string
 	OutOfWindow bool
-}
-
-// Gap is a span with a doubt.
-type Gap struct {
-	window.Span
-	Reason parleyv1.ErrorReason
 }
 
 // Seal makes the token of a place.
@@ -230,14 +223,14 @@ func (s *Source) unpackPlace(now time.Time, m *cursorpb.Source) error {
 // unpackGaps reads the gaps.
 func (s *Source) unpackGaps(now time.Time, m *cursorpb.Source) error {
 	bounds, err := unpackTimes(now, m.GetGaps())
-	if err != nil || len(bounds) != 2*len(m.GetGapReasons()) || len(m.GetGapReasons()) > MaxGaps {
+	if err != nil || len(bounds) != 2*len(m.GetGapReasons()) || len(m.GetGapReasons()) > window.MaxGaps {
 		return ErrMalformed
 	}
 	for i, number := range m.GetGapReasons() {
 		if number > maxReason {
 			return ErrMalformed
 		}
-		s.Gaps = append(s.Gaps, Gap{Span: window.Span{Start: bounds[2*i], End: bounds[2*i+1]}, Reason: parleyv1.ErrorReason(number)})
+		s.Gaps = append(s.Gaps, window.Gap{Span: window.Span{Start: bounds[2*i], End: bounds[2*i+1]}, Reason: parleyv1.ErrorReason(number)})
 	}
 	return nil
 }

@@ -34,9 +34,9 @@ func fullEvents() *Events {
 				Last:      &Event{Time: now.Add(-2*time.Hour + 7), Key: strings.Repeat("k", 64), OutOfWindow: src == 0},
 			},
 		}
-		for i := range MaxGaps {
+		for i := range window.MaxGaps {
 			at := now.Add(-time.Duration(i+1) * 100 * time.Hour)
-			s.Gaps = append(s.Gaps, Gap{window.Span{Start: at, End: at.Add(time.Hour)}, parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP})
+			s.Gaps = append(s.Gaps, window.Gap{Span: window.Span{Start: at, End: at.Add(time.Hour)}, Reason: parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP})
 		}
 		e.Sources = append(e.Sources, s)
 	}

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/timeline/window"
 )
 
 // TestReasonsTravel is of the kind "a gap says why, also across a resume": every reason comes out of a token as it went in.
@@ -11,7 +12,7 @@ func TestReasonsTravel(t *testing.T) {
 	t.Parallel()
 	for number, name := range parleyv1.ErrorReason_name {
 		reason := parleyv1.ErrorReason(number)
-		data, err := (&Events{Sources: []Source{{Reason: reason, Gaps: []Gap{{Reason: reason}}}}}).encode()
+		data, err := (&Events{Sources: []Source{{Reason: reason, Gaps: []window.Gap{{Reason: reason}}}}}).encode()
 		if err != nil {
 			t.Fatal(err)
 		}
