@@ -209,13 +209,12 @@ func (a *ages) begin(known func(method string) bool) tap.ServerInHandle {
 }
 
 // retire ends a stream before its connection is cut; the result calls that off. Those of the REST face have no such bound.
-func (a *ages) retire(ctx context.Context, end *streamEnd) (release func()) {
-	of := a.lifeOf(ctx)
-	if of == nil {
+func (a *ages) retire(hold *keeping, end *streamEnd) (release func()) {
+	if hold == nil || hold.conn == nil {
 		return func() {}
 	}
 	// The library varies the age by a tenth.
-	left := time.Until(of.born.Add(a.age - a.age/10 + a.grace - a.grace/10))
+	left := time.Until(hold.conn.born.Add(a.age - a.age/10 + a.grace - a.grace/10))
 	timer := time.AfterFunc(left, func() { end.stop(errStreamEnded("the connection has reached its age")) })
 	return func() { timer.Stop() }
 }

@@ -11,16 +11,18 @@ import (
 	"github.com/parley-gateway/parley/server/doors"
 )
 
-// arrivalUnary notes that the call's message has come, and at the end that the call is over.
-func arrivalUnary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	request := doors.RequestOf(ctx)
+// arrival notes that the call's message has come, and at the end that the call is over.
+type arrival struct{}
+
+func (arrival) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	request := infoOf(ctx).request
 	request.Arrived()
 	defer request.End()
 	return next(ctx, req)
 }
 
-func arrivalStream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
-	request := doors.RequestOf(stream.Context())
+func (arrival) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+	request := infoOf(stream.Context()).request
 	defer request.End()
 	return next(srv, &arriving{stream, request})
 }

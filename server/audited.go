@@ -11,7 +11,6 @@ import (
 	"github.com/parley-gateway/parley/internal/reasons"
 	"github.com/parley-gateway/parley/server/apierror"
 	"github.com/parley-gateway/parley/server/audit"
-	"github.com/parley-gateway/parley/server/inproc"
 )
 
 // auditing ends the record of a call with what its caller gets.
@@ -23,7 +22,7 @@ func (a auditing) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, n
 		if !returned || err != nil {
 			info.handed = handed{}
 		}
-		if call := inproc.FromContext(ctx); call != nil && call.Unchanged {
+		if info.web != nil && info.web.Unchanged {
 			info.handed.events = 0 // nothing is handed out but that it is the same
 		}
 		a.record(info, returned, err)

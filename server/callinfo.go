@@ -11,35 +11,51 @@ import (
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/server/audit"
 	"github.com/parley-gateway/parley/server/authn"
+	"github.com/parley-gateway/parley/server/doors"
+	"github.com/parley-gateway/parley/server/inproc"
 	"github.com/parley-gateway/parley/server/requestid"
 )
 
-// callInfo is what one call learns about itself. It is written by the goroutine that handles the call.
+// callInfo is what is known of one call: every fact of it that interceptors and services share. It is written by the goroutine
+// that handles the call.
 type callInfo struct {
-	// id is the request id, the caller's or a new one.
-	id string
-	// door is how the call came, and caller who asks; set by the identity interceptor.
-	door   string
-	caller *authn.Caller
-	// callerID is the caller's stable name, by which the context of the call tells graphclient whose requests these are.
+	// id is the request id, the caller's or a new one; rpc the method's name without its service; door how the call came.
+	id, rpc, door string
+	// request is the call on its connection; nil where nothing bounds it.
+	request *doors.Request
+	// web is the REST request behind the call; nil for gRPC.
+	web *inproc.Call
+
+	// hold is what the call holds until its answer is out; nil where it holds nothing.
+	hold *keeping
+	// cut ends a stream over gRPC although it waits for its reader; nil = it cannot be cut.
+	cut func(err error)
+	// out lets a stream be ended for others; nil for unary calls.
+	out *outside
+
+	// caller is who asks, and callerID the caller's stable name, by which the context of the call tells graphclient whose
+	// requests these are. Set by the identity interceptor.
+	caller   *authn.Caller
 	callerID string
-	// rpc is the method's name without its service.
-	rpc string
 	// tenant is the alias of the tenant that was read; set by the service.
 	tenant string
-	// granted is what the policy allowed, with the record of it; nil until it did. Set by the service.
+	// granted is what the policy allowed; nil until it did. Set by the service.
 	granted *accessGrant
+	// record is the audit record of the call, where it is begun.
+	record   audit.Call
+	recorded bool
 	// handed is what was handed out so far; set by the service.
 	handed handed
-	// cacheStatus and age tell where the answer came from; set by the freshness interceptor of unary calls.
-	cacheStatus, age string
-	// recorder notes what that is made of, where recording is set.
+
+	// recorder notes where the parts of the answer come from, where recording is set.
 	recorder  cache.Recorder
 	recording bool
-	// Room for what every call needs once, so that it is allocated with the info.
-	grant    accessGrant
-	record   audit.Call
-	recorded bool // the record is begun
+	// cacheStatus and age tell where the answer came from; set by the freshness interceptor of unary calls.
+	cacheStatus, age string
+
+	// Room for what hold and granted point to, so that it is allocated with the info.
+	ownHold keeping
+	grant   accessGrant
 }
 
 // handed is what a call has handed out. It is written by the goroutine that sends.
@@ -93,11 +109,23 @@ func infoOf(ctx context.Context) *callInfo {
 	return &callInfo{id: requestid.FromContext(ctx)}
 }
 
-// begin takes or makes the request id: that of the HTTP request where there is one, else the caller's or a new one.
-func (i *callInfo) begin(ctx context.Context, method string) {
-	i.rpc = method[strings.LastIndexByte(method, '/')+1:]
+// begin notes what the transport knows of the call. The request id is that of the HTTP request where there is one, else the
+// caller's or a new one.
+func (i *callInfo) begin(ctx context.Context, method, door string) {
+	i.rpc, i.door = method[strings.LastIndexByte(method, '/')+1:], door
+	i.request, i.web, i.hold = doors.RequestOf(ctx), inproc.FromContext(ctx), keepingOf(ctx)
 	if i.id = requestid.FromContext(ctx); i.id == "" {
 		i.id = requestid.Of(metadata.ValueFromIncomingContext(ctx, requestid.Header))
+	}
+}
+
+// cutStream ends a stream although it waits for its reader; err is what the reader is told then.
+func (i *callInfo) cutStream(err error) {
+	switch {
+	case i.cut != nil:
+		i.cut(err)
+	case i.web != nil && i.web.Cut != nil:
+		i.web.Cut()
 	}
 }
 
@@ -109,36 +137,47 @@ func header(ctx context.Context, name string) string {
 	return ""
 }
 
-// requestIDUnary begins a call and ends it with the headers of its answer.
-func requestIDUnary(ctx context.Context, req any, rpc *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+// calling makes the record of a call that all others write to.
+type calling struct{ door string }
+
+func (c calling) unary(ctx context.Context, req any, rpc *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	call := &callContext{Context: ctx}
-	call.info.begin(call, rpc.FullMethod)
-	answer, err := next(call, req)
-	if told := call.info.tell(ctx, err == nil); told != nil && err == nil {
-		return nil, told
-	}
-	return answer, err
+	call.info.begin(ctx, rpc.FullMethod, c.door)
+	return next(call, req)
 }
 
-func requestIDStream(srv any, stream grpc.ServerStream, rpc *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+func (c calling) stream(srv any, stream grpc.ServerStream, rpc *grpc.StreamServerInfo, next grpc.StreamHandler) error {
 	call := &callContext{Context: stream.Context()}
-	call.info.begin(call, rpc.FullMethod)
-	if err := stream.SetHeader(metadata.Pairs(requestid.Header, call.info.id)); err != nil {
-		return err
-	}
+	call.info.begin(stream.Context(), rpc.FullMethod, c.door)
 	return next(srv, &streamWith{stream, call})
 }
 
-// tell hands the headers of an answer to the transport: at once where the call ended well, with the status otherwise.
-func (i *callInfo) tell(ctx context.Context, ok bool) error {
-	md := metadata.MD{requestid.Header: {i.id}}
-	if i.cacheStatus != "" {
-		md[headerCacheStatus], md[headerAge] = []string{i.cacheStatus}, []string{i.age}
+// headerWriter writes the headers of an answer: the request id, and where the answer came from.
+type headerWriter struct{}
+
+// unary hands the headers to the transport: at once where the call ended well, with the status otherwise.
+func (headerWriter) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	answer, err := next(ctx, req)
+	info := infoOf(ctx)
+	md := metadata.MD{requestid.Header: {info.id}}
+	if info.cacheStatus != "" {
+		md[headerCacheStatus], md[headerAge] = []string{info.cacheStatus}, []string{info.age}
 	}
-	if ok {
-		return grpc.SendHeader(ctx, md) // takes md as it is, SetHeader copies it
+	if err != nil {
+		_ = grpc.SetHeader(ctx, md) // the transport is gone if this fails
+		return nil, err
 	}
-	return grpc.SetHeader(ctx, md)
+	if err := grpc.SendHeader(ctx, md); err != nil { // takes md as it is, SetHeader copies it
+		return nil, err
+	}
+	return answer, nil
+}
+
+func (headerWriter) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+	if err := stream.SetHeader(metadata.Pairs(requestid.Header, infoOf(stream.Context()).id)); err != nil {
+		return err
+	}
+	return next(srv, stream)
 }
 
 // streamWith is a server stream under another context.

@@ -31,22 +31,23 @@ type chain []link
 // chain lists every interceptor in the order in which a call meets them. Both doors have the same ones, but for what HTTP
 // alone can ask. The order matters:
 //
-//  1. Arrival notes that the call's message is there, and its end (gRPC alone; HTTP has nothing to wait for).
-//  2. Places holds what the call keeps until the last byte of its answer is out, and lets streams be ended that wait for their
+//  1. Call makes the record of the call that all others read and write.
+//  2. Arrival notes that the call's message is there, and its end (gRPC alone; HTTP has nothing to wait for).
+//  3. Places holds what the call keeps until the last byte of its answer is out, and lets streams be ended that wait for their
 //     reader.
-//  3. The request id makes the record of the call that all others write to, and tells the headers of the answer at its end.
-//  4. Metrics and the log see the status that the caller sees. Between them, recovery turns a panic anywhere below into
+//  4. Answer headers writes the request id, and where the answer came from.
+//  5. Metrics and the log see the status that the caller sees. Between them, recovery turns a panic anywhere below into
 //     INTERNAL, which is counted; the log line of such a call is the panic's.
-//  5. Errors converts what comes from below into the errors of the contract; nothing above it converts.
-//  6. Headers refuses odd headers before anybody reads one of them.
-//  7. Identity finds out who calls. No request is looked at, and nothing is recorded, before that.
-//  8. Audit ends the record of the call with what its caller gets. It stands above everything that can refuse a known caller.
-//  9. Recheck asks before each part of a stream whether its caller may still have it. What it refuses is on record.
-//  10. Deadline gives a call without a deadline its own and cuts those that are too far, so that waiting for a place counts.
-//  11. Limits takes a place, within the share of the caller.
-//  12. Freshness reads cache-control and notes where the answer comes from.
-//  13. Validation holds the request against the rules of its proto.
-//  14. Conditional compares an answer with what the caller has (REST alone). It stands below audit, which records that nothing
+//  6. Errors converts what comes from below into the errors of the contract; nothing above it converts.
+//  7. Request headers refuses odd headers before anybody reads one of them.
+//  8. Identity finds out who calls. No request is looked at, and nothing is recorded, before that.
+//  9. Audit ends the record of the call with what its caller gets. It stands above everything that can refuse a known caller.
+//  10. Recheck asks before each part of a stream whether its caller may still have it. What it refuses is on record.
+//  11. Deadline gives a call without a deadline its own and cuts those that are too far, so that waiting for a place counts.
+//  12. Limits takes a place, within the share of the caller.
+//  13. Freshness reads cache-control and notes where the answer comes from.
+//  14. Validation holds the request against the rules of its proto.
+//  15. Conditional compares an answer with what the caller has (REST alone). It stands below audit, which records that nothing
 //     was handed out.
 func (s *Server) chain(door string) (chain, error) {
 	validator, err := protovalidate.New()
@@ -57,28 +58,29 @@ func (s *Server) chain(door string) (chain, error) {
 	failures := conversion{cfg.Logger}
 	hold := places{stall: cfg.StreamStall, handlers: &s.handlers, failures: failures}
 	counts, panics, log := counting{cfg.Metrics}, recovery{cfg.Logger}, logging{cfg.Logger}
-	who := &identity{auth: authenticator(cfg), rates: s.rates, logger: cfg.Logger, door: door}
-	links := chain{
+	who := &identity{auth: authenticator(cfg), rates: s.rates, logger: cfg.Logger}
+	links := chain{{"call", calling{door}.unary, calling{door}.stream}}
+	if door == doorGRPC {
+		links = append(links, link{"arrival", arrival{}.unary, arrival{}.stream})
+	}
+	links = append(links, chain{
 		{"places", hold.unary, hold.stream},
-		{"request id", requestIDUnary, requestIDStream},
+		{"answer headers", headerWriter{}.unary, headerWriter{}.stream},
 		{"metrics", counts.unary, counts.stream},
 		{"recovery", panics.unary, panics.stream},
 		{"logging", log.unary, log.stream},
 		{"errors", failures.unary, failures.stream},
-		{"headers", headersUnary, headersStream},
+		{"request headers", headerCheck{}.unary, headerCheck{}.stream},
 		{"identity", who.unary, who.stream},
 		{"audit", auditing{}.unary, auditing{}.stream},
 		{"recheck", nil, recheck{cfg.Policy, cfg.Now}.stream},
 		{"deadline", deadline{cfg.CallTime, cfg.MaxDeadline}.unary, nil},
 		{"limits", s.limits.unary, s.limits.stream},
-		{"freshness", freshnessUnary, freshnessStream},
+		{"freshness", freshness{}.unary, freshness{}.stream},
 		{"validation", validation.UnaryServerInterceptor(validator), validation.StreamServerInterceptor(validator)},
-	}
-	switch door {
-	case doorREST:
+	}...)
+	if door == doorREST {
 		links = append(links, link{"conditional", rest.Conditional, nil})
-	case doorGRPC:
-		links = append(chain{{"arrival", arrivalUnary, arrivalStream}}, links...)
 	}
 	return links, nil
 }

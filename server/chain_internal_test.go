@@ -1,7 +1,6 @@
 package server
 
 import (
-	"slices"
 	"testing"
 	"time"
 
@@ -16,11 +15,11 @@ func TestChainOrder(t *testing.T) {
 	s := &Server{drain: newDrainer()}
 	s.limits = newLimits(&s.cfg, s.drain)
 	all := []string{
-		"places", "request id", "metrics", "recovery", "logging", "errors", "headers", "identity", "audit", "recheck", "deadline", "limits", "freshness", "validation",
+		"places", "answer headers", "metrics", "recovery", "logging", "errors", "request headers", "identity", "audit", "recheck", "deadline", "limits", "freshness", "validation",
 	}
 	for door, want := range map[string][]string{
-		doorGRPC: append([]string{"arrival"}, all...),
-		doorREST: append(slices.Clone(all), "conditional"),
+		doorGRPC: append([]string{"call", "arrival"}, all...),
+		doorREST: append(append([]string{"call"}, all...), "conditional"),
 	} {
 		links, err := s.chain(door)
 		if err != nil {

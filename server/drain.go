@@ -65,13 +65,14 @@ const hardAfter = 300 * time.Millisecond
 // watch returns the context of a stream that ends when the server stops, when the stream or its connection is old, or when
 // others need its place. The caller calls release when the stream is over.
 func (s *streams) watch(ctx context.Context) (_ context.Context, end *streamEnd, release func()) {
+	info := infoOf(ctx)
 	ctx, cancel := context.WithCancelCause(ctx)
-	end = &streamEnd{cancel: cancel, cut: cutOf(ctx), stall: s.stall}
+	end = &streamEnd{cancel: cancel, cut: info.cutStream, stall: s.stall}
 	unhook := context.AfterFunc(s.drain.ctx, func() { end.stop(errStreamEnded("the gateway is stopping")) })
 	age := time.AfterFunc(s.age, func() { end.stopSoon(errStreamEnded("the stream has reached its age")) })
-	settle := s.ages.retire(ctx, end)
-	if out, ok := ctx.Value(outsideKey{}).(*outside); ok {
-		out.by(end.stopSoon)
+	settle := s.ages.retire(info.hold, end)
+	if info.out != nil {
+		info.out.by(end.stopSoon)
 	}
 	return ctx, end, func() {
 		unhook()

@@ -19,9 +19,12 @@ const (
 	headerAge          = "age"
 )
 
-// freshnessUnary hands the caller's cache-control down and tells afterwards what came from where, and how old it is: to those who
+// freshness reads cache-control and tells where answers come from.
+type freshness struct{}
+
+// unary hands the caller's cache-control down and tells afterwards what came from where, and how old it is: to those who
 // may read every user, for it also tells that and when somebody else has read the same.
-func freshnessUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+func (freshness) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	if !isAPI(info.FullMethod) {
 		return next(ctx, req)
 	}
@@ -38,8 +41,8 @@ func freshnessUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, ne
 	return answer, err
 }
 
-// freshnessStream hands the caller's cache-control down. The headers of a stream are out before its pages are read.
-func freshnessStream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+// stream hands the caller's cache-control down. The headers of a stream are out before its pages are read.
+func (freshness) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
 	if !isAPI(info.FullMethod) {
 		return next(srv, stream)
 	}

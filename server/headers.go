@@ -67,7 +67,10 @@ func errHeader(key, problem string) error {
 	return apierror.Invalid(key, problem)
 }
 
-func headersUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+// headerCheck refuses odd headers before anybody reads one of them.
+type headerCheck struct{}
+
+func (headerCheck) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	if isAPI(info.FullMethod) {
 		if err := checkHeaders(ctx); err != nil {
 			return nil, err
@@ -76,7 +79,7 @@ func headersUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next
 	return next(ctx, req)
 }
 
-func headersStream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+func (headerCheck) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
 	if isAPI(info.FullMethod) {
 		if err := checkHeaders(stream.Context()); err != nil {
 			return err

@@ -19,12 +19,11 @@ const (
 	doorREST = "rest"
 )
 
-// identity finds out who makes a call through one of the two doors.
+// identity finds out who makes a call.
 type identity struct {
 	auth   authn.Authenticator
 	rates  *doors.Rates
 	logger *slog.Logger
-	door   string
 }
 
 // authenticator is what the configuration asks for.
@@ -51,24 +50,23 @@ func (e everybody) Authenticate(context.Context) (*authn.Caller, error) { return
 
 // identify puts the caller into the call's info and counts the call. Health and reflection are open to whoever reaches
 // the listener.
-func (i *identity) identify(ctx context.Context, method string) (context.Context, error) {
+func (i *identity) identify(ctx context.Context, method string) error {
 	if !isAPI(method) {
-		return ctx, nil
+		return nil
 	}
 	info := infoOf(ctx)
-	info.door = i.door
 	caller, err := i.auth.Authenticate(ctx)
 	if err != nil {
-		return ctx, i.refusal(ctx, info, err)
+		return i.refusal(ctx, info, err)
 	}
 	info.caller, info.callerID = caller, caller.ID()
-	doors.RequestOf(ctx).Proven(info.callerID)
+	info.request.Proven(info.callerID)
 	if wait := i.rates.Take(info.callerID); wait > 0 {
 		limited := apierror.New(parleyv1.ErrorReason_ERROR_REASON_CALLER_LIMIT, "this caller begins more calls than the gateway allows one caller")
 		limited.RetryAfter = wait
-		return ctx, limited
+		return limited
 	}
-	return ctx, nil
+	return nil
 }
 
 // refusal is the error of a caller who is not accepted. The cause is one of a few fixed phrases.
@@ -78,7 +76,7 @@ func (i *identity) refusal(ctx context.Context, info *callInfo, err error) error
 		return err
 	}
 	i.logger.LogAttrs(ctx, slog.LevelInfo, "caller refused",
-		slog.String("why", string(known.Why)), slog.String("door", i.door), slog.String("request_id", info.id))
+		slog.String("why", string(known.Why)), slog.String("door", info.door), slog.String("request_id", info.id))
 	return errRefused(known, "the caller is not accepted: "+string(known.Why))
 }
 
@@ -96,17 +94,15 @@ func errRefused(refusal *authn.RefusedError, message string) *apierror.Error {
 }
 
 func (i *identity) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	ctx, err := i.identify(ctx, info.FullMethod)
-	if err != nil {
+	if err := i.identify(ctx, info.FullMethod); err != nil {
 		return nil, err
 	}
 	return next(ctx, req)
 }
 
 func (i *identity) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
-	ctx, err := i.identify(stream.Context(), info.FullMethod)
-	if err != nil {
+	if err := i.identify(stream.Context(), info.FullMethod); err != nil {
 		return err
 	}
-	return next(srv, &streamWith{stream, ctx})
+	return next(srv, stream)
 }

@@ -12,8 +12,6 @@ import (
 	"github.com/parley-gateway/parley/internal/ledger"
 	"github.com/parley-gateway/parley/internal/shares"
 	"github.com/parley-gateway/parley/server/apierror"
-	"github.com/parley-gateway/parley/server/doors"
-	"github.com/parley-gateway/parley/server/inproc"
 	"github.com/parley-gateway/parley/server/metrics"
 )
 
@@ -133,7 +131,7 @@ func (l *limits) hold(ctx context.Context, answer any, evict func()) error {
 		l.shed(metrics.ShedReadAhead)
 		return overloaded("answers that nobody has read yet hold all memory that there is for them, and this caller more than a share of it")
 	}
-	if call := inproc.FromContext(ctx); call != nil {
+	if call := infoOf(ctx).web; call != nil {
 		call.Holds = func(bytes int) { account.Add(int64(bytes)) }
 	}
 	keepUntilWritten(ctx, func() {
@@ -153,7 +151,7 @@ func endedBy(ctx context.Context, err error) error {
 
 func (l *limits) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
 	if !isAPI(info.FullMethod) {
-		if !doors.RequestOf(stream.Context()).Stay() {
+		if !infoOf(stream.Context()).request.Stay() {
 			l.shed(metrics.ShedOpen)
 			return overloaded("this connection has as many streams of health and reflection as one may have")
 		}
@@ -180,7 +178,8 @@ func (l *limits) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServ
 	}
 	// What the stream leaves queued is within what an account may take at any time.
 	defer keepUntilWritten(ctx, func() { l.held.leave(account) })
-	ctx = context.WithValue(ledger.With(ctx, account), outsideKey{}, out)
+	infoOf(ctx).out = out
+	ctx = ledger.With(ctx, account)
 	return endedBy(ctx, next(srv, &streamWith{stream, ctx}))
 }
 
@@ -190,8 +189,6 @@ type outside struct {
 	stop  func(reason error)
 	ended error
 }
-
-type outsideKey struct{}
 
 // end ends the stream.
 func (o *outside) end(reason error) {

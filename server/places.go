@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-
-	"github.com/parley-gateway/parley/server/inproc"
 )
 
 // keeping is what a call holds until the last byte of its answer is out: its place, and what it counts for.
@@ -113,17 +111,15 @@ func (k *keeping) out() {
 
 type keepingKey struct{}
 
-// keepingOf is what the context's call holds; over gRPC its connection has begun it.
+// keepingOf is what the connection of a call over gRPC has begun for it; nil over REST.
 func keepingOf(ctx context.Context) *keeping {
-	if k, ok := ctx.Value(keepingKey{}).(*keeping); ok {
-		return k
-	}
-	return &keeping{}
+	k, _ := ctx.Value(keepingKey{}).(*keeping)
+	return k
 }
 
 // keepUntilWritten has a function run when the answer of the context's call is written; outside of a call at once.
 func keepUntilWritten(ctx context.Context, end func()) {
-	if k, ok := ctx.Value(keepingKey{}).(*keeping); ok {
+	if k := infoOf(ctx).hold; k != nil {
 		k.until(end)
 		return
 	}
@@ -132,15 +128,15 @@ func keepUntilWritten(ctx context.Context, end func()) {
 
 // releaseKept has what the context's call keeps end soon.
 func releaseKept(ctx context.Context) {
-	if k, ok := ctx.Value(keepingKey{}).(*keeping); ok {
+	if k := infoOf(ctx).hold; k != nil {
 		k.release()
 	}
 }
 
 // noteCaller tells the connection of the context's call who calls.
 func noteCaller(ctx context.Context) {
-	if k, ok := ctx.Value(keepingKey{}).(*keeping); ok && k.conn != nil {
-		k.conn.calls(infoOf(ctx).callerID)
+	if info := infoOf(ctx); info.hold != nil && info.hold.conn != nil {
+		info.hold.conn.calls(info.callerID)
 	}
 }
 
@@ -152,54 +148,58 @@ type places struct {
 }
 
 // unary holds what the call keeps until its answer is written: over REST when the request ends, over gRPC when its stream does.
-func (p places) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	if !isAPI(info.FullMethod) {
+func (p places) unary(ctx context.Context, req any, rpc *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	if !isAPI(rpc.FullMethod) {
 		return next(ctx, req)
 	}
-	k, call := keepingOf(ctx), inproc.FromContext(ctx)
-	if call != nil {
-		k.cut = call.Cut
+	info := infoOf(ctx)
+	if info.hold == nil {
+		info.hold = &info.ownHold
 	}
-	answered := false
+	if info.web != nil {
+		info.hold.cut = info.web.Cut
+	}
+	k, answered := info.hold, false
 	defer func() {
 		if !answered {
 			k.end()
 		}
 	}()
-	answer, err := next(context.WithValue(ctx, keepingKey{}, k), req)
+	answer, err := next(ctx, req)
 	if err != nil {
 		return nil, err
 	}
-	if call == nil && k.conn == nil {
+	if info.web == nil && k.conn == nil {
 		return answer, nil // nobody would tell the end
 	}
 	answered = true
 	k.hand(p.stall)
-	if call != nil {
-		call.OnEnd(k.end)
+	if info.web != nil {
+		info.web.OnEnd(k.end)
 	}
 	return answer, nil
 }
 
-type cutKey struct{}
-
 // stream lets a stream over gRPC be ended although it waits for its reader: the handler runs on a goroutine of its own,
 // which the end of the call wakes. Close waits for it.
-func (p places) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
-	if inproc.FromContext(stream.Context()) != nil || !isAPI(info.FullMethod) {
+func (p places) stream(srv any, stream grpc.ServerStream, rpc *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+	info := infoOf(stream.Context())
+	if info.web != nil || !isAPI(rpc.FullMethod) {
 		return next(srv, stream)
 	}
 	ended, cut := make(chan error, 1), make(chan error, 1)
-	ctx := context.WithValue(stream.Context(), cutKey{}, func(err error) {
+	info.cut = func(err error) {
 		select {
-		case cut <- p.failures.convert(stream.Context(), info.FullMethod, err):
+		case cut <- p.failures.convert(stream.Context(), rpc.FullMethod, err):
 		default:
 		}
-	})
-	k := keepingOf(ctx)
-	ctx = context.WithValue(ctx, keepingKey{}, k)
+	}
+	if info.hold == nil {
+		info.hold = &info.ownHold
+	}
+	k := info.hold
 	p.handlers.Go(func() {
-		err := next(srv, &streamWith{stream, ctx})
+		err := next(srv, stream)
 		if k.hand(p.stall); k.conn == nil {
 			k.end()
 		}
@@ -211,15 +211,4 @@ func (p places) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServe
 	case err := <-cut:
 		return err
 	}
-}
-
-// cutOf returns what ends the stream of a context although it waits for its reader; err is what the reader is told then.
-func cutOf(ctx context.Context) func(err error) {
-	if cut, ok := ctx.Value(cutKey{}).(func(error)); ok {
-		return cut
-	}
-	if call := inproc.FromContext(ctx); call != nil && call.Cut != nil {
-		return func(error) { call.Cut() }
-	}
-	return func(error) {}
 }
