@@ -124,11 +124,12 @@ proto-deps: ## Write the imported protos into .proto-deps/
 	@$(GO) -C tools run ./protodeps $(CURDIR)/.proto-deps
 
 .PHONY: generate
-generate: proto-deps ## Generate gen/, docs/model.md and the code of internal protos from the protos
+generate: proto-deps ## Generate gen/, docs/model.md, the reference of docs/errors.md and the code of internal protos from the protos
 	@tools/generate.sh .cache/generated
 	@rm -rf gen && cp -r .cache/generated/gen gen
 	@cp -r .cache/generated/internal .
 	@$(GO) -C tools run ./modeldoc $(CURDIR)/gen/descriptor/parley-full.binpb $(CURDIR)/docs/model.md
+	@$(GO) test -count=1 -run='^TestReference$$' ./server/apierror -update >/dev/null
 
 .PHONY: check-generated
 check-generated: proto-deps ## Check that gen/ is what the protos generate
@@ -136,6 +137,7 @@ check-generated: proto-deps ## Check that gen/ is what the protos generate
 	@diff -rq .cache/generated/gen gen || { echo 'gen/ differs from what the protos generate: run `make generate`' >&2; exit 1; }
 	@for code in configpb/config.pb.go cursorpb/cursor.pb.go; do \
 		diff -q .cache/generated/internal/$$code internal/$$code || { echo 'run `make generate`' >&2; exit 1; }; done
+	@$(GO) test -count=1 -run='^TestReference$$' ./server/apierror
 
 .PHONY: openapi-lint
 openapi-lint: ## Lint gen/openapi/openapi.json

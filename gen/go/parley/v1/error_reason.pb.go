@@ -33,7 +33,7 @@ const (
 type ErrorReason int32
 
 const (
-	// Never sent.
+	// Never sent: every error and every gap has a reason.
 	ErrorReason_ERROR_REASON_UNSPECIFIED ErrorReason = 0
 	// A field or header of the request is wrong; `BadRequest` names it as it was sent.
 	//
@@ -384,7 +384,7 @@ func (ErrorReason) EnumDescriptor() ([]byte, []int) {
 type NoticeCode int32
 
 const (
-	// Never sent.
+	// Never sent: every notice has a code.
 	NoticeCode_NOTICE_CODE_UNSPECIFIED NoticeCode = 0
 	// The asked end lies in the future and was cut to now. It counts as the asked end.
 	//
