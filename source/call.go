@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/resource"
@@ -127,31 +125,31 @@ func anyOutside(q EventQuery, items []Item) bool {
 
 // item normalizes one call record.
 func (c *Call) item(owner string, record []byte, partial bool) (Item, error) {
-	if item, ok := c.draftItem(owner, record, partial); ok {
-		return item, nil
-	}
-	return c.recordItem(owner, record, partial)
-}
-
-func (c *Call) recordItem(owner string, record []byte, partial bool) (Item, error) {
-	event, err := c.mapEvent(graphmap.RootCallRecord, record)
+	d, err := c.draft(graphmap.RootCallRecord, record)
 	if err != nil {
 		return Item{}, err
 	}
-	call := event.GetCall()
-	if call.Partial = partial; partial {
-		event.TruncatedFields = nil // partial says as much, and the record whole has them all
+	defer d.Release()
+	if partial {
+		d.SetNumber(eventDetail, callPartial, 1)
+		d.Clear(eventRoot, eventTruncatedFields) // partial says as much, and the record whole has them all
 	}
-	call.JoinThreadId = threadOf(call.GetJoinWebUrl())
-	event.Kind = parleyv1.EventKind_EVENT_KIND_CALL
-	event.Version = call.GetRecordVersion()
-	event.CreateTime = proto.CloneOf(call.GetStartTime())
-	event.Actor = proto.CloneOf(call.GetOrganizer().GetIdentity())
-	if event.GetActor() == nil {
-		event.Actor = proto.CloneOf(call.GetLegacyOrganizer())
+	thread := threadOf(textOf(d, eventDetail, callJoinWebURL))
+	d.SetString(eventDetail, callJoinThreadID, thread)
+	d.SetNumber(eventRoot, eventKind, int64(parleyv1.EventKind_EVENT_KIND_CALL))
+	d.SetNumber(eventRoot, eventVersion, d.Number(d.Child(eventDetail, callRecordVersion)))
+	start := d.Child(eventDetail, callStart)
+	d.SetCopy(eventRoot, eventCreateTime, start)
+	actor := d.Child(d.Child(eventDetail, callOrganizer), participantIdentity)
+	if actor == graphmap.NoNode {
+		actor = d.Child(eventDetail, callLegacyOrganizer)
 	}
-	ref := resource.Ref{Source: parleyv1.Source_SOURCE_CALL, ID: event.GetSource().GetId()}
-	return c.finish(event, owner, call.GetJoinThreadId(), ref, record, call.GetStartTime())
+	d.SetCopy(eventRoot, eventActor, actor)
+	at, timed := d.Time(start)
+	return c.base.item(d, identity{
+		owner: owner, conversation: thread, record: record, time: at, timed: timed,
+		ref: resource.Ref{Source: parleyv1.Source_SOURCE_CALL, ID: textOf(d, eventSource, sourceID)},
+	}), nil
 }
 
 // Latency and retention of call records, for texts that explain a NotFound.

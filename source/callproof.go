@@ -69,6 +69,13 @@ func (c *Call) detail(record []property) (*parleyv1.CallDetail, error) {
 	if err != nil {
 		return nil, err
 	}
-	event, err := c.mapEvent(graphmap.RootCallRecord, whole)
-	return event.GetCall(), err
+	table, err := c.table()
+	if err != nil {
+		return nil, err
+	}
+	event, err := table.Event(graphmap.RootCallRecord, whole)
+	if err != nil {
+		return nil, malformed("a record cannot be read", err)
+	}
+	return event.GetCall(), nil
 }

@@ -156,7 +156,7 @@ func (c *Call) segments(ctx context.Context, id string, record []byte, event *pa
 	if err != nil {
 		return err
 	}
-	links, err := table.NestedLinks(record)
+	links, err := table.NestedLinks(graphmap.RootCallRecord, record)
 	if err != nil {
 		return malformed("a record cannot be read", err)
 	}

@@ -1,9 +1,8 @@
 package source
 
 import (
+	"cmp"
 	"context"
-
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
@@ -163,52 +162,34 @@ func identified(event *parleyv1.Event, err error) (*parleyv1.Event, error) {
 // item normalizes one message. asked is the chat that was asked for it, if one was. Old deletions (an empty body and no
 // time of deletion) are events like any other.
 func (c *Chat) item(owner, asked string, byCreateTime bool, record []byte) (Item, error) {
-	if item, ok := c.draftItem(owner, asked, byCreateTime, record); ok {
-		return item, nil
-	}
-	return c.messageItem(owner, asked, byCreateTime, record)
-}
-
-func (c *Chat) messageItem(owner, asked string, byCreateTime bool, record []byte) (Item, error) {
-	event, err := c.mapEvent(graphmap.RootChatMessage, record)
+	d, err := c.draft(graphmap.RootChatMessage, record)
 	if err != nil {
 		return Item{}, err
 	}
-	detail := messageDetail(event)
-	event.Kind = messageKind(event, detail)
-	event.Version = messageVersion(event, detail)
-	thread := event.GetSource().GetChatId()
-	if thread == "" {
-		thread = detail.GetChannel().GetChannelId()
+	defer d.Release()
+	kind := messageKind(parleyv1.MessageType(d.Number(d.Child(eventDetail, chatMessageType))),
+		len(d.Text(d.Child(eventDetail, chatMessageTypeOther))) > 0, d.Child(eventRoot, eventSystem) != graphmap.NoNode)
+	d.SetNumber(eventRoot, eventKind, int64(kind))
+	d.SetNumber(eventRoot, eventVersion, messageVersion(d))
+	thread := cmp.Or(textOf(d, eventSource, sourceChatID), textOf(d, d.Child(eventDetail, chatChannel), channelID), asked)
+	at, timed := d.Time(d.Child(eventRoot, eventUpdateTime))
+	if !timed {
+		at, timed = d.Time(d.Child(eventRoot, eventCreateTime))
 	}
-	if thread == "" {
-		thread = asked
-	}
-	times := []*timestamppb.Timestamp{event.GetUpdateTime(), event.GetCreateTime()}
-	fillReply(event, owner, thread)
-	ref := resource.Ref{Source: parleyv1.Source_SOURCE_CHAT, Chat: thread, ID: event.GetSource().GetId()}
-	item, err := c.finish(event, owner, thread, ref, record, times...)
+	fillReply(d, owner, thread)
+	item := c.base.item(d, identity{
+		owner: owner, conversation: thread, record: record, time: at, timed: timed,
+		ref: resource.Ref{Source: parleyv1.Source_SOURCE_CHAT, Chat: thread, ID: textOf(d, eventSource, sourceID)},
+	})
 	if byCreateTime && !item.Created.IsZero() {
 		item.Time, item.NoTime = item.Created, false
 	}
-	return item, err
+	return item, nil
 }
 
-// messageDetail is what the message has beyond the envelope; notes of Teams carry it inside their own detail.
-func messageDetail(event *parleyv1.Event) *parleyv1.ChatDetail {
-	if system := event.GetSystem(); system != nil {
-		return system.GetMessage()
-	}
-	return event.GetChat()
-}
-
-func messageKind(event *parleyv1.Event, detail *parleyv1.ChatDetail) parleyv1.EventKind {
-	return kindOf(detail.GetMessageType(), detail.GetMessageTypeOther() != "", event.GetSystem() != nil)
-}
-
-// kindOf decides by the type of the message, whether it is of a type that the contract does not know, and whether it has
+// messageKind decides by the type of the message, whether it is of a type that the contract does not know, and whether it has
 // an event detail.
-func kindOf(sort parleyv1.MessageType, other, system bool) parleyv1.EventKind {
+func messageKind(sort parleyv1.MessageType, other, system bool) parleyv1.EventKind {
 	switch sort {
 	case parleyv1.MessageType_MESSAGE_TYPE_SYSTEM_EVENT_MESSAGE:
 		return parleyv1.EventKind_EVENT_KIND_SYSTEM
@@ -227,14 +208,14 @@ func kindOf(sort parleyv1.MessageType, other, system bool) parleyv1.EventKind {
 }
 
 // messageVersion grows with every change that Graph tells of: the entity tag and all times are milliseconds.
-func messageVersion(event *parleyv1.Event, detail *parleyv1.ChatDetail) int64 {
-	version := max(etagNumber(event.GetSource().GetEtag()),
-		millis(event.GetUpdateTime()), millis(event.GetEditTime()), millis(event.GetDeleteTime()))
-	for _, r := range detail.GetReactions() {
-		version = max(version, millis(r.GetCreateTime()))
+func messageVersion(d *graphmap.Draft) int64 {
+	version := max(etagNumber(textOf(d, eventSource, sourceEtag)), millisOf(d, d.Child(eventRoot, eventUpdateTime)),
+		millisOf(d, d.Child(eventRoot, eventEditTime)), millisOf(d, d.Child(eventRoot, eventDeleteTime)))
+	for r := d.Child(eventDetail, chatReactions); r != graphmap.NoNode; r = d.Sibling(r) {
+		version = max(version, millisOf(d, d.Child(r, reactionCreateTime)))
 	}
 	if version == 0 {
-		version = millis(event.GetCreateTime())
+		version = millisOf(d, d.Child(eventRoot, eventCreateTime))
 	}
 	return version
 }

@@ -10,6 +10,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/resource"
+	"github.com/parley-gateway/parley/source/text"
 )
 
 const (
@@ -151,8 +152,19 @@ func (c *Conversations) conversation(owner string, record []byte) (*parleyv1.Con
 		chat.Kind = parleyv1.ConversationKind_CONVERSATION_KIND_OTHER
 	}
 	if last := chat.GetLastMessage(); last != nil {
-		fillBody(last.GetBody(), nil, false)
+		fillPreview(last.GetBody())
 		chat.LastMessageTime = proto.CloneOf(last.GetCreateTime())
 	}
 	return chat, nil
+}
+
+// fillPreview derives the plain text of the last message's body. Previews come without their attachments.
+func fillPreview(body *parleyv1.Body) {
+	if body == nil {
+		return
+	}
+	body.ContentSize = size(len(body.GetContent()))
+	body.PlainText = text.Plain(text.Input{
+		Content: body.GetContent(), ContentType: contentType(body.GetMessageBodyContentType(), body.GetContentType()),
+	})
 }

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"strconv"
 	"time"
@@ -112,28 +113,26 @@ func (c *Copilot) Event(ctx context.Context, owner, user string, ref Ref) (*parl
 
 // item normalizes one interaction.
 func (c *Copilot) item(owner string, record []byte) (Item, error) {
-	if item, ok := c.draftItem(owner, record); ok {
-		return item, nil
-	}
-	return c.interactionItem(owner, record)
-}
-
-func (c *Copilot) interactionItem(owner string, record []byte) (Item, error) {
-	event, err := c.mapEvent(graphmap.RootAIInteraction, record)
+	d, err := c.draft(graphmap.RootAIInteraction, record)
 	if err != nil {
 		return Item{}, err
 	}
-	detail := event.GetCopilot()
-	event.Kind = interactionKind(detail.GetInteractionType())
-	event.CorrelationId = detail.GetRequestId()
-	if event.Version = etagNumber(event.GetSource().GetEtag()); event.GetVersion() == 0 {
-		event.Version = millis(event.GetCreateTime())
+	defer d.Release()
+	sort := parleyv1.InteractionType(d.Number(d.Child(eventDetail, copilotInteractionType)))
+	d.SetNumber(eventRoot, eventKind, int64(interactionKind(sort)))
+	d.SetCopy(eventRoot, eventCorrelation, d.Child(eventDetail, copilotRequestID))
+	created := d.Child(eventRoot, eventCreateTime)
+	d.SetNumber(eventRoot, eventVersion, cmp.Or(etagNumber(textOf(d, eventSource, sourceEtag)), millisOf(d, created)))
+	session := textOf(d, eventDetail, copilotSessionID)
+	at, timed := d.Time(created)
+	ref := resource.Ref{Source: parleyv1.Source_SOURCE_COPILOT, Session: session, ID: textOf(d, eventSource, sourceID)}
+	if timed {
+		ref.Time = at
 	}
-	conversation := interactionThread(detail, event.GetAttachments())
-	ref := resource.Ref{
-		Source: parleyv1.Source_SOURCE_COPILOT, Session: detail.GetSessionId(), ID: event.GetSource().GetId(), Time: asTime(event.GetCreateTime()),
-	}
-	return c.finish(event, owner, conversation, ref, record, event.GetCreateTime())
+	return c.base.item(d, identity{
+		owner: owner, conversation: interactionThread(d, session), ref: ref, record: record, time: at, timed: timed,
+		exchange: exchangeOf(sort, textOf(d, eventDetail, copilotInteractionTypeOther), textOf(d, eventDetail, copilotRequestID)),
+	}), nil
 }
 
 func interactionKind(sort parleyv1.InteractionType) parleyv1.EventKind {

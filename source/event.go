@@ -7,85 +7,96 @@ import (
 	"strings"
 	"time"
 
-	"google.golang.org/protobuf/types/known/timestamppb"
+	"google.golang.org/protobuf/encoding/protowire"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/resource"
+	"github.com/parley-gateway/parley/source/graphmap"
 	"github.com/parley-gateway/parley/source/text"
 )
 
-// mapEvent maps one record with the table.
-func (b *base) mapEvent(root string, record []byte) (*parleyv1.Event, error) {
+// A record becomes wire bytes by way of a draft, without messages.
+const (
+	eventRoot   = graphmap.RootNode
+	eventDetail = graphmap.DetailNode
+	eventSource = graphmap.SourceNode
+)
+
+// draft begins the draft of a record.
+func (b *base) draft(root string, record []byte) (*graphmap.Draft, error) {
 	table, err := b.table()
 	if err != nil {
 		return nil, err
 	}
-	event, err := table.Event(root, record)
+	d, err := table.Draft(root, record)
 	if err != nil {
 		return nil, malformed("a record cannot be read", err)
 	}
-	event.Source.Source = sourceOf(b.label)
-	event.Source.ApiVersion = b.opt.Version
-	return event, nil
+	d.SetNumber(eventSource, sourceSource, int64(sourceOf(b.label)))
+	d.SetString(eventSource, sourceAPIVersion, b.opt.Version)
+	return d, nil
 }
 
-// finish fills the names, digests and event time, and makes the item. times are tried in order.
-func (b *base) finish(
-	event *parleyv1.Event, owner, conversation string, ref resource.Ref, record []byte, times ...*timestamppb.Timestamp,
-) (Item, error) {
-	detail := event.GetCopilot()
-	of := exchangeOf(detail.GetInteractionType(), detail.GetInteractionTypeOther(), detail.GetRequestId())
-	key := eventKey(owner, ref, of, record)
-	event.Name = resource.Event(owner, ref)
-	event.Uid = eventUID(b.opt.Tenant, ref.Source, key)
-	event.Owner = resource.User(owner)
-	if conversation != "" {
-		event.Conversation = resource.Conversation(owner, conversation)
+// identity says what an event is: the owner of its name, its conversation, the record that it is made of, and its time.
+type identity struct {
+	owner, conversation string
+	ref                 resource.Ref
+	exchange            exchange
+	record              []byte
+	time                time.Time
+	timed               bool // time is the event's; a record without a usable time has none
+}
+
+// item fills the names, digests, texts and event time of a draft, and encodes it.
+func (b *base) item(d *graphmap.Draft, is identity) Item {
+	item := Item{Key: eventKey(is.owner, is.ref, is.exchange, is.record), NoTime: !is.timed}
+	d.SetBuilt(eventRoot, eventName, func(to []byte) []byte { return resource.AppendEvent(to, is.owner, is.ref) })
+	d.SetBuilt(eventRoot, eventUIDField, func(to []byte) []byte { return appendEventUID(to, b.opt.Tenant, is.ref.Source, item.Key) })
+	d.SetBuilt(eventRoot, eventOwner, func(to []byte) []byte { return resource.AppendUser(to, is.owner) })
+	if is.conversation != "" {
+		d.SetBuilt(eventRoot, eventConversation, func(to []byte) []byte { return resource.AppendConversation(to, is.owner, is.conversation) })
 	}
-	fillTexts(event)
-	var at time.Time
-	for _, t := range times {
-		if t.IsValid() {
-			event.EventTime = timestamppb.New(t.AsTime())
-			at = t.AsTime()
-			break
-		}
+	if is.timed {
+		item.Time = is.time
+		d.SetTime(eventRoot, eventTime, is.time)
 	}
-	item, err := NewItem(event)
-	item.Key, item.Time, item.NoTime = key, at, event.GetEventTime() == nil
-	return item, err
+	item.Created, _ = d.Time(d.Child(eventRoot, eventCreateTime))
+	item.Version = d.Number(d.Child(eventRoot, eventVersion))
+	fillTexts(d)
+	item.Basic, item.Unmapped = d.Encode()
+	return item
 }
 
 // fillTexts derives the plain text and the sizes that every view tells.
-func fillTexts(event *parleyv1.Event) {
-	for _, a := range event.GetAttachments() {
-		a.ContentSize = size(a.GetContent())
+func fillTexts(d *graphmap.Draft) {
+	var attachments []text.Attachment
+	body := d.Child(eventRoot, eventBody)
+	for a := d.Child(eventRoot, eventAttachments); a != graphmap.NoNode; a = d.Sibling(a) {
+		content := d.Text(d.Child(a, attachmentContent))
+		d.SetNumber(a, attachmentContentSize, int64(size(len(content))))
+		if body != graphmap.NoNode {
+			attachments = append(attachments, text.Attachment{
+				ID: textOf(d, a, attachmentID), Name: textOf(d, a, attachmentName), ContentType: textOf(d, a, attachmentContentType),
+				ContentURL: textOf(d, a, attachmentContentURL), Content: string(content),
+			})
+		}
 	}
-	fillBody(event.GetBody(), event.GetAttachments(), event.GetKind() == parleyv1.EventKind_EVENT_KIND_ANSWER)
-}
-
-// fillBody derives the plain text of a body. answer is true for what Copilot wrote.
-func fillBody(body *parleyv1.Body, attachments []*parleyv1.Attachment, answer bool) {
-	if body == nil {
+	if body == graphmap.NoNode {
 		return
 	}
-	body.ContentSize = size(body.GetContent())
-	in := text.Input{Content: body.GetContent(), ContentType: contentType(body), Answer: answer}
-	for _, a := range attachments {
-		in.Attachments = append(in.Attachments, text.Attachment{
-			ID: a.GetId(), Name: a.GetName(), ContentType: a.GetContentType(), ContentURL: a.GetContentUrl(), Content: a.GetContent(),
-		})
-	}
-	body.PlainText = text.Plain(in)
+	content := d.Text(d.Child(body, bodyContent))
+	form := contentType(parleyv1.ContentType(d.Number(d.Child(body, bodyMessageContentType))),
+		parleyv1.ContentType(d.Number(d.Child(body, bodyContentType))))
+	answer := parleyv1.EventKind(d.Number(d.Child(eventRoot, eventKind))) == parleyv1.EventKind_EVENT_KIND_ANSWER
+	d.SetNumber(body, bodyContentSize, int64(size(len(content))))
+	d.SetBuilt(body, bodyPlainText, func(to []byte) []byte {
+		return text.AppendPlain(to, text.Input{Content: string(content), ContentType: form, Attachments: attachments, Answer: answer})
+	})
 }
 
-// contentType is how the body is written; the finer type of the beta generation alone can say Markdown.
-func contentType(body *parleyv1.Body) string {
-	return contentTypeOf(body.GetMessageBodyContentType(), body.GetContentType())
-}
-
-func contentTypeOf(finer, plain parleyv1.ContentType) string {
+// contentType is how a body is written; the finer type of the beta generation alone can say Markdown.
+func contentType(finer, plain parleyv1.ContentType) string {
 	if finer == parleyv1.ContentType_CONTENT_TYPE_MARKDOWN {
 		return "markdown"
 	}
@@ -99,7 +110,22 @@ func contentTypeOf(finer, plain parleyv1.ContentType) string {
 	}
 }
 
-func size(s string) int32 { return int32(min(len(s), math.MaxInt32)) }
+// size is a number of bytes as the model has it.
+func size(n int) int32 { return int32(min(n, math.MaxInt32)) }
+
+// textOf is the text of a field of a message.
+func textOf(d *graphmap.Draft, parent graphmap.Node, number protowire.Number) string {
+	return string(d.Text(d.Child(parent, number)))
+}
+
+// millisOf is a time in milliseconds since 1970; 0 for an absent or earlier one.
+func millisOf(d *graphmap.Draft, at graphmap.Node) int64 {
+	t, ok := d.Time(at)
+	if !ok {
+		return 0
+	}
+	return max(0, t.UnixMilli())
+}
 
 // etagNumber reads an entity tag of Teams and Copilot, a number of milliseconds, in quotes or not; 0 for any other.
 func etagNumber(etag string) int64 {
@@ -108,22 +134,6 @@ func etagNumber(etag string) int64 {
 		return 0
 	}
 	return n
-}
-
-// millis is a time in milliseconds since 1970; 0 for an absent or earlier one.
-func millis(t *timestamppb.Timestamp) int64 {
-	if !t.IsValid() {
-		return 0
-	}
-	return max(0, t.AsTime().UnixMilli())
-}
-
-// asTime is the time of t, or zero when it is absent or invalid.
-func asTime(t *timestamppb.Timestamp) time.Time {
-	if !t.IsValid() {
-		return time.Time{}
-	}
-	return t.AsTime()
 }
 
 // itemsOf normalizes the records of a page and releases it: what normalize returns must not alias the record. It stops when

@@ -18,6 +18,7 @@ const (
 	eventAttachments         = 14
 	eventReplyTo             = 17
 	eventCorrelation         = 18
+	eventTruncatedFields     = 25
 	eventUnmapped            = 26
 	eventSystem              = 29
 	eventReplyToConversation = 31
@@ -32,7 +33,7 @@ const (
 	bodyMessageContentType = 3
 	bodyContent            = 5
 	bodyPlainText          = 6
-	bodyContentSize       = 7
+	bodyContentSize        = 7
 
 	attachmentID          = 1
 	attachmentContentType = 2

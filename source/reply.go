@@ -76,41 +76,18 @@ func (r *reference) read(name string) string {
 }
 
 // fillReply sets what a message answers or forwards. thread is the message's own conversation.
-func fillReply(event *parleyv1.Event, owner, thread string) {
-	if event.GetReplyTo() != "" {
+func fillReply(d *graphmap.Draft, owner, thread string) {
+	if d.Child(eventRoot, eventReplyTo) != graphmap.NoNode {
 		return
 	}
 	var references []reference
-	for _, a := range event.GetAttachments() {
-		if isReference(a.GetContentType()) {
-			references = append(references, reference{a.GetId(), a.GetContentType(), a.GetContent()})
-		}
-	}
-	quoted := ""
-	if event.GetBody().GetContentType() == parleyv1.ContentType_CONTENT_TYPE_HTML {
-		quoted = text.ReplyQuote(event.GetBody().GetContent())
-	}
-	from := originOf(references, quoted)
-	event.ReplyTo = from.message
-	if from.chat != "" && from.chat != thread {
-		event.ReplyToConversation = resource.Conversation(owner, from.chat)
-	}
-}
-
-// draftReply is fillReply.
-func draftReply(d *graphmap.Draft, owner, thread string) {
-	const root = graphmap.RootNode
-	if d.Child(root, eventReplyTo) != graphmap.NoNode {
-		return
-	}
-	var references []reference
-	for a := d.Child(root, eventAttachments); a != graphmap.NoNode; a = d.Sibling(a) {
+	for a := d.Child(eventRoot, eventAttachments); a != graphmap.NoNode; a = d.Sibling(a) {
 		if kind := textOf(d, a, attachmentContentType); isReference(kind) {
 			references = append(references, reference{textOf(d, a, attachmentID), kind, textOf(d, a, attachmentContent)})
 		}
 	}
 	quoted := ""
-	if body := d.Child(root, eventBody); body != graphmap.NoNode &&
+	if body := d.Child(eventRoot, eventBody); body != graphmap.NoNode &&
 		parleyv1.ContentType(d.Number(d.Child(body, bodyContentType))) == parleyv1.ContentType_CONTENT_TYPE_HTML {
 		// Most bodies have no quote, which is seen before they are copied.
 		if content := d.Text(d.Child(body, bodyContent)); bytes.Contains(content, []byte(text.QuoteSchema)) {
@@ -118,8 +95,8 @@ func draftReply(d *graphmap.Draft, owner, thread string) {
 		}
 	}
 	from := originOf(references, quoted)
-	d.SetString(root, eventReplyTo, from.message)
+	d.SetString(eventRoot, eventReplyTo, from.message)
 	if from.chat != "" && from.chat != thread {
-		d.SetBuilt(root, eventReplyToConversation, func(to []byte) []byte { return resource.AppendConversation(to, owner, from.chat) })
+		d.SetBuilt(eventRoot, eventReplyToConversation, func(to []byte) []byte { return resource.AppendConversation(to, owner, from.chat) })
 	}
 }

@@ -67,7 +67,10 @@ type Item struct {
 
 // NewItem makes an item of an event; its time, key and mark are the caller's. An event that cannot be encoded is an error.
 func NewItem(event *parleyv1.Event) (Item, error) {
-	item := Item{Version: event.GetVersion(), Created: asTime(event.GetCreateTime())}
+	item := Item{Version: event.GetVersion()}
+	if created := event.GetCreateTime(); created.IsValid() {
+		item.Created = created.AsTime()
+	}
 	whole, err := proto.MarshalOptions{Deterministic: true}.Marshal(event)
 	if err != nil {
 		return item, malformed("an event cannot be encoded", err)

@@ -1,11 +1,15 @@
 package source
 
 import (
+	"bytes"
+	"cmp"
 	"net/url"
 	"regexp"
 	"strings"
 
-	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/parley-gateway/parley/source/graphmap"
 )
 
 // threadPattern finds a Teams thread id in text that is not percent-encoded any more.
@@ -72,45 +76,41 @@ func unescapeLoosely(text string) string {
 
 // interactionThread is the conversation that an interaction belongs to: the meeting whose thread its session is, else the
 // meeting that it names, else its session. A session of a meeting may well name another meeting that is asked about.
-func interactionThread(detail *parleyv1.CopilotDetail, attachments []*parleyv1.Attachment) string {
-	session := detail.GetSessionId()
+func interactionThread(d *graphmap.Draft, session string) string {
 	if id := threadIn(session); strings.HasPrefix(id, meetingThreadPrefix) {
 		return id
 	}
-	if id := meetingThread(detail.GetContexts(), attachments); id != "" {
-		return id
-	}
-	return session
+	return cmp.Or(namedMeeting(d), session)
 }
 
-// meetingThread is the one meeting that an interaction names, by a context of type TeamsMeeting or by a reference
+// namedMeeting is the one meeting that an interaction names, by a context of type TeamsMeeting or by a reference
 // attachment whose id or address is a meeting thread; empty when it names none, or several.
-func meetingThread(contexts []*parleyv1.CopilotContext, attachments []*parleyv1.Attachment) string {
-	found := ""
-	add := func(id string) bool {
-		if id == "" || id == found {
-			return true
-		}
-		if found != "" {
-			return false
-		}
-		found = id
-		return true
-	}
-	for _, c := range contexts {
-		if strings.EqualFold(c.GetContextType(), contextTeamsMeeting) && !add(threadOf(c.GetReference())) {
-			return ""
+func namedMeeting(d *graphmap.Draft) string {
+	var meetings []string
+	for c := d.Child(eventDetail, copilotContexts); c != graphmap.NoNode; c = d.Sibling(c) {
+		if bytes.EqualFold(d.Text(d.Child(c, contextType)), []byte(contextTeamsMeeting)) {
+			meetings = append(meetings, threadOf(textOf(d, c, contextReference)))
 		}
 	}
-	for _, a := range attachments {
-		if !strings.EqualFold(a.GetContentType(), attachmentReference) {
+	for a := d.Child(eventRoot, eventAttachments); a != graphmap.NoNode; a = d.Sibling(a) {
+		if !bytes.EqualFold(d.Text(d.Child(a, attachmentContentType)), []byte(attachmentReference)) {
 			continue
 		}
-		for _, address := range []string{a.GetId(), a.GetContentUrl()} {
-			if id := threadOf(address); strings.HasPrefix(id, meetingThreadPrefix) && !add(id) {
-				return ""
+		for _, number := range []protowire.Number{attachmentID, attachmentContentURL} {
+			if id := threadOf(textOf(d, a, number)); strings.HasPrefix(id, meetingThreadPrefix) {
+				meetings = append(meetings, id)
 			}
 		}
 	}
-	return found
+	named := ""
+	for _, id := range meetings {
+		switch {
+		case id == "":
+		case named == "":
+			named = id
+		case named != id:
+			return ""
+		}
+	}
+	return named
 }

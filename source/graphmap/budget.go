@@ -1,12 +1,16 @@
 package graphmap
 
 import (
+	"bytes"
 	"reflect"
-	"strings"
+	"slices"
+	"unicode/utf8"
 
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
-	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/parley-gateway/parley/graphclient/jsonscan"
 )
 
 // A record may take a multiple of its own size in memory, and a sum on top that ordinary records never reach. What Graph
@@ -38,75 +42,91 @@ func sizeOf(md protoreflect.MessageDescriptor) int {
 }
 
 // spent reports whether the record has used up what it may take.
-func (d *decoder) spent() bool { return d.left <= 0 }
+func (d *Draft) spent() bool { return d.left <= 0 }
 
-// restOfList passes over what is left of a list and returns it as the text of a JSON list. The elements alias nothing.
-func (d *decoder) restOfList() (*structpb.Value, error) {
-	from := d.json.InputOffset()
-	for d.json.PeekKind() != ']' {
-		if err := d.json.SkipValue(); err != nil {
-			return nil, err
-		}
+// keepRest keeps what is left of a list, from the element at i on.
+func (d *Draft) keepRest(i, depth int) (end int, ok bool) {
+	start := len(d.scratch)
+	if end, ok = d.rest(i, depth, '['); ok {
+		d.keep(start)
 	}
-	return d.textOf('[', stretch{from, d.json.InputOffset()}), nil
+	return end, ok
 }
 
-// restOfObject is restOfList for the members of an object.
-func (d *decoder) restOfObject() (*structpb.Value, error) {
-	from := d.json.InputOffset()
-	for d.json.PeekKind() != '}' {
-		if err := d.json.SkipValue(); err != nil { // names and values in turn
-			return nil, err
+// rest passes over what is left of a list or an object from i on and appends it as the text of a JSON list or object.
+func (d *Draft) rest(i, depth int, opening byte) (end int, ok bool) {
+	left := stretch{from: i}
+	for {
+		if opening == '{' {
+			if _, i, ok = memberName(d.b, i); !ok {
+				return i, false
+			}
+		}
+		if i, ok = jsonscan.Skip(d.b, i, depth); !ok {
+			return i, false
+		}
+		left.to = i
+		var more bool
+		if i, more, ok = jsonscan.Next(d.b, i, closing(opening)); !ok {
+			return i, false
+		}
+		if !more {
+			d.appendJSON(opening, left)
+			return i, true
 		}
 	}
-	return d.textOf('{', stretch{from, d.json.InputOffset()}), nil
 }
 
-// stretch is a part of the record, from one byte offset to another. It may begin with a comma.
-type stretch struct{ from, to int64 }
+// closing is the bracket that closes what opening opens: } and ] stand two places behind { and [.
+func closing(opening byte) byte { return opening + 2 }
 
-// textOf joins parts of the record to the text of a list or an object.
-func (d *decoder) textOf(opening byte, parts ...stretch) *structpb.Value {
+// stretch is a part of the record, from one position to another.
+type stretch struct{ from, to int }
+
+// appendJSON joins parts of the record to the text of a list or an object and appends it as a google.protobuf.Value.
+func (d *Draft) appendJSON(opening byte, parts ...stretch) {
+	d.scratch = protowire.AppendTag(d.scratch, valueString, protowire.BytesType)
+	mark := d.open()
 	size := 2
 	for _, part := range parts {
-		size += int(part.to-part.from) + 1
+		size += part.to - part.from + 1
 	}
-	var out strings.Builder
-	out.Grow(size)
-	out.WriteByte(opening)
+	d.scratch = append(slices.Grow(d.scratch, size), opening)
 	for i, part := range parts {
-		text := d.whole[part.from:part.to]
-		for len(text) > 0 && strings.IndexByte(" \t\r\n,", text[0]) >= 0 {
-			text = text[1:]
-		}
 		if i > 0 {
-			out.WriteByte(',')
+			d.scratch = append(d.scratch, ',')
 		}
-		out.Write(text)
+		d.scratch = append(d.scratch, d.b[part.from:part.to]...)
 	}
-	out.WriteByte(opening + 2) // } and ] stand two places behind { and [
-	return structpb.NewStringValue(strings.ToValidUTF8(out.String(), "\ufffd"))
+	d.scratch = append(d.scratch, closing(opening))
+	if text := d.scratch[mark:]; !utf8.Valid(text) {
+		d.scratch = append(d.scratch[:mark], bytes.ToValidUTF8(text, []byte("\ufffd"))...)
+	}
+	d.close(mark)
 }
 
-// leave passes over a member that there is no room for, and notes where it stands; from is the offset before its name.
-func (d *decoder) leave(left []stretch, from int64) ([]stretch, error) {
-	if err := d.json.SkipValue(); err != nil {
-		return left, err
+// leave passes over a member that there is no room for, and notes where it stands: from start on, with its value at i.
+func (d *Draft) leave(start, i, depth int, m *members) (end int, ok bool) {
+	if end, ok = jsonscan.Skip(d.b, i, depth); !ok {
+		return end, false
 	}
-	to := d.json.InputOffset()
-	if n := len(left); n > 0 && (left[n-1].to == from || n >= maxStretches) {
-		left[n-1].to = to // from n = maxStretches on, with the known members between them
-		return left, nil
+	if n := len(m.left); n > 0 && (m.passed || n >= maxStretches) {
+		m.left[n-1].to = end // from n = maxStretches on, with the known members between them
+	} else {
+		m.left = append(m.left, stretch{start, end})
 	}
-	return append(left, stretch{from, to}), nil
+	m.passed = true
+	return end, true
 }
 
 // keepLeft keeps the members that there was no room for.
-func (d *decoder) keepLeft(left []stretch) {
+func (d *Draft) keepLeft(left []stretch) {
 	if len(left) == 0 {
 		return
 	}
 	d.path = append(d.path, step{name: restName, index: -1})
-	d.keep(d.textOf('{', left...))
+	start := len(d.scratch)
+	d.appendJSON('{', left...)
+	d.keep(start)
 	d.pop()
 }

@@ -1,23 +1,35 @@
 package graphmap
 
 import (
+	"fmt"
+	"hash/maphash"
+	"slices"
+	"sync"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/structpb"
 )
 
-// Draft is an event on its way from a record of Graph to wire bytes: a tree of the fields that the table fills, to which
-// the source adds what is Parley's own before it is encoded. It exists for records of the usual shape only; see
-// [Table.Draft]. Texts alias the record, which must stay as it is until the Draft is released. A Draft is used by one
-// goroutine.
+// Draft is a message on its way from a record of Graph to wire bytes: a tree of the fields that the table fills, to which
+// the source adds what is Parley's own before it is encoded. Texts alias the record, which must stay as it is until the
+// Draft is released. A Draft is used by one goroutine.
 type Draft struct {
 	b       []byte // the record
+	unique  bool   // no object of the record repeats a name
 	nodes   []node
 	scratch []byte // texts and raw values that the record does not hold as they are
 	path    []step
 	steps   []step
 	extras  []extra
+	left    int          // bytes of memory that the message may still take
+	links   []NestedLink // to what follows lists
+	cut     []string     // these lists, as truncated_fields names them
+	fan     []stretch    // objects of the plan's fan-out list
 	// What outlives the record: names of properties that the table does not know, and the order of those that it knows.
+	pool    *sync.Pool
+	seed    maphash.Seed
 	names   map[string]string
 	guesses []guess
 	place   int // in guesses, of the next property
@@ -26,11 +38,8 @@ type Draft struct {
 // Node is a place in a Draft: a message or a value.
 type Node int32
 
-// Limits of a usual record; others are left to Event, whose cost does not grow faster than the record.
-const (
-	maxNodes  = 4096
-	maxExtras = 256
-)
+// maxKept bounds the nodes and the extras that a reused Draft holds on to.
+const maxKept = 1 << 15
 
 // Nodes that every Draft has, and the answer for what it has not.
 const (
@@ -57,9 +66,10 @@ const (
 type node struct {
 	number            protowire.Number
 	first, last, next Node
+	latest            Node // child that was attached last
 	form              form
 	nanos             int32
-	size              int // of the payload, once measured
+	size              uint32 // of the payload, once measured
 	value             uint64
 	data              []byte
 }
@@ -67,22 +77,31 @@ type node struct {
 // reset begins a draft of the record.
 func (d *Draft) reset(record []byte) {
 	d.b, d.place = record, 0
+	d.left = allowedTimes*len(record) + allowedMore
+	d.links, d.cut, d.fan = nil, nil, d.fan[:0]
 	d.nodes, d.scratch, d.path, d.steps, d.extras = d.nodes[:0], d.scratch[:0], d.path[:0], d.steps[:0], d.extras[:0]
 	for range 3 {
 		d.nodes = append(d.nodes, node{first: NoNode, last: NoNode, next: NoNode})
 	}
 }
 
-// release forgets the record.
-func (d *Draft) release() {
-	clear(d.nodes)
-	clear(d.path)
-	clear(d.steps)
-	clear(d.extras)
-	d.b = nil
+// Release gives the draft back, to be used for another record. What Encode returned stays valid.
+func (d *Draft) Release() {
+	d.b, d.links, d.cut = nil, nil, nil
+	d.nodes, d.path, d.steps, d.extras = emptied(d.nodes), emptied(d.path), emptied(d.steps), emptied(d.extras)
 	if cap(d.scratch) > maxScratch {
 		d.scratch = nil
 	}
+	d.pool.Put(d)
+}
+
+// emptied forgets the elements of s. A long s is not used again.
+func emptied[T any](s []T) []T {
+	if cap(s) > maxKept {
+		return nil
+	}
+	clear(s)
+	return s[:0]
 }
 
 // attach links a node below parent, behind those of its own number.
@@ -100,17 +119,42 @@ func (d *Draft) attach(parent, child Node) {
 		p.first = child
 	default:
 		at := p.first
+		if d.nodes[p.latest].number <= number {
+			at = p.latest // elements of a list stand behind each other
+		}
 		for d.nodes[d.nodes[at].next].number <= number {
 			at = d.nodes[at].next
 		}
 		d.nodes[child].next = d.nodes[at].next
 		d.nodes[at].next = child
 	}
+	p.latest = child
+}
+
+// Clear removes the fields of the number.
+func (d *Draft) Clear(parent Node, number protowire.Number) {
+	p := &d.nodes[parent]
+	before := NoNode
+	for at := p.first; at != NoNode; at = d.nodes[at].next {
+		if d.nodes[at].number != number {
+			before = at
+			continue
+		}
+		if before == NoNode {
+			p.first = d.nodes[at].next
+		} else {
+			d.nodes[before].next = d.nodes[at].next
+		}
+	}
+	p.last, p.latest = before, p.first
 }
 
 // add makes a node below parent.
 func (d *Draft) add(parent Node, number protowire.Number, f form) Node {
 	child := Node(len(d.nodes))
+	if len(d.nodes) == cap(d.nodes) {
+		d.nodes = slices.Grow(d.nodes, len(d.nodes)) // doubled: records with very many nodes take less than with append
+	}
 	d.nodes = append(d.nodes, node{number: number, form: f, first: NoNode, last: NoNode, next: NoNode})
 	d.attach(parent, child)
 	return child
@@ -212,24 +256,41 @@ func (d *Draft) SetCopy(parent Node, number protowire.Number, of Node) {
 	}
 	same := d.nodes[of]
 	at := d.leaf(parent, number, same.form)
-	at.first, at.last, at.value, at.nanos, at.data = same.first, same.last, same.value, same.nanos, same.data
+	at.first, at.last, at.latest, at.value, at.nanos, at.data = same.first, same.last, same.latest, same.value, same.nanos, same.data
 }
 
 // Encode returns the event without unmapped, and unmapped as a field of the event: both together are the whole event.
 // unmapped is empty if the table had a field for everything. Both are slices of one array of their exact size.
 func (d *Draft) Encode() (basic, unmapped []byte) {
-	size, extra := d.measure(RootNode), 0
+	size, extra, content := d.measure(RootNode), 0, 0
 	if len(d.extras) > 0 {
-		extra = d.structSize(0, len(d.extras), 0)
-		extra = protowire.SizeTag(unmappedNumber) + protowire.SizeBytes(extra)
+		content = d.structSize(0, len(d.extras), 0)
+		extra = protowire.SizeTag(unmappedNumber) + protowire.SizeBytes(content)
 	}
 	b := d.append(make([]byte, 0, size+extra), RootNode)
 	if extra > 0 {
 		b = protowire.AppendTag(b, unmappedNumber, protowire.BytesType)
-		b = protowire.AppendVarint(b, uint64(d.structSize(0, len(d.extras), 0)))
+		b = protowire.AppendVarint(b, uint64(content))
 		b = d.appendStruct(b, 0, len(d.extras), 0)
 	}
 	return b[:size:size], b[size:]
+}
+
+// decode fills a message of the kind that the draft is of, and returns what has no field in it; nil if there is nothing.
+func (d *Draft) decode(m proto.Message) (*structpb.Struct, error) {
+	b := make([]byte, 0, d.measure(RootNode))
+	if err := proto.Unmarshal(d.append(b, RootNode), m); err != nil {
+		return nil, fmt.Errorf("a draft is no %s: %w", m.ProtoReflect().Descriptor().FullName(), err)
+	}
+	if len(d.extras) == 0 {
+		return nil, nil //nolint:nilnil // most records have none
+	}
+	extra := &structpb.Struct{}
+	b = slices.Grow(b[:0], d.structSize(0, len(d.extras), 0))
+	if err := proto.Unmarshal(d.appendStruct(b, 0, len(d.extras), 0), extra); err != nil {
+		return nil, fmt.Errorf("unmapped properties are no Struct: %w", err)
+	}
+	return extra, nil
 }
 
 // measure sets the sizes of a message and of all in it and returns that of its payload.
@@ -240,11 +301,11 @@ func (d *Draft) measure(message Node) int {
 		n := &d.nodes[at]
 		switch n.form {
 		case formMessage, formPacked:
-			n.size = d.measure(at)
+			n.size = uint32(d.measure(at))
 		case formBytes:
-			n.size = len(n.data)
+			n.size = uint32(len(n.data))
 		case formTime:
-			n.size = timeSize(n)
+			n.size = uint32(timeSize(n))
 		case formVarint:
 			sum += protowire.SizeVarint(n.value)
 		case formFixed32:
@@ -254,7 +315,7 @@ func (d *Draft) measure(message Node) int {
 		}
 		switch n.form {
 		case formMessage, formPacked, formBytes, formTime:
-			sum += protowire.SizeBytes(n.size)
+			sum += protowire.SizeBytes(int(n.size))
 		default:
 		}
 		if !packed {

@@ -2,10 +2,11 @@ package graphmap
 
 import (
 	"bytes"
-	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/jsonscan"
 )
 
 // NestedLink is where a list inside a record goes on.
@@ -18,111 +19,74 @@ type NestedLink struct {
 
 // NestedLinks returns the links to further pages of lists inside a record (members, participants_v2, sessions and their
 // segments), in the order of the record. The record's own link is not nested and not returned. Errors are
-// ErrRecord and ErrDepth.
-func (t *Table) NestedLinks(record []byte) ([]NestedLink, error) {
-	if bytes.IndexByte(record, '@') < 0 && bytes.IndexByte(record, '\\') < 0 {
-		return nil, nil
+// ErrRecord, ErrDepth and ErrRoot.
+func (t *Table) NestedLinks(root string, record []byte) ([]NestedLink, error) {
+	d, err := t.Draft(root, record)
+	if err != nil {
+		return nil, err
 	}
-	d := t.decoder()
-	defer t.putBack(d)
-	d.begin(record)
-	if d.json.PeekKind() != '{' {
-		return nil, fmt.Errorf("%w but another JSON value", ErrRecord)
-	}
-	var links []NestedLink
-	if err := d.findLinks(&links); err != nil {
-		return nil, d.failed(err)
-	}
-	return links, nil
+	defer d.Release()
+	return slices.Clone(d.links), nil
 }
 
-// findLinks walks the next value.
-func (d *decoder) findLinks(links *[]NestedLink) error {
-	switch d.json.PeekKind() {
-	case '{':
-		if err := d.enter(); err != nil {
-			return err
-		}
-		for d.json.PeekKind() == '"' {
-			if err := d.findMember(links); err != nil {
-				return err
-			}
-		}
-	case '[':
-		if err := d.enter(); err != nil {
-			return err
-		}
-		for i := 0; d.json.PeekKind() != ']'; i++ {
-			d.path = append(d.path, step{index: i})
-			err := d.findLinks(links)
-			d.pop()
-			if err != nil {
-				return err
-			}
-		}
-	default:
-		return d.json.SkipValue()
-	}
-	_, err := d.json.ReadToken()
-	return err
+var odata = []byte("@odata.")
+
+// isAnnotation reports whether a member says something of another one, or of the object.
+func isAnnotation(name []byte) bool {
+	return bytes.IndexByte(name, '@') >= 0 && (bytes.Contains(name, odata) || isNestedLink(name))
 }
 
-// skipAnnotation reads the value of an annotation. A link to what follows a list is not followed here, so the list is noted as cut.
-func (d *decoder) skipAnnotation(name string) error {
-	list, isLink := graphclient.NextLinkOf(name)
-	if !isLink || list == "" || d.json.PeekKind() != '"' {
-		return d.json.SkipValue()
+// isNestedLink reports whether a member links to what follows a list beside it.
+func isNestedLink(name []byte) bool {
+	list, isLink := graphclient.NextLinkOf(string(name))
+	return isLink && list != ""
+}
+
+// annotation passes over the value of an annotation. A link to what follows a list is not followed here but noted.
+func (d *Draft) annotation(i, depth int, name []byte) (end int, ok bool) {
+	if i >= len(d.b) || d.b[i] != '"' || !isNestedLink(name) {
+		return jsonscan.Skip(d.b, i, depth)
 	}
-	if url, err := d.text('"'); err != nil || url == "" {
-		return err
+	end, _, ok = jsonscan.String(d.b, i)
+	if !ok {
+		return end, false
 	}
-	var path strings.Builder
+	url := appendUnquoted(nil, d.b[i+1:end-1])
+	if len(url) == 0 {
+		return end, true
+	}
+	list, _ := graphclient.NextLinkOf(string(name))
+	link := NestedLink{Path: make([]string, 0, len(d.path)+1), URL: string(url)}
 	for _, s := range d.path {
-		switch {
-		case s.index >= 0:
-			path.WriteString("[" + s.key() + "]")
-			continue
-		case path.Len() > 0:
-			path.WriteByte('.')
-		}
-		path.WriteString(s.name)
+		link.Path = append(link.Path, s.key())
 	}
-	if path.Len() > 0 {
-		path.WriteByte('.')
-	}
-	path.WriteString(list)
+	link.Path = append(link.Path, list)
+	d.links = append(d.links, link)
 	if len(d.cut) < maxCut {
-		d.cut = append(d.cut, path.String())
+		d.cut = append(d.cut, cutPath(d.path, list))
 	}
-	return nil
+	return end, true
 }
 
 // maxCut bounds the lists of a record that are told to be cut.
 const maxCut = 64
 
-func (d *decoder) findMember(links *[]NestedLink) error {
-	name, err := d.text('"')
-	if err != nil {
-		return err
-	}
-	list, isLink := graphclient.NextLinkOf(name)
-	if isLink && list != "" && d.json.PeekKind() == '"' {
-		url, err := d.text('"')
-		if err != nil || url == "" {
-			return err
+// cutPath writes the place of a list as truncated_fields has it: sessions[3].segments.
+func cutPath(path []step, list string) string {
+	var b strings.Builder
+	for _, s := range path {
+		switch {
+		case s.index >= 0:
+			b.WriteString("[" + s.key() + "]")
+			continue
+		case b.Len() > 0:
+			b.WriteByte('.')
 		}
-		link := NestedLink{Path: make([]string, 0, len(d.path)+1), URL: url}
-		for _, s := range d.path {
-			link.Path = append(link.Path, s.key())
-		}
-		link.Path = append(link.Path, list)
-		*links = append(*links, link)
-		return nil
+		b.WriteString(s.name)
 	}
-	if strings.Contains(name, "@odata.") {
-		return d.json.SkipValue()
+	if b.Len() > 0 {
+		b.WriteByte('.')
 	}
-	d.path = append(d.path, step{name: name, index: -1})
-	defer d.pop()
-	return d.findLinks(links)
+	b.WriteString(list)
+	return b.String()
 }

@@ -89,7 +89,7 @@ func TestUsageRows(t *testing.T) {
 
 func TestNestedLinks(t *testing.T) {
 	t.Parallel()
-	got, err := newTable(t).NestedLinks([]byte(`{"@odata.nextLink":"own","participants_v2@odata.nextLink":"https:\/\/g\/p?$skiptoken=%2B","sessions":[{"id":"1"},
+	got, err := newTable(t).NestedLinks(graphmap.RootCallRecord, []byte(`{"@odata.nextLink":"own","participants_v2@odata.nextLink":"https:\/\/g\/p?$skiptoken=%2B","sessions":[{"id":"1"},
 		{"segments":[{"id":"s"}],"segments@odata.nextLink":"https://g/s"}],"sessions@odata.nextLink":"https://g/q","x@odata.nextLink":null,"y@odata.nextLink":""}`))
 	want := []graphmap.NestedLink{
 		{Path: []string{"participants_v2"}, URL: "https://g/p?$skiptoken=%2B"},
@@ -100,12 +100,12 @@ func TestNestedLinks(t *testing.T) {
 		t.Error(err, diff)
 	}
 	// Any spelling, as Microsoft's own pages print them.
-	got, err = newTable(t).NestedLinks([]byte(`{"sessions@odata.nextlink":"a","participants_v2@odata.NextLink":"b","x@nextLink":"c","y@odata.deltaLink":"d","hasNextLink":"e"}`))
+	got, err = newTable(t).NestedLinks(graphmap.RootCallRecord, []byte(`{"sessions@odata.nextlink":"a","participants_v2@odata.NextLink":"b","x@nextLink":"c","y@odata.deltaLink":"d","hasNextLink":"e"}`))
 	want = []graphmap.NestedLink{{Path: []string{"sessions"}, URL: "a"}, {Path: []string{"participants_v2"}, URL: "b"}, {Path: []string{"x"}, URL: "c"}}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Error(err, diff)
 	}
-	if got, err := newTable(t).NestedLinks([]byte(`{"sessions":[]}`)); err != nil || got != nil {
+	if got, err := newTable(t).NestedLinks(graphmap.RootCallRecord, []byte(`{"sessions":[]}`)); err != nil || got != nil {
 		t.Error(got, err)
 	}
 }

@@ -4,63 +4,10 @@ import (
 	"math"
 	"strconv"
 	"strings"
-
-	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/types/known/structpb"
 )
-
-// setNumber sets a numeric field from the text of a number and reports whether the field says exactly the same. A
-// float32 field is set to the nearest value even if not: the caller keeps the exact one beside it.
-func (p *property) setNumber(m protoreflect.Message, text string, quoted bool) bool {
-	if quoted && !isNumber(text) {
-		special, ok := specialFloats[text]
-		if ok && (p.kind == kindFloat32 || p.kind == kindFloat64) {
-			setFloat(p, m, special)
-			return true
-		}
-		return false
-	}
-	switch p.kind {
-	case kindInt32, kindInt64:
-		n, ok := parseInteger(text)
-		switch {
-		case !ok:
-			return false
-		case p.kind == kindInt64:
-			m.Set(p.field, protoreflect.ValueOfInt64(n))
-		case n < math.MinInt32 || n > math.MaxInt32:
-			return false
-		default:
-			m.Set(p.field, protoreflect.ValueOfInt32(int32(n)))
-		}
-		return true
-	case kindFloat32:
-		f, exact, ok := parseSingle(text)
-		if ok {
-			m.Set(p.field, protoreflect.ValueOfFloat32(f))
-		}
-		return exact
-	case kindFloat64:
-		f, err := strconv.ParseFloat(text, 64)
-		if err == nil {
-			m.Set(p.field, protoreflect.ValueOfFloat64(f))
-		}
-		return err == nil && sameNumber(text, f, 64)
-	default:
-		return false
-	}
-}
 
 // specialFloats are OData's texts for values that JSON has no number for.
 var specialFloats = map[string]float64{"NaN": math.NaN(), "INF": math.Inf(1), "-INF": math.Inf(-1)}
-
-func setFloat(p *property, m protoreflect.Message, f float64) {
-	if p.kind == kindFloat32 {
-		m.Set(p.field, protoreflect.ValueOfFloat32(float32(f)))
-		return
-	}
-	m.Set(p.field, protoreflect.ValueOfFloat64(f))
-}
 
 // parseInteger reads a whole number, also where it is written as 3.0 or 1e3.
 func parseInteger(text string) (int64, bool) {
@@ -86,15 +33,6 @@ func parseSingle(text string) (f float32, exact, ok bool) {
 		return 0, false, false
 	}
 	return float32(wide), sameNumber(text, wide, 32) || isShortest(text, wide, 64), true
-}
-
-// numberValue is a number for a Struct: a double, or its text where a double would change it.
-func numberValue(text string) *structpb.Value {
-	f, err := strconv.ParseFloat(text, 64)
-	if err != nil || !sameNumber(text, f, 64) {
-		return structpb.NewStringValue(text)
-	}
-	return structpb.NewNumberValue(f)
 }
 
 // Decimal digits that every binary value of the width gives back.

@@ -74,11 +74,11 @@ func (s *seen) add(i uint8) bool {
 }
 
 // lookup finds the property by its name; unknown ones are nil.
-func (p *plan) lookup(name string) *property {
+func (p *plan) lookup(name []byte) *property {
 	if p.folded {
-		name = fold(name)
+		return p.properties[fold(string(name))]
 	}
-	return p.properties[name]
+	return p.properties[string(name)]
 }
 
 // fold leaves letters and digits, in lower case, of an ASCII name.

@@ -119,7 +119,7 @@ func TestErrors(t *testing.T) {
 	if _, err := table.Event(graphmap.RootChatMessage, []byte(deep(graphmap.MaxDepth-1))); err != nil {
 		t.Errorf("deep, but not too deep: %v", err)
 	}
-	if _, err := table.NestedLinks([]byte(`["@odata.nextLink"]`)); !errors.Is(err, graphmap.ErrRecord) {
+	if _, err := table.NestedLinks(graphmap.RootCallRecord, []byte(`["@odata.nextLink"]`)); !errors.Is(err, graphmap.ErrRecord) {
 		t.Errorf("links of a list: %v", err)
 	}
 	if _, err := table.UsageRows([]byte(`{"copilotActivityUserDetailsByPeriod":[{`)); !errors.Is(err, graphmap.ErrRecord) {

@@ -3,160 +3,76 @@ package graphmap
 import (
 	"bytes"
 	"encoding/base64"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 
-	"github.com/go-json-experiment/json/jsontext"
-	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/types/known/durationpb"
-	"google.golang.org/protobuf/types/known/structpb"
-	"google.golang.org/protobuf/types/known/timestamppb"
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/parley-gateway/parley/graphclient/jsonscan"
 )
 
-// scalar reads a value that is neither object nor list. What does not fit the field is kept in unmapped.
-func (d *decoder) scalar(p *property, m protoreflect.Message) error {
-	next := d.json.PeekKind()
-	switch {
-	case next == '"':
-		return d.quoted(p, m)
-	case next == '0':
-		return d.number(p, m)
-	case (next == 't' || next == 'f') && p.kind == kindBool:
-		m.Set(p.field, protoreflect.ValueOfBool(next == 't'))
-		return d.json.SkipValue()
+// scalar reads a value into a field that holds neither messages nor objects. What does not fit the field is kept in unmapped.
+func (d *Draft) scalar(i, depth int, p *property, parent Node) (end int, ok bool) {
+	switch c := d.b[i]; {
+	case c == '"': // empty text is absence, whatever the field
+		text, end, ok := d.text(i)
+		if ok && len(text) > 0 && !d.setText(p, parent, text) {
+			d.keepText(text)
+		}
+		return end, ok
+	case isDigit(c):
+		if end, ok = jsonscan.Number(d.b, i); ok {
+			d.setDigits(p, parent, d.b[i:end])
+		}
+		return end, ok
+	case (c == 't' || c == 'f') && p.kind == kindBool:
+		if end, ok = jsonscan.Literal(d.b, i); ok {
+			d.setBool(p, parent, c == 't')
+		}
+		return end, ok
 	case p.kind == kindType:
-		return d.json.SkipValue() // an annotation that makes no sense is still only an annotation
+		return jsonscan.Skip(d.b, i, depth) // an annotation that makes no sense is still only an annotation
 	default:
-		return d.keepRaw()
+		return d.keepRaw(i, depth)
 	}
 }
 
-// quoted reads a text into a field of any kind. Empty text is absence, whatever the field.
-func (d *decoder) quoted(p *property, m protoreflect.Message) error {
-	text, err := d.text('"')
-	if err != nil || text == "" {
-		return err
+// isDigit reports whether a number begins with c.
+func isDigit(c byte) bool { return c == '-' || '0' <= c && c <= '9' }
+
+// text reads a string. What is not UTF-8 in it becomes U+FFFD, lone surrogates do too.
+func (d *Draft) text(i int) (text []byte, end int, ok bool) {
+	end, form, ok := jsonscan.String(d.b, i)
+	if !ok {
+		return nil, end, false
 	}
-	if !d.setText(p, m, text) {
-		d.keep(structpb.NewStringValue(text))
+	inner := d.b[i+1 : end-1]
+	if form&jsonscan.Escapes == 0 && (form&jsonscan.High == 0 || utf8.Valid(inner)) {
+		return inner, end, true
 	}
-	return nil
+	start := len(d.scratch)
+	d.scratch = appendUnquoted(d.scratch, inner)
+	return d.scratch[start:len(d.scratch):len(d.scratch)], end, true
 }
 
-// setText sets the field from a text that is not empty and reports whether nothing was lost.
-func (d *decoder) setText(p *property, m protoreflect.Message, text string) bool {
-	switch p.kind {
-	case kindString:
-		m.Set(p.field, protoreflect.ValueOfString(text))
-		return true
-	case kindName:
-		fd := p.field
-		if isAddress(text) {
-			fd = p.other
-		}
-		m.Set(fd, protoreflect.ValueOfString(text))
-		return true
-	case kindType:
-		m.Set(p.field, protoreflect.ValueOfString(typeName(text)))
-		return true
-	case kindEnum:
-		return p.setMember(m, text)
-	case kindTime:
-		return setTime(p, m, text)
-	case kindDate:
-		day, state := parseDate(text)
-		if state == timeValid {
-			m.Set(p.field, protoreflect.ValueOfString(day))
-		}
-		return state != timeMalformed
-	case kindDuration:
-		length, ok := parseDuration(text)
-		if ok {
-			pb := &durationpb.Duration{Seconds: length.seconds, Nanos: length.nanos}
-			m.Set(p.field, protoreflect.ValueOfMessage(pb.ProtoReflect()))
-		}
-		return ok
-	case kindBytes:
-		data, ok := parseBytes(text)
-		if ok {
-			m.Set(p.field, protoreflect.ValueOfBytes(data))
-		}
-		return ok
-	case kindBool:
-		if text == "true" || text == "false" {
-			m.Set(p.field, protoreflect.ValueOfBool(text == "true"))
-			return true
-		}
-		return false
-	default:
-		return p.setNumber(m, text, true)
-	}
-}
-
-func setTime(p *property, m protoreflect.Message, text string) bool {
-	at, state := parseTime(text)
-	if state == timeValid {
-		pb := &timestamppb.Timestamp{Seconds: at.seconds, Nanos: at.nanos}
-		m.Set(p.field, protoreflect.ValueOfMessage(pb.ProtoReflect()))
-	}
-	return state != timeMalformed
-}
-
-// number reads a number into a field of any kind.
-func (d *decoder) number(p *property, m protoreflect.Message) error {
-	raw, err := d.json.ReadValue()
-	if err != nil {
-		return err
-	}
-	switch p.kind {
-	case kindString, kindName:
-		m.Set(p.field, protoreflect.ValueOfString(string(raw)))
-	case kindType: // not a type name, and still only an annotation
-	case kindInt32, kindInt64, kindFloat32, kindFloat64:
-		if text := string(raw); !p.setNumber(m, text, false) {
-			d.keep(numberValue(text))
-		}
-	default:
-		d.keep(numberValue(string(raw)))
-	}
-	return nil
-}
-
-// text reads a string, or the digits of a number as they stand.
-func (d *decoder) text(next jsontext.Kind) (string, error) {
-	raw, err := d.json.ReadValue()
-	if err != nil {
-		return "", err
-	}
-	if next == '0' {
-		return string(raw), nil
-	}
-	return d.unquote(raw), nil
-}
-
-// unquote decodes a string literal; what is not UTF-8 in it becomes U+FFFD.
-func (d *decoder) unquote(raw []byte) string {
-	inner := raw[1 : len(raw)-1]
-	size, isUTF8 := len(inner), utf8.Valid(inner)
-	if isUTF8 && bytes.IndexByte(inner, '\\') < 0 {
-		return string(inner)
-	}
-	if !isUTF8 {
+// appendUnquoted appends the text between the quotes of a literal that is a JSON string. What is not UTF-8 in it becomes U+FFFD.
+func appendUnquoted(dst, inner []byte) []byte {
+	size := len(inner)
+	if !utf8.Valid(inner) {
 		size *= utf8.RuneLen(utf8.RuneError) // each byte may be replaced
 	}
-	d.scratch = slices.Grow(d.scratch[:0], size)
-	d.scratch = unescape(d.scratch, inner)
-	text := string(d.scratch)
-	if cap(d.scratch) > maxScratch {
-		d.scratch = nil
+	dst = slices.Grow(dst, size)
+	if text, ok := jsonscan.AppendUnquoted(dst, inner); ok {
+		return text
 	}
-	return text
+	return unescape(dst, inner)
 }
 
-// unescape appends what stands between the quotes of a literal that the decoder has validated. It does the same as
+// unescape appends what stands between the quotes of a literal that is a JSON string. It does the same as
 // jsontext.AppendUnquote, which makes an error of every lone surrogate.
 func unescape(dst, inner []byte) []byte {
 	for len(inner) > 0 {
@@ -193,12 +109,162 @@ func unescape(dst, inner []byte) []byte {
 
 // hexRune reads the digits of a \u escape.
 func hexRune(escape []byte) rune {
-	n, _ := strconv.ParseUint(string(escape[2:6]), 16, 16) // validated by the decoder
+	n, _ := strconv.ParseUint(string(escape[2:6]), 16, 16) // jsonscan.String has checked them
 	return rune(n)
 }
 
-// maxScratch bounds what a reused decoder holds on to, in bytes.
+func (d *Draft) setBool(p *property, parent Node, value bool) {
+	if value || p.presence {
+		d.leaf(parent, p.number, formVarint).value = protowire.EncodeBool(value)
+	}
+}
+
+// putText adds a text field, as message fields with presence or without do.
+func (d *Draft) putText(number protowire.Number, presence bool, parent Node, text []byte) {
+	if len(text) > 0 || presence {
+		d.leaf(parent, number, formBytes).data = text
+	}
+}
+
+// setText sets the field from a text that is not empty and reports whether nothing was lost.
+func (d *Draft) setText(p *property, parent Node, text []byte) bool {
+	switch p.kind {
+	case kindString:
+		d.putText(p.number, p.presence, parent, text)
+	case kindName:
+		number := p.number
+		if bytes.HasPrefix(text, addressMark) && isAddress(string(text)) {
+			number = p.otherNumber
+		}
+		d.putText(number, p.presence, parent, text)
+	case kindType:
+		d.putText(p.number, p.presence, parent, bareType(text))
+	case kindEnum:
+		return d.setMember(p, parent, text)
+	case kindTime:
+		at, state := parseTime(string(text))
+		if state == timeValid {
+			d.setInstant(p, parent, at)
+		}
+		return state != timeMalformed
+	case kindDate:
+		day, state := parseDate(string(text))
+		if state == timeValid {
+			d.putText(p.number, p.presence, parent, []byte(day))
+		}
+		return state != timeMalformed
+	case kindDuration:
+		length, ok := parseDuration(string(text))
+		if ok {
+			d.setInstant(p, parent, length)
+		}
+		return ok
+	case kindBytes:
+		data, ok := parseBytes(string(text))
+		if ok {
+			d.putText(p.number, p.presence, parent, data)
+		}
+		return ok
+	case kindBool:
+		if word := string(text); word == "true" || word == "false" {
+			d.setBool(p, parent, word == "true")
+			return true
+		}
+		return false
+	default:
+		return d.setNumber(p, parent, string(text), true)
+	}
+	return true
+}
+
+// setMember sets an enumeration by Graph's spelling, which is exact in case. An unknown member fills the sibling; it
+// reports false if there is none.
+func (d *Draft) setMember(p *property, parent Node, text []byte) bool {
+	number, known := p.enum[string(text)]
+	switch {
+	case known && (number != 0 || p.presence):
+		d.leaf(parent, p.number, formVarint).value = uint64(number)
+	case known:
+	case p.other == nil:
+		return false
+	default:
+		d.putText(p.otherNumber, false, parent, text)
+	}
+	return true
+}
+
+func (d *Draft) setInstant(p *property, parent Node, at instant) {
+	n := d.leaf(parent, p.number, formTime)
+	n.value, n.nanos = uint64(at.seconds), at.nanos
+}
+
+// setDigits reads a number into a field of any kind.
+func (d *Draft) setDigits(p *property, parent Node, digits []byte) {
+	switch p.kind {
+	case kindString, kindName:
+		d.putText(p.number, p.presence, parent, digits)
+	case kindType: // not a type name, and still only an annotation
+	case kindInt32, kindInt64, kindFloat32, kindFloat64:
+		if !d.setNumber(p, parent, string(digits), false) {
+			d.keepNumber(digits)
+		}
+	default:
+		d.keepNumber(digits)
+	}
+}
+
+// setNumber sets a numeric field from the text of a number and reports whether the field says exactly the same. A
+// float32 field is set to the nearest value even if not: the caller keeps the exact one beside it.
+func (d *Draft) setNumber(p *property, parent Node, text string, quoted bool) bool {
+	if quoted && !isNumber(text) {
+		special, ok := specialFloats[text]
+		if ok && (p.kind == kindFloat32 || p.kind == kindFloat64) {
+			d.setFloat(p, parent, special)
+			return true
+		}
+		return false
+	}
+	switch p.kind {
+	case kindInt32, kindInt64:
+		n, ok := parseInteger(text)
+		if !ok || p.kind == kindInt32 && (n < math.MinInt32 || n > math.MaxInt32) {
+			return false
+		}
+		if n != 0 || p.presence {
+			d.leaf(parent, p.number, formVarint).value = uint64(n)
+		}
+		return true
+	case kindFloat32:
+		f, exact, ok := parseSingle(text)
+		if ok {
+			d.setFloat(p, parent, float64(f))
+		}
+		return exact
+	case kindFloat64:
+		f, err := strconv.ParseFloat(text, 64)
+		if err == nil {
+			d.setFloat(p, parent, f)
+		}
+		return err == nil && sameNumber(text, f, 64)
+	default:
+		return false
+	}
+}
+
+func (d *Draft) setFloat(p *property, parent Node, f float64) {
+	value, form := math.Float64bits(f), formFixed64
+	if p.kind == kindFloat32 {
+		value, form = uint64(math.Float32bits(float32(f))), formFixed32
+	}
+	if value != 0 || p.presence {
+		d.leaf(parent, p.number, form).value = value
+	}
+}
+
+// maxScratch bounds the scratch that a reused Draft holds on to, in bytes.
 const maxScratch = 64 << 10
+
+var addressMark = []byte("8:")
 
 // isAddress reports whether an identity's display name is a Teams address: 8:, a kind in lower case, a colon, an id.
 func isAddress(name string) bool {
@@ -213,11 +279,11 @@ func isAddress(name string) bool {
 	return strings.Trim(scheme, "abcdefghijklmnopqrstuvwxyz0123456789-_") == ""
 }
 
-// typeName takes the namespace off a type name; other namespaces stay.
-func typeName(text string) string {
-	text = strings.TrimPrefix(text, "#")
+// bareType takes the namespace off a type name; other namespaces stay.
+func bareType(text []byte) []byte {
+	text = bytes.TrimPrefix(text, []byte("#"))
 	for _, namespace := range [...]string{"microsoft.graph.callRecords.", "microsoft.graph."} {
-		if len(text) > len(namespace) && strings.EqualFold(text[:len(namespace)], namespace) {
+		if len(text) > len(namespace) && strings.EqualFold(string(text[:len(namespace)]), namespace) {
 			return text[len(namespace):]
 		}
 	}

@@ -23,14 +23,13 @@ type Table struct {
 	chat, copilot, call                       *plan
 	conversation, member, user, usage, period *plan
 	session, segment, participant             *plan
-	decoders                                  sync.Pool
 	drafts                                    sync.Pool
 }
 
 // New compiles the table from the options of the generated descriptors. An error means that the contract contradicts
 // itself: two fields are filled by one property, or a field has a type that no property has.
 func New() (*Table, error) {
-	t := &Table{decoders: sync.Pool{New: func() any { return newDecoder() }}}
+	t := &Table{}
 	c := &compiler{plans: map[protoreflect.FullName]*plan{}}
 	if err := t.compileRoots(c); err != nil {
 		return nil, fmt.Errorf("compile the model: %w", err)
@@ -83,10 +82,51 @@ func (t *Table) compileRoots(c *compiler) error {
 	return nil
 }
 
+// Draft reads a record of the given root: the event's mapped fields, its source (id, chat, entity tag), the detail of its sort,
+// unmapped and truncated_fields. Source and detail are always there. A chat message with an event detail, or of type
+// systemEventMessage, gets a system detail, and what it has as a chat message is in system.message. Give the draft back with
+// [Draft.Release]. Errors are ErrRecord, ErrDepth and ErrRoot.
+func (t *Table) Draft(root string, record []byte) (*Draft, error) {
+	var p *plan
+	switch root {
+	case RootChatMessage:
+		p = t.chat
+	case RootAIInteraction:
+		p = t.copilot
+	case RootCallRecord:
+		p = t.call
+	default:
+		return nil, fmt.Errorf("%w %q", ErrRoot, root)
+	}
+	d, err := t.read(p, record)
+	if err != nil {
+		return nil, err
+	}
+	d.group(root)
+	for _, path := range d.cut {
+		d.SetString(RootNode, truncatedNumber, path)
+	}
+	return d, nil
+}
+
+// Event maps a record of the given root to an event, as [Table.Draft] does. What is Parley's own is left to the caller.
+func (t *Table) Event(root string, record []byte) (*parleyv1.Event, error) {
+	d, err := t.Draft(root, record)
+	if err != nil {
+		return nil, err
+	}
+	defer d.Release()
+	event := &parleyv1.Event{}
+	event.Unmapped, err = d.decode(event)
+	if err != nil {
+		return nil, err
+	}
+	return event, nil
+}
+
 // Conversation maps a record of type chat. Errors are ErrRecord and ErrDepth.
 func (t *Table) Conversation(record []byte) (*parleyv1.Conversation, error) {
-	m := &parleyv1.Conversation{}
-	extra, err := t.decode(t.conversation, m, record)
+	m, extra, err := decode(t, t.conversation, &parleyv1.Conversation{}, record)
 	if err != nil {
 		return nil, err
 	}
@@ -97,59 +137,42 @@ func (t *Table) Conversation(record []byte) (*parleyv1.Conversation, error) {
 // Member maps a record of type conversationMember, one of a chat's nested page. What the table does not know is
 // returned beside it, for [Merge] into the conversation; nil if there is nothing. Errors are ErrRecord and ErrDepth.
 func (t *Table) Member(record []byte) (*parleyv1.ConversationMember, *structpb.Struct, error) {
-	return nested(t, t.member, &parleyv1.ConversationMember{}, record)
+	return decode(t, t.member, &parleyv1.ConversationMember{}, record)
 }
 
 // Session maps a record of type callRecords.session with the segments in it; as Member.
 func (t *Table) Session(record []byte) (*parleyv1.CallSession, *structpb.Struct, error) {
-	return nested(t, t.session, &parleyv1.CallSession{}, record)
+	return decode(t, t.session, &parleyv1.CallSession{}, record)
 }
 
 // Segment maps a record of type callRecords.segment; as Member.
 func (t *Table) Segment(record []byte) (*parleyv1.CallSegment, *structpb.Struct, error) {
-	return nested(t, t.segment, &parleyv1.CallSegment{}, record)
+	return decode(t, t.segment, &parleyv1.CallSegment{}, record)
 }
 
 // Participant maps a record of type callRecords.participant or callRecords.organizer; as Member.
 func (t *Table) Participant(record []byte) (*parleyv1.CallParticipant, *structpb.Struct, error) {
-	return nested(t, t.participant, &parleyv1.CallParticipant{}, record)
+	return decode(t, t.participant, &parleyv1.CallParticipant{}, record)
 }
 
 // User maps a record of type user. The model has no home for other properties than those that Parley asks for, so they
 // are dropped. Errors are ErrRecord and ErrDepth.
 func (t *Table) User(record []byte) (*parleyv1.User, error) {
-	m, _, err := nested(t, t.user, &parleyv1.User{}, record)
+	m, _, err := decode(t, t.user, &parleyv1.User{}, record)
 	return m, err
 }
 
-func nested[M proto.Message](t *Table, p *plan, m M, record []byte) (M, *structpb.Struct, error) {
-	extra, err := t.decode(p, m, record)
+// decode fills a message and returns it with what had no field in it.
+func decode[M proto.Message](t *Table, p *plan, m M, record []byte) (M, *structpb.Struct, error) {
+	var none M
+	d, err := t.read(p, record)
 	if err != nil {
-		var none M
+		return none, nil, err
+	}
+	defer d.Release()
+	extra, err := d.decode(m)
+	if err != nil {
 		return none, nil, err
 	}
 	return m, extra, nil
-}
-
-// decode fills one message and returns what had no field in it.
-func (t *Table) decode(p *plan, m proto.Message, record []byte) (*structpb.Struct, error) {
-	d := t.decoder()
-	defer t.putBack(d)
-	if err := d.record(p, &target{m.ProtoReflect()}, record); err != nil {
-		return nil, err
-	}
-	return prune(d.extra), nil
-}
-
-func (t *Table) decoder() *decoder {
-	d, ok := t.decoders.Get().(*decoder)
-	if !ok {
-		return newDecoder()
-	}
-	return d
-}
-
-func (t *Table) putBack(d *decoder) {
-	d.release()
-	t.decoders.Put(d)
 }

@@ -1,13 +1,12 @@
 package graphmap
 
 import (
-	"bytes"
 	"strconv"
 
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/structpb"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/graphclient/jsonscan"
 )
 
 // periodsProperty is the list in which a JSON row of the usage report has what it tells about each period.
@@ -17,29 +16,40 @@ const periodsProperty = "copilotActivityUserDetailsByPeriod"
 // periods is one row. Where a period repeats a property of the row, the period's counts. Names are compared without case, spaces and punctuation, so a line of a CSV report is mapped too
 // once it is written as an object of its column titles, with all values as text. Errors are ErrRecord and ErrDepth.
 func (t *Table) UsageRows(record []byte) ([]*parleyv1.CopilotUsageRow, error) {
-	d := t.decoder()
-	defer t.putBack(d)
-	row := &parleyv1.CopilotUsageRow{}
-	if err := d.record(t.usage, &target{row.ProtoReflect()}, record); err != nil {
+	d, err := t.read(t.usage, record)
+	if err != nil {
 		return nil, err
 	}
-	row.Unmapped = prune(d.extra)
-	periods := d.fan
-	if len(periods) == 0 {
+	defer d.Release()
+	row := &parleyv1.CopilotUsageRow{}
+	if row.Unmapped, err = d.decode(row); err != nil {
+		return nil, err
+	}
+	if len(d.fan) == 0 {
 		return []*parleyv1.CopilotUsageRow{row}, nil
 	}
-	rows := make([]*parleyv1.CopilotUsageRow, len(periods))
-	for i, period := range periods {
+	rows := make([]*parleyv1.CopilotUsageRow, len(d.fan))
+	for i, period := range d.fan {
 		rows[i] = row
-		if i < len(periods)-1 {
+		if i < len(d.fan)-1 {
 			rows[i] = proto.CloneOf(row)
 		}
-		if err := d.record(t.period, &target{rows[i].ProtoReflect()}, period); err != nil {
+		if err := t.addPeriod(rows[i], i, d.b[period.from:period.to]); err != nil {
 			return nil, err
 		}
-		rows[i].Unmapped = Merge(rows[i].GetUnmapped(), d.extra, periodsProperty, strconv.Itoa(i))
 	}
 	return rows, nil
+}
+
+// addPeriod lays what a row tells about a period over what it tells about its user.
+func (t *Table) addPeriod(row *parleyv1.CopilotUsageRow, place int, record []byte) error {
+	period, extra, err := decode(t, t.period, &parleyv1.CopilotUsageRow{}, record)
+	if err != nil {
+		return err
+	}
+	proto.Merge(row, period)
+	row.Unmapped = Merge(row.GetUnmapped(), extra, periodsProperty, strconv.Itoa(place))
+	return nil
 }
 
 // UsageRow maps a row that has at most one period, as those of CSV reports. Of several periods it keeps the first; use
@@ -52,43 +62,39 @@ func (t *Table) UsageRow(record []byte) (*parleyv1.CopilotUsageRow, error) {
 	return rows[0], nil
 }
 
-// fanned sets the objects of a fan-out list aside, each of which becomes a row of rowSize bytes; what else the list holds is kept in unmapped.
-func (d *decoder) fanned(name string, rowSize int) error {
-	if err := d.enter(); err != nil {
-		return err
+// fanned sets the objects of the fan-out list at i aside, each of which becomes a row of rowSize bytes; what else the list holds is
+// kept in unmapped.
+func (d *Draft) fanned(i, depth, rowSize int) (end int, ok bool) {
+	if depth > MaxDepth {
+		return i, false
 	}
-	d.path = append(d.path, step{name: name, index: -1})
-	d.fan = nil
-	d.forget()
+	i = jsonscan.Space(d.b, i+1)
+	if i < len(d.b) && d.b[i] == ']' {
+		return i + 1, true
+	}
 	d.path = append(d.path, step{})
-	defer func() { d.path = d.path[:len(d.path)-2] }()
-	for i := 0; d.json.PeekKind() != ']'; i++ {
-		d.path[len(d.path)-1].index = i
-		if d.spent() {
-			rest, err := d.restOfList()
-			if err != nil {
-				return err
-			}
-			d.keep(rest)
-			break
-		}
-		if d.json.PeekKind() == '{' {
+	defer d.pop()
+	for n := 0; ; n++ {
+		d.path[len(d.path)-1].index = n
+		switch start := i; {
+		case d.spent():
+			return d.keepRest(i, depth)
+		case i < len(d.b) && d.b[i] == '{':
 			d.left -= rowTimes * rowSize
-			raw, err := d.json.ReadValue()
-			if err != nil {
-				return err
+			if i, ok = jsonscan.Skip(d.b, i, depth); ok {
+				d.fan = append(d.fan, stretch{start, i})
 			}
-			d.fan = append(d.fan, bytes.Clone(raw))
-			continue
+		case i < len(d.b) && d.b[i] == 'n':
+			i, ok = jsonscan.Literal(d.b, i)
+		default:
+			i, ok = d.keepRaw(i, depth)
 		}
-		v, err := d.raw()
-		if err != nil {
-			return err
+		if !ok {
+			return i, false
 		}
-		if _, null := v.GetKind().(*structpb.Value_NullValue); !null {
-			d.keep(v)
+		var more bool
+		if i, more, ok = jsonscan.Next(d.b, i, ']'); !ok || !more {
+			return i, ok
 		}
 	}
-	_, err := d.json.ReadToken()
-	return err
 }

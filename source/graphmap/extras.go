@@ -1,7 +1,7 @@
 package graphmap
 
 import (
-	"bytes"
+	"hash/maphash"
 	"math"
 	"strconv"
 	"unicode/utf8"
@@ -13,18 +13,30 @@ import (
 
 // Fields of google.protobuf.Struct, Value and ListValue, and of their map entries.
 const (
-	structFields  = 1
-	entryKey      = 1
-	entryValue    = 2
-	valueNull     = 1
-	valueNumber   = 2
-	valueString   = 3
-	valueBool     = 4
-	valueStruct   = 5
-	valueList     = 6
-	listValues    = 1
-	maxRawMembers = 64 // of an object whose names are compared with each other
+	structFields = 1
+	entryKey     = 1
+	entryValue   = 2
+	valueNull    = 1
+	valueNumber  = 2
+	valueString  = 3
+	valueBool    = 4
+	valueStruct  = 5
+	valueList    = 6
+	listValues   = 1
 )
+
+// step is one element of a path: a property name, or a position in a list where the name is empty and index ≥ 0.
+type step struct {
+	name  string
+	index int
+}
+
+func (s step) key() string {
+	if s.index >= 0 {
+		return strconv.Itoa(s.index)
+	}
+	return s.name
+}
 
 // extra is a value for unmapped: the steps to it and its google.protobuf.Value on the wire. Extras come in the order of
 // the record, so those below one object stand together.
@@ -35,6 +47,7 @@ type extra struct {
 
 // keep notes the value that scratch holds from start on under the current path.
 func (d *Draft) keep(start int) {
+	d.left -= memberCost
 	from := len(d.steps)
 	d.steps = append(d.steps, d.path...)
 	d.extras = append(d.extras, extra{from: from, to: len(d.steps), value: d.scratch[start:len(d.scratch):len(d.scratch)]})
@@ -61,7 +74,9 @@ func (d *Draft) keepRaw(i, depth int) (end int, ok bool) {
 	return end, ok
 }
 
-// raw appends the value at i to scratch as a google.protobuf.Value; see decoder.raw.
+// raw appends the value at i, of whatever shape, to scratch as a google.protobuf.Value. Null members and annotations of objects
+// are left out, but @odata.type is not: without it nobody could say what an object of an unknown type is. Nulls in lists keep
+// their place.
 func (d *Draft) raw(i, depth int) (end int, ok bool) {
 	if i >= len(d.b) {
 		return i, false
@@ -87,14 +102,11 @@ func (d *Draft) raw(i, depth int) (end int, ok bool) {
 		return end, ok
 	default:
 		if end, ok = jsonscan.Literal(d.b, i); ok {
-			number, value := protowire.Number(valueBool), uint64(0)
-			switch c {
-			case 'n':
+			number := protowire.Number(valueBool)
+			if c == 'n' {
 				number = valueNull
-			case 't':
-				value = 1
 			}
-			d.scratch = protowire.AppendVarint(protowire.AppendTag(d.scratch, number, protowire.VarintType), value)
+			d.scratch = protowire.AppendVarint(protowire.AppendTag(d.scratch, number, protowire.VarintType), protowire.EncodeBool(c == 't'))
 		}
 		return end, ok
 	}
@@ -107,16 +119,15 @@ func (d *Draft) rawText(i int) (end int, ok bool) {
 		return end, false
 	}
 	inner := d.b[i+1 : end-1]
-	if form&jsonscan.Escapes == 0 {
+	if form&jsonscan.Escapes == 0 && (form&jsonscan.High == 0 || utf8.Valid(inner)) {
 		d.scratch = appendText(d.scratch, inner)
-		return end, form == 0 || utf8.Valid(inner)
+		return end, true
 	}
 	d.scratch = protowire.AppendTag(d.scratch, valueString, protowire.BytesType)
 	mark := d.open()
-	if d.scratch, ok = jsonscan.AppendUnquoted(d.scratch, inner); ok {
-		d.close(mark)
-	}
-	return end, ok
+	d.scratch = appendUnquoted(d.scratch, inner)
+	d.close(mark)
+	return end, true
 }
 
 // open begins something that its length precedes.
@@ -147,37 +158,28 @@ func (d *Draft) rawObject(i, depth int) (end int, ok bool) {
 	if i < len(d.b) && d.b[i] == '}' {
 		return i + 1, true
 	}
-	var had [maxRawMembers][2]int
-	for n := 0; ; n++ {
-		start := i
-		var form jsonscan.Form
-		if i, form, ok = jsonscan.String(d.b, i); !ok || form != 0 || n == len(had) {
-			return i, false
+	var names nameSet
+	for {
+		if d.spent() {
+			entry, value := d.openEntry([]byte(restName))
+			end, ok = d.rest(i, depth, '{')
+			d.closeEntry(entry, value)
+			return end, ok
 		}
-		name := d.b[start+1 : i-1]
-		for _, other := range had[:n] {
-			if bytes.Equal(d.b[other[0]:other[1]], name) {
-				return i, false // equal names
-			}
-		}
-		had[n] = [2]int{start + 1, i - 1}
-		if i, ok = jsonscan.Colon(d.b, i); !ok {
+		var name []byte
+		if name, i, ok = memberName(d.b, i); !ok || !d.unique && !names.add(maphash.Bytes(d.seed, name)) {
 			return i, false
 		}
 		switch {
-		case leadsOn(name):
-			return i, false
-		case string(name) != typeProperty && bytes.Contains(name, odata), i < len(d.b) && d.b[i] == 'n':
-			i, ok = jsonscan.Skip(d.b, i, depth)
+		case string(name) != typeProperty && isAnnotation(name):
+			i, ok = d.annotation(i, depth, name)
+		case i < len(d.b) && d.b[i] == 'n':
+			i, ok = jsonscan.Literal(d.b, i)
 		default:
-			d.scratch = protowire.AppendTag(d.scratch, structFields, protowire.BytesType)
-			entry := d.open()
-			d.scratch = protowire.AppendBytes(protowire.AppendTag(d.scratch, entryKey, protowire.BytesType), name)
-			d.scratch = protowire.AppendTag(d.scratch, entryValue, protowire.BytesType)
-			value := d.open()
+			entry, value := d.openEntry(name)
 			if i, ok = d.raw(i, depth); ok {
-				d.close(value)
-				d.close(entry)
+				d.closeEntry(entry, value)
+				d.left -= memberCost
 			}
 		}
 		if !ok {
@@ -190,6 +192,20 @@ func (d *Draft) rawObject(i, depth int) (end int, ok bool) {
 	}
 }
 
+// openEntry begins an entry of a Struct, up to its value.
+func (d *Draft) openEntry(name []byte) (entry, value int) {
+	d.scratch = protowire.AppendTag(d.scratch, structFields, protowire.BytesType)
+	entry = d.open()
+	d.scratch = protowire.AppendBytes(protowire.AppendTag(d.scratch, entryKey, protowire.BytesType), name)
+	d.scratch = protowire.AppendTag(d.scratch, entryValue, protowire.BytesType)
+	return entry, d.open()
+}
+
+func (d *Draft) closeEntry(entry, value int) {
+	d.close(value)
+	d.close(entry)
+}
+
 // rawList appends the elements of the list at i as those of a ListValue.
 func (d *Draft) rawList(i, depth int) (end int, ok bool) {
 	if depth > MaxDepth {
@@ -200,8 +216,15 @@ func (d *Draft) rawList(i, depth int) (end int, ok bool) {
 		return i + 1, true
 	}
 	for {
+		spent := d.spent()
+		d.left -= elementCost
 		d.scratch = protowire.AppendTag(d.scratch, listValues, protowire.BytesType)
 		value := d.open()
+		if spent {
+			end, ok = d.rest(i, depth, '[')
+			d.close(value)
+			return end, ok
+		}
 		if i, ok = d.raw(i, depth); !ok {
 			return i, false
 		}
@@ -217,7 +240,7 @@ func appendText(b, text []byte) []byte {
 	return protowire.AppendBytes(protowire.AppendTag(b, valueString, protowire.BytesType), text)
 }
 
-// appendNumber is numberValue on the wire.
+// appendNumber appends a number as a Value: a double, or its text where a double would change it.
 func appendNumber(b []byte, text string) []byte {
 	f, err := strconv.ParseFloat(text, 64)
 	if err != nil || !sameNumber(text, f, 64) {

@@ -3,6 +3,7 @@ package graphmap
 // guess is a property that a record had in its place.
 type guess struct {
 	plan *plan
+	name string // as the record spells it
 	prop *property
 }
 
@@ -15,21 +16,25 @@ const (
 // there in the record before.
 func (d *Draft) property(p *plan, name []byte) *property {
 	for i := d.place; i < min(d.place+maxSkipped, len(d.guesses)); i++ {
-		if g := &d.guesses[i]; g.plan == p && g.prop.name == string(name) {
+		if g := &d.guesses[i]; g.plan == p && g.name == string(name) {
 			d.place = i + 1
 			return g.prop
 		}
 	}
-	prop := p.properties[string(name)]
-	switch {
-	case prop == nil:
-	case d.place < len(d.guesses):
-		d.guesses[d.place] = guess{p, prop}
-		d.place++
-	case len(d.guesses) < maxGuesses:
-		d.guesses = append(d.guesses, guess{p, prop})
-		d.place++
+	prop := p.lookup(name)
+	if prop == nil || d.place >= maxGuesses {
+		return prop
 	}
+	g := guess{plan: p, name: prop.name, prop: prop}
+	if p.folded {
+		g.name = d.name(name)
+	}
+	if d.place < len(d.guesses) {
+		d.guesses[d.place] = g
+	} else {
+		d.guesses = append(d.guesses, g)
+	}
+	d.place++
 	return prop
 }
 

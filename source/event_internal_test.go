@@ -3,57 +3,73 @@ package source
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/testing/protocmp"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/graphclient"
 )
 
-// compareWays checks that a record becomes the same item with a draft and without, and reports whether there is a draft.
-func compareWays(t *testing.T, record []byte) bool {
+// checkItems makes the items of a record, whatever API it is of, and checks that each says what its event says. It reports whether
+// the record is one.
+func checkItems(t *testing.T, record []byte) bool {
 	t.Helper()
 	chat, copilot, call := NewChat(nil, Options{Tenant: "t"}), NewCopilot(nil, Options{Tenant: "t"}), NewCall(nil, Options{Tenant: "t"})
-	drafted := false
-	for name, ways := range map[string]struct {
-		draft func() (Item, bool)
-		plain func() (Item, error)
-	}{
-		"chat":      {func() (Item, bool) { return chat.draftItem("u", "asked", false, record) }, func() (Item, error) { return chat.messageItem("u", "asked", false, record) }},
-		"by create": {func() (Item, bool) { return chat.draftItem("u", "", true, record) }, func() (Item, error) { return chat.messageItem("u", "", true, record) }},
-		"copilot":   {func() (Item, bool) { return copilot.draftItem("u", record) }, func() (Item, error) { return copilot.interactionItem("u", record) }},
-		"call":      {func() (Item, bool) { return call.draftItem("-", record, true) }, func() (Item, error) { return call.recordItem("-", record, true) }},
-		"whole":     {func() (Item, bool) { return call.draftItem("u", record, false) }, func() (Item, error) { return call.recordItem("u", record, false) }},
+	for name, item := range map[string]func() (Item, error){
+		"chat":      func() (Item, error) { return chat.item("u", "asked", false, record) },
+		"by create": func() (Item, error) { return chat.item("u", "", true, record) },
+		"copilot":   func() (Item, error) { return copilot.item("u", record) },
+		"call":      func() (Item, error) { return call.item("-", record, true) },
+		"whole":     func() (Item, error) { return call.item("u", record, false) },
 	} {
-		got, ok := ways.draft()
-		if !ok {
-			continue
-		}
-		drafted = true
-		want, err := ways.plain()
+		item, err := item()
 		if err != nil {
-			t.Fatalf("%s: a draft of a record that is refused: %v", name, err)
+			if !isKind(err, graphclient.KindMalformed) {
+				t.Fatalf("%s: %v", name, err)
+			}
+			return false
 		}
-		have, err := got.Event()
+		event, err := item.Event()
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		hope, err := want.Event()
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
+		created := time.Time{}
+		if event.GetCreateTime() != nil {
+			created = event.GetCreateTime().AsTime()
 		}
-		if diff := cmp.Diff(hope, have, protocmp.Transform()); diff != "" {
-			t.Fatalf("%s: %.300s (-event +draft):\n%s", name, record, diff)
+		at := created
+		if name != "by create" || created.IsZero() {
+			at = time.Time{}
+			if event.GetEventTime() != nil {
+				at = event.GetEventTime().AsTime()
+			}
 		}
-		got.Basic, got.Unmapped, want.Basic, want.Unmapped = nil, nil, nil, nil
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Fatalf("%s: %.300s (-event +draft):\n%s", name, record, diff)
+		want := Item{
+			Key: item.Key, Version: event.GetVersion(), Created: created, Time: at,
+			NoTime: event.GetEventTime() == nil && (name != "by create" || created.IsZero()),
+		}
+		bytes := slices.Concat(item.Basic, item.Unmapped)
+		item.Basic, item.Unmapped = nil, nil
+		if diff := cmp.Diff(want, item); diff != "" {
+			t.Fatalf("%s: %.300s (-event +item):\n%s", name, record, diff)
+		}
+		if uid := eventUID("t", event.GetSource().GetSource(), item.Key); event.GetUid() != uid || event.GetOwner() == "" {
+			t.Fatalf("%s: %.300s: uid %s, want %s; owner %s", name, record, event.GetUid(), uid, event.GetOwner())
+		}
+		if len(event.ProtoReflect().GetUnknown()) > 0 || proto.Size(event) != len(bytes) {
+			t.Fatalf("%s: %.300s: %d bytes, but the message has %d", name, record, len(bytes), proto.Size(event))
+		}
+		if (name == "call" || name == "whole") && event.GetCall().GetPartial() != (name == "call") {
+			t.Fatalf("%s: partial is %v", name, event.GetCall().GetPartial())
 		}
 	}
-	return drafted
+	return true
 }
 
 // seedRecords are the records of the seeds, whatever API they are of.
@@ -88,21 +104,21 @@ func seedRecords(t interface {
 	return records
 }
 
-func TestDraftOfSeeds(t *testing.T) {
+func TestItemsOfSeeds(t *testing.T) {
 	t.Parallel()
-	drafts := 0
+	items := 0
 	records := seedRecords(t)
 	for _, record := range records {
-		if compareWays(t, record) {
-			drafts++
+		if checkItems(t, record) {
+			items++
 		}
 	}
-	if drafts*3 < len(records)*2 { // the others are CSV, answers without a list, or have equal names
-		t.Errorf("only %d of %d records have drafts", drafts, len(records))
+	if items*3 < len(records)*2 { // the others are CSV
+		t.Errorf("only %d of %d records have items", items, len(records))
 	}
 }
 
-func FuzzDraft(f *testing.F) {
+func FuzzItem(f *testing.F) {
 	for _, record := range seedRecords(f) {
 		f.Add(record)
 	}
@@ -110,7 +126,7 @@ func FuzzDraft(f *testing.F) {
 	f.Add([]byte(`{"id":"1","sessionId":"s","contexts":[{"contextType":"TeamsMeeting","contextReference":"19:meeting_a@thread.v2"}],"joinWebUrl":"https://x/19:meeting_a@thread.v2","version":7,"startDateTime":"2026-01-01T00:00:00Z","organizer":{"user":{"id":"u"}}}`))
 	f.Add(replyRecord(nil, "<customemoji alt='a'>", refers("forwardedMessageReference", "1", `{"originalMessageId":2,"originalConversationId":"c d"}`)))
 	f.Add([]byte(`{"id":"1","interactionType":"aiResponse","sessionId":"s","body":{"contentType":"html","content":"<p>**a**</p>\u001b"},"attachments":[]}`))
-	f.Fuzz(func(t *testing.T, record []byte) { compareWays(t, record) })
+	f.Fuzz(func(t *testing.T, record []byte) { checkItems(t, record) })
 }
 
 // TestFieldNumbers compares the numbers that drafts are completed by with the contract.
@@ -123,7 +139,7 @@ func TestFieldNumbers(t *testing.T) {
 		{(*parleyv1.Event)(nil), map[protoreflect.Name]protowire.Number{
 			"name": eventName, "uid": eventUIDField, "version": eventVersion, "owner": eventOwner, "conversation": eventConversation, "kind": eventKind,
 			"event_time": eventTime, "create_time": eventCreateTime, "update_time": eventUpdateTime, "edit_time": eventEditTime,
-			"delete_time": eventDeleteTime, "actor": eventActor, "body": eventBody, "attachments": eventAttachments,
+			"delete_time": eventDeleteTime, "actor": eventActor, "body": eventBody, "attachments": eventAttachments, "truncated_fields": eventTruncatedFields,
 			"reply_to": eventReplyTo, "correlation_id": eventCorrelation, "unmapped": eventUnmapped, "system": eventSystem,
 			"reply_to_conversation": eventReplyToConversation,
 		}},

@@ -1,52 +1,6 @@
 package graphmap
 
-import (
-	"strconv"
-
-	"google.golang.org/protobuf/types/known/structpb"
-)
-
-// step is one element of a path: a property name, or a position in a list where the name is empty and index ≥ 0.
-type step struct {
-	name  string
-	index int
-}
-
-func (s step) key() string {
-	if s.index >= 0 {
-		return strconv.Itoa(s.index)
-	}
-	return s.name
-}
-
-// keep puts v into the unmapped Struct under the current path.
-func (d *decoder) keep(v *structpb.Value) {
-	d.left -= memberCost
-	if d.extra == nil {
-		d.extra = &structpb.Struct{}
-	}
-	last := len(d.path) - 1
-	at := d.extra
-	for _, s := range d.path[:last] {
-		at = child(at, s.key())
-	}
-	if at.Fields == nil {
-		at.Fields = map[string]*structpb.Value{}
-	}
-	at.Fields[d.path[last].key()] = v
-}
-
-// forget removes what was kept under the current path, for a property that comes again.
-func (d *decoder) forget() {
-	last := len(d.path) - 1
-	at := d.extra
-	for _, s := range d.path[:last] {
-		at = at.GetFields()[s.key()].GetStructValue()
-	}
-	if fields := at.GetFields(); fields != nil {
-		delete(fields, d.path[last].key())
-	}
-}
+import "google.golang.org/protobuf/types/known/structpb"
 
 // child returns the object under key, made if there is none.
 func child(at *structpb.Struct, key string) *structpb.Struct {
@@ -92,12 +46,4 @@ func mergeFields(dst, extra *structpb.Struct) {
 		}
 		dst.Fields[key] = v
 	}
-}
-
-// prune drops objects that forget has emptied, so that unmapped tells only of what is there.
-func prune(s *structpb.Struct) *structpb.Struct {
-	if len(s.GetFields()) == 0 {
-		return nil
-	}
-	return s
 }

@@ -1,0 +1,335 @@
+package graphmap
+
+import (
+	"hash/maphash"
+	"slices"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/parley-gateway/parley/graphclient/jsonscan"
+)
+
+// read reads a record of the plan into a draft. A record with equal names in one object is read without their repeats.
+// Errors are ErrRecord and ErrDepth.
+func (t *Table) read(p *plan, record []byte) (*Draft, error) {
+	d, ok := t.drafts.Get().(*Draft)
+	if !ok {
+		d = &Draft{pool: &t.drafts, seed: maphash.MakeSeed()}
+	}
+	if d.record(p, record, false) {
+		return d, nil
+	}
+	unique, err := withoutRepeats(record)
+	if err == nil && !d.record(p, unique, true) {
+		err = ErrRecord
+	}
+	if err != nil {
+		d.Release()
+		return nil, err
+	}
+	return d, nil
+}
+
+// record reads a record. It refuses one that is malformed, nested too deeply, or repeats a name. unique tells that no object of
+// the record repeats a name.
+func (d *Draft) record(p *plan, record []byte, unique bool) bool {
+	d.reset(record)
+	d.unique = unique
+	at := jsonscan.Space(record, 0)
+	slots := [maxSlots]Node{RootNode, SourceNode, DetailNode}
+	end, ok := d.object(at, 1, p, slots)
+	return ok && jsonscan.Space(record, end) == len(record)
+}
+
+// members are the state of an object while it is read.
+type members struct {
+	plan   *plan
+	slots  [maxSlots]Node       // the messages that the object fills
+	had    seen                 // known properties
+	owners [maxRivals]*property // of several properties of one field the one that fills it
+	extras int                  // where the extras of the object begin
+	names  map[uint64]struct{}  // hashes of undeclared properties, once there are more than a few
+	left   []stretch            // undeclared properties that there is no room for
+	passed bool                 // the member before was left
+}
+
+// object reads the object at i, which is depth levels deep. All of its members are in the table or go to unmapped. Like the other
+// methods of a Draft that read, it returns the position behind the value, and false for a record that is refused.
+func (d *Draft) object(i, depth int, p *plan, slots [maxSlots]Node) (end int, ok bool) {
+	if i >= len(d.b) || d.b[i] != '{' || depth > MaxDepth {
+		return i, false
+	}
+	i = jsonscan.Space(d.b, i+1)
+	if i < len(d.b) && d.b[i] == '}' {
+		return i + 1, true
+	}
+	m := members{plan: p, slots: slots, extras: len(d.extras)}
+	for {
+		start := i
+		var name []byte
+		if name, i, ok = memberName(d.b, i); !ok {
+			return i, false
+		}
+		if i, ok = d.member(start, i, depth, name, &m); !ok {
+			return i, false
+		}
+		var more bool
+		if i, more, ok = jsonscan.Next(d.b, i, '}'); !ok {
+			return i, false
+		}
+		if !more {
+			d.keepLeft(m.left)
+			return i, true
+		}
+	}
+}
+
+// memberName reads the name of the member at i and the colon behind it.
+func memberName(b []byte, i int) (name []byte, value int, ok bool) {
+	end, form, ok := jsonscan.String(b, i)
+	if !ok {
+		return nil, end, false
+	}
+	name = b[i+1 : end-1]
+	if form != 0 {
+		name = appendUnquoted(nil, name)
+	}
+	value, ok = jsonscan.Colon(b, end)
+	return name, value, ok
+}
+
+// member reads the value at i of the member that begins at start.
+func (d *Draft) member(start, i, depth int, name []byte, m *members) (end int, ok bool) {
+	prop := d.property(m.plan, name)
+	switch {
+	case prop != nil:
+		m.passed = false
+		return d.known(i, depth, prop, name, m)
+	case d.spent():
+		return d.leave(start, i, depth, m)
+	case isAnnotation(name):
+		return d.annotation(i, depth, name)
+	default:
+		return d.undeclared(i, depth, name, m)
+	}
+}
+
+// undeclared keeps a member that the table does not know.
+func (d *Draft) undeclared(i, depth int, name []byte, m *members) (end int, ok bool) {
+	if !d.unique && d.repeats(name, m) {
+		return i, false
+	}
+	if i < len(d.b) && d.b[i] == 'n' {
+		return jsonscan.Literal(d.b, i)
+	}
+	d.path = append(d.path, step{name: d.name(name), index: -1})
+	if m.plan.fanOut != "" && m.plan.fanOut == string(name) && i < len(d.b) && d.b[i] == '[' {
+		i, ok = d.fanned(i, depth+1, m.plan.size)
+	} else {
+		i, ok = d.keepRaw(i, depth)
+	}
+	d.pop()
+	return i, ok
+}
+
+// repeats reports whether the object has an undeclared property of the name already. One that was null does not count.
+func (d *Draft) repeats(name []byte, m *members) bool {
+	extras, level := d.extras[m.extras:], len(d.path)+1
+	if len(extras) <= fewNames {
+		return slices.ContainsFunc(extras, func(e extra) bool { return e.to-e.from == level && d.steps[e.to-1].name == string(name) })
+	}
+	if m.names == nil {
+		m.names = make(map[uint64]struct{}, 4*fewNames)
+		for _, e := range extras {
+			if e.to-e.from == level {
+				m.names[maphash.String(d.seed, d.steps[e.to-1].name)] = struct{}{}
+			}
+		}
+	}
+	before := len(m.names)
+	m.names[maphash.Bytes(d.seed, name)] = struct{}{}
+	return len(m.names) == before
+}
+
+func (d *Draft) pop() { d.path = d.path[:len(d.path)-1] }
+
+// known reads the value of a property that the table knows, which the record calls name.
+func (d *Draft) known(i, depth int, p *property, name []byte, m *members) (end int, ok bool) {
+	if i >= len(d.b) {
+		return i, false
+	}
+	parent := m.slots[p.slot]
+	if m.had.add(p.index) {
+		if !m.plan.folded {
+			return i, false
+		}
+		m.clear(d, p) // another spelling of the name: the last one counts
+	}
+	if d.b[i] == 'n' {
+		return jsonscan.Literal(d.b, i)
+	}
+	step := step{name: p.name, index: -1}
+	if m.plan.folded {
+		step.name = d.name(name)
+	}
+	d.path = append(d.path, step)
+	switch {
+	case p.rival >= 0 && m.owners[p.rival] != nil:
+		i, ok = d.keepRaw(i, depth)
+	case p.list:
+		i, ok = d.elements(i, depth, p, parent)
+	default:
+		i, ok = d.value(i, depth, p, parent)
+	}
+	d.pop()
+	if p.rival >= 0 && m.owners[p.rival] == nil && (d.Child(parent, p.number) != NoNode || p.other != nil && d.Child(parent, p.otherNumber) != NoNode) {
+		m.owners[p.rival] = p
+	}
+	return i, ok
+}
+
+// clear takes back what a property has filled.
+func (m *members) clear(d *Draft, p *property) {
+	if p.rival >= 0 && m.owners[p.rival] != p {
+		return
+	}
+	d.Clear(m.slots[p.slot], p.number)
+	if p.other != nil {
+		d.Clear(m.slots[p.slot], p.otherNumber)
+	}
+	if p.rival >= 0 {
+		m.owners[p.rival] = nil
+	}
+}
+
+// value reads the value of a field that is not a list.
+func (d *Draft) value(i, depth int, p *property, parent Node) (end int, ok bool) {
+	switch {
+	case p.kind == kindMessage && d.b[i] == '{':
+		return d.message(i, depth, p, parent)
+	case p.kind == kindObject && d.b[i] == '{':
+		start := len(d.scratch)
+		if i, ok = d.rawObject(i, depth+1); ok {
+			d.leaf(parent, p.number, formBytes).data = d.scratch[start:len(d.scratch):len(d.scratch)]
+		}
+		return i, ok
+	case p.kind == kindMessage || p.kind == kindObject:
+		return d.keepRaw(i, depth)
+	default:
+		return d.scalar(i, depth, p, parent)
+	}
+}
+
+// message reads the object at i into a message below parent.
+func (d *Draft) message(i, depth int, p *property, parent Node) (end int, ok bool) {
+	d.left -= p.sub.size
+	return d.object(i, depth+1, p.sub, [maxSlots]Node{d.add(parent, p.number, formMessage)})
+}
+
+// elements reads a list of texts, enumeration members or objects.
+func (d *Draft) elements(i, depth int, p *property, parent Node) (end int, ok bool) {
+	if d.b[i] != '[' {
+		return d.keepRaw(i, depth)
+	}
+	depth++
+	if depth > MaxDepth {
+		return i, false
+	}
+	i = jsonscan.Space(d.b, i+1)
+	if i < len(d.b) && d.b[i] == ']' {
+		return i + 1, true
+	}
+	d.path = append(d.path, step{})
+	defer d.pop()
+	packed := NoNode
+	for n := 0; ; n++ {
+		d.path[len(d.path)-1].index = n
+		if d.spent() {
+			return d.keepRest(i, depth)
+		}
+		if i, ok = d.element(i, depth, p, parent, &packed); !ok {
+			return i, false
+		}
+		var more bool
+		if i, more, ok = jsonscan.Next(d.b, i, ']'); !ok || !more {
+			return i, ok
+		}
+	}
+}
+
+// element reads an element of a list. packed is the node of the list's known enumeration members, once there is one.
+func (d *Draft) element(i, depth int, p *property, parent Node, packed *Node) (end int, ok bool) {
+	if i >= len(d.b) {
+		return i, false
+	}
+	switch c := d.b[i]; {
+	case c == 'n':
+		return jsonscan.Literal(d.b, i)
+	case p.kind == kindMessage && c == '{':
+		return d.message(i, depth, p, parent)
+	case p.kind == kindString && c == '"':
+		d.left -= stringCost
+		text, end, ok := d.text(i)
+		if ok {
+			d.leaf(parent, p.number, formBytes).data = text
+		}
+		return end, ok
+	case p.kind == kindString && isDigit(c):
+		d.left -= stringCost
+		end, ok = jsonscan.Number(d.b, i)
+		if ok {
+			d.leaf(parent, p.number, formBytes).data = d.b[i:end]
+		}
+		return end, ok
+	case p.kind == kindEnum && c == '"':
+		d.left -= stringCost
+		return d.listedMember(i, p, parent, packed)
+	default:
+		return d.keepRaw(i, depth)
+	}
+}
+
+// listedMember appends one member of a list of enumeration members. Known and unknown ones go to lists of their own,
+// each in Graph's order.
+func (d *Draft) listedMember(i int, p *property, parent Node, packed *Node) (end int, ok bool) {
+	text, end, ok := d.text(i)
+	if !ok || len(text) == 0 {
+		return end, ok
+	}
+	if number, known := p.enum[string(text)]; known {
+		if *packed == NoNode {
+			*packed = d.add(parent, p.number, formPacked)
+		}
+		d.leaf(*packed, 0, formVarint).value = uint64(number)
+		return end, true
+	}
+	if p.other == nil {
+		d.keepText(text)
+		return end, true
+	}
+	d.leaf(parent, p.otherNumber, formBytes).data = text
+	return end, true
+}
+
+// group attaches source and detail to an event. Notes of Teams carry the chat detail inside their own.
+func (d *Draft) group(root string) {
+	d.nodes[SourceNode].number = sourceNumber
+	d.attach(RootNode, SourceNode)
+	parent, number := RootNode, protowire.Number(copilotNumber)
+	switch root {
+	case RootCallRecord:
+		number = callNumber
+	case RootChatMessage:
+		number = chatNumber
+		system := d.Child(RootNode, systemNumber)
+		if system == NoNode && d.Number(d.Child(DetailNode, messageTypeNumber)) == systemMessage {
+			system = d.add(RootNode, systemNumber, formMessage)
+		}
+		if system != NoNode {
+			parent, number = system, systemMessageNumber
+		}
+	default:
+	}
+	d.nodes[DetailNode].number = number
+	d.attach(parent, DetailNode)
+}
