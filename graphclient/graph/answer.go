@@ -1,10 +1,11 @@
 package graph
 
 import (
-	"compress/gzip"
 	"io"
 	"net/http"
 	"strings"
+
+	"github.com/klauspost/compress/gzip"
 )
 
 // Encoding returns the body as it was sent, and whether it is compressed with gzip.
