@@ -9,6 +9,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 
 	"github.com/parley-gateway/parley/graphclient/graph"
+	"github.com/parley-gateway/parley/graphclient/ratelimit"
 )
 
 // Client sends requests to Graph for one tenant, application and user. It is
@@ -18,9 +19,9 @@ type Client struct {
 	origin   origin
 	tokens   *tokenSource // nil sends no Authorization
 	user     bool         // of Delegates: the tokens are a user's
-	budgets  *budgets
-	days     *days
-	payment  *breaker
+	budgets  *ratelimit.Budgets
+	days     *ratelimit.Days
+	payment  *ratelimit.Breaker
 	pipeline runtime.Pipeline
 	report   http.RoundTripper
 	ownPools []*http.Transport
@@ -38,7 +39,7 @@ func New(cfg Config) (*Client, error) {
 		return nil, err
 	}
 	c := &Client{
-		cfg: cfg, origin: base, budgets: newBudgets(cfg.Limits), days: newDays(cfg.CallerDay), payment: newBreaker(cfg.PaymentPause),
+		cfg: cfg, origin: base, budgets: ratelimit.NewBudgets(cfg.Limits), days: ratelimit.NewDays(cfg.CallerDay), payment: ratelimit.NewBreaker(cfg.PaymentPause),
 		bodies: &lender{}, clock: &clock{}, witness: newWitness(cfg.Logger),
 	}
 	if cfg.Credential != nil {

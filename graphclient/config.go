@@ -12,6 +12,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 
 	"github.com/parley-gateway/parley/graphclient/graph"
+	"github.com/parley-gateway/parley/graphclient/ratelimit"
 	"github.com/parley-gateway/parley/internal/fielderror"
 )
 
@@ -24,10 +25,6 @@ const (
 	DefaultMaxBackoff  = 30 * time.Second
 	DefaultTryTimeout  = 90 * time.Second
 )
-
-// maxBlindWait is the longest wait for a turn, and the longest Retry-After,
-// that a caller without a deadline is put to.
-const maxBlindWait = time.Minute
 
 // Config describes one Client.
 type Config struct {
@@ -60,14 +57,14 @@ type Config struct {
 	Logger *slog.Logger
 	// Retry bounds the repeats of one call.
 	Retry RetryConfig
-	// Limits are the request budgets: nil = DefaultLimits, empty = none.
+	// Limits are the request budgets: nil = ratelimit.DefaultLimits, empty = none.
 	// Retry-After is honoured either way.
-	Limits LimitTable
-	// CallerDay is how many requests one caller (WithCaller) may cause from
+	Limits ratelimit.LimitTable
+	// CallerDay is how many requests one caller (ratelimit.WithCaller) may cause from
 	// midnight to midnight UTC; more fail with KindCallerLimit. 0 = no limit.
 	CallerDay int
 	// PaymentPause is how long a route that answered 402 is left alone; 0 =
-	// DefaultPaymentPause.
+	// ratelimit.DefaultPaymentPause.
 	PaymentPause time.Duration
 	// Observer receives metrics; nil = none.
 	Observer graph.Observer
@@ -135,12 +132,12 @@ func fill(cfg *Config) {
 	cfg.Retry.Base = cmp.Or(max(cfg.Retry.Base, 0), DefaultBase)
 	cfg.Retry.Max = cmp.Or(max(cfg.Retry.Max, 0), DefaultMaxBackoff)
 	cfg.Retry.TryTimeout = cmp.Or(max(cfg.Retry.TryTimeout, 0), DefaultTryTimeout)
-	cfg.PaymentPause = cmp.Or(max(cfg.PaymentPause, 0), DefaultPaymentPause)
+	cfg.PaymentPause = cmp.Or(max(cfg.PaymentPause, 0), ratelimit.DefaultPaymentPause)
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	if cfg.Limits == nil {
-		cfg.Limits = DefaultLimits()
+		cfg.Limits = ratelimit.DefaultLimits()
 	}
 	if cfg.Observer == nil {
 		cfg.Observer = graph.NoObserver{}

@@ -1,6 +1,11 @@
 package graphclient
 
-import "github.com/parley-gateway/parley/graphclient/graph"
+import (
+	"context"
+
+	"github.com/parley-gateway/parley/graphclient/graph"
+	"github.com/parley-gateway/parley/graphclient/ratelimit"
+)
 
 // The former places of names that have moved to graph.
 type (
@@ -13,6 +18,33 @@ type (
 	Observer = graph.Observer
 	Cloud    = graph.Cloud
 )
+
+// The former places of names that have moved to ratelimit.
+type (
+	LimitTable = ratelimit.LimitTable
+	LimitRow   = ratelimit.LimitRow
+	Limit      = ratelimit.Limit
+	Scope      = ratelimit.Scope
+	CallerKey  = ratelimit.CallerKey
+)
+
+const (
+	PerTenant           = ratelimit.PerTenant
+	PerUser             = ratelimit.PerUser
+	PerResource         = ratelimit.PerResource
+	DefaultPaymentPause = ratelimit.DefaultPaymentPause
+)
+
+// DefaultLimits is ratelimit.DefaultLimits.
+func DefaultLimits() LimitTable { return ratelimit.DefaultLimits() }
+
+// WithCaller is ratelimit.WithCaller.
+func WithCaller(ctx context.Context, key string) context.Context {
+	return ratelimit.WithCaller(ctx, key)
+}
+
+// CallerOf is ratelimit.CallerOf.
+func CallerOf(ctx context.Context) string { return ratelimit.CallerOf(ctx) }
 
 // The former places of constants.
 const (

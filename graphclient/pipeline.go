@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/parley-gateway/parley/graphclient/graph"
+	"github.com/parley-gateway/parley/graphclient/ratelimit"
 )
 
 // call is what one call of the API carries through the pipeline. One
@@ -32,6 +33,11 @@ type call struct {
 // takes says whether a status is one that the call can use.
 func (k *call) takes(status int) bool {
 	return status == http.StatusOK || k.download && redirect(status)
+}
+
+// limited is the call as limits see it.
+func (k *call) limited() ratelimit.Call {
+	return ratelimit.Call{Request: k.request, URI: k.target.uri, Download: k.download}
 }
 
 type callKey struct{}
@@ -127,7 +133,7 @@ func (p *observe) Do(req *policy.Request) (*http.Response, error) {
 
 // limit waits for the budgets and gates, and shuts the gates.
 type limit struct {
-	budgets  *budgets
+	budgets  *ratelimit.Budgets
 	observer graph.Observer
 }
 
@@ -137,72 +143,19 @@ func (p *limit) Do(req *policy.Request) (*http.Response, error) {
 	ctx := req.Raw().Context()
 	k := callOf(ctx)
 	k.queueing()
-	plan, done := p.budgets.plan(k.request, k.target.uri, k.download)
-	defer done()
-
-	probes := make([]bool, len(plan))
-	turns, answered, sent := 0, false, time.Time{}
-	defer func() {
-		for i, b := range plan {
-			if narrow := b.release(probes[i], answered, sent); narrow != nil {
-				narrow.acquit()
-			}
-		}
-	}()
-	spend := func(sent bool) {
-		for _, b := range plan[:turns] {
-			b.spend(sent)
-		}
-	}
-	start := time.Now()
-	for _, b := range plan[1:] { // nobody waits for a narrow limit who then cannot wait for a wider one
-		if wait := b.outlasts(ctx, k.request.Priority); wait > 0 {
-			return nil, outlasting(b, wait)
-		}
-	}
-	for i, b := range plan {
-		probe, tooLong, err := b.acquire(ctx, k.request.Priority)
-		if err != nil {
-			spend(false)
-			return nil, graph.Canceled(ctx)
-		}
-		if tooLong > 0 {
-			spend(false)
-			return nil, outlasting(b, tooLong)
-		}
-		probes[i] = probe
-		turns++
-	}
-	spend(true)
-	sent = time.Now()
-	if waited := sent.Sub(start); waited > time.Millisecond {
-		p.observer.GraphWait(k.request.Source, waited)
-	}
-
-	resp, err := req.Next()
+	turn, err := p.budgets.Enter(ctx, k.limited())
 	if err != nil {
-		return resp, err
+		return nil, err
 	}
-	if wait := graph.RetryAfter(resp.Header, time.Now()); throttles(resp.StatusCode, wait) {
-		p.budgets.close(k.request, k.target.uri, k.download, plan, wait, sent)
-		return resp, nil
+	defer turn.Leave()
+	if turn.Waited > time.Millisecond {
+		p.observer.GraphWait(k.request.Source, turn.Waited)
 	}
-	answered = true
-	return resp, nil
-}
-
-// outlasting is the error of a request that would wait too long at a budget.
-func outlasting(b *budget, wait time.Duration) *graph.Error {
-	e := &graph.Error{Kind: graph.KindThrottled, RetryAfter: wait, Reason: "Graph asked to wait, and the wait would outlast the deadline", Unsent: true}
-	if e.Own = !b.closed(); e.Own {
-		e.Reason = "our own budget is used up, and the wait would outlast the deadline"
+	resp, err := req.Next()
+	if err == nil {
+		turn.Answered(resp)
 	}
-	return e
-}
-
-// throttles says whether an answer asks all requests of its kind to wait.
-func throttles(status int, wait time.Duration) bool {
-	return graph.KindOf(status) == graph.KindThrottled || status == http.StatusServiceUnavailable && wait > 0
+	return resp, err
 }
 
 // address puts the exact target into a request. A proxy that is asked for a target in clear text gets it whole: net/http writes

@@ -7,11 +7,12 @@ import (
 	"time"
 
 	"github.com/parley-gateway/parley/graphclient/graph"
+	"github.com/parley-gateway/parley/graphclient/ratelimit"
 )
 
 // run makes one call, unless its route asked for payment lately.
 func (c *Client) run(ctx context.Context, k *call, accept func(context.Context, *http.Response) error) error {
-	leave, refusal := c.payment.enter(ctx, c.budgets.table.route(k), k.request.User)
+	leave, refusal := c.payment.Enter(ctx, c.cfg.Limits.Route(k.limited()), k.request.User)
 	if refusal != nil {
 		return c.failed(ctx, k, refusal)
 	}
@@ -32,7 +33,7 @@ const minPatience = time.Second
 
 // patience is the time that one call waits for Graph's throttling. An answer that
 // names its wait uses up none of the tries while the wait ends before the deadline
-// or, without one, within maxBlindWait of the first such answer.
+// or, without one, within ratelimit.MaxWait of the first such answer.
 type patience struct{ until time.Time }
 
 // has says whether the wait that an answer names is waited for whatever the tries.
@@ -43,7 +44,7 @@ func (p *patience) has(ctx context.Context, err *graph.Error) bool {
 	end, ok := ctx.Deadline()
 	if !ok {
 		if p.until.IsZero() {
-			p.until = time.Now().Add(maxBlindWait)
+			p.until = time.Now().Add(ratelimit.MaxWait)
 		}
 		end = p.until
 	}
@@ -124,7 +125,7 @@ func (c *Client) backoff(try int) time.Duration {
 // sleep waits, or says at once that it would take too long.
 func (c *Client) sleep(ctx context.Context, k *call, delay time.Duration) *graph.Error {
 	deadline, ok := ctx.Deadline()
-	if ok && time.Until(deadline) < delay || !ok && delay > maxBlindWait {
+	if ok && time.Until(deadline) < delay || !ok && delay > ratelimit.MaxWait {
 		return &graph.Error{Kind: graph.KindThrottled, RetryAfter: delay, Unsent: true}
 	}
 	timer := time.NewTimer(delay)
@@ -144,13 +145,13 @@ func (c *Client) try(parent context.Context, k *call, accept func(context.Contex
 	if parent.Err() != nil {
 		return graph.Canceled(parent)
 	}
-	caller, before := CallerOf(parent), k.requests
-	if left := c.days.take(caller, time.Now()); left > 0 {
+	caller, before := ratelimit.CallerOf(parent), k.requests
+	if left := c.days.Take(caller, time.Now()); left > 0 {
 		return &graph.Error{Kind: graph.KindCallerLimit, RetryAfter: left, Reason: "no request is left of this caller's day", Unsent: true}
 	}
 	defer func() {
 		if k.requests == before {
-			c.days.giveBack(caller)
+			c.days.GiveBack(caller)
 		}
 	}()
 	ctx, cancel := context.WithCancelCause(parent)

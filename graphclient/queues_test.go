@@ -1,64 +1,21 @@
-package graphclient
+package graphclient_test
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/graphclient/graph"
+	"github.com/parley-gateway/parley/graphclient/ratelimit"
 )
-
-// TestSlowBudgetIsNoQueueOfThousands: a chat's budget is one request a second. Whoever cannot be served before the deadline is told
-// so at once, whoever is not told so is served, and it does not matter whether one caller asks or a thousand do. A few may wait
-// in vain, since a caller who comes later has their turn before another one's second.
-func TestSlowBudgetIsNoQueueOfThousands(t *testing.T) {
-	t.Parallel()
-	const calls, deadline = 1000, 2 * time.Minute
-	for name, callers := range map[string]int{"one caller": 1, "ten callers": 10, "a thousand callers": calls} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				b := newBudget(1, 1)
-				b.half = false
-				var refused, served, late atomic.Int64
-				begin := time.Now()
-				var group sync.WaitGroup
-				for i := range calls {
-					group.Go(func() {
-						ctx, cancel := context.WithTimeout(WithCaller(t.Context(), fmt.Sprint("caller", i%callers)), deadline)
-						defer cancel()
-						probe, wait, err := b.acquire(ctx, graph.Interactive)
-						switch {
-						case err != nil:
-							late.Add(1)
-						case wait > 0 && time.Since(begin) > 0:
-							late.Add(1)
-						case wait > 0:
-							refused.Add(1)
-						default:
-							b.spend(true)
-							b.release(probe, true, time.Now())
-							served.Add(1)
-						}
-					})
-				}
-				group.Wait()
-				if refused.Load() < calls-130 || served.Load() < 100 || late.Load() > calls/50 {
-					t.Errorf("%d refused at once, %d served, %d waited in vain", refused.Load(), served.Load(), late.Load())
-				}
-			})
-		})
-	}
-}
 
 // TestQueuesOfAllLimits is of the kind "what cannot be served before its deadline is refused at once": one caller's requests
 // fill the tenant's queue. The queue of one chat is short, and yet the same caller is refused without waiting in it, is told
@@ -67,10 +24,10 @@ func TestQueuesOfAllLimits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		sent := 0
-		client, err := New(Config{
+		client, err := graphclient.New(graphclient.Config{
 			BaseURL: "http://127.0.0.1:8090",
-			Limits:  LimitTable{{Source: graph.SourceChat, Limits: []Limit{{PerTenant, 1, time.Second}, {PerResource, 1, time.Second}}}},
-			Transport: serving(func(*http.Request) (*http.Response, error) {
+			Limits:  ratelimit.LimitTable{{Source: graph.SourceChat, Limits: []ratelimit.Limit{{Scope: ratelimit.PerTenant, Requests: 1, Per: time.Second}, {Scope: ratelimit.PerResource, Requests: 1, Per: time.Second}}}},
+			Transport: roundTripper(func(*http.Request) (*http.Response, error) {
 				sent++
 				return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(`{"value":[]}`))}, nil
 			}),
@@ -81,7 +38,7 @@ func TestQueuesOfAllLimits(t *testing.T) {
 		defer client.Close()
 		var all sync.WaitGroup
 		ask := func(caller, chat string, patience time.Duration) error {
-			ctx, cancel := context.WithTimeout(WithCaller(t.Context(), caller), patience)
+			ctx, cancel := context.WithTimeout(ratelimit.WithCaller(t.Context(), caller), patience)
 			defer cancel()
 			_, err := client.Page(ctx, graph.Request{Source: graph.SourceChat, Resource: chat, Path: "/chats/" + chat + "/messages"})
 			return err
@@ -108,8 +65,3 @@ func TestQueuesOfAllLimits(t *testing.T) {
 		}
 	})
 }
-
-// serving is a transport.
-type serving func(*http.Request) (*http.Response, error)
-
-func (s serving) RoundTrip(r *http.Request) (*http.Response, error) { return s(r) }

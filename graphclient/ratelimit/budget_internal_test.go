@@ -1,4 +1,4 @@
-package graphclient
+package ratelimit
 
 import (
 	"context"
@@ -52,7 +52,7 @@ func TestLimitRows(t *testing.T) {
 		{graph.Request{Source: "users"}, "/v1.0/users", false, nil},
 		{graph.Request{Source: "other"}, "/v1.0/other", false, nil},
 	} {
-		row := table.row(&c.request, c.uri, c.download)
+		row := table.row(Call{&c.request, c.uri, c.download})
 		var got []Limit
 		if row >= 0 {
 			got = table[row].Limits
@@ -329,10 +329,10 @@ func TestCanceledWaiterLeavesTheQueue(t *testing.T) {
 func TestBudgetsAreDropped(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newBudgets(DefaultLimits())
+		s := NewBudgets(DefaultLimits())
 		for i := range 5 * minSweep {
 			r := &graph.Request{Source: graph.SourceConversations, User: fmt.Sprint("u", i)}
-			plan, done := s.plan(r, "/v1.0/users/u/chats", false)
+			plan, done := s.plan(Call{r, "/v1.0/users/u/chats", false})
 			if len(plan) != 2 {
 				t.Fatalf("%d budgets", len(plan))
 			}
@@ -380,16 +380,16 @@ func TestSuspicion(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := newBudgets(DefaultLimits())
+				s := NewBudgets(DefaultLimits())
 				var tenant *budget
 				for _, a := range c.answers {
 					time.Sleep(a.after)
-					r := &graph.Request{Source: graph.SourceConversations, User: a.user}
-					plan, done := s.plan(r, uri, false)
+					call := Call{&graph.Request{Source: graph.SourceConversations, User: a.user}, uri, false}
+					plan, done := s.plan(call)
 					tenant = plan[1]
 					sent := time.Now().Add(-a.sent)
 					if a.throttled {
-						s.close(r, uri, false, plan, c.wait, sent)
+						s.close(call, plan, c.wait, sent)
 						if !plan[0].closed() {
 							t.Errorf("%s stayed open", a.user)
 						}

@@ -1,4 +1,4 @@
-package graphclient
+package ratelimit
 
 import (
 	"context"
@@ -11,11 +11,11 @@ import (
 // DefaultPaymentPause is how long a route that asked for payment is left alone.
 const DefaultPaymentPause = 15 * time.Minute
 
-// breaker remembers the routes that ask for payment or for a licence of the tenant. Such an answer stands until somebody
+// Breaker remembers the routes that ask for payment or for a licence of the tenant. Such an answer stands until somebody
 // completes the billing set-up, buys the licence or a new month begins, and each request may be charged for, so all calls of
 // the route fail at once for a while; then one call goes ahead to see, and the others wait for what it learns. What concerns
 // one user opens no breaker; a 402 that does not say whom it concerns opens it when a second user gets it.
-type breaker struct {
+type Breaker struct {
 	pause time.Duration
 
 	mu     sync.Mutex
@@ -30,12 +30,13 @@ type tripped struct {
 	last  *graph.Error  // the answer that opened it
 }
 
-func newBreaker(pause time.Duration) *breaker {
-	return &breaker{pause: pause, routes: map[string]*tripped{}, unsaid: map[string]string{}}
+// NewBreaker returns a Breaker that leaves a route alone for a while.
+func NewBreaker(pause time.Duration) *Breaker {
+	return &Breaker{pause: pause, routes: map[string]*tripped{}, unsaid: map[string]string{}}
 }
 
-// enter lets a call about a user pass, or refuses it. leave is to be called with the call's outcome.
-func (b *breaker) enter(ctx context.Context, route, user string) (leave func(*graph.Error), refusal *graph.Error) {
+// Enter lets a call about a user pass, or refuses it. leave is to be called with the call's outcome.
+func (b *Breaker) Enter(ctx context.Context, route, user string) (leave func(*graph.Error), refusal *graph.Error) {
 	for {
 		leave, refusal, probe := b.try(route, user)
 		if probe == nil {
@@ -49,8 +50,8 @@ func (b *breaker) enter(ctx context.Context, route, user string) (leave func(*gr
 	}
 }
 
-// try is enter without waiting: where another call went ahead, it returns what is closed when that is over.
-func (b *breaker) try(route, user string) (leave func(*graph.Error), refusal *graph.Error, probe <-chan struct{}) {
+// try is Enter without waiting: where another call went ahead, it returns what is closed when that is over.
+func (b *Breaker) try(route, user string) (leave func(*graph.Error), refusal *graph.Error, probe <-chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	t := b.routes[route]
@@ -70,7 +71,7 @@ func (b *breaker) try(route, user string) (leave func(*graph.Error), refusal *gr
 }
 
 // leave learns from a call that is over; probe is not nil if it went ahead.
-func (b *breaker) leave(route, user string, err *graph.Error, probe chan struct{}) {
+func (b *Breaker) leave(route, user string, err *graph.Error, probe chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if probe != nil {
@@ -88,7 +89,7 @@ func (b *breaker) leave(route, user string, err *graph.Error, probe chan struct{
 }
 
 // concernsAll says whether an outcome is one for everybody who asks the route. The lock is held.
-func (b *breaker) concernsAll(route, user string, err *graph.Error) bool {
+func (b *Breaker) concernsAll(route, user string, err *graph.Error) bool {
 	switch {
 	case err == nil:
 		delete(b.unsaid, route)

@@ -1,10 +1,8 @@
-package graphclient
+package ratelimit
 
 import (
 	"sync"
 	"time"
-
-	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
 // minSweep is the number of budgets below which none is dropped.
@@ -19,9 +17,9 @@ type budgetKey struct {
 	id     string
 }
 
-// budgets holds the budgets of one Client, made when first used and dropped
+// Budgets holds the budgets of one Client, made when first used and dropped
 // when a fresh one would behave the same.
-type budgets struct {
+type Budgets struct {
 	table LimitTable
 
 	mu      sync.Mutex
@@ -29,14 +27,15 @@ type budgets struct {
 	sweepAt int
 }
 
-func newBudgets(table LimitTable) *budgets {
-	return &budgets{table: table, all: make(map[budgetKey]*budget), sweepAt: minSweep}
+// NewBudgets returns the budgets of a table.
+func NewBudgets(table LimitTable) *Budgets {
+	return &Budgets{table: table, all: make(map[budgetKey]*budget), sweepAt: minSweep}
 }
 
 // plan returns the budgets that count a request, the narrowest first and the
 // tenant's last, each in use until done is called.
-func (s *budgets) plan(r *graph.Request, uri string, download bool) (plan []*budget, done func()) {
-	row := s.table.row(r, uri, download)
+func (s *Budgets) plan(call Call) (plan []*budget, done func()) {
+	r, row := call.Request, s.table.row(call)
 	var limits []Limit
 	if row >= 0 {
 		limits = s.table[row].Limits
@@ -88,7 +87,7 @@ func limitOf(limits []Limit, scope Scope) (Limit, bool) {
 }
 
 // sweep drops what is idle once the number has doubled.
-func (s *budgets) sweep() {
+func (s *Budgets) sweep() {
 	if len(s.all) < s.sweepAt {
 		return
 	}
@@ -106,13 +105,13 @@ func (s *budgets) sweep() {
 // wider ones for a while on suspicion, which ends when a request that was sent
 // after the throttled one is answered. When another narrow gate of the same row is shut already, the
 // tenant is what is throttled.
-func (s *budgets) close(r *graph.Request, uri string, download bool, plan []*budget, wait time.Duration, sent time.Time) {
+func (s *Budgets) close(call Call, plan []*budget, wait time.Duration, sent time.Time) {
 	narrow, wide := plan[0], plan[len(plan)-1]
 	closed := narrow.close(wait)
 	if narrow == wide {
 		return
 	}
-	row := s.table.row(r, uri, download)
+	row := s.table.row(call)
 	if s.otherClosed(row, narrow) {
 		wide.close(wait)
 		return
@@ -125,7 +124,7 @@ func (s *budgets) close(r *graph.Request, uri string, download bool, plan []*bud
 	}
 }
 
-func (s *budgets) otherClosed(row int, than *budget) bool {
+func (s *Budgets) otherClosed(row int, than *budget) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for key, b := range s.all {

@@ -1,4 +1,4 @@
-package graphclient
+package ratelimit
 
 import (
 	"strconv"
@@ -91,30 +91,31 @@ func (l Limit) rate() (perSecond float64, burst int) {
 func (l Limit) budget() *budget {
 	b := newBudget(l.rate())
 	if l.Per >= time.Minute && l.Requests > 0 {
-		b.recent = &recent{span: l.Per, most: max(1, int(float64(l.Requests)*sustained))}
-		b.reserve = float64(b.recent.most / 10) // what is left is used up only once a span
+		b.counted = &counted{span: l.Per, most: max(1, int(float64(l.Requests)*sustained))}
+		b.reserve = float64(b.counted.most / 10) // what is left is used up only once a span
 	}
 	return b
 }
 
-// row finds the row of a request: its index, or -1.
-func (t LimitTable) row(r *graph.Request, uri string, download bool) int {
-	path, _, _ := strings.Cut(uri, "?")
+// row finds the row of a call: its index, or -1.
+func (t LimitTable) row(call Call) int {
+	r := call.Request
+	path, _, _ := strings.Cut(call.URI, "?")
 	for i, row := range t {
-		if row.Source == r.Source && (!row.Download || download) && (!row.Resource || r.Resource != "") && hasSuffixFold(path, row.Suffix) {
+		if row.Source == r.Source && (!row.Download || call.Download) && (!row.Resource || r.Resource != "") && hasSuffixFold(path, row.Suffix) {
 			return i
 		}
 	}
 	return -1
 }
 
-// route names the kind of request that a call is: its row, or its source where no row matches.
-func (t LimitTable) route(k *call) string {
-	row := t.row(k.request, k.target.uri, k.download)
+// Route names the kind of request that a call is: its row, or its source where no row matches.
+func (t LimitTable) Route(call Call) string {
+	row := t.row(call)
 	if row < 0 {
-		return k.request.Source
+		return call.Request.Source
 	}
-	return k.request.Source + " " + strconv.Itoa(row)
+	return call.Request.Source + " " + strconv.Itoa(row)
 }
 
 func hasSuffixFold(s, suffix string) bool {

@@ -1,12 +1,12 @@
-package graphclient
+package ratelimit
 
 import (
 	"sync"
 	"time"
 )
 
-// days counts what each caller has sent since midnight UTC. The counts are this process's own: replicas do not share them.
-type days struct {
+// Days counts what each caller has sent since midnight UTC. The counts are this process's own: replicas do not share them.
+type Days struct {
 	limit int // requests a day; 0 = no limit
 
 	mu   sync.Mutex
@@ -14,10 +14,11 @@ type days struct {
 	sent map[string]int
 }
 
-func newDays(limit int) *days { return &days{limit: limit, sent: map[string]int{}} }
+// NewDays counts up to limit requests a day of each caller; 0 = no limit.
+func NewDays(limit int) *Days { return &Days{limit: limit, sent: map[string]int{}} }
 
-// take counts one request of a caller, or returns the time until the next day when there is none left.
-func (d *days) take(caller string, now time.Time) (left time.Duration) {
+// Take counts one request of a caller, or returns the time until the next day when there is none left.
+func (d *Days) Take(caller string, now time.Time) (left time.Duration) {
 	if d.limit <= 0 || caller == "" {
 		return 0
 	}
@@ -34,8 +35,8 @@ func (d *days) take(caller string, now time.Time) (left time.Duration) {
 	return 0
 }
 
-// giveBack returns a request that was not sent after all.
-func (d *days) giveBack(caller string) {
+// GiveBack returns a request that was not sent after all.
+func (d *Days) GiveBack(caller string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.sent[caller] > 0 {

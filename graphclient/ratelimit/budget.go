@@ -1,4 +1,4 @@
-package graphclient
+package ratelimit
 
 import (
 	"context"
@@ -35,7 +35,7 @@ const (
 // ahead as a probe and the others follow once it is answered.
 type budget struct {
 	limiter *rate.Limiter // rate.Inf when the row has no number
-	recent  *recent       // takes the limiter's place where not nil
+	counted *counted      // takes the limiter's place where not nil
 	reserve float64       // tokens that background requests leave behind
 
 	mu       sync.Mutex
@@ -143,8 +143,8 @@ func (b *budget) estimate(caller string, priority graph.Priority, now time.Time)
 		ahead = float64(own+min(b.queues[graph.Interactive].size, backgroundTurn*(own+1))) + b.reserve
 	}
 	need := ahead + 1 + float64(b.granted)
-	if b.recent != nil {
-		return closed, max(0, b.recent.wait(need, now)-closed)
+	if b.counted != nil {
+		return closed, max(0, b.counted.wait(need, now)-closed)
 	}
 	missing := need - b.limiter.TokensAt(now.Add(closed))
 	if missing > 0 {
@@ -161,7 +161,7 @@ func (b *budget) tooLong(w *waiter, priority graph.Priority, closed, queued time
 		if !now.Add(wait).Before(w.deadline) {
 			return wait
 		}
-	case closed > maxBlindWait, wait > maxBlindWait && (priority == graph.Interactive || b.recent != nil):
+	case closed > MaxWait, wait > MaxWait && (priority == graph.Interactive || b.counted != nil):
 		return wait
 	}
 	return 0
@@ -209,8 +209,8 @@ func (b *budget) missing(need float64, now time.Time) time.Duration {
 	if b.limiter.Limit() == rate.Inf {
 		return 0
 	}
-	if b.recent != nil {
-		return b.recent.wait(need+float64(b.granted), now)
+	if b.counted != nil {
+		return b.counted.wait(need+float64(b.granted), now)
 	}
 	lack := need + float64(b.granted) - b.limiter.TokensAt(now)
 	if lack <= 1e-9 {
@@ -242,8 +242,8 @@ func (b *budget) spend(sent bool) {
 	b.granted--
 	switch {
 	case !sent:
-	case b.recent != nil:
-		b.recent.take(now)
+	case b.counted != nil:
+		b.counted.take(now)
 	default:
 		b.limiter.ReserveN(now, 1) // a rounding error only delays the next turn
 	}
@@ -336,7 +336,7 @@ func (b *budget) close(wait time.Duration) time.Duration {
 	closed := b.until.Sub(now)
 	for priority := range b.queues {
 		b.queues[priority].remove(func(w *waiter) bool {
-			late := w.deadline.IsZero() && closed > maxBlindWait || !w.deadline.IsZero() && b.until.After(w.deadline)
+			late := w.deadline.IsZero() && closed > MaxWait || !w.deadline.IsZero() && b.until.After(w.deadline)
 			if late {
 				w.refused = closed
 				close(w.ready)
@@ -361,5 +361,5 @@ func (b *budget) idle(now time.Time) bool {
 	defer b.mu.Unlock()
 	return b.queues[graph.Interactive].size+b.queues[graph.Background].size+b.granted == 0 && (!b.half || b.strikes == 0 && !b.probing) && !now.Before(b.until) &&
 		(b.limiter.Limit() == rate.Inf || b.limiter.TokensAt(now) >= float64(b.limiter.Burst())) &&
-		(b.recent == nil || b.recent.tokens(now) >= float64(b.recent.most))
+		(b.counted == nil || b.counted.tokens(now) >= float64(b.counted.most))
 }

@@ -1,0 +1,56 @@
+package ratelimit
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/parley-gateway/parley/graphclient/graph"
+)
+
+// TestSlowBudgetIsNoQueueOfThousands: a chat's budget is one request a second. Whoever cannot be served before the deadline is told
+// so at once, whoever is not told so is served, and it does not matter whether one caller asks or a thousand do. A few may wait
+// in vain, since a caller who comes later has their turn before another one's second.
+func TestSlowBudgetIsNoQueueOfThousands(t *testing.T) {
+	t.Parallel()
+	const calls, deadline = 1000, 2 * time.Minute
+	for name, callers := range map[string]int{"one caller": 1, "ten callers": 10, "a thousand callers": calls} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				b := newBudget(1, 1)
+				b.half = false
+				var refused, served, late atomic.Int64
+				begin := time.Now()
+				var group sync.WaitGroup
+				for i := range calls {
+					group.Go(func() {
+						ctx, cancel := context.WithTimeout(WithCaller(t.Context(), fmt.Sprint("caller", i%callers)), deadline)
+						defer cancel()
+						probe, wait, err := b.acquire(ctx, graph.Interactive)
+						switch {
+						case err != nil:
+							late.Add(1)
+						case wait > 0 && time.Since(begin) > 0:
+							late.Add(1)
+						case wait > 0:
+							refused.Add(1)
+						default:
+							b.spend(true)
+							b.release(probe, true, time.Now())
+							served.Add(1)
+						}
+					})
+				}
+				group.Wait()
+				if refused.Load() < calls-130 || served.Load() < 100 || late.Load() > calls/50 {
+					t.Errorf("%d refused at once, %d served, %d waited in vain", refused.Load(), served.Load(), late.Load())
+				}
+			})
+		})
+	}
+}

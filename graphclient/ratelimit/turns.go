@@ -1,0 +1,109 @@
+package ratelimit
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/parley-gateway/parley/graphclient/graph"
+)
+
+// MaxWait is the longest wait for a turn, and the longest Retry-After, that a caller
+// without a deadline is put to.
+const MaxWait = time.Minute
+
+// Call is what limits depend on.
+type Call struct {
+	Request *graph.Request
+	// URI is the request target.
+	URI string
+	// Download marks a report that is asked for as a file.
+	Download bool
+}
+
+// Turn is the right to send one request now; Leave ends it.
+type Turn struct {
+	// Waited is the time that the request waited for it.
+	Waited time.Duration
+
+	budgets  *Budgets
+	call     Call
+	plan     []*budget // narrowest first
+	probes   []bool    // by plan
+	granted  int       // budgets of the plan that gave their turn
+	done     func()
+	sent     time.Time
+	answered bool
+}
+
+// Enter waits until every budget and gate that counts a call lets it pass. Nobody
+// waits for a narrow limit who then cannot wait for a wider one. Errors are an
+// *graph.Error.
+func (s *Budgets) Enter(ctx context.Context, call Call) (*Turn, error) {
+	plan, done := s.plan(call)
+	t := &Turn{budgets: s, call: call, plan: plan, probes: make([]bool, len(plan)), done: done}
+	priority, start := call.Request.Priority, time.Now()
+	for _, b := range plan[1:] {
+		if wait := b.outlasts(ctx, priority); wait > 0 {
+			t.Leave()
+			return nil, outlasting(b, wait)
+		}
+	}
+	for i, b := range plan {
+		probe, tooLong, err := b.acquire(ctx, priority)
+		if err != nil || tooLong > 0 {
+			t.spend(false)
+			t.Leave()
+			if err != nil {
+				return nil, graph.Canceled(ctx)
+			}
+			return nil, outlasting(b, tooLong)
+		}
+		t.probes[i] = probe
+		t.granted++
+	}
+	t.spend(true)
+	t.sent = time.Now()
+	t.Waited = t.sent.Sub(start)
+	return t, nil
+}
+
+// spend ends the time between the turns of the budgets and the request.
+func (t *Turn) spend(sent bool) {
+	for _, b := range t.plan[:t.granted] {
+		b.spend(sent)
+	}
+}
+
+// Answered learns from the answer to the request, and shuts the gates that it asks to.
+func (t *Turn) Answered(resp *http.Response) {
+	if wait := graph.RetryAfter(resp.Header, time.Now()); throttles(resp.StatusCode, wait) {
+		t.budgets.close(t.call, t.plan, wait, t.sent)
+		return
+	}
+	t.answered = true
+}
+
+// Leave ends the turn, whether or not the request was answered.
+func (t *Turn) Leave() {
+	for i, b := range t.plan {
+		if narrow := b.release(t.probes[i], t.answered, t.sent); narrow != nil {
+			narrow.acquit()
+		}
+	}
+	t.done()
+}
+
+// outlasting is the error of a request that would wait too long at a budget.
+func outlasting(b *budget, wait time.Duration) *graph.Error {
+	e := &graph.Error{Kind: graph.KindThrottled, RetryAfter: wait, Reason: "Graph asked to wait, and the wait would outlast the deadline", Unsent: true}
+	if e.Own = !b.closed(); e.Own {
+		e.Reason = "our own budget is used up, and the wait would outlast the deadline"
+	}
+	return e
+}
+
+// throttles reports whether an answer asks all requests of its kind to wait.
+func throttles(status int, wait time.Duration) bool {
+	return graph.KindOf(status) == graph.KindThrottled || status == http.StatusServiceUnavailable && wait > 0
+}
