@@ -44,6 +44,16 @@ func ControlOf(ctx context.Context) Control {
 	return c
 }
 
+// WithoutCached asks for what is below the cache in place of cached values, unless the caller wants cached values only.
+func WithoutCached(ctx context.Context) context.Context {
+	control := ControlOf(ctx)
+	if control.OnlyIfCached {
+		return ctx
+	}
+	control.NoCache = true
+	return WithControl(ctx, control)
+}
+
 // Recorder sums up the look-ups of one call, for the headers cache-status (RFC 9211) and age.
 type Recorder struct {
 	mu           sync.Mutex

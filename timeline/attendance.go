@@ -159,7 +159,7 @@ func (a *attendance) prove(ctx context.Context, t *track, b *block, found []chun
 				return nil //nolint:nilerr // what cannot be read is not proved
 			}
 			err = a.prover.Prove(ctx, a.user, source.Ref{Source: t.src, ID: event.GetSource().GetId(), Version: e.Version})
-			t.read.requests.Add(1)
+			t.read.countRequests(1)
 			switch {
 			case err == nil:
 				found[i] = told.Put(e.Key, chunk.Participates)

@@ -9,8 +9,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/parley-gateway/parley/cache"
-	"github.com/parley-gateway/parley/source"
-	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
@@ -81,21 +79,15 @@ func (c *canary) honours(ctx context.Context, r *reading, s window.Span) bool {
 	if honours, ok := c.known(); ok {
 		return honours
 	}
-	q := r.ask(s)
-	q.User, q.Clause = c.nobody, source.Clause{}
-	page, err := r.reader.Events(ctx, q, "")
+	rows, err := r.probe(ctx, s, c.nobody)
 	if err != nil {
-		r.requests.Add(int64(failure.GraphRequests(err)))
 		if ctx.Err() == nil && !errors.Is(err, cache.ErrNotCached) {
 			c.found(false, canaryPause)
 		}
 		return true
 	}
-	if !page.FromCache {
-		r.requests.Add(int64(page.Requests))
-	}
-	c.found(page.Rows > 0, canaryLife)
-	return page.Rows == 0
+	c.found(rows > 0, canaryLife)
+	return rows == 0
 }
 
 func (c *canary) found(ignored bool, life time.Duration) {

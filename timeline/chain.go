@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/parley-gateway/parley/cache"
+
 	"google.golang.org/protobuf/proto"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
@@ -139,7 +141,7 @@ func (c *chain[T]) load(ctx context.Context) (bool, error) {
 		return false, nil
 	}
 	if c.anew {
-		ctx = anew(ctx)
+		ctx = cache.WithoutCached(ctx)
 	}
 	page, err := c.fetch(ctx, c.at.Link)
 	if err != nil {

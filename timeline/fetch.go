@@ -100,7 +100,7 @@ func (f *fetcher) start(t *track, s *slot) {
 		case s.tail != nil:
 			s.block = t.read.follow(ctx, s.tail)
 		default:
-			s.block = t.read.window(ctx, s)
+			s.block = t.read.window(ctx, request{window: s.window, wanted: s.wanted, unbounded: s.unbounded, whole: s.whole})
 			s.block.took = time.Since(s.began)
 		}
 		t.check(ctx, s.block)
@@ -114,6 +114,11 @@ func (f *fetcher) start(t *track, s *slot) {
 		}
 		t.hold(s.block)
 	})
+}
+
+// hold counts what a block keeps in memory.
+func (t *track) hold(b *block) {
+	t.read.hold(b, t.filter != nil || t.enrich != nil || t.attendance != nil)
 }
 
 func (s *slot) ready() bool {
@@ -155,7 +160,7 @@ func (t *track) fill(f *fetcher, ahead int) {
 			i++
 			continue
 		}
-		if started >= ahead || started > 0 && t.read.account.Full() {
+		if started >= ahead || started > 0 && t.read.full() {
 			return
 		}
 		if s.slot != nil {

@@ -58,13 +58,13 @@ func (r *reading) passAhead(rows *rowset) bool {
 	return true
 }
 
-// hold counts what a block keeps in memory until drop.
-func (t *track) hold(b *block) {
+// hold counts what a block keeps in memory until drop. own says that its entries are its own, and not the sheet's.
+func (r *reading) hold(b *block, own bool) {
 	if b.sheet == nil || b.split {
 		return
 	}
-	t.read.account.Hold(&b.sheet.Held, b.sheet.Cost())
-	if t.filter == nil && t.enrich == nil && t.attendance == nil {
+	r.account.Hold(&b.sheet.Held, b.sheet.Cost())
+	if !own {
 		return
 	}
 	b.extra = int64(cap(b.entries)) * chunk.EntryBytes
@@ -73,15 +73,21 @@ func (t *track) hold(b *block) {
 			b.extra += int64(len(e.Basic) + len(e.Unmapped))
 		}
 	}
-	t.read.account.Add(b.extra)
+	r.account.Add(b.extra)
 }
 
+// full reports whether nothing more may be read ahead.
+func (r *reading) full() bool { return r.account.Full() }
+
+// limit has what is read ahead counted in an account. So many of its bytes count as a row.
+func (r *reading) limit(account *ledger.Account, unit int64) { r.account, r.unit = account, unit }
+
 // drop ends hold.
-func (t *track) drop(b *block) {
+func (r *reading) drop(b *block) {
 	if b.sheet == nil || b.split {
 		return
 	}
-	t.read.account.Drop(&b.sheet.Held)
-	t.read.account.Add(-b.extra)
+	r.account.Drop(&b.sheet.Held)
+	r.account.Add(-b.extra)
 	b.extra = 0
 }

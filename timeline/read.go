@@ -64,6 +64,32 @@ type reading struct {
 	unit                       int64 // bytes that count as a row when it is found out how much a window holds; 0 = none
 }
 
+// countRequests adds requests that Graph saw beside those for pages.
+func (r *reading) countRequests(n int) { r.requests.Add(int64(n)) }
+
+// counts are the pages that were read, how many of them were kept ones, and the requests that Graph saw.
+func (r *reading) counts() (pages, fromCache, requests int64) {
+	return r.pages.Load(), r.fromCache.Load(), r.requests.Load()
+}
+
+// ignoresClause reports whether Graph did not evaluate all of the clause.
+func (r *reading) ignoresClause() bool { return r.unfiltered.Load() }
+
+// probe asks for the first page of a span as somebody else and without a clause, and returns how many rows came.
+func (r *reading) probe(ctx context.Context, s window.Span, user string) (rows int, err error) {
+	q := r.ask(s)
+	q.User, q.Clause = user, source.Clause{}
+	page, err := r.reader.Events(ctx, q, "")
+	if err != nil {
+		r.countRequests(failure.GraphRequests(err))
+		return 0, err
+	}
+	if !page.FromCache {
+		r.countRequests(page.Requests)
+	}
+	return page.Rows, nil
+}
+
 // ask returns the query for a span.
 func (r *reading) ask(s window.Span) source.EventQuery {
 	q := r.query
@@ -160,16 +186,6 @@ func (r *reading) once(ctx context.Context, w window.Window, wanted <-chan struc
 		r.keep(w, b.sheet)
 	}
 	return b
-}
-
-// anew asks for pages from Graph instead of kept ones, unless the caller wants kept ones only.
-func anew(ctx context.Context) context.Context {
-	control := cache.ControlOf(ctx)
-	if control.OnlyIfCached {
-		return ctx
-	}
-	control.NoCache = true
-	return cache.WithControl(ctx, control)
 }
 
 // underWay asks for pages that are kept or just being asked for, and for no others.

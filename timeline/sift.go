@@ -23,7 +23,7 @@ func (t *track) sift(ctx context.Context, b *block) {
 	if t.filter == nil {
 		return
 	}
-	trusted := len(t.pushed) > 0 && !t.read.unfiltered.Load()
+	trusted := len(t.pushed) > 0 && !t.read.ignoresClause()
 	kept := make([]chunk.Entry, 0, len(b.entries))
 	for _, e := range b.entries {
 		if ctx.Err() != nil {
@@ -56,9 +56,9 @@ func (t *track) matchWhole(ctx context.Context, event *parleyv1.Event) filter.Ve
 	}
 	ref := source.Ref{Source: t.src, ID: event.GetSource().GetId()}
 	whole, err := t.getter.Event(ctx, t.read.query.Owner, t.read.query.User, ref)
-	t.read.requests.Add(1)
+	t.read.countRequests(1)
 	if err != nil {
-		t.read.requests.Add(int64(failure.GraphRequests(err)))
+		t.read.countRequests(failure.GraphRequests(err))
 		if errors.Is(err, source.ErrNoPart) {
 			return filter.False
 		}
@@ -73,7 +73,7 @@ func (t *track) prove(b *block) {
 	if b.unproven {
 		t.unproven = append(t.unproven, b.Span)
 	}
-	if !t.refuted.Load() && !t.read.unfiltered.Load() {
+	if !t.refuted.Load() && !t.read.ignoresClause() {
 		return
 	}
 	for _, s := range t.unproven {
@@ -85,7 +85,7 @@ func (t *track) prove(b *block) {
 // filteredHere are the fields of the filter that were evaluated here: those that lists of calls lack only where the calls
 // were read whole.
 func (t *track) filteredHere() []string {
-	unfiltered := t.read.unfiltered.Load() && t.getter != nil
+	unfiltered := t.read.ignoresClause() && t.getter != nil
 	if t.src != parleyv1.Source_SOURCE_CALL || t.enrich != nil || unfiltered {
 		return t.filter.Here()
 	}

@@ -35,16 +35,10 @@ type tail struct {
 	more      bool // another page follows
 }
 
-// newTail begins at the cursor's place: messages of the same instant are asked for again and skipped.
-func (t *track) newTail() *tail {
-	rest := t.whole
-	rest.Start = window.Later(rest.Start, t.begun)
-	rest.End = t.reached
-	if t.at != nil && t.at.any && !t.at.stray {
-		rest.End = t.at.time.Add(1)
-	}
-	from := &tail{rest: rest, passed: window.Span{Start: rest.End, End: t.whole.End}}
-	from.begin(t.read)
+// newTail begins a chain that reads a span from its end on. passed is what earlier calls have handed over.
+func (r *reading) newTail(rest, passed window.Span) *tail {
+	from := &tail{rest: rest, passed: passed}
+	from.begin(r)
 	return from
 }
 
@@ -103,7 +97,7 @@ func (r *reading) follow(ctx context.Context, from *tail) *block {
 		return r.abandon(b, err)
 	}
 	if next.more {
-		r.hold(&next, rows)
+		r.holdBack(&next, rows)
 	}
 	b.Start = from.rest.Start
 	if next.more {
@@ -126,7 +120,7 @@ func (r *reading) follow(ctx context.Context, from *tail) *block {
 func (r *reading) link(ctx context.Context, from *tail, b *block) (*source.Page[source.Item], *tail, error) {
 	switch {
 	case from.again:
-		ctx = anew(ctx)
+		ctx = cache.WithoutCached(ctx)
 	case from.kept:
 		ctx = underWay(ctx)
 	}
@@ -277,8 +271,8 @@ func (r *reading) turn(next *tail, page *source.Page[source.Item], rows *rowset)
 	return failure.None
 }
 
-// hold keeps back the rows of the oldest instant and moves the end of what is left there.
-func (r *reading) hold(next *tail, rows *rowset) {
+// holdBack keeps back the rows of the oldest instant and moves the end of what is left there.
+func (r *reading) holdBack(next *tail, rows *rowset) {
 	oldest, found := lowest(r, rows.items)
 	if !found {
 		return

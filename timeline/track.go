@@ -110,6 +110,17 @@ func (t *track) begin() {
 	t.queue = append(t.queue, &step{plan: t.plan(rest, window.Era)})
 }
 
+// newTail begins at the cursor's place: messages of the same instant are asked for again and skipped.
+func (t *track) newTail() *tail {
+	rest := t.whole
+	rest.Start = window.Later(rest.Start, t.begun)
+	rest.End = t.reached
+	if t.at != nil && t.at.any && !t.at.stray {
+		rest.End = t.at.time.Add(1)
+	}
+	return t.read.newTail(rest, window.Span{Start: rest.End, End: t.whole.End})
+}
+
 // plan cuts a span into windows of at most a width.
 func (t *track) plan(rest window.Span, widest window.Level) *window.Plan {
 	return &window.Plan{Rest: rest, Widest: widest, Desc: t.desc, Pivot: t.pivot}
@@ -285,7 +296,7 @@ func (t *track) doubt(g window.Gap) {
 // leave moves behind the active block.
 func (t *track) leave() {
 	b := t.active
-	t.drop(b)
+	t.read.drop(b)
 	t.active, t.next = nil, 0
 	if t.stopped != nil {
 		return // the place stays where it is until the stop is final
@@ -362,9 +373,10 @@ func (t *track) boundary() time.Time {
 // add returns the counts with what the reading counted.
 func (t *track) total() cursor.Counts {
 	c := t.counts
-	c.Pages += t.read.pages.Load()
-	c.FromCache += t.read.fromCache.Load()
-	c.Requests += t.read.requests.Load()
+	pages, fromCache, requests := t.read.counts()
+	c.Pages += pages
+	c.FromCache += fromCache
+	c.Requests += requests
 	return c
 }
 

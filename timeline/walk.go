@@ -48,11 +48,12 @@ type walk struct {
 func (w *walk) limit(windows, rows int, account *ledger.Account) {
 	w.ahead = windows
 	for _, t := range w.tracks {
-		t.read.account, t.read.unit = account, w.engine.windowBytes()/window.MaxRows
+		unit := w.engine.windowBytes() / window.MaxRows
 		if w.req.Conversation != "" {
-			t.read.unit = account.Each() / int64(rows)
+			unit = account.Each() / int64(rows)
 			t.density.Most = float64(max(rows/2, window.MaxRows))
 		}
+		t.read.limit(account, unit)
 	}
 }
 

@@ -75,7 +75,7 @@ func (w *walk) whole(ctx context.Context, t *track, getter source.EventGetter, b
 func (w *walk) wholeEntry(ctx context.Context, t *track, getter source.EventGetter, e *chunk.Entry, listed *parleyv1.Event) chunk.Participation {
 	ref := source.Ref{Source: parleyv1.Source_SOURCE_CALL, ID: listed.GetSource().GetId(), Version: e.Version}
 	event, err := getter.Event(ctx, w.req.Owner, w.req.User, ref)
-	t.read.requests.Add(1)
+	t.read.countRequests(1)
 	open := t.filter.Match(listed) == filter.Unknown
 	switch {
 	case errors.Is(err, source.ErrNoPart):
