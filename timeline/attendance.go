@@ -14,6 +14,7 @@ import (
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/chunk"
 	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/fetch"
 	"github.com/parley-gateway/parley/timeline/query"
 	"github.com/parley-gateway/parley/timeline/window"
 )
@@ -65,47 +66,47 @@ func (a *attendance) settled(s *chunk.Chunk) bool {
 }
 
 // check leaves out of a block what does not belong to the user, and notes doubts.
-func (t *track) check(ctx context.Context, b *block) {
+func (t *track) check(ctx context.Context, b *fetch.Result) {
 	a := t.attendance
 	switch {
-	case a == nil || b.split || b.sheet == nil:
+	case a == nil || b.Split || b.Chunk == nil:
 	case a.strict:
 		t.checkStrictly(ctx, b)
 	case t.enrich == nil:
 		word := a.hear(b)
 		if word == chunk.ClaimsOthers || word == chunk.ClaimsOrganizer && !a.canary.honours(ctx, t.read, b.Span) {
 			t.refuted.Store(true)
-			b.gaps = window.AddGap(slices.Clone(b.gaps), window.Gap{Span: b.Span, Reason: parleyv1.ErrorReason_ERROR_REASON_PARTICIPANT_NOT_HONOURED})
+			b.Gaps = window.AddGap(slices.Clone(b.Gaps), window.Gap{Span: b.Span, Reason: parleyv1.ErrorReason_ERROR_REASON_PARTICIPANT_NOT_HONOURED})
 		}
 	}
 }
 
 // checkStrictly leaves the entries of a block that are proved. A window that would need very many records is read in pieces, so
 // that its first calls do not wait for the proof of all.
-func (t *track) checkStrictly(ctx context.Context, b *block) {
+func (t *track) checkStrictly(ctx context.Context, b *fetch.Result) {
 	found, open := t.attendance.listen(b)
-	if _, divisible := b.Finer(); divisible && len(open) > maxProofs && b.failed == nil {
-		b.split, b.entries, b.rows = true, nil, 0
+	if _, divisible := b.Finer(); divisible && len(open) > maxProofs && b.Failed == nil {
+		b.Split, b.Entries, b.Rows = true, nil, 0
 		return
 	}
 	if failed := t.attendance.prove(ctx, t, b, found, open); failed != nil {
-		b.failed, b.entries = failed, nil
+		b.Failed, b.Entries = failed, nil
 		return
 	}
-	told := &b.sheet.Participants
-	b.sheet.CountParticipants()
-	if len(b.entries) == len(b.sheet.Entries) && !slices.ContainsFunc(found, func(is chunk.Participation) bool { return is != chunk.Participates }) {
+	told := &b.Chunk.Participants
+	b.Chunk.CountParticipants()
+	if len(b.Entries) == len(b.Chunk.Entries) && !slices.ContainsFunc(found, func(is chunk.Participation) bool { return is != chunk.Participates }) {
 		told.AllVerified.Store(true)
 	}
 	t.keepProved(b, found)
 }
 
 // hear finds out what the rows of a block's sheet claim.
-func (a *attendance) hear(b *block) chunk.Claim {
-	return b.sheet.Participants.Claim(func() chunk.Claim {
+func (a *attendance) hear(b *fetch.Result) chunk.Claim {
+	return b.Chunk.Participants.Claim(func() chunk.Claim {
 		word := chunk.ClaimsUser
-		for i := range b.sheet.Entries {
-			e := &b.sheet.Entries[i]
+		for i := range b.Chunk.Entries {
+			e := &b.Chunk.Entries[i]
 			if !a.mentions(e) {
 				word = max(word, claimOfOthers(e.Basic))
 			} else if event, err := e.Event(); err == nil && event.GetCall() != nil {
@@ -118,11 +119,11 @@ func (a *attendance) hear(b *block) chunk.Claim {
 
 // listen finds out what the rows of a block and earlier readings of records prove; open are the entries that only a record
 // can tell about.
-func (a *attendance) listen(b *block) (found []chunk.Participation, open []int) {
-	told := &b.sheet.Participants
-	found = make([]chunk.Participation, len(b.entries))
-	for i := range b.entries {
-		e := &b.entries[i]
+func (a *attendance) listen(b *fetch.Result) (found []chunk.Participation, open []int) {
+	told := &b.Chunk.Participants
+	found = make([]chunk.Participation, len(b.Entries))
+	for i := range b.Entries {
+		e := &b.Entries[i]
 		var known bool
 		if found[i], known = told.Get(e.Key); known {
 			continue
@@ -143,8 +144,8 @@ func (a *attendance) listen(b *block) (found []chunk.Participation, open []int) 
 
 // prove reads the records of the open entries of a block. A failure is one of the source: nothing of the block can be judged
 // then.
-func (a *attendance) prove(ctx context.Context, t *track, b *block, found []chunk.Participation, open []int) *failure.Failure {
-	told := &b.sheet.Participants
+func (a *attendance) prove(ctx context.Context, t *track, b *fetch.Result, found []chunk.Participation, open []int) *failure.Failure {
+	told := &b.Chunk.Participants
 	var group errgroup.Group
 	group.SetLimit(proofsAtOnce)
 	var failed atomic.Pointer[failure.Failure]
@@ -153,13 +154,13 @@ func (a *attendance) prove(ctx context.Context, t *track, b *block, found []chun
 			break
 		}
 		group.Go(func() error {
-			e := &b.entries[i]
+			e := &b.Entries[i]
 			event, err := e.Event()
 			if err != nil {
 				return nil //nolint:nilerr // what cannot be read is not proved
 			}
 			err = a.prover.Prove(ctx, a.user, source.Ref{Source: t.src, ID: event.GetSource().GetId(), Version: e.Version})
-			t.read.countRequests(1)
+			t.read.CountRequests(1)
 			switch {
 			case err == nil:
 				found[i] = told.Put(e.Key, chunk.Participates)
@@ -182,20 +183,20 @@ func (a *attendance) prove(ctx context.Context, t *track, b *block, found []chun
 
 // keepProved leaves the entries that are proved. What is refuted shows that Graph does not evaluate the filter; what is not
 // proved is a gap.
-func (t *track) keepProved(b *block, found []chunk.Participation) {
+func (t *track) keepProved(b *fetch.Result, found []chunk.Participation) {
 	if slices.Contains(found, chunk.Contradicted) {
 		t.refuted.Store(true)
 	}
 	if slices.Contains(found, chunk.Unverified) {
-		b.gaps = window.AddGap(slices.Clone(b.gaps), window.Gap{Span: b.Span, Reason: parleyv1.ErrorReason_ERROR_REASON_PARTICIPATION_NOT_PROVED})
+		b.Gaps = window.AddGap(slices.Clone(b.Gaps), window.Gap{Span: b.Span, Reason: parleyv1.ErrorReason_ERROR_REASON_PARTICIPATION_NOT_PROVED})
 	}
-	kept := make([]chunk.Entry, 0, len(b.entries))
-	for i := range b.entries {
+	kept := make([]chunk.Entry, 0, len(b.Entries))
+	for i := range b.Entries {
 		if found[i] == chunk.Participates {
-			kept = append(kept, b.entries[i])
+			kept = append(kept, b.Entries[i])
 		}
 	}
-	b.entries = kept
+	b.Entries = kept
 }
 
 // wholeProofs prove calls by records that are read whole anyway, and by lighter requests where that fails.

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/parley-gateway/parley/cache"
+	"github.com/parley-gateway/parley/timeline/fetch"
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
@@ -66,7 +67,7 @@ func (c *canary) trusted() bool {
 
 // honours reports whether Graph evaluates the filter, asking it over an interval with calls when that is not known. A
 // question that Graph does not answer shows nothing against it.
-func (c *canary) honours(ctx context.Context, r *reading, s window.Span) bool {
+func (c *canary) honours(ctx context.Context, r *fetch.Reader, s window.Span) bool {
 	if honours, ok := c.known(); ok {
 		return honours
 	}
@@ -79,7 +80,7 @@ func (c *canary) honours(ctx context.Context, r *reading, s window.Span) bool {
 	if honours, ok := c.known(); ok {
 		return honours
 	}
-	rows, err := r.probe(ctx, s, c.nobody)
+	rows, err := r.Probe(ctx, s, c.nobody)
 	if err != nil {
 		if ctx.Err() == nil && !errors.Is(err, cache.ErrNotCached) {
 			c.found(false, canaryPause)

@@ -2,7 +2,7 @@
 // checkpoints and an honest statement of what is complete. It knows neither gRPC nor HTTP.
 //
 // An interval is cut into windows on a UTC grid. Each window is read to its last page, de-duplicated, sorted and trimmed
-// (package window, read.go); each source hands its windows over in order while later ones are read ahead (track.go); the
+// (packages window and fetch); each source hands its windows over in order while later ones are read ahead (track.go); the
 // sources are merged into one total order (walk.go); List and Stream fill pages and frames from it (list.go, stream.go).
 // The sealed cursor (cursor.go) holds one position per source. Conversations, usage rows and users are single chains
 // behind the same cursor (chain.go).
@@ -18,6 +18,7 @@ import (
 	"github.com/parley-gateway/parley/internal/ledger"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/cursor/seal"
+	"github.com/parley-gateway/parley/timeline/fetch"
 )
 
 // Config describes an Engine. Zero fields take the defaults.
@@ -80,7 +81,7 @@ const (
 	usualAhead   = 9000 // rows of the usual size that a stream may read ahead
 )
 
-func (e *Engine) windowBytes() int64 { return windowBytes(e.cfg.Ledger.Config()) }
+func (e *Engine) windowBytes() int64 { return fetch.WindowBytes(e.cfg.Ledger.Config()) }
 
 // account is that of a stream's context, or a new one.
 func (e *Engine) account(ctx context.Context) (_ *ledger.Account, release func()) {

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/parley-gateway/parley/timeline/fetch"
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
@@ -18,7 +19,7 @@ type step struct {
 // slot is a window that is being read.
 type slot struct {
 	window window.Window
-	tail   *tail
+	tail   *fetch.ReversePager
 	began  time.Time
 	done   chan struct{}
 	wanted chan struct{} // closed when it is the next one; nil for a window that was kept
@@ -28,7 +29,7 @@ type slot struct {
 	// unbounded says that Graph does not honour bounds.
 	unbounded bool
 	cancel    context.CancelFunc // of its reading; nil for a window that was kept
-	block     *block
+	block     *fetch.Result
 }
 
 // want lets the window pass every gate.
@@ -65,20 +66,20 @@ func (f *fetcher) close() {
 
 // start makes a window ready that was kept, or reads it in a goroutine of its own.
 func (f *fetcher) start(t *track, s *slot) {
-	var kept *block
+	var kept *fetch.Result
 	if s.tail == nil {
-		kept = t.read.find(f.ctx, s.window)
+		kept = t.read.Cached(f.ctx, s.window)
 	}
-	if kept != nil && kept.split && s.whole {
+	if kept != nil && kept.Split && s.whole {
 		kept = nil
 	}
-	if kept != nil && (kept.split || t.filter == nil && t.enrich == nil && t.attendance.settled(kept.sheet)) {
+	if kept != nil && (kept.Split || t.filter == nil && t.enrich == nil && t.attendance.settled(kept.Chunk)) {
 		s.block, s.done = kept, f.done
 		t.hold(kept)
 		return
 	}
-	if kept == nil && s.tried && !t.read.underWay(f.ctx, s.window) {
-		s.block, s.done = &block{Window: s.window, split: true, halved: s.window.Level != window.Era}, f.done
+	if kept == nil && s.tried && !t.read.UnderWay(f.ctx, s.window) {
+		s.block, s.done = &fetch.Result{Window: s.window, Split: true, Halve: s.window.Level != window.Era}, f.done
 		return
 	}
 	s.began = time.Now()
@@ -98,27 +99,27 @@ func (f *fetcher) start(t *track, s *slot) {
 		case kept != nil:
 			s.block = kept
 		case s.tail != nil:
-			s.block = t.read.follow(ctx, s.tail)
+			s.block = t.read.NextPage(ctx, s.tail)
 		default:
-			s.block = t.read.window(ctx, request{window: s.window, wanted: s.wanted, unbounded: s.unbounded, whole: s.whole})
-			s.block.took = time.Since(s.began)
+			s.block = t.read.Read(ctx, fetch.Request{Window: s.window, Wanted: s.wanted, Unbounded: s.unbounded, Whole: s.whole})
+			s.block.Took = time.Since(s.began)
 		}
 		t.check(ctx, s.block)
 		t.sift(ctx, s.block)
 		if t.enrich != nil && ctx.Err() == nil {
-			s.block.entries = slices.Clone(s.block.entries)
+			s.block.Entries = slices.Clone(s.block.Entries)
 			t.enrich(ctx, s.block)
 		}
 		if err := ctx.Err(); err != nil {
-			s.block = t.read.abandon(s.block, err)
+			s.block = t.read.Abandon(s.block, err)
 		}
 		t.hold(s.block)
 	})
 }
 
 // hold counts what a block keeps in memory.
-func (t *track) hold(b *block) {
-	t.read.hold(b, t.filter != nil || t.enrich != nil || t.attendance != nil)
+func (t *track) hold(b *fetch.Result) {
+	t.read.Hold(b, t.filter != nil || t.enrich != nil || t.attendance != nil)
 }
 
 func (s *slot) ready() bool {
@@ -131,7 +132,7 @@ func (s *slot) ready() bool {
 }
 
 // chained tells whether one ordered chain serves the whole interval: a chat's own messages, newest first.
-func (t *track) chained() bool { return t.desc && t.read.query.Conversation != "" }
+func (t *track) chained() bool { return t.desc && t.read.Query.Conversation != "" }
 
 // enough tells whether a window is expected to hold all that a List wants, or takes so long that a second one beside it would
 // only hold it up.
@@ -145,11 +146,11 @@ func (t *track) fill(f *fetcher, ahead int) {
 	for i := 0; i < len(t.queue); {
 		s := t.queue[i]
 		if s.slot != nil && s.slot.done != nil {
-			if i == 0 && s.slot.ready() && s.slot.block.ignored {
+			if i == 0 && s.slot.ready() && s.slot.block.Ignored {
 				t.ignore(f, s.slot)
 				continue
 			}
-			if s.slot.ready() && s.slot.block.split {
+			if s.slot.ready() && s.slot.block.Split {
 				t.queue = slices.Replace(t.queue, i, i+1, t.pieces(s.slot)...)
 				continue
 			}
@@ -160,7 +161,7 @@ func (t *track) fill(f *fetcher, ahead int) {
 			i++
 			continue
 		}
-		if started >= ahead || started > 0 && t.read.full() {
+		if started >= ahead || started > 0 && t.read.Full() {
 			return
 		}
 		if s.slot != nil {

@@ -144,7 +144,7 @@ func (w *walk) fill(ctx context.Context, page *Page, size int) (in lie, done boo
 				return in, false, err
 			}
 			if in = (lie{}); len(parts) == 0 && e.At != chunk.NotInChunk {
-				in = lie{t.active.sheet, e.At, e.At + n}
+				in = lie{t.active.Chunk, e.At, e.At + n}
 			}
 			parts = append(parts, events)
 			page.Count += n

@@ -11,6 +11,7 @@ import (
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/cursor"
 	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/fetch"
 	"github.com/parley-gateway/parley/timeline/filter"
 	"github.com/parley-gateway/parley/timeline/query"
 	"github.com/parley-gateway/parley/timeline/window"
@@ -75,24 +76,24 @@ func (w *walk) allAbsent() bool {
 func (w *walk) begin(have query.Sources, asked []parleyv1.Source, marks []cursor.Source) {
 	for i, src := range asked {
 		t := &track{src: src, desc: w.desc, state: parleyv1.SourceState_SOURCE_STATE_READ, density: window.Density{Level: window.Era, Most: window.MaxRows}}
-		t.read = &reading{
-			src: src, reader: have.Events[src], byCreate: w.req.OrderBy == query.CreateTimeDesc, desc: w.desc,
-			maxPages: w.engine.cfg.MaxPages, nominal: nominal[src],
-			query: source.EventQuery{
+		t.read = &fetch.Reader{
+			Source: src, Events: have.Events[src], ByCreate: w.req.OrderBy == query.CreateTimeDesc, Desc: w.desc,
+			MaxPages: w.engine.cfg.MaxPages, PageSize: nominal[src],
+			Query: source.EventQuery{
 				Owner: w.req.Owner, User: w.req.User, Conversation: w.req.Conversation,
 				ByCreateTime: w.req.OrderBy == query.CreateTimeDesc, Descending: w.desc,
 			},
 		}
 		pushed := w.filter.Push(src)
-		t.read.query.Clause, t.pushed = pushed.Clause, pushed.Fields
+		t.read.Query.Clause, t.pushed = pushed.Clause, pushed.Fields
 		t.filter, t.getter = w.filter, have.Getters[src]
 		t.trace.known = func(id uint64) bool { return w.seen.Outside(id ^ uint64(src)) }
-		t.read.store, _ = have.Events[src].(cache.Windows)
+		t.read.Store, _ = have.Events[src].(cache.Windows)
 		if w.req.End.IsZero() || w.req.End.After(w.span.End) {
-			t.read.openEnd = w.span.End
+			t.read.OpenEnd = w.span.End
 		}
 		w.bound(t)
-		t.read.first, t.read.open, t.read.marks = t.whole.Start, t.open, t.marks
+		t.read.Start, t.read.OpenStart, t.read.Marks = t.whole.Start, t.open, t.marks
 		if state, absent := w.req.Unavailable[src]; absent {
 			t.state, t.reason = state, absentReason(state)
 		}
@@ -111,7 +112,7 @@ const skew = time.Minute
 // one time is a bound of the other on one side; a call's two times have nothing to do with each other.
 func (w *walk) narrow(t *track) {
 	own, other := "event_time", "create_time"
-	if t.read.byCreate {
+	if t.read.ByCreate {
 		own, other = other, own
 	}
 	from, to := w.filter.Range(own)
@@ -119,9 +120,9 @@ func (w *walk) narrow(t *track) {
 	from, to = w.filter.Range(other)
 	switch {
 	case t.src == parleyv1.Source_SOURCE_CALL:
-	case t.read.byCreate && !to.IsZero():
+	case t.read.ByCreate && !to.IsZero():
 		t.clip(other, time.Time{}, to.Add(skew))
-	case !t.read.byCreate && !from.IsZero():
+	case !t.read.ByCreate && !from.IsZero():
 		t.clip(other, from.Add(-skew), time.Time{})
 	}
 }

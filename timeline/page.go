@@ -165,7 +165,7 @@ func (w *walk) keep(p *Page, in lie, store pageStore, key string, first bool) {
 	}
 	for _, t := range w.tracks {
 		switch {
-		case w.extended || t.chained() || len(t.gaps) > 0 || t.state != parleyv1.SourceState_SOURCE_STATE_READ || t.read.store == nil:
+		case w.extended || t.chained() || len(t.gaps) > 0 || t.state != parleyv1.SourceState_SOURCE_STATE_READ || t.read.Store == nil:
 			return
 		case t.src == parleyv1.Source_SOURCE_CALL && w.span.Start.IsZero():
 			return
@@ -178,7 +178,7 @@ func (w *walk) keep(p *Page, in lie, store pageStore, key string, first bool) {
 			if u.key == "" {
 				return
 			}
-			k.windows = append(k.windows, keptWindow{t.read.store, u.key, weak.Make(u.sheet), u.sheet == in.sheet})
+			k.windows = append(k.windows, keptWindow{t.read.Store, u.key, weak.Make(u.sheet), u.sheet == in.sheet})
 		}
 	}
 	if len(k.windows) > 0 && len(k.windows) <= maxPageWindows {

@@ -14,7 +14,7 @@ const slowWindow = 10 * time.Second
 // slow reports whether the window that comes next is being read for so long that a later call must not count on its end.
 // hurried tells that this call is out of time already.
 func (s *slot) slow(hurried bool) bool {
-	if s == nil || s.tail != nil || s.done == nil || s.ready() && !s.block.abandoned() {
+	if s == nil || s.tail != nil || s.done == nil || s.ready() && !s.block.Abandoned() {
 		return false
 	}
 	return hurried || time.Since(s.began) >= slowWindow
@@ -24,12 +24,12 @@ func (s *slot) slow(hurried bool) bool {
 func (t *track) pieces(s *slot) []*step {
 	w := s.window
 	t.raise(s.block)
-	w.Start = window.Later(w.Start, s.block.begun)
+	w.Start = window.Later(w.Start, s.block.Begun)
 	l, divisible := w.Finer()
-	if parts := t.eras(w); divisible && !s.block.halved && len(parts) > 0 {
+	if parts := t.eras(w); divisible && !s.block.Halve && len(parts) > 0 {
 		return parts
 	}
-	if divisible && !s.block.halved {
+	if divisible && !s.block.Halve {
 		t.density.Dense(l)
 		rest := &step{plan: t.plan(w.Span, w.Level-1)}
 		t.density.Level = l
@@ -84,7 +84,7 @@ func (t *track) eras(w window.Window) []*step {
 // ignore goes on with a source whose Graph does not honour bounds: every window would bring the same rows, so that all that is
 // left is read once, and what lies outside is left out.
 func (t *track) ignore(f *fetcher, s *slot) {
-	if !s.block.unsent {
+	if !s.block.Unsent {
 		t.doubt(window.Gap{Span: s.window.Span, Reason: parleyv1.ErrorReason_ERROR_REASON_INTERVAL_NOT_HONOURED})
 	}
 	rest := t.whole
@@ -108,12 +108,12 @@ func (t *track) forsake(f *fetcher) {
 			s.cancel()
 		}
 		if s.ready() {
-			t.read.drop(s.block)
+			t.read.Drop(s.block)
 			continue
 		}
 		f.group.Go(func() {
 			<-s.done
-			t.read.drop(s.block)
+			t.read.Drop(s.block)
 		})
 	}
 	t.queue = nil

@@ -96,7 +96,7 @@ func (w *walk) report(t *track) *parleyv1.SourceReport {
 	}
 	if w.filter != nil {
 		r.FilteredByGateway = t.filteredHere()
-		if !t.read.ignoresClause() && !t.refuted.Load() {
+		if !t.read.IgnoresClause() && !t.refuted.Load() {
 			r.FilteredByGraph = t.pushed
 		}
 		r.FilteredByGraph = append(slices.Clone(r.GetFilteredByGraph()), t.clipped...)

@@ -9,6 +9,7 @@ import (
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/chunk"
 	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/fetch"
 	"github.com/parley-gateway/parley/timeline/filter"
 	"github.com/parley-gateway/parley/timeline/window"
 )
@@ -19,19 +20,19 @@ const participantField = "call.participants.id"
 // sift leaves out the entries of a block that do not match the filter, whatever Graph made of its clause. What only whole
 // records can tell is taken on Graph's word if it had the clause, else read whole; where all records are read whole, that
 // decides.
-func (t *track) sift(ctx context.Context, b *block) {
+func (t *track) sift(ctx context.Context, b *fetch.Result) {
 	if t.filter == nil {
 		return
 	}
-	trusted := len(t.pushed) > 0 && !t.read.ignoresClause()
-	kept := make([]chunk.Entry, 0, len(b.entries))
-	for _, e := range b.entries {
+	trusted := len(t.pushed) > 0 && !t.read.IgnoresClause()
+	kept := make([]chunk.Entry, 0, len(b.Entries))
+	for _, e := range b.Entries {
 		if ctx.Err() != nil {
 			return // nobody waits for the block any more
 		}
 		event, err := e.Event()
 		if err != nil {
-			b.gaps = window.AddGap(b.gaps, window.Gap{Span: b.Span, Reason: parleyv1.ErrorReason_ERROR_REASON_FILTER_NOT_EVALUATED})
+			b.Gaps = window.AddGap(b.Gaps, window.Gap{Span: b.Span, Reason: parleyv1.ErrorReason_ERROR_REASON_FILTER_NOT_EVALUATED})
 			continue
 		}
 		verdict := t.filter.Match(event)
@@ -39,14 +40,14 @@ func (t *track) sift(ctx context.Context, b *block) {
 		if verdict == filter.Unknown && !trusted && !later {
 			verdict = t.matchWhole(ctx, event)
 			if verdict == filter.Unknown && ctx.Err() == nil {
-				b.gaps = window.AddGap(b.gaps, window.Gap{Span: b.Span, Reason: parleyv1.ErrorReason_ERROR_REASON_FILTER_NOT_EVALUATED})
+				b.Gaps = window.AddGap(b.Gaps, window.Gap{Span: b.Span, Reason: parleyv1.ErrorReason_ERROR_REASON_FILTER_NOT_EVALUATED})
 			}
 		}
 		if verdict != filter.False {
 			kept = append(kept, e)
 		}
 	}
-	b.entries = kept
+	b.Entries = kept
 }
 
 // matchWhole reads an event whole and evaluates the filter on it.
@@ -55,10 +56,10 @@ func (t *track) matchWhole(ctx context.Context, event *parleyv1.Event) filter.Ve
 		return filter.Unknown
 	}
 	ref := source.Ref{Source: t.src, ID: event.GetSource().GetId()}
-	whole, err := t.getter.Event(ctx, t.read.query.Owner, t.read.query.User, ref)
-	t.read.countRequests(1)
+	whole, err := t.getter.Event(ctx, t.read.Query.Owner, t.read.Query.User, ref)
+	t.read.CountRequests(1)
 	if err != nil {
-		t.read.countRequests(failure.GraphRequests(err))
+		t.read.CountRequests(failure.GraphRequests(err))
 		if errors.Is(err, source.ErrNoPart) {
 			return filter.False
 		}
@@ -69,11 +70,11 @@ func (t *track) matchWhole(ctx context.Context, event *parleyv1.Event) filter.Ve
 
 // prove notes a window with calls that nobody but Graph says belong here, and makes such windows doubts once Graph was seen
 // not to evaluate the clause.
-func (t *track) prove(b *block) {
-	if b.unproven {
+func (t *track) prove(b *fetch.Result) {
+	if b.Unverified {
 		t.unproven = append(t.unproven, b.Span)
 	}
-	if !t.refuted.Load() && !t.read.ignoresClause() {
+	if !t.refuted.Load() && !t.read.IgnoresClause() {
 		return
 	}
 	for _, s := range t.unproven {
@@ -85,7 +86,7 @@ func (t *track) prove(b *block) {
 // filteredHere are the fields of the filter that were evaluated here: those that lists of calls lack only where the calls
 // were read whole.
 func (t *track) filteredHere() []string {
-	unfiltered := t.read.ignoresClause() && t.getter != nil
+	unfiltered := t.read.IgnoresClause() && t.getter != nil
 	if t.src != parleyv1.Source_SOURCE_CALL || t.enrich != nil || unfiltered {
 		return t.filter.Here()
 	}

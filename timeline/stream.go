@@ -162,8 +162,8 @@ func (s *stream) add(t *track) error {
 // room is how many bytes of events the batch still takes. What does not fit into one batch is cut into equal ones.
 func (s *stream) room(t *track) int {
 	room := batchMost - s.size
-	if whole := t.active.sheet.BasicSize(); s.size == 0 && whole > batchMost {
-		room = min(room, whole/(whole/batchMost+1)+whole/len(t.active.sheet.Entries))
+	if whole := t.active.Chunk.BasicSize(); s.size == 0 && whole > batchMost {
+		room = min(room, whole/(whole/batchMost+1)+whole/len(t.active.Chunk.Entries))
 	}
 	return room
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/chunk"
+	"github.com/parley-gateway/parley/timeline/fetch"
 )
 
 // trace is what tells rows that Graph dates wrongly, when a window is read again, from rows that were not handed over yet:
@@ -47,8 +48,8 @@ func (t *track) sum() uint64 {
 	for _, s := range t.trace.latest {
 		add(s.Time, s.Hash)
 	}
-	for i := range t.active.entries[:t.next] {
-		if e := &t.active.entries[i]; !e.OutOfWindow && !t.trace.known(e.Hash) {
+	for i := range t.active.Entries[:t.next] {
+		if e := &t.active.Entries[i]; !e.OutOfWindow && !t.trace.known(e.Hash) {
 			add(e.Time, e.Hash)
 		}
 	}
@@ -66,7 +67,7 @@ func (t *track) near(at, edge time.Time) bool {
 }
 
 // trail keeps the end of a window that was handed over.
-func (t *track) trail(b *block) {
+func (t *track) trail(b *fetch.Result) {
 	if t.trace.fresh && t.chained() {
 		return // nothing was read: the chain begins anew
 	}
@@ -74,9 +75,9 @@ func (t *track) trail(b *block) {
 		t.trace.owed = 0
 	}
 	t.trace.latest = slices.DeleteFunc(t.trace.latest, func(s chunk.Stamp) bool { return !t.near(s.Time, t.reached) })
-	last := sort.Search(len(b.entries), func(i int) bool { return b.entries[i].OutOfWindow })
-	for last--; last >= 0 && t.near(b.entries[last].Time, t.reached); last-- {
-		if e := &b.entries[last]; !t.trace.known(e.Hash) {
+	last := sort.Search(len(b.Entries), func(i int) bool { return b.Entries[i].OutOfWindow })
+	for last--; last >= 0 && t.near(b.Entries[last].Time, t.reached); last-- {
+		if e := &b.Entries[last]; !t.trace.known(e.Hash) {
 			t.trace.latest = append(t.trace.latest, chunk.Stamp{Time: e.Time, Hash: e.Hash})
 		}
 	}
@@ -87,7 +88,7 @@ func (t *track) trail(b *block) {
 }
 
 // recall begins the trace of a window that was entered, of which t.next rows were handed over before the walk was resumed.
-func (t *track) recall(b *block) {
+func (t *track) recall(b *fetch.Result) {
 	t.trace.handed = nil
 	if !t.trace.fresh {
 		t.trace.base = t.sum()
@@ -98,8 +99,8 @@ func (t *track) recall(b *block) {
 		return
 	}
 	edge := b.Begin(t.desc)
-	if b.sheet != nil && !t.trace.pieces {
-		for _, s := range b.sheet.Edge {
+	if b.Chunk != nil && !t.trace.pieces {
+		for _, s := range b.Chunk.Edge {
 			passed := s.Time.Before(edge) != t.desc && t.whole.Has(s.Time)
 			if passed && t.near(s.Time, edge) && !t.trace.known(s.Hash) {
 				t.trace.latest = append(t.trace.latest, s)
@@ -114,7 +115,7 @@ func (t *track) recall(b *block) {
 			return
 		}
 		var sum uint64
-		t.trace.handed, sum = summands(t.trace.base, again, b.entries[:t.next], b.entries[t.next:])
+		t.trace.handed, sum = summands(t.trace.base, again, b.Entries[:t.next], b.Entries[t.next:])
 		t.trace.owed = sum - again
 	}
 	t.trace.fresh = false

@@ -12,6 +12,7 @@ import (
 	"github.com/parley-gateway/parley/timeline/chunk"
 	"github.com/parley-gateway/parley/timeline/cursor"
 	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/fetch"
 	"github.com/parley-gateway/parley/timeline/filter"
 	"github.com/parley-gateway/parley/timeline/window"
 )
@@ -22,7 +23,7 @@ const maxFailures = 3
 // track is one source's part of a walk. Its methods are called by one goroutine; windows are read by others.
 type track struct {
 	src   parleyv1.Source
-	read  *reading
+	read  *fetch.Reader
 	desc  bool
 	whole window.Span // what is read of this source
 	open  bool        // nothing bounds it below: rows from before 1970 belong to its first window
@@ -49,7 +50,7 @@ type track struct {
 	requestID []string
 
 	queue   []*step
-	active  *block
+	active  *fetch.Result
 	next    int    // index in active.entries
 	frugal  int    // rows that are wanted at most, of a List: nothing is read ahead of a window that holds them; 0 = all
 	entered []used // the windows of a List, as they were entered
@@ -57,10 +58,10 @@ type track struct {
 	cause   error // of the stop
 
 	filter  *filter.Filter
-	getter  source.EventGetter                  // reads whole what the filter cannot judge; may be nil
-	pushed  []string                            // fields of the filter that Graph was given
-	clipped []string                            // fields of the filter that the interval was narrowed by
-	enrich  func(ctx context.Context, b *block) // reads events whole and leaves out what does not belong here; nil = none
+	getter  source.EventGetter                         // reads whole what the filter cannot judge; may be nil
+	pushed  []string                                   // fields of the filter that Graph was given
+	clipped []string                                   // fields of the filter that the interval was narrowed by
+	enrich  func(ctx context.Context, b *fetch.Result) // reads events whole and leaves out what does not belong here; nil = none
 
 	attendance *attendance // nil = whatever Graph sends belongs here
 
@@ -111,14 +112,14 @@ func (t *track) begin() {
 }
 
 // newTail begins at the cursor's place: messages of the same instant are asked for again and skipped.
-func (t *track) newTail() *tail {
+func (t *track) newTail() *fetch.ReversePager {
 	rest := t.whole
 	rest.Start = window.Later(rest.Start, t.begun)
 	rest.End = t.reached
 	if t.at != nil && t.at.any && !t.at.stray {
 		rest.End = t.at.time.Add(1)
 	}
-	return t.read.newTail(rest, window.Span{Start: rest.End, End: t.whole.End})
+	return t.read.NewPager(rest, window.Span{Start: rest.End, End: t.whole.End})
 }
 
 // plan cuts a span into windows of at most a width.
@@ -133,7 +134,7 @@ func (t *track) poll(f *fetcher, ahead int) bool {
 			return true
 		}
 		if t.active != nil {
-			if t.next < len(t.active.entries) {
+			if t.next < len(t.active.Entries) {
 				return true
 			}
 			t.leave()
@@ -152,10 +153,10 @@ func (t *track) poll(f *fetcher, ahead int) bool {
 			return false
 		}
 		head.want()
-		if !head.ready() || head.block.split || head.block.ignored {
+		if !head.ready() || head.block.Split || head.block.Ignored {
 			return false
 		}
-		if failed := head.block.failed; failed != nil && f.ctx.Err() != nil && failure.IsContext(failed.Err) {
+		if failed := head.block.Failed; failed != nil && f.ctx.Err() != nil && failure.IsContext(failed.Err) {
 			return false // nobody waits for it any more
 		}
 		t.queue[0] = nil // the array behind the queue lives on
@@ -169,28 +170,28 @@ func (t *track) poll(f *fetcher, ahead int) bool {
 
 // head is the next entry; nil when nothing is left.
 func (t *track) head() *chunk.Entry {
-	if t.active == nil || t.next >= len(t.active.entries) {
+	if t.active == nil || t.next >= len(t.active.Entries) {
 		return nil
 	}
-	return &t.active.entries[t.next]
+	return &t.active.Entries[t.next]
 }
 
 // enter makes a block the active one and takes over what it says.
-func (t *track) enter(b *block) {
+func (t *track) enter(b *fetch.Result) {
 	again := t.resume != nil && !b.Start.Before(t.resume.window.Start) && !b.End.After(t.resume.window.End)
 	if !again {
-		t.counts.Duplicates += int64(b.duplicates)
-		t.counts.OutOfWindow += int64(b.strays)
-		t.counts.LeftOut += int64(b.trimmed + t.beside(b))
+		t.counts.Duplicates += int64(b.Duplicates)
+		t.counts.OutOfWindow += int64(b.OutOfWindow)
+		t.counts.LeftOut += int64(b.Trimmed + t.beside(b))
 	}
-	for _, g := range b.gaps {
+	for _, g := range b.Gaps {
 		t.doubt(g)
 	}
 	t.prove(b)
 	t.raise(b)
 	t.active, t.next = b, 0
 	if t.frugal > 0 {
-		t.entered = append(t.entered, used{b.kept, b.sheet})
+		t.entered = append(t.entered, used{b.CacheKey, b.Chunk})
 	}
 	t.at = &position{window: b.Window}
 	if t.resume != nil && t.resume.any {
@@ -204,23 +205,23 @@ func (t *track) enter(b *block) {
 	}
 	t.recall(b)
 	switch {
-	case b.unordered && t.read.byCreate: // only the end is sent: one window, not to be split
-		t.queue = append(t.queue, &step{slot: &slot{window: window.Window{Span: b.tail.rest, Level: window.Hour}}})
-	case b.unordered:
-		t.queue = append(t.queue, &step{plan: t.plan(b.tail.rest, window.Era)})
-	case b.tail != nil && b.tail.more:
-		t.queue = append(t.queue, &step{slot: &slot{tail: b.tail}})
+	case b.Unordered && t.read.ByCreate: // only the end is sent: one window, not to be split
+		t.queue = append(t.queue, &step{slot: &slot{window: window.Window{Span: b.Pager.Rest, Level: window.Hour}}})
+	case b.Unordered:
+		t.queue = append(t.queue, &step{plan: t.plan(b.Pager.Rest, window.Era)})
+	case b.Pager != nil && b.Pager.More:
+		t.queue = append(t.queue, &step{slot: &slot{tail: b.Pager}})
 	}
 	t.judge(b)
 }
 
 // beside is how many rows of a block lie within the second that its window was asked wider, and belong to no other window.
-func (t *track) beside(b *block) int {
+func (t *track) beside(b *fetch.Result) int {
 	n := 0
-	if b.sheet == nil {
+	if b.Chunk == nil {
 		return n
 	}
-	for _, s := range b.sheet.Edge {
+	for _, s := range b.Chunk.Edge {
 		if !t.whole.Has(s.Time) {
 			n++
 		}
@@ -229,13 +230,13 @@ func (t *track) beside(b *block) int {
 }
 
 // raise takes over that Graph refused to be asked from as far back as the walk begins: what an asked start lies before is a gap.
-func (t *track) raise(b *block) {
-	if b.begun.IsZero() {
+func (t *track) raise(b *fetch.Result) {
+	if b.Begun.IsZero() {
 		return
 	}
-	t.begun = b.begun
+	t.begun = b.Begun
 	if !t.open {
-		t.doubt(window.Gap{Span: window.Span{Start: t.whole.Start, End: b.begun}, Reason: parleyv1.ErrorReason_ERROR_REASON_GRAPH_REJECTED_REQUEST})
+		t.doubt(window.Gap{Span: window.Span{Start: t.whole.Start, End: b.Begun}, Reason: parleyv1.ErrorReason_ERROR_REASON_GRAPH_REJECTED_REQUEST})
 	}
 }
 
@@ -247,42 +248,42 @@ func (t *track) done(e *chunk.Entry, again bool) bool {
 	case r.stray:
 		return r.window.Has(e.Time)
 	default:
-		return t.read.compare(e, &chunk.Entry{Time: r.time, Key: r.key}) <= 0
+		return t.read.Compare(e, &chunk.Entry{Time: r.time, Key: r.key}) <= 0
 	}
 }
 
 // behind is the index of the first entry of a block that the cursor has not passed.
-func (t *track) behind(b *block, again bool) int {
+func (t *track) behind(b *fetch.Result, again bool) int {
 	if !t.resume.stray {
-		return sort.Search(len(b.entries), func(i int) bool { return !t.done(&b.entries[i], again) })
+		return sort.Search(len(b.Entries), func(i int) bool { return !t.done(&b.Entries[i], again) })
 	}
 	next := 0
-	for next < len(b.entries) && t.done(&b.entries[next], again) {
+	for next < len(b.Entries) && t.done(&b.Entries[next], again) {
 		next++
 	}
 	return next
 }
 
 // judge decides what a failed window means for the source.
-func (t *track) judge(b *block) {
-	if b.failed == nil {
+func (t *track) judge(b *fetch.Result) {
+	if b.Failed == nil {
 		t.answered = true
 		t.failures = 0
-		t.density.Saw(b.Window, t.read.load(b.rows, b.sheet.Cost()))
-		t.density.Took(b.took)
+		t.density.Saw(b.Window, t.read.Load(b.Rows, b.Chunk.Cost()))
+		t.density.Took(b.Took)
 		return
 	}
-	f := b.failed
+	f := b.Failed
 	t.failures++
 	t.requestID = appendID(t.requestID, failure.GraphRequestID(f.Err))
-	if b.rows > 0 || f.Followed {
+	if b.Rows > 0 || f.Followed {
 		t.answered = true
 	}
 	if f.Ends() || !t.answered || t.failures >= maxFailures {
 		t.stopped, t.cause = f, f.Err
 		// Nothing of the window is handed over: a row that was not read may lie before one that was, and a walk that is
 		// resumed behind the latter would miss it.
-		t.next = len(b.entries)
+		t.next = len(b.Entries)
 		return
 	}
 	t.doubt(window.Gap{Span: b.Span, Reason: f.Reason})
@@ -296,7 +297,7 @@ func (t *track) doubt(g window.Gap) {
 // leave moves behind the active block.
 func (t *track) leave() {
 	b := t.active
-	t.read.drop(b)
+	t.read.Drop(b)
 	t.active, t.next = nil, 0
 	if t.stopped != nil {
 		return // the place stays where it is until the stop is final
@@ -373,7 +374,7 @@ func (t *track) boundary() time.Time {
 // add returns the counts with what the reading counted.
 func (t *track) total() cursor.Counts {
 	c := t.counts
-	pages, fromCache, requests := t.read.counts()
+	pages, fromCache, requests := t.read.Counts()
 	c.Pages += pages
 	c.FromCache += fromCache
 	c.Requests += requests

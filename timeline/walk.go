@@ -53,7 +53,7 @@ func (w *walk) limit(windows, rows int, account *ledger.Account) {
 			unit = account.Each() / int64(rows)
 			t.density.Most = float64(max(rows/2, window.MaxRows))
 		}
-		t.read.limit(account, unit)
+		t.read.Limit(account, unit)
 	}
 }
 
@@ -197,13 +197,13 @@ func (w *walk) repeats(t *track, e *chunk.Entry) bool {
 // unchecked tells that the active block of a track can hold nothing that was handed over: so far there were kept windows
 // only, each with the rows of its own time.
 func (w *walk) unchecked(t *track) bool {
-	return t.active.kept != "" && w.seen.None() && !t.active.sheet.Repeats.Load()
+	return t.active.CacheKey != "" && w.seen.None() && !t.active.Chunk.Repeats.Load()
 }
 
 // skip drops the head as a repetition.
 func (t *track) skip() {
-	e := &t.active.entries[t.next]
-	t.active.sheet.Repeats.Store(true)
+	e := &t.active.Entries[t.next]
+	t.active.Chunk.Repeats.Store(true)
 	t.stand(e)
 	t.counts.Duplicates++
 	t.next++
@@ -211,7 +211,7 @@ func (t *track) skip() {
 
 // take hands over n entries from the head on, which are in seen already.
 func (t *track) take(n int) {
-	t.stand(&t.active.entries[t.next+n-1])
+	t.stand(&t.active.Entries[t.next+n-1])
 	t.counts.Events += int64(n)
 	t.next += n
 }

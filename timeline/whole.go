@@ -11,6 +11,7 @@ import (
 	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/chunk"
+	"github.com/parley-gateway/parley/timeline/fetch"
 	"github.com/parley-gateway/parley/timeline/filter"
 	"github.com/parley-gateway/parley/timeline/query"
 )
@@ -28,7 +29,7 @@ func (w *walk) enrich(have query.Sources) {
 	}
 	for _, t := range w.tracks {
 		if t.src == parleyv1.Source_SOURCE_CALL {
-			t.enrich = func(ctx context.Context, b *block) { w.whole(ctx, t, getter, b) }
+			t.enrich = func(ctx context.Context, b *fetch.Result) { w.whole(ctx, t, getter, b) }
 			if a := t.attendance; a != nil {
 				a.prover = wholeProofs{getter, w.req.Owner, a.prover}
 			}
@@ -37,15 +38,15 @@ func (w *walk) enrich(have query.Sources) {
 }
 
 // whole replaces partial call records by whole ones of the same or a newer version. The entries are the block's own.
-func (w *walk) whole(ctx context.Context, t *track, getter source.EventGetter, b *block) {
+func (w *walk) whole(ctx context.Context, t *track, getter source.EventGetter, b *fetch.Result) {
 	var group sync.WaitGroup
 	slots := make(chan struct{}, wholeAtOnce)
-	found := make([]chunk.Participation, len(b.entries))
-	for i := range b.entries {
+	found := make([]chunk.Participation, len(b.Entries))
+	for i := range b.Entries {
 		if ctx.Err() != nil {
 			break
 		}
-		e := &b.entries[i]
+		e := &b.Entries[i]
 		listed, err := e.Event()
 		if err != nil || !listed.GetCall().GetPartial() {
 			continue
@@ -62,20 +63,20 @@ func (w *walk) whole(ctx context.Context, t *track, getter source.EventGetter, b
 		})
 	}
 	group.Wait()
-	kept := b.entries[:0]
-	for i := range b.entries {
+	kept := b.Entries[:0]
+	for i := range b.Entries {
 		if found[i] != chunk.Contradicted {
-			kept = append(kept, b.entries[i])
+			kept = append(kept, b.Entries[i])
 		}
 	}
-	b.entries, b.unproven = kept, slices.Contains(found, chunk.Unverified)
+	b.Entries, b.Unverified = kept, slices.Contains(found, chunk.Unverified)
 }
 
 // wholeEntry reads one record whole.
 func (w *walk) wholeEntry(ctx context.Context, t *track, getter source.EventGetter, e *chunk.Entry, listed *parleyv1.Event) chunk.Participation {
 	ref := source.Ref{Source: parleyv1.Source_SOURCE_CALL, ID: listed.GetSource().GetId(), Version: e.Version}
 	event, err := getter.Event(ctx, w.req.Owner, w.req.User, ref)
-	t.read.countRequests(1)
+	t.read.CountRequests(1)
 	open := t.filter.Match(listed) == filter.Unknown
 	switch {
 	case errors.Is(err, source.ErrNoPart):

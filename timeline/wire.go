@@ -28,7 +28,7 @@ func (w *walk) stretch(t *track, most, room int) (events []byte, n int, err erro
 		}
 		return events, 1, err
 	}
-	l, err := b.sheet.List(w.req.ShownView())
+	l, err := b.Chunk.List(w.req.ShownView())
 	if err != nil {
 		return nil, 0, err
 	}
@@ -37,17 +37,17 @@ func (w *walk) stretch(t *track, most, room int) (events []byte, n int, err erro
 		w.seen.Add(first.Hash^only, false)
 	}
 	to := t.next + 1
-	for ; to < len(b.entries) && to-t.next < most; to++ {
-		e := &b.entries[to]
-		if e.At != b.entries[to-1].At+1 || l.PartSize(first.At, e.At+1) > room || rival != nil && !w.sooner(t, e, rival) ||
+	for ; to < len(b.Entries) && to-t.next < most; to++ {
+		e := &b.Entries[to]
+		if e.At != b.Entries[to-1].At+1 || l.PartSize(first.At, e.At+1) > room || rival != nil && !w.sooner(t, e, rival) ||
 			!unchecked && !w.seen.First(e.Hash^only) {
 			break
 		}
 	}
 	if unchecked {
-		w.seen.Pass(b.sheet.Hashes[first.At:first.At+to-t.next], only)
+		w.seen.Pass(b.Chunk.Hashes[first.At:first.At+to-t.next], only)
 	}
-	events = l.Part(first.At, b.entries[to-1].At+1)
+	events = l.Part(first.At, b.Entries[to-1].At+1)
 	n = to - t.next
 	t.take(n)
 	return events, n, nil

@@ -1,4 +1,4 @@
-package timeline
+package fetch
 
 import (
 	"context"
@@ -48,19 +48,19 @@ func TestAbandonedWindowsBuildNothing(t *testing.T) {
 			t.Parallel()
 			ctx, leave := context.WithCancel(t.Context())
 			books := ledger.New(ledger.Config{})
-			r := &reading{account: books.Open(0), src: parleyv1.Source_SOURCE_CHAT, maxPages: 10, desc: c.chain, reader: &leaving{leave: leave, left: c.midway}}
+			r := &Reader{account: books.Open(0), Source: parleyv1.Source_SOURCE_CHAT, MaxPages: 10, Desc: c.chain, Events: &leaving{leave: leave, left: c.midway}}
 			w := window.Window{Span: window.Span{Start: time.Unix(0, 0), End: time.Unix(3600, 0)}, Level: window.Hour}
-			var b *block
+			var b *Result
 			if c.chain {
-				b = r.follow(ctx, &tail{rest: w.Span, query: r.ask(w.Span), link: "next", links: links.Set{}, shown: &seen.Set{}})
+				b = r.NextPage(ctx, &ReversePager{Rest: w.Span, query: r.ask(w.Span), link: "next", links: links.Set{}, shown: &seen.Set{}})
 			} else {
 				b = r.once(ctx, w, nil, false)
 			}
-			if b.failed == nil || !failure.IsContext(b.failed.Err) {
-				t.Errorf("failure %v, want that of the context", b.failed)
+			if b.Failed == nil || !failure.IsContext(b.Failed.Err) {
+				t.Errorf("failure %v, want that of the context", b.Failed)
 			}
-			if b.sheet != nil || len(b.entries) > 0 || b.rows != 0 {
-				t.Errorf("a block of %d rows was made for nobody: %v", b.rows, b.sheet)
+			if b.Chunk != nil || len(b.Entries) > 0 || b.Rows != 0 {
+				t.Errorf("a block of %d rows was made for nobody: %v", b.Rows, b.Chunk)
 			}
 			if n := books.Committed(); n != 0 {
 				t.Errorf("%d bytes count as read ahead", n)

@@ -1,4 +1,4 @@
-package timeline
+package fetch
 
 import (
 	"slices"
@@ -17,7 +17,7 @@ type place struct{ item, chain int }
 
 // rowset collects the rows of one window: newest version of each, trimmed.
 type rowset struct {
-	r          *reading
+	r          *Reader
 	trim       window.Span // what is kept
 	asked      window.Span // what was asked for
 	byKey      map[string]place
@@ -42,7 +42,7 @@ type rowset struct {
 	shown      time.Time    // oldest row of earlier pages of an ordered chain: what is newer breaks the order
 }
 
-func newRowset(r *reading, w window.Span) *rowset {
+func newRowset(r *Reader, w window.Span) *rowset {
 	return &rowset{r: r, trim: w, asked: w, byKey: map[string]place{}}
 }
 
@@ -126,7 +126,7 @@ const leastStrange = 10
 
 // ignored reports whether most rows of the window lie far outside.
 func (s *rowset) ignored() bool {
-	return s.window && !s.unbounded && !s.r.byCreate && s.strange >= leastStrange && 2*s.strange > len(s.items)
+	return s.window && !s.unbounded && !s.r.ByCreate && s.strange >= leastStrange && 2*s.strange > len(s.items)
 }
 
 // note takes over what is said of a page as a whole.
@@ -164,8 +164,8 @@ func (s *rowset) join(o *rowset) {
 }
 
 // timeOf is the time that the walk is ordered by.
-func (r *reading) timeOf(item *source.Item) time.Time {
-	if r.byCreate && !item.Created.IsZero() {
+func (r *Reader) timeOf(item *source.Item) time.Time {
+	if r.ByCreate && !item.Created.IsZero() {
 		return item.Created
 	}
 	return item.Time
@@ -173,10 +173,10 @@ func (r *reading) timeOf(item *source.Item) time.Time {
 
 // fill turns the rows into the sheet and the entries of a block, sorted in the direction of the walk. The sheet holds what
 // was asked for; the block's entries are what lies in the window, which may end earlier.
-func (s *rowset) fill(b *block) {
+func (s *rowset) fill(b *Result) {
 	asked := s.trim
 	asked.End = window.Later(asked.End, s.r.ask(s.trim).End)
-	if s.r.open && s.trim.Start.Equal(s.r.first) {
+	if s.r.OpenStart && s.trim.Start.Equal(s.r.Start) {
 		asked.Start = time.Time{}
 	}
 	entries := make([]chunk.Entry, 0, len(s.items))
@@ -191,13 +191,13 @@ func (s *rowset) fill(b *block) {
 			e.MarkOutOfWindow(&b.Start)
 		case asked.Has(e.Time):
 		case s.far(e.Time):
-			if s.unbounded || s.r.byCreate && e.Time.Before(s.trim.Start) {
-				b.trimmed++ // not asked for
+			if s.unbounded || s.r.ByCreate && e.Time.Before(s.trim.Start) {
+				b.Trimmed++ // not asked for
 				continue
 			}
 			e.MarkOutOfWindow(nil)
 			s.doubtful = true
-			b.strays++
+			b.OutOfWindow++
 		default:
 			edge = append(edge, chunk.Stamp{Time: e.Time, Hash: e.Hash})
 			continue
@@ -206,39 +206,39 @@ func (s *rowset) fill(b *block) {
 	}
 	for _, doubt := range s.doubts {
 		if s.trim.Has(doubt.Start) {
-			b.gaps = append(b.gaps, doubt)
+			b.Gaps = append(b.Gaps, doubt)
 		}
 	}
 	if s.doubtful {
-		b.gaps = append(b.gaps, window.Gap{Span: s.asked, Reason: parleyv1.ErrorReason_ERROR_REASON_INTERVAL_NOT_HONOURED})
+		b.Gaps = append(b.Gaps, window.Gap{Span: s.asked, Reason: parleyv1.ErrorReason_ERROR_REASON_INTERVAL_NOT_HONOURED})
 	}
-	slices.SortFunc(entries, func(x, y chunk.Entry) int { return s.r.compare(&x, &y) })
-	b.sheet = chunk.New(entries)
-	b.sheet.Edge = edge
-	b.sheet.Rows, b.sheet.Duplicates, b.sheet.Pages = s.rows, s.duplicates, s.pages
-	b.trimmed += s.leftOut
-	b.sheet.Begun, b.sheet.Trimmed = b.begun, b.trimmed
-	b.sheet.Read, b.sheet.Unfiltered = s.read, s.r.unfiltered.Load()
-	b.show(s.r.desc)
+	slices.SortFunc(entries, func(x, y chunk.Entry) int { return s.r.Compare(&x, &y) })
+	b.Chunk = chunk.New(entries)
+	b.Chunk.Edge = edge
+	b.Chunk.Rows, b.Chunk.Duplicates, b.Chunk.Pages = s.rows, s.duplicates, s.pages
+	b.Trimmed += s.leftOut
+	b.Chunk.Begun, b.Chunk.Trimmed = b.Begun, b.Trimmed
+	b.Chunk.Read, b.Chunk.Unfiltered = s.read, s.r.unfiltered.Load()
+	b.show(s.r.Desc)
 }
 
 // show makes the entries of the sheet that lie in the window those of the block.
-func (b *block) show(desc bool) {
-	b.entries = b.sheet.Entries
-	b.rows, b.duplicates, b.begun, b.trimmed = b.sheet.Rows, b.sheet.Duplicates, b.sheet.Begun, b.sheet.Trimmed
-	late := func(i int) bool { return !b.entries[i].OutOfWindow && !b.entries[i].Time.Before(b.End) }
+func (b *Result) show(desc bool) {
+	b.Entries = b.Chunk.Entries
+	b.Rows, b.Duplicates, b.Begun, b.Trimmed = b.Chunk.Rows, b.Chunk.Duplicates, b.Chunk.Begun, b.Chunk.Trimmed
+	late := func(i int) bool { return !b.Entries[i].OutOfWindow && !b.Entries[i].Time.Before(b.End) }
 	if !desc {
-		ordered := sort.Search(len(b.entries), func(i int) bool { return b.entries[i].OutOfWindow })
+		ordered := sort.Search(len(b.Entries), func(i int) bool { return b.Entries[i].OutOfWindow })
 		if to := sort.Search(ordered, late); to == ordered {
 			return
-		} else if ordered == len(b.entries) {
-			b.entries = b.entries[:to]
+		} else if ordered == len(b.Entries) {
+			b.Entries = b.Entries[:to]
 		} else {
-			b.entries = slices.Concat(b.entries[:to], b.entries[ordered:])
+			b.Entries = slices.Concat(b.Entries[:to], b.Entries[ordered:])
 		}
 		return
 	}
-	b.entries = b.entries[sort.Search(len(b.entries), func(i int) bool { return !late(i) }):]
+	b.Entries = b.Entries[sort.Search(len(b.Entries), func(i int) bool { return !late(i) }):]
 }
 
 // far reports whether a time lies outside what Graph was asked for.
@@ -256,8 +256,8 @@ func (s *rowset) limit() time.Time {
 	return to
 }
 
-// compare orders the entries of one window of one source.
-func (r *reading) compare(x, y *chunk.Entry) int {
+// Compare orders the entries of one window of one source.
+func (r *Reader) Compare(x, y *chunk.Entry) int {
 	if x.OutOfWindow != y.OutOfWindow {
 		if y.OutOfWindow {
 			return -1
@@ -268,7 +268,7 @@ func (r *reading) compare(x, y *chunk.Entry) int {
 	if order == 0 || x.OutOfWindow {
 		order = strings.Compare(x.Key, y.Key)
 	}
-	if r.desc && !x.OutOfWindow {
+	if r.Desc && !x.OutOfWindow {
 		return -order
 	}
 	return order

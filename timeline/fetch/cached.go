@@ -1,4 +1,4 @@
-package timeline
+package fetch
 
 import (
 	"context"
@@ -12,40 +12,40 @@ import (
 // not kept: a window made of old and new ones would be the state of no time, and lack a row that moved between them.
 
 // keep keeps the sheet of a window. A sheet that is too large for that is read in pieces the next time.
-func (r *reading) keep(w window.Window, s *chunk.Chunk) {
-	if r.store == nil {
+func (r *Reader) keep(w window.Window, s *chunk.Chunk) {
+	if r.Store == nil {
 		return
 	}
 	q := r.ask(w.Span)
-	kept := cache.Window{Key: r.store.WindowKey(&q), End: q.End, Value: s, Read: s.Read, Cost: s.Cost()}
+	kept := cache.Window{Key: r.Store.WindowKey(&q), End: q.End, Value: s, Read: s.Read, Cost: s.Cost()}
 	s.OnGrow = func() {
 		again := kept
 		again.Cost = s.Cost()
-		r.store.KeepWindow(again)
+		r.Store.KeepWindow(again)
 	}
-	if !r.store.KeepWindow(kept) && !s.Split {
+	if !r.Store.KeepWindow(kept) && !s.Split {
 		pieces := &chunk.Chunk{Split: true, Read: s.Read, Begun: s.Begun}
 		kept.Value, kept.Cost = pieces, pieces.Cost()
-		r.store.KeepWindow(kept)
+		r.Store.KeepWindow(kept)
 	}
 }
 
-// find returns a window that was kept; nil = it must be read.
-func (r *reading) find(ctx context.Context, w window.Window) *block {
-	if r.store == nil {
+// Cached returns a window that was kept; nil = it must be read.
+func (r *Reader) Cached(ctx context.Context, w window.Window) *Result {
+	if r.Store == nil {
 		return nil
 	}
 	q := r.ask(w.Span)
-	key := r.store.WindowKey(&q)
-	s, ok := r.store.Window(ctx, key).(*chunk.Chunk)
+	key := r.Store.WindowKey(&q)
+	s, ok := r.Store.Window(ctx, key).(*chunk.Chunk)
 	if !ok {
 		return nil
 	}
-	b := &block{Window: w, sheet: s, kept: key, split: s.Split, begun: s.Begun}
+	b := &Result{Window: w, Chunk: s, CacheKey: key, Split: s.Split, Begun: s.Begun}
 	if s.Split {
 		return b
 	}
-	b.show(r.desc)
+	b.show(r.Desc)
 	r.pages.Add(int64(s.Pages))
 	r.fromCache.Add(int64(s.Pages))
 	if s.Unfiltered {

@@ -1,4 +1,4 @@
-package timeline
+package fetch
 
 import (
 	"context"
@@ -56,13 +56,13 @@ func TestLargeRowsMakeNarrowWindows(t *testing.T) {
 			account := books.Open(0)
 			h := &heavy{every: 2 * time.Minute, bytes: c.bytes}
 			h.asked = func() { h.most = max(h.most, account.Held()) }
-			r := &reading{
-				src: parleyv1.Source_SOURCE_CHAT, maxPages: 1000, reader: h, account: account, unit: windowBytes(books.Config()) / window.MaxRows,
+			r := &Reader{
+				Source: parleyv1.Source_SOURCE_CHAT, MaxPages: 1000, Events: h, account: account, unit: WindowBytes(books.Config()) / window.MaxRows,
 			}
 			from := time.Date(2025, 3, 3, 0, 0, 0, 0, time.UTC)
 			b := r.once(t.Context(), window.Window{Span: window.Span{Start: from, End: c.level.Next(from)}, Level: c.level}, nil, false)
-			if b.split != c.split || b.failed != nil || !c.split && len(b.entries) < 29 {
-				t.Errorf("split %t, want %t: %v", b.split, c.split, b.failed)
+			if b.Split != c.split || b.Failed != nil || !c.split && len(b.Entries) < 29 {
+				t.Errorf("split %t, want %t: %v", b.Split, c.split, b.Failed)
 			}
 			if most := int64(4<<20 + 40*c.bytes); h.most > most {
 				t.Errorf("%d bytes were held, want at most %d", h.most, most)

@@ -1,4 +1,4 @@
-package timeline
+package fetch
 
 import (
 	"context"
@@ -13,8 +13,8 @@ const (
 	rowBytes  = 256
 )
 
-// windowBytes is what a window is planned to take at most: a part of what all streams may read ahead.
-func windowBytes(limits ledger.Config) int64 {
+// WindowBytes is what a window is planned to take at most: a part of what all streams may read ahead.
+func WindowBytes(limits ledger.Config) int64 {
 	const least, most = 512 << 10, 8 << 20
 	if limits.Limit <= 0 {
 		return most
@@ -22,8 +22,8 @@ func windowBytes(limits ledger.Config) int64 {
 	return min(max(limits.Limit/128, least), most)
 }
 
-// load is how full a window is: its rows, or more if they are large. A window is planned for a load of maxRows.
-func (r *reading) load(rows int, size int64) int {
+// Load is how full a window is: its rows, or more if they are large. A window is planned for a load of maxRows.
+func (r *Reader) Load(rows int, size int64) int {
 	if r.unit <= 0 {
 		return rows
 	}
@@ -31,10 +31,10 @@ func (r *reading) load(rows int, size int64) int {
 }
 
 // pageRoom is what the next page is believed to take, as it came and as it is kept.
-func (r *reading) pageRoom() int64 { return max(firstPage, 2*r.pageBytes.Load()) }
+func (r *Reader) pageRoom() int64 { return max(firstPage, 2*r.pageBytes.Load()) }
 
 // pass waits until there is room for another page, or the window is the next one that is wanted.
-func (r *reading) pass(ctx context.Context, rows *rowset) error {
+func (r *Reader) pass(ctx context.Context, rows *rowset) error {
 	if rows.room > 0 {
 		return nil // it was taken ahead
 	}
@@ -49,7 +49,7 @@ func (r *reading) pass(ctx context.Context, rows *rowset) error {
 }
 
 // passAhead takes the room for the page behind the one that is being read, if there is enough.
-func (r *reading) passAhead(rows *rowset) bool {
+func (r *Reader) passAhead(rows *rowset) bool {
 	room := r.pageRoom()
 	if rows.ahead > 0 || !r.account.TryAcquire(room) {
 		return false
@@ -58,36 +58,36 @@ func (r *reading) passAhead(rows *rowset) bool {
 	return true
 }
 
-// hold counts what a block keeps in memory until drop. own says that its entries are its own, and not the sheet's.
-func (r *reading) hold(b *block, own bool) {
-	if b.sheet == nil || b.split {
+// Hold counts what a block keeps in memory until drop. own says that its entries are its own, and not the sheet's.
+func (r *Reader) Hold(b *Result, own bool) {
+	if b.Chunk == nil || b.Split {
 		return
 	}
-	r.account.Hold(&b.sheet.Held, b.sheet.Cost())
+	r.account.Hold(&b.Chunk.Held, b.Chunk.Cost())
 	if !own {
 		return
 	}
-	b.extra = int64(cap(b.entries)) * chunk.EntryBytes
-	for i := range b.entries {
-		if e := &b.entries[i]; e.At == chunk.NotInChunk {
+	b.extra = int64(cap(b.Entries)) * chunk.EntryBytes
+	for i := range b.Entries {
+		if e := &b.Entries[i]; e.At == chunk.NotInChunk {
 			b.extra += int64(len(e.Basic) + len(e.Unmapped))
 		}
 	}
 	r.account.Add(b.extra)
 }
 
-// full reports whether nothing more may be read ahead.
-func (r *reading) full() bool { return r.account.Full() }
+// Full reports whether nothing more may be read ahead.
+func (r *Reader) Full() bool { return r.account.Full() }
 
-// limit has what is read ahead counted in an account. So many of its bytes count as a row.
-func (r *reading) limit(account *ledger.Account, unit int64) { r.account, r.unit = account, unit }
+// Limit has what is read ahead counted in an account. So many of its bytes count as a row.
+func (r *Reader) Limit(account *ledger.Account, unit int64) { r.account, r.unit = account, unit }
 
-// drop ends hold.
-func (r *reading) drop(b *block) {
-	if b.sheet == nil || b.split {
+// Drop ends hold.
+func (r *Reader) Drop(b *Result) {
+	if b.Chunk == nil || b.Split {
 		return
 	}
-	r.account.Drop(&b.sheet.Held)
+	r.account.Drop(&b.Chunk.Held)
 	r.account.Add(-b.extra)
 	b.extra = 0
 }

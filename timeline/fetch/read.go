@@ -1,4 +1,7 @@
-package timeline
+// Package fetch reads one window of one source to its last page: it follows the links, de-duplicates and sorts the rows, trims
+// them to the window, and turns what Graph does wrong on the way into gaps. A chat's own messages come page by page instead,
+// newest first. Calls at the same time share the reading of a window, and whole readings are cached.
+package fetch
 
 import (
 	"context"
@@ -16,44 +19,44 @@ import (
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
-// block is what reading one window brought.
-type block struct {
+// Result is what reading one window brought.
+type Result struct {
 	window.Window
-	sheet      *chunk.Chunk  // holds the events of the entries that are not apart
-	entries    []chunk.Entry // of the sheet, all or some; shared like it
-	kept       string        // key that the sheet was found under; "" = it was read for this call
-	gaps       []window.Gap
-	failed     *failure.Failure // why the window was not read to its end
-	split      bool             // it held too much and must be read in pieces; nothing else is set
-	ignored    bool             // Graph did not honour its bounds; nothing else is set
-	unsent     bool             // beside ignored: they were not sent
-	halved     bool             // beside split: the pieces are its halves, since it did not fit into a call
-	extra      int64            // bytes that it takes beside its sheet
-	tail       *tail            // how to go on reading a single chain
-	unordered  bool             // the chain does not come in order: read windows instead
-	begun      time.Time        // Graph refused to be asked from the window's start on, and was asked from here on; zero = it did not
-	unproven   bool             // it holds calls that could not be read whole to see whether they belong here
-	took       time.Duration    // to read it
-	rows       int
-	duplicates int
-	strays     int
-	trimmed    int // rows that Graph sent from where nobody asked
+	Chunk       *chunk.Chunk  // holds the events of the entries that are not apart
+	Entries     []chunk.Entry // of the sheet, all or some; shared like it
+	CacheKey    string        // key that the sheet was found under; "" = it was read for this call
+	Gaps        []window.Gap
+	Failed      *failure.Failure // why the window was not read to its end
+	Split       bool             // it held too much and must be read in pieces; nothing else is set
+	Ignored     bool             // Graph did not honour its bounds; nothing else is set
+	Unsent      bool             // beside ignored: they were not sent
+	Halve       bool             // beside split: the pieces are its halves, since it did not fit into a call
+	extra       int64            // bytes that it takes beside its sheet
+	Pager       *ReversePager    // how to go on reading a single chain
+	Unordered   bool             // the chain does not come in order: read windows instead
+	Begun       time.Time        // Graph refused to be asked from the window's start on, and was asked from here on; zero = it did not
+	Unverified  bool             // it holds calls that could not be read whole to see whether they belong here
+	Took        time.Duration    // to read it
+	Rows        int
+	Duplicates  int
+	OutOfWindow int
+	Trimmed     int // rows that Graph sent from where nobody asked
 }
 
-// reading reads the windows of one source. Its counters are shared by the windows that are read at the same time.
-type reading struct {
-	src      parleyv1.Source
-	reader   source.EventReader
-	store    cache.Windows     // keeps what is made of pages; nil = nothing is kept
-	query    source.EventQuery // without interval
-	byCreate bool
-	desc     bool
-	maxPages int
-	nominal  int         // page size that is asked for
-	first    time.Time   // where the interval begins
-	open     bool        // what is older than that belongs to its first window
-	marks    []time.Time // where it may begin if Graph refuses that
-	openEnd  time.Time   // a pinned end, asked up to the next whole minute so that pages can be shared; zero = none
+// Reader reads the windows of one source. Its counters are shared by the windows that are read at the same time.
+type Reader struct {
+	Source    parleyv1.Source
+	Events    source.EventReader
+	Store     cache.Windows     // keeps what is made of pages; nil = nothing is kept
+	Query     source.EventQuery // without interval
+	ByCreate  bool
+	Desc      bool
+	MaxPages  int
+	PageSize  int         // page size that is asked for
+	Start     time.Time   // where the interval begins
+	OpenStart bool        // what is older than that belongs to its first window
+	Marks     []time.Time // where it may begin if Graph refuses that
+	OpenEnd   time.Time   // a pinned end, asked up to the next whole minute so that pages can be shared; zero = none
 
 	pages, fromCache, requests atomic.Int64
 	largest                    atomic.Int64 // rows of the largest page that had a link
@@ -64,45 +67,45 @@ type reading struct {
 	unit                       int64 // bytes that count as a row when it is found out how much a window holds; 0 = none
 }
 
-// countRequests adds requests that Graph saw beside those for pages.
-func (r *reading) countRequests(n int) { r.requests.Add(int64(n)) }
+// CountRequests adds requests that Graph saw beside those for pages.
+func (r *Reader) CountRequests(n int) { r.requests.Add(int64(n)) }
 
-// counts are the pages that were read, how many of them were kept ones, and the requests that Graph saw.
-func (r *reading) counts() (pages, fromCache, requests int64) {
+// Counts are the pages that were read, how many of them were kept ones, and the requests that Graph saw.
+func (r *Reader) Counts() (pages, fromCache, requests int64) {
 	return r.pages.Load(), r.fromCache.Load(), r.requests.Load()
 }
 
-// ignoresClause reports whether Graph did not evaluate all of the clause.
-func (r *reading) ignoresClause() bool { return r.unfiltered.Load() }
+// IgnoresClause reports whether Graph did not evaluate all of the clause.
+func (r *Reader) IgnoresClause() bool { return r.unfiltered.Load() }
 
-// probe asks for the first page of a span as somebody else and without a clause, and returns how many rows came.
-func (r *reading) probe(ctx context.Context, s window.Span, user string) (rows int, err error) {
+// Probe asks for the first page of a span as somebody else and without a clause, and returns how many rows came.
+func (r *Reader) Probe(ctx context.Context, s window.Span, user string) (rows int, err error) {
 	q := r.ask(s)
 	q.User, q.Clause = user, source.Clause{}
-	page, err := r.reader.Events(ctx, q, "")
+	page, err := r.Events.Events(ctx, q, "")
 	if err != nil {
-		r.countRequests(failure.GraphRequests(err))
+		r.CountRequests(failure.GraphRequests(err))
 		return 0, err
 	}
 	if !page.FromCache {
-		r.countRequests(page.Requests)
+		r.CountRequests(page.Requests)
 	}
 	return page.Rows, nil
 }
 
 // ask returns the query for a span.
-func (r *reading) ask(s window.Span) source.EventQuery {
-	q := r.query
+func (r *Reader) ask(s window.Span) source.EventQuery {
+	q := r.Query
 	q.Start, q.End = s.Start, s.End
-	if !r.openEnd.IsZero() && s.End.Equal(r.openEnd) {
+	if !r.OpenEnd.IsZero() && s.End.Equal(r.OpenEnd) {
 		q.End = s.End.Truncate(time.Minute).Add(time.Minute)
 	}
 	return q
 }
 
 // page asks for one page and counts it.
-func (r *reading) page(ctx context.Context, q source.EventQuery, link string) (*source.Page[source.Item], error) {
-	page, err := r.reader.Events(ctx, q, link)
+func (r *Reader) page(ctx context.Context, q source.EventQuery, link string) (*source.Page[source.Item], error) {
+	page, err := r.Events.Events(ctx, q, link)
 	if err != nil {
 		r.requests.Add(int64(failure.GraphRequests(err)))
 		return nil, err
@@ -126,19 +129,19 @@ func (r *reading) page(ctx context.Context, q source.EventQuery, link string) (*
 
 // short tells whether a page of so many rows is smaller than was asked for, or than another page was. That all pages are
 // is no reason to believe in the end of a chain: it ends with an empty page once in so many windows, and then the halves say so.
-func (r *reading) short(rows int) bool { return rows < max(r.nominal, int(r.largest.Load())) }
+func (r *Reader) short(rows int) bool { return rows < max(r.PageSize, int(r.largest.Load())) }
 
 // once reads one window and decides what the doubts on the way mean. unbounded says that Graph does not honour bounds, so that
 // rows outside are to be left out.
-func (r *reading) once(ctx context.Context, w window.Window, wanted <-chan struct{}, unbounded bool) *block {
-	b := &block{Window: w}
+func (r *Reader) once(ctx context.Context, w window.Window, wanted <-chan struct{}, unbounded bool) *Result {
+	b := &Result{Window: w}
 	rows := newRowset(r, w.Span)
 	rows.unbounded, rows.whole = unbounded, unbounded
 	defer rows.drop()
 	rows.wanted, rows.window = wanted, true
 	end := r.chain(ctx, w, r.ask(w.Span), rows)
 	for _, mark := range r.later(w.Span, &end) {
-		b.begun = mark
+		b.Begun = mark
 		if end = r.chain(ctx, w, r.ask(window.Span{Start: mark, End: w.End}), rows); !end.refused() {
 			break
 		}
@@ -146,44 +149,44 @@ func (r *reading) once(ctx context.Context, w window.Window, wanted <-chan struc
 	if end.failed != nil && end.failed.Again {
 		// Graph forgot the chain: once more from the start; what was read stays.
 		rows.forget()
-		end = r.chain(ctx, w, r.ask(window.Span{Start: window.Later(w.Start, b.begun), End: w.End}), rows)
+		end = r.chain(ctx, w, r.ask(window.Span{Start: window.Later(w.Start, b.Begun), End: w.End}), rows)
 	}
 	if end.failed != nil {
-		b.begun = time.Time{}
+		b.Begun = time.Time{}
 	}
 	if err := ctx.Err(); err != nil {
-		return r.abandon(b, err)
+		return r.Abandon(b, err)
 	}
 	if end.ignored || end.unsent {
-		b.ignored, b.unsent = true, end.unsent
+		b.Ignored, b.Unsent = true, end.unsent
 		return b
 	}
 	if end.split {
-		b.split = true
-		if r.query.Conversation == "" {
-			r.keep(w, &chunk.Chunk{Split: true, Read: rows.read, Begun: b.begun})
+		b.Split = true
+		if r.Query.Conversation == "" {
+			r.keep(w, &chunk.Chunk{Split: true, Read: rows.read, Begun: b.Begun})
 		}
 		return b
 	}
 	if end.failed != nil && end.failed.Reason == parleyv1.ErrorReason_ERROR_REASON_GRAPH_UNAVAILABLE && w.Level == window.Era {
 		// Perhaps it was too much to ask at a time, and a year that cannot be read is a smaller gap.
-		b.split = true
+		b.Split = true
 		return b
 	}
-	b.failed = end.failed
+	b.Failed = end.failed
 	reason := end.reason
 	if end.suspect && rows.rows > 0 {
 		reason = r.halves(ctx, w, rows, b)
 		if err := ctx.Err(); err != nil {
-			return r.abandon(b, err)
+			return r.Abandon(b, err)
 		}
 	}
 	if reason != failure.None {
-		b.gaps = append(b.gaps, window.Gap{Span: w.Span, Reason: reason})
+		b.Gaps = append(b.Gaps, window.Gap{Span: w.Span, Reason: reason})
 	}
 	rows.fill(b)
-	if b.failed == nil && len(b.gaps) == 0 && b.strays == 0 {
-		r.keep(w, b.sheet)
+	if b.Failed == nil && len(b.Gaps) == 0 && b.OutOfWindow == 0 {
+		r.keep(w, b.Chunk)
 	}
 	return b
 }
@@ -195,29 +198,29 @@ func underWay(ctx context.Context) context.Context {
 	return cache.WithControl(ctx, control)
 }
 
-// abandon is the block of a window that nobody waits for any more. Nothing is made of its rows: sorting and copying them
+// Abandon is the block of a window that nobody waits for any more. Nothing is made of its rows: sorting and copying them
 // would cost more memory than the reader who has left did.
-func (r *reading) abandon(b *block, err error) *block {
+func (r *Reader) Abandon(b *Result, err error) *Result {
 	f := failure.Classify(err, false)
-	return &block{Window: b.Window, tail: b.tail, failed: &f}
+	return &Result{Window: b.Window, Pager: b.Pager, Failed: &f}
 }
 
 // later are the times from which Graph is asked in turn when it refused to be asked from the beginning of the whole interval on.
-func (r *reading) later(s window.Span, end *ending) []time.Time {
-	if !end.refused() || !s.Start.Equal(r.first) && !slices.ContainsFunc(r.marks, s.Start.Equal) {
+func (r *Reader) later(s window.Span, end *ending) []time.Time {
+	if !end.refused() || !s.Start.Equal(r.Start) && !slices.ContainsFunc(r.Marks, s.Start.Equal) {
 		return nil
 	}
-	return slices.DeleteFunc(slices.Clone(r.marks), func(mark time.Time) bool { return !mark.After(s.Start) || !mark.Before(s.End) })
+	return slices.DeleteFunc(slices.Clone(r.Marks), func(mark time.Time) bool { return !mark.After(s.Start) || !mark.Before(s.End) })
 }
 
 // older reports whether a time lies before a span that nothing bounds below.
-func (r *reading) older(s window.Span, at time.Time) bool {
-	return r.open && s.Start.Equal(r.first) && at.Before(s.Start)
+func (r *Reader) older(s window.Span, at time.Time) bool {
+	return r.OpenStart && s.Start.Equal(r.Start) && at.Before(s.Start)
 }
 
 // halves settles whether a chain that ended with an empty page had been cut: the same window in two halves must hold the
 // same. It returns the reason of a doubt, or none.
-func (r *reading) halves(ctx context.Context, w window.Window, whole *rowset, b *block) parleyv1.ErrorReason {
+func (r *Reader) halves(ctx context.Context, w window.Window, whole *rowset, b *Result) parleyv1.ErrorReason {
 	middle := w.Start.Add(w.End.Sub(w.Start) / 2).Truncate(time.Second)
 	if !middle.After(w.Start) {
 		return parleyv1.ErrorReason_ERROR_REASON_SUSPECTED_TRUNCATION
@@ -230,7 +233,7 @@ func (r *reading) halves(ctx context.Context, w window.Window, whole *rowset, b 
 		again.asked = half
 		end := r.chain(ctx, window.Window{Span: half, Level: window.Hour}, r.ask(half), again)
 		if end.failed != nil {
-			b.failed = end.failed
+			b.Failed = end.failed
 			return failure.None
 		}
 		if end.reason != failure.None {
@@ -261,7 +264,7 @@ func (e *ending) refused() bool {
 }
 
 // chain reads pages until one has no link.
-func (r *reading) chain(ctx context.Context, w window.Window, q source.EventQuery, rows *rowset) ending {
+func (r *Reader) chain(ctx context.Context, w window.Window, q source.EventQuery, rows *rowset) ending {
 	_, divisible := w.Finer()
 	_, _, halvable := w.Halves()
 	links := links.Set{}
@@ -269,9 +272,9 @@ func (r *reading) chain(ctx context.Context, w window.Window, q source.EventQuer
 	ahead := source.Ahead{
 		Ask: func(ctx context.Context, link string) (*source.Page[source.Item], error) { return r.page(ctx, q, link) },
 		Follow: func(next string, more int) bool {
-			load := r.load(rows.rows+more, rows.size+r.pageBytes.Load())
+			load := r.Load(rows.rows+more, rows.size+r.pageBytes.Load())
 			split := !rows.unbounded && (divisible && w.Level.TooMuch(filled+1, load) || halvable && r.tooLarge(rows))
-			return r.query.Conversation == "" && more > 0 && !split && !links.Has(next) && r.passAhead(rows)
+			return r.Query.Conversation == "" && more > 0 && !split && !links.Has(next) && r.passAhead(rows)
 		},
 	}
 	defer ahead.Stop()
@@ -309,7 +312,7 @@ func (r *reading) chain(ctx context.Context, w window.Window, q source.EventQuer
 			return ending{reason: parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP}
 		case !rows.unbounded && (divisible && r.tooMuch(w, filled, rows) || halvable && r.tooLarge(rows)):
 			return ending{split: true}
-		case n >= r.maxPages:
+		case n >= r.MaxPages:
 			return ending{reason: parleyv1.ErrorReason_ERROR_REASON_TOO_MANY_PAGES}
 		}
 		link = page.Next
@@ -318,13 +321,13 @@ func (r *reading) chain(ctx context.Context, w window.Window, q source.EventQuer
 
 // tooMuch tells when to split a window that goes on. A chat's own messages come newest first and one page at a time, so
 // that splitting gains no time: the window is read on unless its first pages promise more than may lie ready.
-func (r *reading) tooMuch(w window.Window, pages int, rows *rowset) bool {
-	load := r.load(rows.rows, rows.size)
+func (r *Reader) tooMuch(w window.Window, pages int, rows *rowset) bool {
+	load := r.Load(rows.rows, rows.size)
 	if r.account.Overdrawn() && load >= window.MaxRows/2 {
 		return true // the smaller, the sooner there is room again
 	}
-	limit := float64(r.load(0, r.account.Each()))
-	if r.query.Conversation == "" || limit <= 0 {
+	limit := float64(r.Load(0, r.account.Each()))
+	if r.Query.Conversation == "" || limit <= 0 {
 		return w.Level.TooMuch(pages, load)
 	}
 	if float64(load) >= limit {
@@ -336,7 +339,7 @@ func (r *reading) tooMuch(w window.Window, pages int, rows *rowset) bool {
 		return false
 	}
 	start := w.Start
-	for _, mark := range r.marks {
+	for _, mark := range r.Marks {
 		if mark.Before(oldest) {
 			start = window.Later(start, mark) // hardly anything is older
 		}
@@ -346,6 +349,6 @@ func (r *reading) tooMuch(w window.Window, pages int, rows *rowset) bool {
 }
 
 // tooLarge tells when to cut even an hour: its rows are few, but take much more memory than a window is planned for.
-func (r *reading) tooLarge(rows *rowset) bool {
-	return rows.window && r.unit > 0 && r.query.Conversation == "" && rows.size >= r.unit*window.MaxRows*5/2
+func (r *Reader) tooLarge(rows *rowset) bool {
+	return rows.window && r.unit > 0 && r.Query.Conversation == "" && rows.size >= r.unit*window.MaxRows*5/2
 }
