@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"github.com/parley-gateway/parley/eventwire/view"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/resource"
@@ -14,7 +15,6 @@ import (
 	"github.com/parley-gateway/parley/server/rest"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/query"
-	"github.com/parley-gateway/parley/timeline/view"
 )
 
 // conversations is the ConversationService.

@@ -3,13 +3,13 @@ package timeline
 import (
 	"context"
 
+	"github.com/parley-gateway/parley/eventwire/view"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/filter"
 	"github.com/parley-gateway/parley/timeline/query"
-	"github.com/parley-gateway/parley/timeline/view"
 )
 
 // showChat returns how a chat is shown by a view.

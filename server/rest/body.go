@@ -8,8 +8,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/parley-gateway/parley/eventwire/wirejson"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/server/wirejson"
 	"github.com/parley-gateway/parley/timeline"
 )
 

@@ -9,9 +9,9 @@ import (
 
 	"google.golang.org/grpc"
 
+	"github.com/parley-gateway/parley/eventwire/wirejson"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server/inproc"
-	"github.com/parley-gateway/parley/server/wirejson"
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
