@@ -12,9 +12,9 @@ import (
 	"github.com/parley-gateway/parley/server/authn"
 	"github.com/parley-gateway/parley/server/authz"
 	"github.com/parley-gateway/parley/server/certs"
-	"github.com/parley-gateway/parley/server/doors"
 	"github.com/parley-gateway/parley/server/metrics"
 	"github.com/parley-gateway/parley/server/reload"
+	"github.com/parley-gateway/parley/server/rest/httpmw"
 )
 
 // securityDeps are the server's dependencies that decide who calls and what they may read, and the record of it.
@@ -30,7 +30,7 @@ type securityDeps struct {
 func newSecurityDeps(cfg *Config, gauges *metrics.Metrics, dry bool) (*securityDeps, error) {
 	d := &securityDeps{}
 	err := errors.Join(d.openTLS(cfg, gauges), d.openPolicy(cfg, gauges), d.openAudit(cfg, gauges, dry), d.openTokens(cfg))
-	origins, wrong := doors.Origins(strings.Join(cfg.CORSOrigins, ","))
+	origins, wrong := httpmw.Origins(strings.Join(cfg.CORSOrigins, ","))
 	d.origins, err = origins, errors.Join(err, fieldError("CORSOrigins", wrong))
 	if err != nil {
 		return nil, errors.Join(err, d.close())

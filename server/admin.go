@@ -10,8 +10,8 @@ import (
 	channelz "google.golang.org/grpc/channelz/service"
 	"google.golang.org/grpc/reflection"
 
-	"github.com/parley-gateway/parley/server/doors"
 	"github.com/parley-gateway/parley/server/rest"
+	"github.com/parley-gateway/parley/server/rest/httpmw"
 )
 
 // newDiagnostics is the gRPC server behind the admin listener: channelz, and reflection so that tools can call it.
@@ -44,7 +44,7 @@ func newAdmin(diagnostics *grpc.Server, cfg Config) *http.Server {
 	protocols.SetUnencryptedHTTP2(true)
 	return &http.Server{
 		// Profiles hold what is in memory, so no web page may reach them under a name of its own.
-		Handler:           doors.LocalHosts(handler, rest.WrongHost),
+		Handler:           httpmw.LocalHosts(handler, rest.WrongHost),
 		Protocols:         protocols,
 		ReadHeaderTimeout: cfg.HeaderTime,
 		IdleTimeout:       cfg.IdleTime,

@@ -12,7 +12,7 @@ import (
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/tap"
 
-	"github.com/parley-gateway/parley/server/doors"
+	"github.com/parley-gateway/parley/server/admission"
 )
 
 // ages knows when each connection of the gRPC listener began. Connections are renewed after Config.ConnectionAge, so
@@ -21,13 +21,13 @@ import (
 type ages struct {
 	age, grace time.Duration
 	patience   time.Duration // until the message of a call must have come
-	bounds     *doors.Connections
+	bounds     *admission.Connections
 
 	mu    sync.Mutex
 	lives map[string]*agedConn // by the address of the other side
 }
 
-func newAges(cfg *Config, bounds *doors.Connections) *ages {
+func newAges(cfg *Config, bounds *admission.Connections) *ages {
 	return &ages{age: cfg.ConnectionAge, grace: cfg.ConnectionGrace, patience: cfg.HeaderTime, bounds: bounds, lives: make(map[string]*agedConn)}
 }
 
@@ -70,7 +70,7 @@ type agedConn struct {
 
 	raw   net.Conn // below TLS
 	ages  *ages
-	bound *doors.Connection
+	bound *admission.Connection
 	born  time.Time
 	gone  sync.Once
 
@@ -88,7 +88,7 @@ type agedConn struct {
 // readRoom is the size of the buffer of what comes; requests are small.
 const readRoom = 8 << 10
 
-func newAgedConn(conn, raw net.Conn, ages *ages, bound *doors.Connection) *agedConn {
+func newAgedConn(conn, raw net.Conn, ages *ages, bound *admission.Connection) *agedConn {
 	c := &agedConn{
 		Conn: conn, raw: raw, ages: ages, bound: bound, born: time.Now(),
 		reader: bufio.NewReaderSize(conn, readRoom), kept: make(map[uint32]*keeping),

@@ -8,7 +8,7 @@ import (
 
 	"google.golang.org/grpc"
 
-	"github.com/parley-gateway/parley/server/doors"
+	"github.com/parley-gateway/parley/server/admission"
 )
 
 // arrival notes that the call's message has come, and at the end that the call is over.
@@ -31,7 +31,7 @@ func (arrival) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInf
 type arriving struct {
 	grpc.ServerStream
 
-	request *doors.Request
+	request *admission.Request
 }
 
 // RecvMsg implements grpc.ServerStream.
@@ -61,7 +61,7 @@ type connectionKey struct{}
 
 // bound bounds the connections of the REST face.
 func (s *Server) bound(web *http.Server) {
-	var all sync.Map // of *doors.Connection, by net.Conn
+	var all sync.Map // of *admission.Connection, by net.Conn
 	web.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
 		below := conn
 		if over, ok := conn.(interface{ NetConn() net.Conn }); ok {
@@ -76,7 +76,7 @@ func (s *Server) bound(web *http.Server) {
 			return
 		}
 		if bound, ok := all.LoadAndDelete(conn); ok {
-			bound.(*doors.Connection).Leave() //nolint:forcetypeassert // it holds nothing else
+			bound.(*admission.Connection).Leave() //nolint:forcetypeassert // it holds nothing else
 		}
 	}
 }
@@ -84,7 +84,7 @@ func (s *Server) bound(web *http.Server) {
 // noted notes each request of the REST face.
 func noted(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		bound, _ := r.Context().Value(connectionKey{}).(*doors.Connection)
+		bound, _ := r.Context().Value(connectionKey{}).(*admission.Connection)
 		request := bound.Begin(r.Context(), 0)
 		defer request.End()
 		next.ServeHTTP(w, r.WithContext(request))

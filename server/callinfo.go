@@ -9,9 +9,9 @@ import (
 
 	"github.com/parley-gateway/parley/cache"
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/server/admission"
 	"github.com/parley-gateway/parley/server/audit"
 	"github.com/parley-gateway/parley/server/authn"
-	"github.com/parley-gateway/parley/server/doors"
 	"github.com/parley-gateway/parley/server/inproc"
 	"github.com/parley-gateway/parley/server/requestid"
 )
@@ -22,7 +22,7 @@ type callInfo struct {
 	// id is the request id, the caller's or a new one; rpc the method's name without its service; door how the call came.
 	id, rpc, door string
 	// request is the call on its connection; nil where nothing bounds it.
-	request *doors.Request
+	request *admission.Request
 	// web is the REST request behind the call; nil for gRPC.
 	web *inproc.Call
 
@@ -113,7 +113,7 @@ func infoOf(ctx context.Context) *callInfo {
 // caller's or a new one.
 func (i *callInfo) begin(ctx context.Context, method, door string) {
 	i.rpc, i.door = method[strings.LastIndexByte(method, '/')+1:], door
-	i.request, i.web, i.hold = doors.RequestOf(ctx), inproc.FromContext(ctx), keepingOf(ctx)
+	i.request, i.web, i.hold = admission.RequestOf(ctx), inproc.FromContext(ctx), keepingOf(ctx)
 	if i.id = requestid.FromContext(ctx); i.id == "" {
 		i.id = requestid.Of(metadata.ValueFromIncomingContext(ctx, requestid.Header))
 	}

@@ -11,11 +11,11 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/internal/fielderror"
 	"github.com/parley-gateway/parley/internal/ledger"
+	"github.com/parley-gateway/parley/server/admission"
 	"github.com/parley-gateway/parley/server/audit"
 	"github.com/parley-gateway/parley/server/authn"
 	"github.com/parley-gateway/parley/server/authz"
 	"github.com/parley-gateway/parley/server/certs"
-	"github.com/parley-gateway/parley/server/doors"
 	"github.com/parley-gateway/parley/server/metrics"
 	"github.com/parley-gateway/parley/timeline/query"
 )
@@ -39,7 +39,7 @@ type Config struct {
 	Policy authz.Source
 	// Audit records who reads what. Nil is accepted without authentication only: nothing is then recorded.
 	Audit *audit.Log
-	// CORSOrigins are the web origins whose pages may read answers; see doors.Origins.
+	// CORSOrigins are the web origins whose pages may read answers; see httpmw.Origins.
 	CORSOrigins []string
 	// CallerRate is how many calls a second each caller may begin on average, CallerBurst how many at once; 0 = no bound.
 	CallerRate  float64
@@ -75,8 +75,8 @@ type Config struct {
 	Reflection bool
 	// MaxCalls and MaxStreams bound what runs at one time, more is refused with OVERLOADED; 0 = 1024 and 512.
 	MaxCalls, MaxStreams int
-	// Bounds are what connections and callers who are not accepted hold at most; zero = doors.DefaultBounds.
-	Bounds doors.Bounds
+	// Bounds are what connections and callers who are not accepted hold at most; zero = admission.DefaultBounds.
+	Bounds admission.Bounds
 	// HeaderTime is how long a client may take to begin: the TLS handshake and HTTP/2 preface of a gRPC connection and the
 	// message of each call, handshake and headers of a REST request; 0 = 10 s. IdleTime is how long a REST connection may stand without a request; 0 = 2 min.
 	HeaderTime, IdleTime time.Duration
@@ -199,8 +199,8 @@ func (c Config) complete() (Config, error) {
 	c.MaxDeadline = cmp.Or(max(c.MaxDeadline, 0), 2*time.Minute)
 	c.StreamAge = cmp.Or(max(c.StreamAge, 0), 30*time.Minute)
 	c.StreamStall = cmp.Or(max(c.StreamStall, 0), 2*time.Minute)
-	if c.Bounds == (doors.Bounds{}) {
-		c.Bounds = doors.DefaultBounds()
+	if c.Bounds == (admission.Bounds{}) {
+		c.Bounds = admission.DefaultBounds()
 	}
 	c.MaxCalls = cmp.Or(max(c.MaxCalls, 0), 1024)
 	c.MaxStreams = cmp.Or(max(c.MaxStreams, 0), 512)

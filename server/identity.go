@@ -8,9 +8,9 @@ import (
 	"google.golang.org/grpc"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/server/admission"
 	"github.com/parley-gateway/parley/server/apierror"
 	"github.com/parley-gateway/parley/server/authn"
-	"github.com/parley-gateway/parley/server/doors"
 )
 
 // Doors through which a call may come, as audit records name them.
@@ -22,7 +22,7 @@ const (
 // identity finds out who makes a call.
 type identity struct {
 	auth   authn.Authenticator
-	rates  *doors.Rates
+	rates  *admission.Rates
 	logger *slog.Logger
 }
 

@@ -5,8 +5,8 @@ import (
 	"net/http"
 	"sync"
 
-	"github.com/parley-gateway/parley/server/docs"
 	"github.com/parley-gateway/parley/server/rest"
+	"github.com/parley-gateway/parley/server/rest/docs"
 )
 
 // pages serves what is not the API: health for probes, the documents, and the files that generators need.

@@ -15,7 +15,7 @@ import (
 	"google.golang.org/grpc/health"
 
 	"github.com/parley-gateway/parley/internal/fielderror"
-	"github.com/parley-gateway/parley/server/doors"
+	"github.com/parley-gateway/parley/server/admission"
 	"github.com/parley-gateway/parley/server/inproc"
 	"github.com/parley-gateway/parley/server/metrics"
 	"github.com/parley-gateway/parley/server/rest"
@@ -24,11 +24,11 @@ import (
 // Server is the gateway's outside. Make it with New, run it with Start, end it with Close.
 type Server struct {
 	cfg   Config
-	rates *doors.Rates
+	rates *admission.Rates
 	drain *drainer
 	ages  *ages
 	// connections are those of both doors.
-	connections *doors.Connections
+	connections *admission.Connections
 	limits      *limits
 	services    services
 	// handlers are those of streams over gRPC.
@@ -60,8 +60,8 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, drain: newDrainer(), health: health.NewServer(),
-		rates:       doors.NewRates(cfg.CallerRate, cfg.CallerBurst, cfg.Now),
-		connections: doors.NewConnections(cfg.Bounds, func() { cfg.Metrics.Shed(metrics.ShedConnections) }),
+		rates:       admission.NewRates(cfg.CallerRate, cfg.CallerBurst, cfg.Now),
+		connections: admission.NewConnections(cfg.Bounds, func() { cfg.Metrics.Shed(metrics.ShedConnections) }),
 		failed:      make(chan error, 1),
 	}
 	s.ages = newAges(&cfg, s.connections)

@@ -14,8 +14,8 @@ import (
 	"google.golang.org/grpc/reflection"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/server/doors"
 	"github.com/parley-gateway/parley/server/rest"
+	"github.com/parley-gateway/parley/server/rest/httpmw"
 )
 
 const (
@@ -108,12 +108,12 @@ func (s *Server) front(face http.Handler) http.Handler {
 		defer s.requests.RUnlock()
 		face.ServeHTTP(w, r)
 	}))
-	handler = doors.CORS(s.cfg.CORSOrigins, handler)
+	handler = httpmw.CORS(s.cfg.CORSOrigins, handler)
 	if s.cfg.TLS != nil || s.cfg.TLSTerminated {
-		handler = doors.Transport(handler)
+		handler = httpmw.Transport(handler)
 	}
 	if s.cfg.mode.open() {
-		handler = doors.LocalHosts(handler, rest.WrongHost)
+		handler = httpmw.LocalHosts(handler, rest.WrongHost)
 	}
 	return handler
 }

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/parley-gateway/parley/server/authn"
-	"github.com/parley-gateway/parley/server/doors"
+	"github.com/parley-gateway/parley/server/rest/httpmw"
 )
 
 // AuthModes are the ways callers are known, in any order; empty for none.
@@ -54,7 +54,7 @@ func (c *checker) checkDoors() {
 	if known := authn.ProgramsNames(); s.OIDCPrograms != "" && !slices.Contains(known, s.OIDCPrograms) {
 		c.failf(&s.OIDCPrograms, "%q is unknown; use %s, or leave it unset", s.OIDCPrograms, strings.Join(known, ", "))
 	}
-	if _, err := doors.Origins(s.CORSOrigins); err != nil {
+	if _, err := httpmw.Origins(s.CORSOrigins); err != nil {
 		c.failf(&s.CORSOrigins, "%w", err)
 	}
 	if s.TLSTerminated && s.TLSCertFile != "" {

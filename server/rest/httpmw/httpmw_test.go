@@ -1,22 +1,19 @@
-package doors_test
+package httpmw_test
 
 import (
 	"net/http"
 	"net/http/httptest"
-	"strconv"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
-	"github.com/parley-gateway/parley/server/doors"
+	"github.com/parley-gateway/parley/server/rest/httpmw"
 )
 
 const page = "https://chats.contoso.example"
 
 func TestOrigins(t *testing.T) {
 	t.Parallel()
-	have, err := doors.Origins(" " + page + ", http://localhost:3000 ,loopback")
+	have, err := httpmw.Origins(" " + page + ", http://localhost:3000 ,loopback")
 	if err != nil || strings.Join(have, " ") != page+" http://localhost:3000 loopback" {
 		t.Errorf("%q, %v", have, err)
 	}
@@ -24,7 +21,7 @@ func TestOrigins(t *testing.T) {
 		"*", "https://*.contoso.example", "null", page + "/", page + "/path", "contoso.example", "file:///", "ftp://x",
 		"https://user@contoso.example", "https://Contoso.example", page + "?x", "https://",
 	} {
-		if have, err := doors.Origins(list); err == nil {
+		if have, err := httpmw.Origins(list); err == nil {
 			t.Errorf("%q: %q, want an error", list, have)
 		}
 	}
@@ -54,7 +51,7 @@ func TestCORS(t *testing.T) {
 			r.Header.Add(c.headers[i], c.headers[i+1])
 		}
 		w := httptest.NewRecorder()
-		doors.CORS([]string{page}, inner).ServeHTTP(w, r)
+		httpmw.CORS([]string{page}, inner).ServeHTTP(w, r)
 		header := w.Header()
 		if w.Code != c.status || (header.Get("Access-Control-Allow-Origin") == page) != c.allowed || !strings.Contains(header.Get("Vary"), "Origin") {
 			t.Errorf("%s: %d %v", name, w.Code, header)
@@ -79,14 +76,14 @@ func TestCORS(t *testing.T) {
 		r.Header.Set("Origin", origin)
 		r.Header.Set("Access-Control-Request-Method", http.MethodGet)
 		w := httptest.NewRecorder()
-		doors.CORS([]string{doors.LoopbackOrigins, page}, inner).ServeHTTP(w, r)
+		httpmw.CORS([]string{httpmw.LoopbackOrigins, page}, inner).ServeHTTP(w, r)
 		got := w.Header().Get("Access-Control-Allow-Origin")
 		if (got == origin && origin != "" && w.Code == http.StatusNoContent) != allowed || !allowed && got != "" {
 			t.Errorf("%q: %d, allowed %q", origin, w.Code, got)
 		}
 	}
 	w := httptest.NewRecorder()
-	doors.CORS(nil, inner).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody))
+	httpmw.CORS(nil, inner).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody))
 	if len(w.Header()) != 0 {
 		t.Errorf("without origins: %v", w.Header())
 	}
@@ -95,7 +92,7 @@ func TestCORS(t *testing.T) {
 func TestLocalHosts(t *testing.T) {
 	t.Parallel()
 	refused := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }
-	handler := doors.LocalHosts(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), refused)
+	handler := httpmw.LocalHosts(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), refused)
 	for host, want := range map[string]int{
 		"127.0.0.1": 200, "127.0.0.1:8080": 200, "localhost": 200, "LOCALHOST:8080": 200, "[::1]:8080": 200, "[::1]": 200, "127.9.9.9:1": 200,
 		"": 403, "evil.example": 403, "evil.example:8080": 403, "localhost.evil.example": 403, "127.0.0.1.evil.example": 403, "10.0.0.1:8080": 403,
@@ -114,64 +111,8 @@ func TestLocalHosts(t *testing.T) {
 func TestTransport(t *testing.T) {
 	t.Parallel()
 	w := httptest.NewRecorder()
-	doors.Transport(http.NotFoundHandler()).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody))
+	httpmw.Transport(http.NotFoundHandler()).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody))
 	if w.Header().Get("Strict-Transport-Security") == "" || w.Code != http.StatusNotFound {
 		t.Errorf("%d %v", w.Code, w.Header())
-	}
-}
-
-func TestRates(t *testing.T) {
-	t.Parallel()
-	now := time.Unix(1, 0)
-	rates := doors.NewRates(2, 3, func() time.Time { return now })
-	for i := range 3 {
-		if wait := rates.Take("a"); wait != 0 {
-			t.Errorf("call %d of the burst waits %s", i+1, wait)
-		}
-	}
-	for range 5 {
-		// Refused calls take nothing, so the wait does not grow.
-		if wait := rates.Take("a"); wait != 500*time.Millisecond {
-			t.Errorf("beyond the burst: %s", wait)
-		}
-	}
-	if wait := rates.Take("b"); wait != 0 {
-		t.Errorf("another caller waits %s", wait)
-	}
-	now = now.Add(500 * time.Millisecond)
-	if first, second := rates.Take("a"), rates.Take("a"); first != 0 || second == 0 {
-		t.Errorf("after the wait: %s and %s", first, second)
-	}
-	var none *doors.Rates
-	if none.Take("a") != 0 || doors.NewRates(0, 0, nil).Take("a") != 0 {
-		t.Error("no bound refuses")
-	}
-}
-
-func TestRatesForgetTheLeastRecent(t *testing.T) {
-	t.Parallel()
-	now := time.Unix(1, 0)
-	rates := doors.NewRates(1, 1, func() time.Time { return now })
-	if rates.Take("a") != 0 || rates.Take("z") != 0 {
-		t.Fatal("the first call was refused")
-	}
-	var group sync.WaitGroup
-	for i := range 4 {
-		group.Go(func() {
-			for j := range 2499 {
-				rates.Take(strconv.Itoa(i*10000 + j))
-				rates.Take("a") // stays known
-			}
-		})
-	}
-	group.Wait()
-	for i := range 10 {
-		rates.Take("more" + strconv.Itoa(i))
-	}
-	if rates.Take("a") == 0 {
-		t.Error("a caller who calls all the time was forgotten")
-	}
-	if rates.Take("z") != 0 {
-		t.Error("the caller who was seen first is still remembered")
 	}
 }

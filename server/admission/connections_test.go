@@ -1,4 +1,4 @@
-package doors_test
+package admission_test
 
 import (
 	"context"
@@ -10,26 +10,26 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/parley-gateway/parley/server/doors"
+	"github.com/parley-gateway/parley/server/admission"
 )
 
 // visitor is a connection as a test sees it.
 type visitor struct {
-	*doors.Connection
+	*admission.Connection
 
 	cut bool
 }
 
 // lobby is connections of a test.
 type lobby struct {
-	*doors.Connections
+	*admission.Connections
 
 	evicted int
 }
 
-func newLobby(bounds doors.Bounds) *lobby {
+func newLobby(bounds admission.Bounds) *lobby {
 	l := &lobby{}
-	l.Connections = doors.NewConnections(bounds, func() { l.evicted++ })
+	l.Connections = admission.NewConnections(bounds, func() { l.evicted++ })
 	return l
 }
 
@@ -39,8 +39,8 @@ func (l *lobby) enter(ip string, port int) *visitor {
 	return v
 }
 
-func small() doors.Bounds {
-	return doors.Bounds{Strangers: 8, StrangersOfPeer: 4, Known: 4, Requests: 8, RequestsOfPeer: 4, Watches: 2}
+func small() admission.Bounds {
+	return admission.Bounds{Strangers: 8, StrangersOfPeer: 4, Known: 4, Requests: 8, RequestsOfPeer: 4, Watches: 2}
 }
 
 // TestFloodsDisplaceThemselves is of the kind "unauthenticated traffic has a bound per peer and in all": who opens connections
@@ -188,7 +188,7 @@ func TestPatience(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := newLobby(small()).enter("192.0.2.1", 1)
 		late, come := v.Begin(t.Context(), time.Second), v.Begin(t.Context(), time.Second)
-		if doors.RequestOf(context.WithValue(late, "key", "value")) != late || doors.RequestOf(t.Context()) != nil { //nolint:revive,staticcheck // any key
+		if admission.RequestOf(context.WithValue(late, "key", "value")) != late || admission.RequestOf(t.Context()) != nil { //nolint:revive,staticcheck // any key
 			t.Error("a context does not give its request")
 		}
 		come.Arrived()
@@ -213,7 +213,7 @@ func TestWatches(t *testing.T) {
 	if !third.Stay() || v.Begin(t.Context(), 0).Stay() {
 		t.Error("the place of a watch that ended is not one place")
 	}
-	var none *doors.Connection // as of a call in the process
+	var none *admission.Connection // as of a call in the process
 	request := none.Begin(t.Context(), time.Second)
 	request.Proven("somebody")
 	request.Arrived()
@@ -231,7 +231,7 @@ func TestConnectionsModel(t *testing.T) {
 		bounds := small()
 		l := newLobby(bounds)
 		var all []*visitor
-		proven, open := map[*visitor]bool{}, map[*visitor][]*doors.Request{}
+		proven, open := map[*visitor]bool{}, map[*visitor][]*admission.Request{}
 		pick := func(t *rapid.T) *visitor {
 			if len(all) == 0 {
 				t.Skip("nobody is here")
