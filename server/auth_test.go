@@ -183,7 +183,7 @@ func TestStreamsAreAskedAgain(t *testing.T) {
 			g.write(t, "rules:\n  - name: others\n    match: {role: Other}\n    allow: {rpcs: all, sources: all, view: full, users: all}\n")
 			g.pass(time.Minute)
 		}, codes.PermissionDenied, "POLICY_DENIED"},
-		"the credential ends": {func(g *guarded) { g.pass(time.Hour + 5*time.Minute + time.Second) }, codes.Unauthenticated, "CALLER_UNAUTHENTICATED"},
+		"the credential ends": {func(g *guarded) { g.pass(time.Hour + 5*time.Minute + time.Second) }, codes.Unavailable, "STREAM_ENDED"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

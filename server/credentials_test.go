@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -198,8 +199,8 @@ func (s *secured) dial(t *testing.T, with *tls.Certificate) parleyv1.EventServic
 	return parleyv1.NewEventServiceClient(conn)
 }
 
-// fetch sends a GET over REST, with a client of its own.
-func (s *secured) fetch(t *testing.T, with *tls.Certificate, path, token string) *http.Response {
+// fetch sends a GET over REST, with a client of its own; headers come in pairs.
+func (s *secured) fetch(t *testing.T, with *tls.Certificate, path, token string, headers ...string) *http.Response {
 	t.Helper()
 	transport := &http.Transport{TLSClientConfig: s.config(with), ForceAttemptHTTP2: true}
 	t.Cleanup(transport.CloseIdleConnections)
@@ -209,6 +210,9 @@ func (s *secured) fetch(t *testing.T, with *tls.Certificate, path, token string)
 	}
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	for pair := range slices.Chunk(headers, 2) {
+		req.Header.Set(pair[0], pair[1])
 	}
 	resp, err := transport.RoundTrip(req)
 	if err != nil {
@@ -367,10 +371,21 @@ func TestWithdrawnCredentialsEndStreams(t *testing.T) {
 			s.write(t, strings.Replace(wireRules, "scope: read", "scope: other", 1))
 			s.pass(time.Minute)
 		}, codes.PermissionDenied, "POLICY_DENIED"},
-		"the time": {person, func(t *testing.T, s *secured) {
+		// What ends by itself is the planned end of a stream.
+		"the time of a token": {person, func(t *testing.T, s *secured) {
 			t.Helper()
 			s.pass(66 * time.Minute)
-		}, codes.Unauthenticated, "CALLER_UNAUTHENTICATED"},
+		}, codes.Unavailable, "STREAM_ENDED"},
+		"the time of a token whose key is gone by then": {person, func(t *testing.T, s *secured) {
+			t.Helper()
+			s.issuer.set(func() { s.issuer.served = []string{"b"} })
+			fetched(t, s, codes.OK, "")
+			s.pass(66 * time.Minute)
+		}, codes.Unavailable, "STREAM_ENDED"},
+		"the time of a certificate": {archive, func(t *testing.T, s *secured) {
+			t.Helper()
+			s.pass(10 * 365 * 24 * time.Hour)
+		}, codes.Unavailable, "STREAM_ENDED"},
 	} {
 		t.Run(about, func(t *testing.T) {
 			t.Parallel()
@@ -400,10 +415,13 @@ func TestWithdrawnCredentialsEndStreams(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			lines := bufio.NewReader(s.fetch(t, cert, "/v1/users/"+annaID+"/events:stream", token).Body)
-			for range 2 {
-				if text, err := lines.ReadString('\n'); err != nil || strings.Contains(text, `"error"`) {
-					t.Fatalf("%s, %v", text, err)
+			rest := make(map[string]*bufio.Reader)
+			for _, accept := range []string{"application/x-ndjson", "text/event-stream"} {
+				rest[accept] = bufio.NewReader(s.fetch(t, cert, "/v1/users/"+annaID+"/events:stream", token, "Accept", accept).Body)
+				for text := ""; !strings.Contains(text, `"checkpoint"`); {
+					if text, err = rest[accept].ReadString('\n'); err != nil || strings.Contains(text, `"error"`) {
+						t.Fatalf("%s, %v", text, err)
+					}
 				}
 			}
 			c.withdraw(t, s)
@@ -416,12 +434,18 @@ func TestWithdrawnCredentialsEndStreams(t *testing.T) {
 			if resume := apierror.Info(status.Convert(err)).GetMetadata()[apierror.MetaResumeToken]; resume != "tok" {
 				t.Errorf("resume token %q", resume)
 			}
-			text := ""
-			for err = nil; err == nil && !strings.Contains(text, `"error"`); {
-				text, err = lines.ReadString('\n')
+			planned := c.reason == "STREAM_ENDED"
+			if planned {
+				checkPlannedEnd(t, err, "tok")
 			}
-			if err != nil || !strings.Contains(text, c.reason) || !strings.Contains(text, `"tok"`) {
-				t.Errorf("%s: REST: %s, %v", about, text, err)
+			for accept, lines := range rest {
+				text := ""
+				for err = nil; err == nil && !strings.Contains(text, `"error"`); {
+					text, err = lines.ReadString('\n')
+				}
+				if err != nil || !strings.Contains(text, c.reason) || !strings.Contains(text, `"tok"`) || strings.Contains(text, `"retryDelay":"0s"`) != planned {
+					t.Errorf("%s: %s: %s, %v", about, accept, text, err)
+				}
 			}
 		})
 	}

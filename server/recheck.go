@@ -24,9 +24,13 @@ func (r recheck) stream(srv any, stream grpc.ServerStream, rpc *grpc.StreamServe
 	return next(srv, &rechecked{ServerStream: stream, by: r, info: infoOf(stream.Context())})
 }
 
-// still returns why the caller of a call may not read on; nil = they may.
+// still returns why the caller of a call may not read on; nil = they may. That a credential has ended is foreseen: who brings a
+// new one goes on. That it or what vouched for it was withdrawn is a refusal.
 func (r recheck) still(info *callInfo) error {
 	if refusal, ok := errors.AsType[*authn.RefusedError](info.caller.Again(r.now())); ok {
+		if refusal.Why == authn.WhyExpired {
+			return errStreamEnded("the credential that began this stream has ended; bring a new one")
+		}
 		return errRefused(refusal, "the credential that began this stream is not accepted any more: "+string(refusal.Why)+
 			"; go on from the resume token with a new one")
 	}

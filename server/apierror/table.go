@@ -163,7 +163,7 @@ var table = map[parleyv1.ErrorReason]row{
 	},
 	parleyv1.ErrorReason_ERROR_REASON_STREAM_ENDED: {
 		code: codes.Unavailable,
-		help: "Go on at once with the resume token; `RetryInfo` says 0 s.",
+		help: "Go on at once with the resume token, and with a new credential where the old one has ended; `RetryInfo` says 0 s.",
 	},
 	parleyv1.ErrorReason_ERROR_REASON_CANCELLED: {
 		code: codes.Canceled,

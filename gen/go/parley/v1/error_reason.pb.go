@@ -132,10 +132,10 @@ const (
 	//
 	// Repeat the call at once, on another replica.
 	ErrorReason_ERROR_REASON_SHUTTING_DOWN ErrorReason = 23
-	// The stream came to a planned end: it or its connection was old enough, the replica is stopping, or the reader took
-	// nothing for long.
+	// The stream came to a planned end: it or its connection was old enough, the replica is stopping, the caller's credential
+	// has ended, or the reader took nothing for long.
 	//
-	// Go on at once with the resume token; `RetryInfo` says 0 s.
+	// Go on at once with the resume token, and with a new credential where the old one has ended; `RetryInfo` says 0 s.
 	ErrorReason_ERROR_REASON_STREAM_ENDED ErrorReason = 24
 	// The caller cancelled the call or went away.
 	//
