@@ -94,16 +94,18 @@ func handleListEvents(
 	if err := decode(request); err != nil {
 		return nil, err
 	}
-	if interceptor == nil {
-		return service.listPage(ctx, request)
-	}
-	info := &grpc.UnaryServerInfo{Server: srv, FullMethod: parleyv1.EventService_ListEvents_FullMethodName}
-	return interceptor(ctx, request, info, func(ctx context.Context, req any) (any, error) {
-		if changed, ok := req.(*parleyv1.ListEventsRequest); ok {
-			request = changed
+	answer := func(ctx context.Context, req any) (any, error) {
+		request, ok := req.(*parleyv1.ListEventsRequest)
+		if !ok {
+			return nil, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_INTERNAL)
 		}
 		return service.listPage(ctx, request)
-	})
+	}
+	if interceptor == nil {
+		return answer(ctx, request)
+	}
+	info := &grpc.UnaryServerInfo{Server: srv, FullMethod: parleyv1.EventService_ListEvents_FullMethodName}
+	return interceptor(ctx, request, info, answer)
 }
 
 // StreamEvents sends all frames.

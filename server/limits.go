@@ -132,7 +132,7 @@ func (l *limits) hold(ctx context.Context, answer any, evict func()) error {
 		return overloaded("answers that nobody has read yet hold all memory that there is for them, and this caller more than a share of it")
 	}
 	if call := infoOf(ctx).web; call != nil {
-		call.Holds = func(bytes int) { account.Add(int64(bytes)) }
+		call.Account = account
 	}
 	keepUntilWritten(ctx, func() {
 		account.Add(-account.Held())

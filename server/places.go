@@ -16,8 +16,9 @@ type keeping struct {
 
 	mu     sync.Mutex
 	ends   []func()
-	handed bool // the method has answered
-	sent   bool // nothing of the answer is still to be written
+	room   [2]func() // of ends
+	handed bool      // the method has answered
+	sent   bool      // nothing of the answer is still to be written
 	over   bool
 	late   *time.Timer
 }
@@ -26,6 +27,9 @@ type keeping struct {
 func (k *keeping) until(end func()) {
 	k.mu.Lock()
 	if !k.over {
+		if k.ends == nil {
+			k.ends = k.room[:0]
+		}
 		k.ends = append(k.ends, end)
 		end = func() {}
 	}

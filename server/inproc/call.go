@@ -27,9 +27,9 @@ type Call struct {
 	// Cut makes the writing of the answer fail, now and from now on; nil = it cannot be cut. It is called from any goroutine.
 	Cut func()
 
-	// Holds is told how many bytes the caller made of the answer, which live until the call ends; nil = nobody counts them. The
-	// handler sets it.
-	Holds func(bytes int)
+	// Account counts the bytes that the caller makes of the answer, which live until the call ends; nil = nobody counts them.
+	// The handler sets it.
+	Account interface{ Add(bytes int64) }
 
 	stop func()   // ends the stream
 	last []func() // run when the answer is written

@@ -37,8 +37,8 @@ func (c *call) body() ([]byte, error) {
 		return nil, err
 	}
 	c.release = release
-	if c.Holds != nil {
-		c.Holds(len(body))
+	if c.Account != nil {
+		c.Account.Add(int64(len(body)))
 	}
 	if squeezed {
 		c.out.Header()["Content-Encoding"] = valueGzip
