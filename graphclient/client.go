@@ -8,6 +8,7 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 
+	"github.com/parley-gateway/parley/graphclient/auth"
 	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/graphclient/ratelimit"
 )
@@ -17,7 +18,7 @@ import (
 type Client struct {
 	cfg      Config
 	origin   origin
-	tokens   *tokenSource // nil sends no Authorization
+	tokens   *auth.Tokens // nil sends no Authorization
 	user     bool         // of Delegates: the tokens are a user's
 	budgets  *ratelimit.Budgets
 	days     *ratelimit.Days
@@ -43,7 +44,7 @@ func New(cfg Config) (*Client, error) {
 		bodies: &lender{}, clock: &clock{}, witness: newWitness(cfg.Logger),
 	}
 	if cfg.Credential != nil {
-		c.tokens = newTokenSource(cfg.Credential, cfg.Cloud.Scope(), cfg.Observer)
+		c.tokens = auth.NewTokens(cfg.Credential, cfg.Cloud.Scope(), cfg.Observer)
 	}
 	c.report = cfg.Transport
 	if pool, ok := cfg.Transport.(*http.Transport); ok {
@@ -65,7 +66,7 @@ func New(cfg Config) (*Client, error) {
 // their own contexts. A client of Delegates needs no closing.
 func (c *Client) Close() {
 	if c.tokens != nil && !c.user {
-		c.tokens.logins.Close()
+		c.tokens.Close()
 	}
 	for _, pool := range c.ownPools {
 		pool.CloseIdleConnections()
@@ -79,7 +80,7 @@ func (c *Client) Login(ctx context.Context) error {
 	if c.tokens == nil {
 		return nil
 	}
-	_, err := c.tokens.get(ctx)
+	_, err := c.tokens.Get(ctx)
 	return err
 }
 

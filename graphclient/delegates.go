@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/parley-gateway/parley/graphclient/auth"
 	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/internal/lru"
 )
@@ -20,9 +21,9 @@ const (
 // DelegatesConfig describes Delegates.
 type DelegatesConfig struct {
 	// Credential is the application's own, which proves to Entra ID that it may
-	// exchange tokens. Its kind is one of DelegatingKinds. Without an HTTP client
+	// exchange tokens. Its kind is one of auth.DelegatingKinds. Without an HTTP client
 	// logins go over a transport of our own, like the application's requests.
-	Credential CredentialConfig
+	Credential auth.CredentialConfig
 	// Users bounds the tokens that are kept, about 15 KB each; 0 = DefaultUsers.
 	Users int
 }
@@ -47,13 +48,11 @@ type Assertion struct {
 // used first, until the assertion ends or others need the room. It is safe for
 // concurrent use; Close it before the application's Client.
 type Delegates struct {
-	app       *Client
-	cfg       DelegatesConfig
-	prove     *prover
-	ownPool   *http.Transport // nil where the credential brought one
-	logins    *logins         // of all users
-	discovery *discovery
-	salt      string
+	app      *Client
+	cfg      DelegatesConfig
+	ownPool  *http.Transport // nil where the credential brought one
+	exchange *auth.Exchange
+	salt     string
 
 	mu      sync.Mutex
 	closed  bool
@@ -75,11 +74,11 @@ func NewDelegates(app *Client, cfg DelegatesConfig) (*Delegates, error) {
 	if cfg.Users <= 0 {
 		cfg.Users = DefaultUsers
 	}
-	if _, err := NewCredential(cfg.Credential); err != nil {
+	if _, err := auth.NewCredential(cfg.Credential); err != nil {
 		return nil, err
 	}
 	d := &Delegates{
-		app: app, cfg: cfg, logins: &logins{}, clients: lru.New[delegateKey, *delegate](int64(cfg.Users), nil),
+		app: app, cfg: cfg, clients: lru.New[delegateKey, *delegate](int64(cfg.Users), nil),
 		salt: cfg.Credential.TenantID + "\x00" + cfg.Credential.ClientID + "\x00",
 	}
 	login := cfg.Credential
@@ -87,13 +86,11 @@ func NewDelegates(app *Client, cfg DelegatesConfig) (*Delegates, error) {
 		d.ownPool = graph.NewTransport(app.cfg.RootCAs, app.cfg.Proxy)
 		login.HTTP = &http.Client{Transport: d.ownPool}
 	}
-	d.discovery = newDiscovery(&loginWire{transport: login.HTTP.Transport})
-	login.wire = d.discovery
-	prove, err := newProver(login)
+	exchange, err := auth.NewExchange(login, app.cfg.Cloud.Scope())
 	if err != nil {
 		return nil, err
 	}
-	d.prove = prove
+	d.exchange = exchange
 	return d, nil
 }
 
@@ -115,7 +112,7 @@ func (d *Delegates) Client(a Assertion) (*Client, error) {
 	if known, ok := d.clients.Get(key); ok {
 		return known.client, nil
 	}
-	client := d.app.onBehalfOf(d.tokens(a.Token))
+	client := d.app.onBehalfOf(d.exchange.Tokens(a.Token))
 	d.clients.Put(key, &delegate{a.Expires, client})
 	if d.timer == nil {
 		d.timer = time.AfterFunc(sweepTime, d.sweep)
@@ -123,17 +120,8 @@ func (d *Delegates) Client(a Assertion) (*Client, error) {
 	return client, nil
 }
 
-// tokens makes the token source of one assertion. A user without consent says
-// nothing of the application's credential, so the observer is not told.
-func (d *Delegates) tokens(assertion string) *tokenSource {
-	return &tokenSource{
-		credential: &userCredential{prove: d.prove, assertion: assertion}, scope: d.app.cfg.Cloud.Scope(),
-		observer: graph.NoObserver{}, explain: userLoginError, logins: d.logins,
-	}
-}
-
 // onBehalfOf is a client like c whose requests carry a user's tokens.
-func (c *Client) onBehalfOf(tokens *tokenSource) *Client {
+func (c *Client) onBehalfOf(tokens *auth.Tokens) *Client {
 	user := *c
 	user.tokens, user.user, user.ownPools = tokens, true, nil
 	user.pipeline = user.newPipeline()
@@ -157,8 +145,7 @@ func (d *Delegates) Close() {
 		d.timer.Stop()
 	}
 	d.mu.Unlock()
-	d.logins.Close()
-	d.discovery.Close()
+	d.exchange.Close()
 	if d.ownPool != nil {
 		d.ownPool.CloseIdleConnections()
 	}

@@ -3,6 +3,9 @@ package graphclient
 import (
 	"context"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+
+	"github.com/parley-gateway/parley/graphclient/auth"
 	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/graphclient/ratelimit"
 )
@@ -18,6 +21,29 @@ type (
 	Observer = graph.Observer
 	Cloud    = graph.Cloud
 )
+
+// The former places of names that have moved to auth.
+type CredentialConfig = auth.CredentialConfig
+
+const (
+	CredentialClientSecret      = auth.CredentialClientSecret
+	CredentialClientCertificate = auth.CredentialClientCertificate
+	CredentialWorkloadIdentity  = auth.CredentialWorkloadIdentity
+	CredentialManagedIdentity   = auth.CredentialManagedIdentity
+	CredentialAzureCLI          = auth.CredentialAzureCLI
+	CredentialNone              = auth.CredentialNone
+)
+
+// NewCredential is auth.NewCredential.
+func NewCredential(cfg CredentialConfig) (azcore.TokenCredential, error) {
+	return auth.NewCredential(cfg)
+}
+
+// CredentialKinds is auth.CredentialKinds.
+func CredentialKinds() []string { return auth.CredentialKinds() }
+
+// DelegatingKinds is auth.DelegatingKinds.
+func DelegatingKinds() []string { return auth.DelegatingKinds() }
 
 // The former places of names that have moved to ratelimit.
 type (

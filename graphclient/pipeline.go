@@ -12,6 +12,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/google/uuid"
 
+	"github.com/parley-gateway/parley/graphclient/auth"
 	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/graphclient/ratelimit"
 )
@@ -51,7 +52,7 @@ func callOf(ctx context.Context) *call {
 func (c *Client) policies() []policy.Policy {
 	return []policy.Policy{
 		&identify{userAgent: c.cfg.UserAgent},
-		&authorize{tokens: c.tokens, user: c.user},
+		auth.NewAuthorize(c.tokens, c.user),
 		&limit{budgets: c.budgets, observer: c.cfg.Observer},
 		&observe{observer: c.cfg.Observer, logger: c.cfg.Logger, clock: c.clock},
 	}

@@ -1,4 +1,4 @@
-package graphclient
+package auth
 
 import (
 	"context"
@@ -26,9 +26,9 @@ const (
 // resetter is a credential that can forget the tokens it keeps.
 type resetter interface{ Reset() }
 
-// tokenSource keeps one token. Concurrent needs share one login. A valid token is
+// Tokens keeps one token of a credential. Concurrent needs share one login. A valid token is
 // served while its successor is fetched or cannot be fetched.
-type tokenSource struct {
+type Tokens struct {
 	credential azcore.TokenCredential
 	scope      string
 	observer   graph.Observer
@@ -52,17 +52,21 @@ type logins = coalesce.Group[loginKey, string]
 
 // loginKey tells logins apart that cannot share a result.
 type loginKey struct {
-	source *tokenSource
+	source *Tokens
 	claims string
 	renew  bool
 }
 
-func newTokenSource(credential azcore.TokenCredential, scope string, observer graph.Observer) *tokenSource {
-	return &tokenSource{credential: credential, scope: scope, observer: observer, explain: loginError, logins: &logins{}}
+// NewTokens returns the tokens of a credential; Close them. The observer is told of each login.
+func NewTokens(credential azcore.TokenCredential, scope string, observer graph.Observer) *Tokens {
+	return &Tokens{credential: credential, scope: scope, observer: observer, explain: loginError, logins: &logins{}}
 }
 
-// get returns a valid token, logging in when there is none.
-func (s *tokenSource) get(ctx context.Context) (string, error) {
+// Close ends logins that are under way and waits for them.
+func (s *Tokens) Close() { s.logins.Close() }
+
+// Get returns a valid token, logging in when there is none.
+func (s *Tokens) Get(ctx context.Context) (string, error) {
 	s.mu.Lock()
 	now := time.Now()
 	if s.valid(now) {
@@ -90,7 +94,7 @@ func (s *tokenSource) get(ctx context.Context) (string, error) {
 // renew replaces a token that Graph rejected, with the claims it asked for or
 // with none. A token that somebody else renewed meanwhile is returned as it
 // is; after a renewed token was rejected too, renewals pause, each time longer.
-func (s *tokenSource) renew(ctx context.Context, rejected, claims string) (string, error) {
+func (s *Tokens) renew(ctx context.Context, rejected, claims string) (string, error) {
 	s.mu.Lock()
 	now := time.Now()
 	if s.token.Token != rejected && s.valid(now) && (claims == "" || claims == s.claims) {
@@ -108,7 +112,7 @@ func (s *tokenSource) renew(ctx context.Context, rejected, claims string) (strin
 }
 
 // accepted notes whether Graph took a renewed token.
-func (s *tokenSource) accepted(ok bool) {
+func (s *Tokens) accepted(ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if ok {
@@ -119,11 +123,11 @@ func (s *tokenSource) accepted(ok bool) {
 	s.rejected++
 }
 
-func (s *tokenSource) valid(now time.Time) bool {
+func (s *Tokens) valid(now time.Time) bool {
 	return s.token.Token != "" && now.Before(s.token.ExpiresOn.Add(-expiryMargin))
 }
 
-func (s *tokenSource) due(now time.Time) bool {
+func (s *Tokens) due(now time.Time) bool {
 	at := s.token.RefreshOn
 	if at.IsZero() {
 		at = s.token.ExpiresOn.Add(-refreshBefore)
@@ -132,19 +136,19 @@ func (s *tokenSource) due(now time.Time) bool {
 }
 
 // start joins the login of this key or begins it.
-func (s *tokenSource) start(key loginKey) *coalesce.Call[loginKey, string] {
+func (s *Tokens) start(key loginKey) *coalesce.Call[loginKey, string] {
 	return s.logins.Start(key, func(ctx context.Context) (string, error) { return s.login(ctx, key) })
 }
 
 // refused says whether the authority refused the last login.
-func (s *tokenSource) refused() bool {
+func (s *Tokens) refused() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.failure != nil && s.failure.Kind == graph.KindCredential
 }
 
 // login fetches a token and keeps it, or the failure.
-func (s *tokenSource) login(ctx context.Context, key loginKey) (string, error) {
+func (s *Tokens) login(ctx context.Context, key loginKey) (string, error) {
 	limited, cancel := context.WithTimeout(ctx, loginTimeout)
 	defer cancel()
 	// A refused login may have used what has been replaced since: the library keeps a workload's token for ten minutes.

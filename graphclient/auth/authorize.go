@@ -1,4 +1,4 @@
-package graphclient
+package auth
 
 import (
 	"net/http"
@@ -16,9 +16,13 @@ import (
 // caller's deadline passes, and it keeps a rejected token's successor from
 // being fetched, since the credential answers from its cache.
 type authorize struct {
-	tokens *tokenSource
+	tokens *Tokens
 	user   bool // the tokens are a user's
 }
+
+// NewAuthorize returns the step of a pipeline that adds the bearer token; no tokens = it adds
+// none. user says that the tokens are a user's, and not the application's.
+func NewAuthorize(tokens *Tokens, user bool) policy.Policy { return &authorize{tokens, user} }
 
 var _ policy.Policy = (*authorize)(nil)
 
@@ -27,7 +31,7 @@ func (p *authorize) Do(req *policy.Request) (*http.Response, error) {
 		return req.Next()
 	}
 	ctx := req.Raw().Context()
-	token, err := p.tokens.get(ctx)
+	token, err := p.tokens.Get(ctx)
 	if err != nil {
 		return nil, err
 	}
