@@ -111,7 +111,7 @@ func listCalls(x *exchange) (*reply, *graphError) {
 	}
 	rep := &reply{context: "communications/callRecords", rows: make(list, 0, to-from)}
 	for i := from; i < to; i++ {
-		rep.rows = append(rep.rows, x.renderCall(&rows[i]).selected(names))
+		rep.rows = append(rep.rows, x.world.renderCall(&rows[i], x.view).selected(names))
 	}
 	if token != "" {
 		rep.next = x.query.link(x.root()+"/communications/callRecords", token)
@@ -170,7 +170,7 @@ func getCall(x *exchange) (*reply, *graphError) {
 		return nil, g
 	}
 	id := x.world.callID(cl)
-	o := append(x.renderCall(cl).selected(names), field{"participants_v2@odata.context", x.callContext(id, "participants_v2")})
+	o := append(x.world.renderCall(cl, x.view).selected(names), field{"participants_v2@odata.context", callContext(x.view.root, id, "participants_v2")})
 	context := "communications/callRecords"
 	path := x.root() + "/communications/callRecords('" + id + "')"
 	switch e {
@@ -191,7 +191,7 @@ func getCall(x *exchange) (*reply, *graphError) {
 		}
 		context += "(" + inner + ")"
 		total, size := x.world.sessionCount(cl), x.pageSize(x.sim.cfg.SessionPageSize)
-		o = append(o, field{"sessions@odata.context", x.callContext(id, inner)}, field{"sessions", x.sessionRows(cl, 0, min(size, total), e == expandSegments)})
+		o = append(o, field{"sessions@odata.context", callContext(x.view.root, id, inner)}, field{"sessions", x.sessionRows(cl, 0, min(size, total), e == expandSegments)})
 		if total > size {
 			o = append(o, field{"sessions@odata.nextLink", path + "/sessions" + expand + "$skiptoken=" + offsetToken(size)})
 		}
@@ -202,7 +202,7 @@ func getCall(x *exchange) (*reply, *graphError) {
 func (x *exchange) sessionRows(cl *call, from, to int, segments bool) list {
 	rows := make(list, 0, to-from)
 	for i := from; i < to; i++ {
-		rows = append(rows, x.renderSession(cl, i, segments))
+		rows = append(rows, x.world.renderSession(cl, i, segments, x.view))
 	}
 	return rows
 }

@@ -202,7 +202,7 @@ func (x *exchange) chatOrder() (bool, *graphError) {
 }
 
 // installedApps are the apps of a chat: those of its bots.
-func (w *world) installedApps(c uint32) []string {
+func installedApps(w *world, c uint32) []string {
 	var out []string
 	for _, m := range w.chats().of(c) {
 		if m.kind() == kindBot {
@@ -234,7 +234,7 @@ func (x *exchange) chatFilter() (func(uint32) bool, *graphError) {
 	return func(c uint32) bool {
 		return n.holds(func(leaf *node) bool {
 			if leaf.path == "installedapps" {
-				return containsFold(x.world.installedApps(c), leaf.left.text)
+				return containsFold(installedApps(x.world, c), leaf.left.text)
 			}
 			return slices.ContainsFunc(x.world.chats().of(c), func(m ref) bool {
 				return m.kind() != kindBot && strings.EqualFold(x.world.people.name(m), leaf.left.text)

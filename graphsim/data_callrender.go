@@ -3,6 +3,7 @@ package graphsim
 import (
 	"fmt"
 	"slices"
+	"strconv"
 )
 
 // communications is a communicationsIdentitySet as the service sends it, with the undeclared members of live answers.
@@ -24,16 +25,17 @@ func (w *world) communications(r ref, upn bool) object {
 }
 
 // callContext writes the @odata.context of a relation inside a record.
-func (x *exchange) callContext(id, relation string) string {
-	return x.root() + "/$metadata#communications/callRecords('" + id + "')/" + relation
+func callContext(root, id, relation string) string {
+	return root + "/$metadata#communications/callRecords('" + id + "')/" + relation
 }
 
 // organizersEnd is when the service stopped to fill the deprecated organizer.
 const organizersEnd = int64(1782777600000) // 2026-06-30T00:00:00Z
 
-func (x *exchange) renderCall(cl *call) object {
-	w, id := x.world, x.world.callID(cl)
-	n, made := cl.version(x.now)
+// renderCall is a callRecord without its sessions and participants.
+func (w *world) renderCall(cl *call, v view) object {
+	id := w.callID(cl)
+	n, made := cl.version(v.now)
 	people := w.attendees(cl)
 	kind := "groupCall"
 	switch {
@@ -57,11 +59,11 @@ func (x *exchange) renderCall(cl *call) object {
 		{"endDateTime", callTime(cl.end, hash2(cl.h, 4)|1)},
 		{"joinWebUrl", join},
 	}...)
-	if x.now < organizersEnd {
+	if v.now < organizersEnd {
 		o = append(o, field{"organizer", w.communications(people[0], false)})
 	}
 	return append(o,
-		field{"organizer_v2@odata.context", x.callContext(id, "organizer_v2/$entity")},
+		field{"organizer_v2@odata.context", callContext(v.root, id, "organizer_v2/$entity")},
 		field{"organizer_v2", w.renderParticipant(people[0], false)},
 	)
 }
@@ -102,8 +104,9 @@ func (w *world) sessionCount(cl *call) int {
 	return 1
 }
 
-func (x *exchange) renderSession(cl *call, i int, segments bool) object {
-	w, people := x.world, x.world.attendees(cl)
+// renderSession is one session of a call, with its segments or without.
+func (w *world) renderSession(cl *call, i int, segments bool, v view) object {
+	people := w.attendees(cl)
 	d := dice(hash3(cl.h, tagSegment, uint64(i)))
 	caller := people[i]
 	callee := object{
@@ -116,7 +119,7 @@ func (x *exchange) renderSession(cl *call, i int, segments bool) object {
 		}},
 	}
 	if w.sessionCount(cl) == 1 {
-		callee = x.endpoint(cl, people[1], &d)
+		callee = w.endpoint(cl, people[1], &d, v)
 	}
 	start := cl.start + int64(i)*1_700%(1+(cl.end-cl.start)/4)
 	startText, endText := callTime(start, cl.h|1), callTime(cl.end, hash2(cl.h, 4)|1)
@@ -127,7 +130,7 @@ func (x *exchange) renderSession(cl *call, i int, segments bool) object {
 		{"endDateTime", endText},
 		{"isTest", false},
 		{"failureInfo", nil},
-		{"caller", x.endpoint(cl, caller, &d)},
+		{"caller", w.endpoint(cl, caller, &d, v)},
 		{"callee", callee},
 	}
 	if d.chance(40) {
@@ -138,14 +141,14 @@ func (x *exchange) renderSession(cl *call, i int, segments bool) object {
 	}
 	rows := list{}
 	for k := range 1 + d.under(2) {
-		rows = append(rows, x.renderSegment(cl, i, k, o, &d))
+		rows = append(rows, renderSegment(cl, i, k, o, &d))
 	}
 	return slices.Concat(o, object{{"segments", rows}})
 }
 
-func (x *exchange) renderSegment(cl *call, i, k int, session object, d *dice) object {
+func renderSegment(cl *call, i, k int, session object, d *dice) object {
 	stream := object{
-		{"streamId", itoa(1_000_000_000 + d.under(900_000_000))},
+		{"streamId", strconv.Itoa(1_000_000_000 + d.under(900_000_000))},
 		{"streamDirection", pick(d, []string{"callerToCallee", "calleeToCaller"})},
 		{"audioCodec", "satin"},
 		{"startDateTime", session.get("startDateTime")},
@@ -202,11 +205,10 @@ func device(d *dice) object {
 	}
 }
 
-func (x *exchange) endpoint(cl *call, r ref, d *dice) object {
-	w := x.world
+func (w *world) endpoint(cl *call, r ref, d *dice, v view) object {
 	family := "teams"
 	if r.kind() == kindAnonymous && d.chance(300) {
-		if family = "unknownFutureValue"; x.view.unknown {
+		if family = "unknownFutureValue"; v.unknown {
 			family = "azureCommunicationServices"
 		}
 	}
@@ -233,7 +235,7 @@ func (x *exchange) endpoint(cl *call, r ref, d *dice) object {
 		{"feedback", nil},
 	}
 	// Ratings reach the record with its second version.
-	if n, _ := cl.version(x.now); n > 1 && d.chance(120) {
+	if n, _ := cl.version(v.now); n > 1 && d.chance(120) {
 		o.set("feedback", object{
 			{"text", nil},
 			{"rating", pick(d, []string{"poor", "good", "excellent"})},

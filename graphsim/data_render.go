@@ -11,6 +11,9 @@ type view struct {
 	unknown bool // Prefer: include-unknown-enum-members
 	typed   bool // every element says its type, as the export does
 
+	root string // of links inside records: scheme, host and version
+	now  int64  // ms
+
 	viewer    ref // whose view of a chat is told; with delegated alone
 	delegated bool
 }

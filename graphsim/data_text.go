@@ -69,7 +69,7 @@ func (w *world) chatText(m *message, d *dice) (body object, attachments, mention
 		if d.chance(400) {
 			return html(`<p>` + escapeHTML(text) + ` <customemoji id="` + randomGUID(m.h).hex() + `" alt="ship_it" source="https://statics.teams.example/emoji/ship_it.png"></customemoji></p>`), list{}, list{}
 		}
-		return html(`<p>` + escapeHTML(text) + ` <a href="https://intranet.` + w.domain + `/page/` + itoa(d.under(900)) + `">page</a> <emoji id="smile" alt="🙂" title="Smile"></emoji></p>`), list{}, list{}
+		return html(`<p>` + escapeHTML(text) + ` <a href="https://intranet.` + w.domain + `/page/` + strconv.Itoa(d.under(900)) + `">page</a> <emoji id="smile" alt="🙂" title="Smile"></emoji></p>`), list{}, list{}
 	}
 }
 

@@ -34,7 +34,7 @@ const (
 
 // world is the data of one tenant. It holds who is in which chat; every other record is computed.
 type world struct {
-	cfg       *Config
+	cfg       dataConfig
 	id        string
 	domain    string
 	seed      uint64
@@ -46,18 +46,37 @@ type world struct {
 	indexes   indexCache
 }
 
-func newWorld(cfg *Config, t Tenant, number int) *world {
-	w := &world{cfg: cfg, id: t.ID, seed: hashString(cfg.Seed, t.ID), anchorDay: cfg.Now().UnixMilli() / dayMS, domain: "lindenhall.example"}
-	if number > 0 {
+// dataConfig describes the data of one tenant.
+type dataConfig struct {
+	// Tenant is the directory's GUID, Number its place among the simulator's tenants.
+	Tenant string
+	Number int
+	// Seed chooses the data.
+	Seed uint64
+	// Users, Chats, Messages, Interactions and Calls are the least numbers of records, Notes is how many users have written to
+	// themselves, Days how far back messages and interactions reach.
+	Users, Chats, Messages, Interactions, Calls, Notes, Days int
+	// Now is the clock. Records later than it do not exist yet.
+	Now func() time.Time
+}
+
+// newWorld prepares the data of a tenant; no record is made yet.
+func newWorld(cfg dataConfig) *world {
+	w := &world{cfg: cfg, id: cfg.Tenant, seed: hashString(cfg.Seed, cfg.Tenant), anchorDay: cfg.Now().UnixMilli() / dayMS, domain: "lindenhall.example"}
+	if number := cfg.Number; number > 0 {
 		w.domain = fmt.Sprintf("%s.tenant%d.example", strings.ToLower(firstNames[number%len(firstNames)]), number)
 	}
 	w.firstDay = w.anchorDay - int64(cfg.Days) + 1
-	w.people = people{seed: w.seed, users: cfg.Users, domain: w.domain, tenant: t.ID}
+	w.people = people{seed: w.seed, users: cfg.Users, domain: w.domain, tenant: cfg.Tenant}
 	w.chats = sync.OnceValue(w.buildChats)
 	w.copilot = sync.OnceValue(w.buildCopilotRates)
 	return w
 }
 
+// users is the number of users.
+func (w *world) users() int { return w.cfg.Users }
+
+// nowMS is the instant of the clock, in milliseconds.
 func (w *world) nowMS() int64 { return w.cfg.Now().UnixMilli() }
 
 func weekday(day int64) time.Weekday { return time.Weekday((day + 4) % 7) }

@@ -62,7 +62,7 @@ func messageClause(n *node) bool {
 }
 
 // messageMatches decides one clause for a message.
-func (w *world) messageMatches(m *message, n *node) bool {
+func messageMatches(w *world, m *message, n *node) bool {
 	if n.path == "messagetype" {
 		return m.system == (n.op == "eq")
 	}
@@ -112,7 +112,7 @@ func exportMessages(x *exchange) (*reply, *graphError) {
 		var keep func(*message) bool
 		if len(rest) > 0 {
 			keep = func(m *message) bool {
-				return allHold(rest, func(n *node) bool { return x.world.messageMatches(m, n) })
+				return allHold(rest, func(n *node) bool { return messageMatches(x.world, m, n) })
 			}
 		}
 		return x.world.mailbox(u, s.lo, s.hi, x.now, keep)

@@ -95,7 +95,7 @@ func listMessages(x *exchange) (*reply, *graphError) {
 		return nil, g
 	}
 	rows := indexed(x.world, fmt.Sprintf("messages %d %s %d %d", c, order, s.lo, s.hi), s.hi, x.now, func() []message {
-		return x.world.thread(c, s, order == "createddatetime", x.now)
+		return thread(x.world, c, s, order == "createddatetime", x.now)
 	})
 	from, to, token, g := x.plainPage(len(rows), size)
 	if g != nil {
@@ -116,7 +116,7 @@ func listMessages(x *exchange) (*reply, *graphError) {
 }
 
 // thread is one chat's messages within s, newest first by creation or by last change.
-func (w *world) thread(c uint32, s span, byCreation bool, now int64) []message {
+func thread(w *world, c uint32, s span, byCreation bool, now int64) []message {
 	key := func(m *message) int64 {
 		if byCreation {
 			return m.created

@@ -45,8 +45,8 @@ func (s *Sim) Oracle(tenant string) *Oracle {
 // Users are all users of the directory, in the order of the list.
 func (o *Oracle) Users() iter.Seq[Person] {
 	return func(yield func(Person) bool) {
-		for i := range o.w.cfg.Users {
-			if !yield(o.w.person(ref(i))) {
+		for i := range o.w.users() {
+			if !yield(person(o.w, ref(i))) {
 				return
 			}
 		}
@@ -156,7 +156,7 @@ func (o *Oracle) Notes(user string, start, end time.Time) iter.Seq[Record] {
 		if !known || !ok {
 			return
 		}
-		for _, m := range o.w.thread(c, bounds(start, end), false, o.w.nowMS()) {
+		for _, m := range thread(o.w, c, bounds(start, end), false, o.w.nowMS()) {
 			if !yield(o.record(user, &m)) {
 				return
 			}
@@ -171,7 +171,7 @@ func (o *Oracle) ChatMessages(chat string, start, end time.Time) iter.Seq[Record
 		if !ok {
 			return
 		}
-		for _, m := range o.w.thread(c, bounds(start, end), false, o.w.nowMS()) {
+		for _, m := range thread(o.w, c, bounds(start, end), false, o.w.nowMS()) {
 			if !yield(o.record("", &m)) {
 				return
 			}

@@ -4,16 +4,10 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
 )
-
-func base64ID(s string) string  { return base64.StdEncoding.EncodeToString([]byte(s)) }
-func base64URL(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
-
-func pathEscape(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
 
 func invalidToken() *graphError { return badRequest("Invalid continuation token") }
 

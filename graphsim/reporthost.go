@@ -72,7 +72,7 @@ func (s *Sim) serveReport(w http.ResponseWriter, r *http.Request) {
 	if x.preFaults() {
 		return
 	}
-	q := usage{period: parts[1], v2: parts[2] == "v2"}
+	q := usage{period: parts[1], v2: parts[2] == "v2", concealed: s.cfg.ConcealNames}
 	w.Header().Set("Content-Disposition", `attachment; filename="CopilotUsageUserDetail.csv"`)
-	x.write(http.StatusOK, "application/octet-stream", world.usageCSV(q, false, x.now))
+	x.write(http.StatusOK, "application/octet-stream", usageCSV(world, q, false, x.now))
 }

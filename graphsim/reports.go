@@ -30,8 +30,9 @@ var usageV2 = [...]string{
 
 // usage is what a report request asks for.
 type usage struct {
-	period string // upper case
-	v2     bool
+	period    string // upper case
+	v2        bool
+	concealed bool // the names are concealed by a setting of the tenant
 }
 
 func (u usage) periods() []int {
@@ -62,7 +63,7 @@ func (x *exchange) usage() (usage, *graphError) {
 			return usage{}, unknownSegment("getMicrosoft365CopilotUsageUserDetail")
 		}
 	}
-	u := usage{period: strings.ToUpper(x.args["period"]), v2: strings.EqualFold(version, "v2")}
+	u := usage{period: strings.ToUpper(x.args["period"]), v2: strings.EqualFold(version, "v2"), concealed: x.sim.cfg.ConcealNames}
 	if version != "" && !u.v2 && !strings.EqualFold(version, "v1") {
 		return u, badRequest("Invalid version: '%s'.", version)
 	}
@@ -105,7 +106,7 @@ func copilotReport(x *exchange) (*reply, *graphError) {
 		return nil, g
 	}
 	if !x.view.beta {
-		return &reply{raw: x.world.usageCSV(u, true, x.now), mime: "application/octet-stream"}, nil
+		return &reply{raw: usageCSV(x.world, u, true, x.now), mime: "application/octet-stream"}, nil
 	}
 	return x.usageReply(u, f)
 }
@@ -130,14 +131,14 @@ func (x *exchange) usageReply(u usage, format string) (*reply, *graphError) {
 	if format == formatCSV {
 		return &reply{location: x.reportLink(u)}, nil
 	}
-	users := x.world.licensedUsers()
+	users := licensedUsers(x.world)
 	from, to, token, g := x.plainPage(len(users), x.sim.cfg.ReportPageSize)
 	if g != nil {
 		return nil, g
 	}
 	rep := &reply{rows: make(list, 0, to-from)}
 	for _, user := range users[from:to] {
-		rep.rows = append(rep.rows, x.world.usageRow(user, u, x.now))
+		rep.rows = append(rep.rows, usageRow(x.world, user, u, x.now))
 	}
 	if token != "" {
 		rep.next = x.query.link(x.base()+x.r.URL.EscapedPath(), token)
@@ -145,9 +146,9 @@ func (x *exchange) usageReply(u usage, format string) (*reply, *graphError) {
 	return rep, nil
 }
 
-func (w *world) licensedUsers() []ref {
+func licensedUsers(w *world) []ref {
 	var out []ref
-	for u := range w.cfg.Users {
+	for u := range w.users() {
 		if w.licensed(ref(u)) {
 			out = append(out, ref(u))
 		}
@@ -161,7 +162,7 @@ func refreshDay(now int64) int64 { return day(now) - 2 }
 func dateOf(d int64) string { return time.Unix(d*86_400, 0).UTC().Format(time.DateOnly) }
 
 // usageDates are the last activity overall and per app; "" = none.
-func (w *world) usageDates(u ref, now int64) (last string, apps [len(usageApps)]string) {
+func usageDates(w *world, u ref, now int64) (last string, apps [len(usageApps)]string) {
 	refresh := refreshDay(now)
 	for i := range apps {
 		d := dice(hash3(w.seed, tagUsage, uint64(u)<<8|uint64(i)))
@@ -176,8 +177,8 @@ func (w *world) usageDates(u ref, now int64) (last string, apps [len(usageApps)]
 }
 
 // names are a row's user principal name and display name, concealed by a setting of the tenant.
-func (w *world) usageNames(u ref) (upn, name string) {
-	if !w.cfg.ConcealNames {
+func usageNames(w *world, u ref, concealed bool) (upn, name string) {
+	if !concealed {
 		return w.people.upn(u), w.people.name(u)
 	}
 	conceal := func(n uint64) string {
@@ -186,9 +187,9 @@ func (w *world) usageNames(u ref) (upn, name string) {
 	return conceal(250), conceal(251)
 }
 
-func (w *world) usageRow(u ref, q usage, now int64) object {
-	upn, name := w.usageNames(u)
-	last, apps := w.usageDates(u, now)
+func usageRow(w *world, u ref, q usage, now int64) object {
+	upn, name := usageNames(w, u, q.concealed)
+	last, apps := usageDates(w, u, now)
 	o := object{{"reportRefreshDate", dateOf(refreshDay(now))}, {"userPrincipalName", upn}, {"displayName", name}, {"lastActivityDate", last}}
 	for i, app := range usageApps {
 		o = append(o, field{app.member, apps[i]})
@@ -202,7 +203,7 @@ func (w *world) usageRow(u ref, q usage, now int64) object {
 
 // usageCSV is the whole report. The two generations order their columns differently and end their lines differently;
 // the older one begins with a byte order mark.
-func (w *world) usageCSV(q usage, v1 bool, now int64) []byte {
+func usageCSV(w *world, q usage, v1 bool, now int64) []byte {
 	var b bytes.Buffer
 	if !v1 {
 		b.WriteString(bom)
@@ -211,11 +212,11 @@ func (w *world) usageCSV(q usage, v1 bool, now int64) []byte {
 	out.UseCRLF = !v1
 	// Writing to a buffer cannot fail.
 	_ = out.Write(usageHeader(q, v1))
-	for _, u := range w.licensedUsers() {
-		upn, name := w.usageNames(u)
-		last, apps := w.usageDates(u, now)
+	for _, u := range licensedUsers(w) {
+		upn, name := usageNames(w, u, q.concealed)
+		last, apps := usageDates(w, u, now)
 		for _, p := range q.periods() {
-			_ = out.Write(w.usageRecord(q, v1, now, p, []string{upn, name, last}, apps[:], u))
+			_ = out.Write(usageRecord(w, q, v1, now, p, []string{upn, name, last}, apps[:], u))
 		}
 	}
 	out.Flush()
@@ -248,7 +249,7 @@ func usageOrder(v1 bool) []int {
 	return []int{1, 2, 3, 4, 5, 6, 7, 0}
 }
 
-func (w *world) usageRecord(q usage, v1 bool, now int64, period int, who, apps []string, u ref) []string {
+func usageRecord(w *world, q usage, v1 bool, now int64, period int, who, apps []string, u ref) []string {
 	row := []string{dateOf(refreshDay(now))}
 	if !v1 {
 		row = append(row, strconv.Itoa(period))

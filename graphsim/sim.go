@@ -50,7 +50,10 @@ func New(cfg Config) (*Sim, error) {
 		return nil, err
 	}
 	for i, t := range cfg.Tenants {
-		s.worlds = append(s.worlds, newWorld(&s.cfg, t, i))
+		s.worlds = append(s.worlds, newWorld(dataConfig{
+			Tenant: t.ID, Number: i, Seed: cfg.Seed, Users: cfg.Users, Chats: cfg.Chats, Messages: cfg.Messages, Interactions: cfg.Interactions,
+			Calls: cfg.Calls, Notes: cfg.Notes, Days: cfg.Days, Now: cfg.Now,
+		}))
 	}
 	return s, nil
 }
@@ -175,9 +178,9 @@ type Person struct{ ID, UPN, Name string }
 
 // DemoUser is the first user of the first tenant. With the default sizes this user has conversations of every kind
 // and recent events of every source.
-func (s *Sim) DemoUser() Person { return s.worlds[0].person(0) }
+func (s *Sim) DemoUser() Person { return person(s.worlds[0], 0) }
 
-func (w *world) person(r ref) Person {
+func person(w *world, r ref) Person {
 	return Person{ID: w.people.id(r), UPN: w.people.upn(r), Name: w.people.name(r)}
 }
 

@@ -8,7 +8,7 @@ const (
 )
 
 // userFields are returned without $select; id comes always, as Graph's directory does.
-func (w *world) renderUser(r ref) object {
+func renderUser(w *world, r ref) object {
 	name := w.people.name(r)
 	given, family, _ := strings.Cut(name, " ")
 	kind := "Member"
@@ -36,7 +36,7 @@ func (w *world) renderUser(r ref) object {
 const userDefaults = 11 // how many of the fields above come unasked
 
 func (x *exchange) selectUser(r ref) object {
-	o := x.world.renderUser(r)
+	o := renderUser(x.world, r)
 	if names := x.query.list("$select"); len(names) > 0 {
 		return o.selected(names)
 	}
@@ -44,7 +44,7 @@ func (x *exchange) selectUser(r ref) object {
 }
 
 func (x *exchange) checkUserSelect() *graphError {
-	known := x.world.renderUser(0)
+	known := renderUser(x.world, 0)
 	for _, n := range x.query.list("$select") {
 		found := false
 		for _, f := range known {
@@ -75,7 +75,7 @@ func listUsers(x *exchange) (*reply, *graphError) {
 	if g := x.checkUserSelect(); g != nil {
 		return nil, g
 	}
-	from, to, token, g := x.plainPage(x.world.cfg.Users, size)
+	from, to, token, g := x.plainPage(x.world.users(), size)
 	if g != nil {
 		return nil, g
 	}
