@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/parley-gateway/parley/graphsim/data"
+
 	"github.com/golang-jwt/jwt/v5"
 )
 
@@ -33,9 +35,9 @@ type Standing struct {
 func (s *Sim) SetStanding(user string, standing Standing) error {
 	found := false
 	for _, w := range s.worlds {
-		if r, ok := w.people.find(user); ok {
+		if r, ok := w.People.Find(user); ok {
 			found = true
-			s.standings.Store(w.people.id(r), standing)
+			s.standings.Store(w.People.ID(r), standing)
 		}
 	}
 	if !found {
@@ -57,9 +59,9 @@ func (s *Sim) serveStanding(x *exchange) {
 
 		Standing
 	}
-	data, err := io.ReadAll(http.MaxBytesReader(x.w, x.r.Body, maxAdminBody))
+	body, err := io.ReadAll(http.MaxBytesReader(x.w, x.r.Body, maxAdminBody))
 	if err == nil {
-		err = json.Unmarshal(data, &asked)
+		err = json.Unmarshal(body, &asked)
 	}
 	if err == nil {
 		err = s.SetStanding(asked.User, asked.Standing)
@@ -100,12 +102,12 @@ func (x *exchange) onBehalfOf(t *Tenant, app *App, form url.Values) {
 	}
 	x.w.Header().Set("Cache-Control", "no-store, no-cache")
 	seconds := int(x.sim.cfg.TokenLifetime / time.Second)
-	x.writeJSON(http.StatusOK, object{
-		{"token_type", "Bearer"},
-		{"scope", granted(audience, scopes)},
-		{"expires_in", seconds},
-		{"ext_expires_in", seconds},
-		{"access_token", signed},
+	x.writeJSON(http.StatusOK, data.Object{
+		member("token_type", "Bearer"),
+		member("scope", granted(audience, scopes)),
+		member("expires_in", seconds),
+		member("ext_expires_in", seconds),
+		member("access_token", signed),
 	})
 }
 
@@ -190,12 +192,12 @@ func (s *Sim) SignUserToken(q UserToken) (string, error) {
 
 // signedIn makes the exchange one of a user; a user whose sessions were revoked is challenged.
 func (x *exchange) signedIn(claims *accessClaims) *graphError {
-	r, ok := x.world.people.find(claims.Object)
+	r, ok := x.world.People.Find(claims.Object)
 	if !ok {
 		return unauthorized("Access token validation failure. Invalid user.")
 	}
 	x.delegated, x.scopes = true, strings.Fields(claims.Scope)
-	x.view.viewer, x.view.delegated = r, true
+	x.view.Viewer, x.view.Delegated = r, true
 	if x.sim.standing(claims.Object).Revoked {
 		g := unauthorized("Continuous access evaluation resulted in challenge with result: InteractionRequired and code: TokenIssuedBeforeRevocationTimestamp")
 		challenge := base64.StdEncoding.EncodeToString([]byte(`{"access_token":{"nbf":{"essential":true,"value":"1"}}}`))
@@ -207,7 +209,7 @@ func (x *exchange) signedIn(claims *accessClaims) *graphError {
 
 // asUser reads a delegated path: /me and /chats are the signed-in user's.
 func (x *exchange) asUser(rest []string) []string {
-	self := x.world.people.id(x.view.viewer)
+	self := x.world.People.ID(x.view.Viewer)
 	switch {
 	case !x.delegated || len(rest) == 0:
 		return rest
@@ -236,11 +238,11 @@ func (x *exchange) allowedUser(r *route) *graphError {
 		if g != nil {
 			return g
 		}
-		if u != x.view.viewer {
+		if u != x.view.Viewer {
 			return &graphError{status: http.StatusForbidden, code: "Forbidden", message: "Access to another user's data is not allowed in delegated context."}
 		}
 	}
-	if r.source == SourceUsage && !x.sim.standing(x.world.people.id(x.view.viewer)).ReportsReader {
+	if r.source == SourceUsage && !x.sim.standing(x.world.People.ID(x.view.Viewer)).ReportsReader {
 		return &graphError{status: http.StatusForbidden, code: "Forbidden", message: "User is not in the allowed roles"}
 	}
 	return nil

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/parley-gateway/parley/graphsim/data"
+
 	"github.com/golang-jwt/jwt/v5"
 )
 
@@ -72,23 +74,23 @@ func (s *Sim) SignCaller(q CallerToken) (string, error) {
 	if w == nil {
 		return "", fmt.Errorf("graphsim: no tenant %q", q.Tenant)
 	}
-	claims := callerClaims{Tenant: w.id, Client: q.ClientID, Roles: q.Roles, Version: "2.0", UniqueID: rand.Text()}
+	claims := callerClaims{Tenant: w.ID, Client: q.ClientID, Roles: q.Roles, Version: "2.0", UniqueID: rand.Text()}
 	if q.User == "" {
 		if claims.Client == "" {
 			claims.Client = DemoClientID
 		}
 		// The service principal of an application: one in each directory.
-		claims.Object = guidOf(w.id + "/" + claims.Client)
+		claims.Object = guidOf(w.ID + "/" + claims.Client)
 		claims.Subject, claims.IDType = claims.Object, "app"
 	} else {
-		r, ok := w.people.find(q.User)
+		r, ok := w.People.Find(q.User)
 		if !ok {
 			return "", fmt.Errorf("graphsim: no such user in tenant %q", q.Tenant)
 		}
 		if claims.Client == "" {
 			claims.Client = DemoWebClientID
 		}
-		claims.Object, claims.SignIn = w.people.id(r), w.people.upn(r)
+		claims.Object, claims.SignIn = w.People.ID(r), w.People.UPN(r)
 		// Entra's subjects differ by application.
 		claims.Subject = guidOf(claims.Object + "/" + claims.Client)
 		claims.Scope = strings.Join(q.Scopes, " ")
@@ -105,7 +107,7 @@ func (s *Sim) SignCaller(q CallerToken) (string, error) {
 	if q.Lifetime == 0 {
 		q.Lifetime = s.cfg.TokenLifetime
 	}
-	claims.Issuer = strings.ReplaceAll(s.CallerIssuer(), "{tid}", w.id)
+	claims.Issuer = strings.ReplaceAll(s.CallerIssuer(), "{tid}", w.ID)
 	claims.Audience = jwt.ClaimStrings{q.Audience}
 	claims.IssuedAt, claims.NotBefore = jwt.NewNumericDate(q.IssuedAt), jwt.NewNumericDate(q.IssuedAt)
 	claims.ExpiresAt = jwt.NewNumericDate(q.IssuedAt.Add(q.Lifetime))
@@ -125,7 +127,7 @@ func (s *Sim) SignCaller(q CallerToken) (string, error) {
 // guidOf makes a GUID of a text.
 func guidOf(text string) string {
 	sum := sha256.Sum256([]byte(text))
-	g := guid(sum[:16])
+	g := data.GUID(sum[:16])
 	g[6], g[8] = g[6]&0x0f|0x40, g[8]&0x3f|0x80
 	return g.String()
 }

@@ -4,6 +4,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"github.com/parley-gateway/parley/graphsim/data"
 )
 
 const callMissing = "Could not find the requested call record. Records about calls or online meetings that started more than 30 days ago are not available."
@@ -17,7 +19,7 @@ var callProperties = []string{
 func (x *exchange) callSelect() ([]string, *graphError) {
 	names := x.query.list("$select")
 	for _, n := range names {
-		if !containsFold(callProperties, n) {
+		if !data.ContainsFold(callProperties, n) {
 			return nil, badRequest("Could not find a property named '%s' on type 'microsoft.graph.callRecords.callRecord'.", n)
 		}
 	}
@@ -25,7 +27,7 @@ func (x *exchange) callSelect() ([]string, *graphError) {
 }
 
 // callFilter reads the list's filter: bounds of startDateTime, and one participant, joined by and.
-func (x *exchange) callFilter() (lo, hi int64, keep func(*call) bool, g *graphError) {
+func (x *exchange) callFilter() (lo, hi int64, keep func(*data.Call) bool, g *graphError) {
 	hi = math.MaxInt64
 	text, ok := x.query.get("$filter")
 	if !ok {
@@ -55,18 +57,18 @@ func (x *exchange) callFilter() (lo, hi int64, keep func(*call) bool, g *graphEr
 	if len(bounds) > 0 && len(who) > 0 && x.sim.cfg.RefuseCallFilterCombination {
 		return 0, 0, nil, badRequest("The combination of filters on startDateTime and participants_v2 is not supported.")
 	}
-	return lo, hi, func(cl *call) bool {
+	return lo, hi, func(cl *data.Call) bool {
 		for _, b := range bounds {
-			if !b.compareNS(cl.startNS()) {
+			if !b.compareNS(cl.StartNS()) {
 				return false
 			}
 		}
 		if len(who) == 0 || x.sim.cfg.IgnoreCallParticipant {
 			return true
 		}
-		people := x.world.attendees(cl)
+		people := x.world.Attendees(cl)
 		return !slices.ContainsFunc(who, func(id string) bool {
-			return !slices.ContainsFunc(people, func(r ref) bool { return strings.EqualFold(x.world.people.id(r), id) })
+			return !slices.ContainsFunc(people, func(r data.Ref) bool { return strings.EqualFold(x.world.People.ID(r), id) })
 		})
 	}, nil
 }
@@ -104,14 +106,14 @@ func listCalls(x *exchange) (*reply, *graphError) {
 		return nil, g
 	}
 	filter, _ := x.query.get("$filter")
-	rows := indexed(x.world, "calls "+filter, math.MaxInt64, x.now, func() []call { return x.world.calls(lo, hi, x.now, keep) })
+	rows := data.Indexed(x.world, "calls "+filter, math.MaxInt64, x.now, func() []data.Call { return x.world.Calls(lo, hi, x.now, keep) })
 	from, to, token, g := x.plainPage(len(rows), x.pageSize(x.sim.cfg.CallPageSize))
 	if g != nil {
 		return nil, g
 	}
-	rep := &reply{context: "communications/callRecords", rows: make(list, 0, to-from)}
+	rep := &reply{context: "communications/callRecords", rows: make(data.List, 0, to-from)}
 	for i := from; i < to; i++ {
-		rep.rows = append(rep.rows, x.world.renderCall(&rows[i], x.view).selected(names))
+		rep.rows = append(rep.rows, x.world.RenderCall(&rows[i], x.view).Selected(names))
 	}
 	if token != "" {
 		rep.next = x.query.link(x.root()+"/communications/callRecords", token)
@@ -120,9 +122,9 @@ func listCalls(x *exchange) (*reply, *graphError) {
 }
 
 // callOf resolves the path's record: not found while it is too new and again when it is too old.
-func (x *exchange) callOf() (*call, *graphError) {
-	cl, ok := x.world.findCall(x.params["call"])
-	if !ok || !cl.available(x.now) {
+func (x *exchange) callOf() (*data.Call, *graphError) {
+	cl, ok := x.world.FindCall(x.params["call"])
+	if !ok || !cl.Available(x.now) {
 		return nil, notFound(callMissing)
 	}
 	return &cl, nil
@@ -169,40 +171,40 @@ func getCall(x *exchange) (*reply, *graphError) {
 	if g != nil {
 		return nil, g
 	}
-	id := x.world.callID(cl)
-	o := append(x.world.renderCall(cl, x.view).selected(names), field{"participants_v2@odata.context", callContext(x.view.root, id, "participants_v2")})
+	id := x.world.CallID(cl)
+	o := append(x.world.RenderCall(cl, x.view).Selected(names), member("participants_v2@odata.context", data.CallContext(x.view.Root, id, "participants_v2")))
 	context := "communications/callRecords"
 	path := x.root() + "/communications/callRecords('" + id + "')"
 	switch e {
 	case expandNothing:
 	case expandParticipants:
 		context += "(participants_v2())"
-		rows := x.world.participantRows(cl)
+		rows := x.world.ParticipantRows(cl)
 		size := x.pageSize(x.sim.cfg.ParticipantPageSize)
 		if len(rows) > size {
 			rows = rows[:size]
-			o = append(o, field{"participants_v2@odata.nextLink", path + "/participants_v2?$skiptoken=" + offsetToken(size)})
+			o = append(o, member("participants_v2@odata.nextLink", path+"/participants_v2?$skiptoken="+offsetToken(size)))
 		}
-		o = append(o, field{"participants_v2", rows})
+		o = append(o, member("participants_v2", rows))
 	default:
 		inner, expand := "sessions()", "?"
 		if e == expandSegments {
 			inner, expand = "sessions(segments())", "?$expand=segments&"
 		}
 		context += "(" + inner + ")"
-		total, size := x.world.sessionCount(cl), x.pageSize(x.sim.cfg.SessionPageSize)
-		o = append(o, field{"sessions@odata.context", callContext(x.view.root, id, inner)}, field{"sessions", x.sessionRows(cl, 0, min(size, total), e == expandSegments)})
+		total, size := x.world.SessionCount(cl), x.pageSize(x.sim.cfg.SessionPageSize)
+		o = append(o, member("sessions@odata.context", data.CallContext(x.view.Root, id, inner)), member("sessions", x.sessionRows(cl, 0, min(size, total), e == expandSegments)))
 		if total > size {
-			o = append(o, field{"sessions@odata.nextLink", path + "/sessions" + expand + "$skiptoken=" + offsetToken(size)})
+			o = append(o, member("sessions@odata.nextLink", path+"/sessions"+expand+"$skiptoken="+offsetToken(size)))
 		}
 	}
 	return &reply{context: context + "/$entity", entity: o}, nil
 }
 
-func (x *exchange) sessionRows(cl *call, from, to int, segments bool) list {
-	rows := make(list, 0, to-from)
+func (x *exchange) sessionRows(cl *data.Call, from, to int, segments bool) data.List {
+	rows := make(data.List, 0, to-from)
 	for i := from; i < to; i++ {
-		rows = append(rows, x.world.renderSession(cl, i, segments, x.view))
+		rows = append(rows, x.world.RenderSession(cl, i, segments, x.view))
 	}
 	return rows
 }
@@ -219,15 +221,15 @@ func listSessions(x *exchange) (*reply, *graphError) {
 	if g != nil {
 		return nil, g
 	}
-	from, to, token, g := x.plainPage(x.world.sessionCount(cl), x.pageSize(x.sim.cfg.SessionPageSize))
+	from, to, token, g := x.plainPage(x.world.SessionCount(cl), x.pageSize(x.sim.cfg.SessionPageSize))
 	if g != nil {
 		return nil, g
 	}
-	id := x.world.callID(cl)
+	id := x.world.CallID(cl)
 	rep := &reply{context: "communications/callRecords('" + id + "')/sessions", rows: x.sessionRows(cl, from, to, segments)}
 	names := x.query.list("$select")
 	for i, row := range rep.rows {
-		rep.rows[i] = row.selected(names)
+		rep.rows[i] = row.Selected(names)
 	}
 	if token != "" {
 		rep.next = x.query.link(x.root()+"/communications/callRecords('"+id+"')/sessions", token)
@@ -240,15 +242,15 @@ func listParticipants(x *exchange) (*reply, *graphError) {
 	if g != nil {
 		return nil, g
 	}
-	rows := x.world.participantRows(cl)
+	rows := x.world.ParticipantRows(cl)
 	from, to, token, g := x.plainPage(len(rows), x.pageSize(x.sim.cfg.ParticipantPageSize))
 	if g != nil {
 		return nil, g
 	}
-	id, names := x.world.callID(cl), x.query.list("$select")
-	rep := &reply{context: "communications/callRecords('" + id + "')/participants_v2", rows: make(list, 0, to-from)}
+	id, names := x.world.CallID(cl), x.query.list("$select")
+	rep := &reply{context: "communications/callRecords('" + id + "')/participants_v2", rows: make(data.List, 0, to-from)}
 	for _, row := range rows[from:to] {
-		rep.rows = append(rep.rows, row.selected(names))
+		rep.rows = append(rep.rows, row.Selected(names))
 	}
 	if token != "" {
 		rep.next = x.query.link(x.root()+"/communications/callRecords('"+id+"')/participants_v2", token)
@@ -262,7 +264,7 @@ func getOrganizer(x *exchange) (*reply, *graphError) {
 		return nil, g
 	}
 	return &reply{
-		context: "communications/callRecords('" + x.world.callID(cl) + "')/organizer_v2/$entity",
-		entity:  x.world.renderParticipant(x.world.attendees(cl)[0], false),
+		context: "communications/callRecords('" + x.world.CallID(cl) + "')/organizer_v2/$entity",
+		entity:  x.world.RenderParticipant(x.world.Attendees(cl)[0], false),
 	}, nil
 }

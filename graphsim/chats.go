@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"github.com/parley-gateway/parley/graphsim/data"
 )
 
 const (
@@ -23,7 +25,7 @@ func (x *exchange) threadOf() (uint32, *graphError) {
 	if !isNoChat(x.params["chat"]) {
 		return x.chatOf()
 	}
-	u := x.view.viewer
+	u := x.view.Viewer
 	if _, below := x.params["user"]; below {
 		var g *graphError
 		if u, g = x.user(); g != nil {
@@ -32,8 +34,8 @@ func (x *exchange) threadOf() (uint32, *graphError) {
 	} else if !x.delegated {
 		return 0, notAChat()
 	}
-	c, ok := x.world.notesOf(u)
-	if !ok || x.params["chat"] != notesThread {
+	c, ok := x.world.NotesOf(u)
+	if !ok || x.params["chat"] != data.NotesThread {
 		return 0, notFound("NotFound")
 	}
 	return c, nil
@@ -45,17 +47,17 @@ func (x *exchange) chatOf() (uint32, *graphError) {
 	if isNoChat(id) {
 		return 0, notAChat()
 	}
-	c, ok := x.world.findChat(id)
+	c, ok := x.world.FindChat(id)
 	if _, below := x.params["user"]; below {
 		u, g := x.user()
 		if g != nil {
 			return 0, g
 		}
-		ok = ok && x.world.isMember(c, u)
+		ok = ok && x.world.IsMember(c, u)
 	} else if x.delegated {
-		ok = ok && x.world.isMember(c, x.view.viewer)
+		ok = ok && x.world.IsMember(c, x.view.Viewer)
 	}
-	if !ok || x.world.chatCreated(c) > x.now {
+	if !ok || x.world.ChatCreated(c) > x.now {
 		return 0, notFound("NotFound")
 	}
 	return c, nil
@@ -93,23 +95,23 @@ func (e chatExpand) context() string {
 }
 
 // expandedChat is a chat with at most 25 members, as the service cuts them without a word.
-func (x *exchange) expandedChat(c uint32, e chatExpand) object {
+func (x *exchange) expandedChat(c uint32, e chatExpand) data.Object {
 	w := x.world
-	o := w.renderChat(c, x.view)
+	o := w.RenderChat(c, x.view)
 	if e.members {
-		members := w.chats().of(c)
-		rows := make(list, 0, expandMembers)
+		members := w.Chats().Of(c)
+		rows := make(data.List, 0, expandMembers)
 		for i, m := range members[:min(len(members), expandMembers)] {
-			rows = append(rows, w.renderMember(c, m, i == 0))
+			rows = append(rows, w.RenderMember(c, m, i == 0))
 		}
-		o = append(o, field{"members@odata.context", x.root() + "/$metadata#chats('" + pathEscape(w.chatID(c)) + "')/members"}, field{"members", rows})
+		o = append(o, member("members@odata.context", x.root()+"/$metadata#chats('"+data.PathEscape(w.ChatID(c))+"')/members"), member("members", rows))
 	}
 	if e.preview {
 		var preview any
-		if m, ok := w.lastMessage(c, x.now); ok {
-			preview = w.renderPreview(&m, x.view)
+		if m, ok := w.LastMessage(c, x.now); ok {
+			preview = w.RenderPreview(&m, x.view)
 		}
-		o = append(o, field{"lastMessagePreview", preview})
+		o = append(o, member("lastMessagePreview", preview))
 	}
 	return o
 }
@@ -144,32 +146,32 @@ func listChats(x *exchange) (*reply, *graphError) {
 	}
 	from = min(from, len(chats))
 	to := min(from+size, len(chats))
-	rep := &reply{context: e.context(), count: true, rows: make(list, 0, to-from)}
+	rep := &reply{context: e.context(), count: true, rows: make(data.List, 0, to-from)}
 	for _, c := range chats[from:to] {
 		rep.rows = append(rep.rows, x.expandedChat(c, e))
 	}
 	if to < len(chats) {
-		rep.next = x.query.link(x.root()+"/users/"+pathEscape(x.params["user"])+"/chats", chatToken(to, ordered))
+		rep.next = x.query.link(x.root()+"/users/"+data.PathEscape(x.params["user"])+"/chats", chatToken(to, ordered))
 	}
 	return rep, nil
 }
 
 // userChats are the chats that exist by now and that keep accepts, by their last message or in the service's own order.
-func (x *exchange) userChats(u ref, ordered bool, keep func(uint32) bool) []uint32 {
+func (x *exchange) userChats(u data.Ref, ordered bool, keep func(uint32) bool) []uint32 {
 	type place struct {
 		chat uint32
 		at   int64
 	}
 	var places []place
-	for _, c := range x.world.chats().chatsOf(u) {
-		if x.world.chats().kinds[c] == notes || x.world.chatCreated(c) > x.now || (keep != nil && !keep(c)) {
+	for _, c := range x.world.Chats().ChatsOf(u) {
+		if x.world.Chats().Kinds[c] == data.NotesChat || x.world.ChatCreated(c) > x.now || (keep != nil && !keep(c)) {
 			continue
 		}
-		p := place{chat: c, at: x.world.chatCreated(c)}
+		p := place{chat: c, at: x.world.ChatCreated(c)}
 		if ordered {
 			p.at = 0
-			if m, ok := x.world.lastMessage(c, x.now); ok {
-				p.at = m.created
+			if m, ok := x.world.LastMessage(c, x.now); ok {
+				p.at = m.Created
 			}
 		}
 		places = append(places, p)
@@ -202,11 +204,11 @@ func (x *exchange) chatOrder() (bool, *graphError) {
 }
 
 // installedApps are the apps of a chat: those of its bots.
-func installedApps(w *world, c uint32) []string {
+func installedApps(w *data.World, c uint32) []string {
 	var out []string
-	for _, m := range w.chats().of(c) {
-		if m.kind() == kindBot {
-			out = append(out, w.people.id(kindBot|ref(m.index()%len(bots))))
+	for _, m := range w.Chats().Of(c) {
+		if m.Kind() == data.KindBot {
+			out = append(out, w.People.ID(data.KindBot|data.Ref(m.Index()%len(data.Bots))))
 		}
 	}
 	return out
@@ -234,10 +236,10 @@ func (x *exchange) chatFilter() (func(uint32) bool, *graphError) {
 	return func(c uint32) bool {
 		return n.holds(func(leaf *node) bool {
 			if leaf.path == "installedapps" {
-				return containsFold(installedApps(x.world, c), leaf.left.text)
+				return data.ContainsFold(installedApps(x.world, c), leaf.left.text)
 			}
-			return slices.ContainsFunc(x.world.chats().of(c), func(m ref) bool {
-				return m.kind() != kindBot && strings.EqualFold(x.world.people.name(m), leaf.left.text)
+			return slices.ContainsFunc(x.world.Chats().Of(c), func(m data.Ref) bool {
+				return m.Kind() != data.KindBot && strings.EqualFold(x.world.People.Name(m), leaf.left.text)
 			})
 		})
 	}, nil
@@ -260,11 +262,11 @@ func listMembers(x *exchange) (*reply, *graphError) {
 	if g != nil {
 		return nil, g
 	}
-	members := x.world.chats().of(c)
-	rep := &reply{context: "chats('" + pathEscape(x.params["chat"]) + "')/members", count: true, rows: make(list, 0, len(members))}
+	members := x.world.Chats().Of(c)
+	rep := &reply{context: "chats('" + data.PathEscape(x.params["chat"]) + "')/members", count: true, rows: make(data.List, 0, len(members))}
 	for i, m := range members {
-		if m.kind() != kindBot {
-			rep.rows = append(rep.rows, x.world.renderMember(c, m, i == 0))
+		if m.Kind() != data.KindBot {
+			rep.rows = append(rep.rows, x.world.RenderMember(c, m, i == 0))
 		}
 	}
 	return rep, nil

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net"
 	"time"
+
+	"github.com/parley-gateway/parley/graphsim/data"
 )
 
 // Defaults of [Config].
@@ -156,8 +158,8 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Notes > c.Users {
 		return c, fmt.Errorf("graphsim: Notes is %d, more than there are Users", c.Notes)
 	}
-	if c.Users > maxIndex || c.Chats > maxIndex {
-		return c, fmt.Errorf("graphsim: Users and Chats may be at most %d", maxIndex)
+	if c.Users > data.MaxIndex || c.Chats > data.MaxIndex {
+		return c, fmt.Errorf("graphsim: Users and Chats may be at most %d", data.MaxIndex)
 	}
 	if c.Days > 3650 {
 		return c, fmt.Errorf("graphsim: Days is %d, at most 3650", c.Days)

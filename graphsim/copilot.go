@@ -1,6 +1,10 @@
 package graphsim
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/parley-gateway/parley/graphsim/data"
+)
 
 // interactionClause tells the documented clause beside the interval: an app.
 func interactionClause(n *node) bool {
@@ -21,29 +25,29 @@ func exportInteractions(x *exchange) (*reply, *graphError) {
 	if g != nil {
 		return nil, g
 	}
-	if !x.world.licensed(u) {
+	if !x.world.Licensed(u) {
 		return nil, &graphError{status: http.StatusForbidden, code: "Forbidden", message: "UnknownError"}
 	}
 	filter, _ := x.query.get("$filter")
-	rows := indexed(x.world, indexKey("copilot ", u, filter), s.hi, x.now, func() []interaction {
-		var keep func(*interaction) bool
+	rows := data.Indexed(x.world, data.IndexKey("copilot ", u, filter), s.hi, x.now, func() []data.Interaction {
+		var keep func(*data.Interaction) bool
 		if len(rest) > 0 {
-			keep = func(in *interaction) bool {
-				return allHold(rest, func(n *node) bool { return n.compareText(copilotApps[in.app].class) })
+			keep = func(in *data.Interaction) bool {
+				return allHold(rest, func(n *node) bool { return n.compareText(data.CopilotApps[in.App].Class) })
 			}
 		}
-		return x.world.history(u, s.lo, s.hi, x.now, keep)
+		return x.world.History(u, s.lo, s.hi, x.now, keep)
 	})
 	from, to, token, g := x.exportPage(len(rows), min(size, x.sim.cfg.MaxTop))
 	if g != nil {
 		return nil, g
 	}
-	rep := &reply{context: "Collection(microsoft.graph.aiInteraction)", count: true, rows: make(list, 0, to-from)}
+	rep := &reply{context: "Collection(microsoft.graph.aiInteraction)", count: true, rows: make(data.List, 0, to-from)}
 	for i := from; i < to; i++ {
-		rep.rows = append(rep.rows, x.world.renderInteraction(&rows[i], x.view))
+		rep.rows = append(rep.rows, x.world.RenderInteraction(&rows[i], x.view))
 	}
 	if token != "" {
-		rep.next = x.query.link(x.root()+"/copilot/users/"+pathEscape(x.params["user"])+"/interactionHistory/getAllEnterpriseInteractions", token)
+		rep.next = x.query.link(x.root()+"/copilot/users/"+data.PathEscape(x.params["user"])+"/interactionHistory/getAllEnterpriseInteractions", token)
 	}
 	return rep, nil
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/parley-gateway/parley/graphsim/data"
+
 	"github.com/golang-jwt/jwt/v5"
 )
 
@@ -62,36 +64,36 @@ func (x *exchange) authority(t *Tenant) string { return x.base() + "/" + t.ID }
 
 func (x *exchange) discovery(t *Tenant) {
 	a := x.authority(t)
-	x.writeJSON(http.StatusOK, object{
-		{"token_endpoint", a + "/oauth2/v2.0/token"},
-		{"token_endpoint_auth_methods_supported", []string{"client_secret_post", "private_key_jwt", "client_secret_basic"}},
-		{"jwks_uri", a + "/discovery/v2.0/keys"},
-		{"issuer", a + "/v2.0"},
-		{"authorization_endpoint", a + "/oauth2/v2.0/authorize"},
-		{"response_types_supported", []string{"code", "id_token", "token"}},
-		{"subject_types_supported", []string{"pairwise"}},
-		{"id_token_signing_alg_values_supported", []string{"RS256"}},
-		{"tenant_region_scope", "EU"},
-		{"cloud_instance_name", "microsoftonline.com"},
-		{"msgraph_host", "graph.microsoft.com"},
+	x.writeJSON(http.StatusOK, data.Object{
+		member("token_endpoint", a+"/oauth2/v2.0/token"),
+		member("token_endpoint_auth_methods_supported", []string{"client_secret_post", "private_key_jwt", "client_secret_basic"}),
+		member("jwks_uri", a+"/discovery/v2.0/keys"),
+		member("issuer", a+"/v2.0"),
+		member("authorization_endpoint", a+"/oauth2/v2.0/authorize"),
+		member("response_types_supported", []string{"code", "id_token", "token"}),
+		member("subject_types_supported", []string{"pairwise"}),
+		member("id_token_signing_alg_values_supported", []string{"RS256"}),
+		member("tenant_region_scope", "EU"),
+		member("cloud_instance_name", "microsoftonline.com"),
+		member("msgraph_host", "graph.microsoft.com"),
 	})
 }
 
 func (x *exchange) entraFail(e *entraError) {
 	now := x.sim.cfg.Now().UTC()
-	answer := object{
-		{"error", e.code},
-		{"error_description", "AADSTS" + itoa(e.number) + ": " + e.text + " Trace ID: " + x.requestID + " Correlation ID: " + x.clientID + " Timestamp: " + now.Format("2006-01-02 15:04:05Z")},
-		{"error_codes", []string{itoa(e.number)}},
-		{"timestamp", now.Format("2006-01-02 15:04:05Z")},
-		{"trace_id", x.requestID},
-		{"correlation_id", x.clientID},
+	answer := data.Object{
+		member("error", e.code),
+		member("error_description", "AADSTS"+itoa(e.number)+": "+e.text+" Trace ID: "+x.requestID+" Correlation ID: "+x.clientID+" Timestamp: "+now.Format("2006-01-02 15:04:05Z")),
+		member("error_codes", []string{itoa(e.number)}),
+		member("timestamp", now.Format("2006-01-02 15:04:05Z")),
+		member("trace_id", x.requestID),
+		member("correlation_id", x.clientID),
 	}
 	if e.suberror != "" {
-		answer = append(answer, field{"suberror", e.suberror})
+		answer = append(answer, member("suberror", e.suberror))
 	}
 	if e.claims != "" {
-		answer = append(answer, field{"claims", e.claims})
+		answer = append(answer, member("claims", e.claims))
 	}
 	x.writeJSON(e.status, answer)
 }
@@ -139,7 +141,7 @@ func (x *exchange) token(t *Tenant) {
 	}
 	x.w.Header().Set("Cache-Control", "no-store, no-cache")
 	seconds := int(x.sim.cfg.TokenLifetime / time.Second)
-	x.writeJSON(http.StatusOK, object{{"token_type", "Bearer"}, {"expires_in", seconds}, {"ext_expires_in", seconds}, {"access_token", signed}})
+	x.writeJSON(http.StatusOK, data.Object{member("token_type", "Bearer"), member("expires_in", seconds), member("ext_expires_in", seconds), member("access_token", signed)})
 }
 
 // audienceOf is the resource of a scope that ends with /.default; empty for none.

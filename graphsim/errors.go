@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/parley-gateway/parley/graphsim/data"
 )
 
 // graphError is a refusal in Graph's own shape.
@@ -12,7 +14,7 @@ type graphError struct {
 	status        int
 	code, message string
 	header        http.Header
-	inner         object // additional members of innerError
+	inner         data.Object // additional members of innerError
 }
 
 func (e *graphError) Error() string { return e.code + ": " + e.message }
@@ -53,12 +55,15 @@ func notFound(message string) *graphError {
 }
 
 // body is the error object; Graph writes the date without an offset.
-func (e *graphError) body(requestID, clientRequestID string, now time.Time) object {
-	inner := append(object{}, e.inner...)
+func (e *graphError) body(requestID, clientRequestID string, now time.Time) data.Object {
+	inner := append(data.Object{}, e.inner...)
 	inner = append(inner,
-		field{"date", now.UTC().Format("2006-01-02T15:04:05")},
-		field{"request-id", requestID},
-		field{"client-request-id", clientRequestID},
+		member("date", now.UTC().Format("2006-01-02T15:04:05")),
+		member("request-id", requestID),
+		member("client-request-id", clientRequestID),
 	)
-	return object{{"error", object{{"code", e.code}, {"message", e.message}, {"innerError", inner}}}}
+	return data.Object{member("error", data.Object{member("code", e.code), member("message", e.message), member("innerError", inner)})}
 }
+
+// member is one member of a JSON object.
+func member(name string, value any) data.Field { return data.Field{Key: name, Value: value} }

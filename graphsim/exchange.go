@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/parley-gateway/parley/graphsim/data"
 )
 
 // exchange is one request on its way through the simulator.
@@ -16,13 +18,13 @@ type exchange struct {
 	engine  *faultEngine
 	w       http.ResponseWriter
 	r       *http.Request
-	world   *world
+	world   *data.World
 	version string // v1.0 or beta
 	source  string
 	params  map[string]string
 	args    map[string]string // arguments of a function call in the path
 	query   query
-	view    view
+	view    data.View
 	roles   []string
 	scopes  []string // of a delegated token, whose user is view.viewer
 	now     int64    // ms
@@ -40,8 +42,8 @@ type reply struct {
 	context  string // behind $metadata; "" = none
 	count    bool
 	next     string // whole link
-	rows     list
-	entity   object
+	rows     data.List
+	entity   data.Object
 	raw      []byte
 	mime     string
 	location string
@@ -63,7 +65,7 @@ func (s *Sim) serveHTTP(engine *faultEngine, w http.ResponseWriter, r *http.Requ
 		s.log.add(x, "graph")
 		s.cfg.Logger.DebugContext(r.Context(), "graphsim request", "method", r.Method, "source", x.source, "status", x.status, "took", time.Since(began))
 	}()
-	x.requestID = randomGUID(s.log.next()).String()
+	x.requestID = data.RandomGUID(s.log.next()).String()
 	if x.clientID = r.Header.Get("Client-Request-Id"); x.clientID == "" || len(x.clientID) > 128 {
 		x.clientID = x.requestID
 	}
@@ -103,7 +105,7 @@ func (x *exchange) readPrefer() {
 			name, value, _ := strings.Cut(strings.TrimSpace(p), "=")
 			switch strings.ToLower(strings.TrimSpace(name)) {
 			case "include-unknown-enum-members":
-				x.view.unknown = true
+				x.view.Unknown = true
 			case "omit-values":
 				x.omitNulls = strings.EqualFold(strings.TrimSpace(value), "nulls")
 			case "odata.maxpagesize", "maxpagesize":
@@ -147,9 +149,9 @@ func (x *exchange) base() string {
 func (x *exchange) root() string { return x.base() + "/" + x.version }
 
 // user resolves the path's user in the tenant of the token.
-func (x *exchange) user() (ref, *graphError) {
+func (x *exchange) user() (data.Ref, *graphError) {
 	id := x.params["user"]
-	if u, ok := x.world.people.find(id); ok {
+	if u, ok := x.world.People.Find(id); ok {
 		return u, nil
 	}
 	return 0, notInDirectory(id)
@@ -166,7 +168,7 @@ func (x *exchange) writeJSON(status int, v any) {
 		buffer = new([]byte)
 	}
 	defer x.sim.buffers.Put(buffer)
-	*buffer = appendJSON((*buffer)[:0], v)
+	*buffer = data.AppendJSON((*buffer)[:0], v)
 	x.write(status, "application/json; odata.metadata=minimal; odata.streaming=true; IEEE754Compatible=false; charset=utf-8", *buffer)
 }
 
@@ -198,34 +200,34 @@ func (x *exchange) send(rep *reply) {
 		return
 	}
 	x.bend(rep)
-	out := make(object, 0, 4+len(rep.entity))
+	out := make(data.Object, 0, 4+len(rep.entity))
 	if rep.context != "" {
-		out = append(out, field{"@odata.context", x.root() + "/$metadata#" + rep.context})
+		out = append(out, member("@odata.context", x.root()+"/$metadata#"+rep.context))
 	}
 	if rep.entity != nil {
 		x.writeJSON(http.StatusOK, x.spelled(x.trimmed(append(out, rep.entity...))))
 		return
 	}
 	if rep.count {
-		out = append(out, field{"@odata.count", len(rep.rows)})
+		out = append(out, member("@odata.count", len(rep.rows)))
 	}
 	if rep.next != "" {
-		out = append(out, field{"@odata.nextLink", rep.next})
+		out = append(out, member("@odata.nextLink", rep.next))
 	}
 	if x.omitNulls && x.source == SourceCall {
 		for i, row := range rep.rows {
 			rep.rows[i] = x.trimmed(row)
 		}
 	}
-	x.writeJSON(http.StatusOK, x.spelled(append(out, field{"value", rep.rows})))
+	x.writeJSON(http.StatusOK, x.spelled(append(out, member("value", rep.rows))))
 }
 
 // trimmed applies Prefer: omit-values=nulls, which only the call record service honours.
-func (x *exchange) trimmed(o object) object {
+func (x *exchange) trimmed(o data.Object) data.Object {
 	if !x.omitNulls || x.source != SourceCall {
 		return o
 	}
-	o, _ = withoutNulls(o).(object)
+	o, _ = data.WithoutNulls(o).(data.Object)
 	return o
 }
 

@@ -1,6 +1,10 @@
 package graphsim
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/parley-gateway/parley/graphsim/data"
+)
 
 // interval takes the two bounds of property out of the filter's top conjunction. A filter names both or neither;
 // what else it says is left in rest.
@@ -62,22 +66,22 @@ func messageClause(n *node) bool {
 }
 
 // messageMatches decides one clause for a message.
-func messageMatches(w *world, m *message, n *node) bool {
+func messageMatches(w *data.World, m *data.Message, n *node) bool {
 	if n.path == "messagetype" {
-		return m.system == (n.op == "eq")
+		return m.System == (n.op == "eq")
 	}
-	if m.system {
+	if m.System {
 		return false
 	}
-	who := w.sender(m)
-	isBot := who.kind() == kindBot
+	who := w.Sender(m)
+	isBot := who.Kind() == data.KindBot
 	switch n.path {
 	case "from/user/useridentitytype":
-		return !isBot && n.compareText(identityType(who))
+		return !isBot && n.compareText(data.IdentityType(who))
 	case "from/application/applicationidentitytype":
-		return isBot && n.compareText(bots[who.index()%len(bots)].kind)
+		return isBot && n.compareText(data.Bots[who.Index()%len(data.Bots)].Kind)
 	default:
-		return !isBot && n.compareText(w.people.id(who))
+		return !isBot && n.compareText(w.People.ID(who))
 	}
 }
 
@@ -108,27 +112,27 @@ func exportMessages(x *exchange) (*reply, *graphError) {
 		return nil, g
 	}
 	filter, _ := x.query.get("$filter")
-	rows := indexed(x.world, indexKey("export ", u, filter), s.hi, x.now, func() []message {
-		var keep func(*message) bool
+	rows := data.Indexed(x.world, data.IndexKey("export ", u, filter), s.hi, x.now, func() []data.Message {
+		var keep func(*data.Message) bool
 		if len(rest) > 0 {
-			keep = func(m *message) bool {
+			keep = func(m *data.Message) bool {
 				return allHold(rest, func(n *node) bool { return messageMatches(x.world, m, n) })
 			}
 		}
-		return x.world.mailbox(u, s.lo, s.hi, x.now, keep)
+		return x.world.Mailbox(u, s.lo, s.hi, x.now, keep)
 	})
 	from, to, token, g := x.exportPage(len(rows), min(size, x.sim.cfg.MaxTop))
 	if g != nil {
 		return nil, g
 	}
 	v := x.view
-	v.typed = true
-	rep := &reply{context: "Collection(chatMessage)", count: true, rows: make(list, 0, to-from)}
+	v.Typed = true
+	rep := &reply{context: "Collection(chatMessage)", count: true, rows: make(data.List, 0, to-from)}
 	for i := from; i < to; i++ {
-		rep.rows = append(rep.rows, x.world.renderMessage(&rows[i], v))
+		rep.rows = append(rep.rows, x.world.RenderMessage(&rows[i], v))
 	}
 	if token != "" {
-		rep.next = x.query.link(x.root()+"/users('"+pathEscape(x.params["user"])+"')/chats/getallMessages", token)
+		rep.next = x.query.link(x.root()+"/users('"+data.PathEscape(x.params["user"])+"')/chats/getallMessages", token)
 	}
 	return rep, nil
 }

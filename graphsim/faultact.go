@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/parley-gateway/parley/graphsim/data"
 )
 
 func (f *Fault) refusal(now int64) *graphError {
@@ -34,7 +36,7 @@ func (f *Fault) refusal(now int64) *graphError {
 		}
 	}
 	if g.status == http.StatusTooManyRequests {
-		g.inner = object{{"code", "429"}, {"message", "Please retry after"}, {"status", "429"}}
+		g.inner = data.Object{member("code", "429"), member("message", "Please retry after"), member("status", "429")}
 	}
 	return g
 }
@@ -105,10 +107,10 @@ func (x *exchange) refuse(f *Fault) {
 }
 
 // nested is the error as some services give it: the causes one inside the other, in the other spelling.
-func (e *graphError) nested(requestID string) object {
-	deepest := object{{"code", e.code + "Cause"}, {"request-id", requestID}}
-	middle := object{{"code", "generalException"}, {"message", "An error occurred in a service behind."}, {"innererror", deepest}}
-	return object{{"error", object{{"code", e.code}, {"message", e.message}, {"innererror", middle}}}}
+func (e *graphError) nested(requestID string) data.Object {
+	deepest := data.Object{member("code", e.code+"Cause"), member("request-id", requestID)}
+	middle := data.Object{member("code", "generalException"), member("message", "An error occurred in a service behind."), member("innererror", deepest)}
+	return data.Object{member("error", data.Object{member("code", e.code), member("message", e.message), member("innererror", middle)})}
 }
 
 // drop breaks the connection (HTTP/2: the stream) off.
@@ -147,9 +149,9 @@ func (x *exchange) bend(rep *reply) {
 			_, host, _ := strings.Cut(x.base(), "://")
 			rep.next = "http://" + host + x.linkPath(rep.next)
 		case FaultEmptyPage:
-			rep.rows = list{}
+			rep.rows = data.List{}
 		case FaultEmptyEnd:
-			rep.rows, rep.next = list{}, ""
+			rep.rows, rep.next = data.List{}, ""
 		case FaultOutOfWindow:
 			if len(rep.rows) > 0 {
 				rep.rows[0] = shifted(rep.rows[0])
@@ -162,7 +164,7 @@ func (x *exchange) bend(rep *reply) {
 }
 
 // spelled renames the members that link on as a fault says.
-func (x *exchange) spelled(o object) object {
+func (x *exchange) spelled(o data.Object) data.Object {
 	for _, f := range x.faults {
 		if f.Kind == FaultLinkName {
 			return renamed(o, cmp.Or(f.Name, "@odata.NextLink"))
@@ -171,21 +173,21 @@ func (x *exchange) spelled(o object) object {
 	return o
 }
 
-func renamed(o object, name string) object {
-	out := make(object, 0, len(o))
+func renamed(o data.Object, name string) data.Object {
+	out := make(data.Object, 0, len(o))
 	for _, f := range o {
-		if of, isLink := strings.CutSuffix(f.k, "@odata.nextLink"); isLink {
-			f.k = of + name
+		if of, isLink := strings.CutSuffix(f.Key, "@odata.nextLink"); isLink {
+			f.Key = of + name
 		}
-		switch inner := f.v.(type) {
-		case object:
-			f.v = renamed(inner, name)
-		case list:
-			rows := make(list, 0, len(inner))
+		switch inner := f.Value.(type) {
+		case data.Object:
+			f.Value = renamed(inner, name)
+		case data.List:
+			rows := make(data.List, 0, len(inner))
 			for _, row := range inner {
 				rows = append(rows, renamed(row, name))
 			}
-			f.v = rows
+			f.Value = rows
 		}
 		out = append(out, f)
 	}
@@ -200,11 +202,11 @@ func (x *exchange) linkPath(next string) string {
 	return x.r.URL.RequestURI()
 }
 
-func shifted(o object) object {
+func shifted(o data.Object) data.Object {
 	o = slices.Clone(o)
 	for _, name := range []string{"createdDateTime", "lastModifiedDateTime", "startDateTime", "endDateTime"} {
-		if t, err := time.Parse(time.RFC3339Nano, o.text(name)); err == nil {
-			o.set(name, teamsTime(t.UnixMilli()-40*dayMS))
+		if t, err := time.Parse(time.RFC3339Nano, o.Text(name)); err == nil {
+			o.Set(name, data.TeamsTime(t.UnixMilli()-40*data.DayMS))
 		}
 	}
 	return o

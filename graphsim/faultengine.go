@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/parley-gateway/parley/graphsim/data"
 )
 
 // faultEngine decides which faults strike a request. It counts requests per fault and pages per walk.
@@ -26,7 +28,7 @@ type faultRule struct {
 // walk is one chain of pages: the links in the order in which they were first asked for, and the rows of the last page.
 type walk struct {
 	links []string
-	last  list
+	last  data.List
 }
 
 const (
@@ -121,13 +123,13 @@ func (r *faultRule) due(at int64) bool {
 
 // falls throws the dice for a request. The same request falls alike in every run, in whatever order requests come.
 func (r *faultRule) falls(seed uint64, rule int, x *exchange) bool {
-	id := hashString(seed, x.r.URL.EscapedPath()+"?"+x.r.URL.RawQuery)
+	id := data.HashString(seed, x.r.URL.EscapedPath()+"?"+x.r.URL.RawQuery)
 	if len(r.asked) >= maxAsked {
 		clear(r.asked)
 	}
 	r.asked[id]++
-	d := dice(hash4(seed, uint64(rule), id, uint64(r.asked[id])))
-	return d.unit() < r.Rate
+	d := data.Dice(data.Hash4(seed, uint64(rule), id, uint64(r.asked[id])))
+	return d.Unit() < r.Rate
 }
 
 // strike answers the faults for a request, in the order in which they were given.
@@ -166,8 +168,8 @@ func (x *exchange) about(user string) bool {
 	if x.world == nil {
 		return false
 	}
-	a, knownA := x.world.people.find(named)
-	b, knownB := x.world.people.find(user)
+	a, knownA := x.world.People.Find(named)
+	b, knownB := x.world.People.Find(user)
 	return knownA && knownB && a == b
 }
 
@@ -199,7 +201,7 @@ func (e *faultEngine) previousLink(x *exchange) (string, bool) {
 
 // remember keeps a page's rows, so that the next page of the walk can repeat them. An empty page is none to repeat: nobody
 // could tell the repetition from an honest empty page.
-func (e *faultEngine) remember(x *exchange, rows list) {
+func (e *faultEngine) remember(x *exchange, rows data.List) {
 	if len(rows) == 0 {
 		return
 	}
@@ -214,7 +216,7 @@ func (e *faultEngine) remember(x *exchange, rows list) {
 	}
 }
 
-func (e *faultEngine) previousRows(x *exchange, rows list) list {
+func (e *faultEngine) previousRows(x *exchange, rows data.List) data.List {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	key, _ := x.walkKey()

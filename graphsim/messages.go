@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/parley-gateway/parley/graphsim/data"
 )
 
 const (
@@ -94,21 +96,21 @@ func listMessages(x *exchange) (*reply, *graphError) {
 	if g != nil {
 		return nil, g
 	}
-	rows := indexed(x.world, fmt.Sprintf("messages %d %s %d %d", c, order, s.lo, s.hi), s.hi, x.now, func() []message {
+	rows := data.Indexed(x.world, fmt.Sprintf("messages %d %s %d %d", c, order, s.lo, s.hi), s.hi, x.now, func() []data.Message {
 		return thread(x.world, c, s, order == "createddatetime", x.now)
 	})
 	from, to, token, g := x.plainPage(len(rows), size)
 	if g != nil {
 		return nil, g
 	}
-	rep := &reply{context: "chats('" + pathEscape(x.params["chat"]) + "')/messages", count: true, rows: make(list, 0, to-from)}
+	rep := &reply{context: "chats('" + data.PathEscape(x.params["chat"]) + "')/messages", count: true, rows: make(data.List, 0, to-from)}
 	for i := from; i < to; i++ {
-		rep.rows = append(rep.rows, x.world.renderMessage(&rows[i], x.view))
+		rep.rows = append(rep.rows, x.world.RenderMessage(&rows[i], x.view))
 	}
 	if token != "" {
-		path := x.root() + "/chats('" + pathEscape(x.world.chatID(c)) + "')/messages"
+		path := x.root() + "/chats('" + data.PathEscape(x.world.ChatID(c)) + "')/messages"
 		if user, ok := x.params["user"]; ok {
-			path = x.root() + "/users('" + pathEscape(user) + "')/chats('" + pathEscape(x.world.chatID(c)) + "')/messages"
+			path = x.root() + "/users('" + data.PathEscape(user) + "')/chats('" + data.PathEscape(x.world.ChatID(c)) + "')/messages"
 		}
 		rep.next = x.query.link(path, token)
 	}
@@ -116,22 +118,22 @@ func listMessages(x *exchange) (*reply, *graphError) {
 }
 
 // thread is one chat's messages within s, newest first by creation or by last change.
-func thread(w *world, c uint32, s span, byCreation bool, now int64) []message {
-	key := func(m *message) int64 {
+func thread(w *data.World, c uint32, s span, byCreation bool, now int64) []data.Message {
+	key := func(m *data.Message) int64 {
 		if byCreation {
-			return m.created
+			return m.Created
 		}
-		return m.modified
+		return m.Modified
 	}
-	var out []message
-	first, last := day(max(s.lo, 0))-lateDays, day(min(s.hi, now))
-	w.chatMessages(c, first, last, now, func(m message) {
+	var out []data.Message
+	first, last := data.Day(max(s.lo, 0))-data.LateDays, data.Day(min(s.hi, now))
+	w.ChatMessages(c, first, last, now, func(m data.Message) {
 		if k := key(&m); k > s.lo && k < s.hi {
 			out = append(out, m)
 		}
 	})
-	slices.SortFunc(out, func(a, b message) int {
-		return cmp.Or(cmp.Compare(key(&b), key(&a)), cmp.Compare(b.created, a.created))
+	slices.SortFunc(out, func(a, b data.Message) int {
+		return cmp.Or(cmp.Compare(key(&b), key(&a)), cmp.Compare(b.Created, a.Created))
 	})
 	return out
 }
@@ -145,9 +147,9 @@ func getMessage(x *exchange) (*reply, *graphError) {
 	if err != nil || id < 0 || id > math.MaxInt64/2 {
 		return nil, notFound("NotFound")
 	}
-	m, ok := x.world.findMessage(c, id, x.now)
+	m, ok := x.world.FindMessage(c, id, x.now)
 	if !ok {
 		return nil, notFound("NotFound")
 	}
-	return &reply{context: "chats('" + pathEscape(x.params["chat"]) + "')/messages/$entity", entity: x.world.renderMessage(&m, x.view)}, nil
+	return &reply{context: "chats('" + data.PathEscape(x.params["chat"]) + "')/messages/$entity", entity: x.world.RenderMessage(&m, x.view)}, nil
 }

@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"github.com/parley-gateway/parley/graphsim/data"
 )
 
 // Record is what a test needs to know of a record that Graph must return.
@@ -28,7 +30,7 @@ type Record struct {
 }
 
 // Oracle answers from the data itself, without paging, order or faults, at the instant of the simulator's clock.
-type Oracle struct{ w *world }
+type Oracle struct{ w *data.World }
 
 // Oracle is the ground truth of a tenant; empty = the first. It is nil for an unknown tenant.
 func (s *Sim) Oracle(tenant string) *Oracle {
@@ -45,8 +47,8 @@ func (s *Sim) Oracle(tenant string) *Oracle {
 // Users are all users of the directory, in the order of the list.
 func (o *Oracle) Users() iter.Seq[Person] {
 	return func(yield func(Person) bool) {
-		for i := range o.w.users() {
-			if !yield(person(o.w, ref(i))) {
+		for i := range o.w.Users() {
+			if !yield(person(o.w, data.Ref(i))) {
 				return
 			}
 		}
@@ -55,20 +57,20 @@ func (o *Oracle) Users() iter.Seq[Person] {
 
 // Licensed tells whether a user has Microsoft 365 Copilot: without it, interactions are refused.
 func (o *Oracle) Licensed(user string) bool {
-	u, ok := o.w.people.find(user)
-	return ok && o.w.licensed(u)
+	u, ok := o.w.People.Find(user)
+	return ok && o.w.Licensed(u)
 }
 
 // Chats are the ids of the user's chats that exist by now.
 func (o *Oracle) Chats(user string) iter.Seq[string] {
 	return func(yield func(string) bool) {
-		u, ok := o.w.people.find(user)
+		u, ok := o.w.People.Find(user)
 		if !ok {
 			return
 		}
-		now := o.w.nowMS()
-		for _, c := range o.w.chats().chatsOf(u) {
-			if o.w.chats().kinds[c] != notes && o.w.chatCreated(c) <= now && !yield(o.w.chatID(c)) {
+		now := o.w.NowMS()
+		for _, c := range o.w.Chats().ChatsOf(u) {
+			if o.w.Chats().Kinds[c] != data.NotesChat && o.w.ChatCreated(c) <= now && !yield(o.w.ChatID(c)) {
 				return
 			}
 		}
@@ -77,14 +79,14 @@ func (o *Oracle) Chats(user string) iter.Seq[string] {
 
 // Members are the display names of a chat's members, without bots.
 func (o *Oracle) Members(chat string) []string {
-	c, ok := o.w.findChat(chat)
+	c, ok := o.w.FindChat(chat)
 	if !ok {
 		return nil
 	}
 	var out []string
-	for _, m := range o.w.chats().of(c) {
-		if m.kind() != kindBot {
-			out = append(out, o.w.people.name(m))
+	for _, m := range o.w.Chats().Of(c) {
+		if m.Kind() != data.KindBot {
+			out = append(out, o.w.People.Name(m))
 		}
 	}
 	return out
@@ -107,7 +109,7 @@ func bounds(start, end time.Time) span {
 // unknown user, and an unlicensed one for SourceCopilot, has none.
 func (o *Oracle) Records(source, user string, start, end time.Time) iter.Seq[Record] {
 	return func(yield func(Record) bool) {
-		u, ok := o.w.people.find(user)
+		u, ok := o.w.People.Find(user)
 		if !ok && (source != SourceCall || user != "") {
 			return
 		}
@@ -122,26 +124,26 @@ func (o *Oracle) Records(source, user string, start, end time.Time) iter.Seq[Rec
 	}
 }
 
-func (o *Oracle) interactions(u ref, s span, yield func(Record) bool) {
-	id := o.w.people.id(u)
-	for _, in := range o.w.history(u, s.lo, s.hi, o.w.nowMS(), nil) {
-		at := time.UnixMilli(in.created).UTC()
-		if !yield(Record{Source: SourceCopilot, User: id, Container: o.w.sessionID(&in), ID: in.id(), Version: in.id(), Time: at, Created: at}) {
+func (o *Oracle) interactions(u data.Ref, s span, yield func(Record) bool) {
+	id := o.w.People.ID(u)
+	for _, in := range o.w.History(u, s.lo, s.hi, o.w.NowMS(), nil) {
+		at := time.UnixMilli(in.Created).UTC()
+		if !yield(Record{Source: SourceCopilot, User: id, Container: o.w.SessionID(&in), ID: in.ID(), Version: in.ID(), Time: at, Created: at}) {
 			return
 		}
 	}
 }
 
-func (o *Oracle) record(user string, m *message) Record {
+func (o *Oracle) record(user string, m *data.Message) Record {
 	return Record{
-		Source: SourceChat, User: user, Container: o.w.chatID(m.chat), ID: m.id(), Version: m.etag(),
-		Time: time.UnixMilli(m.modified).UTC(), Created: time.UnixMilli(m.created).UTC(), System: m.system, Deleted: m.deleted > 0,
+		Source: SourceChat, User: user, Container: o.w.ChatID(m.Chat), ID: m.ID(), Version: m.ETag(),
+		Time: time.UnixMilli(m.Modified).UTC(), Created: time.UnixMilli(m.Created).UTC(), System: m.System, Deleted: m.Deleted > 0,
 	}
 }
 
-func (o *Oracle) messages(u ref, s span, yield func(Record) bool) {
-	id := o.w.people.id(u)
-	for _, m := range o.w.mailbox(u, s.lo, s.hi, o.w.nowMS(), nil) {
+func (o *Oracle) messages(u data.Ref, s span, yield func(Record) bool) {
+	id := o.w.People.ID(u)
+	for _, m := range o.w.Mailbox(u, s.lo, s.hi, o.w.NowMS(), nil) {
 		if !yield(o.record(id, &m)) {
 			return
 		}
@@ -151,12 +153,12 @@ func (o *Oracle) messages(u ref, s span, yield func(Record) bool) {
 // Notes are the messages of a user to themselves last changed in [start, end), newest first.
 func (o *Oracle) Notes(user string, start, end time.Time) iter.Seq[Record] {
 	return func(yield func(Record) bool) {
-		u, known := o.w.people.find(user)
-		c, ok := o.w.notesOf(u)
+		u, known := o.w.People.Find(user)
+		c, ok := o.w.NotesOf(u)
 		if !known || !ok {
 			return
 		}
-		for _, m := range thread(o.w, c, bounds(start, end), false, o.w.nowMS()) {
+		for _, m := range thread(o.w, c, bounds(start, end), false, o.w.NowMS()) {
 			if !yield(o.record(user, &m)) {
 				return
 			}
@@ -167,11 +169,11 @@ func (o *Oracle) Notes(user string, start, end time.Time) iter.Seq[Record] {
 // ChatMessages are the messages of one chat last changed in [start, end), newest first.
 func (o *Oracle) ChatMessages(chat string, start, end time.Time) iter.Seq[Record] {
 	return func(yield func(Record) bool) {
-		c, ok := o.w.findChat(chat)
+		c, ok := o.w.FindChat(chat)
 		if !ok {
 			return
 		}
-		for _, m := range thread(o.w, c, bounds(start, end), false, o.w.nowMS()) {
+		for _, m := range thread(o.w, c, bounds(start, end), false, o.w.NowMS()) {
 			if !yield(o.record("", &m)) {
 				return
 			}
@@ -179,7 +181,7 @@ func (o *Oracle) ChatMessages(chat string, start, end time.Time) iter.Seq[Record
 	}
 }
 
-func (o *Oracle) calls(u ref, user string, start, end time.Time, yield func(Record) bool) {
+func (o *Oracle) calls(u data.Ref, user string, start, end time.Time, yield func(Record) bool) {
 	lo, hi := int64(math.MinInt64), int64(math.MaxInt64)
 	if !start.IsZero() {
 		lo = start.UnixNano()
@@ -189,18 +191,18 @@ func (o *Oracle) calls(u ref, user string, start, end time.Time, yield func(Reco
 	}
 	id := ""
 	if user != "" {
-		id = o.w.people.id(u)
+		id = o.w.People.ID(u)
 	}
-	now := o.w.nowMS()
-	for _, cl := range o.w.calls(0, now, now, nil) {
-		if ns := cl.startNS(); ns < lo || ns >= hi || (id != "" && !o.takesPart(&cl, u)) {
+	now := o.w.NowMS()
+	for _, cl := range o.w.Calls(0, now, now, nil) {
+		if ns := cl.StartNS(); ns < lo || ns >= hi || (id != "" && !o.takesPart(&cl, u)) {
 			continue
 		}
-		n, _ := cl.version(now)
-		at := time.Unix(0, cl.startNS()).UTC()
-		r := Record{Source: SourceCall, User: id, ID: o.w.callID(&cl), Version: itoa(n), Time: at, Created: at}
-		if cl.meeting {
-			r.Container = o.w.chatID(cl.chat)
+		n, _ := cl.Version(now)
+		at := time.Unix(0, cl.StartNS()).UTC()
+		r := Record{Source: SourceCall, User: id, ID: o.w.CallID(&cl), Version: itoa(n), Time: at, Created: at}
+		if cl.Meeting {
+			r.Container = o.w.ChatID(cl.Chat)
 		}
 		if !yield(r) {
 			return
@@ -208,6 +210,6 @@ func (o *Oracle) calls(u ref, user string, start, end time.Time, yield func(Reco
 	}
 }
 
-func (o *Oracle) takesPart(cl *call, u ref) bool {
-	return slices.Contains(o.w.attendees(cl), u)
+func (o *Oracle) takesPart(cl *data.Call, u data.Ref) bool {
+	return slices.Contains(o.w.Attendees(cl), u)
 }

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/parley-gateway/parley/graphsim/data"
 )
 
 func invalidToken() *graphError { return badRequest("Invalid continuation token") }
@@ -18,7 +20,7 @@ const (
 )
 
 func exportToken(skip int, folder string) string {
-	return base64ID(fmt.Sprintf("SkipValue=%d#MailboxFolder=MailFolders/%s", skip, folder))
+	return data.Base64ID(fmt.Sprintf("SkipValue=%d#MailboxFolder=MailFolders/%s", skip, folder))
 }
 
 func parseExportToken(s string) (skip int, folder string, err *graphError) {
@@ -44,7 +46,7 @@ func (x *exchange) exportPage(total, size int) (from, to int, next string, err *
 		}
 	}
 	from = min(from, total)
-	h := hash4(x.world.seed, tagQuirk, uint64(from), uint64(total))
+	h := data.Hash4(x.world.Seed, data.TagQuirk, uint64(from), uint64(total))
 	if !x.sim.cfg.Steady && from > 0 && from < total {
 		if folder == folderData && h%13 == 4 {
 			return from, from, exportToken(from, folderChat), nil
@@ -63,14 +65,14 @@ func (x *exchange) exportPage(total, size int) (from, to int, next string, err *
 // chatToken hides the offset in the second segment of a list chats token, or in the binary form used with $orderby.
 func chatToken(offset int, ordered bool) string {
 	if ordered {
-		return "1." + base64ID(fmt.Sprintf("\x92\x03\x36\xc1Properties\x82SyncState%08d", offset))
+		return "1." + data.Base64ID(fmt.Sprintf("\x92\x03\x36\xc1Properties\x82SyncState%08d", offset))
 	}
 	at := func(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000") + "+00:00" }
-	inner := appendJSON(nil, list{
-		{{"start", at(time.Unix(1_577_836_800, 0))}, {"end", at(time.Unix(1_893_456_000, 0))}},
-		{{"start", at(time.UnixMilli(0))}, {"end", at(time.UnixMilli(int64(offset)))}},
+	inner := data.AppendJSON(nil, data.List{
+		{member("start", at(time.Unix(1_577_836_800, 0))), member("end", at(time.Unix(1_893_456_000, 0)))},
+		{member("start", at(time.UnixMilli(0))), member("end", at(time.UnixMilli(int64(offset))))},
 	})
-	return base64ID(string(appendJSON(nil, object{{"ContinuationToken", base64ID(string(inner))}, {"ChatType", "chat|meeting|sfbinteropchat|phonechat"}})))
+	return data.Base64ID(string(data.AppendJSON(nil, data.Object{member("ContinuationToken", data.Base64ID(string(inner))), member("ChatType", "chat|meeting|sfbinteropchat|phonechat")})))
 }
 
 func parseChatToken(s string, ordered bool) (int, *graphError) {
@@ -112,7 +114,7 @@ func (x *exchange) plainPage(total, size int) (from, to int, next string, err *g
 	return from, to, next, nil
 }
 
-func offsetToken(n int) string { return base64URL(fmt.Sprintf("0:%d:", n)) }
+func offsetToken(n int) string { return data.Base64URL(fmt.Sprintf("0:%d:", n)) }
 
 func parseOffset(s string) (int, *graphError) {
 	text, err := base64.RawURLEncoding.DecodeString(s)

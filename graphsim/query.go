@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/parley-gateway/parley/graphsim/data"
 )
 
 // option is one query option as it came: the raw text travels into page links.
@@ -144,8 +146,8 @@ func lowerEscape(s string) string {
 			b.WriteByte('+')
 		default:
 			b.WriteByte('%')
-			b.WriteByte(hexDigits[c>>4])
-			b.WriteByte(hexDigits[c&15])
+			b.WriteByte(data.HexDigits[c>>4])
+			b.WriteByte(data.HexDigits[c&15])
 		}
 	}
 	return b.String()

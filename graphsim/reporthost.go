@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/parley-gateway/parley/graphsim/data"
 )
 
 // reportLink makes a pre-authenticated download URL: what to send and until when, sealed.
@@ -21,7 +23,7 @@ func (x *exchange) reportLink(u usage) string {
 		version = "v2"
 	}
 	expires := strconv.FormatInt(x.now+x.sim.cfg.ReportLinkLifetime.Milliseconds(), 10)
-	claim := base64URL(strings.Join([]string{x.world.id, u.period, version, expires}, "|"))
+	claim := data.Base64URL(strings.Join([]string{x.world.ID, u.period, version, expires}, "|"))
 	return host + "/data/download/" + claim + "." + x.sim.sealReport(claim)
 }
 

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/parley-gateway/parley/graphsim/data"
 )
 
 // usageApps are the activity dates of a usage row, in the order of the JSON form.
@@ -105,7 +107,7 @@ func copilotReport(x *exchange) (*reply, *graphError) {
 	if g != nil {
 		return nil, g
 	}
-	if !x.view.beta {
+	if !x.view.Beta {
 		return &reply{raw: usageCSV(x.world, u, true, x.now), mime: "application/octet-stream"}, nil
 	}
 	return x.usageReply(u, f)
@@ -136,7 +138,7 @@ func (x *exchange) usageReply(u usage, format string) (*reply, *graphError) {
 	if g != nil {
 		return nil, g
 	}
-	rep := &reply{rows: make(list, 0, to-from)}
+	rep := &reply{rows: make(data.List, 0, to-from)}
 	for _, user := range users[from:to] {
 		rep.rows = append(rep.rows, usageRow(x.world, user, u, x.now))
 	}
@@ -146,64 +148,64 @@ func (x *exchange) usageReply(u usage, format string) (*reply, *graphError) {
 	return rep, nil
 }
 
-func licensedUsers(w *world) []ref {
-	var out []ref
-	for u := range w.users() {
-		if w.licensed(ref(u)) {
-			out = append(out, ref(u))
+func licensedUsers(w *data.World) []data.Ref {
+	var out []data.Ref
+	for u := range w.Users() {
+		if w.Licensed(data.Ref(u)) {
+			out = append(out, data.Ref(u))
 		}
 	}
 	return out
 }
 
 // refreshDay is the day of the report's data: two days behind.
-func refreshDay(now int64) int64 { return day(now) - 2 }
+func refreshDay(now int64) int64 { return data.Day(now) - 2 }
 
 func dateOf(d int64) string { return time.Unix(d*86_400, 0).UTC().Format(time.DateOnly) }
 
 // usageDates are the last activity overall and per app; "" = none.
-func usageDates(w *world, u ref, now int64) (last string, apps [len(usageApps)]string) {
+func usageDates(w *data.World, u data.Ref, now int64) (last string, apps [len(usageApps)]string) {
 	refresh := refreshDay(now)
 	for i := range apps {
-		d := dice(hash3(w.seed, tagUsage, uint64(u)<<8|uint64(i)))
-		if d.chance(250) {
+		d := data.Dice(data.Hash3(w.Seed, data.TagUsage, uint64(u)<<8|uint64(i)))
+		if d.Chance(250) {
 			continue
 		}
 		// The habit of a user is to come back every few days.
-		apps[i] = dateOf(refresh - (refresh+int64(d.under(60)))%int64(1+d.under(60)))
+		apps[i] = dateOf(refresh - (refresh+int64(d.Under(60)))%int64(1+d.Under(60)))
 		last = max(last, apps[i])
 	}
 	return last, apps
 }
 
 // names are a row's user principal name and display name, concealed by a setting of the tenant.
-func usageNames(w *world, u ref, concealed bool) (upn, name string) {
+func usageNames(w *data.World, u data.Ref, concealed bool) (upn, name string) {
 	if !concealed {
-		return w.people.upn(u), w.people.name(u)
+		return w.People.UPN(u), w.People.Name(u)
 	}
 	conceal := func(n uint64) string {
-		return strings.ToUpper(randomGUID(hash3(w.seed, tagUsage, uint64(u)<<8|n)).hex())
+		return strings.ToUpper(data.RandomGUID(data.Hash3(w.Seed, data.TagUsage, uint64(u)<<8|n)).Hex())
 	}
 	return conceal(250), conceal(251)
 }
 
-func usageRow(w *world, u ref, q usage, now int64) object {
+func usageRow(w *data.World, u data.Ref, q usage, now int64) data.Object {
 	upn, name := usageNames(w, u, q.concealed)
 	last, apps := usageDates(w, u, now)
-	o := object{{"reportRefreshDate", dateOf(refreshDay(now))}, {"userPrincipalName", upn}, {"displayName", name}, {"lastActivityDate", last}}
+	o := data.Object{member("reportRefreshDate", dateOf(refreshDay(now))), member("userPrincipalName", upn), member("displayName", name), member("lastActivityDate", last)}
 	for i, app := range usageApps {
-		o = append(o, field{app.member, apps[i]})
+		o = append(o, member(app.member, apps[i]))
 	}
-	periods := make(list, 0, 4)
+	periods := make(data.List, 0, 4)
 	for _, p := range q.periods() {
-		periods = append(periods, object{{"reportPeriod", p}})
+		periods = append(periods, data.Object{member("reportPeriod", p)})
 	}
-	return append(o, field{"copilotActivityUserDetailsByPeriod", periods})
+	return append(o, member("copilotActivityUserDetailsByPeriod", periods))
 }
 
 // usageCSV is the whole report. The two generations order their columns differently and end their lines differently;
 // the older one begins with a byte order mark.
-func usageCSV(w *world, q usage, v1 bool, now int64) []byte {
+func usageCSV(w *data.World, q usage, v1 bool, now int64) []byte {
 	var b bytes.Buffer
 	if !v1 {
 		b.WriteString(bom)
@@ -249,7 +251,7 @@ func usageOrder(v1 bool) []int {
 	return []int{1, 2, 3, 4, 5, 6, 7, 0}
 }
 
-func usageRecord(w *world, q usage, v1 bool, now int64, period int, who, apps []string, u ref) []string {
+func usageRecord(w *data.World, q usage, v1 bool, now int64, period int, who, apps []string, u data.Ref) []string {
 	row := []string{dateOf(refreshDay(now))}
 	if !v1 {
 		row = append(row, strconv.Itoa(period))
@@ -259,9 +261,9 @@ func usageRecord(w *world, q usage, v1 bool, now int64, period int, who, apps []
 		row = append(row, apps[i])
 	}
 	if q.v2 {
-		d := dice(hash3(w.seed, tagUsage, uint64(u)<<8|252))
-		work, web := d.under(40), d.under(20)
-		row = append(row, strconv.Itoa(work+web+d.under(30)), strconv.Itoa(work), strconv.Itoa(web), strconv.Itoa(1+d.under(min(period, 28))),
+		d := data.Dice(data.Hash3(w.Seed, data.TagUsage, uint64(u)<<8|252))
+		work, web := d.Under(40), d.Under(20)
+		row = append(row, strconv.Itoa(work+web+d.Under(30)), strconv.Itoa(work), strconv.Itoa(web), strconv.Itoa(1+d.Under(min(period, 28))),
 			apps[0], apps[0], who[2], "", apps[1])
 	}
 	if v1 {

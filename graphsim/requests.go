@@ -64,9 +64,9 @@ func (l *requestLog) add(x *exchange, listener string) {
 		Authorization: x.r.Header.Get("Authorization") != "", Headers: slices.Sorted(maps.Keys(x.r.Header)), Status: x.status, RequestID: x.requestID,
 	}
 	if x.world != nil {
-		q.Tenant = x.world.id
+		q.Tenant = x.world.ID
 		if x.delegated {
-			q.User = x.world.people.id(x.view.viewer)
+			q.User = x.world.People.ID(x.view.Viewer)
 		}
 	}
 	l.mu.Lock()

@@ -193,7 +193,7 @@ func (x *exchange) serveGraph(segments []string) {
 	}
 	rest = x.asUser(rest)
 	x.version, x.args = strings.ToLower(segments[0]), args
-	x.view.beta, x.view.root, x.view.now = x.version == "beta", x.root(), x.now
+	x.view.Beta, x.view.Root, x.view.Now = x.version == "beta", x.root(), x.now
 	r, params, g := x.sim.match(x.version, rest)
 	if g != nil {
 		x.fail(g)

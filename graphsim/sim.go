@@ -12,12 +12,14 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/parley-gateway/parley/graphsim/data"
 )
 
 // Sim is one simulator: a Graph root with its token authority, and the host of report downloads.
 type Sim struct {
 	cfg     Config
-	worlds  []*world
+	worlds  []*data.World
 	keys    *keyring
 	cert    func() (*certificate, error)
 	faults  *faultEngine
@@ -50,7 +52,7 @@ func New(cfg Config) (*Sim, error) {
 		return nil, err
 	}
 	for i, t := range cfg.Tenants {
-		s.worlds = append(s.worlds, newWorld(dataConfig{
+		s.worlds = append(s.worlds, data.NewWorld(data.Config{
 			Tenant: t.ID, Number: i, Seed: cfg.Seed, Users: cfg.Users, Chats: cfg.Chats, Messages: cfg.Messages, Interactions: cfg.Interactions,
 			Calls: cfg.Calls, Notes: cfg.Notes, Days: cfg.Days, Now: cfg.Now,
 		}))
@@ -180,13 +182,13 @@ type Person struct{ ID, UPN, Name string }
 // and recent events of every source.
 func (s *Sim) DemoUser() Person { return person(s.worlds[0], 0) }
 
-func person(w *world, r ref) Person {
-	return Person{ID: w.people.id(r), UPN: w.people.upn(r), Name: w.people.name(r)}
+func person(w *data.World, r data.Ref) Person {
+	return Person{ID: w.People.ID(r), UPN: w.People.UPN(r), Name: w.People.Name(r)}
 }
 
-func (s *Sim) world(tenant string) (*world, *Tenant) {
+func (s *Sim) world(tenant string) (*data.World, *Tenant) {
 	for i, w := range s.worlds {
-		if strings.EqualFold(w.id, tenant) || strings.EqualFold(w.domain, tenant) {
+		if strings.EqualFold(w.ID, tenant) || strings.EqualFold(w.Domain, tenant) {
 			return w, &s.cfg.Tenants[i]
 		}
 	}

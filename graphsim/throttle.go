@@ -3,6 +3,8 @@ package graphsim
 import (
 	"net/http"
 	"sync"
+
+	"github.com/parley-gateway/parley/graphsim/data"
 )
 
 // throttle enforces the published limits in fixed windows, per app and tenant and per resource.
@@ -34,7 +36,7 @@ const (
 
 // limitsOf are the limits of a route for one tenant.
 func limitsOf(x *exchange, r *route) []limit {
-	tenant := x.world.id + " "
+	tenant := x.world.ID + " "
 	user, chat, callID := x.params["user"], x.params["chat"], x.params["call"]
 	switch {
 	case r.source == SourceCopilot:
@@ -82,6 +84,6 @@ func (t *throttle) admit(x *exchange, r *route) *graphError {
 	return &graphError{
 		status: http.StatusTooManyRequests, code: "TooManyRequests", message: "Please retry again later.",
 		header: http.Header{"Retry-After": {itoa(int((wait + 999) / 1000))}},
-		inner:  object{{"code", "429"}, {"message", "Please retry after"}, {"status", "429"}},
+		inner:  data.Object{member("code", "429"), member("message", "Please retry after"), member("status", "429")},
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/parley-gateway/parley/graphsim/data"
+
 	"github.com/golang-jwt/jwt/v5"
 )
 
@@ -107,7 +109,7 @@ func (s *Sim) graphAudiences() []string {
 }
 
 // verify answers whose token a request's Authorization header holds, and what it states.
-func (s *Sim) verify(header string) (*world, *accessClaims, *graphError) {
+func (s *Sim) verify(header string) (*data.World, *accessClaims, *graphError) {
 	scheme, raw, _ := strings.Cut(header, " ")
 	raw = strings.TrimSpace(raw)
 	if !strings.EqualFold(scheme, "Bearer") || raw == "" {
@@ -140,26 +142,26 @@ func (s *Sim) verify(header string) (*world, *accessClaims, *graphError) {
 
 func audienceIn(have jwt.ClaimStrings, want []string) bool {
 	for _, a := range have {
-		if containsFold(want, strings.TrimSuffix(a, "/")) {
+		if data.ContainsFold(want, strings.TrimSuffix(a, "/")) {
 			return true
 		}
 	}
 	return false
 }
 
-func (k *keyring) jwks() (object, error) {
+func (k *keyring) jwks() (data.Object, error) {
 	key, err := k.key()
 	if err != nil {
 		return nil, err
 	}
 	enc := base64.RawURLEncoding.EncodeToString
-	return object{{"keys", list{{
-		{"kty", "RSA"},
-		{"use", "sig"},
-		{"kid", k.id},
-		{"x5t", k.id},
-		{"alg", "RS256"},
-		{"n", enc(key.N.Bytes())},
-		{"e", enc(big.NewInt(int64(key.E)).Bytes())},
-	}}}}, nil
+	return data.Object{member("keys", data.List{{
+		member("kty", "RSA"),
+		member("use", "sig"),
+		member("kid", k.id),
+		member("x5t", k.id),
+		member("alg", "RS256"),
+		member("n", enc(key.N.Bytes())),
+		member("e", enc(big.NewInt(int64(key.E)).Bytes())),
+	}})}, nil
 }

@@ -1,6 +1,10 @@
 package graphsim
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/parley-gateway/parley/graphsim/data"
+)
 
 const (
 	usersDefault = 100
@@ -8,37 +12,37 @@ const (
 )
 
 // userFields are returned without $select; id comes always, as Graph's directory does.
-func renderUser(w *world, r ref) object {
-	name := w.people.name(r)
+func renderUser(w *data.World, r data.Ref) data.Object {
+	name := w.People.Name(r)
 	given, family, _ := strings.Cut(name, " ")
 	kind := "Member"
-	if w.people.isGuest(r.index()) {
+	if w.People.IsGuest(r.Index()) {
 		kind = "Guest"
 	}
-	return object{
-		{"businessPhones", []string{}},
-		{"displayName", name},
-		{"givenName", given},
-		{"jobTitle", nil},
-		{"mail", w.people.mail(r)},
-		{"mobilePhone", nil},
-		{"officeLocation", nil},
-		{"preferredLanguage", nil},
-		{"surname", family},
-		{"userPrincipalName", w.people.upn(r)},
-		{"id", w.people.id(r)},
+	return data.Object{
+		member("businessPhones", []string{}),
+		member("displayName", name),
+		member("givenName", given),
+		member("jobTitle", nil),
+		member("mail", w.People.Mail(r)),
+		member("mobilePhone", nil),
+		member("officeLocation", nil),
+		member("preferredLanguage", nil),
+		member("surname", family),
+		member("userPrincipalName", w.People.UPN(r)),
+		member("id", w.People.ID(r)),
 		// Only on request:
-		{"userType", kind},
-		{"accountEnabled", true},
+		member("userType", kind),
+		member("accountEnabled", true),
 	}
 }
 
 const userDefaults = 11 // how many of the fields above come unasked
 
-func (x *exchange) selectUser(r ref) object {
+func (x *exchange) selectUser(r data.Ref) data.Object {
 	o := renderUser(x.world, r)
 	if names := x.query.list("$select"); len(names) > 0 {
-		return o.selected(names)
+		return o.Selected(names)
 	}
 	return o[:userDefaults]
 }
@@ -48,7 +52,7 @@ func (x *exchange) checkUserSelect() *graphError {
 	for _, n := range x.query.list("$select") {
 		found := false
 		for _, f := range known {
-			found = found || strings.EqualFold(f.k, n)
+			found = found || strings.EqualFold(f.Key, n)
 		}
 		if !found {
 			return badRequest("Could not find a property named '%s' on type 'microsoft.graph.user'.", n)
@@ -75,13 +79,13 @@ func listUsers(x *exchange) (*reply, *graphError) {
 	if g := x.checkUserSelect(); g != nil {
 		return nil, g
 	}
-	from, to, token, g := x.plainPage(x.world.users(), size)
+	from, to, token, g := x.plainPage(x.world.Users(), size)
 	if g != nil {
 		return nil, g
 	}
-	rep := &reply{context: x.userContext(), rows: make(list, 0, to-from)}
+	rep := &reply{context: x.userContext(), rows: make(data.List, 0, to-from)}
 	for i := from; i < to; i++ {
-		rep.rows = append(rep.rows, x.selectUser(ref(i)))
+		rep.rows = append(rep.rows, x.selectUser(data.Ref(i)))
 	}
 	if token != "" {
 		rep.next = x.query.link(x.root()+"/users", token)

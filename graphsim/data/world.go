@@ -1,4 +1,4 @@
-package graphsim
+package data
 
 import (
 	"fmt"
@@ -8,8 +8,10 @@ import (
 )
 
 const (
-	dayMS    = int64(24 * time.Hour / time.Millisecond)
-	maxIndex = 1 << 24
+	// DayMS is a day in milliseconds.
+	DayMS = int64(24 * time.Hour / time.Millisecond)
+	// MaxIndex is the largest number of users and of chats.
+	MaxIndex = 1 << 24
 )
 
 // Tags keep the hashes of different kinds of records apart, and mark packed ids.
@@ -27,27 +29,27 @@ const (
 	tagCall
 	tagCallCount
 	tagSegment
-	tagUsage
-	tagQuirk
+	TagUsage
+	TagQuirk
 	tagJitter
 )
 
-// world is the data of one tenant. It holds who is in which chat; every other record is computed.
-type world struct {
-	cfg       dataConfig
-	id        string
-	domain    string
-	seed      uint64
+// World is the data of one tenant. It holds who is in which chat; every other record is computed.
+type World struct {
+	cfg       Config
+	ID        string
+	Domain    string
+	Seed      uint64
 	anchorDay int64 // the day on which the simulator was made, in days since 1970
 	firstDay  int64
-	people    people
-	chats     func() *chatTable
+	People    People
+	Chats     func() *ChatTable
 	copilot   func() *copilotRates
 	indexes   indexCache
 }
 
-// dataConfig describes the data of one tenant.
-type dataConfig struct {
+// Config describes the data of one tenant.
+type Config struct {
 	// Tenant is the directory's GUID, Number its place among the simulator's tenants.
 	Tenant string
 	Number int
@@ -60,24 +62,24 @@ type dataConfig struct {
 	Now func() time.Time
 }
 
-// newWorld prepares the data of a tenant; no record is made yet.
-func newWorld(cfg dataConfig) *world {
-	w := &world{cfg: cfg, id: cfg.Tenant, seed: hashString(cfg.Seed, cfg.Tenant), anchorDay: cfg.Now().UnixMilli() / dayMS, domain: "lindenhall.example"}
+// NewWorld prepares the data of a tenant; no record is made yet.
+func NewWorld(cfg Config) *World {
+	w := &World{cfg: cfg, ID: cfg.Tenant, Seed: HashString(cfg.Seed, cfg.Tenant), anchorDay: cfg.Now().UnixMilli() / DayMS, Domain: "lindenhall.example"}
 	if number := cfg.Number; number > 0 {
-		w.domain = fmt.Sprintf("%s.tenant%d.example", strings.ToLower(firstNames[number%len(firstNames)]), number)
+		w.Domain = fmt.Sprintf("%s.tenant%d.example", strings.ToLower(firstNames[number%len(firstNames)]), number)
 	}
 	w.firstDay = w.anchorDay - int64(cfg.Days) + 1
-	w.people = people{seed: w.seed, users: cfg.Users, domain: w.domain, tenant: cfg.Tenant}
-	w.chats = sync.OnceValue(w.buildChats)
+	w.People = People{seed: w.Seed, users: cfg.Users, domain: w.Domain, tenant: cfg.Tenant}
+	w.Chats = sync.OnceValue(w.buildChats)
 	w.copilot = sync.OnceValue(w.buildCopilotRates)
 	return w
 }
 
-// users is the number of users.
-func (w *world) users() int { return w.cfg.Users }
+// Users is the number of users.
+func (w *World) Users() int { return w.cfg.Users }
 
-// nowMS is the instant of the clock, in milliseconds.
-func (w *world) nowMS() int64 { return w.cfg.Now().UnixMilli() }
+// NowMS is the instant of the clock, in milliseconds.
+func (w *World) NowMS() int64 { return w.cfg.Now().UnixMilli() }
 
 func weekday(day int64) time.Weekday { return time.Weekday((day + 4) % 7) }
 
@@ -90,32 +92,33 @@ func activity(day int64) float64 {
 }
 
 // timeOfDay places a record within its day: mostly in office hours, a little in the evening, rarely at night.
-func timeOfDay(d *dice, zone int) int64 {
+func timeOfDay(d *Dice, zone int) int64 {
 	var hour float64
-	switch r := d.under(100); {
+	switch r := d.Under(100); {
 	case r < 84:
-		hour = 8 + 10*d.unit()
+		hour = 8 + 10*d.Unit()
 	case r < 95:
-		hour = 6.5 + 15*d.unit()
+		hour = 6.5 + 15*d.Unit()
 	default:
-		hour = 24 * d.unit()
+		hour = 24 * d.Unit()
 	}
 	ms := int64((hour - float64(zone)) * float64(time.Hour/time.Millisecond))
-	return min(max(ms, 0), dayMS-1024)
+	return min(max(ms, 0), DayMS-1024)
 }
 
 // zones are the offices' offsets from UTC in hours.
 var zones = [...]int{0, 1, 1, 2, 0, -1}
 
-func day(ms int64) int64 {
+// Day returns the day of an instant in milliseconds, in days since 1970.
+func Day(ms int64) int64 {
 	if ms < 0 {
-		return (ms - dayMS + 1) / dayMS
+		return (ms - DayMS + 1) / DayMS
 	}
-	return ms / dayMS
+	return ms / DayMS
 }
 
-// teamsTime writes milliseconds with two or three digits, as Teams does.
-func teamsTime(ms int64) string {
+// TeamsTime writes milliseconds with two or three digits, as Teams does.
+func TeamsTime(ms int64) string {
 	s := time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z")
 	if s[len(s)-2] == '0' {
 		s = s[:len(s)-2] + "Z"

@@ -1,4 +1,4 @@
-package graphsim
+package data
 
 import (
 	"slices"
@@ -29,13 +29,13 @@ const (
 	maxIndexKeys = 64
 )
 
-// indexed answers the rows that compute makes for key. What could have changed since they were computed, because hi
+// Indexed answers the rows that compute makes for key. What could have changed since they were computed, because hi
 // (ms) is not long past, is computed anew, but for large results within two seconds.
-func indexed[T any](w *world, key string, hi, now int64, compute func() []T) []T {
+func Indexed[T any](w *World, key string, hi, now int64, compute func() []T) []T {
 	c := &w.indexes
 	c.mu.Lock()
 	for _, e := range slices.Backward(c.entries) {
-		settled := hi < e.now-(lateDays+1)*dayMS && hi < now && now-e.now < dayMS
+		settled := hi < e.now-(LateDays+1)*DayMS && hi < now && now-e.now < DayMS
 		fresh := now == e.now || settled || (e.size > largeIndex && now > e.now && now-e.now < staleLarge)
 		if e.key == key && fresh {
 			c.mu.Unlock()
@@ -67,6 +67,7 @@ func (c *indexCache) drop(key string) {
 	}
 }
 
-func indexKey(kind string, u ref, filter string) string {
+// IndexKey names the rows of a query: their kind, whose they are, and the filter.
+func IndexKey(kind string, u Ref, filter string) string {
 	return kind + strconv.Itoa(int(u)) + " " + filter
 }

@@ -1,4 +1,4 @@
-package graphsim
+package data
 
 import (
 	"strconv"
@@ -6,48 +6,50 @@ import (
 	"unicode/utf8"
 )
 
-// field is one JSON member; object keeps members in the order in which Graph writes them.
-type field struct {
-	k string
-	v any
+// Field is one JSON member; object keeps members in the order in which Graph writes them.
+type Field struct {
+	Key   string
+	Value any
 }
 
-type object []field
+// Object is a JSON object.
+type Object []Field
 
-// list is a JSON array of objects.
-type list []object
+// List is a JSON array of objects.
+type List []Object
 
-func (o object) get(k string) any {
+func (o Object) get(k string) any {
 	for _, f := range o {
-		if f.k == k {
-			return f.v
+		if f.Key == k {
+			return f.Value
 		}
 	}
 	return nil
 }
 
-// text is a member that is a string, or "".
-func (o object) text(k string) string {
+// Text is a member that is a string, or "".
+func (o Object) Text(k string) string {
 	s, _ := o.get(k).(string)
 	return s
 }
 
-func (o object) set(k string, v any) {
+// Set replaces the value of a member that is there.
+func (o Object) Set(k string, v any) {
 	for i := range o {
-		if o[i].k == k {
-			o[i].v = v
+		if o[i].Key == k {
+			o[i].Value = v
 		}
 	}
 }
 
-// selected keeps the named members and OData annotations. Names are compared without case, as Graph does.
-func (o object) selected(names []string) object {
+// Selected keeps the named members and OData annotations. Names are compared without case, as Graph does.
+func (o Object) Selected(names []string) Object {
 	if len(names) == 0 {
 		return o
 	}
-	out := make(object, 0, len(names)+1)
+	out := make(Object, 0, len(names)+1)
 	for _, f := range o {
-		if strings.HasPrefix(f.k, "@") || containsFold(names, f.k) || containsFold(names, beforeAt(f.k)) {
+		if strings.HasPrefix(f.Key, "@") || ContainsFold(names, f.Key) || ContainsFold(names, beforeAt(f.Key)) {
 			out = append(out, f)
 		}
 	}
@@ -59,7 +61,8 @@ func beforeAt(k string) string {
 	return name
 }
 
-func containsFold(names []string, k string) bool {
+// ContainsFold reports whether a name is among others, without case.
+func ContainsFold(names []string, k string) bool {
 	for _, n := range names {
 		if strings.EqualFold(n, k) {
 			return true
@@ -68,24 +71,24 @@ func containsFold(names []string, k string) bool {
 	return false
 }
 
-// withoutNulls drops null and empty members at every depth, as Prefer: omit-values=nulls asks.
-func withoutNulls(v any) any {
+// WithoutNulls drops null and empty members at every depth, as Prefer: omit-values=nulls asks.
+func WithoutNulls(v any) any {
 	switch v := v.(type) {
-	case object:
-		out := make(object, 0, len(v))
+	case Object:
+		out := make(Object, 0, len(v))
 		for _, f := range v {
-			if w := withoutNulls(f.v); w != nil {
-				out = append(out, field{f.k, w})
+			if w := WithoutNulls(f.Value); w != nil {
+				out = append(out, Field{f.Key, w})
 			}
 		}
 		return out
-	case list:
+	case List:
 		if len(v) == 0 {
 			return nil
 		}
-		out := make(list, len(v))
+		out := make(List, len(v))
 		for i, o := range v {
-			out[i], _ = withoutNulls(o).(object)
+			out[i], _ = WithoutNulls(o).(Object)
 		}
 		return out
 	case []string:
@@ -100,12 +103,12 @@ func withoutNulls(v any) any {
 	return v
 }
 
-// appendJSON writes v, made of object, list, []string, string, bool, int, int64, float64 and nil.
-func appendJSON(b []byte, v any) []byte {
+// AppendJSON writes v, made of object, list, []string, string, bool, int, int64, float64 and nil.
+func AppendJSON(b []byte, v any) []byte {
 	switch v := v.(type) {
 	case string:
 		return appendString(b, v)
-	case object:
+	case Object:
 		if v == nil {
 			return append(b, "null"...)
 		}
@@ -114,18 +117,18 @@ func appendJSON(b []byte, v any) []byte {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = appendString(b, f.k)
+			b = appendString(b, f.Key)
 			b = append(b, ':')
-			b = appendJSON(b, f.v)
+			b = AppendJSON(b, f.Value)
 		}
 		return append(b, '}')
-	case list:
+	case List:
 		b = append(b, '[')
 		for i, o := range v {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = appendJSON(b, o)
+			b = AppendJSON(b, o)
 		}
 		return append(b, ']')
 	case []string:
@@ -179,7 +182,7 @@ func appendString(b []byte, s string) []byte {
 		case '\t':
 			b = append(b, '\\', 't')
 		default:
-			b = append(b, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+			b = append(b, '\\', 'u', '0', '0', HexDigits[c>>4], HexDigits[c&15])
 		}
 		i++
 		start = i

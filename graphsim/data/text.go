@@ -1,4 +1,4 @@
-package graphsim
+package data
 
 import (
 	"fmt"
@@ -34,23 +34,23 @@ var answers = [...]string{
 var fileNames = [...]string{"Budget 2027.xlsx", "Launch plan.docx", "Floor map.pdf", "Interview notes.docx", "Rack photo.png", "Prices & terms.xlsx"}
 
 // chatText fills body, attachments and mentions of a message by a person or a bot.
-func (w *world) chatText(m *message, d *dice) (body object, attachments, mentions list) {
-	from := w.sender(m)
-	if m.deleted > 0 {
-		return object{{"contentType", "html"}, {"content", ""}}, list{}, list{}
+func (w *World) chatText(m *Message, d *Dice) (body Object, attachments, mentions List) {
+	from := w.Sender(m)
+	if m.Deleted > 0 {
+		return Object{{"contentType", "html"}, {"content", ""}}, List{}, List{}
 	}
-	if from.kind() == kindBot && d.chance(400) {
+	if from.Kind() == KindBot && d.Chance(400) {
 		return w.cardText(d)
 	}
 	text := pick(d, sentences[:])
-	if d.chance(300) {
+	if d.Chance(300) {
 		text += " " + pick(d, sentences[:])
 	}
-	switch r := d.under(100); {
+	switch r := d.Under(100); {
 	case r < 55:
-		return object{{"contentType", "text"}, {"content", text}}, list{}, list{}
+		return Object{{"contentType", "text"}, {"content", text}}, List{}, List{}
 	case r < 75:
-		return html("<p>" + escapeHTML(text) + "</p>"), list{}, list{}
+		return html("<p>" + escapeHTML(text) + "</p>"), List{}, List{}
 	case r < 83:
 		return w.mentionText(m, d, text)
 	case r < 89:
@@ -58,29 +58,29 @@ func (w *world) chatText(m *message, d *dice) (body object, attachments, mention
 	case r < 93:
 		return w.replyText(m, d, text)
 	case r < 96:
-		return html("<div><div>\n<div>" + escapeHTML(text) + "</div>\n<ul>\n<li>one</li>\n<li>two&nbsp;<strong>bold</strong></li>\n</ul>\n</div>\n</div>"), list{}, list{}
+		return html("<div><div>\n<div>" + escapeHTML(text) + "</div>\n<ul>\n<li>one</li>\n<li>two&nbsp;<strong>bold</strong></li>\n</ul>\n</div>\n</div>"), List{}, List{}
 	case r < 98:
-		source := fmt.Sprintf("https://graph.microsoft.com/v1.0/chats/%s/messages/%d/hostedContents/%s/$value", w.chatID(m.chat), m.created, randomGUID(m.h).hex())
-		if d.chance(300) {
-			return html(`<div><div>` + "\n" + `<div><img src="` + source + `" width="320" height="200" style="vertical-align:bottom"></div>` + "\n</div>\n</div>"), list{}, list{}
+		source := fmt.Sprintf("https://graph.microsoft.com/v1.0/chats/%s/messages/%d/hostedContents/%s/$value", w.ChatID(m.Chat), m.Created, RandomGUID(m.h).Hex())
+		if d.Chance(300) {
+			return html(`<div><div>` + "\n" + `<div><img src="` + source + `" width="320" height="200" style="vertical-align:bottom"></div>` + "\n</div>\n</div>"), List{}, List{}
 		}
-		return html(`<p>` + escapeHTML(text) + `</p><p><img alt="picture" src="` + source + `" width="320" height="200"></p>`), list{}, list{}
+		return html(`<p>` + escapeHTML(text) + `</p><p><img alt="picture" src="` + source + `" width="320" height="200"></p>`), List{}, List{}
 	default:
-		if d.chance(400) {
-			return html(`<p>` + escapeHTML(text) + ` <customemoji id="` + randomGUID(m.h).hex() + `" alt="ship_it" source="https://statics.teams.example/emoji/ship_it.png"></customemoji></p>`), list{}, list{}
+		if d.Chance(400) {
+			return html(`<p>` + escapeHTML(text) + ` <customemoji id="` + RandomGUID(m.h).Hex() + `" alt="ship_it" source="https://statics.teams.example/emoji/ship_it.png"></customemoji></p>`), List{}, List{}
 		}
-		return html(`<p>` + escapeHTML(text) + ` <a href="https://intranet.` + w.domain + `/page/` + strconv.Itoa(d.under(900)) + `">page</a> <emoji id="smile" alt="🙂" title="Smile"></emoji></p>`), list{}, list{}
+		return html(`<p>` + escapeHTML(text) + ` <a href="https://intranet.` + w.Domain + `/page/` + strconv.Itoa(d.Under(900)) + `">page</a> <emoji id="smile" alt="🙂" title="Smile"></emoji></p>`), List{}, List{}
 	}
 }
 
-func html(s string) object { return object{{"contentType", "html"}, {"content", s}} }
+func html(s string) Object { return Object{{"contentType", "html"}, {"content", s}} }
 
 func escapeHTML(s string) string {
 	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;").Replace(s)
 }
 
-func attachment(id, contentType string, url, content, name any) object {
-	return object{
+func attachment(id, contentType string, url, content, name any) Object {
+	return Object{
 		{"id", id},
 		{"contentType", contentType},
 		{"contentUrl", url},
@@ -91,38 +91,38 @@ func attachment(id, contentType string, url, content, name any) object {
 	}
 }
 
-func (w *world) cardText(d *dice) (object, list, list) {
-	id := randomGUID(d.next()).hex()
+func (w *World) cardText(d *Dice) (Object, List, List) {
+	id := RandomGUID(d.next()).Hex()
 	card := "{\r\n  \"type\": \"AdaptiveCard\",\r\n  \"version\": \"1.4\",\r\n  \"body\": [\r\n    {\r\n      \"type\": \"TextBlock\",\r\n      \"text\": " +
 		string(appendString(nil, pick(d, sentences[:]))) + ",\r\n      \"wrap\": true\r\n    }\r\n  ]\r\n}"
 	return html(`<attachment id="` + id + `"></attachment>`),
-		list{attachment(id, "application/vnd.microsoft.card.adaptive", nil, card, nil)}, list{}
+		List{attachment(id, "application/vnd.microsoft.card.adaptive", nil, card, nil)}, List{}
 }
 
-func (w *world) mentionText(m *message, d *dice, text string) (object, list, list) {
-	whom := pick(d, w.chats().of(m.chat))
-	name := w.people.name(whom)
-	mentioned := object{{"application", nil}, {"device", nil}, {"conversation", nil}, {"tag", nil}, {"user", nil}}
+func (w *World) mentionText(m *Message, d *Dice, text string) (Object, List, List) {
+	whom := pick(d, w.Chats().Of(m.Chat))
+	name := w.People.Name(whom)
+	mentioned := Object{{"application", nil}, {"device", nil}, {"conversation", nil}, {"tag", nil}, {"user", nil}}
 	switch {
-	case whom.kind() == kindBot:
-		mentioned.set("application", w.people.teamsIdentity(whom, true))
-	case d.chance(150) || name == "":
+	case whom.Kind() == KindBot:
+		mentioned.Set("application", w.People.teamsIdentity(whom, true))
+	case d.Chance(150) || name == "":
 		name = "Everyone"
-		mentioned.set("conversation", object{{"id", w.chatID(m.chat)}, {"displayName", name}, {"conversationIdentityType", "chat"}})
+		mentioned.Set("conversation", Object{{"id", w.ChatID(m.Chat)}, {"displayName", name}, {"conversationIdentityType", "chat"}})
 	default:
-		mentioned.set("user", w.people.teamsIdentity(whom, true))
+		mentioned.Set("user", w.People.teamsIdentity(whom, true))
 	}
 	body := html(`<p><at id="0">` + escapeHTML(name) + `</at>&nbsp;` + escapeHTML(text) + `</p>`)
-	return body, list{}, list{{{"id", 0}, {"mentionText", name}, {"mentioned", mentioned}}}
+	return body, List{}, List{{{"id", 0}, {"mentionText", name}, {"mentioned", mentioned}}}
 }
 
-func (w *world) fileText(m *message, d *dice, text string) (object, list, list) {
-	id, name := randomGUID(d.next()).String(), pick(d, fileNames[:])
-	url := "https://lindenhall-my.sharepoint.example/personal/" + strconv.FormatUint(uint64(m.chat), 10) + "/Documents/Microsoft%20Teams%20Chat%20Files/" + strings.ReplaceAll(name, " ", "%20")
+func (w *World) fileText(m *Message, d *Dice, text string) (Object, List, List) {
+	id, name := RandomGUID(d.next()).String(), pick(d, fileNames[:])
+	url := "https://lindenhall-my.sharepoint.example/personal/" + strconv.FormatUint(uint64(m.Chat), 10) + "/Documents/Microsoft%20Teams%20Chat%20Files/" + strings.ReplaceAll(name, " ", "%20")
 	said := `<p>` + escapeHTML(text) + `</p>`
-	if d.chance(200) {
+	if d.Chance(200) {
 		said = ""
 	}
 	return html(said + `<attachment id="` + id + `"></attachment>`),
-		list{attachment(id, "reference", url, nil, name)}, list{}
+		List{attachment(id, "reference", url, nil, name)}, List{}
 }

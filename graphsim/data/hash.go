@@ -1,4 +1,4 @@
-package graphsim
+package data
 
 import "encoding/binary"
 
@@ -11,11 +11,16 @@ func mix(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-func hash2(a, b uint64) uint64       { return mix(mix(a) ^ b) }
-func hash3(a, b, c uint64) uint64    { return mix(hash2(a, b) ^ c) }
-func hash4(a, b, c, d uint64) uint64 { return mix(hash3(a, b, c) ^ d) }
+func hash2(a, b uint64) uint64 { return mix(mix(a) ^ b) }
 
-func hashString(seed uint64, s string) uint64 {
+// Hash3 hashes a few numbers into one.
+func Hash3(a, b, c uint64) uint64 { return mix(hash2(a, b) ^ c) }
+
+// Hash4 is Hash3 with one more number.
+func Hash4(a, b, c, d uint64) uint64 { return mix(Hash3(a, b, c) ^ d) }
+
+// HashString hashes a text.
+func HashString(seed uint64, s string) uint64 {
 	h := mix(seed)
 	for i := range len(s) {
 		h = (h ^ uint64(s[i])) * 0x100000001b3
@@ -23,23 +28,24 @@ func hashString(seed uint64, s string) uint64 {
 	return mix(h)
 }
 
-// dice draws numbers from one record's hash.
-type dice uint64
+// Dice draws numbers from one record's hash.
+type Dice uint64
 
-func (d *dice) next() uint64 {
-	*d = dice(mix(uint64(*d)))
+func (d *Dice) next() uint64 {
+	*d = Dice(mix(uint64(*d)))
 	return uint64(*d)
 }
 
-// under answers a number in [0, n).
-func (d *dice) under(n int) int { return int(d.next() % uint64(max(n, 1))) }
+// Under answers a number in [0, n).
+func (d *Dice) Under(n int) int { return int(d.next() % uint64(max(n, 1))) }
 
-// chance is true in p of 1000 cases.
-func (d *dice) chance(p int) bool { return d.under(1000) < p }
+// Chance is true in p of 1000 cases.
+func (d *Dice) Chance(p int) bool { return d.Under(1000) < p }
 
-func (d *dice) unit() float64 { return float64(d.next()>>11) / (1 << 53) }
+// Unit answers a number in [0, 1).
+func (d *Dice) Unit() float64 { return float64(d.next()>>11) / (1 << 53) }
 
-func pick[T any](d *dice, from []T) T { return from[d.under(len(from))] }
+func pick[T any](d *Dice, from []T) T { return from[d.Under(len(from))] }
 
 // countFor turns a mean into a whole number of records, by chance but reproducibly.
 func countFor(mean float64, h uint64) int {
@@ -53,10 +59,11 @@ const (
 	packMask = 1<<packBits - 1
 )
 
-type guid [16]byte
+// GUID is an id in the form of a GUID.
+type GUID [16]byte
 
-func packGUID(seed, v uint64) guid {
-	var g guid
+func packGUID(seed, v uint64) GUID {
+	var g GUID
 	binary.BigEndian.PutUint64(g[:8], hash2(seed, v&packMask))
 	g[6] = g[6]&0x0f | 0x40
 	x := (v & packMask) ^ (hash2(seed+1, binary.BigEndian.Uint64(g[:8])) & packMask)
@@ -64,14 +71,15 @@ func packGUID(seed, v uint64) guid {
 	return g
 }
 
-func unpackGUID(seed uint64, g guid) (uint64, bool) {
+func unpackGUID(seed uint64, g GUID) (uint64, bool) {
 	low := binary.BigEndian.Uint64(g[8:])
 	v := (low ^ hash2(seed+1, binary.BigEndian.Uint64(g[:8]))) & packMask
 	return v, packGUID(seed, v) == g
 }
 
-func randomGUID(seed uint64) guid {
-	var g guid
+// RandomGUID returns an id that hides nothing, made of a hash.
+func RandomGUID(seed uint64) GUID {
+	var g GUID
 	binary.BigEndian.PutUint64(g[:8], mix(seed))
 	binary.BigEndian.PutUint64(g[8:], mix(seed+1))
 	g[6] = g[6]&0x0f | 0x40
@@ -79,24 +87,26 @@ func randomGUID(seed uint64) guid {
 	return g
 }
 
-const hexDigits = "0123456789abcdef"
+// HexDigits are the digits of ids.
+const HexDigits = "0123456789abcdef"
 
-func (g guid) hex() string {
+// Hex returns the id in 32 digits without dashes.
+func (g GUID) Hex() string {
 	var b [32]byte
 	for i, c := range g {
-		b[2*i], b[2*i+1] = hexDigits[c>>4], hexDigits[c&15]
+		b[2*i], b[2*i+1] = HexDigits[c>>4], HexDigits[c&15]
 	}
 	return string(b[:])
 }
 
-func (g guid) String() string {
-	h := g.hex()
+func (g GUID) String() string {
+	h := g.Hex()
 	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
 }
 
 // parseGUID reads 32 hexadecimal digits with or without the four dashes, in either case.
-func parseGUID(s string) (guid, bool) {
-	var g guid
+func parseGUID(s string) (GUID, bool) {
+	var g GUID
 	n := 0
 	for i := range len(s) {
 		c := s[i]

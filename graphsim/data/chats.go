@@ -1,4 +1,4 @@
-package graphsim
+package data
 
 import (
 	"encoding/base64"
@@ -13,7 +13,8 @@ const (
 	oneOnOne chatKind = iota
 	group
 	meeting
-	notes // a user's thread with themselves, which is no chat
+	// NotesChat is a user's thread with themselves, which is no chat.
+	NotesChat
 )
 
 func (k chatKind) String() string { return [...]string{"oneOnOne", "group", "meeting", "notes"}[k] }
@@ -37,11 +38,11 @@ var chatKinds = [20]chatKind{
 	group, meeting, oneOnOne, group, oneOnOne, meeting, group, oneOnOne, group, meeting,
 }
 
-// chatTable says who is in which chat: the members of all chats one after another, and the chats of all users.
-type chatTable struct {
-	kinds       []chatKind
+// ChatTable says who is in which chat: the members of all chats one after another, and the chats of all users.
+type ChatTable struct {
+	Kinds       []chatKind
 	memberStart []uint32
-	members     []ref
+	members     []Ref
 	userStart   []uint32
 	ofUser      []uint32
 	weight      []float32 // messages per working day
@@ -49,15 +50,15 @@ type chatTable struct {
 	meetings    []uint32  // chats with recurring calls
 }
 
-func (w *world) buildChats() *chatTable {
+func (w *World) buildChats() *ChatTable {
 	n := w.cfg.Chats
-	t := &chatTable{
-		kinds: make([]chatKind, n), memberStart: make([]uint32, n+1), weight: make([]float32, n), created: make([]int32, n),
-		members: make([]ref, 0, 6*n),
+	t := &ChatTable{
+		Kinds: make([]chatKind, n), memberStart: make([]uint32, n+1), weight: make([]float32, n), created: make([]int32, n),
+		members: make([]Ref, 0, 6*n),
 	}
 	pairs, total := 0, 0.0
 	for c := range n {
-		d := dice(hash3(w.seed, tagChat, uint64(c)))
+		d := Dice(Hash3(w.Seed, tagChat, uint64(c)))
 		kind := chatKinds[c%len(chatKinds)]
 		if kind == oneOnOne {
 			if pair, ok := w.pair(pairs); ok {
@@ -70,11 +71,11 @@ func (w *world) buildChats() *chatTable {
 		if kind != oneOnOne {
 			t.members = w.appendMembers(t.members, c, kind, &d)
 		}
-		t.kinds[c] = kind
+		t.Kinds[c] = kind
 		t.memberStart[c+1] = uint32(len(t.members))
-		u := d.unit()
+		u := d.Unit()
 		t.weight[c] = float32(0.15 + 4*u*u*u)
-		t.created[c] = int32(w.firstDay - 220 + int64(d.unit()*(200+0.7*float64(w.cfg.Days))))
+		t.created[c] = int32(w.firstDay - 220 + int64(d.Unit()*(200+0.7*float64(w.cfg.Days))))
 		if c < demoChats {
 			t.weight[c], t.created[c] = 3, int32(w.firstDay-int64(10+c))
 		}
@@ -83,12 +84,12 @@ func (w *world) buildChats() *chatTable {
 	scale := (1.06*float64(w.cfg.Messages) + 40) / total
 	for c := range n {
 		t.weight[c] = float32(float64(t.weight[c]) * scale)
-		if t.kinds[c] == meeting && len(t.meetings) < max(1, w.cfg.Calls/10) {
+		if t.Kinds[c] == meeting && len(t.meetings) < max(1, w.cfg.Calls/10) {
 			t.meetings = append(t.meetings, uint32(c))
 		}
 	}
 	for u := range w.cfg.Notes {
-		t.addNotes(ref(u), int32(w.firstDay-1))
+		t.addNotes(Ref(u), int32(w.firstDay-1))
 	}
 	t.indexUsers(w.cfg.Users)
 	return t
@@ -98,14 +99,14 @@ func (w *world) buildChats() *chatTable {
 const notesPerDay = 2
 
 // addNotes adds a user's thread with themselves behind all chats.
-func (t *chatTable) addNotes(u ref, created int32) {
-	t.kinds, t.weight, t.created = append(t.kinds, notes), append(t.weight, notesPerDay), append(t.created, created)
+func (t *ChatTable) addNotes(u Ref, created int32) {
+	t.Kinds, t.weight, t.created = append(t.Kinds, NotesChat), append(t.weight, notesPerDay), append(t.created, created)
 	t.members = append(t.members, u)
 	t.memberStart = append(t.memberStart, uint32(len(t.members)))
 }
 
 // workingDays is how much activity lies between a chat's creation and yesterday.
-func (w *world) workingDays(created int64) float64 {
+func (w *World) workingDays(created int64) float64 {
 	first := max(created+1, w.firstDay)
 	weeks := (w.anchorDay - first) / 7
 	sum := float64(weeks) * 5.16
@@ -116,32 +117,32 @@ func (w *world) workingDays(created int64) float64 {
 }
 
 // pair answers the j-th pair of people who talk alone; no pair comes twice.
-func (w *world) pair(j int) ([]ref, bool) {
+func (w *World) pair(j int) ([]Ref, bool) {
 	users := w.cfg.Users
 	const own = 5 // the first user's own pairs
 	switch {
 	case j < own:
-		return []ref{0, ref(j + 1)}, j+1 < users
+		return []Ref{0, Ref(j + 1)}, j+1 < users
 	case j < users && j%15 == 7:
-		return []ref{ref(j), kindBot | ref(j/15%len(bots))}, true
+		return []Ref{Ref(j), KindBot | Ref(j/15%len(Bots))}, true
 	case j < users && j%11 == 6:
-		return []ref{ref(j), kindFederated | ref(j)}, true
+		return []Ref{Ref(j), kindFederated | Ref(j)}, true
 	}
 	step := own + 1 + j/users
-	a, b := ref(j%users), ref((j+step)%users)
+	a, b := Ref(j%users), Ref((j+step)%users)
 	if step*2 >= users || (min(a, b) == 0 && max(a, b) <= own) {
 		return nil, false
 	}
-	return []ref{a, b}, true
+	return []Ref{a, b}, true
 }
 
-func (w *world) appendMembers(to []ref, c int, kind chatKind, d *dice) []ref {
+func (w *World) appendMembers(to []Ref, c int, kind chatKind, d *Dice) []Ref {
 	start, users := len(to), w.cfg.Users
-	size := 3 + d.under(4)
-	if d.chance(250) {
-		size += d.under(8)
+	size := 3 + d.Under(4)
+	if d.Chance(250) {
+		size += d.Under(8)
 	}
-	add := func(r ref) {
+	add := func(r Ref) {
 		if !slices.Contains(to[start:], r) {
 			to = append(to, r)
 		}
@@ -156,56 +157,56 @@ func (w *world) appendMembers(to []ref, c int, kind chatKind, d *dice) []ref {
 			want = allHandsSize
 		}
 		for i := range min(users, want-20) {
-			add(ref(i))
+			add(Ref(i))
 		}
 		for i := len(to) - start; i < want; i++ {
 			if kind == meeting && i%4 == 0 {
-				add(kindAnonymous | ref(c*1000+i))
+				add(kindAnonymous | Ref(c*1000+i))
 			} else {
-				add(kindFederated | ref(c*1000+i))
+				add(kindFederated | Ref(c*1000+i))
 			}
 		}
 		return to
 	}
 	for range min(size, users) {
-		add(ref(d.under(users)))
+		add(Ref(d.Under(users)))
 	}
 	if c < demoChats {
 		add(0)
 	}
 	for i := 0; len(to)-start < 2; i++ {
-		add(ref(i))
+		add(Ref(i))
 	}
 	return w.appendOutsiders(to, c, kind, d)
 }
 
-func (w *world) appendOutsiders(to []ref, c int, kind chatKind, d *dice) []ref {
+func (w *World) appendOutsiders(to []Ref, c int, kind chatKind, d *Dice) []Ref {
 	if c == chatMixed {
-		return append(to, kindFederated|ref(c), kindAnonymous|ref(c), kindPhone|ref(c), kindPersonal|ref(c), kindBot)
+		return append(to, kindFederated|Ref(c), kindAnonymous|Ref(c), kindPhone|Ref(c), kindPersonal|Ref(c), KindBot)
 	}
-	if d.chance(220) {
-		to = append(to, kindFederated|ref(c))
+	if d.Chance(220) {
+		to = append(to, kindFederated|Ref(c))
 	}
-	if kind == meeting && d.chance(300) {
-		to = append(to, kindAnonymous|ref(c))
+	if kind == meeting && d.Chance(300) {
+		to = append(to, kindAnonymous|Ref(c))
 	}
-	if d.chance(60) {
-		to = append(to, kindPhone|ref(c))
+	if d.Chance(60) {
+		to = append(to, kindPhone|Ref(c))
 	}
-	if d.chance(50) {
-		to = append(to, kindPersonal|ref(c))
+	if d.Chance(50) {
+		to = append(to, kindPersonal|Ref(c))
 	}
-	if c == chatOnCall || d.chance(200) {
-		to = append(to, kindBot|ref(c%len(bots)))
+	if c == chatOnCall || d.Chance(200) {
+		to = append(to, KindBot|Ref(c%len(Bots)))
 	}
 	return to
 }
 
-func (t *chatTable) indexUsers(users int) {
+func (t *ChatTable) indexUsers(users int) {
 	t.userStart = make([]uint32, users+1)
 	for _, m := range t.members {
-		if m.kind() == kindUser {
-			t.userStart[m.index()+1]++
+		if m.Kind() == kindUser {
+			t.userStart[m.Index()+1]++
 		}
 	}
 	for u := range users {
@@ -213,74 +214,76 @@ func (t *chatTable) indexUsers(users int) {
 	}
 	t.ofUser = make([]uint32, t.userStart[users])
 	next := slices.Clone(t.userStart)
-	for c := range t.kinds {
-		for _, m := range t.of(uint32(c)) {
-			if m.kind() == kindUser {
-				t.ofUser[next[m.index()]] = uint32(c)
-				next[m.index()]++
+	for c := range t.Kinds {
+		for _, m := range t.Of(uint32(c)) {
+			if m.Kind() == kindUser {
+				t.ofUser[next[m.Index()]] = uint32(c)
+				next[m.Index()]++
 			}
 		}
 	}
 }
 
-func (t *chatTable) of(c uint32) []ref { return t.members[t.memberStart[c]:t.memberStart[c+1]] }
+// Of returns the members of a chat, its owner first.
+func (t *ChatTable) Of(c uint32) []Ref { return t.members[t.memberStart[c]:t.memberStart[c+1]] }
 
-func (t *chatTable) chatsOf(u ref) []uint32 {
-	return t.ofUser[t.userStart[u.index()]:t.userStart[u.index()+1]]
+// ChatsOf returns the chats of a user.
+func (t *ChatTable) ChatsOf(u Ref) []uint32 {
+	return t.ofUser[t.userStart[u.Index()]:t.userStart[u.Index()+1]]
 }
 
-func (w *world) chatGUID(c uint32) guid { return packGUID(w.seed, tagChat<<52|uint64(c)) }
+func (w *World) chatGUID(c uint32) GUID { return packGUID(w.Seed, tagChat<<52|uint64(c)) }
 
-// chatID is the thread id: a pair of object ids, a hexadecimal GUID, or "meeting_" and a GUID in base64.
-func (w *world) chatID(c uint32) string {
-	t := w.chats()
-	switch t.kinds[c] {
-	case notes:
-		return notesThread
+// ChatID is the thread id: a pair of object ids, a hexadecimal GUID, or "meeting_" and a GUID in base64.
+func (w *World) ChatID(c uint32) string {
+	t := w.Chats()
+	switch t.Kinds[c] {
+	case NotesChat:
+		return NotesThread
 	case oneOnOne:
-		m := t.of(c)
-		return "19:" + w.people.id(m[0]) + "_" + w.people.id(m[1]) + "@unq.gbl.spaces"
+		m := t.Of(c)
+		return "19:" + w.People.ID(m[0]) + "_" + w.People.ID(m[1]) + "@unq.gbl.spaces"
 	case meeting:
 		return "19:meeting_" + base64.RawURLEncoding.EncodeToString([]byte(w.chatGUID(c).String())) + "@thread.v2"
 	default:
-		return "19:" + w.chatGUID(c).hex() + "@thread.v2"
+		return "19:" + w.chatGUID(c).Hex() + "@thread.v2"
 	}
 }
 
-// notesThread is the id under which every user has their notes.
-const notesThread = "48:notes"
+// NotesThread is the id under which every user has their notes.
+const NotesThread = "48:notes"
 
 // dataOf is the number that decides what a thread holds: the same for the notes of all users, whose messages then have the
 // same ids, as those of different threads may.
-func (w *world) dataOf(c uint32) uint64 {
-	if w.chats().kinds[c] == notes {
-		return maxIndex
+func (w *World) dataOf(c uint32) uint64 {
+	if w.Chats().Kinds[c] == NotesChat {
+		return MaxIndex
 	}
 	return uint64(c)
 }
 
-// notesOf finds a user's notes.
-func (w *world) notesOf(u ref) (uint32, bool) {
-	if u.index() >= w.cfg.Notes {
+// NotesOf finds a user's notes.
+func (w *World) NotesOf(u Ref) (uint32, bool) {
+	if u.Index() >= w.cfg.Notes {
 		return 0, false
 	}
-	return uint32(w.cfg.Chats + u.index()), true
+	return uint32(w.cfg.Chats + u.Index()), true
 }
 
-// findChat is the inverse of chatID but for notes.
-func (w *world) findChat(id string) (uint32, bool) {
+// FindChat is the inverse of chatID but for notes.
+func (w *World) FindChat(id string) (uint32, bool) {
 	body, ok := strings.CutPrefix(id, "19:")
 	if !ok {
 		return 0, false
 	}
 	if pair, ok := strings.CutSuffix(body, "@unq.gbl.spaces"); ok {
 		first, _, _ := strings.Cut(pair, "_")
-		u, ok := w.people.find(first)
+		u, ok := w.People.Find(first)
 		if !ok {
 			return 0, false
 		}
-		for _, c := range w.chats().chatsOf(u) {
-			if w.chats().kinds[c] == oneOnOne && w.chatID(c) == id {
+		for _, c := range w.Chats().ChatsOf(u) {
+			if w.Chats().Kinds[c] == oneOnOne && w.ChatID(c) == id {
 				return c, true
 			}
 		}
@@ -301,20 +304,21 @@ func (w *world) findChat(id string) (uint32, bool) {
 	if !ok {
 		return 0, false
 	}
-	v, ok := unpackGUID(w.seed, g)
-	c := v & (maxIndex - 1)
+	v, ok := unpackGUID(w.Seed, g)
+	c := v & (MaxIndex - 1)
 	if !ok || v>>52 != tagChat || int(c) >= w.cfg.Chats {
 		return 0, false
 	}
-	return uint32(c), w.chatID(uint32(c)) == id
+	return uint32(c), w.ChatID(uint32(c)) == id
 }
 
-func (w *world) isMember(c uint32, u ref) bool { return slices.Contains(w.chats().of(c), u) }
+// IsMember reports whether a user is in a chat.
+func (w *World) IsMember(c uint32, u Ref) bool { return slices.Contains(w.Chats().Of(c), u) }
 
-// chatCreated is in milliseconds; a chat's messages start on the next day.
-func (w *world) chatCreated(c uint32) int64 {
-	d := dice(hash4(w.seed, tagChat, uint64(c), 1))
-	return int64(w.chats().created[c])*dayMS + timeOfDay(&d, 0)
+// ChatCreated is in milliseconds; a chat's messages start on the next day.
+func (w *World) ChatCreated(c uint32) int64 {
+	d := Dice(Hash4(w.Seed, tagChat, uint64(c), 1))
+	return int64(w.Chats().created[c])*DayMS + timeOfDay(&d, 0)
 }
 
 var topics = [...]string{
@@ -322,7 +326,7 @@ var topics = [...]string{
 	"Website refresh", "Budget 2027", "Onboarding", "Data platform", "Travel policy", "Pricing study",
 }
 
-func (w *world) topic(c uint32) string {
+func (w *World) topic(c uint32) string {
 	switch c {
 	case chatOnCall:
 		return "On-call desk"
@@ -333,8 +337,8 @@ func (w *world) topic(c uint32) string {
 	case chatLarge:
 		return "Whole company"
 	}
-	h := hash4(w.seed, tagChat, uint64(c), 2)
-	switch w.chats().kinds[c] {
+	h := Hash4(w.Seed, tagChat, uint64(c), 2)
+	switch w.Chats().Kinds[c] {
 	case oneOnOne:
 		return ""
 	case meeting:
@@ -348,10 +352,10 @@ func (w *world) topic(c uint32) string {
 }
 
 // organizer is who owns the chat and organizes its meetings.
-func (w *world) organizer(c uint32) ref { return w.chats().of(c)[0] }
+func (w *World) organizer(c uint32) Ref { return w.Chats().Of(c)[0] }
 
 // joinURL carries the meeting's thread id and its organizer.
-func (w *world) joinURL(c uint32) string {
-	return "https://teams.microsoft.com/l/meetup-join/" + url.QueryEscape(w.chatID(c)) + "/0?context=%7b%22Tid%22%3a%22" + w.id +
-		"%22%2c%22Oid%22%3a%22" + w.people.id(w.organizer(c)) + "%22%7d"
+func (w *World) joinURL(c uint32) string {
+	return "https://teams.microsoft.com/l/meetup-join/" + url.QueryEscape(w.ChatID(c)) + "/0?context=%7b%22Tid%22%3a%22" + w.ID +
+		"%22%2c%22Oid%22%3a%22" + w.People.ID(w.organizer(c)) + "%22%7d"
 }
