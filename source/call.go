@@ -10,6 +10,7 @@ import (
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/source/graphmap"
+	"github.com/parley-gateway/parley/source/odata"
 )
 
 const (
@@ -73,15 +74,15 @@ func (c *Call) attempts(ctx context.Context, q EventQuery, link string) ([]attem
 		return nil, err
 	}
 	ask := func(terms ...string) graphclient.Request {
-		r := c.request(ctx, callsPath, link, graphclient.Param{Name: "$filter", Value: allOf(terms...)})
+		r := c.request(ctx, callsPath, link, graphclient.Param{Name: "$filter", Value: odata.AllOf(terms...)})
 		r.User, r.Prefer = q.User, []string{preferUnknownMembers, preferPageSize + callPageSize}
 		return r
 	}
-	from, to := Asked(start, end)
-	interval := callStartTime + " ge " + instant(from) + " and " + callStartTime + " lt " + instant(to)
+	from, to := odata.Bounds(start, end)
+	interval := callStartTime + " ge " + odata.Instant(from) + " and " + callStartTime + " lt " + odata.Instant(to)
 	clauses := make([]string, 0, len(participants))
 	for _, id := range participants {
-		clauses = append(clauses, "participants_v2/any(p:p/id eq "+literal(id)+")")
+		clauses = append(clauses, "participants_v2/any(p:p/id eq "+odata.Literal(id)+")")
 	}
 	attempts := []attempt{{request: ask(append([]string{interval}, clauses...)...)}}
 	if link != "" || len(clauses) == 0 {
@@ -111,7 +112,7 @@ func participants(q EventQuery) ([]string, error) {
 
 // anyOutside reports whether a row lies outside what was asked for.
 func anyOutside(q EventQuery, items []Item) bool {
-	from, to := Asked(q.Start, q.End)
+	from, to := odata.Bounds(q.Start, q.End)
 	for _, item := range items {
 		if item.NoTime {
 			continue

@@ -8,6 +8,7 @@ import (
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/source/graphmap"
+	"github.com/parley-gateway/parley/source/odata"
 )
 
 const (
@@ -72,7 +73,7 @@ func (c *Chat) attempts(ctx context.Context, q EventQuery, link string) ([]attem
 		r.User, r.Prefer = q.User, []string{preferUnknownMembers}
 		return r
 	}
-	interval := between(chatModifiedTime, start, end)
+	interval := odata.Between(chatModifiedTime, start, end)
 	clause := messageClause(q.Clause)
 	if clause == "" {
 		return []attempt{{request: ask(interval)}}, nil
@@ -91,10 +92,10 @@ func (c *Chat) ownMessages(ctx context.Context, q EventQuery, link string) ([]at
 	if err != nil {
 		return nil, err
 	}
-	property, filter := chatModifiedTime, between(chatModifiedTime, q.Start, q.End)
+	property, filter := chatModifiedTime, odata.Between(chatModifiedTime, q.Start, q.End)
 	if q.ByCreateTime {
-		_, to := Asked(q.Start, q.End)
-		property, filter = chatCreatedTime, chatCreatedTime+" lt "+instant(to)
+		_, to := odata.Bounds(q.Start, q.End)
+		property, filter = chatCreatedTime, chatCreatedTime+" lt "+odata.Instant(to)
 	}
 	r := c.request(ctx, path, link,
 		graphclient.Param{Name: "$top", Value: chatPageSize},
@@ -113,10 +114,10 @@ func messageClause(c Clause) string {
 	case c.NoSystem && !c.SystemOnly:
 		system = "messageType ne " + systemMessage
 	}
-	clause := allOf(
-		anyEqual("from/user/id", c.UserIDs),
-		anyEqual("from/user/userIdentityType", c.UserTypes),
-		anyEqual("from/application/applicationIdentityType", c.ApplicationTypes),
+	clause := odata.AllOf(
+		odata.AnyEqual("from/user/id", c.UserIDs),
+		odata.AnyEqual("from/user/userIdentityType", c.UserTypes),
+		odata.AnyEqual("from/application/applicationIdentityType", c.ApplicationTypes),
 		system,
 	)
 	if clause == "" {

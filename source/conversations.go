@@ -10,6 +10,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/resource"
+	"github.com/parley-gateway/parley/source/odata"
 	"github.com/parley-gateway/parley/source/text"
 )
 
@@ -119,12 +120,12 @@ func (c *Conversations) attempts(ctx context.Context, q ConversationQuery, link 
 func chatsFilter(q ConversationQuery) string {
 	var terms []string
 	if q.MemberName != "" {
-		terms = append(terms, "members/any(o: o/displayname eq "+literal(q.MemberName)+")")
+		terms = append(terms, "members/any(o: o/displayname eq "+odata.Literal(q.MemberName)+")")
 	}
 	if q.InstalledApp != "" {
-		terms = append(terms, "installedApps/any(a:a/teamsApp/id eq "+literal(q.InstalledApp)+")")
+		terms = append(terms, "installedApps/any(a:a/teamsApp/id eq "+odata.Literal(q.InstalledApp)+")")
 	}
-	return allOf(terms...)
+	return odata.AllOf(terms...)
 }
 
 // conversation normalizes one chat.

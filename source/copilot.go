@@ -10,6 +10,7 @@ import (
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/source/graphmap"
+	"github.com/parley-gateway/parley/source/odata"
 )
 
 const (
@@ -60,9 +61,9 @@ func (c *Copilot) attempts(ctx context.Context, q EventQuery, link string) ([]at
 		r.User = q.User
 		return r
 	}
-	interval := between(copilotTime, start, end)
-	clause := anyEqual("appClass", q.Clause.AppClasses)
-	attempts := []attempt{{request: ask(allOf(interval, clause))}}
+	interval := odata.Between(copilotTime, start, end)
+	clause := odata.AnyEqual("appClass", q.Clause.AppClasses)
+	attempts := []attempt{{request: ask(odata.AllOf(interval, clause))}}
 	if clause != "" && link == "" {
 		attempts = append(attempts, attempt{name: "interval alone", request: ask(interval), unfiltered: true})
 	}
@@ -86,7 +87,7 @@ func (c *Copilot) Event(ctx context.Context, owner, user string, ref Ref) (*parl
 		}
 		at = time.UnixMilli(ms)
 	}
-	q := EventQuery{Owner: owner, User: user, Start: at, End: at.Add(odataTick)}
+	q := EventQuery{Owner: owner, User: user, Start: at, End: at.Add(odata.Tick)}
 	link := ""
 	seen := map[string]bool{}
 	for range maxInstantPages {

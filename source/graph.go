@@ -12,6 +12,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/source/graphmap"
+	"github.com/parley-gateway/parley/source/odata"
 )
 
 // Graph is the client that sources ask through; *graphclient.Client is one.
@@ -111,6 +112,10 @@ func bounds(q EventQuery) (start, end time.Time, err error) {
 	}
 	return start, end, nil
 }
+
+// RequestBounds returns the bounds that Graph is given for the interval [start, end): whole seconds, and a second wider on both
+// sides. Rows between these bounds and the interval are no fault of Graph.
+func RequestBounds(start, end time.Time) (from, to time.Time) { return odata.Bounds(start, end) }
 
 // isKind reports whether err is an *graphclient.Error of one of the kinds.
 func isKind(err error, kinds ...graphclient.Kind) bool {

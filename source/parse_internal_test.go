@@ -4,7 +4,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 )
@@ -74,28 +73,6 @@ func FuzzProperties(f *testing.F) {
 			}
 		}
 	})
-}
-
-func TestOData(t *testing.T) {
-	t.Parallel()
-	at := func(ns int) time.Time { return time.Date(2024, 2, 29, 23, 59, 59, ns, time.FixedZone("", -3600)) }
-	for _, tc := range []struct{ got, want string }{
-		{literal("it's 'x'"), "'it''s ''x'''"},
-		{instant(at(0)), "2024-03-01T00:59:59Z"},
-		{instant(at(510_000_000)), "2024-03-01T00:59:59.51Z"},
-		{instant(at(123_456_789)), "2024-03-01T00:59:59.1234567Z"},
-		// Bounds are whole seconds: a Graph that rounds them has nothing to round.
-		{between("t", at(0), at(1)), "t gt 2024-03-01T00:59:58Z and t lt 2024-03-01T01:00:01Z"},
-		{between("t", at(1), at(999_999_999)), "t gt 2024-03-01T00:59:58Z and t lt 2024-03-01T01:00:01Z"},
-		{between("t", at(999_999_999), at(0).Add(time.Second)), "t gt 2024-03-01T00:59:58Z and t lt 2024-03-01T01:00:01Z"},
-		{anyEqual("a", nil), ""},
-		{anyEqual("a", []string{"b"}), "a eq 'b'"},
-		{allOf("", anyEqual("a", []string{"b", "c"}), "d"), "(a eq 'b' or a eq 'c') and d"},
-	} {
-		if tc.got != tc.want {
-			t.Errorf("got %s, want %s", tc.got, tc.want)
-		}
-	}
 }
 
 func TestAvailable(t *testing.T) {

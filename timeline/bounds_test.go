@@ -19,7 +19,7 @@ import (
 // rounding is a Graph that rounds its bounds to whole seconds, in a way of its own.
 func rounding(g *graph, round func(time.Time) time.Time) {
 	g.hook = func(_ int, q source.EventQuery, _ string, p *page) (*page, error) {
-		from, to := source.Asked(q.Start, q.End)
+		from, to := source.RequestBounds(q.Start, q.End)
 		p.Items = slices.DeleteFunc(slices.Clone(p.Items), func(i source.Item) bool { return !i.Time.After(round(from)) || !i.Time.Before(round(to)) })
 		return p, nil
 	}

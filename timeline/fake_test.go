@@ -126,7 +126,7 @@ func (g *graph) find(q source.EventQuery) []source.Item {
 		if !r.served.IsZero() {
 			by = r.served
 		}
-		if from, to := source.Asked(q.Start, q.End); (q.ByCreateTime || !by.Before(from)) && by.Before(to) {
+		if from, to := source.RequestBounds(q.Start, q.End); (q.ByCreateTime || !by.Before(from)) && by.Before(to) {
 			found = append(found, g.item(q, r))
 		}
 	}

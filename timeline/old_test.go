@@ -131,7 +131,7 @@ func TestStartRefused(t *testing.T) {
 							g := &graph{src: chat, size: 3, rows: oldRows()}
 							limit := time.Date(accepted, 1, 1, 0, 0, 0, 0, time.UTC)
 							g.hook = func(_ int, q source.EventQuery, _ string, p *page) (*page, error) {
-								if told, _ := source.Asked(q.Start, q.End); told.Before(limit) {
+								if told, _ := source.RequestBounds(q.Start, q.End); told.Before(limit) {
 									return nil, fail(graphclient.KindBadRequest)
 								}
 								return p, nil

@@ -62,7 +62,7 @@ func (t *track) near(at, edge time.Time) bool {
 	if t.filter != nil || t.attendance != nil && t.attendance.strict {
 		return at.Sub(edge).Abs() <= 1
 	}
-	from, to := source.Asked(edge, edge)
+	from, to := source.RequestBounds(edge, edge)
 	return at.After(from) && at.Before(to)
 }
 

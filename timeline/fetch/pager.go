@@ -190,7 +190,7 @@ func rowID(item *source.Item) uint64 {
 
 // outside tells whether a row of a first page lies behind what Graph was asked for (1) or, on any page, before it (-1).
 func (t *ReversePager) outside(r *Reader, item *source.Item) int {
-	from, to := source.Asked(t.query.Start, t.query.End)
+	from, to := source.RequestBounds(t.query.Start, t.query.End)
 	switch at := r.timeOf(item); {
 	case t.low.IsZero() && !at.Before(to):
 		return 1

@@ -243,7 +243,7 @@ func (b *Result) show(desc bool) {
 
 // far reports whether a time lies outside what Graph was asked for.
 func (s *rowset) far(at time.Time) bool {
-	from, _ := source.Asked(s.trim.Start, s.trim.End)
+	from, _ := source.RequestBounds(s.trim.Start, s.trim.End)
 	return at.Before(from) && !s.r.older(s.trim, at) || !at.Before(s.limit())
 }
 
@@ -252,7 +252,7 @@ func (s *rowset) limit() time.Time {
 	if !s.shown.IsZero() {
 		return s.shown.Add(1)
 	}
-	_, to := source.Asked(s.trim.Start, s.r.ask(s.trim).End)
+	_, to := source.RequestBounds(s.trim.Start, s.r.ask(s.trim).End)
 	return to
 }
 
