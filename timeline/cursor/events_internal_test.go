@@ -11,6 +11,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/internal/cursorpb"
+	"github.com/parley-gateway/parley/timeline/chunk"
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
@@ -31,7 +32,7 @@ func fullEvents() *Events {
 			Window: &Window{
 				Window:    window.Window{Span: window.Span{Start: now.Add(-25 * time.Hour), End: now.Add(-time.Hour)}, Level: window.SixHours},
 				Oversized: src == 2,
-				Last:      &Event{Time: now.Add(-2*time.Hour + 7), Key: strings.Repeat("k", 64), OutOfWindow: src == 0},
+				Last:      &Event{Time: now.Add(-2*time.Hour + 7), Key: strings.Repeat("k", chunk.MaxKey), OutOfWindow: src == 0},
 			},
 		}
 		for i := range window.MaxGaps {
