@@ -17,6 +17,7 @@ import (
 	"github.com/parley-gateway/parley/timeline/chunk"
 	"github.com/parley-gateway/parley/timeline/cursor"
 	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/frame"
 	"github.com/parley-gateway/parley/timeline/links"
 	"github.com/parley-gateway/parley/timeline/seen"
 )
@@ -50,8 +51,17 @@ type chain[T proto.Message] struct {
 	state   parleyv1.SourceState
 	reason  parleyv1.ErrorReason
 	pending []*parleyv1.Notice
-	resumed bool // the link came from a token
-	anew    bool // pages are asked from Graph, because kept ones led into a doubt
+	resumed bool     // the link came from a token
+	anew    bool     // pages are asked from Graph, because kept ones led into a doubt
+	err     error    // that the call ends with
+	loading *loading // nil = nothing is being read
+}
+
+// loading is a page that is being read. Until it is done, the chain belongs to the goroutine that reads it.
+type loading struct {
+	token  string // of the place before it
+	done   chan error
+	cancel context.CancelFunc
 }
 
 // openChain begins a chain, or goes on with one.
@@ -78,6 +88,75 @@ func openChain[T proto.Message](c *chain[T], token, field string) error {
 // token seals where the chain stands now.
 func (c *chain[T]) token() (string, error) {
 	return c.at.Seal(c.engine.cfg.Sealer, c.bound)
+}
+
+// Step implements frame.Rows.
+func (c *chain[T]) Step() frame.State {
+	switch {
+	case c.loading != nil:
+		return frame.Waiting
+	case c.err != nil:
+		return frame.Broken
+	}
+	if _, ok := c.head(); ok {
+		return frame.Ready
+	}
+	if c.at.Finished {
+		return frame.Ended
+	}
+	return frame.Waiting
+}
+
+// Err implements frame.Rows.
+func (c *chain[T]) Err() error { return c.err }
+
+// Wait implements frame.Rows. It reads the next part or page. Beside a timer it does so in a goroutine, which goes on when the
+// timer fires.
+func (c *chain[T]) Wait(ctx context.Context, timer <-chan time.Time) error {
+	if timer == nil {
+		err := c.load(ctx)
+		if failure.IsContext(err) {
+			return err
+		}
+		c.err = err
+		return nil
+	}
+	if c.loading == nil {
+		if err := c.start(ctx); err != nil {
+			return err
+		}
+	}
+	select {
+	case c.err = <-c.loading.done:
+		c.loading.cancel()
+		c.loading = nil
+		return nil
+	case <-timer:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// start begins to load.
+func (c *chain[T]) start(ctx context.Context) error {
+	token, err := c.token()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	l := &loading{token: token, done: make(chan error, 1), cancel: cancel}
+	c.loading = l
+	go func() { l.done <- c.load(ctx) }()
+	return nil
+}
+
+// close stops what is being read and waits for it.
+func (c *chain[T]) close() {
+	if c.loading != nil {
+		c.loading.cancel()
+		<-c.loading.done
+	}
 }
 
 // head returns the next row, or false when the part at hand has none left and load must be called, or all is done.
@@ -125,11 +204,8 @@ func (c *chain[T]) digest(row T) (digest uint64, named bool) {
 	return rowDigest(key), key != ""
 }
 
-// load reads the next part or page and reports whether there is anything left. It is called when head has nothing.
-func (c *chain[T]) load(ctx context.Context) (bool, error) {
-	if c.at.Finished {
-		return false, nil
-	}
+// load reads the next part or page. It is called when head has nothing.
+func (c *chain[T]) load(ctx context.Context) error {
 	switch {
 	case c.page == nil:
 	case c.at.Index < c.page.Len():
@@ -138,7 +214,7 @@ func (c *chain[T]) load(ctx context.Context) (bool, error) {
 		// A kept page leads in a circle: ask Graph for it again.
 		c.anew, c.links = true, links.Set{}
 	case !c.turn():
-		return false, nil
+		return nil
 	}
 	if c.anew {
 		ctx = cache.WithoutCached(ctx)
@@ -155,7 +231,7 @@ func (c *chain[T]) load(ctx context.Context) (bool, error) {
 	}
 	if c.admit != nil {
 		if err := c.admit(page); err != nil {
-			return false, err
+			return err
 		}
 	}
 	before := c.page
@@ -168,7 +244,7 @@ func (c *chain[T]) load(ctx context.Context) (bool, error) {
 	if c.at.Index == 0 && before != nil && samePage(before.Items, page.Items) {
 		c.doubt(parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP)
 		c.page, c.at.Finished = nil, true
-		return false, nil
+		return nil
 	}
 	if before == nil && placed && c.at.Index <= behind {
 		c.recall()
@@ -176,18 +252,18 @@ func (c *chain[T]) load(ctx context.Context) (bool, error) {
 	if c.at.Index < page.Len() {
 		return c.cut(ctx)
 	}
-	return true, nil
+	return nil
 }
 
 // cut takes the part of the page that the next row is in.
-func (c *chain[T]) cut(ctx context.Context) (bool, error) {
+func (c *chain[T]) cut(ctx context.Context) error {
 	c.part, c.hidden = nil, nil // two parts at a time would be one too many
 	part, from, err := c.page.Part(c.at.Index)
 	if err != nil {
 		return c.judge(ctx, err)
 	}
 	c.part, c.from = part, from
-	return true, c.sift(ctx)
+	return c.sift(ctx)
 }
 
 // sift finds the rows of the part that do not match the filter.
@@ -233,9 +309,9 @@ func (c *chain[T]) turn() bool {
 
 // judge decides what a failed page means. A link that Graph does not take any more begins the chain again, once. A link that is
 // refused is a gap behind what was read; when the first page is refused, as a redirected report may be, the source has stopped.
-func (c *chain[T]) judge(ctx context.Context, err error) (bool, error) {
+func (c *chain[T]) judge(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return false, ctx.Err()
+		return ctx.Err()
 	}
 	f := failure.Classify(err, c.at.Link != "")
 	c.failed = appendID(c.failed, failure.GraphRequestID(err))
@@ -255,9 +331,9 @@ func (c *chain[T]) judge(ctx context.Context, err error) (bool, error) {
 	case c.at.Link != "" && (f.Reason == parleyv1.ErrorReason_ERROR_REASON_GRAPH_LINK_REFUSED || f.Again):
 		c.doubt(f.Reason)
 		c.page, c.at.Finished = nil, true
-		return false, nil
+		return nil
 	default:
-		return false, &failure.Error{Reason: f.Reason, Source: c.src, Err: err, Message: "the source could not be read"}
+		return &failure.Error{Reason: f.Reason, Source: c.src, Err: err, Message: "the source could not be read"}
 	}
 }
 
@@ -318,11 +394,35 @@ func (c *chain[T]) complete() bool {
 	return c.at.Finished && len(c.at.Gaps) == 0 && c.state == parleyv1.SourceState_SOURCE_STATE_READ
 }
 
-// news returns the notices that were not told yet.
-func (c *chain[T]) news() []*parleyv1.Notice {
+// News implements frame.Report.
+func (c *chain[T]) News() []*parleyv1.Notice {
+	if c.loading != nil {
+		return nil
+	}
 	fresh := c.pending
 	c.pending = nil
 	return fresh
+}
+
+// Checkpoint implements frame.Report. While a page is being read, it tells the place before that page.
+func (c *chain[T]) Checkpoint() (*parleyv1.Checkpoint, error) {
+	checkpoint := &parleyv1.Checkpoint{Sources: []*parleyv1.SourceProgress{{Source: c.src}}}
+	if c.loading != nil {
+		checkpoint.ResumeToken = c.loading.token
+		return checkpoint, nil
+	}
+	var err error
+	checkpoint.ResumeToken, err = c.token()
+	return checkpoint, err
+}
+
+// Summary implements frame.Report.
+func (c *chain[T]) Summary() (*parleyv1.Summary, error) {
+	token, err := c.token()
+	if err != nil {
+		return nil, err
+	}
+	return &parleyv1.Summary{Complete: c.complete(), Sources: c.reports(), ResumeToken: token}, nil
 }
 
 func (c *chain[T]) reports() []*parleyv1.SourceReport {
@@ -365,77 +465,6 @@ func rowHash(row proto.Message) uint64 {
 		return 1
 	}
 	return max(chunk.Hash(string(data), 0), 1)
-}
-
-// fillChain adds rows to a List page until it is full, time is up, or nothing is left; then it reports true.
-func fillChain[T proto.Message](ctx context.Context, c *chain[T], size int, show func(T) T) (rows []T, done bool, err error) {
-	bytes := chunk.FrameRoom
-	for {
-		row, ok := c.head()
-		if !ok {
-			if len(rows) >= size && c.page != nil && c.page.Next != "" {
-				return rows, false, nil
-			}
-			more, err := c.load(ctx)
-			switch {
-			case err == nil && !more:
-				return rows, true, nil
-			case err != nil && (len(rows) > 0 || failure.IsContext(err)):
-				return rows, false, nil // the next page says so, or goes on
-			case err != nil:
-				return nil, false, err
-			}
-			continue
-		}
-		if len(rows) >= size {
-			return rows, false, nil
-		}
-		shown := show(row)
-		n := chunk.FramedSize(proto.Size(shown))
-		if len(rows) > 0 && bytes+n > chunk.MaxFrame {
-			return rows, false, nil
-		}
-		bytes += n
-		rows = append(rows, shown)
-		c.take()
-	}
-}
-
-// loaded is the answer of a load that ran beside the heartbeat.
-type loaded struct {
-	more bool
-	err  error
-}
-
-// loadBeating loads while beat is called whenever a heartbeat is due.
-func loadBeating[T proto.Message](ctx context.Context, c *chain[T], due func() time.Time, beat func() error) (bool, error) {
-	inner, cancel := context.WithCancel(ctx)
-	answer := make(chan loaded, 1)
-	// The chain belongs to the goroutine until it answers; what a heartbeat seals was taken before.
-	go func() {
-		more, err := c.load(inner)
-		answer <- loaded{more, err}
-	}()
-	timer := time.NewTimer(time.Until(due()))
-	defer timer.Stop()
-	var failed error
-	for {
-		select {
-		case a := <-answer:
-			cancel()
-			if failed != nil {
-				return false, failed
-			}
-			return a.more, a.err
-		case <-timer.C:
-			if failed == nil {
-				if failed = beat(); failed != nil {
-					cancel()
-				}
-				timer.Reset(time.Until(due()))
-			}
-		}
-	}
 }
 
 // rowDigest names a row by its key, the same on every replica. Two keys share one in 2^64 pairs.

@@ -2,34 +2,19 @@ package timeline
 
 import (
 	"context"
-	"time"
 
 	"google.golang.org/protobuf/proto"
 
-	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/chunk"
+	"github.com/parley-gateway/parley/timeline/frame"
 )
 
 // shape says how the frames F of a stream of T are made.
 type shape[T proto.Message, F any] struct {
-	show       func(T) T
-	batch      func([]T) F
-	notice     func(*parleyv1.Notice) F
-	checkpoint func(*parleyv1.Checkpoint) F
-	summary    func(*parleyv1.Summary) F
-}
-
-// chainStream cuts a chain into frames.
-type chainStream[T proto.Message, F any] struct {
-	c       *chain[T]
-	shape   shape[T, F]
-	emit    func(F) error
-	rows    []T
-	bytes   int // of the rows, on the wire or as JSON
-	last    string
-	sent    time.Time
-	notices notices
+	frame.Frames[F]
+	show  func(T) T
+	batch func([]T) F
 }
 
 // streamChain emits a whole chain. Errors are as StreamEvents says. It emits nothing where it reconnects with the token of a finished stream.
@@ -37,112 +22,108 @@ func streamChain[T proto.Message, F any](ctx context.Context, c *chain[T], recon
 	if reconnect && c.at.Finished {
 		return nil
 	}
-	s := &chainStream[T, F]{c: c, shape: sh, emit: emit, sent: time.Now()}
-	s.notices.send = func(n *parleyv1.Notice) error { return s.send(s.shape.notice(n)) }
-	err := s.run(source.WithPriority(ctx, source.Background))
-	return streamError(err, s.last)
-}
-
-func (s *chainStream[T, F]) run(ctx context.Context) error {
-	for {
-		row, ok := s.c.head()
-		if ok {
-			if err := s.add(row); err != nil {
-				return err
-			}
-			continue
-		}
-		if len(s.rows) > 0 {
-			if err := s.flush(); err != nil {
-				return err
-			}
-		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		// Heartbeats repeat the place that was sealed before the page was asked for.
-		place, err := s.c.token()
-		if err != nil {
-			return err
-		}
-		more, err := loadBeating(ctx, s.c, s.due, func() error { return s.checkpoint(place) })
-		if tellErr := s.notices.tell(s.c.news()); tellErr != nil {
-			return tellErr
-		}
-		if err != nil {
-			return err
-		}
-		if !more {
-			return s.finish()
-		}
+	defer c.close()
+	stream := frame.Stream[F]{
+		Rows: c, Batch: &chainBatch[T, F]{c: c, shape: sh, emit: emit}, Report: c, Frames: sh.Frames, Emit: emit,
+		Heartbeat: c.engine.cfg.Heartbeat,
 	}
+	return stream.Run(source.WithPriority(ctx, source.Background))
 }
 
-func (s *chainStream[T, F]) due() time.Time { return s.sent.Add(s.c.engine.cfg.Heartbeat) }
+// chainBatch is a batch of the rows of a chain.
+type chainBatch[T proto.Message, F any] struct {
+	c     *chain[T]
+	shape shape[T, F]
+	emit  func(F) error
+	rows  []T
+	size  int
+}
 
-func (s *chainStream[T, F]) add(row T) error {
-	shown := s.shape.show(row)
+// Size implements frame.Batch.
+func (b *chainBatch[T, F]) Size() int { return b.size }
+
+// Add implements frame.Batch.
+func (b *chainBatch[T, F]) Add() (frame.Fit, error) {
+	row, _ := b.c.head()
+	shown := b.shape.show(row)
 	n := chunk.FramedSize(proto.Size(shown))
-	if len(s.rows) > 0 && s.bytes+n > batchMost {
-		if err := s.flush(); err != nil {
-			return err
-		}
+	if b.size > 0 && b.size+n > frame.MaxBatch {
+		return frame.NoRoom, nil
 	}
-	s.rows = append(s.rows, shown)
-	s.bytes += n
-	s.c.take()
-	if s.bytes >= batchBytes {
-		return s.flush()
+	b.rows = append(b.rows, shown)
+	b.size += n
+	b.c.take()
+	if b.size >= frame.TargetBatch {
+		return frame.Full, nil
 	}
-	return nil
+	return frame.Added, nil
 }
 
-// flush sends the rows at hand, if any, and a checkpoint.
-func (s *chainStream[T, F]) flush() error {
-	if len(s.rows) > 0 {
-		rows := s.rows
-		s.rows, s.bytes = nil, 0
-		if err := s.notices.begin(); err != nil {
-			return err
-		}
-		if err := s.send(s.shape.batch(rows)); err != nil {
-			return err
-		}
-	}
-	token, err := s.c.token()
+// Send implements frame.Batch.
+func (b *chainBatch[T, F]) Send() error {
+	rows := b.rows
+	b.rows, b.size = nil, 0
+	return frame.Emit(b.emit, b.shape.batch(rows))
+}
+
+// chainPage is one List page of a chain.
+type chainPage[T proto.Message] struct {
+	c    *chain[T]
+	show func(T) T
+	most int // rows
+	size int // bytes
+
+	rows     []T
+	token    string
+	complete bool
+}
+
+// listChain fills one List page.
+func listChain[T proto.Message](ctx context.Context, e *Engine, c *chain[T], size int, show func(T) T) (*chainPage[T], error) {
+	size, err := frame.PageSize(size)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return s.checkpoint(token)
-}
-
-func (s *chainStream[T, F]) checkpoint(token string) error {
-	if err := s.notices.begin(); err != nil {
-		return err
+	soft, cancel := frame.ListContext(ctx, e.cfg.ListTime)
+	defer cancel()
+	page := &chainPage[T]{c: c, show: show, most: size, size: chunk.FrameRoom}
+	done, err := frame.Fill(soft, c, page)
+	if err == nil {
+		err = ctx.Err()
 	}
-	err := s.send(s.shape.checkpoint(&parleyv1.Checkpoint{
-		ResumeToken: token, Sources: []*parleyv1.SourceProgress{{Source: s.c.src}},
-	}))
-	s.last, s.sent = token, time.Now()
-	return err
-}
-
-func (s *chainStream[T, F]) finish() error {
-	if err := s.notices.begin(); err != nil {
-		return err
-	}
-	token, err := s.c.token()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return s.send(s.shape.summary(&parleyv1.Summary{
-		Complete: s.c.complete(), Notices: s.notices.all, Sources: s.c.reports(), ResumeToken: token,
-	}))
+	page.complete = done && c.complete()
+	if !done {
+		if page.token, err = c.token(); err != nil {
+			return nil, err
+		}
+	}
+	return page, nil
 }
 
-func (s *chainStream[T, F]) send(frame F) error {
-	if err := s.emit(frame); err != nil {
-		return emitError{err}
+// Empty implements frame.Page.
+func (p *chainPage[T]) Empty() bool { return len(p.rows) == 0 }
+
+// Enough implements frame.Page. What is left of the page of Graph at hand is read on: it may be the end.
+func (p *chainPage[T]) Enough() bool {
+	return len(p.rows) >= p.most && p.c.page != nil && p.c.page.Next != ""
+}
+
+// Add implements frame.Page.
+func (p *chainPage[T]) Add() (bool, error) {
+	if len(p.rows) >= p.most {
+		return false, nil
 	}
-	return nil
+	row, _ := p.c.head()
+	shown := p.show(row)
+	n := chunk.FramedSize(proto.Size(shown))
+	if len(p.rows) > 0 && p.size+n > chunk.MaxFrame {
+		return false, nil
+	}
+	p.size += n
+	p.rows = append(p.rows, shown)
+	p.c.take()
+	return true, nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/filter"
+	"github.com/parley-gateway/parley/timeline/frame"
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
@@ -83,7 +84,7 @@ func (e *Engine) ListConversations(
 		return nil, err
 	}
 	return &parleyv1.ListConversationsResponse{
-		Conversations: page.rows, NextPageToken: page.token, Complete: page.complete, Notices: c.news(), Sources: c.reports(),
+		Conversations: page.rows, NextPageToken: page.token, Complete: page.complete, Notices: c.News(), Sources: c.reports(),
 	}, nil
 }
 
@@ -96,20 +97,22 @@ func (e *Engine) StreamConversations(
 	if err != nil {
 		return err
 	}
-	type frame = parleyv1.StreamConversationsResponse
-	return streamChain(ctx, c, req.Reconnect, shape[*parleyv1.Conversation, *frame]{
+	type response = parleyv1.StreamConversationsResponse
+	return streamChain(ctx, c, req.Reconnect, shape[*parleyv1.Conversation, *response]{
 		show: showChat(req.ShownView()),
-		batch: func(rows []*parleyv1.Conversation) *frame {
-			return &frame{Frame: &parleyv1.StreamConversationsResponse_Batch{Batch: &parleyv1.ConversationBatch{Conversations: rows}}}
+		batch: func(rows []*parleyv1.Conversation) *response {
+			return &response{Frame: &parleyv1.StreamConversationsResponse_Batch{Batch: &parleyv1.ConversationBatch{Conversations: rows}}}
 		},
-		notice: func(n *parleyv1.Notice) *frame {
-			return &frame{Frame: &parleyv1.StreamConversationsResponse_Notice{Notice: n}}
-		},
-		checkpoint: func(p *parleyv1.Checkpoint) *frame {
-			return &frame{Frame: &parleyv1.StreamConversationsResponse_Checkpoint{Checkpoint: p}}
-		},
-		summary: func(s *parleyv1.Summary) *frame {
-			return &frame{Frame: &parleyv1.StreamConversationsResponse_Summary{Summary: s}}
+		Frames: frame.Frames[*response]{
+			Notice: func(n *parleyv1.Notice) *response {
+				return &response{Frame: &parleyv1.StreamConversationsResponse_Notice{Notice: n}}
+			},
+			Checkpoint: func(p *parleyv1.Checkpoint) *response {
+				return &response{Frame: &parleyv1.StreamConversationsResponse_Checkpoint{Checkpoint: p}}
+			},
+			Summary: func(s *parleyv1.Summary) *response {
+				return &response{Frame: &parleyv1.StreamConversationsResponse_Summary{Summary: s}}
+			},
 		},
 	}, emit)
 }

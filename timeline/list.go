@@ -3,43 +3,15 @@ package timeline
 import (
 	"context"
 	"slices"
-	"time"
 
 	"google.golang.org/protobuf/proto"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/timeline/chunk"
-	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/frame"
 	"github.com/parley-gateway/parley/timeline/query"
 	"github.com/parley-gateway/parley/timeline/window"
 )
-
-const (
-	defaultPage = 50
-	maxPage     = 1000
-)
-
-// pageSize applies the contract's default and cap.
-func pageSize(n int) (int, error) {
-	switch {
-	case n < 0:
-		return 0, failure.Invalid("page_size", "must not be negative")
-	case n == 0:
-		return defaultPage, nil
-	default:
-		return min(n, maxPage), nil
-	}
-}
-
-// listTime bounds the time of a List: what lies before the caller's deadline is left for the answer's way.
-func (e *Engine) listTime(ctx context.Context) (context.Context, context.CancelFunc) {
-	left := e.cfg.ListTime
-	if deadline, ok := ctx.Deadline(); ok {
-		left = time.Until(deadline)
-		left -= min(left/10, 500*time.Millisecond)
-	}
-	return context.WithTimeout(ctx, left)
-}
 
 // ListEvents answers one page. token is empty for the first one; size 0 means 50. Errors are *Error or context errors.
 func (e *Engine) ListEvents(
@@ -55,7 +27,7 @@ func (e *Engine) ListEvents(
 
 // PageEvents is ListEvents for those who carry the events as bytes.
 func (e *Engine) PageEvents(ctx context.Context, have query.Sources, req query.Events, token string, size int) (*Page, error) {
-	size, err := pageSize(size)
+	size, err := frame.PageSize(size)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +50,7 @@ func (e *Engine) PageEvents(ctx context.Context, have query.Sources, req query.E
 func (e *Engine) makePage(
 	ctx context.Context, have query.Sources, req query.Events, to query.Resolved, token string, size int, store pageStore, key string,
 ) (*Page, error) {
-	soft, cancel := e.listTime(ctx)
+	soft, cancel := frame.ListContext(ctx, e.cfg.ListTime)
 	defer cancel()
 	w, err := e.open(soft, have, &req, to, token, "page_token")
 	if err != nil {
@@ -95,77 +67,85 @@ func (e *Engine) makePage(
 	for _, t := range w.tracks {
 		t.frugal = size
 	}
-	page := &Page{Message: &parleyv1.ListEventsResponse{}}
-	in, done, err := w.fill(soft, page, size)
+	page := &eventPage{w: w, size: size}
+	w.patient = func() bool { return !page.Empty() }
+	done, err := frame.Fill(soft, w, page)
+	if err == nil {
+		err = ctx.Err()
+	}
 	if err != nil {
 		return nil, err
 	}
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
-	}
-	answer := page.Message
+	answer := &parleyv1.ListEventsResponse{}
 	if !done {
 		if answer.NextPageToken, err = w.token(false); err != nil {
 			return nil, err
 		}
 	}
-	answer.Notices = w.news()
+	answer.Notices = w.News()
 	answer.Sources = w.reports()
 	answer.Complete = done && w.complete()
+	made := &Page{Message: answer, Events: page.joined(), Count: page.count}
 	if store != nil {
-		w.keep(page, in, store, key, token == "")
+		w.keep(made, page.place(), store, key, token == "")
 	}
-	return page, nil
+	return made, nil
 }
 
-// fill adds events until the page is full, time is up, or nothing is left; then it reports true. It tells where the events
-// lie if they lie together.
-func (w *walk) fill(ctx context.Context, page *Page, size int) (in lie, done bool, err error) {
-	var parts [][]byte
-	length := 0
-	defer func() {
-		if page.Events = nil; len(parts) == 1 {
-			page.Events = parts[0]
-		} else if len(parts) > 1 {
-			page.Events, in = slices.Concat(parts...), lie{}
-		}
-	}()
-	w.patient = func() bool { return page.Count > 0 }
-	for {
-		t, v := w.step()
-		switch v {
-		case ready:
-			e := t.head()
-			if page.Count >= size || length > 0 && length+e.Size() > chunk.MaxFrame-chunk.FrameRoom {
-				return in, false, nil
-			}
-			events, n, err := w.stretch(t, size-page.Count, chunk.MaxFrame-chunk.FrameRoom-length)
-			if err != nil {
-				return in, false, err
-			}
-			if in = (lie{}); len(parts) == 0 && e.At != chunk.NotInChunk {
-				in = lie{t.active.Chunk, e.At, e.At + n}
-			}
-			parts = append(parts, events)
-			page.Count += n
-			length += len(events)
-		case waiting:
-			if page.Count >= size {
-				return in, false, nil
-			}
-			if err := w.wait(ctx, nil); err != nil {
-				w.hurried = true
-				return in, false, nil // time is up: the answer holds what there is, and a token
-			}
-		case paused:
-			return in, false, nil
-		case broken:
-			if page.Count > 0 {
-				return in, false, nil // the next page says so
-			}
-			return in, false, w.fatal()
-		case ended:
-			return in, true, nil
-		}
+// eventPage collects the encoded events of a List.
+type eventPage struct {
+	w      *walk
+	size   int // events at most
+	count  int
+	pieces [][]byte
+	length int // of the pieces together
+	in     lie // where the events lie, if there is one piece
+}
+
+// Empty implements frame.Page.
+func (p *eventPage) Empty() bool { return p.count == 0 }
+
+// Enough implements frame.Page.
+func (p *eventPage) Enough() bool { return p.count >= p.size }
+
+// Add implements frame.Page. It takes the events at the head of a track that lie together.
+func (p *eventPage) Add() (bool, error) {
+	const most = chunk.MaxFrame - chunk.FrameRoom
+	t := p.w.first
+	e := t.head()
+	if p.count >= p.size || p.length > 0 && p.length+e.Size() > most {
+		return false, nil
 	}
+	at := e.At
+	events, n, err := p.w.stretch(t, p.size-p.count, most-p.length)
+	if err != nil {
+		return false, err
+	}
+	if len(p.pieces) == 0 && at != chunk.NotInChunk {
+		p.in = lie{t.active.Chunk, at, at + n}
+	}
+	p.pieces = append(p.pieces, events)
+	p.count += n
+	p.length += len(events)
+	return true, nil
+}
+
+// joined is the list field of the answer.
+func (p *eventPage) joined() []byte {
+	switch len(p.pieces) {
+	case 0:
+		return nil
+	case 1:
+		return p.pieces[0]
+	default:
+		return slices.Concat(p.pieces...)
+	}
+}
+
+// place is where the events lie together; zero if they do not.
+func (p *eventPage) place() lie {
+	if len(p.pieces) != 1 {
+		return lie{}
+	}
+	return p.in
 }

@@ -52,7 +52,7 @@ func (e *Engine) open(ctx context.Context, have query.Sources, req *query.Events
 		return nil, err
 	}
 	if w.allAbsent() {
-		return nil, w.fatal()
+		return nil, w.Err()
 	}
 	w.attend(have)
 	w.fetch = newFetcher(ctx)

@@ -34,8 +34,8 @@ func (w *walk) notice(code, message string, src parleyv1.Source, s *window.Span)
 	w.notices = append(w.notices, n)
 }
 
-// news turns doubts and states that were not told yet into notices and returns all that are new.
-func (w *walk) news() []*parleyv1.Notice {
+// News implements frame.Report. It turns doubts and states that were not told yet into notices and returns all that are new.
+func (w *walk) News() []*parleyv1.Notice {
 	for _, t := range w.tracks {
 		for _, g := range t.doubts() {
 			var cause error
@@ -133,13 +133,26 @@ func (w *walk) covered(t *track) window.Span {
 // concealReads clears the counts that tell whether somebody else has read the same before.
 func concealReads(counts *parleyv1.SourceCounts) { counts.FromCache, counts.GraphRequests = 0, 0 }
 
-// progress is the time reached per source.
-func (w *walk) progress() []*parleyv1.SourceProgress {
-	progress := make([]*parleyv1.SourceProgress, 0, len(w.tracks))
-	for _, t := range w.tracks {
-		progress = append(progress, &parleyv1.SourceProgress{Source: t.src, ReachedTime: timestamppb.New(t.boundary())})
+// Checkpoint implements frame.Report.
+func (w *walk) Checkpoint() (*parleyv1.Checkpoint, error) {
+	token, err := w.token(false)
+	if err != nil {
+		return nil, err
 	}
-	return progress
+	checkpoint := &parleyv1.Checkpoint{ResumeToken: token}
+	for _, t := range w.tracks {
+		checkpoint.Sources = append(checkpoint.Sources, &parleyv1.SourceProgress{Source: t.src, ReachedTime: timestamppb.New(t.boundary())})
+	}
+	return checkpoint, nil
+}
+
+// Summary implements frame.Report.
+func (w *walk) Summary() (*parleyv1.Summary, error) {
+	token, err := w.token(true)
+	if err != nil {
+		return nil, err
+	}
+	return &parleyv1.Summary{Complete: w.complete(), Sources: w.reports(), ResumeToken: token}, nil
 }
 
 // interval turns a span into the contract's form; zero ends are absent.

@@ -9,6 +9,7 @@ import (
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/filter"
+	"github.com/parley-gateway/parley/timeline/frame"
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
@@ -83,7 +84,7 @@ func (e *Engine) ListCopilotUsage(
 	}
 	return &parleyv1.ListCopilotUsageResponse{
 		Rows: page.rows, NextPageToken: page.token, Complete: page.complete, IdentitiesConcealed: c.at.Concealed,
-		ReportRefreshDate: c.at.Refreshed, Notices: c.news(), Sources: c.reports(),
+		ReportRefreshDate: c.at.Refreshed, Notices: c.News(), Sources: c.reports(),
 	}, nil
 }
 
@@ -95,22 +96,24 @@ func (e *Engine) StreamCopilotUsage(
 	if err != nil {
 		return err
 	}
-	type frame = parleyv1.StreamCopilotUsageResponse
-	return streamChain(ctx, c, req.Reconnect, shape[*parleyv1.CopilotUsageRow, *frame]{
+	type response = parleyv1.StreamCopilotUsageResponse
+	return streamChain(ctx, c, req.Reconnect, shape[*parleyv1.CopilotUsageRow, *response]{
 		show: noteUsage(c),
-		batch: func(rows []*parleyv1.CopilotUsageRow) *frame {
-			return &frame{Frame: &parleyv1.StreamCopilotUsageResponse_Batch{
+		batch: func(rows []*parleyv1.CopilotUsageRow) *response {
+			return &response{Frame: &parleyv1.StreamCopilotUsageResponse_Batch{
 				Batch: &parleyv1.CopilotUsageBatch{Rows: rows, IdentitiesConcealed: c.at.Concealed},
 			}}
 		},
-		notice: func(n *parleyv1.Notice) *frame {
-			return &frame{Frame: &parleyv1.StreamCopilotUsageResponse_Notice{Notice: n}}
-		},
-		checkpoint: func(p *parleyv1.Checkpoint) *frame {
-			return &frame{Frame: &parleyv1.StreamCopilotUsageResponse_Checkpoint{Checkpoint: p}}
-		},
-		summary: func(s *parleyv1.Summary) *frame {
-			return &frame{Frame: &parleyv1.StreamCopilotUsageResponse_Summary{Summary: s}}
+		Frames: frame.Frames[*response]{
+			Notice: func(n *parleyv1.Notice) *response {
+				return &response{Frame: &parleyv1.StreamCopilotUsageResponse_Notice{Notice: n}}
+			},
+			Checkpoint: func(p *parleyv1.Checkpoint) *response {
+				return &response{Frame: &parleyv1.StreamCopilotUsageResponse_Checkpoint{Checkpoint: p}}
+			},
+			Summary: func(s *parleyv1.Summary) *response {
+				return &response{Frame: &parleyv1.StreamCopilotUsageResponse_Summary{Summary: s}}
+			},
 		},
 	}, emit)
 }

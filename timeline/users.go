@@ -3,8 +3,6 @@ package timeline
 import (
 	"context"
 
-	"google.golang.org/protobuf/proto"
-
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/query"
@@ -30,38 +28,6 @@ func (e *Engine) ListUsers(
 		return nil, err
 	}
 	return &parleyv1.ListUsersResponse{
-		Users: page.rows, NextPageToken: page.token, Complete: page.complete, Notices: c.news(), Sources: c.reports(),
+		Users: page.rows, NextPageToken: page.token, Complete: page.complete, Notices: c.News(), Sources: c.reports(),
 	}, nil
-}
-
-// chainPage is one List page of a chain.
-type chainPage[T proto.Message] struct {
-	rows     []T
-	token    string
-	complete bool
-}
-
-// listChain fills one List page.
-func listChain[T proto.Message](ctx context.Context, e *Engine, c *chain[T], size int, show func(T) T) (chainPage[T], error) {
-	var page chainPage[T]
-	size, err := pageSize(size)
-	if err != nil {
-		return page, err
-	}
-	soft, cancel := e.listTime(ctx)
-	defer cancel()
-	rows, done, err := fillChain(soft, c, size, show)
-	if err == nil {
-		err = ctx.Err()
-	}
-	if err != nil {
-		return page, err
-	}
-	page.rows, page.complete = rows, done && c.complete()
-	if !done {
-		if page.token, err = c.token(); err != nil {
-			return page, err
-		}
-	}
-	return page, nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/parley-gateway/parley/timeline/chunk"
 	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/filter"
+	"github.com/parley-gateway/parley/timeline/frame"
 	"github.com/parley-gateway/parley/timeline/query"
 	"github.com/parley-gateway/parley/timeline/seen"
 	"github.com/parley-gateway/parley/timeline/window"
@@ -31,6 +32,7 @@ type walk struct {
 	tracks []*track
 	seen   seen.Set // versions that were handed over
 	fetch  *fetcher
+	first  *track // its head goes out next
 
 	extended   bool // a finished walk goes on with what has come since
 	hurried    bool // the call ran out of time before the walk had more to offer
@@ -57,19 +59,15 @@ func (w *walk) limit(windows, rows int, account *ledger.Account) {
 	}
 }
 
-// verdict is what a walk has to offer.
-type verdict int
+// Step implements frame.Rows. When it returns Ready, the next event is the head of first.
+func (w *walk) Step() frame.State {
+	state := frame.Ready
+	w.first, state = w.step()
+	return state
+}
 
-const (
-	ready   verdict = iota // an entry is there
-	waiting                // a window is still being read
-	ended                  // every source is at its end
-	broken                 // every asked source has stopped; see walk.fatal
-	paused                 // a source must wait longer than the call may
-)
-
-// step looks for the next entry without waiting.
-func (w *walk) step() (*track, verdict) {
+// step returns the track whose head goes out next, without waiting.
+func (w *walk) step() (*track, frame.State) {
 	for {
 		best, again := (*track)(nil), false
 		anyWaiting := false
@@ -102,31 +100,31 @@ func (w *walk) step() (*track, verdict) {
 		case again:
 			continue
 		case anyWaiting:
-			return nil, waiting
+			return nil, frame.Waiting
 		case best == nil:
-			return nil, ended
+			return nil, frame.Ended
 		default:
-			return best, ready
+			return best, frame.Ready
 		}
 	}
 }
 
 // settle makes the stop of a source final, unless it ends the call.
-func (w *walk) settle(t *track) (verdict, bool) {
+func (w *walk) settle(t *track) (frame.State, bool) {
 	if t.stopped.State == parleyv1.SourceState_SOURCE_STATE_THROTTLED && w.patient != nil && w.patient() {
-		return paused, true
+		return frame.Paused, true
 	}
 	for _, other := range w.tracks {
 		if other != t && other.state == parleyv1.SourceState_SOURCE_STATE_READ && other.stopped == nil {
 			t.stop()
-			return ready, false
+			return frame.Ready, false
 		}
 	}
-	return broken, true
+	return frame.Broken, true
 }
 
-// fatal is the error of a call whose sources have all stopped. What may succeed when repeated comes first.
-func (w *walk) fatal() error {
+// Err implements frame.Rows: the error of a call whose sources have all stopped. What may succeed when repeated comes first.
+func (w *walk) Err() error {
 	var worst *failure.Error
 	rank := -1
 	for _, t := range w.tracks {
@@ -216,14 +214,15 @@ func (t *track) take(n int) {
 	t.next += n
 }
 
-// wait returns when a window was read, the timer fires, or the context ends.
-func (w *walk) wait(ctx context.Context, timer <-chan time.Time) error {
+// Wait implements frame.Rows. It returns when a window was read, the timer fires, or the context ends.
+func (w *walk) Wait(ctx context.Context, timer <-chan time.Time) error {
 	select {
 	case <-w.fetch.woken:
 		return nil
 	case <-timer:
 		return nil
 	case <-ctx.Done():
+		w.hurried = true
 		return ctx.Err()
 	}
 }

@@ -1,4 +1,4 @@
-package timeline
+package frame
 
 import parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 

@@ -1,0 +1,36 @@
+// Package frame cuts rows into the frames of a stream and into the pages of a List. It does not know what the rows are: events
+// that were merged, or the rows of a pager.
+package frame
+
+import (
+	"context"
+	"time"
+)
+
+// Sizes of batches on the wire, in bytes.
+const (
+	TargetBatch = 512 << 10 // a batch of this size is sent
+	MaxBatch    = 1 << 20   // a row that would take a batch above this begins another one
+)
+
+// State is what rows have to offer.
+type State int
+
+// The states of rows.
+const (
+	Ready   State = iota // a row is there
+	Waiting              // the next row is still being read
+	Ended                // nothing is left
+	Broken               // nothing can be read any more
+	Paused               // reading has to wait longer than the call may
+)
+
+// Rows are what an answer is cut from.
+type Rows interface {
+	// Step looks for the next row, without waiting.
+	Step() State
+	// Wait returns when Step may have more to say, when the timer fires, or with the error of the context when that ends.
+	Wait(ctx context.Context, timer <-chan time.Time) error
+	// Err is the error that ends the call when the rows are Broken.
+	Err() error
+}

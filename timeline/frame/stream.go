@@ -1,0 +1,214 @@
+package frame
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/timeline/failure"
+)
+
+// Fit is what became of the rows that a batch was to take.
+type Fit int
+
+// The values of Fit.
+const (
+	NoRoom Fit = iota // none: the batch has to be sent first
+	Added             // the batch takes more
+	Full              // the batch is to be sent
+)
+
+// Batch collects the rows of one frame.
+type Batch interface {
+	// Add moves rows that are ready into the batch. It adds none that would take the batch above MaxBatch, unless it is empty.
+	Add() (Fit, error)
+	// Size is the size of the rows on the wire; 0 = none.
+	Size() int
+	// Send sends the batch and empties it. An error of the reader's side is one of Emit.
+	Send() error
+}
+
+// Report is what the frames of a stream say beside the rows.
+type Report interface {
+	// News returns the notices that are new.
+	News() []*parleyv1.Notice
+	// Checkpoint says how far the rows were delivered.
+	Checkpoint() (*parleyv1.Checkpoint, error)
+	// Summary says what was read, after the last row; its notices are left out.
+	Summary() (*parleyv1.Summary, error)
+}
+
+// Frames makes the frames of one method.
+type Frames[F any] struct {
+	Notice     func(*parleyv1.Notice) F
+	Checkpoint func(*parleyv1.Checkpoint) F
+	Summary    func(*parleyv1.Summary) F
+}
+
+// Stream cuts rows into frames. A checkpoint follows each batch, and comes at least once a heartbeat.
+type Stream[F any] struct {
+	Rows   Rows
+	Batch  Batch
+	Report Report
+	Frames Frames[F]
+	// Emit takes the frames. It may block: reading stops with it.
+	Emit func(F) error
+	// Heartbeat is the longest time between two checkpoints.
+	Heartbeat time.Duration
+	// Linger is how long a batch waits for rows that are still being read; 0 = it is sent before they are waited for.
+	Linger time.Duration
+
+	began   time.Time // of the batch
+	sent    time.Time // of the last checkpoint
+	last    string    // token of the last checkpoint
+	notices notices
+}
+
+// Run emits all rows. After the first checkpoint errors are *failure.StreamError; an error of Emit is returned as it is.
+func (s *Stream[F]) Run(ctx context.Context) error {
+	s.sent = time.Now()
+	s.notices.send = func(n *parleyv1.Notice) error { return Emit(s.Emit, s.Frames.Notice(n)) }
+	err := s.run(ctx)
+	if own := (readerError{}); errors.As(err, &own) {
+		return own.error
+	}
+	if err == nil || s.last == "" {
+		return err
+	}
+	return &failure.StreamError{Err: err, ResumeToken: s.last}
+}
+
+// readerError is an error of the reader's side.
+type readerError struct{ error }
+
+func (e readerError) Unwrap() error { return e.error }
+
+// Emit hands a frame to the reader, and marks an error as one of the reader's side.
+func Emit[F any](emit func(F) error, frame F) error {
+	if err := emit(frame); err != nil {
+		return readerError{err}
+	}
+	return nil
+}
+
+func (s *Stream[F]) run(ctx context.Context) error {
+	timer := time.NewTimer(s.Heartbeat)
+	defer timer.Stop()
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		state := s.Rows.Step()
+		if err := s.notices.tell(s.Report.News()); err != nil {
+			return err
+		}
+		var err error
+		switch state {
+		case Ready:
+			err = s.add()
+		case Waiting:
+			err = s.wait(ctx, timer)
+		case Ended:
+			return s.finish()
+		default:
+			if err := s.sendBatch(); err != nil {
+				return err
+			}
+			return s.Rows.Err()
+		}
+		if err == nil && !time.Now().Before(s.due()) {
+			err = s.checkpoint()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// due is when a checkpoint must be sent.
+func (s *Stream[F]) due() time.Time {
+	at := s.sent.Add(s.Heartbeat)
+	if s.Batch.Size() == 0 || s.Linger == 0 {
+		return at
+	}
+	if waited := s.began.Add(s.Linger); waited.Before(at) {
+		return waited
+	}
+	return at
+}
+
+// add puts rows that are ready into the batch.
+func (s *Stream[F]) add() error {
+	empty := s.Batch.Size() == 0
+	fit, err := s.Batch.Add()
+	if err == nil && fit == NoRoom {
+		if err := s.sendBatch(); err != nil {
+			return err
+		}
+		empty = true
+		fit, err = s.Batch.Add()
+	}
+	if err != nil {
+		return err
+	}
+	if empty {
+		s.began = time.Now()
+	}
+	if fit == Full {
+		return s.sendBatch()
+	}
+	return nil
+}
+
+// wait waits for rows, at most until a checkpoint is due.
+func (s *Stream[F]) wait(ctx context.Context, timer *time.Timer) error {
+	if s.Linger == 0 && s.Batch.Size() > 0 {
+		return s.sendBatch()
+	}
+	timer.Reset(time.Until(s.due()))
+	return s.Rows.Wait(ctx, timer.C)
+}
+
+// sendBatch sends the batch, if there is one, and a checkpoint.
+func (s *Stream[F]) sendBatch() error {
+	if s.Batch.Size() == 0 {
+		return nil
+	}
+	return s.checkpoint()
+}
+
+// checkpoint sends the batch, if there is one, and a checkpoint in any case.
+func (s *Stream[F]) checkpoint() error {
+	if err := s.notices.begin(); err != nil {
+		return err
+	}
+	if s.Batch.Size() > 0 {
+		if err := s.Batch.Send(); err != nil {
+			return err
+		}
+	}
+	checkpoint, err := s.Report.Checkpoint()
+	if err != nil {
+		return err
+	}
+	err = Emit(s.Emit, s.Frames.Checkpoint(checkpoint))
+	s.last, s.sent = checkpoint.GetResumeToken(), time.Now()
+	return err
+}
+
+// finish sends what is left and the summary.
+func (s *Stream[F]) finish() error {
+	if err := s.sendBatch(); err != nil {
+		return err
+	}
+	if err := s.notices.begin(); err != nil {
+		return err
+	}
+	summary, err := s.Report.Summary()
+	if err != nil {
+		return err
+	}
+	summary.Notices = s.notices.all
+	return Emit(s.Emit, s.Frames.Summary(summary))
+}
