@@ -127,7 +127,7 @@ func (k *keptPage) page(ctx context.Context) *Page {
 			return nil
 		}
 		if was.holds {
-			l, err := now.List(k.view)
+			l, err := now.Events(k.view)
 			if err != nil {
 				return nil
 			}

@@ -28,7 +28,7 @@ func (w *walk) stretch(t *track, most, room int) (events []byte, n int, err erro
 		}
 		return events, 1, err
 	}
-	l, err := b.Chunk.List(w.req.ShownView())
+	l, err := b.Chunk.Events(w.req.ShownView())
 	if err != nil {
 		return nil, 0, err
 	}

@@ -1,208 +1,135 @@
-// Package chunk holds the events of one window as they are kept and handed over: encoded, sorted, and side by side in one array,
-// with an index of their times and keys. Calls share a chunk; what is in it never changes.
+// Package chunk holds the events of one window as they are cached and delivered: encoded, sorted, and side by side in one array,
+// with an index of their times and keys. Calls share a chunk, and its rows never change.
 package chunk
 
 import (
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
-	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/internal/ledger"
 )
 
-// Chunk is what reading one window brought, in the order of the walk, with its events in one array: whatever lies together
-// goes out together. It is shared by calls and never changed.
+// Chunk is the immutable result of reading one window: the events in the order of the walk, encoded in one array. Events that lie
+// side by side are delivered as one byte range.
 type Chunk struct {
+	// Entries are the events in the order of the walk. Events out of their window come last.
 	Entries []Entry
-	Edge    []Stamp   // rows just outside the window, which belong to its neighbours
-	basic   eventList // their events, view BASIC
-	Hashes  []uint64  // their digests
-
-	Held ledger.Shared // by the calls that have it in hand
-
+	// Hashes are the hashes of the entries.
+	Hashes []uint64
+	// Edge holds the rows within the second that the window is asked wider. They belong to its neighbours.
+	Edge []Stamp
+	// Rows, Duplicates and Pages count what Graph sent. Trimmed counts the rows that nobody asked for.
 	Rows, Duplicates, Pages, Trimmed int
-	Begun                            time.Time // as the block's
-	Unfiltered                       bool      // Graph did not evaluate (all of) the clause
-	Split                            bool      // the window holds too much and is read in pieces; nothing else is set
-	Read                             time.Time // when its oldest page was read
+	// Begun is the time from which Graph was asked after it refused the start of the window; zero = it did not refuse.
+	Begun time.Time
+	// Unfiltered says that Graph did not evaluate all of the clause.
+	Unfiltered bool
+	// Split says that the window holds too much and is read in pieces. Such a chunk has no entries.
+	Split bool
+	// Read is the time when the oldest page was read.
+	Read time.Time
 
-	// Repeats is set once a walk met a version in it that another window had brought: the window was read well, but Graph
-	// gave the row two times.
+	// Repeats is set after a walk has met a version in the chunk that another window had brought. The window was read well, but
+	// Graph gave the row two times.
 	Repeats atomic.Bool
+	// Participants holds what is known of the user's part in the calls.
+	Participants Participants
+	// Held counts the chunk once in the accounts of all calls that hold it.
+	Held ledger.Shared
+	// OnGrow is called after the chunk has grown by a view or by participants; nil = nobody is told.
+	OnGrow func()
 
-	Participants Participants // of calls: which of them are the user's
-
-	views  [2]lazyList  // METADATA and FULL, made on first use
-	more   atomic.Int64 // what these take, in bytes
-	OnGrow func()       // tells whoever keeps the sheet that it takes more; nil = nobody
+	basic List
+	views [2]lazyList  // METADATA and FULL, made on first use
+	grown atomic.Int64 // bytes that the views and participants take
 }
 
-// eventList holds events as an answer's list field does, one behind the other.
-type eventList struct {
-	bytes []byte
-	ends  []uint32 // where each one ends
-}
+// maxList bounds the array of a chunk. Windows are planned for a thousand rows; a larger chunk delivers its events one by one.
+const maxList = 1 << 30
 
-type lazyList struct {
-	once sync.Once
-	list eventList
-	err  error
-}
-
-// NotInChunk is the place of an entry that is not in its sheet's list: it was changed for one call, or it is above the limit of
-// an answer.
-const NotInChunk = -1
-
-// maxSheet bounds the array of a sheet. Windows are planned for a thousand rows; what is beyond is sent one by one.
-const maxSheet = 1 << 30
-
-// New moves sorted entries into arrays of their exact size, so that nothing else is kept alive by them.
+// New moves sorted entries into arrays of their exact size, so that the entries keep nothing else alive.
 func New(entries []Entry) *Chunk {
-	s := &Chunk{Entries: entries, Hashes: make([]uint64, len(entries))}
-	size, unmapped, keys := 0, 0, 0
+	c := &Chunk{Entries: entries, Hashes: make([]uint64, len(entries))}
+	size, unmapped := 0, 0
 	for i := range entries {
 		e := &entries[i]
-		s.Hashes[i] = e.Hash
-		keys += len(e.Key)
-		if e.At = NotInChunk; listed(e) {
+		c.Hashes[i] = e.Hash
+		if e.At = NotInChunk; e.fits() {
 			size += FramedSize(len(e.Basic))
 			unmapped += len(e.Unmapped)
 		}
 	}
-	if size > maxSheet || unmapped > maxSheet {
-		return s
+	if size > maxList || unmapped > maxList {
+		return c
 	}
-	s.basic = eventList{make([]byte, 0, size), make([]uint32, len(entries))}
-	rest, names := make([]byte, 0, unmapped), make([]byte, 0, keys)
-	for i := range entries {
-		e := &entries[i]
-		if listed(e) {
-			from := len(s.basic.bytes) + FramedSize(len(e.Basic)) - len(e.Basic)
-			s.basic.bytes = protowire.AppendBytes(protowire.AppendTag(s.basic.bytes, listField, protowire.BytesType), e.Basic)
-			e.At, e.Basic = i, s.basic.bytes[from:len(s.basic.bytes):len(s.basic.bytes)]
+	c.pack(size, unmapped)
+	packKeys(entries)
+	return c
+}
+
+// pack moves the events that fit into the list, and what they have beside the view BASIC into an array of its own.
+func (c *Chunk) pack(size, unmapped int) {
+	c.basic = List{make([]byte, 0, size), make([]uint32, len(c.Entries))}
+	rest := make([]byte, 0, unmapped)
+	for i := range c.Entries {
+		if e := &c.Entries[i]; e.fits() {
+			from := len(c.basic.bytes) + FramedSize(len(e.Basic)) - len(e.Basic)
+			c.basic.bytes = protowire.AppendBytes(protowire.AppendTag(c.basic.bytes, listField, protowire.BytesType), e.Basic)
+			e.At, e.Basic = i, c.basic.bytes[from:len(c.basic.bytes):len(c.basic.bytes)]
 			if len(e.Unmapped) > 0 {
 				at := len(rest)
 				rest = append(rest, e.Unmapped...)
 				e.Unmapped = rest[at:len(rest):len(rest)]
 			}
 		}
-		s.basic.ends[i] = uint32(len(s.basic.bytes))
-		names = append(names, e.Key...)
+		c.basic.ends[i] = uint32(len(c.basic.bytes))
 	}
-	all := string(names)
+}
+
+// packKeys moves the keys of entries into one string.
+func packKeys(entries []Entry) {
+	size := 0
+	for i := range entries {
+		size += len(entries[i].Key)
+	}
+	keys := make([]byte, 0, size)
+	for i := range entries {
+		keys = append(keys, entries[i].Key...)
+	}
+	all := string(keys)
 	for i := range entries {
 		n := len(entries[i].Key)
 		entries[i].Key, all = all[:n], all[n:]
 	}
-	return s
 }
 
-// listed reports whether an event goes into the list as it is.
-func listed(e *Entry) bool {
-	return !e.OutOfWindow && e.Size() <= MaxFrame-FrameRoom
-}
-
-// Size is the size of an entry's event, view FULL, in a list field.
-func (e *Entry) Size() int { return FramedSize(len(e.Basic) + len(e.Unmapped)) }
-
-// FramedSize is the size of an event in a list field.
-func FramedSize(n int) int { return protowire.SizeTag(listField) + protowire.SizeBytes(n) }
-
-// Bytes that an entry and a sheet take beside what they point to.
+// Bytes that an entry and a chunk take beside what they point to.
 const (
 	EntryBytes = 152
-	sheetBytes = 384
+	chunkBytes = 384
 )
 
-// Cost is what the sheet takes in memory, in bytes; 0 without one.
-func (s *Chunk) Cost() int64 {
-	if s == nil {
+// Cost is the memory of the chunk in bytes; 0 of a nil chunk.
+func (c *Chunk) Cost() int64 {
+	if c == nil {
 		return 0
 	}
-	n := sheetBytes + int64(cap(s.Entries))*(EntryBytes+8) + s.basic.cost() + s.more.Load()
-	for i := range s.Entries {
-		n += int64(len(s.Entries[i].Key) + len(s.Entries[i].Unmapped))
+	n := chunkBytes + int64(cap(c.Entries))*(EntryBytes+8) + c.basic.cost() + c.grown.Load()
+	for i := range c.Entries {
+		n += int64(len(c.Entries[i].Key) + len(c.Entries[i].Unmapped))
 	}
 	return n
 }
 
-// grow counts what the sheet has come to take beside its rows.
-func (s *Chunk) grow(n int64) {
+// grow counts bytes that the chunk takes beside its rows.
+func (c *Chunk) grow(n int64) {
 	if n == 0 {
 		return
 	}
-	s.more.Add(n)
-	if s.OnGrow != nil {
-		s.OnGrow()
+	c.grown.Add(n)
+	if c.OnGrow != nil {
+		c.OnGrow()
 	}
 }
-
-func (l *eventList) cost() int64 { return int64(cap(l.bytes) + 4*cap(l.ends)) }
-
-// List returns the events as a view shows them.
-func (s *Chunk) List(v parleyv1.EventView) (*eventList, error) {
-	at := 0
-	switch v {
-	case parleyv1.EventView_EVENT_VIEW_BASIC:
-		return &s.basic, nil
-	case parleyv1.EventView_EVENT_VIEW_FULL:
-		at = 1
-	default:
-	}
-	lazy := &s.views[at]
-	lazy.once.Do(func() {
-		lazy.list, lazy.err = s.render(v)
-		s.grow(lazy.list.cost())
-	})
-	return &lazy.list, lazy.err
-}
-
-// render makes the list of another view.
-func (s *Chunk) render(v parleyv1.EventView) (eventList, error) {
-	l := eventList{ends: make([]uint32, len(s.Entries))}
-	if v == parleyv1.EventView_EVENT_VIEW_FULL {
-		size := 0
-		for i := range s.Entries {
-			if e := &s.Entries[i]; e.At != NotInChunk {
-				size += e.Size()
-			}
-		}
-		l.bytes = make([]byte, 0, size)
-	}
-	for i := range s.Entries {
-		if e := &s.Entries[i]; e.At != NotInChunk {
-			var err error
-			if l.bytes, err = e.AppendTo(l.bytes, v, MaxFrame); err != nil {
-				return eventList{}, err
-			}
-		}
-		l.ends[i] = uint32(len(l.bytes))
-	}
-	if cap(l.bytes) > len(l.bytes)+len(l.bytes)/8 {
-		l.bytes = append(make([]byte, 0, len(l.bytes)), l.bytes...)
-	}
-	return l, nil
-}
-
-// Part is the events of entries from ≤ i < to.
-func (l *eventList) Part(from, to int) []byte {
-	begin, end := l.begin(from), l.ends[to-1]
-	return l.bytes[begin:end:end]
-}
-
-// PartSize is the size of part.
-func (l *eventList) PartSize(from, to int) int { return int(l.ends[to-1] - l.begin(from)) }
-
-// begin is where the event of an entry begins.
-func (l *eventList) begin(i int) uint32 {
-	if i == 0 {
-		return 0
-	}
-	return l.ends[i-1]
-}
-
-// BasicSize is the size of all events in the view BASIC.
-func (s *Chunk) BasicSize() int { return len(s.basic.bytes) }

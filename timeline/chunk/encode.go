@@ -10,15 +10,14 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 )
 
-// Bounds of the wire bytes of a List answer and of a stream frame; room is left for tokens, notices and reports. JSON may be
+// Bounds of the wire bytes of a List answer and of a stream frame. FrameRoom is left for tokens, notices and reports. JSON may be
 // longer.
 const (
 	MaxFrame  = 3 << 20
 	FrameRoom = 512 << 10
 )
 
-// AppendTo appends the event of an entry, as a view shows it, to a list field. An event above the limit travels with its
-// longest texts cut.
+// AppendTo appends the event in a view to a list field. The longest texts of an event above the limit are cut.
 func (e *Entry) AppendTo(list []byte, v parleyv1.EventView, limit int) ([]byte, error) {
 	basic, unmapped := e.Basic, []byte(nil)
 	switch v {

@@ -11,28 +11,46 @@ import (
 	"github.com/parley-gateway/parley/source"
 )
 
-// MaxKey is the longest key that orders by itself; longer ones do by their digest.
+// MaxKey is the length of the longest key that orders by itself. A longer key orders by its digest.
 const MaxKey = 64
+
+// NotInChunk is the place of an entry that is not in the list of its chunk: it was changed for one call, it is out of its window,
+// or it is larger than an answer may be.
+const NotInChunk = -1
 
 // Entry is one event of a window.
 type Entry struct {
-	Time        time.Time
-	Key         string
-	OutOfWindow bool // exempt from order: goes out behind the window's other events
-	Version     int64
-	Hash        uint64 // names one version of one event
-	At          int    // its place in the list of its sheet, or apart
-	// Basic and unmapped are the encoded event, as those of source.Item.
+	// Time and Key are the place of the event in the order.
+	Time time.Time
+	Key  string
+	// OutOfWindow says that the event is exempt from the order: it is delivered behind the other events of its window.
+	OutOfWindow bool
+	// Version is larger for a newer version of the event.
+	Version int64
+	// Hash identifies one version of one event.
+	Hash uint64
+	// At is the place of the event in the list of its chunk, or NotInChunk.
+	At int
+	// Basic and Unmapped are the encoded event, as in source.Item.
 	Basic, Unmapped []byte
 }
 
-// Event decodes an entry's event, view FULL.
+// fits reports whether the event goes into the list of its chunk.
+func (e *Entry) fits() bool { return !e.OutOfWindow && e.Size() <= MaxFrame-FrameRoom }
+
+// Size is the size of the event, view FULL, in a list field.
+func (e *Entry) Size() int { return FramedSize(len(e.Basic) + len(e.Unmapped)) }
+
+// FramedSize is the size of n bytes in a list field.
+func FramedSize(n int) int { return protowire.SizeTag(listField) + protowire.SizeBytes(n) }
+
+// Event decodes the event, view FULL.
 func (e *Entry) Event() (*parleyv1.Event, error) {
 	item := source.Item{Basic: e.Basic, Unmapped: e.Unmapped}
 	return item.Event()
 }
 
-// Replace gives an entry another event.
+// Replace puts another event in place of the entry's.
 func (e *Entry) Replace(event *parleyv1.Event) error {
 	item, err := source.NewItem(event)
 	if err != nil {
@@ -43,7 +61,7 @@ func (e *Entry) Replace(event *parleyv1.Event) error {
 	return nil
 }
 
-// Numbers of the fields that are written by hand; a test compares them with the contract.
+// Numbers of the fields that are encoded by hand. A test compares them with the contract.
 const (
 	listField       = 1 // events of EventBatch and of ListEventsResponse alike
 	eventTime       = 7
@@ -52,7 +70,7 @@ const (
 	stampNanos      = 2
 )
 
-// MarkOutOfWindow marks an entry as exempt from order; at, if given, stands in for a missing event time.
+// MarkOutOfWindow exempts the entry from the order and marks its event. A given time stands in for a missing event time.
 func (e *Entry) MarkOutOfWindow(at *time.Time) {
 	e.OutOfWindow, e.At = true, NotInChunk
 	marked := make([]byte, 0, len(e.Basic)+32)
@@ -68,13 +86,13 @@ func (e *Entry) MarkOutOfWindow(at *time.Time) {
 	e.Basic = protowire.AppendVarint(protowire.AppendTag(marked, eventOutOfRange, protowire.VarintType), 1)
 }
 
-// Stamp is one row: its time and its digest.
+// Stamp identifies one row by its time and its hash.
 type Stamp struct {
 	Time time.Time
 	Hash uint64
 }
 
-// OrderKey bounds the length of a key, so that positions fit into a token.
+// OrderKey returns the key that an event is ordered by: the key itself, or its digest when it is too long for a token.
 func OrderKey(key string) string {
 	if len(key) <= MaxKey {
 		return key
@@ -83,7 +101,7 @@ func OrderKey(key string) string {
 	return "~" + base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// Hash is a 64-bit digest in the manner of FNV-1a, eight bytes at a time, equal on every replica.
+// Hash returns a 64-bit hash of a key and a version, in the manner of FNV-1a, eight bytes at a time. It is equal on every replica.
 func Hash(key string, version int64) uint64 {
 	const offset, prime = 14695981039346656037, 1099511628211
 	h := uint64(offset)

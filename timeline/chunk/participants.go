@@ -5,85 +5,86 @@ import (
 	"sync/atomic"
 )
 
-// Claim is what the rows of a sheet say of the user by themselves.
+// Claim is what the rows of a chunk say about the user, taken by themselves.
 type Claim int
 
+// The claims, from the least to the most doubtful.
 const (
-	ClaimsUser      Claim = iota // each names the user, or nobody
-	ClaimsOrganizer              // some name an organizer who is not the user, and no participants
-	ClaimsOthers                 // some name participants, and the user is none of them
+	ClaimsUser      Claim = iota // every row names the user, or nobody
+	ClaimsOrganizer              // some rows name an organizer who is not the user, and no participants
+	ClaimsOthers                 // some rows name participants, and the user is none of them
 )
 
-// Participation is what is known of a call's part in an answer.
+// Participation is what is known about the user's part in one call.
 type Participation int
 
+// The values of Participation.
 const (
-	Participates Participation = iota
-	Contradicted               // it is not to be handed over
-	Unverified                 // it belongs here by Graph's word alone
+	Participates Participation = iota // the call is one of the user's
+	Contradicted                      // the record names other people: the call is left out
+	Unverified                        // the call is the user's by Graph's word alone
 )
 
-// Participants is what the rows and records of a sheet say. A sheet holds the answer to one user's question, so that it is the
-// same for every caller.
+// Participants holds what the rows and the records of a chunk say about the user's part in its calls. A chunk answers the question
+// about one user, so its participants are the same for every caller.
 type Participants struct {
-	mu sync.Mutex
-	// proved and refuted are calls by key of which records have told.
-	told    map[string]Participation
-	counted int // of them in what the sheet takes
-	// AllVerified is set when every call is proved.
+	// AllVerified is set after every call was verified.
 	AllVerified atomic.Bool
-	// judged is set when word was found out; word is what the rows claim as they stand.
-	judged bool
-	word   Claim
+
+	mu       sync.Mutex
+	byKey    map[string]Participation // of calls whose record was read
+	counted  int                      // participations in the cost of the chunk
+	claim    Claim
+	hasClaim bool
 }
 
-// Claim is what the rows claim, found out by hear when it is not known.
-func (a *Participants) Claim(hear func() Claim) Claim {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if !a.judged {
-		a.word, a.judged = hear(), true
+// Claim returns what the rows claim. It is worked out by work on first use.
+func (p *Participants) Claim(work func() Claim) Claim {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.hasClaim {
+		p.claim, p.hasClaim = work(), true
 	}
-	return a.word
+	return p.claim
 }
 
-// KnownClaim is what the rows claim, if it was found out.
-func (a *Participants) KnownClaim() (word Claim, known bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.word, a.judged
+// KnownClaim returns what the rows claim if that was worked out before.
+func (p *Participants) KnownClaim() (claim Claim, known bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.claim, p.hasClaim
 }
 
-// Get returns what was told of a call.
-func (a *Participants) Get(key string) (is Participation, known bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	is, known = a.told[key]
-	return is, known
+// Get returns the participation of a call by its key.
+func (p *Participants) Get(key string) (participation Participation, known bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	participation, known = p.byKey[key]
+	return participation, known
 }
 
-// Put notes what was told of a call.
-func (a *Participants) Put(key string, what Participation) Participation {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.told == nil {
-		a.told = map[string]Participation{}
+// Put stores the participation of a call, and returns it.
+func (p *Participants) Put(key string, participation Participation) Participation {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.byKey == nil {
+		p.byKey = map[string]Participation{}
 	}
-	a.told[key] = what
-	return what
+	p.byKey[key] = participation
+	return participation
 }
 
-// toldBytes is what one answer takes beside its key, which the sheet holds.
-const toldBytes = 48
+// participationBytes is the memory of one participation beside its key, which the chunk holds.
+const participationBytes = 48
 
-// fresh is the number of answers that were not counted yet.
-func (a *Participants) fresh() int {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	fresh := len(a.told) - a.counted
-	a.counted = len(a.told)
-	return fresh
+// uncounted returns the number of participations that came since the last call.
+func (p *Participants) uncounted() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := len(p.byKey) - p.counted
+	p.counted = len(p.byKey)
+	return n
 }
 
-// CountParticipants counts what the sheet has come to take by answers about calls.
-func (s *Chunk) CountParticipants() { s.grow(int64(s.Participants.fresh()) * toldBytes) }
+// CountParticipants adds the participations that came since the last call to the cost of the chunk.
+func (c *Chunk) CountParticipants() { c.grow(int64(c.Participants.uncounted()) * participationBytes) }
