@@ -137,7 +137,7 @@ func (t *track) chained() bool { return t.desc && t.read.Query.Conversation != "
 // enough tells whether a window is expected to hold all that a List wants, or takes so long that a second one beside it would
 // only hold it up.
 func (t *track) enough(w window.Window) bool {
-	return t.density.Narrow > 0 || float64(t.density.Rate())*w.Hours() >= 10*float64(t.frugal)
+	return t.density.Widest > 0 || float64(t.density.Rate())*w.Hours() >= 10*float64(t.frugal)
 }
 
 // fill begins to read windows until ahead of them are being read or lie ready.

@@ -87,7 +87,7 @@ func (w *walk) begin(have query.Sources, asked []parleyv1.Source, marks []cursor
 		pushed := w.filter.Push(src)
 		t.read.Query.Clause, t.pushed = pushed.Clause, pushed.Fields
 		t.filter, t.getter = w.filter, have.Getters[src]
-		t.trace.known = func(id uint64) bool { return w.seen.Outside(id ^ uint64(src)) }
+		t.trace.known = func(id uint64) bool { return w.seen.HasOutOfWindow(id ^ uint64(src)) }
 		t.read.Store, _ = have.Events[src].(cache.Windows)
 		if w.req.End.IsZero() || w.req.End.After(w.span.End) {
 			t.read.OpenEnd = w.span.End
@@ -158,7 +158,7 @@ func absentReason(state parleyv1.SourceState) parleyv1.ErrorReason {
 // token seals where the walk stands now.
 func (w *walk) token(finished bool) (string, error) {
 	place := cursor.Events{
-		Now: w.now0, Clock: w.clock(), Start: w.span.Start, End: w.span.End, Finished: finished, OutOfWindow: w.seen.Lately(cursor.MaxOutOfWindow),
+		Now: w.now0, Clock: w.clock(), Start: w.span.Start, End: w.span.End, Finished: finished, OutOfWindow: w.seen.OutOfWindow(cursor.MaxOutOfWindow),
 	}
 	for _, t := range w.tracks {
 		place.Sources = append(place.Sources, t.save(w.hurried))

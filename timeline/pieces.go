@@ -30,7 +30,7 @@ func (t *track) pieces(s *slot) []*step {
 		return parts
 	}
 	if divisible && !s.block.Halve {
-		t.density.Dense(l)
+		t.density.Reset(l)
 		rest := &step{plan: t.plan(w.Span, w.Level-1)}
 		t.density.Level = l
 		return []*step{rest}
@@ -39,7 +39,7 @@ func (t *track) pieces(s *slot) []*step {
 	if !ok {
 		return []*step{{slot: &slot{window: w, whole: true}}}
 	}
-	t.density.Narrow = first.End.Sub(first.Start)
+	t.density.Widest = first.End.Sub(first.Start)
 	passed := t.resume != nil && t.resume.any && !t.resume.stray && t.resume.window == w
 	if t.desc {
 		first, second = second, first
@@ -72,7 +72,7 @@ func (t *track) eras(w window.Window) []*step {
 	}
 	last := window.Window{Span: rest, Level: window.Era}
 	if l, ok := last.Finer(); ok {
-		t.density.Dense(l)
+		t.density.Reset(l)
 	}
 	parts = append(parts, &step{plan: t.plan(rest, window.Year)})
 	if t.desc {

@@ -89,7 +89,7 @@ func (t *track) resumed(w window.Window) position {
 func (t *track) restore(s *cursor.Source, asked bool) {
 	t.state, t.reason = s.State, s.Reason
 	t.answered, t.finished = s.Answered, s.Finished
-	t.density.Level, t.density.Narrow, t.density.Known = s.Level, s.Widest, s.Rate
+	t.density.Level, t.density.Widest, t.density.Known = s.Level, s.Widest, s.Rate
 	t.reached = window.Later(s.Reached, t.whole.Start)
 	if w := s.Window; w != nil {
 		t.at, t.tried = &position{window: w.Window}, w.Oversized
@@ -115,7 +115,7 @@ func (t *track) restore(s *cursor.Source, asked bool) {
 func (t *track) save(hurried bool) cursor.Source {
 	s := cursor.Source{
 		State: t.state, Reason: t.reason, Answered: t.answered, Finished: t.finished,
-		Level: t.density.Level, Widest: t.density.Narrow, Rate: t.density.Rate(),
+		Level: t.density.Level, Widest: t.density.Widest, Rate: t.density.Rate(),
 		Reached: t.reached, Counts: t.total(), Begun: t.begun, Gaps: t.gaps, Fingerprint: t.sum(),
 	}
 	if at, tried := t.cursor(hurried); at != nil {

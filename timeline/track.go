@@ -269,8 +269,8 @@ func (t *track) judge(b *fetch.Result) {
 	if b.Failed == nil {
 		t.answered = true
 		t.failures = 0
-		t.density.Saw(b.Window, t.read.Load(b.Rows, b.Chunk.Cost()))
-		t.density.Took(b.Took)
+		t.density.Observe(b.Window, t.read.Load(b.Rows, b.Chunk.Cost()))
+		t.density.ObserveTime(b.Took)
 		return
 	}
 	f := b.Failed

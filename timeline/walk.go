@@ -188,14 +188,14 @@ func (w *walk) repeats(t *track, e *chunk.Entry) bool {
 	if w.unchecked(t) {
 		return false
 	}
-	w.seen.Settle()
+	w.seen.Flush()
 	return w.seen.Has(e.Hash^uint64(t.src)) || e.OutOfWindow && slices.Contains(t.trace.handed, e.Hash)
 }
 
 // unchecked tells that the active block of a track can hold nothing that was handed over: so far there were kept windows
 // only, each with the rows of its own time.
 func (w *walk) unchecked(t *track) bool {
-	return t.active.CacheKey != "" && w.seen.None() && !t.active.Chunk.Repeats.Load()
+	return t.active.CacheKey != "" && w.seen.Empty() && !t.active.Chunk.Repeats.Load()
 }
 
 // skip drops the head as a repetition.

@@ -45,7 +45,7 @@ func (w *walk) stretch(t *track, most, room int) (events []byte, n int, err erro
 		}
 	}
 	if unchecked {
-		w.seen.Pass(b.Chunk.Hashes[first.At:first.At+to-t.next], only)
+		w.seen.AddRun(b.Chunk.Hashes[first.At:first.At+to-t.next], only)
 	}
 	events = l.Part(first.At, b.Entries[to-1].At+1)
 	n = to - t.next

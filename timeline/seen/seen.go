@@ -1,101 +1,108 @@
-// Package seen remembers digests of what was handed over, in bounded memory, so that it does not go out twice.
+// Package seen remembers hashes of rows that were delivered, in bounded memory, so that none is delivered twice.
 package seen
 
 import "slices"
 
+// Bounds of what a set remembers.
 const (
-	maxFar      = 1 << 11 // that a call keeps
-	maxSeen     = 1 << 12 // versions in each of two generations; the tables of a few streams fit a processor's cache
-	MostOfChain = 1 << 14 // the same of a chain, which has no other order to tell repetitions by
+	maxOutOfWindow = 1 << 11 // rows out of their window
+	maxRows        = 1 << 12 // hashes in each generation; the tables of a few streams fit a processor's cache
+	MostOfChain    = 1 << 14 // hashes in each generation for a chain, which has no other order to recognize repetitions by
 )
 
-// Set remembers versions that were handed over: all rows outside their window, and the latest others.
+// Set remembers delivered versions: all rows out of their window, and the latest of the others. It has two generations of hashes,
+// and forgets the previous one after the current one is full.
 type Set struct {
-	strays      []uint64
-	young, aged Hashes
-	Most        int   // versions in each of the two generations; 0 = maxSeen
-	runs        []run // of windows that were kept, not yet in the tables
-	held        int   // versions in them
+	// Most is the number of hashes in each generation; at least 4096.
+	Most int
+
+	current, previous Hashes
+	outOfWindow       []uint64
+	runs              []run // runs of cached windows that are not in the generations yet
+	inRuns            int   // hashes in them
 }
 
-// run is a piece of a kept window that was handed over.
+// run is a run of rows of one cached window.
 type run struct {
 	hashes []uint64
-	only   uint64 // what tells its source from others
+	source uint64 // mixed into the hashes: two sources may have equal ones
 }
 
-// Pass notes rows of kept windows. Two of these hold no version twice, so that nothing is looked up until another row comes:
-// then settle puts the runs into the tables.
-func (s *Set) Pass(hashes []uint64, only uint64) {
-	s.runs = append(s.runs, run{hashes, only})
-	s.held += len(hashes)
-	for len(s.runs) > 1 && s.held-len(s.runs[0].hashes) >= 2*maxSeen {
-		s.held -= len(s.runs[0].hashes)
+// AddRun adds rows of a cached window. Cached windows never share a version, so the rows stay out of the generations until a row of
+// another kind comes; Flush puts them there.
+func (s *Set) AddRun(hashes []uint64, source uint64) {
+	s.runs = append(s.runs, run{hashes, source})
+	s.inRuns += len(hashes)
+	for len(s.runs) > 1 && s.inRuns-len(s.runs[0].hashes) >= 2*maxRows {
+		s.inRuns -= len(s.runs[0].hashes)
 		s.runs = s.runs[1:]
 	}
 }
 
-// Settle puts what was passed into the tables.
-func (s *Set) Settle() {
+// Flush puts the runs into the generations.
+func (s *Set) Flush() {
 	for _, r := range s.runs {
 		for _, hash := range r.hashes {
-			s.turn()
-			s.young.Add(hash ^ r.only)
+			s.makeRoom()
+			s.current.Add(hash ^ r.source)
 		}
 	}
-	s.runs, s.held = nil, 0
+	s.runs, s.inRuns = nil, 0
 }
 
-// None reports whether the tables are empty.
-func (s *Set) None() bool { return s.young.used+s.aged.used == 0 }
+// Empty reports whether the generations are empty. Runs do not count.
+func (s *Set) Empty() bool { return s.current.used+s.previous.used == 0 }
 
-func (s *Set) Has(id uint64) bool { return s.young.Has(id) || s.aged.Has(id) }
+// Has reports whether a version was delivered, as far as the generations remember.
+func (s *Set) Has(id uint64) bool { return s.current.Has(id) || s.previous.Has(id) }
 
-// First notes a version in its place in the order, and reports whether it was not there.
+// First adds a version in its place in the order, and reports whether it is new.
 func (s *Set) First(id uint64) bool {
-	if s.aged.Has(id) {
+	if s.previous.Has(id) {
 		return false
 	}
-	s.turn()
-	return s.young.Add(id)
+	s.makeRoom()
+	return s.current.Add(id)
 }
 
-func (s *Set) Add(id uint64, stray bool) {
-	s.turn()
-	s.young.Add(id)
-	if stray {
-		if len(s.strays) >= maxFar {
-			s.strays = s.strays[1:]
+// Add adds a version.
+func (s *Set) Add(id uint64, outOfWindow bool) {
+	s.makeRoom()
+	s.current.Add(id)
+	if outOfWindow {
+		if len(s.outOfWindow) >= maxOutOfWindow {
+			s.outOfWindow = s.outOfWindow[1:]
 		}
-		s.strays = append(s.strays, id)
+		s.outOfWindow = append(s.outOfWindow, id)
 	}
 }
 
-// turn makes room for another one.
-func (s *Set) turn() {
-	if s.young.used >= max(s.Most, maxSeen) {
-		s.aged, s.young = s.young, s.aged
-		s.young.reset()
-		for _, stray := range s.strays {
-			s.young.Add(stray)
-		}
+// makeRoom begins a new generation when the current one is full. Rows out of their window are in every generation.
+func (s *Set) makeRoom() {
+	if s.current.used < max(s.Most, maxRows) {
+		return
+	}
+	s.previous, s.current = s.current, s.previous
+	s.current.reset()
+	for _, id := range s.outOfWindow {
+		s.current.Add(id)
 	}
 }
 
-// Lately returns the latest rows outside their window, at most so many.
-func (s *Set) Lately(most int) []uint64 { return s.strays[max(0, len(s.strays)-most):] }
+// OutOfWindow returns the latest rows out of their window, at most n.
+func (s *Set) OutOfWindow(n int) []uint64 { return s.outOfWindow[max(0, len(s.outOfWindow)-n):] }
 
-// Outside reports whether a version was added as a row outside its window.
-func (s *Set) Outside(id uint64) bool { return slices.Contains(s.strays, id) }
+// HasOutOfWindow reports whether a version was added as a row out of its window.
+func (s *Set) HasOutOfWindow(id uint64) bool { return slices.Contains(s.outOfWindow, id) }
 
-// Hashes is a set of digests: a table of a power of two, at most half full, searched from where the digest says. A map
-// would take as long as everything else that a cached event costs.
+// Hashes is a set of hashes: an open-addressing table whose size is a power of two, at most half full. A map would take as long
+// as everything else that a cached event costs.
 type Hashes struct {
 	slots []uint64 // 0 = empty
 	used  int
 }
 
-// find returns the slot that holds id, or the empty one where it belongs.
+// find returns the slot that holds id, or the empty slot for it.
 func (h *Hashes) find(id uint64) int {
 	mask := uint64(len(h.slots) - 1)
 	at := (id ^ id>>32) & mask
@@ -105,11 +112,12 @@ func (h *Hashes) find(id uint64) int {
 	return int(at)
 }
 
+// Has reports whether id is in the set.
 func (h *Hashes) Has(id uint64) bool {
 	return h.used > 0 && h.slots[h.find(max(id, 1))] != 0
 }
 
-// Add reports whether id is new.
+// Add adds id, and reports whether it is new.
 func (h *Hashes) Add(id uint64) bool {
 	id = max(id, 1)
 	if 2*(h.used+1) > len(h.slots) {

@@ -7,16 +7,17 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 )
 
-// Gap is a span with a doubt.
+// Gap is a span with a doubt: it may not have been read whole.
 type Gap struct {
 	Span
 	Reason parleyv1.ErrorReason
 }
 
-// MaxGaps is how many gaps of a source are told, so that a token stays small.
+// MaxGaps is the number of gaps of a source at most, so that a token stays small.
 const MaxGaps = 8
 
-// AddGap adds a gap in ascending order, once. Neighbours are joined when there are too many.
+// AddGap adds a gap to gaps in ascending order. A gap that is there already is not added, gaps that adjoin are joined, and so are
+// the nearest ones when there are too many.
 func AddGap(gaps []Gap, g Gap) []Gap {
 	for i := range gaps {
 		if gaps[i].Reason == g.Reason && !g.Start.Before(gaps[i].Start) && !g.End.After(gaps[i].End) {

@@ -91,7 +91,7 @@ func TestCells(t *testing.T) {
 		{1e9, 150 * time.Second, 75 * time.Second},
 	} {
 		d := Density{rows: c.rows, hours: 1, Most: MaxRows, Level: Hour}
-		d.Saw(Window{Span{at, at.Add(time.Hour)}, Hour}, int(c.rows))
+		d.Observe(Window{Span{at, at.Add(time.Hour)}, Hour}, int(c.rows))
 		p := &Plan{Rest: Span{at, at.Add(24 * time.Hour)}, Widest: Hour}
 		w, _ := p.Next(&d)
 		if took := w.End.Sub(w.Start); c.rows > 0 && took != c.want {

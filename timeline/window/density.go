@@ -1,0 +1,80 @@
+package window
+
+import "time"
+
+// MaxRows is the number of expected rows up to which a window is planned.
+const MaxRows = 1000
+
+// MaxRate is the highest rate that a token holds, in rows in ten hours.
+const MaxRate = 1<<14 - 1
+
+// Density estimates how many rows an hour of a source holds, and chooses the width of windows by it.
+type Density struct {
+	// Level is the level of the window that was planned last.
+	Level Level
+	// Most is the number of expected rows up to which a window is planned.
+	Most float64
+	// Known is the rate that a token told; 0 = none.
+	Known int
+	// Widest is the widest window that fits into a call; 0 = any window does.
+	Widest time.Duration
+
+	rows, hours float64 // of the latest windows; older ones fade
+}
+
+// Rate is the estimated number of rows in ten hours; 0 = nothing is known.
+func (d *Density) Rate() int {
+	if d.hours <= 0 {
+		return d.Known
+	}
+	return int(min(d.rows/d.hours*10, MaxRate))
+}
+
+// quick is the time within which a window must be read so that the next ones may be twice as wide.
+const quick = 5 * time.Second
+
+// ObserveTime takes into account how long the reading of a window took.
+func (d *Density) ObserveTime(t time.Duration) {
+	if t >= quick || d.Widest == 0 {
+		return
+	}
+	if d.Widest *= 2; d.Widest > 31*24*time.Hour {
+		d.Widest = 0
+	}
+}
+
+// Observe takes into account how many rows a window held that was read to its end.
+func (d *Density) Observe(w Window, rows int) {
+	const fade = 0.9
+	d.rows = d.rows*fade + float64(rows)
+	d.hours = d.hours*fade + w.Hours()
+}
+
+// Reset forgets the estimate, because a window held more than expected, and goes on at a level or below.
+func (d *Density) Reset(l Level) {
+	d.Level = min(d.Level, l)
+	d.rows, d.hours = 0, 0
+}
+
+// choose returns the widest level whose cells are expected to hold few enough rows. It is at most one step wider than before,
+// because an empty time may end.
+func (d *Density) choose(widest Level) Level {
+	if d.hours > 0 {
+		l := Era
+		for l > Hour && d.rows/d.hours*l.hours() > d.Most {
+			l--
+		}
+		d.Level = min(l, d.Level+1)
+	}
+	d.Level = min(d.Level, widest)
+	return d.Level
+}
+
+// cell is the part of an hour that is expected to hold few enough rows: an hour, halved as often as needed.
+func (d *Density) cell() time.Duration {
+	c := time.Hour
+	for c > 5*time.Minute && d.hours > 0 && d.rows/d.hours*c.Hours() > 2*d.Most {
+		c /= 2
+	}
+	return c
+}

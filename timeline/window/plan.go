@@ -1,0 +1,78 @@
+package window
+
+import "time"
+
+// Plan cuts the rest of a span into windows, in the order of the walk.
+type Plan struct {
+	// Rest is the span that is not cut yet.
+	Rest Span
+	// Widest is the level of the widest windows.
+	Widest Level
+	// Desc says that the walk runs from the newest to the oldest event.
+	Desc bool
+	// Pivot is the end of an era: the beginning of the current year, or of what Graph keeps.
+	Pivot time.Time
+}
+
+// Next takes the next window off the rest. It returns false when nothing is left.
+func (p *Plan) Next(d *Density) (Window, bool) {
+	if p.Rest.Empty() {
+		return Window{}, false
+	}
+	l := d.choose(p.Widest)
+	if l == Era && p.era().Hours() <= Year.hours() {
+		l = Year
+	}
+	if p.Desc {
+		from := p.lastCell(l, d)
+		w := Window{Span{from, p.Rest.End}, l}
+		p.Rest.End = from
+		return w, true
+	}
+	to := p.firstCell(l, d)
+	w := Window{Span{p.Rest.Start, to}, l}
+	p.Rest.Start = to
+	return w, true
+}
+
+// firstCell is the end of the first cell of the rest.
+func (p *Plan) firstCell(l Level, d *Density) time.Time {
+	to := p.Pivot
+	if l != Era {
+		to = l.Next(p.Rest.Start)
+		if c := d.cell(); l == Hour && c < time.Hour {
+			to = p.Rest.Start.Truncate(c).Add(c)
+		}
+	}
+	to = Earlier(to, p.Rest.End)
+	if d.Widest > 0 {
+		to = Earlier(to, p.Rest.Start.Add(d.Widest))
+	}
+	return to
+}
+
+// lastCell is the beginning of the last cell of the rest.
+func (p *Plan) lastCell(l Level, d *Density) time.Time {
+	from := l.Floor(p.Rest.End.Add(-1))
+	if c := d.cell(); l == Hour && c < time.Hour {
+		from = p.Rest.End.Add(-1).Truncate(c)
+	}
+	from = Later(from, p.Rest.Start)
+	if l == Year && p.Rest.End.After(p.Pivot) {
+		from = Later(from, p.Pivot)
+	}
+	if d.Widest > 0 {
+		from = Later(from, p.Rest.End.Add(-d.Widest))
+	}
+	return from
+}
+
+// era is the era that comes next. It is empty when the current year comes next.
+func (p *Plan) era() Span {
+	s := p.Rest
+	if p.Desc && s.End.After(p.Pivot) {
+		return Span{}
+	}
+	s.End = Earlier(s.End, p.Pivot)
+	return s
+}
