@@ -130,6 +130,12 @@ generate: proto-deps ## Generate gen/, docs/model.md, the reference of docs/erro
 	@cp -r .cache/generated/internal .
 	@$(GO) -C tools run ./modeldoc $(CURDIR)/gen/descriptor/parley-full.binpb $(CURDIR)/docs/model.md
 	@$(GO) test -count=1 -run='^TestReference$$' ./server/apierror -update >/dev/null
+	@$(GO) -C tools run ./openapifix $(CURDIR)/.cache/generated/openapi-parts $(CURDIR)/gen/descriptor/parley-full.binpb \
+		../docs/errors.md openapifix/examples.json $(CURDIR)/gen/openapi/openapi.json
+
+.PHONY: openapi-examples
+openapi-examples: build ## Ask the simulator for the examples of the OpenAPI document anew; `make generate` puts them in
+	@$(GO) -C tools run ./openapiexamples $(CURDIR)/.bin/parley $(CURDIR)/gen/openapi/openapi.json openapifix/examples.json
 
 .PHONY: check-generated
 check-generated: proto-deps ## Check that gen/ is what the protos generate

@@ -16,4 +16,5 @@ cp gen/go/go.mod gen/go/go.sum "$out/gen/go/"
 "${buf[@]}" build proto --as-file-descriptor-set -o "$out/built.binpb"
 out=$(cd "$out" && pwd)
 "${GO:-go}" -C tools run ./descriptorset "$out/built.binpb" "$out/gen/descriptor/parley.binpb" "$out/gen/descriptor/parley-full.binpb"
-"${GO:-go}" -C tools run ./openapifix "$out/openapi-parts" "$out/gen/descriptor/parley-full.binpb" "$out/gen/openapi/openapi.json"
+"${GO:-go}" -C tools run ./openapifix "$out/openapi-parts" "$out/gen/descriptor/parley-full.binpb" \
+  ../docs/errors.md openapifix/examples.json "$out/gen/openapi/openapi.json"

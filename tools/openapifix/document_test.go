@@ -22,7 +22,7 @@ func makeDocument(t *testing.T, parts map[string]string) (document, error) {
 		}
 	}
 	output := filepath.Join(t.TempDir(), "openapi.json")
-	if err := run(folder, "../../gen/descriptor/parley-full.binpb", output); err != nil {
+	if err := run(folder, "../../gen/descriptor/parley-full.binpb", "../../docs/errors.md", "examples.json", output); err != nil {
 		return document{}, err
 	}
 	text, err := os.ReadFile(output)
@@ -132,11 +132,23 @@ func TestDocument(t *testing.T) {
 	})
 	t.Run("errors", func(t *testing.T) {
 		t.Parallel()
-		for _, status := range statuses {
+		for code, status := range statuses {
 			want := "#/components/responses/" + status.name
-			if got := asObject(asObject(stream["responses"])[status.code])["$ref"]; got != want {
-				t.Errorf("%s is %v, want %s", status.code, got, want)
+			if got := asObject(asObject(stream["responses"])[code])["$ref"]; got != want {
+				t.Errorf("%s is %v, want %s", code, got, want)
 			}
+		}
+		if got := text(asObject(doc.Components.Responses["Unavailable"])["description"]); !strings.Contains(got, "`STREAM_ENDED`") {
+			t.Errorf("503 says %q", got)
+		}
+	})
+	t.Run("examples", func(t *testing.T) {
+		t.Parallel()
+		content := asObject(asObject(asObject(stream["responses"])["200"])["content"])
+		frame := asObject(asObject(content["application/x-ndjson"])["example"])
+		events := text(asObject(content["text/event-stream"])["example"])
+		if frame["batch"] == nil || !strings.HasPrefix(events, "event: batch\ndata: {") {
+			t.Errorf("examples %v and %s", frame, events)
 		}
 	})
 	t.Run("frames", func(t *testing.T) {
@@ -158,12 +170,12 @@ func TestDocument(t *testing.T) {
 	t.Run("unused schemas", func(t *testing.T) {
 		t.Parallel()
 		got := make([]string, 0, len(doc.Components.Schemas))
-		for _, name := range []string{"StreamEventsResponse", "Error", "Status", "HttpBody", "EventView"} {
+		for _, name := range []string{"StreamEventsResponse", "ApiError", "Status", "HttpBody", "EventView"} {
 			if doc.Components.Schemas[name] != nil {
 				got = append(got, name)
 			}
 		}
-		if diff := cmp.Diff([]string{"StreamEventsResponse", "Error"}, got); diff != "" {
+		if diff := cmp.Diff([]string{"StreamEventsResponse", "ApiError"}, got); diff != "" {
 			t.Errorf("schemas (-want +got):\n%s", diff)
 		}
 	})

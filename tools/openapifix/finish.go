@@ -17,24 +17,28 @@ JSON is protojson's: lowerCamelCase names, 64-bit integers as strings, enums by 
 snake_case. A stream answers one JSON frame per line and ends with a summary frame or an error line; a stream without either was cut.`
 
 // finish turns the joined document into the one that is served.
-func finish(doc *document, methods map[string]protoreflect.MethodDescriptor) error {
+func finish(doc *document, methods map[string]protoreflect.MethodDescriptor, errorPage []byte, examples object) error {
 	doc.Info = object{
 		"title": "Parley", "version": "v1", "description": description,
 		"contact": object{"name": "Parley", "url": "https://github.com/parley-gateway/parley"},
 	}
 	doc.Servers = []object{{"url": "/", "description": "The gateway that serves this document."}}
-	doc.Security = []object{{"bearer": []string{}}, {"certificate": []string{}}, {}}
+	doc.Security = []object{{"bearer": []string{}}, {}}
 	doc.Components.SecuritySchemes = object{
 		"bearer": object{
 			"type": "http", "scheme": "bearer", "bearerFormat": "JWT",
-			"description": "Access token of the caller's identity provider.",
+			"description": "Access token of the caller's identity provider. A gateway may take a client certificate (mutual TLS) in its place.",
 		},
-		"certificate": object{"type": "mutualTLS", "description": "Client certificate of the caller."},
 	}
 	doc.Components.Headers = headers()
 	doc.Components.Parameters = headerParameters()
-	doc.Components.Responses = errorResponses()
+	responses, err := errorResponses(errorPage)
+	if err != nil {
+		return err
+	}
+	doc.Components.Responses = responses
 	doc.Components.Schemas[errorName] = errorSchema()
+	doc.Components.Schemas[detailName] = detailSchema()
 	slices.SortFunc(doc.Tags, func(a, b object) int { return strings.Compare(text(a["name"]), text(b["name"])) })
 
 	paths := object{}
@@ -52,6 +56,7 @@ func finish(doc *document, methods map[string]protoreflect.MethodDescriptor) err
 			fixParameters(operation, method, renamed, doc.Components.Schemas)
 			addHeaders(operation, method)
 			fixResponses(operation, method)
+			addExample(operation, examples)
 		}
 		if _, twice := paths[newPath]; twice {
 			return fmt.Errorf("path %s comes twice", newPath)

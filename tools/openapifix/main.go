@@ -2,7 +2,9 @@
 // the gateway serves, and corrects what the generator cannot know: path parameters by their resource, limits of request
 // fields, streams as newline-delimited JSON, and raw bodies.
 //
-// Usage: openapifix PARTS-FOLDER DESCRIPTOR-SET OUTPUT-FILE
+// The reasons of errors come from the handbook's page on errors, the examples from the answers that openapiexamples recorded.
+//
+// Usage: openapifix PARTS-FOLDER DESCRIPTOR-SET ERRORS-PAGE EXAMPLES OUTPUT-FILE
 package main
 
 import (
@@ -13,17 +15,17 @@ import (
 )
 
 func main() {
-	if len(os.Args) != 4 {
-		fmt.Fprintln(os.Stderr, "usage: openapifix PARTS-FOLDER DESCRIPTOR-SET OUTPUT-FILE")
+	if len(os.Args) != 6 {
+		fmt.Fprintln(os.Stderr, "usage: openapifix PARTS-FOLDER DESCRIPTOR-SET ERRORS-PAGE EXAMPLES OUTPUT-FILE")
 		os.Exit(2)
 	}
-	if err := run(os.Args[1], os.Args[2], os.Args[3]); err != nil {
+	if err := run(os.Args[1], os.Args[2], os.Args[3], os.Args[4], os.Args[5]); err != nil {
 		fmt.Fprintln(os.Stderr, "openapifix:", err)
 		os.Exit(1)
 	}
 }
 
-func run(parts, descriptorSet, output string) error {
+func run(parts, descriptorSet, errorsPage, examplesFile, output string) error {
 	methods, err := readMethods(descriptorSet)
 	if err != nil {
 		return err
@@ -32,7 +34,19 @@ func run(parts, descriptorSet, output string) error {
 	if err != nil {
 		return err
 	}
-	if err := finish(doc, methods); err != nil {
+	page, err := os.ReadFile(errorsPage)
+	if err != nil {
+		return err
+	}
+	recorded, err := os.ReadFile(examplesFile)
+	if err != nil {
+		return err
+	}
+	examples := object{}
+	if err := json.Unmarshal(recorded, &examples); err != nil {
+		return fmt.Errorf("%s: %w", examplesFile, err)
+	}
+	if err := finish(doc, methods, page, examples); err != nil {
 		return err
 	}
 	var text bytes.Buffer

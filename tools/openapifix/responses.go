@@ -1,6 +1,10 @@
 package main
 
 import (
+	"fmt"
+	"regexp"
+	"strings"
+
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
@@ -25,9 +29,9 @@ func fixResponses(operation object, method protoreflect.MethodDescriptor) {
 		answer["content"] = object{"application/json": object{"schema": object{"$ref": schemaPath(output)}}}
 	}
 	answer["headers"] = references("x-request-id", "cache-status", "age")
-	responses := object{"200": answer}
-	for _, status := range statuses {
-		responses[status.code] = object{"$ref": "#/components/responses/" + status.name}
+	responses := object{"200": answer, "default": object{"$ref": "#/components/responses/Error"}}
+	for code, status := range statuses {
+		responses[code] = object{"$ref": "#/components/responses/" + status.name}
 	}
 	if !method.IsStreamingServer() {
 		answer["headers"] = references("x-request-id", "cache-status", "age", "etag")
@@ -39,41 +43,53 @@ func fixResponses(operation object, method protoreflect.MethodDescriptor) {
 	operation["responses"] = responses
 }
 
-// status is an HTTP status that errors have, under the name of its component.
-type status struct{ code, name, description string }
-
-// statuses are those that every operation may answer with.
-var statuses = []status{
-	{"400", "BadRequest", "A parameter or header is wrong; a google.rpc.BadRequest names it."},
-	{"401", "Unauthenticated", "There is no valid access token or certificate."},
-	{"402", "PaymentRequired", "Microsoft asks for a licence or a payment; a repetition does not help."},
-	{"403", "Forbidden", "The policy denies the call, or Microsoft Graph refuses it."},
-	{"404", "NotFound", "There is no such thing for this caller."},
-	{"429", "TooManyRequests", "The caller's limit or Graph's is used up; `Retry-After` says when to repeat."},
-	{"500", "Internal", "Graph's answer or the gateway itself is at fault."},
-	{"502", "BadGateway", "The gateway's own credential is refused."},
-	{"503", "Unavailable", "Graph or the gateway cannot answer now; `Retry-After` says when to repeat."},
-	{"504", "DeadlineExceeded", "The deadline passed before there was anything to answer."},
-	{"default", "Error", "Any other error."},
+// statuses words the HTTP statuses of errors; the reasons of each come from the handbook. 499 and 501 are not listed: nobody
+// reads the first, and no operation of the document answers the second.
+var statuses = map[string]struct{ name, description string }{
+	"400": {"BadRequest", "A parameter or header is wrong, or the call asks for something that does not exist here."},
+	"401": {"Unauthenticated", "There is no valid access token or certificate."},
+	"402": {"PaymentRequired", "Microsoft asks for a licence or a payment; a repetition does not help."},
+	"403": {"Forbidden", "The policy denies the call, or Microsoft Graph refuses it."},
+	"404": {"NotFound", "There is no such thing for this caller."},
+	"429": {"TooManyRequests", "The limit of the caller or of Graph is used up; `Retry-After` says when to repeat."},
+	"500": {"Internal", "The answer of Graph, or the gateway itself, is at fault."},
+	"502": {"BadGateway", "The gateway's own credential is refused."},
+	"503": {"Unavailable", "Graph or the gateway cannot answer now; `Retry-After` says when to repeat."},
+	"504": {"GatewayTimeout", "There was nothing to answer before the deadline, or in the cache."},
 }
 
-// errorResponses are the components of all statuses. Their bodies are alike.
-func errorResponses() object {
-	responses := object{}
-	for _, status := range statuses {
-		responses[status.name] = object{
-			"description": status.description,
-			"headers":     references("x-request-id", "retry-after"),
-			"content":     object{"application/json": object{"schema": object{"$ref": errorPath}}},
-		}
+// reasonRow is a row of the handbook's table of reasons: code, REST status, reason.
+var reasonRow = regexp.MustCompile("(?m)^\\| [A-Z_]+ \\| (\\d{3}) \\| `([A-Z_]+)` \\|")
+
+// errorResponses are the components of all statuses, whose bodies are alike. page is the handbook's page on errors.
+func errorResponses(page []byte) (object, error) {
+	reasons := map[string][]string{}
+	for _, row := range reasonRow.FindAllSubmatch(page, -1) {
+		reasons[string(row[1])] = append(reasons[string(row[1])], "`"+string(row[2])+"`")
 	}
-	return responses
+	responses := object{"Error": errorResponse("Any other error.")}
+	for code, status := range statuses {
+		if len(reasons[code]) == 0 {
+			return nil, fmt.Errorf("the page on errors has no reason with status %s", code)
+		}
+		responses[status.name] = errorResponse(status.description + " Reasons: " + strings.Join(reasons[code], ", ") + ".")
+	}
+	return responses, nil
+}
+
+func errorResponse(description string) object {
+	return object{
+		"description": description,
+		"headers":     references("x-request-id", "retry-after"),
+		"content":     object{"application/json": object{"schema": object{"$ref": errorPath}}},
+	}
 }
 
 // The errors of REST: a google.rpc.Status with the name of its code and its reason in the open.
 const (
-	errorName = "parley.v1.Error"
-	errorPath = "#/components/schemas/" + errorName
+	errorName  = "ApiError"
+	errorPath  = schemaPrefix + errorName
+	detailName = "ErrorDetail"
 )
 
 func errorSchema() object {
@@ -88,14 +104,22 @@ func errorSchema() object {
 			"message": object{"type": "string", "description": "What happened, for people."},
 			"details": object{
 				"type": "array", "description": "Messages of google.rpc: ErrorInfo, and where they apply BadRequest and RetryInfo.",
-				"items": object{"type": "object", "additionalProperties": true, "properties": object{"@type": object{"type": "string"}}},
+				"items": object{"$ref": schemaPrefix + detailName},
 			},
 		},
 	}
 }
 
+func detailSchema() object {
+	return object{
+		"type": "object", "additionalProperties": true,
+		"description": "One message of google.rpc: `reason`, `domain` and `metadata` of an ErrorInfo, `fieldViolations` of a BadRequest, `retryDelay` of a RetryInfo.",
+		"properties":  object{"@type": object{"type": "string", "description": "Type of the message, such as `type.googleapis.com/google.rpc.ErrorInfo`."}},
+	}
+}
+
 func schemaPath(message protoreflect.MessageDescriptor) string {
-	return "#/components/schemas/" + string(message.FullName())
+	return schemaPrefix + string(message.FullName())
 }
 
 func references(names ...string) object {

@@ -56,7 +56,7 @@ func TestServedDocument(t *testing.T) {
 		"ListEventsResponse": {"events", "complete", "notices", "sources"},
 		"EventBatch":         {"events"},
 		"Event":              {"name"},
-		"Error":              {"code", "status", "reason", "message", "details"},
+		"ApiError":           {"code", "status", "reason", "message", "details"},
 	} {
 		if got, _ := asObject(doc.Components.Schemas[name])["required"].([]any); !slices.Equal(got, want) {
 			t.Errorf("%s requires %v, want %v", name, got, want)

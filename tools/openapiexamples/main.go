@@ -1,0 +1,223 @@
+// Command openapiexamples asks a demo gateway every operation of the OpenAPI document once, and writes the answers as the document's
+// examples.
+//
+// Usage: openapiexamples PARLEY-BINARY OPENAPI-DOCUMENT OUTPUT-FILE
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"time"
+)
+
+func main() {
+	if len(os.Args) != 4 {
+		fmt.Fprintln(os.Stderr, "usage: openapiexamples PARLEY-BINARY OPENAPI-DOCUMENT OUTPUT-FILE")
+		os.Exit(2)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	if err := run(ctx, os.Args[1], os.Args[2], os.Args[3]); err != nil {
+		fmt.Fprintln(os.Stderr, "openapiexamples:", err)
+		os.Exit(1)
+	}
+}
+
+// operation is what the tool reads of the document.
+type operation struct {
+	OperationID string `json:"operationId"`
+	Parameters  []struct {
+		Name     string `json:"name"`
+		In       string `json:"in"`
+		Required bool   `json:"required"`
+	} `json:"parameters"`
+}
+
+func run(ctx context.Context, binary, document, output string) error {
+	raw, err := os.ReadFile(document)
+	if err != nil {
+		return err
+	}
+	var doc struct {
+		Paths map[string]struct{ Get operation } `json:"paths"`
+	}
+	if err := json.Unmarshal(raw, &doc); err != nil {
+		return fmt.Errorf("%s: %w", document, err)
+	}
+	demo, err := startDemo(ctx, binary)
+	if err != nil {
+		return err
+	}
+	defer demo.stop()
+	ids, err := demo.identifiers(ctx)
+	if err != nil {
+		return err
+	}
+	examples := map[string]any{}
+	for path, item := range doc.Paths {
+		example, err := demo.example(ctx, path, item.Get, ids)
+		if err != nil {
+			return fmt.Errorf("%s: %w", item.Get.OperationID, err)
+		}
+		examples[item.Get.OperationID] = example
+	}
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(examples); err != nil {
+		return err
+	}
+	return os.WriteFile(output, text.Bytes(), 0o644)
+}
+
+// demo is a gateway over the simulator, as its own process.
+type demo struct {
+	url  string
+	stop func()
+}
+
+var restURL = regexp.MustCompile(`REST\s+(http://[^/\s]+)`)
+
+// startDemo starts the binary on free ports and waits until it prints where it serves.
+func startDemo(ctx context.Context, binary string) (*demo, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	command := exec.CommandContext(ctx, binary, "demo")
+	command.Env = append(os.Environ(), "PARLEY_GRPC_ADDR=127.0.0.1:0", "PARLEY_HTTP_ADDR=127.0.0.1:0",
+		"PARLEY_ADMIN_ADDR=127.0.0.1:0", "PARLEY_SIM_ADDR=127.0.0.1:0")
+	printed, err := command.StdoutPipe()
+	if err == nil {
+		err = command.Start()
+	}
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	stop := func() {
+		cancel()
+		_ = command.Wait() // it was killed
+	}
+	lines := bufio.NewScanner(printed)
+	for lines.Scan() {
+		if match := restURL.FindStringSubmatch(lines.Text()); match != nil {
+			return &demo{url: match[1], stop: stop}, nil
+		}
+	}
+	stop()
+	return nil, fmt.Errorf("%s demo did not say where it serves", binary)
+}
+
+// get returns the body of an answer; anything but 200 is an error.
+func (d *demo) get(ctx context.Context, target string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, d.url+target, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s: %s", target, response.Status, body)
+	}
+	return body, err
+}
+
+// identifiers returns the last segments of the names of a user, a conversation of theirs and one of its events.
+func (d *demo) identifiers(ctx context.Context) (map[string]string, error) {
+	ids := map[string]string{}
+	for _, step := range []struct{ parameter, target, list string }{
+		{"user", "/v1/users?pageSize=1", "users"},
+		{"conversation", "/v1/users/%s/conversations?pageSize=1", "conversations"},
+		{"event", "/v1/users/%s/events?pageSize=1&sources=SOURCE_CHAT&orderBy=event_time%%20desc", "events"},
+	} {
+		target := step.target
+		if strings.Contains(target, "%s") {
+			target = fmt.Sprintf(target, ids["user"])
+		}
+		body, err := d.get(ctx, target)
+		if err != nil {
+			return nil, err
+		}
+		var page map[string]json.RawMessage
+		var resources []struct{ Name string }
+		if err := json.Unmarshal(body, &page); err != nil {
+			return nil, err
+		}
+		if err := json.Unmarshal(page[step.list], &resources); err != nil || len(resources) == 0 {
+			return nil, fmt.Errorf("%s has no %s: %w", target, step.list, err)
+		}
+		ids[step.parameter] = resources[0].Name[strings.LastIndexByte(resources[0].Name, '/')+1:]
+	}
+	return ids, nil
+}
+
+// example asks an operation for as little as it can give: a JSON answer whole, the first frame of a stream, the first lines of a
+// report.
+func (d *demo) example(ctx context.Context, path string, op operation, ids map[string]string) (any, error) {
+	target := path
+	query := url.Values{}
+	for _, parameter := range op.Parameters {
+		switch {
+		case parameter.In == "path":
+			target = strings.ReplaceAll(target, "{"+parameter.Name+"}", url.PathEscape(ids[parameter.Name]))
+		case parameter.Name == "pageSize":
+			query.Set("pageSize", "1")
+		case parameter.Name == "period":
+			query.Set("period", "D7")
+		case parameter.Name == "startTime":
+			query.Set("startTime", time.Now().UTC().AddDate(0, 0, -7).Format(time.DateOnly)+"T00:00:00Z")
+		case parameter.Required:
+			return nil, fmt.Errorf("no value for %s", parameter.Name)
+		}
+	}
+	body, err := d.get(ctx, target+"?"+query.Encode())
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case strings.HasSuffix(path, ":download"):
+		lines := bytes.SplitAfterN(body, []byte("\n"), 4)
+		return string(bytes.Join(lines[:min(3, len(lines))], nil)), nil
+	case strings.HasSuffix(path, ":stream"):
+		first, _, _ := bytes.Cut(body, []byte("\n"))
+		return oneItem(first)
+	default:
+		return oneItem(body)
+	}
+}
+
+// oneItem reads JSON and leaves one element of each list of a frame or answer.
+func oneItem(body []byte) (any, error) {
+	var value map[string]any
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.UseNumber()
+	if err := decoder.Decode(&value); err != nil {
+		return nil, err
+	}
+	for name, member := range value {
+		switch member := member.(type) {
+		case []any:
+			value[name] = member[:min(1, len(member))]
+		case map[string]any:
+			for inner, list := range member {
+				if list, is := list.([]any); is {
+					member[inner] = list[:min(1, len(list))]
+				}
+			}
+		}
+	}
+	return value, nil
+}
