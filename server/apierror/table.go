@@ -223,12 +223,12 @@ var table = map[parleyv1.ErrorReason]row{
 		text: "Graph asks for payment before it serves this: the evaluation is used up, or billing is not set up for the " +
 			"gateway's application; an administrator has to link an Azure subscription to it, or the operator to set the " +
 			"billing model (graph-model). It was not asked again",
-		help: "An administrator links an Azure subscription, or the operator sets `PARLEY_GRAPH_MODEL`.",
+		help: "An administrator links an Azure subscription, or the operator sets the billing model (`graph-model`).",
 	},
 	parleyv1.ErrorReason_ERROR_REASON_GRAPH_LINK_REFUSED: {
 		code: codes.Internal, answers: true,
 		text: "Graph gave a link to another host; it was not followed",
-		help: "Read the interval of a gap again; the operator allows a report host with `PARLEY_GRAPH_REPORT_HOSTS`.",
+		help: "Read the interval of a gap again; the operator allows a report host (`graph-report-hosts`).",
 	},
 	parleyv1.ErrorReason_ERROR_REASON_GRAPH_LINK_NOT_FOUND: {
 		code: codes.Unavailable, retry: retryLater, answers: true,

@@ -185,12 +185,12 @@ const (
 	// The evaluation of a metered API is used up, or billing is not set up for the gateway's application. The source is not
 	// asked again for 15 minutes.
 	//
-	// An administrator links an Azure subscription, or the operator sets `PARLEY_GRAPH_MODEL`.
+	// An administrator links an Azure subscription, or the operator sets the billing model (`graph-model`).
 	ErrorReason_ERROR_REASON_PAYMENT_REQUIRED ErrorReason = 35
 	// Graph's link to the next page led to another host or scheme, or the usage report was redirected to a host that is not
 	// allowed, or to none. The link was not followed.
 	//
-	// Read the interval of a gap again; the operator allows a report host with `PARLEY_GRAPH_REPORT_HOSTS`.
+	// Read the interval of a gap again; the operator allows a report host (`graph-report-hosts`).
 	ErrorReason_ERROR_REASON_GRAPH_LINK_REFUSED ErrorReason = 36
 	// Graph answered 404 to a link that it had given itself, also after another try.
 	//
