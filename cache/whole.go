@@ -53,25 +53,25 @@ func (r *records) Event(ctx context.Context, owner, user string, ref source.Ref)
 // proofs keeps what records of calls said of users.
 type proofs struct {
 	c     *Cache
-	next  source.CallProver
+	next  source.ParticipantVerifier
 	scope Scope
 }
 
-var _ source.CallProver = (*proofs)(nil)
+var _ source.ParticipantVerifier = (*proofs)(nil)
 
 // proofCost is what an answer takes beside its key.
 const proofCost = 16
 
 // Proofs decorates a prover of calls. What one version of a record says of a user is kept for as long as pages of settled
 // calls; that it could not be read is not.
-func (c *Cache) Proofs(next source.CallProver, scope Scope) source.CallProver {
+func (c *Cache) Proofs(next source.ParticipantVerifier, scope Scope) source.ParticipantVerifier {
 	return &proofs{c, next, scope}
 }
 
-// Prove implements source.CallProver.
-func (p *proofs) Prove(ctx context.Context, user string, ref source.Ref) error {
+// VerifyParticipant implements source.ParticipantVerifier.
+func (p *proofs) VerifyParticipant(ctx context.Context, user string, ref source.Ref) error {
 	if ref.Version <= 0 {
-		return p.next.Prove(ctx, user, ref)
+		return p.next.VerifyParticipant(ctx, user, ref)
 	}
 	key := newKey("proof", p.scope)
 	key.text(user, ref.ID)
@@ -81,8 +81,8 @@ func (p *proofs) Prove(ctx context.Context, user string, ref source.Ref) error {
 		func(error) int64 { return proofCost },
 		key.with,
 		func(ctx context.Context) (*source.Page[error], error) {
-			said := p.next.Prove(ctx, user, ref)
-			if said != nil && !errors.Is(said, source.ErrNoPart) {
+			said := p.next.VerifyParticipant(ctx, user, ref)
+			if said != nil && !errors.Is(said, source.ErrNotParticipant) {
 				return nil, said
 			}
 			return &source.Page[error]{Items: []error{said}, Read: time.Now()}, nil

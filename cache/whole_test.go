@@ -72,7 +72,7 @@ type callProofs struct {
 	said  error
 }
 
-func (p *callProofs) Prove(context.Context, string, source.Ref) error {
+func (p *callProofs) VerifyParticipant(context.Context, string, source.Ref) error {
 	p.asked++
 	return p.said
 }
@@ -89,7 +89,7 @@ func TestProofsAreKeptByVersion(t *testing.T) {
 		asked int
 	}{
 		"proved":       {refs: []source.Ref{ask(1), ask(1), ask(1)}, asked: 1},
-		"refuted":      {said: source.ErrNoPart, refs: []source.Ref{ask(1), ask(1)}, asked: 1},
+		"refuted":      {said: source.ErrNotParticipant, refs: []source.Ref{ask(1), ask(1)}, asked: 1},
 		"unread":       {said: errors.New("gone"), refs: []source.Ref{ask(1), ask(1)}, asked: 2},
 		"two versions": {refs: []source.Ref{ask(1), ask(2), ask(1)}, asked: 2},
 		"two users":    {refs: []source.Ref{ask(1), ask(1), ask(1)}, users: []string{"u", "v", "v"}, asked: 2},
@@ -105,7 +105,7 @@ func TestProofsAreKeptByVersion(t *testing.T) {
 				if tc.users != nil {
 					user = tc.users[i]
 				}
-				if err := p.Prove(t.Context(), user, ref); !errors.Is(err, tc.said) {
+				if err := p.VerifyParticipant(t.Context(), user, ref); !errors.Is(err, tc.said) {
 					t.Errorf("%v, want %v", err, tc.said)
 				}
 			}

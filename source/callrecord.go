@@ -26,7 +26,7 @@ const (
 
 // Event implements EventGetter: the record with all pages of its sessions, their segments, and its participants. The
 // user must have taken part or be the organizer, unless the owner is resource.AnyUser. The errors include ErrUserIDRequired
-// and ErrNoPart.
+// and ErrNotParticipant.
 func (c *Call) Event(ctx context.Context, owner, user string, ref Ref) (*parleyv1.Event, error) {
 	if owner != resource.AnyUser && (user == "" || strings.Contains(user, "@")) {
 		return nil, ErrUserIDRequired
@@ -52,14 +52,14 @@ func (c *Call) Event(ctx context.Context, owner, user string, ref Ref) (*parleyv
 	}
 	all = withoutList(all, participantsProperty)
 	all = append(all, property{name: participantsProperty, value: array(participants)})
-	proven, err := c.proven(all, owner, user)
+	verified, err := c.namesUser(all, owner, user)
 	if err != nil {
 		return nil, err
 	}
 	sessions, err := c.sessions(ctx, path, ref.ID, all)
 	switch {
 	case err == nil:
-	case proven || ctx.Err() != nil:
+	case verified || ctx.Err() != nil:
 		return nil, err
 	default:
 		return nil, notFound("nothing that could be read of the call names the user")
@@ -77,16 +77,16 @@ func (c *Call) Event(ctx context.Context, owner, user string, ref Ref) (*parleyv
 	if err != nil {
 		return nil, err
 	}
-	if !proven {
-		if err := prove(event.GetCall(), user); err != nil {
+	if !verified {
+		if err := verifyParticipant(event.GetCall(), user); err != nil {
 			return nil, err
 		}
 	}
 	return event, c.segments(ctx, ref.ID, whole, event)
 }
 
-// proven reports whether a record that has all its participants names the user, or needs not.
-func (c *Call) proven(record []property, owner, user string) (bool, error) {
+// namesUser reports whether a record that has all its participants names the user, or needs not.
+func (c *Call) namesUser(record []property, owner, user string) (bool, error) {
 	if owner == resource.AnyUser {
 		return true, nil
 	}

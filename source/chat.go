@@ -38,7 +38,7 @@ func NewChat(graph Graph, opt Options) *Chat {
 }
 
 // Events implements EventReader. With a Conversation it reads that chat's own messages and gives Graph no clause; it
-// does not prove that the user is a member: whoever walks a conversation proves that once, with
+// does not verify that the user is a member: the caller does that once for a conversation, with
 // ConversationReader.Conversation.
 func (c *Chat) Events(ctx context.Context, q EventQuery, link string) (*Page[Item], error) {
 	attempts, err := c.attempts(ctx, q, link)

@@ -292,7 +292,7 @@ func TestGetCall(t *testing.T) {
 			if got := kindOf(t, err); got != tc.kind {
 				t.Fatalf("kind %q, want %q: %v", got, tc.kind, err)
 			}
-			if got := errors.Is(err, source.ErrNoPart); got != tc.noPart {
+			if got := errors.Is(err, source.ErrNotParticipant); got != tc.noPart {
 				t.Errorf("no part: %v, want %v: %v", got, tc.noPart, err)
 			}
 			if got := up.targets(); len(got) != tc.asked {
@@ -407,7 +407,7 @@ func TestUserID(t *testing.T) {
 }
 
 // TestProveCall: a user's part in a call is proved by any part of its record: participants in both forms and on every page,
-// organizers in both forms, both ends of every session; what cannot be read refutes nothing.
+// organizers in both forms, both ends of every session; what cannot be read contradicts nothing.
 func TestProveCall(t *testing.T) {
 	t.Parallel()
 	const (
@@ -450,8 +450,8 @@ func TestProveCall(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			up, client := newUpstream(t, script(map[string]reply{participants: tc.people, record: tc.record, "/v1.0/next": tc.next}))
-			err := source.NewCall(client, options("")).Prove(t.Context(), userID, source.Ref{Source: parleyv1.Source_SOURCE_CALL, ID: "c1"})
-			if got := kindOf(t, err); got != tc.kind || errors.Is(err, source.ErrNoPart) != tc.noPart {
+			err := source.NewCall(client, options("")).VerifyParticipant(t.Context(), userID, source.Ref{Source: parleyv1.Source_SOURCE_CALL, ID: "c1"})
+			if got := kindOf(t, err); got != tc.kind || errors.Is(err, source.ErrNotParticipant) != tc.noPart {
 				t.Errorf("kind %q, want %q, no part %v: %v", got, tc.kind, tc.noPart, err)
 			}
 			if got := up.targets(); len(got) != tc.asked {
@@ -461,7 +461,7 @@ func TestProveCall(t *testing.T) {
 	}
 	_, client := newUpstream(t, script(nil))
 	for _, user := range []string{"", "ada@contoso.com"} {
-		if err := source.NewCall(client, options("")).Prove(t.Context(), user, source.Ref{ID: "c1"}); !errors.Is(err, source.ErrUserIDRequired) {
+		if err := source.NewCall(client, options("")).VerifyParticipant(t.Context(), user, source.Ref{ID: "c1"}); !errors.Is(err, source.ErrUserIDRequired) {
 			t.Errorf("user %q: %v", user, err)
 		}
 	}

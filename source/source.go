@@ -183,7 +183,7 @@ type EventReader interface {
 
 // EventGetter reads one event whole.
 type EventGetter interface {
-	// Event returns the event that ref names as seen by owner, or an error of kind NotFound. It proves that the user has
+	// Event returns the event that ref names as seen by owner, or an error of kind NotFound. It verifies that the user has
 	// a part in it (chat by members, call by participants, ends of sessions or organizer, interaction by the user's own
 	// history).
 	Event(ctx context.Context, owner, user string, ref Ref) (*parleyv1.Event, error)

@@ -38,7 +38,7 @@ type attendance struct {
 	user   string
 	lower  []byte // the same in lower case
 	strict bool
-	prover source.CallProver // nil = rows alone can prove
+	prover source.ParticipantVerifier // nil = rows alone can prove
 	canary *canary
 }
 
@@ -159,12 +159,12 @@ func (a *attendance) prove(ctx context.Context, t *track, b *fetch.Result, found
 			if err != nil {
 				return nil //nolint:nilerr // what cannot be read is not proved
 			}
-			err = a.prover.Prove(ctx, a.user, source.Ref{Source: t.src, ID: event.GetSource().GetId(), Version: e.Version})
+			err = a.prover.VerifyParticipant(ctx, a.user, source.Ref{Source: t.src, ID: event.GetSource().GetId(), Version: e.Version})
 			t.read.CountRequests(1)
 			switch {
 			case err == nil:
 				found[i] = told.Put(e.Key, chunk.Participates)
-			case errors.Is(err, source.ErrNoPart):
+			case errors.Is(err, source.ErrNotParticipant):
 				found[i] = told.Put(e.Key, chunk.Contradicted)
 			default:
 				if f := failure.Classify(err, false); f.Ends() {
@@ -203,14 +203,14 @@ func (t *track) keepProved(b *fetch.Result, found []chunk.Participation) {
 type wholeProofs struct {
 	getter source.EventGetter
 	owner  string
-	next   source.CallProver
+	next   source.ParticipantVerifier
 }
 
-// Prove implements source.CallProver.
-func (p wholeProofs) Prove(ctx context.Context, user string, ref source.Ref) error {
+// VerifyParticipant implements source.ParticipantVerifier.
+func (p wholeProofs) VerifyParticipant(ctx context.Context, user string, ref source.Ref) error {
 	_, err := p.getter.Event(ctx, p.owner, user, ref)
 	if err == nil || p.next == nil {
 		return err
 	}
-	return p.next.Prove(ctx, user, ref)
+	return p.next.VerifyParticipant(ctx, user, ref)
 }

@@ -25,7 +25,7 @@ type records struct {
 	said  func(id string) error // beside that
 }
 
-func (r records) Prove(ctx context.Context, user string, ref source.Ref) error {
+func (r records) VerifyParticipant(ctx context.Context, user string, ref source.Ref) error {
 	r.asked.Add(1)
 	if r.said != nil {
 		if err := r.said(ref.ID); err != nil {
@@ -36,7 +36,7 @@ func (r records) Prove(ctx context.Context, user string, ref source.Ref) error {
 		return fail(graphclient.KindUnexpected)
 	}
 	if !attends(ref.ID) {
-		return fmt.Errorf("%w: %w", source.ErrNoPart, fail(graphclient.KindNotFound))
+		return fmt.Errorf("%w: %w", source.ErrNotParticipant, fail(graphclient.KindNotFound))
 	}
 	return ctx.Err()
 }

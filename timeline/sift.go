@@ -60,7 +60,7 @@ func (t *track) matchWhole(ctx context.Context, event *parleyv1.Event) filter.Ve
 	t.read.CountRequests(1)
 	if err != nil {
 		t.read.CountRequests(failure.GraphRequests(err))
-		if errors.Is(err, source.ErrNoPart) {
+		if errors.Is(err, source.ErrNotParticipant) {
 			return filter.False
 		}
 		return filter.Unknown

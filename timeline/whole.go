@@ -79,7 +79,7 @@ func (w *walk) wholeEntry(ctx context.Context, t *track, getter source.EventGett
 	t.read.CountRequests(1)
 	open := t.filter.Match(listed) == filter.Unknown
 	switch {
-	case errors.Is(err, source.ErrNoPart):
+	case errors.Is(err, source.ErrNotParticipant):
 		t.refuted.Store(true)
 		return chunk.Contradicted
 	case (err != nil || event.GetVersion() < e.Version) && (open || w.req.Owner != resource.AnyUser && !w.req.Narrow):

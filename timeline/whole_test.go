@@ -34,7 +34,7 @@ func (a attendance) Event(_ context.Context, owner, user string, ref source.Ref)
 	case attends(ref.ID):
 		call.Participants = append(call.Participants, &parleyv1.CallParticipant{Id: "ada"})
 	case owner != "-" && user == "ada":
-		return nil, fmt.Errorf("%w: %w", source.ErrNoPart, fail(graphclient.KindNotFound))
+		return nil, fmt.Errorf("%w: %w", source.ErrNotParticipant, fail(graphclient.KindNotFound))
 	}
 	return &parleyv1.Event{
 		Uid: "SOURCE_CALL/" + ref.ID, Version: 1, Kind: parleyv1.EventKind_EVENT_KIND_CALL, Source: &parleyv1.EventSource{Id: ref.ID},

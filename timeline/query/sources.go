@@ -14,7 +14,7 @@ type Sources struct {
 	// Getters read single events whole; streams with the view FULL use the one for calls.
 	Getters map[parleyv1.Source]source.EventGetter
 	// CallProofs tell from records whose calls listed ones are; nil = only those are a user's that name them as listed.
-	CallProofs source.CallProver
+	CallProofs source.ParticipantVerifier
 	// Conversations, Usage and Users are the single chains; nil where a call does not need them.
 	Conversations source.ConversationReader
 	Usage         source.UsageReader
