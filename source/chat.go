@@ -136,7 +136,7 @@ func (c *Chat) Event(ctx context.Context, owner, user string, ref Ref) (*parleyv
 	if err != nil {
 		return nil, err
 	}
-	if err := c.members.belongs(ctx, user, ref.Chat); err != nil {
+	if err := c.members.verify(ctx, user, ref.Chat); err != nil {
 		return nil, err
 	}
 	r := c.request(ctx, path, "")

@@ -54,8 +54,37 @@ func (m *members) each(ctx context.Context, user, chat string, visit func(*parle
 	return err
 }
 
-// has reports whether the user is a member of the chat. With an error, the members that could be read do not tell.
-func (m *members) has(ctx context.Context, user, chat string) (bool, error) {
+// verify returns nil when the chat is one of the user's, and an error of kind NotFound when it is not.
+func (m *members) verify(ctx context.Context, user, chat string) error {
+	if isPersonalThread(user, chat) {
+		return nil
+	}
+	found, err := m.include(ctx, user, chat)
+	switch {
+	case found:
+		return nil
+	case err == nil:
+		return notFound("the user is not a member of the chat")
+	case !withheld(err):
+		return err
+	}
+	r, err := m.chatRequest(ctx, user, chat)
+	if err == nil {
+		_, err = m.graph.Object(ctx, r)
+	}
+	return err
+}
+
+// chatRequest asks for a chat under the user's own path.
+func (m *members) chatRequest(ctx context.Context, user, chat string) (graphclient.Request, error) {
+	path, err := chatPath(user, chat, "")
+	r := m.request(ctx, path, "")
+	r.User, r.Resource, r.Prefer = user, threadBudget(user, chat), []string{preferUnknownMembers}
+	return r, err
+}
+
+// include reports whether the user is a member of the chat. With an error, the members that could be read do not tell.
+func (m *members) include(ctx context.Context, user, chat string) (bool, error) {
 	found := false
 	err := m.each(ctx, user, chat, func(member *parleyv1.ConversationMember, _ *structpb.Struct) error {
 		if found = isMember(member, user); found {

@@ -16,15 +16,14 @@ import (
 	"github.com/parley-gateway/parley/source/graphmap"
 )
 
-// Members are one proof of several that a chat is a user's. Read to their end they decide. Where Graph does not give them, for
-// it refuses them to the application and not to the user, the chat under the user's own path is the proof. Trouble that passes
-// proves nothing and refutes nothing.
+// Whether a chat is a user's is verified by its members, read to their end. Where Graph withholds the members, since it refuses them to
+// the application and not to the user, the chat under the user's own path verifies it. After a passing failure it is unverified.
 
 // Conversation implements ConversationReader: the chat itself and all pages of its members; a membership that the pages repeat
 // is one member. When Graph has no chat of the id, the error is ErrNoChat too if the id is that of a thread.
 func (c *Conversations) Conversation(ctx context.Context, owner, user, id string) (*parleyv1.Conversation, error) {
-	if ownThread(user, id) {
-		return c.ownThread(ctx, owner, user, id)
+	if isPersonalThread(user, id) {
+		return c.personalThread(ctx, owner, user, id)
 	}
 	r, err := c.members.chatRequest(ctx, user, id)
 	if err != nil {
@@ -32,7 +31,7 @@ func (c *Conversations) Conversation(ctx context.Context, owner, user, id string
 	}
 	answer, err := c.graph.Object(ctx, r)
 	if err != nil {
-		return c.ofMembers(ctx, owner, user, id, err)
+		return c.fromMembers(ctx, owner, user, id, err)
 	}
 	chat, err := c.conversation(owner, answer.Body)
 	if err != nil {
@@ -51,8 +50,8 @@ func (c *Conversations) Conversation(ctx context.Context, owner, user, id string
 	return chat, nil
 }
 
-// ofMembers makes a conversation of members alone, since Graph did not give the chat: refused is how.
-func (c *Conversations) ofMembers(ctx context.Context, owner, user, id string, refused error) (*parleyv1.Conversation, error) {
+// fromMembers makes a conversation of members alone, after Graph refused the chat with an error.
+func (c *Conversations) fromMembers(ctx context.Context, owner, user, id string, refused error) (*parleyv1.Conversation, error) {
 	if !withheld(refused) {
 		return nil, refused
 	}
@@ -72,8 +71,8 @@ func (c *Conversations) ofMembers(ctx context.Context, owner, user, id string, r
 	}
 }
 
-// ownThread is a thread that is no chat. It exists if Graph gives its messages, and its member is the user.
-func (c *Conversations) ownThread(ctx context.Context, owner, user, id string) (*parleyv1.Conversation, error) {
+// personalThread returns a thread that is no chat. It exists if Graph gives its messages, and its member is the user.
+func (c *Conversations) personalThread(ctx context.Context, owner, user, id string) (*parleyv1.Conversation, error) {
 	path, err := chatPath(user, id, "/messages")
 	if err != nil {
 		return nil, err
@@ -97,7 +96,7 @@ func (c *Conversations) ownThread(ctx context.Context, owner, user, id string) (
 	return thread, nil
 }
 
-// bare is a conversation of which the id alone is known.
+// bare returns a conversation of which the id alone is known.
 func (c *Conversations) bare(owner, id string) *parleyv1.Conversation {
 	kind := parleyv1.ConversationKind_CONVERSATION_KIND_OTHER
 	switch {
@@ -128,36 +127,7 @@ func (c *Conversations) readMembers(ctx context.Context, user string, chat *parl
 	return found, err
 }
 
-// belongs returns nil when the chat is one of the user's, an error of kind NotFound when not.
-func (m *members) belongs(ctx context.Context, user, chat string) error {
-	if ownThread(user, chat) {
-		return nil
-	}
-	found, err := m.has(ctx, user, chat)
-	switch {
-	case found:
-		return nil
-	case err == nil:
-		return notFound("the user is not a member of the chat")
-	case !withheld(err):
-		return err
-	}
-	r, err := m.chatRequest(ctx, user, chat)
-	if err == nil {
-		_, err = m.graph.Object(ctx, r)
-	}
-	return err
-}
-
-// chatRequest asks for a chat under the user's own path.
-func (m *members) chatRequest(ctx context.Context, user, chat string) (graphclient.Request, error) {
-	path, err := chatPath(user, chat, "")
-	r := m.request(ctx, path, "")
-	r.User, r.Resource, r.Prefer = user, threadBudget(user, chat), []string{preferUnknownMembers}
-	return r, err
-}
-
-// withheld reports whether Graph does not give something, now and when it is asked again.
+// withheld reports whether Graph withholds something, now and when it is asked again.
 func withheld(err error) bool {
 	if errors.Is(err, errEndless) {
 		return true

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Some threads are no chats: Teams keeps what a user notes, saves or is told under ids of their own. Graph knows their messages
-// alone, below the user's own path; asked for the chat or its members it answers 400.
+// Some threads are no chats: Teams files a user's notes, saved messages and notifications under ids of their own. Graph knows their
+// messages alone, below the user's own path; asked for the chat or its members it answers 400.
 
 // everyUserPrefix begins the ids of threads that each user has under the same id, such as 48:notes.
 const everyUserPrefix = "48:"
@@ -14,13 +14,11 @@ const everyUserPrefix = "48:"
 // notesPattern finds the user in the id of a thread of notes that is the user's alone.
 var notesPattern = regexp.MustCompile(`(?i)^19:[^@]*notes[^@0-9a-z]*([0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12})@thread\.v2$`)
 
-// EveryUserHas reports whether each user has a thread of their own under this id. Names and digests of what is in such a thread
-// hold the owner.
+// EveryUserHas reports whether each user has a thread of their own under this id. Names and digests of its messages hold the owner.
 func EveryUserHas(thread string) bool { return strings.HasPrefix(thread, everyUserPrefix) }
 
-// ownThread reports whether a thread is no chat but the user's own: the path below the user is all the proof there is, and all
-// that is needed.
-func ownThread(user, thread string) bool {
+// isPersonalThread reports whether a thread is no chat but the user's own. The path below the user verifies it, and nothing else does.
+func isPersonalThread(user, thread string) bool {
 	if EveryUserHas(thread) {
 		return true
 	}
