@@ -107,7 +107,7 @@ func (r *conversations) Conversations(
 ) (*source.Page[*parleyv1.Conversation], error) {
 	key := newKey("conversations", r.scope)
 	key.text(q.Owner, q.User, q.MemberName, q.InstalledApp)
-	key.flags(q.ByLastMessage, q.Lean)
+	key.flags(q.ByLastMessage)
 	return look(ctx, r.c, r.scope.Source, key.with(link), link,
 		func(*entry) time.Duration { return r.c.cfg.Other },
 		func(m *parleyv1.Conversation) int64 { return resident(m) },

@@ -40,9 +40,9 @@ func NewConversations(graph Graph, opt Options) *Conversations {
 	return &Conversations{base: newBase(graph, opt, graphclient.SourceConversations), members: newMembers(graph, opt)}
 }
 
-// Conversations implements ConversationReader. Graph is asked for members, the last message, the order and the filter
-// together; refused, for less, step by step. A page that was asked without the filter is Unfiltered, one without the
-// asked order Unordered.
+// Conversations implements ConversationReader. It asks Graph for members, the last message, the order and the filter
+// together; after a refusal it leaves them out step by step. A page that was asked for without the filter is Unfiltered, one without
+// the order Unordered.
 func (c *Conversations) Conversations(ctx context.Context, q ConversationQuery, link string) (*Page[*parleyv1.Conversation], error) {
 	attempts, err := c.attempts(ctx, q, link)
 	if err != nil {
@@ -51,15 +51,15 @@ func (c *Conversations) Conversations(ctx context.Context, q ConversationQuery, 
 	page, _, err := firstPage(ctx, &c.base, attempts, func(record []byte) (*parleyv1.Conversation, error) {
 		chat, err := c.conversation(q.Owner, record)
 		if err == nil {
-			chat.MembersTruncated = len(chat.GetMembers()) >= maxListMembers || goesOn(record, expandMembers)
+			chat.MembersTruncated = len(chat.GetMembers()) >= maxListMembers || isTruncated(record, expandMembers)
 		}
 		return chat, err
 	})
 	return page, err
 }
 
-// goesOn reports whether a record says that one of its lists has more than it holds.
-func goesOn(record []byte, list string) bool {
+// isTruncated reports whether a record links to the rest of one of its lists.
+func isTruncated(record []byte, list string) bool {
 	if !bytes.Contains(record, []byte(list+"@")) {
 		return false
 	}
@@ -83,37 +83,27 @@ func (c *Conversations) attempts(ctx context.Context, q ConversationQuery, link 
 		r.User, r.Prefer = q.User, []string{preferUnknownMembers}
 		return r
 	}
-	order, expand, less := "", expandAll, expandMembers
+	order := ""
 	if q.ByLastMessage && ordersChats(c.opt.Cloud) {
 		order = chatsOrder
 	}
-	if q.Lean {
-		expand, less = "", ""
-	}
 	filter := chatsFilter(q)
-	if q.MemberName != "" && q.Lean {
-		expand, less = expandMembers, expandMembers // the filter works beside the expanded members only
-	}
 	unordered := q.ByLastMessage && order == ""
-	attempts := []attempt{{request: ask(expand, order, filter), unordered: unordered}}
+	attempts := []attempt{{request: ask(expandAll, order, filter), unordered: unordered}}
 	if link != "" {
 		return attempts, nil
 	}
 	if order != "" {
-		attempts = append(attempts, attempt{name: "no order", request: ask(expand, "", filter), unordered: true})
+		attempts = append(attempts, attempt{name: "no order", request: ask(expandAll, "", filter), unordered: true})
 	}
-	if less != expand {
-		attempts = append(attempts, attempt{name: "members alone", request: ask(less, order, filter), unordered: unordered})
-	}
+	attempts = append(attempts, attempt{name: "members alone", request: ask(expandMembers, order, filter), unordered: unordered})
 	if filter != "" {
-		attempts = append(attempts, attempt{name: "no filter", request: ask(expand, order, ""), unordered: unordered, unfiltered: true})
+		attempts = append(attempts, attempt{name: "no filter", request: ask(expandAll, order, ""), unordered: unordered, unfiltered: true})
 	}
 	if filter != "" && order != "" {
-		attempts = append(attempts, attempt{name: "no filter, no order", request: ask(expand, "", ""), unordered: true, unfiltered: true})
+		attempts = append(attempts, attempt{name: "no filter, no order", request: ask(expandAll, "", ""), unordered: true, unfiltered: true})
 	}
-	if expand != "" || order != "" {
-		attempts = append(attempts, attempt{name: "plain list", request: ask("", "", ""), unordered: q.ByLastMessage, unfiltered: filter != ""})
-	}
+	attempts = append(attempts, attempt{name: "plain list", request: ask("", "", ""), unordered: q.ByLastMessage, unfiltered: filter != ""})
 	return attempts, nil
 }
 

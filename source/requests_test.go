@@ -183,11 +183,6 @@ func TestRequests(t *testing.T) {
 			want: "/v1.0/users/" + userID + "/chats?$top=50&$expand=members,lastMessagePreview" +
 				"&$filter=members/any(o: o/displayname eq 'Conan O''Brien') and installedApps/any(a:a/teamsApp/id eq 'app')",
 		},
-		{name: "lean chats", ask: chats(source.ConversationQuery{Lean: true}), prefer: enumMembers, want: "/v1.0/users/" + userID + "/chats?$top=50"},
-		{
-			name: "lean chats by member", ask: chats(source.ConversationQuery{Lean: true, MemberName: "P"}), prefer: enumMembers,
-			want: "/v1.0/users/" + userID + "/chats?$top=50&$expand=members&$filter=members/any(o: o/displayname eq 'P')",
-		},
 		{
 			name: "usage", ask: usage(source.UsageQuery{Period: "D7"}),
 			want: "/v1.0/copilot/reports/getMicrosoft365CopilotUsageUserDetail(period='D7')",

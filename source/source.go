@@ -192,16 +192,14 @@ type EventGetter interface {
 // Ref names one record inside its API.
 type Ref = resource.Ref
 
-// ConversationQuery says which chats are asked for.
+// ConversationQuery selects chats.
 type ConversationQuery struct {
 	// Owner and User are as in EventQuery.
 	Owner, User string
 	// ByLastMessage asks Graph to order by the last message, newest first.
 	ByLastMessage bool
-	// MemberName and InstalledApp are what Graph is to filter by; empty = nothing.
+	// MemberName and InstalledApp are filters for Graph; empty = none.
 	MemberName, InstalledApp string
-	// Lean leaves members and previews out, for metadata readers that need none.
-	Lean bool
 }
 
 // ConversationReader reads a user's chats.
