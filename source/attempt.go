@@ -48,7 +48,7 @@ func (b *base) firstAnswer(ctx context.Context, attempts []attempt) (*graphclien
 		if i == len(attempts)-1 || !isRejected(err) {
 			return nil, i, err
 		}
-		b.fellBack(ctx, attempts[i+1].name, err)
+		b.logFallback(ctx, attempts[i+1].name, err)
 	}
 	return nil, 0, unexpected("nothing was asked", nil)
 }

@@ -50,7 +50,7 @@ func (c *Call) Events(ctx context.Context, q EventQuery, link string) (*Page[Ite
 	}
 	last := len(attempts) - 1
 	if link == "" && taken < last && attempts[last].unbounded && anyOutside(q, page.Items) {
-		c.fellBack(ctx, attempts[last].name, nil)
+		c.logFallback(ctx, attempts[last].name, nil)
 		requests := page.Requests
 		if page, _, err = c.first(ctx, q, attempts[last:]); err != nil {
 			return nil, err

@@ -87,8 +87,8 @@ func (b *base) request(ctx context.Context, path, link string, query ...graphcli
 	return r
 }
 
-// fellBack notes that Graph refused one form of a request and another is tried.
-func (b *base) fellBack(ctx context.Context, to string, err error) {
+// logFallback logs that Graph refused one form of a request and another is tried.
+func (b *base) logFallback(ctx context.Context, to string, err error) {
 	b.opt.Logger.LogAttrs(ctx, slog.LevelDebug, "graph refused a request, trying its fallback",
 		slog.String("source", b.label), slog.String("fallback", to), slog.Any("error", err))
 }

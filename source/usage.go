@@ -50,7 +50,7 @@ func (u *Usage) Usage(ctx context.Context, q UsageQuery, link string) (*Page[*pa
 		places[0] = report{version: graphclient.Beta, folder: copilotReports}
 	}
 	var page *Page[*parleyv1.CopilotUsageRow]
-	err := u.inTurn(ctx, places, func(at report) error {
+	err := u.withFallbacks(ctx, places, func(at report) error {
 		r := u.reportRequest(ctx, q, at)
 		var err error
 		if at.csv {
@@ -58,7 +58,7 @@ func (u *Usage) Usage(ctx context.Context, q UsageQuery, link string) (*Page[*pa
 			return err
 		}
 		if page, err = u.jsonPage(ctx, r); isKind(err, graphclient.KindMalformed) {
-			u.fellBack(ctx, "csv", err)
+			u.logFallback(ctx, "csv", err)
 			if fromCSV, again := u.csvPage(ctx, r); again == nil {
 				fromCSV.Requests += requestsOf(err)
 				page, err = fromCSV, nil
@@ -84,7 +84,7 @@ func (u *Usage) Download(ctx context.Context, q UsageQuery) (io.ReadCloser, stri
 		}
 	}
 	var body io.ReadCloser
-	err := u.inTurn(ctx, places, func(at report) error {
+	err := u.withFallbacks(ctx, places, func(at report) error {
 		d, err := u.graph.Download(ctx, u.reportRequest(ctx, q, at))
 		if err != nil {
 			return err
@@ -112,14 +112,14 @@ func (u *Usage) ReadReport(body []byte) (*Page[*parleyv1.CopilotUsageRow], error
 // ListsCSV reports whether Usage asks for the CSV that Download returns: in v1.0 there is no other form.
 func (u *Usage) ListsCSV() bool { return u.opt.Version != graphclient.Beta }
 
-// inTurn asks the places until one has the report.
-func (u *Usage) inTurn(ctx context.Context, places []report, ask func(report) error) error {
+// withFallbacks asks the places in order until one has the report.
+func (u *Usage) withFallbacks(ctx context.Context, places []report, ask func(report) error) error {
 	var err error
 	for i, at := range places {
 		if err = ask(at); err == nil || !isMissingReport(err) || i == len(places)-1 {
 			return err
 		}
-		u.fellBack(ctx, places[i+1].version+places[i+1].folder, err)
+		u.logFallback(ctx, places[i+1].version+places[i+1].folder, err)
 	}
 	return err
 }
