@@ -314,7 +314,7 @@ func (c *chain[T]) judge(ctx context.Context, err error) error {
 		return ctx.Err()
 	}
 	f := failure.Classify(err, c.at.Link != "")
-	c.failed = appendID(c.failed, failure.GraphRequestID(err))
+	c.failed = failure.AppendRequestID(c.failed, err)
 	c.at.Counts.Requests += int64(failure.GraphRequests(err))
 	outdated := f.Again || c.resumed && (f.Reason == parleyv1.ErrorReason_ERROR_REASON_GRAPH_LINK_REFUSED || f.Reason == parleyv1.ErrorReason_ERROR_REASON_NOT_FOUND)
 	switch {
@@ -434,7 +434,7 @@ func (c *chain[T]) reports() []*parleyv1.SourceReport {
 		},
 	}
 	if c.narrow {
-		concealReads(r.GetCounts())
+		frame.ConcealReads(r.GetCounts())
 	}
 	if r.FilteredByGateway = c.here; !c.loose {
 		r.FilteredByGraph = c.graph

@@ -10,6 +10,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/internal/reasons"
 	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/frame"
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
@@ -92,7 +93,7 @@ func (w *walk) report(t *track) *parleyv1.SourceReport {
 		},
 	}
 	if w.req.Narrow {
-		concealReads(r.GetCounts())
+		frame.ConcealReads(r.GetCounts())
 	}
 	if w.filter != nil {
 		r.FilteredByGateway = t.filteredHere()
@@ -129,9 +130,6 @@ func (w *walk) covered(t *track) window.Span {
 	}
 	return s
 }
-
-// concealReads clears the counts that tell whether somebody else has read the same before.
-func concealReads(counts *parleyv1.SourceCounts) { counts.FromCache, counts.GraphRequests = 0, 0 }
 
 // Checkpoint implements frame.Report.
 func (w *walk) Checkpoint() (*parleyv1.Checkpoint, error) {

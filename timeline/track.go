@@ -275,7 +275,7 @@ func (t *track) judge(b *fetch.Result) {
 	}
 	f := b.Failed
 	t.failures++
-	t.requestID = appendID(t.requestID, failure.GraphRequestID(f.Err))
+	t.requestID = failure.AppendRequestID(t.requestID, f.Err)
 	if b.Rows > 0 || f.Followed {
 		t.answered = true
 	}
@@ -379,15 +379,4 @@ func (t *track) total() cursor.Counts {
 	c.FromCache += fromCache
 	c.Requests += requests
 	return c
-}
-
-// appendID keeps at most 20 ids, each once.
-func appendID(ids []string, id string) []string {
-	if id == "" || len(ids) >= 20 {
-		return ids
-	}
-	if slices.Contains(ids, id) {
-		return ids
-	}
-	return append(ids, id)
 }

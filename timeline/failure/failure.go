@@ -5,6 +5,7 @@ package failure
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
@@ -120,12 +121,16 @@ func Classify(err error, followed bool) Failure {
 	return f
 }
 
-// GraphRequestID is Graph's id of a failed call, for the report.
-func GraphRequestID(err error) string {
-	if graph, ok := errors.AsType[*graphclient.Error](err); ok {
-		return graph.RequestID
+// maxRequestIDs is how many ids of failed requests a report holds.
+const maxRequestIDs = 20
+
+// AppendRequestID appends Graph's id of a failed call to those of a report, each once.
+func AppendRequestID(ids []string, err error) []string {
+	graph, ok := errors.AsType[*graphclient.Error](err)
+	if !ok || graph.RequestID == "" || len(ids) >= maxRequestIDs || slices.Contains(ids, graph.RequestID) {
+		return ids
 	}
-	return ""
+	return append(ids, graph.RequestID)
 }
 
 // GraphRequests is how many requests Graph saw for a failed call.
