@@ -79,28 +79,3 @@ func failingSources(kind graphclient.Kind) []*graph {
 	}
 	return graphs
 }
-
-// TestEarlyFailureOfAChain resumes at a link that Graph has forgotten; the new beginning is refused.
-func TestEarlyFailureOfAChain(t *testing.T) {
-	t.Parallel()
-	d := &directory{rows: 50, size: 20}
-	e := newEngine(t, timeline.Config{})
-	req := query.Conversations{Caller: "c", Owner: "u", User: "u"}
-	page, err := e.ListConversations(t.Context(), d.sources(), req, "", 25)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d.fault = func(_ int, link string) (string, error) {
-		if link != "" {
-			return "", fail(graphclient.KindGone)
-		}
-		return "", fail(graphclient.KindForbidden)
-	}
-	frames := 0
-	err = e.StreamConversations(t.Context(), d.sources(), req, page.GetNextPageToken(),
-		func(*parleyv1.StreamConversationsResponse) error { frames++; return nil })
-	checkFatal(t, err, "GRAPH_PERMISSION_MISSING", nil)
-	if frames != 0 {
-		t.Errorf("%d frames", frames)
-	}
-}

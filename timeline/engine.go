@@ -3,9 +3,9 @@
 //
 // An interval is cut into windows on a UTC grid. Each window is read to its last page, de-duplicated, sorted and trimmed
 // (packages window and fetch); each source hands its windows over in order while later ones are read ahead (track.go); the
-// sources are merged into one total order (walk.go); List and Stream fill pages and frames from it (list.go, stream.go).
-// The sealed cursor (cursor.go) holds one position per source. Conversations, usage rows and users are single chains
-// behind the same cursor (chain.go).
+// sources are merged into one total order (walk.go); package frame cuts it into the pages of a List and the frames of a stream
+// (list.go, stream.go). Package cursor seals one position per source. Conversations, usage rows and users are single chains of
+// pages behind the same cursor (package pager).
 package timeline
 
 import (
@@ -19,6 +19,7 @@ import (
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/cursor/seal"
 	"github.com/parley-gateway/parley/timeline/fetch"
+	"github.com/parley-gateway/parley/timeline/pager"
 )
 
 // Config describes an Engine. Zero fields take the defaults.
@@ -46,6 +47,8 @@ type Config struct {
 
 // Engine answers List and Stream calls. Between calls it holds only what it found out about Graph, and is safe for concurrent use.
 type Engine struct {
+	*pager.Lister // conversations, usage and users
+
 	cfg      Config
 	canaries *canaries
 }
@@ -71,7 +74,10 @@ func New(cfg Config) (*Engine, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Engine{cfg: cfg, canaries: newCanaries()}, nil
+	lister := pager.New(pager.Config{
+		Sealer: cfg.Sealer, MaxPages: cfg.MaxPages, Heartbeat: cfg.Heartbeat, ListTime: cfg.ListTime,
+	})
+	return &Engine{Lister: lister, cfg: cfg, canaries: newCanaries()}, nil
 }
 
 // Default bounds of what is read ahead, by all streams and by each.

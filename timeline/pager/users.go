@@ -1,4 +1,4 @@
-package timeline
+package pager
 
 import (
 	"context"
@@ -9,11 +9,11 @@ import (
 )
 
 // ListUsers answers one page of users.
-func (e *Engine) ListUsers(
+func (l *Lister) ListUsers(
 	ctx context.Context, have query.Sources, req query.Users, token string, size int,
 ) (*parleyv1.ListUsersResponse, error) {
 	c := &chain[*parleyv1.User]{
-		engine: e, src: parleyv1.Source_SOURCE_USER,
+		cfg: &l.cfg, src: parleyv1.Source_SOURCE_USER,
 		bound: req.Digest(),
 		key:   func(u *parleyv1.User) string { return u.GetName() },
 		fetch: func(ctx context.Context, link string) (*source.Page[*parleyv1.User], error) {
@@ -23,7 +23,7 @@ func (e *Engine) ListUsers(
 	if err := openChain(c, token, "page_token"); err != nil {
 		return nil, err
 	}
-	page, err := listChain(ctx, e, c, size, func(u *parleyv1.User) *parleyv1.User { return u })
+	page, err := listChain(ctx, l, c, size, func(u *parleyv1.User) *parleyv1.User { return u })
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package timeline
+package pager
 
 import (
 	"context"
@@ -25,7 +25,7 @@ func streamChain[T proto.Message, F any](ctx context.Context, c *chain[T], recon
 	defer c.close()
 	stream := frame.Stream[F]{
 		Rows: c, Batch: &chainBatch[T, F]{c: c, shape: sh, emit: emit}, Report: c, Frames: sh.Frames, Emit: emit,
-		Heartbeat: c.engine.cfg.Heartbeat,
+		Heartbeat: c.cfg.Heartbeat,
 	}
 	return stream.Run(source.WithPriority(ctx, source.Background))
 }
@@ -79,12 +79,12 @@ type chainPage[T proto.Message] struct {
 }
 
 // listChain fills one List page.
-func listChain[T proto.Message](ctx context.Context, e *Engine, c *chain[T], size int, show func(T) T) (*chainPage[T], error) {
+func listChain[T proto.Message](ctx context.Context, l *Lister, c *chain[T], size int, show func(T) T) (*chainPage[T], error) {
 	size, err := frame.PageSize(size)
 	if err != nil {
 		return nil, err
 	}
-	soft, cancel := frame.ListContext(ctx, e.cfg.ListTime)
+	soft, cancel := frame.ListContext(ctx, l.cfg.ListTime)
 	defer cancel()
 	page := &chainPage[T]{c: c, show: show, most: size, size: chunk.FrameRoom}
 	done, err := frame.Fill(soft, c, page)

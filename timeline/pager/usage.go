@@ -1,4 +1,4 @@
-package timeline
+package pager
 
 import (
 	"context"
@@ -13,14 +13,14 @@ import (
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
-func (e *Engine) usage(have query.Sources, req *query.Usage, token, field string) (*chain[*parleyv1.CopilotUsageRow], error) {
+func (l *Lister) usage(have query.Sources, req *query.Usage, token, field string) (*chain[*parleyv1.CopilotUsageRow], error) {
 	compiled, err := filter.Compile(req.Filter, filter.Usage(), parleyv1.EventView_EVENT_VIEW_FULL)
 	if err != nil {
 		return nil, failure.BadFilter(err)
 	}
 	ask := source.UsageQuery{Period: req.Period, Version: req.Version}
 	c := &chain[*parleyv1.CopilotUsageRow]{
-		engine: e, src: parleyv1.Source_SOURCE_USAGE, key: usageKey,
+		cfg: &l.cfg, src: parleyv1.Source_SOURCE_USAGE, key: usageKey,
 		bound: req.Digest(),
 		fetch: func(ctx context.Context, link string) (*source.Page[*parleyv1.CopilotUsageRow], error) {
 			return have.Usage.Usage(ctx, ask, link)
@@ -71,14 +71,14 @@ func noteUsage(c *chain[*parleyv1.CopilotUsageRow]) func(*parleyv1.CopilotUsageR
 }
 
 // ListCopilotUsage answers one page of the report.
-func (e *Engine) ListCopilotUsage(
+func (l *Lister) ListCopilotUsage(
 	ctx context.Context, have query.Sources, req query.Usage, token string, size int,
 ) (*parleyv1.ListCopilotUsageResponse, error) {
-	c, err := e.usage(have, &req, token, "page_token")
+	c, err := l.usage(have, &req, token, "page_token")
 	if err != nil {
 		return nil, err
 	}
-	page, err := listChain(ctx, e, c, size, noteUsage(c))
+	page, err := listChain(ctx, l, c, size, noteUsage(c))
 	if err != nil {
 		return nil, err
 	}
@@ -89,10 +89,10 @@ func (e *Engine) ListCopilotUsage(
 }
 
 // StreamCopilotUsage emits the whole report as frames. Errors are as StreamEvents says.
-func (e *Engine) StreamCopilotUsage(
+func (l *Lister) StreamCopilotUsage(
 	ctx context.Context, have query.Sources, req query.Usage, token string, emit func(*parleyv1.StreamCopilotUsageResponse) error,
 ) error {
-	c, err := e.usage(have, &req, token, "resume_token")
+	c, err := l.usage(have, &req, token, "resume_token")
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package timeline_test
+package pager_test
 
 import (
 	"context"
@@ -16,7 +16,6 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
-	"github.com/parley-gateway/parley/timeline"
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
@@ -100,7 +99,7 @@ func TestChatsAreSortedHere(t *testing.T) {
 	for _, unordered := range []bool{true, false} {
 		graph := newScattered(205)
 		graph.unordered = unordered
-		e := newEngine(t, timeline.Config{})
+		e := newLister(t)
 		all := &chats{}
 		if err := e.StreamConversations(t.Context(), graph.sources(), req, "", all.add); err != nil {
 			t.Fatal(err)
@@ -156,7 +155,7 @@ func TestOrderedChatsArePassedOn(t *testing.T) {
 		return slices.Index(names, fmt.Sprintf("%04d", a)) - slices.Index(names, fmt.Sprintf("%04d", b))
 	})
 	req := query.Conversations{Caller: "c", Owner: "u", User: "u", ByLastMessage: true}
-	page, err := newEngine(t, timeline.Config{}).ListConversations(t.Context(), graph.sources(), req, "", 15)
+	page, err := newLister(t).ListConversations(t.Context(), graph.sources(), req, "", 15)
 	if err != nil || len(page.GetConversations()) != 15 || graph.asked != 1 || len(page.GetNotices()) > 0 {
 		t.Errorf("%d requests, %v, %v", graph.asked, page, err)
 	}
@@ -171,7 +170,7 @@ func TestOrderThatBreaksLater(t *testing.T) {
 	}
 	all := &chats{}
 	req := query.Conversations{Caller: "c", Owner: "u", User: "u", ByLastMessage: true}
-	if err := newEngine(t, timeline.Config{}).StreamConversations(t.Context(), graph.sources(), req, "", all.add); err != nil {
+	if err := newLister(t).StreamConversations(t.Context(), graph.sources(), req, "", all.add); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]string{"ORDER_NOT_KEPT"}, all.notices); diff != "" || len(all.names) != 60 || !all.summary.GetComplete() {
@@ -198,7 +197,7 @@ func TestChatsThatCannotBeSorted(t *testing.T) {
 			graph.unordered = true
 			test.change(graph)
 			all := &chats{}
-			if err := newEngine(t, timeline.Config{}).StreamConversations(t.Context(), graph.sources(), req, "", all.add); err != nil {
+			if err := newLister(t).StreamConversations(t.Context(), graph.sources(), req, "", all.add); err != nil {
 				t.Fatal(err)
 			}
 			if all.summary.GetComplete() != test.complete || test.complete && len(all.names) != test.rows {
@@ -217,7 +216,7 @@ func TestSlowListOfChats(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		graph := newScattered(405)
 		graph.unordered, graph.delay = true, time.Second
-		e := newEngine(t, timeline.Config{})
+		e := newLister(t)
 		req := query.Conversations{Caller: "c", Owner: "u", User: "u", ByLastMessage: true}
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		defer cancel()
@@ -249,7 +248,7 @@ func TestCallerLeavesWhileChatsAreSorted(t *testing.T) {
 		defer cancel()
 		all := &chats{}
 		req := query.Conversations{Caller: "c", Owner: "u", User: "u", ByLastMessage: true}
-		err := newEngine(t, timeline.Config{}).StreamConversations(ctx, graph.sources(), req, "", all.add)
+		err := newLister(t).StreamConversations(ctx, graph.sources(), req, "", all.add)
 		asked := graph.asked
 		time.Sleep(time.Minute)
 		if err != nil && !errors.Is(err, context.DeadlineExceeded) || graph.asked != asked {

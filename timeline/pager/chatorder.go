@@ -1,4 +1,4 @@
-package timeline
+package pager
 
 import (
 	"cmp"

@@ -1,4 +1,4 @@
-package timeline_test
+package pager_test
 
 import (
 	"context"
@@ -15,7 +15,6 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/source"
-	"github.com/parley-gateway/parley/timeline"
 	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/query"
 )
@@ -143,7 +142,7 @@ func numbers(from, to int) []string {
 func TestConversationsChain(t *testing.T) {
 	t.Parallel()
 	d := &directory{rows: 103, size: 20}
-	e := newEngine(t, timeline.Config{})
+	e := newLister(t)
 	req := query.Conversations{Caller: "c", Owner: "u", User: "u"}
 	all := &chats{}
 	if err := e.StreamConversations(t.Context(), d.sources(), req, "", all.add); err != nil {
@@ -237,7 +236,7 @@ func TestChainFaults(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			d := &directory{rows: 50, size: 20, fault: test.fault}
-			e := newEngine(t, timeline.Config{})
+			e := newLister(t)
 			req := query.Conversations{Caller: "c", Owner: "u", User: "u"}
 			got := &chats{}
 			err := e.StreamConversations(t.Context(), d.sources(), req, "", got.add)
@@ -279,7 +278,7 @@ func TestChainRestart(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []graphclient.Kind{graphclient.KindBadRequest, graphclient.KindGone, graphclient.KindNotFound, graphclient.KindLinkRefused} {
 		d := &directory{rows: 50, size: 20}
-		e := newEngine(t, timeline.Config{})
+		e := newLister(t)
 		req := query.Conversations{Caller: "c", Owner: "u", User: "u"}
 		page, err := e.ListConversations(t.Context(), d.sources(), req, "", 25)
 		if err != nil {
@@ -309,7 +308,7 @@ func TestChainRestart(t *testing.T) {
 func TestUsageAndUsers(t *testing.T) {
 	t.Parallel()
 	d := &directory{rows: 45, size: 20}
-	e := newEngine(t, timeline.Config{})
+	e := newLister(t)
 	rows, token := 0, ""
 	for {
 		page, err := e.ListCopilotUsage(t.Context(), d.sources(), query.Usage{Period: "D7"}, token, 7)
@@ -369,7 +368,7 @@ func TestChainHeartbeat(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := &directory{rows: 50, size: 20, delay: time.Minute}
-		e := newEngine(t, timeline.Config{})
+		e := newLister(t)
 		got := &chats{last: time.Now()}
 		req := query.Conversations{Caller: "c", Owner: "u", User: "u"}
 		if err := e.StreamConversations(t.Context(), d.sources(), req, "", got.add); err != nil {
@@ -389,4 +388,29 @@ func TestChainHeartbeat(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestEarlyFailureOfAChain resumes at a link that Graph has forgotten; the new beginning is refused.
+func TestEarlyFailureOfAChain(t *testing.T) {
+	t.Parallel()
+	d := &directory{rows: 50, size: 20}
+	e := newLister(t)
+	req := query.Conversations{Caller: "c", Owner: "u", User: "u"}
+	page, err := e.ListConversations(t.Context(), d.sources(), req, "", 25)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.fault = func(_ int, link string) (string, error) {
+		if link != "" {
+			return "", fail(graphclient.KindGone)
+		}
+		return "", fail(graphclient.KindForbidden)
+	}
+	frames := 0
+	err = e.StreamConversations(t.Context(), d.sources(), req, page.GetNextPageToken(),
+		func(*parleyv1.StreamConversationsResponse) error { frames++; return nil })
+	checkFatal(t, err, "GRAPH_PERMISSION_MISSING", nil)
+	if frames != 0 {
+		t.Errorf("%d frames", frames)
+	}
 }

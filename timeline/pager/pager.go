@@ -1,4 +1,4 @@
-package timeline
+package pager
 
 import (
 	"context"
@@ -24,11 +24,11 @@ import (
 
 // chain walks the pages of an API that is one chain: chats, usage rows, users. The cursor seals Graph's link.
 type chain[T proto.Message] struct {
-	engine *Engine
-	src    parleyv1.Source
-	fetch  func(ctx context.Context, link string) (*source.Page[T], error)
-	key    func(T) string // what makes a row the same as another one; nil or "" = no row is the same
-	bound  []byte         // associated data of the cursor
+	cfg   *Config
+	src   parleyv1.Source
+	fetch func(ctx context.Context, link string) (*source.Page[T], error)
+	key   func(T) string // what makes a row the same as another one; nil or "" = no row is the same
+	bound []byte         // associated data of the cursor
 	// match judges a row; ok is false when nobody can tell. nil = every row matches.
 	match func(ctx context.Context, row T, unfiltered bool) (matches, ok bool, err error)
 	// admit refuses a page as a whole; nil = none is refused.
@@ -70,7 +70,7 @@ func openChain[T proto.Message](c *chain[T], token, field string) error {
 	if token == "" {
 		return nil
 	}
-	place, err := cursor.OpenPages(c.engine.cfg.Sealer, token, c.bound)
+	place, err := cursor.OpenPages(c.cfg.Sealer, token, c.bound)
 	if err != nil {
 		return failure.TokenRefused(field)
 	}
@@ -87,7 +87,7 @@ func openChain[T proto.Message](c *chain[T], token, field string) error {
 
 // token seals where the chain stands now.
 func (c *chain[T]) token() (string, error) {
-	return c.at.Seal(c.engine.cfg.Sealer, c.bound)
+	return c.at.Seal(c.cfg.Sealer, c.bound)
 }
 
 // Step implements frame.Rows.
@@ -296,7 +296,7 @@ func (c *chain[T]) turn() bool {
 	case next == "":
 	case !c.links.Add(next):
 		c.doubt(parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP)
-	case c.at.Counts.Pages >= int64(c.engine.cfg.MaxPages):
+	case c.at.Counts.Pages >= int64(c.cfg.MaxPages):
 		c.doubt(parleyv1.ErrorReason_ERROR_REASON_TOO_MANY_PAGES)
 	default:
 		c.at.Link, c.at.Index, c.at.Last = next, 0, 0

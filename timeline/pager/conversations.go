@@ -1,4 +1,4 @@
-package timeline
+package pager
 
 import (
 	"context"
@@ -21,7 +21,7 @@ func showChat(v parleyv1.EventView) func(*parleyv1.Conversation) *parleyv1.Conve
 	}
 }
 
-func (e *Engine) conversations(have query.Sources, req *query.Conversations, token, field string) (*chain[*parleyv1.Conversation], error) {
+func (l *Lister) conversations(have query.Sources, req *query.Conversations, token, field string) (*chain[*parleyv1.Conversation], error) {
 	compiled, err := filter.Compile(req.Filter, filter.Conversations(), req.ShownView())
 	if err != nil {
 		return nil, failure.BadFilter(err)
@@ -30,7 +30,7 @@ func (e *Engine) conversations(have query.Sources, req *query.Conversations, tok
 	var pushed []string
 	ask.MemberName, ask.InstalledApp, pushed = compiled.PushChats()
 	c := &chain[*parleyv1.Conversation]{
-		engine: e, src: parleyv1.Source_SOURCE_CONVERSATION, bound: req.Digest(), narrow: req.Narrow,
+		cfg: &l.cfg, src: parleyv1.Source_SOURCE_CONVERSATION, bound: req.Digest(), narrow: req.Narrow,
 		key: func(c *parleyv1.Conversation) string { return c.GetName() },
 		fetch: func(ctx context.Context, link string) (*source.Page[*parleyv1.Conversation], error) {
 			return have.Conversations.Conversations(ctx, ask, link)
@@ -72,14 +72,14 @@ func matchChat(
 }
 
 // ListConversations answers one page of a user's chats.
-func (e *Engine) ListConversations(
+func (l *Lister) ListConversations(
 	ctx context.Context, have query.Sources, req query.Conversations, token string, size int,
 ) (*parleyv1.ListConversationsResponse, error) {
-	c, err := e.conversations(have, &req, token, "page_token")
+	c, err := l.conversations(have, &req, token, "page_token")
 	if err != nil {
 		return nil, err
 	}
-	page, err := listChain(ctx, e, c, size, showChat(req.ShownView()))
+	page, err := listChain(ctx, l, c, size, showChat(req.ShownView()))
 	if err != nil {
 		return nil, err
 	}
@@ -89,11 +89,11 @@ func (e *Engine) ListConversations(
 }
 
 // StreamConversations emits all of a user's chats as frames. Errors are as StreamEvents says.
-func (e *Engine) StreamConversations(
+func (l *Lister) StreamConversations(
 	ctx context.Context, have query.Sources, req query.Conversations, token string,
 	emit func(*parleyv1.StreamConversationsResponse) error,
 ) error {
-	c, err := e.conversations(have, &req, token, "resume_token")
+	c, err := l.conversations(have, &req, token, "resume_token")
 	if err != nil {
 		return err
 	}

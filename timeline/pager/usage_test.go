@@ -1,4 +1,4 @@
-package timeline_test
+package pager_test
 
 import (
 	"context"
@@ -12,7 +12,6 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/source"
-	"github.com/parley-gateway/parley/timeline"
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
@@ -64,7 +63,7 @@ func TestRepeatedUsageRows(t *testing.T) {
 		"ada 7", "ada 180", "bob 7", "bob 180", digest + " 7", "(Unknown) 7", zeros + " 7", " 7", "cy 0",
 		"(Unknown) 7", zeros + " 7", " 7", "cy 0",
 	}
-	e, have := newEngine(t, timeline.Config{}), query.Sources{Usage: u}
+	e, have := newLister(t), query.Sources{Usage: u}
 	page, err := e.ListCopilotUsage(t.Context(), have, query.Usage{}, "", 100)
 	if err != nil {
 		t.Fatal(err)
@@ -100,7 +99,7 @@ func TestRepeatedUsageRows(t *testing.T) {
 // was read and nothing lies behind it, so the call is an error.
 func TestRefusedUsageReport(t *testing.T) {
 	t.Parallel()
-	e, have := newEngine(t, timeline.Config{}), query.Sources{Usage: &usagePages{err: fail(graphclient.KindLinkRefused)}}
+	e, have := newLister(t), query.Sources{Usage: &usagePages{err: fail(graphclient.KindLinkRefused)}}
 	page, err := e.ListCopilotUsage(t.Context(), have, query.Usage{}, "", 100)
 	if page != nil {
 		t.Errorf("listed: %v", page)

@@ -1,4 +1,4 @@
-package timeline_test
+package pager_test
 
 import (
 	"fmt"
@@ -6,7 +6,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/parley-gateway/parley/timeline"
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
@@ -26,7 +25,7 @@ func TestRepeatedBorderRows(t *testing.T) {
 						want = append(want, name)
 					}
 				}
-				e := newEngine(t, timeline.Config{})
+				e := newLister(t)
 				req := query.Conversations{Caller: "c", Owner: "u", User: "u", Filter: filter}
 				all := &chats{}
 				if err := e.StreamConversations(t.Context(), d.sources(), req, "", all.add); err != nil {
@@ -83,7 +82,7 @@ func TestRepeatedUsers(t *testing.T) {
 	for _, graph := range []struct{ rows, size, again, nameless int }{{23, 5, 1, 0}, {300, 100, 90, 0}, {23, 5, 0, 23}} {
 		for _, size := range []int{1, 2, 3, 7, 50, 1000} {
 			d := &directory{rows: graph.rows, size: graph.size, again: graph.again, nameless: graph.nameless}
-			e := newEngine(t, timeline.Config{})
+			e := newLister(t)
 			count, names, token := 0, map[string]bool{}, ""
 			for {
 				page, err := e.ListUsers(t.Context(), d.sources(), query.Users{}, token, size)

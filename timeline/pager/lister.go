@@ -1,0 +1,27 @@
+// Package pager answers the calls whose Graph API is one chain of pages: conversations, the usage report, users. Graph's link is
+// the place in the chain, so that the tokens of these calls seal it.
+package pager
+
+import (
+	"time"
+
+	"github.com/parley-gateway/parley/timeline/cursor/seal"
+)
+
+// Config describes a Lister.
+type Config struct {
+	// Sealer seals cursors.
+	Sealer seal.Sealer
+	// MaxPages ends a chain that does not end by itself.
+	MaxPages int
+	// Heartbeat is the longest time between two checkpoints of a stream.
+	Heartbeat time.Duration
+	// ListTime bounds a List whose context has no deadline.
+	ListTime time.Duration
+}
+
+// Lister answers List and Stream calls. It keeps nothing between calls, and is safe for concurrent use.
+type Lister struct{ cfg Config }
+
+// New returns a Lister.
+func New(cfg Config) *Lister { return &Lister{cfg: cfg} }
