@@ -37,7 +37,7 @@ func (m *method) checkQuery(values url.Values) (map[protoreflect.Name]string, er
 	for _, name := range names {
 		field := m.field(name)
 		if field == nil {
-			return nil, apierror.Invalid(printable(name), "there is no such query parameter; known are "+m.parameters())
+			return nil, apierror.Invalid(printable(name), "there is no such query parameter; known are "+m.parameters(isCamelCase(names)))
 		}
 		if sent[field.Name()] != "" {
 			return nil, apierror.Invalid(name, "the parameter is given in two spellings")
@@ -68,12 +68,23 @@ func (m *method) field(name string) protoreflect.FieldDescriptor {
 	return field
 }
 
-// parameters lists the names of the query parameters in words.
-func (m *method) parameters() string {
+// isCamelCase reports whether one of the names that a client sent is in lowerCamelCase, as those of a generated client are.
+func isCamelCase(names []string) bool {
+	return slices.ContainsFunc(names, func(name string) bool {
+		return !strings.Contains(name, "_") && name != strings.ToLower(name)
+	})
+}
+
+// parameters lists the names of the query parameters in words, in one of their two spellings.
+func (m *method) parameters(camelCase bool) string {
 	fields := m.request.Fields()
 	var names []string
 	for i := range fields.Len() {
-		if field := fields.Get(i); !m.bound[field.Name()] {
+		switch field := fields.Get(i); {
+		case m.bound[field.Name()]:
+		case camelCase:
+			names = append(names, field.JSONName())
+		default:
 			names = append(names, string(field.Name()))
 		}
 	}
