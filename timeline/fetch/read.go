@@ -269,9 +269,9 @@ func (r *Reader) chain(ctx context.Context, w window.Window, q source.EventQuery
 	_, _, halvable := w.Halves()
 	links := links.Set{}
 	link, last, filled := "", 0, 0
-	ahead := source.Ahead{
-		Ask: func(ctx context.Context, link string) (*source.Page[source.Item], error) { return r.page(ctx, q, link) },
-		Follow: func(next string, more int) bool {
+	ahead := source.Prefetcher{
+		Read: func(ctx context.Context, link string) (*source.Page[source.Item], error) { return r.page(ctx, q, link) },
+		Wanted: func(next string, more int) bool {
 			load := r.Load(rows.rows+more, rows.size+r.pageBytes.Load())
 			split := !rows.unbounded && (divisible && w.Level.TooMuch(filled+1, load) || halvable && r.tooLarge(rows))
 			return r.Query.Conversation == "" && more > 0 && !split && !links.Has(next) && r.passAhead(rows)

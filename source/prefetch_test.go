@@ -39,11 +39,11 @@ func BenchmarkChain(b *testing.B) {
 			b.Run(fmt.Sprintf("latency=%v/ahead=%v", latency, follow), func(b *testing.B) {
 				for b.Loop() {
 					reader := source.NewChat(&distant{messages(50), latency, 50}, source.Options{Tenant: tenantID})
-					a := &source.Ahead{
-						Ask: func(ctx context.Context, link string) (*source.Page[source.Item], error) {
+					a := &source.Prefetcher{
+						Read: func(ctx context.Context, link string) (*source.Page[source.Item], error) {
 							return reader.Events(ctx, q, link)
 						},
-						Follow: func(string, int) bool { return follow },
+						Wanted: func(string, int) bool { return follow },
 					}
 					for link := ""; ; {
 						page, err := a.Page(b.Context(), link)

@@ -41,7 +41,7 @@ func (c *chain) ask(ctx context.Context, link string) (*Page[Item], error) {
 }
 
 // readChain reads to the end or the first error.
-func readChain(ctx context.Context, a *Ahead) error {
+func readChain(ctx context.Context, a *Prefetcher) error {
 	for link := ""; ; {
 		page, err := a.Page(ctx, link)
 		if err != nil || page.Next == "" {
@@ -64,7 +64,7 @@ func TestAheadOverlaps(t *testing.T) {
 			{func(string, int) bool { return false }, 15 * time.Second},
 		} {
 			c := &chain{pages: 10}
-			a := &Ahead{Ask: c.ask, Follow: test.follow}
+			a := &Prefetcher{Read: c.ask, Wanted: test.follow}
 			began := time.Now()
 			if err := readChain(t.Context(), a); err != nil {
 				t.Fatal(err)
@@ -83,22 +83,22 @@ func TestAheadOverlaps(t *testing.T) {
 func TestAheadStops(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		read  func(ctx context.Context, a *Ahead) error
+		read  func(ctx context.Context, a *Prefetcher) error
 		asked []string
 		fails bool
 	}{
-		"reader leaves": {func(ctx context.Context, a *Ahead) error {
+		"reader leaves": {func(ctx context.Context, a *Prefetcher) error {
 			_, err := a.Page(ctx, "")
 			return err
 		}, []string{"", "1"}, false},
-		"reader goes elsewhere": {func(ctx context.Context, a *Ahead) error {
+		"reader goes elsewhere": {func(ctx context.Context, a *Prefetcher) error {
 			_, err := a.Page(ctx, "")
 			if err == nil {
 				_, err = a.Page(ctx, "7")
 			}
 			return err
 		}, []string{"", "1", "7", "8"}, false},
-		"reader is canceled": {func(ctx context.Context, a *Ahead) error {
+		"reader is canceled": {func(ctx context.Context, a *Prefetcher) error {
 			ctx, cancel := context.WithTimeout(ctx, 1800*time.Millisecond)
 			defer cancel()
 			return readChain(ctx, a)
@@ -118,7 +118,7 @@ func TestAheadStops(t *testing.T) {
 					}
 					return c.ask(ctx, link)
 				}
-				a := &Ahead{Ask: slow, Follow: always}
+				a := &Prefetcher{Read: slow, Wanted: always}
 				if err := test.read(t.Context(), a); (err != nil) != test.fails {
 					t.Error(err)
 				}
@@ -139,7 +139,7 @@ func TestAheadOfBrokenPage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := &chain{pages: 10, failAt: "2"}
-		a := &Ahead{Ask: c.ask, Follow: always}
+		a := &Prefetcher{Read: c.ask, Wanted: always}
 		if err := readChain(t.Context(), a); err == nil || err.Error() != "broken" {
 			t.Error(err)
 		}
