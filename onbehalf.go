@@ -9,8 +9,8 @@ import (
 	"github.com/parley-gateway/parley/cache"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
-	"github.com/parley-gateway/parley/server"
 	"github.com/parley-gateway/parley/server/authz"
+	"github.com/parley-gateway/parley/server/service"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/query"
 )
@@ -24,28 +24,28 @@ type onBehalf struct {
 	client  string
 }
 
-var _ server.Delegates = (*onBehalf)(nil)
+var _ service.Delegates = (*onBehalf)(nil)
 
 func newOnBehalf(own *Tenant, clients *graphclient.Delegates, pages *cache.Cache, options func(name string) source.Options) *onBehalf {
 	return &onBehalf{clients: clients, pages: pages, options: options, tenant: own.tenantID(), client: own.ClientID}
 }
 
-// OnBehalfOf implements server.Delegates: the sources that Graph offers users, below a cache whose pages are that user's
+// OnBehalfOf implements service.Delegates: the sources that Graph offers users, below a cache whose pages are that user's
 // alone. The pages outlive the token, so that another token of the same user finds them, once it was exchanged.
-func (o *onBehalf) OnBehalfOf(ctx context.Context, user server.Assertion) (server.Delegated, error) {
+func (o *onBehalf) OnBehalfOf(ctx context.Context, user service.Assertion) (service.Delegated, error) {
 	graph, err := o.clients.Client(graphclient.Assertion{Token: user.Token, Expires: user.Expires})
 	if err != nil {
-		return server.Delegated{}, err
+		return service.Delegated{}, err
 	}
 	if err := graph.Login(ctx); err != nil {
-		return server.Delegated{}, err
+		return service.Delegated{}, err
 	}
 	const chats = parleyv1.Source_SOURCE_CHAT
 	scope := func(src parleyv1.Source) cache.Scope {
 		return cache.Scope{Tenant: o.tenant, Identity: identityOf(o.client, user.User), Source: src, Delegated: true, Skew: graph.Skew}
 	}
 	chat, usage := source.NewChat(graph, o.options("chat")), source.NewUsage(graph, o.options("usage"))
-	return server.Delegated{
+	return service.Delegated{
 		Sources: query.Sources{
 			Events:  map[parleyv1.Source]source.EventReader{chats: o.pages.Events(chat, scope(chats))},
 			Getters: map[parleyv1.Source]source.EventGetter{chats: chat},

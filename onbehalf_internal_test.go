@@ -14,7 +14,7 @@ import (
 
 	"github.com/parley-gateway/parley/cache"
 	"github.com/parley-gateway/parley/graphclient"
-	"github.com/parley-gateway/parley/server"
+	"github.com/parley-gateway/parley/server/service"
 	"github.com/parley-gateway/parley/source"
 )
 
@@ -76,7 +76,7 @@ func TestThousandsOfUsers(t *testing.T) {
 	behalf := newOnBehalf(&own, clients, pages, own.options(&Config{Logger: slog.New(slog.DiscardHandler)}))
 	read := func(i int) {
 		user := fmt.Sprintf("u%d", i)
-		delegated, err := behalf.OnBehalfOf(t.Context(), server.Assertion{User: user, Token: "of-" + user, Expires: time.Now().Add(time.Hour)})
+		delegated, err := behalf.OnBehalfOf(t.Context(), service.Assertion{User: user, Token: "of-" + user, Expires: time.Now().Add(time.Hour)})
 		if err != nil {
 			t.Error(err)
 			return

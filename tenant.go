@@ -12,8 +12,8 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/internal/fielderror"
-	"github.com/parley-gateway/parley/server"
 	"github.com/parley-gateway/parley/server/metrics"
+	"github.com/parley-gateway/parley/server/service"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/query"
 )
@@ -21,8 +21,8 @@ import (
 var errNoCertificate = errors.New("holds no certificate in PEM form")
 
 // newTenants makes a Graph client, a credential and the sources of each tenant. They share the cache, whose keys hold the tenant.
-func (g *Gateway) newTenants(cfg *Config, gauges *metrics.Metrics) (map[string]*server.Tenant, error) {
-	tenants := make(map[string]*server.Tenant)
+func (g *Gateway) newTenants(cfg *Config, gauges *metrics.Metrics) (map[string]*service.Tenant, error) {
+	tenants := make(map[string]*service.Tenant)
 	var errs []error
 	for _, alias := range cfg.aliases() {
 		own := cfg.Tenants[alias]
@@ -148,7 +148,7 @@ func authorities(file string) (*x509.CertPool, error) {
 }
 
 // newTenant chains the sources of a tenant: the source, then the memory of refusals, then the cache. A test asserts the order.
-func newTenant(cfg *Config, own *Tenant, asked graph, pages *cache.Cache) *server.Tenant {
+func newTenant(cfg *Config, own *Tenant, asked graph, pages *cache.Cache) *service.Tenant {
 	graph, options := asked.client, own.options(cfg)
 	copilot := source.NewCopilot(graph, options("copilot"))
 	chat := source.NewChat(graph, options("chat"))
@@ -164,7 +164,7 @@ func newTenant(cfg *Config, own *Tenant, asked graph, pages *cache.Cache) *serve
 	events := func(reader source.EventReader, src parleyv1.Source) source.EventReader {
 		return pages.Events(refused.Events(reader, scope(src)), scope(src))
 	}
-	tenant := &server.Tenant{
+	tenant := &service.Tenant{
 		ID: own.tenantID(),
 		Sources: query.Sources{
 			Events: map[parleyv1.Source]source.EventReader{

@@ -18,12 +18,13 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server/apierror"
+	"github.com/parley-gateway/parley/server/service"
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // aging is a server whose gRPC listener is a pipe, so that its clock can be virtual.
 type aging struct {
-	Engine
+	service.Engine
 
 	server  *Server
 	pipe    *bufconn.Listener
@@ -69,7 +70,7 @@ func newAging(t *testing.T) *aging {
 	a.server, err = New(Config{
 		StreamAge: time.Hour,
 		GRPCAddr:  "127.0.0.1:0", HTTPAddr: "127.0.0.1:0", AdminAddr: "127.0.0.1:0", Engine: a,
-		Tenants: map[string]*Tenant{"contoso": {ID: "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeee01"}},
+		Tenants: map[string]*service.Tenant{"contoso": {ID: "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeee01"}},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -11,38 +11,6 @@ import (
 	"github.com/parley-gateway/parley/server/admission"
 )
 
-// arrival notes that the call's message has come, and at the end that the call is over.
-type arrival struct{}
-
-func (arrival) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	request := infoOf(ctx).request
-	request.Arrived()
-	defer request.End()
-	return next(ctx, req)
-}
-
-func (arrival) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
-	request := infoOf(stream.Context()).request
-	defer request.End()
-	return next(srv, &arriving{stream, request})
-}
-
-// arriving is a stream whose message may not have come yet.
-type arriving struct {
-	grpc.ServerStream
-
-	request *admission.Request
-}
-
-// RecvMsg implements grpc.ServerStream.
-func (a *arriving) RecvMsg(message any) error {
-	err := a.ServerStream.RecvMsg(message)
-	if err == nil {
-		a.request.Arrived()
-	}
-	return err
-}
-
 // knows says which methods a server has; it may be asked once the server is made.
 func knows(server func() *grpc.Server) func(method string) bool {
 	methods := sync.OnceValue(func() map[string]bool {

@@ -23,6 +23,7 @@ import (
 	"github.com/parley-gateway/parley/server/authn"
 	"github.com/parley-gateway/parley/server/authz"
 	"github.com/parley-gateway/parley/server/reload"
+	"github.com/parley-gateway/parley/server/service"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/query"
 )
@@ -229,26 +230,26 @@ type delegates struct {
 
 	mu    sync.Mutex
 	fail  error
-	asked []server.Assertion
+	asked []service.Assertion
 }
 
-var _ server.Delegates = (*delegates)(nil)
+var _ service.Delegates = (*delegates)(nil)
 
-// OnBehalfOf implements server.Delegates.
-func (d *delegates) OnBehalfOf(_ context.Context, user server.Assertion) (server.Delegated, error) {
+// OnBehalfOf implements service.Delegates.
+func (d *delegates) OnBehalfOf(_ context.Context, user service.Assertion) (service.Delegated, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.asked = append(d.asked, user)
 	if d.fail != nil {
-		return server.Delegated{}, d.fail
+		return service.Delegated{}, d.fail
 	}
-	return server.Delegated{Reports: d.graph.fake, Sources: query.Sources{
+	return service.Delegated{Reports: d.graph.fake, Sources: query.Sources{
 		Conversations: d.graph, Getters: map[parleyv1.Source]source.EventGetter{parleyv1.Source_SOURCE_CHAT: d.graph},
 	}}, nil
 }
 
 // take returns who was asked for since the last take.
-func (d *delegates) take() []server.Assertion {
+func (d *delegates) take() []service.Assertion {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	asked := d.asked

@@ -15,6 +15,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server"
 	"github.com/parley-gateway/parley/server/apierror"
+	"github.com/parley-gateway/parley/server/service"
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
@@ -368,7 +369,7 @@ func TestAuthenticationSettings(t *testing.T) {
 		g := &records{}
 		c := server.Config{
 			GRPCAddr: "127.0.0.1:0", HTTPAddr: "127.0.0.1:0", AdminAddr: "127.0.0.1:0", AuthMode: "oidc", Tokens: book(),
-			Tenants: map[string]*server.Tenant{"contoso": f.tenant()}, Engine: f, Policy: loopbackPolicy(), Audit: newAudit(g),
+			Tenants: map[string]*service.Tenant{"contoso": f.tenant()}, Engine: f, Policy: loopbackPolicy(), Audit: newAudit(g),
 		}
 		change(&c)
 		return c

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/parley-gateway/parley/internal/fielderror"
+	"github.com/parley-gateway/parley/server/authn"
 	"github.com/parley-gateway/parley/server/authz"
 )
 
@@ -33,6 +34,22 @@ func parseMode(text string) (authMode, error) {
 		}
 	}
 	return mode, nil
+}
+
+// authenticator is what the configuration asks for.
+func authenticator(cfg *Config) authn.Authenticator {
+	mode := cfg.mode
+	if mode.open() {
+		return authn.Open{}
+	}
+	auth := &authn.Doors{}
+	if mode.oidc {
+		auth.Tokens = cfg.Tokens
+	}
+	if mode.mtls {
+		auth.Certificates = &authn.Certificates{Roots: cfg.TLS.Roots}
+	}
+	return auth
 }
 
 // checkDoors refuses combinations that would leave a door open that somebody believes to be shut.

@@ -18,6 +18,7 @@ import (
 	"github.com/parley-gateway/parley/server"
 	"github.com/parley-gateway/parley/server/apierror"
 	"github.com/parley-gateway/parley/server/authn"
+	"github.com/parley-gateway/parley/server/service"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/query"
 )
@@ -37,7 +38,7 @@ func TestOnBehalfOfACaller(t *testing.T) {
 	if resp := g.get(t, "/v1/"+parent+"/events", "Authorization", "Bearer delegate"); resp.StatusCode != http.StatusOK {
 		t.Errorf("REST: %d", resp.StatusCode)
 	}
-	want := server.Assertion{User: annaID, Token: "delegate", Expires: end}
+	want := service.Assertion{User: annaID, Token: "delegate", Expires: end}
 	if asked := g.users.take(); len(asked) != 2 || asked[0] != want || asked[1] != want {
 		t.Errorf("asked for %+v, want %+v over each door", asked, want)
 	}

@@ -21,7 +21,10 @@ import (
 	"github.com/parley-gateway/parley/cache"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server/audit"
+	"github.com/parley-gateway/parley/server/callinfo"
 	"github.com/parley-gateway/parley/server/inproc"
+	"github.com/parley-gateway/parley/server/interceptor"
+	"github.com/parley-gateway/parley/server/service"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
 	"github.com/parley-gateway/parley/timeline/query"
@@ -124,7 +127,7 @@ func newBench(tb testing.TB, engine *keptEngine) *Server {
 	tb.Cleanup(func() { _ = log.Close() })
 	s, err := New(Config{
 		GRPCAddr: "127.0.0.1:0", HTTPAddr: "127.0.0.1:0", AdminAddr: "127.0.0.1:0", Audit: log, Engine: engine,
-		Tenants: map[string]*Tenant{"contoso": {ID: "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeee01", Sources: engine.sources}},
+		Tenants: map[string]*service.Tenant{"contoso": {ID: "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeee01", Sources: engine.sources}},
 	})
 	if err != nil {
 		tb.Fatal(err)
@@ -144,15 +147,15 @@ func benchRequest() *parleyv1.ListEventsRequest {
 	}
 }
 
-// oneCall makes a unary call through the chain of the gRPC door, without a transport.
+// oneCall makes a unary call through the chain of gRPC, without a transport.
 func oneCall(tb testing.TB, s *Server) func() {
 	tb.Helper()
-	links, err := s.chain(doorGRPC)
+	chain, err := interceptor.Chain(&s.interceptors, callinfo.GRPC)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	conn := inproc.New(links.unary(), links.stream())
-	s.services.register(conn)
+	conn := inproc.New(chain.Unary(), chain.Stream())
+	s.services.Register(conn)
 	ctx := metadata.NewOutgoingContext(tb.Context(), metadata.MD{
 		"user-agent": {"x"}, ":authority": {"x"}, "content-type": {"application/grpc"},
 	})

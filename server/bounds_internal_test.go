@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/parley-gateway/parley/server/metrics"
+	"github.com/parley-gateway/parley/server/service"
 )
 
 // TestTimeBounds checks that no client can hold a connection by being slow: headers have a time, idle connections end.
@@ -19,7 +20,7 @@ func TestTimeBounds(t *testing.T) {
 	}
 	cfg, err := Config{
 		GRPCAddr: "127.0.0.1:0", HTTPAddr: "127.0.0.1:0", AdminAddr: "127.0.0.1:0", Logger: logger, Metrics: counted,
-		Tenants: map[string]*Tenant{"contoso": {}}, Engine: struct{ Engine }{},
+		Tenants: map[string]*service.Tenant{"contoso": {}}, Engine: struct{ service.Engine }{},
 	}.complete()
 	if err != nil {
 		t.Fatal(err)

@@ -32,9 +32,9 @@ func (s *Server) close(ctx context.Context) error {
 		s.unfollow()
 	}
 	s.health.Shutdown()
-	s.drain.start()
+	s.shutdown.Begin()
 	// While streams end, the listeners still answer, so that balancers see the new state.
-	s.limits.idle(ctx)
+	s.limits.Idle(ctx)
 
 	var both sync.WaitGroup
 	both.Go(func() { stopGRPC(ctx, s.public) })

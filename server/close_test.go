@@ -17,6 +17,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server"
 	"github.com/parley-gateway/parley/server/apierror"
+	"github.com/parley-gateway/parley/server/service"
 )
 
 // TestCloseEndsStreams stops a server with open streams of both kinds: one between batch and checkpoint, one idle.
@@ -180,7 +181,7 @@ func TestCloseBeforeStart(t *testing.T) {
 	f := &fake{}
 	s, err := server.New(server.Config{
 		GRPCAddr: "127.0.0.1:0", HTTPAddr: "localhost:0", AdminAddr: "[::1]:0",
-		Tenants: map[string]*server.Tenant{"contoso": f.tenant()},
+		Tenants: map[string]*service.Tenant{"contoso": f.tenant()},
 		Engine:  f,
 	})
 	if err != nil {
@@ -200,7 +201,7 @@ func TestSettings(t *testing.T) {
 	good := func() server.Config {
 		return server.Config{
 			GRPCAddr: "127.0.0.1:0", HTTPAddr: "127.0.0.1:0", AdminAddr: "127.0.0.1:0",
-			Tenants: map[string]*server.Tenant{"contoso": f.tenant()},
+			Tenants: map[string]*service.Tenant{"contoso": f.tenant()},
 			Engine:  f,
 		}
 	}
@@ -237,7 +238,7 @@ func TestAddressInUse(t *testing.T) {
 	f := &fake{}
 	s, err := server.New(server.Config{
 		GRPCAddr: "127.0.0.1:0", HTTPAddr: h.server.HTTPAddr(), AdminAddr: "127.0.0.1:0",
-		Tenants: map[string]*server.Tenant{"contoso": f.tenant()},
+		Tenants: map[string]*service.Tenant{"contoso": f.tenant()},
 		Engine:  f,
 	})
 	if err != nil {

@@ -8,7 +8,6 @@ import (
 	"net"
 	"time"
 
-	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/internal/fielderror"
 	"github.com/parley-gateway/parley/internal/ledger"
 	"github.com/parley-gateway/parley/server/admission"
@@ -17,7 +16,7 @@ import (
 	"github.com/parley-gateway/parley/server/authz"
 	"github.com/parley-gateway/parley/server/certs"
 	"github.com/parley-gateway/parley/server/metrics"
-	"github.com/parley-gateway/parley/timeline/query"
+	"github.com/parley-gateway/parley/server/service"
 )
 
 // Config describes a Server. Addresses are host:port; port 0 takes a free one.
@@ -45,9 +44,9 @@ type Config struct {
 	CallerRate  float64
 	CallerBurst int
 	// Tenants are the tenants by alias; at least one.
-	Tenants map[string]*Tenant
+	Tenants map[string]*service.Tenant
 	// Engine answers lists and streams.
-	Engine Engine
+	Engine service.Engine
 	// Metrics receives what is counted; nil = metrics of our own, labelled with Version.
 	Metrics *metrics.Metrics
 	// Memory says when there is too little memory for new work; nil = never.
@@ -106,22 +105,6 @@ type plenty struct{}
 func (plenty) RefusesStreams() bool { return false }
 func (plenty) RefusesCalls() bool   { return false }
 func (plenty) Shedding() bool       { return false }
-
-// Tenant is one Microsoft 365 tenant as the server sees it.
-type Tenant struct {
-	// ID is the Entra tenant id; cursors are bound to it.
-	ID string
-	// Sources read through the cache. Users may be nil: user principal names are then passed on as they are.
-	Sources query.Sources
-	// Reports downloads the usage report; nil where there is none.
-	Reports ReportDownloader
-	// Application is the client id that Graph is asked with, for audit records; empty where there is none.
-	Application string
-	// Delegates asks Graph on behalf of users; nil where the credential cannot.
-	Delegates Delegates
-	// Unavailable are sources that the tenant's cloud lacks, with the state to report.
-	Unavailable map[parleyv1.Source]parleyv1.SourceState
-}
 
 // ConfigError says which field of a Config keeps the server from starting, and what to do.
 type ConfigError = fielderror.Error
@@ -205,4 +188,12 @@ func (c Config) complete() (Config, error) {
 	c.MaxCalls = cmp.Or(max(c.MaxCalls, 0), 1024)
 	c.MaxStreams = cmp.Or(max(c.MaxStreams, 0), 512)
 	return c, nil
+}
+
+// share is the part of all places that a caller may hold while others wait.
+func (c *Config) share() float64 {
+	if c.mode.open() {
+		return 0 // all callers are one
+	}
+	return c.CallerShare
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/server"
 	"github.com/parley-gateway/parley/server/apierror"
+	"github.com/parley-gateway/parley/server/service"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
 	"github.com/parley-gateway/parley/timeline/query"
@@ -215,7 +216,7 @@ func (f *fake) UserID(_ context.Context, upn string) (string, error) {
 	}
 }
 
-// Download implements server.ReportDownloader.
+// Download implements service.ReportDownloader.
 func (f *fake) Download(ctx context.Context, _ source.UsageQuery) (io.ReadCloser, string, error) {
 	if f.download == nil {
 		return io.NopCloser(strings.NewReader("")), "text/csv", nil
@@ -225,11 +226,11 @@ func (f *fake) Download(ctx context.Context, _ source.UsageQuery) (io.ReadCloser
 }
 
 var (
-	_ server.Engine             = (*fake)(nil)
+	_ service.Engine            = (*fake)(nil)
 	_ source.EventGetter        = (*fake)(nil)
 	_ source.ConversationReader = (*fake)(nil)
 	_ source.UserReader         = (*fake)(nil)
-	_ server.ReportDownloader   = (*fake)(nil)
+	_ service.ReportDownloader  = (*fake)(nil)
 )
 
 // harness is a running server with a client of each kind.
@@ -262,11 +263,11 @@ func (l *logBuffer) String() string {
 }
 
 // tenant is the tenant that reads from the fake.
-func (f *fake) tenant() *server.Tenant {
+func (f *fake) tenant() *service.Tenant {
 	getters := map[parleyv1.Source]source.EventGetter{
 		parleyv1.Source_SOURCE_CHAT: f, parleyv1.Source_SOURCE_CALL: f, parleyv1.Source_SOURCE_COPILOT: f,
 	}
-	return &server.Tenant{ID: tenantID, Sources: query.Sources{Getters: getters, Conversations: f, Users: f}, Reports: f}
+	return &service.Tenant{ID: tenantID, Sources: query.Sources{Getters: getters, Conversations: f, Users: f}, Reports: f}
 }
 
 // start runs a server on free ports and stops it with the test.
@@ -275,7 +276,7 @@ func start(tb testing.TB, change func(*server.Config)) *harness {
 	h := &harness{fake: &fake{}, log: &logBuffer{}}
 	cfg := server.Config{
 		GRPCAddr: "127.0.0.1:0", HTTPAddr: "127.0.0.1:0", AdminAddr: "127.0.0.1:0",
-		Tenants:   map[string]*server.Tenant{"contoso": h.tenant()},
+		Tenants:   map[string]*service.Tenant{"contoso": h.tenant()},
 		Engine:    h,
 		Logger:    slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		OpenAPI:   []byte(`{"openapi":"3.1.0"}`),

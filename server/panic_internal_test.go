@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/parley-gateway/parley/server/rest"
+	"github.com/parley-gateway/parley/server/service"
 )
 
 // TestPanicOfTheFront: a panic outside of a method cuts the connection. Its log line has the id of the request, and nothing of
@@ -20,7 +21,7 @@ func TestPanicOfTheFront(t *testing.T) {
 	var logged bytes.Buffer
 	s, err := New(Config{
 		GRPCAddr: "127.0.0.1:0", HTTPAddr: "127.0.0.1:0", AdminAddr: "127.0.0.1:0", Engine: newKept(t, 1, 0),
-		Tenants: map[string]*Tenant{"contoso": {}}, Logger: slog.New(slog.NewJSONHandler(&logged, nil)),
+		Tenants: map[string]*service.Tenant{"contoso": {}}, Logger: slog.New(slog.NewJSONHandler(&logged, nil)),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -16,21 +16,25 @@ import (
 
 	"github.com/parley-gateway/parley/internal/fielderror"
 	"github.com/parley-gateway/parley/server/admission"
+	"github.com/parley-gateway/parley/server/callinfo"
 	"github.com/parley-gateway/parley/server/inproc"
+	"github.com/parley-gateway/parley/server/interceptor"
+	"github.com/parley-gateway/parley/server/lifetime"
 	"github.com/parley-gateway/parley/server/metrics"
 	"github.com/parley-gateway/parley/server/rest"
+	"github.com/parley-gateway/parley/server/service"
 )
 
 // Server is the gateway's outside. Make it with New, run it with Start, end it with Close.
 type Server struct {
-	cfg   Config
-	rates *admission.Rates
-	drain *drainer
-	ages  *ages
-	// connections are those of both doors.
-	connections *admission.Connections
-	limits      *limits
-	services    services
+	cfg      Config
+	shutdown *lifetime.Shutdown
+	conns    *lifetime.ConnAges // of the gRPC listener
+	// connections bounds those of both protocols.
+	connections  *admission.Connections
+	limits       *interceptor.Limits
+	interceptors interceptor.Config
+	services     *service.Services
 	// handlers are those of streams over gRPC.
 	handlers sync.WaitGroup
 	health   *health.Server
@@ -59,23 +63,31 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		cfg: cfg, drain: newDrainer(), health: health.NewServer(),
-		rates:       admission.NewRates(cfg.CallerRate, cfg.CallerBurst, cfg.Now),
+		cfg: cfg, shutdown: lifetime.NewShutdown(), health: health.NewServer(),
 		connections: admission.NewConnections(cfg.Bounds, func() { cfg.Metrics.Shed(metrics.ShedConnections) }),
 		failed:      make(chan error, 1),
 	}
-	s.ages = newAges(&cfg, s.connections)
-	s.limits = newLimits(&cfg, s.drain)
-	s.services = services{
-		engine: cfg.Engine, access: &authorizer{cfg.Tenants, cfg.Policy, cfg.Audit},
-		streams: &streams{s.drain, s.ages, cfg.StreamAge, cfg.StreamStall, cfg.Metrics},
+	s.conns = lifetime.NewConnAges(cfg.ConnectionAge, cfg.ConnectionGrace, cfg.HeaderTime, s.connections)
+	s.limits = interceptor.NewLimits(interceptor.LimitsConfig{
+		MaxCalls: cfg.MaxCalls, MaxStreams: cfg.MaxStreams, Share: cfg.share(), Policy: cfg.Policy,
+		Memory: cfg.Memory, Ledger: cfg.Ledger, Shutdown: s.shutdown, Shed: cfg.Metrics.Shed,
+	})
+	s.interceptors = interceptor.Config{
+		Authenticator: authenticator(&cfg), Rates: admission.NewRates(cfg.CallerRate, cfg.CallerBurst, cfg.Now), Policy: cfg.Policy,
+		Limits: s.limits, Metrics: cfg.Metrics, Logger: cfg.Logger, Now: cfg.Now,
+		CallTime: cfg.CallTime, MaxDeadline: cfg.MaxDeadline, StreamStall: cfg.StreamStall,
+		Handlers: &s.handlers, Conditional: rest.Conditional,
 	}
-	links, err := s.chain(doorGRPC)
+	s.services = service.New(&service.Config{
+		Engine: cfg.Engine, Tenants: cfg.Tenants, Policy: cfg.Policy, Audit: cfg.Audit, Metrics: cfg.Metrics,
+		Streams: &lifetime.Streams{Shutdown: s.shutdown, Conns: s.conns, MaxAge: cfg.StreamAge, Stall: cfg.StreamStall},
+	})
+	chain, err := interceptor.Chain(&s.interceptors, callinfo.GRPC)
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
-	s.public = s.newGRPC(links, append(publicOptions(&cfg, s.ages),
-		grpc.InTapHandle(s.ages.begin(knows(func() *grpc.Server { return s.public }))))...)
+	s.public = s.newGRPC(chain, append(publicOptions(&cfg, s.conns),
+		grpc.InTapHandle(s.conns.Tap(knows(func() *grpc.Server { return s.public }))))...)
 	face, err := s.newREST()
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
@@ -88,14 +100,14 @@ func New(cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// newREST makes the REST face: the services behind the chain of its door, the mux over them, and the pages.
+// newREST makes the REST face: the services behind their chain, the mux over them, and the pages.
 func (s *Server) newREST() (http.Handler, error) {
-	links, err := s.chain(doorREST)
+	chain, err := interceptor.Chain(&s.interceptors, callinfo.REST)
 	if err != nil {
 		return nil, err
 	}
-	conn := inproc.New(links.unary(), links.stream())
-	s.services.register(conn)
+	conn := inproc.New(chain.Unary(), chain.Stream())
+	s.services.Register(conn)
 	pages, err := s.pages()
 	if err != nil {
 		return nil, err

@@ -13,7 +13,8 @@ import (
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
 
-	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/server/interceptor"
+	"github.com/parley-gateway/parley/server/lifetime"
 	"github.com/parley-gateway/parley/server/rest"
 	"github.com/parley-gateway/parley/server/rest/httpmw"
 )
@@ -26,13 +27,13 @@ const (
 )
 
 // publicOptions are those of the gRPC listener.
-func publicOptions(cfg *Config, ages *ages) []grpc.ServerOption {
+func publicOptions(cfg *Config, conns *lifetime.ConnAges) []grpc.ServerOption {
 	creds := insecure.NewCredentials()
 	if cfg.TLS != nil {
 		creds = credentials.NewTLS(cfg.TLS.Config())
 	}
 	return []grpc.ServerOption{
-		grpc.Creds(ages.credentials(creds)),
+		grpc.Creds(conns.Credentials(creds)),
 		grpc.ForceServerCodecV2(newCodec()),
 		grpc.MaxRecvMsgSize(maxRequest),
 		grpc.MaxHeaderListSize(maxMetadata),
@@ -40,7 +41,7 @@ func publicOptions(cfg *Config, ages *ages) []grpc.ServerOption {
 		// Requests are small: windows of a fixed size spare each call a ping that would measure the line.
 		grpc.StaticStreamWindowSize(maxRequest),
 		grpc.StaticConnWindowSize(16 * maxRequest),
-		grpc.ReadBufferSize(0), // see agedConn
+		grpc.ReadBufferSize(0), // see lifetime.ConnAges
 		grpc.ConnectionTimeout(cfg.HeaderTime),
 		// Clients may ping every 10 seconds, also between calls: long streams outlive idle proxies that way.
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
@@ -53,30 +54,15 @@ func publicOptions(cfg *Config, ages *ages) []grpc.ServerOption {
 }
 
 // newGRPC makes a server with the API, health and reflection.
-func (s *Server) newGRPC(links chain, transport ...grpc.ServerOption) *grpc.Server {
+func (s *Server) newGRPC(list interceptor.List, transport ...grpc.ServerOption) *grpc.Server {
 	server := grpc.NewServer(append(transport,
-		grpc.ChainUnaryInterceptor(links.unary()...), grpc.ChainStreamInterceptor(links.stream()...))...)
-	s.services.register(server)
+		grpc.ChainUnaryInterceptor(list.Unary()...), grpc.ChainStreamInterceptor(list.Stream()...))...)
+	s.services.Register(server)
 	grpc_health_v1.RegisterHealthServer(server, healthDoor{s.health})
 	if s.cfg.Reflection {
 		reflection.RegisterV1(server)
 	}
 	return server
-}
-
-// services are what the services of the API are made of.
-type services struct {
-	engine  Engine
-	access  *authorizer
-	streams *streams
-}
-
-// register puts the services of the API behind a door.
-func (s services) register(door grpc.ServiceRegistrar) {
-	parleyv1.RegisterConversationServiceServer(door, &conversations{services: s})
-	door.RegisterService(eventService(), &events{services: s})
-	parleyv1.RegisterCopilotUsageServiceServer(door, &usage{services: s})
-	parleyv1.RegisterUserServiceServer(door, &users{services: s})
 }
 
 // newWeb makes the HTTP server of the REST face. It has no write timeout, which would cut streams; package rest bounds the
@@ -127,8 +113,8 @@ func (s *Server) recovered(next http.Handler) http.Handler {
 			case http.ErrAbortHandler:
 				panic(p) //nolint:forbidigo // net/http breaks the connection without a log line
 			default:
-				_ = recovery{s.cfg.Logger}.panicked(r.Context(), "REST", p) // logged; the client sees a cut connection
-				panic(http.ErrAbortHandler)                                 //nolint:forbidigo // the same
+				interceptor.LogPanic(r.Context(), s.cfg.Logger, "REST", p) // the client sees a cut connection
+				panic(http.ErrAbortHandler)                                //nolint:forbidigo // the same
 			}
 		}()
 		next.ServeHTTP(w, r)

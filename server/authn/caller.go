@@ -149,5 +149,7 @@ func (c *Caller) Outlived(now time.Time) bool {
 	return !c.Expires.IsZero() && now.After(c.Expires.Add(grace))
 }
 
+var anonymous = &Caller{Kind: KindAnonymous}
+
 // Anonymous is the caller of listeners that ask nobody.
-func Anonymous() *Caller { return &Caller{Kind: KindAnonymous} }
+func Anonymous() *Caller { return anonymous }

@@ -38,7 +38,6 @@ type call struct {
 	// A stream.
 	events    bool   // as server-sent events
 	lastEvent string // the token of Last-Event-ID
-	reconnect bool   // the stream goes on from lastEvent
 	lines     lines
 }
 
@@ -98,7 +97,7 @@ func (c *call) end() {
 func (c *call) finish() {
 	switch {
 	case c.out.begun:
-	case c.reconnect:
+	case c.Reconnect:
 		c.out.plain()
 		header := c.out.Header()
 		header.Del("Content-Type")
@@ -122,13 +121,6 @@ func (c *call) context() context.Context {
 func callOf(ctx context.Context) *call {
 	c, _ := ctx.Value(callKey{}).(*call)
 	return c
-}
-
-// Reconnecting reports whether a call is that of an EventSource which comes back with its last id. If that is the id of a
-// summary, the stream has ended and nothing is sent.
-func Reconnecting(ctx context.Context) bool {
-	c := callOf(ctx)
-	return c != nil && c.reconnect
 }
 
 // timeoutUnits are the units of a grpc-timeout header.

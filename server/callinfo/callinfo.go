@@ -1,0 +1,201 @@
+// Package callinfo holds the facts of a call that interceptors and services share, in one value of the call's context.
+package callinfo
+
+import (
+	"context"
+	"strings"
+
+	"google.golang.org/grpc/metadata"
+
+	"github.com/parley-gateway/parley/cache"
+	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/server/admission"
+	"github.com/parley-gateway/parley/server/audit"
+	"github.com/parley-gateway/parley/server/authn"
+	"github.com/parley-gateway/parley/server/authz"
+	"github.com/parley-gateway/parley/server/inproc"
+	"github.com/parley-gateway/parley/server/lifetime"
+	"github.com/parley-gateway/parley/server/requestid"
+)
+
+// Protocols by which a call may come, as audit records name them.
+const (
+	GRPC = "grpc"
+	REST = "rest"
+)
+
+// Headers of a request that services read.
+const (
+	HeaderTenant = "parley-tenant"
+	HeaderReason = "parley-reason"
+)
+
+// apiPrefix begins the methods of the API; health, reflection and channelz do not have it.
+const apiPrefix = "/parley.v1."
+
+// IsAPI reports whether a full method name is that of a method of the API.
+func IsAPI(method string) bool { return strings.HasPrefix(method, apiPrefix) }
+
+// Info is what is known of one call. It is written by the goroutine that handles the call.
+type Info struct {
+	// ID is the request id, RPC the method's name without its service, and Protocol how the call came.
+	ID, RPC, Protocol string
+	// Request is the call on its connection; nil where nothing bounds it.
+	Request *admission.Request
+	// HTTP is the REST request behind the call; nil for gRPC.
+	HTTP *inproc.Call
+
+	// Hold is what the call holds until its answer is out; nil where it holds nothing. Set by the places interceptor.
+	Hold *lifetime.Hold
+	// Cut ends a stream over gRPC although it waits for its reader; nil = it cannot be cut. Set by the places interceptor.
+	Cut func(err error)
+	// Eviction ends a stream for others; nil for unary calls. Set by the limits interceptor.
+	Eviction *lifetime.Eviction
+
+	// Caller is who asks, and CallerID the caller's stable name, by which the context of the call tells graphclient whose
+	// requests these are. Set by the identity interceptor.
+	Caller   *authn.Caller
+	CallerID string
+	// Tenant is the alias of the tenant that is read. Set by the service.
+	Tenant string
+	// Grant is what the policy allowed; nil until it did. Set by the service.
+	Grant *AccessGrant
+	// Record is the audit record of the call, once it is begun. Set by the service.
+	Record   audit.Call
+	Recorded bool
+	// Handed is what was handed out so far. Set by the service.
+	Handed Handed
+
+	// Recorder notes where the parts of the answer come from, where Recording is set. Set by the freshness interceptor, as are
+	// CacheStatus and Age, which tell of the answer of a unary call what was noted.
+	Recorder         cache.Recorder
+	Recording        bool
+	CacheStatus, Age string
+
+	// Room for what Hold and Grant point to, so that it is allocated with the info.
+	hold  lifetime.Hold
+	grant AccessGrant
+}
+
+// AccessGrant is what the policy allowed a call.
+type AccessGrant struct {
+	Request authz.Request
+	// AllUsers is set where the deciding rule is not narrower than all users.
+	AllUsers bool
+	// OnBehalf is the permission that the policy chose for asking Graph.
+	OnBehalf bool
+}
+
+// Handed is what a call has handed out. It is written by the goroutine that sends.
+type Handed struct {
+	Rows  int64 // events, conversations, rows of a report or users
+	Bytes int64 // of a download
+	// Complete is what the answer says of itself; nil = nothing.
+	Complete *bool
+	complete bool // what Complete points to
+}
+
+// List notes the answer of a List.
+func (h *Handed) List(rows int, complete bool) {
+	h.Rows += int64(rows)
+	h.SetComplete(complete)
+}
+
+// SetComplete notes what the answer says of itself.
+func (h *Handed) SetComplete(complete bool) { h.complete, h.Complete = complete, &h.complete }
+
+type infoKey struct{}
+
+// callContext is the context of a call; it holds the call's info.
+type callContext struct {
+	context.Context //nolint:containedctx // it is one itself
+
+	info Info
+}
+
+// Value implements context.Context.
+func (c *callContext) Value(key any) any {
+	switch key.(type) {
+	case infoKey:
+		return &c.info
+	case cache.RecorderKey:
+		if c.info.Recording {
+			return &c.info.Recorder
+		}
+	case graphclient.CallerKey:
+		if c.info.CallerID != "" {
+			return &c.info.CallerID
+		}
+	}
+	return c.Context.Value(key)
+}
+
+// NewContext returns a context with the info of a call that begins: what its transport knows of it. The request id is that of
+// the HTTP request where there is one, else the caller's or a new one.
+func NewContext(ctx context.Context, method, protocol string) context.Context {
+	c := &callContext{Context: ctx, info: Info{
+		ID: requestid.FromContext(ctx), RPC: method[strings.LastIndexByte(method, '/')+1:], Protocol: protocol,
+		Request: admission.RequestOf(ctx), HTTP: inproc.FromContext(ctx), Hold: lifetime.HoldFromContext(ctx),
+	}}
+	if c.info.ID == "" {
+		c.info.ID = requestid.Of(metadata.ValueFromIncomingContext(ctx, requestid.Header))
+	}
+	return c
+}
+
+// FromContext returns the info of a call; outside of a call a new one, which knows of the HTTP request at most.
+func FromContext(ctx context.Context) *Info {
+	if info, ok := ctx.Value(infoKey{}).(*Info); ok {
+		return info
+	}
+	return &Info{ID: requestid.FromContext(ctx)}
+}
+
+// Begin returns what the call holds from now on until its answer is out.
+func (i *Info) Begin() *lifetime.Hold {
+	if i.Hold == nil {
+		i.Hold = &i.hold
+	}
+	return i.Hold
+}
+
+// UntilWritten has a function run when the answer of the call is out; at once where the call holds nothing.
+func (i *Info) UntilWritten(end func()) {
+	if i.Hold == nil {
+		end()
+		return
+	}
+	i.Hold.OnEnd(end)
+}
+
+// EndSoon ends soon what the call holds.
+func (i *Info) EndSoon() {
+	if i.Hold != nil {
+		i.Hold.EndSoon()
+	}
+}
+
+// CutStream ends a stream although it waits for its reader; err is what the reader is told then.
+func (i *Info) CutStream(err error) {
+	switch {
+	case i.Cut != nil:
+		i.Cut(err)
+	case i.HTTP != nil && i.HTTP.Cut != nil:
+		i.HTTP.Cut()
+	}
+}
+
+// Reconnecting reports whether the call is that of an EventSource which comes back with its last id. If that is the id of a
+// summary, the stream has ended and nothing is sent.
+func (i *Info) Reconnecting() bool { return i.HTTP != nil && i.HTTP.Reconnect }
+
+// Allow notes what the policy allowed.
+func (i *Info) Allow(grant AccessGrant) { i.grant, i.Grant = grant, &i.grant }
+
+// Header returns the first value of a header of the request, or "".
+func Header(ctx context.Context, name string) string {
+	if values := metadata.ValueFromIncomingContext(ctx, name); len(values) > 0 {
+		return values[0]
+	}
+	return ""
+}

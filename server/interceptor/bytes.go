@@ -1,0 +1,160 @@
+package interceptor
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/parley-gateway/parley/internal/ledger"
+	"github.com/parley-gateway/parley/timeline"
+)
+
+// bytesHeld divides the bytes that calls hold between callers, as places are: who is alone may hold all, and when another one
+// finds no room, the largest calls of whoever holds most above a share end.
+type bytesHeld struct {
+	ledger *ledger.Ledger
+	share  float64 // 0 or less, or 1 or more = nobody makes room
+
+	mu   sync.Mutex
+	open map[*ledger.Account]*holding
+}
+
+// holding is one call.
+type holding struct {
+	caller string
+	weight float64
+	end    func() // has the call end soon
+	ending bool
+}
+
+// roomEvery is how often room is looked for while a stream waits to be admitted.
+const roomEvery = 100 * time.Millisecond
+
+// admit opens the account of a stream; nil = there was no room for a second. It waits, since those who leave are not noticed at
+// once, and those who read ahead make room.
+func (b *bytesHeld) admit(ctx context.Context, h *holding) *ledger.Account {
+	ctx, cancel := context.WithTimeout(ctx, admissionWait)
+	defer cancel()
+	for ctx.Err() == nil {
+		wait, stop := context.WithTimeout(ctx, roomEvery)
+		account := b.ledger.Admit(wait)
+		stop()
+		if account != nil {
+			b.enter(account, h)
+			return account
+		}
+		b.makeRoom(h, 1) // one stream at a time: most give back more than a newcomer needs
+	}
+	return nil
+}
+
+// answer opens the account of an answer that is there and counts its bytes. The result is nil when there is no room and the
+// caller holds most above a share.
+func (b *bytesHeld) answer(h *holding, bytes int64) *ledger.Account {
+	account := b.ledger.Open(0)
+	account.Add(bytes)
+	b.enter(account, h)
+	limit := b.ledger.Config().Limit
+	if over := b.ledger.Committed() - limit; limit > 0 && over > 0 && !b.makeRoom(h, over) {
+		b.leave(account)
+		account.Add(-bytes)
+		return nil
+	}
+	return account
+}
+
+func (b *bytesHeld) enter(account *ledger.Account, h *holding) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.open[account] = h
+}
+
+// leave closes an account.
+func (b *bytesHeld) leave(account *ledger.Account) {
+	b.mu.Lock()
+	delete(b.open, account)
+	b.mu.Unlock()
+	account.Close()
+}
+
+// makeRoom ends the largest calls of whoever holds most above a share, until so many bytes come back. It reports false where
+// the one who comes is that caller; where there are no shares, when everybody together holds too much.
+func (b *bytesHeld) makeRoom(comes *holding, need int64) bool {
+	ended, found := b.choose(comes, need)
+	for _, h := range ended {
+		h.end()
+	}
+	return found
+}
+
+// choose says which calls end so that so many bytes come back.
+func (b *bytesHeld) choose(comes *holding, need int64) (ended []*holding, found bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	limit := b.ledger.Config().Limit
+	share := float64(limit) * b.share
+	var total int64
+	above := map[string]float64{comes.caller: -share * comes.weight}
+	for account, h := range b.open {
+		held := account.Held()
+		total += held
+		if h.ending {
+			need -= held
+			continue
+		}
+		if _, known := above[h.caller]; !known {
+			above[h.caller] = -share * h.weight
+		}
+		above[h.caller] += float64(held)
+	}
+	if b.share <= 0 || b.share >= 1 {
+		return nil, total <= limit
+	}
+	for need > 0 {
+		greediest, most := "", 0.0
+		for caller, n := range above {
+			if n > most {
+				greediest, most = caller, n
+			}
+		}
+		if most <= 0 {
+			break // nobody holds more than a share
+		}
+		if greediest == comes.caller {
+			return ended, false
+		}
+		largest, size := b.largest(greediest)
+		if largest == nil {
+			break
+		}
+		largest.ending = true
+		ended = append(ended, largest)
+		need -= size
+		above[greediest] -= float64(size)
+	}
+	return ended, true
+}
+
+// largest is the call of a caller that holds most, of those that do not end; the lock is held.
+func (b *bytesHeld) largest(caller string) (largest *holding, size int64) {
+	size = -1
+	for account, h := range b.open {
+		if held := account.Held(); h.caller == caller && !h.ending && held > size {
+			largest, size = h, held
+		}
+	}
+	return largest, size
+}
+
+// bytesOf is what an answer takes as it goes out over gRPC.
+func bytesOf(answer any) int64 {
+	switch m := answer.(type) {
+	case *timeline.Page:
+		return int64(len(m.Events) + proto.Size(m.Message))
+	case proto.Message:
+		return int64(proto.Size(m))
+	}
+	return 0
+}

@@ -1,0 +1,139 @@
+// Package interceptor holds what stands between a protocol and the services, one interceptor a file, each with its own
+// dependencies. Chain lists their order.
+package interceptor
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"buf.build/go/protovalidate"
+	"google.golang.org/grpc"
+
+	"github.com/parley-gateway/parley/server/admission"
+	"github.com/parley-gateway/parley/server/authn"
+	"github.com/parley-gateway/parley/server/authz"
+	"github.com/parley-gateway/parley/server/callinfo"
+	"github.com/parley-gateway/parley/server/metrics"
+
+	validation "github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/protovalidate"
+)
+
+// Config is what the interceptors of a server depend on.
+type Config struct {
+	// Authenticator finds out who calls, Rates bounds how often each caller begins a call, and Policy is asked again while
+	// streams run.
+	Authenticator authn.Authenticator
+	Rates         *admission.Rates
+	Policy        authz.Source
+	// Limits bounds what runs at one time. All protocols share it.
+	Limits  *Limits
+	Metrics *metrics.Metrics
+	Logger  *slog.Logger
+	Now     func() time.Time
+	// CallTime is the deadline of a call that has none, MaxDeadline the latest of the others.
+	CallTime, MaxDeadline time.Duration
+	// StreamStall is how long a reader may take nothing of an answer.
+	StreamStall time.Duration
+	// Handlers counts the goroutines on which streams over gRPC run.
+	Handlers *sync.WaitGroup
+	// Conditional compares answers over REST with what their client has.
+	Conditional grpc.UnaryServerInterceptor
+}
+
+// Interceptor is one interceptor in both forms; nil = none of that form.
+type Interceptor struct {
+	Name   string
+	Unary  grpc.UnaryServerInterceptor
+	Stream grpc.StreamServerInterceptor
+}
+
+// List is the interceptors of a protocol, the outermost first.
+type List []Interceptor
+
+// Chain lists the interceptors of a protocol in the order in which a call meets them. Both protocols have the same ones, but for
+// what one of them alone can ask. The order matters:
+//
+//  1. Call makes the info of the call that all others read and write.
+//  2. Arrival notes that the call's message is there, and its end (gRPC alone; HTTP has nothing to wait for).
+//  3. Places holds what the call keeps until the last byte of its answer is out, and lets streams be ended that wait for their
+//     reader.
+//  4. Answer headers writes the request id, and where the answer came from.
+//  5. Metrics and the log see the status that the caller sees. Between them, recovery turns a panic anywhere below into
+//     INTERNAL, which is counted; the log line of such a call is the panic's.
+//  6. Errors converts what comes from below into the errors of the contract; nothing above it converts.
+//  7. Request headers refuses odd headers before anybody reads one of them.
+//  8. Identity finds out who calls. No request is looked at, and nothing is recorded, before that.
+//  9. Audit ends the record of the call with what its caller gets. It stands above everything that can refuse a known caller.
+//  10. Recheck asks before each part of a stream whether its caller may still have it. What it refuses is on record.
+//  11. Deadline gives a call without a deadline its own and cuts those that are too far, so that waiting for a place counts.
+//  12. Limits takes a place, within the share of the caller.
+//  13. Freshness reads cache-control and notes where the answer comes from.
+//  14. Validation holds the request against the rules of its proto.
+//  15. Conditional compares an answer with what the caller has (REST alone). It stands below audit, which records that nothing
+//     was handed out.
+func Chain(cfg *Config, protocol string) (List, error) {
+	validator, err := protovalidate.New()
+	if err != nil {
+		return nil, err
+	}
+	begin, headers := call{protocol}, answerHeaders{}
+	counts, panics, log, converter := counting{cfg.Metrics}, recovery{cfg.Logger}, logging{cfg.Logger}, errorConverter{cfg.Logger}
+	hold := places{stall: cfg.StreamStall, handlers: cfg.Handlers, errors: converter}
+	who := &identity{auth: cfg.Authenticator, rates: cfg.Rates, logger: cfg.Logger}
+	list := List{{"call", begin.unary, begin.stream}}
+	if protocol == callinfo.GRPC {
+		list = append(list, Interceptor{"arrival", arrival{}.unary, arrival{}.stream})
+	}
+	list = append(list, List{
+		{"places", hold.unary, hold.stream},
+		{"answer headers", headers.unary, headers.stream},
+		{"metrics", counts.unary, counts.stream},
+		{"recovery", panics.unary, panics.stream},
+		{"logging", log.unary, log.stream},
+		{"errors", converter.unary, converter.stream},
+		{"request headers", requestHeaders{}.unary, requestHeaders{}.stream},
+		{"identity", who.unary, who.stream},
+		{"audit", auditing{}.unary, auditing{}.stream},
+		{"recheck", nil, recheck{cfg.Policy, cfg.Now}.stream},
+		{"deadline", deadline{cfg.CallTime, cfg.MaxDeadline}.unary, nil},
+		{"limits", cfg.Limits.unary, cfg.Limits.stream},
+		{"freshness", freshness{}.unary, freshness{}.stream},
+		{"validation", validation.UnaryServerInterceptor(validator), validation.StreamServerInterceptor(validator)},
+	}...)
+	if protocol == callinfo.REST {
+		list = append(list, Interceptor{"conditional", cfg.Conditional, nil})
+	}
+	return list, nil
+}
+
+// Unary returns the interceptors of unary calls.
+func (l List) Unary() (all []grpc.UnaryServerInterceptor) {
+	for _, i := range l {
+		if i.Unary != nil {
+			all = append(all, i.Unary)
+		}
+	}
+	return all
+}
+
+// Stream returns the interceptors of streams.
+func (l List) Stream() (all []grpc.StreamServerInterceptor) {
+	for _, i := range l {
+		if i.Stream != nil {
+			all = append(all, i.Stream)
+		}
+	}
+	return all
+}
+
+// streamWith is a server stream under another context.
+type streamWith struct {
+	grpc.ServerStream
+
+	ctx context.Context //nolint:containedctx // grpc.ServerStream carries its context
+}
+
+// Context returns the replaced context.
+func (s *streamWith) Context() context.Context { return s.ctx }

@@ -1,0 +1,61 @@
+package interceptor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+
+	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/server/apierror"
+	"github.com/parley-gateway/parley/server/callinfo"
+)
+
+// errorConverter makes what comes from below it the errors of the contract, and logs what only the operator may know of them.
+type errorConverter struct{ logger *slog.Logger }
+
+func (c errorConverter) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	answer, err := next(ctx, req)
+	if err != nil {
+		return nil, c.convert(ctx, info.FullMethod, err)
+	}
+	return answer, nil
+}
+
+func (c errorConverter) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+	return c.convert(stream.Context(), info.FullMethod, next(srv, stream))
+}
+
+// convert returns the error of the contract for a failure of a method; nil stays nil.
+func (c errorConverter) convert(ctx context.Context, method string, err error) error {
+	if err == nil {
+		return nil
+	}
+	st := apierror.FromError(err)
+	attrs := []slog.Attr{slog.String("rpc", method), slog.String("request_id", callinfo.FromContext(ctx).ID)}
+	var graph *graphclient.Error
+	switch {
+	case errors.As(err, &graph) && graph.Kind != graphclient.KindCanceled:
+		level := slog.LevelWarn
+		if graph.Kind == graphclient.KindNotFound {
+			level = slog.LevelDebug // an answer like others
+		}
+		c.logger.LogAttrs(ctx, level, "graph failed", append(attrs, slog.Any("graph", graph))...)
+	case st.Code() == codes.Internal:
+		c.logger.LogAttrs(ctx, slog.LevelError, "internal failure", append(attrs, slog.String("types", typesOf(err)))...)
+	}
+	return st.Err()
+}
+
+// typesOf names the types of an error and its causes. Texts of unknown errors may quote content and are not logged.
+func typesOf(err error) string {
+	var types []string
+	for ; err != nil; err = errors.Unwrap(err) {
+		types = append(types, fmt.Sprintf("%T", err))
+	}
+	return strings.Join(types, " ")
+}

@@ -1,0 +1,81 @@
+package interceptor
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"google.golang.org/grpc"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/server/admission"
+	"github.com/parley-gateway/parley/server/apierror"
+	"github.com/parley-gateway/parley/server/authn"
+	"github.com/parley-gateway/parley/server/callinfo"
+)
+
+// identity finds out who makes a call.
+type identity struct {
+	auth   authn.Authenticator
+	rates  *admission.Rates
+	logger *slog.Logger
+}
+
+// identify puts the caller into the call's info and counts the call. Health and reflection are open to whoever reaches
+// the listener.
+func (i *identity) identify(ctx context.Context, method string) error {
+	if !callinfo.IsAPI(method) {
+		return nil
+	}
+	info := callinfo.FromContext(ctx)
+	caller, err := i.auth.Authenticate(ctx)
+	if err != nil {
+		return i.refusal(ctx, info, err)
+	}
+	info.Caller, info.CallerID = caller, caller.ID()
+	info.Request.Proven(info.CallerID)
+	if wait := i.rates.Take(info.CallerID); wait > 0 {
+		limited := apierror.New(parleyv1.ErrorReason_ERROR_REASON_CALLER_LIMIT, "this caller begins more calls than the gateway allows one caller")
+		limited.RetryAfter = wait
+		return limited
+	}
+	return nil
+}
+
+// refusal is the error of a caller who is not accepted. The cause is one of a few fixed phrases.
+func (i *identity) refusal(ctx context.Context, info *callinfo.Info, err error) error {
+	known, ok := errors.AsType[*authn.RefusedError](err)
+	if !ok {
+		return err
+	}
+	i.logger.LogAttrs(ctx, slog.LevelInfo, "caller refused",
+		slog.String("why", string(known.Why)), slog.String("door", info.Protocol), slog.String("request_id", info.ID))
+	return errRefused(known, "the caller is not accepted: "+string(known.Why))
+}
+
+// errRefused is the error of a caller who is not accepted, now or any more. Where the issuer's keys are out of reach nothing
+// is known against the caller, and the same credential may be accepted later.
+func errRefused(refusal *authn.RefusedError, message string) *apierror.Error {
+	if refusal.Why == authn.WhyKeys {
+		err := apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_ISSUER_UNAVAILABLE)
+		err.RetryAfter = max(err.RetryAfter, refusal.RetryAfter)
+		return err
+	}
+	err := apierror.New(parleyv1.ErrorReason_ERROR_REASON_CALLER_UNAUTHENTICATED, message)
+	err.RetryAfter = refusal.RetryAfter
+	return err
+}
+
+func (i *identity) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	if err := i.identify(ctx, info.FullMethod); err != nil {
+		return nil, err
+	}
+	return next(ctx, req)
+}
+
+func (i *identity) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+	if err := i.identify(stream.Context(), info.FullMethod); err != nil {
+		return err
+	}
+	return next(srv, stream)
+}

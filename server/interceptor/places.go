@@ -1,0 +1,78 @@
+package interceptor
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"github.com/parley-gateway/parley/server/callinfo"
+)
+
+// places holds what a call keeps until the last byte of its answer is out, and lets streams be ended that wait for their reader.
+type places struct {
+	stall    time.Duration   // that a reader may take nothing
+	handlers *sync.WaitGroup // of streams over gRPC
+	errors   errorConverter
+}
+
+// unary holds what the call keeps until its answer is written: over REST when the request ends, over gRPC when its stream does.
+func (p places) unary(ctx context.Context, req any, rpc *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	if !callinfo.IsAPI(rpc.FullMethod) {
+		return next(ctx, req)
+	}
+	info := callinfo.FromContext(ctx)
+	hold, answered := info.Begin(), false
+	if info.HTTP != nil {
+		hold.Cut = info.HTTP.Cut
+	}
+	defer func() {
+		if !answered {
+			hold.End()
+		}
+	}()
+	answer, err := next(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	if info.HTTP == nil && !hold.Tracked() {
+		return answer, nil // nobody would tell the end
+	}
+	answered = true
+	hold.Answered(p.stall)
+	if info.HTTP != nil {
+		info.HTTP.OnEnd(hold.End)
+	}
+	return answer, nil
+}
+
+// stream lets a stream over gRPC be ended although it waits for its reader: the handler runs on a goroutine of its own,
+// which the end of the call wakes. Close waits for it.
+func (p places) stream(srv any, stream grpc.ServerStream, rpc *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+	info := callinfo.FromContext(stream.Context())
+	if info.HTTP != nil || !callinfo.IsAPI(rpc.FullMethod) {
+		return next(srv, stream)
+	}
+	ended, cut := make(chan error, 1), make(chan error, 1)
+	info.Cut = func(err error) {
+		select {
+		case cut <- p.errors.convert(stream.Context(), rpc.FullMethod, err):
+		default:
+		}
+	}
+	hold := info.Begin()
+	p.handlers.Go(func() {
+		err := next(srv, stream)
+		if hold.Answered(p.stall); !hold.Tracked() {
+			hold.End()
+		}
+		ended <- err
+	})
+	select {
+	case err := <-ended:
+		return err
+	case err := <-cut:
+		return err
+	}
+}

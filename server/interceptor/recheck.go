@@ -1,0 +1,74 @@
+package interceptor
+
+import (
+	"errors"
+	"time"
+
+	"google.golang.org/grpc"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/server/apierror"
+	"github.com/parley-gateway/parley/server/authn"
+	"github.com/parley-gateway/parley/server/authz"
+	"github.com/parley-gateway/parley/server/callinfo"
+	"github.com/parley-gateway/parley/server/lifetime"
+)
+
+// recheck asks before each part of a stream whether its caller may still have it: since the stream began a credential may have
+// ended, what vouched for it may have been withdrawn, and the policy may have changed.
+type recheck struct {
+	policy authz.Source
+	now    func() time.Time
+}
+
+func (r recheck) stream(srv any, stream grpc.ServerStream, rpc *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+	if !callinfo.IsAPI(rpc.FullMethod) {
+		return next(srv, stream)
+	}
+	return next(srv, &rechecked{ServerStream: stream, by: r, info: callinfo.FromContext(stream.Context())})
+}
+
+// still returns why the caller of a call may not read on; nil = they may. That a credential has ended is foreseen: who brings a
+// new one goes on. That it or what vouched for it was withdrawn is a refusal.
+func (r recheck) still(info *callinfo.Info) error {
+	if refusal, ok := errors.AsType[*authn.RefusedError](info.Caller.Again(r.now())); ok {
+		if refusal.Why == authn.WhyExpired {
+			return lifetime.ErrStreamEnded("the credential that began this stream has ended; bring a new one")
+		}
+		return errRefused(refusal, "the credential that began this stream is not accepted any more: "+string(refusal.Why)+
+			"; go on from the resume token with a new one")
+	}
+	if granted := info.Grant; granted != nil {
+		decision := r.policy.Current().Decide(info.Caller, granted.Request)
+		if !decision.Allowed || decision.OnBehalf != granted.OnBehalf || granted.AllUsers && !decision.AllUsers {
+			return apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_POLICY_DENIED) // under a narrower rule more would have to be proved
+		}
+	}
+	return nil
+}
+
+// rechecked is a stream whose caller is checked again before each part. Heartbeats are such parts, too: a stream that waits
+// for Graph ends as soon as one that is served. Only the checkpoint of a batch that is out, and the summary of all that is,
+// come unchecked.
+type rechecked struct {
+	grpc.ServerStream
+
+	by   recheck
+	info *callinfo.Info
+	open bool // a batch is out and its checkpoint is not
+}
+
+// SendMsg sends one frame or chunk.
+func (s *rechecked) SendMsg(message any) error {
+	part := lifetime.PartOf(message)
+	if part != lifetime.Summary && (part == lifetime.Content || !s.open) {
+		if err := s.by.still(s.info); err != nil {
+			return err
+		}
+	}
+	if err := s.ServerStream.SendMsg(message); err != nil {
+		return err
+	}
+	s.open = part == lifetime.Content || s.open && part != lifetime.Checkpoint
+	return nil
+}

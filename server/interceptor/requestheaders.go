@@ -1,0 +1,90 @@
+package interceptor
+
+import (
+	"context"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/server/apierror"
+	"github.com/parley-gateway/parley/server/callinfo"
+	"github.com/parley-gateway/parley/server/requestid"
+)
+
+const headerAuthorization = "authorization"
+
+// A readHeader is a header that decides something about a call.
+type readHeader struct {
+	key string // of metadata
+	// list says that it may be given several times, and needed that an empty value is none at all.
+	list, needed bool
+}
+
+var readHeaders = []readHeader{
+	{key: headerAuthorization, needed: true},
+	{key: callinfo.HeaderTenant, needed: true},
+	{key: callinfo.HeaderReason},
+	{key: requestid.Header},
+	{key: "traceparent"},
+	{key: headerCacheControl, list: true},
+}
+
+// checkHeaders refuses a call with a header that cannot be carried as it was meant: one that is given twice, or that holds
+// anything but printable ASCII. Such a header is never taken for an absent one, since a call without it may mean another
+// caller, another tenant, or no reason.
+func checkHeaders(ctx context.Context) error {
+	for _, header := range readHeaders {
+		values := metadata.ValueFromIncomingContext(ctx, header.key)
+		if len(values) > 1 && !header.list {
+			return errHeader(header.key, "the header is given more than once; send it once")
+		}
+		for _, value := range values {
+			if value == "" && header.needed {
+				return errHeader(header.key, "the header is empty; give it a value, or leave it out")
+			}
+			if !printable(value) {
+				return errHeader(header.key, "the header holds a tab, a control character or a byte beyond ASCII; send printable ASCII alone")
+			}
+		}
+	}
+	return nil
+}
+
+func printable(text string) bool {
+	for i := range len(text) {
+		if text[i] < ' ' || text[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// errHeader names an odd header. One that was to say who calls leaves the caller unknown.
+func errHeader(key, problem string) error {
+	if key == headerAuthorization {
+		return apierror.New(parleyv1.ErrorReason_ERROR_REASON_CALLER_UNAUTHENTICATED, problem).WithField(key)
+	}
+	return apierror.Invalid(key, problem)
+}
+
+// requestHeaders refuses odd headers before anybody reads one of them.
+type requestHeaders struct{}
+
+func (requestHeaders) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	if callinfo.IsAPI(info.FullMethod) {
+		if err := checkHeaders(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return next(ctx, req)
+}
+
+func (requestHeaders) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+	if callinfo.IsAPI(info.FullMethod) {
+		if err := checkHeaders(stream.Context()); err != nil {
+			return err
+		}
+	}
+	return next(srv, stream)
+}

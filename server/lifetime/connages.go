@@ -1,0 +1,221 @@
+package lifetime
+
+import (
+	"bufio"
+	"context"
+	"net"
+	"sync"
+	"time"
+
+	"golang.org/x/net/http2"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/tap"
+
+	"github.com/parley-gateway/parley/server/admission"
+)
+
+// ConnAges knows the connections of the gRPC listener and their ages. The library renews connections after an age, so that
+// callers spread over replicas that were added; a stream that is still open then has a time of grace to end. The library cuts it
+// after that, so it is ended with its token a little before.
+type ConnAges struct {
+	age, grace time.Duration
+	patience   time.Duration // until the message of a call must have come
+	bounds     *admission.Connections
+
+	mu    sync.Mutex
+	conns map[string]*conn // by the address of the other side
+}
+
+// NewConnAges makes the ages of connections. Patience is how long the message of a call may take to come.
+func NewConnAges(age, grace, patience time.Duration, bounds *admission.Connections) *ConnAges {
+	return &ConnAges{age: age, grace: grace, patience: patience, bounds: bounds, conns: make(map[string]*conn)}
+}
+
+// Credentials notes the connections that shake hands with the inner ones.
+func (a *ConnAges) Credentials(inner credentials.TransportCredentials) credentials.TransportCredentials {
+	return &connCredentials{inner, a}
+}
+
+type connCredentials struct {
+	credentials.TransportCredentials
+
+	ages *ConnAges
+}
+
+// ServerHandshake also notes the connection, which its wrapper forgets when it is closed. The connection below is left as it
+// is, because the library sets options on its socket.
+func (c *connCredentials) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	bound := c.ages.bounds.Enter(raw.RemoteAddr(), func() { _ = raw.Close() })
+	handshaken, info, err := c.TransportCredentials.ServerHandshake(raw)
+	if err != nil {
+		bound.Leave()
+		return nil, nil, err
+	}
+	c.ages.mu.Lock()
+	defer c.ages.mu.Unlock()
+	known := newConn(handshaken, raw, c.ages, bound)
+	c.ages.conns[handshaken.RemoteAddr().String()] = known
+	return known, info, nil
+}
+
+// Clone implements credentials.TransportCredentials.
+func (c *connCredentials) Clone() credentials.TransportCredentials {
+	return c.ages.Credentials(c.TransportCredentials.Clone())
+}
+
+// conn is one connection. It reads the headers of the frames that pass, which tell when the last byte of an answer is out:
+// the library does not.
+type conn struct {
+	net.Conn
+
+	raw    net.Conn // below TLS
+	ages   *ConnAges
+	bound  *admission.Connection
+	opened time.Time
+	gone   sync.Once
+
+	reader  *bufio.Reader // the library has none of its own, so that it has read no frame beyond the one it looks at
+	in, out frames
+	latest  uint32 // the stream of the last headers that came; read and written by the goroutine that reads
+
+	mu     sync.Mutex
+	closed bool
+	holds  map[uint32]*Hold // of the streams whose end is not out
+	caller string           // who called first; empty = nobody yet
+	shared bool             // by several callers, as behind a proxy
+}
+
+// readRoom is the size of the buffer of what comes; requests are small.
+const readRoom = 8 << 10
+
+func newConn(inner, raw net.Conn, ages *ConnAges, bound *admission.Connection) *conn {
+	c := &conn{
+		Conn: inner, raw: raw, ages: ages, bound: bound, opened: time.Now(),
+		reader: bufio.NewReaderSize(inner, readRoom), holds: make(map[uint32]*Hold),
+	}
+	c.in = frames{skip: len(http2.ClientPreface), seen: func(kind http2.FrameType, _ http2.Flags, stream uint32) {
+		if kind == http2.FrameHeaders {
+			c.latest = stream
+		}
+		if kind == http2.FrameRSTStream {
+			c.end(stream)
+		}
+	}}
+	c.out = frames{seen: func(kind http2.FrameType, flags http2.Flags, stream uint32) {
+		if kind == http2.FrameRSTStream || kind == http2.FrameHeaders && flags.Has(http2.FlagHeadersEndStream) {
+			c.end(stream)
+		}
+	}}
+	return c
+}
+
+// Read implements net.Conn.
+func (c *conn) Read(p []byte) (int, error) {
+	n, err := c.reader.Read(p)
+	c.in.pass(p[:n])
+	return n, err
+}
+
+// Write implements net.Conn.
+func (c *conn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	c.out.pass(p[:n])
+	return n, err
+}
+
+// begin notes a stream that begins. It is called by the goroutine that reads, so that no end of the stream is missed.
+func (c *conn) begin(stream uint32) *Hold {
+	k := &Hold{conn: c}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if k.sent = c.closed; !c.closed {
+		c.holds[stream] = k
+	}
+	return k
+}
+
+// end notes that nothing on a stream is still to be written.
+func (c *conn) end(stream uint32) {
+	c.mu.Lock()
+	k := c.holds[stream]
+	delete(c.holds, stream)
+	c.mu.Unlock()
+	if k != nil {
+		k.out()
+	}
+}
+
+// noteCaller notes who calls over the connection.
+func (c *conn) noteCaller(caller string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.caller == "" {
+		c.caller = caller
+	}
+	c.shared = c.shared || c.caller != caller
+}
+
+func (c *conn) isShared() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.shared
+}
+
+// Close forgets the connection; its address may be another's afterwards. Nothing more of its answers is written.
+func (c *conn) Close() error {
+	c.gone.Do(func() {
+		c.bound.Leave()
+		c.ages.mu.Lock()
+		delete(c.ages.conns, c.RemoteAddr().String())
+		c.ages.mu.Unlock()
+		c.mu.Lock()
+		holds := c.holds
+		c.holds, c.closed = nil, true
+		c.mu.Unlock()
+		for _, k := range holds {
+			k.out()
+		}
+	})
+	return c.Conn.Close()
+}
+
+// hangUp breaks the connection, without a word that would wait for the other side.
+func (c *conn) hangUp() { _ = c.raw.Close() }
+
+// connOf is the connection of a call; nil for calls of the REST face.
+func (a *ConnAges) connOf(ctx context.Context) *conn {
+	p, ok := peer.FromContext(ctx)
+	if !ok || p.Addr == nil {
+		return nil
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.conns[p.Addr.String()]
+}
+
+// Tap notes each call when its headers are there. What the server does not know is answered at once and holds nothing.
+func (a *ConnAges) Tap(known func(method string) bool) tap.ServerInHandle {
+	return func(ctx context.Context, info *tap.Info) (context.Context, error) {
+		if !known(info.FullMethodName) {
+			return ctx, nil
+		}
+		of := a.connOf(ctx)
+		if of == nil {
+			return ctx, nil
+		}
+		// The library calls this when it has read these headers and nothing behind them.
+		return of.bound.Begin(context.WithValue(ctx, holdKey{}, of.begin(of.latest)), a.patience), nil
+	}
+}
+
+// endBeforeCut ends a stream before its connection is cut; the result calls that off. Those of the REST face have no such bound.
+func (a *ConnAges) endBeforeCut(hold *Hold, closer *StreamCloser) (release func()) {
+	if hold == nil || hold.conn == nil {
+		return func() {}
+	}
+	// The library varies the age by a tenth.
+	left := time.Until(hold.conn.opened.Add(a.age - a.age/10 + a.grace - a.grace/10))
+	timer := time.AfterFunc(left, func() { closer.stop(ErrStreamEnded("the connection has reached its age")) })
+	return func() { timer.Stop() }
+}

@@ -1,0 +1,131 @@
+package lifetime
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// Hold is what a call holds until the last byte of its answer is out: its place, and what it counts for.
+type Hold struct {
+	// Cut makes the answer of a call over REST be written no further; nil = it cannot be cut. It is not called once the call
+	// has ended.
+	Cut  func()
+	conn *conn // of a call over gRPC
+
+	mu       sync.Mutex
+	ends     []func()
+	room     [2]func() // of ends
+	answered bool      // the method has answered
+	sent     bool      // nothing of the answer is still to be written
+	over     bool
+	late     *time.Timer
+}
+
+// OnEnd has a function run at the end.
+func (h *Hold) OnEnd(end func()) {
+	h.mu.Lock()
+	if !h.over {
+		if h.ends == nil {
+			h.ends = h.room[:0]
+		}
+		h.ends = append(h.ends, end)
+		end = func() {}
+	}
+	h.mu.Unlock()
+	end()
+}
+
+// End gives everything back. It may be called more than once.
+func (h *Hold) End() {
+	h.mu.Lock()
+	ends := h.ends
+	h.ends, h.over = nil, true
+	if h.late != nil {
+		h.late.Stop()
+	}
+	h.mu.Unlock()
+	for _, end := range ends {
+		end()
+	}
+}
+
+// EndSoon ends what is held soon: an answer that nobody has read a moment later is given up. Over gRPC its connection goes with
+// it, since the library cannot take back what it has queued.
+func (h *Hold) EndSoon() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case h.over:
+	case h.late == nil:
+		h.late = time.AfterFunc(closeWithin, h.giveUp)
+	default:
+		h.late.Reset(closeWithin)
+	}
+}
+
+// giveUp makes an answer be written no further, and looks again, since the method may not have answered yet. On a connection
+// that several callers share the answer stays queued, and only its place is given back.
+func (h *Hold) giveUp() {
+	h.mu.Lock()
+	if h.over {
+		h.mu.Unlock()
+		return
+	}
+	h.late.Reset(closeWithin)
+	answered := h.answered
+	if answered && h.conn == nil && h.Cut != nil {
+		h.Cut()
+	}
+	h.mu.Unlock()
+	switch {
+	case !answered || h.conn == nil:
+	case h.conn.isShared():
+		h.End()
+	default:
+		h.conn.hangUp()
+	}
+}
+
+// Answered notes that the method has answered. A reader who takes nothing for so long is given up.
+func (h *Hold) Answered(stall time.Duration) {
+	h.mu.Lock()
+	h.answered = true
+	sent := h.sent
+	if !h.over && h.late == nil && stall > 0 {
+		h.late = time.AfterFunc(stall, h.giveUp)
+	}
+	h.mu.Unlock()
+	if sent {
+		h.End()
+	}
+}
+
+// out notes that nothing of the answer is still to be written: its last byte is out, or its reader is gone.
+func (h *Hold) out() {
+	h.mu.Lock()
+	h.sent = true
+	answered := h.answered
+	h.mu.Unlock()
+	if answered {
+		h.End()
+	}
+}
+
+type holdKey struct{}
+
+// HoldFromContext is what the connection of a call over gRPC has begun for it; nil over REST.
+func HoldFromContext(ctx context.Context) *Hold {
+	h, _ := ctx.Value(holdKey{}).(*Hold)
+	return h
+}
+
+// Tracked reports whether a connection over gRPC tells when the answer is out.
+func (h *Hold) Tracked() bool { return h.conn != nil }
+
+// NoteCaller tells the connection who calls over it, if there is one.
+func (h *Hold) NoteCaller(caller string) {
+	if h != nil && h.conn != nil {
+		h.conn.noteCaller(caller)
+	}
+}

@@ -1,0 +1,40 @@
+package lifetime
+
+import parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+
+// Frame is a frame of one of the streams of frames.
+type Frame interface {
+	GetCheckpoint() *parleyv1.Checkpoint
+	GetSummary() *parleyv1.Summary
+	GetNotice() *parleyv1.Notice
+}
+
+// Part is the kind of a part of a stream.
+type Part int
+
+// Kinds of parts.
+const (
+	// Content is a part with content: a batch, or a chunk of a download.
+	Content Part = iota
+	// Notice, Checkpoint and Summary are the other frames.
+	Notice
+	Checkpoint
+	Summary
+)
+
+// PartOf returns the kind of a message of a stream.
+func PartOf(message any) Part {
+	frame, ok := message.(Frame)
+	switch {
+	case !ok:
+		return Content
+	case frame.GetSummary() != nil:
+		return Summary
+	case frame.GetCheckpoint() != nil:
+		return Checkpoint
+	case frame.GetNotice() != nil:
+		return Notice
+	default:
+		return Content
+	}
+}

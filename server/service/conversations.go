@@ -1,0 +1,136 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"google.golang.org/grpc"
+
+	"github.com/parley-gateway/parley/eventwire/view"
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/resource"
+	"github.com/parley-gateway/parley/server/apierror"
+	"github.com/parley-gateway/parley/server/callinfo"
+	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline/query"
+)
+
+// conversations is the ConversationService.
+type conversations struct {
+	parleyv1.UnimplementedConversationServiceServer
+
+	*Services
+}
+
+var _ parleyv1.ConversationServiceServer = (*conversations)(nil)
+
+// ListConversations answers one page.
+func (c *conversations) ListConversations(ctx context.Context, req *parleyv1.ListConversationsRequest) (*parleyv1.ListConversationsResponse, error) {
+	target, q, err := c.prepare(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := c.engine.ListConversations(ctx, target.sources, q, req.GetPageToken(), pageSize(req.GetPageSize()))
+	if err != nil {
+		return nil, err
+	}
+	callinfo.FromContext(ctx).Handed.List(len(answer.GetConversations()), answer.GetComplete())
+	return answer, nil
+}
+
+// StreamConversations sends all frames.
+func (c *conversations) StreamConversations(req *parleyv1.StreamConversationsRequest, stream grpc.ServerStreamingServer[parleyv1.StreamConversationsResponse]) error {
+	target, q, err := c.prepare(stream.Context(), req)
+	if err != nil {
+		return err
+	}
+	q.Reconnect = callinfo.FromContext(stream.Context()).Reconnecting()
+	rows := func(frame *parleyv1.StreamConversationsResponse) int { return len(frame.GetBatch().GetConversations()) }
+	return run(c.streams, stream, target, rows, func(ctx context.Context, out *sender[parleyv1.StreamConversationsResponse, *parleyv1.StreamConversationsResponse]) error {
+		return c.engine.StreamConversations(ctx, target.sources, q, req.GetResumeToken(), out.frame)
+	})
+}
+
+// conversationsAsked is what ListConversationsRequest and StreamConversationsRequest have in common.
+type conversationsRequest interface {
+	shapedRequest
+
+	GetParent() string
+}
+
+func (c *conversations) prepare(ctx context.Context, req conversationsRequest) (*callTarget, query.Conversations, error) {
+	var q query.Conversations
+	user, err := resource.ParseUser(req.GetParent())
+	if err != nil {
+		return nil, q, err
+	}
+	if q.ByLastMessage, err = byLastMessage(req.GetOrderBy()); err != nil {
+		return nil, q, err
+	}
+	target, err := c.access.authorizeUser(ctx, fieldParent, user, accessScope{
+		sources: []parleyv1.Source{parleyv1.Source_SOURCE_CONVERSATION}, view: viewOr(req.GetView(), parleyv1.EventView_EVENT_VIEW_BASIC),
+	})
+	if err != nil {
+		return nil, q, err
+	}
+	if err := errors.Join(target.noWildcard(fieldParent), target.available(parleyv1.Source_SOURCE_CONVERSATION)); err != nil {
+		return nil, q, err
+	}
+	q.Caller, q.Tenant, q.Fingerprint = target.binding()
+	q.Owner, q.User = target.owner, target.user
+	q.View, q.Filter, q.Narrow = req.GetView(), req.GetFilter(), !target.allUsers
+	return target, q, nil
+}
+
+// GetConversation reads one chat.
+func (c *conversations) GetConversation(ctx context.Context, req *parleyv1.GetConversationRequest) (*parleyv1.Conversation, error) {
+	user, id, err := resource.ParseConversation(req.GetName())
+	if err != nil {
+		return nil, err
+	}
+	target, err := c.access.authorizeUser(ctx, fieldName, user, accessScope{
+		sources: []parleyv1.Source{parleyv1.Source_SOURCE_CONVERSATION}, view: viewOr(req.GetView(), parleyv1.EventView_EVENT_VIEW_FULL),
+		conversation: true,
+	})
+	if err != nil {
+		return nil, err
+	}
+	found, err := target.conversation(ctx, fieldName, id)
+	if err != nil {
+		return nil, err
+	}
+	shown, ok := view.Apply(found, viewOr(req.GetView(), parleyv1.EventView_EVENT_VIEW_FULL)).(*parleyv1.Conversation)
+	if !ok {
+		return nil, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_INTERNAL)
+	}
+	callinfo.FromContext(ctx).Handed.Rows++
+	return shown, nil
+}
+
+// conversation reads a chat that the user is a member of; it is also the proof of membership.
+func (t *callTarget) conversation(ctx context.Context, field, id string) (*parleyv1.Conversation, error) {
+	const src = parleyv1.Source_SOURCE_CONVERSATION
+	if err := t.noWildcard(field); err != nil {
+		return nil, err
+	}
+	if err := t.available(src); err != nil {
+		return nil, err
+	}
+	if t.sources.Conversations == nil {
+		return nil, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD)
+	}
+	found, err := t.sources.Conversations.Conversation(ctx, t.owner, t.user, id)
+	if t.notIn(err) {
+		return nil, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_NOT_FOUND)
+	}
+	if isKind(err, graphclient.KindNotFound) && !strings.Contains(id, "@") && !source.EveryUserHas(id) {
+		// Every id of a chat has an @; sessions and calls are named by ids without one.
+		return nil, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_CONVERSATION_HAS_NO_CHAT)
+	}
+	if err != nil {
+		return nil, apierror.WithSource(src, err)
+	}
+	return found, nil
+}

@@ -1,0 +1,71 @@
+package service
+
+import (
+	"context"
+	"io"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/query"
+)
+
+// EventEngine answers for events; *timeline.Engine is one.
+type EventEngine interface {
+	// PageEvents returns one page behind token, or the first.
+	PageEvents(ctx context.Context, src query.Sources, req query.Events, token string, pageSize int) (*timeline.Page, error)
+	// StreamEvents emits all frames behind token. An error of emit ends the stream.
+	StreamEvents(ctx context.Context, src query.Sources, req query.Events, token string, emit func(*parleyv1.StreamEventsResponse) error) error
+}
+
+// ConversationEngine answers for conversations; *timeline.Engine is one.
+type ConversationEngine interface {
+	// ListConversations returns one page behind token, or the first.
+	ListConversations(ctx context.Context, src query.Sources, req query.Conversations, token string, pageSize int) (*parleyv1.ListConversationsResponse, error)
+	// StreamConversations emits all frames behind token.
+	StreamConversations(ctx context.Context, src query.Sources, req query.Conversations, token string, emit func(*parleyv1.StreamConversationsResponse) error) error
+}
+
+// TenantEngine answers for what belongs to the whole tenant: the usage report and the users; *timeline.Engine is one.
+type TenantEngine interface {
+	// ListCopilotUsage returns one page behind token, or the first.
+	ListCopilotUsage(ctx context.Context, src query.Sources, req query.Usage, token string, pageSize int) (*parleyv1.ListCopilotUsageResponse, error)
+	// StreamCopilotUsage emits all frames behind token.
+	StreamCopilotUsage(ctx context.Context, src query.Sources, req query.Usage, token string, emit func(*parleyv1.StreamCopilotUsageResponse) error) error
+	// ListUsers returns one page behind token, or the first.
+	ListUsers(ctx context.Context, src query.Sources, req query.Users, token string, pageSize int) (*parleyv1.ListUsersResponse, error)
+}
+
+// Engine answers lists and streams; *timeline.Engine is one.
+type Engine interface {
+	EventEngine
+	ConversationEngine
+	TenantEngine
+}
+
+// ReportDownloader opens the usage report as CSV; *source.Usage is one.
+type ReportDownloader interface {
+	// Download returns the report and its media type. The caller closes it.
+	Download(ctx context.Context, q source.UsageQuery) (io.ReadCloser, string, error)
+}
+
+var (
+	_ Engine           = (*timeline.Engine)(nil)
+	_ ReportDownloader = (*source.Usage)(nil)
+)
+
+// Tenant is one Microsoft 365 tenant as the server sees it.
+type Tenant struct {
+	// ID is the Entra tenant id; cursors are bound to it.
+	ID string
+	// Sources read through the cache. Users may be nil: user principal names are then passed on as they are.
+	Sources query.Sources
+	// Reports downloads the usage report; nil where there is none.
+	Reports ReportDownloader
+	// Application is the client id that Graph is asked with, for audit records; empty where there is none.
+	Application string
+	// Delegates asks Graph on behalf of users; nil where the credential cannot.
+	Delegates Delegates
+	// Unavailable are sources that the tenant's cloud lacks, with the state to report.
+	Unavailable map[parleyv1.Source]parleyv1.SourceState
+}

@@ -1,0 +1,79 @@
+package service
+
+import (
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/server/apierror"
+	"github.com/parley-gateway/parley/timeline/query"
+)
+
+const (
+	defaultPage = 50
+	maxPage     = 1000
+)
+
+// pageSize applies the rules of page_size; negative ones are refused by validation.
+func pageSize(size int32) int {
+	switch {
+	case size <= 0:
+		return defaultPage
+	case size > maxPage:
+		return maxPage
+	default:
+		return int(size)
+	}
+}
+
+// instant reads an optional time; absent is the zero time.
+func instant(field string, t *timestamppb.Timestamp) (time.Time, error) {
+	if t == nil {
+		return time.Time{}, nil
+	}
+	if !t.IsValid() {
+		return time.Time{}, apierror.Invalid(field, "is not a time in the years 1 to 9999")
+	}
+	at := t.AsTime()
+	if at.IsZero() {
+		// The first instant of all: as a bound it is the same as the next one, and zero means absent below.
+		at = at.Add(time.Nanosecond)
+	}
+	return at, nil
+}
+
+// eventOrder reads order_by of event requests.
+func eventOrder(text string) (query.Order, error) {
+	switch strings.Join(strings.Fields(text), " ") {
+	case "", "event_time", "event_time asc":
+		return query.EventTime, nil
+	case "event_time desc":
+		return query.EventTimeDesc, nil
+	case "create_time desc":
+		return query.CreateTimeDesc, nil
+	default:
+		return 0, apierror.Invalid("order_by", "must be `event_time`, `event_time desc` or, below a conversation, `create_time desc`")
+	}
+}
+
+// byLastMessage reads order_by of conversation requests.
+func byLastMessage(text string) (bool, error) {
+	switch strings.Join(strings.Fields(text), " ") {
+	case "":
+		return false, nil
+	case "last_message_time desc":
+		return true, nil
+	default:
+		return false, apierror.Invalid("order_by", "must be `last_message_time desc` or absent")
+	}
+}
+
+// viewOr returns the view of a request, or the default of its method.
+func viewOr(view, absent parleyv1.EventView) parleyv1.EventView {
+	if view == parleyv1.EventView_EVENT_VIEW_UNSPECIFIED {
+		return absent
+	}
+	return view
+}

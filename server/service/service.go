@@ -1,0 +1,50 @@
+// Package service answers the methods of the API. A call is authorized once, before anything of it is read, and on record from
+// then on.
+package service
+
+import (
+	"google.golang.org/grpc"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/server/audit"
+	"github.com/parley-gateway/parley/server/authz"
+	"github.com/parley-gateway/parley/server/lifetime"
+	"github.com/parley-gateway/parley/server/metrics"
+)
+
+// Config is what the services depend on.
+type Config struct {
+	// Engine answers lists and streams.
+	Engine Engine
+	// Tenants are the tenants by alias; at least one.
+	Tenants map[string]*Tenant
+	// Policy decides what callers may read.
+	Policy authz.Source
+	// Audit records who reads what; nil = nothing is recorded.
+	Audit *audit.Log
+	// Streams ends streams, and Metrics counts those that are not complete.
+	Streams *lifetime.Streams
+	Metrics *metrics.Metrics
+}
+
+// Services are the services of the API.
+type Services struct {
+	engine  Engine
+	access  *authorizer
+	streams *streams
+}
+
+// New makes the services.
+func New(cfg *Config) *Services {
+	return &Services{
+		engine: cfg.Engine, access: &authorizer{cfg.Tenants, cfg.Policy, cfg.Audit}, streams: &streams{cfg.Streams, cfg.Metrics},
+	}
+}
+
+// Register puts the services behind a protocol.
+func (s *Services) Register(protocol grpc.ServiceRegistrar) {
+	parleyv1.RegisterConversationServiceServer(protocol, &conversations{Services: s})
+	protocol.RegisterService(eventService(), &events{Services: s})
+	parleyv1.RegisterCopilotUsageServiceServer(protocol, &usage{Services: s})
+	parleyv1.RegisterUserServiceServer(protocol, &users{Services: s})
+}

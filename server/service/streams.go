@@ -1,0 +1,112 @@
+package service
+
+import (
+	"context"
+	"strings"
+
+	"google.golang.org/grpc"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/server/apierror"
+	"github.com/parley-gateway/parley/server/callinfo"
+	"github.com/parley-gateway/parley/server/lifetime"
+	"github.com/parley-gateway/parley/server/metrics"
+	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline/query"
+)
+
+// streams are what all streams have in common: when they end, and what is counted of them.
+type streams struct {
+	lifetime *lifetime.Streams
+	metrics  *metrics.Metrics
+}
+
+// watch returns the context of a stream that ends when it must; see lifetime.Streams.
+func (s *streams) watch(ctx context.Context) (_ context.Context, closer *lifetime.StreamCloser, release func()) {
+	info := callinfo.FromContext(ctx)
+	return s.lifetime.Watch(source.WithPriority(ctx, source.Background), info.CutStream, info.Hold, info.Eviction)
+}
+
+// frameOf is a frame of a stream of F.
+type frameOf[F any] interface {
+	*F
+	lifetime.Frame
+}
+
+// sender sends the frames of one stream, and notes in the call what it hands out.
+type sender[F any, P frameOf[F]] struct {
+	stream grpc.ServerStreamingServer[F]
+	info   *callinfo.Info
+	target *callTarget
+	closer *lifetime.StreamCloser
+	shared *streams
+	rows   func(frame P) int // of a batch
+}
+
+// run sends the frames that produce hands to the sender, in the background priority, until it ends or the server stops. The
+// token of the last checkpoint goes with every error, unless there was none: the token that the caller went on from is theirs
+// already.
+func run[F any, P frameOf[F]](
+	s *streams, stream grpc.ServerStreamingServer[F], target *callTarget, rows func(frame P) int, produce func(context.Context, *sender[F, P]) error,
+) error {
+	ctx, closer, release := s.watch(stream.Context())
+	defer release()
+	err := closer.Result(produce(ctx, &sender[F, P]{stream, callinfo.FromContext(ctx), target, closer, s, rows}))
+	if err != nil {
+		s.metrics.StreamIncomplete("all", apierror.Reason(apierror.FromError(err)))
+	}
+	return err
+}
+
+// frame sends one frame.
+func (s *sender[F, P]) frame(frame P) error {
+	part, token := lifetime.PartOf(frame), frame.GetCheckpoint().GetResumeToken()
+	summary := frame.GetSummary()
+	if part == lifetime.Summary {
+		token = summary.GetResumeToken()
+		explain(s.target, summary.GetSources())
+		s.shared.countIncomplete(summary)
+	}
+	return s.closer.SendFrame(part, token, func() error {
+		if err := s.stream.Send(frame); err != nil {
+			return err
+		}
+		s.info.Handed.Rows += int64(s.rows(frame))
+		if part == lifetime.Summary {
+			s.info.Handed.SetComplete(summary.GetComplete())
+		}
+		return nil
+	})
+}
+
+// batch sends a batch of encoded events, which is a frame itself.
+func (s *sender[F, P]) batch(batch *query.Batch) error {
+	return s.closer.SendFrame(lifetime.Content, "", func() error {
+		if err := s.stream.SendMsg(batch); err != nil {
+			return err
+		}
+		s.info.Handed.Rows += int64(batch.Count)
+		return nil
+	})
+}
+
+// countIncomplete counts the sources that keep a summary from being complete.
+func (s *streams) countIncomplete(summary *parleyv1.Summary) {
+	if summary.GetComplete() {
+		return
+	}
+	for _, report := range summary.GetSources() {
+		label := strings.ToLower(strings.TrimPrefix(report.GetSource().String(), "SOURCE_"))
+		if report.GetState() != parleyv1.SourceState_SOURCE_STATE_READ {
+			s.metrics.StreamIncomplete(label, report.GetReason())
+			continue
+		}
+		seen := make(map[string]bool)
+		for _, gap := range report.GetGaps() {
+			if !seen[gap.GetReason()] {
+				seen[gap.GetReason()] = true
+				s.metrics.StreamIncomplete(label, gap.GetReason())
+			}
+		}
+	}
+}

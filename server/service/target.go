@@ -1,0 +1,166 @@
+package service
+
+import (
+	"context"
+	"errors"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/resource"
+	"github.com/parley-gateway/parley/server/apierror"
+	"github.com/parley-gateway/parley/server/authn"
+	"github.com/parley-gateway/parley/server/authz"
+	"github.com/parley-gateway/parley/server/callinfo"
+	"github.com/parley-gateway/parley/timeline/query"
+)
+
+const (
+	me          = "me"
+	fieldParent = "parent"
+	fieldName   = "name"
+)
+
+// callTarget is what one call reads: in which tenant, whose data, and as whom Graph is asked.
+type callTarget struct {
+	caller   *authn.Caller
+	callerID string
+	scope    accessScope
+	// request is the question to the policy. Its user is set step by step.
+	request authz.Request
+
+	alias         string
+	tenant        *Tenant
+	unknownTenant bool // the caller named one that the deployment does not have
+
+	// sources and reports are what Graph is asked through: the tenant's, or those of the caller on whose behalf it is asked.
+	// They are empty until the call is allowed.
+	sources  query.Sources
+	reports  ReportDownloader
+	onBehalf bool
+	// allUsers is set where the deciding rule is not narrower than all users.
+	allUsers bool
+	// owner is the user segment of names: an object id, a user principal name that could not be resolved, or "-".
+	owner string
+	// user is whom Graph is asked about; empty for the whole tenant.
+	user string
+	// unresolved is set where Graph refused to tell the object id behind a user principal name.
+	unresolved bool
+
+	sourceNames [4]string // room for the record of the call
+}
+
+// target resolves the tenant of a call: the one that the caller names, the only one there is, or the only one that the policy
+// allows the caller anything of.
+func (z *authorizer) target(ctx context.Context, scope accessScope) (*callTarget, error) {
+	info := callinfo.FromContext(ctx)
+	target := &callTarget{caller: info.Caller, callerID: info.CallerID, scope: scope, tenant: &noTenant}
+	target.request = authz.Request{RPC: info.RPC, Sources: scope.sources, View: scope.view, Conversation: scope.conversation}
+	alias := callinfo.Header(ctx, callinfo.HeaderTenant)
+	if alias == "" {
+		var err error
+		if alias, err = z.defaultTenant(ctx, target); err != nil {
+			return nil, err
+		}
+	}
+	only := len(z.tenants) == 1
+	if tenant, ok := z.tenants[alias]; ok {
+		info.Tenant = alias
+		target.alias, target.tenant = alias, tenant
+		target.request.Tenant = authz.Tenant{Alias: alias, ID: tenant.ID, Only: only}
+		return target, nil
+	}
+	// The policy decides of it as of one that the caller may not read: who may not does not learn which there are.
+	target.unknownTenant = true
+	return target, nil
+}
+
+// noTenant is the tenant of calls whose tenant is not known.
+var noTenant Tenant
+
+// defaultTenant is the alias of the tenant of a caller who names none.
+func (z *authorizer) defaultTenant(ctx context.Context, target *callTarget) (string, error) {
+	if len(z.tenants) == 1 {
+		for alias := range z.tenants {
+			return alias, nil
+		}
+	}
+	known := make([]authz.Tenant, 0, len(z.tenants))
+	for alias, tenant := range z.tenants {
+		known = append(known, authz.Tenant{Alias: alias, ID: tenant.ID})
+	}
+	rules := z.policy.Current()
+	switch allowed := rules.Tenants(target.caller, known); len(allowed) {
+	case 0:
+		return "", z.denied(ctx, target, authz.Decision{Digest: rules.Digest()})
+	case 1:
+		return allowed[0], nil
+	default:
+		return "", errTenant()
+	}
+}
+
+// resolve returns the object id behind a user principal name; the name itself where Graph refuses to tell.
+func (t *callTarget) resolve(ctx context.Context, upn string) (string, error) {
+	if t.tenant.Sources.Users == nil {
+		t.unresolved = true
+		return upn, nil
+	}
+	id, err := t.tenant.Sources.Users.UserID(ctx, upn)
+	switch {
+	case err == nil:
+		return id, nil
+	case denied(err):
+		t.unresolved = true
+		return upn, nil
+	default:
+		return "", apierror.WithSource(parleyv1.Source_SOURCE_USER, err)
+	}
+}
+
+func errTenant() error {
+	return apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_TENANT_REQUIRED).WithField(callinfo.HeaderTenant)
+}
+
+// noWildcard refuses `users/-` where it has no meaning.
+func (t *callTarget) noWildcard(field string) error {
+	if t.owner == resource.AnyUser {
+		return apierror.Invalid(field, "`users/-` holds call records only; name a user")
+	}
+	return nil
+}
+
+// available refuses a source that the tenant's cloud lacks; Graph is not asked.
+func (t *callTarget) available(src parleyv1.Source) error {
+	if _, lacking := t.tenant.Unavailable[src]; lacking {
+		return apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD)
+	}
+	return nil
+}
+
+// binding is what cursors are bound to beside the request; permission is empty for the application's.
+func (t *callTarget) binding() (caller, tenant, permission string) {
+	tenant = t.tenant.ID
+	if tenant == "" {
+		tenant = t.alias
+	}
+	if t.onBehalf {
+		permission = authz.PermissionName(true)
+	}
+	return t.callerID, tenant, permission
+}
+
+func errUserID(field string) error {
+	return apierror.New(parleyv1.ErrorReason_ERROR_REASON_USER_ID_REQUIRED,
+		"call records are found by object id, and Graph refuses to look this user up; name the user by object id, or other sources").WithField(field)
+}
+
+// denied says that Graph does not let the application read what was asked for.
+func denied(err error) bool {
+	graph, ok := errors.AsType[*graphclient.Error](err)
+	return ok && graph.Kind.Denied()
+}
+
+func isKind(err error, kind graphclient.Kind) bool {
+	var graph *graphclient.Error
+	return errors.As(err, &graph) && graph.Kind == kind
+}

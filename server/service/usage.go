@@ -1,0 +1,150 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"google.golang.org/genproto/googleapis/api/httpbody"
+	"google.golang.org/grpc"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/server/apierror"
+	"github.com/parley-gateway/parley/server/callinfo"
+	"github.com/parley-gateway/parley/server/lifetime"
+	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline/query"
+)
+
+// maxChunk is the largest chunk of a download, in bytes.
+const maxChunk = 64 << 10
+
+// usage is the CopilotUsageService.
+type usage struct {
+	parleyv1.UnimplementedCopilotUsageServiceServer
+
+	*Services
+}
+
+var _ parleyv1.CopilotUsageServiceServer = (*usage)(nil)
+
+// ListCopilotUsage answers one page.
+func (u *usage) ListCopilotUsage(ctx context.Context, req *parleyv1.ListCopilotUsageRequest) (*parleyv1.ListCopilotUsageResponse, error) {
+	target, q, err := u.prepare(ctx, req, req.GetFilter())
+	if err != nil {
+		return nil, err
+	}
+	answer, err := u.engine.ListCopilotUsage(ctx, target.sources, q, req.GetPageToken(), pageSize(req.GetPageSize()))
+	if err != nil {
+		return nil, err
+	}
+	callinfo.FromContext(ctx).Handed.List(len(answer.GetRows()), answer.GetComplete())
+	return answer, nil
+}
+
+// StreamCopilotUsage sends all frames.
+func (u *usage) StreamCopilotUsage(req *parleyv1.StreamCopilotUsageRequest, stream grpc.ServerStreamingServer[parleyv1.StreamCopilotUsageResponse]) error {
+	target, q, err := u.prepare(stream.Context(), req, req.GetFilter())
+	if err != nil {
+		return err
+	}
+	q.Reconnect = callinfo.FromContext(stream.Context()).Reconnecting()
+	rows := func(frame *parleyv1.StreamCopilotUsageResponse) int { return len(frame.GetBatch().GetRows()) }
+	return run(u.streams, stream, target, rows, func(ctx context.Context, out *sender[parleyv1.StreamCopilotUsageResponse, *parleyv1.StreamCopilotUsageResponse]) error {
+		return u.engine.StreamCopilotUsage(ctx, target.sources, q, req.GetResumeToken(), out.frame)
+	})
+}
+
+// usageAsked is what the three requests have in common.
+type usageRequest interface {
+	GetPeriod() string
+	GetVersion() string
+}
+
+func (u *usage) prepare(ctx context.Context, req usageRequest, filter string) (*callTarget, query.Usage, error) {
+	target, err := u.authorizeReport(ctx, req)
+	if err != nil {
+		return nil, query.Usage{}, err
+	}
+	q := query.Usage{Period: req.GetPeriod(), Version: req.GetVersion(), Filter: filter}
+	q.Caller, q.Tenant, q.Fingerprint = target.binding()
+	return target, q, nil
+}
+
+// authorizeReport authorizes a call for the report, and checks that the report exists in this form.
+func (u *usage) authorizeReport(ctx context.Context, req usageRequest) (*callTarget, error) {
+	target, err := u.access.authorize(ctx, accessScope{sources: []parleyv1.Source{parleyv1.Source_SOURCE_USAGE}})
+	if err != nil {
+		return nil, err
+	}
+	switch period, version := req.GetPeriod(), req.GetVersion(); {
+	case period == "D28" && version == "v1":
+		return nil, apierror.Invalid("period", "D28 exists in version v2 only")
+	case period == "D30" && version == "v2":
+		return nil, apierror.Invalid("period", "D30 exists in version v1 only; v2 has D28")
+	}
+	if err := target.available(parleyv1.Source_SOURCE_USAGE); err != nil {
+		return nil, err
+	}
+	return target, nil
+}
+
+// DownloadCopilotUsage sends the report's bytes as they come.
+func (u *usage) DownloadCopilotUsage(req *parleyv1.DownloadCopilotUsageRequest, stream grpc.ServerStreamingServer[httpbody.HttpBody]) error {
+	target, err := u.authorizeReport(stream.Context(), req)
+	if err != nil {
+		return err
+	}
+	if target.reports == nil {
+		return apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD)
+	}
+	ctx, closer, release := u.streams.watch(stream.Context())
+	defer release()
+	query := source.UsageQuery{Period: req.GetPeriod(), Version: req.GetVersion()}
+	body, mediaType, err := target.reports.Download(ctx, query)
+	if err != nil {
+		return closer.Result(apierror.WithSource(parleyv1.Source_SOURCE_USAGE, err))
+	}
+	err = sendChunks(stream, closer, body, mediaType)
+	if closed := body.Close(); err == nil && closed != nil {
+		err = fmt.Errorf("close report: %w", closed)
+	}
+	return closer.Result(apierror.WithSource(parleyv1.Source_SOURCE_USAGE, err))
+}
+
+// sendChunks sends a report in chunks; the first one, which may be empty, carries the media type.
+func sendChunks(stream grpc.ServerStreamingServer[httpbody.HttpBody], closer *lifetime.StreamCloser, body io.Reader, mediaType string) error {
+	for first := true; ; first = false {
+		// The message keeps its bytes until it is on the wire, so each chunk has its own.
+		chunk := make([]byte, maxChunk)
+		n, err := fill(body, chunk)
+		if n > 0 || first && errors.Is(err, io.EOF) {
+			message := &httpbody.HttpBody{Data: chunk[:n]}
+			if first {
+				message.ContentType = mediaType
+			}
+			if sent := closer.Send(func() error { return stream.Send(message) }); sent != nil {
+				return sent
+			}
+			callinfo.FromContext(stream.Context()).Handed.Bytes += int64(n)
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		}
+	}
+}
+
+// fill reads until the buffer is full or the reader fails. Unlike io.ReadFull it keeps the reader's own error, so that a
+// report which ends is told from one which was cut.
+func fill(r io.Reader, buf []byte) (n int, err error) {
+	for n < len(buf) && err == nil {
+		var read int
+		read, err = r.Read(buf[n:])
+		n += read
+	}
+	return n, err
+}
