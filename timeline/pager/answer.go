@@ -13,26 +13,28 @@ import (
 // shape says how the frames F of a stream of T are made.
 type shape[T proto.Message, F any] struct {
 	frame.Frames[F]
+
 	show  func(T) T
 	batch func([]T) F
 }
 
-// streamChain emits a whole chain. Errors are as StreamEvents says. It emits nothing where it reconnects with the token of a finished stream.
-func streamChain[T proto.Message, F any](ctx context.Context, c *chain[T], reconnect bool, sh shape[T, F], emit func(F) error) error {
-	if reconnect && c.at.Finished {
+// stream emits all rows of a pager as frames; its errors are those of frame.Stream. It emits nothing where a reader reconnects
+// with the token of a finished stream.
+func stream[T proto.Message, F any](ctx context.Context, p *pager[T], reconnect bool, s shape[T, F], emit func(F) error) error {
+	if reconnect && p.place.Finished {
 		return nil
 	}
-	defer c.close()
-	stream := frame.Stream[F]{
-		Rows: c, Batch: &chainBatch[T, F]{c: c, shape: sh, emit: emit}, Report: c, Frames: sh.Frames, Emit: emit,
-		Heartbeat: c.cfg.Heartbeat,
+	defer p.close()
+	frames := frame.Stream[F]{
+		Rows: p, Batch: &batch[T, F]{pager: p, shape: s, emit: emit}, Report: p, Frames: s.Frames, Emit: emit,
+		Heartbeat: p.cfg.Heartbeat,
 	}
-	return stream.Run(source.WithPriority(ctx, source.Background))
+	return frames.Run(source.WithPriority(ctx, source.Background))
 }
 
-// chainBatch is a batch of the rows of a chain.
-type chainBatch[T proto.Message, F any] struct {
-	c     *chain[T]
+// batch collects the rows of one frame.
+type batch[T proto.Message, F any] struct {
+	pager *pager[T]
 	shape shape[T, F]
 	emit  func(F) error
 	rows  []T
@@ -40,11 +42,11 @@ type chainBatch[T proto.Message, F any] struct {
 }
 
 // Size implements frame.Batch.
-func (b *chainBatch[T, F]) Size() int { return b.size }
+func (b *batch[T, F]) Size() int { return b.size }
 
 // Add implements frame.Batch.
-func (b *chainBatch[T, F]) Add() (frame.Fit, error) {
-	row, _ := b.c.head()
+func (b *batch[T, F]) Add() (frame.Fit, error) {
+	row, _ := b.pager.next()
 	shown := b.shape.show(row)
 	n := chunk.FramedSize(proto.Size(shown))
 	if b.size > 0 && b.size+n > frame.MaxBatch {
@@ -52,7 +54,7 @@ func (b *chainBatch[T, F]) Add() (frame.Fit, error) {
 	}
 	b.rows = append(b.rows, shown)
 	b.size += n
-	b.c.take()
+	b.pager.deliver()
 	if b.size >= frame.TargetBatch {
 		return frame.Full, nil
 	}
@@ -60,63 +62,63 @@ func (b *chainBatch[T, F]) Add() (frame.Fit, error) {
 }
 
 // Send implements frame.Batch.
-func (b *chainBatch[T, F]) Send() error {
+func (b *batch[T, F]) Send() error {
 	rows := b.rows
 	b.rows, b.size = nil, 0
 	return frame.Emit(b.emit, b.shape.batch(rows))
 }
 
-// chainPage is one List page of a chain.
-type chainPage[T proto.Message] struct {
-	c    *chain[T]
-	show func(T) T
-	most int // rows
-	size int // bytes
+// page collects the rows of a List.
+type page[T proto.Message] struct {
+	pager   *pager[T]
+	show    func(T) T
+	maxRows int
+	size    int // bytes
 
 	rows     []T
 	token    string
 	complete bool
 }
 
-// listChain fills one List page.
-func listChain[T proto.Message](ctx context.Context, l *Lister, c *chain[T], size int, show func(T) T) (*chainPage[T], error) {
+// list fills the page of a List.
+func list[T proto.Message](ctx context.Context, p *pager[T], size int, show func(T) T) (*page[T], error) {
 	size, err := frame.PageSize(size)
 	if err != nil {
 		return nil, err
 	}
-	soft, cancel := frame.ListContext(ctx, l.cfg.ListTime)
+	inTime, cancel := frame.ListContext(ctx, p.cfg.ListTime)
 	defer cancel()
-	page := &chainPage[T]{c: c, show: show, most: size, size: chunk.FrameRoom}
-	done, err := frame.Fill(soft, c, page)
+	filled := &page[T]{pager: p, show: show, maxRows: size, size: chunk.FrameRoom}
+	done, err := frame.Fill(inTime, p, filled)
 	if err == nil {
 		err = ctx.Err()
 	}
 	if err != nil {
 		return nil, err
 	}
-	page.complete = done && c.complete()
+	filled.complete = done && p.complete()
 	if !done {
-		if page.token, err = c.token(); err != nil {
+		if filled.token, err = p.token(); err != nil {
 			return nil, err
 		}
 	}
-	return page, nil
+	return filled, nil
 }
 
 // Empty implements frame.Page.
-func (p *chainPage[T]) Empty() bool { return len(p.rows) == 0 }
+func (p *page[T]) Empty() bool { return len(p.rows) == 0 }
 
-// Enough implements frame.Page. What is left of the page of Graph at hand is read on: it may be the end.
-func (p *chainPage[T]) Enough() bool {
-	return len(p.rows) >= p.most && p.c.page != nil && p.c.page.Next != ""
+// Enough implements frame.Page. The rest of Graph's page is looked through even behind a full page: it may be the end.
+func (p *page[T]) Enough() bool {
+	return len(p.rows) >= p.maxRows && p.pager.page != nil && p.pager.page.Next != ""
 }
 
 // Add implements frame.Page.
-func (p *chainPage[T]) Add() (bool, error) {
-	if len(p.rows) >= p.most {
+func (p *page[T]) Add() (bool, error) {
+	if len(p.rows) >= p.maxRows {
 		return false, nil
 	}
-	row, _ := p.c.head()
+	row, _ := p.pager.next()
 	shown := p.show(row)
 	n := chunk.FramedSize(proto.Size(shown))
 	if len(p.rows) > 0 && p.size+n > chunk.MaxFrame {
@@ -124,6 +126,6 @@ func (p *chainPage[T]) Add() (bool, error) {
 	}
 	p.size += n
 	p.rows = append(p.rows, shown)
-	p.c.take()
+	p.pager.deliver()
 	return true, nil
 }

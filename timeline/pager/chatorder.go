@@ -27,99 +27,95 @@ type chatPage = source.Page[*parleyv1.Conversation]
 // them as they are. Then the whole list is read and sorted here, and stands for the first page; a list that is too long for that
 // comes as Graph sends it, with a notice.
 type chatOrder struct {
-	chain *chain[*parleyv1.Conversation]
-	read  func(ctx context.Context, link string) (*chatPage, error)
-	told  bool
-	last  time.Time // of the oldest last message so far; zero = not known
+	graph   func(ctx context.Context, link string) (*chatPage, error)
+	noticed bool
+	last    time.Time // of the oldest last message so far; zero = not known
 }
 
-// page returns the first page, or the page behind a link of Graph.
-func (o *chatOrder) page(ctx context.Context, link string) (*chatPage, error) {
-	page, err := o.read(ctx, link)
+// read returns the first page, or the page behind a link of Graph.
+func (o *chatOrder) read(ctx context.Context, link string) (answer[*parleyv1.Conversation], error) {
+	page, err := o.graph(ctx, link)
 	if err != nil {
-		return nil, err
+		return single(page, err)
 	}
 	if link == "" {
 		o.last = time.Time{}
 	}
-	var kept bool
-	if o.last, kept = inOrder(page.Items, o.last); kept && !page.Unordered {
-		return page, nil
+	var ordered bool
+	if o.last, ordered = inOrder(page.Items, o.last); ordered && !page.Unordered {
+		return single(page, nil)
 	}
 	if link == "" {
-		whole, err := o.whole(ctx, page)
+		list, err := o.readAll(ctx, page)
 		if err != nil {
-			return nil, err
+			return answer[*parleyv1.Conversation]{}, err
 		}
-		if whole != nil {
-			return whole, nil
+		if list != nil {
+			return list.answer(page), nil
 		}
 	}
-	if !o.told {
-		o.told = true
-		o.chain.pending = append(o.chain.pending, &parleyv1.Notice{
-			Code: reasons.Code(parleyv1.NoticeCode_NOTICE_CODE_ORDER_NOT_KEPT), Source: o.chain.src,
+	unsorted, err := single(page, nil)
+	if !o.noticed {
+		o.noticed = true
+		unsorted.notice = &parleyv1.Notice{
+			Code: reasons.Code(parleyv1.NoticeCode_NOTICE_CODE_ORDER_NOT_KEPT), Source: parleyv1.Source_SOURCE_CONVERSATION,
 			Message: "Graph did not order the chats by their last message, and they could not be sorted here; they come as Graph sends them",
-		})
+		}
 	}
-	return page, nil
+	return unsorted, err
 }
 
-// whole reads the list to its end behind its first page and sorts it. It is nil for a list that cannot be sorted here: because it
+// readAll reads the list to its end behind its first page and sorts it. It is nil for a list that cannot be sorted here: because it
 // is too long, takes longer than the call has, breaks off, or does not tell when the last messages were written.
-func (o *chatOrder) whole(ctx context.Context, first *chatPage) (*chatPage, error) {
+func (o *chatOrder) readAll(ctx context.Context, first *chatPage) (*chatList, error) {
 	reading, cancel := context.WithCancel(ctx)
 	if deadline, ok := ctx.Deadline(); ok {
 		// A quarter of the time is left to answer with what there is.
 		reading, cancel = context.WithTimeout(ctx, time.Until(deadline)*3/4)
 	}
 	defer cancel()
-	list := newChatList(first)
-	links := links.Set{}
+	list := &chatList{}
+	list.add(first)
+	followed := links.Set{}
 	for page := first; page.Next != ""; {
-		if !list.timed || len(list.chats) > maxSortedChats || list.bytes > maxSortedBytes || !links.Add(page.Next) {
+		if !list.timed || len(list.chats) > maxSortedChats || list.bytes > maxSortedBytes || !followed.Add(page.Next) {
 			return nil, nil //nolint:nilnil // no list and no fault: the caller goes on without
 		}
 		var err error
-		if page, err = o.read(reading, page.Next); err != nil {
-			return nil, ctx.Err() // any other fault meets the chain again behind the first page, and is judged there
+		if page, err = o.graph(reading, page.Next); err != nil {
+			return nil, ctx.Err() // any other failure meets the pager again behind the first page, and is handled there
 		}
 		list.add(page)
 	}
 	if !list.timed && len(list.chats) > 1 {
 		return nil, nil //nolint:nilnil // as above
 	}
-	o.chain.at.Counts.Pages += int64(list.pages - 1)
-	o.chain.at.Counts.FromCache += int64(list.kept)
-	whole := *first
-	if whole.FromCache = list.kept == list.pages; whole.FromCache {
-		o.chain.at.Counts.FromCache-- // load counts the page
-	}
 	list.sort()
-	whole.Items, whole.Lazy, whole.Next, whole.Rows, whole.Requests = nil, list, "", len(list.chats), list.requests
-	return &whole, nil
+	return list, nil
 }
 
 // chatList is a list of chats that was read whole, each chat once. It hands them out in parts.
 type chatList struct {
-	chats                 []*parleyv1.Conversation
-	bytes                 int
-	timed                 bool // some chat tells when its last message was written
-	pages, kept, requests int
+	chats                   []*parleyv1.Conversation
+	bytes                   int
+	timed                   bool // some chat tells when its last message was written
+	pages, cached, requests int
 }
 
 var _ source.Rows[*parleyv1.Conversation] = (*chatList)(nil)
 
-func newChatList(first *chatPage) *chatList {
-	l := &chatList{}
-	l.add(first)
-	return l
+// answer is the list in place of its first page.
+func (l *chatList) answer(first *chatPage) answer[*parleyv1.Conversation] {
+	page := *first
+	page.FromCache = l.cached == l.pages
+	page.Items, page.Lazy, page.Next, page.Rows, page.Requests = nil, l, "", len(l.chats), l.requests
+	return answer[*parleyv1.Conversation]{Page: &page, pages: int64(l.pages), cached: int64(l.cached)}
 }
 
 func (l *chatList) add(page *chatPage) {
 	l.pages++
 	if page.FromCache {
-		l.kept++
+		l.cached++
 	} else {
 		l.requests += page.Requests
 	}

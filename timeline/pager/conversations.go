@@ -21,7 +21,8 @@ func showChat(v parleyv1.EventView) func(*parleyv1.Conversation) *parleyv1.Conve
 	}
 }
 
-func (l *Lister) conversations(have query.Sources, req *query.Conversations, token, field string) (*chain[*parleyv1.Conversation], error) {
+// conversations opens the pager of a request.
+func (l *Lister) conversations(have query.Sources, req *query.Conversations, token, field string) (*pager[*parleyv1.Conversation], error) {
 	compiled, err := filter.Compile(req.Filter, filter.Conversations(), req.ShownView())
 	if err != nil {
 		return nil, failure.BadFilter(err)
@@ -29,33 +30,37 @@ func (l *Lister) conversations(have query.Sources, req *query.Conversations, tok
 	ask := source.ConversationQuery{Owner: req.Owner, User: req.User, ByLastMessage: req.ByLastMessage}
 	var pushed []string
 	ask.MemberName, ask.InstalledApp, pushed = compiled.PushChats()
-	c := &chain[*parleyv1.Conversation]{
-		cfg: &l.cfg, src: parleyv1.Source_SOURCE_CONVERSATION, bound: req.Digest(), narrow: req.Narrow,
+	graph := func(ctx context.Context, link string) (*chatPage, error) {
+		return have.Conversations.Conversations(ctx, ask, link)
+	}
+	chats := api[*parleyv1.Conversation]{
+		source: parleyv1.Source_SOURCE_CONVERSATION, digest: req.Digest(), concealed: req.Narrow,
 		key: func(c *parleyv1.Conversation) string { return c.GetName() },
-		fetch: func(ctx context.Context, link string) (*source.Page[*parleyv1.Conversation], error) {
-			return have.Conversations.Conversations(ctx, ask, link)
+		read: func(ctx context.Context, link string) (answer[*parleyv1.Conversation], error) {
+			return single(graph(ctx, link))
 		},
 	}
 	if req.ByLastMessage {
-		c.fetch = (&chatOrder{chain: c, read: c.fetch}).page
+		chats.read = (&chatOrder{graph: graph}).read
 	}
 	if compiled != nil {
-		c.graph, c.here = pushed, compiled.Here()
-		c.match = func(ctx context.Context, row *parleyv1.Conversation, unfiltered bool) (matches, ok bool, err error) {
+		chats.pushed, chats.evaluated = pushed, compiled.Here()
+		chats.match = func(ctx context.Context, row *parleyv1.Conversation, unfiltered bool) (matches, known bool, err error) {
 			return matchChat(ctx, have.Conversations, req, compiled, row, !unfiltered)
 		}
 	}
-	return c, openChain(c, token, field)
+	return open(&l.cfg, chats, token, field)
 }
 
-// matchChat judges a chat. What its list entry does not tell is taken on Graph's word where Graph was asked for it; else the
-// chat is read whole, with all its members. asked is false when Graph did not evaluate its part of the filter.
+// matchChat evaluates a filter on a chat. What its list entry does not tell is taken on Graph's word where Graph was asked for it; else the
+// chat is read whole, with all its members. asked is false when Graph did
+// not evaluate its part of the filter.
 func matchChat(
 	ctx context.Context, reader source.ConversationReader, req *query.Conversations, f *filter.Filter,
 	row *parleyv1.Conversation, asked bool,
-) (matches, ok bool, err error) {
-	verdict := f.MatchChat(row, asked)
-	if verdict == filter.Unknown {
+) (matches, known bool, err error) {
+	result := f.MatchChat(row, asked)
+	if result == filter.Unknown {
 		_, id, nameErr := resource.ParseConversation(row.GetName())
 		if nameErr != nil {
 			return false, false, nil //nolint:nilerr // a chat without a proper name cannot be read: nobody can tell
@@ -65,26 +70,26 @@ func matchChat(
 			return false, false, ctx.Err()
 		}
 		if readErr == nil {
-			verdict = f.MatchChat(whole, asked)
+			result = f.MatchChat(whole, asked)
 		}
 	}
-	return verdict == filter.True, verdict != filter.Unknown, nil
+	return result == filter.True, result != filter.Unknown, nil
 }
 
 // ListConversations answers one page of a user's chats.
 func (l *Lister) ListConversations(
 	ctx context.Context, have query.Sources, req query.Conversations, token string, size int,
 ) (*parleyv1.ListConversationsResponse, error) {
-	c, err := l.conversations(have, &req, token, "page_token")
+	p, err := l.conversations(have, &req, token, "page_token")
 	if err != nil {
 		return nil, err
 	}
-	page, err := listChain(ctx, l, c, size, showChat(req.ShownView()))
+	page, err := list(ctx, p, size, showChat(req.ShownView()))
 	if err != nil {
 		return nil, err
 	}
 	return &parleyv1.ListConversationsResponse{
-		Conversations: page.rows, NextPageToken: page.token, Complete: page.complete, Notices: c.News(), Sources: c.reports(),
+		Conversations: page.rows, NextPageToken: page.token, Complete: page.complete, Notices: p.News(), Sources: p.reports(),
 	}, nil
 }
 
@@ -93,12 +98,12 @@ func (l *Lister) StreamConversations(
 	ctx context.Context, have query.Sources, req query.Conversations, token string,
 	emit func(*parleyv1.StreamConversationsResponse) error,
 ) error {
-	c, err := l.conversations(have, &req, token, "resume_token")
+	p, err := l.conversations(have, &req, token, "resume_token")
 	if err != nil {
 		return err
 	}
 	type response = parleyv1.StreamConversationsResponse
-	return streamChain(ctx, c, req.Reconnect, shape[*parleyv1.Conversation, *response]{
+	return stream(ctx, p, req.Reconnect, shape[*parleyv1.Conversation, *response]{
 		show: showChat(req.ShownView()),
 		batch: func(rows []*parleyv1.Conversation) *response {
 			return &response{Frame: &parleyv1.StreamConversationsResponse_Batch{Batch: &parleyv1.ConversationBatch{Conversations: rows}}}

@@ -13,35 +13,38 @@ import (
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
-func (l *Lister) usage(have query.Sources, req *query.Usage, token, field string) (*chain[*parleyv1.CopilotUsageRow], error) {
+// usage opens the pager of a request.
+func (l *Lister) usage(have query.Sources, req *query.Usage, token, field string) (*pager[*parleyv1.CopilotUsageRow], error) {
 	compiled, err := filter.Compile(req.Filter, filter.Usage(), parleyv1.EventView_EVENT_VIEW_FULL)
 	if err != nil {
 		return nil, failure.BadFilter(err)
 	}
 	ask := source.UsageQuery{Period: req.Period, Version: req.Version}
-	c := &chain[*parleyv1.CopilotUsageRow]{
-		cfg: &l.cfg, src: parleyv1.Source_SOURCE_USAGE, key: usageKey,
-		bound: req.Digest(),
-		fetch: func(ctx context.Context, link string) (*source.Page[*parleyv1.CopilotUsageRow], error) {
-			return have.Usage.Usage(ctx, ask, link)
+	report := api[*parleyv1.CopilotUsageRow]{
+		source: parleyv1.Source_SOURCE_USAGE, digest: req.Digest(), key: usageKey,
+		read: func(ctx context.Context, link string) (answer[*parleyv1.CopilotUsageRow], error) {
+			return single(have.Usage.Usage(ctx, ask, link))
 		},
 	}
 	if compiled != nil {
-		c.here = compiled.Here()
-		c.admit = func(page *source.Page[*parleyv1.CopilotUsageRow]) error {
-			if page.Concealed {
-				return &failure.Error{
-					Reason: parleyv1.ErrorReason_ERROR_REASON_IDENTITIES_CONCEALED, Field: "filter", Source: parleyv1.Source_SOURCE_USAGE,
-					Message: "the tenant conceals names in reports, so nobody can be found by name; ask without a filter",
-				}
-			}
-			return nil
-		}
-		c.match = func(_ context.Context, row *parleyv1.CopilotUsageRow, _ bool) (matches, ok bool, err error) {
+		report.evaluated = compiled.Here()
+		report.admit = refuseConcealed
+		report.match = func(_ context.Context, row *parleyv1.CopilotUsageRow, _ bool) (matches, known bool, err error) {
 			return compiled.Match(row) == filter.True, true, nil
 		}
 	}
-	return c, openChain(c, token, field)
+	return open(&l.cfg, report, token, field)
+}
+
+// refuseConcealed refuses a page with concealed names to a request that filters by name.
+func refuseConcealed(page *source.Page[*parleyv1.CopilotUsageRow]) error {
+	if !page.Concealed {
+		return nil
+	}
+	return &failure.Error{
+		Reason: parleyv1.ErrorReason_ERROR_REASON_IDENTITIES_CONCEALED, Field: "filter", Source: parleyv1.Source_SOURCE_USAGE,
+		Message: "the tenant conceals names in reports, so nobody can be found by name; ask without a filter",
+	}
 }
 
 // usageKey is user and period. Rows that lack one of them are never the same: without a period a user may have several, and a
@@ -54,18 +57,16 @@ func usageKey(row *parleyv1.CopilotUsageRow) string {
 	return strconv.Itoa(int(row.GetReportPeriod())) + " " + user
 }
 
-// isDigest tells a pseudonym that is one user's own from a placeholder: 32 hexadecimal digits, not all alike.
+// isDigest reports whether a name is a pseudonym of one user, and no placeholder: 32 hexadecimal digits, not all alike.
 func isDigest(user string) bool {
 	return len(user) == 32 && strings.Trim(user, "0123456789abcdefABCDEF") == "" && strings.Trim(user, user[:1]) != ""
 }
 
-// noteUsage keeps what the answer says about all rows so far.
-func noteUsage(c *chain[*parleyv1.CopilotUsageRow]) func(*parleyv1.CopilotUsageRow) *parleyv1.CopilotUsageRow {
+// noteUsage notes in the place of a pager what the answer says about all rows so far.
+func noteUsage(p *pager[*parleyv1.CopilotUsageRow]) func(*parleyv1.CopilotUsageRow) *parleyv1.CopilotUsageRow {
 	return func(row *parleyv1.CopilotUsageRow) *parleyv1.CopilotUsageRow {
-		c.at.Concealed = c.at.Concealed || row.GetIdentityConcealed()
-		if row.GetReportRefreshDate() > c.at.Refreshed {
-			c.at.Refreshed = row.GetReportRefreshDate()
-		}
+		p.place.Concealed = p.place.Concealed || row.GetIdentityConcealed()
+		p.place.Refreshed = max(p.place.Refreshed, row.GetReportRefreshDate())
 		return row
 	}
 }
@@ -74,17 +75,17 @@ func noteUsage(c *chain[*parleyv1.CopilotUsageRow]) func(*parleyv1.CopilotUsageR
 func (l *Lister) ListCopilotUsage(
 	ctx context.Context, have query.Sources, req query.Usage, token string, size int,
 ) (*parleyv1.ListCopilotUsageResponse, error) {
-	c, err := l.usage(have, &req, token, "page_token")
+	p, err := l.usage(have, &req, token, "page_token")
 	if err != nil {
 		return nil, err
 	}
-	page, err := listChain(ctx, l, c, size, noteUsage(c))
+	page, err := list(ctx, p, size, noteUsage(p))
 	if err != nil {
 		return nil, err
 	}
 	return &parleyv1.ListCopilotUsageResponse{
-		Rows: page.rows, NextPageToken: page.token, Complete: page.complete, IdentitiesConcealed: c.at.Concealed,
-		ReportRefreshDate: c.at.Refreshed, Notices: c.News(), Sources: c.reports(),
+		Rows: page.rows, NextPageToken: page.token, Complete: page.complete, IdentitiesConcealed: p.place.Concealed,
+		ReportRefreshDate: p.place.Refreshed, Notices: p.News(), Sources: p.reports(),
 	}, nil
 }
 
@@ -92,16 +93,16 @@ func (l *Lister) ListCopilotUsage(
 func (l *Lister) StreamCopilotUsage(
 	ctx context.Context, have query.Sources, req query.Usage, token string, emit func(*parleyv1.StreamCopilotUsageResponse) error,
 ) error {
-	c, err := l.usage(have, &req, token, "resume_token")
+	p, err := l.usage(have, &req, token, "resume_token")
 	if err != nil {
 		return err
 	}
 	type response = parleyv1.StreamCopilotUsageResponse
-	return streamChain(ctx, c, req.Reconnect, shape[*parleyv1.CopilotUsageRow, *response]{
-		show: noteUsage(c),
+	return stream(ctx, p, req.Reconnect, shape[*parleyv1.CopilotUsageRow, *response]{
+		show: noteUsage(p),
 		batch: func(rows []*parleyv1.CopilotUsageRow) *response {
 			return &response{Frame: &parleyv1.StreamCopilotUsageResponse_Batch{
-				Batch: &parleyv1.CopilotUsageBatch{Rows: rows, IdentitiesConcealed: c.at.Concealed},
+				Batch: &parleyv1.CopilotUsageBatch{Rows: rows, IdentitiesConcealed: p.place.Concealed},
 			}}
 		},
 		Frames: frame.Frames[*response]{

@@ -1,0 +1,217 @@
+package pager
+
+import (
+	"context"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/parley-gateway/parley/cache"
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/internal/reasons"
+	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/links"
+	"github.com/parley-gateway/parley/timeline/seen"
+)
+
+// load reads the next part or page. It is called when next has no row.
+func (p *pager[T]) load(ctx context.Context) error {
+	switch {
+	case p.page == nil:
+	case p.place.Index < p.page.Len():
+		return p.loadPart(ctx)
+	case p.page.FromCache && !p.bypassCache && p.links.Has(p.page.Next):
+		// Cached pages lead in a circle: Graph is asked for this one again.
+		p.bypassCache, p.links = true, links.Set{}
+	case !p.turn():
+		return nil
+	}
+	if p.bypassCache {
+		ctx = cache.WithoutCached(ctx)
+	}
+	page, err := p.read(ctx, p.place.Link)
+	if err != nil {
+		return p.handle(ctx, err)
+	}
+	p.count(&page)
+	if p.admit != nil {
+		if err := p.admit(page.Page); err != nil {
+			return err
+		}
+	}
+	previous, index := p.page, p.place.Index
+	p.page, p.part, p.first = page.Page, nil, 0
+	found, err := p.relocate()
+	if err != nil {
+		return p.handle(ctx, err)
+	}
+	if p.place.Index == 0 && previous != nil && samePage(previous.Items, page.Items) {
+		p.end(parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP)
+		return nil
+	}
+	if previous == nil && found && p.place.Index <= index {
+		p.rememberDelivered()
+	}
+	if p.place.Index < page.Len() {
+		return p.loadPart(ctx)
+	}
+	return nil
+}
+
+// count takes over what the report says about a page.
+func (p *pager[T]) count(page *answer[T]) {
+	counts := &p.place.Counts
+	counts.Pages += page.pages
+	counts.FromCache += page.cached
+	if !page.FromCache {
+		counts.Requests += int64(page.Requests)
+	}
+	if page.notice != nil {
+		p.notices = append(p.notices, page.notice)
+	}
+}
+
+// loadPart decodes the part of the page that the next row is in.
+func (p *pager[T]) loadPart(ctx context.Context) error {
+	p.part, p.hidden = nil, nil // two parts at a time would be one too many
+	part, first, err := p.page.Part(p.place.Index)
+	if err != nil {
+		return p.handle(ctx, err)
+	}
+	p.part, p.first = part, first
+	if p.match == nil {
+		return nil
+	}
+	return p.filterPart(ctx)
+}
+
+// filterPart hides the rows of the part that do not match the filter.
+func (p *pager[T]) filterPart(ctx context.Context) error {
+	p.unfiltered = p.unfiltered || p.page.Unfiltered
+	p.hidden = make([]bool, len(p.part))
+	doubt := false
+	for i, row := range p.part {
+		matches, known, err := p.match(ctx, row, p.unfiltered)
+		if err != nil {
+			return err
+		}
+		doubt = doubt || !known
+		p.hidden[i] = known && !matches
+	}
+	if doubt && !slices.Contains(p.place.Gaps, parleyv1.ErrorReason_ERROR_REASON_FILTER_NOT_EVALUATED) {
+		p.doubt(parleyv1.ErrorReason_ERROR_REASON_FILTER_NOT_EVALUATED)
+	}
+	return nil
+}
+
+// turn moves the place to the next page; false at the end.
+func (p *pager[T]) turn() bool {
+	next := p.page.Next
+	switch {
+	case next == "":
+	case !p.links.Add(next):
+		p.doubt(parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP)
+	case p.place.Counts.Pages >= int64(p.cfg.MaxPages):
+		p.doubt(parleyv1.ErrorReason_ERROR_REASON_TOO_MANY_PAGES)
+	default:
+		p.place.Link, p.place.Index, p.place.Last = next, 0, 0
+		p.fromToken = false
+		return true
+	}
+	p.place.Finished = true
+	return false
+}
+
+// end ends the pages with a doubt.
+func (p *pager[T]) end(reason parleyv1.ErrorReason) {
+	p.doubt(reason)
+	p.page, p.place.Finished = nil, true
+}
+
+// handle decides what the failure of a page means. When Graph does not take a link any more, the pages begin again, once. A link
+// that is refused is a gap behind what was read. When the first page is refused, the source has stopped; the first page is a
+// link too where a report is redirected.
+func (p *pager[T]) handle(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	followed := p.place.Link != ""
+	f := failure.Classify(err, followed)
+	p.requestIDs = failure.AppendRequestID(p.requestIDs, err)
+	p.place.Counts.Requests += int64(failure.GraphRequests(err))
+	refused := f.Reason == parleyv1.ErrorReason_ERROR_REASON_GRAPH_LINK_REFUSED
+	outdated := f.Again || p.fromToken && (refused || f.Reason == parleyv1.ErrorReason_ERROR_REASON_NOT_FOUND)
+	switch {
+	case followed && outdated && !p.place.Restarted:
+		p.restart()
+		return p.load(ctx)
+	case followed && (refused || f.Again):
+		p.end(f.Reason)
+		return nil
+	default:
+		return &failure.Error{Reason: f.Reason, Source: p.source, Err: err, Message: "the source could not be read"}
+	}
+}
+
+// restart goes back to the first page. Everything comes again but for what this call has delivered.
+func (p *pager[T]) restart() {
+	p.place.Restarted, p.bypassCache = true, true
+	p.place.Link, p.place.Index, p.place.Last = "", 0, 0
+	p.page, p.links, p.fromToken = nil, links.Set{}, false
+	p.before, p.place.Delivered = seen.Hashes{}, nil
+	p.notices = append(p.notices, &parleyv1.Notice{
+		Code: reasons.Code(parleyv1.NoticeCode_NOTICE_CODE_RESTARTED), Source: p.source,
+		Message: "Graph does not know the place of the token any more; reading began again, so rows may come a second time",
+	})
+}
+
+// relocate finds the last delivered row in a page that was read again, and moves the place behind it. It reports whether the row
+// was found.
+func (p *pager[T]) relocate() (bool, error) {
+	size := p.page.Len()
+	if p.place.Index == 0 {
+		return false, nil
+	}
+	if i := p.place.Index - 1; i < size {
+		part, first, err := p.page.Part(i)
+		if err != nil {
+			return false, err
+		}
+		if hashOf(part[i-first]) == p.place.Last {
+			return true, nil
+		}
+	}
+	for i := 0; i < size; {
+		part, first, err := p.page.Part(i)
+		if err != nil {
+			return false, err
+		}
+		for n, row := range part {
+			if hashOf(row) == p.place.Last {
+				p.place.Index = first + n + 1
+				return true, nil
+			}
+		}
+		i = first + len(part)
+	}
+	p.place.Index = min(p.place.Index, size)
+	return false, nil
+}
+
+// rememberDelivered takes the rows before the place, in a page that was read again, as delivered. Under a filter that is left to
+// the token: some of them never were.
+func (p *pager[T]) rememberDelivered() {
+	if p.match != nil {
+		return
+	}
+	for _, row := range p.page.Items[:min(p.place.Index, len(p.page.Items))] {
+		if digest, named := p.digestOf(row); named {
+			p.before.Add(digest)
+		}
+	}
+}
+
+// samePage reports whether two pages that are not empty hold the same rows.
+func samePage[T proto.Message](a, b []T) bool {
+	return len(a) > 0 && slices.EqualFunc(a, b, func(x, y T) bool { return proto.Equal(x, y) })
+}

@@ -1,0 +1,74 @@
+package pager
+
+import (
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/internal/reasons"
+	"github.com/parley-gateway/parley/timeline/cursor"
+	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/frame"
+)
+
+// doubt records a gap. Rows of these APIs have no times, so that their gaps have no interval.
+func (p *pager[T]) doubt(reason parleyv1.ErrorReason) {
+	if len(p.place.Gaps) < cursor.MaxReasons {
+		p.place.Gaps = append(p.place.Gaps, reason)
+	}
+	p.notices = append(p.notices, &parleyv1.Notice{
+		Code: reasons.Text(reason), Source: p.source, Message: failure.Explain(reason, nil),
+	})
+}
+
+// complete reports whether everything was read without a doubt.
+func (p *pager[T]) complete() bool { return p.place.Finished && len(p.place.Gaps) == 0 }
+
+// News implements frame.Report.
+func (p *pager[T]) News() []*parleyv1.Notice {
+	if p.loading != nil {
+		return nil
+	}
+	news := p.notices
+	p.notices = nil
+	return news
+}
+
+// Checkpoint implements frame.Report. While a page is being read, it tells the place before that page.
+func (p *pager[T]) Checkpoint() (*parleyv1.Checkpoint, error) {
+	checkpoint := &parleyv1.Checkpoint{Sources: []*parleyv1.SourceProgress{{Source: p.source}}}
+	if p.loading != nil {
+		checkpoint.ResumeToken = p.loading.token
+		return checkpoint, nil
+	}
+	var err error
+	checkpoint.ResumeToken, err = p.token()
+	return checkpoint, err
+}
+
+// Summary implements frame.Report.
+func (p *pager[T]) Summary() (*parleyv1.Summary, error) {
+	token, err := p.token()
+	if err != nil {
+		return nil, err
+	}
+	return &parleyv1.Summary{Complete: p.complete(), Sources: p.reports(), ResumeToken: token}, nil
+}
+
+// reports is the report of the source.
+func (p *pager[T]) reports() []*parleyv1.SourceReport {
+	n := p.place.Counts
+	r := &parleyv1.SourceReport{
+		Source: p.source, State: parleyv1.SourceState_SOURCE_STATE_READ, FailedRequestIds: p.requestIDs,
+		Counts: &parleyv1.SourceCounts{
+			Events: n.Events, Pages: n.Pages, Duplicates: n.Duplicates, FromCache: n.FromCache, GraphRequests: n.Requests,
+		},
+	}
+	if p.concealed {
+		frame.ConcealReads(r.GetCounts())
+	}
+	if r.FilteredByGateway = p.evaluated; !p.unfiltered {
+		r.FilteredByGraph = p.pushed
+	}
+	for _, reason := range p.place.Gaps {
+		r.Gaps = append(r.Gaps, &parleyv1.Gap{Reason: reasons.Text(reason)})
+	}
+	return []*parleyv1.SourceReport{r}
+}
