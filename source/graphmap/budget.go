@@ -16,8 +16,8 @@ import (
 // A record may take a multiple of its own size in memory, and a sum on top that ordinary records never reach. What Graph
 // documents takes two to four times its size; lists of empty objects would take a hundred times.
 const (
-	allowedTimes = 3
-	allowedMore  = 1 << 20
+	budgetTimes = 3
+	budgetBase  = 1 << 20
 
 	elementCost = 128 // bytes that an element of an undeclared list takes, beside its text
 	memberCost  = 320 // bytes that a member of an undeclared object takes, its place in the map included
@@ -26,10 +26,10 @@ const (
 	slotCost    = 48  // bytes that a place in a list takes while the list grows
 )
 
-// maxStretches bounds the notes of where members without room stand.
-const maxStretches = 1 << 10
+// maxSpans bounds the spans of skipped members of one object.
+const maxSpans = 1 << 10
 
-// restName is the member of unmapped that holds what there was no room for, as JSON text.
+// restName is the member of unmapped that holds skipped members, as JSON text.
 const restName = "…"
 
 // sizeOf is what an empty message takes in memory, in bytes.
@@ -41,21 +41,21 @@ func sizeOf(md protoreflect.MessageDescriptor) int {
 	return int(reflect.TypeOf(mt.Zero().Interface()).Elem().Size()) + slotCost
 }
 
-// spent reports whether the record has used up what it may take.
-func (d *Draft) spent() bool { return d.left <= 0 }
+// exhausted reports whether the record has used up its budget.
+func (d *Draft) exhausted() bool { return d.budget <= 0 }
 
-// keepRest keeps what is left of a list, from the element at i on.
-func (d *Draft) keepRest(i, depth int) (end int, ok bool) {
+// addExtraRest adds the rest of a list to unmapped, from the element at i on.
+func (d *Draft) addExtraRest(i, depth int) (end int, ok bool) {
 	start := len(d.scratch)
-	if end, ok = d.rest(i, depth, '['); ok {
-		d.keep(start)
+	if end, ok = d.appendRest(i, depth, '['); ok {
+		d.addExtra(start)
 	}
 	return end, ok
 }
 
-// rest passes over what is left of a list or an object from i on and appends it as the text of a JSON list or object.
-func (d *Draft) rest(i, depth int, opening byte) (end int, ok bool) {
-	left := stretch{from: i}
+// appendRest skips the rest of a list or an object, from i on, and appends it as the text of a JSON list or object.
+func (d *Draft) appendRest(i, depth int, opening byte) (end int, ok bool) {
+	rest := span{from: i}
 	for {
 		if opening == '{' {
 			if _, i, ok = memberName(d.b, i); !ok {
@@ -65,13 +65,13 @@ func (d *Draft) rest(i, depth int, opening byte) (end int, ok bool) {
 		if i, ok = jsonscan.Skip(d.b, i, depth); !ok {
 			return i, false
 		}
-		left.to = i
+		rest.to = i
 		var more bool
 		if i, more, ok = jsonscan.Next(d.b, i, closing(opening)); !ok {
 			return i, false
 		}
 		if !more {
-			d.appendJSON(opening, left)
+			d.appendJSON(opening, rest)
 			return i, true
 		}
 	}
@@ -80,11 +80,11 @@ func (d *Draft) rest(i, depth int, opening byte) (end int, ok bool) {
 // closing is the bracket that closes what opening opens: } and ] stand two places behind { and [.
 func closing(opening byte) byte { return opening + 2 }
 
-// stretch is a part of the record, from one position to another.
-type stretch struct{ from, to int }
+// span is a part of the record, from one position to another.
+type span struct{ from, to int }
 
 // appendJSON joins parts of the record to the text of a list or an object and appends it as a google.protobuf.Value.
-func (d *Draft) appendJSON(opening byte, parts ...stretch) {
+func (d *Draft) appendJSON(opening byte, parts ...span) {
 	d.scratch = protowire.AppendTag(d.scratch, valueString, protowire.BytesType)
 	mark := d.open()
 	size := 2
@@ -105,28 +105,28 @@ func (d *Draft) appendJSON(opening byte, parts ...stretch) {
 	d.close(mark)
 }
 
-// leave passes over a member that there is no room for, and notes where it stands: from start on, with its value at i.
-func (d *Draft) leave(start, i, depth int, m *members) (end int, ok bool) {
+// skipMember skips a member after the budget is exhausted and notes where it stands: from start on, with its value at i.
+func (d *Draft) skipMember(start, i, depth int, m *members) (end int, ok bool) {
 	if end, ok = jsonscan.Skip(d.b, i, depth); !ok {
 		return end, false
 	}
-	if n := len(m.left); n > 0 && (m.passed || n >= maxStretches) {
-		m.left[n-1].to = end // from n = maxStretches on, with the known members between them
+	if n := len(m.skipped); n > 0 && (m.skipping || n >= maxSpans) {
+		m.skipped[n-1].to = end // from n = maxSpans on, with the known members between them
 	} else {
-		m.left = append(m.left, stretch{start, end})
+		m.skipped = append(m.skipped, span{start, end})
 	}
-	m.passed = true
+	m.skipping = true
 	return end, true
 }
 
-// keepLeft keeps the members that there was no room for.
-func (d *Draft) keepLeft(left []stretch) {
-	if len(left) == 0 {
+// addExtraMembers adds the skipped members of an object to unmapped.
+func (d *Draft) addExtraMembers(skipped []span) {
+	if len(skipped) == 0 {
 		return
 	}
 	d.path = append(d.path, step{name: restName, index: -1})
 	start := len(d.scratch)
-	d.appendJSON('{', left...)
-	d.keep(start)
+	d.appendJSON('{', skipped...)
+	d.addExtra(start)
 	d.pop()
 }

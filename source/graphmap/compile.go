@@ -83,16 +83,16 @@ func (c *compiler) field(p *plan, slot uint8, fd protoreflect.FieldDescriptor, t
 			names[name] = true
 		}
 	}
-	rival := int8(-1)
+	shared := int8(-1)
 	if len(names) > 1 {
-		rival = p.rivals
-		p.rivals++
+		shared = p.sharedFields
+		p.sharedFields++
 	}
 	for name := range names {
 		if other, taken := p.properties[name]; taken {
 			return fmt.Errorf("%s and %s are both filled by %s", fd.FullName(), other.field.FullName(), name)
 		}
-		prop := &property{name: name, slot: slot, rival: rival, field: fd, list: fd.IsList()}
+		prop := &property{name: name, slot: slot, shared: shared, field: fd, list: fd.IsList()}
 		if err := c.shape(prop); err != nil {
 			return err
 		}
@@ -175,7 +175,7 @@ func (c *compiler) messageShape(p *property) error {
 
 // finish numbers the properties, in the order of their names, and checks the limits.
 func (p *plan) finish(md protoreflect.MessageDescriptor) error {
-	if len(p.properties) > maxProperties || p.rivals > maxRivals {
+	if len(p.properties) > maxProperties || p.sharedFields > maxShared {
 		return fmt.Errorf("%s is filled by too many properties", md.FullName())
 	}
 	names := make([]string, 0, len(p.properties))

@@ -16,23 +16,23 @@ import (
 // the source adds what is Parley's own before it is encoded. Texts alias the record, which must stay as it is until the
 // Draft is released. A Draft is used by one goroutine.
 type Draft struct {
-	b       []byte // the record
-	unique  bool   // no object of the record repeats a name
-	nodes   []node
-	scratch []byte // texts and raw values that the record does not hold as they are
-	path    []step
-	steps   []step
-	extras  []extra
-	left    int          // bytes of memory that the message may still take
-	links   []NestedLink // to what follows lists
-	cut     []string     // these lists, as truncated_fields names them
-	fan     []stretch    // objects of the plan's fan-out list
+	b         []byte // the record
+	unique    bool   // no object of the record repeats a name
+	nodes     []node
+	scratch   []byte // texts and raw values that the record does not hold as they are
+	path      []step
+	steps     []step
+	extras    []extra
+	budget    int          // bytes of memory that the message may still take
+	links     []NestedLink // to what follows lists
+	truncated []string     // these lists, as truncated_fields names them
+	fanOut    []span       // objects of the plan's fan-out list
 	// What outlives the record: names of properties that the table does not know, and the order of those that it knows.
-	pool    *sync.Pool
-	seed    maphash.Seed
-	names   map[string]string
-	guesses []guess
-	place   int // in guesses, of the next property
+	pool      *sync.Pool
+	seed      maphash.Seed
+	names     map[string]string
+	guesses   []guess
+	nextGuess int // index of the guess for the next property
 }
 
 // Node is a place in a Draft: a message or a value.
@@ -76,9 +76,9 @@ type node struct {
 
 // reset begins a draft of the record.
 func (d *Draft) reset(record []byte) {
-	d.b, d.place = record, 0
-	d.left = allowedTimes*len(record) + allowedMore
-	d.links, d.cut, d.fan = nil, nil, d.fan[:0]
+	d.b, d.nextGuess = record, 0
+	d.budget = budgetTimes*len(record) + budgetBase
+	d.links, d.truncated, d.fanOut = nil, nil, d.fanOut[:0]
 	d.nodes, d.scratch, d.path, d.steps, d.extras = d.nodes[:0], d.scratch[:0], d.path[:0], d.steps[:0], d.extras[:0]
 	for range 3 {
 		d.nodes = append(d.nodes, node{first: NoNode, last: NoNode, next: NoNode})
@@ -87,7 +87,7 @@ func (d *Draft) reset(record []byte) {
 
 // Release gives the draft back, to be used for another record. What Encode returned stays valid.
 func (d *Draft) Release() {
-	d.b, d.links, d.cut = nil, nil, nil
+	d.b, d.links, d.truncated = nil, nil, nil
 	d.nodes, d.path, d.steps, d.extras = emptied(d.nodes), emptied(d.path), emptied(d.steps), emptied(d.extras)
 	if cap(d.scratch) > maxScratch {
 		d.scratch = nil

@@ -38,38 +38,38 @@ func (s step) key() string {
 	return s.name
 }
 
-// extra is a value for unmapped: the steps to it and its google.protobuf.Value on the wire. Extras come in the order of
-// the record, so those below one object stand together.
+// extra is a value for unmapped: the path to it and its google.protobuf.Value on the wire. Extras come in the order of
+// the record, so the extras of one object stand together.
 type extra struct {
 	from, to int // in steps
 	value    []byte
 }
 
-// keep notes the value that scratch holds from start on under the current path.
-func (d *Draft) keep(start int) {
-	d.left -= memberCost
+// addExtra adds the value that scratch holds from start on to unmapped, under the current path.
+func (d *Draft) addExtra(start int) {
+	d.budget -= memberCost
 	from := len(d.steps)
 	d.steps = append(d.steps, d.path...)
 	d.extras = append(d.extras, extra{from: from, to: len(d.steps), value: d.scratch[start:len(d.scratch):len(d.scratch)]})
 }
 
-func (d *Draft) keepText(text []byte) {
+func (d *Draft) addExtraText(text []byte) {
 	start := len(d.scratch)
 	d.scratch = appendText(d.scratch, text)
-	d.keep(start)
+	d.addExtra(start)
 }
 
-func (d *Draft) keepNumber(digits []byte) {
+func (d *Draft) addExtraNumber(digits []byte) {
 	start := len(d.scratch)
 	d.scratch = appendNumber(d.scratch, string(digits))
-	d.keep(start)
+	d.addExtra(start)
 }
 
-// keepRaw keeps the value at i, which is not null, as it is.
-func (d *Draft) keepRaw(i, depth int) (end int, ok bool) {
+// addExtraValue adds the value at i, which is not null, as it is.
+func (d *Draft) addExtraValue(i, depth int) (end int, ok bool) {
 	start := len(d.scratch)
 	if end, ok = d.raw(i, depth); ok {
-		d.keep(start)
+		d.addExtra(start)
 	}
 	return end, ok
 }
@@ -160,9 +160,9 @@ func (d *Draft) rawObject(i, depth int) (end int, ok bool) {
 	}
 	var names nameSet
 	for {
-		if d.spent() {
+		if d.exhausted() {
 			entry, value := d.openEntry([]byte(restName))
-			end, ok = d.rest(i, depth, '{')
+			end, ok = d.appendRest(i, depth, '{')
 			d.closeEntry(entry, value)
 			return end, ok
 		}
@@ -179,7 +179,7 @@ func (d *Draft) rawObject(i, depth int) (end int, ok bool) {
 			entry, value := d.openEntry(name)
 			if i, ok = d.raw(i, depth); ok {
 				d.closeEntry(entry, value)
-				d.left -= memberCost
+				d.budget -= memberCost
 			}
 		}
 		if !ok {
@@ -216,12 +216,12 @@ func (d *Draft) rawList(i, depth int) (end int, ok bool) {
 		return i + 1, true
 	}
 	for {
-		spent := d.spent()
-		d.left -= elementCost
+		exhausted := d.exhausted()
+		d.budget -= elementCost
 		d.scratch = protowire.AppendTag(d.scratch, listValues, protowire.BytesType)
 		value := d.open()
-		if spent {
-			end, ok = d.rest(i, depth, '[')
+		if exhausted {
+			end, ok = d.appendRest(i, depth, '[')
 			d.close(value)
 			return end, ok
 		}

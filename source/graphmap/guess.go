@@ -15,26 +15,26 @@ const (
 // property finds a property by its name: records of one source have theirs in one order, so it is often the one that stood
 // there in the record before.
 func (d *Draft) property(p *plan, name []byte) *property {
-	for i := d.place; i < min(d.place+maxSkipped, len(d.guesses)); i++ {
+	for i := d.nextGuess; i < min(d.nextGuess+maxSkipped, len(d.guesses)); i++ {
 		if g := &d.guesses[i]; g.plan == p && g.name == string(name) {
-			d.place = i + 1
+			d.nextGuess = i + 1
 			return g.prop
 		}
 	}
 	prop := p.lookup(name)
-	if prop == nil || d.place >= maxGuesses {
+	if prop == nil || d.nextGuess >= maxGuesses {
 		return prop
 	}
 	g := guess{plan: p, name: prop.name, prop: prop}
 	if p.folded {
 		g.name = d.name(name)
 	}
-	if d.place < len(d.guesses) {
-		d.guesses[d.place] = g
+	if d.nextGuess < len(d.guesses) {
+		d.guesses[d.nextGuess] = g
 	} else {
 		d.guesses = append(d.guesses, g)
 	}
-	d.place++
+	d.nextGuess++
 	return prop
 }
 

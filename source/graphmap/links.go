@@ -62,17 +62,17 @@ func (d *Draft) annotation(i, depth int, name []byte) (end int, ok bool) {
 	}
 	link.Path = append(link.Path, list)
 	d.links = append(d.links, link)
-	if len(d.cut) < maxCut {
-		d.cut = append(d.cut, cutPath(d.path, list))
+	if len(d.truncated) < maxTruncated {
+		d.truncated = append(d.truncated, truncatedPath(d.path, list))
 	}
 	return end, true
 }
 
-// maxCut bounds the lists of a record that are told to be cut.
-const maxCut = 64
+// maxTruncated bounds the lists of a record that are told to be cut.
+const maxTruncated = 64
 
-// cutPath writes the place of a list as truncated_fields has it: sessions[3].segments.
-func cutPath(path []step, list string) string {
+// truncatedPath writes the place of a list as truncated_fields has it: sessions[3].segments.
+func truncatedPath(path []step, list string) string {
 	var b strings.Builder
 	for _, s := range path {
 		switch {

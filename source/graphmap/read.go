@@ -41,16 +41,16 @@ func (d *Draft) record(p *plan, record []byte, unique bool) bool {
 	return ok && jsonscan.Space(record, end) == len(record)
 }
 
-// members are the state of an object while it is read.
+// members is the state of an object while it is read.
 type members struct {
-	plan   *plan
-	slots  [maxSlots]Node       // the messages that the object fills
-	had    seen                 // known properties
-	owners [maxRivals]*property // of several properties of one field the one that fills it
-	extras int                  // where the extras of the object begin
-	names  map[uint64]struct{}  // hashes of undeclared properties, once there are more than a few
-	left   []stretch            // undeclared properties that there is no room for
-	passed bool                 // the member before was left
+	plan     *plan
+	slots    [maxSlots]Node       // the messages that the object fills
+	seen     seen                 // known properties
+	filledBy [maxShared]*property // of several properties of one field the one that fills it
+	extras   int                  // index of the object's first extra
+	names    map[uint64]struct{}  // hashes of undeclared properties, once there are more than a few
+	skipped  []span               // members that there was no budget for
+	skipping bool                 // the member before was skipped
 }
 
 // object reads the object at i, which is depth levels deep. All of its members are in the table or go to unmapped. Like the other
@@ -78,7 +78,7 @@ func (d *Draft) object(i, depth int, p *plan, slots [maxSlots]Node) (end int, ok
 			return i, false
 		}
 		if !more {
-			d.keepLeft(m.left)
+			d.addExtraMembers(m.skipped)
 			return i, true
 		}
 	}
@@ -103,10 +103,10 @@ func (d *Draft) member(start, i, depth int, name []byte, m *members) (end int, o
 	prop := d.property(m.plan, name)
 	switch {
 	case prop != nil:
-		m.passed = false
+		m.skipping = false
 		return d.known(i, depth, prop, name, m)
-	case d.spent():
-		return d.leave(start, i, depth, m)
+	case d.exhausted():
+		return d.skipMember(start, i, depth, m)
 	case isAnnotation(name):
 		return d.annotation(i, depth, name)
 	default:
@@ -114,7 +114,7 @@ func (d *Draft) member(start, i, depth int, name []byte, m *members) (end int, o
 	}
 }
 
-// undeclared keeps a member that the table does not know.
+// undeclared adds a member that the table does not know to unmapped.
 func (d *Draft) undeclared(i, depth int, name []byte, m *members) (end int, ok bool) {
 	if !d.unique && d.repeats(name, m) {
 		return i, false
@@ -126,7 +126,7 @@ func (d *Draft) undeclared(i, depth int, name []byte, m *members) (end int, ok b
 	if m.plan.fanOut != "" && m.plan.fanOut == string(name) && i < len(d.b) && d.b[i] == '[' {
 		i, ok = d.fanned(i, depth+1, m.plan.size)
 	} else {
-		i, ok = d.keepRaw(i, depth)
+		i, ok = d.addExtraValue(i, depth)
 	}
 	d.pop()
 	return i, ok
@@ -159,7 +159,7 @@ func (d *Draft) known(i, depth int, p *property, name []byte, m *members) (end i
 		return i, false
 	}
 	parent := m.slots[p.slot]
-	if m.had.add(p.index) {
+	if m.seen.add(p.index) {
 		if !m.plan.folded {
 			return i, false
 		}
@@ -174,31 +174,31 @@ func (d *Draft) known(i, depth int, p *property, name []byte, m *members) (end i
 	}
 	d.path = append(d.path, step)
 	switch {
-	case p.rival >= 0 && m.owners[p.rival] != nil:
-		i, ok = d.keepRaw(i, depth)
+	case p.shared >= 0 && m.filledBy[p.shared] != nil:
+		i, ok = d.addExtraValue(i, depth)
 	case p.list:
 		i, ok = d.elements(i, depth, p, parent)
 	default:
 		i, ok = d.value(i, depth, p, parent)
 	}
 	d.pop()
-	if p.rival >= 0 && m.owners[p.rival] == nil && (d.Child(parent, p.number) != NoNode || p.other != nil && d.Child(parent, p.otherNumber) != NoNode) {
-		m.owners[p.rival] = p
+	if p.shared >= 0 && m.filledBy[p.shared] == nil && (d.Child(parent, p.number) != NoNode || p.other != nil && d.Child(parent, p.otherNumber) != NoNode) {
+		m.filledBy[p.shared] = p
 	}
 	return i, ok
 }
 
 // clear takes back what a property has filled.
 func (m *members) clear(d *Draft, p *property) {
-	if p.rival >= 0 && m.owners[p.rival] != p {
+	if p.shared >= 0 && m.filledBy[p.shared] != p {
 		return
 	}
 	d.Clear(m.slots[p.slot], p.number)
 	if p.other != nil {
 		d.Clear(m.slots[p.slot], p.otherNumber)
 	}
-	if p.rival >= 0 {
-		m.owners[p.rival] = nil
+	if p.shared >= 0 {
+		m.filledBy[p.shared] = nil
 	}
 }
 
@@ -214,7 +214,7 @@ func (d *Draft) value(i, depth int, p *property, parent Node) (end int, ok bool)
 		}
 		return i, ok
 	case p.kind == kindMessage || p.kind == kindObject:
-		return d.keepRaw(i, depth)
+		return d.addExtraValue(i, depth)
 	default:
 		return d.scalar(i, depth, p, parent)
 	}
@@ -222,14 +222,14 @@ func (d *Draft) value(i, depth int, p *property, parent Node) (end int, ok bool)
 
 // message reads the object at i into a message below parent.
 func (d *Draft) message(i, depth int, p *property, parent Node) (end int, ok bool) {
-	d.left -= p.sub.size
+	d.budget -= p.sub.size
 	return d.object(i, depth+1, p.sub, [maxSlots]Node{d.add(parent, p.number, formMessage)})
 }
 
 // elements reads a list of texts, enumeration members or objects.
 func (d *Draft) elements(i, depth int, p *property, parent Node) (end int, ok bool) {
 	if d.b[i] != '[' {
-		return d.keepRaw(i, depth)
+		return d.addExtraValue(i, depth)
 	}
 	depth++
 	if depth > MaxDepth {
@@ -244,8 +244,8 @@ func (d *Draft) elements(i, depth int, p *property, parent Node) (end int, ok bo
 	packed := NoNode
 	for n := 0; ; n++ {
 		d.path[len(d.path)-1].index = n
-		if d.spent() {
-			return d.keepRest(i, depth)
+		if d.exhausted() {
+			return d.addExtraRest(i, depth)
 		}
 		if i, ok = d.element(i, depth, p, parent, &packed); !ok {
 			return i, false
@@ -268,24 +268,24 @@ func (d *Draft) element(i, depth int, p *property, parent Node, packed *Node) (e
 	case p.kind == kindMessage && c == '{':
 		return d.message(i, depth, p, parent)
 	case p.kind == kindString && c == '"':
-		d.left -= stringCost
+		d.budget -= stringCost
 		text, end, ok := d.text(i)
 		if ok {
 			d.leaf(parent, p.number, formBytes).data = text
 		}
 		return end, ok
 	case p.kind == kindString && isDigit(c):
-		d.left -= stringCost
+		d.budget -= stringCost
 		end, ok = jsonscan.Number(d.b, i)
 		if ok {
 			d.leaf(parent, p.number, formBytes).data = d.b[i:end]
 		}
 		return end, ok
 	case p.kind == kindEnum && c == '"':
-		d.left -= stringCost
+		d.budget -= stringCost
 		return d.listedMember(i, p, parent, packed)
 	default:
-		return d.keepRaw(i, depth)
+		return d.addExtraValue(i, depth)
 	}
 }
 
@@ -304,7 +304,7 @@ func (d *Draft) listedMember(i int, p *property, parent Node, packed *Node) (end
 		return end, true
 	}
 	if p.other == nil {
-		d.keepText(text)
+		d.addExtraText(text)
 		return end, true
 	}
 	d.leaf(parent, p.otherNumber, formBytes).data = text

@@ -44,7 +44,7 @@ func (s *nameSet) add(hash uint64) bool {
 // withoutRepeats returns a record without the members whose names come again in the same object. Escapes in names do not count.
 // Errors are ErrRecord and ErrDepth.
 func withoutRepeats(record []byte) ([]byte, error) {
-	u := uniquer{b: record, seed: maphash.MakeSeed()}
+	u := repeatFinder{b: record, seed: maphash.MakeSeed()}
 	end, err := u.value(jsonscan.Space(record, 0), 0)
 	switch {
 	case err != nil:
@@ -57,22 +57,22 @@ func withoutRepeats(record []byte) ([]byte, error) {
 	return u.rest(), nil
 }
 
-// uniquer finds the members of a record that are repeated.
-type uniquer struct {
+// repeatFinder finds the members of a record that are repeated.
+type repeatFinder struct {
 	b       []byte
 	seed    maphash.Seed
-	members []repeatable // of all objects that are open
-	drop    []stretch
+	members []repeatedMember // of all objects that are open
+	drop    []span
 }
 
-// repeatable is a member of an object, with the comma behind it.
-type repeatable struct {
+// repeatedMember is a member of an object, with the comma behind it.
+type repeatedMember struct {
 	hash, from, to uint32
 	again          bool // its name comes again
 }
 
 // value reads the value at i.
-func (u *uniquer) value(i, depth int) (end int, err error) {
+func (u *repeatFinder) value(i, depth int) (end int, err error) {
 	if i >= len(u.b) {
 		return i, u.malformed(i)
 	}
@@ -94,14 +94,14 @@ func (u *uniquer) value(i, depth int) (end int, err error) {
 	}
 }
 
-func (u *uniquer) object(i, depth int) (end int, err error) {
+func (u *repeatFinder) object(i, depth int) (end int, err error) {
 	i = jsonscan.Space(u.b, i+1)
 	if i < len(u.b) && u.b[i] == '}' {
 		return i + 1, nil
 	}
 	first := len(u.members)
 	for {
-		m := repeatable{from: uint32(i)}
+		m := repeatedMember{from: uint32(i)}
 		name, value, ok := memberName(u.b, i)
 		if !ok {
 			return value, u.malformed(value)
@@ -128,7 +128,7 @@ func (u *uniquer) object(i, depth int) (end int, err error) {
 	}
 }
 
-func (u *uniquer) list(i, depth int) (end int, err error) {
+func (u *repeatFinder) list(i, depth int) (end int, err error) {
 	i = jsonscan.Space(u.b, i+1)
 	if i < len(u.b) && u.b[i] == ']' {
 		return i + 1, nil
@@ -146,7 +146,7 @@ func (u *uniquer) list(i, depth int) (end int, err error) {
 }
 
 // makeRoom forgets the members from first on whose names have come again, and makes room for twice as many where few have.
-func (u *uniquer) makeRoom(first int) {
+func (u *repeatFinder) makeRoom(first int) {
 	u.dropRepeats(first)
 	if n := len(u.members); n >= cap(u.members)/2 {
 		u.members = slices.Grow(u.members, max(n, fewNames))
@@ -154,9 +154,9 @@ func (u *uniquer) makeRoom(first int) {
 }
 
 // dropRepeats drops all members of an object whose names come again. Its members stand from first on.
-func (u *uniquer) dropRepeats(first int) {
+func (u *repeatFinder) dropRepeats(first int) {
 	members := u.members[first:]
-	slices.SortFunc(members, func(a, b repeatable) int {
+	slices.SortFunc(members, func(a, b repeatedMember) int {
 		return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.from, b.from))
 	})
 	for i := range members {
@@ -171,7 +171,7 @@ func (u *uniquer) dropRepeats(first int) {
 			}
 		}
 	}
-	slices.SortFunc(members, func(a, b repeatable) int { return cmp.Compare(a.from, b.from) })
+	slices.SortFunc(members, func(a, b repeatedMember) int { return cmp.Compare(a.from, b.from) })
 	u.members = u.members[:first]
 	for _, m := range members {
 		if m.again {
@@ -182,22 +182,22 @@ func (u *uniquer) dropRepeats(first int) {
 	}
 }
 
-func (u *uniquer) name(m repeatable) []byte {
+func (u *repeatFinder) name(m repeatedMember) []byte {
 	name, _, _ := memberName(u.b, int(m.from)) // it was read before
 	return name
 }
 
-func (u *uniquer) dropMember(m repeatable) {
+func (u *repeatFinder) dropMember(m repeatedMember) {
 	if n := len(u.drop); n > 0 && u.drop[n-1].to == int(m.from) {
 		u.drop[n-1].to = int(m.to)
 		return
 	}
-	u.drop = append(u.drop, stretch{int(m.from), int(m.to)})
+	u.drop = append(u.drop, span{int(m.from), int(m.to)})
 }
 
 // rest is the record without the members that are dropped. Some of them are inside of others.
-func (u *uniquer) rest() []byte {
-	slices.SortFunc(u.drop, func(a, b stretch) int { return cmp.Compare(a.from, b.from) })
+func (u *repeatFinder) rest() []byte {
+	slices.SortFunc(u.drop, func(a, b span) int { return cmp.Compare(a.from, b.from) })
 	out := make([]byte, 0, len(u.b))
 	at := 0
 	for _, gone := range u.drop {
@@ -210,7 +210,7 @@ func (u *uniquer) rest() []byte {
 }
 
 // malformed is the error of a record that ends or is wrong near a position. It quotes nothing of the record.
-func (u *uniquer) malformed(at int) error {
+func (u *repeatFinder) malformed(at int) error {
 	if at >= len(u.b) {
 		return fmt.Errorf("%w: it ends at byte %d", ErrRecord, len(u.b))
 	}

@@ -21,7 +21,7 @@ func (d *Draft) scalar(i, depth int, p *property, parent Node) (end int, ok bool
 	case c == '"': // empty text is absence, whatever the field
 		text, end, ok := d.text(i)
 		if ok && len(text) > 0 && !d.setText(p, parent, text) {
-			d.keepText(text)
+			d.addExtraText(text)
 		}
 		return end, ok
 	case isDigit(c):
@@ -37,7 +37,7 @@ func (d *Draft) scalar(i, depth int, p *property, parent Node) (end int, ok bool
 	case p.kind == kindType:
 		return jsonscan.Skip(d.b, i, depth) // an annotation that makes no sense is still only an annotation
 	default:
-		return d.keepRaw(i, depth)
+		return d.addExtraValue(i, depth)
 	}
 }
 
@@ -206,10 +206,10 @@ func (d *Draft) setDigits(p *property, parent Node, digits []byte) {
 	case kindType: // not a type name, and still only an annotation
 	case kindInt32, kindInt64, kindFloat32, kindFloat64:
 		if !d.setNumber(p, parent, string(digits), false) {
-			d.keepNumber(digits)
+			d.addExtraNumber(digits)
 		}
 	default:
-		d.keepNumber(digits)
+		d.addExtraNumber(digits)
 	}
 }
 

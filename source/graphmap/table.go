@@ -103,7 +103,7 @@ func (t *Table) Draft(root string, record []byte) (*Draft, error) {
 		return nil, err
 	}
 	d.group(root)
-	for _, path := range d.cut {
+	for _, path := range d.truncated {
 		d.SetString(RootNode, truncatedNumber, path)
 	}
 	return d, nil

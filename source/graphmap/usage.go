@@ -25,13 +25,13 @@ func (t *Table) UsageRows(record []byte) ([]*parleyv1.CopilotUsageRow, error) {
 	if row.Unmapped, err = d.decode(row); err != nil {
 		return nil, err
 	}
-	if len(d.fan) == 0 {
+	if len(d.fanOut) == 0 {
 		return []*parleyv1.CopilotUsageRow{row}, nil
 	}
-	rows := make([]*parleyv1.CopilotUsageRow, len(d.fan))
-	for i, period := range d.fan {
+	rows := make([]*parleyv1.CopilotUsageRow, len(d.fanOut))
+	for i, period := range d.fanOut {
 		rows[i] = row
-		if i < len(d.fan)-1 {
+		if i < len(d.fanOut)-1 {
 			rows[i] = proto.CloneOf(row)
 		}
 		if err := t.addPeriod(rows[i], i, d.b[period.from:period.to]); err != nil {
@@ -77,17 +77,17 @@ func (d *Draft) fanned(i, depth, rowSize int) (end int, ok bool) {
 	for n := 0; ; n++ {
 		d.path[len(d.path)-1].index = n
 		switch start := i; {
-		case d.spent():
-			return d.keepRest(i, depth)
+		case d.exhausted():
+			return d.addExtraRest(i, depth)
 		case i < len(d.b) && d.b[i] == '{':
-			d.left -= rowTimes * rowSize
+			d.budget -= rowTimes * rowSize
 			if i, ok = jsonscan.Skip(d.b, i, depth); ok {
-				d.fan = append(d.fan, stretch{start, i})
+				d.fanOut = append(d.fanOut, span{start, i})
 			}
 		case i < len(d.b) && d.b[i] == 'n':
 			i, ok = jsonscan.Literal(d.b, i)
 		default:
-			i, ok = d.keepRaw(i, depth)
+			i, ok = d.addExtraValue(i, depth)
 		}
 		if !ok {
 			return i, false
