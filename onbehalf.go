@@ -9,6 +9,7 @@ import (
 	"github.com/parley-gateway/parley/cache"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/auth"
 	"github.com/parley-gateway/parley/server/authz"
 	"github.com/parley-gateway/parley/server/service"
 	"github.com/parley-gateway/parley/source"
@@ -63,7 +64,7 @@ func identityOf(client, user string) string { return client + " on behalf of " +
 
 // mayDelegate reports whether callers may have tokens of users, and the tenant's credential can exchange them.
 func (c *Config) mayDelegate(own *Tenant) bool {
-	return c.OIDC != nil && own.TokenCredential == nil && slices.Contains(graphclient.DelegatingKinds(), own.Credential)
+	return c.OIDC != nil && own.TokenCredential == nil && slices.Contains(auth.DelegatingKinds(), own.Credential)
 }
 
 // checkOnBehalf refuses rules that would have Graph asked on behalf of users where no tenant can.
@@ -78,6 +79,6 @@ func checkOnBehalf(cfg *Config) authz.Check {
 			return nil
 		}
 		return fmt.Errorf("rules %s have Graph asked on behalf of users, which needs callers with access tokens (oidc) and an app registration's credential: %s",
-			strings.Join(names, ", "), strings.Join(graphclient.DelegatingKinds(), ", "))
+			strings.Join(names, ", "), strings.Join(auth.DelegatingKinds(), ", "))
 	}
 }

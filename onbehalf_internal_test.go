@@ -14,6 +14,8 @@ import (
 
 	"github.com/parley-gateway/parley/cache"
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/auth"
+	"github.com/parley-gateway/parley/graphclient/ratelimit"
 	"github.com/parley-gateway/parley/server/service"
 	"github.com/parley-gateway/parley/source"
 )
@@ -53,14 +55,14 @@ func TestThousandsOfUsers(t *testing.T) {
 	}
 	own := Tenant{ClientID: "app", ID: "tenant"}
 	app, err := graphclient.New(graphclient.Config{
-		BaseURL: fake.URL, HTTP: fake.Client(), Limits: graphclient.LimitTable{},
+		BaseURL: fake.URL, HTTP: fake.Client(), Limits: ratelimit.LimitTable{},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer app.Close()
-	clients, err := graphclient.NewDelegates(app, graphclient.DelegatesConfig{Credential: graphclient.CredentialConfig{
-		Kind: graphclient.CredentialClientSecret, TenantID: "tenant", ClientID: "app", ClientSecretFile: secret,
+	clients, err := graphclient.NewDelegates(app, graphclient.DelegatesConfig{Credential: auth.CredentialConfig{
+		Kind: auth.CredentialClientSecret, TenantID: "tenant", ClientID: "app", ClientSecretFile: secret,
 		AuthorityHost: fake.URL, HTTP: fake.Client(),
 	}})
 	if err != nil {

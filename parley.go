@@ -32,7 +32,7 @@ import (
 type Gateway struct {
 	server   *server.Server
 	security *securityDeps
-	graphs   []graph
+	graphs   []graphClients
 	cache    *cache.Cache
 	memory   *pressure.Guard
 	logins   []*login

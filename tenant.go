@@ -11,6 +11,8 @@ import (
 	"github.com/parley-gateway/parley/cache"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/auth"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/internal/fielderror"
 	"github.com/parley-gateway/parley/server/metrics"
 	"github.com/parley-gateway/parley/server/service"
@@ -26,34 +28,34 @@ func (g *Gateway) newTenants(cfg *Config, gauges *metrics.Metrics) (map[string]*
 	var errs []error
 	for _, alias := range cfg.aliases() {
 		own := cfg.Tenants[alias]
-		graph, err := newGraph(cfg, &own, gauges.Graph(alias))
+		clients, err := newGraph(cfg, &own, gauges.Graph(alias))
 		if err != nil {
 			errs = append(errs, tenantFields(alias, err))
 			continue
 		}
-		g.graphs = append(g.graphs, graph)
-		if err := errors.Join(gauges.ClockSkew(alias, graph.client.Skew),
-			gauges.PermissionSuspected(alias, graphclient.SourceCopilot, graph.client.PermissionSuspected),
-			gauges.PermissionSuspected(alias, graphclient.SourceChat, graph.client.PermissionSuspected)); err != nil {
+		g.graphs = append(g.graphs, clients)
+		if err := errors.Join(gauges.ClockSkew(alias, clients.client.Skew),
+			gauges.PermissionSuspected(alias, graph.SourceCopilot, clients.client.PermissionSuspected),
+			gauges.PermissionSuspected(alias, graph.SourceChat, clients.client.PermissionSuspected)); err != nil {
 			return nil, err
 		}
 		if g.cache == nil { // it could not be made
 			continue
 		}
-		g.logins = append(g.logins, newLogin(graph.client, cfg.Logger))
-		tenants[alias] = newTenant(cfg, &own, graph, g.cache)
+		g.logins = append(g.logins, newLogin(clients.client, cfg.Logger))
+		tenants[alias] = newTenant(cfg, &own, clients, g.cache)
 	}
 	return tenants, errors.Join(errs...)
 }
 
 // graph is how the Graph of one tenant is asked.
-type graph struct {
+type graphClients struct {
 	client *graphclient.Client
 	// delegates ask on behalf of users; nil where callers have no tokens of users or the credential cannot exchange them.
 	delegates *graphclient.Delegates
 }
 
-func (g graph) close() {
+func (g graphClients) close() {
 	if g.delegates != nil {
 		g.delegates.Close()
 	}
@@ -61,17 +63,17 @@ func (g graph) close() {
 }
 
 // newGraph makes the Graph client of a tenant and the credential behind it.
-func newGraph(cfg *Config, own *Tenant, observer graphclient.Observer) (graph, error) {
-	cloud, err := graphclient.CloudByName(own.Cloud)
+func newGraph(cfg *Config, own *Tenant, observer graph.Observer) (graphClients, error) {
+	cloud, err := graph.CloudByName(own.Cloud)
 	if err != nil {
-		return graph{}, err
+		return graphClients{}, err
 	}
 	roots, err := authorities(own.CAFile)
 	var noRoots error
 	if err != nil {
 		noRoots = fielderror.New("CAFile", "%w", err)
 	}
-	login := graphclient.CredentialConfig{
+	login := auth.CredentialConfig{
 		Kind: own.Credential, TenantID: own.ID, ClientID: own.ClientID, Cloud: cloud, AuthorityHost: own.AuthorityURL,
 		ClientSecretFile: own.ClientSecretFile, CertificateFile: own.CertificateFile,
 	}
@@ -79,32 +81,32 @@ func newGraph(cfg *Config, own *Tenant, observer graphclient.Observer) (graph, e
 	login.RootCAs, login.Proxy = roots, cfg.Proxy
 	credential, err := newCredential(own, login)
 	if err := errors.Join(noRoots, err); err != nil {
-		return graph{}, err
+		return graphClients{}, err
 	}
 	client, err := graphclient.New(graphclient.Config{
 		Cloud: cloud, BaseURL: own.BaseURL, TenantID: own.tenantID(), ClientID: own.ClientID, Credential: credential, RootCAs: roots, Proxy: cfg.Proxy,
 		ReportHosts: reportHosts(own.ReportHosts, cloud), Logger: cfg.Logger, Observer: observer, CallerDay: cfg.Limits.CallerGraphRequests,
 	})
 	if err != nil {
-		return graph{}, err
+		return graphClients{}, err
 	}
 	if !cfg.mayDelegate(own) {
-		return graph{client: client}, nil
+		return graphClients{client: client}, nil
 	}
 	delegates, err := graphclient.NewDelegates(client, delegating)
 	if err != nil {
 		client.Close()
-		return graph{}, err
+		return graphClients{}, err
 	}
-	return graph{client, delegates}, nil
+	return graphClients{client, delegates}, nil
 }
 
 // newCredential returns the credential that the tenant brings, or makes the one that it describes.
-func newCredential(own *Tenant, described graphclient.CredentialConfig) (azcore.TokenCredential, error) {
+func newCredential(own *Tenant, described auth.CredentialConfig) (azcore.TokenCredential, error) {
 	if own.TokenCredential != nil {
 		return own.TokenCredential, nil
 	}
-	return graphclient.NewCredential(described)
+	return auth.NewCredential(described)
 }
 
 // tenantFields names the fields of a tenant behind those of its Graph client's configurations.
@@ -121,7 +123,7 @@ func tenantFields(alias string, err error) error {
 }
 
 // reportHosts are the configured hosts in addition to the cloud's own; nil leaves the cloud's alone.
-func reportHosts(configured []string, cloud graphclient.Cloud) []string {
+func reportHosts(configured []string, cloud graph.Cloud) []string {
 	if len(configured) == 0 {
 		return nil
 	}
@@ -148,14 +150,14 @@ func authorities(file string) (*x509.CertPool, error) {
 }
 
 // newTenant chains the sources of a tenant: the source, then the memory of refusals, then the cache. A test asserts the order.
-func newTenant(cfg *Config, own *Tenant, asked graph, pages *cache.Cache) *service.Tenant {
-	graph, options := asked.client, own.options(cfg)
-	copilot := source.NewCopilot(graph, options("copilot"))
-	chat := source.NewChat(graph, options("chat"))
-	call := source.NewCall(graph, options("call"))
-	usage := source.NewUsage(graph, options("usage"))
+func newTenant(cfg *Config, own *Tenant, asked graphClients, pages *cache.Cache) *service.Tenant {
+	client, options := asked.client, own.options(cfg)
+	copilot := source.NewCopilot(client, options("copilot"))
+	chat := source.NewChat(client, options("chat"))
+	call := source.NewCall(client, options("call"))
+	usage := source.NewUsage(client, options("usage"))
 	scope := func(src parleyv1.Source) cache.Scope {
-		return cache.Scope{Tenant: own.tenantID(), Identity: own.ClientID, Source: src, Skew: graph.Skew}
+		return cache.Scope{Tenant: own.tenantID(), Identity: own.ClientID, Source: src, Skew: client.Skew}
 	}
 	const (
 		ai, chats, calls = parleyv1.Source_SOURCE_COPILOT, parleyv1.Source_SOURCE_CHAT, parleyv1.Source_SOURCE_CALL
@@ -173,10 +175,10 @@ func newTenant(cfg *Config, own *Tenant, asked graph, pages *cache.Cache) *servi
 			Getters:    map[parleyv1.Source]source.EventGetter{ai: copilot, chats: chat, calls: pages.Records(call, scope(calls))},
 			CallProofs: pages.Proofs(call, scope(calls)),
 			Conversations: pages.Conversations(
-				source.NewConversations(graph, options("conversations")), scope(parleyv1.Source_SOURCE_CONVERSATION)),
+				source.NewConversations(client, options("conversations")), scope(parleyv1.Source_SOURCE_CONVERSATION)),
 			Usage: pages.Usage(usage, scope(parleyv1.Source_SOURCE_USAGE)),
-			Users: pages.Users(source.NewUsers(graph, options("users")), scope(parleyv1.Source_SOURCE_USER)),
-			Skew:  graph.Skew,
+			Users: pages.Users(source.NewUsers(client, options("users")), scope(parleyv1.Source_SOURCE_USER)),
+			Skew:  client.Skew,
 		},
 		Reports:     pages.Downloads(usage, scope(parleyv1.Source_SOURCE_USAGE)),
 		Unavailable: unavailable(own.Cloud),

@@ -21,7 +21,7 @@ import (
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	c := open(t, cache.Config{})
-	plain, decorated := &graph{pages: 3}, &graph{pages: 3}
+	plain, decorated := &fakeGraph{pages: 3}, &fakeGraph{pages: 3}
 	r := c.Events(decorated, scope("a"))
 	base := settled("u")
 	vary := map[string]func(*source.EventQuery){
@@ -76,7 +76,7 @@ func TestConformance(t *testing.T) {
 func TestScopesStayApart(t *testing.T) {
 	t.Parallel()
 	c := open(t, cache.Config{})
-	g := &graph{}
+	g := &fakeGraph{}
 	scopes := []cache.Scope{
 		scope("a"), scope("b"),
 		{Tenant: "a", Identity: "other", Source: parleyv1.Source_SOURCE_CHAT},
@@ -116,7 +116,7 @@ func TestTimeToLive(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				r := open(t, test.cfg).Events(&graph{}, cache.Scope{Source: test.source})
+				r := open(t, test.cfg).Events(&fakeGraph{}, cache.Scope{Source: test.source})
 				q := settled("u")
 				if test.open {
 					q.Start, q.End = time.Now().Add(-time.Hour), time.Now().Add(-time.Minute)
@@ -139,7 +139,7 @@ func TestTimeToLive(t *testing.T) {
 func TestControl(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		g := &graph{}
+		g := &fakeGraph{}
 		r := open(t, cache.Config{}).Events(g, scope("a"))
 		only := cache.WithControl(t.Context(), cache.Control{OnlyIfCached: true})
 		if _, err := r.Events(only, settled("u"), ""); !errors.Is(err, cache.ErrNotCached) {
@@ -184,7 +184,7 @@ func TestControl(t *testing.T) {
 func TestRecorder(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := open(t, cache.Config{}).Events(&graph{}, scope("a"))
+		r := open(t, cache.Config{}).Events(&fakeGraph{}, scope("a"))
 		status := func(users ...string) (string, time.Duration) {
 			ctx, recorder := cache.WithRecorder(t.Context())
 			for _, user := range users {
@@ -217,7 +217,7 @@ func TestRecorder(t *testing.T) {
 func TestErrorsAreNotKept(t *testing.T) {
 	t.Parallel()
 	c := open(t, cache.Config{})
-	g := &graph{err: errors.New("503")}
+	g := &fakeGraph{err: errors.New("503")}
 	r := c.Events(g, scope("a"))
 	for range 3 {
 		if _, err := r.Events(t.Context(), settled("u"), ""); err == nil {
@@ -237,7 +237,7 @@ func TestErrorsAreNotKept(t *testing.T) {
 func TestChainOfOneReading(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := open(t, cache.Config{}).Events(&graph{pages: 3}, scope("a"))
+		r := open(t, cache.Config{}).Events(&fakeGraph{pages: 3}, scope("a"))
 		chain := func(ctx context.Context) []bool {
 			var kept []bool
 			link := ""
@@ -271,7 +271,7 @@ func TestChainOfOneReading(t *testing.T) {
 func TestPageJustFetched(t *testing.T) {
 	t.Parallel()
 	c := open(t, cache.Config{MaxBytes: 1 << 20})
-	g := &graph{body: strings.Repeat("x", 10<<10)}
+	g := &fakeGraph{body: strings.Repeat("x", 10<<10)}
 	r := c.Events(g, scope("a"))
 	for i := range 500 {
 		user := fmt.Sprint("u", i)
@@ -293,7 +293,7 @@ func TestTooLargeAndOff(t *testing.T) {
 			results := &counter{}
 			cfg.Observer = results
 			c := open(t, cfg)
-			g := &graph{body: strings.Repeat("x", 100<<10)}
+			g := &fakeGraph{body: strings.Repeat("x", 100<<10)}
 			r := c.Events(g, scope("a"))
 			for range 3 {
 				if page := read(t, t.Context(), r, settled("u"), ""); page.FromCache || len(page.Items) != 1 {

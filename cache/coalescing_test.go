@@ -45,7 +45,7 @@ func TestCoalescing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		results := &counter{}
-		g := &graph{block: make(chan struct{})}
+		g := &fakeGraph{block: make(chan struct{})}
 		r := open(t, cache.Config{Observer: results}).Events(g, scope("a"))
 		const callers = 50
 		pages := make(chan *source.Page[source.Item], callers)
@@ -85,7 +85,7 @@ func TestCoalescing(t *testing.T) {
 func TestCancellation(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		g := &graph{block: make(chan struct{}), ended: make(chan error, 1)}
+		g := &fakeGraph{block: make(chan struct{}), ended: make(chan error, 1)}
 		r := open(t, cache.Config{}).Events(g, scope("a"))
 		first, cancelFirst := context.WithCancel(t.Context())
 		second, cancelSecond := context.WithCancel(t.Context())
@@ -135,7 +135,7 @@ func TestCancellation(t *testing.T) {
 func TestDeadlineOfWork(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		g := &graph{block: make(chan struct{})}
+		g := &fakeGraph{block: make(chan struct{})}
 		r := open(t, cache.Config{}).Events(g, scope("a"))
 		var group sync.WaitGroup
 		check := func(want time.Duration) {
@@ -168,7 +168,7 @@ func TestCloseEndsWork(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := open(t, cache.Config{})
-		r := c.Events(&graph{block: make(chan struct{})}, scope("a"))
+		r := c.Events(&fakeGraph{block: make(chan struct{})}, scope("a"))
 		done := make(chan error, 1)
 		go func() {
 			_, err := r.Events(t.Context(), settled("u"), "")
@@ -189,7 +189,7 @@ func TestCloseEndsWork(t *testing.T) {
 func TestChurn(t *testing.T) {
 	t.Parallel()
 	c := open(t, cache.Config{MaxBytes: 256 << 10})
-	g := &graph{body: "some text", pages: 3}
+	g := &fakeGraph{body: "some text", pages: 3}
 	r := c.Events(g, scope("a"))
 	var group sync.WaitGroup
 	for worker := range 8 {

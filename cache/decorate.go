@@ -9,7 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/internal/coalesce"
 	"github.com/parley-gateway/parley/source"
 )
@@ -91,8 +91,8 @@ func (c *Cache) share(ctx context.Context, key string, do func(context.Context) 
 		e, joined, err = c.pages.Do(ctx, key, coalesce.Options{}, func(ctx context.Context) (*entry, error) {
 			return do(prioritized{ctx})
 		})
-		graph, ok := errors.AsType[*graphclient.Error](err)
-		theirs := ok && (graph.Kind == graphclient.KindCallerLimit || graph.Kind == graphclient.KindThrottled && graph.Own)
+		graphErr, ok := errors.AsType[*graph.Error](err)
+		theirs := ok && (graphErr.Kind == graph.KindCallerLimit || graphErr.Kind == graph.KindThrottled && graphErr.Own)
 		if !joined || !theirs {
 			return e, joined, err
 		}

@@ -19,7 +19,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // graph answers every request with pages numbered by how often it was asked.
-type graph struct {
+type fakeGraph struct {
 	mu    sync.Mutex
 	asked int
 	pages int    // per chain; 0 = 1
@@ -31,7 +31,7 @@ type graph struct {
 	saw   context.Context
 }
 
-func (g *graph) Events(ctx context.Context, q source.EventQuery, link string) (*source.Page[source.Item], error) {
+func (g *fakeGraph) Events(ctx context.Context, q source.EventQuery, link string) (*source.Page[source.Item], error) {
 	g.mu.Lock()
 	g.asked++
 	n, failed := g.asked, g.err
@@ -65,7 +65,7 @@ func (g *graph) Events(ctx context.Context, q source.EventQuery, link string) (*
 	return page, nil
 }
 
-func (g *graph) requests() int {
+func (g *fakeGraph) requests() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.asked

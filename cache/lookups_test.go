@@ -10,7 +10,8 @@ import (
 	"time"
 
 	"github.com/parley-gateway/parley/cache"
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
+	"github.com/parley-gateway/parley/graphclient/ratelimit"
 	"github.com/parley-gateway/parley/source"
 )
 
@@ -34,7 +35,7 @@ func (p *phonebook) UserID(ctx context.Context, upn string) (string, error) {
 func TestLookUpsAreKeptAlike(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		nobody := &graphclient.Error{Kind: graphclient.KindNotFound, Status: 404, Code: "Request_ResourceNotFound", RequestID: "r", Requests: 1}
+		nobody := &graph.Error{Kind: graph.KindNotFound, Status: 404, Code: "Request_ResourceNotFound", RequestID: "r", Requests: 1}
 		d := &phonebook{fail: nobody}
 		people := open(t, cache.Config{}).Users(d, scope("a"))
 		ask := func(upn string) bool {
@@ -42,9 +43,9 @@ func TestLookUpsAreKeptAlike(t *testing.T) {
 			before := d.asked["id"]
 			id, err := people.UserID(t.Context(), upn)
 			asked := d.asked["id"] > before
-			graph, refused := errors.AsType[*graphclient.Error](err)
+			graphErr, refused := errors.AsType[*graph.Error](err)
 			if known := strings.HasPrefix(upn, "a"); known && (err != nil || id == "") ||
-				!known && (!refused || graph.Kind != graphclient.KindNotFound || graph.Code != nobody.Code || graph.Requests > 0 != asked) {
+				!known && (!refused || graphErr.Kind != graph.KindNotFound || graphErr.Code != nobody.Code || graphErr.Requests > 0 != asked) {
 				t.Errorf("%s: %q, %v", upn, id, err)
 			}
 			return asked
@@ -63,8 +64,8 @@ func TestLookUpsAreKeptAlike(t *testing.T) {
 		}
 		// What is no answer about the name is not kept.
 		for _, fail := range []error{
-			&graphclient.Error{Kind: graphclient.KindForbidden, Status: 403}, &graphclient.Error{Kind: graphclient.KindThrottled, Status: 429},
-			&graphclient.Error{Kind: graphclient.KindNotFound}, context.Canceled,
+			&graph.Error{Kind: graph.KindForbidden, Status: 403}, &graph.Error{Kind: graph.KindThrottled, Status: 429},
+			&graph.Error{Kind: graph.KindNotFound}, context.Canceled,
 		} {
 			d.fail = fail
 			for range 2 {
@@ -82,11 +83,11 @@ type daily struct {
 	mu    sync.Mutex
 	asked []string
 	gate  chan struct{}
-	lacks graphclient.Error // what the one is told
+	lacks graph.Error // what the one is told
 }
 
 func (d *daily) Events(ctx context.Context, _ source.EventQuery, _ string) (*source.Page[source.Item], error) {
-	caller := graphclient.CallerOf(ctx)
+	caller := ratelimit.CallerOf(ctx)
 	d.mu.Lock()
 	d.asked = append(d.asked, caller)
 	d.mu.Unlock()
@@ -101,24 +102,24 @@ func (d *daily) Events(ctx context.Context, _ source.EventQuery, _ string) (*sou
 // TestUsedUpDaysAreTheirOwners, kind: a shared request fails those who joined it by what is the matter with whoever began it.
 func TestUsedUpDaysAreTheirOwners(t *testing.T) {
 	t.Parallel()
-	for _, lacks := range []graphclient.Error{
-		{Kind: graphclient.KindCallerLimit, RetryAfter: time.Hour},
-		{Kind: graphclient.KindThrottled, Own: true, RetryAfter: time.Minute}, // too many of their own wait before it
+	for _, lacks := range []graph.Error{
+		{Kind: graph.KindCallerLimit, RetryAfter: time.Hour},
+		{Kind: graph.KindThrottled, Own: true, RetryAfter: time.Minute}, // too many of their own wait before it
 	} {
 		synctest.Test(t, func(t *testing.T) { usedUp(t, lacks) })
 	}
 }
 
-func usedUp(t *testing.T, lacks graphclient.Error) {
+func usedUp(t *testing.T, lacks graph.Error) {
 	t.Helper()
 	d := &daily{gate: make(chan struct{}), lacks: lacks}
 	r := open(t, cache.Config{}).Events(d, scope("a"))
 	var group sync.WaitGroup
 	ask := func(caller string, served bool) {
 		group.Go(func() {
-			page, err := r.Events(graphclient.WithCaller(t.Context(), caller), settled("u"), "")
-			graph, limited := errors.AsType[*graphclient.Error](err)
-			if served && (err != nil || len(page.Items) != 1) || !served && (!limited || graph.Kind != lacks.Kind) {
+			page, err := r.Events(ratelimit.WithCaller(t.Context(), caller), settled("u"), "")
+			graphErr, limited := errors.AsType[*graph.Error](err)
+			if served && (err != nil || len(page.Items) != 1) || !served && (!limited || graphErr.Kind != lacks.Kind) {
 				t.Errorf("%s: %v, %v", caller, page, err)
 			}
 		})

@@ -12,6 +12,7 @@ import (
 
 	"github.com/parley-gateway/parley/cache"
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/source"
 )
 
@@ -23,7 +24,7 @@ type chatGraph struct {
 	bytes int64 // of bodies
 }
 
-func (g *chatGraph) Page(context.Context, graphclient.Request) (*graphclient.Page, error) {
+func (g *chatGraph) Page(context.Context, graph.Request) (*graphclient.Page, error) {
 	g.asked++
 	const rows = 50
 	var body []byte

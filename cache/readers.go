@@ -6,7 +6,7 @@ import (
 	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/source"
 )
 
@@ -167,7 +167,7 @@ func (r *users) Users(ctx context.Context, link string) (*source.Page[*parleyv1.
 // lookedUp is what the directory said of a name: an object id, or that nobody has it.
 type lookedUp struct {
 	id     string
-	nobody *graphclient.Error
+	nobody *graph.Error
 }
 
 // keepLookUps is how long the answer to a look-up is kept. It is the same whether somebody has the name or not: who may learn that a
@@ -186,8 +186,8 @@ func (r *users) UserID(ctx context.Context, upn string) (string, error) {
 		func(ctx context.Context) (*source.Page[lookedUp], error) {
 			id, err := r.next.UserID(ctx, upn)
 			found := lookedUp{id: id}
-			if graph, ok := errors.AsType[*graphclient.Error](err); ok && graph.Kind == graphclient.KindNotFound && graph.Status != 0 {
-				found.nobody, err = graph, nil
+			if graphErr, ok := errors.AsType[*graph.Error](err); ok && graphErr.Kind == graph.KindNotFound && graphErr.Status != 0 {
+				found.nobody, err = graphErr, nil
 			}
 			return &source.Page[lookedUp]{Items: []lookedUp{found}, Read: time.Now()}, err
 		})

@@ -17,7 +17,7 @@ import (
 func TestReadings(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		g := &graph{}
+		g := &fakeGraph{}
 		r := open(t, cache.Config{}).Events(g, scope("a"))
 		readings, ok := r.(cache.Readings)
 		if !ok {
@@ -120,7 +120,7 @@ func TestReadingsWaitOn(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				g := &graph{}
+				g := &fakeGraph{}
 				r := open(t, cache.Config{}).Events(g, scope("a"))
 				readings, ok := r.(cache.Readings)
 				if !ok {

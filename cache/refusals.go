@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/internal/lru"
 	"github.com/parley-gateway/parley/source"
 )
@@ -32,7 +32,7 @@ type Refusals struct {
 
 // refusal is one remembered answer. It never changes.
 type refusal struct {
-	err            *graphclient.Error
+	err            *graph.Error
 	asked, expires time.Time
 }
 
@@ -93,8 +93,8 @@ func (r *Refusals) find(ctx context.Context, key string) *refusal {
 
 // learn remembers a refusal of the user, and forgets one when Graph answered.
 func (r *Refusals) learn(key string, err error) {
-	graph, ok := errors.AsType[*graphclient.Error](err)
-	refused := ok && graph.Personal()
+	graphErr, ok := errors.AsType[*graph.Error](err)
+	refused := ok && graphErr.Personal()
 	if err != nil && !refused {
 		return
 	}
@@ -105,5 +105,5 @@ func (r *Refusals) learn(key string, err error) {
 		return
 	}
 	now := time.Now()
-	r.known.Put(key, &refusal{graph, now, now.Add(r.life - rand.N(r.life/10+1))}) //nolint:gosec // spreads load, keeps no secret
+	r.known.Put(key, &refusal{graphErr, now, now.Add(r.life - rand.N(r.life/10+1))}) //nolint:gosec // spreads load, keeps no secret
 }

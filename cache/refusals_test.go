@@ -9,7 +9,7 @@ import (
 
 	"github.com/parley-gateway/parley/cache"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/source"
 )
 
@@ -26,25 +26,25 @@ func (m *moody) Events(context.Context, source.EventQuery, string) (*source.Page
 
 func TestRefusals(t *testing.T) {
 	t.Parallel()
-	unlicensed := &graphclient.Error{Kind: graphclient.KindUserNotLicensed, Status: 403, Code: "Forbidden", Requests: 1}
+	unlicensed := &graph.Error{Kind: graph.KindUserNotLicensed, Status: 403, Code: "Forbidden", Requests: 1}
 	for name, c := range map[string]struct {
 		err        error
 		remembered bool
 	}{
 		"no licence":      {unlicensed, true},
-		"unknown user":    {&graphclient.Error{Kind: graphclient.KindNotFound, Status: 404}, true},
-		"says nothing":    {&graphclient.Error{Kind: graphclient.KindUserRefused, Status: 403}, true},
-		"the tenant's":    {&graphclient.Error{Kind: graphclient.KindTenantNotLicensed, Status: 402}, false},
-		"request denied":  {&graphclient.Error{Kind: graphclient.KindForbidden, Status: 403}, false},
-		"own link":        {&graphclient.Error{Kind: graphclient.KindLinkNotFound, Status: 404}, false},
-		"missing role":    {&graphclient.Error{Kind: graphclient.KindForbidden, Status: 403, Roles: []string{"Chat.Read.All"}}, false},
-		"throttled":       {&graphclient.Error{Kind: graphclient.KindThrottled, Status: 429}, false},
-		"down":            {&graphclient.Error{Kind: graphclient.KindUnavailable, Status: 503}, false},
-		"payment":         {&graphclient.Error{Kind: graphclient.KindPaymentRequired, Status: 402}, false},
-		"credential":      {&graphclient.Error{Kind: graphclient.KindCredential, Status: 401}, false},
+		"unknown user":    {&graph.Error{Kind: graph.KindNotFound, Status: 404}, true},
+		"says nothing":    {&graph.Error{Kind: graph.KindUserRefused, Status: 403}, true},
+		"the tenant's":    {&graph.Error{Kind: graph.KindTenantNotLicensed, Status: 402}, false},
+		"request denied":  {&graph.Error{Kind: graph.KindForbidden, Status: 403}, false},
+		"own link":        {&graph.Error{Kind: graph.KindLinkNotFound, Status: 404}, false},
+		"missing role":    {&graph.Error{Kind: graph.KindForbidden, Status: 403, Roles: []string{"Chat.Read.All"}}, false},
+		"throttled":       {&graph.Error{Kind: graph.KindThrottled, Status: 429}, false},
+		"down":            {&graph.Error{Kind: graph.KindUnavailable, Status: 503}, false},
+		"payment":         {&graph.Error{Kind: graph.KindPaymentRequired, Status: 402}, false},
+		"credential":      {&graph.Error{Kind: graph.KindCredential, Status: 401}, false},
 		"canceled":        {context.Canceled, false},
 		"an answer":       {nil, false},
-		"refused unasked": {&graphclient.Error{Kind: graphclient.KindUserNotLicensed}, false},
+		"refused unasked": {&graph.Error{Kind: graph.KindUserNotLicensed}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -69,7 +69,7 @@ func TestRefusals(t *testing.T) {
 func TestRefusalsOfOneUserAndSource(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		next := &moody{err: &graphclient.Error{Kind: graphclient.KindUserRefused, Status: 403, Requests: 1}}
+		next := &moody{err: &graph.Error{Kind: graph.KindUserRefused, Status: 403, Requests: 1}}
 		known := cache.NewRefusals(0)
 		of := func(tenant string, src parleyv1.Source) source.EventReader {
 			return known.Events(next, cache.Scope{Tenant: tenant, Source: src})
@@ -78,9 +78,9 @@ func TestRefusalsOfOneUserAndSource(t *testing.T) {
 		ask := func(ctx context.Context, r source.EventReader, q source.EventQuery) (asked int) {
 			before := next.asked
 			_, err := r.Events(ctx, q, "")
-			var graph *graphclient.Error
-			if errors.As(err, &graph) && graph.Requests != next.asked-before {
-				t.Errorf("%d requests reported, %d made", graph.Requests, next.asked-before)
+			var graphErr *graph.Error
+			if errors.As(err, &graphErr) && graphErr.Requests != next.asked-before {
+				t.Errorf("%d requests reported, %d made", graphErr.Requests, next.asked-before)
 			}
 			return next.asked - before
 		}
@@ -113,7 +113,7 @@ func TestRefusalsOfOneUserAndSource(t *testing.T) {
 		next.err = nil
 		time.Sleep(time.Second)
 		expect("licensed", 1, ask(cache.WithControl(t.Context(), cache.Control{MaxAge: new(time.Duration)}), one, u))
-		next.err = &graphclient.Error{Kind: graphclient.KindUnavailable, Status: 503, Requests: 1}
+		next.err = &graph.Error{Kind: graph.KindUnavailable, Status: 503, Requests: 1}
 		expect("forgotten", 1, ask(t.Context(), one, u))
 	})
 }

@@ -13,7 +13,7 @@ import (
 func TestResize(t *testing.T) {
 	t.Parallel()
 	c := open(t, cache.Config{MaxBytes: 1 << 20})
-	g := &graph{}
+	g := &fakeGraph{}
 	r := c.Events(g, scope("a"))
 	fill := func(from, to int) {
 		for i := from; i < to; i++ {

@@ -17,7 +17,7 @@ type windows interface {
 
 func windowsOf(t *testing.T, c *cache.Cache, s cache.Scope) windows {
 	t.Helper()
-	w, ok := c.Events(&graph{}, s).(windows)
+	w, ok := c.Events(&fakeGraph{}, s).(windows)
 	if !ok {
 		t.Fatal("a reader of events keeps no windows")
 	}

@@ -12,6 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
+	"github.com/parley-gateway/parley/graphclient/ratelimit"
 )
 
 // refuseFirst refuses the first of [tokens] with the answer told; others find nothing.
@@ -51,7 +53,7 @@ func TestRejectedTwiceIsACredentialError(t *testing.T) {
 		ask := func(requests, logins int) {
 			t.Helper()
 			_, err := client.Page(t.Context(), chats())
-			e := wantError(t, err, graphclient.KindCredential)
+			e := wantError(t, err, graph.KindCredential)
 			if e.Status != 401 || e.Code != "InvalidAuthenticationToken" || e.RequestID != "r1" || e.Requests != requests || e.RetryAfter != 0 {
 				t.Errorf("%#v, %d requests", e, e.Requests)
 			}
@@ -107,7 +109,7 @@ func TestClaimsChallenge(t *testing.T) {
 			client := fakeClient(t, refuseFirst(c.status, "", "WWW-Authenticate", c.header), withCredential(credential))
 			_, err := client.Page(t.Context(), chats())
 			if c.logins == 1 {
-				_ = wantError(t, err, graphclient.KindCredential)
+				_ = wantError(t, err, graph.KindCredential)
 			} else if err != nil {
 				t.Fatal(err)
 			}
@@ -135,7 +137,7 @@ func TestUnendingChallengeIsACredentialError(t *testing.T) {
 		return answer(401, "", "WWW-Authenticate", `Bearer error="insufficient_claims", claims="e30="`), nil
 	}, withCredential(&tokens{}))
 	_, err := client.Page(t.Context(), chats())
-	_ = wantError(t, err, graphclient.KindCredential)
+	_ = wantError(t, err, graph.KindCredential)
 	if requests != 2 {
 		t.Errorf("%d requests, want 2", requests)
 	}
@@ -154,7 +156,7 @@ func TestColdCallersShareOneLogin(t *testing.T) {
 		defer cancel()
 		start := time.Now()
 		_, err := client.Page(ctx, chats())
-		_ = wantError(t, err, graphclient.KindCanceled)
+		_ = wantError(t, err, graph.KindCanceled)
 		if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 100*time.Millisecond {
 			t.Errorf("%v after %v", err, time.Since(start))
 		}
@@ -186,7 +188,7 @@ func TestValidTokenIsServedWhileRefreshFails(t *testing.T) {
 			t.Errorf("%d logins, want 1 early refresh", credential.count())
 		}
 		time.Sleep(5 * time.Minute) // expired now
-		e := wantError(t, page(), graphclient.KindLoginUnavailable)
+		e := wantError(t, page(), graph.KindLoginUnavailable)
 		if e.RetryAfter <= 0 {
 			t.Errorf("no RetryAfter: %v", e)
 		}
@@ -231,7 +233,7 @@ func TestFailedLoginsPause(t *testing.T) {
 		}, withCredential(credential), func(cfg *graphclient.Config) { cfg.Retry.Tries = 1 })
 		for range 50 {
 			_, err := client.Page(t.Context(), chats())
-			e := wantError(t, err, graphclient.KindLoginUnavailable)
+			e := wantError(t, err, graph.KindLoginUnavailable)
 			if e.RetryAfter <= 0 || e.RetryAfter > time.Second || e.Requests != 0 {
 				t.Errorf("%#v", e)
 			}
@@ -286,7 +288,7 @@ func TestNoCredentialSendsNoAuthorization(t *testing.T) {
 		return answer(401, ""), nil
 	})
 	_, err := client.Page(t.Context(), chats())
-	_ = wantError(t, err, graphclient.KindCredential)
+	_ = wantError(t, err, graph.KindCredential)
 	if err := client.Login(t.Context()); err != nil {
 		t.Error(err)
 	}
@@ -299,11 +301,11 @@ func TestRepetitionAfter401Queues(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{steps: []func() (*http.Response, error){say(401, ""), say(200, emptyPage)}}
 		client := fakeClient(t, s.roundTrip, withCredential(&tokens{}), func(cfg *graphclient.Config) {
-			cfg.Limits = graphclient.LimitTable{{Source: "chat", Limits: []graphclient.Limit{{Scope: graphclient.PerTenant, Requests: 1, Per: 30 * time.Second}}}}
+			cfg.Limits = ratelimit.LimitTable{{Source: "chat", Limits: []ratelimit.Limit{{Scope: ratelimit.PerTenant, Requests: 1, Per: 30 * time.Second}}}}
 			cfg.Retry.TryTimeout = 5 * time.Second
 		})
 		request := chats()
-		request.Priority = graphclient.Background
+		request.Priority = graph.Background
 		page, err := client.Page(t.Context(), request)
 		if err != nil || page.Requests != 2 {
 			t.Fatalf("page %+v, error %v", page, err)
@@ -335,11 +337,11 @@ func TestHeaders(t *testing.T) {
 		}
 		return answer(500, ""), nil
 	}, quick, func(cfg *graphclient.Config) { cfg.UserAgent = "parley/1.2.3" })
-	_, err := client.Page(t.Context(), graphclient.Request{
+	_, err := client.Page(t.Context(), graph.Request{
 		Source: "call", Path: "/communications/callRecords", User: "u", Resource: "r",
 		Prefer: []string{"odata.maxpagesize=60", "include-unknown-enum-members"},
 	})
-	_ = wantError(t, err, graphclient.KindUnavailable)
+	_ = wantError(t, err, graph.KindUnavailable)
 	if len(ids) != 2 {
 		t.Errorf("%d ids for two requests", len(ids))
 	}

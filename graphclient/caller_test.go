@@ -12,10 +12,12 @@ import (
 	"time"
 
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
+	"github.com/parley-gateway/parley/graphclient/ratelimit"
 )
 
-func copilotOf(user string) graphclient.Request {
-	return graphclient.Request{Source: graphclient.SourceCopilot, Path: "/copilot/users/" + user, User: user, Priority: graphclient.Background}
+func copilotOf(user string) graph.Request {
+	return graph.Request{Source: graph.SourceCopilot, Path: "/copilot/users/" + user, User: user, Priority: graph.Background}
 }
 
 // TestCallersTakeTurns lets one caller ask for everything at once: a second one that comes later with few requests is not
@@ -23,14 +25,14 @@ func copilotOf(user string) graphclient.Request {
 func TestCallersTakeTurns(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		client := fakeClient(t, findNothing, func(cfg *graphclient.Config) { cfg.Limits = graphclient.DefaultLimits() })
+		client := fakeClient(t, findNothing, func(cfg *graphclient.Config) { cfg.Limits = ratelimit.DefaultLimits() })
 		var all sync.WaitGroup
 		ask := func(caller string, n int) (took func() time.Duration) {
 			var own sync.WaitGroup
 			begin, end := time.Now(), time.Time{}
 			for range n {
 				own.Go(func() {
-					if _, err := client.Page(graphclient.WithCaller(t.Context(), caller), copilotOf("u")); err != nil {
+					if _, err := client.Page(ratelimit.WithCaller(t.Context(), caller), copilotOf("u")); err != nil {
 						t.Error(err)
 					}
 				})
@@ -63,7 +65,7 @@ func TestDayOfACaller(t *testing.T) {
 			return answer(200, emptyPage), nil
 		}, func(cfg *graphclient.Config) { cfg.CallerDay = 3 })
 		ask := func(caller string) error {
-			_, err := client.Page(graphclient.WithCaller(t.Context(), caller), copilotOf("u"))
+			_, err := client.Page(ratelimit.WithCaller(t.Context(), caller), copilotOf("u"))
 			return err
 		}
 		time.Sleep(18 * time.Hour) // the clock begins at midnight UTC
@@ -73,8 +75,8 @@ func TestDayOfACaller(t *testing.T) {
 			}
 		}
 		err := ask("a")
-		var refused *graphclient.Error
-		if !errors.As(err, &refused) || refused.Kind != graphclient.KindCallerLimit || refused.Requests != 0 ||
+		var refused *graph.Error
+		if !errors.As(err, &refused) || refused.Kind != graph.KindCallerLimit || refused.Requests != 0 ||
 			refused.RetryAfter > 6*time.Hour || refused.RetryAfter < 6*time.Hour-time.Minute {
 			t.Errorf("over the limit: %v", err)
 		}
@@ -84,7 +86,7 @@ func TestDayOfACaller(t *testing.T) {
 		if err := errors.Join(ask("b"), ask("")); err != nil {
 			t.Errorf("others are refused: %v", err)
 		}
-		ctx, cancel := context.WithCancel(graphclient.WithCaller(t.Context(), "c"))
+		ctx, cancel := context.WithCancel(ratelimit.WithCaller(t.Context(), "c"))
 		cancel()
 		for range 9 {
 			if _, err := client.Page(ctx, copilotOf("u")); err == nil {
@@ -124,13 +126,13 @@ func TestPaymentBreaker(t *testing.T) {
 			time.Sleep(time.Second)
 			mu.Lock()
 			return resp, nil
-		}, func(cfg *graphclient.Config) { cfg.Limits = graphclient.DefaultLimits() })
-		export := graphclient.Request{Source: graphclient.SourceChat, Path: "/users/u/chats/getAllMessages", User: "u"}
+		}, func(cfg *graphclient.Config) { cfg.Limits = ratelimit.DefaultLimits() })
+		export := graph.Request{Source: graph.SourceChat, Path: "/users/u/chats/getAllMessages", User: "u"}
 		ask := func() (string, time.Duration) {
 			begin := time.Now()
 			_, err := client.Page(t.Context(), export)
-			if graph, ok := errors.AsType[*graphclient.Error](err); ok {
-				return fmt.Sprint(graph.Kind, " ", graph.Code, " ", graph.RequestID, " ", graph.RetryAfter), time.Since(begin)
+			if graphErr, ok := errors.AsType[*graph.Error](err); ok {
+				return fmt.Sprint(graphErr.Kind, " ", graphErr.Code, " ", graphErr.RequestID, " ", graphErr.RetryAfter), time.Since(begin)
 			}
 			return fmt.Sprint(err), time.Since(begin)
 		}
@@ -144,10 +146,10 @@ func TestPaymentBreaker(t *testing.T) {
 		const unpaid = "payment required PaymentRequired r1 0s"
 		expect("first", unpaid, 1, false)
 		expect("open", unpaid, 1, true)
-		if _, err := client.Page(t.Context(), graphclient.Request{Source: graphclient.SourceChat, Path: "/chats/c/messages", Resource: "c"}); err != nil {
+		if _, err := client.Page(t.Context(), graph.Request{Source: graph.SourceChat, Path: "/chats/c/messages", Resource: "c"}); err != nil {
 			t.Errorf("another route: %v", err)
 		}
-		time.Sleep(graphclient.DefaultPaymentPause)
+		time.Sleep(ratelimit.DefaultPaymentPause)
 		var group sync.WaitGroup
 		for range 50 {
 			group.Go(func() { ask() })
@@ -157,7 +159,7 @@ func TestPaymentBreaker(t *testing.T) {
 			t.Errorf("half open: %d requests, want one more", asked["export"])
 		}
 		expect("open again", unpaid, 2, true)
-		time.Sleep(graphclient.DefaultPaymentPause)
+		time.Sleep(ratelimit.DefaultPaymentPause)
 		mu.Lock()
 		status = 503
 		mu.Unlock()
@@ -179,7 +181,7 @@ func TestPaymentBreaker(t *testing.T) {
 		}
 		now(402)
 		expect("unpaid again", unpaid, n+3, false)
-		time.Sleep(graphclient.DefaultPaymentPause)
+		time.Sleep(ratelimit.DefaultPaymentPause)
 		now(200)
 		// Windows are read side by side: none is refused because another call goes ahead.
 		for range 50 {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
 func TestCloudByName(t *testing.T) {
@@ -17,12 +18,12 @@ func TestCloudByName(t *testing.T) {
 		"us-l5": "https://dod-graph.microsoft.us", "DoD": "https://dod-graph.microsoft.us",
 		"china": "https://microsoftgraph.chinacloudapi.cn", "21Vianet": "https://microsoftgraph.chinacloudapi.cn",
 	} {
-		cloud, err := graphclient.CloudByName(name)
+		cloud, err := graph.CloudByName(name)
 		if err != nil || cloud.GraphURL != want || cloud.Scope() != want+"/.default" {
 			t.Errorf("%q: %+v, %v", name, cloud, err)
 		}
 	}
-	_, err := graphclient.CloudByName("germany")
+	_, err := graph.CloudByName("germany")
 	if err == nil || !strings.Contains(err.Error(), "Cloud") || !strings.Contains(err.Error(), "global, us-l4, us-l5, china") {
 		t.Errorf("error %v", err)
 	}
@@ -31,7 +32,7 @@ func TestCloudByName(t *testing.T) {
 // The cloud alone decides scope, Graph's address and which links are followed.
 func TestCloudDrivesEverything(t *testing.T) {
 	t.Parallel()
-	for _, cloud := range graphclient.Clouds() {
+	for _, cloud := range graph.Clouds() {
 		credential := &tokens{}
 		host := ""
 		client := newClient(t, graphclient.Config{Cloud: cloud, Credential: credential, Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
@@ -44,7 +45,7 @@ func TestCloudDrivesEverything(t *testing.T) {
 		if "https://"+host != cloud.GraphURL || credential.options[0].Scopes[0] != cloud.Scope() {
 			t.Errorf("%s: host %s, scopes %v", cloud.Name, host, credential.options[0].Scopes)
 		}
-		for _, other := range graphclient.Clouds() {
+		for _, other := range graph.Clouds() {
 			err := client.SameOrigin(other.GraphURL + "/v1.0/x")
 			if (err == nil) != (other.Name == cloud.Name) {
 				t.Errorf("%s follows %s: %v", cloud.Name, other.Name, err)
@@ -100,7 +101,7 @@ func TestOwnTransportTrustsTheGivenRoots(t *testing.T) {
 		t.Error(err)
 	}
 	_, err := newClient(t, graphclient.Config{BaseURL: server.URL}).Page(t.Context(), chats())
-	if e := wantError(t, err, graphclient.KindUnavailable); !strings.Contains(e.Error(), "certificate") {
+	if e := wantError(t, err, graph.KindUnavailable); !strings.Contains(e.Error(), "certificate") {
 		t.Error(e)
 	}
 }
@@ -124,7 +125,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 		}))
 		client := serverClient(t, server, withCredential(&tokens{}))
 		_, err := client.Page(t.Context(), chats())
-		if e := wantError(t, err, graphclient.KindUnexpected); e.Status != status || reached {
+		if e := wantError(t, err, graph.KindUnexpected); e.Status != status || reached {
 			t.Errorf("%d: %#v, followed: %v", status, e, reached)
 		}
 	}

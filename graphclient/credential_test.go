@@ -23,6 +23,9 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/auth"
+	"github.com/parley-gateway/parley/graphclient/graph"
+	"github.com/parley-gateway/parley/graphclient/ratelimit"
 )
 
 const (
@@ -120,20 +123,20 @@ func writeFile(t *testing.T, path, content string) string {
 // secretCredential logs in with a client secret from a file.
 func secretCredential(t *testing.T, a *authority, tenant, file string) graphclient.Config {
 	t.Helper()
-	credential := credentialAt(t, a, graphclient.CredentialConfig{
-		Kind: graphclient.CredentialClientSecret, TenantID: tenant, ClientSecretFile: file,
+	credential := credentialAt(t, a, auth.CredentialConfig{
+		Kind: auth.CredentialClientSecret, TenantID: tenant, ClientSecretFile: file,
 	})
 	return graphclient.Config{Credential: credential, TenantID: tenant, ClientID: appID}
 }
 
 // credentialAt makes a credential of the app that logs in to the authority, by a client of its own unless cfg has one.
-func credentialAt(t *testing.T, a *authority, cfg graphclient.CredentialConfig) azcore.TokenCredential {
+func credentialAt(t *testing.T, a *authority, cfg auth.CredentialConfig) azcore.TokenCredential {
 	t.Helper()
 	cfg.ClientID, cfg.AuthorityHost = appID, a.URL
 	if cfg.HTTP == nil {
 		cfg.HTTP = a.client(t)
 	}
-	credential, err := graphclient.NewCredential(cfg)
+	credential, err := auth.NewCredential(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,13 +163,13 @@ func TestColdCallersAreOneTokenRequest(t *testing.T) {
 	t.Parallel()
 	a := newAuthority(t)
 	cfg := secretCredential(t, a, tenantA, writeFile(t, filepath.Join(t.TempDir(), "secret"), "s3cret\n"))
-	graph := tlsServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	fake := tlsServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "Bearer "+tenantA+"/1" {
 			t.Errorf("Authorization %q", r.Header.Get("Authorization"))
 		}
 		_, _ = w.Write([]byte(emptyPage))
 	}))
-	client := serverClient(t, graph, withCredential(cfg.Credential))
+	client := serverClient(t, fake, withCredential(cfg.Credential))
 	crowd(t, client)
 	forms := a.seen()
 	if len(forms) != 1 {
@@ -184,13 +187,13 @@ func TestTwoTenantsNeverMix(t *testing.T) {
 	file := writeFile(t, filepath.Join(t.TempDir(), "secret"), "s")
 	var wg sync.WaitGroup
 	for _, tenant := range []string{tenantA, tenantB} {
-		graph := tlsServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fake := tlsServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if !strings.HasPrefix(r.Header.Get("Authorization"), "Bearer "+tenant+"/") {
 				t.Errorf("tenant %s got %q", tenant, r.Header.Get("Authorization"))
 			}
 			_, _ = w.Write([]byte(emptyPage))
 		}))
-		client := serverClient(t, graph, withCredential(secretCredential(t, a, tenant, file).Credential))
+		client := serverClient(t, fake, withCredential(secretCredential(t, a, tenant, file).Credential))
 		for range 20 {
 			wg.Go(func() {
 				if _, err := client.Page(t.Context(), chats()); err != nil {
@@ -252,7 +255,7 @@ func TestUnusableFileKeepsTheOldCredential(t *testing.T) {
 	a := newAuthority(t)
 	file := writeFile(t, filepath.Join(t.TempDir(), "secret"), "old")
 	cfg := secretCredential(t, a, tenantA, file)
-	cfg.Limits = graphclient.LimitTable{}
+	cfg.Limits = ratelimit.LimitTable{}
 	for _, change := range []func(){
 		func() { writeFile(t, file, "  \n") },
 		func() {
@@ -279,16 +282,16 @@ func TestRefusedLogin(t *testing.T) {
 	for name, c := range map[string]struct {
 		status int
 		body   string
-		kind   graphclient.Kind
+		kind   graph.Kind
 		code   string
 		inner  string
 	}{
-		"wrong secret": {401, refusal, graphclient.KindCredential, "AADSTS7000215", "invalid_client"},
-		"bad request":  {400, `{"error":"unauthorized_client","error_description":"AADSTS700016: ` + secretText + `"}`, graphclient.KindCredential, "AADSTS700016", "unauthorized_client"},
-		"HTML":         {403, `<html>` + secretText, graphclient.KindCredential, "", ""},
-		"unavailable":  {503, secretText, graphclient.KindLoginUnavailable, "", ""},
-		"throttled":    {429, secretText, graphclient.KindLoginUnavailable, "", ""},
-		"redirected":   {307, secretText, graphclient.KindCredential, "", ""},
+		"wrong secret": {401, refusal, graph.KindCredential, "AADSTS7000215", "invalid_client"},
+		"bad request":  {400, `{"error":"unauthorized_client","error_description":"AADSTS700016: ` + secretText + `"}`, graph.KindCredential, "AADSTS700016", "unauthorized_client"},
+		"HTML":         {403, `<html>` + secretText, graph.KindCredential, "", ""},
+		"unavailable":  {503, secretText, graph.KindLoginUnavailable, "", ""},
+		"throttled":    {429, secretText, graph.KindLoginUnavailable, "", ""},
+		"redirected":   {307, secretText, graph.KindCredential, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -298,7 +301,7 @@ func TestRefusedLogin(t *testing.T) {
 			cfg.Retry.Tries = 1
 			_, err := newClient(t, cfg).Page(t.Context(), chats())
 			e := wantError(t, err, c.kind)
-			if e.Code != c.code || e.InnerCode != c.inner || e.Requests != 0 || (e.RetryAfter > 0) != (c.kind == graphclient.KindLoginUnavailable) {
+			if e.Code != c.code || e.InnerCode != c.inner || e.Requests != 0 || (e.RetryAfter > 0) != (c.kind == graph.KindLoginUnavailable) {
 				t.Errorf("%#v", e)
 			}
 			for text := error(e); text != nil; {
@@ -322,7 +325,7 @@ func TestAuthorityOutOfReach(t *testing.T) {
 	cfg.Retry.Tries = 1
 	a.Close()
 	_, err := newClient(t, cfg).Page(t.Context(), chats())
-	if e := wantError(t, err, graphclient.KindLoginUnavailable); e.Cause != graphclient.CauseRefused {
+	if e := wantError(t, err, graph.KindLoginUnavailable); e.Cause != graph.CauseRefused {
 		t.Errorf("cause %q", e.Cause)
 	}
 }
@@ -350,8 +353,8 @@ func TestClientCertificate(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := newAuthority(t)
-	credential := credentialAt(t, a, graphclient.CredentialConfig{
-		Kind: graphclient.CredentialClientCertificate, TenantID: tenantA,
+	credential := credentialAt(t, a, auth.CredentialConfig{
+		Kind: auth.CredentialClientCertificate, TenantID: tenantA,
 		CertificateFile: writeFile(t, filepath.Join(t.TempDir(), "app.pem"), certificate(t, key, key.Public())),
 	})
 	if err := newClient(t, graphclient.Config{Credential: credential}).Login(t.Context()); err != nil {
@@ -365,8 +368,8 @@ func TestClientCertificate(t *testing.T) {
 func TestWorkloadIdentity(t *testing.T) {
 	t.Parallel()
 	a := newAuthority(t)
-	credential := credentialAt(t, a, graphclient.CredentialConfig{
-		Kind: graphclient.CredentialWorkloadIdentity, TenantID: tenantA,
+	credential := credentialAt(t, a, auth.CredentialConfig{
+		Kind: auth.CredentialWorkloadIdentity, TenantID: tenantA,
 		FederatedTokenFile: writeFile(t, filepath.Join(t.TempDir(), "token"), "first"),
 	})
 	if err := newClient(t, graphclient.Config{Credential: credential}).Login(t.Context()); err != nil {
@@ -387,7 +390,7 @@ func TestCredentialSettings(t *testing.T) {
 		t.Fatal(err)
 	}
 	curve := writeFile(t, filepath.Join(folder, "curve.pem"), certificate(t, key, key.Public()))
-	type config = graphclient.CredentialConfig
+	type config = auth.CredentialConfig
 	for name, c := range map[string]struct {
 		cfg  config
 		want string // in the error; empty = no error
@@ -424,7 +427,7 @@ func TestCredentialSettings(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			credential, err := graphclient.NewCredential(c.cfg)
+			credential, err := auth.NewCredential(c.cfg)
 			if c.want == "" {
 				if err != nil || (credential == nil) != (c.cfg.Kind == "none") {
 					t.Errorf("credential %v, error %v", credential, err)

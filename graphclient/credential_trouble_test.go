@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/auth"
+	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
 // TestFederatedTokenFileIsReadAgain rotates a workload's token file: once the authority has refused the old one, the next
@@ -29,8 +31,8 @@ func TestFederatedTokenFileIsReadAgain(t *testing.T) {
 			a.Config.Handler.ServeHTTP(answer, r)
 			return answer.Result(), nil
 		})}
-		credential := credentialAt(t, a, graphclient.CredentialConfig{
-			Kind: graphclient.CredentialWorkloadIdentity, TenantID: tenantA, FederatedTokenFile: file, HTTP: inProcess,
+		credential := credentialAt(t, a, auth.CredentialConfig{
+			Kind: auth.CredentialWorkloadIdentity, TenantID: tenantA, FederatedTokenFile: file, HTTP: inProcess,
 		})
 		client := newClient(t, graphclient.Config{Credential: credential})
 		a.setRefuse(func(form map[string]string) (int, string) {
@@ -64,8 +66,8 @@ func TestCertificateFileIsReadAgain(t *testing.T) {
 		writeFile(t, file, certificate(t, key, key.Public()))
 	}
 	rotate()
-	credential := credentialAt(t, a, graphclient.CredentialConfig{
-		Kind: graphclient.CredentialClientCertificate, TenantID: tenantA, CertificateFile: file,
+	credential := credentialAt(t, a, auth.CredentialConfig{
+		Kind: auth.CredentialClientCertificate, TenantID: tenantA, CertificateFile: file,
 	})
 	client := serverClient(t, refusing(t, ""), withCredential(credential))
 	if err := client.Login(t.Context()); err != nil {
@@ -97,13 +99,13 @@ func TestAuthorityDownWithAValidToken(t *testing.T) {
 	t.Parallel()
 	a := newAuthority(t)
 	cfg := secretCredential(t, a, tenantA, writeFile(t, filepath.Join(t.TempDir(), "secret"), "s"))
-	graph := tlsServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	fake := tlsServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "Bearer short" {
 			t.Errorf("Authorization %q", r.Header.Get("Authorization"))
 		}
 		_, _ = w.Write([]byte(emptyPage))
 	}))
-	client := serverClient(t, graph, withCredential(cfg.Credential))
+	client := serverClient(t, fake, withCredential(cfg.Credential))
 	a.setRefuse(func(map[string]string) (int, string) {
 		return http.StatusOK, `{"token_type":"Bearer","expires_in":120,"access_token":"short"}`
 	})
@@ -144,8 +146,8 @@ func TestThrottledLogin(t *testing.T) {
 			a.Config.Handler.ServeHTTP(recorder, r)
 			return recorder.Result(), nil
 		})}
-		credential := credentialAt(t, a, graphclient.CredentialConfig{
-			Kind: graphclient.CredentialClientSecret, TenantID: tenantA, ClientSecretFile: file, HTTP: inProcess,
+		credential := credentialAt(t, a, auth.CredentialConfig{
+			Kind: auth.CredentialClientSecret, TenantID: tenantA, ClientSecretFile: file, HTTP: inProcess,
 		})
 		client := fakeClient(t, func(*http.Request) (*http.Response, error) { return answer(http.StatusOK, emptyPage), nil }, withCredential(credential))
 		for _, left := range []time.Duration{30 * time.Second, 25 * time.Second} {
@@ -153,7 +155,7 @@ func TestThrottledLogin(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			_, err := client.Page(ctx, chats())
 			cancel()
-			e := wantError(t, err, graphclient.KindLoginUnavailable)
+			e := wantError(t, err, graph.KindLoginUnavailable)
 			if e.RetryAfter != left || time.Since(began) != 30*time.Second-left || logins != 1 {
 				t.Errorf("%#v after %v, %d logins", e, time.Since(began), logins)
 			}

@@ -18,26 +18,28 @@ import (
 	"time"
 
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/auth"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/graphsim"
 )
 
 // delegates are over an authority and a Graph, both of which the test serves.
-func delegates(t *testing.T, a *authority, graph http.HandlerFunc, change func(*graphclient.CredentialConfig)) *graphclient.Delegates {
+func delegates(t *testing.T, a *authority, fake http.HandlerFunc, change func(*auth.CredentialConfig)) *graphclient.Delegates {
 	t.Helper()
-	if graph == nil {
-		graph = func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(emptyPage)) }
+	if fake == nil {
+		fake = func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(emptyPage)) }
 	}
-	login := graphclient.CredentialConfig{
-		Kind: graphclient.CredentialClientSecret, TenantID: tenantA, ClientID: appID, AuthorityHost: a.URL, HTTP: a.client(t),
+	login := auth.CredentialConfig{
+		Kind: auth.CredentialClientSecret, TenantID: tenantA, ClientID: appID, AuthorityHost: a.URL, HTTP: a.client(t),
 		ClientSecretFile: writeFile(t, filepath.Join(t.TempDir(), "secret"), "s3cret"),
 	}
 	if change != nil {
 		change(&login)
 	}
-	return delegatesOf(t, serverClient(t, tlsServer(t, graph), withCredential(&tokens{})), login)
+	return delegatesOf(t, serverClient(t, tlsServer(t, fake), withCredential(&tokens{})), login)
 }
 
-func delegatesOf(t *testing.T, app *graphclient.Client, login graphclient.CredentialConfig) *graphclient.Delegates {
+func delegatesOf(t *testing.T, app *graphclient.Client, login auth.CredentialConfig) *graphclient.Delegates {
 	t.Helper()
 	d, err := graphclient.NewDelegates(app, graphclient.DelegatesConfig{Credential: login})
 	if err != nil {
@@ -110,7 +112,7 @@ func TestManyUsers(t *testing.T) {
 	for i := range users {
 		wg.Go(func() {
 			for range 2 {
-				request := graphclient.Request{Source: graphclient.SourceConversations, Path: fmt.Sprintf("/users/u%d/chats", i)}
+				request := graph.Request{Source: graph.SourceConversations, Path: fmt.Sprintf("/users/u%d/chats", i)}
 				if _, err := of(t, d, fmt.Sprint("assertion-", i)).Page(t.Context(), request); err != nil {
 					t.Error(err)
 				}
@@ -168,8 +170,8 @@ func TestEndedAssertions(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		app := fakeClient(t, func(*http.Request) (*http.Response, error) { return nil, errors.New("unexpected") })
-		d := delegatesOf(t, app, graphclient.CredentialConfig{
-			Kind: graphclient.CredentialClientSecret, TenantID: tenantA, ClientID: appID,
+		d := delegatesOf(t, app, auth.CredentialConfig{
+			Kind: auth.CredentialClientSecret, TenantID: tenantA, ClientID: appID,
 			ClientSecretFile: writeFile(t, filepath.Join(t.TempDir(), "secret"), "s"),
 		})
 		short := graphclient.Assertion{Token: "short", Expires: time.Now().Add(10 * time.Minute)}
@@ -183,7 +185,7 @@ func TestEndedAssertions(t *testing.T) {
 			t.Errorf("%d entries after the first has ended, want 1", n)
 		}
 		_, err := d.Client(short)
-		_ = wantError(t, err, graphclient.KindSignIn)
+		_ = wantError(t, err, graph.KindSignIn)
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		if n := d.Len(); n != 0 {
@@ -203,19 +205,19 @@ func TestRefusedExchanges(t *testing.T) {
 	for name, c := range map[string]struct {
 		status       int
 		body         string
-		kind         graphclient.Kind
+		kind         graph.Kind
 		code, claims string
 	}{
-		"consent":           {400, `{"error":"invalid_grant","error_description":"AADSTS65001: The user planted has not consented.","suberror":"consent_required"}`, graphclient.KindConsent, "AADSTS65001", ""},
-		"consent, old form": {400, `{"error":"interaction_required","error_description":"AADSTS65001: planted","claims":"` + quoted + `"}`, graphclient.KindConsent, "AADSTS65001", ""},
-		"administrator":     {400, `{"error":"invalid_grant","error_description":"AADSTS90094: planted"}`, graphclient.KindConsent, "AADSTS90094", ""},
-		"signature":         {400, `{"error":"invalid_grant","error_description":"AADSTS50013: Assertion planted failed."}`, graphclient.KindSignIn, "AADSTS50013", ""},
-		"audience":          {401, `{"error":"invalid_client","error_description":"AADSTS500131: planted"}`, graphclient.KindSignIn, "AADSTS500131", ""},
-		"second factor":     {400, `{"error":"interaction_required","error_description":"AADSTS50076: planted","claims":"` + quoted + `"}`, graphclient.KindSignIn, "AADSTS50076", claims},
-		"claims, no JSON":   {400, `{"error":"interaction_required","error_description":"AADSTS50076: planted","claims":"planted"}`, graphclient.KindSignIn, "AADSTS50076", ""},
-		"endless claims":    {400, `{"error":"interaction_required","error_description":"AADSTS50076: planted","claims":"{\"a\":\"` + strings.Repeat("x", 5000) + `\"}"}`, graphclient.KindSignIn, "AADSTS50076", ""},
-		"our own secret":    {401, `{"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret planted."}`, graphclient.KindCredential, "AADSTS7000215", ""},
-		"no such app":       {400, `{"error":"unauthorized_client","error_description":"AADSTS700016: planted"}`, graphclient.KindCredential, "AADSTS700016", ""},
+		"consent":           {400, `{"error":"invalid_grant","error_description":"AADSTS65001: The user planted has not consented.","suberror":"consent_required"}`, graph.KindConsent, "AADSTS65001", ""},
+		"consent, old form": {400, `{"error":"interaction_required","error_description":"AADSTS65001: planted","claims":"` + quoted + `"}`, graph.KindConsent, "AADSTS65001", ""},
+		"administrator":     {400, `{"error":"invalid_grant","error_description":"AADSTS90094: planted"}`, graph.KindConsent, "AADSTS90094", ""},
+		"signature":         {400, `{"error":"invalid_grant","error_description":"AADSTS50013: Assertion planted failed."}`, graph.KindSignIn, "AADSTS50013", ""},
+		"audience":          {401, `{"error":"invalid_client","error_description":"AADSTS500131: planted"}`, graph.KindSignIn, "AADSTS500131", ""},
+		"second factor":     {400, `{"error":"interaction_required","error_description":"AADSTS50076: planted","claims":"` + quoted + `"}`, graph.KindSignIn, "AADSTS50076", claims},
+		"claims, no JSON":   {400, `{"error":"interaction_required","error_description":"AADSTS50076: planted","claims":"planted"}`, graph.KindSignIn, "AADSTS50076", ""},
+		"endless claims":    {400, `{"error":"interaction_required","error_description":"AADSTS50076: planted","claims":"{\"a\":\"` + strings.Repeat("x", 5000) + `\"}"}`, graph.KindSignIn, "AADSTS50076", ""},
+		"our own secret":    {401, `{"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret planted."}`, graph.KindCredential, "AADSTS7000215", ""},
+		"no such app":       {400, `{"error":"unauthorized_client","error_description":"AADSTS700016: planted"}`, graph.KindCredential, "AADSTS700016", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -290,7 +292,7 @@ func TestChallengedUsers(t *testing.T) {
 				}
 				return
 			}
-			if e := wantError(t, err, graphclient.KindSignIn); e.Claims != c.claims {
+			if e := wantError(t, err, graph.KindSignIn); e.Claims != c.claims {
 				t.Errorf("claims %q, want %q", e.Claims, c.claims)
 			}
 		})
@@ -309,7 +311,7 @@ func TestSecretRotatesUnderUsers(t *testing.T) {
 			return
 		}
 		_, _ = w.Write([]byte(emptyPage))
-	}, func(c *graphclient.CredentialConfig) { c.ClientSecretFile = file })
+	}, func(c *auth.CredentialConfig) { c.ClientSecretFile = file })
 	read := func(assertion string) {
 		t.Helper()
 		if _, err := of(t, d, assertion).Page(t.Context(), chats()); err != nil {
@@ -339,20 +341,20 @@ func TestOtherProofs(t *testing.T) {
 		t.Fatal(err)
 	}
 	for kind, c := range map[string]struct {
-		change func(*graphclient.CredentialConfig)
+		change func(*auth.CredentialConfig)
 		proven func(string) bool
 	}{
-		graphclient.CredentialClientCertificate: {func(c *graphclient.CredentialConfig) {
+		auth.CredentialClientCertificate: {func(c *auth.CredentialConfig) {
 			c.CertificateFile = writeFile(t, filepath.Join(t.TempDir(), "app.pem"), certificate(t, key, key.Public()))
 		}, func(proof string) bool { return strings.Count(proof, ".") == 2 }},
-		graphclient.CredentialWorkloadIdentity: {func(c *graphclient.CredentialConfig) {
+		auth.CredentialWorkloadIdentity: {func(c *auth.CredentialConfig) {
 			c.FederatedTokenFile = writeFile(t, filepath.Join(t.TempDir(), "token"), "of the workload\n")
 		}, func(proof string) bool { return proof == "of the workload" }},
 	} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			a := newAuthority(t)
-			d := delegates(t, a, nil, func(login *graphclient.CredentialConfig) {
+			d := delegates(t, a, nil, func(login *auth.CredentialConfig) {
 				login.Kind, login.ClientSecretFile = kind, ""
 				c.change(login)
 			})
@@ -364,7 +366,7 @@ func TestOtherProofs(t *testing.T) {
 			}
 		})
 	}
-	_, err = graphclient.NewDelegates(fakeClient(t, nil), graphclient.DelegatesConfig{Credential: graphclient.CredentialConfig{Kind: graphclient.CredentialManagedIdentity, TenantID: tenantA}})
+	_, err = graphclient.NewDelegates(fakeClient(t, nil), graphclient.DelegatesConfig{Credential: auth.CredentialConfig{Kind: auth.CredentialManagedIdentity, TenantID: tenantA}})
 	if err == nil || !strings.Contains(err.Error(), "Kind: ") {
 		t.Errorf("a managed identity: %v", err)
 	}
@@ -377,7 +379,7 @@ func TestAuthorityOutOfReachForUsers(t *testing.T) {
 	var mu sync.Mutex
 	down := true
 	inner := a.client(t).Transport
-	d := delegates(t, a, nil, func(c *graphclient.CredentialConfig) {
+	d := delegates(t, a, nil, func(c *auth.CredentialConfig) {
 		c.HTTP = &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
 			mu.Lock()
 			broken := down
@@ -423,8 +425,8 @@ func TestExchangeAgainstTheSimulator(t *testing.T) {
 		}
 	})
 	app := newClient(t, graphclient.Config{BaseURL: sim.URL(), Credential: &tokens{}, RootCAs: sim.CertPool()})
-	d := delegatesOf(t, app, graphclient.CredentialConfig{
-		Kind: graphclient.CredentialClientSecret, TenantID: graphsim.DemoTenantID, ClientID: graphsim.DemoClientID, AuthorityHost: sim.URL(),
+	d := delegatesOf(t, app, auth.CredentialConfig{
+		Kind: auth.CredentialClientSecret, TenantID: graphsim.DemoTenantID, ClientID: graphsim.DemoClientID, AuthorityHost: sim.URL(),
 		ClientSecretFile: writeFile(t, filepath.Join(t.TempDir(), "secret"), graphsim.DemoClientSecret),
 	})
 	user := sim.DemoUser().ID
@@ -435,15 +437,15 @@ func TestExchangeAgainstTheSimulator(t *testing.T) {
 		}
 		return token
 	}
-	mine := graphclient.Request{Source: graphclient.SourceConversations, Path: "/me/chats"}
+	mine := graph.Request{Source: graph.SourceConversations, Path: "/me/chats"}
 	good := of(t, d, sign(graphsim.CallerToken{User: user}))
 	page, err := good.Page(t.Context(), mine)
 	if err != nil || len(page.Records) == 0 || !strings.Contains(string(page.Records[0]), `"viewpoint":{`) {
 		t.Fatalf("%v %v", page, err)
 	}
-	export := graphclient.Request{Source: graphclient.SourceChat, Path: "/users/" + user + "/chats/getAllMessages"}
+	export := graph.Request{Source: graph.SourceChat, Path: "/users/" + user + "/chats/getAllMessages"}
 	_, err = good.Page(t.Context(), export)
-	_ = wantError(t, err, graphclient.KindForbidden)
+	_ = wantError(t, err, graph.KindForbidden)
 	for name, c := range map[string]struct {
 		token string
 		code  string
@@ -456,7 +458,7 @@ func TestExchangeAgainstTheSimulator(t *testing.T) {
 		"a token for Graph": {sign(graphsim.CallerToken{User: user, Audience: "https://graph.microsoft.com"}), "AADSTS500131"},
 	} {
 		_, err := of(t, d, c.token).Page(t.Context(), mine)
-		if e := wantError(t, err, graphclient.KindSignIn); e.Code != c.code {
+		if e := wantError(t, err, graph.KindSignIn); e.Code != c.code {
 			t.Errorf("%s: %v, want %s", name, err, c.code)
 		}
 	}

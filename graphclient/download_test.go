@@ -13,12 +13,13 @@ import (
 	"testing/iotest"
 
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
 const report = "Report Refresh Date,User Principal Name\n2026-11-20,a@contoso.example\n"
 
-func usage() graphclient.Request {
-	return graphclient.Request{Source: graphclient.SourceUsage, Path: "/copilot/reports/x(period='D7')"}
+func usage() graph.Request {
+	return graph.Request{Source: graph.SourceUsage, Path: "/copilot/reports/x(period='D7')"}
 }
 
 func readReport(t *testing.T, d *graphclient.Download) string {
@@ -68,18 +69,18 @@ func TestDownloadRefusesWhatIsNoReport(t *testing.T) {
 	for name, c := range map[string]struct {
 		status   int
 		body     string
-		kind     graphclient.Kind
+		kind     graph.Kind
 		requests int
 	}{
-		"empty":            {200, "", graphclient.KindMalformed, 2},
-		"blanks":           {200, strings.Repeat(" \n", 5000), graphclient.KindMalformed, 2},
-		"web page":         {200, "\r\n<!DOCTYPE html>", graphclient.KindMalformed, 2},
-		"error in a 200":   {200, `{"error":{"code":"Forbidden","message":"x"}}`, graphclient.KindRefused, 1},
-		"cut JSON":         {200, `{"error":{"code":`, graphclient.KindMalformed, 2},
-		"403":              {403, `{"error":{"code":"S2SUnauthorized"}}`, graphclient.KindForbidden, 1},
-		"400":              {400, `{"error":{"code":"BadRequest","message":"Resource not found for the segment"}}`, graphclient.KindBadRequest, 1},
-		"304":              {304, ``, graphclient.KindUnexpected, 1},
-		"no such location": {302, ``, graphclient.KindLinkRefused, 1},
+		"empty":            {200, "", graph.KindMalformed, 2},
+		"blanks":           {200, strings.Repeat(" \n", 5000), graph.KindMalformed, 2},
+		"web page":         {200, "\r\n<!DOCTYPE html>", graph.KindMalformed, 2},
+		"error in a 200":   {200, `{"error":{"code":"Forbidden","message":"x"}}`, graph.KindRefused, 1},
+		"cut JSON":         {200, `{"error":{"code":`, graph.KindMalformed, 2},
+		"403":              {403, `{"error":{"code":"S2SUnauthorized"}}`, graph.KindForbidden, 1},
+		"400":              {400, `{"error":{"code":"BadRequest","message":"Resource not found for the segment"}}`, graph.KindBadRequest, 1},
+		"304":              {304, ``, graph.KindUnexpected, 1},
+		"no such location": {302, ``, graph.KindLinkRefused, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -106,7 +107,7 @@ func TestRedirectCarriesNothingOfOurs(t *testing.T) {
 		at, uri = r.Header.Clone(), r.RequestURI
 		_, _ = w.Write([]byte(report))
 	}))
-	graph := tlsServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	fake := tlsServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") == "" {
 			t.Error("Graph got no token")
 		}
@@ -115,7 +116,7 @@ func TestRedirectCarriesNothingOfOurs(t *testing.T) {
 		w.Header().Set("request-id", "r1")
 		w.WriteHeader(http.StatusFound)
 	}))
-	client := serverClient(t, graph, withCredential(&tokens{}))
+	client := serverClient(t, fake, withCredential(&tokens{}))
 	request := usage()
 	request.Prefer = []string{"x"}
 	d, err := client.Download(t.Context(), request)
@@ -171,7 +172,7 @@ func TestRedirectTargets(t *testing.T) {
 			d, err := client.Download(t.Context(), usage())
 			switch {
 			case !allowed:
-				_ = wantError(t, err, graphclient.KindLinkRefused)
+				_ = wantError(t, err, graph.KindLinkRefused)
 			case err != nil:
 				t.Fatal(err)
 			default:
@@ -205,7 +206,7 @@ func TestRedirectToThisMachine(t *testing.T) {
 			})})
 			d, err := client.Download(t.Context(), usage())
 			if !c.allowed {
-				_ = wantError(t, err, graphclient.KindLinkRefused)
+				_ = wantError(t, err, graph.KindLinkRefused)
 				return
 			}
 			if err != nil {
@@ -219,11 +220,11 @@ func TestRedirectToThisMachine(t *testing.T) {
 func TestStaleReportAddressIsAskedForAgainOnce(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{403, 410, 404, 500, 302} {
-		var graph, files atomic.Int32
+		var fake, files atomic.Int32
 		heal := int32(1)
 		client := fakeClient(t, func(r *http.Request) (*http.Response, error) {
 			if strings.HasPrefix(r.URL.Opaque, "/v1.0/") {
-				graph.Add(1)
+				fake.Add(1)
 				return answer(302, "", "Location", "https://127.0.0.1:8443/file"), nil
 			}
 			if files.Add(1) <= heal {
@@ -238,7 +239,7 @@ func TestStaleReportAddressIsAskedForAgainOnce(t *testing.T) {
 		readReport(t, d)
 		heal = 100
 		_, err = client.Download(t.Context(), usage())
-		if e := wantError(t, err, graphclient.KindUnavailable); e.Requests != 2 || e.Status != status {
+		if e := wantError(t, err, graph.KindUnavailable); e.Requests != 2 || e.Status != status {
 			t.Errorf("%d: %#v, %d requests", status, e, e.Requests)
 		}
 	}
@@ -257,7 +258,7 @@ func TestDownloadThatBreaks(t *testing.T) {
 	}
 	defer d.Body.Close()
 	n, err := io.Copy(io.Discard, d.Body)
-	_ = wantError(t, err, graphclient.KindUnavailable)
+	_ = wantError(t, err, graph.KindUnavailable)
 	if n == 0 {
 		t.Error("nothing was streamed")
 	}
@@ -300,7 +301,7 @@ func TestDownloadLimit(t *testing.T) {
 	}
 	defer d.Body.Close()
 	_, err = io.Copy(io.Discard, d.Body)
-	_ = wantError(t, err, graphclient.KindTooLarge)
+	_ = wantError(t, err, graph.KindTooLarge)
 }
 
 func TestCancelEndsADownload(t *testing.T) {
@@ -326,7 +327,7 @@ func TestCancelEndsADownload(t *testing.T) {
 	}
 	cancel()
 	_, err = io.Copy(io.Discard, d.Body)
-	_ = wantError(t, err, graphclient.KindCanceled)
+	_ = wantError(t, err, graph.KindCanceled)
 	if !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}

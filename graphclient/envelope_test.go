@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
 func TestPageEnvelope(t *testing.T) {
@@ -112,7 +113,7 @@ func TestMalformedAnswers(t *testing.T) {
 			requests = 0
 			_, err = client.Object(t.Context(), chats())
 		}
-		e := wantError(t, err, graphclient.KindMalformed)
+		e := wantError(t, err, graph.KindMalformed)
 		if requests != 2 || e.Requests != 2 || e.RequestID != "r1" || e.RetryAfter <= 0 {
 			t.Errorf("%.40q: %d requests, error %#v", body, requests, e)
 		}
@@ -135,7 +136,7 @@ func TestFileInPlaceOfJSON(t *testing.T) {
 		return answer(200, "Report Refresh Date\n", "Content-Type", "application/octet-stream"), nil
 	})
 	_, err := client.Page(t.Context(), chats())
-	_ = wantError(t, err, graphclient.KindMalformed)
+	_ = wantError(t, err, graph.KindMalformed)
 	if requests != 1 {
 		t.Errorf("%d requests", requests)
 	}
@@ -159,7 +160,7 @@ func TestObject(t *testing.T) {
 		client := fakeClient(t, func(*http.Request) (*http.Response, error) { return answer(200, body, "request-id", "r1"), nil }, quick)
 		object, err := client.Object(t.Context(), chats())
 		if want == "" {
-			_ = wantError(t, err, graphclient.KindMalformed)
+			_ = wantError(t, err, graph.KindMalformed)
 			continue
 		}
 		if err != nil {
@@ -189,16 +190,16 @@ func TestCompression(t *testing.T) {
 	whole := compressed(t, `{"value":[{"id":"1"}]}`)
 	for name, c := range map[string]struct {
 		encoding, body string
-		kind           graphclient.Kind
+		kind           graph.Kind
 		ok             bool
 	}{
 		"gzip":             {encoding: "gzip", body: whole, ok: true},
 		"upper case":       {encoding: " GZIP", body: whole, ok: true},
 		"identity":         {encoding: "identity", body: `{"value":[{"id":"1"}]}`, ok: true},
-		"cut":              {encoding: "gzip", body: whole[:len(whole)-12], kind: graphclient.KindUnavailable},
-		"broken check sum": {encoding: "gzip", body: whole[:len(whole)-8] + "\x00\x00\x00\x00" + whole[len(whole)-4:], kind: graphclient.KindMalformed},
-		"not compressed":   {encoding: "gzip", body: `{"value":[{"id":"1"}]}`, kind: graphclient.KindMalformed},
-		"unknown":          {encoding: "br", body: "x", kind: graphclient.KindMalformed},
+		"cut":              {encoding: "gzip", body: whole[:len(whole)-12], kind: graph.KindUnavailable},
+		"broken check sum": {encoding: "gzip", body: whole[:len(whole)-8] + "\x00\x00\x00\x00" + whole[len(whole)-4:], kind: graph.KindMalformed},
+		"not compressed":   {encoding: "gzip", body: `{"value":[{"id":"1"}]}`, kind: graph.KindMalformed},
+		"unknown":          {encoding: "br", body: "x", kind: graph.KindMalformed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -259,7 +260,7 @@ func TestSizeLimit(t *testing.T) {
 				}
 				return
 			}
-			if e := wantError(t, err, graphclient.KindTooLarge); e.RetryAfter != 0 {
+			if e := wantError(t, err, graph.KindTooLarge); e.RetryAfter != 0 {
 				t.Errorf("RetryAfter = %v", e.RetryAfter)
 			}
 		})

@@ -12,13 +12,14 @@ import (
 	"time"
 
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
-func asError(t *testing.T, err error) *graphclient.Error {
+func asError(t *testing.T, err error) *graph.Error {
 	t.Helper()
-	var e *graphclient.Error
+	var e *graph.Error
 	if !errors.As(err, &e) {
-		t.Fatalf("error is %T (%v), want *graphclient.Error", err, err)
+		t.Fatalf("error is %T (%v), want *graph.Error", err, err)
 	}
 	return e
 }
@@ -33,55 +34,55 @@ func TestGraphErrors(t *testing.T) {
 		status    int
 		body      string
 		headers   []string
-		kind      graphclient.Kind
+		kind      graph.Kind
 		code      string
 		inner     string
 		requestID string
 		roles     []string
 		message   string
 	}{
-		{"generic 400", 400, `{"error":{"code":"invalidRange","message":"x","innerError":{"request-id":"r1","date":"d"}}}`, nil, graphclient.KindBadRequest, "invalidRange", "", "r1", nil, "x"},
-		{"lower-case innererror", 400, `{"error":{"code":"BadRequest","message":"x","innererror":{"code":"invalidFilter","request-id":"r2"}}}`, nil, graphclient.KindBadRequest, "BadRequest", "invalidFilter", "r2", nil, "x"},
-		{"nested innerError", 400, `{"error":{"code":"a","innerError":{"code":"b","innerError":{"code":"c","request-id":"r3"}}}}`, nil, graphclient.KindBadRequest, "a", "c", "r3", nil, ""},
-		{"header before body id", 400, `{"error":{"code":"a","innerError":{"request-id":"r4"}}}`, []string{"request-id", "h4"}, graphclient.KindBadRequest, "a", "", "h4", nil, ""},
-		{"empty token", 401, `{"error":{"code":"InvalidAuthenticationToken","message":"Access token is empty.","innerError":{"date":"2026-08-13T13:03:10","request-id":"e6","client-request-id":"e7"}}}`, nil, graphclient.KindCredential, "InvalidAuthenticationToken", "", "e6", nil, "Access token is empty."},
-		{"402", 402, `{"error":{"code":"PaymentRequired","message":"Evaluation capacity for the month has exceeded."}}`, nil, graphclient.KindPaymentRequired, "PaymentRequired", "", "", nil, "Evaluation capacity for the month has exceeded."},
-		{"Copilot 403", 403, `{"error":{"code":"Forbidden","message":"UnknownError","innerError":{"request-id":"r5"}}}`, nil, graphclient.KindRefused, "Forbidden", "", "r5", nil, "UnknownError"},
-		{"403 with an empty message", 403, `{"error":{"code":"UnknownError","message":"","innerError":{"request-id":"r6"}}}`, nil, graphclient.KindRefused, "UnknownError", "", "r6", nil, ""},
-		{"403 naming scopes", 403, `{"error":{"code":"Forbidden","message":"Missing scope permissions on the request. API requires one of 'Chat.ReadBasic, Chat.Read, Chat.ReadWrite'. Scopes on the request 'User.Read'"}}`, nil, graphclient.KindForbidden, "Forbidden", "", "", []string{"Chat.ReadBasic", "Chat.Read", "Chat.ReadWrite"}, "Missing scope permissions on the request. API requires one of 'Chat.ReadBasic, Chat.Read, Chat.ReadWrite'. Scopes on the request 'User.Read'"},
-		{"403 naming roles", 403, `{"error":{"code":"Forbidden","message":"Missing role permissions on the request. API requires one of 'Chat.Read.All'. Roles on the request ''"}}`, nil, graphclient.KindForbidden, "Forbidden", "", "", []string{"Chat.Read.All"}, "Missing role permissions on the request. API requires one of 'Chat.Read.All'. Roles on the request ''"},
-		{"404", 404, `{"error":{"code":"NotFound","message":""}}`, nil, graphclient.KindNotFound, "NotFound", "", "", nil, ""},
-		{"404 without a body", 404, ``, []string{"request-id", "h7"}, graphclient.KindNotFound, "", "", "h7", nil, ""},
-		{"405", 405, page, nil, graphclient.KindUnexpected, "", "", "", nil, ""},
-		{"406", 406, ``, nil, graphclient.KindUnexpected, "", "", "", nil, ""},
-		{"409", 409, ``, nil, graphclient.KindUnexpected, "", "", "", nil, ""},
-		{"410", 410, ``, nil, graphclient.KindGone, "", "", "", nil, ""},
-		{"411", 411, ``, nil, graphclient.KindUnexpected, "", "", "", nil, ""},
-		{"412", 412, ``, nil, graphclient.KindUnexpected, "", "", "", nil, ""},
-		{"413", 413, ``, nil, graphclient.KindUnexpected, "", "", "", nil, ""},
-		{"415", 415, ``, nil, graphclient.KindUnexpected, "", "", "", nil, ""},
-		{"416", 416, ``, nil, graphclient.KindUnexpected, "", "", "", nil, ""},
-		{"422", 422, ``, nil, graphclient.KindUnexpected, "", "", "", nil, ""},
-		{"423", 423, ``, nil, graphclient.KindUnexpected, "", "", "", nil, ""},
-		{"429", 429, `{"error":{"code":"TooManyRequests","innerError":{"code":"429","message":"Please retry after","request-id":"r8","status":"429"},"message":"Please retry again later."}}`, []string{"Retry-After", "10"}, graphclient.KindThrottled, "TooManyRequests", "429", "r8", nil, "Please retry again later."},
-		{"500", 500, `{"error":{"code":"InternalServerError","message":"Object reference not set to an instance of an object."}}`, nil, graphclient.KindUnavailable, "InternalServerError", "", "", nil, "Object reference not set to an instance of an object."},
-		{"501", 501, ``, nil, graphclient.KindUnavailable, "", "", "", nil, ""},
-		{"502 in HTML", 502, page, nil, graphclient.KindUnavailable, "", "", "", nil, ""},
-		{"503", 503, ``, nil, graphclient.KindUnavailable, "", "", "", nil, ""},
-		{"504", 504, ``, nil, graphclient.KindUnavailable, "", "", "", nil, ""},
-		{"507", 507, ``, nil, graphclient.KindUnavailable, "", "", "", nil, ""},
-		{"509", 509, ``, nil, graphclient.KindThrottled, "", "", "", nil, ""},
-		{"a code that is text", 400, `{"error":{"code":"` + secretText + `","message":"m"}}`, nil, graphclient.KindBadRequest, "", "", "", nil, "m"},
-		{"error that is a string", 400, `{"error":"` + secretText + `"}`, nil, graphclient.KindBadRequest, "", "", "", nil, ""},
-		{"a list", 400, `[1]`, nil, graphclient.KindBadRequest, "", "", "", nil, ""},
-		{"byte order mark", 400, "\ufeff" + `{"error":{"code":"a"}}`, nil, graphclient.KindBadRequest, "a", "", "", nil, ""},
-		{"redirect", 302, ``, []string{"Location", "https://127.0.0.1:8443/elsewhere"}, graphclient.KindUnexpected, "", "", "", nil, ""},
-		{"204", 204, ``, nil, graphclient.KindUnexpected, "", "", "", nil, ""},
-		{"200 with an error", 200, `{"error":{"code":"Forbidden","message":"x","innerError":{"request-id":"r9"}}}`, nil, graphclient.KindRefused, "Forbidden", "", "r9", nil, "x"},
-		{"200 with an unknown error", 200, `{"error":{"code":"Whatever"}}`, nil, graphclient.KindUnavailable, "Whatever", "", "", nil, ""},
-		{"200 with an error without a code", 200, `{"error":{}}`, nil, graphclient.KindUnavailable, "", "", "", nil, ""},
-		{"200 with a status for a code", 200, `{"error":{"code":"404"}}`, nil, graphclient.KindNotFound, "404", "", "", nil, ""},
-		{"200 with a status inside", 200, `{"error":{"code":"x","innerError":{"status":"402"}}}`, nil, graphclient.KindPaymentRequired, "x", "", "", nil, ""},
+		{"generic 400", 400, `{"error":{"code":"invalidRange","message":"x","innerError":{"request-id":"r1","date":"d"}}}`, nil, graph.KindBadRequest, "invalidRange", "", "r1", nil, "x"},
+		{"lower-case innererror", 400, `{"error":{"code":"BadRequest","message":"x","innererror":{"code":"invalidFilter","request-id":"r2"}}}`, nil, graph.KindBadRequest, "BadRequest", "invalidFilter", "r2", nil, "x"},
+		{"nested innerError", 400, `{"error":{"code":"a","innerError":{"code":"b","innerError":{"code":"c","request-id":"r3"}}}}`, nil, graph.KindBadRequest, "a", "c", "r3", nil, ""},
+		{"header before body id", 400, `{"error":{"code":"a","innerError":{"request-id":"r4"}}}`, []string{"request-id", "h4"}, graph.KindBadRequest, "a", "", "h4", nil, ""},
+		{"empty token", 401, `{"error":{"code":"InvalidAuthenticationToken","message":"Access token is empty.","innerError":{"date":"2026-08-13T13:03:10","request-id":"e6","client-request-id":"e7"}}}`, nil, graph.KindCredential, "InvalidAuthenticationToken", "", "e6", nil, "Access token is empty."},
+		{"402", 402, `{"error":{"code":"PaymentRequired","message":"Evaluation capacity for the month has exceeded."}}`, nil, graph.KindPaymentRequired, "PaymentRequired", "", "", nil, "Evaluation capacity for the month has exceeded."},
+		{"Copilot 403", 403, `{"error":{"code":"Forbidden","message":"UnknownError","innerError":{"request-id":"r5"}}}`, nil, graph.KindRefused, "Forbidden", "", "r5", nil, "UnknownError"},
+		{"403 with an empty message", 403, `{"error":{"code":"UnknownError","message":"","innerError":{"request-id":"r6"}}}`, nil, graph.KindRefused, "UnknownError", "", "r6", nil, ""},
+		{"403 naming scopes", 403, `{"error":{"code":"Forbidden","message":"Missing scope permissions on the request. API requires one of 'Chat.ReadBasic, Chat.Read, Chat.ReadWrite'. Scopes on the request 'User.Read'"}}`, nil, graph.KindForbidden, "Forbidden", "", "", []string{"Chat.ReadBasic", "Chat.Read", "Chat.ReadWrite"}, "Missing scope permissions on the request. API requires one of 'Chat.ReadBasic, Chat.Read, Chat.ReadWrite'. Scopes on the request 'User.Read'"},
+		{"403 naming roles", 403, `{"error":{"code":"Forbidden","message":"Missing role permissions on the request. API requires one of 'Chat.Read.All'. Roles on the request ''"}}`, nil, graph.KindForbidden, "Forbidden", "", "", []string{"Chat.Read.All"}, "Missing role permissions on the request. API requires one of 'Chat.Read.All'. Roles on the request ''"},
+		{"404", 404, `{"error":{"code":"NotFound","message":""}}`, nil, graph.KindNotFound, "NotFound", "", "", nil, ""},
+		{"404 without a body", 404, ``, []string{"request-id", "h7"}, graph.KindNotFound, "", "", "h7", nil, ""},
+		{"405", 405, page, nil, graph.KindUnexpected, "", "", "", nil, ""},
+		{"406", 406, ``, nil, graph.KindUnexpected, "", "", "", nil, ""},
+		{"409", 409, ``, nil, graph.KindUnexpected, "", "", "", nil, ""},
+		{"410", 410, ``, nil, graph.KindGone, "", "", "", nil, ""},
+		{"411", 411, ``, nil, graph.KindUnexpected, "", "", "", nil, ""},
+		{"412", 412, ``, nil, graph.KindUnexpected, "", "", "", nil, ""},
+		{"413", 413, ``, nil, graph.KindUnexpected, "", "", "", nil, ""},
+		{"415", 415, ``, nil, graph.KindUnexpected, "", "", "", nil, ""},
+		{"416", 416, ``, nil, graph.KindUnexpected, "", "", "", nil, ""},
+		{"422", 422, ``, nil, graph.KindUnexpected, "", "", "", nil, ""},
+		{"423", 423, ``, nil, graph.KindUnexpected, "", "", "", nil, ""},
+		{"429", 429, `{"error":{"code":"TooManyRequests","innerError":{"code":"429","message":"Please retry after","request-id":"r8","status":"429"},"message":"Please retry again later."}}`, []string{"Retry-After", "10"}, graph.KindThrottled, "TooManyRequests", "429", "r8", nil, "Please retry again later."},
+		{"500", 500, `{"error":{"code":"InternalServerError","message":"Object reference not set to an instance of an object."}}`, nil, graph.KindUnavailable, "InternalServerError", "", "", nil, "Object reference not set to an instance of an object."},
+		{"501", 501, ``, nil, graph.KindUnavailable, "", "", "", nil, ""},
+		{"502 in HTML", 502, page, nil, graph.KindUnavailable, "", "", "", nil, ""},
+		{"503", 503, ``, nil, graph.KindUnavailable, "", "", "", nil, ""},
+		{"504", 504, ``, nil, graph.KindUnavailable, "", "", "", nil, ""},
+		{"507", 507, ``, nil, graph.KindUnavailable, "", "", "", nil, ""},
+		{"509", 509, ``, nil, graph.KindThrottled, "", "", "", nil, ""},
+		{"a code that is text", 400, `{"error":{"code":"` + secretText + `","message":"m"}}`, nil, graph.KindBadRequest, "", "", "", nil, "m"},
+		{"error that is a string", 400, `{"error":"` + secretText + `"}`, nil, graph.KindBadRequest, "", "", "", nil, ""},
+		{"a list", 400, `[1]`, nil, graph.KindBadRequest, "", "", "", nil, ""},
+		{"byte order mark", 400, "\ufeff" + `{"error":{"code":"a"}}`, nil, graph.KindBadRequest, "a", "", "", nil, ""},
+		{"redirect", 302, ``, []string{"Location", "https://127.0.0.1:8443/elsewhere"}, graph.KindUnexpected, "", "", "", nil, ""},
+		{"204", 204, ``, nil, graph.KindUnexpected, "", "", "", nil, ""},
+		{"200 with an error", 200, `{"error":{"code":"Forbidden","message":"x","innerError":{"request-id":"r9"}}}`, nil, graph.KindRefused, "Forbidden", "", "r9", nil, "x"},
+		{"200 with an unknown error", 200, `{"error":{"code":"Whatever"}}`, nil, graph.KindUnavailable, "Whatever", "", "", nil, ""},
+		{"200 with an error without a code", 200, `{"error":{}}`, nil, graph.KindUnavailable, "", "", "", nil, ""},
+		{"200 with a status for a code", 200, `{"error":{"code":"404"}}`, nil, graph.KindNotFound, "404", "", "", nil, ""},
+		{"200 with a status inside", 200, `{"error":{"code":"x","innerError":{"status":"402"}}}`, nil, graph.KindPaymentRequired, "x", "", "", nil, ""},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -117,12 +118,12 @@ func TestErrorTextHoldsNothingPrivate(t *testing.T) {
 	}, func(cfg *graphclient.Config) {
 		cfg.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	})
-	_, err := client.Page(t.Context(), graphclient.Request{
-		Source: graphclient.SourceChat, Path: "/users/alice%40contoso.example/chats",
-		Query: []graphclient.Param{{Name: "$filter", Value: "topic eq 'merger'"}},
+	_, err := client.Page(t.Context(), graph.Request{
+		Source: graph.SourceChat, Path: "/users/alice%40contoso.example/chats",
+		Query: []graph.Param{{Name: "$filter", Value: "topic eq 'merger'"}},
 		User:  "oid-of-alice", Resource: "19:chat@thread.v2",
 	})
-	e := wantError(t, err, graphclient.KindBadRequest)
+	e := wantError(t, err, graph.KindBadRequest)
 	if e.Message() != secretText {
 		t.Errorf("Message() = %q", e.Message())
 	}
@@ -140,15 +141,15 @@ func TestErrorTextHoldsNothingPrivate(t *testing.T) {
 
 func TestErrorTextNamesTheFacts(t *testing.T) {
 	t.Parallel()
-	e := &graphclient.Error{
-		Kind: graphclient.KindThrottled, Status: 429, Code: "TooManyRequests", InnerCode: "429",
+	e := &graph.Error{
+		Kind: graph.KindThrottled, Status: 429, Code: "TooManyRequests", InnerCode: "429",
 		RequestID: "abc", RetryAfter: 10 * time.Second, Err: errors.New(secretText),
 	}
 	const want = "graph: throttled (status 429, code TooManyRequests, inner code 429, request abc, retry after 10s)"
 	if got := e.Error(); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	if got := graphclient.Kind(99).String(); got != "kind 99" {
+	if got := graph.Kind(99).String(); got != "kind 99" {
 		t.Errorf("Kind(99) = %q", got)
 	}
 }

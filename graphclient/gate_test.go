@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
+	"github.com/parley-gateway/parley/graphclient/ratelimit"
 )
 
 // throttler answers 429 until a time, as Graph does: coming back early is
@@ -36,17 +38,17 @@ func (g *throttler) roundTrip(r *http.Request) (*http.Response, error) {
 func TestManyCallersCauseOne429(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		request graphclient.Request
+		request graph.Request
 		warm    bool // one call has met the 429 before the others come
 	}{
-		"per user":                    {graphclient.Request{Source: "conversations", Path: "/users/u/chats", User: "u", Priority: graphclient.Background}, false},
-		"per tenant, after the first": {graphclient.Request{Source: "copilot", Path: "/x", User: "u", Priority: graphclient.Background}, true},
+		"per user":                    {graph.Request{Source: "conversations", Path: "/users/u/chats", User: "u", Priority: graph.Background}, false},
+		"per tenant, after the first": {graph.Request{Source: "copilot", Path: "/x", User: "u", Priority: graph.Background}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				g := &throttler{until: time.Now().Add(7 * time.Second)}
-				client := fakeClient(t, g.roundTrip, func(cfg *graphclient.Config) { cfg.Limits = graphclient.DefaultLimits() })
+				client := fakeClient(t, g.roundTrip, func(cfg *graphclient.Config) { cfg.Limits = ratelimit.DefaultLimits() })
 				var wg sync.WaitGroup
 				call := func() {
 					if _, err := client.Page(t.Context(), c.request); err != nil {
@@ -76,11 +78,11 @@ func TestColdBurstMeetsOne429(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := &throttler{until: time.Now().Add(7 * time.Second)}
-		client := fakeClient(t, g.roundTrip, func(cfg *graphclient.Config) { cfg.Limits = graphclient.DefaultLimits() })
+		client := fakeClient(t, g.roundTrip, func(cfg *graphclient.Config) { cfg.Limits = ratelimit.DefaultLimits() })
 		var wg sync.WaitGroup
 		for range 200 {
 			wg.Go(func() {
-				if _, err := client.Page(t.Context(), graphclient.Request{Source: "copilot", Path: "/x"}); err != nil {
+				if _, err := client.Page(t.Context(), graph.Request{Source: "copilot", Path: "/x"}); err != nil {
 					t.Error(err)
 				}
 			})
@@ -108,7 +110,7 @@ func TestNoLimitsStillHaveAGate(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		// Another source is not held up by this one.
-		if _, err := client.Page(t.Context(), graphclient.Request{Source: "users", Path: "/calm"}); err != nil || time.Since(start) > 2*time.Second {
+		if _, err := client.Page(t.Context(), graph.Request{Source: "users", Path: "/calm"}); err != nil || time.Since(start) > 2*time.Second {
 			t.Errorf("%v after %v", err, time.Since(start))
 		}
 		wg.Wait()

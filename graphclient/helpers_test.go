@@ -16,6 +16,8 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
+	"github.com/parley-gateway/parley/graphclient/ratelimit"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -90,7 +92,7 @@ func (c *tokens) setFail(err error) {
 func newClient(t *testing.T, cfg graphclient.Config) *graphclient.Client {
 	t.Helper()
 	if cfg.Limits == nil {
-		cfg.Limits = graphclient.LimitTable{}
+		cfg.Limits = ratelimit.LimitTable{}
 	}
 	c, err := graphclient.New(cfg)
 	if err != nil {
@@ -152,12 +154,12 @@ func crowd(t *testing.T, client *graphclient.Client) {
 	wg.Wait()
 }
 
-func chats() graphclient.Request {
-	return graphclient.Request{Source: graphclient.SourceChat, Path: "/users/someone/chats"}
+func chats() graph.Request {
+	return graph.Request{Source: graph.SourceChat, Path: "/users/someone/chats"}
 }
 
 // wantError asserts the kind and returns the error.
-func wantError(t *testing.T, err error, kind graphclient.Kind) *graphclient.Error {
+func wantError(t *testing.T, err error, kind graph.Kind) *graph.Error {
 	t.Helper()
 	e := asError(t, err)
 	if e.Kind != kind {

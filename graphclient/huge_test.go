@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
 // flood is a page that goes on for a given number of bytes, and counts what was taken of it.
@@ -44,7 +45,7 @@ func TestHugeBody(t *testing.T) {
 		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: body, ContentLength: -1}, nil
 	}, quick)
 	_, err := client.Page(t.Context(), chats())
-	_ = wantError(t, err, graphclient.KindTooLarge)
+	_ = wantError(t, err, graph.KindTooLarge)
 	if len(bodies) != 1 || !bodies[0].closed || bodies[0].taken > graphclient.DefaultMaxBody+1<<20 {
 		t.Errorf("%d requests, %d bytes read, closed %v", len(bodies), bodies[0].taken, bodies[0].closed)
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
 func TestSameOrigin(t *testing.T) {
@@ -61,7 +62,7 @@ func TestSameOrigin(t *testing.T) {
 		"https://graph.microsoft.com/" + strings.Repeat("a", 64<<10),
 	}
 	for _, link := range refused {
-		e := wantError(t, client.SameOrigin(link), graphclient.KindLinkRefused)
+		e := wantError(t, client.SameOrigin(link), graph.KindLinkRefused)
 		if strings.Contains(e.Error(), "evil") || strings.Contains(e.Error(), "://") {
 			t.Errorf("the error tells the link: %v", e)
 		}
@@ -76,13 +77,13 @@ func TestRefusedLinkSendsNothing(t *testing.T) {
 		sent.Add(1)
 		return answer(200, emptyPage), nil
 	}, withCredential(credential))
-	request := graphclient.Request{Source: graphclient.SourceChat, Link: "https://evil.example/v1.0/users"}
+	request := graph.Request{Source: graph.SourceChat, Link: "https://evil.example/v1.0/users"}
 	_, err := client.Page(t.Context(), request)
-	_ = wantError(t, err, graphclient.KindLinkRefused)
+	_ = wantError(t, err, graph.KindLinkRefused)
 	_, err = client.Object(t.Context(), request)
-	_ = wantError(t, err, graphclient.KindLinkRefused)
+	_ = wantError(t, err, graph.KindLinkRefused)
 	_, err = client.Download(t.Context(), request)
-	_ = wantError(t, err, graphclient.KindLinkRefused)
+	_ = wantError(t, err, graph.KindLinkRefused)
 	if sent.Load() != 0 || credential.count() != 0 {
 		t.Errorf("%d requests, %d logins", sent.Load(), credential.count())
 	}
@@ -148,7 +149,7 @@ func TestLinkOnTheWireHTTP1(t *testing.T) {
 		if want == "" {
 			want = c.sent
 		}
-		if _, err := client.Page(t.Context(), graphclient.Request{Source: "users", Link: "http://" + address + c.sent}); err != nil {
+		if _, err := client.Page(t.Context(), graph.Request{Source: "users", Link: "http://" + address + c.sent}); err != nil {
 			t.Fatalf("%s: %v", c.sent, err)
 		}
 		if got := <-lines; got != "GET "+want+" HTTP/1.1" {
@@ -173,7 +174,7 @@ func TestLinkOnTheWireHTTP2(t *testing.T) {
 		if strings.Contains(c.sent, "%zz") {
 			continue // net/http's own server refuses it; HTTP/1 shows the bytes
 		}
-		if _, err := client.Page(t.Context(), graphclient.Request{Source: "users", Link: server.URL + c.sent}); err != nil {
+		if _, err := client.Page(t.Context(), graph.Request{Source: "users", Link: server.URL + c.sent}); err != nil {
 			t.Fatalf("%s: %v", c.sent, err)
 		}
 		if got.Load() != "HTTP/2.0 "+want {
@@ -186,10 +187,10 @@ func TestRequestOnTheWire(t *testing.T) {
 	t.Parallel()
 	address, lines := rawServer(t)
 	client := newClient(t, graphclient.Config{BaseURL: "http://" + address})
-	request := graphclient.Request{
-		Source: "chat", Version: graphclient.Beta,
-		Path:  "/users/" + graphclient.Escape("a@b.example") + "/chats/" + graphclient.Escape("19:a_b/c+d%@thread.v2") + "/messages",
-		Query: []graphclient.Param{{Name: "$top", Value: "50"}, {Name: "$filter", Value: "a gt 2026-01-01T00:00:00Z and n eq 'Ünal & söhne+1'"}, {Name: "@version", Value: "'v2'"}},
+	request := graph.Request{
+		Source: "chat", Version: graph.Beta,
+		Path:  "/users/" + graph.Escape("a@b.example") + "/chats/" + graph.Escape("19:a_b/c+d%@thread.v2") + "/messages",
+		Query: []graph.Param{{Name: "$top", Value: "50"}, {Name: "$filter", Value: "a gt 2026-01-01T00:00:00Z and n eq 'Ünal & söhne+1'"}, {Name: "@version", Value: "'v2'"}},
 	}
 	if _, err := client.Page(t.Context(), request); err != nil {
 		t.Fatal(err)
@@ -207,7 +208,7 @@ func TestRequestThatCannotBeBuilt(t *testing.T) {
 		t.Error("something was sent")
 		return answer(200, emptyPage), nil
 	})
-	for _, request := range []graphclient.Request{
+	for _, request := range []graph.Request{
 		{},
 		{Path: "users"},
 		{Path: "/users?x=1"},
@@ -216,11 +217,11 @@ func TestRequestThatCannotBeBuilt(t *testing.T) {
 		{Path: "/users\r\n"},
 		{Path: "/usérs"},
 		{Path: "/users", Version: "v2"},
-		{Path: "/users", Query: []graphclient.Param{{Name: "a&b", Value: "1"}}},
-		{Path: "/users", Query: []graphclient.Param{{Name: "", Value: "1"}}},
+		{Path: "/users", Query: []graph.Param{{Name: "a&b", Value: "1"}}},
+		{Path: "/users", Query: []graph.Param{{Name: "", Value: "1"}}},
 	} {
 		_, err := client.Page(t.Context(), request)
-		_ = wantError(t, err, graphclient.KindUnexpected)
+		_ = wantError(t, err, graph.KindUnexpected)
 	}
 }
 
@@ -237,7 +238,7 @@ func TestEscape(t *testing.T) {
 		"é":                "%C3%A9",
 		"\x00\xff":         "%00%FF",
 	} {
-		if got := graphclient.Escape(in); got != want {
+		if got := graph.Escape(in); got != want {
 			t.Errorf("Escape(%q) = %q, want %q", in, got, want)
 		}
 	}

@@ -10,23 +10,24 @@ import (
 	"time"
 
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
 // requests of the kinds that refusals depend on.
-func interactions() graphclient.Request {
-	return graphclient.Request{Source: graphclient.SourceCopilot, Path: "/copilot/users/u/interactionHistory/getAllEnterpriseInteractions", User: "u"}
+func interactions() graph.Request {
+	return graph.Request{Source: graph.SourceCopilot, Path: "/copilot/users/u/interactionHistory/getAllEnterpriseInteractions", User: "u"}
 }
 
-func export() graphclient.Request {
-	return graphclient.Request{Source: graphclient.SourceChat, Path: "/users/u/chats/getAllMessages", User: "u"}
+func export() graph.Request {
+	return graph.Request{Source: graph.SourceChat, Path: "/users/u/chats/getAllMessages", User: "u"}
 }
 
-func chatMembers() graphclient.Request {
-	return graphclient.Request{Source: graphclient.SourceConversations, Path: "/users/u/chats/c/members", User: "u", Resource: "c"}
+func chatMembers() graph.Request {
+	return graph.Request{Source: graph.SourceConversations, Path: "/users/u/chats/c/members", User: "u", Resource: "c"}
 }
 
-func records() graphclient.Request {
-	return graphclient.Request{Source: graphclient.SourceCall, Path: "/communications/callRecords"}
+func records() graph.Request {
+	return graph.Request{Source: graph.SourceCall, Path: "/communications/callRecords"}
 }
 
 func graphError(code, message string) string {
@@ -46,69 +47,69 @@ func TestMeaning(t *testing.T) {
 		noPrivileges  = "Insufficient privileges to complete the operation."
 		roles         = "Missing role permissions on the request. API requires one of 'Chat.Read.All, Chat.ReadWrite.All'. Roles on the request ''."
 	)
-	link := func(r graphclient.Request) graphclient.Request {
+	link := func(r graph.Request) graph.Request {
 		r.Link = "https://127.0.0.1:8443/v1.0" + r.Path + "?$skiptoken=x"
 		return r
 	}
 	for name, c := range map[string]struct {
-		request  graphclient.Request
+		request  graph.Request
 		status   int
 		body     string
-		want     graphclient.Kind
+		want     graph.Kind
 		roles    int
 		personal bool
 	}{
 		// Licences.
-		"402, the user's":                   {export(), 402, graphError("PaymentRequired", userLicense), graphclient.KindUserNotLicensed, 0, true},
-		"402, the user's, in a tenant":      {export(), 402, graphError("PaymentRequired", "User 1 in tenant 2 does not have a valid license."), graphclient.KindUserNotLicensed, 0, true},
-		"402, the user's, on Copilot":       {interactions(), 402, graphError("Forbidden", "The requesting user requires a Copilot licence."), graphclient.KindUserNotLicensed, 0, true},
-		"402, the user's subscription":      {export(), 402, graphError("PaymentRequired", "The subscription of this user does not include the license."), graphclient.KindUserNotLicensed, 0, true},
-		"402, the tenant's":                 {export(), 402, graphError("PaymentRequired", tenantLicense), graphclient.KindTenantNotLicensed, 0, false},
-		"402, the tenant's, said inside":    {export(), 402, `{"error":{"code":"PaymentRequired","message":"","innererror":{"message":"Your tenant needs a valid license"}}}`, graphclient.KindTenantNotLicensed, 0, false},
-		"402, a licence, no user in it":     {records(), 402, graphError("PaymentRequired", "A valid license is missing."), graphclient.KindTenantNotLicensed, 0, false},
-		"403, Office licence":               {export(), 403, graphError("Forbidden", officeLicense), graphclient.KindUserNotLicensed, 0, true},
-		"403, Office licence, chats":        {graphclient.Request{Source: graphclient.SourceConversations, Path: "/users/u/chats", User: "u"}, 403, graphError("Forbidden", officeLicense), graphclient.KindUserNotLicensed, 0, true},
-		"403, Office licence, one chat":     {chatMembers(), 403, graphError("Forbidden", officeLicense), graphclient.KindUserNotLicensed, 0, true},
-		"404, Office licence":               {export(), 404, graphError("NotFound", officeLicense), graphclient.KindUserNotLicensed, 0, true},
-		"403, tenant's licence":             {export(), 403, graphError("Forbidden", "The tenant does not have a valid license."), graphclient.KindTenantNotLicensed, 0, false},
-		"200, the user's, in place of rows": {export(), 200, graphError("PaymentRequired", userLicense), graphclient.KindUserNotLicensed, 0, true},
+		"402, the user's":                   {export(), 402, graphError("PaymentRequired", userLicense), graph.KindUserNotLicensed, 0, true},
+		"402, the user's, in a tenant":      {export(), 402, graphError("PaymentRequired", "User 1 in tenant 2 does not have a valid license."), graph.KindUserNotLicensed, 0, true},
+		"402, the user's, on Copilot":       {interactions(), 402, graphError("Forbidden", "The requesting user requires a Copilot licence."), graph.KindUserNotLicensed, 0, true},
+		"402, the user's subscription":      {export(), 402, graphError("PaymentRequired", "The subscription of this user does not include the license."), graph.KindUserNotLicensed, 0, true},
+		"402, the tenant's":                 {export(), 402, graphError("PaymentRequired", tenantLicense), graph.KindTenantNotLicensed, 0, false},
+		"402, the tenant's, said inside":    {export(), 402, `{"error":{"code":"PaymentRequired","message":"","innererror":{"message":"Your tenant needs a valid license"}}}`, graph.KindTenantNotLicensed, 0, false},
+		"402, a licence, no user in it":     {records(), 402, graphError("PaymentRequired", "A valid license is missing."), graph.KindTenantNotLicensed, 0, false},
+		"403, Office licence":               {export(), 403, graphError("Forbidden", officeLicense), graph.KindUserNotLicensed, 0, true},
+		"403, Office licence, chats":        {graph.Request{Source: graph.SourceConversations, Path: "/users/u/chats", User: "u"}, 403, graphError("Forbidden", officeLicense), graph.KindUserNotLicensed, 0, true},
+		"403, Office licence, one chat":     {chatMembers(), 403, graphError("Forbidden", officeLicense), graph.KindUserNotLicensed, 0, true},
+		"404, Office licence":               {export(), 404, graphError("NotFound", officeLicense), graph.KindUserNotLicensed, 0, true},
+		"403, tenant's licence":             {export(), 403, graphError("Forbidden", "The tenant does not have a valid license."), graph.KindTenantNotLicensed, 0, false},
+		"200, the user's, in place of rows": {export(), 200, graphError("PaymentRequired", userLicense), graph.KindUserNotLicensed, 0, true},
 
 		// Payment.
-		"402, evaluation":                   {export(), 402, graphError("PaymentRequired", evaluation), graphclient.KindPaymentRequired, 0, false},
-		"402, billing":                      {export(), 402, graphError("PaymentRequired", billing), graphclient.KindPaymentRequired, 0, false},
-		"402, another model":                {export(), 402, graphError("BadRequest", "query parameter 'model' does not support value 'B' for this API. Use billing model 'A'"), graphclient.KindPaymentRequired, 0, false},
-		"402 that does not say":             {export(), 402, graphError("PaymentRequired", ""), graphclient.KindPaymentRequired, 0, true},
-		"402, the organization's":           {export(), 402, graphError("PaymentRequired", "The organization does not have a valid license."), graphclient.KindTenantNotLicensed, 0, false},
-		"402, a user's of an organization":  {export(), 402, graphError("PaymentRequired", "The user of this organisation needs a valid license."), graphclient.KindUserNotLicensed, 0, true},
-		"402 that repeats its status":       {export(), 402, graphError("PaymentRequired", "Payment Required"), graphclient.KindPaymentRequired, 0, true},
-		"402, its status and billing":       {export(), 402, graphError("PaymentRequired", "Payment Required: set up billing."), graphclient.KindPaymentRequired, 0, false},
-		"402 in another language":           {export(), 402, graphError("PaymentRequired", "Zahlung erforderlich"), graphclient.KindPaymentRequired, 0, true},
-		"402 that does not say, for nobody": {records(), 402, "", graphclient.KindPaymentRequired, 0, false},
+		"402, evaluation":                   {export(), 402, graphError("PaymentRequired", evaluation), graph.KindPaymentRequired, 0, false},
+		"402, billing":                      {export(), 402, graphError("PaymentRequired", billing), graph.KindPaymentRequired, 0, false},
+		"402, another model":                {export(), 402, graphError("BadRequest", "query parameter 'model' does not support value 'B' for this API. Use billing model 'A'"), graph.KindPaymentRequired, 0, false},
+		"402 that does not say":             {export(), 402, graphError("PaymentRequired", ""), graph.KindPaymentRequired, 0, true},
+		"402, the organization's":           {export(), 402, graphError("PaymentRequired", "The organization does not have a valid license."), graph.KindTenantNotLicensed, 0, false},
+		"402, a user's of an organization":  {export(), 402, graphError("PaymentRequired", "The user of this organisation needs a valid license."), graph.KindUserNotLicensed, 0, true},
+		"402 that repeats its status":       {export(), 402, graphError("PaymentRequired", "Payment Required"), graph.KindPaymentRequired, 0, true},
+		"402, its status and billing":       {export(), 402, graphError("PaymentRequired", "Payment Required: set up billing."), graph.KindPaymentRequired, 0, false},
+		"402 in another language":           {export(), 402, graphError("PaymentRequired", "Zahlung erforderlich"), graph.KindPaymentRequired, 0, true},
+		"402 that does not say, for nobody": {records(), 402, "", graph.KindPaymentRequired, 0, false},
 
 		// Permissions.
-		"403, roles named":            {export(), 403, graphError("Forbidden", roles), graphclient.KindForbidden, 2, false},
-		"403, roles named, Copilot":   {interactions(), 403, graphError("Forbidden", roles), graphclient.KindForbidden, 2, false},
-		"403, request denied":         {interactions(), 403, graphError("Authorization_RequestDenied", noPrivileges), graphclient.KindForbidden, 0, false},
-		"403, request denied, German": {interactions(), 403, graphError("Authorization_RequestDenied", "Keine ausreichenden Berechtigungen."), graphclient.KindForbidden, 0, false},
-		"403, no privileges":          {interactions(), 403, graphError("Forbidden", noPrivileges), graphclient.KindForbidden, 0, false},
-		"403, inner code":             {interactions(), 403, `{"error":{"code":"Forbidden","message":"","innererror":{"innerError":{"code":"Authorization_RequestDenied"}}}}`, graphclient.KindForbidden, 0, false},
-		"403, reports":                {graphclient.Request{Source: graphclient.SourceUsage, Path: "/copilot/reports/x"}, 403, `{"error":{"code":"UnknownError","message":"{\"error\":{\"code\":\"S2SUnauthorized\",\"message\":\"Invalid permission.\"}}"}}`, graphclient.KindForbidden, 0, false},
+		"403, roles named":            {export(), 403, graphError("Forbidden", roles), graph.KindForbidden, 2, false},
+		"403, roles named, Copilot":   {interactions(), 403, graphError("Forbidden", roles), graph.KindForbidden, 2, false},
+		"403, request denied":         {interactions(), 403, graphError("Authorization_RequestDenied", noPrivileges), graph.KindForbidden, 0, false},
+		"403, request denied, German": {interactions(), 403, graphError("Authorization_RequestDenied", "Keine ausreichenden Berechtigungen."), graph.KindForbidden, 0, false},
+		"403, no privileges":          {interactions(), 403, graphError("Forbidden", noPrivileges), graph.KindForbidden, 0, false},
+		"403, inner code":             {interactions(), 403, `{"error":{"code":"Forbidden","message":"","innererror":{"innerError":{"code":"Authorization_RequestDenied"}}}}`, graph.KindForbidden, 0, false},
+		"403, reports":                {graph.Request{Source: graph.SourceUsage, Path: "/copilot/reports/x"}, 403, `{"error":{"code":"UnknownError","message":"{\"error\":{\"code\":\"S2SUnauthorized\",\"message\":\"Invalid permission.\"}}"}}`, graph.KindForbidden, 0, false},
 
 		// Without a reason.
-		"403, Copilot":                     {interactions(), 403, graphError("Forbidden", "UnknownError"), graphclient.KindUserRefused, 0, true},
-		"403, Copilot, nothing said":       {interactions(), 403, "", graphclient.KindUserRefused, 0, true},
-		"403, Copilot, web page":           {interactions(), 403, "<html>", graphclient.KindUserRefused, 0, true},
-		"403, export, empty message":       {export(), 403, graphError("UnknownError", ""), graphclient.KindRefused, 0, true},
-		"403, one chat's access":           {chatMembers(), 403, graphError("Forbidden", "AclCheckFailed-User is not in the roster"), graphclient.KindAccessDenied, 0, false},
-		"403, one chat's access in a code": {chatMembers(), 403, `{"error":{"code":"Forbidden","message":"x","innerError":{"code":"AclCheckFailed"}}}`, graphclient.KindAccessDenied, 0, false},
-		"403, claims":                      {export(), 403, `{"error":"insufficient_claims","error_description":"Conditional access."}`, graphclient.KindCredential, 0, false},
+		"403, Copilot":                     {interactions(), 403, graphError("Forbidden", "UnknownError"), graph.KindUserRefused, 0, true},
+		"403, Copilot, nothing said":       {interactions(), 403, "", graph.KindUserRefused, 0, true},
+		"403, Copilot, web page":           {interactions(), 403, "<html>", graph.KindUserRefused, 0, true},
+		"403, export, empty message":       {export(), 403, graphError("UnknownError", ""), graph.KindRefused, 0, true},
+		"403, one chat's access":           {chatMembers(), 403, graphError("Forbidden", "AclCheckFailed-User is not in the roster"), graph.KindAccessDenied, 0, false},
+		"403, one chat's access in a code": {chatMembers(), 403, `{"error":{"code":"Forbidden","message":"x","innerError":{"code":"AclCheckFailed"}}}`, graph.KindAccessDenied, 0, false},
+		"403, claims":                      {export(), 403, `{"error":"insufficient_claims","error_description":"Conditional access."}`, graph.KindCredential, 0, false},
 
 		// Links of Graph's own.
-		"404":                    {export(), 404, graphError("NotFound", "x"), graphclient.KindNotFound, 0, true},
-		"404, followed":          {link(export()), 404, graphError("NotFound", "x"), graphclient.KindLinkNotFound, 0, false},
-		"404, followed, empty":   {link(interactions()), 404, "", graphclient.KindLinkNotFound, 0, false},
-		"404 in a 200, followed": {link(export()), 200, graphError("ItemNotFound", "x"), graphclient.KindLinkNotFound, 0, false},
-		"400, followed":          {link(export()), 400, graphError("BadRequest", "Invalid continuation token"), graphclient.KindBadRequest, 0, false},
+		"404":                    {export(), 404, graphError("NotFound", "x"), graph.KindNotFound, 0, true},
+		"404, followed":          {link(export()), 404, graphError("NotFound", "x"), graph.KindLinkNotFound, 0, false},
+		"404, followed, empty":   {link(interactions()), 404, "", graph.KindLinkNotFound, 0, false},
+		"404 in a 200, followed": {link(export()), 200, graphError("ItemNotFound", "x"), graph.KindLinkNotFound, 0, false},
+		"400, followed":          {link(export()), 400, graphError("BadRequest", "Invalid continuation token"), graph.KindBadRequest, 0, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -130,13 +131,13 @@ func TestWhoOpensTheBreaker(t *testing.T) {
 	for name, c := range map[string]struct {
 		body  string
 		asked [3]int // requests after u, v and w have asked once each
-		kind  graphclient.Kind
+		kind  graph.Kind
 		last  bool // the third user's refusal is personal
 	}{
-		"a user's licence":   {graphError("PaymentRequired", "User 1 needs a valid license to access this API"), [3]int{1, 2, 3}, graphclient.KindUserNotLicensed, true},
-		"a tenant's licence": {graphError("PaymentRequired", "The tenant needs a valid license"), [3]int{1, 1, 1}, graphclient.KindTenantNotLicensed, false},
-		"evaluation":         {graphError("PaymentRequired", "evaluation mode capacity has been exceeded"), [3]int{1, 1, 1}, graphclient.KindPaymentRequired, false},
-		"does not say":       {unsaid, [3]int{1, 2, 2}, graphclient.KindPaymentRequired, false},
+		"a user's licence":   {graphError("PaymentRequired", "User 1 needs a valid license to access this API"), [3]int{1, 2, 3}, graph.KindUserNotLicensed, true},
+		"a tenant's licence": {graphError("PaymentRequired", "The tenant needs a valid license"), [3]int{1, 1, 1}, graph.KindTenantNotLicensed, false},
+		"evaluation":         {graphError("PaymentRequired", "evaluation mode capacity has been exceeded"), [3]int{1, 1, 1}, graph.KindPaymentRequired, false},
+		"does not say":       {unsaid, [3]int{1, 2, 2}, graph.KindPaymentRequired, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -167,7 +168,7 @@ func TestWhoOpensTheBreaker(t *testing.T) {
 		})
 		for range 3 {
 			_, err := client.Page(t.Context(), export())
-			_ = wantError(t, err, graphclient.KindPaymentRequired)
+			_ = wantError(t, err, graph.KindPaymentRequired)
 		}
 		other := export()
 		other.User, other.Path = "v", "/users/v/chats/getAllMessages"
@@ -192,23 +193,23 @@ func TestSuspectedPermission(t *testing.T) {
 			}
 			return answer(200, emptyPage), nil
 		}, func(cfg *graphclient.Config) { cfg.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
-		ask := func(source, user string) graphclient.Kind {
-			_, err := client.Page(t.Context(), graphclient.Request{Source: source, Path: "/x/" + user + "/y", User: user})
-			if e, ok := errors.AsType[*graphclient.Error](err); ok {
+		ask := func(source, user string) graph.Kind {
+			_, err := client.Page(t.Context(), graph.Request{Source: source, Path: "/x/" + user + "/y", User: user})
+			if e, ok := errors.AsType[*graph.Error](err); ok {
 				return e.Kind
 			}
 			return -1
 		}
 		suspected := func(step string, want bool, lines int) {
 			t.Helper()
-			if got, told := client.PermissionSuspected(graphclient.SourceCopilot), strings.Count(log.String(), "suspected"); got != want || told != lines {
+			if got, told := client.PermissionSuspected(graph.SourceCopilot), strings.Count(log.String(), "suspected"); got != want || told != lines {
 				t.Errorf("%s: suspected %t, want %t; told %d times, want %d", step, got, want, told, lines)
 			}
 		}
-		copilot, chat := graphclient.SourceCopilot, graphclient.SourceChat
+		copilot, chat := graph.SourceCopilot, graph.SourceChat
 		suspected("nothing asked", false, 0)
 		refuse["a"], refuse["b"], refuse["c"] = true, true, true
-		if got := ask(copilot, "a"); got != graphclient.KindUserRefused {
+		if got := ask(copilot, "a"); got != graph.KindUserRefused {
 			t.Errorf("Copilot: %v", got)
 		}
 		ask(copilot, "a")
@@ -232,15 +233,15 @@ func TestSuspectedPermission(t *testing.T) {
 		suspected("nobody asked lately", false, 2)
 
 		// The chat export is taken at its word, a refusal of the application, until it answers others.
-		if got := ask(chat, "a"); got != graphclient.KindRefused {
+		if got := ask(chat, "a"); got != graph.KindRefused {
 			t.Errorf("chat: %v", got)
 		}
 		ask(chat, "d")
-		if got := ask(chat, "a"); got != graphclient.KindUserRefused {
+		if got := ask(chat, "a"); got != graph.KindUserRefused {
 			t.Errorf("chat, another user answered: %v", got)
 		}
 		refuse["d"] = true
-		if got := ask(chat, "d"); got != graphclient.KindRefused {
+		if got := ask(chat, "d"); got != graph.KindRefused {
 			t.Errorf("chat, nobody else answered: %v", got)
 		}
 	})

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
 // script answers with one response after the other, the last one again and again.
@@ -58,44 +59,44 @@ func TestRetries(t *testing.T) {
 	goAway := errors.New("http2: server sent GOAWAY and closed the connection; LastStreamID=1, ErrCode=NO_ERROR")
 	for name, c := range map[string]struct {
 		step  func() (*http.Response, error)
-		kind  graphclient.Kind
+		kind  graph.Kind
 		again bool
 	}{
-		"429":                {say(429, ""), graphclient.KindThrottled, true},
-		"500":                {say(500, ""), graphclient.KindUnavailable, true},
-		"501":                {say(501, ""), graphclient.KindUnavailable, true},
-		"502":                {say(502, "<html>"), graphclient.KindUnavailable, true},
-		"503":                {say(503, ""), graphclient.KindUnavailable, true},
-		"503, Retry-After":   {say(503, "", "Retry-After", "2"), graphclient.KindUnavailable, true},
-		"504":                {say(504, ""), graphclient.KindUnavailable, true},
-		"reset":              {breaks(&net.OpError{Op: "read", Err: syscall.ECONNRESET}), graphclient.KindUnavailable, true},
-		"GOAWAY":             {breaks(goAway), graphclient.KindUnavailable, true},
-		"EOF":                {breaks(io.EOF), graphclient.KindUnavailable, true},
-		"DNS":                {breaks(&net.DNSError{Err: "no such host", IsNotFound: true}), graphclient.KindUnavailable, true},
-		"cut body":           {cut, graphclient.KindUnavailable, true},
-		"malformed body":     {say(200, `{"value":[{]}`), graphclient.KindMalformed, true},
-		"200, throttled":     {say(200, `{"error":{"code":"TooManyRequests"}}`), graphclient.KindThrottled, true},
-		"200, busy":          {say(200, `{"error":{"code":"serviceUnavailable"}}`), graphclient.KindUnavailable, true},
-		"200, unknown error": {say(200, `{"error":{"code":"x","message":"y"}}`), graphclient.KindUnavailable, true},
-		"200, forbidden":     {say(200, `{"error":{"code":"Authorization_RequestDenied"}}`), graphclient.KindForbidden, false},
-		"400":                {say(400, `{"error":{"code":"BadRequest","message":"x"}}`), graphclient.KindBadRequest, false},
-		"400, empty":         {say(400, ""), graphclient.KindUnavailable, true},
-		"400, blanks":        {say(400, "\r\n "), graphclient.KindUnavailable, true},
-		"400, {}":            {say(400, `{}`), graphclient.KindUnavailable, true},
-		"400, says nothing":  {say(400, `{"error":{"code":"","message":"","innerError":{"date":"2026-11-30T10:00:00"}}}`), graphclient.KindUnavailable, true},
-		"400, busy":          {say(400, `{"error":{"code":"ServiceUnavailable","message":"x"}}`), graphclient.KindUnavailable, true},
-		"400, busy inside":   {say(400, `{"error":{"code":"BadRequest","innererror":{"code":"serviceunavailable"}}}`), graphclient.KindUnavailable, true},
-		"400, web page":      {say(400, "<html>"), graphclient.KindBadRequest, false},
-		"403, busy":          {say(403, `{"error":{"code":"serviceNotAvailable"}}`), graphclient.KindUnavailable, true},
-		"401":                {say(401, ""), graphclient.KindCredential, false},
-		"402":                {say(402, ""), graphclient.KindPaymentRequired, false},
-		"403":                {say(403, ""), graphclient.KindRefused, false},
-		"404":                {say(404, ""), graphclient.KindNotFound, false},
-		"410":                {say(410, ""), graphclient.KindGone, false},
-		"302":                {say(302, "", "Location", "https://127.0.0.1:8443/x"), graphclient.KindUnexpected, false},
-		"bad certificate":    {breaks(&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}), graphclient.KindUnavailable, false},
-		"402 inside a 200":   {say(200, `{"error":{"code":"PaymentRequired"}}`), graphclient.KindPaymentRequired, false},
-		"403 with a message": {say(403, `{"error":{"code":"Forbidden","message":"UnknownError"}}`), graphclient.KindRefused, false},
+		"429":                {say(429, ""), graph.KindThrottled, true},
+		"500":                {say(500, ""), graph.KindUnavailable, true},
+		"501":                {say(501, ""), graph.KindUnavailable, true},
+		"502":                {say(502, "<html>"), graph.KindUnavailable, true},
+		"503":                {say(503, ""), graph.KindUnavailable, true},
+		"503, Retry-After":   {say(503, "", "Retry-After", "2"), graph.KindUnavailable, true},
+		"504":                {say(504, ""), graph.KindUnavailable, true},
+		"reset":              {breaks(&net.OpError{Op: "read", Err: syscall.ECONNRESET}), graph.KindUnavailable, true},
+		"GOAWAY":             {breaks(goAway), graph.KindUnavailable, true},
+		"EOF":                {breaks(io.EOF), graph.KindUnavailable, true},
+		"DNS":                {breaks(&net.DNSError{Err: "no such host", IsNotFound: true}), graph.KindUnavailable, true},
+		"cut body":           {cut, graph.KindUnavailable, true},
+		"malformed body":     {say(200, `{"value":[{]}`), graph.KindMalformed, true},
+		"200, throttled":     {say(200, `{"error":{"code":"TooManyRequests"}}`), graph.KindThrottled, true},
+		"200, busy":          {say(200, `{"error":{"code":"serviceUnavailable"}}`), graph.KindUnavailable, true},
+		"200, unknown error": {say(200, `{"error":{"code":"x","message":"y"}}`), graph.KindUnavailable, true},
+		"200, forbidden":     {say(200, `{"error":{"code":"Authorization_RequestDenied"}}`), graph.KindForbidden, false},
+		"400":                {say(400, `{"error":{"code":"BadRequest","message":"x"}}`), graph.KindBadRequest, false},
+		"400, empty":         {say(400, ""), graph.KindUnavailable, true},
+		"400, blanks":        {say(400, "\r\n "), graph.KindUnavailable, true},
+		"400, {}":            {say(400, `{}`), graph.KindUnavailable, true},
+		"400, says nothing":  {say(400, `{"error":{"code":"","message":"","innerError":{"date":"2026-11-30T10:00:00"}}}`), graph.KindUnavailable, true},
+		"400, busy":          {say(400, `{"error":{"code":"ServiceUnavailable","message":"x"}}`), graph.KindUnavailable, true},
+		"400, busy inside":   {say(400, `{"error":{"code":"BadRequest","innererror":{"code":"serviceunavailable"}}}`), graph.KindUnavailable, true},
+		"400, web page":      {say(400, "<html>"), graph.KindBadRequest, false},
+		"403, busy":          {say(403, `{"error":{"code":"serviceNotAvailable"}}`), graph.KindUnavailable, true},
+		"401":                {say(401, ""), graph.KindCredential, false},
+		"402":                {say(402, ""), graph.KindPaymentRequired, false},
+		"403":                {say(403, ""), graph.KindRefused, false},
+		"404":                {say(404, ""), graph.KindNotFound, false},
+		"410":                {say(410, ""), graph.KindGone, false},
+		"302":                {say(302, "", "Location", "https://127.0.0.1:8443/x"), graph.KindUnexpected, false},
+		"bad certificate":    {breaks(&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}), graph.KindUnavailable, false},
+		"402 inside a 200":   {say(200, `{"error":{"code":"PaymentRequired"}}`), graph.KindPaymentRequired, false},
+		"403 with a message": {say(403, `{"error":{"code":"Forbidden","message":"UnknownError"}}`), graph.KindRefused, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -202,7 +203,7 @@ func TestRetryAfterTooLongToWait(t *testing.T) {
 				}
 				// The next caller is told at once, and nothing is sent.
 				_, err = client.Page(ctx, chats())
-				if e := wantError(t, err, graphclient.KindThrottled); e.RetryAfter != c.want || e.Status != 0 || e.Requests != 0 || s.count() != 1 {
+				if e := wantError(t, err, graph.KindThrottled); e.RetryAfter != c.want || e.Status != 0 || e.Requests != 0 || s.count() != 1 {
 					t.Errorf("second caller: %#v, %d requests", e, s.count())
 				}
 			})
@@ -221,7 +222,7 @@ func TestBackoffStaysWithinTheDeadline(t *testing.T) {
 		defer cancel()
 		start := time.Now()
 		_, err := client.Page(ctx, chats())
-		e := wantError(t, err, graphclient.KindUnavailable)
+		e := wantError(t, err, graph.KindUnavailable)
 		if time.Since(start) >= 10*time.Second || e.RetryAfter <= 0 || e.Status != 504 {
 			t.Errorf("after %v: %#v", time.Since(start), e)
 		}
@@ -254,7 +255,7 @@ func TestCancelWhileWaiting(t *testing.T) {
 				time.AfterFunc(3*time.Second, cancel)
 				start := time.Now()
 				_, err := client.Page(ctx, chats())
-				e := wantError(t, err, graphclient.KindCanceled)
+				e := wantError(t, err, graph.KindCanceled)
 				if !errors.Is(err, context.Canceled) || time.Since(start) != 3*time.Second || e.Requests != 1 {
 					t.Errorf("after %v: %v (%d requests)", time.Since(start), err, e.Requests)
 				}
@@ -296,7 +297,7 @@ func TestDeadlineOfTheCaller(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		_, err := client.Page(ctx, chats())
-		_ = wantError(t, err, graphclient.KindCanceled)
+		_ = wantError(t, err, graph.KindCanceled)
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("error %v", err)
 		}

@@ -12,12 +12,14 @@ import (
 	"time"
 
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
+	"github.com/parley-gateway/parley/graphclient/ratelimit"
 )
 
 // enforcer is a Graph that enforces one row of the table as published, in fixed windows of time, and for seven seconds
 // answers nothing but 429. A request's path names its user and resource.
 type enforcer struct {
-	row         graphclient.LimitRow
+	row         ratelimit.LimitRow
 	from, until time.Time // answers are 429
 	download    bool
 
@@ -37,7 +39,7 @@ func (g *enforcer) roundTrip(r *http.Request) (*http.Response, error) {
 	now := time.Now()
 	over := !now.Before(g.from) && now.Before(g.until)
 	for _, l := range g.row.Limits {
-		id := fmt.Sprint(l.Scope, map[graphclient.Scope]string{graphclient.PerUser: user, graphclient.PerResource: resource}[l.Scope], now.Truncate(l.Per).UnixNano())
+		id := fmt.Sprint(l.Scope, map[ratelimit.Scope]string{ratelimit.PerUser: user, ratelimit.PerResource: resource}[l.Scope], now.Truncate(l.Per).UnixNano())
 		g.counted[id]++
 		over = over || g.counted[id] > l.Requests
 	}
@@ -60,7 +62,7 @@ func TestEveryLimitUnderLoad(t *testing.T) {
 		callers = 200
 		load    = 45 * time.Second // of work for the budget, at least
 	)
-	table := graphclient.DefaultLimits()
+	table := ratelimit.DefaultLimits()
 	for n, row := range table {
 		for _, limit := range row.Limits {
 			scope := []string{"tenant", "user", "resource"}[limit.Scope]
@@ -82,7 +84,7 @@ func TestEveryLimitUnderLoad(t *testing.T) {
 					var all sync.WaitGroup
 					for caller := range callers {
 						all.Go(func() {
-							ctx := graphclient.WithCaller(patient, fmt.Sprint("caller ", caller))
+							ctx := ratelimit.WithCaller(patient, fmt.Sprint("caller ", caller))
 							request := ofRow(row, limit.Scope, caller)
 							for range each {
 								if err := ask(ctx, client, request, row.Download); err != nil {
@@ -108,23 +110,23 @@ func TestEveryLimitUnderLoad(t *testing.T) {
 
 // ofRow is a caller's request that counts against a row. What the scope names is one and the same for all callers, all else is
 // each caller's own.
-func ofRow(row graphclient.LimitRow, scope graphclient.Scope, caller int) graphclient.Request {
+func ofRow(row ratelimit.LimitRow, scope ratelimit.Scope, caller int) graph.Request {
 	own := fmt.Sprint("own", caller)
-	r := graphclient.Request{Source: row.Source, User: own, Priority: graphclient.Background}
+	r := graph.Request{Source: row.Source, User: own, Priority: graph.Background}
 	if row.Resource {
 		r.Resource = own
 	}
 	for _, l := range row.Limits {
-		if l.Scope == graphclient.PerResource {
+		if l.Scope == ratelimit.PerResource {
 			r.Resource = own
 		}
 	}
 	switch scope {
-	case graphclient.PerUser:
+	case ratelimit.PerUser:
 		r.User = "one"
-	case graphclient.PerResource:
+	case ratelimit.PerResource:
 		r.Resource = "one"
-	case graphclient.PerTenant:
+	case ratelimit.PerTenant:
 	}
 	r.Path = "/u/" + r.User + "/r/" + r.Resource + row.Suffix
 	if row.Suffix == "" {
@@ -134,7 +136,7 @@ func ofRow(row graphclient.LimitRow, scope graphclient.Scope, caller int) graphc
 }
 
 // ask makes one call of the kind that a row counts.
-func ask(ctx context.Context, client *graphclient.Client, request graphclient.Request, download bool) error {
+func ask(ctx context.Context, client *graphclient.Client, request graph.Request, download bool) error {
 	if !download {
 		_, err := client.Page(ctx, request)
 		return err
@@ -152,8 +154,8 @@ func TestOneUsersLimitStopsNobodyElse(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const bound = 14457 * time.Millisecond // 1.2 × 2000 requests ÷ 166 a second
-		row := graphclient.LimitRow{Source: graphclient.SourceConversations, Limits: []graphclient.Limit{
-			{Scope: graphclient.PerTenant, Requests: 200, Per: time.Second}, {Scope: graphclient.PerUser, Requests: 1, Per: time.Second},
+		row := ratelimit.LimitRow{Source: graph.SourceConversations, Limits: []ratelimit.Limit{
+			{Scope: ratelimit.PerTenant, Requests: 200, Per: time.Second}, {Scope: ratelimit.PerUser, Requests: 1, Per: time.Second},
 		}}
 		var mu sync.Mutex
 		refused, last := 0, time.Time{}
@@ -170,12 +172,12 @@ func TestOneUsersLimitStopsNobodyElse(t *testing.T) {
 				last = time.Now()
 			}
 			return answer(http.StatusOK, emptyPage), nil
-		}, func(cfg *graphclient.Config) { cfg.Limits = graphclient.LimitTable{row} })
+		}, func(cfg *graphclient.Config) { cfg.Limits = ratelimit.LimitTable{row} })
 		var all sync.WaitGroup
 		for caller := range 200 {
 			all.Go(func() {
 				for range 10 {
-					if err := ask(t.Context(), client, ofRow(row, graphclient.PerTenant, caller), false); err != nil {
+					if err := ask(t.Context(), client, ofRow(row, ratelimit.PerTenant, caller), false); err != nil {
 						t.Errorf("caller %d: %v", caller, err)
 						return
 					}

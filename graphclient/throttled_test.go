@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
+	"github.com/parley-gateway/parley/graphclient/ratelimit"
 	"github.com/parley-gateway/parley/graphsim"
 )
 
@@ -23,19 +25,19 @@ func TestCallersOfAThrottlingGraph(t *testing.T) {
 	for name, c := range map[string]struct {
 		each   int     // requests of each caller
 		budget float64 // requests a second, of all
-		ask    func(user string) graphclient.Request
+		ask    func(user string) graph.Request
 	}{
-		graphsim.SourceCopilot: {8, 0.83 * 30, func(user string) graphclient.Request {
-			return graphclient.Request{Source: graphclient.SourceCopilot, Path: "/copilot/users/" + user + "/interactionHistory/getAllEnterpriseInteractions", User: user}
+		graphsim.SourceCopilot: {8, 0.83 * 30, func(user string) graph.Request {
+			return graph.Request{Source: graph.SourceCopilot, Path: "/copilot/users/" + user + "/interactionHistory/getAllEnterpriseInteractions", User: user}
 		}},
-		graphsim.SourceChat: {40, 0.83 * 200, func(user string) graphclient.Request {
-			return graphclient.Request{Source: graphclient.SourceChat, Path: "/users/" + user + "/chats/getAllMessages", User: user}
+		graphsim.SourceChat: {40, 0.83 * 200, func(user string) graph.Request {
+			return graph.Request{Source: graph.SourceChat, Path: "/users/" + user + "/chats/getAllMessages", User: user}
 		}},
-		graphsim.SourceChats: {6, 0.83 * 20, func(user string) graphclient.Request {
-			return graphclient.Request{Source: graphclient.SourceConversations, Path: "/users/" + user + "/chats", User: user}
+		graphsim.SourceChats: {6, 0.83 * 20, func(user string) graph.Request {
+			return graph.Request{Source: graph.SourceConversations, Path: "/users/" + user + "/chats", User: user}
 		}},
-		graphsim.SourceCall: {1, 0.83 * 2, func(string) graphclient.Request {
-			return graphclient.Request{Source: graphclient.SourceCall, Path: "/communications/callRecords"}
+		graphsim.SourceCall: {1, 0.83 * 2, func(string) graph.Request {
+			return graph.Request{Source: graph.SourceCall, Path: "/communications/callRecords"}
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -46,7 +48,7 @@ func TestCallersOfAThrottlingGraph(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				graph, err := sim.HandlerWith([]graphsim.Fault{
+				fake, err := sim.HandlerWith([]graphsim.Fault{
 					{Kind: graphsim.FaultStatus, Status: 429, RetryAfter: "7", Match: name, FromMS: 5000, UntilMS: 12000},
 					{Kind: graphsim.FaultSlow, DelayMS: 4},
 				}, 1)
@@ -55,7 +57,7 @@ func TestCallersOfAThrottlingGraph(t *testing.T) {
 				}
 				var mu sync.Mutex
 				refused, served := map[string]int{}, 0
-				wire := graphsim.InProcess(graph)
+				wire := graphsim.InProcess(fake)
 				client, err := graphclient.New(graphclient.Config{BaseURL: "http://127.0.0.1:8090", Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
 					resp, err := wire.RoundTrip(r)
 					mu.Lock()
@@ -81,9 +83,9 @@ func TestCallersOfAThrottlingGraph(t *testing.T) {
 				var all sync.WaitGroup
 				for n := range callers {
 					all.Go(func() {
-						ctx := graphclient.WithCaller(t.Context(), fmt.Sprint("caller ", n))
+						ctx := ratelimit.WithCaller(t.Context(), fmt.Sprint("caller ", n))
 						request := c.ask(users[n%len(users)])
-						request.Priority, request.Query = graphclient.Background, nil
+						request.Priority, request.Query = graph.Background, nil
 						for range c.each {
 							if _, err := client.Page(ctx, request); err != nil {
 								t.Errorf("caller %d: %v", n, err)
@@ -159,7 +161,7 @@ func TestStormsAreWaitedFor(t *testing.T) {
 					t.Error(err)
 				}
 				if c.storm == 0 {
-					if e := wantError(t, err, graphclient.KindThrottled); e.Status != 429 || e.RetryAfter <= 0 {
+					if e := wantError(t, err, graph.KindThrottled); e.Status != 429 || e.RetryAfter <= 0 {
 						t.Errorf("error %#v", e)
 					}
 				}
@@ -178,7 +180,7 @@ func TestTroubleBehindAStorm(t *testing.T) {
 		}
 		s.steps = append(s.steps, say(500, ""))
 		_, err := fakeClient(t, s.roundTrip).Page(t.Context(), chats())
-		if e := wantError(t, err, graphclient.KindUnavailable); e.Requests != 10+graphclient.DefaultTries {
+		if e := wantError(t, err, graph.KindUnavailable); e.Requests != 10+graphclient.DefaultTries {
 			t.Errorf("%d requests", e.Requests)
 		}
 	})

@@ -14,7 +14,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/server"
 	"github.com/parley-gateway/parley/server/apierror"
 	"github.com/parley-gateway/parley/server/authn"
@@ -84,11 +84,11 @@ func TestRefusedDelegations(t *testing.T) {
 		http   int
 		claims string
 	}{
-		"consent":        {"delegate", &graphclient.Error{Kind: graphclient.KindConsent, Status: 400, Code: "AADSTS65001"}, codes.PermissionDenied, "CONSENT_REQUIRED", 403, ""},
-		"sign-in":        {"delegate", &graphclient.Error{Kind: graphclient.KindSignIn, Status: 400, Code: "AADSTS50013"}, codes.Unauthenticated, "SIGN_IN_REQUIRED", 401, ""},
-		"claims":         {"delegate", &graphclient.Error{Kind: graphclient.KindSignIn, Status: 400, Code: "AADSTS50076", Claims: claims}, codes.Unauthenticated, "SIGN_IN_REQUIRED", 401, encoded},
-		"our credential": {"delegate", &graphclient.Error{Kind: graphclient.KindCredential, Status: 401, Code: "AADSTS7000215"}, codes.FailedPrecondition, "GRAPH_CREDENTIAL_REJECTED", 502, ""},
-		"Entra is down":  {"delegate", &graphclient.Error{Kind: graphclient.KindUnavailable, RetryAfter: time.Second}, codes.Unavailable, "GRAPH_UNAVAILABLE", 503, ""},
+		"consent":        {"delegate", &graph.Error{Kind: graph.KindConsent, Status: 400, Code: "AADSTS65001"}, codes.PermissionDenied, "CONSENT_REQUIRED", 403, ""},
+		"sign-in":        {"delegate", &graph.Error{Kind: graph.KindSignIn, Status: 400, Code: "AADSTS50013"}, codes.Unauthenticated, "SIGN_IN_REQUIRED", 401, ""},
+		"claims":         {"delegate", &graph.Error{Kind: graph.KindSignIn, Status: 400, Code: "AADSTS50076", Claims: claims}, codes.Unauthenticated, "SIGN_IN_REQUIRED", 401, encoded},
+		"our credential": {"delegate", &graph.Error{Kind: graph.KindCredential, Status: 401, Code: "AADSTS7000215"}, codes.FailedPrecondition, "GRAPH_CREDENTIAL_REJECTED", 502, ""},
+		"Entra is down":  {"delegate", &graph.Error{Kind: graph.KindUnavailable, RetryAfter: time.Second}, codes.Unavailable, "GRAPH_UNAVAILABLE", 503, ""},
 		"a certificate":  {"device", nil, codes.PermissionDenied, "DELEGATION_UNAVAILABLE", 403, ""},
 		"an application": {"export", nil, codes.PermissionDenied, "DELEGATION_UNAVAILABLE", 403, ""},
 		"of elsewhere":   {"foreigner", nil, codes.PermissionDenied, "POLICY_DENIED", 403, ""},
@@ -126,14 +126,14 @@ func TestChatsOfOthers(t *testing.T) {
 	g := startGuarded(t, nil)
 	for name, c := range map[string]struct {
 		caller string
-		fail   *graphclient.Error
+		fail   *graph.Error
 		code   codes.Code
 		reason string
 	}{
-		"not in it":         {"delegate", &graphclient.Error{Kind: graphclient.KindRefused, Status: 403}, codes.NotFound, "NOT_FOUND"},
-		"no such chat":      {"delegate", &graphclient.Error{Kind: graphclient.KindNotFound, Status: 404}, codes.NotFound, "NOT_FOUND"},
-		"no permission":     {"delegate", &graphclient.Error{Kind: graphclient.KindForbidden, Status: 403, Roles: []string{"Chat.Read"}}, codes.PermissionDenied, "GRAPH_PERMISSION_MISSING"},
-		"the application's": {"officer", &graphclient.Error{Kind: graphclient.KindForbidden, Status: 403}, codes.PermissionDenied, "GRAPH_PERMISSION_MISSING"},
+		"not in it":         {"delegate", &graph.Error{Kind: graph.KindRefused, Status: 403}, codes.NotFound, "NOT_FOUND"},
+		"no such chat":      {"delegate", &graph.Error{Kind: graph.KindNotFound, Status: 404}, codes.NotFound, "NOT_FOUND"},
+		"no permission":     {"delegate", &graph.Error{Kind: graph.KindForbidden, Status: 403, Roles: []string{"Chat.Read"}}, codes.PermissionDenied, "GRAPH_PERMISSION_MISSING"},
+		"the application's": {"officer", &graph.Error{Kind: graph.KindForbidden, Status: 403}, codes.PermissionDenied, "GRAPH_PERMISSION_MISSING"},
 	} {
 		g.getChat = func(string, string, string) (*parleyv1.Conversation, error) { return nil, c.fail }
 		g.getEvent = func(string, string, source.Ref) (*parleyv1.Event, error) { return nil, c.fail }

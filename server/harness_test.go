@@ -21,7 +21,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/server"
 	"github.com/parley-gateway/parley/server/apierror"
 	"github.com/parley-gateway/parley/server/service"
@@ -192,7 +192,7 @@ func (f *fake) Conversation(_ context.Context, owner, user, id string) (*parleyv
 		return f.getChat(owner, user, id)
 	}
 	if id != chatID && !source.EveryUserHas(id) {
-		return nil, &graphclient.Error{Kind: graphclient.KindNotFound, Status: http.StatusNotFound}
+		return nil, &graph.Error{Kind: graph.KindNotFound, Status: http.StatusNotFound}
 	}
 	return &parleyv1.Conversation{Name: "users/" + owner + "/conversations/" + id, ChatId: id}, nil
 }
@@ -210,9 +210,9 @@ func (f *fake) UserID(_ context.Context, upn string) (string, error) {
 	case carlaUPN:
 		return carlaID, nil
 	case boUPN:
-		return "", &graphclient.Error{Kind: graphclient.KindForbidden, Status: http.StatusForbidden}
+		return "", &graph.Error{Kind: graph.KindForbidden, Status: http.StatusForbidden}
 	default:
-		return "", &graphclient.Error{Kind: graphclient.KindNotFound, Status: http.StatusNotFound, Code: "Request_ResourceNotFound"}
+		return "", &graph.Error{Kind: graph.KindNotFound, Status: http.StatusNotFound, Code: "Request_ResourceNotFound"}
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/ratelimit"
 	"github.com/parley-gateway/parley/server"
 )
 
@@ -50,7 +50,7 @@ func besideHostile(b *testing.B, share float64, hostile bool) (took []time.Durat
 	}
 	h := startGuarded(b, func(c *server.Config) { c.CallerShare, c.Tokens = share, callers })
 	h.lists(func(ctx context.Context) (*parleyv1.ListEventsResponse, error) {
-		if strings.Contains(graphclient.CallerOf(ctx), annaID) {
+		if strings.Contains(ratelimit.CallerOf(ctx), annaID) {
 			under.Add(1)
 			<-ctx.Done()
 			return nil, ctx.Err()

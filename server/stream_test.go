@@ -16,7 +16,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/server/apierror"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/failure"
@@ -94,7 +94,7 @@ func TestStreamEventsOfServer(t *testing.T) {
 
 // throttled is a failure of Graph whose text must not travel.
 func throttled() error {
-	return &graphclient.Error{Kind: graphclient.KindThrottled, Status: 429, Code: "TooManyRequests", RequestID: "req-9", RetryAfter: 1500 * time.Millisecond}
+	return &graph.Error{Kind: graph.KindThrottled, Status: 429, Code: "TooManyRequests", RequestID: "req-9", RetryAfter: 1500 * time.Millisecond}
 }
 
 func TestStreamFailsEarly(t *testing.T) {
@@ -357,7 +357,7 @@ func TestDownloadFails(t *testing.T) {
 	t.Parallel()
 	h := start(t, nil)
 	h.download = func(context.Context) (io.ReadCloser, error) {
-		return nil, &graphclient.Error{Kind: graphclient.KindForbidden, Status: 403, Roles: []string{"Reports.Read.All"}}
+		return nil, &graph.Error{Kind: graph.KindForbidden, Status: 403, Roles: []string{"Reports.Read.All"}}
 	}
 	resp := h.get(t, "/v1/copilotUsage:download?period=D7")
 	e := parseError(t, body(t, resp))
@@ -368,7 +368,7 @@ func TestDownloadFails(t *testing.T) {
 		t.Error("an error is offered as a file")
 	}
 	h.download = func(context.Context) (io.ReadCloser, error) {
-		cut := io.MultiReader(strings.NewReader(strings.Repeat("x", 100_000)), errReader{&graphclient.Error{Kind: graphclient.KindUnavailable}})
+		cut := io.MultiReader(strings.NewReader(strings.Repeat("x", 100_000)), errReader{&graph.Error{Kind: graph.KindUnavailable}})
 		return io.NopCloser(cut), nil
 	}
 	resp = h.get(t, "/v1/copilotUsage:download?period=D7")

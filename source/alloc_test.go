@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/source"
 )
 
@@ -20,7 +21,7 @@ type onePage struct {
 	page graphclient.Page
 }
 
-func (g *onePage) Page(context.Context, graphclient.Request) (*graphclient.Page, error) {
+func (g *onePage) Page(context.Context, graph.Request) (*graphclient.Page, error) {
 	page := g.page
 	return &page, nil
 }
@@ -62,10 +63,10 @@ func TestChatAllocations(t *testing.T) {
 
 func BenchmarkChatPage(b *testing.B) {
 	const rows = 50
-	graph := messages(rows)
-	reader := source.NewChat(graph, source.Options{Tenant: tenantID})
+	fake := messages(rows)
+	reader := source.NewChat(fake, source.Options{Tenant: tenantID})
 	q := source.EventQuery{Owner: userID, User: userID, End: time.Date(2026, 11, 3, 0, 0, 0, 0, time.UTC)}
-	b.SetBytes(int64(rows * len(graph.page.Records[0])))
+	b.SetBytes(int64(rows * len(fake.page.Records[0])))
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := reader.Events(b.Context(), q, ""); err != nil {

@@ -5,13 +5,14 @@ import (
 	"errors"
 
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
 // attempt is one way to ask for a first page.
 type attempt struct {
 	// name says in a log line what the attempt leaves out.
 	name    string
-	request graphclient.Request
+	request graph.Request
 	// unfiltered, unbounded and unordered are the flags of Page that hold if this attempt is the one that is answered.
 	unfiltered, unbounded, unordered bool
 }
@@ -55,7 +56,7 @@ func (b *base) firstAnswer(ctx context.Context, attempts []attempt) (*graphclien
 
 // requestsOf is how many requests Graph received for a failed call.
 func requestsOf(err error) int {
-	if e, ok := errors.AsType[*graphclient.Error](err); ok {
+	if e, ok := errors.AsType[*graph.Error](err); ok {
 		return e.Requests
 	}
 	return 0

@@ -8,27 +8,28 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/source"
 )
 
 // recorder is a Graph that has nothing and remembers what it was asked.
-type recorder struct{ asked []graphclient.Request }
+type recorder struct{ asked []graph.Request }
 
 var _ source.Graph = (*recorder)(nil)
 
-func (r *recorder) Page(_ context.Context, request graphclient.Request) (*graphclient.Page, error) {
+func (r *recorder) Page(_ context.Context, request graph.Request) (*graphclient.Page, error) {
 	r.asked = append(r.asked, request)
 	return &graphclient.Page{}, nil
 }
 
-func (r *recorder) Object(_ context.Context, request graphclient.Request) (*graphclient.Object, error) {
+func (r *recorder) Object(_ context.Context, request graph.Request) (*graphclient.Object, error) {
 	r.asked = append(r.asked, request)
 	return &graphclient.Object{Body: []byte(`{"id":"x"}`)}, nil
 }
 
-func (r *recorder) Download(_ context.Context, request graphclient.Request) (*graphclient.Download, error) {
+func (r *recorder) Download(_ context.Context, request graph.Request) (*graphclient.Download, error) {
 	r.asked = append(r.asked, request)
-	return nil, &graphclient.Error{Kind: graphclient.KindThrottled}
+	return nil, &graph.Error{Kind: graph.KindThrottled}
 }
 
 // TestBudgets holds which budgets a request is counted in: its source, user and resource, and its priority.
@@ -36,7 +37,7 @@ func TestBudgets(t *testing.T) {
 	t.Parallel()
 	type label struct {
 		Source, User, Resource string
-		Priority               graphclient.Priority
+		Priority               graph.Priority
 	}
 	q := source.EventQuery{Owner: userID, User: userID, Start: start, End: end}
 	own := q
@@ -88,7 +89,7 @@ func TestBudgets(t *testing.T) {
 				}
 				want := append([]label(nil), tc.want...)
 				for i := range want {
-					want[i].Priority = graphclient.Priority(priority)
+					want[i].Priority = graph.Priority(priority)
 				}
 				if diff := cmp.Diff(want, got); diff != "" {
 					t.Errorf("priority %d (-want +got):\n%s", priority, diff)

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/source/graphmap"
 	"github.com/parley-gateway/parley/source/odata"
@@ -32,8 +32,8 @@ var (
 )
 
 // NewCall returns the source of call records.
-func NewCall(graph Graph, opt Options) *Call {
-	return &Call{base: newBase(graph, opt, graphclient.SourceCall)}
+func NewCall(client Graph, opt Options) *Call {
+	return &Call{base: newBase(client, opt, graph.SourceCall)}
 }
 
 // Events implements EventReader. A user's calls are asked by interval and participant together, which Microsoft does
@@ -73,8 +73,8 @@ func (c *Call) attempts(ctx context.Context, q EventQuery, link string) ([]attem
 	if err != nil {
 		return nil, err
 	}
-	ask := func(terms ...string) graphclient.Request {
-		r := c.request(ctx, callsPath, link, graphclient.Param{Name: "$filter", Value: odata.AllOf(terms...)})
+	ask := func(terms ...string) graph.Request {
+		r := c.request(ctx, callsPath, link, graph.Param{Name: "$filter", Value: odata.AllOf(terms...)})
 		r.User, r.Prefer = q.User, []string{preferUnknownMembers, preferPageSize + callPageSize}
 		return r
 	}

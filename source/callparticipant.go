@@ -9,7 +9,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/source/graphmap"
 )
 
@@ -40,7 +40,7 @@ func (c *Call) VerifyParticipant(ctx context.Context, user string, ref Ref) erro
 		return err
 	}
 	r := c.recordRequest(ctx, path, ref.ID)
-	r.Query = []graphclient.Param{{Name: "$expand", Value: expandSessions}}
+	r.Query = []graph.Param{{Name: "$expand", Value: expandSessions}}
 	answer, err := c.graph.Object(ctx, r)
 	if err != nil {
 		return errors.Join(missing, err)

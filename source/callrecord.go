@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/source/graphmap"
 )
@@ -37,7 +37,7 @@ func (c *Call) Event(ctx context.Context, owner, user string, ref Ref) (*parleyv
 	}
 	path := callsPath + "/" + id
 	r := c.recordRequest(ctx, path, ref.ID)
-	r.Query = []graphclient.Param{{Name: "$expand", Value: expandSessions}}
+	r.Query = []graph.Param{{Name: "$expand", Value: expandSessions}}
 	answer, err := c.graph.Object(ctx, r)
 	if err != nil {
 		return nil, err
@@ -97,7 +97,7 @@ func (c *Call) namesUser(record []property, owner, user string) (bool, error) {
 	return TookPart(call, user), nil
 }
 
-func (c *Call) recordRequest(ctx context.Context, path, id string) graphclient.Request {
+func (c *Call) recordRequest(ctx context.Context, path, id string) graph.Request {
 	r := c.request(ctx, path, "")
 	r.Resource, r.Prefer = id, []string{preferUnknownMembers}
 	return r
@@ -145,8 +145,8 @@ func (c *Call) sessions(ctx context.Context, path, id string, record []property)
 	return all.values, err
 }
 
-func expandSegments() []graphclient.Param {
-	return []graphclient.Param{{Name: "$expand", Value: segmentsProperty}}
+func expandSegments() []graph.Param {
+	return []graph.Param{{Name: "$expand", Value: segmentsProperty}}
 }
 
 // segments adds the segments behind links inside sessions. Microsoft documents no such link; one that leads nowhere leaves

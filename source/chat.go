@@ -5,7 +5,7 @@ import (
 	"context"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/source/graphmap"
 	"github.com/parley-gateway/parley/source/odata"
@@ -32,9 +32,9 @@ var (
 )
 
 // NewChat returns the source of chat messages.
-func NewChat(graph Graph, opt Options) *Chat {
-	b := newBase(graph, opt, graphclient.SourceChat)
-	return &Chat{base: b, members: newMembers(graph, opt)}
+func NewChat(client Graph, opt Options) *Chat {
+	b := newBase(client, opt, graph.SourceChat)
+	return &Chat{base: b, members: newMembers(client, opt)}
 }
 
 // Events implements EventReader. With a Conversation it reads that chat's own messages and gives Graph no clause; it
@@ -64,10 +64,10 @@ func (c *Chat) attempts(ctx context.Context, q EventQuery, link string) ([]attem
 	if err != nil {
 		return nil, err
 	}
-	ask := func(filter string) graphclient.Request {
-		query := []graphclient.Param{{Name: "$top", Value: chatPageSize}, {Name: "$filter", Value: filter}}
+	ask := func(filter string) graph.Request {
+		query := []graph.Param{{Name: "$top", Value: chatPageSize}, {Name: "$filter", Value: filter}}
 		if c.opt.Model != "" {
-			query = append(query, graphclient.Param{Name: "model", Value: c.opt.Model})
+			query = append(query, graph.Param{Name: "model", Value: c.opt.Model})
 		}
 		r := c.request(ctx, path, link, query...)
 		r.User, r.Prefer = q.User, []string{preferUnknownMembers}
@@ -98,9 +98,9 @@ func (c *Chat) ownMessages(ctx context.Context, q EventQuery, link string) ([]at
 		property, filter = chatCreatedTime, chatCreatedTime+" lt "+odata.Instant(to)
 	}
 	r := c.request(ctx, path, link,
-		graphclient.Param{Name: "$top", Value: chatPageSize},
-		graphclient.Param{Name: "$orderby", Value: property + " desc"},
-		graphclient.Param{Name: "$filter", Value: filter})
+		graph.Param{Name: "$top", Value: chatPageSize},
+		graph.Param{Name: "$orderby", Value: property + " desc"},
+		graph.Param{Name: "$filter", Value: filter})
 	r.User, r.Resource, r.Prefer = q.User, threadBudget(q.User, q.Conversation), []string{preferUnknownMembers}
 	return []attempt{{request: r, unfiltered: !q.Clause.IsZero()}}, nil
 }

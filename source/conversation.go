@@ -10,7 +10,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/internal/reasons"
 	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/source/graphmap"
@@ -64,7 +64,7 @@ func (c *Conversations) fromMembers(ctx context.Context, owner, user, id string,
 		chat.MembersTruncated = err != nil
 		chat.Notices = append(chat.Notices, notice(parleyv1.NoticeCode_NOTICE_CODE_CHAT_NOT_READ, "Graph gave the members of this chat and not the chat itself"))
 		return chat, nil
-	case isKind(refused, graphclient.KindNotFound) && threadIn(id) == id:
+	case isKind(refused, graph.KindNotFound) && threadIn(id) == id:
 		return nil, fmt.Errorf("%w: %w", ErrNoChat, refused)
 	default:
 		return nil, refused
@@ -77,11 +77,11 @@ func (c *Conversations) personalThread(ctx context.Context, owner, user, id stri
 	if err != nil {
 		return nil, err
 	}
-	r := c.request(ctx, path, "", graphclient.Param{Name: "$top", Value: "1"})
-	r.Source, r.User, r.Resource = graphclient.SourceChat, user, threadBudget(user, id)
+	r := c.request(ctx, path, "", graph.Param{Name: "$top", Value: "1"})
+	r.Source, r.User, r.Resource = graph.SourceChat, user, threadBudget(user, id)
 	page, err := c.graph.Page(ctx, r)
 	if err != nil {
-		if graph, ok := errors.AsType[*graphclient.Error](err); ok && graph.Kind == graphclient.KindBadRequest {
+		if graphErr, ok := errors.AsType[*graph.Error](err); ok && graphErr.Kind == graph.KindBadRequest {
 			return nil, notFound("the user has no such thread")
 		}
 		return nil, err
@@ -132,15 +132,15 @@ func withheld(err error) bool {
 	if errors.Is(err, errEndless) {
 		return true
 	}
-	graph, ok := errors.AsType[*graphclient.Error](err)
+	graphErr, ok := errors.AsType[*graph.Error](err)
 	if !ok {
 		return false
 	}
-	switch graph.Kind {
-	case graphclient.KindNotFound, graphclient.KindGone, graphclient.KindBadRequest, graphclient.KindLinkNotFound, graphclient.KindLinkRefused:
+	switch graphErr.Kind {
+	case graph.KindNotFound, graph.KindGone, graph.KindBadRequest, graph.KindLinkNotFound, graph.KindLinkRefused:
 		return true
 	default:
-		return graph.Kind.Denied()
+		return graphErr.Kind.Denied()
 	}
 }
 

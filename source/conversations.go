@@ -8,7 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/source/odata"
 	"github.com/parley-gateway/parley/source/text"
@@ -23,7 +23,7 @@ const (
 )
 
 // ErrNoChat is in the error of Conversation when Graph has no chat of a thread id: it may be that of a Copilot session
-// or of a call, which are known from their events only. It comes together with an *graphclient.Error of kind NotFound.
+// or of a call, which are known from their events only. It comes together with an *graph.Error of kind NotFound.
 var ErrNoChat = errors.New("source: the conversation has no chat")
 
 // Conversations reads a user's chats.
@@ -36,8 +36,8 @@ type Conversations struct {
 var _ ConversationReader = (*Conversations)(nil)
 
 // NewConversations returns the source of chats.
-func NewConversations(graph Graph, opt Options) *Conversations {
-	return &Conversations{base: newBase(graph, opt, graphclient.SourceConversations), members: newMembers(graph, opt)}
+func NewConversations(client Graph, opt Options) *Conversations {
+	return &Conversations{base: newBase(client, opt, graph.SourceConversations), members: newMembers(client, opt)}
 }
 
 // Conversations implements ConversationReader. It asks Graph for members, the last message, the order and the filter
@@ -72,9 +72,9 @@ func (c *Conversations) attempts(ctx context.Context, q ConversationQuery, link 
 	if err != nil {
 		return nil, err
 	}
-	ask := func(expand, order, filter string) graphclient.Request {
-		query := []graphclient.Param{{Name: "$top", Value: chatsPageSize}}
-		for _, p := range []graphclient.Param{{Name: "$expand", Value: expand}, {Name: "$orderby", Value: order}, {Name: "$filter", Value: filter}} {
+	ask := func(expand, order, filter string) graph.Request {
+		query := []graph.Param{{Name: "$top", Value: chatsPageSize}}
+		for _, p := range []graph.Param{{Name: "$expand", Value: expand}, {Name: "$orderby", Value: order}, {Name: "$filter", Value: filter}} {
 			if p.Value != "" {
 				query = append(query, p)
 			}

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/source/graphmap"
 	"github.com/parley-gateway/parley/source/odata"
@@ -30,8 +30,8 @@ var (
 )
 
 // NewCopilot returns the source of Copilot interactions.
-func NewCopilot(graph Graph, opt Options) *Copilot {
-	return &Copilot{base: newBase(graph, opt, graphclient.SourceCopilot)}
+func NewCopilot(client Graph, opt Options) *Copilot {
+	return &Copilot{base: newBase(client, opt, graph.SourceCopilot)}
 }
 
 // Events implements EventReader. Of the clause Graph is given AppClasses; Conversation is not asked for, because Graph
@@ -56,8 +56,8 @@ func (c *Copilot) attempts(ctx context.Context, q EventQuery, link string) ([]at
 	if err != nil {
 		return nil, err
 	}
-	ask := func(filter string) graphclient.Request {
-		r := c.request(ctx, path, link, graphclient.Param{Name: "$top", Value: copilotPageSize}, graphclient.Param{Name: "$filter", Value: filter})
+	ask := func(filter string) graph.Request {
+		r := c.request(ctx, path, link, graph.Param{Name: "$top", Value: copilotPageSize}, graph.Param{Name: "$filter", Value: filter})
 		r.User = q.User
 		return r
 	}

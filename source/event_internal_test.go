@@ -13,7 +13,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
 // checkItems makes the items of a record, whatever API it is of, and checks that each says what its event says. It reports whether
@@ -30,7 +30,7 @@ func checkItems(t *testing.T, record []byte) bool {
 	} {
 		item, err := item()
 		if err != nil {
-			if !isKind(err, graphclient.KindMalformed) {
+			if !isKind(err, graph.KindMalformed) {
 				t.Fatalf("%s: %v", name, err)
 			}
 			return false

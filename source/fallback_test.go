@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/source"
 )
 
@@ -261,9 +261,9 @@ func TestUsagePlaces(t *testing.T) {
 		},
 		{name: "v1.0 refused", replies: map[string]reply{now: badRequest()}, asked: []string{now}, kind: "bad request"},
 		{name: "nowhere", replies: map[string]reply{now: moved, olderOne: moved}, asked: []string{now, olderOne}, kind: "bad request"},
-		{name: "beta", version: graphclient.Beta, replies: map[string]reply{beta: {body: jsonRows}}, asked: []string{beta}, kind: "none", link: true},
-		{name: "beta moved", version: graphclient.Beta, replies: map[string]reply{beta: moved, olderOne: {body: jsonRows}}, asked: []string{beta, olderOne}, kind: "none", link: true},
-		{name: "beta answers CSV", version: graphclient.Beta, replies: map[string]reply{beta: {body: csv}}, asked: []string{beta, beta}, kind: "none"},
+		{name: "beta", version: graph.Beta, replies: map[string]reply{beta: {body: jsonRows}}, asked: []string{beta}, kind: "none", link: true},
+		{name: "beta moved", version: graph.Beta, replies: map[string]reply{beta: moved, olderOne: {body: jsonRows}}, asked: []string{beta, olderOne}, kind: "none", link: true},
+		{name: "beta answers CSV", version: graph.Beta, replies: map[string]reply{beta: {body: csv}}, asked: []string{beta, beta}, kind: "none"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

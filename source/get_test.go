@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/source"
 )
 
@@ -391,7 +391,7 @@ func TestUserID(t *testing.T) {
 		"/v1.0/users/ada%40contoso.com?$select=id":  {body: `{"@odata.context":"x","id":"` + userID + `"}`},
 		"/v1.0/users/null%40contoso.com?$select=id": {body: `{"id":null}`},
 	}))
-	users := source.NewUsers(client, source.Options{Version: graphclient.V1})
+	users := source.NewUsers(client, source.Options{Version: graph.V1})
 	if id, err := users.UserID(t.Context(), "ada@contoso.com"); err != nil || id != userID {
 		t.Errorf("id %q, error %v", id, err)
 	}

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/source"
 )
 
@@ -14,9 +14,9 @@ import (
 func TestFoundingPayloads(t *testing.T) {
 	t.Parallel()
 	events := func(build func(source.Graph, source.Options) source.EventReader, owner string) func(*testing.T, source.Graph, string, string) {
-		return func(t *testing.T, graph source.Graph, version, name string) {
+		return func(t *testing.T, client source.Graph, version, name string) {
 			t.Helper()
-			page, err := build(graph, options(version)).Events(t.Context(), source.EventQuery{Owner: owner, User: owner, End: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)}, "")
+			page, err := build(client, options(version)).Events(t.Context(), source.EventQuery{Owner: owner, User: owner, End: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)}, "")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -27,17 +27,17 @@ func TestFoundingPayloads(t *testing.T) {
 	copilot := events(func(g source.Graph, o source.Options) source.EventReader { return source.NewCopilot(g, o) }, userID)
 	chat := events(func(g source.Graph, o source.Options) source.EventReader { return source.NewChat(g, o) }, userID)
 	call := events(func(g source.Graph, o source.Options) source.EventReader { return source.NewCall(g, o) }, "-")
-	chats := func(t *testing.T, graph source.Graph, version, name string) {
+	chats := func(t *testing.T, client source.Graph, version, name string) {
 		t.Helper()
-		page, err := source.NewConversations(graph, options(version)).Conversations(t.Context(), source.ConversationQuery{Owner: userID, User: userID}, "")
+		page, err := source.NewConversations(client, options(version)).Conversations(t.Context(), source.ConversationQuery{Owner: userID, User: userID}, "")
 		if err != nil {
 			t.Fatal(err)
 		}
 		golden(t, name, page.Items)
 	}
-	usage := func(t *testing.T, graph source.Graph, version, name string) {
+	usage := func(t *testing.T, client source.Graph, version, name string) {
 		t.Helper()
-		page, err := source.NewUsage(graph, options(version)).Usage(t.Context(), source.UsageQuery{Period: "D7"}, "")
+		page, err := source.NewUsage(client, options(version)).Usage(t.Context(), source.UsageQuery{Period: "D7"}, "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -45,7 +45,7 @@ func TestFoundingPayloads(t *testing.T) {
 	}
 	for _, tc := range []struct {
 		seed string
-		read func(t *testing.T, graph source.Graph, version, name string)
+		read func(t *testing.T, client source.Graph, version, name string)
 	}{
 		{"000_aiinteraction__ex1.as_seed.json", copilot},
 		{"000_aiinteraction__ex2.as_seed.json", copilot},
@@ -62,7 +62,7 @@ func TestFoundingPayloads(t *testing.T) {
 		{"004_list_chats_beta__ex5.json", chats},
 		{"004_list_chats_beta__ex6.json", chats},
 	} {
-		for _, version := range []string{graphclient.V1, graphclient.Beta} {
+		for _, version := range []string{graph.V1, graph.Beta} {
 			name := strings.TrimSuffix(strings.TrimSuffix(tc.seed, ".json"), ".csv") + "." + version
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()

@@ -11,6 +11,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/source/graphmap"
 	"github.com/parley-gateway/parley/source/odata"
 )
@@ -18,11 +19,11 @@ import (
 // Graph is the client that sources ask through; *graphclient.Client is one.
 type Graph interface {
 	// Page asks for one page of a collection.
-	Page(ctx context.Context, request graphclient.Request) (*graphclient.Page, error)
+	Page(ctx context.Context, request graph.Request) (*graphclient.Page, error)
 	// Object asks for one entity.
-	Object(ctx context.Context, request graphclient.Request) (*graphclient.Object, error)
+	Object(ctx context.Context, request graph.Request) (*graphclient.Object, error)
 	// Download asks for a report as a stream.
-	Download(ctx context.Context, request graphclient.Request) (*graphclient.Download, error)
+	Download(ctx context.Context, request graph.Request) (*graphclient.Download, error)
 }
 
 var _ Graph = (*graphclient.Client)(nil)
@@ -31,7 +32,7 @@ var _ Graph = (*graphclient.Client)(nil)
 type Options struct {
 	// Tenant is the tenant id that uids are digested with.
 	Tenant string
-	// Version is graphclient.V1 or graphclient.Beta; empty means V1.
+	// Version is graph.V1 or graph.Beta; empty means V1.
 	Version string
 	// Model is sent with getAllMessages when set: A or B.
 	Model string
@@ -53,15 +54,15 @@ type base struct {
 	label string // graphclient's name of the source, for budgets
 }
 
-func newBase(graph Graph, opt Options, label string) base {
+func newBase(client Graph, opt Options, label string) base {
 	if opt.Version == "" {
-		opt.Version = graphclient.V1
+		opt.Version = graph.V1
 	}
 	if opt.Logger == nil {
 		opt.Logger = slog.New(slog.DiscardHandler)
 	}
 	opt.Tenant = strings.ToLower(opt.Tenant)
-	return base{graph: graph, opt: opt, label: label}
+	return base{graph: client, opt: opt, label: label}
 }
 
 func (b *base) table() (*graphmap.Table, error) {
@@ -76,13 +77,13 @@ func (b *base) table() (*graphmap.Table, error) {
 }
 
 // request begins a request for path, or for link when there is one.
-func (b *base) request(ctx context.Context, path, link string, query ...graphclient.Param) graphclient.Request {
-	r := graphclient.Request{Source: b.label, Version: b.opt.Version, Path: path, Query: query, Link: link}
+func (b *base) request(ctx context.Context, path, link string, query ...graph.Param) graph.Request {
+	r := graph.Request{Source: b.label, Version: b.opt.Version, Path: path, Query: query, Link: link}
 	if link != "" {
 		r.Path, r.Query = "", nil
 	}
 	if PriorityOf(ctx) == Background {
-		r.Priority = graphclient.Background
+		r.Priority = graph.Background
 	}
 	return r
 }
@@ -117,40 +118,40 @@ func bounds(q EventQuery) (start, end time.Time, err error) {
 // sides. Rows between these bounds and the interval are no fault of Graph.
 func RequestBounds(start, end time.Time) (from, to time.Time) { return odata.Bounds(start, end) }
 
-// isKind reports whether err is an *graphclient.Error of one of the kinds.
-func isKind(err error, kinds ...graphclient.Kind) bool {
-	e, ok := errors.AsType[*graphclient.Error](err)
+// isKind reports whether err is an *graph.Error of one of the kinds.
+func isKind(err error, kinds ...graph.Kind) bool {
+	e, ok := errors.AsType[*graph.Error](err)
 	return ok && slices.Contains(kinds, e.Kind)
 }
 
 // isRejected reports whether Graph answered 400, whatever it meant by it.
 func isRejected(err error) bool {
-	e, ok := errors.AsType[*graphclient.Error](err)
+	e, ok := errors.AsType[*graph.Error](err)
 	return ok && e.Rejected()
 }
 
 // isLost reports whether a link that Graph gave leads nowhere any more.
 func isLost(err error) bool {
-	return isRejected(err) || isKind(err, graphclient.KindLinkNotFound, graphclient.KindGone)
+	return isRejected(err) || isKind(err, graph.KindLinkNotFound, graph.KindGone)
 }
 
 func unexpected(problem string, err error) error {
-	return failure(graphclient.KindUnexpected, problem, err)
+	return failure(graph.KindUnexpected, problem, err)
 }
 
 func malformed(problem string, err error) error {
-	return failure(graphclient.KindMalformed, problem, err)
+	return failure(graph.KindMalformed, problem, err)
 }
 
-func notFound(problem string) error { return failure(graphclient.KindNotFound, problem, nil) }
+func notFound(problem string) error { return failure(graph.KindNotFound, problem, nil) }
 
 // failure is an error of this package's own making. The problem holds no content, user or URL.
-func failure(kind graphclient.Kind, problem string, err error) error {
+func failure(kind graph.Kind, problem string, err error) error {
 	cause := errors.New("source: " + problem)
 	if err != nil {
 		cause = errors.Join(cause, err)
 	}
-	return &graphclient.Error{Kind: kind, Err: cause}
+	return &graph.Error{Kind: kind, Err: cause}
 }
 
 // newPage carries over what is common to all pages.
@@ -166,7 +167,7 @@ func segment(id string) (string, error) {
 	if id == "" || id == "." || id == ".." || strings.ContainsAny(id, `/\`) {
 		return "", notFound("the id cannot be one of Graph's")
 	}
-	return graphclient.Escape(id), nil
+	return graph.Escape(id), nil
 }
 
 // userPath is /users/{user} plus rest.
@@ -190,11 +191,11 @@ func chatPath(user, chat, rest string) (string, error) {
 // sourceOf gives the label's enum value, for reports.
 func sourceOf(label string) parleyv1.Source {
 	switch label {
-	case graphclient.SourceCopilot:
+	case graph.SourceCopilot:
 		return parleyv1.Source_SOURCE_COPILOT
-	case graphclient.SourceChat:
+	case graph.SourceChat:
 		return parleyv1.Source_SOURCE_CHAT
-	case graphclient.SourceCall:
+	case graph.SourceCall:
 		return parleyv1.Source_SOURCE_CALL
 	default:
 		return parleyv1.Source_SOURCE_UNSPECIFIED

@@ -20,6 +20,8 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
+	"github.com/parley-gateway/parley/graphclient/ratelimit"
 	"github.com/parley-gateway/parley/source"
 )
 
@@ -72,7 +74,7 @@ func newUpstream(t *testing.T, answer func(target string) reply) (*upstream, *gr
 	}))
 	t.Cleanup(up.Close)
 	client, err := graphclient.New(graphclient.Config{
-		BaseURL: up.URL, Limits: graphclient.LimitTable{}, Retry: graphclient.RetryConfig{Tries: 1, Base: time.Millisecond},
+		BaseURL: up.URL, Limits: ratelimit.LimitTable{}, Retry: graphclient.RetryConfig{Tries: 1, Base: time.Millisecond},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -130,9 +132,9 @@ func kindOf(t *testing.T, err error) string {
 	if err == nil {
 		return "none"
 	}
-	var e *graphclient.Error
+	var e *graph.Error
 	if !errors.As(err, &e) {
-		t.Fatalf("error %v is no *graphclient.Error", err)
+		t.Fatalf("error %v is no *graph.Error", err)
 	}
 	return e.Kind.String()
 }

@@ -11,6 +11,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/source"
 )
 
@@ -26,15 +27,15 @@ var (
 	errNotAsked = errors.New("not asked")
 )
 
-func (g reportGraph) Download(context.Context, graphclient.Request) (*graphclient.Download, error) {
+func (g reportGraph) Download(context.Context, graph.Request) (*graphclient.Download, error) {
 	return &graphclient.Download{Body: io.NopCloser(strings.NewReader(g.body)), ContentType: graphclient.ContentCSV, Requests: 1}, nil
 }
 
-func (reportGraph) Page(context.Context, graphclient.Request) (*graphclient.Page, error) {
+func (reportGraph) Page(context.Context, graph.Request) (*graphclient.Page, error) {
 	return nil, errNotAsked
 }
 
-func (reportGraph) Object(context.Context, graphclient.Request) (*graphclient.Object, error) {
+func (reportGraph) Object(context.Context, graph.Request) (*graphclient.Object, error) {
 	return nil, errNotAsked
 }
 

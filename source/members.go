@@ -9,7 +9,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
 // maxPages bounds the pages of one list inside a Get; links that repeat end it earlier.
@@ -18,8 +18,8 @@ const maxPages = 10_000
 // members reads the members of one chat.
 type members struct{ base }
 
-func newMembers(graph Graph, opt Options) members {
-	return members{base: newBase(graph, opt, graphclient.SourceConversations)}
+func newMembers(client Graph, opt Options) members {
+	return members{base: newBase(client, opt, graph.SourceConversations)}
 }
 
 // errEndless says that the pages of a list lead in a circle, or nowhere.
@@ -76,7 +76,7 @@ func (m *members) verify(ctx context.Context, user, chat string) error {
 }
 
 // chatRequest asks for a chat under the user's own path.
-func (m *members) chatRequest(ctx context.Context, user, chat string) (graphclient.Request, error) {
+func (m *members) chatRequest(ctx context.Context, user, chat string) (graph.Request, error) {
 	path, err := chatPath(user, chat, "")
 	r := m.request(ctx, path, "")
 	r.User, r.Resource, r.Prefer = user, threadBudget(user, chat), []string{preferUnknownMembers}
@@ -108,14 +108,14 @@ func isMember(member *parleyv1.ConversationMember, user string) bool {
 
 // eachRecord follows a list from its first request to its last page and calls visit for each record. A link that Graph gave and
 // does not know any more makes it read the list once more from its start; what was visited is then passed over.
-func eachRecord(ctx context.Context, graph Graph, first graphclient.Request, visit func(record []byte) error) error {
+func eachRecord(ctx context.Context, client Graph, first graph.Request, visit func(record []byte) error) error {
 	r := first
 	seen := map[string]bool{}
 	visited := map[[sha256.Size]byte]int{} // how many equal records
 	passed := map[[sha256.Size]byte]int{}  // of them in the second reading
 	again := false
 	for range maxPages {
-		page, err := graph.Page(ctx, r)
+		page, err := client.Page(ctx, r)
 		if err != nil && r.Link != "" && isLost(err) && !again {
 			again, r = true, first
 			clear(seen)

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/source"
 )
 
@@ -15,7 +15,7 @@ func readOne(t *testing.T, build func(source.Graph, source.Options) source.Event
 	t.Helper()
 	_, client := newUpstream(t, func(string) reply { return list("", record) })
 	q.User, q.Start, q.End = q.Owner, start, end
-	page, err := build(client, options(graphclient.Beta)).Events(t.Context(), q, "")
+	page, err := build(client, options(graph.Beta)).Events(t.Context(), q, "")
 	if err != nil {
 		t.Fatal(err)
 	}

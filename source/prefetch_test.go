@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/source"
 )
 
@@ -21,7 +22,7 @@ type distant struct {
 	left    int
 }
 
-func (g *distant) Page(ctx context.Context, r graphclient.Request) (*graphclient.Page, error) {
+func (g *distant) Page(ctx context.Context, r graph.Request) (*graphclient.Page, error) {
 	time.Sleep(g.latency)
 	page, err := g.onePage.Page(ctx, r)
 	if g.left--; g.left > 0 {

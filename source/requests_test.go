@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/source"
 )
 
@@ -89,7 +89,7 @@ func TestRequests(t *testing.T) {
 			want: "/v1.0" + copilotPath + "createdDateTime" + wide + "createdDateTime lt 2024-11-21T00:00:01Z",
 		},
 		{
-			name: "copilot, beta and application classes", options: options(graphclient.Beta),
+			name: "copilot, beta and application classes", options: options(graph.Beta),
 			ask: copilot(with(func(q *source.EventQuery) {
 				q.Clause.AppClasses = []string{"IPM.SkypeTeams.Message.Copilot.Word", "it's"}
 			})),
@@ -173,7 +173,7 @@ func TestRequests(t *testing.T) {
 			want: "/v1.0/users/" + userID + "/chats?$top=50&$expand=members,lastMessagePreview&$orderby=lastMessagePreview/createdDateTime desc",
 		},
 		{
-			name: "chats where no order is known", options: source.Options{Cloud: graphclient.CloudUSL4},
+			name: "chats where no order is known", options: source.Options{Cloud: graph.CloudUSL4},
 			ask: chats(source.ConversationQuery{ByLastMessage: true}), prefer: enumMembers,
 			want: "/v1.0/users/" + userID + "/chats?$top=50&$expand=members,lastMessagePreview",
 		},
@@ -192,7 +192,7 @@ func TestRequests(t *testing.T) {
 			want: "/v1.0/copilot/reports/getMicrosoft365CopilotUsageUserDetail(period='D28',version='v2')",
 		},
 		{
-			name: "usage, beta and version", options: options(graphclient.Beta), ask: usage(source.UsageQuery{Period: "ALL", Version: "v1"}),
+			name: "usage, beta and version", options: options(graph.Beta), ask: usage(source.UsageQuery{Period: "ALL", Version: "v1"}),
 			want: "/beta/copilot/reports/getMicrosoft365CopilotUsageUserDetail(period='ALL',version='v1')",
 		},
 		{

@@ -13,6 +13,8 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
+	"github.com/parley-gateway/parley/graphclient/ratelimit"
 	"github.com/parley-gateway/parley/graphsim"
 	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/source"
@@ -35,7 +37,7 @@ func startSim(t *testing.T, cfg graphsim.Config) (*graphsim.Sim, *graphclient.Cl
 			t.Error(err)
 		}
 	})
-	client, err := graphclient.New(graphclient.Config{BaseURL: sim.URL(), Limits: graphclient.LimitTable{}})
+	client, err := graphclient.New(graphclient.Config{BaseURL: sim.URL(), Limits: ratelimit.LimitTable{}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +121,7 @@ func TestAgainstSimulator(t *testing.T) {
 	sim, client := startSim(t, graphsim.Config{})
 	oracle, user := sim.Oracle(""), sim.DemoUser()
 	from, to := simNow.AddDate(0, 0, -20), simNow.AddDate(0, 0, -1)
-	for _, version := range []string{graphclient.V1, graphclient.Beta} {
+	for _, version := range []string{graph.V1, graph.Beta} {
 		opt := source.Options{Tenant: sim.TenantID(), Version: version}
 		q := source.EventQuery{Owner: user.ID, User: user.ID, Start: from, End: to}
 		tenant := source.EventQuery{Owner: resource.AnyUser, Start: from, End: to}
@@ -223,7 +225,7 @@ func TestChatsAgainstSimulator(t *testing.T) {
 	t.Parallel()
 	sim, client := startSim(t, graphsim.Config{})
 	oracle, user := sim.Oracle(""), sim.DemoUser()
-	for _, version := range []string{graphclient.V1, graphclient.Beta} {
+	for _, version := range []string{graph.V1, graph.Beta} {
 		opt := source.Options{Tenant: sim.TenantID(), Version: version}
 		chats := source.NewConversations(client, opt)
 		var ids []string
@@ -283,7 +285,7 @@ func TestUsageAgainstSimulator(t *testing.T) {
 	t.Parallel()
 	sim, client := startSim(t, graphsim.Config{ReportPageSize: 7})
 	counts := map[string]int{}
-	for _, version := range []string{graphclient.V1, graphclient.Beta} {
+	for _, version := range []string{graph.V1, graph.Beta} {
 		usage := source.NewUsage(client, source.Options{Version: version})
 		link := ""
 		for {
@@ -310,7 +312,7 @@ func TestUsageAgainstSimulator(t *testing.T) {
 			t.Errorf("%s: %d bytes of %s, %v", version, len(raw), contentType, err)
 		}
 	}
-	if counts[graphclient.V1] == 0 || counts[graphclient.V1] != counts[graphclient.Beta] {
+	if counts[graph.V1] == 0 || counts[graph.V1] != counts[graph.Beta] {
 		t.Errorf("rows %v", counts)
 	}
 	page, err := source.NewUsers(client, source.Options{}).Users(t.Context(), "")
@@ -347,7 +349,7 @@ func TestRepliesOfTheSimulator(t *testing.T) {
 	sim, client := startSim(t, graphsim.Config{})
 	user := sim.DemoUser().ID
 	q := source.EventQuery{Owner: user, User: user, Start: simNow.AddDate(-1, 0, 0), End: simNow}
-	items, _ := walk(t, source.NewChat(client, options(graphclient.V1)), q)
+	items, _ := walk(t, source.NewChat(client, options(graph.V1)), q)
 	known, oldest := map[string]bool{}, map[string]time.Time{}
 	for _, item := range items {
 		event := eventOf(t, item)

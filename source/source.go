@@ -168,7 +168,7 @@ type Rows[T any] interface {
 	// Len is the number of items.
 	Len() int
 	// Part makes the items of the part that item i is in, 0 ≤ i < Len; from is the index of its first. Parts take a few
-	// MiB at most. Errors are *graphclient.Error.
+	// MiB at most. Errors are *graph.Error.
 	Part(i int) (items []T, from int, err error)
 	// Cost is what the rows take while they are kept, in bytes.
 	Cost() int64
@@ -177,7 +177,7 @@ type Rows[T any] interface {
 // EventReader reads the events of one Graph API, a page at a time.
 type EventReader interface {
 	// Events returns the first page of q, or the page behind link, which came from an earlier page of the same query.
-	// Errors are *graphclient.Error or context errors.
+	// Errors are *graph.Error or context errors.
 	Events(ctx context.Context, q EventQuery, link string) (*Page[Item], error)
 }
 

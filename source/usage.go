@@ -8,6 +8,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/source/graphmap"
 )
 
@@ -27,8 +28,8 @@ type Usage struct{ base }
 var _ UsageReader = (*Usage)(nil)
 
 // NewUsage returns the source of usage rows.
-func NewUsage(graph Graph, opt Options) *Usage {
-	return &Usage{base: newBase(graph, opt, graphclient.SourceUsage)}
+func NewUsage(client Graph, opt Options) *Usage {
+	return &Usage{base: newBase(client, opt, graph.SourceUsage)}
 }
 
 // report is one place and form of the report.
@@ -43,11 +44,11 @@ func (u *Usage) Usage(ctx context.Context, q UsageQuery, link string) (*Page[*pa
 		return u.jsonPage(ctx, u.request(ctx, "", link))
 	}
 	places := []report{
-		{version: graphclient.V1, folder: copilotReports, csv: true},
-		{version: graphclient.Beta, folder: olderReports, format: graphclient.ContentJSON},
+		{version: graph.V1, folder: copilotReports, csv: true},
+		{version: graph.Beta, folder: olderReports, format: graphclient.ContentJSON},
 	}
-	if u.opt.Version == graphclient.Beta {
-		places[0] = report{version: graphclient.Beta, folder: copilotReports}
+	if u.opt.Version == graph.Beta {
+		places[0] = report{version: graph.Beta, folder: copilotReports}
 	}
 	var page *Page[*parleyv1.CopilotUsageRow]
 	err := u.withFallbacks(ctx, places, func(at report) error {
@@ -57,7 +58,7 @@ func (u *Usage) Usage(ctx context.Context, q UsageQuery, link string) (*Page[*pa
 			page, err = u.csvPage(ctx, r)
 			return err
 		}
-		if page, err = u.jsonPage(ctx, r); isKind(err, graphclient.KindMalformed) {
+		if page, err = u.jsonPage(ctx, r); isKind(err, graph.KindMalformed) {
 			u.logFallback(ctx, "csv", err)
 			if fromCSV, again := u.csvPage(ctx, r); again == nil {
 				fromCSV.Requests += requestsOf(err)
@@ -73,14 +74,14 @@ func (u *Usage) Usage(ctx context.Context, q UsageQuery, link string) (*Page[*pa
 // caller closes it. The second result is its media type. A report that is not CSV is an error of kind Malformed.
 func (u *Usage) Download(ctx context.Context, q UsageQuery) (io.ReadCloser, string, error) {
 	places := []report{
-		{version: graphclient.V1, folder: copilotReports},
-		{version: graphclient.Beta, folder: olderReports, format: graphclient.ContentCSV},
+		{version: graph.V1, folder: copilotReports},
+		{version: graph.Beta, folder: olderReports, format: graphclient.ContentCSV},
 	}
-	if u.opt.Version == graphclient.Beta {
+	if u.opt.Version == graph.Beta {
 		places = []report{
-			{version: graphclient.Beta, folder: olderReports, format: graphclient.ContentCSV},
-			{version: graphclient.Beta, folder: copilotReports, format: graphclient.ContentCSV},
-			{version: graphclient.V1, folder: copilotReports},
+			{version: graph.Beta, folder: olderReports, format: graphclient.ContentCSV},
+			{version: graph.Beta, folder: copilotReports, format: graphclient.ContentCSV},
+			{version: graph.V1, folder: copilotReports},
 		}
 	}
 	var body io.ReadCloser
@@ -110,7 +111,7 @@ func (u *Usage) ReadReport(body []byte) (*Page[*parleyv1.CopilotUsageRow], error
 }
 
 // ListsCSV reports whether Usage asks for the CSV that Download returns: in v1.0 there is no other form.
-func (u *Usage) ListsCSV() bool { return u.opt.Version != graphclient.Beta }
+func (u *Usage) ListsCSV() bool { return u.opt.Version != graph.Beta }
 
 // withFallbacks asks the places in order until one has the report.
 func (u *Usage) withFallbacks(ctx context.Context, places []report, ask func(report) error) error {
@@ -126,40 +127,40 @@ func (u *Usage) withFallbacks(ctx context.Context, places []report, ask func(rep
 
 // isMissingReport reports whether Graph has no such report at the path that was asked, or it is of another form there.
 func isMissingReport(err error) bool {
-	e, ok := errors.AsType[*graphclient.Error](err)
+	e, ok := errors.AsType[*graph.Error](err)
 	if !ok {
 		return false
 	}
 	switch e.Kind {
-	case graphclient.KindNotFound:
+	case graph.KindNotFound:
 		return true
-	case graphclient.KindBadRequest:
+	case graph.KindBadRequest:
 		return strings.Contains(strings.ToLower(e.Message()), "resource not found for the segment")
 	default:
 		return errors.Is(err, errOtherForm)
 	}
 }
 
-func (u *Usage) reportRequest(ctx context.Context, q UsageQuery, at report) graphclient.Request {
+func (u *Usage) reportRequest(ctx context.Context, q UsageQuery, at report) graph.Request {
 	version := q.Version
 	if version == "" && q.Period == "D28" {
 		version = "v2" // D28 exists in v2 only
 	}
-	call := "(period=" + graphclient.Escape(q.Period)
+	call := "(period=" + graph.Escape(q.Period)
 	call = reportFunction + strings.Replace(call, "=", "='", 1) + "'"
 	if version != "" {
-		call += ",version='" + graphclient.Escape(version) + "'"
+		call += ",version='" + graph.Escape(version) + "'"
 	}
 	r := u.request(ctx, at.folder+call+")", "")
 	r.Version = at.version
 	if at.format != "" {
-		r.Query = []graphclient.Param{{Name: "$format", Value: at.format}}
+		r.Query = []graph.Param{{Name: "$format", Value: at.format}}
 	}
 	return r
 }
 
 // jsonPage asks for a page of JSON rows.
-func (u *Usage) jsonPage(ctx context.Context, r graphclient.Request) (*Page[*parleyv1.CopilotUsageRow], error) {
+func (u *Usage) jsonPage(ctx context.Context, r graph.Request) (*Page[*parleyv1.CopilotUsageRow], error) {
 	answer, err := u.graph.Page(ctx, r)
 	if err != nil {
 		return nil, err
@@ -168,7 +169,7 @@ func (u *Usage) jsonPage(ctx context.Context, r graphclient.Request) (*Page[*par
 }
 
 // csvPage reads the CSV report whole, or the JSON that Graph sent in its place.
-func (u *Usage) csvPage(ctx context.Context, r graphclient.Request) (*Page[*parleyv1.CopilotUsageRow], error) {
+func (u *Usage) csvPage(ctx context.Context, r graph.Request) (*Page[*parleyv1.CopilotUsageRow], error) {
 	d, err := u.graph.Download(ctx, r)
 	if err != nil {
 		return nil, err
@@ -178,7 +179,7 @@ func (u *Usage) csvPage(ctx context.Context, r graphclient.Request) (*Page[*parl
 		return nil, err
 	}
 	if len(body) > maxReport {
-		return nil, failure(graphclient.KindTooLarge, "the usage report is too large", nil)
+		return nil, failure(graph.KindTooLarge, "the usage report is too large", nil)
 	}
 	answer := &graphclient.Page{Requests: d.Requests, RequestID: d.RequestID}
 	if d.ContentType != graphclient.ContentJSON {

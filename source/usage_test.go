@@ -12,7 +12,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/source"
 )
 
@@ -80,12 +80,12 @@ func TestUsageRows(t *testing.T) {
 			})},
 		},
 		{
-			name: "one user in two periods", version: graphclient.Beta,
+			name: "one user in two periods", version: graph.Beta,
 			body: `{"value":[{"reportRefreshDate":"2026-07-03","userPrincipalName":"ada@contoso.com","displayName":"Ada","lastActivityDate":"2026-07-02","excelCopilotLastActivityDate":"","loopCopilotLastActivityDate":null,"wordCopilotLastActivityDate":"2026-07-01","copilotActivityUserDetailsByPeriod":[{"reportPeriod":7},{"reportPeriod":30}]}]}`,
 			want: []*parleyv1.CopilotUsageRow{ada(nil), ada(func(r *parleyv1.CopilotUsageRow) { r.ReportPeriod = &thirty })},
 		},
 		{
-			name: "no period", version: graphclient.Beta,
+			name: "no period", version: graph.Beta,
 			body: `{"value":[{"reportRefreshDate":"2026-07-03","userPrincipalName":"ada@contoso.com","displayName":"Ada","lastActivityDate":"2026-07-02","wordCopilotLastActivityDate":"2026-07-01","copilotActivityUserDetailsByPeriod":[]}]}`,
 			want: []*parleyv1.CopilotUsageRow{ada(func(r *parleyv1.CopilotUsageRow) { r.ReportPeriod = nil })},
 		},
@@ -163,14 +163,14 @@ func TestUsageDownload(t *testing.T) {
 	}{
 		{name: "v1.0 by 200", replies: map[string]reply{now: {body: body}}, kind: "none", asked: []string{now}},
 		{
-			name: "beta by redirect", version: graphclient.Beta, kind: "none", asked: []string{older, "/data/download/1"},
+			name: "beta by redirect", version: graph.Beta, kind: "none", asked: []string{older, "/data/download/1"},
 			replies: map[string]reply{older: redirect, "/data/download/1": {body: body}},
 		},
 		{name: "v1.0 moved", replies: map[string]reply{now: moved, older: {body: body}}, kind: "none", asked: []string{now, older}},
 		{name: "v1.0 answers JSON", replies: map[string]reply{now: {body: `{"value":[]}`}, older: {body: body}}, kind: "none", asked: []string{now, older}},
-		{name: "beta moved", version: graphclient.Beta, replies: map[string]reply{older: moved, beta: {body: body}}, kind: "none", asked: []string{older, beta}},
+		{name: "beta moved", version: graph.Beta, replies: map[string]reply{older: moved, beta: {body: body}}, kind: "none", asked: []string{older, beta}},
 		{
-			name: "beta has JSON only", version: graphclient.Beta, kind: "none", asked: []string{older, beta, now},
+			name: "beta has JSON only", version: graph.Beta, kind: "none", asked: []string{older, beta, now},
 			replies: map[string]reply{older: moved, beta: {body: `{"value":[]}`}, now: {body: body}},
 		},
 		{name: "JSON everywhere", replies: map[string]reply{now: {body: `{"value":[]}`}, older: {body: `[]`}}, kind: "malformed answer", asked: []string{now, older}},

@@ -4,7 +4,7 @@ import (
 	"context"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/resource"
 )
 
@@ -19,8 +19,8 @@ type Users struct{ base }
 var _ UserReader = (*Users)(nil)
 
 // NewUsers returns the source of users.
-func NewUsers(graph Graph, opt Options) *Users {
-	return &Users{base: newBase(graph, opt, graphclient.SourceUsers)}
+func NewUsers(client Graph, opt Options) *Users {
+	return &Users{base: newBase(client, opt, graph.SourceUsers)}
 }
 
 // Users implements UserReader.
@@ -30,7 +30,7 @@ func (u *Users) Users(ctx context.Context, link string) (*Page[*parleyv1.User], 
 		return nil, err
 	}
 	answer, err := u.graph.Page(ctx, u.request(ctx, "/users", link,
-		graphclient.Param{Name: "$select", Value: userFields}, graphclient.Param{Name: "$top", Value: usersPageSize}))
+		graph.Param{Name: "$select", Value: userFields}, graph.Param{Name: "$top", Value: usersPageSize}))
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func (u *Users) UserID(ctx context.Context, upn string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	answer, err := u.graph.Object(ctx, u.request(ctx, path, "", graphclient.Param{Name: "$select", Value: "id"}))
+	answer, err := u.graph.Object(ctx, u.request(ctx, path, "", graph.Param{Name: "$select", Value: "id"}))
 	if err != nil {
 		return "", err
 	}

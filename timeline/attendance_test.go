@@ -13,7 +13,7 @@ import (
 
 	"github.com/parley-gateway/parley/cache"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
 	"github.com/parley-gateway/parley/timeline/query"
@@ -33,10 +33,10 @@ func (r records) VerifyParticipant(ctx context.Context, user string, ref source.
 		}
 	}
 	if user != "ada" || ref.Version != 1 {
-		return fail(graphclient.KindUnexpected)
+		return fail(graph.KindUnexpected)
 	}
 	if !attends(ref.ID) {
-		return fmt.Errorf("%w: %w", source.ErrNotParticipant, fail(graphclient.KindNotFound))
+		return fmt.Errorf("%w: %w", source.ErrNotParticipant, fail(graph.KindNotFound))
 	}
 	return ctx.Err()
 }
@@ -72,7 +72,7 @@ func attendedBy(by string) *parleyv1.CallDetail {
 func TestProvedCalls(t *testing.T) {
 	t.Parallel()
 	start, end := base()
-	lost := func(kind graphclient.Kind) func(string) error {
+	lost := func(kind graph.Kind) func(string) error {
 		return func(id string) error {
 			if id == "c0004" {
 				return fail(kind)
@@ -95,14 +95,14 @@ func TestProvedCalls(t *testing.T) {
 		"others organize":                  {rows: func(string) *parleyv1.CallDetail { return organizedBy("bob") }, events: 20, asked: 40, told: true},
 		"rows name others, records do not": {rows: func(string) *parleyv1.CallDetail { return attendedBy("bob") }, events: 20, asked: 40, told: true},
 		"nothing can be read":              {rows: nobody, mute: true, events: 0, gap: true},
-		"one is not found":                 {rows: nobody, said: lost(graphclient.KindNotFound), events: 19, asked: 40, gap: true, told: true},
-		"one is broken":                    {rows: nobody, said: lost(graphclient.KindMalformed), events: 19, asked: 40, gap: true, told: true},
-		"one is refused":                   {rows: nobody, said: lost(graphclient.KindForbidden), events: 19, asked: 40, gap: true, told: true},
+		"one is not found":                 {rows: nobody, said: lost(graph.KindNotFound), events: 19, asked: 40, gap: true, told: true},
+		"one is broken":                    {rows: nobody, said: lost(graph.KindMalformed), events: 19, asked: 40, gap: true, told: true},
+		"one is refused":                   {rows: nobody, said: lost(graph.KindForbidden), events: 19, asked: 40, gap: true, told: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for _, view := range []parleyv1.EventView{1, 2, 3} {
-				g := &graph{src: call, size: 5, rows: spread("c", 40, start, end), hook: telling(c.rows)}
+				g := &fakeGraph{src: call, size: 5, rows: spread("c", 40, start, end), hook: telling(c.rows)}
 				have, asked := sources(g), &atomic.Int64{}
 				if !c.mute {
 					have.CallProofs = records{asked, c.said}
@@ -140,15 +140,15 @@ func TestUnprovedCallsNeverGoOut(t *testing.T) {
 	start, end := base()
 	for name, said := range map[string]error{
 		"time is up": context.DeadlineExceeded,
-		"throttled":  fail(graphclient.KindThrottled),
-		"credential": fail(graphclient.KindCredential),
+		"throttled":  fail(graph.KindThrottled),
+		"credential": fail(graph.KindCredential),
 		"not cached": cache.ErrNotCached,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			g := &graph{src: call, size: 5, rows: spread("c", 20, start, end), hook: telling(nobody)}
+			g := &fakeGraph{src: call, size: 5, rows: spread("c", 20, start, end), hook: telling(nobody)}
 			have := sources(g)
 			have.CallProofs = records{&atomic.Int64{}, func(id string) error {
 				if id != "c0008" {
@@ -177,7 +177,7 @@ func TestUnprovedCallsNeverGoOut(t *testing.T) {
 func TestManyProofs(t *testing.T) {
 	t.Parallel()
 	start, end := base()
-	g := &graph{src: call, size: 1000, rows: spread("c", 900, start, end), hook: telling(nobody)}
+	g := &fakeGraph{src: call, size: 1000, rows: spread("c", 900, start, end), hook: telling(nobody)}
 	have, asked := sources(g), &atomic.Int64{}
 	have.CallProofs = records{asked, nil}
 	e := newEngine(t, timeline.Config{})
@@ -197,7 +197,7 @@ func TestKeptProofs(t *testing.T) {
 	t.Parallel()
 	start, end := base()
 	end = end.Add(-72 * time.Hour) // settled
-	g := &graph{src: call, size: 50, rows: spread("c", 20, start, end), hook: telling(nobody)}
+	g := &fakeGraph{src: call, size: 50, rows: spread("c", 20, start, end), hook: telling(nobody)}
 	store, err := cache.New(cache.Config{})
 	if err != nil {
 		t.Fatal(err)
@@ -242,14 +242,14 @@ func TestDoubtfulParticipants(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			g := &graph{src: call, size: 5, rows: spread("c", 20, start, end)}
+			g := &fakeGraph{src: call, size: 5, rows: spread("c", 20, start, end)}
 			asked := 0
 			rows := telling(c.rows)
 			g.hook = func(n int, q source.EventQuery, link string, p *page) (*page, error) {
 				if q.User != "ada" {
 					asked++
 					if c.broken {
-						return nil, fail(graphclient.KindUnavailable)
+						return nil, fail(graph.KindUnavailable)
 					}
 					if !c.ignored {
 						return &page{Requests: 1, Read: time.Now()}, nil

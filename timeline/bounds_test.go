@@ -17,7 +17,7 @@ import (
 )
 
 // rounding is a Graph that rounds its bounds to whole seconds, in a way of its own.
-func rounding(g *graph, round func(time.Time) time.Time) {
+func rounding(g *fakeGraph, round func(time.Time) time.Time) {
 	g.hook = func(_ int, q source.EventQuery, _ string, p *page) (*page, error) {
 		from, to := source.RequestBounds(q.Start, q.End)
 		p.Items = slices.DeleteFunc(slices.Clone(p.Items), func(i source.Item) bool { return !i.Time.After(round(from)) || !i.Time.Before(round(to)) })
@@ -39,7 +39,7 @@ func TestRoundedBounds(t *testing.T) {
 				t.Run(fmt.Sprint(name, conversation, order), func(t *testing.T) {
 					t.Parallel()
 					start, _ := march()
-					g := &graph{src: chat, size: 50, rows: spread("m", 300, start, start.Add(2*time.Minute))}
+					g := &fakeGraph{src: chat, size: 50, rows: spread("m", 300, start, start.Add(2*time.Minute))}
 					rounding(g, round)
 					e := newEngine(t, timeline.Config{})
 					since := start
@@ -78,7 +78,7 @@ func TestIgnoredBounds(t *testing.T) {
 					inNovember(t, func(t *testing.T) {
 						t.Helper()
 						now := time.Now().UTC()
-						g := &graph{src: src, size: 100, rows: spread("m", 2000, now.AddDate(-2, 0, 0), now)}
+						g := &fakeGraph{src: src, size: 100, rows: spread("m", 2000, now.AddDate(-2, 0, 0), now)}
 						ignoring := &ignoring{g, ignores.lower, ignores.upper}
 						c, err := cache.New(cache.Config{})
 						if err != nil {
@@ -132,7 +132,7 @@ func TestIgnoredBoundsNewestFirst(t *testing.T) {
 				inNovember(t, func(t *testing.T) {
 					t.Helper()
 					now := time.Now().UTC()
-					g := &graph{src: chat, size: 50, rows: spread("m", rows, now.AddDate(-2, 0, 0), now)}
+					g := &fakeGraph{src: chat, size: 50, rows: spread("m", rows, now.AddDate(-2, 0, 0), now)}
 					have := query.Sources{Events: map[parleyv1.Source]source.EventReader{chat: &ignoring{g, ignores.lower, ignores.upper}}}
 					e := newEngine(t, timeline.Config{})
 					req := query.Events{
@@ -175,7 +175,7 @@ func TestUnsentBounds(t *testing.T) {
 			inNovember(t, func(t *testing.T) {
 				t.Helper()
 				now := time.Now().UTC()
-				g := &graph{src: call, size: 60, rows: spread("c", 600, now.AddDate(0, 0, -29), now)}
+				g := &fakeGraph{src: call, size: 60, rows: spread("c", 600, now.AddDate(0, 0, -29), now)}
 				g.hook = func(_ int, _ source.EventQuery, _ string, p *page) (*page, error) {
 					p.Unbounded = true
 					return p, nil
@@ -199,7 +199,7 @@ func TestUnsentBounds(t *testing.T) {
 
 // ignoring is a Graph that does not look at its bounds.
 type ignoring struct {
-	*graph
+	*fakeGraph
 
 	lower, upper bool
 }
@@ -211,5 +211,5 @@ func (i *ignoring) Events(ctx context.Context, q source.EventQuery, link string)
 	if i.upper {
 		q.End = time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
 	}
-	return i.graph.Events(ctx, q, link)
+	return i.fakeGraph.Events(ctx, q, link)
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
 	"github.com/parley-gateway/parley/timeline/query"
@@ -74,7 +74,7 @@ func TestCost(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				now := november()
-				g := &graph{src: chat, size: 50}
+				g := &fakeGraph{src: chat, size: 50}
 				if test.rows != nil {
 					g.rows = test.rows(now)
 				}
@@ -119,7 +119,7 @@ func TestCostOfAPage(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				now := november()
 				from := now.AddDate(-test.years, -1, 0)
-				g := &graph{src: chat, size: 50, rows: spread("m", test.rows, from, now)}
+				g := &fakeGraph{src: chat, size: 50, rows: spread("m", test.rows, from, now)}
 				req := query.Events{User: "u", Sources: []parleyv1.Source{chat}, Conversation: test.conversation}
 				if test.start {
 					req.Start = from
@@ -143,11 +143,11 @@ func TestTooWide(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		now := november()
-		g := &graph{src: chat, size: 50, rows: spread("m", 40, now.AddDate(-5, 0, 0), now)}
+		g := &fakeGraph{src: chat, size: 50, rows: spread("m", 40, now.AddDate(-5, 0, 0), now)}
 		bad := time.Date(2023, 1, 1, 0, 0, 0, 0, time.UTC)
 		g.hook = func(_ int, q source.EventQuery, _ string, p *page) (*page, error) {
 			if !q.Start.After(bad) && q.End.After(bad) {
-				return nil, fail(graphclient.KindUnavailable)
+				return nil, fail(graph.KindUnavailable)
 			}
 			return p, nil
 		}

@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/internal/reasons"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
@@ -92,25 +92,25 @@ func TestDoubts(t *testing.T) {
 		}},
 		{name: "refused link", gap: "GRAPH_LINK_REFUSED", lost: 10, requests: 3, hook: func(_ int, _ source.EventQuery, link string, p *page) (*page, error) {
 			if strings.HasSuffix(link, "=20") {
-				return nil, fail(graphclient.KindLinkRefused)
+				return nil, fail(graph.KindLinkRefused)
 			}
 			return p, nil
 		}},
 		{name: "broken page", gap: "GRAPH_UNAVAILABLE", lost: 20, requests: 2, hook: func(_ int, _ source.EventQuery, link string, p *page) (*page, error) {
 			if link != "" {
-				return nil, fail(graphclient.KindMalformed)
+				return nil, fail(graph.KindMalformed)
 			}
 			return p, nil
 		}},
 		{name: "link rejected once", requests: 5, dups: 10, hook: func(n int, _ source.EventQuery, link string, p *page) (*page, error) {
 			if n == 2 {
-				return nil, fail(graphclient.KindBadRequest)
+				return nil, fail(graph.KindBadRequest)
 			}
 			return p, nil
 		}},
 		{name: "link rejected twice", gap: "GRAPH_REJECTED_REQUEST", lost: 20, requests: 4, dups: 10, hook: func(_ int, _ source.EventQuery, link string, p *page) (*page, error) {
 			if link != "" {
-				return nil, fail(graphclient.KindBadRequest)
+				return nil, fail(graph.KindBadRequest)
 			}
 			return p, nil
 		}},
@@ -158,7 +158,7 @@ func TestDoubts(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			start, end := march()
-			g := &graph{src: chat, size: max(test.size, 10), rows: spread("m", max(test.rows, 30), start, end), hook: test.hook}
+			g := &fakeGraph{src: chat, size: max(test.size, 10), rows: spread("m", max(test.rows, 30), start, end), hook: test.hook}
 			if test.name == "new links, same page" {
 				same := (*page)(nil)
 				g.hook = func(n int, _ source.EventQuery, _ string, p *page) (*page, error) {
@@ -214,7 +214,7 @@ func TestDoubts(t *testing.T) {
 }
 
 func stray(at time.Time, id string) source.Item {
-	g := &graph{src: chat}
+	g := &fakeGraph{src: chat}
 	return g.item(source.EventQuery{}, row{at: at, id: id, version: 1})
 }
 
@@ -234,7 +234,7 @@ func testTruncatedChain(t *testing.T, left int) {
 	t.Helper()
 	start, end := march()
 	whole := end.Sub(start)
-	g := &graph{src: chat, size: 10, rows: spread("m", 30, start, end)}
+	g := &fakeGraph{src: chat, size: 10, rows: spread("m", 30, start, end)}
 	g.hook = func(_ int, q source.EventQuery, link string, p *page) (*page, error) {
 		if q.End.Sub(q.Start) < whole {
 			return p, nil
@@ -267,10 +267,10 @@ func TestReadingGoesOn(t *testing.T) {
 	t.Parallel()
 	start, end := march()
 	broken := time.Date(2025, 3, 10, 0, 0, 0, 0, time.UTC)
-	g := &graph{src: chat, size: 10, rows: spread("m", 400, start, end)}
+	g := &fakeGraph{src: chat, size: 10, rows: spread("m", 400, start, end)}
 	g.hook = func(_ int, q source.EventQuery, _ string, p *page) (*page, error) {
 		if q.Start.Equal(broken) && q.End.Sub(q.Start) <= 24*time.Hour {
-			return nil, fail(graphclient.KindUnavailable)
+			return nil, fail(graph.KindUnavailable)
 		}
 		return p, nil
 	}
@@ -305,8 +305,8 @@ func TestReadingGoesOn(t *testing.T) {
 
 func TestSourceStates(t *testing.T) {
 	t.Parallel()
-	unlicensed := &graphclient.Error{Kind: graphclient.KindUserRefused, Status: 403, Code: "Forbidden", RequestID: "r1"}
-	roles := &graphclient.Error{Kind: graphclient.KindForbidden, Status: 403, Code: "Forbidden", Roles: []string{"Chat.Read.All"}}
+	unlicensed := &graph.Error{Kind: graph.KindUserRefused, Status: 403, Code: "Forbidden", RequestID: "r1"}
+	roles := &graph.Error{Kind: graph.KindForbidden, Status: 403, Code: "Forbidden", Roles: []string{"Chat.Read.All"}}
 	tests := []struct {
 		name   string
 		src    parleyv1.Source
@@ -317,26 +317,26 @@ func TestSourceStates(t *testing.T) {
 		{"no licence, says nobody", copilot, unlicensed, parleyv1.SourceState_SOURCE_STATE_REFUSED_FOR_USER, "USER_NOT_LICENSED"},
 		{"no role for copilot", copilot, roles, parleyv1.SourceState_SOURCE_STATE_NOT_PERMITTED, "GRAPH_PERMISSION_MISSING"},
 		{"no role for chats", chat, roles, parleyv1.SourceState_SOURCE_STATE_NOT_PERMITTED, "GRAPH_PERMISSION_MISSING"},
-		{"no licence", chat, fail(graphclient.KindUserNotLicensed), parleyv1.SourceState_SOURCE_STATE_REFUSED_FOR_USER, "USER_NOT_LICENSED"},
-		{"no licence of the tenant", chat, fail(graphclient.KindTenantNotLicensed), parleyv1.SourceState_SOURCE_STATE_FAILED, "TENANT_NOT_LICENSED"},
-		{"403 without a reason", chat, fail(graphclient.KindRefused), parleyv1.SourceState_SOURCE_STATE_NOT_PERMITTED, "GRAPH_PERMISSION_MISSING"},
-		{"no consent", chat, fail(graphclient.KindConsent), parleyv1.SourceState_SOURCE_STATE_NOT_PERMITTED, "CONSENT_REQUIRED"},
-		{"signed out", chat, fail(graphclient.KindSignIn), parleyv1.SourceState_SOURCE_STATE_FAILED, "SIGN_IN_REQUIRED"},
-		{"no login service", chat, fail(graphclient.KindLoginUnavailable), parleyv1.SourceState_SOURCE_STATE_FAILED, "GRAPH_UNAVAILABLE"},
-		{"throttled", chat, fail(graphclient.KindThrottled), parleyv1.SourceState_SOURCE_STATE_THROTTLED, "GRAPH_THROTTLED"},
-		{"down", chat, fail(graphclient.KindUnavailable), parleyv1.SourceState_SOURCE_STATE_FAILED, "GRAPH_UNAVAILABLE"},
-		{"payment", chat, fail(graphclient.KindPaymentRequired), parleyv1.SourceState_SOURCE_STATE_FAILED, "PAYMENT_REQUIRED"},
-		{"credential", chat, fail(graphclient.KindCredential), parleyv1.SourceState_SOURCE_STATE_FAILED, "GRAPH_CREDENTIAL_REJECTED"},
-		{"unknown user", chat, fail(graphclient.KindNotFound), parleyv1.SourceState_SOURCE_STATE_FAILED, "NOT_FOUND"},
-		{"rejected", chat, fail(graphclient.KindBadRequest), parleyv1.SourceState_SOURCE_STATE_FAILED, "GRAPH_REJECTED_REQUEST"},
+		{"no licence", chat, fail(graph.KindUserNotLicensed), parleyv1.SourceState_SOURCE_STATE_REFUSED_FOR_USER, "USER_NOT_LICENSED"},
+		{"no licence of the tenant", chat, fail(graph.KindTenantNotLicensed), parleyv1.SourceState_SOURCE_STATE_FAILED, "TENANT_NOT_LICENSED"},
+		{"403 without a reason", chat, fail(graph.KindRefused), parleyv1.SourceState_SOURCE_STATE_NOT_PERMITTED, "GRAPH_PERMISSION_MISSING"},
+		{"no consent", chat, fail(graph.KindConsent), parleyv1.SourceState_SOURCE_STATE_NOT_PERMITTED, "CONSENT_REQUIRED"},
+		{"signed out", chat, fail(graph.KindSignIn), parleyv1.SourceState_SOURCE_STATE_FAILED, "SIGN_IN_REQUIRED"},
+		{"no login service", chat, fail(graph.KindLoginUnavailable), parleyv1.SourceState_SOURCE_STATE_FAILED, "GRAPH_UNAVAILABLE"},
+		{"throttled", chat, fail(graph.KindThrottled), parleyv1.SourceState_SOURCE_STATE_THROTTLED, "GRAPH_THROTTLED"},
+		{"down", chat, fail(graph.KindUnavailable), parleyv1.SourceState_SOURCE_STATE_FAILED, "GRAPH_UNAVAILABLE"},
+		{"payment", chat, fail(graph.KindPaymentRequired), parleyv1.SourceState_SOURCE_STATE_FAILED, "PAYMENT_REQUIRED"},
+		{"credential", chat, fail(graph.KindCredential), parleyv1.SourceState_SOURCE_STATE_FAILED, "GRAPH_CREDENTIAL_REJECTED"},
+		{"unknown user", chat, fail(graph.KindNotFound), parleyv1.SourceState_SOURCE_STATE_FAILED, "NOT_FOUND"},
+		{"rejected", chat, fail(graph.KindBadRequest), parleyv1.SourceState_SOURCE_STATE_FAILED, "GRAPH_REJECTED_REQUEST"},
 		{"not Graph's", chat, errors.New("lower floor"), parleyv1.SourceState_SOURCE_STATE_FAILED, "SOURCE_FAILED"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			start, end := base()
-			bad := &graph{src: test.src, hook: func(int, source.EventQuery, string, *page) (*page, error) { return nil, test.err }}
-			good := &graph{src: call, size: 10, rows: spread("c", 25, start, end)}
+			bad := &fakeGraph{src: test.src, hook: func(int, source.EventQuery, string, *page) (*page, error) { return nil, test.err }}
+			good := &fakeGraph{src: call, size: 10, rows: spread("c", 25, start, end)}
 			e := newEngine(t, timeline.Config{})
 			req := query.Events{User: "u", Sources: []parleyv1.Source{test.src, call}, Start: start, End: end}
 			r := stream(t, e, sources(bad, good), req, "")
@@ -384,11 +384,11 @@ func checkFatal(t *testing.T, err error, reason string, cause error) {
 func TestFailureInMidStream(t *testing.T) {
 	t.Parallel()
 	start, end := march()
-	g := &graph{src: chat, size: 10, rows: spread("m", 400, start, end)}
+	g := &fakeGraph{src: chat, size: 10, rows: spread("m", 400, start, end)}
 	down := true
 	g.hook = func(_ int, q source.EventQuery, _ string, p *page) (*page, error) {
 		if down && q.End.Sub(q.Start) <= 24*time.Hour && q.Start.After(start.AddDate(0, 0, 8)) {
-			return nil, fail(graphclient.KindThrottled)
+			return nil, fail(graph.KindThrottled)
 		}
 		return p, nil
 	}
@@ -414,7 +414,7 @@ func TestFailureInMidStream(t *testing.T) {
 func TestUnavailableSources(t *testing.T) {
 	t.Parallel()
 	start, end := base()
-	g := &graph{src: call, size: 10, rows: spread("c", 5, start, end)}
+	g := &fakeGraph{src: call, size: 10, rows: spread("c", 5, start, end)}
 	e := newEngine(t, timeline.Config{})
 	req := query.Events{
 		User: "u", Start: start, End: end,
@@ -433,7 +433,7 @@ func TestUnavailableSources(t *testing.T) {
 func TestStartBeforeKept(t *testing.T) {
 	t.Parallel()
 	_, end := base()
-	g := &graph{src: call, size: 10, rows: spread("c", 5, end.AddDate(0, 0, -5), end)}
+	g := &fakeGraph{src: call, size: 10, rows: spread("c", 5, end.AddDate(0, 0, -5), end)}
 	e := newEngine(t, timeline.Config{})
 	req := query.Events{Owner: "-", Start: end.AddDate(0, 0, -60), End: end}
 	r := stream(t, e, sources(g), req, "")

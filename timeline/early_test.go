@@ -7,7 +7,7 @@ import (
 	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
 	"github.com/parley-gateway/parley/timeline/failure"
@@ -18,8 +18,8 @@ import (
 // call to the status OK before the others have failed too.
 func TestEarlyFailureHasNoFrames(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []graphclient.Kind{
-		graphclient.KindCredential, graphclient.KindForbidden, graphclient.KindUnavailable, graphclient.KindThrottled, graphclient.KindNotFound,
+	for _, kind := range []graph.Kind{
+		graph.KindCredential, graph.KindForbidden, graph.KindUnavailable, graph.KindThrottled, graph.KindNotFound,
 	} {
 		t.Run(kind.String(), func(t *testing.T) {
 			t.Parallel()
@@ -45,7 +45,7 @@ func TestNoticesBeforeTheFirstBatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(26 * 365 * 24 * time.Hour)
 		req := everything()
-		graphs := failingSources(graphclient.KindForbidden)
+		graphs := failingSources(graph.KindForbidden)
 		sound := graphs[2]
 		sound.hook, sound.delay, sound.rows = nil, 40*time.Second, spread("m", 5, req.Start, req.End)
 		r, began := &result{}, time.Now()
@@ -69,10 +69,10 @@ func everything() query.Events {
 }
 
 // failingSources are three sources that fail one after the other.
-func failingSources(kind graphclient.Kind) []*graph {
-	graphs := make([]*graph, 0, 3)
+func failingSources(kind graph.Kind) []*fakeGraph {
+	graphs := make([]*fakeGraph, 0, 3)
 	for i, src := range []parleyv1.Source{copilot, call, chat} {
-		graphs = append(graphs, &graph{
+		graphs = append(graphs, &fakeGraph{
 			src: src, size: 10, delay: time.Duration(i+1) * time.Second,
 			hook: func(int, source.EventQuery, string, *page) (*page, error) { return nil, fail(kind) },
 		})

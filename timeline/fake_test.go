@@ -18,7 +18,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
 	"github.com/parley-gateway/parley/timeline/query"
@@ -46,7 +46,7 @@ type row struct {
 
 // graph is a source that answers from rows the way Graph does: in no order, in pages, with links, a second wider than
 // asked. Hooks make it misbehave.
-type graph struct {
+type fakeGraph struct {
 	src  parleyv1.Source
 	size int
 
@@ -68,7 +68,7 @@ type asked struct {
 	link string
 }
 
-func (g *graph) Events(ctx context.Context, q source.EventQuery, link string) (*source.Page[source.Item], error) {
+func (g *fakeGraph) Events(ctx context.Context, q source.EventQuery, link string) (*source.Page[source.Item], error) {
 	if g.delay > 0 {
 		select {
 		case <-time.After(g.delay):
@@ -89,7 +89,7 @@ func (g *graph) Events(ctx context.Context, q source.EventQuery, link string) (*
 	return page, nil
 }
 
-func (g *graph) page(q source.EventQuery, link string) *source.Page[source.Item] {
+func (g *fakeGraph) page(q source.EventQuery, link string) *source.Page[source.Item] {
 	edits := g.edits
 	if at := strings.Index(link, "&edits="); at >= 0 { // a chain shows what was there when it began
 		edits, _ = strconv.Atoi(link[at+len("&edits=") : strings.LastIndexByte(link, '&')])
@@ -116,7 +116,7 @@ func (g *graph) page(q source.EventQuery, link string) *source.Page[source.Item]
 	return page
 }
 
-func (g *graph) find(q source.EventQuery) []source.Item {
+func (g *fakeGraph) find(q source.EventQuery) []source.Item {
 	var found []source.Item
 	for _, r := range g.rows {
 		by := r.at
@@ -138,7 +138,7 @@ func (g *graph) find(q source.EventQuery) []source.Item {
 	return found
 }
 
-func (g *graph) item(q source.EventQuery, r row) source.Item {
+func (g *fakeGraph) item(q source.EventQuery, r row) source.Item {
 	e := &parleyv1.Event{
 		Uid: g.src.String() + "/" + r.id, Version: r.version, EventTime: timestamppb.New(r.at),
 		Source: &parleyv1.EventSource{Source: g.src, Id: r.id},
@@ -193,7 +193,7 @@ func decode(item source.Item) *parleyv1.Event {
 	return e
 }
 
-func (g *graph) requests() int {
+func (g *fakeGraph) requests() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return len(g.asked)
@@ -224,7 +224,7 @@ func newEngine(t *testing.T, cfg timeline.Config) *timeline.Engine {
 	return e
 }
 
-func sources(graphs ...*graph) query.Sources {
+func sources(graphs ...*fakeGraph) query.Sources {
 	s := query.Sources{Events: map[parleyv1.Source]source.EventReader{}}
 	for _, g := range graphs {
 		s.Events[g.src] = g
@@ -304,7 +304,7 @@ func ids(events []*parleyv1.Event) []string {
 }
 
 // want is the order that the contract asks for.
-func want(start, end time.Time, desc bool, graphs ...*graph) []string {
+func want(start, end time.Time, desc bool, graphs ...*fakeGraph) []string {
 	type one struct {
 		row
 
@@ -332,8 +332,8 @@ func want(start, end time.Time, desc bool, graphs ...*graph) []string {
 	return list
 }
 
-func fail(kind graphclient.Kind) error {
-	return &graphclient.Error{Kind: kind, RequestID: "req-" + kind.String(), Requests: 1}
+func fail(kind graph.Kind) error {
+	return &graph.Error{Kind: kind, RequestID: "req-" + kind.String(), Requests: 1}
 }
 
 func notFound(list []*parleyv1.Gap, reason string) bool {

@@ -14,7 +14,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/internal/ledger"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
@@ -27,7 +27,7 @@ func TestCancelStopsRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(26 * 365 * 24 * time.Hour)
 		start, end := march()
-		g := &graph{src: chat, size: 10, rows: spread("m", 4000, start, end), delay: time.Second}
+		g := &fakeGraph{src: chat, size: 10, rows: spread("m", 4000, start, end), delay: time.Second}
 		e := newEngine(t, timeline.Config{})
 		ctx, cancel := context.WithCancel(t.Context())
 		began := time.Time{}
@@ -64,7 +64,7 @@ func TestSlowReader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(26 * 365 * 24 * time.Hour)
 		start, end := march()
-		g := &graph{src: chat, size: 10, rows: spread("m", 20000, start, end)}
+		g := &fakeGraph{src: chat, size: 10, rows: spread("m", 20000, start, end)}
 		for i := range g.rows {
 			g.rows[i].body = strings.Repeat("x", 2000)
 		}
@@ -90,7 +90,7 @@ func TestSlowReader(t *testing.T) {
 func TestFrames(t *testing.T) {
 	t.Parallel()
 	start, end := march()
-	g := &graph{src: chat, size: 50, rows: spread("m", 60, start, end)}
+	g := &fakeGraph{src: chat, size: 50, rows: spread("m", 60, start, end)}
 	for i := range g.rows {
 		g.rows[i].body = strings.Repeat("x", 100<<10)
 	}
@@ -151,7 +151,7 @@ func TestFanOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(26 * 365 * 24 * time.Hour)
 		start := time.Date(2025, 3, 3, 0, 0, 0, 0, time.UTC)
-		g := &graph{src: chat, size: 50, delay: 100 * time.Millisecond}
+		g := &fakeGraph{src: chat, size: 50, delay: 100 * time.Millisecond}
 		for d := range 30 { // nine tenths in the office hours of working days
 			from := start.AddDate(0, 0, d)
 			n := 67
@@ -185,7 +185,7 @@ func TestFanOut(t *testing.T) {
 func TestWholeCalls(t *testing.T) {
 	t.Parallel()
 	start, end := base()
-	g := &graph{src: call, size: 10, rows: spread("c", 25, start, end)}
+	g := &fakeGraph{src: call, size: 10, rows: spread("c", 25, start, end)}
 	g.hook = func(_ int, _ source.EventQuery, _ string, p *page) (*page, error) {
 		for i := range p.Items {
 			p.Items[i] = changed(p.Items[i], func(e *parleyv1.Event) {
@@ -221,7 +221,7 @@ func (getter) Event(_ context.Context, owner, _ string, ref source.Ref) (*parley
 		return nil, errors.New("wrong reference")
 	}
 	if ref.ID == "c0007" {
-		return nil, fail(graphclient.KindNotFound)
+		return nil, fail(graph.KindNotFound)
 	}
 	return &parleyv1.Event{
 		Uid: "SOURCE_CALL/" + ref.ID, Version: 1, Source: &parleyv1.EventSource{Id: ref.ID},

@@ -26,14 +26,14 @@ type change struct {
 
 // changing is a source whose rows come late, up to its settle time, and change while they are read.
 type changing struct {
-	*graph
+	*fakeGraph
 
 	changes []change // not shown yet, by visible
 }
 
 // newChanging makes rows within so long from now; only messages of chats are edited.
 func newChanging(r *rand.Rand, src parleyv1.Source, settle, length time.Duration) *changing {
-	c := &changing{graph: &graph{src: src, size: 1 + r.IntN(20), delay: time.Duration(r.IntN(40)) * time.Second}}
+	c := &changing{fakeGraph: &fakeGraph{src: src, size: 1 + r.IntN(20), delay: time.Duration(r.IntN(40)) * time.Second}}
 	now := time.Now().UTC()
 	for i := range 50 + r.IntN(150) {
 		at := now.Add(time.Duration(r.Int64N(int64(length)))).Truncate(time.Millisecond)
@@ -131,12 +131,12 @@ func (c *changing) read(
 ) ([]*parleyv1.Event, bool, []*parleyv1.SourceReport) {
 	t.Helper()
 	if r.IntN(2) == 0 {
-		s := stream(t, e, sources(c.graph), req, "")
+		s := stream(t, e, sources(c.fakeGraph), req, "")
 		return s.events, s.summary.GetComplete(), s.summary.GetSources()
 	}
 	delay := c.delay
 	c.delay = 0 // a List has 20 s
 	defer func() { c.delay = delay }()
-	events, page := listAll(t, e, sources(c.graph), req, 1+r.IntN(100))
+	events, page := listAll(t, e, sources(c.fakeGraph), req, 1+r.IntN(100))
 	return events, page.GetComplete(), page.GetSources()
 }

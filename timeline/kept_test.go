@@ -11,7 +11,7 @@ import (
 
 	"github.com/parley-gateway/parley/cache"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
 	"github.com/parley-gateway/parley/timeline/query"
@@ -37,7 +37,7 @@ func TestDoubtsAreNotKept(t *testing.T) {
 		},
 		"forgotten link": func(link string, p *page) (*page, error) {
 			if link != "" {
-				return nil, fail(graphclient.KindBadRequest)
+				return nil, fail(graph.KindBadRequest)
 			}
 			p.Next = "https://graph/forgotten?skip=10"
 			return p, nil
@@ -50,7 +50,7 @@ func TestDoubtsAreNotKept(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					time.Sleep(26 * 365 * 24 * time.Hour)
 					start, end := march()
-					g := &graph{src: chat, size: 10, rows: spread("m", 30, start, end)}
+					g := &fakeGraph{src: chat, size: 10, rows: spread("m", 30, start, end)}
 					g.hook = func(_ int, _ source.EventQuery, link string, p *page) (*page, error) { return fault(link, p) }
 					kept, err := cache.New(cache.Config{})
 					if err != nil {

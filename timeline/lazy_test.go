@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
 	"github.com/parley-gateway/parley/timeline/failure"
@@ -39,7 +39,7 @@ func (r *lazyReport) Part(i int) (rows []*parleyv1.CopilotUsageRow, from int, er
 	from = i / r.size * r.size
 	for n := from; n < min(from+r.size, r.rows); n++ {
 		if n > 0 && n == r.broken {
-			return nil, 0, &graphclient.Error{Kind: graphclient.KindMalformed}
+			return nil, 0, &graph.Error{Kind: graph.KindMalformed}
 		}
 		rows = append(rows, &parleyv1.CopilotUsageRow{UserPrincipalName: strconv.Itoa(n % 3), LastActivityDate: strconv.Itoa(n + r.shift)})
 	}

@@ -38,7 +38,7 @@ func TestWrongDatesAcrossPages(t *testing.T) {
 				req := req
 				req.Owner, req.User, req.Sources = "u", "u", []parleyv1.Source{chat}
 				req.Start, req.End = start, start.Add(5*time.Hour)
-				g := &graph{src: chat, size: 5 + r.IntN(120), rows: rows}
+				g := &fakeGraph{src: chat, size: 5 + r.IntN(120), rows: rows}
 				times, lies := map[string]uint64{}, 0
 				g.hook = func(n int, q source.EventQuery, link string, p *page) (*page, error) {
 					id := fmt.Sprint(q.Start, q.End, link) // requests that run side by side come in any order

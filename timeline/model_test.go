@@ -24,7 +24,7 @@ import (
 type world struct {
 	*rand.Rand
 
-	graphs []*graph
+	graphs []*fakeGraph
 	req    query.Events
 	key    []byte
 	calls  []int // events delivered before each call
@@ -49,7 +49,7 @@ func newWorld(seed uint64) *world {
 	}
 	w.req.Sources = kinds
 	for _, src := range kinds {
-		g := &graph{src: src, size: 1 + r.IntN(20)}
+		g := &fakeGraph{src: src, size: 1 + r.IntN(20)}
 		for i := range r.IntN(150) {
 			g.rows = append(g.rows, w.row(fmt.Sprintf("r%03d", i)))
 		}

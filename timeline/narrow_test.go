@@ -41,12 +41,12 @@ func TestTimesNarrowTheInterval(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			g := &graph{src: chat, size: 10, rows: spread("m", 90, start, end)}
+			g := &fakeGraph{src: chat, size: 10, rows: spread("m", 90, start, end)}
 			req := chatRequest()
 			req.Filter, req.OrderBy, req.Conversation = test.filter, test.order, test.conversation
 			e := newEngine(t, timeline.Config{})
 			r := stream(t, e, sources(g), req, "")
-			matching := &graph{src: chat}
+			matching := &fakeGraph{src: chat}
 			for _, row := range g.rows {
 				inside := !row.at.Before(from) && row.at.Before(to)
 				switch name {

@@ -9,7 +9,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
 	"github.com/parley-gateway/parley/timeline/query"
@@ -29,7 +29,7 @@ func oldRows() []row {
 }
 
 // asDated lets the fake Graph hand out what is older than its epoch too, as one does that takes the lower bound for none.
-func (g *graph) asDated() {
+func (g *fakeGraph) asDated() {
 	for i := range g.rows {
 		if g.rows[i].at.Year() < 1970 {
 			g.rows[i].served = time.Unix(3600, 0)
@@ -53,7 +53,7 @@ func TestOldRows(t *testing.T) {
 						t.Parallel()
 						inNovember(t, func(t *testing.T) {
 							t.Helper()
-							g := &graph{src: src, size: 3, rows: oldRows()}
+							g := &fakeGraph{src: src, size: 3, rows: oldRows()}
 							if order != query.CreateTimeDesc {
 								g.asDated()
 							}
@@ -92,7 +92,7 @@ func TestAskedFrom1970(t *testing.T) {
 	inNovember(t, func(t *testing.T) {
 		t.Helper()
 		for _, src := range []parleyv1.Source{chat, copilot, call} {
-			g := &graph{src: src, size: 3}
+			g := &fakeGraph{src: src, size: 3}
 			e := newEngine(t, timeline.Config{})
 			req := query.Events{Owner: "u", User: "u", Sources: []parleyv1.Source{src}}
 			if r := stream(t, e, sources(g), req, ""); !r.summary.GetComplete() || g.requests() > 2 {
@@ -128,11 +128,11 @@ func TestStartRefused(t *testing.T) {
 						t.Parallel()
 						inNovember(t, func(t *testing.T) {
 							t.Helper()
-							g := &graph{src: chat, size: 3, rows: oldRows()}
+							g := &fakeGraph{src: chat, size: 3, rows: oldRows()}
 							limit := time.Date(accepted, 1, 1, 0, 0, 0, 0, time.UTC)
 							g.hook = func(_ int, q source.EventQuery, _ string, p *page) (*page, error) {
 								if told, _ := source.RequestBounds(q.Start, q.End); told.Before(limit) {
-									return nil, fail(graphclient.KindBadRequest)
+									return nil, fail(graph.KindBadRequest)
 								}
 								return p, nil
 							}
@@ -182,7 +182,7 @@ func TestLeftOutIsCounted(t *testing.T) {
 	t.Parallel()
 	inNovember(t, func(t *testing.T) {
 		t.Helper()
-		g := &graph{src: chat, size: 50, rows: oldRows()}
+		g := &fakeGraph{src: chat, size: 50, rows: oldRows()}
 		e := newEngine(t, timeline.Config{})
 		req := query.Events{
 			Owner: "u", User: "u", Sources: []parleyv1.Source{chat}, OrderBy: query.CreateTimeDesc, Conversation: "19:x@thread.v2", Start: year(2015),
@@ -193,7 +193,7 @@ func TestLeftOutIsCounted(t *testing.T) {
 			t.Errorf("%v", r.summary)
 		}
 		// A row within the second that the interval is asked wider, on either side.
-		g = &graph{src: chat, size: 50, rows: []row{{at: year(2020).Add(-time.Second / 2), id: "a", version: 1}, {at: year(2021).Add(time.Second / 2), id: "b", version: 1}}}
+		g = &fakeGraph{src: chat, size: 50, rows: []row{{at: year(2020).Add(-time.Second / 2), id: "a", version: 1}, {at: year(2021).Add(time.Second / 2), id: "b", version: 1}}}
 		r = stream(t, e, sources(g), query.Events{User: "u", Sources: []parleyv1.Source{chat}, Start: year(2020), End: year(2021)}, "")
 		if c := report(r.summary.GetSources(), chat).GetCounts(); c.GetEvents() != 0 || c.GetLeftOut() != 2 {
 			t.Errorf("%v", r.summary)

@@ -19,12 +19,12 @@ func base() (start, end time.Time) {
 // mixed is three sources with ties across them and within them, a request for all of them, and what it must get.
 func mixed(order query.Order) (have query.Sources, req query.Events, all []string) {
 	start, end := base()
-	c := &graph{src: copilot, size: 7, rows: spread("p", 120, start, end)}
-	m := &graph{src: chat, size: 5, rows: spread("m", 200, start.Add(-24*time.Hour), end.Add(24*time.Hour))}
-	l := &graph{src: call, size: 6, rows: spread("c", 60, start, end)}
+	c := &fakeGraph{src: copilot, size: 7, rows: spread("p", 120, start, end)}
+	m := &fakeGraph{src: chat, size: 5, rows: spread("m", 200, start.Add(-24*time.Hour), end.Add(24*time.Hour))}
+	l := &fakeGraph{src: call, size: 6, rows: spread("c", 60, start, end)}
 	for i := range 13 { // one millisecond, all sources
 		at := start.Add(50 * time.Hour)
-		for _, g := range []*graph{c, m, l} {
+		for _, g := range []*fakeGraph{c, m, l} {
 			g.rows = append(g.rows, row{at: at, created: at, id: fmt.Sprintf("tie%02d", i), version: 1})
 		}
 	}
@@ -102,7 +102,7 @@ func TestConversationNewestFirst(t *testing.T) {
 	for _, order := range []query.Order{query.EventTime, query.EventTimeDesc, query.CreateTimeDesc} {
 		t.Run(fmt.Sprint(order), func(t *testing.T) {
 			t.Parallel()
-			g := &graph{src: chat, size: 10, rows: spread("m", 95, start.Add(-48*time.Hour), end.Add(time.Hour))}
+			g := &fakeGraph{src: chat, size: 10, rows: spread("m", 95, start.Add(-48*time.Hour), end.Add(time.Hour))}
 			for i := range 12 {
 				at := start.Add(100 * time.Hour)
 				g.rows = append(g.rows, row{at: at, created: at, id: fmt.Sprintf("tie%02d", i), version: 1})

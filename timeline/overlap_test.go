@@ -16,7 +16,7 @@ import (
 )
 
 // overlapping makes every page of a chat begin with rows of the page before.
-func overlapping(g *graph, rows int) {
+func overlapping(g *fakeGraph, rows int) {
 	g.hook = func(_ int, q source.EventQuery, link string, p *page) (*page, error) {
 		if from, err := strconv.Atoi(skipOf("=" + link)); link != "" && err == nil {
 			p.Items = slices.Concat(g.find(q)[max(0, from-rows):from], p.Items)
@@ -39,7 +39,7 @@ func TestRepeatedRowsNewestFirst(t *testing.T) {
 					inNovember(t, func(t *testing.T) {
 						t.Helper()
 						at := time.Now().UTC().AddDate(0, -1, 0).Truncate(time.Second)
-						g := &graph{src: chat, size: 10}
+						g := &fakeGraph{src: chat, size: 10}
 						for i := range 53 {
 							when := at.Add(time.Duration(i) * step)
 							if step == 0 {

@@ -25,7 +25,7 @@ func TestResumeInPieces(t *testing.T) {
 				t.Parallel()
 				inNovember(t, func(t *testing.T) {
 					t.Helper()
-					g := &graph{src: chat, size: 100, rows: spread("m", 140, start, start.AddDate(0, 0, 1))}
+					g := &fakeGraph{src: chat, size: 100, rows: spread("m", 140, start, start.AddDate(0, 0, 1))}
 					for i := range 3 {
 						at := start.AddDate(0, 0, -40)
 						g.rows = append(g.rows, row{at: at, created: at, served: start.Add(time.Duration(4+6*i) * time.Hour), id: fmt.Sprint("outside", i), version: 1})
@@ -62,7 +62,7 @@ func TestResumeInPieces(t *testing.T) {
 
 // exact holds that every row of the interval came once, in order. Of rows from outside each comes at most once, and a gap says
 // where some did not come: a half that the token's place lies behind is not read again.
-func exact(t *testing.T, what string, g *graph, req query.Events, summary *parleyv1.Summary, got []string) {
+func exact(t *testing.T, what string, g *fakeGraph, req query.Events, summary *parleyv1.Summary, got []string) {
 	t.Helper()
 	ordered := want(req.Start, req.End, req.OrderBy != query.EventTime, g)
 	inside, outside := []string{}, []string{}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/parley-gateway/parley/cache"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
 	"github.com/parley-gateway/parley/timeline/query"
@@ -19,7 +19,7 @@ import (
 func cacheDefaults() cache.Config { return cache.Config{} }
 
 // forgetting is a source of calls that keeps what began within the last 30 days.
-func forgetting(g *graph) *graph {
+func forgetting(g *fakeGraph) *fakeGraph {
 	g.hook = func(_ int, _ source.EventQuery, _ string, p *page) (*page, error) {
 		p.Items = slices.DeleteFunc(slices.Clone(p.Items), func(i source.Item) bool { return i.Time.Before(time.Now().AddDate(0, 0, -30)) })
 		return p, nil
@@ -40,7 +40,7 @@ func TestTokenOfCallsGrowsOld(t *testing.T) {
 					inNovember(t, func(t *testing.T) {
 						t.Helper()
 						now := time.Now().UTC()
-						g := forgetting(&graph{src: call, size: 60, rows: spread("c", 290, now.AddDate(0, 0, -29), now)})
+						g := forgetting(&fakeGraph{src: call, size: 60, rows: spread("c", 290, now.AddDate(0, 0, -29), now)})
 						e := newEngine(t, timeline.Config{})
 						req := query.Events{Owner: "-", OrderBy: order}
 						if start > 0 {
@@ -99,7 +99,7 @@ func TestStartOfWhatIsKept(t *testing.T) {
 			inNovember(t, func(t *testing.T) {
 				t.Helper()
 				now := time.Now().UTC()
-				g := &graph{src: call, size: 60, rows: spread("c", 290, now.AddDate(0, 0, -29), now)}
+				g := &fakeGraph{src: call, size: 60, rows: spread("c", 290, now.AddDate(0, 0, -29), now)}
 				req := query.Events{Owner: "-", Start: now.AddDate(0, 0, -30)}
 				time.Sleep(late)
 				r := stream(t, newEngine(t, timeline.Config{}), sources(g), req, "")
@@ -134,7 +134,7 @@ func TestNeverAskedIsNotRead(t *testing.T) {
 					inNovember(t, func(t *testing.T) {
 						t.Helper()
 						for _, skew := range []time.Duration{0, time.Hour, -time.Hour} {
-							g := &graph{src: src, size: 3}
+							g := &fakeGraph{src: src, size: 3}
 							have := sources(g)
 							have.Skew = func() time.Duration { return skew }
 							req := query.Events{Owner: "u", User: "u", Sources: []parleyv1.Source{src}, OrderBy: order, Start: interval[0], End: interval[1]}
@@ -163,7 +163,7 @@ func TestFinishedTokenFindsLateRows(t *testing.T) {
 			inNovember(t, func(t *testing.T) {
 				t.Helper()
 				now := time.Now().UTC()
-				g := &graph{src: src, size: 60, rows: spread("r", 40, now.AddDate(0, 0, -10), now)}
+				g := &fakeGraph{src: src, size: 60, rows: spread("r", 40, now.AddDate(0, 0, -10), now)}
 				have := keptSources(t, cacheDefaults(), g)
 				e := newEngine(t, timeline.Config{})
 				req := query.Events{Owner: "-", Sources: []parleyv1.Source{src}, Start: now.AddDate(0, 0, -10)}
@@ -227,7 +227,7 @@ func TestClockAhead(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer c.Close()
-				g := &graph{src: chat, size: 50}
+				g := &fakeGraph{src: chat, size: 50}
 				have := query.Sources{Skew: skew, Events: map[parleyv1.Source]source.EventReader{
 					chat: c.Events(g, cache.Scope{Tenant: "t", Source: chat, Skew: skew}),
 				}}
@@ -282,13 +282,13 @@ func TestClockAhead(t *testing.T) {
 // call that goes on, of every kind of token, and the walk is then complete and exact; one that may not be read is not.
 func TestStoppedSourcesAreAskedAgain(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []graphclient.Kind{
-		graphclient.KindThrottled, graphclient.KindCallerLimit, graphclient.KindUnavailable, graphclient.KindCredential, graphclient.KindNotFound,
-		graphclient.KindPaymentRequired, graphclient.KindForbidden,
+	for _, kind := range []graph.Kind{
+		graph.KindThrottled, graph.KindCallerLimit, graph.KindUnavailable, graph.KindCredential, graph.KindNotFound,
+		graph.KindPaymentRequired, graph.KindForbidden,
 	} {
 		for _, order := range []query.Order{query.EventTime, query.EventTimeDesc} {
 			for _, after := range []int{0, 3} {
-				if slices.Contains([]graphclient.Kind{graphclient.KindUnavailable, graphclient.KindNotFound, graphclient.KindForbidden}, kind) && after > 0 {
+				if slices.Contains([]graph.Kind{graph.KindUnavailable, graph.KindNotFound, graph.KindForbidden}, kind) && after > 0 {
 					continue // reading goes on behind a window that fails so
 				}
 				for _, open := range []bool{false, true} {
@@ -299,14 +299,14 @@ func TestStoppedSourcesAreAskedAgain(t *testing.T) {
 							start, end := march()
 							start, end = start.AddDate(1, 0, 0), end.AddDate(1, 0, 0)
 							ill := true
-							bad := &graph{src: chat, size: 50, rows: spread("m", 3000, start, end)}
+							bad := &fakeGraph{src: chat, size: 50, rows: spread("m", 3000, start, end)}
 							bad.hook = func(n int, _ source.EventQuery, _ string, p *page) (*page, error) {
 								if ill && n > after {
 									return nil, fail(kind)
 								}
 								return p, nil
 							}
-							good := &graph{src: copilot, size: 50, rows: spread("i", 300, start, end)}
+							good := &fakeGraph{src: copilot, size: 50, rows: spread("i", 300, start, end)}
 							have := sources(bad, good)
 							e := newEngine(t, timeline.Config{})
 							req := query.Events{User: "u", Sources: []parleyv1.Source{chat, copilot}, Start: start, OrderBy: order}
@@ -322,7 +322,7 @@ func TestStoppedSourcesAreAskedAgain(t *testing.T) {
 							asked := bad.requests()
 							again := stream(t, e, have, req, r.summary.GetResumeToken())
 							rep = report(again.summary.GetSources(), chat)
-							if kind == graphclient.KindForbidden {
+							if kind == graph.KindForbidden {
 								if again.summary.GetComplete() || bad.requests() != asked || len(rep.GetGaps()) == 0 {
 									t.Errorf("asked again: %v", again.summary)
 								}

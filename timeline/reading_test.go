@@ -29,12 +29,12 @@ func inNovember(t *testing.T, test func(t *testing.T)) {
 }
 
 // paged is a chat source whose rows of one window come in so many pages, each by its place in what is there at the moment.
-func paged(pages int, start, end time.Time) *graph {
-	return &graph{src: chat, size: 50, live: true, rows: spread("m", 50*pages, start, end)}
+func paged(pages int, start, end time.Time) *fakeGraph {
+	return &fakeGraph{src: chat, size: 50, live: true, rows: spread("m", 50*pages, start, end)}
 }
 
 // leave takes away the row that comes first in the answer to a window, so that all others move up.
-func (g *graph) leave() {
+func (g *fakeGraph) leave() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	first := slices.MinFunc(g.rows, func(a, b row) int {
@@ -51,10 +51,10 @@ func (g *graph) leave() {
 }
 
 // stopAt makes a source that is asked for its nth page wait until the call ends.
-func stopAt(g *graph, n int) (next source.EventReader) { return &stopping{g, n} }
+func stopAt(g *fakeGraph, n int) (next source.EventReader) { return &stopping{g, n} }
 
 type stopping struct {
-	*graph
+	*fakeGraph
 
 	at int
 }
@@ -65,7 +65,7 @@ func (s *stopping) Events(ctx context.Context, q source.EventQuery, link string)
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}
-	return s.graph.Events(ctx, q, link)
+	return s.fakeGraph.Events(ctx, q, link)
 }
 
 // TestRowsLeaveBetweenCalls is of the kind "a window is one reading": what one call has read of a window is never gone on with
@@ -219,7 +219,7 @@ func TestWindowsThatDoNotFit(t *testing.T) {
 					inNovember(t, func(t *testing.T) {
 						t.Helper()
 						const pages = 300
-						g := &graph{src: chat, size: 50, delay: time.Second, rows: spread("m", 50*pages, hour, hour.Add(time.Hour))}
+						g := &fakeGraph{src: chat, size: 50, delay: time.Second, rows: spread("m", 50*pages, hour, hour.Add(time.Hour))}
 						have := sources(g)
 						if kept {
 							have = keptSources(t, cache.Config{}, g)
@@ -283,7 +283,7 @@ func TestPagesLongerThanACall(t *testing.T) {
 				t.Parallel()
 				inNovember(t, func(t *testing.T) {
 					t.Helper()
-					g := &graph{src: chat, size: 50, delay: delay, rows: spread("m", 120, hour, hour.Add(time.Hour))}
+					g := &fakeGraph{src: chat, size: 50, delay: delay, rows: spread("m", 120, hour, hour.Add(time.Hour))}
 					have := keptSources(t, cache.Config{}, g)
 					e := newEngine(t, timeline.Config{})
 					req := query.Events{

@@ -19,7 +19,7 @@ import (
 )
 
 // keptSources puts a cache before the graphs.
-func keptSources(t *testing.T, cfg cache.Config, graphs ...*graph) query.Sources {
+func keptSources(t *testing.T, cfg cache.Config, graphs ...*fakeGraph) query.Sources {
 	t.Helper()
 	c, err := cache.New(cfg)
 	if err != nil {
@@ -34,10 +34,10 @@ func keptSources(t *testing.T, cfg cache.Config, graphs ...*graph) query.Sources
 }
 
 // busy is a chat and a Copilot history of a settled month, with equal times and texts of all lengths.
-func busy() (chats, interactions *graph) {
+func busy() (chats, interactions *fakeGraph) {
 	start, end := march()
-	chats = &graph{src: chat, size: 50, rows: spread("m", 450, start, end)}
-	interactions = &graph{src: copilot, size: 100, rows: spread("i", 150, start, end)}
+	chats = &fakeGraph{src: chat, size: 50, rows: spread("m", 450, start, end)}
+	interactions = &fakeGraph{src: copilot, size: 100, rows: spread("i", 150, start, end)}
 	for i := range chats.rows {
 		chats.rows[i].body, chats.rows[i].actor = strings.Repeat("text ", 1+i%100), fmt.Sprint("u", i%9)
 		if i%7 == 3 {
@@ -102,7 +102,7 @@ func TestKeptWindowsExpire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(26 * 365 * 24 * time.Hour)
 		now := time.Now().UTC()
-		g := &graph{src: chat, size: 10, rows: spread("m", 45, now.Add(-25*time.Minute), now.Add(-time.Minute))}
+		g := &fakeGraph{src: chat, size: 10, rows: spread("m", 45, now.Add(-25*time.Minute), now.Add(-time.Minute))}
 		have := keptSources(t, cache.Config{}, g)
 		e := newEngine(t, timeline.Config{})
 		req := query.Events{Owner: "u", User: "u", Start: now.Add(-30 * time.Minute)}

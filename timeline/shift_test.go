@@ -30,7 +30,7 @@ func TestRowsMoveBetweenPages(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			g := &graph{src: chat, size: 1000, rows: spread("m", 30, start, end)}
+			g := &fakeGraph{src: chat, size: 1000, rows: spread("m", 30, start, end)}
 			whole := g.page(source.EventQuery{Start: start, End: end}, "").Items
 			rows, changed := whole, false
 			g.hook = func(_ int, _ source.EventQuery, link string, p *page) (*page, error) {

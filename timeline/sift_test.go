@@ -22,8 +22,8 @@ func TestFilteredEvents(t *testing.T) {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
 			start, end := march()
-			g := &graph{src: chat, size: 10, rows: spread("m", 90, start, end)}
-			other := &graph{src: copilot, size: 10, rows: spread("p", 20, start, end)}
+			g := &fakeGraph{src: chat, size: 10, rows: spread("m", 90, start, end)}
+			other := &fakeGraph{src: copilot, size: 10, rows: spread("p", 20, start, end)}
 			g.hook = func(_ int, q source.EventQuery, _ string, p *page) (*page, error) {
 				if !slices.Equal(q.Clause.UserIDs, []string{"ada"}) {
 					return nil, errors.New("the clause is missing")
@@ -80,7 +80,7 @@ func TestFilteredEvents(t *testing.T) {
 func TestImpossibleSource(t *testing.T) {
 	t.Parallel()
 	start, end := march()
-	g, other := &graph{src: chat, size: 10, rows: spread("m", 9, start, end)}, &graph{src: copilot, size: 10, rows: spread("p", 20, start, end)}
+	g, other := &fakeGraph{src: chat, size: 10, rows: spread("m", 9, start, end)}, &fakeGraph{src: copilot, size: 10, rows: spread("p", 20, start, end)}
 	e := newEngine(t, timeline.Config{})
 	req := chatRequest()
 	req.Sources, req.Filter = []parleyv1.Source{copilot, chat}, `kind = EVENT_KIND_SYSTEM`
@@ -99,7 +99,7 @@ func TestParticipantFilter(t *testing.T) {
 	t.Parallel()
 	start, end := base()
 	for _, unfiltered := range []bool{false, true} {
-		g := &graph{src: call, size: 10, rows: spread("c", 4, start, end)}
+		g := &fakeGraph{src: call, size: 10, rows: spread("c", 4, start, end)}
 		g.hook = func(_ int, q source.EventQuery, _ string, p *page) (*page, error) {
 			if q.Clause.ParticipantID != "ada" {
 				return nil, errors.New("the clause is missing")

@@ -13,7 +13,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/internal/ledger"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
@@ -25,13 +25,13 @@ import (
 // not read lie before rows that were: a walk that goes on must not have left them behind.
 func TestStopInsideAWindow(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []graphclient.Kind{
-		graphclient.KindThrottled, graphclient.KindCredential, graphclient.KindPaymentRequired, graphclient.KindCallerLimit,
+	for _, kind := range []graph.Kind{
+		graph.KindThrottled, graph.KindCredential, graph.KindPaymentRequired, graph.KindCallerLimit,
 	} {
 		t.Run(kind.String(), func(t *testing.T) {
 			t.Parallel()
 			start, end := march()
-			g := &graph{src: chat, size: 5, rows: spread("m", 400, start, end)}
+			g := &fakeGraph{src: chat, size: 5, rows: spread("m", 400, start, end)}
 			down := true
 			g.hook = func(_ int, q source.EventQuery, link string, p *page) (*page, error) {
 				if down && link != "" && skipOf(link) == "10" && q.End.Sub(q.Start) <= 24*time.Hour && q.Start.After(start.AddDate(0, 0, 8)) {
@@ -61,7 +61,7 @@ func TestStopInsideAWindow(t *testing.T) {
 
 // troubled is a source that a test makes wait for, or fail, windows of a day.
 type troubled struct {
-	*graph
+	*fakeGraph
 
 	trouble func(q source.EventQuery) (wait time.Duration, err error) // nil = there is none
 	mu      sync.Mutex
@@ -84,7 +84,7 @@ func (s *troubled) Events(ctx context.Context, q source.EventQuery, link string)
 			return nil, err
 		}
 	}
-	return s.graph.Events(ctx, q, link)
+	return s.fakeGraph.Events(ctx, q, link)
 }
 
 // TestStopInFrontOfASlowWindow is of the kind "resume later": a source stops at a window while Graph keeps the one behind it
@@ -94,9 +94,9 @@ func (s *troubled) Events(ctx context.Context, q source.EventQuery, link string)
 func TestStopInFrontOfASlowWindow(t *testing.T) {
 	t.Parallel()
 	const stop, patience = 8, 12 * time.Second // the day that the source stops at, and how long that takes
-	for kind, failures := range map[graphclient.Kind]int{
-		graphclient.KindThrottled: 1, graphclient.KindCallerLimit: 1, graphclient.KindPaymentRequired: 1, graphclient.KindUnexpected: 1,
-		graphclient.KindUnavailable: 3, graphclient.KindNotFound: 3,
+	for kind, failures := range map[graph.Kind]int{
+		graph.KindThrottled: 1, graph.KindCallerLimit: 1, graph.KindPaymentRequired: 1, graph.KindUnexpected: 1,
+		graph.KindUnavailable: 3, graph.KindNotFound: 3,
 	} {
 		for _, order := range []query.Order{query.EventTime, query.EventTimeDesc} {
 			for _, alone := range []bool{true, false} {
@@ -112,7 +112,7 @@ func TestStopInFrontOfASlowWindow(t *testing.T) {
 								}
 								return int(q.Start.Sub(start) / (24 * time.Hour))
 							}
-							bad := &troubled{graph: &graph{src: chat, size: 25, rows: spread("m", 400, start, end)}}
+							bad := &troubled{fakeGraph: &fakeGraph{src: chat, size: 25, rows: spread("m", 400, start, end)}}
 							bad.trouble = func(q source.EventQuery) (time.Duration, error) {
 								switch n := day(q); {
 								case n > stop && n <= stop+2:
@@ -127,20 +127,20 @@ func TestStopInFrontOfASlowWindow(t *testing.T) {
 									return 0, nil
 								}
 							}
-							good := &troubled{graph: &graph{src: copilot, size: 25, rows: spread("i", 400, start, end)}}
+							good := &troubled{fakeGraph: &fakeGraph{src: copilot, size: 25, rows: spread("i", 400, start, end)}}
 							good.trouble = func(q source.EventQuery) (time.Duration, error) {
 								if day(q) > stop {
 									return 40 * time.Second, nil
 								}
 								return 0, nil
 							}
-							have := sources(bad.graph, good.graph)
+							have := sources(bad.fakeGraph, good.fakeGraph)
 							have.Events[chat], have.Events[copilot] = bad, good
 							req := query.Events{User: "u", Sources: []parleyv1.Source{chat, copilot}, Start: start, End: end, OrderBy: order}
-							all := want(start, end, false, bad.graph, good.graph)
+							all := want(start, end, false, bad.fakeGraph, good.fakeGraph)
 							if alone {
 								req.Sources = req.Sources[:1]
-								all = want(start, end, false, bad.graph)
+								all = want(start, end, false, bad.fakeGraph)
 							}
 							e := newEngine(t, timeline.Config{})
 							r := &result{}
@@ -198,7 +198,7 @@ func TestStopInFrontOfASlowWindow(t *testing.T) {
 func TestPageSeenBeforeWithAnotherDate(t *testing.T) {
 	t.Parallel()
 	start, end := march()
-	g := &graph{src: chat, size: 10, rows: spread("m", 30, start, end)}
+	g := &fakeGraph{src: chat, size: 10, rows: spread("m", 30, start, end)}
 	var before []source.Item
 	g.hook = func(_ int, _ source.EventQuery, link string, p *page) (*page, error) {
 		if link == "" || skipOf(link) != "20" {

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
 	"github.com/parley-gateway/parley/timeline/cursor/seal"
@@ -27,8 +27,8 @@ func chatRequest() query.Events {
 func TestTokens(t *testing.T) {
 	t.Parallel()
 	start, end := march()
-	g := &graph{src: chat, size: 10, rows: spread("m", 30, start, end)}
-	other := &graph{src: copilot, size: 10}
+	g := &fakeGraph{src: chat, size: 10, rows: spread("m", 30, start, end)}
+	other := &fakeGraph{src: copilot, size: 10}
 	key := []byte("0123456789abcdef0123456789abcdef")
 	engine := func() *timeline.Engine {
 		k, err := seal.New(key)
@@ -112,7 +112,7 @@ func TestBadRequests(t *testing.T) {
 		{"sources", query.Events{Sources: []parleyv1.Source{parleyv1.Source_SOURCE_USER}}, 0},
 		{"sources", query.Events{Sources: []parleyv1.Source{copilot}}, 0},
 	}
-	g := &graph{src: chat}
+	g := &fakeGraph{src: chat}
 	e := newEngine(t, timeline.Config{})
 	for _, test := range tests {
 		_, err := e.ListEvents(t.Context(), sources(g), test.req, "", test.size)
@@ -132,7 +132,7 @@ func TestInterval(t *testing.T) {
 		time.Sleep(10 * 365 * 24 * time.Hour) // the bubble begins in 2000
 		time.Sleep(10 * 365 * 24 * time.Hour)
 		now := time.Now().UTC()
-		g := &graph{src: chat, size: 10, rows: spread("m", 30, now.Add(-15*time.Hour), now.Add(15*time.Hour))}
+		g := &fakeGraph{src: chat, size: 10, rows: spread("m", 30, now.Add(-15*time.Hour), now.Add(15*time.Hour))}
 		e := newEngine(t, timeline.Config{})
 		req := query.Events{User: "u", Sources: []parleyv1.Source{chat}, Start: now.Add(-24 * time.Hour), End: now.Add(24 * time.Hour)}
 		r := stream(t, e, sources(g), req, "")
@@ -184,7 +184,7 @@ func TestHeartbeat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(26 * 365 * 24 * time.Hour)
 		start, end := march()
-		g := &graph{src: chat, size: 10, rows: spread("m", 60, start, end), delay: 47 * time.Second}
+		g := &fakeGraph{src: chat, size: 10, rows: spread("m", 60, start, end), delay: 47 * time.Second}
 		e := newEngine(t, timeline.Config{})
 		last, longest := time.Now(), time.Duration(0)
 		r := &result{}
@@ -209,7 +209,7 @@ func TestListDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(26 * 365 * 24 * time.Hour)
 		start, end := march()
-		g := &graph{src: chat, size: 10, rows: spread("m", 400, start, end), delay: 2 * time.Second}
+		g := &fakeGraph{src: chat, size: 10, rows: spread("m", 400, start, end), delay: 2 * time.Second}
 		e := newEngine(t, timeline.Config{})
 		for name, limit := range map[string]time.Duration{"own": 0, "caller's": 25 * time.Second} {
 			ctx, want := t.Context(), 20*time.Second
@@ -242,7 +242,7 @@ func TestListDeadline(t *testing.T) {
 	})
 }
 
-func wantAll(g *graph) []string {
+func wantAll(g *fakeGraph) []string {
 	start, end := march()
 	return want(start, end, false, g)
 }
@@ -250,11 +250,11 @@ func wantAll(g *graph) []string {
 func TestThrottledListEndsItsPage(t *testing.T) {
 	t.Parallel()
 	start, end := march()
-	g := &graph{src: chat, size: 10, rows: spread("m", 400, start, end)}
+	g := &fakeGraph{src: chat, size: 10, rows: spread("m", 400, start, end)}
 	limit := start.AddDate(0, 0, 5)
 	g.hook = func(_ int, q source.EventQuery, _ string, p *page) (*page, error) {
 		if q.End.Sub(q.Start) <= 24*time.Hour && !q.Start.Before(limit) {
-			return nil, fail(graphclient.KindThrottled)
+			return nil, fail(graph.KindThrottled)
 		}
 		return p, nil
 	}

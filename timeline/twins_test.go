@@ -37,7 +37,7 @@ func TestOneIDTwoBodies(t *testing.T) {
 							for _, body := range bodies {
 								rows = append(rows, row{at: at, created: at, id: "same", version: 7, body: body})
 							}
-							g := &graph{src: src, size: size, rows: rows}
+							g := &fakeGraph{src: src, size: size, rows: rows}
 							e := newEngine(t, timeline.Config{})
 							req := query.Events{
 								Owner: "u", User: "u", Sources: []parleyv1.Source{src}, Conversation: conversation, Start: start, End: end, OrderBy: order,

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
 	"github.com/parley-gateway/parley/timeline/query"
@@ -28,13 +28,13 @@ func (a attendance) Event(_ context.Context, owner, user string, ref source.Ref)
 	call := &parleyv1.CallDetail{Participants: []*parleyv1.CallParticipant{{Id: "bob"}}}
 	switch {
 	case ref.ID == a.lost:
-		return nil, fail(graphclient.KindBadRequest)
+		return nil, fail(graph.KindBadRequest)
 	case ref.ID == a.empty:
 		call.Participants = nil
 	case attends(ref.ID):
 		call.Participants = append(call.Participants, &parleyv1.CallParticipant{Id: "ada"})
 	case owner != "-" && user == "ada":
-		return nil, fmt.Errorf("%w: %w", source.ErrNotParticipant, fail(graphclient.KindNotFound))
+		return nil, fmt.Errorf("%w: %w", source.ErrNotParticipant, fail(graph.KindNotFound))
 	}
 	return &parleyv1.Event{
 		Uid: "SOURCE_CALL/" + ref.ID, Version: 1, Kind: parleyv1.EventKind_EVENT_KIND_CALL, Source: &parleyv1.EventSource{Id: ref.ID},
@@ -90,7 +90,7 @@ func TestForeignCalls(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			g := &graph{src: call, size: 5, rows: spread("c", 20, start, end), hook: listedCalls(test.honest)}
+			g := &fakeGraph{src: call, size: 5, rows: spread("c", 20, start, end), hook: listedCalls(test.honest)}
 			getter := attendance{&atomic.Int64{}, test.lost, test.empty}
 			e, have := newEngine(t, timeline.Config{}), sources(g)
 			have.Getters = map[parleyv1.Source]source.EventGetter{call: getter}
@@ -149,7 +149,7 @@ func TestUnjudgedParticipants(t *testing.T) {
 	start, end := base()
 	for _, unfiltered := range []bool{false, true} {
 		listed := listedCalls(false)
-		g := &graph{src: call, size: 5, rows: spread("c", 20, start, end)}
+		g := &fakeGraph{src: call, size: 5, rows: spread("c", 20, start, end)}
 		g.hook = func(n int, q source.EventQuery, link string, p *page) (*page, error) {
 			p.Unfiltered = unfiltered
 			return listed(n, q, link, p)

@@ -38,7 +38,7 @@ func batches(t *testing.T, s query.Sources, req query.Events) (all [][]byte, eve
 func TestBatchOfBytes(t *testing.T) {
 	t.Parallel()
 	start, end := march()
-	g := &graph{src: chat, size: 10, rows: spread("m", 30, start, end)}
+	g := &fakeGraph{src: chat, size: 10, rows: spread("m", 30, start, end)}
 	for i := range g.rows {
 		g.rows[i].body = "text"
 		if i == 7 {

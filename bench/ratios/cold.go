@@ -15,6 +15,8 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
+	"github.com/parley-gateway/parley/graphclient/ratelimit"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/source/graphmap"
 )
@@ -43,7 +45,7 @@ func newCold(address string) (*cold, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sdk: %w", err)
 	}
-	graph, err := graphclient.New(graphclient.Config{BaseURL: address, TenantID: tenant, Limits: graphclient.LimitTable{}})
+	parley, err := graphclient.New(graphclient.Config{BaseURL: address, TenantID: tenant, Limits: ratelimit.LimitTable{}})
 	if err != nil {
 		return nil, fmt.Errorf("parley: %w", err)
 	}
@@ -51,12 +53,12 @@ func newCold(address string) (*cold, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parley: %w", err)
 	}
-	chat := source.NewChat(graph, source.Options{Tenant: tenant, Table: table})
+	chat := source.NewChat(parley, source.Options{Tenant: tenant, Table: table})
 	return &cold{
 		sdk:     sdk,
 		plain:   &contender{name: "encoding/json", run: func() (int, error) { return readPlainly(client, address) }},
 		ceiling: &contender{name: "fetch only", run: func() (int, error) { return fetchOnly(client, address) }},
-		bare:    &contender{name: "Parley, bare event", run: func() (int, error) { return readBare(graph, table) }},
+		bare:    &contender{name: "Parley, bare event", run: func() (int, error) { return readBare(parley, table) }},
 		whole:   &contender{name: "Parley, whole model", run: func() (int, error) { return readWhole(chat) }},
 	}, nil
 }
@@ -71,11 +73,11 @@ func counted(n int) (int, error) {
 }
 
 // readBare takes each record through the table and encodes it: no names, plain text or digests.
-func readBare(graph *graphclient.Client, table *graphmap.Table) (int, error) {
+func readBare(client *graphclient.Client, table *graphmap.Table) (int, error) {
 	n := 0
-	request := graphclient.Request{Source: graphclient.SourceChat, Version: "v1.0", Path: "/users/" + short.user + messages, User: short.user}
+	request := graph.Request{Source: graph.SourceChat, Version: "v1.0", Path: "/users/" + short.user + messages, User: short.user}
 	for {
-		page, err := graph.Page(context.Background(), request)
+		page, err := client.Page(context.Background(), request)
 		if err != nil {
 			return n, fmt.Errorf("page: %w", err)
 		}
@@ -86,7 +88,7 @@ func readBare(graph *graphclient.Client, table *graphmap.Table) (int, error) {
 		if page.NextLink == "" {
 			return counted(n)
 		}
-		request = graphclient.Request{Source: graphclient.SourceChat, Version: "v1.0", User: short.user, Link: page.NextLink}
+		request = graph.Request{Source: graph.SourceChat, Version: "v1.0", User: short.user, Link: page.NextLink}
 	}
 }
 

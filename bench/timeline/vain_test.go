@@ -11,6 +11,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
 	"github.com/parley-gateway/parley/timeline/query"
@@ -26,7 +27,7 @@ type officeGraph struct {
 var bounds = regexp.MustCompile(`lastModifiedDateTime gt (\S+) and lastModifiedDateTime lt (\S+)`)
 
 // Page implements source.Graph.
-func (g *officeGraph) Page(ctx context.Context, r graphclient.Request) (*graphclient.Page, error) {
+func (g *officeGraph) Page(ctx context.Context, r graph.Request) (*graphclient.Page, error) {
 	q := source.EventQuery{}
 	if r.Link != "" {
 		var start, end int64

@@ -12,7 +12,7 @@ import (
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	"buf.build/go/protovalidate"
 
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/internal/configpb"
 	"github.com/parley-gateway/parley/internal/fielderror"
 )
@@ -165,7 +165,7 @@ func unnamed(known setting, err error) error {
 
 func (c *checker) checkGraph() {
 	s := c.settings
-	if _, err := graphclient.CloudByName(s.GraphCloud); err != nil {
+	if _, err := graph.CloudByName(s.GraphCloud); err != nil {
 		c.failf(&s.GraphCloud, "%s", problemOf(err))
 	}
 	c.checkCredential()

@@ -15,7 +15,7 @@ import (
 
 	"github.com/parley-gateway/parley/cache"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/timeline/failure"
 )
@@ -58,18 +58,18 @@ func FromError(err error) *status.Status {
 	if walk, ok := errors.AsType[*failure.Error](err); ok {
 		return forTimeline(walk).GRPCStatus()
 	}
-	var graph *graphclient.Error
-	if errors.As(err, &graph) && graph.Kind != graphclient.KindCanceled {
+	var graphErr *graph.Error
+	if errors.As(err, &graphErr) && graphErr.Kind != graph.KindCanceled {
 		src := parleyv1.Source_SOURCE_UNSPECIFIED
 		if marked, ok := errors.AsType[*sourceError](err); ok {
 			src = marked.source
 		}
-		return forGraph(reasonOf(src, graph), graph).GRPCStatus()
+		return forGraph(reasonOf(src, graphErr), graphErr).GRPCStatus()
 	}
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return Complete(status.New(codes.DeadlineExceeded, ""))
-	case errors.Is(err, context.Canceled), graph != nil:
+	case errors.Is(err, context.Canceled), graphErr != nil:
 		return Complete(status.New(codes.Canceled, ""))
 	}
 	if st, ok := status.FromError(err); ok {
@@ -81,8 +81,8 @@ func FromError(err error) *status.Status {
 // forTimeline converts a refusal by the timeline, or the failure of every source.
 func forTimeline(err *failure.Error) *Error {
 	f := ForReason(err.Reason)
-	if graph, ok := errors.AsType[*graphclient.Error](err.Err); ok {
-		f = forGraph(err.Reason, graph)
+	if graphErr, ok := errors.AsType[*graph.Error](err.Err); ok {
+		f = forGraph(err.Reason, graphErr)
 	}
 	f.Field = err.Field
 	if err.Field != "" && err.Message != "" {
@@ -92,7 +92,7 @@ func forTimeline(err *failure.Error) *Error {
 }
 
 // forGraph adds Graph's own facts to the row of a reason.
-func forGraph(reason parleyv1.ErrorReason, err *graphclient.Error) *Error {
+func forGraph(reason parleyv1.ErrorReason, err *graph.Error) *Error {
 	f := ForReason(reason)
 	if f.RetryAfter > 0 && err.RetryAfter > 0 {
 		f.RetryAfter = err.RetryAfter
@@ -103,7 +103,7 @@ func forGraph(reason parleyv1.ErrorReason, err *graphclient.Error) *Error {
 	if reason == parleyv1.ErrorReason_ERROR_REASON_GRAPH_UNAVAILABLE && err.Requests > 1 {
 		f.Message += ", repeated requests included"
 	}
-	if err.Kind == graphclient.KindTooLarge {
+	if err.Kind == graph.KindTooLarge {
 		f.RetryAfter = 0
 	}
 	f.Meta = map[string]string{
@@ -112,8 +112,8 @@ func forGraph(reason parleyv1.ErrorReason, err *graphclient.Error) *Error {
 		MetaRoles:          strings.Join(err.Roles, ","),
 		MetaCause:          string(err.Cause),
 	}
-	if err.Kind == graphclient.KindUserRole {
-		f.Meta[MetaUserRoles] = strings.Join(graphclient.ReportRoles(), ",")
+	if err.Kind == graph.KindUserRole {
+		f.Meta[MetaUserRoles] = strings.Join(graph.ReportRoles(), ",")
 	}
 	if err.Claims != "" {
 		f.Meta[MetaClaims] = base64.StdEncoding.EncodeToString([]byte(err.Claims))
@@ -125,8 +125,8 @@ func forGraph(reason parleyv1.ErrorReason, err *graphclient.Error) *Error {
 }
 
 // reasonOf names what a failed request to Graph means; of call records, 404 has a reason of its own.
-func reasonOf(src parleyv1.Source, err *graphclient.Error) parleyv1.ErrorReason {
-	if err.Kind == graphclient.KindNotFound && src == parleyv1.Source_SOURCE_CALL {
+func reasonOf(src parleyv1.Source, err *graph.Error) parleyv1.ErrorReason {
+	if err.Kind == graph.KindNotFound && src == parleyv1.Source_SOURCE_CALL {
 		return parleyv1.ErrorReason_ERROR_REASON_CALL_RECORD_UNAVAILABLE
 	}
 	if reason := failure.MeaningOf(err).Reason; reason != parleyv1.ErrorReason_ERROR_REASON_SOURCE_FAILED {

@@ -16,7 +16,7 @@ import (
 
 	"github.com/parley-gateway/parley/cache"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/timeline/failure"
 )
@@ -25,18 +25,18 @@ import (
 const secret = "the-secret-text"
 
 // graphErr is a failure of Graph with all facts set.
-func graphErr(kind graphclient.Kind, httpStatus int) *graphclient.Error {
-	return &graphclient.Error{Kind: kind, Status: httpStatus, Code: "Code" + strconv.Itoa(httpStatus), RequestID: "req-1", Err: errors.New(secret)}
+func graphErr(kind graph.Kind, httpStatus int) *graph.Error {
+	return &graph.Error{Kind: kind, Status: httpStatus, Code: "Code" + strconv.Itoa(httpStatus), RequestID: "req-1", Err: errors.New(secret)}
 }
 
 // TestErrorTable walks through the contract's table of errors, row by row.
 func TestErrorTable(t *testing.T) {
 	t.Parallel()
-	forbidden := graphErr(graphclient.KindForbidden, 403)
+	forbidden := graphErr(graph.KindForbidden, 403)
 	forbidden.Roles = []string{"Chat.Read.All", "Chat.ReadWrite.All"}
-	throttled := graphErr(graphclient.KindThrottled, 429)
+	throttled := graphErr(graph.KindThrottled, 429)
 	throttled.RetryAfter = 30 * time.Second
-	unpaced := graphErr(graphclient.KindThrottled, 429)
+	unpaced := graphErr(graph.KindThrottled, 429)
 	facts := func(httpStatus int, more ...string) map[string]string {
 		m := map[string]string{MetaGraphStatus: strconv.Itoa(httpStatus), MetaGraphCode: "Code" + strconv.Itoa(httpStatus), MetaGraphRequestID: "req-1"}
 		for i := 0; i < len(more); i += 2 {
@@ -55,30 +55,30 @@ func TestErrorTable(t *testing.T) {
 		meta   map[string]string
 		field  string
 	}{
-		{"400", graphErr(graphclient.KindBadRequest, 400), codes.Internal, "GRAPH_REJECTED_REQUEST", 500, 0, facts(400), ""},
-		{"401", graphErr(graphclient.KindCredential, 401), codes.FailedPrecondition, "GRAPH_CREDENTIAL_REJECTED", http.StatusBadGateway, 0, facts(401), ""},
-		{"402", graphErr(graphclient.KindPaymentRequired, 402), codes.FailedPrecondition, "PAYMENT_REQUIRED", http.StatusPaymentRequired, 0, facts(402), ""},
+		{"400", graphErr(graph.KindBadRequest, 400), codes.Internal, "GRAPH_REJECTED_REQUEST", 500, 0, facts(400), ""},
+		{"401", graphErr(graph.KindCredential, 401), codes.FailedPrecondition, "GRAPH_CREDENTIAL_REJECTED", http.StatusBadGateway, 0, facts(401), ""},
+		{"402", graphErr(graph.KindPaymentRequired, 402), codes.FailedPrecondition, "PAYMENT_REQUIRED", http.StatusPaymentRequired, 0, facts(402), ""},
 		{"403 with roles", forbidden, codes.PermissionDenied, "GRAPH_PERMISSION_MISSING", 403, 0, facts(403, MetaRoles, "Chat.Read.All,Chat.ReadWrite.All"), ""},
-		{"402 of the tenant", graphErr(graphclient.KindTenantNotLicensed, 402), codes.FailedPrecondition, "TENANT_NOT_LICENSED", http.StatusPaymentRequired, 0, facts(402), ""},
-		{"402 of a user", graphErr(graphclient.KindUserNotLicensed, 402), codes.PermissionDenied, "USER_NOT_LICENSED", 403, 0, facts(402), ""},
-		{"403 of a user's role", graphErr(graphclient.KindUserRole, 403), codes.PermissionDenied, "GRAPH_PERMISSION_MISSING", 403, 0, facts(403, MetaUserRoles, strings.Join(graphclient.ReportRoles(), ",")), ""},
-		{"403 of one chat", graphErr(graphclient.KindAccessDenied, 403), codes.PermissionDenied, "GRAPH_PERMISSION_MISSING", 403, 0, facts(403), ""},
-		{"403 without a reason", graphErr(graphclient.KindRefused, 403), codes.PermissionDenied, "GRAPH_PERMISSION_MISSING", 403, 0, facts(403), ""},
-		{"404 of an own link", graphErr(graphclient.KindLinkNotFound, 404), codes.Unavailable, "GRAPH_LINK_NOT_FOUND", 503, retryLater, facts(404), ""},
-		{"no login service", &graphclient.Error{Kind: graphclient.KindLoginUnavailable, Cause: graphclient.CauseDNS}, codes.Unavailable, "GRAPH_UNAVAILABLE", 503, retryLater, map[string]string{MetaCause: "dns"}, ""},
-		{"403 of the Copilot history", WithSource(copilot, graphErr(graphclient.KindUserRefused, 403)), codes.PermissionDenied, "USER_NOT_LICENSED", 403, 0, facts(403), ""},
-		{"404", graphErr(graphclient.KindNotFound, 404), codes.NotFound, "NOT_FOUND", 404, 0, facts(404), ""},
-		{"404 of a call", WithSource(call, graphErr(graphclient.KindNotFound, 404)), codes.NotFound, "CALL_RECORD_UNAVAILABLE", 404, 0, facts(404), ""},
-		{"410", graphErr(graphclient.KindGone, 410), codes.Internal, "GRAPH_REJECTED_REQUEST", 500, 0, facts(410), ""},
+		{"402 of the tenant", graphErr(graph.KindTenantNotLicensed, 402), codes.FailedPrecondition, "TENANT_NOT_LICENSED", http.StatusPaymentRequired, 0, facts(402), ""},
+		{"402 of a user", graphErr(graph.KindUserNotLicensed, 402), codes.PermissionDenied, "USER_NOT_LICENSED", 403, 0, facts(402), ""},
+		{"403 of a user's role", graphErr(graph.KindUserRole, 403), codes.PermissionDenied, "GRAPH_PERMISSION_MISSING", 403, 0, facts(403, MetaUserRoles, strings.Join(graph.ReportRoles(), ",")), ""},
+		{"403 of one chat", graphErr(graph.KindAccessDenied, 403), codes.PermissionDenied, "GRAPH_PERMISSION_MISSING", 403, 0, facts(403), ""},
+		{"403 without a reason", graphErr(graph.KindRefused, 403), codes.PermissionDenied, "GRAPH_PERMISSION_MISSING", 403, 0, facts(403), ""},
+		{"404 of an own link", graphErr(graph.KindLinkNotFound, 404), codes.Unavailable, "GRAPH_LINK_NOT_FOUND", 503, retryLater, facts(404), ""},
+		{"no login service", &graph.Error{Kind: graph.KindLoginUnavailable, Cause: graph.CauseDNS}, codes.Unavailable, "GRAPH_UNAVAILABLE", 503, retryLater, map[string]string{MetaCause: "dns"}, ""},
+		{"403 of the Copilot history", WithSource(copilot, graphErr(graph.KindUserRefused, 403)), codes.PermissionDenied, "USER_NOT_LICENSED", 403, 0, facts(403), ""},
+		{"404", graphErr(graph.KindNotFound, 404), codes.NotFound, "NOT_FOUND", 404, 0, facts(404), ""},
+		{"404 of a call", WithSource(call, graphErr(graph.KindNotFound, 404)), codes.NotFound, "CALL_RECORD_UNAVAILABLE", 404, 0, facts(404), ""},
+		{"410", graphErr(graph.KindGone, 410), codes.Internal, "GRAPH_REJECTED_REQUEST", 500, 0, facts(410), ""},
 		{"429", throttled, codes.ResourceExhausted, "GRAPH_THROTTLED", 429, 30 * time.Second, facts(429), ""},
 		{"429 without a time", unpaced, codes.ResourceExhausted, "GRAPH_THROTTLED", 429, retryLater, facts(429), ""},
-		{"503", graphErr(graphclient.KindUnavailable, 503), codes.Unavailable, "GRAPH_UNAVAILABLE", 503, retryLater, facts(503), ""},
-		{"no answer", &graphclient.Error{Kind: graphclient.KindUnavailable}, codes.Unavailable, "GRAPH_UNAVAILABLE", 503, retryLater, nil, ""},
-		{"malformed", graphErr(graphclient.KindMalformed, 200), codes.Unavailable, "GRAPH_UNAVAILABLE", 503, retryLater, facts(200), ""},
-		{"too large", graphErr(graphclient.KindTooLarge, 200), codes.Unavailable, "GRAPH_UNAVAILABLE", 503, 0, facts(200), ""},
-		{"another host", &graphclient.Error{Kind: graphclient.KindLinkRefused}, codes.Internal, "GRAPH_LINK_REFUSED", 500, 0, nil, ""},
-		{"an odd status", graphErr(graphclient.KindUnexpected, 418), codes.Internal, "GRAPH_REJECTED_REQUEST", 500, 0, facts(418), ""},
-		{"our own mistake", &graphclient.Error{Kind: graphclient.KindUnexpected}, codes.Internal, "INTERNAL", 500, 0, nil, ""},
+		{"503", graphErr(graph.KindUnavailable, 503), codes.Unavailable, "GRAPH_UNAVAILABLE", 503, retryLater, facts(503), ""},
+		{"no answer", &graph.Error{Kind: graph.KindUnavailable}, codes.Unavailable, "GRAPH_UNAVAILABLE", 503, retryLater, nil, ""},
+		{"malformed", graphErr(graph.KindMalformed, 200), codes.Unavailable, "GRAPH_UNAVAILABLE", 503, retryLater, facts(200), ""},
+		{"too large", graphErr(graph.KindTooLarge, 200), codes.Unavailable, "GRAPH_UNAVAILABLE", 503, 0, facts(200), ""},
+		{"another host", &graph.Error{Kind: graph.KindLinkRefused}, codes.Internal, "GRAPH_LINK_REFUSED", 500, 0, nil, ""},
+		{"an odd status", graphErr(graph.KindUnexpected, 418), codes.Internal, "GRAPH_REJECTED_REQUEST", 500, 0, facts(418), ""},
+		{"our own mistake", &graph.Error{Kind: graph.KindUnexpected}, codes.Internal, "INTERNAL", 500, 0, nil, ""},
 		{"a loop", &failure.Error{Reason: parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP}, codes.DataLoss, "PAGING_LOOP", 500, 0, nil, ""},
 		{"rows outside", &failure.Error{Reason: parleyv1.ErrorReason_ERROR_REASON_INTERVAL_NOT_HONOURED}, codes.DataLoss, "INTERVAL_NOT_HONOURED", 500, 0, nil, ""},
 		{"not in this cloud", &failure.Error{Reason: parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD}, codes.FailedPrecondition, "SOURCE_NOT_IN_CLOUD", 400, 0, nil, ""},
@@ -90,9 +90,9 @@ func TestErrorTable(t *testing.T) {
 		{"stopping", ForReason(parleyv1.ErrorReason_ERROR_REASON_SHUTTING_DOWN), codes.Unavailable, "SHUTTING_DOWN", 503, retrySoon, nil, ""},
 		{"only if cached", &failure.Error{Reason: parleyv1.ErrorReason_ERROR_REASON_SOURCE_FAILED, Err: cache.ErrNotCached}, codes.FailedPrecondition, "NOT_CACHED", http.StatusGatewayTimeout, 0, nil, ""},
 		{"cancelled", fmt.Errorf("%s: %w", secret, context.Canceled), codes.Canceled, "CANCELLED", StatusClientClosed, 0, nil, ""},
-		{"cancelled in Graph", &graphclient.Error{Kind: graphclient.KindCanceled, Err: context.Canceled}, codes.Canceled, "CANCELLED", StatusClientClosed, 0, nil, ""},
+		{"cancelled in Graph", &graph.Error{Kind: graph.KindCanceled, Err: context.Canceled}, codes.Canceled, "CANCELLED", StatusClientClosed, 0, nil, ""},
 		{"too late", fmt.Errorf("%s: %w", secret, context.DeadlineExceeded), codes.DeadlineExceeded, "DEADLINE_EXCEEDED", 504, 0, nil, ""},
-		{"too late in Graph", &graphclient.Error{Kind: graphclient.KindCanceled, Err: context.DeadlineExceeded}, codes.DeadlineExceeded, "DEADLINE_EXCEEDED", 504, 0, nil, ""},
+		{"too late in Graph", &graph.Error{Kind: graph.KindCanceled, Err: context.DeadlineExceeded}, codes.DeadlineExceeded, "DEADLINE_EXCEEDED", 504, 0, nil, ""},
 		{"anything else", errors.New(secret), codes.Internal, "INTERNAL", 500, 0, nil, ""},
 		{"a library's status", status.Error(codes.Internal, secret), codes.Internal, "INTERNAL", 500, 0, nil, ""},
 		{
@@ -161,7 +161,7 @@ func TestUnusableAnswersAreCounted(t *testing.T) {
 		1: "Graph did not give a usable answer",
 		4: "Graph did not give a usable answer, repeated requests included",
 	} {
-		err := graphErr(graphclient.KindUnavailable, 200)
+		err := graphErr(graph.KindUnavailable, 200)
 		err.Requests = requests
 		if got := FromError(&failure.Error{Reason: parleyv1.ErrorReason_ERROR_REASON_GRAPH_UNAVAILABLE, Err: err}).Message(); got != want {
 			t.Errorf("%d requests: %q", requests, got)

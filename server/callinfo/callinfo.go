@@ -8,7 +8,7 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"github.com/parley-gateway/parley/cache"
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/ratelimit"
 	"github.com/parley-gateway/parley/server/admission"
 	"github.com/parley-gateway/parley/server/audit"
 	"github.com/parley-gateway/parley/server/authn"
@@ -122,7 +122,7 @@ func (c *callContext) Value(key any) any {
 		if c.info.Recording {
 			return &c.info.Recorder
 		}
-	case graphclient.CallerKey:
+	case ratelimit.CallerKey:
 		if c.info.CallerID != "" {
 			return &c.info.CallerID
 		}

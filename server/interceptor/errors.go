@@ -10,7 +10,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/server/apierror"
 	"github.com/parley-gateway/parley/server/callinfo"
 )
@@ -37,14 +37,14 @@ func (c errorConverter) convert(ctx context.Context, method string, err error) e
 	}
 	st := apierror.FromError(err)
 	attrs := []slog.Attr{slog.String("rpc", method), slog.String("request_id", callinfo.FromContext(ctx).ID)}
-	var graph *graphclient.Error
+	var graphErr *graph.Error
 	switch {
-	case errors.As(err, &graph) && graph.Kind != graphclient.KindCanceled:
+	case errors.As(err, &graphErr) && graphErr.Kind != graph.KindCanceled:
 		level := slog.LevelWarn
-		if graph.Kind == graphclient.KindNotFound {
+		if graphErr.Kind == graph.KindNotFound {
 			level = slog.LevelDebug // an answer like others
 		}
-		c.logger.LogAttrs(ctx, level, "graph failed", append(attrs, slog.Any("graph", graph))...)
+		c.logger.LogAttrs(ctx, level, "graph failed", append(attrs, slog.Any("graph", graphErr))...)
 	case st.Code() == codes.Internal:
 		c.logger.LogAttrs(ctx, slog.LevelError, "internal failure", append(attrs, slog.String("types", typesOf(err)))...)
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/parley-gateway/parley/cache"
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
 // Metrics holds the gateway's metrics in one registry and those of the process in another. It is safe for concurrent use.
@@ -222,14 +222,14 @@ func number(b bool) float64 {
 }
 
 // Graph returns the observer of one tenant's Graph client.
-func (m *Metrics) Graph(tenant string) graphclient.Observer { return graphObserver{m, tenant} }
+func (m *Metrics) Graph(tenant string) graph.Observer { return graphObserver{m, tenant} }
 
 type graphObserver struct {
 	m      *Metrics
 	tenant string
 }
 
-var _ graphclient.Observer = graphObserver{}
+var _ graph.Observer = graphObserver{}
 
 func (o graphObserver) GraphRequest(source string, status int, _ time.Duration) {
 	o.m.graphRequests.WithLabelValues(source, o.tenant, strconv.Itoa(status)).Inc()

@@ -7,7 +7,7 @@ import (
 
 	"github.com/parley-gateway/parley/cache"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/internal/reasons"
 	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/server/apierror"
@@ -98,7 +98,7 @@ func (z *authorizer) lookUp(ctx context.Context, field string, target *callTarge
 		return apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_NOT_CACHED) // see allow
 	}
 	user, err := target.resolve(ctx, target.request.UPN)
-	if decision.Lookup && isKind(err, graphclient.KindNotFound) {
+	if decision.Lookup && isKind(err, graph.KindNotFound) {
 		// Who may not read every user does not learn which users there are.
 		return z.denied(ctx, target, decision)
 	}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/parley-gateway/parley/eventwire/view"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/server/apierror"
 	"github.com/parley-gateway/parley/server/callinfo"
@@ -125,7 +125,7 @@ func (t *callTarget) conversation(ctx context.Context, field, id string) (*parle
 	if t.notIn(err) {
 		return nil, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_NOT_FOUND)
 	}
-	if isKind(err, graphclient.KindNotFound) && !strings.Contains(id, "@") && !source.EveryUserHas(id) {
+	if isKind(err, graph.KindNotFound) && !strings.Contains(id, "@") && !source.EveryUserHas(id) {
 		// Every id of a chat has an @; sessions and calls are named by ids without one.
 		return nil, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_CONVERSATION_HAS_NO_CHAT)
 	}

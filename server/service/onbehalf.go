@@ -5,7 +5,7 @@ import (
 	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/server/apierror"
 	"github.com/parley-gateway/parley/server/audit"
 	"github.com/parley-gateway/parley/server/authn"
@@ -29,7 +29,7 @@ type Delegated struct {
 // Delegates asks Graph on behalf of users.
 type Delegates interface {
 	// OnBehalfOf has the user's token exchanged, unless it was, and returns what Graph is asked through. Errors are
-	// *graphclient.Error.
+	// *graph.Error.
 	OnBehalfOf(ctx context.Context, user Assertion) (Delegated, error)
 }
 
@@ -56,7 +56,7 @@ func (t *callTarget) delegate(ctx context.Context) error {
 // notIn says that Graph refused one chat to the user themselves: on behalf of a user that is how it answers for a chat that
 // they are not in. A missing permission is another matter, and Graph names it.
 func (t *callTarget) notIn(err error) bool {
-	return t.onBehalf && (isKind(err, graphclient.KindRefused) || isKind(err, graphclient.KindAccessDenied))
+	return t.onBehalf && (isKind(err, graph.KindRefused) || isKind(err, graph.KindAccessDenied))
 }
 
 // graphIdentity is whom Graph is asked as, for the record of an allowed call.

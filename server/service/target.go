@@ -5,7 +5,7 @@ import (
 	"errors"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/server/apierror"
 	"github.com/parley-gateway/parley/server/authn"
@@ -156,11 +156,11 @@ func errUserID(field string) error {
 
 // denied says that Graph does not let the application read what was asked for.
 func denied(err error) bool {
-	graph, ok := errors.AsType[*graphclient.Error](err)
-	return ok && graph.Kind.Denied()
+	graphErr, ok := errors.AsType[*graph.Error](err)
+	return ok && graphErr.Kind.Denied()
 }
 
-func isKind(err error, kind graphclient.Kind) bool {
-	var graph *graphclient.Error
-	return errors.As(err, &graph) && graph.Kind == kind
+func isKind(err error, kind graph.Kind) bool {
+	var graphErr *graph.Error
+	return errors.As(err, &graphErr) && graphErr.Kind == kind
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/parley-gateway/parley/cache"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/graphsim"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
@@ -134,7 +135,7 @@ func newBed(t *testing.T, w *world, keeps bool) *bed {
 	if b.engine, err = timeline.New(timeline.Config{}); err != nil {
 		t.Fatal(err)
 	}
-	options := source.Options{Tenant: w.sim.TenantID(), Version: graphclient.V1}
+	options := source.Options{Tenant: w.sim.TenantID(), Version: graph.V1}
 	scope := func(src parleyv1.Source) cache.Scope { return cache.Scope{Tenant: w.sim.TenantID(), Source: src} }
 	b.have.Events = map[parleyv1.Source]source.EventReader{
 		copilot: pages.Events(source.NewCopilot(client, options), scope(copilot)),

@@ -4,7 +4,7 @@ import (
 	"errors"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
 // explanations are what notices say to people about doubts; for what is not here, Words.
@@ -26,8 +26,8 @@ var explanations = map[parleyv1.ErrorReason]string{
 
 // Explain is what a notice says about a reason; cause is the failure behind it where it is known.
 func Explain(reason parleyv1.ErrorReason, cause error) string {
-	if graph, ok := errors.AsType[*graphclient.Error](cause); ok {
-		return sentence(MeaningOf(graph).Words)
+	if graphErr, ok := errors.AsType[*graph.Error](cause); ok {
+		return sentence(MeaningOf(graphErr).Words)
 	}
 	if words, ok := explanations[reason]; ok {
 		return words

@@ -9,14 +9,14 @@ import (
 	"strings"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/internal/reasons"
 )
 
 // None is the reason of what is in order.
 const None = parleyv1.ErrorReason_ERROR_REASON_UNSPECIFIED
 
-// Error is a refusal by the timeline itself, or the failure of every asked source (Err then holds the *graphclient.Error
+// Error is a refusal by the timeline itself, or the failure of every asked source (Err then holds the *graph.Error
 // of one of them). Its text holds no content, token or filter.
 type Error struct {
 	// Reason is why, as the contract names it.
@@ -106,17 +106,17 @@ func (f *Failure) Ends() bool {
 
 // Classify returns what err means; followed is true when the page was asked for by a link.
 func Classify(err error, followed bool) Failure {
-	graph, ok := errors.AsType[*graphclient.Error](err)
+	graphErr, ok := errors.AsType[*graph.Error](err)
 	if !ok {
 		return Failure{State: failed, Reason: parleyv1.ErrorReason_ERROR_REASON_SOURCE_FAILED, Followed: followed, Err: err}
 	}
-	m := MeaningOf(graph)
+	m := MeaningOf(graphErr)
 	f := Failure{State: m.State, Reason: m.Reason, Followed: followed, Err: err}
-	switch graph.Kind { //nolint:exhaustive // of a followed link, what makes it useless
-	case graphclient.KindBadRequest, graphclient.KindGone, graphclient.KindLinkNotFound:
+	switch graphErr.Kind { //nolint:exhaustive // of a followed link, what makes it useless
+	case graph.KindBadRequest, graph.KindGone, graph.KindLinkNotFound:
 		f.Again = followed
-	case graphclient.KindUnavailable:
-		f.Again = followed && graph.Rejected()
+	case graph.KindUnavailable:
+		f.Again = followed && graphErr.Rejected()
 	}
 	return f
 }
@@ -126,17 +126,17 @@ const maxRequestIDs = 20
 
 // AppendRequestID appends Graph's id of a failed call to those of a report, each once.
 func AppendRequestID(ids []string, err error) []string {
-	graph, ok := errors.AsType[*graphclient.Error](err)
-	if !ok || graph.RequestID == "" || len(ids) >= maxRequestIDs || slices.Contains(ids, graph.RequestID) {
+	graphErr, ok := errors.AsType[*graph.Error](err)
+	if !ok || graphErr.RequestID == "" || len(ids) >= maxRequestIDs || slices.Contains(ids, graphErr.RequestID) {
 		return ids
 	}
-	return append(ids, graph.RequestID)
+	return append(ids, graphErr.RequestID)
 }
 
 // GraphRequests is how many requests Graph saw for a failed call.
 func GraphRequests(err error) int {
-	if graph, ok := errors.AsType[*graphclient.Error](err); ok {
-		return graph.Requests
+	if graphErr, ok := errors.AsType[*graph.Error](err); ok {
+		return graphErr.Requests
 	}
 	return 0
 }

@@ -5,10 +5,10 @@ import (
 	"strings"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
-// Meaning is what a failure of Graph is in the contract. What Graph itself meant is the graphclient.Kind's to say.
+// Meaning is what a failure of Graph is in the contract. What Graph itself meant is the graph.Kind's to say.
 type Meaning struct {
 	// Reason is why, as the contract names it.
 	Reason parleyv1.ErrorReason
@@ -25,79 +25,79 @@ const (
 	throttled     = parleyv1.SourceState_SOURCE_STATE_THROTTLED
 )
 
-var meanings = map[graphclient.Kind]Meaning{
-	graphclient.KindUnexpected: {parleyv1.ErrorReason_ERROR_REASON_SOURCE_FAILED, failed, "the source failed in a way that the gateway does not know"},
-	graphclient.KindBadRequest: {parleyv1.ErrorReason_ERROR_REASON_GRAPH_REJECTED_REQUEST, failed, "Graph rejected the gateway's request; its request id helps Microsoft's support"},
-	graphclient.KindGone:       {parleyv1.ErrorReason_ERROR_REASON_GRAPH_REJECTED_REQUEST, failed, "Graph says that what was asked for is gone; its request id helps Microsoft's support"},
-	graphclient.KindCredential: {parleyv1.ErrorReason_ERROR_REASON_GRAPH_CREDENTIAL_REJECTED, failed, "Graph or Entra ID rejected the gateway's credential; the operator has to renew or consent it"},
-	graphclient.KindPaymentRequired: {
+var meanings = map[graph.Kind]Meaning{
+	graph.KindUnexpected: {parleyv1.ErrorReason_ERROR_REASON_SOURCE_FAILED, failed, "the source failed in a way that the gateway does not know"},
+	graph.KindBadRequest: {parleyv1.ErrorReason_ERROR_REASON_GRAPH_REJECTED_REQUEST, failed, "Graph rejected the gateway's request; its request id helps Microsoft's support"},
+	graph.KindGone:       {parleyv1.ErrorReason_ERROR_REASON_GRAPH_REJECTED_REQUEST, failed, "Graph says that what was asked for is gone; its request id helps Microsoft's support"},
+	graph.KindCredential: {parleyv1.ErrorReason_ERROR_REASON_GRAPH_CREDENTIAL_REJECTED, failed, "Graph or Entra ID rejected the gateway's credential; the operator has to renew or consent it"},
+	graph.KindPaymentRequired: {
 		parleyv1.ErrorReason_ERROR_REASON_PAYMENT_REQUIRED, failed, "Graph asks for payment before it serves this: the evaluation is used up, or billing is not set up for the gateway's application; " +
 			"an administrator has to link an Azure subscription to it, or the operator to set the billing model (graph-model). It was not asked again",
 	},
-	graphclient.KindTenantNotLicensed: {
+	graph.KindTenantNotLicensed: {
 		parleyv1.ErrorReason_ERROR_REASON_TENANT_NOT_LICENSED, failed, "the tenant has no licence that Graph asks for here; an administrator has to buy one. It was not asked again",
 	},
-	graphclient.KindUserNotLicensed: {
+	graph.KindUserNotLicensed: {
 		parleyv1.ErrorReason_ERROR_REASON_USER_NOT_LICENSED, refusedToUser, "the user has no licence that Graph asks for here; an administrator has to assign one in the Microsoft 365 admin centre",
 	},
-	graphclient.KindUserRefused: {
+	graph.KindUserRefused: {
 		parleyv1.ErrorReason_ERROR_REASON_USER_NOT_LICENSED, refusedToUser, "Graph refuses this source for this user and gives no reason, mostly because a licence is missing; " +
 			"an administrator can look at the user's licences. Where every user meets this, the gateway's application lacks the permission",
 	},
-	graphclient.KindUserRole: {
+	graph.KindUserRole: {
 		parleyv1.ErrorReason_ERROR_REASON_GRAPH_PERMISSION_MISSING, notPermitted, "the signed-in user, on whose behalf Graph is asked, lacks an Entra role that may read usage reports: an administrator has to assign one of " +
-			strings.Join(graphclient.ReportRoles(), ", ") + ". A user who has one lacks the consent to Reports.Read.All",
+			strings.Join(graph.ReportRoles(), ", ") + ". A user who has one lacks the consent to Reports.Read.All",
 	},
-	graphclient.KindForbidden: {
+	graph.KindForbidden: {
 		parleyv1.ErrorReason_ERROR_REASON_GRAPH_PERMISSION_MISSING, notPermitted, "the gateway's application lacks a Graph permission for this; an administrator has to grant it in Entra ID",
 	},
-	graphclient.KindAccessDenied: {
+	graph.KindAccessDenied: {
 		parleyv1.ErrorReason_ERROR_REASON_GRAPH_PERMISSION_MISSING, notPermitted, "Graph's check of who may see this chat refuses it to the gateway's application, mostly because another tenant owns it",
 	},
-	graphclient.KindRefused: {
+	graph.KindRefused: {
 		parleyv1.ErrorReason_ERROR_REASON_GRAPH_PERMISSION_MISSING, notPermitted, "Graph refuses this and gives no reason, mostly because the gateway's application lacks a permission; an administrator can look at its permissions in Entra ID",
 	},
-	graphclient.KindNotFound: {parleyv1.ErrorReason_ERROR_REASON_NOT_FOUND, failed, "Graph does not know the user, or what was asked for below it"},
-	graphclient.KindLinkNotFound: {
+	graph.KindNotFound: {parleyv1.ErrorReason_ERROR_REASON_NOT_FOUND, failed, "Graph does not know the user, or what was asked for below it"},
+	graph.KindLinkNotFound: {
 		parleyv1.ErrorReason_ERROR_REASON_GRAPH_LINK_NOT_FOUND, failed, "Graph does not find a page to which it gave the link itself; it was read again once, in vain",
 	},
-	graphclient.KindThrottled: {parleyv1.ErrorReason_ERROR_REASON_GRAPH_THROTTLED, throttled, "Graph asks to wait longer than this call may take"},
-	graphclient.KindCallerLimit: {
+	graph.KindThrottled: {parleyv1.ErrorReason_ERROR_REASON_GRAPH_THROTTLED, throttled, "Graph asks to wait longer than this call may take"},
+	graph.KindCallerLimit: {
 		parleyv1.ErrorReason_ERROR_REASON_CALLER_LIMIT, throttled, "this caller's requests to Graph are used up until midnight UTC",
 	},
-	graphclient.KindConsent: {
+	graph.KindConsent: {
 		parleyv1.ErrorReason_ERROR_REASON_CONSENT_REQUIRED, notPermitted, "Graph is asked on behalf of the user here, and neither the user nor an administrator has consented to " +
 			"the delegated permissions of the gateway's application (Chat.Read, for usage Reports.Read.All); consent in Entra ID, then call again",
 	},
-	graphclient.KindSignIn: {
+	graph.KindSignIn: {
 		parleyv1.ErrorReason_ERROR_REASON_SIGN_IN_REQUIRED, failed, "Graph is asked on behalf of the user here, and Entra ID does not exchange this token for one of Graph; " +
 			"sign in again, for the application id of the gateway itself, and with the claims in the metadata if there are any",
 	},
-	graphclient.KindLinkRefused: {parleyv1.ErrorReason_ERROR_REASON_GRAPH_LINK_REFUSED, failed, "Graph gave a link to another host; it was not followed"},
-	graphclient.KindUnavailable: {parleyv1.ErrorReason_ERROR_REASON_GRAPH_UNAVAILABLE, failed, "Graph did not give a usable answer"},
-	graphclient.KindMalformed:   {parleyv1.ErrorReason_ERROR_REASON_GRAPH_UNAVAILABLE, failed, "Graph did not give a usable answer"},
-	graphclient.KindTooLarge:    {parleyv1.ErrorReason_ERROR_REASON_GRAPH_UNAVAILABLE, failed, "an answer of Graph is larger than the gateway accepts"},
-	graphclient.KindLoginUnavailable: {
+	graph.KindLinkRefused: {parleyv1.ErrorReason_ERROR_REASON_GRAPH_LINK_REFUSED, failed, "Graph gave a link to another host; it was not followed"},
+	graph.KindUnavailable: {parleyv1.ErrorReason_ERROR_REASON_GRAPH_UNAVAILABLE, failed, "Graph did not give a usable answer"},
+	graph.KindMalformed:   {parleyv1.ErrorReason_ERROR_REASON_GRAPH_UNAVAILABLE, failed, "Graph did not give a usable answer"},
+	graph.KindTooLarge:    {parleyv1.ErrorReason_ERROR_REASON_GRAPH_UNAVAILABLE, failed, "an answer of Graph is larger than the gateway accepts"},
+	graph.KindLoginUnavailable: {
 		parleyv1.ErrorReason_ERROR_REASON_GRAPH_UNAVAILABLE, failed, "the login service (Entra ID) did not give a usable answer, so that Graph could not be asked",
 	},
-	graphclient.KindCanceled: {parleyv1.ErrorReason_ERROR_REASON_GRAPH_UNAVAILABLE, failed, "the call ended before Graph answered"},
+	graph.KindCanceled: {parleyv1.ErrorReason_ERROR_REASON_GRAPH_UNAVAILABLE, failed, "the call ended before Graph answered"},
 }
 
 // MeaningOf is what a failed request to Graph means in the contract.
-func MeaningOf(err *graphclient.Error) Meaning {
+func MeaningOf(err *graph.Error) Meaning {
 	m, ok := meanings[err.Kind]
 	switch {
 	case !ok:
-		m = meanings[graphclient.KindUnexpected]
-	case err.Kind == graphclient.KindUnexpected && err.Status >= 400:
-		m = meanings[graphclient.KindBadRequest]
-	case err.Kind == graphclient.KindThrottled && err.Own:
+		m = meanings[graph.KindUnexpected]
+	case err.Kind == graph.KindUnexpected && err.Status >= 400:
+		m = meanings[graph.KindBadRequest]
+	case err.Kind == graph.KindThrottled && err.Own:
 		m.Words = "the gateway's own budget for requests of this kind, which keeps below Graph's published limit, is used up, and the queue for it is longer than this call may take; Graph has not asked to wait"
-	case err.Kind == graphclient.KindLoginUnavailable && err.Cause != "":
+	case err.Kind == graph.KindLoginUnavailable && err.Cause != "":
 		m.Words = "the login service (Entra ID) was not reached, so that Graph could not be asked: " + err.Cause.Words()
-	case err.Kind == graphclient.KindLoginUnavailable && err.Status != 0:
+	case err.Kind == graph.KindLoginUnavailable && err.Status != 0:
 		m.Words = "the login service (Entra ID) answered " + strconv.Itoa(err.Status) + ", so that Graph could not be asked"
-	case err.Kind == graphclient.KindUnavailable && err.Cause != "":
+	case err.Kind == graph.KindUnavailable && err.Cause != "":
 		m.Words += ": " + err.Cause.Words()
 	}
 	return m
@@ -111,12 +111,12 @@ func Words(reason parleyv1.ErrorReason) string {
 	case parleyv1.ErrorReason_ERROR_REASON_GRAPH_THROTTLED:
 		return "Graph, or the gateway's own budget below Graph's limits, asks to wait longer than this call may take"
 	case parleyv1.ErrorReason_ERROR_REASON_SOURCE_FAILED:
-		return meanings[graphclient.KindUnexpected].Words
+		return meanings[graph.KindUnexpected].Words
 	}
-	for _, kind := range []graphclient.Kind{
-		graphclient.KindBadRequest, graphclient.KindCredential, graphclient.KindPaymentRequired, graphclient.KindTenantNotLicensed,
-		graphclient.KindForbidden, graphclient.KindNotFound, graphclient.KindLinkNotFound, graphclient.KindCallerLimit, graphclient.KindConsent,
-		graphclient.KindSignIn, graphclient.KindLinkRefused, graphclient.KindUnavailable,
+	for _, kind := range []graph.Kind{
+		graph.KindBadRequest, graph.KindCredential, graph.KindPaymentRequired, graph.KindTenantNotLicensed,
+		graph.KindForbidden, graph.KindNotFound, graph.KindLinkNotFound, graph.KindCallerLimit, graph.KindConsent,
+		graph.KindSignIn, graph.KindLinkRefused, graph.KindUnavailable,
 	} {
 		if m := meanings[kind]; m.Reason == reason {
 			return m.Words

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/internal/reasons"
 	"github.com/parley-gateway/parley/timeline/cursor/seal"
 	"github.com/parley-gateway/parley/timeline/failure"
@@ -21,8 +21,8 @@ func newLister(t *testing.T) *pager.Lister {
 	return pager.New(pager.Config{Sealer: keys, MaxPages: 10000, Heartbeat: 15 * time.Second, ListTime: 20 * time.Second})
 }
 
-func fail(kind graphclient.Kind) error {
-	return &graphclient.Error{Kind: kind, RequestID: "req-" + kind.String(), Requests: 1}
+func fail(kind graph.Kind) error {
+	return &graph.Error{Kind: kind, RequestID: "req-" + kind.String(), Requests: 1}
 }
 
 func checkFatal(t *testing.T, err error, reason string, cause error) {

@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/query"
@@ -220,17 +220,17 @@ func TestChainFaults(t *testing.T) {
 		err     string
 	}{
 		{name: "sound", rows: 50},
-		{name: "outdated link", fault: once("40", fail(graphclient.KindBadRequest)), rows: 50, notices: []string{"RESTARTED"}},
-		{name: "outdated for good", fault: on("40", fail(graphclient.KindGone)), rows: 40, notices: []string{"RESTARTED", "GRAPH_REJECTED_REQUEST"}},
-		{name: "refused link", fault: on("40", fail(graphclient.KindLinkRefused)), rows: 40, notices: []string{"GRAPH_LINK_REFUSED"}},
+		{name: "outdated link", fault: once("40", fail(graph.KindBadRequest)), rows: 50, notices: []string{"RESTARTED"}},
+		{name: "outdated for good", fault: on("40", fail(graph.KindGone)), rows: 40, notices: []string{"RESTARTED", "GRAPH_REJECTED_REQUEST"}},
+		{name: "refused link", fault: on("40", fail(graph.KindLinkRefused)), rows: 40, notices: []string{"GRAPH_LINK_REFUSED"}},
 		{name: "loop", rows: 40, notices: []string{"PAGING_LOOP"}, fault: func(_ int, link string) (string, error) {
 			if strings.HasSuffix(link, "=20") {
 				return link, nil
 			}
 			return "", nil
 		}},
-		{name: "down", fault: on("40", fail(graphclient.KindUnavailable)), rows: 40, err: "GRAPH_UNAVAILABLE"},
-		{name: "throttled", fault: on("20", fail(graphclient.KindThrottled)), rows: 20, err: "GRAPH_THROTTLED"},
+		{name: "down", fault: on("40", fail(graph.KindUnavailable)), rows: 40, err: "GRAPH_UNAVAILABLE"},
+		{name: "throttled", fault: on("20", fail(graph.KindThrottled)), rows: 20, err: "GRAPH_THROTTLED"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -276,7 +276,7 @@ func TestChainFaults(t *testing.T) {
 // TestChainRestart resumes with a link that Graph has forgotten.
 func TestChainRestart(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []graphclient.Kind{graphclient.KindBadRequest, graphclient.KindGone, graphclient.KindNotFound, graphclient.KindLinkRefused} {
+	for _, kind := range []graph.Kind{graph.KindBadRequest, graph.KindGone, graph.KindNotFound, graph.KindLinkRefused} {
 		d := &directory{rows: 50, size: 20}
 		e := newLister(t)
 		req := query.Conversations{Caller: "c", Owner: "u", User: "u"}
@@ -402,9 +402,9 @@ func TestEarlyFailureOfAChain(t *testing.T) {
 	}
 	d.fault = func(_ int, link string) (string, error) {
 		if link != "" {
-			return "", fail(graphclient.KindGone)
+			return "", fail(graph.KindGone)
 		}
-		return "", fail(graphclient.KindForbidden)
+		return "", fail(graph.KindForbidden)
 	}
 	frames := 0
 	err = e.StreamConversations(t.Context(), d.sources(), req, page.GetNextPageToken(),

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/query"
 )
@@ -99,7 +99,7 @@ func TestRepeatedUsageRows(t *testing.T) {
 // was read and nothing lies behind it, so the call is an error.
 func TestRefusedUsageReport(t *testing.T) {
 	t.Parallel()
-	e, have := newLister(t), query.Sources{Usage: &usagePages{err: fail(graphclient.KindLinkRefused)}}
+	e, have := newLister(t), query.Sources{Usage: &usagePages{err: fail(graph.KindLinkRefused)}}
 	page, err := e.ListCopilotUsage(t.Context(), have, query.Usage{}, "", 100)
 	if page != nil {
 		t.Errorf("listed: %v", page)
