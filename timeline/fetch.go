@@ -146,7 +146,7 @@ func (t *track) fill(f *fetcher, ahead int) {
 	for i := 0; i < len(t.queue); {
 		s := t.queue[i]
 		if s.slot != nil && s.slot.done != nil {
-			if i == 0 && s.slot.ready() && s.slot.block.Ignored {
+			if i == 0 && s.slot.ready() && s.slot.block.BoundsIgnored {
 				t.ignore(f, s.slot)
 				continue
 			}

@@ -84,7 +84,7 @@ func (t *track) eras(w window.Window) []*step {
 // ignore goes on with a source whose Graph does not honour bounds: every window would bring the same rows, so that all that is
 // left is read once, and what lies outside is left out.
 func (t *track) ignore(f *fetcher, s *slot) {
-	if !s.block.Unsent {
+	if !s.block.BoundsUnsent {
 		t.doubt(window.Gap{Span: s.window.Span, Reason: parleyv1.ErrorReason_ERROR_REASON_INTERVAL_NOT_HONOURED})
 	}
 	rest := t.whole

@@ -153,7 +153,7 @@ func (t *track) poll(f *fetcher, ahead int) bool {
 			return false
 		}
 		head.want()
-		if !head.ready() || head.block.Split || head.block.Ignored {
+		if !head.ready() || head.block.Split || head.block.BoundsIgnored {
 			return false
 		}
 		if failed := head.block.Failed; failed != nil && f.ctx.Err() != nil && failure.IsContext(failed.Err) {

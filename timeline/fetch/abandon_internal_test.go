@@ -50,17 +50,17 @@ func TestAbandonedWindowsBuildNothing(t *testing.T) {
 			books := ledger.New(ledger.Config{})
 			r := &Reader{account: books.Open(0), Source: parleyv1.Source_SOURCE_CHAT, MaxPages: 10, Desc: c.chain, Events: &leaving{leave: leave, left: c.midway}}
 			w := window.Window{Span: window.Span{Start: time.Unix(0, 0), End: time.Unix(3600, 0)}, Level: window.Hour}
-			var b *Result
+			var res *Result
 			if c.chain {
-				b = r.NextPage(ctx, &ReversePager{Rest: w.Span, query: r.ask(w.Span), link: "next", links: links.Set{}, shown: &seen.Set{}})
+				res = r.NextPage(ctx, &ReversePager{Rest: w.Span, query: r.queryFor(w.Span), link: "next", links: links.Set{}, shown: &seen.Set{}})
 			} else {
-				b = r.once(ctx, w, nil, false)
+				res = r.read(ctx, w, nil, false)
 			}
-			if b.Failed == nil || !failure.IsContext(b.Failed.Err) {
-				t.Errorf("failure %v, want that of the context", b.Failed)
+			if res.Failed == nil || !failure.IsContext(res.Failed.Err) {
+				t.Errorf("failure %v, want that of the context", res.Failed)
 			}
-			if b.Chunk != nil || len(b.Entries) > 0 || b.Rows != 0 {
-				t.Errorf("a block of %d rows was made for nobody: %v", b.Rows, b.Chunk)
+			if res.Chunk != nil || len(res.Entries) > 0 || res.Rows != 0 {
+				t.Errorf("a result of %d rows was made for nobody: %v", res.Rows, res.Chunk)
 			}
 			if n := books.Committed(); n != 0 {
 				t.Errorf("%d bytes count as read ahead", n)

@@ -16,183 +16,206 @@ import (
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
-// ReversePager reads a chat's own messages newest first: Graph orders them, so one chain serves the whole interval page by page.
+// ReversePager reads a chat's own messages newest first. Graph orders them, so one chain of pages serves the whole interval.
 type ReversePager struct {
-	Rest   window.Span // what is left: its end moves down
-	query  source.EventQuery
-	link   string
-	links  links.Set
-	pages  int
-	last   int           // rows of the last page that had any
-	held   []source.Item // rows of the lowest instant of the page before: the next page may hold more of it
-	low    time.Time     // oldest row that the chain has shown; zero before its first page
-	shown  *seen.Set     // rows that the chain has shown
-	passed window.Span   // what earlier calls have handed over
-	// unbounded says that Graph does not honour the bounds: what lies outside is left out.
-	unbounded bool
-	again     bool // the chain has been begun anew once, from Graph
-	kept      bool // the page before was a kept one: its link leads on in an old reading
-	More      bool // another page follows
+	// Rest is the span that is left. Its end moves down.
+	Rest window.Span
+	// More says that another page follows.
+	More bool
+
+	query     source.EventQuery
+	link      string // link of the next page; empty = the first page
+	links     links.Set
+	pages     int
+	lastRows  int           // rows of the last page that had any
+	heldBack  []source.Item // rows of the oldest instant of the page before: the next page may hold more of it
+	oldest    time.Time     // oldest row that the chain has shown; zero before its first page
+	shown     *seen.Set     // rows that the chain has shown
+	delivered window.Span   // span that earlier calls have delivered
+
+	unbounded    bool // Graph does not honour the bounds: rows out of the span are left out
+	restarted    bool // the chain was begun anew once, from Graph
+	onCachedPage bool // the page before was a cached one: its link leads on in an old reading
 }
 
-// NewPager begins a chain that reads a span from its end on. passed is what earlier calls have handed over.
-func (r *Reader) NewPager(rest, passed window.Span) *ReversePager {
-	from := &ReversePager{Rest: rest, passed: passed}
-	from.begin(r)
-	return from
+// NewPager begins a chain that reads a span from its end on. delivered is the span that earlier calls have delivered.
+func (r *Reader) NewPager(rest, delivered window.Span) *ReversePager {
+	p := &ReversePager{Rest: rest, delivered: delivered}
+	p.begin(r)
+	return p
 }
 
-// NextPage reads the next page of a tail. The block spans from the page's oldest message to the end of what was left.
+// NextPage reads the next page of a pager. The result spans from the oldest message of the page to the end of the pager's rest.
 func (r *Reader) NextPage(ctx context.Context, from *ReversePager) *Result {
-	b := &Result{Window: window.Window{Span: from.Rest, Level: window.Hour}}
-	rows := newRowset(r, from.Rest)
-	defer rows.drop()
-	rows.add(from.held)
+	res := &Result{Window: window.Window{Span: from.Rest, Level: window.Hour}}
+	rows := newRowSet(r, from.Rest)
+	defer rows.release()
+	rows.add(from.heldBack)
 	rows.rows, rows.duplicates = 0, 0
-	reason := failure.None
-	page, from, err := r.link(ctx, from, b)
+	page, from, err := r.askPage(ctx, from, res)
 	next := *from
-	next.More, next.held = false, nil
-	b.Pager = &next
+	next.More, next.heldBack = false, nil
+	res.Pager = &next
+	reason := failure.None
 	switch {
-	case from.kept && errors.Is(err, cache.ErrNotCached):
-		// What was kept ends here. Its link would go on in an old reading: what is left is asked for anew.
-		next.begin(r)
-		next.More, next.held = true, from.held
-		b.Start = from.Rest.End
-		return b
+	case r.beginAgain(res, from, &next, page, err):
+		return res
 	case err != nil:
 		f := failure.Classify(err, from.link != "")
-		if f.Again && !from.again {
-			// Graph forgot the chain: begin anew at what is left.
-			return r.restart(b, from, &next)
-		}
-		b.Failed = &f
+		res.Failed = &f
 	case r.loops(from, page):
-		if !from.again {
-			// Begin anew at what is left; a circle of kept pages says nothing about Graph.
-			if !page.FromCache {
-				b.Gaps = append(b.Gaps, window.Gap{Span: from.Rest, Reason: parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP})
-			}
-			return r.restart(b, from, &next)
-		}
 		reason = parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP
 	case page.Unordered && from.link == "":
-		b.Start, b.Unordered = from.Rest.End, true
-		return b
+		res.Start, res.Unordered = from.Rest.End, true
+		return res
 	default:
-		if !next.unbounded && next.ignored(r, page.Items) {
-			next.unbounded = true
-			r.loose.Store(true)
-			b.Gaps = append(b.Gaps, window.Gap{Span: from.Rest, Reason: parleyv1.ErrorReason_ERROR_REASON_INTERVAL_NOT_HONOURED})
-		}
-		rows.unbounded = next.unbounded
-		rows.add(next.unseen(r, page.Items, rows))
-		next.pages++
-		next.kept = page.FromCache && !page.Joined
-		next.note(r, page.Items)
-		reason = r.turn(&next, page, rows)
+		reason = r.addToPager(&next, page, rows, res)
 	}
 	if err := ctx.Err(); err != nil {
-		return r.Abandon(b, err)
+		return r.Abandon(res, err)
 	}
 	if next.More {
 		r.holdBack(&next, rows)
 	}
-	b.Start = from.Rest.Start
+	res.Start = from.Rest.Start
 	if next.More {
-		b.Start = next.Rest.End
+		res.Start = next.Rest.End
 	}
 	if reason != failure.None {
-		b.Gaps = append(b.Gaps, window.Gap{Span: from.Rest, Reason: reason})
+		res.Gaps = append(res.Gaps, window.Gap{Span: from.Rest, Reason: reason})
 	}
-	rows.trim, rows.asked, rows.shown = b.Span, b.Span, from.low
-	rows.fill(b)
-	if rows.doubtful && page != nil && page.FromCache && !from.again {
+	rows.trim, rows.asked, rows.newest = res.Span, res.Span, from.oldest
+	rows.build(res)
+	if rows.doubt && page != nil && page.FromCache && !from.restarted {
 		next = *from
-		return r.restart(&Result{Window: window.Window{Span: from.Rest, Level: window.Hour}, Pager: &next}, from, &next)
+		res = &Result{Window: window.Window{Span: from.Rest, Level: window.Hour}, Pager: &next}
+		r.restart(res, from)
 	}
-	return b
+	return res
 }
 
-// link asks for the page behind the link of a tail. A first page that Graph refuses is asked for from a later time on, which the
-// block tells; the tail that it belongs to is then another one.
-func (r *Reader) link(ctx context.Context, from *ReversePager, b *Result) (*source.Page[source.Item], *ReversePager, error) {
+// beginAgain begins a chain anew at its rest where its link leads nowhere or into an old reading, and reports whether it does. The
+// result stays empty then.
+func (r *Reader) beginAgain(res *Result, from, next *ReversePager, page *source.Page[source.Item], err error) bool {
 	switch {
-	case from.again:
+	case from.onCachedPage && errors.Is(err, cache.ErrNotCached):
+		next.begin(r)
+		next.More, next.heldBack = true, from.heldBack
+		res.Start = from.Rest.End
+		return true
+	case from.restarted:
+		return false
+	case err != nil:
+		if f := failure.Classify(err, from.link != ""); !f.Again {
+			return false // Graph did not forget the chain
+		}
+	case r.loops(from, page):
+		if !page.FromCache { // a circle of cached pages says nothing about Graph
+			res.Gaps = append(res.Gaps, window.Gap{Span: from.Rest, Reason: parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP})
+		}
+	default:
+		return false
+	}
+	r.restart(res, from)
+	return true
+}
+
+// restart begins the chain of a result's pager again at its rest, without cached pages. The result stays empty.
+func (r *Reader) restart(res *Result, from *ReversePager) {
+	next := res.Pager
+	next.begin(r)
+	next.restarted, next.More, next.heldBack = true, true, from.heldBack
+	res.Start = from.Rest.End
+}
+
+// addToPager adds the rows of a page, and prepares the pager for the next one. It returns the reason of a doubt, or none.
+func (r *Reader) addToPager(next *ReversePager, page *source.Page[source.Item], rows *rowSet, res *Result) parleyv1.ErrorReason {
+	if !next.unbounded && next.ignoresBounds(r, page.Items) {
+		next.unbounded = true
+		r.boundsIgnored.Store(true)
+		res.Gaps = append(res.Gaps, window.Gap{Span: next.Rest, Reason: parleyv1.ErrorReason_ERROR_REASON_INTERVAL_NOT_HONOURED})
+	}
+	rows.unbounded = next.unbounded
+	rows.add(next.unseen(r, page.Items, rows))
+	next.pages++
+	next.onCachedPage = page.FromCache && !page.Joined
+	next.lowerOldest(r, page.Items)
+	return r.advance(next, page, rows)
+}
+
+// askPage asks for the next page of a pager. A first page that Graph refuses is asked for from a later time on. The result says so,
+// and the pager of that later time is returned.
+func (r *Reader) askPage(ctx context.Context, from *ReversePager, res *Result) (*source.Page[source.Item], *ReversePager, error) {
+	switch {
+	case from.restarted:
 		ctx = cache.WithoutCached(ctx)
-	case from.kept:
-		ctx = underWay(ctx)
+	case from.onCachedPage:
+		control := cache.ControlOf(ctx)
+		control.OnlyUnderWay = true
+		ctx = cache.WithControl(ctx, control)
 	}
 	page, err := r.page(ctx, from.query, from.link)
-	for _, mark := range r.laterAfter(from, err) {
+	for _, mark := range r.laterStartsAfter(from, err) {
 		raised := *from
-		raised.Rest.Start, b.Begun = mark, mark
+		raised.Rest.Start, res.Begun = mark, mark
 		raised.begin(r)
 		from = &raised
-		if page, err = r.page(ctx, from.query, ""); r.laterAfter(from, err) == nil {
+		if page, err = r.page(ctx, from.query, ""); r.laterStartsAfter(from, err) == nil {
 			break
 		}
 	}
 	return page, from, err
 }
 
-// laterAfter are the times from which the first page of a chain is asked for in turn when Graph refused it.
-func (r *Reader) laterAfter(from *ReversePager, err error) []time.Time {
+// laterStartsAfter returns the times from which the first page of a chain is asked for in turn after Graph refused it.
+func (r *Reader) laterStartsAfter(from *ReversePager, err error) []time.Time {
 	if err == nil || from.link != "" {
 		return nil
 	}
 	f := failure.Classify(err, false)
-	return r.later(from.Rest, &ending{failed: &f})
+	return r.laterStarts(from.Rest, &chainEnd{failed: &f})
 }
 
-// loops reports whether a page was seen before, or links to one that was.
+// loops reports whether the chain has shown a page before, or the page that it links to.
 func (r *Reader) loops(from *ReversePager, page *source.Page[source.Item]) bool {
 	if page.Next != "" && from.links.Has(page.Next) {
 		return true
 	}
 	for i := range page.Items {
-		if !from.known(r, &page.Items[i]) {
+		if !from.isKnown(r, &page.Items[i]) {
 			return false
 		}
 	}
 	return len(page.Items) > 0
 }
 
-// restart begins a chain again at what is left; the block stays empty.
-func (r *Reader) restart(b *Result, from, next *ReversePager) *Result {
-	next.begin(r)
-	next.again, next.More, next.held = true, true, from.held
-	b.Start = from.Rest.End
-	return b
+// begin begins a chain of pages at the rest.
+func (p *ReversePager) begin(r *Reader) {
+	p.query, p.link, p.links, p.oldest, p.onCachedPage = r.queryFor(p.Rest), "", links.Set{}, time.Time{}, false
+	p.shown = &seen.Set{Most: seen.MostOfChain}
 }
 
-// begin asks for what is left by a chain of its own.
-func (t *ReversePager) begin(r *Reader) {
-	t.query, t.link, t.links, t.low, t.kept = r.ask(t.Rest), "", links.Set{}, time.Time{}, false
-	t.shown = &seen.Set{Most: seen.MostOfChain}
-}
-
-// known reports whether the chain has shown a row already: rows come newest first, so none that is newer than the oldest
-// one shown is new.
-func (t *ReversePager) known(r *Reader, item *source.Item) bool {
-	if item.NoTime || t.low.IsZero() {
+// isKnown reports whether the chain has shown a row before. Rows come newest first, so a row that is newer than the oldest one is
+// known.
+func (p *ReversePager) isKnown(r *Reader, item *source.Item) bool {
+	if item.NoTime || p.oldest.IsZero() {
 		return false
 	}
 	at := r.timeOf(item)
-	return at.After(t.low) || at.Equal(t.low) && t.shown.Has(rowID(item))
+	return at.After(p.oldest) || at.Equal(p.oldest) && p.shown.Has(rowID(item))
 }
 
-// rowID names what a row says.
+// rowID identifies what a row says.
 func rowID(item *source.Item) uint64 {
 	return chunk.Hash(item.Key, item.Version) ^ chunk.Hash(string(item.Basic), 0)
 }
 
-// outside tells whether a row of a first page lies behind what Graph was asked for (1) or, on any page, before it (-1).
-func (t *ReversePager) outside(r *Reader, item *source.Item) int {
-	from, to := source.RequestBounds(t.query.Start, t.query.End)
+// outsideBounds returns 1 for a row of a first page that lies after the time that Graph was asked for, -1 for a row of any page that
+// lies before it, and 0 for any other.
+func (p *ReversePager) outsideBounds(r *Reader, item *source.Item) int {
+	from, to := source.RequestBounds(p.query.Start, p.query.End)
 	switch at := r.timeOf(item); {
-	case t.low.IsZero() && !at.Before(to):
+	case p.oldest.IsZero() && !at.Before(to):
 		return 1
 	case !r.ByCreate && !r.OpenStart && at.Before(from):
 		return -1
@@ -201,64 +224,64 @@ func (t *ReversePager) outside(r *Reader, item *source.Item) int {
 	}
 }
 
-// ignored reports whether most rows of a page lie outside what Graph was asked for.
-func (t *ReversePager) ignored(r *Reader, items []source.Item) bool {
-	strange := 0
+// ignoresBounds reports whether Graph was not asked for most rows of a page.
+func (p *ReversePager) ignoresBounds(r *Reader, items []source.Item) bool {
+	outside := 0
 	for i := range items {
-		if !items[i].NoTime && t.outside(r, &items[i]) != 0 {
-			strange++
+		if !items[i].NoTime && p.outsideBounds(r, &items[i]) != 0 {
+			outside++
 		}
 	}
-	return strange >= leastStrange && 2*strange > len(items)
+	return outside >= leastOutOfWindow && 2*outside > len(items)
 }
 
-// unseen are the rows of a page that the chain has not shown before: Graph may repeat rows of earlier pages, which is no doubt.
-func (t *ReversePager) unseen(r *Reader, items []source.Item, rows *rowset) []source.Item {
+// unseen returns the rows of a page that the chain has not shown before. Graph may repeat rows of earlier pages, which is no doubt.
+func (p *ReversePager) unseen(r *Reader, items []source.Item, rows *rowSet) []source.Item {
 	fresh := make([]source.Item, 0, len(items))
 	for i := range items {
 		item, id := &items[i], rowID(&items[i])
-		if !item.NoTime && !t.low.IsZero() && r.timeOf(item).After(t.low) && t.shown.Has(id) {
+		if !item.NoTime && !p.oldest.IsZero() && r.timeOf(item).After(p.oldest) && p.shown.Has(id) {
 			rows.rows++
 			rows.duplicates++
 			continue
 		}
-		if !item.NoTime && t.outside(r, item) > 0 && t.passed.Has(r.timeOf(item)) {
-			// Rows come newest first: an earlier call has handed it over.
+		if !item.NoTime && p.outsideBounds(r, item) > 0 && p.delivered.Has(r.timeOf(item)) {
+			// Rows come newest first: an earlier call has delivered it.
 			rows.rows++
 			rows.leftOut++
-			rows.doubtful = rows.doubtful || !t.unbounded
+			rows.doubt = rows.doubt || !p.unbounded
 			continue
 		}
 		fresh = append(fresh, *item)
 	}
 	for i := range items {
-		t.shown.Add(rowID(&items[i]), false)
+		p.shown.Add(rowID(&items[i]), false)
 	}
 	return fresh
 }
 
-// note moves low down to the oldest row of a page.
-func (t *ReversePager) note(r *Reader, items []source.Item) {
-	oldest, found := lowest(r, items)
-	if !found || !t.low.IsZero() && oldest.After(t.low) {
+// lowerOldest moves oldest down to the oldest row of a page.
+func (p *ReversePager) lowerOldest(r *Reader, items []source.Item) {
+	oldest, found := r.oldestOf(items)
+	if !found || !p.oldest.IsZero() && oldest.After(p.oldest) {
 		return
 	}
-	t.low = oldest
+	p.oldest = oldest
 }
 
-// turn prepares the page behind this one, if there is one to read. It returns the reason of a doubt.
-func (r *Reader) turn(next *ReversePager, page *source.Page[source.Item], rows *rowset) parleyv1.ErrorReason {
-	oldest, found := lowest(r, rows.items)
+// advance prepares the pager for the page after this one, if there is one to read. It returns the reason of a doubt, or none.
+func (r *Reader) advance(next *ReversePager, page *source.Page[source.Item], rows *rowSet) parleyv1.ErrorReason {
+	oldest, found := r.oldestOf(rows.items)
 	switch {
 	case page.Next == "":
-		if page.Rows == 0 && next.last > 0 && r.short(next.last) && !next.again {
-			// A short page, then nothing: once more from here; rows that appear now were cut before.
+		if page.Rows == 0 && next.lastRows > 0 && r.isShort(next.lastRows) && !next.restarted {
+			// A short page, then nothing: once more from here. Rows that appear now were cut before.
 			next.begin(r)
-			next.again, next.More, next.last = true, true, 0
+			next.restarted, next.More, next.lastRows = true, true, 0
 		}
 		return failure.None
 	case (r.ByCreate || next.unbounded) && found && oldest.Before(next.Rest.Start.Add(-2*time.Second)):
-		return failure.None // behind the interval, whose start Graph was not told
+		return failure.None // before the interval, whose start Graph was not told
 	case !next.links.Add(page.Next):
 		return parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP
 	case next.pages >= r.MaxPages:
@@ -266,14 +289,14 @@ func (r *Reader) turn(next *ReversePager, page *source.Page[source.Item], rows *
 	}
 	next.link, next.More = page.Next, true
 	if page.Rows > 0 {
-		next.last = page.Rows
+		next.lastRows = page.Rows
 	}
 	return failure.None
 }
 
-// holdBack keeps back the rows of the oldest instant and moves the end of what is left there.
-func (r *Reader) holdBack(next *ReversePager, rows *rowset) {
-	oldest, found := lowest(r, rows.items)
+// holdBack keeps the rows of the oldest instant for the next page, and moves the end of the rest there.
+func (r *Reader) holdBack(next *ReversePager, rows *rowSet) {
+	oldest, found := r.oldestOf(rows.items)
 	if !found {
 		return
 	}
@@ -286,7 +309,7 @@ func (r *Reader) holdBack(next *ReversePager, rows *rowset) {
 	next.Rest.End = oldest.Add(1)
 	for i := range rows.items {
 		if item := &rows.items[i]; !item.NoTime && r.timeOf(item).Equal(oldest) {
-			next.held = append(next.held, *item)
+			next.heldBack = append(next.heldBack, *item)
 		}
 	}
 	rows.items = slices.DeleteFunc(rows.items, func(item source.Item) bool {
@@ -294,12 +317,12 @@ func (r *Reader) holdBack(next *ReversePager, rows *rowset) {
 	})
 }
 
-// lowest is the oldest time of the rows.
-func lowest(r *Reader, items []source.Item) (time.Time, bool) {
+// oldestOf returns the oldest time of the rows.
+func (r *Reader) oldestOf(items []source.Item) (time.Time, bool) {
 	var oldest time.Time
 	found := false
 	for i := range items {
-		if items[i].NoTime || !r.ByCreate && !r.OpenStart && !r.loose.Load() && r.timeOf(&items[i]).Before(r.Start.Add(-2*time.Second)) {
+		if items[i].NoTime || !r.ByCreate && !r.OpenStart && !r.boundsIgnored.Load() && r.timeOf(&items[i]).Before(r.Start.Add(-2*time.Second)) {
 			continue // not in its place in the order
 		}
 		if at := r.timeOf(&items[i]); !found || at.Before(oldest) {

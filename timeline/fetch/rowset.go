@@ -2,8 +2,6 @@ package fetch
 
 import (
 	"slices"
-	"sort"
-	"strings"
 	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
@@ -12,47 +10,48 @@ import (
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
-// place is where a row is, and the number of the latest chain that brought it.
+// place is the place of a row in the set, and the number of the latest chain that brought the row.
 type place struct{ item, chain int }
 
-// rowset collects the rows of one window: newest version of each, trimmed.
-type rowset struct {
-	r          *Reader
-	trim       window.Span // what is kept
-	asked      window.Span // what was asked for
-	byKey      map[string]place
-	twins      map[string]bool // keys that several rows have which differ in what they say
-	items      []source.Item
-	chain      int             // number of the current chain
-	wanted     <-chan struct{} // closed when the window is the next one that is wanted
-	rows       int
-	size       int64 // bytes of the rows
-	room       int64 // bytes that were taken for the page that is being read
-	ahead      int64 // and for the one behind it
-	duplicates int
-	pages      int
-	read       time.Time    // when the oldest page was read
-	doubtful   bool         // a row lay far outside
-	doubts     []window.Gap // of single rows
-	strange    int          // rows that lay far outside
-	leftOut    int          // rows that were not taken in
-	window     bool         // a whole window is read, not a page of an ordered chain
-	whole      bool         // all that is left of the source is read
-	unbounded  bool         // the source was asked without the interval: rows outside are expected
-	shown      time.Time    // oldest row of earlier pages of an ordered chain: what is newer breaks the order
+// rowSet collects the rows of one window. It keeps the newest version of each row.
+type rowSet struct {
+	r      *Reader
+	window bool            // a whole window is read, and not a page of an ordered chain
+	whole  bool            // everything that is left of the source is read
+	wanted <-chan struct{} // closed after the window has become the next one that is wanted
+	trim   window.Span     // rows in it are kept
+	asked  window.Span     // Graph was asked for it
+	newest time.Time       // oldest row of earlier pages of an ordered chain: a newer row breaks the order; zero = none came
+
+	items     []source.Item
+	byKey     map[string]place
+	ambiguous map[string]bool // keys of several rows that say different things
+	chain     int             // number of the current chain
+	unbounded bool            // the source was asked without the interval: rows out of the window are expected
+
+	rows, duplicates, pages int
+	outOfWindow             int          // rows out of the window
+	leftOut                 int          // rows that were not added
+	doubt                   bool         // a row out of the window came
+	gaps                    []window.Gap // of single rows
+	oldestRead              time.Time    // time when the oldest page was read
+
+	size          int64 // memory of the rows
+	reserved      int64 // memory reserved for the page that is being read
+	reservedAhead int64 // memory reserved for the page after it
 }
 
-func newRowset(r *Reader, w window.Span) *rowset {
-	return &rowset{r: r, trim: w, asked: w, byKey: map[string]place{}}
+func newRowSet(r *Reader, w window.Span) *rowSet {
+	return &rowSet{r: r, trim: w, asked: w, byKey: map[string]place{}}
 }
 
-// forget begins another chain: its pages may repeat what earlier chains brought.
-func (s *rowset) forget() { s.chain++ }
+// nextChain begins another chain. Its pages may repeat the rows of earlier chains.
+func (s *rowSet) nextChain() { s.chain++ }
 
-// repeated reports whether a page consists of rows that this chain brought before: nothing in it is new or newer.
-func (s *rowset) repeated(items []source.Item) bool {
+// repeated reports whether this chain brought all rows of a page before, in the same or a newer version.
+func (s *rowSet) repeated(items []source.Item) bool {
 	for i := range items {
-		at, known := s.find(&items[i])
+		at, known := s.lookUp(&items[i])
 		if !known || at.chain != s.chain || items[i].Version > s.items[at.item].Version {
 			return false
 		}
@@ -60,35 +59,36 @@ func (s *rowset) repeated(items []source.Item) bool {
 	return len(items) > 0
 }
 
-// find returns where a row is: the very one, if others have its key.
-func (s *rowset) find(item *source.Item) (place, bool) {
+// lookUp returns the place of a row. Among rows of one key it is the row that says the same.
+func (s *rowSet) lookUp(item *source.Item) (place, bool) {
 	at, known := s.byKey[item.Key]
 	if !known {
 		return at, false
 	}
 	if have := &s.items[at.item]; s.unbounded && len(have.Basic) == 0 {
-		return at, known // one that was left out
-	} else if s.twins[item.Key] || have.Version == item.Version && differ(have, item) {
-		at, known = s.byKey[twinKey(item)]
+		return at, known // a row that was left out
+	} else if s.ambiguous[item.Key] || have.Version == item.Version && differ(have, item) {
+		at, known = s.byKey[ambiguousKey(item)]
 	}
 	return at, known
 }
 
-func (s *rowset) add(items []source.Item) {
+// add adds the rows of a page.
+func (s *rowSet) add(items []source.Item) {
 	s.rows += len(items)
-	s.weigh(items)
+	s.count(items)
 	for i := range items {
 		item := &items[i]
 		if item.IsZero() {
 			continue
 		}
-		at, known := s.find(item)
+		at, known := s.lookUp(item)
 		if !known {
 			s.put(*item)
 			continue
 		}
 		s.duplicates++
-		s.doubtful = s.doubtful || s.window && !s.unbounded && !item.NoTime && s.far(s.r.timeOf(item))
+		s.doubt = s.doubt || s.window && !s.unbounded && !item.NoTime && s.isOutOfWindow(s.r.timeOf(item))
 		have := &s.items[at.item]
 		if at.chain != s.chain {
 			s.byKey[have.Key] = place{at.item, s.chain}
@@ -101,49 +101,49 @@ func (s *rowset) add(items []source.Item) {
 	}
 }
 
-// weigh counts the rows of a page in place of the room that was taken for it.
-func (s *rowset) weigh(items []source.Item) {
+// count counts the memory of a page in place of the memory that was reserved for it.
+func (s *rowSet) count(items []source.Item) {
 	size := int64(0)
 	for i := range items {
 		size += int64(len(items[i].Basic)+len(items[i].Unmapped)+len(items[i].Key)) + rowBytes
 	}
-	s.r.account.Add(size - s.room)
+	s.r.account.Add(size - s.reserved)
 	s.size += size
-	s.room, s.ahead = s.ahead, 0
-	for most := s.r.pageBytes.Load(); size > most && !s.r.pageBytes.CompareAndSwap(most, size); {
-		most = s.r.pageBytes.Load()
-	}
+	s.reserved, s.reservedAhead = s.reservedAhead, 0
+	raise(&s.r.pageBytes, size)
 }
 
-// drop gives back what the rows took: they are in the sheet now, or nobody wants them.
-func (s *rowset) drop() {
-	s.r.account.Add(-s.size - s.room - s.ahead)
-	s.size, s.room, s.ahead = 0, 0, 0
+// release gives back the memory of the rows. They are in the chunk now, or nobody wants them.
+func (s *rowSet) release() {
+	s.r.account.Add(-s.size - s.reserved - s.reservedAhead)
+	s.size, s.reserved, s.reservedAhead = 0, 0, 0
 }
 
-// leastStrange is how many rows must lie far outside before Graph is taken not to honour its bounds; fewer may be dated wrongly.
-const leastStrange = 10
+// leastOutOfWindow is the number of rows out of their window from which on Graph is taken not to honour its bounds. Fewer rows may
+// be dated wrongly.
+const leastOutOfWindow = 10
 
-// ignored reports whether most rows of the window lie far outside.
-func (s *rowset) ignored() bool {
-	return s.window && !s.unbounded && !s.r.ByCreate && s.strange >= leastStrange && 2*s.strange > len(s.items)
+// boundsIgnored reports whether most rows lie out of the window.
+func (s *rowSet) boundsIgnored() bool {
+	return s.window && !s.unbounded && !s.r.ByCreate && s.outOfWindow >= leastOutOfWindow && 2*s.outOfWindow > len(s.items)
 }
 
-// note takes over what is said of a page as a whole.
-func (s *rowset) note(page *source.Page[source.Item]) {
+// addPage counts a page.
+func (s *rowSet) addPage(page *source.Page[source.Item]) {
 	s.pages++
-	if s.read.IsZero() || page.Read.Before(s.read) {
-		s.read = page.Read
+	if s.oldestRead.IsZero() || page.Read.Before(s.oldestRead) {
+		s.oldestRead = page.Read
 	}
 	s.unbounded = s.unbounded || page.Unbounded
 }
 
-// equal reports whether both hold the same versions of the same rows inside the window.
-func (s *rowset) equal(o *rowset) bool {
-	return s.within(o) && o.within(s)
+// equal reports whether both sets hold the same versions of the same rows of the window.
+func (s *rowSet) equal(o *rowSet) bool {
+	return s.isSubset(o) && o.isSubset(s)
 }
 
-func (s *rowset) within(o *rowset) bool {
+// isSubset reports whether the other set holds the same version of each row of the window.
+func (s *rowSet) isSubset(o *rowSet) bool {
 	for i := range s.items {
 		if s.items[i].NoTime || !s.trim.Has(s.r.timeOf(&s.items[i])) {
 			continue
@@ -156,120 +156,81 @@ func (s *rowset) within(o *rowset) bool {
 	return true
 }
 
-// join takes over what the other set has more or newer.
-func (s *rowset) join(o *rowset) {
+// join adds the rows of the other set that are new or newer.
+func (s *rowSet) join(o *rowSet) {
 	duplicates, rows := s.duplicates, s.rows
 	s.add(o.items)
 	s.duplicates, s.rows = duplicates, rows
 }
 
-// timeOf is the time that the walk is ordered by.
-func (r *Reader) timeOf(item *source.Item) time.Time {
-	if r.ByCreate && !item.Created.IsZero() {
-		return item.Created
+// build makes the chunk of the rows, sorted in the direction of the walk, and the entries of a result. The chunk holds everything
+// that was asked for. The entries are the part of it that lies in the window, which may end earlier.
+func (s *rowSet) build(res *Result) {
+	entries, edge := s.entries(res)
+	for _, gap := range s.gaps {
+		if s.trim.Has(gap.Start) {
+			res.Gaps = append(res.Gaps, gap)
+		}
 	}
-	return item.Time
+	if s.doubt {
+		res.Gaps = append(res.Gaps, window.Gap{Span: s.asked, Reason: parleyv1.ErrorReason_ERROR_REASON_INTERVAL_NOT_HONOURED})
+	}
+	slices.SortFunc(entries, func(x, y chunk.Entry) int { return s.r.Compare(&x, &y) })
+	c := chunk.New(entries)
+	c.Edge = edge
+	c.Rows, c.Duplicates, c.Pages = s.rows, s.duplicates, s.pages
+	res.Trimmed += s.leftOut
+	c.Begun, c.Trimmed = res.Begun, res.Trimmed
+	c.Read, c.Unfiltered = s.oldestRead, s.r.unfiltered.Load()
+	res.Chunk = c
+	res.clip(s.r.Desc)
 }
 
-// fill turns the rows into the sheet and the entries of a block, sorted in the direction of the walk. The sheet holds what
-// was asked for; the block's entries are what lies in the window, which may end earlier.
-func (s *rowset) fill(b *Result) {
+// entries makes the entries of the rows. It returns apart the rows of the edge, and counts the rows out of the window.
+func (s *rowSet) entries(res *Result) (entries []chunk.Entry, edge []chunk.Stamp) {
 	asked := s.trim
-	asked.End = window.Later(asked.End, s.r.ask(s.trim).End)
+	asked.End = window.Later(asked.End, s.r.queryFor(s.trim).End)
 	if s.r.OpenStart && s.trim.Start.Equal(s.r.Start) {
 		asked.Start = time.Time{}
 	}
-	entries := make([]chunk.Entry, 0, len(s.items))
-	var edge []chunk.Stamp
+	entries = make([]chunk.Entry, 0, len(s.items))
 	for i := range s.items {
 		item := &s.items[i]
 		e := chunk.Entry{Time: s.r.timeOf(item), Key: chunk.OrderKey(item.Key), Version: item.Version, Basic: item.Basic, Unmapped: item.Unmapped}
 		e.Hash = chunk.Hash(e.Key, e.Version)
 		switch {
 		case item.NoTime:
-			e.Time = b.Start
-			e.MarkOutOfWindow(&b.Start)
+			e.Time = res.Start
+			e.MarkOutOfWindow(&res.Start)
 		case asked.Has(e.Time):
-		case s.far(e.Time):
+		case s.isOutOfWindow(e.Time):
 			if s.unbounded || s.r.ByCreate && e.Time.Before(s.trim.Start) {
-				b.Trimmed++ // not asked for
+				res.Trimmed++ // not asked for
 				continue
 			}
 			e.MarkOutOfWindow(nil)
-			s.doubtful = true
-			b.OutOfWindow++
+			s.doubt = true
+			res.OutOfWindow++
 		default:
 			edge = append(edge, chunk.Stamp{Time: e.Time, Hash: e.Hash})
 			continue
 		}
 		entries = append(entries, e)
 	}
-	for _, doubt := range s.doubts {
-		if s.trim.Has(doubt.Start) {
-			b.Gaps = append(b.Gaps, doubt)
-		}
-	}
-	if s.doubtful {
-		b.Gaps = append(b.Gaps, window.Gap{Span: s.asked, Reason: parleyv1.ErrorReason_ERROR_REASON_INTERVAL_NOT_HONOURED})
-	}
-	slices.SortFunc(entries, func(x, y chunk.Entry) int { return s.r.Compare(&x, &y) })
-	b.Chunk = chunk.New(entries)
-	b.Chunk.Edge = edge
-	b.Chunk.Rows, b.Chunk.Duplicates, b.Chunk.Pages = s.rows, s.duplicates, s.pages
-	b.Trimmed += s.leftOut
-	b.Chunk.Begun, b.Chunk.Trimmed = b.Begun, b.Trimmed
-	b.Chunk.Read, b.Chunk.Unfiltered = s.read, s.r.unfiltered.Load()
-	b.show(s.r.Desc)
+	return entries, edge
 }
 
-// show makes the entries of the sheet that lie in the window those of the block.
-func (b *Result) show(desc bool) {
-	b.Entries = b.Chunk.Entries
-	b.Rows, b.Duplicates, b.Begun, b.Trimmed = b.Chunk.Rows, b.Chunk.Duplicates, b.Chunk.Begun, b.Chunk.Trimmed
-	late := func(i int) bool { return !b.Entries[i].OutOfWindow && !b.Entries[i].Time.Before(b.End) }
-	if !desc {
-		ordered := sort.Search(len(b.Entries), func(i int) bool { return b.Entries[i].OutOfWindow })
-		if to := sort.Search(ordered, late); to == ordered {
-			return
-		} else if ordered == len(b.Entries) {
-			b.Entries = b.Entries[:to]
-		} else {
-			b.Entries = slices.Concat(b.Entries[:to], b.Entries[ordered:])
-		}
-		return
-	}
-	b.Entries = b.Entries[sort.Search(len(b.Entries), func(i int) bool { return !late(i) }):]
-}
-
-// far reports whether a time lies outside what Graph was asked for.
-func (s *rowset) far(at time.Time) bool {
+// isOutOfWindow reports whether Graph was not asked for a time.
+func (s *rowSet) isOutOfWindow(at time.Time) bool {
 	from, _ := source.RequestBounds(s.trim.Start, s.trim.End)
-	return at.Before(from) && !s.r.older(s.trim, at) || !at.Before(s.limit())
+	return at.Before(from) && !s.r.beforeOpenStart(s.trim, at) || !at.Before(s.upperBound())
 }
 
-// limit is the first instant that counts as far behind the window.
-func (s *rowset) limit() time.Time {
-	if !s.shown.IsZero() {
-		return s.shown.Add(1)
+// upperBound is the first instant after the window that Graph was not asked for.
+func (s *rowSet) upperBound() time.Time {
+	if !s.newest.IsZero() {
+		return s.newest.Add(1)
 	}
-	_, to := source.RequestBounds(s.trim.Start, s.r.ask(s.trim).End)
+	_, to := source.RequestBounds(s.trim.Start, s.r.queryFor(s.trim).End)
 	return to
-}
-
-// Compare orders the entries of one window of one source.
-func (r *Reader) Compare(x, y *chunk.Entry) int {
-	if x.OutOfWindow != y.OutOfWindow {
-		if y.OutOfWindow {
-			return -1
-		}
-		return 1
-	}
-	order := x.Time.Compare(y.Time)
-	if order == 0 || x.OutOfWindow {
-		order = strings.Compare(x.Key, y.Key)
-	}
-	if r.Desc && !x.OutOfWindow {
-		return -order
-	}
-	return order
 }

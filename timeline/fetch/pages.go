@@ -1,0 +1,142 @@
+package fetch
+
+import (
+	"context"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/links"
+	"github.com/parley-gateway/parley/timeline/window"
+)
+
+// chainEnd says how a chain of pages ended: by itself, possibly truncated, or why not.
+type chainEnd struct {
+	failed        *failure.Failure
+	reason        parleyv1.ErrorReason // reason of a doubt
+	split         bool                 // the window holds too much
+	boundsIgnored bool                 // most rows lie out of the window
+	boundsUnsent  bool                 // the bounds were not sent, so that every window would bring the same rows
+	truncated     bool                 // a short page came, then an empty one without a link
+}
+
+// refused reports whether Graph did not accept the request for the interval itself.
+func (e *chainEnd) refused() bool {
+	return e.failed != nil && e.failed.Reason == parleyv1.ErrorReason_ERROR_REASON_GRAPH_REJECTED_REQUEST && !e.failed.Followed
+}
+
+// unavailable reports whether Graph did not answer.
+func (e *chainEnd) unavailable() bool {
+	return e.failed != nil && e.failed.Reason == parleyv1.ErrorReason_ERROR_REASON_GRAPH_UNAVAILABLE
+}
+
+// pageChain follows the links of the pages that answer one query.
+type pageChain struct {
+	r                   *Reader
+	window              window.Window
+	rows                *rowSet
+	divisible, halvable bool // the window can be split by the grid, or halved
+	links               links.Set
+	filled              int // pages with rows
+	lastRows            int // rows of the last page that had any
+}
+
+// readPages adds the rows of pages until one has no link.
+func (r *Reader) readPages(ctx context.Context, w window.Window, q source.EventQuery, rows *rowSet) chainEnd {
+	c := pageChain{r: r, window: w, rows: rows, links: links.Set{}}
+	_, c.divisible = w.Finer()
+	_, _, c.halvable = w.Halves()
+	prefetch := source.Prefetcher{
+		Read:   func(ctx context.Context, link string) (*source.Page[source.Item], error) { return r.page(ctx, q, link) },
+		Wanted: c.mayPrefetch,
+	}
+	defer prefetch.Stop()
+	link := ""
+	for n := 1; ; n++ {
+		err := r.reserve(ctx, rows)
+		var page *source.Page[source.Item]
+		if err == nil {
+			page, err = prefetch.Page(ctx, link)
+		}
+		if err != nil {
+			f := failure.Classify(err, link != "")
+			return chainEnd{failed: &f}
+		}
+		if end, ended := c.add(page, n); ended {
+			return end
+		}
+		link = page.Next
+	}
+}
+
+// mayPrefetch reports whether the next page may be asked for while rows of the page before it are still coming.
+func (c *pageChain) mayPrefetch(next string, more int) bool {
+	r, rows := c.r, c.rows
+	load := r.Load(rows.rows+more, rows.size+r.pageBytes.Load())
+	split := !rows.unbounded && (c.divisible && c.window.Level.TooMuch(c.filled+1, load) || c.halvable && r.tooLarge(rows))
+	return r.Query.Conversation == "" && more > 0 && !split && !c.links.Has(next) && r.reserveAhead(rows)
+}
+
+// add adds the rows of page n, and reports whether the chain ends with it.
+func (c *pageChain) add(page *source.Page[source.Item], n int) (end chainEnd, ended bool) {
+	r, rows := c.r, c.rows
+	if rows.repeated(page.Items) {
+		return chainEnd{reason: parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP}, true
+	}
+	rows.add(page.Items)
+	rows.addPage(page)
+	if page.Next != "" && page.Rows > 0 {
+		c.lastRows = page.Rows
+		c.filled++
+	}
+	switch {
+	case rows.boundsIgnored():
+		return chainEnd{boundsIgnored: true}, true
+	case page.Next == "":
+		return chainEnd{truncated: n > 1 && page.Rows == 0 && c.lastRows > 0 && r.isShort(c.lastRows)}, true
+	case page.Unbounded && n == 1 && rows.window && !rows.whole:
+		return chainEnd{boundsUnsent: true}, true
+	case !c.links.Add(page.Next):
+		return chainEnd{reason: parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP}, true
+	case !rows.unbounded && (c.divisible && r.tooMuch(c.window, c.filled, rows) || c.halvable && r.tooLarge(rows)):
+		return chainEnd{split: true}, true
+	case n >= r.MaxPages:
+		return chainEnd{reason: parleyv1.ErrorReason_ERROR_REASON_TOO_MANY_PAGES}, true
+	default:
+		return chainEnd{}, false
+	}
+}
+
+// tooMuch reports whether a window that has another page is split. A chat's own messages come newest first and one page at a time,
+// so that splitting saves no time. Such a window is read on unless its first pages promise more than may be held.
+func (r *Reader) tooMuch(w window.Window, pages int, rows *rowSet) bool {
+	load := r.Load(rows.rows, rows.size)
+	if r.account.Overdrawn() && load >= window.MaxRows/2 {
+		return true // the smaller, the sooner there is room again
+	}
+	limit := float64(r.Load(0, r.account.Each()))
+	if r.Query.Conversation == "" || limit <= 0 {
+		return w.Level.TooMuch(pages, load)
+	}
+	if float64(load) >= limit {
+		return true
+	}
+	const sample = 8
+	oldest, found := r.oldestOf(rows.items)
+	if pages < 2 || pages > sample || !found || !oldest.Before(w.End) {
+		return false
+	}
+	start := w.Start
+	for _, mark := range r.Marks {
+		if mark.Before(oldest) {
+			start = window.Later(start, mark) // hardly anything is older
+		}
+	}
+	covered := float64(w.End.Sub(oldest)) / float64(w.End.Sub(start))
+	return float64(load)/covered > limit*3/4
+}
+
+// tooLarge reports whether even an hour is cut: its rows are few, but take much more memory than a window is planned for.
+func (r *Reader) tooLarge(rows *rowSet) bool {
+	return rows.window && r.rowUnit > 0 && r.Query.Conversation == "" && rows.size >= r.rowUnit*window.MaxRows*5/2
+}

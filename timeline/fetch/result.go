@@ -1,0 +1,107 @@
+package fetch
+
+import (
+	"slices"
+	"sort"
+	"time"
+
+	"github.com/parley-gateway/parley/timeline/chunk"
+	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/window"
+)
+
+// Result is the result of reading one window.
+type Result struct {
+	window.Window
+	// Chunk holds the events; nil = nothing was read.
+	Chunk *chunk.Chunk
+	// Entries are all or some entries of the chunk. They are shared like it, unless they were replaced.
+	Entries []chunk.Entry
+	// CacheKey is the key of a cached chunk; empty = the window was read for this call.
+	CacheKey string
+	// Gaps are the doubts about the window.
+	Gaps []window.Gap
+	// Failed says why the window was not read to its end; nil = it was.
+	Failed *failure.Failure
+	// Begun is the time from which Graph was asked after it refused the start of the window; zero = it did not refuse.
+	Begun time.Time
+
+	// Split says that the window holds too much and is to be read in pieces, and Halve that the pieces are its halves, because the
+	// window did not fit into a call. Such a result has no events.
+	Split, Halve bool
+	// BoundsIgnored says that Graph did not honour the bounds of the window, and BoundsUnsent that they were not sent. Such a
+	// result has no events.
+	BoundsIgnored, BoundsUnsent bool
+
+	// Pager goes on with the chain of a chat's own messages; nil = the result is no page of a chain.
+	Pager *ReversePager
+	// Unordered says that the chain does not come in order, so that windows are read in its place.
+	Unordered bool
+
+	// Unverified says that the window holds calls whose participants could not be verified.
+	Unverified bool
+	// Took is the time that reading the window took.
+	Took time.Duration
+	// Rows, Duplicates, OutOfWindow and Trimmed count what Graph sent. Trimmed counts the rows that nobody asked for.
+	Rows, Duplicates, OutOfWindow, Trimmed int
+
+	ownBytes int64 // memory of the result beside its chunk
+}
+
+// Abandoned reports whether the reading ended because its call did.
+func (res *Result) Abandoned() bool { return res.Failed != nil && failure.IsContext(res.Failed.Err) }
+
+// Abandon returns the result of a window that nobody waits for any more. It has no rows: sorting and copying them would cost more
+// memory than the reader who has left did.
+func (r *Reader) Abandon(res *Result, err error) *Result {
+	f := failure.Classify(err, false)
+	return &Result{Window: res.Window, Pager: res.Pager, Failed: &f}
+}
+
+// clip takes the entries of the chunk that lie in the window. A chunk may reach further, because it ends at a whole minute.
+func (res *Result) clip(desc bool) {
+	c := res.Chunk
+	res.Entries = c.Entries
+	res.Rows, res.Duplicates, res.Begun, res.Trimmed = c.Rows, c.Duplicates, c.Begun, c.Trimmed
+	late := func(i int) bool { return !res.Entries[i].OutOfWindow && !res.Entries[i].Time.Before(res.End) }
+	if desc {
+		res.Entries = res.Entries[sort.Search(len(res.Entries), func(i int) bool { return !late(i) }):]
+		return
+	}
+	ordered := sort.Search(len(res.Entries), func(i int) bool { return res.Entries[i].OutOfWindow })
+	switch to := sort.Search(ordered, late); {
+	case to == ordered:
+	case ordered == len(res.Entries):
+		res.Entries = res.Entries[:to]
+	default:
+		res.Entries = slices.Concat(res.Entries[:to], res.Entries[ordered:])
+	}
+}
+
+// Hold counts the memory of a result in the account until Drop. own says that the result has entries of its own.
+func (r *Reader) Hold(res *Result, own bool) {
+	if res.Chunk == nil || res.Split {
+		return
+	}
+	r.account.Hold(&res.Chunk.Held, res.Chunk.Cost())
+	if !own {
+		return
+	}
+	res.ownBytes = int64(cap(res.Entries)) * chunk.EntryBytes
+	for i := range res.Entries {
+		if e := &res.Entries[i]; e.At == chunk.NotInChunk {
+			res.ownBytes += int64(len(e.Basic) + len(e.Unmapped))
+		}
+	}
+	r.account.Add(res.ownBytes)
+}
+
+// Drop ends Hold.
+func (r *Reader) Drop(res *Result) {
+	if res.Chunk == nil || res.Split {
+		return
+	}
+	r.account.Drop(&res.Chunk.Held)
+	r.account.Add(-res.ownBytes)
+	res.ownBytes = 0
+}

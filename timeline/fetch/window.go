@@ -1,0 +1,119 @@
+package fetch
+
+import (
+	"context"
+	"time"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/timeline/chunk"
+	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/window"
+)
+
+// Request is a window to read.
+type Request struct {
+	// Window is the window.
+	Window window.Window
+	// Wanted is closed after the window has become the next one that the call delivers.
+	Wanted <-chan struct{}
+	// Unbounded says that Graph does not honour bounds: rows out of the window are left out.
+	Unbounded bool
+	// Whole says that the window cannot be cut.
+	Whole bool
+}
+
+// read reads one window and decides what the doubts on the way mean.
+func (r *Reader) read(ctx context.Context, w window.Window, wanted <-chan struct{}, unbounded bool) *Result {
+	res := &Result{Window: w}
+	rows := newRowSet(r, w.Span)
+	defer rows.release()
+	rows.unbounded, rows.whole = unbounded, unbounded
+	rows.wanted, rows.window = wanted, true
+	end := r.readFromAcceptedStart(ctx, rows, res)
+	if err := ctx.Err(); err != nil {
+		return r.Abandon(res, err)
+	}
+	switch {
+	case end.boundsIgnored || end.boundsUnsent:
+		res.BoundsIgnored, res.BoundsUnsent = true, end.boundsUnsent
+		return res
+	case end.split:
+		res.Split = true
+		if r.Query.Conversation == "" {
+			r.cache(w, &chunk.Chunk{Split: true, Read: rows.oldestRead, Begun: res.Begun})
+		}
+		return res
+	case end.unavailable() && w.Level == window.Era:
+		// Perhaps it was too much to ask at a time, and a year that cannot be read is a smaller gap.
+		res.Split = true
+		return res
+	}
+	res.Failed = end.failed
+	reason := end.reason
+	if end.truncated && rows.rows > 0 {
+		reason = r.compareHalves(ctx, rows, res)
+		if err := ctx.Err(); err != nil {
+			return r.Abandon(res, err)
+		}
+	}
+	if reason != failure.None {
+		res.Gaps = append(res.Gaps, window.Gap{Span: w.Span, Reason: reason})
+	}
+	rows.build(res)
+	if res.Failed == nil && len(res.Gaps) == 0 && res.OutOfWindow == 0 {
+		r.cache(w, res.Chunk)
+	}
+	return res
+}
+
+// readFromAcceptedStart reads the pages of a window from its start, or from the first later start that Graph accepts. If Graph
+// forgets the chain, the pages are read once more from the start, and the rows that came stay.
+func (r *Reader) readFromAcceptedStart(ctx context.Context, rows *rowSet, res *Result) chainEnd {
+	w := res.Window
+	end := r.readPages(ctx, w, r.queryFor(w.Span), rows)
+	for _, mark := range r.laterStarts(w.Span, &end) {
+		res.Begun = mark
+		if end = r.readPages(ctx, w, r.queryFor(window.Span{Start: mark, End: w.End}), rows); !end.refused() {
+			break
+		}
+	}
+	if end.failed != nil && end.failed.Again {
+		rows.nextChain()
+		end = r.readPages(ctx, w, r.queryFor(window.Span{Start: window.Later(w.Start, res.Begun), End: w.End}), rows)
+	}
+	if end.failed != nil {
+		res.Begun = time.Time{}
+	}
+	return end
+}
+
+// compareHalves decides whether a chain that ended with an empty page was cut: the same window, read in two halves, must hold the
+// same rows. It returns the reason of a doubt, or none.
+func (r *Reader) compareHalves(ctx context.Context, whole *rowSet, res *Result) parleyv1.ErrorReason {
+	w := res.Window
+	middle := w.Start.Add(w.End.Sub(w.Start) / 2).Truncate(time.Second)
+	if !middle.After(w.Start) {
+		return parleyv1.ErrorReason_ERROR_REASON_SUSPECTED_TRUNCATION
+	}
+	again := newRowSet(r, w.Span)
+	again.wanted, again.unbounded = whole.wanted, whole.unbounded
+	defer again.release()
+	for _, half := range []window.Span{{Start: w.Start, End: middle}, {Start: middle, End: w.End}} {
+		again.nextChain()
+		again.asked = half
+		end := r.readPages(ctx, window.Window{Span: half, Level: window.Hour}, r.queryFor(half), again)
+		if end.failed != nil {
+			res.Failed = end.failed
+			return failure.None
+		}
+		if end.reason != failure.None {
+			whole.join(again)
+			return end.reason
+		}
+	}
+	if whole.equal(again) {
+		return failure.None
+	}
+	whole.join(again)
+	return parleyv1.ErrorReason_ERROR_REASON_SUSPECTED_TRUNCATION
+}
