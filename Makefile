@@ -124,11 +124,12 @@ proto-deps: ## Write the imported protos into .proto-deps/
 	@$(GO) -C tools run ./protodeps $(CURDIR)/.proto-deps
 
 .PHONY: generate
-generate: proto-deps ## Generate gen/, docs/model.md, the reference of docs/errors.md and the code of internal protos from the protos
+generate: proto-deps ## Generate gen/, eventwire/fields.go, docs/model.md, the reference of docs/errors.md and the code of internal protos from the protos
 	@tools/generate.sh .cache/generated
 	@rm -rf gen && cp -r .cache/generated/gen gen
 	@cp -r .cache/generated/internal .
 	@$(GO) -C tools run ./modeldoc $(CURDIR)/gen/descriptor/parley-full.binpb $(CURDIR)/docs/model.md
+	@$(GO) -C tools run ./fieldnumbers $(CURDIR)/gen/descriptor/parley-full.binpb $(CURDIR)/eventwire/fields.go
 	@$(GO) test -count=1 -run='^TestReference$$' ./server/apierror -update >/dev/null
 	@$(GO) -C tools run ./openapifix $(CURDIR)/.cache/generated/openapi-parts $(CURDIR)/gen/descriptor/parley-full.binpb \
 		../docs/errors.md openapifix/examples.json $(CURDIR)/gen/openapi/openapi.json

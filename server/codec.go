@@ -4,15 +4,12 @@ import (
 	"google.golang.org/grpc/encoding"
 	_ "google.golang.org/grpc/encoding/gzip" // answers calls whose client compresses
 	"google.golang.org/grpc/mem"
-	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/parley-gateway/parley/eventwire"
 	"github.com/parley-gateway/parley/timeline"
 	"github.com/parley-gateway/parley/timeline/query"
 )
-
-// frameBatch is the number of the field `batch` of StreamEventsResponse; a test compares it with the contract.
-const frameBatch = 1
 
 // codec is grpc's protobuf codec, but for answers whose events are encoded already: their bytes are handed to the transport
 // as they are, beside what is encoded of the rest. Byte for byte that is the message that proto.Marshal writes.
@@ -55,8 +52,7 @@ func batchFrame(batch *query.Batch) mem.BufferSlice {
 		size += len(piece)
 	}
 	p := &twoParts{}
-	head := protowire.AppendTag(p.room[:0], frameBatch, protowire.BytesType)
-	head = protowire.AppendVarint(head, uint64(size))
+	head := eventwire.AppendBatchHead(p.room[:0], size)
 	if len(batch.Pieces) == 1 {
 		return p.slice(head, batch.Pieces[0])
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/parley-gateway/parley/eventwire"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/resource"
@@ -132,24 +133,24 @@ func (c *Call) item(owner string, record []byte, partial bool) (Item, error) {
 	}
 	defer d.Release()
 	if partial {
-		d.SetNumber(eventDetail, callPartial, 1)
-		d.Clear(eventRoot, eventTruncatedFields) // partial says as much, and the record whole has them all
+		d.SetNumber(eventDetail, eventwire.CallDetailPartial, 1)
+		d.Clear(eventRoot, eventwire.EventTruncatedFields) // partial says as much, and the record whole has them all
 	}
-	thread := threadOf(textOf(d, eventDetail, callJoinWebURL))
-	d.SetString(eventDetail, callJoinThreadID, thread)
-	d.SetNumber(eventRoot, eventKind, int64(parleyv1.EventKind_EVENT_KIND_CALL))
-	d.SetNumber(eventRoot, eventVersion, d.Number(d.Child(eventDetail, callRecordVersion)))
-	start := d.Child(eventDetail, callStart)
-	d.SetCopy(eventRoot, eventCreateTime, start)
-	actor := d.Child(d.Child(eventDetail, callOrganizer), participantIdentity)
+	thread := threadOf(textOf(d, eventDetail, eventwire.CallDetailJoinWebURL))
+	d.SetString(eventDetail, eventwire.CallDetailJoinThreadID, thread)
+	d.SetNumber(eventRoot, eventwire.EventKind, int64(parleyv1.EventKind_EVENT_KIND_CALL))
+	d.SetNumber(eventRoot, eventwire.EventVersion, d.Number(d.Child(eventDetail, eventwire.CallDetailRecordVersion)))
+	start := d.Child(eventDetail, eventwire.CallDetailStartTime)
+	d.SetCopy(eventRoot, eventwire.EventCreateTime, start)
+	actor := d.Child(d.Child(eventDetail, eventwire.CallDetailOrganizer), eventwire.CallParticipantIdentity)
 	if actor == graphmap.NoNode {
-		actor = d.Child(eventDetail, callLegacyOrganizer)
+		actor = d.Child(eventDetail, eventwire.CallDetailLegacyOrganizer)
 	}
-	d.SetCopy(eventRoot, eventActor, actor)
+	d.SetCopy(eventRoot, eventwire.EventActor, actor)
 	at, timed := d.Time(start)
 	return c.base.item(d, identity{
 		owner: owner, conversation: thread, record: record, time: at, timed: timed,
-		ref: resource.Ref{Source: parleyv1.Source_SOURCE_CALL, ID: textOf(d, eventSource, sourceID)},
+		ref: resource.Ref{Source: parleyv1.Source_SOURCE_CALL, ID: textOf(d, eventSource, eventwire.EventSourceID)},
 	}), nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 
+	"github.com/parley-gateway/parley/eventwire"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/resource"
@@ -168,19 +169,19 @@ func (c *Chat) item(owner, asked string, byCreateTime bool, record []byte) (Item
 		return Item{}, err
 	}
 	defer d.Release()
-	kind := messageKind(parleyv1.MessageType(d.Number(d.Child(eventDetail, chatMessageType))),
-		len(d.Text(d.Child(eventDetail, chatMessageTypeOther))) > 0, d.Child(eventRoot, eventSystem) != graphmap.NoNode)
-	d.SetNumber(eventRoot, eventKind, int64(kind))
-	d.SetNumber(eventRoot, eventVersion, messageVersion(d))
-	thread := cmp.Or(textOf(d, eventSource, sourceChatID), textOf(d, d.Child(eventDetail, chatChannel), channelID), asked)
-	at, timed := d.Time(d.Child(eventRoot, eventUpdateTime))
+	kind := messageKind(parleyv1.MessageType(d.Number(d.Child(eventDetail, eventwire.ChatDetailMessageType))),
+		len(d.Text(d.Child(eventDetail, eventwire.ChatDetailMessageTypeOther))) > 0, d.Child(eventRoot, eventwire.EventSystem) != graphmap.NoNode)
+	d.SetNumber(eventRoot, eventwire.EventKind, int64(kind))
+	d.SetNumber(eventRoot, eventwire.EventVersion, messageVersion(d))
+	thread := cmp.Or(textOf(d, eventSource, eventwire.EventSourceChatID), textOf(d, d.Child(eventDetail, eventwire.ChatDetailChannel), eventwire.ChannelIdentityChannelID), asked)
+	at, timed := d.Time(d.Child(eventRoot, eventwire.EventUpdateTime))
 	if !timed {
-		at, timed = d.Time(d.Child(eventRoot, eventCreateTime))
+		at, timed = d.Time(d.Child(eventRoot, eventwire.EventCreateTime))
 	}
 	fillReply(d, owner, thread)
 	item := c.base.item(d, identity{
 		owner: owner, conversation: thread, record: record, time: at, timed: timed,
-		ref: resource.Ref{Source: parleyv1.Source_SOURCE_CHAT, Chat: thread, ID: textOf(d, eventSource, sourceID)},
+		ref: resource.Ref{Source: parleyv1.Source_SOURCE_CHAT, Chat: thread, ID: textOf(d, eventSource, eventwire.EventSourceID)},
 	})
 	if byCreateTime && !item.Created.IsZero() {
 		item.Time, item.NoTime = item.Created, false
@@ -210,13 +211,13 @@ func messageKind(sort parleyv1.MessageType, other, system bool) parleyv1.EventKi
 
 // messageVersion grows with every change that Graph tells of: the entity tag and all times are milliseconds.
 func messageVersion(d *graphmap.Draft) int64 {
-	version := max(etagNumber(textOf(d, eventSource, sourceEtag)), millisOf(d, d.Child(eventRoot, eventUpdateTime)),
-		millisOf(d, d.Child(eventRoot, eventEditTime)), millisOf(d, d.Child(eventRoot, eventDeleteTime)))
-	for r := d.Child(eventDetail, chatReactions); r != graphmap.NoNode; r = d.Sibling(r) {
-		version = max(version, millisOf(d, d.Child(r, reactionCreateTime)))
+	version := max(etagNumber(textOf(d, eventSource, eventwire.EventSourceEtag)), millisOf(d, d.Child(eventRoot, eventwire.EventUpdateTime)),
+		millisOf(d, d.Child(eventRoot, eventwire.EventEditTime)), millisOf(d, d.Child(eventRoot, eventwire.EventDeleteTime)))
+	for r := d.Child(eventDetail, eventwire.ChatDetailReactions); r != graphmap.NoNode; r = d.Sibling(r) {
+		version = max(version, millisOf(d, d.Child(r, eventwire.ReactionCreateTime)))
 	}
 	if version == 0 {
-		version = millisOf(d, d.Child(eventRoot, eventCreateTime))
+		version = millisOf(d, d.Child(eventRoot, eventwire.EventCreateTime))
 	}
 	return version
 }

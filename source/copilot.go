@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/parley-gateway/parley/eventwire"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/resource"
@@ -119,20 +120,20 @@ func (c *Copilot) item(owner string, record []byte) (Item, error) {
 		return Item{}, err
 	}
 	defer d.Release()
-	sort := parleyv1.InteractionType(d.Number(d.Child(eventDetail, copilotInteractionType)))
-	d.SetNumber(eventRoot, eventKind, int64(interactionKind(sort)))
-	d.SetCopy(eventRoot, eventCorrelation, d.Child(eventDetail, copilotRequestID))
-	created := d.Child(eventRoot, eventCreateTime)
-	d.SetNumber(eventRoot, eventVersion, cmp.Or(etagNumber(textOf(d, eventSource, sourceEtag)), millisOf(d, created)))
-	session := textOf(d, eventDetail, copilotSessionID)
+	sort := parleyv1.InteractionType(d.Number(d.Child(eventDetail, eventwire.CopilotDetailInteractionType)))
+	d.SetNumber(eventRoot, eventwire.EventKind, int64(interactionKind(sort)))
+	d.SetCopy(eventRoot, eventwire.EventCorrelationID, d.Child(eventDetail, eventwire.CopilotDetailRequestID))
+	created := d.Child(eventRoot, eventwire.EventCreateTime)
+	d.SetNumber(eventRoot, eventwire.EventVersion, cmp.Or(etagNumber(textOf(d, eventSource, eventwire.EventSourceEtag)), millisOf(d, created)))
+	session := textOf(d, eventDetail, eventwire.CopilotDetailSessionID)
 	at, timed := d.Time(created)
-	ref := resource.Ref{Source: parleyv1.Source_SOURCE_COPILOT, Session: session, ID: textOf(d, eventSource, sourceID)}
+	ref := resource.Ref{Source: parleyv1.Source_SOURCE_COPILOT, Session: session, ID: textOf(d, eventSource, eventwire.EventSourceID)}
 	if timed {
 		ref.Time = at
 	}
 	return c.base.item(d, identity{
 		owner: owner, conversation: interactionThread(d, session), ref: ref, record: record, time: at, timed: timed,
-		exchange: exchangeOf(sort, textOf(d, eventDetail, copilotInteractionTypeOther), textOf(d, eventDetail, copilotRequestID)),
+		exchange: exchangeOf(sort, textOf(d, eventDetail, eventwire.CopilotDetailInteractionTypeOther), textOf(d, eventDetail, eventwire.CopilotDetailRequestID)),
 	}), nil
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"github.com/parley-gateway/parley/eventwire"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/resource"
@@ -33,8 +34,8 @@ func (b *base) draft(root string, record []byte) (*graphmap.Draft, error) {
 	if err != nil {
 		return nil, malformed("a record cannot be read", err)
 	}
-	d.SetNumber(eventSource, sourceSource, int64(sourceOf(b.label)))
-	d.SetString(eventSource, sourceAPIVersion, b.opt.Version)
+	d.SetNumber(eventSource, eventwire.EventSourceSource, int64(sourceOf(b.label)))
+	d.SetString(eventSource, eventwire.EventSourceAPIVersion, b.opt.Version)
 	return d, nil
 }
 
@@ -51,18 +52,18 @@ type identity struct {
 // item fills the names, digests, texts and event time of a draft, and encodes it.
 func (b *base) item(d *graphmap.Draft, is identity) Item {
 	item := Item{Key: eventKey(is.owner, is.ref, is.exchange, is.record), NoTime: !is.timed}
-	d.SetBuilt(eventRoot, eventName, func(to []byte) []byte { return resource.AppendEvent(to, is.owner, is.ref) })
-	d.SetBuilt(eventRoot, eventUIDField, func(to []byte) []byte { return appendEventUID(to, b.opt.Tenant, is.ref.Source, item.Key) })
-	d.SetBuilt(eventRoot, eventOwner, func(to []byte) []byte { return resource.AppendUser(to, is.owner) })
+	d.SetBuilt(eventRoot, eventwire.EventName, func(to []byte) []byte { return resource.AppendEvent(to, is.owner, is.ref) })
+	d.SetBuilt(eventRoot, eventwire.EventUID, func(to []byte) []byte { return appendEventUID(to, b.opt.Tenant, is.ref.Source, item.Key) })
+	d.SetBuilt(eventRoot, eventwire.EventOwner, func(to []byte) []byte { return resource.AppendUser(to, is.owner) })
 	if is.conversation != "" {
-		d.SetBuilt(eventRoot, eventConversation, func(to []byte) []byte { return resource.AppendConversation(to, is.owner, is.conversation) })
+		d.SetBuilt(eventRoot, eventwire.EventConversation, func(to []byte) []byte { return resource.AppendConversation(to, is.owner, is.conversation) })
 	}
 	if is.timed {
 		item.Time = is.time
-		d.SetTime(eventRoot, eventTime, is.time)
+		d.SetTime(eventRoot, eventwire.EventEventTime, is.time)
 	}
-	item.Created, _ = d.Time(d.Child(eventRoot, eventCreateTime))
-	item.Version = d.Number(d.Child(eventRoot, eventVersion))
+	item.Created, _ = d.Time(d.Child(eventRoot, eventwire.EventCreateTime))
+	item.Version = d.Number(d.Child(eventRoot, eventwire.EventVersion))
 	fillTexts(d)
 	item.Basic, item.Unmapped = d.Encode()
 	return item
@@ -71,26 +72,26 @@ func (b *base) item(d *graphmap.Draft, is identity) Item {
 // fillTexts derives the plain text and the sizes that every view tells.
 func fillTexts(d *graphmap.Draft) {
 	var attachments []text.Attachment
-	body := d.Child(eventRoot, eventBody)
-	for a := d.Child(eventRoot, eventAttachments); a != graphmap.NoNode; a = d.Sibling(a) {
-		content := d.Text(d.Child(a, attachmentContent))
-		d.SetNumber(a, attachmentContentSize, int64(size(len(content))))
+	body := d.Child(eventRoot, eventwire.EventBody)
+	for a := d.Child(eventRoot, eventwire.EventAttachments); a != graphmap.NoNode; a = d.Sibling(a) {
+		content := d.Text(d.Child(a, eventwire.AttachmentContent))
+		d.SetNumber(a, eventwire.AttachmentContentSize, int64(size(len(content))))
 		if body != graphmap.NoNode {
 			attachments = append(attachments, text.Attachment{
-				ID: textOf(d, a, attachmentID), Name: textOf(d, a, attachmentName), ContentType: textOf(d, a, attachmentContentType),
-				ContentURL: textOf(d, a, attachmentContentURL), Content: string(content),
+				ID: textOf(d, a, eventwire.AttachmentID), Name: textOf(d, a, eventwire.AttachmentName), ContentType: textOf(d, a, eventwire.AttachmentContentType),
+				ContentURL: textOf(d, a, eventwire.AttachmentContentURL), Content: string(content),
 			})
 		}
 	}
 	if body == graphmap.NoNode {
 		return
 	}
-	content := d.Text(d.Child(body, bodyContent))
-	form := contentType(parleyv1.ContentType(d.Number(d.Child(body, bodyMessageContentType))),
-		parleyv1.ContentType(d.Number(d.Child(body, bodyContentType))))
-	answer := parleyv1.EventKind(d.Number(d.Child(eventRoot, eventKind))) == parleyv1.EventKind_EVENT_KIND_ANSWER
-	d.SetNumber(body, bodyContentSize, int64(size(len(content))))
-	d.SetBuilt(body, bodyPlainText, func(to []byte) []byte {
+	content := d.Text(d.Child(body, eventwire.BodyContent))
+	form := contentType(parleyv1.ContentType(d.Number(d.Child(body, eventwire.BodyMessageBodyContentType))),
+		parleyv1.ContentType(d.Number(d.Child(body, eventwire.BodyContentType))))
+	answer := parleyv1.EventKind(d.Number(d.Child(eventRoot, eventwire.EventKind))) == parleyv1.EventKind_EVENT_KIND_ANSWER
+	d.SetNumber(body, eventwire.BodyContentSize, int64(size(len(content))))
+	d.SetBuilt(body, eventwire.BodyPlainText, func(to []byte) []byte {
 		return text.AppendPlain(to, text.Input{Content: string(content), ContentType: form, Attachments: attachments, Answer: answer})
 	})
 }

@@ -8,11 +8,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
 
-	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
@@ -127,53 +124,4 @@ func FuzzItem(f *testing.F) {
 	f.Add(replyRecord(nil, "<customemoji alt='a'>", refers("forwardedMessageReference", "1", `{"originalMessageId":2,"originalConversationId":"c d"}`)))
 	f.Add([]byte(`{"id":"1","interactionType":"aiResponse","sessionId":"s","body":{"contentType":"html","content":"<p>**a**</p>\u001b"},"attachments":[]}`))
 	f.Fuzz(func(t *testing.T, record []byte) { checkItems(t, record) })
-}
-
-// TestFieldNumbers compares the numbers that drafts are completed by with the contract.
-func TestFieldNumbers(t *testing.T) {
-	t.Parallel()
-	for _, of := range []struct {
-		message protoreflect.ProtoMessage
-		numbers map[protoreflect.Name]protowire.Number
-	}{
-		{(*parleyv1.Event)(nil), map[protoreflect.Name]protowire.Number{
-			"name": eventName, "uid": eventUIDField, "version": eventVersion, "owner": eventOwner, "conversation": eventConversation, "kind": eventKind,
-			"event_time": eventTime, "create_time": eventCreateTime, "update_time": eventUpdateTime, "edit_time": eventEditTime,
-			"delete_time": eventDeleteTime, "actor": eventActor, "body": eventBody, "attachments": eventAttachments, "truncated_fields": eventTruncatedFields,
-			"reply_to": eventReplyTo, "correlation_id": eventCorrelation, "unmapped": eventUnmapped, "system": eventSystem,
-			"reply_to_conversation": eventReplyToConversation,
-		}},
-		{(*parleyv1.EventSource)(nil), map[protoreflect.Name]protowire.Number{
-			"source": sourceSource, "id": sourceID, "chat_id": sourceChatID, "api_version": sourceAPIVersion, "etag": sourceEtag,
-		}},
-		{(*parleyv1.Body)(nil), map[protoreflect.Name]protowire.Number{
-			"content_type": bodyContentType, "message_body_content_type": bodyMessageContentType, "content": bodyContent,
-			"plain_text": bodyPlainText, "content_size": bodyContentSize,
-		}},
-		{(*parleyv1.Attachment)(nil), map[protoreflect.Name]protowire.Number{
-			"id": attachmentID, "content_type": attachmentContentType, "content_url": attachmentContentURL,
-			"content": attachmentContent, "name": attachmentName, "content_size": attachmentContentSize,
-		}},
-		{(*parleyv1.ChatDetail)(nil), map[protoreflect.Name]protowire.Number{
-			"message_type": chatMessageType, "message_type_other": chatMessageTypeOther, "channel": chatChannel, "reactions": chatReactions,
-		}},
-		{(*parleyv1.ChannelIdentity)(nil), map[protoreflect.Name]protowire.Number{"channel_id": channelID}},
-		{(*parleyv1.Reaction)(nil), map[protoreflect.Name]protowire.Number{"create_time": reactionCreateTime}},
-		{(*parleyv1.CopilotDetail)(nil), map[protoreflect.Name]protowire.Number{
-			"interaction_type": copilotInteractionType, "interaction_type_other": copilotInteractionTypeOther, "session_id": copilotSessionID, "request_id": copilotRequestID, "contexts": copilotContexts,
-		}},
-		{(*parleyv1.CopilotContext)(nil), map[protoreflect.Name]protowire.Number{"reference": contextReference, "context_type": contextType}},
-		{(*parleyv1.CallDetail)(nil), map[protoreflect.Name]protowire.Number{
-			"partial": callPartial, "start_time": callStart, "join_thread_id": callJoinThreadID, "join_web_url": callJoinWebURL,
-			"organizer": callOrganizer, "legacy_organizer": callLegacyOrganizer, "record_version": callRecordVersion,
-		}},
-		{(*parleyv1.CallParticipant)(nil), map[protoreflect.Name]protowire.Number{"identity": participantIdentity}},
-	} {
-		fields := of.message.ProtoReflect().Descriptor().Fields()
-		for name, number := range of.numbers {
-			if fd := fields.ByName(name); fd == nil || fd.Number() != number {
-				t.Errorf("%s is not %s", name, fd.FullName())
-			}
-		}
-	}
 }

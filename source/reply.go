@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 
+	"github.com/parley-gateway/parley/eventwire"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/source/graphmap"
@@ -77,26 +78,26 @@ func (r *reference) read(name string) string {
 
 // fillReply sets what a message answers or forwards. thread is the message's own conversation.
 func fillReply(d *graphmap.Draft, owner, thread string) {
-	if d.Child(eventRoot, eventReplyTo) != graphmap.NoNode {
+	if d.Child(eventRoot, eventwire.EventReplyTo) != graphmap.NoNode {
 		return
 	}
 	var references []reference
-	for a := d.Child(eventRoot, eventAttachments); a != graphmap.NoNode; a = d.Sibling(a) {
-		if kind := textOf(d, a, attachmentContentType); isReference(kind) {
-			references = append(references, reference{textOf(d, a, attachmentID), kind, textOf(d, a, attachmentContent)})
+	for a := d.Child(eventRoot, eventwire.EventAttachments); a != graphmap.NoNode; a = d.Sibling(a) {
+		if kind := textOf(d, a, eventwire.AttachmentContentType); isReference(kind) {
+			references = append(references, reference{textOf(d, a, eventwire.AttachmentID), kind, textOf(d, a, eventwire.AttachmentContent)})
 		}
 	}
 	quoted := ""
-	if body := d.Child(eventRoot, eventBody); body != graphmap.NoNode &&
-		parleyv1.ContentType(d.Number(d.Child(body, bodyContentType))) == parleyv1.ContentType_CONTENT_TYPE_HTML {
+	if body := d.Child(eventRoot, eventwire.EventBody); body != graphmap.NoNode &&
+		parleyv1.ContentType(d.Number(d.Child(body, eventwire.BodyContentType))) == parleyv1.ContentType_CONTENT_TYPE_HTML {
 		// Most bodies have no quote, which is seen before they are copied.
-		if content := d.Text(d.Child(body, bodyContent)); bytes.Contains(content, []byte(text.QuoteSchema)) {
+		if content := d.Text(d.Child(body, eventwire.BodyContent)); bytes.Contains(content, []byte(text.QuoteSchema)) {
 			quoted = text.ReplyQuote(string(content))
 		}
 	}
 	from := originOf(references, quoted)
-	d.SetString(eventRoot, eventReplyTo, from.message)
+	d.SetString(eventRoot, eventwire.EventReplyTo, from.message)
 	if from.chat != "" && from.chat != thread {
-		d.SetBuilt(eventRoot, eventReplyToConversation, func(to []byte) []byte { return resource.AppendConversation(to, owner, from.chat) })
+		d.SetBuilt(eventRoot, eventwire.EventReplyToConversation, func(to []byte) []byte { return resource.AppendConversation(to, owner, from.chat) })
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/parley-gateway/parley/eventwire"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/resource"
 )
@@ -91,7 +92,7 @@ func splitUnmapped(whole []byte) (basic, unmapped []byte, err error) {
 		if n < 0 {
 			return nil, nil, malformed("an event cannot be encoded", protowire.ParseError(n))
 		}
-		if number == eventUnmapped {
+		if number == eventwire.EventUnmapped {
 			unmapped = append(unmapped, whole[:n]...)
 		} else {
 			basic = append(basic, whole[:n]...)

@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"github.com/parley-gateway/parley/eventwire"
 	"github.com/parley-gateway/parley/source/graphmap"
 )
 
@@ -87,16 +88,16 @@ func interactionThread(d *graphmap.Draft, session string) string {
 // attachment whose id or address is a meeting thread; empty when it names none, or several.
 func namedMeeting(d *graphmap.Draft) string {
 	var meetings []string
-	for c := d.Child(eventDetail, copilotContexts); c != graphmap.NoNode; c = d.Sibling(c) {
-		if bytes.EqualFold(d.Text(d.Child(c, contextType)), []byte(contextTeamsMeeting)) {
-			meetings = append(meetings, threadOf(textOf(d, c, contextReference)))
+	for c := d.Child(eventDetail, eventwire.CopilotDetailContexts); c != graphmap.NoNode; c = d.Sibling(c) {
+		if bytes.EqualFold(d.Text(d.Child(c, eventwire.CopilotContextContextType)), []byte(contextTeamsMeeting)) {
+			meetings = append(meetings, threadOf(textOf(d, c, eventwire.CopilotContextReference)))
 		}
 	}
-	for a := d.Child(eventRoot, eventAttachments); a != graphmap.NoNode; a = d.Sibling(a) {
-		if !bytes.EqualFold(d.Text(d.Child(a, attachmentContentType)), []byte(attachmentReference)) {
+	for a := d.Child(eventRoot, eventwire.EventAttachments); a != graphmap.NoNode; a = d.Sibling(a) {
+		if !bytes.EqualFold(d.Text(d.Child(a, eventwire.AttachmentContentType)), []byte(attachmentReference)) {
 			continue
 		}
-		for _, number := range []protowire.Number{attachmentID, attachmentContentURL} {
+		for _, number := range []protowire.Number{eventwire.AttachmentID, eventwire.AttachmentContentURL} {
 			if id := threadOf(textOf(d, a, number)); strings.HasPrefix(id, meetingThreadPrefix) {
 				meetings = append(meetings, id)
 			}

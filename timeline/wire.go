@@ -3,7 +3,6 @@ package timeline
 import (
 	"fmt"
 
-	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/parley-gateway/parley/timeline/chunk"
@@ -51,19 +50,6 @@ func (w *walk) stretch(t *track, most, room int) (events []byte, n int, err erro
 	n = to - t.next
 	t.take(n)
 	return events, n, nil
-}
-
-// EncodedEvents counts the events that a batch or List answer holds as bytes.
-func EncodedEvents(m proto.Message) int {
-	count := 0
-	for list := m.ProtoReflect().GetUnknown(); len(list) > 0; count++ {
-		_, _, n := protowire.ConsumeField(list)
-		if n < 0 {
-			break
-		}
-		list = list[n:]
-	}
-	return count
 }
 
 // setEvents gives a batch or List answer its events: as bytes, or as messages for those who did not ask for bytes.

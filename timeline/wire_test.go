@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/parley-gateway/parley/cache"
+	"github.com/parley-gateway/parley/eventwire"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
@@ -22,7 +23,7 @@ func batches(t *testing.T, s query.Sources, req query.Events) (all [][]byte, eve
 		if frame.GetBatch() == nil {
 			return nil
 		}
-		events += len(frame.GetBatch().GetEvents()) + timeline.EncodedEvents(frame.GetBatch())
+		events += len(frame.GetBatch().GetEvents()) + eventwire.Count(frame.GetBatch().ProtoReflect().GetUnknown())
 		raw, err := proto.Marshal(frame)
 		all = append(all, raw)
 		return err
@@ -67,8 +68,8 @@ func TestBatchOfBytes(t *testing.T) {
 			t.Fatal(err)
 		}
 		listed, err := newEngine(t, timeline.Config{}).ListEvents(t.Context(), sources(g), encoded, "", 20)
-		if err != nil || timeline.EncodedEvents(listed) != 20 || len(list.GetEvents()) != 20 {
-			t.Fatalf("%v: %d events, %v", v, timeline.EncodedEvents(listed), err)
+		if err != nil || eventwire.Count(listed.ProtoReflect().GetUnknown()) != 20 || len(list.GetEvents()) != 20 {
+			t.Fatalf("%v: %d events, %v", v, eventwire.Count(listed.ProtoReflect().GetUnknown()), err)
 		}
 	}
 }
@@ -124,7 +125,7 @@ func TestBatchPieces(t *testing.T) {
 		pieces.Batch = func(b query.Batch) error {
 			batch := &parleyv1.EventBatch{}
 			batch.ProtoReflect().SetUnknown(slices.Concat(b.Pieces...))
-			if n := timeline.EncodedEvents(batch); n != b.Count {
+			if n := eventwire.Count(batch.ProtoReflect().GetUnknown()); n != b.Count {
 				t.Errorf("a batch of %d events says %d", n, b.Count)
 			}
 			got = append(got, batch.ProtoReflect().GetUnknown()...)

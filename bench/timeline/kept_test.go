@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/parley-gateway/parley/cache"
+	"github.com/parley-gateway/parley/eventwire"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
@@ -40,7 +41,7 @@ func kept(b *testing.B, prepare func(*timeline.Engine, query.Sources, query.Even
 func BenchmarkKeptStream(b *testing.B) {
 	frames := func(e *timeline.Engine, have query.Sources, req query.Events) (events int) {
 		err := e.StreamEvents(b.Context(), have, req, "", func(f *parleyv1.StreamEventsResponse) error {
-			events += timeline.EncodedEvents(f.GetBatch())
+			events += eventwire.Count(f.GetBatch().ProtoReflect().GetUnknown())
 			return nil
 		})
 		if err != nil || events != perMonth {

@@ -113,7 +113,7 @@ func bodyOf(answer any, squeezed bool) (body []byte, zipped bool, release func()
 func renderPage(p *timeline.Page) ([]byte, error) {
 	room := roomFor()
 	defer keepRoom(room)
-	body, err := appendEvents((*room)[:0], p.Message, p.Events)
+	body, err := wirejson.AppendAnswer((*room)[:0], p.Message, p.Events)
 	if err != nil {
 		return nil, err
 	}
@@ -161,24 +161,4 @@ func render(answer any) (body []byte, release func(), err error) {
 	body = append(body, '\n')
 	*room = body
 	return body, func() { keepRoom(room) }, nil
-}
-
-// emptyList begins the JSON of a List answer whose events are elsewhere.
-const emptyList = `{"events":[]`
-
-// appendEvents writes the JSON of a List answer whose events are the given list, and not in the message.
-func appendEvents(b []byte, answer *parleyv1.ListEventsResponse, list []byte) ([]byte, error) {
-	b, err := appendList(append(b, emptyList[:len(emptyList)-1]...), list, eventJSON, nil)
-	if err != nil {
-		return b, err
-	}
-	b = append(b, ']')
-	here := len(b)
-	if b, err = wirejson.Append(b, answer); err != nil {
-		return b, err
-	}
-	if !bytes.HasPrefix(b[here:], []byte(emptyList)) {
-		return b, errFrame
-	}
-	return append(b[:here], b[here+len(emptyList):]...), nil
 }

@@ -4,12 +4,10 @@ import (
 	"errors"
 	"net/http"
 
-	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/parley-gateway/parley/eventwire/wirejson"
-	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
@@ -42,7 +40,7 @@ func (c *call) frame(m marshaler) ([]byte, error) {
 	}
 	b = m.lineHead(b, fr.kind, fr.token)
 	if fr.message == nil {
-		b, err = appendBatch(b, fr.pieces, eventJSON, c.spill)
+		b, err = wirejson.AppendBatch(b, fr.pieces, c.spill)
 	} else {
 		b, err = wirejson.Append(b, fr.message)
 	}
@@ -79,9 +77,6 @@ func (c *call) tear(err error) error {
 	}
 	return err
 }
-
-// eventJSON writes events as JSON from their bytes.
-var eventJSON = wirejson.NewWire((*parleyv1.Event)(nil).ProtoReflect().Type())
 
 // frame is what a stream writer must know of a frame message, whichever of the three streams it is of.
 type frame struct {
@@ -121,58 +116,4 @@ func readFrame(part any) (frame, error) {
 	return f, nil
 }
 
-// Events are written as JSON from their bytes and never become messages here.
-
-// eventList is the number of the list field `events`, of batches and of List answers; a test compares it with the contract.
-const eventList = 1
-
-var errFrame = errors.New("rest: events that cannot be read")
-
-// appendList writes the events of a list field, separated by commas. After each event step may take from the text.
-func appendList(b, list []byte, events *wirejson.Wire, step func(b []byte) ([]byte, error)) ([]byte, error) {
-	for first := true; len(list) > 0; first = false {
-		number, kind, n := protowire.ConsumeTag(list)
-		if n < 0 || number != eventList || kind != protowire.BytesType {
-			return b, errFrame
-		}
-		event, m := protowire.ConsumeBytes(list[n:])
-		if m < 0 {
-			return b, errFrame
-		}
-		if !first {
-			b = append(b, ',')
-		}
-		var err error
-		if b, err = events.Append(b, event); err != nil {
-			return b, err
-		}
-		if step != nil {
-			if b, err = step(b); err != nil {
-				return b, err
-			}
-		}
-		list = list[n+m:]
-	}
-	return b, nil
-}
-
-// What is around the events of a batch.
-const (
-	batchHead = `{"batch":{"events":[`
-	batchTail = `]}}`
-)
-
-// appendBatch writes the JSON of a frame that is a batch of events.
-func appendBatch(b []byte, pieces [][]byte, events *wirejson.Wire, step func(b []byte) ([]byte, error)) ([]byte, error) {
-	b = append(b, batchHead...)
-	for i, list := range pieces {
-		if i > 0 && len(list) > 0 {
-			b = append(b, ',')
-		}
-		var err error
-		if b, err = appendList(b, list, events, step); err != nil {
-			return b, err
-		}
-	}
-	return append(b, batchTail...), nil
-}
+var errFrame = errors.New("rest: not a frame")

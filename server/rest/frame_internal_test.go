@@ -16,7 +16,6 @@ import (
 // TestBatchOfBytes: the line of a batch is the same whether its events were messages or not.
 func TestBatchOfBytes(t *testing.T) {
 	t.Parallel()
-	wire := wirejson.NewWire((*parleyv1.Event)(nil).ProtoReflect().Type())
 	unmapped, err := structpb.NewStruct(map[string]any{"a": 1.5})
 	if err != nil {
 		t.Fatal(err)
@@ -32,7 +31,7 @@ func TestBatchOfBytes(t *testing.T) {
 			t.Fatal(err)
 		}
 		list := encoded(t, message.GetBatch())
-		if got, err := appendBatch(nil, [][]byte{list}, wire, nil); err != nil || !bytes.Equal(got, want) {
+		if got, err := wirejson.AppendBatch(nil, [][]byte{list}, nil); err != nil || !bytes.Equal(got, want) {
 			t.Errorf("%v\n got %s\nwant %s", err, got, want)
 		}
 		if len(list) == 0 {
@@ -46,7 +45,7 @@ func TestBatchOfBytes(t *testing.T) {
 			if err != nil || f.kind != "batch" || f.message != nil {
 				t.Errorf("%s is read as %+v, %v", name, f, err)
 			}
-			if got, err := appendBatch(nil, f.pieces, wire, nil); err != nil || !bytes.Equal(got, want) {
+			if got, err := wirejson.AppendBatch(nil, f.pieces, nil); err != nil || !bytes.Equal(got, want) {
 				t.Errorf("%s: %v\n got %s\nwant %s", name, err, got, want)
 			}
 		}
@@ -64,7 +63,7 @@ func TestBatchOfBytes(t *testing.T) {
 		t.Error("a word is a frame")
 	}
 	for _, broken := range []string{"\x0a", "\x0a\x05a", "\x12\x00", "\xff"} {
-		if _, err := appendBatch(nil, [][]byte{[]byte(broken)}, wire, nil); err == nil {
+		if _, err := wirejson.AppendBatch(nil, [][]byte{[]byte(broken)}, nil); err == nil {
 			t.Errorf("%q was written", broken)
 		}
 	}

@@ -10,6 +10,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/parley-gateway/parley/eventwire"
 )
 
 // Draft is a message on its way from a record of Graph to wire bytes: a tree of the fields that the table fills, to which
@@ -265,11 +267,11 @@ func (d *Draft) Encode() (basic, unmapped []byte) {
 	size, extra, content := d.measure(RootNode), 0, 0
 	if len(d.extras) > 0 {
 		content = d.structSize(0, len(d.extras), 0)
-		extra = protowire.SizeTag(unmappedNumber) + protowire.SizeBytes(content)
+		extra = protowire.SizeTag(eventwire.EventUnmapped) + protowire.SizeBytes(content)
 	}
 	b := d.append(make([]byte, 0, size+extra), RootNode)
 	if extra > 0 {
-		b = protowire.AppendTag(b, unmappedNumber, protowire.BytesType)
+		b = protowire.AppendTag(b, eventwire.EventUnmapped, protowire.BytesType)
 		b = protowire.AppendVarint(b, uint64(content))
 		b = d.appendStruct(b, 0, len(d.extras), 0)
 	}
@@ -325,12 +327,6 @@ func (d *Draft) measure(message Node) int {
 	return sum
 }
 
-// The fields of Timestamp and Duration.
-const (
-	secondsNumber = 1
-	nanosNumber   = 2
-)
-
 func timeSize(n *node) int {
 	size := 0
 	if n.value != 0 {
@@ -370,10 +366,10 @@ func (d *Draft) appendPayload(b []byte, at Node, n *node) []byte {
 		return append(b, n.data...)
 	case formTime:
 		if n.value != 0 {
-			b = protowire.AppendVarint(protowire.AppendTag(b, secondsNumber, protowire.VarintType), n.value)
+			b = protowire.AppendVarint(protowire.AppendTag(b, eventwire.TimestampSeconds, protowire.VarintType), n.value)
 		}
 		if n.nanos != 0 {
-			b = protowire.AppendVarint(protowire.AppendTag(b, nanosNumber, protowire.VarintType), uint64(int64(n.nanos)))
+			b = protowire.AppendVarint(protowire.AppendTag(b, eventwire.TimestampNanos, protowire.VarintType), uint64(int64(n.nanos)))
 		}
 		return b
 	default:

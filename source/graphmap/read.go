@@ -6,6 +6,8 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"github.com/parley-gateway/parley/eventwire"
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient/jsonscan"
 )
 
@@ -313,20 +315,20 @@ func (d *Draft) listedMember(i int, p *property, parent Node, packed *Node) (end
 
 // group attaches source and detail to an event. Notes of Teams carry the chat detail inside their own.
 func (d *Draft) group(root string) {
-	d.nodes[SourceNode].number = sourceNumber
+	d.nodes[SourceNode].number = eventwire.EventSource
 	d.attach(RootNode, SourceNode)
-	parent, number := RootNode, protowire.Number(copilotNumber)
+	parent, number := RootNode, protowire.Number(eventwire.EventCopilot)
 	switch root {
 	case RootCallRecord:
-		number = callNumber
+		number = eventwire.EventCall
 	case RootChatMessage:
-		number = chatNumber
-		system := d.Child(RootNode, systemNumber)
-		if system == NoNode && d.Number(d.Child(DetailNode, messageTypeNumber)) == systemMessage {
-			system = d.add(RootNode, systemNumber, formMessage)
+		number = eventwire.EventChat
+		system := d.Child(RootNode, eventwire.EventSystem)
+		if system == NoNode && d.Number(d.Child(DetailNode, eventwire.ChatDetailMessageType)) == int64(parleyv1.MessageType_MESSAGE_TYPE_SYSTEM_EVENT_MESSAGE) {
+			system = d.add(RootNode, eventwire.EventSystem, formMessage)
 		}
 		if system != NoNode {
-			parent, number = system, systemMessageNumber
+			parent, number = system, eventwire.SystemDetailMessage
 		}
 	default:
 	}

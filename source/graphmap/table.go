@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/structpb"
 
+	"github.com/parley-gateway/parley/eventwire"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 )
 
@@ -104,7 +105,7 @@ func (t *Table) Draft(root string, record []byte) (*Draft, error) {
 	}
 	d.group(root)
 	for _, path := range d.truncated {
-		d.SetString(RootNode, truncatedNumber, path)
+		d.SetString(RootNode, eventwire.EventTruncatedFields, path)
 	}
 	return d, nil
 }

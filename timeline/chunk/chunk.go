@@ -6,8 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"google.golang.org/protobuf/encoding/protowire"
-
+	"github.com/parley-gateway/parley/eventwire"
 	"github.com/parley-gateway/parley/internal/ledger"
 )
 
@@ -57,7 +56,7 @@ func New(entries []Entry) *Chunk {
 		e := &entries[i]
 		c.Hashes[i] = e.Hash
 		if e.At = NotInChunk; e.fits() {
-			size += FramedSize(len(e.Basic))
+			size += eventwire.FramedSize(len(e.Basic))
 			unmapped += len(e.Unmapped)
 		}
 	}
@@ -75,8 +74,8 @@ func (c *Chunk) pack(size, unmapped int) {
 	rest := make([]byte, 0, unmapped)
 	for i := range c.Entries {
 		if e := &c.Entries[i]; e.fits() {
-			from := len(c.basic.bytes) + FramedSize(len(e.Basic)) - len(e.Basic)
-			c.basic.bytes = protowire.AppendBytes(protowire.AppendTag(c.basic.bytes, listField, protowire.BytesType), e.Basic)
+			from := len(c.basic.bytes) + eventwire.FramedSize(len(e.Basic)) - len(e.Basic)
+			c.basic.bytes = eventwire.AppendEvent(c.basic.bytes, e.Basic, nil)
 			e.At, e.Basic = i, c.basic.bytes[from:len(c.basic.bytes):len(c.basic.bytes)]
 			if len(e.Unmapped) > 0 {
 				at := len(rest)

@@ -3,9 +3,9 @@ package chunk
 import (
 	"fmt"
 
-	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/parley-gateway/parley/eventwire"
 	"github.com/parley-gateway/parley/eventwire/view"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 )
@@ -30,7 +30,7 @@ func (e *Entry) AppendTo(list []byte, v parleyv1.EventView, limit int) ([]byte, 
 			return list, fmt.Errorf("view of an event: %w", err)
 		}
 	}
-	if FramedSize(len(basic)+len(unmapped)) > limit {
+	if eventwire.FramedSize(len(basic)+len(unmapped)) > limit {
 		event := &parleyv1.Event{}
 		for _, part := range [][]byte{basic, unmapped} {
 			if err := (proto.UnmarshalOptions{Merge: true}).Unmarshal(part, event); err != nil {
@@ -43,7 +43,5 @@ func (e *Entry) AppendTo(list []byte, v parleyv1.EventView, limit int) ([]byte, 
 		}
 		basic, unmapped = cut, nil
 	}
-	list = protowire.AppendTag(list, listField, protowire.BytesType)
-	list = protowire.AppendVarint(list, uint64(len(basic)+len(unmapped)))
-	return append(append(list, basic...), unmapped...), nil
+	return eventwire.AppendEvent(list, basic, unmapped), nil
 }

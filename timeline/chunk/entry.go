@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"github.com/parley-gateway/parley/eventwire"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
 )
@@ -39,10 +40,7 @@ type Entry struct {
 func (e *Entry) fits() bool { return !e.OutOfWindow && e.Size() <= MaxFrame-FrameRoom }
 
 // Size is the size of the event, view FULL, in a list field.
-func (e *Entry) Size() int { return FramedSize(len(e.Basic) + len(e.Unmapped)) }
-
-// FramedSize is the size of n bytes in a list field.
-func FramedSize(n int) int { return protowire.SizeTag(listField) + protowire.SizeBytes(n) }
+func (e *Entry) Size() int { return eventwire.FramedSize(len(e.Basic) + len(e.Unmapped)) }
 
 // Event decodes the event, view FULL.
 func (e *Entry) Event() (*parleyv1.Event, error) {
@@ -61,15 +59,6 @@ func (e *Entry) Replace(event *parleyv1.Event) error {
 	return nil
 }
 
-// Numbers of the fields that are encoded by hand. A test compares them with the contract.
-const (
-	listField       = 1 // events of EventBatch and of ListEventsResponse alike
-	eventTime       = 7
-	eventOutOfRange = 24
-	stampSeconds    = 1
-	stampNanos      = 2
-)
-
 // MarkOutOfWindow exempts the entry from the order and marks its event. A given time stands in for a missing event time.
 func (e *Entry) MarkOutOfWindow(at *time.Time) {
 	e.OutOfWindow, e.At = true, NotInChunk
@@ -77,13 +66,13 @@ func (e *Entry) MarkOutOfWindow(at *time.Time) {
 	marked = append(marked, e.Basic...)
 	if at != nil {
 		seconds, nanos := uint64(at.Unix()), uint64(at.Nanosecond())
-		stamp := protowire.AppendVarint(protowire.AppendTag(nil, stampSeconds, protowire.VarintType), seconds)
+		stamp := protowire.AppendVarint(protowire.AppendTag(nil, eventwire.TimestampSeconds, protowire.VarintType), seconds)
 		if nanos > 0 {
-			stamp = protowire.AppendVarint(protowire.AppendTag(stamp, stampNanos, protowire.VarintType), nanos)
+			stamp = protowire.AppendVarint(protowire.AppendTag(stamp, eventwire.TimestampNanos, protowire.VarintType), nanos)
 		}
-		marked = protowire.AppendBytes(protowire.AppendTag(marked, eventTime, protowire.BytesType), stamp)
+		marked = protowire.AppendBytes(protowire.AppendTag(marked, eventwire.EventEventTime, protowire.BytesType), stamp)
 	}
-	e.Basic = protowire.AppendVarint(protowire.AppendTag(marked, eventOutOfRange, protowire.VarintType), 1)
+	e.Basic = protowire.AppendVarint(protowire.AppendTag(marked, eventwire.EventOutOfWindow, protowire.VarintType), 1)
 }
 
 // Stamp identifies one row by its time and its hash.

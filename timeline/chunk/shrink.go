@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/parley-gateway/parley/eventwire"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 )
 
@@ -29,7 +30,7 @@ type text struct {
 func shrink(event *parleyv1.Event, limit int) *parleyv1.Event {
 	event = proto.CloneOf(event)
 	cut := map[string]bool{}
-	over := func() int { return FramedSize(proto.Size(event)+pathBytes(cut)) - limit }
+	over := func() int { return eventwire.FramedSize(proto.Size(event)+pathBytes(cut)) - limit }
 	if event.GetUnmapped() != nil && over() > 0 && proto.Size(event.GetUnmapped()) > shortText {
 		event.Unmapped = nil
 		cut["unmapped"] = true

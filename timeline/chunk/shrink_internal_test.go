@@ -6,6 +6,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/parley-gateway/parley/eventwire"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 )
 
@@ -25,7 +26,7 @@ func TestShrink(t *testing.T) {
 		"call.sessions": {&parleyv1.Event{Detail: &parleyv1.Event_Call{Call: &parleyv1.CallDetail{Sessions: sessions}}}, limit / 2},
 	} {
 		got := shrink(test.event, limit)
-		if n := FramedSize(proto.Size(got)); n > limit || n < test.least {
+		if n := eventwire.FramedSize(proto.Size(got)); n > limit || n < test.least {
 			t.Errorf("%s: cut to %d bytes, want %d to %d", name, n, test.least, limit)
 		}
 		if cut := got.GetTruncatedFields(); len(cut) != 1 || cut[0] != name || got.GetCall().GetPartial() != (name == "call.sessions") {

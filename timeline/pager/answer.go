@@ -5,6 +5,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/parley-gateway/parley/eventwire"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/chunk"
 	"github.com/parley-gateway/parley/timeline/frame"
@@ -48,7 +49,7 @@ func (b *batch[T, F]) Size() int { return b.size }
 func (b *batch[T, F]) Add() (frame.Fit, error) {
 	row, _ := b.pager.next()
 	shown := b.shape.show(row)
-	n := chunk.FramedSize(proto.Size(shown))
+	n := eventwire.FramedSize(proto.Size(shown))
 	if b.size > 0 && b.size+n > frame.MaxBatch {
 		return frame.NoRoom, nil
 	}
@@ -120,7 +121,7 @@ func (p *page[T]) Add() (bool, error) {
 	}
 	row, _ := p.pager.next()
 	shown := p.show(row)
-	n := chunk.FramedSize(proto.Size(shown))
+	n := eventwire.FramedSize(proto.Size(shown))
 	if len(p.rows) > 0 && p.size+n > chunk.MaxFrame {
 		return false, nil
 	}

@@ -45,7 +45,7 @@ type Events struct {
 	View parleyv1.EventView
 	// Filter is the caller's AIP-160 filter; empty = everything.
 	Filter string
-	// Encoded makes batches and List answers hold their events as encoded bytes; see timeline.EncodedEvents. The walk is the same.
+	// Encoded makes batches and List answers hold their events as encoded bytes, see package eventwire. The walk is the same.
 	Encoded bool
 	// Batch takes the batches of a stream in place of emit, as they lie in memory; nil = emit takes them. An error of it ends
 	// the stream like one of emit.

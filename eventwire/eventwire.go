@@ -1,0 +1,88 @@
+// Package eventwire is the path of encoded events: a source encodes each event once, and every floor above hands on the bytes.
+//
+// A list of events is the bytes of the field `events` of EventBatch and of ListEventsResponse, so that the bytes with the rest
+// of the message beside them are the message. This package holds the numbers of the fields that Go code encodes or reads by
+// hand, and the framing of such lists. Package view leaves out of an encoded event what a view does not show, and package
+// wirejson writes encoded events as JSON. None of them knows a window, a source or gRPC.
+package eventwire
+
+import (
+	"errors"
+	"iter"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// ErrList is the error of bytes that are no list of events.
+var ErrList = errors.New("eventwire: not a list of events")
+
+// FramedSize returns the size in a list of an event of so many bytes.
+func FramedSize(event int) int {
+	return protowire.SizeTag(EventBatchEvents) + protowire.SizeBytes(event)
+}
+
+// AppendEvent appends an event, given in two parts, to a list. Either part may be empty.
+func AppendEvent(list, basic, unmapped []byte) []byte {
+	list = protowire.AppendTag(list, EventBatchEvents, protowire.BytesType)
+	list = protowire.AppendVarint(list, uint64(len(basic)+len(unmapped)))
+	return append(append(list, basic...), unmapped...)
+}
+
+// Events iterates over the events of a list. It ends with ErrList where the bytes are none.
+func Events(list []byte) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		for len(list) > 0 {
+			number, kind, tag := protowire.ConsumeTag(list)
+			if tag < 0 || number != EventBatchEvents || kind != protowire.BytesType {
+				yield(nil, ErrList)
+				return
+			}
+			event, n := protowire.ConsumeBytes(list[tag:])
+			if n < 0 {
+				yield(nil, ErrList)
+				return
+			}
+			list = list[tag+n:]
+			if !yield(event, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Count returns how many events a list holds, up to the first that cannot be read.
+func Count(list []byte) int {
+	count := 0
+	for _, err := range Events(list) {
+		if err != nil {
+			break
+		}
+		count++
+	}
+	return count
+}
+
+// AppendBatchHead appends what precedes a batch of so many bytes in a StreamEventsResponse: the tag and the length.
+func AppendBatchHead(b []byte, batch int) []byte {
+	return protowire.AppendVarint(protowire.AppendTag(b, StreamEventsResponseBatch, protowire.BytesType), uint64(batch))
+}
+
+// Field returns the value of a message's first field of a number that has a length; nil when there is none.
+func Field(message []byte, number protowire.Number) []byte {
+	for len(message) > 0 {
+		n, kind, head := protowire.ConsumeTag(message)
+		if head < 0 {
+			return nil
+		}
+		size := protowire.ConsumeFieldValue(n, kind, message[head:])
+		if size < 0 {
+			return nil
+		}
+		if n == number && kind == protowire.BytesType {
+			value, _ := protowire.ConsumeBytes(message[head:])
+			return value
+		}
+		message = message[head+size:]
+	}
+	return nil
+}
