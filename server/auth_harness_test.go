@@ -156,7 +156,7 @@ type line struct {
 	Rule      string   `json:"rule"`
 	Policy    string   `json:"policy"`
 	RPC       string   `json:"rpc"`
-	Door      string   `json:"door"`
+	Protocol  string   `json:"protocol"`
 	Tenant    string   `json:"tenant"`
 	Owner     string   `json:"owner"`
 	Sources   []string `json:"sources"`

@@ -294,7 +294,7 @@ func TestCallerLimit(t *testing.T) {
 	expect(t, "a second later", g.list(t, "owner", "me"), codes.OK, "")
 }
 
-func TestDoorsOfTheWeb(t *testing.T) {
+func TestBrowsersOfOthers(t *testing.T) {
 	t.Parallel()
 	const page = "https://chats.contoso.example"
 	g := startGuarded(t, func(c *server.Config) { c.CORSOrigins, c.TLSTerminated = []string{page}, true })

@@ -9,7 +9,7 @@ import (
 	"github.com/parley-gateway/parley/server/authz"
 )
 
-// authMode says which credentials open the doors; the zero value asks for none.
+// authMode says which credentials are accepted; the zero value asks for none.
 type authMode struct {
 	oidc, mtls bool
 }
@@ -42,7 +42,7 @@ func authenticator(cfg *Config) authn.Authenticator {
 	if mode.open() {
 		return authn.Open{}
 	}
-	auth := &authn.Doors{}
+	auth := &authn.Credentials{}
 	if mode.oidc {
 		auth.Tokens = cfg.Tokens
 	}
@@ -52,8 +52,8 @@ func authenticator(cfg *Config) authn.Authenticator {
 	return auth
 }
 
-// checkDoors refuses combinations that would leave a door open that somebody believes to be shut.
-func checkDoors(c *Config) error {
+// checkAuthentication refuses combinations that would leave open what somebody believes to be shut.
+func checkAuthentication(c *Config) error {
 	var err error
 	if c.mode, err = parseMode(c.AuthMode); err != nil {
 		return err
@@ -86,7 +86,7 @@ func checkDoors(c *Config) error {
 	return checkLoopback(fieldAdmin, c.AdminAddr, "has no authentication")
 }
 
-// checkOpen is checkDoors where nobody is asked who they are.
+// checkOpen is checkAuthentication where nobody is asked who they are.
 func checkOpen(c *Config) error {
 	for _, l := range []struct{ field, addr string }{{fieldGRPC, c.GRPCAddr}, {fieldHTTP, c.HTTPAddr}, {fieldAdmin, c.AdminAddr}} {
 		if err := checkLoopback(l.field, l.addr, "nobody is asked who they are"); err != nil {

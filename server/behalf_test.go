@@ -40,7 +40,7 @@ func TestOnBehalfOfACaller(t *testing.T) {
 	}
 	want := service.Assertion{User: annaID, Token: "delegate", Expires: end}
 	if asked := g.users.take(); len(asked) != 2 || asked[0] != want || asked[1] != want {
-		t.Errorf("asked for %+v, want %+v over each door", asked, want)
+		t.Errorf("asked for %+v, want %+v over each protocol", asked, want)
 	}
 	requests, _, _ := g.take()
 	for _, request := range requests {

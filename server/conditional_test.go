@@ -133,7 +133,7 @@ func TestNotModified(t *testing.T) {
 	if got := g.get(t, events, owner...).Header; got.Get("Cache-Control") != "private, no-cache" || !strings.Contains(got.Get("Vary"), "Authorization") {
 		t.Errorf("headers %v", got)
 	}
-	// A tag opens no door: who may not read does not learn that something is the same.
+	// A tag opens nothing: who may not read does not learn that something is the same.
 	tag := g.get(t, events, owner...).Header.Get("Etag")
 	for caller, want := range map[string]int{"stranger": http.StatusForbidden, "forged": http.StatusUnauthorized} {
 		resp := g.get(t, "/v1/users/"+annaID+"/events", "Authorization", "Bearer "+caller, "If-None-Match", tag)
@@ -283,7 +283,7 @@ func TestCompressionOverGRPC(t *testing.T) {
 	}
 }
 
-// TestKeptBytesAreOnlyRead streams the same bytes to many readers at once, over both doors.
+// TestKeptBytesAreOnlyRead streams the same bytes to many readers at once, over both protocols.
 func TestKeptBytesAreOnlyRead(t *testing.T) {
 	t.Parallel()
 	h := start(t, nil)

@@ -140,7 +140,7 @@ func boundAddr(open net.Listener, configured string) string {
 // complete checks the configuration and fills the defaults in.
 func (c Config) complete() (Config, error) {
 	c.GRPCAddr, c.HTTPAddr, c.AdminAddr = boundAddr(c.Listeners.GRPC, c.GRPCAddr), boundAddr(c.Listeners.HTTP, c.HTTPAddr), boundAddr(c.Listeners.Admin, c.AdminAddr)
-	if err := checkDoors(&c); err != nil {
+	if err := checkAuthentication(&c); err != nil {
 		return c, err
 	}
 	if len(c.Tenants) == 0 {

@@ -38,10 +38,10 @@ const (
 	boUPN    = "bo@contoso.example" // the look-up is refused
 	carlaUPN = "carla@contoso.example"
 
-	doorGRPC = "grpc"
-	doorREST = "rest"
-	chatID   = "19:2da4c29f6d7041eca70b638b43d45437@thread.v2"
-	tenantID = "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeee01"
+	grpcProtocol = "grpc"
+	restProtocol = "rest"
+	chatID       = "19:2da4c29f6d7041eca70b638b43d45437@thread.v2"
+	tenantID     = "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeee01"
 )
 
 // fake is everything below the server.

@@ -280,7 +280,7 @@ func (g *guarded) touched(t *testing.T, about, caller string) bool {
 	return len(requests)+int(calls) > 0
 }
 
-// checkRecords expects a pair of records over each door for a call that was made, one for a denied one, none for a stranger.
+// checkRecords expects a pair of records over each protocol for a call that was made, one for a denied one, none for a stranger.
 func (g *guarded) checkRecords(t *testing.T, about, caller string, want codes.Code) {
 	t.Helper()
 	records := g.records.take(t)
@@ -295,7 +295,7 @@ func (g *guarded) checkRecords(t *testing.T, about, caller string, want codes.Co
 	}
 	kinds := make([]string, 0, len(records))
 	for _, record := range records {
-		kinds = append(kinds, record.Door+" "+record.Kind)
+		kinds = append(kinds, record.Protocol+" "+record.Kind)
 		if g.allowed[record.Rule] = true; record.Caller.ID == "" || (record.Rule == "") != (want != codes.OK) || record.Graph.Permission != permission {
 			t.Errorf("%s: record %+v", about, record)
 		}

@@ -9,12 +9,12 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 )
 
-// healthDoor is health for whoever reaches the listener. A watch of a service that does not exist is refused at once: the library
+// healthService answers for health to whoever reaches the listener. A watch of a service that does not exist is refused at once: the library
 // would keep its name for as long as it is watched.
-type healthDoor struct{ *health.Server }
+type healthService struct{ *health.Server }
 
 // Watch implements the health service.
-func (h healthDoor) Watch(req *grpc_health_v1.HealthCheckRequest, stream grpc.ServerStreamingServer[grpc_health_v1.HealthCheckResponse]) error {
+func (h healthService) Watch(req *grpc_health_v1.HealthCheckRequest, stream grpc.ServerStreamingServer[grpc_health_v1.HealthCheckResponse]) error {
 	if _, err := h.Check(stream.Context(), req); err != nil {
 		return err
 	}

@@ -36,7 +36,7 @@ func TestRecordsOfCalls(t *testing.T) {
 	}
 	for i, record := range got {
 		if record.Number != i+1 || record.RequestID != "r-1" || record.Rule != "own-data" || !strings.HasPrefix(record.Policy, "sha256:") ||
-			record.RPC != "StreamEvents" || record.Door != "rest" || record.Tenant != "contoso" || record.Owner != annaID ||
+			record.RPC != "StreamEvents" || record.Protocol != "rest" || record.Tenant != "contoso" || record.Owner != annaID ||
 			strings.Join(record.Sources, " ") != "chat" || record.Start != "2026-11-02T12:00:00Z" || record.View != "full" ||
 			record.Reason != "case 7" || record.Caller.ID != "user:"+tenantID+"/"+annaID || record.Caller.Kind != "user" {
 			t.Errorf("record %+v", record)
@@ -139,8 +139,8 @@ func TestLookUpsAreOnRecord(t *testing.T) {
 		"found on the list":              {"machine", annaUPN, codes.OK, "intent intent outcome", annaID, ""},
 		"not looked up":                  {"stranger", annaUPN, codes.PermissionDenied, "outcome", "", "POLICY_DENIED"},
 	} {
-		for _, door := range []string{doorGRPC, doorREST} {
-			if door == doorGRPC {
+		for _, protocol := range []string{grpcProtocol, restProtocol} {
+			if protocol == grpcProtocol {
 				expect(t, about, g.list(t, c.token, c.user), c.code, c.reason)
 			} else {
 				body(t, g.get(t, "/v1/users/"+c.user+"/events", "Authorization", "Bearer "+c.token))
@@ -149,7 +149,7 @@ func TestLookUpsAreOnRecord(t *testing.T) {
 			kinds := make([]string, 0, len(records))
 			for i, record := range records {
 				kinds = append(kinds, record.Kind)
-				if i > 0 && record.Intent != records[0].Number || record.Door != door || record.Graph.Permission == "" != (c.kinds == "outcome") {
+				if i > 0 && record.Intent != records[0].Number || record.Protocol != protocol || record.Graph.Permission == "" != (c.kinds == "outcome") {
 					t.Errorf("%s: record %+v", about, record)
 				}
 				if i == 0 && !strings.HasPrefix(record.Owner, "sha256:") {
@@ -159,7 +159,7 @@ func TestLookUpsAreOnRecord(t *testing.T) {
 			last := records[len(records)-1]
 			if strings.Join(kinds, " ") != c.kinds || last.Outcome == nil || last.Outcome.Reason != c.reason ||
 				c.owner != "" && last.Owner != c.owner || c.owner == "" && !strings.HasPrefix(last.Owner, "sha256:") {
-				t.Errorf("%s over %s: %q, %+v", about, door, kinds, last)
+				t.Errorf("%s over %s: %q, %+v", about, protocol, kinds, last)
 			}
 		}
 	}

@@ -92,7 +92,7 @@ func reaches(t *testing.T, n *atomic.Int64, want int64) {
 }
 
 // TestOneCallerHurtsNobody is of the kind "work is bounded per caller": one user takes every place, by streams or lists, over
-// both doors, and reads nothing. Another one is served within a second, and so is a third.
+// both protocols, and reads nothing. Another one is served within a second, and so is a third.
 func TestOneCallerHurtsNobody(t *testing.T) {
 	t.Parallel()
 	const places = 16
@@ -167,7 +167,7 @@ func TestOneCallerHurtsNobody(t *testing.T) {
 	}
 }
 
-// TestStalledReaders is of the kind "a place is not held by nobody": a reader who takes nothing is given up, over both doors; over
+// TestStalledReaders is of the kind "a place is not held by nobody": a reader who takes nothing is given up, over both protocols; over
 // gRPC the reader who comes back is told so, with a token and that to go on at once is right.
 func TestStalledReaders(t *testing.T) {
 	t.Parallel()
@@ -204,7 +204,7 @@ func checkPlannedEnd(t *testing.T, err error, token string) {
 	}
 }
 
-// TestStreamsEndWithAge: over both doors alike, at a checkpoint, with its token.
+// TestStreamsEndWithAge: over both protocols alike, at a checkpoint, with its token.
 func TestStreamsEndWithAge(t *testing.T) {
 	t.Parallel()
 	h := start(t, func(c *server.Config) { c.StreamAge = 200 * time.Millisecond })
@@ -228,7 +228,7 @@ func TestStreamsEndWithAge(t *testing.T) {
 	}
 }
 
-// TestPlaceIsHeldUntilTheLastByte: an answer that nobody reads keeps its place, over both doors, and gives it back when it is
+// TestPlaceIsHeldUntilTheLastByte: an answer that nobody reads keeps its place, over both protocols, and gives it back when it is
 // read.
 func TestPlaceIsHeldUntilTheLastByte(t *testing.T) {
 	t.Parallel()
@@ -330,7 +330,7 @@ func TestBytesAreShared(t *testing.T) {
 	}
 }
 
-// TestAnswersCountUntilTheyAreRead: answers that nobody has read hold bytes of the same books as streams do, over both doors. Who
+// TestAnswersCountUntilTheyAreRead: answers that nobody has read hold bytes of the same books as streams do, over both protocols. Who
 // holds most above a share gets no more, and others do.
 func TestAnswersCountUntilTheyAreRead(t *testing.T) {
 	t.Parallel()

@@ -106,9 +106,9 @@ func put(t *testing.T, path string, data []byte) {
 	}
 }
 
-// TestCertificatesOverBothDoors checks that the same certificate is the same caller over gRPC and REST, that authorities
+// TestCertificatesOverBothProtocols checks that the same certificate is the same caller over gRPC and REST, that authorities
 // change without a restart, and that no header replaces a certificate.
-func TestCertificatesOverBothDoors(t *testing.T) {
+func TestCertificatesOverBothProtocols(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	g := startGuarded(t, func(c *server.Config) {

@@ -58,7 +58,7 @@ func (s *Server) newGRPC(list interceptor.List, transport ...grpc.ServerOption) 
 	server := grpc.NewServer(append(transport,
 		grpc.ChainUnaryInterceptor(list.Unary()...), grpc.ChainStreamInterceptor(list.Stream()...))...)
 	s.services.Register(server)
-	grpc_health_v1.RegisterHealthServer(server, healthDoor{s.health})
+	grpc_health_v1.RegisterHealthServer(server, healthService{s.health})
 	if s.cfg.Reflection {
 		reflection.RegisterV1(server)
 	}

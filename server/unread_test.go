@@ -76,7 +76,7 @@ func unreadOver(t *testing.T) map[string]func(h *harness) (leave func()) {
 }
 
 // TestUnreadAnswersMakeRoom is of the kind "a place for others is found within a second": one caller holds every place by
-// answers that are written and not read, over both doors. Others are served.
+// answers that are written and not read, over both protocols. Others are served.
 func TestUnreadAnswersMakeRoom(t *testing.T) {
 	t.Parallel()
 	for name, begin := range unreadOver(t) {

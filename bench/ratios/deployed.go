@@ -154,7 +154,7 @@ func (g *guarded) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	call, err := g.audit.Intent(audit.Intent{
 		RequestID: "EX2HJUIZXVCIGAGI3556VRUR", Caller: audit.Caller{ID: caller.ID(), Kind: caller.Kind.String(), Application: caller.AppID},
-		Rule: "export", Policy: strings.Repeat("0", 64), RPC: "ListEvents", Door: "rest", Tenant: "default", TenantID: graphsim.DemoTenantID,
+		Rule: "export", Policy: strings.Repeat("0", 64), RPC: "ListEvents", Protocol: "rest", Tenant: "default", TenantID: graphsim.DemoTenantID,
 		Owner: short.user, Sources: []string{"chat"}, Start: short.start, End: short.end(), View: "basic",
 	})
 	if err != nil {

@@ -27,7 +27,7 @@ var start = time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 func intent() audit.Intent {
 	return audit.Intent{
 		RequestID: "r1", Caller: audit.Caller{ID: "user:" + tenant + "/" + ada, Kind: "user", Application: "app"},
-		Rule: "own-data", Policy: "sha256:00", RPC: "StreamEvents", Door: "rest", Tenant: "default", TenantID: tenant,
+		Rule: "own-data", Policy: "sha256:00", RPC: "StreamEvents", Protocol: "rest", Tenant: "default", TenantID: tenant,
 		Owner: strings.ToUpper(ada), Sources: []string{"copilot", "chat"}, Start: start, View: "full", Reason: "case\n7",
 	}
 }
@@ -83,7 +83,7 @@ func TestRecords(t *testing.T) {
 	first := map[string]any{
 		"schema": "parley.audit.v1", "number": 1.0, "time": "2026-11-22T12:00:00.5Z", "kind": "intent", "request_id": "r1",
 		"caller": map[string]any{"id": "user:" + tenant + "/" + ada, "kind": "user", "application": "app"},
-		"rule":   "own-data", "policy": "sha256:00", "rpc": "StreamEvents", "door": "rest", "tenant": "default", "tenant_id": tenant,
+		"rule":   "own-data", "policy": "sha256:00", "rpc": "StreamEvents", "protocol": "rest", "tenant": "default", "tenant_id": tenant,
 		"owner": ada, "sources": []any{"copilot", "chat"}, "start_time": "2026-11-01T00:00:00Z", "view": "full", "reason": "case 7",
 	}
 	second := map[string]any{}

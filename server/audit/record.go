@@ -42,8 +42,8 @@ type Intent struct {
 	Caller    Caller
 	// Rule allows the call; Policy is the digest of the policy that it is of.
 	Rule, Policy string
-	// RPC is the method's name; Door says how it was called: grpc or rest.
-	RPC, Door string
+	// RPC is the method's name; Protocol is how it was called: grpc or rest.
+	RPC, Protocol string
 	// Tenant is the alias and TenantID the id of the tenant that is read.
 	Tenant, TenantID string
 	// Owner is whose data are read: an object id, "-" for the whole tenant, empty for methods without a user. See Owner.
@@ -113,7 +113,7 @@ func (r *record) append(b []byte, instance string, number uint64, now time.Time)
 	b = append(appendWord(append(b, `,"caller":{"id":`...), i.Caller.ID), `,"kind":`...)
 	b = append(appendSome(appendWord(b, i.Caller.Kind), "application", i.Caller.Application), '}')
 	b = appendText(appendText(appendText(b, "rule", i.Rule), "policy", i.Policy), "rpc", i.RPC)
-	b = appendSome(appendSome(appendSome(b, "door", i.Door), "tenant", i.Tenant), "tenant_id", i.TenantID)
+	b = appendSome(appendSome(appendSome(b, "protocol", i.Protocol), "tenant", i.Tenant), "tenant_id", i.TenantID)
 	b = appendSome(b, "owner", i.Owner)
 	if i.Conversation {
 		b = append(b, `,"conversation":true`...)

@@ -19,7 +19,7 @@ type line struct {
 	Rule         string      `json:"rule"`
 	Policy       string      `json:"policy"`
 	RPC          string      `json:"rpc"`
-	Door         string      `json:"door,omitempty"`
+	Protocol     string      `json:"protocol,omitempty"`
 	Tenant       string      `json:"tenant,omitempty"`
 	TenantID     string      `json:"tenant_id,omitempty"`
 	Owner        string      `json:"owner,omitempty"`
@@ -62,7 +62,7 @@ func TestRecordsAreJSON(t *testing.T) {
 	for _, i := range []Intent{
 		{},
 		{
-			RequestID: odd, Caller: Caller{odd, odd, odd}, Rule: odd, Policy: odd, RPC: odd, Door: odd, Tenant: odd, TenantID: odd, Owner: odd,
+			RequestID: odd, Caller: Caller{odd, odd, odd}, Rule: odd, Policy: odd, RPC: odd, Protocol: odd, Tenant: odd, TenantID: odd, Owner: odd,
 			Conversation: true, Sources: []string{"chat", odd}, Start: now, End: now.Add(time.Nanosecond), View: odd, Reason: odd,
 		},
 	} {
@@ -74,7 +74,7 @@ func TestRecordsAreJSON(t *testing.T) {
 			}
 			want.Schema, want.Instance, want.Number, want.Time, want.Kind = Schema, "k", 12, stamp(now), kind
 			want.RequestID, want.Caller, want.Rule, want.Policy, want.RPC = i.RequestID, lineCaller(i.Caller), i.Rule, i.Policy, i.RPC
-			want.Door, want.Tenant, want.TenantID, want.Owner, want.Conversation = i.Door, i.Tenant, i.TenantID, i.Owner, i.Conversation
+			want.Protocol, want.Tenant, want.TenantID, want.Owner, want.Conversation = i.Protocol, i.Tenant, i.TenantID, i.Owner, i.Conversation
 			want.Sources, want.Start, want.End, want.View, want.Reason = i.Sources, stamp(i.Start), stamp(i.End), i.View, i.Reason
 			text, err := json.Marshal(want)
 			if err != nil {

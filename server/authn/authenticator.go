@@ -42,12 +42,12 @@ func (Open) Authenticate(context.Context) (*Caller, error) { return Anonymous(),
 // Verifier reads bearer tokens; *Tokens is one.
 type Verifier interface {
 	// Verify returns the caller that a token stands for, or a *RefusedError. Whether the connection has the certificate that
-	// a token is bound to is for Doors to find out.
+	// a token is bound to is for Credentials to find out.
 	Verify(ctx context.Context, token string) (*Caller, error)
 }
 
-// Doors accepts tokens, certificates, or both. Where a call has a token, the token alone decides.
-type Doors struct {
+// Credentials accepts tokens, certificates, or both. Where a call has a token, the token alone decides.
+type Credentials struct {
 	// Tokens reads bearer tokens; nil = none are accepted.
 	Tokens Verifier
 	// Certificates reads client certificates; nil = none are accepted.
@@ -56,48 +56,48 @@ type Doors struct {
 	Peer PeerFunc
 }
 
-var _ Authenticator = (*Doors)(nil)
+var _ Authenticator = (*Credentials)(nil)
 
 // maxToken is the longest token that is looked at, in bytes.
 const maxToken = 16 << 10
 
 // Authenticate returns the caller of a call.
-func (d *Doors) Authenticate(ctx context.Context) (*Caller, error) {
+func (c *Credentials) Authenticate(ctx context.Context) (*Caller, error) {
 	sent := metadata.ValueFromIncomingContext(ctx, "authorization")
 	if len(sent) > 0 {
-		if d.Tokens == nil {
+		if c.Tokens == nil {
 			return nil, refuse(WhyNotAccess)
 		}
 		token, err := bearer(sent)
 		if err != nil {
 			return nil, err
 		}
-		caller, err := d.Tokens.Verify(ctx, token)
+		caller, err := c.Tokens.Verify(ctx, token)
 		if err != nil || caller.thumbprint == nil {
 			return caller, err
 		}
-		return d.bound(ctx, caller)
+		return c.bound(ctx, caller)
 	}
-	if d.Certificates == nil {
+	if c.Certificates == nil {
 		return nil, refuse(WhyMissing)
 	}
-	return d.Certificates.Identify(d.peer(ctx))
+	return c.Certificates.Identify(c.peer(ctx))
 }
 
-func (d *Doors) peer(ctx context.Context) *tls.ConnectionState {
-	if d.Peer == nil {
+func (c *Credentials) peer(ctx context.Context) *tls.ConnectionState {
+	if c.Peer == nil {
 		return TLSPeer(ctx)
 	}
-	return d.Peer(ctx)
+	return c.Peer(ctx)
 }
 
 // bound returns the caller of a token that is bound to a client certificate (RFC 8705), which the connection must have shown.
-func (d *Doors) bound(ctx context.Context, caller *Caller) (*Caller, error) {
-	state := d.peer(ctx)
-	if d.Certificates == nil || !holds(state, caller.thumbprint) {
+func (c *Credentials) bound(ctx context.Context, caller *Caller) (*Caller, error) {
+	state := c.peer(ctx)
+	if c.Certificates == nil || !holds(state, caller.thumbprint) {
 		return nil, refuse(WhyBound)
 	}
-	proven, err := d.Certificates.prove(state)
+	proven, err := c.Certificates.prove(state)
 	if err != nil {
 		return nil, refuse(WhyBound)
 	}

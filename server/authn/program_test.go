@@ -218,20 +218,20 @@ func TestBoundTokens(t *testing.T) {
 	sum := sha256.Sum256(holder.PeerCertificates[0].Raw)
 	mine := base64.RawURLEncoding.EncodeToString(sum[:])
 	roots := ours.pool()
-	both := &authn.Doors{Tokens: b.tokens, Certificates: &authn.Certificates{Roots: func() *x509.CertPool { return roots }, Now: b.clock}}
+	both := &authn.Credentials{Tokens: b.tokens, Certificates: &authn.Certificates{Roots: func() *x509.CertPool { return roots }, Now: b.clock}}
 	unverified := *holder
 	unverified.VerifiedChains = nil
 	b.set(time.Now())
 	for name, c := range map[string]struct {
-		cnf   any
-		state *tls.ConnectionState
-		doors *authn.Doors
-		want  authn.Why
+		cnf         any
+		state       *tls.ConnectionState
+		credentials *authn.Credentials
+		want        authn.Why
 	}{
 		"the holder":                 {map[string]any{"x5t#S256": mine}, holder, both, ""},
 		"another certificate":        {map[string]any{"x5t#S256": mine}, thief, both, authn.WhyBound},
 		"no certificate":             {map[string]any{"x5t#S256": mine}, nil, both, authn.WhyBound},
-		"certificates are not asked": {map[string]any{"x5t#S256": mine}, holder, &authn.Doors{Tokens: b.tokens}, authn.WhyBound},
+		"certificates are not asked": {map[string]any{"x5t#S256": mine}, holder, &authn.Credentials{Tokens: b.tokens}, authn.WhyBound},
 		"not verified":               {map[string]any{"x5t#S256": mine}, &unverified, both, authn.WhyBound},
 		"DPoP":                       {map[string]any{"jkt": mine}, holder, both, authn.WhyBound},
 		"DPoP beside it":             {map[string]any{"x5t#S256": mine, "jkt": mine}, holder, both, authn.WhyBound},
@@ -246,7 +246,7 @@ func TestBoundTokens(t *testing.T) {
 	} {
 		claims := b.delegated(nil)
 		claims["cnf"] = c.cnf
-		_, err := c.doors.Authenticate(incoming(t.Context(), c.state, "authorization", "Bearer "+sign(t, claims)))
+		_, err := c.credentials.Authenticate(incoming(t.Context(), c.state, "authorization", "Bearer "+sign(t, claims)))
 		if authn.WhyOf(err) != c.want {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
@@ -313,7 +313,7 @@ func TestCallersAreProvenAgain(t *testing.T) {
 	}
 	sum := sha256.Sum256(state.PeerCertificates[0].Raw)
 	claims := b.delegated(jwt.MapClaims{"cnf": map[string]any{"x5t#S256": base64.RawURLEncoding.EncodeToString(sum[:])}})
-	bound, err := (&authn.Doors{Tokens: b.tokens, Certificates: certificates}).Authenticate(incoming(t.Context(), state, "authorization", "Bearer "+sign(t, claims)))
+	bound, err := (&authn.Credentials{Tokens: b.tokens, Certificates: certificates}).Authenticate(incoming(t.Context(), state, "authorization", "Bearer "+sign(t, claims)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -363,7 +363,7 @@ func TestCallersAreProvenAgain(t *testing.T) {
 func TestNamesOfCertificates(t *testing.T) {
 	t.Parallel()
 	ours := newAuthority(t)
-	doors := &authn.Certificates{Roots: ours.pool}
+	credentials := &authn.Certificates{Roots: ours.pool}
 	for name, c := range map[string]struct {
 		dns  []string
 		uris []*url.URL
@@ -382,7 +382,7 @@ func TestNamesOfCertificates(t *testing.T) {
 		"a wildcard in a URI": {nil, uris(t, "spiffe://contoso.example/*"), 0, authn.WhyCertificate},
 	} {
 		state := ours.client(t, func(cert *x509.Certificate) { cert.DNSNames, cert.URIs = c.dns, c.uris })
-		caller, err := doors.Identify(state)
+		caller, err := credentials.Identify(state)
 		if authn.WhyOf(err) != c.why || err == nil && caller.Namespace != c.want {
 			t.Errorf("%s: %+v, %v", name, caller, err)
 		}

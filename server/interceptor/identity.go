@@ -49,7 +49,7 @@ func (i *identity) refusal(ctx context.Context, info *callinfo.Info, err error) 
 		return err
 	}
 	i.logger.LogAttrs(ctx, slog.LevelInfo, "caller refused",
-		slog.String("why", string(known.Why)), slog.String("door", info.Protocol), slog.String("request_id", info.ID))
+		slog.String("why", string(known.Why)), slog.String("protocol", info.Protocol), slog.String("request_id", info.ID))
 	return errRefused(known, "the caller is not accepted: "+string(known.Why))
 }
 

@@ -190,7 +190,7 @@ func (z *authorizer) intent(ctx context.Context, target *callTarget, decision au
 	return audit.Intent{
 		RequestID: info.ID,
 		Caller:    audit.Caller{ID: target.callerID, Kind: target.caller.Kind.String(), Application: target.caller.AppID},
-		Rule:      decision.Rule, Policy: decision.Digest, RPC: info.RPC, Door: info.Protocol,
+		Rule:      decision.Rule, Policy: decision.Digest, RPC: info.RPC, Protocol: info.Protocol,
 		Tenant: target.alias, TenantID: target.tenant.ID, Owner: owner, Conversation: scope.conversation,
 		Sources: sources, Start: scope.start, End: scope.end, View: authz.ViewName(scope.view),
 		Reason: callinfo.Header(ctx, callinfo.HeaderReason),

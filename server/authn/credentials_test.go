@@ -101,7 +101,7 @@ func uris(t *testing.T, texts ...string) []*url.URL {
 func TestCertificates(t *testing.T) {
 	t.Parallel()
 	ours, theirs := newAuthority(t), newAuthority(t)
-	doors := &authn.Certificates{Roots: ours.pool}
+	credentials := &authn.Certificates{Roots: ours.pool}
 	const spiffe = "spiffe://contoso.example/ns/export/sa/reader"
 	same := func(*x509.Certificate) {}
 	for name, c := range map[string]struct {
@@ -132,7 +132,7 @@ func TestCertificates(t *testing.T) {
 			return state
 		}(), "", authn.WhyCertificate},
 	} {
-		caller, err := doors.Identify(c.state)
+		caller, err := credentials.Identify(c.state)
 		if authn.WhyOf(err) != c.why {
 			t.Errorf("%s: %v, want %q", name, err, c.why)
 			continue
@@ -157,7 +157,7 @@ func incoming(ctx context.Context, state *tls.ConnectionState, pairs ...string) 
 	return ctx
 }
 
-func TestDoors(t *testing.T) {
+func TestCredentials(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
 	ours := newAuthority(t)
@@ -165,13 +165,13 @@ func TestDoors(t *testing.T) {
 	good := "Bearer " + sign(t, b.delegated(nil))
 	expired := "Bearer " + sign(t, b.delegated(jwt.MapClaims{"exp": b.clock().Add(-time.Hour).Unix()}))
 	certificates := &authn.Certificates{Roots: ours.pool}
-	both := &authn.Doors{Tokens: b.tokens, Certificates: certificates}
+	both := &authn.Credentials{Tokens: b.tokens, Certificates: certificates}
 	for name, c := range map[string]struct {
-		doors authn.Authenticator
-		state *tls.ConnectionState
-		pairs []string
-		kind  authn.Kind
-		why   authn.Why
+		credentials authn.Authenticator
+		state       *tls.ConnectionState
+		pairs       []string
+		kind        authn.Kind
+		why         authn.Why
 	}{
 		"token":                         {both, nil, []string{"authorization", good}, authn.KindUser, ""},
 		"token before certificate":      {both, state, []string{"authorization", good}, authn.KindUser, ""},
@@ -183,13 +183,13 @@ func TestDoors(t *testing.T) {
 		"two tokens":                    {both, nil, []string{"authorization", good + ", " + good}, 0, authn.WhyMalformed},
 		"scheme in lower case":          {both, nil, []string{"authorization", strings.Replace(good, "Bearer", "bearer", 1)}, authn.KindUser, ""},
 		"nothing":                       {both, nil, nil, 0, authn.WhyMissing},
-		"tokens only, certificate sent": {&authn.Doors{Tokens: b.tokens}, state, nil, 0, authn.WhyMissing},
-		"certificates only, token sent": {&authn.Doors{Certificates: certificates}, state, []string{"authorization", good}, 0, authn.WhyNotAccess},
-		"certificates only":             {&authn.Doors{Certificates: certificates}, state, nil, authn.KindCertificate, ""},
-		"no door":                       {&authn.Doors{}, state, nil, 0, authn.WhyMissing},
+		"tokens only, certificate sent": {&authn.Credentials{Tokens: b.tokens}, state, nil, 0, authn.WhyMissing},
+		"certificates only, token sent": {&authn.Credentials{Certificates: certificates}, state, []string{"authorization", good}, 0, authn.WhyNotAccess},
+		"certificates only":             {&authn.Credentials{Certificates: certificates}, state, nil, authn.KindCertificate, ""},
+		"no door":                       {&authn.Credentials{}, state, nil, 0, authn.WhyMissing},
 		"open":                          {authn.Open{}, state, []string{"authorization", expired}, authn.KindAnonymous, ""},
 	} {
-		caller, err := c.doors.Authenticate(incoming(t.Context(), c.state, c.pairs...))
+		caller, err := c.credentials.Authenticate(incoming(t.Context(), c.state, c.pairs...))
 		if authn.WhyOf(err) != c.why || err == nil && caller.Kind != c.kind {
 			t.Errorf("%s: %+v, %v, want %s or %q", name, caller, err, c.kind, c.why)
 		}
@@ -238,7 +238,7 @@ func FuzzPrograms(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
-	doors := &authn.Doors{Tokens: b.tokens}
+	credentials := &authn.Credentials{Tokens: b.tokens}
 	f.Fuzz(func(t *testing.T, more string) {
 		payload := head + more + "}"
 		signed := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"RS256","kid":"key-1"}`)) + "." + base64.RawURLEncoding.EncodeToString([]byte(payload))
@@ -247,7 +247,7 @@ func FuzzPrograms(f *testing.F) {
 			t.Fatal(err)
 		}
 		token := signed + "." + base64.RawURLEncoding.EncodeToString(signature)
-		caller, err := doors.Authenticate(incoming(t.Context(), nil, "authorization", "Bearer "+token))
+		caller, err := credentials.Authenticate(incoming(t.Context(), nil, "authorization", "Bearer "+token))
 		if err != nil {
 			if authn.WhyOf(err) == "" {
 				t.Fatalf("not a refusal: %v", err)
