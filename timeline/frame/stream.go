@@ -100,7 +100,7 @@ func (s *Stream[F]) run(ctx context.Context) error {
 			return err
 		}
 		state := s.Rows.Step()
-		if err := s.notices.tell(s.Report.News()); err != nil {
+		if err := s.notices.add(s.Report.News()); err != nil {
 			return err
 		}
 		var err error
@@ -180,7 +180,7 @@ func (s *Stream[F]) sendBatch() error {
 
 // checkpoint sends the batch, if there is one, and a checkpoint in any case.
 func (s *Stream[F]) checkpoint() error {
-	if err := s.notices.begin(); err != nil {
+	if err := s.notices.commit(); err != nil {
 		return err
 	}
 	if s.Batch.Size() > 0 {
@@ -202,7 +202,7 @@ func (s *Stream[F]) finish() error {
 	if err := s.sendBatch(); err != nil {
 		return err
 	}
-	if err := s.notices.begin(); err != nil {
+	if err := s.notices.commit(); err != nil {
 		return err
 	}
 	summary, err := s.Report.Summary()

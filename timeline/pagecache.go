@@ -1,0 +1,153 @@
+package timeline
+
+import (
+	"context"
+	"sync"
+	"time"
+	"weak"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/parley-gateway/parley/cache"
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/timeline/chunk"
+	"github.com/parley-gateway/parley/timeline/query"
+)
+
+// maxPageWindows is how many windows a cached page may be made of.
+const maxPageWindows = 64
+
+// provedSuffix tells the keys of pages whose calls are verified from those of pages with all that Graph sent.
+const provedSuffix = "\xfeproved"
+
+// cachedPage is a page that is made of cached windows alone. It is valid while these are the same.
+type cachedPage struct {
+	message  *parleyv1.ListEventsResponse
+	count    int
+	events   []byte // nil where they are a range of one window
+	from, to int    // of that range
+	view     parleyv1.EventView
+	windows  []pageWindow
+	until    time.Time // when the answer changes by time alone; zero = never
+	store    pageStore
+	key      string
+	end      time.Time // of the asked interval
+
+	mu    sync.Mutex
+	forms map[any][]byte
+	size  int64 // of the forms
+}
+
+// pageWindow is a cached window that a page was made of. The page does not keep it alive.
+type pageWindow struct {
+	store cache.Windows
+	key   string
+	chunk weak.Pointer[chunk.Chunk]
+	holds bool // the range of the page's events
+}
+
+// usedWindow is a window that a walk went through; an empty key says that it was read for this call.
+type usedWindow struct {
+	key   string
+	chunk *chunk.Chunk
+}
+
+// pageStore caches pages beside windows.
+type pageStore interface {
+	cache.Windows
+	cache.Answers
+}
+
+func (k *cachedPage) form(key any) []byte {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.forms[key]
+}
+
+func (k *cachedPage) put(key any, form []byte) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.forms == nil {
+		k.forms = map[any][]byte{}
+	}
+	if form != nil && k.forms[key] == nil {
+		k.forms[key] = form
+		k.size += int64(cap(form))
+	}
+	k.store.KeepWindow(cache.Window{
+		Key: k.key, Value: k, End: k.end, Read: time.Now(), Cost: k.size + int64(cap(k.events)+2*proto.Size(k.message)+len(k.key)) + 1<<10,
+	})
+}
+
+// page is the page for a call; nil when one of its windows is not the same any more, or the cache-control of the context does not
+// accept one.
+func (k *cachedPage) page(ctx context.Context) *Page {
+	if !k.until.IsZero() && !time.Now().Before(k.until) {
+		return nil
+	}
+	p := &Page{Message: k.message, Events: k.events, Count: k.count, cached: k}
+	for i := range k.windows {
+		was := &k.windows[i]
+		now, _ := was.store.Window(ctx, was.key).(*chunk.Chunk)
+		if now == nil || now != was.chunk.Value() {
+			return nil
+		}
+		if was.holds {
+			l, err := now.Events(k.view)
+			if err != nil {
+				return nil
+			}
+			p.Events = l.Part(k.from, k.to)
+		}
+	}
+	return p
+}
+
+// pageCache is the store for the pages of a request, and the key of one page; nil = they are not cached. A request with a filter, or
+// for a source that cannot be asked, is answered anew each time.
+func pageCache(r *query.Events, have query.Sources, to query.Resolved, token string, size int) (pageStore, string) {
+	if r.Filter != "" || len(r.Unavailable) > 0 || r.End.IsZero() && token == "" {
+		return nil, ""
+	}
+	store, ok := have.Events[to.Sources[0]].(pageStore)
+	if !ok {
+		return nil, ""
+	}
+	key := store.AnswerKey(to.Digest, size, token)
+	if r.Narrow {
+		key += provedSuffix
+	}
+	return store, key
+}
+
+// cachePage puts a page into a store, if all of it came from cached windows and nothing of it depends on when it is asked for.
+func (w *walk) cachePage(p *Page, in chunkRange, store pageStore, key string, first bool) {
+	k := &cachedPage{
+		message: p.Message, count: p.Count, view: w.req.ShownView(), store: store, key: key, end: w.span.End, from: in.from, to: in.to,
+	}
+	if in.chunk == nil {
+		k.events = p.Events
+	}
+	for _, t := range w.tracks {
+		switch {
+		case w.extended || t.chained() || len(t.gaps) > 0 || t.state != parleyv1.SourceState_SOURCE_STATE_READ || t.read.Store == nil:
+			return
+		case t.src == parleyv1.Source_SOURCE_CALL && w.span.Start.IsZero():
+			return
+		case first && w.settled(t.src).Before(w.span.End):
+			return
+		case t.src == parleyv1.Source_SOURCE_CALL:
+			k.until = w.span.Start.Add(w.engine.cfg.CallsKept)
+		}
+		for _, u := range t.entered {
+			if u.key == "" {
+				return
+			}
+			k.windows = append(k.windows, pageWindow{t.read.Store, u.key, weak.Make(u.chunk), u.chunk == in.chunk})
+		}
+	}
+	if len(k.windows) > 0 && len(k.windows) <= maxPageWindows {
+		p.cached = k
+		k.put(nil, nil)
+	}
+}
