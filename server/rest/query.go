@@ -2,6 +2,7 @@ package rest
 
 import (
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,7 +27,7 @@ func parseQuery(raw string) (url.Values, error) {
 
 // checkQuery checks that each parameter is a field of the request, in either spelling, given once unless it repeats, and of
 // a readable value. Fields that the path fills are not parameters. It returns the names that were used, and errors name a
-// parameter as it was sent.
+// parameter as it was sent. Times in values get the form that the generated handlers read.
 func (m *method) checkQuery(values url.Values) (map[protoreflect.Name]string, error) {
 	names := make([]string, 0, len(values))
 	for name := range values {
@@ -46,7 +47,11 @@ func (m *method) checkQuery(values url.Values) (map[protoreflect.Name]string, er
 		if !field.IsList() && len(values[name]) > 1 {
 			return nil, apierror.Invalid(name, "the parameter is given more than once")
 		}
-		for _, value := range values[name] {
+		for i, value := range values[name] {
+			if isTime(field) {
+				value = withColon(value)
+				values[name][i] = value
+			}
 			if problem := checkValue(field, value); problem != "" {
 				return nil, apierror.Invalid(name, problem)
 			}
@@ -111,7 +116,7 @@ func checkValue(field protoreflect.FieldDescriptor, value string) string {
 	case protoreflect.EnumKind:
 		return checkEnum(field.Enum(), value)
 	case protoreflect.MessageKind:
-		if field.Message().FullName() == timestampName {
+		if isTime(field) {
 			return checkTime(value)
 		}
 		return "cannot be given as a query parameter"
@@ -136,6 +141,23 @@ func checkEnum(enum protoreflect.EnumDescriptor, value string) string {
 		}
 	}
 	return "must be one of " + strings.Join(names, ", ")
+}
+
+func isTime(field protoreflect.FieldDescriptor) bool {
+	return field.Message() != nil && field.Message().FullName() == timestampName
+}
+
+// basicOffset is an offset as ISO 8601's basic form has it, behind a time: the last digit of the time, a sign, four digits.
+var basicOffset = regexp.MustCompile(`\d[+-]\d{4}$`)
+
+// withColon writes the offset of a time as RFC 3339 does (`+00:00`). Generated clients send `+0000`: Python's strftime has no
+// other form.
+func withColon(value string) string {
+	if !strings.Contains(value, "T") || !basicOffset.MatchString(value) {
+		return value
+	}
+	at := len(value) - len("00")
+	return value[:at] + ":" + value[at:]
 }
 
 func checkTime(value string) string {

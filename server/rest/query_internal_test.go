@@ -38,3 +38,28 @@ func TestKnownParameters(t *testing.T) {
 		}
 	}
 }
+// TestTimesOfGenerators holds that an offset without a colon is read as RFC 3339 would write it, and that nothing else changes.
+func TestTimesOfGenerators(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]string{
+		"2026-11-01T08:00:00.000000+0000": "2026-11-01T08:00:00.000000+00:00",
+		"2026-11-01T08:00:00-0730":        "2026-11-01T08:00:00-07:30",
+		"2026-11-01T08:00:00Z":            "2026-11-01T08:00:00Z",
+		"2026-11-01T08:00:00+00:00":       "2026-11-01T08:00:00+00:00",
+		"2026-11-01":                      "2026-11-01",
+		"20261101-0800":                   "20261101-0800",
+		"2026-11-01T08-0800":              "2026-11-01T08-08:00",
+		"":                                "",
+	} {
+		if got := withColon(value); got != want {
+			t.Errorf("%q becomes %q, want %q", value, got, want)
+		}
+	}
+	for value, wrong := range map[string]bool{
+		"2026-11-01T08:00:00-0730": false, "2026-11-01T08-0800": true, "2026-11-01": true, "2026-11-01T08:00:00+9999": true,
+	} {
+		if got := checkTime(withColon(value)) != ""; got != wrong {
+			t.Errorf("%q is wrong: %t, want %t", value, got, wrong)
+		}
+	}
+}
