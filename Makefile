@@ -16,6 +16,9 @@ BENCHTIME ?= 1s
 BENCH_PACKAGES ?= ./...
 BENCH ?= .
 
+# Which clients of docs/clients.md `make clients` makes, by the names of their blocks; none = all.
+CLIENTS ?=
+
 # How many schedules of faults `make chaos` tries, and the first one's seed; how long `make soak` lasts.
 CHAOS       ?= 20000
 CHAOS_FIRST ?= 1
@@ -152,13 +155,13 @@ openapi-lint: ## Lint gen/openapi/openapi.json
 	@tools/openapilint/run.sh
 
 .PHONY: clients
-clients: ## Generate a Python and a TypeScript client from the served descriptor set and use them
-	@tools/deps.sh node npm python3-venv curl
-	@tools/clientcheck/run.sh
+clients: build ## Make and run the clients of docs/clients.md as it prints them (CLIENTS, all)
+	@tools/deps.sh node npm python3-venv javac mvn cargo protoc php php-protobuf ruby ruby-protobuf strings
+	@$(GO) -C tools run ./clientcheck $(CURDIR)/.bin/parley $(CURDIR)/docs/clients.md $(CLIENTS)
 
 .PHONY: deps
 deps: ## Install the Debian packages that the targets need and that are missing
-	@tools/deps.sh gcc git node npm python3-venv curl
+	@tools/deps.sh gcc git node npm python3-venv curl javac mvn cargo protoc php php-protobuf ruby ruby-protobuf strings
 
 .PHONY: clean
 clean: ## Remove what was built and cached here

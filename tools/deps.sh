@@ -3,10 +3,15 @@
 # Usage: deps.sh TOOL…
 set -euo pipefail
 
-declare -A package=([gcc]=gcc [git]=git [node]=nodejs [npm]=npm [python3-venv]=python3-venv [curl]=curl)
+declare -A package=(
+  [gcc]=gcc [git]=git [node]=nodejs [npm]=npm [python3-venv]=python3-venv [curl]=curl [javac]=default-jdk-headless [mvn]=maven [cargo]=cargo
+  [protoc]=protobuf-compiler [php]=php-cli [php-protobuf]=php-google-protobuf [ruby]=ruby [ruby-protobuf]=ruby-google-protobuf [strings]=binutils
+)
 
 present() {
   case $1 in
+    php-protobuf) [[ -d /usr/share/php/Google/Protobuf ]] ;;
+    ruby-protobuf) ruby -e 'require "google/protobuf"' 2>/dev/null ;;
     python3-venv) python3 -c 'import venv, ensurepip' 2>/dev/null ;;
     *) command -v "$1" >/dev/null ;;
   esac

@@ -38,6 +38,7 @@ func TestKnownParameters(t *testing.T) {
 		}
 	}
 }
+
 // TestTimesOfGenerators holds that an offset without a colon is read as RFC 3339 would write it, and that nothing else changes.
 func TestTimesOfGenerators(t *testing.T) {
 	t.Parallel()

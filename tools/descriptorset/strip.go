@@ -66,7 +66,7 @@ func strip(set *descriptorpb.FileDescriptorSet) {
 			}
 		}
 	}
-	set.File = slices.DeleteFunc(set.File, func(file *descriptorpb.FileDescriptorProto) bool {
+	set.File = slices.DeleteFunc(set.GetFile(), func(file *descriptorpb.FileDescriptorProto) bool {
 		return slices.Contains(privateFiles, file.GetName())
 	})
 	for _, file := range set.GetFile() {
@@ -79,7 +79,7 @@ func strip(set *descriptorpb.FileDescriptorSet) {
 // stripImports removes the imports of private files. No file of the contract re-exports an import, so there are no other
 // indexes into the list.
 func stripImports(file *descriptorpb.FileDescriptorProto) {
-	file.Dependency = slices.DeleteFunc(file.Dependency, func(path string) bool { return slices.Contains(privateFiles, path) })
+	file.Dependency = slices.DeleteFunc(file.GetDependency(), func(path string) bool { return slices.Contains(privateFiles, path) })
 }
 
 // stripOptions removes the private options of m and of everything in it.
@@ -125,7 +125,7 @@ func stripLocations(info *descriptorpb.SourceCodeInfo, private map[protoreflect.
 	if info == nil {
 		return
 	}
-	info.Location = slices.DeleteFunc(info.Location, func(location *descriptorpb.SourceCodeInfo_Location) bool {
+	info.Location = slices.DeleteFunc(info.GetLocation(), func(location *descriptorpb.SourceCodeInfo_Location) bool {
 		path := location.GetPath()
 		if len(path) > 0 && (path[0] == fileDependency || path[0] == filePublicDependency || path[0] == fileWeakDependency) {
 			return true

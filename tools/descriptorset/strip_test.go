@@ -40,7 +40,7 @@ func TestServedSets(t *testing.T) {
 			if _, err := protodesc.NewFiles(set); err != nil {
 				t.Fatalf("the set does not build: %v", err)
 			}
-			var names []string
+			names := make([]string, 0, len(set.GetFile()))
 			comments := 0
 			for _, file := range set.GetFile() {
 				names = append(names, file.GetName())

@@ -5,7 +5,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -14,10 +13,10 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"os/exec"
-	"regexp"
 	"strings"
 	"time"
+
+	"github.com/parley-gateway/parley/tools/demo"
 )
 
 func main() {
@@ -25,9 +24,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: openapiexamples PARLEY-BINARY OPENAPI-DOCUMENT OUTPUT-FILE")
 		os.Exit(2)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-	defer cancel()
-	if err := run(ctx, os.Args[1], os.Args[2], os.Args[3]); err != nil {
+	if err := run(context.Background(), os.Args[1], os.Args[2], os.Args[3]); err != nil {
 		fmt.Fprintln(os.Stderr, "openapiexamples:", err)
 		os.Exit(1)
 	}
@@ -44,28 +41,33 @@ type operation struct {
 }
 
 func run(ctx context.Context, binary, document, output string) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
 	raw, err := os.ReadFile(document)
 	if err != nil {
 		return err
 	}
 	var doc struct {
-		Paths map[string]struct{ Get operation } `json:"paths"`
+		Paths map[string]struct {
+			Get operation `json:"get"`
+		} `json:"paths"`
 	}
 	if err := json.Unmarshal(raw, &doc); err != nil {
 		return fmt.Errorf("%s: %w", document, err)
 	}
-	demo, err := startDemo(ctx, binary)
+	started, err := demo.Start(ctx, binary)
 	if err != nil {
 		return err
 	}
-	defer demo.stop()
-	ids, err := demo.identifiers(ctx)
+	defer started.Stop()
+	asked := gateway{started}
+	ids, err := asked.identifiers(ctx)
 	if err != nil {
 		return err
 	}
 	examples := map[string]any{}
 	for path, item := range doc.Paths {
-		example, err := demo.example(ctx, path, item.Get, ids)
+		example, err := asked.example(ctx, path, item.Get, ids)
 		if err != nil {
 			return fmt.Errorf("%s: %w", item.Get.OperationID, err)
 		}
@@ -81,45 +83,12 @@ func run(ctx context.Context, binary, document, output string) error {
 	return os.WriteFile(output, text.Bytes(), 0o644)
 }
 
-// demo is a gateway over the simulator, as its own process.
-type demo struct {
-	url  string
-	stop func()
-}
-
-var restURL = regexp.MustCompile(`REST\s+(http://[^/\s]+)`)
-
-// startDemo starts the binary on free ports and waits until it prints where it serves.
-func startDemo(ctx context.Context, binary string) (*demo, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	command := exec.CommandContext(ctx, binary, "demo")
-	command.Env = append(os.Environ(), "PARLEY_GRPC_ADDR=127.0.0.1:0", "PARLEY_HTTP_ADDR=127.0.0.1:0",
-		"PARLEY_ADMIN_ADDR=127.0.0.1:0", "PARLEY_SIM_ADDR=127.0.0.1:0")
-	printed, err := command.StdoutPipe()
-	if err == nil {
-		err = command.Start()
-	}
-	if err != nil {
-		cancel()
-		return nil, err
-	}
-	stop := func() {
-		cancel()
-		_ = command.Wait() // it was killed
-	}
-	lines := bufio.NewScanner(printed)
-	for lines.Scan() {
-		if match := restURL.FindStringSubmatch(lines.Text()); match != nil {
-			return &demo{url: match[1], stop: stop}, nil
-		}
-	}
-	stop()
-	return nil, fmt.Errorf("%s demo did not say where it serves", binary)
-}
+// gateway is a demo that is asked over REST.
+type gateway struct{ *demo.Gateway }
 
 // get returns the body of an answer; anything but 200 is an error.
-func (d *demo) get(ctx context.Context, target string) ([]byte, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, d.url+target, http.NoBody)
+func (g gateway) get(ctx context.Context, target string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, g.REST+target, http.NoBody)
 	if err != nil {
 		return nil, err
 	}
@@ -136,7 +105,7 @@ func (d *demo) get(ctx context.Context, target string) ([]byte, error) {
 }
 
 // identifiers returns the last segments of the names of a user, a conversation of theirs and one of its events.
-func (d *demo) identifiers(ctx context.Context) (map[string]string, error) {
+func (g gateway) identifiers(ctx context.Context) (map[string]string, error) {
 	ids := map[string]string{}
 	for _, step := range []struct{ parameter, target, list string }{
 		{"user", "/v1/users?pageSize=1", "users"},
@@ -147,12 +116,14 @@ func (d *demo) identifiers(ctx context.Context) (map[string]string, error) {
 		if strings.Contains(target, "%s") {
 			target = fmt.Sprintf(target, ids["user"])
 		}
-		body, err := d.get(ctx, target)
+		body, err := g.get(ctx, target)
 		if err != nil {
 			return nil, err
 		}
 		var page map[string]json.RawMessage
-		var resources []struct{ Name string }
+		var resources []struct {
+			Name string `json:"name"`
+		}
 		if err := json.Unmarshal(body, &page); err != nil {
 			return nil, err
 		}
@@ -166,7 +137,7 @@ func (d *demo) identifiers(ctx context.Context) (map[string]string, error) {
 
 // example asks an operation for as little as it can give: a JSON answer whole, the first frame of a stream, the first lines of a
 // report.
-func (d *demo) example(ctx context.Context, path string, op operation, ids map[string]string) (any, error) {
+func (g gateway) example(ctx context.Context, path string, op operation, ids map[string]string) (any, error) {
 	target := path
 	query := url.Values{}
 	for _, parameter := range op.Parameters {
@@ -183,7 +154,7 @@ func (d *demo) example(ctx context.Context, path string, op operation, ids map[s
 			return nil, fmt.Errorf("no value for %s", parameter.Name)
 		}
 	}
-	body, err := d.get(ctx, target+"?"+query.Encode())
+	body, err := g.get(ctx, target+"?"+query.Encode())
 	if err != nil {
 		return nil, err
 	}
