@@ -49,7 +49,7 @@ func (w *walk) attend(have query.Sources) {
 			continue
 		}
 		t.attendance = &attendance{user: w.req.User, lower: bytes.ToLower([]byte(w.req.User)), strict: w.req.Narrow, prover: have.CallProofs}
-		t.attendance.canary = w.engine.canaries.of(w.req.Tenant)
+		t.attendance.canary = w.cfg.Canaries.of(w.req.Tenant)
 	}
 }
 

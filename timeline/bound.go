@@ -26,7 +26,7 @@ func (w *walk) present() time.Time { return time.Now().Add(-max(w.skew(), 0)) }
 
 // settled is up to where no new row of a source is expected.
 func (w *walk) settled(src parleyv1.Source) time.Time {
-	return window.Earlier(w.span.End, w.clock().Add(-w.engine.cfg.Settle[src]))
+	return window.Earlier(w.span.End, w.clock().Add(-w.cfg.Settle[src]))
 }
 
 // bound lays out what is asked of a source.
@@ -43,7 +43,7 @@ func (w *walk) bound(t *track) {
 		t.marks[1] = copilotBeginning
 	case parleyv1.Source_SOURCE_CALL:
 		// What is older is asked for all the same, in one request.
-		t.pivot = window.Day.Floor(w.graph.Add(-w.engine.cfg.CallsKept))
+		t.pivot = window.Day.Floor(w.graph.Add(-w.cfg.CallsKept))
 		t.marks[1] = t.pivot
 	default:
 	}
@@ -62,13 +62,13 @@ func (w *walk) kept(t *track, resumed bool) {
 	if t.src != parleyv1.Source_SOURCE_CALL || t.finished || t.state != parleyv1.SourceState_SOURCE_STATE_READ {
 		return
 	}
-	beginning := w.graph.Add(-w.engine.cfg.CallsKept).Truncate(time.Minute)
+	beginning := w.graph.Add(-w.cfg.CallsKept).Truncate(time.Minute)
 	lost := window.Span{Start: t.whole.Start, End: window.Earlier(beginning, t.whole.End)}
 	if t.open {
 		if !resumed {
 			return // whatever there is was asked for
 		}
-		lost.Start = w.began.Add(-w.engine.cfg.CallsKept)
+		lost.Start = w.began.Add(-w.cfg.CallsKept)
 	}
 	if t.desc {
 		lost.End = window.Earlier(lost.End, t.reached)

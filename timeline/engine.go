@@ -14,6 +14,9 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/parley-gateway/parley/timeline/cursor"
+	"github.com/parley-gateway/parley/timeline/query"
+
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/internal/ledger"
 	"github.com/parley-gateway/parley/source"
@@ -49,8 +52,8 @@ type Config struct {
 type Engine struct {
 	*pager.Lister // conversations, usage and users
 
-	cfg      Config
-	canaries *canaries
+	cfg   Config
+	merge mergeConfig
 }
 
 // New completes the configuration and returns an Engine.
@@ -77,7 +80,10 @@ func New(cfg Config) (*Engine, error) {
 	lister := pager.New(pager.Config{
 		Sealer: cfg.Sealer, MaxPages: cfg.MaxPages, Heartbeat: cfg.Heartbeat, ListTime: cfg.ListTime,
 	})
-	return &Engine{Lister: lister, cfg: cfg, canaries: newCanaries()}, nil
+	return &Engine{Lister: lister, cfg: cfg, merge: mergeConfig{
+		Sealer: cfg.Sealer, Settle: cfg.Settle, CallsKept: cfg.CallsKept, MaxPages: cfg.MaxPages,
+		WindowBytes: fetch.WindowBytes(cfg.Ledger.Config()), Canaries: newCanaries(),
+	}}, nil
 }
 
 // Default bounds of what is read ahead, by all streams and by each.
@@ -87,8 +93,6 @@ const (
 	usualAhead   = 9000 // rows of the usual size that a stream may read ahead
 )
 
-func (e *Engine) windowBytes() int64 { return fetch.WindowBytes(e.cfg.Ledger.Config()) }
-
 // account is that of a stream's context, or a new one.
 func (e *Engine) account(ctx context.Context) (_ *ledger.Account, release func()) {
 	if account := ledger.From(ctx); account != nil {
@@ -96,4 +100,15 @@ func (e *Engine) account(ctx context.Context) (_ *ledger.Account, release func()
 	}
 	account := e.cfg.Ledger.Open(0)
 	return account, account.Close
+}
+
+// Finished reports whether a token is a stream's last one: all of the interval had been delivered when it was sealed.
+// A token that does not open is not finished.
+func (e *Engine) Finished(have query.Sources, req query.Events, token string) bool {
+	to, err := req.Resolve(have)
+	if err != nil {
+		return false
+	}
+	place, err := cursor.OpenEvents(e.cfg.Sealer, token, to.Digest[:])
+	return err == nil && place.Finished
 }

@@ -50,23 +50,20 @@ func (e *Engine) makePage(
 ) (*Page, error) {
 	inTime, cancel := frame.ListContext(ctx, e.cfg.ListTime)
 	defer cancel()
-	w, err := e.open(inTime, have, &req, to, token, "page_token")
+	w, err := open(inTime, &e.merge, have, &req, to, token, "page_token")
 	if err != nil {
 		return nil, err
 	}
-	defer w.fetch.close()
+	defer w.close()
 	ahead := 2
 	if req.Conversation != "" {
 		ahead = 1 // Graph allows one request a second: the next window would only stand in the way
 	}
-	account := e.cfg.Ledger.Open(e.windowBytes())
+	account := e.cfg.Ledger.Open(e.merge.WindowBytes)
 	defer account.Close()
 	w.limit(ahead, window.MaxRows, account)
-	for _, t := range w.tracks {
-		t.frugal = size
-	}
 	page := &eventPage{w: w, size: size}
-	w.patient = func() bool { return !page.Empty() }
+	w.listing(size, func() bool { return !page.Empty() })
 	done, err := frame.Fill(inTime, w, page)
 	if err == nil {
 		err = ctx.Err()
@@ -85,7 +82,7 @@ func (e *Engine) makePage(
 	answer.Complete = done && w.complete()
 	made := &Page{Message: answer, Events: page.joined(), Count: page.count}
 	if store != nil {
-		w.cachePage(made, page.chunkRange(), store, key, token == "")
+		made.cacheIn(store, key, w, page.chunkRange(), &req, token == "")
 	}
 	return made, nil
 }

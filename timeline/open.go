@@ -24,8 +24,8 @@ var nominal = map[parleyv1.Source]int{
 	parleyv1.Source_SOURCE_CALL:    60,
 }
 
-// open begins a walk, or goes on with one. field names the token in errors. The caller closes the walk's fetcher.
-func (e *Engine) open(ctx context.Context, have query.Sources, req *query.Events, to query.Resolved, token, field string) (w *walk, err error) {
+// open begins a walk, or goes on with one. field names the token in errors. The caller closes the walk.
+func open(ctx context.Context, cfg *mergeConfig, have query.Sources, req *query.Events, to query.Resolved, token, field string) (w *walk, err error) {
 	now := time.Now().UTC()
 	asked := to.Sources
 	ahead := have.ClockAhead()
@@ -35,7 +35,7 @@ func (e *Engine) open(ctx context.Context, have query.Sources, req *query.Events
 		}
 	}
 	w = &walk{
-		engine: e, req: req, desc: req.Descending(), now0: now, graph: now.Add(-ahead), skew: have.ClockAhead,
+		cfg: cfg, req: req, desc: req.Descending(), now0: now, graph: now.Add(-ahead), skew: have.ClockAhead,
 		told: map[string]bool{}, associated: bytes.Clone(to.Digest[:]),
 	}
 	if w.filter, err = filter.Compile(req.Filter, filter.Events(), req.ShownView()); err != nil {
@@ -78,7 +78,7 @@ func (w *walk) begin(have query.Sources, asked []parleyv1.Source, marks []cursor
 		t := &track{src: src, desc: w.desc, state: parleyv1.SourceState_SOURCE_STATE_READ, density: window.Density{Level: window.Era, Most: window.MaxRows}}
 		t.read = &fetch.Reader{
 			Source: src, Events: have.Events[src], ByCreate: w.req.OrderBy == query.CreateTimeDesc, Desc: w.desc,
-			MaxPages: w.engine.cfg.MaxPages, PageSize: nominal[src],
+			MaxPages: w.cfg.MaxPages, PageSize: nominal[src],
 			Query: source.EventQuery{
 				Owner: w.req.Owner, User: w.req.User, Conversation: w.req.Conversation,
 				ByCreateTime: w.req.OrderBy == query.CreateTimeDesc, Descending: w.desc,
@@ -163,16 +163,5 @@ func (w *walk) token(finished bool) (string, error) {
 	for _, t := range w.tracks {
 		place.Sources = append(place.Sources, t.save(w.hurried))
 	}
-	return place.Seal(w.engine.cfg.Sealer, w.associated)
-}
-
-// Finished reports whether a token is a stream's last one: all of the interval had been delivered when it was sealed.
-// A token that does not open is not finished.
-func (e *Engine) Finished(have query.Sources, req query.Events, token string) bool {
-	to, err := req.Resolve(have)
-	if err != nil {
-		return false
-	}
-	place, err := cursor.OpenEvents(e.cfg.Sealer, token, to.Digest[:])
-	return err == nil && place.Finished
+	return place.Seal(w.cfg.Sealer, w.associated)
 }

@@ -60,18 +60,17 @@ func (p *eventPage) Enough() bool { return p.count >= p.size }
 // Add implements frame.Page. It takes the next run of events.
 func (p *eventPage) Add() (bool, error) {
 	const most = chunk.MaxFrame - chunk.FrameRoom
-	t := p.w.first
-	next := t.head()
+	next := p.w.head()
 	if p.count >= p.size || p.length > 0 && p.length+next.Size() > most {
 		return false, nil
 	}
-	at := next.At
-	events, n, err := p.w.stretch(t, p.size-p.count, most-p.length)
+	at, in := next.At, p.w.headChunk()
+	events, n, err := p.w.stretch(p.size-p.count, most-p.length)
 	if err != nil {
 		return false, err
 	}
 	if len(p.pieces) == 0 && at != chunk.NotInChunk {
-		p.in = chunkRange{t.active.Chunk, at, at + n}
+		p.in = chunkRange{in, at, at + n}
 	}
 	p.pieces = append(p.pieces, events)
 	p.count += n

@@ -46,12 +46,6 @@ type pageWindow struct {
 	holds bool // the range of the page's events
 }
 
-// usedWindow is a window that a walk went through; an empty key says that it was read for this call.
-type usedWindow struct {
-	key   string
-	chunk *chunk.Chunk
-}
-
 // pageStore caches pages beside windows.
 type pageStore interface {
 	cache.Windows
@@ -120,34 +114,22 @@ func pageCache(r *query.Events, have query.Sources, to query.Resolved, token str
 	return store, key
 }
 
-// cachePage puts a page into a store, if all of it came from cached windows and nothing of it depends on when it is asked for.
-func (w *walk) cachePage(p *Page, in chunkRange, store pageStore, key string, first bool) {
+// cacheIn puts the page into a store, if all of it came from cached windows and nothing of it depends on when it is asked for. first
+// says that it is the first page of its walk.
+func (p *Page) cacheIn(store pageStore, key string, w *walk, in chunkRange, req *query.Events, first bool) {
+	used, until, ok := w.cachedWindows(first)
+	if !ok || len(used) == 0 || len(used) > maxPageWindows {
+		return
+	}
 	k := &cachedPage{
-		message: p.Message, count: p.Count, view: w.req.ShownView(), store: store, key: key, end: w.span.End, from: in.from, to: in.to,
+		message: p.Message, count: p.Count, view: req.ShownView(), store: store, key: key, end: w.end(), from: in.from, to: in.to, until: until,
 	}
 	if in.chunk == nil {
 		k.events = p.Events
 	}
-	for _, t := range w.tracks {
-		switch {
-		case w.extended || t.chained() || len(t.gaps) > 0 || t.state != parleyv1.SourceState_SOURCE_STATE_READ || t.read.Store == nil:
-			return
-		case t.src == parleyv1.Source_SOURCE_CALL && w.span.Start.IsZero():
-			return
-		case first && w.settled(t.src).Before(w.span.End):
-			return
-		case t.src == parleyv1.Source_SOURCE_CALL:
-			k.until = w.span.Start.Add(w.engine.cfg.CallsKept)
-		}
-		for _, u := range t.entered {
-			if u.key == "" {
-				return
-			}
-			k.windows = append(k.windows, pageWindow{t.read.Store, u.key, weak.Make(u.chunk), u.chunk == in.chunk})
-		}
+	for _, u := range used {
+		k.windows = append(k.windows, pageWindow{u.Store, u.Key, weak.Make(u.Chunk), u.Chunk == in.chunk})
 	}
-	if len(k.windows) > 0 && len(k.windows) <= maxPageWindows {
-		p.cached = k
-		k.put(nil, nil)
-	}
+	p.cached = k
+	k.put(nil, nil)
 }

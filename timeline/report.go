@@ -51,7 +51,7 @@ func (w *walk) News() []*parleyv1.Notice {
 		if !t.begun.IsZero() && t.open {
 			w.notice(reasons.Code(parleyv1.NoticeCode_NOTICE_CODE_START_RAISED), "Graph refused to be asked from 1970 on; what lies before this span was not read", t.src, &window.Span{Start: t.begun})
 		}
-		if skew := w.skew(); skew.Abs() > w.engine.cfg.Settle[t.src] {
+		if skew := w.skew(); skew.Abs() > w.cfg.Settle[t.src] {
 			w.notice(reasons.Code(parleyv1.NoticeCode_NOTICE_CODE_CLOCK_SKEW), "The gateway's clock and Graph's differ by "+skew.Abs().Round(time.Second).String()+
 				", more than this source needs to settle; the earlier one counts", t.src, nil)
 		}

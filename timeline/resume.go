@@ -14,7 +14,7 @@ import (
 
 // resume goes on where a token says.
 func (w *walk) resume(have query.Sources, asked []parleyv1.Source, token, field string) error {
-	place, err := cursor.OpenEvents(w.engine.cfg.Sealer, token, w.associated)
+	place, err := cursor.OpenEvents(w.cfg.Sealer, token, w.associated)
 	if err != nil || len(place.Sources) != len(asked) {
 		return failure.TokenRefused(field)
 	}
@@ -48,7 +48,7 @@ func (w *walk) extend(place *cursor.Events, asked []parleyv1.Source, now time.Ti
 	w.span, w.extended = window.Span{Start: place.Start, End: now}, true
 	for i := range place.Sources {
 		if s := &place.Sources[i]; s.State == parleyv1.SourceState_SOURCE_STATE_READ {
-			settled := window.Earlier(place.End, place.Clock.Add(-w.engine.cfg.Settle[asked[i]]))
+			settled := window.Earlier(place.End, place.Clock.Add(-w.cfg.Settle[asked[i]]))
 			s.Finished, s.Window, s.Fingerprint = false, nil, 0
 			s.Reached = window.Earlier(s.Reached, settled)
 		}

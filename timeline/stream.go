@@ -30,11 +30,11 @@ func (e *Engine) StreamEvents(
 	if req.Reconnect && e.Finished(have, req, token) {
 		return nil
 	}
-	w, err := e.open(ctx, have, &req, to, token, "resume_token")
+	w, err := open(ctx, &e.merge, have, &req, to, token, "resume_token")
 	if err != nil {
 		return err
 	}
-	defer w.fetch.close()
+	defer w.close()
 	account, release := e.account(ctx)
 	defer release()
 	w.limit(e.cfg.Ahead, usualAhead, account)
@@ -42,7 +42,7 @@ func (e *Engine) StreamEvents(
 	defer account.Add(-frame.TargetBatch)
 	w.enrich(have)
 	stream := frame.Stream[*parleyv1.StreamEventsResponse]{
-		Rows: w, Batch: &eventBatch{w: w, emit: emit}, Report: w, Frames: eventFrames, Emit: emit,
+		Rows: w, Batch: &eventBatch{w: w, req: &req, emit: emit}, Report: w, Frames: eventFrames, Emit: emit,
 		Heartbeat: e.cfg.Heartbeat, Linger: batchLinger,
 	}
 	return stream.Run(ctx)
@@ -64,6 +64,7 @@ var eventFrames = frame.Frames[*parleyv1.StreamEventsResponse]{
 // eventBatch is a batch of encoded events. Its pieces make the list field of an EventBatch.
 type eventBatch struct {
 	w      *walk
+	req    *query.Events
 	emit   func(*parleyv1.StreamEventsResponse) error
 	pieces [][]byte
 	size   int // of the pieces together
@@ -73,13 +74,12 @@ type eventBatch struct {
 // Size implements frame.Batch.
 func (b *eventBatch) Size() int { return b.size }
 
-// Add implements frame.Batch. It takes the events at the head of a track that lie together.
+// Add implements frame.Batch. It takes the next run of events.
 func (b *eventBatch) Add() (frame.Fit, error) {
-	t := b.w.first
-	if b.size > 0 && b.size+t.head().Size() > frame.MaxBatch {
+	if b.size > 0 && b.size+b.w.head().Size() > frame.MaxBatch {
 		return frame.NoRoom, nil
 	}
-	events, n, err := b.w.stretch(t, math.MaxInt, b.room(t))
+	events, n, err := b.w.stretch(math.MaxInt, b.room())
 	if err != nil {
 		return frame.NoRoom, err
 	}
@@ -93,10 +93,11 @@ func (b *eventBatch) Add() (frame.Fit, error) {
 }
 
 // room is how many bytes of events the batch still takes. What does not fit into one batch is cut into equal ones.
-func (b *eventBatch) room(t *track) int {
+func (b *eventBatch) room() int {
 	room := frame.MaxBatch - b.size
-	if whole := t.active.Chunk.BasicSize(); b.size == 0 && whole > frame.MaxBatch {
-		room = min(room, whole/(whole/frame.MaxBatch+1)+whole/len(t.active.Chunk.Entries))
+	c := b.w.headChunk()
+	if whole := c.BasicSize(); b.size == 0 && whole > frame.MaxBatch {
+		room = min(room, whole/(whole/frame.MaxBatch+1)+whole/len(c.Entries))
 	}
 	return room
 }
@@ -112,11 +113,11 @@ func (b *eventBatch) Send() error {
 }
 
 func (b *eventBatch) send() error {
-	if take := b.w.req.Batch; take != nil {
+	if take := b.req.Batch; take != nil {
 		return frame.Emit(take, query.Batch{Pieces: b.pieces, Count: b.count})
 	}
 	batch := &parleyv1.EventBatch{}
-	if err := setEvents(b.w.req, batch, b.joined()); err != nil {
+	if err := setEvents(b.req, batch, b.joined()); err != nil {
 		return err
 	}
 	return frame.Emit(b.emit, &parleyv1.StreamEventsResponse{Frame: &parleyv1.StreamEventsResponse_Batch{Batch: batch}})

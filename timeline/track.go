@@ -191,7 +191,7 @@ func (t *track) enter(b *fetch.Result) {
 	t.raise(b)
 	t.active, t.next = b, 0
 	if t.frugal > 0 {
-		t.entered = append(t.entered, usedWindow{b.CacheKey, b.Chunk})
+		t.entered = append(t.entered, usedWindow{Store: t.read.Store, Key: b.CacheKey, Chunk: b.Chunk})
 	}
 	t.at = &position{window: b.Window}
 	if t.resume != nil && t.resume.any {

@@ -9,6 +9,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/internal/ledger"
 	"github.com/parley-gateway/parley/timeline/chunk"
+	"github.com/parley-gateway/parley/timeline/cursor/seal"
 	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/filter"
 	"github.com/parley-gateway/parley/timeline/frame"
@@ -17,9 +18,25 @@ import (
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
+// mergeConfig is what all walks share.
+type mergeConfig struct {
+	// Sealer seals tokens.
+	Sealer seal.Sealer
+	// Settle is the time after an event within which its row may still appear.
+	Settle map[parleyv1.Source]time.Duration
+	// CallsKept is the time for which Graph keeps call records.
+	CallsKept time.Duration
+	// MaxPages ends a window that does not end by itself.
+	MaxPages int
+	// WindowBytes is the memory that a window is planned for.
+	WindowBytes int64
+	// Canaries hold what was found out about the filters of tenants.
+	Canaries *canaries
+}
+
 // walk merges the sources of one call into the total order (event time, source, key).
 type walk struct {
-	engine *Engine
+	cfg    *mergeConfig
 	req    *query.Events
 	filter *filter.Filter // nil = everything
 	desc   bool
@@ -50,7 +67,7 @@ type walk struct {
 func (w *walk) limit(windows, rows int, account *ledger.Account) {
 	w.ahead = windows
 	for _, t := range w.tracks {
-		unit := w.engine.windowBytes() / window.MaxRows
+		unit := w.cfg.WindowBytes / window.MaxRows
 		if w.req.Conversation != "" {
 			unit = account.Each() / int64(rows)
 			t.density.Most = float64(max(rows/2, window.MaxRows))
@@ -58,6 +75,27 @@ func (w *walk) limit(windows, rows int, account *ledger.Account) {
 		t.read.Limit(account, unit)
 	}
 }
+
+// listing has the walk read nothing ahead of a window that holds size rows. A throttled source ends the page of a List in place of
+// being given up while patient returns true.
+func (w *walk) listing(size int, patient func() bool) {
+	w.patient = patient
+	for _, t := range w.tracks {
+		t.frugal = size
+	}
+}
+
+// close stops every reading and waits for it.
+func (w *walk) close() { w.fetch.close() }
+
+// head is the next event, after Step has returned Ready.
+func (w *walk) head() *chunk.Entry { return w.first.head() }
+
+// headChunk is the chunk of the next event, after Step has returned Ready.
+func (w *walk) headChunk() *chunk.Chunk { return w.first.active.Chunk }
+
+// end is the end of the asked interval.
+func (w *walk) end() time.Time { return w.span.End }
 
 // Step implements frame.Rows. When it returns Ready, the next event is the head of first.
 func (w *walk) Step() frame.State {

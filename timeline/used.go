@@ -1,0 +1,42 @@
+package timeline
+
+import (
+	"time"
+
+	"github.com/parley-gateway/parley/cache"
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/timeline/chunk"
+)
+
+// usedWindow is a window that a walk went through.
+type usedWindow struct {
+	// Store is the cache of the source, and Key the key of the chunk there; empty = the window was read for this call.
+	Store cache.Windows
+	Key   string
+	// Chunk holds the events of the window.
+	Chunk *chunk.Chunk
+}
+
+// cachedWindows returns the windows that the walk went through, if all of them were cached and nothing that the walk found depends
+// on when it is asked for. until is the time when that changes; zero = never. first says that the walk began with this call.
+func (w *walk) cachedWindows(first bool) (windows []usedWindow, until time.Time, ok bool) {
+	for _, t := range w.tracks {
+		switch {
+		case w.extended || t.chained() || len(t.gaps) > 0 || t.state != parleyv1.SourceState_SOURCE_STATE_READ || t.read.Store == nil:
+			return nil, until, false
+		case t.src == parleyv1.Source_SOURCE_CALL && w.span.Start.IsZero():
+			return nil, until, false
+		case first && w.settled(t.src).Before(w.span.End):
+			return nil, until, false
+		case t.src == parleyv1.Source_SOURCE_CALL:
+			until = w.span.Start.Add(w.cfg.CallsKept)
+		}
+		for _, u := range t.entered {
+			if u.Key == "" {
+				return nil, until, false
+			}
+			windows = append(windows, u)
+		}
+	}
+	return windows, until, true
+}
