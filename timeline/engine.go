@@ -2,8 +2,8 @@
 // checkpoints and an honest statement of what is complete. It knows neither gRPC nor HTTP.
 //
 // An interval is cut into windows on a UTC grid. Each window is read to its last page, de-duplicated, sorted and trimmed
-// (packages window and fetch); each source hands its windows over in order while later ones are read ahead (track.go); the
-// sources are merged into one total order (walk.go); package frame cuts it into the pages of a List and the frames of a stream
+// (packages window and fetch); each source delivers its windows in order while later ones are read ahead, and the sources are
+// merged into one total order (package merge); package frame cuts it into the pages of a List and the frames of a stream
 // (list.go, stream.go). Package cursor seals one position per source. Conversations, usage rows and users are single chains of
 // pages behind the same cursor (package pager).
 package timeline
@@ -22,6 +22,7 @@ import (
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/cursor/seal"
 	"github.com/parley-gateway/parley/timeline/fetch"
+	"github.com/parley-gateway/parley/timeline/merge"
 	"github.com/parley-gateway/parley/timeline/pager"
 )
 
@@ -53,7 +54,7 @@ type Engine struct {
 	*pager.Lister // conversations, usage and users
 
 	cfg   Config
-	merge mergeConfig
+	merge merge.Config
 }
 
 // New completes the configuration and returns an Engine.
@@ -80,9 +81,9 @@ func New(cfg Config) (*Engine, error) {
 	lister := pager.New(pager.Config{
 		Sealer: cfg.Sealer, MaxPages: cfg.MaxPages, Heartbeat: cfg.Heartbeat, ListTime: cfg.ListTime,
 	})
-	return &Engine{Lister: lister, cfg: cfg, merge: mergeConfig{
+	return &Engine{Lister: lister, cfg: cfg, merge: merge.Config{
 		Sealer: cfg.Sealer, Settle: cfg.Settle, CallsKept: cfg.CallsKept, MaxPages: cfg.MaxPages,
-		WindowBytes: fetch.WindowBytes(cfg.Ledger.Config()), Canaries: newCanaries(),
+		WindowBytes: fetch.WindowBytes(cfg.Ledger.Config()), Canaries: merge.NewCanaries(),
 	}}, nil
 }
 

@@ -7,6 +7,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/timeline/frame"
+	"github.com/parley-gateway/parley/timeline/merge"
 	"github.com/parley-gateway/parley/timeline/query"
 	"github.com/parley-gateway/parley/timeline/window"
 )
@@ -50,20 +51,20 @@ func (e *Engine) makePage(
 ) (*Page, error) {
 	inTime, cancel := frame.ListContext(ctx, e.cfg.ListTime)
 	defer cancel()
-	w, err := open(inTime, &e.merge, have, &req, to, token, "page_token")
+	w, err := merge.Open(inTime, &e.merge, have, &req, to, token, "page_token")
 	if err != nil {
 		return nil, err
 	}
-	defer w.close()
+	defer w.Close()
 	ahead := 2
 	if req.Conversation != "" {
 		ahead = 1 // Graph allows one request a second: the next window would only stand in the way
 	}
 	account := e.cfg.Ledger.Open(e.merge.WindowBytes)
 	defer account.Close()
-	w.limit(ahead, window.MaxRows, account)
+	w.Limit(ahead, window.MaxRows, account)
 	page := &eventPage{w: w, size: size}
-	w.listing(size, func() bool { return !page.Empty() })
+	w.Listing(size, func() bool { return !page.Empty() })
 	done, err := frame.Fill(inTime, w, page)
 	if err == nil {
 		err = ctx.Err()
@@ -73,13 +74,13 @@ func (e *Engine) makePage(
 	}
 	answer := &parleyv1.ListEventsResponse{}
 	if !done {
-		if answer.NextPageToken, err = w.token(false); err != nil {
+		if answer.NextPageToken, err = w.Token(false); err != nil {
 			return nil, err
 		}
 	}
 	answer.Notices = w.News()
-	answer.Sources = w.reports()
-	answer.Complete = done && w.complete()
+	answer.Sources = w.Reports()
+	answer.Complete = done && w.Complete()
 	made := &Page{Message: answer, Events: page.joined(), Count: page.count}
 	if store != nil {
 		made.cacheIn(store, key, w, page.chunkRange(), &req, token == "")

@@ -5,6 +5,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/timeline/chunk"
+	"github.com/parley-gateway/parley/timeline/merge"
 )
 
 // Page is one answer of ListEvents. It may be shared by calls: nothing of it is ever changed.
@@ -37,7 +38,7 @@ func (p *Page) Form(key any, render func(*Page) ([]byte, error)) ([]byte, error)
 
 // eventPage collects the encoded events of a List.
 type eventPage struct {
-	w      *walk
+	w      *merge.Merger
 	size   int // events at most
 	count  int
 	pieces [][]byte
@@ -60,12 +61,12 @@ func (p *eventPage) Enough() bool { return p.count >= p.size }
 // Add implements frame.Page. It takes the next run of events.
 func (p *eventPage) Add() (bool, error) {
 	const most = chunk.MaxFrame - chunk.FrameRoom
-	next := p.w.head()
+	next := p.w.Head()
 	if p.count >= p.size || p.length > 0 && p.length+next.Size() > most {
 		return false, nil
 	}
-	at, in := next.At, p.w.headChunk()
-	events, n, err := p.w.stretch(p.size-p.count, most-p.length)
+	at, in := next.At, p.w.HeadChunk()
+	events, n, err := p.w.NextRun(p.size-p.count, most-p.length)
 	if err != nil {
 		return false, err
 	}

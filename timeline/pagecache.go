@@ -11,6 +11,7 @@ import (
 	"github.com/parley-gateway/parley/cache"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/timeline/chunk"
+	"github.com/parley-gateway/parley/timeline/merge"
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
@@ -116,13 +117,13 @@ func pageCache(r *query.Events, have query.Sources, to query.Resolved, token str
 
 // cacheIn puts the page into a store, if all of it came from cached windows and nothing of it depends on when it is asked for. first
 // says that it is the first page of its walk.
-func (p *Page) cacheIn(store pageStore, key string, w *walk, in chunkRange, req *query.Events, first bool) {
-	used, until, ok := w.cachedWindows(first)
+func (p *Page) cacheIn(store pageStore, key string, w *merge.Merger, in chunkRange, req *query.Events, first bool) {
+	used, until, ok := w.CachedWindows(first)
 	if !ok || len(used) == 0 || len(used) > maxPageWindows {
 		return
 	}
 	k := &cachedPage{
-		message: p.Message, count: p.Count, view: req.ShownView(), store: store, key: key, end: w.end(), from: in.from, to: in.to, until: until,
+		message: p.Message, count: p.Count, view: req.ShownView(), store: store, key: key, end: w.End(), from: in.from, to: in.to, until: until,
 	}
 	if in.chunk == nil {
 		k.events = p.Events

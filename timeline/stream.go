@@ -9,6 +9,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/frame"
+	"github.com/parley-gateway/parley/timeline/merge"
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
@@ -30,17 +31,17 @@ func (e *Engine) StreamEvents(
 	if req.Reconnect && e.Finished(have, req, token) {
 		return nil
 	}
-	w, err := open(ctx, &e.merge, have, &req, to, token, "resume_token")
+	w, err := merge.Open(ctx, &e.merge, have, &req, to, token, "resume_token")
 	if err != nil {
 		return err
 	}
-	defer w.close()
+	defer w.Close()
 	account, release := e.account(ctx)
 	defer release()
-	w.limit(e.cfg.Ahead, usualAhead, account)
+	w.Limit(e.cfg.Ahead, usualAhead, account)
 	account.Add(frame.TargetBatch) // a batch is on its way
 	defer account.Add(-frame.TargetBatch)
-	w.enrich(have)
+	w.ReadWhole(have)
 	stream := frame.Stream[*parleyv1.StreamEventsResponse]{
 		Rows: w, Batch: &eventBatch{w: w, req: &req, emit: emit}, Report: w, Frames: eventFrames, Emit: emit,
 		Heartbeat: e.cfg.Heartbeat, Linger: batchLinger,
@@ -63,7 +64,7 @@ var eventFrames = frame.Frames[*parleyv1.StreamEventsResponse]{
 
 // eventBatch is a batch of encoded events. Its pieces make the list field of an EventBatch.
 type eventBatch struct {
-	w      *walk
+	w      *merge.Merger
 	req    *query.Events
 	emit   func(*parleyv1.StreamEventsResponse) error
 	pieces [][]byte
@@ -76,10 +77,10 @@ func (b *eventBatch) Size() int { return b.size }
 
 // Add implements frame.Batch. It takes the next run of events.
 func (b *eventBatch) Add() (frame.Fit, error) {
-	if b.size > 0 && b.size+b.w.head().Size() > frame.MaxBatch {
+	if b.size > 0 && b.size+b.w.Head().Size() > frame.MaxBatch {
 		return frame.NoRoom, nil
 	}
-	events, n, err := b.w.stretch(math.MaxInt, b.room())
+	events, n, err := b.w.NextRun(math.MaxInt, b.room())
 	if err != nil {
 		return frame.NoRoom, err
 	}
@@ -95,7 +96,7 @@ func (b *eventBatch) Add() (frame.Fit, error) {
 // room is how many bytes of events the batch still takes. What does not fit into one batch is cut into equal ones.
 func (b *eventBatch) room() int {
 	room := frame.MaxBatch - b.size
-	c := b.w.headChunk()
+	c := b.w.HeadChunk()
 	if whole := c.BasicSize(); b.size == 0 && whole > frame.MaxBatch {
 		room = min(room, whole/(whole/frame.MaxBatch+1)+whole/len(c.Entries))
 	}

@@ -1,4 +1,4 @@
-package timeline
+package merge
 
 import (
 	"fmt"
@@ -22,7 +22,7 @@ func noticeKey(code string, src parleyv1.Source, s *window.Span) string {
 }
 
 // notice tells the reader something, once.
-func (w *walk) notice(code, message string, src parleyv1.Source, s *window.Span) {
+func (w *Merger) notice(code, message string, src parleyv1.Source, s *window.Span) {
 	id := noticeKey(code, src, s)
 	if w.told[id] {
 		return
@@ -36,7 +36,7 @@ func (w *walk) notice(code, message string, src parleyv1.Source, s *window.Span)
 }
 
 // News implements frame.Report. It turns doubts and states that were not told yet into notices and returns all that are new.
-func (w *walk) News() []*parleyv1.Notice {
+func (w *Merger) News() []*parleyv1.Notice {
 	for _, t := range w.tracks {
 		for _, g := range t.doubts() {
 			var cause error
@@ -64,8 +64,8 @@ func (w *walk) News() []*parleyv1.Notice {
 	return fresh
 }
 
-// complete tells whether everything was read without a doubt, all tracks being at their end.
-func (w *walk) complete() bool {
+// Complete tells whether everything was read without a doubt, all tracks being at their end.
+func (w *Merger) Complete() bool {
 	for _, t := range w.tracks {
 		if t.state != parleyv1.SourceState_SOURCE_STATE_READ || len(t.gaps) > 0 || !t.finished {
 			return false
@@ -74,8 +74,8 @@ func (w *walk) complete() bool {
 	return true
 }
 
-// reports says for each source what was read.
-func (w *walk) reports() []*parleyv1.SourceReport {
+// Reports says for each source what was read.
+func (w *Merger) Reports() []*parleyv1.SourceReport {
 	reports := make([]*parleyv1.SourceReport, 0, len(w.tracks))
 	for _, t := range w.tracks {
 		reports = append(reports, w.report(t))
@@ -83,7 +83,7 @@ func (w *walk) reports() []*parleyv1.SourceReport {
 	return reports
 }
 
-func (w *walk) report(t *track) *parleyv1.SourceReport {
+func (w *Merger) report(t *track) *parleyv1.SourceReport {
 	c := t.total()
 	r := &parleyv1.SourceReport{
 		Source: t.src, State: t.state, Reason: reasons.Text(t.reason), FailedRequestIds: t.requestID,
@@ -115,7 +115,7 @@ func (w *walk) report(t *track) *parleyv1.SourceReport {
 }
 
 // covered is what was read of a source, gaps included: nothing that was not asked for, and nothing that lies in Graph's future.
-func (w *walk) covered(t *track) window.Span {
+func (w *Merger) covered(t *track) window.Span {
 	s := t.whole
 	s.Start = window.Later(s.Start, t.begun)
 	switch edge := t.boundary(); {
@@ -132,8 +132,8 @@ func (w *walk) covered(t *track) window.Span {
 }
 
 // Checkpoint implements frame.Report.
-func (w *walk) Checkpoint() (*parleyv1.Checkpoint, error) {
-	token, err := w.token(false)
+func (w *Merger) Checkpoint() (*parleyv1.Checkpoint, error) {
+	token, err := w.Token(false)
 	if err != nil {
 		return nil, err
 	}
@@ -145,12 +145,12 @@ func (w *walk) Checkpoint() (*parleyv1.Checkpoint, error) {
 }
 
 // Summary implements frame.Report.
-func (w *walk) Summary() (*parleyv1.Summary, error) {
-	token, err := w.token(true)
+func (w *Merger) Summary() (*parleyv1.Summary, error) {
+	token, err := w.Token(true)
 	if err != nil {
 		return nil, err
 	}
-	return &parleyv1.Summary{Complete: w.complete(), Sources: w.reports(), ResumeToken: token}, nil
+	return &parleyv1.Summary{Complete: w.Complete(), Sources: w.Reports(), ResumeToken: token}, nil
 }
 
 // interval turns a span into the contract's form; zero ends are absent.

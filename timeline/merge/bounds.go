@@ -1,4 +1,4 @@
-package timeline
+package merge
 
 import (
 	"time"
@@ -13,7 +13,7 @@ const keptTolerance = time.Hour
 
 // clock is the present of the walk's first page, by the earlier of both clocks as far as is known: rows that Graph dates behind
 // it are still to come.
-func (w *walk) clock() time.Time {
+func (w *Merger) clock() time.Time {
 	at := w.now0.Add(-max(w.skew(), 0))
 	if !w.told0.IsZero() {
 		at = window.Earlier(at, w.told0)
@@ -22,15 +22,15 @@ func (w *walk) clock() time.Time {
 }
 
 // present is the present by the earlier of both clocks.
-func (w *walk) present() time.Time { return time.Now().Add(-max(w.skew(), 0)) }
+func (w *Merger) present() time.Time { return time.Now().Add(-max(w.skew(), 0)) }
 
 // settled is up to where no new row of a source is expected.
-func (w *walk) settled(src parleyv1.Source) time.Time {
+func (w *Merger) settled(src parleyv1.Source) time.Time {
 	return window.Earlier(w.span.End, w.clock().Add(-w.cfg.Settle[src]))
 }
 
 // bound lays out what is asked of a source.
-func (w *walk) bound(t *track) {
+func (w *Merger) bound(t *track) {
 	t.whole, t.pivot, t.marks = w.span, window.YearOf(w.now0), []time.Time{millennium, chatBeginning}
 	w.narrow(t)
 	if !w.filter.Possible(t.src) || !t.whole.End.After(t.whole.Start) {
@@ -58,7 +58,7 @@ func (w *walk) bound(t *track) {
 
 // kept makes a gap of what is still to be read of call records and lies before what Graph keeps of them at present, whatever it
 // kept when the walk began.
-func (w *walk) kept(t *track, resumed bool) {
+func (w *Merger) kept(t *track, resumed bool) {
 	if t.src != parleyv1.Source_SOURCE_CALL || t.finished || t.state != parleyv1.SourceState_SOURCE_STATE_READ {
 		return
 	}

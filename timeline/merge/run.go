@@ -1,11 +1,11 @@
-package timeline
+package merge
 
 import "github.com/parley-gateway/parley/timeline/chunk"
 
-// stretch returns the events at the head of a track that go out before anything else does, lie side by side in one array
+// NextRun returns the events at the head of a track that go out before anything else does, lie side by side in one array
 // and are at most so many and, but for the first, so many bytes; and hands them over. The bytes are shared and must not be
 // changed.
-func (w *walk) stretch(most, room int) (events []byte, n int, err error) {
+func (w *Merger) NextRun(most, room int) (events []byte, n int, err error) {
 	t := w.first
 	b := t.active
 	first := t.head()

@@ -1,4 +1,4 @@
-package timeline
+package merge
 
 import (
 	"context"
@@ -22,16 +22,16 @@ const (
 	canaryPause = time.Minute // before a question that failed is asked again
 )
 
-// canaries hold what was found out, by tenant.
-type canaries struct {
+// Canaries hold what was found out, by tenant.
+type Canaries struct {
 	nobody string
 	mu     sync.Mutex
 	all    map[string]*canary
 }
 
-func newCanaries() *canaries { return &canaries{nobody: uuid.NewString(), all: map[string]*canary{}} }
+func NewCanaries() *Canaries { return &Canaries{nobody: uuid.NewString(), all: map[string]*canary{}} }
 
-func (c *canaries) of(tenant string) *canary {
+func (c *Canaries) of(tenant string) *canary {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	found := c.all[tenant]

@@ -1,4 +1,4 @@
-package timeline
+package merge
 
 import (
 	"bytes"
@@ -24,8 +24,8 @@ var nominal = map[parleyv1.Source]int{
 	parleyv1.Source_SOURCE_CALL:    60,
 }
 
-// open begins a walk, or goes on with one. field names the token in errors. The caller closes the walk.
-func open(ctx context.Context, cfg *mergeConfig, have query.Sources, req *query.Events, to query.Resolved, token, field string) (w *walk, err error) {
+// Open begins a walk, or goes on with one. field names the token in errors. The caller closes the walk.
+func Open(ctx context.Context, cfg *Config, have query.Sources, req *query.Events, to query.Resolved, token, field string) (w *Merger, err error) {
 	now := time.Now().UTC()
 	asked := to.Sources
 	ahead := have.ClockAhead()
@@ -34,7 +34,7 @@ func open(ctx context.Context, cfg *mergeConfig, have query.Sources, req *query.
 			return nil, err
 		}
 	}
-	w = &walk{
+	w = &Merger{
 		cfg: cfg, req: req, desc: req.Descending(), now0: now, graph: now.Add(-ahead), skew: have.ClockAhead,
 		told: map[string]bool{}, associated: bytes.Clone(to.Digest[:]),
 	}
@@ -63,7 +63,7 @@ func open(ctx context.Context, cfg *mergeConfig, have query.Sources, req *query.
 }
 
 // allAbsent reports whether no asked source can be asked at all.
-func (w *walk) allAbsent() bool {
+func (w *Merger) allAbsent() bool {
 	for _, t := range w.tracks {
 		if t.state == parleyv1.SourceState_SOURCE_STATE_READ {
 			return false
@@ -73,7 +73,7 @@ func (w *walk) allAbsent() bool {
 }
 
 // begin lays out the tracks; marks are the cursor's places, nil for a new walk.
-func (w *walk) begin(have query.Sources, asked []parleyv1.Source, marks []cursor.Source) {
+func (w *Merger) begin(have query.Sources, asked []parleyv1.Source, marks []cursor.Source) {
 	for i, src := range asked {
 		t := &track{src: src, desc: w.desc, state: parleyv1.SourceState_SOURCE_STATE_READ, density: window.Density{Level: window.Era, Most: window.MaxRows}}
 		t.read = &fetch.Reader{
@@ -110,7 +110,7 @@ const skew = time.Minute
 
 // narrow leaves out of the interval what no match can lie in. Nothing is changed before it is made, so that a bound of
 // one time is a bound of the other on one side; a call's two times have nothing to do with each other.
-func (w *walk) narrow(t *track) {
+func (w *Merger) narrow(t *track) {
 	own, other := "event_time", "create_time"
 	if t.read.ByCreate {
 		own, other = other, own
@@ -155,8 +155,8 @@ func absentReason(state parleyv1.SourceState) parleyv1.ErrorReason {
 	}
 }
 
-// token seals where the walk stands now.
-func (w *walk) token(finished bool) (string, error) {
+// Token seals where the walk stands now.
+func (w *Merger) Token(finished bool) (string, error) {
 	place := cursor.Events{
 		Now: w.now0, Clock: w.clock(), Start: w.span.Start, End: w.span.End, Finished: finished, OutOfWindow: w.seen.OutOfWindow(cursor.MaxOutOfWindow),
 	}

@@ -1,4 +1,4 @@
-package timeline
+package merge
 
 import (
 	"context"
@@ -19,10 +19,10 @@ import (
 // wholeAtOnce is how many call records of one window are read whole at a time.
 const wholeAtOnce = 4
 
-// enrich makes streams with the view FULL read each call record whole, and leave out those in which the user or the
+// ReadWhole makes streams with the view FULL read each call record whole, and leave out those in which the user or the
 // participant that the filter names has no part: Graph may ignore its clause beside an interval. A record that cannot be
 // read stays partial.
-func (w *walk) enrich(have query.Sources) {
+func (w *Merger) ReadWhole(have query.Sources) {
 	getter := have.Getters[parleyv1.Source_SOURCE_CALL]
 	if getter == nil || w.req.ShownView() != parleyv1.EventView_EVENT_VIEW_FULL {
 		return
@@ -38,7 +38,7 @@ func (w *walk) enrich(have query.Sources) {
 }
 
 // whole replaces partial call records by whole ones of the same or a newer version. The entries are the block's own.
-func (w *walk) whole(ctx context.Context, t *track, getter source.EventGetter, b *fetch.Result) {
+func (w *Merger) whole(ctx context.Context, t *track, getter source.EventGetter, b *fetch.Result) {
 	var group sync.WaitGroup
 	slots := make(chan struct{}, wholeAtOnce)
 	found := make([]chunk.Participation, len(b.Entries))
@@ -73,7 +73,7 @@ func (w *walk) whole(ctx context.Context, t *track, getter source.EventGetter, b
 }
 
 // wholeEntry reads one record whole.
-func (w *walk) wholeEntry(ctx context.Context, t *track, getter source.EventGetter, e *chunk.Entry, listed *parleyv1.Event) chunk.Participation {
+func (w *Merger) wholeEntry(ctx context.Context, t *track, getter source.EventGetter, e *chunk.Entry, listed *parleyv1.Event) chunk.Participation {
 	ref := source.Ref{Source: parleyv1.Source_SOURCE_CALL, ID: listed.GetSource().GetId(), Version: e.Version}
 	event, err := getter.Event(ctx, w.req.Owner, w.req.User, ref)
 	t.read.CountRequests(1)

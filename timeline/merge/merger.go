@@ -1,4 +1,7 @@
-package timeline
+// Package merge delivers the events of several sources in one total order. A reader for each source cuts its interval into windows,
+// reads later windows ahead in parallel, and delivers them in order; the merger is the k-way merge over these readers. The package
+// decides what a resumed call delivers, which calls are the user's, and what is complete.
+package merge
 
 import (
 	"cmp"
@@ -18,8 +21,8 @@ import (
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
-// mergeConfig is what all walks share.
-type mergeConfig struct {
+// Config is what all walks share.
+type Config struct {
 	// Sealer seals tokens.
 	Sealer seal.Sealer
 	// Settle is the time after an event within which its row may still appear.
@@ -31,12 +34,12 @@ type mergeConfig struct {
 	// WindowBytes is the memory that a window is planned for.
 	WindowBytes int64
 	// Canaries hold what was found out about the filters of tenants.
-	Canaries *canaries
+	Canaries *Canaries
 }
 
-// walk merges the sources of one call into the total order (event time, source, key).
-type walk struct {
-	cfg    *mergeConfig
+// Merger merges the sources of one call into the total order (event time, source, key).
+type Merger struct {
+	cfg    *Config
 	req    *query.Events
 	filter *filter.Filter // nil = everything
 	desc   bool
@@ -62,9 +65,9 @@ type walk struct {
 	patient func() bool
 }
 
-// limit bounds what is read ahead of the reader: windows per source, and bytes by the account. So many rows of the usual
+// Limit bounds what is read ahead of the reader: windows per source, and bytes by the account. So many rows of the usual
 // size fit into the account.
-func (w *walk) limit(windows, rows int, account *ledger.Account) {
+func (w *Merger) Limit(windows, rows int, account *ledger.Account) {
 	w.ahead = windows
 	for _, t := range w.tracks {
 		unit := w.cfg.WindowBytes / window.MaxRows
@@ -76,36 +79,36 @@ func (w *walk) limit(windows, rows int, account *ledger.Account) {
 	}
 }
 
-// listing has the walk read nothing ahead of a window that holds size rows. A throttled source ends the page of a List in place of
+// Listing has the walk read nothing ahead of a window that holds size rows. A throttled source ends the page of a List in place of
 // being given up while patient returns true.
-func (w *walk) listing(size int, patient func() bool) {
+func (w *Merger) Listing(size int, patient func() bool) {
 	w.patient = patient
 	for _, t := range w.tracks {
 		t.frugal = size
 	}
 }
 
-// close stops every reading and waits for it.
-func (w *walk) close() { w.fetch.close() }
+// Close stops every reading and waits for it.
+func (w *Merger) Close() { w.fetch.close() }
 
-// head is the next event, after Step has returned Ready.
-func (w *walk) head() *chunk.Entry { return w.first.head() }
+// Head is the next event, after Step has returned Ready.
+func (w *Merger) Head() *chunk.Entry { return w.first.head() }
 
-// headChunk is the chunk of the next event, after Step has returned Ready.
-func (w *walk) headChunk() *chunk.Chunk { return w.first.active.Chunk }
+// HeadChunk is the chunk of the next event, after Step has returned Ready.
+func (w *Merger) HeadChunk() *chunk.Chunk { return w.first.active.Chunk }
 
-// end is the end of the asked interval.
-func (w *walk) end() time.Time { return w.span.End }
+// End is the end of the asked interval.
+func (w *Merger) End() time.Time { return w.span.End }
 
 // Step implements frame.Rows. When it returns Ready, the next event is the head of first.
-func (w *walk) Step() frame.State {
+func (w *Merger) Step() frame.State {
 	state := frame.Ready
 	w.first, state = w.step()
 	return state
 }
 
 // step returns the track whose head goes out next, without waiting.
-func (w *walk) step() (*track, frame.State) {
+func (w *Merger) step() (*track, frame.State) {
 	for {
 		best, again := (*track)(nil), false
 		anyWaiting := false
@@ -148,7 +151,7 @@ func (w *walk) step() (*track, frame.State) {
 }
 
 // settle makes the stop of a source final, unless it ends the call.
-func (w *walk) settle(t *track) (frame.State, bool) {
+func (w *Merger) settle(t *track) (frame.State, bool) {
 	if t.stopped.State == parleyv1.SourceState_SOURCE_STATE_THROTTLED && w.patient != nil && w.patient() {
 		return frame.Paused, true
 	}
@@ -162,7 +165,7 @@ func (w *walk) settle(t *track) (frame.State, bool) {
 }
 
 // Err implements frame.Rows: the error of a call whose sources have all stopped. What may succeed when repeated comes first.
-func (w *walk) Err() error {
+func (w *Merger) Err() error {
 	var worst *failure.Error
 	rank := -1
 	for _, t := range w.tracks {
@@ -186,7 +189,7 @@ func (w *walk) Err() error {
 }
 
 // rival is the track whose head goes out next after that of t; nil = there is none.
-func (w *walk) rival(t *track) *track {
+func (w *Merger) rival(t *track) *track {
 	var next *track
 	for _, other := range w.tracks {
 		if other != t && other.head() != nil && (next == nil || w.sooner(other, other.head(), next)) {
@@ -197,7 +200,7 @@ func (w *walk) rival(t *track) *track {
 }
 
 // sooner reports whether an entry of the active block of a goes out before the head of b.
-func (w *walk) sooner(a *track, e *chunk.Entry, b *track) bool {
+func (w *Merger) sooner(a *track, e *chunk.Entry, b *track) bool {
 	order := a.due(e).Compare(b.due(b.head()))
 	if order == 0 {
 		order = cmp.Compare(a.src, b.src)
@@ -222,7 +225,7 @@ func (t *track) due(e *chunk.Entry) time.Time {
 }
 
 // repeats reports whether the very version of an entry was handed over before in this walk.
-func (w *walk) repeats(t *track, e *chunk.Entry) bool {
+func (w *Merger) repeats(t *track, e *chunk.Entry) bool {
 	if w.unchecked(t) {
 		return false
 	}
@@ -232,7 +235,7 @@ func (w *walk) repeats(t *track, e *chunk.Entry) bool {
 
 // unchecked tells that the active block of a track can hold nothing that was handed over: so far there were kept windows
 // only, each with the rows of its own time.
-func (w *walk) unchecked(t *track) bool {
+func (w *Merger) unchecked(t *track) bool {
 	return t.active.CacheKey != "" && w.seen.Empty() && !t.active.Chunk.Repeats.Load()
 }
 
@@ -253,7 +256,7 @@ func (t *track) take(n int) {
 }
 
 // Wait implements frame.Rows. It returns when a window was read, the timer fires, or the context ends.
-func (w *walk) Wait(ctx context.Context, timer <-chan time.Time) error {
+func (w *Merger) Wait(ctx context.Context, timer <-chan time.Time) error {
 	select {
 	case <-w.fetch.woken:
 		return nil

@@ -1,4 +1,4 @@
-package timeline
+package merge
 
 import (
 	"bytes"
@@ -43,7 +43,7 @@ type attendance struct {
 }
 
 // attend gives the track of calls its rules. Nothing is to be proved of a whole tenant.
-func (w *walk) attend(have query.Sources) {
+func (w *Merger) attend(have query.Sources) {
 	for _, t := range w.tracks {
 		if t.src != parleyv1.Source_SOURCE_CALL || w.req.Owner == resource.AnyUser {
 			continue

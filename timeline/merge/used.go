@@ -1,4 +1,4 @@
-package timeline
+package merge
 
 import (
 	"time"
@@ -8,8 +8,8 @@ import (
 	"github.com/parley-gateway/parley/timeline/chunk"
 )
 
-// usedWindow is a window that a walk went through.
-type usedWindow struct {
+// UsedWindow is a window that a walk went through.
+type UsedWindow struct {
 	// Store is the cache of the source, and Key the key of the chunk there; empty = the window was read for this call.
 	Store cache.Windows
 	Key   string
@@ -17,9 +17,9 @@ type usedWindow struct {
 	Chunk *chunk.Chunk
 }
 
-// cachedWindows returns the windows that the walk went through, if all of them were cached and nothing that the walk found depends
+// CachedWindows returns the windows that the walk went through, if all of them were cached and nothing that the walk found depends
 // on when it is asked for. until is the time when that changes; zero = never. first says that the walk began with this call.
-func (w *walk) cachedWindows(first bool) (windows []usedWindow, until time.Time, ok bool) {
+func (w *Merger) CachedWindows(first bool) (windows []UsedWindow, until time.Time, ok bool) {
 	for _, t := range w.tracks {
 		switch {
 		case w.extended || t.chained() || len(t.gaps) > 0 || t.state != parleyv1.SourceState_SOURCE_STATE_READ || t.read.Store == nil:

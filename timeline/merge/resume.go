@@ -1,4 +1,4 @@
-package timeline
+package merge
 
 import (
 	"slices"
@@ -13,7 +13,7 @@ import (
 )
 
 // resume goes on where a token says.
-func (w *walk) resume(have query.Sources, asked []parleyv1.Source, token, field string) error {
+func (w *Merger) resume(have query.Sources, asked []parleyv1.Source, token, field string) error {
 	place, err := cursor.OpenEvents(w.cfg.Sealer, token, w.associated)
 	if err != nil || len(place.Sources) != len(asked) {
 		return failure.TokenRefused(field)
@@ -44,7 +44,7 @@ func (w *walk) resume(have query.Sources, asked []parleyv1.Source, token, field 
 }
 
 // extend goes on with a walk that had reached its end: from where it was settled, because rows may have come late behind that.
-func (w *walk) extend(place *cursor.Events, asked []parleyv1.Source, now time.Time) {
+func (w *Merger) extend(place *cursor.Events, asked []parleyv1.Source, now time.Time) {
 	w.span, w.extended = window.Span{Start: place.Start, End: now}, true
 	for i := range place.Sources {
 		if s := &place.Sources[i]; s.State == parleyv1.SourceState_SOURCE_STATE_READ {

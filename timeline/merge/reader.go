@@ -1,4 +1,4 @@
-package timeline
+package merge
 
 import (
 	"context"
@@ -53,7 +53,7 @@ type track struct {
 	active  *fetch.Result
 	next    int          // index in active.entries
 	frugal  int          // rows that are wanted at most, of a List: nothing is read ahead of a window that holds them; 0 = all
-	entered []usedWindow // the windows of a List, as they were entered
+	entered []UsedWindow // the windows of a List, as they were entered
 	stopped *failure.Failure
 	cause   error // of the stop
 
@@ -191,7 +191,7 @@ func (t *track) enter(b *fetch.Result) {
 	t.raise(b)
 	t.active, t.next = b, 0
 	if t.frugal > 0 {
-		t.entered = append(t.entered, usedWindow{Store: t.read.Store, Key: b.CacheKey, Chunk: b.Chunk})
+		t.entered = append(t.entered, UsedWindow{Store: t.read.Store, Key: b.CacheKey, Chunk: b.Chunk})
 	}
 	t.at = &position{window: b.Window}
 	if t.resume != nil && t.resume.any {
