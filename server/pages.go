@@ -59,14 +59,14 @@ func file(contentType string, data []byte) http.HandlerFunc {
 	if len(data) == 0 {
 		return rest.NotFound
 	}
-	squeezed := sync.OnceValues(func() ([]byte, error) { return rest.Squeeze(data) })
+	compressed := sync.OnceValues(func() ([]byte, error) { return rest.Gzip(data) })
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", contentType)
 		w.Header().Set("Cache-Control", "no-cache")
 		w.Header().Add("Vary", "Accept-Encoding")
 		body := data
 		if rest.AcceptsGzip(r.Header) {
-			if small, err := squeezed(); err == nil {
+			if small, err := compressed(); err == nil {
 				body = small
 				w.Header().Set("Content-Encoding", "gzip")
 			}

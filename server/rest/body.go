@@ -32,7 +32,7 @@ func (c *call) body() ([]byte, error) {
 	if c.Unchanged {
 		return nil, nil
 	}
-	body, squeezed, release, err := bodyOf(c.Answer, c.squeezed)
+	body, compressed, release, err := bodyOf(c.Answer, c.gzip)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +40,7 @@ func (c *call) body() ([]byte, error) {
 	if c.Account != nil {
 		c.Account.Add(int64(len(body)))
 	}
-	if squeezed {
+	if compressed {
 		c.out.Header()["Content-Encoding"] = valueGzip
 	}
 	return body, nil
@@ -73,7 +73,7 @@ func tagOf(request, answer any) string {
 // Forms of a page that are kept with it, and the keys that name them.
 type (
 	jsonKey struct{}
-	zipKey  struct{}
+	gzipKey struct{}
 	tagKey  struct{ view parleyv1.EventView }
 )
 
@@ -89,19 +89,19 @@ var tagForms = func() (forms [4]func(*timeline.Page) ([]byte, error)) {
 func nothing() {}
 
 // bodyOf returns the bytes of an answer, which are good until release: kept ones where the answer is a page that is kept.
-func bodyOf(answer any, squeezed bool) (body []byte, zipped bool, release func(), err error) {
+func bodyOf(answer any, gzip bool) (body []byte, compressed bool, release func(), err error) {
 	page, ok := answer.(*timeline.Page)
 	if !ok {
 		body, release, err = render(answer)
-		if err != nil || !squeezed || len(body) < leastSqueezed {
+		if err != nil || !gzip || len(body) < minGzipSize {
 			return body, false, release, err
 		}
 		defer release()
-		body, err = squeeze(body)
+		body, err = compress(body)
 		return body, true, nothing, err
 	}
-	if squeezed {
-		if body, err = page.Form(zipKey{}, zipPage); err != nil || len(body) > 0 {
+	if gzip {
+		if body, err = page.Form(gzipKey{}, gzipPage); err != nil || len(body) > 0 {
 			return body, true, nothing, err
 		}
 	}
@@ -122,13 +122,13 @@ func renderPage(p *timeline.Page) ([]byte, error) {
 	return bytes.Clone(body), nil
 }
 
-// zipPage makes the gzip form of a page's JSON; empty for a page that is too small for it.
-func zipPage(p *timeline.Page) ([]byte, error) {
+// gzipPage makes the gzip form of a page's JSON; empty for a page that is too small for it.
+func gzipPage(p *timeline.Page) ([]byte, error) {
 	body, err := p.Form(jsonKey{}, renderPage)
-	if err != nil || len(body) < leastSqueezed {
+	if err != nil || len(body) < minGzipSize {
 		return nil, err
 	}
-	return squeeze(body)
+	return compress(body)
 }
 
 // bodies are buffers of bodies that nobody keeps.

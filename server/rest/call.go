@@ -18,13 +18,13 @@ import (
 type call struct {
 	inproc.Call
 
-	verb     string
-	headers  metadata.MD // that the API knows
-	out      response
-	logger   *slog.Logger
-	ctx      context.Context //nolint:containedctx // the request's, with the call's deadline
-	cancel   context.CancelFunc
-	squeezed bool // the client takes gzip
+	verb    string
+	headers metadata.MD // that the API knows
+	out     response
+	logger  *slog.Logger
+	ctx     context.Context //nolint:containedctx // the request's, with the call's deadline
+	cancel  context.CancelFunc
+	gzip    bool // the client accepts gzip
 
 	method *method // set by admit
 	// sent are the names by which the client gave the fields of the request.
@@ -45,7 +45,7 @@ type call struct {
 func newCall(w http.ResponseWriter, r *http.Request, logger *slog.Logger) *call {
 	c := &call{
 		verb: r.Method, headers: knownHeaders(r.Header), out: response{ResponseWriter: w}, logger: logger,
-		conditions: r.Header["If-None-Match"], squeezed: acceptsGzip(r.Header["Accept-Encoding"]),
+		conditions: r.Header["If-None-Match"], gzip: acceptsGzip(r.Header["Accept-Encoding"]),
 	}
 	c.TLS = r.TLS
 	c.Cut = func() { _ = http.NewResponseController(w).SetWriteDeadline(time.Now()) } // not every writer has deadlines
@@ -98,7 +98,7 @@ func (c *call) finish() {
 	switch {
 	case c.out.begun:
 	case c.Reconnect:
-		c.out.plain()
+		c.out.undoGzip()
 		header := c.out.Header()
 		header.Del("Content-Type")
 		header.Del("X-Accel-Buffering")

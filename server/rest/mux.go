@@ -104,8 +104,8 @@ func (c *call) headStream(w http.ResponseWriter) {
 		return
 	}
 	header.Add("Vary", "Accept-Encoding")
-	if c.squeezed {
-		c.out.squeeze()
+	if c.gzip {
+		c.out.startGzip()
 	}
 }
 
@@ -122,7 +122,7 @@ func rewrite(ctx context.Context, _ proto.Message) (any, error) {
 // handleError answers a call that failed before anything of its answer was out.
 func handleError(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, _ *http.Request, err error) {
 	c := callOf(ctx)
-	c.out.plain()
+	c.out.undoGzip()
 	if md, ok := runtime.ServerMetadataFromContext(ctx); ok {
 		for key, values := range md.HeaderMD {
 			if name, ok := outgoing(key); ok {

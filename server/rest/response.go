@@ -10,24 +10,24 @@ import (
 type response struct {
 	http.ResponseWriter
 
-	zip   *gzip.Writer // nil = plain
+	gzip  *gzip.Writer // nil = not compressed
 	begun bool         // the headers are out
 	lost  bool         // the client is gone
 	whole bool         // nothing follows
 }
 
-// squeeze has what follows compressed.
-func (r *response) squeeze() {
+// startGzip compresses all that follows.
+func (r *response) startGzip() {
 	r.Header()["Content-Encoding"] = valueGzip
-	r.zip = zipTo(r.ResponseWriter)
+	r.gzip = getGzipWriter(r.ResponseWriter)
 }
 
-// plain undoes squeeze, before the headers are out.
-func (r *response) plain() {
+// undoGzip takes startGzip back, before the headers are out.
+func (r *response) undoGzip() {
 	r.Header().Del("Content-Encoding")
-	if r.zip != nil {
-		unzip(r.zip, false)
-		r.zip = nil
+	if r.gzip != nil {
+		putGzipWriter(r.gzip, false)
+		r.gzip = nil
 	}
 }
 
@@ -43,8 +43,8 @@ func (r *response) Write(b []byte) (n int, err error) {
 		return 0, nil
 	}
 	r.begun = true
-	if r.zip != nil {
-		n, err = r.zip.Write(b)
+	if r.gzip != nil {
+		n, err = r.gzip.Write(b)
 	} else {
 		n, err = r.ResponseWriter.Write(b)
 	}
@@ -56,8 +56,8 @@ func (r *response) Write(b []byte) (n int, err error) {
 func (r *response) FlushError() error {
 	r.begun = true
 	var err error
-	if r.zip != nil {
-		err = r.zip.Flush()
+	if r.gzip != nil {
+		err = r.gzip.Flush()
 	}
 	if err == nil {
 		err = http.NewResponseController(r.ResponseWriter).Flush()
@@ -71,8 +71,8 @@ func (r *response) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
 // end writes what compression holds back, unless the answer was cut.
 func (r *response) end() {
-	if r.zip != nil {
-		unzip(r.zip, r.whole && !r.lost)
-		r.zip = nil
+	if r.gzip != nil {
+		putGzipWriter(r.gzip, r.whole && !r.lost)
+		r.gzip = nil
 	}
 }
