@@ -1,10 +1,10 @@
-// Package inproc is a gRPC connection inside the process: a grpc.ClientConnInterface whose calls run the handlers of
+// Package inproc calls gRPC services inside the process: an Invoker is a grpc.ClientConnInterface whose calls run the handlers of
 // registered services behind interceptors, as a grpc.Server does, without a transport and without encoding.
 //
 // A call takes its deadline and its cancellation from the context of its caller, and the outgoing metadata of that context is
 // its incoming metadata. Handlers run on the goroutine of the caller: Invoke returns when the handler has returned, and the
 // handler of a stream runs while its caller waits for a message. Whoever opens a stream ends it with Call.End, which waits
-// for the handler; a connection owns no goroutine.
+// for the handler; an Invoker owns no goroutine.
 package inproc
 
 import (

@@ -14,7 +14,7 @@ import (
 
 // NewStream implements grpc.ClientConnInterface for methods with one request. The context must hold a Call; options are
 // ignored.
-func (c *Conn) NewStream(ctx context.Context, _ *grpc.StreamDesc, method string, _ ...grpc.CallOption) (grpc.ClientStream, error) {
+func (c *Invoker) NewStream(ctx context.Context, _ *grpc.StreamDesc, method string, _ ...grpc.CallOption) (grpc.ClientStream, error) {
 	to, ok := c.streams[method]
 	if !ok || to.info.IsClientStream {
 		return nil, unknown(method)
@@ -59,7 +59,7 @@ func (s *clientStream) SendMsg(request any) error {
 func (*clientStream) CloseSend() error { return nil }
 
 // Trailer implements grpc.ClientStream.
-func (s *clientStream) Trailer() metadata.MD { return s.server.told.trailer }
+func (s *clientStream) Trailer() metadata.MD { return s.server.writer.trailer }
 
 // Header implements grpc.ClientStream. It waits for the first message, or for the end of the handler: an error that precedes
 // every message is returned here.
@@ -68,9 +68,9 @@ func (s *clientStream) Header() (metadata.MD, error) {
 		s.first = s.pull()
 	}
 	if s.over && s.err != nil {
-		return s.server.told.header, s.err
+		return s.server.writer.header, s.err
 	}
-	return s.server.told.header, nil
+	return s.server.writer.header, nil
 }
 
 // pull runs the handler until its next message, which is the call's answer then, and reports whether there is one.
@@ -104,7 +104,7 @@ type serverStream struct {
 	ctx     context.Context //nolint:containedctx // grpc.ServerStream carries its context
 	request any             // nil once received
 	send    func(any) bool  // nil when nobody takes messages any more
-	told    headers
+	writer  headerWriter
 }
 
 var _ grpc.ServerStream = (*serverStream)(nil)
@@ -115,13 +115,13 @@ var errGone = status.Error(codes.Canceled, "the caller is gone")
 func (s *serverStream) Context() context.Context { return s.ctx }
 
 // SetHeader implements grpc.ServerStream.
-func (s *serverStream) SetHeader(md metadata.MD) error { return s.told.SetHeader(md) }
+func (s *serverStream) SetHeader(md metadata.MD) error { return s.writer.SetHeader(md) }
 
 // SendHeader implements grpc.ServerStream.
-func (s *serverStream) SendHeader(md metadata.MD) error { return s.told.SendHeader(md) }
+func (s *serverStream) SendHeader(md metadata.MD) error { return s.writer.SendHeader(md) }
 
 // SetTrailer implements grpc.ServerStream.
-func (s *serverStream) SetTrailer(md metadata.MD) { _ = s.told.SetTrailer(md) } // never fails
+func (s *serverStream) SetTrailer(md metadata.MD) { _ = s.writer.SetTrailer(md) } // never fails
 
 // SendMsg implements grpc.ServerStream. It is called by the goroutine that the handler began on, and the caller is done with
 // the message when it returns.

@@ -19,7 +19,7 @@ const writeTimeout = time.Minute
 
 // Config is what the REST face needs.
 type Config struct {
-	// Conn runs the methods; an *inproc.Conn with Conditional among its interceptors.
+	// Conn runs the methods; an *inproc.Invoker with Conditional among its interceptors.
 	Conn grpc.ClientConnInterface
 	// Pages serves what is not the API: documents, health. It gets every path outside /v1/.
 	Pages http.Handler

@@ -14,9 +14,9 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// Conn is a connection to the services that are registered with it. Register before the first call; it is then safe for
-// concurrent use.
-type Conn struct {
+// Invoker calls the methods of the services that are registered with it, as a client connection does. Register before the first
+// call; it is then safe for concurrent use.
+type Invoker struct {
 	unary   grpc.UnaryServerInterceptor
 	stream  grpc.StreamServerInterceptor
 	calls   map[string]unaryMethod
@@ -24,8 +24,8 @@ type Conn struct {
 }
 
 var (
-	_ grpc.ClientConnInterface = (*Conn)(nil)
-	_ grpc.ServiceRegistrar    = (*Conn)(nil)
+	_ grpc.ClientConnInterface = (*Invoker)(nil)
+	_ grpc.ServiceRegistrar    = (*Invoker)(nil)
 )
 
 type unaryMethod struct {
@@ -39,10 +39,10 @@ type streamMethod struct {
 	info    *grpc.StreamServerInfo
 }
 
-// New returns a connection whose calls pass the interceptors in turn, the first one outermost, as grpc.ChainUnaryInterceptor
+// New returns an Invoker whose calls pass the interceptors in turn, the first one outermost, as grpc.ChainUnaryInterceptor
 // and grpc.ChainStreamInterceptor have them.
-func New(unary []grpc.UnaryServerInterceptor, stream []grpc.StreamServerInterceptor) *Conn {
-	c := &Conn{unary: passUnary, stream: passStream, calls: map[string]unaryMethod{}, streams: map[string]streamMethod{}}
+func New(unary []grpc.UnaryServerInterceptor, stream []grpc.StreamServerInterceptor) *Invoker {
+	c := &Invoker{unary: passUnary, stream: passStream, calls: map[string]unaryMethod{}, streams: map[string]streamMethod{}}
 	for _, outer := range slices.Backward(unary) {
 		c.unary = aroundUnary(outer, c.unary)
 	}
@@ -75,7 +75,7 @@ func aroundStream(outer, inner grpc.StreamServerInterceptor) grpc.StreamServerIn
 }
 
 // RegisterService implements grpc.ServiceRegistrar.
-func (c *Conn) RegisterService(desc *grpc.ServiceDesc, service any) {
+func (c *Invoker) RegisterService(desc *grpc.ServiceDesc, service any) {
 	prefix := "/" + desc.ServiceName + "/"
 	for _, method := range desc.Methods {
 		c.calls[prefix+method.MethodName] = unaryMethod{service, method.Handler}
@@ -89,20 +89,20 @@ func (c *Conn) RegisterService(desc *grpc.ServiceDesc, service any) {
 }
 
 // Invoke implements grpc.ClientConnInterface. Of the options it knows grpc.Header and grpc.Trailer.
-func (c *Conn) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
+func (c *Invoker) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
 	to, ok := c.calls[method]
 	if !ok {
 		return unknown(method)
 	}
-	told := &headers{method: method}
-	answer, err := to.handler(to.service, grpc.NewContextWithServerTransportStream(serverContext(ctx), told),
+	writer := &headerWriter{method: method}
+	answer, err := to.handler(to.service, grpc.NewContextWithServerTransportStream(serverContext(ctx), writer),
 		func(request any) error { return copyMessage(request, args) }, c.unary)
 	for _, opt := range opts {
 		switch opt := opt.(type) {
 		case grpc.HeaderCallOption:
-			*opt.HeaderAddr = told.header
+			*opt.HeaderAddr = writer.header
 		case grpc.TrailerCallOption:
-			*opt.TrailerAddr = told.trailer
+			*opt.TrailerAddr = writer.trailer
 		}
 	}
 	if err != nil {
@@ -164,35 +164,35 @@ func sameType(to, from any) (target, source proto.Message, err error) {
 	return target, source, nil
 }
 
-// headers is the transport's side of a call.
-type headers struct {
+// headerWriter collects the header and the trailer that the handler of a call sets.
+type headerWriter struct {
 	method          string
 	header, trailer metadata.MD
 }
 
-var _ grpc.ServerTransportStream = (*headers)(nil)
+var _ grpc.ServerTransportStream = (*headerWriter)(nil)
 
 // Method implements grpc.ServerTransportStream.
-func (h *headers) Method() string { return h.method }
+func (h *headerWriter) Method() string { return h.method }
 
 // SetHeader implements grpc.ServerTransportStream.
-func (h *headers) SetHeader(md metadata.MD) error {
+func (h *headerWriter) SetHeader(md metadata.MD) error {
 	h.header = with(h.header, md)
 	return nil
 }
 
 // SendHeader implements grpc.ServerTransportStream.
-func (h *headers) SendHeader(md metadata.MD) error { return h.SetHeader(md) }
+func (h *headerWriter) SendHeader(md metadata.MD) error { return h.SetHeader(md) }
 
 // SetTrailer implements grpc.ServerTransportStream.
-func (h *headers) SetTrailer(md metadata.MD) error {
+func (h *headerWriter) SetTrailer(md metadata.MD) error {
 	h.trailer = with(h.trailer, md)
 	return nil
 }
 
-func with(told, md metadata.MD) metadata.MD {
-	if len(told) == 0 {
+func with(set, md metadata.MD) metadata.MD {
+	if len(set) == 0 {
 		return md
 	}
-	return metadata.Join(told, md)
+	return metadata.Join(set, md)
 }
