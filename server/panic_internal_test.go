@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/parley-gateway/parley/server/rest"
+	"github.com/parley-gateway/parley/server/rest/httpmw"
 	"github.com/parley-gateway/parley/server/service"
 )
 
@@ -31,7 +31,7 @@ func TestPanicOfTheFront(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	handler := rest.Identified(s.recovered(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("a secret") })))
+	handler := httpmw.RequestID(s.recovered(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("a secret") })))
 	request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v1/users", http.NoBody)
 	request.Header.Set("X-Request-Id", "mine")
 	func() {

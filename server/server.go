@@ -22,6 +22,7 @@ import (
 	"github.com/parley-gateway/parley/server/lifetime"
 	"github.com/parley-gateway/parley/server/metrics"
 	"github.com/parley-gateway/parley/server/rest"
+	"github.com/parley-gateway/parley/server/rest/httpmw"
 	"github.com/parley-gateway/parley/server/service"
 )
 
@@ -92,7 +93,7 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
-	s.web = newWeb(noted(rest.Identified(s.recovered(s.front(face)))), &cfg)
+	s.web = newWeb(noted(httpmw.RequestID(s.recovered(s.front(face)))), &cfg)
 	s.bound(s.web)
 	s.diag = newDiagnostics()
 	s.admin = newAdmin(s.diag, cfg)

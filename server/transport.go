@@ -96,7 +96,7 @@ func (s *Server) front(face http.Handler) http.Handler {
 	}))
 	handler = httpmw.CORS(s.cfg.CORSOrigins, handler)
 	if s.cfg.TLS != nil || s.cfg.TLSTerminated {
-		handler = httpmw.Transport(handler)
+		handler = httpmw.HSTS(handler)
 	}
 	if s.cfg.mode.open() {
 		handler = httpmw.LocalHosts(handler, rest.WrongHost)

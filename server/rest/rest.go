@@ -11,7 +11,6 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/parley-gateway/parley/server/apierror"
-	"github.com/parley-gateway/parley/server/requestid"
 )
 
 // writeTimeout bounds the writing of an answer that is not a stream.
@@ -57,16 +56,6 @@ func New(cfg Config) (*Handler, error) {
 		return nil, err
 	}
 	return h, nil
-}
-
-// Identified gives every answer of a handler, whatever it is, the id of its request in x-request-id: the client's where it is
-// a plain word, else a new one. The context of the request carries it.
-func Identified(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id := requestid.Of(r.Header["X-Request-Id"])
-		w.Header()["X-Request-Id"] = []string{id}
-		next.ServeHTTP(w, r.WithContext(requestid.NewContext(r.Context(), id)))
-	})
 }
 
 // ServeHTTP is the front.

@@ -19,7 +19,7 @@ func LocalHosts(next http.Handler, refused http.HandlerFunc) http.Handler {
 	})
 }
 
-// local says whether a Host header names loopback.
+// local reports whether a Host header names loopback.
 func local(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
@@ -30,13 +30,4 @@ func local(host string) bool {
 	}
 	ip := net.ParseIP(host)
 	return ip != nil && ip.IsLoopback()
-}
-
-// Transport tells browsers to use TLS alone from now on (RFC 6797). It is for listeners behind which every request came
-// over TLS.
-func Transport(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Strict-Transport-Security", "max-age=31536000")
-		next.ServeHTTP(w, r)
-	})
 }

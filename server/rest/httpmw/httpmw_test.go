@@ -108,10 +108,10 @@ func TestLocalHosts(t *testing.T) {
 	}
 }
 
-func TestTransport(t *testing.T) {
+func TestHSTS(t *testing.T) {
 	t.Parallel()
 	w := httptest.NewRecorder()
-	httpmw.Transport(http.NotFoundHandler()).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody))
+	httpmw.HSTS(http.NotFoundHandler()).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody))
 	if w.Header().Get("Strict-Transport-Security") == "" || w.Code != http.StatusNotFound {
 		t.Errorf("%d %v", w.Code, w.Header())
 	}
