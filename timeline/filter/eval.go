@@ -12,23 +12,23 @@ import (
 	"github.com/parley-gateway/parley/source"
 )
 
-// Verdict is what a filter says about a record.
-type Verdict int
+// Result is what a filter says about a record.
+type Result int
 
-// The verdicts. Unknown: the record lacks a field that Graph alone can see.
+// The results. Unknown: the record lacks a field that Graph alone can see.
 const (
-	False Verdict = iota
+	False Result = iota
 	Unknown
 	True
 )
 
 // Match evaluates the filter. A nil Filter matches everything.
-func (f *Filter) Match(m proto.Message) Verdict {
+func (f *Filter) Match(m proto.Message) Result {
 	if f == nil {
 		return True
 	}
 	r := m.ProtoReflect()
-	return f.root.eval(func(n *node) Verdict { return n.match(r) })
+	return f.root.eval(func(n *node) Result { return n.match(r) })
 }
 
 // Possible reports whether any event of a source can match: a source that cannot need not be asked.
@@ -36,11 +36,11 @@ func (f *Filter) Possible(src parleyv1.Source) bool {
 	if f == nil {
 		return true
 	}
-	return f.root.eval(func(n *node) Verdict { return n.bySource(src) }) != False
+	return f.root.eval(func(n *node) Result { return n.bySource(src) }) != False
 }
 
-// eval joins the verdicts of the comparisons: and is the least of them, or the greatest.
-func (n *node) eval(compare func(*node) Verdict) Verdict {
+// eval joins the results of the comparisons: and is the least of them, or the greatest.
+func (n *node) eval(compare func(*node) Result) Result {
 	switch n.join {
 	case "and":
 		v := True
@@ -61,7 +61,8 @@ func (n *node) eval(compare func(*node) Verdict) Verdict {
 	}
 }
 
-func verdict(b bool) Verdict {
+// resultOf is the result of a comparison that can be made.
+func resultOf(b bool) Result {
 	if b {
 		return True
 	}
@@ -69,9 +70,9 @@ func verdict(b bool) Verdict {
 }
 
 // bySource is what the source alone says about a comparison.
-func (n *node) bySource(src parleyv1.Source) Verdict {
+func (n *node) bySource(src parleyv1.Source) Result {
 	if n.field.sources != nil && !slices.Contains(n.field.sources, src) {
-		return verdict(n.op == unequal)
+		return resultOf(n.op == unequal)
 	}
 	if n.path != "kind" || n.field.enum != parleyv1.EventKind(0).Descriptor() {
 		return Unknown
@@ -83,16 +84,16 @@ func (n *node) bySource(src parleyv1.Source) Verdict {
 	}[src]
 	asked := parleyv1.EventKind(n.value.number)
 	if len(kinds) == 1 { // a record of this source is nothing else
-		return verdict((asked == kinds[0]) != (n.op == unequal))
+		return resultOf((asked == kinds[0]) != (n.op == unequal))
 	}
 	if slices.Contains(kinds, asked) || asked == parleyv1.EventKind_EVENT_KIND_OTHER || len(kinds) == 0 {
 		return Unknown
 	}
-	return verdict(n.op == unequal)
+	return resultOf(n.op == unequal)
 }
 
 // match compares one record.
-func (n *node) match(m protoreflect.Message) Verdict {
+func (n *node) match(m protoreflect.Message) Result {
 	if n.field.kind == hidden {
 		return Unknown
 	}
@@ -104,20 +105,20 @@ func (n *node) match(m protoreflect.Message) Verdict {
 		chat, _ := m.Interface().(*parleyv1.Conversation)
 		if chat.GetMembersTruncated() || len(chat.GetMembers()) == 0 {
 			// The name may be among the members that the list leaves out.
-			if v := n.among(m); v == True {
-				return n.signed(true)
+			if v := n.anyEqual(m); v == True {
+				return n.negated(true)
 			}
 			return Unknown
 		}
 	}
 	if n.op == unequal {
-		return n.signed(n.among(m) == True)
+		return n.negated(n.anyEqual(m) == True)
 	}
-	return n.among(m)
+	return n.anyEqual(m)
 }
 
 // attended compares who took part in a call; a record that names nobody leaves it open.
-func (n *node) attended(call *parleyv1.CallDetail) Verdict {
+func (n *node) attended(call *parleyv1.CallDetail) Result {
 	switch {
 	case call == nil:
 		return False
@@ -130,11 +131,11 @@ func (n *node) attended(call *parleyv1.CallDetail) Verdict {
 	}
 }
 
-// signed turns "is equal" into the verdict of = or !=.
-func (n *node) signed(same bool) Verdict { return verdict(same != (n.op == unequal)) }
+// negated turns "is equal" into the result of = or !=.
+func (n *node) negated(same bool) Result { return resultOf(same != (n.op == unequal)) }
 
-// among reports whether any value that the path leads to compares; != counts as = here.
-func (n *node) among(m protoreflect.Message) Verdict {
+// anyEqual reports whether any value that the path leads to compares; != counts as = here.
+func (n *node) anyEqual(m protoreflect.Message) Result {
 	found := False
 	values(m, strings.Split(n.path, "."), func(v protoreflect.Value) {
 		if n.compare(v) {
@@ -196,128 +197,9 @@ func (n *node) compare(v protoreflect.Value) bool {
 	}
 }
 
-// Pushed is the part of a filter that Graph is asked to evaluate for one source.
-type Pushed struct {
-	Clause source.Clause
-	// Fields are the paths in it.
-	Fields []string
-}
-
-// Push finds what every match must fulfil and Graph can evaluate for a source: an equality, or several of one field
-// joined by or. Each field is pushed once.
-func (f *Filter) Push(src parleyv1.Source) Pushed {
-	var p Pushed
-	if f == nil {
-		return p
-	}
-	terms := []*node{f.root}
-	if f.root.join == "and" {
-		terms = f.root.children
-	}
-	for _, term := range terms {
-		path, nodes := term.alternatives()
-		if path != "" && !slices.Contains(p.Fields, path) && p.take(src, path, nodes) {
-			p.Fields = append(p.Fields, path)
-		}
-	}
-	return p
-}
-
-// isPattern reports whether a comparison is with a text that has wildcards.
-func (n *node) isPattern() bool { return n.value.pattern != nil }
-
-// alternatives returns the field and comparisons of an equality or of equalities of one field joined by or.
-func (n *node) alternatives() (string, []*node) {
-	switch {
-	case n.join == "":
-		return n.path, []*node{n}
-	case n.join != "or":
-		return "", nil
-	}
-	path := n.children[0].path
-	for _, child := range n.children {
-		if child.join != "" || child.path != path || child.op != equal {
-			return "", nil
-		}
-	}
-	return path, n.children
-}
-
-// take adds comparisons of one field to the clause, if Graph can evaluate them.
-func (p *Pushed) take(src parleyv1.Source, path string, nodes []*node) bool {
-	first := nodes[0]
-	if slices.ContainsFunc(nodes, (*node).isPattern) {
-		return false // Graph compares whole texts
-	}
-	if first.op != equal && first.op != contains && (path != "kind" || first.op != unequal) {
-		return false
-	}
-	c := &p.Clause
-	switch {
-	case src == parleyv1.Source_SOURCE_COPILOT && path == "copilot.app_class":
-		c.AppClasses = literals(nodes)
-	case src == parleyv1.Source_SOURCE_CALL && path == "call.participants.id" && len(nodes) == 1:
-		c.ParticipantID = first.value.text
-	case src != parleyv1.Source_SOURCE_CHAT:
-		return false
-	case path == "actor.user.id":
-		c.UserIDs = literals(nodes)
-	case path == "actor.user.identity_type":
-		c.UserTypes = members(nodes)
-		return len(c.UserTypes) > 0
-	case path == "actor.application.identity_type":
-		c.ApplicationTypes = members(nodes)
-		return len(c.ApplicationTypes) > 0
-	case path == "kind" && len(nodes) == 1:
-		return takeKind(c, first)
-	default:
-		return false
-	}
-	return true
-}
-
-// PushChats finds what Graph is asked to evaluate for a list of chats: one member's name, one installed app.
-func (f *Filter) PushChats() (member, app string, fields []string) {
-	if f == nil {
-		return "", "", nil
-	}
-	for _, n := range f.chatTerms() {
-		fields = append(fields, n.path)
-		if n.path == memberName {
-			member = n.value.text
-		} else {
-			app = n.value.text
-		}
-	}
-	return member, app, fields
-}
-
-const (
-	memberName    = "members.display_name"
-	installedApps = "installed_apps"
-)
-
-// chatTerms are the comparisons that PushChats finds.
-func (f *Filter) chatTerms() []*node {
-	terms := []*node{f.root}
-	if f.root.join == "and" {
-		terms = f.root.children
-	}
-	var found []*node
-	for _, n := range terms {
-		if n.join != "" || n.op != equal && n.op != contains || n.isPattern() || n.path != memberName && n.path != installedApps {
-			continue
-		}
-		if !slices.ContainsFunc(found, func(other *node) bool { return other.path == n.path }) {
-			found = append(found, n)
-		}
-	}
-	return found
-}
-
 // MatchChat evaluates the filter for a chat. If Graph was asked for what PushChats finds, its word is taken for those
 // comparisons that the chat leaves open, and for no others.
-func (f *Filter) MatchChat(m proto.Message, asked bool) Verdict {
+func (f *Filter) MatchChat(m proto.Message, asked bool) Result {
 	if f == nil {
 		return True
 	}
@@ -325,7 +207,7 @@ func (f *Filter) MatchChat(m proto.Message, asked bool) Verdict {
 	if asked {
 		terms = f.chatTerms()
 	}
-	return f.root.eval(func(n *node) Verdict {
+	return f.root.eval(func(n *node) Result {
 		v := n.match(r)
 		if v == Unknown && slices.Contains(terms, n) {
 			return True
@@ -334,8 +216,8 @@ func (f *Filter) MatchChat(m proto.Message, asked bool) Verdict {
 	})
 }
 
-// Here lists the fields that are evaluated here wherever a record holds them.
-func (f *Filter) Here() []string {
+// Evaluated lists the fields that are evaluated here wherever a record holds them.
+func (f *Filter) Evaluated() []string {
 	if f == nil {
 		return nil
 	}
@@ -346,38 +228,4 @@ func (f *Filter) Here() []string {
 		}
 	})
 	return paths
-}
-
-// takeKind asks for system messages alone, or for none.
-func takeKind(c *source.Clause, n *node) bool {
-	switch asked := parleyv1.EventKind(n.value.number); {
-	case asked == parleyv1.EventKind_EVENT_KIND_SYSTEM && n.op == equal:
-		c.SystemOnly = true
-	case asked == parleyv1.EventKind_EVENT_KIND_SYSTEM && n.op == unequal, asked == parleyv1.EventKind_EVENT_KIND_MESSAGE && n.op == equal:
-		c.NoSystem = true
-	default:
-		return false
-	}
-	return true
-}
-
-func literals(nodes []*node) []string {
-	list := make([]string, 0, len(nodes))
-	for _, n := range nodes {
-		list = append(list, n.value.text)
-	}
-	return list
-}
-
-// members are Graph's words for enum values; nil when one has none.
-func members(nodes []*node) []string {
-	list := make([]string, 0, len(nodes))
-	for _, n := range nodes {
-		word := member(n.field.enum, n.value.number)
-		if word == "" {
-			return nil
-		}
-		list = append(list, word)
-	}
-	return list
 }

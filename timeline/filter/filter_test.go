@@ -81,7 +81,7 @@ func TestMatch(t *testing.T) {
 		got := ""
 		var gotSb82 strings.Builder
 		for _, event := range []*parleyv1.Event{message, prompt, call, whole} {
-			gotSb82.WriteString(map[filter.Verdict]string{filter.True: "t", filter.False: "f", filter.Unknown: "?"}[f.Match(event)])
+			gotSb82.WriteString(map[filter.Result]string{filter.True: "t", filter.False: "f", filter.Unknown: "?"}[f.Match(event)])
 		}
 		got += gotSb82.String()
 		if got != test.want {
@@ -98,7 +98,7 @@ func TestAttended(t *testing.T) {
 	other := []*parleyv1.CallParticipant{{Id: "q"}}
 	for name, test := range map[string]struct {
 		call *parleyv1.CallDetail
-		want filter.Verdict
+		want filter.Result
 	}{
 		"participant":            {&parleyv1.CallDetail{Participants: []*parleyv1.CallParticipant{{Id: "P"}}}, filter.True},
 		"identity":               {&parleyv1.CallDetail{Participants: []*parleyv1.CallParticipant{{Id: "x", Identity: phone}}}, filter.True},

@@ -21,7 +21,7 @@ func TestWildcards(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		filter, class string
-		want          filter.Verdict
+		want          filter.Result
 	}{
 		{`copilot.app_class = "IPM.*.Copilot.Word"`, "ipm.skypeteams.message.copilot.word", filter.True},
 		{`copilot.app_class = "IPM.*.Copilot.Word"`, "IPM.SkypeTeams.Message.Copilot.Excel", filter.False},
@@ -81,7 +81,7 @@ func TestWildcardsOfOthers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]filter.Verdict{"Ada@Contoso.example": filter.True, "ada@fabrikam.example": filter.False} {
+	for name, want := range map[string]filter.Result{"Ada@Contoso.example": filter.True, "ada@fabrikam.example": filter.False} {
 		if got := usage.Match(&parleyv1.CopilotUsageRow{UserPrincipalName: name}); got != want {
 			t.Errorf("%s: %v, want %v", name, got, want)
 		}
@@ -98,7 +98,7 @@ func TestWildcardsOfOthers(t *testing.T) {
 	for name, test := range map[string]struct {
 		chat  *parleyv1.Conversation
 		asked bool
-		want  filter.Verdict
+		want  filter.Result
 	}{
 		"asked, a member":           {&parleyv1.Conversation{Members: ada}, true, filter.True},
 		"not asked, a member":       {&parleyv1.Conversation{Members: ada}, false, filter.Unknown},

@@ -35,15 +35,15 @@ func (t *track) sift(ctx context.Context, b *fetch.Result) {
 			b.Gaps = window.AddGap(b.Gaps, window.Gap{Span: b.Span, Reason: parleyv1.ErrorReason_ERROR_REASON_FILTER_NOT_EVALUATED})
 			continue
 		}
-		verdict := t.filter.Match(event)
+		result := t.filter.Match(event)
 		later := t.enrich != nil && event.GetCall().GetPartial()
-		if verdict == filter.Unknown && !trusted && !later {
-			verdict = t.matchWhole(ctx, event)
-			if verdict == filter.Unknown && ctx.Err() == nil {
+		if result == filter.Unknown && !trusted && !later {
+			result = t.matchWhole(ctx, event)
+			if result == filter.Unknown && ctx.Err() == nil {
 				b.Gaps = window.AddGap(b.Gaps, window.Gap{Span: b.Span, Reason: parleyv1.ErrorReason_ERROR_REASON_FILTER_NOT_EVALUATED})
 			}
 		}
-		if verdict != filter.False {
+		if result != filter.False {
 			kept = append(kept, e)
 		}
 	}
@@ -51,7 +51,7 @@ func (t *track) sift(ctx context.Context, b *fetch.Result) {
 }
 
 // matchWhole reads an event whole and evaluates the filter on it.
-func (t *track) matchWhole(ctx context.Context, event *parleyv1.Event) filter.Verdict {
+func (t *track) matchWhole(ctx context.Context, event *parleyv1.Event) filter.Result {
 	if t.getter == nil {
 		return filter.Unknown
 	}
@@ -88,7 +88,7 @@ func (t *track) prove(b *fetch.Result) {
 func (t *track) filteredHere() []string {
 	unfiltered := t.read.IgnoresClause() && t.getter != nil
 	if t.src != parleyv1.Source_SOURCE_CALL || t.enrich != nil || unfiltered {
-		return t.filter.Here()
+		return t.filter.Evaluated()
 	}
-	return slices.DeleteFunc(t.filter.Here(), func(path string) bool { return path == participantField })
+	return slices.DeleteFunc(t.filter.Evaluated(), func(path string) bool { return path == participantField })
 }

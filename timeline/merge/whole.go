@@ -87,8 +87,8 @@ func (w *Merger) wholeEntry(ctx context.Context, t *track, getter source.EventGe
 	case err != nil || event.GetVersion() < e.Version:
 		return chunk.Participates
 	}
-	verdict := t.filter.Match(event)
-	if verdict == filter.False {
+	result := t.filter.Match(event)
+	if result == filter.False {
 		if open {
 			t.refuted.Store(true)
 		}
@@ -101,7 +101,7 @@ func (w *Merger) wholeEntry(ctx context.Context, t *track, getter source.EventGe
 		}
 		e.MarkOutOfWindow(at)
 	}
-	if verdict == filter.Unknown {
+	if result == filter.Unknown {
 		return chunk.Unverified
 	}
 	return chunk.Participates

@@ -44,7 +44,7 @@ func (l *Lister) conversations(have query.Sources, req *query.Conversations, tok
 		chats.read = (&chatOrder{graph: graph}).read
 	}
 	if compiled != nil {
-		chats.pushed, chats.evaluated = pushed, compiled.Here()
+		chats.pushed, chats.evaluated = pushed, compiled.Evaluated()
 		chats.match = func(ctx context.Context, row *parleyv1.Conversation, unfiltered bool) (matches, known bool, err error) {
 			return matchChat(ctx, have.Conversations, req, compiled, row, !unfiltered)
 		}

@@ -27,7 +27,7 @@ func (l *Lister) usage(have query.Sources, req *query.Usage, token, field string
 		},
 	}
 	if compiled != nil {
-		report.evaluated = compiled.Here()
+		report.evaluated = compiled.Evaluated()
 		report.admit = refuseConcealed
 		report.match = func(_ context.Context, row *parleyv1.CopilotUsageRow, _ bool) (matches, known bool, err error) {
 			return compiled.Match(row) == filter.True, true, nil
