@@ -25,13 +25,13 @@ const rereadAfter = 10 * time.Second
 
 // Defaults of Config.
 const (
-	DefaultMaxBytes = 256 << 20
-	DefaultOpen     = time.Minute
-	DefaultCopilot  = 24 * time.Hour
-	DefaultChat     = time.Hour
-	DefaultCall     = time.Hour
-	DefaultUsage    = 6 * time.Hour
-	DefaultOther    = time.Minute
+	defaultMaxBytes = 256 << 20
+	defaultOpen     = time.Minute
+	defaultCopilot  = 24 * time.Hour
+	defaultChat     = time.Hour
+	defaultCall     = time.Hour
+	defaultUsage    = 6 * time.Hour
+	defaultOther    = time.Minute
 )
 
 // Config describes a Cache. Zero fields take the defaults.
@@ -57,16 +57,16 @@ type Observer interface {
 	CacheRequest(source, result string)
 }
 
-// Results as the Observer sees them: of look-ups the first four. Refused is a page that was not taken for keeping, because
-// it is too large or because what is kept is asked for more often; Lost is one that the store had no time for. Pages of
-// both kinds but the too large ones are found for as long as they are among the recent ones.
+// Results as the Observer sees them; of look-ups the first four. A refused page was not taken, because it is too large or
+// because cached ones are asked for more often; a lost one is a page that the store had no time for. The twoQueue holds
+// pages of both kinds all the same, unless they are too large.
 const (
-	Hit       = "hit"
-	Miss      = "miss"
-	Coalesced = "coalesced"
-	Expired   = "expired"
-	Refused   = "refused"
-	Lost      = "lost"
+	resultHit       = "hit"
+	resultMiss      = "miss"
+	resultCoalesced = "coalesced"
+	resultExpired   = "expired"
+	resultRefused   = "refused"
+	resultLost      = "lost"
 )
 
 type noObserver struct{}
@@ -119,13 +119,13 @@ type entry struct {
 
 // New returns a Cache; Close it.
 func New(cfg Config) (*Cache, error) {
-	cfg.MaxBytes = cmp.Or(cfg.MaxBytes, DefaultMaxBytes)
-	cfg.Open = cmp.Or(cfg.Open, DefaultOpen)
-	cfg.Copilot = cmp.Or(cfg.Copilot, DefaultCopilot)
-	cfg.Chat = cmp.Or(cfg.Chat, DefaultChat)
-	cfg.Call = cmp.Or(cfg.Call, DefaultCall)
-	cfg.Usage = cmp.Or(cfg.Usage, DefaultUsage)
-	cfg.Other = cmp.Or(cfg.Other, DefaultOther)
+	cfg.MaxBytes = cmp.Or(cfg.MaxBytes, defaultMaxBytes)
+	cfg.Open = cmp.Or(cfg.Open, defaultOpen)
+	cfg.Copilot = cmp.Or(cfg.Copilot, defaultCopilot)
+	cfg.Chat = cmp.Or(cfg.Chat, defaultChat)
+	cfg.Call = cmp.Or(cfg.Call, defaultCall)
+	cfg.Usage = cmp.Or(cfg.Usage, defaultUsage)
+	cfg.Other = cmp.Or(cfg.Other, defaultOther)
 	cfg.Settle = source.Settle(cfg.Settle)
 	if cfg.Observer == nil {
 		cfg.Observer = noObserver{}
@@ -145,7 +145,7 @@ func New(cfg Config) (*Cache, error) {
 		IgnoreInternalCost: true,
 		OnReject: func(item *ristretto.Item[*entry]) {
 			if item.Value != nil {
-				cfg.Observer.CacheRequest(item.Value.source, Refused)
+				cfg.Observer.CacheRequest(item.Value.source, resultRefused)
 			}
 		},
 	})
@@ -196,14 +196,14 @@ func (c *Cache) Resize(limit int64) {
 // find returns a page that ctx's Control accepts.
 func (c *Cache) find(ctx context.Context, key, link string) (*entry, string) {
 	if c.store == nil {
-		return nil, Miss
+		return nil, resultMiss
 	}
 	e := c.queue.get(key)
 	left := e == nil
 	if left {
 		found, ok := c.store.Get(key)
 		if !ok || found == nil || found.key != key {
-			return nil, Miss
+			return nil, resultMiss
 		}
 		e = found
 	}
@@ -212,18 +212,18 @@ func (c *Cache) find(ctx context.Context, key, link string) (*entry, string) {
 	control := ControlOf(ctx)
 	switch {
 	case !now.Before(e.expires), age < -time.Second: // a clock that went back must not make pages immortal
-		return nil, Expired
+		return nil, resultExpired
 	case control.NoCache && age >= rereadAfter, control.MaxAge != nil && age > *control.MaxAge:
-		return nil, Expired
+		return nil, resultExpired
 	case link != "" && !c.links.allows(key, e.read):
-		return nil, Expired
+		return nil, resultExpired
 	case e.refresh != nil && e.refresh.moved(e.day, e.read):
-		return nil, Expired
+		return nil, resultExpired
 	}
 	if left {
 		c.queue.promote(e)
 	}
-	return e, Hit
+	return e, resultHit
 }
 
 // keep stores a page.
@@ -232,12 +232,12 @@ func (c *Cache) keep(e *entry, ttl time.Duration) {
 		return
 	}
 	if e.cost > c.store.MaxCost() {
-		c.cfg.Observer.CacheRequest(e.source, Refused)
+		c.cfg.Observer.CacheRequest(e.source, resultRefused)
 		return
 	}
 	c.queue.put(e)
 	if !c.store.SetWithTTL(e.key, e, e.cost, ttl) {
-		c.cfg.Observer.CacheRequest(e.source, Lost)
+		c.cfg.Observer.CacheRequest(e.source, resultLost)
 	}
 }
 

@@ -186,7 +186,7 @@ func TestRecorder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := open(t, cache.Config{}).Events(&fakeGraph{}, scope("a"))
 		status := func(users ...string) (string, time.Duration) {
-			ctx, recorder := cache.WithRecorder(t.Context())
+			ctx, recorder := recorded(t.Context())
 			for _, user := range users {
 				read(t, ctx, r, settled(user), "")
 			}

@@ -61,33 +61,11 @@ type Recorder struct {
 	oldest       time.Time
 }
 
-// RecorderKey is the key under which a context gives its *Recorder. It is for contexts that hold one themselves; others are
-// made by WithRecorder.
+// RecorderKey is the key under which a context gives the *Recorder of its call.
 type RecorderKey struct{}
 
-// WithRecorder returns a context whose look-ups are recorded.
-func WithRecorder(ctx context.Context) (context.Context, *Recorder) {
-	r := &recording{Context: ctx}
-	return r, &r.recorder
-}
-
-// recording is a context and its recorder in one piece of memory.
-type recording struct {
-	context.Context //nolint:containedctx // it is one
-
-	recorder Recorder
-}
-
-// Value implements context.Context.
-func (r *recording) Value(key any) any {
-	if _, own := key.(RecorderKey); own {
-		return &r.recorder
-	}
-	return r.Context.Value(key)
-}
-
-// RecorderOf returns what WithRecorder set, or nil; a nil Recorder records nothing.
-func RecorderOf(ctx context.Context) *Recorder {
+// recorderOf returns the Recorder of a context, or nil; a nil Recorder records nothing.
+func recorderOf(ctx context.Context) *Recorder {
 	r, _ := ctx.Value(RecorderKey{}).(*Recorder)
 	return r
 }
@@ -110,7 +88,7 @@ func (r *Recorder) record(hit bool, read time.Time) {
 
 // add takes over the look-ups of another recorder.
 func (r *Recorder) add(o *Recorder) {
-	hits, misses := o.counts()
+	hits, misses := o.LookUps()
 	o.mu.Lock()
 	oldest := o.oldest
 	o.mu.Unlock()
@@ -126,13 +104,8 @@ func (r *Recorder) add(o *Recorder) {
 	}
 }
 
-// Hits and misses are look-ups that were answered by a kept page, and those that were not.
-func (r *Recorder) Hits() int { return first(r.counts()) }
-
-// Misses are look-ups that asked Graph, or would have.
-func (r *Recorder) Misses() int { return second(r.counts()) }
-
-func (r *Recorder) counts() (hits, misses int) {
+// LookUps returns how many look-ups were answered by a cached page, and how many asked Graph, or would have.
+func (r *Recorder) LookUps() (hits, misses int) {
 	if r == nil {
 		return 0, 0
 	}
@@ -140,9 +113,6 @@ func (r *Recorder) counts() (hits, misses int) {
 	defer r.mu.Unlock()
 	return r.hits, r.misses
 }
-
-func first(a, _ int) int  { return a }
-func second(_, b int) int { return b }
 
 // Age is how long ago Graph answered with the oldest page of the call, in whole seconds; 0 when no page was used.
 func (r *Recorder) Age() time.Duration {
@@ -160,7 +130,7 @@ func (r *Recorder) Age() time.Duration {
 // Status is the value of a cache-status header: a hit when every page was kept, else why Graph was asked. It is empty
 // when there was no look-up.
 func (r *Recorder) Status() string {
-	hits, misses := r.counts()
+	hits, misses := r.LookUps()
 	switch {
 	case hits+misses == 0:
 		return ""

@@ -29,8 +29,8 @@ func look[T any](
 	name := shortName(src)
 	e, result := c.find(ctx, key, link)
 	if e != nil {
-		c.cfg.Observer.CacheRequest(name, Hit)
-		RecorderOf(ctx).record(true, e.read)
+		c.cfg.Observer.CacheRequest(name, resultHit)
+		recorderOf(ctx).record(true, e.read)
 		page, ok := e.value.(*source.Page[T])
 		if !ok {
 			return fetch(ctx)
@@ -42,7 +42,7 @@ func look[T any](
 	}
 	if ControlOf(ctx).OnlyIfCached {
 		c.cfg.Observer.CacheRequest(name, result)
-		RecorderOf(ctx).record(false, time.Time{})
+		recorderOf(ctx).record(false, time.Time{})
 		return nil, ErrNotCached
 	}
 	late := false
@@ -60,14 +60,14 @@ func look[T any](
 	})
 	joined = joined || err == nil && late
 	if joined {
-		result = Coalesced
+		result = resultCoalesced
 	}
 	c.cfg.Observer.CacheRequest(name, result)
 	if err != nil {
-		RecorderOf(ctx).record(false, time.Time{})
+		recorderOf(ctx).record(false, time.Time{})
 		return nil, err
 	}
-	RecorderOf(ctx).record(false, fetched.read)
+	recorderOf(ctx).record(false, fetched.read)
 	page, _ := fetched.value.(*source.Page[T]) // the key names the type
 	if joined {
 		page = kept(page)

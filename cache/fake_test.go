@@ -98,3 +98,9 @@ func read(t *testing.T, ctx context.Context, r source.EventReader, q source.Even
 	}
 	return page
 }
+
+// recorded is a context whose look-ups are recorded.
+func recorded(ctx context.Context) (context.Context, *cache.Recorder) {
+	recorder := &cache.Recorder{}
+	return context.WithValue(ctx, cache.RecorderKey{}, recorder), recorder
+}

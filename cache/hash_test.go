@@ -24,7 +24,7 @@ func TestForgedCollision(t *testing.T) {
 	if _, found := c.store.Get("tenant a"); !found {
 		t.Fatal("the forged entry is not there")
 	}
-	if e, result := c.find(context.Background(), "tenant a", ""); e != nil || result != Miss {
+	if e, result := c.find(context.Background(), "tenant a", ""); e != nil || result != resultMiss {
 		t.Errorf("another key's page was served: %v", result)
 	}
 }

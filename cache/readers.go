@@ -69,13 +69,13 @@ func (c *Cache) Users(next source.UserReader, scope Scope) source.UserReader {
 // Events implements source.EventReader.
 func (r *events) Events(ctx context.Context, q source.EventQuery, link string) (*source.Page[source.Item], error) {
 	if inReading(ctx) {
-		r.c.cfg.Observer.CacheRequest(shortName(r.scope.Source), Miss)
+		r.c.cfg.Observer.CacheRequest(shortName(r.scope.Source), resultMiss)
 		page, err := r.next.Events(ctx, q, link)
 		if err != nil {
-			RecorderOf(ctx).record(false, time.Time{})
+			recorderOf(ctx).record(false, time.Time{})
 			return nil, err
 		}
-		RecorderOf(ctx).record(false, page.Read)
+		recorderOf(ctx).record(false, page.Read)
 		return page, nil
 	}
 	key := r.key(&q)

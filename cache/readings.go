@@ -58,13 +58,13 @@ func (a asReading) Value(key any) any {
 // Read implements Readings.
 func (r *events) Read(ctx context.Context, key string, opts coalesce.Options, read func(context.Context) any) (value any, joined bool, err error) {
 	if ControlOf(ctx).OnlyIfCached {
-		r.c.cfg.Observer.CacheRequest(shortName(r.scope.Source), Miss)
-		RecorderOf(ctx).record(false, time.Time{})
+		r.c.cfg.Observer.CacheRequest(shortName(r.scope.Source), resultMiss)
+		recorderOf(ctx).record(false, time.Time{})
 		return nil, false, ErrNotCached
 	}
 	pages := &Recorder{}
 	opts.Linger = func() time.Duration {
-		if hits, misses := pages.counts(); hits+misses > 0 {
+		if hits, misses := pages.LookUps(); hits+misses > 0 {
 			return 0
 		}
 		return lingerTime
@@ -73,13 +73,13 @@ func (r *events) Read(ctx context.Context, key string, opts coalesce.Options, re
 		return windowRead{read(asReading{prioritized{ctx}, pages}), pages}, nil
 	})
 	if err != nil {
-		RecorderOf(ctx).record(false, time.Time{})
+		recorderOf(ctx).record(false, time.Time{})
 		return nil, joined, err
 	}
 	if joined {
-		r.c.cfg.Observer.CacheRequest(shortName(r.scope.Source), Coalesced)
+		r.c.cfg.Observer.CacheRequest(shortName(r.scope.Source), resultCoalesced)
 	}
-	RecorderOf(ctx).add(w.pages)
+	recorderOf(ctx).add(w.pages)
 	return w.value, joined, nil
 }
 

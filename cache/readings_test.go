@@ -49,7 +49,7 @@ func TestReadings(t *testing.T) {
 		}
 		ask := func(ctx context.Context, opts coalesce.Options) chan answer {
 			answers := make(chan answer, 1)
-			ctx, recorder := cache.WithRecorder(ctx)
+			ctx, recorder := recorded(ctx)
 			go func() {
 				value, joined, err := readings.Read(ctx, "window", opts, read)
 				answers <- answer{value, joined, err, recorder}
@@ -76,8 +76,8 @@ func TestReadings(t *testing.T) {
 			joined  bool
 		}{{one, 1, false}, {two, 1, true}, {fresh, 2, false}} {
 			a := <-c.answers
-			if a.value != c.value || a.joined != c.joined || a.err != nil || a.recorder.Misses() != 2 || a.recorder.Hits() != 0 {
-				t.Errorf("%+v with %d misses, want reading %d, joined %v", a, a.recorder.Misses(), c.value, c.joined)
+			if hits, misses := a.recorder.LookUps(); a.value != c.value || a.joined != c.joined || a.err != nil || misses != 2 || hits != 0 {
+				t.Errorf("%+v with %d misses, want reading %d, joined %v", a, misses, c.value, c.joined)
 			}
 		}
 		if priorities[0] != source.Interactive {

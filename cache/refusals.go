@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// DefaultRefused is how long a refusal is remembered.
-	DefaultRefused = 5 * time.Minute
+	// defaultRefused is how long a refusal is remembered.
+	defaultRefused = 5 * time.Minute
 	maxRefusals    = 1 << 15
 )
 
@@ -36,9 +36,9 @@ type refusal struct {
 	asked, expires time.Time
 }
 
-// NewRefusals returns an empty memory; life is how long a refusal is remembered, less up to a tenth, 0 = DefaultRefused.
+// NewRefusals returns an empty memory; life is how long a refusal is remembered, less up to a tenth, 0 = defaultRefused.
 func NewRefusals(life time.Duration) *Refusals {
-	life = cmp.Or(life, DefaultRefused)
+	life = cmp.Or(life, defaultRefused)
 	return &Refusals{life: life, known: lru.New[string, *refusal](maxRefusals, nil)}
 }
 

@@ -61,8 +61,8 @@ func (r *events) Window(ctx context.Context, key string) any {
 	if e == nil {
 		return nil
 	}
-	r.c.cfg.Observer.CacheRequest(shortName(r.scope.Source), Hit)
-	RecorderOf(ctx).record(true, e.read)
+	r.c.cfg.Observer.CacheRequest(shortName(r.scope.Source), resultHit)
+	recorderOf(ctx).record(true, e.read)
 	return e.value
 }
 

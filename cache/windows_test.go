@@ -36,12 +36,12 @@ func TestWindows(t *testing.T) {
 		key, answer := one.WindowKey(&q), one.AnswerKey([32]byte{1}, 50, "token")
 		one.KeepWindow(cache.Window{Key: key, Value: "window", Cost: 100, Read: time.Now().Add(-20 * time.Second), End: q.End})
 		one.KeepWindow(cache.Window{Key: answer, Value: "answer", Cost: 100, Read: time.Now(), End: q.End})
-		ctx, recorder := cache.WithRecorder(t.Context())
+		ctx, recorder := recorded(t.Context())
 		if one.Window(ctx, key) != "window" || one.Answer(answer) != "answer" {
 			t.Error("not kept")
 		}
-		if recorder.Hits() != 1 || recorder.Misses() != 0 || recorder.Age() != 20*time.Second {
-			t.Errorf("%d hits, %d misses, read %v ago", recorder.Hits(), recorder.Misses(), recorder.Age())
+		if hits, misses := recorder.LookUps(); hits != 1 || misses != 0 || recorder.Age() != 20*time.Second {
+			t.Errorf("%d hits, %d misses, read %v ago", hits, misses, recorder.Age())
 		}
 		for name, other := range others {
 			if other.Window(ctx, other.WindowKey(&q)) != nil || other.Answer(other.AnswerKey([32]byte{1}, 50, "token")) != nil {

@@ -128,7 +128,7 @@ func (c *Client) onBehalfOf(tokens *auth.Tokens) *Client {
 	return &user
 }
 
-// Len is how many users' tokens are kept.
+// Len returns the number of users whose tokens are held.
 func (d *Delegates) Len() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -164,14 +164,9 @@ func refuse(reason string) *graph.Error {
 	return &graph.Error{Kind: graph.KindLinkRefused, Reason: reason, Final: true}
 }
 
-// SameOrigin returns nil when the link may be followed: an absolute URL with
-// the scheme, host and port of the Graph root that this client talks to. The
-// error is an *Error of KindLinkRefused that says why, without the link.
-func (c *Client) SameOrigin(link string) error {
-	_, err := c.linkTarget(link)
-	return err
-}
-
+// linkTarget is where a link leads that may be followed: an absolute URL with the
+// scheme, host and port of the Graph root that this client talks to. The error is of
+// KindLinkRefused and says why, without the link.
 func (c *Client) linkTarget(link string) (target, error) {
 	t, err := parseTarget(link)
 	if err != nil {

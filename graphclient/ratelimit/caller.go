@@ -13,22 +13,7 @@ type CallerKey struct{}
 // at every budget, and count against the caller's day (Config.CallerDay). The key is never sent and never logged. Requests
 // without one count as one more caller that has no day.
 func WithCaller(ctx context.Context, key string) context.Context {
-	return &callerContext{ctx, key}
-}
-
-// callerContext is a context and its caller in one piece of memory.
-type callerContext struct {
-	context.Context //nolint:containedctx // it is one
-
-	key string
-}
-
-// Value implements context.Context.
-func (c *callerContext) Value(key any) any {
-	if _, own := key.(CallerKey); own {
-		return &c.key
-	}
-	return c.Context.Value(key)
+	return context.WithValue(ctx, CallerKey{}, &key)
 }
 
 // CallerOf returns the key that WithCaller set.

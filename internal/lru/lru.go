@@ -86,9 +86,6 @@ func (c *Cache[K, V]) Len() int { return len(c.entries) }
 // Cost returns the sum of the costs of all entries.
 func (c *Cache[K, V]) Cost() int64 { return c.cost }
 
-// Limit returns what the costs may add up to.
-func (c *Cache[K, V]) Limit() int64 { return c.limit }
-
 // Resize changes the limit and forgets what is above it.
 func (c *Cache[K, V]) Resize(limit int64) {
 	c.limit = limit

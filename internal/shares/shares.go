@@ -131,9 +131,6 @@ func (p *Pool) Used() int64 {
 	return p.used
 }
 
-// Size is how many places there are.
-func (p *Pool) Size() int64 { return p.size }
-
 // fair is how many places a holder may hold while others wait; the lock is held.
 func (p *Pool) fair(h *holder) int64 {
 	return max(int64(float64(p.size)*p.share*h.weight), 1)
