@@ -24,6 +24,9 @@ CHAOS       ?= 20000
 CHAOS_FIRST ?= 1
 SOAK        ?= 10m
 
+# Flags of `make hostile`; .bin/hostile -help lists them.
+HOSTILE ?=
+
 .PHONY: help
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +54,11 @@ soak: ## Load a gateway over a misbehaving Graph for SOAK (10m) and print what i
 	@mkdir -p .bin
 	$(GO) build -o .bin/soak ./bench/soak
 	.bin/soak -for $(SOAK)
+
+.PHONY: hostile
+hostile: build ## Load a gateway by one hostile caller beside ten honest ones (HOSTILE), and print what these wait for and what it takes
+	$(GO) build -o .bin/hostile ./bench/hostile
+	.bin/hostile $(HOSTILE)
 
 .PHONY: bench
 bench: bench-ratios bench-go ## Print the ratios to the SDK and the transport, then run all Go benchmarks

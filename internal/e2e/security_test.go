@@ -3,7 +3,6 @@ package e2e_test
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -16,12 +15,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/reflection/grpc_reflection_v1"
-	"google.golang.org/grpc/status"
 
 	"github.com/parley-gateway/parley/graphsim"
 	"github.com/parley-gateway/parley/internal/config"
@@ -397,36 +390,6 @@ func TestNothingSecretIsWritten(t *testing.T) {
 	} {
 		if strings.Contains(answers.String(), secret) {
 			t.Errorf("%s in an error: %s", what, answers.String())
-		}
-	}
-}
-
-// TestReflectionByDefault: who may list the methods of a gateway that asks who calls is its operator's to say.
-func TestReflectionByDefault(t *testing.T) {
-	t.Parallel()
-	guarded := serveGuarded(t)
-	conn, err := grpc.NewClient(guarded.grpc, grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	for name, c := range map[string]struct {
-		conn *grpc.ClientConn
-		code codes.Code
-	}{
-		"callers are asked": {conn, codes.Unimplemented},
-		"nobody is asked":   {serve(t, graphsim.Config{}, nil).conn, codes.OK},
-	} {
-		stream, err := grpc_reflection_v1.NewServerReflectionClient(c.conn).ServerReflectionInfo(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		request := &grpc_reflection_v1.ServerReflectionRequest{MessageRequest: &grpc_reflection_v1.ServerReflectionRequest_ListServices{}}
-		if err := stream.Send(request); err != nil && !errors.Is(err, io.EOF) {
-			t.Fatal(err)
-		}
-		if _, err := stream.Recv(); status.Code(err) != c.code {
-			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
