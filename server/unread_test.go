@@ -1,10 +1,13 @@
 package server_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -13,8 +16,11 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/encoding/gzip"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
@@ -265,4 +271,95 @@ func TestPlacesOfStreamsNobodyReads(t *testing.T) {
 		h, _ := begin(t, 0.5)
 		served(t, "over gRPC", stream(t, h))
 	})
+}
+
+// TestUnreadAnswersMakeRoomOverTLS is TestUnreadAnswersMakeRoom where both doors speak TLS, REST in both versions of HTTP.
+func TestUnreadAnswersMakeRoomOverTLS(t *testing.T) {
+	t.Parallel()
+	for name, begin := range map[string]func(t *testing.T, h *guarded, over *tls.Config) (leave func()){
+		"gRPC": func(t *testing.T, h *guarded, over *tls.Config) func() {
+			t.Helper()
+			conn, err := grpc.NewClient(h.server.GRPCAddr(), grpc.WithTransportCredentials(credentials.NewTLS(over)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			deafCall(t, as(t.Context(), "owner"), conn, parleyv1.EventService_ListEvents_FullMethodName, &parleyv1.ListEventsRequest{Parent: anna})
+			return func() { _ = conn.Close() }
+		},
+		"HTTP/1.1": func(t *testing.T, h *guarded, over *tls.Config) func() {
+			t.Helper()
+			return deafOverTLS(t, h, over, "http/1.1")
+		},
+		"HTTP/2": func(t *testing.T, h *guarded, over *tls.Config) func() {
+			t.Helper()
+			return deafOverTLS(t, h, over, "h2")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			const places = 3
+			var answered atomic.Int64
+			dir := t.TempDir()
+			h := startGuarded(t, func(c *server.Config) { c.MaxCalls, c.CallerShare, c.TLS = places, 0.34, testTLS(t, dir, "") })
+			over := &tls.Config{RootCAs: rootsOf(t, dir), MinVersion: tls.VersionTLS12}
+			unread(t, h.harness, &answered, places, func(*harness) func() {
+				leave := begin(t, h, over)
+				t.Cleanup(leave)
+				return leave
+			})
+			conn, err := grpc.NewClient(h.server.GRPCAddr(), grpc.WithTransportCredentials(credentials.NewTLS(over)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = conn.Close() })
+			for range 2 {
+				served(t, "over gRPC", func() error {
+					_, err := parleyv1.NewEventServiceClient(conn).ListEvents(as(t.Context(), "officer"), &parleyv1.ListEventsRequest{Parent: anna})
+					return err
+				})
+			}
+		})
+	}
+}
+
+// deafOverTLS sends a request over REST, whose answer nobody reads.
+func deafOverTLS(t *testing.T, h *guarded, over *tls.Config, protocol string) (leave func()) {
+	t.Helper()
+	conf := over.Clone()
+	conf.NextProtos, conf.ServerName = []string{protocol}, "127.0.0.1"
+	raw, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", h.server.HTTPAddr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn := tls.Client(raw, conf)
+	if err := conn.HandshakeContext(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if protocol == "http/1.1" {
+		if _, err := fmt.Fprintf(conn, "GET /v1/%s/events HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer owner\r\n\r\n", anna, h.server.HTTPAddr()); err != nil {
+			t.Fatal(err)
+		}
+		return func() { _ = raw.Close() }
+	}
+	var block bytes.Buffer
+	fields := hpack.NewEncoder(&block)
+	for _, field := range [][2]string{
+		{":method", http.MethodGet},
+		{":scheme", "https"},
+		{":authority", h.server.HTTPAddr()},
+		{":path", "/v1/" + anna + "/events"},
+		{"authorization", "Bearer owner"},
+	} {
+		if err := fields.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	framer := http2.NewFramer(conn, nil)
+	if _, err := io.WriteString(conn, http2.ClientPreface); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(framer.WriteSettings(), framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: block.Bytes(), EndStream: true, EndHeaders: true})); err != nil {
+		t.Fatal(err)
+	}
+	return func() { _ = raw.Close() }
 }

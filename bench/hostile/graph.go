@@ -79,7 +79,7 @@ func (g *graph) close() error {
 }
 
 // mailboxes is a Graph: everybody has twenty short messages a day; the hostile user has 250 of 28 KB, and what is from before 2020
-// never comes.
+// never comes to an end.
 type mailboxes struct{ hostile string }
 
 var bounds = regexp.MustCompile(`lastModifiedDateTime (gt|ge|lt|le) ([^ ]+)`)
@@ -104,7 +104,7 @@ func (m mailboxes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if !to.IsZero() && to.Year() < 2020 {
-		<-r.Context().Done()
+		endless(w, r)
 		return
 	}
 	step, size := day/20, 200
@@ -119,6 +119,22 @@ func (m mailboxes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	skip, _ := strconv.Atoi(r.URL.Query().Get("$skiptoken"))
 	m.page(w, r, from.Truncate(step).Add(step), to, step, size, skip)
+}
+
+// endless writes an empty page with a link to the next one, after a while.
+func endless(w http.ResponseWriter, r *http.Request) {
+	pause(r.Context(), 10*time.Second)
+	query := r.URL.Query()
+	skip, _ := strconv.Atoi(query.Get("$skiptoken"))
+	query.Set("$skiptoken", strconv.Itoa(skip+1))
+	next := url.URL{Scheme: "http", Host: r.Host, Path: r.URL.Path, RawQuery: query.Encode()}
+	link, err := json.Marshal(next.String())
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	fmt.Fprintf(w, `{"value":[],"@odata.nextLink":%s}`, link)
 }
 
 // page writes one page of messages on a grid of time.

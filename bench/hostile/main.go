@@ -46,9 +46,10 @@ func attacks() map[string]attack {
 		"none": {},
 		// Streams that nobody reads, each with a day of 7 MB of its own behind it.
 		"streams": {count: 512, path: func(i int) string { return dayPath(i, ":stream", "") }},
-		// Lists without an end of their own over what Graph never answers.
-		"lists": {count: 1200, path: func(int) string {
-			return "/v1/users/me/events?sources=SOURCE_CHAT&startTime=2015-01-01T00:00:00Z&endTime=2015-01-02T00:00:00Z"
+		// Lists without an end of their own, over what Graph never comes to an end with.
+		"lists": {count: 1200, path: func(i int) string {
+			day := time.Date(2015, 1, 1+i, 0, 0, 0, 0, time.UTC)
+			return fmt.Sprintf("/v1/users/me/events?sources=SOURCE_CHAT&startTime=%s&endTime=%s", day.Format(time.RFC3339), day.AddDate(0, 0, 1).Format(time.RFC3339))
 		}},
 		// Lists whose answers of 3 MB nobody reads.
 		"filtered": {count: 600, path: func(i int) string {
