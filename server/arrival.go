@@ -11,7 +11,7 @@ import (
 	"github.com/parley-gateway/parley/server/admission"
 )
 
-// knows says which methods a server has; it may be asked once the server is made.
+// knows returns what reports whether a server has a method; it may be asked once the server is made.
 func knows(server func() *grpc.Server) func(method string) bool {
 	methods := sync.OnceValue(func() map[string]bool {
 		known := make(map[string]bool)

@@ -9,7 +9,7 @@ import (
 	"github.com/parley-gateway/parley/server/authz"
 )
 
-// authMode says which credentials are accepted; the zero value asks for none.
+// authMode is the kinds of credentials that are accepted; the zero value asks for none.
 type authMode struct {
 	oidc, mtls bool
 }
@@ -99,7 +99,7 @@ func checkOpen(c *Config) error {
 	return nil
 }
 
-// beyondLoopback says whether an address can be reached from other machines.
+// beyondLoopback reports whether an address can be reached from other machines.
 func beyondLoopback(field, addr string) (bool, error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil || port == "" {
@@ -112,7 +112,7 @@ func beyondLoopback(field, addr string) (bool, error) {
 	return ip == nil || !ip.IsLoopback(), nil
 }
 
-// checkLoopback refuses an address that others could reach; why says what makes that dangerous.
+// checkLoopback refuses an address that others could reach; why is what makes that dangerous.
 func checkLoopback(field, addr, why string) error {
 	beyond, err := beyondLoopback(field, addr)
 	if err != nil {

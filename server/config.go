@@ -32,7 +32,7 @@ type Config struct {
 	Tokens authn.Verifier
 	// TLS is the TLS of the gRPC and REST listeners; nil = plain text. With mtls it must have client authorities.
 	TLS *certs.Store
-	// TLSTerminated says that TLS ends in front of the gateway, on the way to listeners beyond loopback.
+	// TLSTerminated is set where TLS ends in front of the gateway, on the way to listeners beyond loopback.
 	TLSTerminated bool
 	// Policy decides what callers may read. Nil is accepted without authentication only: one rule then allows everything.
 	Policy authz.Source
@@ -106,7 +106,7 @@ func (plenty) RefusesStreams() bool { return false }
 func (plenty) RefusesCalls() bool   { return false }
 func (plenty) Shedding() bool       { return false }
 
-// ConfigError says which field of a Config keeps the server from starting, and what to do.
+// ConfigError names the field of a Config that keeps the server from starting, and what to do.
 type ConfigError = fielderror.Error
 
 // Fields of Config, for errors.

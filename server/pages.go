@@ -28,7 +28,7 @@ func (s *Server) pages() (http.Handler, error) {
 	return mux, nil
 }
 
-// unready says why nobody can be served; empty = somebody can.
+// unready returns why nobody can be served; empty = somebody can.
 func (s *Server) unready() string {
 	switch {
 	case !s.ready.Load():

@@ -20,7 +20,7 @@ const Schema = "parley.audit.v1"
 const (
 	KindIntent  = "intent"
 	KindOutcome = "outcome"
-	// KindResumed says that records can be written again, and how many were lost before it.
+	// KindResumed notes that records can be written again, and how many were lost before it.
 	KindResumed = "resumed"
 )
 
@@ -48,7 +48,7 @@ type Intent struct {
 	Tenant, TenantID string
 	// Owner is whose data are read: an object id, "-" for the whole tenant, empty for methods without a user. See Owner.
 	Owner string
-	// Conversation says that one conversation is asked for; its id is not recorded.
+	// Conversation is set where one conversation is asked for; its id is not recorded.
 	Conversation bool
 	// Sources, Start, End (zero = open) and View are what is asked for.
 	Sources    []string
@@ -74,7 +74,7 @@ type Outcome struct {
 	Code, ErrorReason string
 	// Events is how many events, conversations, rows or users were handed out; Bytes how many bytes of a download.
 	Events, Bytes int64
-	// Complete says what the answer said of itself; nil where it says nothing.
+	// Complete is what the answer said of itself; nil = nothing.
 	Complete *bool
 }
 
@@ -189,7 +189,7 @@ func appendWord(b []byte, text string) []byte {
 	return append(append(append(b, '"'), text...), '"')
 }
 
-// isObjectID says whether a text has the form of a UUID.
+// isObjectID reports whether a text has the form of a UUID.
 func isObjectID(text string) bool {
 	if len(text) != 36 {
 		return false

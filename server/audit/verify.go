@@ -27,7 +27,7 @@ type Finding struct {
 	Line int
 	// Instance is the process; empty where the line does not tell.
 	Instance string
-	// Problem says what is wrong.
+	// Problem is what is wrong.
 	Problem string
 }
 

@@ -111,7 +111,7 @@ func (w *writer) put(format func(line []byte, instance string, number uint64) []
 	}
 }
 
-// refuses says why a record cannot be taken; the lock is held.
+// refuses returns why a record cannot be taken; the lock is held.
 func (w *writer) refuses() error {
 	switch {
 	case w.closed:
@@ -302,7 +302,7 @@ func (w *writer) Close() error {
 	return w.sink.Close()
 }
 
-// OK says whether the last record could be written.
+// OK reports whether the last record could be written.
 func (w *writer) OK() bool { return w.states.get() }
 
 // Follow has a function told whether records can be written, now and at each change, until the result is called. The function

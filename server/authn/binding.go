@@ -13,7 +13,7 @@ import (
 type binding struct {
 	// thumbprint is the SHA-256 of the client certificate (RFC 8705); nil for a bearer token.
 	thumbprint []byte
-	// unknown says that the token is bound in another way, such as to the key of a DPoP proof (RFC 9449).
+	// unknown is set where the token is bound in another way, such as to the key of a DPoP proof (RFC 9449).
 	unknown bool
 }
 
@@ -39,7 +39,7 @@ func (b *binding) read(raw json.RawMessage) bool {
 	return true
 }
 
-// holds says whether the connection's client has the certificate that the token is bound to.
+// holds reports whether the connection's client has the certificate that the token is bound to.
 func holds(state *tls.ConnectionState, thumbprint []byte) bool {
 	if state == nil || len(state.PeerCertificates) == 0 {
 		return false

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Kind says what a caller is.
+// Kind is what a caller is: a person, a program, or the holder of a certificate.
 type Kind int
 
 // Kinds of callers.
@@ -38,7 +38,7 @@ func (k Kind) String() string {
 // KindNames returns the names of the kinds that a rule may ask for.
 func KindNames() []string { return append([]string(nil), kindNames[:KindUnknown]...) }
 
-// Namespace says what a subject is a name in. Names of different ones are never the same, whatever they look like.
+// Namespace is the namespace of a subject. Names of different namespaces are never the same, whatever they look like.
 type Namespace int
 
 // Namespaces of subjects.
@@ -56,11 +56,11 @@ func (n Namespace) String() string { return [...]string{"token", "uri", "dns"}[n
 
 // Caller is who asks. It is never changed once made.
 type Caller struct {
-	// Kind says what the caller is.
+	// Kind is what the caller is.
 	Kind Kind
 	// Subject is the token's `sub`, or the certificate's URI or DNS name; empty for anonymous callers.
 	Subject string
-	// Namespace says which of them Subject is.
+	// Namespace is the namespace of Subject.
 	Namespace Namespace
 	// ObjectID is a user's or service principal's Entra object id (`oid`), in lower case. It is set only where the issuer is
 	// bound to a tenant.
@@ -87,7 +87,7 @@ type Caller struct {
 
 // proof is what a credential was accepted by: a key that signed it, authorities that vouch for it.
 type proof interface {
-	// again says whether the credential would be accepted by it now. An error is a *RefusedError.
+	// again reports whether the credential would be accepted by it now. An error is a *RefusedError.
 	again(now time.Time) error
 }
 
@@ -135,7 +135,7 @@ func (c *Caller) UserID() string {
 	return c.ObjectID
 }
 
-// MayBe says whether a user principal name may be the caller's own: the token names it. It is a hint that saves a look-up
+// MayBe reports whether a user principal name may be the caller's own: the token names it. It is a hint that saves a look-up
 // and never a proof; the object id behind the name decides.
 func (c *Caller) MayBe(upn string) bool {
 	return c.Kind == KindUser && c.upn != "" && strings.EqualFold(c.upn, upn)
@@ -144,7 +144,7 @@ func (c *Caller) MayBe(upn string) bool {
 // grace is how long a running stream may outlive the credential that opened it.
 const grace = 5 * time.Minute
 
-// Outlived says that a call which began with this caller's credential must end: the credential ended five minutes ago.
+// Outlived reports whether a call which began with the caller's credential must end: the credential ended five minutes ago.
 func (c *Caller) Outlived(now time.Time) bool {
 	return !c.Expires.IsZero() && now.After(c.Expires.Add(grace))
 }

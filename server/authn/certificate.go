@@ -118,10 +118,10 @@ func subjectOf(leaf *x509.Certificate) (Namespace, string, bool) {
 // dnsForm is a host name: labels of letters, digits, dashes and underscores.
 var dnsForm = regexp.MustCompile(`^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$`)
 
-// IsDNSName says whether a text may be the DNS name of a certificate, in lower case and without wildcards.
+// IsDNSName reports whether a text may be the DNS name of a certificate, in lower case and without wildcards.
 func IsDNSName(text string) bool { return dnsForm.MatchString(text) }
 
-// plain says whether a name may stand in a log line as it is, and is one name and no pattern.
+// plain reports whether a name may stand in a log line as it is, and is one name and no pattern.
 func plain(name string) bool {
 	return name != "" && len(name) <= maxName && !strings.ContainsFunc(name, func(c rune) bool { return c <= ' ' || c >= 0x7f || c == '*' })
 }

@@ -62,7 +62,7 @@ type tokenKey struct {
 	public *rsa.PublicKey
 }
 
-// again says whether the issuer still publishes the key under its id.
+// again reports whether the issuer still publishes the key under its id.
 func (k *tokenKey) again(time.Time) error {
 	found := k.set.find(k.id)
 	switch {
@@ -239,7 +239,7 @@ var entraHosts = []string{
 	"login.microsoftonline.com", "sts.windows.net", "login.microsoftonline.us", "login.partner.microsoftonline.cn", "sts.chinacloudapi.cn",
 }
 
-// ofIssuer says whether a key may sign an issuer's tokens: Entra writes into each key of a set that many tenants share whose it
+// ofIssuer reports whether a key may sign an issuer's tokens: Entra writes into each key of a set that many tenants share whose it
 // is, with a placeholder for any tenant. A key that says nothing is the issuer's whose set it is in.
 func ofIssuer(owner, issuer string) bool {
 	tenant := tenantOf(issuer)

@@ -211,7 +211,7 @@ func (t *Tokens) Verify(ctx context.Context, token string) (*Caller, error) {
 	return caller, nil
 }
 
-// accessToken says whether a header's `typ` is one of access tokens, and whether it names the profile of RFC 9068. What other
+// accessToken reports whether a header's `typ` is one of access tokens, and whether it names the profile of RFC 9068. What other
 // services make of the same key (id tokens that say so, logout tokens, security events, proofs) is none. Media types have no
 // case, and application/ may be left out (RFC 7515, 4.1.9).
 func accessToken(header map[string]any) (profiled, ok bool) {

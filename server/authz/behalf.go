@@ -26,7 +26,7 @@ func PermissionName(onBehalf bool) string {
 	return byApplication
 }
 
-// Obstacle says why Graph cannot be asked on behalf of a caller.
+// Obstacle is why Graph cannot be asked on behalf of a caller.
 type Obstacle int
 
 // Obstacles.
@@ -39,7 +39,7 @@ const (
 	NotOffered
 )
 
-// obstacle says why the rule, which is for this caller, cannot have Graph asked on their behalf.
+// obstacle returns why the rule, which is for this caller, cannot have Graph asked on their behalf.
 func (r *rule) obstacle(c *authn.Caller, req *Request) Obstacle {
 	switch {
 	case !r.onBehalf:
@@ -53,7 +53,7 @@ func (r *rule) obstacle(c *authn.Caller, req *Request) Obstacle {
 	}
 }
 
-// offered says whether Graph offers users what a request asks for: their chats, the messages of one chat, and the usage
+// offered reports whether Graph offers users what a request asks for: their chats, the messages of one chat, and the usage
 // report to those who have a role for it. The three exports and the directory are the application's.
 func offered(req *Request) bool {
 	only := func(allowed ...parleyv1.Source) bool {

@@ -15,9 +15,9 @@ type Method struct {
 	Name string
 	// Sources are the sources that the method may read; a request may name fewer.
 	Sources []parleyv1.Source
-	// PerUser says that a request names the user whose data it reads; the others read the whole tenant.
+	// PerUser is set where a request names the user whose data it reads; the others read the whole tenant.
 	PerUser bool
-	// HasView says that a request has a view.
+	// HasView is set where a request has a view.
 	HasView bool
 }
 

@@ -18,7 +18,7 @@ type Tenant struct {
 	Alias string
 	// ID is its Entra tenant id.
 	ID string
-	// Only says that the deployment has no other.
+	// Only is set where the deployment has no other.
 	Only bool
 }
 
@@ -36,26 +36,26 @@ type Request struct {
 	Sources []parleyv1.Source
 	// View is the view asked for, defaults applied; unspecified for methods without one.
 	View parleyv1.EventView
-	// Conversation says that the call is about one conversation.
+	// Conversation is set where the call is about one conversation.
 	Conversation bool
 }
 
 // Decision is the answer to a Request.
 type Decision struct {
-	// Allowed says whether the call may be made.
+	// Allowed is set where the call may be made.
 	Allowed bool
-	// Lookup says that a rule would decide by the user's object id, which is not known: look it up and ask again. It is
+	// Lookup is set where a rule would decide by the user's object id, which is not known: look it up and ask again. It is
 	// never set together with Allowed.
 	Lookup bool
 	// Rule is the name of the rule that allows the call; empty when none does.
 	Rule string
-	// AllUsers says that the rule allows the data of every user. Where it is not set, what is read must be proved to be the
+	// AllUsers is set where the rule allows the data of every user. Where it is not set, what is read must be proved to be the
 	// data of the user who is asked about.
 	AllUsers bool
-	// OnBehalf says that the rule has Graph asked on behalf of the caller, with the permission that the user has there and
+	// OnBehalf is set where the rule has Graph asked on behalf of the caller, with the permission that the user has there and
 	// not with the application's.
 	OnBehalf bool
-	// Obstacle says why a rule that has Graph asked on behalf of the caller cannot allow the call; None when no such rule
+	// Obstacle is why a rule that has Graph asked on behalf of the caller cannot allow the call; None when no such rule
 	// is for the caller. It means something in a denial alone.
 	Obstacle Obstacle
 	// Digest identifies the policy that decided.
@@ -191,12 +191,12 @@ func (r *rule) matches(c *authn.Caller) bool {
 	}
 }
 
-// meets says whether a caller has one of the wanted values; a rule that wants none is content.
+// meets reports whether a caller has one of the wanted values; a rule that wants none is content.
 func meets(want, have []string) bool {
 	return len(want) == 0 || slices.ContainsFunc(want, func(w string) bool { return slices.Contains(have, w) })
 }
 
-// allows says whether the rule allows everything but the user.
+// allows reports whether the rule allows everything but the user.
 func (r *rule) allows(c *authn.Caller, req *Request) bool {
 	return slices.Contains(r.rpcs, req.RPC) && r.allowsTenant(c, req.Tenant) && req.View <= r.view &&
 		!slices.ContainsFunc(req.Sources, func(src parleyv1.Source) bool { return !slices.Contains(r.sources, src) })
@@ -228,7 +228,7 @@ const (
 	lookup
 )
 
-// allowsUser says whether the rule allows the user; it costs no look-up where the answer is known without.
+// allowsUser reports whether the rule allows the user; it costs no look-up where the answer is known without.
 func (r *rule) allowsUser(c *authn.Caller, req *Request) answer {
 	if r.users == usersAll {
 		return yes

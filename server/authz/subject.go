@@ -14,7 +14,7 @@ import (
 type subject struct {
 	space authn.Namespace
 	name  string
-	// stated says that the rule names the namespace, and does not leave it to the name's form.
+	// stated is set where the rule names the namespace, and does not leave it to the name's form.
 	stated bool
 }
 
@@ -58,7 +58,7 @@ func subjectOf(text string, kinds []authn.Kind) (subject, error) {
 	return s, nil
 }
 
-// credentials says whether callers of the kinds have tokens, and whether they have certificates; none = any kind.
+// credentials reports whether callers of the kinds have tokens, and whether they have certificates; none = any kind.
 func credentials(kinds []authn.Kind) (tokens, certificates bool) {
 	if len(kinds) == 0 {
 		return true, true
@@ -80,7 +80,7 @@ func (p *parser) subjects(node *yaml.Node, kinds []authn.Kind) []subject {
 	return all
 }
 
-// isOne says whether one of the subjects is the caller.
+// isOne reports whether one of the subjects is the caller.
 func isOne(subjects []subject, c *authn.Caller) bool {
 	return c.Subject != "" && slices.ContainsFunc(subjects, func(s subject) bool { return s.space == c.Namespace && s.name == c.Subject })
 }

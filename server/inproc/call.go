@@ -21,10 +21,10 @@ type Call struct {
 	// stream sent is good until the next message is asked for.
 	Answer any
 
-	// Reconnect says that the caller comes back to a stream with the last token that it saw.
+	// Reconnect is set where the caller comes back to a stream with the last token that it saw.
 	Reconnect bool
 
-	// Unchanged says that the caller has the answer already: it is not handed out. An interceptor sets it.
+	// Unchanged is set where the caller has the answer already: it is not handed out. An interceptor sets it.
 	Unchanged bool
 
 	// Cut makes the writing of the answer fail, now and from now on; nil = it cannot be cut. It is called from any goroutine.

@@ -89,7 +89,7 @@ func (b *bytesHeld) makeRoom(comes *holding, need int64) bool {
 	return found
 }
 
-// choose says which calls end so that so many bytes come back.
+// choose returns the calls that end so that so many bytes come back.
 func (b *bytesHeld) choose(comes *holding, need int64) (ended []*holding, found bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

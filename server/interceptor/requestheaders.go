@@ -17,7 +17,7 @@ const headerAuthorization = "authorization"
 // A readHeader is a header that decides something about a call.
 type readHeader struct {
 	key string // of metadata
-	// list says that it may be given several times, and needed that an empty value is none at all.
+	// list is set where it may be given several times, and needed where an empty value is none at all.
 	list, needed bool
 }
 

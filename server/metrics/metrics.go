@@ -180,7 +180,7 @@ func (m *Metrics) StreamIncomplete(source, reason string) {
 // AuditFailure counts an audit record that could not be written.
 func (m *Metrics) AuditFailure() { m.auditFailures.Inc() }
 
-// AuditOK says whether audit records can be written.
+// AuditOK reports whether audit records can be written.
 func (m *Metrics) AuditOK(ok bool) {
 	value := 0.0
 	if ok {

@@ -53,7 +53,7 @@ func (t *callTarget) delegate(ctx context.Context) error {
 	return nil
 }
 
-// notIn says that Graph refused one chat to the user themselves: on behalf of a user that is how it answers for a chat that
+// notIn reports whether Graph refused one chat to the user themselves: on behalf of a user that is how it answers for a chat that
 // they are not in. A missing permission is another matter, and Graph names it.
 func (t *callTarget) notIn(err error) bool {
 	return t.onBehalf && (isKind(err, graph.KindRefused) || isKind(err, graph.KindAccessDenied))

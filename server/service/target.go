@@ -154,7 +154,7 @@ func errUserID(field string) error {
 		"call records are found by object id, and Graph refuses to look this user up; name the user by object id, or other sources").WithField(field)
 }
 
-// denied says that Graph does not let the application read what was asked for.
+// denied reports whether Graph does not let the application read what was asked for.
 func denied(err error) bool {
 	graphErr, ok := errors.AsType[*graph.Error](err)
 	return ok && graphErr.Kind.Denied()
