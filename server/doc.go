@@ -1,4 +1,4 @@
-// Package server is the gateway's outside: gRPC services, the REST face (package rest) over the same interceptors, the
+// Package server is the gateway's outside: gRPC services, REST (package rest) over the same interceptors, the
 // documents, and the admin listener. It resolves who calls and whose data is asked for, hands the question to the timeline,
 // and turns every failure into the errors of the public contract (errors.go). It knows no OData and no cache keys.
 //

@@ -41,7 +41,7 @@ type Server struct {
 	health   *health.Server
 
 	public   *grpc.Server // the gRPC listener
-	web      *http.Server // the REST face
+	web      *http.Server // REST
 	requests sync.RWMutex // held for reading by each request of web
 	admin    *http.Server
 	diag     *grpc.Server // channelz, behind the admin listener
@@ -88,20 +88,20 @@ func New(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("server: %w", err)
 	}
 	s.public = s.newGRPC(chain, append(publicOptions(&cfg, s.conns),
-		grpc.InTapHandle(s.conns.Tap(knows(func() *grpc.Server { return s.public }))))...)
-	face, err := s.newREST()
+		grpc.InTapHandle(s.conns.Tap(hasMethod(func() *grpc.Server { return s.public }))))...)
+	handler, err := s.newREST()
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
-	s.web = newWeb(noted(httpmw.RequestID(s.recovered(s.front(face)))), &cfg)
-	s.bound(s.web)
+	s.web = newWeb(countRequests(httpmw.RequestID(s.recovered(s.front(handler)))), &cfg)
+	s.boundConns(s.web)
 	s.diag = newDiagnostics()
 	s.admin = newAdmin(s.diag, cfg)
 	s.listeners = [...]net.Listener{cfg.Listeners.GRPC, cfg.Listeners.HTTP, cfg.Listeners.Admin}
 	return s, nil
 }
 
-// newREST makes the REST face: the services behind their chain, the mux over them, and the pages.
+// newREST makes REST: the services behind their chain, the mux over them, and the pages.
 func (s *Server) newREST() (http.Handler, error) {
 	chain, err := interceptor.Chain(&s.interceptors, callinfo.REST)
 	if err != nil {

@@ -65,7 +65,7 @@ func (s *Server) newGRPC(list interceptor.List, transport ...grpc.ServerOption) 
 	return server
 }
 
-// newWeb makes the HTTP server of the REST face. It has no write timeout, which would cut streams; package rest bounds the
+// newWeb makes the HTTP server of REST. It has no write timeout, which would cut streams; package rest bounds the
 // writing of everything else. It has no read timeout, which would end streams too: requests have no bodies.
 func newWeb(handler http.Handler, c *Config) *http.Server {
 	return &http.Server{
@@ -77,7 +77,7 @@ func newWeb(handler http.Handler, c *Config) *http.Server {
 	}
 }
 
-// serveWeb returns what serves the REST face, over TLS where it is configured.
+// serveWeb returns what serves REST, over TLS where it is configured.
 func (s *Server) serveWeb(listener net.Listener) func() error {
 	if s.cfg.TLS != nil {
 		s.web.TLSConfig = s.cfg.TLS.Config()
@@ -86,13 +86,13 @@ func (s *Server) serveWeb(listener net.Listener) func() error {
 	return func() error { return s.web.Serve(listener) }
 }
 
-// front is what stands before the REST face: pages of named origins may read answers, and without authentication only
+// front is what stands before REST: pages of named origins may read answers, and without authentication only
 // requests that name this machine are answered.
-func (s *Server) front(face http.Handler) http.Handler {
+func (s *Server) front(next http.Handler) http.Handler {
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.requests.RLock()
 		defer s.requests.RUnlock()
-		face.ServeHTTP(w, r)
+		next.ServeHTTP(w, r)
 	}))
 	handler = httpmw.CORS(s.cfg.CORSOrigins, handler)
 	if s.cfg.TLS != nil || s.cfg.TLSTerminated {
@@ -104,7 +104,7 @@ func (s *Server) front(face http.Handler) http.Handler {
 	return handler
 }
 
-// recovered turns a panic of the REST face into a cut connection, whose value is not logged.
+// recovered turns a panic of REST into a cut connection, whose value is not logged.
 func (s *Server) recovered(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {

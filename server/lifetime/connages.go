@@ -126,23 +126,23 @@ func (c *conn) Write(p []byte) (int, error) {
 
 // begin notes a stream that begins. It is called by the goroutine that reads, so that no end of the stream is missed.
 func (c *conn) begin(stream uint32) *Hold {
-	k := &Hold{conn: c}
+	h := &Hold{conn: c}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if k.sent = c.closed; !c.closed {
-		c.holds[stream] = k
+	if h.sent = c.closed; !c.closed {
+		c.holds[stream] = h
 	}
-	return k
+	return h
 }
 
 // end notes that nothing on a stream is still to be written.
 func (c *conn) end(stream uint32) {
 	c.mu.Lock()
-	k := c.holds[stream]
+	h := c.holds[stream]
 	delete(c.holds, stream)
 	c.mu.Unlock()
-	if k != nil {
-		k.out()
+	if h != nil {
+		h.out()
 	}
 }
 
@@ -173,8 +173,8 @@ func (c *conn) Close() error {
 		holds := c.holds
 		c.holds, c.closed = nil, true
 		c.mu.Unlock()
-		for _, k := range holds {
-			k.out()
+		for _, h := range holds {
+			h.out()
 		}
 	})
 	return c.Conn.Close()
@@ -183,7 +183,7 @@ func (c *conn) Close() error {
 // hangUp breaks the connection, without a word that would wait for the other side.
 func (c *conn) hangUp() { _ = c.raw.Close() }
 
-// connOf is the connection of a call; nil for calls of the REST face.
+// connOf returns the connection of a call over gRPC; nil over REST.
 func (a *ConnAges) connOf(ctx context.Context) *conn {
 	p, ok := peer.FromContext(ctx)
 	if !ok || p.Addr == nil {
@@ -200,16 +200,16 @@ func (a *ConnAges) Tap(known func(method string) bool) tap.ServerInHandle {
 		if !known(info.FullMethodName) {
 			return ctx, nil
 		}
-		of := a.connOf(ctx)
-		if of == nil {
+		c := a.connOf(ctx)
+		if c == nil {
 			return ctx, nil
 		}
 		// The library calls this when it has read these headers and nothing behind them.
-		return of.bound.Begin(context.WithValue(ctx, holdKey{}, of.begin(of.latest)), a.patience), nil
+		return c.bound.Begin(context.WithValue(ctx, holdKey{}, c.begin(c.latest)), a.patience), nil
 	}
 }
 
-// endBeforeCut ends a stream before its connection is cut; the result calls that off. Those of the REST face have no such bound.
+// endBeforeCut ends a stream over gRPC before its connection is cut; the result calls that off. Streams over REST have no such bound.
 func (a *ConnAges) endBeforeCut(hold *Hold, closer *StreamCloser) (release func()) {
 	if hold == nil || hold.conn == nil {
 		return func() {}

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Hold is what a call holds until the last byte of its answer is out: its place, and what it counts for.
+// Hold is everything that a call holds until the last byte of its answer is out, such as its place.
 type Hold struct {
 	// Cut makes the answer of a call over REST be written no further; nil = it cannot be cut. It is not called once the call
 	// has ended.
@@ -114,7 +114,7 @@ func (h *Hold) out() {
 
 type holdKey struct{}
 
-// HoldFromContext is what the connection of a call over gRPC has begun for it; nil over REST.
+// HoldFromContext returns the hold that the connection of a call over gRPC has begun; nil over REST.
 func HoldFromContext(ctx context.Context) *Hold {
 	h, _ := ctx.Value(holdKey{}).(*Hold)
 	return h

@@ -40,6 +40,8 @@ func (c *conversations) ListConversations(ctx context.Context, req *parleyv1.Lis
 	return answer, nil
 }
 
+type conversationSender = sender[parleyv1.StreamConversationsResponse, *parleyv1.StreamConversationsResponse]
+
 // StreamConversations sends all frames.
 func (c *conversations) StreamConversations(req *parleyv1.StreamConversationsRequest, stream grpc.ServerStreamingServer[parleyv1.StreamConversationsResponse]) error {
 	target, q, err := c.prepare(stream.Context(), req)
@@ -48,18 +50,12 @@ func (c *conversations) StreamConversations(req *parleyv1.StreamConversationsReq
 	}
 	q.Reconnect = callinfo.FromContext(stream.Context()).Reconnecting()
 	rows := func(frame *parleyv1.StreamConversationsResponse) int { return len(frame.GetBatch().GetConversations()) }
-	return run(c.streams, stream, target, rows, func(ctx context.Context, out *sender[parleyv1.StreamConversationsResponse, *parleyv1.StreamConversationsResponse]) error {
+	return run(c.streams, stream, target, rows, func(ctx context.Context, out *conversationSender) error {
 		return c.engine.StreamConversations(ctx, target.sources, q, req.GetResumeToken(), out.frame)
 	})
 }
 
-// conversationsAsked is what ListConversationsRequest and StreamConversationsRequest have in common.
-type conversationsRequest interface {
-	shapedRequest
-
-	GetParent() string
-}
-
+// prepare authorizes a request.
 func (c *conversations) prepare(ctx context.Context, req conversationsRequest) (*callTarget, query.Conversations, error) {
 	var q query.Conversations
 	user, err := resource.ParseUser(req.GetParent())
@@ -90,9 +86,9 @@ func (c *conversations) GetConversation(ctx context.Context, req *parleyv1.GetCo
 	if err != nil {
 		return nil, err
 	}
+	shape := viewOr(req.GetView(), parleyv1.EventView_EVENT_VIEW_FULL)
 	target, err := c.access.authorizeUser(ctx, fieldName, user, accessScope{
-		sources: []parleyv1.Source{parleyv1.Source_SOURCE_CONVERSATION}, view: viewOr(req.GetView(), parleyv1.EventView_EVENT_VIEW_FULL),
-		conversation: true,
+		sources: []parleyv1.Source{parleyv1.Source_SOURCE_CONVERSATION}, view: shape, conversation: true,
 	})
 	if err != nil {
 		return nil, err
@@ -101,7 +97,7 @@ func (c *conversations) GetConversation(ctx context.Context, req *parleyv1.GetCo
 	if err != nil {
 		return nil, err
 	}
-	shown, ok := view.Apply(found, viewOr(req.GetView(), parleyv1.EventView_EVENT_VIEW_FULL)).(*parleyv1.Conversation)
+	shown, ok := view.Apply(found, shape).(*parleyv1.Conversation)
 	if !ok {
 		return nil, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_INTERNAL)
 	}

@@ -4,11 +4,8 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"strings"
 
 	"google.golang.org/grpc"
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/parley-gateway/parley/eventwire/view"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
@@ -17,7 +14,6 @@ import (
 	"github.com/parley-gateway/parley/server/apierror"
 	"github.com/parley-gateway/parley/server/callinfo"
 	"github.com/parley-gateway/parley/source"
-	"github.com/parley-gateway/parley/timeline"
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
@@ -30,83 +26,7 @@ type events struct {
 
 var _ parleyv1.EventServiceServer = (*events)(nil)
 
-// eventsAsked is what ListEventsRequest and StreamEventsRequest have in common.
-type eventsRequest interface {
-	conversationsRequest
-	intervalRequest
-
-	GetSources() []parleyv1.Source
-}
-
-// spanAsked is the interval of a request.
-type intervalRequest interface {
-	GetStartTime() *timestamppb.Timestamp
-	GetEndTime() *timestamppb.Timestamp
-}
-
-// shapeAsked is how the answer to a request is to look.
-type shapedRequest interface {
-	GetOrderBy() string
-	GetView() parleyv1.EventView
-	GetFilter() string
-}
-
-// listPage answers ListEvents with one page, whose events stay the bytes that they are.
-func (e *events) listPage(ctx context.Context, req *parleyv1.ListEventsRequest) (*timeline.Page, error) {
-	target, q, err := e.prepare(ctx, req)
-	if err != nil {
-		return nil, err
-	}
-	page, err := e.engine.PageEvents(ctx, target.sources, q, req.GetPageToken(), pageSize(req.GetPageSize()))
-	if err != nil {
-		return nil, err
-	}
-	if target.unresolved {
-		page = &timeline.Page{Message: proto.CloneOf(page.Message), Events: page.Events, Count: page.Count}
-		explain(target, page.Message.GetSources())
-	}
-	callinfo.FromContext(ctx).Handed.List(page.Count, page.Message.GetComplete())
-	return page, nil
-}
-
-// eventService describes the EventService as the generated code does, but for ListEvents: the generated handler would have it
-// answer with a message, and listPage answers with a page.
-func eventService() *grpc.ServiceDesc {
-	desc := parleyv1.EventService_ServiceDesc
-	desc.Methods = slices.Clone(desc.Methods)
-	for i := range desc.Methods {
-		if m := &desc.Methods[i]; strings.HasSuffix(parleyv1.EventService_ListEvents_FullMethodName, "/"+m.MethodName) {
-			m.Handler = handleListEvents
-		}
-	}
-	return &desc
-}
-
-// handleListEvents is a grpc.MethodHandler.
-func handleListEvents(
-	srv any, ctx context.Context, decode func(any) error, interceptor grpc.UnaryServerInterceptor, //nolint:revive // the order of grpc.MethodHandler
-) (any, error) {
-	service, ok := srv.(*events)
-	if !ok {
-		return nil, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_INTERNAL)
-	}
-	request := new(parleyv1.ListEventsRequest)
-	if err := decode(request); err != nil {
-		return nil, err
-	}
-	answer := func(ctx context.Context, req any) (any, error) {
-		request, ok := req.(*parleyv1.ListEventsRequest)
-		if !ok {
-			return nil, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_INTERNAL)
-		}
-		return service.listPage(ctx, request)
-	}
-	if interceptor == nil {
-		return answer(ctx, request)
-	}
-	info := &grpc.UnaryServerInfo{Server: srv, FullMethod: parleyv1.EventService_ListEvents_FullMethodName}
-	return interceptor(ctx, request, info, answer)
-}
+type eventSender = sender[parleyv1.StreamEventsResponse, *parleyv1.StreamEventsResponse]
 
 // StreamEvents sends all frames.
 func (e *events) StreamEvents(req *parleyv1.StreamEventsRequest, stream grpc.ServerStreamingServer[parleyv1.StreamEventsResponse]) error {
@@ -116,7 +36,7 @@ func (e *events) StreamEvents(req *parleyv1.StreamEventsRequest, stream grpc.Ser
 	}
 	q.Reconnect = callinfo.FromContext(stream.Context()).Reconnecting()
 	rows := func(frame *parleyv1.StreamEventsResponse) int { return len(frame.GetBatch().GetEvents()) }
-	return run(e.streams, stream, target, rows, func(ctx context.Context, out *sender[parleyv1.StreamEventsResponse, *parleyv1.StreamEventsResponse]) error {
+	return run(e.streams, stream, target, rows, func(ctx context.Context, out *eventSender) error {
 		batch := &query.Batch{}
 		q.Batch = func(b query.Batch) error {
 			*batch = b // what sends it has read it when it returns
@@ -229,35 +149,43 @@ func (e *events) GetEvent(ctx context.Context, req *parleyv1.GetEventRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	target, err := e.access.authorizeUser(ctx, fieldName, user, accessScope{
-		sources: []parleyv1.Source{ref.Source}, view: viewOr(req.GetView(), parleyv1.EventView_EVENT_VIEW_FULL),
-	})
+	shape := viewOr(req.GetView(), parleyv1.EventView_EVENT_VIEW_FULL)
+	target, err := e.access.authorizeUser(ctx, fieldName, user, accessScope{sources: []parleyv1.Source{ref.Source}, view: shape})
 	if err != nil {
 		return nil, err
 	}
-	if ref.Source != parleyv1.Source_SOURCE_CALL {
-		err = target.noWildcard(fieldName)
-	} else if target.unresolved {
-		err = errUserID(fieldName)
-	}
+	event, err := target.event(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
-	getter := target.sources.Getters[ref.Source]
-	if err := target.available(ref.Source); err != nil || getter == nil {
-		return nil, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD)
-	}
-	event, err := getter.Event(source.WithPriority(ctx, source.Interactive), target.owner, target.user, ref)
-	if target.notIn(err) {
-		return nil, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_NOT_FOUND)
-	}
-	if err != nil {
-		return nil, apierror.WithSource(ref.Source, err)
-	}
-	shown, ok := view.Apply(event, viewOr(req.GetView(), parleyv1.EventView_EVENT_VIEW_FULL)).(*parleyv1.Event)
+	shown, ok := view.Apply(event, shape).(*parleyv1.Event)
 	if !ok {
 		return nil, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_INTERNAL)
 	}
 	callinfo.FromContext(ctx).Handed.Rows++
 	return shown, nil
+}
+
+// event reads an event of the user's.
+func (t *callTarget) event(ctx context.Context, ref resource.Ref) (*parleyv1.Event, error) {
+	switch {
+	case ref.Source != parleyv1.Source_SOURCE_CALL:
+		if err := t.noWildcard(fieldName); err != nil {
+			return nil, err
+		}
+	case t.unresolved:
+		return nil, errUserID(fieldName)
+	}
+	getter := t.sources.Getters[ref.Source]
+	if err := t.available(ref.Source); err != nil || getter == nil {
+		return nil, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD)
+	}
+	event, err := getter.Event(source.WithPriority(ctx, source.Interactive), t.owner, t.user, ref)
+	if t.notIn(err) {
+		return nil, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_NOT_FOUND)
+	}
+	if err != nil {
+		return nil, apierror.WithSource(ref.Source, err)
+	}
+	return event, nil
 }

@@ -11,6 +11,29 @@ import (
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
+// eventsRequest is what ListEventsRequest and StreamEventsRequest have in common.
+type eventsRequest interface {
+	conversationsRequest
+
+	GetStartTime() *timestamppb.Timestamp
+	GetEndTime() *timestamppb.Timestamp
+	GetSources() []parleyv1.Source
+}
+
+// conversationsRequest is what ListConversationsRequest and StreamConversationsRequest have in common.
+type conversationsRequest interface {
+	shapedRequest
+
+	GetParent() string
+}
+
+// shapedRequest is a request for a list in an order, a view and with a filter.
+type shapedRequest interface {
+	GetOrderBy() string
+	GetView() parleyv1.EventView
+	GetFilter() string
+}
+
 const (
 	defaultPage = 50
 	maxPage     = 1000

@@ -43,6 +43,8 @@ func (u *usage) ListCopilotUsage(ctx context.Context, req *parleyv1.ListCopilotU
 	return answer, nil
 }
 
+type usageSender = sender[parleyv1.StreamCopilotUsageResponse, *parleyv1.StreamCopilotUsageResponse]
+
 // StreamCopilotUsage sends all frames.
 func (u *usage) StreamCopilotUsage(req *parleyv1.StreamCopilotUsageRequest, stream grpc.ServerStreamingServer[parleyv1.StreamCopilotUsageResponse]) error {
 	target, q, err := u.prepare(stream.Context(), req, req.GetFilter())
@@ -51,12 +53,12 @@ func (u *usage) StreamCopilotUsage(req *parleyv1.StreamCopilotUsageRequest, stre
 	}
 	q.Reconnect = callinfo.FromContext(stream.Context()).Reconnecting()
 	rows := func(frame *parleyv1.StreamCopilotUsageResponse) int { return len(frame.GetBatch().GetRows()) }
-	return run(u.streams, stream, target, rows, func(ctx context.Context, out *sender[parleyv1.StreamCopilotUsageResponse, *parleyv1.StreamCopilotUsageResponse]) error {
+	return run(u.streams, stream, target, rows, func(ctx context.Context, out *usageSender) error {
 		return u.engine.StreamCopilotUsage(ctx, target.sources, q, req.GetResumeToken(), out.frame)
 	})
 }
 
-// usageAsked is what the three requests have in common.
+// usageRequest is what the three requests have in common.
 type usageRequest interface {
 	GetPeriod() string
 	GetVersion() string

@@ -11,8 +11,8 @@ import (
 	"github.com/parley-gateway/parley/server/admission"
 )
 
-// knows returns what reports whether a server has a method; it may be asked once the server is made.
-func knows(server func() *grpc.Server) func(method string) bool {
+// hasMethod returns a function that reports whether a server has a method. It may be called once the server is made.
+func hasMethod(server func() *grpc.Server) func(method string) bool {
 	methods := sync.OnceValue(func() map[string]bool {
 		known := make(map[string]bool)
 		for service, info := range server().GetServiceInfo() {
@@ -27,13 +27,13 @@ func knows(server func() *grpc.Server) func(method string) bool {
 
 type connectionKey struct{}
 
-// bound bounds the connections of the REST face.
-func (s *Server) bound(web *http.Server) {
+// boundConns bounds the connections of the REST listener.
+func (s *Server) boundConns(web *http.Server) {
 	var all sync.Map // of *admission.Connection, by net.Conn
 	web.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
 		below := conn
 		if over, ok := conn.(interface{ NetConn() net.Conn }); ok {
-			below = over.NetConn() // TLS would say farewell, and wait for it
+			below = over.NetConn() // TLS would write a closing alert, and wait for it
 		}
 		bound := s.connections.Enter(conn.RemoteAddr(), func() { _ = below.Close() })
 		all.Store(conn, bound)
@@ -49,8 +49,8 @@ func (s *Server) bound(web *http.Server) {
 	}
 }
 
-// noted notes each request of the REST face.
-func noted(next http.Handler) http.Handler {
+// countRequests counts each request over REST on its connection, until its caller is accepted.
+func countRequests(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		bound, _ := r.Context().Value(connectionKey{}).(*admission.Connection)
 		request := bound.Begin(r.Context(), 0)

@@ -1,0 +1,72 @@
+package service
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/server/apierror"
+	"github.com/parley-gateway/parley/server/callinfo"
+	"github.com/parley-gateway/parley/timeline"
+)
+
+// listPage answers ListEvents with one page, whose events stay the bytes that they are.
+func (e *events) listPage(ctx context.Context, req *parleyv1.ListEventsRequest) (*timeline.Page, error) {
+	target, q, err := e.prepare(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	page, err := e.engine.PageEvents(ctx, target.sources, q, req.GetPageToken(), pageSize(req.GetPageSize()))
+	if err != nil {
+		return nil, err
+	}
+	if target.unresolved {
+		page = &timeline.Page{Message: proto.CloneOf(page.Message), Events: page.Events, Count: page.Count}
+		explain(target, page.Message.GetSources())
+	}
+	callinfo.FromContext(ctx).Handed.List(page.Count, page.Message.GetComplete())
+	return page, nil
+}
+
+// eventService describes the EventService as the generated code does, but for ListEvents: the generated handler would have it
+// answer with a message, and listPage answers with a page.
+func eventService() *grpc.ServiceDesc {
+	desc := parleyv1.EventService_ServiceDesc
+	desc.Methods = slices.Clone(desc.Methods)
+	for i := range desc.Methods {
+		if m := &desc.Methods[i]; strings.HasSuffix(parleyv1.EventService_ListEvents_FullMethodName, "/"+m.MethodName) {
+			m.Handler = handleListEvents
+		}
+	}
+	return &desc
+}
+
+// handleListEvents is a grpc.MethodHandler.
+func handleListEvents(
+	srv any, ctx context.Context, decode func(any) error, interceptor grpc.UnaryServerInterceptor, //nolint:revive // the order of grpc.MethodHandler
+) (any, error) {
+	service, ok := srv.(*events)
+	if !ok {
+		return nil, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_INTERNAL)
+	}
+	request := new(parleyv1.ListEventsRequest)
+	if err := decode(request); err != nil {
+		return nil, err
+	}
+	answer := func(ctx context.Context, req any) (any, error) {
+		request, ok := req.(*parleyv1.ListEventsRequest)
+		if !ok {
+			return nil, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_INTERNAL)
+		}
+		return service.listPage(ctx, request)
+	}
+	if interceptor == nil {
+		return answer(ctx, request)
+	}
+	info := &grpc.UnaryServerInfo{Server: srv, FullMethod: parleyv1.EventService_ListEvents_FullMethodName}
+	return interceptor(ctx, request, info, answer)
+}
