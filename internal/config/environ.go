@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/parley-gateway/parley/internal/nearmiss"
 )
 
 // serviceLink is the form of the variables that Kubernetes and Docker set for a service whose name begins with the program's:
@@ -30,7 +32,7 @@ func unknownVariables(known []string) []error {
 
 // hint says which known name a mistyped one may mean.
 func hint(name string, known []string) string {
-	if near := nearest(name, known); near != "" {
+	if near := nearmiss.Nearest(name, known); near != "" {
 		return fmt.Sprintf("did you mean %s?", near)
 	}
 	return "`parley serve --help` lists all"

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/parley-gateway/parley/internal/configpb"
+	"github.com/parley-gateway/parley/internal/nearmiss"
 )
 
 const (
@@ -199,7 +200,7 @@ func (r *fileReader) unknown(key *yaml.Node, path string, known []setting) {
 		r.failf(key, "%sunknown key %q: it is no setting of a tenant; move it to the top of the file", inTenant(path), shorten(key.Value))
 		return
 	}
-	near := nearest(spelled, names)
+	near := nearmiss.Nearest(spelled, names)
 	r.mistyped = append(r.mistyped, path+near)
 	switch {
 	case near != "":

@@ -8,9 +8,12 @@ import (
 	"strings"
 	"time"
 
+	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/parley-gateway/parley/internal/nearmiss"
 	"github.com/parley-gateway/parley/server/apierror"
 )
 
@@ -38,7 +41,7 @@ func (m *method) checkQuery(values url.Values) (map[protoreflect.Name]string, er
 	for _, name := range names {
 		field := m.field(name)
 		if field == nil {
-			return nil, apierror.Invalid(printable(name), "there is no such query parameter; known are "+m.parameters(isCamelCase(names)))
+			return nil, apierror.Invalid(printable(name), "there is no such query parameter;"+m.known(name, isCamelCase(names)))
 		}
 		if sent[field.Name()] != "" {
 			return nil, apierror.Invalid(name, "the parameter is given in two spellings")
@@ -80,8 +83,8 @@ func isCamelCase(names []string) bool {
 	})
 }
 
-// parameters lists the names of the query parameters in words, in one of their two spellings.
-func (m *method) parameters(camelCase bool) string {
+// known says which query parameters there are, and which of them an unknown name may mean, in one of their two spellings.
+func (m *method) known(unknown string, camelCase bool) string {
 	fields := m.request.Fields()
 	var names []string
 	for i := range fields.Len() {
@@ -93,7 +96,7 @@ func (m *method) parameters(camelCase bool) string {
 			names = append(names, string(field.Name()))
 		}
 	}
-	return strings.Join(names, ", ")
+	return nearmiss.Hint(unknown, names) + " known are " + strings.Join(names, ", ")
 }
 
 // checkValue says what is wrong with a value, or "".
@@ -114,7 +117,7 @@ func checkValue(field protoreflect.FieldDescriptor, value string) string {
 			return "must be a whole number"
 		}
 	case protoreflect.EnumKind:
-		return checkEnum(field.Enum(), value)
+		return checkEnum(field, value)
 	case protoreflect.MessageKind:
 		if isTime(field) {
 			return checkTime(value)
@@ -126,21 +129,33 @@ func checkValue(field protoreflect.FieldDescriptor, value string) string {
 	return ""
 }
 
-func checkEnum(enum protoreflect.EnumDescriptor, value string) string {
-	members := enum.Values()
+// checkEnum says what is wrong with an enum's value. The choices that it lists are those that the field's rules allow.
+func checkEnum(field protoreflect.FieldDescriptor, value string) string {
+	members := field.Enum().Values()
 	if members.ByName(protoreflect.Name(value)) != nil {
 		return ""
 	}
 	if number, err := strconv.ParseInt(value, 10, 32); err == nil && members.ByNumber(protoreflect.EnumNumber(number)) != nil {
 		return ""
 	}
+	allowed := allowedNumbers(field)
 	var names []string
 	for i := range members.Len() {
-		if member := members.Get(i); member.Number() != 0 {
+		member := members.Get(i)
+		if member.Number() != 0 && (len(allowed) == 0 || slices.Contains(allowed, int32(member.Number()))) {
 			names = append(names, string(member.Name()))
 		}
 	}
-	return "must be one of " + strings.Join(names, ", ")
+	return "must be one of " + strings.Join(names, ", ") + strings.TrimSuffix(";"+nearmiss.Hint(value, names), ";")
+}
+
+// allowedNumbers are the values of an enum that a field's rules list; none = all.
+func allowedNumbers(field protoreflect.FieldDescriptor) []int32 {
+	rules, _ := proto.GetExtension(field.Options(), validate.E_Field).(*validate.FieldRules)
+	if field.IsList() {
+		rules = rules.GetRepeated().GetItems()
+	}
+	return rules.GetEnum().GetIn()
 }
 
 func isTime(field protoreflect.FieldDescriptor) bool {

@@ -39,6 +39,35 @@ func TestKnownParameters(t *testing.T) {
 	}
 }
 
+// TestHints holds what a mistyped name or value is answered with: the one that it probably means, and choices that are allowed here.
+func TestHints(t *testing.T) {
+	t.Parallel()
+	methods, err := findMethods()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := methods["/v1/{parent=users/*}/events"]
+	for query, want := range map[string]string{
+		"pageSise=1":          "there is no such query parameter; did you mean pageSize? known are ",
+		"start-time=2026":     "there is no such query parameter; did you mean start_time? known are ",
+		"colour=1":            "there is no such query parameter; known are ",
+		"sources=CHAT":        "must be one of SOURCE_COPILOT, SOURCE_CHAT, SOURCE_CALL; did you mean SOURCE_CHAT?",
+		"sources=9":           "must be one of SOURCE_COPILOT, SOURCE_CHAT, SOURCE_CALL",
+		"view=full":           "must be one of EVENT_VIEW_METADATA, EVENT_VIEW_BASIC, EVENT_VIEW_FULL; did you mean EVENT_VIEW_FULL?",
+		"view=EVENT_VIEW_FUL": "must be one of EVENT_VIEW_METADATA, EVENT_VIEW_BASIC, EVENT_VIEW_FULL; did you mean EVENT_VIEW_FULL?",
+	} {
+		values, err := url.ParseQuery(query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = m.checkQuery(values)
+		var bad *apierror.Error
+		if !errors.As(err, &bad) || !strings.Contains(bad.Message, want) || strings.HasSuffix(want, "CALL") && !strings.HasSuffix(bad.Message, want) {
+			t.Errorf("%s: %v, want %q", query, err, want)
+		}
+	}
+}
+
 // TestTimesOfGenerators holds that an offset without a colon is read as RFC 3339 would write it, and that nothing else changes.
 func TestTimesOfGenerators(t *testing.T) {
 	t.Parallel()

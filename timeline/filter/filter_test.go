@@ -290,3 +290,20 @@ func FuzzCompile(f *testing.F) {
 		}
 	})
 }
+
+// TestHints holds what a mistyped field or value of a filter is answered with.
+func TestHints(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`eventTime > "2026-01-01T00:00:00Z"`: "unknown field; did you mean event_time? known are copilot.app_class, ",
+		`actor.user.ids = "x"`:               "unknown field; did you mean actor.user.id? known are ",
+		`colour = "x"`:                       "unknown field; known are ",
+		`kind = MESSAGE`:                     "expected a value of EventKind; did you mean EVENT_KIND_MESSAGE? known are EVENT_KIND_MESSAGE, EVENT_KIND_SYSTEM, ",
+		`kind = nonsense`:                    "expected a value of EventKind; known are EVENT_KIND_MESSAGE, ",
+	} {
+		_, err := filter.Compile(text, filter.Events(), parleyv1.EventView_EVENT_VIEW_BASIC)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+}

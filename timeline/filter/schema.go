@@ -11,6 +11,7 @@ import (
 
 	"github.com/parley-gateway/parley/eventwire/view"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/internal/nearmiss"
 	"github.com/parley-gateway/parley/resource"
 )
 
@@ -116,7 +117,7 @@ func (s *Schema) check(n *node, v parleyv1.EventView, top bool) error {
 		for _, f := range s.fields {
 			paths = append(paths, f.path)
 		}
-		return &Error{n.position, "unknown field; known are " + strings.Join(paths, ", ")}
+		return &Error{n.position, "unknown field;" + nearmiss.Hint(n.path, paths) + " known are " + strings.Join(paths, ", ")}
 	}
 	n.field = s.fields[at]
 	if v == parleyv1.EventView_EVENT_VIEW_METADATA && !view.Kept(s.message, n.path) {
@@ -151,7 +152,8 @@ func (n *node) resolve() error {
 	case enum:
 		v := f.enum.Values().ByName(protoreflect.Name(n.literal))
 		if v == nil || v.Number() == 0 {
-			return &Error{n.at, "expected a value of " + string(f.enum.Name()) + ", such as " + string(f.enum.Values().Get(1).Name())}
+			names := memberNames(f.enum)
+			return &Error{n.at, "expected a value of " + string(f.enum.Name()) + ";" + nearmiss.Hint(n.literal, names) + " known are " + strings.Join(names, ", ")}
 		}
 		n.value.number = v.Number()
 	case instant:
@@ -163,6 +165,17 @@ func (n *node) resolve() error {
 	case text, conversation, hidden:
 	}
 	return nil
+}
+
+// memberNames are the names of an enum's values but the unspecified one.
+func memberNames(enum protoreflect.EnumDescriptor) []string {
+	names := make([]string, 0, enum.Values().Len())
+	for i := range enum.Values().Len() {
+		if value := enum.Values().Get(i); value.Number() != 0 {
+			names = append(names, string(value.Name()))
+		}
+	}
+	return names
 }
 
 // each visits every comparison.
