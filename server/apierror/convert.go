@@ -20,7 +20,7 @@ import (
 	"github.com/parley-gateway/parley/timeline/failure"
 )
 
-// sourceError says which source a failed Get was about, since one Graph status means different things to different sources.
+// sourceError names the source of a failed Get, since one status of Graph means different things to different sources.
 type sourceError struct {
 	source parleyv1.Source
 	err    error
@@ -37,8 +37,8 @@ func WithSource(source parleyv1.Source, err error) error {
 	return &sourceError{source, err}
 }
 
-// FromError is the one place where errors become the errors of the contract. Anything that is not known here is INTERNAL and
-// keeps its words to itself.
+// FromError is the one place where errors become errors of the contract. An error that is not known here is INTERNAL, and its
+// text stays inside.
 func FromError(err error) *status.Status {
 	if err == nil {
 		return nil
@@ -78,7 +78,7 @@ func FromError(err error) *status.Status {
 	return ForReason(parleyv1.ErrorReason_ERROR_REASON_INTERNAL).GRPCStatus()
 }
 
-// forTimeline converts a refusal by the timeline, or the failure of every source.
+// forTimeline returns the error of a request that the timeline refuses, or of a call whose sources have all failed.
 func forTimeline(err *failure.Error) *Error {
 	f := ForReason(err.Reason)
 	if graphErr, ok := errors.AsType[*graph.Error](err.Err); ok {
@@ -91,14 +91,14 @@ func forTimeline(err *failure.Error) *Error {
 	return f
 }
 
-// forGraph adds Graph's own facts to the row of a reason.
+// forGraph returns the error of a reason with the facts of Graph's answer.
 func forGraph(reason parleyv1.ErrorReason, err *graph.Error) *Error {
 	f := ForReason(reason)
 	if f.RetryAfter > 0 && err.RetryAfter > 0 {
 		f.RetryAfter = err.RetryAfter
 	}
 	if m := failure.MeaningOf(err); m.Reason == reason && reason != parleyv1.ErrorReason_ERROR_REASON_NOT_FOUND {
-		f.Message = m.Words // which tell one cause of a reason from another
+		f.Message = m.Words // they tell one cause of a reason from another
 	}
 	if reason == parleyv1.ErrorReason_ERROR_REASON_GRAPH_UNAVAILABLE && err.Requests > 1 {
 		f.Message += ", repeated requests included"
@@ -124,7 +124,7 @@ func forGraph(reason parleyv1.ErrorReason, err *graph.Error) *Error {
 	return f
 }
 
-// reasonOf names what a failed request to Graph means; of call records, 404 has a reason of its own.
+// reasonOf returns the reason of a failed request to Graph. A 404 of call records has a reason of its own.
 func reasonOf(src parleyv1.Source, err *graph.Error) parleyv1.ErrorReason {
 	if err.Kind == graph.KindNotFound && src == parleyv1.Source_SOURCE_CALL {
 		return parleyv1.ErrorReason_ERROR_REASON_CALL_RECORD_UNAVAILABLE
@@ -135,8 +135,7 @@ func reasonOf(src parleyv1.Source, err *graph.Error) parleyv1.ErrorReason {
 	return parleyv1.ErrorReason_ERROR_REASON_INTERNAL
 }
 
-// forValidation turns the violations that the validation interceptor attaches into field violations, and gives every other
-// status of a library our own words.
+// forValidation returns the error of a library's status. Violations from the validation interceptor become field violations.
 func forValidation(st *status.Status) *status.Status {
 	for _, detail := range st.Details() {
 		violations, ok := detail.(*validate.Violations)

@@ -1,5 +1,6 @@
-// Package apierror builds and reads the errors of the public contract: a google.rpc.Status whose ErrorInfo names a stable
-// reason (AIP-193). It knows no cause; the server's converter chooses code, reason and words.
+// Package apierror makes and reads the errors of the public contract: a google.rpc.Status whose ErrorInfo names a stable reason
+// (AIP-193). The table (table.go) says for each reason which code, REST status, wait and text belong to it. FromError (convert.go)
+// is the one place where errors of the floors below become errors of the contract.
 package apierror
 
 import (
@@ -32,7 +33,7 @@ const (
 	MetaClaims         = "claims"           // what to ask a new token with: a JSON object in base64
 )
 
-// Error is one failure before it is a status. Message is ours, for people, and quotes no input but field names.
+// Error is a failure before it is a status. Its message is for people, and quotes no input but field names.
 type Error struct {
 	Code    codes.Code
 	Reason  parleyv1.ErrorReason
@@ -53,25 +54,25 @@ type Violation struct{ Field, Description string }
 
 var _ error = (*Error)(nil)
 
-// Error is the message with its reason.
-func (f *Error) Error() string { return reasons.Text(f.Reason) + ": " + f.Message }
+// Error returns the reason and the message.
+func (e *Error) Error() string { return reasons.Text(e.Reason) + ": " + e.Message }
 
-// GRPCStatus is the fault on the wire; grpc calls it.
-func (f *Error) GRPCStatus() *status.Status {
-	info := &errdetails.ErrorInfo{Reason: reasons.Text(f.Reason), Domain: Domain}
-	for key, value := range f.Meta {
+// GRPCStatus returns the error as it travels; grpc calls it.
+func (e *Error) GRPCStatus() *status.Status {
+	info := &errdetails.ErrorInfo{Reason: reasons.Text(e.Reason), Domain: Domain}
+	for key, value := range e.Meta {
 		if value == "" {
 			continue
 		}
 		if info.Metadata == nil {
-			info.Metadata = make(map[string]string, len(f.Meta))
+			info.Metadata = make(map[string]string, len(e.Meta))
 		}
 		info.Metadata[key] = value
 	}
 	details := []protoadapt.MessageV1{info}
-	violations := f.Fields
-	if f.Field != "" {
-		violations = append([]Violation{{f.Field, f.Message}}, violations...)
+	violations := e.Fields
+	if e.Field != "" {
+		violations = append([]Violation{{e.Field, e.Message}}, violations...)
 	}
 	if len(violations) > 0 {
 		bad := &errdetails.BadRequest{}
@@ -81,14 +82,14 @@ func (f *Error) GRPCStatus() *status.Status {
 		}
 		details = append(details, bad)
 	}
-	if f.RetryAfter > 0 || f.RetryNow {
-		details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(f.RetryAfter)})
+	if e.RetryAfter > 0 || e.RetryNow {
+		details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(e.RetryAfter)})
 	}
-	message := f.Message
-	if f.Field != "" && !strings.HasPrefix(message, f.Field+": ") {
-		message = f.Field + ": " + message
+	message := e.Message
+	if e.Field != "" && !strings.HasPrefix(message, e.Field+": ") {
+		message = e.Field + ": " + message
 	}
-	plain := status.New(f.Code, strings.ToValidUTF8(message, "\uFFFD"))
+	plain := status.New(e.Code, strings.ToValidUTF8(message, "\uFFFD"))
 	full, err := plain.WithDetails(details...)
 	if err != nil {
 		return plain
@@ -96,7 +97,7 @@ func (f *Error) GRPCStatus() *status.Status {
 	return full
 }
 
-// New returns the error of a reason, with the code and the wait of the table's row.
+// New returns the error of a reason with the code and the wait of its row in the table. Without a message it has the text of the row.
 func New(reason parleyv1.ErrorReason, message string) *Error {
 	r := table[reason]
 	if r.code == codes.OK {
@@ -105,7 +106,7 @@ func New(reason parleyv1.ErrorReason, message string) *Error {
 	return &Error{Code: r.code, Reason: reason, Message: cmp.Or(message, r.text), RetryAfter: r.retry}
 }
 
-// ForReason returns the error of a reason, with all that the table's row says.
+// ForReason returns the error of a reason as its row in the table has it.
 func ForReason(reason parleyv1.ErrorReason) *Error { return New(reason, "") }
 
 // Invalid returns an INVALID_ARGUMENT that names a request field.
@@ -114,9 +115,9 @@ func Invalid(field, message string) *Error {
 }
 
 // WithField returns the error itself, with the request field that it is about.
-func (f *Error) WithField(field string) *Error {
-	f.Field = field
-	return f
+func (e *Error) WithField(field string) *Error {
+	e.Field = field
+	return e
 }
 
 // Info returns the ErrorInfo of this API in a status; nil when it has none.
@@ -160,7 +161,8 @@ func WithResumeToken(st *status.Status, token string) *status.Status {
 	return full
 }
 
-// Renamed returns the status with other names of the request fields that it is about. rename gets the name of a top-level field.
+// Renamed returns the status with other names of the request fields that it is about. It asks rename for the name of each
+// top-level field.
 func Renamed(st *status.Status, rename func(field string) string) *status.Status {
 	details, message, changed := make([]protoadapt.MessageV1, 0, len(st.Details())), st.Message(), false
 	for _, detail := range st.Details() {
@@ -197,13 +199,13 @@ func Renamed(st *status.Status, rename func(field string) string) *status.Status
 	return full
 }
 
-// Complete returns the status itself when it carries an ErrorInfo of this API, else one with the reason of its code and,
-// since its words come from a library, words of ours.
+// Complete returns the status itself when it carries an ErrorInfo of this API. Any other status comes from a library: Complete
+// returns one with the reason that belongs to its code, and with a text of this package instead of the library's.
 func Complete(st *status.Status) *status.Status {
 	if st.Code() == codes.OK || Info(st) != nil {
 		return st
 	}
-	reason, message := ofCode(st.Code())
+	reason, message := reasonForCode(st.Code())
 	err := New(reason, message)
 	err.RetryAfter = 0
 	if st.Code() != codes.Unknown {
@@ -212,8 +214,8 @@ func Complete(st *status.Status) *status.Status {
 	return err.GRPCStatus()
 }
 
-// ofCode returns the reason of a library's status and, where the table's text says too much of it, a text.
-func ofCode(code codes.Code) (reason parleyv1.ErrorReason, message string) {
+// reasonForCode returns the reason of a library's status and, where the table's text says too much of it, a text.
+func reasonForCode(code codes.Code) (reason parleyv1.ErrorReason, message string) {
 	switch code {
 	case codes.Canceled:
 		return parleyv1.ErrorReason_ERROR_REASON_CANCELLED, ""

@@ -9,11 +9,11 @@ import (
 	"github.com/parley-gateway/parley/internal/reasons"
 )
 
-// StatusClientClosed is the status of a request that its client cancelled; nobody reads it but logs.
+// StatusClientClosed is the status of a request that its client cancelled. Only logs show it.
 const StatusClientClosed = 499
 
-// HTTPStatus is the REST status of an error: that of its code (google.rpc.Code's table) but for reasons that HTTP has a
-// better word for.
+// HTTPStatus returns the REST status of an error: the status of its code as google.rpc.Code maps it, unless the table has a better
+// one for the reason.
 func HTTPStatus(st *status.Status) int {
 	if r := table[reasons.Parse(Reason(st))]; r.http != 0 {
 		return r.http

@@ -13,7 +13,7 @@ import (
 type row struct {
 	// code is the code of a call that fails for this reason; OK = no call does, the reason is one of gaps alone.
 	code codes.Code
-	// http is the REST status where HTTP has a better word than that of the code; 0 = the code's.
+	// http is the REST status where HTTP has a better one than the code's; 0 = the code's.
 	http int
 	// retry is how long a caller should wait before repeating when nothing better is known; 0 = do not repeat.
 	retry time.Duration
@@ -21,7 +21,7 @@ type row struct {
 	text string
 	// help says what to do. The proto's comment of the reason ends with the same words.
 	help string
-	// answers is true for a reason that gaps and sources of an answer have, too.
+	// answers is true for a reason that gaps and sources of an answer have too.
 	answers bool
 }
 
@@ -30,8 +30,8 @@ const (
 	retryLater = 10 * time.Second
 )
 
-// table has a row for each reason: what the contract's errors are made of, and the reference of docs/errors.md. No text of
-// Graph's is in it. To add a reason, add its value to error_reason.proto and its row here, then run `make generate`.
+// table has a row for each reason. The errors of the contract are made of it, and so is the reference in docs/errors.md. It holds
+// no text of Graph's. To add a reason, add its value to error_reason.proto and its row here, then run `make generate`.
 var table = map[parleyv1.ErrorReason]row{
 	// About the request.
 
