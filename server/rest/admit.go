@@ -12,7 +12,7 @@ import (
 
 // admit is called by the mux before the generated handler of a path. It refuses verbs that the method does not have and query
 // parameters that are not fields of its request. The mux's own parser would refuse some of them too, but without the name of
-// the parameter, and the error has no way back from it; what passes here it reads as it is.
+// the parameter, and an error cannot return from it whole. The mux reads what passes here as it is.
 func (h *Handler) admit(next runtime.HandlerFunc) runtime.HandlerFunc {
 	var once sync.Once
 	var m *method // of the path that next serves
@@ -35,7 +35,7 @@ func (h *Handler) admit(next runtime.HandlerFunc) runtime.HandlerFunc {
 	}
 }
 
-// admit also chooses how the answer is written.
+// admit checks the request against the method, and chooses the media type of the answer.
 func (c *call) admit(m *method, w http.ResponseWriter, r *http.Request) error {
 	c.method = m
 	if m.stream && c.verb != http.MethodGet {

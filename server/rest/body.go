@@ -13,8 +13,8 @@ import (
 	"github.com/parley-gateway/parley/timeline"
 )
 
-// Conditional is the interceptor that gives the answer of a call of the REST face its entity tag, and notes in the call that the
-// client has the answer already if If-None-Match names it. Calls of other doors pass it.
+// Conditional is the interceptor that computes the entity tag of a REST answer. If the If-None-Match header of the request names
+// the tag, it marks the call as unchanged. Calls over gRPC pass it.
 func Conditional(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	answer, err := next(ctx, req)
 	c := callOf(ctx)
@@ -26,8 +26,8 @@ func Conditional(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grp
 	return answer, nil
 }
 
-// body returns the body of an answer that is one message, good until the call ends. Compressing it is said in the headers,
-// which are not out yet.
+// body returns the body of an answer that is one message, valid until the call ends. It sets Content-Encoding if the body is
+// compressed.
 func (c *call) body() ([]byte, error) {
 	if c.Unchanged {
 		return nil, nil
@@ -46,12 +46,12 @@ func (c *call) body() ([]byte, error) {
 	return body, nil
 }
 
-// tagOf is the entity tag of an answer; "" if it has none.
+// tagOf returns the entity tag of an answer; "" if it has none.
 func tagOf(request, answer any) string {
 	if page, ok := answer.(*timeline.Page); ok {
 		view := parleyv1.EventView_EVENT_VIEW_UNSPECIFIED
-		if asked, ok := request.(viewAsked); ok {
-			view = asked.GetView()
+		if withView, ok := request.(viewRequest); ok {
+			view = withView.GetView()
 		}
 		tag, err := page.Form(tagKey{view}, tagForms[view&3])
 		if err != nil {
@@ -70,7 +70,7 @@ func tagOf(request, answer any) string {
 	return tag
 }
 
-// Forms of a page that are kept with it, and the keys that name them.
+// Keys of the forms of a page that are cached with it.
 type (
 	jsonKey struct{}
 	gzipKey struct{}
@@ -86,9 +86,9 @@ var tagForms = func() (forms [4]func(*timeline.Page) ([]byte, error)) {
 	return forms
 }()
 
-func nothing() {}
+func noRelease() {}
 
-// bodyOf returns the bytes of an answer, which are good until release: kept ones where the answer is a page that is kept.
+// bodyOf returns the bytes of an answer, valid until release. The bytes of a cached page are cached with it.
 func bodyOf(answer any, gzip bool) (body []byte, compressed bool, release func(), err error) {
 	page, ok := answer.(*timeline.Page)
 	if !ok {
@@ -98,31 +98,31 @@ func bodyOf(answer any, gzip bool) (body []byte, compressed bool, release func()
 		}
 		defer release()
 		body, err = compress(body)
-		return body, true, nothing, err
+		return body, true, noRelease, err
 	}
 	if gzip {
 		if body, err = page.Form(gzipKey{}, gzipPage); err != nil || len(body) > 0 {
-			return body, true, nothing, err
+			return body, true, noRelease, err
 		}
 	}
 	body, err = page.Form(jsonKey{}, renderPage)
-	return body, false, nothing, err
+	return body, false, noRelease, err
 }
 
-// renderPage makes the JSON of a page, in an array of its own size since it may be kept.
+// renderPage returns the JSON of a page, in an array of its exact size since it may be cached.
 func renderPage(p *timeline.Page) ([]byte, error) {
-	room := roomFor()
-	defer keepRoom(room)
-	body, err := wirejson.AppendAnswer((*room)[:0], p.Message, p.Events)
+	buffer := getBuffer()
+	defer putBuffer(buffer)
+	body, err := wirejson.AppendAnswer((*buffer)[:0], p.Message, p.Events)
 	if err != nil {
 		return nil, err
 	}
 	body = append(body, '\n')
-	*room = body
+	*buffer = body
 	return bytes.Clone(body), nil
 }
 
-// gzipPage makes the gzip form of a page's JSON; empty for a page that is too small for it.
+// gzipPage returns the gzip form of a page's JSON; empty for a page that is too small for it.
 func gzipPage(p *timeline.Page) ([]byte, error) {
 	body, err := p.Form(jsonKey{}, renderPage)
 	if err != nil || len(body) < minGzipSize {
@@ -131,34 +131,34 @@ func gzipPage(p *timeline.Page) ([]byte, error) {
 	return compress(body)
 }
 
-// bodies are buffers of bodies that nobody keeps.
-var bodies = sync.Pool{New: func() any { return new([]byte) }}
+// buffers is the pool of buffers for bodies that are not cached.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
-func roomFor() *[]byte {
-	if room, ok := bodies.Get().(*[]byte); ok {
-		return room
+func getBuffer() *[]byte {
+	if buffer, ok := buffers.Get().(*[]byte); ok {
+		return buffer
 	}
 	return new([]byte)
 }
 
-func keepRoom(room *[]byte) {
-	const most = 4 << 20
-	if cap(*room) <= most {
-		bodies.Put(room)
+func putBuffer(buffer *[]byte) {
+	const maxSize = 4 << 20
+	if cap(*buffer) <= maxSize {
+		buffers.Put(buffer)
 	}
 }
 
-// render returns the JSON of an answer, which is good until release.
+// render returns the JSON of an answer, valid until release.
 func render(answer any) (body []byte, release func(), err error) {
 	message, ok := answer.(proto.Message)
 	if !ok {
 		return nil, nil, errAnswer
 	}
-	room := roomFor()
-	if body, err = wirejson.Append((*room)[:0], message); err != nil {
+	buffer := getBuffer()
+	if body, err = wirejson.Append((*buffer)[:0], message); err != nil {
 		return nil, nil, err
 	}
 	body = append(body, '\n')
-	*room = body
-	return body, func() { keepRoom(room) }, nil
+	*buffer = body
+	return body, func() { putBuffer(buffer) }, nil
 }

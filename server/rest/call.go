@@ -14,12 +14,12 @@ import (
 	"github.com/parley-gateway/parley/server/inproc"
 )
 
-// call is one request on its way through the mux. Hooks of the mux and the interceptor Conditional find it in their context.
+// call is the state of one request in the mux. The hooks of the mux and the interceptor Conditional find it in their context.
 type call struct {
 	inproc.Call
 
 	verb    string
-	headers metadata.MD // that the API knows
+	headers metadata.MD // the known ones of the request
 	out     response
 	logger  *slog.Logger
 	ctx     context.Context //nolint:containedctx // the request's, with the call's deadline
@@ -33,7 +33,7 @@ type call struct {
 	// An answer that is one message.
 	conditions []string // If-None-Match
 	tag        string   // its entity tag; "" = none
-	release    func()   // gives its buffer back
+	release    func()   // returns its buffer to the pool
 
 	// A stream.
 	events    bool   // as server-sent events
@@ -41,7 +41,7 @@ type call struct {
 	lines     lines
 }
 
-// newCall takes from a request what is read of it. The caller ends the call.
+// newCall returns the call of a request. The caller ends it.
 func newCall(w http.ResponseWriter, r *http.Request, logger *slog.Logger) *call {
 	c := &call{
 		verb: r.Method, headers: knownHeaders(r.Header), out: response{ResponseWriter: w}, logger: logger,
@@ -56,7 +56,7 @@ func newCall(w http.ResponseWriter, r *http.Request, logger *slog.Logger) *call 
 // reads reports whether the verb is one of reading.
 func (c *call) reads() bool { return c.verb == http.MethodGet || c.verb == http.MethodHead }
 
-// readHeaders reads the headers that go no further than here.
+// readHeaders reads the headers that the services do not see.
 func (c *call) readHeaders(r *http.Request) error {
 	switch given := r.Header["Grpc-Timeout"]; {
 	case len(given) == 1:
@@ -82,7 +82,7 @@ func (c *call) readHeaders(r *http.Request) error {
 	return nil
 }
 
-// end ends the call: its context first, then its stream, whose handler is waited for.
+// end ends the context of the call, waits for the handler of its stream, and completes the response.
 func (c *call) end() {
 	c.cancel()
 	c.End()
@@ -92,8 +92,8 @@ func (c *call) end() {
 	}
 }
 
-// finish completes an answer of which the mux wrote nothing: a stream that ended without a frame. Where the client came back
-// after the end, 204 tells its EventSource to stay away.
+// finish completes the answer of a stream that ended without a frame, of which the mux wrote nothing. If an EventSource came back
+// after the end of its stream, a 204 stops it from coming again.
 func (c *call) finish() {
 	switch {
 	case c.out.begun:
@@ -117,7 +117,7 @@ func (c *call) context() context.Context {
 	return context.WithValue(inproc.NewContext(c.ctx, &c.Call), callKey{}, c)
 }
 
-// callOf returns the call of a context; nil outside of the REST face.
+// callOf returns the call of a context; nil outside of REST.
 func callOf(ctx context.Context) *call {
 	c, _ := ctx.Value(callKey{}).(*call)
 	return c

@@ -44,8 +44,8 @@ func writeStatus(w http.ResponseWriter, st *status.Status) {
 	_, _ = w.Write(append(body, '\n')) //nolint:gosec // JSON, and sent as such; the client is gone if this fails
 }
 
-// challenge is what a caller without an accepted credential is told (RFC 6750); one whose token lacks claims is told which,
-// as Entra's clients read it.
+// challenge returns the WWW-Authenticate header of a caller without an accepted credential (RFC 6750). A caller whose token lacks
+// claims gets them in the form that Entra's clients read.
 func challenge(st *status.Status) string {
 	claims := apierror.Info(st).GetMetadata()[apierror.MetaClaims]
 	if claims == "" {
@@ -65,7 +65,7 @@ func appendStatus(b []byte, st *status.Status) []byte {
 	b = append(b, `","reason":"`...)
 	b = append(b, apierror.Reason(st)...)
 	b = append(b, '"')
-	// What follows is the rest of the google.rpc.Status, of which details are written even where there are none.
+	// The rest of the google.rpc.Status follows; details are written even if there are none.
 	rest, err := wirejson.Marshal(plain)
 	_, rest, found := bytes.Cut(rest, []byte(`,"message":`))
 	if err != nil || !found {
@@ -90,7 +90,7 @@ func errPath() error {
 	return apierror.New(parleyv1.ErrorReason_ERROR_REASON_NOT_FOUND, "there is no such path; /docs lists those there are")
 }
 
-// NotFound answers a request outside the API that nothing takes, in the form of the API's errors.
+// NotFound answers a request for an unknown path in the form of the API's errors.
 func NotFound(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		writeError(w, errMethod())

@@ -11,11 +11,11 @@ import (
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
-// lines is what a call knows of the lines of its stream.
+// lines is the state of the lines of a stream.
 type lines struct {
 	token string // of the last checkpoint
 	begun bool   // a line was made
-	torn  bool   // a part of a line is out, and its end is not
+	torn  bool   // the beginning of a line is written, and its end is not
 	buf   []byte
 }
 
@@ -26,8 +26,8 @@ const (
 	retryLine = "retry: 3000\n\n"
 )
 
-// frame returns the line of the frame that the stream sent last, or its end where the beginning is out already. It is good
-// until the next one.
+// frame returns the line of the frame that the stream sent last, without the beginning that spill has written. It is valid until the
+// next one.
 func (c *call) frame(m marshaler) ([]byte, error) {
 	l := &c.lines
 	fr, err := readFrame(c.Answer)
@@ -45,7 +45,7 @@ func (c *call) frame(m marshaler) ([]byte, error) {
 		b, err = wirejson.Append(b, fr.message)
 	}
 	if err != nil {
-		return nil, c.tear(err)
+		return nil, c.lineError(err)
 	}
 	b = m.lineEnd(b)
 	l.begun, l.torn = true, false
@@ -58,7 +58,7 @@ func (c *call) frame(m marshaler) ([]byte, error) {
 	return b, nil
 }
 
-// spill writes what there is of a long line.
+// spill writes the beginning of a long line.
 func (c *call) spill(b []byte) ([]byte, error) {
 	if len(b) < spillAt {
 		return b, nil
@@ -68,9 +68,9 @@ func (c *call) spill(b []byte) ([]byte, error) {
 	return b[:0], err
 }
 
-// tear returns the error of a line that could not be made. One whose beginning is out can be neither ended nor followed by an
-// error: the connection breaks.
-func (c *call) tear(err error) error {
+// lineError returns the error of a line that could not be made. A line whose beginning is written can be neither completed nor
+// followed by an error: the connection breaks.
+func (c *call) lineError(err error) error {
 	if c.lines.torn && !c.out.lost {
 		c.logger.WarnContext(c.ctx, "a stream was cut within a frame")
 		panic(http.ErrAbortHandler) //nolint:forbidigo // net/http's way to break a connection
@@ -78,10 +78,10 @@ func (c *call) tear(err error) error {
 	return err
 }
 
-// frame is what a stream writer must know of a frame message, whichever of the three streams it is of.
+// frame is the message of a frame, of any of the streams, and what its line begins with.
 type frame struct {
 	message proto.Message
-	// pieces make the list of events of a batch that is bytes; message is nil then.
+	// pieces are the lists of events of an encoded batch; message is nil then.
 	pieces [][]byte
 	// kind is the JSON name of the member that is set: batch, notice, checkpoint, summary.
 	kind string
@@ -89,7 +89,7 @@ type frame struct {
 	token string
 }
 
-// readFrame reads the oneof `frame` of a message; a batch of encoded events is a frame itself.
+// readFrame returns the frame of a stream message, or of an encoded batch.
 func readFrame(part any) (frame, error) {
 	if batch, ok := part.(*query.Batch); ok {
 		return frame{kind: "batch", pieces: batch.Pieces}, nil

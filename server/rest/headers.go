@@ -6,9 +6,9 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// incoming are the request headers that reach the services, with the metadata key that each becomes. No other header passes
-// the front door, so none can be taken for something that the gateway set. Accept, Accept-Encoding, Grpc-Timeout,
-// If-None-Match and Last-Event-ID are read here and go no further.
+// incoming lists the request headers that reach the services, with the metadata key that each becomes. No other header does, so
+// none can be taken for one that the gateway set. Accept, Accept-Encoding, Grpc-Timeout, If-None-Match and Last-Event-ID are read
+// in this package alone.
 var incoming = []struct{ header, key string }{
 	{"Authorization", "authorization"},
 	{"Cache-Control", "cache-control"},
@@ -18,8 +18,8 @@ var incoming = []struct{ header, key string }{
 	{"Traceparent", "traceparent"},
 }
 
-// knownHeaders is what the services see of the headers, as they were sent; nil if there is nothing to see. Which values are
-// refused is the same over every door and not judged here.
+// knownHeaders returns the headers that the services see, as they were sent; nil if there are none. The services refuse bad values,
+// over gRPC and REST alike.
 func knownHeaders(header http.Header) metadata.MD {
 	var md metadata.MD
 	for _, known := range incoming {
@@ -33,8 +33,8 @@ func knownHeaders(header http.Header) metadata.MD {
 	return md
 }
 
-// Values of headers that are the same in every answer. Nobody changes them: net/http only reads them, and what adds to a
-// header makes a new slice, since these are full.
+// Values of headers that are the same in every answer. They are never changed: net/http only reads them, and appending to one makes
+// a new slice, since they are full.
 var (
 	valueNosniff    = []string{"nosniff"}
 	valueNoStore    = []string{"no-store"}

@@ -112,7 +112,7 @@ func (m marshaler) NewEncoder(w io.Writer) runtime.Encoder {
 	})
 }
 
-// wantsEvents says whether the Accept header asks for server-sent events.
+// wantsEvents reports whether the Accept header asks for server-sent events.
 func wantsEvents(header http.Header) bool {
 	for _, accept := range header.Values("Accept") {
 		for part := range strings.SplitSeq(accept, ",") {

@@ -18,12 +18,12 @@ import (
 	"github.com/parley-gateway/parley/server/apierror"
 )
 
-// newMux makes the mux with the generated handlers of all services. The mux tries the routes that were registered last first,
-// so the service that is asked most is the last one.
+// newMux returns the mux with the generated handlers of all services. The mux tries the routes that were registered last first, so
+// the busiest service is the last one.
 func (h *Handler) newMux(conn grpc.ClientConnInterface) (*runtime.ServeMux, error) {
 	mux := runtime.NewServeMux(
 		runtime.WithMiddlewares(h.admit),
-		// The clean request has no headers: what the API knows of them comes from the call.
+		// The clean request has no headers: the known ones come from the call.
 		runtime.WithIncomingHeaderMatcher(func(string) (string, bool) { return "", false }),
 		runtime.WithMetadata(func(ctx context.Context, _ *http.Request) metadata.MD { return callOf(ctx).headers }),
 		runtime.WithOutgoingHeaderMatcher(outgoing),
@@ -56,7 +56,7 @@ func (h *Handler) newMux(conn grpc.ClientConnInterface) (*runtime.ServeMux, erro
 	return mux, nil
 }
 
-// outgoing names the headers of an answer that come from its metadata. The request id is the front's.
+// outgoing names the headers of an answer that come from its metadata. Middleware sets the request id.
 func outgoing(key string) (string, bool) {
 	switch key {
 	case "cache-status":
@@ -109,8 +109,8 @@ func (c *call) headStream(w http.ResponseWriter) {
 	}
 }
 
-// rewrite hands the marshaler the call, which holds the answer as the service gave it, instead of the reply. The bytes of a
-// download go out as they are.
+// rewrite gives the marshaler the call, which holds the answer of the service, instead of the reply. The bytes of a download are
+// written as they are.
 func rewrite(ctx context.Context, _ proto.Message) (any, error) {
 	c := callOf(ctx)
 	if body, ok := c.Answer.(*httpbody.HttpBody); ok {
@@ -119,7 +119,7 @@ func rewrite(ctx context.Context, _ proto.Message) (any, error) {
 	return c, nil
 }
 
-// handleError answers a call that failed before anything of its answer was out.
+// handleError answers a call that failed before any part of its answer was written.
 func handleError(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, _ *http.Request, err error) {
 	c := callOf(ctx)
 	c.out.undoGzip()
@@ -133,7 +133,7 @@ func handleError(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, 
 	writeStatus(w, c.status(err))
 }
 
-// status is the error of a call, with the names of fields as the client sent them.
+// status returns the error of a call, with the names of fields as the client sent them.
 func (c *call) status(err error) *status.Status {
 	return apierror.Renamed(apierror.Complete(status.Convert(err)), c.sentName)
 }
@@ -146,8 +146,8 @@ func (c *call) sentName(field string) string {
 	return field
 }
 
-// handleStreamError is the error that ends a stream which has begun. A download breaks the connection instead, so that nobody
-// takes a part for the whole.
+// handleStreamError returns the error that ends a stream after its first frame. A download breaks the connection instead, so that
+// nobody takes a part for the whole.
 func handleStreamError(ctx context.Context, err error) *status.Status {
 	c := callOf(ctx)
 	if c.method.download {

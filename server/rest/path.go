@@ -23,7 +23,7 @@ func decodePath(escaped string) (string, error) {
 		if problem := checkSegment(decoded); problem != "" && (decoded != "" || i < len(segments)-1) {
 			return "", apierror.Invalid(pathField(segments), problem)
 		}
-		// Names are read once more for percent-encodings, for callers of gRPC; this keeps a decoded % a %.
+		// Services decode percent-encodings in names once more, for callers of gRPC: a decoded % stays a %.
 		segments[i] = strings.ReplaceAll(decoded, "%", "%25")
 	}
 	return "/" + strings.Join(segments, "/"), nil
@@ -37,7 +37,7 @@ func pathField(segments []string) string {
 	return "parent"
 }
 
-// checkSegment says why a decoded segment cannot be an id, or "".
+// checkSegment returns why a decoded segment cannot be an id, or "".
 func checkSegment(segment string) string {
 	switch {
 	case segment == "":

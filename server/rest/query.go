@@ -99,7 +99,7 @@ func (m *method) known(unknown string, camelCase bool) string {
 	return nearmiss.Hint(unknown, names) + " known are " + strings.Join(names, ", ")
 }
 
-// checkValue says what is wrong with a value, or "".
+// checkValue returns what is wrong with a value, or "".
 func checkValue(field protoreflect.FieldDescriptor, value string) string {
 	switch field.Kind() {
 	case protoreflect.StringKind:
@@ -190,7 +190,7 @@ func checkTime(value string) string {
 	return ""
 }
 
-// printable makes a parameter name fit for an error text: it comes from outside.
+// printable returns a parameter name that is safe in an error text.
 func printable(name string) string {
 	const most = 64
 	clean := strings.Map(func(c rune) rune {

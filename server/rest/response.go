@@ -6,12 +6,12 @@ import (
 	"github.com/klauspost/compress/gzip"
 )
 
-// response is what the mux writes an answer to. It compresses streams, and remembers how far the answer got.
+// response is the writer of an answer. It compresses streams, and records how far the answer got.
 type response struct {
 	http.ResponseWriter
 
 	gzip  *gzip.Writer // nil = not compressed
-	begun bool         // the headers are out
+	begun bool         // the headers are written
 	lost  bool         // the client is gone
 	whole bool         // nothing follows
 }
@@ -69,7 +69,7 @@ func (r *response) FlushError() error {
 // Unwrap returns the writer below; http.ResponseController looks for it.
 func (r *response) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
-// end writes what compression holds back, unless the answer was cut.
+// end completes the compressed stream, unless the answer was cut.
 func (r *response) end() {
 	if r.gzip != nil {
 		putGzipWriter(r.gzip, r.whole && !r.lost)

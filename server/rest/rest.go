@@ -16,11 +16,11 @@ import (
 // writeTimeout bounds the writing of an answer that is not a stream.
 const writeTimeout = time.Minute
 
-// Config is what the REST face needs.
+// Config is what a Handler needs.
 type Config struct {
 	// Conn runs the methods; an *inproc.Invoker with Conditional among its interceptors.
 	Conn grpc.ClientConnInterface
-	// Pages serves what is not the API: documents, health. It gets every path outside /v1/.
+	// Pages serves every path outside /v1/: documents, health.
 	Pages http.Handler
 	// Logger receives failures to answer; nil = none.
 	Logger *slog.Logger
@@ -39,7 +39,7 @@ type Handler struct {
 
 var _ http.Handler = (*Handler)(nil)
 
-// New builds the handler; it starts nothing and owns no goroutine.
+// New returns a handler; it starts nothing and owns no goroutine.
 func New(cfg Config) (*Handler, error) {
 	methods, err := findMethods()
 	if err != nil {
@@ -58,7 +58,7 @@ func New(cfg Config) (*Handler, error) {
 	return h, nil
 }
 
-// ServeHTTP is the front.
+// ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	secure(w.Header())
 	if !strings.HasPrefix(r.URL.Path, apiPath) {
@@ -77,10 +77,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.finish()
 }
 
-// clean returns the request that the mux gets: a GET of the decoded path with the parsed query and without headers. What a
-// client can send beyond that means nothing to this API, and some of it means something to the mux: overrides of the method,
-// forms, the headers of proxies, trailers, metadata. The mux gets other verbs as GET too, so that admit can refuse them by
-// what the path names.
+// clean returns the request for the mux: a GET of the decoded path with the parsed query and without headers. Anything else that a
+// client can send means nothing to this API, and some of it means something to the mux: overrides of the method, forms, the
+// headers of proxies, trailers, metadata. The mux gets other verbs as GET too, so that admit can refuse them according to the path.
 func (c *call) clean(r *http.Request) (*http.Request, error) {
 	path, err := decodePath(r.URL.EscapedPath())
 	if !c.reads() {
@@ -114,13 +113,13 @@ func (c *call) request(path string, values url.Values) *http.Request {
 	return r.WithContext(c.context())
 }
 
-// boundWrite bounds the time that a client may take to read an answer which is not a stream. Each answer sets its own bound
-// since a connection keeps that of the answer before.
+// boundWrite bounds the time that a client may take to read an answer that is not a stream. Each answer sets its own bound, since a
+// connection keeps the bound of the previous answer.
 func boundWrite(w http.ResponseWriter) {
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTimeout)) // not every writer has deadlines
 }
 
-// unboundWrite lets the writing of a stream take as long as its reader does.
+// unboundWrite lets a client read a stream as slowly as it does.
 func unboundWrite(w http.ResponseWriter) {
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // not every writer has deadlines
 }

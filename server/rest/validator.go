@@ -12,31 +12,31 @@ import (
 	"github.com/parley-gateway/parley/timeline"
 )
 
-// validator is the entity tag of an answer: a digest of what it holds, and of the view it was asked in. It is weak: two
-// answers with the same tag hold the same events, states, gaps and notices, and both or neither go on, but page tokens are
-// sealed anew for each, and counts, request ids, the time up to which a source was read and the one up to which it has
-// settled are those of their call.
+// validator returns the entity tag of an answer: a digest of its content and of the requested view. The tag is weak. Two answers
+// with the same tag hold the same events, states, gaps and notices, and both or neither have a next page. They may differ in
+// their page tokens, which are sealed anew for each answer, and in counts, request ids and the times up to which a source was
+// read or has settled.
 func validator(request any, answer proto.Message) (string, error) {
 	tag, err := tagWith(request, answer, nil)
 	return string(tag), err
 }
 
-// pageTag is the validator of a page.
+// pageTag returns the validator of a page.
 func pageTag(request any, p *timeline.Page) ([]byte, error) {
 	return tagWith(request, p.Message, p.Events)
 }
 
-// viewAsked is a request that names a view.
-type viewAsked interface{ GetView() parleyv1.EventView }
+// viewRequest is a request that names a view.
+type viewRequest interface{ GetView() parleyv1.EventView }
 
-// tagWith digests an answer and the list of its events, where it is apart.
+// tagWith returns the digest of an answer and of the list of its events, if that is not in the message.
 func tagWith(request any, answer proto.Message, list []byte) ([]byte, error) {
 	digest := sha256.New()
-	if asked, ok := request.(viewAsked); ok {
-		digest.Write([]byte{byte(asked.GetView())})
+	if withView, ok := request.(viewRequest); ok {
+		digest.Write([]byte{byte(withView.GetView())})
 	}
 	digest.Write(list)
-	rest, err := proto.MarshalOptions{Deterministic: true}.Marshal(lasting(answer))
+	rest, err := proto.MarshalOptions{Deterministic: true}.Marshal(comparableAnswer(answer))
 	if err != nil {
 		return nil, err
 	}
@@ -45,8 +45,8 @@ func tagWith(request any, answer proto.Message, list []byte) ([]byte, error) {
 	return append(tag, '"'), nil
 }
 
-// lasting is an answer without what differs between equal ones; other messages are themselves.
-func lasting(answer proto.Message) proto.Message {
+// comparableAnswer returns a List answer without the fields that differ between equal answers; other messages as they are.
+func comparableAnswer(answer proto.Message) proto.Message {
 	from := answer.ProtoReflect()
 	token := from.Descriptor().Fields().ByName("next_page_token")
 	if token == nil {
@@ -60,7 +60,7 @@ func lasting(answer proto.Message) proto.Message {
 		case "sources", "notices":
 			list := to.Mutable(field).List()
 			for i := range value.List().Len() {
-				list.Append(protoreflect.ValueOfMessage(lastingPart(value.List().Get(i).Message())))
+				list.Append(protoreflect.ValueOfMessage(comparablePart(value.List().Get(i).Message())))
 			}
 		default:
 			to.Set(field, value)
@@ -70,8 +70,8 @@ func lasting(answer proto.Message) proto.Message {
 	return to.Interface()
 }
 
-// lastingPart is a report or notice without what differs between equal answers.
-func lastingPart(part protoreflect.Message) protoreflect.Message {
+// comparablePart returns a report or notice without the fields that differ between equal answers.
+func comparablePart(part protoreflect.Message) protoreflect.Message {
 	switch m := part.Interface().(type) {
 	case *parleyv1.SourceReport:
 		return (&parleyv1.SourceReport{Source: m.GetSource(), State: m.GetState(), Reason: m.GetReason(), Gaps: m.GetGaps()}).ProtoReflect()
@@ -82,7 +82,7 @@ func lastingPart(part protoreflect.Message) protoreflect.Message {
 	}
 }
 
-// hasTag says whether If-None-Match names a tag, by weak comparison (RFC 9110, 13.1.2).
+// hasTag reports whether If-None-Match names a tag, by weak comparison (RFC 9110, 13.1.2).
 func hasTag(conditions []string, tag string) bool {
 	tag = strings.TrimPrefix(tag, "W/")
 	for _, list := range conditions {
