@@ -14,9 +14,9 @@ const keptTolerance = time.Hour
 // clock is the present of the walk's first page, by the earlier of both clocks as far as is known: rows that Graph dates behind
 // it are still to come.
 func (w *Merger) clock() time.Time {
-	at := w.now0.Add(-max(w.skew(), 0))
-	if !w.told0.IsZero() {
-		at = window.Earlier(at, w.told0)
+	at := w.firstNow.Add(-max(w.skew(), 0))
+	if !w.firstClock.IsZero() {
+		at = window.Earlier(at, w.firstClock)
 	}
 	return at
 }
@@ -29,13 +29,13 @@ func (w *Merger) settled(src parleyv1.Source) time.Time {
 	return window.Earlier(w.span.End, w.clock().Add(-w.cfg.Settle[src]))
 }
 
-// bound lays out what is asked of a source.
-func (w *Merger) bound(t *track) {
-	t.whole, t.pivot, t.marks = w.span, window.YearOf(w.now0), []time.Time{millennium, chatBeginning}
-	w.narrow(t)
-	if !w.filter.Possible(t.src) || !t.whole.End.After(t.whole.Start) {
+// setBounds lays out what is asked of a source.
+func (w *Merger) setBounds(t *sourceReader) {
+	t.interval, t.pivot, t.marks = w.span, window.YearOf(w.firstNow), []time.Time{millennium, chatBeginning}
+	w.narrowByFilter(t)
+	if !w.filter.Possible(t.src) || !t.interval.End.After(t.interval.Start) {
 		// No event of this source can match: it has been read to its end without being asked.
-		t.whole.Start, t.reached, t.finished = t.whole.End, t.whole.End, true
+		t.interval.Start, t.reached, t.finished = t.interval.End, t.interval.End, true
 		return
 	}
 	switch t.src {
@@ -43,32 +43,32 @@ func (w *Merger) bound(t *track) {
 		t.marks[1] = copilotBeginning
 	case parleyv1.Source_SOURCE_CALL:
 		// What is older is asked for all the same, in one request.
-		t.pivot = window.Day.Floor(w.graph.Add(-w.cfg.CallsKept))
+		t.pivot = window.Day.Floor(w.graphNow.Add(-w.cfg.CallsKept))
 		t.marks[1] = t.pivot
 	default:
 	}
-	if t.whole.Start.IsZero() {
-		t.open, t.whole.Start = true, epoch
+	if t.interval.Start.IsZero() {
+		t.open, t.interval.Start = true, epoch
 	}
-	t.reached = t.whole.Start
+	t.reached = t.interval.Start
 	if t.desc {
-		t.reached = t.whole.End
+		t.reached = t.interval.End
 	}
 }
 
-// kept makes a gap of what is still to be read of call records and lies before what Graph keeps of them at present, whatever it
+// addBeforeKept makes a gap of what is still to be read of call records and lies before what Graph keeps of them at present, whatever it
 // kept when the walk began.
-func (w *Merger) kept(t *track, resumed bool) {
+func (w *Merger) addBeforeKept(t *sourceReader, resumed bool) {
 	if t.src != parleyv1.Source_SOURCE_CALL || t.finished || t.state != parleyv1.SourceState_SOURCE_STATE_READ {
 		return
 	}
-	beginning := w.graph.Add(-w.cfg.CallsKept).Truncate(time.Minute)
-	lost := window.Span{Start: t.whole.Start, End: window.Earlier(beginning, t.whole.End)}
+	beginning := w.graphNow.Add(-w.cfg.CallsKept).Truncate(time.Minute)
+	lost := window.Span{Start: t.interval.Start, End: window.Earlier(beginning, t.interval.End)}
 	if t.open {
 		if !resumed {
 			return // whatever there is was asked for
 		}
-		lost.Start = w.began.Add(-w.cfg.CallsKept)
+		lost.Start = w.firstCall.Add(-w.cfg.CallsKept)
 	}
 	if t.desc {
 		lost.End = window.Earlier(lost.End, t.reached)
@@ -78,5 +78,5 @@ func (w *Merger) kept(t *track, resumed bool) {
 	if !lost.Start.Before(beginning.Add(-keptTolerance)) || lost.Empty() {
 		return
 	}
-	t.doubt(window.Gap{Span: lost, Reason: parleyv1.ErrorReason_ERROR_REASON_START_BEFORE_KEPT})
+	t.addGap(window.Gap{Span: lost, Reason: parleyv1.ErrorReason_ERROR_REASON_START_BEFORE_KEPT})
 }

@@ -17,14 +17,14 @@ import (
 // participantField is the field of filters that lists of calls lack.
 const participantField = "call.participants.id"
 
-// sift leaves out the entries of a block that do not match the filter, whatever Graph made of its clause. What only whole
+// applyFilter leaves out the entries of a block that do not match the filter, whatever Graph made of its clause. What only whole
 // records can tell is taken on Graph's word if it had the clause, else read whole; where all records are read whole, that
 // decides.
-func (t *track) sift(ctx context.Context, b *fetch.Result) {
+func (t *sourceReader) applyFilter(ctx context.Context, b *fetch.Result) {
 	if t.filter == nil {
 		return
 	}
-	trusted := len(t.pushed) > 0 && !t.read.IgnoresClause()
+	trusted := len(t.pushed) > 0 && !t.fetch.IgnoresClause()
 	kept := make([]chunk.Entry, 0, len(b.Entries))
 	for _, e := range b.Entries {
 		if ctx.Err() != nil {
@@ -36,7 +36,7 @@ func (t *track) sift(ctx context.Context, b *fetch.Result) {
 			continue
 		}
 		result := t.filter.Match(event)
-		later := t.enrich != nil && event.GetCall().GetPartial()
+		later := t.readWhole != nil && event.GetCall().GetPartial()
 		if result == filter.Unknown && !trusted && !later {
 			result = t.matchWhole(ctx, event)
 			if result == filter.Unknown && ctx.Err() == nil {
@@ -51,15 +51,15 @@ func (t *track) sift(ctx context.Context, b *fetch.Result) {
 }
 
 // matchWhole reads an event whole and evaluates the filter on it.
-func (t *track) matchWhole(ctx context.Context, event *parleyv1.Event) filter.Result {
+func (t *sourceReader) matchWhole(ctx context.Context, event *parleyv1.Event) filter.Result {
 	if t.getter == nil {
 		return filter.Unknown
 	}
 	ref := source.Ref{Source: t.src, ID: event.GetSource().GetId()}
-	whole, err := t.getter.Event(ctx, t.read.Query.Owner, t.read.Query.User, ref)
-	t.read.CountRequests(1)
+	whole, err := t.getter.Event(ctx, t.fetch.Query.Owner, t.fetch.Query.User, ref)
+	t.fetch.CountRequests(1)
 	if err != nil {
-		t.read.CountRequests(failure.GraphRequests(err))
+		t.fetch.CountRequests(failure.GraphRequests(err))
 		if errors.Is(err, source.ErrNotParticipant) {
 			return filter.False
 		}
@@ -70,24 +70,24 @@ func (t *track) matchWhole(ctx context.Context, event *parleyv1.Event) filter.Re
 
 // prove notes a window with calls that nobody but Graph says belong here, and makes such windows doubts once Graph was seen
 // not to evaluate the clause.
-func (t *track) prove(b *fetch.Result) {
+func (t *sourceReader) prove(b *fetch.Result) {
 	if b.Unverified {
 		t.unproven = append(t.unproven, b.Span)
 	}
-	if !t.refuted.Load() && !t.read.IgnoresClause() {
+	if !t.refuted.Load() && !t.fetch.IgnoresClause() {
 		return
 	}
 	for _, s := range t.unproven {
-		t.doubt(window.Gap{Span: s, Reason: parleyv1.ErrorReason_ERROR_REASON_FILTER_NOT_EVALUATED})
+		t.addGap(window.Gap{Span: s, Reason: parleyv1.ErrorReason_ERROR_REASON_FILTER_NOT_EVALUATED})
 	}
 	t.unproven = nil
 }
 
 // filteredHere are the fields of the filter that were evaluated here: those that lists of calls lack only where the calls
 // were read whole.
-func (t *track) filteredHere() []string {
-	unfiltered := t.read.IgnoresClause() && t.getter != nil
-	if t.src != parleyv1.Source_SOURCE_CALL || t.enrich != nil || unfiltered {
+func (t *sourceReader) filteredHere() []string {
+	unfiltered := t.fetch.IgnoresClause() && t.getter != nil
+	if t.src != parleyv1.Source_SOURCE_CALL || t.readWhole != nil || unfiltered {
 		return t.filter.Evaluated()
 	}
 	return slices.DeleteFunc(t.filter.Evaluated(), func(path string) bool { return path == participantField })

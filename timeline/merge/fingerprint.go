@@ -33,23 +33,23 @@ const (
 )
 
 // sum is what a token keeps of the trace at the track's place.
-func (t *track) sum() uint64 {
-	if t.stopped != nil || t.active == nil {
+func (t *sourceReader) sum() uint64 {
+	if t.stopped != nil || t.current == nil {
 		return t.trace.base
 	}
 	sum := t.trace.owed
 	// A chain is asked for again from its last row on, not from the beginning of a window.
-	chained := t.chained() && t.at != nil && t.at.any && !t.at.stray
+	chained := t.chained() && t.position != nil && t.position.delivered && !t.position.outOfWindow
 	add := func(at time.Time, id uint64) {
-		if !chained || t.near(at, t.at.time.Add(1)) {
+		if !chained || t.near(at, t.position.time.Add(1)) {
 			sum += mixed(id)
 		}
 	}
 	for _, s := range t.trace.latest {
 		add(s.Time, s.Hash)
 	}
-	for i := range t.active.Entries[:t.next] {
-		if e := &t.active.Entries[i]; !e.OutOfWindow && !t.trace.known(e.Hash) {
+	for i := range t.current.Entries[:t.next] {
+		if e := &t.current.Entries[i]; !e.OutOfWindow && !t.trace.known(e.Hash) {
 			add(e.Time, e.Hash)
 		}
 	}
@@ -58,7 +58,7 @@ func (t *track) sum() uint64 {
 
 // near tells whether a row is so close to where a reading begins or ends that the reading behind it brings it as well. Beside
 // a filter nobody knows which of these rows were handed over.
-func (t *track) near(at, edge time.Time) bool {
+func (t *sourceReader) near(at, edge time.Time) bool {
 	if t.filter != nil || t.attendance != nil && t.attendance.strict {
 		return at.Sub(edge).Abs() <= 1
 	}
@@ -67,7 +67,7 @@ func (t *track) near(at, edge time.Time) bool {
 }
 
 // trail keeps the end of a window that was handed over.
-func (t *track) trail(b *fetch.Result) {
+func (t *sourceReader) trail(b *fetch.Result) {
 	if t.trace.fresh && t.chained() {
 		return // nothing was read: the chain begins anew
 	}
@@ -88,7 +88,7 @@ func (t *track) trail(b *fetch.Result) {
 }
 
 // recall begins the trace of a window that was entered, of which t.next rows were handed over before the walk was resumed.
-func (t *track) recall(b *fetch.Result) {
+func (t *sourceReader) recall(b *fetch.Result) {
 	t.trace.handed = nil
 	if !t.trace.fresh {
 		t.trace.base = t.sum()
@@ -101,7 +101,7 @@ func (t *track) recall(b *fetch.Result) {
 	edge := b.Begin(t.desc)
 	if b.Chunk != nil && !t.trace.pieces {
 		for _, s := range b.Chunk.Edge {
-			passed := s.Time.Before(edge) != t.desc && t.whole.Has(s.Time)
+			passed := s.Time.Before(edge) != t.desc && t.interval.Has(s.Time)
 			if passed && t.near(s.Time, edge) && !t.trace.known(s.Hash) {
 				t.trace.latest = append(t.trace.latest, s)
 			}
@@ -109,7 +109,7 @@ func (t *track) recall(b *fetch.Result) {
 	}
 	t.trace.owed = 0
 	again := t.sum()
-	if t.resume == nil || t.chained() || t.trace.pieces || edge.Equal(t.resume.window.Begin(t.desc)) {
+	if t.resumeFrom == nil || t.chained() || t.trace.pieces || edge.Equal(t.resumeFrom.window.Begin(t.desc)) {
 		if catchingUp {
 			t.trace.owed = t.trace.base - again // of rows in the pieces behind this one
 			return

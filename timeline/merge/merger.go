@@ -39,23 +39,23 @@ type Config struct {
 
 // Merger merges the sources of one call into the total order (event time, source, key).
 type Merger struct {
-	cfg    *Config
-	req    *query.Events
-	filter *filter.Filter // nil = everything
-	desc   bool
-	now0   time.Time // the present when the walk's first page was asked for
-	told0  time.Time // the same by the earlier of both clocks, as a token told; zero = none did
-	began  time.Time // when the walk's first page was asked for, even if the walk was extended since; zero = now0
-	graph  time.Time // Graph's present
-	skew   func() time.Duration
-	span   window.Span // the asked interval; a zero start is open
-	tracks []*track
-	seen   seen.Set // versions that were handed over
-	fetch  *fetcher
-	first  *track // its head goes out next
+	cfg        *Config
+	req        *query.Events
+	filter     *filter.Filter // nil = everything
+	desc       bool
+	firstNow   time.Time // the present when the walk's first page was asked for
+	firstClock time.Time // the same by the earlier of both clocks, as a token told; zero = none did
+	firstCall  time.Time // when the walk's first page was asked for, even if the walk was extended since; zero = now0
+	graphNow   time.Time // Graph's present
+	skew       func() time.Duration
+	span       window.Span // the asked interval; a zero start is open
+	readers    []*sourceReader
+	seen       seen.Set // versions that were handed over
+	pool       *fetcher
+	first      *sourceReader // its head goes out next
 
 	extended   bool // a finished walk goes on with what has come since
-	hurried    bool // the call ran out of time before the walk had more to offer
+	outOfTime  bool // the call ran out of time before the walk had more to offer
 	ahead      int
 	notices    []*parleyv1.Notice // not yet handed to the reader
 	told       map[string]bool
@@ -69,13 +69,13 @@ type Merger struct {
 // size fit into the account.
 func (w *Merger) Limit(windows, rows int, account *ledger.Account) {
 	w.ahead = windows
-	for _, t := range w.tracks {
+	for _, t := range w.readers {
 		unit := w.cfg.WindowBytes / window.MaxRows
 		if w.req.Conversation != "" {
 			unit = account.Each() / int64(rows)
 			t.density.Most = float64(max(rows/2, window.MaxRows))
 		}
-		t.read.Limit(account, unit)
+		t.fetch.Limit(account, unit)
 	}
 }
 
@@ -83,19 +83,19 @@ func (w *Merger) Limit(windows, rows int, account *ledger.Account) {
 // being given up while patient returns true.
 func (w *Merger) Listing(size int, patient func() bool) {
 	w.patient = patient
-	for _, t := range w.tracks {
-		t.frugal = size
+	for _, t := range w.readers {
+		t.pageRows = size
 	}
 }
 
 // Close stops every reading and waits for it.
-func (w *Merger) Close() { w.fetch.close() }
+func (w *Merger) Close() { w.pool.close() }
 
 // Head is the next event, after Step has returned Ready.
 func (w *Merger) Head() *chunk.Entry { return w.first.head() }
 
 // HeadChunk is the chunk of the next event, after Step has returned Ready.
-func (w *Merger) HeadChunk() *chunk.Chunk { return w.first.active.Chunk }
+func (w *Merger) HeadChunk() *chunk.Chunk { return w.first.current.Chunk }
 
 // End is the end of the asked interval.
 func (w *Merger) End() time.Time { return w.span.End }
@@ -108,17 +108,17 @@ func (w *Merger) Step() frame.State {
 }
 
 // step returns the track whose head goes out next, without waiting.
-func (w *Merger) step() (*track, frame.State) {
+func (w *Merger) step() (*sourceReader, frame.State) {
 	for {
-		best, again := (*track)(nil), false
+		best, again := (*sourceReader)(nil), false
 		anyWaiting := false
-		for _, t := range w.tracks {
-			if !t.poll(w.fetch, w.ahead) {
+		for _, t := range w.readers {
+			if !t.poll(w.pool, w.ahead) {
 				anyWaiting = true
 				continue
 			}
 			if t.stopped != nil && t.head() == nil {
-				if v, final := w.settle(t); final {
+				if v, final := w.acceptStop(t); final {
 					return t, v
 				}
 				again = true
@@ -128,12 +128,12 @@ func (w *Merger) step() (*track, frame.State) {
 			if e == nil {
 				continue
 			}
-			if w.repeats(t, e) {
-				t.skip()
+			if w.isDuplicate(t, e) {
+				t.skipDuplicate()
 				again = true
 				continue
 			}
-			if best == nil || w.sooner(t, e, best) {
+			if best == nil || w.earlier(t, e, best) {
 				best = t
 			}
 		}
@@ -150,14 +150,14 @@ func (w *Merger) step() (*track, frame.State) {
 	}
 }
 
-// settle makes the stop of a source final, unless it ends the call.
-func (w *Merger) settle(t *track) (frame.State, bool) {
+// acceptStop makes the stop of a source final, unless it ends the call.
+func (w *Merger) acceptStop(t *sourceReader) (frame.State, bool) {
 	if t.stopped.State == parleyv1.SourceState_SOURCE_STATE_THROTTLED && w.patient != nil && w.patient() {
 		return frame.Paused, true
 	}
-	for _, other := range w.tracks {
+	for _, other := range w.readers {
 		if other != t && other.state == parleyv1.SourceState_SOURCE_STATE_READ && other.stopped == nil {
-			t.stop()
+			t.finalizeStop()
 			return frame.Ready, false
 		}
 	}
@@ -168,7 +168,7 @@ func (w *Merger) settle(t *track) (frame.State, bool) {
 func (w *Merger) Err() error {
 	var worst *failure.Error
 	rank := -1
-	for _, t := range w.tracks {
+	for _, t := range w.readers {
 		reason, cause := t.reason, t.cause
 		if t.stopped != nil {
 			reason = t.stopped.Reason
@@ -188,20 +188,20 @@ func (w *Merger) Err() error {
 	return worst
 }
 
-// rival is the track whose head goes out next after that of t; nil = there is none.
-func (w *Merger) rival(t *track) *track {
-	var next *track
-	for _, other := range w.tracks {
-		if other != t && other.head() != nil && (next == nil || w.sooner(other, other.head(), next)) {
+// runnerUp is the track whose head goes out next after that of t; nil = there is none.
+func (w *Merger) runnerUp(t *sourceReader) *sourceReader {
+	var next *sourceReader
+	for _, other := range w.readers {
+		if other != t && other.head() != nil && (next == nil || w.earlier(other, other.head(), next)) {
 			next = other
 		}
 	}
 	return next
 }
 
-// sooner reports whether an entry of the active block of a goes out before the head of b.
-func (w *Merger) sooner(a *track, e *chunk.Entry, b *track) bool {
-	order := a.due(e).Compare(b.due(b.head()))
+// earlier reports whether an entry of the active block of a goes out before the head of b.
+func (w *Merger) earlier(a *sourceReader, e *chunk.Entry, b *sourceReader) bool {
+	order := a.emitTime(e).Compare(b.emitTime(b.head()))
 	if order == 0 {
 		order = cmp.Compare(a.src, b.src)
 	}
@@ -211,46 +211,46 @@ func (w *Merger) sooner(a *track, e *chunk.Entry, b *track) bool {
 	return order < 0
 }
 
-// due is when an entry of the active block is handed over: a row outside its window goes with the end of the window it came
+// emitTime is when an entry of the active block is handed over: a row outside its window goes with the end of the window it came
 // with.
-func (t *track) due(e *chunk.Entry) time.Time {
+func (t *sourceReader) emitTime(e *chunk.Entry) time.Time {
 	switch {
 	case !e.OutOfWindow:
 		return e.Time
 	case t.desc:
-		return t.active.Start
+		return t.current.Start
 	default:
-		return t.active.End.Add(-1)
+		return t.current.End.Add(-1)
 	}
 }
 
-// repeats reports whether the very version of an entry was handed over before in this walk.
-func (w *Merger) repeats(t *track, e *chunk.Entry) bool {
-	if w.unchecked(t) {
+// isDuplicate reports whether the very version of an entry was handed over before in this walk.
+func (w *Merger) isDuplicate(t *sourceReader, e *chunk.Entry) bool {
+	if w.cannotRepeat(t) {
 		return false
 	}
 	w.seen.Flush()
 	return w.seen.Has(e.Hash^uint64(t.src)) || e.OutOfWindow && slices.Contains(t.trace.handed, e.Hash)
 }
 
-// unchecked tells that the active block of a track can hold nothing that was handed over: so far there were kept windows
+// cannotRepeat tells that the active block of a track can hold nothing that was handed over: so far there were kept windows
 // only, each with the rows of its own time.
-func (w *Merger) unchecked(t *track) bool {
-	return t.active.CacheKey != "" && w.seen.Empty() && !t.active.Chunk.Repeats.Load()
+func (w *Merger) cannotRepeat(t *sourceReader) bool {
+	return t.current.CacheKey != "" && w.seen.Empty() && !t.current.Chunk.Repeats.Load()
 }
 
-// skip drops the head as a repetition.
-func (t *track) skip() {
-	e := &t.active.Entries[t.next]
-	t.active.Chunk.Repeats.Store(true)
-	t.stand(e)
+// skipDuplicate drops the head as a repetition.
+func (t *sourceReader) skipDuplicate() {
+	e := &t.current.Entries[t.next]
+	t.current.Chunk.Repeats.Store(true)
+	t.setPosition(e)
 	t.counts.Duplicates++
 	t.next++
 }
 
-// take hands over n entries from the head on, which are in seen already.
-func (t *track) take(n int) {
-	t.stand(&t.active.Entries[t.next+n-1])
+// advance hands over n entries from the head on, which are in seen already.
+func (t *sourceReader) advance(n int) {
+	t.setPosition(&t.current.Entries[t.next+n-1])
 	t.counts.Events += int64(n)
 	t.next += n
 }
@@ -258,12 +258,12 @@ func (t *track) take(n int) {
 // Wait implements frame.Rows. It returns when a window was read, the timer fires, or the context ends.
 func (w *Merger) Wait(ctx context.Context, timer <-chan time.Time) error {
 	select {
-	case <-w.fetch.woken:
+	case <-w.pool.woken:
 		return nil
 	case <-timer:
 		return nil
 	case <-ctx.Done():
-		w.hurried = true
+		w.outOfTime = true
 		return ctx.Err()
 	}
 }

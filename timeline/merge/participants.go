@@ -44,7 +44,7 @@ type attendance struct {
 
 // attend gives the track of calls its rules. Nothing is to be proved of a whole tenant.
 func (w *Merger) attend(have query.Sources) {
-	for _, t := range w.tracks {
+	for _, t := range w.readers {
 		if t.src != parleyv1.Source_SOURCE_CALL || w.req.Owner == resource.AnyUser {
 			continue
 		}
@@ -66,15 +66,15 @@ func (a *attendance) settled(s *chunk.Chunk) bool {
 }
 
 // check leaves out of a block what does not belong to the user, and notes doubts.
-func (t *track) check(ctx context.Context, b *fetch.Result) {
+func (t *sourceReader) check(ctx context.Context, b *fetch.Result) {
 	a := t.attendance
 	switch {
 	case a == nil || b.Split || b.Chunk == nil:
 	case a.strict:
 		t.checkStrictly(ctx, b)
-	case t.enrich == nil:
+	case t.readWhole == nil:
 		word := a.hear(b)
-		if word == chunk.ClaimsOthers || word == chunk.ClaimsOrganizer && !a.canary.honours(ctx, t.read, b.Span) {
+		if word == chunk.ClaimsOthers || word == chunk.ClaimsOrganizer && !a.canary.honours(ctx, t.fetch, b.Span) {
 			t.refuted.Store(true)
 			b.Gaps = window.AddGap(slices.Clone(b.Gaps), window.Gap{Span: b.Span, Reason: parleyv1.ErrorReason_ERROR_REASON_PARTICIPANT_NOT_HONOURED})
 		}
@@ -83,7 +83,7 @@ func (t *track) check(ctx context.Context, b *fetch.Result) {
 
 // checkStrictly leaves the entries of a block that are proved. A window that would need very many records is read in pieces, so
 // that its first calls do not wait for the proof of all.
-func (t *track) checkStrictly(ctx context.Context, b *fetch.Result) {
+func (t *sourceReader) checkStrictly(ctx context.Context, b *fetch.Result) {
 	found, open := t.attendance.listen(b)
 	if _, divisible := b.Finer(); divisible && len(open) > maxProofs && b.Failed == nil {
 		b.Split, b.Entries, b.Rows = true, nil, 0
@@ -144,7 +144,7 @@ func (a *attendance) listen(b *fetch.Result) (found []chunk.Participation, open 
 
 // prove reads the records of the open entries of a block. A failure is one of the source: nothing of the block can be judged
 // then.
-func (a *attendance) prove(ctx context.Context, t *track, b *fetch.Result, found []chunk.Participation, open []int) *failure.Failure {
+func (a *attendance) prove(ctx context.Context, t *sourceReader, b *fetch.Result, found []chunk.Participation, open []int) *failure.Failure {
 	told := &b.Chunk.Participants
 	var group errgroup.Group
 	group.SetLimit(proofsAtOnce)
@@ -160,7 +160,7 @@ func (a *attendance) prove(ctx context.Context, t *track, b *fetch.Result, found
 				return nil //nolint:nilerr // what cannot be read is not proved
 			}
 			err = a.prover.VerifyParticipant(ctx, a.user, source.Ref{Source: t.src, ID: event.GetSource().GetId(), Version: e.Version})
-			t.read.CountRequests(1)
+			t.fetch.CountRequests(1)
 			switch {
 			case err == nil:
 				found[i] = told.Put(e.Key, chunk.Participates)
@@ -183,7 +183,7 @@ func (a *attendance) prove(ctx context.Context, t *track, b *fetch.Result, found
 
 // keepProved leaves the entries that are proved. What is refuted shows that Graph does not evaluate the filter; what is not
 // proved is a gap.
-func (t *track) keepProved(b *fetch.Result, found []chunk.Participation) {
+func (t *sourceReader) keepProved(b *fetch.Result, found []chunk.Participation) {
 	if slices.Contains(found, chunk.Contradicted) {
 		t.refuted.Store(true)
 	}

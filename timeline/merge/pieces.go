@@ -21,9 +21,9 @@ func (s *slot) slow(hurried bool) bool {
 }
 
 // pieces are what a window is read in that holds too much or takes too long.
-func (t *track) pieces(s *slot) []*step {
+func (t *sourceReader) pieces(s *slot) []*step {
 	w := s.window
-	t.raise(s.block)
+	t.raiseStart(s.block)
 	w.Start = window.Later(w.Start, s.block.Begun)
 	l, divisible := w.Finer()
 	if parts := t.eras(w); divisible && !s.block.Halve && len(parts) > 0 {
@@ -40,12 +40,12 @@ func (t *track) pieces(s *slot) []*step {
 		return []*step{{slot: &slot{window: w, whole: true}}}
 	}
 	t.density.Widest = first.End.Sub(first.Start)
-	passed := t.resume != nil && t.resume.any && !t.resume.stray && t.resume.window == w
+	passed := t.resumeFrom != nil && t.resumeFrom.delivered && !t.resumeFrom.outOfWindow && t.resumeFrom.window == w
 	if t.desc {
 		first, second = second, first
-		passed = passed && t.resume.time.Before(first.Start)
+		passed = passed && t.resumeFrom.time.Before(first.Start)
 	} else {
-		passed = passed && !t.resume.time.Before(second.Start)
+		passed = passed && !t.resumeFrom.time.Before(second.Start)
 	}
 	if passed {
 		return []*step{{slot: &slot{window: second}}}
@@ -55,7 +55,7 @@ func (t *track) pieces(s *slot) []*step {
 
 // eras are the pieces of an era that reaches back far: what lies before the first years of the source is not read by the year
 // while nothing is known to be there. None for any other window.
-func (t *track) eras(w window.Window) []*step {
+func (t *sourceReader) eras(w window.Window) []*step {
 	if w.Level != window.Era {
 		return nil
 	}
@@ -83,11 +83,11 @@ func (t *track) eras(w window.Window) []*step {
 
 // ignore goes on with a source whose Graph does not honour bounds: every window would bring the same rows, so that all that is
 // left is read once, and what lies outside is left out.
-func (t *track) ignore(f *fetcher, s *slot) {
+func (t *sourceReader) ignore(f *fetcher, s *slot) {
 	if !s.block.BoundsUnsent {
-		t.doubt(window.Gap{Span: s.window.Span, Reason: parleyv1.ErrorReason_ERROR_REASON_INTERVAL_NOT_HONOURED})
+		t.addGap(window.Gap{Span: s.window.Span, Reason: parleyv1.ErrorReason_ERROR_REASON_INTERVAL_NOT_HONOURED})
 	}
-	rest := t.whole
+	rest := t.interval
 	if t.desc {
 		rest.End = s.window.End
 	} else {
@@ -98,7 +98,7 @@ func (t *track) ignore(f *fetcher, s *slot) {
 }
 
 // forsake ends the readings of what is queued, which nobody waits for any more.
-func (t *track) forsake(f *fetcher) {
+func (t *sourceReader) forsake(f *fetcher) {
 	for _, queued := range t.queue {
 		s := queued.slot
 		if s == nil || s.done == nil {
@@ -108,30 +108,30 @@ func (t *track) forsake(f *fetcher) {
 			s.cancel()
 		}
 		if s.ready() {
-			t.read.Drop(s.block)
+			t.fetch.Drop(s.block)
 			continue
 		}
 		f.group.Go(func() {
 			<-s.done
-			t.read.Drop(s.block)
+			t.fetch.Drop(s.block)
 		})
 	}
 	t.queue = nil
 }
 
 // cursor is where a token says that the track stands, and whether the window there does not fit into this call.
-func (t *track) cursor(hurried bool) (at *position, tried bool) {
-	if t.active != nil || len(t.queue) == 0 {
-		return t.at, false
+func (t *sourceReader) cursor(hurried bool) (at *position, tried bool) {
+	if t.current != nil || len(t.queue) == 0 {
+		return t.position, false
 	}
 	next := t.queue[0].slot
 	tried = next.slow(hurried)
-	if between := t.at != nil && t.at.window.Empty(); !tried && !between {
-		return t.at, false
+	if between := t.position != nil && t.position.window.Empty(); !tried && !between {
+		return t.position, false
 	}
 	var place position
-	if t.at != nil {
-		place = *t.at
+	if t.position != nil {
+		place = *t.position
 	}
 	if next != nil && next.tail == nil {
 		place.window = next.window // perhaps a piece of the one that the track stood in

@@ -65,20 +65,20 @@ func (f *fetcher) close() {
 }
 
 // start makes a window ready that was kept, or reads it in a goroutine of its own.
-func (f *fetcher) start(t *track, s *slot) {
+func (f *fetcher) start(t *sourceReader, s *slot) {
 	var kept *fetch.Result
 	if s.tail == nil {
-		kept = t.read.Cached(f.ctx, s.window)
+		kept = t.fetch.Cached(f.ctx, s.window)
 	}
 	if kept != nil && kept.Split && s.whole {
 		kept = nil
 	}
-	if kept != nil && (kept.Split || t.filter == nil && t.enrich == nil && t.attendance.settled(kept.Chunk)) {
+	if kept != nil && (kept.Split || t.filter == nil && t.readWhole == nil && t.attendance.settled(kept.Chunk)) {
 		s.block, s.done = kept, f.done
 		t.hold(kept)
 		return
 	}
-	if kept == nil && s.tried && !t.read.UnderWay(f.ctx, s.window) {
+	if kept == nil && s.tried && !t.fetch.UnderWay(f.ctx, s.window) {
 		s.block, s.done = &fetch.Result{Window: s.window, Split: true, Halve: s.window.Level != window.Era}, f.done
 		return
 	}
@@ -99,27 +99,27 @@ func (f *fetcher) start(t *track, s *slot) {
 		case kept != nil:
 			s.block = kept
 		case s.tail != nil:
-			s.block = t.read.NextPage(ctx, s.tail)
+			s.block = t.fetch.NextPage(ctx, s.tail)
 		default:
-			s.block = t.read.Read(ctx, fetch.Request{Window: s.window, Wanted: s.wanted, Unbounded: s.unbounded, Whole: s.whole})
+			s.block = t.fetch.Read(ctx, fetch.Request{Window: s.window, Wanted: s.wanted, Unbounded: s.unbounded, Whole: s.whole})
 			s.block.Took = time.Since(s.began)
 		}
 		t.check(ctx, s.block)
-		t.sift(ctx, s.block)
-		if t.enrich != nil && ctx.Err() == nil {
+		t.applyFilter(ctx, s.block)
+		if t.readWhole != nil && ctx.Err() == nil {
 			s.block.Entries = slices.Clone(s.block.Entries)
-			t.enrich(ctx, s.block)
+			t.readWhole(ctx, s.block)
 		}
 		if err := ctx.Err(); err != nil {
-			s.block = t.read.Abandon(s.block, err)
+			s.block = t.fetch.Abandon(s.block, err)
 		}
 		t.hold(s.block)
 	})
 }
 
 // hold counts what a block keeps in memory.
-func (t *track) hold(b *fetch.Result) {
-	t.read.Hold(b, t.filter != nil || t.enrich != nil || t.attendance != nil)
+func (t *sourceReader) hold(b *fetch.Result) {
+	t.fetch.Hold(b, t.filter != nil || t.readWhole != nil || t.attendance != nil)
 }
 
 func (s *slot) ready() bool {
@@ -132,16 +132,16 @@ func (s *slot) ready() bool {
 }
 
 // chained tells whether one ordered chain serves the whole interval: a chat's own messages, newest first.
-func (t *track) chained() bool { return t.desc && t.read.Query.Conversation != "" }
+func (t *sourceReader) chained() bool { return t.desc && t.fetch.Query.Conversation != "" }
 
 // enough tells whether a window is expected to hold all that a List wants, or takes so long that a second one beside it would
 // only hold it up.
-func (t *track) enough(w window.Window) bool {
-	return t.density.Widest > 0 || float64(t.density.Rate())*w.Hours() >= 10*float64(t.frugal)
+func (t *sourceReader) enough(w window.Window) bool {
+	return t.density.Widest > 0 || float64(t.density.Rate())*w.Hours() >= 10*float64(t.pageRows)
 }
 
 // fill begins to read windows until ahead of them are being read or lie ready.
-func (t *track) fill(f *fetcher, ahead int) {
+func (t *sourceReader) fill(f *fetcher, ahead int) {
 	started := 0
 	for i := 0; i < len(t.queue); {
 		s := t.queue[i]
@@ -154,14 +154,14 @@ func (t *track) fill(f *fetcher, ahead int) {
 				t.queue = slices.Replace(t.queue, i, i+1, t.pieces(s.slot)...)
 				continue
 			}
-			if i == 0 && t.frugal > 0 && (s.slot.ready() || t.enough(s.slot.window)) {
+			if i == 0 && t.pageRows > 0 && (s.slot.ready() || t.enough(s.slot.window)) {
 				return
 			}
 			started++
 			i++
 			continue
 		}
-		if started >= ahead || started > 0 && t.read.Full() {
+		if started >= ahead || started > 0 && t.fetch.Full() {
 			return
 		}
 		if s.slot != nil {

@@ -20,48 +20,48 @@ import (
 // maxFailures is how many windows in a row may fail before a source that has answered before is given up.
 const maxFailures = 3
 
-// track is one source's part of a walk. Its methods are called by one goroutine; windows are read by others.
-type track struct {
-	src   parleyv1.Source
-	read  *fetch.Reader
-	desc  bool
-	whole window.Span // what is read of this source
-	open  bool        // nothing bounds it below: rows from before 1970 belong to its first window
-	marks []time.Time // where it is cut when it reaches back far
+// sourceReader is one source's part of a walk. Its methods are called by one goroutine; windows are read by others.
+type sourceReader struct {
+	src      parleyv1.Source
+	fetch    *fetch.Reader
+	desc     bool
+	interval window.Span // what is read of this source
+	open     bool        // nothing bounds it below: rows from before 1970 belong to its first window
+	marks    []time.Time // where it is cut when it reaches back far
 
 	// What the cursor keeps.
-	state     parleyv1.SourceState
-	reason    parleyv1.ErrorReason
-	answered  bool // Graph has answered this source before
-	finished  bool
-	cut       bool      // it stopped: the rest is a gap
-	begun     time.Time // Graph refused to be asked from further back; zero = it did not
-	reached   time.Time // everything before it (behind it when descending) has been handed over
-	place     position  // what at points to once an entry was handed over
-	at        *position // place inside the window that begins at reached; nil at its beginning
-	tried     bool      // that window did not fit into an earlier call
-	resume    *position // where the cursor stood
-	trace     trace
-	gaps      []window.Gap
-	counts    cursor.Counts // without what the reading counts itself; pages, from cache and requests of earlier calls
-	failures  int           // windows that failed in a row
-	density   window.Density
-	pivot     time.Time // where the present begins: before it, a window may be an era
-	requestID []string
+	state          parleyv1.SourceState
+	reason         parleyv1.ErrorReason
+	answered       bool // Graph has answered this source before
+	finished       bool
+	stoppedEarly   bool      // it stopped: the rest is a gap
+	begun          time.Time // Graph refused to be asked from further back; zero = it did not
+	reached        time.Time // everything before it (behind it when descending) has been handed over
+	positionBuffer position  // what at points to once an entry was handed over
+	position       *position // place inside the window that begins at reached; nil at its beginning
+	oversized      bool      // that window did not fit into an earlier call
+	resumeFrom     *position // where the cursor stood
+	trace          trace
+	gaps           []window.Gap
+	counts         cursor.Counts // without what the reading counts itself; pages, from cache and requests of earlier calls
+	failures       int           // windows that failed in a row
+	density        window.Density
+	pivot          time.Time // where the present begins: before it, a window may be an era
+	failedRequests []string
 
-	queue   []*step
-	active  *fetch.Result
-	next    int          // index in active.entries
-	frugal  int          // rows that are wanted at most, of a List: nothing is read ahead of a window that holds them; 0 = all
-	entered []UsedWindow // the windows of a List, as they were entered
-	stopped *failure.Failure
-	cause   error // of the stop
+	queue    []*step
+	current  *fetch.Result
+	next     int          // index in active.entries
+	pageRows int          // rows that are wanted at most, of a List: nothing is read ahead of a window that holds them; 0 = all
+	used     []UsedWindow // the windows of a List, as they were entered
+	stopped  *failure.Failure
+	cause    error // of the stop
 
-	filter  *filter.Filter
-	getter  source.EventGetter                         // reads whole what the filter cannot judge; may be nil
-	pushed  []string                                   // fields of the filter that Graph was given
-	clipped []string                                   // fields of the filter that the interval was narrowed by
-	enrich  func(ctx context.Context, b *fetch.Result) // reads events whole and leaves out what does not belong here; nil = none
+	filter    *filter.Filter
+	getter    source.EventGetter                         // reads whole what the filter cannot judge; may be nil
+	pushed    []string                                   // fields of the filter that Graph was given
+	clipped   []string                                   // fields of the filter that the interval was narrowed by
+	readWhole func(ctx context.Context, b *fetch.Result) // reads events whole and leaves out what does not belong here; nil = none
 
 	attendance *attendance // nil = whatever Graph sends belongs here
 
@@ -71,35 +71,35 @@ type track struct {
 
 // position is a place inside a window.
 type position struct {
-	window window.Window
-	time   time.Time
-	key    string
-	stray  bool
-	any    bool // false: no entry of the window has been handed over
+	window      window.Window
+	time        time.Time
+	key         string
+	outOfWindow bool
+	delivered   bool // false: no entry of the window has been handed over
 }
 
-// begin lays out what is left to read, from the cursor's place on.
-func (t *track) begin() {
-	if t.finished || t.whole.Empty() || t.state != parleyv1.SourceState_SOURCE_STATE_READ {
+// planRest lays out what is left to read, from the cursor's place on.
+func (t *sourceReader) planRest() {
+	if t.finished || t.interval.Empty() || t.state != parleyv1.SourceState_SOURCE_STATE_READ {
 		t.finished = true
 		return
 	}
 	if t.chained() {
-		t.resume = t.at
+		t.resumeFrom = t.position
 		t.queue = []*step{{slot: &slot{tail: t.newTail()}}}
 		return
 	}
-	rest := t.whole
+	rest := t.interval
 	from := t.reached
-	if t.at != nil {
+	if t.position != nil {
 		// The window that was begun is read again as it was, so that its pages are found in the cache.
-		if t.at.any || !t.tried { // else nobody has been in it yet
-			t.resume = t.at
+		if t.position.delivered || !t.oversized { // else nobody has been in it yet
+			t.resumeFrom = t.position
 		}
-		t.queue = append(t.queue, &step{slot: &slot{window: t.at.window, tried: t.tried}})
-		from = t.at.window.End
+		t.queue = append(t.queue, &step{slot: &slot{window: t.position.window, tried: t.oversized}})
+		from = t.position.window.End
 		if t.desc {
-			from = t.at.window.Start
+			from = t.position.window.Start
 		}
 	}
 	if t.desc {
@@ -112,29 +112,29 @@ func (t *track) begin() {
 }
 
 // newTail begins at the cursor's place: messages of the same instant are asked for again and skipped.
-func (t *track) newTail() *fetch.ReversePager {
-	rest := t.whole
+func (t *sourceReader) newTail() *fetch.ReversePager {
+	rest := t.interval
 	rest.Start = window.Later(rest.Start, t.begun)
 	rest.End = t.reached
-	if t.at != nil && t.at.any && !t.at.stray {
-		rest.End = t.at.time.Add(1)
+	if t.position != nil && t.position.delivered && !t.position.outOfWindow {
+		rest.End = t.position.time.Add(1)
 	}
-	return t.read.NewPager(rest, window.Span{Start: rest.End, End: t.whole.End})
+	return t.fetch.NewPager(rest, window.Span{Start: rest.End, End: t.interval.End})
 }
 
 // plan cuts a span into windows of at most a width.
-func (t *track) plan(rest window.Span, widest window.Level) *window.Plan {
+func (t *sourceReader) plan(rest window.Span, widest window.Level) *window.Plan {
 	return &window.Plan{Rest: rest, Widest: widest, Desc: t.desc, Pivot: t.pivot}
 }
 
 // poll makes the next entry available if it can without waiting, and reports whether it is or nothing is left.
-func (t *track) poll(f *fetcher, ahead int) bool {
+func (t *sourceReader) poll(f *fetcher, ahead int) bool {
 	for {
 		if t.finished {
 			return true
 		}
-		if t.active != nil {
-			if t.next < len(t.active.Entries) {
+		if t.current != nil {
+			if t.next < len(t.current.Entries) {
 				return true
 			}
 			t.leave()
@@ -169,113 +169,113 @@ func (t *track) poll(f *fetcher, ahead int) bool {
 }
 
 // head is the next entry; nil when nothing is left.
-func (t *track) head() *chunk.Entry {
-	if t.active == nil || t.next >= len(t.active.Entries) {
+func (t *sourceReader) head() *chunk.Entry {
+	if t.current == nil || t.next >= len(t.current.Entries) {
 		return nil
 	}
-	return &t.active.Entries[t.next]
+	return &t.current.Entries[t.next]
 }
 
 // enter makes a block the active one and takes over what it says.
-func (t *track) enter(b *fetch.Result) {
-	again := t.resume != nil && !b.Start.Before(t.resume.window.Start) && !b.End.After(t.resume.window.End)
+func (t *sourceReader) enter(b *fetch.Result) {
+	again := t.resumeFrom != nil && !b.Start.Before(t.resumeFrom.window.Start) && !b.End.After(t.resumeFrom.window.End)
 	if !again {
 		t.counts.Duplicates += int64(b.Duplicates)
 		t.counts.OutOfWindow += int64(b.OutOfWindow)
-		t.counts.LeftOut += int64(b.Trimmed + t.beside(b))
+		t.counts.LeftOut += int64(b.Trimmed + t.edgeRows(b))
 	}
 	for _, g := range b.Gaps {
-		t.doubt(g)
+		t.addGap(g)
 	}
 	t.prove(b)
-	t.raise(b)
-	t.active, t.next = b, 0
-	if t.frugal > 0 {
-		t.entered = append(t.entered, UsedWindow{Store: t.read.Store, Key: b.CacheKey, Chunk: b.Chunk})
+	t.raiseStart(b)
+	t.current, t.next = b, 0
+	if t.pageRows > 0 {
+		t.used = append(t.used, UsedWindow{Store: t.fetch.Store, Key: b.CacheKey, Chunk: b.Chunk})
 	}
-	t.at = &position{window: b.Window}
-	if t.resume != nil && t.resume.any {
-		t.next = t.behind(b, again)
+	t.position = &position{window: b.Window}
+	if t.resumeFrom != nil && t.resumeFrom.delivered {
+		t.next = t.firstUndelivered(b, again)
 		switch {
 		case t.catchingUp(b.Span):
-			*t.at = t.resumed(b.Window)
-		case again && t.resume.stray || !t.resume.stray && b.Has(t.resume.time):
-			t.at.time, t.at.key, t.at.stray, t.at.any = t.resume.time, t.resume.key, t.resume.stray, true
+			*t.position = t.resumePosition(b.Window)
+		case again && t.resumeFrom.outOfWindow || !t.resumeFrom.outOfWindow && b.Has(t.resumeFrom.time):
+			t.position.time, t.position.key, t.position.outOfWindow, t.position.delivered = t.resumeFrom.time, t.resumeFrom.key, t.resumeFrom.outOfWindow, true
 		}
 	}
 	t.recall(b)
 	switch {
-	case b.Unordered && t.read.ByCreate: // only the end is sent: one window, not to be split
+	case b.Unordered && t.fetch.ByCreate: // only the end is sent: one window, not to be split
 		t.queue = append(t.queue, &step{slot: &slot{window: window.Window{Span: b.Pager.Rest, Level: window.Hour}}})
 	case b.Unordered:
 		t.queue = append(t.queue, &step{plan: t.plan(b.Pager.Rest, window.Era)})
 	case b.Pager != nil && b.Pager.More:
 		t.queue = append(t.queue, &step{slot: &slot{tail: b.Pager}})
 	}
-	t.judge(b)
+	t.classifyResult(b)
 }
 
-// beside is how many rows of a block lie within the second that its window was asked wider, and belong to no other window.
-func (t *track) beside(b *fetch.Result) int {
+// edgeRows is how many rows of a block lie within the second that its window was asked wider, and belong to no other window.
+func (t *sourceReader) edgeRows(b *fetch.Result) int {
 	n := 0
 	if b.Chunk == nil {
 		return n
 	}
 	for _, s := range b.Chunk.Edge {
-		if !t.whole.Has(s.Time) {
+		if !t.interval.Has(s.Time) {
 			n++
 		}
 	}
 	return n
 }
 
-// raise takes over that Graph refused to be asked from as far back as the walk begins: what an asked start lies before is a gap.
-func (t *track) raise(b *fetch.Result) {
+// raiseStart takes over that Graph refused to be asked from as far back as the walk begins: what an asked start lies before is a gap.
+func (t *sourceReader) raiseStart(b *fetch.Result) {
 	if b.Begun.IsZero() {
 		return
 	}
 	t.begun = b.Begun
 	if !t.open {
-		t.doubt(window.Gap{Span: window.Span{Start: t.whole.Start, End: b.Begun}, Reason: parleyv1.ErrorReason_ERROR_REASON_GRAPH_REJECTED_REQUEST})
+		t.addGap(window.Gap{Span: window.Span{Start: t.interval.Start, End: b.Begun}, Reason: parleyv1.ErrorReason_ERROR_REASON_GRAPH_REJECTED_REQUEST})
 	}
 }
 
-// done reports whether an entry was handed over before the walk was resumed; again says that its window was.
-func (t *track) done(e *chunk.Entry, again bool) bool {
-	switch r := t.resume; {
+// wasDelivered reports whether an entry was handed over before the walk was resumed; again says that its window was.
+func (t *sourceReader) wasDelivered(e *chunk.Entry, again bool) bool {
+	switch r := t.resumeFrom; {
 	case e.OutOfWindow:
-		return again && r.stray && e.Key <= r.key
-	case r.stray:
+		return again && r.outOfWindow && e.Key <= r.key
+	case r.outOfWindow:
 		return r.window.Has(e.Time)
 	default:
-		return t.read.Compare(e, &chunk.Entry{Time: r.time, Key: r.key}) <= 0
+		return t.fetch.Compare(e, &chunk.Entry{Time: r.time, Key: r.key}) <= 0
 	}
 }
 
-// behind is the index of the first entry of a block that the cursor has not passed.
-func (t *track) behind(b *fetch.Result, again bool) int {
-	if !t.resume.stray {
-		return sort.Search(len(b.Entries), func(i int) bool { return !t.done(&b.Entries[i], again) })
+// firstUndelivered is the index of the first entry of a block that the cursor has not passed.
+func (t *sourceReader) firstUndelivered(b *fetch.Result, again bool) int {
+	if !t.resumeFrom.outOfWindow {
+		return sort.Search(len(b.Entries), func(i int) bool { return !t.wasDelivered(&b.Entries[i], again) })
 	}
 	next := 0
-	for next < len(b.Entries) && t.done(&b.Entries[next], again) {
+	for next < len(b.Entries) && t.wasDelivered(&b.Entries[next], again) {
 		next++
 	}
 	return next
 }
 
-// judge decides what a failed window means for the source.
-func (t *track) judge(b *fetch.Result) {
+// classifyResult decides what a failed window means for the source.
+func (t *sourceReader) classifyResult(b *fetch.Result) {
 	if b.Failed == nil {
 		t.answered = true
 		t.failures = 0
-		t.density.Observe(b.Window, t.read.Load(b.Rows, b.Chunk.Cost()))
+		t.density.Observe(b.Window, t.fetch.Load(b.Rows, b.Chunk.Cost()))
 		t.density.ObserveTime(b.Took)
 		return
 	}
 	f := b.Failed
 	t.failures++
-	t.requestID = failure.AppendRequestID(t.requestID, f.Err)
+	t.failedRequests = failure.AppendRequestID(t.failedRequests, f.Err)
 	if b.Rows > 0 || f.Followed {
 		t.answered = true
 	}
@@ -286,23 +286,23 @@ func (t *track) judge(b *fetch.Result) {
 		t.next = len(b.Entries)
 		return
 	}
-	t.doubt(window.Gap{Span: b.Span, Reason: f.Reason})
+	t.addGap(window.Gap{Span: b.Span, Reason: f.Reason})
 }
 
-// doubt records a gap, once.
-func (t *track) doubt(g window.Gap) {
+// addGap records a gap, once.
+func (t *sourceReader) addGap(g window.Gap) {
 	t.gaps = window.AddGap(t.gaps, g)
 }
 
 // leave moves behind the active block.
-func (t *track) leave() {
-	b := t.active
-	t.read.Drop(b)
-	t.active, t.next = nil, 0
+func (t *sourceReader) leave() {
+	b := t.current
+	t.fetch.Drop(b)
+	t.current, t.next = nil, 0
 	if t.stopped != nil {
 		return // the place stays where it is until the stop is final
 	}
-	t.at = nil
+	t.position = nil
 	if t.desc {
 		t.reached = b.Start
 	} else {
@@ -310,48 +310,48 @@ func (t *track) leave() {
 	}
 	t.trail(b)
 	if t.catchingUp(b.Span) {
-		t.place = t.resumed(window.Window{})
-		t.at = &t.place
+		t.positionBuffer = t.resumePosition(window.Window{})
+		t.position = &t.positionBuffer
 	}
 }
 
-// stand puts the track's place behind an entry of the active block. While the block lies before the place of the cursor, that
+// setPosition puts the track's place behind an entry of the active block. While the block lies before the place of the cursor, that
 // stays the track's place: what is handed over are rows from outside the window alone.
-func (t *track) stand(e *chunk.Entry) {
-	if t.catchingUp(t.active.Span) {
+func (t *sourceReader) setPosition(e *chunk.Entry) {
+	if t.catchingUp(t.current.Span) {
 		return
 	}
-	t.place = position{window: t.active.Window, time: e.Time, key: e.Key, stray: e.OutOfWindow, any: true}
-	t.at = &t.place
+	t.positionBuffer = position{window: t.current.Window, time: e.Time, key: e.Key, outOfWindow: e.OutOfWindow, delivered: true}
+	t.position = &t.positionBuffer
 }
 
 // finish ends the track in good order.
-func (t *track) finish() {
+func (t *sourceReader) finish() {
 	t.finished = true
-	t.at = nil
-	t.reached = t.edge()
+	t.position = nil
+	t.reached = t.farEnd()
 }
 
-// edge is where the walk of this source ends.
-func (t *track) edge() time.Time {
+// farEnd is where the walk of this source ends.
+func (t *sourceReader) farEnd() time.Time {
 	if t.desc {
-		return t.whole.Start
+		return t.interval.Start
 	}
-	return t.whole.End
+	return t.interval.End
 }
 
-// stop makes a stop final: the rest of the interval is a gap, which a call that asks the source again goes on with.
-func (t *track) stop() {
+// finalizeStop makes a stop final: the rest of the interval is a gap, which a call that asks the source again goes on with.
+func (t *sourceReader) finalizeStop() {
 	t.state, t.reason = t.stopped.State, t.stopped.Reason
-	t.finished, t.cut, t.stopped = true, true, nil
+	t.finished, t.stoppedEarly, t.stopped = true, true, nil
 }
 
-// doubts are the gaps, with that of a source that has stopped.
-func (t *track) doubts() []window.Gap {
-	if !t.cut {
+// allGaps are the gaps, with that of a source that has stopped.
+func (t *sourceReader) allGaps() []window.Gap {
+	if !t.stoppedEarly {
 		return t.gaps
 	}
-	rest := t.whole
+	rest := t.interval
 	if t.desc {
 		rest.End = t.reached
 	} else {
@@ -360,21 +360,21 @@ func (t *track) doubts() []window.Gap {
 	return window.AddGap(slices.Clone(t.gaps), window.Gap{Span: rest, Reason: t.reason})
 }
 
-// boundary is the time up to which everything has been handed over.
-func (t *track) boundary() time.Time {
+// deliveredUntil is the time up to which everything has been handed over.
+func (t *sourceReader) deliveredUntil() time.Time {
 	if e := t.head(); e != nil && !e.OutOfWindow {
 		return e.Time
 	}
-	if t.at != nil && t.at.any && !t.at.stray {
-		return t.at.time
+	if t.position != nil && t.position.delivered && !t.position.outOfWindow {
+		return t.position.time
 	}
 	return t.reached
 }
 
 // add returns the counts with what the reading counted.
-func (t *track) total() cursor.Counts {
+func (t *sourceReader) allCounts() cursor.Counts {
 	c := t.counts
-	pages, fromCache, requests := t.read.Counts()
+	pages, fromCache, requests := t.fetch.Counts()
 	c.Pages += pages
 	c.FromCache += fromCache
 	c.Requests += requests

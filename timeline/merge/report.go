@@ -37,8 +37,8 @@ func (w *Merger) notice(code, message string, src parleyv1.Source, s *window.Spa
 
 // News implements frame.Report. It turns doubts and states that were not told yet into notices and returns all that are new.
 func (w *Merger) News() []*parleyv1.Notice {
-	for _, t := range w.tracks {
-		for _, g := range t.doubts() {
+	for _, t := range w.readers {
+		for _, g := range t.allGaps() {
 			var cause error
 			if g.Reason == t.reason {
 				cause = t.cause
@@ -66,7 +66,7 @@ func (w *Merger) News() []*parleyv1.Notice {
 
 // Complete tells whether everything was read without a doubt, all tracks being at their end.
 func (w *Merger) Complete() bool {
-	for _, t := range w.tracks {
+	for _, t := range w.readers {
 		if t.state != parleyv1.SourceState_SOURCE_STATE_READ || len(t.gaps) > 0 || !t.finished {
 			return false
 		}
@@ -76,17 +76,17 @@ func (w *Merger) Complete() bool {
 
 // Reports says for each source what was read.
 func (w *Merger) Reports() []*parleyv1.SourceReport {
-	reports := make([]*parleyv1.SourceReport, 0, len(w.tracks))
-	for _, t := range w.tracks {
+	reports := make([]*parleyv1.SourceReport, 0, len(w.readers))
+	for _, t := range w.readers {
 		reports = append(reports, w.report(t))
 	}
 	return reports
 }
 
-func (w *Merger) report(t *track) *parleyv1.SourceReport {
-	c := t.total()
+func (w *Merger) report(t *sourceReader) *parleyv1.SourceReport {
+	c := t.allCounts()
 	r := &parleyv1.SourceReport{
-		Source: t.src, State: t.state, Reason: reasons.Text(t.reason), FailedRequestIds: t.requestID,
+		Source: t.src, State: t.state, Reason: reasons.Text(t.reason), FailedRequestIds: t.failedRequests,
 		Counts: &parleyv1.SourceCounts{
 			Events: c.Events, Pages: c.Pages, Duplicates: c.Duplicates,
 			OutOfWindow: c.OutOfWindow, LeftOut: c.LeftOut, FromCache: c.FromCache, GraphRequests: c.Requests,
@@ -97,12 +97,12 @@ func (w *Merger) report(t *track) *parleyv1.SourceReport {
 	}
 	if w.filter != nil {
 		r.FilteredByGateway = t.filteredHere()
-		if !t.read.IgnoresClause() && !t.refuted.Load() {
+		if !t.fetch.IgnoresClause() && !t.refuted.Load() {
 			r.FilteredByGraph = t.pushed
 		}
 		r.FilteredByGraph = append(slices.Clone(r.GetFilteredByGraph()), t.clipped...)
 	}
-	for _, g := range t.doubts() {
+	for _, g := range t.allGaps() {
 		r.Gaps = append(r.Gaps, &parleyv1.Gap{Interval: interval(g.Span), Reason: reasons.Text(g.Reason)})
 	}
 	if covered := w.covered(t); covered.End.After(covered.Start) {
@@ -115,10 +115,10 @@ func (w *Merger) report(t *track) *parleyv1.SourceReport {
 }
 
 // covered is what was read of a source, gaps included: nothing that was not asked for, and nothing that lies in Graph's future.
-func (w *Merger) covered(t *track) window.Span {
-	s := t.whole
+func (w *Merger) covered(t *sourceReader) window.Span {
+	s := t.interval
 	s.Start = window.Later(s.Start, t.begun)
-	switch edge := t.boundary(); {
+	switch edge := t.deliveredUntil(); {
 	case !t.desc:
 		s.End = edge
 	case !t.finished || t.state != parleyv1.SourceState_SOURCE_STATE_READ:
@@ -138,8 +138,8 @@ func (w *Merger) Checkpoint() (*parleyv1.Checkpoint, error) {
 		return nil, err
 	}
 	checkpoint := &parleyv1.Checkpoint{ResumeToken: token}
-	for _, t := range w.tracks {
-		checkpoint.Sources = append(checkpoint.Sources, &parleyv1.SourceProgress{Source: t.src, ReachedTime: timestamppb.New(t.boundary())})
+	for _, t := range w.readers {
+		checkpoint.Sources = append(checkpoint.Sources, &parleyv1.SourceProgress{Source: t.src, ReachedTime: timestamppb.New(t.deliveredUntil())})
 	}
 	return checkpoint, nil
 }

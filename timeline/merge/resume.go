@@ -18,18 +18,18 @@ func (w *Merger) resume(have query.Sources, asked []parleyv1.Source, token, fiel
 	if err != nil || len(place.Sources) != len(asked) {
 		return failure.TokenRefused(field)
 	}
-	w.began = place.Now
-	if now := window.Earlier(w.now0, w.graph); place.Finished && w.req.End.IsZero() && !w.desc && now.After(place.End) {
+	w.firstCall = place.Now
+	if now := window.Earlier(w.firstNow, w.graphNow); place.Finished && w.req.End.IsZero() && !w.desc && now.After(place.End) {
 		w.extend(place, asked, now)
 	} else {
-		w.now0, w.told0, w.span = place.Now, place.Clock, window.Span{Start: place.Start, End: place.End}
+		w.firstNow, w.firstClock, w.span = place.Now, place.Clock, window.Span{Start: place.Start, End: place.End}
 	}
-	w.begin(have, asked, place.Sources)
+	w.newReaders(have, asked, place.Sources)
 	w.notices, w.told = nil, map[string]bool{}
 	for _, id := range place.OutOfWindow {
 		w.seen.Add(id, true)
 	}
-	for i, t := range w.tracks {
+	for i, t := range w.readers {
 		for _, g := range place.Sources[i].Gaps {
 			w.told[noticeKey(reasons.Text(g.Reason), t.src, &g.Span)] = true
 		}
@@ -57,13 +57,13 @@ func (w *Merger) extend(place *cursor.Events, asked []parleyv1.Source, now time.
 
 // catchingUp reports whether the cursor stood behind all rows in order of a window: the window that it stood in is read in
 // pieces, and this is one of the first.
-func (t *track) catchingUp(s window.Span) bool {
-	switch r := t.resume; {
-	case r == nil || !r.any:
+func (t *sourceReader) catchingUp(s window.Span) bool {
+	switch r := t.resumeFrom; {
+	case r == nil || !r.delivered:
 		return false
-	case r.stray && t.desc:
+	case r.outOfWindow && t.desc:
 		return r.window.Start.Before(s.Start)
-	case r.stray:
+	case r.outOfWindow:
 		return r.window.End.After(s.End)
 	case t.desc:
 		return r.time.Before(s.Start)
@@ -72,29 +72,29 @@ func (t *track) catchingUp(s window.Span) bool {
 	}
 }
 
-// resumed is where the cursor stood, as a place in another window: behind a row in order, or behind all rows in order of the
+// resumePosition is where the cursor stood, as a place in another window: behind a row in order, or behind all rows in order of the
 // cursor's window where it stood behind a row from outside.
-func (t *track) resumed(w window.Window) position {
-	p := position{window: w, time: t.resume.time, key: t.resume.key, any: true}
-	if t.resume.stray {
-		p.time, p.key = t.resume.window.End, ""
+func (t *sourceReader) resumePosition(w window.Window) position {
+	p := position{window: w, time: t.resumeFrom.time, key: t.resumeFrom.key, delivered: true}
+	if t.resumeFrom.outOfWindow {
+		p.time, p.key = t.resumeFrom.window.End, ""
 		if t.desc {
-			p.time = t.resume.window.Start
+			p.time = t.resumeFrom.window.Start
 		}
 	}
 	return p
 }
 
 // restore takes over the place of a token. A source that was throttled or failed is asked again if it is asked at all.
-func (t *track) restore(s *cursor.Source, asked bool) {
+func (t *sourceReader) restore(s *cursor.Source, asked bool) {
 	t.state, t.reason = s.State, s.Reason
 	t.answered, t.finished = s.Answered, s.Finished
 	t.density.Level, t.density.Widest, t.density.Known = s.Level, s.Widest, s.Rate
-	t.reached = window.Later(s.Reached, t.whole.Start)
+	t.reached = window.Later(s.Reached, t.interval.Start)
 	if w := s.Window; w != nil {
-		t.at, t.tried = &position{window: w.Window}, w.Oversized
+		t.position, t.oversized = &position{window: w.Window}, w.Oversized
 		if last := w.Last; last != nil {
-			t.at.time, t.at.key, t.at.stray, t.at.any = last.Time, last.Key, last.OutOfWindow, true
+			t.position.time, t.position.key, t.position.outOfWindow, t.position.delivered = last.Time, last.Key, last.OutOfWindow, true
 		}
 	}
 	t.counts, t.begun = s.Counts, s.Begun
@@ -107,21 +107,21 @@ func (t *track) restore(s *cursor.Source, asked bool) {
 			t.state, t.reason, t.finished = parleyv1.SourceState_SOURCE_STATE_READ, failure.None, false
 		}
 	default:
-		t.cut = asked
+		t.stoppedEarly = asked
 	}
 }
 
 // save is the place of the track, for a token. hurried says that the call is out of time.
-func (t *track) save(hurried bool) cursor.Source {
+func (t *sourceReader) save(hurried bool) cursor.Source {
 	s := cursor.Source{
 		State: t.state, Reason: t.reason, Answered: t.answered, Finished: t.finished,
 		Level: t.density.Level, Widest: t.density.Widest, Rate: t.density.Rate(),
-		Reached: t.reached, Counts: t.total(), Begun: t.begun, Gaps: t.gaps, Fingerprint: t.sum(),
+		Reached: t.reached, Counts: t.allCounts(), Begun: t.begun, Gaps: t.gaps, Fingerprint: t.sum(),
 	}
 	if at, tried := t.cursor(hurried); at != nil {
 		s.Window = &cursor.Window{Window: at.window, Oversized: tried}
-		if at.any {
-			s.Window.Last = &cursor.Event{Time: at.time, Key: at.key, OutOfWindow: at.stray}
+		if at.delivered {
+			s.Window.Last = &cursor.Event{Time: at.time, Key: at.key, OutOfWindow: at.outOfWindow}
 		}
 	}
 	return s

@@ -7,13 +7,13 @@ import "github.com/parley-gateway/parley/timeline/chunk"
 // changed.
 func (w *Merger) NextRun(most, room int) (events []byte, n int, err error) {
 	t := w.first
-	b := t.active
+	b := t.current
 	first := t.head()
 	if first.At == chunk.NotInChunk {
 		events, err = first.AppendTo(nil, w.req.ShownView(), chunk.MaxFrame-chunk.FrameRoom)
 		if err == nil {
 			w.seen.Add(first.Hash^uint64(t.src), first.OutOfWindow)
-			t.take(1)
+			t.advance(1)
 		}
 		return events, 1, err
 	}
@@ -21,14 +21,14 @@ func (w *Merger) NextRun(most, room int) (events []byte, n int, err error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	rival, only, unchecked := w.rival(t), uint64(t.src), w.unchecked(t)
+	rival, only, unchecked := w.runnerUp(t), uint64(t.src), w.cannotRepeat(t)
 	if !unchecked {
 		w.seen.Add(first.Hash^only, false)
 	}
 	to := t.next + 1
 	for ; to < len(b.Entries) && to-t.next < most; to++ {
 		e := &b.Entries[to]
-		if e.At != b.Entries[to-1].At+1 || l.PartSize(first.At, e.At+1) > room || rival != nil && !w.sooner(t, e, rival) ||
+		if e.At != b.Entries[to-1].At+1 || l.PartSize(first.At, e.At+1) > room || rival != nil && !w.earlier(t, e, rival) ||
 			!unchecked && !w.seen.First(e.Hash^only) {
 			break
 		}
@@ -38,6 +38,6 @@ func (w *Merger) NextRun(most, room int) (events []byte, n int, err error) {
 	}
 	events = l.Part(first.At, b.Entries[to-1].At+1)
 	n = to - t.next
-	t.take(n)
+	t.advance(n)
 	return events, n, nil
 }

@@ -20,9 +20,9 @@ type UsedWindow struct {
 // CachedWindows returns the windows that the walk went through, if all of them were cached and nothing that the walk found depends
 // on when it is asked for. until is the time when that changes; zero = never. first says that the walk began with this call.
 func (w *Merger) CachedWindows(first bool) (windows []UsedWindow, until time.Time, ok bool) {
-	for _, t := range w.tracks {
+	for _, t := range w.readers {
 		switch {
-		case w.extended || t.chained() || len(t.gaps) > 0 || t.state != parleyv1.SourceState_SOURCE_STATE_READ || t.read.Store == nil:
+		case w.extended || t.chained() || len(t.gaps) > 0 || t.state != parleyv1.SourceState_SOURCE_STATE_READ || t.fetch.Store == nil:
 			return nil, until, false
 		case t.src == parleyv1.Source_SOURCE_CALL && w.span.Start.IsZero():
 			return nil, until, false
@@ -31,7 +31,7 @@ func (w *Merger) CachedWindows(first bool) (windows []UsedWindow, until time.Tim
 		case t.src == parleyv1.Source_SOURCE_CALL:
 			until = w.span.Start.Add(w.cfg.CallsKept)
 		}
-		for _, u := range t.entered {
+		for _, u := range t.used {
 			if u.Key == "" {
 				return nil, until, false
 			}

@@ -27,9 +27,9 @@ func (w *Merger) ReadWhole(have query.Sources) {
 	if getter == nil || w.req.ShownView() != parleyv1.EventView_EVENT_VIEW_FULL {
 		return
 	}
-	for _, t := range w.tracks {
+	for _, t := range w.readers {
 		if t.src == parleyv1.Source_SOURCE_CALL {
-			t.enrich = func(ctx context.Context, b *fetch.Result) { w.whole(ctx, t, getter, b) }
+			t.readWhole = func(ctx context.Context, b *fetch.Result) { w.readRecords(ctx, t, getter, b) }
 			if a := t.attendance; a != nil {
 				a.prover = wholeProofs{getter, w.req.Owner, a.prover}
 			}
@@ -37,8 +37,8 @@ func (w *Merger) ReadWhole(have query.Sources) {
 	}
 }
 
-// whole replaces partial call records by whole ones of the same or a newer version. The entries are the block's own.
-func (w *Merger) whole(ctx context.Context, t *track, getter source.EventGetter, b *fetch.Result) {
+// readRecords replaces partial call records by whole ones of the same or a newer version. The entries are the block's own.
+func (w *Merger) readRecords(ctx context.Context, t *sourceReader, getter source.EventGetter, b *fetch.Result) {
 	var group sync.WaitGroup
 	slots := make(chan struct{}, wholeAtOnce)
 	found := make([]chunk.Participation, len(b.Entries))
@@ -59,7 +59,7 @@ func (w *Merger) whole(ctx context.Context, t *track, getter source.EventGetter,
 		}
 		group.Go(func() {
 			defer func() { <-slots }()
-			found[i] = w.wholeEntry(ctx, t, getter, e, listed)
+			found[i] = w.readRecord(ctx, t, getter, e, listed)
 		})
 	}
 	group.Wait()
@@ -72,11 +72,11 @@ func (w *Merger) whole(ctx context.Context, t *track, getter source.EventGetter,
 	b.Entries, b.Unverified = kept, slices.Contains(found, chunk.Unverified)
 }
 
-// wholeEntry reads one record whole.
-func (w *Merger) wholeEntry(ctx context.Context, t *track, getter source.EventGetter, e *chunk.Entry, listed *parleyv1.Event) chunk.Participation {
+// readRecord reads one record whole.
+func (w *Merger) readRecord(ctx context.Context, t *sourceReader, getter source.EventGetter, e *chunk.Entry, listed *parleyv1.Event) chunk.Participation {
 	ref := source.Ref{Source: parleyv1.Source_SOURCE_CALL, ID: listed.GetSource().GetId(), Version: e.Version}
 	event, err := getter.Event(ctx, w.req.Owner, w.req.User, ref)
-	t.read.CountRequests(1)
+	t.fetch.CountRequests(1)
 	open := t.filter.Match(listed) == filter.Unknown
 	switch {
 	case errors.Is(err, source.ErrNotParticipant):
