@@ -39,7 +39,7 @@ func (t *sourceReader) sum() uint64 {
 	}
 	sum := t.trace.owed
 	// A chain is asked for again from its last row on, not from the beginning of a window.
-	chained := t.chained() && t.position != nil && t.position.delivered && !t.position.outOfWindow
+	chained := t.isChain() && t.position != nil && t.position.delivered && !t.position.outOfWindow
 	add := func(at time.Time, id uint64) {
 		if !chained || t.near(at, t.position.time.Add(1)) {
 			sum += mixed(id)
@@ -68,7 +68,7 @@ func (t *sourceReader) near(at, edge time.Time) bool {
 
 // trail keeps the end of a window that was handed over.
 func (t *sourceReader) trail(b *fetch.Result) {
-	if t.trace.fresh && t.chained() {
+	if t.trace.fresh && t.isChain() {
 		return // nothing was read: the chain begins anew
 	}
 	if t.trace.pieces = t.trace.fresh; !t.trace.fresh {
@@ -95,7 +95,7 @@ func (t *sourceReader) recall(b *fetch.Result) {
 		return
 	}
 	catchingUp := t.catchingUp(b.Span)
-	if catchingUp && t.chained() {
+	if catchingUp && t.isChain() {
 		return
 	}
 	edge := b.Begin(t.desc)
@@ -109,7 +109,7 @@ func (t *sourceReader) recall(b *fetch.Result) {
 	}
 	t.trace.owed = 0
 	again := t.sum()
-	if t.resumeFrom == nil || t.chained() || t.trace.pieces || edge.Equal(t.resumeFrom.window.Begin(t.desc)) {
+	if t.resumeFrom == nil || t.isChain() || t.trace.pieces || edge.Equal(t.resumeFrom.window.Begin(t.desc)) {
 		if catchingUp {
 			t.trace.owed = t.trace.base - again // of rows in the pieces behind this one
 			return

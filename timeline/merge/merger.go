@@ -51,7 +51,7 @@ type Merger struct {
 	span       window.Span // the asked interval; a zero start is open
 	readers    []*sourceReader
 	seen       seen.Set // versions that were handed over
-	pool       *fetcher
+	pool       *readPool
 	first      *sourceReader // its head goes out next
 
 	extended   bool // a finished walk goes on with what has come since

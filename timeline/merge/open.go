@@ -55,7 +55,7 @@ func Open(ctx context.Context, cfg *Config, have query.Sources, req *query.Event
 		return nil, w.Err()
 	}
 	w.attend(have)
-	w.pool = newFetcher(ctx)
+	w.pool = newReadPool(ctx)
 	for _, t := range w.readers {
 		t.planRest()
 	}

@@ -11,33 +11,33 @@ import (
 // slowWindow is how long the window that comes next may be read before a token says that it does not fit into a call.
 const slowWindow = 10 * time.Second
 
-// slow reports whether the window that comes next is being read for so long that a later call must not count on its end.
+// isSlow reports whether the window that comes next is being read for so long that a later call must not count on its end.
 // hurried tells that this call is out of time already.
-func (s *slot) slow(hurried bool) bool {
-	if s == nil || s.tail != nil || s.done == nil || s.ready() && !s.block.Abandoned() {
+func (s *pendingRead) isSlow(hurried bool) bool {
+	if s == nil || s.pager != nil || s.done == nil || s.ready() && !s.result.Abandoned() {
 		return false
 	}
 	return hurried || time.Since(s.began) >= slowWindow
 }
 
-// pieces are what a window is read in that holds too much or takes too long.
-func (t *sourceReader) pieces(s *slot) []*step {
+// split are what a window is read in that holds too much or takes too long.
+func (t *sourceReader) split(s *pendingRead) []*task {
 	w := s.window
-	t.raiseStart(s.block)
-	w.Start = window.Later(w.Start, s.block.Begun)
+	t.raiseStart(s.result)
+	w.Start = window.Later(w.Start, s.result.Begun)
 	l, divisible := w.Finer()
-	if parts := t.eras(w); divisible && !s.block.Halve && len(parts) > 0 {
+	if parts := t.eras(w); divisible && !s.result.Halve && len(parts) > 0 {
 		return parts
 	}
-	if divisible && !s.block.Halve {
+	if divisible && !s.result.Halve {
 		t.density.Reset(l)
-		rest := &step{plan: t.plan(w.Span, w.Level-1)}
+		rest := &task{plan: t.plan(w.Span, w.Level-1)}
 		t.density.Level = l
-		return []*step{rest}
+		return []*task{rest}
 	}
 	first, second, ok := w.Halves()
 	if !ok {
-		return []*step{{slot: &slot{window: w, whole: true}}}
+		return []*task{{read: &pendingRead{window: w, whole: true}}}
 	}
 	t.density.Widest = first.End.Sub(first.Start)
 	passed := t.resumeFrom != nil && t.resumeFrom.delivered && !t.resumeFrom.outOfWindow && t.resumeFrom.window == w
@@ -48,22 +48,22 @@ func (t *sourceReader) pieces(s *slot) []*step {
 		passed = passed && !t.resumeFrom.time.Before(second.Start)
 	}
 	if passed {
-		return []*step{{slot: &slot{window: second}}}
+		return []*task{{read: &pendingRead{window: second}}}
 	}
-	return []*step{{slot: &slot{window: first}}, {slot: &slot{window: second}}}
+	return []*task{{read: &pendingRead{window: first}}, {read: &pendingRead{window: second}}}
 }
 
 // eras are the pieces of an era that reaches back far: what lies before the first years of the source is not read by the year
 // while nothing is known to be there. None for any other window.
-func (t *sourceReader) eras(w window.Window) []*step {
+func (t *sourceReader) eras(w window.Window) []*task {
 	if w.Level != window.Era {
 		return nil
 	}
-	var parts []*step
+	var parts []*task
 	rest := w.Span
 	for _, mark := range t.marks {
 		if mark.After(rest.Start) && mark.Before(rest.End) {
-			parts = append(parts, &step{slot: &slot{window: window.Window{Span: window.Span{Start: rest.Start, End: mark}, Level: window.Era}}})
+			parts = append(parts, &task{read: &pendingRead{window: window.Window{Span: window.Span{Start: rest.Start, End: mark}, Level: window.Era}}})
 			rest.Start = mark
 		}
 	}
@@ -74,17 +74,17 @@ func (t *sourceReader) eras(w window.Window) []*step {
 	if l, ok := last.Finer(); ok {
 		t.density.Reset(l)
 	}
-	parts = append(parts, &step{plan: t.plan(rest, window.Year)})
+	parts = append(parts, &task{plan: t.plan(rest, window.Year)})
 	if t.desc {
 		slices.Reverse(parts)
 	}
 	return parts
 }
 
-// ignore goes on with a source whose Graph does not honour bounds: every window would bring the same rows, so that all that is
+// readUnbounded goes on with a source whose Graph does not honour bounds: every window would bring the same rows, so that all that is
 // left is read once, and what lies outside is left out.
-func (t *sourceReader) ignore(f *fetcher, s *slot) {
-	if !s.block.BoundsUnsent {
+func (t *sourceReader) readUnbounded(f *readPool, s *pendingRead) {
+	if !s.result.BoundsUnsent {
 		t.addGap(window.Gap{Span: s.window.Span, Reason: parleyv1.ErrorReason_ERROR_REASON_INTERVAL_NOT_HONOURED})
 	}
 	rest := t.interval
@@ -93,14 +93,14 @@ func (t *sourceReader) ignore(f *fetcher, s *slot) {
 	} else {
 		rest.Start = s.window.Start
 	}
-	t.forsake(f)
-	t.queue = []*step{{slot: &slot{window: window.Window{Span: rest, Level: window.Hour}, unbounded: true}}}
+	t.abandonQueue(f)
+	t.queue = []*task{{read: &pendingRead{window: window.Window{Span: rest, Level: window.Hour}, unbounded: true}}}
 }
 
-// forsake ends the readings of what is queued, which nobody waits for any more.
-func (t *sourceReader) forsake(f *fetcher) {
+// abandonQueue ends the readings of what is queued, which nobody waits for any more.
+func (t *sourceReader) abandonQueue(f *readPool) {
 	for _, queued := range t.queue {
-		s := queued.slot
+		s := queued.read
 		if s == nil || s.done == nil {
 			continue
 		}
@@ -108,24 +108,24 @@ func (t *sourceReader) forsake(f *fetcher) {
 			s.cancel()
 		}
 		if s.ready() {
-			t.fetch.Drop(s.block)
+			t.fetch.Drop(s.result)
 			continue
 		}
 		f.group.Go(func() {
 			<-s.done
-			t.fetch.Drop(s.block)
+			t.fetch.Drop(s.result)
 		})
 	}
 	t.queue = nil
 }
 
-// cursor is where a token says that the track stands, and whether the window there does not fit into this call.
-func (t *sourceReader) cursor(hurried bool) (at *position, tried bool) {
+// savedPosition is where a token says that the track stands, and whether the window there does not fit into this call.
+func (t *sourceReader) savedPosition(hurried bool) (at *position, tried bool) {
 	if t.current != nil || len(t.queue) == 0 {
 		return t.position, false
 	}
-	next := t.queue[0].slot
-	tried = next.slow(hurried)
+	next := t.queue[0].read
+	tried = next.isSlow(hurried)
 	if between := t.position != nil && t.position.window.Empty(); !tried && !between {
 		return t.position, false
 	}
@@ -133,7 +133,7 @@ func (t *sourceReader) cursor(hurried bool) (at *position, tried bool) {
 	if t.position != nil {
 		place = *t.position
 	}
-	if next != nil && next.tail == nil {
+	if next != nil && next.pager == nil {
 		place.window = next.window // perhaps a piece of the one that the track stood in
 	}
 	return &place, tried

@@ -10,30 +10,30 @@ import (
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
-// step is a piece of the rest of a source: a window that is being read, or a plan that windows are taken from.
-type step struct {
+// task is a piece of the rest of a source: a window that is being read, or a plan that windows are taken from.
+type task struct {
 	plan *window.Plan
-	slot *slot
+	read *pendingRead
 }
 
-// slot is a window that is being read.
-type slot struct {
-	window window.Window
-	tail   *fetch.ReversePager
-	began  time.Time
-	done   chan struct{}
-	wanted chan struct{} // closed when it is the next one; nil for a window that was kept
-	urgent bool
-	tried  bool // it did not fit into an earlier call
-	whole  bool // it cannot be cut
+// pendingRead is a window that is being read.
+type pendingRead struct {
+	window    window.Window
+	pager     *fetch.ReversePager
+	began     time.Time
+	done      chan struct{}
+	wanted    chan struct{} // closed when it is the next one; nil for a window that was kept
+	urgent    bool
+	oversized bool // it did not fit into an earlier call
+	whole     bool // it cannot be cut
 	// unbounded says that Graph does not honour bounds.
 	unbounded bool
 	cancel    context.CancelFunc // of its reading; nil for a window that was kept
-	block     *fetch.Result
+	result    *fetch.Result
 }
 
-// want lets the window pass every gate.
-func (s *slot) want() {
+// markWanted lets the window pass every gate.
+func (s *pendingRead) markWanted() {
 	if !s.urgent {
 		s.urgent = true
 		if s.wanted != nil {
@@ -42,8 +42,8 @@ func (s *slot) want() {
 	}
 }
 
-// fetcher starts the goroutines of a walk and waits for them.
-type fetcher struct {
+// readPool starts the goroutines of a walk and waits for them.
+type readPool struct {
 	ctx    context.Context //nolint:containedctx // lives as long as the walk
 	cancel context.CancelFunc
 	group  sync.WaitGroup
@@ -51,35 +51,35 @@ type fetcher struct {
 	done   chan struct{} // closed: that of windows which were kept
 }
 
-func newFetcher(ctx context.Context) *fetcher {
-	f := &fetcher{woken: make(chan struct{}, 1), done: make(chan struct{})}
+func newReadPool(ctx context.Context) *readPool {
+	f := &readPool{woken: make(chan struct{}, 1), done: make(chan struct{})}
 	close(f.done)
 	f.ctx, f.cancel = context.WithCancel(ctx)
 	return f
 }
 
 // close stops every reading and waits for it.
-func (f *fetcher) close() {
+func (f *readPool) close() {
 	f.cancel()
 	f.group.Wait()
 }
 
 // start makes a window ready that was kept, or reads it in a goroutine of its own.
-func (f *fetcher) start(t *sourceReader, s *slot) {
+func (f *readPool) start(t *sourceReader, s *pendingRead) {
 	var kept *fetch.Result
-	if s.tail == nil {
+	if s.pager == nil {
 		kept = t.fetch.Cached(f.ctx, s.window)
 	}
 	if kept != nil && kept.Split && s.whole {
 		kept = nil
 	}
 	if kept != nil && (kept.Split || t.filter == nil && t.readWhole == nil && t.attendance.settled(kept.Chunk)) {
-		s.block, s.done = kept, f.done
+		s.result, s.done = kept, f.done
 		t.hold(kept)
 		return
 	}
-	if kept == nil && s.tried && !t.fetch.UnderWay(f.ctx, s.window) {
-		s.block, s.done = &fetch.Result{Window: s.window, Split: true, Halve: s.window.Level != window.Era}, f.done
+	if kept == nil && s.oversized && !t.fetch.UnderWay(f.ctx, s.window) {
+		s.result, s.done = &fetch.Result{Window: s.window, Split: true, Halve: s.window.Level != window.Era}, f.done
 		return
 	}
 	s.began = time.Now()
@@ -97,23 +97,23 @@ func (f *fetcher) start(t *sourceReader, s *slot) {
 		}()
 		switch {
 		case kept != nil:
-			s.block = kept
-		case s.tail != nil:
-			s.block = t.fetch.NextPage(ctx, s.tail)
+			s.result = kept
+		case s.pager != nil:
+			s.result = t.fetch.NextPage(ctx, s.pager)
 		default:
-			s.block = t.fetch.Read(ctx, fetch.Request{Window: s.window, Wanted: s.wanted, Unbounded: s.unbounded, Whole: s.whole})
-			s.block.Took = time.Since(s.began)
+			s.result = t.fetch.Read(ctx, fetch.Request{Window: s.window, Wanted: s.wanted, Unbounded: s.unbounded, Whole: s.whole})
+			s.result.Took = time.Since(s.began)
 		}
-		t.check(ctx, s.block)
-		t.applyFilter(ctx, s.block)
+		t.check(ctx, s.result)
+		t.applyFilter(ctx, s.result)
 		if t.readWhole != nil && ctx.Err() == nil {
-			s.block.Entries = slices.Clone(s.block.Entries)
-			t.readWhole(ctx, s.block)
+			s.result.Entries = slices.Clone(s.result.Entries)
+			t.readWhole(ctx, s.result)
 		}
 		if err := ctx.Err(); err != nil {
-			s.block = t.fetch.Abandon(s.block, err)
+			s.result = t.fetch.Abandon(s.result, err)
 		}
-		t.hold(s.block)
+		t.hold(s.result)
 	})
 }
 
@@ -122,7 +122,7 @@ func (t *sourceReader) hold(b *fetch.Result) {
 	t.fetch.Hold(b, t.filter != nil || t.readWhole != nil || t.attendance != nil)
 }
 
-func (s *slot) ready() bool {
+func (s *pendingRead) ready() bool {
 	select {
 	case <-s.done:
 		return true
@@ -131,30 +131,30 @@ func (s *slot) ready() bool {
 	}
 }
 
-// chained tells whether one ordered chain serves the whole interval: a chat's own messages, newest first.
-func (t *sourceReader) chained() bool { return t.desc && t.fetch.Query.Conversation != "" }
+// isChain tells whether one ordered chain serves the whole interval: a chat's own messages, newest first.
+func (t *sourceReader) isChain() bool { return t.desc && t.fetch.Query.Conversation != "" }
 
-// enough tells whether a window is expected to hold all that a List wants, or takes so long that a second one beside it would
+// holdsPage tells whether a window is expected to hold all that a List wants, or takes so long that a second one beside it would
 // only hold it up.
-func (t *sourceReader) enough(w window.Window) bool {
+func (t *sourceReader) holdsPage(w window.Window) bool {
 	return t.density.Widest > 0 || float64(t.density.Rate())*w.Hours() >= 10*float64(t.pageRows)
 }
 
-// fill begins to read windows until ahead of them are being read or lie ready.
-func (t *sourceReader) fill(f *fetcher, ahead int) {
+// fillQueue begins to read windows until ahead of them are being read or lie ready.
+func (t *sourceReader) fillQueue(f *readPool, ahead int) {
 	started := 0
 	for i := 0; i < len(t.queue); {
 		s := t.queue[i]
-		if s.slot != nil && s.slot.done != nil {
-			if i == 0 && s.slot.ready() && s.slot.block.BoundsIgnored {
-				t.ignore(f, s.slot)
+		if s.read != nil && s.read.done != nil {
+			if i == 0 && s.read.ready() && s.read.result.BoundsIgnored {
+				t.readUnbounded(f, s.read)
 				continue
 			}
-			if s.slot.ready() && s.slot.block.Split {
-				t.queue = slices.Replace(t.queue, i, i+1, t.pieces(s.slot)...)
+			if s.read.ready() && s.read.result.Split {
+				t.queue = slices.Replace(t.queue, i, i+1, t.split(s.read)...)
 				continue
 			}
-			if i == 0 && t.pageRows > 0 && (s.slot.ready() || t.enough(s.slot.window)) {
+			if i == 0 && t.pageRows > 0 && (s.read.ready() || t.holdsPage(s.read.window)) {
 				return
 			}
 			started++
@@ -164,8 +164,8 @@ func (t *sourceReader) fill(f *fetcher, ahead int) {
 		if started >= ahead || started > 0 && t.fetch.Full() {
 			return
 		}
-		if s.slot != nil {
-			f.start(t, s.slot)
+		if s.read != nil {
+			f.start(t, s.read)
 			continue
 		}
 		w, ok := s.plan.Next(&t.density)
@@ -173,6 +173,6 @@ func (t *sourceReader) fill(f *fetcher, ahead int) {
 			t.queue = append(t.queue[:i], t.queue[i+1:]...)
 			continue
 		}
-		t.queue = append(t.queue[:i], append([]*step{{slot: &slot{window: w}}}, t.queue[i:]...)...)
+		t.queue = append(t.queue[:i], append([]*task{{read: &pendingRead{window: w}}}, t.queue[i:]...)...)
 	}
 }

@@ -49,7 +49,7 @@ type sourceReader struct {
 	pivot          time.Time // where the present begins: before it, a window may be an era
 	failedRequests []string
 
-	queue    []*step
+	queue    []*task
 	current  *fetch.Result
 	next     int          // index in active.entries
 	pageRows int          // rows that are wanted at most, of a List: nothing is read ahead of a window that holds them; 0 = all
@@ -84,9 +84,9 @@ func (t *sourceReader) planRest() {
 		t.finished = true
 		return
 	}
-	if t.chained() {
+	if t.isChain() {
 		t.resumeFrom = t.position
-		t.queue = []*step{{slot: &slot{tail: t.newTail()}}}
+		t.queue = []*task{{read: &pendingRead{pager: t.newPager()}}}
 		return
 	}
 	rest := t.interval
@@ -96,7 +96,7 @@ func (t *sourceReader) planRest() {
 		if t.position.delivered || !t.oversized { // else nobody has been in it yet
 			t.resumeFrom = t.position
 		}
-		t.queue = append(t.queue, &step{slot: &slot{window: t.position.window, tried: t.oversized}})
+		t.queue = append(t.queue, &task{read: &pendingRead{window: t.position.window, oversized: t.oversized}})
 		from = t.position.window.End
 		if t.desc {
 			from = t.position.window.Start
@@ -108,11 +108,11 @@ func (t *sourceReader) planRest() {
 		rest.Start = from
 	}
 	rest.Start = window.Later(rest.Start, t.begun)
-	t.queue = append(t.queue, &step{plan: t.plan(rest, window.Era)})
+	t.queue = append(t.queue, &task{plan: t.plan(rest, window.Era)})
 }
 
-// newTail begins at the cursor's place: messages of the same instant are asked for again and skipped.
-func (t *sourceReader) newTail() *fetch.ReversePager {
+// newPager begins at the cursor's place: messages of the same instant are asked for again and skipped.
+func (t *sourceReader) newPager() *fetch.ReversePager {
 	rest := t.interval
 	rest.Start = window.Later(rest.Start, t.begun)
 	rest.End = t.reached
@@ -128,7 +128,7 @@ func (t *sourceReader) plan(rest window.Span, widest window.Level) *window.Plan 
 }
 
 // poll makes the next entry available if it can without waiting, and reports whether it is or nothing is left.
-func (t *sourceReader) poll(f *fetcher, ahead int) bool {
+func (t *sourceReader) poll(f *readPool, ahead int) bool {
 	for {
 		if t.finished {
 			return true
@@ -143,27 +143,27 @@ func (t *sourceReader) poll(f *fetcher, ahead int) bool {
 		if t.stopped != nil {
 			return true
 		}
-		t.fill(f, ahead)
+		t.fillQueue(f, ahead)
 		if len(t.queue) == 0 {
 			t.finish()
 			return true
 		}
-		head := t.queue[0].slot
+		head := t.queue[0].read
 		if head == nil || head.done == nil {
 			return false
 		}
-		head.want()
-		if !head.ready() || head.block.Split || head.block.BoundsIgnored {
+		head.markWanted()
+		if !head.ready() || head.result.Split || head.result.BoundsIgnored {
 			return false
 		}
-		if failed := head.block.Failed; failed != nil && f.ctx.Err() != nil && failure.IsContext(failed.Err) {
+		if failed := head.result.Failed; failed != nil && f.ctx.Err() != nil && failure.IsContext(failed.Err) {
 			return false // nobody waits for it any more
 		}
 		t.queue[0] = nil // the array behind the queue lives on
 		t.queue = t.queue[1:]
-		t.enter(head.block)
+		t.enter(head.result)
 		if t.stopped != nil {
-			t.forsake(f) // a token names the window that the source stopped at, not one behind it
+			t.abandonQueue(f) // a token names the window that the source stopped at, not one behind it
 		}
 	}
 }
@@ -206,11 +206,11 @@ func (t *sourceReader) enter(b *fetch.Result) {
 	t.recall(b)
 	switch {
 	case b.Unordered && t.fetch.ByCreate: // only the end is sent: one window, not to be split
-		t.queue = append(t.queue, &step{slot: &slot{window: window.Window{Span: b.Pager.Rest, Level: window.Hour}}})
+		t.queue = append(t.queue, &task{read: &pendingRead{window: window.Window{Span: b.Pager.Rest, Level: window.Hour}}})
 	case b.Unordered:
-		t.queue = append(t.queue, &step{plan: t.plan(b.Pager.Rest, window.Era)})
+		t.queue = append(t.queue, &task{plan: t.plan(b.Pager.Rest, window.Era)})
 	case b.Pager != nil && b.Pager.More:
-		t.queue = append(t.queue, &step{slot: &slot{tail: b.Pager}})
+		t.queue = append(t.queue, &task{read: &pendingRead{pager: b.Pager}})
 	}
 	t.classifyResult(b)
 }

@@ -118,7 +118,7 @@ func (t *sourceReader) save(hurried bool) cursor.Source {
 		Level: t.density.Level, Widest: t.density.Widest, Rate: t.density.Rate(),
 		Reached: t.reached, Counts: t.allCounts(), Begun: t.begun, Gaps: t.gaps, Fingerprint: t.sum(),
 	}
-	if at, tried := t.cursor(hurried); at != nil {
+	if at, tried := t.savedPosition(hurried); at != nil {
 		s.Window = &cursor.Window{Window: at.window, Oversized: tried}
 		if at.delivered {
 			s.Window.Last = &cursor.Event{Time: at.time, Key: at.key, OutOfWindow: at.outOfWindow}

@@ -22,7 +22,7 @@ type UsedWindow struct {
 func (w *Merger) CachedWindows(first bool) (windows []UsedWindow, until time.Time, ok bool) {
 	for _, t := range w.readers {
 		switch {
-		case w.extended || t.chained() || len(t.gaps) > 0 || t.state != parleyv1.SourceState_SOURCE_STATE_READ || t.fetch.Store == nil:
+		case w.extended || t.isChain() || len(t.gaps) > 0 || t.state != parleyv1.SourceState_SOURCE_STATE_READ || t.fetch.Store == nil:
 			return nil, until, false
 		case t.src == parleyv1.Source_SOURCE_CALL && w.span.Start.IsZero():
 			return nil, until, false
