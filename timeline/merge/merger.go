@@ -230,7 +230,7 @@ func (w *Merger) isDuplicate(t *sourceReader, e *chunk.Entry) bool {
 		return false
 	}
 	w.seen.Flush()
-	return w.seen.Has(e.Hash^uint64(t.src)) || e.OutOfWindow && slices.Contains(t.trace.handed, e.Hash)
+	return w.seen.Has(e.Hash^uint64(t.src)) || e.OutOfWindow && slices.Contains(t.fingerprint.redated, e.Hash)
 }
 
 // cannotRepeat tells that the active block of a track can hold nothing that was handed over: so far there were kept windows

@@ -87,7 +87,7 @@ func (w *Merger) newReaders(have query.Sources, asked []parleyv1.Source, marks [
 		pushed := w.filter.Push(src)
 		t.fetch.Query.Clause, t.pushed = pushed.Clause, pushed.Fields
 		t.filter, t.getter = w.filter, have.Getters[src]
-		t.trace.known = func(id uint64) bool { return w.seen.HasOutOfWindow(id ^ uint64(src)) }
+		t.fingerprint.isKnown = func(id uint64) bool { return w.seen.HasOutOfWindow(id ^ uint64(src)) }
 		t.fetch.Store, _ = have.Events[src].(cache.Windows)
 		if w.req.End.IsZero() || w.req.End.After(w.span.End) {
 			t.fetch.OpenEnd = w.span.End

@@ -41,7 +41,7 @@ type sourceReader struct {
 	position       *position // place inside the window that begins at reached; nil at its beginning
 	oversized      bool      // that window did not fit into an earlier call
 	resumeFrom     *position // where the cursor stood
-	trace          trace
+	fingerprint    resumeFingerprint
 	gaps           []window.Gap
 	counts         cursor.Counts // without what the reading counts itself; pages, from cache and requests of earlier calls
 	failures       int           // windows that failed in a row
@@ -203,7 +203,7 @@ func (t *sourceReader) enter(b *fetch.Result) {
 			t.position.time, t.position.key, t.position.outOfWindow, t.position.delivered = t.resumeFrom.time, t.resumeFrom.key, t.resumeFrom.outOfWindow, true
 		}
 	}
-	t.recall(b)
+	t.enterFingerprint(b)
 	switch {
 	case b.Unordered && t.fetch.ByCreate: // only the end is sent: one window, not to be split
 		t.queue = append(t.queue, &task{read: &pendingRead{window: window.Window{Span: b.Pager.Rest, Level: window.Hour}}})
@@ -308,7 +308,7 @@ func (t *sourceReader) leave() {
 	} else {
 		t.reached = b.End
 	}
-	t.trail(b)
+	t.leaveFingerprint(b)
 	if t.catchingUp(b.Span) {
 		t.positionBuffer = t.resumePosition(window.Window{})
 		t.position = &t.positionBuffer

@@ -37,7 +37,7 @@ func (w *Merger) resume(have query.Sources, asked []parleyv1.Source, token, fiel
 			w.told[noticeKey(reasons.Code(parleyv1.NoticeCode_NOTICE_CODE_START_RAISED), t.src, &window.Span{Start: t.begun})] = true
 		}
 		if w.extended {
-			t.trace.fresh = false // its window is not the one that the token stood in
+			t.fingerprint.resuming = false // its window is not the one that the token stood in
 		}
 	}
 	return nil
@@ -99,7 +99,7 @@ func (t *sourceReader) restore(s *cursor.Source, asked bool) {
 	}
 	t.counts, t.begun = s.Counts, s.Begun
 	t.gaps = slices.Clone(s.Gaps)
-	t.trace.base, t.trace.fresh = s.Fingerprint, true
+	t.fingerprint.atBoundary, t.fingerprint.resuming = s.Fingerprint, true
 	switch s.State {
 	case parleyv1.SourceState_SOURCE_STATE_READ:
 	case parleyv1.SourceState_SOURCE_STATE_THROTTLED, parleyv1.SourceState_SOURCE_STATE_FAILED:
@@ -116,7 +116,7 @@ func (t *sourceReader) save(hurried bool) cursor.Source {
 	s := cursor.Source{
 		State: t.state, Reason: t.reason, Answered: t.answered, Finished: t.finished,
 		Level: t.density.Level, Widest: t.density.Widest, Rate: t.density.Rate(),
-		Reached: t.reached, Counts: t.allCounts(), Begun: t.begun, Gaps: t.gaps, Fingerprint: t.sum(),
+		Reached: t.reached, Counts: t.allCounts(), Begun: t.begun, Gaps: t.gaps, Fingerprint: t.fingerprintNow(),
 	}
 	if at, tried := t.savedPosition(hurried); at != nil {
 		s.Window = &cursor.Window{Window: at.window, Oversized: tried}
