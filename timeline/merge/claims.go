@@ -11,8 +11,8 @@ import (
 	"github.com/parley-gateway/parley/timeline/chunk"
 )
 
-// claims is what one row says.
-func (a *attendance) claims(call *parleyv1.CallDetail) chunk.Claim {
+// claimOf is what one row says.
+func (a *participantCheck) claimOf(call *parleyv1.CallDetail) chunk.Claim {
 	switch {
 	case source.TookPart(call, a.user):
 		return chunk.ClaimsUser
@@ -26,7 +26,7 @@ func (a *attendance) claims(call *parleyv1.CallDetail) chunk.Claim {
 }
 
 // mentions reports whether an entry holds the user's id at all. Few rows do, and the others need not be decoded.
-func (a *attendance) mentions(e *chunk.Entry) bool {
+func (a *participantCheck) mentions(e *chunk.Entry) bool {
 	return bytes.Contains(bytes.ToLower(e.Basic), a.lower)
 }
 

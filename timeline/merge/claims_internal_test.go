@@ -12,7 +12,7 @@ import (
 // people.
 func TestClaims(t *testing.T) {
 	t.Parallel()
-	a := &attendance{user: "Ada", lower: []byte("ada")}
+	a := &participantCheck{user: "Ada", lower: []byte("ada")}
 	set := func(id string) *parleyv1.IdentitySet { return &parleyv1.IdentitySet{User: &parleyv1.Identity{Id: id}} }
 	for name, c := range map[string]struct {
 		call func(id string) *parleyv1.CallDetail
@@ -47,7 +47,7 @@ func TestClaims(t *testing.T) {
 			if mine {
 				want = chunk.ClaimsUser
 			}
-			if got := a.claims(call); got != want {
+			if got := a.claimOf(call); got != want {
 				t.Errorf("%s of %s: %d, want %d", name, id, got, want)
 			}
 			if mentions := a.mentions(e); mentions != (mine && name != "nobody") {

@@ -68,19 +68,19 @@ func (t *sourceReader) matchWhole(ctx context.Context, event *parleyv1.Event) fi
 	return t.filter.Match(whole)
 }
 
-// prove notes a window with calls that nobody but Graph says belong here, and makes such windows doubts once Graph was seen
+// noteUnverified notes a window with calls that nobody but Graph says belong here, and makes such windows doubts once Graph was seen
 // not to evaluate the clause.
-func (t *sourceReader) prove(b *fetch.Result) {
+func (t *sourceReader) noteUnverified(b *fetch.Result) {
 	if b.Unverified {
-		t.unproven = append(t.unproven, b.Span)
+		t.unverified = append(t.unverified, b.Span)
 	}
-	if !t.refuted.Load() && !t.fetch.IgnoresClause() {
+	if !t.contradicted.Load() && !t.fetch.IgnoresClause() {
 		return
 	}
-	for _, s := range t.unproven {
+	for _, s := range t.unverified {
 		t.addGap(window.Gap{Span: s, Reason: parleyv1.ErrorReason_ERROR_REASON_FILTER_NOT_EVALUATED})
 	}
-	t.unproven = nil
+	t.unverified = nil
 }
 
 // filteredHere are the fields of the filter that were evaluated here: those that lists of calls lack only where the calls

@@ -59,7 +59,7 @@ func (t *sourceReader) fingerprintNow() uint64 {
 // inOverlap tells whether a row is so close to where a reading begins or ends that the reading behind it brings it as well. Beside
 // a filter nobody knows which of these rows were handed over.
 func (t *sourceReader) inOverlap(at, edge time.Time) bool {
-	if t.filter != nil || t.attendance != nil && t.attendance.strict {
+	if t.filter != nil || t.participants != nil && t.participants.strict {
 		return at.Sub(edge).Abs() <= 1
 	}
 	from, to := source.RequestBounds(edge, edge)

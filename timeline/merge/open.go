@@ -54,7 +54,7 @@ func Open(ctx context.Context, cfg *Config, have query.Sources, req *query.Event
 	if w.allAbsent() {
 		return nil, w.Err()
 	}
-	w.attend(have)
+	w.checkParticipants(have)
 	w.pool = newReadPool(ctx)
 	for _, t := range w.readers {
 		t.planRest()

@@ -29,12 +29,12 @@ import (
 // doubt at once, and one that names an organizer alone is one where Graph was found to ignore the filter.
 
 const (
-	proofsAtOnce = 8   // records of one window that are read for proof at a time
-	maxProofs    = 128 // of one window
+	recordsAtOnce = 8   // records of one window that are read for proof at a time
+	maxRecords    = 128 // of one window
 )
 
-// attendance decides which calls of a track go out.
-type attendance struct {
+// participantCheck decides which calls of a track go out.
+type participantCheck struct {
 	user   string
 	lower  []byte // the same in lower case
 	strict bool
@@ -42,19 +42,19 @@ type attendance struct {
 	canary *canary
 }
 
-// attend gives the track of calls its rules. Nothing is to be proved of a whole tenant.
-func (w *Merger) attend(have query.Sources) {
+// checkParticipants gives the track of calls its rules. Nothing is to be proved of a whole tenant.
+func (w *Merger) checkParticipants(have query.Sources) {
 	for _, t := range w.readers {
 		if t.src != parleyv1.Source_SOURCE_CALL || w.req.Owner == resource.AnyUser {
 			continue
 		}
-		t.attendance = &attendance{user: w.req.User, lower: bytes.ToLower([]byte(w.req.User)), strict: w.req.Narrow, prover: have.CallProofs}
-		t.attendance.canary = w.cfg.Canaries.of(w.req.Tenant)
+		t.participants = &participantCheck{user: w.req.User, lower: bytes.ToLower([]byte(w.req.User)), strict: w.req.Narrow, prover: have.CallProofs}
+		t.participants.canary = w.cfg.Canaries.of(w.req.Tenant)
 	}
 }
 
-// settled tells whether a window that was kept needs no further look.
-func (a *attendance) settled(s *chunk.Chunk) bool {
+// isDecided tells whether a window that was kept needs no further look.
+func (a *participantCheck) isDecided(s *chunk.Chunk) bool {
 	if a == nil {
 		return true
 	}
@@ -65,31 +65,31 @@ func (a *attendance) settled(s *chunk.Chunk) bool {
 	return known && (word == chunk.ClaimsUser || word == chunk.ClaimsOrganizer && a.canary.trusted())
 }
 
-// check leaves out of a block what does not belong to the user, and notes doubts.
-func (t *sourceReader) check(ctx context.Context, b *fetch.Result) {
-	a := t.attendance
+// verifyParticipants leaves out of a block what does not belong to the user, and notes doubts.
+func (t *sourceReader) verifyParticipants(ctx context.Context, b *fetch.Result) {
+	a := t.participants
 	switch {
 	case a == nil || b.Split || b.Chunk == nil:
 	case a.strict:
-		t.checkStrictly(ctx, b)
+		t.verifyStrictly(ctx, b)
 	case t.readWhole == nil:
-		word := a.hear(b)
+		word := a.claim(b)
 		if word == chunk.ClaimsOthers || word == chunk.ClaimsOrganizer && !a.canary.honours(ctx, t.fetch, b.Span) {
-			t.refuted.Store(true)
+			t.contradicted.Store(true)
 			b.Gaps = window.AddGap(slices.Clone(b.Gaps), window.Gap{Span: b.Span, Reason: parleyv1.ErrorReason_ERROR_REASON_PARTICIPANT_NOT_HONOURED})
 		}
 	}
 }
 
-// checkStrictly leaves the entries of a block that are proved. A window that would need very many records is read in pieces, so
+// verifyStrictly leaves the entries of a block that are proved. A window that would need very many records is read in pieces, so
 // that its first calls do not wait for the proof of all.
-func (t *sourceReader) checkStrictly(ctx context.Context, b *fetch.Result) {
-	found, open := t.attendance.listen(b)
-	if _, divisible := b.Finer(); divisible && len(open) > maxProofs && b.Failed == nil {
+func (t *sourceReader) verifyStrictly(ctx context.Context, b *fetch.Result) {
+	found, open := t.participants.verifyByRows(b)
+	if _, divisible := b.Finer(); divisible && len(open) > maxRecords && b.Failed == nil {
 		b.Split, b.Entries, b.Rows = true, nil, 0
 		return
 	}
-	if failed := t.attendance.prove(ctx, t, b, found, open); failed != nil {
+	if failed := t.participants.verifyByRecords(ctx, t, b, found, open); failed != nil {
 		b.Failed, b.Entries = failed, nil
 		return
 	}
@@ -98,11 +98,11 @@ func (t *sourceReader) checkStrictly(ctx context.Context, b *fetch.Result) {
 	if len(b.Entries) == len(b.Chunk.Entries) && !slices.ContainsFunc(found, func(is chunk.Participation) bool { return is != chunk.Participates }) {
 		told.AllVerified.Store(true)
 	}
-	t.keepProved(b, found)
+	t.keepVerified(b, found)
 }
 
-// hear finds out what the rows of a block's sheet claim.
-func (a *attendance) hear(b *fetch.Result) chunk.Claim {
+// claim finds out what the rows of a block's sheet claim.
+func (a *participantCheck) claim(b *fetch.Result) chunk.Claim {
 	return b.Chunk.Participants.Claim(func() chunk.Claim {
 		word := chunk.ClaimsUser
 		for i := range b.Chunk.Entries {
@@ -110,16 +110,16 @@ func (a *attendance) hear(b *fetch.Result) chunk.Claim {
 			if !a.mentions(e) {
 				word = max(word, claimOfOthers(e.Basic))
 			} else if event, err := e.Event(); err == nil && event.GetCall() != nil {
-				word = max(word, a.claims(event.GetCall()))
+				word = max(word, a.claimOf(event.GetCall()))
 			}
 		}
 		return word
 	})
 }
 
-// listen finds out what the rows of a block and earlier readings of records prove; open are the entries that only a record
+// verifyByRows finds out what the rows of a block and earlier readings of records prove; open are the entries that only a record
 // can tell about.
-func (a *attendance) listen(b *fetch.Result) (found []chunk.Participation, open []int) {
+func (a *participantCheck) verifyByRows(b *fetch.Result) (found []chunk.Participation, open []int) {
 	told := &b.Chunk.Participants
 	found = make([]chunk.Participation, len(b.Entries))
 	for i := range b.Entries {
@@ -142,12 +142,12 @@ func (a *attendance) listen(b *fetch.Result) (found []chunk.Participation, open 
 	return found, open
 }
 
-// prove reads the records of the open entries of a block. A failure is one of the source: nothing of the block can be judged
+// verifyByRecords reads the records of the open entries of a block. A failure is one of the source: nothing of the block can be judged
 // then.
-func (a *attendance) prove(ctx context.Context, t *sourceReader, b *fetch.Result, found []chunk.Participation, open []int) *failure.Failure {
+func (a *participantCheck) verifyByRecords(ctx context.Context, t *sourceReader, b *fetch.Result, found []chunk.Participation, open []int) *failure.Failure {
 	told := &b.Chunk.Participants
 	var group errgroup.Group
-	group.SetLimit(proofsAtOnce)
+	group.SetLimit(recordsAtOnce)
 	var failed atomic.Pointer[failure.Failure]
 	for _, i := range open {
 		if failed.Load() != nil || ctx.Err() != nil {
@@ -181,11 +181,11 @@ func (a *attendance) prove(ctx context.Context, t *sourceReader, b *fetch.Result
 	return failed.Load()
 }
 
-// keepProved leaves the entries that are proved. What is refuted shows that Graph does not evaluate the filter; what is not
+// keepVerified leaves the entries that are proved. What is refuted shows that Graph does not evaluate the filter; what is not
 // proved is a gap.
-func (t *sourceReader) keepProved(b *fetch.Result, found []chunk.Participation) {
+func (t *sourceReader) keepVerified(b *fetch.Result, found []chunk.Participation) {
 	if slices.Contains(found, chunk.Contradicted) {
-		t.refuted.Store(true)
+		t.contradicted.Store(true)
 	}
 	if slices.Contains(found, chunk.Unverified) {
 		b.Gaps = window.AddGap(slices.Clone(b.Gaps), window.Gap{Span: b.Span, Reason: parleyv1.ErrorReason_ERROR_REASON_PARTICIPATION_NOT_PROVED})
@@ -199,15 +199,15 @@ func (t *sourceReader) keepProved(b *fetch.Result, found []chunk.Participation) 
 	b.Entries = kept
 }
 
-// wholeProofs prove calls by records that are read whole anyway, and by lighter requests where that fails.
-type wholeProofs struct {
+// wholeRecords prove calls by records that are read whole anyway, and by lighter requests where that fails.
+type wholeRecords struct {
 	getter source.EventGetter
 	owner  string
 	next   source.ParticipantVerifier
 }
 
 // VerifyParticipant implements source.ParticipantVerifier.
-func (p wholeProofs) VerifyParticipant(ctx context.Context, user string, ref source.Ref) error {
+func (p wholeRecords) VerifyParticipant(ctx context.Context, user string, ref source.Ref) error {
 	_, err := p.getter.Event(ctx, p.owner, user, ref)
 	if err == nil || p.next == nil {
 		return err

@@ -73,7 +73,7 @@ func (f *readPool) start(t *sourceReader, s *pendingRead) {
 	if kept != nil && kept.Split && s.whole {
 		kept = nil
 	}
-	if kept != nil && (kept.Split || t.filter == nil && t.readWhole == nil && t.attendance.settled(kept.Chunk)) {
+	if kept != nil && (kept.Split || t.filter == nil && t.readWhole == nil && t.participants.isDecided(kept.Chunk)) {
 		s.result, s.done = kept, f.done
 		t.hold(kept)
 		return
@@ -104,7 +104,7 @@ func (f *readPool) start(t *sourceReader, s *pendingRead) {
 			s.result = t.fetch.Read(ctx, fetch.Request{Window: s.window, Wanted: s.wanted, Unbounded: s.unbounded, Whole: s.whole})
 			s.result.Took = time.Since(s.began)
 		}
-		t.check(ctx, s.result)
+		t.verifyParticipants(ctx, s.result)
 		t.applyFilter(ctx, s.result)
 		if t.readWhole != nil && ctx.Err() == nil {
 			s.result.Entries = slices.Clone(s.result.Entries)
@@ -119,7 +119,7 @@ func (f *readPool) start(t *sourceReader, s *pendingRead) {
 
 // hold counts what a block keeps in memory.
 func (t *sourceReader) hold(b *fetch.Result) {
-	t.fetch.Hold(b, t.filter != nil || t.readWhole != nil || t.attendance != nil)
+	t.fetch.Hold(b, t.filter != nil || t.readWhole != nil || t.participants != nil)
 }
 
 func (s *pendingRead) ready() bool {

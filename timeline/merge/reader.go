@@ -63,10 +63,10 @@ type sourceReader struct {
 	clipped   []string                                   // fields of the filter that the interval was narrowed by
 	readWhole func(ctx context.Context, b *fetch.Result) // reads events whole and leaves out what does not belong here; nil = none
 
-	attendance *attendance // nil = whatever Graph sends belongs here
+	participants *participantCheck // nil = whatever Graph sends belongs here
 
-	refuted  atomic.Bool   // Graph sent rows that its clause excludes
-	unproven []window.Span // windows with rows that are taken on Graph's word although rows are read whole
+	contradicted atomic.Bool   // Graph sent rows that its clause excludes
+	unverified   []window.Span // windows with rows that are taken on Graph's word although rows are read whole
 }
 
 // position is a place inside a window.
@@ -187,7 +187,7 @@ func (t *sourceReader) enter(b *fetch.Result) {
 	for _, g := range b.Gaps {
 		t.addGap(g)
 	}
-	t.prove(b)
+	t.noteUnverified(b)
 	t.raiseStart(b)
 	t.current, t.next = b, 0
 	if t.pageRows > 0 {

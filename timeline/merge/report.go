@@ -45,7 +45,7 @@ func (w *Merger) News() []*parleyv1.Notice {
 			}
 			w.notice(reasons.Text(g.Reason), failure.Explain(g.Reason, cause), t.src, &g.Span)
 		}
-		if t.refuted.Load() && !slices.ContainsFunc(t.gaps, func(g window.Gap) bool { return g.Reason == parleyv1.ErrorReason_ERROR_REASON_PARTICIPANT_NOT_HONOURED }) {
+		if t.contradicted.Load() && !slices.ContainsFunc(t.gaps, func(g window.Gap) bool { return g.Reason == parleyv1.ErrorReason_ERROR_REASON_PARTICIPANT_NOT_HONOURED }) {
 			w.notice(reasons.Text(parleyv1.ErrorReason_ERROR_REASON_PARTICIPANT_NOT_HONOURED), "Graph sent calls without the participant that it was asked for; they were left out", t.src, nil)
 		}
 		if !t.begun.IsZero() && t.open {
@@ -97,7 +97,7 @@ func (w *Merger) report(t *sourceReader) *parleyv1.SourceReport {
 	}
 	if w.filter != nil {
 		r.FilteredByGateway = t.filteredHere()
-		if !t.fetch.IgnoresClause() && !t.refuted.Load() {
+		if !t.fetch.IgnoresClause() && !t.contradicted.Load() {
 			r.FilteredByGraph = t.pushed
 		}
 		r.FilteredByGraph = append(slices.Clone(r.GetFilteredByGraph()), t.clipped...)

@@ -30,8 +30,8 @@ func (w *Merger) ReadWhole(have query.Sources) {
 	for _, t := range w.readers {
 		if t.src == parleyv1.Source_SOURCE_CALL {
 			t.readWhole = func(ctx context.Context, b *fetch.Result) { w.readRecords(ctx, t, getter, b) }
-			if a := t.attendance; a != nil {
-				a.prover = wholeProofs{getter, w.req.Owner, a.prover}
+			if a := t.participants; a != nil {
+				a.prover = wholeRecords{getter, w.req.Owner, a.prover}
 			}
 		}
 	}
@@ -80,7 +80,7 @@ func (w *Merger) readRecord(ctx context.Context, t *sourceReader, getter source.
 	open := t.filter.Match(listed) == filter.Unknown
 	switch {
 	case errors.Is(err, source.ErrNotParticipant):
-		t.refuted.Store(true)
+		t.contradicted.Store(true)
 		return chunk.Contradicted
 	case (err != nil || event.GetVersion() < e.Version) && (open || w.req.Owner != resource.AnyUser && !w.req.Narrow):
 		return chunk.Unverified
@@ -90,7 +90,7 @@ func (w *Merger) readRecord(ctx context.Context, t *sourceReader, getter source.
 	result := t.filter.Match(event)
 	if result == filter.False {
 		if open {
-			t.refuted.Store(true)
+			t.contradicted.Store(true)
 		}
 		return chunk.Contradicted
 	}
