@@ -20,75 +20,75 @@ const participantField = "call.participants.id"
 // applyFilter leaves out the entries of a block that do not match the filter, whatever Graph made of its clause. What only whole
 // records can tell is taken on Graph's word if it had the clause, else read whole; where all records are read whole, that
 // decides.
-func (t *sourceReader) applyFilter(ctx context.Context, b *fetch.Result) {
-	if t.filter == nil {
+func (r *sourceReader) applyFilter(ctx context.Context, res *fetch.Result) {
+	if r.filter == nil {
 		return
 	}
-	trusted := len(t.pushed) > 0 && !t.fetch.IgnoresClause()
-	kept := make([]chunk.Entry, 0, len(b.Entries))
-	for _, e := range b.Entries {
+	trusted := len(r.pushed) > 0 && !r.fetch.IgnoresClause()
+	kept := make([]chunk.Entry, 0, len(res.Entries))
+	for _, e := range res.Entries {
 		if ctx.Err() != nil {
 			return // nobody waits for the block any more
 		}
 		event, err := e.Event()
 		if err != nil {
-			b.Gaps = window.AddGap(b.Gaps, window.Gap{Span: b.Span, Reason: parleyv1.ErrorReason_ERROR_REASON_FILTER_NOT_EVALUATED})
+			res.Gaps = window.AddGap(res.Gaps, window.Gap{Span: res.Span, Reason: parleyv1.ErrorReason_ERROR_REASON_FILTER_NOT_EVALUATED})
 			continue
 		}
-		result := t.filter.Match(event)
-		later := t.readWhole != nil && event.GetCall().GetPartial()
+		result := r.filter.Match(event)
+		later := r.readWhole != nil && event.GetCall().GetPartial()
 		if result == filter.Unknown && !trusted && !later {
-			result = t.matchWhole(ctx, event)
+			result = r.matchWhole(ctx, event)
 			if result == filter.Unknown && ctx.Err() == nil {
-				b.Gaps = window.AddGap(b.Gaps, window.Gap{Span: b.Span, Reason: parleyv1.ErrorReason_ERROR_REASON_FILTER_NOT_EVALUATED})
+				res.Gaps = window.AddGap(res.Gaps, window.Gap{Span: res.Span, Reason: parleyv1.ErrorReason_ERROR_REASON_FILTER_NOT_EVALUATED})
 			}
 		}
 		if result != filter.False {
 			kept = append(kept, e)
 		}
 	}
-	b.Entries = kept
+	res.Entries = kept
 }
 
 // matchWhole reads an event whole and evaluates the filter on it.
-func (t *sourceReader) matchWhole(ctx context.Context, event *parleyv1.Event) filter.Result {
-	if t.getter == nil {
+func (r *sourceReader) matchWhole(ctx context.Context, event *parleyv1.Event) filter.Result {
+	if r.getter == nil {
 		return filter.Unknown
 	}
-	ref := source.Ref{Source: t.src, ID: event.GetSource().GetId()}
-	whole, err := t.getter.Event(ctx, t.fetch.Query.Owner, t.fetch.Query.User, ref)
-	t.fetch.CountRequests(1)
+	ref := source.Ref{Source: r.src, ID: event.GetSource().GetId()}
+	whole, err := r.getter.Event(ctx, r.fetch.Query.Owner, r.fetch.Query.User, ref)
+	r.fetch.CountRequests(1)
 	if err != nil {
-		t.fetch.CountRequests(failure.GraphRequests(err))
+		r.fetch.CountRequests(failure.GraphRequests(err))
 		if errors.Is(err, source.ErrNotParticipant) {
 			return filter.False
 		}
 		return filter.Unknown
 	}
-	return t.filter.Match(whole)
+	return r.filter.Match(whole)
 }
 
 // noteUnverified notes a window with calls that nobody but Graph says belong here, and makes such windows doubts once Graph was seen
 // not to evaluate the clause.
-func (t *sourceReader) noteUnverified(b *fetch.Result) {
-	if b.Unverified {
-		t.unverified = append(t.unverified, b.Span)
+func (r *sourceReader) noteUnverified(res *fetch.Result) {
+	if res.Unverified {
+		r.unverified = append(r.unverified, res.Span)
 	}
-	if !t.contradicted.Load() && !t.fetch.IgnoresClause() {
+	if !r.contradicted.Load() && !r.fetch.IgnoresClause() {
 		return
 	}
-	for _, s := range t.unverified {
-		t.addGap(window.Gap{Span: s, Reason: parleyv1.ErrorReason_ERROR_REASON_FILTER_NOT_EVALUATED})
+	for _, s := range r.unverified {
+		r.addGap(window.Gap{Span: s, Reason: parleyv1.ErrorReason_ERROR_REASON_FILTER_NOT_EVALUATED})
 	}
-	t.unverified = nil
+	r.unverified = nil
 }
 
 // filteredHere are the fields of the filter that were evaluated here: those that lists of calls lack only where the calls
 // were read whole.
-func (t *sourceReader) filteredHere() []string {
-	unfiltered := t.fetch.IgnoresClause() && t.getter != nil
-	if t.src != parleyv1.Source_SOURCE_CALL || t.readWhole != nil || unfiltered {
-		return t.filter.Evaluated()
+func (r *sourceReader) filteredHere() []string {
+	unfiltered := r.fetch.IgnoresClause() && r.getter != nil
+	if r.src != parleyv1.Source_SOURCE_CALL || r.readWhole != nil || unfiltered {
+		return r.filter.Evaluated()
 	}
-	return slices.DeleteFunc(t.filter.Evaluated(), func(path string) bool { return path == participantField })
+	return slices.DeleteFunc(r.filter.Evaluated(), func(path string) bool { return path == participantField })
 }

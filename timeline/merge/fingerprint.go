@@ -33,23 +33,23 @@ const (
 )
 
 // fingerprintNow is what a token keeps of the trace at the track's place.
-func (t *sourceReader) fingerprintNow() uint64 {
-	if t.stopped != nil || t.current == nil {
-		return t.fingerprint.atBoundary
+func (r *sourceReader) fingerprintNow() uint64 {
+	if r.stopped != nil || r.current == nil {
+		return r.fingerprint.atBoundary
 	}
-	sum := t.fingerprint.missing
+	sum := r.fingerprint.missing
 	// A chain is asked for again from its last row on, not from the beginning of a window.
-	chained := t.isChain() && t.position != nil && t.position.delivered && !t.position.outOfWindow
+	chained := r.isChain() && r.position != nil && r.position.delivered && !r.position.outOfWindow
 	add := func(at time.Time, id uint64) {
-		if !chained || t.inOverlap(at, t.position.time.Add(1)) {
+		if !chained || r.inOverlap(at, r.position.time.Add(1)) {
 			sum += scatter(id)
 		}
 	}
-	for _, s := range t.fingerprint.overlap {
+	for _, s := range r.fingerprint.overlap {
 		add(s.Time, s.Hash)
 	}
-	for i := range t.current.Entries[:t.next] {
-		if e := &t.current.Entries[i]; !e.OutOfWindow && !t.fingerprint.isKnown(e.Hash) {
+	for i := range r.current.Entries[:r.next] {
+		if e := &r.current.Entries[i]; !e.OutOfWindow && !r.fingerprint.isKnown(e.Hash) {
 			add(e.Time, e.Hash)
 		}
 	}
@@ -58,8 +58,8 @@ func (t *sourceReader) fingerprintNow() uint64 {
 
 // inOverlap tells whether a row is so close to where a reading begins or ends that the reading behind it brings it as well. Beside
 // a filter nobody knows which of these rows were handed over.
-func (t *sourceReader) inOverlap(at, edge time.Time) bool {
-	if t.filter != nil || t.participants != nil && t.participants.strict {
+func (r *sourceReader) inOverlap(at, edge time.Time) bool {
+	if r.filter != nil || r.participants != nil && r.participants.strict {
 		return at.Sub(edge).Abs() <= 1
 	}
 	from, to := source.RequestBounds(edge, edge)
@@ -67,59 +67,59 @@ func (t *sourceReader) inOverlap(at, edge time.Time) bool {
 }
 
 // leaveFingerprint keeps the end of a window that was handed over.
-func (t *sourceReader) leaveFingerprint(b *fetch.Result) {
-	if t.fingerprint.resuming && t.isChain() {
+func (r *sourceReader) leaveFingerprint(res *fetch.Result) {
+	if r.fingerprint.resuming && r.isChain() {
 		return // nothing was read: the chain begins anew
 	}
-	if t.fingerprint.leftPieces = t.fingerprint.resuming; !t.fingerprint.resuming {
-		t.fingerprint.missing = 0
+	if r.fingerprint.leftPieces = r.fingerprint.resuming; !r.fingerprint.resuming {
+		r.fingerprint.missing = 0
 	}
-	t.fingerprint.overlap = slices.DeleteFunc(t.fingerprint.overlap, func(s chunk.Stamp) bool { return !t.inOverlap(s.Time, t.reached) })
-	last := sort.Search(len(b.Entries), func(i int) bool { return b.Entries[i].OutOfWindow })
-	for last--; last >= 0 && t.inOverlap(b.Entries[last].Time, t.reached); last-- {
-		if e := &b.Entries[last]; !t.fingerprint.isKnown(e.Hash) {
-			t.fingerprint.overlap = append(t.fingerprint.overlap, chunk.Stamp{Time: e.Time, Hash: e.Hash})
+	r.fingerprint.overlap = slices.DeleteFunc(r.fingerprint.overlap, func(s chunk.Stamp) bool { return !r.inOverlap(s.Time, r.reached) })
+	last := sort.Search(len(res.Entries), func(i int) bool { return res.Entries[i].OutOfWindow })
+	for last--; last >= 0 && r.inOverlap(res.Entries[last].Time, r.reached); last-- {
+		if e := &res.Entries[last]; !r.fingerprint.isKnown(e.Hash) {
+			r.fingerprint.overlap = append(r.fingerprint.overlap, chunk.Stamp{Time: e.Time, Hash: e.Hash})
 		}
 	}
-	t.fingerprint.atBoundary = t.fingerprint.missing
-	for _, s := range t.fingerprint.overlap {
-		t.fingerprint.atBoundary += scatter(s.Hash)
+	r.fingerprint.atBoundary = r.fingerprint.missing
+	for _, s := range r.fingerprint.overlap {
+		r.fingerprint.atBoundary += scatter(s.Hash)
 	}
 }
 
-// enterFingerprint begins the trace of a window that was entered, of which t.next rows were handed over before the walk was resumed.
-func (t *sourceReader) enterFingerprint(b *fetch.Result) {
-	t.fingerprint.redated = nil
-	if !t.fingerprint.resuming {
-		t.fingerprint.atBoundary = t.fingerprintNow()
+// enterFingerprint begins the trace of a window that was entered, of which r.next rows were handed over before the walk was resumed.
+func (r *sourceReader) enterFingerprint(res *fetch.Result) {
+	r.fingerprint.redated = nil
+	if !r.fingerprint.resuming {
+		r.fingerprint.atBoundary = r.fingerprintNow()
 		return
 	}
-	catchingUp := t.catchingUp(b.Span)
-	if catchingUp && t.isChain() {
+	catchingUp := r.catchingUp(res.Span)
+	if catchingUp && r.isChain() {
 		return
 	}
-	edge := b.Begin(t.desc)
-	if b.Chunk != nil && !t.fingerprint.leftPieces {
-		for _, s := range b.Chunk.Edge {
-			passed := s.Time.Before(edge) != t.desc && t.interval.Has(s.Time)
-			if passed && t.inOverlap(s.Time, edge) && !t.fingerprint.isKnown(s.Hash) {
-				t.fingerprint.overlap = append(t.fingerprint.overlap, s)
+	edge := res.Begin(r.desc)
+	if res.Chunk != nil && !r.fingerprint.leftPieces {
+		for _, s := range res.Chunk.Edge {
+			passed := s.Time.Before(edge) != r.desc && r.interval.Has(s.Time)
+			if passed && r.inOverlap(s.Time, edge) && !r.fingerprint.isKnown(s.Hash) {
+				r.fingerprint.overlap = append(r.fingerprint.overlap, s)
 			}
 		}
 	}
-	t.fingerprint.missing = 0
-	again := t.fingerprintNow()
-	if t.resumeFrom == nil || t.isChain() || t.fingerprint.leftPieces || edge.Equal(t.resumeFrom.window.Begin(t.desc)) {
+	r.fingerprint.missing = 0
+	again := r.fingerprintNow()
+	if r.resumeFrom == nil || r.isChain() || r.fingerprint.leftPieces || edge.Equal(r.resumeFrom.window.Begin(r.desc)) {
 		if catchingUp {
-			t.fingerprint.missing = t.fingerprint.atBoundary - again // of rows in the pieces behind this one
+			r.fingerprint.missing = r.fingerprint.atBoundary - again // of rows in the pieces behind this one
 			return
 		}
 		var sum uint64
-		t.fingerprint.redated, sum = findRedated(t.fingerprint.atBoundary, again, b.Entries[:t.next], b.Entries[t.next:])
-		t.fingerprint.missing = sum - again
+		r.fingerprint.redated, sum = findRedated(r.fingerprint.atBoundary, again, res.Entries[:r.next], res.Entries[r.next:])
+		r.fingerprint.missing = sum - again
 	}
-	t.fingerprint.resuming = false
-	t.fingerprint.atBoundary = t.fingerprintNow()
+	r.fingerprint.resuming = false
+	r.fingerprint.atBoundary = r.fingerprintNow()
 }
 
 // findRedated compares the sum of a token with that of the rows before the track's place as they were read again. It returns the

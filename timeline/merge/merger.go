@@ -67,74 +67,74 @@ type Merger struct {
 
 // Limit bounds what is read ahead of the reader: windows per source, and bytes by the account. So many rows of the usual
 // size fit into the account.
-func (w *Merger) Limit(windows, rows int, account *ledger.Account) {
-	w.ahead = windows
-	for _, t := range w.readers {
-		unit := w.cfg.WindowBytes / window.MaxRows
-		if w.req.Conversation != "" {
+func (m *Merger) Limit(windows, rows int, account *ledger.Account) {
+	m.ahead = windows
+	for _, r := range m.readers {
+		unit := m.cfg.WindowBytes / window.MaxRows
+		if m.req.Conversation != "" {
 			unit = account.Each() / int64(rows)
-			t.density.Most = float64(max(rows/2, window.MaxRows))
+			r.density.Most = float64(max(rows/2, window.MaxRows))
 		}
-		t.fetch.Limit(account, unit)
+		r.fetch.Limit(account, unit)
 	}
 }
 
 // Listing has the walk read nothing ahead of a window that holds size rows. A throttled source ends the page of a List in place of
 // being given up while patient returns true.
-func (w *Merger) Listing(size int, patient func() bool) {
-	w.patient = patient
-	for _, t := range w.readers {
-		t.pageRows = size
+func (m *Merger) Listing(size int, patient func() bool) {
+	m.patient = patient
+	for _, r := range m.readers {
+		r.pageRows = size
 	}
 }
 
 // Close stops every reading and waits for it.
-func (w *Merger) Close() { w.pool.close() }
+func (m *Merger) Close() { m.pool.close() }
 
 // Head is the next event, after Step has returned Ready.
-func (w *Merger) Head() *chunk.Entry { return w.first.head() }
+func (m *Merger) Head() *chunk.Entry { return m.first.head() }
 
 // HeadChunk is the chunk of the next event, after Step has returned Ready.
-func (w *Merger) HeadChunk() *chunk.Chunk { return w.first.current.Chunk }
+func (m *Merger) HeadChunk() *chunk.Chunk { return m.first.current.Chunk }
 
 // End is the end of the asked interval.
-func (w *Merger) End() time.Time { return w.span.End }
+func (m *Merger) End() time.Time { return m.span.End }
 
 // Step implements frame.Rows. When it returns Ready, the next event is the head of first.
-func (w *Merger) Step() frame.State {
+func (m *Merger) Step() frame.State {
 	state := frame.Ready
-	w.first, state = w.step()
+	m.first, state = m.step()
 	return state
 }
 
 // step returns the track whose head goes out next, without waiting.
-func (w *Merger) step() (*sourceReader, frame.State) {
+func (m *Merger) step() (*sourceReader, frame.State) {
 	for {
 		best, again := (*sourceReader)(nil), false
 		anyWaiting := false
-		for _, t := range w.readers {
-			if !t.poll(w.pool, w.ahead) {
+		for _, r := range m.readers {
+			if !r.poll(m.pool, m.ahead) {
 				anyWaiting = true
 				continue
 			}
-			if t.stopped != nil && t.head() == nil {
-				if v, final := w.acceptStop(t); final {
-					return t, v
+			if r.stopped != nil && r.head() == nil {
+				if v, final := m.acceptStop(r); final {
+					return r, v
 				}
 				again = true
 				continue
 			}
-			e := t.head()
+			e := r.head()
 			if e == nil {
 				continue
 			}
-			if w.isDuplicate(t, e) {
-				t.skipDuplicate()
+			if m.isDuplicate(r, e) {
+				r.skipDuplicate()
 				again = true
 				continue
 			}
-			if best == nil || w.earlier(t, e, best) {
-				best = t
+			if best == nil || m.earlier(r, e, best) {
+				best = r
 			}
 		}
 		switch {
@@ -151,13 +151,13 @@ func (w *Merger) step() (*sourceReader, frame.State) {
 }
 
 // acceptStop makes the stop of a source final, unless it ends the call.
-func (w *Merger) acceptStop(t *sourceReader) (frame.State, bool) {
-	if t.stopped.State == parleyv1.SourceState_SOURCE_STATE_THROTTLED && w.patient != nil && w.patient() {
+func (m *Merger) acceptStop(r *sourceReader) (frame.State, bool) {
+	if r.stopped.State == parleyv1.SourceState_SOURCE_STATE_THROTTLED && m.patient != nil && m.patient() {
 		return frame.Paused, true
 	}
-	for _, other := range w.readers {
-		if other != t && other.state == parleyv1.SourceState_SOURCE_STATE_READ && other.stopped == nil {
-			t.finalizeStop()
+	for _, other := range m.readers {
+		if other != r && other.state == parleyv1.SourceState_SOURCE_STATE_READ && other.stopped == nil {
+			r.finalizeStop()
 			return frame.Ready, false
 		}
 	}
@@ -165,34 +165,34 @@ func (w *Merger) acceptStop(t *sourceReader) (frame.State, bool) {
 }
 
 // Err implements frame.Rows: the error of a call whose sources have all stopped. What may succeed when repeated comes first.
-func (w *Merger) Err() error {
+func (m *Merger) Err() error {
 	var worst *failure.Error
 	rank := -1
-	for _, t := range w.readers {
-		reason, cause := t.reason, t.cause
-		if t.stopped != nil {
-			reason = t.stopped.Reason
+	for _, r := range m.readers {
+		reason, cause := r.reason, r.cause
+		if r.stopped != nil {
+			reason = r.stopped.Reason
 		}
 		if reason == failure.None {
 			continue
 		}
-		r := map[parleyv1.ErrorReason]int{
+		this := map[parleyv1.ErrorReason]int{
 			parleyv1.ErrorReason_ERROR_REASON_GRAPH_THROTTLED: 6, parleyv1.ErrorReason_ERROR_REASON_CALLER_LIMIT: 6, parleyv1.ErrorReason_ERROR_REASON_GRAPH_UNAVAILABLE: 5, parleyv1.ErrorReason_ERROR_REASON_GRAPH_CREDENTIAL_REJECTED: 4, parleyv1.ErrorReason_ERROR_REASON_PAYMENT_REQUIRED: 3, parleyv1.ErrorReason_ERROR_REASON_TENANT_NOT_LICENSED: 3,
 			parleyv1.ErrorReason_ERROR_REASON_GRAPH_PERMISSION_MISSING: 2, parleyv1.ErrorReason_ERROR_REASON_USER_NOT_LICENSED: 2, parleyv1.ErrorReason_ERROR_REASON_NOT_FOUND: 1, parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD: 0,
 		}[reason]
-		if r > rank {
-			rank = r
-			worst = &failure.Error{Reason: reason, Source: t.src, Err: cause, Message: "no asked source could be read"}
+		if this > rank {
+			rank = this
+			worst = &failure.Error{Reason: reason, Source: r.src, Err: cause, Message: "no asked source could be read"}
 		}
 	}
 	return worst
 }
 
-// runnerUp is the track whose head goes out next after that of t; nil = there is none.
-func (w *Merger) runnerUp(t *sourceReader) *sourceReader {
+// runnerUp is the track whose head goes out next after that of r; nil = there is none.
+func (m *Merger) runnerUp(r *sourceReader) *sourceReader {
 	var next *sourceReader
-	for _, other := range w.readers {
-		if other != t && other.head() != nil && (next == nil || w.earlier(other, other.head(), next)) {
+	for _, other := range m.readers {
+		if other != r && other.head() != nil && (next == nil || m.earlier(other, other.head(), next)) {
 			next = other
 		}
 	}
@@ -200,12 +200,12 @@ func (w *Merger) runnerUp(t *sourceReader) *sourceReader {
 }
 
 // earlier reports whether an entry of the active block of a goes out before the head of b.
-func (w *Merger) earlier(a *sourceReader, e *chunk.Entry, b *sourceReader) bool {
+func (m *Merger) earlier(a *sourceReader, e *chunk.Entry, b *sourceReader) bool {
 	order := a.emitTime(e).Compare(b.emitTime(b.head()))
 	if order == 0 {
 		order = cmp.Compare(a.src, b.src)
 	}
-	if w.desc {
+	if m.desc {
 		return order > 0
 	}
 	return order < 0
@@ -213,57 +213,57 @@ func (w *Merger) earlier(a *sourceReader, e *chunk.Entry, b *sourceReader) bool 
 
 // emitTime is when an entry of the active block is handed over: a row outside its window goes with the end of the window it came
 // with.
-func (t *sourceReader) emitTime(e *chunk.Entry) time.Time {
+func (r *sourceReader) emitTime(e *chunk.Entry) time.Time {
 	switch {
 	case !e.OutOfWindow:
 		return e.Time
-	case t.desc:
-		return t.current.Start
+	case r.desc:
+		return r.current.Start
 	default:
-		return t.current.End.Add(-1)
+		return r.current.End.Add(-1)
 	}
 }
 
 // isDuplicate reports whether the very version of an entry was handed over before in this walk.
-func (w *Merger) isDuplicate(t *sourceReader, e *chunk.Entry) bool {
-	if w.cannotRepeat(t) {
+func (m *Merger) isDuplicate(r *sourceReader, e *chunk.Entry) bool {
+	if m.cannotRepeat(r) {
 		return false
 	}
-	w.seen.Flush()
-	return w.seen.Has(e.Hash^uint64(t.src)) || e.OutOfWindow && slices.Contains(t.fingerprint.redated, e.Hash)
+	m.seen.Flush()
+	return m.seen.Has(e.Hash^uint64(r.src)) || e.OutOfWindow && slices.Contains(r.fingerprint.redated, e.Hash)
 }
 
 // cannotRepeat tells that the active block of a track can hold nothing that was handed over: so far there were kept windows
 // only, each with the rows of its own time.
-func (w *Merger) cannotRepeat(t *sourceReader) bool {
-	return t.current.CacheKey != "" && w.seen.Empty() && !t.current.Chunk.Repeats.Load()
+func (m *Merger) cannotRepeat(r *sourceReader) bool {
+	return r.current.CacheKey != "" && m.seen.Empty() && !r.current.Chunk.Repeats.Load()
 }
 
 // skipDuplicate drops the head as a repetition.
-func (t *sourceReader) skipDuplicate() {
-	e := &t.current.Entries[t.next]
-	t.current.Chunk.Repeats.Store(true)
-	t.setPosition(e)
-	t.counts.Duplicates++
-	t.next++
+func (r *sourceReader) skipDuplicate() {
+	e := &r.current.Entries[r.next]
+	r.current.Chunk.Repeats.Store(true)
+	r.setPosition(e)
+	r.counts.Duplicates++
+	r.next++
 }
 
 // advance hands over n entries from the head on, which are in seen already.
-func (t *sourceReader) advance(n int) {
-	t.setPosition(&t.current.Entries[t.next+n-1])
-	t.counts.Events += int64(n)
-	t.next += n
+func (r *sourceReader) advance(n int) {
+	r.setPosition(&r.current.Entries[r.next+n-1])
+	r.counts.Events += int64(n)
+	r.next += n
 }
 
 // Wait implements frame.Rows. It returns when a window was read, the timer fires, or the context ends.
-func (w *Merger) Wait(ctx context.Context, timer <-chan time.Time) error {
+func (m *Merger) Wait(ctx context.Context, timer <-chan time.Time) error {
 	select {
-	case <-w.pool.woken:
+	case <-m.pool.woken:
 		return nil
 	case <-timer:
 		return nil
 	case <-ctx.Done():
-		w.outOfTime = true
+		m.outOfTime = true
 		return ctx.Err()
 	}
 }

@@ -25,7 +25,7 @@ var pageSizes = map[parleyv1.Source]int{
 }
 
 // Open begins a walk, or goes on with one. field names the token in errors. The caller closes the walk.
-func Open(ctx context.Context, cfg *Config, have query.Sources, req *query.Events, to query.Resolved, token, field string) (w *Merger, err error) {
+func Open(ctx context.Context, cfg *Config, have query.Sources, req *query.Events, to query.Resolved, token, field string) (m *Merger, err error) {
 	now := time.Now().UTC()
 	asked := to.Sources
 	ahead := have.ClockAhead()
@@ -34,38 +34,38 @@ func Open(ctx context.Context, cfg *Config, have query.Sources, req *query.Event
 			return nil, err
 		}
 	}
-	w = &Merger{
+	m = &Merger{
 		cfg: cfg, req: req, desc: req.Descending(), firstNow: now, graphNow: now.Add(-ahead), skew: have.ClockAhead,
 		told: map[string]bool{}, associated: bytes.Clone(to.Digest[:]),
 	}
-	if w.filter, err = filter.Compile(req.Filter, filter.Events(), req.ShownView()); err != nil {
+	if m.filter, err = filter.Compile(req.Filter, filter.Events(), req.ShownView()); err != nil {
 		return nil, failure.BadFilter(err)
 	}
 	if token == "" {
-		start, end, cut := req.Interval(now, window.Earlier(now, w.graphNow))
-		w.span = window.Span{Start: start, End: end}
-		w.newReaders(have, asked, nil)
+		start, end, cut := req.Interval(now, window.Earlier(now, m.graphNow))
+		m.span = window.Span{Start: start, End: end}
+		m.newReaders(have, asked, nil)
 		if cut {
-			w.notice(reasons.Code(parleyv1.NoticeCode_NOTICE_CODE_END_CUT_TO_NOW), "end_time lies in the future and was cut to now", 0, nil)
+			m.notice(reasons.Code(parleyv1.NoticeCode_NOTICE_CODE_END_CUT_TO_NOW), "end_time lies in the future and was cut to now", 0, nil)
 		}
-	} else if err := w.resume(have, asked, token, field); err != nil {
+	} else if err := m.resume(have, asked, token, field); err != nil {
 		return nil, err
 	}
-	if w.allAbsent() {
-		return nil, w.Err()
+	if m.allAbsent() {
+		return nil, m.Err()
 	}
-	w.checkParticipants(have)
-	w.pool = newReadPool(ctx)
-	for _, t := range w.readers {
-		t.planRest()
+	m.checkParticipants(have)
+	m.pool = newReadPool(ctx)
+	for _, r := range m.readers {
+		r.planRest()
 	}
-	return w, nil
+	return m, nil
 }
 
 // allAbsent reports whether no asked source can be asked at all.
-func (w *Merger) allAbsent() bool {
-	for _, t := range w.readers {
-		if t.state == parleyv1.SourceState_SOURCE_STATE_READ {
+func (m *Merger) allAbsent() bool {
+	for _, r := range m.readers {
+		if r.state == parleyv1.SourceState_SOURCE_STATE_READ {
 			return false
 		}
 	}
@@ -73,35 +73,35 @@ func (w *Merger) allAbsent() bool {
 }
 
 // newReaders lays out the tracks; marks are the cursor's places, nil for a new walk.
-func (w *Merger) newReaders(have query.Sources, asked []parleyv1.Source, marks []cursor.Source) {
+func (m *Merger) newReaders(have query.Sources, asked []parleyv1.Source, marks []cursor.Source) {
 	for i, src := range asked {
-		t := &sourceReader{src: src, desc: w.desc, state: parleyv1.SourceState_SOURCE_STATE_READ, density: window.Density{Level: window.Era, Most: window.MaxRows}}
-		t.fetch = &fetch.Reader{
-			Source: src, Events: have.Events[src], ByCreate: w.req.OrderBy == query.CreateTimeDesc, Desc: w.desc,
-			MaxPages: w.cfg.MaxPages, PageSize: pageSizes[src],
+		r := &sourceReader{src: src, desc: m.desc, state: parleyv1.SourceState_SOURCE_STATE_READ, density: window.Density{Level: window.Era, Most: window.MaxRows}}
+		r.fetch = &fetch.Reader{
+			Source: src, Events: have.Events[src], ByCreate: m.req.OrderBy == query.CreateTimeDesc, Desc: m.desc,
+			MaxPages: m.cfg.MaxPages, PageSize: pageSizes[src],
 			Query: source.EventQuery{
-				Owner: w.req.Owner, User: w.req.User, Conversation: w.req.Conversation,
-				ByCreateTime: w.req.OrderBy == query.CreateTimeDesc, Descending: w.desc,
+				Owner: m.req.Owner, User: m.req.User, Conversation: m.req.Conversation,
+				ByCreateTime: m.req.OrderBy == query.CreateTimeDesc, Descending: m.desc,
 			},
 		}
-		pushed := w.filter.Push(src)
-		t.fetch.Query.Clause, t.pushed = pushed.Clause, pushed.Fields
-		t.filter, t.getter = w.filter, have.Getters[src]
-		t.fingerprint.isKnown = func(id uint64) bool { return w.seen.HasOutOfWindow(id ^ uint64(src)) }
-		t.fetch.Store, _ = have.Events[src].(cache.Windows)
-		if w.req.End.IsZero() || w.req.End.After(w.span.End) {
-			t.fetch.OpenEnd = w.span.End
+		pushed := m.filter.Push(src)
+		r.fetch.Query.Clause, r.pushed = pushed.Clause, pushed.Fields
+		r.filter, r.getter = m.filter, have.Getters[src]
+		r.fingerprint.isKnown = func(id uint64) bool { return m.seen.HasOutOfWindow(id ^ uint64(src)) }
+		r.fetch.Store, _ = have.Events[src].(cache.Windows)
+		if m.req.End.IsZero() || m.req.End.After(m.span.End) {
+			r.fetch.OpenEnd = m.span.End
 		}
-		w.setBounds(t)
-		t.fetch.Start, t.fetch.OpenStart, t.fetch.Marks = t.interval.Start, t.open, t.marks
-		if state, absent := w.req.Unavailable[src]; absent {
-			t.state, t.reason = state, absentReason(state)
+		m.setBounds(r)
+		r.fetch.Start, r.fetch.OpenStart, r.fetch.Marks = r.interval.Start, r.open, r.marks
+		if state, absent := m.req.Unavailable[src]; absent {
+			r.state, r.reason = state, absentReason(state)
 		}
 		if marks != nil {
-			t.restore(&marks[i], t.state == parleyv1.SourceState_SOURCE_STATE_READ)
+			r.restore(&marks[i], r.state == parleyv1.SourceState_SOURCE_STATE_READ)
 		}
-		w.addBeforeKept(t, marks != nil)
-		w.readers = append(w.readers, t)
+		m.addBeforeKept(r, marks != nil)
+		m.readers = append(m.readers, r)
 	}
 }
 
@@ -110,32 +110,32 @@ const skew = time.Minute
 
 // narrowByFilter leaves out of the interval what no match can lie in. Nothing is changed before it is made, so that a bound of
 // one time is a bound of the other on one side; a call's two times have nothing to do with each other.
-func (w *Merger) narrowByFilter(t *sourceReader) {
+func (m *Merger) narrowByFilter(r *sourceReader) {
 	own, other := "event_time", "create_time"
-	if t.fetch.ByCreate {
+	if r.fetch.ByCreate {
 		own, other = other, own
 	}
-	from, to := w.filter.Range(own)
-	t.clip(own, from, to)
-	from, to = w.filter.Range(other)
+	from, to := m.filter.Range(own)
+	r.clip(own, from, to)
+	from, to = m.filter.Range(other)
 	switch {
-	case t.src == parleyv1.Source_SOURCE_CALL:
-	case t.fetch.ByCreate && !to.IsZero():
-		t.clip(other, time.Time{}, to.Add(skew))
-	case !t.fetch.ByCreate && !from.IsZero():
-		t.clip(other, from.Add(-skew), time.Time{})
+	case r.src == parleyv1.Source_SOURCE_CALL:
+	case r.fetch.ByCreate && !to.IsZero():
+		r.clip(other, time.Time{}, to.Add(skew))
+	case !r.fetch.ByCreate && !from.IsZero():
+		r.clip(other, from.Add(-skew), time.Time{})
 	}
 }
 
 // clip narrows the interval of a track by what the filter says of a field; zero bounds are open.
-func (t *sourceReader) clip(field string, from, to time.Time) {
-	clipped := t.interval
+func (r *sourceReader) clip(field string, from, to time.Time) {
+	clipped := r.interval
 	clipped.Start = window.Later(clipped.Start, from)
 	if !to.IsZero() {
 		clipped.End = window.Earlier(clipped.End, to)
 	}
-	if clipped != t.interval {
-		t.interval, t.clipped = clipped, append(t.clipped, field)
+	if clipped != r.interval {
+		r.interval, r.clipped = clipped, append(r.clipped, field)
 	}
 }
 
@@ -156,12 +156,12 @@ func absentReason(state parleyv1.SourceState) parleyv1.ErrorReason {
 }
 
 // Token seals where the walk stands now.
-func (w *Merger) Token(finished bool) (string, error) {
+func (m *Merger) Token(finished bool) (string, error) {
 	place := cursor.Events{
-		Now: w.firstNow, Clock: w.clock(), Start: w.span.Start, End: w.span.End, Finished: finished, OutOfWindow: w.seen.OutOfWindow(cursor.MaxOutOfWindow),
+		Now: m.firstNow, Clock: m.clock(), Start: m.span.Start, End: m.span.End, Finished: finished, OutOfWindow: m.seen.OutOfWindow(cursor.MaxOutOfWindow),
 	}
-	for _, t := range w.readers {
-		place.Sources = append(place.Sources, t.save(w.outOfTime))
+	for _, r := range m.readers {
+		place.Sources = append(place.Sources, r.save(m.outOfTime))
 	}
-	return place.Seal(w.cfg.Sealer, w.associated)
+	return place.Seal(m.cfg.Sealer, m.associated)
 }

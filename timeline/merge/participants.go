@@ -43,13 +43,13 @@ type participantCheck struct {
 }
 
 // checkParticipants gives the track of calls its rules. Nothing is to be proved of a whole tenant.
-func (w *Merger) checkParticipants(have query.Sources) {
-	for _, t := range w.readers {
-		if t.src != parleyv1.Source_SOURCE_CALL || w.req.Owner == resource.AnyUser {
+func (m *Merger) checkParticipants(have query.Sources) {
+	for _, r := range m.readers {
+		if r.src != parleyv1.Source_SOURCE_CALL || m.req.Owner == resource.AnyUser {
 			continue
 		}
-		t.participants = &participantCheck{user: w.req.User, lower: bytes.ToLower([]byte(w.req.User)), strict: w.req.Narrow, prover: have.CallProofs}
-		t.participants.canary = w.cfg.Canaries.of(w.req.Tenant)
+		r.participants = &participantCheck{user: m.req.User, lower: bytes.ToLower([]byte(m.req.User)), strict: m.req.Narrow, prover: have.CallProofs}
+		r.participants.canary = m.cfg.Canaries.of(m.req.Tenant)
 	}
 }
 
@@ -66,47 +66,47 @@ func (a *participantCheck) isDecided(s *chunk.Chunk) bool {
 }
 
 // verifyParticipants leaves out of a block what does not belong to the user, and notes doubts.
-func (t *sourceReader) verifyParticipants(ctx context.Context, b *fetch.Result) {
-	a := t.participants
+func (r *sourceReader) verifyParticipants(ctx context.Context, res *fetch.Result) {
+	a := r.participants
 	switch {
-	case a == nil || b.Split || b.Chunk == nil:
+	case a == nil || res.Split || res.Chunk == nil:
 	case a.strict:
-		t.verifyStrictly(ctx, b)
-	case t.readWhole == nil:
-		word := a.claim(b)
-		if word == chunk.ClaimsOthers || word == chunk.ClaimsOrganizer && !a.canary.honours(ctx, t.fetch, b.Span) {
-			t.contradicted.Store(true)
-			b.Gaps = window.AddGap(slices.Clone(b.Gaps), window.Gap{Span: b.Span, Reason: parleyv1.ErrorReason_ERROR_REASON_PARTICIPANT_NOT_HONOURED})
+		r.verifyStrictly(ctx, res)
+	case r.readWhole == nil:
+		word := a.claim(res)
+		if word == chunk.ClaimsOthers || word == chunk.ClaimsOrganizer && !a.canary.honours(ctx, r.fetch, res.Span) {
+			r.contradicted.Store(true)
+			res.Gaps = window.AddGap(slices.Clone(res.Gaps), window.Gap{Span: res.Span, Reason: parleyv1.ErrorReason_ERROR_REASON_PARTICIPANT_NOT_HONOURED})
 		}
 	}
 }
 
 // verifyStrictly leaves the entries of a block that are proved. A window that would need very many records is read in pieces, so
 // that its first calls do not wait for the proof of all.
-func (t *sourceReader) verifyStrictly(ctx context.Context, b *fetch.Result) {
-	found, open := t.participants.verifyByRows(b)
-	if _, divisible := b.Finer(); divisible && len(open) > maxRecords && b.Failed == nil {
-		b.Split, b.Entries, b.Rows = true, nil, 0
+func (r *sourceReader) verifyStrictly(ctx context.Context, res *fetch.Result) {
+	found, open := r.participants.verifyByRows(res)
+	if _, divisible := res.Finer(); divisible && len(open) > maxRecords && res.Failed == nil {
+		res.Split, res.Entries, res.Rows = true, nil, 0
 		return
 	}
-	if failed := t.participants.verifyByRecords(ctx, t, b, found, open); failed != nil {
-		b.Failed, b.Entries = failed, nil
+	if failed := r.participants.verifyByRecords(ctx, r, res, found, open); failed != nil {
+		res.Failed, res.Entries = failed, nil
 		return
 	}
-	told := &b.Chunk.Participants
-	b.Chunk.CountParticipants()
-	if len(b.Entries) == len(b.Chunk.Entries) && !slices.ContainsFunc(found, func(is chunk.Participation) bool { return is != chunk.Participates }) {
+	told := &res.Chunk.Participants
+	res.Chunk.CountParticipants()
+	if len(res.Entries) == len(res.Chunk.Entries) && !slices.ContainsFunc(found, func(is chunk.Participation) bool { return is != chunk.Participates }) {
 		told.AllVerified.Store(true)
 	}
-	t.keepVerified(b, found)
+	r.keepVerified(res, found)
 }
 
 // claim finds out what the rows of a block's sheet claim.
-func (a *participantCheck) claim(b *fetch.Result) chunk.Claim {
-	return b.Chunk.Participants.Claim(func() chunk.Claim {
+func (a *participantCheck) claim(res *fetch.Result) chunk.Claim {
+	return res.Chunk.Participants.Claim(func() chunk.Claim {
 		word := chunk.ClaimsUser
-		for i := range b.Chunk.Entries {
-			e := &b.Chunk.Entries[i]
+		for i := range res.Chunk.Entries {
+			e := &res.Chunk.Entries[i]
 			if !a.mentions(e) {
 				word = max(word, claimOfOthers(e.Basic))
 			} else if event, err := e.Event(); err == nil && event.GetCall() != nil {
@@ -119,11 +119,11 @@ func (a *participantCheck) claim(b *fetch.Result) chunk.Claim {
 
 // verifyByRows finds out what the rows of a block and earlier readings of records prove; open are the entries that only a record
 // can tell about.
-func (a *participantCheck) verifyByRows(b *fetch.Result) (found []chunk.Participation, open []int) {
-	told := &b.Chunk.Participants
-	found = make([]chunk.Participation, len(b.Entries))
-	for i := range b.Entries {
-		e := &b.Entries[i]
+func (a *participantCheck) verifyByRows(res *fetch.Result) (found []chunk.Participation, open []int) {
+	told := &res.Chunk.Participants
+	found = make([]chunk.Participation, len(res.Entries))
+	for i := range res.Entries {
+		e := &res.Entries[i]
 		var known bool
 		if found[i], known = told.Get(e.Key); known {
 			continue
@@ -144,8 +144,8 @@ func (a *participantCheck) verifyByRows(b *fetch.Result) (found []chunk.Particip
 
 // verifyByRecords reads the records of the open entries of a block. A failure is one of the source: nothing of the block can be judged
 // then.
-func (a *participantCheck) verifyByRecords(ctx context.Context, t *sourceReader, b *fetch.Result, found []chunk.Participation, open []int) *failure.Failure {
-	told := &b.Chunk.Participants
+func (a *participantCheck) verifyByRecords(ctx context.Context, r *sourceReader, res *fetch.Result, found []chunk.Participation, open []int) *failure.Failure {
+	told := &res.Chunk.Participants
 	var group errgroup.Group
 	group.SetLimit(recordsAtOnce)
 	var failed atomic.Pointer[failure.Failure]
@@ -154,13 +154,13 @@ func (a *participantCheck) verifyByRecords(ctx context.Context, t *sourceReader,
 			break
 		}
 		group.Go(func() error {
-			e := &b.Entries[i]
+			e := &res.Entries[i]
 			event, err := e.Event()
 			if err != nil {
 				return nil //nolint:nilerr // what cannot be read is not proved
 			}
-			err = a.prover.VerifyParticipant(ctx, a.user, source.Ref{Source: t.src, ID: event.GetSource().GetId(), Version: e.Version})
-			t.fetch.CountRequests(1)
+			err = a.prover.VerifyParticipant(ctx, a.user, source.Ref{Source: r.src, ID: event.GetSource().GetId(), Version: e.Version})
+			r.fetch.CountRequests(1)
 			switch {
 			case err == nil:
 				found[i] = told.Put(e.Key, chunk.Participates)
@@ -183,20 +183,20 @@ func (a *participantCheck) verifyByRecords(ctx context.Context, t *sourceReader,
 
 // keepVerified leaves the entries that are proved. What is refuted shows that Graph does not evaluate the filter; what is not
 // proved is a gap.
-func (t *sourceReader) keepVerified(b *fetch.Result, found []chunk.Participation) {
+func (r *sourceReader) keepVerified(res *fetch.Result, found []chunk.Participation) {
 	if slices.Contains(found, chunk.Contradicted) {
-		t.contradicted.Store(true)
+		r.contradicted.Store(true)
 	}
 	if slices.Contains(found, chunk.Unverified) {
-		b.Gaps = window.AddGap(slices.Clone(b.Gaps), window.Gap{Span: b.Span, Reason: parleyv1.ErrorReason_ERROR_REASON_PARTICIPATION_NOT_PROVED})
+		res.Gaps = window.AddGap(slices.Clone(res.Gaps), window.Gap{Span: res.Span, Reason: parleyv1.ErrorReason_ERROR_REASON_PARTICIPATION_NOT_PROVED})
 	}
-	kept := make([]chunk.Entry, 0, len(b.Entries))
-	for i := range b.Entries {
+	kept := make([]chunk.Entry, 0, len(res.Entries))
+	for i := range res.Entries {
 		if found[i] == chunk.Participates {
-			kept = append(kept, b.Entries[i])
+			kept = append(kept, res.Entries[i])
 		}
 	}
-	b.Entries = kept
+	res.Entries = kept
 }
 
 // wholeRecords prove calls by records that are read whole anyway, and by lighter requests where that fails.

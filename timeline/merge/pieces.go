@@ -21,31 +21,31 @@ func (s *pendingRead) isSlow(hurried bool) bool {
 }
 
 // split are what a window is read in that holds too much or takes too long.
-func (t *sourceReader) split(s *pendingRead) []*task {
+func (r *sourceReader) split(s *pendingRead) []*task {
 	w := s.window
-	t.raiseStart(s.result)
+	r.raiseStart(s.result)
 	w.Start = window.Later(w.Start, s.result.Begun)
 	l, divisible := w.Finer()
-	if parts := t.eras(w); divisible && !s.result.Halve && len(parts) > 0 {
+	if parts := r.eras(w); divisible && !s.result.Halve && len(parts) > 0 {
 		return parts
 	}
 	if divisible && !s.result.Halve {
-		t.density.Reset(l)
-		rest := &task{plan: t.plan(w.Span, w.Level-1)}
-		t.density.Level = l
+		r.density.Reset(l)
+		rest := &task{plan: r.plan(w.Span, w.Level-1)}
+		r.density.Level = l
 		return []*task{rest}
 	}
 	first, second, ok := w.Halves()
 	if !ok {
 		return []*task{{read: &pendingRead{window: w, whole: true}}}
 	}
-	t.density.Widest = first.End.Sub(first.Start)
-	passed := t.resumeFrom != nil && t.resumeFrom.delivered && !t.resumeFrom.outOfWindow && t.resumeFrom.window == w
-	if t.desc {
+	r.density.Widest = first.End.Sub(first.Start)
+	passed := r.resumeFrom != nil && r.resumeFrom.delivered && !r.resumeFrom.outOfWindow && r.resumeFrom.window == w
+	if r.desc {
 		first, second = second, first
-		passed = passed && t.resumeFrom.time.Before(first.Start)
+		passed = passed && r.resumeFrom.time.Before(first.Start)
 	} else {
-		passed = passed && !t.resumeFrom.time.Before(second.Start)
+		passed = passed && !r.resumeFrom.time.Before(second.Start)
 	}
 	if passed {
 		return []*task{{read: &pendingRead{window: second}}}
@@ -55,13 +55,13 @@ func (t *sourceReader) split(s *pendingRead) []*task {
 
 // eras are the pieces of an era that reaches back far: what lies before the first years of the source is not read by the year
 // while nothing is known to be there. None for any other window.
-func (t *sourceReader) eras(w window.Window) []*task {
+func (r *sourceReader) eras(w window.Window) []*task {
 	if w.Level != window.Era {
 		return nil
 	}
 	var parts []*task
 	rest := w.Span
-	for _, mark := range t.marks {
+	for _, mark := range r.marks {
 		if mark.After(rest.Start) && mark.Before(rest.End) {
 			parts = append(parts, &task{read: &pendingRead{window: window.Window{Span: window.Span{Start: rest.Start, End: mark}, Level: window.Era}}})
 			rest.Start = mark
@@ -72,10 +72,10 @@ func (t *sourceReader) eras(w window.Window) []*task {
 	}
 	last := window.Window{Span: rest, Level: window.Era}
 	if l, ok := last.Finer(); ok {
-		t.density.Reset(l)
+		r.density.Reset(l)
 	}
-	parts = append(parts, &task{plan: t.plan(rest, window.Year)})
-	if t.desc {
+	parts = append(parts, &task{plan: r.plan(rest, window.Year)})
+	if r.desc {
 		slices.Reverse(parts)
 	}
 	return parts
@@ -83,23 +83,23 @@ func (t *sourceReader) eras(w window.Window) []*task {
 
 // readUnbounded goes on with a source whose Graph does not honour bounds: every window would bring the same rows, so that all that is
 // left is read once, and what lies outside is left out.
-func (t *sourceReader) readUnbounded(f *readPool, s *pendingRead) {
+func (r *sourceReader) readUnbounded(f *readPool, s *pendingRead) {
 	if !s.result.BoundsUnsent {
-		t.addGap(window.Gap{Span: s.window.Span, Reason: parleyv1.ErrorReason_ERROR_REASON_INTERVAL_NOT_HONOURED})
+		r.addGap(window.Gap{Span: s.window.Span, Reason: parleyv1.ErrorReason_ERROR_REASON_INTERVAL_NOT_HONOURED})
 	}
-	rest := t.interval
-	if t.desc {
+	rest := r.interval
+	if r.desc {
 		rest.End = s.window.End
 	} else {
 		rest.Start = s.window.Start
 	}
-	t.abandonQueue(f)
-	t.queue = []*task{{read: &pendingRead{window: window.Window{Span: rest, Level: window.Hour}, unbounded: true}}}
+	r.abandonQueue(f)
+	r.queue = []*task{{read: &pendingRead{window: window.Window{Span: rest, Level: window.Hour}, unbounded: true}}}
 }
 
 // abandonQueue ends the readings of what is queued, which nobody waits for any more.
-func (t *sourceReader) abandonQueue(f *readPool) {
-	for _, queued := range t.queue {
+func (r *sourceReader) abandonQueue(f *readPool) {
+	for _, queued := range r.queue {
 		s := queued.read
 		if s == nil || s.done == nil {
 			continue
@@ -108,30 +108,30 @@ func (t *sourceReader) abandonQueue(f *readPool) {
 			s.cancel()
 		}
 		if s.ready() {
-			t.fetch.Drop(s.result)
+			r.fetch.Drop(s.result)
 			continue
 		}
 		f.group.Go(func() {
 			<-s.done
-			t.fetch.Drop(s.result)
+			r.fetch.Drop(s.result)
 		})
 	}
-	t.queue = nil
+	r.queue = nil
 }
 
 // savedPosition is where a token says that the track stands, and whether the window there does not fit into this call.
-func (t *sourceReader) savedPosition(hurried bool) (at *position, tried bool) {
-	if t.current != nil || len(t.queue) == 0 {
-		return t.position, false
+func (r *sourceReader) savedPosition(hurried bool) (at *position, tried bool) {
+	if r.current != nil || len(r.queue) == 0 {
+		return r.position, false
 	}
-	next := t.queue[0].read
+	next := r.queue[0].read
 	tried = next.isSlow(hurried)
-	if between := t.position != nil && t.position.window.Empty(); !tried && !between {
-		return t.position, false
+	if between := r.position != nil && r.position.window.Empty(); !tried && !between {
+		return r.position, false
 	}
 	var place position
-	if t.position != nil {
-		place = *t.position
+	if r.position != nil {
+		place = *r.position
 	}
 	if next != nil && next.pager == nil {
 		place.window = next.window // perhaps a piece of the one that the track stood in

@@ -65,20 +65,20 @@ func (f *readPool) close() {
 }
 
 // start makes a window ready that was kept, or reads it in a goroutine of its own.
-func (f *readPool) start(t *sourceReader, s *pendingRead) {
+func (f *readPool) start(r *sourceReader, s *pendingRead) {
 	var kept *fetch.Result
 	if s.pager == nil {
-		kept = t.fetch.Cached(f.ctx, s.window)
+		kept = r.fetch.Cached(f.ctx, s.window)
 	}
 	if kept != nil && kept.Split && s.whole {
 		kept = nil
 	}
-	if kept != nil && (kept.Split || t.filter == nil && t.readWhole == nil && t.participants.isDecided(kept.Chunk)) {
+	if kept != nil && (kept.Split || r.filter == nil && r.readWhole == nil && r.participants.isDecided(kept.Chunk)) {
 		s.result, s.done = kept, f.done
-		t.hold(kept)
+		r.hold(kept)
 		return
 	}
-	if kept == nil && s.oversized && !t.fetch.UnderWay(f.ctx, s.window) {
+	if kept == nil && s.oversized && !r.fetch.UnderWay(f.ctx, s.window) {
 		s.result, s.done = &fetch.Result{Window: s.window, Split: true, Halve: s.window.Level != window.Era}, f.done
 		return
 	}
@@ -99,27 +99,27 @@ func (f *readPool) start(t *sourceReader, s *pendingRead) {
 		case kept != nil:
 			s.result = kept
 		case s.pager != nil:
-			s.result = t.fetch.NextPage(ctx, s.pager)
+			s.result = r.fetch.NextPage(ctx, s.pager)
 		default:
-			s.result = t.fetch.Read(ctx, fetch.Request{Window: s.window, Wanted: s.wanted, Unbounded: s.unbounded, Whole: s.whole})
+			s.result = r.fetch.Read(ctx, fetch.Request{Window: s.window, Wanted: s.wanted, Unbounded: s.unbounded, Whole: s.whole})
 			s.result.Took = time.Since(s.began)
 		}
-		t.verifyParticipants(ctx, s.result)
-		t.applyFilter(ctx, s.result)
-		if t.readWhole != nil && ctx.Err() == nil {
+		r.verifyParticipants(ctx, s.result)
+		r.applyFilter(ctx, s.result)
+		if r.readWhole != nil && ctx.Err() == nil {
 			s.result.Entries = slices.Clone(s.result.Entries)
-			t.readWhole(ctx, s.result)
+			r.readWhole(ctx, s.result)
 		}
 		if err := ctx.Err(); err != nil {
-			s.result = t.fetch.Abandon(s.result, err)
+			s.result = r.fetch.Abandon(s.result, err)
 		}
-		t.hold(s.result)
+		r.hold(s.result)
 	})
 }
 
 // hold counts what a block keeps in memory.
-func (t *sourceReader) hold(b *fetch.Result) {
-	t.fetch.Hold(b, t.filter != nil || t.readWhole != nil || t.participants != nil)
+func (r *sourceReader) hold(res *fetch.Result) {
+	r.fetch.Hold(res, r.filter != nil || r.readWhole != nil || r.participants != nil)
 }
 
 func (s *pendingRead) ready() bool {
@@ -132,47 +132,47 @@ func (s *pendingRead) ready() bool {
 }
 
 // isChain tells whether one ordered chain serves the whole interval: a chat's own messages, newest first.
-func (t *sourceReader) isChain() bool { return t.desc && t.fetch.Query.Conversation != "" }
+func (r *sourceReader) isChain() bool { return r.desc && r.fetch.Query.Conversation != "" }
 
 // holdsPage tells whether a window is expected to hold all that a List wants, or takes so long that a second one beside it would
 // only hold it up.
-func (t *sourceReader) holdsPage(w window.Window) bool {
-	return t.density.Widest > 0 || float64(t.density.Rate())*w.Hours() >= 10*float64(t.pageRows)
+func (r *sourceReader) holdsPage(w window.Window) bool {
+	return r.density.Widest > 0 || float64(r.density.Rate())*w.Hours() >= 10*float64(r.pageRows)
 }
 
 // fillQueue begins to read windows until ahead of them are being read or lie ready.
-func (t *sourceReader) fillQueue(f *readPool, ahead int) {
+func (r *sourceReader) fillQueue(f *readPool, ahead int) {
 	started := 0
-	for i := 0; i < len(t.queue); {
-		s := t.queue[i]
+	for i := 0; i < len(r.queue); {
+		s := r.queue[i]
 		if s.read != nil && s.read.done != nil {
 			if i == 0 && s.read.ready() && s.read.result.BoundsIgnored {
-				t.readUnbounded(f, s.read)
+				r.readUnbounded(f, s.read)
 				continue
 			}
 			if s.read.ready() && s.read.result.Split {
-				t.queue = slices.Replace(t.queue, i, i+1, t.split(s.read)...)
+				r.queue = slices.Replace(r.queue, i, i+1, r.split(s.read)...)
 				continue
 			}
-			if i == 0 && t.pageRows > 0 && (s.read.ready() || t.holdsPage(s.read.window)) {
+			if i == 0 && r.pageRows > 0 && (s.read.ready() || r.holdsPage(s.read.window)) {
 				return
 			}
 			started++
 			i++
 			continue
 		}
-		if started >= ahead || started > 0 && t.fetch.Full() {
+		if started >= ahead || started > 0 && r.fetch.Full() {
 			return
 		}
 		if s.read != nil {
-			f.start(t, s.read)
+			f.start(r, s.read)
 			continue
 		}
-		w, ok := s.plan.Next(&t.density)
+		w, ok := s.plan.Next(&r.density)
 		if !ok {
-			t.queue = append(t.queue[:i], t.queue[i+1:]...)
+			r.queue = append(r.queue[:i], r.queue[i+1:]...)
 			continue
 		}
-		t.queue = append(t.queue[:i], append([]*task{{read: &pendingRead{window: w}}}, t.queue[i:]...)...)
+		r.queue = append(r.queue[:i], append([]*task{{read: &pendingRead{window: w}}}, r.queue[i:]...)...)
 	}
 }

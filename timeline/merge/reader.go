@@ -79,76 +79,76 @@ type position struct {
 }
 
 // planRest lays out what is left to read, from the cursor's place on.
-func (t *sourceReader) planRest() {
-	if t.finished || t.interval.Empty() || t.state != parleyv1.SourceState_SOURCE_STATE_READ {
-		t.finished = true
+func (r *sourceReader) planRest() {
+	if r.finished || r.interval.Empty() || r.state != parleyv1.SourceState_SOURCE_STATE_READ {
+		r.finished = true
 		return
 	}
-	if t.isChain() {
-		t.resumeFrom = t.position
-		t.queue = []*task{{read: &pendingRead{pager: t.newPager()}}}
+	if r.isChain() {
+		r.resumeFrom = r.position
+		r.queue = []*task{{read: &pendingRead{pager: r.newPager()}}}
 		return
 	}
-	rest := t.interval
-	from := t.reached
-	if t.position != nil {
+	rest := r.interval
+	from := r.reached
+	if r.position != nil {
 		// The window that was begun is read again as it was, so that its pages are found in the cache.
-		if t.position.delivered || !t.oversized { // else nobody has been in it yet
-			t.resumeFrom = t.position
+		if r.position.delivered || !r.oversized { // else nobody has been in it yet
+			r.resumeFrom = r.position
 		}
-		t.queue = append(t.queue, &task{read: &pendingRead{window: t.position.window, oversized: t.oversized}})
-		from = t.position.window.End
-		if t.desc {
-			from = t.position.window.Start
+		r.queue = append(r.queue, &task{read: &pendingRead{window: r.position.window, oversized: r.oversized}})
+		from = r.position.window.End
+		if r.desc {
+			from = r.position.window.Start
 		}
 	}
-	if t.desc {
+	if r.desc {
 		rest.End = from
 	} else {
 		rest.Start = from
 	}
-	rest.Start = window.Later(rest.Start, t.begun)
-	t.queue = append(t.queue, &task{plan: t.plan(rest, window.Era)})
+	rest.Start = window.Later(rest.Start, r.begun)
+	r.queue = append(r.queue, &task{plan: r.plan(rest, window.Era)})
 }
 
 // newPager begins at the cursor's place: messages of the same instant are asked for again and skipped.
-func (t *sourceReader) newPager() *fetch.ReversePager {
-	rest := t.interval
-	rest.Start = window.Later(rest.Start, t.begun)
-	rest.End = t.reached
-	if t.position != nil && t.position.delivered && !t.position.outOfWindow {
-		rest.End = t.position.time.Add(1)
+func (r *sourceReader) newPager() *fetch.ReversePager {
+	rest := r.interval
+	rest.Start = window.Later(rest.Start, r.begun)
+	rest.End = r.reached
+	if r.position != nil && r.position.delivered && !r.position.outOfWindow {
+		rest.End = r.position.time.Add(1)
 	}
-	return t.fetch.NewPager(rest, window.Span{Start: rest.End, End: t.interval.End})
+	return r.fetch.NewPager(rest, window.Span{Start: rest.End, End: r.interval.End})
 }
 
 // plan cuts a span into windows of at most a width.
-func (t *sourceReader) plan(rest window.Span, widest window.Level) *window.Plan {
-	return &window.Plan{Rest: rest, Widest: widest, Desc: t.desc, Pivot: t.pivot}
+func (r *sourceReader) plan(rest window.Span, widest window.Level) *window.Plan {
+	return &window.Plan{Rest: rest, Widest: widest, Desc: r.desc, Pivot: r.pivot}
 }
 
 // poll makes the next entry available if it can without waiting, and reports whether it is or nothing is left.
-func (t *sourceReader) poll(f *readPool, ahead int) bool {
+func (r *sourceReader) poll(f *readPool, ahead int) bool {
 	for {
-		if t.finished {
+		if r.finished {
 			return true
 		}
-		if t.current != nil {
-			if t.next < len(t.current.Entries) {
+		if r.current != nil {
+			if r.next < len(r.current.Entries) {
 				return true
 			}
-			t.leave()
+			r.leave()
 			continue
 		}
-		if t.stopped != nil {
+		if r.stopped != nil {
 			return true
 		}
-		t.fillQueue(f, ahead)
-		if len(t.queue) == 0 {
-			t.finish()
+		r.fillQueue(f, ahead)
+		if len(r.queue) == 0 {
+			r.finish()
 			return true
 		}
-		head := t.queue[0].read
+		head := r.queue[0].read
 		if head == nil || head.done == nil {
 			return false
 		}
@@ -159,70 +159,70 @@ func (t *sourceReader) poll(f *readPool, ahead int) bool {
 		if failed := head.result.Failed; failed != nil && f.ctx.Err() != nil && failure.IsContext(failed.Err) {
 			return false // nobody waits for it any more
 		}
-		t.queue[0] = nil // the array behind the queue lives on
-		t.queue = t.queue[1:]
-		t.enter(head.result)
-		if t.stopped != nil {
-			t.abandonQueue(f) // a token names the window that the source stopped at, not one behind it
+		r.queue[0] = nil // the array behind the queue lives on
+		r.queue = r.queue[1:]
+		r.enter(head.result)
+		if r.stopped != nil {
+			r.abandonQueue(f) // a token names the window that the source stopped at, not one behind it
 		}
 	}
 }
 
 // head is the next entry; nil when nothing is left.
-func (t *sourceReader) head() *chunk.Entry {
-	if t.current == nil || t.next >= len(t.current.Entries) {
+func (r *sourceReader) head() *chunk.Entry {
+	if r.current == nil || r.next >= len(r.current.Entries) {
 		return nil
 	}
-	return &t.current.Entries[t.next]
+	return &r.current.Entries[r.next]
 }
 
 // enter makes a block the active one and takes over what it says.
-func (t *sourceReader) enter(b *fetch.Result) {
-	again := t.resumeFrom != nil && !b.Start.Before(t.resumeFrom.window.Start) && !b.End.After(t.resumeFrom.window.End)
+func (r *sourceReader) enter(res *fetch.Result) {
+	again := r.resumeFrom != nil && !res.Start.Before(r.resumeFrom.window.Start) && !res.End.After(r.resumeFrom.window.End)
 	if !again {
-		t.counts.Duplicates += int64(b.Duplicates)
-		t.counts.OutOfWindow += int64(b.OutOfWindow)
-		t.counts.LeftOut += int64(b.Trimmed + t.edgeRows(b))
+		r.counts.Duplicates += int64(res.Duplicates)
+		r.counts.OutOfWindow += int64(res.OutOfWindow)
+		r.counts.LeftOut += int64(res.Trimmed + r.edgeRows(res))
 	}
-	for _, g := range b.Gaps {
-		t.addGap(g)
+	for _, g := range res.Gaps {
+		r.addGap(g)
 	}
-	t.noteUnverified(b)
-	t.raiseStart(b)
-	t.current, t.next = b, 0
-	if t.pageRows > 0 {
-		t.used = append(t.used, UsedWindow{Store: t.fetch.Store, Key: b.CacheKey, Chunk: b.Chunk})
+	r.noteUnverified(res)
+	r.raiseStart(res)
+	r.current, r.next = res, 0
+	if r.pageRows > 0 {
+		r.used = append(r.used, UsedWindow{Store: r.fetch.Store, Key: res.CacheKey, Chunk: res.Chunk})
 	}
-	t.position = &position{window: b.Window}
-	if t.resumeFrom != nil && t.resumeFrom.delivered {
-		t.next = t.firstUndelivered(b, again)
+	r.position = &position{window: res.Window}
+	if r.resumeFrom != nil && r.resumeFrom.delivered {
+		r.next = r.firstUndelivered(res, again)
 		switch {
-		case t.catchingUp(b.Span):
-			*t.position = t.resumePosition(b.Window)
-		case again && t.resumeFrom.outOfWindow || !t.resumeFrom.outOfWindow && b.Has(t.resumeFrom.time):
-			t.position.time, t.position.key, t.position.outOfWindow, t.position.delivered = t.resumeFrom.time, t.resumeFrom.key, t.resumeFrom.outOfWindow, true
+		case r.catchingUp(res.Span):
+			*r.position = r.resumePosition(res.Window)
+		case again && r.resumeFrom.outOfWindow || !r.resumeFrom.outOfWindow && res.Has(r.resumeFrom.time):
+			r.position.time, r.position.key, r.position.outOfWindow, r.position.delivered = r.resumeFrom.time, r.resumeFrom.key, r.resumeFrom.outOfWindow, true
 		}
 	}
-	t.enterFingerprint(b)
+	r.enterFingerprint(res)
 	switch {
-	case b.Unordered && t.fetch.ByCreate: // only the end is sent: one window, not to be split
-		t.queue = append(t.queue, &task{read: &pendingRead{window: window.Window{Span: b.Pager.Rest, Level: window.Hour}}})
-	case b.Unordered:
-		t.queue = append(t.queue, &task{plan: t.plan(b.Pager.Rest, window.Era)})
-	case b.Pager != nil && b.Pager.More:
-		t.queue = append(t.queue, &task{read: &pendingRead{pager: b.Pager}})
+	case res.Unordered && r.fetch.ByCreate: // only the end is sent: one window, not to be split
+		r.queue = append(r.queue, &task{read: &pendingRead{window: window.Window{Span: res.Pager.Rest, Level: window.Hour}}})
+	case res.Unordered:
+		r.queue = append(r.queue, &task{plan: r.plan(res.Pager.Rest, window.Era)})
+	case res.Pager != nil && res.Pager.More:
+		r.queue = append(r.queue, &task{read: &pendingRead{pager: res.Pager}})
 	}
-	t.classifyResult(b)
+	r.classifyResult(res)
 }
 
 // edgeRows is how many rows of a block lie within the second that its window was asked wider, and belong to no other window.
-func (t *sourceReader) edgeRows(b *fetch.Result) int {
+func (r *sourceReader) edgeRows(res *fetch.Result) int {
 	n := 0
-	if b.Chunk == nil {
+	if res.Chunk == nil {
 		return n
 	}
-	for _, s := range b.Chunk.Edge {
-		if !t.interval.Has(s.Time) {
+	for _, s := range res.Chunk.Edge {
+		if !r.interval.Has(s.Time) {
 			n++
 		}
 	}
@@ -230,151 +230,151 @@ func (t *sourceReader) edgeRows(b *fetch.Result) int {
 }
 
 // raiseStart takes over that Graph refused to be asked from as far back as the walk begins: what an asked start lies before is a gap.
-func (t *sourceReader) raiseStart(b *fetch.Result) {
-	if b.Begun.IsZero() {
+func (r *sourceReader) raiseStart(res *fetch.Result) {
+	if res.Begun.IsZero() {
 		return
 	}
-	t.begun = b.Begun
-	if !t.open {
-		t.addGap(window.Gap{Span: window.Span{Start: t.interval.Start, End: b.Begun}, Reason: parleyv1.ErrorReason_ERROR_REASON_GRAPH_REJECTED_REQUEST})
+	r.begun = res.Begun
+	if !r.open {
+		r.addGap(window.Gap{Span: window.Span{Start: r.interval.Start, End: res.Begun}, Reason: parleyv1.ErrorReason_ERROR_REASON_GRAPH_REJECTED_REQUEST})
 	}
 }
 
 // wasDelivered reports whether an entry was handed over before the walk was resumed; again says that its window was.
-func (t *sourceReader) wasDelivered(e *chunk.Entry, again bool) bool {
-	switch r := t.resumeFrom; {
+func (r *sourceReader) wasDelivered(e *chunk.Entry, again bool) bool {
+	switch from := r.resumeFrom; {
 	case e.OutOfWindow:
-		return again && r.outOfWindow && e.Key <= r.key
-	case r.outOfWindow:
-		return r.window.Has(e.Time)
+		return again && from.outOfWindow && e.Key <= from.key
+	case from.outOfWindow:
+		return from.window.Has(e.Time)
 	default:
-		return t.fetch.Compare(e, &chunk.Entry{Time: r.time, Key: r.key}) <= 0
+		return r.fetch.Compare(e, &chunk.Entry{Time: from.time, Key: from.key}) <= 0
 	}
 }
 
 // firstUndelivered is the index of the first entry of a block that the cursor has not passed.
-func (t *sourceReader) firstUndelivered(b *fetch.Result, again bool) int {
-	if !t.resumeFrom.outOfWindow {
-		return sort.Search(len(b.Entries), func(i int) bool { return !t.wasDelivered(&b.Entries[i], again) })
+func (r *sourceReader) firstUndelivered(res *fetch.Result, again bool) int {
+	if !r.resumeFrom.outOfWindow {
+		return sort.Search(len(res.Entries), func(i int) bool { return !r.wasDelivered(&res.Entries[i], again) })
 	}
 	next := 0
-	for next < len(b.Entries) && t.wasDelivered(&b.Entries[next], again) {
+	for next < len(res.Entries) && r.wasDelivered(&res.Entries[next], again) {
 		next++
 	}
 	return next
 }
 
 // classifyResult decides what a failed window means for the source.
-func (t *sourceReader) classifyResult(b *fetch.Result) {
-	if b.Failed == nil {
-		t.answered = true
-		t.failures = 0
-		t.density.Observe(b.Window, t.fetch.Load(b.Rows, b.Chunk.Cost()))
-		t.density.ObserveTime(b.Took)
+func (r *sourceReader) classifyResult(res *fetch.Result) {
+	if res.Failed == nil {
+		r.answered = true
+		r.failures = 0
+		r.density.Observe(res.Window, r.fetch.Load(res.Rows, res.Chunk.Cost()))
+		r.density.ObserveTime(res.Took)
 		return
 	}
-	f := b.Failed
-	t.failures++
-	t.failedRequests = failure.AppendRequestID(t.failedRequests, f.Err)
-	if b.Rows > 0 || f.Followed {
-		t.answered = true
+	f := res.Failed
+	r.failures++
+	r.failedRequests = failure.AppendRequestID(r.failedRequests, f.Err)
+	if res.Rows > 0 || f.Followed {
+		r.answered = true
 	}
-	if f.Ends() || !t.answered || t.failures >= maxFailures {
-		t.stopped, t.cause = f, f.Err
+	if f.Ends() || !r.answered || r.failures >= maxFailures {
+		r.stopped, r.cause = f, f.Err
 		// Nothing of the window is handed over: a row that was not read may lie before one that was, and a walk that is
 		// resumed behind the latter would miss it.
-		t.next = len(b.Entries)
+		r.next = len(res.Entries)
 		return
 	}
-	t.addGap(window.Gap{Span: b.Span, Reason: f.Reason})
+	r.addGap(window.Gap{Span: res.Span, Reason: f.Reason})
 }
 
 // addGap records a gap, once.
-func (t *sourceReader) addGap(g window.Gap) {
-	t.gaps = window.AddGap(t.gaps, g)
+func (r *sourceReader) addGap(g window.Gap) {
+	r.gaps = window.AddGap(r.gaps, g)
 }
 
 // leave moves behind the active block.
-func (t *sourceReader) leave() {
-	b := t.current
-	t.fetch.Drop(b)
-	t.current, t.next = nil, 0
-	if t.stopped != nil {
+func (r *sourceReader) leave() {
+	res := r.current
+	r.fetch.Drop(res)
+	r.current, r.next = nil, 0
+	if r.stopped != nil {
 		return // the place stays where it is until the stop is final
 	}
-	t.position = nil
-	if t.desc {
-		t.reached = b.Start
+	r.position = nil
+	if r.desc {
+		r.reached = res.Start
 	} else {
-		t.reached = b.End
+		r.reached = res.End
 	}
-	t.leaveFingerprint(b)
-	if t.catchingUp(b.Span) {
-		t.positionBuffer = t.resumePosition(window.Window{})
-		t.position = &t.positionBuffer
+	r.leaveFingerprint(res)
+	if r.catchingUp(res.Span) {
+		r.positionBuffer = r.resumePosition(window.Window{})
+		r.position = &r.positionBuffer
 	}
 }
 
 // setPosition puts the track's place behind an entry of the active block. While the block lies before the place of the cursor, that
 // stays the track's place: what is handed over are rows from outside the window alone.
-func (t *sourceReader) setPosition(e *chunk.Entry) {
-	if t.catchingUp(t.current.Span) {
+func (r *sourceReader) setPosition(e *chunk.Entry) {
+	if r.catchingUp(r.current.Span) {
 		return
 	}
-	t.positionBuffer = position{window: t.current.Window, time: e.Time, key: e.Key, outOfWindow: e.OutOfWindow, delivered: true}
-	t.position = &t.positionBuffer
+	r.positionBuffer = position{window: r.current.Window, time: e.Time, key: e.Key, outOfWindow: e.OutOfWindow, delivered: true}
+	r.position = &r.positionBuffer
 }
 
 // finish ends the track in good order.
-func (t *sourceReader) finish() {
-	t.finished = true
-	t.position = nil
-	t.reached = t.farEnd()
+func (r *sourceReader) finish() {
+	r.finished = true
+	r.position = nil
+	r.reached = r.farEnd()
 }
 
 // farEnd is where the walk of this source ends.
-func (t *sourceReader) farEnd() time.Time {
-	if t.desc {
-		return t.interval.Start
+func (r *sourceReader) farEnd() time.Time {
+	if r.desc {
+		return r.interval.Start
 	}
-	return t.interval.End
+	return r.interval.End
 }
 
 // finalizeStop makes a stop final: the rest of the interval is a gap, which a call that asks the source again goes on with.
-func (t *sourceReader) finalizeStop() {
-	t.state, t.reason = t.stopped.State, t.stopped.Reason
-	t.finished, t.stoppedEarly, t.stopped = true, true, nil
+func (r *sourceReader) finalizeStop() {
+	r.state, r.reason = r.stopped.State, r.stopped.Reason
+	r.finished, r.stoppedEarly, r.stopped = true, true, nil
 }
 
 // allGaps are the gaps, with that of a source that has stopped.
-func (t *sourceReader) allGaps() []window.Gap {
-	if !t.stoppedEarly {
-		return t.gaps
+func (r *sourceReader) allGaps() []window.Gap {
+	if !r.stoppedEarly {
+		return r.gaps
 	}
-	rest := t.interval
-	if t.desc {
-		rest.End = t.reached
+	rest := r.interval
+	if r.desc {
+		rest.End = r.reached
 	} else {
-		rest.Start = t.reached
+		rest.Start = r.reached
 	}
-	return window.AddGap(slices.Clone(t.gaps), window.Gap{Span: rest, Reason: t.reason})
+	return window.AddGap(slices.Clone(r.gaps), window.Gap{Span: rest, Reason: r.reason})
 }
 
 // deliveredUntil is the time up to which everything has been handed over.
-func (t *sourceReader) deliveredUntil() time.Time {
-	if e := t.head(); e != nil && !e.OutOfWindow {
+func (r *sourceReader) deliveredUntil() time.Time {
+	if e := r.head(); e != nil && !e.OutOfWindow {
 		return e.Time
 	}
-	if t.position != nil && t.position.delivered && !t.position.outOfWindow {
-		return t.position.time
+	if r.position != nil && r.position.delivered && !r.position.outOfWindow {
+		return r.position.time
 	}
-	return t.reached
+	return r.reached
 }
 
 // add returns the counts with what the reading counted.
-func (t *sourceReader) allCounts() cursor.Counts {
-	c := t.counts
-	pages, fromCache, requests := t.fetch.Counts()
+func (r *sourceReader) allCounts() cursor.Counts {
+	c := r.counts
+	pages, fromCache, requests := r.fetch.Counts()
 	c.Pages += pages
 	c.FromCache += fromCache
 	c.Requests += requests

@@ -19,19 +19,19 @@ type UsedWindow struct {
 
 // CachedWindows returns the windows that the walk went through, if all of them were cached and nothing that the walk found depends
 // on when it is asked for. until is the time when that changes; zero = never. first says that the walk began with this call.
-func (w *Merger) CachedWindows(first bool) (windows []UsedWindow, until time.Time, ok bool) {
-	for _, t := range w.readers {
+func (m *Merger) CachedWindows(first bool) (windows []UsedWindow, until time.Time, ok bool) {
+	for _, r := range m.readers {
 		switch {
-		case w.extended || t.isChain() || len(t.gaps) > 0 || t.state != parleyv1.SourceState_SOURCE_STATE_READ || t.fetch.Store == nil:
+		case m.extended || r.isChain() || len(r.gaps) > 0 || r.state != parleyv1.SourceState_SOURCE_STATE_READ || r.fetch.Store == nil:
 			return nil, until, false
-		case t.src == parleyv1.Source_SOURCE_CALL && w.span.Start.IsZero():
+		case r.src == parleyv1.Source_SOURCE_CALL && m.span.Start.IsZero():
 			return nil, until, false
-		case first && w.settled(t.src).Before(w.span.End):
+		case first && m.settled(r.src).Before(m.span.End):
 			return nil, until, false
-		case t.src == parleyv1.Source_SOURCE_CALL:
-			until = w.span.Start.Add(w.cfg.CallsKept)
+		case r.src == parleyv1.Source_SOURCE_CALL:
+			until = m.span.Start.Add(m.cfg.CallsKept)
 		}
-		for _, u := range t.used {
+		for _, u := range r.used {
 			if u.Key == "" {
 				return nil, until, false
 			}

@@ -22,31 +22,31 @@ const wholeAtOnce = 4
 // ReadWhole makes streams with the view FULL read each call record whole, and leave out those in which the user or the
 // participant that the filter names has no part: Graph may ignore its clause beside an interval. A record that cannot be
 // read stays partial.
-func (w *Merger) ReadWhole(have query.Sources) {
+func (m *Merger) ReadWhole(have query.Sources) {
 	getter := have.Getters[parleyv1.Source_SOURCE_CALL]
-	if getter == nil || w.req.ShownView() != parleyv1.EventView_EVENT_VIEW_FULL {
+	if getter == nil || m.req.ShownView() != parleyv1.EventView_EVENT_VIEW_FULL {
 		return
 	}
-	for _, t := range w.readers {
-		if t.src == parleyv1.Source_SOURCE_CALL {
-			t.readWhole = func(ctx context.Context, b *fetch.Result) { w.readRecords(ctx, t, getter, b) }
-			if a := t.participants; a != nil {
-				a.prover = wholeRecords{getter, w.req.Owner, a.prover}
+	for _, r := range m.readers {
+		if r.src == parleyv1.Source_SOURCE_CALL {
+			r.readWhole = func(ctx context.Context, b *fetch.Result) { m.readRecords(ctx, r, getter, b) }
+			if a := r.participants; a != nil {
+				a.prover = wholeRecords{getter, m.req.Owner, a.prover}
 			}
 		}
 	}
 }
 
 // readRecords replaces partial call records by whole ones of the same or a newer version. The entries are the block's own.
-func (w *Merger) readRecords(ctx context.Context, t *sourceReader, getter source.EventGetter, b *fetch.Result) {
+func (m *Merger) readRecords(ctx context.Context, r *sourceReader, getter source.EventGetter, res *fetch.Result) {
 	var group sync.WaitGroup
 	slots := make(chan struct{}, wholeAtOnce)
-	found := make([]chunk.Participation, len(b.Entries))
-	for i := range b.Entries {
+	found := make([]chunk.Participation, len(res.Entries))
+	for i := range res.Entries {
 		if ctx.Err() != nil {
 			break
 		}
-		e := &b.Entries[i]
+		e := &res.Entries[i]
 		listed, err := e.Event()
 		if err != nil || !listed.GetCall().GetPartial() {
 			continue
@@ -59,38 +59,38 @@ func (w *Merger) readRecords(ctx context.Context, t *sourceReader, getter source
 		}
 		group.Go(func() {
 			defer func() { <-slots }()
-			found[i] = w.readRecord(ctx, t, getter, e, listed)
+			found[i] = m.readRecord(ctx, r, getter, e, listed)
 		})
 	}
 	group.Wait()
-	kept := b.Entries[:0]
-	for i := range b.Entries {
+	kept := res.Entries[:0]
+	for i := range res.Entries {
 		if found[i] != chunk.Contradicted {
-			kept = append(kept, b.Entries[i])
+			kept = append(kept, res.Entries[i])
 		}
 	}
-	b.Entries, b.Unverified = kept, slices.Contains(found, chunk.Unverified)
+	res.Entries, res.Unverified = kept, slices.Contains(found, chunk.Unverified)
 }
 
 // readRecord reads one record whole.
-func (w *Merger) readRecord(ctx context.Context, t *sourceReader, getter source.EventGetter, e *chunk.Entry, listed *parleyv1.Event) chunk.Participation {
+func (m *Merger) readRecord(ctx context.Context, r *sourceReader, getter source.EventGetter, e *chunk.Entry, listed *parleyv1.Event) chunk.Participation {
 	ref := source.Ref{Source: parleyv1.Source_SOURCE_CALL, ID: listed.GetSource().GetId(), Version: e.Version}
-	event, err := getter.Event(ctx, w.req.Owner, w.req.User, ref)
-	t.fetch.CountRequests(1)
-	open := t.filter.Match(listed) == filter.Unknown
+	event, err := getter.Event(ctx, m.req.Owner, m.req.User, ref)
+	r.fetch.CountRequests(1)
+	open := r.filter.Match(listed) == filter.Unknown
 	switch {
 	case errors.Is(err, source.ErrNotParticipant):
-		t.contradicted.Store(true)
+		r.contradicted.Store(true)
 		return chunk.Contradicted
-	case (err != nil || event.GetVersion() < e.Version) && (open || w.req.Owner != resource.AnyUser && !w.req.Narrow):
+	case (err != nil || event.GetVersion() < e.Version) && (open || m.req.Owner != resource.AnyUser && !m.req.Narrow):
 		return chunk.Unverified
 	case err != nil || event.GetVersion() < e.Version:
 		return chunk.Participates
 	}
-	result := t.filter.Match(event)
+	result := r.filter.Match(event)
 	if result == filter.False {
 		if open {
-			t.contradicted.Store(true)
+			r.contradicted.Store(true)
 		}
 		return chunk.Contradicted
 	}
