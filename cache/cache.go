@@ -4,13 +4,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"sync"
-	"sync/atomic"
 	"time"
-
-	"github.com/dgraph-io/ristretto/v2"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/internal/coalesce"
@@ -90,17 +86,13 @@ type Scope struct {
 // Cache holds pages of all sources and tenants. It is safe for concurrent use.
 type Cache struct {
 	cfg     Config
-	store   *ristretto.Cache[string, *entry]
-	queue   *twoQueue
+	store   *store[*entry] // nil = nothing is cached
 	links   *linkFreshness
 	pages   coalesce.Group[string, *entry]     // asked for at the moment
 	windows coalesce.Group[string, windowRead] // read at the moment
 
 	refreshes sync.Map // *refresh by tenant
 	passed    passedReports
-
-	resizing sync.Mutex
-	limit    atomic.Int64
 }
 
 // entry is one page with all that a reader checks. It never changes.
@@ -134,23 +126,9 @@ func New(cfg Config) (*Cache, error) {
 	if cfg.MaxBytes < 0 {
 		return c, nil
 	}
-	c.limit.Store(cfg.MaxBytes)
-	queueBytes := cfg.MaxBytes / 2 // a quarter each for what was just fetched and for what is read again and again
-	c.queue = newTwoQueue(queueBytes)
-	store, err := ristretto.NewCache(&ristretto.Config[string, *entry]{
-		NumCounters: max(10_000, cfg.MaxBytes/(4<<10)), // ten for each page of about 40 KB
-		MaxCost:     max(cfg.MaxBytes-queueBytes, 1),
-		BufferItems: 64,
-		// Costs hold the overhead already.
-		IgnoreInternalCost: true,
-		OnReject: func(item *ristretto.Item[*entry]) {
-			if item.Value != nil {
-				cfg.Observer.CacheRequest(item.Value.source, resultRefused)
-			}
-		},
-	})
+	store, err := newStore(cfg.MaxBytes, func(e *entry) { cfg.Observer.CacheRequest(e.source, resultRefused) })
 	if err != nil {
-		return nil, fmt.Errorf("cache: %w", err)
+		return nil, err
 	}
 	c.store = store
 	return c, nil
@@ -161,35 +139,31 @@ func (c *Cache) Close() {
 	c.windows.Close()
 	c.pages.Close()
 	if c.store != nil {
-		c.store.Close()
+		c.store.close()
 	}
 }
 
-// Bytes is what all pages take at the moment, by their costs.
+// Bytes is what all pages take at the moment, by their sizes.
 func (c *Cache) Bytes() int64 {
 	if c.store == nil {
 		return 0
 	}
-	return c.store.MaxCost() - c.store.RemainingCost() + c.queue.bytes()
+	return c.store.bytes()
 }
 
 // Limit is what all pages may take.
-func (c *Cache) Limit() int64 { return c.limit.Load() }
-
-// Resize changes what all pages may take, and drops what is above it: of the store everything, for it cannot be asked for
-// what to drop. It is for memory that runs short; a cache of size 0 stays one.
-func (c *Cache) Resize(limit int64) {
+func (c *Cache) Limit() int64 {
 	if c.store == nil {
-		return
+		return 0
 	}
-	c.resizing.Lock()
-	defer c.resizing.Unlock()
-	limit = max(limit, 0)
-	c.limit.Store(limit)
-	c.queue.resize(limit / 2)
-	c.store.UpdateMaxCost(limit - limit/2)
-	if c.store.RemainingCost() < 0 {
-		c.store.Clear()
+	return c.store.limit.Load()
+}
+
+// Resize changes what all pages may take, and drops what is above it. It is for memory that runs short; a cache of size 0
+// stays one.
+func (c *Cache) Resize(limit int64) {
+	if c.store != nil {
+		c.store.resize(limit)
 	}
 }
 
@@ -198,16 +172,11 @@ func (c *Cache) find(ctx context.Context, key, link string) (*entry, string) {
 	if c.store == nil {
 		return nil, resultMiss
 	}
-	e := c.queue.get(key)
-	left := e == nil
-	if left {
-		found, ok := c.store.Get(key)
-		if !ok || found == nil || found.key != key {
-			return nil, resultMiss
-		}
-		e = found
+	it, left := c.store.get(key)
+	if it == nil {
+		return nil, resultMiss
 	}
-	now := time.Now()
+	e, now := it.value, time.Now()
 	age := now.Sub(e.read)
 	control := ControlOf(ctx)
 	switch {
@@ -221,7 +190,7 @@ func (c *Cache) find(ctx context.Context, key, link string) (*entry, string) {
 		return nil, resultExpired
 	}
 	if left {
-		c.queue.promote(e)
+		c.store.promote(it)
 	}
 	return e, resultHit
 }
@@ -231,12 +200,11 @@ func (c *Cache) keep(e *entry, ttl time.Duration) {
 	if c.store == nil || ttl <= 0 {
 		return
 	}
-	if e.cost > c.store.MaxCost() {
+	if e.cost > c.store.largest() {
 		c.cfg.Observer.CacheRequest(e.source, resultRefused)
 		return
 	}
-	c.queue.put(e)
-	if !c.store.SetWithTTL(e.key, e, e.cost, ttl) {
+	if !c.store.put(e.key, e, e.cost, ttl) {
 		c.cfg.Observer.CacheRequest(e.source, resultLost)
 	}
 }

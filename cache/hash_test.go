@@ -16,12 +16,12 @@ func TestForgedCollision(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	foreign := &entry{
+	foreign := &item[*entry]{key: "tenant b", size: 1, value: &entry{
 		key: "tenant b", value: &source.Page[source.Item]{Rows: 99}, read: time.Now(), expires: time.Now().Add(time.Hour), cost: 1,
-	}
-	c.store.Set("tenant a", foreign, 1)
-	c.store.Wait()
-	if _, found := c.store.Get("tenant a"); !found {
+	}}
+	c.store.rest.Set("tenant a", foreign, 1)
+	c.store.rest.Wait()
+	if _, found := c.store.rest.Get("tenant a"); !found {
 		t.Fatal("the forged entry is not there")
 	}
 	if e, result := c.find(context.Background(), "tenant a", ""); e != nil || result != resultMiss {

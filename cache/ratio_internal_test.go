@@ -52,8 +52,8 @@ func ratioCache(tb testing.TB, lru bool) *reading {
 	}
 	tb.Cleanup(c.Close)
 	if !lru {
-		c.queue = newTwoQueue(0)
-		c.store.UpdateMaxCost(ratioBytes)
+		c.store.queue = newTwoQueue[*entry](0)
+		c.store.rest.UpdateMaxCost(ratioBytes)
 	}
 	g := &flat{body: make([]byte, ratioPage-1024)}
 	scope := Scope{Tenant: "t", Identity: "app", Source: parleyv1.Source_SOURCE_CHAT}
@@ -73,7 +73,7 @@ func (r *reading) page(as, user string, n int) {
 		r.hits[as]++
 		return
 	}
-	r.cache.store.Wait()
+	r.cache.store.rest.Wait()
 }
 
 func (r *reading) ratio(as string) float64 { return float64(r.hits[as]) / float64(max(r.reads[as], 1)) }

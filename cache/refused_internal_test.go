@@ -50,7 +50,7 @@ func TestRefusedAndLost(t *testing.T) {
 		if _, err := r.Events(t.Context(), q, ""); err != nil {
 			t.Fatal(err)
 		}
-		c.store.Wait()
+		c.store.rest.Wait()
 	}
 	// Pages that are asked for again and again fill the store; others are then refused.
 	for range 20 {
@@ -71,7 +71,7 @@ func TestRefusedAndLost(t *testing.T) {
 		t.Errorf("%d pages were lost by a store that had time for each", n)
 	}
 	// A store that is closed takes nothing.
-	c.store.Close()
+	c.store.close()
 	c.keep(&entry{key: "k", source: "chat", cost: 1}, time.Minute)
 	if n := seen.of("chat lost"); n != 1 {
 		t.Errorf("%d lost pages are counted, want 1", n)

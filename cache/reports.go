@@ -144,7 +144,7 @@ func (d *Downloads) read(ctx context.Context, q source.UsageQuery) (*source.Page
 	if err != nil {
 		return nil, err
 	}
-	most := min(maxDownload, d.c.store.MaxCost())
+	most := min(maxDownload, d.c.store.largest())
 	body, err := io.ReadAll(io.LimitReader(report, most+1))
 	if err := errors.Join(err, report.Close()); err != nil {
 		return nil, err

@@ -96,5 +96,5 @@ func (r *events) KeepWindow(w Window) bool {
 	if left := time.Until(e.expires); left > 0 {
 		r.c.keep(e, left)
 	}
-	return e.cost <= r.c.store.MaxCost()
+	return e.cost <= r.c.store.largest()
 }

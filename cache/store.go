@@ -1,0 +1,93 @@
+package cache
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/dgraph-io/ristretto/v2"
+)
+
+// store holds values by key up to a limit of bytes, and does not know what they are. Half of its room is the twoQueue's, for
+// ristretto's Set is lossy and its admission refuses new values once it is full.
+type store[V any] struct {
+	queue *twoQueue[V]
+	rest  *ristretto.Cache[string, *item[V]]
+	limit atomic.Int64
+
+	resizing sync.Mutex
+}
+
+// item is a value with the whole key, which is compared, never only its hash.
+type item[V any] struct {
+	key   string
+	value V
+	size  int64
+}
+
+// newStore returns an empty store of a size in bytes. refused is told of values that ristretto did not admit.
+func newStore[V any](size int64, refused func(V)) (*store[V], error) {
+	s := &store[V]{queue: newTwoQueue[V](size / 2)}
+	s.limit.Store(size)
+	rest, err := ristretto.NewCache(&ristretto.Config[string, *item[V]]{
+		NumCounters: max(10_000, size/(4<<10)), // ten for each page of about 40 KB
+		MaxCost:     max(size-size/2, 1),
+		BufferItems: 64,
+		// Sizes hold the overhead already.
+		IgnoreInternalCost: true,
+		OnReject: func(rejected *ristretto.Item[*item[V]]) {
+			if rejected.Value != nil {
+				refused(rejected.Value.value)
+			}
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("cache: %w", err)
+	}
+	s.rest = rest
+	return s, nil
+}
+
+// get returns the item of a key, nil = there is none, and whether it has left the twoQueue; promote brings it back.
+func (s *store[V]) get(key string) (it *item[V], left bool) {
+	if it = s.queue.get(key); it != nil {
+		return it, false
+	}
+	it, _ = s.rest.Get(key)
+	if it == nil || it.key != key {
+		return nil, false
+	}
+	return it, true
+}
+
+// promote protects an item that is asked for although it had left.
+func (s *store[V]) promote(it *item[V]) { s.queue.promote(it) }
+
+// put holds a value of a size for a time, and reports whether ristretto had time for it.
+func (s *store[V]) put(key string, value V, size int64, life time.Duration) bool {
+	it := &item[V]{key, value, size}
+	s.queue.put(it)
+	return s.rest.SetWithTTL(key, it, size, life)
+}
+
+// largest is the size of the largest value that can be held.
+func (s *store[V]) largest() int64 { return s.rest.MaxCost() }
+
+// bytes is what all values take, by their sizes.
+func (s *store[V]) bytes() int64 { return s.rest.MaxCost() - s.rest.RemainingCost() + s.queue.bytes() }
+
+// resize changes the limit and drops what is above it: of ristretto everything, for it cannot be asked for what to drop.
+func (s *store[V]) resize(limit int64) {
+	s.resizing.Lock()
+	defer s.resizing.Unlock()
+	limit = max(limit, 0)
+	s.limit.Store(limit)
+	s.queue.resize(limit / 2)
+	s.rest.UpdateMaxCost(limit - limit/2)
+	if s.rest.RemainingCost() < 0 {
+		s.rest.Clear()
+	}
+}
+
+func (s *store[V]) close() { s.rest.Close() }
