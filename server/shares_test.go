@@ -373,13 +373,19 @@ func TestAnswersCountUntilTheyAreRead(t *testing.T) {
 			if err := list("owner"); apierror.Reason(status.Convert(err)) != "OVERLOADED" {
 				t.Errorf("who holds all gets more: %v", err)
 			}
+			// Nor is anything read for who holds more than all.
+			books.Open(0).Add(2 << 20)
+			made := answered.Load()
+			if err := list("owner"); apierror.Reason(status.Convert(err)) != "OVERLOADED" || answered.Load() != made {
+				t.Errorf("an answer was made for who holds more than all: %v", err)
+			}
 			if err := list("officer"); err != nil {
 				t.Errorf("another caller: %v", err)
 			}
 			for _, end := range leave {
 				end()
 			}
-			until(t, "nothing is counted of answers whose readers have left", func() bool { return books.Committed() == 0 })
+			until(t, "nothing is counted of answers whose readers have left", func() bool { return books.Committed() == 2<<20 })
 		})
 	}
 }

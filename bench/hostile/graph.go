@@ -123,7 +123,7 @@ func (m mailboxes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // endless writes an empty page with a link to the next one, after a while.
 func endless(w http.ResponseWriter, r *http.Request) {
-	pause(r.Context(), 10*time.Second)
+	pause(r.Context(), time.Minute)
 	query := r.URL.Query()
 	skip, _ := strconv.Atoi(query.Get("$skiptoken"))
 	query.Set("$skiptoken", strconv.Itoa(skip+1))

@@ -130,11 +130,12 @@ func list(ctx context.Context, client *http.Client, g *gateway, token string) er
 		return err
 	}
 	defer resp.Body.Close()
-	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
 		return err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return errors.New(resp.Status)
+		return errors.New(string(text))
 	}
 	return nil
 }

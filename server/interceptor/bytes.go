@@ -56,13 +56,20 @@ func (b *bytesHeld) answer(h *holding, bytes int64) *ledger.Account {
 	account := b.ledger.Open(0)
 	account.Add(bytes)
 	b.enter(account, h)
-	limit := b.ledger.Config().Limit
-	if over := b.ledger.Committed() - limit; limit > 0 && over > 0 && !b.makeRoom(h, over) {
+	if !b.room(h) {
 		b.leave(account)
 		account.Add(-bytes)
 		return nil
 	}
 	return account
+}
+
+// room reports whether a call may begin or answer. Where all memory is held, room is made by whoever holds most above a share,
+// unless that is the caller.
+func (b *bytesHeld) room(h *holding) bool {
+	limit := b.ledger.Config().Limit
+	over := b.ledger.Committed() - limit
+	return limit <= 0 || over <= 0 || b.makeRoom(h, over)
 }
 
 func (b *bytesHeld) enter(account *ledger.Account, h *holding) {

@@ -134,19 +134,28 @@ func (l *Limits) unary(ctx context.Context, req any, rpc *grpc.UnaryServerInfo, 
 		return nil, err
 	}
 	info.UntilWritten(place.Leave)
+	h := &holding{caller: info.CallerID, weight: l.weight(info), end: evict}
+	if !l.held.room(h) {
+		return nil, l.noRoom()
+	}
 	answer, err := next(inner, req)
 	if err != nil {
 		return nil, evictionOr(inner, err)
 	}
-	return answer, l.hold(info, answer, evict)
+	return answer, l.hold(info, answer, h)
+}
+
+// noRoom is the error of a caller whose own answers leave no memory for more.
+func (l *Limits) noRoom() error {
+	l.Shed(metrics.ShedReadAhead)
+	return overloaded("answers that nobody has read yet hold all memory that there is for them, and this caller more than a share of it")
 }
 
 // hold counts the bytes of an answer until it is written: over REST also those of its body.
-func (l *Limits) hold(info *callinfo.Info, answer any, evict func()) error {
-	account := l.held.answer(&holding{caller: info.CallerID, weight: l.weight(info), end: evict}, bytesOf(answer))
+func (l *Limits) hold(info *callinfo.Info, answer any, h *holding) error {
+	account := l.held.answer(h, bytesOf(answer))
 	if account == nil {
-		l.Shed(metrics.ShedReadAhead)
-		return overloaded("answers that nobody has read yet hold all memory that there is for them, and this caller more than a share of it")
+		return l.noRoom()
 	}
 	if info.HTTP != nil {
 		info.HTTP.Account = account
