@@ -54,8 +54,8 @@ type replacement struct {
 	value  protoreflect.Value
 }
 
-// prune returns m if all that it holds is kept, otherwise a copy of what is kept. Fields that this contract does not
-// know are never kept.
+// prune returns m itself if every field of it is kept, otherwise a copy of the kept ones. Fields that this contract does not know
+// are never kept.
 func (k *marks) prune(m protoreflect.Message) (protoreflect.Message, bool) {
 	changed := len(m.GetUnknown()) > 0
 	var replaced []replacement

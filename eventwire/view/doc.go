@@ -1,3 +1,3 @@
-// Package view cuts messages of parley.v1 down to what an event view holds. What EVENT_VIEW_METADATA keeps is not
-// written here but in the contract, as the proto option (parley.v1.metadata).
+// Package view projects messages of parley.v1, encoded or not, onto an event view. The contract itself says which fields
+// EVENT_VIEW_METADATA keeps, by the proto option (parley.v1.metadata).
 package view

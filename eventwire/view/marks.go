@@ -14,9 +14,9 @@ import (
 // modelPackage is the package whose messages are recursed into; those of others (Timestamp, Duration) are values.
 const modelPackage = "parley.v1"
 
-// marks says which fields of one message METADATA keeps.
+// marks are the fields of one message type that METADATA keeps.
 type marks struct {
-	// kept holds the marked fields. A nil value keeps the field whole, another one the marked fields inside it.
+	// kept maps each marked field to the marks inside it; nil where the field is kept whole.
 	kept map[protoreflect.FieldNumber]*marks
 	// wire is how the values of the marked fields are encoded; lists of numbers may be packed too.
 	wire map[protoreflect.FieldNumber]encoding
@@ -33,7 +33,7 @@ func (e encoding) fits(kind protowire.Type) bool {
 	return kind == e.kind || e.packed && kind == protowire.BytesType
 }
 
-// encodingOf tells how a field is encoded.
+// encodingOf returns how a field is encoded.
 func encodingOf(fd protoreflect.FieldDescriptor) encoding {
 	e := encoding{packed: fd.IsList()}
 	switch fd.Kind() {
@@ -91,8 +91,8 @@ func isMarked(fd protoreflect.FieldDescriptor) bool {
 	return marked
 }
 
-// Kept reports whether EVENT_VIEW_METADATA keeps the field that a path leads to: every field on the way must be marked.
-// The path is of proto or JSON names joined by dots, such as copilot.app_class. A path that leads nowhere is not kept.
+// Kept reports whether EVENT_VIEW_METADATA keeps the field at a path of proto or JSON names, such as copilot.app_class. Every field
+// on the path must be marked. A path to no field is not kept.
 func Kept(md protoreflect.MessageDescriptor, path string) bool {
 	for part := range strings.SplitSeq(path, ".") {
 		if md == nil {

@@ -11,7 +11,7 @@ import (
 // ErrWire is returned for bytes that are no message.
 var ErrWire = errors.New("view: not the bytes of a message")
 
-// Metadata appends what EVENT_VIEW_METADATA keeps of an encoded message of the given type: what Apply keeps of the message.
+// Metadata appends the fields of an encoded message that EVENT_VIEW_METADATA keeps: the same ones that Apply keeps of the message.
 // The error is ErrWire.
 func Metadata(dst, wire []byte, md protoreflect.MessageDescriptor) ([]byte, error) {
 	return marksOf(md).pruneWire(dst, wire)

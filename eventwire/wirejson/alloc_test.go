@@ -27,11 +27,11 @@ func message(tb testing.TB) []byte {
 	return raw
 }
 
-func TestWireAllocations(t *testing.T) {
-	wire := wirejson.NewWire((*parleyv1.Event)(nil).ProtoReflect().Type())
+func TestEncoderAllocations(t *testing.T) {
+	encoder := wirejson.NewEncoder((*parleyv1.Event)(nil).ProtoReflect().Type())
 	raw, b := message(t), make([]byte, 0, 4096)
 	if got := testing.AllocsPerRun(100, func() {
-		if _, err := wire.Append(b, raw); err != nil {
+		if _, err := encoder.Append(b, raw); err != nil {
 			t.Fatal(err)
 		}
 	}); got > 0 {
@@ -40,7 +40,7 @@ func TestWireAllocations(t *testing.T) {
 }
 
 func BenchmarkGolden(b *testing.B) {
-	wire := wirejson.NewWire((*parleyv1.Event)(nil).ProtoReflect().Type())
+	encoder := wirejson.NewEncoder((*parleyv1.Event)(nil).ProtoReflect().Type())
 	raws := make([][]byte, 0, 64)
 	size := 0
 	for _, e := range events(b) {
@@ -57,21 +57,21 @@ func BenchmarkGolden(b *testing.B) {
 		out = out[:0]
 		for _, raw := range raws {
 			var err error
-			if out, err = wire.Append(out, raw); err != nil {
+			if out, err = encoder.Append(out, raw); err != nil {
 				b.Fatal(err)
 			}
 		}
 	}
 }
 
-func BenchmarkWire(b *testing.B) {
-	wire := wirejson.NewWire((*parleyv1.Event)(nil).ProtoReflect().Type())
+func BenchmarkEncoder(b *testing.B) {
+	encoder := wirejson.NewEncoder((*parleyv1.Event)(nil).ProtoReflect().Type())
 	raw, out := message(b), []byte(nil)
 	b.SetBytes(int64(len(raw)))
 	b.ReportAllocs()
 	for b.Loop() {
 		var err error
-		if out, err = wire.Append(out[:0], raw); err != nil {
+		if out, err = encoder.Append(out[:0], raw); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -8,8 +8,8 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 )
 
-// events writes events as JSON from their bytes.
-var events = NewWire((*parleyv1.Event)(nil).ProtoReflect().Type())
+// events is the encoder of events.
+var events = NewEncoder((*parleyv1.Event)(nil).ProtoReflect().Type())
 
 // What precedes and follows the events of a frame that is a batch, and what begins a List answer without events.
 const (
@@ -21,7 +21,7 @@ const (
 var errAnswer = errors.New("wirejson: a List answer that does not begin with its events")
 
 // AppendBatch appends the JSON of a stream frame that is a batch of encoded events, given as one list or several. After each
-// event spill, if it is not nil, may take from the text what is to be written at once.
+// event it calls spill, if there is one, with the text so far: spill may write it and return an empty one.
 func AppendBatch(b []byte, lists [][]byte, spill func(b []byte) ([]byte, error)) ([]byte, error) {
 	b = append(b, batchHead...)
 	for i, list := range lists {

@@ -9,7 +9,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 )
 
-// TestEveryMessageIsWrittenFromItsBytes looks for what a Wire of events would leave to protojson without a word: a message whose
+// TestEveryMessageIsWrittenFromItsBytes looks for what an Encoder of events would leave to protojson without a word: a message whose
 // fields are not declared in the order of their numbers, or have large ones, and fields of kinds that it does not know. The
 // exceptions are those that events rarely have: floating point, bytes, durations and free-form objects.
 func TestEveryMessageIsWrittenFromItsBytes(t *testing.T) {
@@ -26,7 +26,7 @@ func TestEveryMessageIsWrittenFromItsBytes(t *testing.T) {
 		}
 		message, ok := found.(protoreflect.MessageDescriptor)
 		if !ok || s.fields == nil {
-			t.Errorf("%s has no table: declare its fields in the order of their numbers, below %d", name, longestNumber)
+			t.Errorf("%s has no table: declare its fields in the order of their numbers, below %d", name, maxNumber)
 			continue
 		}
 		for i := range message.Fields().Len() {

@@ -9,7 +9,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// The forms of protowire's functions for values of one byte, which most are.
+// These are protowire's functions with a short way for values of one byte, as most are.
 
 func consumeTag(b []byte) (protowire.Number, protowire.Type, int) {
 	if len(b) > 0 && b[0] >= 1<<3 && b[0] < 0x80 {

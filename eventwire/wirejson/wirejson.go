@@ -1,7 +1,6 @@
 // Package wirejson writes the JSON of the REST API: protojson's mapping (lowerCamelCase, 64-bit numbers as strings), with
-// one addition. Answers and frames (messages of answer.proto and of the service files) always write their lists, booleans
-// and counts, so that `complete` is there when it is false; what they carry (events, conversations, users, rows) leaves
-// unset fields out.
+// one addition. Answers and frames (messages of answer.proto and of the service files) always have their lists, booleans and
+// counts, so that `complete` is there when it is false. Their content (events, conversations, users, rows) has no unset fields.
 package wirejson
 
 import (
@@ -29,7 +28,7 @@ func Append(b []byte, m proto.Message) ([]byte, error) {
 	return appendMessage(b, m.ProtoReflect())
 }
 
-// isAnswer says whether a message is an answer or frame, or part of one, rather than content.
+// isAnswer reports whether a message is an answer or frame, or part of one, rather than content.
 func isAnswer(d protoreflect.MessageDescriptor) bool {
 	path := d.ParentFile().Path()
 	return path == answerFile || strings.HasPrefix(path, "parley/v1/") && strings.HasSuffix(path, "_service.proto")
@@ -62,7 +61,7 @@ func appendMessage(b []byte, m protoreflect.Message) ([]byte, error) {
 	return append(b, '}'), nil
 }
 
-// always says whether a field of an answer is written when it is unset.
+// always reports whether a field of an answer is written when it is unset.
 func always(field protoreflect.FieldDescriptor) bool {
 	if field.IsList() {
 		return true
@@ -137,8 +136,7 @@ func appendString(b []byte, s string) ([]byte, error) {
 	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
 }
 
-// appendContent writes a message as protojson does. Protojson varies its blanks from build to build on purpose; they are
-// taken out, so that the same message is the same text everywhere.
+// appendContent writes a message as protojson does, without blanks. Protojson varies its blanks from build to build on purpose.
 func appendContent(b []byte, m protoreflect.Message) ([]byte, error) {
 	raw, err := protojson.MarshalOptions{}.Marshal(m.Interface())
 	if err != nil {

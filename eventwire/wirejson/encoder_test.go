@@ -44,7 +44,7 @@ func events(tb testing.TB) []*parleyv1.Event {
 }
 
 // sameJSON checks that the bytes of an event become what the event becomes, behind nothing and behind something.
-func sameJSON(t *testing.T, wire *wirejson.Wire, e *parleyv1.Event) {
+func sameJSON(t *testing.T, encoder *wirejson.Encoder, e *parleyv1.Event) {
 	t.Helper()
 	raw, err := proto.Marshal(e)
 	if err != nil {
@@ -55,19 +55,19 @@ func sameJSON(t *testing.T, wire *wirejson.Wire, e *parleyv1.Event) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := wire.Append([]byte(before), raw); err != nil || !bytes.Equal(got, want) {
+		if got, err := encoder.Append([]byte(before), raw); err != nil || !bytes.Equal(got, want) {
 			t.Errorf("%v\n got %s\nwant %s", err, got, want)
 		}
 	}
 }
 
-func TestWire(t *testing.T) {
+func TestEncoder(t *testing.T) {
 	t.Parallel()
-	wire := wirejson.NewWire((&parleyv1.Event{}).ProtoReflect().Type())
+	encoder := wirejson.NewEncoder((&parleyv1.Event{}).ProtoReflect().Type())
 	for _, e := range events(t) {
-		sameJSON(t, wire, e)
+		sameJSON(t, encoder, e)
 	}
-	if _, err := wire.Append(nil, []byte{0xff}); err == nil {
+	if _, err := encoder.Append(nil, []byte{0xff}); err == nil {
 		t.Error("bytes that are no message")
 	}
 }
@@ -81,17 +81,17 @@ func FuzzWire(f *testing.F) {
 		}
 		f.Add(raw)
 	}
-	wire := wirejson.NewWire((&parleyv1.Event{}).ProtoReflect().Type())
+	encoder := wirejson.NewEncoder((&parleyv1.Event{}).ProtoReflect().Type())
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		e := &parleyv1.Event{}
 		if proto.Unmarshal(raw, e) != nil {
-			if got, err := wire.Append(nil, raw); err == nil {
+			if got, err := encoder.Append(nil, raw); err == nil {
 				t.Fatalf("%x is no event, but %s", raw, got)
 			}
 			return
 		}
 		want, wrong := wirejson.Append(nil, e)
-		got, err := wire.Append(nil, raw)
+		got, err := encoder.Append(nil, raw)
 		if (err != nil) != (wrong != nil) || err == nil && !bytes.Equal(got, want) {
 			t.Fatalf("%x: %v, %v\n got %s\nwant %s", raw, err, wrong, got, want)
 		}
@@ -113,20 +113,20 @@ func eventIn(tb testing.TB, raw []byte) []byte {
 // TestTexts puts each odd byte at each place of a text that is read eight bytes at a time.
 func TestTexts(t *testing.T) {
 	t.Parallel()
-	wire := wirejson.NewWire((&parleyv1.Event{}).ProtoReflect().Type())
+	encoder := wirejson.NewEncoder((&parleyv1.Event{}).ProtoReflect().Type())
 	for place := range 20 {
 		for _, odd := range []string{"\"", "\\", "\n", "\x00", "\x1f", " ", "\x7f", "ü", "\u2028", "!", "\"\"", "\\\x01\"", "[", "]", "#"} {
-			sameJSON(t, wire, &parleyv1.Event{Name: "abcdefghijklmnopqrst"[:place] + odd + "uvwxyzabc"})
+			sameJSON(t, encoder, &parleyv1.Event{Name: "abcdefghijklmnopqrst"[:place] + odd + "uvwxyzabc"})
 		}
 	}
 }
 
 func TestStamps(t *testing.T) {
 	t.Parallel()
-	wire := wirejson.NewWire((&parleyv1.Event{}).ProtoReflect().Type())
+	encoder := wirejson.NewEncoder((&parleyv1.Event{}).ProtoReflect().Type())
 	for _, seconds := range []int64{-62135596800, -1, 0, 1, 951782399, 951782400, 1790000000, 253402300799} {
 		for _, nanos := range []int32{0, 1, 10, 999, 1000, 1001, 120_000, 1_000_000, 1_000_001, 120_000_000, 123_456_789, 999_999_999} {
-			sameJSON(t, wire, &parleyv1.Event{EventTime: &timestamppb.Timestamp{Seconds: seconds, Nanos: nanos}})
+			sameJSON(t, encoder, &parleyv1.Event{EventTime: &timestamppb.Timestamp{Seconds: seconds, Nanos: nanos}})
 		}
 	}
 }

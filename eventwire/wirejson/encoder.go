@@ -9,23 +9,23 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// Wire writes the JSON of one type of content message from its wire bytes, without a message in between: what Append writes
-// of the message. It is safe for concurrent use.
-type Wire struct {
-	shape  *shape
-	answer protoreflect.MessageType
+// Encoder writes the JSON of one type of content message from its wire bytes, without decoding a message: the same JSON that Append
+// writes of the message. It is safe for concurrent use.
+type Encoder struct {
+	shape   *shape
+	message protoreflect.MessageType
 }
 
-// errUnusual is for bytes that Wire leaves to Append: fields out of order or unknown, and the few kinds that events rarely
-// have (floating point, durations, bytes, free-form objects).
+// errUnusual is the error of bytes that an Encoder leaves to protojson: fields out of order or unknown, and the few kinds that events
+// rarely have (floating point, durations, bytes, free-form objects).
 var errUnusual = errors.New("wirejson: unusual bytes")
 
-// shape is the table of one message.
+// shape is the table of one message type.
 type shape struct {
 	fields []wireField // by number
 }
 
-// wireField is how one field is written; a field of kind 0 is not.
+// wireField describes how one field is written. A field of kind 0 is left to protojson.
 type wireField struct {
 	name     string // with quotes and colon
 	kind     protoreflect.Kind
@@ -37,13 +37,13 @@ type wireField struct {
 	inner    *shape
 }
 
-// NewWire compiles the table of a message type.
-func NewWire(mt protoreflect.MessageType) *Wire {
-	return &Wire{shape: shapeOf(mt.Descriptor(), map[protoreflect.FullName]*shape{}), answer: mt}
+// NewEncoder compiles the table of a message type.
+func NewEncoder(mt protoreflect.MessageType) *Encoder {
+	return &Encoder{shape: shapeOf(mt.Descriptor(), map[protoreflect.FullName]*shape{}), message: mt}
 }
 
-// longestNumber bounds the numbers of the fields that a table holds.
-const longestNumber = 256
+// maxNumber bounds the field numbers in a table.
+const maxNumber = 256
 
 func shapeOf(md protoreflect.MessageDescriptor, known map[protoreflect.FullName]*shape) *shape {
 	if s, ok := known[md.FullName()]; ok {
@@ -54,7 +54,7 @@ func shapeOf(md protoreflect.MessageDescriptor, known map[protoreflect.FullName]
 	last := protoreflect.FieldNumber(0)
 	for i := range md.Fields().Len() {
 		fd := md.Fields().Get(i)
-		if fd.Number() < last || fd.Number() > longestNumber {
+		if fd.Number() < last || fd.Number() > maxNumber {
 			s.fields = nil // written in another order than numbered
 			return s
 		}
@@ -92,12 +92,12 @@ func shapeOf(md protoreflect.MessageDescriptor, known map[protoreflect.FullName]
 }
 
 // Append appends the JSON of an encoded message.
-func (w *Wire) Append(b, wire []byte) ([]byte, error) {
-	whole, err := w.shape.append(b, wire)
+func (e *Encoder) Append(b, wire []byte) ([]byte, error) {
+	whole, err := e.shape.append(b, wire)
 	if err == nil {
 		return whole, nil
 	}
-	message := w.answer.New()
+	message := e.message.New()
 	if err := proto.Unmarshal(wire, message.Interface()); err != nil {
 		return b, err
 	}
