@@ -139,7 +139,7 @@ func TestLargeCall(t *testing.T) {
 		sessions, nameLength int // in the record
 		least                int // sessions in the stream
 		cut                  []string
-	}{{300, 10, 300, nil}, {300, 1000, 150, []string{"call.sessions", "unmapped"}}} {
+	}{{60, 10, 60, nil}, {215, 1000, 100, []string{"call.sessions", "unmapped"}}} {
 		t.Run(strconv.Itoa(test.nameLength), func(t *testing.T) {
 			t.Parallel()
 			record, one := bigCall(t, test.sessions, test.nameLength), callsPath+"/c1"
@@ -194,12 +194,12 @@ func TestLargeCall(t *testing.T) {
 // is too long alone is cut by name, and each checkpoint leads to exactly the rest.
 func TestLargeMessages(t *testing.T) {
 	t.Parallel()
-	const small, large = 150 << 10, 3 << 20
-	rows := make([]string, 0, 30)
+	const messages, long, small, large = 16, 2, 150 << 10, 3 << 20 // the long one comes early, so that few resumed streams hold it
+	rows := make([]string, 0, messages)
 	begin := time.Now().UTC().Add(-30 * time.Hour).Truncate(time.Hour)
-	for i := range 30 {
+	for i := range messages {
 		char, size, at := "x", small, begin.Add(time.Duration(i)*time.Minute).Format(time.RFC3339)
-		if i == 13 {
+		if i == long {
 			char, size = `\u0001`, large // six times as long in JSON
 		}
 		rows = append(rows, fmt.Sprintf(`{"id":"%d","chatId":%q,"messageType":"message","createdDateTime":%q,"lastModifiedDateTime":%q,"body":{"contentType":"text","content":"`+strings.Repeat(char, size)+`"}}`,
@@ -208,18 +208,18 @@ func TestLargeMessages(t *testing.T) {
 	one := "/users/" + reader + "/chats/" + strings.NewReplacer(":", "%3A", "@", "%40").Replace(groupChat)
 	g := overFixture(t, &fixture{
 		rows:  map[string][]string{messagesPath: rows},
-		fixed: map[string]string{one + "/messages/13": rows[13], one + "/members": `{"value":[{"id":"m","userId":"` + reader + `"}]}`},
+		fixed: map[string]string{one + "/messages/" + strconv.Itoa(long): rows[long], one + "/members": `{"value":[{"id":"m","userId":"` + reader + `"}]}`},
 	}, nil)
 	query := "sources=SOURCE_CHAT&startTime=" + day(3) + "&endTime=" + url.QueryEscape(begin.Add(time.Hour).Format(time.RFC3339))
 	path := "/v1/users/" + reader + "/events:stream?" + query
 	frames := g.framesOf(t, path, "application/x-ndjson")
 	all, checkpoints, complete := eventsIn(frames)
-	if len(all) != 30 || !complete || len(checkpoints) < 3 {
+	if len(all) != messages || !complete || len(checkpoints) < 3 {
 		t.Fatalf("%d events, %d checkpoints, complete %v", len(all), len(checkpoints), complete)
 	}
 	for i, e := range all {
 		want, n := small, len(e.GetBody().GetContent())
-		if cut := slices.Contains(e.GetTruncatedFields(), "body.content"); cut != (i == 13) || cut && n < 1<<20 || !cut && n != want {
+		if cut := slices.Contains(e.GetTruncatedFields(), "body.content"); cut != (i == long) || cut && n < 1<<20 || !cut && n != want {
 			t.Errorf("%d: %d bytes, cut %v", i, n, e.GetTruncatedFields())
 		}
 	}
@@ -256,7 +256,7 @@ func TestLargeMessages(t *testing.T) {
 	}
 	sameEvents(t, "list", listed, all)
 	var whole parleyv1.Event
-	if status, _ := g.get(t, "/v1/"+all[13].GetName(), &whole); status != http.StatusOK || len(whole.GetBody().GetContent()) != large || len(whole.GetTruncatedFields()) > 0 {
+	if status, _ := g.get(t, "/v1/"+all[long].GetName(), &whole); status != http.StatusOK || len(whole.GetBody().GetContent()) != large || len(whole.GetTruncatedFields()) > 0 {
 		t.Errorf("HTTP %d, %d bytes", status, len(whole.GetBody().GetContent()))
 	}
 }

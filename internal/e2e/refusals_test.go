@@ -2,7 +2,6 @@ package e2e_test
 
 import (
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -230,14 +229,7 @@ func TestLinkNotFound(t *testing.T) {
 // TestLoginNotReached: the answer and the log say that it is the login service, and why it is not reached.
 func TestLoginNotReached(t *testing.T) {
 	t.Parallel()
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	nobody := "https://" + closed.Addr().String()
-	if err := closed.Close(); err != nil {
-		t.Fatal(err)
-	}
+	nobody := "https://" + unserved(t)
 	plain := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(plain.Close)
 	for name, c := range map[string]struct {
