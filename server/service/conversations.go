@@ -57,17 +57,11 @@ func (c *conversations) StreamConversations(req *parleyv1.StreamConversationsReq
 
 // prepare authorizes a request.
 func (c *conversations) prepare(ctx context.Context, req conversationsRequest) (*callTarget, query.Conversations, error) {
-	var q query.Conversations
-	user, err := resource.ParseUser(req.GetParent())
+	user, q, scope, err := readConversations(req)
 	if err != nil {
 		return nil, q, err
 	}
-	if q.ByLastMessage, err = byLastMessage(req.GetOrderBy()); err != nil {
-		return nil, q, err
-	}
-	target, err := c.access.authorizeUser(ctx, fieldParent, user, accessScope{
-		sources: []parleyv1.Source{parleyv1.Source_SOURCE_CONVERSATION}, view: viewOr(req.GetView(), parleyv1.EventView_EVENT_VIEW_BASIC),
-	})
+	target, err := c.access.authorizeUser(ctx, fieldParent, user, scope)
 	if err != nil {
 		return nil, q, err
 	}
@@ -75,8 +69,7 @@ func (c *conversations) prepare(ctx context.Context, req conversationsRequest) (
 		return nil, q, err
 	}
 	q.Caller, q.Tenant, q.Fingerprint = target.binding()
-	q.Owner, q.User = target.owner, target.user
-	q.View, q.Filter, q.Narrow = req.GetView(), req.GetFilter(), !target.allUsers
+	q.Owner, q.User, q.Narrow = target.owner, target.user, !target.allUsers
 	return target, q, nil
 }
 

@@ -46,57 +46,27 @@ func (e *events) StreamEvents(req *parleyv1.StreamEventsRequest, stream grpc.Ser
 	})
 }
 
-// prepare resolves a request and proves that the user belongs to the conversation it names.
+// prepare authorizes a request, and proves that the user belongs to the conversation that it names.
 func (e *events) prepare(ctx context.Context, req eventsRequest) (*callTarget, query.Events, error) {
-	var q query.Events
-	user, conversation, err := resource.ParseParent(req.GetParent())
+	user, q, scope, err := readEvents(req)
 	if err != nil {
 		return nil, q, err
 	}
-	if q.Start, err = instant("start_time", req.GetStartTime()); err != nil {
-		return nil, q, err
-	}
-	if q.End, err = instant("end_time", req.GetEndTime()); err != nil {
-		return nil, q, err
-	}
-	if q.OrderBy, err = eventOrder(req.GetOrderBy()); err != nil {
-		return nil, q, err
-	}
-	target, err := e.access.authorizeUser(ctx, fieldParent, user, accessScope{
-		sources: eventSources(req.GetSources(), user, conversation), view: viewOr(req.GetView(), parleyv1.EventView_EVENT_VIEW_BASIC),
-		start: q.Start, end: q.End, conversation: conversation != "",
-	})
+	target, err := e.access.authorizeUser(ctx, fieldParent, user, scope)
 	if err != nil {
 		return nil, q, err
 	}
 	q.Caller, q.Tenant, q.Fingerprint = target.binding()
-	q.Owner, q.User, q.Conversation = target.owner, target.user, conversation
-	q.Sources, q.Unavailable = req.GetSources(), target.tenant.Unavailable
-	q.View, q.Filter, q.Encoded = req.GetView(), req.GetFilter(), true
-	q.Narrow = !target.allUsers
+	q.Owner, q.User, q.Unavailable, q.Narrow = target.owner, target.user, target.tenant.Unavailable, !target.allUsers
 	if err := checkSources(target, &q); err != nil {
 		return nil, q, err
 	}
-	if conversation != "" {
-		if _, err := target.conversation(ctx, fieldParent, conversation); err != nil {
+	if q.Conversation != "" {
+		if _, err := target.conversation(ctx, fieldParent, q.Conversation); err != nil {
 			return nil, q, err
 		}
 	}
 	return target, q, nil
-}
-
-// eventSources are the sources that a request asks for: those it names, else all that apply to its parent.
-func eventSources(named []parleyv1.Source, user, conversation string) []parleyv1.Source {
-	switch {
-	case len(named) > 0:
-		return named
-	case conversation != "":
-		return []parleyv1.Source{parleyv1.Source_SOURCE_CHAT}
-	case user == resource.AnyUser:
-		return []parleyv1.Source{parleyv1.Source_SOURCE_CALL}
-	default:
-		return []parleyv1.Source{parleyv1.Source_SOURCE_COPILOT, parleyv1.Source_SOURCE_CHAT, parleyv1.Source_SOURCE_CALL}
-	}
 }
 
 // checkSources applies the rules that hang on the parent, before Graph is asked anything.

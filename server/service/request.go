@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/server/apierror"
 	"github.com/parley-gateway/parley/timeline/query"
 )
@@ -32,6 +33,55 @@ type shapedRequest interface {
 	GetOrderBy() string
 	GetView() parleyv1.EventView
 	GetFilter() string
+}
+
+// readEvents reads a request for events: whose, which of them, and what the policy has to allow. Nothing is looked up.
+func readEvents(req eventsRequest) (user string, q query.Events, scope accessScope, err error) {
+	if user, q.Conversation, err = resource.ParseParent(req.GetParent()); err != nil {
+		return "", q, scope, err
+	}
+	if q.Start, err = instant("start_time", req.GetStartTime()); err != nil {
+		return "", q, scope, err
+	}
+	if q.End, err = instant("end_time", req.GetEndTime()); err != nil {
+		return "", q, scope, err
+	}
+	if q.OrderBy, err = eventOrder(req.GetOrderBy()); err != nil {
+		return "", q, scope, err
+	}
+	q.Sources, q.View, q.Filter, q.Encoded = req.GetSources(), req.GetView(), req.GetFilter(), true
+	return user, q, accessScope{
+		sources: eventSources(q.Sources, user, q.Conversation), view: viewOr(q.View, parleyv1.EventView_EVENT_VIEW_BASIC),
+		start: q.Start, end: q.End, conversation: q.Conversation != "",
+	}, nil
+}
+
+// eventSources are the sources that a request asks for: those it names, else all that apply to its parent.
+func eventSources(named []parleyv1.Source, user, conversation string) []parleyv1.Source {
+	switch {
+	case len(named) > 0:
+		return named
+	case conversation != "":
+		return []parleyv1.Source{parleyv1.Source_SOURCE_CHAT}
+	case user == resource.AnyUser:
+		return []parleyv1.Source{parleyv1.Source_SOURCE_CALL}
+	default:
+		return []parleyv1.Source{parleyv1.Source_SOURCE_COPILOT, parleyv1.Source_SOURCE_CHAT, parleyv1.Source_SOURCE_CALL}
+	}
+}
+
+// readConversations reads a request for conversations as readEvents does.
+func readConversations(req conversationsRequest) (user string, q query.Conversations, scope accessScope, err error) {
+	if user, err = resource.ParseUser(req.GetParent()); err != nil {
+		return "", q, scope, err
+	}
+	if q.ByLastMessage, err = byLastMessage(req.GetOrderBy()); err != nil {
+		return "", q, scope, err
+	}
+	q.View, q.Filter = req.GetView(), req.GetFilter()
+	return user, q, accessScope{
+		sources: []parleyv1.Source{parleyv1.Source_SOURCE_CONVERSATION}, view: viewOr(q.View, parleyv1.EventView_EVENT_VIEW_BASIC),
+	}, nil
 }
 
 const (

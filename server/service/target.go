@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"errors"
+	"strings"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient/graph"
@@ -97,6 +98,25 @@ func (z *authorizer) defaultTenant(ctx context.Context, target *callTarget) (str
 	default:
 		return "", errTenant()
 	}
+}
+
+// setUser puts the user segment of a name, which came in the given field, into the question to the policy. It returns the
+// segment, with the caller's own id in the place of `me`.
+func (t *callTarget) setUser(field, user string) (string, error) {
+	if user == me {
+		if user = t.caller.UserID(); user == "" {
+			return "", apierror.Invalid(field, "`me` is a signed-in user's own id, and this caller is not one; name the user")
+		}
+	}
+	switch {
+	case user == resource.AnyUser:
+		t.request.User = authz.WholeTenant
+	case strings.Contains(user, "@"):
+		t.request.UPN = user
+	default:
+		t.request.User = user
+	}
+	return user, nil
 }
 
 // resolve returns the object id behind a user principal name; the name itself where Graph refuses to tell.
