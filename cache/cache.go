@@ -32,7 +32,7 @@ const (
 
 // Config describes a Cache. Zero fields take the defaults.
 type Config struct {
-	// MaxBytes bounds the resident bytes of all pages; negative = nothing is kept, requests still coalesce.
+	// MaxBytes bounds the resident bytes of all pages; negative = nothing is cached, requests still coalesce.
 	MaxBytes int64
 	// MaxAge caps every time to live; 0 = no cap.
 	MaxAge time.Duration
@@ -49,7 +49,7 @@ type Config struct {
 // Observer counts look-ups. Its methods are called from many goroutines and must not block.
 type Observer interface {
 	// CacheRequest reports one look-up: the source's short name and hit, miss, coalesced or expired; and of a page that was
-	// to be kept, refused or lost.
+	// not cached, refused or lost.
 	CacheRequest(source, result string)
 }
 
@@ -79,7 +79,7 @@ type Scope struct {
 	Source parleyv1.Source
 	// Skew is how far this machine's clock is ahead of Graph's, no part of the key; nil = not.
 	Skew func() time.Duration
-	// Delegated is true when the identity is a user, who may lose the right to read: reports are kept no longer than chats then.
+	// Delegated is true when the identity is a user, who may lose the right to read: reports are cached no longer than chats then.
 	Delegated bool
 }
 
@@ -103,7 +103,7 @@ type entry struct {
 	next    string
 	read    time.Time // when Graph answered
 	expires time.Time
-	cost    int64
+	size    int64
 	// The day that a usage report reaches up to, and what knows whether it moved; nil for any other page.
 	day     string
 	refresh *refresh
@@ -167,8 +167,8 @@ func (c *Cache) Resize(limit int64) {
 	}
 }
 
-// find returns a page that ctx's Control accepts.
-func (c *Cache) find(ctx context.Context, key, link string) (*entry, string) {
+// get returns a page that ctx's Control accepts.
+func (c *Cache) get(ctx context.Context, key, link string) (*entry, string) {
 	if c.store == nil {
 		return nil, resultMiss
 	}
@@ -195,16 +195,16 @@ func (c *Cache) find(ctx context.Context, key, link string) (*entry, string) {
 	return e, resultHit
 }
 
-// keep stores a page.
-func (c *Cache) keep(e *entry, ttl time.Duration) {
+// put caches a page for a time.
+func (c *Cache) put(e *entry, ttl time.Duration) {
 	if c.store == nil || ttl <= 0 {
 		return
 	}
-	if e.cost > c.store.largest() {
+	if e.size > c.store.largest() {
 		c.cfg.Observer.CacheRequest(e.source, resultRefused)
 		return
 	}
-	if !c.store.put(e.key, e, e.cost, ttl) {
+	if !c.store.put(e.key, e, e.size, ttl) {
 		c.cfg.Observer.CacheRequest(e.source, resultLost)
 	}
 }

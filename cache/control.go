@@ -127,7 +127,7 @@ func (r *Recorder) Age() time.Duration {
 	return max(time.Since(r.oldest), 0).Truncate(time.Second)
 }
 
-// Status is the value of a cache-status header: a hit when every page was kept, else why Graph was asked. It is empty
+// Status is the value of a cache-status header: a hit when every page was cached, else why Graph was asked. It is empty
 // when there was no look-up.
 func (r *Recorder) Status() string {
 	hits, misses := r.LookUps()

@@ -21,13 +21,13 @@ const (
 	residence    = 3
 )
 
-// look answers from the cache, or asks with the caller's fetch and keeps the answer for ttl.
+// look answers from the cache, or asks with the caller's fetch and caches the answer for ttl.
 func look[T any](
-	ctx context.Context, c *Cache, src parleyv1.Source, key, link string, ttl func(*entry) time.Duration, cost func(T) int64,
+	ctx context.Context, c *Cache, src parleyv1.Source, key, link string, ttl func(*entry) time.Duration, size func(T) int64,
 	linked func(next string) string, fetch func(context.Context) (*source.Page[T], error),
 ) (*source.Page[T], error) {
 	name := shortName(src)
-	e, result := c.find(ctx, key, link)
+	e, result := c.get(ctx, key, link)
 	if e != nil {
 		c.cfg.Observer.CacheRequest(name, resultHit)
 		recorderOf(ctx).record(true, e.read)
@@ -38,7 +38,7 @@ func look[T any](
 		if e.next != "" {
 			c.links.note(linked(e.next), e.read)
 		}
-		return kept(page), nil
+		return fromCache(page), nil
 	}
 	if ControlOf(ctx).OnlyIfCached {
 		c.cfg.Observer.CacheRequest(name, result)
@@ -48,7 +48,7 @@ func look[T any](
 	late := false
 	fetched, joined, err := c.share(ctx, key, func(ctx context.Context) (*entry, error) {
 		// Another caller's work may have ended since this one looked.
-		if e, _ := c.find(ctx, key, link); e != nil {
+		if e, _ := c.get(ctx, key, link); e != nil {
 			late = true
 			return e, nil
 		}
@@ -56,7 +56,7 @@ func look[T any](
 		if err != nil {
 			return nil, err
 		}
-		return keepPage(c, name, key, page, ttl, cost, linked), nil
+		return putPage(c, name, key, page, ttl, size, linked), nil
 	})
 	joined = joined || err == nil && late
 	if joined {
@@ -70,7 +70,7 @@ func look[T any](
 	recorderOf(ctx).record(false, fetched.read)
 	page, _ := fetched.value.(*source.Page[T]) // the key names the type
 	if joined {
-		page = kept(page)
+		page = fromCache(page)
 		page.Joined = true
 	}
 	return page, nil
@@ -99,31 +99,31 @@ func (c *Cache) share(ctx context.Context, key string, do func(context.Context) 
 	}
 }
 
-// keepPage makes an entry of a page that was just fetched and stores it.
-func keepPage[T any](
-	c *Cache, name, key string, page *source.Page[T], ttl func(*entry) time.Duration, cost func(T) int64, linked func(string) string,
+// putPage makes an entry of a page that was just fetched and caches it.
+func putPage[T any](
+	c *Cache, name, key string, page *source.Page[T], ttl func(*entry) time.Duration, size func(T) int64, linked func(string) string,
 ) *entry {
-	e := &entry{key: key, source: name, value: page, next: page.Next, read: page.Read, cost: pageOverhead + int64(2*len(key)+len(page.Next))}
+	e := &entry{key: key, source: name, value: page, next: page.Next, read: page.Read, size: pageOverhead + int64(2*len(key)+len(page.Next))}
 	if e.read.IsZero() {
 		e.read = time.Now()
 	}
 	for _, row := range page.Items {
-		e.cost += rowOverhead + cost(row)
+		e.size += rowOverhead + size(row)
 	}
 	if page.Lazy != nil {
-		e.cost += page.Lazy.Cost()
+		e.size += page.Lazy.Cost()
 	}
 	if e.next != "" {
 		c.links.note(linked(e.next), e.read)
 	}
 	life := c.ttl(ttl(e))
 	e.expires = e.read.Add(life)
-	c.keep(e, life)
+	c.put(e, life)
 	return e
 }
 
-// kept is the page as a later reader sees it. Its items are shared.
-func kept[T any](page *source.Page[T]) *source.Page[T] {
+// fromCache is the page as a later reader sees it. Its items are shared.
+func fromCache[T any](page *source.Page[T]) *source.Page[T] {
 	again := *page
 	again.FromCache = true
 	again.Requests = 0

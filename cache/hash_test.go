@@ -17,14 +17,14 @@ func TestForgedCollision(t *testing.T) {
 	}
 	defer c.Close()
 	foreign := &item[*entry]{key: "tenant b", size: 1, value: &entry{
-		key: "tenant b", value: &source.Page[source.Item]{Rows: 99}, read: time.Now(), expires: time.Now().Add(time.Hour), cost: 1,
+		key: "tenant b", value: &source.Page[source.Item]{Rows: 99}, read: time.Now(), expires: time.Now().Add(time.Hour), size: 1,
 	}}
 	c.store.rest.Set("tenant a", foreign, 1)
 	c.store.rest.Wait()
 	if _, found := c.store.rest.Get("tenant a"); !found {
 		t.Fatal("the forged entry is not there")
 	}
-	if e, result := c.find(context.Background(), "tenant a", ""); e != nil || result != resultMiss {
+	if e, result := c.get(context.Background(), "tenant a", ""); e != nil || result != resultMiss {
 		t.Errorf("another key's page was served: %v", result)
 	}
 }
@@ -37,8 +37,8 @@ func TestClockGoesBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	c.keep(&entry{key: "k", read: time.Now().Add(time.Hour), expires: time.Now().Add(2 * time.Hour), cost: 1}, time.Hour)
-	if e, _ := c.find(context.Background(), "k", ""); e != nil {
+	c.put(&entry{key: "k", read: time.Now().Add(time.Hour), expires: time.Now().Add(2 * time.Hour), size: 1}, time.Hour)
+	if e, _ := c.get(context.Background(), "k", ""); e != nil {
 		t.Error("a page from the future was served")
 	}
 }

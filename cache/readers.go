@@ -49,19 +49,19 @@ func (c *Cache) Events(next source.EventReader, scope Scope) source.EventReader 
 	return &events{c, next, scope, newKey("answer", scope)}
 }
 
-// Conversations decorates a reader of chats. Single chats are kept as pages of one: they prove membership for each page of a
+// Conversations decorates a reader of chats. Single chats are cached as pages of one: they prove membership for each page of a
 // chat's events, and Graph allows one request a second for a chat. A member who leaves is seen after Config.Other.
 func (c *Cache) Conversations(next source.ConversationReader, scope Scope) source.ConversationReader {
 	return &conversations{next, c, scope}
 }
 
-// Usage decorates a reader of the usage report. Its pages are kept for Config.Usage, or until a newer refresh date is seen on any
+// Usage decorates a reader of the usage report. Its pages are cached for Config.Usage, or until a newer refresh date is seen on any
 // report of the tenant.
 func (c *Cache) Usage(next source.UsageReader, scope Scope) source.UsageReader {
 	return &usage{c, next, scope}
 }
 
-// Users decorates a reader of the directory. Object ids of user principal names are kept like pages.
+// Users decorates a reader of the directory. Object ids of user principal names are cached like pages.
 func (c *Cache) Users(next source.UserReader, scope Scope) source.UserReader {
 	return &users{c, next, scope}
 }
@@ -170,9 +170,9 @@ type lookedUp struct {
 	nobody *graph.Error
 }
 
-// keepLookUps is how long the answer to a look-up is kept. It is the same whether somebody has the name or not: who may learn that a
+// lookUpLife is how long the answer to a look-up is cached. It is the same whether somebody has the name or not: who may learn that a
 // user is not on a list, and not whether there is one, must not learn it from the time of the answer.
-const keepLookUps = 5 * time.Minute
+const lookUpLife = 5 * time.Minute
 
 // UserID implements source.UserReader. Cache-control does not reach it: an identity is not content.
 func (r *users) UserID(ctx context.Context, upn string) (string, error) {
@@ -180,8 +180,8 @@ func (r *users) UserID(ctx context.Context, upn string) (string, error) {
 	key.text(upn)
 	ctx = WithControl(context.WithValue(ctx, RecorderKey{}, (*Recorder)(nil)), Control{})
 	page, err := look(ctx, r.c, r.scope.Source, key.with(""), "",
-		func(*entry) time.Duration { return keepLookUps },
-		func(lookedUp) int64 { return lookUpCost },
+		func(*entry) time.Duration { return lookUpLife },
+		func(lookedUp) int64 { return lookUpSize },
 		key.with,
 		func(ctx context.Context) (*source.Page[lookedUp], error) {
 			id, err := r.next.UserID(ctx, upn)
@@ -208,5 +208,5 @@ func (r *users) UserID(ctx context.Context, upn string) (string, error) {
 	return "", &nobody
 }
 
-// lookUpCost is what an answer takes beside its key.
-const lookUpCost = 128
+// lookUpSize is what an answer takes beside its key.
+const lookUpSize = 128

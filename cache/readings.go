@@ -11,8 +11,8 @@ import (
 // the state of one time. Readers of events that Cache.Events returned are Readings.
 type Readings interface {
 	// Read returns what read makes for the key of a window, starting it unless it is under way; joined is true for a caller
-	// who found it so. Pages that read asks for with its context are asked of Graph, each time: they are neither found among
-	// what is kept nor kept.
+	// who found it so. Pages that read asks for with its context are asked of Graph, each time: they are neither taken from
+	// the cache nor cached.
 	// A reading whose first page has not come when the time of its last caller is up goes on for lingerTime: a later caller takes
 	// part in it. Cutting the window into pieces would not help, for no page of them need be quicker.
 	Read(ctx context.Context, key string, opts coalesce.Options, read func(context.Context) any) (value any, joined bool, err error)

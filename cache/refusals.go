@@ -42,7 +42,7 @@ func NewRefusals(life time.Duration) *Refusals {
 	return &Refusals{life: life, known: lru.New[string, *refusal](maxRefusals, nil)}
 }
 
-// Events decorates a reader of events. It belongs below the Cache: pages that are kept are served all the same.
+// Events decorates a reader of events. It belongs below the Cache: cached pages are served all the same.
 func (r *Refusals) Events(next source.EventReader, scope Scope) source.EventReader {
 	return &refusing{r, next, scope}
 }
@@ -62,7 +62,7 @@ func (r *refusing) Events(ctx context.Context, q source.EventQuery, link string)
 	}
 	key := newKey("refusal", r.scope)
 	key.text(q.User)
-	if known := r.known.find(ctx, string(key)); known != nil {
+	if known := r.known.get(ctx, string(key)); known != nil {
 		again := *known.err
 		again.Requests = 0
 		return nil, &again
@@ -72,8 +72,8 @@ func (r *refusing) Events(ctx context.Context, q source.EventQuery, link string)
 	return page, err
 }
 
-// find returns a refusal that the caller accepts.
-func (r *Refusals) find(ctx context.Context, key string) *refusal {
+// get returns a refusal that the caller accepts.
+func (r *Refusals) get(ctx context.Context, key string) *refusal {
 	r.mu.Lock()
 	known, _ := r.known.Get(key)
 	r.mu.Unlock()

@@ -72,7 +72,7 @@ func TestRefusedAndLost(t *testing.T) {
 	}
 	// A store that is closed takes nothing.
 	c.store.close()
-	c.keep(&entry{key: "k", source: "chat", cost: 1}, time.Minute)
+	c.put(&entry{key: "k", source: "chat", size: 1}, time.Minute)
 	if n := seen.of("chat lost"); n != 1 {
 		t.Errorf("%d lost pages are counted, want 1", n)
 	}

@@ -13,10 +13,10 @@ import (
 )
 
 const (
-	// laggingReport is how long a report is kept that is older than another one of the tenant: it follows soon.
+	// laggingReport is how long a report is cached that is older than another one of the tenant: it follows soon.
 	laggingReport = 15 * time.Minute
 
-	// maxDownload is the longest report that a download keeps, in bytes: it is read whole before its first byte goes out. Longer
+	// maxDownload is the longest report that a download caches, in bytes: it is read whole before its first byte goes out. Longer
 	// ones go out as they come.
 	maxDownload = 32 << 20
 )
@@ -53,7 +53,7 @@ func (c *Cache) refreshOf(tenant string) *refresh {
 	return r
 }
 
-// reportLife notes the refresh date of a page of a report, and is how long the page is kept at most. A page that names no
+// reportLife notes the refresh date of a page of a report, and returns how long the page is cached at most. A page that names no
 // refresh date may be that of a report which is not there yet.
 func (c *Cache) reportLife(e *entry, scope *Scope) time.Duration {
 	page, _ := e.value.(*source.Page[*parleyv1.CopilotUsageRow])
@@ -71,17 +71,17 @@ func (c *Cache) reportLife(e *entry, scope *Scope) time.Duration {
 	return life
 }
 
-// Reports is what the cache needs of a source to keep downloads of the usage report.
+// Reports is what the cache needs of a source to cache downloads of the usage report.
 type Reports interface {
 	// Download returns the report as CSV and its media type. The caller closes it.
 	Download(ctx context.Context, q source.UsageQuery) (io.ReadCloser, string, error)
-	// ReadReport makes the page of a CSV report that was read whole, whose bytes it keeps.
+	// ReadReport makes the page of a CSV report that was read whole, and holds its bytes.
 	ReadReport(body []byte) (*source.Page[*parleyv1.CopilotUsageRow], error)
 	// ListsCSV reports whether Usage is answered with the same CSV, so that one copy serves both.
 	ListsCSV() bool
 }
 
-// Downloads keeps CSV reports, for downloads and for lists alike.
+// Downloads caches CSV reports, for downloads and for lists alike.
 type Downloads struct {
 	c     *Cache
 	next  Reports
@@ -92,8 +92,8 @@ type Downloads struct {
 // the key of Cache.Usage in the same scope.
 func (c *Cache) Downloads(next Reports, scope Scope) *Downloads { return &Downloads{c, next, scope} }
 
-// errNotKept says that a report is too long to be read whole, or that its rows cannot be read; it can be downloaded all the same.
-var errNotKept = errors.New("cache: the report cannot be kept")
+// errNotCacheable says that a report is too long to be read whole, or that its rows cannot be read; it can be downloaded all the same.
+var errNotCacheable = errors.New("cache: the report cannot be cached")
 
 // Download returns the report as CSV and its media type. The caller closes it.
 func (d *Downloads) Download(ctx context.Context, q source.UsageQuery) (io.ReadCloser, string, error) {
@@ -112,11 +112,11 @@ func (d *Downloads) Download(ctx context.Context, q source.UsageQuery) (io.ReadC
 		key.with,
 		func(ctx context.Context) (*source.Page[*parleyv1.CopilotUsageRow], error) {
 			if d.c.passed.is(name) {
-				return nil, errNotKept
+				return nil, errNotCacheable
 			}
 			return d.read(ctx, q)
 		})
-	if errors.Is(err, errNotKept) {
+	if errors.Is(err, errNotCacheable) {
 		d.c.passed.add(name, d.c.cfg.Usage)
 		return d.direct(ctx, q)
 	}
@@ -138,7 +138,7 @@ func (d *Downloads) direct(ctx context.Context, q source.UsageQuery) (io.ReadClo
 	return d.next.Download(ctx, q)
 }
 
-// read reads the report whole, unless it is longer than what is kept.
+// read reads the report whole, unless it is too long to be cached.
 func (d *Downloads) read(ctx context.Context, q source.UsageQuery) (*source.Page[*parleyv1.CopilotUsageRow], error) {
 	report, _, err := d.next.Download(ctx, q)
 	if err != nil {
@@ -150,11 +150,11 @@ func (d *Downloads) read(ctx context.Context, q source.UsageQuery) (*source.Page
 		return nil, err
 	}
 	if int64(len(body)) > most {
-		return nil, errNotKept
+		return nil, errNotCacheable
 	}
 	page, err := d.next.ReadReport(bytes.Clone(body)) // without the room that reading left behind
 	if err != nil {
-		return nil, errors.Join(errNotKept, err)
+		return nil, errors.Join(errNotCacheable, err)
 	}
 	return page, nil
 }
@@ -162,7 +162,7 @@ func (d *Downloads) read(ctx context.Context, q source.UsageQuery) (*source.Page
 // reportName names a report of a tenant.
 type reportName struct{ tenant, period, version string }
 
-// passedReports remembers reports that cannot be kept, so that they are not read twice each time.
+// passedReports remembers reports that cannot be cached, so that they are not read twice each time.
 type passedReports struct {
 	mu    sync.Mutex
 	until map[reportName]time.Time

@@ -9,7 +9,7 @@ import (
 	"github.com/parley-gateway/parley/source"
 )
 
-// records keeps whole call records by id and version.
+// records caches whole call records by id and version.
 type records struct {
 	c     *Cache
 	next  source.EventGetter
@@ -18,13 +18,13 @@ type records struct {
 
 var _ source.EventGetter = (*records)(nil)
 
-// Records decorates a getter of call records. Only records that were asked for in a version are kept, for as long as pages
+// Records decorates a getter of call records. Only records that were asked for in a version are cached, for as long as pages
 // of settled calls: streams of the view FULL read the same ones again and again, while GetEvent wants the newest.
 func (c *Cache) Records(next source.EventGetter, scope Scope) source.EventGetter {
 	return &records{c, next, scope}
 }
 
-// Event implements source.EventGetter. What is kept proves the part that this very user has in the call.
+// Event implements source.EventGetter. A cached record proves the part that this very user has in the call.
 func (r *records) Event(ctx context.Context, owner, user string, ref source.Ref) (*parleyv1.Event, error) {
 	if ref.Version <= 0 {
 		return r.next.Event(ctx, owner, user, ref)
@@ -40,7 +40,7 @@ func (r *records) Event(ctx context.Context, owner, user string, ref source.Ref)
 		func(ctx context.Context) (*source.Page[*parleyv1.Event], error) {
 			event, err := r.next.Event(ctx, owner, user, ref)
 			if event.GetVersion() < ref.Version || event.GetCall().GetPartial() {
-				life = 0 // an older or a partial record is handed on, not kept
+				life = 0 // an older or a partial record is handed on, not cached
 			}
 			return &source.Page[*parleyv1.Event]{Items: []*parleyv1.Event{event}, Read: time.Now()}, err
 		})
@@ -50,7 +50,7 @@ func (r *records) Event(ctx context.Context, owner, user string, ref source.Ref)
 	return page.Items[0], nil
 }
 
-// proofs keeps what records of calls said of users.
+// proofs caches what records of calls said of users.
 type proofs struct {
 	c     *Cache
 	next  source.ParticipantVerifier
@@ -59,10 +59,10 @@ type proofs struct {
 
 var _ source.ParticipantVerifier = (*proofs)(nil)
 
-// proofCost is what an answer takes beside its key.
-const proofCost = 16
+// proofSize is what an answer takes beside its key.
+const proofSize = 16
 
-// Proofs decorates a prover of calls. What one version of a record says of a user is kept for as long as pages of settled
+// Proofs decorates a prover of calls. What one version of a record says of a user is cached for as long as pages of settled
 // calls; that it could not be read is not.
 func (c *Cache) Proofs(next source.ParticipantVerifier, scope Scope) source.ParticipantVerifier {
 	return &proofs{c, next, scope}
@@ -78,7 +78,7 @@ func (p *proofs) VerifyParticipant(ctx context.Context, user string, ref source.
 	key.number(ref.Version)
 	page, err := look(ctx, p.c, p.scope.Source, key.with(""), "",
 		func(*entry) time.Duration { return p.c.cfg.Call },
-		func(error) int64 { return proofCost },
+		func(error) int64 { return proofSize },
 		key.with,
 		func(ctx context.Context) (*source.Page[error], error) {
 			said := p.next.VerifyParticipant(ctx, user, ref)

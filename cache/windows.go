@@ -9,25 +9,25 @@ import (
 	"github.com/parley-gateway/parley/source"
 )
 
-// Windows keeps what a reader's pages were made into: the whole answer to a query, in place of its pages. Readers of events
+// Windows caches what a reader's pages were made into: the whole answer to a query, in place of its pages. Readers of events
 // that Cache.Events returned are Windows.
 type Windows interface {
 	// WindowKey names the answer to a query.
 	WindowKey(q *source.EventQuery) string
-	// Window returns the value that was kept under a key; nil = none that the context's Control accepts. A hit is counted
+	// Window returns the value that was put under a key; nil = none that the context's Control accepts. A hit is counted
 	// and recorded as one look-up; a miss is not, because the look-ups of pages follow.
 	Window(ctx context.Context, key string) any
-	// KeepWindow keeps a value, and reports false if it is too large for that. It is shared with every reader and must not
-	// change; keeping it again replaces it.
-	KeepWindow(w Window) bool
+	// PutWindow caches a value, and reports false if it is too large for that. It is shared with every reader and must not
+	// change; putting it again replaces it.
+	PutWindow(w Window) bool
 }
 
-// Answers keeps whole answers that were made of windows, by KeepWindow. Readers of events that Cache.Events returned are
+// Answers holds whole answers that were made of windows, by PutWindow. Readers of events that Cache.Events returned are
 // Answers.
 type Answers interface {
 	// AnswerKey names a page of the answer to a request, given by its digest, in the reader's scope.
 	AnswerKey(request [sha256.Size]byte, size int, token string) string
-	// Answer returns the value that was kept under a key; nil = none. Nothing is counted: whoever uses it looks at the
+	// Answer returns the value that was put under a key; nil = none. Nothing is counted: whoever uses it looks at the
 	// windows that it was made of.
 	Answer(key string) any
 }
@@ -36,11 +36,11 @@ type Answers interface {
 type Window struct {
 	Key   string
 	Value any
-	// Cost is what the value takes in memory, in bytes.
-	Cost int64
-	// Read is when the oldest of the pages was read. The value is kept for as long as that page would have been.
+	// Size is what the value takes in memory, in bytes.
+	Size int64
+	// Read is when the oldest of the pages was read. The value is cached for as long as that page would have been.
 	Read time.Time
-	// End is the query's: windows that are settled are kept for longer.
+	// End is the query's: windows that are settled are cached for longer.
 	End time.Time
 }
 
@@ -57,7 +57,7 @@ func (r *events) WindowKey(q *source.EventQuery) string { return string(r.key(q)
 
 // Window implements Windows.
 func (r *events) Window(ctx context.Context, key string) any {
-	e, _ := r.c.find(ctx, key, "")
+	e, _ := r.c.get(ctx, key, "")
 	if e == nil {
 		return nil
 	}
@@ -77,24 +77,24 @@ func (r *events) AnswerKey(request [sha256.Size]byte, size int, token string) st
 
 // Answer implements Answers.
 func (r *events) Answer(key string) any {
-	if e, _ := r.c.find(context.Background(), key, ""); e != nil {
+	if e, _ := r.c.get(context.Background(), key, ""); e != nil {
 		return e.value
 	}
 	return nil
 }
 
-// KeepWindow implements Windows.
-func (r *events) KeepWindow(w Window) bool {
+// PutWindow implements Windows.
+func (r *events) PutWindow(w Window) bool {
 	if r.c.store == nil {
 		return true
 	}
 	life := r.c.ttl(r.c.windowTTL(&r.scope, w.End))
 	e := &entry{
 		key: w.Key, source: shortName(r.scope.Source), value: w.Value, read: w.Read, expires: w.Read.Add(life),
-		cost: pageOverhead + int64(2*len(w.Key)) + w.Cost,
+		size: pageOverhead + int64(2*len(w.Key)) + w.Size,
 	}
 	if left := time.Until(e.expires); left > 0 {
-		r.c.keep(e, left)
+		r.c.put(e, left)
 	}
-	return e.cost <= r.c.store.largest()
+	return e.size <= r.c.store.largest()
 }

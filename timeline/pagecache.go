@@ -69,8 +69,8 @@ func (k *cachedPage) put(key any, form []byte) {
 		k.forms[key] = form
 		k.size += int64(cap(form))
 	}
-	k.store.KeepWindow(cache.Window{
-		Key: k.key, Value: k, End: k.end, Read: time.Now(), Cost: k.size + int64(cap(k.events)+2*proto.Size(k.message)+len(k.key)) + 1<<10,
+	k.store.PutWindow(cache.Window{
+		Key: k.key, Value: k, End: k.end, Read: time.Now(), Size: k.size + int64(cap(k.events)+2*proto.Size(k.message)+len(k.key)) + 1<<10,
 	})
 }
 

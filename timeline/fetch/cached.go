@@ -17,16 +17,16 @@ func (r *Reader) cache(w window.Window, c *chunk.Chunk) {
 		return
 	}
 	q := r.queryFor(w.Span)
-	cached := cache.Window{Key: r.Store.WindowKey(&q), End: q.End, Value: c, Read: c.Read, Cost: c.Cost()}
+	cached := cache.Window{Key: r.Store.WindowKey(&q), End: q.End, Value: c, Read: c.Read, Size: c.Cost()}
 	c.OnGrow = func() {
 		grown := cached
-		grown.Cost = c.Cost()
-		r.Store.KeepWindow(grown)
+		grown.Size = c.Cost()
+		r.Store.PutWindow(grown)
 	}
-	if !r.Store.KeepWindow(cached) && !c.Split {
+	if !r.Store.PutWindow(cached) && !c.Split {
 		pieces := &chunk.Chunk{Split: true, Read: c.Read, Begun: c.Begun}
-		cached.Value, cached.Cost = pieces, pieces.Cost()
-		r.Store.KeepWindow(cached)
+		cached.Value, cached.Size = pieces, pieces.Cost()
+		r.Store.PutWindow(cached)
 	}
 }
 
