@@ -44,7 +44,7 @@ func besiege(t *testing.T, secure bool, patience time.Duration) *siege {
 	dir := t.TempDir()
 	s := &siege{}
 	s.guarded = startGuarded(t, func(c *server.Config) {
-		c.Bounds = admission.Bounds{Strangers: 16, StrangersOfPeer: 8, Known: 8, Requests: 32, RequestsOfPeer: 16, Watches: 4}
+		c.Bounds = admission.Bounds{Unauthenticated: 16, UnauthenticatedPerPeer: 8, Authenticated: 8, Requests: 32, RequestsPerPeer: 16, Watches: 4}
 		c.HeaderTime, c.Reflection = patience, true
 		if secure {
 			c.TLS = testTLS(t, dir, "")
@@ -215,7 +215,7 @@ func TestHalfOpenConnectionsAreBounded(t *testing.T) {
 	from := func(address string) *net.Dialer {
 		return &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}
 	}
-	most := admission.DefaultBounds().StrangersOfPeer
+	most := admission.DefaultBounds().UnauthenticatedPerPeer
 	silent := make([]net.Conn, 0, most+200)
 	for i := range cap(silent) {
 		conn, err := from("127.0.0.2").DialContext(t.Context(), "tcp", []string{h.server.GRPCAddr(), h.server.HTTPAddr()}[i%2])

@@ -9,49 +9,49 @@ import (
 	"time"
 )
 
-// Bounds are what callers hold at most who have not said who they are, and what all connections come to.
+// Bounds are the most that callers hold before they are authenticated, and the most connections in all.
 type Bounds struct {
-	// Strangers and StrangersOfPeer bound the connections on which nobody has been accepted yet, in all and of one peer.
-	Strangers, StrangersOfPeer int
-	// Known bounds the other connections.
-	Known int
-	// Requests and RequestsOfPeer bound the requests whose caller is not accepted, or not yet, in all and of one peer. The first
-	// one of each connection does not count.
-	Requests, RequestsOfPeer int
+	// Unauthenticated and UnauthenticatedPerPeer bound the connections without an authenticated caller yet, in all and of one peer.
+	Unauthenticated, UnauthenticatedPerPeer int
+	// Authenticated bounds the other connections.
+	Authenticated int
+	// Requests and RequestsPerPeer bound the requests whose caller is not authenticated, in all and of one peer. The first request of
+	// each connection does not count.
+	Requests, RequestsPerPeer int
 	// Watches bounds the streams of one connection that need no caller: health and reflection.
 	Watches int
 }
 
-// DefaultBounds returns the bounds of the gateway. A peer may be a balancer in front of everybody, so one peer's are wide.
+// DefaultBounds returns the bounds of the gateway. They are wide for one peer, which may be a load balancer before all callers.
 func DefaultBounds() Bounds {
-	return Bounds{Strangers: 2048, StrangersOfPeer: 1024, Known: 8192, Requests: 2048, RequestsOfPeer: 1024, Watches: 16}
+	return Bounds{Unauthenticated: 2048, UnauthenticatedPerPeer: 1024, Authenticated: 8192, Requests: 2048, RequestsPerPeer: 1024, Watches: 16}
 }
 
-// Connections bounds connections. Where one too many comes, who holds most pays: of strangers the peer with most
-// connections, of known ones the caller with most, and the connection that has been quiet for longest is cut. So newcomers
-// always find a place, and a flood displaces itself. It is safe for concurrent use.
+// Connections bounds connections. For each connection too many one is cut, the one that has been idle for longest: of the
+// unauthenticated ones a connection of the peer with most of them, of the authenticated ones a connection of the caller with most.
+// So new connections always find a place, and a flood displaces itself. It is safe for concurrent use.
 type Connections struct {
 	bounds  Bounds
 	evicted func() // counts a connection that was cut
 
-	mu        sync.Mutex
-	strangers class
-	known     class
-	unproven  map[string]int // requests that count, by peer
-	requests  int            // their sum
+	mu              sync.Mutex
+	unauthenticated class
+	authenticated   class
+	pending         map[string]int // requests without an authenticated caller that count, by peer
+	requests        int            // their sum
 }
 
-// class is connections of one kind, in groups of those that belong together.
+// class holds the connections of one kind, in a group for each peer or caller.
 type class struct {
-	groups map[string]*list.List // of *Connection, the one that has been quiet for longest first
+	groups map[string]*list.List // of *Connection, the one that has been idle for longest first
 	size   int
 }
 
-// NewConnections makes bounds; evicted is called for each connection that is cut.
+// NewConnections returns empty Connections. It calls evicted for each connection that it cuts.
 func NewConnections(bounds Bounds, evicted func()) *Connections {
 	return &Connections{
-		bounds: bounds, evicted: evicted, unproven: make(map[string]int),
-		strangers: class{groups: make(map[string]*list.List)}, known: class{groups: make(map[string]*list.List)},
+		bounds: bounds, evicted: evicted, pending: make(map[string]int),
+		unauthenticated: class{groups: make(map[string]*list.List)}, authenticated: class{groups: make(map[string]*list.List)},
 	}
 }
 
@@ -65,30 +65,30 @@ type Connection struct {
 	class   *class // nil = gone
 	group   string
 	at      *list.Element
-	open    map[*Request]struct{} // whose caller is not accepted, or not yet
-	counted int                   // of them, in of.unproven
+	open    map[*Request]struct{} // without an authenticated caller
+	counted int                   // of them, in of.pending
 	watches int
 }
 
-// Enter notes a connection from an address. Cut closes it without waiting for anything; others are cut to make room.
+// Enter adds a connection from an address, and may cut others to make room. The function cut closes the connection without waiting.
 func (c *Connections) Enter(from net.Addr, cut func()) *Connection {
 	conn := &Connection{of: c, peer: peerOf(from), cut: cut, open: make(map[*Request]struct{})}
 	c.mu.Lock()
 	var gone *Connection
-	switch own := c.strangers.groups[conn.peer]; {
-	case own != nil && own.Len() >= c.bounds.StrangersOfPeer:
-		gone = quietest(own)
-	case c.strangers.size >= c.bounds.Strangers:
-		gone = quietest(c.strangers.largest())
+	switch own := c.unauthenticated.groups[conn.peer]; {
+	case own != nil && own.Len() >= c.bounds.UnauthenticatedPerPeer:
+		gone = longestIdle(own)
+	case c.unauthenticated.size >= c.bounds.Unauthenticated:
+		gone = longestIdle(c.unauthenticated.largest())
 	}
 	c.leave(gone)
-	c.join(conn, &c.strangers, conn.peer)
+	c.join(conn, &c.unauthenticated, conn.peer)
 	c.mu.Unlock()
 	c.evict(gone)
 	return conn
 }
 
-// Leave forgets the connection.
+// Leave removes the connection.
 func (k *Connection) Leave() {
 	if k == nil {
 		return
@@ -106,8 +106,8 @@ type Request struct {
 	timer *time.Timer // ends the context when the message does not come; nil = there is none to wait for
 
 	// The rest is guarded by conn.of.mu.
-	proven bool
-	watch  bool
+	authenticated bool
+	watch         bool
 }
 
 type requestKey struct{}
@@ -126,8 +126,8 @@ func RequestOf(ctx context.Context) *Request {
 	return r
 }
 
-// Begin notes a request whose caller is not known yet. Where patience is given, the context ends after it unless Arrived is
-// called before. End should be called; a request whose context has ended counts no longer without it.
+// Begin adds a request whose caller is not authenticated yet. If patience is not 0, the context of the request ends after it unless
+// Received is called before. Call End when the request is over; a request whose context has ended does not count either.
 func (k *Connection) Begin(ctx context.Context, patience time.Duration) *Request {
 	r := &Request{Context: ctx, conn: k}
 	if k == nil {
@@ -147,7 +147,7 @@ func (k *Connection) Begin(ctx context.Context, patience time.Duration) *Request
 	k.open[r] = struct{}{}
 	c.count(k)
 	var gone *Connection
-	if c.unproven[k.peer] > c.bounds.RequestsOfPeer || c.requests > c.bounds.Requests {
+	if c.pending[k.peer] > c.bounds.RequestsPerPeer || c.requests > c.bounds.Requests {
 		gone = c.busiest(k.peer)
 	}
 	c.leave(gone)
@@ -156,52 +156,52 @@ func (k *Connection) Begin(ctx context.Context, patience time.Duration) *Request
 	return r
 }
 
-// Arrived says that the request has its message.
-func (r *Request) Arrived() {
+// Received notes that the message of the request has come.
+func (r *Request) Received() {
 	if r != nil && r.timer != nil {
 		r.timer.Stop()
 	}
 }
 
-// Proven says that the request's caller is accepted: the connection is theirs from now on.
-func (r *Request) Proven(caller string) {
+// Authenticate sets the caller of the request. The connection is that caller's from now on.
+func (r *Request) Authenticate(caller string) {
 	if r == nil || r.conn == nil {
 		return
 	}
 	k, c := r.conn, r.conn.of
 	c.mu.Lock()
-	r.proven = true
+	r.authenticated = true
 	delete(k.open, r)
 	c.count(k)
 	var gone *Connection
 	switch {
 	case k.class == nil:
-	case k.class == &c.known && k.group == caller:
+	case k.class == &c.authenticated && k.group == caller:
 	default:
-		c.known.remove(k)
-		c.strangers.remove(k)
-		if c.known.size >= c.bounds.Known {
-			gone = quietest(c.known.largest())
+		c.authenticated.remove(k)
+		c.unauthenticated.remove(k)
+		if c.authenticated.size >= c.bounds.Authenticated {
+			gone = longestIdle(c.authenticated.largest())
 			c.leave(gone)
 		}
-		c.join(k, &c.known, caller)
+		c.join(k, &c.authenticated, caller)
 	}
 	c.mu.Unlock()
 	c.evict(gone)
 }
 
-// Accepted says whether the request's caller is accepted.
-func (r *Request) Accepted() bool {
+// Authenticated reports whether the caller of the request is authenticated.
+func (r *Request) Authenticated() bool {
 	if r == nil || r.conn == nil {
 		return true
 	}
 	r.conn.of.mu.Lock()
 	defer r.conn.of.mu.Unlock()
-	return r.proven
+	return r.authenticated
 }
 
-// Stay says that the request is a stream that needs no caller. It returns false when the connection has too many of them.
-func (r *Request) Stay() bool {
+// AddWatch counts the request as a stream that needs no caller. It returns false when the connection has too many of them.
+func (r *Request) AddWatch() bool {
 	if r == nil || r.conn == nil {
 		return true
 	}
@@ -216,12 +216,12 @@ func (r *Request) Stay() bool {
 	return true
 }
 
-// End says that the request is over. It may be called again.
+// End removes the request. It may be called again.
 func (r *Request) End() {
 	if r == nil || r.conn == nil {
 		return
 	}
-	r.Arrived()
+	r.Received()
 	c := r.conn.of
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -259,30 +259,30 @@ func (c *Connections) leave(k *Connection) {
 func (c *Connections) count(k *Connection) {
 	now := max(len(k.open)-1, 0)
 	c.requests += now - k.counted
-	if c.unproven[k.peer] += now - k.counted; c.unproven[k.peer] == 0 {
-		delete(c.unproven, k.peer)
+	if c.pending[k.peer] += now - k.counted; c.pending[k.peer] == 0 {
+		delete(c.pending, k.peer)
 	}
 	k.counted = now
 }
 
-// busiest forgets the requests that have ended unseen. If there are too many still, it returns the connection with most of them,
+// busiest removes the requests whose context has ended. If there are too many still, it returns the connection with most of them,
 // of the peer that has too many or, where all together are too many, of the one that has most.
 func (c *Connections) busiest(peer string) (most *Connection) {
 	c.each(func(k *Connection) {
 		for r := range k.open {
 			if r.Err() != nil {
-				r.Arrived() // its timer would keep it
+				r.Received() // its timer would keep it
 				delete(k.open, r)
 			}
 		}
 		c.count(k)
 	})
-	if c.unproven[peer] <= c.bounds.RequestsOfPeer {
+	if c.pending[peer] <= c.bounds.RequestsPerPeer {
 		if c.requests <= c.bounds.Requests {
 			return nil
 		}
-		for other, n := range c.unproven {
-			if n > c.unproven[peer] {
+		for other, n := range c.pending {
+			if n > c.pending[peer] {
 				peer = other
 			}
 		}
@@ -297,7 +297,7 @@ func (c *Connections) busiest(peer string) (most *Connection) {
 
 // each calls f for every connection.
 func (c *Connections) each(f func(*Connection)) {
-	for _, from := range []*class{&c.strangers, &c.known} {
+	for _, from := range []*class{&c.unauthenticated, &c.authenticated} {
 		for _, group := range from.groups {
 			for at := group.Front(); at != nil; at = at.Next() {
 				if k, ok := at.Value.(*Connection); ok {
@@ -339,8 +339,8 @@ func (s *class) remove(k *Connection) {
 	}
 }
 
-// quietest returns the connection of a group that has been quiet for longest.
-func quietest(group *list.List) *Connection {
+// longestIdle returns the connection of a group that has been idle for longest.
+func longestIdle(group *list.List) *Connection {
 	if group == nil || group.Len() == 0 {
 		return nil
 	}
@@ -348,7 +348,7 @@ func quietest(group *list.List) *Connection {
 	return k
 }
 
-// peerOf names the other side: its address without the port; of IPv6 the network, all of which one host may use.
+// peerOf returns the name of a peer: its address without the port. For IPv6 it is the network, since one host may use all of it.
 func peerOf(from net.Addr) string {
 	if from == nil {
 		return ""

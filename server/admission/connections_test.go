@@ -40,7 +40,7 @@ func (l *lobby) enter(ip string, port int) *visitor {
 }
 
 func small() admission.Bounds {
-	return admission.Bounds{Strangers: 8, StrangersOfPeer: 4, Known: 4, Requests: 8, RequestsOfPeer: 4, Watches: 2}
+	return admission.Bounds{Unauthenticated: 8, UnauthenticatedPerPeer: 4, Authenticated: 4, Requests: 8, RequestsPerPeer: 4, Watches: 2}
 }
 
 // TestFloodsDisplaceThemselves is of the kind "unauthenticated traffic has a bound per peer and in all": who opens connections
@@ -106,7 +106,7 @@ func TestQuietConnectionsGoFirst(t *testing.T) {
 	}
 }
 
-// TestKnownConnections: a connection is no stranger's after the first accepted call, whoever shares the address; of known ones
+// TestKnownConnections: a connection is its caller's after the first authenticated call, whoever shares the address; of known ones
 // the caller with most pays.
 func TestKnownConnections(t *testing.T) {
 	t.Parallel()
@@ -114,7 +114,7 @@ func TestKnownConnections(t *testing.T) {
 	known := make([]*visitor, 0, 4)
 	for i := range 4 {
 		v := l.enter("192.0.2.1", i)
-		v.Begin(t.Context(), 0).Proven([]string{"greedy", "honest"}[i/3])
+		v.Begin(t.Context(), 0).Authenticate([]string{"greedy", "honest"}[i/3])
 		known = append(known, v)
 	}
 	for i := range 100 {
@@ -122,33 +122,33 @@ func TestKnownConnections(t *testing.T) {
 	}
 	for i, v := range known {
 		if v.cut {
-			t.Errorf("known connection %d is cut for strangers", i)
+			t.Errorf("known connection %d is cut for unauthenticated ones", i)
 		}
 	}
-	l.enter("192.0.2.1", 200).Begin(t.Context(), 0).Proven("third")
+	l.enter("192.0.2.1", 200).Begin(t.Context(), 0).Authenticate("third")
 	if !known[0].cut || known[3].cut {
 		t.Error("not the caller with most connections has paid")
 	}
 	// The same connection for another caller, as of a proxy, is one connection still.
-	known[3].Begin(t.Context(), 0).Proven("fourth")
+	known[3].Begin(t.Context(), 0).Authenticate("fourth")
 	if known[1].cut || known[2].cut {
 		t.Error("a connection counted twice")
 	}
-	known[0].Begin(t.Context(), 0).Proven("gone") // its transport has not seen yet that it is cut
+	known[0].Begin(t.Context(), 0).Authenticate("gone") // its transport has not seen yet that it is cut
 	if known[1].cut || known[2].cut {
 		t.Error("a connection that is gone has taken a place")
 	}
 }
 
-// TestRequestsWithoutCaller: the connection with most requests whose caller is not accepted goes, known or not; what has ended
-// without being told does not count, and neither does what was accepted.
+// TestRequestsWithoutCaller: the connection with most requests whose caller is not authenticated goes, known or not; a request that
+// has ended without End does not count, and neither does an authenticated one.
 func TestRequestsWithoutCaller(t *testing.T) {
 	t.Parallel()
 	l := newLobby(small())
 	honest, greedy := l.enter("192.0.2.1", 1), l.enter("192.0.2.1", 2)
-	greedy.Begin(t.Context(), 0).Proven("greedy")
+	greedy.Begin(t.Context(), 0).Authenticate("greedy")
 	for range 50 {
-		honest.Begin(t.Context(), 0).Proven("honest")
+		honest.Begin(t.Context(), 0).Authenticate("honest")
 	}
 	for range 2 {
 		honest.Begin(t.Context(), 0)
@@ -191,7 +191,7 @@ func TestPatience(t *testing.T) {
 		if admission.RequestOf(context.WithValue(late, "key", "value")) != late || admission.RequestOf(t.Context()) != nil { //nolint:revive,staticcheck // any key
 			t.Error("a context does not give its request")
 		}
-		come.Arrived()
+		come.Received()
 		time.Sleep(2 * time.Second)
 		if late.Err() == nil || come.Err() != nil {
 			t.Errorf("late: %v, come: %v", late.Err(), come.Err())
@@ -205,19 +205,19 @@ func TestWatches(t *testing.T) {
 	t.Parallel()
 	v := newLobby(small()).enter("192.0.2.1", 1)
 	first, second, third := v.Begin(t.Context(), 0), v.Begin(t.Context(), 0), v.Begin(t.Context(), 0)
-	if !first.Stay() || !second.Stay() || third.Stay() {
+	if !first.AddWatch() || !second.AddWatch() || third.AddWatch() {
 		t.Error("not two of three watches were taken")
 	}
 	first.End()
 	first.End()
-	if !third.Stay() || v.Begin(t.Context(), 0).Stay() {
+	if !third.AddWatch() || v.Begin(t.Context(), 0).AddWatch() {
 		t.Error("the place of a watch that ended is not one place")
 	}
 	var none *admission.Connection // as of a call in the process
 	request := none.Begin(t.Context(), time.Second)
-	request.Proven("somebody")
-	request.Arrived()
-	if !request.Stay() || !request.Accepted() {
+	request.Authenticate("somebody")
+	request.Received()
+	if !request.AddWatch() || !request.Authenticated() {
 		t.Error("a request without a connection is bounded")
 	}
 	request.End()
@@ -231,7 +231,7 @@ func TestConnectionsModel(t *testing.T) {
 		bounds := small()
 		l := newLobby(bounds)
 		var all []*visitor
-		proven, open := map[*visitor]bool{}, map[*visitor][]*admission.Request{}
+		authenticated, open := map[*visitor]bool{}, map[*visitor][]*admission.Request{}
 		pick := func(t *rapid.T) *visitor {
 			if len(all) == 0 {
 				t.Skip("nobody is here")
@@ -249,8 +249,8 @@ func TestConnectionsModel(t *testing.T) {
 			},
 			"prove": func(t *rapid.T) {
 				v := pick(t)
-				v.Begin(context.Background(), 0).Proven(rapid.SampledFrom([]string{"a", "b"}).Draw(t, "caller"))
-				proven[v] = true
+				v.Begin(context.Background(), 0).Authenticate(rapid.SampledFrom([]string{"a", "b"}).Draw(t, "caller"))
+				authenticated[v] = true
 			},
 			"end": func(t *rapid.T) {
 				v := pick(t)
@@ -265,20 +265,20 @@ func TestConnectionsModel(t *testing.T) {
 				v.cut = true
 			},
 			"": func(t *rapid.T) {
-				strangers, known, requests := 0, 0, 0
+				unauthenticated, known, requests := 0, 0, 0
 				for _, v := range all {
 					switch {
 					case v.cut:
 						continue
-					case proven[v]:
+					case authenticated[v]:
 						known++
 					default:
-						strangers++
+						unauthenticated++
 					}
 					requests += max(len(open[v])-1, 0)
 				}
-				if strangers > bounds.Strangers || known > bounds.Known || requests > bounds.Requests {
-					t.Fatalf("%d strangers, %d known, %d requests", strangers, known, requests)
+				if unauthenticated > bounds.Unauthenticated || known > bounds.Authenticated || requests > bounds.Requests {
+					t.Fatalf("%d unauthenticated, %d known, %d requests", unauthenticated, known, requests)
 				}
 			},
 		})

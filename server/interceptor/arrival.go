@@ -14,7 +14,7 @@ type arrival struct{}
 
 func (arrival) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	request := callinfo.FromContext(ctx).Request
-	request.Arrived()
+	request.Received()
 	defer request.End()
 	return next(ctx, req)
 }
@@ -36,7 +36,7 @@ type arriving struct {
 func (a *arriving) RecvMsg(message any) error {
 	err := a.ServerStream.RecvMsg(message)
 	if err == nil {
-		a.request.Arrived()
+		a.request.Received()
 	}
 	return err
 }

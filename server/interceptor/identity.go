@@ -33,7 +33,7 @@ func (i *identity) identify(ctx context.Context, method string) error {
 		return i.refusal(ctx, info, err)
 	}
 	info.Caller, info.CallerID = caller, caller.ID()
-	info.Request.Proven(info.CallerID)
+	info.Request.Authenticate(info.CallerID)
 	if wait := i.rates.Take(info.CallerID); wait > 0 {
 		limited := apierror.New(parleyv1.ErrorReason_ERROR_REASON_CALLER_LIMIT, "this caller begins more calls than the gateway allows one caller")
 		limited.RetryAfter = wait

@@ -178,7 +178,7 @@ func evictionOr(ctx context.Context, err error) error {
 func (l *Limits) stream(srv any, stream grpc.ServerStream, rpc *grpc.StreamServerInfo, next grpc.StreamHandler) error {
 	info := callinfo.FromContext(stream.Context())
 	if !callinfo.IsAPI(rpc.FullMethod) {
-		if !info.Request.Stay() {
+		if !info.Request.AddWatch() {
 			l.Shed(metrics.ShedOpen)
 			return overloaded("this connection has as many streams of health and reflection as one may have")
 		}
