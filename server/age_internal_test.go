@@ -19,6 +19,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server/apierror"
 	"github.com/parley-gateway/parley/server/service"
+	"github.com/parley-gateway/parley/timeline"
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
@@ -32,8 +33,9 @@ type aging struct {
 	stream  func(ctx context.Context, token string, emit func(*parleyv1.StreamEventsResponse) error) error
 }
 
-func (a *aging) StreamEvents(
-	ctx context.Context, _ query.Sources, _ query.Events, token string, emit func(*parleyv1.StreamEventsResponse) error,
+func (a *aging) StreamBatches(
+	ctx context.Context, _ query.Sources, _ query.Events, token string,
+	_ func(*timeline.Batch) error, emit func(*parleyv1.StreamEventsResponse) error,
 ) error {
 	return a.stream(ctx, token, emit)
 }

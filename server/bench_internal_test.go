@@ -45,10 +45,12 @@ type keptEngine struct {
 	batches int
 }
 
-func (k *keptEngine) StreamEvents(_ context.Context, _ query.Sources, req query.Events, _ string, emit func(*parleyv1.StreamEventsResponse) error) error {
-	batch := query.Batch{Pieces: [][]byte{k.list}, Count: k.count}
+func (k *keptEngine) StreamBatches(
+	_ context.Context, _ query.Sources, _ query.Events, _ string, take func(*timeline.Batch) error, emit func(*parleyv1.StreamEventsResponse) error,
+) error {
+	batch := &timeline.Batch{Pieces: [][]byte{k.list}, Count: k.count}
 	for range k.batches {
-		if err := req.Batch(batch); err != nil {
+		if err := take(batch); err != nil {
 			return err
 		}
 		if err := emit(&parleyv1.StreamEventsResponse{Frame: &parleyv1.StreamEventsResponse_Checkpoint{Checkpoint: &parleyv1.Checkpoint{ResumeToken: "token"}}}); err != nil {
@@ -183,7 +185,7 @@ func BenchmarkChain(b *testing.B) {
 // BenchmarkCodec is what it takes to hand a batch of 50 encoded events to the transport.
 func BenchmarkCodec(b *testing.B) {
 	kept, c := newKept(b, 50, 1), newCodec()
-	frame := &query.Batch{Pieces: [][]byte{kept.list}, Count: 50}
+	frame := &timeline.Batch{Pieces: [][]byte{kept.list}, Count: 50}
 	b.ReportAllocs()
 	for b.Loop() {
 		data, err := c.Marshal(frame)

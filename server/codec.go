@@ -8,14 +8,13 @@ import (
 
 	"github.com/parley-gateway/parley/eventwire"
 	"github.com/parley-gateway/parley/timeline"
-	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // codec is grpc's protobuf codec, but for answers whose events are encoded already: their bytes are handed to the transport
 // as they are, beside what is encoded of the rest. Byte for byte that is the message that proto.Marshal writes.
 //
 // The transport reads the bytes after SendMsg has returned. They belong to a kept window or to one answer alone and are
-// never changed; see query.Events.Encoded.
+// never changed; see timeline.Batch and timeline.Page.
 type codec struct{ encoding.CodecV2 }
 
 func newCodec() codec { return codec{encoding.GetCodecV2("proto")} }
@@ -23,7 +22,7 @@ func newCodec() codec { return codec{encoding.GetCodecV2("proto")} }
 // Marshal implements encoding.CodecV2.
 func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 	switch m := v.(type) {
-	case *query.Batch:
+	case *timeline.Batch:
 		return batchFrame(m), nil
 	case *timeline.Page:
 		return pageAnswer(m)
@@ -46,7 +45,7 @@ func (p *twoParts) slice(head, body []byte) mem.BufferSlice {
 }
 
 // batchFrame is the StreamEventsResponse that a batch is: its tag and its length before its pieces.
-func batchFrame(batch *query.Batch) mem.BufferSlice {
+func batchFrame(batch *timeline.Batch) mem.BufferSlice {
 	size := 0
 	for _, piece := range batch.Pieces {
 		size += len(piece)

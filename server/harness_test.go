@@ -85,7 +85,6 @@ func (f *fake) take() (requests []any, tokens []string, sizes []int) {
 }
 
 func (f *fake) PageEvents(ctx context.Context, _ query.Sources, req query.Events, token string, size int) (*timeline.Page, error) {
-	req.Encoded, req.Batch = !req.Encoded, nil // every call asks for bytes
 	f.note(req, token, size)
 	f.mu.Lock()
 	list := f.listEvents
@@ -111,32 +110,32 @@ func pageOf(answer *parleyv1.ListEventsResponse) (*timeline.Page, error) {
 	return page, nil
 }
 
-func (f *fake) StreamEvents(ctx context.Context, _ query.Sources, req query.Events, token string, emit func(*parleyv1.StreamEventsResponse) error) error {
-	deliver, back := req.Batch, req.Reconnect
-	req.Encoded, req.Batch, req.Reconnect = !req.Encoded, nil, false // every call asks for bytes
+func (f *fake) StreamBatches(
+	ctx context.Context, _ query.Sources, req query.Events, token string,
+	take func(*timeline.Batch) error, emit func(*parleyv1.StreamEventsResponse) error,
+) error {
+	back := req.Reconnect
+	req.Reconnect = false
 	f.note(req, token, 0)
 	if back && token == f.finished {
 		return nil
 	}
 	if f.streamEvents != nil {
-		return f.streamEvents(ctx, inPieces(emit, deliver))
+		return f.streamEvents(ctx, inPieces(emit, take))
 	}
 	return emit(summaryFrame("end"))
 }
 
 // inPieces hands batches over as the timeline does, each event a piece of its own.
-func inPieces(emit func(*parleyv1.StreamEventsResponse) error, deliver func(query.Batch) error) func(*parleyv1.StreamEventsResponse) error {
+func inPieces(emit func(*parleyv1.StreamEventsResponse) error, take func(*timeline.Batch) error) func(*parleyv1.StreamEventsResponse) error {
 	return func(frame *parleyv1.StreamEventsResponse) error {
-		if deliver == nil {
-			return emit(frame)
-		}
 		if list := frame.GetBatch().ProtoReflect().GetUnknown(); len(list) > 0 {
-			return deliver(query.Batch{Pieces: [][]byte{list}})
+			return take(&timeline.Batch{Pieces: [][]byte{list}})
 		}
 		if len(frame.GetBatch().GetEvents()) == 0 {
 			return emit(frame)
 		}
-		batch := query.Batch{Count: len(frame.GetBatch().GetEvents())}
+		batch := &timeline.Batch{Count: len(frame.GetBatch().GetEvents())}
 		for _, event := range frame.GetBatch().GetEvents() {
 			piece, err := proto.Marshal(&parleyv1.EventBatch{Events: []*parleyv1.Event{event}})
 			if err != nil {
@@ -144,7 +143,7 @@ func inPieces(emit func(*parleyv1.StreamEventsResponse) error, deliver func(quer
 			}
 			batch.Pieces = append(batch.Pieces, piece)
 		}
-		return deliver(batch)
+		return take(batch)
 	}
 }
 

@@ -2,6 +2,7 @@ package timeline
 
 import (
 	"context"
+	"fmt"
 
 	"google.golang.org/protobuf/proto"
 
@@ -12,7 +13,8 @@ import (
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
-// ListEvents answers one page. token is empty for the first one; size 0 means 50. Errors are *Error or context errors.
+// ListEvents answers one page. token is empty for the first one; size 0 means 50. Errors are *failure.Error or those of the
+// context.
 func (e *Engine) ListEvents(
 	ctx context.Context, have query.Sources, req query.Events, token string, size int,
 ) (*parleyv1.ListEventsResponse, error) {
@@ -21,7 +23,10 @@ func (e *Engine) ListEvents(
 		return nil, err
 	}
 	answer := proto.CloneOf(page.Message)
-	return answer, setEvents(&req, answer, page.Events)
+	if err := (proto.UnmarshalOptions{Merge: true}).Unmarshal(page.Events, answer); err != nil {
+		return nil, fmt.Errorf("decode events: %w", err)
+	}
+	return answer, nil
 }
 
 // PageEvents is ListEvents for callers who carry the events as bytes.

@@ -2,6 +2,7 @@ package timeline_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -200,21 +201,27 @@ func TestKeptWindowsShared(t *testing.T) {
 	for i := range 12 {
 		group.Go(func() {
 			req := query.Events{
-				Owner: "u", User: "u", Start: start, End: end, Encoded: i%2 == 0, View: parleyv1.EventView(i % 4),
+				Owner: "u", User: "u", Start: start, End: end, View: parleyv1.EventView(i % 4),
 				Filter: []string{"", `actor.user.id = "u1"`}[i/6],
 			}
 			want := map[bool]int{true: 50, false: 600}[req.Filter != ""]
 			events := 0
-			err := e.StreamEvents(t.Context(), have, req, "", func(f *parleyv1.StreamEventsResponse) error {
-				raw, err := proto.Marshal(f)
-				if err != nil {
-					return err
-				}
-				var again parleyv1.StreamEventsResponse
-				err = proto.Unmarshal(raw, &again)
-				events += len(again.GetBatch().GetEvents())
+			emit := func(f *parleyv1.StreamEventsResponse) error {
+				events += len(f.GetBatch().GetEvents())
+				return nil
+			}
+			take := func(b *timeline.Batch) error {
+				var again parleyv1.EventBatch
+				err := proto.Unmarshal(slices.Concat(b.Pieces...), &again)
+				events += len(again.GetEvents())
 				return err
-			})
+			}
+			var err error
+			if i%2 == 0 {
+				err = e.StreamBatches(t.Context(), have, req, "", take, emit)
+			} else {
+				err = e.StreamEvents(t.Context(), have, req, "", emit)
+			}
 			if err != nil || events != want {
 				t.Errorf("%v %q: %d events, want %d, %v", req.View, req.Filter, events, want, err)
 			}

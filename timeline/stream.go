@@ -2,9 +2,12 @@ package timeline
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"slices"
 	"time"
+
+	"google.golang.org/protobuf/proto"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
@@ -14,14 +17,37 @@ import (
 )
 
 const (
-	leastBatch  = 256 << 10              // events that lie together in one array go out as they are from this size on
+	minRun      = 256 << 10              // a run of events of this size is a batch of its own: nothing is copied
 	batchLinger = 100 * time.Millisecond // how long a batch waits for more
 )
 
+// Batch is a batch of encoded events: the frame EventBatch of a stream.
+type Batch struct {
+	// Pieces make the list field of an EventBatch when they are put one behind the other. The bytes never change.
+	Pieces [][]byte
+	// Count is the number of events.
+	Count int
+}
+
 // StreamEvents emits the whole interval as frames. emit may block: reading stops with it. After the first checkpoint
-// errors are *StreamError; an error of emit is returned as it is.
+// errors are *failure.StreamError; an error of emit is returned as it is.
 func (e *Engine) StreamEvents(
 	ctx context.Context, have query.Sources, req query.Events, token string, emit func(*parleyv1.StreamEventsResponse) error,
+) error {
+	return e.StreamBatches(ctx, have, req, token, func(b *Batch) error {
+		batch := &parleyv1.EventBatch{}
+		if err := (proto.UnmarshalOptions{Merge: true}).Unmarshal(slices.Concat(b.Pieces...), batch); err != nil {
+			return fmt.Errorf("decode events: %w", err)
+		}
+		return emit(&parleyv1.StreamEventsResponse{Frame: &parleyv1.StreamEventsResponse_Batch{Batch: batch}})
+	}, emit)
+}
+
+// StreamBatches is StreamEvents for callers who carry the events as bytes: take gets the batches, emit all other frames. A batch
+// and its list of pieces are used again after take has returned.
+func (e *Engine) StreamBatches(
+	ctx context.Context, have query.Sources, req query.Events, token string,
+	take func(*Batch) error, emit func(*parleyv1.StreamEventsResponse) error,
 ) error {
 	ctx = source.WithPriority(ctx, source.Background)
 	to, err := req.Resolve(have)
@@ -43,7 +69,7 @@ func (e *Engine) StreamEvents(
 	defer account.Add(-frame.TargetBatch)
 	w.ReadWhole(have)
 	stream := frame.Stream[*parleyv1.StreamEventsResponse]{
-		Rows: w, Batch: &eventBatch{w: w, req: &req, emit: emit}, Report: w, Frames: eventFrames, Emit: emit,
+		Rows: w, Batch: &eventBatch{w: w, take: take}, Report: w, Frames: eventFrames, Emit: emit,
 		Heartbeat: e.cfg.Heartbeat, Linger: batchLinger,
 	}
 	return stream.Run(ctx)
@@ -62,14 +88,13 @@ var eventFrames = frame.Frames[*parleyv1.StreamEventsResponse]{
 	},
 }
 
-// eventBatch is a batch of encoded events. Its pieces make the list field of an EventBatch.
+// eventBatch collects encoded events.
 type eventBatch struct {
-	w      *merge.Merger
-	req    *query.Events
-	emit   func(*parleyv1.StreamEventsResponse) error
-	pieces [][]byte
-	size   int // of the pieces together
-	count  int // of the events in them
+	Batch
+
+	w    *merge.Merger
+	take func(*Batch) error
+	size int // of the pieces together
 }
 
 // Size implements frame.Batch.
@@ -84,10 +109,10 @@ func (b *eventBatch) Add() (frame.Fit, error) {
 	if err != nil {
 		return frame.NoRoom, err
 	}
-	b.pieces = append(b.pieces, events)
+	b.Pieces = append(b.Pieces, events)
 	b.size += len(events)
-	b.count += n
-	if b.size >= frame.TargetBatch || len(b.pieces) == 1 && b.size >= leastBatch {
+	b.Count += n
+	if b.size >= frame.TargetBatch || len(b.Pieces) == 1 && b.size >= minRun {
 		return frame.Full, nil
 	}
 	return frame.Added, nil
@@ -103,30 +128,12 @@ func (b *eventBatch) room() int {
 	return room
 }
 
-// Send implements frame.Batch. Unless the reader takes pieces, those that lie in different arrays are copied into one.
+// Send implements frame.Batch.
 func (b *eventBatch) Send() error {
-	if err := b.send(); err != nil {
+	if err := frame.Emit(b.take, &b.Batch); err != nil {
 		return err
 	}
-	clear(b.pieces)
-	b.pieces, b.size, b.count = b.pieces[:0], 0, 0
+	clear(b.Pieces)
+	b.Pieces, b.Count, b.size = b.Pieces[:0], 0, 0
 	return nil
-}
-
-func (b *eventBatch) send() error {
-	if take := b.req.Batch; take != nil {
-		return frame.Emit(take, query.Batch{Pieces: b.pieces, Count: b.count})
-	}
-	batch := &parleyv1.EventBatch{}
-	if err := setEvents(b.req, batch, b.joined()); err != nil {
-		return err
-	}
-	return frame.Emit(b.emit, &parleyv1.StreamEventsResponse{Frame: &parleyv1.StreamEventsResponse_Batch{Batch: batch}})
-}
-
-func (b *eventBatch) joined() []byte {
-	if len(b.pieces) == 1 {
-		return b.pieces[0]
-	}
-	return slices.Concat(b.pieces...)
 }

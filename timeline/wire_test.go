@@ -16,18 +16,34 @@ import (
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
-// batches are the bytes of all batches of a stream.
-func batches(t *testing.T, s query.Sources, req query.Events) (all [][]byte, events int) {
+// batches are the bytes of all batches of a stream, from messages or from encoded events.
+func batches(t *testing.T, s query.Sources, req query.Events, encoded bool) (all [][]byte, events int) {
 	t.Helper()
-	err := newEngine(t, timeline.Config{}).StreamEvents(t.Context(), s, req, "", func(frame *parleyv1.StreamEventsResponse) error {
+	emit := func(frame *parleyv1.StreamEventsResponse) error {
 		if frame.GetBatch() == nil {
 			return nil
 		}
-		events += len(frame.GetBatch().GetEvents()) + eventwire.Count(frame.GetBatch().ProtoReflect().GetUnknown())
+		events += len(frame.GetBatch().GetEvents())
 		raw, err := proto.Marshal(frame)
 		all = append(all, raw)
 		return err
-	})
+	}
+	take := func(b *timeline.Batch) error {
+		batch := &parleyv1.EventBatch{}
+		batch.ProtoReflect().SetUnknown(slices.Concat(b.Pieces...))
+		if n := eventwire.Count(batch.ProtoReflect().GetUnknown()); n != b.Count {
+			t.Errorf("a batch of %d events says %d", n, b.Count)
+		}
+		events += b.Count
+		return emit(&parleyv1.StreamEventsResponse{Frame: &parleyv1.StreamEventsResponse_Batch{Batch: batch}})
+	}
+	e := newEngine(t, timeline.Config{})
+	var err error
+	if encoded {
+		err = e.StreamBatches(t.Context(), s, req, "", take, emit)
+	} else {
+		err = e.StreamEvents(t.Context(), s, req, "", emit)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,10 +67,8 @@ func TestBatchOfBytes(t *testing.T) {
 	} {
 		req := chatRequest()
 		req.View = v
-		messages, events := batches(t, sources(g), req)
-		encoded := req
-		encoded.Encoded = true
-		raw, count := batches(t, sources(g), encoded)
+		messages, events := batches(t, sources(g), req, false)
+		raw, count := batches(t, sources(g), req, true)
 		if events != 30 || count != 30 || len(raw) != len(messages) {
 			t.Fatalf("%v: %d events in %d batches, %d in %d", v, events, len(messages), count, len(raw))
 		}
@@ -67,9 +81,16 @@ func TestBatchOfBytes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		listed, err := newEngine(t, timeline.Config{}).ListEvents(t.Context(), sources(g), encoded, "", 20)
-		if err != nil || eventwire.Count(listed.ProtoReflect().GetUnknown()) != 20 || len(list.GetEvents()) != 20 {
-			t.Fatalf("%v: %d events, %v", v, eventwire.Count(listed.ProtoReflect().GetUnknown()), err)
+		page, err := newEngine(t, timeline.Config{}).PageEvents(t.Context(), sources(g), req, "", 20)
+		if err != nil || page.Count != 20 || eventwire.Count(page.Events) != 20 || len(list.GetEvents()) != 20 {
+			t.Fatalf("%v: %d events, %v", v, len(list.GetEvents()), err)
+		}
+		listed, err := proto.Marshal(&parleyv1.EventBatch{Events: list.GetEvents()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !sameWire(t, page.Events, listed, &parleyv1.EventBatch{}) {
+			t.Errorf("%v: the page differs", v)
 		}
 	}
 }
@@ -104,45 +125,46 @@ func TestItemOfEvent(t *testing.T) {
 	}
 }
 
-// TestBatchPieces: pieces put one behind the other are the batches that emit would get, and an error ends the stream.
+// TestBatchPieces: pieces put one behind the other are the batches that StreamEvents emits, and an error ends the stream.
 func TestBatchPieces(t *testing.T) {
 	t.Parallel()
 	chats, interactions := busy()
 	have := keptSources(t, cache.Config{}, chats, interactions)
 	start, end := march()
-	req := query.Events{Owner: "u", User: "u", Start: start, End: end, Encoded: true}
+	req := query.Events{Owner: "u", User: "u", Start: start, End: end}
 	e := newEngine(t, timeline.Config{})
 	for range 2 {
-		var want, got []byte
+		want, got := &parleyv1.EventBatch{}, []byte(nil)
 		err := e.StreamEvents(t.Context(), have, req, "", func(f *parleyv1.StreamEventsResponse) error {
-			want = append(want, f.GetBatch().ProtoReflect().GetUnknown()...)
+			want.Events = append(want.Events, f.GetBatch().GetEvents()...)
 			return nil
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		pieces := req
-		pieces.Batch = func(b query.Batch) error {
-			batch := &parleyv1.EventBatch{}
-			batch.ProtoReflect().SetUnknown(slices.Concat(b.Pieces...))
-			if n := eventwire.Count(batch.ProtoReflect().GetUnknown()); n != b.Count {
-				t.Errorf("a batch of %d events says %d", n, b.Count)
-			}
-			got = append(got, batch.ProtoReflect().GetUnknown()...)
+		take := func(b *timeline.Batch) error {
+			got = append(got, slices.Concat(b.Pieces...)...)
 			return nil
 		}
-		err = e.StreamEvents(t.Context(), have, pieces, "", func(f *parleyv1.StreamEventsResponse) error {
+		err = e.StreamBatches(t.Context(), have, req, "", take, func(f *parleyv1.StreamEventsResponse) error {
 			if f.GetBatch() != nil {
 				t.Error("emit got a batch")
 			}
 			return nil
 		})
-		if err != nil || len(want) == 0 || !bytes.Equal(got, want) {
-			t.Fatalf("%d bytes, want %d, %v", len(got), len(want), err)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wanted, err := proto.Marshal(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(wanted) == 0 || !sameWire(t, got, wanted, &parleyv1.EventBatch{}) {
+			t.Fatalf("%d bytes, want %d", len(got), len(wanted))
 		}
 		failure := errors.New("gone")
-		pieces.Batch = func(query.Batch) error { return failure }
-		if err := e.StreamEvents(t.Context(), have, pieces, "", func(*parleyv1.StreamEventsResponse) error { return nil }); !errors.Is(err, failure) {
+		refuse := func(*timeline.Batch) error { return failure }
+		if err := e.StreamBatches(t.Context(), have, req, "", refuse, func(*parleyv1.StreamEventsResponse) error { return nil }); !errors.Is(err, failure) {
 			t.Errorf("the reader's error is %v", err)
 		}
 	}

@@ -125,7 +125,7 @@ func play(t *testing.T, now time.Time, size int64, start time.Time, step time.Du
 
 func request(user string, start, end time.Time) query.Events {
 	return query.Events{
-		Owner: user, User: user, Sources: []parleyv1.Source{parleyv1.Source_SOURCE_CHAT}, Start: start, End: end, Encoded: true,
+		Owner: user, User: user, Sources: []parleyv1.Source{parleyv1.Source_SOURCE_CHAT}, Start: start, End: end,
 	}
 }
 
@@ -133,7 +133,8 @@ func request(user string, start, end time.Time) query.Events {
 func (h *house) stream(user string, start, end time.Time) {
 	h.t.Helper()
 	complete := false
-	err := h.engine.StreamEvents(h.t.Context(), h.have, request(user, start, end), "", func(f *parleyv1.StreamEventsResponse) error {
+	drop := func(*timeline.Batch) error { return nil }
+	err := h.engine.StreamBatches(h.t.Context(), h.have, request(user, start, end), "", drop, func(f *parleyv1.StreamEventsResponse) error {
 		complete = complete || f.GetSummary().GetComplete()
 		return nil
 	})
@@ -145,9 +146,9 @@ func (h *house) stream(user string, start, end time.Time) {
 // list reads one page and returns the token of the next one.
 func (h *house) list(user string, start, end time.Time, token string, size int) string {
 	h.t.Helper()
-	answer, err := h.engine.ListEvents(h.t.Context(), h.have, request(user, start, end), token, size)
+	answer, err := h.engine.PageEvents(h.t.Context(), h.have, request(user, start, end), token, size)
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	return answer.GetNextPageToken()
+	return answer.Message.GetNextPageToken()
 }

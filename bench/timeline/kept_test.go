@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/parley-gateway/parley/cache"
-	"github.com/parley-gateway/parley/eventwire"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
@@ -27,7 +26,7 @@ func kept(b *testing.B, prepare func(*timeline.Engine, query.Sources, query.Even
 		chat: c.Events(newOffice(perMonth, 30, 0), cache.Scope{Tenant: "t", Source: chat}),
 	}}
 	req := query.Events{
-		Owner: "u", User: "u", Sources: []parleyv1.Source{chat}, Encoded: true, Start: month(), End: month().AddDate(0, 0, 30),
+		Owner: "u", User: "u", Sources: []parleyv1.Source{chat}, Start: month(), End: month().AddDate(0, 0, 30),
 	}
 	e := engine(b)
 	for range 3 {
@@ -40,10 +39,10 @@ func kept(b *testing.B, prepare func(*timeline.Engine, query.Sources, query.Even
 // BenchmarkKeptStream is a month of 20,000 messages from kept windows, as bytes. ns/event is what the engine adds to them.
 func BenchmarkKeptStream(b *testing.B) {
 	frames := func(e *timeline.Engine, have query.Sources, req query.Events) (events int) {
-		err := e.StreamEvents(b.Context(), have, req, "", func(f *parleyv1.StreamEventsResponse) error {
-			events += eventwire.Count(f.GetBatch().ProtoReflect().GetUnknown())
+		err := e.StreamBatches(b.Context(), have, req, "", func(batch *timeline.Batch) error {
+			events += batch.Count
 			return nil
-		})
+		}, func(*parleyv1.StreamEventsResponse) error { return nil })
 		if err != nil || events != perMonth {
 			b.Fatalf("%d events, %v", events, err)
 		}
@@ -52,7 +51,8 @@ func BenchmarkKeptStream(b *testing.B) {
 	e, have, req := kept(b, func(e *timeline.Engine, have query.Sources, req query.Events) { frames(e, have, req) })
 	b.ReportAllocs()
 	for b.Loop() {
-		err := e.StreamEvents(b.Context(), have, req, "", func(*parleyv1.StreamEventsResponse) error { return nil })
+		err := e.StreamBatches(b.Context(), have, req, "",
+			func(*timeline.Batch) error { return nil }, func(*parleyv1.StreamEventsResponse) error { return nil })
 		if err != nil {
 			b.Fatal(err)
 		}

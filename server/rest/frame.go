@@ -8,7 +8,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/parley-gateway/parley/eventwire/wirejson"
-	"github.com/parley-gateway/parley/timeline/query"
+	"github.com/parley-gateway/parley/timeline"
 )
 
 // lines is the state of the lines of a stream.
@@ -91,7 +91,7 @@ type frame struct {
 
 // readFrame returns the frame of a stream message, or of an encoded batch.
 func readFrame(part any) (frame, error) {
-	if batch, ok := part.(*query.Batch); ok {
+	if batch, ok := part.(*timeline.Batch); ok {
 		return frame{kind: "batch", pieces: batch.Pieces}, nil
 	}
 	message, ok := part.(proto.Message)

@@ -10,7 +10,6 @@ import (
 	"github.com/parley-gateway/parley/eventwire/wirejson"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/timeline"
-	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // TestBatchOfBytes: the line of a batch is the same whether its events were messages or not.
@@ -39,7 +38,7 @@ func TestBatchOfBytes(t *testing.T) {
 		}
 		one, half := (&parleyv1.EventBatch{Events: events[:1]}), (&parleyv1.EventBatch{Events: events[1:]})
 		for name, part := range map[string]any{
-			"a batch": &query.Batch{Pieces: [][]byte{list}}, "pieces": &query.Batch{Pieces: [][]byte{encoded(t, one), encoded(t, half)}},
+			"a batch": &timeline.Batch{Pieces: [][]byte{list}}, "pieces": &timeline.Batch{Pieces: [][]byte{encoded(t, one), encoded(t, half)}},
 		} {
 			f, err := readFrame(part)
 			if err != nil || f.kind != "batch" || f.message != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/parley-gateway/parley/eventwire/wirejson"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server/inproc"
-	"github.com/parley-gateway/parley/timeline/query"
+	"github.com/parley-gateway/parley/timeline"
 )
 
 // parts is a service whose streams of events have the given parts.
@@ -68,15 +68,15 @@ func TestLongLines(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	whole := &query.Batch{Pieces: [][]byte{list}, Count: 1000}
+	whole := &timeline.Batch{Pieces: [][]byte{list}, Count: 1000}
 	if got, err := streamed(t, whole, whole); err != nil || got != strings.Repeat(string(want)+"\n", 2) {
 		t.Errorf("%d bytes, want %d twice: %v", len(got), len(want)+1, err)
 	}
 	broken := []byte("\x0a\x05a")
-	if got, err := streamed(t, &query.Batch{Pieces: [][]byte{list, broken}}); err == nil {
+	if got, err := streamed(t, &timeline.Batch{Pieces: [][]byte{list, broken}}); err == nil {
 		t.Errorf("a line that could not be ended looks whole: %d bytes", len(got))
 	}
-	got, err := streamed(t, &query.Batch{Pieces: [][]byte{broken}})
+	got, err := streamed(t, &timeline.Batch{Pieces: [][]byte{broken}})
 	if err != nil || !strings.HasPrefix(got, `{"error":{"code":13,`) {
 		t.Errorf("%v: %s", err, got)
 	}

@@ -14,8 +14,12 @@ import (
 type EventEngine interface {
 	// PageEvents returns one page behind token, or the first.
 	PageEvents(ctx context.Context, src query.Sources, req query.Events, token string, pageSize int) (*timeline.Page, error)
-	// StreamEvents emits all frames behind token. An error of emit ends the stream.
-	StreamEvents(ctx context.Context, src query.Sources, req query.Events, token string, emit func(*parleyv1.StreamEventsResponse) error) error
+	// StreamBatches emits all frames behind token: take gets the batches of encoded events, emit the others. An error of one of
+	// them ends the stream.
+	StreamBatches(
+		ctx context.Context, src query.Sources, req query.Events, token string,
+		take func(*timeline.Batch) error, emit func(*parleyv1.StreamEventsResponse) error,
+	) error
 }
 
 // ConversationEngine answers for conversations; *timeline.Engine is one.

@@ -37,12 +37,7 @@ func (e *events) StreamEvents(req *parleyv1.StreamEventsRequest, stream grpc.Ser
 	q.Reconnect = callinfo.FromContext(stream.Context()).Reconnecting()
 	rows := func(frame *parleyv1.StreamEventsResponse) int { return len(frame.GetBatch().GetEvents()) }
 	return run(e.streams, stream, target, rows, func(ctx context.Context, out *eventSender) error {
-		batch := &query.Batch{}
-		q.Batch = func(b query.Batch) error {
-			*batch = b // what sends it has read it when it returns
-			return out.batch(batch)
-		}
-		return e.engine.StreamEvents(ctx, target.sources, q, req.GetResumeToken(), out.frame)
+		return e.engine.StreamBatches(ctx, target.sources, q, req.GetResumeToken(), out.batch, out.frame)
 	})
 }
 

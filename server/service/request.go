@@ -49,7 +49,7 @@ func readEvents(req eventsRequest) (user string, q query.Events, scope accessSco
 	if q.OrderBy, err = eventOrder(req.GetOrderBy()); err != nil {
 		return "", q, scope, err
 	}
-	q.Sources, q.View, q.Filter, q.Encoded = req.GetSources(), req.GetView(), req.GetFilter(), true
+	q.Sources, q.View, q.Filter = req.GetSources(), req.GetView(), req.GetFilter()
 	return user, q, accessScope{
 		sources: eventSources(q.Sources, user, q.Conversation), view: viewOr(q.View, parleyv1.EventView_EVENT_VIEW_BASIC),
 		start: q.Start, end: q.End, conversation: q.Conversation != "",

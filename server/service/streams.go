@@ -12,7 +12,7 @@ import (
 	"github.com/parley-gateway/parley/server/lifetime"
 	"github.com/parley-gateway/parley/server/metrics"
 	"github.com/parley-gateway/parley/source"
-	"github.com/parley-gateway/parley/timeline/query"
+	"github.com/parley-gateway/parley/timeline"
 )
 
 // streams are what all streams have in common: when they end, and what is counted of them.
@@ -80,7 +80,7 @@ func (s *sender[F, P]) frame(frame P) error {
 }
 
 // batch sends a batch of encoded events, which is a frame itself.
-func (s *sender[F, P]) batch(batch *query.Batch) error {
+func (s *sender[F, P]) batch(batch *timeline.Batch) error {
 	return s.closer.SendFrame(lifetime.Content, "", func() error {
 		if err := s.stream.SendMsg(batch); err != nil {
 			return err

@@ -45,24 +45,10 @@ type Events struct {
 	View parleyv1.EventView
 	// Filter is the caller's AIP-160 filter; empty = everything.
 	Filter string
-	// Encoded makes batches and List answers hold their events as encoded bytes, see package eventwire. The walk is the same.
-	Encoded bool
-	// Batch takes the batches of a stream in place of emit, as they lie in memory; nil = emit takes them. An error of it ends
-	// the stream like one of emit.
-	Batch func(Batch) error
 	// Fingerprint is whatever else must be equal for a token to be accepted.
 	Fingerprint string
 	// Reconnect has a stream that goes on from the token of a finished one end at once, without a frame.
 	Reconnect bool
-}
-
-// Batch is a batch of encoded events.
-type Batch struct {
-	// Pieces make the list field of an EventBatch when they are put one behind the other. The bytes never change; the list
-	// of pieces is used again once the receiver has returned.
-	Pieces [][]byte
-	// Count is the number of events.
-	Count int
 }
 
 // Descending reports whether the walk runs from the newest to the oldest event.
