@@ -7,12 +7,11 @@ import (
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
-// keptTolerance is how far before what a source keeps a start may lie and still be met: who asks for the last thirty days must
-// not be told a minute later that they are more.
+// keptTolerance is the time by which a start may lie before the records that a source keeps. A caller who asks for the last thirty days
+// must not be told a minute later that they are more.
 const keptTolerance = time.Hour
 
-// clock is the present of the walk's first page, by the earlier of both clocks as far as is known: rows that Graph dates behind
-// it are still to come.
+// clock is the present of the first page of the walk, by the earlier one of both clocks. Rows that Graph dates later are still to come.
 func (m *Merger) clock() time.Time {
 	at := m.firstNow.Add(-max(m.skew(), 0))
 	if !m.firstClock.IsZero() {
@@ -21,15 +20,15 @@ func (m *Merger) clock() time.Time {
 	return at
 }
 
-// present is the present by the earlier of both clocks.
+// present is the present by the earlier one of both clocks.
 func (m *Merger) present() time.Time { return time.Now().Add(-max(m.skew(), 0)) }
 
-// settled is up to where no new row of a source is expected.
+// settled is the time before which no new row of a source is expected.
 func (m *Merger) settled(src parleyv1.Source) time.Time {
 	return window.Earlier(m.span.End, m.clock().Add(-m.cfg.Settle[src]))
 }
 
-// setBounds lays out what is asked of a source.
+// setBounds sets the interval of a source and the times at which it is cut.
 func (m *Merger) setBounds(r *sourceReader) {
 	r.interval, r.pivot, r.marks = m.span, window.YearOf(m.firstNow), []time.Time{millennium, chatBeginning}
 	m.narrowByFilter(r)
@@ -56,8 +55,8 @@ func (m *Merger) setBounds(r *sourceReader) {
 	}
 }
 
-// addBeforeKept makes a gap of what is still to be read of call records and lies before what Graph keeps of them at present, whatever it
-// kept when the walk began.
+// addBeforeKept makes a gap of the rest of call records that lies before the records that Graph keeps at present. What it kept when the
+// walk began does not matter.
 func (m *Merger) addBeforeKept(r *sourceReader, resumed bool) {
 	if r.src != parleyv1.Source_SOURCE_CALL || r.finished || r.state != parleyv1.SourceState_SOURCE_STATE_READ {
 		return

@@ -13,46 +13,48 @@ import (
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
-// Whether Graph evaluates the filter by participant is found out by asking for somebody who does not exist, over an interval
-// in which there are calls: rows in the answer are rows in spite of the filter. That tells nothing of a single call, so it
-// saves a doubt and is never the proof that a call is the user's.
+// A canary finds out whether Graph evaluates the filter by participant. It asks for the calls of a user who does not exist, over an
+// interval in which there are calls. Rows in the answer came in spite of the filter. The answer says nothing about a single call: it
+// saves a doubt, and never proves that a call is the user's.
 
 const (
-	canaryLife  = time.Hour   // Graph does not change from one minute to the next
-	canaryPause = time.Minute // before a question that failed is asked again
+	canaryLife  = time.Hour   // time for which an answer holds
+	canaryPause = time.Minute // time before a question that failed is asked again
 )
 
-// Canaries hold what was found out, by tenant.
+// Canaries holds the canaries of all tenants.
 type Canaries struct {
 	nobody string
 	mu     sync.Mutex
 	all    map[string]*canary
 }
 
+// NewCanaries returns canaries that have asked nothing yet.
 func NewCanaries() *Canaries { return &Canaries{nobody: uuid.NewString(), all: map[string]*canary{}} }
 
+// of returns the canary of a tenant.
 func (c *Canaries) of(tenant string) *canary {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	found := c.all[tenant]
 	if found == nil {
-		found = &canary{nobody: c.nobody, turn: make(chan struct{}, 1)}
+		found = &canary{nobody: c.nobody, asking: make(chan struct{}, 1)}
 		c.all[tenant] = found
 	}
 	return found
 }
 
-// canary is what was found out about one tenant.
+// canary knows whether Graph evaluates the filter for one tenant.
 type canary struct {
 	nobody string        // an object id that nobody has
-	turn   chan struct{} // whoever asks Graph fills it
+	asking chan struct{} // full while one call asks Graph
 
 	mu      sync.Mutex
 	ignored bool
-	until   time.Time // when it is to be asked again
+	until   time.Time // time when Graph is to be asked again
 }
 
-// known returns what was found out; ok is false when Graph must be asked.
+// known returns the last answer; ok is false when Graph must be asked.
 func (c *canary) known() (honours, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -65,15 +67,15 @@ func (c *canary) trusted() bool {
 	return honours && ok
 }
 
-// honours reports whether Graph evaluates the filter, asking it over an interval with calls when that is not known. A
-// question that Graph does not answer shows nothing against it.
+// honours reports whether Graph evaluates the filter. It asks Graph over a span with calls when that is not known. A question that Graph
+// does not answer shows nothing against it.
 func (c *canary) honours(ctx context.Context, r *fetch.Reader, s window.Span) bool {
 	if honours, ok := c.known(); ok {
 		return honours
 	}
 	select {
-	case c.turn <- struct{}{}:
-		defer func() { <-c.turn }()
+	case c.asking <- struct{}{}:
+		defer func() { <-c.asking }()
 	case <-ctx.Done():
 		return true
 	}
@@ -91,6 +93,7 @@ func (c *canary) honours(ctx context.Context, r *fetch.Reader, s window.Span) bo
 	return rows == 0
 }
 
+// found stores an answer for a time.
 func (c *canary) found(ignored bool, life time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -11,10 +11,10 @@ import (
 	"github.com/parley-gateway/parley/timeline/chunk"
 )
 
-// claimOf is what one row says.
-func (a *participantCheck) claimOf(call *parleyv1.CallDetail) chunk.Claim {
+// claimOf returns what a row claims that holds the user's id.
+func (check *participantCheck) claimOf(call *parleyv1.CallDetail) chunk.Claim {
 	switch {
-	case source.TookPart(call, a.user):
+	case source.TookPart(call, check.user):
 		return chunk.ClaimsUser
 	case source.NamesPeople(call):
 		return chunk.ClaimsOthers
@@ -25,12 +25,12 @@ func (a *participantCheck) claimOf(call *parleyv1.CallDetail) chunk.Claim {
 	}
 }
 
-// mentions reports whether an entry holds the user's id at all. Few rows do, and the others need not be decoded.
-func (a *participantCheck) mentions(e *chunk.Entry) bool {
-	return bytes.Contains(bytes.ToLower(e.Basic), a.lower)
+// mentions reports whether an entry holds the user's id at all. Only few rows do, so that most rows are not decoded.
+func (check *participantCheck) mentions(e *chunk.Entry) bool {
+	return bytes.Contains(bytes.ToLower(e.Basic), check.lower)
 }
 
-// claimOfOthers is what a row says that does not hold the user's id.
+// claimOfOthers returns what a row claims that does not hold the user's id.
 func claimOfOthers(event []byte) chunk.Claim {
 	call := eventwire.Field(event, eventwire.EventCall)
 	holds := func(number protowire.Number) bool { return eventwire.Field(call, number) != nil }

@@ -14,12 +14,12 @@ import (
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
-// participantField is the field of filters that lists of calls lack.
+// participantField is the field of the filter that listed calls do not have.
 const participantField = "call.participants.id"
 
-// applyFilter leaves out the entries of a block that do not match the filter, whatever Graph made of its clause. What only whole
-// records can tell is taken on Graph's word if it had the clause, else read whole; where all records are read whole, that
-// decides.
+// applyFilter leaves out the entries that do not match the filter, whether Graph evaluated its clause or not. Where an entry does not
+// hold the field, Graph's word is taken if it had the clause; else the event is read whole. Where all records are read whole, the
+// record decides.
 func (r *sourceReader) applyFilter(ctx context.Context, res *fetch.Result) {
 	if r.filter == nil {
 		return
@@ -28,7 +28,7 @@ func (r *sourceReader) applyFilter(ctx context.Context, res *fetch.Result) {
 	kept := make([]chunk.Entry, 0, len(res.Entries))
 	for _, e := range res.Entries {
 		if ctx.Err() != nil {
-			return // nobody waits for the block any more
+			return // nobody waits for the window any more
 		}
 		event, err := e.Event()
 		if err != nil {
@@ -68,8 +68,7 @@ func (r *sourceReader) matchWhole(ctx context.Context, event *parleyv1.Event) fi
 	return r.filter.Match(whole)
 }
 
-// noteUnverified notes a window with calls that nobody but Graph says belong here, and makes such windows doubts once Graph was seen
-// not to evaluate the clause.
+// noteUnverified notes a window with unverified calls. Such windows become gaps after Graph was seen not to evaluate the clause.
 func (r *sourceReader) noteUnverified(res *fetch.Result) {
 	if res.Unverified {
 		r.unverified = append(r.unverified, res.Span)
@@ -83,8 +82,8 @@ func (r *sourceReader) noteUnverified(res *fetch.Result) {
 	r.unverified = nil
 }
 
-// filteredHere are the fields of the filter that were evaluated here: those that lists of calls lack only where the calls
-// were read whole.
+// filteredHere returns the fields of the filter that were evaluated here. The field that listed calls do not have is among them only
+// where calls were read whole.
 func (r *sourceReader) filteredHere() []string {
 	unfiltered := r.fetch.IgnoresClause() && r.getter != nil
 	if r.src != parleyv1.Source_SOURCE_CALL || r.readWhole != nil || unfiltered {

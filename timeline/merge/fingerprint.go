@@ -10,54 +10,54 @@ import (
 	"github.com/parley-gateway/parley/timeline/fetch"
 )
 
-// resumeFingerprint is what tells rows that Graph dates wrongly, when a window is read again, from rows that were not handed over yet:
-// the sum of the digests of the rows in order that were handed over and that reading on from the track's place brings
-// again, which are those of the window at hand and those within a second before it, because windows are asked a second
-// wider. A token keeps the sum. When a window that is read again lacks rows and holds others from outside, and both
-// sums agree, they are the same rows.
+// resumeFingerprint recognizes rows whose time changed between two readings of a window. It is the sum of the hashes of all rows that
+// were delivered in order and that a resumed reading returns again: the rows of the current window up to the position, and the rows
+// within the second before it, because windows are asked a second wider. A token holds the sum. If a window that is read again lacks
+// rows, and other rows are out of their window, these are the missing rows when the sums agree.
 type resumeFingerprint struct {
-	overlap    []chunk.Stamp // rows that were handed over within a second before the window at hand
-	atBoundary uint64        // the sum when the window was entered or left, or the token's
-	missing    uint64        // what the sum holds beside the rows of this reading
-	redated    []uint64      // rows outside the window at hand that were handed over in order before
-	resuming   bool          // the walk was resumed and no window was entered yet, but for pieces before the token's place
-	leftPieces bool          // beside fresh: such pieces were left
-	// isKnown tells whether a row was handed over as one from outside, and is none of the sum's.
-	isKnown func(id uint64) bool
+	overlap    []chunk.Stamp // rows that were delivered within the second before the current window
+	atBoundary uint64        // sum when the current window was entered or the last one was left; the token's before that
+	missing    uint64        // part of the sum that this reading did not return
+	redated    []uint64      // rows out of the current window that were delivered in order before
+	resuming   bool          // the walk was resumed and has not come to the position of the token
+	leftPieces bool          // beside resuming: pieces of the window were left
+	// isKnown reports whether a row was delivered out of its window. The sum does not hold such rows.
+	isKnown func(hash uint64) bool
 }
 
-// Bounds of what is compared in every combination: rows outside a window, the same beside two rows that came.
+// Bounds of what findRedated compares in every combination: rows out of their window, and such rows beside two rows that came.
 const (
 	maxSums  = 12
 	maxPairs = 6
 )
 
-// fingerprintNow is what a token keeps of the trace at the track's place.
+// fingerprintNow is the sum at the position of the reader.
 func (r *sourceReader) fingerprintNow() uint64 {
+	f := &r.fingerprint
 	if r.stopped != nil || r.current == nil {
-		return r.fingerprint.atBoundary
+		return f.atBoundary
 	}
-	sum := r.fingerprint.missing
-	// A chain is asked for again from its last row on, not from the beginning of a window.
-	chained := r.isChain() && r.position != nil && r.position.delivered && !r.position.outOfWindow
-	add := func(at time.Time, id uint64) {
-		if !chained || r.inOverlap(at, r.position.time.Add(1)) {
-			sum += scatter(id)
+	sum := f.missing
+	// A chain is asked for again from its last row on, and not from the beginning of a window.
+	inChain := r.isChain() && r.position != nil && r.position.delivered && !r.position.outOfWindow
+	add := func(at time.Time, hash uint64) {
+		if !inChain || r.inOverlap(at, r.position.time.Add(1)) {
+			sum += scatter(hash)
 		}
 	}
-	for _, s := range r.fingerprint.overlap {
-		add(s.Time, s.Hash)
+	for _, row := range f.overlap {
+		add(row.Time, row.Hash)
 	}
 	for i := range r.current.Entries[:r.next] {
-		if e := &r.current.Entries[i]; !e.OutOfWindow && !r.fingerprint.isKnown(e.Hash) {
+		if e := &r.current.Entries[i]; !e.OutOfWindow && !f.isKnown(e.Hash) {
 			add(e.Time, e.Hash)
 		}
 	}
 	return sum
 }
 
-// inOverlap tells whether a row is so close to where a reading begins or ends that the reading behind it brings it as well. Beside
-// a filter nobody knows which of these rows were handed over.
+// inOverlap reports whether a row is so close to the edge of a window that the reading of the next window returns it as well. Under a
+// filter nobody knows which of these rows were delivered.
 func (r *sourceReader) inOverlap(at, edge time.Time) bool {
 	if r.filter != nil || r.participants != nil && r.participants.strict {
 		return at.Sub(edge).Abs() <= 1
@@ -66,32 +66,34 @@ func (r *sourceReader) inOverlap(at, edge time.Time) bool {
 	return at.After(from) && at.Before(to)
 }
 
-// leaveFingerprint keeps the end of a window that was handed over.
+// leaveFingerprint keeps the overlap of a window that was delivered.
 func (r *sourceReader) leaveFingerprint(res *fetch.Result) {
-	if r.fingerprint.resuming && r.isChain() {
+	f := &r.fingerprint
+	if f.resuming && r.isChain() {
 		return // nothing was read: the chain begins anew
 	}
-	if r.fingerprint.leftPieces = r.fingerprint.resuming; !r.fingerprint.resuming {
-		r.fingerprint.missing = 0
+	if f.leftPieces = f.resuming; !f.resuming {
+		f.missing = 0
 	}
-	r.fingerprint.overlap = slices.DeleteFunc(r.fingerprint.overlap, func(s chunk.Stamp) bool { return !r.inOverlap(s.Time, r.reached) })
+	f.overlap = slices.DeleteFunc(f.overlap, func(row chunk.Stamp) bool { return !r.inOverlap(row.Time, r.reached) })
 	last := sort.Search(len(res.Entries), func(i int) bool { return res.Entries[i].OutOfWindow })
 	for last--; last >= 0 && r.inOverlap(res.Entries[last].Time, r.reached); last-- {
-		if e := &res.Entries[last]; !r.fingerprint.isKnown(e.Hash) {
-			r.fingerprint.overlap = append(r.fingerprint.overlap, chunk.Stamp{Time: e.Time, Hash: e.Hash})
+		if e := &res.Entries[last]; !f.isKnown(e.Hash) {
+			f.overlap = append(f.overlap, chunk.Stamp{Time: e.Time, Hash: e.Hash})
 		}
 	}
-	r.fingerprint.atBoundary = r.fingerprint.missing
-	for _, s := range r.fingerprint.overlap {
-		r.fingerprint.atBoundary += scatter(s.Hash)
+	f.atBoundary = f.missing
+	for _, row := range f.overlap {
+		f.atBoundary += scatter(row.Hash)
 	}
 }
 
-// enterFingerprint begins the trace of a window that was entered, of which r.next rows were handed over before the walk was resumed.
+// enterFingerprint begins the sum of the window that was entered. Up to its entry r.next it was delivered before the walk was resumed.
 func (r *sourceReader) enterFingerprint(res *fetch.Result) {
-	r.fingerprint.redated = nil
-	if !r.fingerprint.resuming {
-		r.fingerprint.atBoundary = r.fingerprintNow()
+	f := &r.fingerprint
+	f.redated = nil
+	if !f.resuming {
+		f.atBoundary = r.fingerprintNow()
 		return
 	}
 	catchingUp := r.catchingUp(res.Span)
@@ -99,75 +101,89 @@ func (r *sourceReader) enterFingerprint(res *fetch.Result) {
 		return
 	}
 	edge := res.Begin(r.desc)
-	if res.Chunk != nil && !r.fingerprint.leftPieces {
-		for _, s := range res.Chunk.Edge {
-			passed := s.Time.Before(edge) != r.desc && r.interval.Has(s.Time)
-			if passed && r.inOverlap(s.Time, edge) && !r.fingerprint.isKnown(s.Hash) {
-				r.fingerprint.overlap = append(r.fingerprint.overlap, s)
-			}
-		}
+	if res.Chunk != nil && !f.leftPieces {
+		r.addEdge(res.Chunk.Edge, edge)
 	}
-	r.fingerprint.missing = 0
+	f.missing = 0
 	again := r.fingerprintNow()
-	if r.resumeFrom == nil || r.isChain() || r.fingerprint.leftPieces || edge.Equal(r.resumeFrom.window.Begin(r.desc)) {
-		if catchingUp {
-			r.fingerprint.missing = r.fingerprint.atBoundary - again // of rows in the pieces behind this one
-			return
-		}
+	sameStart := r.resumeFrom == nil || r.isChain() || f.leftPieces || edge.Equal(r.resumeFrom.window.Begin(r.desc))
+	switch {
+	case sameStart && catchingUp:
+		f.missing = f.atBoundary - again // rows of the pieces after this one
+		return
+	case sameStart:
 		var sum uint64
-		r.fingerprint.redated, sum = findRedated(r.fingerprint.atBoundary, again, res.Entries[:r.next], res.Entries[r.next:])
-		r.fingerprint.missing = sum - again
+		f.redated, sum = findRedated(f.atBoundary, again, res.Entries[:r.next], res.Entries[r.next:])
+		f.missing = sum - again
 	}
-	r.fingerprint.resuming = false
-	r.fingerprint.atBoundary = r.fingerprintNow()
+	f.resuming = false
+	f.atBoundary = r.fingerprintNow()
 }
 
-// findRedated compares the sum of a token with that of the rows before the track's place as they were read again. It returns the
-// digests of those rows outside their window that make up the difference, and the sum to go on with. Up to two rows may have
-// come beside them that were not there before: they had been dated wrongly then.
-func findRedated(token, again uint64, before, behind []chunk.Entry) (handed []uint64, sum uint64) {
-	var ids []uint64
-	for i := range behind {
-		if behind[i].OutOfWindow {
-			ids = append(ids, behind[i].Hash)
+// addEdge adds the rows at the edge of a window that lie before it to the overlap.
+func (r *sourceReader) addEdge(rows []chunk.Stamp, edge time.Time) {
+	for _, row := range rows {
+		before := row.Time.Before(edge) != r.desc && r.interval.Has(row.Time)
+		if before && r.inOverlap(row.Time, edge) && !r.fingerprint.isKnown(row.Hash) {
+			r.fingerprint.overlap = append(r.fingerprint.overlap, row)
 		}
 	}
-	if token == again || len(ids) == 0 {
+}
+
+// findRedated compares the sum of a token with the sum of the rows before the position as they were read again. It returns the hashes
+// of the rows out of their window that make up the difference, and the sum to go on with. Up to two rows before the position may be
+// new: Graph had dated them wrongly before.
+func findRedated(token, again uint64, before, after []chunk.Entry) (redated []uint64, sum uint64) {
+	var candidates []uint64
+	for i := range after {
+		if after[i].OutOfWindow {
+			candidates = append(candidates, after[i].Hash)
+		}
+	}
+	if token == again || len(candidates) == 0 {
 		return nil, again
 	}
-	ids = ids[:min(len(ids), maxSums)]
-	came := make(map[uint64]bool, len(before)+1)
-	came[0] = true
-	for i := range before {
-		came[scatter(before[i].Hash)] = true
-	}
-	cameTwo := func(sum uint64) bool {
-		for id := range came {
-			if came[sum-id] {
-				return true
-			}
-		}
-		return false
-	}
-	for set := range 1 << len(ids) {
+	candidates = candidates[:min(len(candidates), maxSums)]
+	came := scattered(before)
+	for set := range 1 << len(candidates) {
 		now := again
 		var chosen []uint64
-		for i, id := range ids {
+		for i, hash := range candidates {
 			if set&(1<<i) != 0 {
-				now += scatter(id)
-				chosen = append(chosen, id)
+				now += scatter(hash)
+				chosen = append(chosen, hash)
 			}
 		}
-		if came[now-token] || len(ids) <= maxPairs && cameTwo(now-token) {
+		if came[now-token] || len(candidates) <= maxPairs && isSumOfTwo(came, now-token) {
 			return chosen, now
 		}
 	}
 	return nil, token
 }
 
-// scatter scatters a digest, so that sums of like keys are not alike (the finalizer of SplitMix64).
-func scatter(id uint64) uint64 {
-	id = (id ^ id>>30) * 0xbf58476d1ce4e5b9
-	id = (id ^ id>>27) * 0x94d049bb133111eb
-	return id ^ id>>31
+// scattered returns the scattered hashes of entries, and 0.
+func scattered(entries []chunk.Entry) map[uint64]bool {
+	hashes := make(map[uint64]bool, len(entries)+1)
+	hashes[0] = true
+	for i := range entries {
+		hashes[scatter(entries[i].Hash)] = true
+	}
+	return hashes
+}
+
+// isSumOfTwo reports whether a sum is the sum of two hashes.
+func isSumOfTwo(hashes map[uint64]bool, sum uint64) bool {
+	for hash := range hashes {
+		if hashes[sum-hash] {
+			return true
+		}
+	}
+	return false
+}
+
+// scatter mixes the bits of a hash, so that sums of similar hashes differ (the finalizer of SplitMix64).
+func scatter(hash uint64) uint64 {
+	hash = (hash ^ hash>>30) * 0xbf58476d1ce4e5b9
+	hash = (hash ^ hash>>27) * 0x94d049bb133111eb
+	return hash ^ hash>>31
 }

@@ -21,7 +21,7 @@ import (
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
-// Config is what all walks share.
+// Config is the configuration that all walks share.
 type Config struct {
 	// Sealer seals tokens.
 	Sealer seal.Sealer
@@ -33,40 +33,39 @@ type Config struct {
 	MaxPages int
 	// WindowBytes is the memory that a window is planned for.
 	WindowBytes int64
-	// Canaries hold what was found out about the filters of tenants.
+	// Canaries know whether Graph evaluates the filter by participant.
 	Canaries *Canaries
 }
 
-// Merger merges the sources of one call into the total order (event time, source, key).
+// Merger is the k-way merge of the sources of one call into the total order (event time, source, key).
 type Merger struct {
-	cfg        *Config
-	req        *query.Events
-	filter     *filter.Filter // nil = everything
-	desc       bool
-	firstNow   time.Time // the present when the walk's first page was asked for
-	firstClock time.Time // the same by the earlier of both clocks, as a token told; zero = none did
-	firstCall  time.Time // when the walk's first page was asked for, even if the walk was extended since; zero = now0
-	graphNow   time.Time // Graph's present
-	skew       func() time.Duration
-	span       window.Span // the asked interval; a zero start is open
-	readers    []*sourceReader
-	seen       seen.Set // versions that were handed over
-	pool       *readPool
-	first      *sourceReader // its head goes out next
+	cfg     *Config
+	req     *query.Events
+	filter  *filter.Filter // nil = everything
+	desc    bool
+	span    window.Span // the asked interval; a zero start is open
+	readers []*sourceReader
+	first   *sourceReader // reader of the next event
+	pool    *readPool
+	ahead   int      // windows of a source that are read at a time
+	seen    seen.Set // versions that were delivered
 
-	extended   bool // a finished walk goes on with what has come since
-	outOfTime  bool // the call ran out of time before the walk had more to offer
-	ahead      int
-	notices    []*parleyv1.Notice // not yet handed to the reader
+	firstNow   time.Time            // the present when the first page of the walk was asked for
+	firstClock time.Time            // the same by the earlier one of both clocks, of a token; zero = of this call
+	firstCall  time.Time            // time of the first page, also of a walk that was extended since; zero = firstNow
+	graphNow   time.Time            // the present by Graph's clock
+	skew       func() time.Duration // time by which this machine's clock is ahead of Graph's
+	extended   bool                 // a finished walk goes on with the rows that came since
+	outOfTime  bool                 // the call ended before the walk had more to offer
+
+	notices    []*parleyv1.Notice // notices that were not told yet
 	told       map[string]bool
-	associated []byte
-
-	// patient reports whether a throttled source ends the page instead of being given up.
-	patient func() bool
+	associated []byte      // digest that tokens are bound to
+	patient    func() bool // reports whether a throttled source ends the page in place of being given up; nil = never
 }
 
-// Limit bounds what is read ahead of the reader: windows per source, and bytes by the account. So many rows of the usual
-// size fit into the account.
+// Limit bounds what is read ahead: the windows of each source, and the bytes by the account. rows is the number of rows of the usual size
+// that fit into the account.
 func (m *Merger) Limit(windows, rows int, account *ledger.Account) {
 	m.ahead = windows
 	for _, r := range m.readers {
@@ -88,7 +87,7 @@ func (m *Merger) Listing(size int, patient func() bool) {
 	}
 }
 
-// Close stops every reading and waits for it.
+// Close stops all readings and waits for their end.
 func (m *Merger) Close() { m.pool.close() }
 
 // Head is the next event, after Step has returned Ready.
@@ -102,55 +101,46 @@ func (m *Merger) End() time.Time { return m.span.End }
 
 // Step implements frame.Rows. When it returns Ready, the next event is the head of first.
 func (m *Merger) Step() frame.State {
-	state := frame.Ready
+	var state frame.State
 	m.first, state = m.step()
 	return state
 }
 
-// step returns the track whose head goes out next, without waiting.
+// step returns the reader of the next event, without waiting.
 func (m *Merger) step() (*sourceReader, frame.State) {
 	for {
-		best, again := (*sourceReader)(nil), false
-		anyWaiting := false
+		var first *sourceReader
+		waiting, again := false, false
 		for _, r := range m.readers {
-			if !r.poll(m.pool, m.ahead) {
-				anyWaiting = true
-				continue
-			}
-			if r.stopped != nil && r.head() == nil {
-				if v, final := m.acceptStop(r); final {
-					return r, v
+			switch {
+			case !r.poll(m.pool, m.ahead):
+				waiting = true
+			case r.stopped != nil && r.head() == nil:
+				if state, final := m.acceptStop(r); final {
+					return r, state
 				}
 				again = true
-				continue
-			}
-			e := r.head()
-			if e == nil {
-				continue
-			}
-			if m.isDuplicate(r, e) {
+			case r.head() == nil:
+			case m.isDuplicate(r, r.head()):
 				r.skipDuplicate()
 				again = true
-				continue
-			}
-			if best == nil || m.earlier(r, e, best) {
-				best = r
+			case first == nil || m.earlier(r, r.head(), first):
+				first = r
 			}
 		}
 		switch {
 		case again:
-			continue
-		case anyWaiting:
+		case waiting:
 			return nil, frame.Waiting
-		case best == nil:
+		case first == nil:
 			return nil, frame.Ended
 		default:
-			return best, frame.Ready
+			return first, frame.Ready
 		}
 	}
 }
 
-// acceptStop makes the stop of a source final, unless it ends the call.
+// acceptStop makes the stop of a source final. It returns true when the stop ends the page or the call.
 func (m *Merger) acceptStop(r *sourceReader) (frame.State, bool) {
 	if r.stopped.State == parleyv1.SourceState_SOURCE_STATE_THROTTLED && m.patient != nil && m.patient() {
 		return frame.Paused, true
@@ -164,31 +154,45 @@ func (m *Merger) acceptStop(r *sourceReader) (frame.State, bool) {
 	return frame.Broken, true
 }
 
-// Err implements frame.Rows: the error of a call whose sources have all stopped. What may succeed when repeated comes first.
+// Err implements frame.Rows. It returns the error of a call whose sources have all stopped. An error that may go away comes first.
 func (m *Merger) Err() error {
 	var worst *failure.Error
-	rank := -1
 	for _, r := range m.readers {
-		reason, cause := r.reason, r.cause
+		reason := r.reason
 		if r.stopped != nil {
 			reason = r.stopped.Reason
 		}
-		if reason == failure.None {
-			continue
+		if reason != failure.None && (worst == nil || rank(reason) > rank(worst.Reason)) {
+			worst = &failure.Error{Reason: reason, Source: r.src, Err: r.cause, Message: "no asked source could be read"}
 		}
-		this := map[parleyv1.ErrorReason]int{
-			parleyv1.ErrorReason_ERROR_REASON_GRAPH_THROTTLED: 6, parleyv1.ErrorReason_ERROR_REASON_CALLER_LIMIT: 6, parleyv1.ErrorReason_ERROR_REASON_GRAPH_UNAVAILABLE: 5, parleyv1.ErrorReason_ERROR_REASON_GRAPH_CREDENTIAL_REJECTED: 4, parleyv1.ErrorReason_ERROR_REASON_PAYMENT_REQUIRED: 3, parleyv1.ErrorReason_ERROR_REASON_TENANT_NOT_LICENSED: 3,
-			parleyv1.ErrorReason_ERROR_REASON_GRAPH_PERMISSION_MISSING: 2, parleyv1.ErrorReason_ERROR_REASON_USER_NOT_LICENSED: 2, parleyv1.ErrorReason_ERROR_REASON_NOT_FOUND: 1, parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD: 0,
-		}[reason]
-		if this > rank {
-			rank = this
-			worst = &failure.Error{Reason: reason, Source: r.src, Err: cause, Message: "no asked source could be read"}
-		}
+	}
+	if worst == nil {
+		return nil
 	}
 	return worst
 }
 
-// runnerUp is the track whose head goes out next after that of r; nil = there is none.
+// rank orders reasons by how likely they go away when the call is repeated.
+func rank(reason parleyv1.ErrorReason) int {
+	switch reason {
+	case parleyv1.ErrorReason_ERROR_REASON_GRAPH_THROTTLED, parleyv1.ErrorReason_ERROR_REASON_CALLER_LIMIT:
+		return 6
+	case parleyv1.ErrorReason_ERROR_REASON_GRAPH_UNAVAILABLE:
+		return 5
+	case parleyv1.ErrorReason_ERROR_REASON_GRAPH_CREDENTIAL_REJECTED:
+		return 4
+	case parleyv1.ErrorReason_ERROR_REASON_PAYMENT_REQUIRED, parleyv1.ErrorReason_ERROR_REASON_TENANT_NOT_LICENSED:
+		return 3
+	case parleyv1.ErrorReason_ERROR_REASON_GRAPH_PERMISSION_MISSING, parleyv1.ErrorReason_ERROR_REASON_USER_NOT_LICENSED:
+		return 2
+	case parleyv1.ErrorReason_ERROR_REASON_NOT_FOUND:
+		return 1
+	default:
+		return 0
+	}
+}
+
+// runnerUp is the reader whose head is the next event without r; nil = there is none.
 func (m *Merger) runnerUp(r *sourceReader) *sourceReader {
 	var next *sourceReader
 	for _, other := range m.readers {
@@ -199,7 +203,7 @@ func (m *Merger) runnerUp(r *sourceReader) *sourceReader {
 	return next
 }
 
-// earlier reports whether an entry of the active block of a goes out before the head of b.
+// earlier reports whether an entry of the current window of a comes before the head of b.
 func (m *Merger) earlier(a *sourceReader, e *chunk.Entry, b *sourceReader) bool {
 	order := a.emitTime(e).Compare(b.emitTime(b.head()))
 	if order == 0 {
@@ -211,8 +215,7 @@ func (m *Merger) earlier(a *sourceReader, e *chunk.Entry, b *sourceReader) bool 
 	return order < 0
 }
 
-// emitTime is when an entry of the active block is handed over: a row outside its window goes with the end of the window it came
-// with.
+// emitTime is the place of an entry in the order. An entry out of its window is delivered at the end of the window that it came with.
 func (r *sourceReader) emitTime(e *chunk.Entry) time.Time {
 	switch {
 	case !e.OutOfWindow:
@@ -224,7 +227,7 @@ func (r *sourceReader) emitTime(e *chunk.Entry) time.Time {
 	}
 }
 
-// isDuplicate reports whether the very version of an entry was handed over before in this walk.
+// isDuplicate reports whether the same version of an entry was delivered before in this walk.
 func (m *Merger) isDuplicate(r *sourceReader, e *chunk.Entry) bool {
 	if m.cannotRepeat(r) {
 		return false
@@ -233,13 +236,13 @@ func (m *Merger) isDuplicate(r *sourceReader, e *chunk.Entry) bool {
 	return m.seen.Has(e.Hash^uint64(r.src)) || e.OutOfWindow && slices.Contains(r.fingerprint.redated, e.Hash)
 }
 
-// cannotRepeat tells that the active block of a track can hold nothing that was handed over: so far there were kept windows
-// only, each with the rows of its own time.
+// cannotRepeat reports whether no entry of the current window can have been delivered before: so far there were cached windows only,
+// each with the rows of its own time.
 func (m *Merger) cannotRepeat(r *sourceReader) bool {
 	return r.current.CacheKey != "" && m.seen.Empty() && !r.current.Chunk.Repeats.Load()
 }
 
-// skipDuplicate drops the head as a repetition.
+// skipDuplicate skips the head.
 func (r *sourceReader) skipDuplicate() {
 	e := &r.current.Entries[r.next]
 	r.current.Chunk.Repeats.Store(true)
@@ -248,7 +251,7 @@ func (r *sourceReader) skipDuplicate() {
 	r.next++
 }
 
-// advance hands over n entries from the head on, which are in seen already.
+// advance moves the reader after n entries that were delivered.
 func (r *sourceReader) advance(n int) {
 	r.setPosition(&r.current.Entries[r.next+n-1])
 	r.counts.Events += int64(n)

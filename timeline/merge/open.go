@@ -17,14 +17,14 @@ import (
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
-// pageSizes is the page size that each source asks Graph for.
+// pageSizes are the numbers of rows that Graph is asked for in one page.
 var pageSizes = map[parleyv1.Source]int{
 	parleyv1.Source_SOURCE_COPILOT: 100,
 	parleyv1.Source_SOURCE_CHAT:    50,
 	parleyv1.Source_SOURCE_CALL:    60,
 }
 
-// Open begins a walk, or goes on with one. field names the token in errors. The caller closes the walk.
+// Open begins a walk, or resumes the walk of a token. field names the token in errors. The caller closes the merger.
 func Open(ctx context.Context, cfg *Config, have query.Sources, req *query.Events, to query.Resolved, token, field string) (m *Merger, err error) {
 	now := time.Now().UTC()
 	asked := to.Sources
@@ -72,44 +72,53 @@ func (m *Merger) allAbsent() bool {
 	return true
 }
 
-// newReaders lays out the tracks; marks are the cursor's places, nil for a new walk.
-func (m *Merger) newReaders(have query.Sources, asked []parleyv1.Source, marks []cursor.Source) {
+// newReaders makes the readers of the asked sources. places are their places in a token; nil for a new walk.
+func (m *Merger) newReaders(have query.Sources, asked []parleyv1.Source, places []cursor.Source) {
 	for i, src := range asked {
-		r := &sourceReader{src: src, desc: m.desc, state: parleyv1.SourceState_SOURCE_STATE_READ, density: window.Density{Level: window.Era, Most: window.MaxRows}}
-		r.fetch = &fetch.Reader{
-			Source: src, Events: have.Events[src], ByCreate: m.req.OrderBy == query.CreateTimeDesc, Desc: m.desc,
-			MaxPages: m.cfg.MaxPages, PageSize: pageSizes[src],
-			Query: source.EventQuery{
-				Owner: m.req.Owner, User: m.req.User, Conversation: m.req.Conversation,
-				ByCreateTime: m.req.OrderBy == query.CreateTimeDesc, Descending: m.desc,
-			},
-		}
-		pushed := m.filter.Push(src)
-		r.fetch.Query.Clause, r.pushed = pushed.Clause, pushed.Fields
-		r.filter, r.getter = m.filter, have.Getters[src]
-		r.fingerprint.isKnown = func(id uint64) bool { return m.seen.HasOutOfWindow(id ^ uint64(src)) }
-		r.fetch.Store, _ = have.Events[src].(cache.Windows)
-		if m.req.End.IsZero() || m.req.End.After(m.span.End) {
-			r.fetch.OpenEnd = m.span.End
-		}
+		r := m.newReader(have, src)
 		m.setBounds(r)
 		r.fetch.Start, r.fetch.OpenStart, r.fetch.Marks = r.interval.Start, r.open, r.marks
 		if state, absent := m.req.Unavailable[src]; absent {
 			r.state, r.reason = state, absentReason(state)
 		}
-		if marks != nil {
-			r.restore(&marks[i], r.state == parleyv1.SourceState_SOURCE_STATE_READ)
+		if places != nil {
+			r.restore(&places[i], r.state == parleyv1.SourceState_SOURCE_STATE_READ)
 		}
-		m.addBeforeKept(r, marks != nil)
+		m.addBeforeKept(r, places != nil)
 		m.readers = append(m.readers, r)
 	}
 }
 
-// skew is how much later than its last change a record may say that it was made.
+// newReader makes the reader of one source, without its bounds.
+func (m *Merger) newReader(have query.Sources, src parleyv1.Source) *sourceReader {
+	pushed := m.filter.Push(src)
+	byCreate := m.req.OrderBy == query.CreateTimeDesc
+	r := &sourceReader{
+		src: src, desc: m.desc, state: parleyv1.SourceState_SOURCE_STATE_READ,
+		density: window.Density{Level: window.Era, Most: window.MaxRows},
+		filter:  m.filter, pushed: pushed.Fields, getter: have.Getters[src],
+		fetch: &fetch.Reader{
+			Source: src, Events: have.Events[src], ByCreate: byCreate, Desc: m.desc,
+			MaxPages: m.cfg.MaxPages, PageSize: pageSizes[src],
+			Query: source.EventQuery{
+				Owner: m.req.Owner, User: m.req.User, Conversation: m.req.Conversation,
+				ByCreateTime: byCreate, Descending: m.desc, Clause: pushed.Clause,
+			},
+		},
+	}
+	r.fetch.Store, _ = have.Events[src].(cache.Windows)
+	if m.req.End.IsZero() || m.req.End.After(m.span.End) {
+		r.fetch.OpenEnd = m.span.End
+	}
+	r.fingerprint.isKnown = func(hash uint64) bool { return m.seen.HasOutOfWindow(hash ^ uint64(src)) }
+	return r
+}
+
+// skew is the time by which a record may be created after its last change.
 const skew = time.Minute
 
-// narrowByFilter leaves out of the interval what no match can lie in. Nothing is changed before it is made, so that a bound of
-// one time is a bound of the other on one side; a call's two times have nothing to do with each other.
+// narrowByFilter narrows the interval to the times that a match can have. Nothing changes before it is created, so a bound of one time
+// is a bound of the other on one side. The two times of a call are independent.
 func (m *Merger) narrowByFilter(r *sourceReader) {
 	own, other := "event_time", "create_time"
 	if r.fetch.ByCreate {
@@ -127,7 +136,7 @@ func (m *Merger) narrowByFilter(r *sourceReader) {
 	}
 }
 
-// clip narrows the interval of a track by what the filter says of a field; zero bounds are open.
+// clip narrows the interval to the bounds of a field of the filter. Zero bounds are open.
 func (r *sourceReader) clip(field string, from, to time.Time) {
 	clipped := r.interval
 	clipped.Start = window.Later(clipped.Start, from)
@@ -155,7 +164,7 @@ func absentReason(state parleyv1.SourceState) parleyv1.ErrorReason {
 	}
 }
 
-// Token seals where the walk stands now.
+// Token seals the place of the walk.
 func (m *Merger) Token(finished bool) (string, error) {
 	place := cursor.Events{
 		Now: m.firstNow, Clock: m.clock(), Start: m.span.Start, End: m.span.End, Finished: finished, OutOfWindow: m.seen.OutOfWindow(cursor.MaxOutOfWindow),

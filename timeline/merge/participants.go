@@ -19,70 +19,70 @@ import (
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
-// Graph knows no calls of a user, only a filter by participant, and a filter is no proof. What each listed call says, and
-// what its record says where the row does not suffice, decides here.
+// Graph has no list of a user's calls, only a filter by participant, and a filter is no proof. The rows of the listed calls decide
+// here, and their records where the rows do not suffice.
 //
-// Strict (query.Events.Narrow): a call goes out only if a record names the user. What a record refutes is left out; what
-// no record could prove is left out too, and is a gap.
+// Strict (query.Events.Narrow): a call is delivered only if its row or its record names the user. A contradicted call is left out. An
+// unverified call is left out too, and is a gap.
 //
-// Otherwise Graph's word is taken, unless it is seen not to hold: a row that names participants without the user is a
-// doubt at once, and one that names an organizer alone is one where Graph was found to ignore the filter.
+// Otherwise Graph's word is taken, unless it is seen not to hold: a row that names participants without the user is a doubt at once,
+// and a row that names an organizer alone is a doubt where Graph was found to ignore the filter.
 
 const (
-	recordsAtOnce = 8   // records of one window that are read for proof at a time
-	maxRecords    = 128 // of one window
+	recordsAtOnce = 8   // records of one window that are read at a time
+	maxRecords    = 128 // records of one window that are read before its first call is delivered
 )
 
-// participantCheck decides which calls of a track go out.
+// participantCheck decides which listed calls are the user's.
 type participantCheck struct {
-	user   string
-	lower  []byte // the same in lower case
-	strict bool
-	prover source.ParticipantVerifier // nil = rows alone can prove
-	canary *canary
+	user    string
+	lower   []byte // the same in lower case
+	strict  bool
+	records source.ParticipantVerifier // nil = only rows can verify
+	canary  *canary
 }
 
-// checkParticipants gives the track of calls its rules. Nothing is to be proved of a whole tenant.
+// checkParticipants gives the reader of calls its check. The calls of a whole tenant are not checked.
 func (m *Merger) checkParticipants(have query.Sources) {
 	for _, r := range m.readers {
 		if r.src != parleyv1.Source_SOURCE_CALL || m.req.Owner == resource.AnyUser {
 			continue
 		}
-		r.participants = &participantCheck{user: m.req.User, lower: bytes.ToLower([]byte(m.req.User)), strict: m.req.Narrow, prover: have.CallProofs}
+		r.participants = &participantCheck{user: m.req.User, lower: bytes.ToLower([]byte(m.req.User)), strict: m.req.Narrow, records: have.CallProofs}
 		r.participants.canary = m.cfg.Canaries.of(m.req.Tenant)
 	}
 }
 
-// isDecided tells whether a window that was kept needs no further look.
-func (a *participantCheck) isDecided(s *chunk.Chunk) bool {
-	if a == nil {
+// isDecided reports whether the calls of a cached chunk need no further check.
+func (check *participantCheck) isDecided(s *chunk.Chunk) bool {
+	if check == nil {
 		return true
 	}
-	if a.strict {
+	if check.strict {
 		return s.Participants.AllVerified.Load()
 	}
-	word, known := s.Participants.KnownClaim()
-	return known && (word == chunk.ClaimsUser || word == chunk.ClaimsOrganizer && a.canary.trusted())
+	claim, known := s.Participants.KnownClaim()
+	return known && (claim == chunk.ClaimsUser || claim == chunk.ClaimsOrganizer && check.canary.trusted())
 }
 
-// verifyParticipants leaves out of a block what does not belong to the user, and notes doubts.
+// verifyParticipants leaves out the calls of a result that are not the user's, and adds gaps for doubts.
 func (r *sourceReader) verifyParticipants(ctx context.Context, res *fetch.Result) {
-	a := r.participants
+	check := r.participants
 	switch {
-	case a == nil || res.Split || res.Chunk == nil:
-	case a.strict:
+	case check == nil || res.Split || res.Chunk == nil:
+	case check.strict:
 		r.verifyStrictly(ctx, res)
 	case r.readWhole == nil:
-		word := a.claim(res)
-		if word == chunk.ClaimsOthers || word == chunk.ClaimsOrganizer && !a.canary.honours(ctx, r.fetch, res.Span) {
+		claim := check.claim(res)
+		if claim == chunk.ClaimsOthers || claim == chunk.ClaimsOrganizer && !check.canary.honours(ctx, r.fetch, res.Span) {
 			r.contradicted.Store(true)
 			res.Gaps = window.AddGap(slices.Clone(res.Gaps), window.Gap{Span: res.Span, Reason: parleyv1.ErrorReason_ERROR_REASON_PARTICIPANT_NOT_HONOURED})
 		}
 	}
 }
 
-// verifyStrictly leaves the entries of a block that are proved. A window that would need very many records is read in pieces, so
-// that its first calls do not wait for the proof of all.
+// verifyStrictly keeps the verified calls of a result. A window that needs very many records is read in pieces, so that its first calls
+// do not wait for all records.
 func (r *sourceReader) verifyStrictly(ctx context.Context, res *fetch.Result) {
 	found, open := r.participants.verifyByRows(res)
 	if _, divisible := res.Finer(); divisible && len(open) > maxRecords && res.Failed == nil {
@@ -93,59 +93,57 @@ func (r *sourceReader) verifyStrictly(ctx context.Context, res *fetch.Result) {
 		res.Failed, res.Entries = failed, nil
 		return
 	}
-	told := &res.Chunk.Participants
+	participants := &res.Chunk.Participants
 	res.Chunk.CountParticipants()
 	if len(res.Entries) == len(res.Chunk.Entries) && !slices.ContainsFunc(found, func(is chunk.Participation) bool { return is != chunk.Participates }) {
-		told.AllVerified.Store(true)
+		participants.AllVerified.Store(true)
 	}
 	r.keepVerified(res, found)
 }
 
-// claim finds out what the rows of a block's sheet claim.
-func (a *participantCheck) claim(res *fetch.Result) chunk.Claim {
+// claim returns what the rows of a result's chunk claim.
+func (check *participantCheck) claim(res *fetch.Result) chunk.Claim {
 	return res.Chunk.Participants.Claim(func() chunk.Claim {
-		word := chunk.ClaimsUser
+		claim := chunk.ClaimsUser
 		for i := range res.Chunk.Entries {
 			e := &res.Chunk.Entries[i]
-			if !a.mentions(e) {
-				word = max(word, claimOfOthers(e.Basic))
+			if !check.mentions(e) {
+				claim = max(claim, claimOfOthers(e.Basic))
 			} else if event, err := e.Event(); err == nil && event.GetCall() != nil {
-				word = max(word, a.claimOf(event.GetCall()))
+				claim = max(claim, check.claimOf(event.GetCall()))
 			}
 		}
-		return word
+		return claim
 	})
 }
 
-// verifyByRows finds out what the rows of a block and earlier readings of records prove; open are the entries that only a record
-// can tell about.
-func (a *participantCheck) verifyByRows(res *fetch.Result) (found []chunk.Participation, open []int) {
-	told := &res.Chunk.Participants
+// verifyByRows verifies calls by their rows and by records that were read before. It returns apart the entries that need a record.
+func (check *participantCheck) verifyByRows(res *fetch.Result) (found []chunk.Participation, open []int) {
+	participants := &res.Chunk.Participants
 	found = make([]chunk.Participation, len(res.Entries))
 	for i := range res.Entries {
 		e := &res.Entries[i]
 		var known bool
-		if found[i], known = told.Get(e.Key); known {
+		if found[i], known = participants.Get(e.Key); known {
 			continue
 		}
 		found[i] = chunk.Unverified
-		if a.mentions(e) {
-			if event, err := e.Event(); err == nil && source.TookPart(event.GetCall(), a.user) {
-				found[i] = told.Put(e.Key, chunk.Participates)
+		if check.mentions(e) {
+			if event, err := e.Event(); err == nil && source.TookPart(event.GetCall(), check.user) {
+				found[i] = participants.Put(e.Key, chunk.Participates)
 				continue
 			}
 		}
-		if a.prover != nil {
+		if check.records != nil {
 			open = append(open, i)
 		}
 	}
 	return found, open
 }
 
-// verifyByRecords reads the records of the open entries of a block. A failure is one of the source: nothing of the block can be judged
-// then.
-func (a *participantCheck) verifyByRecords(ctx context.Context, r *sourceReader, res *fetch.Result, found []chunk.Participation, open []int) *failure.Failure {
-	told := &res.Chunk.Participants
+// verifyByRecords verifies the open entries by their records. After a failure of the source no entry can be verified.
+func (check *participantCheck) verifyByRecords(ctx context.Context, r *sourceReader, res *fetch.Result, found []chunk.Participation, open []int) *failure.Failure {
+	participants := &res.Chunk.Participants
 	var group errgroup.Group
 	group.SetLimit(recordsAtOnce)
 	var failed atomic.Pointer[failure.Failure]
@@ -157,15 +155,15 @@ func (a *participantCheck) verifyByRecords(ctx context.Context, r *sourceReader,
 			e := &res.Entries[i]
 			event, err := e.Event()
 			if err != nil {
-				return nil //nolint:nilerr // what cannot be read is not proved
+				return nil //nolint:nilerr // a call that cannot be decoded stays unverified
 			}
-			err = a.prover.VerifyParticipant(ctx, a.user, source.Ref{Source: r.src, ID: event.GetSource().GetId(), Version: e.Version})
+			err = check.records.VerifyParticipant(ctx, check.user, source.Ref{Source: r.src, ID: event.GetSource().GetId(), Version: e.Version})
 			r.fetch.CountRequests(1)
 			switch {
 			case err == nil:
-				found[i] = told.Put(e.Key, chunk.Participates)
+				found[i] = participants.Put(e.Key, chunk.Participates)
 			case errors.Is(err, source.ErrNotParticipant):
-				found[i] = told.Put(e.Key, chunk.Contradicted)
+				found[i] = participants.Put(e.Key, chunk.Contradicted)
 			default:
 				if f := failure.Classify(err, false); f.Ends() {
 					failed.CompareAndSwap(nil, &f)
@@ -181,8 +179,7 @@ func (a *participantCheck) verifyByRecords(ctx context.Context, r *sourceReader,
 	return failed.Load()
 }
 
-// keepVerified leaves the entries that are proved. What is refuted shows that Graph does not evaluate the filter; what is not
-// proved is a gap.
+// keepVerified keeps the verified entries. A contradicted call shows that Graph does not evaluate the filter; an unverified call is a gap.
 func (r *sourceReader) keepVerified(res *fetch.Result, found []chunk.Participation) {
 	if slices.Contains(found, chunk.Contradicted) {
 		r.contradicted.Store(true)
@@ -199,7 +196,7 @@ func (r *sourceReader) keepVerified(res *fetch.Result, found []chunk.Participati
 	res.Entries = kept
 }
 
-// wholeRecords prove calls by records that are read whole anyway, and by lighter requests where that fails.
+// wholeRecords verifies participants by records that are read whole anyway, and by lighter requests where that fails.
 type wholeRecords struct {
 	getter source.EventGetter
 	owner  string

@@ -6,49 +6,70 @@ import (
 	"sync"
 	"time"
 
+	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/fetch"
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
-// task is a piece of the rest of a source: a window that is being read, or a plan that windows are taken from.
+// task is a part of the rest of a source: a window that is read, or a plan that windows are taken from.
 type task struct {
 	plan *window.Plan
 	read *pendingRead
 }
 
-// pendingRead is a window that is being read.
+// pendingRead is the reading of one window, or of one page of a chain.
 type pendingRead struct {
 	window    window.Window
-	pager     *fetch.ReversePager
-	began     time.Time
-	done      chan struct{}
-	wanted    chan struct{} // closed when it is the next one; nil for a window that was kept
-	urgent    bool
-	oversized bool // it did not fit into an earlier call
-	whole     bool // it cannot be cut
-	// unbounded says that Graph does not honour bounds.
-	unbounded bool
-	cancel    context.CancelFunc // of its reading; nil for a window that was kept
-	result    *fetch.Result
+	pager     *fetch.ReversePager // nil = a window is read
+	oversized bool                // the window did not fit into an earlier call
+	whole     bool                // the window cannot be cut
+	unbounded bool                // Graph does not honour bounds
+
+	began  time.Time
+	cancel context.CancelFunc // of the reading; nil for a cached window
+	done   chan struct{}      // closed after the window was read; nil = the reading has not begun
+	urgent chan struct{}      // closed after the window has become the next one; nil for a cached window
+	isNext bool               // urgent is closed
+	result *fetch.Result      // set when done is closed
 }
 
-// markWanted lets the window pass every gate.
-func (s *pendingRead) markWanted() {
-	if !s.urgent {
-		s.urgent = true
-		if s.wanted != nil {
-			close(s.wanted)
-		}
+// ready reports whether the window was read.
+func (p *pendingRead) ready() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
 	}
 }
 
-// readPool starts the goroutines of a walk and waits for them.
+// wanted returns the result of the window that is delivered next; nil = it must be waited for. From now on the window waits for no room.
+func (p *pendingRead) wanted(pool *readPool) *fetch.Result {
+	if p == nil || p.done == nil {
+		return nil
+	}
+	if !p.isNext {
+		p.isNext = true
+		if p.urgent != nil {
+			close(p.urgent)
+		}
+	}
+	if !p.ready() || p.result.Split || p.result.BoundsIgnored {
+		return nil
+	}
+	if failed := p.result.Failed; failed != nil && pool.ctx.Err() != nil && failure.IsContext(failed.Err) {
+		return nil // nobody waits for it any more
+	}
+	return p.result
+}
+
+// readPool runs the readings of a walk in goroutines, and waits for their end.
 type readPool struct {
 	ctx    context.Context //nolint:containedctx // lives as long as the walk
 	cancel context.CancelFunc
 	group  sync.WaitGroup
 	woken  chan struct{} // receives after a window was read
-	done   chan struct{} // closed: that of windows which were kept
+	done   chan struct{} // closed from the beginning: done of cached windows
 }
 
 func newReadPool(ctx context.Context) *readPool {
@@ -58,121 +79,126 @@ func newReadPool(ctx context.Context) *readPool {
 	return f
 }
 
-// close stops every reading and waits for it.
-func (f *readPool) close() {
-	f.cancel()
-	f.group.Wait()
+// close stops all readings and waits for their end.
+func (pool *readPool) close() {
+	pool.cancel()
+	pool.group.Wait()
 }
 
-// start makes a window ready that was kept, or reads it in a goroutine of its own.
-func (f *readPool) start(r *sourceReader, s *pendingRead) {
-	var kept *fetch.Result
-	if s.pager == nil {
-		kept = r.fetch.Cached(f.ctx, s.window)
+// start begins to read a window in a goroutine of its own. A cached window is ready at once if nothing is left to do with it.
+func (pool *readPool) start(r *sourceReader, p *pendingRead) {
+	var cached *fetch.Result
+	if p.pager == nil {
+		cached = r.fetch.Cached(pool.ctx, p.window)
 	}
-	if kept != nil && kept.Split && s.whole {
-		kept = nil
+	if cached != nil && cached.Split && p.whole {
+		cached = nil
 	}
-	if kept != nil && (kept.Split || r.filter == nil && r.readWhole == nil && r.participants.isDecided(kept.Chunk)) {
-		s.result, s.done = kept, f.done
-		r.hold(kept)
+	if cached != nil && (cached.Split || r.filter == nil && r.readWhole == nil && r.participants.isDecided(cached.Chunk)) {
+		p.result, p.done = cached, pool.done
+		r.hold(cached)
 		return
 	}
-	if kept == nil && s.oversized && !r.fetch.UnderWay(f.ctx, s.window) {
-		s.result, s.done = &fetch.Result{Window: s.window, Split: true, Halve: s.window.Level != window.Era}, f.done
+	if cached == nil && p.oversized && !r.fetch.UnderWay(pool.ctx, p.window) {
+		p.result, p.done = &fetch.Result{Window: p.window, Split: true, Halve: p.window.Level != window.Era}, pool.done
 		return
 	}
-	s.began = time.Now()
-	s.done, s.wanted = make(chan struct{}), make(chan struct{})
-	ctx, cancel := context.WithCancel(f.ctx)
-	s.cancel = cancel
-	f.group.Go(func() {
+	p.began = time.Now()
+	p.done, p.urgent = make(chan struct{}), make(chan struct{})
+	ctx, cancel := context.WithCancel(pool.ctx)
+	p.cancel = cancel
+	pool.group.Go(func() {
 		defer func() {
 			cancel()
-			close(s.done)
+			close(p.done)
 			select {
-			case f.woken <- struct{}{}:
+			case pool.woken <- struct{}{}:
 			default:
 			}
 		}()
-		switch {
-		case kept != nil:
-			s.result = kept
-		case s.pager != nil:
-			s.result = r.fetch.NextPage(ctx, s.pager)
-		default:
-			s.result = r.fetch.Read(ctx, fetch.Request{Window: s.window, Wanted: s.wanted, Unbounded: s.unbounded, Whole: s.whole})
-			s.result.Took = time.Since(s.began)
-		}
-		r.verifyParticipants(ctx, s.result)
-		r.applyFilter(ctx, s.result)
-		if r.readWhole != nil && ctx.Err() == nil {
-			s.result.Entries = slices.Clone(s.result.Entries)
-			r.readWhole(ctx, s.result)
-		}
-		if err := ctx.Err(); err != nil {
-			s.result = r.fetch.Abandon(s.result, err)
-		}
-		r.hold(s.result)
+		p.result = r.read(ctx, p, cached)
+		r.hold(p.result)
 	})
 }
 
-// hold counts what a block keeps in memory.
+// read reads a window, or takes the cached one, and leaves out the events that do not belong into the answer.
+func (r *sourceReader) read(ctx context.Context, p *pendingRead, cached *fetch.Result) *fetch.Result {
+	res := cached
+	switch {
+	case cached != nil:
+	case p.pager != nil:
+		res = r.fetch.NextPage(ctx, p.pager)
+	default:
+		res = r.fetch.Read(ctx, fetch.Request{Window: p.window, Wanted: p.urgent, Unbounded: p.unbounded, Whole: p.whole})
+		res.Took = time.Since(p.began)
+	}
+	r.verifyParticipants(ctx, res)
+	r.applyFilter(ctx, res)
+	if r.readWhole != nil && ctx.Err() == nil {
+		res.Entries = slices.Clone(res.Entries)
+		r.readWhole(ctx, res)
+	}
+	if err := ctx.Err(); err != nil {
+		return r.fetch.Abandon(res, err)
+	}
+	return res
+}
+
+// hold counts the memory of a result.
 func (r *sourceReader) hold(res *fetch.Result) {
 	r.fetch.Hold(res, r.filter != nil || r.readWhole != nil || r.participants != nil)
 }
 
-func (s *pendingRead) ready() bool {
-	select {
-	case <-s.done:
-		return true
-	default:
-		return false
-	}
-}
-
-// isChain tells whether one ordered chain serves the whole interval: a chat's own messages, newest first.
+// isChain reports whether one ordered chain of pages serves the whole interval: a chat's own messages, newest first.
 func (r *sourceReader) isChain() bool { return r.desc && r.fetch.Query.Conversation != "" }
 
-// holdsPage tells whether a window is expected to hold all that a List wants, or takes so long that a second one beside it would
+// holdsPage reports whether a window is expected to hold the rows of a List's page, or takes so long that a second one beside it would
 // only hold it up.
 func (r *sourceReader) holdsPage(w window.Window) bool {
 	return r.density.Widest > 0 || float64(r.density.Rate())*w.Hours() >= 10*float64(r.pageRows)
 }
 
-// fillQueue begins to read windows until ahead of them are being read or lie ready.
-func (r *sourceReader) fillQueue(f *readPool, ahead int) {
+// fillQueue begins to read windows until ahead of them are ready or being read.
+func (r *sourceReader) fillQueue(pool *readPool, ahead int) {
 	started := 0
 	for i := 0; i < len(r.queue); {
-		s := r.queue[i]
-		if s.read != nil && s.read.done != nil {
-			if i == 0 && s.read.ready() && s.read.result.BoundsIgnored {
-				r.readUnbounded(f, s.read)
+		t := r.queue[i]
+		switch {
+		case t.read != nil && t.read.done != nil:
+			if r.replace(pool, i) {
 				continue
 			}
-			if s.read.ready() && s.read.result.Split {
-				r.queue = slices.Replace(r.queue, i, i+1, r.split(s.read)...)
-				continue
-			}
-			if i == 0 && r.pageRows > 0 && (s.read.ready() || r.holdsPage(s.read.window)) {
+			if i == 0 && r.pageRows > 0 && (t.read.ready() || r.holdsPage(t.read.window)) {
 				return
 			}
 			started++
 			i++
-			continue
-		}
-		if started >= ahead || started > 0 && r.fetch.Full() {
+		case started >= ahead || started > 0 && r.fetch.Full():
 			return
+		case t.read != nil:
+			pool.start(r, t.read)
+		default:
+			if w, ok := t.plan.Next(&r.density); ok {
+				r.queue = slices.Insert(r.queue, i, &task{read: &pendingRead{window: w}})
+			} else {
+				r.queue = slices.Delete(r.queue, i, i+1)
+			}
 		}
-		if s.read != nil {
-			f.start(r, s.read)
-			continue
-		}
-		w, ok := s.plan.Next(&r.density)
-		if !ok {
-			r.queue = append(r.queue[:i], r.queue[i+1:]...)
-			continue
-		}
-		r.queue = append(r.queue[:i], append([]*task{{read: &pendingRead{window: w}}}, r.queue[i:]...)...)
+	}
+}
+
+// replace puts other tasks in place of a window that must be read another way, and reports whether it did.
+func (r *sourceReader) replace(pool *readPool, i int) bool {
+	switch read := r.queue[i].read; {
+	case !read.ready():
+		return false
+	case i == 0 && read.result.BoundsIgnored:
+		r.readUnbounded(pool, read)
+		return true
+	case read.result.Split:
+		r.queue = slices.Replace(r.queue, i, i+1, r.split(read)...)
+		return true
+	default:
+		return false
 	}
 }

@@ -3,7 +3,6 @@ package merge
 import (
 	"context"
 	"slices"
-	"sort"
 	"sync/atomic"
 	"time"
 
@@ -17,68 +16,61 @@ import (
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
-// maxFailures is how many windows in a row may fail before a source that has answered before is given up.
+// maxFailures is the number of windows in a row that may fail before a source that has answered before is given up.
 const maxFailures = 3
 
-// sourceReader is one source's part of a walk. Its methods are called by one goroutine; windows are read by others.
+// sourceReader delivers the events of one source in order. It queues the windows of the interval, reads the first ones in parallel,
+// and delivers the entries of the first window before it enters the next. One goroutine calls its methods; the windows are read in
+// others.
 type sourceReader struct {
 	src      parleyv1.Source
 	fetch    *fetch.Reader
 	desc     bool
-	interval window.Span // what is read of this source
-	open     bool        // nothing bounds it below: rows from before 1970 belong to its first window
-	marks    []time.Time // where it is cut when it reaches back far
+	interval window.Span // span that is read of this source
+	open     bool        // the interval has no start: rows from before 1970 belong to its first window
+	marks    []time.Time // times at which an interval is cut that reaches back far
+	pivot    time.Time   // end of an era: before it, a window may span many years
 
-	// What the cursor keeps.
+	// The fields up to density go into a token.
 	state          parleyv1.SourceState
 	reason         parleyv1.ErrorReason
-	answered       bool // Graph has answered this source before
-	finished       bool
-	stoppedEarly   bool      // it stopped: the rest is a gap
-	begun          time.Time // Graph refused to be asked from further back; zero = it did not
-	reached        time.Time // everything before it (behind it when descending) has been handed over
-	positionBuffer position  // what at points to once an entry was handed over
-	position       *position // place inside the window that begins at reached; nil at its beginning
+	answered       bool      // Graph has answered this source before
+	finished       bool      // nothing is left to deliver
+	stoppedEarly   bool      // the source has stopped: the rest of the interval is a gap
+	begun          time.Time // time from which Graph was asked after it refused the start; zero = it did not refuse
+	reached        time.Time // boundary up to which whole windows were delivered
+	position       *position // position inside the window that begins at reached; nil = at its beginning
+	positionBuffer position  // memory of position
 	oversized      bool      // that window did not fit into an earlier call
-	resumeFrom     *position // where the cursor stood
 	fingerprint    resumeFingerprint
 	gaps           []window.Gap
-	counts         cursor.Counts // without what the reading counts itself; pages, from cache and requests of earlier calls
-	failures       int           // windows that failed in a row
+	counts         cursor.Counts // without the counts of fetch; pages, cached pages and requests of earlier calls
 	density        window.Density
-	pivot          time.Time // where the present begins: before it, a window may be an era
-	failedRequests []string
+
+	resumeFrom     *position // position of the token that the walk was resumed from; nil = none
+	failures       int       // windows that failed in a row
+	failedRequests []string  // Graph's ids of failed requests
 
 	queue    []*task
-	current  *fetch.Result
-	next     int          // index in active.entries
-	pageRows int          // rows that are wanted at most, of a List: nothing is read ahead of a window that holds them; 0 = all
-	used     []UsedWindow // the windows of a List, as they were entered
+	current  *fetch.Result // window that is being delivered; nil = none
+	next     int           // index of the next entry of the current window
+	pageRows int           // rows of a List's page; nothing is read ahead of a window that holds them; 0 = no List
+	used     []UsedWindow  // windows of a List
 	stopped  *failure.Failure
-	cause    error // of the stop
+	cause    error // cause of the stop
 
 	filter    *filter.Filter
-	getter    source.EventGetter                         // reads whole what the filter cannot judge; may be nil
-	pushed    []string                                   // fields of the filter that Graph was given
-	clipped   []string                                   // fields of the filter that the interval was narrowed by
-	readWhole func(ctx context.Context, b *fetch.Result) // reads events whole and leaves out what does not belong here; nil = none
+	getter    source.EventGetter                           // reads events whole that the filter cannot decide; may be nil
+	pushed    []string                                     // fields of the filter that Graph evaluates
+	clipped   []string                                     // fields of the filter that narrowed the interval
+	readWhole func(ctx context.Context, res *fetch.Result) // reads records whole; nil = they stay as listed
 
-	participants *participantCheck // nil = whatever Graph sends belongs here
-
-	contradicted atomic.Bool   // Graph sent rows that its clause excludes
-	unverified   []window.Span // windows with rows that are taken on Graph's word although rows are read whole
+	participants *participantCheck // nil = every event belongs here
+	contradicted atomic.Bool       // Graph sent rows that its clause excludes
+	unverified   []window.Span     // windows with calls that are the user's by Graph's word alone
 }
 
-// position is a place inside a window.
-type position struct {
-	window      window.Window
-	time        time.Time
-	key         string
-	outOfWindow bool
-	delivered   bool // false: no entry of the window has been handed over
-}
-
-// planRest lays out what is left to read, from the cursor's place on.
+// planRest queues what is left to read, from the position on.
 func (r *sourceReader) planRest() {
 	if r.finished || r.interval.Empty() || r.state != parleyv1.SourceState_SOURCE_STATE_READ {
 		r.finished = true
@@ -92,7 +84,7 @@ func (r *sourceReader) planRest() {
 	rest := r.interval
 	from := r.reached
 	if r.position != nil {
-		// The window that was begun is read again as it was, so that its pages are found in the cache.
+		// The window that was begun is read again as it was, so that it is found in the cache.
 		if r.position.delivered || !r.oversized { // else nobody has been in it yet
 			r.resumeFrom = r.position
 		}
@@ -111,7 +103,7 @@ func (r *sourceReader) planRest() {
 	r.queue = append(r.queue, &task{plan: r.plan(rest, window.Era)})
 }
 
-// newPager begins at the cursor's place: messages of the same instant are asked for again and skipped.
+// newPager begins a chat's chain at the position. Messages of the same instant are asked for again and skipped.
 func (r *sourceReader) newPager() *fetch.ReversePager {
 	rest := r.interval
 	rest.Start = window.Later(rest.Start, r.begun)
@@ -122,50 +114,40 @@ func (r *sourceReader) newPager() *fetch.ReversePager {
 	return r.fetch.NewPager(rest, window.Span{Start: rest.End, End: r.interval.End})
 }
 
-// plan cuts a span into windows of at most a width.
+// plan cuts a span into windows of a level at most.
 func (r *sourceReader) plan(rest window.Span, widest window.Level) *window.Plan {
 	return &window.Plan{Rest: rest, Widest: widest, Desc: r.desc, Pivot: r.pivot}
 }
 
-// poll makes the next entry available if it can without waiting, and reports whether it is or nothing is left.
-func (r *sourceReader) poll(f *readPool, ahead int) bool {
-	for {
-		if r.finished {
+// poll makes the next entry available if that is possible without waiting. It returns false when a window must be waited for.
+func (r *sourceReader) poll(pool *readPool, ahead int) bool {
+	for !r.finished {
+		switch {
+		case r.current != nil && r.next < len(r.current.Entries):
 			return true
-		}
-		if r.current != nil {
-			if r.next < len(r.current.Entries) {
+		case r.current != nil:
+			r.leave()
+		case r.stopped != nil:
+			return true
+		default:
+			r.fillQueue(pool, ahead)
+			if len(r.queue) == 0 {
+				r.finish()
 				return true
 			}
-			r.leave()
-			continue
-		}
-		if r.stopped != nil {
-			return true
-		}
-		r.fillQueue(f, ahead)
-		if len(r.queue) == 0 {
-			r.finish()
-			return true
-		}
-		head := r.queue[0].read
-		if head == nil || head.done == nil {
-			return false
-		}
-		head.markWanted()
-		if !head.ready() || head.result.Split || head.result.BoundsIgnored {
-			return false
-		}
-		if failed := head.result.Failed; failed != nil && f.ctx.Err() != nil && failure.IsContext(failed.Err) {
-			return false // nobody waits for it any more
-		}
-		r.queue[0] = nil // the array behind the queue lives on
-		r.queue = r.queue[1:]
-		r.enter(head.result)
-		if r.stopped != nil {
-			r.abandonQueue(f) // a token names the window that the source stopped at, not one behind it
+			res := r.queue[0].read.wanted(pool)
+			if res == nil {
+				return false
+			}
+			r.queue[0] = nil // the array of the queue lives on
+			r.queue = r.queue[1:]
+			r.enter(res)
+			if r.stopped != nil {
+				r.abandonQueue(pool) // a token names the window that the source stopped at, and none after it
+			}
 		}
 	}
+	return true
 }
 
 // head is the next entry; nil when nothing is left.
@@ -176,7 +158,7 @@ func (r *sourceReader) head() *chunk.Entry {
 	return &r.current.Entries[r.next]
 }
 
-// enter makes a block the active one and takes over what it says.
+// enter makes a window the current one.
 func (r *sourceReader) enter(res *fetch.Result) {
 	again := r.resumeFrom != nil && !res.Start.Before(r.resumeFrom.window.Start) && !res.End.After(r.resumeFrom.window.End)
 	if !again {
@@ -184,8 +166,8 @@ func (r *sourceReader) enter(res *fetch.Result) {
 		r.counts.OutOfWindow += int64(res.OutOfWindow)
 		r.counts.LeftOut += int64(res.Trimmed + r.edgeRows(res))
 	}
-	for _, g := range res.Gaps {
-		r.addGap(g)
+	for _, gap := range res.Gaps {
+		r.addGap(gap)
 	}
 	r.noteUnverified(res)
 	r.raiseStart(res)
@@ -193,17 +175,14 @@ func (r *sourceReader) enter(res *fetch.Result) {
 	if r.pageRows > 0 {
 		r.used = append(r.used, UsedWindow{Store: r.fetch.Store, Key: res.CacheKey, Chunk: res.Chunk})
 	}
-	r.position = &position{window: res.Window}
-	if r.resumeFrom != nil && r.resumeFrom.delivered {
-		r.next = r.firstUndelivered(res, again)
-		switch {
-		case r.catchingUp(res.Span):
-			*r.position = r.resumePosition(res.Window)
-		case again && r.resumeFrom.outOfWindow || !r.resumeFrom.outOfWindow && res.Has(r.resumeFrom.time):
-			r.position.time, r.position.key, r.position.outOfWindow, r.position.delivered = r.resumeFrom.time, r.resumeFrom.key, r.resumeFrom.outOfWindow, true
-		}
-	}
+	r.enterPosition(again)
 	r.enterFingerprint(res)
+	r.queueRest(res)
+	r.classifyResult(res)
+}
+
+// queueRest queues the rest of a chain.
+func (r *sourceReader) queueRest(res *fetch.Result) {
 	switch {
 	case res.Unordered && r.fetch.ByCreate: // only the end is sent: one window, not to be split
 		r.queue = append(r.queue, &task{read: &pendingRead{window: window.Window{Span: res.Pager.Rest, Level: window.Hour}}})
@@ -212,24 +191,23 @@ func (r *sourceReader) enter(res *fetch.Result) {
 	case res.Pager != nil && res.Pager.More:
 		r.queue = append(r.queue, &task{read: &pendingRead{pager: res.Pager}})
 	}
-	r.classifyResult(res)
 }
 
-// edgeRows is how many rows of a block lie within the second that its window was asked wider, and belong to no other window.
+// edgeRows is the number of rows at the edge of a window that belong to no other window.
 func (r *sourceReader) edgeRows(res *fetch.Result) int {
 	n := 0
 	if res.Chunk == nil {
 		return n
 	}
-	for _, s := range res.Chunk.Edge {
-		if !r.interval.Has(s.Time) {
+	for _, row := range res.Chunk.Edge {
+		if !r.interval.Has(row.Time) {
 			n++
 		}
 	}
 	return n
 }
 
-// raiseStart takes over that Graph refused to be asked from as far back as the walk begins: what an asked start lies before is a gap.
+// raiseStart notes that Graph refused the start of the interval. The span before the time that it accepted is a gap of an asked start.
 func (r *sourceReader) raiseStart(res *fetch.Result) {
 	if res.Begun.IsZero() {
 		return
@@ -240,31 +218,7 @@ func (r *sourceReader) raiseStart(res *fetch.Result) {
 	}
 }
 
-// wasDelivered reports whether an entry was handed over before the walk was resumed; again says that its window was.
-func (r *sourceReader) wasDelivered(e *chunk.Entry, again bool) bool {
-	switch from := r.resumeFrom; {
-	case e.OutOfWindow:
-		return again && from.outOfWindow && e.Key <= from.key
-	case from.outOfWindow:
-		return from.window.Has(e.Time)
-	default:
-		return r.fetch.Compare(e, &chunk.Entry{Time: from.time, Key: from.key}) <= 0
-	}
-}
-
-// firstUndelivered is the index of the first entry of a block that the cursor has not passed.
-func (r *sourceReader) firstUndelivered(res *fetch.Result, again bool) int {
-	if !r.resumeFrom.outOfWindow {
-		return sort.Search(len(res.Entries), func(i int) bool { return !r.wasDelivered(&res.Entries[i], again) })
-	}
-	next := 0
-	for next < len(res.Entries) && r.wasDelivered(&res.Entries[next], again) {
-		next++
-	}
-	return next
-}
-
-// classifyResult decides what a failed window means for the source.
+// classifyResult decides whether a failed window is a gap or the stop of the source.
 func (r *sourceReader) classifyResult(res *fetch.Result) {
 	if res.Failed == nil {
 		r.answered = true
@@ -281,72 +235,52 @@ func (r *sourceReader) classifyResult(res *fetch.Result) {
 	}
 	if f.Ends() || !r.answered || r.failures >= maxFailures {
 		r.stopped, r.cause = f, f.Err
-		// Nothing of the window is handed over: a row that was not read may lie before one that was, and a walk that is
-		// resumed behind the latter would miss it.
+		// Nothing of the window is delivered. A row that was not read may lie before one that was, and a walk that is resumed
+		// after the latter would miss it.
 		r.next = len(res.Entries)
 		return
 	}
 	r.addGap(window.Gap{Span: res.Span, Reason: f.Reason})
 }
 
-// addGap records a gap, once.
-func (r *sourceReader) addGap(g window.Gap) {
-	r.gaps = window.AddGap(r.gaps, g)
-}
+// addGap adds a gap, once.
+func (r *sourceReader) addGap(gap window.Gap) { r.gaps = window.AddGap(r.gaps, gap) }
 
-// leave moves behind the active block.
+// leave leaves the current window.
 func (r *sourceReader) leave() {
 	res := r.current
 	r.fetch.Drop(res)
 	r.current, r.next = nil, 0
 	if r.stopped != nil {
-		return // the place stays where it is until the stop is final
+		return // the position stays until the stop is final
 	}
-	r.position = nil
 	if r.desc {
 		r.reached = res.Start
 	} else {
 		r.reached = res.End
 	}
 	r.leaveFingerprint(res)
-	if r.catchingUp(res.Span) {
-		r.positionBuffer = r.resumePosition(window.Window{})
-		r.position = &r.positionBuffer
-	}
+	r.leavePosition(res.Span)
 }
 
-// setPosition puts the track's place behind an entry of the active block. While the block lies before the place of the cursor, that
-// stays the track's place: what is handed over are rows from outside the window alone.
-func (r *sourceReader) setPosition(e *chunk.Entry) {
-	if r.catchingUp(r.current.Span) {
-		return
-	}
-	r.positionBuffer = position{window: r.current.Window, time: e.Time, key: e.Key, outOfWindow: e.OutOfWindow, delivered: true}
-	r.position = &r.positionBuffer
-}
-
-// finish ends the track in good order.
+// finish ends the reader in good order.
 func (r *sourceReader) finish() {
 	r.finished = true
 	r.position = nil
-	r.reached = r.farEnd()
-}
-
-// farEnd is where the walk of this source ends.
-func (r *sourceReader) farEnd() time.Time {
 	if r.desc {
-		return r.interval.Start
+		r.reached = r.interval.Start
+	} else {
+		r.reached = r.interval.End
 	}
-	return r.interval.End
 }
 
-// finalizeStop makes a stop final: the rest of the interval is a gap, which a call that asks the source again goes on with.
+// finalizeStop makes a stop final. The rest of the interval is a gap, and a call that asks the source again goes on there.
 func (r *sourceReader) finalizeStop() {
 	r.state, r.reason = r.stopped.State, r.stopped.Reason
 	r.finished, r.stoppedEarly, r.stopped = true, true, nil
 }
 
-// allGaps are the gaps, with that of a source that has stopped.
+// allGaps returns the gaps, together with the gap of a source that has stopped.
 func (r *sourceReader) allGaps() []window.Gap {
 	if !r.stoppedEarly {
 		return r.gaps
@@ -360,18 +294,7 @@ func (r *sourceReader) allGaps() []window.Gap {
 	return window.AddGap(slices.Clone(r.gaps), window.Gap{Span: rest, Reason: r.reason})
 }
 
-// deliveredUntil is the time up to which everything has been handed over.
-func (r *sourceReader) deliveredUntil() time.Time {
-	if e := r.head(); e != nil && !e.OutOfWindow {
-		return e.Time
-	}
-	if r.position != nil && r.position.delivered && !r.position.outOfWindow {
-		return r.position.time
-	}
-	return r.reached
-}
-
-// add returns the counts with what the reading counted.
+// allCounts returns the counts, together with the counts of fetch.
 func (r *sourceReader) allCounts() cursor.Counts {
 	c := r.counts
 	pages, fromCache, requests := r.fetch.Counts()

@@ -14,6 +14,7 @@ import (
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
+// noticeKey identifies a notice.
 func noticeKey(code string, src parleyv1.Source, s *window.Span) string {
 	if s == nil {
 		return fmt.Sprint(code, src)
@@ -21,7 +22,7 @@ func noticeKey(code string, src parleyv1.Source, s *window.Span) string {
 	return fmt.Sprint(code, src, s.Start.UnixNano(), s.End.UnixNano())
 }
 
-// notice tells the reader something, once.
+// notice adds a notice, once.
 func (m *Merger) notice(code, message string, src parleyv1.Source, s *window.Span) {
 	id := noticeKey(code, src, s)
 	if m.told[id] {
@@ -35,19 +36,17 @@ func (m *Merger) notice(code, message string, src parleyv1.Source, s *window.Spa
 	m.notices = append(m.notices, n)
 }
 
-// News implements frame.Report. It turns doubts and states that were not told yet into notices and returns all that are new.
+// News implements frame.Report. It returns a notice for each doubt and state that was not told yet.
 func (m *Merger) News() []*parleyv1.Notice {
 	for _, r := range m.readers {
-		for _, g := range r.allGaps() {
+		for _, gap := range r.allGaps() {
 			var cause error
-			if g.Reason == r.reason {
+			if gap.Reason == r.reason {
 				cause = r.cause
 			}
-			m.notice(reasons.Text(g.Reason), failure.Explain(g.Reason, cause), r.src, &g.Span)
+			m.notice(reasons.Text(gap.Reason), failure.Explain(gap.Reason, cause), r.src, &gap.Span)
 		}
-		if r.contradicted.Load() && !slices.ContainsFunc(r.gaps, func(g window.Gap) bool { return g.Reason == parleyv1.ErrorReason_ERROR_REASON_PARTICIPANT_NOT_HONOURED }) {
-			m.notice(reasons.Text(parleyv1.ErrorReason_ERROR_REASON_PARTICIPANT_NOT_HONOURED), "Graph sent calls without the participant that it was asked for; they were left out", r.src, nil)
-		}
+		m.noticeContradicted(r)
 		if !r.begun.IsZero() && r.open {
 			m.notice(reasons.Code(parleyv1.NoticeCode_NOTICE_CODE_START_RAISED), "Graph refused to be asked from 1970 on; what lies before this span was not read", r.src, &window.Span{Start: r.begun})
 		}
@@ -59,12 +58,21 @@ func (m *Merger) News() []*parleyv1.Notice {
 			m.notice(reasons.Text(r.reason), failure.Explain(r.reason, r.cause), r.src, nil)
 		}
 	}
-	fresh := m.notices
+	news := m.notices
 	m.notices = nil
-	return fresh
+	return news
 }
 
-// Complete tells whether everything was read without a doubt, all tracks being at their end.
+// noticeContradicted adds the notice that calls were left out, unless a gap says so.
+func (m *Merger) noticeContradicted(r *sourceReader) {
+	const reason = parleyv1.ErrorReason_ERROR_REASON_PARTICIPANT_NOT_HONOURED
+	if !r.contradicted.Load() || slices.ContainsFunc(r.gaps, func(gap window.Gap) bool { return gap.Reason == reason }) {
+		return
+	}
+	m.notice(reasons.Text(reason), "Graph sent calls without the participant that it was asked for; they were left out", r.src, nil)
+}
+
+// Complete reports whether everything was read without a doubt.
 func (m *Merger) Complete() bool {
 	for _, r := range m.readers {
 		if r.state != parleyv1.SourceState_SOURCE_STATE_READ || len(r.gaps) > 0 || !r.finished {
@@ -74,7 +82,7 @@ func (m *Merger) Complete() bool {
 	return true
 }
 
-// Reports says for each source what was read.
+// Reports returns the reports of the sources.
 func (m *Merger) Reports() []*parleyv1.SourceReport {
 	reports := make([]*parleyv1.SourceReport, 0, len(m.readers))
 	for _, r := range m.readers {
@@ -83,9 +91,10 @@ func (m *Merger) Reports() []*parleyv1.SourceReport {
 	return reports
 }
 
+// report says what was read of a source.
 func (m *Merger) report(r *sourceReader) *parleyv1.SourceReport {
 	c := r.allCounts()
-	answer := &parleyv1.SourceReport{
+	report := &parleyv1.SourceReport{
 		Source: r.src, State: r.state, Reason: reasons.Text(r.reason), FailedRequestIds: r.failedRequests,
 		Counts: &parleyv1.SourceCounts{
 			Events: c.Events, Pages: c.Pages, Duplicates: c.Duplicates,
@@ -93,28 +102,29 @@ func (m *Merger) report(r *sourceReader) *parleyv1.SourceReport {
 		},
 	}
 	if m.req.Narrow {
-		frame.ConcealReads(answer.GetCounts())
+		frame.ConcealReads(report.GetCounts())
 	}
 	if m.filter != nil {
-		answer.FilteredByGateway = r.filteredHere()
+		report.FilteredByGateway = r.filteredHere()
 		if !r.fetch.IgnoresClause() && !r.contradicted.Load() {
-			answer.FilteredByGraph = r.pushed
+			report.FilteredByGraph = r.pushed
 		}
-		answer.FilteredByGraph = append(slices.Clone(answer.GetFilteredByGraph()), r.clipped...)
+		report.FilteredByGraph = append(slices.Clone(report.GetFilteredByGraph()), r.clipped...)
 	}
 	for _, g := range r.allGaps() {
-		answer.Gaps = append(answer.Gaps, &parleyv1.Gap{Interval: interval(g.Span), Reason: reasons.Text(g.Reason)})
+		report.Gaps = append(report.Gaps, &parleyv1.Gap{Interval: interval(g.Span), Reason: reasons.Text(g.Reason)})
 	}
 	if covered := m.covered(r); covered.End.After(covered.Start) {
-		answer.Covered = interval(covered)
+		report.Covered = interval(covered)
 	}
 	if r.state == parleyv1.SourceState_SOURCE_STATE_READ {
-		answer.SettledUntil = timestamppb.New(m.settled(r.src))
+		report.SettledUntil = timestamppb.New(m.settled(r.src))
 	}
-	return answer
+	return report
 }
 
-// covered is what was read of a source, gaps included: nothing that was not asked for, and nothing that lies in Graph's future.
+// covered is the span that was read of a source, gaps included. It holds nothing that was not asked for, and nothing that lies in Graph's
+// future.
 func (m *Merger) covered(r *sourceReader) window.Span {
 	s := r.interval
 	s.Start = window.Later(s.Start, r.begun)

@@ -12,7 +12,7 @@ import (
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
-// resume goes on where a token says.
+// resume goes on from the place of a token.
 func (m *Merger) resume(have query.Sources, asked []parleyv1.Source, token, field string) error {
 	place, err := cursor.OpenEvents(m.cfg.Sealer, token, m.associated)
 	if err != nil || len(place.Sources) != len(asked) {
@@ -43,7 +43,7 @@ func (m *Merger) resume(have query.Sources, asked []parleyv1.Source, token, fiel
 	return nil
 }
 
-// extend goes on with a walk that had reached its end: from where it was settled, because rows may have come late behind that.
+// extend goes on with a walk that had reached its end. It begins at the settled time, because rows may have come late after it.
 func (m *Merger) extend(place *cursor.Events, asked []parleyv1.Source, now time.Time) {
 	m.span, m.extended = window.Span{Start: place.Start, End: now}, true
 	for i := range place.Sources {
@@ -55,37 +55,7 @@ func (m *Merger) extend(place *cursor.Events, asked []parleyv1.Source, now time.
 	}
 }
 
-// catchingUp reports whether the cursor stood behind all rows in order of a window: the window that it stood in is read in
-// pieces, and this is one of the first.
-func (r *sourceReader) catchingUp(s window.Span) bool {
-	switch from := r.resumeFrom; {
-	case from == nil || !from.delivered:
-		return false
-	case from.outOfWindow && r.desc:
-		return from.window.Start.Before(s.Start)
-	case from.outOfWindow:
-		return from.window.End.After(s.End)
-	case r.desc:
-		return from.time.Before(s.Start)
-	default:
-		return !from.time.Before(s.End)
-	}
-}
-
-// resumePosition is where the cursor stood, as a place in another window: behind a row in order, or behind all rows in order of the
-// cursor's window where it stood behind a row from outside.
-func (r *sourceReader) resumePosition(w window.Window) position {
-	p := position{window: w, time: r.resumeFrom.time, key: r.resumeFrom.key, delivered: true}
-	if r.resumeFrom.outOfWindow {
-		p.time, p.key = r.resumeFrom.window.End, ""
-		if r.desc {
-			p.time = r.resumeFrom.window.Start
-		}
-	}
-	return p
-}
-
-// restore takes over the place of a token. A source that was throttled or failed is asked again if it is asked at all.
+// restore moves the reader to the place of a token. A source that was throttled or failed is asked again, if it is asked at all.
 func (r *sourceReader) restore(s *cursor.Source, asked bool) {
 	r.state, r.reason = s.State, s.Reason
 	r.answered, r.finished = s.Answered, s.Finished
@@ -111,15 +81,15 @@ func (r *sourceReader) restore(s *cursor.Source, asked bool) {
 	}
 }
 
-// save is the place of the track, for a token. hurried says that the call is out of time.
-func (r *sourceReader) save(hurried bool) cursor.Source {
+// save returns the place of the reader, for a token. outOfTime says that the call is over.
+func (r *sourceReader) save(outOfTime bool) cursor.Source {
 	s := cursor.Source{
 		State: r.state, Reason: r.reason, Answered: r.answered, Finished: r.finished,
 		Level: r.density.Level, Widest: r.density.Widest, Rate: r.density.Rate(),
 		Reached: r.reached, Counts: r.allCounts(), Begun: r.begun, Gaps: r.gaps, Fingerprint: r.fingerprintNow(),
 	}
-	if at, tried := r.savedPosition(hurried); at != nil {
-		s.Window = &cursor.Window{Window: at.window, Oversized: tried}
+	if at, oversized := r.savedPosition(outOfTime); at != nil {
+		s.Window = &cursor.Window{Window: at.window, Oversized: oversized}
 		if at.delivered {
 			s.Window.Last = &cursor.Event{Time: at.time, Key: at.key, OutOfWindow: at.outOfWindow}
 		}

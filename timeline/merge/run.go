@@ -2,42 +2,48 @@ package merge
 
 import "github.com/parley-gateway/parley/timeline/chunk"
 
-// NextRun returns the events at the head of a track that go out before anything else does, lie side by side in one array
-// and are at most so many and, but for the first, so many bytes; and hands them over. The bytes are shared and must not be
-// changed.
+// NextRun delivers the next events that lie side by side in one chunk and come before the events of all other sources. They
+// are no more than most events and, but for the first one, room bytes. The bytes are shared and must not be changed.
 func (m *Merger) NextRun(most, room int) (events []byte, n int, err error) {
 	r := m.first
-	res := r.current
-	first := r.head()
-	if first.At == chunk.NotInChunk {
-		events, err = first.AppendTo(nil, m.req.ShownView(), chunk.MaxFrame-chunk.FrameRoom)
+	head := r.head()
+	if head.At == chunk.NotInChunk {
+		events, err = head.AppendTo(nil, m.req.ShownView(), chunk.MaxFrame-chunk.FrameRoom)
 		if err == nil {
-			m.seen.Add(first.Hash^uint64(r.src), first.OutOfWindow)
+			m.seen.Add(head.Hash^uint64(r.src), head.OutOfWindow)
 			r.advance(1)
 		}
 		return events, 1, err
 	}
-	l, err := res.Chunk.Events(m.req.ShownView())
+	list, err := r.current.Chunk.Events(m.req.ShownView())
 	if err != nil {
 		return nil, 0, err
 	}
-	rival, only, unchecked := m.runnerUp(r), uint64(r.src), m.cannotRepeat(r)
-	if !unchecked {
-		m.seen.Add(first.Hash^only, false)
+	n = m.runLength(list, most, room)
+	events = list.Part(head.At, head.At+n)
+	r.advance(n)
+	return events, n, nil
+}
+
+// runLength is the number of events of the next run. The events are added to the delivered ones.
+func (m *Merger) runLength(list *chunk.List, most, room int) int {
+	r := m.first
+	entries, src := r.current.Entries[r.next:], uint64(r.src)
+	head := &entries[0]
+	runnerUp, cannotRepeat := m.runnerUp(r), m.cannotRepeat(r)
+	if !cannotRepeat {
+		m.seen.Add(head.Hash^src, false)
 	}
-	to := r.next + 1
-	for ; to < len(res.Entries) && to-r.next < most; to++ {
-		e := &res.Entries[to]
-		if e.At != res.Entries[to-1].At+1 || l.PartSize(first.At, e.At+1) > room || rival != nil && !m.earlier(r, e, rival) ||
-			!unchecked && !m.seen.First(e.Hash^only) {
+	n := 1
+	for ; n < len(entries) && n < most; n++ {
+		e := &entries[n]
+		if e.At != head.At+n || list.PartSize(head.At, e.At+1) > room || runnerUp != nil && !m.earlier(r, e, runnerUp) ||
+			!cannotRepeat && !m.seen.First(e.Hash^src) {
 			break
 		}
 	}
-	if unchecked {
-		m.seen.AddRun(res.Chunk.Hashes[first.At:first.At+to-r.next], only)
+	if cannotRepeat {
+		m.seen.AddRun(r.current.Chunk.Hashes[head.At:head.At+n], src)
 	}
-	events = l.Part(first.At, res.Entries[to-1].At+1)
-	n = to - r.next
-	r.advance(n)
-	return events, n, nil
+	return n
 }

@@ -16,12 +16,11 @@ import (
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
-// wholeAtOnce is how many call records of one window are read whole at a time.
+// wholeAtOnce is the number of call records of one window that are read whole at a time.
 const wholeAtOnce = 4
 
-// ReadWhole makes streams with the view FULL read each call record whole, and leave out those in which the user or the
-// participant that the filter names has no part: Graph may ignore its clause beside an interval. A record that cannot be
-// read stays partial.
+// ReadWhole has a walk with the view FULL read each call record whole, and leave out the calls in which the user, or the participant of
+// the filter, has no part: Graph may ignore its clause beside an interval. A record that cannot be read stays partial.
 func (m *Merger) ReadWhole(have query.Sources) {
 	getter := have.Getters[parleyv1.Source_SOURCE_CALL]
 	if getter == nil || m.req.ShownView() != parleyv1.EventView_EVENT_VIEW_FULL {
@@ -29,15 +28,15 @@ func (m *Merger) ReadWhole(have query.Sources) {
 	}
 	for _, r := range m.readers {
 		if r.src == parleyv1.Source_SOURCE_CALL {
-			r.readWhole = func(ctx context.Context, b *fetch.Result) { m.readRecords(ctx, r, getter, b) }
-			if a := r.participants; a != nil {
-				a.prover = wholeRecords{getter, m.req.Owner, a.prover}
+			r.readWhole = func(ctx context.Context, res *fetch.Result) { m.readRecords(ctx, r, getter, res) }
+			if check := r.participants; check != nil {
+				check.records = wholeRecords{getter, m.req.Owner, check.records}
 			}
 		}
 	}
 }
 
-// readRecords replaces partial call records by whole ones of the same or a newer version. The entries are the block's own.
+// readRecords replaces partial call records by whole ones of the same or a newer version. The entries are the result's own.
 func (m *Merger) readRecords(ctx context.Context, r *sourceReader, getter source.EventGetter, res *fetch.Result) {
 	var group sync.WaitGroup
 	slots := make(chan struct{}, wholeAtOnce)
@@ -72,7 +71,7 @@ func (m *Merger) readRecords(ctx context.Context, r *sourceReader, getter source
 	res.Entries, res.Unverified = kept, slices.Contains(found, chunk.Unverified)
 }
 
-// readRecord reads one record whole.
+// readRecord reads one record whole, and replaces the listed call by it.
 func (m *Merger) readRecord(ctx context.Context, r *sourceReader, getter source.EventGetter, e *chunk.Entry, listed *parleyv1.Event) chunk.Participation {
 	ref := source.Ref{Source: parleyv1.Source_SOURCE_CALL, ID: listed.GetSource().GetId(), Version: e.Version}
 	event, err := getter.Event(ctx, m.req.Owner, m.req.User, ref)

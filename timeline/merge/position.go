@@ -1,0 +1,142 @@
+package merge
+
+import (
+	"sort"
+	"time"
+
+	"github.com/parley-gateway/parley/timeline/chunk"
+	"github.com/parley-gateway/parley/timeline/fetch"
+	"github.com/parley-gateway/parley/timeline/window"
+)
+
+// position is a position inside a window: after the last entry that was delivered, or at the beginning.
+type position struct {
+	window      window.Window
+	delivered   bool // an entry was delivered; else the position is the beginning of the window
+	time        time.Time
+	key         string
+	outOfWindow bool // the entry is out of its window: all entries in order were delivered before it
+}
+
+// deliveredUntil is the time up to which everything was delivered.
+func (r *sourceReader) deliveredUntil() time.Time {
+	if e := r.head(); e != nil && !e.OutOfWindow {
+		return e.Time
+	}
+	if r.position != nil && r.position.delivered && !r.position.outOfWindow {
+		return r.position.time
+	}
+	return r.reached
+}
+
+// setPosition moves the position after an entry of the current window. The position of the token stays while the current window lies
+// before it: the entries that are delivered then are out of their window.
+func (r *sourceReader) setPosition(e *chunk.Entry) {
+	if r.catchingUp(r.current.Span) {
+		return
+	}
+	r.positionBuffer = position{window: r.current.Window, delivered: true, time: e.Time, key: e.Key, outOfWindow: e.OutOfWindow}
+	r.position = &r.positionBuffer
+}
+
+// enterPosition moves the position into the current window, and skips the entries that were delivered before the walk was resumed.
+// again says that the window is the token's window or a piece of it.
+func (r *sourceReader) enterPosition(again bool) {
+	res, from := r.current, r.resumeFrom
+	r.position = &position{window: res.Window}
+	if from == nil || !from.delivered {
+		return
+	}
+	r.next = r.firstUndelivered(res, again)
+	switch {
+	case r.catchingUp(res.Span):
+		*r.position = r.resumePosition(res.Window)
+	case from.outOfWindow && again, !from.outOfWindow && res.Has(from.time):
+		*r.position = *from
+		r.position.window = res.Window
+	}
+}
+
+// leavePosition moves the position after a window. The position of the token stays while it is not reached.
+func (r *sourceReader) leavePosition(left window.Span) {
+	r.position = nil
+	if r.catchingUp(left) {
+		r.positionBuffer = r.resumePosition(window.Window{})
+		r.position = &r.positionBuffer
+	}
+}
+
+// catchingUp reports whether a window lies before the position that the walk was resumed from. The window of that position is read in
+// pieces then, and this is one of the first.
+func (r *sourceReader) catchingUp(s window.Span) bool {
+	switch from := r.resumeFrom; {
+	case from == nil || !from.delivered:
+		return false
+	case from.outOfWindow && r.desc:
+		return from.window.Start.Before(s.Start)
+	case from.outOfWindow:
+		return from.window.End.After(s.End)
+	case r.desc:
+		return from.time.Before(s.Start)
+	default:
+		return !from.time.Before(s.End)
+	}
+}
+
+// resumePosition is the position that the walk was resumed from, as a position in another window. After an entry out of its window, it is
+// the position after all entries in order of the token's window.
+func (r *sourceReader) resumePosition(w window.Window) position {
+	p := position{window: w, delivered: true, time: r.resumeFrom.time, key: r.resumeFrom.key}
+	if r.resumeFrom.outOfWindow {
+		p.time, p.key = r.resumeFrom.window.End, ""
+		if r.desc {
+			p.time = r.resumeFrom.window.Start
+		}
+	}
+	return p
+}
+
+// wasDelivered reports whether an entry was delivered before the walk was resumed. again says that the window is the token's window or
+// a piece of it.
+func (r *sourceReader) wasDelivered(e *chunk.Entry, again bool) bool {
+	switch from := r.resumeFrom; {
+	case e.OutOfWindow:
+		return again && from.outOfWindow && e.Key <= from.key
+	case from.outOfWindow:
+		return from.window.Has(e.Time)
+	default:
+		return r.fetch.Compare(e, &chunk.Entry{Time: from.time, Key: from.key}) <= 0
+	}
+}
+
+// firstUndelivered is the index of the first entry that was not delivered before the walk was resumed.
+func (r *sourceReader) firstUndelivered(res *fetch.Result, again bool) int {
+	if !r.resumeFrom.outOfWindow {
+		return sort.Search(len(res.Entries), func(i int) bool { return !r.wasDelivered(&res.Entries[i], again) })
+	}
+	next := 0
+	for next < len(res.Entries) && r.wasDelivered(&res.Entries[next], again) {
+		next++
+	}
+	return next
+}
+
+// savedPosition returns the position for a token, and whether the window there does not fit into this call.
+func (r *sourceReader) savedPosition(outOfTime bool) (at *position, oversized bool) {
+	if r.current != nil || len(r.queue) == 0 {
+		return r.position, false
+	}
+	next := r.queue[0].read
+	oversized = next.isSlow(outOfTime)
+	if between := r.position != nil && r.position.window.Empty(); !oversized && !between {
+		return r.position, false
+	}
+	var saved position
+	if r.position != nil {
+		saved = *r.position
+	}
+	if next != nil && next.pager == nil {
+		saved.window = next.window // perhaps a piece of the window that the position stood in
+	}
+	return &saved, oversized
+}
