@@ -20,26 +20,26 @@ const maxGrowth = 256 << 10
 
 var errTooLarge = errors.New("answer exceeds the size limit")
 
-// maxLent is the largest array that is kept for other bodies.
-const maxLent = 4 << 20
+// maxPooled is the largest buffer that is held for other bodies.
+const maxPooled = 4 << 20
 
-// lender lends arrays that bodies are read into, and readers of gzip.
-type lender struct {
-	arrays sync.Pool // of *[]byte
-	gzips  sync.Pool // of *gunzip
+// bodyPool holds buffers that bodies are read into, and readers of gzip.
+type bodyPool struct {
+	buffers sync.Pool // of *[]byte
+	gzips   sync.Pool // of *gunzip
 }
 
-// array is one of any size; give it back when nothing refers to it any more.
-func (l *lender) array() *[]byte {
-	if array, ok := l.arrays.Get().(*[]byte); ok {
-		return array
+// get returns a buffer of any size; put it back when nothing refers to it any more.
+func (p *bodyPool) get() *[]byte {
+	if buffer, ok := p.buffers.Get().(*[]byte); ok {
+		return buffer
 	}
 	return new([]byte)
 }
 
-func (l *lender) giveBack(array *[]byte) {
-	if cap(*array) > 0 && cap(*array) <= maxLent {
-		l.arrays.Put(array)
+func (p *bodyPool) put(buffer *[]byte) {
+	if cap(*buffer) > 0 && cap(*buffer) <= maxPooled {
+		p.buffers.Put(buffer)
 	}
 }
 
@@ -49,8 +49,8 @@ type gunzip struct {
 	reader gzip.Reader
 }
 
-// read reads and decodes a whole body of at most limit decoded bytes into room, which it grows if it must.
-func (l *lender) read(resp *http.Response, limit int64, room []byte) ([]byte, error) {
+// read reads and decodes a whole body of at most limit decoded bytes into buffer, which it grows if it must.
+func (p *bodyPool) read(resp *http.Response, limit int64, buffer []byte) ([]byte, error) {
 	r, packed, err := graph.Encoding(resp)
 	switch {
 	case err != nil:
@@ -58,26 +58,26 @@ func (l *lender) read(resp *http.Response, limit int64, room []byte) ([]byte, er
 	case !packed && resp.ContentLength > limit:
 		return nil, errTooLarge
 	case !packed:
-		return readInto(room, r, resp.ContentLength, limit)
+		return readInto(buffer, r, resp.ContentLength, limit)
 	}
-	lent := l.array()
-	defer l.giveBack(lent)
-	if *lent, err = readInto(*lent, r, resp.ContentLength, limit+maxGrowth); err != nil {
+	packedBody := p.get()
+	defer p.put(packedBody)
+	if *packedBody, err = readInto(*packedBody, r, resp.ContentLength, limit+maxGrowth); err != nil {
 		return nil, err
 	}
-	g, ok := l.gzips.Get().(*gunzip)
+	g, ok := p.gzips.Get().(*gunzip)
 	if !ok {
 		g = &gunzip{}
 	}
 	defer func() {
 		g.from.Reset(nil)
-		l.gzips.Put(g)
+		p.gzips.Put(g)
 	}()
-	g.from.Reset(*lent)
+	g.from.Reset(*packedBody)
 	if err := g.reader.Reset(&g.from); err != nil {
 		return nil, err
 	}
-	return readInto(room, &g.reader, unpacked(*lent), limit)
+	return readInto(buffer, &g.reader, unpacked(*packedBody), limit)
 }
 
 // unpacked is the length that a gzip file says it has unpacked (RFC 1952, ISIZE), if that is possible.
@@ -89,9 +89,9 @@ func unpacked(packed []byte) int64 {
 	return min(int64(binary.LittleEndian.Uint32(packed[len(packed)-4:])), most*int64(len(packed)))
 }
 
-// readInto reads to the end, at most limit bytes, into room, which it grows if it must. expected is the length if it is known.
-func readInto(room []byte, r io.Reader, expected, limit int64) ([]byte, error) {
-	b := room[:0]
+// readInto reads to the end, at most limit bytes, into buffer, which it grows if it must. expected is the length if it is known.
+func readInto(buffer []byte, r io.Reader, expected, limit int64) ([]byte, error) {
+	b := buffer[:0]
 	if expected = min(expected, limit); expected >= int64(cap(b)) {
 		b = make([]byte, 0, expected+bytes.MinRead) // one byte more shows the end
 	}

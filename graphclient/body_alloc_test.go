@@ -7,19 +7,19 @@ import (
 	"testing"
 )
 
-// TestBodyAllocations holds that a page's body, compressed or not, takes what it was lent.
+// TestBodyAllocations holds that a page's body, compressed or not, takes the buffer of the pool.
 func TestBodyAllocations(t *testing.T) {
 	text := strings.Repeat(`{"id":"1616964509832","createdDateTime":"2026-11-20T10:00:00.123Z"},`, 1500)
 	for encoding, body := range map[string][]byte{"": []byte(text), "gzip": packed(t, text)} {
-		l := &lender{}
+		p := &bodyPool{}
 		perBody := testing.AllocsPerRun(100, func() {
-			lent := l.array()
-			got, err := l.read(answer(body, encoding, int64(len(body))), 1<<20, *lent)
+			buffer := p.get()
+			got, err := p.read(answer(body, encoding, int64(len(body))), 1<<20, *buffer)
 			if err != nil || len(got) != len(text) {
 				t.Fatal(len(got), err)
 			}
-			*lent = got
-			l.giveBack(lent)
+			*buffer = got
+			p.put(buffer)
 		})
 		const most = 8 // of them five that the answer takes
 		t.Logf("%q: %.0f allocations", encoding, perBody)

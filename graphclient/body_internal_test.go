@@ -31,7 +31,7 @@ func answer(body []byte, encoding string, length int64) *http.Response {
 	}
 }
 
-// TestReadBody reads bodies with the same lender one after another: nothing of one may be left in the next.
+// TestReadBody reads bodies with the same pool one after another: nothing of one may be left in the next.
 func TestReadBody(t *testing.T) {
 	t.Parallel()
 	const limit = 1 << 16
@@ -61,11 +61,11 @@ func TestReadBody(t *testing.T) {
 		{"no gzip", []byte(long), "gzip", -1, "", gzip.ErrHeader},
 		{"unknown", []byte(short), "br", 5, "", errAny},
 	}
-	l := &lender{}
+	p := &bodyPool{}
 	for round := range 3 {
 		for _, test := range tests {
-			lent := l.array()
-			got, err := l.read(answer(test.body, test.encoding, test.length), limit, *lent)
+			buffer := p.get()
+			got, err := p.read(answer(test.body, test.encoding, test.length), limit, *buffer)
 			if string(got) != test.want {
 				t.Errorf("round %d, %s: %d bytes, want %d", round, test.name, len(got), len(test.want))
 			}
@@ -73,9 +73,9 @@ func TestReadBody(t *testing.T) {
 				t.Errorf("round %d, %s: %v, want %v", round, test.name, err, test.err)
 			}
 			if err == nil {
-				*lent = got
+				*buffer = got
 			}
-			l.giveBack(lent)
+			p.put(buffer)
 		}
 	}
 }

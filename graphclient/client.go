@@ -26,7 +26,7 @@ type Client struct {
 	pipeline runtime.Pipeline
 	report   http.RoundTripper
 	ownPools []*http.Transport
-	bodies   *lender
+	bodies   *bodyPool
 	clock    *clock
 	witness  *witness
 }
@@ -41,7 +41,7 @@ func New(cfg Config) (*Client, error) {
 	}
 	c := &Client{
 		cfg: cfg, origin: base, budgets: ratelimit.NewBudgets(cfg.Limits), days: ratelimit.NewDays(cfg.CallerDay), payment: ratelimit.NewBreaker(cfg.PaymentPause),
-		bodies: &lender{}, clock: &clock{}, witness: newWitness(cfg.Logger),
+		bodies: &bodyPool{}, clock: &clock{}, witness: newWitness(cfg.Logger),
 	}
 	if cfg.Credential != nil {
 		c.tokens = auth.NewTokens(cfg.Credential, cfg.Cloud.Scope(), cfg.Observer)
@@ -105,18 +105,18 @@ type Page struct {
 	// Requests is how many requests Graph received for it.
 	Requests int
 
-	lent   *[]byte // the body's array
-	lender *lender
+	buffer *[]byte // that the body was read into
+	pool   *bodyPool
 }
 
-// Release lends the array of Records to the next page. The page and whatever aliases its records must not be used any more.
+// Release gives the buffer of Records to a later page. The page and whatever aliases its records must not be used any more.
 // It need not be called.
 func (p *Page) Release() {
-	if p.lent == nil {
+	if p.buffer == nil {
 		return
 	}
-	p.lender.giveBack(p.lent)
-	p.lent, p.Records = nil, nil
+	p.pool.put(p.buffer)
+	p.buffer, p.Records = nil, nil
 }
 
 // Object is one entity.
@@ -141,13 +141,13 @@ func (c *Client) Page(ctx context.Context, request graph.Request) (*Page, error)
 		return nil, err
 	}
 	err = c.run(ctx, k, func(ctx context.Context, resp *http.Response) error {
-		lent := c.bodies.array()
-		body, err := c.readAll(ctx, resp, *lent)
+		buffer := c.bodies.get()
+		body, err := c.readAll(ctx, resp, *buffer)
 		if err != nil {
-			c.bodies.giveBack(lent)
+			c.bodies.put(buffer)
 			return err
 		}
-		*lent = body
+		*buffer = body
 		env, err := parseEnvelope(body)
 		if err != nil {
 			return malformed(resp, err)
@@ -155,7 +155,7 @@ func (c *Client) Page(ctx context.Context, request graph.Request) (*Page, error)
 		if env.fault != nil {
 			return c.answeredFault(k, resp, env.fault)
 		}
-		page.lent, page.lender = lent, c.bodies
+		page.buffer, page.pool = buffer, c.bodies
 		page.Records, page.NextLink, page.Context, page.Count = env.records, env.nextLink, env.context, env.count
 		page.Size = len(body)
 		page.RequestID, page.ServerDate = graph.RequestID(resp.Header), graph.ServerDate(resp.Header)
@@ -208,9 +208,9 @@ func (c *Client) newCall(request *graph.Request) (*call, error) {
 	return &call{request: request, target: t}, nil
 }
 
-// readAll reads the body of a success, into room if that is large enough, and closes it.
-func (c *Client) readAll(ctx context.Context, resp *http.Response, room []byte) ([]byte, error) {
-	body, err := c.bodies.read(resp, c.cfg.MaxBody, room)
+// readAll reads the body of a success, into buffer if that is large enough, and closes it.
+func (c *Client) readAll(ctx context.Context, resp *http.Response, buffer []byte) ([]byte, error) {
+	body, err := c.bodies.read(resp, c.cfg.MaxBody, buffer)
 	if err != nil {
 		_ = resp.Body.Close() // given up, not drained
 		e := bodyError(ctx, err)
