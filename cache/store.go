@@ -50,11 +50,11 @@ func newStore[V any](size int64, refused func(V)) (*store[V], error) {
 }
 
 // get returns the item of a key, nil = there is none, and whether it has left the twoQueue; promote brings it back.
-func (s *store[V]) get(key string) (it *item[V], left bool) {
-	if it = s.queue.get(key); it != nil {
+func (s *store[V]) get(key string) (_ *item[V], left bool) {
+	if it := s.queue.get(key); it != nil {
 		return it, false
 	}
-	it, _ = s.rest.Get(key)
+	it, _ := s.rest.Get(key)
 	if it == nil || it.key != key {
 		return nil, false
 	}

@@ -14,23 +14,23 @@ import (
 	"github.com/parley-gateway/parley/graphclient/ratelimit"
 )
 
-// A client of the real Microsoft Graph logs in with the credential of an app registration. Nothing is sent before the first
-// request.
+// A client of the real Microsoft Graph needs a credential: here that of whoever is logged in to the Azure CLI. Nothing is sent
+// before the first request.
 func ExampleNew() {
-	const tenant, app = "9f4d7a1c-8f0e-4f43-a1ad-1e0d7b3a5c21", "2c1a9e55-0b7d-4c0a-bb51-7a4f3d0e9c10"
-	credential, err := auth.NewCredential(auth.CredentialConfig{
-		Kind: auth.CredentialClientSecret, TenantID: tenant, ClientID: app, ClientSecretFile: "/run/secrets/graph",
-	})
+	const tenant = "9f4d7a1c-8f0e-4f43-a1ad-1e0d7b3a5c21"
+	credential, err := auth.NewCredential(auth.CredentialConfig{Kind: auth.CredentialAzureCLI, TenantID: tenant})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	client, err := graphclient.New(graphclient.Config{TenantID: tenant, ClientID: app, Credential: credential})
+	client, err := graphclient.New(graphclient.Config{TenantID: tenant, Credential: credential})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	defer client.Close()
+	fmt.Println("ready")
+	// Output: ready
 }
 
 // A collection is read page by page: each page links to the next one.

@@ -10,7 +10,7 @@ import (
 	"github.com/parley-gateway/parley/graphclient/internal/ascii"
 )
 
-// NextLinkOf says whether a member of a JSON object links to a next page: of the list of that name, or, where it is empty, of the
+// NextLinkOf reports whether a member of a JSON object links to a next page: of the list of that name, or, where it is empty, of the
 // object itself. Graph spells such members @odata.nextLink, @odata.NextLink, @odata.nextlink and list@odata.nextLink; OData 4.01
 // allows @nextLink, its third version wrote odata.nextLink. A deltaLink is none: it begins another round.
 func NextLinkOf(member string) (list string, ok bool) {
@@ -48,7 +48,7 @@ func (o origin) authority() string {
 	return net.JoinHostPort(o.host, o.port)
 }
 
-// loopback says whether the host is this machine, by address or by the name
+// loopback reports whether the host is this machine, by address or by the name
 // localhost.
 func (o origin) loopback() bool {
 	if o.host == "localhost" {

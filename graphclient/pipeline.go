@@ -31,7 +31,7 @@ type call struct {
 	open     bool   // the answer is being streamed; its reader calls end
 }
 
-// takes says whether a status is one that the call can use.
+// takes reports whether a status is one that the call can use.
 func (k *call) takes(status int) bool {
 	return status == http.StatusOK || k.download && redirect(status)
 }

@@ -79,7 +79,7 @@ func (w *witness) saw(ctx context.Context, source, user string, err *graph.Error
 	}
 }
 
-// suspicious forgets what is old and tells whether everybody who is left was refused.
+// suspicious forgets what is old and reports whether everybody who is left was refused.
 func (s *sightings) suspicious(now time.Time) bool {
 	for user, at := range s.refused {
 		if now.Sub(at) >= witnessTime {
@@ -89,7 +89,7 @@ func (s *sightings) suspicious(now time.Time) bool {
 	return len(s.refused) >= suspects && now.Sub(s.answered[0].at) >= witnessTime
 }
 
-// others says whether Graph has answered another user lately.
+// others reports whether Graph has answered another user lately.
 func (w *witness) others(source, user string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -105,7 +105,7 @@ func (w *witness) others(source, user string) bool {
 	return false
 }
 
-// PermissionSuspected says whether every user of whom a source was asked in the last ten minutes, at least two, was refused
+// PermissionSuspected reports whether every user of whom a source was asked in the last ten minutes, at least two, was refused
 // without a reason.
 func (c *Client) PermissionSuspected(source string) bool {
 	w := c.witness

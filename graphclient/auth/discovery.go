@@ -74,7 +74,7 @@ func (d *discovery) Do(req *http.Request) (*http.Response, error) {
 	}
 }
 
-// discovers says whether a request asks where the authority's endpoints are.
+// discovers reports whether a request asks where the authority's endpoints are.
 func discovers(req *http.Request) bool {
 	path := strings.ToLower(req.URL.Path)
 	return req.Method == http.MethodGet &&

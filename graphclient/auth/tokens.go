@@ -140,7 +140,7 @@ func (s *Tokens) start(key loginKey) *coalesce.Call[loginKey, string] {
 	return s.logins.Start(key, func(ctx context.Context) (string, error) { return s.login(ctx, key) })
 }
 
-// refused says whether the authority refused the last login.
+// refused reports whether the authority refused the last login.
 func (s *Tokens) refused() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

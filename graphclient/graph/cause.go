@@ -87,7 +87,7 @@ func CauseOf(err error) Cause {
 	}
 }
 
-// badCertificate says whether a certificate was not accepted, which does not change by itself.
+// badCertificate reports whether a certificate was not accepted, which does not change by itself.
 func badCertificate(err error) bool {
 	var certificate *tls.CertificateVerificationError
 	var host x509.HostnameError

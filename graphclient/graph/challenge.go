@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// challenges says whether an answer asks for a token with other claims, decodable or not.
+// challenges reports whether an answer asks for a token with other claims, decodable or not.
 func challenges(h http.Header) bool {
 	return slices.ContainsFunc(h.Values("WWW-Authenticate"), challenge)
 }

@@ -94,7 +94,7 @@ func (k Kind) String() string {
 	return names[k]
 }
 
-// Temporary says whether the same request may succeed later.
+// Temporary reports whether the same request may succeed later.
 func (k Kind) Temporary() bool {
 	return k == KindThrottled || k == KindUnavailable || k == KindLoginUnavailable || k == KindMalformed
 }
@@ -207,13 +207,13 @@ func (e *Error) LogValue() slog.Value {
 // it, never return it to a caller.
 func (e *Error) Message() string { return e.message }
 
-// Rejected says whether Graph answered 400, or 501 for what it has not built: to what was asked, as far as one can tell, or in
+// Rejected reports whether Graph answered 400, or 501 for what it has not built: to what was asked, as far as one can tell, or in
 // passing trouble that lasted.
 func (e *Error) Rejected() bool {
 	return e.Status == http.StatusBadRequest || e.Status == http.StatusNotImplemented
 }
 
-// Denied says whether Graph answered that what was asked for may not be read, for whatever reason.
+// Denied reports whether Graph answered that what was asked for may not be read, for whatever reason.
 func (k Kind) Denied() bool {
 	switch k {
 	case KindForbidden, KindAccessDenied, KindRefused, KindUserRefused, KindUserRole:
@@ -223,7 +223,7 @@ func (k Kind) Denied() bool {
 	}
 }
 
-// Personal says whether the refusal is about the user that was asked for, and nobody else.
+// Personal reports whether the refusal is about the user that was asked for, and nobody else.
 func (e *Error) Personal() bool {
 	switch e.Kind {
 	case KindNotFound, KindUserNotLicensed, KindUserRefused, KindRefused:
@@ -238,7 +238,7 @@ func (e *Error) Personal() bool {
 // ConcernsAll notes that an answer which left open whom it is about concerns everybody.
 func (e *Error) ConcernsAll() { e.personal = false }
 
-// Retriable says whether the retry loop may repeat the request.
+// Retriable reports whether the retry loop may repeat the request.
 func (e *Error) Retriable() bool { return e.Kind.Temporary() && !e.Final && !e.Unsent }
 
 // Clone copies the error, so that one failure shared by many callers can be

@@ -179,6 +179,7 @@ func Identifier(s string) string {
 	return s
 }
 
+// ErrTryTimeout is the cause of a context that ended one try of a call.
 var ErrTryTimeout = errors.New("one try took too long")
 
 // Canceled is the error of a caller that left or whose deadline passed.

@@ -15,10 +15,16 @@ type Observer interface {
 	CredentialState(ok bool)
 }
 
+// NoObserver is an Observer that looks away.
 type NoObserver struct{}
 
 var _ Observer = NoObserver{}
 
+// GraphRequest implements Observer.
 func (NoObserver) GraphRequest(string, int, time.Duration) {}
-func (NoObserver) GraphWait(string, time.Duration)         {}
-func (NoObserver) CredentialState(bool)                    {}
+
+// GraphWait implements Observer.
+func (NoObserver) GraphWait(string, time.Duration) {}
+
+// CredentialState implements Observer.
+func (NoObserver) CredentialState(bool) {}

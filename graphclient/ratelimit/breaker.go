@@ -88,7 +88,7 @@ func (b *Breaker) leave(route, user string, err *graph.Error, probe chan struct{
 	}
 }
 
-// concernsAll says whether an outcome is one for everybody who asks the route. The lock is held.
+// concernsAll reports whether an outcome is one for everybody who asks the route. The lock is held.
 func (b *Breaker) concernsAll(route, user string, err *graph.Error) bool {
 	switch {
 	case err == nil:

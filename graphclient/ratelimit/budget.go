@@ -309,7 +309,7 @@ func (b *budget) acquit() {
 	b.alone = time.Now().Add(aloneTime)
 }
 
-// acquitted says whether that is remembered.
+// acquitted reports whether that is remembered.
 func (b *budget) acquitted() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -348,14 +348,14 @@ func (b *budget) close(wait time.Duration) time.Duration {
 	return closed
 }
 
-// closed says whether the gate is shut.
+// closed reports whether the gate is shut.
 func (b *budget) closed() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return time.Now().Before(b.until)
 }
 
-// idle says whether a fresh budget would behave the same.
+// idle reports whether a fresh budget would behave the same.
 func (b *budget) idle(now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()

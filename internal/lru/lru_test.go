@@ -12,7 +12,7 @@ import (
 
 // keys lists the keys of a cache, the one used last first.
 func keys[K comparable, V any](c *lru.Cache[K, V]) []K {
-	var all []K
+	all := []K{}
 	for key := range c.All() {
 		all = append(all, key)
 	}
@@ -136,7 +136,7 @@ func TestAgainstAList(t *testing.T) {
 				c.PutCost(key, cost, cost)
 			}
 			total := trim()
-			var want []int
+			want := make([]int, 0, len(list))
 			for _, h := range list {
 				want = append(want, h.key)
 			}
