@@ -68,7 +68,7 @@ type List []Interceptor
 //  9. Audit ends the record of the call with what its caller gets. It stands above everything that can refuse a known caller.
 //  10. Recheck asks before each part of a stream whether its caller may still have it. What it refuses is on record.
 //  11. Deadline gives a call without a deadline its own and cuts those that are too far, so that waiting for a place counts.
-//  12. Limits takes a place, within the share of the caller.
+//  12. Limits takes a place, within the share of the caller. Streams of health and reflection have limits of their own.
 //  13. Freshness reads cache-control and notes where the answer comes from.
 //  14. Validation holds the request against the rules of its proto.
 //  15. Conditional compares an answer with what the caller has (REST alone). It stands below audit, which records that nothing
@@ -87,25 +87,63 @@ func Chain(cfg *Config, protocol string) (List, error) {
 		list = append(list, Interceptor{"arrival", arrival{}.unary, arrival{}.stream})
 	}
 	list = append(list, List{
-		{"places", hold.unary, hold.stream},
+		ofAPI("places", hold.unary, hold.stream),
 		{"answer headers", headers.unary, headers.stream},
 		{"metrics", counts.unary, counts.stream},
 		{"recovery", panics.unary, panics.stream},
 		{"logging", log.unary, log.stream},
 		{"errors", converter.unary, converter.stream},
-		{"request headers", requestHeaders{}.unary, requestHeaders{}.stream},
-		{"identity", who.unary, who.stream},
-		{"audit", auditing{}.unary, auditing{}.stream},
-		{"recheck", nil, recheck{cfg.Policy, cfg.Now}.stream},
-		{"deadline", deadline{cfg.CallTime, cfg.MaxDeadline}.unary, nil},
-		{"limits", cfg.Limits.unary, cfg.Limits.stream},
-		{"freshness", freshness{}.unary, freshness{}.stream},
+		check("request headers", checkHeaders),
+		check("identity", who.identify),
+		ofAPI("audit", auditing{}.unary, auditing{}.stream),
+		ofAPI("recheck", nil, recheck{cfg.Policy, cfg.Now}.stream),
+		ofAPI("deadline", deadline{cfg.CallTime, cfg.MaxDeadline}.unary, nil),
+		ofAPI("limits", cfg.Limits.unary, cfg.Limits.stream),
+		{"open limits", nil, cfg.Limits.open},
+		ofAPI("freshness", freshness{}.unary, freshness{}.stream),
 		{"validation", validation.UnaryServerInterceptor(validator), validation.StreamServerInterceptor(validator)},
 	}...)
 	if protocol == callinfo.REST {
 		list = append(list, Interceptor{"conditional", cfg.Conditional, nil})
 	}
 	return list, nil
+}
+
+// ofAPI is an interceptor of the methods of the API alone. Health and reflection pass it.
+func ofAPI(name string, unary grpc.UnaryServerInterceptor, stream grpc.StreamServerInterceptor) Interceptor {
+	i := Interceptor{Name: name}
+	if unary != nil {
+		i.Unary = func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+			if !callinfo.IsAPI(info.FullMethod) {
+				return next(ctx, req)
+			}
+			return unary(ctx, req, info, next)
+		}
+	}
+	if stream != nil {
+		i.Stream = func(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+			if !callinfo.IsAPI(info.FullMethod) {
+				return next(srv, ss)
+			}
+			return stream(srv, ss, info, next)
+		}
+	}
+	return i
+}
+
+// check is an interceptor that refuses calls of the API before anything below it sees them.
+func check(name string, refuse func(ctx context.Context) error) Interceptor {
+	return ofAPI(name, func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+		if err := refuse(ctx); err != nil {
+			return nil, err
+		}
+		return next(ctx, req)
+	}, func(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+		if err := refuse(stream.Context()); err != nil {
+			return err
+		}
+		return next(srv, stream)
+	})
 }
 
 // Unary returns the interceptors of unary calls.

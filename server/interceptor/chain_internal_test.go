@@ -20,7 +20,7 @@ func TestChainOrder(t *testing.T) {
 	}
 	cfg := &Config{Limits: NewLimits(LimitsConfig{}), Conditional: conditional}
 	all := []string{
-		"places", "answer headers", "metrics", "recovery", "logging", "errors", "request headers", "identity", "audit", "recheck", "deadline", "limits", "freshness", "validation",
+		"places", "answer headers", "metrics", "recovery", "logging", "errors", "request headers", "identity", "audit", "recheck", "deadline", "limits", "open limits", "freshness", "validation",
 	}
 	for protocol, want := range map[string][]string{
 		callinfo.GRPC: append([]string{"call", "arrival"}, all...),
@@ -40,7 +40,7 @@ func TestChainOrder(t *testing.T) {
 				streamAlone++
 			}
 			onlyUnary := l.Name == "deadline" || l.Name == "conditional"
-			if (l.Unary == nil) != (l.Name == "recheck") || (l.Stream == nil) != onlyUnary {
+			if (l.Unary == nil) != (l.Name == "recheck" || l.Name == "open limits") || (l.Stream == nil) != onlyUnary {
 				t.Errorf("%s has not the forms that it should have", l.Name)
 			}
 		}

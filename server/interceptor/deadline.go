@@ -5,17 +5,12 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-
-	"github.com/parley-gateway/parley/server/callinfo"
 )
 
 // deadline gives a call without a deadline one, so that it answers with what it has, and cuts a deadline that is too far.
 type deadline struct{ usual, most time.Duration }
 
-func (d deadline) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	if !callinfo.IsAPI(info.FullMethod) {
-		return next(ctx, req)
-	}
+func (d deadline) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	left := d.usual
 	if end, ok := ctx.Deadline(); ok {
 		if left = d.most; time.Until(end) <= left {

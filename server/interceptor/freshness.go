@@ -25,28 +25,22 @@ type freshness struct{}
 
 // unary hands the caller's cache-control down and tells afterwards what came from where, and how old it is: to those who
 // may read every user, for it also tells that and when somebody else has read the same.
-func (freshness) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	if !callinfo.IsAPI(info.FullMethod) {
-		return next(ctx, req)
-	}
+func (freshness) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	ctx, err := withControl(ctx)
 	if err != nil {
 		return nil, err
 	}
-	call := callinfo.FromContext(ctx)
-	call.Recording = true
+	info := callinfo.FromContext(ctx)
+	info.Recording = true
 	answer, err := next(ctx, req)
-	if text := call.Recorder.Status(); text != "" && call.Grant != nil && call.Grant.AllUsers {
-		call.CacheStatus, call.Age = text, strconv.FormatInt(int64(call.Recorder.Age()/time.Second), 10)
+	if text := info.Recorder.Status(); text != "" && info.Grant != nil && info.Grant.AllUsers {
+		info.CacheStatus, info.Age = text, strconv.FormatInt(int64(info.Recorder.Age()/time.Second), 10)
 	}
 	return answer, err
 }
 
 // stream hands the caller's cache-control down. The headers of a stream are out before its pages are read.
-func (freshness) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
-	if !callinfo.IsAPI(info.FullMethod) {
-		return next(srv, stream)
-	}
+func (freshness) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
 	ctx, err := withControl(stream.Context())
 	if err != nil {
 		return err

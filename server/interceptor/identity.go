@@ -5,8 +5,6 @@ import (
 	"errors"
 	"log/slog"
 
-	"google.golang.org/grpc"
-
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server/admission"
 	"github.com/parley-gateway/parley/server/apierror"
@@ -21,12 +19,8 @@ type identity struct {
 	logger *slog.Logger
 }
 
-// identify puts the caller into the call's info and counts the call. Health and reflection are open to whoever reaches
-// the listener.
-func (i *identity) identify(ctx context.Context, method string) error {
-	if !callinfo.IsAPI(method) {
-		return nil
-	}
+// identify puts the caller into the call's info and counts the call.
+func (i *identity) identify(ctx context.Context) error {
 	info := callinfo.FromContext(ctx)
 	caller, err := i.auth.Authenticate(ctx)
 	if err != nil {
@@ -64,18 +58,4 @@ func errRefused(refusal *authn.RefusedError, message string) *apierror.Error {
 	err := apierror.New(parleyv1.ErrorReason_ERROR_REASON_CALLER_UNAUTHENTICATED, message)
 	err.RetryAfter = refusal.RetryAfter
 	return err
-}
-
-func (i *identity) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	if err := i.identify(ctx, info.FullMethod); err != nil {
-		return nil, err
-	}
-	return next(ctx, req)
-}
-
-func (i *identity) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
-	if err := i.identify(stream.Context(), info.FullMethod); err != nil {
-		return err
-	}
-	return next(srv, stream)
 }

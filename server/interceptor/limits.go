@@ -118,10 +118,7 @@ func costOf(req any) int {
 	return cost
 }
 
-func (l *Limits) unary(ctx context.Context, req any, rpc *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	if !callinfo.IsAPI(rpc.FullMethod) {
-		return next(ctx, req)
-	}
+func (l *Limits) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	info := callinfo.FromContext(ctx)
 	inner, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -175,17 +172,8 @@ func evictionOr(ctx context.Context, err error) error {
 	return err
 }
 
-func (l *Limits) stream(srv any, stream grpc.ServerStream, rpc *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+func (l *Limits) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
 	info := callinfo.FromContext(stream.Context())
-	if !callinfo.IsAPI(rpc.FullMethod) {
-		if !info.Request.AddWatch() {
-			l.Shed(metrics.ShedOpen)
-			return overloaded("this connection has as many streams of health and reflection as one may have")
-		}
-		ctx, release := l.Shutdown.AfterBegin(stream.Context())
-		defer release()
-		return next(srv, &streamWith{stream, ctx})
-	}
 	ctx, cancel := context.WithCancelCause(stream.Context())
 	defer cancel(nil)
 	info.Eviction = lifetime.NewEviction(cancel)
@@ -207,6 +195,20 @@ func (l *Limits) stream(srv any, stream grpc.ServerStream, rpc *grpc.StreamServe
 	defer info.UntilWritten(func() { l.held.leave(account) })
 	ctx = ledger.With(ctx, account)
 	return evictionOr(ctx, next(srv, &streamWith{stream, ctx}))
+}
+
+// open bounds the streams that need no caller: health and reflection. They end when the server stops, which they would hold up.
+func (l *Limits) open(srv any, stream grpc.ServerStream, rpc *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+	if callinfo.IsAPI(rpc.FullMethod) {
+		return next(srv, stream)
+	}
+	if !callinfo.FromContext(stream.Context()).Request.AddWatch() {
+		l.Shed(metrics.ShedOpen)
+		return overloaded("this connection has as many streams of health and reflection as one may have")
+	}
+	ctx, release := l.Shutdown.AfterBegin(stream.Context())
+	defer release()
+	return next(srv, &streamWith{stream, ctx})
 }
 
 func errShuttingDown() *apierror.Error {

@@ -18,10 +18,7 @@ type places struct {
 }
 
 // unary holds what the call keeps until its answer is written: over REST when the request ends, over gRPC when its stream does.
-func (p places) unary(ctx context.Context, req any, rpc *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	if !callinfo.IsAPI(rpc.FullMethod) {
-		return next(ctx, req)
-	}
+func (p places) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	info := callinfo.FromContext(ctx)
 	hold, answered := info.Begin(), false
 	if info.HTTP != nil {
@@ -51,7 +48,7 @@ func (p places) unary(ctx context.Context, req any, rpc *grpc.UnaryServerInfo, n
 // which the end of the call wakes. Close waits for it.
 func (p places) stream(srv any, stream grpc.ServerStream, rpc *grpc.StreamServerInfo, next grpc.StreamHandler) error {
 	info := callinfo.FromContext(stream.Context())
-	if info.HTTP != nil || !callinfo.IsAPI(rpc.FullMethod) {
+	if info.HTTP != nil {
 		return next(srv, stream)
 	}
 	ended, cut := make(chan error, 1), make(chan error, 1)

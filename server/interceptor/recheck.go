@@ -21,10 +21,7 @@ type recheck struct {
 	now    func() time.Time
 }
 
-func (r recheck) stream(srv any, stream grpc.ServerStream, rpc *grpc.StreamServerInfo, next grpc.StreamHandler) error {
-	if !callinfo.IsAPI(rpc.FullMethod) {
-		return next(srv, stream)
-	}
+func (r recheck) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
 	return next(srv, &rechecked{ServerStream: stream, by: r, info: callinfo.FromContext(stream.Context())})
 }
 

@@ -3,7 +3,6 @@ package interceptor
 import (
 	"context"
 
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
@@ -66,25 +65,4 @@ func errHeader(key, problem string) error {
 		return apierror.New(parleyv1.ErrorReason_ERROR_REASON_CALLER_UNAUTHENTICATED, problem).WithField(key)
 	}
 	return apierror.Invalid(key, problem)
-}
-
-// requestHeaders refuses odd headers before anybody reads one of them.
-type requestHeaders struct{}
-
-func (requestHeaders) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	if callinfo.IsAPI(info.FullMethod) {
-		if err := checkHeaders(ctx); err != nil {
-			return nil, err
-		}
-	}
-	return next(ctx, req)
-}
-
-func (requestHeaders) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
-	if callinfo.IsAPI(info.FullMethod) {
-		if err := checkHeaders(stream.Context()); err != nil {
-			return err
-		}
-	}
-	return next(srv, stream)
 }
