@@ -41,7 +41,7 @@ func writeStatus(w http.ResponseWriter, st *status.Status) {
 	}
 	w.WriteHeader(httpStatus)
 	body := appendStatus(nil, st)
-	_, _ = w.Write(append(body, '\n')) //nolint:gosec // JSON, and sent as such; the client is gone if this fails
+	_, _ = w.Write(append(body, '\n')) // the client is gone if this fails
 }
 
 // challenge returns the WWW-Authenticate header of a caller without an accepted credential (RFC 6750). A caller whose token lacks
