@@ -33,7 +33,7 @@ func (s *Settings) check(wrong map[string]bool) error {
 	if _, err := ParseSize(s.CacheSize); s.CacheSize != "" && err != nil {
 		c.failf(&s.CacheSize, "%w", err)
 	}
-	c.checkDoors()
+	c.checkSecurity()
 	c.checkTenants()
 	return errors.Join(c.errs...)
 }

@@ -44,26 +44,26 @@ type Settings struct {
 	SettleChat    time.Duration `name:"settle-chat" env:"PARLEY_SETTLE_CHAT" default:"15m" group:"Timeline" help:"Age from which no new chat message is expected."`
 	SettleCall    time.Duration `name:"settle-call" env:"PARLEY_SETTLE_CALL" default:"36h" group:"Timeline" help:"Age from which no new or corrected call record is expected."`
 
-	SealKeysFile string `name:"seal-keys-file" env:"PARLEY_SEAL_KEYS_FILE" type:"path" group:"Doors" help:"File of keys that seal page and resume tokens, first seals, all open; unset = random keys, and tokens end with the process."`
+	SealKeysFile string `name:"seal-keys-file" env:"PARLEY_SEAL_KEYS_FILE" type:"path" group:"Security" help:"File of keys that seal page and resume tokens, first seals, all open; unset = random keys, and tokens end with the process."`
 
-	AuthMode         string        `name:"auth-mode" env:"PARLEY_AUTH_MODE" default:"none" group:"Doors" help:"How callers are known: oidc (access tokens), mtls (client certificates), oidc,mtls (a token decides where there is one), or none (loopback listeners only)."`
-	OIDCIssuer       string        `name:"oidc-issuer" env:"PARLEY_OIDC_ISSUER" group:"Doors" help:"Issuer of accepted access tokens, an https URL; {tid} stands for the configured tenants, as in https://login.microsoftonline.com/{tid}/v2.0."`
-	OIDCAudience     string        `name:"oidc-audience" env:"PARLEY_OIDC_AUDIENCE" group:"Doors" help:"Audiences of accepted access tokens, separated by commas: the gateway's application id URI and client id."`
-	OIDCPrograms     string        `name:"oidc-programs" env:"PARLEY_OIDC_PROGRAMS" group:"Doors" help:"How the issuer marks the tokens of programs: entra, auth0, keycloak, okta or rfc9068; unset = as the issuer's URL tells. Where neither does, rules may not ask for the kind of a caller."`
-	OIDCCAFile       string        `name:"oidc-ca-file" env:"PARLEY_OIDC_CA_FILE" type:"path" group:"Doors" help:"PEM file of certificate authorities to trust for the issuer, beside the system's."`
-	TokenMaxLifetime time.Duration `name:"token-max-lifetime" env:"PARLEY_TOKEN_MAX_LIFETIME" group:"Doors" help:"Longest time from iat to exp of an accepted access token, such as 2h; 0 = no bound."`
-	TLSCertFile      string        `name:"tls-cert-file" env:"PARLEY_TLS_CERT_FILE" type:"path" group:"Doors" help:"PEM file with the certificate chain of the gRPC and REST listeners; read again when it changes."`
-	TLSKeyFile       string        `name:"tls-key-file" env:"PARLEY_TLS_KEY_FILE" type:"path" group:"Doors" help:"PEM file with the certificate's private key; read again when it changes."`
-	TLSClientCAFile  string        `name:"tls-client-ca-file" env:"PARLEY_TLS_CLIENT_CA_FILE" type:"path" group:"Doors" help:"PEM file of the authorities of client certificates; read again when it changes."`
-	TLSTerminated    bool          `name:"tls-terminated" env:"PARLEY_TLS_TERMINATED" group:"Doors" help:"TLS ends in front of the gateway, so that listeners beyond loopback may be plain text."`
-	PolicyFile       string        `name:"policy-file" env:"PARLEY_POLICY_FILE" type:"path" group:"Doors" help:"YAML file of rules who may read what; read again when it changes. Needed unless nobody is asked who they are."`
-	AuditFile        string        `name:"audit-file" env:"PARLEY_AUDIT_FILE" type:"path" group:"Doors" help:"File that audit records are appended to; unset = standard error."`
-	CORSOrigins      string        `name:"cors-origins" env:"PARLEY_CORS_ORIGINS" group:"Doors" help:"Web origins whose pages may read answers, separated by commas, such as https://chats.contoso.example; loopback = pages that this machine serves, on any port."`
-	Reflection       string        `name:"reflection" env:"PARLEY_REFLECTION" default:"auto" group:"Doors" help:"gRPC reflection on the public listener: on, off, or auto, which is on where callers are not asked who they are."`
-	CallerRate       int           `name:"caller-rate" env:"PARLEY_CALLER_RATE" default:"50" group:"Doors" help:"Calls a second that each authenticated caller may begin on average; 0 = no bound."`
-	CallerBurst      int           `name:"caller-burst" env:"PARLEY_CALLER_BURST" default:"100" group:"Doors" help:"Calls that each authenticated caller may begin at once."`
+	AuthMode         string        `name:"auth-mode" env:"PARLEY_AUTH_MODE" default:"none" group:"Security" help:"How callers are known: oidc (access tokens), mtls (client certificates), oidc,mtls (a token decides where there is one), or none (loopback listeners only)."`
+	OIDCIssuer       string        `name:"oidc-issuer" env:"PARLEY_OIDC_ISSUER" group:"Security" help:"Issuer of accepted access tokens, an https URL; {tid} stands for the configured tenants, as in https://login.microsoftonline.com/{tid}/v2.0."`
+	OIDCAudience     string        `name:"oidc-audience" env:"PARLEY_OIDC_AUDIENCE" group:"Security" help:"Audiences of accepted access tokens, separated by commas: the gateway's application id URI and client id."`
+	OIDCPrograms     string        `name:"oidc-programs" env:"PARLEY_OIDC_PROGRAMS" group:"Security" help:"How the issuer marks the tokens of programs: entra, auth0, keycloak, okta or rfc9068; unset = as the issuer's URL tells. Where neither does, rules may not ask for the kind of a caller."`
+	OIDCCAFile       string        `name:"oidc-ca-file" env:"PARLEY_OIDC_CA_FILE" type:"path" group:"Security" help:"PEM file of certificate authorities to trust for the issuer, beside the system's."`
+	TokenMaxLifetime time.Duration `name:"token-max-lifetime" env:"PARLEY_TOKEN_MAX_LIFETIME" group:"Security" help:"Longest time from iat to exp of an accepted access token, such as 2h; 0 = no bound."`
+	TLSCertFile      string        `name:"tls-cert-file" env:"PARLEY_TLS_CERT_FILE" type:"path" group:"Security" help:"PEM file with the certificate chain of the gRPC and REST listeners; read again when it changes."`
+	TLSKeyFile       string        `name:"tls-key-file" env:"PARLEY_TLS_KEY_FILE" type:"path" group:"Security" help:"PEM file with the certificate's private key; read again when it changes."`
+	TLSClientCAFile  string        `name:"tls-client-ca-file" env:"PARLEY_TLS_CLIENT_CA_FILE" type:"path" group:"Security" help:"PEM file of the authorities of client certificates; read again when it changes."`
+	TLSTerminated    bool          `name:"tls-terminated" env:"PARLEY_TLS_TERMINATED" group:"Security" help:"TLS ends in front of the gateway, so that listeners beyond loopback may be plain text."`
+	PolicyFile       string        `name:"policy-file" env:"PARLEY_POLICY_FILE" type:"path" group:"Security" help:"YAML file of rules who may read what; read again when it changes. Needed unless nobody is asked who they are."`
+	AuditFile        string        `name:"audit-file" env:"PARLEY_AUDIT_FILE" type:"path" group:"Security" help:"File that audit records are appended to; unset = standard error."`
+	CORSOrigins      string        `name:"cors-origins" env:"PARLEY_CORS_ORIGINS" group:"Security" help:"Web origins whose pages may read answers, separated by commas, such as https://chats.contoso.example; loopback = pages that this machine serves, on any port."`
+	Reflection       string        `name:"reflection" env:"PARLEY_REFLECTION" default:"auto" group:"Security" help:"gRPC reflection on the public listener: on, off, or auto, which is on where callers are not asked who they are."`
+	CallerRate       int           `name:"caller-rate" env:"PARLEY_CALLER_RATE" default:"50" group:"Security" help:"Calls a second that each authenticated caller may begin on average; 0 = no bound."`
+	CallerBurst      int           `name:"caller-burst" env:"PARLEY_CALLER_BURST" default:"100" group:"Security" help:"Calls that each authenticated caller may begin at once."`
 
-	CallerGraphRequests int `name:"caller-graph-requests" env:"PARLEY_CALLER_GRAPH_REQUESTS" group:"Doors" help:"Requests to Graph that one caller may cause a day, midnight to midnight UTC, on each replica; 0 = no bound."`
+	CallerGraphRequests int `name:"caller-graph-requests" env:"PARLEY_CALLER_GRAPH_REQUESTS" group:"Security" help:"Requests to Graph that one caller may cause a day, midnight to midnight UTC, on each replica; 0 = no bound."`
 
 	CallerShare float64       `name:"caller-share" env:"PARLEY_CALLER_SHARE" default:"0.125" group:"Shares" help:"Part of all calls and streams at one time that one caller may hold while others wait, from 0.001 to 1; a policy rule may give its callers a weight. Who is alone may use all. Callers that are not asked who they are have no shares."`
 	MaxDeadline time.Duration `name:"max-deadline" env:"PARLEY_MAX_DEADLINE" group:"Shares" help:"Longest deadline that a caller may ask for; unset = 2m for lists and gets, 30m for streams."`

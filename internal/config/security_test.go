@@ -9,7 +9,7 @@ import (
 	"github.com/parley-gateway/parley/internal/config"
 )
 
-const anyFile = "doors_test.go" // a file that can be read
+const anyFile = "security_test.go" // a file that can be read
 
 // guarded returns settings of a gateway that asks for tokens and certificates on all addresses.
 func guarded(t *testing.T) config.Settings {
@@ -47,7 +47,7 @@ func TestCheckAcceptsGuardedSettings(t *testing.T) {
 	}
 }
 
-func TestCheckShutsDoors(t *testing.T) {
+func TestCheckSecurity(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		change func(*config.Settings)

@@ -19,8 +19,8 @@ func (s *Settings) AuthModes() []string {
 	return strings.Split(s.AuthMode, ",")
 }
 
-// checkDoors finds what would leave a door open that somebody believes to be shut.
-func (c *checker) checkDoors() {
+// checkSecurity finds settings that would leave the gateway less guarded than somebody believes.
+func (c *checker) checkSecurity() {
 	s := c.settings
 	modes := s.AuthModes()
 	for i, mode := range modes {
@@ -29,7 +29,7 @@ func (c *checker) checkDoors() {
 		}
 	}
 	oidc, mtls := slices.Contains(modes, "oidc"), slices.Contains(modes, "mtls")
-	for _, door := range []struct {
+	for _, setting := range []struct {
 		field        *string
 		needed, used bool
 	}{
@@ -43,12 +43,12 @@ func (c *checker) checkDoors() {
 		{&s.PolicyFile, len(modes) > 0, true},
 	} {
 		switch {
-		case door.needed && *door.field == "" && (door.field == &s.TLSCertFile || door.field == &s.TLSKeyFile) && !mtls:
-			c.failf(door.field, "is needed: a certificate and its key go together")
-		case door.needed && *door.field == "":
-			c.failf(door.field, "is needed with %s", c.other(&s.AuthMode))
-		case !door.used && *door.field != "":
-			c.failf(door.field, "is set, yet %s does not use it; unset one of them", c.other(&s.AuthMode))
+		case setting.needed && *setting.field == "" && (setting.field == &s.TLSCertFile || setting.field == &s.TLSKeyFile) && !mtls:
+			c.failf(setting.field, "is needed: a certificate and its key go together")
+		case setting.needed && *setting.field == "":
+			c.failf(setting.field, "is needed with %s", c.other(&s.AuthMode))
+		case !setting.used && *setting.field != "":
+			c.failf(setting.field, "is set, yet %s does not use it; unset one of them", c.other(&s.AuthMode))
 		}
 	}
 	if known := authn.ProgramsNames(); s.OIDCPrograms != "" && !slices.Contains(known, s.OIDCPrograms) {
