@@ -399,3 +399,38 @@ func until(t *testing.T, name string, reached func() bool) {
 		}
 	}
 }
+
+// TestCallsUnderWayCount: a large list counts by what it is expected to take while it is made. Who holds most above a share begins no
+// more, and one of theirs ends when another caller finds no room.
+func TestCallsUnderWayCount(t *testing.T) {
+	t.Parallel()
+	books := ledger.New(ledger.Config{Limit: 10 << 20}) // three lists of a thousand rows
+	var begun atomic.Int64
+	h := startGuarded(t, func(c *server.Config) { c.Ledger, c.CallerShare = books, 0.125 })
+	h.lists(func(ctx context.Context) (*parleyv1.ListEventsResponse, error) {
+		if begun.Add(1) > 3 {
+			return &parleyv1.ListEventsResponse{Complete: true}, nil
+		}
+		<-ctx.Done()
+		return nil, ctx.Err()
+	})
+	client := parleyv1.NewEventServiceClient(h.conn)
+	list := func(who string) error {
+		_, err := client.ListEvents(as(t.Context(), who), &parleyv1.ListEventsRequest{Parent: anna, PageSize: 1000})
+		return err
+	}
+	ended := make(chan error, 3)
+	for i := range 3 {
+		go func() { ended <- list("owner") }()
+		reaches(t, &begun, int64(i+1))
+	}
+	if err := list("owner"); apierror.Reason(status.Convert(err)) != "OVERLOADED" || begun.Load() != 3 {
+		t.Errorf("one more of a caller whose lists hold all memory: %v", err)
+	}
+	if err := list("officer"); err != nil {
+		t.Errorf("another caller: %v", err)
+	}
+	if err := <-ended; apierror.Reason(status.Convert(err)) != "OVERLOADED" {
+		t.Errorf("the list that makes room: %v", err)
+	}
+}

@@ -1,6 +1,7 @@
 package interceptor
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -50,9 +51,9 @@ func (b *bytesHeld) admit(ctx context.Context, h *holding) *ledger.Account {
 	return nil
 }
 
-// answer opens the account of an answer that is there and counts its bytes. The result is nil when there is no room and the
-// caller holds most above a share.
-func (b *bytesHeld) answer(h *holding, bytes int64) *ledger.Account {
+// call opens the account of a call that is expected to hold so many bytes until its answer is written. The result is nil when there
+// is no room and the caller holds most above a share.
+func (b *bytesHeld) call(h *holding, bytes int64) *ledger.Account {
 	account := b.ledger.Open(0)
 	account.Add(bytes)
 	b.enter(account, h)
@@ -153,6 +154,22 @@ func (b *bytesHeld) largest(caller string) (largest *holding, size int64) {
 		}
 	}
 	return largest, size
+}
+
+// What a row, and an answer that is no list, take while they are made.
+const (
+	rowBytes   = 3 << 10 // a List takes 3 MiB at most, and has 1000 rows at most
+	otherBytes = 64 << 10
+)
+
+// expectedOf is what the answer to a request is expected to take.
+func expectedOf(req any) int64 {
+	paged, ok := req.(interface{ GetPageSize() int32 })
+	if !ok {
+		return otherBytes
+	}
+	const usual, most = 50, 1000
+	return int64(min(max(cmp.Or(int(paged.GetPageSize()), usual), 1), most)) * rowBytes
 }
 
 // bytesOf is what an answer takes as it goes out over gRPC.

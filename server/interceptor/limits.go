@@ -132,36 +132,32 @@ func (l *Limits) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, ne
 	}
 	info.UntilWritten(place.Leave)
 	h := &holding{caller: info.CallerID, weight: l.weight(info), end: evict}
-	if !l.held.room(h) {
-		return nil, l.noRoom()
-	}
-	answer, err := next(inner, req)
-	if err != nil {
-		return nil, evictionOr(inner, err)
-	}
-	return answer, l.hold(info, answer, h)
-}
-
-// noRoom is the error of a caller whose own answers leave no memory for more.
-func (l *Limits) noRoom() error {
-	l.Shed(metrics.ShedReadAhead)
-	return overloaded("answers that nobody has read yet hold all memory that there is for them, and this caller more than a share of it")
-}
-
-// hold counts the bytes of an answer until it is written: over REST also those of its body.
-func (l *Limits) hold(info *callinfo.Info, answer any, h *holding) error {
-	account := l.held.answer(h, bytesOf(answer))
+	expected := expectedOf(req)
+	account := l.held.call(h, expected)
 	if account == nil {
-		return l.noRoom()
-	}
-	if info.HTTP != nil {
-		info.HTTP.Account = account
+		return nil, l.noRoom()
 	}
 	info.UntilWritten(func() {
 		account.Add(-account.Held())
 		l.held.leave(account)
 	})
-	return nil
+	answer, err := next(inner, req)
+	if err != nil {
+		return nil, evictionOr(inner, err)
+	}
+	if account.Add(bytesOf(answer) - expected); !l.held.room(h) {
+		return nil, l.noRoom()
+	}
+	if info.HTTP != nil {
+		info.HTTP.Account = account // counts the body too
+	}
+	return answer, nil
+}
+
+// noRoom is the error of a caller whose own answers leave no memory for more.
+func (l *Limits) noRoom() error {
+	l.Shed(metrics.ShedReadAhead)
+	return overloaded("calls and answers that nobody has read yet hold all memory that there is for them, and this caller more than a share of it")
 }
 
 // evictionOr returns why a call was ended for others, or its error.
