@@ -15,6 +15,7 @@ import (
 	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/graphclient/ratelimit"
 	"github.com/parley-gateway/parley/graphsim"
+	"github.com/parley-gateway/parley/internal/wiretest"
 )
 
 // TestCallersOfAThrottlingGraph lets 200 callers ask a Graph that enforces its published limits and, in between, answers
@@ -57,7 +58,7 @@ func TestCallersOfAThrottlingGraph(t *testing.T) {
 				}
 				var mu sync.Mutex
 				refused, served := map[string]int{}, 0
-				wire := graphsim.InProcess(fake)
+				wire := wiretest.New(fake)
 				client, err := graphclient.New(graphclient.Config{BaseURL: "http://127.0.0.1:8090", Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
 					resp, err := wire.RoundTrip(r)
 					mu.Lock()

@@ -20,7 +20,7 @@ func TestReferenceIsCurrent(t *testing.T) {
 	t.Parallel()
 	page := filepath.Join("..", "..", "docs", "configuration.md")
 	if *update {
-		if err := os.WriteFile(page, []byte(config.Reference()), 0o600); err != nil {
+		if err := os.WriteFile(page, []byte(reference()), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -28,7 +28,7 @@ func TestReferenceIsCurrent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(config.Reference(), string(have)); diff != "" {
+	if diff := cmp.Diff(reference(), string(have)); diff != "" {
 		t.Errorf("docs/configuration.md is stale, run this test with -update:\n%s", diff)
 	}
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/graphsim"
+	"github.com/parley-gateway/parley/internal/wiretest"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
 	"github.com/parley-gateway/parley/timeline/query"
@@ -104,7 +105,7 @@ func (b *bed) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !ok {
 		return nil, errors.New("no Graph")
 	}
-	return graphsim.InProcess(h).RoundTrip(r)
+	return wiretest.New(h).RoundTrip(r)
 }
 
 func (b *bed) behave(t *testing.T, w *world, faults []graphsim.Fault, seed uint64) {

@@ -1,4 +1,5 @@
-package graphsim
+// Package wiretest carries requests of tests to handlers without sockets.
+package wiretest
 
 import (
 	"context"
@@ -11,10 +12,10 @@ import (
 	"syscall"
 )
 
-// InProcess is a transport that hands requests to a handler without sockets, so that tests can run in virtual time
+// New returns a transport that hands requests to a handler without sockets, so that tests can run in virtual time
 // (testing/synctest). A handler that breaks an answer off does so to the client as well: before the headers as a reset
 // connection, later as a cut body. Flushing, slow bodies and cancellation work as over a connection; HTTP/2 does not.
-func InProcess(h http.Handler) http.RoundTripper { return &inProcess{h} }
+func New(h http.Handler) http.RoundTripper { return &inProcess{h} }
 
 type inProcess struct{ handler http.Handler }
 

@@ -1,13 +1,15 @@
-package config
+package config_test
 
 import (
 	"fmt"
 	"reflect"
 	"strings"
+
+	"github.com/parley-gateway/parley/internal/config"
 )
 
-// Reference renders all settings as the Markdown page docs/configuration.md.
-func Reference() string {
+// reference renders all settings as the Markdown page docs/configuration.md.
+func reference() string {
 	var page strings.Builder
 	page.WriteString(`# Configuration
 
@@ -40,7 +42,7 @@ as paths only.
 This page is made from the program's own settings; a test keeps it so (` + "`go test ./internal/config -update`" + ` writes it anew).
 `)
 	group := ""
-	fields := reflect.TypeFor[Settings]()
+	fields := reflect.TypeFor[config.Settings]()
 	for field := range fields.Fields() {
 		tag := field.Tag
 		if tag.Get("name") == "" {
@@ -54,7 +56,7 @@ This page is made from the program's own settings; a test keeps it so (` + "`go 
 		if value != "" {
 			value = "`" + value + "`"
 		}
-		fmt.Fprintf(&page, "| `%s` | `--%s` | `%s` | %s | %s |\n", tag.Get("env"), tag.Get("name"), keyOf(tag.Get("name")), value, tag.Get("help"))
+		fmt.Fprintf(&page, "| `%s` | `--%s` | `%s` | %s | %s |\n", tag.Get("env"), tag.Get("name"), strings.ReplaceAll(tag.Get("name"), "-", "_"), value, tag.Get("help"))
 	}
 	page.WriteString(`
 ## Several tenants
