@@ -1,11 +1,18 @@
 package timeline
 
 import (
-	"slices"
+	"context"
+	"sync"
+	"time"
+	"weak"
 
+	"google.golang.org/protobuf/proto"
+
+	"github.com/parley-gateway/parley/cache"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/timeline/chunk"
 	"github.com/parley-gateway/parley/timeline/merge"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // Page is one answer of ListEvents. It may be shared by calls: nothing of it is ever changed.
@@ -36,65 +43,122 @@ func (p *Page) Form(key any, render func(*Page) ([]byte, error)) ([]byte, error)
 	return form, err
 }
 
-// eventPage collects the encoded events of a List.
-type eventPage struct {
-	w      *merge.Merger
-	size   int // events at most
-	count  int
-	pieces [][]byte
-	length int        // of the pieces together
-	in     chunkRange // where the events of the first piece stand
+// maxPageWindows is how many windows a cached page may be made of.
+const maxPageWindows = 64
+
+// provedSuffix tells the keys of pages whose calls are verified from those of pages with all that Graph sent.
+const provedSuffix = "\xfeproved"
+
+// cachedPage is a page that is made of cached windows alone. It is valid while these are the same.
+type cachedPage struct {
+	message  *parleyv1.ListEventsResponse
+	count    int
+	events   []byte // nil where they are a range of one window
+	from, to int    // of that range
+	view     parleyv1.EventView
+	windows  []pageWindow
+	until    time.Time // when the answer changes by time alone; zero = never
+	store    pageStore
+	key      string
+	end      time.Time // of the asked interval
+
+	mu    sync.Mutex
+	forms map[any][]byte
+	size  int64 // of the forms
 }
 
-// chunkRange is a contiguous run [from, to) of the events of one chunk; without a chunk there is none.
-type chunkRange struct {
-	chunk    *chunk.Chunk
-	from, to int
+// pageWindow is a cached window that a page was made of. The page does not keep it alive.
+type pageWindow struct {
+	store cache.Windows
+	key   string
+	chunk weak.Pointer[chunk.Chunk]
+	holds bool // the range of the page's events
 }
 
-// Empty implements frame.Page.
-func (p *eventPage) Empty() bool { return p.count == 0 }
-
-// Enough implements frame.Page.
-func (p *eventPage) Enough() bool { return p.count >= p.size }
-
-// Add implements frame.Page. It takes the next run of events.
-func (p *eventPage) Add() (bool, error) {
-	const most = chunk.MaxFrame - chunk.FrameRoom
-	next := p.w.Head()
-	if p.count >= p.size || p.length > 0 && p.length+next.Size() > most {
-		return false, nil
-	}
-	at, in := next.At, p.w.HeadChunk()
-	events, n, err := p.w.NextRun(p.size-p.count, most-p.length)
-	if err != nil {
-		return false, err
-	}
-	if len(p.pieces) == 0 && at != chunk.NotInChunk {
-		p.in = chunkRange{in, at, at + n}
-	}
-	p.pieces = append(p.pieces, events)
-	p.count += n
-	p.length += len(events)
-	return true, nil
+// pageStore caches pages beside windows.
+type pageStore interface {
+	cache.Windows
+	cache.Answers
 }
 
-// joined is the list field of the answer.
-func (p *eventPage) joined() []byte {
-	switch len(p.pieces) {
-	case 0:
+func (k *cachedPage) form(key any) []byte {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.forms[key]
+}
+
+func (k *cachedPage) put(key any, form []byte) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.forms == nil {
+		k.forms = map[any][]byte{}
+	}
+	if form != nil && k.forms[key] == nil {
+		k.forms[key] = form
+		k.size += int64(cap(form))
+	}
+	k.store.PutWindow(cache.Window{
+		Key: k.key, Value: k, End: k.end, Read: time.Now(), Size: k.size + int64(cap(k.events)+2*proto.Size(k.message)+len(k.key)) + 1<<10,
+	})
+}
+
+// page is the page for a call; nil when one of its windows is not the same any more, or the cache-control of the context does not
+// accept one.
+func (k *cachedPage) page(ctx context.Context) *Page {
+	if !k.until.IsZero() && !time.Now().Before(k.until) {
 		return nil
-	case 1:
-		return p.pieces[0]
-	default:
-		return slices.Concat(p.pieces...)
 	}
+	p := &Page{Message: k.message, Events: k.events, Count: k.count, cached: k}
+	for i := range k.windows {
+		was := &k.windows[i]
+		now, _ := was.store.Window(ctx, was.key).(*chunk.Chunk)
+		if now == nil || now != was.chunk.Value() {
+			return nil
+		}
+		if was.holds {
+			l, err := now.Events(k.view)
+			if err != nil {
+				return nil
+			}
+			p.Events = l.Part(k.from, k.to)
+		}
+	}
+	return p
 }
 
-// chunkRange is where all events of the page stand, if they stand in one run.
-func (p *eventPage) chunkRange() chunkRange {
-	if len(p.pieces) != 1 {
-		return chunkRange{}
+// pageCache is the store for the pages of a request, and the key of one page; nil = they are not cached. A request with a filter, or
+// for a source that cannot be asked, is answered anew each time.
+func pageCache(r *query.Events, have query.Sources, to query.Resolved, token string, size int) (pageStore, string) {
+	if r.Filter != "" || len(r.Unavailable) > 0 || r.End.IsZero() && token == "" {
+		return nil, ""
 	}
-	return p.in
+	store, ok := have.Events[to.Sources[0]].(pageStore)
+	if !ok {
+		return nil, ""
+	}
+	key := store.AnswerKey(to.Digest, size, token)
+	if r.Narrow {
+		key += provedSuffix
+	}
+	return store, key
+}
+
+// cacheIn puts the page into a store, if all of it came from cached windows and nothing of it depends on when it is asked for. first
+// says that it is the first page of its walk.
+func (p *Page) cacheIn(store pageStore, key string, w *merge.Merger, in chunkRange, req *query.Events, first bool) {
+	used, until, ok := w.CachedWindows(first)
+	if !ok || len(used) == 0 || len(used) > maxPageWindows {
+		return
+	}
+	k := &cachedPage{
+		message: p.Message, count: p.Count, view: req.ShownView(), store: store, key: key, end: w.End(), from: in.from, to: in.to, until: until,
+	}
+	if in.chunk == nil {
+		k.events = p.Events
+	}
+	for _, u := range used {
+		k.windows = append(k.windows, pageWindow{u.Store, u.Key, weak.Make(u.Chunk), u.Chunk == in.chunk})
+	}
+	p.cached = k
+	k.put(nil, nil)
 }
