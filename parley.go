@@ -138,7 +138,7 @@ func newEngine(cfg *Config, ahead *ledger.Ledger, gauges *metrics.Metrics) (*tim
 	if err != nil {
 		return nil, err
 	}
-	engine, err := timeline.New(timeline.Config{Sealer: sealer, Ledger: ahead, Logger: cfg.Logger, Settle: cfg.settle()})
+	engine, err := timeline.New(timeline.Config{Sealer: sealer, Ledger: ahead, Settle: cfg.settle()})
 	if err != nil {
 		return nil, fmt.Errorf("timeline: %w", err)
 	}

@@ -11,7 +11,6 @@ package timeline
 import (
 	"cmp"
 	"context"
-	"log/slog"
 	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
@@ -44,8 +43,6 @@ type Config struct {
 	Heartbeat time.Duration
 	// ListTime bounds a List whose context has no deadline; default 20 s.
 	ListTime time.Duration
-	// Logger receives doubts, without content; nil = none.
-	Logger *slog.Logger
 }
 
 // Engine answers List and Stream calls. Between calls it holds only what it found out about Graph, and is safe for concurrent use.
@@ -74,9 +71,6 @@ func New(cfg Config) (*Engine, error) {
 	cfg.MaxPages = cmp.Or(max(cfg.MaxPages, 0), 10000)
 	cfg.Heartbeat = cmp.Or(max(cfg.Heartbeat, 0), 15*time.Second)
 	cfg.ListTime = cmp.Or(max(cfg.ListTime, 0), 20*time.Second)
-	if cfg.Logger == nil {
-		cfg.Logger = slog.New(slog.DiscardHandler)
-	}
 	lister := pager.New(pager.Config{
 		Sealer: cfg.Sealer, MaxPages: cfg.MaxPages, Heartbeat: cfg.Heartbeat, ListTime: cfg.ListTime,
 	})
