@@ -41,58 +41,57 @@ func (e *Engine) PageEvents(ctx context.Context, have query.Sources, req query.E
 	if err != nil {
 		return nil, err
 	}
-	store, key := pageCache(&req, have, to, token, size)
-	if store != nil {
-		if cached, ok := store.Answer(key).(*cachedPage); ok {
-			if page := cached.page(ctx); page != nil {
-				return page, nil
-			}
-		}
+	call := &listCall{have, &req, to, token, size}
+	entry := call.cacheEntry()
+	if page := entry.get(ctx); page != nil {
+		return page, nil
 	}
-	return e.makePage(ctx, have, req, to, token, size, store, key)
+	return e.readPage(ctx, call, entry)
 }
 
-// makePage walks for a page, and caches it in the store under the key if it can be cached.
-func (e *Engine) makePage(
-	ctx context.Context, have query.Sources, req query.Events, to query.Resolved, token string, size int, store pageStore, key string,
-) (*Page, error) {
+// listCall is one call of ListEvents.
+type listCall struct {
+	have  query.Sources
+	req   *query.Events
+	to    query.Resolved
+	token string
+	size  int
+}
+
+// readPage merges the events of a page, and puts it into the cache if it can be cached.
+func (e *Engine) readPage(ctx context.Context, call *listCall, entry cacheEntry) (*Page, error) {
 	inTime, cancel := frame.ListContext(ctx, e.cfg.ListTime)
 	defer cancel()
-	w, err := merge.Open(inTime, &e.merge, have, &req, to, token, "page_token")
+	w, err := merge.Open(inTime, &e.merge, call.have, call.req, call.to, call.token, "page_token")
 	if err != nil {
 		return nil, err
 	}
 	defer w.Close()
 	ahead := 2
-	if req.Conversation != "" {
+	if call.req.Conversation != "" {
 		ahead = 1 // Graph allows one request a second: the next window would only stand in the way
 	}
 	account := e.cfg.Ledger.Open(e.merge.WindowBytes)
 	defer account.Close()
 	w.Limit(ahead, window.MaxRows, account)
-	page := &eventPage{w: w, size: size}
-	w.Listing(size, func() bool { return !page.Empty() })
-	done, err := frame.Fill(inTime, w, page)
+	events := &eventPage{w: w, size: call.size}
+	w.Listing(call.size, func() bool { return !events.Empty() })
+	done, err := frame.Fill(inTime, w, events)
 	if err == nil {
 		err = ctx.Err()
 	}
 	if err != nil {
 		return nil, err
 	}
-	answer := &parleyv1.ListEventsResponse{}
+	answer := &parleyv1.ListEventsResponse{Complete: done && w.Complete(), Notices: w.News(), Sources: w.Reports()}
 	if !done {
 		if answer.NextPageToken, err = w.Token(false); err != nil {
 			return nil, err
 		}
 	}
-	answer.Notices = w.News()
-	answer.Sources = w.Reports()
-	answer.Complete = done && w.Complete()
-	made := &Page{Message: answer, Events: page.joined(), Count: page.count}
-	if store != nil {
-		made.cacheIn(store, key, w, page.chunkRange(), &req, token == "")
-	}
-	return made, nil
+	page := &Page{Message: answer, Events: events.joined(), Count: events.count}
+	entry.put(page, call, w, events.chunkRange())
+	return page, nil
 }
 
 // eventPage collects the encoded events of a List.

@@ -12,7 +12,6 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/timeline/chunk"
 	"github.com/parley-gateway/parley/timeline/merge"
-	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // Page is one answer of ListEvents. It may be shared by calls: nothing of it is ever changed.
@@ -58,8 +57,7 @@ type cachedPage struct {
 	view     parleyv1.EventView
 	windows  []pageWindow
 	until    time.Time // when the answer changes by time alone; zero = never
-	store    pageStore
-	key      string
+	entry    cacheEntry
 	end      time.Time // of the asked interval
 
 	mu    sync.Mutex
@@ -97,8 +95,9 @@ func (k *cachedPage) put(key any, form []byte) {
 		k.forms[key] = form
 		k.size += int64(cap(form))
 	}
-	k.store.PutWindow(cache.Window{
-		Key: k.key, Value: k, End: k.end, Read: time.Now(), Size: k.size + int64(cap(k.events)+2*proto.Size(k.message)+len(k.key)) + 1<<10,
+	k.entry.store.PutWindow(cache.Window{
+		Key: k.entry.key, Value: k, End: k.end, Read: time.Now(),
+		Size: k.size + int64(cap(k.events)+2*proto.Size(k.message)+len(k.entry.key)) + 1<<10,
 	})
 }
 
@@ -126,32 +125,53 @@ func (k *cachedPage) page(ctx context.Context) *Page {
 	return p
 }
 
-// pageCache is the store for the pages of a request, and the key of one page; nil = they are not cached. A request with a filter, or
-// for a source that cannot be asked, is answered anew each time.
-func pageCache(r *query.Events, have query.Sources, to query.Resolved, token string, size int) (pageStore, string) {
-	if r.Filter != "" || len(r.Unavailable) > 0 || r.End.IsZero() && token == "" {
-		return nil, ""
-	}
-	store, ok := have.Events[to.Sources[0]].(pageStore)
-	if !ok {
-		return nil, ""
-	}
-	key := store.AnswerKey(to.Digest, size, token)
-	if r.Narrow {
-		key += provedSuffix
-	}
-	return store, key
+// cacheEntry is the place of a page in a cache; without a store the page is not cached.
+type cacheEntry struct {
+	store pageStore
+	key   string
 }
 
-// cacheIn puts the page into a store, if all of it came from cached windows and nothing of it depends on when it is asked for. first
-// says that it is the first page of its walk.
-func (p *Page) cacheIn(store pageStore, key string, w *merge.Merger, in chunkRange, req *query.Events, first bool) {
-	used, until, ok := w.CachedWindows(first)
+// cacheEntry is the place for the page of a call. A request with a filter, or for a source that cannot be asked, is answered anew
+// each time.
+func (c *listCall) cacheEntry() cacheEntry {
+	if c.req.Filter != "" || len(c.req.Unavailable) > 0 || c.req.End.IsZero() && c.token == "" {
+		return cacheEntry{}
+	}
+	store, ok := c.have.Events[c.to.Sources[0]].(pageStore)
+	if !ok {
+		return cacheEntry{}
+	}
+	key := store.AnswerKey(c.to.Digest, c.size, c.token)
+	if c.req.Narrow {
+		key += provedSuffix
+	}
+	return cacheEntry{store, key}
+}
+
+// get returns the page that is cached, if it is still valid.
+func (e cacheEntry) get(ctx context.Context) *Page {
+	if e.store == nil {
+		return nil
+	}
+	cached, ok := e.store.Answer(e.key).(*cachedPage)
+	if !ok {
+		return nil
+	}
+	return cached.page(ctx)
+}
+
+// put caches a page, if all of it came from cached windows and nothing of it depends on when it is asked for. in is where its events
+// stand together.
+func (e cacheEntry) put(p *Page, c *listCall, w *merge.Merger, in chunkRange) {
+	if e.store == nil {
+		return
+	}
+	used, until, ok := w.CachedWindows(c.token == "")
 	if !ok || len(used) == 0 || len(used) > maxPageWindows {
 		return
 	}
 	k := &cachedPage{
-		message: p.Message, count: p.Count, view: req.ShownView(), store: store, key: key, end: w.End(), from: in.from, to: in.to, until: until,
+		message: p.Message, count: p.Count, view: c.req.ShownView(), entry: e, end: w.End(), from: in.from, to: in.to, until: until,
 	}
 	if in.chunk == nil {
 		k.events = p.Events
