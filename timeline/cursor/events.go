@@ -130,7 +130,7 @@ func (s *Source) pack(now time.Time) *cursorpb.Source {
 	m.Times = packTimes(now, times...)
 	c := &s.Counts
 	m.Counts = packCounts(c.Events, c.Duplicates, c.OutOfWindow, c.LeftOut, c.Pages, c.FromCache, c.Requests)
-	var bounds []time.Time
+	bounds := make([]time.Time, 0, 2*len(s.Gaps))
 	for _, g := range s.Gaps {
 		bounds = append(bounds, g.Start, g.End)
 		m.GapReasons = append(m.GapReasons, uint32(g.Reason))
@@ -187,7 +187,8 @@ func unpackSource(now time.Time, m *cursorpb.Source) (Source, error) {
 	if err := s.unpackPlace(now, m); err != nil {
 		return Source{}, err
 	}
-	return s, s.unpackGaps(now, m)
+	err := s.unpackGaps(now, m)
+	return s, err
 }
 
 // unpackPlace reads the time that was reached and the window.

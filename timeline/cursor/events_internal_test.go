@@ -142,15 +142,17 @@ func TestMalformed(t *testing.T) {
 		"a rate":            func(_ *cursorpb.Events, s *cursorpb.Source) { s.Rate = window.MaxRate + 1 },
 		"no window":         func(_ *cursorpb.Events, s *cursorpb.Source) { s.Window = nil },
 		"a window alone": func(_ *cursorpb.Events, s *cursorpb.Source) {
-			s.Times.Seconds, s.Times.Nanos = s.Times.Seconds[:1], nil
+			s.Times.Seconds, s.Times.Nanos = s.GetTimes().GetSeconds()[:1], nil
 		},
 		"half a window": func(_ *cursorpb.Events, s *cursorpb.Source) {
-			s.Times.Seconds, s.Times.Nanos = s.Times.Seconds[:2], nil
+			s.Times.Seconds, s.Times.Nanos = s.GetTimes().GetSeconds()[:2], nil
 		},
-		"a window's level":   func(_ *cursorpb.Events, s *cursorpb.Source) { s.Window.Level = uint32(window.Era) + 1 },
-		"a count too few":    func(_ *cursorpb.Events, s *cursorpb.Source) { s.Counts = s.Counts[1:] },
-		"a negative count":   func(_ *cursorpb.Events, s *cursorpb.Source) { s.Counts[0] = 1 << 63 },
-		"a gap without end":  func(_ *cursorpb.Events, s *cursorpb.Source) { s.Gaps.Seconds = s.Gaps.Seconds[:15]; s.Gaps.Nanos = nil },
+		"a window's level": func(_ *cursorpb.Events, s *cursorpb.Source) { s.Window.Level = uint32(window.Era) + 1 },
+		"a count too few":  func(_ *cursorpb.Events, s *cursorpb.Source) { s.Counts = s.GetCounts()[1:] },
+		"a negative count": func(_ *cursorpb.Events, s *cursorpb.Source) { s.Counts[0] = 1 << 63 },
+		"a gap without end": func(_ *cursorpb.Events, s *cursorpb.Source) {
+			s.Gaps.Seconds, s.Gaps.Nanos = s.GetGaps().GetSeconds()[:15], nil
+		},
 		"a gap's reason":     func(_ *cursorpb.Events, s *cursorpb.Source) { s.GapReasons[0] = maxReason + 1 },
 		"a negative begin":   func(_ *cursorpb.Events, s *cursorpb.Source) { s.Begun = -1 },
 		"a begin far behind": func(_ *cursorpb.Events, s *cursorpb.Source) { s.Begun = maxBegun + 1 },

@@ -24,7 +24,7 @@ func TestDeliveredInToken(t *testing.T) {
 			p := &Pages{
 				Link: strings.Repeat("l", test.link), Index: 999, Last: ^uint64(0), Counts: Counts{Events: 1 << 20, Pages: 1 << 10},
 			}
-			var all []uint64
+			all := make([]uint64, 0, test.rows)
 			for i := range test.rows {
 				all = append(all, uint64(i)*0x9e3779b97f4a7c15)
 				p.Deliver(all[i])

@@ -105,7 +105,7 @@ func MeaningOf(err *graph.Error) Meaning {
 
 // Words are what a reason of Graph's says when no more is known than the reason; empty for others.
 func Words(reason parleyv1.ErrorReason) string {
-	switch reason {
+	switch reason { //nolint:exhaustive // the others have the words of a kind
 	case parleyv1.ErrorReason_ERROR_REASON_USER_NOT_LICENSED:
 		return "Graph refuses this source for this user, mostly because a licence is missing"
 	case parleyv1.ErrorReason_ERROR_REASON_GRAPH_THROTTLED:

@@ -55,8 +55,11 @@ func Fill(ctx context.Context, rows Rows, page Page) (done bool, err error) {
 				return false, err
 			}
 		case Waiting:
-			if page.Enough() || rows.Wait(ctx, nil) != nil {
+			if page.Enough() {
 				return false, nil
+			}
+			if err := rows.Wait(ctx, nil); err != nil {
+				return false, nil //nolint:nilerr // time is up: the page has what there is
 			}
 		case Ended:
 			return true, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -92,7 +93,7 @@ func (s *script) News() []*parleyv1.Notice {
 
 func (s *script) Checkpoint() (*parleyv1.Checkpoint, error) {
 	s.tokens++
-	return &parleyv1.Checkpoint{ResumeToken: fmt.Sprint(s.tokens)}, nil
+	return &parleyv1.Checkpoint{ResumeToken: strconv.Itoa(s.tokens)}, nil
 }
 
 func (s *script) Summary() (*parleyv1.Summary, error) { return &parleyv1.Summary{}, nil }
