@@ -68,7 +68,7 @@ func New(entries []Entry) *Chunk {
 	return c
 }
 
-// pack moves the events that fit into the list, and what they have beside the view BASIC into an array of its own.
+// pack moves the events that fit into the list, and their parts beyond the view BASIC into an array of its own.
 func (c *Chunk) pack(size, unmapped int) {
 	c.basic = List{make([]byte, 0, size), make([]uint32, len(c.Entries))}
 	rest := make([]byte, 0, unmapped)

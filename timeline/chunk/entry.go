@@ -24,7 +24,7 @@ type Entry struct {
 	// Time and Key are the place of the event in the order.
 	Time time.Time
 	Key  string
-	// OutOfWindow says that the event is exempt from the order: it is delivered behind the other events of its window.
+	// OutOfWindow says that the event is exempt from the order: it is delivered after the other events of its window.
 	OutOfWindow bool
 	// Version is larger for a newer version of the event.
 	Version int64

@@ -6,7 +6,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 )
 
-// List is the encoded list field of an answer: the events of a chunk in one view, one behind the other.
+// List is the encoded list field of an answer: the events of a chunk in one view, side by side.
 type List struct {
 	bytes []byte
 	ends  []uint32 // end of each event

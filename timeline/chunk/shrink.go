@@ -15,7 +15,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 )
 
-// shortText is the length in bytes below which a text is never cut: ids and names stay whole.
+// shortText is the length in bytes below which no text is cut: ids and names stay whole.
 const shortText = 1 << 10
 
 // text is a string inside an event, with its path, its size in bytes and a way to replace it.
@@ -25,54 +25,74 @@ type text struct {
 	cut  func(size int)
 }
 
-// shrink returns a copy that takes at most limit bytes of a list field on the wire: its longest texts are cut and named in
-// truncated_fields. Should texts not be enough, the largest lists lose their ends, named likewise.
+// shrunk is an event that is being cut, and the paths of the fields that were cut.
+type shrunk struct {
+	event *parleyv1.Event
+	paths map[string]bool
+	limit int // bytes of the list field
+}
+
+// shrink returns a copy that takes at most limit bytes of a list field on the wire. Its longest texts are cut. Should texts not be enough,
+// the largest lists lose their ends. All of them are named in truncated_fields.
 func shrink(event *parleyv1.Event, limit int) *parleyv1.Event {
-	event = proto.CloneOf(event)
-	cut := map[string]bool{}
-	over := func() int { return eventwire.FramedSize(proto.Size(event)+pathBytes(cut)) - limit }
-	if event.GetUnmapped() != nil && over() > 0 && proto.Size(event.GetUnmapped()) > shortText {
-		event.Unmapped = nil
-		cut["unmapped"] = true
+	s := shrunk{event: proto.CloneOf(event), paths: map[string]bool{}, limit: limit}
+	if s.event.GetUnmapped() != nil && s.excess() > 0 && proto.Size(s.event.GetUnmapped()) > shortText {
+		s.event.Unmapped = nil
+		s.paths["unmapped"] = true
 	}
+	s.cutTexts()
+	s.cutLists()
+	for path := range s.paths {
+		s.event.TruncatedFields = append(s.event.TruncatedFields, path)
+	}
+	slices.Sort(s.event.GetTruncatedFields())
+	s.event.TruncatedFields = slices.Compact(s.event.GetTruncatedFields())
+	return s.event
+}
+
+// excess is the number of bytes above the limit.
+func (s *shrunk) excess() int {
+	return eventwire.FramedSize(proto.Size(s.event)+pathBytes(s.paths)) - s.limit
+}
+
+// cutTexts cuts the longest texts until the event fits or its texts are short. The longest text gives up as much as is needed, but is not
+// cut much shorter than the next one.
+func (s *shrunk) cutTexts() {
 	for range 64 {
-		excess := over()
+		excess := s.excess()
 		if excess <= 0 {
-			break
+			return
 		}
-		texts := collect(event.ProtoReflect(), "", nil)
+		texts := collect(s.event.ProtoReflect(), "", nil)
 		slices.SortStableFunc(texts, func(a, b text) int { return cmp.Compare(b.size, a.size) })
 		if len(texts) == 0 || texts[0].size <= shortText {
-			break
+			return
 		}
-		// The longest gives up as much as is needed, but not more than would make it much shorter than the next one.
 		floor := shortText
 		if len(texts) > 1 {
 			floor = max(floor, texts[1].size/2)
 		}
 		longest := texts[0]
 		longest.cut(max(floor, longest.size-excess-64))
-		cut[longest.path] = true
+		s.paths[longest.path] = true
 	}
-	for over() > 0 {
-		path := cutLargest(event.ProtoReflect())
+}
+
+// cutLists halves the largest lists until the event fits.
+func (s *shrunk) cutLists() {
+	for s.excess() > 0 {
+		path := cutLargest(s.event.ProtoReflect())
 		if path == "" {
-			break
+			return
 		}
-		cut[path] = true
-		if call := event.GetCall(); call != nil {
+		s.paths[path] = true
+		if call := s.event.GetCall(); call != nil {
 			call.Partial = true
 		}
 	}
-	for path := range cut {
-		event.TruncatedFields = append(event.TruncatedFields, path)
-	}
-	slices.Sort(event.GetTruncatedFields())
-	event.TruncatedFields = slices.Compact(event.GetTruncatedFields())
-	return event
 }
 
-// pathBytes is the size of truncated_fields with these paths, or a few bytes more.
+// pathBytes is the size of truncated_fields with the paths, or a few bytes more.
 func pathBytes(paths map[string]bool) int {
 	const tag = 2 // bytes of the field's number and type
 	n := 0
@@ -82,7 +102,7 @@ func pathBytes(paths map[string]bool) int {
 	return n
 }
 
-// collect finds every text of a message.
+// collect returns every text of a message.
 func collect(m protoreflect.Message, path string, found []text) []text {
 	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
 		here := join(path, string(f.Name()))
@@ -106,7 +126,7 @@ func collect(m protoreflect.Message, path string, found []text) []text {
 	return found
 }
 
-// cutLargest halves the list that takes the most bytes, or clears the map or bytes that do, and returns the path.
+// cutLargest halves the largest list of a message, or clears its largest map or bytes field, and returns the path.
 func cutLargest(m protoreflect.Message) string {
 	best, size := "", 0
 	var cutBest func()
@@ -134,7 +154,7 @@ func cutLargest(m protoreflect.Message) string {
 	return best
 }
 
-// halve keeps the first half of a list; a list of one element, and what is no list, is cleared.
+// halve keeps the first half of a list. It clears a list of one element, and a field that is no list.
 func halve(m protoreflect.Message, f protoreflect.FieldDescriptor) {
 	if f.IsList() {
 		if list := m.Mutable(f).List(); list.Len() > 1 {
