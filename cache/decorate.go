@@ -21,23 +21,30 @@ const (
 	residence    = 3
 )
 
-// look answers from the cache, or asks with the caller's fetch and caches the answer for ttl.
-func look[T any](
-	ctx context.Context, c *Cache, src parleyv1.Source, key, link string, ttl func(*entry) time.Duration, size func(T) int64,
-	linked func(next string) string, fetch func(context.Context) (*source.Page[T], error),
-) (*source.Page[T], error) {
-	name := shortName(src)
-	e, result := c.get(ctx, key, link)
+// request is a page that is looked up, or asked for.
+type request[T any] struct {
+	source parleyv1.Source
+	key    keyed  // of the query
+	link   string // of the page; empty for the first one
+	// life returns how long an answer is cached.
+	life func(*entry) time.Duration
+	// size returns what a row takes in memory beside rowOverhead.
+	size  func(T) int64
+	fetch func(context.Context) (*source.Page[T], error)
+}
+
+// look answers from the cache, or asks for the page and caches the answer.
+func look[T any](ctx context.Context, c *Cache, r request[T]) (*source.Page[T], error) {
+	name, key := shortName(r.source), r.key.with(r.link)
+	e, result := c.get(ctx, key, r.link)
 	if e != nil {
 		c.cfg.Observer.CacheRequest(name, resultHit)
 		recorderOf(ctx).record(true, e.read)
 		page, ok := e.value.(*source.Page[T])
 		if !ok {
-			return fetch(ctx)
+			return r.fetch(ctx)
 		}
-		if e.next != "" {
-			c.links.note(linked(e.next), e.read)
-		}
+		r.noteLink(c, e)
 		return fromCache(page), nil
 	}
 	if ControlOf(ctx).OnlyIfCached {
@@ -48,15 +55,15 @@ func look[T any](
 	late := false
 	fetched, joined, err := c.share(ctx, key, func(ctx context.Context) (*entry, error) {
 		// Another caller's work may have ended since this one looked.
-		if e, _ := c.get(ctx, key, link); e != nil {
+		if e, _ := c.get(ctx, key, r.link); e != nil {
 			late = true
 			return e, nil
 		}
-		page, err := fetch(ctx)
+		page, err := r.fetch(ctx)
 		if err != nil {
 			return nil, err
 		}
-		return putPage(c, name, key, page, ttl, size, linked), nil
+		return r.put(c, key, page), nil
 	})
 	joined = joined || err == nil && late
 	if joined {
@@ -74,6 +81,35 @@ func look[T any](
 		page.Joined = true
 	}
 	return page, nil
+}
+
+// put makes an entry of a page that was just fetched and caches it.
+func (r *request[T]) put(c *Cache, key string, page *source.Page[T]) *entry {
+	e := &entry{
+		key: key, source: shortName(r.source), value: page, next: page.Next, read: page.Read,
+		size: pageOverhead + int64(2*len(key)+len(page.Next)),
+	}
+	if e.read.IsZero() {
+		e.read = time.Now()
+	}
+	for _, row := range page.Items {
+		e.size += rowOverhead + r.size(row)
+	}
+	if page.Lazy != nil {
+		e.size += page.Lazy.Cost()
+	}
+	r.noteLink(c, e)
+	life := c.ttl(r.life(e))
+	e.expires = e.read.Add(life)
+	c.put(e, life)
+	return e
+}
+
+// noteLink notes when the page was read that links to the next one.
+func (r *request[T]) noteLink(c *Cache, e *entry) {
+	if e.next != "" {
+		c.links.note(r.key.with(e.next), e.read)
+	}
 }
 
 // share asks for a page, or waits with the others who do. A request to Graph counts against the day and waits for the turn of the
@@ -97,29 +133,6 @@ func (c *Cache) share(ctx context.Context, key string, do func(context.Context) 
 			return e, joined, err
 		}
 	}
-}
-
-// putPage makes an entry of a page that was just fetched and caches it.
-func putPage[T any](
-	c *Cache, name, key string, page *source.Page[T], ttl func(*entry) time.Duration, size func(T) int64, linked func(string) string,
-) *entry {
-	e := &entry{key: key, source: name, value: page, next: page.Next, read: page.Read, size: pageOverhead + int64(2*len(key)+len(page.Next))}
-	if e.read.IsZero() {
-		e.read = time.Now()
-	}
-	for _, row := range page.Items {
-		e.size += rowOverhead + size(row)
-	}
-	if page.Lazy != nil {
-		e.size += page.Lazy.Cost()
-	}
-	if e.next != "" {
-		c.links.note(linked(e.next), e.read)
-	}
-	life := c.ttl(ttl(e))
-	e.expires = e.read.Add(life)
-	c.put(e, life)
-	return e
 }
 
 // fromCache is the page as a later reader sees it. Its items are shared.

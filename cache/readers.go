@@ -79,11 +79,12 @@ func (r *events) Events(ctx context.Context, q source.EventQuery, link string) (
 		return page, nil
 	}
 	key := r.key(&q)
-	return look(ctx, r.c, r.scope.Source, key.with(link), link,
-		func(*entry) time.Duration { return r.c.windowTTL(&r.scope, q.End) },
-		func(i source.Item) int64 { return int64(len(i.Key)) + int64(cap(i.Basic)+cap(i.Unmapped)) },
-		key.with,
-		func(ctx context.Context) (*source.Page[source.Item], error) { return r.next.Events(ctx, q, link) })
+	return look(ctx, r.c, request[source.Item]{
+		source: r.scope.Source, key: key, link: link,
+		life:  func(*entry) time.Duration { return r.c.windowTTL(&r.scope, q.End) },
+		size:  func(i source.Item) int64 { return int64(len(i.Key)) + int64(cap(i.Basic)+cap(i.Unmapped)) },
+		fetch: func(ctx context.Context) (*source.Page[source.Item], error) { return r.next.Events(ctx, q, link) },
+	})
 }
 
 // key is everything that the pages of a query depend on.
@@ -108,27 +109,29 @@ func (r *conversations) Conversations(
 	key := newKey("conversations", r.scope)
 	key.text(q.Owner, q.User, q.MemberName, q.InstalledApp)
 	key.flags(q.ByLastMessage)
-	return look(ctx, r.c, r.scope.Source, key.with(link), link,
-		func(*entry) time.Duration { return r.c.cfg.Other },
-		func(m *parleyv1.Conversation) int64 { return resident(m) },
-		key.with,
-		func(ctx context.Context) (*source.Page[*parleyv1.Conversation], error) {
+	return look(ctx, r.c, request[*parleyv1.Conversation]{
+		source: r.scope.Source, key: key, link: link,
+		life: func(*entry) time.Duration { return r.c.cfg.Other },
+		size: func(m *parleyv1.Conversation) int64 { return resident(m) },
+		fetch: func(ctx context.Context) (*source.Page[*parleyv1.Conversation], error) {
 			return r.ConversationReader.Conversations(ctx, q, link)
-		})
+		},
+	})
 }
 
 // Conversation implements source.ConversationReader.
 func (r *conversations) Conversation(ctx context.Context, owner, user, id string) (*parleyv1.Conversation, error) {
 	key := newKey("conversation", r.scope)
 	key.text(owner, user, id)
-	page, err := look(ctx, r.c, r.scope.Source, key.with(""), "",
-		func(*entry) time.Duration { return r.c.cfg.Other },
-		func(m *parleyv1.Conversation) int64 { return resident(m) },
-		key.with,
-		func(ctx context.Context) (*source.Page[*parleyv1.Conversation], error) {
+	page, err := look(ctx, r.c, request[*parleyv1.Conversation]{
+		source: r.scope.Source, key: key,
+		life: func(*entry) time.Duration { return r.c.cfg.Other },
+		size: func(m *parleyv1.Conversation) int64 { return resident(m) },
+		fetch: func(ctx context.Context) (*source.Page[*parleyv1.Conversation], error) {
 			conversation, err := r.ConversationReader.Conversation(ctx, owner, user, id)
 			return &source.Page[*parleyv1.Conversation]{Items: []*parleyv1.Conversation{conversation}, Read: time.Now()}, err
-		})
+		},
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -138,13 +141,14 @@ func (r *conversations) Conversation(ctx context.Context, owner, user, id string
 // Usage implements source.UsageReader.
 func (r *usage) Usage(ctx context.Context, q source.UsageQuery, link string) (*source.Page[*parleyv1.CopilotUsageRow], error) {
 	key := usageKey("usage", r.scope, q)
-	return look(ctx, r.c, r.scope.Source, key.with(link), link,
-		func(e *entry) time.Duration { return r.c.reportLife(e, &r.scope) },
-		func(m *parleyv1.CopilotUsageRow) int64 { return resident(m) },
-		key.with,
-		func(ctx context.Context) (*source.Page[*parleyv1.CopilotUsageRow], error) {
+	return look(ctx, r.c, request[*parleyv1.CopilotUsageRow]{
+		source: r.scope.Source, key: key, link: link,
+		life: func(e *entry) time.Duration { return r.c.reportLife(e, &r.scope) },
+		size: func(m *parleyv1.CopilotUsageRow) int64 { return resident(m) },
+		fetch: func(ctx context.Context) (*source.Page[*parleyv1.CopilotUsageRow], error) {
 			return r.next.Usage(ctx, q, link)
-		})
+		},
+	})
 }
 
 // usageKey is everything that the pages of a report depend on.
@@ -157,11 +161,12 @@ func usageKey(kind string, scope Scope, q source.UsageQuery) keyed {
 // Users implements source.UserReader.
 func (r *users) Users(ctx context.Context, link string) (*source.Page[*parleyv1.User], error) {
 	key := newKey("users", r.scope)
-	return look(ctx, r.c, r.scope.Source, key.with(link), link,
-		func(*entry) time.Duration { return r.c.cfg.Other },
-		func(m *parleyv1.User) int64 { return resident(m) },
-		key.with,
-		func(ctx context.Context) (*source.Page[*parleyv1.User], error) { return r.next.Users(ctx, link) })
+	return look(ctx, r.c, request[*parleyv1.User]{
+		source: r.scope.Source, key: key, link: link,
+		life:  func(*entry) time.Duration { return r.c.cfg.Other },
+		size:  func(m *parleyv1.User) int64 { return resident(m) },
+		fetch: func(ctx context.Context) (*source.Page[*parleyv1.User], error) { return r.next.Users(ctx, link) },
+	})
 }
 
 // lookedUp is what the directory said of a name: an object id, or that nobody has it.
@@ -179,18 +184,19 @@ func (r *users) UserID(ctx context.Context, upn string) (string, error) {
 	key := newKey("user id", r.scope)
 	key.text(upn)
 	ctx = WithControl(context.WithValue(ctx, RecorderKey{}, (*Recorder)(nil)), Control{})
-	page, err := look(ctx, r.c, r.scope.Source, key.with(""), "",
-		func(*entry) time.Duration { return lookUpLife },
-		func(lookedUp) int64 { return lookUpSize },
-		key.with,
-		func(ctx context.Context) (*source.Page[lookedUp], error) {
+	page, err := look(ctx, r.c, request[lookedUp]{
+		source: r.scope.Source, key: key,
+		life: func(*entry) time.Duration { return lookUpLife },
+		size: func(lookedUp) int64 { return lookUpSize },
+		fetch: func(ctx context.Context) (*source.Page[lookedUp], error) {
 			id, err := r.next.UserID(ctx, upn)
 			found := lookedUp{id: id}
 			if graphErr, ok := errors.AsType[*graph.Error](err); ok && graphErr.Kind == graph.KindNotFound && graphErr.Status != 0 {
 				found.nobody, err = graphErr, nil
 			}
 			return &source.Page[lookedUp]{Items: []lookedUp{found}, Read: time.Now()}, err
-		})
+		},
+	})
 	if err != nil {
 		return "", err
 	}

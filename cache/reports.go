@@ -106,16 +106,17 @@ func (d *Downloads) Download(ctx context.Context, q source.UsageQuery) (io.ReadC
 	if d.c.store == nil {
 		return d.direct(ctx, q)
 	}
-	page, err := look(ctx, d.c, d.scope.Source, key.with(""), "",
-		func(e *entry) time.Duration { return d.c.reportLife(e, &d.scope) },
-		func(m *parleyv1.CopilotUsageRow) int64 { return resident(m) },
-		key.with,
-		func(ctx context.Context) (*source.Page[*parleyv1.CopilotUsageRow], error) {
+	page, err := look(ctx, d.c, request[*parleyv1.CopilotUsageRow]{
+		source: d.scope.Source, key: key,
+		life: func(e *entry) time.Duration { return d.c.reportLife(e, &d.scope) },
+		size: func(m *parleyv1.CopilotUsageRow) int64 { return resident(m) },
+		fetch: func(ctx context.Context) (*source.Page[*parleyv1.CopilotUsageRow], error) {
 			if d.c.passed.is(name) {
 				return nil, errNotCacheable
 			}
 			return d.read(ctx, q)
-		})
+		},
+	})
 	if errors.Is(err, errNotCacheable) {
 		d.c.passed.add(name, d.c.cfg.Usage)
 		return d.direct(ctx, q)

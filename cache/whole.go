@@ -33,17 +33,18 @@ func (r *records) Event(ctx context.Context, owner, user string, ref source.Ref)
 	key.text(owner, user, ref.ID)
 	key.number(ref.Version)
 	life := r.c.cfg.Call
-	page, err := look(ctx, r.c, r.scope.Source, key.with(""), "",
-		func(*entry) time.Duration { return life },
-		func(e *parleyv1.Event) int64 { return resident(e) },
-		key.with,
-		func(ctx context.Context) (*source.Page[*parleyv1.Event], error) {
+	page, err := look(ctx, r.c, request[*parleyv1.Event]{
+		source: r.scope.Source, key: key,
+		life: func(*entry) time.Duration { return life },
+		size: func(e *parleyv1.Event) int64 { return resident(e) },
+		fetch: func(ctx context.Context) (*source.Page[*parleyv1.Event], error) {
 			event, err := r.next.Event(ctx, owner, user, ref)
 			if event.GetVersion() < ref.Version || event.GetCall().GetPartial() {
 				life = 0 // an older or a partial record is handed on, not cached
 			}
 			return &source.Page[*parleyv1.Event]{Items: []*parleyv1.Event{event}, Read: time.Now()}, err
-		})
+		},
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -76,17 +77,18 @@ func (p *proofs) VerifyParticipant(ctx context.Context, user string, ref source.
 	key := newKey("proof", p.scope)
 	key.text(user, ref.ID)
 	key.number(ref.Version)
-	page, err := look(ctx, p.c, p.scope.Source, key.with(""), "",
-		func(*entry) time.Duration { return p.c.cfg.Call },
-		func(error) int64 { return proofSize },
-		key.with,
-		func(ctx context.Context) (*source.Page[error], error) {
+	page, err := look(ctx, p.c, request[error]{
+		source: p.scope.Source, key: key,
+		life: func(*entry) time.Duration { return p.c.cfg.Call },
+		size: func(error) int64 { return proofSize },
+		fetch: func(ctx context.Context) (*source.Page[error], error) {
 			said := p.next.VerifyParticipant(ctx, user, ref)
 			if said != nil && !errors.Is(said, source.ErrNotParticipant) {
 				return nil, said
 			}
 			return &source.Page[error]{Items: []error{said}, Read: time.Now()}, nil
-		})
+		},
+	})
 	if err != nil {
 		return err
 	}
