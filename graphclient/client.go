@@ -28,7 +28,7 @@ type Client struct {
 	ownPools []*http.Transport
 	bodies   *bodyPool
 	clock    *clock
-	witness  *witness
+	outcomes *outcomes
 }
 
 // New checks the configuration and returns a client. Nothing is sent yet.
@@ -41,7 +41,7 @@ func New(cfg Config) (*Client, error) {
 	}
 	c := &Client{
 		cfg: cfg, origin: base, budgets: ratelimit.NewBudgets(cfg.Limits), days: ratelimit.NewDays(cfg.CallerDay), payment: ratelimit.NewBreaker(cfg.PaymentPause),
-		bodies: &bodyPool{}, clock: &clock{}, witness: newWitness(cfg.Logger),
+		bodies: &bodyPool{}, clock: &clock{}, outcomes: newOutcomes(cfg.Logger),
 	}
 	if cfg.Credential != nil {
 		c.tokens = auth.NewTokens(cfg.Credential, cfg.Cloud.Scope(), cfg.Observer)
@@ -243,6 +243,6 @@ func (c *Client) answeredFault(k *call, resp *http.Response, value []byte) *grap
 func (c *Client) situation(k *call) graph.Situation {
 	r := k.request
 	s := graph.Situation{Source: r.Source, Person: r.User != "" && r.Resource == "", OnBehalf: c.user, Linked: r.Link != ""}
-	s.OthersAnswered = s.Person && c.witness.others(r.Source, r.User)
+	s.OthersAnswered = s.Person && c.outcomes.answeredOthers(r.Source, r.User)
 	return s
 }

@@ -19,7 +19,7 @@ func (c *Client) run(ctx context.Context, k *call, accept func(context.Context, 
 	err := c.repeat(ctx, k, accept)
 	leave(err)
 	if r := k.request; r.User != "" && r.Resource == "" && !c.user {
-		c.witness.saw(ctx, r.Source, r.User, err)
+		c.outcomes.note(ctx, r.Source, r.User, err)
 	}
 	if err != nil {
 		return c.failed(ctx, k, err)
