@@ -236,8 +236,8 @@ func streamOf(t *testing.T, tt apiCase) (stream apiCase, method string, request 
 		}
 		return true
 	})
-	path, query, _ := strings.Cut(tt.rest, "?")
-	values, err := url.ParseQuery(query)
+	path, parameters, _ := strings.Cut(tt.rest, "?")
+	values, err := url.ParseQuery(parameters)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -190,8 +190,8 @@ func (c Config) complete() (Config, error) {
 	return c, nil
 }
 
-// share is the part of all places that a caller may hold while others wait.
-func (c *Config) share() float64 {
+// callerShare is the part of all places that a caller may hold while others wait.
+func callerShare(c *Config) float64 {
 	if c.mode.open() {
 		return 0 // all callers are one
 	}

@@ -227,18 +227,18 @@ func (g *guarded) check(t *testing.T, method protoreflect.MethodDescriptor, row 
 		t.Errorf("gRPC: %s: what lies below was asked: %v", about, touched)
 	}
 
-	query := "?"
+	parameters := "?"
 	if row.period {
-		query += "period=D7&"
+		parameters += "period=D7&"
 	}
 	if view != 0 {
-		query += "view=" + view.String()
+		parameters += "view=" + view.String()
 	}
 	headers := []string{}
 	if caller != "" {
 		headers = append(headers, "Authorization", "Bearer "+caller)
 	}
-	resp := g.get(t, strings.ReplaceAll(row.rest, "{user}", user)+strings.TrimSuffix(query, "&"), headers...)
+	resp := g.get(t, strings.ReplaceAll(row.rest, "{user}", user)+strings.TrimSuffix(parameters, "&"), headers...)
 	text := body(t, resp)
 	code := map[codes.Code]int{codes.OK: http.StatusOK, codes.PermissionDenied: http.StatusForbidden, codes.Unauthenticated: http.StatusUnauthorized}[want.code]
 	if resp.StatusCode != code || want.reason != "" && !strings.Contains(text, `"`+want.reason+`"`) || want.code == codes.Unauthenticated && resp.Header.Get("WWW-Authenticate") == "" {

@@ -70,7 +70,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.conns = lifetime.NewConnAges(cfg.ConnectionAge, cfg.ConnectionGrace, cfg.HeaderTime, s.connections)
 	s.limits = interceptor.NewLimits(interceptor.LimitsConfig{
-		MaxCalls: cfg.MaxCalls, MaxStreams: cfg.MaxStreams, Share: cfg.share(), Policy: cfg.Policy,
+		MaxCalls: cfg.MaxCalls, MaxStreams: cfg.MaxStreams, Share: callerShare(&cfg), Policy: cfg.Policy,
 		Memory: cfg.Memory, Ledger: cfg.Ledger, Shutdown: s.shutdown, Shed: cfg.Metrics.Shed,
 	})
 	s.interceptors = interceptor.Config{

@@ -2,8 +2,8 @@ package service
 
 import (
 	"context"
+	"path"
 	"slices"
-	"strings"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
@@ -37,8 +37,9 @@ func (e *events) listPage(ctx context.Context, req *parleyv1.ListEventsRequest) 
 func eventService() *grpc.ServiceDesc {
 	desc := parleyv1.EventService_ServiceDesc
 	desc.Methods = slices.Clone(desc.Methods)
+	name := path.Base(parleyv1.EventService_ListEvents_FullMethodName)
 	for i := range desc.Methods {
-		if m := &desc.Methods[i]; strings.HasSuffix(parleyv1.EventService_ListEvents_FullMethodName, "/"+m.MethodName) {
+		if m := &desc.Methods[i]; m.MethodName == name {
 			m.Handler = handleListEvents
 		}
 	}

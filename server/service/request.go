@@ -15,10 +15,15 @@ import (
 // eventsRequest is what ListEventsRequest and StreamEventsRequest have in common.
 type eventsRequest interface {
 	conversationsRequest
+	intervalRequest
 
+	GetSources() []parleyv1.Source
+}
+
+// intervalRequest is a request for an interval of time.
+type intervalRequest interface {
 	GetStartTime() *timestamppb.Timestamp
 	GetEndTime() *timestamppb.Timestamp
-	GetSources() []parleyv1.Source
 }
 
 // conversationsRequest is what ListConversationsRequest and StreamConversationsRequest have in common.

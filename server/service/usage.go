@@ -103,8 +103,8 @@ func (u *usage) DownloadCopilotUsage(req *parleyv1.DownloadCopilotUsageRequest, 
 	}
 	ctx, closer, release := u.streams.watch(stream.Context())
 	defer release()
-	query := source.UsageQuery{Period: req.GetPeriod(), Version: req.GetVersion()}
-	body, mediaType, err := target.reports.Download(ctx, query)
+	report := source.UsageQuery{Period: req.GetPeriod(), Version: req.GetVersion()}
+	body, mediaType, err := target.reports.Download(ctx, report)
 	if err != nil {
 		return closer.Result(apierror.WithSource(parleyv1.Source_SOURCE_USAGE, err))
 	}
