@@ -31,7 +31,7 @@ func (e *Engine) ListEvents(
 	return answer, nil
 }
 
-// PageEvents is ListEvents for callers who carry the events as bytes.
+// PageEvents is ListEvents with encoded events.
 func (e *Engine) PageEvents(ctx context.Context, have query.Sources, req query.Events, token string, size int) (*Page, error) {
 	size, err := frame.PageSize(size)
 	if err != nil {

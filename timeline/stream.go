@@ -43,8 +43,8 @@ func (e *Engine) StreamEvents(
 	}, emit)
 }
 
-// StreamBatches is StreamEvents for callers who carry the events as bytes: take gets the batches, emit all other frames. A batch
-// and its list of pieces are used again after take has returned.
+// StreamBatches is StreamEvents with encoded events: take gets the batches, emit all other frames. A batch and its list of pieces
+// are used again after take has returned.
 func (e *Engine) StreamBatches(
 	ctx context.Context, have query.Sources, req query.Events, token string,
 	take func(*Batch) error, emit func(*parleyv1.StreamEventsResponse) error,

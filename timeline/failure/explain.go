@@ -7,7 +7,7 @@ import (
 	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
-// explanations are what notices say to people about doubts; for what is not here, Words.
+// explanations are the texts of notices about doubts. Words has the texts of the other reasons.
 var explanations = map[parleyv1.ErrorReason]string{
 	parleyv1.ErrorReason_ERROR_REASON_SEVERAL_DOUBTS:           "Several doubts lie close together in this span",
 	parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD:      "The source does not exist in this cloud and was not asked",
@@ -24,7 +24,7 @@ var explanations = map[parleyv1.ErrorReason]string{
 	parleyv1.ErrorReason_ERROR_REASON_FILTER_NOT_EVALUATED:     "Graph did not evaluate the filter and the rows do not hold what it names; rows that may not match are included",
 }
 
-// Explain is what a notice says about a reason; cause is the failure behind it where it is known.
+// Explain is the text of a notice about a reason. cause is the failure behind it; nil = not known.
 func Explain(reason parleyv1.ErrorReason, cause error) string {
 	if graphErr, ok := errors.AsType[*graph.Error](cause); ok {
 		return sentence(MeaningOf(graphErr).Words)

@@ -13,11 +13,11 @@ import (
 	"github.com/parley-gateway/parley/internal/reasons"
 )
 
-// None is the reason of what is in order.
+// None is the reason of a source that is in order.
 const None = parleyv1.ErrorReason_ERROR_REASON_UNSPECIFIED
 
-// Error is a refusal by the timeline itself, or the failure of every asked source (Err then holds the *graph.Error
-// of one of them). Its text holds no content, token or filter.
+// Error is a refusal by the timeline itself, or the failure of every asked source; Err then holds the *graph.Error of one of them.
+// Its text holds no content, token or filter.
 type Error struct {
 	// Reason is why, as the contract names it.
 	Reason parleyv1.ErrorReason
@@ -84,15 +84,15 @@ func TokenRefused(field string) error {
 	return &Error{Reason: parleyv1.ErrorReason_ERROR_REASON_TOKEN_REFUSED, Field: field, Message: "the token was made for another request or caller, or by another key, or is damaged; begin without it"}
 }
 
-// Failure is what an error of a source means for the call.
+// Failure is the meaning of a source's error for a call.
 type Failure struct {
 	// State is how the source ends if it stops here.
 	State parleyv1.SourceState
 	// Reason is why, as the contract names it.
 	Reason parleyv1.ErrorReason
-	// Followed is true when the page was asked for by a link: Graph has answered this source before.
+	// Followed says that the page was asked for by a link: Graph has answered this source before.
 	Followed bool
-	// Again is true when the window may be read once more from its start (a link that Graph does not know any more).
+	// Again says that reading once more from the start may succeed: Graph does not know the link any more.
 	Again bool
 	// Err is the error itself.
 	Err error
@@ -104,7 +104,7 @@ func (f *Failure) Ends() bool {
 		f.Reason == parleyv1.ErrorReason_ERROR_REASON_PAYMENT_REQUIRED || f.Reason == parleyv1.ErrorReason_ERROR_REASON_TENANT_NOT_LICENSED || f.Reason == parleyv1.ErrorReason_ERROR_REASON_SOURCE_FAILED
 }
 
-// Classify returns what err means; followed is true when the page was asked for by a link.
+// Classify returns the meaning of an error. followed says that the page was asked for by a link.
 func Classify(err error, followed bool) Failure {
 	graphErr, ok := errors.AsType[*graph.Error](err)
 	if !ok {
@@ -133,7 +133,7 @@ func AppendRequestID(ids []string, err error) []string {
 	return append(ids, graphErr.RequestID)
 }
 
-// GraphRequests is how many requests Graph saw for a failed call.
+// GraphRequests is the number of requests that Graph got for a failed call.
 func GraphRequests(err error) int {
 	if graphErr, ok := errors.AsType[*graph.Error](err); ok {
 		return graphErr.Requests

@@ -8,13 +8,13 @@ import (
 	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
-// Meaning is what a failure of Graph is in the contract. What Graph itself meant is the graph.Kind's to say.
+// Meaning is a failure of Graph in the terms of the contract. graph.Kind says what Graph itself meant.
 type Meaning struct {
 	// Reason is why, as the contract names it.
 	Reason parleyv1.ErrorReason
-	// State is how a source ends that stops with it.
+	// State is the state of a source that stops with the failure.
 	State parleyv1.SourceState
-	// Words say to people what happened and who has to do what.
+	// Words tell people what happened and who has to do what.
 	Words string
 }
 
@@ -83,7 +83,7 @@ var meanings = map[graph.Kind]Meaning{
 	graph.KindCanceled: {parleyv1.ErrorReason_ERROR_REASON_GRAPH_UNAVAILABLE, failed, "the call ended before Graph answered"},
 }
 
-// MeaningOf is what a failed request to Graph means in the contract.
+// MeaningOf returns the meaning of a failed request to Graph.
 func MeaningOf(err *graph.Error) Meaning {
 	m, ok := meanings[err.Kind]
 	switch {
@@ -103,7 +103,7 @@ func MeaningOf(err *graph.Error) Meaning {
 	return m
 }
 
-// Words are what a reason of Graph's says when no more is known than the reason; empty for others.
+// Words are the text for a reason of Graph's when nothing but the reason is known; empty for other reasons.
 func Words(reason parleyv1.ErrorReason) string {
 	switch reason { //nolint:exhaustive // the others have the words of a kind
 	case parleyv1.ErrorReason_ERROR_REASON_USER_NOT_LICENSED:

@@ -197,14 +197,14 @@ func (n *node) compare(v protoreflect.Value) bool {
 	}
 }
 
-// MatchChat evaluates the filter for a chat. If Graph was asked for what PushChats finds, its word is taken for those
-// comparisons that the chat leaves open, and for no others.
-func (f *Filter) MatchChat(m proto.Message, asked bool) Result {
+// MatchChat evaluates the filter for a chat. pushed says that Graph was given what PushChats returns; then its word
+// is taken for those comparisons, where the chat leaves them open.
+func (f *Filter) MatchChat(m proto.Message, pushed bool) Result {
 	if f == nil {
 		return True
 	}
 	r, terms := m.ProtoReflect(), []*node(nil)
-	if asked {
+	if pushed {
 		terms = f.chatTerms()
 	}
 	return f.root.eval(func(n *node) Result {

@@ -14,8 +14,8 @@ type Pushed struct {
 	Fields []string
 }
 
-// Push finds what every match must fulfil and Graph can evaluate for a source: an equality, or several of one field
-// joined by or. Each field is pushed once.
+// Push returns the comparisons that every match must fulfil and that Graph can evaluate for a source: an equality, or several
+// equalities of one field joined by or. Each field is pushed once.
 func (f *Filter) Push(src parleyv1.Source) Pushed {
 	var p Pushed
 	if f == nil {
@@ -87,7 +87,7 @@ func (p *Pushed) add(src parleyv1.Source, path string, nodes []*node) bool {
 	return true
 }
 
-// PushChats finds what Graph is asked to evaluate for a list of chats: one member's name, one installed app.
+// PushChats returns the comparisons that Graph is asked to evaluate for a list of chats: one member's name, one installed app.
 func (f *Filter) PushChats() (member, app string, fields []string) {
 	if f == nil {
 		return "", "", nil
@@ -108,7 +108,7 @@ const (
 	installedApps = "installed_apps"
 )
 
-// chatTerms are the comparisons that PushChats finds.
+// chatTerms are the comparisons that PushChats returns.
 func (f *Filter) chatTerms() []*node {
 	terms := []*node{f.root}
 	if f.root.join == "and" {

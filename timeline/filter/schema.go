@@ -34,11 +34,11 @@ type value struct {
 	time    time.Time
 }
 
-// field is one that filters may name.
+// field is a field that filters may name.
 type field struct {
 	path    string
 	kind    kind
-	wild    bool // a * in a literal stands for any characters; else it is taken literally, as in ids, where Graph itself writes it
+	wild    bool // a * in a literal is a wildcard; else it is a character, as in ids
 	list    bool // the path leads through a list: any element may match
 	enum    protoreflect.EnumDescriptor
 	sources []parleyv1.Source // whose records can have it; nil = all
@@ -101,7 +101,7 @@ func Compile(filter string, s *Schema, v parleyv1.EventView) (*Filter, error) {
 	return &Filter{root}, nil
 }
 
-// check resolves fields and literals. top is true for what every match must fulfil.
+// check resolves fields and literals. top says that every match must fulfil the node.
 func (s *Schema) check(n *node, v parleyv1.EventView, top bool) error {
 	for _, child := range n.children {
 		if err := s.check(child, v, top && n.join == "and"); err != nil {
@@ -129,7 +129,7 @@ func (s *Schema) check(n *node, v parleyv1.EventView, top bool) error {
 	return n.resolve()
 }
 
-// graphOnly tells whether lists of records lack the field, so that Graph must evaluate it.
+// graphOnly reports whether lists of records lack the field, so that Graph must evaluate it.
 func (f *field) graphOnly() bool { return f.kind == hidden || f.path == "call.participants.id" }
 
 // resolve checks operator and literal against the field's type.

@@ -1,5 +1,5 @@
-// Package frame cuts rows into the frames of a stream and into the pages of a List. It does not know what the rows are: events
-// that were merged, or the rows of a pager.
+// Package frame cuts rows into the frames of a stream and into the pages of a List. The rows may be merged events or the rows of
+// a pager.
 package frame
 
 import (
@@ -13,7 +13,7 @@ const (
 	MaxBatch    = 1 << 20   // a row that would take a batch above this begins another one
 )
 
-// State is what rows have to offer.
+// State says whether there is a next row.
 type State int
 
 // The states of rows.
@@ -25,7 +25,7 @@ const (
 	Paused               // reading has to wait longer than the call may
 )
 
-// Rows are what an answer is cut from.
+// Rows are a source of rows that are read while they are delivered.
 type Rows interface {
 	// Step looks for the next row, without waiting.
 	Step() State

@@ -9,7 +9,7 @@ import (
 	"github.com/parley-gateway/parley/timeline/failure"
 )
 
-// Fit is what became of the rows that a batch was to take.
+// Fit says whether a batch had room for rows.
 type Fit int
 
 // The values of Fit.
@@ -25,11 +25,11 @@ type Batch interface {
 	Add() (Fit, error)
 	// Size is the size of the rows on the wire; 0 = none.
 	Size() int
-	// Send sends the batch and empties it. An error of the reader's side is one of Emit.
+	// Send sends the batch and empties it. It sends by Emit, so that errors of the reader are known.
 	Send() error
 }
 
-// Report is what the frames of a stream say beside the rows.
+// Report makes the other frames of a stream.
 type Report interface {
 	// News returns the notices that are new.
 	News() []*parleyv1.Notice
@@ -79,12 +79,12 @@ func (s *Stream[F]) Run(ctx context.Context) error {
 	return &failure.StreamError{Err: err, ResumeToken: s.last}
 }
 
-// readerError is an error of the reader's side.
+// readerError is an error of the reader.
 type readerError struct{ error }
 
 func (e readerError) Unwrap() error { return e.error }
 
-// Emit hands a frame to the reader, and marks an error as one of the reader's side.
+// Emit hands a frame to the reader, and marks an error as the reader's.
 func Emit[F any](emit func(F) error, frame F) error {
 	if err := emit(frame); err != nil {
 		return readerError{err}

@@ -52,14 +52,13 @@ func (l *Lister) conversations(have query.Sources, req *query.Conversations, tok
 	return open(&l.cfg, chats, token, field)
 }
 
-// matchChat evaluates a filter on a chat. What its list entry does not tell is taken on Graph's word where Graph was asked for it; else the
-// chat is read whole, with all its members. asked is false when Graph did
-// not evaluate its part of the filter.
+// matchChat evaluates a filter on a chat. pushed says that Graph evaluated its part of the filter. Graph's word is then taken for
+// what the list entry leaves open; otherwise the chat is read whole, with all its members.
 func matchChat(
 	ctx context.Context, reader source.ConversationReader, req *query.Conversations, f *filter.Filter,
-	row *parleyv1.Conversation, asked bool,
+	row *parleyv1.Conversation, pushed bool,
 ) (matches, known bool, err error) {
-	result := f.MatchChat(row, asked)
+	result := f.MatchChat(row, pushed)
 	if result == filter.Unknown {
 		_, id, nameErr := resource.ParseConversation(row.GetName())
 		if nameErr != nil {
@@ -70,7 +69,7 @@ func matchChat(
 			return false, false, ctx.Err()
 		}
 		if readErr == nil {
-			result = f.MatchChat(whole, asked)
+			result = f.MatchChat(whole, pushed)
 		}
 	}
 	return result == filter.True, result != filter.Unknown, nil

@@ -1,5 +1,5 @@
-// Package query holds the requests that the timeline answers, and the sources that it answers them from. All rooms of the
-// timeline may use it; it knows none of them but package failure.
+// Package query holds the requests that the timeline answers, and the sources that a call reads from. The other packages of the
+// timeline share it.
 package query
 
 import (
@@ -22,11 +22,11 @@ const (
 	CreateTimeDesc              // `create_time desc`, below one chat only
 )
 
-// Events asks for events; it is equal for all pages and resumes of one walk.
+// Events asks for events. It is equal for all pages and resumes of one walk.
 type Events struct {
 	// Caller and Tenant bind the cursor.
 	Caller, Tenant string
-	// Owner is the user segment of names: an object id, or "-" for the whole tenant. User is whom Graph is asked about.
+	// Owner is the user segment of names: an object id, or "-" for the whole tenant. User is the user that Graph is asked about.
 	Owner, User string
 	// Conversation is the chat whose own messages are read; empty for all of the user's events.
 	Conversation string
@@ -38,23 +38,23 @@ type Events struct {
 	Start, End time.Time
 	// OrderBy is the order of the answer.
 	OrderBy Order
-	// Narrow says that the caller may not read every user. Calls go out only where their records prove that the user took part,
-	// for Graph's filter by participant is no proof, and no count tells what others have read before.
+	// Narrow says that the caller may not read every user. Then a call is delivered only if its record proves that the user took
+	// part, since Graph's filter by participant is no proof, and no count tells what others have read before.
 	Narrow bool
 	// View is how much of each event is returned; unspecified = BASIC.
 	View parleyv1.EventView
 	// Filter is the caller's AIP-160 filter; empty = everything.
 	Filter string
-	// Fingerprint is whatever else must be equal for a token to be accepted.
+	// Fingerprint is bound to tokens like the other fields.
 	Fingerprint string
-	// Reconnect has a stream that goes on from the token of a finished one end at once, without a frame.
+	// Reconnect ends a stream at once, without a frame, if its token is the last one of a finished stream.
 	Reconnect bool
 }
 
-// Descending reports whether the walk runs from the newest to the oldest event.
+// Descending reports whether the events run from the newest to the oldest event.
 func (r *Events) Descending() bool { return r.OrderBy != EventTime }
 
-// sources returns what is asked for, in the order of the enum, without repetitions.
+// sources returns the asked sources, in the order of the enum, without repetitions.
 func (r *Events) sources(have Sources) ([]parleyv1.Source, error) {
 	allowed := []parleyv1.Source{parleyv1.Source_SOURCE_COPILOT, parleyv1.Source_SOURCE_CHAT, parleyv1.Source_SOURCE_CALL}
 	switch {
@@ -109,7 +109,7 @@ func (r *Events) Resolve(have Sources) (Resolved, error) {
 	return Resolved{asked, r.digest(asked)}, nil
 }
 
-// Check returns an error for a request that no walk can be made of; now is the present.
+// Check returns an error for an order or an interval that cannot be read; now is the present.
 func (r *Events) Check(now time.Time) error {
 	switch {
 	case r.OrderBy < EventTime || r.OrderBy > CreateTimeDesc:
@@ -124,8 +124,8 @@ func (r *Events) Check(now time.Time) error {
 	return nil
 }
 
-// Interval pins the span of a new walk and reports whether the end was cut. settling is the present by the earlier of both
-// clocks: what Graph dates behind it is left to the next walk.
+// Interval returns the span of a new walk, and whether its end was cut to now. settling is the present by the earlier of both
+// clocks: rows that Graph dates after it are left to the next walk.
 func (r *Events) Interval(now, settling time.Time) (start, end time.Time, cut bool) {
 	start, end = r.Start.UTC(), r.End.UTC()
 	if r.End.IsZero() && settling.After(start) {

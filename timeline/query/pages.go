@@ -19,9 +19,9 @@ type Conversations struct {
 	Filter string
 	// Narrow says that the caller may not read every user: no count tells what others have read before.
 	Narrow bool
-	// Fingerprint is whatever else must be equal for a token to be accepted.
+	// Fingerprint is bound to tokens like the other fields.
 	Fingerprint string
-	// Reconnect has a stream that goes on from the token of a finished one end at once, without a frame.
+	// Reconnect ends a stream at once, without a frame, if its token is the last one of a finished stream.
 	Reconnect bool
 }
 
@@ -50,9 +50,9 @@ type Usage struct {
 	Period, Version string
 	// Filter is the caller's AIP-160 filter; empty = everything.
 	Filter string
-	// Fingerprint is whatever else must be equal for a token to be accepted.
+	// Fingerprint is bound to tokens like the other fields.
 	Fingerprint string
-	// Reconnect has a stream that goes on from the token of a finished one end at once, without a frame.
+	// Reconnect ends a stream at once, without a frame, if its token is the last one of a finished stream.
 	Reconnect bool
 }
 
@@ -65,7 +65,7 @@ func (r *Usage) Digest() []byte {
 type Users struct {
 	// Caller and Tenant bind the cursor.
 	Caller, Tenant string
-	// Fingerprint is whatever else must be equal for a token to be accepted.
+	// Fingerprint is bound to tokens like the other fields.
 	Fingerprint string
 }
 

@@ -7,15 +7,15 @@ import (
 	"github.com/parley-gateway/parley/source"
 )
 
-// Sources are what one call reads from, already bound to a tenant and an identity.
+// Sources are the readers of one call, bound to a tenant and an identity.
 type Sources struct {
 	// Events holds a reader for each source of events that this tenant has.
 	Events map[parleyv1.Source]source.EventReader
 	// Getters read single events whole; streams with the view FULL use the one for calls.
 	Getters map[parleyv1.Source]source.EventGetter
-	// CallProofs tell from records whose calls listed ones are; nil = only those are a user's that name them as listed.
+	// CallProofs verifies from records that a user took part in a call; nil = the list entry of a call must name the user.
 	CallProofs source.ParticipantVerifier
-	// Conversations, Usage and Users are the single chains; nil where a call does not need them.
+	// Conversations, Usage and Users read single chains of pages; nil where a call does not need them.
 	Conversations source.ConversationReader
 	Usage         source.UsageReader
 	Users         source.UserReader
