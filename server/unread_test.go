@@ -126,9 +126,9 @@ func TestPlacesOfEveryAnswer(t *testing.T) {
 	}{
 		"a list":                     {nil, false, large(), 3},
 		"a compressed list":          {[]grpc.CallOption{grpc.UseCompressor(gzip.Name)}, false, incompressible(t), 3},
-		"a list of small events":     {nil, false, &parleyv1.Event{Name: "users/u/events/small"}, 50_000},
+		"a list of small events":     {nil, false, &parleyv1.Event{Name: "users/u/events/small"}, 10_000},
 		"a compressed stream":        {[]grpc.CallOption{grpc.UseCompressor(gzip.Name)}, true, incompressible(t), 1},
-		"a stream of small events":   {nil, true, &parleyv1.Event{Name: "users/u/events/small"}, 50_000},
+		"a stream of small events":   {nil, true, &parleyv1.Event{Name: "users/u/events/small"}, 10_000},
 		"a stream of a larger event": {nil, true, large(), 1},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -102,6 +102,7 @@ func (p *process) deaf(t *testing.T, paths ...string) (release func()) {
 type mailbox struct {
 	perDay, bytes int
 	delay         time.Duration
+	holds         time.Time // requests for what is from then on are not answered; zero = all are
 	*httptest.Server
 
 	asked, under atomic.Int64 // requests in all, and those that are being answered
@@ -145,6 +146,10 @@ func (g *mailbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		} else {
 			to = at
 		}
+	}
+	if !g.holds.IsZero() && !from.Before(g.holds) {
+		<-r.Context().Done()
+		return
 	}
 	// Messages lie on a grid of the whole of time, but none is older than 28 days.
 	step := 24 * time.Hour / time.Duration(g.perDay)
