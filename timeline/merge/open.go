@@ -5,6 +5,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/parley-gateway/parley/resource"
+
 	"github.com/parley-gateway/parley/cache"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/internal/reasons"
@@ -173,4 +175,14 @@ func (m *Merger) Token(finished bool) (string, error) {
 		place.Sources = append(place.Sources, r.save(m.outOfTime))
 	}
 	return place.Seal(m.cfg.Sealer, m.associated)
+}
+
+// checkParticipants gives the reader of calls its check. The calls of a whole tenant are not checked.
+func (m *Merger) checkParticipants(have query.Sources) {
+	for _, r := range m.readers {
+		if r.src != parleyv1.Source_SOURCE_CALL || m.req.Owner == resource.AnyUser {
+			continue
+		}
+		r.participants = newParticipantCheck(m.req.User, m.req.Narrow, have.CallProofs, m.cfg.Canaries.of(m.req.Tenant))
+	}
 }

@@ -10,12 +10,10 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/chunk"
 	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/fetch"
-	"github.com/parley-gateway/parley/timeline/query"
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
@@ -42,15 +40,9 @@ type participantCheck struct {
 	canary  *canary
 }
 
-// checkParticipants gives the reader of calls its check. The calls of a whole tenant are not checked.
-func (m *Merger) checkParticipants(have query.Sources) {
-	for _, r := range m.readers {
-		if r.src != parleyv1.Source_SOURCE_CALL || m.req.Owner == resource.AnyUser {
-			continue
-		}
-		r.participants = &participantCheck{user: m.req.User, lower: bytes.ToLower([]byte(m.req.User)), strict: m.req.Narrow, records: have.CallProofs}
-		r.participants.canary = m.cfg.Canaries.of(m.req.Tenant)
-	}
+// newParticipantCheck returns the check of a user's calls. records verifies participants by their records; nil = only rows can verify.
+func newParticipantCheck(user string, strict bool, records source.ParticipantVerifier, canary *canary) *participantCheck {
+	return &participantCheck{user: user, lower: bytes.ToLower([]byte(user)), strict: strict, records: records, canary: canary}
 }
 
 // isDecided reports whether the calls of a cached chunk need no further check.
@@ -65,40 +57,42 @@ func (check *participantCheck) isDecided(s *chunk.Chunk) bool {
 	return known && (claim == chunk.ClaimsUser || claim == chunk.ClaimsOrganizer && check.canary.trusted())
 }
 
-// verifyParticipants leaves out the calls of a result that are not the user's, and adds gaps for doubts.
-func (r *sourceReader) verifyParticipants(ctx context.Context, res *fetch.Result) {
-	check := r.participants
+// verify leaves out the calls of a result that are not the user's, and adds gaps for doubts. readWhole says that the records of all calls
+// are read anyway. It reports whether Graph sent calls of others.
+func (check *participantCheck) verify(ctx context.Context, reader *fetch.Reader, res *fetch.Result, readWhole bool) (contradicted bool) {
 	switch {
 	case check == nil || res.Split || res.Chunk == nil:
 	case check.strict:
-		r.verifyStrictly(ctx, res)
-	case r.readWhole == nil:
+		return check.verifyStrictly(ctx, reader, res)
+	case !readWhole:
 		claim := check.claim(res)
-		if claim == chunk.ClaimsOthers || claim == chunk.ClaimsOrganizer && !check.canary.honours(ctx, r.fetch, res.Span) {
-			r.contradicted.Store(true)
+		if claim == chunk.ClaimsOthers || claim == chunk.ClaimsOrganizer && !check.canary.honours(ctx, reader, res.Span) {
+			contradicted = true
 			res.Gaps = window.AddGap(slices.Clone(res.Gaps), window.Gap{Span: res.Span, Reason: parleyv1.ErrorReason_ERROR_REASON_PARTICIPANT_NOT_HONOURED})
 		}
 	}
+	return contradicted
 }
 
 // verifyStrictly keeps the verified calls of a result. A window that needs very many records is read in pieces, so that its first calls
 // do not wait for all records.
-func (r *sourceReader) verifyStrictly(ctx context.Context, res *fetch.Result) {
-	found, open := r.participants.verifyByRows(res)
+func (check *participantCheck) verifyStrictly(ctx context.Context, reader *fetch.Reader, res *fetch.Result) (contradicted bool) {
+	found, open := check.verifyByRows(res)
 	if _, divisible := res.Finer(); divisible && len(open) > maxRecords && res.Failed == nil {
 		res.Split, res.Entries, res.Rows = true, nil, 0
-		return
+		return false
 	}
-	if failed := r.participants.verifyByRecords(ctx, r, res, found, open); failed != nil {
+	if failed := check.verifyByRecords(ctx, reader, res, found, open); failed != nil {
 		res.Failed, res.Entries = failed, nil
-		return
+		return false
 	}
 	participants := &res.Chunk.Participants
 	res.Chunk.CountParticipants()
 	if len(res.Entries) == len(res.Chunk.Entries) && !slices.ContainsFunc(found, func(is chunk.Participation) bool { return is != chunk.Participates }) {
 		participants.AllVerified.Store(true)
 	}
-	r.keepVerified(res, found)
+	keepVerified(res, found)
+	return slices.Contains(found, chunk.Contradicted)
 }
 
 // claim returns what the rows of a result's chunk claim.
@@ -142,7 +136,7 @@ func (check *participantCheck) verifyByRows(res *fetch.Result) (found []chunk.Pa
 }
 
 // verifyByRecords verifies the open entries by their records. After a failure of the source no entry can be verified.
-func (check *participantCheck) verifyByRecords(ctx context.Context, r *sourceReader, res *fetch.Result, found []chunk.Participation, open []int) *failure.Failure {
+func (check *participantCheck) verifyByRecords(ctx context.Context, reader *fetch.Reader, res *fetch.Result, found []chunk.Participation, open []int) *failure.Failure {
 	participants := &res.Chunk.Participants
 	var group errgroup.Group
 	group.SetLimit(recordsAtOnce)
@@ -157,8 +151,8 @@ func (check *participantCheck) verifyByRecords(ctx context.Context, r *sourceRea
 			if err != nil {
 				return nil //nolint:nilerr // a call that cannot be decoded stays unverified
 			}
-			err = check.records.VerifyParticipant(ctx, check.user, source.Ref{Source: r.src, ID: event.GetSource().GetId(), Version: e.Version})
-			r.fetch.CountRequests(1)
+			err = check.records.VerifyParticipant(ctx, check.user, source.Ref{Source: reader.Source, ID: event.GetSource().GetId(), Version: e.Version})
+			reader.CountRequests(1)
 			switch {
 			case err == nil:
 				found[i] = participants.Put(e.Key, chunk.Participates)
@@ -179,11 +173,8 @@ func (check *participantCheck) verifyByRecords(ctx context.Context, r *sourceRea
 	return failed.Load()
 }
 
-// keepVerified keeps the verified entries. A contradicted call shows that Graph does not evaluate the filter; an unverified call is a gap.
-func (r *sourceReader) keepVerified(res *fetch.Result, found []chunk.Participation) {
-	if slices.Contains(found, chunk.Contradicted) {
-		r.contradicted.Store(true)
-	}
+// keepVerified keeps the verified entries. An unverified call is a gap.
+func keepVerified(res *fetch.Result, found []chunk.Participation) {
 	if slices.Contains(found, chunk.Unverified) {
 		res.Gaps = window.AddGap(slices.Clone(res.Gaps), window.Gap{Span: res.Span, Reason: parleyv1.ErrorReason_ERROR_REASON_PARTICIPATION_NOT_PROVED})
 	}
@@ -194,20 +185,4 @@ func (r *sourceReader) keepVerified(res *fetch.Result, found []chunk.Participati
 		}
 	}
 	res.Entries = kept
-}
-
-// wholeRecords verifies participants by records that are read whole anyway, and by lighter requests where that fails.
-type wholeRecords struct {
-	getter source.EventGetter
-	owner  string
-	next   source.ParticipantVerifier
-}
-
-// VerifyParticipant implements source.ParticipantVerifier.
-func (p wholeRecords) VerifyParticipant(ctx context.Context, user string, ref source.Ref) error {
-	_, err := p.getter.Event(ctx, p.owner, user, ref)
-	if err == nil || p.next == nil {
-		return err
-	}
-	return p.next.VerifyParticipant(ctx, user, ref)
 }

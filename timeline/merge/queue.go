@@ -132,7 +132,9 @@ func (r *sourceReader) read(ctx context.Context, p *pendingRead, cached *fetch.R
 		res = r.fetch.Read(ctx, fetch.Request{Window: p.window, Wanted: p.urgent, Unbounded: p.unbounded, Whole: p.whole})
 		res.Took = time.Since(p.began)
 	}
-	r.verifyParticipants(ctx, res)
+	if r.participants.verify(ctx, r.fetch, res, r.readWhole != nil) {
+		r.contradicted.Store(true)
+	}
 	r.applyFilter(ctx, res)
 	if r.readWhole != nil && ctx.Err() == nil {
 		res.Entries = slices.Clone(res.Entries)

@@ -105,3 +105,19 @@ func (m *Merger) readRecord(ctx context.Context, r *sourceReader, getter source.
 	}
 	return chunk.Participates
 }
+
+// wholeRecords verifies participants by records that are read whole anyway, and by lighter requests where that fails.
+type wholeRecords struct {
+	getter source.EventGetter
+	owner  string
+	next   source.ParticipantVerifier
+}
+
+// VerifyParticipant implements source.ParticipantVerifier.
+func (p wholeRecords) VerifyParticipant(ctx context.Context, user string, ref source.Ref) error {
+	_, err := p.getter.Event(ctx, p.owner, user, ref)
+	if err == nil || p.next == nil {
+		return err
+	}
+	return p.next.VerifyParticipant(ctx, user, ref)
+}
