@@ -21,6 +21,7 @@ import (
 	"github.com/parley-gateway/parley/timeline/fetch"
 	"github.com/parley-gateway/parley/timeline/merge"
 	"github.com/parley-gateway/parley/timeline/pager"
+	"github.com/parley-gateway/parley/timeline/participants"
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
@@ -76,7 +77,7 @@ func New(cfg Config) (*Engine, error) {
 	})
 	return &Engine{Lister: lister, cfg: cfg, merge: merge.Config{
 		Sealer: cfg.Sealer, Settle: cfg.Settle, CallsKept: cfg.CallsKept, MaxPages: cfg.MaxPages,
-		WindowBytes: fetch.WindowBytes(cfg.Ledger.Config()), Canaries: merge.NewCanaries(),
+		WindowBytes: fetch.WindowBytes(cfg.Ledger.Config()), Canaries: participants.NewCanaries(),
 	}}, nil
 }
 

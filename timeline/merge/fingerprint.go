@@ -59,7 +59,7 @@ func (r *sourceReader) fingerprintNow() uint64 {
 // inOverlap reports whether a row is so close to the edge of a window that the reading of the next window returns it as well. Under a
 // filter nobody knows which of these rows were delivered.
 func (r *sourceReader) inOverlap(at, edge time.Time) bool {
-	if r.filter != nil || r.participants != nil && r.participants.strict {
+	if r.filter != nil || r.participants != nil && r.participants.Strict {
 		return at.Sub(edge).Abs() <= 1
 	}
 	from, to := source.RequestBounds(edge, edge)

@@ -16,6 +16,7 @@ import (
 	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/filter"
 	"github.com/parley-gateway/parley/timeline/frame"
+	"github.com/parley-gateway/parley/timeline/participants"
 	"github.com/parley-gateway/parley/timeline/query"
 	"github.com/parley-gateway/parley/timeline/seen"
 	"github.com/parley-gateway/parley/timeline/window"
@@ -34,7 +35,7 @@ type Config struct {
 	// WindowBytes is the memory that a window is planned for.
 	WindowBytes int64
 	// Canaries know whether Graph evaluates the filter by participant.
-	Canaries *Canaries
+	Canaries *participants.Canaries
 }
 
 // Merger is the k-way merge of the sources of one call into the total order (event time, source, key).

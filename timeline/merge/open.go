@@ -15,6 +15,7 @@ import (
 	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/fetch"
 	"github.com/parley-gateway/parley/timeline/filter"
+	"github.com/parley-gateway/parley/timeline/participants"
 	"github.com/parley-gateway/parley/timeline/query"
 	"github.com/parley-gateway/parley/timeline/window"
 )
@@ -183,6 +184,6 @@ func (m *Merger) checkParticipants(have query.Sources) {
 		if r.src != parleyv1.Source_SOURCE_CALL || m.req.Owner == resource.AnyUser {
 			continue
 		}
-		r.participants = newParticipantCheck(m.req.User, m.req.Narrow, have.CallProofs, m.cfg.Canaries.of(m.req.Tenant))
+		r.participants = participants.NewCheck(m.req.User, m.req.Narrow, have.CallProofs, m.cfg.Canaries.Of(m.req.Tenant))
 	}
 }

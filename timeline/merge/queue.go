@@ -94,7 +94,7 @@ func (pool *readPool) start(r *sourceReader, p *pendingRead) {
 	if cached != nil && cached.Split && p.whole {
 		cached = nil
 	}
-	if cached != nil && (cached.Split || r.filter == nil && r.readWhole == nil && r.participants.isDecided(cached.Chunk)) {
+	if cached != nil && (cached.Split || r.filter == nil && r.readWhole == nil && r.participants.IsDecided(cached.Chunk)) {
 		p.result, p.done = cached, pool.done
 		r.hold(cached)
 		return
@@ -132,7 +132,7 @@ func (r *sourceReader) read(ctx context.Context, p *pendingRead, cached *fetch.R
 		res = r.fetch.Read(ctx, fetch.Request{Window: p.window, Wanted: p.urgent, Unbounded: p.unbounded, Whole: p.whole})
 		res.Took = time.Since(p.began)
 	}
-	if r.participants.verify(ctx, r.fetch, res, r.readWhole != nil) {
+	if r.participants.Verify(ctx, r.fetch, res, r.readWhole != nil) {
 		r.contradicted.Store(true)
 	}
 	r.applyFilter(ctx, res)

@@ -13,6 +13,7 @@ import (
 	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/fetch"
 	"github.com/parley-gateway/parley/timeline/filter"
+	"github.com/parley-gateway/parley/timeline/participants"
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
@@ -65,9 +66,9 @@ type sourceReader struct {
 	clipped   []string                                     // fields of the filter that narrowed the interval
 	readWhole func(ctx context.Context, res *fetch.Result) // reads records whole; nil = they stay as listed
 
-	participants *participantCheck // nil = every event belongs here
-	contradicted atomic.Bool       // Graph sent rows that its clause excludes
-	unverified   []window.Span     // windows with calls that are the user's by Graph's word alone
+	participants *participants.Check // nil = every event belongs here
+	contradicted atomic.Bool         // Graph sent rows that its clause excludes
+	unverified   []window.Span       // windows with calls that are the user's by Graph's word alone
 }
 
 // planRest queues what is left to read, from the position on.

@@ -30,7 +30,7 @@ func (m *Merger) ReadWhole(have query.Sources) {
 		if r.src == parleyv1.Source_SOURCE_CALL {
 			r.readWhole = func(ctx context.Context, res *fetch.Result) { m.readRecords(ctx, r, getter, res) }
 			if check := r.participants; check != nil {
-				check.records = wholeRecords{getter, m.req.Owner, check.records}
+				check.Records = wholeRecords{getter, m.req.Owner, check.Records}
 			}
 		}
 	}

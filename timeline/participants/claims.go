@@ -1,4 +1,4 @@
-package merge
+package participants
 
 import (
 	"bytes"
@@ -12,7 +12,7 @@ import (
 )
 
 // claimOf returns what a row claims that holds the user's id.
-func (check *participantCheck) claimOf(call *parleyv1.CallDetail) chunk.Claim {
+func (check *Check) claimOf(call *parleyv1.CallDetail) chunk.Claim {
 	switch {
 	case source.TookPart(call, check.user):
 		return chunk.ClaimsUser
@@ -26,7 +26,7 @@ func (check *participantCheck) claimOf(call *parleyv1.CallDetail) chunk.Claim {
 }
 
 // mentions reports whether an entry holds the user's id at all. Only few rows do, so that most rows are not decoded.
-func (check *participantCheck) mentions(e *chunk.Entry) bool {
+func (check *Check) mentions(e *chunk.Entry) bool {
 	return bytes.Contains(bytes.ToLower(e.Basic), check.lower)
 }
 

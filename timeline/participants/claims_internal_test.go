@@ -1,4 +1,4 @@
-package merge
+package participants
 
 import (
 	"testing"
@@ -12,7 +12,7 @@ import (
 // people.
 func TestClaims(t *testing.T) {
 	t.Parallel()
-	a := &participantCheck{user: "Ada", lower: []byte("ada")}
+	a := &Check{user: "Ada", lower: []byte("ada")}
 	set := func(id string) *parleyv1.IdentitySet { return &parleyv1.IdentitySet{User: &parleyv1.Identity{Id: id}} }
 	for name, c := range map[string]struct {
 		call func(id string) *parleyv1.CallDetail

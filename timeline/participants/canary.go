@@ -1,4 +1,4 @@
-package merge
+package participants
 
 import (
 	"context"
@@ -26,26 +26,26 @@ const (
 type Canaries struct {
 	nobody string
 	mu     sync.Mutex
-	all    map[string]*canary
+	all    map[string]*Canary
 }
 
 // NewCanaries returns canaries that have asked nothing yet.
-func NewCanaries() *Canaries { return &Canaries{nobody: uuid.NewString(), all: map[string]*canary{}} }
+func NewCanaries() *Canaries { return &Canaries{nobody: uuid.NewString(), all: map[string]*Canary{}} }
 
-// of returns the canary of a tenant.
-func (c *Canaries) of(tenant string) *canary {
+// Of returns the canary of a tenant.
+func (c *Canaries) Of(tenant string) *Canary {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	found := c.all[tenant]
 	if found == nil {
-		found = &canary{nobody: c.nobody, asking: make(chan struct{}, 1)}
+		found = &Canary{nobody: c.nobody, asking: make(chan struct{}, 1)}
 		c.all[tenant] = found
 	}
 	return found
 }
 
-// canary knows whether Graph evaluates the filter for one tenant.
-type canary struct {
+// Canary knows whether Graph evaluates the filter for one tenant.
+type Canary struct {
 	nobody string        // an object id that nobody has
 	asking chan struct{} // full while one call asks Graph
 
@@ -55,21 +55,21 @@ type canary struct {
 }
 
 // known returns the last answer; ok is false when Graph must be asked.
-func (c *canary) known() (honours, ok bool) {
+func (c *Canary) known() (honours, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return !c.ignored, time.Now().Before(c.until)
 }
 
 // trusted reports whether Graph was found to evaluate the filter.
-func (c *canary) trusted() bool {
+func (c *Canary) trusted() bool {
 	honours, ok := c.known()
 	return honours && ok
 }
 
 // honours reports whether Graph evaluates the filter. It asks Graph over a span with calls when that is not known. A question that Graph
 // does not answer shows nothing against it.
-func (c *canary) honours(ctx context.Context, r *fetch.Reader, s window.Span) bool {
+func (c *Canary) honours(ctx context.Context, r *fetch.Reader, s window.Span) bool {
 	if honours, ok := c.known(); ok {
 		return honours
 	}
@@ -94,7 +94,7 @@ func (c *canary) honours(ctx context.Context, r *fetch.Reader, s window.Span) bo
 }
 
 // found stores an answer for a time.
-func (c *canary) found(ignored bool, life time.Duration) {
+func (c *Canary) found(ignored bool, life time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ignored, c.until = ignored, time.Now().Add(life)

@@ -1,4 +1,6 @@
-package merge
+// Package participants decides which listed calls are a user's. Graph's filter by participant is no proof: the row of a call decides,
+// or its record where the row does not suffice.
+package participants
 
 import (
 	"bytes"
@@ -31,38 +33,38 @@ const (
 	maxRecords    = 128 // records of one window that are read before its first call is delivered
 )
 
-// participantCheck decides which listed calls are the user's.
-type participantCheck struct {
+// Check decides which listed calls are the user's.
+type Check struct {
 	user    string
 	lower   []byte // the same in lower case
-	strict  bool
-	records source.ParticipantVerifier // nil = only rows can verify
-	canary  *canary
+	Strict  bool
+	Records source.ParticipantVerifier // nil = only rows can verify
+	canary  *Canary
 }
 
-// newParticipantCheck returns the check of a user's calls. records verifies participants by their records; nil = only rows can verify.
-func newParticipantCheck(user string, strict bool, records source.ParticipantVerifier, canary *canary) *participantCheck {
-	return &participantCheck{user: user, lower: bytes.ToLower([]byte(user)), strict: strict, records: records, canary: canary}
+// NewCheck returns the check of a user's calls. records verifies participants by their records; nil = only rows can verify.
+func NewCheck(user string, strict bool, records source.ParticipantVerifier, canary *Canary) *Check {
+	return &Check{user: user, lower: bytes.ToLower([]byte(user)), Strict: strict, Records: records, canary: canary}
 }
 
-// isDecided reports whether the calls of a cached chunk need no further check.
-func (check *participantCheck) isDecided(s *chunk.Chunk) bool {
+// IsDecided reports whether the calls of a cached chunk need no further check.
+func (check *Check) IsDecided(s *chunk.Chunk) bool {
 	if check == nil {
 		return true
 	}
-	if check.strict {
+	if check.Strict {
 		return s.Participants.AllVerified.Load()
 	}
 	claim, known := s.Participants.KnownClaim()
 	return known && (claim == chunk.ClaimsUser || claim == chunk.ClaimsOrganizer && check.canary.trusted())
 }
 
-// verify leaves out the calls of a result that are not the user's, and adds gaps for doubts. readWhole says that the records of all calls
+// Verify leaves out the calls of a result that are not the user's, and adds gaps for doubts. readWhole says that the records of all calls
 // are read anyway. It reports whether Graph sent calls of others.
-func (check *participantCheck) verify(ctx context.Context, reader *fetch.Reader, res *fetch.Result, readWhole bool) (contradicted bool) {
+func (check *Check) Verify(ctx context.Context, reader *fetch.Reader, res *fetch.Result, readWhole bool) (contradicted bool) {
 	switch {
 	case check == nil || res.Split || res.Chunk == nil:
-	case check.strict:
+	case check.Strict:
 		return check.verifyStrictly(ctx, reader, res)
 	case !readWhole:
 		claim := check.claim(res)
@@ -76,7 +78,7 @@ func (check *participantCheck) verify(ctx context.Context, reader *fetch.Reader,
 
 // verifyStrictly keeps the verified calls of a result. A window that needs very many records is read in pieces, so that its first calls
 // do not wait for all records.
-func (check *participantCheck) verifyStrictly(ctx context.Context, reader *fetch.Reader, res *fetch.Result) (contradicted bool) {
+func (check *Check) verifyStrictly(ctx context.Context, reader *fetch.Reader, res *fetch.Result) (contradicted bool) {
 	found, open := check.verifyByRows(res)
 	if _, divisible := res.Finer(); divisible && len(open) > maxRecords && res.Failed == nil {
 		res.Split, res.Entries, res.Rows = true, nil, 0
@@ -96,7 +98,7 @@ func (check *participantCheck) verifyStrictly(ctx context.Context, reader *fetch
 }
 
 // claim returns what the rows of a result's chunk claim.
-func (check *participantCheck) claim(res *fetch.Result) chunk.Claim {
+func (check *Check) claim(res *fetch.Result) chunk.Claim {
 	return res.Chunk.Participants.Claim(func() chunk.Claim {
 		claim := chunk.ClaimsUser
 		for i := range res.Chunk.Entries {
@@ -112,7 +114,7 @@ func (check *participantCheck) claim(res *fetch.Result) chunk.Claim {
 }
 
 // verifyByRows verifies calls by their rows and by records that were read before. It returns apart the entries that need a record.
-func (check *participantCheck) verifyByRows(res *fetch.Result) (found []chunk.Participation, open []int) {
+func (check *Check) verifyByRows(res *fetch.Result) (found []chunk.Participation, open []int) {
 	participants := &res.Chunk.Participants
 	found = make([]chunk.Participation, len(res.Entries))
 	for i := range res.Entries {
@@ -128,7 +130,7 @@ func (check *participantCheck) verifyByRows(res *fetch.Result) (found []chunk.Pa
 				continue
 			}
 		}
-		if check.records != nil {
+		if check.Records != nil {
 			open = append(open, i)
 		}
 	}
@@ -136,7 +138,7 @@ func (check *participantCheck) verifyByRows(res *fetch.Result) (found []chunk.Pa
 }
 
 // verifyByRecords verifies the open entries by their records. After a failure of the source no entry can be verified.
-func (check *participantCheck) verifyByRecords(ctx context.Context, reader *fetch.Reader, res *fetch.Result, found []chunk.Participation, open []int) *failure.Failure {
+func (check *Check) verifyByRecords(ctx context.Context, reader *fetch.Reader, res *fetch.Result, found []chunk.Participation, open []int) *failure.Failure {
 	participants := &res.Chunk.Participants
 	var group errgroup.Group
 	group.SetLimit(recordsAtOnce)
@@ -151,7 +153,7 @@ func (check *participantCheck) verifyByRecords(ctx context.Context, reader *fetc
 			if err != nil {
 				return nil //nolint:nilerr // a call that cannot be decoded stays unverified
 			}
-			err = check.records.VerifyParticipant(ctx, check.user, source.Ref{Source: reader.Source, ID: event.GetSource().GetId(), Version: e.Version})
+			err = check.Records.VerifyParticipant(ctx, check.user, source.Ref{Source: reader.Source, ID: event.GetSource().GetId(), Version: e.Version})
 			reader.CountRequests(1)
 			switch {
 			case err == nil:
