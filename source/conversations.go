@@ -11,7 +11,7 @@ import (
 	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/source/odata"
-	"github.com/parley-gateway/parley/source/text"
+	"github.com/parley-gateway/parley/source/plaintext"
 )
 
 const (
@@ -155,7 +155,7 @@ func fillPreview(body *parleyv1.Body) {
 		return
 	}
 	body.ContentSize = size(len(body.GetContent()))
-	body.PlainText = text.Plain(text.Input{
+	body.PlainText = plaintext.Plain(plaintext.Input{
 		Content: body.GetContent(), ContentType: contentType(body.GetMessageBodyContentType(), body.GetContentType()),
 	})
 }

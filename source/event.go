@@ -14,7 +14,7 @@ import (
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/source/graphmap"
-	"github.com/parley-gateway/parley/source/text"
+	"github.com/parley-gateway/parley/source/plaintext"
 )
 
 // A record becomes wire bytes by way of a draft, without messages.
@@ -71,13 +71,13 @@ func (b *base) item(d *graphmap.Draft, is identity) Item {
 
 // fillTexts derives the plain text and the sizes that every view tells.
 func fillTexts(d *graphmap.Draft) {
-	var attachments []text.Attachment
+	var attachments []plaintext.Attachment
 	body := d.Child(eventRoot, eventwire.EventBody)
 	for a := d.Child(eventRoot, eventwire.EventAttachments); a != graphmap.NoNode; a = d.Sibling(a) {
 		content := d.Text(d.Child(a, eventwire.AttachmentContent))
 		d.SetNumber(a, eventwire.AttachmentContentSize, int64(size(len(content))))
 		if body != graphmap.NoNode {
-			attachments = append(attachments, text.Attachment{
+			attachments = append(attachments, plaintext.Attachment{
 				ID: textOf(d, a, eventwire.AttachmentID), Name: textOf(d, a, eventwire.AttachmentName), ContentType: textOf(d, a, eventwire.AttachmentContentType),
 				ContentURL: textOf(d, a, eventwire.AttachmentContentURL), Content: string(content),
 			})
@@ -92,7 +92,7 @@ func fillTexts(d *graphmap.Draft) {
 	answer := parleyv1.EventKind(d.Number(d.Child(eventRoot, eventwire.EventKind))) == parleyv1.EventKind_EVENT_KIND_ANSWER
 	d.SetNumber(body, eventwire.BodyContentSize, int64(size(len(content))))
 	d.SetBuilt(body, eventwire.BodyPlainText, func(to []byte) []byte {
-		return text.AppendPlain(to, text.Input{Content: string(content), ContentType: form, Attachments: attachments, Answer: answer})
+		return plaintext.AppendPlain(to, plaintext.Input{Content: string(content), ContentType: form, Attachments: attachments, Answer: answer})
 	})
 }
 

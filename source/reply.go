@@ -8,7 +8,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/source/graphmap"
-	"github.com/parley-gateway/parley/source/text"
+	"github.com/parley-gateway/parley/source/plaintext"
 )
 
 // Types of the attachments that refer to another message.
@@ -91,8 +91,8 @@ func fillReply(d *graphmap.Draft, owner, thread string) {
 	if body := d.Child(eventRoot, eventwire.EventBody); body != graphmap.NoNode &&
 		parleyv1.ContentType(d.Number(d.Child(body, eventwire.BodyContentType))) == parleyv1.ContentType_CONTENT_TYPE_HTML {
 		// Most bodies have no quote, which is seen before they are copied.
-		if content := d.Text(d.Child(body, eventwire.BodyContent)); bytes.Contains(content, []byte(text.QuoteSchema)) {
-			quoted = text.ReplyQuote(string(content))
+		if content := d.Text(d.Child(body, eventwire.BodyContent)); bytes.Contains(content, []byte(plaintext.QuoteSchema)) {
+			quoted = plaintext.ReplyQuote(string(content))
 		}
 	}
 	from := originOf(references, quoted)

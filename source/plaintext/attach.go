@@ -1,0 +1,189 @@
+package plaintext
+
+import (
+	"hash/maphash"
+	"strings"
+)
+
+// fewAttachments is the number up to which looking through them beats a map.
+const fewAttachments = 16
+
+// resolver gives the texts of a message's attachments, each once.
+type resolver struct {
+	atts  []Attachment
+	index map[string]int // by id; nil if there are few
+	used  []bool         // already mentioned
+	limit int
+	cards cardReader
+	seen  map[uint64]bool // keys of the texts that stand already
+}
+
+func newResolver(atts []Attachment, limit int) *resolver {
+	r := &resolver{atts: atts, used: make([]bool, len(atts)), limit: limit}
+	r.cards.seed = maphash.MakeSeed()
+	if len(atts) <= fewAttachments {
+		return r
+	}
+	r.index = make(map[string]int, len(atts))
+	for i := range atts {
+		if _, ok := r.index[atts[i].ID]; !ok {
+			r.index[atts[i].ID] = i
+		}
+	}
+	return r
+}
+
+// hasCards tells whether any attachment may hold a card.
+func (r *resolver) hasCards() bool {
+	for i := range r.atts {
+		if isObject(r.atts[i].Content) {
+			return true
+		}
+	}
+	return false
+}
+
+// isObject tells whether s looks like a JSON object.
+func isObject(s string) bool {
+	return strings.HasPrefix(strings.TrimLeft(s, "\ufeff \t\r\n"), "{")
+}
+
+// remember notes a text, so that a card of the same text is left out.
+func (r *resolver) remember(s string) bool {
+	a := newAnswer(r.cards.seed, s)
+	if a.letters == 0 {
+		return true
+	}
+	if r.seen[a.key] {
+		return false
+	}
+	if r.seen == nil {
+		r.seen = make(map[uint64]bool)
+	}
+	r.seen[a.key] = true
+	return true
+}
+
+// resolve gives the text that stands for the attachment, and whether it wants lines of its own. It is empty for an
+// unknown id and for one that was mentioned before.
+func (r *resolver) resolve(id string) (s string, block bool) {
+	i := r.find(id)
+	if i < 0 || r.used[i] {
+		return "", false
+	}
+	r.used[i] = true
+	a := &r.atts[i]
+	if s, known := r.card(a); s != "" || known {
+		return s, true
+	}
+	if a.isQuote() {
+		return "", false
+	}
+	if name := cleanName(a.Name); name != "" {
+		return "[" + name + "]", false
+	}
+	return "", false
+}
+
+// isQuote tells a quoted or forwarded message by its type.
+func (a *Attachment) isQuote() bool {
+	return strings.EqualFold(a.ContentType, "messageReference") || strings.EqualFold(a.ContentType, "forwardedMessageReference")
+}
+
+// label is the attachment's name in brackets, or else a word for what it is; a message that it refers to stands as a quote
+// does.
+func (a *Attachment) label() (s string, block bool) {
+	kind := strings.ToLower(a.ContentType)
+	switch kind {
+	case "messagereference":
+		return "> [message]", true
+	case "forwardedmessagereference":
+		return "> [forwarded message]", true
+	}
+	if name := cleanName(a.Name); name != "" {
+		return "[" + name + "]", false
+	}
+	family, _, _ := strings.Cut(kind, "/")
+	switch {
+	case kind == "reference", strings.HasPrefix(kind, "application/vnd.microsoft.teams.file"):
+		return "[file]", false
+	case kind == "meetingreference":
+		return "[meeting]", false
+	case kind == "tabreference":
+		return "[tab]", false
+	case strings.Contains(kind, ".card."):
+		return "[card]", false
+	case family == "image", family == "video", family == "audio":
+		return "[" + family + "]", false
+	default:
+		return "[attachment]", false
+	}
+}
+
+func (r *resolver) find(id string) int {
+	if r.index != nil {
+		if i, ok := r.index[id]; ok {
+			return i
+		}
+		return -1
+	}
+	for i := range r.atts {
+		if r.atts[i].ID == id {
+			return i
+		}
+	}
+	return -1
+}
+
+// card gives the text of the card or quote that the attachment holds. known means that its text stands already.
+func (r *resolver) card(a *Attachment) (s string, known bool) {
+	if !isObject(a.Content) {
+		return "", false
+	}
+	s, quote, ok := r.cards.read(a.Content, r.limit)
+	if !ok || s == "" {
+		return "", false
+	}
+	if !quote && !r.remember(s) {
+		return "", true
+	}
+	return s, false
+}
+
+// labels stands for a message without any text: what is attached to it.
+func (r *resolver) labels() string {
+	w := writer{max: r.limit}
+	for i := range r.atts {
+		if w.full {
+			break
+		}
+		w.insert(r.atts[i].label())
+	}
+	return string(finished(w.out))
+}
+
+// appendRest adds the cards and quotes that the body did not mention.
+func (r *resolver) appendRest(body string) string {
+	var w *writer
+	for i := range r.atts {
+		if r.used[i] {
+			continue
+		}
+		s, _ := r.card(&r.atts[i])
+		if s == "" {
+			continue
+		}
+		if w == nil {
+			w = &writer{max: r.limit, out: make([]byte, 0, min(len(body)+len(s)+1, r.limit))}
+			w.put(body)
+		}
+		if w.full {
+			break
+		}
+		w.insert(s, true)
+	}
+	if w == nil {
+		return body
+	}
+	return string(finished(w.out))
+}

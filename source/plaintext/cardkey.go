@@ -1,0 +1,114 @@
+package plaintext
+
+// key is a property of a card that is read.
+type key uint8
+
+const (
+	keyOther key = iota
+	keyType
+	keyText
+	keyTitle
+	keySubtitle
+	keyName
+	keyValue
+	keySummary
+	keySubject
+	keyLanguage
+	keyCodeURL   // codeSnippetUrl of a Teams code snippet
+	keyCode      // codeSnippet of a CodeBlock
+	keyPreview   // messagePreview of a quoted message
+	keyForwarded // originalMessageContent of a forwarded message
+	keyActivity  // activityTitle, activitySubtitle and activityText of a connector card
+	keyChildren
+	keyColumns
+	keyRows
+	keyCells
+	keyInlines
+	keyFacts
+)
+
+// keyOf gives the key of a quoted name.
+func keyOf(quoted []byte) key {
+	switch string(quoted) {
+	case `"type"`:
+		return keyType
+	case `"text"`:
+		return keyText
+	case `"title"`:
+		return keyTitle
+	case `"subtitle"`:
+		return keySubtitle
+	case `"name"`:
+		return keyName
+	case `"value"`:
+		return keyValue
+	case `"summary"`:
+		return keySummary
+	case `"subject"`:
+		return keySubject
+	case `"language"`:
+		return keyLanguage
+	case `"codeSnippetUrl"`:
+		return keyCodeURL
+	case `"codeSnippet"`:
+		return keyCode
+	case `"messagePreview"`:
+		return keyPreview
+	case `"originalMessageContent"`:
+		return keyForwarded
+	case `"activityTitle"`, `"activitySubtitle"`, `"activityText"`:
+		return keyActivity
+	case `"body"`, `"items"`, `"sections"`, `"pages"`:
+		return keyChildren
+	case `"columns"`:
+		return keyColumns
+	case `"rows"`:
+		return keyRows
+	case `"cells"`:
+		return keyCells
+	case `"inlines"`:
+		return keyInlines
+	case `"facts"`:
+		return keyFacts
+	}
+	return keyOther
+}
+
+// element is what an object of a card says itself, beside its children.
+type element struct {
+	kind, text, title, subtitle, name    string
+	summary, subject, language, codeURL  string
+	code, preview, forwarded, activities string
+}
+
+// field is where the string property name goes, or nil.
+func (e *element) field(name key) *string {
+	switch name {
+	case keyType:
+		return &e.kind
+	case keyText:
+		return &e.text
+	case keyTitle:
+		return &e.title
+	case keySubtitle:
+		return &e.subtitle
+	case keyName:
+		return &e.name
+	case keySummary:
+		return &e.summary
+	case keySubject:
+		return &e.subject
+	case keyLanguage:
+		return &e.language
+	case keyCodeURL:
+		return &e.codeURL
+	case keyCode:
+		return &e.code
+	case keyPreview:
+		return &e.preview
+	case keyForwarded:
+		return &e.forwarded
+	default:
+		return nil
+	}
+}

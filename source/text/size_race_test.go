@@ -1,7 +1,0 @@
-//go:build race
-
-package text_test
-
-// hostileSize is smaller under the race detector, which makes everything ten times slower; the run without it shows
-// the bound.
-const hostileSize = 1 << 18
