@@ -46,12 +46,9 @@ func AppendConversation(b []byte, user, id string) []byte {
 	return appendSegment(append(AppendUser(b, user), "/"+conversationsCollection+"/"...), id)
 }
 
-// Event returns `users/{user}/events/{event}`. The event id is `chat,{chat},{id}`, `copilot,{creation},{session},{id}`
-// ("-" for a creation time or session that Graph did not give) or `call,{id}`, each part through Segment. A ref without
-// an id or of another source has no name: the result is empty.
-func Event(user string, ref Ref) string { return string(AppendEvent(nil, user, ref)) }
-
-// AppendEvent appends what Event returns.
+// AppendEvent appends `users/{user}/events/{event}`. The event id is `chat,{chat},{id}`, `copilot,{creation},{session},{id}`
+// ("-" for a creation time or session that Graph did not give) or `call,{id}`, each part as a segment. A ref without
+// an id or of another source has no name: nothing is appended.
 func AppendEvent(b []byte, user string, ref Ref) []byte {
 	if ref.ID == "" {
 		return b

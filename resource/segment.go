@@ -9,16 +9,9 @@ import (
 // encodedMark begins a segment that holds its id in base64url.
 const encodedMark = "~"
 
-// Segment writes an id as one segment of a resource name: verbatim if it is made of unreserved characters, ':' and '@'
+// appendSegment appends an id as one segment of a resource name: verbatim if it is made of unreserved characters, ':' and '@'
 // only, else as "~" and its unpadded base64url. Ids that a segment could not carry verbatim without a second meaning
 // (a leading "~", the wildcard "-", the dot segments) are encoded too. ParseSegment is its inverse.
-func Segment(id string) string {
-	if verbatim(id) {
-		return id
-	}
-	return string(appendSegment(nil, id))
-}
-
 func appendSegment(b []byte, id string) []byte {
 	if verbatim(id) {
 		return append(b, id...)
@@ -49,7 +42,7 @@ func plain(c byte) bool {
 	}
 }
 
-// ParseSegment reads the id of a segment that Segment wrote, and accepts two more forms that people type: a raw id, and
+// ParseSegment reads the id of a segment of a name, and accepts two more forms that people type: a raw id, and
 // a raw id that is percent-encoded once. It does not judge the id, but refuses an empty one.
 // The error is an *Error without a Field.
 func ParseSegment(seg string) (string, error) {

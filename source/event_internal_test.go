@@ -56,7 +56,7 @@ func checkItems(t *testing.T, record []byte) bool {
 		if diff := cmp.Diff(want, item); diff != "" {
 			t.Fatalf("%s: %.300s (-event +item):\n%s", name, record, diff)
 		}
-		if uid := eventUID("t", event.GetSource().GetSource(), item.Key); event.GetUid() != uid || event.GetOwner() == "" {
+		if uid := string(appendEventUID(nil, "t", event.GetSource().GetSource(), item.Key)); event.GetUid() != uid || event.GetOwner() == "" {
 			t.Fatalf("%s: %.300s: uid %s, want %s; owner %s", name, record, event.GetUid(), uid, event.GetOwner())
 		}
 		if len(event.ProtoReflect().GetUnknown()) > 0 || proto.Size(event) != len(bytes) {

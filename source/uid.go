@@ -72,12 +72,7 @@ func eventKey(owner string, ref resource.Ref, of exchange, record []byte) string
 	return "#" + digest(parts...)
 }
 
-// eventUID is Event.uid: the digest of tenant, source and key.
-func eventUID(tenant string, source parleyv1.Source, key string) string {
-	return string(appendEventUID(nil, tenant, source, key))
-}
-
-// appendEventUID appends what eventUID returns.
+// appendEventUID appends Event.uid: the digest of tenant, source and key.
 func appendEventUID(b []byte, tenant string, source parleyv1.Source, key string) []byte {
 	return appendDigest(b, "event", tenant, source.String(), key)
 }

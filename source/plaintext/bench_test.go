@@ -36,13 +36,6 @@ func BenchmarkPlain(b *testing.B) {
 	}
 }
 
-func BenchmarkLinks(b *testing.B) {
-	b.ReportAllocs()
-	for b.Loop() {
-		_ = plaintext.Links(shortHTML)
-	}
-}
-
 // TestAllocations keeps everyday messages cheap.
 //
 //nolint:paralleltest // counts the allocations of the whole process

@@ -18,16 +18,6 @@ const (
 // errNotCard says that the JSON is no object, or that something follows it.
 var errNotCard = errors.New("plaintext: not a card")
 
-// FromCard gives the text of a card's JSON: an Adaptive Card, one of the Bot Framework's cards (hero, thumbnail, list,
-// connector), an announcement, a code snippet, or a quoted or forwarded message, told apart by their properties since
-// contentType is often cut or missing. Actions, inputs and images have no text. ok is false if jsonText is not a JSON
-// object, then text is empty.
-func FromCard(jsonText string) (text string, ok bool) {
-	r := cardReader{seed: maphash.MakeSeed()}
-	text, _, ok = r.read(jsonText, DefaultMax)
-	return text, ok
-}
-
 // blockKind tells how a block is written.
 type blockKind uint8
 
@@ -52,7 +42,9 @@ type block struct {
 	gone   bool // repeats another block
 }
 
-// cardReader reads cards one after the other. Its zero value needs a seed.
+// cardReader reads the text of cards, one after the other: an Adaptive Card, one of the Bot Framework's cards (hero, thumbnail,
+// list, connector), an announcement, a code snippet, or a quoted or forwarded message, told apart by their properties since
+// contentType is often cut or missing. Actions, inputs and images have no text. Its zero value needs a seed.
 type cardReader struct {
 	seed   maphash.Seed
 	buf    bytes.Buffer

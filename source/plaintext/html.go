@@ -6,11 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// FromHTML gives the readable text of an HTML body; the package comment has the rules. Attachment tags leave nothing:
-// [Plain] resolves them.
-func FromHTML(content string) string { return renderHTML(content, nil, DefaultMax) }
-
-// renderHTML is FromHTML with attachments (or nil) and a limit in bytes.
+// renderHTML returns the readable text of an HTML body, at most limit bytes; the package comment has the rules. Without atts,
+// attachment tags leave nothing.
 func renderHTML(content string, atts *resolver, limit int) string {
 	content = valid(content)
 	if s, ok := simpleHTML(content); ok {
@@ -45,25 +42,23 @@ type htmlWalk struct {
 	scan scanner
 	atts *resolver
 
-	href    string // address of the open link, as written
-	tables  int    // open tables; only the rows of the outermost are laid out
-	cells   int    // cells so far in the row
-	skip    bool   // the text before the next tag is said already
-	emoji   int    // the length of out where an emoji without alt text began; -1 for none
-	hidden  bool   // links only: text outside of links does not count
-	collect *[]Link
+	href   string // address of the open link, as written
+	tables int    // open tables; only the rows of the outermost are laid out
+	cells  int    // cells so far in the row
+	skip   bool   // the text before the next tag is said already
+	emoji  int    // the length of out where an emoji without alt text began; -1 for none
 }
 
 func (h *htmlWalk) run(content string) {
 	h.scan.src = content
-	for !h.done() {
+	for !h.full {
 		switch h.scan.next() {
 		case tokenEOF:
 			h.endLink()
 			return
 		case tokenText:
 			t := &h.scan.tok
-			if !h.skip && !t.tag.isHidden() && (!h.hidden || h.mark != markNone) {
+			if !h.skip && !t.tag.isHidden() {
 				h.text(t.text, !t.raw)
 			}
 		case tokenStart:
@@ -74,14 +69,6 @@ func (h *htmlWalk) run(content string) {
 			h.end(h.scan.tok.tag)
 		}
 	}
-}
-
-// done tells that nothing more is wanted: the text is full, or the collection of links.
-func (h *htmlWalk) done() bool {
-	if h.collect != nil {
-		return len(*h.collect) == maxLinks
-	}
-	return h.full
 }
 
 func (h *htmlWalk) start(t *token) {
@@ -116,9 +103,7 @@ func (h *htmlWalk) start(t *token) {
 	case tagAt:
 		h.mention, h.name = true, true
 	case tagEmoji, tagImg, tagVideo, tagAudio:
-		if !h.hidden || h.mark != markNone {
-			h.picture(t)
-		}
+		h.picture(t)
 	case tagAttachment:
 		h.attachment(t.attr.id)
 	default: // its text is all that counts
@@ -151,7 +136,7 @@ func (h *htmlWalk) end(t tag) {
 	case tagAt:
 		h.mention, h.name = false, false
 	case tagEmoji:
-		if h.emoji == len(h.out) && h.collect == nil {
+		if h.emoji == len(h.out) {
 			h.visible(pictureWord(tagEmoji))
 		}
 		h.emoji = -1
@@ -177,7 +162,7 @@ func (h *htmlWalk) picture(t *token) {
 		h.skip = closes
 	case t.tag == tagEmoji && closes:
 		h.emoji = len(h.out)
-	case h.collect == nil:
+	default:
 		h.visible(word)
 		h.skip = closes
 	}

@@ -88,29 +88,3 @@ func TestFromHTML(t *testing.T) {
 		})
 	}
 }
-
-func TestLinks(t *testing.T) {
-	t.Parallel()
-	tests := []struct {
-		name, in string
-		want     []plaintext.Link
-	}{
-		{"none", "no < link", nil},
-		{"order and text", "x <a href=\"https://x.example/?a=1&amp;b=2\">one\n <b>two</b></a> y <A HREF=' mailto:a@x.example '><img alt=\"mail\"></A>", []plaintext.Link{
-			{URL: "https://x.example/?a=1&b=2", Text: "one two"}, {URL: "mailto:a@x.example", Text: "mail"},
-		}},
-		{"no address", "<a>a</a><a href=\"\">b</a><a href=\"#c\">c</a><a href=\"javascript:d()\">d</a><a href=\"data:text/html,x\">e</a>", nil},
-		{"unclosed", "<ul><li><a href=\"https://x.example/a\">a<a href=\"https://x.example/b\">", []plaintext.Link{
-			{URL: "https://x.example/a", Text: "a"}, {URL: "https://x.example/b"},
-		}},
-		{"invalid UTF-8", "<a href=\"https://x.example/\xff\">\xff</a>", []plaintext.Link{{URL: "https://x.example/\ufffd", Text: "\ufffd"}}},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			if diff := cmp.Diff(test.want, plaintext.Links(test.in)); diff != "" {
-				t.Errorf("Links(%q) (-want +got):\n%s", test.in, diff)
-			}
-		})
-	}
-}

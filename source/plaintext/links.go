@@ -5,31 +5,10 @@ import (
 	"strings"
 )
 
-const (
-	maxLinks    = 4096     // links that Links gives
-	maxLinkText = 64 << 10 // bytes of one link's text
-	maxAddress  = 64 << 10 // bytes of a link's address, as written
-)
+// maxAddress bounds the address of a link, in bytes as written.
+const maxAddress = 64 << 10
 
-// Link is one link of an HTML body.
-type Link struct {
-	URL  string // the address of <a href>, decoded
-	Text string // the visible text on one line; empty for a link around nothing visible
-}
-
-// Links lists the links of an HTML body in their order, at most 4096. Addresses that are empty, fragments or scripts
-// (javascript:, vbscript:, data:) do not count, nor do those over 64 KiB.
-func Links(content string) []Link {
-	if !strings.ContainsRune(content, '<') {
-		return nil
-	}
-	var links []Link
-	h := htmlWalk{writer: writer{max: maxLinkText, mark: markNone}, hidden: true, emoji: -1, collect: &links}
-	h.run(valid(content))
-	return links
-}
-
-// endLink writes the address of the open link behind its text, or notes the link.
+// endLink writes the address of the open link behind its text.
 func (h *htmlWalk) endLink() {
 	if h.mark == markNone {
 		return
@@ -41,10 +20,6 @@ func (h *htmlWalk) endLink() {
 	}
 	if mark == markArmed {
 		mark = len(h.out)
-	}
-	if h.collect != nil {
-		h.note(mark)
-		return
 	}
 	if h.href == "" {
 		return
@@ -71,16 +46,6 @@ func (h *htmlWalk) bareLink() {
 	if isAddress(url) {
 		h.visible(url)
 	}
-}
-
-// note adds the open link, whose text starts at mark, to the collected ones.
-func (h *htmlWalk) note(mark int) {
-	words := strings.Join(strings.Fields(string(wholeRunes(h.out[mark:]))), " ")
-	url := strings.TrimSpace(decodeAttr(h.href))
-	if isAddress(url) {
-		*h.collect = append(*h.collect, Link{URL: url, Text: words})
-	}
-	h.out, h.full, h.midLine, h.keep = h.out[:0], false, false, 0
 }
 
 // isAddress tells addresses that lead somewhere: no script, no fragment.

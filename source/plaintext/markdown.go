@@ -5,11 +5,8 @@ import (
 	"strings"
 )
 
-// FromMarkdown gives the readable text of a Markdown body; the package comment has the rules. Attachment tags leave
-// nothing: [Plain] resolves them.
-func FromMarkdown(content string) string { return renderMarkdown(content, nil, DefaultMax) }
-
-// renderMarkdown is FromMarkdown with attachments (or nil) and a limit in bytes.
+// renderMarkdown returns the readable text of a Markdown body, at most limit bytes; the package comment has the rules. Without
+// atts, attachment tags leave nothing.
 func renderMarkdown(content string, atts *resolver, limit int) string {
 	content = valid(content)
 	m := markdown{writer: writer{max: limit, out: make([]byte, 0, min(len(content), limit, 64<<10))}, atts: atts}
