@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -145,21 +146,5 @@ func fromCache[T any](page *source.Page[T]) *source.Page[T] {
 // resident estimates what a message takes in memory.
 func resident(m proto.Message) int64 { return residence * int64(proto.Size(m)) }
 
-func shortName(src parleyv1.Source) string {
-	switch src {
-	case parleyv1.Source_SOURCE_COPILOT:
-		return "copilot"
-	case parleyv1.Source_SOURCE_CHAT:
-		return "chat"
-	case parleyv1.Source_SOURCE_CALL:
-		return "call"
-	case parleyv1.Source_SOURCE_CONVERSATION:
-		return "conversations"
-	case parleyv1.Source_SOURCE_USAGE:
-		return "usage"
-	case parleyv1.Source_SOURCE_USER:
-		return "users"
-	default:
-		return "other"
-	}
-}
+// shortName is a source in metrics.
+func shortName(src parleyv1.Source) string { return cmp.Or(source.Describe(src).Label, "other") }

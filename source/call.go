@@ -17,7 +17,6 @@ import (
 const (
 	callsPath     = "/communications/callRecords"
 	callStartTime = "startDateTime"
-	callPageSize  = "60" // the documented page of the list; a larger one is not documented
 )
 
 // ErrUserIDRequired says that a user's calls were asked for by a user principal name: participants are compared by
@@ -34,7 +33,7 @@ var (
 
 // NewCall returns the source of call records.
 func NewCall(client Graph, opt Options) *Call {
-	return &Call{base: newBase(client, opt, graph.SourceCall)}
+	return &Call{base: newBase(client, opt, parleyv1.Source_SOURCE_CALL)}
 }
 
 // Events implements EventReader. A user's calls are asked by interval and participant together, which Microsoft does
@@ -76,7 +75,7 @@ func (c *Call) attempts(ctx context.Context, q EventQuery, link string) ([]attem
 	}
 	ask := func(terms ...string) graph.Request {
 		r := c.request(ctx, callsPath, link, graph.Param{Name: "$filter", Value: odata.AllOf(terms...)})
-		r.User, r.Prefer = q.User, []string{preferUnknownMembers, preferPageSize + callPageSize}
+		r.User, r.Prefer = q.User, []string{preferUnknownMembers, preferPageSize + c.pageSize()}
 		return r
 	}
 	from, to := odata.Bounds(start, end)

@@ -13,7 +13,6 @@ import (
 )
 
 const (
-	chatPageSize     = "50"
 	chatModifiedTime = "lastModifiedDateTime"
 	chatCreatedTime  = "createdDateTime"
 
@@ -34,7 +33,7 @@ var (
 
 // NewChat returns the source of chat messages.
 func NewChat(client Graph, opt Options) *Chat {
-	b := newBase(client, opt, graph.SourceChat)
+	b := newBase(client, opt, parleyv1.Source_SOURCE_CHAT)
 	return &Chat{base: b, members: newMembers(client, opt)}
 }
 
@@ -66,7 +65,7 @@ func (c *Chat) attempts(ctx context.Context, q EventQuery, link string) ([]attem
 		return nil, err
 	}
 	ask := func(filter string) graph.Request {
-		query := []graph.Param{{Name: "$top", Value: chatPageSize}, {Name: "$filter", Value: filter}}
+		query := []graph.Param{{Name: "$top", Value: c.pageSize()}, {Name: "$filter", Value: filter}}
 		if c.opt.Model != "" {
 			query = append(query, graph.Param{Name: "model", Value: c.opt.Model})
 		}
@@ -99,7 +98,7 @@ func (c *Chat) ownMessages(ctx context.Context, q EventQuery, link string) ([]at
 		property, filter = chatCreatedTime, chatCreatedTime+" lt "+odata.Instant(to)
 	}
 	r := c.request(ctx, path, link,
-		graph.Param{Name: "$top", Value: chatPageSize},
+		graph.Param{Name: "$top", Value: c.pageSize()},
 		graph.Param{Name: "$orderby", Value: property + " desc"},
 		graph.Param{Name: "$filter", Value: filter})
 	r.User, r.Resource, r.Prefer = q.User, threadBudget(q.User, q.Conversation), []string{preferUnknownMembers}

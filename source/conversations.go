@@ -37,7 +37,7 @@ var _ ConversationReader = (*Conversations)(nil)
 
 // NewConversations returns the source of chats.
 func NewConversations(client Graph, opt Options) *Conversations {
-	return &Conversations{base: newBase(client, opt, graph.SourceConversations), members: newMembers(client, opt)}
+	return &Conversations{base: newBase(client, opt, parleyv1.Source_SOURCE_CONVERSATION), members: newMembers(client, opt)}
 }
 
 // Conversations implements ConversationReader. It asks Graph for members, the last message, the order and the filter
@@ -158,4 +158,10 @@ func fillPreview(body *parleyv1.Body) {
 	body.PlainText = plaintext.Plain(plaintext.Input{
 		Content: body.GetContent(), ContentType: contentType(body.GetMessageBodyContentType(), body.GetContentType()),
 	})
+}
+
+// ordersChats reports whether the cloud's list of chats knows $orderby: US Government clouds do not.
+func ordersChats(cloud string) bool {
+	known, err := graph.CloudByName(cloud)
+	return err != nil || known.Name != graph.CloudUSL4 && known.Name != graph.CloudUSL5
 }

@@ -15,8 +15,7 @@ import (
 )
 
 const (
-	copilotPageSize = "100"             // what Microsoft recommends
-	copilotTime     = "createdDateTime" // the only time that the API filters by
+	copilotTime = "createdDateTime" // the only time that the API filters by
 
 	// maxInstantPages bounds the pages that a Get reads around one instant.
 	maxInstantPages = 100
@@ -32,7 +31,7 @@ var (
 
 // NewCopilot returns the source of Copilot interactions.
 func NewCopilot(client Graph, opt Options) *Copilot {
-	return &Copilot{base: newBase(client, opt, graph.SourceCopilot)}
+	return &Copilot{base: newBase(client, opt, parleyv1.Source_SOURCE_COPILOT)}
 }
 
 // Events implements EventReader. Of the clause Graph is given AppClasses; Conversation is not asked for, because Graph
@@ -58,7 +57,7 @@ func (c *Copilot) attempts(ctx context.Context, q EventQuery, link string) ([]at
 		return nil, err
 	}
 	ask := func(filter string) graph.Request {
-		r := c.request(ctx, path, link, graph.Param{Name: "$top", Value: copilotPageSize}, graph.Param{Name: "$filter", Value: filter})
+		r := c.request(ctx, path, link, graph.Param{Name: "$top", Value: c.pageSize()}, graph.Param{Name: "$filter", Value: filter})
 		r.User = q.User
 		return r
 	}

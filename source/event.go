@@ -34,7 +34,7 @@ func (b *base) draft(root string, record []byte) (*graphmap.Draft, error) {
 	if err != nil {
 		return nil, malformed("a record cannot be read", err)
 	}
-	d.SetNumber(eventSource, eventwire.EventSourceSource, int64(sourceOf(b.label)))
+	d.SetNumber(eventSource, eventwire.EventSourceSource, int64(b.api.Source))
 	d.SetString(eventSource, eventwire.EventSourceAPIVersion, b.opt.Version)
 	return d, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -51,10 +52,10 @@ var contractTable = sync.OnceValues(graphmap.New)
 type base struct {
 	graph Graph
 	opt   Options
-	label string // graphclient's name of the source, for budgets
+	api   API
 }
 
-func newBase(client Graph, opt Options, label string) base {
+func newBase(client Graph, opt Options, src parleyv1.Source) base {
 	if opt.Version == "" {
 		opt.Version = graph.V1
 	}
@@ -62,7 +63,7 @@ func newBase(client Graph, opt Options, label string) base {
 		opt.Logger = slog.New(slog.DiscardHandler)
 	}
 	opt.Tenant = strings.ToLower(opt.Tenant)
-	return base{graph: client, opt: opt, label: label}
+	return base{graph: client, opt: opt, api: Describe(src)}
 }
 
 func (b *base) table() (*graphmap.Table, error) {
@@ -76,9 +77,12 @@ func (b *base) table() (*graphmap.Table, error) {
 	return table, nil
 }
 
+// pageSize is the page size of the API as a query option has it.
+func (b *base) pageSize() string { return strconv.Itoa(b.api.PageSize) }
+
 // request begins a request for path, or for link when there is one.
 func (b *base) request(ctx context.Context, path, link string, query ...graph.Param) graph.Request {
-	r := graph.Request{Source: b.label, Version: b.opt.Version, Path: path, Query: query, Link: link}
+	r := graph.Request{Source: b.api.Label, Version: b.opt.Version, Path: path, Query: query, Link: link}
 	if link != "" {
 		r.Path, r.Query = "", nil
 	}
@@ -91,7 +95,7 @@ func (b *base) request(ctx context.Context, path, link string, query ...graph.Pa
 // logFallback logs that Graph refused one form of a request and another is tried.
 func (b *base) logFallback(ctx context.Context, to string, err error) {
 	b.opt.Logger.LogAttrs(ctx, slog.LevelDebug, "graph refused a request, trying its fallback",
-		slog.String("source", b.label), slog.String("fallback", to), slog.Any("error", err))
+		slog.String("source", b.api.Label), slog.String("fallback", to), slog.Any("error", err))
 }
 
 const (
@@ -186,18 +190,4 @@ func chatPath(user, chat, rest string) (string, error) {
 		return "", err
 	}
 	return userPath(user, "/chats/"+c+rest)
-}
-
-// sourceOf gives the label's enum value, for reports.
-func sourceOf(label string) parleyv1.Source {
-	switch label {
-	case graph.SourceCopilot:
-		return parleyv1.Source_SOURCE_COPILOT
-	case graph.SourceChat:
-		return parleyv1.Source_SOURCE_CHAT
-	case graph.SourceCall:
-		return parleyv1.Source_SOURCE_CALL
-	default:
-		return parleyv1.Source_SOURCE_UNSPECIFIED
-	}
 }

@@ -19,7 +19,7 @@ const maxPages = 10_000
 type members struct{ base }
 
 func newMembers(client Graph, opt Options) members {
-	return members{base: newBase(client, opt, graph.SourceConversations)}
+	return members{base: newBase(client, opt, parleyv1.Source_SOURCE_CONVERSATION)}
 }
 
 // errEndless says that the pages of a list lead in a circle, or nowhere.

@@ -29,7 +29,7 @@ var _ UsageReader = (*Usage)(nil)
 
 // NewUsage returns the source of usage rows.
 func NewUsage(client Graph, opt Options) *Usage {
-	return &Usage{base: newBase(client, opt, graph.SourceUsage)}
+	return &Usage{base: newBase(client, opt, parleyv1.Source_SOURCE_USAGE)}
 }
 
 // report is one place and form of the report.

@@ -20,7 +20,7 @@ var _ UserReader = (*Users)(nil)
 
 // NewUsers returns the source of users.
 func NewUsers(client Graph, opt Options) *Users {
-	return &Users{base: newBase(client, opt, graph.SourceUsers)}
+	return &Users{base: newBase(client, opt, parleyv1.Source_SOURCE_USER)}
 }
 
 // Users implements UserReader.

@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/source"
 )
 
 // Method is what policy knows of an RPC.
@@ -24,7 +25,7 @@ type Method struct {
 // serviceSources are the sources behind each service.
 var serviceSources = map[protoreflect.Name][]parleyv1.Source{
 	"ConversationService": {parleyv1.Source_SOURCE_CONVERSATION},
-	"EventService":        {parleyv1.Source_SOURCE_COPILOT, parleyv1.Source_SOURCE_CHAT, parleyv1.Source_SOURCE_CALL},
+	"EventService":        source.EventSources(),
 	"CopilotUsageService": {parleyv1.Source_SOURCE_USAGE},
 	"UserService":         {parleyv1.Source_SOURCE_USER},
 }

@@ -9,6 +9,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/server/apierror"
+	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
@@ -71,7 +72,7 @@ func eventSources(named []parleyv1.Source, user, conversation string) []parleyv1
 	case user == resource.AnyUser:
 		return []parleyv1.Source{parleyv1.Source_SOURCE_CALL}
 	default:
-		return []parleyv1.Source{parleyv1.Source_SOURCE_COPILOT, parleyv1.Source_SOURCE_CHAT, parleyv1.Source_SOURCE_CALL}
+		return source.EventSources()
 	}
 }
 

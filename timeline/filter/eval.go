@@ -77,11 +77,7 @@ func (n *node) bySource(src parleyv1.Source) Result {
 	if n.path != "kind" || n.field.enum != parleyv1.EventKind(0).Descriptor() {
 		return Unknown
 	}
-	kinds := map[parleyv1.Source][]parleyv1.EventKind{
-		parleyv1.Source_SOURCE_COPILOT: {parleyv1.EventKind_EVENT_KIND_PROMPT, parleyv1.EventKind_EVENT_KIND_ANSWER},
-		parleyv1.Source_SOURCE_CHAT:    {parleyv1.EventKind_EVENT_KIND_MESSAGE, parleyv1.EventKind_EVENT_KIND_SYSTEM},
-		parleyv1.Source_SOURCE_CALL:    {parleyv1.EventKind_EVENT_KIND_CALL},
-	}[src]
+	kinds := source.Describe(src).Kinds
 	asked := parleyv1.EventKind(n.value.number)
 	if len(kinds) == 1 { // a record of this source is nothing else
 		return resultOf((asked == kinds[0]) != (n.op == unequal))

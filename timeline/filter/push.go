@@ -63,13 +63,13 @@ func (p *Pushed) add(src parleyv1.Source, path string, nodes []*node) bool {
 	if first.op != equal && first.op != contains && (path != "kind" || first.op != unequal) {
 		return false
 	}
-	c := &p.Clause
+	c, api := &p.Clause, source.Describe(src)
 	switch {
 	case src == parleyv1.Source_SOURCE_COPILOT && path == "copilot.app_class":
 		c.AppClasses = literals(nodes)
 	case src == parleyv1.Source_SOURCE_CALL && path == "call.participants.id" && len(nodes) == 1:
 		c.ParticipantID = first.value.text
-	case src != parleyv1.Source_SOURCE_CHAT:
+	case !api.HasMessages():
 		return false
 	case path == "actor.user.id":
 		c.UserIDs = literals(nodes)

@@ -20,13 +20,6 @@ import (
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
-// pageSizes are the numbers of rows that Graph is asked for in one page.
-var pageSizes = map[parleyv1.Source]int{
-	parleyv1.Source_SOURCE_COPILOT: 100,
-	parleyv1.Source_SOURCE_CHAT:    50,
-	parleyv1.Source_SOURCE_CALL:    60,
-}
-
 // Open begins a walk, or resumes the walk of a token. field names the token in errors. The caller closes the merger.
 func Open(ctx context.Context, cfg *Config, have query.Sources, req *query.Events, to query.Resolved, token, field string) (m *Merger, err error) {
 	now := time.Now().UTC()
@@ -102,7 +95,7 @@ func (m *Merger) newReader(have query.Sources, src parleyv1.Source) *sourceReade
 		filter:  m.filter, pushed: pushed.Fields, getter: have.Getters[src],
 		fetch: &fetch.Reader{
 			Source: src, Events: have.Events[src], ByCreate: byCreate, Desc: m.desc,
-			MaxPages: m.cfg.MaxPages, PageSize: pageSizes[src],
+			MaxPages: m.cfg.MaxPages, PageSize: source.Describe(src).PageSize,
 			Query: source.EventQuery{
 				Owner: m.req.Owner, User: m.req.User, Conversation: m.req.Conversation,
 				ByCreateTime: byCreate, Descending: m.desc, Clause: pushed.Clause,

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/failure"
 )
 
@@ -56,7 +57,7 @@ func (r *Events) Descending() bool { return r.OrderBy != EventTime }
 
 // sources returns the asked sources, in the order of the enum, without repetitions.
 func (r *Events) sources(have Sources) ([]parleyv1.Source, error) {
-	allowed := []parleyv1.Source{parleyv1.Source_SOURCE_COPILOT, parleyv1.Source_SOURCE_CHAT, parleyv1.Source_SOURCE_CALL}
+	allowed := source.EventSources()
 	switch {
 	case r.Owner == "-":
 		allowed = []parleyv1.Source{parleyv1.Source_SOURCE_CALL}

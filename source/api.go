@@ -1,0 +1,103 @@
+package source
+
+import (
+	"slices"
+	"time"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/graphclient/graph"
+)
+
+// API describes a Graph API behind the gateway, for floors that need not know how it is asked.
+type API struct {
+	// Source is the API's value in requests and reports.
+	Source parleyv1.Source
+	// Label names the API's budget, and the API in metrics and settings. APIs that Graph counts together share one.
+	Label string
+	// Kinds are the kinds of the API's events, beside EVENT_KIND_OTHER where there are several. An API of other things than events has none.
+	Kinds []parleyv1.EventKind
+	// PageSize is the number of events that a page is asked for.
+	PageSize int
+	// Settle is how long after an event its row may still appear.
+	Settle time.Duration
+	// absent are the clouds that lack the API.
+	absent []string
+}
+
+// apis are the Graph APIs behind the gateway, in the order of their sources. The absent clouds are those that Microsoft documents: US
+// Government (L4, L5) has no usage report; China has chats and users only.
+var apis = []API{
+	{
+		Source: parleyv1.Source_SOURCE_COPILOT, Label: graph.SourceCopilot,
+		Kinds:    []parleyv1.EventKind{parleyv1.EventKind_EVENT_KIND_PROMPT, parleyv1.EventKind_EVENT_KIND_ANSWER},
+		PageSize: 100, // what Microsoft recommends
+		Settle:   time.Hour, absent: []string{graph.CloudChina},
+	},
+	{
+		Source: parleyv1.Source_SOURCE_CHAT, Label: graph.SourceChat,
+		Kinds:    []parleyv1.EventKind{parleyv1.EventKind_EVENT_KIND_MESSAGE, parleyv1.EventKind_EVENT_KIND_SYSTEM},
+		PageSize: 50, Settle: 15 * time.Minute, absent: []string{graph.CloudChina},
+	},
+	{
+		Source: parleyv1.Source_SOURCE_CALL, Label: graph.SourceCall,
+		Kinds:    []parleyv1.EventKind{parleyv1.EventKind_EVENT_KIND_CALL},
+		PageSize: 60, // the documented page of the list; a larger one is not documented
+		Settle:   36 * time.Hour, absent: []string{graph.CloudChina},
+	},
+	{Source: parleyv1.Source_SOURCE_CONVERSATION, Label: graph.SourceConversations},
+	{
+		Source: parleyv1.Source_SOURCE_USAGE, Label: graph.SourceUsage,
+		absent: []string{graph.CloudUSL4, graph.CloudUSL5, graph.CloudChina},
+	},
+	{Source: parleyv1.Source_SOURCE_USER, Label: graph.SourceUsers},
+}
+
+// Describe returns the API behind a source; the zero API if there is none.
+func Describe(src parleyv1.Source) API {
+	for _, api := range apis {
+		if api.Source == src {
+			return api
+		}
+	}
+	return API{}
+}
+
+// EventSources returns the sources of events, in their order.
+func EventSources() []parleyv1.Source {
+	var sources []parleyv1.Source
+	for _, api := range apis {
+		if len(api.Kinds) > 0 {
+			sources = append(sources, api.Source)
+		}
+	}
+	return sources
+}
+
+// HasMessages reports whether the API's events are chat messages.
+func (a *API) HasMessages() bool {
+	return slices.Contains(a.Kinds, parleyv1.EventKind_EVENT_KIND_MESSAGE)
+}
+
+// Settle returns how long after an event its row may still appear in each source: the given times where they are
+// positive, else those of the APIs.
+func Settle(given map[parleyv1.Source]time.Duration) map[parleyv1.Source]time.Duration {
+	settle := map[parleyv1.Source]time.Duration{}
+	for _, api := range apis {
+		if len(api.Kinds) > 0 {
+			settle[api.Source] = api.Settle
+		}
+		if d := given[api.Source]; d > 0 {
+			settle[api.Source] = d
+		}
+	}
+	return settle
+}
+
+// Available reports whether Microsoft documents the API behind src for the cloud, which is named as graphclient names
+// it (empty = global). An unknown cloud is taken for the global one.
+func Available(cloud string, src parleyv1.Source) bool {
+	if known, err := graph.CloudByName(cloud); err == nil {
+		cloud = known.Name
+	}
+	return !slices.Contains(Describe(src).absent, cloud)
+}
