@@ -20,6 +20,10 @@ type API struct {
 	PageSize int
 	// Settle is how long after an event its row may still appear.
 	Settle time.Duration
+	// OptIn marks an API that is read only for requests that name it, and allowed only by rules that name it.
+	OptIn bool
+	// Holds is a source whose events the API gives too, with the same uids; the two are not read in one request.
+	Holds parleyv1.Source
 	// absent are the clouds that lack the API.
 	absent []string
 }
@@ -73,6 +77,11 @@ func EventSources() []parleyv1.Source {
 	return sources
 }
 
+// WithoutOptIn returns the sources that requests read and rules allow without naming them.
+func WithoutOptIn(sources []parleyv1.Source) []parleyv1.Source {
+	return slices.DeleteFunc(slices.Clone(sources), func(src parleyv1.Source) bool { return Describe(src).OptIn })
+}
+
 // HasMessages reports whether the API's events are chat messages.
 func (a *API) HasMessages() bool {
 	return slices.Contains(a.Kinds, parleyv1.EventKind_EVENT_KIND_MESSAGE)
@@ -86,8 +95,10 @@ func Settle(given map[parleyv1.Source]time.Duration) map[parleyv1.Source]time.Du
 		if len(api.Kinds) > 0 {
 			settle[api.Source] = api.Settle
 		}
-		if d := given[api.Source]; d > 0 {
-			settle[api.Source] = d
+		for _, src := range []parleyv1.Source{api.Holds, api.Source} {
+			if d := given[src]; d > 0 {
+				settle[api.Source] = d
+			}
 		}
 	}
 	return settle

@@ -18,6 +18,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server/authn"
 	"github.com/parley-gateway/parley/server/reload"
+	"github.com/parley-gateway/parley/source"
 )
 
 const (
@@ -200,6 +201,9 @@ func (p *parser) allow(node *yaml.Node, r *rule) {
 	}
 	r.rpcs = choose(p, parts["rpcs"], "rpcs", keysOf(methods), func(name string) string { return name })
 	r.sources = choose(p, parts["sources"], "sources", keysOf(sourcesByName), func(name string) parleyv1.Source { return sourcesByName[name] })
+	if node := parts["sources"]; node != nil && p.isEvery(node) {
+		r.sources = source.WithoutOptIn(r.sources)
+	}
 	if name := p.text(parts["view"]); parts["view"] != nil {
 		view, ok := viewsByName[name]
 		if !ok {

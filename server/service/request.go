@@ -72,7 +72,7 @@ func eventSources(named []parleyv1.Source, user, conversation string) []parleyv1
 	case user == resource.AnyUser:
 		return []parleyv1.Source{parleyv1.Source_SOURCE_CALL}
 	default:
-		return source.EventSources()
+		return source.WithoutOptIn(source.EventSources())
 	}
 }
 

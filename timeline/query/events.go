@@ -72,10 +72,13 @@ func (r *Events) sources(have Sources) ([]parleyv1.Source, error) {
 		if !r.known(have, src) {
 			return nil, failure.Invalid("sources", src.String()+" is not configured")
 		}
+		if held := source.Describe(src).Holds; held != parleyv1.Source_SOURCE_UNSPECIFIED && slices.Contains(r.Sources, held) {
+			return nil, failure.Invalid("sources", src.String()+" has the events of "+held.String()+" too; ask for one of them")
+		}
 		asked = append(asked, src)
 	}
 	if len(asked) == 0 {
-		for _, src := range allowed {
+		for _, src := range source.WithoutOptIn(allowed) {
 			if r.known(have, src) {
 				asked = append(asked, src)
 			}
