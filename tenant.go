@@ -155,12 +155,14 @@ func newTenant(cfg *Config, own *Tenant, asked graphClients, pages *cache.Cache)
 	copilot := source.NewCopilot(client, options("copilot"))
 	chat := source.NewChat(client, options("chat"))
 	call := source.NewCall(client, options("call"))
+	retained := source.NewRetainedChat(client, options("chat"))
 	usage := source.NewUsage(client, options("usage"))
 	scope := func(src parleyv1.Source) cache.Scope {
 		return cache.Scope{Tenant: own.tenantID(), Identity: own.ClientID, Source: src, Skew: client.Skew}
 	}
 	const (
 		ai, chats, calls = parleyv1.Source_SOURCE_COPILOT, parleyv1.Source_SOURCE_CHAT, parleyv1.Source_SOURCE_CALL
+		retainedChats    = parleyv1.Source_SOURCE_RETAINED_CHAT
 	)
 	refused := cache.NewRefusals(0)
 	events := func(reader source.EventReader, src parleyv1.Source) source.EventReader {
@@ -171,6 +173,7 @@ func newTenant(cfg *Config, own *Tenant, asked graphClients, pages *cache.Cache)
 		Sources: query.Sources{
 			Events: map[parleyv1.Source]source.EventReader{
 				ai: events(copilot, ai), chats: events(chat, chats), calls: events(call, calls),
+				retainedChats: events(retained, retainedChats),
 			},
 			Getters:    map[parleyv1.Source]source.EventGetter{ai: copilot, chats: chat, calls: pages.Records(call, scope(calls))},
 			CallProofs: pages.Proofs(call, scope(calls)),

@@ -411,3 +411,36 @@ func TestMeetingThread(t *testing.T) {
 		t.Errorf("no thread in all three of %d calls, %d Copilot threads", len(calls), len(inCopilot))
 	}
 }
+
+// TestRetainedMessages checks that the export of retained messages takes the options of the export of all messages but the model, and
+// has the texts of deleted messages.
+func TestRetainedMessages(t *testing.T) {
+	t.Parallel()
+	s := start(t, func(c *graphsim.Config) { c.MessagePageSize = 500 })
+	c := newClient(t, s)
+	path := "/v1.0/users/" + s.DemoUser().ID + "/chats/"
+	messages, _ := c.all(path + "getAllMessages")
+	copies, _ := c.all(path + "getAllRetainedMessages")
+	texts, deleted := map[string]string{}, 0
+	for _, r := range copies {
+		texts[text(r, "chatId")+" "+text(r, "id")] = text(r, "body", "content")
+	}
+	for _, r := range messages {
+		retained, known := texts[text(r, "chatId")+" "+text(r, "id")]
+		if !known {
+			t.Fatalf("no copy of %v", r)
+		}
+		if r["deletedDateTime"] != nil {
+			deleted++
+			if retained == "" || text(r, "body", "content") != "" {
+				t.Errorf("%s: text %q, retained %q", text(r, "id"), text(r, "body", "content"), retained)
+			}
+		}
+	}
+	if deleted == 0 {
+		t.Error("no message was deleted")
+	}
+	if a := c.get(path + "getAllRetainedMessages?model=A"); a.status != 400 {
+		t.Errorf("a model: %d", a.status)
+	}
+}

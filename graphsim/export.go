@@ -95,7 +95,14 @@ func allHold(rest []*node, leaf func(*node) bool) bool {
 }
 
 // exportMessages is getAllMessages: every message of the user's chats, whoever sent it.
-func exportMessages(x *exchange) (*reply, *graphError) {
+func exportMessages(x *exchange) (*reply, *graphError) { return export(x, "getallMessages", false) }
+
+// exportRetained is getAllRetainedMessages: the same messages, deleted ones with the text that they had. It takes no model.
+func exportRetained(x *exchange) (*reply, *graphError) {
+	return export(x, "getallRetainedMessages", true)
+}
+
+func export(x *exchange, function string, retained bool) (*reply, *graphError) {
 	u, g := x.user()
 	if g != nil {
 		return nil, g
@@ -126,13 +133,13 @@ func exportMessages(x *exchange) (*reply, *graphError) {
 		return nil, g
 	}
 	v := x.view
-	v.Typed = true
+	v.Typed, v.Retained = true, retained
 	rep := &reply{context: "Collection(chatMessage)", count: true, rows: make(data.List, 0, to-from)}
 	for i := from; i < to; i++ {
 		rep.rows = append(rep.rows, x.world.RenderMessage(&rows[i], v))
 	}
 	if token != "" {
-		rep.next = x.query.link(x.root()+"/users('"+data.PathEscape(x.params["user"])+"')/chats/getallMessages", token)
+		rep.next = x.query.link(x.root()+"/users('"+data.PathEscape(x.params["user"])+"')/chats/"+function, token)
 	}
 	return rep, nil
 }

@@ -56,6 +56,7 @@ func routeTable() []route {
 		{source: SourceUsers, path: "users/{user}", roles: userRoles, options: []string{"$select"}, handle: getUser},
 		{source: SourceChats, path: "users/{user}/chats", roles: chatRoles, scopes: chatScopes, options: []string{"$expand", "$top", "$orderby", "$filter", "$skiptoken"}, handle: listChats},
 		{source: SourceChat, path: "users/{user}/chats/getallmessages", roles: messageRoles, options: []string{"$top", "$filter", "$skiptoken", "model"}, handle: exportMessages},
+		{source: SourceChat, path: "users/{user}/chats/getallretainedmessages", roles: messageRoles, options: []string{"$top", "$filter", "$skiptoken"}, handle: exportRetained},
 		{source: SourceChats, path: "users/{user}/chats/{chat}", roles: chatRoles, scopes: chatScopes, options: []string{"$expand"}, handle: getChat},
 		{source: SourceChats, path: "chats/{chat}", roles: chatRoles, scopes: chatScopes, options: []string{"$expand"}, handle: getChat},
 		{source: SourceChats, path: "users/{user}/chats/{chat}/members", roles: memberRoles, scopes: memberScopes, handle: listMembers},

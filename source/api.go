@@ -54,6 +54,11 @@ var apis = []API{
 		absent: []string{graph.CloudUSL4, graph.CloudUSL5, graph.CloudChina},
 	},
 	{Source: parleyv1.Source_SOURCE_USER, Label: graph.SourceUsers},
+	{
+		Source: parleyv1.Source_SOURCE_RETAINED_CHAT, Label: graph.SourceChat, OptIn: true, Holds: parleyv1.Source_SOURCE_CHAT,
+		Kinds:    []parleyv1.EventKind{parleyv1.EventKind_EVENT_KIND_MESSAGE, parleyv1.EventKind_EVENT_KIND_SYSTEM},
+		PageSize: 50, Settle: 15 * time.Minute,
+	},
 }
 
 // Describe returns the API behind a source; the zero API if there is none.

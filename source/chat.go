@@ -21,10 +21,13 @@ const (
 
 // Chat reads chat messages: of all of a user's chats with getAllMessages, of one chat from its own messages.
 type Chat struct {
-	base
+	messages
 
 	members members
 }
+
+// messages are the APIs that export the messages of all of a user's chats.
+type messages struct{ base }
 
 var (
 	_ EventReader = (*Chat)(nil)
@@ -34,7 +37,7 @@ var (
 // NewChat returns the source of chat messages.
 func NewChat(client Graph, opt Options) *Chat {
 	b := newBase(client, opt, parleyv1.Source_SOURCE_CHAT)
-	return &Chat{base: b, members: newMembers(client, opt)}
+	return &Chat{messages: messages{b}, members: newMembers(client, opt)}
 }
 
 // Events implements EventReader. With a Conversation it reads that chat's own messages and gives Graph no clause; it
@@ -52,24 +55,29 @@ func (c *Chat) Events(ctx context.Context, q EventQuery, link string) (*Page[Ite
 }
 
 func (c *Chat) attempts(ctx context.Context, q EventQuery, link string) ([]attempt, error) {
+	if q.Conversation != "" {
+		return c.ownMessages(ctx, q, link)
+	}
+	var model []graph.Param
+	if c.opt.Model != "" {
+		model = []graph.Param{{Name: "model", Value: c.opt.Model}}
+	}
+	return c.export(ctx, q, link, "getAllMessages", model...)
+}
+
+// export asks an export of messages, which function names.
+func (m *messages) export(ctx context.Context, q EventQuery, link, function string, options ...graph.Param) ([]attempt, error) {
 	start, end, err := bounds(q)
 	if err != nil {
 		return nil, err
 	}
-	if q.Conversation != "" {
-		q.Start, q.End = start, end
-		return c.ownMessages(ctx, q, link)
-	}
-	path, err := userPath(q.User, "/chats/getAllMessages")
+	path, err := userPath(q.User, "/chats/"+function)
 	if err != nil {
 		return nil, err
 	}
 	ask := func(filter string) graph.Request {
-		query := []graph.Param{{Name: "$top", Value: c.pageSize()}, {Name: "$filter", Value: filter}}
-		if c.opt.Model != "" {
-			query = append(query, graph.Param{Name: "model", Value: c.opt.Model})
-		}
-		r := c.request(ctx, path, link, query...)
+		query := append([]graph.Param{{Name: "$top", Value: m.pageSize()}, {Name: "$filter", Value: filter}}, options...)
+		r := m.request(ctx, path, link, query...)
 		r.User, r.Prefer = q.User, []string{preferUnknownMembers}
 		return r
 	}
@@ -88,13 +96,17 @@ func (c *Chat) attempts(ctx context.Context, q EventQuery, link string) ([]attem
 // ownMessages asks one chat. Graph ignores the filter unless the order names the same property, knows descending order
 // only, gt and lt only, and for createdDateTime lt only.
 func (c *Chat) ownMessages(ctx context.Context, q EventQuery, link string) ([]attempt, error) {
+	start, end, err := bounds(q)
+	if err != nil {
+		return nil, err
+	}
 	path, err := chatPath(q.User, q.Conversation, "/messages")
 	if err != nil {
 		return nil, err
 	}
-	property, filter := chatModifiedTime, odata.Between(chatModifiedTime, q.Start, q.End)
+	property, filter := chatModifiedTime, odata.Between(chatModifiedTime, start, end)
 	if q.ByCreateTime {
-		_, to := odata.Bounds(q.Start, q.End)
+		_, to := odata.Bounds(start, end)
 		property, filter = chatCreatedTime, chatCreatedTime+" lt "+odata.Instant(to)
 	}
 	r := c.request(ctx, path, link,
@@ -162,8 +174,8 @@ func identified(event *parleyv1.Event, err error) (*parleyv1.Event, error) {
 
 // item normalizes one message. asked is the chat that was asked for it, if one was. Old deletions (an empty body and no
 // time of deletion) are events like any other.
-func (c *Chat) item(owner, asked string, byCreateTime bool, record []byte) (Item, error) {
-	d, err := c.draft(graphmap.RootChatMessage, record)
+func (m *messages) item(owner, asked string, byCreateTime bool, record []byte) (Item, error) {
+	d, err := m.draft(graphmap.RootChatMessage, record)
 	if err != nil {
 		return Item{}, err
 	}
@@ -178,7 +190,7 @@ func (c *Chat) item(owner, asked string, byCreateTime bool, record []byte) (Item
 		at, timed = d.Time(d.Child(eventRoot, eventwire.EventCreateTime))
 	}
 	fillReply(d, owner, thread)
-	item := c.base.item(d, identity{
+	item := m.base.item(d, identity{
 		owner: owner, conversation: thread, record: record, time: at, timed: timed,
 		ref: resource.Ref{Source: parleyv1.Source_SOURCE_CHAT, Chat: thread, ID: textOf(d, eventSource, eventwire.EventSourceID)},
 	})

@@ -79,11 +79,11 @@ func TestAvailable(t *testing.T) {
 	t.Parallel()
 	sources := []parleyv1.Source{
 		parleyv1.Source_SOURCE_COPILOT, parleyv1.Source_SOURCE_CHAT, parleyv1.Source_SOURCE_CALL,
-		parleyv1.Source_SOURCE_CONVERSATION, parleyv1.Source_SOURCE_USAGE, parleyv1.Source_SOURCE_USER,
+		parleyv1.Source_SOURCE_CONVERSATION, parleyv1.Source_SOURCE_USAGE, parleyv1.Source_SOURCE_USER, parleyv1.Source_SOURCE_RETAINED_CHAT,
 	}
 	for cloud, want := range map[string]string{
-		"": "yyyyyy", "global": "yyyyyy", "gcc": "yyyyyy", "us-l4": "yyyyny", "GCC-High": "yyyyny", "us-l5": "yyyyny",
-		"china": "nnnyny", "somewhere": "yyyyyy",
+		"": "yyyyyyy", "global": "yyyyyyy", "gcc": "yyyyyyy", "us-l4": "yyyynyy", "GCC-High": "yyyynyy", "us-l5": "yyyynyy",
+		"china": "nnnynyy", "somewhere": "yyyyyyy",
 	} {
 		var got strings.Builder
 		for _, src := range sources {

@@ -60,6 +60,7 @@ func TestRequests(t *testing.T) {
 	}
 	copilot := events(func(g source.Graph, o source.Options) source.EventReader { return source.NewCopilot(g, o) })
 	chat := events(func(g source.Graph, o source.Options) source.EventReader { return source.NewChat(g, o) })
+	retained := events(func(g source.Graph, o source.Options) source.EventReader { return source.NewRetainedChat(g, o) })
 	call := events(func(g source.Graph, o source.Options) source.EventReader { return source.NewCall(g, o) })
 	chats := func(q source.ConversationQuery) ask {
 		return func(ctx context.Context, g source.Graph, o source.Options) error {
@@ -123,6 +124,12 @@ func TestRequests(t *testing.T) {
 			})),
 			want: exportPath + "(from/user/id eq 'x' and (from/user/userIdentityType eq 'anonymousGuest' or from/user/userIdentityType eq 'federatedUser')" +
 				" and messageType ne 'systemEventMessage') and (lastModifiedDateTime" + wide + "lastModifiedDateTime lt 2024-11-21T00:00:01Z)&model=A",
+		},
+		{
+			name: "retained chat, an interval and senders, without a model", options: source.Options{Model: "A"}, prefer: enumMembers,
+			ask: retained(with(func(q *source.EventQuery) { q.Clause = source.Clause{UserIDs: []string{"x"}} })),
+			want: "/v1.0/users/" + userID + "/chats/getAllRetainedMessages?$top=50&$filter=(from/user/id eq 'x') and (lastModifiedDateTime" +
+				wide + "lastModifiedDateTime lt 2024-11-21T00:00:01Z)",
 		},
 		{
 			name: "chat, applications and system", prefer: enumMembers,

@@ -274,3 +274,27 @@ func TestThrottledListEndsItsPage(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// TestOptInSources: a source that is read on request is read only when it is named, and not together with the one whose events it has.
+func TestOptInSources(t *testing.T) {
+	t.Parallel()
+	const retained = parleyv1.Source_SOURCE_RETAINED_CHAT
+	messages, copies := &fakeGraph{src: chat}, &fakeGraph{src: retained}
+	e := newEngine(t, timeline.Config{})
+	read := func(named ...parleyv1.Source) error {
+		start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+		_, err := e.ListEvents(t.Context(), sources(messages, copies), query.Events{Owner: "u", User: "u", Start: start, End: start.Add(time.Hour), Sources: named}, "", 0)
+		return err
+	}
+	if err := read(); err != nil || messages.requests() == 0 || copies.requests() != 0 {
+		t.Errorf("no source named: %v, %d requests for messages, %d for copies", err, messages.requests(), copies.requests())
+	}
+	before := messages.requests()
+	if err := read(retained); err != nil || messages.requests() != before || copies.requests() == 0 {
+		t.Errorf("copies named: %v, %d requests for messages, %d for copies", err, messages.requests()-before, copies.requests())
+	}
+	var own *failure.Error
+	if err := read(chat, retained); !errors.As(err, &own) || own.Field != "sources" {
+		t.Errorf("both named: %v", err)
+	}
+}

@@ -7,9 +7,10 @@ import (
 
 // View is how a record is to be written: API version, and whether the caller can take unknown enum members.
 type View struct {
-	Beta    bool
-	Unknown bool // Prefer: include-unknown-enum-members
-	Typed   bool // every element says its type, as the export does
+	Beta     bool
+	Unknown  bool // Prefer: include-unknown-enum-members
+	Typed    bool // every element says its type, as the export does
+	Retained bool // deleted messages have the text that they had
 
 	Root string // of links inside records: scheme, host and version
 	Now  int64  // ms
@@ -82,7 +83,11 @@ func (w *World) RenderMessage(m *Message, v View) Object {
 			Field{"mentions", List{}}, Field{"reactions", List{}}, Field{"messageHistory", List{}}, Field{"eventDetail", w.systemEvent(m, v.Beta)},
 		)
 	}
-	body, attachments, mentions := w.chatText(m, &d)
+	written := *m
+	if v.Retained {
+		written.Deleted = 0
+	}
+	body, attachments, mentions := w.chatText(&written, &d)
 	if !v.Beta {
 		withoutTags(mentions)
 	}

@@ -336,3 +336,20 @@ func TestStoreKeepsTheOldPolicy(t *testing.T) {
 		t.Error("digest of the built-in policy")
 	}
 }
+
+// TestOptInSources: a rule allows a source that is read on request only if it names it; all sources are those without an opt-in.
+func TestOptInSources(t *testing.T) {
+	t.Parallel()
+	const retained = parleyv1.Source_SOURCE_RETAINED_CHAT
+	for sources, want := range map[string]bool{"all": false, "chat": false, "retained_chat": true, "[chat, copilot, retained_chat]": true} {
+		p, err := parse(t, "rules:\n"+rule("r", "role: R", "rpcs: ListEvents, sources: "+sources+", view: full, users: all"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		caller := user(func(c *authn.Caller) { c.Roles = []string{"R"} })
+		req := authz.Request{RPC: "ListEvents", Tenant: inA, User: ada, Sources: []parleyv1.Source{retained}, View: basic}
+		if have := p.Decide(caller, req); have.Allowed != want {
+			t.Errorf("sources %s: %+v", sources, have)
+		}
+	}
+}

@@ -40,7 +40,7 @@ type ListEventsRequest struct {
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
 	// First instant after the interval; absent = now, pinned by the first page. A later end is cut to now.
 	EndTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
-	// Sources to read: COPILOT, CHAT, CALL; none = all that apply to the parent.
+	// Sources to read: COPILOT, CHAT, CALL, RETAINED_CHAT; none = all that apply to the parent, RETAINED_CHAT aside.
 	Sources []Source `protobuf:"varint,6,rep,packed,name=sources,proto3,enum=parley.v1.Source" json:"sources,omitempty"`
 	// `event_time` (the default) or `event_time desc`; below one chat also `create_time desc`.
 	OrderBy string `protobuf:"bytes,7,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
@@ -240,7 +240,7 @@ type StreamEventsRequest struct {
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
 	// First instant after the interval; absent = now, pinned by the first frame. A later end is cut to now.
 	EndTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
-	// Sources to read: COPILOT, CHAT, CALL; none = all that apply to the parent.
+	// Sources to read: COPILOT, CHAT, CALL, RETAINED_CHAT; none = all that apply to the parent, RETAINED_CHAT aside.
 	Sources []Source `protobuf:"varint,5,rep,packed,name=sources,proto3,enum=parley.v1.Source" json:"sources,omitempty"`
 	// `event_time` (the default) or `event_time desc`; below one chat also `create_time desc`.
 	OrderBy string `protobuf:"bytes,6,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
@@ -564,7 +564,7 @@ var File_parley_v1_event_service_proto protoreflect.FileDescriptor
 
 const file_parley_v1_event_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1dparley/v1/event_service.proto\x12\tparley.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16parley/v1/answer.proto\x1a\x15parley/v1/event.proto\x1a\x16parley/v1/source.proto\"\xf6\x03\n" +
+	"\x1dparley/v1/event_service.proto\x12\tparley.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16parley/v1/answer.proto\x1a\x15parley/v1/event.proto\x1a\x16parley/v1/source.proto\"\xf8\x03\n" +
 	"\x11ListEventsRequest\x12F\n" +
 	"\x06parent\x18\x01 \x01(\tB.\xe0A\x02\xfaA \x12\x1eparley-gateway.github.io/Event\xbaH\x05r\x03(\x80 R\x06parent\x12'\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\n" +
@@ -573,8 +573,8 @@ const file_parley_v1_event_service_proto_rawDesc = "" +
 	"page_token\x18\x03 \x01(\tB\f\xe0A\x01\xbaH\x06r\x04(\x80\x80\x01R\tpageToken\x12>\n" +
 	"\n" +
 	"start_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x01R\tstartTime\x12:\n" +
-	"\bend_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x01R\aendTime\x12C\n" +
-	"\asources\x18\x06 \x03(\x0e2\x11.parley.v1.SourceB\x16\xe0A\x01\xbaH\x10\x92\x01\r\x18\x01\"\t\x82\x01\x06\x18\x01\x18\x02\x18\x03R\asources\x12&\n" +
+	"\bend_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x01R\aendTime\x12E\n" +
+	"\asources\x18\x06 \x03(\x0e2\x11.parley.v1.SourceB\x18\xe0A\x01\xbaH\x12\x92\x01\x0f\x18\x01\"\v\x82\x01\b\x18\x01\x18\x02\x18\x03\x18\aR\asources\x12&\n" +
 	"\border_by\x18\a \x01(\tB\v\xe0A\x01\xbaH\x05r\x03\x18\x80\x01R\aorderBy\x125\n" +
 	"\x04view\x18\b \x01(\x0e2\x14.parley.v1.EventViewB\v\xe0A\x01\xbaH\x05\x82\x01\x02\x10\x01R\x04view\x12#\n" +
 	"\x06filter\x18\t \x01(\tB\v\xe0A\x01\xbaH\x05r\x03\x18\x80\x04R\x06filter\"\xe2\x01\n" +
@@ -583,14 +583,14 @@ const file_parley_v1_event_service_proto_rawDesc = "" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1a\n" +
 	"\bcomplete\x18\x03 \x01(\bR\bcomplete\x12+\n" +
 	"\anotices\x18\x04 \x03(\v2\x11.parley.v1.NoticeR\anotices\x121\n" +
-	"\asources\x18\x05 \x03(\v2\x17.parley.v1.SourceReportR\asources\"\xd3\x03\n" +
+	"\asources\x18\x05 \x03(\v2\x17.parley.v1.SourceReportR\asources\"\xd5\x03\n" +
 	"\x13StreamEventsRequest\x12F\n" +
 	"\x06parent\x18\x01 \x01(\tB.\xe0A\x02\xfaA \x12\x1eparley-gateway.github.io/Event\xbaH\x05r\x03(\x80 R\x06parent\x12/\n" +
 	"\fresume_token\x18\x02 \x01(\tB\f\xe0A\x01\xbaH\x06r\x04(\x80\x80\x01R\vresumeToken\x12>\n" +
 	"\n" +
 	"start_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x01R\tstartTime\x12:\n" +
-	"\bend_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x01R\aendTime\x12C\n" +
-	"\asources\x18\x05 \x03(\x0e2\x11.parley.v1.SourceB\x16\xe0A\x01\xbaH\x10\x92\x01\r\x18\x01\"\t\x82\x01\x06\x18\x01\x18\x02\x18\x03R\asources\x12&\n" +
+	"\bend_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x01R\aendTime\x12E\n" +
+	"\asources\x18\x05 \x03(\x0e2\x11.parley.v1.SourceB\x18\xe0A\x01\xbaH\x12\x92\x01\x0f\x18\x01\"\v\x82\x01\b\x18\x01\x18\x02\x18\x03\x18\aR\asources\x12&\n" +
 	"\border_by\x18\x06 \x01(\tB\v\xe0A\x01\xbaH\x05r\x03\x18\x80\x01R\aorderBy\x125\n" +
 	"\x04view\x18\a \x01(\x0e2\x14.parley.v1.EventViewB\v\xe0A\x01\xbaH\x05\x82\x01\x02\x10\x01R\x04view\x12#\n" +
 	"\x06filter\x18\b \x01(\tB\v\xe0A\x01\xbaH\x05r\x03\x18\x80\x04R\x06filter\"6\n" +

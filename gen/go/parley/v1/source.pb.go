@@ -23,7 +23,8 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// A Graph API that Parley reads. Requests for events take the first three; answers report on all.
+// A Graph API that Parley reads. Requests for events take SOURCE_COPILOT, SOURCE_CHAT, SOURCE_CALL and SOURCE_RETAINED_CHAT; answers
+// report on all.
 type Source int32
 
 const (
@@ -41,6 +42,9 @@ const (
 	Source_SOURCE_USAGE Source = 5
 	// The directory of users; in reports of user calls only.
 	Source_SOURCE_USER Source = 6
+	// Teams chat messages that a retention policy of the tenant holds, deleted ones too: getAllRetainedMessages. Read only for requests that
+	// name it, and allowed only by rules that name it. A retained copy has the `uid` of the message, so SOURCE_CHAT is not read beside it.
+	Source_SOURCE_RETAINED_CHAT Source = 7
 )
 
 // Enum value maps for Source.
@@ -53,15 +57,17 @@ var (
 		4: "SOURCE_CONVERSATION",
 		5: "SOURCE_USAGE",
 		6: "SOURCE_USER",
+		7: "SOURCE_RETAINED_CHAT",
 	}
 	Source_value = map[string]int32{
-		"SOURCE_UNSPECIFIED":  0,
-		"SOURCE_COPILOT":      1,
-		"SOURCE_CHAT":         2,
-		"SOURCE_CALL":         3,
-		"SOURCE_CONVERSATION": 4,
-		"SOURCE_USAGE":        5,
-		"SOURCE_USER":         6,
+		"SOURCE_UNSPECIFIED":   0,
+		"SOURCE_COPILOT":       1,
+		"SOURCE_CHAT":          2,
+		"SOURCE_CALL":          3,
+		"SOURCE_CONVERSATION":  4,
+		"SOURCE_USAGE":         5,
+		"SOURCE_USER":          6,
+		"SOURCE_RETAINED_CHAT": 7,
 	}
 )
 
@@ -96,7 +102,7 @@ var File_parley_v1_source_proto protoreflect.FileDescriptor
 
 const file_parley_v1_source_proto_rawDesc = "" +
 	"\n" +
-	"\x16parley/v1/source.proto\x12\tparley.v1*\x92\x01\n" +
+	"\x16parley/v1/source.proto\x12\tparley.v1*\xac\x01\n" +
 	"\x06Source\x12\x16\n" +
 	"\x12SOURCE_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eSOURCE_COPILOT\x10\x01\x12\x0f\n" +
@@ -104,7 +110,8 @@ const file_parley_v1_source_proto_rawDesc = "" +
 	"\vSOURCE_CALL\x10\x03\x12\x17\n" +
 	"\x13SOURCE_CONVERSATION\x10\x04\x12\x10\n" +
 	"\fSOURCE_USAGE\x10\x05\x12\x0f\n" +
-	"\vSOURCE_USER\x10\x06B\xb7\x01\n" +
+	"\vSOURCE_USER\x10\x06\x12\x18\n" +
+	"\x14SOURCE_RETAINED_CHAT\x10\aB\xb7\x01\n" +
 	"!io.github.parleygateway.parley.v1B\vSourceProtoP\x01Z:github.com/parley-gateway/parley/gen/go/parley/v1;parleyv1\xa2\x02\x03PLY\xaa\x02\tParley.V1\xba\x02\x06Parley\xca\x02\tParley\\V1\xe2\x02\x12Parley\\V1\\Metadata\xea\x02\n" +
 	"Parley::V1b\x06proto3"
 
