@@ -23,7 +23,7 @@ const (
 
 // Batch is a batch of encoded events: the frame EventBatch of a stream.
 type Batch struct {
-	// Pieces make the list field of an EventBatch when they are put one behind the other. The bytes never change.
+	// Pieces make the list field of an EventBatch when they are put one after the other. The bytes never change.
 	Pieces [][]byte
 	// Count is the number of events.
 	Count int

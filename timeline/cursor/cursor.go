@@ -20,11 +20,11 @@ const room = 1024*3/4 - 33
 // maxReason is more than any number of a parleyv1.ErrorReason. A newer gateway may have reasons that this one does not know.
 const maxReason = 1 << 14
 
-// Errors of a token. Callers are told the same for all of them: that it is refused.
+// Errors of a token. Callers get the same answer for all of them: the token is refused.
 var (
 	// ErrVersion says that another version of the gateway made the token.
 	ErrVersion = errors.New("the token has another version")
-	// ErrMalformed says that the content of a token is none that this package writes, or one of the other kind.
+	// ErrMalformed says that this package did not write the content of a token, or that it is a place of the other kind.
 	ErrMalformed = errors.New("malformed cursor")
 )
 

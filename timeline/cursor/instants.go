@@ -7,8 +7,8 @@ import (
 	"github.com/parley-gateway/parley/internal/cursorpb"
 )
 
-// packTimes writes times that lie close together; base is one that the reader knows. Times of any year can be written, the zero
-// time too.
+// packTimes writes times as distances: the first one from base, which the reader of the token knows, the others from the time
+// before. Times of any year can be written, the zero time too.
 func packTimes(base time.Time, times ...time.Time) *cursorpb.Instants {
 	if len(times) == 0 {
 		return nil

@@ -54,7 +54,7 @@ func (e *Error) Unwrap() error { return e.Err }
 type StreamError struct {
 	// Err is what ended the stream.
 	Err error
-	// ResumeToken is the token of the last checkpoint; events behind it that were already sent come again.
+	// ResumeToken is the token of the last checkpoint; events that were sent after it come again.
 	ResumeToken string
 }
 

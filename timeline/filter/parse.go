@@ -175,7 +175,7 @@ func (p *parser) term() (*node, error) {
 	}
 }
 
-// nested reads what stands behind the next token, one level deeper.
+// nested reads the part after the next token, one level deeper.
 func (p *parser) nested(read func(*parser) (*node, error)) (*node, error) {
 	if p.depth++; p.depth > maxDepth {
 		return nil, p.fault("is nested more than %d levels deep", maxDepth)
@@ -271,7 +271,7 @@ func (p *parser) operator(c rune) error {
 	return nil
 }
 
-// quoted reads a text in double or single quotes; a backslash takes the character behind it as it is, so \* is no wildcard.
+// quoted reads a text in double or single quotes; a backslash takes the character after it as it is, so \* is no wildcard.
 func (p *parser) quoted(quote rune) error {
 	var b strings.Builder
 	for p.at++; p.at < len(p.text); p.at++ {

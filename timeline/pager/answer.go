@@ -109,7 +109,8 @@ func list[T proto.Message](ctx context.Context, p *pager[T], size int, show func
 // Empty implements frame.Page.
 func (p *page[T]) Empty() bool { return len(p.rows) == 0 }
 
-// Enough implements frame.Page. The rest of Graph's page is looked through even behind a full page: it may be the end.
+// Enough implements frame.Page. On Graph's last page a full page still looks for the end: all other rows of that page may be
+// hidden or known.
 func (p *page[T]) Enough() bool {
 	return len(p.rows) >= p.maxRows && p.pager.page != nil && p.pager.page.Next != ""
 }

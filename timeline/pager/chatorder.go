@@ -32,7 +32,7 @@ type chatOrder struct {
 	last    time.Time // of the oldest last message so far; zero = not known
 }
 
-// read returns the first page, or the page behind a link of Graph.
+// read returns the first page, or the page of a link.
 func (o *chatOrder) read(ctx context.Context, link string) (answer[*parleyv1.Conversation], error) {
 	page, err := o.graph(ctx, link)
 	if err != nil {
@@ -65,8 +65,8 @@ func (o *chatOrder) read(ctx context.Context, link string) (answer[*parleyv1.Con
 	return unsorted, err
 }
 
-// readAll reads the list to its end behind its first page and sorts it. It is nil for a list that cannot be sorted here: because it
-// is too long, takes longer than the call has, breaks off, or does not tell when the last messages were written.
+// readAll reads the list from its first page to its end and sorts it. It is nil for a list that cannot be sorted here: one that is
+// too long, takes longer than the call has, breaks off, or does not say when the last messages were written.
 func (o *chatOrder) readAll(ctx context.Context, first *chatPage) (*chatList, error) {
 	reading, cancel := context.WithCancel(ctx)
 	if deadline, ok := ctx.Deadline(); ok {
@@ -83,7 +83,7 @@ func (o *chatOrder) readAll(ctx context.Context, first *chatPage) (*chatList, er
 		}
 		var err error
 		if page, err = o.graph(reading, page.Next); err != nil {
-			return nil, ctx.Err() // any other failure meets the pager again behind the first page, and is handled there
+			return nil, ctx.Err() // any other failure meets the pager again after the first page, and is handled there
 		}
 		list.add(page)
 	}
@@ -164,8 +164,8 @@ func (l *chatList) Part(i int) (chats []*parleyv1.Conversation, from int, err er
 	return l.chats[from:min(from+sortedPart, len(l.chats))], from, nil
 }
 
-// inOrder reports whether chats come in the order of their last messages, newest first, behind one of a time, and returns the time
-// of the last one. Chats without a message say nothing.
+// inOrder reports whether chats come in the order of their last messages, newest first, after a chat of a given time. It returns
+// the time of the last chat. Chats without a message are passed over.
 func inOrder(chats []*parleyv1.Conversation, last time.Time) (time.Time, bool) {
 	for _, chat := range chats {
 		if chat.GetLastMessageTime() == nil {

@@ -128,9 +128,8 @@ func (p *pager[T]) end(reason parleyv1.ErrorReason) {
 	p.page, p.place.Finished = nil, true
 }
 
-// handle decides what the failure of a page means. When Graph does not take a link any more, the pages begin again, once. A link
-// that is refused is a gap behind what was read. When the first page is refused, the source has stopped; the first page is a
-// link too where a report is redirected.
+// handle decides what the failure of a page means. When Graph does not take a link any more, the pages begin again, once. A refused
+// link is a gap after the rows that were read. A refused first page, such as a redirected report, stops the source.
 func (p *pager[T]) handle(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -165,7 +164,7 @@ func (p *pager[T]) restart() {
 	})
 }
 
-// relocate finds the last delivered row in a page that was read again, and moves the place behind it. It reports whether the row
+// relocate finds the last delivered row in a page that was read again, and moves the place after it. It reports whether the row
 // was found.
 func (p *pager[T]) relocate() (bool, error) {
 	size := p.page.Len()

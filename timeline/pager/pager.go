@@ -23,7 +23,7 @@ type api[T proto.Message] struct {
 	source parleyv1.Source
 	// digest is the associated data of the request's cursors.
 	digest []byte
-	// read asks for the first page, or for the page behind a link.
+	// read asks for the first page, or for the page of a link.
 	read func(ctx context.Context, link string) (answer[T], error)
 	// key names a row; rows of one key are the same row. nil or "" = no row is the same as another.
 	key func(T) string
@@ -76,7 +76,7 @@ type pager[T proto.Message] struct {
 	bypassCache bool // cached pages led into a doubt
 	unfiltered  bool // Graph did not evaluate its part of the filter
 
-	notices    []*parleyv1.Notice // that were not told yet
+	notices    []*parleyv1.Notice // not delivered yet
 	requestIDs []string           // Graph's, of failed requests
 	err        error              // that the call ends with
 	loading    *loading           // nil = nothing is being read
@@ -205,13 +205,13 @@ func (p *pager[T]) next() (row T, ok bool) {
 	return none, false
 }
 
-// deliver moves the place behind the next row.
+// deliver moves the place after the next row.
 func (p *pager[T]) deliver() {
 	p.place.Counts.Events++
 	p.pass(p.part[p.place.Index-p.first])
 }
 
-// pass moves the place behind a row and remembers the row.
+// pass moves the place after a row and remembers the row.
 func (p *pager[T]) pass(row T) {
 	p.place.Last = hashOf(row)
 	if digest, named := p.digestOf(row); named {
