@@ -119,7 +119,7 @@ func open[T proto.Message](cfg *Config, a api[T], token, field string) (*pager[T
 func (p *pager[T]) close() {
 	if p.loading != nil {
 		p.loading.cancel()
-		_ = <-p.loading.done //nolint:errcheck // nobody waits for the page any more
+		<-p.loading.done //nolint:errcheck // nobody waits for the page any more
 	}
 }
 
