@@ -14,7 +14,7 @@ const maxAdminBody = 1 << 20
 func (s *Sim) serveAdmin(x *exchange, segments []string) {
 	switch strings.ToLower(strings.Join(segments[1:], "/")) + " " + x.r.Method {
 	case "faults GET":
-		x.adminJSON(http.StatusOK, s.faults.list())
+		x.adminJSON(http.StatusOK, s.faults.List())
 	case "faults POST":
 		data, err := io.ReadAll(http.MaxBytesReader(x.w, x.r.Body, maxAdminBody))
 		if err != nil {
@@ -29,7 +29,7 @@ func (s *Sim) serveAdmin(x *exchange, segments []string) {
 			x.adminJSON(http.StatusBadRequest, map[string]string{"error": err.Error()})
 			return
 		}
-		x.adminJSON(http.StatusOK, s.faults.list())
+		x.adminJSON(http.StatusOK, s.faults.List())
 	case "faults DELETE":
 		if err := s.SetFaults(nil); err != nil {
 			x.adminJSON(http.StatusInternalServerError, map[string]string{"error": err.Error()})

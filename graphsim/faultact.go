@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,7 +13,8 @@ import (
 	"github.com/parley-gateway/parley/graphsim/data"
 )
 
-func (f *Fault) refusal(now int64) *graphError {
+// refusalOf is the error that a fault describes.
+func refusalOf(f *Fault, now int64) *graphError {
 	g := &graphError{status: f.Status, code: f.Code, message: f.Message, header: http.Header{}}
 	if g.status == 0 {
 		g.status = http.StatusServiceUnavailable
@@ -64,7 +66,7 @@ func defaultRefusal(status int) (code, message string) {
 
 // preFaults strikes before the request is looked at; true = answered. What bends the answer is kept for later.
 func (x *exchange) preFaults() bool {
-	for _, f := range x.engine.strike(x) {
+	for _, f := range x.engine.Strike(x) {
 		switch f.Kind {
 		case FaultStatus, FaultRefusePage, FaultOneOfN, FaultErrorIn200, FaultNestedError, FaultHTMLError, FaultEmptyError:
 			x.refuse(&f)
@@ -87,7 +89,7 @@ func (x *exchange) preFaults() bool {
 
 // refuse answers with the error that a fault describes.
 func (x *exchange) refuse(f *Fault) {
-	g := f.refusal(x.now)
+	g := refusalOf(f, x.now)
 	switch f.Kind {
 	case FaultErrorIn200:
 		maps.Copy(x.w.Header(), g.header)
@@ -136,8 +138,8 @@ func (x *exchange) bend(rep *reply) {
 		case FaultLoopLink:
 			rep.next = x.base() + x.r.URL.RequestURI()
 		case FaultLoopPair:
-			if back, ok := x.engine.previousLink(x); ok {
-				rep.next = back
+			if back, ok := x.engine.PreviousPage(x); ok {
+				rep.next = x.base() + back
 			}
 		case FaultForeignLink:
 			host := f.Host
@@ -157,10 +159,10 @@ func (x *exchange) bend(rep *reply) {
 				rep.rows[0] = shifted(rep.rows[0])
 			}
 		case FaultRepeatPage:
-			rep.rows = x.engine.previousRows(x, rep.rows)
+			rep.rows = x.engine.PreviousRows(x, rep.rows)
 		}
 	}
-	x.engine.remember(x, rep.rows)
+	x.engine.Remember(x, rep.rows)
 }
 
 // spelled renames the members that link on as a fault says.
@@ -210,4 +212,26 @@ func shifted(o data.Object) data.Object {
 		}
 	}
 	return o
+}
+
+var _ faultRequest = (*exchange)(nil)
+
+// Source implements faults.Request.
+func (x *exchange) Source() string { return x.source }
+
+// URL implements faults.Request.
+func (x *exchange) URL() *url.URL { return x.r.URL }
+
+// About implements faults.Request: the user stands in the path, or for calls in the filter.
+func (x *exchange) About(user string) bool {
+	named := x.params["user"]
+	if strings.EqualFold(named, user) || named == "" && strings.Contains(strings.ToLower(x.r.URL.RawQuery), strings.ToLower(user)) {
+		return true
+	}
+	if x.world == nil {
+		return false
+	}
+	a, knownA := x.world.People.Find(named)
+	b, knownB := x.world.People.Find(user)
+	return knownA && knownB && a == b
 }

@@ -1,6 +1,7 @@
 package graphsim
 
 import (
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -17,6 +18,16 @@ type faultEngine struct {
 	since int64 // ms, when the faults were set
 	rules []*faultRule
 	walks map[string]*walk
+}
+
+// faultRequest is a request as faults see it.
+type faultRequest interface {
+	// Source is the API that is asked: SourceChat …, "token" or "download".
+	Source() string
+	// URL is what is asked for.
+	URL() *url.URL
+	// About reports whether the request is about a user, whom an object id or a user principal name names.
+	About(user string) bool
 }
 
 type faultRule struct {
@@ -38,13 +49,14 @@ const (
 
 func newFaultEngine(faults []Fault, seed uint64, now func() time.Time) (*faultEngine, error) {
 	e := &faultEngine{seed: seed, now: now}
-	if err := e.set(faults); err != nil {
+	if err := e.Set(faults); err != nil {
 		return nil, err
 	}
 	return e, nil
 }
 
-func (e *faultEngine) set(faults []Fault) error {
+// Set replaces all faults and forgets their counts. An unknown kind is an error and changes nothing.
+func (e *faultEngine) Set(faults []Fault) error {
 	rules := make([]*faultRule, 0, len(faults))
 	for _, f := range faults {
 		if err := f.check(); err != nil {
@@ -58,7 +70,8 @@ func (e *faultEngine) set(faults []Fault) error {
 	return nil
 }
 
-func (e *faultEngine) list() []Fault {
+// List returns the faults in their order.
+func (e *faultEngine) List() []Fault {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	out := make([]Fault, 0, len(e.rules))
@@ -69,27 +82,40 @@ func (e *faultEngine) list() []Fault {
 }
 
 // walkKey is the request without its page token; the token stands apart.
-func (x *exchange) walkKey() (key, token string) {
-	path := strings.ToLower(x.r.URL.Path)
+func walkKey(asked *url.URL) (key, token string) {
+	path := strings.ToLower(asked.Path)
 	path = strings.NewReplacer("('", "/", "')", "").Replace(path)
 	var parts []string
-	for part := range strings.SplitSeq(x.r.URL.RawQuery, "&") {
+	for part := range strings.SplitSeq(asked.RawQuery, "&") {
 		name, value, _ := strings.Cut(part, "=")
-		if name == "$skiptoken" || strings.EqualFold(name, "%24skiptoken") {
+		if isPageToken(name) {
 			token = value
 			continue
 		}
-		if q, err := parseQuery(part); err == nil && len(q) == 1 {
-			part = q[0].name + "=" + q[0].value
-		}
-		parts = append(parts, part)
+		parts = append(parts, normal(part))
 	}
 	return path + "?" + strings.Join(parts, "&"), token
 }
 
+// isPageToken reports whether a query option, as it was sent, is the token of a page.
+func isPageToken(name string) bool {
+	return name == "$skiptoken" || strings.EqualFold(name, "%24skiptoken")
+}
+
+// normal is a query option decoded, its name in lower case; one that cannot be decoded stays as it is.
+func normal(option string) string {
+	name, value, _ := strings.Cut(option, "=")
+	name, badName := url.QueryUnescape(name)
+	value, badValue := url.QueryUnescape(value)
+	if option == "" || badName != nil || badValue != nil {
+		return option
+	}
+	return strings.ToLower(name) + "=" + value
+}
+
 // page counts the request's page in its walk; called with the lock held.
-func (e *faultEngine) page(x *exchange) int {
-	key, token := x.walkKey()
+func (e *faultEngine) page(r faultRequest) int {
+	key, token := walkKey(r.URL())
 	w := e.walks[key]
 	if w == nil || token == "" {
 		if len(e.walks) >= maxWalks {
@@ -106,14 +132,14 @@ func (e *faultEngine) page(x *exchange) int {
 	return i + 1
 }
 
-func (r *faultRule) matches(x *exchange) bool {
-	if r.User != "" && !x.about(r.User) {
+func (r *faultRule) matches(asked faultRequest) bool {
+	if r.User != "" && !asked.About(r.User) {
 		return false
 	}
-	if r.Match == "" || r.Match == "*" || strings.EqualFold(r.Match, x.source) {
+	if r.Match == "" || r.Match == "*" || strings.EqualFold(r.Match, asked.Source()) {
 		return true
 	}
-	return strings.Contains(strings.ToLower(x.r.URL.Path), strings.ToLower(r.Match))
+	return strings.Contains(strings.ToLower(asked.URL().Path), strings.ToLower(r.Match))
 }
 
 // due tells whether the schedule includes a time, in milliseconds since the faults were set.
@@ -122,8 +148,8 @@ func (r *faultRule) due(at int64) bool {
 }
 
 // falls throws the dice for a request. The same request falls alike in every run, in whatever order requests come.
-func (r *faultRule) falls(seed uint64, rule int, x *exchange) bool {
-	id := data.HashString(seed, x.r.URL.EscapedPath()+"?"+x.r.URL.RawQuery)
+func (r *faultRule) falls(seed uint64, rule int, asked *url.URL) bool {
+	id := data.HashString(seed, asked.EscapedPath()+"?"+asked.RawQuery)
 	if len(r.asked) >= maxAsked {
 		clear(r.asked)
 	}
@@ -132,17 +158,17 @@ func (r *faultRule) falls(seed uint64, rule int, x *exchange) bool {
 	return d.Unit() < r.Rate
 }
 
-// strike answers the faults for a request, in the order in which they were given.
-func (e *faultEngine) strike(x *exchange) []Fault {
+// Strike returns the faults for a request, in the order in which they were given.
+func (e *faultEngine) Strike(asked faultRequest) []Fault {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if len(e.rules) == 0 {
 		return nil
 	}
-	page, now := e.page(x), e.now().UnixMilli()
+	page, now := e.page(asked), e.now().UnixMilli()
 	var out []Fault
 	for i, r := range e.rules {
-		if !r.matches(x) || (r.Page > 0 && r.Page != page) || !r.due(now-e.since) {
+		if !r.matches(asked) || (r.Page > 0 && r.Page != page) || !r.due(now-e.since) {
 			continue
 		}
 		r.seen++
@@ -150,7 +176,7 @@ func (e *faultEngine) strike(x *exchange) []Fault {
 		switch {
 		case n <= 0, r.Times > 0 && r.struck >= r.Times, r.Every > 1 && n%r.Every != 0:
 			continue
-		case r.Rate > 0 && !r.falls(e.seed, i, x):
+		case r.Rate > 0 && !r.falls(e.seed, i, asked.URL()):
 			continue
 		}
 		r.struck++
@@ -159,25 +185,11 @@ func (e *faultEngine) strike(x *exchange) []Fault {
 	return out
 }
 
-// about tells whether a request is about a user: in its path, or for calls in its filter.
-func (x *exchange) about(user string) bool {
-	named := x.params["user"]
-	if strings.EqualFold(named, user) || named == "" && strings.Contains(strings.ToLower(x.r.URL.RawQuery), strings.ToLower(user)) {
-		return true
-	}
-	if x.world == nil {
-		return false
-	}
-	a, knownA := x.world.People.Find(named)
-	b, knownB := x.world.People.Find(user)
-	return knownA && knownB && a == b
-}
-
-// previousLink is the address of the page before in the request's walk; false for the first one.
-func (e *faultEngine) previousLink(x *exchange) (string, bool) {
+// PreviousPage is the path and query of the page before in the request's walk; false for the first one.
+func (e *faultEngine) PreviousPage(r faultRequest) (uri string, ok bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	key, token := x.walkKey()
+	key, token := walkKey(r.URL())
 	w := e.walks[key]
 	if w == nil {
 		return "", false
@@ -187,39 +199,40 @@ func (e *faultEngine) previousLink(x *exchange) (string, bool) {
 		return "", false
 	}
 	var parts []string
-	for part := range strings.SplitSeq(x.r.URL.RawQuery, "&") {
+	for part := range strings.SplitSeq(r.URL().RawQuery, "&") {
 		name, _, _ := strings.Cut(part, "=")
-		if name != "$skiptoken" && !strings.EqualFold(name, "%24skiptoken") {
+		if !isPageToken(name) {
 			parts = append(parts, part)
 		}
 	}
 	if before := w.links[i-1]; before != "" {
 		parts = append(parts, "$skiptoken="+before)
 	}
-	return x.base() + x.r.URL.EscapedPath() + "?" + strings.Join(parts, "&"), true
+	return r.URL().EscapedPath() + "?" + strings.Join(parts, "&"), true
 }
 
-// remember keeps a page's rows, so that the next page of the walk can repeat them. An empty page is none to repeat: nobody
+// Remember keeps a page's rows, so that the next page of the walk can repeat them. An empty page is none to repeat: nobody
 // could tell the repetition from an honest empty page.
-func (e *faultEngine) remember(x *exchange, rows data.List) {
+func (e *faultEngine) Remember(r faultRequest, rows data.List) {
 	if len(rows) == 0 {
 		return
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if !slices.ContainsFunc(e.rules, func(r *faultRule) bool { return r.Kind == FaultRepeatPage }) {
+	if !slices.ContainsFunc(e.rules, func(rule *faultRule) bool { return rule.Kind == FaultRepeatPage }) {
 		return
 	}
-	key, _ := x.walkKey()
+	key, _ := walkKey(r.URL())
 	if w := e.walks[key]; w != nil {
 		w.last = rows
 	}
 }
 
-func (e *faultEngine) previousRows(x *exchange, rows data.List) data.List {
+// PreviousRows returns the rows of the page before in the request's walk; for the first one those given.
+func (e *faultEngine) PreviousRows(r faultRequest, rows data.List) data.List {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	key, _ := x.walkKey()
+	key, _ := walkKey(r.URL())
 	if w := e.walks[key]; w != nil && w.last != nil {
 		return w.last
 	}

@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -156,17 +154,4 @@ func parseFaults(data []byte) ([]Fault, error) {
 		}
 	}
 	return whole.Faults, nil
-}
-
-// SetFaults replaces all faults and forgets their counts. An unknown kind is an error and changes nothing.
-func (s *Sim) SetFaults(faults []Fault) error { return s.faults.set(faults) }
-
-// HandlerWith is Handler with faults of its own, so that many rehearsals can share one simulator's data. Their schedules run
-// by the system's clock.
-func (s *Sim) HandlerWith(faults []Fault, seed uint64) (http.Handler, error) {
-	own, err := newFaultEngine(faults, seed, time.Now)
-	if err != nil {
-		return nil, err
-	}
-	return s.handler(own), nil
 }

@@ -194,3 +194,16 @@ func (s *Sim) world(tenant string) (*data.World, *Tenant) {
 	}
 	return nil, nil
 }
+
+// SetFaults replaces all faults and forgets their counts. An unknown kind is an error and changes nothing.
+func (s *Sim) SetFaults(faults []Fault) error { return s.faults.Set(faults) }
+
+// HandlerWith is Handler with faults of its own, so that many rehearsals can share one simulator's data. Their schedules run
+// by the system's clock.
+func (s *Sim) HandlerWith(faults []Fault, seed uint64) (http.Handler, error) {
+	own, err := newFaultEngine(faults, seed, time.Now)
+	if err != nil {
+		return nil, err
+	}
+	return s.handler(own), nil
+}

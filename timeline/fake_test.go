@@ -54,6 +54,7 @@ type fakeGraph struct {
 	rows  []row
 	edits int // grows with every change of rows after the first request
 	memo  map[string][]source.Item
+	items map[itemKey]source.Item
 	asked []asked
 	// hook may replace an answer. n counts the requests from 1.
 	hook func(n int, q source.EventQuery, link string, page *source.Page[source.Item]) (*source.Page[source.Item], error)
@@ -61,6 +62,12 @@ type fakeGraph struct {
 	delay time.Duration
 	// live makes pages by their places in what is there at the moment, so that rows that leave move all behind them.
 	live bool
+}
+
+// itemKey is what an item depends on.
+type itemKey struct {
+	row          row
+	byCreateTime bool
 }
 
 type asked struct {
@@ -118,6 +125,7 @@ func (g *fakeGraph) page(q source.EventQuery, link string) *source.Page[source.I
 
 func (g *fakeGraph) find(q source.EventQuery) []source.Item {
 	var found []source.Item
+	from, to := source.RequestBounds(q.Start, q.End)
 	for _, r := range g.rows {
 		by := r.at
 		if q.ByCreateTime {
@@ -126,8 +134,8 @@ func (g *fakeGraph) find(q source.EventQuery) []source.Item {
 		if !r.served.IsZero() {
 			by = r.served
 		}
-		if from, to := source.RequestBounds(q.Start, q.End); (q.ByCreateTime || !by.Before(from)) && by.Before(to) {
-			found = append(found, g.item(q, r))
+		if (q.ByCreateTime || !by.Before(from)) && by.Before(to) {
+			found = append(found, g.encoded(q, r))
 		}
 	}
 	if q.Conversation != "" {
@@ -136,6 +144,20 @@ func (g *fakeGraph) find(q source.EventQuery) []source.Item {
 		slices.SortStableFunc(found, func(a, b source.Item) int { return cmp.Compare(scatter(a.Key), scatter(b.Key)) })
 	}
 	return found
+}
+
+// encoded is item, which windows that overlap share.
+func (g *fakeGraph) encoded(q source.EventQuery, r row) source.Item {
+	key := itemKey{r, q.ByCreateTime}
+	item, known := g.items[key]
+	if !known {
+		if g.items == nil {
+			g.items = map[itemKey]source.Item{}
+		}
+		item = g.item(q, r)
+		g.items[key] = item
+	}
+	return item
 }
 
 func (g *fakeGraph) item(q source.EventQuery, r row) source.Item {
