@@ -15,6 +15,7 @@ import (
 	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/graphclient/ratelimit"
 	"github.com/parley-gateway/parley/graphsim"
+	"github.com/parley-gateway/parley/graphsim/faults"
 	"github.com/parley-gateway/parley/internal/wiretest"
 )
 
@@ -49,9 +50,9 @@ func TestCallersOfAThrottlingGraph(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				fake, err := sim.HandlerWith([]graphsim.Fault{
-					{Kind: graphsim.FaultStatus, Status: 429, RetryAfter: "7", Match: name, FromMS: 5000, UntilMS: 12000},
-					{Kind: graphsim.FaultSlow, DelayMS: 4},
+				fake, err := sim.HandlerWith([]faults.Fault{
+					{Kind: faults.Status, Status: 429, RetryAfter: "7", Match: name, FromMS: 5000, UntilMS: 12000},
+					{Kind: faults.Slow, DelayMS: 4},
 				}, 1)
 				if err != nil {
 					t.Fatal(err)

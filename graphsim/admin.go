@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"strings"
+
+	"github.com/parley-gateway/parley/graphsim/faults"
 )
 
 const maxAdminBody = 1 << 20
@@ -21,9 +23,9 @@ func (s *Sim) serveAdmin(x *exchange, segments []string) {
 			x.adminJSON(http.StatusBadRequest, map[string]string{"error": "the body could not be read"})
 			return
 		}
-		faults, err := parseFaults(data)
+		planned, err := faults.Parse(data)
 		if err == nil {
-			err = s.SetFaults(faults)
+			err = s.SetFaults(planned)
 		}
 		if err != nil {
 			x.adminJSON(http.StatusBadRequest, map[string]string{"error": err.Error()})
@@ -35,7 +37,7 @@ func (s *Sim) serveAdmin(x *exchange, segments []string) {
 			x.adminJSON(http.StatusInternalServerError, map[string]string{"error": err.Error()})
 			return
 		}
-		x.adminJSON(http.StatusOK, []Fault{})
+		x.adminJSON(http.StatusOK, []faults.Fault{})
 	case "requests GET":
 		x.adminJSON(http.StatusOK, map[string]any{"counts": s.RequestCounts(), "requests": s.Requests()})
 	case "requests DELETE":

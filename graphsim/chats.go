@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/parley-gateway/parley/graphsim/faults"
+
 	"github.com/parley-gateway/parley/graphsim/data"
 )
 
@@ -191,9 +193,9 @@ func (x *exchange) chatOrder() (bool, *graphError) {
 	}
 	for _, f := range x.faults {
 		switch f.Kind {
-		case FaultRefuseOrder:
+		case faults.RefuseOrder:
 			return false, badRequest("QueryOptions to order by '%s' is not supported.", text)
-		case FaultIgnoreOrder:
+		case faults.IgnoreOrder:
 			return false, nil
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"net"
 	"time"
 
+	"github.com/parley-gateway/parley/graphsim/faults"
+
 	"github.com/parley-gateway/parley/graphsim/data"
 )
 
@@ -52,7 +54,7 @@ type Config struct {
 	// Logger receives one debug line per request, without query values; nil = silence.
 	Logger *slog.Logger
 	// Faults are in force from the start; see [Sim.SetFaults].
-	Faults []Fault
+	Faults []faults.Fault
 	// Throttle enforces the published limits of the service, answering 429; off by default.
 	Throttle bool
 	// TokenLifetime is how long an access token is valid; 0 = 1 hour.

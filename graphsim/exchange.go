@@ -9,13 +9,15 @@ import (
 	"strings"
 	"time"
 
+	"github.com/parley-gateway/parley/graphsim/faults"
+
 	"github.com/parley-gateway/parley/graphsim/data"
 )
 
 // exchange is one request on its way through the simulator.
 type exchange struct {
 	sim     *Sim
-	engine  *faultEngine
+	engine  *faults.Engine
 	w       http.ResponseWriter
 	r       *http.Request
 	world   *data.World
@@ -29,7 +31,7 @@ type exchange struct {
 	scopes  []string // of a delegated token, whose user is view.viewer
 	now     int64    // ms
 	status  int
-	faults  []Fault // that change the answer
+	faults  []faults.Fault // that change the answer
 
 	requestID, clientID string
 	delegated           bool
@@ -54,11 +56,11 @@ func itoa(n int) string { return strconv.Itoa(n) }
 // Handler serves Graph, the token endpoints and the admin pages, as the first listener does.
 func (s *Sim) Handler() http.Handler { return s.handler(s.faults) }
 
-func (s *Sim) handler(engine *faultEngine) http.Handler {
+func (s *Sim) handler(engine *faults.Engine) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.serveHTTP(engine, w, r) })
 }
 
-func (s *Sim) serveHTTP(engine *faultEngine, w http.ResponseWriter, r *http.Request) {
+func (s *Sim) serveHTTP(engine *faults.Engine, w http.ResponseWriter, r *http.Request) {
 	x := &exchange{sim: s, engine: engine, w: w, r: r, now: s.cfg.Now().UnixMilli(), status: http.StatusOK}
 	began := time.Now()
 	defer func() {
@@ -178,7 +180,7 @@ func (x *exchange) write(status int, mime string, body []byte) {
 	h := x.w.Header()
 	h.Set("Content-Type", mime)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
-	if slices.ContainsFunc(x.faults, func(f Fault) bool { return f.Kind == FaultGoAway }) {
+	if slices.ContainsFunc(x.faults, func(f faults.Fault) bool { return f.Kind == faults.GoAway }) {
 		h.Set("Connection", "close")
 	}
 	if h.Get("Cache-Control") == "" {

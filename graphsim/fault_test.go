@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/parley-gateway/parley/graphsim"
+	"github.com/parley-gateway/parley/graphsim/faults"
 )
 
 // bed is one simulator with one fault, and the answers with and without it.
@@ -25,17 +26,17 @@ type bed struct {
 	p            page
 }
 
-func faultBed(t *testing.T, f graphsim.Fault) *bed {
+func faultBed(t *testing.T, f faults.Fault) *bed {
 	t.Helper()
 	s := start(t, func(c *graphsim.Config) { c.Steady = true })
 	b := &bed{t: t, c: newClient(t, s), path: s.URL() + "/v1.0/users/" + s.DemoUser().ID + "/chats/getAllMessages?$top=10"}
 	b.good = b.c.page(b.path)
 	b.second = b.c.page(b.good.Next)
-	if err := s.SetFaults([]graphsim.Fault{f}); err != nil {
+	if err := s.SetFaults([]faults.Fault{f}); err != nil {
 		t.Fatal(err)
 	}
 	b.a = b.c.get(b.path)
-	if b.a.err == nil && b.a.status == http.StatusOK && f.Kind != graphsim.FaultMalformedJSON {
+	if b.a.err == nil && b.a.status == http.StatusOK && f.Kind != faults.MalformedJSON {
 		if err := json.Unmarshal(b.a.body, &b.p); err != nil {
 			t.Fatal(err)
 		}
@@ -86,39 +87,39 @@ func (b *bed) error(status int, code, message string) {
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	for name, q := range map[string]struct {
-		fault graphsim.Fault
+		fault faults.Fault
 		check func(*bed)
 	}{
-		"status":   {graphsim.Fault{Kind: graphsim.FaultStatus, RetryAfter: "7"}, func(b *bed) { b.error(503, "ServiceUnavailable", ""); b.prefix(b.a.header.Get("Retry-After"), "7") }},
-		"payment":  {graphsim.Fault{Kind: graphsim.FaultStatus, Status: 402, Match: "chat"}, func(b *bed) { b.error(402, "PaymentRequired", "Evaluation capacity") }},
-		"no match": {graphsim.Fault{Kind: graphsim.FaultStatus, Match: graphsim.SourceCopilot}, func(b *bed) { b.rows(10, b.good.Next) }},
-		"loop":     {graphsim.Fault{Kind: graphsim.FaultLoopLink}, func(b *bed) { b.rows(10, b.path) }},
-		"foreign": {graphsim.Fault{Kind: graphsim.FaultForeignLink}, func(b *bed) {
+		"status":   {faults.Fault{Kind: faults.Status, RetryAfter: "7"}, func(b *bed) { b.error(503, "ServiceUnavailable", ""); b.prefix(b.a.header.Get("Retry-After"), "7") }},
+		"payment":  {faults.Fault{Kind: faults.Status, Status: 402, Match: "chat"}, func(b *bed) { b.error(402, "PaymentRequired", "Evaluation capacity") }},
+		"no match": {faults.Fault{Kind: faults.Status, Match: graphsim.SourceCopilot}, func(b *bed) { b.rows(10, b.good.Next) }},
+		"loop":     {faults.Fault{Kind: faults.LoopLink}, func(b *bed) { b.rows(10, b.path) }},
+		"foreign": {faults.Fault{Kind: faults.ForeignLink}, func(b *bed) {
 			b.rows(10, strings.Replace(b.good.Next, b.c.sim.URL(), "https://graph.attacker.example", 1))
 		}},
-		"http":     {graphsim.Fault{Kind: graphsim.FaultHTTPLink}, func(b *bed) { b.prefix(b.p.Next, "http://127.0.0.1:") }},
-		"cut":      {graphsim.Fault{Kind: graphsim.FaultCutBody}, func(b *bed) { b.broken(true) }},
-		"json":     {graphsim.Fault{Kind: graphsim.FaultMalformedJSON}, func(b *bed) { b.broken(false) }},
-		"html":     {graphsim.Fault{Kind: graphsim.FaultHTMLError}, func(b *bed) { b.prefix(string(b.a.body), "<html>") }},
-		"empty":    {graphsim.Fault{Kind: graphsim.FaultEmptyPage}, func(b *bed) { b.rows(0, b.good.Next) }},
-		"end":      {graphsim.Fault{Kind: graphsim.FaultEmptyEnd}, func(b *bed) { b.rows(0, "") }},
-		"slow":     {graphsim.Fault{Kind: graphsim.FaultSlow, DelayMS: 1}, func(b *bed) { b.rows(10, b.good.Next) }},
-		"one of 2": {graphsim.Fault{Kind: graphsim.FaultOneOfN, Every: 2}, func(b *bed) { b.then("503 200 503") }},
-		"twice":    {graphsim.Fault{Kind: graphsim.FaultStatus, Times: 2}, func(b *bed) { b.then("503 200 200") }},
-		"later":    {graphsim.Fault{Kind: graphsim.FaultReset, After: 1}, func(b *bed) { b.rows(10, b.good.Next); b.then("0 0 0") }},
-		"page 2": {graphsim.Fault{Kind: graphsim.FaultRefusePage, Page: 2}, func(b *bed) {
+		"http":     {faults.Fault{Kind: faults.HTTPLink}, func(b *bed) { b.prefix(b.p.Next, "http://127.0.0.1:") }},
+		"cut":      {faults.Fault{Kind: faults.CutBody}, func(b *bed) { b.broken(true) }},
+		"json":     {faults.Fault{Kind: faults.MalformedJSON}, func(b *bed) { b.broken(false) }},
+		"html":     {faults.Fault{Kind: faults.HTMLError}, func(b *bed) { b.prefix(string(b.a.body), "<html>") }},
+		"empty":    {faults.Fault{Kind: faults.EmptyPage}, func(b *bed) { b.rows(0, b.good.Next) }},
+		"end":      {faults.Fault{Kind: faults.EmptyEnd}, func(b *bed) { b.rows(0, "") }},
+		"slow":     {faults.Fault{Kind: faults.Slow, DelayMS: 1}, func(b *bed) { b.rows(10, b.good.Next) }},
+		"one of 2": {faults.Fault{Kind: faults.OneOfN, Every: 2}, func(b *bed) { b.then("503 200 503") }},
+		"twice":    {faults.Fault{Kind: faults.Status, Times: 2}, func(b *bed) { b.then("503 200 200") }},
+		"later":    {faults.Fault{Kind: faults.Reset, After: 1}, func(b *bed) { b.rows(10, b.good.Next); b.then("0 0 0") }},
+		"page 2": {faults.Fault{Kind: faults.RefusePage, Page: 2}, func(b *bed) {
 			b.rows(10, b.good.Next)
 			b.a = b.c.get(b.p.Next)
 			b.error(400, "BadRequest", "Invalid continuation token")
 		}},
-		"outside": {graphsim.Fault{Kind: graphsim.FaultOutOfWindow}, func(b *bed) {
+		"outside": {faults.Fault{Kind: faults.OutOfWindow}, func(b *bed) {
 			was, err := time.Parse(time.RFC3339Nano, text(b.good.Value[0], "lastModifiedDateTime"))
 			is, err2 := time.Parse(time.RFC3339Nano, text(b.p.Value[0], "lastModifiedDateTime"))
 			if err != nil || err2 != nil || was.Sub(is) != 40*24*time.Hour {
 				b.t.Errorf("%s, was %s", is, was)
 			}
 		}},
-		"repeat": {graphsim.Fault{Kind: graphsim.FaultRepeatPage, Page: 2}, func(b *bed) {
+		"repeat": {faults.Fault{Kind: faults.RepeatPage, Page: 2}, func(b *bed) {
 			if next := b.c.page(b.p.Next); !cmp.Equal(next.Value, b.good.Value) || next.Next != b.second.Next {
 				b.t.Error("not the page before with the link of this one")
 			}
@@ -135,7 +136,7 @@ func TestFaultRate(t *testing.T) {
 	t.Parallel()
 	run := func() string {
 		s := start(t, func(c *graphsim.Config) {
-			c.Faults = []graphsim.Fault{{Kind: graphsim.FaultStatus, Rate: 0.3, Match: graphsim.SourceUsers}}
+			c.Faults = []faults.Fault{{Kind: faults.Status, Rate: 0.3, Match: graphsim.SourceUsers}}
 		})
 		c := newClient(t, s)
 		var b strings.Builder
@@ -153,7 +154,7 @@ func TestFaultRate(t *testing.T) {
 func TestLoadFaults(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	want := []graphsim.Fault{{Match: "chat", Kind: "refuse_page", Page: 2, Status: 500}, {Kind: "slow", DelayMS: 5, Rate: 0.5}}
+	want := []faults.Fault{{Match: "chat", Kind: "refuse_page", Page: 2, Status: 500}, {Kind: "slow", DelayMS: 5, Rate: 0.5}}
 	for name, content := range map[string]string{
 		"list.yaml": "- match: chat\n  kind: refuse_page\n  page: 2\n  status: 500\n- {kind: slow, delayMs: 5, rate: 0.5}\n",
 		"map.yaml":  "faults:\n  - {match: chat, kind: refuse_page, page: 2, status: 500}\n  - {kind: slow, delayMs: 5, rate: 0.5}\n",
@@ -163,7 +164,7 @@ func TestLoadFaults(t *testing.T) {
 		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		got, err := graphsim.LoadFaults(file)
+		got, err := faults.Load(file)
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
 			t.Errorf("%s: %v %s", name, err, diff)
 		}
@@ -175,11 +176,11 @@ func TestLoadFaults(t *testing.T) {
 		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := graphsim.LoadFaults(file); err == nil {
+		if got, err := faults.Load(file); err == nil {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
-	if _, err := graphsim.LoadFaults(filepath.Join(dir, "absent")); err == nil {
+	if _, err := faults.Load(filepath.Join(dir, "absent")); err == nil {
 		t.Error("an absent file was read")
 	}
 }
@@ -233,7 +234,7 @@ func TestThrottle(t *testing.T) {
 func TestTokenFault(t *testing.T) {
 	t.Parallel()
 	s := secure(t, func(c *graphsim.Config) {
-		c.Faults = []graphsim.Fault{{Match: "token", Kind: graphsim.FaultStatus, Times: 1}}
+		c.Faults = []faults.Fault{{Match: "token", Kind: faults.Status, Times: 1}}
 	})
 	cred := secretCredential(t, s, tenantA, "app-a", "secret-a")
 	if _, err := bearer(t, cred, s.URL()+"/.default"); err == nil {

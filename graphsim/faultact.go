@@ -10,15 +10,17 @@ import (
 	"strings"
 	"time"
 
+	"github.com/parley-gateway/parley/graphsim/faults"
+
 	"github.com/parley-gateway/parley/graphsim/data"
 )
 
 // refusalOf is the error that a fault describes.
-func refusalOf(f *Fault, now int64) *graphError {
+func refusalOf(f *faults.Fault, now int64) *graphError {
 	g := &graphError{status: f.Status, code: f.Code, message: f.Message, header: http.Header{}}
 	if g.status == 0 {
 		g.status = http.StatusServiceUnavailable
-		if f.Kind == FaultRefusePage {
+		if f.Kind == faults.RefusePage {
 			g.status = http.StatusBadRequest
 		}
 	}
@@ -68,14 +70,14 @@ func defaultRefusal(status int) (code, message string) {
 func (x *exchange) preFaults() bool {
 	for _, f := range x.engine.Strike(x) {
 		switch f.Kind {
-		case FaultStatus, FaultRefusePage, FaultOneOfN, FaultErrorIn200, FaultNestedError, FaultHTMLError, FaultEmptyError:
+		case faults.Status, faults.RefusePage, faults.OneOfN, faults.ErrorIn200, faults.NestedError, faults.HTMLError, faults.EmptyError:
 			x.refuse(&f)
 			return true
-		case FaultReset:
+		case faults.Reset:
 			x.drop()
-		case FaultHang:
+		case faults.Hang:
 			x.silence(f.DelayMS)
-		case FaultSlow:
+		case faults.Slow:
 			if !pause(x.r.Context(), time.Duration(f.DelayMS)*time.Millisecond) {
 				x.status = 0
 				return true
@@ -88,19 +90,19 @@ func (x *exchange) preFaults() bool {
 }
 
 // refuse answers with the error that a fault describes.
-func (x *exchange) refuse(f *Fault) {
+func (x *exchange) refuse(f *faults.Fault) {
 	g := refusalOf(f, x.now)
 	switch f.Kind {
-	case FaultErrorIn200:
+	case faults.ErrorIn200:
 		maps.Copy(x.w.Header(), g.header)
 		x.writeJSON(http.StatusOK, g.body(x.requestID, x.clientID, time.UnixMilli(x.now)))
-	case FaultNestedError:
+	case faults.NestedError:
 		maps.Copy(x.w.Header(), g.header)
 		x.writeJSON(g.status, g.nested(x.requestID))
-	case FaultHTMLError:
+	case faults.HTMLError:
 		maps.Copy(x.w.Header(), g.header)
 		x.write(g.status, "text/html", []byte("<html><head><title>Error</title></head><body><h2>Our services aren't available right now</h2></body></html>"))
-	case FaultEmptyError:
+	case faults.EmptyError:
 		maps.Copy(x.w.Header(), g.header)
 		x.write(g.status, "text/plain", nil)
 	default:
@@ -135,30 +137,30 @@ func (x *exchange) silence(ms int) {
 func (x *exchange) bend(rep *reply) {
 	for _, f := range x.faults {
 		switch f.Kind {
-		case FaultLoopLink:
+		case faults.LoopLink:
 			rep.next = x.base() + x.r.URL.RequestURI()
-		case FaultLoopPair:
+		case faults.LoopPair:
 			if back, ok := x.engine.PreviousPage(x); ok {
 				rep.next = x.base() + back
 			}
-		case FaultForeignLink:
+		case faults.ForeignLink:
 			host := f.Host
 			if host == "" {
 				host = "graph.attacker.example"
 			}
 			rep.next = "https://" + host + x.linkPath(rep.next)
-		case FaultHTTPLink:
+		case faults.HTTPLink:
 			_, host, _ := strings.Cut(x.base(), "://")
 			rep.next = "http://" + host + x.linkPath(rep.next)
-		case FaultEmptyPage:
+		case faults.EmptyPage:
 			rep.rows = data.List{}
-		case FaultEmptyEnd:
+		case faults.EmptyEnd:
 			rep.rows, rep.next = data.List{}, ""
-		case FaultOutOfWindow:
+		case faults.OutOfWindow:
 			if len(rep.rows) > 0 {
 				rep.rows[0] = shifted(rep.rows[0])
 			}
-		case FaultRepeatPage:
+		case faults.RepeatPage:
 			rep.rows = x.engine.PreviousRows(x, rep.rows)
 		}
 	}
@@ -168,7 +170,7 @@ func (x *exchange) bend(rep *reply) {
 // spelled renames the members that link on as a fault says.
 func (x *exchange) spelled(o data.Object) data.Object {
 	for _, f := range x.faults {
-		if f.Kind == FaultLinkName {
+		if f.Kind == faults.LinkName {
 			return renamed(o, cmp.Or(f.Name, "@odata.NextLink"))
 		}
 	}
@@ -214,7 +216,7 @@ func shifted(o data.Object) data.Object {
 	return o
 }
 
-var _ faultRequest = (*exchange)(nil)
+var _ faults.Request = (*exchange)(nil)
 
 // Source implements faults.Request.
 func (x *exchange) Source() string { return x.source }

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"time"
+
+	"github.com/parley-gateway/parley/graphsim/faults"
 )
 
 // Defaults of FaultDrip.
@@ -17,16 +19,16 @@ const (
 func (x *exchange) sendBody(body []byte) {
 	for _, f := range x.faults {
 		switch f.Kind {
-		case FaultMalformedJSON:
+		case faults.MalformedJSON:
 			body = brokenJSON(body)
-		case FaultCutBody:
+		case faults.CutBody:
 			_, _ = x.w.Write(body[:len(body)/2])
 			x.drop()
-		case FaultStall:
+		case faults.Stall:
 			_, _ = x.w.Write(body[:len(body)/2])
 			_ = http.NewResponseController(x.w).Flush()
 			x.silence(f.DelayMS)
-		case FaultDrip:
+		case faults.Drip:
 			x.drip(body, orDefault(f.Chunk, dripChunk), orDefault(time.Duration(f.DelayMS)*time.Millisecond, dripDelay))
 			return
 		}

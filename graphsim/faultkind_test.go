@@ -19,20 +19,21 @@ import (
 	"time"
 
 	"github.com/parley-gateway/parley/graphsim"
+	"github.com/parley-gateway/parley/graphsim/faults"
 )
 
 // TestFaultForms covers the faults whose form matters beyond a status.
 func TestFaultForms(t *testing.T) {
 	t.Parallel()
 	for name, q := range map[string]struct {
-		fault graphsim.Fault
+		fault faults.Fault
 		check func(*bed)
 	}{
-		"error in 200": {graphsim.Fault{Kind: graphsim.FaultErrorIn200, Status: 429}, func(b *bed) {
+		"error in 200": {faults.Fault{Kind: faults.ErrorIn200, Status: 429}, func(b *bed) {
 			b.a.status = 429 // the helper below looks at errors
 			b.error(429, "TooManyRequests", "retry")
 		}},
-		"nested": {graphsim.Fault{Kind: graphsim.FaultNestedError, Status: 500, Code: "UnknownError"}, func(b *bed) {
+		"nested": {faults.Fault{Kind: faults.NestedError, Status: 500, Code: "UnknownError"}, func(b *bed) {
 			var body struct {
 				Error struct {
 					Code  string `json:"code"`
@@ -47,15 +48,15 @@ func TestFaultForms(t *testing.T) {
 				b.t.Errorf("%v %s", err, b.a.body)
 			}
 		}},
-		"date": {graphsim.Fault{Kind: graphsim.FaultStatus, Status: 429, RetryAfter: "+90"}, func(b *bed) {
+		"date": {faults.Fault{Kind: faults.Status, Status: 429, RetryAfter: "+90"}, func(b *bed) {
 			at, err := http.ParseTime(b.a.header.Get("Retry-After"))
 			date, err2 := http.ParseTime(b.a.header.Get("Date"))
 			if err != nil || err2 != nil || at.Sub(date) != 90*time.Second {
 				b.t.Errorf("%v", b.a.header)
 			}
 		}},
-		"absurd": {graphsim.Fault{Kind: graphsim.FaultStatus, Status: 429, RetryAfter: "soon"}, func(b *bed) { b.prefix(b.a.header.Get("Retry-After"), "soon") }},
-		"pair": {graphsim.Fault{Kind: graphsim.FaultLoopPair}, func(b *bed) {
+		"absurd": {faults.Fault{Kind: faults.Status, Status: 429, RetryAfter: "soon"}, func(b *bed) { b.prefix(b.a.header.Get("Retry-After"), "soon") }},
+		"pair": {faults.Fault{Kind: faults.LoopPair}, func(b *bed) {
 			b.rows(10, b.good.Next)
 			second := b.c.page(b.p.Next)
 			first := b.c.page(second.Next)
@@ -63,15 +64,15 @@ func TestFaultForms(t *testing.T) {
 				b.t.Errorf("%v: page 2 leads to %q, that to %q", err, second.Next, first.Next)
 			}
 		}},
-		"hang":      {graphsim.Fault{Kind: graphsim.FaultHang, DelayMS: 1}, func(b *bed) { b.then("0 0 0") }},
-		"stall":     {graphsim.Fault{Kind: graphsim.FaultStall, DelayMS: 1}, func(b *bed) { b.broken(true) }},
-		"drip":      {graphsim.Fault{Kind: graphsim.FaultDrip, DelayMS: 1, Chunk: 512}, func(b *bed) { b.rows(10, b.good.Next) }},
-		"this user": {graphsim.Fault{Kind: graphsim.FaultStatus, User: "{upn}"}, func(b *bed) { b.error(503, "ServiceUnavailable", "") }},
-		"other user": {graphsim.Fault{Kind: graphsim.FaultStatus, User: "6f1b2c3d-0000-4000-8000-000000000000"}, func(b *bed) {
+		"hang":      {faults.Fault{Kind: faults.Hang, DelayMS: 1}, func(b *bed) { b.then("0 0 0") }},
+		"stall":     {faults.Fault{Kind: faults.Stall, DelayMS: 1}, func(b *bed) { b.broken(true) }},
+		"drip":      {faults.Fault{Kind: faults.Drip, DelayMS: 1, Chunk: 512}, func(b *bed) { b.rows(10, b.good.Next) }},
+		"this user": {faults.Fault{Kind: faults.Status, User: "{upn}"}, func(b *bed) { b.error(503, "ServiceUnavailable", "") }},
+		"other user": {faults.Fault{Kind: faults.Status, User: "6f1b2c3d-0000-4000-8000-000000000000"}, func(b *bed) {
 			b.rows(10, b.good.Next)
 		}},
-		"later": {graphsim.Fault{Kind: graphsim.FaultStatus, FromMS: 1}, func(b *bed) { b.rows(10, b.good.Next) }},
-		"until": {graphsim.Fault{Kind: graphsim.FaultStatus, UntilMS: 1}, func(b *bed) { b.error(503, "ServiceUnavailable", "") }},
+		"later": {faults.Fault{Kind: faults.Status, FromMS: 1}, func(b *bed) { b.rows(10, b.good.Next) }},
+		"until": {faults.Fault{Kind: faults.Status, UntilMS: 1}, func(b *bed) { b.error(503, "ServiceUnavailable", "") }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -90,7 +91,7 @@ func TestFaultSchedule(t *testing.T) {
 	var passed atomic.Int64
 	s := start(t, func(c *graphsim.Config) {
 		c.Now = func() time.Time { return testNow.Add(time.Duration(passed.Load())) }
-		c.Faults = []graphsim.Fault{{Kind: graphsim.FaultStatus, FromMS: 1000, UntilMS: 3000}}
+		c.Faults = []faults.Fault{{Kind: faults.Status, FromMS: 1000, UntilMS: 3000}}
 	})
 	c := newClient(t, s)
 	for at, want := range map[time.Duration]int{0: 200, 999 * time.Millisecond: 200, time.Second: 503, 2999 * time.Millisecond: 503, 3 * time.Second: 200} {
@@ -109,7 +110,7 @@ func TestFaultDice(t *testing.T) {
 		paths = append(paths, "/v1.0/users?$top="+top)
 	}
 	fate := func(order []string) map[string]int {
-		s := start(t, func(c *graphsim.Config) { c.Faults = []graphsim.Fault{{Kind: graphsim.FaultStatus, Rate: 0.5}} })
+		s := start(t, func(c *graphsim.Config) { c.Faults = []faults.Fault{{Kind: faults.Status, Rate: 0.5}} })
 		c, fates := newClient(t, s), map[string]int{}
 		for _, path := range order {
 			fates[path] = c.get(path).status
@@ -137,7 +138,7 @@ func TestFaultDice(t *testing.T) {
 func TestGoAway(t *testing.T) {
 	t.Parallel()
 	s := secure(t, nil)
-	h, err := s.HandlerWith([]graphsim.Fault{{Kind: graphsim.FaultGoAway, Times: 1, Match: "token"}, {Kind: graphsim.FaultReset, After: 1, Times: 1, Match: "token"}}, 1)
+	h, err := s.HandlerWith([]faults.Fault{{Kind: faults.GoAway, Times: 1, Match: "token"}, {Kind: faults.Reset, After: 1, Times: 1, Match: "token"}}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +188,7 @@ func TestGoAway(t *testing.T) {
 // TestHangEndsWithTheClient checks that silence does not outlive those who wait.
 func TestHangEndsWithTheClient(t *testing.T) {
 	t.Parallel()
-	s := start(t, func(c *graphsim.Config) { c.Faults = []graphsim.Fault{{Kind: graphsim.FaultHang}} })
+	s := start(t, func(c *graphsim.Config) { c.Faults = []faults.Fault{{Kind: faults.Hang}} })
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL()+"/v1.0/users", http.NoBody)
@@ -213,15 +214,15 @@ func TestHandbookFaults(t *testing.T) {
 		if err := os.WriteFile(file, block[1], 0o600); err != nil {
 			t.Fatal(err)
 		}
-		faults, err := graphsim.LoadFaults(file)
-		if err != nil || len(faults) == 0 {
-			t.Errorf("example %d: %d faults, %v\n%s", i+1, len(faults), err, block[1])
+		planned, err := faults.Load(file)
+		if err != nil || len(planned) == 0 {
+			t.Errorf("example %d: %d faults, %v\n%s", i+1, len(planned), err, block[1])
 		}
-		for _, f := range faults {
+		for _, f := range planned {
 			shown[f.Kind] = true
 		}
 	}
-	for _, kind := range graphsim.FaultKinds() {
+	for _, kind := range faults.Kinds() {
 		if !shown[kind] {
 			t.Errorf("no example of %s", kind)
 		}
@@ -231,7 +232,7 @@ func TestHandbookFaults(t *testing.T) {
 // TestBrokenJSON breaks many answers: none may be valid, or it would be another truth.
 func TestBrokenJSON(t *testing.T) {
 	t.Parallel()
-	s := start(t, func(c *graphsim.Config) { c.Faults = []graphsim.Fault{{Kind: graphsim.FaultMalformedJSON}} })
+	s := start(t, func(c *graphsim.Config) { c.Faults = []faults.Fault{{Kind: faults.MalformedJSON}} })
 	c := newClient(t, s)
 	for top := range 60 {
 		a := c.get("/v1.0/users/" + s.DemoUser().ID + "/chats/getAllMessages?$top=" + strconv.Itoa(top+1))

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/parley-gateway/parley/graphsim"
+	"github.com/parley-gateway/parley/graphsim/faults"
 )
 
 // unlicensed finds a user without Copilot.
@@ -122,7 +123,7 @@ func TestConfigRefused(t *testing.T) {
 		"minus":   {Messages: -1},
 		"days":    {Days: 100_000},
 		"tenants": {Tenants: []graphsim.Tenant{{ID: "x"}, {ID: "x"}}},
-		"fault":   {Faults: []graphsim.Fault{{Kind: "earthquake"}}},
+		"fault":   {Faults: []faults.Fault{{Kind: "earthquake"}}},
 	} {
 		if _, err := graphsim.New(c); err == nil || !strings.HasPrefix(err.Error(), "graphsim: ") {
 			t.Errorf("%s: %v", name, err)

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/parley-gateway/parley/graphsim/faults"
+
 	"github.com/parley-gateway/parley/graphsim/data"
 )
 
@@ -22,7 +24,7 @@ type Sim struct {
 	worlds  []*data.World
 	keys    *keyring
 	cert    func() (*certificate, error)
-	faults  *faultEngine
+	faults  *faults.Engine
 	log     *requestLog
 	limits  *throttle
 	reports []byte // key that seals report links
@@ -45,7 +47,7 @@ func New(cfg Config) (*Sim, error) {
 		return nil, err
 	}
 	s := &Sim{cfg: cfg, keys: newKeyring(), cert: sync.OnceValues(newCertificate), log: newRequestLog(), limits: newThrottle(), routes: routeTable()}
-	if s.faults, err = newFaultEngine(cfg.Faults, cfg.Seed, cfg.Now); err != nil {
+	if s.faults, err = faults.New(cfg.Faults, cfg.Seed, cfg.Now); err != nil {
 		return nil, err
 	}
 	if s.reports, err = randomKey(); err != nil {
@@ -196,12 +198,12 @@ func (s *Sim) world(tenant string) (*data.World, *Tenant) {
 }
 
 // SetFaults replaces all faults and forgets their counts. An unknown kind is an error and changes nothing.
-func (s *Sim) SetFaults(faults []Fault) error { return s.faults.Set(faults) }
+func (s *Sim) SetFaults(planned []faults.Fault) error { return s.faults.Set(planned) }
 
 // HandlerWith is Handler with faults of its own, so that many rehearsals can share one simulator's data. Their schedules run
 // by the system's clock.
-func (s *Sim) HandlerWith(faults []Fault, seed uint64) (http.Handler, error) {
-	own, err := newFaultEngine(faults, seed, time.Now)
+func (s *Sim) HandlerWith(planned []faults.Fault, seed uint64) (http.Handler, error) {
+	own, err := faults.New(planned, seed, time.Now)
 	if err != nil {
 		return nil, err
 	}

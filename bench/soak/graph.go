@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/parley-gateway/parley/graphsim"
+	"github.com/parley-gateway/parley/graphsim/faults"
 )
 
 // tenant is what the simulator holds.
@@ -26,34 +27,34 @@ func tenant() graphsim.Config {
 }
 
 // trouble is a bad but not a hopeless Graph: every kind of fault that a client can see, each at a small rate.
-func trouble() []graphsim.Fault {
-	faults := []graphsim.Fault{ //nolint:prealloc // a table first, more of it computed after
-		{Kind: graphsim.FaultStatus, Status: http.StatusServiceUnavailable, Rate: 0.02},
-		{Kind: graphsim.FaultStatus, Status: http.StatusTooManyRequests, RetryAfter: "1", Rate: 0.003},
-		{Kind: graphsim.FaultStatus, Status: http.StatusTooManyRequests, RetryAfter: "+2", Rate: 0.001},
-		{Kind: graphsim.FaultSlow, DelayMS: 60, Rate: 0.1},
-		{Kind: graphsim.FaultReset, Rate: 0.01},
-		{Kind: graphsim.FaultCutBody, Rate: 0.01},
-		{Kind: graphsim.FaultMalformedJSON, Rate: 0.005},
-		{Kind: graphsim.FaultHTMLError, Status: http.StatusBadGateway, Rate: 0.005},
-		{Kind: graphsim.FaultErrorIn200, Status: http.StatusInternalServerError, Rate: 0.005},
-		{Kind: graphsim.FaultNestedError, Status: http.StatusInternalServerError, Rate: 0.005},
-		{Kind: graphsim.FaultGoAway, Rate: 0.01},
-		{Kind: graphsim.FaultDrip, Chunk: 4096, DelayMS: 5, Rate: 0.01},
-		{Kind: graphsim.FaultStall, DelayMS: 500, Rate: 0.002},
-		{Kind: graphsim.FaultHang, DelayMS: 1000, Rate: 0.002},
+func trouble() []faults.Fault {
+	planned := []faults.Fault{ //nolint:prealloc // a table first, more of it computed after
+		{Kind: faults.Status, Status: http.StatusServiceUnavailable, Rate: 0.02},
+		{Kind: faults.Status, Status: http.StatusTooManyRequests, RetryAfter: "1", Rate: 0.003},
+		{Kind: faults.Status, Status: http.StatusTooManyRequests, RetryAfter: "+2", Rate: 0.001},
+		{Kind: faults.Slow, DelayMS: 60, Rate: 0.1},
+		{Kind: faults.Reset, Rate: 0.01},
+		{Kind: faults.CutBody, Rate: 0.01},
+		{Kind: faults.MalformedJSON, Rate: 0.005},
+		{Kind: faults.HTMLError, Status: http.StatusBadGateway, Rate: 0.005},
+		{Kind: faults.ErrorIn200, Status: http.StatusInternalServerError, Rate: 0.005},
+		{Kind: faults.NestedError, Status: http.StatusInternalServerError, Rate: 0.005},
+		{Kind: faults.GoAway, Rate: 0.01},
+		{Kind: faults.Drip, Chunk: 4096, DelayMS: 5, Rate: 0.01},
+		{Kind: faults.Stall, DelayMS: 500, Rate: 0.002},
+		{Kind: faults.Hang, DelayMS: 1000, Rate: 0.002},
 	}
 	for _, source := range []string{graphsim.SourceChat, graphsim.SourceCopilot} {
-		faults = append(
-			faults,
-			graphsim.Fault{Kind: graphsim.FaultRefusePage, Match: source, Page: 2, Rate: 0.01},
-			graphsim.Fault{Kind: graphsim.FaultLoopLink, Match: source, Page: 2, Rate: 0.004},
-			graphsim.Fault{Kind: graphsim.FaultForeignLink, Match: source, Page: 1, Rate: 0.002},
-			graphsim.Fault{Kind: graphsim.FaultRepeatPage, Match: source, Page: 3, Rate: 0.004},
-			graphsim.Fault{Kind: graphsim.FaultOutOfWindow, Match: source, Page: 1, Rate: 0.002},
+		planned = append(
+			planned,
+			faults.Fault{Kind: faults.RefusePage, Match: source, Page: 2, Rate: 0.01},
+			faults.Fault{Kind: faults.LoopLink, Match: source, Page: 2, Rate: 0.004},
+			faults.Fault{Kind: faults.ForeignLink, Match: source, Page: 1, Rate: 0.002},
+			faults.Fault{Kind: faults.RepeatPage, Match: source, Page: 3, Rate: 0.004},
+			faults.Fault{Kind: faults.OutOfWindow, Match: source, Page: 1, Rate: 0.002},
 		)
 	}
-	return faults
+	return planned
 }
 
 // greeting is what the simulator's process tells its parent.
@@ -132,8 +133,8 @@ func startGraph(ctx context.Context) (*graph, error) {
 	return g, nil
 }
 
-func (g *graph) setFaults(ctx context.Context, faults []graphsim.Fault) error {
-	body, err := json.Marshal(faults)
+func (g *graph) setFaults(ctx context.Context, planned []faults.Fault) error {
+	body, err := json.Marshal(planned)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/parley-gateway/parley/graphsim"
+	"github.com/parley-gateway/parley/graphsim/faults"
 	"github.com/parley-gateway/parley/internal/config"
 )
 
@@ -16,11 +17,11 @@ func startSim(ctx context.Context, f config.Simulator, plain bool, origins confi
 		Addr: f.SimAddr, Seed: f.Seed, Users: f.Users, Messages: f.Messages, Plain: plain, Throttle: f.Throttle, Notes: 3,
 	}
 	if f.FaultFile != "" {
-		faults, err := graphsim.LoadFaults(f.FaultFile)
+		planned, err := faults.Load(f.FaultFile)
 		if err != nil {
 			return nil, usageError{origins.Wrong("faults", "%w", err)}
 		}
-		cfg.Faults = faults
+		cfg.Faults = planned
 	}
 	sim, err := graphsim.New(cfg)
 	if err != nil {

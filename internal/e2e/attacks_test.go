@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/parley-gateway/parley/graphsim"
+	"github.com/parley-gateway/parley/graphsim/faults"
 	"github.com/parley-gateway/parley/internal/config"
 )
 
@@ -151,15 +152,15 @@ func TestHostileGraph(t *testing.T) {
 	self := g.token(t, graphsim.CallerToken{User: user, Scopes: []string{asUser}})
 	elsewhere := listener.Addr().String()
 	for name, c := range map[string]struct {
-		fault graphsim.Fault
+		fault faults.Fault
 		want  string
 	}{
-		"a link elsewhere":      {graphsim.Fault{Kind: graphsim.FaultForeignLink, Host: elsewhere}, "GRAPH_LINK_REFUSED"},
-		"a link in the clear":   {graphsim.Fault{Kind: graphsim.FaultHTTPLink}, "GRAPH_LINK_REFUSED"},
-		"HTML in place of JSON": {graphsim.Fault{Kind: graphsim.FaultHTMLError, Status: 403}, "GRAPH_PERMISSION_MISSING"},
+		"a link elsewhere":      {faults.Fault{Kind: faults.ForeignLink, Host: elsewhere}, "GRAPH_LINK_REFUSED"},
+		"a link in the clear":   {faults.Fault{Kind: faults.HTTPLink}, "GRAPH_LINK_REFUSED"},
+		"HTML in place of JSON": {faults.Fault{Kind: faults.HTMLError, Status: 403}, "GRAPH_PERMISSION_MISSING"},
 	} {
 		c.fault.Match = "/chats" // Graph's paths of both requests, and none of Entra's
-		if err := g.sim.SetFaults([]graphsim.Fault{c.fault}); err != nil {
+		if err := g.sim.SetFaults([]faults.Fault{c.fault}); err != nil {
 			t.Fatal(err)
 		}
 		for _, q := range []struct{ token, path string }{

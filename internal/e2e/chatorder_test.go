@@ -11,6 +11,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphsim"
+	"github.com/parley-gateway/parley/graphsim/faults"
 	"github.com/parley-gateway/parley/internal/config"
 )
 
@@ -48,15 +49,15 @@ func TestChatsByLastMessage(t *testing.T) {
 		fault  string
 		change func(*config.Settings)
 	}{
-		"refused":       {graphsim.FaultRefuseOrder, nil},
-		"ignored":       {graphsim.FaultIgnoreOrder, nil},
+		"refused":       {faults.RefuseOrder, nil},
+		"ignored":       {faults.IgnoreOrder, nil},
 		"US Government": {"", func(s *config.Settings) { s.GraphCloud = "us-l4" }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			cfg := graphsim.Config{}
 			if test.fault != "" {
-				cfg.Faults = []graphsim.Fault{{Kind: test.fault, Match: graphsim.SourceChats}}
+				cfg.Faults = []faults.Fault{{Kind: test.fault, Match: graphsim.SourceChats}}
 			}
 			g := serve(t, cfg, test.change)
 			for _, size := range []string{"1000", "3"} {

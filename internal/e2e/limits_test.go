@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/parley-gateway/parley/graphsim"
+	"github.com/parley-gateway/parley/graphsim/faults"
 	"github.com/parley-gateway/parley/internal/config"
 )
 
@@ -12,7 +13,7 @@ import (
 func TestRefusalsAreRemembered(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		fault  graphsim.Fault
+		fault  faults.Fault
 		source string
 		user   func(*graphsim.Sim) string
 		status int
@@ -25,29 +26,29 @@ func TestRefusalsAreRemembered(t *testing.T) {
 			status: http.StatusNotFound, reason: "NOT_FOUND", asked: 1,
 		},
 		"payment": {
-			fault:  graphsim.Fault{Kind: graphsim.FaultStatus, Status: http.StatusPaymentRequired},
+			fault:  faults.Fault{Kind: faults.Status, Status: http.StatusPaymentRequired},
 			source: "SOURCE_CHAT", user: demo, status: http.StatusPaymentRequired, reason: "PAYMENT_REQUIRED", asked: 1,
 		},
 		"missing role": {
-			fault: graphsim.Fault{
-				Kind: graphsim.FaultStatus, Status: http.StatusForbidden, Code: "Forbidden",
+			fault: faults.Fault{
+				Kind: faults.Status, Status: http.StatusForbidden, Code: "Forbidden",
 				Message: "Missing role permissions on the request. API requires one of 'Chat.Read.All'. Roles on the request ''.",
 			},
 			source: "SOURCE_CHAT", user: demo, status: http.StatusForbidden, reason: "GRAPH_PERMISSION_MISSING", asked: 3,
 		},
 		"throttled": {
-			fault:  graphsim.Fault{Kind: graphsim.FaultStatus, Status: http.StatusTooManyRequests, RetryAfter: "600"},
+			fault:  faults.Fault{Kind: faults.Status, Status: http.StatusTooManyRequests, RetryAfter: "600"},
 			source: "SOURCE_CHAT", user: demo, status: http.StatusTooManyRequests, reason: "GRAPH_THROTTLED", asked: 1,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var faults []graphsim.Fault
+			var planned []faults.Fault
 			if c.fault.Kind != "" {
 				c.fault.Match = graphsim.SourceChat
-				faults = append(faults, c.fault)
+				planned = append(planned, c.fault)
 			}
-			g := serve(t, graphsim.Config{Faults: faults, Messages: 200, Interactions: 100, Calls: 10}, nil)
+			g := serve(t, graphsim.Config{Faults: planned, Messages: 200, Interactions: 100, Calls: 10}, nil)
 			for range 3 {
 				status, body := g.get(t, "/v1/users/"+c.user(g.sim)+"/events?sources="+c.source+"&startTime="+day(2), nil)
 				if status != c.status || reason(t, body) != c.reason {

@@ -16,6 +16,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphsim"
+	"github.com/parley-gateway/parley/graphsim/faults"
 	"github.com/parley-gateway/parley/internal/config"
 )
 
@@ -165,19 +166,19 @@ func (g *guarded) streamed(t *testing.T, token, path string) ([]*parleyv1.Event,
 // When it fails for a moment nobody is told that they are not a member, and members decide where they can be read.
 func TestMembersAreOneProofOfSeveral(t *testing.T) {
 	t.Parallel()
-	refused := func(match string) graphsim.Fault {
-		return graphsim.Fault{Match: match, Kind: graphsim.FaultStatus, Status: http.StatusForbidden, Code: "Forbidden", Message: "AclCheckFailed-The initiator is not a member of the roster"}
+	refused := func(match string) faults.Fault {
+		return faults.Fault{Match: match, Kind: faults.Status, Status: http.StatusForbidden, Code: "Forbidden", Message: "AclCheckFailed-The initiator is not a member of the roster"}
 	}
 	for name, c := range map[string]struct {
-		faults  []graphsim.Fault
+		faults  []faults.Fault
 		status  int
 		notice  string
 		members bool
 	}{
 		"honest":              {status: http.StatusOK, members: true},
-		"members refused":     {faults: []graphsim.Fault{refused("/members")}, status: http.StatusOK, notice: "MEMBERS_NOT_READ"},
-		"chat refused":        {faults: []graphsim.Fault{{Match: graphsim.SourceChats, Kind: graphsim.FaultStatus, Status: http.StatusForbidden, Code: "Forbidden", Times: 1}}, status: http.StatusOK, notice: "CHAT_NOT_READ", members: true},
-		"members unavailable": {faults: []graphsim.Fault{{Match: "/members", Kind: graphsim.FaultStatus}}, status: http.StatusServiceUnavailable},
+		"members refused":     {faults: []faults.Fault{refused("/members")}, status: http.StatusOK, notice: "MEMBERS_NOT_READ"},
+		"chat refused":        {faults: []faults.Fault{{Match: graphsim.SourceChats, Kind: faults.Status, Status: http.StatusForbidden, Code: "Forbidden", Times: 1}}, status: http.StatusOK, notice: "CHAT_NOT_READ", members: true},
+		"members unavailable": {faults: []faults.Fault{{Match: "/members", Kind: faults.Status}}, status: http.StatusServiceUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -20,6 +20,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphsim"
+	"github.com/parley-gateway/parley/graphsim/faults"
 	"github.com/parley-gateway/parley/internal/config"
 )
 
@@ -169,13 +170,13 @@ func (g *guarded) streamCalls(t *testing.T, token, path string) callsRead {
 func TestAFilterIsNoAuthorization(t *testing.T) {
 	t.Parallel()
 	const ignored, unproved = "PARTICIPANT_NOT_HONOURED", "PARTICIPATION_NOT_PROVED"
-	record := func(match string) graphsim.Fault {
-		return graphsim.Fault{Match: match, Kind: graphsim.FaultStatus, Status: http.StatusNotFound, Code: "NotFound"}
+	record := func(match string) faults.Fault {
+		return faults.Fault{Match: match, Kind: faults.Status, Status: http.StatusNotFound, Code: "NotFound"}
 	}
 	for name, c := range map[string]struct {
 		ignore  bool
 		officer bool
-		faults  []graphsim.Fault
+		faults  []faults.Fault
 		none    bool   // nothing can be proved
 		foreign bool   // others' calls may come, with a doubt
 		gap     string // reason
@@ -183,12 +184,12 @@ func TestAFilterIsNoAuthorization(t *testing.T) {
 	}{
 		"own, honest":                          {},
 		"own, ignored":                         {ignore: true, told: true},
-		"own, ignored, no participants":        {ignore: true, gap: unproved, faults: []graphsim.Fault{record("/participants_v2")}},
-		"own, ignored, no record":              {ignore: true, none: true, gap: unproved, faults: []graphsim.Fault{record("/callrecords/")}},
-		"own, honest, no record":               {none: true, gap: unproved, faults: []graphsim.Fault{record("/callrecords/")}},
+		"own, ignored, no participants":        {ignore: true, gap: unproved, faults: []faults.Fault{record("/participants_v2")}},
+		"own, ignored, no record":              {ignore: true, none: true, gap: unproved, faults: []faults.Fault{record("/callrecords/")}},
+		"own, honest, no record":               {none: true, gap: unproved, faults: []faults.Fault{record("/callrecords/")}},
 		"everybody, honest":                    {officer: true},
 		"everybody, ignored":                   {officer: true, ignore: true, foreign: true, gap: ignored, told: true},
-		"everybody, honest, canary unanswered": {officer: true, faults: []graphsim.Fault{{Match: "/callrecords", Kind: graphsim.FaultStatus, Status: http.StatusServiceUnavailable, After: 1, Times: 1}}},
+		"everybody, honest, canary unanswered": {officer: true, faults: []faults.Fault{{Match: "/callrecords", Kind: faults.Status, Status: http.StatusServiceUnavailable, After: 1, Times: 1}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

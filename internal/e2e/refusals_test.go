@@ -10,11 +10,12 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphsim"
+	"github.com/parley-gateway/parley/graphsim/faults"
 )
 
 // refusing are faults of one kind for one user; "" is everybody.
-func refusing(source, user string, status int, code, message string) graphsim.Fault {
-	return graphsim.Fault{Kind: graphsim.FaultStatus, Match: source, User: user, Status: status, Code: code, Message: message}
+func refusing(source, user string, status int, code, message string) faults.Fault {
+	return faults.Fault{Kind: faults.Status, Match: source, User: user, Status: status, Code: code, Message: message}
 }
 
 // TestRefusalsOfOneUser: what Graph says of one user's licence is that user's affair, whatever the status: PERMISSION_DENIED, the
@@ -73,7 +74,7 @@ func TestRefusalsOfOneUser(t *testing.T) {
 			g := serve(t, graphsim.Config{Messages: 300, Interactions: 300, Calls: 10}, nil)
 			users := licensed(t, g.sim)
 			one, another := users[0], users[1]
-			if err := g.sim.SetFaults([]graphsim.Fault{refusing(c.source, one, c.status, c.code, c.message)}); err != nil {
+			if err := g.sim.SetFaults([]faults.Fault{refusing(c.source, one, c.status, c.code, c.message)}); err != nil {
 				t.Fatal(err)
 			}
 			src := "SOURCE_" + strings.ToUpper(c.source)
@@ -130,7 +131,7 @@ func (g *tenantUnderTest) askedAbout(source, user string) int {
 // the log and by a metric, that a permission is suspected; the first answer ends it.
 func TestEveryUserRefused(t *testing.T) {
 	t.Parallel()
-	sim := simulated(t, graphsim.Config{Faults: []graphsim.Fault{refusing(graphsim.SourceCopilot, "", 403, "Forbidden", "UnknownError")}})
+	sim := simulated(t, graphsim.Config{Faults: []faults.Fault{refusing(graphsim.SourceCopilot, "", 403, "Forbidden", "UnknownError")}})
 	var log shared
 	g := overLogging(t, sim, settingsFor(t, sim.URL(), sim.CACertPEM()), slog.NewTextHandler(&log, nil))
 	users := licensed(t, sim)
@@ -163,24 +164,24 @@ func TestEveryUserRefused(t *testing.T) {
 // whole; where it lasts it is trouble of Graph, and no mistake of the gateway's.
 func TestPassingTrouble(t *testing.T) {
 	t.Parallel()
-	for name, fault := range map[string]graphsim.Fault{
-		"serviceUnavailable": {Kind: graphsim.FaultStatus, Status: 400, Code: "serviceUnavailable"},
-		"ServiceUnavailable": {Kind: graphsim.FaultStatus, Status: 400, Code: "ServiceUnavailable", Message: "Try later."},
-		"empty body":         {Kind: graphsim.FaultEmptyError, Status: 400},
+	for name, fault := range map[string]faults.Fault{
+		"serviceUnavailable": {Kind: faults.Status, Status: 400, Code: "serviceUnavailable"},
+		"ServiceUnavailable": {Kind: faults.Status, Status: 400, Code: "ServiceUnavailable", Message: "Try later."},
+		"empty body":         {Kind: faults.EmptyError, Status: 400},
 	} {
 		for _, source := range []string{graphsim.SourceChat, graphsim.SourceCopilot} {
 			t.Run(name+", "+source, func(t *testing.T) {
 				t.Parallel()
 				fault := fault
 				fault.Match, fault.Times = source, 1
-				g := serve(t, graphsim.Config{Messages: 300, Interactions: 300, Calls: 10, Faults: []graphsim.Fault{fault}}, nil)
+				g := serve(t, graphsim.Config{Messages: 300, Interactions: 300, Calls: 10, Faults: []faults.Fault{fault}}, nil)
 				users := licensed(t, g.sim)
 				query := "?sources=SOURCE_" + strings.ToUpper(source) + "&startTime=" + day(2)
 				if _, summary := g.stream(t, "/v1/users/"+users[0]+"/events:stream"+query); !summary.GetComplete() || len(summary.GetNotices()) > 0 {
 					t.Errorf("once: %v", summary)
 				}
 				fault.Times = 0
-				if err := g.sim.SetFaults([]graphsim.Fault{fault}); err != nil {
+				if err := g.sim.SetFaults([]faults.Fault{fault}); err != nil {
 					t.Fatal(err)
 				}
 				status, body := g.get(t, "/v1/users/"+users[1]+"/events"+query, nil)
@@ -202,8 +203,8 @@ func TestLinkNotFound(t *testing.T) {
 	}{"once": {1, true}, "always": {0, false}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			fault := graphsim.Fault{Kind: graphsim.FaultRefusePage, Match: graphsim.SourceChat, Page: 2, Status: 404, Times: c.times}
-			g := serve(t, graphsim.Config{Faults: []graphsim.Fault{fault}}, nil)
+			fault := faults.Fault{Kind: faults.RefusePage, Match: graphsim.SourceChat, Page: 2, Status: 404, Times: c.times}
+			g := serve(t, graphsim.Config{Faults: []faults.Fault{fault}}, nil)
 			events, summary := g.stream(t, "/v1/users/"+demo(g.sim)+"/events:stream?sources=SOURCE_CHAT&startTime="+day(3))
 			report := summary.GetSources()[0]
 			if len(events) == 0 || summary.GetComplete() != c.whole || report.GetState() != parleyv1.SourceState_SOURCE_STATE_READ {

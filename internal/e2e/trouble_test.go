@@ -14,6 +14,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphsim"
+	"github.com/parley-gateway/parley/graphsim/faults"
 )
 
 func timestamp(at time.Time) *timestamppb.Timestamp { return timestamppb.New(at) }
@@ -23,18 +24,18 @@ func timestamp(at time.Time) *timestamppb.Timestamp { return timestamppb.New(at)
 func TestTroubleIsTold(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		fault  graphsim.Fault
+		fault  faults.Fault
 		reason string
 	}{
-		"refused page":    {graphsim.Fault{Kind: graphsim.FaultRefusePage, Page: 2}, "GRAPH_REJECTED_REQUEST"},
-		"loop":            {graphsim.Fault{Kind: graphsim.FaultLoopLink}, "PAGING_LOOP"},
-		"foreign link":    {graphsim.Fault{Kind: graphsim.FaultForeignLink}, "GRAPH_LINK_REFUSED"},
-		"clear-text link": {graphsim.Fault{Kind: graphsim.FaultHTTPLink}, "GRAPH_LINK_REFUSED"},
+		"refused page":    {faults.Fault{Kind: faults.RefusePage, Page: 2}, "GRAPH_REJECTED_REQUEST"},
+		"loop":            {faults.Fault{Kind: faults.LoopLink}, "PAGING_LOOP"},
+		"foreign link":    {faults.Fault{Kind: faults.ForeignLink}, "GRAPH_LINK_REFUSED"},
+		"clear-text link": {faults.Fault{Kind: faults.HTTPLink}, "GRAPH_LINK_REFUSED"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c.fault.Match = graphsim.SourceChat
-			g := serve(t, graphsim.Config{Faults: []graphsim.Fault{c.fault}}, nil)
+			g := serve(t, graphsim.Config{Faults: []faults.Fault{c.fault}}, nil)
 			events, summary := g.stream(t, "/v1/users/"+g.sim.DemoUser().ID+"/events:stream?startTime="+day(3))
 			if len(events) == 0 {
 				t.Error("nothing was delivered")
@@ -60,8 +61,8 @@ func TestTroubleIsTold(t *testing.T) {
 // TestOneSourceDown asks for all sources while one answers nothing but errors.
 func TestOneSourceDown(t *testing.T) {
 	t.Parallel()
-	down := graphsim.Fault{Match: graphsim.SourceCopilot, Kind: graphsim.FaultStatus, Status: http.StatusForbidden, Code: "Forbidden", Message: "UnknownError"}
-	g := serve(t, graphsim.Config{Faults: []graphsim.Fault{down}}, nil)
+	down := faults.Fault{Match: graphsim.SourceCopilot, Kind: faults.Status, Status: http.StatusForbidden, Code: "Forbidden", Message: "UnknownError"}
+	g := serve(t, graphsim.Config{Faults: []faults.Fault{down}}, nil)
 	user := "/v1/users/" + g.sim.DemoUser().ID
 	events, summary := g.stream(t, user+"/events:stream?startTime="+day(2))
 	if len(events) == 0 || summary.GetComplete() {
@@ -86,21 +87,21 @@ func TestOneSourceDown(t *testing.T) {
 func TestErrorsOnTheWire(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		fault  graphsim.Fault
+		fault  faults.Fault
 		status int
 		reason string
 	}{
-		"payment":    {graphsim.Fault{Kind: graphsim.FaultStatus, Status: http.StatusPaymentRequired, Code: "PaymentRequired"}, http.StatusPaymentRequired, "PAYMENT_REQUIRED"},
-		"throttled":  {graphsim.Fault{Kind: graphsim.FaultStatus, Status: http.StatusTooManyRequests, RetryAfter: "600"}, http.StatusTooManyRequests, "GRAPH_THROTTLED"},
-		"bad token":  {graphsim.Fault{Kind: graphsim.FaultStatus, Status: http.StatusUnauthorized, Code: "InvalidAuthenticationToken"}, http.StatusBadGateway, "GRAPH_CREDENTIAL_REJECTED"},
-		"bad sign":   {graphsim.Fault{Kind: graphsim.FaultStatus, Status: http.StatusBadRequest, Code: "BadRequest"}, http.StatusInternalServerError, "GRAPH_REJECTED_REQUEST"},
-		"permission": {graphsim.Fault{Kind: graphsim.FaultStatus, Status: http.StatusForbidden, Code: "Forbidden", Message: "Missing role permissions on the request. API requires one of 'Chat.Read.All'. Roles on the request ''."}, http.StatusForbidden, "GRAPH_PERMISSION_MISSING"},
+		"payment":    {faults.Fault{Kind: faults.Status, Status: http.StatusPaymentRequired, Code: "PaymentRequired"}, http.StatusPaymentRequired, "PAYMENT_REQUIRED"},
+		"throttled":  {faults.Fault{Kind: faults.Status, Status: http.StatusTooManyRequests, RetryAfter: "600"}, http.StatusTooManyRequests, "GRAPH_THROTTLED"},
+		"bad token":  {faults.Fault{Kind: faults.Status, Status: http.StatusUnauthorized, Code: "InvalidAuthenticationToken"}, http.StatusBadGateway, "GRAPH_CREDENTIAL_REJECTED"},
+		"bad sign":   {faults.Fault{Kind: faults.Status, Status: http.StatusBadRequest, Code: "BadRequest"}, http.StatusInternalServerError, "GRAPH_REJECTED_REQUEST"},
+		"permission": {faults.Fault{Kind: faults.Status, Status: http.StatusForbidden, Code: "Forbidden", Message: "Missing role permissions on the request. API requires one of 'Chat.Read.All'. Roles on the request ''."}, http.StatusForbidden, "GRAPH_PERMISSION_MISSING"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			faults := []graphsim.Fault{c.fault, c.fault, c.fault}
-			faults[0].Match, faults[1].Match, faults[2].Match = graphsim.SourceChat, graphsim.SourceCopilot, graphsim.SourceCall
-			g := serve(t, graphsim.Config{Faults: faults}, nil)
+			planned := []faults.Fault{c.fault, c.fault, c.fault}
+			planned[0].Match, planned[1].Match, planned[2].Match = graphsim.SourceChat, graphsim.SourceCopilot, graphsim.SourceCall
+			g := serve(t, graphsim.Config{Faults: planned}, nil)
 			status, body := g.get(t, "/v1/users/"+g.sim.DemoUser().ID+"/events?sources=SOURCE_CHAT&startTime="+day(2), nil)
 			if status != c.status || reason(t, body) != c.reason {
 				t.Errorf("HTTP %d %s, want %d %s", status, body, c.status, c.reason)

@@ -11,6 +11,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphsim"
+	"github.com/parley-gateway/parley/graphsim/faults"
 )
 
 // page is a page of a list, with a link to the next one if next is not empty.
@@ -194,9 +195,9 @@ func TestGetConversationHasAllMembers(t *testing.T) {
 // chats as by the usual spelling.
 func TestSpellingsOfLinks(t *testing.T) {
 	t.Parallel()
-	read := func(t *testing.T, faults ...graphsim.Fault) (events, chats int) {
+	read := func(t *testing.T, planned ...faults.Fault) (events, chats int) {
 		t.Helper()
-		g := serve(t, graphsim.Config{Users: 4, Chats: 150, Messages: 3000, Interactions: 1500, Calls: 1, Faults: faults}, nil)
+		g := serve(t, graphsim.Config{Users: 4, Chats: 150, Messages: 3000, Interactions: 1500, Calls: 1, Faults: planned}, nil)
 		user := "/v1/users/" + demo(g.sim)
 		all, summary := g.stream(t, user+"/events:stream?sources=SOURCE_CHAT&sources=SOURCE_COPILOT&startTime="+day(20)+"&endTime="+day(1))
 		if !summary.GetComplete() {
@@ -215,7 +216,7 @@ func TestSpellingsOfLinks(t *testing.T) {
 	for _, name := range []string{"@odata.NextLink", "@odata.nextlink", "@nextLink"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if e, c := read(t, graphsim.Fault{Kind: graphsim.FaultLinkName, Name: name}); e != events || c != chats {
+			if e, c := read(t, faults.Fault{Kind: faults.LinkName, Name: name}); e != events || c != chats {
 				t.Errorf("%d events and %d chats, want %d and %d", e, c, events, chats)
 			}
 		})

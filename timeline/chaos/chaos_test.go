@@ -13,6 +13,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphsim"
+	"github.com/parley-gateway/parley/graphsim/faults"
 	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/query"
 )
@@ -26,19 +27,19 @@ var (
 // kinds are the faults that schedules are made of. Those that end a chain in a way that no client can tell from its real end
 // are left out.
 func kinds() []string {
-	return slices.DeleteFunc(graphsim.FaultKinds(), func(kind string) bool {
-		return kind == graphsim.FaultEmptyEnd || kind == graphsim.FaultEmptyPage || kind == graphsim.FaultOneOfN ||
-			kind == graphsim.FaultRefuseOrder || kind == graphsim.FaultIgnoreOrder // of lists of chats alone
+	return slices.DeleteFunc(faults.Kinds(), func(kind string) bool {
+		return kind == faults.EmptyEnd || kind == faults.EmptyPage || kind == faults.OneOfN ||
+			kind == faults.RefuseOrder || kind == faults.IgnoreOrder // of lists of chats alone
 	})
 }
 
 // schedule draws one to four faults.
-func schedule(r *rand.Rand) []graphsim.Fault {
+func schedule(r *rand.Rand) []faults.Fault {
 	all := kinds()
 	pick := func(values ...string) string { return values[r.IntN(len(values))] }
-	faults := make([]graphsim.Fault, 0, 4)
+	planned := make([]faults.Fault, 0, 4)
 	for range 1 + r.IntN(4) {
-		f := graphsim.Fault{Kind: all[r.IntN(len(all))], Match: pick("", "", graphsim.SourceChat, graphsim.SourceCopilot, graphsim.SourceCall)}
+		f := faults.Fault{Kind: all[r.IntN(len(all))], Match: pick("", "", graphsim.SourceChat, graphsim.SourceCopilot, graphsim.SourceCall)}
 		switch r.IntN(5) {
 		case 0:
 			f.Rate = 0.05 + 0.9*r.Float64()
@@ -53,22 +54,22 @@ func schedule(r *rand.Rand) []graphsim.Fault {
 			f.Every = 2 + r.IntN(5)
 		}
 		switch f.Kind {
-		case graphsim.FaultOutOfWindow:
+		case faults.OutOfWindow:
 			// Calls are asked for without the interval when rows lie outside: such a row is then not seen to be asked for.
 			f.Match = pick(graphsim.SourceChat, graphsim.SourceCopilot)
-		case graphsim.FaultStatus, graphsim.FaultErrorIn200, graphsim.FaultNestedError, graphsim.FaultHTMLError:
+		case faults.Status, faults.ErrorIn200, faults.NestedError, faults.HTMLError:
 			f.Status = []int{429, 429, 500, 502, 503, 504, 400, 401, 402, 403, 404, 410}[r.IntN(12)]
 			f.RetryAfter = pick("", "", "1", "0.4", "7", "+30", "600", "soon", "-3", "99999999999")
-		case graphsim.FaultRefusePage:
+		case faults.RefusePage:
 			f.Status = []int{0, 0, 410, 500}[r.IntN(4)]
-		case graphsim.FaultSlow, graphsim.FaultHang, graphsim.FaultStall:
+		case faults.Slow, faults.Hang, faults.Stall:
 			f.DelayMS = []int{0, 1, 900, 95_000}[r.IntN(4)]
-		case graphsim.FaultDrip:
+		case faults.Drip:
 			f.Chunk, f.DelayMS = 200+r.IntN(2000), 1+r.IntN(400)
 		}
-		faults = append(faults, f)
+		planned = append(planned, f)
 	}
-	return faults
+	return planned
 }
 
 // TestChaos tries seeded schedules of faults. The clock is virtual: waiting costs nothing.
@@ -128,7 +129,7 @@ type trial struct {
 	req      query.Events
 	truth    []string
 	seed     uint64
-	faults   []graphsim.Fault
+	faults   []faults.Fault
 	keeps    bool
 	frames   int           // after which the reader leaves; 0 = never
 	patience time.Duration // deadline; 0 = none

@@ -21,6 +21,7 @@ import (
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/graphsim"
+	"github.com/parley-gateway/parley/graphsim/faults"
 	"github.com/parley-gateway/parley/internal/wiretest"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
@@ -108,9 +109,9 @@ func (b *bed) RoundTrip(r *http.Request) (*http.Response, error) {
 	return wiretest.New(h).RoundTrip(r)
 }
 
-func (b *bed) behave(t *testing.T, w *world, faults []graphsim.Fault, seed uint64) {
+func (b *bed) behave(t *testing.T, w *world, planned []faults.Fault, seed uint64) {
 	t.Helper()
-	h, err := w.sim.HandlerWith(faults, seed)
+	h, err := w.sim.HandlerWith(planned, seed)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -266,9 +267,9 @@ func (w *world) requests() map[string]query.Events {
 }
 
 // show writes a schedule as a fault file would have it.
-func show(faults []graphsim.Fault) string {
+func show(planned []faults.Fault) string {
 	var b strings.Builder
-	for _, f := range faults {
+	for _, f := range planned {
 		fmt.Fprintf(&b, "\n  %+v", f)
 	}
 	return b.String()

@@ -1,4 +1,4 @@
-package graphsim
+package faults
 
 import (
 	"net/url"
@@ -10,18 +10,18 @@ import (
 	"github.com/parley-gateway/parley/graphsim/data"
 )
 
-// faultEngine decides which faults strike a request. It counts requests per fault and pages per walk.
-type faultEngine struct {
+// Engine decides which faults strike a request. It counts requests per fault and pages per walk.
+type Engine struct {
 	seed  uint64
 	now   func() time.Time
 	mu    sync.Mutex
 	since int64 // ms, when the faults were set
-	rules []*faultRule
+	rules []*rule
 	walks map[string]*walk
 }
 
-// faultRequest is a request as faults see it.
-type faultRequest interface {
+// Request is a request as faults see it.
+type Request interface {
 	// Source is the API that is asked: SourceChat …, "token" or "download".
 	Source() string
 	// URL is what is asked for.
@@ -30,7 +30,7 @@ type faultRequest interface {
 	About(user string) bool
 }
 
-type faultRule struct {
+type rule struct {
 	Fault
 	seen, struck int
 	asked        map[uint64]int // how often each request was made, for the dice
@@ -47,8 +47,9 @@ const (
 	maxAsked = 1 << 16
 )
 
-func newFaultEngine(faults []Fault, seed uint64, now func() time.Time) (*faultEngine, error) {
-	e := &faultEngine{seed: seed, now: now}
+// New returns an engine with faults. The seed decides where chance does, now is the clock of schedules.
+func New(faults []Fault, seed uint64, now func() time.Time) (*Engine, error) {
+	e := &Engine{seed: seed, now: now}
 	if err := e.Set(faults); err != nil {
 		return nil, err
 	}
@@ -56,13 +57,13 @@ func newFaultEngine(faults []Fault, seed uint64, now func() time.Time) (*faultEn
 }
 
 // Set replaces all faults and forgets their counts. An unknown kind is an error and changes nothing.
-func (e *faultEngine) Set(faults []Fault) error {
-	rules := make([]*faultRule, 0, len(faults))
+func (e *Engine) Set(faults []Fault) error {
+	rules := make([]*rule, 0, len(faults))
 	for _, f := range faults {
 		if err := f.check(); err != nil {
 			return err
 		}
-		rules = append(rules, &faultRule{Fault: f, asked: map[uint64]int{}})
+		rules = append(rules, &rule{Fault: f, asked: map[uint64]int{}})
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -71,7 +72,7 @@ func (e *faultEngine) Set(faults []Fault) error {
 }
 
 // List returns the faults in their order.
-func (e *faultEngine) List() []Fault {
+func (e *Engine) List() []Fault {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	out := make([]Fault, 0, len(e.rules))
@@ -114,7 +115,7 @@ func normal(option string) string {
 }
 
 // page counts the request's page in its walk; called with the lock held.
-func (e *faultEngine) page(r faultRequest) int {
+func (e *Engine) page(r Request) int {
 	key, token := walkKey(r.URL())
 	w := e.walks[key]
 	if w == nil || token == "" {
@@ -132,7 +133,7 @@ func (e *faultEngine) page(r faultRequest) int {
 	return i + 1
 }
 
-func (r *faultRule) matches(asked faultRequest) bool {
+func (r *rule) matches(asked Request) bool {
 	if r.User != "" && !asked.About(r.User) {
 		return false
 	}
@@ -143,23 +144,23 @@ func (r *faultRule) matches(asked faultRequest) bool {
 }
 
 // due tells whether the schedule includes a time, in milliseconds since the faults were set.
-func (r *faultRule) due(at int64) bool {
+func (r *rule) due(at int64) bool {
 	return at >= r.FromMS && (r.UntilMS == 0 || at < r.UntilMS)
 }
 
 // falls throws the dice for a request. The same request falls alike in every run, in whatever order requests come.
-func (r *faultRule) falls(seed uint64, rule int, asked *url.URL) bool {
+func (r *rule) falls(seed uint64, number int, asked *url.URL) bool {
 	id := data.HashString(seed, asked.EscapedPath()+"?"+asked.RawQuery)
 	if len(r.asked) >= maxAsked {
 		clear(r.asked)
 	}
 	r.asked[id]++
-	d := data.Dice(data.Hash4(seed, uint64(rule), id, uint64(r.asked[id])))
+	d := data.Dice(data.Hash4(seed, uint64(number), id, uint64(r.asked[id])))
 	return d.Unit() < r.Rate
 }
 
 // Strike returns the faults for a request, in the order in which they were given.
-func (e *faultEngine) Strike(asked faultRequest) []Fault {
+func (e *Engine) Strike(asked Request) []Fault {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if len(e.rules) == 0 {
@@ -186,7 +187,7 @@ func (e *faultEngine) Strike(asked faultRequest) []Fault {
 }
 
 // PreviousPage is the path and query of the page before in the request's walk; false for the first one.
-func (e *faultEngine) PreviousPage(r faultRequest) (uri string, ok bool) {
+func (e *Engine) PreviousPage(r Request) (uri string, ok bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	key, token := walkKey(r.URL())
@@ -213,13 +214,13 @@ func (e *faultEngine) PreviousPage(r faultRequest) (uri string, ok bool) {
 
 // Remember keeps a page's rows, so that the next page of the walk can repeat them. An empty page is none to repeat: nobody
 // could tell the repetition from an honest empty page.
-func (e *faultEngine) Remember(r faultRequest, rows data.List) {
+func (e *Engine) Remember(r Request, rows data.List) {
 	if len(rows) == 0 {
 		return
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if !slices.ContainsFunc(e.rules, func(rule *faultRule) bool { return rule.Kind == FaultRepeatPage }) {
+	if !slices.ContainsFunc(e.rules, func(r *rule) bool { return r.Kind == RepeatPage }) {
 		return
 	}
 	key, _ := walkKey(r.URL())
@@ -229,7 +230,7 @@ func (e *faultEngine) Remember(r faultRequest, rows data.List) {
 }
 
 // PreviousRows returns the rows of the page before in the request's walk; for the first one those given.
-func (e *faultEngine) PreviousRows(r faultRequest, rows data.List) data.List {
+func (e *Engine) PreviousRows(r Request, rows data.List) data.List {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	key, _ := walkKey(r.URL())

@@ -1,4 +1,6 @@
-package graphsim
+// Package faults rehearses how a service misbehaves: which faults strike a request, by its source, its user and a schedule, and the same
+// ones in every run. How a fault bends an answer is the simulator's.
+package faults
 
 import (
 	"bytes"
@@ -14,62 +16,62 @@ import (
 
 // Kinds of [Fault].
 const (
-	// FaultStatus answers Status instead (503 unless set), with Code, Message and RetryAfter.
-	FaultStatus = "status"
-	// FaultErrorIn200 puts the same error object into an answer 200, FaultNestedError nests it in several innererror.
-	FaultErrorIn200  = "error_in_200"
-	FaultNestedError = "nested_error"
-	// FaultRefusePage is FaultStatus for page Page of a walk (400 unless set).
-	FaultRefusePage = "refuse_page"
-	// FaultLoopLink makes the next link point to the page itself.
-	FaultLoopLink = "loop_link"
-	// FaultLoopPair makes the next link of every page but the first point to the page before: a loop of two.
-	FaultLoopPair = "loop_pair"
-	// FaultForeignLink moves the next link to another host, FaultHTTPLink to plain HTTP.
-	FaultForeignLink = "foreign_link"
-	FaultHTTPLink    = "http_link"
-	// FaultCutBody ends the connection in the middle of the body, FaultMalformedJSON breaks the JSON text.
-	FaultCutBody       = "cut_body"
-	FaultMalformedJSON = "malformed_json"
-	// FaultEmptyPage drops the rows and keeps the link, FaultEmptyEnd drops both.
-	FaultEmptyPage = "empty_page"
-	FaultEmptyEnd  = "empty_end"
-	// FaultOutOfWindow moves the dates of a page's first row 40 days back.
-	FaultOutOfWindow = "out_of_window"
-	// FaultRepeatPage answers the rows of the walk's page before.
-	FaultRepeatPage = "repeat_page"
-	// FaultSlow waits Delay before the answer, FaultReset closes the connection without one.
-	FaultSlow  = "slow"
-	FaultReset = "reset"
-	// FaultHang never answers; FaultStall sends half of the body and then nothing. Both hold the connection open until the
+	// Status answers with the error of Fault.Status instead (503 unless set), with Code, Message and RetryAfter.
+	Status = "status"
+	// ErrorIn200 puts the same error object into an answer 200, NestedError nests it in several innererror.
+	ErrorIn200  = "error_in_200"
+	NestedError = "nested_error"
+	// RefusePage is Status for page Page of a walk (400 unless set).
+	RefusePage = "refuse_page"
+	// LoopLink makes the next link point to the page itself.
+	LoopLink = "loop_link"
+	// LoopPair makes the next link of every page but the first point to the page before: a loop of two.
+	LoopPair = "loop_pair"
+	// ForeignLink moves the next link to another host, HTTPLink to plain HTTP.
+	ForeignLink = "foreign_link"
+	HTTPLink    = "http_link"
+	// CutBody ends the connection in the middle of the body, MalformedJSON breaks the JSON text.
+	CutBody       = "cut_body"
+	MalformedJSON = "malformed_json"
+	// EmptyPage drops the rows and keeps the link, EmptyEnd drops both.
+	EmptyPage = "empty_page"
+	EmptyEnd  = "empty_end"
+	// OutOfWindow moves the dates of a page's first row 40 days back.
+	OutOfWindow = "out_of_window"
+	// RepeatPage answers the rows of the walk's page before.
+	RepeatPage = "repeat_page"
+	// Slow waits Delay before the answer, Reset closes the connection without one.
+	Slow  = "slow"
+	Reset = "reset"
+	// Hang never answers; Stall sends half of the body and then nothing. Both hold the connection open until the
 	// client leaves or, with Delay, for that long, and then break it.
-	FaultHang  = "hang"
-	FaultStall = "stall"
-	// FaultDrip sends the body in pieces of Chunk bytes (64 unless set), Delay apart (20 ms unless set).
-	FaultDrip = "drip"
-	// FaultGoAway answers and then ends the connection: HTTP/2 GOAWAY, HTTP/1.1 `Connection: close`.
-	FaultGoAway = "goaway"
-	// FaultOneOfN is FaultStatus for every Every-th request.
-	FaultOneOfN = "one_of_n"
-	// FaultHTMLError is FaultStatus with an HTML page for a body.
-	FaultHTMLError = "html_error"
-	// FaultLinkName spells the members that link on, nested ones included, as Name: "@odata.NextLink" unless set.
-	FaultLinkName = "link_name"
-	// FaultEmptyError is FaultStatus without a body.
-	FaultEmptyError = "empty_error"
-	// FaultRefuseOrder answers 400 to a list of chats with $orderby, FaultIgnoreOrder answers as if it had none. Microsoft says
+	Hang  = "hang"
+	Stall = "stall"
+	// Drip sends the body in pieces of Chunk bytes (64 unless set), Delay apart (20 ms unless set).
+	Drip = "drip"
+	// GoAway answers and then ends the connection: HTTP/2 GOAWAY, HTTP/1.1 `Connection: close`.
+	GoAway = "goaway"
+	// OneOfN is Status for every Every-th request.
+	OneOfN = "one_of_n"
+	// HTMLError is Status with an HTML page for a body.
+	HTMLError = "html_error"
+	// LinkName spells the members that link on, nested ones included, as Name: "@odata.NextLink" unless set.
+	LinkName = "link_name"
+	// EmptyError is Status without a body.
+	EmptyError = "empty_error"
+	// RefuseOrder answers 400 to a list of chats with $orderby, IgnoreOrder answers as if it had none. Microsoft says
 	// of US Government clouds that they do not support the option, and not which of the two they do.
-	FaultRefuseOrder = "refuse_order"
-	FaultIgnoreOrder = "ignore_order"
+	RefuseOrder = "refuse_order"
+	IgnoreOrder = "ignore_order"
 )
 
-// FaultKinds are all kinds of [Fault].
-func FaultKinds() []string {
+// Kinds are all kinds of [Fault].
+func Kinds() []string {
 	return []string{
-		FaultStatus, FaultErrorIn200, FaultNestedError, FaultRefusePage, FaultLoopLink, FaultLoopPair, FaultForeignLink, FaultHTTPLink,
-		FaultCutBody, FaultMalformedJSON, FaultEmptyPage, FaultEmptyEnd, FaultOutOfWindow, FaultRepeatPage, FaultSlow, FaultReset,
-		FaultHang, FaultStall, FaultDrip, FaultGoAway, FaultOneOfN, FaultHTMLError, FaultEmptyError, FaultLinkName,
-		FaultRefuseOrder, FaultIgnoreOrder,
+		Status, ErrorIn200, NestedError, RefusePage, LoopLink, LoopPair, ForeignLink, HTTPLink,
+		CutBody, MalformedJSON, EmptyPage, EmptyEnd, OutOfWindow, RepeatPage, Slow, Reset,
+		Hang, Stall, Drip, GoAway, OneOfN, HTMLError, EmptyError, LinkName,
+		RefuseOrder, IgnoreOrder,
 	}
 }
 
@@ -100,11 +102,11 @@ type Fault struct {
 	Code       string `json:"code,omitempty" yaml:"code,omitempty"`
 	Message    string `json:"message,omitempty" yaml:"message,omitempty"`
 	RetryAfter string `json:"retryAfter,omitempty" yaml:"retryAfter,omitempty"`
-	// DelayMS is a time in milliseconds: what FaultSlow waits, for others see there.
+	// DelayMS is a time in milliseconds: what Slow waits, for others see there.
 	DelayMS int `json:"delayMs,omitempty" yaml:"delayMs,omitempty"`
-	// Chunk is the size of FaultDrip's pieces, in bytes.
+	// Chunk is the size of Drip's pieces, in bytes.
 	Chunk int `json:"chunk,omitempty" yaml:"chunk,omitempty"`
-	// Name is the member's name of FaultLinkName; what stands before the "@" of a nested one stays.
+	// Name is the member's name of LinkName; what stands before the "@" of a nested one stays.
 	Name string `json:"name,omitempty" yaml:"name,omitempty"`
 	// Host replaces the host of a foreign link; empty = "graph.attacker.example".
 	Host string `json:"host,omitempty" yaml:"host,omitempty"`
@@ -112,8 +114,8 @@ type Fault struct {
 
 func (f *Fault) check() error {
 	switch {
-	case !slices.Contains(FaultKinds(), f.Kind):
-		return fmt.Errorf("graphsim: fault kind %q is none of %s", f.Kind, strings.Join(FaultKinds(), ", "))
+	case !slices.Contains(Kinds(), f.Kind):
+		return fmt.Errorf("graphsim: fault kind %q is none of %s", f.Kind, strings.Join(Kinds(), ", "))
 	case f.Page < 0 || f.After < 0 || f.Times < 0 || f.Every < 0 || f.DelayMS < 0 || f.Chunk < 0 || f.FromMS < 0 || f.UntilMS < 0:
 		return errors.New("graphsim: a fault's page, after, times, every, delayMs, chunk, fromMs and untilMs are not negative")
 	case f.UntilMS != 0 && f.UntilMS <= f.FromMS:
@@ -126,16 +128,17 @@ func (f *Fault) check() error {
 	return nil
 }
 
-// LoadFaults reads faults from a YAML or JSON file: a list of [Fault], or a mapping with the key faults.
-func LoadFaults(path string) ([]Fault, error) {
+// Load reads faults from a YAML or JSON file: a list of [Fault], or a mapping with the key faults.
+func Load(path string) ([]Fault, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("graphsim: faults: %w", err)
 	}
-	return parseFaults(data)
+	return Parse(data)
 }
 
-func parseFaults(data []byte) ([]Fault, error) {
+// Parse reads faults from YAML or JSON; see Load.
+func Parse(data []byte) ([]Fault, error) {
 	var whole struct {
 		Faults []Fault `yaml:"faults"`
 	}
