@@ -103,28 +103,6 @@ func MeaningOf(err *graph.Error) Meaning {
 	return m
 }
 
-// Words are the text for a reason of Graph's when nothing but the reason is known; empty for other reasons.
-func Words(reason parleyv1.ErrorReason) string {
-	switch reason { //nolint:exhaustive // the others have the words of a kind
-	case parleyv1.ErrorReason_ERROR_REASON_USER_NOT_LICENSED:
-		return "Graph refuses this source for this user, mostly because a licence is missing"
-	case parleyv1.ErrorReason_ERROR_REASON_GRAPH_THROTTLED:
-		return "Graph, or the gateway's own budget below Graph's limits, asks to wait longer than this call may take"
-	case parleyv1.ErrorReason_ERROR_REASON_SOURCE_FAILED:
-		return meanings[graph.KindUnexpected].Words
-	}
-	for _, kind := range []graph.Kind{
-		graph.KindBadRequest, graph.KindCredential, graph.KindPaymentRequired, graph.KindTenantNotLicensed,
-		graph.KindForbidden, graph.KindNotFound, graph.KindLinkNotFound, graph.KindCallerLimit, graph.KindConsent,
-		graph.KindSignIn, graph.KindLinkRefused, graph.KindUnavailable,
-	} {
-		if m := meanings[kind]; m.Reason == reason {
-			return m.Words
-		}
-	}
-	return ""
-}
-
 // sentence begins a text with a capital letter.
 func sentence(words string) string {
 	if words == "" {
