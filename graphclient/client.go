@@ -132,8 +132,8 @@ type Object struct {
 }
 
 // Page asks for one page of a collection. An empty value, with a link or not,
-// is a page; an answer with an "error", whatever its status, is an *Error; an
-// answer that is cut or malformed is asked for again and then an *Error.
+// is a page; an answer with an "error", whatever its status, is a *graph.Error; an
+// answer that is cut or malformed is asked for again and then a *graph.Error.
 func (c *Client) Page(ctx context.Context, request graph.Request) (*Page, error) {
 	page := &Page{}
 	k, err := c.newCall(&request)
@@ -169,7 +169,7 @@ func (c *Client) Page(ctx context.Context, request graph.Request) (*Page, error)
 }
 
 // Object asks for one entity. An answer {"error":…} in place of the entity is
-// an *Error, whatever its status.
+// a *graph.Error, whatever its status.
 func (c *Client) Object(ctx context.Context, request graph.Request) (*Object, error) {
 	object := &Object{}
 	k, err := c.newCall(&request)

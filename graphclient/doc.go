@@ -1,11 +1,18 @@
 // Package graphclient is HTTP to Microsoft Graph and nothing about messages:
-// credentials and tokens, retries and Retry-After, request budgets, the page
-// envelope and its links, typed errors, and the national clouds.
+// the client with its pipeline, the page envelope and its links, report
+// downloads, and retries.
 //
 // A [Client] belongs to one tenant and application, or to one user of them: it
 // holds one credential, one token and one pipeline, so that no token can reach
 // another tenant's or user's request. [Delegates] keeps the clients of users;
 // they share the budgets of their application.
+//
+// Its rooms are
+//
+//	graph      requests, typed errors, clouds, observers: the words of all rooms
+//	auth       credentials, tokens, exchanges on behalf of users
+//	ratelimit  budgets, Retry-After gates, callers' days, the payment breaker
+//	jsonscan   JSON values within a page, without decoding them
 //
 // A request passes these steps, outermost first:
 //
@@ -17,5 +24,5 @@
 //	wire       the exact request target, then the caller's http.RoundTripper
 //
 // What the package promises about privacy: no log line, error text or metric
-// holds a path, query, token, body or user; see [Error] and [Observer].
+// holds a path, query, token, body or user; see [graph.Error] and [graph.Observer].
 package graphclient

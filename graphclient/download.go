@@ -25,7 +25,7 @@ const (
 // Download is a report as a stream.
 type Download struct {
 	// Body is the decoded report; the caller closes it. A read error other
-	// than io.EOF is an *Error.
+	// than io.EOF is a *graph.Error.
 	Body io.ReadCloser
 	// ContentType is what the first bytes show, not what the answer claims:
 	// ContentJSON or ContentCSV.
@@ -40,7 +40,7 @@ type Download struct {
 // followed at once, by a request with no headers of ours, if it leads to an
 // allow-listed https host on its usual port (or to this machine, when Graph is
 // this machine too). A target that refuses, as after its few minutes of life,
-// is asked for again through Graph. An error in JSON is an *Error, other JSON
+// is asked for again through Graph. An error in JSON is a *graph.Error, other JSON
 // is returned with ContentJSON.
 func (c *Client) Download(ctx context.Context, request graph.Request) (*Download, error) {
 	k, err := c.newCall(&request)

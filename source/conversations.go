@@ -23,7 +23,7 @@ const (
 )
 
 // ErrNoChat is in the error of Conversation when Graph has no chat of a thread id: it may be that of a Copilot session
-// or of a call, which are known from their events only. It comes together with an *graph.Error of kind NotFound.
+// or of a call, which are known from their events only. It comes together with a *graph.Error of kind NotFound.
 var ErrNoChat = errors.New("source: the conversation has no chat")
 
 // Conversations reads a user's chats.

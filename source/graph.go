@@ -122,7 +122,7 @@ func bounds(q EventQuery) (start, end time.Time, err error) {
 // sides. Rows between these bounds and the interval are no fault of Graph.
 func RequestBounds(start, end time.Time) (from, to time.Time) { return odata.Bounds(start, end) }
 
-// isKind reports whether err is an *graph.Error of one of the kinds.
+// isKind reports whether err is a *graph.Error of one of the kinds.
 func isKind(err error, kinds ...graph.Kind) bool {
 	e, ok := errors.AsType[*graph.Error](err)
 	return ok && slices.Contains(kinds, e.Kind)
