@@ -19,8 +19,8 @@ import (
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
-// keptSources puts a cache before the graphs.
-func keptSources(t *testing.T, cfg cache.Config, graphs ...*fakeGraph) query.Sources {
+// cachedSources puts a cache before the graphs.
+func cachedSources(t *testing.T, cfg cache.Config, graphs ...*fakeGraph) query.Sources {
 	t.Helper()
 	c, err := cache.New(cfg)
 	if err != nil {
@@ -62,7 +62,7 @@ func TestKeptWindows(t *testing.T) {
 					if filter == "" && order == query.EventTime && v == parleyv1.EventView_EVENT_VIEW_BASIC {
 						chats.rows[225].body = strings.Repeat("long ", 550<<10) // above the limit of a frame
 					}
-					have := keptSources(t, cache.Config{}, chats, interactions)
+					have := cachedSources(t, cache.Config{}, chats, interactions)
 					plain := sources(chats, interactions)
 					start, end := march()
 					req := query.Events{Owner: "u", User: "u", Start: start, End: end, View: v, OrderBy: order, Filter: filter}
@@ -104,7 +104,7 @@ func TestKeptWindowsExpire(t *testing.T) {
 		time.Sleep(26 * 365 * 24 * time.Hour)
 		now := time.Now().UTC()
 		g := &fakeGraph{src: chat, size: 10, rows: spread("m", 45, now.Add(-25*time.Minute), now.Add(-time.Minute))}
-		have := keptSources(t, cache.Config{}, g)
+		have := cachedSources(t, cache.Config{}, g)
 		e := newEngine(t, timeline.Config{})
 		req := query.Events{Owner: "u", User: "u", Start: now.Add(-30 * time.Minute)}
 		count := func(ctx string, want, requests int) {
@@ -133,7 +133,7 @@ func TestKeptWindowsExpire(t *testing.T) {
 func TestKeptPages(t *testing.T) {
 	t.Parallel()
 	chats, interactions := busy()
-	have := keptSources(t, cache.Config{}, chats, interactions)
+	have := cachedSources(t, cache.Config{}, chats, interactions)
 	start, end := march()
 	req := query.Events{Owner: "u", User: "u", Start: start, End: end, Caller: "one"}
 	e := newEngine(t, timeline.Config{})
@@ -194,7 +194,7 @@ func TestKeptPages(t *testing.T) {
 func TestKeptWindowsShared(t *testing.T) {
 	t.Parallel()
 	chats, interactions := busy()
-	have := keptSources(t, cache.Config{}, chats, interactions)
+	have := cachedSources(t, cache.Config{}, chats, interactions)
 	start, end := march()
 	e := newEngine(t, timeline.Config{})
 	var group sync.WaitGroup

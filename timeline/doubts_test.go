@@ -69,7 +69,7 @@ func TestDoubts(t *testing.T) {
 		{name: "same page, one row moved", gap: "PAGING_LOOP", lost: 10, requests: 3, hook: func(n int, q source.EventQuery, link string, p *page) (*page, error) {
 			if strings.HasSuffix(link, "=20") {
 				first := moved[q.Start]
-				p.Items = append([]source.Item{stray(q.Start.AddDate(0, 0, -40), first[0].Key)}, first[1:]...)
+				p.Items = append([]source.Item{outOfWindowItem(q.Start.AddDate(0, 0, -40), first[0].Key)}, first[1:]...)
 			} else if n == 1 {
 				moved[q.Start] = p.Items
 			}
@@ -116,19 +116,19 @@ func TestDoubts(t *testing.T) {
 		}},
 		{name: "row just outside", requests: 3, hook: func(_ int, q source.EventQuery, link string, p *page) (*page, error) {
 			if link == "" {
-				p.Items = append(slices.Clone(p.Items), stray(q.Start.Add(-900*time.Millisecond), "near"))
+				p.Items = append(slices.Clone(p.Items), outOfWindowItem(q.Start.Add(-900*time.Millisecond), "near"))
 			}
 			return p, nil
 		}},
 		{name: "row far outside", gap: "INTERVAL_NOT_HONOURED", extra: 1, requests: 3, hook: func(_ int, q source.EventQuery, link string, p *page) (*page, error) {
 			if link == "" {
-				p.Items = append(slices.Clone(p.Items), stray(q.Start.Add(-2*time.Second), "far"))
+				p.Items = append(slices.Clone(p.Items), outOfWindowItem(q.Start.Add(-2*time.Second), "far"))
 			}
 			return p, nil
 		}},
 		{name: "row without a time", extra: 1, requests: 3, hook: func(_ int, _ source.EventQuery, link string, p *page) (*page, error) {
 			if link == "" {
-				item := stray(time.Time{}, "timeless")
+				item := outOfWindowItem(time.Time{}, "timeless")
 				item.NoTime = true
 				item = changed(item, func(e *parleyv1.Event) { e.EventTime = nil })
 				p.Items = append(slices.Clone(p.Items), item)
@@ -213,7 +213,7 @@ func TestDoubts(t *testing.T) {
 	}
 }
 
-func stray(at time.Time, id string) source.Item {
+func outOfWindowItem(at time.Time, id string) source.Item {
 	g := &fakeGraph{src: chat}
 	return g.item(source.EventQuery{}, row{at: at, id: id, version: 1})
 }

@@ -32,7 +32,7 @@ func TestDoubtsAreNotKept(t *testing.T) {
 			return p, nil
 		},
 		"row outside": func(_ string, p *page) (*page, error) {
-			p.Items = append(slices.Clone(p.Items), stray(time.Unix(0, 0), "far"))
+			p.Items = append(slices.Clone(p.Items), outOfWindowItem(time.Unix(0, 0), "far"))
 			return p, nil
 		},
 		"forgotten link": func(link string, p *page) (*page, error) {

@@ -141,7 +141,7 @@ func TestStartRefused(t *testing.T) {
 								req.Start = year(asked)
 							}
 							e := newEngine(t, timeline.Config{})
-							have := keptSources(t, cacheDefaults(), g)
+							have := cachedSources(t, cacheDefaults(), g)
 							r := stream(t, e, have, req, "")
 							listed, last := listAll(t, e, have, req, 2)
 							for how, got := range map[string][]string{"stream": ids(r.events), "list": ids(listed)} {

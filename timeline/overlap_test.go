@@ -50,7 +50,7 @@ func TestRepeatedRowsNewestFirst(t *testing.T) {
 						overlapping(g, again)
 						e := newEngine(t, timeline.Config{})
 						req := query.Events{Owner: "u", User: "u", Sources: []parleyv1.Source{chat}, Conversation: "19:x@thread.v2", OrderBy: order}
-						have := keptSources(t, cacheDefaults(), g)
+						have := cachedSources(t, cacheDefaults(), g)
 						all := want(time.Time{}, time.Now(), true, g)
 						r := stream(t, e, have, req, "")
 						if diff := cmp.Diff(all, ids(r.events)); diff != "" {

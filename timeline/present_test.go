@@ -164,7 +164,7 @@ func TestFinishedTokenFindsLateRows(t *testing.T) {
 				t.Helper()
 				now := time.Now().UTC()
 				g := &fakeGraph{src: src, size: 60, rows: spread("r", 40, now.AddDate(0, 0, -10), now)}
-				have := keptSources(t, cacheDefaults(), g)
+				have := cachedSources(t, cacheDefaults(), g)
 				e := newEngine(t, timeline.Config{})
 				req := query.Events{Owner: "-", Sources: []parleyv1.Source{src}, Start: now.AddDate(0, 0, -10)}
 				if src != call {

@@ -169,7 +169,7 @@ func TestLargeWindowsOfASmallCache(t *testing.T) {
 		for i := range g.rows {
 			g.rows[i].body = strings.Repeat("long ", 100)
 		}
-		have := keptSources(t, cache.Config{MaxBytes: 320 << 10}, g)
+		have := cachedSources(t, cache.Config{MaxBytes: 320 << 10}, g)
 		e := newEngine(t, timeline.Config{})
 		req := query.Events{Owner: "u", User: "u", Sources: []parleyv1.Source{chat}, Start: hour, End: hour.Add(time.Hour)}
 		token, got := "", []string{}
@@ -222,7 +222,7 @@ func TestWindowsThatDoNotFit(t *testing.T) {
 						g := &fakeGraph{src: chat, size: 50, delay: time.Second, rows: spread("m", 50*pages, hour, hour.Add(time.Hour))}
 						have := sources(g)
 						if kept {
-							have = keptSources(t, cache.Config{}, g)
+							have = cachedSources(t, cache.Config{}, g)
 						}
 						e := newEngine(t, timeline.Config{})
 						req := query.Events{
@@ -284,7 +284,7 @@ func TestPagesLongerThanACall(t *testing.T) {
 				inNovember(t, func(t *testing.T) {
 					t.Helper()
 					g := &fakeGraph{src: chat, size: 50, delay: delay, rows: spread("m", 120, hour, hour.Add(time.Hour))}
-					have := keptSources(t, cache.Config{}, g)
+					have := cachedSources(t, cache.Config{}, g)
 					e := newEngine(t, timeline.Config{})
 					req := query.Events{
 						Owner: "u", User: "u", Sources: []parleyv1.Source{chat}, OrderBy: order, Start: hour, End: hour.Add(time.Hour),

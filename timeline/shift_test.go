@@ -24,8 +24,10 @@ func TestRowsMoveBetweenPages(t *testing.T) {
 		events     int
 		duplicates int64
 	}{
-		"nothing":    {func(rows []source.Item) []source.Item { return rows }, 30, 0},
-		"a row more": {func(rows []source.Item) []source.Item { return append([]source.Item{stray(start, "new")}, rows...) }, 30, 1},
+		"nothing": {func(rows []source.Item) []source.Item { return rows }, 30, 0},
+		"a row more": {func(rows []source.Item) []source.Item {
+			return append([]source.Item{outOfWindowItem(start, "new")}, rows...)
+		}, 30, 1},
 		"a row less": {func(rows []source.Item) []source.Item { return rows[1:] }, 29, 0},
 	} {
 		t.Run(name, func(t *testing.T) {

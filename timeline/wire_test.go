@@ -129,7 +129,7 @@ func TestItemOfEvent(t *testing.T) {
 func TestBatchPieces(t *testing.T) {
 	t.Parallel()
 	chats, interactions := busy()
-	have := keptSources(t, cache.Config{}, chats, interactions)
+	have := cachedSources(t, cache.Config{}, chats, interactions)
 	start, end := march()
 	req := query.Events{Owner: "u", User: "u", Start: start, End: end}
 	e := newEngine(t, timeline.Config{})
