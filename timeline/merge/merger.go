@@ -59,8 +59,7 @@ type Merger struct {
 	extended   bool                 // a finished walk goes on with the rows that came since
 	outOfTime  bool                 // the call ended before the walk had more to offer
 
-	notices    []*parleyv1.Notice // notices that were not told yet
-	told       map[string]bool
+	notices    notices
 	associated []byte      // digest that tokens are bound to
 	patient    func() bool // reports whether a throttled source ends the page in place of being given up; nil = never
 }

@@ -32,7 +32,7 @@ func Open(ctx context.Context, cfg *Config, have query.Sources, req *query.Event
 	}
 	m = &Merger{
 		cfg: cfg, req: req, desc: req.Descending(), firstNow: now, graphNow: now.Add(-ahead), skew: have.ClockAhead,
-		told: map[string]bool{}, associated: bytes.Clone(to.Digest[:]),
+		associated: bytes.Clone(to.Digest[:]),
 	}
 	if m.filter, err = filter.Compile(req.Filter, filter.Events(), req.ShownView()); err != nil {
 		return nil, failure.BadFilter(err)
@@ -42,7 +42,7 @@ func Open(ctx context.Context, cfg *Config, have query.Sources, req *query.Event
 		m.span = window.Span{Start: start, End: end}
 		m.newReaders(have, asked, nil)
 		if cut {
-			m.notice(reasons.Code(parleyv1.NoticeCode_NOTICE_CODE_END_CUT_TO_NOW), "end_time lies in the future and was cut to now", 0, nil)
+			m.notices.add(reasons.Code(parleyv1.NoticeCode_NOTICE_CODE_END_CUT_TO_NOW), "end_time lies in the future and was cut to now", 0, nil)
 		}
 	} else if err := m.resume(have, asked, token, field); err != nil {
 		return nil, err

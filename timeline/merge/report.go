@@ -1,7 +1,6 @@
 package merge
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -14,28 +13,6 @@ import (
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
-// noticeKey identifies a notice.
-func noticeKey(code string, src parleyv1.Source, s *window.Span) string {
-	if s == nil {
-		return fmt.Sprint(code, src)
-	}
-	return fmt.Sprint(code, src, s.Start.UnixNano(), s.End.UnixNano())
-}
-
-// notice adds a notice, once.
-func (m *Merger) notice(code, message string, src parleyv1.Source, s *window.Span) {
-	id := noticeKey(code, src, s)
-	if m.told[id] {
-		return
-	}
-	m.told[id] = true
-	n := &parleyv1.Notice{Code: code, Message: message, Source: src}
-	if s != nil {
-		n.Interval = interval(*s)
-	}
-	m.notices = append(m.notices, n)
-}
-
 // News implements frame.Report. It returns a notice for each doubt and state that was not told yet.
 func (m *Merger) News() []*parleyv1.Notice {
 	for _, r := range m.readers {
@@ -44,23 +21,21 @@ func (m *Merger) News() []*parleyv1.Notice {
 			if gap.Reason == r.reason {
 				cause = r.cause
 			}
-			m.notice(reasons.Text(gap.Reason), failure.Explain(gap.Reason, cause), r.src, &gap.Span)
+			m.notices.add(reasons.Text(gap.Reason), failure.Explain(gap.Reason, cause), r.src, &gap.Span)
 		}
 		m.noticeContradicted(r)
 		if !r.begun.IsZero() && r.open {
-			m.notice(reasons.Code(parleyv1.NoticeCode_NOTICE_CODE_START_RAISED), "Graph refused to be asked from 1970 on; what lies before this span was not read", r.src, &window.Span{Start: r.begun})
+			m.notices.add(reasons.Code(parleyv1.NoticeCode_NOTICE_CODE_START_RAISED), "Graph refused to be asked from 1970 on; what lies before this span was not read", r.src, &window.Span{Start: r.begun})
 		}
 		if skew := m.skew(); skew.Abs() > m.cfg.Settle[r.src] {
-			m.notice(reasons.Code(parleyv1.NoticeCode_NOTICE_CODE_CLOCK_SKEW), "The gateway's clock and Graph's differ by "+skew.Abs().Round(time.Second).String()+
+			m.notices.add(reasons.Code(parleyv1.NoticeCode_NOTICE_CODE_CLOCK_SKEW), "The gateway's clock and Graph's differ by "+skew.Abs().Round(time.Second).String()+
 				", more than this source needs to settle; the earlier one counts", r.src, nil)
 		}
 		if r.reason != failure.None && r.state != parleyv1.SourceState_SOURCE_STATE_READ {
-			m.notice(reasons.Text(r.reason), failure.Explain(r.reason, r.cause), r.src, nil)
+			m.notices.add(reasons.Text(r.reason), failure.Explain(r.reason, r.cause), r.src, nil)
 		}
 	}
-	news := m.notices
-	m.notices = nil
-	return news
+	return m.notices.take()
 }
 
 // noticeContradicted adds the notice that calls were left out, unless a gap says so.
@@ -69,7 +44,7 @@ func (m *Merger) noticeContradicted(r *sourceReader) {
 	if !r.contradicted.Load() || slices.ContainsFunc(r.gaps, func(gap window.Gap) bool { return gap.Reason == reason }) {
 		return
 	}
-	m.notice(reasons.Text(reason), "Graph sent calls without the participant that it was asked for; they were left out", r.src, nil)
+	m.notices.add(reasons.Text(reason), "Graph sent calls without the participant that it was asked for; they were left out", r.src, nil)
 }
 
 // Complete reports whether everything was read without a doubt.
@@ -161,16 +136,4 @@ func (m *Merger) Summary() (*parleyv1.Summary, error) {
 		return nil, err
 	}
 	return &parleyv1.Summary{Complete: m.Complete(), Sources: m.Reports(), ResumeToken: token}, nil
-}
-
-// interval turns a span into the contract's form; zero ends are absent.
-func interval(s window.Span) *parleyv1.Interval {
-	i := &parleyv1.Interval{}
-	if !s.Start.IsZero() {
-		i.StartTime = timestamppb.New(s.Start)
-	}
-	if !s.End.IsZero() {
-		i.EndTime = timestamppb.New(s.End)
-	}
-	return i
 }

@@ -25,16 +25,16 @@ func (m *Merger) resume(have query.Sources, asked []parleyv1.Source, token, fiel
 		m.firstNow, m.firstClock, m.span = place.Now, place.Clock, window.Span{Start: place.Start, End: place.End}
 	}
 	m.newReaders(have, asked, place.Sources)
-	m.notices, m.told = nil, map[string]bool{}
+	m.notices = notices{}
 	for _, id := range place.OutOfWindow {
 		m.seen.Add(id, true)
 	}
 	for i, r := range m.readers {
 		for _, g := range place.Sources[i].Gaps {
-			m.told[noticeKey(reasons.Text(g.Reason), r.src, &g.Span)] = true
+			m.notices.markTold(reasons.Text(g.Reason), r.src, &g.Span)
 		}
 		if !r.begun.IsZero() {
-			m.told[noticeKey(reasons.Code(parleyv1.NoticeCode_NOTICE_CODE_START_RAISED), r.src, &window.Span{Start: r.begun})] = true
+			m.notices.markTold(reasons.Code(parleyv1.NoticeCode_NOTICE_CODE_START_RAISED), r.src, &window.Span{Start: r.begun})
 		}
 		if m.extended {
 			r.fingerprint.resuming = false // its window is not the one that the token stood in

@@ -1,0 +1,63 @@
+package merge
+
+import (
+	"fmt"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/timeline/window"
+)
+
+// notices collects the notices of a walk. Each notice is told once, also across the calls of a walk.
+type notices struct {
+	pending []*parleyv1.Notice
+	told    map[string]bool
+}
+
+// add adds a notice that was not told yet. A nil span is none.
+func (n *notices) add(code, message string, src parleyv1.Source, s *window.Span) {
+	if !n.markTold(code, src, s) {
+		return
+	}
+	notice := &parleyv1.Notice{Code: code, Message: message, Source: src}
+	if s != nil {
+		notice.Interval = interval(*s)
+	}
+	n.pending = append(n.pending, notice)
+}
+
+// markTold marks a notice as told, and reports whether it was not.
+func (n *notices) markTold(code string, src parleyv1.Source, s *window.Span) bool {
+	key := fmt.Sprint(code, src)
+	if s != nil {
+		key = fmt.Sprint(code, src, s.Start.UnixNano(), s.End.UnixNano())
+	}
+	if n.told[key] {
+		return false
+	}
+	if n.told == nil {
+		n.told = map[string]bool{}
+	}
+	n.told[key] = true
+	return true
+}
+
+// take returns the notices that were added since the last call.
+func (n *notices) take() []*parleyv1.Notice {
+	news := n.pending
+	n.pending = nil
+	return news
+}
+
+// interval turns a span into the contract's form; zero ends are absent.
+func interval(s window.Span) *parleyv1.Interval {
+	i := &parleyv1.Interval{}
+	if !s.Start.IsZero() {
+		i.StartTime = timestamppb.New(s.Start)
+	}
+	if !s.End.IsZero() {
+		i.EndTime = timestamppb.New(s.End)
+	}
+	return i
+}
