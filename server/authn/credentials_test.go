@@ -101,7 +101,7 @@ func uris(t *testing.T, texts ...string) []*url.URL {
 func TestCertificates(t *testing.T) {
 	t.Parallel()
 	ours, theirs := newAuthority(t), newAuthority(t)
-	credentials := &authn.Certificates{Roots: ours.pool}
+	certificates := &authn.Certificates{Roots: ours.pool}
 	const spiffe = "spiffe://contoso.example/ns/export/sa/reader"
 	same := func(*x509.Certificate) {}
 	for name, c := range map[string]struct {
@@ -132,7 +132,7 @@ func TestCertificates(t *testing.T) {
 			return state
 		}(), "", authn.WhyCertificate},
 	} {
-		caller, err := credentials.Identify(c.state)
+		caller, err := certificates.Identify(c.state)
 		if authn.WhyOf(err) != c.why {
 			t.Errorf("%s: %v, want %q", name, err, c.why)
 			continue
@@ -238,7 +238,7 @@ func FuzzPrograms(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
-	credentials := &authn.Credentials{Tokens: b.tokens}
+	both := &authn.Credentials{Tokens: b.tokens}
 	f.Fuzz(func(t *testing.T, more string) {
 		payload := head + more + "}"
 		signed := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"RS256","kid":"key-1"}`)) + "." + base64.RawURLEncoding.EncodeToString([]byte(payload))
@@ -247,7 +247,7 @@ func FuzzPrograms(f *testing.F) {
 			t.Fatal(err)
 		}
 		token := signed + "." + base64.RawURLEncoding.EncodeToString(signature)
-		caller, err := credentials.Authenticate(incoming(t.Context(), nil, "authorization", "Bearer "+token))
+		caller, err := both.Authenticate(incoming(t.Context(), nil, "authorization", "Bearer "+token))
 		if err != nil {
 			if authn.WhyOf(err) == "" {
 				t.Fatalf("not a refusal: %v", err)

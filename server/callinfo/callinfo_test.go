@@ -1,0 +1,82 @@
+package callinfo_test
+
+import (
+	"testing"
+
+	"google.golang.org/grpc/metadata"
+
+	"github.com/parley-gateway/parley/cache"
+	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/server/callinfo"
+	"github.com/parley-gateway/parley/server/inproc"
+	"github.com/parley-gateway/parley/server/requestid"
+)
+
+// TestInfoOfACall: the info of a call has what its transport knows, and its context tells the floors below who calls.
+func TestInfoOfACall(t *testing.T) {
+	t.Parallel()
+	incoming := metadata.NewIncomingContext(t.Context(), metadata.Pairs(requestid.Header, "mine", callinfo.HeaderTenant, "contoso"))
+	ctx := callinfo.NewContext(incoming, "/parley.v1.EventService/ListEvents", callinfo.GRPC)
+	info := callinfo.FromContext(ctx)
+	if info.ID != "mine" || info.RPC != "ListEvents" || info.Protocol != callinfo.GRPC || info.HTTP != nil || info.Reconnecting() {
+		t.Errorf("%+v", info)
+	}
+	if callinfo.Header(ctx, callinfo.HeaderTenant) != "contoso" || callinfo.Header(ctx, callinfo.HeaderReason) != "" {
+		t.Error("headers")
+	}
+	if ctx.Value(graphclient.CallerKey{}) != nil || ctx.Value(cache.RecorderKey{}) != nil {
+		t.Error("the floors below know of a caller or recorder that is not there")
+	}
+	info.CallerID, info.Recording = "caller", true
+	if id, ok := ctx.Value(graphclient.CallerKey{}).(*string); !ok || *id != "caller" || ctx.Value(cache.RecorderKey{}) != &info.Recorder {
+		t.Error("the floors below do not know of the caller or the recorder")
+	}
+	if info.Allow(callinfo.AccessGrant{AllUsers: true}); !info.Grant.AllUsers {
+		t.Error("the grant is lost")
+	}
+}
+
+// TestInfoOfREST: over REST the request id is that of the HTTP request, and a stream is cut by its writer.
+func TestInfoOfREST(t *testing.T) {
+	t.Parallel()
+	cut := 0
+	request := &inproc.Call{Reconnect: true, Cut: func() { cut++ }}
+	ctx := callinfo.NewContext(requestid.NewContext(inproc.NewContext(t.Context(), request), "http"), "/a/B", callinfo.REST)
+	info := callinfo.FromContext(ctx)
+	if info.ID != "http" || info.HTTP != request || !info.Reconnecting() {
+		t.Errorf("%+v", info)
+	}
+	if info.CutStream(nil); cut != 1 {
+		t.Error("the writer goes on")
+	}
+}
+
+// TestNothingHeld: what a call does not hold is given back at once; what it holds, at its end.
+func TestNothingHeld(t *testing.T) {
+	t.Parallel()
+	info, ended := callinfo.FromContext(t.Context()), 0
+	info.EndSoon()
+	if info.UntilWritten(func() { ended++ }); ended != 1 {
+		t.Error("not at once")
+	}
+	hold := info.Begin()
+	if info.UntilWritten(func() { ended++ }); ended != 1 || info.Begin() != hold {
+		t.Error("at once, although it is held")
+	}
+	if hold.End(); ended != 2 {
+		t.Error("not at the end")
+	}
+}
+
+func TestHanded(t *testing.T) {
+	t.Parallel()
+	var handed callinfo.Handed
+	if handed.Complete != nil {
+		t.Error("complete of nothing")
+	}
+	handed.List(3, false)
+	handed.List(2, true)
+	if handed.Rows != 5 || handed.Complete == nil || !*handed.Complete {
+		t.Errorf("%+v", handed)
+	}
+}
