@@ -6,7 +6,7 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"github.com/parley-gateway/parley/cache"
-	"github.com/parley-gateway/parley/graphclient"
+	"github.com/parley-gateway/parley/graphclient/ratelimit"
 	"github.com/parley-gateway/parley/server/callinfo"
 	"github.com/parley-gateway/parley/server/inproc"
 	"github.com/parley-gateway/parley/server/requestid"
@@ -24,11 +24,11 @@ func TestInfoOfACall(t *testing.T) {
 	if callinfo.Header(ctx, callinfo.HeaderTenant) != "contoso" || callinfo.Header(ctx, callinfo.HeaderReason) != "" {
 		t.Error("headers")
 	}
-	if ctx.Value(graphclient.CallerKey{}) != nil || ctx.Value(cache.RecorderKey{}) != nil {
+	if ctx.Value(ratelimit.CallerKey{}) != nil || ctx.Value(cache.RecorderKey{}) != nil {
 		t.Error("the floors below know of a caller or recorder that is not there")
 	}
 	info.CallerID, info.Recording = "caller", true
-	if id, ok := ctx.Value(graphclient.CallerKey{}).(*string); !ok || *id != "caller" || ctx.Value(cache.RecorderKey{}) != &info.Recorder {
+	if id, ok := ctx.Value(ratelimit.CallerKey{}).(*string); !ok || *id != "caller" || ctx.Value(cache.RecorderKey{}) != &info.Recorder {
 		t.Error("the floors below do not know of the caller or the recorder")
 	}
 	if info.Allow(callinfo.AccessGrant{AllUsers: true}); !info.Grant.AllUsers {
