@@ -93,17 +93,7 @@ func withoutList(all []property, list string) []property {
 
 // without returns the properties but those of the names.
 func without(all []property, names ...string) []property {
-	kept := make([]property, 0, len(all))
-next:
-	for _, p := range all {
-		for _, name := range names {
-			if p.name == name {
-				continue next
-			}
-		}
-		kept = append(kept, p)
-	}
-	return kept
+	return slices.DeleteFunc(slices.Clone(all), func(p property) bool { return slices.Contains(names, p.name) })
 }
 
 // object writes properties as a JSON object.

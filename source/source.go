@@ -1,5 +1,3 @@
-// Package source knows the Microsoft Graph APIs that Parley reads: how to ask each of them (OData) and how to turn their
-// records into the model of parley.v1. One file per API. It knows nothing of gRPC, caching, windows or callers.
 package source
 
 import (
@@ -171,7 +169,7 @@ type Rows[T any] interface {
 	// Part makes the items of the part that item i is in, 0 ≤ i < Len; from is the index of its first. Parts take a few
 	// MiB at most. Errors are *graph.Error.
 	Part(i int) (items []T, from int, err error)
-	// Cost is what the rows take while they are kept, in bytes.
+	// Cost is the memory that the rows take, in bytes.
 	Cost() int64
 }
 
