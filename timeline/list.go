@@ -58,6 +58,23 @@ type listCall struct {
 	size  int
 }
 
+// cacheEntry is the place for the page of a call. A request with a filter, or for a source that cannot be asked, is answered anew
+// each time.
+func (c *listCall) cacheEntry() cacheEntry {
+	if c.req.Filter != "" || len(c.req.Unavailable) > 0 || c.req.End.IsZero() && c.token == "" {
+		return cacheEntry{}
+	}
+	store, ok := c.have.Events[c.to.Sources[0]].(pageStore)
+	if !ok {
+		return cacheEntry{}
+	}
+	key := store.AnswerKey(c.to.Digest, c.size, c.token)
+	if c.req.Narrow {
+		key += provedSuffix
+	}
+	return cacheEntry{store, key}
+}
+
 // readPage merges the events of a page, and puts it into the cache if it can be cached.
 func (e *Engine) readPage(ctx context.Context, call *listCall, entry cacheEntry) (*Page, error) {
 	inTime, cancel := frame.ListContext(ctx, e.cfg.ListTime)
@@ -90,7 +107,7 @@ func (e *Engine) readPage(ctx context.Context, call *listCall, entry cacheEntry)
 		}
 	}
 	page := &Page{Message: answer, Events: events.joined(), Count: events.count}
-	entry.put(page, call, w, events.chunkRange())
+	entry.put(page, call.req, w, events.chunkRange(), call.token == "")
 	return page, nil
 }
 
@@ -102,12 +119,6 @@ type eventPage struct {
 	pieces [][]byte
 	length int        // of the pieces together
 	in     chunkRange // where the events of the first piece stand
-}
-
-// chunkRange is a contiguous run [from, to) of the events of one chunk; without a chunk there is none.
-type chunkRange struct {
-	chunk    *chunk.Chunk
-	from, to int
 }
 
 // Empty implements frame.Page.

@@ -12,6 +12,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/timeline/chunk"
 	"github.com/parley-gateway/parley/timeline/merge"
+	"github.com/parley-gateway/parley/timeline/query"
 )
 
 // Page is one answer of ListEvents. It may be shared by calls: nothing of it is ever changed.
@@ -125,27 +126,16 @@ func (k *cachedPage) page(ctx context.Context) *Page {
 	return p
 }
 
+// chunkRange is a contiguous run [from, to) of the events of one chunk; without a chunk there is none.
+type chunkRange struct {
+	chunk    *chunk.Chunk
+	from, to int
+}
+
 // cacheEntry is the place of a page in a cache; without a store the page is not cached.
 type cacheEntry struct {
 	store pageStore
 	key   string
-}
-
-// cacheEntry is the place for the page of a call. A request with a filter, or for a source that cannot be asked, is answered anew
-// each time.
-func (c *listCall) cacheEntry() cacheEntry {
-	if c.req.Filter != "" || len(c.req.Unavailable) > 0 || c.req.End.IsZero() && c.token == "" {
-		return cacheEntry{}
-	}
-	store, ok := c.have.Events[c.to.Sources[0]].(pageStore)
-	if !ok {
-		return cacheEntry{}
-	}
-	key := store.AnswerKey(c.to.Digest, c.size, c.token)
-	if c.req.Narrow {
-		key += provedSuffix
-	}
-	return cacheEntry{store, key}
 }
 
 // get returns the page that is cached, if it is still valid.
@@ -161,17 +151,17 @@ func (e cacheEntry) get(ctx context.Context) *Page {
 }
 
 // put caches a page, if all of it came from cached windows and nothing of it depends on when it is asked for. in is where its events
-// stand together.
-func (e cacheEntry) put(p *Page, c *listCall, w *merge.Merger, in chunkRange) {
+// stand together; first says that the walk began with it.
+func (e cacheEntry) put(p *Page, req *query.Events, w *merge.Merger, in chunkRange, first bool) {
 	if e.store == nil {
 		return
 	}
-	used, until, ok := w.CachedWindows(c.token == "")
+	used, until, ok := w.CachedWindows(first)
 	if !ok || len(used) == 0 || len(used) > maxPageWindows {
 		return
 	}
 	k := &cachedPage{
-		message: p.Message, count: p.Count, view: c.req.ShownView(), entry: e, end: w.End(), from: in.from, to: in.to, until: until,
+		message: p.Message, count: p.Count, view: req.ShownView(), entry: e, end: w.End(), from: in.from, to: in.to, until: until,
 	}
 	if in.chunk == nil {
 		k.events = p.Events
