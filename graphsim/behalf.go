@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/parley-gateway/parley/graphsim/data"
+	"github.com/parley-gateway/parley/graphsim/entra"
 
 	"github.com/golang-jwt/jwt/v5"
 )
@@ -128,11 +129,11 @@ func (x *exchange) userAssertion(t *Tenant, app *App, form url.Values) (string, 
 	bad := func(number int, text string) *entraError {
 		return &entraError{status: 400, code: "invalid_grant", number: number, text: text}
 	}
-	key, err := x.sim.keys.key()
+	key, err := x.sim.keys.Key()
 	if err != nil {
 		return "", &entraError{status: 500, code: "server_error", number: 90033, text: "A transient error has occurred. Please try again."}
 	}
-	var claims callerClaims
+	var claims entra.CallerClaims
 	_, err = jwt.NewParser(jwt.WithValidMethods([]string{"RS256"}), jwt.WithExpirationRequired(), jwt.WithTimeFunc(x.sim.cfg.Now), jwt.WithLeeway(time.Minute)).
 		ParseWithClaims(form.Get("assertion"), &claims, func(*jwt.Token) (any, error) { return &key.PublicKey, nil })
 	switch {
@@ -140,7 +141,7 @@ func (x *exchange) userAssertion(t *Tenant, app *App, form url.Values) (string, 
 		return "", bad(500133, "Assertion is not within its valid time range. Ensure that the access token is not expired before using it for user assertion, or request a new token.")
 	case err != nil, claims.Issuer != strings.ReplaceAll(x.sim.CallerIssuer(), "{tid}", t.ID):
 		return "", bad(50013, "Assertion failed signature validation.")
-	case !audienceIn(claims.Audience, app.audiences()):
+	case !entra.AudienceIn(claims.Audience, app.audiences()):
 		return "", bad(500131, "Assertion audience does not match the Client app presenting the assertion.")
 	case claims.Scope == "" || claims.IDType == "app":
 		return "", bad(7000114, "Application '"+app.ClientID+"' is not allowed to make application on-behalf-of calls.")
@@ -185,13 +186,13 @@ func (s *Sim) SignUserToken(q UserToken) (string, error) {
 		q.Scopes = DefaultScopes()
 	}
 	claims := s.claimsFor(q.Tenant, q.ClientID, q.Audience, q.IssuedAt, q.Lifetime)
-	claims.Subject, claims.Object = guidOf(q.User+"/"+claims.AppID), q.User
+	claims.Subject, claims.Object = entra.GUIDOf(q.User+"/"+claims.AppID), q.User
 	claims.Scope, claims.IDType = strings.Join(q.Scopes, " "), "user"
-	return s.sign(claims)
+	return s.keys.Sign(claims, "x5t")
 }
 
 // signedIn makes the exchange one of a user; a user whose sessions were revoked is challenged.
-func (x *exchange) signedIn(claims *accessClaims) *graphError {
+func (x *exchange) signedIn(claims *entra.AccessClaims) *graphError {
 	r, ok := x.world.People.Find(claims.Object)
 	if !ok {
 		return unauthorized("Access token validation failure. Invalid user.")

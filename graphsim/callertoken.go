@@ -2,14 +2,13 @@ package graphsim
 
 import (
 	"crypto/rand"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"time"
 
-	"github.com/parley-gateway/parley/graphsim/data"
+	"github.com/parley-gateway/parley/graphsim/entra"
 
 	"github.com/golang-jwt/jwt/v5"
 )
@@ -39,20 +38,6 @@ type CallerToken struct {
 	Lifetime time.Duration
 }
 
-// callerClaims are the claims of a v2 access token.
-type callerClaims struct {
-	jwt.RegisteredClaims
-	Client   string   `json:"azp"`
-	Tenant   string   `json:"tid"`
-	Object   string   `json:"oid"`
-	Scope    string   `json:"scp,omitempty"`
-	Roles    []string `json:"roles,omitempty"`
-	SignIn   string   `json:"preferred_username,omitempty"`
-	IDType   string   `json:"idtyp,omitempty"`
-	Version  string   `json:"ver"`
-	UniqueID string   `json:"uti"`
-}
-
 // CallerIssuer is the issuer of caller tokens, with {tid} in the place of the tenant id; empty before Start.
 func (s *Sim) CallerIssuer() string {
 	root := s.URL()
@@ -74,13 +59,13 @@ func (s *Sim) SignCaller(q CallerToken) (string, error) {
 	if w == nil {
 		return "", fmt.Errorf("graphsim: no tenant %q", q.Tenant)
 	}
-	claims := callerClaims{Tenant: w.ID, Client: q.ClientID, Roles: q.Roles, Version: "2.0", UniqueID: rand.Text()}
+	claims := entra.CallerClaims{Tenant: w.ID, Client: q.ClientID, Roles: q.Roles, Version: "2.0", UniqueID: rand.Text()}
 	if q.User == "" {
 		if claims.Client == "" {
 			claims.Client = DemoClientID
 		}
 		// The service principal of an application: one in each directory.
-		claims.Object = guidOf(w.ID + "/" + claims.Client)
+		claims.Object = entra.GUIDOf(w.ID + "/" + claims.Client)
 		claims.Subject, claims.IDType = claims.Object, "app"
 	} else {
 		r, ok := w.People.Find(q.User)
@@ -92,7 +77,7 @@ func (s *Sim) SignCaller(q CallerToken) (string, error) {
 		}
 		claims.Object, claims.SignIn = w.People.ID(r), w.People.UPN(r)
 		// Entra's subjects differ by application.
-		claims.Subject = guidOf(claims.Object + "/" + claims.Client)
+		claims.Subject = entra.GUIDOf(claims.Object + "/" + claims.Client)
 		claims.Scope = strings.Join(q.Scopes, " ")
 		if len(q.Scopes) == 0 {
 			claims.Scope = DemoScope
@@ -111,25 +96,7 @@ func (s *Sim) SignCaller(q CallerToken) (string, error) {
 	claims.Audience = jwt.ClaimStrings{q.Audience}
 	claims.IssuedAt, claims.NotBefore = jwt.NewNumericDate(q.IssuedAt), jwt.NewNumericDate(q.IssuedAt)
 	claims.ExpiresAt = jwt.NewNumericDate(q.IssuedAt.Add(q.Lifetime))
-	key, err := s.keys.key()
-	if err != nil {
-		return "", err
-	}
-	token := jwt.NewWithClaims(jwt.SigningMethodRS256, claims)
-	token.Header["kid"] = s.keys.id
-	signed, err := token.SignedString(key)
-	if err != nil {
-		return "", fmt.Errorf("graphsim: sign token: %w", err)
-	}
-	return signed, nil
-}
-
-// guidOf makes a GUID of a text.
-func guidOf(text string) string {
-	sum := sha256.Sum256([]byte(text))
-	g := data.GUID(sum[:16])
-	g[6], g[8] = g[6]&0x0f|0x40, g[8]&0x3f|0x80
-	return g.String()
+	return s.keys.Sign(&claims)
 }
 
 // serveCallerToken answers /_sim/token?user=…&scope=…&role=…&client=…&tenant=… with a caller token as plain text. It needs

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/parley-gateway/parley/graphsim/data"
+	"github.com/parley-gateway/parley/graphsim/entra"
 
 	"github.com/golang-jwt/jwt/v5"
 )
@@ -48,7 +49,7 @@ func (x *exchange) serveEntra(segments []string) bool {
 	case "v2.0/.well-known/openid-configuration":
 		x.discovery(t)
 	case "discovery/v2.0/keys":
-		keys, err := x.sim.keys.jwks()
+		keys, err := x.sim.keys.JWKS()
 		if err != nil {
 			x.entraFail(&entraError{status: 500, code: "server_error", number: 90033, text: "A transient error has occurred. Please try again."})
 			return true
@@ -204,7 +205,7 @@ func (x *exchange) assertion(t *Tenant, app *App, assertion string) *entraError 
 		return &entraError{status: 401, code: "invalid_client", number: 700024, text: "Client assertion is not within its valid time range."}
 	case err != nil:
 		return &entraError{status: 401, code: "invalid_client", number: 700027, text: "The certificate with identifier used to sign the client assertion is not registered on application. (alg " + unverified.Method.Alg() + ")"}
-	case !audienceIn(claims.Audience, audiences):
+	case !entra.AudienceIn(claims.Audience, audiences):
 		return &entraError{status: 401, code: "invalid_client", number: 50012, text: "Assertion audience claim does not match the expected audience."}
 	}
 	return nil

@@ -2,6 +2,7 @@ package graphsim
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -16,14 +17,15 @@ import (
 	"github.com/parley-gateway/parley/graphsim/faults"
 
 	"github.com/parley-gateway/parley/graphsim/data"
+	"github.com/parley-gateway/parley/graphsim/entra"
 )
 
 // Sim is one simulator: a Graph root with its token authority, and the host of report downloads.
 type Sim struct {
 	cfg     Config
 	worlds  []*data.World
-	keys    *keyring
-	cert    func() (*certificate, error)
+	keys    *entra.Keyring
+	cert    func() (*entra.Certificate, error)
 	faults  *faults.Engine
 	log     *requestLog
 	limits  *throttle
@@ -46,7 +48,7 @@ func New(cfg Config) (*Sim, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Sim{cfg: cfg, keys: newKeyring(), cert: sync.OnceValues(newCertificate), log: newRequestLog(), limits: newThrottle(), routes: routeTable()}
+	s := &Sim{cfg: cfg, keys: entra.NewKeyring(), cert: sync.OnceValues(entra.NewCertificate), log: newRequestLog(), limits: newThrottle(), routes: routeTable()}
 	if s.faults, err = faults.New(cfg.Faults, cfg.Seed, cfg.Now); err != nil {
 		return nil, err
 	}
@@ -96,7 +98,7 @@ func (s *Sim) transport() (string, *tls.Config, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	return "https", &tls.Config{Certificates: []tls.Certificate{c.leaf}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}, nil
+	return "https", &tls.Config{Certificates: []tls.Certificate{c.Leaf}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}, nil
 }
 
 func (s *Sim) serve(l net.Listener, h http.Handler, tlsConfig *tls.Config) {
@@ -171,7 +173,7 @@ func (s *Sim) CACertPEM() []byte {
 	if err != nil {
 		return nil
 	}
-	return c.caPEM
+	return c.CAPEM
 }
 
 // TenantID is the first tenant's id.
@@ -208,4 +210,12 @@ func (s *Sim) HandlerWith(planned []faults.Fault, seed uint64) (http.Handler, er
 		return nil, err
 	}
 	return s.handler(own), nil
+}
+
+func randomKey() ([]byte, error) {
+	b := make([]byte, 32)
+	if _, err := rand.Read(b); err != nil {
+		return nil, fmt.Errorf("graphsim: random key: %w", err)
+	}
+	return b, nil
 }

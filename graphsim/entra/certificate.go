@@ -1,4 +1,4 @@
-package graphsim
+package entra
 
 import (
 	"crypto/ecdsa"
@@ -14,21 +14,15 @@ import (
 	"time"
 )
 
-// certificate is a leaf for loopback names and the authority that signed it, both made at start.
-type certificate struct {
-	leaf  tls.Certificate
-	caPEM []byte
+// Certificate is a leaf for loopback names and the authority that signed it.
+type Certificate struct {
+	// Leaf is what a listener shows, CAPEM the authority in PEM.
+	Leaf  tls.Certificate
+	CAPEM []byte
 }
 
-func randomKey() ([]byte, error) {
-	b := make([]byte, 32)
-	if _, err := rand.Read(b); err != nil {
-		return nil, fmt.Errorf("graphsim: random key: %w", err)
-	}
-	return b, nil
-}
-
-func newCertificate() (*certificate, error) {
+// NewCertificate makes an authority and a leaf that it signs.
+func NewCertificate() (*Certificate, error) {
 	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, fmt.Errorf("graphsim: certificate key: %w", err)
@@ -57,8 +51,8 @@ func newCertificate() (*certificate, error) {
 	if err != nil {
 		return nil, fmt.Errorf("graphsim: certificate: %w", err)
 	}
-	return &certificate{
-		leaf:  tls.Certificate{Certificate: [][]byte{leafDER, caDER}, PrivateKey: key},
-		caPEM: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: caDER}),
+	return &Certificate{
+		Leaf:  tls.Certificate{Certificate: [][]byte{leafDER, caDER}, PrivateKey: key},
+		CAPEM: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: caDER}),
 	}, nil
 }
