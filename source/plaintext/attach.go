@@ -8,7 +8,7 @@ import (
 // fewAttachments is the number up to which looking through them beats a map.
 const fewAttachments = 16
 
-// resolver gives the texts of a message's attachments, each once.
+// resolver finds the texts of a message's attachments, each once.
 type resolver struct {
 	atts  []Attachment
 	index map[string]int // by id; nil if there are few
@@ -33,7 +33,7 @@ func newResolver(atts []Attachment, limit int) *resolver {
 	return r
 }
 
-// hasCards tells whether any attachment may hold a card.
+// hasCards reports whether any attachment may hold a card.
 func (r *resolver) hasCards() bool {
 	for i := range r.atts {
 		if isObject(r.atts[i].Content) {
@@ -43,7 +43,7 @@ func (r *resolver) hasCards() bool {
 	return false
 }
 
-// isObject tells whether s looks like a JSON object.
+// isObject reports whether s looks like a JSON object.
 func isObject(s string) bool {
 	return strings.HasPrefix(strings.TrimLeft(s, "\ufeff \t\r\n"), "{")
 }
@@ -64,7 +64,7 @@ func (r *resolver) remember(s string) bool {
 	return true
 }
 
-// resolve gives the text that stands for the attachment, and whether it wants lines of its own. It is empty for an
+// resolve returns the text that stands for the attachment, and whether it wants lines of its own. It is empty for an
 // unknown id and for one that was mentioned before.
 func (r *resolver) resolve(id string) (s string, block bool) {
 	i := r.find(id)
@@ -85,7 +85,7 @@ func (r *resolver) resolve(id string) (s string, block bool) {
 	return "", false
 }
 
-// isQuote tells a quoted or forwarded message by its type.
+// isQuote reports whether the type is that of a quoted or forwarded message.
 func (a *Attachment) isQuote() bool {
 	return strings.EqualFold(a.ContentType, "messageReference") || strings.EqualFold(a.ContentType, "forwardedMessageReference")
 }
@@ -135,7 +135,7 @@ func (r *resolver) find(id string) int {
 	return -1
 }
 
-// card gives the text of the card or quote that the attachment holds. known means that its text stands already.
+// card returns the text of the card or quote that the attachment holds. known means that its text stands already.
 func (r *resolver) card(a *Attachment) (s string, known bool) {
 	if !isObject(a.Content) {
 		return "", false

@@ -18,7 +18,7 @@ const (
 // errNotCard says that the JSON is no object, or that something follows it.
 var errNotCard = errors.New("plaintext: not a card")
 
-// blockKind tells how a block is written.
+// blockKind says how a block is written.
 type blockKind uint8
 
 const (
@@ -60,7 +60,7 @@ type cardReader struct {
 	borders int  // cell borders not yet written
 }
 
-// read gives the text of one card and tells whether it is a quote.
+// read returns the text of one card and reports whether it is a quote.
 func (c *cardReader) read(jsonText string, limit int) (s string, quote, ok bool) {
 	c.buf.Reset()
 	c.buf.WriteString(strings.TrimPrefix(jsonText, "\ufeff"))

@@ -27,7 +27,7 @@ const (
 	keyFacts
 )
 
-// keyOf gives the key of a quoted name.
+// keyOf returns the key of a quoted name.
 func keyOf(quoted []byte) key {
 	switch string(quoted) {
 	case `"type"`:

@@ -155,7 +155,7 @@ func (c *cardReader) hoist(start, own int) {
 	copy(c.blocks[start:], few[:n])
 }
 
-// hasNoText tells the elements whose strings are not part of a message: actions, inputs, media.
+// hasNoText reports whether the strings of an element are no part of a message: actions, inputs, media.
 func hasNoText(kind string) bool {
 	for _, prefix := range []string{"Action", "Input.", "Image", "Media", "Icon", "Chart."} {
 		if strings.HasPrefix(kind, prefix) {
@@ -165,7 +165,7 @@ func hasNoText(kind string) bool {
 	return false
 }
 
-// isAdaptive tells the elements of Adaptive Cards that have no text but "text".
+// isAdaptive reports whether an element is one of Adaptive Cards, which have no text but "text".
 func isAdaptive(kind string) bool {
 	switch kind {
 	case "TextBlock", "RichTextBlock", "TextRun", "Container", "ColumnSet", "Column", "FactSet", "Table", "TableRow",

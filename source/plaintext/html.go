@@ -26,7 +26,7 @@ func writeHTML(room []byte, content string, atts *resolver, limit int) []byte {
 	return h.bytes()
 }
 
-// simpleHTML gives content itself, without outer white space, if its text is the same.
+// simpleHTML returns content itself, without outer white space, if its text is the same.
 func simpleHTML(content string) (string, bool) {
 	s := strings.Trim(content, " \t\r\n\f")
 	if strings.IndexByte(s, '<') >= 0 || plainRun(s) < len(s) {

@@ -16,7 +16,7 @@ const maxLook = 64 << 10
 var markdownMarks = regexp.MustCompile(`(?m)\*\*[^\s*][^\n]*?\*\*|__[^\s_][^\n]*?__|~~[^\s~][^\n]*?~~|\]\((?:https?://|mailto:)|\[\^\d+\^\]|` +
 	"`[^`\\n]+`|^[ \\t]*(?:#{1,6} +[^\\s]|```|[-*+] +[^\\s]|\\d{1,3}[.)] +[^\\s]|\\|[^\\n]*\\|[ \\t]*$)")
 
-// answerMarkdown gives an HTML answer of Copilot as Markdown. ok is false for an answer that is HTML alone: it has elements
+// answerMarkdown returns an HTML answer of Copilot as Markdown. ok is false for an answer that is HTML alone: it has elements
 // other than those of Teams, and no mark of Markdown in its text.
 func answerMarkdown(content string) (markdown string, ok bool) {
 	content = valid(content)

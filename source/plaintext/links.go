@@ -48,7 +48,7 @@ func (h *htmlWalk) bareLink() {
 	}
 }
 
-// isAddress tells addresses that lead somewhere: no script, no fragment.
+// isAddress reports whether an address leads somewhere: no script, no fragment.
 func isAddress(url string) bool {
 	if url == "" || url[0] == '#' {
 		return false
@@ -62,7 +62,7 @@ func isAddress(url string) bool {
 		!strings.EqualFold(scheme, "data")
 }
 
-// sameAddress tells that the text of a link already says its address, the scheme and a last slash aside.
+// sameAddress reports whether the text of a link already says its address, the scheme and a last slash aside.
 func sameAddress(text, url []byte) bool {
 	return bytes.EqualFold(bareAddress(text), bareAddress(url))
 }

@@ -139,7 +139,7 @@ func run(s string, i int) int {
 	return n - i
 }
 
-// isRule tells "---", "* * *" and the like.
+// isRule reports whether a line is "---", "* * *" and the like.
 func isRule(s string) bool {
 	if c := s[0]; c != '-' && c != '*' && c != '_' {
 		return false
@@ -157,7 +157,7 @@ func isRule(s string) bool {
 	return n >= 3
 }
 
-// isTableRule tells the line between a table's head and body, "|---|:-:|".
+// isTableRule reports whether a line is the one between a table's head and body, "|---|:-:|".
 func isTableRule(s string) bool {
 	return strings.IndexByte(s, '|') >= 0 && strings.IndexByte(s, '-') >= 0 && strings.Trim(s, "|-: \t") == ""
 }

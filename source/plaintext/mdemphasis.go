@@ -40,7 +40,7 @@ func (m *markdown) emphasis(s string, i int) int {
 	return n
 }
 
-// flanks tells whether the run of n marks at s[i] may open or close emphasis, by CommonMark's rule of what stands
+// flanks reports whether the run of n marks at s[i] may open or close emphasis, by CommonMark's rule of what stands
 // before and behind it.
 func flanks(s string, i, n int) (opens, closes bool) {
 	before, _ := utf8.DecodeLastRuneInString(s[:i])
@@ -64,7 +64,7 @@ func isPunctRune(r rune) bool {
 	return unicode.IsPunct(r) || unicode.IsSymbol(r)
 }
 
-// isPunct tells ASCII punctuation.
+// isPunct reports whether c is ASCII punctuation.
 func isPunct(c byte) bool {
 	return '!' <= c && c <= '/' || ':' <= c && c <= '@' || '[' <= c && c <= '`' || '{' <= c && c <= '~'
 }

@@ -196,7 +196,7 @@ func (m *markdown) closeLink(s string, i int) int {
 // writeURL writes the address of a link.
 func (m *markdown) writeURL(url string) { m.attr(url) }
 
-// isNumber tells a citation's label.
+// isNumber reports whether a label is that of a citation.
 func isNumber(label []byte) bool {
 	for _, c := range label {
 		if !isDigit(c) {

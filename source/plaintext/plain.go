@@ -24,7 +24,7 @@ type Input struct {
 	Max         int          // most bytes of the result; 0 or less = DefaultMax
 }
 
-// Plain gives the readable text of a body and its attachments; the package comment has the rules. A body of type text
+// Plain returns the readable text of a body and its attachments; the package comment has the rules. A body of type text
 // stays verbatim but for its attachment tags and control characters.
 func Plain(in Input) string {
 	limit := in.Max
@@ -75,7 +75,7 @@ func orAttached(s, content string, limit int) string {
 	return s
 }
 
-// render gives the text of the body alone, with the attachments that it mentions, or without any if atts is nil.
+// render returns the text of the body alone, with the attachments that it mentions, or without any if atts is nil.
 func render(in Input, atts *resolver, limit int) string {
 	switch in.ContentType {
 	case "html":

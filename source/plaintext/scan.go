@@ -2,7 +2,7 @@ package plaintext
 
 import "strings"
 
-// tokenKind tells what a token of [scanner] is.
+// tokenKind says what a token of [scanner] is.
 type tokenKind uint8
 
 const (
@@ -294,7 +294,7 @@ func skipSpace(src string, i int) int {
 
 func endsKey(c byte) bool { return isSpace(c) || c == '=' || c == '/' || c == '>' }
 
-// isSpace tells HTML's white space.
+// isSpace reports whether c is white space in HTML.
 func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f' }
 
 func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }

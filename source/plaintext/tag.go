@@ -34,13 +34,13 @@ const (
 // longestTag is the length of the longest name that lookup knows.
 const longestTag = len("customemoji")
 
-// isRaw tells that the text in the element holds no tags.
+// isRaw reports whether the text in the element holds no tags.
 func (t tag) isRaw() bool { return t >= tagTextarea }
 
-// isHidden tells that the text in the element is not part of the message.
+// isHidden reports whether the text in the element is not part of the message.
 func (t tag) isHidden() bool { return t == tagHidden || t == tagTitle }
 
-// lookup gives the tag of an element name, whatever its case.
+// lookup returns the tag of an element name, whatever its case.
 func lookup(name string) tag {
 	if len(name) > longestTag {
 		return tagOther

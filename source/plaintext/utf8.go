@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// isDropped tells characters without a look of their own: zero-width space, word joiner, byte order mark, and controls
+// isDropped reports whether a character has no look of its own: zero-width space, word joiner, byte order mark, and controls
 // other than white space.
 func isDropped(r rune) bool {
 	switch r {
@@ -17,12 +17,12 @@ func isDropped(r rune) bool {
 	return r < ' ' || 0x80 <= r && r < 0xa0
 }
 
-// isBidi tells the controls that change the order in which the text behind them is shown: embeddings, overrides and
+// isBidi reports whether r is one of the controls that change the order in which the text behind them is shown: embeddings, overrides and
 // isolates. A name that holds one makes what follows it look like something else. The marks U+200E, U+200F and U+061C stay:
 // they sway their neighbours alone, and names in Arabic and Hebrew need them.
 func isBidi(r rune) bool { return '\u202a' <= r && r <= '\u202e' || '\u2066' <= r && r <= '\u2069' }
 
-// isNameless tells the characters that no name and no address holds: controls, line ends included, and bidirectional controls.
+// isNameless reports whether no name and no address holds r: controls, line ends included, and bidirectional controls.
 func isNameless(r rune) bool { return r < ' ' || isDropped(r) || isBidi(r) }
 
 // cleanName is a name on one line, without the characters that no name holds and without space around it.
@@ -104,7 +104,7 @@ func valid(s string) string {
 	return b.String()
 }
 
-// validPieces gives the valid parts of s and U+FFFD between them, and their length in all.
+// validPieces returns the valid parts of s and U+FFFD between them, and their length in all.
 func validPieces(s string, piece func(string)) (size int) {
 	from, bad := 0, false
 	for i := 0; i < len(s); {
