@@ -51,8 +51,8 @@ func TestHints(t *testing.T) {
 		"pageSise=1":          "there is no such query parameter; did you mean pageSize? known are ",
 		"start-time=2026":     "there is no such query parameter; did you mean start_time? known are ",
 		"colour=1":            "there is no such query parameter; known are ",
-		"sources=CHAT":        "must be one of SOURCE_COPILOT, SOURCE_CHAT, SOURCE_CALL; did you mean SOURCE_CHAT?",
-		"sources=9":           "must be one of SOURCE_COPILOT, SOURCE_CHAT, SOURCE_CALL",
+		"sources=CHAT":        "must be one of SOURCE_COPILOT, SOURCE_CHAT, SOURCE_CALL, SOURCE_RETAINED_CHAT; did you mean SOURCE_CHAT?",
+		"sources=9":           "must be one of SOURCE_COPILOT, SOURCE_CHAT, SOURCE_CALL, SOURCE_RETAINED_CHAT",
 		"view=full":           "must be one of EVENT_VIEW_METADATA, EVENT_VIEW_BASIC, EVENT_VIEW_FULL; did you mean EVENT_VIEW_FULL?",
 		"view=EVENT_VIEW_FUL": "must be one of EVENT_VIEW_METADATA, EVENT_VIEW_BASIC, EVENT_VIEW_FULL; did you mean EVENT_VIEW_FULL?",
 	} {
@@ -62,7 +62,7 @@ func TestHints(t *testing.T) {
 		}
 		_, err = m.checkQuery(values)
 		var bad *apierror.Error
-		if !errors.As(err, &bad) || !strings.Contains(bad.Message, want) || strings.HasSuffix(want, "CALL") && !strings.HasSuffix(bad.Message, want) {
+		if !errors.As(err, &bad) || !strings.Contains(bad.Message, want) || strings.HasSuffix(want, "SOURCE_RETAINED_CHAT") && !strings.HasSuffix(bad.Message, want) {
 			t.Errorf("%s: %v, want %q", query, err, want)
 		}
 	}

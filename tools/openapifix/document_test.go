@@ -100,7 +100,7 @@ func TestDocument(t *testing.T) {
 		if headers != 6 {
 			t.Errorf("%d request headers", headers)
 		}
-		sources := object{"type": "string", "enum": []any{"SOURCE_COPILOT", "SOURCE_CHAT", "SOURCE_CALL"}}
+		sources := object{"type": "string", "enum": []any{"SOURCE_COPILOT", "SOURCE_CHAT", "SOURCE_CALL", "SOURCE_RETAINED_CHAT"}}
 		want := map[string]object{
 			"user":         {"type": "string", "minLength": 1.0},
 			"conversation": {"type": "string", "minLength": 1.0},
