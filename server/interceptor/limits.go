@@ -130,14 +130,15 @@ func (l *Limits) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, ne
 	if err != nil {
 		return nil, err
 	}
-	info.UntilWritten(place.Leave)
 	h := &holding{caller: info.CallerID, weight: l.weight(info), end: evict}
 	expected := expectedOf(req)
 	account := l.held.call(h, expected)
 	if account == nil {
+		place.Leave()
 		return nil, l.noRoom()
 	}
 	info.UntilWritten(func() {
+		place.Leave()
 		account.Add(-account.Held())
 		l.held.leave(account)
 	})

@@ -22,6 +22,10 @@ type events struct {
 	parleyv1.UnimplementedEventServiceServer
 
 	*Services
+
+	// What each call of ListEvents needs, made once.
+	list     grpc.UnaryHandler
+	listInfo *grpc.UnaryServerInfo
 }
 
 var _ parleyv1.EventServiceServer = (*events)(nil)

@@ -14,6 +14,19 @@ import (
 	"github.com/parley-gateway/parley/timeline"
 )
 
+func newEvents(s *Services) *events {
+	e := &events{Services: s}
+	e.listInfo = &grpc.UnaryServerInfo{Server: e, FullMethod: parleyv1.EventService_ListEvents_FullMethodName}
+	e.list = func(ctx context.Context, req any) (any, error) {
+		request, ok := req.(*parleyv1.ListEventsRequest)
+		if !ok {
+			return nil, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_INTERNAL)
+		}
+		return e.listPage(ctx, request)
+	}
+	return e
+}
+
 // listPage answers ListEvents with one page, whose events stay the bytes that they are.
 func (e *events) listPage(ctx context.Context, req *parleyv1.ListEventsRequest) (*timeline.Page, error) {
 	target, q, err := e.prepare(ctx, req)
@@ -58,16 +71,8 @@ func handleListEvents(
 	if err := decode(request); err != nil {
 		return nil, err
 	}
-	answer := func(ctx context.Context, req any) (any, error) {
-		request, ok := req.(*parleyv1.ListEventsRequest)
-		if !ok {
-			return nil, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_INTERNAL)
-		}
-		return service.listPage(ctx, request)
-	}
 	if interceptor == nil {
-		return answer(ctx, request)
+		return service.list(ctx, request)
 	}
-	info := &grpc.UnaryServerInfo{Server: srv, FullMethod: parleyv1.EventService_ListEvents_FullMethodName}
-	return interceptor(ctx, request, info, answer)
+	return interceptor(ctx, request, service.listInfo, service.list)
 }

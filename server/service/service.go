@@ -44,7 +44,7 @@ func New(cfg *Config) *Services {
 // Register puts the services behind a protocol.
 func (s *Services) Register(protocol grpc.ServiceRegistrar) {
 	parleyv1.RegisterConversationServiceServer(protocol, &conversations{Services: s})
-	protocol.RegisterService(eventService(), &events{Services: s})
+	protocol.RegisterService(eventService(), newEvents(s))
 	parleyv1.RegisterCopilotUsageServiceServer(protocol, &usage{Services: s})
 	parleyv1.RegisterUserServiceServer(protocol, &users{Services: s})
 }
