@@ -97,7 +97,7 @@ func resident(tb testing.TB, limit, fill int64) float64 {
 
 func mib(n int64) float64 { return float64(n) / (1 << 20) }
 
-// mostResident is how much of its limit a full cache may take of the heap. Pages that are both recent and in the store
+// mostResident is how much of its limit a full cache may take of the heap. Pages that are both in the twoQueue and in the store
 // count twice, so that it takes less as a rule.
 const mostResident = 1.1
 

@@ -192,7 +192,7 @@ func TestOneCopyOfTheReport(t *testing.T) {
 		if graph.requests() != 1 {
 			t.Errorf("list first %v: %d requests, want 1", listFirst, graph.requests())
 		}
-		if size := c.Bytes(); size < int64(len(want)) || size > 3*int64(len(want)) { // among the recent ones, and in the store
+		if size := c.Bytes(); size < int64(len(want)) || size > 3*int64(len(want)) { // in the twoQueue, and in the store
 			t.Errorf("the cache holds %d bytes for a report of %d", size, len(want))
 		}
 	}
