@@ -172,7 +172,7 @@ func TestOneCallerHurtsNobody(t *testing.T) {
 func TestStalledReaders(t *testing.T) {
 	t.Parallel()
 	var ended atomic.Int64
-	h := start(t, func(c *server.Config) { c.StreamStall = 300 * time.Millisecond })
+	h := start(t, func(c *server.Config) { c.StreamStall = 3 * time.Second })
 	h.streamEvents = func(ctx context.Context, emit func(*parleyv1.StreamEventsResponse) error) error {
 		defer ended.Add(1)
 		return flood(ctx, emit)
