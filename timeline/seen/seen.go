@@ -58,10 +58,10 @@ func (s *Set) Has(id uint64) bool { return s.current.Has(id) || s.previous.Has(i
 
 // First adds a version in its place in the order, and reports whether it is new.
 func (s *Set) First(id uint64) bool {
+	s.makeRoom() // before the look-up: it may move the version into the previous generation
 	if s.previous.Has(id) {
 		return false
 	}
-	s.makeRoom()
 	return s.current.Add(id)
 }
 
