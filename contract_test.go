@@ -48,7 +48,8 @@ func eachFile(t *testing.T, visit func(protoreflect.FileDescriptor)) {
 // eachMessage calls visit for every message of a file or message, nested ones too.
 func eachMessage(in interface {
 	Messages() protoreflect.MessageDescriptors
-}, visit func(protoreflect.MessageDescriptor)) {
+}, visit func(protoreflect.MessageDescriptor),
+) {
 	for i := range in.Messages().Len() {
 		message := in.Messages().Get(i)
 		if message.IsMapEntry() {
@@ -133,7 +134,7 @@ func TestResourceTypes(t *testing.T) {
 			found++
 			resource, _ := proto.GetExtension(message.Options(), annotations.E_Resource).(*annotations.ResourceDescriptor)
 			service, name, _ := strings.Cut(resource.GetType(), "/")
-			if !form.MatchString(resource.GetType()) || regexp.MustCompile(`\.v[0-9]`).MatchString(service) {
+			if !form.MatchString(resource.GetType()) || regexp.MustCompile(`\.v\d`).MatchString(service) {
 				t.Errorf("%s: type %q", message.FullName(), resource.GetType())
 			}
 			if name != string(message.Name()) || resource.GetSingular() == "" || resource.GetPlural() == "" {

@@ -35,9 +35,13 @@ func TestClientModule(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	var mod struct {
-		Module  struct{ Path string }
-		Require []struct{ Path string }
-		Replace []any
+		Module struct {
+			Path string `json:"Path"`
+		} `json:"Module"`
+		Require []struct {
+			Path string `json:"Path"`
+		} `json:"Require"`
+		Replace []any `json:"Replace"`
 	}
 	if err := json.Unmarshal(out, &mod); err != nil {
 		t.Fatal(err)
