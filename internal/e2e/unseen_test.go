@@ -62,7 +62,7 @@ func TestNobodyLearnsWhoElseRead(t *testing.T) {
 				counted.sources = append(counted.sources, chats.GetSources()...)
 			}
 			for _, s := range counted.sources {
-				if n := s.GetCounts(); n.GetFromCache() != 0 || n.GetGraphRequests() != 0 {
+				if n := s.GetCounts(); n.GetFromCache() != 0 || n.GetGraphRequests() != 0 || n.GetPages() != 0 {
 					t.Errorf("own: %s: counts %v", path, n)
 				}
 			}
@@ -88,7 +88,8 @@ func TestNobodyLearnsWhoElseRead(t *testing.T) {
 	if status.Code(err) != codes.FailedPrecondition {
 		t.Errorf("gRPC stream, only-if-cached: %v", err)
 	}
-	if _, summary := g.streamed(t, own, base+"/events:stream?sources=SOURCE_CHAT&startTime="+day(8)+ended); summary.GetSources()[0].GetCounts().GetFromCache() != 0 || !summary.GetComplete() {
+	if _, summary := g.streamed(t, own, base+"/events:stream?sources=SOURCE_CHAT&startTime="+day(8)+ended); summary.GetSources()[0].GetCounts().GetFromCache() != 0 ||
+		summary.GetSources()[0].GetCounts().GetPages() != 0 || !summary.GetComplete() {
 		t.Errorf("stream: %v", summary)
 	}
 }

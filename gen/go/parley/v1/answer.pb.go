@@ -340,7 +340,8 @@ type SourceCounts struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Events, conversations, rows or users that were delivered.
 	Events int64 `protobuf:"varint,1,opt,name=events,proto3" json:"events,omitempty"`
-	// Graph pages that were read, cached ones included.
+	// Graph pages that were read, cached ones included. Always 0 for callers who may not read every user: how many there are
+	// depends on what others read.
 	Pages int64 `protobuf:"varint,2,opt,name=pages,proto3" json:"pages,omitempty"`
 	// Rows that Graph sent more than once and that were dropped.
 	Duplicates int64 `protobuf:"varint,3,opt,name=duplicates,proto3" json:"duplicates,omitempty"`
