@@ -175,8 +175,8 @@ func newTenant(cfg *Config, own *Tenant, asked graphClients, pages *cache.Cache)
 				ai: events(copilot, ai), chats: events(chat, chats), calls: events(call, calls),
 				retainedChats: events(retained, retainedChats),
 			},
-			Getters:    map[parleyv1.Source]source.EventGetter{ai: copilot, chats: chat, calls: pages.Records(call, scope(calls))},
-			CallProofs: pages.Proofs(call, scope(calls)),
+			Getters:      map[parleyv1.Source]source.EventGetter{ai: copilot, chats: chat, calls: pages.Records(call, scope(calls))},
+			CallVerifier: pages.Participants(call, scope(calls)),
 			Conversations: pages.Conversations(
 				source.NewConversations(client, options("conversations")), scope(parleyv1.Source_SOURCE_CONVERSATION)),
 			Usage: pages.Usage(usage, scope(parleyv1.Source_SOURCE_USAGE)),

@@ -24,7 +24,7 @@ func (c *Cache) Records(next source.EventGetter, scope Scope) source.EventGetter
 	return &records{c, next, scope}
 }
 
-// Event implements source.EventGetter. A cached record proves the part that this very user has in the call.
+// Event implements source.EventGetter. The key names the user, because a cached record says that this user has a part in the call.
 func (r *records) Event(ctx context.Context, owner, user string, ref source.Ref) (*parleyv1.Event, error) {
 	if ref.Version <= 0 {
 		return r.next.Event(ctx, owner, user, ref)
@@ -51,36 +51,36 @@ func (r *records) Event(ctx context.Context, owner, user string, ref source.Ref)
 	return page.Items[0], nil
 }
 
-// proofs caches what records of calls said of users.
-type proofs struct {
+// participants caches what records of calls say about users.
+type participants struct {
 	c     *Cache
 	next  source.ParticipantVerifier
 	scope Scope
 }
 
-var _ source.ParticipantVerifier = (*proofs)(nil)
+var _ source.ParticipantVerifier = (*participants)(nil)
 
-// proofSize is what an answer takes beside its key.
-const proofSize = 16
+// participantSize is the memory of an answer beside its key.
+const participantSize = 16
 
-// Proofs decorates a prover of calls. What one version of a record says of a user is cached for as long as pages of settled
-// calls; that it could not be read is not.
-func (c *Cache) Proofs(next source.ParticipantVerifier, scope Scope) source.ParticipantVerifier {
-	return &proofs{c, next, scope}
+// Participants decorates a verifier of participants. The answer from one version of a record is cached for as long as pages of
+// settled calls. A failure to read the record is not cached.
+func (c *Cache) Participants(next source.ParticipantVerifier, scope Scope) source.ParticipantVerifier {
+	return &participants{c, next, scope}
 }
 
 // VerifyParticipant implements source.ParticipantVerifier.
-func (p *proofs) VerifyParticipant(ctx context.Context, user string, ref source.Ref) error {
+func (p *participants) VerifyParticipant(ctx context.Context, user string, ref source.Ref) error {
 	if ref.Version <= 0 {
 		return p.next.VerifyParticipant(ctx, user, ref)
 	}
-	key := newKey("proof", p.scope)
+	key := newKey("participant", p.scope)
 	key.text(user, ref.ID)
 	key.number(ref.Version)
 	page, err := look(ctx, p.c, request[error]{
 		source: p.scope.Source, key: key,
 		life: func(*entry) time.Duration { return p.c.cfg.Call },
-		size: func(error) int64 { return proofSize },
+		size: func(error) int64 { return participantSize },
 		fetch: func(ctx context.Context) (*source.Page[error], error) {
 			said := p.next.VerifyParticipant(ctx, user, ref)
 			if said != nil && !errors.Is(said, source.ErrNotParticipant) {

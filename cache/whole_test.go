@@ -99,7 +99,7 @@ func TestProofsAreKeptByVersion(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			graph := &callProofs{said: tc.said}
-			p := open(t, cache.Config{}).Proofs(graph, scope("a"))
+			p := open(t, cache.Config{}).Participants(graph, scope("a"))
 			for i, ref := range tc.refs {
 				user := "u"
 				if tc.users != nil {

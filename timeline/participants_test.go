@@ -105,7 +105,7 @@ func TestProvedCalls(t *testing.T) {
 				g := &fakeGraph{src: call, size: 5, rows: spread("c", 40, start, end), hook: telling(c.rows)}
 				have, asked := sources(g), &atomic.Int64{}
 				if !c.mute {
-					have.CallProofs = records{asked, c.said}
+					have.CallVerifier = records{asked, c.said}
 				}
 				e := newEngine(t, timeline.Config{})
 				req := query.Events{Owner: "ada", User: "ada", Start: start, End: end, View: view, Narrow: true}
@@ -150,7 +150,7 @@ func TestUnprovedCallsNeverGoOut(t *testing.T) {
 			defer cancel()
 			g := &fakeGraph{src: call, size: 5, rows: spread("c", 20, start, end), hook: telling(nobody)}
 			have := sources(g)
-			have.CallProofs = records{&atomic.Int64{}, func(id string) error {
+			have.CallVerifier = records{&atomic.Int64{}, func(id string) error {
 				if id != "c0008" {
 					return nil
 				}
@@ -179,7 +179,7 @@ func TestManyProofs(t *testing.T) {
 	start, end := base()
 	g := &fakeGraph{src: call, size: 1000, rows: spread("c", 900, start, end), hook: telling(nobody)}
 	have, asked := sources(g), &atomic.Int64{}
-	have.CallProofs = records{asked, nil}
+	have.CallVerifier = records{asked, nil}
 	e := newEngine(t, timeline.Config{})
 	req := query.Events{Owner: "ada", User: "ada", Start: start, End: end, Narrow: true}
 	page, err := e.ListEvents(t.Context(), have, req, "", 5)
@@ -205,7 +205,7 @@ func TestKeptProofs(t *testing.T) {
 	t.Cleanup(store.Close)
 	have, asked := sources(g), &atomic.Int64{}
 	have.Events[call] = store.Events(g, cache.Scope{Tenant: "t", Source: call})
-	have.CallProofs = records{asked, nil}
+	have.CallVerifier = records{asked, nil}
 	e := newEngine(t, timeline.Config{})
 	for i := range 4 {
 		for prove, want := range map[bool]int{true: 10, false: 20} {

@@ -177,6 +177,6 @@ func (m *Merger) checkParticipants(have query.Sources) {
 		if r.src != parleyv1.Source_SOURCE_CALL || m.req.Owner == resource.AnyUser {
 			continue
 		}
-		r.participants = participants.NewCheck(m.req.User, m.req.Narrow, have.CallProofs, m.cfg.Canaries.Of(m.req.Tenant))
+		r.participants = participants.NewCheck(m.req.User, m.req.Narrow, have.CallVerifier, m.cfg.Canaries.Of(m.req.Tenant))
 	}
 }

@@ -13,8 +13,8 @@ type Sources struct {
 	Events map[parleyv1.Source]source.EventReader
 	// Getters read single events whole; streams with the view FULL use the one for calls.
 	Getters map[parleyv1.Source]source.EventGetter
-	// CallProofs verifies from records that a user took part in a call; nil = the list entry of a call must name the user.
-	CallProofs source.ParticipantVerifier
+	// CallVerifier verifies from records that a user took part in a call; nil = the list entry of a call must name the user.
+	CallVerifier source.ParticipantVerifier
 	// Conversations, Usage and Users read single chains of pages; nil where a call does not need them.
 	Conversations source.ConversationReader
 	Usage         source.UsageReader
