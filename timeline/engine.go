@@ -1,11 +1,12 @@
 // Package timeline turns a query over Graph's unordered, repeating, sometimes lying pages into ordered events with
 // checkpoints and an honest statement of what is complete. It knows neither gRPC nor HTTP.
 //
+// A walk is one pass over an interval: the first call, and all calls that go on from its tokens.
 // An interval is cut into windows on a UTC grid. Each window is read to its last page, de-duplicated, sorted and trimmed
 // (packages window and fetch); each source delivers its windows in order while later ones are read ahead, and the sources are
 // merged into one total order (package merge); package frame cuts it into the pages of a List and the frames of a stream
-// (list.go, stream.go). Package cursor seals one position per source. Conversations, usage rows and users are single chains of
-// pages behind the same cursor (package pager).
+// (list.go, stream.go). Package cursor seals one position per source. Each list of conversations, usage rows or users is a
+// single chain of pages, with tokens of the same kind (package pager).
 package timeline
 
 import (
@@ -88,7 +89,7 @@ const (
 	usualAhead   = 9000 // rows of the usual size that a stream may read ahead
 )
 
-// account is that of a stream's context, or a new one.
+// account returns the account of a stream's context, or a new one.
 func (e *Engine) account(ctx context.Context) (_ *ledger.Account, release func()) {
 	if account := ledger.From(ctx); account != nil {
 		return account, func() {}

@@ -49,7 +49,7 @@ func (e *Engine) PageEvents(ctx context.Context, have query.Sources, req query.E
 	return e.readPage(ctx, call, entry)
 }
 
-// listCall is one call of ListEvents.
+// listCall is one call to ListEvents.
 type listCall struct {
 	have  query.Sources
 	req   *query.Events
@@ -58,8 +58,8 @@ type listCall struct {
 	size  int
 }
 
-// cacheEntry is the place for the page of a call. A request with a filter, or for a source that cannot be asked, is answered anew
-// each time.
+// cacheEntry returns the place for the page of a call. A request with a filter, for a source that cannot be asked, or up to the present
+// is answered anew each time.
 func (c *listCall) cacheEntry() cacheEntry {
 	if c.req.Filter != "" || len(c.req.Unavailable) > 0 || c.req.End.IsZero() && c.token == "" {
 		return cacheEntry{}
@@ -70,7 +70,7 @@ func (c *listCall) cacheEntry() cacheEntry {
 	}
 	key := store.AnswerKey(c.to.Digest, c.size, c.token)
 	if c.req.Narrow {
-		key += provedSuffix
+		key += narrowSuffix
 	}
 	return cacheEntry{store, key}
 }
@@ -79,46 +79,46 @@ func (c *listCall) cacheEntry() cacheEntry {
 func (e *Engine) readPage(ctx context.Context, call *listCall, entry cacheEntry) (*Page, error) {
 	inTime, cancel := frame.ListContext(ctx, e.cfg.ListTime)
 	defer cancel()
-	w, err := merge.Open(inTime, &e.merge, call.have, call.req, call.to, call.token, "page_token")
+	m, err := merge.Open(inTime, &e.merge, call.have, call.req, call.to, call.token, "page_token")
 	if err != nil {
 		return nil, err
 	}
-	defer w.Close()
+	defer m.Close()
 	ahead := 2
 	if call.req.Conversation != "" {
 		ahead = 1 // Graph allows one request a second: the next window would only stand in the way
 	}
 	account := e.cfg.Ledger.Open(e.merge.WindowBytes)
 	defer account.Close()
-	w.Limit(ahead, window.MaxRows, account)
-	events := &eventPage{w: w, size: call.size}
-	w.Listing(call.size, func() bool { return !events.Empty() })
-	done, err := frame.Fill(inTime, w, events)
+	m.Limit(ahead, window.MaxRows, account)
+	events := &eventPage{m: m, size: call.size}
+	m.Listing(call.size, func() bool { return !events.Empty() })
+	done, err := frame.Fill(inTime, m, events)
 	if err == nil {
 		err = ctx.Err()
 	}
 	if err != nil {
 		return nil, err
 	}
-	answer := &parleyv1.ListEventsResponse{Complete: done && w.Complete(), Notices: w.News(), Sources: w.Reports()}
+	answer := &parleyv1.ListEventsResponse{Complete: done && m.Complete(), Notices: m.News(), Sources: m.Reports()}
 	if !done {
-		if answer.NextPageToken, err = w.Token(false); err != nil {
+		if answer.NextPageToken, err = m.Token(false); err != nil {
 			return nil, err
 		}
 	}
 	page := &Page{Message: answer, Events: events.joined(), Count: events.count}
-	entry.put(page, call.req, w, events.chunkRange(), call.token == "")
+	entry.put(page, call.req, m, events.chunkRange(), call.token == "")
 	return page, nil
 }
 
 // eventPage collects the encoded events of a List.
 type eventPage struct {
-	w      *merge.Merger
+	m      *merge.Merger
 	size   int // events at most
 	count  int
 	pieces [][]byte
-	length int        // of the pieces together
-	in     chunkRange // where the events of the first piece stand
+	length int        // bytes of the pieces together
+	in     chunkRange // run of the events of the first piece
 }
 
 // Empty implements frame.Page.
@@ -129,13 +129,13 @@ func (p *eventPage) Enough() bool { return p.count >= p.size }
 
 // Add implements frame.Page. It takes the next run of events.
 func (p *eventPage) Add() (bool, error) {
-	const most = chunk.MaxFrame - chunk.FrameRoom
-	next := p.w.Head()
-	if p.count >= p.size || p.length > 0 && p.length+next.Size() > most {
+	const maxBytes = chunk.MaxFrame - chunk.FrameRoom
+	next := p.m.Head()
+	if p.count >= p.size || p.length > 0 && p.length+next.Size() > maxBytes {
 		return false, nil
 	}
-	at, in := next.At, p.w.HeadChunk()
-	events, n, err := p.w.NextRun(p.size-p.count, most-p.length)
+	at, in := next.At, p.m.HeadChunk()
+	events, n, err := p.m.NextRun(p.size-p.count, maxBytes-p.length)
 	if err != nil {
 		return false, err
 	}
@@ -148,7 +148,7 @@ func (p *eventPage) Add() (bool, error) {
 	return true, nil
 }
 
-// joined is the list field of the answer.
+// joined returns the pieces as one list field.
 func (p *eventPage) joined() []byte {
 	switch len(p.pieces) {
 	case 0:
@@ -160,7 +160,7 @@ func (p *eventPage) joined() []byte {
 	}
 }
 
-// chunkRange is where all events of the page stand, if they stand in one run.
+// chunkRange returns the run of all events of the page, if they are one run.
 func (p *eventPage) chunkRange() chunkRange {
 	if len(p.pieces) != 1 {
 		return chunkRange{}

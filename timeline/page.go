@@ -24,7 +24,7 @@ type Page struct {
 	// Count is the number of the events.
 	Count int
 
-	cached *cachedPage // nil = it is not
+	cached *cachedPage // nil = the page is not cached
 }
 
 // Form returns another form of the page, such as its JSON. A cached page renders each form once. key is a comparable value of a
@@ -46,24 +46,25 @@ func (p *Page) Form(key any, render func(*Page) ([]byte, error)) ([]byte, error)
 // maxPageWindows is how many windows a cached page may be made of.
 const maxPageWindows = 64
 
-// provedSuffix tells the keys of pages whose calls are verified from those of pages with all that Graph sent.
-const provedSuffix = "\xfeproved"
+// narrowSuffix ends the keys of pages for callers with narrow rights. Such pages hold verified calls only; others hold all calls that
+// Graph sent.
+const narrowSuffix = "\xfenarrow"
 
-// cachedPage is a page that is made of cached windows alone. It is valid while these are the same.
+// cachedPage is a page that is made of cached windows alone. It is valid while each of these windows is cached and unchanged.
 type cachedPage struct {
 	message  *parleyv1.ListEventsResponse
 	count    int
-	events   []byte // nil where they are a range of one window
-	from, to int    // of that range
+	events   []byte // nil = the events are the range [from, to) of one window
+	from, to int
 	view     parleyv1.EventView
 	windows  []pageWindow
 	until    time.Time // when the answer changes by time alone; zero = never
 	entry    cacheEntry
-	end      time.Time // of the asked interval
+	end      time.Time // end of the asked interval
 
 	mu    sync.Mutex
 	forms map[any][]byte
-	size  int64 // of the forms
+	size  int64 // bytes of the forms
 }
 
 // pageWindow is a cached window that a page was made of. The page does not keep it alive.
@@ -71,7 +72,7 @@ type pageWindow struct {
 	store cache.Windows
 	key   string
 	chunk weak.Pointer[chunk.Chunk]
-	holds bool // the range of the page's events
+	holds bool // the window holds the page's events, in one range
 }
 
 // pageStore caches pages beside windows.
@@ -80,47 +81,47 @@ type pageStore interface {
 	cache.Answers
 }
 
-func (k *cachedPage) form(key any) []byte {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.forms[key]
+func (c *cachedPage) form(key any) []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.forms[key]
 }
 
-func (k *cachedPage) put(key any, form []byte) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.forms == nil {
-		k.forms = map[any][]byte{}
+func (c *cachedPage) put(key any, form []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.forms == nil {
+		c.forms = map[any][]byte{}
 	}
-	if form != nil && k.forms[key] == nil {
-		k.forms[key] = form
-		k.size += int64(cap(form))
+	if form != nil && c.forms[key] == nil {
+		c.forms[key] = form
+		c.size += int64(cap(form))
 	}
-	k.entry.store.PutWindow(cache.Window{
-		Key: k.entry.key, Value: k, End: k.end, Read: time.Now(),
-		Size: k.size + int64(cap(k.events)+2*proto.Size(k.message)+len(k.entry.key)) + 1<<10,
+	c.entry.store.PutWindow(cache.Window{
+		Key: c.entry.key, Value: c, End: c.end, Read: time.Now(),
+		Size: c.size + int64(cap(c.events)+2*proto.Size(c.message)+len(c.entry.key)) + 1<<10,
 	})
 }
 
-// page is the page for a call; nil when one of its windows is not the same any more, or the cache-control of the context does not
-// accept one.
-func (k *cachedPage) page(ctx context.Context) *Page {
-	if !k.until.IsZero() && !time.Now().Before(k.until) {
+// page returns the page for a call. It returns nil after a window of the page was replaced or dropped, or when the cache-control of the
+// context does not accept one of the windows.
+func (c *cachedPage) page(ctx context.Context) *Page {
+	if !c.until.IsZero() && !time.Now().Before(c.until) {
 		return nil
 	}
-	p := &Page{Message: k.message, Events: k.events, Count: k.count, cached: k}
-	for i := range k.windows {
-		was := &k.windows[i]
+	p := &Page{Message: c.message, Events: c.events, Count: c.count, cached: c}
+	for i := range c.windows {
+		was := &c.windows[i]
 		now, _ := was.store.Window(ctx, was.key).(*chunk.Chunk)
 		if now == nil || now != was.chunk.Value() {
 			return nil
 		}
 		if was.holds {
-			l, err := now.Events(k.view)
+			l, err := now.Events(c.view)
 			if err != nil {
 				return nil
 			}
-			p.Events = l.Part(k.from, k.to)
+			p.Events = l.Part(c.from, c.to)
 		}
 	}
 	return p
@@ -150,25 +151,25 @@ func (e cacheEntry) get(ctx context.Context) *Page {
 	return cached.page(ctx)
 }
 
-// put caches a page, if all of it came from cached windows and nothing of it depends on when it is asked for. in is where its events
-// stand together; first says that the walk began with it.
-func (e cacheEntry) put(p *Page, req *query.Events, w *merge.Merger, in chunkRange, first bool) {
+// put caches a page if all of it came from cached windows and the answer does not depend on when it is asked for. in is the run of all
+// events of the page, if there is one; first says that the walk began with this page.
+func (e cacheEntry) put(p *Page, req *query.Events, m *merge.Merger, in chunkRange, first bool) {
 	if e.store == nil {
 		return
 	}
-	used, until, ok := w.CachedWindows(first)
+	used, until, ok := m.CachedWindows(first)
 	if !ok || len(used) == 0 || len(used) > maxPageWindows {
 		return
 	}
-	k := &cachedPage{
-		message: p.Message, count: p.Count, view: req.ShownView(), entry: e, end: w.End(), from: in.from, to: in.to, until: until,
+	c := &cachedPage{
+		message: p.Message, count: p.Count, view: req.ShownView(), entry: e, end: m.End(), from: in.from, to: in.to, until: until,
 	}
 	if in.chunk == nil {
-		k.events = p.Events
+		c.events = p.Events
 	}
 	for _, u := range used {
-		k.windows = append(k.windows, pageWindow{u.Store, u.Key, weak.Make(u.Chunk), u.Chunk == in.chunk})
+		c.windows = append(c.windows, pageWindow{u.Store, u.Key, weak.Make(u.Chunk), u.Chunk == in.chunk})
 	}
-	p.cached = k
-	k.put(nil, nil)
+	p.cached = c
+	c.put(nil, nil)
 }

@@ -43,8 +43,8 @@ func (e *Engine) StreamEvents(
 	}, emit)
 }
 
-// StreamBatches is StreamEvents with encoded events: take gets the batches, emit all other frames. A batch and its list of pieces
-// are used again after take has returned.
+// StreamBatches is StreamEvents with encoded events: take receives the batches, and emit all other frames. A batch and its list of
+// pieces are used again after take has returned.
 func (e *Engine) StreamBatches(
 	ctx context.Context, have query.Sources, req query.Events, token string,
 	take func(*Batch) error, emit func(*parleyv1.StreamEventsResponse) error,
@@ -57,19 +57,19 @@ func (e *Engine) StreamBatches(
 	if req.Reconnect && e.Finished(have, req, token) {
 		return nil
 	}
-	w, err := merge.Open(ctx, &e.merge, have, &req, to, token, "resume_token")
+	m, err := merge.Open(ctx, &e.merge, have, &req, to, token, "resume_token")
 	if err != nil {
 		return err
 	}
-	defer w.Close()
+	defer m.Close()
 	account, release := e.account(ctx)
 	defer release()
-	w.Limit(e.cfg.Ahead, usualAhead, account)
+	m.Limit(e.cfg.Ahead, usualAhead, account)
 	account.Add(frame.TargetBatch) // a batch is on its way
 	defer account.Add(-frame.TargetBatch)
-	w.ReadWhole(have)
+	m.ReadWhole(have)
 	stream := frame.Stream[*parleyv1.StreamEventsResponse]{
-		Rows: w, Batch: &eventBatch{w: w, take: take}, Report: w, Frames: eventFrames, Emit: emit,
+		Rows: m, Batch: &eventBatch{m: m, take: take}, Report: m, Frames: eventFrames, Emit: emit,
 		Heartbeat: e.cfg.Heartbeat, Linger: batchLinger,
 	}
 	return stream.Run(ctx)
@@ -92,9 +92,9 @@ var eventFrames = frame.Frames[*parleyv1.StreamEventsResponse]{
 type eventBatch struct {
 	Batch
 
-	w    *merge.Merger
+	m    *merge.Merger
 	take func(*Batch) error
-	size int // of the pieces together
+	size int // bytes of the pieces together
 }
 
 // Size implements frame.Batch.
@@ -102,10 +102,10 @@ func (b *eventBatch) Size() int { return b.size }
 
 // Add implements frame.Batch. It takes the next run of events.
 func (b *eventBatch) Add() (frame.Fit, error) {
-	if b.size > 0 && b.size+b.w.Head().Size() > frame.MaxBatch {
+	if b.size > 0 && b.size+b.m.Head().Size() > frame.MaxBatch {
 		return frame.NoRoom, nil
 	}
-	events, n, err := b.w.NextRun(math.MaxInt, b.room())
+	events, n, err := b.m.NextRun(math.MaxInt, b.remaining())
 	if err != nil {
 		return frame.NoRoom, err
 	}
@@ -118,14 +118,14 @@ func (b *eventBatch) Add() (frame.Fit, error) {
 	return frame.Added, nil
 }
 
-// room is how many bytes of events the batch still takes. What does not fit into one batch is cut into equal ones.
-func (b *eventBatch) room() int {
-	room := frame.MaxBatch - b.size
-	c := b.w.HeadChunk()
+// remaining returns the number of bytes that still fit into the batch. A chunk that is larger than a batch is cut into equal batches.
+func (b *eventBatch) remaining() int {
+	remaining := frame.MaxBatch - b.size
+	c := b.m.HeadChunk()
 	if whole := c.BasicSize(); b.size == 0 && whole > frame.MaxBatch {
-		room = min(room, whole/(whole/frame.MaxBatch+1)+whole/len(c.Entries))
+		remaining = min(remaining, whole/(whole/frame.MaxBatch+1)+whole/len(c.Entries))
 	}
-	return room
+	return remaining
 }
 
 // Send implements frame.Batch.

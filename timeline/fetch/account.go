@@ -39,27 +39,27 @@ func (r *Reader) Load(rows int, size int64) int {
 // pageReserve is the memory that is reserved for the next page, as it comes and as it is cached.
 func (r *Reader) pageReserve() int64 { return max(firstPage, 2*r.pageBytes.Load()) }
 
-// reserve waits until there is room for another page, or until the window is the next one that is wanted.
+// reserve reserves the memory of another page. It waits until there is enough, or until the window is the next one that is wanted.
 func (r *Reader) reserve(ctx context.Context, rows *rowSet) error {
 	if rows.reserved > 0 {
-		return nil // reserveAhead took it
+		return nil // reserveAhead has reserved the memory
 	}
-	room := r.pageReserve()
+	bytes := r.pageReserve()
 	if rows.wanted == nil {
-		r.account.Add(room)
-	} else if err := r.account.Acquire(ctx, room, rows.wanted); err != nil {
+		r.account.Add(bytes)
+	} else if err := r.account.Acquire(ctx, bytes, rows.wanted); err != nil {
 		return err
 	}
-	rows.reserved = room
+	rows.reserved = bytes
 	return nil
 }
 
-// reserveAhead takes the room for the page after the one that is being read, if there is enough.
+// reserveAhead reserves the memory of the page after the one that is being read, if there is enough.
 func (r *Reader) reserveAhead(rows *rowSet) bool {
-	room := r.pageReserve()
-	if rows.reservedAhead > 0 || !r.account.TryAcquire(room) {
+	bytes := r.pageReserve()
+	if rows.reservedAhead > 0 || !r.account.TryAcquire(bytes) {
 		return false
 	}
-	rows.reservedAhead = room
+	rows.reservedAhead = bytes
 	return true
 }

@@ -112,7 +112,7 @@ func (c *pageChain) add(page *source.Page[source.Item], n int) (end chainEnd, en
 func (r *Reader) tooMuch(w window.Window, pages int, rows *rowSet) bool {
 	load := r.Load(rows.rows, rows.size)
 	if r.account.Overdrawn() && load >= window.MaxRows/2 {
-		return true // the smaller, the sooner there is room again
+		return true // smaller windows give memory back earlier
 	}
 	limit := float64(r.Load(0, r.account.Each()))
 	if r.Query.Conversation == "" || limit <= 0 {

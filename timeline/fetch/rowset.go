@@ -19,7 +19,7 @@ type rowSet struct {
 	window bool            // a whole window is read, and not a page of an ordered chain
 	whole  bool            // everything that is left of the source is read
 	wanted <-chan struct{} // closed after the window has become the next one that is wanted
-	trim   window.Span     // rows in it are kept
+	trim   window.Span     // span of the rows that the result holds
 	asked  window.Span     // Graph was asked for it
 	newest time.Time       // oldest row of earlier pages of an ordered chain: a newer row breaks the order; zero = none came
 
@@ -186,7 +186,7 @@ func (s *rowSet) build(res *Result) {
 	res.clip(s.r.Desc)
 }
 
-// entries makes the entries of the rows. It returns apart the rows of the edge, and counts the rows out of the window.
+// entries makes the entries of the rows. The rows of the edge are returned as edge, and the rows out of the window are counted.
 func (s *rowSet) entries(res *Result) (entries []chunk.Entry, edge []chunk.Stamp) {
 	asked := s.trim
 	asked.End = window.Later(asked.End, s.r.queryFor(s.trim).End)

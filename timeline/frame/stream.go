@@ -117,7 +117,7 @@ func (s *Stream[F]) run(ctx context.Context) error {
 			}
 			return s.Rows.Err()
 		}
-		if err == nil && !time.Now().Before(s.due()) {
+		if err == nil && !time.Now().Before(s.nextCheckpoint()) {
 			err = s.checkpoint()
 		}
 		if err != nil {
@@ -126,8 +126,8 @@ func (s *Stream[F]) run(ctx context.Context) error {
 	}
 }
 
-// due is when a checkpoint must be sent.
-func (s *Stream[F]) due() time.Time {
+// nextCheckpoint returns the time at which a checkpoint must be sent.
+func (s *Stream[F]) nextCheckpoint() time.Time {
 	at := s.sent.Add(s.Heartbeat)
 	if s.Batch.Size() == 0 || s.Linger == 0 {
 		return at
@@ -166,7 +166,7 @@ func (s *Stream[F]) wait(ctx context.Context, timer *time.Timer) error {
 	if s.Linger == 0 && s.Batch.Size() > 0 {
 		return s.sendBatch()
 	}
-	timer.Reset(time.Until(s.due()))
+	timer.Reset(time.Until(s.nextCheckpoint()))
 	return s.Rows.Wait(ctx, timer.C)
 }
 

@@ -1,4 +1,4 @@
-// Package links tells a link that leads back to a page that was read before.
+// Package links remembers the links of a chain of pages, so that a link back to an earlier page is recognized.
 package links
 
 import "crypto/sha256"

@@ -7,9 +7,9 @@ import (
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
-// keptTolerance is the time by which a start may lie before the records that a source keeps. A caller who asks for the last thirty days
+// retentionTolerance is the time by which a start may lie before the records that a source keeps. A caller who asks for the last thirty days
 // must not be told a minute later that they are more.
-const keptTolerance = time.Hour
+const retentionTolerance = time.Hour
 
 // clock is the present of the first page of the walk, by the earlier one of both clocks. Rows that Graph dates later are still to come.
 func (m *Merger) clock() time.Time {
@@ -74,7 +74,7 @@ func (m *Merger) addBeforeKept(r *sourceReader, resumed bool) {
 	} else {
 		lost.Start = window.Later(lost.Start, r.reached)
 	}
-	if !lost.Start.Before(beginning.Add(-keptTolerance)) || lost.Empty() {
+	if !lost.Start.Before(beginning.Add(-retentionTolerance)) || lost.Empty() {
 		return
 	}
 	r.addGap(window.Gap{Span: lost, Reason: parleyv1.ErrorReason_ERROR_REASON_START_BEFORE_KEPT})

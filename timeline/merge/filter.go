@@ -25,7 +25,7 @@ func (r *sourceReader) applyFilter(ctx context.Context, res *fetch.Result) {
 		return
 	}
 	trusted := len(r.pushed) > 0 && !r.fetch.IgnoresClause()
-	kept := make([]chunk.Entry, 0, len(res.Entries))
+	matching := make([]chunk.Entry, 0, len(res.Entries))
 	for _, e := range res.Entries {
 		if ctx.Err() != nil {
 			return // nobody waits for the window any more
@@ -44,10 +44,10 @@ func (r *sourceReader) applyFilter(ctx context.Context, res *fetch.Result) {
 			}
 		}
 		if result != filter.False {
-			kept = append(kept, e)
+			matching = append(matching, e)
 		}
 	}
-	res.Entries = kept
+	res.Entries = matching
 }
 
 // matchWhole reads an event whole and evaluates the filter on it.

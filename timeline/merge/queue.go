@@ -30,7 +30,7 @@ type pendingRead struct {
 	done   chan struct{}      // closed after the window was read; nil = the reading has not begun
 	urgent chan struct{}      // closed after the window has become the next one; nil for a cached window
 	isNext bool               // urgent is closed
-	result *fetch.Result      // set when done is closed
+	result *fetch.Result      // set before done is closed
 }
 
 // ready reports whether the window was read.
@@ -73,10 +73,10 @@ type readPool struct {
 }
 
 func newReadPool(ctx context.Context) *readPool {
-	f := &readPool{woken: make(chan struct{}, 1), done: make(chan struct{})}
-	close(f.done)
-	f.ctx, f.cancel = context.WithCancel(ctx)
-	return f
+	pool := &readPool{woken: make(chan struct{}, 1), done: make(chan struct{})}
+	close(pool.done)
+	pool.ctx, pool.cancel = context.WithCancel(ctx)
+	return pool
 }
 
 // close stops all readings and waits for their end.

@@ -2,9 +2,10 @@ package merge
 
 import "github.com/parley-gateway/parley/timeline/chunk"
 
-// NextRun delivers the next events that lie side by side in one chunk and come before the events of all other sources. They
-// are no more than most events and, but for the first one, room bytes. The bytes are shared and must not be changed.
-func (m *Merger) NextRun(most, room int) (events []byte, n int, err error) {
+// NextRun delivers the next events that lie side by side in one chunk and come before the events of all other sources. A
+// run has at most maxEvents events and, unless it is a single event, at most maxBytes bytes. The bytes are shared and must not be
+// changed.
+func (m *Merger) NextRun(maxEvents, maxBytes int) (events []byte, n int, err error) {
 	r := m.first
 	head := r.head()
 	if head.At == chunk.NotInChunk {
@@ -19,14 +20,14 @@ func (m *Merger) NextRun(most, room int) (events []byte, n int, err error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	n = m.runLength(list, most, room)
+	n = m.runLength(list, maxEvents, maxBytes)
 	events = list.Part(head.At, head.At+n)
 	r.advance(n)
 	return events, n, nil
 }
 
-// runLength is the number of events of the next run. The events are added to the delivered ones.
-func (m *Merger) runLength(list *chunk.List, most, room int) int {
+// runLength returns the number of events of the next run, and adds these events to the delivered ones.
+func (m *Merger) runLength(list *chunk.List, maxEvents, maxBytes int) int {
 	r := m.first
 	entries, src := r.current.Entries[r.next:], uint64(r.src)
 	head := &entries[0]
@@ -35,9 +36,9 @@ func (m *Merger) runLength(list *chunk.List, most, room int) int {
 		m.seen.Add(head.Hash^src, false)
 	}
 	n := 1
-	for ; n < len(entries) && n < most; n++ {
+	for ; n < len(entries) && n < maxEvents; n++ {
 		e := &entries[n]
-		if e.At != head.At+n || list.PartSize(head.At, e.At+1) > room || runnerUp != nil && !m.earlier(r, e, runnerUp) ||
+		if e.At != head.At+n || list.PartSize(head.At, e.At+1) > maxBytes || runnerUp != nil && !m.earlier(r, e, runnerUp) ||
 			!cannotRepeat && !m.seen.First(e.Hash^src) {
 			break
 		}

@@ -62,13 +62,13 @@ func (m *Merger) readRecords(ctx context.Context, r *sourceReader, getter source
 		})
 	}
 	group.Wait()
-	kept := res.Entries[:0]
+	remaining := res.Entries[:0]
 	for i := range res.Entries {
 		if found[i] != chunk.Contradicted {
-			kept = append(kept, res.Entries[i])
+			remaining = append(remaining, res.Entries[i])
 		}
 	}
-	res.Entries, res.Unverified = kept, slices.Contains(found, chunk.Unverified)
+	res.Entries, res.Unverified = remaining, slices.Contains(found, chunk.Unverified)
 }
 
 // readRecord reads one record whole, and replaces the listed call by it.

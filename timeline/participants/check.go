@@ -113,7 +113,7 @@ func (check *Check) claim(res *fetch.Result) chunk.Claim {
 	})
 }
 
-// verifyByRows verifies calls by their rows and by records that were read before. It returns apart the entries that need a record.
+// verifyByRows verifies calls by their rows and by records that were read before. It returns the indexes of the entries that need a record as open.
 func (check *Check) verifyByRows(res *fetch.Result) (found []chunk.Participation, open []int) {
 	participants := &res.Chunk.Participants
 	found = make([]chunk.Participation, len(res.Entries))
@@ -180,11 +180,11 @@ func keepVerified(res *fetch.Result, found []chunk.Participation) {
 	if slices.Contains(found, chunk.Unverified) {
 		res.Gaps = window.AddGap(slices.Clone(res.Gaps), window.Gap{Span: res.Span, Reason: parleyv1.ErrorReason_ERROR_REASON_PARTICIPATION_NOT_PROVED})
 	}
-	kept := make([]chunk.Entry, 0, len(res.Entries))
+	verified := make([]chunk.Entry, 0, len(res.Entries))
 	for i := range res.Entries {
 		if found[i] == chunk.Participates {
-			kept = append(kept, res.Entries[i])
+			verified = append(verified, res.Entries[i])
 		}
 	}
-	res.Entries = kept
+	res.Entries = verified
 }
