@@ -1,10 +1,16 @@
-// Package cache holds pages that Graph has answered in memory and hands them to later readers of the very same request.
-// Its decorators have the signatures of the source interfaces; it does not look into pages.
+// Package cache holds answers of Graph in memory and hands them to later readers of the very same request. Its decorators have
+// the signatures of the source interfaces. It does not look into pages, but for the refresh date of a usage report.
 //
-// A page is found by tenant, identity, source, query and link. The whole key is compared, never only its hash, so that no
-// collision can hand one tenant's page to another. The freshness of a page stands beside it and is checked on every read,
-// whatever the store does. A page behind a link counts as fresh only if it was read after the page that carries the link:
-// one walk never mixes pages of an older and a newer reading.
+// Every key begins with the kind of the value, the tenant, the identity that Graph was asked as, and the source:
+//
+//   - A page is found by its query and link: a chat's own messages, conversations, users, usage. Single chats, object ids of
+//     user principal names, whole call records and verified participants are cached as pages of one item.
+//   - A window is found by its query ([Windows]). Its value is the timeline's. The pages of its reading are not cached ([Readings]).
+//   - An answer is found by the digest of its request, its page size and its token ([Answers]). It is made of windows.
+//
+// The whole key is compared, never only its hash, so that no collision can hand one tenant's page to another. The freshness of
+// a page stands beside it and is checked on every read, whatever the store does. A page behind a link counts as fresh only if it
+// was read after the page that carries the link: a chain never mixes pages of an older and a newer reading.
 //
 // There are three layers, outermost first: coalescing (callers who want the same page at the same time share one request),
 // two exact LRUs of a quarter of the size each, and ristretto with sizes in resident bytes. The first LRU, on probation,

@@ -7,7 +7,7 @@ import (
 	"github.com/parley-gateway/parley/internal/coalesce"
 )
 
-// Readings lets callers share the reading of a window: all pages of a query, one behind the other, so that what it brings is
+// Readings lets callers share the reading of a window: all pages of a query, one after the other, so that the result is
 // the state of one time. Readers of events that Cache.Events returned are Readings.
 type Readings interface {
 	// Read returns what read makes for the key of a window, starting it unless it is under way; joined is true for a caller
@@ -31,13 +31,13 @@ type windowRead struct {
 	pages *Recorder
 }
 
-type wholeKey struct{}
+type readingKey struct{}
 
 // inReading reports whether pages are parts of one reading.
-func inReading(ctx context.Context) bool { return ctx.Value(wholeKey{}) != nil }
+func inReading(ctx context.Context) bool { return ctx.Value(readingKey{}) != nil }
 
-// asReading is a context whose pages are parts of one reading. They are recorded apart: all who share the
-// reading have read them.
+// asReading is a context whose pages are parts of one reading. They have a Recorder of their own, because
+// every caller who shares the reading has read them.
 type asReading struct {
 	context.Context //nolint:containedctx // it is one
 
@@ -47,7 +47,7 @@ type asReading struct {
 // Value implements context.Context.
 func (a asReading) Value(key any) any {
 	switch key.(type) {
-	case wholeKey:
+	case readingKey:
 		return true
 	case RecorderKey:
 		return a.pages

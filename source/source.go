@@ -50,7 +50,7 @@ func (c *Clause) IsZero() bool {
 
 // Item is one event with what the timeline sorts and de-duplicates by.
 type Item struct {
-	// Time is the event time; the walk is ordered by it.
+	// Time is the event time, by which the timeline orders events.
 	Time time.Time
 	// Key is equal for the same thing and orders things of one instant; Event.uid is derived from it.
 	Key string
