@@ -36,9 +36,8 @@ type Config struct {
 	MaxBytes int64
 	// MaxAge caps every time to live; 0 = no cap.
 	MaxAge time.Duration
-	// Open is the time to live of a window whose end lies less than the source's settle time back, Copilot, Chat and Call
-	// that of older windows, Usage that of usage reports whose refresh date does not move, Other that of conversations and
-	// users.
+	// The times to live. Open is for a window whose end is not settled yet, Copilot, Chat and Call for settled windows. Usage is
+	// for usage reports whose refresh date does not move, Other for conversations and users.
 	Open, Copilot, Chat, Call, Usage, Other time.Duration
 	// Settle is how long after an event its row may still appear; as timeline.Config.Settle.
 	Settle map[parleyv1.Source]time.Duration
@@ -71,13 +70,13 @@ func (noObserver) CacheRequest(string, string) {}
 
 var _ Observer = noObserver{}
 
-// Scope is the part of a key that the query does not hold: whose data it is, and whom Graph was asked as.
+// Scope is the part of a key that the query does not hold: the tenant of the data, and the identity that Graph was asked as.
 type Scope struct {
 	// Tenant is the tenant's alias or id, Identity the application or user that the token belongs to.
 	Tenant, Identity string
 	// Source is the API.
 	Source parleyv1.Source
-	// Skew is how far this machine's clock is ahead of Graph's, no part of the key; nil = not.
+	// Skew is the time by which this machine's clock is ahead of Graph's; nil = none. It is no part of the key.
 	Skew func() time.Duration
 	// Delegated is true when the identity is a user, who may lose the right to read: reports are cached no longer than chats then.
 	Delegated bool
@@ -88,23 +87,23 @@ type Cache struct {
 	cfg     Config
 	store   *store[*entry] // nil = nothing is cached
 	links   *linkFreshness
-	pages   coalesce.Group[string, *entry]     // asked for at the moment
-	windows coalesce.Group[string, windowRead] // read at the moment
+	pages   coalesce.Group[string, *entry]     // requests for pages under way
+	windows coalesce.Group[string, windowRead] // readings of windows under way
 
 	refreshes sync.Map // *refresh by tenant
 	passed    passedReports
 }
 
-// entry is one page with all that a reader checks. It never changes.
+// entry is one page, window or answer with everything that a look-up checks. It never changes.
 type entry struct {
 	key     string
 	source  string // its short name
-	value   any    // *source.Page[T]
+	value   any    // *source.Page[T], or the value of a Window
 	next    string
 	read    time.Time // when Graph answered
 	expires time.Time
 	size    int64
-	// The day that a usage report reaches up to, and what knows whether it moved; nil for any other page.
+	// The last day of a usage report, and the tenant's refresh date, which may have moved since; nil for any other page.
 	day     string
 	refresh *refresh
 }
@@ -143,7 +142,7 @@ func (c *Cache) Close() {
 	}
 }
 
-// Bytes is what all pages take at the moment, by their sizes.
+// Bytes returns the memory of everything that is cached, by size.
 func (c *Cache) Bytes() int64 {
 	if c.store == nil {
 		return 0
@@ -151,7 +150,7 @@ func (c *Cache) Bytes() int64 {
 	return c.store.bytes()
 }
 
-// Limit is what all pages may take.
+// Limit returns the bound of Bytes.
 func (c *Cache) Limit() int64 {
 	if c.store == nil {
 		return 0
@@ -159,8 +158,8 @@ func (c *Cache) Limit() int64 {
 	return c.store.limit.Load()
 }
 
-// Resize changes what all pages may take, and drops what is above it. It is for memory that runs short; a cache of size 0
-// stays one.
+// Resize changes the limit and drops values until it holds. It is for memory that runs short; a cache that caches nothing stays
+// so.
 func (c *Cache) Resize(limit int64) {
 	if c.store != nil {
 		c.store.resize(limit)

@@ -6,10 +6,10 @@
 //   - A page is found by its query and link: a chat's own messages, conversations, users, usage. Single chats, object ids of
 //     user principal names, whole call records and verified participants are cached as pages of one item.
 //   - A window is found by its query ([Windows]). Its value is the timeline's. The pages of its reading are not cached ([Readings]).
-//   - An answer is found by the digest of its request, its page size and its token ([Answers]). It is made of windows.
+//   - An answer is found by the digest of its request, its page size and its token ([Answers]). The timeline makes it of windows.
 //
 // The whole key is compared, never only its hash, so that no collision can hand one tenant's page to another. The freshness of
-// a page stands beside it and is checked on every read, whatever the store does. A page behind a link counts as fresh only if it
+// a page is part of its entry and is checked on every look-up, whatever the store does. A page behind a link counts as fresh only if it
 // was read after the page that carries the link: a chain never mixes pages of an older and a newer reading.
 //
 // There are three layers, outermost first: coalescing (callers who want the same page at the same time share one request),

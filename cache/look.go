@@ -14,7 +14,7 @@ import (
 	"github.com/parley-gateway/parley/source"
 )
 
-// What a page and a row take beside their messages, and how much more a message takes in memory than on the wire.
+// Memory of a page and of a row beside their messages, and how many times larger a message is in memory than on the wire.
 const (
 	pageOverhead = 512
 	rowOverhead  = 160
@@ -28,7 +28,7 @@ type request[T any] struct {
 	link   string // of the page; empty for the first one
 	// life returns how long an answer is cached.
 	life func(*entry) time.Duration
-	// size returns what a row takes in memory beside rowOverhead.
+	// size returns the memory of a row beside rowOverhead.
 	size  func(T) int64
 	fetch func(context.Context) (*source.Page[T], error)
 }
@@ -52,20 +52,7 @@ func look[T any](ctx context.Context, c *Cache, r request[T]) (*source.Page[T], 
 		recorderOf(ctx).record(false, time.Time{})
 		return nil, ErrNotCached
 	}
-	late := false
-	fetched, joined, err := c.share(ctx, key, func(ctx context.Context) (*entry, error) {
-		// Another caller's work may have ended since this one looked.
-		if e, _ := c.get(ctx, key, r.link); e != nil {
-			late = true
-			return e, nil
-		}
-		page, err := r.fetch(ctx)
-		if err != nil {
-			return nil, err
-		}
-		return r.put(c, key, page), nil
-	})
-	joined = joined || err == nil && late
+	fetched, joined, err := r.fetchShared(ctx, c, key)
 	if joined {
 		result = resultCoalesced
 	}
@@ -81,6 +68,25 @@ func look[T any](ctx context.Context, c *Cache, r request[T]) (*source.Page[T], 
 		page.Joined = true
 	}
 	return page, nil
+}
+
+// fetchShared asks for the page and caches it, or waits for another caller who does. joined is true when another caller's request
+// brought the page.
+func (r *request[T]) fetchShared(ctx context.Context, c *Cache, key string) (e *entry, joined bool, err error) {
+	late := false
+	e, joined, err = c.share(ctx, key, func(ctx context.Context) (*entry, error) {
+		// Another caller's request may have ended since this one looked.
+		if cached, _ := c.get(ctx, key, r.link); cached != nil {
+			late = true
+			return cached, nil
+		}
+		page, err := r.fetch(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return r.put(c, key, page), nil
+	})
+	return e, joined || err == nil && late, err
 }
 
 // put makes an entry of a page that was just fetched and caches it.
@@ -135,7 +141,7 @@ func (c *Cache) share(ctx context.Context, key string, do func(context.Context) 
 	}
 }
 
-// fromCache is the page as a later reader sees it. Its items are shared.
+// fromCache returns the page as a later reader sees it. Its items are shared.
 func fromCache[T any](page *source.Page[T]) *source.Page[T] {
 	again := *page
 	again.FromCache = true
@@ -143,7 +149,7 @@ func fromCache[T any](page *source.Page[T]) *source.Page[T] {
 	return &again
 }
 
-// resident estimates what a message takes in memory.
+// resident estimates the memory of a message.
 func resident(m proto.Message) int64 { return residence * int64(proto.Size(m)) }
 
 // shortName is a source in metrics.

@@ -14,7 +14,7 @@ type events struct {
 	c     *Cache
 	next  source.EventReader
 	scope Scope
-	// answers begins the keys of answers.
+	// answers is the beginning of all keys of answers.
 	answers keyed
 }
 
@@ -49,7 +49,7 @@ func (c *Cache) Events(next source.EventReader, scope Scope) source.EventReader 
 	return &events{c, next, scope, newKey("answer", scope)}
 }
 
-// Conversations decorates a reader of chats. Single chats are cached as pages of one: they prove membership for each page of a
+// Conversations decorates a reader of chats. Single chats are cached as pages of one: they verify membership for each page of a
 // chat's events, and Graph allows one request a second for a chat. A member who leaves is seen after Config.Other.
 func (c *Cache) Conversations(next source.ConversationReader, scope Scope) source.ConversationReader {
 	return &conversations{next, c, scope}
@@ -87,7 +87,7 @@ func (r *events) Events(ctx context.Context, q source.EventQuery, link string) (
 	})
 }
 
-// key is everything that the pages of a query depend on.
+// key returns the key of a query: everything that its pages depend on.
 func (r *events) key(q *source.EventQuery) keyed {
 	key := newKey("events", r.scope)
 	key.text(q.Owner, q.User, q.Conversation)
@@ -214,5 +214,5 @@ func (r *users) UserID(ctx context.Context, upn string) (string, error) {
 	return "", &nobody
 }
 
-// lookUpSize is what an answer takes beside its key.
+// lookUpSize is the memory of an answer beside its key.
 const lookUpSize = 128

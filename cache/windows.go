@@ -9,10 +9,10 @@ import (
 	"github.com/parley-gateway/parley/source"
 )
 
-// Windows caches what a reader's pages were made into: the whole answer to a query, in place of its pages. Readers of events
-// that Cache.Events returned are Windows.
+// Windows caches values that were made of all pages of a query, in place of the pages. The timeline caches its chunks so. Readers
+// of events that Cache.Events returned are Windows.
 type Windows interface {
-	// WindowKey names the answer to a query.
+	// WindowKey returns the key of the window of a query.
 	WindowKey(q *source.EventQuery) string
 	// Window returns the value that was put under a key; nil = none that the context's Control accepts. A hit is counted
 	// and recorded as one look-up; a miss is not, because the look-ups of pages follow.
@@ -27,8 +27,8 @@ type Windows interface {
 type Answers interface {
 	// AnswerKey names a page of the answer to a request, given by its digest, in the reader's scope.
 	AnswerKey(request [sha256.Size]byte, size int, token string) string
-	// Answer returns the value that was put under a key; nil = none. Nothing is counted: whoever uses it looks at the
-	// windows that it was made of.
+	// Answer returns the value that was put under a key; nil = none. It counts no look-up, because its user looks up the
+	// windows that the answer was made of.
 	Answer(key string) any
 }
 
@@ -36,7 +36,7 @@ type Answers interface {
 type Window struct {
 	Key   string
 	Value any
-	// Size is what the value takes in memory, in bytes.
+	// Size is the memory of the value, in bytes.
 	Size int64
 	// Read is when the oldest of the pages was read. The value is cached for as long as that page would have been.
 	Read time.Time
@@ -49,7 +49,7 @@ var (
 	_ Answers = (*events)(nil)
 )
 
-// windowMark parts the keys of windows from those of pages, which end with a link and its length.
+// windowMark ends the keys of windows. No key of a page ends with it, because a link and its length end that.
 const windowMark = "\xff"
 
 // WindowKey implements Windows.
@@ -68,8 +68,8 @@ func (r *events) Window(ctx context.Context, key string) any {
 
 // AnswerKey implements Answers.
 func (r *events) AnswerKey(request [sha256.Size]byte, size int, token string) string {
-	var room [512]byte // on the stack; longer keys are rare
-	key := append(keyed(room[:0]), r.answers...)
+	var buffer [512]byte // on the stack; longer keys are rare
+	key := append(keyed(buffer[:0]), r.answers...)
 	key = append(key, request[:]...)
 	key = binary.AppendVarint(key, int64(size))
 	return string(append(key, token...))
