@@ -82,7 +82,7 @@ func NewItem(event *parleyv1.Event) (Item, error) {
 	return item, err
 }
 
-// splitUnmapped parts the field unmapped from the rest of an event.
+// splitUnmapped splits an event into the field unmapped and the rest.
 func splitUnmapped(whole []byte) (basic, unmapped []byte, err error) {
 	basic = make([]byte, 0, len(whole))
 	for len(whole) > 0 {

@@ -21,8 +21,8 @@ func digest(parts ...string) string { return string(appendDigest(nil, parts...))
 
 // appendDigest appends what digest returns.
 func appendDigest(b []byte, parts ...string) []byte {
-	var room [512]byte
-	all := room[:0]
+	var buffer [512]byte
+	all := buffer[:0]
 	for _, part := range parts {
 		all = append(binary.BigEndian.AppendUint64(all, uint64(len(part))), part...)
 	}

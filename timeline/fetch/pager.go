@@ -35,7 +35,7 @@ type ReversePager struct {
 
 	unbounded    bool // Graph does not honour the bounds: rows out of the span are left out
 	restarted    bool // the chain was begun anew once, from Graph
-	onCachedPage bool // the page before was a cached one: its link leads on in an old reading
+	onCachedPage bool // the page before was a cached one: its link belongs to an old reading
 }
 
 // NewPager begins a chain that reads a span from its end on. delivered is the span that earlier calls have delivered.
@@ -51,8 +51,8 @@ func (r *Reader) NextPage(ctx context.Context, from *ReversePager) *Result {
 	rows := newRowSet(r, from.Rest)
 	defer rows.release()
 	rows.add(from.heldBack)
-	rows.rows, rows.duplicates = 0, 0
-	page, from, err := r.askPage(ctx, from, res)
+	rows.rows, rows.duplicates = 0, 0            // the page before has counted them
+	page, from, err := r.askPage(ctx, from, res) // from may begin later now
 	next := *from
 	next.More, next.heldBack = false, nil
 	res.Pager = &next
@@ -65,7 +65,7 @@ func (r *Reader) NextPage(ctx context.Context, from *ReversePager) *Result {
 		res.Failed = &f
 	case r.loops(from, page):
 		reason = parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP
-	case page.Unordered && from.link == "":
+	case page.Unordered && from.link == "": // windows are read in place of the chain
 		res.Start, res.Unordered = from.Rest.End, true
 		return res
 	default:
@@ -87,6 +87,7 @@ func (r *Reader) NextPage(ctx context.Context, from *ReversePager) *Result {
 	rows.trim, rows.asked, rows.newest = res.Span, res.Span, from.oldest
 	rows.build(res)
 	if rows.doubt && page != nil && page.FromCache && !from.restarted {
+		// Perhaps cached pages of different readings do not fit together. A chain from Graph alone decides.
 		next = *from
 		res = &Result{Window: window.Window{Span: from.Rest, Level: window.Hour}, Pager: &next}
 		r.restart(res, from)

@@ -66,7 +66,7 @@ func (r *sourceReader) inOverlap(at, edge time.Time) bool {
 	return at.After(from) && at.Before(to)
 }
 
-// leaveFingerprint keeps the overlap of a window that was delivered.
+// leaveFingerprint stores the sum at the boundary after a window that was delivered, and the overlap with the next window.
 func (r *sourceReader) leaveFingerprint(res *fetch.Result) {
 	f := &r.fingerprint
 	if f.resuming && r.isChain() {
@@ -88,7 +88,8 @@ func (r *sourceReader) leaveFingerprint(res *fetch.Result) {
 	}
 }
 
-// enterFingerprint begins the sum of the window that was entered. Up to its entry r.next it was delivered before the walk was resumed.
+// enterFingerprint begins the sum of the window that was entered. The entries before r.next were delivered before the walk was resumed.
+// In the window of the token's position, it compares the token's sum with the sum of these entries.
 func (r *sourceReader) enterFingerprint(res *fetch.Result) {
 	f := &r.fingerprint
 	f.redated = nil
@@ -98,14 +99,15 @@ func (r *sourceReader) enterFingerprint(res *fetch.Result) {
 	}
 	catchingUp := r.catchingUp(res.Span)
 	if catchingUp && r.isChain() {
-		return
+		return // the page comes before the position: the token's sum stays
 	}
 	edge := res.Begin(r.desc)
 	if res.Chunk != nil && !f.leftPieces {
 		r.addEdge(res.Chunk.Edge, edge)
 	}
 	f.missing = 0
-	again := r.fingerprintNow()
+	again := r.fingerprintNow() // sum of what this reading returned up to the position
+	// The sums are comparable if this reading begins where the token's window began.
 	sameStart := r.resumeFrom == nil || r.isChain() || f.leftPieces || edge.Equal(r.resumeFrom.window.Begin(r.desc))
 	switch {
 	case sameStart && catchingUp:

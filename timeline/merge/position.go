@@ -136,7 +136,7 @@ func (r *sourceReader) savedPosition(outOfTime bool) (at *position, oversized bo
 		saved = *r.position
 	}
 	if next != nil && next.pager == nil {
-		saved.window = next.window // perhaps a piece of the window that the position stood in
+		saved.window = next.window // perhaps a piece of the window of the position
 	}
 	return &saved, oversized
 }

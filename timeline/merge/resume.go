@@ -37,7 +37,7 @@ func (m *Merger) resume(have query.Sources, asked []parleyv1.Source, token, fiel
 			m.notices.markTold(reasons.Code(parleyv1.NoticeCode_NOTICE_CODE_START_RAISED), r.src, &window.Span{Start: r.begun})
 		}
 		if m.extended {
-			r.fingerprint.resuming = false // its window is not the one that the token stood in
+			r.fingerprint.resuming = false // its window is not the token's
 		}
 	}
 	return nil

@@ -15,7 +15,7 @@ import (
 
 // A canary finds out whether Graph evaluates the filter by participant. It asks for the calls of a user who does not exist, over an
 // interval in which there are calls. Rows in the answer came in spite of the filter. The answer says nothing about a single call: it
-// saves a doubt, and never proves that a call is the user's.
+// avoids a doubt, and verifies no call.
 
 const (
 	canaryLife  = time.Hour   // time for which an answer holds

@@ -1,5 +1,5 @@
-// Package participants decides which listed calls are a user's. Graph's filter by participant is no proof: the row of a call decides,
-// or its record where the row does not suffice.
+// Package participants decides which listed calls are a user's. Graph's filter by participant is not reliable: the row of a call
+// decides, or its record where the row does not suffice.
 package participants
 
 import (
@@ -19,8 +19,8 @@ import (
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
-// Graph has no list of a user's calls, only a filter by participant, and a filter is no proof. The rows of the listed calls decide
-// here, and their records where the rows do not suffice.
+// Graph has no list of a user's calls, only a filter by participant, which it does not always evaluate. So the rows of the listed calls
+// decide, and their records where the rows do not suffice.
 //
 // Strict (query.Events.Narrow): a call is delivered only if its row or its record names the user. A contradicted call is left out. An
 // unverified call is left out too, and is a gap.
@@ -36,7 +36,7 @@ const (
 // Check decides which listed calls are the user's.
 type Check struct {
 	user    string
-	lower   []byte // the same in lower case
+	lower   []byte // user in lower case
 	Strict  bool
 	Records source.ParticipantVerifier // nil = only rows can verify
 	canary  *Canary

@@ -39,8 +39,8 @@ type Events struct {
 	Start, End time.Time
 	// OrderBy is the order of the answer.
 	OrderBy Order
-	// Narrow says that the caller may not read every user. Then a call is delivered only if its record proves that the user took
-	// part, since Graph's filter by participant is no proof, and no count tells what others have read before.
+	// Narrow says that the caller may not read every user. Then a call is delivered only after its record was verified to name the
+	// user, because Graph's filter by participant is not reliable, and the counts do not reveal what others have read before.
 	Narrow bool
 	// View is how much of each event is returned; unspecified = BASIC.
 	View parleyv1.EventView
@@ -146,8 +146,8 @@ func (r *Events) Interval(now, settling time.Time) (start, end time.Time, cut bo
 
 // digest is the associated data of the cursors: tenant, caller, and everything but the page size.
 func (r *Events) digest(asked []parleyv1.Source) [sha256.Size]byte {
-	var room [512]byte // on the stack: this is worked out for every call
-	data := appendTexts(room[:0], "events", r.Tenant, r.Caller, r.Owner, r.User, r.Conversation, r.Filter, r.Fingerprint)
+	var buffer [512]byte // on the stack: every call computes a digest
+	data := appendTexts(buffer[:0], "events", r.Tenant, r.Caller, r.Owner, r.User, r.Conversation, r.Filter, r.Fingerprint)
 	for _, n := range [...]int64{
 		int64(r.OrderBy), int64(r.ShownView()), r.Start.Unix(), int64(r.Start.Nanosecond()), r.End.Unix(), int64(r.End.Nanosecond()),
 	} {
