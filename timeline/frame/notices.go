@@ -2,7 +2,7 @@ package frame
 
 import parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 
-// notices are those of one stream. The first frame commits the call to the status OK, and every source may still fail before it
+// notices holds the notices of one stream. The first frame commits the call to the status OK, and every source may still fail before it
 // delivers anything. Notices are therefore held back until another frame is due; after it they are sent at once.
 type notices struct {
 	all       []*parleyv1.Notice

@@ -31,9 +31,9 @@ type api[T proto.Message] struct {
 	match func(ctx context.Context, row T, unfiltered bool) (matches, known bool, err error)
 	// admit refuses a page as a whole; nil = none is refused.
 	admit func(page *source.Page[T]) error
-	// pushed are the fields of the filter that Graph was given, evaluated those that are evaluated here.
+	// pushed are the fields of the filter that Graph was given, evaluated the fields that are evaluated here.
 	pushed, evaluated []string
-	// concealed leaves the counts out of the report that tell what others have read before.
+	// concealed leaves out of the report the counts that reveal what others have read before.
 	concealed bool
 }
 
@@ -41,11 +41,11 @@ type api[T proto.Message] struct {
 type answer[T proto.Message] struct {
 	*source.Page[T]
 
-	pages, cached int64            // of Graph that it was made of, and those of them that came from the cache
+	pages, cached int64            // pages of Graph that the answer is made of, and cached pages among them
 	notice        *parleyv1.Notice // nil = none
 }
 
-// single is the answer that is one page of Graph.
+// single returns the answer that is made of one page of Graph.
 func single[T proto.Message](page *source.Page[T], err error) (answer[T], error) {
 	if err != nil {
 		return answer[T]{}, err
@@ -65,7 +65,7 @@ type pager[T proto.Message] struct {
 	place  cursor.Pages
 	page   *source.Page[T]
 	part   []T    // the decoded rows of the page
-	first  int    // index in the page of the first one of them
+	first  int    // index of the part's first row in the page
 	hidden []bool // rows of the part that do not match
 
 	links     links.Set
@@ -78,7 +78,7 @@ type pager[T proto.Message] struct {
 
 	notices    []*parleyv1.Notice // not delivered yet
 	requestIDs []string           // Graph's, of failed requests
-	err        error              // that the call ends with
+	err        error              // error that ends the call
 	loading    *loading           // nil = nothing is being read
 }
 
@@ -89,7 +89,7 @@ var (
 
 // loading is a page that is being read. Until it is done, the pager belongs to the goroutine that reads it.
 type loading struct {
-	token  string // of the place before it
+	token  string // token of the place before the page
 	done   chan error
 	cancel context.CancelFunc
 }
@@ -115,7 +115,7 @@ func open[T proto.Message](cfg *Config, a api[T], token, field string) (*pager[T
 	return p, nil
 }
 
-// close stops what is being read and waits for it.
+// close stops the reading under way and waits for its end.
 func (p *pager[T]) close() {
 	if p.loading != nil {
 		p.loading.cancel()
@@ -146,7 +146,7 @@ func (p *pager[T]) Step() frame.State {
 // Err implements frame.Rows.
 func (p *pager[T]) Err() error { return p.err }
 
-// Wait implements frame.Rows: it loads. Beside a timer a goroutine does so, and goes on when the timer fires.
+// Wait implements frame.Rows. It loads the next part or page: in a goroutine if there is a timer, which goes on after the timer fires.
 func (p *pager[T]) Wait(ctx context.Context, timer <-chan time.Time) error {
 	if timer == nil {
 		err := p.load(ctx)
@@ -232,7 +232,7 @@ func (p *pager[T]) digestOf(row T) (digest uint64, named bool) {
 	return binary.BigEndian.Uint64(sum[:8]), key != ""
 }
 
-// hashOf is the hash of all that a row says; 0 is no row's.
+// hashOf returns the hash of the whole row, never 0.
 func hashOf(row proto.Message) uint64 {
 	data, err := proto.MarshalOptions{Deterministic: true}.Marshal(row)
 	if err != nil {
