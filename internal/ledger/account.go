@@ -172,14 +172,15 @@ func (a *Account) Full() bool {
 	return !a.fits(1)
 }
 
-// Overdrawn reports whether all accounts together hold more than the limit: whatever can be cut should be.
+// Overdrawn reports whether all accounts together hold more than three quarters of the limit: whatever can be cut should be, since the last
+// quarter is for new calls.
 func (a *Account) Overdrawn() bool {
 	if a.ledger == nil || a.ledger.cfg.Limit <= 0 {
 		return false
 	}
 	a.ledger.mu.Lock()
 	defer a.ledger.mu.Unlock()
-	return a.ledger.committed > a.ledger.cfg.Limit
+	return a.ledger.committed > a.ledger.cfg.Limit/4*3
 }
 
 // Held is the number of bytes that the account holds. Shared memory counts in full.
