@@ -140,9 +140,14 @@ func (k *keySet) refresh(ctx context.Context) (map[string]*signingKey, error) {
 	keys, err := k.fetch(limited)
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if err == nil {
+	if errors.Is(err, errNoKeys) && k.keys != nil {
+		// The issuer answers, and has withdrawn what it published: that is no outage, through which older keys serve.
+		keys = map[string]*signingKey{}
+	}
+	if keys != nil {
 		k.keys, k.fetched = keys, k.now()
-	} else if ctx.Err() == nil {
+	}
+	if err != nil && ctx.Err() == nil {
 		k.logger.LogAttrs(ctx, slog.LevelWarn, "signing keys of the token issuer could not be fetched",
 			slog.String("issuer", k.issuer), slog.Any("error", err), slog.Bool("have_older_keys", k.keys != nil))
 	}
@@ -170,6 +175,9 @@ func (k *keySet) fetch(ctx context.Context) (map[string]*signingKey, error) {
 	if err := k.get(ctx, at.String(), &set); err != nil {
 		return nil, fmt.Errorf("key set: %w", err)
 	}
+	if set.Keys == nil {
+		return nil, errors.New("key set: the document holds none")
+	}
 	return readKeys(set.Keys, k.issuer)
 }
 
@@ -178,6 +186,9 @@ type signingKey struct {
 	read   keyfunc.Keyfunc
 	public *rsa.PublicKey
 }
+
+// errNoKeys is the error of a key set that was read and holds no key that counts.
+var errNoKeys = errors.New("key set: no RSA signing key of this issuer in it")
 
 // readKeys takes the RSA signing keys of a set that are the issuer's; others are left out, also those that cannot be read.
 func readKeys(raw []json.RawMessage, issuer string) (map[string]*signingKey, error) {
@@ -191,7 +202,7 @@ func readKeys(raw []json.RawMessage, issuer string) (map[string]*signingKey, err
 		}
 	}
 	if len(keys) == 0 {
-		return nil, errors.New("key set: no RSA signing key of this issuer in it")
+		return nil, errNoKeys
 	}
 	return keys, nil
 }

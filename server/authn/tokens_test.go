@@ -294,6 +294,48 @@ func TestWithdrawnKeysEnd(t *testing.T) {
 	}
 }
 
+// TestEveryKeyIsWithdrawn: an issuer that answers without a key that counts has withdrawn all of them. One whose answer is no key set
+// is out of order, and its older keys serve on.
+func TestEveryKeyIsWithdrawn(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		body string
+		want authn.Why // "" = accepted
+	}{
+		"an empty set":         {`{"keys":[]}`, authn.WhyUnknownKey},
+		"of another kind":      {`{"keys":[{"kty":"EC","kid":"key-1","crv":"P-256","x":"AA","y":"AA"}]}`, authn.WhyUnknownKey},
+		"for another purpose":  {strings.ReplaceAll(keySet(map[string]*rsa.PublicKey{"key-1": &testKeys()[0].PublicKey}), `"sig"`, `"enc"`), authn.WhyUnknownKey},
+		"no set":               {`{}`, ""},
+		"nothing in its place": {`{"keys":null}`, ""},
+		"not JSON":             {`<html>`, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, nil)
+			caller, err := b.tokens.Verify(t.Context(), sign(t, b.delegated(nil)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.issuer.set(func() {
+				b.issuer.change = func(path string) (int, string, bool) { return http.StatusOK, c.body, path == "/keys" }
+			})
+			b.pass(6 * time.Minute)
+			// An unknown key id waits for the fetch.
+			_, _ = b.tokens.Verify(t.Context(), signWith(t, jwt.SigningMethodRS256, testKeys()[1], map[string]any{"kid": "key-2"}, b.delegated(nil)))
+			_, err = b.tokens.Verify(t.Context(), sign(t, b.delegated(nil)))
+			if again := caller.Again(b.clock()); authn.WhyOf(err) != c.want || authn.WhyOf(again) != c.want {
+				t.Errorf("a new call: %v, a stream: %v, want %q", err, again, c.want)
+			}
+			b.issuer.set(func() { b.issuer.change = nil })
+			b.pass(time.Minute)
+			_, _ = b.tokens.Verify(t.Context(), signWith(t, jwt.SigningMethodRS256, testKeys()[1], map[string]any{"kid": "key-2"}, b.delegated(nil)))
+			if _, err := b.tokens.Verify(t.Context(), sign(t, b.delegated(nil))); err != nil {
+				t.Errorf("published again: %v", err)
+			}
+		})
+	}
+}
+
 func TestHostileKeySets(t *testing.T) {
 	t.Parallel()
 	small, err := rsa.GenerateKey(rand.Reader, 1024)
