@@ -84,6 +84,8 @@ type marks struct {
 	program bool
 	// user is true where the token holds what only a signed-in person has.
 	user bool
+	// named is true where a user name is one of service accounts, and session where somebody signed in.
+	named, session bool
 	// foreign is true where the token says that it is of another kind than an access token.
 	foreign bool
 
@@ -129,9 +131,10 @@ func (m *marks) read(all map[string]json.RawMessage) bool {
 
 	m.uid, m.cid, m.clientID, m.azp = has("uid"), has("cid"), has("client_id"), has("azp")
 	grants := append([]string{grant}, m.grants...)
+	m.named = strings.HasPrefix(strings.ToLower(m.preferred), "service-account-")
+	m.session = has("sid") || has("session_state") || has("auth_time")
 	m.program = slices.ContainsFunc(grants, isClientCredentials) || strings.EqualFold(m.untypedApp, "APPLICATION") ||
-		strings.HasPrefix(strings.ToLower(m.preferred), "service-account-") ||
-		has("clientId") || has("clientHost") || has("clientAddress") || m.cid && !m.uid
+		m.named && !m.session || has("clientId") || has("clientHost") || has("clientAddress") || m.cid && !m.uid
 	m.user = slices.ContainsFunc(personal, has) || strings.EqualFold(m.untypedApp, "APPLICATION_USER") ||
 		slices.ContainsFunc(grants, func(g string) bool { return g != "" && !isClientCredentials(g) })
 	return true
@@ -159,6 +162,9 @@ func (c *claims) kind(from *authority, profiled bool) (Kind, bool) {
 	case !c.delegated && !profiled:
 		// An id token has neither scope nor type.
 		return 0, false
+	case c.marks.named:
+		// Where people choose their names, one who signed in may have chosen that of a service account.
+		return KindUnknown, true
 	case c.marks.user || c.idType == "user":
 		return KindUser, true
 	}

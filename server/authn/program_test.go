@@ -76,6 +76,11 @@ func TestWhoIsAProgram(t *testing.T) {
 		"Keycloak: a refresh token":     {keycloak, nil, jwt.MapClaims{"sub": object, "azp": "web", "typ": "Refresh", "sid": "b71a", "scope": "read"}, refused},
 		"a service account, elsewhere":  {rfc9068, nil, jwt.MapClaims{"sub": object, "azp": "batch", "preferred_username": "Service-Account-batch", "scope": "read"}, program},
 
+		"a person named as one": {rfc9068, nil, jwt.MapClaims{"sub": object, "azp": "web", "preferred_username": "service-account-ada", "auth_time": 1764000000, "scope": "read"}, unknown},
+		"Keycloak: named as one": {keycloak, nil, jwt.MapClaims{
+			"sub": object, "azp": "web", "typ": "Bearer", "sid": "b71a", "preferred_username": "service-account-ada", "scope": "read",
+		}, unknown},
+
 		"Okta: a person":         {okta, nil, jwt.MapClaims{"sub": "ada@contoso.example", "cid": client, "uid": "00u1", "scp": []string{"read"}}, user},
 		"Okta: a program":        {okta, nil, jwt.MapClaims{"sub": client, "cid": client, "scp": []string{"read"}}, program},
 		"Okta: another subject":  {oktaOwn, nil, jwt.MapClaims{"sub": "batch", "cid": client, "scp": []string{"read"}}, program},
