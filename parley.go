@@ -36,7 +36,7 @@ type Gateway struct {
 	cache    *cache.Cache
 	memory   *pressure.Guard
 	logins   []*login
-	// unregister takes the metrics out of the Registerer; nil where they are in none.
+	// unregister removes the metrics from the Registerer; nil without one.
 	unregister func()
 }
 
@@ -60,8 +60,8 @@ func Check(cfg Config) error {
 	return g.release()
 }
 
-// assemble makes the parts from the bottom up: what streams may read ahead, the callers' security, the cache, the timeline, the tenants'
-// sources, and the server above all. A dry run writes nothing.
+// assemble makes the parts: metrics, the ledger of what streams read ahead, the dependencies of security, cache, timeline, the tenants'
+// sources, and last the server over them. A dry run writes nothing. Each part is tried, so that the error has all mistakes of cfg.
 func assemble(cfg Config, dry bool) (_ *Gateway, err error) {
 	cfg = cfg.WithDefaults()
 	gauges, err := metrics.New(cfg.Version, "")
@@ -75,12 +75,12 @@ func assemble(cfg Config, dry bool) (_ *Gateway, err error) {
 		}
 	}()
 	ahead := readAhead(cfg.MemoryLimit)
-	var noSecurity, noCache error
-	g.security, noSecurity = newSecurityDeps(&cfg, gauges, dry)
-	g.cache, noCache = newCache(&cfg, gauges)
-	engine, noEngine := newEngine(&cfg, ahead, gauges)
-	tenants, noTenants := g.newTenants(&cfg, gauges)
-	if err := errors.Join(cfg.check(), noSecurity, noCache, noEngine, noTenants); err != nil {
+	var securityErr, cacheErr error
+	g.security, securityErr = newSecurityDeps(&cfg, gauges, dry)
+	g.cache, cacheErr = newCache(&cfg, gauges)
+	engine, engineErr := newEngine(&cfg, ahead, gauges)
+	tenants, tenantsErr := g.newTenants(&cfg, gauges)
+	if err := errors.Join(cfg.check(), securityErr, cacheErr, engineErr, tenantsErr); err != nil {
 		return nil, err
 	}
 	g.memory = pressure.New(pressure.Config{Limit: cfg.MemoryLimit, Cache: g.cache, Logger: cfg.Logger})
@@ -102,7 +102,7 @@ func assemble(cfg Config, dry bool) (_ *Gateway, err error) {
 	return g, nil
 }
 
-// register adds the metrics to the embedder's.
+// register adds the metrics to the Registerer of the embedding program.
 func (g *Gateway) register(cfg *Config, gauges *metrics.Metrics) error {
 	if cfg.Registerer == nil {
 		return nil

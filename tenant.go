@@ -48,7 +48,7 @@ func (g *Gateway) newTenants(cfg *Config, gauges *metrics.Metrics) (map[string]*
 	return tenants, errors.Join(errs...)
 }
 
-// graph is how the Graph of one tenant is asked.
+// graphClients are the clients of one tenant's Graph.
 type graphClients struct {
 	client *graphclient.Client
 	// delegates ask on behalf of users; nil where callers have no tokens of users or the credential cannot exchange them.
@@ -149,7 +149,8 @@ func authorities(file string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// newTenant chains the sources of a tenant: the source, then the memory of refusals, then the cache. A test asserts the order.
+// newTenant makes a tenant and its sources. A read of events meets the cache first, then the memory of refusals, then the source; a
+// test asserts the order.
 func newTenant(cfg *Config, own *Tenant, asked graphClients, pages *cache.Cache) *service.Tenant {
 	client, options := asked.client, own.options(cfg)
 	copilot := source.NewCopilot(client, options("copilot"))

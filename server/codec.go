@@ -10,10 +10,10 @@ import (
 	"github.com/parley-gateway/parley/timeline"
 )
 
-// codec is grpc's protobuf codec, but for answers whose events are encoded already: their bytes are handed to the transport
-// as they are, beside what is encoded of the rest. Byte for byte that is the message that proto.Marshal writes.
+// codec is grpc's protobuf codec, except for answers whose events are encoded already: it hands their bytes to the transport as they
+// are, after the encoded rest of the message, the envelope. The result is byte for byte the message that proto.Marshal writes.
 //
-// The transport reads the bytes after SendMsg has returned. They belong to a kept window or to one answer alone and are
+// The transport reads the bytes after SendMsg has returned. They belong to a cached window or to one answer alone and are
 // never changed; see timeline.Batch and timeline.Page.
 type codec struct{ encoding.CodecV2 }
 
@@ -44,7 +44,7 @@ func (p *twoParts) slice(head, body []byte) mem.BufferSlice {
 	return p.parts[:]
 }
 
-// batchFrame is the StreamEventsResponse that a batch is: its tag and its length before its pieces.
+// batchFrame returns the StreamEventsResponse of a batch: tag and length, then the pieces of the batch.
 func batchFrame(batch *timeline.Batch) mem.BufferSlice {
 	size := 0
 	for _, piece := range batch.Pieces {
@@ -66,17 +66,17 @@ func batchFrame(batch *timeline.Batch) mem.BufferSlice {
 	return parts
 }
 
-// restKey names the form of a page that is its answer without the events.
-type restKey struct{}
+// envelopeKey is the key of a page's envelope, the answer without its events.
+type envelopeKey struct{}
 
-func marshalRest(p *timeline.Page) ([]byte, error) { return proto.Marshal(p.Message) }
+func marshalEnvelope(p *timeline.Page) ([]byte, error) { return proto.Marshal(p.Message) }
 
-// pageAnswer is the ListEventsResponse that a page is: the rest first, then the events, as Marshal orders them where they are
-// unknown to the message.
+// pageAnswer returns the ListEventsResponse of a page: the envelope, then the events, which is the order in which proto.Marshal writes
+// fields that are unknown to the message.
 func pageAnswer(p *timeline.Page) (mem.BufferSlice, error) {
-	rest, err := p.Form(restKey{}, marshalRest)
+	envelope, err := p.Form(envelopeKey{}, marshalEnvelope)
 	if err != nil {
 		return nil, err
 	}
-	return (&twoParts{}).slice(rest, p.Events), nil
+	return (&twoParts{}).slice(envelope, p.Events), nil
 }

@@ -1,5 +1,5 @@
-// Package server is the gateway's outside: it listens for gRPC, for REST (package rest) and for its operator, and puts the same
-// services (package service) behind the same interceptors (package interceptor) for both protocols.
+// Package server serves gRPC, REST (package rest) and the admin pages. Both protocols have the same services (package service) behind
+// the same interceptors (package interceptor).
 //
 // A Server is a value: New checks the configuration, Start opens the listeners, Close ends open streams with a resume token
 // and waits for everything it started.

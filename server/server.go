@@ -26,17 +26,17 @@ import (
 	"github.com/parley-gateway/parley/server/service"
 )
 
-// Server is the gateway's outside. Make it with New, run it with Start, end it with Close.
+// Server serves gRPC, REST and the admin pages. Make it with New, run it with Start, end it with Close.
 type Server struct {
 	cfg      Config
 	shutdown *lifetime.Shutdown
 	conns    *lifetime.ConnAges // of the gRPC listener
-	// connections bounds those of both protocols.
+	// connections bounds the connections of both protocols.
 	connections  *admission.Connections
 	limits       *interceptor.Limits
 	interceptors interceptor.Config
 	services     *service.Services
-	// handlers are those of streams over gRPC.
+	// handlers waits for the goroutines of streams over gRPC.
 	handlers sync.WaitGroup
 	health   *health.Server
 
@@ -52,7 +52,7 @@ type Server struct {
 	ready     atomic.Bool
 	// unrecorded is true while audit records cannot be written, so that nobody can be served.
 	unrecorded atomic.Bool
-	unfollow   func() // ends what tells it; nil where nothing is recorded
+	unfollow   func() // ends the reports that set unrecorded; nil without an audit log
 	stop       sync.Once
 	stopped    error
 }
@@ -156,7 +156,7 @@ func (s *Server) listen(ctx context.Context) error {
 	return nil
 }
 
-// serve runs one listener in a goroutine that Close waits for. Its failure is told by Failed.
+// serve runs one listener in a goroutine that Close waits for. Failed receives its failure.
 func (s *Server) serve(name string, run func() error) {
 	s.tasks.Go(func() error {
 		err := run()
@@ -172,7 +172,7 @@ func (s *Server) serve(name string, run func() error) {
 	})
 }
 
-// Failed tells when a listener breaks while the server should serve. It receives at most one error and is never closed.
+// Failed receives the error of a listener that breaks while the server serves: at most one error. It is never closed.
 func (s *Server) Failed() <-chan error { return s.failed }
 
 // GRPCAddr is where gRPC is served, as host:port; before Start what was configured.

@@ -14,8 +14,8 @@ import (
 	"github.com/parley-gateway/parley/server/lifetime"
 )
 
-// recheck asks before each part of a stream whether its caller may still have it: since the stream began a credential may have
-// ended, what vouched for it may have been withdrawn, and the policy may have changed.
+// recheck authorizes the caller of a stream again before each part: since the stream began the credential may have expired or been
+// withdrawn, and the policy may have changed.
 type recheck struct {
 	policy authz.Source
 	now    func() time.Time
@@ -25,9 +25,9 @@ func (r recheck) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerI
 	return next(srv, &rechecked{ServerStream: stream, by: r, info: callinfo.FromContext(stream.Context())})
 }
 
-// still returns why the caller of a call may not read on; nil = they may. That a credential has ended is foreseen: who brings a
-// new one goes on. That it or what vouched for it was withdrawn is a refusal.
-func (r recheck) still(info *callinfo.Info) error {
+// check returns the error of a caller who may not read on; nil = they may. An expired credential ends the stream with its token, and a
+// new one goes on from there. A withdrawn credential, or one whose issuer or authority was withdrawn, is refused.
+func (r recheck) check(info *callinfo.Info) error {
 	if refusal, ok := errors.AsType[*authn.RefusedError](info.Caller.Again(r.now())); ok {
 		if refusal.Why == authn.WhyExpired {
 			return lifetime.ErrStreamEnded("the credential that began this stream has ended; bring a new one")
@@ -44,22 +44,21 @@ func (r recheck) still(info *callinfo.Info) error {
 	return nil
 }
 
-// rechecked is a stream whose caller is checked again before each part. Heartbeats are such parts, too: a stream that waits
-// for Graph ends as soon as one that is served. Only the checkpoint of a batch that is out, and the summary of all that is,
-// come unchecked.
+// rechecked is a stream whose caller is checked before each part, heartbeats too, so that a stream that waits for Graph ends as soon as
+// one that sends. Only the checkpoint after a sent batch, and the summary, go out unchecked: they hold nothing but what was sent.
 type rechecked struct {
 	grpc.ServerStream
 
 	by   recheck
 	info *callinfo.Info
-	open bool // a batch is out and its checkpoint is not
+	open bool // a batch was sent and its checkpoint was not
 }
 
 // SendMsg sends one frame or chunk.
 func (s *rechecked) SendMsg(message any) error {
 	part := lifetime.PartOf(message)
 	if part != lifetime.Summary && (part == lifetime.Content || !s.open) {
-		if err := s.by.still(s.info); err != nil {
+		if err := s.by.check(s.info); err != nil {
 			return err
 		}
 	}

@@ -14,7 +14,8 @@ import (
 	"github.com/parley-gateway/parley/server/callinfo"
 )
 
-// accessScope is what a call asks to read, beside whose data it is, as far as the policy and the audit records are concerned.
+// accessScope is the part of a request that the policy decides about and the audit records show: sources, view and interval. The user
+// is not in it.
 type accessScope struct {
 	sources    []parleyv1.Source
 	view       parleyv1.EventView // defaults applied; unspecified for methods without a view
@@ -23,8 +24,8 @@ type accessScope struct {
 	conversation bool
 }
 
-// authorizer authorizes each call once: it resolves what the call is about, asks the policy, and records the call before
-// anything is read.
+// authorizer authorizes each call once: it resolves the target of the call, asks the policy, and records the call before anything is
+// read.
 type authorizer struct {
 	tenants map[string]*Tenant
 	policy  authz.Source
@@ -32,54 +33,56 @@ type authorizer struct {
 }
 
 // authorize authorizes a call that names no user.
-func (z *authorizer) authorize(ctx context.Context, scope accessScope) (*callTarget, error) {
-	target, err := z.target(ctx, scope)
+func (a *authorizer) authorize(ctx context.Context, scope accessScope) (*callTarget, error) {
+	target, err := a.target(ctx, scope)
 	if err != nil {
 		return nil, err
 	}
-	decision, err := z.decide(ctx, target)
+	decision, err := a.decide(ctx, target)
 	if err != nil {
 		return nil, err
 	}
-	return target, z.allow(ctx, target, decision)
+	return target, a.allow(ctx, target, decision)
 }
 
-// authorizeUser authorizes a call about the user whose segment of a name came in the given field. Nothing is looked up for a
-// call that no rule allows whoever the user is.
-func (z *authorizer) authorizeUser(ctx context.Context, field, user string, scope accessScope) (*callTarget, error) {
-	target, err := z.target(ctx, scope)
+// authorizeUser authorizes a call about one user, or about all with `users/-`; user is the segment of the name in the given field.
+//
+// Rules about some users decide by object id. For a user principal name the policy is asked twice: first whether any rule could
+// allow the call, then, after the look-up, whether one does. A call that no rule could allow causes no look-up.
+func (a *authorizer) authorizeUser(ctx context.Context, field, user string, scope accessScope) (*callTarget, error) {
+	target, err := a.target(ctx, scope)
 	if err != nil {
 		return nil, err
 	}
 	if user, err = target.setUser(field, user); err != nil {
 		return nil, err
 	}
-	decision, err := z.decide(ctx, target)
+	decision, err := a.decide(ctx, target)
 	if err != nil {
 		return nil, err
 	}
 	if user == resource.AnyUser {
 		target.owner = resource.AnyUser
-		return target, z.allow(ctx, target, decision)
+		return target, a.allow(ctx, target, decision)
 	}
 	if target.request.UPN != "" {
-		if err := z.lookUp(ctx, field, target, decision); err != nil {
+		if err := a.lookUp(ctx, field, target, decision); err != nil {
 			return nil, err
 		}
 	}
 	if decision.Lookup {
-		if decision, err = z.decide(ctx, target); err != nil {
+		if decision, err = a.decide(ctx, target); err != nil {
 			return nil, err
 		}
 	}
 	target.owner, target.user = target.request.User, target.request.User
-	return target, z.allow(ctx, target, decision)
+	return target, a.allow(ctx, target, decision)
 }
 
-// lookUp puts the object id behind a user principal name in its place; the name itself where Graph refuses to tell.
-func (z *authorizer) lookUp(ctx context.Context, field string, target *callTarget, decision authz.Decision) error {
-	// Whoever may have names looked up cannot do so unseen.
-	if err := z.record(ctx, target.lookupIntent(ctx, decision)); err != nil {
+// lookUp replaces the user principal name of the request by the object id; the name stands for the user where Graph refuses to tell.
+// It is recorded first.
+func (a *authorizer) lookUp(ctx context.Context, field string, target *callTarget, decision authz.Decision) error {
+	if err := a.record(ctx, target.lookupIntent(ctx, decision)); err != nil {
 		return err
 	}
 	if decision.Lookup && cache.ControlOf(ctx).OnlyIfCached {
@@ -87,8 +90,8 @@ func (z *authorizer) lookUp(ctx context.Context, field string, target *callTarge
 	}
 	user, err := target.resolve(ctx, target.request.UPN)
 	if decision.Lookup && isKind(err, graph.KindNotFound) {
-		// Who may not read every user does not learn which users there are.
-		return z.denied(ctx, target, decision)
+		// A caller who may not read every user does not learn which users there are.
+		return a.denied(ctx, target, decision)
 	}
 	if err != nil {
 		return err
@@ -100,22 +103,23 @@ func (z *authorizer) lookUp(ctx context.Context, field string, target *callTarge
 	return nil
 }
 
-// decide asks the policy. The decision either allows the call or waits for the look-up of its user.
-func (z *authorizer) decide(ctx context.Context, target *callTarget) (authz.Decision, error) {
-	decision := z.policy.Current().Decide(target.caller, target.request)
+// decide asks the policy. Without an error, the decision allows the call, or waits for the look-up of its user.
+func (a *authorizer) decide(ctx context.Context, target *callTarget) (authz.Decision, error) {
+	decision := a.policy.Current().Decide(target.caller, target.request)
 	if decision.Allowed || decision.Lookup && target.request.UPN != "" {
 		if target.unknownTenant {
 			return decision, errTenant() // the caller may read every tenant there is
 		}
 		return decision, nil
 	}
-	return decision, z.denied(ctx, target, decision)
+	return decision, a.denied(ctx, target, decision)
 }
 
-// allow records what the call is about to read, and gives its target what Graph is asked through.
-func (z *authorizer) allow(ctx context.Context, target *callTarget, decision authz.Decision) error {
+// allow records the allowed call, and then gives its target the sources: the tenant's, or those of the caller on whose behalf Graph
+// is asked.
+func (a *authorizer) allow(ctx context.Context, target *callTarget, decision authz.Decision) error {
 	info := callinfo.FromContext(ctx)
-	if err := z.record(ctx, target.intent(ctx, decision)); err != nil {
+	if err := a.record(ctx, target.intent(ctx, decision)); err != nil {
 		return err
 	}
 	info.Allow(callinfo.AccessGrant{Request: target.request, AllUsers: decision.AllUsers, OnBehalf: decision.OnBehalf})

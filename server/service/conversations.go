@@ -65,7 +65,7 @@ func (c *conversations) prepare(ctx context.Context, req conversationsRequest) (
 	if err != nil {
 		return nil, q, err
 	}
-	if err := errors.Join(target.noWildcard(fieldParent), target.available(parleyv1.Source_SOURCE_CONVERSATION)); err != nil {
+	if err := errors.Join(target.refuseWildcard(fieldParent), target.checkAvailable(parleyv1.Source_SOURCE_CONVERSATION)); err != nil {
 		return nil, q, err
 	}
 	q.Caller, q.Tenant, q.Fingerprint = target.binding()
@@ -101,10 +101,10 @@ func (c *conversations) GetConversation(ctx context.Context, req *parleyv1.GetCo
 // conversation reads a chat that the user is a member of; it is also the proof of membership.
 func (t *callTarget) conversation(ctx context.Context, field, id string) (*parleyv1.Conversation, error) {
 	const src = parleyv1.Source_SOURCE_CONVERSATION
-	if err := t.noWildcard(field); err != nil {
+	if err := t.refuseWildcard(field); err != nil {
 		return nil, err
 	}
-	if err := t.available(src); err != nil {
+	if err := t.checkAvailable(src); err != nil {
 		return nil, err
 	}
 	if t.sources.Conversations == nil {

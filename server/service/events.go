@@ -76,10 +76,10 @@ func checkSources(target *callTarget, q *query.Events) error {
 	}
 	switch {
 	case target.owner == resource.AnyUser && q.Conversation != "":
-		return target.noWildcard(fieldParent)
+		return target.refuseWildcard(fieldParent)
 	case target.owner == resource.AnyUser:
 		if !only(call) {
-			return target.noWildcard(fieldParent)
+			return target.refuseWildcard(fieldParent)
 		}
 	case q.Conversation != "":
 		if !only(parleyv1.Source_SOURCE_CHAT) {
@@ -139,14 +139,14 @@ func (e *events) GetEvent(ctx context.Context, req *parleyv1.GetEventRequest) (*
 func (t *callTarget) event(ctx context.Context, ref resource.Ref) (*parleyv1.Event, error) {
 	switch {
 	case ref.Source != parleyv1.Source_SOURCE_CALL:
-		if err := t.noWildcard(fieldName); err != nil {
+		if err := t.refuseWildcard(fieldName); err != nil {
 			return nil, err
 		}
 	case t.unresolved:
 		return nil, errUserID(fieldName)
 	}
 	getter := t.sources.Getters[ref.Source]
-	if err := t.available(ref.Source); err != nil || getter == nil {
+	if err := t.checkAvailable(ref.Source); err != nil || getter == nil {
 		return nil, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD)
 	}
 	event, err := getter.Event(source.WithPriority(ctx, source.Interactive), t.owner, t.user, ref)

@@ -12,31 +12,32 @@ import (
 )
 
 // denied returns the error of a call that the policy refuses, and records it.
-func (z *authorizer) denied(ctx context.Context, target *callTarget, decision authz.Decision) error {
+func (a *authorizer) denied(ctx context.Context, target *callTarget, decision authz.Decision) error {
 	err := errObstacle(decision.Obstacle)
 	info := callinfo.FromContext(ctx)
 	switch {
-	case z.audit == nil:
+	case a.audit == nil:
 	case info.Recorded:
 		// The outcome will say who it was that a look-up found.
 		info.Record.Correct(target.lookupIntent(ctx, decision))
 	default:
-		z.audit.Denied(target.intent(ctx, decision),
+		a.audit.Denied(target.intent(ctx, decision),
 			audit.Outcome{Code: audit.CodeName(err.Code), ErrorReason: reasons.Text(err.Reason)})
 	}
 	return err
 }
 
-// record records what a call is about to read or to look up, unless that is on record; nothing is read that is not.
-func (z *authorizer) record(ctx context.Context, intent audit.Intent) error {
+// record writes the intent of a call, to read or to look up a user. A call that is on record already gets a further intent, if that says
+// anything new. When the record cannot be written, the call fails and nothing is read.
+func (a *authorizer) record(ctx context.Context, intent audit.Intent) error {
 	info := callinfo.FromContext(ctx)
 	var err error
 	switch {
-	case z.audit == nil:
+	case a.audit == nil:
 	case info.Recorded:
 		err = info.Record.Learn(intent)
 	default:
-		err = z.audit.Begin(&info.Record, intent)
+		err = a.audit.Begin(&info.Record, intent)
 		info.Recorded = err == nil
 	}
 	if err != nil {
@@ -45,7 +46,7 @@ func (z *authorizer) record(ctx context.Context, intent audit.Intent) error {
 	return nil
 }
 
-// intent is the audit record of what a call asks for and of what the policy decided.
+// intent is the audit record of a request and of the policy's decision about it.
 func (t *callTarget) intent(ctx context.Context, decision authz.Decision) audit.Intent {
 	info, scope := callinfo.FromContext(ctx), &t.scope
 	owner := t.request.User

@@ -1,5 +1,5 @@
-// Package service answers the methods of the API. A call is authorized once, before anything of it is read, and on record from
-// then on.
+// Package service answers the methods of the API. Each method first authorizes its call, once (authorize.go), and writes the audit
+// record; only then does it read anything.
 package service
 
 import (

@@ -15,7 +15,7 @@ import (
 	"github.com/parley-gateway/parley/timeline"
 )
 
-// streams are what all streams have in common: when they end, and what is counted of them.
+// streams holds what the streams of all services share: when they end, and the metrics of incomplete ones.
 type streams struct {
 	lifetime *lifetime.Streams
 	metrics  *metrics.Metrics
@@ -43,9 +43,8 @@ type sender[F any, P frameOf[F]] struct {
 	rows   func(frame P) int // of a batch
 }
 
-// run sends the frames that produce hands to the sender, in the background priority, until it ends or the server stops. The
-// token of the last checkpoint goes with every error, unless there was none: the token that the caller went on from is theirs
-// already.
+// run answers one stream: produce reads with background priority and hands frames to the sender, until it ends or the server stops. An
+// error carries the token of the last checkpoint, if there was one; the caller has the token that the stream began with.
 func run[F any, P frameOf[F]](
 	s *streams, stream grpc.ServerStreamingServer[F], target *callTarget, rows func(frame P) int, produce func(context.Context, *sender[F, P]) error,
 ) error {

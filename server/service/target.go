@@ -21,7 +21,8 @@ const (
 	fieldName   = "name"
 )
 
-// callTarget is what one call reads: in which tenant, whose data, and as whom Graph is asked.
+// callTarget is the target of one call: the tenant, the user whose data are read, and the sources through which Graph is asked. The
+// authorizer fills it step by step; the sources come last, when the call is allowed.
 type callTarget struct {
 	caller   *authn.Caller
 	callerID string
@@ -52,25 +53,26 @@ type callTarget struct {
 
 // target resolves the tenant of a call: the one that the caller names, the only one there is, or the only one that the policy
 // allows the caller anything of.
-func (z *authorizer) target(ctx context.Context, scope accessScope) (*callTarget, error) {
+func (a *authorizer) target(ctx context.Context, scope accessScope) (*callTarget, error) {
 	info := callinfo.FromContext(ctx)
 	target := &callTarget{caller: info.Caller, callerID: info.CallerID, scope: scope, tenant: &noTenant}
 	target.request = authz.Request{RPC: info.RPC, Sources: scope.sources, View: scope.view, Conversation: scope.conversation}
 	alias := callinfo.Header(ctx, callinfo.HeaderTenant)
 	if alias == "" {
 		var err error
-		if alias, err = z.defaultTenant(ctx, target); err != nil {
+		if alias, err = a.defaultTenant(ctx, target); err != nil {
 			return nil, err
 		}
 	}
-	only := len(z.tenants) == 1
-	if tenant, ok := z.tenants[alias]; ok {
+	only := len(a.tenants) == 1
+	if tenant, ok := a.tenants[alias]; ok {
 		info.Tenant = alias
 		target.alias, target.tenant = alias, tenant
 		target.request.Tenant = authz.Tenant{Alias: alias, ID: tenant.ID, Only: only}
 		return target, nil
 	}
-	// The policy decides of it as of one that the caller may not read: who may not does not learn which there are.
+	// The policy decides as for a tenant that the caller may not read, so that a caller without access does not learn which tenants
+	// there are.
 	target.unknownTenant = true
 	return target, nil
 }
@@ -79,20 +81,20 @@ func (z *authorizer) target(ctx context.Context, scope accessScope) (*callTarget
 var noTenant Tenant
 
 // defaultTenant is the alias of the tenant of a caller who names none.
-func (z *authorizer) defaultTenant(ctx context.Context, target *callTarget) (string, error) {
-	if len(z.tenants) == 1 {
-		for alias := range z.tenants {
+func (a *authorizer) defaultTenant(ctx context.Context, target *callTarget) (string, error) {
+	if len(a.tenants) == 1 {
+		for alias := range a.tenants {
 			return alias, nil
 		}
 	}
-	known := make([]authz.Tenant, 0, len(z.tenants))
-	for alias, tenant := range z.tenants {
+	known := make([]authz.Tenant, 0, len(a.tenants))
+	for alias, tenant := range a.tenants {
 		known = append(known, authz.Tenant{Alias: alias, ID: tenant.ID})
 	}
-	rules := z.policy.Current()
+	rules := a.policy.Current()
 	switch allowed := rules.Tenants(target.caller, known); len(allowed) {
 	case 0:
-		return "", z.denied(ctx, target, authz.Decision{Digest: rules.Digest()})
+		return "", a.denied(ctx, target, authz.Decision{Digest: rules.Digest()})
 	case 1:
 		return allowed[0], nil
 	default:
@@ -129,7 +131,7 @@ func (t *callTarget) resolve(ctx context.Context, upn string) (string, error) {
 	switch {
 	case err == nil:
 		return id, nil
-	case denied(err):
+	case deniedByGraph(err):
 		t.unresolved = true
 		return upn, nil
 	default:
@@ -141,16 +143,16 @@ func errTenant() error {
 	return apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_TENANT_REQUIRED).WithField(callinfo.HeaderTenant)
 }
 
-// noWildcard refuses `users/-` where it has no meaning.
-func (t *callTarget) noWildcard(field string) error {
+// refuseWildcard refuses `users/-` where it has no meaning.
+func (t *callTarget) refuseWildcard(field string) error {
 	if t.owner == resource.AnyUser {
 		return apierror.Invalid(field, "`users/-` holds call records only; name a user")
 	}
 	return nil
 }
 
-// available refuses a source that the tenant's cloud lacks; Graph is not asked.
-func (t *callTarget) available(src parleyv1.Source) error {
+// checkAvailable refuses a source that the tenant's cloud lacks; Graph is not asked.
+func (t *callTarget) checkAvailable(src parleyv1.Source) error {
 	if _, lacking := t.tenant.Unavailable[src]; lacking {
 		return apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD)
 	}
@@ -174,8 +176,8 @@ func errUserID(field string) error {
 		"call records are found by object id, and Graph refuses to look this user up; name the user by object id, or other sources").WithField(field)
 }
 
-// denied reports whether Graph does not let the application read what was asked for.
-func denied(err error) bool {
+// deniedByGraph reports whether Graph denies the application the requested data.
+func deniedByGraph(err error) bool {
 	graphErr, ok := errors.AsType[*graph.Error](err)
 	return ok && graphErr.Kind.Denied()
 }

@@ -86,7 +86,7 @@ func (u *usage) authorizeReport(ctx context.Context, req usageRequest) (*callTar
 	case period == "D30" && version == "v2":
 		return nil, apierror.Invalid("period", "D30 exists in version v1 only; v2 has D28")
 	}
-	if err := target.available(parleyv1.Source_SOURCE_USAGE); err != nil {
+	if err := target.checkAvailable(parleyv1.Source_SOURCE_USAGE); err != nil {
 		return nil, err
 	}
 	return target, nil

@@ -23,7 +23,7 @@ func (u *users) ListUsers(ctx context.Context, req *parleyv1.ListUsersRequest) (
 	if err != nil {
 		return nil, err
 	}
-	if err := target.available(parleyv1.Source_SOURCE_USER); err != nil {
+	if err := target.checkAvailable(parleyv1.Source_SOURCE_USER); err != nil {
 		return nil, err
 	}
 	var q query.Users
