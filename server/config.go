@@ -47,7 +47,7 @@ type Config struct {
 	Tenants map[string]*service.Tenant
 	// Engine answers lists and streams.
 	Engine service.Engine
-	// Metrics receives what is counted; nil = metrics of our own, labelled with Version.
+	// Metrics counts calls and refusals; nil = metrics of the server's own, labelled with Version.
 	Metrics *metrics.Metrics
 	// Memory says when there is too little memory for new work; nil = never.
 	Memory Memory
@@ -77,7 +77,8 @@ type Config struct {
 	// Bounds are what connections and callers who are not accepted hold at most; zero = admission.DefaultBounds.
 	Bounds admission.Bounds
 	// HeaderTime is how long a client may take to begin: the TLS handshake and HTTP/2 preface of a gRPC connection and the
-	// message of each call, handshake and headers of a REST request; 0 = 10 s. IdleTime is how long a REST connection may stand without a request; 0 = 2 min.
+	// message of each call, handshake and headers of a REST request; 0 = 10 s. IdleTime is how long a REST connection may stand
+	// without a request; 0 = 2 min.
 	HeaderTime, IdleTime time.Duration
 	// DrainTime bounds Close when its context has no deadline; 0 = 20 s.
 	DrainTime time.Duration
@@ -143,16 +144,8 @@ func (c Config) complete() (Config, error) {
 	if err := checkAuthentication(&c); err != nil {
 		return c, err
 	}
-	if len(c.Tenants) == 0 {
-		return c, errors.New("server: no tenant")
-	}
-	for alias, tenant := range c.Tenants {
-		if tenant == nil {
-			return c, fmt.Errorf("server: tenant %q is nil", alias)
-		}
-	}
-	if c.Engine == nil {
-		return c, errors.New("server: no engine")
+	if err := c.checkParts(); err != nil {
+		return c, err
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -173,6 +166,28 @@ func (c Config) complete() (Config, error) {
 		}
 		c.Metrics = own
 	}
+	c.defaultLimits()
+	return c, nil
+}
+
+// checkParts refuses a configuration without the parts that a server has no default of.
+func (c *Config) checkParts() error {
+	if len(c.Tenants) == 0 {
+		return errors.New("server: no tenant")
+	}
+	for alias, tenant := range c.Tenants {
+		if tenant == nil {
+			return fmt.Errorf("server: tenant %q is nil", alias)
+		}
+	}
+	if c.Engine == nil {
+		return errors.New("server: no engine")
+	}
+	return nil
+}
+
+// defaultLimits fills the defaults of times and bounds in.
+func (c *Config) defaultLimits() {
 	c.CallTime = cmp.Or(max(c.CallTime, 0), 20*time.Second)
 	c.DrainTime = cmp.Or(max(c.DrainTime, 0), 20*time.Second)
 	c.ConnectionAge = cmp.Or(max(c.ConnectionAge, 0), 30*time.Minute)
@@ -187,7 +202,6 @@ func (c Config) complete() (Config, error) {
 	}
 	c.MaxCalls = cmp.Or(max(c.MaxCalls, 0), 1024)
 	c.MaxStreams = cmp.Or(max(c.MaxStreams, 0), 512)
-	return c, nil
 }
 
 // callerShare is the part of all places that a caller may hold while others wait.

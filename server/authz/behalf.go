@@ -35,7 +35,7 @@ const (
 	None Obstacle = iota
 	// NoUser: the caller is not a user with a token of the tenant that is read, so there is nothing to exchange.
 	NoUser
-	// NotOffered: Graph gives what is asked for to applications alone.
+	// NotOffered: Graph gives the requested data to applications alone.
 	NotOffered
 )
 
@@ -53,7 +53,7 @@ func (r *rule) obstacle(c *authn.Caller, req *Request) Obstacle {
 	}
 }
 
-// offered reports whether Graph offers users what a request asks for: their chats, the messages of one chat, and the usage
+// offered reports whether Graph gives the requested data to users: their chats, the messages of one chat, and the usage
 // report to those who have a role for it. The three exports and the directory are the application's.
 func offered(req *Request) bool {
 	only := func(allowed ...parleyv1.Source) bool {
@@ -76,7 +76,7 @@ func (p *Policy) OnBehalf() []string {
 	return names
 }
 
-// agreeOnBehalf finds parts of a rule that cannot come to effect on behalf of a user.
+// agreeOnBehalf refuses parts of a rule that cannot take effect on behalf of a user.
 func (p *parser) agreeOnBehalf(node *yaml.Node, r *rule) {
 	const only = "with `graph: " + byUser + "`"
 	for _, src := range r.sources {

@@ -230,7 +230,7 @@ func (p *parser) allow(node *yaml.Node, r *rule) {
 	p.agree(node, r)
 }
 
-// users reads whose data a rule is about: own, all, or those that a file lists.
+// users reads whose data a rule is about: own, all, or the users that a file lists.
 func (p *parser) users(node *yaml.Node, r *rule) {
 	switch {
 	case node == nil:
@@ -245,6 +245,11 @@ func (p *parser) users(node *yaml.Node, r *rule) {
 		p.failf(node, "users is `own`, `all` or `listed: file`")
 		return
 	}
+	p.listedUsers(node, r)
+}
+
+// listedUsers reads `listed: file`, whose file has the object ids of the users, one a line.
+func (p *parser) listedUsers(node *yaml.Node, r *rule) {
 	file := p.mapping(node, "users", "listed")["listed"]
 	name := p.text(file)
 	if name == "" {
@@ -275,7 +280,7 @@ func (p *parser) users(node *yaml.Node, r *rule) {
 	}
 }
 
-// agree finds parts of a rule that can never come to effect: somebody believes them to.
+// agree refuses parts of a rule that can never take effect, since their author believes that they do.
 func (p *parser) agree(node *yaml.Node, r *rule) {
 	for _, name := range r.rpcs {
 		method := methods[name]

@@ -49,8 +49,8 @@ type Decision struct {
 	Lookup bool
 	// Rule is the name of the rule that allows the call; empty when none does.
 	Rule string
-	// AllUsers is set where the rule allows the data of every user. Where it is not set, what is read must be proved to be the
-	// data of the user who is asked about.
+	// AllUsers is set where the rule allows the data of every user. Where it is not set, data are handed out only if they are
+	// proved to be those of the requested user.
 	AllUsers bool
 	// OnBehalf is set where the rule has Graph asked on behalf of the caller, with the permission that the user has there and
 	// not with the application's.
@@ -228,7 +228,7 @@ const (
 	lookup
 )
 
-// allowsUser reports whether the rule allows the user; it costs no look-up where the answer is known without.
+// allowsUser answers whether the rule allows the user, or whether that takes the object id behind a user principal name.
 func (r *rule) allowsUser(c *authn.Caller, req *Request) answer {
 	if r.users == usersAll {
 		return yes

@@ -36,7 +36,7 @@ const apiPrefix = "/parley.v1."
 // IsAPI reports whether a full method name is that of a method of the API.
 func IsAPI(method string) bool { return strings.HasPrefix(method, apiPrefix) }
 
-// Info is what is known of one call. It is written by the goroutine that handles the call.
+// Info holds the facts of one call. Only the goroutine that handles the call writes it.
 type Info struct {
 	// ID is the request id, RPC the method's name without its service, and Protocol how the call came.
 	ID, RPC, Protocol string
@@ -52,8 +52,8 @@ type Info struct {
 	// Eviction ends a stream for others; nil for unary calls. Set by the limits interceptor.
 	Eviction *lifetime.Eviction
 
-	// Caller is who asks, and CallerID the caller's stable name, by which the context of the call tells graphclient whose
-	// requests these are. Set by the identity interceptor.
+	// Caller is who calls, and CallerID the caller's stable id, which graphclient reads from the context to count requests by caller. Set
+	// by the identity interceptor.
 	Caller   *authn.Caller
 	CallerID string
 	// Tenant is the alias of the tenant that is read. Set by the service.
@@ -63,11 +63,11 @@ type Info struct {
 	// Record is the audit record of the call, once it is begun. Set by the service.
 	Record   audit.Call
 	Recorded bool
-	// Handed is what was handed out so far. Set by the service.
+	// Handed counts the data that were handed out so far. Set by the service.
 	Handed Handed
 
-	// Recorder notes where the parts of the answer come from, where Recording is set. Set by the freshness interceptor, as are
-	// CacheStatus and Age, which tell of the answer of a unary call what was noted.
+	// Recorder notes whether the parts of the answer come from the cache, if Recording is set. CacheStatus and Age are the headers made of
+	// it, for the answer of a unary call. Set by the freshness interceptor.
 	Recorder         cache.Recorder
 	Recording        bool
 	CacheStatus, Age string
@@ -86,11 +86,11 @@ type AccessGrant struct {
 	OnBehalf bool
 }
 
-// Handed is what a call has handed out. It is written by the goroutine that sends.
+// Handed counts the data that a call has handed out. The goroutine that sends writes it.
 type Handed struct {
 	Rows  int64 // events, conversations, rows of a report or users
 	Bytes int64 // of a download
-	// Complete is what the answer says of itself; nil = nothing.
+	// Complete is the answer's own `complete`; nil where it has none.
 	Complete *bool
 	complete bool // what Complete points to
 }
@@ -101,7 +101,7 @@ func (h *Handed) List(rows int, complete bool) {
 	h.SetComplete(complete)
 }
 
-// SetComplete notes what the answer says of itself.
+// SetComplete notes the answer's own `complete`.
 func (h *Handed) SetComplete(complete bool) { h.complete, h.Complete = complete, &h.complete }
 
 type infoKey struct{}
@@ -130,8 +130,8 @@ func (c *callContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// NewContext returns a context with the info of a call that begins: what its transport knows of it. The request id is that of
-// the HTTP request where there is one, else the caller's or a new one.
+// NewContext returns a context with the info of a call that begins, filled with the facts that the transport knows. The request id comes
+// from the HTTP request if there is one, else from the caller, else it is new.
 func NewContext(ctx context.Context, method, protocol string) context.Context {
 	c := &callContext{Context: ctx, info: Info{
 		ID: requestid.FromContext(ctx), RPC: method[strings.LastIndexByte(method, '/')+1:], Protocol: protocol,
@@ -151,7 +151,7 @@ func FromContext(ctx context.Context) *Info {
 	return &Info{ID: requestid.FromContext(ctx)}
 }
 
-// Begin returns what the call holds from now on until its answer is out.
+// Begin returns the hold of the call, and makes it if the transport made none.
 func (i *Info) Begin() *lifetime.Hold {
 	if i.Hold == nil {
 		i.Hold = &i.hold
@@ -168,14 +168,14 @@ func (i *Info) UntilWritten(end func()) {
 	i.Hold.OnEnd(end)
 }
 
-// EndSoon ends soon what the call holds.
+// EndSoon ends the call's hold soon; see lifetime.Hold.
 func (i *Info) EndSoon() {
 	if i.Hold != nil {
 		i.Hold.EndSoon()
 	}
 }
 
-// CutStream ends a stream although it waits for its reader; err is what the reader is told then.
+// CutStream ends a stream even while it waits for its reader. Over gRPC, err is the status of the stream.
 func (i *Info) CutStream(err error) {
 	switch {
 	case i.Cut != nil:
@@ -185,8 +185,8 @@ func (i *Info) CutStream(err error) {
 	}
 }
 
-// Reconnecting reports whether the call is that of an EventSource which comes back with its last id. If that is the id of a
-// summary, the stream has ended and nothing is sent.
+// Reconnecting reports whether an EventSource makes the call that comes back with its last id. If this is the id of a summary, the
+// stream has ended and nothing is sent.
 func (i *Info) Reconnecting() bool { return i.HTTP != nil && i.HTTP.Reconnect }
 
 // Allow notes what the policy allowed.

@@ -12,25 +12,25 @@ import (
 	"crypto/tls"
 )
 
-// Call is what a caller and its handler know of each other beside messages. It belongs to one call.
+// Call carries facts between the caller and the handler of one call that messages and metadata do not carry.
 type Call struct {
 	// TLS is the state of the connection that the request came over; nil = none. Handlers see it as their peer's.
 	TLS *tls.ConnectionState
-	// Answer is what the handler and the interceptors returned, or what the handler sent last. It may be something else than
-	// the method's message, such as an answer whose parts are encoded already; the reply of the call then stays empty. What a
-	// stream sent is good until the next message is asked for.
+	// Answer is the value that the handler and the interceptors returned, or that the handler sent last. It may be of another type than
+	// the method's message, such as an answer whose parts are encoded already; the reply of the call then stays empty. The value that a
+	// stream sent is valid until the next message is asked for.
 	Answer any
 
 	// Reconnect is set where the caller comes back to a stream with the last token that it saw.
 	Reconnect bool
 
-	// Unchanged is set where the caller has the answer already: it is not handed out. An interceptor sets it.
+	// Unchanged is set where the caller has the answer already, so that it is not sent again. An interceptor sets it.
 	Unchanged bool
 
 	// Cut makes the writing of the answer fail, now and from now on; nil = it cannot be cut. It is called from any goroutine.
 	Cut func()
 
-	// Account counts the bytes that the caller makes of the answer, which live until the call ends; nil = nobody counts them.
+	// Account counts the bytes that the caller renders from the answer, which live until the call ends; nil = nobody counts them.
 	// The handler sets it.
 	Account interface{ Add(bytes int64) }
 

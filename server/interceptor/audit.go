@@ -13,7 +13,7 @@ import (
 	"github.com/parley-gateway/parley/server/callinfo"
 )
 
-// auditing ends the record of a call with what its caller gets.
+// auditing ends the audit record of a call with the outcome.
 type auditing struct{}
 
 func (a auditing) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (answer any, err error) {
@@ -23,7 +23,7 @@ func (a auditing) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, n
 			info.Handed = callinfo.Handed{}
 		}
 		if info.HTTP != nil && info.HTTP.Unchanged {
-			info.Handed.Rows = 0 // nothing is handed out but that it is the same
+			info.Handed.Rows = 0 // 304: no data are handed out
 		}
 		a.record(info, returned, err)
 	}()
@@ -40,7 +40,7 @@ func (a auditing) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServer
 	return err
 }
 
-// record ends a call's record; a call that is not on record has none to end. It did not return if it panicked.
+// record writes the outcome of a call that has an intent on record. A call that did not return has panicked.
 func (auditing) record(info *callinfo.Info, returned bool, err error) {
 	if !info.Recorded {
 		return

@@ -12,8 +12,8 @@ import (
 	"github.com/parley-gateway/parley/timeline"
 )
 
-// bytesHeld divides the bytes that calls hold between callers, as places are: who is alone may hold all, and when another one
-// finds no room, the largest calls of whoever holds most above a share end.
+// bytesHeld divides the bytes that calls hold between callers, as places are divided: a caller who is alone may hold all. When another
+// caller finds no room, the largest calls of the caller who holds most above a share end.
 type bytesHeld struct {
 	ledger *ledger.Ledger
 	share  float64 // 0 or less, or 1 or more = nobody makes room
@@ -33,9 +33,9 @@ type holding struct {
 // roomEvery is how often room is looked for while a stream waits to be admitted.
 const roomEvery = 100 * time.Millisecond
 
-// admit opens the account of a stream; nil = there was no room for a second. It waits, since those who leave are not noticed at
-// once, and those who read ahead make room.
-func (b *bytesHeld) admit(ctx context.Context, h *holding) *ledger.Account {
+// admitStream opens the account of a stream; nil = there was no room for a second. It waits, since ended calls are noticed late and
+// streams that read ahead make room.
+func (b *bytesHeld) admitStream(ctx context.Context, h *holding) *ledger.Account {
 	ctx, cancel := context.WithTimeout(ctx, admissionWait)
 	defer cancel()
 	for ctx.Err() == nil {
@@ -51,9 +51,9 @@ func (b *bytesHeld) admit(ctx context.Context, h *holding) *ledger.Account {
 	return nil
 }
 
-// call opens the account of a call that is expected to hold so many bytes until its answer is written. The result is nil when there
-// is no room and the caller holds most above a share.
-func (b *bytesHeld) call(h *holding, bytes int64) *ledger.Account {
+// admitCall opens the account of a unary call that is expected to hold so many bytes until its answer is written. The result is nil
+// when there is no room and the caller holds most above a share.
+func (b *bytesHeld) admitCall(h *holding, bytes int64) *ledger.Account {
 	account := b.ledger.Open(0)
 	account.Add(bytes)
 	b.enter(account, h)
@@ -65,8 +65,8 @@ func (b *bytesHeld) call(h *holding, bytes int64) *ledger.Account {
 	return account
 }
 
-// room reports whether a call may begin or answer. Where all memory is held, room is made by whoever holds most above a share,
-// unless that is the caller.
+// room reports whether a call may begin or answer. Where all memory is held, calls of the caller who holds most above a share end to
+// make room, unless that is the caller of this call.
 func (b *bytesHeld) room(h *holding) bool {
 	limit := b.ledger.Config().Limit
 	over := b.ledger.Committed() - limit
@@ -87,50 +87,31 @@ func (b *bytesHeld) leave(account *ledger.Account) {
 	account.Close()
 }
 
-// makeRoom ends the largest calls of whoever holds most above a share, until so many bytes come back. It reports false where
-// the one who comes is that caller; where there are no shares, when everybody together holds too much.
-func (b *bytesHeld) makeRoom(comes *holding, need int64) bool {
-	ended, found := b.choose(comes, need)
+// makeRoom ends the largest calls of the callers who hold most above a share, until need bytes come back. It reports false where
+// the newcomer's own caller holds most, or, where there are no shares, where all calls together hold too much.
+func (b *bytesHeld) makeRoom(newcomer *holding, need int64) bool {
+	ended, found := b.choose(newcomer, need)
 	for _, h := range ended {
 		h.end()
 	}
 	return found
 }
 
-// choose returns the calls that end so that so many bytes come back.
-func (b *bytesHeld) choose(comes *holding, need int64) (ended []*holding, found bool) {
+// choose returns the calls to end for a newcomer, so that need bytes come back. found is false where the newcomer's own caller holds
+// most above a share.
+func (b *bytesHeld) choose(newcomer *holding, need int64) (ended []*holding, found bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	limit := b.ledger.Config().Limit
-	share := float64(limit) * b.share
-	var total int64
-	above := map[string]float64{comes.caller: -share * comes.weight}
-	for account, h := range b.open {
-		held := account.Held()
-		total += held
-		if h.ending {
-			need -= held
-			continue
-		}
-		if _, known := above[h.caller]; !known {
-			above[h.caller] = -share * h.weight
-		}
-		above[h.caller] += float64(held)
-	}
+	above, total, ending := b.aboveShares(newcomer)
 	if b.share <= 0 || b.share >= 1 {
-		return nil, total <= limit
+		return nil, total <= b.ledger.Config().Limit
 	}
-	for need > 0 {
-		greediest, most := "", 0.0
-		for caller, n := range above {
-			if n > most {
-				greediest, most = caller, n
-			}
-		}
+	for need -= ending; need > 0; {
+		greediest, most := highest(above)
 		if most <= 0 {
 			break // nobody holds more than a share
 		}
-		if greediest == comes.caller {
+		if greediest == newcomer.caller {
 			return ended, false
 		}
 		largest, size := b.largest(greediest)
@@ -145,7 +126,37 @@ func (b *bytesHeld) choose(comes *holding, need int64) (ended []*holding, found 
 	return ended, true
 }
 
-// largest is the call of a caller that holds most, of those that do not end; the lock is held.
+// aboveShares returns how many bytes each caller holds above a share, the newcomer's caller included. It also returns the bytes of all
+// calls, and the bytes of the calls that are ending, which count for no caller. The lock is held.
+func (b *bytesHeld) aboveShares(newcomer *holding) (above map[string]float64, total, ending int64) {
+	share := float64(b.ledger.Config().Limit) * b.share
+	above = map[string]float64{newcomer.caller: -share * newcomer.weight}
+	for account, h := range b.open {
+		held := account.Held()
+		total += held
+		if h.ending {
+			ending += held
+			continue
+		}
+		if _, known := above[h.caller]; !known {
+			above[h.caller] = -share * h.weight
+		}
+		above[h.caller] += float64(held)
+	}
+	return above, total, ending
+}
+
+// highest returns the caller with the highest number above 0, and the number; 0 = there is none.
+func highest(numbers map[string]float64) (caller string, most float64) {
+	for each, n := range numbers {
+		if n > most {
+			caller, most = each, n
+		}
+	}
+	return caller, most
+}
+
+// largest returns the call of a caller that holds most, except calls that are ending; the lock is held.
 func (b *bytesHeld) largest(caller string) (largest *holding, size int64) {
 	size = -1
 	for account, h := range b.open {

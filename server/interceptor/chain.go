@@ -1,5 +1,5 @@
-// Package interceptor holds what stands between a protocol and the services, one interceptor a file, each with its own
-// dependencies. Chain lists their order.
+// Package interceptor holds the interceptors between a protocol and the services, one a file, each with its own dependencies. Chain
+// lists their order. They find out who calls and bound what a call takes; package service decides what the caller may read.
 package interceptor
 
 import (
@@ -53,7 +53,7 @@ type Interceptor struct {
 type List []Interceptor
 
 // Chain lists the interceptors of a protocol in the order in which a call meets them. Both protocols have the same ones, but for
-// what one of them alone can ask. The order matters:
+// the two that only one of them needs. The order matters:
 //
 //  1. Call makes the info of the call that all others read and write.
 //  2. Arrival notes that the call's message is there, and its end (gRPC alone; HTTP has nothing to wait for).
@@ -65,12 +65,12 @@ type List []Interceptor
 //  6. Errors converts what comes from below into the errors of the contract; nothing above it converts.
 //  7. Request headers refuses odd headers before anybody reads one of them.
 //  8. Identity finds out who calls. No request is looked at, and nothing is recorded, before that.
-//  9. Audit ends the record of the call with what its caller gets. It stands above everything that can refuse a known caller.
-//  10. Recheck asks before each part of a stream whether its caller may still have it. What it refuses is on record.
+//  9. Audit ends the audit record of the call with its outcome. It stands above everything that can refuse a known caller.
+//  10. Recheck authorizes the caller again before each part of a stream. It stands below audit, which records its refusals.
 //  11. Deadline gives a call without a deadline its own and cuts those that are too far, so that waiting for a place counts.
 //  12. Limits takes a place, within the share of the caller. Streams of health and reflection have limits of their own.
 //  13. Freshness reads cache-control and notes where the answer comes from.
-//  14. Validation holds the request against the rules of its proto.
+//  14. Validation checks the request against the rules in its proto. The service then authorizes the call.
 //  15. Conditional compares an answer with what the caller has (REST alone). It stands below audit, which records that nothing
 //     was handed out.
 func Chain(cfg *Config, protocol string) (List, error) {

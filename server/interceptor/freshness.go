@@ -20,11 +20,11 @@ const (
 	headerAge          = "age"
 )
 
-// freshness reads cache-control and tells where answers come from.
+// freshness reads cache-control, and notes whether answers come from the cache.
 type freshness struct{}
 
-// unary hands the caller's cache-control down and tells afterwards what came from where, and how old it is: to those who
-// may read every user, for it also tells that and when somebody else has read the same.
+// unary hands the caller's cache-control down. Afterwards it notes the cache status and age of the answer, but only for callers who may
+// read every user: both reveal that, and when, somebody else has read the same data.
 func (freshness) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	ctx, err := withControl(ctx)
 	if err != nil {

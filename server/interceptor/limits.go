@@ -20,7 +20,7 @@ import (
 // admissionWait is how long a call waits for a place, and a stream for room, before it is refused.
 const admissionWait = time.Second
 
-// Memory tells when there is too little memory for new work. Each call asks it.
+// Memory decides whether there is enough memory for new work. Each call asks it.
 type Memory interface {
 	// RefusesStreams and RefusesCalls report whether new streams and other new calls are to be refused.
 	RefusesStreams() bool
@@ -38,7 +38,7 @@ type LimitsConfig struct {
 	// Memory and Ledger bound the memory of calls; the ledger may be nil.
 	Memory Memory
 	Ledger *ledger.Ledger
-	// Shutdown is when calls are refused, and Shed counts a refusal for a cause.
+	// Shutdown begins when new calls are to be refused. Shed counts a refusal by its cause.
 	Shutdown *lifetime.Shutdown
 	Shed     func(cause string)
 }
@@ -51,7 +51,7 @@ type Limits struct {
 	held           *bytesHeld
 }
 
-// NewLimits makes limits that nothing is held of.
+// NewLimits makes limits; no place is taken.
 func NewLimits(cfg LimitsConfig) *Limits {
 	return &Limits{
 		LimitsConfig: cfg, calls: shares.New(cfg.MaxCalls, cfg.Share), streams: shares.New(cfg.MaxStreams, cfg.Share),
@@ -72,7 +72,7 @@ func (l *Limits) Idle(ctx context.Context) {
 	}
 }
 
-// enter takes a place for work that costs so much, within the caller's share. evict ends the work.
+// enter takes cost places of a pool, within the caller's share. The pool calls evict to end the work for others.
 func (l *Limits) enter(ctx context.Context, info *callinfo.Info, places *shares.Pool, cost int, evict func()) (*shares.Place, error) {
 	info.Hold.NoteCaller(info.CallerID)
 	if l.Shutdown.Begun() {
@@ -132,7 +132,7 @@ func (l *Limits) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, ne
 	}
 	h := &holding{caller: info.CallerID, weight: l.weight(info), end: evict}
 	expected := expectedOf(req)
-	account := l.held.call(h, expected)
+	account := l.held.admitCall(h, expected)
 	if account == nil {
 		place.Leave()
 		return nil, l.noRoom()
@@ -161,7 +161,7 @@ func (l *Limits) noRoom() error {
 	return overloaded("calls and answers that nobody has read yet hold all memory that there is for them, and this caller more than a share of it")
 }
 
-// evictionOr returns why a call was ended for others, or its error.
+// evictionOr returns the error of an eviction, with the token of err, if the call was evicted; err otherwise.
 func evictionOr(ctx context.Context, err error) error {
 	if evicted, ok := errors.AsType[*apierror.Error](context.Cause(ctx)); ok && err != nil {
 		return lifetime.WithToken(evicted, lifetime.TokenOf(err))
@@ -183,7 +183,7 @@ func (l *Limits) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerI
 		return err
 	}
 	defer info.UntilWritten(place.Leave)
-	account := l.held.admit(ctx, &holding{caller: info.CallerID, weight: l.weight(info), end: evict})
+	account := l.held.admitStream(ctx, &holding{caller: info.CallerID, weight: l.weight(info), end: evict})
 	if account == nil {
 		l.Shed(metrics.ShedReadAhead)
 		return overloaded("the streams under way may still take all memory that there is for reading ahead")

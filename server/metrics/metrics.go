@@ -90,6 +90,14 @@ func New(version, revision string) (*Metrics, error) {
 	for _, cause := range []string{ShedMemory, ShedCalls, ShedStreams, ShedReadAhead, ShedOpen, ShedConnections} {
 		m.shed.WithLabelValues(cause)
 	}
+	if err := m.registerAll(version, revision); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// registerAll registers the metrics, with the build's, and those of the process.
+func (m *Metrics) registerAll(version, revision string) error {
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "parley_build_info", Help: "Always 1; the labels say which build runs.",
 	}, []string{"version", "revision", "go_version"})
@@ -99,15 +107,15 @@ func New(version, revision string) (*Metrics, error) {
 		m.auditFailures, m.auditOK, m.reloads, m.shed, build,
 	} {
 		if err := m.registry.Register(c); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	for _, c := range []prometheus.Collector{collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})} {
 		if err := m.process.Register(c); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return m, nil
+	return nil
 }
 
 // Collector returns the gateway's metrics without those of the process, for a registry of somebody else. It is registered

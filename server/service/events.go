@@ -23,7 +23,7 @@ type events struct {
 
 	*Services
 
-	// What each call of ListEvents needs, made once.
+	// The handler of ListEvents and its info, made once for all calls.
 	list     grpc.UnaryHandler
 	listInfo *grpc.UnaryServerInfo
 }
@@ -45,7 +45,7 @@ func (e *events) StreamEvents(req *parleyv1.StreamEventsRequest, stream grpc.Ser
 	})
 }
 
-// prepare authorizes a request, and proves that the user belongs to the conversation that it names.
+// prepare authorizes a request, and checks that the user is a member of the conversation that it names, if it does.
 func (e *events) prepare(ctx context.Context, req eventsRequest) (*callTarget, query.Events, error) {
 	user, q, scope, err := readEvents(req)
 	if err != nil {
@@ -68,7 +68,7 @@ func (e *events) prepare(ctx context.Context, req eventsRequest) (*callTarget, q
 	return target, q, nil
 }
 
-// checkSources applies the rules that hang on the parent, before Graph is asked anything.
+// checkSources checks the sources against the parent of the request, before Graph is asked anything.
 func checkSources(target *callTarget, q *query.Events) error {
 	const call = parleyv1.Source_SOURCE_CALL
 	only := func(src parleyv1.Source) bool {
@@ -135,7 +135,7 @@ func (e *events) GetEvent(ctx context.Context, req *parleyv1.GetEventRequest) (*
 	return shown, nil
 }
 
-// event reads an event of the user's.
+// event reads one event of the user.
 func (t *callTarget) event(ctx context.Context, ref resource.Ref) (*parleyv1.Event, error) {
 	switch {
 	case ref.Source != parleyv1.Source_SOURCE_CALL:

@@ -27,7 +27,7 @@ func newEvents(s *Services) *events {
 	return e
 }
 
-// listPage answers ListEvents with one page, whose events stay the bytes that they are.
+// listPage answers ListEvents with one page, whose events stay encoded.
 func (e *events) listPage(ctx context.Context, req *parleyv1.ListEventsRequest) (*timeline.Page, error) {
 	target, q, err := e.prepare(ctx, req)
 	if err != nil {

@@ -41,7 +41,8 @@ type shapedRequest interface {
 	GetFilter() string
 }
 
-// readEvents reads a request for events: whose, which of them, and what the policy has to allow. Nothing is looked up.
+// readEvents returns the parts of a request for events: the user segment of its parent, the query, and the scope that the policy has to
+// allow. Nothing is looked up.
 func readEvents(req eventsRequest) (user string, q query.Events, scope accessScope, err error) {
 	if user, q.Conversation, err = resource.ParseParent(req.GetParent()); err != nil {
 		return "", q, scope, err

@@ -141,7 +141,7 @@ func sendChunks(stream grpc.ServerStreamingServer[httpbody.HttpBody], closer *li
 }
 
 // fill reads until the buffer is full or the reader fails. Unlike io.ReadFull it keeps the reader's own error, so that a
-// report which ends is told from one which was cut.
+// report that ended can be told from one that was cut.
 func fill(r io.Reader, buf []byte) (n int, err error) {
 	for n < len(buf) && err == nil {
 		var read int
