@@ -55,7 +55,7 @@ type Config struct {
 
 	// Limits bound what callers may ask for.
 	Limits Limits
-	// Cache bounds what is kept of Graph's answers.
+	// Cache bounds the pages of Graph that are kept in memory.
 	Cache Cache
 	// Settle is the age from which no new event of a source is expected.
 	Settle Settle
@@ -96,7 +96,7 @@ type OIDC struct {
 	// Audiences are the accepted audiences, at least one: for Entra the gateway's application id URI and its client id.
 	Audiences []string
 	// Programs is how the issuer marks the tokens of programs: entra, auth0, keycloak, okta or rfc9068. Empty = as the issuer's URL
-	// tells. Where neither does, no rule of the policy may ask for the kind of a caller.
+	// tells. If the URL does not tell either, no rule of the policy may ask for the kind of a caller.
 	Programs string
 	// CAFile is a PEM file of certificate authorities to trust for the issuer, in addition to the system's.
 	CAFile string
@@ -133,12 +133,12 @@ type Limits struct {
 	StreamAge time.Duration
 }
 
-// Cache bounds what is kept of Graph's answers.
+// Cache bounds the pages of Graph that are kept in memory.
 type Cache struct {
 	// Bytes is the memory for pages, at most half of the memory limit. Default: a quarter of the memory limit, at most 256 MiB;
 	// negative = nothing is kept.
 	Bytes int64
-	// MaxAge is the longest time that any page is kept. Default: 24 hours; negative = as long as the kinds of pages have it.
+	// MaxAge is the longest time that any page is kept. Default: 24 hours; negative = no bound but that of each kind of page.
 	MaxAge time.Duration
 }
 
@@ -276,7 +276,7 @@ var (
 	tenantIDForm = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 )
 
-// check returns what is wrong with the values that the parts of the gateway take as they are.
+// check returns the mistakes in values that no part of the gateway checks itself.
 func (c *Config) check() error {
 	var wrong fieldErrors
 	if len(c.Tenants) == 0 {

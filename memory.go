@@ -11,7 +11,7 @@ import (
 	"github.com/parley-gateway/parley/internal/ledger"
 )
 
-// maxDefaultCache is the largest cache that nobody asked for, in bytes.
+// maxDefaultCache is the largest default size of the cache, in bytes.
 const maxDefaultCache = 256 << 20
 
 // cacheBytes is the memory for cached pages, negative = none: the configured size, which must leave the gateway half of the memory
@@ -43,8 +43,8 @@ func sizeText(bytes int64) string {
 	}
 }
 
-// readAhead bounds what streams hold by the memory limit: half of it for all, of which they use half to read ahead, so that
-// a quarter stays for the cache and the rest for everything else.
+// readAhead returns the ledger of what calls hold: half of the memory limit for all of them, at most 1 GiB. Reading ahead uses half of
+// that; a quarter of the memory limit stays for the cache, and a quarter for everything else.
 func readAhead(limit int64) *ledger.Ledger {
 	const most = 1 << 30
 	all := int64(most)

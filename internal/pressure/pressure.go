@@ -89,8 +89,8 @@ func New(cfg Config) *Guard {
 	return g
 }
 
-// Tune makes the garbage collector run the more often the more data lives, in proportion: set takes a percentage as
-// debug.SetGCPercent does. A large cache would otherwise make room for as much garbage. Call it before Start.
+// Tune makes the garbage collector run more often, the more data is live; set takes a percentage as debug.SetGCPercent does. Without it
+// a large cache would let as much garbage gather as the cache is large. Call Tune before Start.
 func (g *Guard) Tune(set func(percent int) int) { g.tune = set }
 
 // Start looks at the heap from time to time until Close.
@@ -139,8 +139,8 @@ func (g *Guard) RefusesStreams() bool { return g.refuses(streamShare) }
 // RefusesCalls reports whether a new call must be refused.
 func (g *Guard) RefusesCalls() bool { return g.refuses(callShare) }
 
-// refuses reports whether live data without the cache takes more than a share of the limit. What the last collection found
-// may have gone since, so nobody is refused before a new one has looked.
+// refuses reports whether live data without the cache takes more than a share of the limit. Data that the last collection found may
+// be garbage by now, so no work is refused before a new collection.
 func (g *Guard) refuses(share float64) bool {
 	if g == nil || g.cfg.Limit <= 0 {
 		return false
@@ -195,10 +195,10 @@ func (g *Guard) look() {
 	}
 	room := int64(cacheShare*float64(g.cfg.Limit)) - g.other
 	g.resize(min(max(room, 0), g.full))
-	g.tell(live, held)
+	g.report(live, held)
 }
 
-// pace tells the collector how much garbage it may let come together; the lock is held.
+// pace sets how much garbage may gather before the next collection; the lock is held.
 func (g *Guard) pace(live int64) {
 	if g.tune == nil {
 		return
@@ -222,8 +222,8 @@ func (g *Guard) resize(limit int64) {
 	}
 }
 
-// tell notes and logs whether memory is shed; the lock is held.
-func (g *Guard) tell(live, held int64) {
+// report notes whether memory is shed, and logs a change; the lock is held.
+func (g *Guard) report(live, held int64) {
 	shedding := float64(g.other) > streamShare*float64(g.cfg.Limit)
 	var limit int64
 	if g.cfg.Cache != nil {

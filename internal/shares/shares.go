@@ -1,5 +1,5 @@
-// Package shares divides places between those who ask for them. Who is alone may take all. Once there are none left, whoever
-// holds less than their share gets one: it is taken from whoever holds most above theirs.
+// Package shares divides places between holders. A holder who is alone may take all. When no place is left, a holder below its share
+// still gets one: the pool takes it from the holder with most above a share.
 package shares
 
 import (
@@ -11,7 +11,7 @@ import (
 
 // Errors of Enter.
 var (
-	// ErrFull says that every place is taken, and that who asks has their share already.
+	// ErrFull says that every place is taken, and that the holder has its share already.
 	ErrFull = errors.New("shares: every place is taken")
 	// ErrLate says that no place was found before the context ended.
 	ErrLate = errors.New("shares: no place was found in time")
@@ -28,7 +28,7 @@ type Pool struct {
 	waiting list.List // of *guest, in turn
 }
 
-// holder is somebody who holds places or waits for one.
+// holder holds places or waits for one.
 type holder struct {
 	name    string
 	weight  float64
@@ -53,15 +53,14 @@ type Place struct {
 	at     *list.Element
 }
 
-// New returns a pool of so many places. share is the part of them that nobody may hold more of while others wait, for a
-// weight of one; 0 or less, or 1 or more = nobody is asked to go.
+// New returns a pool of size places. share is the largest part of them that a holder of weight 1 may keep while others wait; 0 or less,
+// or 1 or more = no holder has to give a place back.
 func New(size int, share float64) *Pool {
 	return &Pool{size: int64(max(size, 1)), share: share, holders: make(map[string]*holder)}
 }
 
-// Enter takes places for a piece of work that costs so many. weight says how many shares the holder has; evict ends the work
-// soon, and is called at most once, from any goroutine. Enter waits for a place until the context ends if the holder has a
-// right to one.
+// Enter takes cost places for a piece of work. weight is the number of shares of the holder; evict ends the work soon, and is called at
+// most once, from any goroutine. If no place is free, Enter waits until the context ends, but only if the holder is below its share.
 func (p *Pool) Enter(ctx context.Context, name string, weight float64, cost int, evict func()) (*Place, error) {
 	p.mu.Lock()
 	h := p.holders[name]
@@ -89,21 +88,26 @@ func (p *Pool) Enter(ctx context.Context, name string, weight float64, cost int,
 	for _, evict := range evicted {
 		evict()
 	}
+	return p.await(ctx, g, at)
+}
+
+// await returns the place of a guest who waits at an element of the queue, or removes the guest when the context ends first.
+func (p *Pool) await(ctx context.Context, g *guest, at *list.Element) (*Place, error) {
 	select {
 	case <-g.ready:
-		return place, nil
+		return g.place, nil
 	case <-ctx.Done():
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	select {
 	case <-g.ready:
-		return place, nil
+		return g.place, nil
 	default:
 	}
 	p.waiting.Remove(at)
-	h.waiting--
-	p.forget(h)
+	g.place.holder.waiting--
+	p.forget(g.place.holder)
 	p.admit()
 	return nil, ErrLate
 }
@@ -151,7 +155,7 @@ func (p *Pool) take(pl *Place) {
 	pl.at = pl.holder.places.PushBack(pl)
 }
 
-// admit gives free places to those who wait, in turn; the lock is held.
+// admit gives free places to the waiting guests, in turn; the lock is held.
 func (p *Pool) admit() {
 	for at := p.waiting.Front(); at != nil; at = p.waiting.Front() {
 		g, _ := at.Value.(*guest)
@@ -165,8 +169,8 @@ func (p *Pool) admit() {
 	}
 }
 
-// makeRoom chooses whose work ends so that those who wait find room; the lock is held. The newest work of whoever holds most
-// above their share goes first.
+// makeRoom chooses work to end, so that the waiting guests find room; the lock is held. The newest work of the holder with most above
+// a share goes first.
 func (p *Pool) makeRoom() (evicted []func()) {
 	need := p.used - p.size
 	for at := p.waiting.Front(); at != nil; at = at.Next() {

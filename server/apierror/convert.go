@@ -55,8 +55,8 @@ func FromError(err error) *status.Status {
 	if name, ok := errors.AsType[*resource.Error](err); ok {
 		return Invalid(name.Field, name.Problem+"; "+name.Fix).GRPCStatus()
 	}
-	if walk, ok := errors.AsType[*failure.Error](err); ok {
-		return forTimeline(walk).GRPCStatus()
+	if own, ok := errors.AsType[*failure.Error](err); ok {
+		return forTimeline(own).GRPCStatus()
 	}
 	var graphErr *graph.Error
 	if errors.As(err, &graphErr) && graphErr.Kind != graph.KindCanceled {
@@ -98,7 +98,7 @@ func forGraph(reason parleyv1.ErrorReason, err *graph.Error) *Error {
 		f.RetryAfter = err.RetryAfter
 	}
 	if m := failure.MeaningOf(err); m.Reason == reason && reason != parleyv1.ErrorReason_ERROR_REASON_NOT_FOUND {
-		f.Message = m.Words // they tell one cause of a reason from another
+		f.Message = m.Words // one reason has several causes, and each has its words
 	}
 	if reason == parleyv1.ErrorReason_ERROR_REASON_GRAPH_UNAVAILABLE && err.Requests > 1 {
 		f.Message += ", repeated requests included"

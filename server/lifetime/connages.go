@@ -32,7 +32,7 @@ func NewConnAges(age, grace, patience time.Duration, bounds *admission.Connectio
 	return &ConnAges{age: age, grace: grace, patience: patience, bounds: bounds, conns: make(map[string]*conn)}
 }
 
-// Credentials notes the connections that shake hands with the inner ones.
+// Credentials returns the inner credentials, which also note each connection that completes its handshake.
 func (a *ConnAges) Credentials(inner credentials.TransportCredentials) credentials.TransportCredentials {
 	return &connCredentials{inner, a}
 }
@@ -194,7 +194,7 @@ func (a *ConnAges) connOf(ctx context.Context) *conn {
 	return a.conns[p.Addr.String()]
 }
 
-// Tap notes each call when its headers are there. What the server does not know is answered at once and holds nothing.
+// Tap notes each call when its headers are there. A call of an unknown method is answered at once and holds nothing.
 func (a *ConnAges) Tap(known func(method string) bool) tap.ServerInHandle {
 	return func(ctx context.Context, info *tap.Info) (context.Context, error) {
 		if !known(info.FullMethodName) {
@@ -209,7 +209,7 @@ func (a *ConnAges) Tap(known func(method string) bool) tap.ServerInHandle {
 	}
 }
 
-// endBeforeCut ends a stream over gRPC before its connection is cut; the result calls that off. Streams over REST have no such bound.
+// endBeforeCut ends a stream over gRPC before its connection is cut; release stops the timer. Streams over REST have no such bound.
 func (a *ConnAges) endBeforeCut(hold *Hold, closer *StreamCloser) (release func()) {
 	if hold == nil || hold.conn == nil {
 		return func() {}

@@ -2,7 +2,8 @@ package lifetime
 
 import "sync"
 
-// Eviction lets a stream be ended for others by whoever does not know how it ends well. A nil one is never evicted.
+// Eviction ends a stream to make room for other callers. The limits interceptor makes it, with a stop that cancels the call; the service
+// then sets one that ends the stream with its resume token. A nil Eviction never ends anything.
 type Eviction struct {
 	mu      sync.Mutex
 	stop    func(reason error)
@@ -22,7 +23,7 @@ func (e *Eviction) Evict(reason error) {
 	}
 }
 
-// OnEvict sets what ends the stream from now on.
+// OnEvict replaces the function that ends the stream. It is called at once if the stream was evicted before.
 func (e *Eviction) OnEvict(stop func(reason error)) {
 	if e == nil {
 		return

@@ -6,10 +6,9 @@ import (
 	"time"
 )
 
-// Hold is everything that a call holds until the last byte of its answer is out, such as its place.
+// Hold releases what a call holds until the last byte of its answer is out, such as its place.
 type Hold struct {
-	// Cut makes the answer of a call over REST be written no further; nil = it cannot be cut. It is not called once the call
-	// has ended.
+	// Cut stops the writing of the answer of a call over REST; nil = it cannot be cut. It is not called after the call has ended.
 	Cut  func()
 	conn *conn // of a call over gRPC
 
@@ -50,8 +49,8 @@ func (h *Hold) End() {
 	}
 }
 
-// EndSoon ends what is held soon: an answer that nobody has read a moment later is given up. Over gRPC its connection goes with
-// it, since the library cannot take back what it has queued.
+// EndSoon ends the hold after a moment (closeWithin): an answer that was not read by then is given up. Over gRPC its connection breaks
+// too, since the library cannot take back bytes that it has queued.
 func (h *Hold) EndSoon() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -64,8 +63,8 @@ func (h *Hold) EndSoon() {
 	}
 }
 
-// giveUp makes an answer be written no further, and looks again, since the method may not have answered yet. On a connection
-// that several callers share the answer stays queued, and only its place is given back.
+// giveUp stops the writing of an answer, and tries again after closeWithin, since the method may not have answered yet. On a connection
+// that several callers share, the answer stays queued, and only the hold ends.
 func (h *Hold) giveUp() {
 	h.mu.Lock()
 	if h.over {
@@ -87,7 +86,7 @@ func (h *Hold) giveUp() {
 	}
 }
 
-// Answered notes that the method has answered. A reader who takes nothing for so long is given up.
+// Answered notes that the method has answered. An answer that is not read within stall is given up.
 func (h *Hold) Answered(stall time.Duration) {
 	h.mu.Lock()
 	h.answered = true
@@ -120,7 +119,7 @@ func HoldFromContext(ctx context.Context) *Hold {
 	return h
 }
 
-// Tracked reports whether a connection over gRPC tells when the answer is out.
+// Tracked reports whether the connection of the call ends the hold when the answer is out; only connections over gRPC do.
 func (h *Hold) Tracked() bool { return h.conn != nil }
 
 // NoteCaller tells the connection who calls over it, if there is one.

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Shutdown tells calls and streams that the server stops.
+// Shutdown is the signal to calls and streams that the server stops.
 type Shutdown struct {
 	ctx   context.Context //nolint:containedctx // its end is the signal
 	begin context.CancelFunc
@@ -23,7 +23,7 @@ func (s *Shutdown) Begin() { s.begin() }
 // Begun reports whether the server stops.
 func (s *Shutdown) Begun() bool { return s.ctx.Err() != nil }
 
-// watchGrace is how long a health watch lives on, so that it can tell its end.
+// watchGrace is how long a health watch lives on, so that it can report NOT_SERVING.
 const watchGrace = 200 * time.Millisecond
 
 // AfterBegin returns a context that ends a moment after the server begins to stop: for health watches, which would hold it up.

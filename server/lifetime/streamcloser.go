@@ -39,9 +39,9 @@ type Streams struct {
 	Stall time.Duration
 }
 
-// Watch returns the context of a stream that ends when the server stops, when the stream or its connection is old, or when
-// others need its place. Cut ends the stream although it waits for its reader; hold and eviction are those of its call. The
-// caller calls release when the stream is over.
+// Watch returns a context for a stream. The context ends when the server stops, when the stream or its connection is old, or when
+// other callers need the place. The function cut ends the stream even while it waits for its reader; hold and eviction belong to the call.
+// The caller calls release when the stream is over.
 func (s *Streams) Watch(ctx context.Context, cut func(error), hold *Hold, eviction *Eviction) (_ context.Context, closer *StreamCloser, release func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	closer = &StreamCloser{cancel: cancel, cut: cut, stall: s.Stall}
@@ -65,7 +65,7 @@ func ErrStreamEnded(why string) *apierror.Error {
 	return err
 }
 
-// finish calls everything off that would still end the stream.
+// finish stops the timer that would still end the stream.
 func (c *StreamCloser) finish() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -87,7 +87,7 @@ func (c *StreamCloser) stop(reason error) {
 	}
 }
 
-// stopSoon ends the stream for a reason within a second, at the next checkpoint if that comes sooner.
+// stopSoon ends the stream for a reason at its next checkpoint, or after closeWithin if that is sooner.
 func (c *StreamCloser) stopSoon(reason error) {
 	c.stop(reason)
 	c.mu.Lock()
@@ -123,7 +123,7 @@ func (c *StreamCloser) SendFrame(part Part, token string, send func() error) err
 	return c.after(part, token)
 }
 
-// Send runs what hands a part to the transport. A reader who takes nothing for too long is given up.
+// Send runs send, which hands a part to the transport. If that waits for the reader longer than the stall, the stream ends.
 func (c *StreamCloser) Send(send func() error) error {
 	if c.stall > 0 {
 		stalled := time.AfterFunc(c.stall, func() { c.force(ErrStreamEnded("the reader took nothing for " + c.stall.String())) })
@@ -152,7 +152,7 @@ func (c *StreamCloser) after(part Part, token string) error {
 	return nil
 }
 
-// Result is the stream's error: where the server ended it, its reason, and always with the last token.
+// Result returns the error of the stream, with its last token. If the server ended the stream, its reason replaces err.
 func (c *StreamCloser) Result(err error) error {
 	if err == nil {
 		return nil
