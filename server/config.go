@@ -138,13 +138,13 @@ func boundAddr(open net.Listener, configured string) string {
 	return "localhost:0"
 }
 
-// complete checks the configuration and fills the defaults in.
+// complete returns the configuration with its defaults, or the error of a configuration that cannot be served.
 func (c Config) complete() (Config, error) {
 	c.GRPCAddr, c.HTTPAddr, c.AdminAddr = boundAddr(c.Listeners.GRPC, c.GRPCAddr), boundAddr(c.Listeners.HTTP, c.HTTPAddr), boundAddr(c.Listeners.Admin, c.AdminAddr)
 	if err := checkAuthentication(&c); err != nil {
 		return c, err
 	}
-	if err := c.checkParts(); err != nil {
+	if err := checkParts(&c); err != nil {
 		return c, err
 	}
 	if c.Logger == nil {
@@ -166,12 +166,12 @@ func (c Config) complete() (Config, error) {
 		}
 		c.Metrics = own
 	}
-	c.defaultLimits()
+	setLimits(&c)
 	return c, nil
 }
 
 // checkParts refuses a configuration without the parts that a server has no default of.
-func (c *Config) checkParts() error {
+func checkParts(c *Config) error {
 	if len(c.Tenants) == 0 {
 		return errors.New("server: no tenant")
 	}
@@ -186,8 +186,8 @@ func (c *Config) checkParts() error {
 	return nil
 }
 
-// defaultLimits fills the defaults of times and bounds in.
-func (c *Config) defaultLimits() {
+// setLimits fills in the defaults of times and bounds.
+func setLimits(c *Config) {
 	c.CallTime = cmp.Or(max(c.CallTime, 0), 20*time.Second)
 	c.DrainTime = cmp.Or(max(c.DrainTime, 0), 20*time.Second)
 	c.ConnectionAge = cmp.Or(max(c.ConnectionAge, 0), 30*time.Minute)
