@@ -102,6 +102,9 @@ func (c *Credentials) bound(ctx context.Context, caller *Caller) (*Caller, error
 		return nil, refuse(WhyBound)
 	}
 	caller.proofs[1] = proven
+	if end := proven.leaf.NotAfter; end.Before(caller.Expires) {
+		caller.Expires = end // without the certificate the token is worth nothing
+	}
 	return caller, nil
 }
 

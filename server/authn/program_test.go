@@ -258,6 +258,38 @@ func TestBoundTokens(t *testing.T) {
 	}
 }
 
+// TestBoundTokensEndWithTheirCertificate: a stream outlives the certificate that its token is bound to no longer than a token of its own.
+func TestBoundTokensEndWithTheirCertificate(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	b.set(time.Now())
+	ours := newAuthority(t)
+	roots := ours.pool()
+	credentials := &authn.Credentials{Tokens: b.tokens, Certificates: &authn.Certificates{Roots: func() *x509.CertPool { return roots }, Now: b.clock}}
+	for about, c := range map[string]struct{ certificate, token time.Duration }{
+		"the certificate ends first": {10 * time.Minute, 30 * time.Minute},
+		"the token ends first":       {30 * time.Minute, 10 * time.Minute},
+	} {
+		state := ours.client(t, func(template *x509.Certificate) {
+			template.NotBefore, template.NotAfter = b.clock().Add(-time.Hour), b.clock().Add(c.certificate)
+		})
+		sum := sha256.Sum256(state.PeerCertificates[0].Raw)
+		claims := b.delegated(jwt.MapClaims{
+			"cnf": map[string]any{"x5t#S256": base64.RawURLEncoding.EncodeToString(sum[:])}, "exp": b.clock().Add(c.token).Unix(),
+		})
+		caller, err := credentials.Authenticate(incoming(t.Context(), state, "authorization", "Bearer "+sign(t, claims)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := caller.Again(b.clock().Add(14 * time.Minute)); err != nil {
+			t.Errorf("%s: within five minutes: %v", about, err)
+		}
+		if err := caller.Again(b.clock().Add(16 * time.Minute)); authn.WhyOf(err) != authn.WhyExpired {
+			t.Errorf("%s: after them: %v, want %q", about, err, authn.WhyExpired)
+		}
+	}
+}
+
 // TestOnlyTheIssuersSigningKeys, kind: what a key's own members say of its use and owner holds.
 func TestOnlyTheIssuersSigningKeys(t *testing.T) {
 	t.Parallel()
