@@ -7,9 +7,9 @@
 // another tenant's or user's request. [Delegates] keeps the clients of users;
 // they share the budgets of their application.
 //
-// Its rooms are
+// Its packages are
 //
-//	graph      requests, typed errors, clouds, observers: the words of all rooms
+//	graph      requests, typed errors, clouds, observers: the types that all of them share
 //	auth       credentials, tokens, exchanges on behalf of users
 //	ratelimit  budgets, Retry-After gates, callers' days, the payment breaker
 //	jsonscan   JSON values within a page, without decoding them

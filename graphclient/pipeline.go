@@ -17,7 +17,7 @@ import (
 	"github.com/parley-gateway/parley/graphclient/ratelimit"
 )
 
-// call is what one call of the API carries through the pipeline. One
+// call is the state of one call of the API on its way through the pipeline. One
 // goroutine uses it at a time.
 type call struct {
 	request  *graph.Request

@@ -68,7 +68,7 @@ func unreached(err, trouble error) *graph.Error {
 	return e
 }
 
-// wireTrouble is what went wrong on the wire in the course of one login.
+// wireTrouble holds the last error of the transport during one login.
 type wireTrouble struct {
 	mu   sync.Mutex
 	last error

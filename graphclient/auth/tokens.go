@@ -37,17 +37,17 @@ type Tokens struct {
 
 	mu       sync.Mutex
 	token    azcore.AccessToken
-	claims   string       // that the token was asked with
+	claims   string       // claims that the token was requested with
 	refresh  time.Time    // no early refresh before
-	failure  *graph.Error // of the last login, nil after a success
+	failure  *graph.Error // failure of the last login; nil after a success
 	failures int
 	retryAt  time.Time // no login before, after a failure
 	rejected int       // tokens that Graph refused in a row
 	renewAt  time.Time // no forced renewal before
 }
 
-// logins are those under way, of one token source or of many. They run on their
-// own time: a caller whose context ends leaves, the login goes on.
+// logins are the logins under way, of one token source or of many. A login does not
+// end with the context of its caller.
 type logins = coalesce.Group[loginKey, string]
 
 // loginKey tells logins apart that cannot share a result.
@@ -70,7 +70,7 @@ func (s *Tokens) Get(ctx context.Context) (string, error) {
 	s.mu.Lock()
 	now := time.Now()
 	if s.valid(now) {
-		if s.due(now) {
+		if s.isRefreshDue(now) {
 			s.refresh = now.Add(refreshPause)
 			s.start(loginKey{source: s})
 		}
@@ -127,7 +127,8 @@ func (s *Tokens) valid(now time.Time) bool {
 	return s.token.Token != "" && now.Before(s.token.ExpiresOn.Add(-expiryMargin))
 }
 
-func (s *Tokens) due(now time.Time) bool {
+// isRefreshDue reports whether a valid token should be refreshed now.
+func (s *Tokens) isRefreshDue(now time.Time) bool {
 	at := s.token.RefreshOn
 	if at.IsZero() {
 		at = s.token.ExpiresOn.Add(-refreshBefore)

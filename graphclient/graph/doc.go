@@ -1,5 +1,5 @@
-// Package graph holds the words that the rooms of graphclient share: what is
-// asked of Microsoft Graph ([Request]), where ([Cloud]), what comes of it when
-// it fails ([Error] and its [Kind]), and who is told ([Observer]). It reads
-// errors off answers, and sends nothing.
+// Package graph holds the types that the packages of graphclient share: the
+// request to Microsoft Graph ([Request]), the cloud that it goes to ([Cloud]),
+// its error ([Error] with its [Kind]), and the interface for metrics
+// ([Observer]). It reads errors off answers, and sends nothing.
 package graph

@@ -120,8 +120,8 @@ type Error struct {
 	RetryAfter time.Duration
 	// Roles are the permissions of which Graph names one as needed (403).
 	Roles []string
-	// Claims is what the user's client has to ask a new token with, a JSON object
-	// (KindSignIn); empty when nothing particular is asked for.
+	// Claims are the claims, a JSON object, with which the user's client must request a
+	// new token (KindSignIn); empty = no particular ones.
 	Claims string
 	// Own says that it is our own budget that is used up (KindThrottled): Graph has not asked to wait.
 	Own bool

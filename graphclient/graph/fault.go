@@ -12,12 +12,12 @@ import (
 	"github.com/parley-gateway/parley/graphclient/internal/ascii"
 )
 
-// fault is what a Graph error body says.
+// fault is the content of a Graph error body.
 type fault struct {
 	code, message, innerCode, requestID, status string
 
 	codes  []string // all, the outermost first
-	said   string   // codes and messages, one a line: what a refusal is judged by
+	said   string   // codes and messages, one a line, by which a refusal is classified
 	silent bool     // the body says nothing at all
 }
 
@@ -47,7 +47,7 @@ func parseFault(body []byte) fault {
 	return fault{silent: all != nil && len(all) == 0 || string(body) == "null"}
 }
 
-// note adds a code and a message to what was said.
+// note adds a code and a message to said.
 func (f *fault) note(code, message string) {
 	if code != "" {
 		f.codes = append(f.codes, code)

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Situation is what the meaning of a refusal depends on beside the answer itself.
+// Situation holds the facts about a request on which the meaning of its refusal depends, beside the answer itself.
 type Situation struct {
 	Source         string
 	Person         bool // the request is about one user's data as such, not about one chat or call
@@ -75,8 +75,8 @@ var (
 	accessCheck = "aclcheckfailed"
 )
 
-// meaning is what a refusal means: the one place where status, codes and messages are judged. personal says that what may
-// concern everybody concerns the request's user, as far as the answer tells.
+// meaning classifies a refusal. It is the only place that reads status, codes and messages. personal says that a refusal that might
+// concern every user concerns the request's user, as far as the answer tells.
 func (f *fault) meaning(status int, at Situation) (kind Kind, personal bool) {
 	said := address.ReplaceAllString(strings.ToLower(f.said), "")
 	status = f.meant(status)

@@ -104,7 +104,7 @@ func (s *Budgets) sweep() {
 // say which limit was hit: the narrowest one is closed for the time told, the
 // wider ones for a while on suspicion, which ends when a request that was sent
 // after the throttled one is answered. When another narrow gate of the same row is shut already, the
-// tenant is what is throttled.
+// whole tenant is throttled.
 func (s *Budgets) close(call Call, plan []*budget, wait time.Duration, sent time.Time) {
 	narrow, wide := plan[0], plan[len(plan)-1]
 	closed := narrow.close(wait)

@@ -12,7 +12,7 @@ import (
 // without a deadline is put to.
 const MaxWait = time.Minute
 
-// Call is what limits depend on.
+// Call holds the properties of a request on which limits depend.
 type Call struct {
 	Request *graph.Request
 	// URI is the request target.

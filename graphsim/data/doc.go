@@ -2,5 +2,6 @@
 //
 // A World holds who is in which chat. Every other record is a pure function of the seed and an index, computed whenever it is asked for,
 // so that millions of records cost no memory. The Render methods write a record as an Object: JSON whose members keep the order in which
-// Graph writes them. A View says for whom, and in which generation of the API.
+// Graph writes them. A View names the reader and the version of the API that a record is
+// written for.
 package data

@@ -1,3 +1,3 @@
-// Package entra is what the simulated Entra ID signs with: keys, the claims of its tokens, and the certificate of its listeners. The endpoints
-// are the simulator's.
+// Package entra holds the keys of the simulated Entra ID, the claims of its tokens, and the certificate of its listeners. The endpoints are
+// in package graphsim.
 package entra

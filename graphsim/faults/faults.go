@@ -1,5 +1,5 @@
-// Package faults rehearses how a service misbehaves: which faults strike a request, by its source, its user and a schedule, and the same
-// ones in every run. How a fault bends an answer is the simulator's.
+// Package faults decides which faults strike a request to the simulator, by its source, its user and a schedule. Every run with the same
+// seed has the same faults. The simulator turns a fault into an answer.
 package faults
 
 import (
