@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Control is what a caller's cache-control header asks for (RFC 9111, section 5.2.1).
+// Control holds the directives of a caller's cache-control header (RFC 9111, section 5.2.1).
 type Control struct {
 	// NoCache asks Graph again, each window at most once per 10 seconds.
 	NoCache bool

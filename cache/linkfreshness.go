@@ -29,7 +29,7 @@ func digestOf(key string) linkDigest {
 	return linkDigest(sum[:16])
 }
 
-// note takes down that a page which was read at the given time links to the page with this key.
+// note stores that a page which was read at the given time links to the page with this key.
 func (l *linkFreshness) note(key string, read time.Time) {
 	id, at := digestOf(key), read.UnixNano()
 	l.mu.Lock()

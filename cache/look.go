@@ -24,8 +24,8 @@ const (
 // request is a page that is looked up, or asked for.
 type request[T any] struct {
 	source parleyv1.Source
-	key    keyed  // of the query
-	link   string // of the page; empty for the first one
+	key    keyed  // key of the query
+	link   string // link of the page; empty for the first one
 	// life returns how long an answer is cached.
 	life func(*entry) time.Duration
 	// size returns the memory of a row beside rowOverhead.

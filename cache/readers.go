@@ -151,7 +151,7 @@ func (r *usage) Usage(ctx context.Context, q source.UsageQuery, link string) (*s
 	})
 }
 
-// usageKey is everything that the pages of a report depend on.
+// usageKey returns the key of a report: everything that its pages depend on.
 func usageKey(kind string, scope Scope, q source.UsageQuery) keyed {
 	key := newKey(kind, scope)
 	key.text(q.Period, q.Version)
@@ -169,7 +169,7 @@ func (r *users) Users(ctx context.Context, link string) (*source.Page[*parleyv1.
 	})
 }
 
-// lookedUp is what the directory said of a name: an object id, or that nobody has it.
+// lookedUp is the directory's answer about a name: an object id, or that nobody has the name.
 type lookedUp struct {
 	id     string
 	nobody *graph.Error

@@ -25,7 +25,7 @@ const lingerTime = time.Minute
 
 var _ Readings = (*events)(nil)
 
-// windowRead is what was read of a window, and the pages that it took.
+// windowRead is the result of reading a window, and the record of its pages.
 type windowRead struct {
 	value any
 	pages *Recorder

@@ -71,7 +71,7 @@ func (c *Cache) reportLife(e *entry, scope *Scope) time.Duration {
 	return life
 }
 
-// Reports is what the cache needs of a source to cache downloads of the usage report.
+// Reports is the interface to a source whose downloads of the usage report are cached.
 type Reports interface {
 	// Download returns the report as CSV and its media type. The caller closes it.
 	Download(ctx context.Context, q source.UsageQuery) (io.ReadCloser, string, error)

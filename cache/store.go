@@ -74,7 +74,7 @@ func (s *store[V]) put(key string, value V, size int64, life time.Duration) bool
 // largest is the size of the largest value that can be held.
 func (s *store[V]) largest() int64 { return s.rest.MaxCost() }
 
-// bytes is what all values take, by their sizes.
+// bytes returns the sum of the sizes of all values.
 func (s *store[V]) bytes() int64 { return s.rest.MaxCost() - s.rest.RemainingCost() + s.queue.bytes() }
 
 // resize changes the limit and drops what is above it: of ristretto everything, for it cannot be asked for what to drop.

@@ -82,11 +82,11 @@ func (p *participants) VerifyParticipant(ctx context.Context, user string, ref s
 		life: func(*entry) time.Duration { return p.c.cfg.Call },
 		size: func(error) int64 { return participantSize },
 		fetch: func(ctx context.Context) (*source.Page[error], error) {
-			said := p.next.VerifyParticipant(ctx, user, ref)
-			if said != nil && !errors.Is(said, source.ErrNotParticipant) {
-				return nil, said
+			answer := p.next.VerifyParticipant(ctx, user, ref)
+			if answer != nil && !errors.Is(answer, source.ErrNotParticipant) {
+				return nil, answer
 			}
-			return &source.Page[error]{Items: []error{said}, Read: time.Now()}, nil
+			return &source.Page[error]{Items: []error{answer}, Read: time.Now()}, nil
 		},
 	})
 	if err != nil {

@@ -48,7 +48,7 @@ type Options struct {
 // contractTable is the mapping table of the linked contract.
 var contractTable = sync.OnceValues(graphmap.New)
 
-// base is what every source holds.
+// base holds the fields that all sources share.
 type base struct {
 	graph Graph
 	opt   Options

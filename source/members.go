@@ -107,12 +107,12 @@ func isMember(member *parleyv1.ConversationMember, user string) bool {
 }
 
 // eachRecord follows a list from its first request to its last page and calls visit for each record. A link that Graph gave and
-// does not know any more makes it read the list once more from its start; what was visited is then passed over.
+// does not know any more makes it read the list once more from its start; records that were visited are then skipped.
 func eachRecord(ctx context.Context, client Graph, first graph.Request, visit func(record []byte) error) error {
 	r := first
 	seen := map[string]bool{}
 	visited := map[[sha256.Size]byte]int{} // how many equal records
-	passed := map[[sha256.Size]byte]int{}  // of them in the second reading
+	passed := map[[sha256.Size]byte]int{}  // how many of them came in the second reading
 	again := false
 	for range maxPages {
 		page, err := client.Page(ctx, r)

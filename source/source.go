@@ -27,7 +27,7 @@ type EventQuery struct {
 	ByCreateTime bool
 	// Descending asks a chat's own messages newest first where Graph can; other sources ignore it.
 	Descending bool
-	// Clause is what Graph is to filter by beside the interval; its zero value filters nothing.
+	// Clause is the filter for Graph beside the interval; its zero value filters nothing.
 	Clause Clause
 }
 

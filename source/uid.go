@@ -30,7 +30,7 @@ func appendDigest(b []byte, parts ...string) []byte {
 	return base64.RawURLEncoding.AppendEncode(b, sum[:uidBytes])
 }
 
-// exchange is what tells interactions of one id apart: ids are milliseconds, and a prompt and its answer may share one.
+// exchange distinguishes interactions of one id: ids are milliseconds, and a prompt and its answer may share one.
 type exchange struct{ sort, request string }
 
 // exchangeOf makes one. The type is spelled as Graph spells it, but for its case, so that a contract that comes to know it

@@ -111,13 +111,13 @@ func (c *cachedPage) page(ctx context.Context) *Page {
 	}
 	p := &Page{Message: c.message, Events: c.events, Count: c.count, cached: c}
 	for i := range c.windows {
-		was := &c.windows[i]
-		now, _ := was.store.Window(ctx, was.key).(*chunk.Chunk)
-		if now == nil || now != was.chunk.Value() {
+		w := &c.windows[i]
+		cached, _ := w.store.Window(ctx, w.key).(*chunk.Chunk)
+		if cached == nil || cached != w.chunk.Value() {
 			return nil
 		}
-		if was.holds {
-			l, err := now.Events(c.view)
+		if w.holds {
+			l, err := cached.Events(c.view)
 			if err != nil {
 				return nil
 			}

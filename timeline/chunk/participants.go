@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 )
 
-// Claim is what the rows of a chunk say about the user, taken by themselves.
+// Claim is the statement of a chunk's rows about the user's part, without the records.
 type Claim int
 
 // The claims, from the least to the most doubtful.
@@ -15,7 +15,7 @@ const (
 	ClaimsOthers                 // some rows name participants, and the user is none of them
 )
 
-// Participation is what is known about the user's part in one call.
+// Participation is the user's part in one call, as far as it is known.
 type Participation int
 
 // The values of Participation.

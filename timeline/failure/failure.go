@@ -52,7 +52,7 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // StreamError ends a stream after its first checkpoint; the reader can go on from ResumeToken.
 type StreamError struct {
-	// Err is what ended the stream.
+	// Err is the error that ended the stream.
 	Err error
 	// ResumeToken is the token of the last checkpoint; events that were sent after it come again.
 	ResumeToken string

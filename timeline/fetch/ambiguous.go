@@ -15,10 +15,10 @@ import (
 )
 
 // Rows of one key and version are one row that Graph repeats, unless they say different things. Then nobody can tell which of them
-// is meant by their uid. Both are delivered, and their instant is a gap. A digest of what a row says is added to its key, so that
+// is meant by their uid. Both are delivered, and their instant is a gap. A digest of the row's content is added to its key, so that
 // every reading orders the rows alike.
 
-// ambiguousMark separates a key from the digest of what its row says.
+// ambiguousMark separates a key from the digest of its row's content.
 const ambiguousMark = "\x01"
 
 // differ reports whether two rows of one key and version say different things.
@@ -45,16 +45,16 @@ func differ(a, b *source.Item) bool {
 // ambiguousKey is the key of a row that shares its key with another.
 func ambiguousKey(item *source.Item) string {
 	key, _, _ := strings.Cut(item.Key, ambiguousMark)
-	said := sha256.New()
+	content := sha256.New()
 	if event, err := item.Event(); err == nil {
 		for _, part := range event.GetAttachments() {
 			data, _ := proto.MarshalOptions{Deterministic: true}.Marshal(part)
-			said.Write(data)
+			content.Write(data)
 		}
 		data, _ := proto.MarshalOptions{Deterministic: true}.Marshal(event.GetBody())
-		said.Write(data)
+		content.Write(data)
 	}
-	return key + ambiguousMark + base64.RawURLEncoding.EncodeToString(said.Sum(nil)[:9])
+	return key + ambiguousMark + base64.RawURLEncoding.EncodeToString(content.Sum(nil)[:9])
 }
 
 // put adds a row that is new. When another row has its key, both get keys of their own.

@@ -206,7 +206,7 @@ func (p *ReversePager) isKnown(r *Reader, item *source.Item) bool {
 	return at.After(p.oldest) || at.Equal(p.oldest) && p.shown.Has(rowID(item))
 }
 
-// rowID identifies what a row says.
+// rowID identifies a row by its key, version and content.
 func rowID(item *source.Item) uint64 {
 	return chunk.Hash(item.Key, item.Version) ^ chunk.Hash(string(item.Basic), 0)
 }
@@ -238,7 +238,7 @@ func (p *ReversePager) ignoresBounds(r *Reader, items []source.Item) bool {
 
 // unseen returns the rows of a page that the chain has not shown before. Graph may repeat rows of earlier pages, which is no doubt.
 func (p *ReversePager) unseen(r *Reader, items []source.Item, rows *rowSet) []source.Item {
-	fresh := make([]source.Item, 0, len(items))
+	unseen := make([]source.Item, 0, len(items))
 	for i := range items {
 		item, id := &items[i], rowID(&items[i])
 		if !item.NoTime && !p.oldest.IsZero() && r.timeOf(item).After(p.oldest) && p.shown.Has(id) {
@@ -253,12 +253,12 @@ func (p *ReversePager) unseen(r *Reader, items []source.Item, rows *rowSet) []so
 			rows.doubt = rows.doubt || !p.unbounded
 			continue
 		}
-		fresh = append(fresh, *item)
+		unseen = append(unseen, *item)
 	}
 	for i := range items {
 		p.shown.Add(rowID(&items[i]), false)
 	}
-	return fresh
+	return unseen
 }
 
 // lowerOldest moves oldest down to the oldest row of a page.

@@ -12,7 +12,7 @@ import (
 	"github.com/parley-gateway/parley/source"
 )
 
-// Result is what a filter says about a record.
+// Result is the result of a filter on a record.
 type Result int
 
 // The results. Unknown: the record lacks a field that Graph alone can see.
@@ -69,7 +69,7 @@ func resultOf(b bool) Result {
 	return False
 }
 
-// bySource is what the source alone says about a comparison.
+// bySource returns the result of a comparison as far as the source alone decides it.
 func (n *node) bySource(src parleyv1.Source) Result {
 	if n.field.sources != nil && !slices.Contains(n.field.sources, src) {
 		return resultOf(n.op == unequal)

@@ -54,8 +54,8 @@ type node struct {
 	op       operator
 	literal  string
 	wild     []int // offsets in the literal of each * that is not escaped
-	position int   // of the comparison
-	at       int   // of the literal
+	position int   // position of the comparison in the filter
+	at       int   // position of the literal
 	field    *field
 	value    value
 }

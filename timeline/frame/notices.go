@@ -3,11 +3,11 @@ package frame
 import parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 
 // notices holds the notices of one stream. The first frame commits the call to the status OK, and every source may still fail before it
-// delivers anything. Notices are therefore held back until another frame is due; after it they are sent at once.
+// delivers anything. Notices are therefore held back until another frame is sent; after that they are sent at once.
 type notices struct {
 	all       []*parleyv1.Notice
 	unsent    []*parleyv1.Notice
-	committed bool // a frame that is no notice was due
+	committed bool // another frame than a notice is being sent or was sent
 	send      func(*parleyv1.Notice) error
 }
 

@@ -59,8 +59,8 @@ type Stream[F any] struct {
 	// Linger is how long a batch waits for rows that are still being read; 0 = it is sent before they are waited for.
 	Linger time.Duration
 
-	began   time.Time // of the batch
-	sent    time.Time // of the last checkpoint
+	began   time.Time // beginning of the batch
+	sent    time.Time // time of the last checkpoint
 	last    string    // token of the last checkpoint
 	notices notices
 }

@@ -23,13 +23,13 @@ const (
 
 type chatPage = source.Page[*parleyv1.Conversation]
 
-// chatOrder hands a user's chats on in the order of their last message, newest first. Some clouds refuse to order chats or leave
-// them as they are. Then the whole list is read and sorted here, and stands for the first page; a list that is too long for that
-// comes as Graph sends it, with a notice.
+// chatOrder returns a user's chats in the order of their last message, newest first. Some clouds refuse to order chats, or ignore the
+// order. Then the whole list is read, sorted here and returned as the first page. A list that is too long for that comes as Graph sends
+// it, with a notice.
 type chatOrder struct {
 	graph   func(ctx context.Context, link string) (*chatPage, error)
 	noticed bool
-	last    time.Time // of the oldest last message so far; zero = not known
+	last    time.Time // time of the oldest last message so far; zero = not known
 }
 
 // read returns the first page, or the page of a link.

@@ -19,7 +19,7 @@ type Density struct {
 	// Widest is the widest window that fits into a call; 0 = any window does.
 	Widest time.Duration
 
-	rows, hours float64 // of the latest windows; older ones fade
+	rows, hours float64 // sums over the latest windows; older ones fade
 }
 
 // Rate is the estimated number of rows in ten hours; 0 = nothing is known.
