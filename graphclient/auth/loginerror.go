@@ -68,7 +68,7 @@ func unreached(err, trouble error) *graph.Error {
 	return e
 }
 
-// wireTrouble holds the last error of the transport during one login.
+// wireTrouble holds the transport error of the last request of a login; nil after an answer.
 type wireTrouble struct {
 	mu   sync.Mutex
 	last error
