@@ -5,11 +5,13 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/testing/protocmp"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphsim"
@@ -70,6 +72,19 @@ func TestNobodyLearnsWhoElseRead(t *testing.T) {
 				t.Errorf("own, only-if-cached: %s: %d %s", path, code, reason)
 			}
 		}
+	}
+	// Whoever reads first is answered as whoever reads what the cache holds.
+	first := g.token(t, graphsim.CallerToken{User: users[3].ID})
+	var answers [2]parleyv1.ListEventsResponse
+	for i := range answers {
+		_, _, _, _, body := headers(first, "/v1/users/me/events?sources=SOURCE_CHAT&sources=SOURCE_CALL&startTime="+day(8)+ended)
+		if err := protojson.Unmarshal([]byte(body), &answers[i]); err != nil {
+			t.Fatal(err)
+		}
+		answers[i].NextPageToken = "" // sealed anew each time
+	}
+	if diff := cmp.Diff(&answers[0], &answers[1], protocmp.Transform()); diff != "" {
+		t.Errorf("the second answer (-first +second):\n%s", diff)
 	}
 	ctx := metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+own)
 	var told metadata.MD
