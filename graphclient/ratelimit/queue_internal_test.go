@@ -47,7 +47,8 @@ func TestSlowBudgetIsNoQueueOfThousands(t *testing.T) {
 					})
 				}
 				group.Wait()
-				if refused.Load() < calls-130 || served.Load() < 100 || late.Load() > calls/50 {
+				// 120 seconds serve 120 calls, and every other call but those in vain is refused at once.
+				if inVain := int64(calls / 50); refused.Load() < calls-120-inVain || served.Load() < 100 || late.Load() > inVain {
 					t.Errorf("%d refused at once, %d served, %d waited in vain", refused.Load(), served.Load(), late.Load())
 				}
 			})
