@@ -32,7 +32,7 @@ func (e *ConfigError) Unwrap() error { return e.cause }
 // none of them.
 func ConfigErrors(err error) []*ConfigError {
 	var found []*ConfigError
-	for _, each := range flat(err) {
+	for _, each := range fielderror.Flat(err) {
 		if wrong, ok := errors.AsType[*ConfigError](each); ok {
 			found = append(found, wrong)
 		}
@@ -55,7 +55,7 @@ func (e *fieldErrors) join() error {
 
 // fieldError returns the errors of a field in which err found one or more mistakes; nil for nil.
 func fieldError(field string, err error) error {
-	all := flat(err)
+	all := fielderror.Flat(err)
 	for i, mistake := range all {
 		all[i] = &ConfigError{Field: field, Problem: mistake.Error(), cause: mistake}
 	}
@@ -65,7 +65,7 @@ func fieldError(field string, err error) error {
 // renamed turns the field errors of a part of the gateway into those of Config. Fields has the name in Config by the part's own; other
 // errors stay as they are.
 func renamed(err error, fields map[string]string) error {
-	all := flat(err)
+	all := fielderror.Flat(err)
 	for i, each := range all {
 		wrong, ok := errors.AsType[*fielderror.Error](each)
 		if !ok {
@@ -76,22 +76,6 @@ func renamed(err error, fields map[string]string) error {
 		}
 	}
 	return errors.Join(all...)
-}
-
-// flat takes joined errors apart.
-func flat(err error) []error {
-	several, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		if err == nil {
-			return nil
-		}
-		return []error{err}
-	}
-	var all []error
-	for _, each := range several.Unwrap() {
-		all = append(all, flat(each)...)
-	}
-	return all
 }
 
 // tenantField is the path of a tenant in Config.

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/parley-gateway/parley/internal/configpb"
+	"github.com/parley-gateway/parley/internal/fielderror"
 	"github.com/parley-gateway/parley/internal/nearmiss"
 )
 
@@ -234,7 +235,7 @@ var protoyamlPlace = regexp.MustCompile(`^:(\d+):(\d+) `)
 // notRead reports the values that protoyaml could not read although the gateway can. Its own messages quote the line, which may hold a
 // secret; so only their places are taken.
 func (r *fileReader) notRead(err error) {
-	for _, each := range flat(err) {
+	for _, each := range fielderror.Flat(err) {
 		at := position{path: r.path}
 		if match := protoyamlPlace.FindStringSubmatch(each.Error()); match != nil {
 			at.line, at.column = number(match[1]), number(match[2])

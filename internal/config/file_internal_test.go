@@ -6,6 +6,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/testing/protocmp"
+
+	"github.com/parley-gateway/parley/internal/fielderror"
 )
 
 // FuzzFile is of the kind "a file is read or answered, whatever is in it": no panic, each error in one line that begins with the place,
@@ -21,7 +23,7 @@ func FuzzFile(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		read, err := parseFile("parley.yaml", data, nil)
-		for _, each := range flat(err) {
+		for _, each := range fielderror.Flat(err) {
 			if !strings.HasPrefix(each.Error(), "parley.yaml:") || strings.Contains(each.Error(), "\n") {
 				t.Errorf("error %q", each)
 			}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/parley-gateway/parley"
+	"github.com/parley-gateway/parley/internal/fielderror"
 )
 
 // NewGateway makes the gateway that the settings describe. Own has what no setting describes: the logger and the version, and whether
@@ -118,7 +119,7 @@ func list(text string) []string {
 
 // Translate turns the errors of fields of a gateway's configuration into errors of settings; others stay as they are.
 func (s *Settings) Translate(err error) error {
-	all := flat(err)
+	all := fielderror.Flat(err)
 	for i, each := range all {
 		if wrong, ok := errors.AsType[*parley.ConfigError](each); ok {
 			all[i] = s.behind(wrong)

@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/parley-gateway/parley/internal/fielderror"
 )
 
 // Sourced are the settings of the verbs that serve, check or show them: those of the command line, the environment and the
@@ -74,12 +76,12 @@ func (s *Sourced) Merge(first, more error) error {
 	for key := range s.wrong {
 		known[nameOf(key)] = true
 	}
-	for _, err := range flat(first) {
+	for _, err := range fielderror.Flat(first) {
 		if wrong, ok := errors.AsType[*Error](err); ok && wrong.Setting != "" {
 			known[wrong.Setting] = true
 		}
 	}
-	for _, err := range flat(more) {
+	for _, err := range fielderror.Flat(more) {
 		if wrong, ok := errors.AsType[*Error](err); !ok || !known[wrong.Setting] {
 			first = errors.Join(first, err)
 		}
@@ -89,7 +91,7 @@ func (s *Sourced) Merge(first, more error) error {
 
 // inOrder puts the errors of the file behind the others, by line and column.
 func inOrder(err error) error {
-	all := flat(err)
+	all := fielderror.Flat(err)
 	slices.SortStableFunc(all, func(a, b error) int {
 		return cmp.Or(cmp.Compare(placeOf(a).line, placeOf(b).line), placeOf(a).column-placeOf(b).column)
 	})
@@ -101,20 +103,4 @@ func placeOf(err error) position {
 		return wrong.at
 	}
 	return position{}
-}
-
-// flat takes joined errors apart.
-func flat(err error) []error {
-	several, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		if err == nil {
-			return nil
-		}
-		return []error{err}
-	}
-	var all []error
-	for _, each := range several.Unwrap() {
-		all = append(all, flat(each)...)
-	}
-	return all
 }

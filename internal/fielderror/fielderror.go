@@ -30,3 +30,19 @@ func (e *Error) Error() string { return e.Field + ": " + e.Problem }
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Cause }
+
+// Flat takes joined errors apart, however deep they are joined. No error has no parts.
+func Flat(err error) []error {
+	several, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		if err == nil {
+			return nil
+		}
+		return []error{err}
+	}
+	var all []error
+	for _, each := range several.Unwrap() {
+		all = append(all, Flat(each)...)
+	}
+	return all
+}
