@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/parley-gateway/parley/internal/cursorpb"
+	"github.com/parley-gateway/parley/timeline/cursor/seal"
 )
 
 // version is the version of the messages that this package writes, and the only one that it reads.
@@ -41,6 +42,15 @@ func marshal(c *cursorpb.Cursor) ([]byte, error) {
 		return nil, fmt.Errorf("encode a cursor: %w", err)
 	}
 	return plain, nil
+}
+
+// sealed makes the token of an encoded message.
+func sealed(with seal.Sealer, plain, digest []byte) (string, error) {
+	token, err := with.Seal(plain, digest)
+	if err != nil {
+		return "", fmt.Errorf("seal a cursor: %w", err)
+	}
+	return token, nil
 }
 
 // unmarshal decodes the message of a token.

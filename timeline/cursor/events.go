@@ -1,7 +1,6 @@
 package cursor
 
 import (
-	"fmt"
 	"math"
 	"time"
 
@@ -85,11 +84,7 @@ func (e *Events) Seal(with seal.Sealer, digest []byte) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	token, err := with.Seal(plain, digest)
-	if err != nil {
-		return "", fmt.Errorf("seal a cursor: %w", err)
-	}
-	return token, nil
+	return sealed(with, plain, digest)
 }
 
 // OpenEvents opens the token of a place in the events of several sources.

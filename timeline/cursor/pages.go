@@ -1,8 +1,6 @@
 package cursor
 
 import (
-	"fmt"
-
 	"google.golang.org/protobuf/proto"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
@@ -57,11 +55,7 @@ func (p *Pages) Seal(with seal.Sealer, digest []byte) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	token, err := with.Seal(plain, digest)
-	if err != nil {
-		return "", fmt.Errorf("seal a cursor: %w", err)
-	}
-	return token, nil
+	return sealed(with, plain, digest)
 }
 
 // OpenPages opens the token of a place in the pages of one API.
