@@ -8,9 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -40,7 +38,7 @@ func newBench(ctx context.Context, gateway *demo.Gateway, work string) (*bench, 
 		end: time.Now().UTC().Add(-time.Hour).Format(time.RFC3339),
 	}
 	for _, name := range []string{"descriptor.binpb", "openapi.json"} {
-		raw, err := b.get(ctx, "/"+name)
+		raw, err := b.gateway.Get(ctx, "/"+name)
 		if err != nil {
 			return nil, err
 		}
@@ -49,26 +47,9 @@ func newBench(ctx context.Context, gateway *demo.Gateway, work string) (*bench, 
 	return b, errors.Join(b.expect(ctx), b.newerMaven(ctx))
 }
 
-func (b *bench) get(ctx context.Context, target string) ([]byte, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, b.gateway.REST+target, http.NoBody)
-	if err != nil {
-		return nil, err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return nil, err
-	}
-	defer response.Body.Close()
-	raw, err := io.ReadAll(response.Body)
-	if err == nil && response.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s: %s", target, response.Status)
-	}
-	return raw, err
-}
-
 // expect reads the stream itself, with nothing generated, and notes what the clients must find in it.
 func (b *bench) expect(ctx context.Context) error {
-	raw, err := b.get(ctx, "/v1/users/"+b.gateway.User+"/events:stream?endTime="+b.end)
+	raw, err := b.gateway.Get(ctx, "/v1/users/"+b.gateway.User+"/events:stream?endTime="+b.end)
 	if err != nil {
 		return err
 	}

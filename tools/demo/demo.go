@@ -5,6 +5,8 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"regexp"
@@ -60,3 +62,21 @@ func Start(ctx context.Context, binary string) (*Gateway, error) {
 
 // Stop ends the demo and waits for it.
 func (g *Gateway) Stop() { g.stop() }
+
+// Get asks a path of the REST API, with its query, and returns the body of the answer; anything but 200 is an error.
+func (g *Gateway) Get(ctx context.Context, target string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, g.REST+target, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s: %s", target, response.Status, body)
+	}
+	return body, err
+}

@@ -9,8 +9,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"net/url"
 	"os"
 	"strings"
@@ -86,24 +84,6 @@ func run(ctx context.Context, binary, document, output string) error {
 // gateway is a demo that is asked over REST.
 type gateway struct{ *demo.Gateway }
 
-// get returns the body of an answer; anything but 200 is an error.
-func (g gateway) get(ctx context.Context, target string) ([]byte, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, g.REST+target, http.NoBody)
-	if err != nil {
-		return nil, err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return nil, err
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err == nil && response.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s: %s: %s", target, response.Status, body)
-	}
-	return body, err
-}
-
 // identifiers returns the last segments of the names of a user, a conversation of theirs and one of its events.
 func (g gateway) identifiers(ctx context.Context) (map[string]string, error) {
 	ids := map[string]string{}
@@ -116,7 +96,7 @@ func (g gateway) identifiers(ctx context.Context) (map[string]string, error) {
 		if strings.Contains(target, "%s") {
 			target = fmt.Sprintf(target, ids["user"])
 		}
-		body, err := g.get(ctx, target)
+		body, err := g.Get(ctx, target)
 		if err != nil {
 			return nil, err
 		}
@@ -154,7 +134,7 @@ func (g gateway) example(ctx context.Context, path string, op operation, ids map
 			return nil, fmt.Errorf("no value for %s", parameter.Name)
 		}
 	}
-	body, err := g.get(ctx, target+"?"+query.Encode())
+	body, err := g.Get(ctx, target+"?"+query.Encode())
 	if err != nil {
 		return nil, err
 	}
