@@ -1,9 +1,6 @@
 package authn
 
-import (
-	"errors"
-	"time"
-)
+import "time"
 
 // Why names the cause of a refusal in logs. The words are fixed and quote nothing.
 type Why string
@@ -49,11 +46,3 @@ func (r *RefusedError) Unwrap() error { return r.Err }
 
 // refuse makes a refusal.
 func refuse(why Why) error { return &RefusedError{Why: why} }
-
-// WhyOf returns the cause in an error; empty when it is not a refusal.
-func WhyOf(err error) Why {
-	if r, ok := errors.AsType[*RefusedError](err); ok {
-		return r.Why
-	}
-	return ""
-}
