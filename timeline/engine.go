@@ -105,6 +105,6 @@ func (e *Engine) Finished(have query.Sources, req query.Events, token string) bo
 	if err != nil {
 		return false
 	}
-	place, err := cursor.OpenEvents(e.cfg.Sealer, token, to.Digest[:])
-	return err == nil && place.Finished
+	position, err := cursor.OpenEvents(e.cfg.Sealer, token, to.Digest[:])
+	return err == nil && position.Finished
 }

@@ -58,7 +58,7 @@ type listCall struct {
 	size  int
 }
 
-// cacheEntry returns the place for the page of a call. A request with a filter, for a source that cannot be asked, or up to the present
+// cacheEntry returns the entry for the page of a call. A request with a filter, for a source that cannot be asked, or up to the present
 // is answered anew each time.
 func (c *listCall) cacheEntry() cacheEntry {
 	if c.req.Filter != "" || len(c.req.Unavailable) > 0 || c.req.End.IsZero() && c.token == "" {

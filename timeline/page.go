@@ -133,7 +133,7 @@ type chunkRange struct {
 	from, to int
 }
 
-// cacheEntry is the place of a page in a cache; without a store the page is not cached.
+// cacheEntry is the entry of a page in a cache; without a store the page is not cached.
 type cacheEntry struct {
 	store pageStore
 	key   string

@@ -30,11 +30,11 @@ type Cursor struct {
 	Version uint32 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
 	// Where reading goes on.
 	//
-	// Types that are valid to be assigned to Place:
+	// Types that are valid to be assigned to Position:
 	//
 	//	*Cursor_Events
 	//	*Cursor_Pages
-	Place         isCursor_Place `protobuf_oneof:"place"`
+	Position      isCursor_Position `protobuf_oneof:"position"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -76,16 +76,16 @@ func (x *Cursor) GetVersion() uint32 {
 	return 0
 }
 
-func (x *Cursor) GetPlace() isCursor_Place {
+func (x *Cursor) GetPosition() isCursor_Position {
 	if x != nil {
-		return x.Place
+		return x.Position
 	}
 	return nil
 }
 
 func (x *Cursor) GetEvents() *Events {
 	if x != nil {
-		if x, ok := x.Place.(*Cursor_Events); ok {
+		if x, ok := x.Position.(*Cursor_Events); ok {
 			return x.Events
 		}
 	}
@@ -94,15 +94,15 @@ func (x *Cursor) GetEvents() *Events {
 
 func (x *Cursor) GetPages() *Pages {
 	if x != nil {
-		if x, ok := x.Place.(*Cursor_Pages); ok {
+		if x, ok := x.Position.(*Cursor_Pages); ok {
 			return x.Pages
 		}
 	}
 	return nil
 }
 
-type isCursor_Place interface {
-	isCursor_Place()
+type isCursor_Position interface {
+	isCursor_Position()
 }
 
 type Cursor_Events struct {
@@ -115,9 +115,9 @@ type Cursor_Pages struct {
 	Pages *Pages `protobuf:"bytes,3,opt,name=pages,proto3,oneof"`
 }
 
-func (*Cursor_Events) isCursor_Place() {}
+func (*Cursor_Events) isCursor_Position() {}
 
-func (*Cursor_Pages) isCursor_Place() {}
+func (*Cursor_Pages) isCursor_Position() {}
 
 // Instants are times that lie close together.
 type Instants struct {
@@ -174,7 +174,7 @@ func (x *Instants) GetNanos() []int32 {
 	return nil
 }
 
-// Events is a place in the merged events of several sources.
+// Events is a position in the merged events of several sources.
 type Events struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The present of the first page, the start and the end of the interval, since 1970.
@@ -256,7 +256,7 @@ func (x *Events) GetOutOfWindow() []uint64 {
 	return nil
 }
 
-// Source is a place in the events of one source.
+// Source is a position in the events of one source.
 type Source struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Number of a parley.v1.SourceState.
@@ -493,7 +493,7 @@ func (x *Window) GetOversized() bool {
 	return false
 }
 
-// Pages is a place in the pages of one API.
+// Pages is a position in the pages of one API.
 type Pages struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The link of the page, as Graph gave it; empty = the first page.
@@ -624,12 +624,13 @@ var File_cursorpb_cursor_proto protoreflect.FileDescriptor
 
 const file_cursorpb_cursor_proto_rawDesc = "" +
 	"\n" +
-	"\x15cursorpb/cursor.proto\x12\x10parley.cursor.v1\"\x90\x01\n" +
+	"\x15cursorpb/cursor.proto\x12\x10parley.cursor.v1\"\x93\x01\n" +
 	"\x06Cursor\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x122\n" +
 	"\x06events\x18\x02 \x01(\v2\x18.parley.cursor.v1.EventsH\x00R\x06events\x12/\n" +
-	"\x05pages\x18\x03 \x01(\v2\x17.parley.cursor.v1.PagesH\x00R\x05pagesB\a\n" +
-	"\x05place\":\n" +
+	"\x05pages\x18\x03 \x01(\v2\x17.parley.cursor.v1.PagesH\x00R\x05pagesB\n" +
+	"\n" +
+	"\bposition\":\n" +
 	"\bInstants\x12\x18\n" +
 	"\aseconds\x18\x01 \x03(\x12R\aseconds\x12\x14\n" +
 	"\x05nanos\x18\x02 \x03(\x11R\x05nanos\"\xcb\x01\n" +

@@ -15,13 +15,13 @@ import (
 // MaxKey is the length of the longest key that orders by itself. A longer key orders by its digest.
 const MaxKey = 64
 
-// NotInChunk is the place of an entry that is not in the list of its chunk: it was changed for one call, it is out of its window,
+// NotInChunk is the index of an entry that is not in the list of its chunk: it was changed for one call, it is out of its window,
 // or it is larger than an answer may be.
 const NotInChunk = -1
 
 // Entry is one event of a window.
 type Entry struct {
-	// Time and Key are the place of the event in the order.
+	// Time and Key order the events.
 	Time time.Time
 	Key  string
 	// OutOfWindow says that the event is exempt from the order: it is delivered after the other events of its window.
@@ -30,7 +30,7 @@ type Entry struct {
 	Version int64
 	// Hash identifies one version of one event.
 	Hash uint64
-	// At is the place of the event in the list of its chunk, or NotInChunk.
+	// At is the index of the event in the list of its chunk, or NotInChunk.
 	At int
 	// Basic and Unmapped are the encoded event, as in source.Item.
 	Basic, Unmapped []byte

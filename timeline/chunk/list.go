@@ -81,7 +81,7 @@ func (l *List) Part(from, to int) []byte {
 // PartSize is the size of Part.
 func (l *List) PartSize(from, to int) int { return int(l.ends[to-1] - l.begin(from)) }
 
-// begin is the place where the event of an entry begins.
+// begin is the offset at which the event of an entry begins.
 func (l *List) begin(i int) uint32 {
 	if i == 0 {
 		return 0

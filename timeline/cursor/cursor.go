@@ -25,7 +25,7 @@ const maxReason = 1 << 14
 var (
 	// ErrVersion says that another version of the gateway made the token.
 	ErrVersion = errors.New("the token has another version")
-	// ErrMalformed says that this package did not write the content of a token, or that it is a place of the other kind.
+	// ErrMalformed says that this package did not write the content of a token, or that it is a position of the other kind.
 	ErrMalformed = errors.New("malformed cursor")
 )
 

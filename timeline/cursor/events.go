@@ -19,7 +19,7 @@ const (
 	maxBegun       = 1 << 37 // seconds since 1970
 )
 
-// Events is a place in the merged events of several sources.
+// Events is a position in the merged events of several sources.
 type Events struct {
 	// Now is the present when the first page was asked for. Clock is the same by the earlier of this machine's and Graph's
 	// clocks, with the distance rounded up to a whole second.
@@ -34,7 +34,7 @@ type Events struct {
 	OutOfWindow []uint64
 }
 
-// Source is a place in the events of one source.
+// Source is a position in the events of one source.
 type Source struct {
 	// State is how the source has ended, and Reason why; READ while it has not.
 	State  parleyv1.SourceState
@@ -71,14 +71,14 @@ type Window struct {
 	Last *Event
 }
 
-// Event is the place of an event in its window.
+// Event is a position inside a window: after this event.
 type Event struct {
 	Time        time.Time
 	Key         string
 	OutOfWindow bool
 }
 
-// Seal makes the token of a place.
+// Seal makes the token of a position.
 func (e *Events) Seal(with seal.Sealer, digest []byte) (string, error) {
 	plain, err := e.encode()
 	if err != nil {
@@ -87,7 +87,7 @@ func (e *Events) Seal(with seal.Sealer, digest []byte) (string, error) {
 	return sealed(with, plain, digest)
 }
 
-// OpenEvents opens the token of a place in the events of several sources.
+// OpenEvents opens the token of a position in the events of several sources.
 func OpenEvents(with seal.Sealer, token string, digest []byte) (*Events, error) {
 	plain, err := with.Open(token, digest)
 	if err != nil {
@@ -105,7 +105,7 @@ func (e *Events) encode() ([]byte, error) {
 	for i := range e.Sources {
 		m.Sources = append(m.Sources, e.Sources[i].pack(e.Now))
 	}
-	return marshal(&cursorpb.Cursor{Place: &cursorpb.Cursor_Events{Events: m}})
+	return marshal(&cursorpb.Cursor{Position: &cursorpb.Cursor_Events{Events: m}})
 }
 
 func (s *Source) pack(now time.Time) *cursorpb.Source {
@@ -179,15 +179,15 @@ func unpackSource(now time.Time, m *cursorpb.Source) (Source, error) {
 	if !unpackCounts(m.GetCounts(), &c.Events, &c.Duplicates, &c.OutOfWindow, &c.LeftOut, &c.Pages, &c.FromCache, &c.Requests) {
 		return Source{}, ErrMalformed
 	}
-	if err := s.unpackPlace(now, m); err != nil {
+	if err := s.unpackPosition(now, m); err != nil {
 		return Source{}, err
 	}
 	err := s.unpackGaps(now, m)
 	return s, err
 }
 
-// unpackPlace reads the time that was reached and the window.
-func (s *Source) unpackPlace(now time.Time, m *cursorpb.Source) error {
+// unpackPosition reads the time that was reached and the window.
+func (s *Source) unpackPosition(now time.Time, m *cursorpb.Source) error {
 	times, err := unpackTimes(now, m.GetTimes())
 	if err != nil {
 		return err

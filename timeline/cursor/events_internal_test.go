@@ -106,7 +106,7 @@ func TestPagesRoundTrip(t *testing.T) {
 func TestVersions(t *testing.T) {
 	t.Parallel()
 	for _, other := range []uint32{0, version + 1} {
-		plain, err := proto.Marshal(&cursorpb.Cursor{Version: other, Place: &cursorpb.Cursor_Pages{Pages: &cursorpb.Pages{}}})
+		plain, err := proto.Marshal(&cursorpb.Cursor{Version: other, Position: &cursorpb.Cursor_Pages{Pages: &cursorpb.Pages{}}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -19,7 +19,7 @@ const (
 // MaxReasons is how many reasons of gaps the token of a pager holds.
 const MaxReasons = 8
 
-// Pages is a place in the pages of one API.
+// Pages is a position in the pages of one API.
 type Pages struct {
 	// Link is the link of the page, as Graph gave it; empty = the first page.
 	Link string
@@ -49,7 +49,7 @@ func (p *Pages) Deliver(digest uint64) {
 	p.Delivered = append(p.Delivered, digest)
 }
 
-// Seal makes the token of a place.
+// Seal makes the token of a position.
 func (p *Pages) Seal(with seal.Sealer, digest []byte) (string, error) {
 	plain, err := p.encode()
 	if err != nil {
@@ -58,7 +58,7 @@ func (p *Pages) Seal(with seal.Sealer, digest []byte) (string, error) {
 	return sealed(with, plain, digest)
 }
 
-// OpenPages opens the token of a place in the pages of one API.
+// OpenPages opens the token of a position in the pages of one API.
 func OpenPages(with seal.Sealer, token string, digest []byte) (*Pages, error) {
 	plain, err := with.Open(token, digest)
 	if err != nil {
@@ -80,7 +80,7 @@ func (p *Pages) encode() ([]byte, error) {
 	const heads = 8 // bytes of the version and of what encloses the message and the digests
 	fit := min(max((room-heads-proto.Size(m))/digestSize, minDelivered), maxDelivered)
 	m.Delivered = p.Delivered[max(0, len(p.Delivered)-fit):]
-	return marshal(&cursorpb.Cursor{Place: &cursorpb.Cursor_Pages{Pages: m}})
+	return marshal(&cursorpb.Cursor{Position: &cursorpb.Cursor_Pages{Pages: m}})
 }
 
 func decodePages(plain []byte) (*Pages, error) {

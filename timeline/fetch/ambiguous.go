@@ -69,7 +69,7 @@ func (s *rowSet) put(item source.Item) {
 	} else if outOfWindow {
 		s.outOfWindow++
 	}
-	here := place{len(s.items), s.chain}
+	here := rowRef{len(s.items), s.chain}
 	s.byKey[item.Key] = here
 	if !taken {
 		s.byKey[plain] = here
@@ -78,7 +78,7 @@ func (s *rowSet) put(item source.Item) {
 }
 
 // separate gives a row, and the first row of its key if there is one, a key of its own.
-func (s *rowSet) separate(item *source.Item, plain string, at place, taken bool) {
+func (s *rowSet) separate(item *source.Item, plain string, at rowRef, taken bool) {
 	if s.ambiguous == nil {
 		s.ambiguous = map[string]bool{}
 	}

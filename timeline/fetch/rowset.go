@@ -10,8 +10,8 @@ import (
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
-// place is the place of a row in the set, and the number of the latest chain that brought the row.
-type place struct{ item, chain int }
+// rowRef refers to a row of the set: its index, and the number of the latest chain that brought the row.
+type rowRef struct{ item, chain int }
 
 // rowSet collects the rows of one window. It keeps the newest version of each row.
 type rowSet struct {
@@ -24,7 +24,7 @@ type rowSet struct {
 	newest time.Time       // oldest row of earlier pages of an ordered chain: a newer row breaks the order; zero = none came
 
 	items     []source.Item
-	byKey     map[string]place
+	byKey     map[string]rowRef
 	ambiguous map[string]bool // keys of several rows that say different things
 	chain     int             // number of the current chain
 	unbounded bool            // the source was asked without the interval: rows out of the window are expected
@@ -42,7 +42,7 @@ type rowSet struct {
 }
 
 func newRowSet(r *Reader, w window.Span) *rowSet {
-	return &rowSet{r: r, trim: w, asked: w, byKey: map[string]place{}}
+	return &rowSet{r: r, trim: w, asked: w, byKey: map[string]rowRef{}}
 }
 
 // nextChain begins another chain. Its pages may repeat the rows of earlier chains.
@@ -59,8 +59,8 @@ func (s *rowSet) repeated(items []source.Item) bool {
 	return len(items) > 0
 }
 
-// lookUp returns the place of a row. Among rows of one key it is the row that says the same.
-func (s *rowSet) lookUp(item *source.Item) (place, bool) {
+// lookUp returns the reference to a row. Among rows of one key it is the row that says the same.
+func (s *rowSet) lookUp(item *source.Item) (rowRef, bool) {
 	at, known := s.byKey[item.Key]
 	if !known {
 		return at, false
@@ -91,7 +91,7 @@ func (s *rowSet) add(items []source.Item) {
 		s.doubt = s.doubt || s.window && !s.unbounded && !item.NoTime && s.isOutOfWindow(s.r.timeOf(item))
 		have := &s.items[at.item]
 		if at.chain != s.chain {
-			s.byKey[have.Key] = place{at.item, s.chain}
+			s.byKey[have.Key] = rowRef{at.item, s.chain}
 		}
 		if item.Version > have.Version {
 			key := have.Key

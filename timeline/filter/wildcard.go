@@ -21,7 +21,7 @@ func newPattern(literal string, wild []int) pattern {
 }
 
 // match reports whether the whole text fits, without regard to case. An empty text fits nothing. The pieces are found from left
-// to right, each at its first place, so no text is looked through twice for one piece.
+// to right, each at its first match, so no text is looked through twice for one piece.
 func (p pattern) match(text string) bool {
 	if text == "" {
 		return false

@@ -68,8 +68,8 @@ func (m *Merger) allAbsent() bool {
 	return true
 }
 
-// newReaders makes the readers of the asked sources. places are their places in a token; nil for a new walk.
-func (m *Merger) newReaders(have query.Sources, asked []parleyv1.Source, places []cursor.Source) {
+// newReaders makes the readers of the asked sources. positions are their positions in a token; nil for a new walk.
+func (m *Merger) newReaders(have query.Sources, asked []parleyv1.Source, positions []cursor.Source) {
 	for i, src := range asked {
 		r := m.newReader(have, src)
 		m.setBounds(r)
@@ -77,10 +77,10 @@ func (m *Merger) newReaders(have query.Sources, asked []parleyv1.Source, places 
 		if state, absent := m.req.Unavailable[src]; absent {
 			r.state, r.reason = state, absentReason(state)
 		}
-		if places != nil {
-			r.restore(&places[i], r.state == parleyv1.SourceState_SOURCE_STATE_READ)
+		if positions != nil {
+			r.restore(&positions[i], r.state == parleyv1.SourceState_SOURCE_STATE_READ)
 		}
-		m.addBeforeKept(r, places != nil)
+		m.addBeforeKept(r, positions != nil)
 		m.readers = append(m.readers, r)
 	}
 }
@@ -160,15 +160,15 @@ func absentReason(state parleyv1.SourceState) parleyv1.ErrorReason {
 	}
 }
 
-// Token seals the place of the walk.
+// Token seals the position of the walk.
 func (m *Merger) Token(finished bool) (string, error) {
-	place := cursor.Events{
+	saved := cursor.Events{
 		Now: m.firstNow, Clock: m.clock(), Start: m.span.Start, End: m.span.End, Finished: finished, OutOfWindow: m.seen.OutOfWindow(cursor.MaxOutOfWindow),
 	}
 	for _, r := range m.readers {
-		place.Sources = append(place.Sources, r.save(m.outOfTime))
+		saved.Sources = append(saved.Sources, r.save(m.outOfTime))
 	}
-	return place.Seal(m.cfg.Sealer, m.associated)
+	return saved.Seal(m.cfg.Sealer, m.associated)
 }
 
 // checkParticipants gives the reader of calls its check. The calls of a whole tenant are not checked.

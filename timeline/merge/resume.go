@@ -12,25 +12,25 @@ import (
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
-// resume goes on from the place of a token.
+// resume goes on from the position of a token.
 func (m *Merger) resume(have query.Sources, asked []parleyv1.Source, token, field string) error {
-	place, err := cursor.OpenEvents(m.cfg.Sealer, token, m.associated)
-	if err != nil || len(place.Sources) != len(asked) {
+	saved, err := cursor.OpenEvents(m.cfg.Sealer, token, m.associated)
+	if err != nil || len(saved.Sources) != len(asked) {
 		return failure.TokenRefused(field)
 	}
-	m.firstCall = place.Now
-	if now := window.Earlier(m.firstNow, m.graphNow); place.Finished && m.req.End.IsZero() && !m.desc && now.After(place.End) {
-		m.extend(place, asked, now)
+	m.firstCall = saved.Now
+	if now := window.Earlier(m.firstNow, m.graphNow); saved.Finished && m.req.End.IsZero() && !m.desc && now.After(saved.End) {
+		m.extend(saved, asked, now)
 	} else {
-		m.firstNow, m.firstClock, m.span = place.Now, place.Clock, window.Span{Start: place.Start, End: place.End}
+		m.firstNow, m.firstClock, m.span = saved.Now, saved.Clock, window.Span{Start: saved.Start, End: saved.End}
 	}
-	m.newReaders(have, asked, place.Sources)
+	m.newReaders(have, asked, saved.Sources)
 	m.notices = notices{}
-	for _, id := range place.OutOfWindow {
+	for _, id := range saved.OutOfWindow {
 		m.seen.Add(id, true)
 	}
 	for i, r := range m.readers {
-		for _, g := range place.Sources[i].Gaps {
+		for _, g := range saved.Sources[i].Gaps {
 			m.notices.markTold(reasons.Text(g.Reason), r.src, &g.Span)
 		}
 		if !r.begun.IsZero() {
@@ -44,18 +44,18 @@ func (m *Merger) resume(have query.Sources, asked []parleyv1.Source, token, fiel
 }
 
 // extend goes on with a walk that had reached its end. It begins at the settled time, because rows may have come late after it.
-func (m *Merger) extend(place *cursor.Events, asked []parleyv1.Source, now time.Time) {
-	m.span, m.extended = window.Span{Start: place.Start, End: now}, true
-	for i := range place.Sources {
-		if s := &place.Sources[i]; s.State == parleyv1.SourceState_SOURCE_STATE_READ {
-			settled := window.Earlier(place.End, place.Clock.Add(-m.cfg.Settle[asked[i]]))
+func (m *Merger) extend(saved *cursor.Events, asked []parleyv1.Source, now time.Time) {
+	m.span, m.extended = window.Span{Start: saved.Start, End: now}, true
+	for i := range saved.Sources {
+		if s := &saved.Sources[i]; s.State == parleyv1.SourceState_SOURCE_STATE_READ {
+			settled := window.Earlier(saved.End, saved.Clock.Add(-m.cfg.Settle[asked[i]]))
 			s.Finished, s.Window, s.Fingerprint = false, nil, 0
 			s.Reached = window.Earlier(s.Reached, settled)
 		}
 	}
 }
 
-// restore moves the reader to the place of a token. A source that was throttled or failed is asked again, if it is asked at all.
+// restore moves the reader to the position of a token. A source that was throttled or failed is asked again, if it is asked at all.
 func (r *sourceReader) restore(s *cursor.Source, asked bool) {
 	r.state, r.reason = s.State, s.Reason
 	r.answered, r.finished = s.Answered, s.Finished
@@ -81,7 +81,7 @@ func (r *sourceReader) restore(s *cursor.Source, asked bool) {
 	}
 }
 
-// save returns the place of the reader, for a token. outOfTime says that the call is over.
+// save returns the position of the reader, for a token. outOfTime says that the call is over.
 func (r *sourceReader) save(outOfTime bool) cursor.Source {
 	s := cursor.Source{
 		State: r.state, Reason: r.reason, Answered: r.answered, Finished: r.finished,

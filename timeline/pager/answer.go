@@ -22,7 +22,7 @@ type shape[T proto.Message, F any] struct {
 // stream emits all rows of a pager as frames; its errors are those of frame.Stream. It emits nothing where a reader reconnects
 // with the token of a finished stream.
 func stream[T proto.Message, F any](ctx context.Context, p *pager[T], reconnect bool, s shape[T, F], emit func(F) error) error {
-	if reconnect && p.place.Finished {
+	if reconnect && p.position.Finished {
 		return nil
 	}
 	defer p.close()

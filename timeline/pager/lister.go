@@ -1,5 +1,5 @@
 // Package pager answers the calls whose Graph API is one chain of pages: conversations, the usage report, users. Graph's link is
-// the place in the chain, so that the tokens of these calls seal it.
+// the position in the chain, so that the tokens of these calls seal it.
 package pager
 
 import (

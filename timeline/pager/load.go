@@ -18,7 +18,7 @@ import (
 func (p *pager[T]) load(ctx context.Context) error {
 	switch {
 	case p.page == nil:
-	case p.place.Index < p.page.Len():
+	case p.position.Index < p.page.Len():
 		return p.loadPart(ctx)
 	case p.page.FromCache && !p.bypassCache && p.links.Has(p.page.Next):
 		// Cached pages lead in a circle: Graph is asked for this one again.
@@ -29,7 +29,7 @@ func (p *pager[T]) load(ctx context.Context) error {
 	if p.bypassCache {
 		ctx = cache.WithoutCached(ctx)
 	}
-	page, err := p.read(ctx, p.place.Link)
+	page, err := p.read(ctx, p.position.Link)
 	if err != nil {
 		return p.handle(ctx, err)
 	}
@@ -39,20 +39,20 @@ func (p *pager[T]) load(ctx context.Context) error {
 			return err
 		}
 	}
-	previous, index := p.page, p.place.Index
+	previous, index := p.page, p.position.Index
 	p.page, p.part, p.first = page.Page, nil, 0
 	found, err := p.relocate()
 	if err != nil {
 		return p.handle(ctx, err)
 	}
-	if p.place.Index == 0 && previous != nil && samePage(previous.Items, page.Items) {
+	if p.position.Index == 0 && previous != nil && samePage(previous.Items, page.Items) {
 		p.end(parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP)
 		return nil
 	}
-	if previous == nil && found && p.place.Index <= index {
+	if previous == nil && found && p.position.Index <= index {
 		p.rememberDelivered()
 	}
-	if p.place.Index < page.Len() {
+	if p.position.Index < page.Len() {
 		return p.loadPart(ctx)
 	}
 	return nil
@@ -60,7 +60,7 @@ func (p *pager[T]) load(ctx context.Context) error {
 
 // count takes over what the report says about a page.
 func (p *pager[T]) count(page *answer[T]) {
-	counts := &p.place.Counts
+	counts := &p.position.Counts
 	counts.Pages += page.pages
 	counts.FromCache += page.cached
 	if !page.FromCache {
@@ -74,7 +74,7 @@ func (p *pager[T]) count(page *answer[T]) {
 // loadPart decodes the part of the page that the next row is in.
 func (p *pager[T]) loadPart(ctx context.Context) error {
 	p.part, p.hidden = nil, nil // two parts at a time would be one too many
-	part, first, err := p.page.Part(p.place.Index)
+	part, first, err := p.page.Part(p.position.Index)
 	if err != nil {
 		return p.handle(ctx, err)
 	}
@@ -98,34 +98,34 @@ func (p *pager[T]) filterPart(ctx context.Context) error {
 		doubt = doubt || !known
 		p.hidden[i] = known && !matches
 	}
-	if doubt && !slices.Contains(p.place.Gaps, parleyv1.ErrorReason_ERROR_REASON_FILTER_NOT_EVALUATED) {
+	if doubt && !slices.Contains(p.position.Gaps, parleyv1.ErrorReason_ERROR_REASON_FILTER_NOT_EVALUATED) {
 		p.doubt(parleyv1.ErrorReason_ERROR_REASON_FILTER_NOT_EVALUATED)
 	}
 	return nil
 }
 
-// turn moves the place to the next page; false at the end.
+// turn moves the position to the next page; false at the end.
 func (p *pager[T]) turn() bool {
 	next := p.page.Next
 	switch {
 	case next == "":
 	case !p.links.Add(next):
 		p.doubt(parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP)
-	case p.place.Counts.Pages >= int64(p.cfg.MaxPages):
+	case p.position.Counts.Pages >= int64(p.cfg.MaxPages):
 		p.doubt(parleyv1.ErrorReason_ERROR_REASON_TOO_MANY_PAGES)
 	default:
-		p.place.Link, p.place.Index, p.place.Last = next, 0, 0
+		p.position.Link, p.position.Index, p.position.Last = next, 0, 0
 		p.fromToken = false
 		return true
 	}
-	p.place.Finished = true
+	p.position.Finished = true
 	return false
 }
 
 // end ends the pages with a doubt.
 func (p *pager[T]) end(reason parleyv1.ErrorReason) {
 	p.doubt(reason)
-	p.page, p.place.Finished = nil, true
+	p.page, p.position.Finished = nil, true
 }
 
 // handle decides what the failure of a page means. When Graph does not take a link any more, the pages begin again, once. A refused
@@ -134,14 +134,14 @@ func (p *pager[T]) handle(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	followed := p.place.Link != ""
+	followed := p.position.Link != ""
 	f := failure.Classify(err, followed)
 	p.requestIDs = failure.AppendRequestID(p.requestIDs, err)
-	p.place.Counts.Requests += int64(failure.GraphRequests(err))
+	p.position.Counts.Requests += int64(failure.GraphRequests(err))
 	refused := f.Reason == parleyv1.ErrorReason_ERROR_REASON_GRAPH_LINK_REFUSED
 	outdated := f.Again || p.fromToken && (refused || f.Reason == parleyv1.ErrorReason_ERROR_REASON_NOT_FOUND)
 	switch {
-	case followed && outdated && !p.place.Restarted:
+	case followed && outdated && !p.position.Restarted:
 		p.restart()
 		return p.load(ctx)
 	case followed && (refused || f.Again):
@@ -154,29 +154,29 @@ func (p *pager[T]) handle(ctx context.Context, err error) error {
 
 // restart goes back to the first page. Everything comes again but for what this call has delivered.
 func (p *pager[T]) restart() {
-	p.place.Restarted, p.bypassCache = true, true
-	p.place.Link, p.place.Index, p.place.Last = "", 0, 0
+	p.position.Restarted, p.bypassCache = true, true
+	p.position.Link, p.position.Index, p.position.Last = "", 0, 0
 	p.page, p.links, p.fromToken = nil, links.Set{}, false
-	p.before, p.place.Delivered = seen.Hashes{}, nil
+	p.before, p.position.Delivered = seen.Hashes{}, nil
 	p.notices = append(p.notices, &parleyv1.Notice{
 		Code: reasons.Code(parleyv1.NoticeCode_NOTICE_CODE_RESTARTED), Source: p.source,
 		Message: "Graph does not know the place of the token any more; reading began again, so rows may come a second time",
 	})
 }
 
-// relocate finds the last delivered row in a page that was read again, and moves the place after it. It reports whether the row
+// relocate finds the last delivered row in a page that was read again, and moves the position after it. It reports whether the row
 // was found.
 func (p *pager[T]) relocate() (bool, error) {
 	size := p.page.Len()
-	if p.place.Index == 0 {
+	if p.position.Index == 0 {
 		return false, nil
 	}
-	if i := p.place.Index - 1; i < size {
+	if i := p.position.Index - 1; i < size {
 		part, first, err := p.page.Part(i)
 		if err != nil {
 			return false, err
 		}
-		if hashOf(part[i-first]) == p.place.Last {
+		if hashOf(part[i-first]) == p.position.Last {
 			return true, nil
 		}
 	}
@@ -186,24 +186,24 @@ func (p *pager[T]) relocate() (bool, error) {
 			return false, err
 		}
 		for n, row := range part {
-			if hashOf(row) == p.place.Last {
-				p.place.Index = first + n + 1
+			if hashOf(row) == p.position.Last {
+				p.position.Index = first + n + 1
 				return true, nil
 			}
 		}
 		i = first + len(part)
 	}
-	p.place.Index = min(p.place.Index, size)
+	p.position.Index = min(p.position.Index, size)
 	return false, nil
 }
 
-// rememberDelivered takes the rows before the place, in a page that was read again, as delivered. Under a filter that is left to
+// rememberDelivered takes the rows before the position, in a page that was read again, as delivered. Under a filter that is left to
 // the token: some of them never were.
 func (p *pager[T]) rememberDelivered() {
 	if p.match != nil {
 		return
 	}
-	for _, row := range p.page.Items[:min(p.place.Index, len(p.page.Items))] {
+	for _, row := range p.page.Items[:min(p.position.Index, len(p.page.Items))] {
 		if digest, named := p.digestOf(row); named {
 			p.before.Add(digest)
 		}

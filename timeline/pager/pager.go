@@ -57,16 +57,16 @@ func single[T proto.Message](page *source.Page[T], err error) (answer[T], error)
 	return a, nil
 }
 
-// pager reads the pages of an API, from the place of a token on. It is the rows and the report of one List or stream.
+// pager reads the pages of an API, from the position of a token on. It is the rows and the report of one List or stream.
 type pager[T proto.Message] struct {
 	api[T]
 	cfg *Config
 
-	place  cursor.Pages
-	page   *source.Page[T]
-	part   []T    // the decoded rows of the page
-	first  int    // index of the part's first row in the page
-	hidden []bool // rows of the part that do not match
+	position cursor.Pages
+	page     *source.Page[T]
+	part     []T    // the decoded rows of the page
+	first    int    // index of the part's first row in the page
+	hidden   []bool // rows of the part that do not match
 
 	links     links.Set
 	delivered seen.Set    // rows that this call delivered
@@ -89,27 +89,27 @@ var (
 
 // loading is a page that is being read. Until it is done, the pager belongs to the goroutine that reads it.
 type loading struct {
-	token  string // token of the place before the page
+	token  string // token of the position before the page
 	done   chan error
 	cancel context.CancelFunc
 }
 
-// open returns a pager at its beginning, or at the place of a token; field names the token in errors.
+// open returns a pager at its beginning, or at the position of a token; field names the token in errors.
 func open[T proto.Message](cfg *Config, a api[T], token, field string) (*pager[T], error) {
 	p := &pager[T]{api: a, cfg: cfg, links: links.Set{}, delivered: seen.Set{Most: seen.MostOfChain}}
 	if token == "" {
 		return p, nil
 	}
-	place, err := cursor.OpenPages(cfg.Sealer, token, a.digest)
+	position, err := cursor.OpenPages(cfg.Sealer, token, a.digest)
 	if err != nil {
 		return nil, failure.TokenRefused(field)
 	}
-	p.place = *place
-	if place.Link != "" {
-		p.links.Add(place.Link)
+	p.position = *position
+	if position.Link != "" {
+		p.links.Add(position.Link)
 		p.fromToken = true
 	}
-	for _, digest := range place.Delivered {
+	for _, digest := range position.Delivered {
 		p.before.Add(digest)
 	}
 	return p, nil
@@ -123,8 +123,8 @@ func (p *pager[T]) close() {
 	}
 }
 
-// token seals the place.
-func (p *pager[T]) token() (string, error) { return p.place.Seal(p.cfg.Sealer, p.digest) }
+// token seals the position.
+func (p *pager[T]) token() (string, error) { return p.position.Seal(p.cfg.Sealer, p.digest) }
 
 // Step implements frame.Rows.
 func (p *pager[T]) Step() frame.State {
@@ -137,7 +137,7 @@ func (p *pager[T]) Step() frame.State {
 	if _, ok := p.next(); ok {
 		return frame.Ready
 	}
-	if p.place.Finished {
+	if p.position.Finished {
 		return frame.Ended
 	}
 	return frame.Waiting
@@ -187,38 +187,38 @@ func (p *pager[T]) startLoading(ctx context.Context) error {
 
 // next returns the next row of the part at hand; false when there is none. Rows that were delivered before are skipped.
 func (p *pager[T]) next() (row T, ok bool) {
-	for p.page != nil && p.place.Index >= p.first && p.place.Index < p.first+len(p.part) {
-		i := p.place.Index - p.first
+	for p.page != nil && p.position.Index >= p.first && p.position.Index < p.first+len(p.part) {
+		i := p.position.Index - p.first
 		row = p.part[i]
 		if i < len(p.hidden) && p.hidden[i] {
-			p.place.Index++
+			p.position.Index++
 			continue
 		}
 		digest, named := p.digestOf(row)
 		if !named || !p.delivered.Has(digest) && !p.before.Has(digest) {
 			return row, true
 		}
-		p.place.Counts.Duplicates++
+		p.position.Counts.Duplicates++
 		p.pass(row)
 	}
 	var none T
 	return none, false
 }
 
-// deliver moves the place after the next row.
+// deliver moves the position after the next row.
 func (p *pager[T]) deliver() {
-	p.place.Counts.Events++
-	p.pass(p.part[p.place.Index-p.first])
+	p.position.Counts.Events++
+	p.pass(p.part[p.position.Index-p.first])
 }
 
-// pass moves the place after a row and remembers the row.
+// pass moves the position after a row and remembers the row.
 func (p *pager[T]) pass(row T) {
-	p.place.Last = hashOf(row)
+	p.position.Last = hashOf(row)
 	if digest, named := p.digestOf(row); named {
 		p.delivered.Add(digest, false)
-		p.place.Deliver(digest)
+		p.position.Deliver(digest)
 	}
-	p.place.Index++
+	p.position.Index++
 }
 
 // digestOf is the digest of a row's key, the same on every replica; named is false for a row without a key. Two keys share a

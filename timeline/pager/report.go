@@ -10,8 +10,8 @@ import (
 
 // doubt records a gap. Rows of these APIs have no times, so that their gaps have no interval.
 func (p *pager[T]) doubt(reason parleyv1.ErrorReason) {
-	if len(p.place.Gaps) < cursor.MaxReasons {
-		p.place.Gaps = append(p.place.Gaps, reason)
+	if len(p.position.Gaps) < cursor.MaxReasons {
+		p.position.Gaps = append(p.position.Gaps, reason)
 	}
 	p.notices = append(p.notices, &parleyv1.Notice{
 		Code: reasons.Text(reason), Source: p.source, Message: failure.Explain(reason, nil),
@@ -19,7 +19,7 @@ func (p *pager[T]) doubt(reason parleyv1.ErrorReason) {
 }
 
 // complete reports whether everything was read without a doubt.
-func (p *pager[T]) complete() bool { return p.place.Finished && len(p.place.Gaps) == 0 }
+func (p *pager[T]) complete() bool { return p.position.Finished && len(p.position.Gaps) == 0 }
 
 // News implements frame.Report.
 func (p *pager[T]) News() []*parleyv1.Notice {
@@ -31,7 +31,7 @@ func (p *pager[T]) News() []*parleyv1.Notice {
 	return news
 }
 
-// Checkpoint implements frame.Report. While a page is being read, it tells the place before that page.
+// Checkpoint implements frame.Report. While a page is being read, it tells the position before that page.
 func (p *pager[T]) Checkpoint() (*parleyv1.Checkpoint, error) {
 	checkpoint := &parleyv1.Checkpoint{Sources: []*parleyv1.SourceProgress{{Source: p.source}}}
 	if p.loading != nil {
@@ -54,7 +54,7 @@ func (p *pager[T]) Summary() (*parleyv1.Summary, error) {
 
 // reports is the report of the source.
 func (p *pager[T]) reports() []*parleyv1.SourceReport {
-	n := p.place.Counts
+	n := p.position.Counts
 	r := &parleyv1.SourceReport{
 		Source: p.source, State: parleyv1.SourceState_SOURCE_STATE_READ, FailedRequestIds: p.requestIDs,
 		Counts: &parleyv1.SourceCounts{
@@ -67,7 +67,7 @@ func (p *pager[T]) reports() []*parleyv1.SourceReport {
 	if r.FilteredByGateway = p.evaluated; !p.unfiltered {
 		r.FilteredByGraph = p.pushed
 	}
-	for _, reason := range p.place.Gaps {
+	for _, reason := range p.position.Gaps {
 		r.Gaps = append(r.Gaps, &parleyv1.Gap{Reason: reasons.Text(reason)})
 	}
 	return []*parleyv1.SourceReport{r}

@@ -62,11 +62,11 @@ func isDigest(user string) bool {
 	return len(user) == 32 && strings.Trim(user, "0123456789abcdefABCDEF") == "" && strings.Trim(user, user[:1]) != ""
 }
 
-// noteUsage notes in the place of a pager what the answer says about all rows so far.
+// noteUsage notes in the position of a pager what the answer says about all rows so far.
 func noteUsage(p *pager[*parleyv1.CopilotUsageRow]) func(*parleyv1.CopilotUsageRow) *parleyv1.CopilotUsageRow {
 	return func(row *parleyv1.CopilotUsageRow) *parleyv1.CopilotUsageRow {
-		p.place.Concealed = p.place.Concealed || row.GetIdentityConcealed()
-		p.place.Refreshed = max(p.place.Refreshed, row.GetReportRefreshDate())
+		p.position.Concealed = p.position.Concealed || row.GetIdentityConcealed()
+		p.position.Refreshed = max(p.position.Refreshed, row.GetReportRefreshDate())
 		return row
 	}
 }
@@ -84,8 +84,8 @@ func (l *Lister) ListCopilotUsage(
 		return nil, err
 	}
 	return &parleyv1.ListCopilotUsageResponse{
-		Rows: page.rows, NextPageToken: page.token, Complete: page.complete, IdentitiesConcealed: p.place.Concealed,
-		ReportRefreshDate: p.place.Refreshed, Notices: p.News(), Sources: p.reports(),
+		Rows: page.rows, NextPageToken: page.token, Complete: page.complete, IdentitiesConcealed: p.position.Concealed,
+		ReportRefreshDate: p.position.Refreshed, Notices: p.News(), Sources: p.reports(),
 	}, nil
 }
 
@@ -102,7 +102,7 @@ func (l *Lister) StreamCopilotUsage(
 		show: noteUsage(p),
 		batch: func(rows []*parleyv1.CopilotUsageRow) *response {
 			return &response{Frame: &parleyv1.StreamCopilotUsageResponse_Batch{
-				Batch: &parleyv1.CopilotUsageBatch{Rows: rows, IdentitiesConcealed: p.place.Concealed},
+				Batch: &parleyv1.CopilotUsageBatch{Rows: rows, IdentitiesConcealed: p.position.Concealed},
 			}}
 		},
 		Frames: frame.Frames[*response]{
