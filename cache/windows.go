@@ -17,12 +17,12 @@ type Windows interface {
 	// Window returns the value that was put under a key; nil = none that the context's Control accepts. A hit is counted
 	// and recorded as one look-up; a miss is not, because the look-ups of pages follow.
 	Window(ctx context.Context, key string) any
-	// PutWindow caches a value, and reports false if it is too large for that. It is shared with every reader and must not
+	// Put caches a value, and reports false if it is too large for that. It is shared with every reader and must not
 	// change; putting it again replaces it.
-	PutWindow(w Window) bool
+	Put(v Value) bool
 }
 
-// Answers holds whole answers that were made of windows, by PutWindow. Readers of events that Cache.Events returned are
+// Answers holds whole answers that were made of windows, by Put. Readers of events that Cache.Events returned are
 // Answers.
 type Answers interface {
 	// AnswerKey names a page of the answer to a request, given by its digest, in the reader's scope.
@@ -32,8 +32,8 @@ type Answers interface {
 	Answer(key string) any
 }
 
-// Window is a value made of all pages of a query.
-type Window struct {
+// Value is a value made of all pages of a query.
+type Value struct {
 	Key   string
 	Value any
 	// Size is the memory of the value, in bytes.
@@ -83,15 +83,15 @@ func (r *events) Answer(key string) any {
 	return nil
 }
 
-// PutWindow implements Windows.
-func (r *events) PutWindow(w Window) bool {
+// Put implements Windows.
+func (r *events) Put(v Value) bool {
 	if r.c.store == nil {
 		return true
 	}
-	life := r.c.ttl(r.c.windowTTL(&r.scope, w.End))
+	life := r.c.ttl(r.c.windowTTL(&r.scope, v.End))
 	e := &entry{
-		key: w.Key, source: shortName(r.scope.Source), value: w.Value, read: w.Read, expires: w.Read.Add(life),
-		size: pageOverhead + int64(2*len(w.Key)) + w.Size,
+		key: v.Key, source: shortName(r.scope.Source), value: v.Value, read: v.Read, expires: v.Read.Add(life),
+		size: pageOverhead + int64(2*len(v.Key)) + v.Size,
 	}
 	if left := time.Until(e.expires); left > 0 {
 		r.c.put(e, left)

@@ -34,8 +34,8 @@ func TestWindows(t *testing.T) {
 		others := map[string]windows{"another tenant": windowsOf(t, c, scope("two")), "another identity": windowsOf(t, c, user)}
 		q := source.EventQuery{Owner: "u", User: "u", Start: time.Now().Add(-time.Hour), End: time.Now()}
 		key, answer := one.WindowKey(&q), one.AnswerKey([32]byte{1}, 50, "token")
-		one.PutWindow(cache.Window{Key: key, Value: "window", Size: 100, Read: time.Now().Add(-20 * time.Second), End: q.End})
-		one.PutWindow(cache.Window{Key: answer, Value: "answer", Size: 100, Read: time.Now(), End: q.End})
+		one.Put(cache.Value{Key: key, Value: "window", Size: 100, Read: time.Now().Add(-20 * time.Second), End: q.End})
+		one.Put(cache.Value{Key: answer, Value: "answer", Size: 100, Read: time.Now(), End: q.End})
 		ctx, recorder := recorded(t.Context())
 		if one.Window(ctx, key) != "window" || one.Answer(answer) != "answer" {
 			t.Error("not kept")

@@ -129,7 +129,7 @@ func (p *eventPage) Enough() bool { return p.count >= p.size }
 
 // Add implements frame.Page. It takes the next run of events.
 func (p *eventPage) Add() (bool, error) {
-	const maxBytes = chunk.MaxFrame - chunk.FrameRoom
+	const maxBytes = chunk.MaxFrameEvents
 	next := p.m.Head()
 	if p.count >= p.size || p.length > 0 && p.length+next.Size() > maxBytes {
 		return false, nil

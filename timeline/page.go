@@ -97,7 +97,7 @@ func (c *cachedPage) put(key any, form []byte) {
 		c.forms[key] = form
 		c.size += int64(cap(form))
 	}
-	c.entry.store.PutWindow(cache.Window{
+	c.entry.store.Put(cache.Value{
 		Key: c.entry.key, Value: c, End: c.end, Read: time.Now(),
 		Size: c.size + int64(cap(c.events)+2*proto.Size(c.message)+len(c.entry.key)) + 1<<10,
 	})

@@ -103,11 +103,11 @@ func (b *eventBatch) Size() int { return b.size }
 // Add implements frame.Batch. It takes the next run of events.
 func (b *eventBatch) Add() (frame.Fit, error) {
 	if b.size > 0 && b.size+b.m.Head().Size() > frame.MaxBatch {
-		return frame.NoRoom, nil
+		return frame.DoesNotFit, nil
 	}
 	events, n, err := b.m.NextRun(math.MaxInt, b.remaining())
 	if err != nil {
-		return frame.NoRoom, err
+		return frame.DoesNotFit, err
 	}
 	b.Pieces = append(b.Pieces, events)
 	b.size += len(events)

@@ -63,8 +63,8 @@ func newProver(cfg CredentialConfig) (*prover, error) {
 	return p, nil
 }
 
-// present is the proof to log in with now.
-func (p *prover) present() *proof {
+// currentProof is the proof to log in with now.
+func (p *prover) currentProof() *proof {
 	if p.fixed != nil {
 		return p.fixed
 	}
@@ -134,7 +134,7 @@ var (
 
 // GetToken exchanges the assertion with the application's present proof.
 func (c *userCredential) GetToken(ctx context.Context, options policy.TokenRequestOptions) (azcore.AccessToken, error) {
-	now := c.prove.present()
+	now := c.prove.currentProof()
 	c.mu.Lock()
 	if c.current == nil || c.made != now.digest {
 		made, err := now.onBehalf(c.assertion)

@@ -17,7 +17,7 @@ type fault struct {
 	code, message, innerCode, requestID, status string
 
 	codes  []string // all, the outermost first
-	said   string   // codes and messages, one a line, by which a refusal is classified
+	text   string   // codes and messages, one a line, by which a refusal is classified
 	silent bool     // the body says nothing at all
 }
 
@@ -40,21 +40,21 @@ func parseFault(body []byte) fault {
 		if strings.EqualFold(name, "error") {
 			f := faultOf(value)
 			f.note(scalar(value), scalar(all["error_description"])) // OAuth's form
-			f.silent = f.said == ""
+			f.silent = f.text == ""
 			return f
 		}
 	}
 	return fault{silent: all != nil && len(all) == 0 || string(body) == "null"}
 }
 
-// note adds a code and a message to said.
+// note adds a code and a message to the text.
 func (f *fault) note(code, message string) {
 	if code != "" {
 		f.codes = append(f.codes, code)
 	}
-	for _, text := range []string{code, message} {
-		if text != "" {
-			f.said += text + "\n"
+	for _, part := range []string{code, message} {
+		if part != "" {
+			f.text += part + "\n"
 		}
 	}
 }
@@ -144,9 +144,9 @@ func newError(resp *http.Response, f fault, at Situation) *Error {
 	if resp.StatusCode == http.StatusForbidden && challenges(resp.Header) {
 		f.note("insufficient_claims", "")
 	}
-	e.Kind, e.personal = f.meaning(resp.StatusCode, at)
+	e.Kind, e.personal = f.classify(resp.StatusCode, at)
 	if e.Kind == KindForbidden {
-		e.Roles = neededRoles(f.said)
+		e.Roles = neededRoles(f.text)
 	}
 	return e
 }

@@ -31,19 +31,19 @@ var statusOfCode = map[string]int{
 	"timeout": 504, "requesttimeout": 504, "gatewaytimeout": 504,
 }
 
-// meant is the status that an answer means. An error inside a success has no other than its code's, and one that is not
-// known is a broken answer, which may be whole the next time. Elsewhere a code that calls the trouble temporary is believed, and
+// effectiveStatus is the status by which an answer is classified. An error inside a success has no other than its code's, and one that is
+// not known is a broken answer, which may be whole the next time. Elsewhere a code that calls the trouble temporary is believed, and
 // a 400 that says nothing at all is taken for trouble too: both were seen of requests that Graph answered a moment later.
-func (f *fault) meant(status int) int {
+func (f *fault) effectiveStatus(status int) int {
 	inside, passing := 0, 0 // the first that a code means, and the first temporary one
 	for _, code := range append([]string{f.status}, f.codes...) {
-		meant := statusOfCode[strings.ToLower(code)]
+		ofCode := statusOfCode[strings.ToLower(code)]
 		if n, err := strconv.Atoi(code); err == nil && n >= http.StatusBadRequest && n < 600 {
-			meant = n
+			ofCode = n
 		}
-		inside = cmp.Or(inside, meant)
-		if temporary(meant) {
-			passing = cmp.Or(passing, meant)
+		inside = cmp.Or(inside, ofCode)
+		if temporary(ofCode) {
+			passing = cmp.Or(passing, ofCode)
 		}
 	}
 	switch {
@@ -75,22 +75,22 @@ var (
 	accessCheck = "aclcheckfailed"
 )
 
-// meaning classifies a refusal. It is the only place that reads status, codes and messages. personal says that a refusal that might
+// classify classifies a refusal. It is the only place that reads status, codes and messages. personal says that a refusal that might
 // concern every user concerns the request's user, as far as the answer tells.
-func (f *fault) meaning(status int, at Situation) (kind Kind, personal bool) {
-	said := address.ReplaceAllString(strings.ToLower(f.said), "")
-	status = f.meant(status)
+func (f *fault) classify(status int, at Situation) (kind Kind, personal bool) {
+	text := address.ReplaceAllString(strings.ToLower(f.text), "")
+	status = f.effectiveStatus(status)
 	switch status {
 	case http.StatusPaymentRequired:
-		return unpaid(said, at)
+		return unpaid(text, at)
 	case http.StatusForbidden:
-		return forbidden(said, at), false
+		return forbidden(text, at), false
 	case http.StatusNotFound:
 		switch {
 		case at.Linked:
 			return KindLinkNotFound, false
-		case license.MatchString(said):
-			return licensee(said, at), false
+		case license.MatchString(text):
+			return licensee(text, at), false
 		}
 	}
 	return KindOf(status), false
@@ -98,16 +98,16 @@ func (f *fault) meaning(status int, at Situation) (kind Kind, personal bool) {
 
 // unpaid tells the three things apart that a 402 is about: the licence of one user, that of the tenant, and the payment of
 // all requests. One that does not say is believed to be about its user until others get it.
-func unpaid(said string, at Situation) (kind Kind, personal bool) {
-	said = strings.ReplaceAll(said, "payment required", "") // the status in words
+func unpaid(text string, at Situation) (kind Kind, personal bool) {
+	text = strings.ReplaceAll(text, "payment required", "") // the status in words
 	switch {
-	case whoNeeds.MatchString(said):
-		return licensee(said, at), false
-	case payment.MatchString(said):
+	case whoNeeds.MatchString(text):
+		return licensee(text, at), false
+	case payment.MatchString(text):
 		return KindPaymentRequired, false
-	case license.MatchString(said):
-		return licensee(said, at), false
-	case charge.MatchString(said):
+	case license.MatchString(text):
+		return licensee(text, at), false
+	case charge.MatchString(text):
 		return KindPaymentRequired, false
 	default:
 		return KindPaymentRequired, at.Person
@@ -115,11 +115,11 @@ func unpaid(said string, at Situation) (kind Kind, personal bool) {
 }
 
 // licensee is who has no licence: whom the sentence names, else the user that the request is about.
-func licensee(said string, at Situation) Kind {
+func licensee(text string, at Situation) Kind {
 	who := ""
-	if found := whoNeeds.FindStringSubmatch(said); found != nil {
+	if found := whoNeeds.FindStringSubmatch(text); found != nil {
 		who = found[1]
-	} else if at.Person || strings.Contains(said, "user") {
+	} else if at.Person || strings.Contains(text, "user") {
 		who = "user"
 	}
 	if who == "user" {
@@ -129,22 +129,22 @@ func licensee(said string, at Situation) Kind {
 }
 
 // forbidden tells what a 403 is about.
-func forbidden(said string, at Situation) Kind {
+func forbidden(text string, at Situation) Kind {
 	switch {
-	case strings.Contains(said, "insufficient_claims"):
+	case strings.Contains(text, "insufficient_claims"):
 		if at.OnBehalf {
 			return KindSignIn
 		}
 		return KindCredential
-	case strings.Contains(said, "requires one of"):
+	case strings.Contains(text, "requires one of"):
 		return KindForbidden
 	case at.OnBehalf && at.Source == SourceUsage:
 		return KindUserRole
-	case license.MatchString(said):
-		return licensee(said, at)
-	case permission.MatchString(said):
+	case license.MatchString(text):
+		return licensee(text, at)
+	case permission.MatchString(text):
 		return KindForbidden
-	case strings.Contains(said, accessCheck):
+	case strings.Contains(text, accessCheck):
 		return KindAccessDenied
 	case at.Person && !at.OnBehalf && (at.Source == SourceCopilot || at.OthersAnswered):
 		return KindUserRefused
@@ -191,8 +191,8 @@ func ReportRoles() []string {
 var rolesNeeded = regexp.MustCompile(`(?i)requires one of:?\s*['"]([^'"]*)['"]`)
 
 // neededRoles reads the permissions that a 403 names.
-func neededRoles(said string) []string {
-	found := rolesNeeded.FindStringSubmatch(said)
+func neededRoles(text string) []string {
+	found := rolesNeeded.FindStringSubmatch(text)
 	if found == nil {
 		return nil
 	}

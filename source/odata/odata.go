@@ -47,7 +47,7 @@ func AnyEqual(property string, values []string) string {
 
 // anyOf joins terms by or, in parentheses when there are several.
 func anyOf(terms ...string) string {
-	terms = present(terms)
+	terms = nonEmpty(terms)
 	if len(terms) > 1 {
 		return "(" + strings.Join(terms, " or ") + ")"
 	}
@@ -55,9 +55,10 @@ func anyOf(terms ...string) string {
 }
 
 // AllOf joins terms by and; empty terms are left out.
-func AllOf(terms ...string) string { return strings.Join(present(terms), " and ") }
+func AllOf(terms ...string) string { return strings.Join(nonEmpty(terms), " and ") }
 
-func present(terms []string) []string {
+// nonEmpty returns the terms that are not empty.
+func nonEmpty(terms []string) []string {
 	kept := make([]string, 0, len(terms))
 	for _, term := range terms {
 		if term != "" {

@@ -34,8 +34,8 @@ const (
 	calls   = parleyv1.Source_SOURCE_CALL
 )
 
-// present is when all of it happens.
-func present() time.Time { return time.Date(2026, 11, 19, 15, 30, 0, 0, time.UTC) }
+// today is when all of it happens.
+func today() time.Time { return time.Date(2026, 11, 19, 15, 30, 0, 0, time.UTC) }
 
 // world is the tenant that all schedules share. Nothing in it changes.
 type world struct {
@@ -47,7 +47,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	sim, err := graphsim.New(graphsim.Config{
-		Plain: true, Seed: 5, Users: 24, Chats: 60, Messages: 900, Interactions: 500, Calls: 90, Days: 20, Now: present,
+		Plain: true, Seed: 5, Users: 24, Chats: 60, Messages: 900, Interactions: 500, Calls: 90, Days: 20, Now: today,
 		MaxTop: 4, CallPageSize: 3,
 	})
 	if err != nil {
@@ -89,7 +89,7 @@ func newWorld(t *testing.T) *world {
 
 // interval is what schedules walk over.
 func interval() (start, end time.Time) {
-	end = present().Add(-2 * time.Hour)
+	end = today().Add(-2 * time.Hour)
 	return end.Add(-9*24*time.Hour - 17*time.Minute), end
 }
 
@@ -199,7 +199,7 @@ func keys(events []*parleyv1.Event) []string {
 func inVirtualTime(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		time.Sleep(time.Until(present()))
+		time.Sleep(time.Until(today()))
 		f(t)
 	})
 }

@@ -10,11 +10,13 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 )
 
-// Bounds of the wire bytes of a List answer and of a stream frame. FrameRoom is left for tokens, notices and reports. JSON may be
-// longer.
+// Bounds of the wire bytes of a List answer and of a stream frame. JSON may be longer.
 const (
-	MaxFrame  = 3 << 20
-	FrameRoom = 512 << 10
+	// MaxFrame bounds the whole answer or frame.
+	MaxFrame = 3 << 20
+	// FrameOverhead is left for tokens, notices and reports, and MaxFrameEvents for the events.
+	FrameOverhead  = 512 << 10
+	MaxFrameEvents = MaxFrame - FrameOverhead
 )
 
 // AppendTo appends the event in a view to a list field. The longest texts of an event above the limit are cut.

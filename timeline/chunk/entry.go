@@ -37,7 +37,7 @@ type Entry struct {
 }
 
 // fits reports whether the event goes into the list of its chunk.
-func (e *Entry) fits() bool { return !e.OutOfWindow && e.Size() <= MaxFrame-FrameRoom }
+func (e *Entry) fits() bool { return !e.OutOfWindow && e.Size() <= MaxFrameEvents }
 
 // Size is the size of the event, view FULL, in a list field.
 func (e *Entry) Size() int { return eventwire.FramedSize(len(e.Basic) + len(e.Unmapped)) }

@@ -52,7 +52,7 @@ func TestAbandonedWindowsBuildNothing(t *testing.T) {
 			w := window.Window{Span: window.Span{Start: time.Unix(0, 0), End: time.Unix(3600, 0)}, Level: window.Hour}
 			var res *Result
 			if c.chain {
-				res = r.NextPage(ctx, &ReversePager{Rest: w.Span, query: r.queryFor(w.Span), link: "next", links: links.Set{}, shown: &seen.Set{}})
+				res = r.NextPage(ctx, &ReverseChain{Rest: w.Span, query: r.queryFor(w.Span), link: "next", links: links.Set{}, shown: &seen.Set{}})
 			} else {
 				res = r.read(ctx, w, nil, false)
 			}

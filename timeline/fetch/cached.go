@@ -17,16 +17,16 @@ func (r *Reader) cache(w window.Window, c *chunk.Chunk) {
 		return
 	}
 	q := r.queryFor(w.Span)
-	cached := cache.Window{Key: r.Store.WindowKey(&q), End: q.End, Value: c, Read: c.Read, Size: c.Cost()}
+	cached := cache.Value{Key: r.Store.WindowKey(&q), End: q.End, Value: c, Read: c.Read, Size: c.Cost()}
 	c.OnGrow = func() {
 		grown := cached
 		grown.Size = c.Cost()
-		r.Store.PutWindow(grown)
+		r.Store.Put(grown)
 	}
-	if !r.Store.PutWindow(cached) && !c.Split {
+	if !r.Store.Put(cached) && !c.Split {
 		pieces := &chunk.Chunk{Split: true, Read: c.Read, Begun: c.Begun}
 		cached.Value, cached.Size = pieces, pieces.Cost()
-		r.Store.PutWindow(cached)
+		r.Store.Put(cached)
 	}
 }
 

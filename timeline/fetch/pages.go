@@ -30,8 +30,8 @@ func (e *chainEnd) unavailable() bool {
 	return e.failed != nil && e.failed.Reason == parleyv1.ErrorReason_ERROR_REASON_GRAPH_UNAVAILABLE
 }
 
-// pageChain follows the links of the pages that answer one query.
-type pageChain struct {
+// windowChain follows the links of the pages that answer one query.
+type windowChain struct {
 	r                   *Reader
 	window              window.Window
 	rows                *rowSet
@@ -43,7 +43,7 @@ type pageChain struct {
 
 // readPages adds the rows of pages until one has no link.
 func (r *Reader) readPages(ctx context.Context, w window.Window, q source.EventQuery, rows *rowSet) chainEnd {
-	c := pageChain{r: r, window: w, rows: rows, links: links.Set{}}
+	c := windowChain{r: r, window: w, rows: rows, links: links.Set{}}
 	_, c.divisible = w.Finer()
 	_, _, c.halvable = w.Halves()
 	prefetch := source.Prefetcher{
@@ -70,7 +70,7 @@ func (r *Reader) readPages(ctx context.Context, w window.Window, q source.EventQ
 }
 
 // mayPrefetch reports whether the next page may be asked for while rows of the page before it are still coming.
-func (c *pageChain) mayPrefetch(next string, more int) bool {
+func (c *windowChain) mayPrefetch(next string, more int) bool {
 	r, rows := c.r, c.rows
 	load := r.Load(rows.rows+more, rows.size+r.pageBytes.Load())
 	split := !rows.unbounded && (c.divisible && c.window.Level.TooMuch(c.filled+1, load) || c.halvable && r.tooLarge(rows))
@@ -78,7 +78,7 @@ func (c *pageChain) mayPrefetch(next string, more int) bool {
 }
 
 // add adds the rows of page n, and reports whether the chain ends with it.
-func (c *pageChain) add(page *source.Page[source.Item], n int) (end chainEnd, ended bool) {
+func (c *windowChain) add(page *source.Page[source.Item], n int) (end chainEnd, ended bool) {
 	r, rows := c.r, c.rows
 	if rows.repeated(page.Items) {
 		return chainEnd{reason: parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP}, true
@@ -94,7 +94,7 @@ func (c *pageChain) add(page *source.Page[source.Item], n int) (end chainEnd, en
 		return chainEnd{boundsIgnored: true}, true
 	case page.Next == "":
 		return chainEnd{truncated: n > 1 && page.Rows == 0 && c.lastRows > 0 && r.isShort(c.lastRows)}, true
-	case page.Unbounded && n == 1 && rows.window && !rows.whole:
+	case page.Unbounded && n == 1 && rows.window && !rows.wantUnbounded:
 		return chainEnd{boundsUnsent: true}, true
 	case !c.links.Add(page.Next):
 		return chainEnd{reason: parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP}, true

@@ -33,8 +33,8 @@ type Result struct {
 	// result has no events.
 	BoundsIgnored, BoundsUnsent bool
 
-	// Pager goes on with the chain of a chat's own messages; nil = the result is no page of a chain.
-	Pager *ReversePager
+	// Chain goes on with the chain of a chat's own messages; nil = the result is no page of a chain.
+	Chain *ReverseChain
 	// Unordered says that the chain does not come in order, so that windows are read in its place.
 	Unordered bool
 
@@ -55,7 +55,7 @@ func (res *Result) Abandoned() bool { return res.Failed != nil && failure.IsCont
 // memory than the reader who has left did.
 func (r *Reader) Abandon(res *Result, err error) *Result {
 	f := failure.Classify(err, false)
-	return &Result{Window: res.Window, Pager: res.Pager, Failed: &f}
+	return &Result{Window: res.Window, Chain: res.Chain, Failed: &f}
 }
 
 // clip takes the entries of the chunk that lie in the window. A chunk may reach further, because it ends at a whole minute.

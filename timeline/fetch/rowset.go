@@ -15,13 +15,13 @@ type rowRef struct{ item, chain int }
 
 // rowSet collects the rows of one window. It keeps the newest version of each row.
 type rowSet struct {
-	r      *Reader
-	window bool            // a whole window is read, and not a page of an ordered chain
-	whole  bool            // everything that is left of the source is read
-	wanted <-chan struct{} // closed after the window has become the next one that is wanted
-	trim   window.Span     // span of the rows that the result holds
-	asked  window.Span     // Graph was asked for it
-	newest time.Time       // oldest row of earlier pages of an ordered chain: a newer row breaks the order; zero = none came
+	r             *Reader
+	window        bool            // a whole window is read, and not a page of an ordered chain
+	wantUnbounded bool            // the reading was asked for without bounds: it is everything that is left of the source
+	wanted        <-chan struct{} // closed after the window has become the next one that is wanted
+	trim          window.Span     // span of the rows that the result holds
+	asked         window.Span     // Graph was asked for it
+	newest        time.Time       // oldest row of earlier pages of an ordered chain: a newer row breaks the order; zero = none came
 
 	items     []source.Item
 	byKey     map[string]rowRef

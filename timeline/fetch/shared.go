@@ -27,7 +27,7 @@ func (r *Reader) Read(ctx context.Context, req Request) *Result {
 	opts := coalesce.Options{Urgent: req.Wanted, Since: cache.ControlOf(ctx).Since()}
 	for {
 		value, joined, err := shared.Read(ctx, r.Store.WindowKey(&q), opts, func(ctx context.Context) any {
-			if cached := r.Cached(ctx, req.Window); cached != nil && (!cached.Split || !req.Whole) {
+			if cached := r.Cached(ctx, req.Window); cached != nil && (!cached.Split || !req.Indivisible) {
 				return cached // another reading has ended since this one was wanted
 			}
 			return r.read(ctx, req.Window, coalesce.Urgent(ctx), req.Unbounded)

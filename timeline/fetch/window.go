@@ -18,8 +18,8 @@ type Request struct {
 	Wanted <-chan struct{}
 	// Unbounded says that Graph does not honour bounds: rows out of the window are left out.
 	Unbounded bool
-	// Whole says that the window cannot be cut.
-	Whole bool
+	// Indivisible says that the window cannot be cut.
+	Indivisible bool
 }
 
 // read reads one window and decides what the doubts on the way mean.
@@ -27,7 +27,7 @@ func (r *Reader) read(ctx context.Context, w window.Window, wanted <-chan struct
 	res := &Result{Window: w}
 	rows := newRowSet(r, w.Span)
 	defer rows.release()
-	rows.unbounded, rows.whole = unbounded, unbounded
+	rows.unbounded, rows.wantUnbounded = unbounded, unbounded
 	rows.wanted, rows.window = wanted, true
 	end := r.readFromAcceptedStart(ctx, rows, res)
 	if err := ctx.Err(); err != nil {

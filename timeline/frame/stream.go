@@ -14,9 +14,9 @@ type Fit int
 
 // The values of Fit.
 const (
-	NoRoom Fit = iota // none: the batch has to be sent first
-	Added             // the batch takes more
-	Full              // the batch is to be sent
+	DoesNotFit Fit = iota // none: the batch has to be sent first
+	Added                 // the batch takes more
+	Full                  // the batch is to be sent
 )
 
 // Batch collects the rows of one frame.
@@ -142,7 +142,7 @@ func (s *Stream[F]) nextCheckpoint() time.Time {
 func (s *Stream[F]) add() error {
 	empty := s.Batch.Size() == 0
 	fit, err := s.Batch.Add()
-	if err == nil && fit == NoRoom {
+	if err == nil && fit == DoesNotFit {
 		if err := s.sendBatch(); err != nil {
 			return err
 		}

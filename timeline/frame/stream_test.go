@@ -65,7 +65,7 @@ func (s *script) Size() int { return s.size }
 
 func (s *script) Add() (frame.Fit, error) {
 	if s.size > 0 && s.size+s.steps[0].size > frame.MaxBatch {
-		return frame.NoRoom, nil
+		return frame.DoesNotFit, nil
 	}
 	s.size += s.steps[0].size
 	s.rows++

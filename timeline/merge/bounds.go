@@ -20,8 +20,8 @@ func (m *Merger) clock() time.Time {
 	return at
 }
 
-// present is the present by the earlier one of both clocks.
-func (m *Merger) present() time.Time { return time.Now().Add(-max(m.skew(), 0)) }
+// earlierClock is the present by the earlier one of both clocks.
+func (m *Merger) earlierClock() time.Time { return time.Now().Add(-max(m.skew(), 0)) }
 
 // settled is the time before which no new row of a source is expected.
 func (m *Merger) settled(src parleyv1.Source) time.Time {

@@ -39,7 +39,7 @@ func (r *sourceReader) fingerprintNow() uint64 {
 	}
 	sum := f.missing
 	// A chain is asked for again from its last row on, and not from the beginning of a window.
-	inChain := r.isChain() && r.position != nil && r.position.delivered && !r.position.outOfWindow
+	inChain := r.readsReverseChain() && r.position != nil && r.position.delivered && !r.position.outOfWindow
 	add := func(at time.Time, hash uint64) {
 		if !inChain || r.inOverlap(at, r.position.time.Add(1)) {
 			sum += scatter(hash)
@@ -69,7 +69,7 @@ func (r *sourceReader) inOverlap(at, edge time.Time) bool {
 // leaveFingerprint stores the sum at the boundary after a window that was delivered, and the overlap with the next window.
 func (r *sourceReader) leaveFingerprint(res *fetch.Result) {
 	f := &r.fingerprint
-	if f.resuming && r.isChain() {
+	if f.resuming && r.readsReverseChain() {
 		return // nothing was read: the chain begins anew
 	}
 	if f.leftPieces = f.resuming; !f.resuming {
@@ -98,7 +98,7 @@ func (r *sourceReader) enterFingerprint(res *fetch.Result) {
 		return
 	}
 	catchingUp := r.catchingUp(res.Span)
-	if catchingUp && r.isChain() {
+	if catchingUp && r.readsReverseChain() {
 		return // the page comes before the position: the token's sum stays
 	}
 	edge := res.Begin(r.desc)
@@ -108,7 +108,7 @@ func (r *sourceReader) enterFingerprint(res *fetch.Result) {
 	f.missing = 0
 	again := r.fingerprintNow() // sum of what this reading returned up to the position
 	// The sums are comparable if this reading begins where the token's window began.
-	sameStart := r.resumeFrom == nil || r.isChain() || f.leftPieces || edge.Equal(r.resumeFrom.window.Begin(r.desc))
+	sameStart := r.resumeFrom == nil || r.readsReverseChain() || f.leftPieces || edge.Equal(r.resumeFrom.window.Begin(r.desc))
 	switch {
 	case sameStart && catchingUp:
 		f.missing = f.atBoundary - again // rows of the pieces after this one

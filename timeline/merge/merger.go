@@ -215,7 +215,8 @@ func (m *Merger) earlier(a *sourceReader, e *chunk.Entry, b *sourceReader) bool 
 	return order < 0
 }
 
-// emitTime is the time that orders an entry among the sources. An entry out of its window is delivered at the end of the window that it came with.
+// emitTime is the time that orders an entry among the sources. An entry out of its window is delivered at the end of the window that it
+// came with.
 func (r *sourceReader) emitTime(e *chunk.Entry) time.Time {
 	switch {
 	case !e.OutOfWindow:

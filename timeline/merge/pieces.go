@@ -14,7 +14,7 @@ const slowWindow = 10 * time.Second
 // isSlow reports whether the window has been read for so long that a later call must not count on its end. outOfTime says that this
 // call is over.
 func (p *pendingRead) isSlow(outOfTime bool) bool {
-	if p == nil || p.pager != nil || p.done == nil || p.ready() && !p.result.Abandoned() {
+	if p == nil || p.chain != nil || p.done == nil || p.ready() && !p.result.Abandoned() {
 		return false
 	}
 	return outOfTime || time.Since(p.began) >= slowWindow
@@ -41,7 +41,7 @@ func (r *sourceReader) split(read *pendingRead) []*task {
 func (r *sourceReader) halve(w window.Window) []*task {
 	first, second, ok := w.Halves()
 	if !ok {
-		return []*task{{read: &pendingRead{window: w, whole: true}}}
+		return []*task{{read: &pendingRead{window: w, indivisible: true}}}
 	}
 	r.density.Widest = first.End.Sub(first.Start)
 	if r.desc {

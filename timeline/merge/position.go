@@ -135,7 +135,7 @@ func (r *sourceReader) savedPosition(outOfTime bool) (at *position, oversized bo
 	if r.position != nil {
 		saved = *r.position
 	}
-	if next != nil && next.pager == nil {
+	if next != nil && next.chain == nil {
 		saved.window = next.window // perhaps a piece of the window of the position
 	}
 	return &saved, oversized

@@ -19,11 +19,11 @@ type task struct {
 
 // pendingRead is the reading of one window, or of one page of a chain.
 type pendingRead struct {
-	window    window.Window
-	pager     *fetch.ReversePager // nil = a window is read
-	oversized bool                // the window did not fit into an earlier call
-	whole     bool                // the window cannot be cut
-	unbounded bool                // Graph does not honour bounds
+	window      window.Window
+	chain       *fetch.ReverseChain // nil = a window is read
+	oversized   bool                // the window did not fit into an earlier call
+	indivisible bool                // the window cannot be cut
+	unbounded   bool                // Graph does not honour bounds
 
 	began  time.Time
 	cancel context.CancelFunc // of the reading; nil for a cached window
@@ -88,10 +88,10 @@ func (pool *readPool) close() {
 // start begins to read a window in a goroutine of its own. A cached window is ready at once if nothing is left to do with it.
 func (pool *readPool) start(r *sourceReader, p *pendingRead) {
 	var cached *fetch.Result
-	if p.pager == nil {
+	if p.chain == nil {
 		cached = r.fetch.Cached(pool.ctx, p.window)
 	}
-	if cached != nil && cached.Split && p.whole {
+	if cached != nil && cached.Split && p.indivisible {
 		cached = nil
 	}
 	if cached != nil && (cached.Split || r.filter == nil && r.readWhole == nil && r.participants.IsDecided(cached.Chunk)) {
@@ -126,10 +126,10 @@ func (r *sourceReader) read(ctx context.Context, p *pendingRead, cached *fetch.R
 	res := cached
 	switch {
 	case cached != nil:
-	case p.pager != nil:
-		res = r.fetch.NextPage(ctx, p.pager)
+	case p.chain != nil:
+		res = r.fetch.NextPage(ctx, p.chain)
 	default:
-		res = r.fetch.Read(ctx, fetch.Request{Window: p.window, Wanted: p.urgent, Unbounded: p.unbounded, Whole: p.whole})
+		res = r.fetch.Read(ctx, fetch.Request{Window: p.window, Wanted: p.urgent, Unbounded: p.unbounded, Indivisible: p.indivisible})
 		res.Took = time.Since(p.began)
 	}
 	if r.participants.Verify(ctx, r.fetch, res, r.readWhole != nil) {
@@ -151,8 +151,8 @@ func (r *sourceReader) hold(res *fetch.Result) {
 	r.fetch.Hold(res, r.filter != nil || r.readWhole != nil || r.participants != nil)
 }
 
-// isChain reports whether one ordered chain of pages serves the whole interval: a chat's own messages, newest first.
-func (r *sourceReader) isChain() bool { return r.desc && r.fetch.Query.Conversation != "" }
+// readsReverseChain reports whether one ordered chain of pages serves the whole interval: a chat's own messages, newest first.
+func (r *sourceReader) readsReverseChain() bool { return r.desc && r.fetch.Query.Conversation != "" }
 
 // holdsPage reports whether a window is expected to hold the rows of a List's page, or takes so long that a second one beside it would
 // only hold it up.

@@ -77,9 +77,9 @@ func (r *sourceReader) planRest() {
 		r.finished = true
 		return
 	}
-	if r.isChain() {
+	if r.readsReverseChain() {
 		r.resumeFrom = r.position
-		r.queue = []*task{{read: &pendingRead{pager: r.newPager()}}}
+		r.queue = []*task{{read: &pendingRead{chain: r.newReverseChain()}}}
 		return
 	}
 	rest := r.interval
@@ -104,15 +104,15 @@ func (r *sourceReader) planRest() {
 	r.queue = append(r.queue, &task{plan: r.plan(rest, window.Era)})
 }
 
-// newPager begins a chat's chain at the position. Messages of the same instant are asked for again and skipped.
-func (r *sourceReader) newPager() *fetch.ReversePager {
+// newReverseChain begins a chat's chain at the position. Messages of the same instant are asked for again and skipped.
+func (r *sourceReader) newReverseChain() *fetch.ReverseChain {
 	rest := r.interval
 	rest.Start = window.Later(rest.Start, r.begun)
 	rest.End = r.reached
 	if r.position != nil && r.position.delivered && !r.position.outOfWindow {
 		rest.End = r.position.time.Add(1)
 	}
-	return r.fetch.NewPager(rest, window.Span{Start: rest.End, End: r.interval.End})
+	return r.fetch.NewReverseChain(rest, window.Span{Start: rest.End, End: r.interval.End})
 }
 
 // plan cuts a span into windows of a level at most.
@@ -186,11 +186,11 @@ func (r *sourceReader) enter(res *fetch.Result) {
 func (r *sourceReader) queueRest(res *fetch.Result) {
 	switch {
 	case res.Unordered && r.fetch.ByCreate: // only the end is sent: one window, not to be split
-		r.queue = append(r.queue, &task{read: &pendingRead{window: window.Window{Span: res.Pager.Rest, Level: window.Hour}}})
+		r.queue = append(r.queue, &task{read: &pendingRead{window: window.Window{Span: res.Chain.Rest, Level: window.Hour}}})
 	case res.Unordered:
-		r.queue = append(r.queue, &task{plan: r.plan(res.Pager.Rest, window.Era)})
-	case res.Pager != nil && res.Pager.More:
-		r.queue = append(r.queue, &task{read: &pendingRead{pager: res.Pager}})
+		r.queue = append(r.queue, &task{plan: r.plan(res.Chain.Rest, window.Era)})
+	case res.Chain != nil && res.Chain.More:
+		r.queue = append(r.queue, &task{read: &pendingRead{chain: res.Chain}})
 	}
 }
 

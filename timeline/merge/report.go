@@ -109,7 +109,7 @@ func (m *Merger) covered(r *sourceReader) window.Span {
 	case !r.finished || r.state != parleyv1.SourceState_SOURCE_STATE_READ:
 		s.Start = window.Later(s.Start, edge)
 	}
-	s.End = window.Earlier(s.End, m.present())
+	s.End = window.Earlier(s.End, m.earlierClock())
 	if r.open && r.begun.IsZero() && s.Start.Equal(epoch) && s.End.After(s.Start) {
 		s.Start = time.Time{}
 	}

@@ -9,7 +9,7 @@ func (m *Merger) NextRun(maxEvents, maxBytes int) (events []byte, n int, err err
 	r := m.first
 	head := r.head()
 	if head.At == chunk.NotInChunk {
-		events, err = head.AppendTo(nil, m.req.ShownView(), chunk.MaxFrame-chunk.FrameRoom)
+		events, err = head.AppendTo(nil, m.req.ShownView(), chunk.MaxFrameEvents)
 		if err == nil {
 			m.seen.Add(head.Hash^uint64(r.src), head.OutOfWindow)
 			r.advance(1)

@@ -22,7 +22,7 @@ type UsedWindow struct {
 func (m *Merger) CachedWindows(first bool) (windows []UsedWindow, until time.Time, ok bool) {
 	for _, r := range m.readers {
 		switch {
-		case m.extended || r.isChain() || len(r.gaps) > 0 || r.state != parleyv1.SourceState_SOURCE_STATE_READ || r.fetch.Store == nil:
+		case m.extended || r.readsReverseChain() || len(r.gaps) > 0 || r.state != parleyv1.SourceState_SOURCE_STATE_READ || r.fetch.Store == nil:
 			return nil, until, false
 		case r.src == parleyv1.Source_SOURCE_CALL && m.span.Start.IsZero():
 			return nil, until, false

@@ -51,7 +51,7 @@ func (b *batch[T, F]) Add() (frame.Fit, error) {
 	shown := b.shape.show(row)
 	n := eventwire.FramedSize(proto.Size(shown))
 	if b.size > 0 && b.size+n > frame.MaxBatch {
-		return frame.NoRoom, nil
+		return frame.DoesNotFit, nil
 	}
 	b.rows = append(b.rows, shown)
 	b.size += n
@@ -89,7 +89,7 @@ func list[T proto.Message](ctx context.Context, p *pager[T], size int, show func
 	}
 	inTime, cancel := frame.ListContext(ctx, p.cfg.ListTime)
 	defer cancel()
-	filled := &page[T]{pager: p, show: show, maxRows: size, size: chunk.FrameRoom}
+	filled := &page[T]{pager: p, show: show, maxRows: size, size: chunk.FrameOverhead}
 	done, err := frame.Fill(inTime, p, filled)
 	if err == nil {
 		err = ctx.Err()

@@ -16,8 +16,8 @@ import (
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
-// ReversePager reads a chat's own messages newest first. Graph orders them, so one chain of pages serves the whole interval.
-type ReversePager struct {
+// ReverseChain reads a chat's own messages newest first. Graph orders them, so one chain of pages serves the whole interval.
+type ReverseChain struct {
 	// Rest is the span that is left. Its end moves down.
 	Rest window.Span
 	// More says that another page follows.
@@ -38,15 +38,15 @@ type ReversePager struct {
 	onCachedPage bool // the page before was a cached one: its link belongs to an old reading
 }
 
-// NewPager begins a chain that reads a span from its end on. delivered is the span that earlier calls have delivered.
-func (r *Reader) NewPager(rest, delivered window.Span) *ReversePager {
-	p := &ReversePager{Rest: rest, delivered: delivered}
-	p.begin(r)
-	return p
+// NewReverseChain begins a chain that reads a span from its end on. delivered is the span that earlier calls have delivered.
+func (r *Reader) NewReverseChain(rest, delivered window.Span) *ReverseChain {
+	c := &ReverseChain{Rest: rest, delivered: delivered}
+	c.begin(r)
+	return c
 }
 
-// NextPage reads the next page of a pager. The result spans from the oldest message of the page to the end of the pager's rest.
-func (r *Reader) NextPage(ctx context.Context, from *ReversePager) *Result {
+// NextPage reads the next page of a chain. The result spans from the oldest message of the page to the end of the chain's rest.
+func (r *Reader) NextPage(ctx context.Context, from *ReverseChain) *Result {
 	res := &Result{Window: window.Window{Span: from.Rest, Level: window.Hour}}
 	rows := newRowSet(r, from.Rest)
 	defer rows.release()
@@ -55,7 +55,7 @@ func (r *Reader) NextPage(ctx context.Context, from *ReversePager) *Result {
 	page, from, err := r.askPage(ctx, from, res) // from may begin later now
 	next := *from
 	next.More, next.heldBack = false, nil
-	res.Pager = &next
+	res.Chain = &next
 	reason := failure.None
 	switch {
 	case r.beginAgain(res, from, &next, page, err):
@@ -69,7 +69,7 @@ func (r *Reader) NextPage(ctx context.Context, from *ReversePager) *Result {
 		res.Start, res.Unordered = from.Rest.End, true
 		return res
 	default:
-		reason = r.addToPager(&next, page, rows, res)
+		reason = r.addPage(&next, page, rows, res)
 	}
 	if err := ctx.Err(); err != nil {
 		return r.Abandon(res, err)
@@ -89,7 +89,7 @@ func (r *Reader) NextPage(ctx context.Context, from *ReversePager) *Result {
 	if rows.doubt && page != nil && page.FromCache && !from.restarted {
 		// Perhaps cached pages of different readings do not fit together. A chain from Graph alone decides.
 		next = *from
-		res = &Result{Window: window.Window{Span: from.Rest, Level: window.Hour}, Pager: &next}
+		res = &Result{Window: window.Window{Span: from.Rest, Level: window.Hour}, Chain: &next}
 		r.restart(res, from)
 	}
 	return res
@@ -97,7 +97,7 @@ func (r *Reader) NextPage(ctx context.Context, from *ReversePager) *Result {
 
 // beginAgain begins a chain anew at its rest where its link leads nowhere or into an old reading, and reports whether it does. The
 // result stays empty then.
-func (r *Reader) beginAgain(res *Result, from, next *ReversePager, page *source.Page[source.Item], err error) bool {
+func (r *Reader) beginAgain(res *Result, from, next *ReverseChain, page *source.Page[source.Item], err error) bool {
 	switch {
 	case from.onCachedPage && errors.Is(err, cache.ErrNotCached):
 		next.begin(r)
@@ -121,16 +121,16 @@ func (r *Reader) beginAgain(res *Result, from, next *ReversePager, page *source.
 	return true
 }
 
-// restart begins the chain of a result's pager again at its rest, without cached pages. The result stays empty.
-func (r *Reader) restart(res *Result, from *ReversePager) {
-	next := res.Pager
+// restart begins the chain of a result again at its rest, without cached pages. The result stays empty.
+func (r *Reader) restart(res *Result, from *ReverseChain) {
+	next := res.Chain
 	next.begin(r)
 	next.restarted, next.More, next.heldBack = true, true, from.heldBack
 	res.Start = from.Rest.End
 }
 
-// addToPager adds the rows of a page, and prepares the pager for the next one. It returns the reason of a doubt, or none.
-func (r *Reader) addToPager(next *ReversePager, page *source.Page[source.Item], rows *rowSet, res *Result) parleyv1.ErrorReason {
+// addPage adds the rows of a page, and prepares the chain for the next one. It returns the reason of a doubt, or none.
+func (r *Reader) addPage(next *ReverseChain, page *source.Page[source.Item], rows *rowSet, res *Result) parleyv1.ErrorReason {
 	if !next.unbounded && next.ignoresBounds(r, page.Items) {
 		next.unbounded = true
 		r.boundsIgnored.Store(true)
@@ -144,9 +144,9 @@ func (r *Reader) addToPager(next *ReversePager, page *source.Page[source.Item], 
 	return r.advance(next, page, rows)
 }
 
-// askPage asks for the next page of a pager. A first page that Graph refuses is asked for from a later time on. The result says so,
-// and the pager of that later time is returned.
-func (r *Reader) askPage(ctx context.Context, from *ReversePager, res *Result) (*source.Page[source.Item], *ReversePager, error) {
+// askPage asks for the next page of a chain. A first page that Graph refuses is asked for from a later time on. The result says so,
+// and the chain of that later time is returned.
+func (r *Reader) askPage(ctx context.Context, from *ReverseChain, res *Result) (*source.Page[source.Item], *ReverseChain, error) {
 	switch {
 	case from.restarted:
 		ctx = cache.WithoutCached(ctx)
@@ -169,7 +169,7 @@ func (r *Reader) askPage(ctx context.Context, from *ReversePager, res *Result) (
 }
 
 // laterStartsAfter returns the times from which the first page of a chain is asked for in turn after Graph refused it.
-func (r *Reader) laterStartsAfter(from *ReversePager, err error) []time.Time {
+func (r *Reader) laterStartsAfter(from *ReverseChain, err error) []time.Time {
 	if err == nil || from.link != "" {
 		return nil
 	}
@@ -178,7 +178,7 @@ func (r *Reader) laterStartsAfter(from *ReversePager, err error) []time.Time {
 }
 
 // loops reports whether the chain has shown a page before, or the page that it links to.
-func (r *Reader) loops(from *ReversePager, page *source.Page[source.Item]) bool {
+func (r *Reader) loops(from *ReverseChain, page *source.Page[source.Item]) bool {
 	if page.Next != "" && from.links.Has(page.Next) {
 		return true
 	}
@@ -191,19 +191,19 @@ func (r *Reader) loops(from *ReversePager, page *source.Page[source.Item]) bool 
 }
 
 // begin begins a chain of pages at the rest.
-func (p *ReversePager) begin(r *Reader) {
-	p.query, p.link, p.links, p.oldest, p.onCachedPage = r.queryFor(p.Rest), "", links.Set{}, time.Time{}, false
-	p.shown = &seen.Set{Most: seen.MostOfChain}
+func (c *ReverseChain) begin(r *Reader) {
+	c.query, c.link, c.links, c.oldest, c.onCachedPage = r.queryFor(c.Rest), "", links.Set{}, time.Time{}, false
+	c.shown = &seen.Set{Most: seen.MostOfChain}
 }
 
 // isKnown reports whether the chain has shown a row before. Rows come newest first, so a row that is newer than the oldest one is
 // known.
-func (p *ReversePager) isKnown(r *Reader, item *source.Item) bool {
-	if item.NoTime || p.oldest.IsZero() {
+func (c *ReverseChain) isKnown(r *Reader, item *source.Item) bool {
+	if item.NoTime || c.oldest.IsZero() {
 		return false
 	}
 	at := r.timeOf(item)
-	return at.After(p.oldest) || at.Equal(p.oldest) && p.shown.Has(rowID(item))
+	return at.After(c.oldest) || at.Equal(c.oldest) && c.shown.Has(rowID(item))
 }
 
 // rowID identifies a row by its key, version and content.
@@ -213,10 +213,10 @@ func rowID(item *source.Item) uint64 {
 
 // outsideBounds returns 1 for a row of a first page that lies after the time that Graph was asked for, -1 for a row of any page that
 // lies before it, and 0 for any other.
-func (p *ReversePager) outsideBounds(r *Reader, item *source.Item) int {
-	from, to := source.RequestBounds(p.query.Start, p.query.End)
+func (c *ReverseChain) outsideBounds(r *Reader, item *source.Item) int {
+	from, to := source.RequestBounds(c.query.Start, c.query.End)
 	switch at := r.timeOf(item); {
-	case p.oldest.IsZero() && !at.Before(to):
+	case c.oldest.IsZero() && !at.Before(to):
 		return 1
 	case !r.ByCreate && !r.OpenStart && at.Before(from):
 		return -1
@@ -226,10 +226,10 @@ func (p *ReversePager) outsideBounds(r *Reader, item *source.Item) int {
 }
 
 // ignoresBounds reports whether Graph was not asked for most rows of a page.
-func (p *ReversePager) ignoresBounds(r *Reader, items []source.Item) bool {
+func (c *ReverseChain) ignoresBounds(r *Reader, items []source.Item) bool {
 	outside := 0
 	for i := range items {
-		if !items[i].NoTime && p.outsideBounds(r, &items[i]) != 0 {
+		if !items[i].NoTime && c.outsideBounds(r, &items[i]) != 0 {
 			outside++
 		}
 	}
@@ -237,41 +237,41 @@ func (p *ReversePager) ignoresBounds(r *Reader, items []source.Item) bool {
 }
 
 // unseen returns the rows of a page that the chain has not shown before. Graph may repeat rows of earlier pages, which is no doubt.
-func (p *ReversePager) unseen(r *Reader, items []source.Item, rows *rowSet) []source.Item {
+func (c *ReverseChain) unseen(r *Reader, items []source.Item, rows *rowSet) []source.Item {
 	unseen := make([]source.Item, 0, len(items))
 	for i := range items {
 		item, id := &items[i], rowID(&items[i])
-		if !item.NoTime && !p.oldest.IsZero() && r.timeOf(item).After(p.oldest) && p.shown.Has(id) {
+		if !item.NoTime && !c.oldest.IsZero() && r.timeOf(item).After(c.oldest) && c.shown.Has(id) {
 			rows.rows++
 			rows.duplicates++
 			continue
 		}
-		if !item.NoTime && p.outsideBounds(r, item) > 0 && p.delivered.Has(r.timeOf(item)) {
+		if !item.NoTime && c.outsideBounds(r, item) > 0 && c.delivered.Has(r.timeOf(item)) {
 			// Rows come newest first: an earlier call has delivered it.
 			rows.rows++
 			rows.leftOut++
-			rows.doubt = rows.doubt || !p.unbounded
+			rows.doubt = rows.doubt || !c.unbounded
 			continue
 		}
 		unseen = append(unseen, *item)
 	}
 	for i := range items {
-		p.shown.Add(rowID(&items[i]), false)
+		c.shown.Add(rowID(&items[i]), false)
 	}
 	return unseen
 }
 
 // lowerOldest moves oldest down to the oldest row of a page.
-func (p *ReversePager) lowerOldest(r *Reader, items []source.Item) {
+func (c *ReverseChain) lowerOldest(r *Reader, items []source.Item) {
 	oldest, found := r.oldestOf(items)
-	if !found || !p.oldest.IsZero() && oldest.After(p.oldest) {
+	if !found || !c.oldest.IsZero() && oldest.After(c.oldest) {
 		return
 	}
-	p.oldest = oldest
+	c.oldest = oldest
 }
 
-// advance prepares the pager for the page after this one, if there is one to read. It returns the reason of a doubt, or none.
-func (r *Reader) advance(next *ReversePager, page *source.Page[source.Item], rows *rowSet) parleyv1.ErrorReason {
+// advance prepares the chain for the page after this one, if there is one to read. It returns the reason of a doubt, or none.
+func (r *Reader) advance(next *ReverseChain, page *source.Page[source.Item], rows *rowSet) parleyv1.ErrorReason {
 	oldest, found := r.oldestOf(rows.items)
 	switch {
 	case page.Next == "":
@@ -296,7 +296,7 @@ func (r *Reader) advance(next *ReversePager, page *source.Page[source.Item], row
 }
 
 // holdBack keeps the rows of the oldest instant for the next page, and moves the end of the rest there.
-func (r *Reader) holdBack(next *ReversePager, rows *rowSet) {
+func (r *Reader) holdBack(next *ReverseChain, rows *rowSet) {
 	oldest, found := r.oldestOf(rows.items)
 	if !found {
 		return
