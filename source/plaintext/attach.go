@@ -1,8 +1,10 @@
 package plaintext
 
 import (
-	"hash/maphash"
 	"strings"
+
+	"github.com/parley-gateway/parley/source/plaintext/card"
+	"github.com/parley-gateway/parley/source/plaintext/textbuf"
 )
 
 // fewAttachments is the number up to which looking through them beats a map.
@@ -14,13 +16,12 @@ type resolver struct {
 	index map[string]int // by id; nil if there are few
 	used  []bool         // already mentioned
 	limit int
-	cards cardReader
+	cards card.Reader
 	seen  map[uint64]bool // keys of the texts that stand already
 }
 
 func newResolver(atts []Attachment, limit int) *resolver {
-	r := &resolver{atts: atts, used: make([]bool, len(atts)), limit: limit}
-	r.cards.seed = maphash.MakeSeed()
+	r := &resolver{atts: atts, used: make([]bool, len(atts)), limit: limit, cards: card.NewReader()}
 	if len(atts) <= fewAttachments {
 		return r
 	}
@@ -50,23 +51,23 @@ func isObject(s string) bool {
 
 // remember notes a text, so that a card of the same text is left out.
 func (r *resolver) remember(s string) bool {
-	a := newAnswer(r.cards.seed, s)
-	if a.letters == 0 {
+	key, ok := r.cards.Key(s)
+	if !ok {
 		return true
 	}
-	if r.seen[a.key] {
+	if r.seen[key] {
 		return false
 	}
 	if r.seen == nil {
 		r.seen = make(map[uint64]bool)
 	}
-	r.seen[a.key] = true
+	r.seen[key] = true
 	return true
 }
 
-// resolve returns the text that stands for the attachment, and whether it wants lines of its own. It is empty for an
+// Resolve returns the text that stands for the attachment, and whether it wants lines of its own. It is empty for an
 // unknown id and for one that was mentioned before.
-func (r *resolver) resolve(id string) (s string, block bool) {
+func (r *resolver) Resolve(id string) (s string, block bool) {
 	i := r.find(id)
 	if i < 0 || r.used[i] {
 		return "", false
@@ -79,7 +80,7 @@ func (r *resolver) resolve(id string) (s string, block bool) {
 	if a.isQuote() {
 		return "", false
 	}
-	if name := cleanName(a.Name); name != "" {
+	if name := textbuf.CleanName(a.Name); name != "" {
 		return "[" + name + "]", false
 	}
 	return "", false
@@ -100,7 +101,7 @@ func (a *Attachment) label() (s string, block bool) {
 	case "forwardedmessagereference":
 		return "> [forwarded message]", true
 	}
-	if name := cleanName(a.Name); name != "" {
+	if name := textbuf.CleanName(a.Name); name != "" {
 		return "[" + name + "]", false
 	}
 	family, _, _ := strings.Cut(kind, "/")
@@ -140,7 +141,7 @@ func (r *resolver) card(a *Attachment) (s string, known bool) {
 	if !isObject(a.Content) {
 		return "", false
 	}
-	s, quote, ok := r.cards.read(a.Content, r.limit)
+	s, quote, ok := r.cards.Read(a.Content, r.limit)
 	if !ok || s == "" {
 		return "", false
 	}
@@ -152,19 +153,19 @@ func (r *resolver) card(a *Attachment) (s string, known bool) {
 
 // labels stands for a message without any text: what is attached to it.
 func (r *resolver) labels() string {
-	w := writer{max: r.limit}
+	w := textbuf.Buffer{Max: r.limit}
 	for i := range r.atts {
-		if w.full {
+		if w.Full {
 			break
 		}
-		w.insert(r.atts[i].label())
+		w.Insert(r.atts[i].label())
 	}
-	return string(finished(w.out))
+	return string(textbuf.Finish(w.Out))
 }
 
 // appendRest adds the cards and quotes that the body did not mention.
 func (r *resolver) appendRest(body string) string {
-	var w *writer
+	var w *textbuf.Buffer
 	for i := range r.atts {
 		if r.used[i] {
 			continue
@@ -174,16 +175,16 @@ func (r *resolver) appendRest(body string) string {
 			continue
 		}
 		if w == nil {
-			w = &writer{max: r.limit, out: make([]byte, 0, min(len(body)+len(s)+1, r.limit))}
-			w.put(body)
+			w = &textbuf.Buffer{Max: r.limit, Out: make([]byte, 0, min(len(body)+len(s)+1, r.limit))}
+			w.Put(body)
 		}
-		if w.full {
+		if w.Full {
 			break
 		}
-		w.insert(s, true)
+		w.Insert(s, true)
 	}
 	if w == nil {
 		return body
 	}
-	return string(finished(w.out))
+	return string(textbuf.Finish(w.Out))
 }

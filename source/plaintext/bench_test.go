@@ -19,7 +19,7 @@ func benchInputs() map[string]plaintext.Input {
 		"html/200B": {ContentType: "html", Content: shortHTML},
 		"html/16KB": {ContentType: "html", Content: strings.Repeat(shortHTML, 80)},
 		"markdown":  {ContentType: "markdown", Content: "**Hello**, see [the plan](https://x.example/plan) and `config.yaml`:\n\n- one\n- two [^1^]\n"},
-		"card":      {ContentType: "html", Content: cardTag, Attachments: []plaintext.Attachment{card(adaptive(textBlock(answer), textBlock(marks)))}},
+		"card":      {ContentType: "html", Content: cardTag, Attachments: []plaintext.Attachment{attachedCard(adaptive(textBlock(answer), textBlock(marks)))}},
 		"file":      {ContentType: "html", Content: "Here it is. " + cardTag, Attachments: []plaintext.Attachment{{ID: cardID, Name: "plan.docx", ContentType: "reference"}}},
 	}
 }

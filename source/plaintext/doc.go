@@ -2,6 +2,9 @@
 // HTML and Markdown of chat messages, Markdown and Adaptive Cards of Copilot
 // answers, and the attachments that a body refers to.
 //
+// [Plain] picks the renderer of a body's type and puts the text of each attachment in its place. The renderers are packages of
+// their own: html, markdown, which builds on html, and card, which builds on both. They write into the buffers of textbuf.
+//
 // All functions are pure and safe for concurrent use. They accept any input:
 // malformed HTML, Markdown or JSON yields as much text as can be read, never an
 // error. Output is always valid UTF-8 and at most [DefaultMax] bytes (or

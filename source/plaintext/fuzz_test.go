@@ -9,6 +9,9 @@ import (
 	"unicode/utf8"
 
 	"github.com/parley-gateway/parley/source/plaintext"
+	"github.com/parley-gateway/parley/source/plaintext/card"
+	"github.com/parley-gateway/parley/source/plaintext/html"
+	"github.com/parley-gateway/parley/source/plaintext/markdown"
 )
 
 // checkText fails if s is not what every function of the package promises.
@@ -48,10 +51,10 @@ func FuzzHTML(f *testing.F) {
 	seed(f, "<p>a</p><ul><li>b<ol start=2><li>c", "<table><tr><td>a<td>b<table><tr><td>c", "<a href='&copy=&nGt;'>b</a>&#x80;",
 		"<pre>\n a<br></pre><blockquote>b", "<!--><script>a</script x>b<!--- c --!>d", "<at>a</at><emoji alt=b>b\xff")
 	f.Fuzz(func(t *testing.T, in string) {
-		got := plaintext.FromHTML(in)
+		got := html.Render(in, nil, plaintext.DefaultMax)
 		checkText(t, got, plaintext.DefaultMax)
 		if strings.ContainsAny(got, "\x00\x07\u200b") {
-			t.Errorf("FromHTML(%q) = %q holds controls", in, got)
+			t.Errorf("Render(%q) = %q holds controls", in, got)
 		}
 	})
 }
@@ -59,10 +62,10 @@ func FuzzHTML(f *testing.F) {
 func FuzzMarkdown(f *testing.F) {
 	seed(f, "**a** _b_ ~~c~~ `d` [e](f \"g\") ![h](i) [^1^]\\", "```\na\n```\n> # b\n| c | d |\n|---|---|", "*[a*](b)* <at id=0>c</at> &lt;<br>")
 	f.Fuzz(func(t *testing.T, in string) {
-		got := plaintext.FromMarkdown(in)
+		got := markdown.Render(in, nil, plaintext.DefaultMax)
 		checkText(t, got, plaintext.DefaultMax)
 		if strings.ContainsAny(got, "\x00\x07\u200b") {
-			t.Errorf("FromMarkdown(%q) = %q holds controls", in, got)
+			t.Errorf("Render(%q) = %q holds controls", in, got)
 		}
 	})
 }
@@ -71,10 +74,11 @@ func FuzzCard(f *testing.F) {
 	seed(f, adaptive(textBlock("a"), textBlock("a[1](b)")), `{"title":"a","text":"<b>c","facts":[{"name":"d","value":1}]}`,
 		`{"messagePreview":"a"}`, `{"rows":[{"cells":[{"items":[{"text":"a"}]},{}]}]}`, `null`)
 	f.Fuzz(func(t *testing.T, in string) {
-		got, ok := plaintext.FromCard(in)
+		r := card.NewReader()
+		got, _, ok := r.Read(in, plaintext.DefaultMax)
 		checkText(t, got, plaintext.DefaultMax)
 		if !ok && got != "" {
-			t.Errorf("FromCard(%q) = %q and not ok", in, got)
+			t.Errorf("Read(%q) = %q and not ok", in, got)
 		}
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/parley-gateway/parley/source/plaintext"
+	"github.com/parley-gateway/parley/source/plaintext/html"
 )
 
 // hostileMax is the most bytes that hostileSize bytes of input may allocate.
@@ -215,7 +216,7 @@ func hostileInputs(use func(name string, in plaintext.Input)) {
 		}
 	}
 	for name, content := range hostileCards() {
-		use("card/"+name, plaintext.Input{ContentType: "html", Content: cardTag, Attachments: []plaintext.Attachment{card(content())}})
+		use("card/"+name, plaintext.Input{ContentType: "html", Content: cardTag, Attachments: []plaintext.Attachment{attachedCard(content())}})
 	}
 	for _, kind := range kinds {
 		use(kind+"/many files", attachedMany(kind, true, false))
@@ -238,7 +239,7 @@ func allocated(f func()) uint64 {
 //
 //nolint:paralleltest // counts the allocations of the whole process
 func TestHostileInputs(t *testing.T) {
-	_ = plaintext.FromHTML("&hellip;") // the table of character references is built on first use
+	_ = html.Render("&hellip;", nil, plaintext.DefaultMax) // the table of character references is built on first use
 	hostileInputs(func(name string, in plaintext.Input) {
 		var got string
 		if n := allocated(func() { got = plaintext.Plain(in) }); n > hostileMax {

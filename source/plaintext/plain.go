@@ -3,7 +3,14 @@ package plaintext
 import (
 	"slices"
 	"strings"
+
+	"github.com/parley-gateway/parley/source/plaintext/html"
+	"github.com/parley-gateway/parley/source/plaintext/markdown"
+	"github.com/parley-gateway/parley/source/plaintext/textbuf"
 )
+
+// DefaultMax is the most bytes of text that a function gives when not told otherwise.
+const DefaultMax = 1 << 20
 
 // Attachment is what Plain needs of a chatMessageAttachment or an aiInteractionAttachment. Graph sends null for any of
 // these properties: that is the empty string here.
@@ -54,12 +61,12 @@ func AppendPlain(b []byte, in Input) []byte {
 	if limit <= 0 {
 		limit = DefaultMax
 	}
-	content := valid(in.Content)
-	if s, ok := simpleHTML(content); ok {
-		return append(b, clip(s, limit)...)
+	content := textbuf.Valid(in.Content)
+	if s, ok := html.Simple(content); ok {
+		return append(b, textbuf.Clip(s, limit)...)
 	}
-	b = slices.Grow(b, min(len(content), limit, maxRoom))
-	written := writeHTML(b[len(b):], content, nil, limit)
+	b = slices.Grow(b, textbuf.Room(len(content), limit))
+	written := html.Append(b[len(b):], content, nil, limit)
 	if len(written) == 0 {
 		return append(b, orAttached("", content, limit)...)
 	}
@@ -69,24 +76,24 @@ func AppendPlain(b []byte, in Input) []byte {
 // orAttached is the text of a body, or a word for what is attached to it when that is all there is and it is not told: previews
 // of messages come without their attachments.
 func orAttached(s, content string, limit int) string {
-	if strings.TrimSpace(s) == "" && strings.Contains(content, attachmentTag+" ") {
-		return clip("[attachment]", limit)
+	if strings.TrimSpace(s) == "" && strings.Contains(content, html.AttachmentTag+" ") {
+		return textbuf.Clip("[attachment]", limit)
 	}
 	return s
 }
 
 // render returns the text of the body alone, with the attachments that it mentions, or without any if atts is nil.
-func render(in Input, atts *resolver, limit int) string {
+func render(in Input, atts html.Attachments, limit int) string {
 	switch in.ContentType {
 	case "html":
 		if in.Answer {
-			if markdown, ok := answerMarkdown(in.Content); ok {
-				return renderMarkdown(markdown, atts, limit)
+			if text, ok := markdown.FromAnswer(in.Content); ok {
+				return markdown.Render(text, atts, limit)
 			}
 		}
-		return renderHTML(in.Content, atts, limit)
+		return html.Render(in.Content, atts, limit)
 	case "markdown":
-		return renderMarkdown(in.Content, atts, limit)
+		return markdown.Render(in.Content, atts, limit)
 	default:
 		return renderText(in.Content, atts, limit)
 	}
@@ -94,67 +101,33 @@ func render(in Input, atts *resolver, limit int) string {
 
 // renderText keeps content but for its attachment tags and control characters. Where a card takes the place of a tag, line ends part it from
 // the text around; where a name does, a space.
-func renderText(content string, atts *resolver, limit int) string {
-	content = valid(content)
+func renderText(content string, atts html.Attachments, limit int) string {
+	content = textbuf.Valid(content)
 	if content == "<systemEventMessage/>" {
 		return ""
 	}
-	at := strings.Index(content, attachmentTag)
+	at := strings.Index(content, html.AttachmentTag)
 	if at < 0 {
-		return clean(clip(content, limit))
+		return textbuf.Clean(textbuf.Clip(content, limit))
 	}
-	w := writer{max: limit, out: make([]byte, 0, min(len(content), limit, maxRoom))}
-	for at >= 0 && !w.full {
-		w.put(content[:at])
-		id, n := readAttachmentTag(content[at:])
+	w := textbuf.Buffer{Max: limit, Out: make([]byte, 0, textbuf.Room(len(content), limit))}
+	for at >= 0 && !w.Full {
+		w.Put(content[:at])
+		id, n := html.ReadAttachment(content[at:])
 		if n == 0 {
-			n = len(attachmentTag)
-			w.put(content[at : at+n])
+			n = len(html.AttachmentTag)
+			w.Put(content[at : at+n])
 		} else if atts != nil {
-			if s, block := atts.resolve(id); s != "" {
-				w.insert(s, block)
+			if s, block := atts.Resolve(id); s != "" {
+				w.Insert(s, block)
 				if block && at+n < len(content) && content[at+n] != '\n' && content[at+n] != '\r' {
-					w.put("\n")
+					w.Put("\n")
 				}
 			}
 		}
 		content = content[at+n:]
-		at = strings.Index(content, attachmentTag)
+		at = strings.Index(content, html.AttachmentTag)
 	}
-	w.put(content)
-	return string(finished(w.out))
-}
-
-// attachmentTag starts the tag that marks an attachment's place.
-const attachmentTag = "<attachment"
-
-// readAttachmentTag reads <attachment id="…"></attachment> (or <attachment id="…"/>) at the start of s: its id and its
-// length, which is 0 if s does not start with one.
-func readAttachmentTag(s string) (id string, n int) {
-	end := strings.IndexByte(s[1:], '<') + 1
-	if end == 0 {
-		end = len(s)
-	}
-	var a attrs
-	n, ok := readAttrs(s[:end], len(attachmentTag), &a)
-	if !ok || a.id == "" {
-		return "", 0
-	}
-	if strings.HasPrefix(s[n:], "</attachment>") {
-		n += len("</attachment>")
-	}
-	return decodeAttr(a.id), n
-}
-
-// insert puts the text of an attachment behind what is written: on a new line if it is a block, else parted by a space.
-func (w *writer) insert(s string, block bool) {
-	if n := len(w.out); n > 0 && w.out[n-1] != '\n' {
-		switch {
-		case block:
-			w.put("\n")
-		case w.out[n-1] != ' ':
-			w.put(" ")
-		}
-	}
-	w.put(s)
+	w.Put(content)
+	return string(textbuf.Finish(w.Out))
 }

@@ -1,6 +1,7 @@
 package plaintext_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -16,9 +17,17 @@ const (
 	threadTag    = `<attachment id="19:meeting_YWJj@thread.v2"></attachment>`
 )
 
-func card(content string) plaintext.Attachment {
+func attachedCard(content string) plaintext.Attachment {
 	return plaintext.Attachment{ID: cardID, ContentType: adaptiveType, Content: content}
 }
+
+// adaptive wraps body elements into an Adaptive Card.
+func adaptive(elements ...string) string {
+	return `{"type":"AdaptiveCard","version":"1.0","body":[` + strings.Join(elements, ",") + `]}`
+}
+
+// textBlock is a TextBlock with JSON text s.
+func textBlock(s string) string { return `{"type":"TextBlock","text":"` + s + `","wrap":true}` }
 
 func TestPlain(t *testing.T) {
 	t.Parallel()
@@ -42,13 +51,13 @@ func TestPlain(t *testing.T) {
 
 		{"tag in text", plaintext.Input{ContentType: "text", Content: "Try again in a few minutes." + threadTag, Attachments: []plaintext.Attachment{meeting}}, "Try again in a few minutes. [Teams Meeting Copilot]"},
 		{"tag in text without attachments", plaintext.Input{ContentType: "text", Content: "Try again." + threadTag}, "Try again."},
-		{"card in text", plaintext.Input{ContentType: "text", Content: "a" + cardTag + "b", Attachments: []plaintext.Attachment{card(answer)}}, "a\nIt is done[1] (https://x.example/1).\nb"},
+		{"card in text", plaintext.Input{ContentType: "text", Content: "a" + cardTag + "b", Attachments: []plaintext.Attachment{attachedCard(answer)}}, "a\nIt is done[1] (https://x.example/1).\nb"},
 		{"odd tags in text", plaintext.Input{ContentType: "text", Content: "a <attachment> <attachment <attachment id='x'/> <attachments>", Attachments: []plaintext.Attachment{{ID: "x", Name: "n"}}}, "a <attachment> <attachment [n] <attachments>"},
 		{"file in html", plaintext.Input{ContentType: "html", Content: `Here's the budget. <attachment id="153fa47d"></attachment>!`, Attachments: []plaintext.Attachment{file}}, "Here's the budget. [Budget.docx]!"},
 		{"file in markdown", plaintext.Input{ContentType: "markdown", Content: `**Budget** <attachment id="153fa47d"></attachment>`, Attachments: []plaintext.Attachment{file}}, "Budget [Budget.docx]"},
 		{"unknown id", plaintext.Input{ContentType: "html", Content: `a<attachment id="nope"></attachment>b<attachment></attachment>`, Attachments: []plaintext.Attachment{file}}, "ab"},
 		{"file that is not mentioned", plaintext.Input{ContentType: "html", Content: "a", Attachments: []plaintext.Attachment{file}}, "a"},
-		{"mentioned twice", plaintext.Input{ContentType: "html", Content: cardTag + "x" + cardTag, Attachments: []plaintext.Attachment{card(adaptive(textBlock("a")))}}, "a\nx"},
+		{"mentioned twice", plaintext.Input{ContentType: "html", Content: cardTag + "x" + cardTag, Attachments: []plaintext.Attachment{attachedCard(adaptive(textBlock("a")))}}, "a\nx"},
 		{"encoded id", plaintext.Input{ContentType: "html", Content: `<attachment id="a&amp;b"></attachment>`, Attachments: []plaintext.Attachment{{ID: "a&b", Name: "n"}}}, "[n]"},
 		{"name with controls", plaintext.Input{ContentType: "text", Content: `<attachment id="a"></attachment>`, Attachments: []plaintext.Attachment{{ID: "a", Name: "n\x00\n\u200bm\xff"}}}, "[nm\ufffd]"},
 
@@ -56,7 +65,7 @@ func TestPlain(t *testing.T) {
 		{"controls in text", plaintext.Input{ContentType: "text", Content: "a\x00b\x1b[31mc\x7f\td\r\ne\rf\u0085g\u009bh\vi\u00a0"}, "ab[31mc\td\ne\nf\ngh\ni\u00a0"},
 		{"controls in text with a tag", plaintext.Input{ContentType: "text", Content: "a\x1b" + threadTag + "\x07\u009b", Attachments: []plaintext.Attachment{meeting}}, "a [Teams Meeting Copilot]"},
 		{"controls in an unknown type", plaintext.Input{ContentType: "", Content: "\x1b]0;a\x07"}, "]0;a"},
-		{"controls in a card", plaintext.Input{ContentType: "html", Content: cardTag, Attachments: []plaintext.Attachment{card(adaptive(textBlock(`a\u001b\u0000b\u0085`)))}}, "ab"},
+		{"controls in a card", plaintext.Input{ContentType: "html", Content: cardTag, Attachments: []plaintext.Attachment{attachedCard(adaptive(textBlock(`a\u001b\u0000b\u0085`)))}}, "ab"},
 		{"controls in a code snippet's name", plaintext.Input{ContentType: "html", Content: cardTag, Attachments: []plaintext.Attachment{{ID: cardID, Content: `{"codeSnippetUrl":"x","name":"a\u001b\u202eb"}`}}}, "[code snippet: ab]"},
 
 		{"file alone", plaintext.Input{ContentType: "html", Content: `<attachment id="153fa47d"></attachment>`, Attachments: []plaintext.Attachment{file}}, "[Budget.docx]"},
@@ -80,19 +89,19 @@ func TestPlain(t *testing.T) {
 		{"preview of a file in a text", plaintext.Input{ContentType: "text", Content: `<attachment id="a"></attachment> `}, "[attachment]"},
 		{"nothing at all", plaintext.Input{ContentType: "html", Content: "<p></p>"}, ""},
 
-		{"card alone", plaintext.Input{ContentType: "html", Content: cardTag, Attachments: []plaintext.Attachment{card(answer)}}, "It is done[1] (https://x.example/1)."},
+		{"card alone", plaintext.Input{ContentType: "html", Content: cardTag, Attachments: []plaintext.Attachment{attachedCard(answer)}}, "It is done[1] (https://x.example/1)."},
 		{"cut content type", plaintext.Input{ContentType: "html", Content: cardTag, Attachments: []plaintext.Attachment{{ID: cardID, ContentType: "application/", Content: answer}}}, "It is done[1] (https://x.example/1)."},
-		{"card between lines", plaintext.Input{ContentType: "html", Content: "<p>a</p>" + cardTag + "<p>b</p>", Attachments: []plaintext.Attachment{card(adaptive(textBlock(`x\n\n- y`)))}}, "a\nx\n\n- y\nb"},
-		{"card in markdown", plaintext.Input{ContentType: "markdown", Content: "**a** " + cardTag + "b", Attachments: []plaintext.Attachment{card(adaptive(textBlock(`\\*x\\*`)))}}, "a \n*x*\nb"},
-		{"card that is not mentioned", plaintext.Input{ContentType: "html", Content: "<p>a</p>", Attachments: []plaintext.Attachment{card(answer), file, quote}}, "a\nIt is done[1] (https://x.example/1).\n> Shall we?\n> Today?"},
-		{"card that repeats the body", plaintext.Input{ContentType: "text", Content: "It is **done**." + cardTag, Attachments: []plaintext.Attachment{card(answer)}}, "It is **done**."},
-		{"card before the body that it repeats", plaintext.Input{ContentType: "html", Content: cardTag + "<p>It is done.</p>", Attachments: []plaintext.Attachment{card(answer)}}, "It is done."},
-		{"two cards of one text", plaintext.Input{ContentType: "html", Content: cardTag, Attachments: []plaintext.Attachment{card(answer), {ID: "2", Content: adaptive(textBlock("It is done"))}}}, "It is done[1] (https://x.example/1)."},
+		{"card between lines", plaintext.Input{ContentType: "html", Content: "<p>a</p>" + cardTag + "<p>b</p>", Attachments: []plaintext.Attachment{attachedCard(adaptive(textBlock(`x\n\n- y`)))}}, "a\nx\n\n- y\nb"},
+		{"card in markdown", plaintext.Input{ContentType: "markdown", Content: "**a** " + cardTag + "b", Attachments: []plaintext.Attachment{attachedCard(adaptive(textBlock(`\\*x\\*`)))}}, "a \n*x*\nb"},
+		{"card that is not mentioned", plaintext.Input{ContentType: "html", Content: "<p>a</p>", Attachments: []plaintext.Attachment{attachedCard(answer), file, quote}}, "a\nIt is done[1] (https://x.example/1).\n> Shall we?\n> Today?"},
+		{"card that repeats the body", plaintext.Input{ContentType: "text", Content: "It is **done**." + cardTag, Attachments: []plaintext.Attachment{attachedCard(answer)}}, "It is **done**."},
+		{"card before the body that it repeats", plaintext.Input{ContentType: "html", Content: cardTag + "<p>It is done.</p>", Attachments: []plaintext.Attachment{attachedCard(answer)}}, "It is done."},
+		{"two cards of one text", plaintext.Input{ContentType: "html", Content: cardTag, Attachments: []plaintext.Attachment{attachedCard(answer), {ID: "2", Content: adaptive(textBlock("It is done"))}}}, "It is done[1] (https://x.example/1)."},
 		{"card without text", plaintext.Input{ContentType: "html", Content: "a " + cardTag, Attachments: []plaintext.Attachment{{ID: cardID, Name: "A card", Content: "{}"}}}, "a [A card]"},
-		{"card alone that is not JSON", plaintext.Input{ContentType: "html", Content: cardTag, Attachments: []plaintext.Attachment{card(`{"type":`)}}, "[card]"},
-		{"card that is not JSON", plaintext.Input{ContentType: "html", Content: "a " + cardTag, Attachments: []plaintext.Attachment{card(`{"type":"AdaptiveCard","body":`)}}, "a"},
-		{"card content null", plaintext.Input{ContentType: "html", Content: "a " + cardTag, Attachments: []plaintext.Attachment{card("")}}, "a"},
-		{"card content the word null", plaintext.Input{ContentType: "html", Content: "a " + cardTag, Attachments: []plaintext.Attachment{card("null")}}, "a"},
+		{"card alone that is not JSON", plaintext.Input{ContentType: "html", Content: cardTag, Attachments: []plaintext.Attachment{attachedCard(`{"type":`)}}, "[card]"},
+		{"card that is not JSON", plaintext.Input{ContentType: "html", Content: "a " + cardTag, Attachments: []plaintext.Attachment{attachedCard(`{"type":"AdaptiveCard","body":`)}}, "a"},
+		{"card content null", plaintext.Input{ContentType: "html", Content: "a " + cardTag, Attachments: []plaintext.Attachment{attachedCard("")}}, "a"},
+		{"card content the word null", plaintext.Input{ContentType: "html", Content: "a " + cardTag, Attachments: []plaintext.Attachment{attachedCard("null")}}, "a"},
 
 		{"quote before a reply", plaintext.Input{ContentType: "html", Content: "<attachment id=\"1616963377068\"></attachment>\n<p>Yes.</p>", Attachments: []plaintext.Attachment{quote}}, "> Shall we?\n> Today?\nYes."},
 		{"quote that equals the reply", plaintext.Input{ContentType: "html", Content: "<attachment id=\"1616963377068\"></attachment>\n<p>Shall we? Today?</p>", Attachments: []plaintext.Attachment{quote}}, "> Shall we?\n> Today?\nShall we? Today?"},
@@ -101,7 +110,7 @@ func TestPlain(t *testing.T) {
 		{"answer in paragraphs of Markdown", plaintext.Input{ContentType: "html", Answer: true, Content: "<p>**Bold** <b>b</b> by <at id=\"0\">Jane</at></p><p>1. one<br>2. two[^2^]</p>"}, "Bold b by @Jane\n1. one\n2. two[2]"},
 		{"answer with a table and code in Markdown", plaintext.Input{ContentType: "html", Answer: true, Content: "| A | B |\n|---|---|\n| `x*y*` | 2 |\n\n```go\na*b*\n```"}, "A | B\nx*y* | 2\n\na*b*"},
 		{"answer in Markdown without tags", plaintext.Input{ContentType: "html", Answer: true, Content: "It is *done*.\nAll 2 &lt; 3."}, "It is done.\nAll 2 < 3."},
-		{"answer in Markdown with a card", plaintext.Input{ContentType: "html", Answer: true, Content: "**Done** " + cardTag, Attachments: []plaintext.Attachment{card(adaptive(textBlock("x")))}}, "Done \nx"},
+		{"answer in Markdown with a card", plaintext.Input{ContentType: "html", Answer: true, Content: "**Done** " + cardTag, Attachments: []plaintext.Attachment{attachedCard(adaptive(textBlock("x")))}}, "Done \nx"},
 		{"answer in HTML lists and Markdown", plaintext.Input{ContentType: "html", Answer: true, Content: "<ol><li>**a**<ul><li>b</li></ul></li><li><a href=\"https://x.example/?a=1&amp;b=2\">c</a> <img></li></ol><pre><code>**d** &lt;</code></pre><blockquote>e\nf</blockquote>g"}, "1. a\n  - b\n2. c (https://x.example/?a=1&b=2) [image]\n**d** <\n> e\n> f\ng"},
 		{"answer in HTML alone", plaintext.Input{ContentType: "html", Answer: true, Content: "<p>2 * 3 * 4\nis a_b_c</p>\n<ul>\n<li>x</li>\n<li>y</li></ul><code>**z**</code>"}, "2 * 3 * 4 is a_b_c\n- x\n- y\n**z**"},
 		{"message in HTML and Markdown", plaintext.Input{ContentType: "html", Content: "<p>**not** Markdown</p>"}, "**not** Markdown"},
@@ -112,7 +121,7 @@ func TestPlain(t *testing.T) {
 		{"limit in text", plaintext.Input{ContentType: "text", Content: "äöü", Max: 3}, "ä"},
 		{"limit in text with tag", plaintext.Input{ContentType: "text", Content: "äöü" + cardTag, Max: 3}, "ä"},
 		{"limit in markdown", plaintext.Input{ContentType: "markdown", Content: "**äöü**", Max: 5}, "**ä"},
-		{"limit in card", plaintext.Input{ContentType: "html", Content: cardTag, Attachments: []plaintext.Attachment{card(answer)}, Max: 5}, "It is"},
+		{"limit in card", plaintext.Input{ContentType: "html", Content: cardTag, Attachments: []plaintext.Attachment{attachedCard(answer)}, Max: 5}, "It is"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

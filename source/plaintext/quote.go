@@ -1,6 +1,11 @@
 package plaintext
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/parley-gateway/parley/source/plaintext/html"
+	"github.com/parley-gateway/parley/source/plaintext/textbuf"
+)
 
 // QuoteSchema is in the type of the quotes that Teams makes, whatever the scheme before it.
 const QuoteSchema = "schema.skype.com/"
@@ -11,14 +16,14 @@ func ReplyQuote(content string) string {
 	if !strings.Contains(content, QuoteSchema) {
 		return ""
 	}
-	s := scanner{src: valid(content)}
+	s := html.NewScanner(textbuf.Valid(content))
 	for {
-		switch s.next() {
-		case tokenEOF:
+		switch s.Next() {
+		case html.TokenEOF:
 			return ""
-		case tokenStart:
-			if t := &s.tok; t.tag == tagQuote && isReplyType(decodeAttr(t.attr.itemType)) {
-				if id := strings.TrimSpace(decodeAttr(t.attr.itemID)); id != "" {
+		case html.TokenStart:
+			if t := &s.Tok; t.Tag == html.TagQuote && isReplyType(textbuf.DecodeAttr(t.Attr.ItemType)) {
+				if id := strings.TrimSpace(textbuf.DecodeAttr(t.Attr.ItemID)); id != "" {
 					return id
 				}
 			}

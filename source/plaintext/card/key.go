@@ -1,4 +1,4 @@
-package plaintext
+package card
 
 // key is a property of a card that is read.
 type key uint8

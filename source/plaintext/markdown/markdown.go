@@ -1,40 +1,44 @@
-package plaintext
+package markdown
 
 import (
 	"bytes"
 	"strings"
+
+	"github.com/parley-gateway/parley/source/plaintext/html"
+	"github.com/parley-gateway/parley/source/plaintext/textbuf"
 )
 
-// renderMarkdown returns the readable text of a Markdown body, at most limit bytes; the package comment has the rules. Without
-// atts, attachment tags leave nothing.
-func renderMarkdown(content string, atts *resolver, limit int) string {
-	content = valid(content)
-	m := markdown{writer: writer{max: limit, out: make([]byte, 0, min(len(content), limit, 64<<10))}, atts: atts}
+// Render returns the readable text of a Markdown body, at most limit bytes; package plaintext has the rules. Without atts,
+// attachment tags leave nothing.
+func Render(content string, atts html.Attachments, limit int) string {
+	content = textbuf.Valid(content)
+	m := Writer{Buffer: textbuf.Buffer{Max: limit, Out: make([]byte, 0, textbuf.Room(len(content), limit))}, atts: atts}
 	m.run(content)
-	return string(finished(bytes.TrimRight(m.out, " \n")))
+	return string(textbuf.Finish(bytes.TrimRight(m.Out, " \n")))
 }
 
-// markdown writes the text of Markdown line by line: emphasis and links that go over a line end stay as they are, which
+// Writer writes the text of Markdown line by line: emphasis and links that go over a line end stay as they are, which
 // keeps the cost linear.
-type markdown struct {
-	writer
+type Writer struct {
+	textbuf.Buffer
 
-	atts *resolver
+	atts html.Attachments
 
-	from   int    // start of the current line's inline text in out
+	from   int    // start of the current line's inline text in Out
 	fence  string // the marks that opened the code block, or empty
 	blank  int    // blank lines not yet written
 	begun  bool   // a line was written
 	prose  bool   // the last line was a paragraph's
+	name   bool   // what follows is a name: bidirectional controls are left out
 	opens  [maxOpens]opener
 	nopens int
 	runs   [3]runStack // open emphasis: * _ ~
 	noCode uint64      // bit n: no run of n backticks follows in this line
 }
 
-// run writes content behind what out holds.
-func (m *markdown) run(content string) {
-	for content != "" && !m.full {
+// run writes content behind what Out holds.
+func (m *Writer) run(content string) {
+	for content != "" && !m.Full {
 		line, rest := content, ""
 		if n := strings.IndexByte(content, '\n'); n >= 0 {
 			line, rest = content[:n], content[n+1:]
@@ -44,8 +48,27 @@ func (m *markdown) run(content string) {
 	}
 }
 
+// Part writes one Markdown text of its own.
+func (m *Writer) Part(s string) {
+	m.fence, m.blank, m.begun, m.prose = "", 0, false, false
+	m.run(strings.TrimSpace(s))
+}
+
+// Quote writes each line as a quote.
+func (m *Writer) Quote(s string) {
+	mark := "> "
+	for line := range strings.Lines(strings.TrimSpace(s)) {
+		if m.Full {
+			return
+		}
+		m.Put(mark)
+		mark = "\n> "
+		m.Verbatim(strings.TrimRight(line, " \r\n"))
+	}
+}
+
 // line writes one line.
-func (m *markdown) line(line string) {
+func (m *Writer) line(line string) {
 	body := strings.TrimLeft(line, " \t")
 	indent := line[:len(line)-len(body)]
 	body = strings.TrimRight(body, " \t")
@@ -55,7 +78,7 @@ func (m *markdown) line(line string) {
 			return
 		}
 		m.start("")
-		m.code(line)
+		m.Verbatim(line)
 		return
 	}
 	prose := m.prose
@@ -72,7 +95,7 @@ func (m *markdown) line(line string) {
 	case isRule(body):
 		if !prose || body[0] != '-' {
 			m.start(indent)
-			m.put("---")
+			m.Put("---")
 		}
 		return
 	case prose && strings.Trim(body, "=") == "" || isTableRule(body):
@@ -86,21 +109,21 @@ func (m *markdown) line(line string) {
 }
 
 // start begins a line with the blank line held back, at most one outside of code.
-func (m *markdown) start(indent string) {
+func (m *Writer) start(indent string) {
 	if m.begun {
-		m.put("\n")
+		m.Put("\n")
 		if m.blank > 0 {
-			m.put("\n")
+			m.Put("\n")
 		}
 	}
 	m.begun, m.blank = true, 0
-	m.put(indent)
+	m.Put(indent)
 }
 
-// code writes a line of a code block.
-func (m *markdown) code(line string) {
+// Verbatim writes s as it is, but for characters that have no look: a line of a code block.
+func (m *Writer) Verbatim(line string) {
 	for _, r := range line {
-		if m.full {
+		if m.Full {
 			return
 		}
 		if r != '\r' {
@@ -110,10 +133,10 @@ func (m *markdown) code(line string) {
 }
 
 // markers writes the marks of quotes, headings, list items and table rows at the start of a line and gives the rest.
-func (m *markdown) markers(s string) string {
+func (m *Writer) markers(s string) string {
 	for n := 0; strings.HasPrefix(s, ">"); n++ {
-		if n < maxIndent {
-			m.put("> ")
+		if n < html.MaxIndent {
+			m.Put("> ")
 		}
 		s = strings.TrimLeft(s[1:], " \t")
 	}
@@ -121,7 +144,7 @@ func (m *markdown) markers(s string) string {
 		return strings.TrimRight(strings.TrimRight(strings.TrimLeft(s[n:], " "), "#"), " ")
 	}
 	if len(s) > 1 && (s[0] == '-' || s[0] == '*' || s[0] == '+') && (s[1] == ' ' || s[1] == '\t') {
-		m.put("- ")
+		m.Put("- ")
 		return strings.TrimLeft(s[2:], " \t")
 	}
 	if len(s) > 1 && s[0] == '|' {

@@ -1,4 +1,4 @@
-package plaintext
+package card
 
 import (
 	"bytes"
@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/parley-gateway/parley/source/plaintext/textbuf"
 )
 
 const (
@@ -16,7 +18,7 @@ const (
 )
 
 // errNotCard says that the JSON is no object, or that something follows it.
-var errNotCard = errors.New("plaintext: not a card")
+var errNotCard = errors.New("card: not a card")
 
 // blockKind says how a block is written.
 type blockKind uint8
@@ -42,10 +44,10 @@ type block struct {
 	gone   bool // repeats another block
 }
 
-// cardReader reads the text of cards, one after the other: an Adaptive Card, one of the Bot Framework's cards (hero, thumbnail,
+// Reader reads the text of cards, one after the other: an Adaptive Card, one of the Bot Framework's cards (hero, thumbnail,
 // list, connector), an announcement, a code snippet, or a quoted or forwarded message, told apart by their properties since
-// contentType is often cut or missing. Actions, inputs and images have no text. Its zero value needs a seed.
-type cardReader struct {
+// contentType is often cut or missing. Actions, inputs and images have no text. [NewReader] makes one.
+type Reader struct {
 	seed   maphash.Seed
 	buf    bytes.Buffer
 	dec    *jsontext.Decoder
@@ -60,8 +62,11 @@ type cardReader struct {
 	borders int  // cell borders not yet written
 }
 
-// read returns the text of one card and reports whether it is a quote.
-func (c *cardReader) read(jsonText string, limit int) (s string, quote, ok bool) {
+// NewReader is a reader of the cards of one message.
+func NewReader() Reader { return Reader{seed: maphash.MakeSeed()} }
+
+// Read returns the text of one card, at most limit bytes, and reports whether it is a quote.
+func (c *Reader) Read(jsonText string, limit int) (s string, quote, ok bool) {
 	c.buf.Reset()
 	c.buf.WriteString(strings.TrimPrefix(jsonText, "\ufeff"))
 	if c.dec == nil {
@@ -81,7 +86,7 @@ func (c *cardReader) read(jsonText string, limit int) (s string, quote, ok bool)
 }
 
 // document reads the whole text.
-func (c *cardReader) document() error {
+func (c *Reader) document() error {
 	if c.dec.PeekKind() != '{' {
 		return errNotCard
 	}
@@ -95,7 +100,7 @@ func (c *cardReader) document() error {
 }
 
 // list reads an array, each of its values with item. Anything else is passed over.
-func (c *cardReader) list(item func(i int) error) error {
+func (c *Reader) list(item func(i int) error) error {
 	if c.dec.PeekKind() != '[' {
 		return c.dec.SkipValue()
 	}
@@ -112,7 +117,7 @@ func (c *cardReader) list(item func(i int) error) error {
 }
 
 // members reads the members of an object, each with value. Anything else is passed over.
-func (c *cardReader) members(value func(name key) error) error {
+func (c *Reader) members(value func(name key) error) error {
 	if c.dec.PeekKind() != '{' {
 		return c.dec.SkipValue()
 	}
@@ -133,7 +138,7 @@ func (c *cardReader) members(value func(name key) error) error {
 }
 
 // str reads a string; a number or boolean gives its JSON text, anything else nothing.
-func (c *cardReader) str(into *string) error {
+func (c *Reader) str(into *string) error {
 	switch c.dec.PeekKind() {
 	case '"':
 		v, err := c.dec.ReadValue()
@@ -144,7 +149,7 @@ func (c *cardReader) str(into *string) error {
 			return nil
 		}
 		if bytes.IndexByte(v, '\\') < 0 {
-			*into = valid(string(v[1 : len(v)-1]))
+			*into = textbuf.Valid(string(v[1 : len(v)-1]))
 			return nil
 		}
 		if cap(c.unq) < len(v) {
@@ -167,7 +172,7 @@ func (c *cardReader) str(into *string) error {
 }
 
 // push adds a block at its place in the layout.
-func (c *cardReader) push(b block) {
+func (c *Reader) push(b block) {
 	if len(c.blocks) >= maxBlocks || strings.TrimSpace(b.text) == "" && b.value == "" {
 		return
 	}

@@ -1,9 +1,13 @@
-package plaintext
+package card
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/parley-gateway/parley/source/plaintext/textbuf"
+)
 
 // object reads one object of a card and what is in it.
-func (c *cardReader) object(depth int) error {
+func (c *Reader) object(depth int) error {
 	if depth > maxDepth {
 		return c.dec.SkipValue()
 	}
@@ -43,7 +47,7 @@ func (c *cardReader) object(depth int) error {
 }
 
 // child reads an object in an array of elements; a table's row starts a line.
-func (c *cardReader) child(name key, depth int) error {
+func (c *Reader) child(name key, depth int) error {
 	if c.dec.PeekKind() != '{' {
 		return c.dec.SkipValue()
 	}
@@ -57,7 +61,7 @@ func (c *cardReader) child(name key, depth int) error {
 }
 
 // cells reads the cells of a table's row.
-func (c *cardReader) cells(depth int) error {
+func (c *Reader) cells(depth int) error {
 	return c.list(func(i int) error {
 		if i > 0 && c.row {
 			c.borders++
@@ -67,7 +71,7 @@ func (c *cardReader) cells(depth int) error {
 }
 
 // inlines joins the text runs of a RichTextBlock.
-func (c *cardReader) inlines() error {
+func (c *Reader) inlines() error {
 	var joined strings.Builder
 	err := c.list(func(int) error {
 		var s string
@@ -90,7 +94,7 @@ func (c *cardReader) inlines() error {
 }
 
 // fact reads a fact of an Adaptive Card (title, value) or of a connector card (name, value).
-func (c *cardReader) fact() error {
+func (c *Reader) fact() error {
 	var title, name, value string
 	err := c.members(func(k key) error {
 		switch k {
@@ -112,7 +116,7 @@ func (c *cardReader) fact() error {
 }
 
 // finish adds the element's own text before that of its children, or takes the children back if the element has no text.
-func (c *cardReader) finish(e *element, start, depth int) {
+func (c *Reader) finish(e *element, start, depth int) {
 	if hasNoText(e.kind) {
 		c.blocks = c.blocks[:start]
 		return
@@ -145,7 +149,7 @@ func (c *cardReader) finish(e *element, start, depth int) {
 }
 
 // hoist moves the blocks from own on before those from start on.
-func (c *cardReader) hoist(start, own int) {
+func (c *Reader) hoist(start, own int) {
 	var few [4]block
 	n := copy(few[:], c.blocks[own:])
 	if n == 0 || start == own {
@@ -178,7 +182,7 @@ func isAdaptive(kind string) bool {
 // snippet stands for a code snippet, whose text Graph keeps as hosted content.
 func snippet(e *element) string {
 	for _, s := range []string{e.name, e.title, e.language} {
-		if s = cleanName(s); s != "" {
+		if s = textbuf.CleanName(s); s != "" {
 			return "[code snippet: " + s + "]"
 		}
 	}

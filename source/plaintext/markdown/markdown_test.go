@@ -1,14 +1,14 @@
-package plaintext_test
+package markdown_test
 
 import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/parley-gateway/parley/source/plaintext"
+	"github.com/parley-gateway/parley/source/plaintext/markdown"
 )
 
-func TestFromMarkdown(t *testing.T) {
+func TestRender(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, in, want string }{
 		{"empty", "", ""},
@@ -50,8 +50,8 @@ func TestFromMarkdown(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			if diff := cmp.Diff(test.want, plaintext.FromMarkdown(test.in)); diff != "" {
-				t.Errorf("FromMarkdown(%q) (-want +got):\n%s", test.in, diff)
+			if diff := cmp.Diff(test.want, markdown.Render(test.in, nil, 1<<20)); diff != "" {
+				t.Errorf("Render(%q) (-want +got):\n%s", test.in, diff)
 			}
 		})
 	}

@@ -1,4 +1,4 @@
-package plaintext
+package html
 
 import (
 	"fmt"
@@ -6,7 +6,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"golang.org/x/net/html"
+	nethtml "golang.org/x/net/html"
+
+	"github.com/parley-gateway/parley/source/plaintext/textbuf"
 )
 
 // listing collects tokens, text between two tags in one.
@@ -27,25 +29,25 @@ func (l *listing) flush() {
 	l.text.Reset()
 }
 
-// tokens lists what [scanner] reads.
+// tokens lists what [Scanner] reads.
 func tokens(in string) []string {
 	var l listing
-	for s := (scanner{src: in}); ; {
-		switch s.next() {
-		case tokenEOF:
+	for s := NewScanner(in); ; {
+		switch s.Next() {
+		case TokenEOF:
 			l.flush()
 			return l.tokens
-		case tokenText:
-			str := s.tok.text
-			if !s.tok.raw {
+		case TokenText:
+			str := s.Tok.Text
+			if !s.Tok.Raw {
 				str = decodeText(str)
 			}
 			l.text.WriteString(str)
-		case tokenStart:
-			a := s.tok.attr
-			l.addf("start %d %q", s.tok.tag, []string{decodeAttr(a.id), decodeAttr(a.alt), decodeAttr(a.title), decodeAttr(a.href), decodeAttr(a.start), decodeAttr(a.itemType), decodeAttr(a.itemID)})
-		case tokenEnd:
-			l.addf("end %d", s.tok.tag)
+		case TokenStart:
+			a := s.Tok.Attr
+			l.addf("start %d %q", s.Tok.Tag, []string{textbuf.DecodeAttr(a.ID), textbuf.DecodeAttr(a.Alt), textbuf.DecodeAttr(a.Title), textbuf.DecodeAttr(a.Href), textbuf.DecodeAttr(a.Start), textbuf.DecodeAttr(a.ItemType), textbuf.DecodeAttr(a.ItemID)})
+		case TokenEnd:
+			l.addf("end %d", s.Tok.Tag)
 		}
 	}
 }
@@ -55,7 +57,7 @@ func decodeText(s string) string {
 	var b strings.Builder
 	for s != "" {
 		if s[0] == '&' {
-			if r, r2, n := entity(s, false); n > 0 {
+			if r, r2, n := textbuf.Entity(s, false); n > 0 {
 				b.WriteRune(r)
 				if r2 != 0 {
 					b.WriteRune(r2)
@@ -73,16 +75,16 @@ func decodeText(s string) string {
 // standardTokens lists the same as the tokenizer of x/net/html reads it.
 func standardTokens(in string) []string {
 	var l listing
-	for z := html.NewTokenizer(strings.NewReader(in)); ; {
+	for z := nethtml.NewTokenizer(strings.NewReader(in)); ; {
 		switch z.Next() {
-		case html.ErrorToken:
+		case nethtml.ErrorToken:
 			l.flush()
 			return l.tokens
-		case html.TextToken:
+		case nethtml.TextToken:
 			l.text.Write(z.Text())
-		case html.StartTagToken, html.SelfClosingTagToken:
+		case nethtml.StartTagToken, nethtml.SelfClosingTagToken:
 			name, more := z.TagName()
-			tag, values := lookup(string(name)), make([]string, 7)
+			tag, values := Lookup(string(name)), make([]string, 7)
 			for more {
 				var k, v []byte
 				k, v, more = z.TagAttr()
@@ -93,10 +95,10 @@ func standardTokens(in string) []string {
 				}
 			}
 			l.addf("start %d %q", tag, values)
-		case html.EndTagToken:
+		case nethtml.EndTagToken:
 			name, _ := z.TagName()
-			l.addf("end %d", lookup(string(name)))
-		case html.CommentToken, html.DoctypeToken:
+			l.addf("end %d", Lookup(string(name)))
+		case nethtml.CommentToken, nethtml.DoctypeToken:
 		}
 	}
 }
@@ -104,7 +106,7 @@ func standardTokens(in string) []string {
 // withoutControls does to a decoded attribute what decodeAttr does.
 func withoutControls(s string) string {
 	return strings.Map(func(r rune) rune {
-		if isNameless(r) {
+		if textbuf.IsNameless(r) {
 			return -1
 		}
 		return r
@@ -129,12 +131,12 @@ func FuzzScanner(f *testing.F) {
 				return ' '
 			}
 			return r
-		}, valid(in))
+		}, textbuf.Valid(in))
 		if low := strings.ToLower(in); strings.Contains(low, "<script") && strings.Contains(low, "<!--") {
 			return
 		}
 		if diff := cmp.Diff(standardTokens(in), tokens(in)); diff != "" {
-			t.Errorf("%q (-standard +scanner):\n%s", in, diff)
+			t.Errorf("%q (-standard +Scanner):\n%s", in, diff)
 		}
 	})
 }

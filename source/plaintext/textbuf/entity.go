@@ -1,4 +1,4 @@
-package plaintext
+package textbuf
 
 import (
 	"strings"
@@ -10,11 +10,11 @@ import (
 // maxEntityName bounds the letters that are looked up after '&'; the longest name of HTML has 31.
 const maxEntityName = 32
 
-// entity decodes the character reference that s starts with (s[0] is '&'). It gives one or two characters
+// Entity decodes the character reference that s starts with (s[0] is '&'). It gives one or two characters
 // (second is 0 if there is one) and the bytes read; 0 bytes mean that s starts with a
 // plain '&'. In attribute values a name without semicolon counts only when complete, so that "?a=1&copy=2"
 // stays an address.
-func entity(s string, attribute bool) (first, second rune, n int) {
+func Entity(s string, attribute bool) (first, second rune, n int) {
 	if len(s) < 2 {
 		return 0, 0, 0
 	}
@@ -22,14 +22,14 @@ func entity(s string, attribute bool) (first, second rune, n int) {
 		return numericEntity(s)
 	}
 	i := 1
-	for i < len(s) && i <= maxEntityName && (isLetter(s[i]) || isDigit(s[i])) {
+	for i < len(s) && i <= maxEntityName && (IsLetter(s[i]) || IsDigit(s[i])) {
 		i++
 	}
 	name := s[1:i]
 	closed := i < len(s) && s[i] == ';'
 	if closed {
 		i++
-	} else if attribute && i < len(s) && (s[i] == '=' || isLetter(s[i]) || isDigit(s[i])) {
+	} else if attribute && i < len(s) && (s[i] == '=' || IsLetter(s[i]) || IsDigit(s[i])) {
 		return 0, 0, 0
 	}
 	if closed {
@@ -121,7 +121,7 @@ func numericEntity(s string) (first, second rune, n int) {
 // digit is the value of c in the base 10 or 16.
 func digit(c byte, base rune) (rune, bool) {
 	switch {
-	case isDigit(c):
+	case IsDigit(c):
 		return rune(c - '0'), true
 	case base == 16 && 'a' <= c|0x20 && c|0x20 <= 'f':
 		return rune(c|0x20-'a') + 10, true

@@ -1,11 +1,14 @@
-package plaintext
+package markdown
 
 import (
 	"regexp"
 	"strconv"
 	"strings"
 
-	"golang.org/x/net/html"
+	nethtml "golang.org/x/net/html"
+
+	"github.com/parley-gateway/parley/source/plaintext/html"
+	"github.com/parley-gateway/parley/source/plaintext/textbuf"
 )
 
 // maxLook bounds the text that is searched for Markdown. An answer that is written in it shows it early.
@@ -16,10 +19,10 @@ const maxLook = 64 << 10
 var markdownMarks = regexp.MustCompile(`(?m)\*\*[^\s*][^\n]*?\*\*|__[^\s_][^\n]*?__|~~[^\s~][^\n]*?~~|\]\((?:https?://|mailto:)|\[\^\d+\^\]|` +
 	"`[^`\\n]+`|^[ \\t]*(?:#{1,6} +[^\\s]|```|[-*+] +[^\\s]|\\d{1,3}[.)] +[^\\s]|\\|[^\\n]*\\|[ \\t]*$)")
 
-// answerMarkdown returns an HTML answer of Copilot as Markdown. ok is false for an answer that is HTML alone: it has elements
+// FromAnswer returns an HTML answer of Copilot as Markdown. ok is false for an answer that is HTML alone: it has elements
 // other than those of Teams, and no mark of Markdown in its text.
-func answerMarkdown(content string) (markdown string, ok bool) {
-	content = valid(content)
+func FromAnswer(content string) (text string, ok bool) {
+	content = textbuf.Valid(content)
 	if content == "<systemEventMessage/>" {
 		return "", false
 	}
@@ -27,7 +30,7 @@ func answerMarkdown(content string) (markdown string, ok bool) {
 	if elements && !markdownMarks.Match(words) {
 		return "", false
 	}
-	w := markdownWriter{out: make([]byte, 0, min(len(content), maxRoom))}
+	w := converter{out: make([]byte, 0, textbuf.Room(len(content), maxMarkdown))}
 	w.run(content)
 	return string(w.out), true
 }
@@ -35,30 +38,30 @@ func answerMarkdown(content string) (markdown string, ok bool) {
 // visibleStart is the beginning of the text that content shows, code left out, and whether content has elements other than those
 // of Teams.
 func visibleStart(content string) (words []byte, elements bool) {
-	s := scanner{src: content}
+	s := html.NewScanner(content)
 	for code := 0; len(words) < maxLook; {
-		kind := s.next()
-		t := &s.tok
+		kind := s.Next()
+		t := &s.Tok
 		switch {
-		case kind == tokenEOF:
+		case kind == html.TokenEOF:
 			return words, elements
-		case kind == tokenText:
-			if code == 0 && !t.tag.isHidden() {
-				words = append(words, t.text[:min(len(t.text), maxLook)]...)
+		case kind == html.TokenText:
+			if code == 0 && !t.Tag.IsHidden() {
+				words = append(words, t.Text[:min(len(t.Text), maxLook)]...)
 			}
 			continue
-		case t.tag == tagAt, t.tag == tagAttachment, t.tag == tagEmoji:
+		case t.Tag == html.TagAt, t.Tag == html.TagAttachment, t.Tag == html.TagEmoji:
 			continue
-		case t.tag == tagBr:
+		case t.Tag == html.TagBr:
 			words = append(words, '\n')
 			continue
 		}
 		elements = true
 		switch {
-		case t.tag == tagOther, t.tag == tagA:
-		case t.tag != tagPre && t.tag != tagCode:
+		case t.Tag == html.TagOther, t.Tag == html.TagA:
+		case t.Tag != html.TagPre && t.Tag != html.TagCode:
 			words = append(words, '\n')
-		case kind == tokenStart:
+		case kind == html.TokenStart:
 			code++
 		default:
 			code = max(code-1, 0)
@@ -67,13 +70,13 @@ func visibleStart(content string) (words []byte, elements bool) {
 	return words, elements
 }
 
-// markdownWriter writes HTML as the Markdown that means the same; text stays as it is written, since it is Markdown already.
-type markdownWriter struct {
-	scan   scanner
+// converter writes HTML as the Markdown that means the same; text stays as it is written, since it is Markdown already.
+type converter struct {
+	scan   html.Scanner
 	out    []byte
 	quotes int
 	depth  int
-	lists  [maxLists]list
+	lists  [html.MaxLists]int // the number of the next item of each open list, or 0 for bullets
 	pre    int
 	code   int
 	cells  int
@@ -82,24 +85,24 @@ type markdownWriter struct {
 	skip   bool   // the text before the next tag is said already
 }
 
-func (w *markdownWriter) run(content string) {
-	w.scan.src, w.block = content, true
+func (w *converter) run(content string) {
+	w.scan, w.block = html.NewScanner(content), true
 	for len(w.out) < maxMarkdown {
-		t := &w.scan.tok
-		switch w.scan.next() {
-		case tokenEOF:
+		t := &w.scan.Tok
+		switch w.scan.Next() {
+		case html.TokenEOF:
 			w.endLink()
 			return
-		case tokenText:
-			if !w.skip && !t.tag.isHidden() {
-				w.text(t.text, t.raw)
+		case html.TokenText:
+			if !w.skip && !t.Tag.IsHidden() {
+				w.text(t.Text, t.Raw)
 			}
-		case tokenStart:
+		case html.TokenStart:
 			w.skip = false
 			w.start(t)
-		case tokenEnd:
+		case html.TokenEnd:
 			w.skip = false
-			w.end(t.tag)
+			w.end(t.Tag)
 		}
 	}
 }
@@ -108,14 +111,14 @@ func (w *markdownWriter) run(content string) {
 const maxMarkdown = 2 << 20
 
 // put appends s, or what still fits.
-func (w *markdownWriter) put(s string) {
+func (w *converter) put(s string) {
 	w.out = append(w.out, s[:min(len(s), maxMarkdown-len(w.out))]...)
 }
 
-func (w *markdownWriter) text(s string, raw bool) {
+func (w *converter) text(s string, raw bool) {
 	if w.pre > 0 || w.code > 0 {
 		if !raw {
-			s = html.UnescapeString(s)
+			s = nethtml.UnescapeString(s)
 		}
 		w.put(s)
 		return
@@ -139,109 +142,109 @@ func (w *markdownWriter) text(s string, raw bool) {
 }
 
 // line begins a line, if the current one has anything on it.
-func (w *markdownWriter) line() {
+func (w *converter) line() {
 	if !w.block {
 		w.lineEnd()
 	}
 	w.block = true
 }
 
-func (w *markdownWriter) lineEnd() {
+func (w *converter) lineEnd() {
 	w.put("\n")
-	for range min(w.quotes, maxIndent) {
+	for range min(w.quotes, html.MaxIndent) {
 		w.put("> ")
 	}
 }
 
-func (w *markdownWriter) start(t *token) {
-	switch t.tag {
-	case tagBlock, tagTable:
+func (w *converter) start(t *html.Token) {
+	switch t.Tag {
+	case html.TagBlock, html.TagTable:
 		w.line()
-	case tagBr:
+	case html.TagBr:
 		w.lineEnd()
-	case tagHr:
+	case html.TagHr:
 		w.line()
 		w.put("\n---\n")
-	case tagUl, tagOl:
+	case html.TagUl, html.TagOl:
 		w.line()
 		w.openList(t)
-	case tagLi:
+	case html.TagLi:
 		w.line()
 		w.item()
-	case tagQuote:
+	case html.TagQuote:
 		w.line()
 		w.quotes++
 		w.put("> ")
-	case tagTr:
+	case html.TagTr:
 		w.line()
 		w.cells = 0
-	case tagCell:
+	case html.TagCell:
 		if w.cells++; w.cells > 1 {
 			w.put(" | ")
 		}
 		w.block = true
-	case tagPre:
+	case html.TagPre:
 		w.line()
 		w.pre++
 		w.put("```\n")
-	case tagCode:
+	case html.TagCode:
 		if w.code++; w.pre == 0 && w.code == 1 {
 			w.put("`")
 		}
 		w.block = false
-	case tagA:
+	case html.TagA:
 		w.endLink()
-		if _, n := linkTarget("(" + t.attr.href + ")"); n == len(t.attr.href)+2 {
-			w.href, w.block = t.attr.href, false
+		if _, n := LinkTarget("(" + t.Attr.Href + ")"); n == len(t.Attr.Href)+2 {
+			w.href, w.block = t.Attr.Href, false
 			w.put("[")
 		}
-	case tagAt:
+	case html.TagAt:
 		w.put(`<at id="0">`)
 		w.block = false
-	case tagEmoji, tagImg, tagVideo, tagAudio:
+	case html.TagEmoji, html.TagImg, html.TagVideo, html.TagAudio:
 		w.picture(t)
-	case tagAttachment:
+	case html.TagAttachment:
 		quote := `"`
-		if strings.Contains(t.attr.id, quote) {
+		if strings.Contains(t.Attr.ID, quote) {
 			quote = "'"
 		}
-		w.put("<attachment id=" + quote + t.attr.id + quote + "></attachment>")
+		w.put("<attachment id=" + quote + t.Attr.ID + quote + "></attachment>")
 		w.block = false
 	default: // its text is all that counts
 	}
 }
 
-func (w *markdownWriter) end(t tag) {
+func (w *converter) end(t html.Tag) {
 	switch t {
-	case tagBlock, tagLi, tagTable, tagTr:
+	case html.TagBlock, html.TagLi, html.TagTable, html.TagTr:
 		w.line()
-	case tagBr:
+	case html.TagBr:
 		w.lineEnd()
-	case tagUl, tagOl:
+	case html.TagUl, html.TagOl:
 		w.depth = max(w.depth-1, 0)
 		w.line()
-	case tagQuote:
+	case html.TagQuote:
 		w.quotes = max(w.quotes-1, 0)
 		w.line()
-	case tagPre:
+	case html.TagPre:
 		if w.pre > 0 {
 			w.pre--
 			w.put("\n```\n")
 			w.block = true
 		}
-	case tagCode:
+	case html.TagCode:
 		if w.code = max(w.code-1, 0); w.pre == 0 && w.code == 0 {
 			w.put("`")
 		}
-	case tagA:
+	case html.TagA:
 		w.endLink()
-	case tagAt:
+	case html.TagAt:
 		w.put("</at>")
 	default: // nothing ends with it
 	}
 }
 
-func (w *markdownWriter) endLink() {
+func (w *converter) endLink() {
 	if w.href != "" {
 		w.put("](" + w.href + ")")
 		w.href = ""
@@ -249,36 +252,36 @@ func (w *markdownWriter) endLink() {
 }
 
 // picture writes an alt text as the Markdown of an image without address would read, or the word in its place.
-func (w *markdownWriter) picture(t *token) {
-	alt := t.attr.alt
-	if t.tag == tagEmoji && alt == "" {
-		alt = t.attr.title
+func (w *converter) picture(t *html.Token) {
+	alt := t.Attr.Alt
+	if t.Tag == html.TagEmoji && alt == "" {
+		alt = t.Attr.Title
 	}
-	alt = strings.Join(strings.Fields(cleanName(alt)), " ")
-	closes := t.tag != tagImg && w.scan.closes(t.tag)
-	if alt == "" && (t.tag != tagEmoji || !closes) {
-		alt = pictureWord(t.tag)
+	alt = strings.Join(strings.Fields(textbuf.CleanName(alt)), " ")
+	closes := t.Tag != html.TagImg && w.scan.Closes(t.Tag)
+	if alt == "" && (t.Tag != html.TagEmoji || !closes) {
+		alt = t.Tag.Word()
 	}
 	w.put(alt)
 	w.block = false
 	w.skip = alt != "" && closes
 }
 
-func (w *markdownWriter) openList(t *token) {
-	if w.depth++; w.depth > maxLists {
+func (w *converter) openList(t *html.Token) {
+	if w.depth++; w.depth > html.MaxLists {
 		return
 	}
-	w.lists[w.depth-1] = list{next: firstNumber(t)}
+	w.lists[w.depth-1] = t.FirstNumber()
 }
 
 // item writes the marker of a list item.
-func (w *markdownWriter) item() {
-	for range min(w.depth, maxIndent) - 1 {
+func (w *converter) item() {
+	for range min(w.depth, html.MaxIndent) - 1 {
 		w.put("  ")
 	}
-	if l := &w.lists[min(max(w.depth, 1), maxLists)-1]; w.depth > 0 && l.next > 0 {
-		w.put(strconv.Itoa(l.next) + ". ")
-		l.next++
+	if next := &w.lists[min(max(w.depth, 1), html.MaxLists)-1]; w.depth > 0 && *next > 0 {
+		w.put(strconv.Itoa(*next) + ". ")
+		*next++
 		return
 	}
 	w.put("- ")

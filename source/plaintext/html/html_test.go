@@ -1,14 +1,14 @@
-package plaintext_test
+package html_test
 
 import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/parley-gateway/parley/source/plaintext"
+	"github.com/parley-gateway/parley/source/plaintext/html"
 )
 
-func TestFromHTML(t *testing.T) {
+func TestRender(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, in, want string }{
 		{"empty", "", ""},
@@ -82,8 +82,8 @@ func TestFromHTML(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			if diff := cmp.Diff(test.want, plaintext.FromHTML(test.in)); diff != "" {
-				t.Errorf("FromHTML(%q) (-want +got):\n%s", test.in, diff)
+			if diff := cmp.Diff(test.want, html.Render(test.in, nil, 1<<20)); diff != "" {
+				t.Errorf("Render(%q) (-want +got):\n%s", test.in, diff)
 			}
 		})
 	}

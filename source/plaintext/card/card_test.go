@@ -1,4 +1,4 @@
-package plaintext_test
+package card_test
 
 import (
 	"strings"
@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/parley-gateway/parley/source/plaintext"
+	"github.com/parley-gateway/parley/source/plaintext/card"
 )
 
 // adaptive wraps body elements into an Adaptive Card.
@@ -17,7 +17,14 @@ func adaptive(elements ...string) string {
 // textBlock is a TextBlock with JSON text s.
 func textBlock(s string) string { return `{"type":"TextBlock","text":"` + s + `","wrap":true}` }
 
-func TestFromCard(t *testing.T) {
+// read returns the text of one card.
+func read(jsonText string) (text string, ok bool) {
+	r := card.NewReader()
+	text, _, ok = r.Read(jsonText, 1<<20)
+	return text, ok
+}
+
+func TestRead(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, in, want string }{
 		{"empty object", `{}`, ""},
@@ -53,29 +60,29 @@ func TestFromCard(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			got, ok := plaintext.FromCard(test.in)
+			got, ok := read(test.in)
 			if diff := cmp.Diff(test.want, got); diff != "" || !ok {
-				t.Errorf("FromCard(%s) = ok %v (-want +got):\n%s", test.in, ok, diff)
+				t.Errorf("read(%s) = ok %v (-want +got):\n%s", test.in, ok, diff)
 			}
 		})
 	}
 }
 
-func TestFromCardOfNoCard(t *testing.T) {
+func TestReadOfNoCard(t *testing.T) {
 	t.Parallel()
 	for _, in := range []string{
 		"", " ", "null", "true", "[]", `"text"`, "{", "{}x", "{} {}", "<p>no</p>", `{"type":"AdaptiveCard","body":[`,
 		`{"type":"AdaptiveCard","body":[{"type":"TextBlock","text":"a"}]`, `{"a":}`, `{'a':1}`,
 		strings.Repeat(`{"items":[`, 100_000),
 	} {
-		if got, ok := plaintext.FromCard(in); ok || got != "" {
-			t.Errorf("FromCard(%.40q) = %.40q, %v; want nothing", in, got, ok)
+		if got, ok := read(in); ok || got != "" {
+			t.Errorf("read(%.40q) = %.40q, %v; want nothing", in, got, ok)
 		}
 	}
 }
 
-// TestFromCardOnce shows that an answer that a card repeats is given once.
-func TestFromCardOnce(t *testing.T) {
+// TestReadOnce shows that an answer that a card repeats is given once.
+func TestReadOnce(t *testing.T) {
 	t.Parallel()
 	const long = "The quarterly review moved to Thursday at ten"
 	tests := []struct {
@@ -102,8 +109,8 @@ func TestFromCardOnce(t *testing.T) {
 			for _, b := range test.blocks {
 				blocks = append(blocks, textBlock(strings.ReplaceAll(b, `\\n`, `\n`)))
 			}
-			if got, _ := plaintext.FromCard(adaptive(blocks...)); got != test.want {
-				t.Errorf("FromCard(%q) = %q, want %q", test.blocks, got, test.want)
+			if got, _ := read(adaptive(blocks...)); got != test.want {
+				t.Errorf("read(%q) = %q, want %q", test.blocks, got, test.want)
 			}
 		})
 	}

@@ -1,9 +1,12 @@
-package plaintext
+package markdown
 
 import (
 	"cmp"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/parley-gateway/parley/source/plaintext/html"
+	"github.com/parley-gateway/parley/source/plaintext/textbuf"
 )
 
 const (
@@ -12,7 +15,7 @@ const (
 	maxBacktick = 63 // backticks that may open inline code
 )
 
-// gone takes the place of a mark in out until the end of the line, when it is removed. The text itself never holds it.
+// gone takes the place of a mark in Out until the end of the line, when it is removed. The text itself never holds it.
 const gone = 0
 
 // opener is a '[' that may become a link.
@@ -22,17 +25,17 @@ type opener struct {
 }
 
 // inline writes the text of one line without its marks.
-func (m *markdown) inline(s string) {
-	m.from, m.nopens, m.noCode = len(m.out), 0, 0
+func (m *Writer) inline(s string) {
+	m.from, m.nopens, m.noCode = len(m.Out), 0, 0
 	for i := range m.runs {
 		m.runs[i].n = 0
 	}
-	for i := 0; i < len(s) && !m.full; {
+	for i := 0; i < len(s) && !m.Full; {
 		from := i
 		for i < len(s) && isProse(s[i]) {
 			i++
 		}
-		m.put(s[from:i])
+		m.Put(s[from:i])
 		if i < len(s) {
 			i += m.special(s, i)
 		}
@@ -50,11 +53,11 @@ func isProse(c byte) bool {
 }
 
 // special writes what starts at s[i] and gives its length.
-func (m *markdown) special(s string, i int) int {
+func (m *Writer) special(s string, i int) int {
 	switch c := s[i]; c {
 	case '\\':
 		if i+1 < len(s) && isPunct(s[i+1]) {
-			m.put(s[i+1 : i+2])
+			m.Put(s[i+1 : i+2])
 			return 2
 		}
 		if i+1 == len(s) {
@@ -66,14 +69,14 @@ func (m *markdown) special(s string, i int) int {
 		return m.emphasis(s, i)
 	case '!':
 		if i+1 < len(s) && s[i+1] == '[' && m.open(true) {
-			m.put("![")
+			m.Put("![")
 			return 2
 		}
 	case '[':
-		if number, n := citation(s[i:]); n > 0 && s[i+1] == '^' {
-			m.put("[")
-			m.put(number)
-			m.put("]")
+		if number, n := Citation(s[i:]); n > 0 && s[i+1] == '^' {
+			m.Put("[")
+			m.Put(number)
+			m.Put("]")
 			return n
 		}
 		m.open(false)
@@ -82,7 +85,7 @@ func (m *markdown) special(s string, i int) int {
 	case '<':
 		return m.angle(s, i)
 	case '&':
-		if first, second, n := entity(s[i:], false); n > 0 {
+		if first, second, n := textbuf.Entity(s[i:], false); n > 0 {
 			m.char(first)
 			if second != 0 {
 				m.char(second)
@@ -94,33 +97,33 @@ func (m *markdown) special(s string, i int) int {
 		m.char(r)
 		return n
 	}
-	m.put(s[i : i+1])
+	m.Put(s[i : i+1])
 	return 1
 }
 
 // char writes a character, a no-break space as a space, nothing for those that have no look.
-func (m *markdown) char(r rune) {
+func (m *Writer) char(r rune) {
 	switch {
 	case r == '\u00a0':
-		m.put(" ")
-	case isDropped(r), m.name && isBidi(r):
+		m.Put(" ")
+	case textbuf.IsDropped(r), m.name && textbuf.IsBidi(r):
 	default:
-		m.putRune(r)
+		m.PutRune(r)
 	}
 }
 
 // backticks writes inline code as it is, or the backticks if nothing closes them.
-func (m *markdown) backticks(s string, i int) int {
+func (m *Writer) backticks(s string, i int) int {
 	n := run(s, i)
 	if n > maxBacktick || m.noCode&(1<<n) != 0 {
-		m.put(s[i : i+n])
+		m.Put(s[i : i+n])
 		return n
 	}
 	for j := i + n; ; {
 		k := strings.IndexByte(s[j:], '`')
 		if k < 0 {
 			m.noCode |= 1 << n
-			m.put(s[i : i+n])
+			m.Put(s[i : i+n])
 			return n
 		}
 		j += k
@@ -132,74 +135,74 @@ func (m *markdown) backticks(s string, i int) int {
 		if len(code) > 2 && code[0] == ' ' && code[len(code)-1] == ' ' {
 			code = code[1 : len(code)-1]
 		}
-		m.code(code)
+		m.Verbatim(code)
 		return j + n - i
 	}
 }
 
 // open notes that a '[' comes next.
-func (m *markdown) open(image bool) bool {
+func (m *Writer) open(image bool) bool {
 	if m.nopens == maxOpens {
 		return false
 	}
-	m.opens[m.nopens] = opener{at: len(m.out), image: image}
+	m.opens[m.nopens] = opener{at: len(m.Out), image: image}
 	m.nopens++
 	return true
 }
 
 // closeLink writes the ']' at s[i], or the address that follows it if it ends a link.
-func (m *markdown) closeLink(s string, i int) int {
+func (m *Writer) closeLink(s string, i int) int {
 	if m.nopens == 0 {
-		m.put("]")
+		m.Put("]")
 		return 1
 	}
 	m.nopens--
 	o := m.opens[m.nopens]
-	if i+1 == len(s) || s[i+1] != '(' || o.at >= len(m.out) {
-		m.put("]")
+	if i+1 == len(s) || s[i+1] != '(' || o.at >= len(m.Out) {
+		m.Put("]")
 		return 1
 	}
-	url, n := linkTarget(s[i+1:])
+	url, n := LinkTarget(s[i+1:])
 	if n == 0 {
-		m.put("]")
+		m.Put("]")
 		return 1
 	}
 	if o.image {
-		clear(m.out[o.at:min(o.at+2, len(m.out))])
-		if o.at+2 >= len(m.out) {
-			m.put(pictureWord(tagImg))
+		clear(m.Out[o.at:min(o.at+2, len(m.Out))])
+		if o.at+2 >= len(m.Out) {
+			m.Put(html.TagImg.Word())
 		}
 		return n + 1
 	}
-	label := m.out[o.at+1:]
+	label := m.Out[o.at+1:]
 	switch cited := isNumber(label); {
-	case url == "" || !isAddress(url):
-		m.out[o.at] = gone
+	case url == "" || !textbuf.IsAddress(url):
+		m.Out[o.at] = gone
 	case len(label) == 0:
-		m.out[o.at] = gone
+		m.Out[o.at] = gone
 		m.writeURL(url)
-	case !cited && sameAddress(label, []byte(url)):
-		m.out[o.at] = gone
+	case !cited && textbuf.SameAddress(label, []byte(url)):
+		m.Out[o.at] = gone
 	case cited:
-		m.put("] (")
+		m.Put("] (")
 		m.writeURL(url)
-		m.put(")")
+		m.Put(")")
 	default:
-		m.out[o.at] = gone
-		m.put(" (")
+		m.Out[o.at] = gone
+		m.Put(" (")
 		m.writeURL(url)
-		m.put(")")
+		m.Put(")")
 	}
 	return n + 1
 }
 
 // writeURL writes the address of a link.
-func (m *markdown) writeURL(url string) { m.attr(url) }
+func (m *Writer) writeURL(url string) { m.PutAttr(url) }
 
 // isNumber reports whether a label is that of a citation.
 func isNumber(label []byte) bool {
 	for _, c := range label {
-		if !isDigit(c) {
+		if !textbuf.IsDigit(c) {
 			return false
 		}
 	}
@@ -207,25 +210,25 @@ func isNumber(label []byte) bool {
 }
 
 // angle writes what the '<' at s[i] starts: an address, a mention, a line break, an attachment, or itself.
-func (m *markdown) angle(s string, i int) int {
+func (m *Writer) angle(s string, i int) int {
 	rest := s[i:]
 	end := strings.IndexAny(rest[1:], "<>") + 1
 	if end == 0 || rest[end] != '>' {
-		m.put("<")
+		m.Put("<")
 		return 1
 	}
 	inner := rest[1:end]
-	if strings.HasPrefix(rest, attachmentTag) {
-		if id, n := readAttachmentTag(rest); n > 0 {
+	if strings.HasPrefix(rest, html.AttachmentTag) {
+		if id, n := html.ReadAttachment(rest); n > 0 {
 			if m.atts != nil {
-				m.place(m.atts.resolve(id))
+				m.place(m.atts.Resolve(id))
 			}
 			return n
 		}
 	}
 	switch name := strings.TrimRight(inner, " /"); {
 	case strings.EqualFold(name, "br"):
-		m.put("\n")
+		m.Put("\n")
 		return end + 1
 	case strings.EqualFold(name, "/at"), strings.EqualFold(name, "/emoji"), strings.EqualFold(name, "/customemoji"):
 		m.name = false
@@ -233,67 +236,67 @@ func (m *markdown) angle(s string, i int) int {
 	case len(name) > 2 && strings.EqualFold(name[:3], "at "):
 		m.name = true
 		if !strings.HasPrefix(rest[end+1:], "@") {
-			m.put("@")
+			m.Put("@")
 		}
 		return end + 1
 	case strings.Contains(name, "://") && !strings.ContainsAny(name, " \t"):
-		m.attr(inner)
+		m.PutAttr(inner)
 		return end + 1
 	}
 	if n := m.picture(rest[:end+1]); n > 0 {
 		return n
 	}
-	m.put("<")
+	m.Put("<")
 	return 1
 }
 
 // picture writes the alt text of the emoji or image whose tag starts s, and gives the length of the tag.
-func (m *markdown) picture(s string) int {
+func (m *Writer) picture(s string) int {
 	i := 1
-	for i < len(s) && isLetter(s[i]) {
+	for i < len(s) && textbuf.IsLetter(s[i]) {
 		i++
 	}
-	t := lookup(s[1:i])
-	if t != tagEmoji && t != tagImg {
+	t := html.Lookup(s[1:i])
+	if t != html.TagEmoji && t != html.TagImg {
 		return 0
 	}
-	var a attrs
-	n, ok := readAttrs(s, i, &a)
+	var a html.Attrs
+	n, ok := html.ReadAttrs(s, i, &a)
 	if !ok {
 		return 0
 	}
-	alt := a.alt
-	if t == tagEmoji {
-		alt = cmp.Or(alt, a.title)
+	alt := a.Alt
+	if t == html.TagEmoji {
+		alt = cmp.Or(alt, a.Title)
 	}
-	from := len(m.out)
-	m.attr(alt)
-	if len(m.out) == from {
-		m.put(pictureWord(t))
+	from := len(m.Out)
+	m.PutAttr(alt)
+	if len(m.Out) == from {
+		m.Put(t.Word())
 	}
 	return n
 }
 
 // place writes the text of an attachment.
-func (m *markdown) place(s string, block bool) {
+func (m *Writer) place(s string, block bool) {
 	if s == "" {
 		return
 	}
-	m.insert(s, block)
+	m.Insert(s, block)
 	if block {
-		m.put("\n")
+		m.Put("\n")
 	}
 }
 
 // compact removes what was struck out of the line.
-func (m *markdown) compact() {
-	from := min(m.from, len(m.out))
+func (m *Writer) compact() {
+	from := min(m.from, len(m.Out))
 	kept := from
-	for _, c := range m.out[from:] {
+	for _, c := range m.Out[from:] {
 		if c != gone {
-			m.out[kept] = c
+			m.Out[kept] = c
 			kept++
 		}
 	}
-	m.out = m.out[:kept]
+	m.Out = m.Out[:kept]
 }

@@ -1,4 +1,4 @@
-package plaintext
+package markdown
 
 import (
 	"strings"
@@ -13,21 +13,21 @@ type runStack struct {
 }
 
 // emphasis writes a run of * _ or ~, and strikes it out together with the run that opened it.
-func (m *markdown) emphasis(s string, i int) int {
+func (m *Writer) emphasis(s string, i int) int {
 	n := run(s, i)
 	opens, closes := flanks(s, i, n)
-	at := len(m.out)
-	m.put(s[i : i+n])
+	at := len(m.Out)
+	m.Put(s[i : i+n])
 	if s[i] == '~' && n != 2 {
 		return n
 	}
 	st := &m.runs[strings.IndexByte("*_~", s[i])]
 	left := n
-	for closes && left > 0 && st.n > 0 && !m.full {
+	for closes && left > 0 && st.n > 0 && !m.Full {
 		top := &st.runs[st.n-1]
 		k := min(left, top.n)
-		clear(m.out[top.at+top.n-k : top.at+top.n])
-		clear(m.out[at+n-left : at+n-left+k])
+		clear(m.Out[top.at+top.n-k : top.at+top.n])
+		clear(m.Out[at+n-left : at+n-left+k])
 		left -= k
 		if top.n -= k; top.n == 0 {
 			st.n--

@@ -1,15 +1,19 @@
-package plaintext
+package card
 
 import (
 	"bytes"
 	"strings"
+
+	"github.com/parley-gateway/parley/source/plaintext/html"
+	"github.com/parley-gateway/parley/source/plaintext/markdown"
+	"github.com/parley-gateway/parley/source/plaintext/textbuf"
 )
 
 // longAnswer is the number of letters from which a text that comes again anywhere in a card is a repetition.
 const longAnswer = 32
 
 // dropRepeats strikes out the blocks that say the same as another one.
-func (c *cardReader) dropRepeats() {
+func (c *Reader) dropRepeats() {
 	if len(c.blocks) < 2 {
 		return
 	}
@@ -50,83 +54,64 @@ func (c *cardReader) dropRepeats() {
 }
 
 // write lays out the blocks.
-func (c *cardReader) write(limit int) string {
-	m := markdown{writer: writer{max: limit}}
+func (c *Reader) write(limit int) string {
+	m := markdown.Writer{Buffer: textbuf.Buffer{Max: limit}}
 	for i := range c.blocks {
 		b := &c.blocks[i]
-		if b.gone || m.full {
+		if b.gone || m.Full {
 			continue
 		}
-		from := len(m.out)
+		from := len(m.Out)
 		switch {
 		case from == 0:
 		case !b.joined:
-			m.put("\n")
+			m.Put("\n")
 		case b.cells == 0:
-			m.put(" ")
+			m.Put(" ")
 		}
 		for j := range b.cells {
 			if j > 0 || b.joined {
-				m.put(" ")
+				m.Put(" ")
 			}
-			m.put("|")
+			m.Put("|")
 		}
 		if b.cells > 0 {
-			m.put(" ")
+			m.Put(" ")
 		}
-		text := len(m.out)
-		m.block(b, limit)
-		if len(m.out) == text && !b.joined && b.cells == 0 {
-			m.out = m.out[:from]
+		text := len(m.Out)
+		b.write(&m, limit)
+		if len(m.Out) == text && !b.joined && b.cells == 0 {
+			m.Out = m.Out[:from]
 		}
 	}
-	return string(finished(bytes.Trim(m.out, " \n")))
+	return string(textbuf.Finish(bytes.Trim(m.Out, " \n")))
 }
 
-// block writes the text of one block.
-func (m *markdown) block(b *block, limit int) {
+// write writes the text of the block.
+func (b *block) write(m *markdown.Writer, limit int) {
 	switch b.kind {
 	case blockMarkdown:
-		m.part(b.text)
+		m.Part(b.text)
 	case blockLiteral:
-		m.code(strings.Trim(b.text, "\r\n"))
+		m.Verbatim(strings.Trim(b.text, "\r\n"))
 	case blockBot:
 		if strings.IndexByte(b.text, '<') >= 0 {
-			m.put(renderHTML(b.text, nil, limit))
+			m.Put(html.Render(b.text, nil, limit))
 		} else {
-			m.part(b.text)
+			m.Part(b.text)
 		}
 	case blockFact:
-		m.part(b.text)
+		m.Part(b.text)
 		if b.text != "" {
 			if !strings.HasSuffix(strings.TrimRight(b.text, " "), ":") {
-				m.put(":")
+				m.Put(":")
 			}
-			m.put(" ")
+			m.Put(" ")
 		}
-		m.part(b.value)
+		m.Part(b.value)
 	case blockQuote:
-		m.quoted(b.text)
+		m.Quote(b.text)
 	case blockForward:
-		m.quoted(renderHTML(b.text, nil, limit))
-	}
-}
-
-// part writes one Markdown text of its own.
-func (m *markdown) part(s string) {
-	m.fence, m.blank, m.begun, m.prose = "", 0, false, false
-	m.run(strings.TrimSpace(s))
-}
-
-// quoted writes each line as a quote.
-func (m *markdown) quoted(s string) {
-	mark := "> "
-	for line := range strings.Lines(strings.TrimSpace(s)) {
-		if m.full {
-			return
-		}
-		m.put(mark)
-		mark = "\n> "
-		m.code(strings.TrimRight(line, " \r\n"))
+		m.Quote(html.Render(b.text, nil, limit))
 	}
 }

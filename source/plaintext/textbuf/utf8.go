@@ -1,13 +1,13 @@
-package plaintext
+package textbuf
 
 import (
 	"strings"
 	"unicode/utf8"
 )
 
-// isDropped reports whether a character has no look of its own: zero-width space, word joiner, byte order mark, and controls
+// IsDropped reports whether a character has no look of its own: zero-width space, word joiner, byte order mark, and controls
 // other than white space.
-func isDropped(r rune) bool {
+func IsDropped(r rune) bool {
 	switch r {
 	case '\u200b', '\u2060', '\ufeff', 0x7f:
 		return true
@@ -17,26 +17,26 @@ func isDropped(r rune) bool {
 	return r < ' ' || 0x80 <= r && r < 0xa0
 }
 
-// isBidi reports whether r is one of the controls that change the order in which the text behind them is shown: embeddings, overrides and
+// IsBidi reports whether r is one of the controls that change the order in which the text behind them is shown: embeddings, overrides and
 // isolates. A name that holds one makes what follows it look like something else. The marks U+200E, U+200F and U+061C stay:
 // they sway their neighbours alone, and names in Arabic and Hebrew need them.
-func isBidi(r rune) bool { return '\u202a' <= r && r <= '\u202e' || '\u2066' <= r && r <= '\u2069' }
+func IsBidi(r rune) bool { return '\u202a' <= r && r <= '\u202e' || '\u2066' <= r && r <= '\u2069' }
 
-// isNameless reports whether no name and no address holds r: controls, line ends included, and bidirectional controls.
-func isNameless(r rune) bool { return r < ' ' || isDropped(r) || isBidi(r) }
+// IsNameless reports whether no name and no address holds r: controls, line ends included, and bidirectional controls.
+func IsNameless(r rune) bool { return r < ' ' || IsDropped(r) || IsBidi(r) }
 
-// cleanName is a name on one line, without the characters that no name holds and without space around it.
-func cleanName(s string) string {
+// CleanName is a name on one line, without the characters that no name holds and without space around it.
+func CleanName(s string) string {
 	return strings.TrimSpace(strings.Map(func(r rune) rune {
-		if isNameless(r) {
+		if IsNameless(r) {
 			return -1
 		}
 		return r
-	}, valid(s)))
+	}, Valid(s)))
 }
 
-// finished is a text as it is handed out: without a character that was cut at its end, and without control characters.
-func finished(b []byte) []byte { return dropControls(wholeRunes(b)) }
+// Finish is a text as it is handed out: without a character that was cut at its end, and without control characters.
+func Finish(b []byte) []byte { return dropControls(wholeRunes(b)) }
 
 // dropControls takes the control characters out of b, which is valid UTF-8: C0 but for tabs and line ends, DEL, and C1. Those
 // that end a line (CR LF, CR, VT, FF, NEL) become a line end.
@@ -72,8 +72,8 @@ func dropControls(b []byte) []byte {
 // c1Lead is the first byte of U+0080 to U+00BF; the controls end before U+00A0.
 const c1Lead = 0xc2
 
-// clean is s without control characters; it is copied only if it holds one.
-func clean(s string) string {
+// Clean is s without control characters; it is copied only if it holds one.
+func Clean(s string) string {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' && c != '\n' && c != '\t' || c == 0x7f || c == c1Lead && i+1 < len(s) && s[i+1] < 0xa0 {
 			return string(dropControls([]byte(s)))
@@ -93,8 +93,8 @@ func wholeRunes(b []byte) []byte {
 	return b
 }
 
-// valid is s with U+FFFD in place of bytes that are not UTF-8, one for bytes in a row. It allocates what it needs, once.
-func valid(s string) string {
+// Valid is s with U+FFFD in place of bytes that are not UTF-8, one for bytes in a row. It allocates what it needs, once.
+func Valid(s string) string {
 	if utf8.ValidString(s) {
 		return s
 	}
@@ -134,8 +134,8 @@ func validPieces(s string, piece func(string)) (size int) {
 	return size + len(s) - from
 }
 
-// clip is s, cut between characters to at most n bytes. s is valid UTF-8.
-func clip(s string, n int) string {
+// Clip is s, cut between characters to at most n bytes. s is valid UTF-8.
+func Clip(s string, n int) string {
 	if len(s) <= n {
 		return s
 	}

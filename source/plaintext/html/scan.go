@@ -1,53 +1,59 @@
-package plaintext
+package html
 
-import "strings"
+import (
+	"strings"
 
-// tokenKind says what a token of [scanner] is.
-type tokenKind uint8
-
-const (
-	tokenEOF   tokenKind = iota
-	tokenText            // text between tags, or the raw text of an element such as <script>
-	tokenStart           // a start tag, self-closing or not
-	tokenEnd             // an end tag
+	"github.com/parley-gateway/parley/source/plaintext/textbuf"
 )
 
-// token is one piece of HTML. Its strings are parts of the scanned text: nothing
+// Kind says what a token of [Scanner] is.
+type Kind uint8
+
+// The kinds of tokens.
+const (
+	TokenEOF   Kind = iota // the end of the text
+	TokenText              // text between tags, or the raw text of an element such as <script>
+	TokenStart             // a start tag, self-closing or not
+	TokenEnd               // an end tag
+)
+
+// Token is one piece of HTML. Its strings are parts of the scanned text: nothing
 // is copied or decoded.
-type token struct {
-	kind tokenKind
-	tag  tag
-	text string // text tokens: as written
-	raw  bool   // text tokens: character references stand for themselves
-	attr attrs  // start tags
+type Token struct {
+	Kind Kind
+	Tag  Tag
+	Text string // text tokens: as written
+	Raw  bool   // text tokens: character references stand for themselves
+	Attr Attrs  // start tags
 }
 
-// attrs are the values of the attributes that Parley reads, as written. Of an
+// Attrs are the values of the attributes that Parley reads, as written. Of an
 // attribute that comes twice the first counts, as in browsers.
-type attrs struct {
-	id, alt, title, href, start, itemType, itemID string
-	seen                                          uint8
+type Attrs struct {
+	ID, Alt, Title, Href, Start, ItemType, ItemID string
+
+	seen uint8
 }
 
 // set notes value under key, whatever its case.
-func (a *attrs) set(key, value string) {
+func (a *Attrs) set(key, value string) {
 	var at *string
 	var bit uint8
 	switch {
 	case isKey(key, "id"):
-		at, bit = &a.id, 1
+		at, bit = &a.ID, 1
 	case isKey(key, "alt"):
-		at, bit = &a.alt, 2
+		at, bit = &a.Alt, 2
 	case isKey(key, "title"):
-		at, bit = &a.title, 4
+		at, bit = &a.Title, 4
 	case isKey(key, "href"):
-		at, bit = &a.href, 8
+		at, bit = &a.Href, 8
 	case isKey(key, "start"):
-		at, bit = &a.start, 16
+		at, bit = &a.Start, 16
 	case isKey(key, "itemtype"):
-		at, bit = &a.itemType, 32
+		at, bit = &a.ItemType, 32
 	case isKey(key, "itemid"):
-		at, bit = &a.itemID, 64
+		at, bit = &a.ItemID, 64
 	default:
 		return
 	}
@@ -60,39 +66,43 @@ func (a *attrs) set(key, value string) {
 // isKey compares by ASCII case alone: characters that fold to ASCII are longer.
 func isKey(key, name string) bool { return len(key) == len(name) && strings.EqualFold(key, name) }
 
-// scanner splits HTML into tokens by the rules of the WHATWG tokenizer, so far as
+// Scanner splits HTML into tokens by the rules of the WHATWG tokenizer, so far as
 // they decide where tags, attributes and comments end. The tokenizer of
 // golang.org/x/net/html gives the same tokens (a test compares them), but copies
 // every name and attribute: 37 allocations for a message of 200 bytes and 207 MiB for 4 MiB of attributes.
-type scanner struct {
+type Scanner struct {
 	src     string
 	pos     int
-	rawTag  tag    // the element whose raw text comes next, or tagOther
+	rawTag  Tag    // the element whose raw text comes next, or TagOther
 	rawName string // its name as written
-	tok     token
+
+	Tok Token // the token that Next read last
 }
 
-// next reads the next token into s.tok and tells its kind. Comments, doctypes and processing
+// NewScanner is a scanner of src.
+func NewScanner(src string) Scanner { return Scanner{src: src} }
+
+// Next reads the next token into s.Tok and tells its kind. Comments, doctypes and processing
 // instructions are passed over; a tag that the text ends in is dropped.
-func (s *scanner) next() tokenKind {
-	if s.rawTag != tagOther && s.rawText() {
-		return s.tok.kind
+func (s *Scanner) Next() Kind {
+	if s.rawTag != TagOther && s.rawText() {
+		return s.Tok.Kind
 	}
 	for s.pos < len(s.src) {
 		if lt := s.textEnd(); lt > s.pos {
-			s.setText(tagOther, lt, false)
-			return tokenText
+			s.setText(TagOther, lt, false)
+			return TokenText
 		}
 		if s.markup() {
-			return s.tok.kind
+			return s.Tok.Kind
 		}
 	}
-	s.tok.kind = tokenEOF
-	return tokenEOF
+	s.Tok.Kind = TokenEOF
+	return TokenEOF
 }
 
 // textEnd is the position of the next '<' that opens markup, or the end of the text.
-func (s *scanner) textEnd() int {
+func (s *Scanner) textEnd() int {
 	for i := s.pos; ; i++ {
 		n := strings.IndexByte(s.src[i:], '<')
 		if n < 0 {
@@ -102,7 +112,7 @@ func (s *scanner) textEnd() int {
 		if i+1 == len(s.src) {
 			return len(s.src)
 		}
-		if c := s.src[i+1]; isLetter(c) || c == '/' || c == '!' || c == '?' {
+		if c := s.src[i+1]; textbuf.IsLetter(c) || c == '/' || c == '!' || c == '?' {
 			if c == '/' && i+2 == len(s.src) {
 				return len(s.src)
 			}
@@ -112,12 +122,12 @@ func (s *scanner) textEnd() int {
 }
 
 // markup reads what starts with the '<' at s.pos; false means that it was no tag.
-func (s *scanner) markup() bool {
+func (s *Scanner) markup() bool {
 	switch c := s.src[s.pos+1]; {
-	case isLetter(c):
-		return s.tagAt(s.pos+1, tokenStart)
-	case c == '/' && isLetter(s.src[s.pos+2]):
-		return s.tagAt(s.pos+2, tokenEnd)
+	case textbuf.IsLetter(c):
+		return s.tagAt(s.pos+1, TokenStart)
+	case c == '/' && textbuf.IsLetter(s.src[s.pos+2]):
+		return s.tagAt(s.pos+2, TokenEnd)
 	case c == '!' && strings.HasPrefix(s.src[s.pos:], "<!--"):
 		s.pos = commentEnd(s.src, s.pos+len("<!--"))
 	default:
@@ -126,58 +136,58 @@ func (s *scanner) markup() bool {
 	return false
 }
 
-// tagAt reads the tag whose name starts at i.
-func (s *scanner) tagAt(i int, kind tokenKind) bool {
+// TagAt reads the tag whose name starts at i.
+func (s *Scanner) tagAt(i int, kind Kind) bool {
 	from := i
-	for i < len(s.src) && !isSpace(s.src[i]) && s.src[i] != '/' && s.src[i] != '>' {
+	for i < len(s.src) && !textbuf.IsSpace(s.src[i]) && s.src[i] != '/' && s.src[i] != '>' {
 		i++
 	}
 	name := s.src[from:i]
-	s.tok.kind, s.tok.tag = kind, lookup(name)
-	if s.tok.attr.seen != 0 {
-		s.tok.attr = attrs{}
+	s.Tok.Kind, s.Tok.Tag = kind, Lookup(name)
+	if s.Tok.Attr.seen != 0 {
+		s.Tok.Attr = Attrs{}
 	}
-	end, ok := readAttrs(s.src, i, &s.tok.attr)
+	end, ok := ReadAttrs(s.src, i, &s.Tok.Attr)
 	s.pos = end
 	if !ok {
-		s.tok.kind = tokenEOF
+		s.Tok.Kind = TokenEOF
 		return true
 	}
-	if kind == tokenStart && s.tok.tag.isRaw() {
-		s.rawTag, s.rawName = s.tok.tag, name
+	if kind == TokenStart && s.Tok.Tag.isRaw() {
+		s.rawTag, s.rawName = s.Tok.Tag, name
 	}
 	return true
 }
 
-// closes reports whether the next tag ends an element of the kind that has just begun, so that the text up to there is its content.
+// Closes reports whether the next tag ends an element of the kind that has just begun, so that the text up to there is its content.
 // Elements without an end tag, self-closing ones included, have none.
-func (s *scanner) closes(t tag) bool {
+func (s *Scanner) Closes(t Tag) bool {
 	at := strings.IndexByte(s.src[s.pos:], '<')
 	if at < 0 || !strings.HasPrefix(s.src[s.pos+at:], "</") {
 		return false
 	}
 	name := s.src[s.pos+at+len("</"):]
-	end := strings.IndexFunc(name[:min(len(name), longestTag+1)], func(r rune) bool { return r > 0x7f || !isLetter(byte(r)) })
-	return end > 0 && lookup(name[:end]) == t
+	end := strings.IndexFunc(name[:min(len(name), longestTag+1)], func(r rune) bool { return r > 0x7f || !textbuf.IsLetter(byte(r)) })
+	return end > 0 && Lookup(name[:end]) == t
 }
 
 // rawText reads the text of the element s.rawTag up to its end tag; false means that it has none.
-func (s *scanner) rawText() bool {
+func (s *Scanner) rawText() bool {
 	end := len(s.src)
-	if s.rawTag != tagPlaintext {
+	if s.rawTag != TagPlaintext {
 		end = rawEnd(s.src, s.pos, s.rawName)
 	}
-	decoded := s.rawTag == tagTextarea || s.rawTag == tagTitle
+	decoded := s.rawTag == TagTextarea || s.rawTag == TagTitle
 	empty := end == s.pos
 	s.setText(s.rawTag, end, !decoded)
-	s.rawTag = tagOther
+	s.rawTag = TagOther
 	return !empty
 }
 
 // setText makes the text up to end the current token.
-func (s *scanner) setText(of tag, end int, raw bool) {
-	s.tok.kind, s.tok.tag, s.tok.raw = tokenText, of, raw
-	s.tok.text = s.src[s.pos:end]
+func (s *Scanner) setText(of Tag, end int, raw bool) {
+	s.Tok.Kind, s.Tok.Tag, s.Tok.Raw = TokenText, of, raw
+	s.Tok.Text = s.src[s.pos:end]
 	s.pos = end
 }
 
@@ -191,7 +201,7 @@ func rawEnd(src string, i int, name string) int {
 		i += n
 		at := i + len("</")
 		if end := at + len(name); end < len(src) && strings.EqualFold(src[at:end], name) {
-			if c := src[end]; isSpace(c) || c == '/' || c == '>' {
+			if c := src[end]; textbuf.IsSpace(c) || c == '/' || c == '>' {
 				return i
 			}
 		}
@@ -231,11 +241,11 @@ func after(src string, i int, c byte) int {
 	return len(src)
 }
 
-// readAttrs reads attributes from i up to the '>' that ends the tag and gives the position after it; false
+// ReadAttrs reads attributes from i up to the '>' that ends the tag and gives the position after it; false
 // means that src ended first.
-func readAttrs(src string, i int, into *attrs) (int, bool) {
+func ReadAttrs(src string, i int, into *Attrs) (int, bool) {
 	for {
-		i = skipSpace(src, i)
+		i = textbuf.SkipSpace(src, i)
 		if i == len(src) {
 			return i, false
 		}
@@ -247,7 +257,7 @@ func readAttrs(src string, i int, into *attrs) (int, bool) {
 			i++
 		}
 		key := src[from:i]
-		i = skipSpace(src, i)
+		i = textbuf.SkipSpace(src, i)
 		if i == len(src) {
 			return i, false
 		}
@@ -256,7 +266,7 @@ func readAttrs(src string, i int, into *attrs) (int, bool) {
 		case '/':
 			i++
 		case '=':
-			if value, i = attrValue(src, skipSpace(src, i+1)); i == len(src) {
+			if value, i = attrValue(src, textbuf.SkipSpace(src, i+1)); i == len(src) {
 				return i, false
 			}
 		}
@@ -279,24 +289,10 @@ func attrValue(src string, i int) (value string, end int) {
 		return src[i+1 : i+1+n], i + n + 2
 	}
 	from := i
-	for i < len(src) && !isSpace(src[i]) && src[i] != '>' {
+	for i < len(src) && !textbuf.IsSpace(src[i]) && src[i] != '>' {
 		i++
 	}
 	return src[from:i], i
 }
 
-func skipSpace(src string, i int) int {
-	for i < len(src) && isSpace(src[i]) {
-		i++
-	}
-	return i
-}
-
-func endsKey(c byte) bool { return isSpace(c) || c == '=' || c == '/' || c == '>' }
-
-// isSpace reports whether c is white space in HTML.
-func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f' }
-
-func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
-
-func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+func endsKey(c byte) bool { return textbuf.IsSpace(c) || c == '=' || c == '/' || c == '>' }
