@@ -60,18 +60,18 @@ func TestOnBehalfDecisions(t *testing.T) {
 		req    authz.Request
 		want   authz.Decision
 	}{
-		"chats":                    {plain, own("ListConversations", conversation), authz.Decision{Allowed: true, Rule: "mine", OnBehalf: true}},
-		"one chat's messages":      {plain, below, authz.Decision{Allowed: true, Rule: "mine", OnBehalf: true}},
-		"one message":              {plain, own("GetEvent", chat), authz.Decision{Allowed: true, Rule: "mine", OnBehalf: true}},
+		"chats":                    {plain, own("ListConversations", conversation), authz.Decision{Answer: authz.Allowed, Rule: "mine", OnBehalf: true}},
+		"one chat's messages":      {plain, below, authz.Decision{Answer: authz.Allowed, Rule: "mine", OnBehalf: true}},
+		"one message":              {plain, own("GetEvent", chat), authz.Decision{Answer: authz.Allowed, Rule: "mine", OnBehalf: true}},
 		"the export":               {plain, own("ListEvents", chat), authz.Decision{Obstacle: authz.NotOffered}},
 		"Copilot":                  {plain, own("ListEvents", copilot), authz.Decision{Obstacle: authz.NotOffered}},
 		"Copilot beside a chat":    {plain, own("GetEvent", chat, copilot), authz.Decision{Obstacle: authz.NotOffered}},
 		"another's chats":          {plain, authz.Request{RPC: "ListConversations", User: bob, Sources: []parleyv1.Source{conversation}, View: basic}, authz.Decision{}},
-		"an officer's own chats":   {officer, own("ListConversations", conversation), authz.Decision{Allowed: true, Rule: "mine", OnBehalf: true}},
-		"an officer's export":      {officer, own("ListEvents", chat), authz.Decision{Allowed: true, Rule: "officer", AllUsers: true}},
-		"an officer, another user": {officer, authz.Request{RPC: "ListConversations", User: bob, Sources: []parleyv1.Source{conversation}, View: basic}, authz.Decision{Allowed: true, Rule: "officer", AllUsers: true}},
-		"an officer as program":    {user(func(c *authn.Caller) { application(c); c.Roles = []string{"Officer"} }), own("ListConversations", conversation), authz.Decision{Allowed: true, Rule: "officer", AllUsers: true}},
-		"usage":                    {reporter, authz.Request{RPC: "ListCopilotUsage", Sources: []parleyv1.Source{usage}}, authz.Decision{Allowed: true, Rule: "usage", AllUsers: true, OnBehalf: true}},
+		"an officer's own chats":   {officer, own("ListConversations", conversation), authz.Decision{Answer: authz.Allowed, Rule: "mine", OnBehalf: true}},
+		"an officer's export":      {officer, own("ListEvents", chat), authz.Decision{Answer: authz.Allowed, Rule: "officer", AllUsers: true}},
+		"an officer, another user": {officer, authz.Request{RPC: "ListConversations", User: bob, Sources: []parleyv1.Source{conversation}, View: basic}, authz.Decision{Answer: authz.Allowed, Rule: "officer", AllUsers: true}},
+		"an officer as program":    {user(func(c *authn.Caller) { application(c); c.Roles = []string{"Officer"} }), own("ListConversations", conversation), authz.Decision{Answer: authz.Allowed, Rule: "officer", AllUsers: true}},
+		"usage":                    {reporter, authz.Request{RPC: "ListCopilotUsage", Sources: []parleyv1.Source{usage}}, authz.Decision{Answer: authz.Allowed, Rule: "usage", AllUsers: true, OnBehalf: true}},
 		"a certificate":            {machine, own("ListConversations", conversation), authz.Decision{Obstacle: authz.NoUser}},
 		"a program":                {user(application), own("ListConversations", conversation), authz.Decision{Obstacle: authz.NoUser}},
 		"another tenant's":         {plain, elsewhere, authz.Decision{}},
@@ -81,7 +81,7 @@ func TestOnBehalfDecisions(t *testing.T) {
 		}
 		have := p.Decide(c.caller, c.req)
 		have.Digest = ""
-		if have.Allowed {
+		if have.Answer == authz.Allowed {
 			have.Obstacle = authz.None
 		}
 		if have != c.want {

@@ -40,13 +40,22 @@ type Request struct {
 	Conversation bool
 }
 
-// Decision is the answer to a Request.
+// Answer is what the rules say to a Request.
+type Answer int
+
+// Answers.
+const (
+	// Denied: no rule allows the call.
+	Denied Answer = iota
+	// Allowed: the call may be made.
+	Allowed
+	// NeedsUserID: a rule would decide by the user's object id, which is not known. Look it up and ask again.
+	NeedsUserID
+)
+
+// Decision is an Answer with what follows from it.
 type Decision struct {
-	// Allowed is set where the call may be made.
-	Allowed bool
-	// Lookup is set where a rule would decide by the user's object id, which is not known: look it up and ask again. It is
-	// never set together with Allowed.
-	Lookup bool
+	Answer Answer
 	// Rule is the name of the rule that allows the call; empty when none does.
 	Rule string
 	// AllUsers is set where the rule allows the data of every user. Where it is not set, data are handed out only if they are
@@ -115,11 +124,11 @@ func (p *Policy) Decide(caller *authn.Caller, req Request) Decision {
 			continue
 		}
 		switch r.allowsUser(caller, &req) {
-		case yes:
-			return Decision{Allowed: true, Rule: r.name, AllUsers: r.users == usersAll, OnBehalf: r.onBehalf, Digest: p.digest}
-		case lookup:
-			decision.Lookup = true
-		case no:
+		case Allowed:
+			return Decision{Answer: Allowed, Rule: r.name, AllUsers: r.users == usersAll, OnBehalf: r.onBehalf, Digest: p.digest}
+		case NeedsUserID:
+			decision.Answer = NeedsUserID
+		case Denied:
 		}
 	}
 	return decision
@@ -220,34 +229,26 @@ func sameTenant(c *authn.Caller, tenant Tenant) bool {
 	return c.TenantID != "" && strings.EqualFold(c.TenantID, tenant.ID)
 }
 
-type answer int
-
-const (
-	no answer = iota
-	yes
-	lookup
-)
-
-// allowsUser answers whether the rule allows the user, or whether that takes the object id behind a user principal name.
-func (r *rule) allowsUser(c *authn.Caller, req *Request) answer {
+// allowsUser answers for the user of the request alone.
+func (r *rule) allowsUser(c *authn.Caller, req *Request) Answer {
 	if r.users == usersAll {
-		return yes
+		return Allowed
 	}
 	if req.UPN != "" {
 		// An object id decides. The caller's own sign-in name saves the look-up of names that cannot be theirs.
 		if r.users == usersListed || r.users == usersOwn && c.UserID() != "" && sameTenant(c, req.Tenant) && c.MayBe(req.UPN) {
-			return lookup
+			return NeedsUserID
 		}
-		return no
+		return Denied
 	}
 	user := strings.ToLower(req.User)
 	if user == "" || user == WholeTenant {
-		return no
+		return Denied
 	}
 	switch {
 	case r.users == usersOwn && user == c.UserID() && sameTenant(c, req.Tenant), r.users == usersListed && r.listed[user]:
-		return yes
+		return Allowed
 	default:
-		return no
+		return Denied
 	}
 }

@@ -50,12 +50,12 @@ func TestSubjectsHaveNamespaces(t *testing.T) {
 		}
 		req := authz.Request{RPC: "ListEvents", Tenant: inA, User: bob, Sources: []parleyv1.Source{chat}, View: basic}
 		for _, caller := range c.is {
-			if !p.Decide(caller, req).Allowed {
+			if p.Decide(caller, req).Answer != authz.Allowed {
 				t.Errorf("%s: not %s %q", match, caller.Namespace, caller.Subject)
 			}
 		}
 		for _, caller := range c.not {
-			if p.Decide(caller, req).Allowed {
+			if p.Decide(caller, req).Answer != authz.Denied {
 				t.Errorf("%s: also %s %q", match, caller.Namespace, caller.Subject)
 			}
 		}

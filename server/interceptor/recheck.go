@@ -37,7 +37,7 @@ func (r recheck) check(info *callinfo.Info) error {
 	}
 	if granted := info.Grant; granted != nil {
 		decision := r.policy.Current().Decide(info.Caller, granted.Request)
-		if !decision.Allowed || decision.OnBehalf != granted.OnBehalf || granted.AllUsers && !decision.AllUsers {
+		if decision.Answer != authz.Allowed || decision.OnBehalf != granted.OnBehalf || granted.AllUsers && !decision.AllUsers {
 			return apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_POLICY_DENIED) // under a narrower rule more would have to be proved
 		}
 	}

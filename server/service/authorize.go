@@ -70,7 +70,7 @@ func (a *authorizer) authorizeUser(ctx context.Context, field, user string, scop
 			return nil, err
 		}
 	}
-	if decision.Lookup {
+	if decision.Answer == authz.NeedsUserID {
 		if decision, err = a.decide(ctx, target); err != nil {
 			return nil, err
 		}
@@ -85,18 +85,18 @@ func (a *authorizer) lookUp(ctx context.Context, field string, target *callTarge
 	if err := a.record(ctx, target.lookupIntent(ctx, decision)); err != nil {
 		return err
 	}
-	if decision.Lookup && cache.ControlOf(ctx).OnlyIfCached {
+	if decision.Answer == authz.NeedsUserID && cache.ControlOf(ctx).OnlyIfCached {
 		return apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_NOT_CACHED) // see allow
 	}
 	user, err := target.resolve(ctx, target.request.UPN)
-	if decision.Lookup && isKind(err, graph.KindNotFound) {
+	if decision.Answer == authz.NeedsUserID && isKind(err, graph.KindNotFound) {
 		// A caller who may not read every user does not learn which users there are.
 		return a.denied(ctx, target, decision)
 	}
 	if err != nil {
 		return err
 	}
-	if decision.Lookup && target.unresolved {
+	if decision.Answer == authz.NeedsUserID && target.unresolved {
 		return errPolicyUserID(field)
 	}
 	target.request.User, target.request.UPN = user, ""
@@ -106,7 +106,7 @@ func (a *authorizer) lookUp(ctx context.Context, field string, target *callTarge
 // decide asks the policy. Without an error, the decision allows the call, or waits for the look-up of its user.
 func (a *authorizer) decide(ctx context.Context, target *callTarget) (authz.Decision, error) {
 	decision := a.policy.Current().Decide(target.caller, target.request)
-	if decision.Allowed || decision.Lookup && target.request.UPN != "" {
+	if decision.Answer == authz.Allowed || decision.Answer == authz.NeedsUserID && target.request.UPN != "" {
 		if target.unknownTenant {
 			return decision, errTenant() // the caller may read every tenant there is
 		}

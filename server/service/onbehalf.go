@@ -62,7 +62,7 @@ func (t *callTarget) notIn(err error) bool {
 // graphIdentity is whom Graph is asked as, for the record of an allowed call.
 func (t *callTarget) graphIdentity(decision authz.Decision) audit.Graph {
 	switch {
-	case !decision.Allowed:
+	case decision.Answer != authz.Allowed:
 		return audit.Graph{}
 	case decision.OnBehalf:
 		return audit.Graph{Permission: authz.PermissionName(true), Identity: t.caller.UserID()}
