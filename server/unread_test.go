@@ -273,7 +273,7 @@ func TestPlacesOfStreamsNobodyReads(t *testing.T) {
 	})
 }
 
-// TestUnreadAnswersMakeRoomOverTLS is TestUnreadAnswersMakeRoom where both doors speak TLS, REST in both versions of HTTP.
+// TestUnreadAnswersMakeRoomOverTLS is TestUnreadAnswersMakeRoom where both protocols use TLS, REST in both versions of HTTP.
 func TestUnreadAnswersMakeRoomOverTLS(t *testing.T) {
 	t.Parallel()
 	for name, begin := range map[string]func(t *testing.T, h *guarded, over *tls.Config) (leave func()){

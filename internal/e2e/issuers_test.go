@@ -75,7 +75,7 @@ func TestExposedFilesAreLogged(t *testing.T) {
 	}
 }
 
-// TestTokenMaxLifetime, kind: a setting that counts from the command line to the door.
+// TestTokenMaxLifetime, kind: a setting that counts from the command line to the verifier of tokens.
 func TestTokenMaxLifetime(t *testing.T) {
 	t.Parallel()
 	g := guardOver(t, graphsim.Config{Users: 3, Chats: 2, Messages: 4}, func(settings *config.Settings) {

@@ -27,13 +27,13 @@ import (
 // weathers are networks that calls must survive.
 func weathers() map[string]weather {
 	return map[string]weather{
-		"latency":           {latency: 5 * time.Millisecond},
-		"drip":              {latency: 200 * time.Microsecond, chunk: 700},
-		"cut":               {cut: 60_000, times: 6},
-		"reset":             {cut: 60_000, reset: true, times: 6},
-		"half open":         {cut: 40_000, freeze: 300 * time.Millisecond, reset: true, times: 3},
-		"cut at the door":   {cut: 2, times: 3},
-		"reset at the door": {cut: 2, reset: true, times: 3},
+		"latency":              {latency: 5 * time.Millisecond},
+		"drip":                 {latency: 200 * time.Microsecond, chunk: 700},
+		"cut":                  {cut: 60_000, times: 6},
+		"reset":                {cut: 60_000, reset: true, times: 6},
+		"half open":            {cut: 40_000, freeze: 300 * time.Millisecond, reset: true, times: 3},
+		"cut at the gateway":   {cut: 2, times: 3},
+		"reset at the gateway": {cut: 2, reset: true, times: 3},
 	}
 }
 
@@ -61,7 +61,7 @@ func TestNetworkToClients(t *testing.T) {
 			t.Parallel()
 			n := newNetwork(t, weather{}, w)
 			n.check(t)
-			if w.cut > 0 && n.door.struck() == 0 {
+			if w.cut > 0 && n.gateway.struck() == 0 {
 				t.Error("no connection was cut")
 			}
 		})
@@ -70,12 +70,12 @@ func TestNetworkToClients(t *testing.T) {
 
 // network is a gateway with a proxy on either side.
 type network struct {
-	sim         *graphsim.Sim
-	graph, door *proxy
-	events      parleyv1.EventServiceClient
+	sim            *graphsim.Sim
+	graph, gateway *proxy
+	events         parleyv1.EventServiceClient
 }
 
-func newNetwork(t *testing.T, toGraph, toDoor weather) *network {
+func newNetwork(t *testing.T, toGraph, toGateway weather) *network {
 	t.Helper()
 	n := &network{}
 	var err error
@@ -94,9 +94,9 @@ func newNetwork(t *testing.T, toGraph, toDoor weather) *network {
 	settings := settingsFor(t, "https://"+n.graph.addr(), ca)
 	settings.AuditFile = file(t, "audit", nil)
 	running := started(t, settings, slog.DiscardHandler)
-	n.door = through(t, running.Addrs().GRPC, toDoor)
+	n.gateway = through(t, running.Addrs().GRPC, toGateway)
 	soon := backoff.Config{BaseDelay: 10 * time.Millisecond, Multiplier: 1.2, MaxDelay: 50 * time.Millisecond}
-	conn, err := grpc.NewClient(n.door.addr(), grpc.WithTransportCredentials(insecure.NewCredentials()),
+	conn, err := grpc.NewClient(n.gateway.addr(), grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithConnectParams(grpc.ConnectParams{Backoff: soon, MinConnectTimeout: time.Second}))
 	if err != nil {
 		t.Fatal(err)

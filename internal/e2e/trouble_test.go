@@ -109,7 +109,7 @@ func TestErrorsOnTheWire(t *testing.T) {
 			if strings.Contains(string(body), "Roles on the request") {
 				t.Error("Graph's own text reached the caller")
 			}
-			// All sources fail before any delivers: the stream has a status, too, over both doors.
+			// All sources fail before any delivers: the stream has a status, too, over both protocols.
 			user := "users/" + g.sim.DemoUser().ID
 			status, body = g.get(t, "/v1/"+user+"/events:stream?startTime="+day(2), nil)
 			if status != c.status || reason(t, body) != c.reason {

@@ -186,7 +186,7 @@ func TestCredentials(t *testing.T) {
 		"tokens only, certificate sent": {&authn.Credentials{Tokens: b.tokens}, state, nil, 0, authn.WhyMissing},
 		"certificates only, token sent": {&authn.Credentials{Certificates: certificates}, state, []string{"authorization", good}, 0, authn.WhyNotAccess},
 		"certificates only":             {&authn.Credentials{Certificates: certificates}, state, nil, authn.KindCertificate, ""},
-		"no door":                       {&authn.Credentials{}, state, nil, 0, authn.WhyMissing},
+		"nothing accepted":              {&authn.Credentials{}, state, nil, 0, authn.WhyMissing},
 		"open":                          {authn.Open{}, state, []string{"authorization", expired}, authn.KindAnonymous, ""},
 	} {
 		caller, err := c.credentials.Authenticate(incoming(t.Context(), c.state, c.pairs...))

@@ -1,5 +1,5 @@
 // Package reload keeps a value that is made from files, and makes it anew when one of them changes. A change that cannot
-// be read leaves the old value in force: a mistake in a file never lets anybody in nor stops the service. There is no
+// be read leaves the old value in force: a mistake in a file neither allows more nor stops the service. There is no
 // goroutine: Get looks at the files itself, at most once an interval.
 package reload
 
