@@ -28,11 +28,11 @@ var _ parleyv1.ConversationServiceServer = (*conversations)(nil)
 
 // ListConversations answers one page.
 func (c *conversations) ListConversations(ctx context.Context, req *parleyv1.ListConversationsRequest) (*parleyv1.ListConversationsResponse, error) {
-	target, q, err := c.prepare(ctx, req)
+	access, q, err := c.prepare(ctx, req)
 	if err != nil {
 		return nil, err
 	}
-	answer, err := c.engine.ListConversations(ctx, target.sources, q, req.GetPageToken(), pageSize(req.GetPageSize()))
+	answer, err := c.engine.ListConversations(ctx, access.sources, q, req.GetPageToken(), pageSize(req.GetPageSize()))
 	if err != nil {
 		return nil, err
 	}
@@ -44,33 +44,33 @@ type conversationSender = sender[parleyv1.StreamConversationsResponse, *parleyv1
 
 // StreamConversations sends all frames.
 func (c *conversations) StreamConversations(req *parleyv1.StreamConversationsRequest, stream grpc.ServerStreamingServer[parleyv1.StreamConversationsResponse]) error {
-	target, q, err := c.prepare(stream.Context(), req)
+	access, q, err := c.prepare(stream.Context(), req)
 	if err != nil {
 		return err
 	}
 	q.Reconnect = callinfo.FromContext(stream.Context()).Reconnecting()
 	rows := func(frame *parleyv1.StreamConversationsResponse) int { return len(frame.GetBatch().GetConversations()) }
-	return run(c.streams, stream, target, rows, func(ctx context.Context, out *conversationSender) error {
-		return c.engine.StreamConversations(ctx, target.sources, q, req.GetResumeToken(), out.frame)
+	return run(c.streams, stream, access, rows, func(ctx context.Context, out *conversationSender) error {
+		return c.engine.StreamConversations(ctx, access.sources, q, req.GetResumeToken(), out.frame)
 	})
 }
 
 // prepare authorizes a request.
-func (c *conversations) prepare(ctx context.Context, req conversationsRequest) (*callTarget, query.Conversations, error) {
+func (c *conversations) prepare(ctx context.Context, req conversationsRequest) (*accessGrant, query.Conversations, error) {
 	user, q, scope, err := readConversations(req)
 	if err != nil {
 		return nil, q, err
 	}
-	target, err := c.access.authorizeUser(ctx, fieldParent, user, scope)
+	access, err := c.authorizer.authorizeUser(ctx, fieldParent, user, scope)
 	if err != nil {
 		return nil, q, err
 	}
-	if err := errors.Join(target.refuseWildcard(fieldParent), target.checkAvailable(parleyv1.Source_SOURCE_CONVERSATION)); err != nil {
+	if err := errors.Join(access.refuseWildcard(fieldParent), access.checkAvailable(parleyv1.Source_SOURCE_CONVERSATION)); err != nil {
 		return nil, q, err
 	}
-	q.Caller, q.Tenant, q.Fingerprint = target.binding()
-	q.Owner, q.User, q.Narrow = target.owner, target.user, !target.allUsers
-	return target, q, nil
+	q.Caller, q.Tenant, q.Fingerprint = access.binding()
+	q.Owner, q.User, q.Narrow = access.owner, access.graphUser(), !access.allUsers
+	return access, q, nil
 }
 
 // GetConversation reads one chat.
@@ -80,13 +80,13 @@ func (c *conversations) GetConversation(ctx context.Context, req *parleyv1.GetCo
 		return nil, err
 	}
 	shape := viewOr(req.GetView(), parleyv1.EventView_EVENT_VIEW_FULL)
-	target, err := c.access.authorizeUser(ctx, fieldName, user, accessScope{
+	access, err := c.authorizer.authorizeUser(ctx, fieldName, user, accessScope{
 		sources: []parleyv1.Source{parleyv1.Source_SOURCE_CONVERSATION}, view: shape, conversation: true,
 	})
 	if err != nil {
 		return nil, err
 	}
-	found, err := target.conversation(ctx, fieldName, id)
+	found, err := access.conversation(ctx, fieldName, id)
 	if err != nil {
 		return nil, err
 	}
@@ -99,19 +99,19 @@ func (c *conversations) GetConversation(ctx context.Context, req *parleyv1.GetCo
 }
 
 // conversation reads a chat that the user is a member of; it is also the proof of membership.
-func (t *callTarget) conversation(ctx context.Context, field, id string) (*parleyv1.Conversation, error) {
+func (g *accessGrant) conversation(ctx context.Context, field, id string) (*parleyv1.Conversation, error) {
 	const src = parleyv1.Source_SOURCE_CONVERSATION
-	if err := t.refuseWildcard(field); err != nil {
+	if err := g.refuseWildcard(field); err != nil {
 		return nil, err
 	}
-	if err := t.checkAvailable(src); err != nil {
+	if err := g.checkAvailable(src); err != nil {
 		return nil, err
 	}
-	if t.sources.Conversations == nil {
+	if g.sources.Conversations == nil {
 		return nil, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD)
 	}
-	found, err := t.sources.Conversations.Conversation(ctx, t.owner, t.user, id)
-	if t.notIn(err) {
+	found, err := g.sources.Conversations.Conversation(ctx, g.owner, g.graphUser(), id)
+	if g.notIn(err) {
 		return nil, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_NOT_FOUND)
 	}
 	if isKind(err, graph.KindNotFound) && !strings.Contains(id, "@") && !source.EveryUserHas(id) {

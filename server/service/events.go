@@ -34,61 +34,61 @@ type eventSender = sender[parleyv1.StreamEventsResponse, *parleyv1.StreamEventsR
 
 // StreamEvents sends all frames.
 func (e *events) StreamEvents(req *parleyv1.StreamEventsRequest, stream grpc.ServerStreamingServer[parleyv1.StreamEventsResponse]) error {
-	target, q, err := e.prepare(stream.Context(), req)
+	access, q, err := e.prepare(stream.Context(), req)
 	if err != nil {
 		return err
 	}
 	q.Reconnect = callinfo.FromContext(stream.Context()).Reconnecting()
 	rows := func(frame *parleyv1.StreamEventsResponse) int { return len(frame.GetBatch().GetEvents()) }
-	return run(e.streams, stream, target, rows, func(ctx context.Context, out *eventSender) error {
-		return e.engine.StreamBatches(ctx, target.sources, q, req.GetResumeToken(), out.batch, out.frame)
+	return run(e.streams, stream, access, rows, func(ctx context.Context, out *eventSender) error {
+		return e.engine.StreamBatches(ctx, access.sources, q, req.GetResumeToken(), out.batch, out.frame)
 	})
 }
 
 // prepare authorizes a request, and checks that the user is a member of the conversation that it names, if it does.
-func (e *events) prepare(ctx context.Context, req eventsRequest) (*callTarget, query.Events, error) {
+func (e *events) prepare(ctx context.Context, req eventsRequest) (*accessGrant, query.Events, error) {
 	user, q, scope, err := readEvents(req)
 	if err != nil {
 		return nil, q, err
 	}
-	target, err := e.access.authorizeUser(ctx, fieldParent, user, scope)
+	access, err := e.authorizer.authorizeUser(ctx, fieldParent, user, scope)
 	if err != nil {
 		return nil, q, err
 	}
-	q.Caller, q.Tenant, q.Fingerprint = target.binding()
-	q.Owner, q.User, q.Unavailable, q.Narrow = target.owner, target.user, target.tenant.Unavailable, !target.allUsers
-	if err := checkSources(target, &q); err != nil {
+	q.Caller, q.Tenant, q.Fingerprint = access.binding()
+	q.Owner, q.User, q.Unavailable, q.Narrow = access.owner, access.graphUser(), access.tenant.Unavailable, !access.allUsers
+	if err := checkSources(access, &q); err != nil {
 		return nil, q, err
 	}
 	if q.Conversation != "" {
-		if _, err := target.conversation(ctx, fieldParent, q.Conversation); err != nil {
+		if _, err := access.conversation(ctx, fieldParent, q.Conversation); err != nil {
 			return nil, q, err
 		}
 	}
-	return target, q, nil
+	return access, q, nil
 }
 
 // checkSources checks the sources against the parent of the request, before Graph is asked anything.
-func checkSources(target *callTarget, q *query.Events) error {
+func checkSources(access *accessGrant, q *query.Events) error {
 	const call = parleyv1.Source_SOURCE_CALL
 	only := func(src parleyv1.Source) bool {
 		return !slices.ContainsFunc(q.Sources, func(s parleyv1.Source) bool { return s != src })
 	}
 	switch {
-	case target.owner == resource.AnyUser && q.Conversation != "":
-		return target.refuseWildcard(fieldParent)
-	case target.owner == resource.AnyUser:
+	case access.owner == resource.AnyUser && q.Conversation != "":
+		return access.refuseWildcard(fieldParent)
+	case access.owner == resource.AnyUser:
 		if !only(call) {
-			return target.refuseWildcard(fieldParent)
+			return access.refuseWildcard(fieldParent)
 		}
 	case q.Conversation != "":
 		if !only(parleyv1.Source_SOURCE_CHAT) {
 			return apierror.Invalid("sources", "below a conversation there are the chat's own messages only; "+
 				"ask the user's events for Copilot interactions and calls")
 		}
-	case target.unresolved && slices.Contains(q.Sources, call) && only(call):
+	case access.unresolved && slices.Contains(q.Sources, call) && only(call):
 		return errUserID(fieldParent)
-	case target.unresolved:
+	case access.unresolved:
 		q.Unavailable = maps.Clone(q.Unavailable)
 		if q.Unavailable == nil {
 			q.Unavailable = make(map[parleyv1.Source]parleyv1.SourceState, 1)
@@ -101,8 +101,8 @@ func checkSources(target *callTarget, q *query.Events) error {
 }
 
 // explain gives the reason of a source that was not asked because the user's object id is unknown.
-func explain(target *callTarget, reports []*parleyv1.SourceReport) {
-	if !target.unresolved {
+func explain(access *accessGrant, reports []*parleyv1.SourceReport) {
+	if !access.unresolved {
 		return
 	}
 	for _, report := range reports {
@@ -119,11 +119,11 @@ func (e *events) GetEvent(ctx context.Context, req *parleyv1.GetEventRequest) (*
 		return nil, err
 	}
 	shape := viewOr(req.GetView(), parleyv1.EventView_EVENT_VIEW_FULL)
-	target, err := e.access.authorizeUser(ctx, fieldName, user, accessScope{sources: []parleyv1.Source{ref.Source}, view: shape})
+	access, err := e.authorizer.authorizeUser(ctx, fieldName, user, accessScope{sources: []parleyv1.Source{ref.Source}, view: shape})
 	if err != nil {
 		return nil, err
 	}
-	event, err := target.event(ctx, ref)
+	event, err := access.event(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
@@ -136,21 +136,21 @@ func (e *events) GetEvent(ctx context.Context, req *parleyv1.GetEventRequest) (*
 }
 
 // event reads one event of the user.
-func (t *callTarget) event(ctx context.Context, ref resource.Ref) (*parleyv1.Event, error) {
+func (g *accessGrant) event(ctx context.Context, ref resource.Ref) (*parleyv1.Event, error) {
 	switch {
 	case ref.Source != parleyv1.Source_SOURCE_CALL:
-		if err := t.refuseWildcard(fieldName); err != nil {
+		if err := g.refuseWildcard(fieldName); err != nil {
 			return nil, err
 		}
-	case t.unresolved:
+	case g.unresolved:
 		return nil, errUserID(fieldName)
 	}
-	getter := t.sources.Getters[ref.Source]
-	if err := t.checkAvailable(ref.Source); err != nil || getter == nil {
+	getter := g.sources.Getters[ref.Source]
+	if err := g.checkAvailable(ref.Source); err != nil || getter == nil {
 		return nil, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD)
 	}
-	event, err := getter.Event(source.WithPriority(ctx, source.Interactive), t.owner, t.user, ref)
-	if t.notIn(err) {
+	event, err := getter.Event(source.WithPriority(ctx, source.Interactive), g.owner, g.graphUser(), ref)
+	if g.notIn(err) {
 		return nil, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_NOT_FOUND)
 	}
 	if err != nil {

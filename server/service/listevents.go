@@ -29,17 +29,17 @@ func newEvents(s *Services) *events {
 
 // listPage answers ListEvents with one page, whose events stay encoded.
 func (e *events) listPage(ctx context.Context, req *parleyv1.ListEventsRequest) (*timeline.Page, error) {
-	target, q, err := e.prepare(ctx, req)
+	access, q, err := e.prepare(ctx, req)
 	if err != nil {
 		return nil, err
 	}
-	page, err := e.engine.PageEvents(ctx, target.sources, q, req.GetPageToken(), pageSize(req.GetPageSize()))
+	page, err := e.engine.PageEvents(ctx, access.sources, q, req.GetPageToken(), pageSize(req.GetPageSize()))
 	if err != nil {
 		return nil, err
 	}
-	if target.unresolved {
+	if access.unresolved {
 		page = &timeline.Page{Message: proto.CloneOf(page.Message), Events: page.Events, Count: page.Count}
-		explain(target, page.Message.GetSources())
+		explain(access, page.Message.GetSources())
 	}
 	callinfo.FromContext(ctx).Handed.List(page.Count, page.Message.GetComplete())
 	return page, nil

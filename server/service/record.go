@@ -12,16 +12,16 @@ import (
 )
 
 // denied returns the error of a call that the policy refuses, and records it.
-func (a *authorizer) denied(ctx context.Context, target *callTarget, decision authz.Decision) error {
-	err := errObstacle(decision.Obstacle)
+func (a *authorizer) denied(ctx context.Context, target callTarget, decision authz.Decision) error {
+	err := errDenied(decision.Obstacle)
 	info := callinfo.FromContext(ctx)
 	switch {
 	case a.audit == nil:
 	case info.Recorded:
 		// The outcome will say who it was that a look-up found.
-		info.Record.Correct(target.lookupIntent(ctx, decision))
+		info.Record.Correct(lookupIntent(ctx, target, decision))
 	default:
-		a.audit.Denied(target.intent(ctx, decision),
+		a.audit.Denied(intent(ctx, target, decision),
 			audit.Outcome{Code: audit.CodeName(err.Code), ErrorReason: reasons.Text(err.Reason)})
 	}
 	return err
@@ -29,15 +29,15 @@ func (a *authorizer) denied(ctx context.Context, target *callTarget, decision au
 
 // record writes the intent of a call, to read or to look up a user. A call that is on record already gets a further intent, if that says
 // anything new. When the record cannot be written, the call fails and nothing is read.
-func (a *authorizer) record(ctx context.Context, intent audit.Intent) error {
+func (a *authorizer) record(ctx context.Context, begun audit.Intent) error {
 	info := callinfo.FromContext(ctx)
 	var err error
 	switch {
 	case a.audit == nil:
 	case info.Recorded:
-		err = info.Record.Learn(intent)
+		err = info.Record.Learn(begun)
 	default:
-		err = a.audit.Begin(&info.Record, intent)
+		err = a.audit.Begin(&info.Record, begun)
 		info.Recorded = err == nil
 	}
 	if err != nil {
@@ -46,31 +46,43 @@ func (a *authorizer) record(ctx context.Context, intent audit.Intent) error {
 	return nil
 }
 
-// intent is the audit record of a request and of the policy's decision about it.
-func (t *callTarget) intent(ctx context.Context, decision authz.Decision) audit.Intent {
-	info, scope := callinfo.FromContext(ctx), &t.scope
-	owner := t.request.User
+// intent is the audit record of a call and of the policy's decision about it.
+func intent(ctx context.Context, target callTarget, decision authz.Decision) audit.Intent {
+	info, scope := callinfo.FromContext(ctx), &target.scope
+	owner := target.owner
 	if owner == "" {
-		owner = t.request.UPN
+		owner = target.upn
 	}
-	sources := t.sourceNames[:0]
+	sources := make([]string, 0, len(scope.sources))
 	for _, src := range scope.sources {
 		sources = append(sources, authz.SourceName(src))
 	}
 	return audit.Intent{
 		RequestID: info.ID,
-		Caller:    audit.Caller{ID: t.callerID, Kind: t.caller.Kind.String(), Application: t.caller.AppID},
-		Rule:      decision.Rule, Policy: decision.Digest, RPC: info.RPC, Protocol: info.Protocol,
-		Tenant: t.alias, TenantID: t.tenant.ID, Owner: owner, Conversation: scope.conversation,
+		Caller:    audit.Caller{ID: target.callerID, Kind: target.caller.Kind.String(), Application: target.caller.AppID},
+		Rule:      decision.Rule, Policy: decision.Digest, RPC: target.rpc, Protocol: info.Protocol,
+		Tenant: target.alias, TenantID: target.tenant.ID, Owner: owner, Conversation: scope.conversation,
 		Sources: sources, Start: scope.start, End: scope.end, View: authz.ViewName(scope.view),
 		Reason: callinfo.Header(ctx, callinfo.HeaderReason),
-		Graph:  t.graphIdentity(decision),
+		Graph:  graphIdentity(target, decision),
 	}
 }
 
 // lookupIntent is the intent of a look-up. Names are looked up with the application's permission, whatever the rule says.
-func (t *callTarget) lookupIntent(ctx context.Context, decision authz.Decision) audit.Intent {
-	intent := t.intent(ctx, decision)
-	intent.Graph = audit.Graph{Permission: authz.PermissionName(false), Identity: t.tenant.Application}
-	return intent
+func lookupIntent(ctx context.Context, target callTarget, decision authz.Decision) audit.Intent {
+	record := intent(ctx, target, decision)
+	record.Graph = audit.Graph{Permission: authz.PermissionName(false), Identity: target.tenant.Application}
+	return record
+}
+
+// graphIdentity is whom Graph is asked as, for the record of an allowed call.
+func graphIdentity(target callTarget, decision authz.Decision) audit.Graph {
+	switch {
+	case decision.Answer != authz.Allowed:
+		return audit.Graph{}
+	case decision.OnBehalf:
+		return audit.Graph{Permission: authz.PermissionName(true), Identity: target.caller.UserID()}
+	default:
+		return audit.Graph{Permission: authz.PermissionName(false), Identity: target.tenant.Application}
+	}
 }

@@ -29,15 +29,15 @@ type Config struct {
 
 // Services are the services of the API.
 type Services struct {
-	engine  Engine
-	access  *authorizer
-	streams *streams
+	engine     Engine
+	authorizer *authorizer
+	streams    *streams
 }
 
 // New makes the services.
 func New(cfg *Config) *Services {
 	return &Services{
-		engine: cfg.Engine, access: &authorizer{cfg.Tenants, cfg.Policy, cfg.Audit}, streams: &streams{cfg.Streams, cfg.Metrics},
+		engine: cfg.Engine, authorizer: &authorizer{cfg.Tenants, cfg.Policy, cfg.Audit}, streams: &streams{cfg.Streams, cfg.Metrics},
 	}
 }
 

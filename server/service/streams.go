@@ -37,7 +37,7 @@ type frameOf[F any] interface {
 type sender[F any, P frameOf[F]] struct {
 	stream grpc.ServerStreamingServer[F]
 	info   *callinfo.Info
-	target *callTarget
+	access *accessGrant
 	closer *lifetime.StreamCloser
 	shared *streams
 	rows   func(frame P) int // of a batch
@@ -46,11 +46,11 @@ type sender[F any, P frameOf[F]] struct {
 // run answers one stream: produce reads with background priority and hands frames to the sender, until it ends or the server stops. An
 // error carries the token of the last checkpoint, if there was one; the caller has the token that the stream began with.
 func run[F any, P frameOf[F]](
-	s *streams, stream grpc.ServerStreamingServer[F], target *callTarget, rows func(frame P) int, produce func(context.Context, *sender[F, P]) error,
+	s *streams, stream grpc.ServerStreamingServer[F], access *accessGrant, rows func(frame P) int, produce func(context.Context, *sender[F, P]) error,
 ) error {
 	ctx, closer, release := s.watch(stream.Context())
 	defer release()
-	err := closer.Result(produce(ctx, &sender[F, P]{stream, callinfo.FromContext(ctx), target, closer, s, rows}))
+	err := closer.Result(produce(ctx, &sender[F, P]{stream, callinfo.FromContext(ctx), access, closer, s, rows}))
 	if err != nil {
 		s.metrics.StreamIncomplete("all", apierror.Reason(apierror.FromError(err)))
 	}
@@ -63,7 +63,7 @@ func (s *sender[F, P]) frame(frame P) error {
 	summary := frame.GetSummary()
 	if part == lifetime.Summary {
 		token = summary.GetResumeToken()
-		explain(s.target, summary.GetSources())
+		explain(s.access, summary.GetSources())
 		s.shared.countIncomplete(summary)
 	}
 	return s.closer.SendFrame(part, token, func() error {

@@ -2,17 +2,15 @@ package service
 
 import (
 	"context"
-	"errors"
 	"strings"
+	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/server/apierror"
 	"github.com/parley-gateway/parley/server/authn"
 	"github.com/parley-gateway/parley/server/authz"
 	"github.com/parley-gateway/parley/server/callinfo"
-	"github.com/parley-gateway/parley/timeline/query"
 )
 
 const (
@@ -21,67 +19,109 @@ const (
 	fieldName   = "name"
 )
 
-// callTarget is the target of one call: the tenant, the user whose data are read, and the sources through which Graph is asked. The
-// authorizer fills it step by step; the sources come last, when the call is allowed.
-type callTarget struct {
+// accessScope is the part of a request that the policy decides about and the audit records show: sources, view and interval. The user
+// is not in it.
+type accessScope struct {
+	sources    []parleyv1.Source
+	view       parleyv1.EventView // defaults applied; unspecified for methods without a view
+	start, end time.Time
+	// conversation is set for calls about one conversation.
+	conversation bool
+}
+
+// accessRequest is what a call asks for, as its caller wrote it. It is never changed once made.
+type accessRequest struct {
+	rpc      string
 	caller   *authn.Caller
 	callerID string
 	scope    accessScope
-	// request is the question to the policy. Its user is set step by step.
-	request authz.Request
-
-	alias         string
-	tenant        *Tenant
-	unknownTenant bool // the caller named one that the deployment does not have
-
-	// sources and reports are what Graph is asked through: the tenant's, or those of the caller on whose behalf it is asked.
-	// They are empty until the call is allowed.
-	sources  query.Sources
-	reports  ReportDownloader
-	onBehalf bool
-	// allUsers is set where the deciding rule is not narrower than all users.
-	allUsers bool
-	// owner is the user segment of names: an object id, a user principal name that could not be resolved, or "-".
-	owner string
-	// user is whom Graph is asked about; empty for the whole tenant.
-	user string
-	// unresolved is set where Graph refused to tell the object id behind a user principal name.
-	unresolved bool
-
-	sourceNames [4]string // room for the record of the call
+	// named is the user segment of a resource name, and field the field of the request that has the name; empty where the call names
+	// no user.
+	named, field string
 }
 
-// target resolves the tenant of a call: the one that the caller names, the only one there is, or the only one that the policy
-// allows the caller anything of.
-func (a *authorizer) target(ctx context.Context, scope accessScope) (*callTarget, error) {
+func newAccessRequest(ctx context.Context, scope accessScope, field, user string) accessRequest {
 	info := callinfo.FromContext(ctx)
-	target := &callTarget{caller: info.Caller, callerID: info.CallerID, scope: scope, tenant: &noTenant}
-	target.request = authz.Request{RPC: info.RPC, Sources: scope.sources, View: scope.view, Conversation: scope.conversation}
-	alias := callinfo.Header(ctx, callinfo.HeaderTenant)
-	if alias == "" {
-		var err error
-		if alias, err = a.defaultTenant(ctx, target); err != nil {
-			return nil, err
-		}
-	}
-	only := len(a.tenants) == 1
-	if tenant, ok := a.tenants[alias]; ok {
-		info.Tenant = alias
-		target.alias, target.tenant = alias, tenant
-		target.request.Tenant = authz.Tenant{Alias: alias, ID: tenant.ID, Only: only}
-		return target, nil
-	}
-	// The policy decides as for a tenant that the caller may not read, so that a caller without access does not learn which tenants
-	// there are.
-	target.unknownTenant = true
-	return target, nil
+	return accessRequest{rpc: info.RPC, caller: info.Caller, callerID: info.CallerID, scope: scope, named: user, field: field}
+}
+
+// callTarget is what an accessRequest was resolved to: the tenant, and the user whose data are read. It is never changed once made; each
+// step that finds out more returns another one.
+type callTarget struct {
+	accessRequest
+
+	tenant     *Tenant // &noTenant while it is not known
+	alias      string  // of the tenant
+	onlyTenant bool    // the deployment has no other
+	// owner is the user whose data are read: an object id, a user principal name that Graph refuses to look up, `-` for the whole
+	// tenant, or empty for methods that name no user. It is the user segment of the names in the answer.
+	owner string
+	// upn is a user principal name that has not been looked up; owner is then empty.
+	upn string
+	// unresolved is set where owner is a user principal name.
+	unresolved bool
 }
 
 // noTenant is the tenant of calls whose tenant is not known.
 var noTenant Tenant
 
+// policyRequest is the question to the policy.
+func (t *callTarget) policyRequest() authz.Request {
+	request := authz.Request{
+		RPC: t.rpc, User: t.owner, UPN: t.upn, Sources: t.scope.sources, View: t.scope.view, Conversation: t.scope.conversation,
+	}
+	if t.tenant != &noTenant {
+		request.Tenant = authz.Tenant{Alias: t.alias, ID: t.tenant.ID, Only: t.onlyTenant}
+	}
+	return request
+}
+
+// graphUser is the user whom Graph is asked about; empty for the whole tenant.
+func (t *callTarget) graphUser() string {
+	if t.owner == resource.AnyUser {
+		return ""
+	}
+	return t.owner
+}
+
+// refuseWildcard refuses `users/-` where it has no meaning.
+func (t *callTarget) refuseWildcard(field string) error {
+	if t.owner == resource.AnyUser {
+		return apierror.Invalid(field, "`users/-` holds call records only; name a user")
+	}
+	return nil
+}
+
+// checkAvailable refuses a source that the tenant's cloud lacks; Graph is not asked.
+func (t *callTarget) checkAvailable(src parleyv1.Source) error {
+	if _, lacking := t.tenant.Unavailable[src]; lacking {
+		return apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD)
+	}
+	return nil
+}
+
+// findTenant returns a request's target without its user: the tenant is the one that the caller names, the only one there is, or the
+// only one that the policy allows the caller anything of.
+func (a *authorizer) findTenant(ctx context.Context, request accessRequest) (callTarget, error) {
+	target := callTarget{accessRequest: request, tenant: &noTenant}
+	alias := callinfo.Header(ctx, callinfo.HeaderTenant)
+	if alias == "" {
+		var err error
+		if alias, err = a.defaultTenant(ctx, target); err != nil {
+			return target, err
+		}
+	}
+	if tenant, ok := a.tenants[alias]; ok {
+		callinfo.FromContext(ctx).Tenant = alias
+		target.tenant, target.alias, target.onlyTenant = tenant, alias, len(a.tenants) == 1
+	}
+	// For an unknown alias the policy decides as for a tenant that the caller may not read, so that a caller without access does not
+	// learn which tenants there are.
+	return target, nil
+}
+
 // defaultTenant is the alias of the tenant of a caller who names none.
-func (a *authorizer) defaultTenant(ctx context.Context, target *callTarget) (string, error) {
+func (a *authorizer) defaultTenant(ctx context.Context, target callTarget) (string, error) {
 	if len(a.tenants) == 1 {
 		for alias := range a.tenants {
 			return alias, nil
@@ -102,87 +142,36 @@ func (a *authorizer) defaultTenant(ctx context.Context, target *callTarget) (str
 	}
 }
 
-// setUser puts the user segment of a name, which came in the given field, into the question to the policy. It returns the
-// segment, with the caller's own id in the place of `me`.
-func (t *callTarget) setUser(field, user string) (string, error) {
+// withUser returns the target with the user whom the request names; the caller's own id is in the place of `me`.
+func (t *callTarget) withUser() (callTarget, error) {
+	next, user := *t, t.named
 	if user == me {
 		if user = t.caller.UserID(); user == "" {
-			return "", apierror.Invalid(field, "`me` is a signed-in user's own id, and this caller is not one; name the user")
+			return next, apierror.Invalid(t.field, "`me` is a signed-in user's own id, and this caller is not one; name the user")
 		}
 	}
-	switch {
-	case user == resource.AnyUser:
-		t.request.User = authz.WholeTenant
-	case strings.Contains(user, "@"):
-		t.request.UPN = user
-	default:
-		t.request.User = user
+	if strings.Contains(user, "@") {
+		next.upn = user
+	} else {
+		next.owner = user
 	}
-	return user, nil
+	return next, nil
 }
 
-// resolve returns the object id behind a user principal name; the name itself where Graph refuses to tell.
-func (t *callTarget) resolve(ctx context.Context, upn string) (string, error) {
+// withUserID returns the target with the object id behind its user principal name; the name stands for the user where Graph refuses to
+// tell.
+func (t *callTarget) withUserID(ctx context.Context) (callTarget, error) {
+	next := *t
+	next.owner, next.upn, next.unresolved = t.upn, "", true
 	if t.tenant.Sources.Users == nil {
-		t.unresolved = true
-		return upn, nil
+		return next, nil
 	}
-	id, err := t.tenant.Sources.Users.UserID(ctx, upn)
+	id, err := t.tenant.Sources.Users.UserID(ctx, t.upn)
 	switch {
 	case err == nil:
-		return id, nil
-	case deniedByGraph(err):
-		t.unresolved = true
-		return upn, nil
-	default:
-		return "", apierror.WithSource(parleyv1.Source_SOURCE_USER, err)
+		next.owner, next.unresolved = id, false
+	case !deniedByGraph(err):
+		return next, apierror.WithSource(parleyv1.Source_SOURCE_USER, err)
 	}
-}
-
-func errTenant() error {
-	return apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_TENANT_REQUIRED).WithField(callinfo.HeaderTenant)
-}
-
-// refuseWildcard refuses `users/-` where it has no meaning.
-func (t *callTarget) refuseWildcard(field string) error {
-	if t.owner == resource.AnyUser {
-		return apierror.Invalid(field, "`users/-` holds call records only; name a user")
-	}
-	return nil
-}
-
-// checkAvailable refuses a source that the tenant's cloud lacks; Graph is not asked.
-func (t *callTarget) checkAvailable(src parleyv1.Source) error {
-	if _, lacking := t.tenant.Unavailable[src]; lacking {
-		return apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD)
-	}
-	return nil
-}
-
-// binding is what cursors are bound to beside the request; permission is empty for the application's.
-func (t *callTarget) binding() (caller, tenant, permission string) {
-	tenant = t.tenant.ID
-	if tenant == "" {
-		tenant = t.alias
-	}
-	if t.onBehalf {
-		permission = authz.PermissionName(true)
-	}
-	return t.callerID, tenant, permission
-}
-
-func errUserID(field string) error {
-	return apierror.New(parleyv1.ErrorReason_ERROR_REASON_USER_ID_REQUIRED,
-		"call records are found by object id, and Graph refuses to look this user up; name the user by object id, or other sources").WithField(field)
-}
-
-// deniedByGraph reports whether Graph denies the application the requested data.
-func deniedByGraph(err error) bool {
-	graphErr, ok := errors.AsType[*graph.Error](err)
-	return ok && graphErr.Kind.Denied()
-}
-
-func isKind(err error, kind graph.Kind) bool {
-	var graphErr *graph.Error
-	return errors.As(err, &graphErr) && graphErr.Kind == kind
+	return next, nil
 }

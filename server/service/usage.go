@@ -31,11 +31,11 @@ var _ parleyv1.CopilotUsageServiceServer = (*usage)(nil)
 
 // ListCopilotUsage answers one page.
 func (u *usage) ListCopilotUsage(ctx context.Context, req *parleyv1.ListCopilotUsageRequest) (*parleyv1.ListCopilotUsageResponse, error) {
-	target, q, err := u.prepare(ctx, req, req.GetFilter())
+	access, q, err := u.prepare(ctx, req, req.GetFilter())
 	if err != nil {
 		return nil, err
 	}
-	answer, err := u.engine.ListCopilotUsage(ctx, target.sources, q, req.GetPageToken(), pageSize(req.GetPageSize()))
+	answer, err := u.engine.ListCopilotUsage(ctx, access.sources, q, req.GetPageToken(), pageSize(req.GetPageSize()))
 	if err != nil {
 		return nil, err
 	}
@@ -47,14 +47,14 @@ type usageSender = sender[parleyv1.StreamCopilotUsageResponse, *parleyv1.StreamC
 
 // StreamCopilotUsage sends all frames.
 func (u *usage) StreamCopilotUsage(req *parleyv1.StreamCopilotUsageRequest, stream grpc.ServerStreamingServer[parleyv1.StreamCopilotUsageResponse]) error {
-	target, q, err := u.prepare(stream.Context(), req, req.GetFilter())
+	access, q, err := u.prepare(stream.Context(), req, req.GetFilter())
 	if err != nil {
 		return err
 	}
 	q.Reconnect = callinfo.FromContext(stream.Context()).Reconnecting()
 	rows := func(frame *parleyv1.StreamCopilotUsageResponse) int { return len(frame.GetBatch().GetRows()) }
-	return run(u.streams, stream, target, rows, func(ctx context.Context, out *usageSender) error {
-		return u.engine.StreamCopilotUsage(ctx, target.sources, q, req.GetResumeToken(), out.frame)
+	return run(u.streams, stream, access, rows, func(ctx context.Context, out *usageSender) error {
+		return u.engine.StreamCopilotUsage(ctx, access.sources, q, req.GetResumeToken(), out.frame)
 	})
 }
 
@@ -64,19 +64,19 @@ type usageRequest interface {
 	GetVersion() string
 }
 
-func (u *usage) prepare(ctx context.Context, req usageRequest, filter string) (*callTarget, query.Usage, error) {
-	target, err := u.authorizeReport(ctx, req)
+func (u *usage) prepare(ctx context.Context, req usageRequest, filter string) (*accessGrant, query.Usage, error) {
+	access, err := u.authorizeReport(ctx, req)
 	if err != nil {
 		return nil, query.Usage{}, err
 	}
 	q := query.Usage{Period: req.GetPeriod(), Version: req.GetVersion(), Filter: filter}
-	q.Caller, q.Tenant, q.Fingerprint = target.binding()
-	return target, q, nil
+	q.Caller, q.Tenant, q.Fingerprint = access.binding()
+	return access, q, nil
 }
 
 // authorizeReport authorizes a call for the report, and checks that the report exists in this form.
-func (u *usage) authorizeReport(ctx context.Context, req usageRequest) (*callTarget, error) {
-	target, err := u.access.authorize(ctx, accessScope{sources: []parleyv1.Source{parleyv1.Source_SOURCE_USAGE}})
+func (u *usage) authorizeReport(ctx context.Context, req usageRequest) (*accessGrant, error) {
+	access, err := u.authorizer.authorize(ctx, accessScope{sources: []parleyv1.Source{parleyv1.Source_SOURCE_USAGE}})
 	if err != nil {
 		return nil, err
 	}
@@ -86,25 +86,25 @@ func (u *usage) authorizeReport(ctx context.Context, req usageRequest) (*callTar
 	case period == "D30" && version == "v2":
 		return nil, apierror.Invalid("period", "D30 exists in version v1 only; v2 has D28")
 	}
-	if err := target.checkAvailable(parleyv1.Source_SOURCE_USAGE); err != nil {
+	if err := access.checkAvailable(parleyv1.Source_SOURCE_USAGE); err != nil {
 		return nil, err
 	}
-	return target, nil
+	return access, nil
 }
 
 // DownloadCopilotUsage sends the report's bytes as they come.
 func (u *usage) DownloadCopilotUsage(req *parleyv1.DownloadCopilotUsageRequest, stream grpc.ServerStreamingServer[httpbody.HttpBody]) error {
-	target, err := u.authorizeReport(stream.Context(), req)
+	access, err := u.authorizeReport(stream.Context(), req)
 	if err != nil {
 		return err
 	}
-	if target.reports == nil {
+	if access.reports == nil {
 		return apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD)
 	}
 	ctx, closer, release := u.streams.watch(stream.Context())
 	defer release()
 	report := source.UsageQuery{Period: req.GetPeriod(), Version: req.GetVersion()}
-	body, mediaType, err := target.reports.Download(ctx, report)
+	body, mediaType, err := access.reports.Download(ctx, report)
 	if err != nil {
 		return closer.Result(apierror.WithSource(parleyv1.Source_SOURCE_USAGE, err))
 	}

@@ -19,16 +19,16 @@ var _ parleyv1.UserServiceServer = (*users)(nil)
 
 // ListUsers answers one page.
 func (u *users) ListUsers(ctx context.Context, req *parleyv1.ListUsersRequest) (*parleyv1.ListUsersResponse, error) {
-	target, err := u.access.authorize(ctx, accessScope{sources: []parleyv1.Source{parleyv1.Source_SOURCE_USER}})
+	access, err := u.authorizer.authorize(ctx, accessScope{sources: []parleyv1.Source{parleyv1.Source_SOURCE_USER}})
 	if err != nil {
 		return nil, err
 	}
-	if err := target.checkAvailable(parleyv1.Source_SOURCE_USER); err != nil {
+	if err := access.checkAvailable(parleyv1.Source_SOURCE_USER); err != nil {
 		return nil, err
 	}
 	var q query.Users
-	q.Caller, q.Tenant, _ = target.binding()
-	answer, err := u.engine.ListUsers(ctx, target.sources, q, req.GetPageToken(), pageSize(req.GetPageSize()))
+	q.Caller, q.Tenant, _ = access.binding()
+	answer, err := u.engine.ListUsers(ctx, access.sources, q, req.GetPageToken(), pageSize(req.GetPageSize()))
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,47 @@
+package service
+
+import (
+	"context"
+
+	"github.com/parley-gateway/parley/graphclient/graph"
+	"github.com/parley-gateway/parley/server/authz"
+	"github.com/parley-gateway/parley/server/callinfo"
+	"github.com/parley-gateway/parley/timeline/query"
+)
+
+// accessGrant is the access of an allowed call: its target, and what Graph is asked through. It is never changed once made.
+type accessGrant struct {
+	callTarget
+
+	// sources and reports are the tenant's, or those of the caller on whose behalf Graph is asked.
+	sources  query.Sources
+	reports  ReportDownloader
+	onBehalf bool
+	// allUsers is set where the deciding rule is not narrower than all users.
+	allUsers bool
+}
+
+// binding is what cursors are bound to beside the request; permission is empty for the application's.
+func (g *accessGrant) binding() (caller, tenant, permission string) {
+	tenant = g.tenant.ID
+	if tenant == "" {
+		tenant = g.alias
+	}
+	if g.onBehalf {
+		permission = authz.PermissionName(true)
+	}
+	return g.callerID, tenant, permission
+}
+
+// notIn reports whether Graph refused one chat to the user themselves: on behalf of a user that is how it answers for a chat that
+// they are not in. A missing permission is another matter, and Graph names it.
+func (g *accessGrant) notIn(err error) bool {
+	return g.onBehalf && (isKind(err, graph.KindRefused) || isKind(err, graph.KindAccessDenied))
+}
+
+// noteGrant notes in the call's info what the policy allowed, for the interceptors.
+func noteGrant(ctx context.Context, target callTarget, decision authz.Decision) {
+	callinfo.FromContext(ctx).Allow(callinfo.AccessGrant{
+		Request: target.policyRequest(), AllUsers: decision.AllUsers, OnBehalf: decision.OnBehalf,
+	})
+}
