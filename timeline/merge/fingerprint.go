@@ -10,54 +10,71 @@ import (
 	"github.com/parley-gateway/parley/timeline/fetch"
 )
 
-// resumeFingerprint recognizes rows whose time changed between two readings of a window. It is the sum of the hashes of all rows that
-// were delivered in order and that a resumed reading returns again: the rows of the current window up to the position, and the rows
-// within the second before it, because windows are asked a second wider. A token holds the sum. If a window that is read again lacks
-// rows, and other rows are out of their window, these are the missing rows when the sums agree.
+// resumeFingerprint detects delivered rows that come a second time because Graph dates them otherwise now.
+//
+// A call that goes on from a token reads the window of the token's position again and skips the rows up to the position. A row that was
+// among them, and that Graph now dates far outside the window, comes as a row out of its window, and looks as if it was never delivered.
+// A token of 1 KiB cannot hold the ids of a window's rows, so it holds one number for them: the sum of their hashes.
+//
+// An example: a window has the rows a b c d e, and a page ends after c. Its token holds the sum h(a)+h(b)+h(c). When the window is read
+// again, Graph dates b forty days back:
+//
+//	rows up to the position    a c        h(a)+h(c), which is h(b) less than the sum of the token
+//	rows after the position    d e
+//	rows out of the window     b x        h(b) makes up the difference: b was delivered; x was not
+//
+// So b is skipped and x is delivered. A sum serves this better than a digest of all rows, because rows can be added to it and taken off:
+// the difference of two sums is the sum of the rows that are missing. See findRedated.
+//
+// The sum holds all rows that were delivered in order and that a resumed reading returns again. These are the rows of the current window
+// up to the position, and the overlap: the rows within the second before the window, because Graph is asked for a window a second
+// wider. Rows that were delivered out of their window are not in it; a token holds the last few of them by their hash.
 type resumeFingerprint struct {
 	overlap    []chunk.Stamp // rows that were delivered within the second before the current window
-	atBoundary uint64        // sum when the current window was entered or the last one was left; the token's before that
-	missing    uint64        // part of the sum that this reading did not return
-	redated    []uint64      // rows out of the current window that were delivered in order before
-	resuming   bool          // the walk was resumed and has not come to the position of the token
-	leftPieces bool          // beside resuming: pieces of the window were left
-	// isKnown reports whether a row was delivered out of its window. The sum does not hold such rows.
-	isKnown func(hash uint64) bool
+	atBoundary rowSum        // sum when the current window was entered or the last one was left; until then the sum of the token
+	missing    rowSum        // sum of the rows that were delivered and that this reading did not return
+	redated    []uint64      // hashes of the rows out of the current window that were delivered in order before
+
+	// resuming is true until the window of the token's position was read again. leftPieces is true after the first of its pieces was
+	// left, if it is read in pieces.
+	resuming, leftPieces bool
+
+	// wasOutOfWindow reports whether a row was delivered out of its window.
+	wasOutOfWindow func(hash uint64) bool
 }
 
-// Bounds of what findRedated compares in every combination: rows out of their window, and such rows beside two rows that came.
-const (
-	maxSums  = 12
-	maxPairs = 6
-)
-
-// fingerprintNow is the sum at the position of the reader.
-func (r *sourceReader) fingerprintNow() uint64 {
+// fingerprintNow returns the sum for a token at the position of the reader.
+func (r *sourceReader) fingerprintNow() rowSum {
 	f := &r.fingerprint
 	if r.stopped != nil || r.current == nil {
 		return f.atBoundary
 	}
 	sum := f.missing
-	// A chain is asked for again from its last row on, and not from the beginning of a window.
-	inChain := r.readsReverseChain() && r.position != nil && r.position.delivered && !r.position.outOfWindow
-	add := func(at time.Time, hash uint64) {
-		if !inChain || r.inOverlap(at, r.position.time.Add(1)) {
-			sum += scatter(hash)
+	for _, row := range f.overlap {
+		if r.isReadAgain(row.Time) {
+			sum = sum.plus(row.Hash)
 		}
 	}
-	for _, row := range f.overlap {
-		add(row.Time, row.Hash)
-	}
 	for i := range r.current.Entries[:r.next] {
-		if e := &r.current.Entries[i]; !e.OutOfWindow && !f.isKnown(e.Hash) {
-			add(e.Time, e.Hash)
+		if e := &r.current.Entries[i]; !e.OutOfWindow && !f.wasOutOfWindow(e.Hash) && r.isReadAgain(e.Time) {
+			sum = sum.plus(e.Hash)
 		}
 	}
 	return sum
 }
 
-// inOverlap reports whether a row is so close to the edge of a window that the reading of the next window returns it as well. Under a
-// filter nobody knows which of these rows were delivered.
+// isReadAgain reports whether a resumed call reads a delivered row of the current window or of its overlap again. It reads a window from
+// the beginning, but a reverse chain from the position on.
+func (r *sourceReader) isReadAgain(at time.Time) bool {
+	p := r.position
+	if !r.readsReverseChain() || p == nil || !p.delivered || p.outOfWindow {
+		return true
+	}
+	return r.inOverlap(at, p.time.Add(1))
+}
+
+// inOverlap reports whether a row is so close to the edge of a window that the reading of the next window returns it as well. Where
+// rows are left out here, nobody knows which of these rows were delivered.
 func (r *sourceReader) inOverlap(at, edge time.Time) bool {
 	if r.filter != nil || r.participants != nil && r.participants.Strict {
 		return at.Sub(edge).Abs() <= 1
@@ -66,8 +83,8 @@ func (r *sourceReader) inOverlap(at, edge time.Time) bool {
 	return at.After(from) && at.Before(to)
 }
 
-// leaveFingerprint stores the sum at the boundary after a window that was delivered, and the overlap with the next window.
-func (r *sourceReader) leaveFingerprint(res *fetch.Result) {
+// leaveFingerprint moves the fingerprint to the boundary after a window that was delivered: the overlap with the next window stays.
+func (r *sourceReader) leaveFingerprint(left *fetch.Result) {
 	f := &r.fingerprint
 	if f.resuming && r.readsReverseChain() {
 		return // nothing was read: the chain begins anew
@@ -76,116 +93,78 @@ func (r *sourceReader) leaveFingerprint(res *fetch.Result) {
 		f.missing = 0
 	}
 	f.overlap = slices.DeleteFunc(f.overlap, func(row chunk.Stamp) bool { return !r.inOverlap(row.Time, r.reached) })
-	last := sort.Search(len(res.Entries), func(i int) bool { return res.Entries[i].OutOfWindow })
-	for last--; last >= 0 && r.inOverlap(res.Entries[last].Time, r.reached); last-- {
-		if e := &res.Entries[last]; !f.isKnown(e.Hash) {
-			f.overlap = append(f.overlap, chunk.Stamp{Time: e.Time, Hash: e.Hash})
-		}
-	}
+	f.overlap = append(f.overlap, r.lastRows(left)...)
 	f.atBoundary = f.missing
 	for _, row := range f.overlap {
-		f.atBoundary += scatter(row.Hash)
+		f.atBoundary = f.atBoundary.plus(row.Hash)
 	}
 }
 
-// enterFingerprint begins the sum of the window that was entered. The entries before r.next were delivered before the walk was resumed.
-// In the window of the token's position, it compares the token's sum with the sum of these entries.
-func (r *sourceReader) enterFingerprint(res *fetch.Result) {
+// lastRows returns the rows of a window that the reading of the next window returns as well.
+func (r *sourceReader) lastRows(left *fetch.Result) (rows []chunk.Stamp) {
+	inOrder := sort.Search(len(left.Entries), func(i int) bool { return left.Entries[i].OutOfWindow })
+	for _, e := range slices.Backward(left.Entries[:inOrder]) {
+		if !r.inOverlap(e.Time, r.reached) {
+			break
+		}
+		if !r.fingerprint.wasOutOfWindow(e.Hash) {
+			rows = append(rows, chunk.Stamp{Time: e.Time, Hash: e.Hash})
+		}
+	}
+	return rows
+}
+
+// enterFingerprint begins the sum of the window that was entered. Until the window of the token's position was read again, it compares
+// what came back with the sum of the token. The entries before r.next are the ones up to that position.
+func (r *sourceReader) enterFingerprint(entered *fetch.Result) {
 	f := &r.fingerprint
 	f.redated = nil
 	if !f.resuming {
 		f.atBoundary = r.fingerprintNow()
 		return
 	}
-	catchingUp := r.catchingUp(res.Span)
+	catchingUp := r.catchingUp(entered.Span)
 	if catchingUp && r.readsReverseChain() {
-		return // the page comes before the position: the token's sum stays
+		return // the page comes before the position: the sum of the token stays
 	}
-	edge := res.Begin(r.desc)
-	if res.Chunk != nil && !f.leftPieces {
-		r.addEdge(res.Chunk.Edge, edge)
+	if !f.leftPieces {
+		r.addEdge(entered)
 	}
 	f.missing = 0
-	again := r.fingerprintNow() // sum of what this reading returned up to the position
-	// The sums are comparable if this reading begins where the token's window began.
-	sameStart := r.resumeFrom == nil || r.readsReverseChain() || f.leftPieces || edge.Equal(r.resumeFrom.window.Begin(r.desc))
+	again := r.fingerprintNow()
 	switch {
-	case sameStart && catchingUp:
-		f.missing = f.atBoundary - again // rows of the pieces after this one
+	case !r.beginsLikeToken(entered): // this reading returns other rows, so that the sums say nothing
+	case catchingUp:
+		f.missing = f.atBoundary - again // the pieces after this one have these rows
 		return
-	case sameStart:
-		var sum uint64
-		f.redated, sum = findRedated(f.atBoundary, again, res.Entries[:r.next], res.Entries[r.next:])
+	default:
+		var sum rowSum
+		f.redated, sum = findRedated(f.atBoundary, again, entered.Entries[:r.next], entered.Entries[r.next:])
 		f.missing = sum - again
 	}
 	f.resuming = false
 	f.atBoundary = r.fingerprintNow()
 }
 
-// addEdge adds the rows at the edge of a window that lie before it to the overlap.
-func (r *sourceReader) addEdge(rows []chunk.Stamp, edge time.Time) {
-	for _, row := range rows {
+// beginsLikeToken reports whether a reading returns the rows that the sum of the token is about, because it begins where the window of
+// the token's position begins.
+func (r *sourceReader) beginsLikeToken(entered *fetch.Result) bool {
+	if r.resumeFrom == nil || r.readsReverseChain() || r.fingerprint.leftPieces {
+		return true
+	}
+	return entered.Begin(r.desc).Equal(r.resumeFrom.window.Begin(r.desc))
+}
+
+// addEdge adds the rows within the second before a window to the overlap.
+func (r *sourceReader) addEdge(entered *fetch.Result) {
+	if entered.Chunk == nil {
+		return
+	}
+	edge := entered.Begin(r.desc)
+	for _, row := range entered.Chunk.Edge {
 		before := row.Time.Before(edge) != r.desc && r.interval.Has(row.Time)
-		if before && r.inOverlap(row.Time, edge) && !r.fingerprint.isKnown(row.Hash) {
+		if before && r.inOverlap(row.Time, edge) && !r.fingerprint.wasOutOfWindow(row.Hash) {
 			r.fingerprint.overlap = append(r.fingerprint.overlap, row)
 		}
 	}
-}
-
-// findRedated compares the sum of a token with the sum of the rows before the position as they were read again. It returns the hashes
-// of the rows out of their window that make up the difference, and the sum to go on with. Up to two rows before the position may be
-// new: Graph had dated them wrongly before.
-func findRedated(token, again uint64, before, after []chunk.Entry) (redated []uint64, sum uint64) {
-	var candidates []uint64
-	for i := range after {
-		if after[i].OutOfWindow {
-			candidates = append(candidates, after[i].Hash)
-		}
-	}
-	if token == again || len(candidates) == 0 {
-		return nil, again
-	}
-	candidates = candidates[:min(len(candidates), maxSums)]
-	came := scattered(before)
-	for set := range 1 << len(candidates) {
-		now := again
-		var chosen []uint64
-		for i, hash := range candidates {
-			if set&(1<<i) != 0 {
-				now += scatter(hash)
-				chosen = append(chosen, hash)
-			}
-		}
-		if came[now-token] || len(candidates) <= maxPairs && isSumOfTwo(came, now-token) {
-			return chosen, now
-		}
-	}
-	return nil, token
-}
-
-// scattered returns the scattered hashes of entries, and 0.
-func scattered(entries []chunk.Entry) map[uint64]bool {
-	hashes := make(map[uint64]bool, len(entries)+1)
-	hashes[0] = true
-	for i := range entries {
-		hashes[scatter(entries[i].Hash)] = true
-	}
-	return hashes
-}
-
-// isSumOfTwo reports whether a sum is the sum of two hashes.
-func isSumOfTwo(hashes map[uint64]bool, sum uint64) bool {
-	for hash := range hashes {
-		if hashes[sum-hash] {
-			return true
-		}
-	}
-	return false
-}
-
-// scatter mixes the bits of a hash, so that sums of similar hashes differ (the finalizer of SplitMix64).
-func scatter(hash uint64) uint64 {
-	hash = (hash ^ hash>>30) * 0xbf58476d1ce4e5b9
-	hash = (hash ^ hash>>27) * 0x94d049bb133111eb
-	return hash ^ hash>>31
 }

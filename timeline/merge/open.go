@@ -106,7 +106,7 @@ func (m *Merger) newReader(have query.Sources, src parleyv1.Source) *sourceReade
 	if m.req.End.IsZero() || m.req.End.After(m.span.End) {
 		r.fetch.OpenEnd = m.span.End
 	}
-	r.fingerprint.isKnown = func(hash uint64) bool { return m.seen.HasOutOfWindow(hash ^ uint64(src)) }
+	r.fingerprint.wasOutOfWindow = func(hash uint64) bool { return m.seen.HasOutOfWindow(hash ^ uint64(src)) }
 	return r
 }
 

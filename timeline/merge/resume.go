@@ -69,7 +69,7 @@ func (r *sourceReader) restore(s *cursor.Source, asked bool) {
 	}
 	r.counts, r.begun = s.Counts, s.Begun
 	r.gaps = slices.Clone(s.Gaps)
-	r.fingerprint.atBoundary, r.fingerprint.resuming = s.Fingerprint, true
+	r.fingerprint.atBoundary, r.fingerprint.resuming = rowSum(s.Fingerprint), true
 	switch s.State {
 	case parleyv1.SourceState_SOURCE_STATE_READ:
 	case parleyv1.SourceState_SOURCE_STATE_THROTTLED, parleyv1.SourceState_SOURCE_STATE_FAILED:
@@ -86,7 +86,7 @@ func (r *sourceReader) save(outOfTime bool) cursor.Source {
 	s := cursor.Source{
 		State: r.state, Reason: r.reason, Answered: r.answered, Finished: r.finished,
 		Level: r.density.Level, Widest: r.density.Widest, Rate: r.density.Rate(),
-		Reached: r.reached, Counts: r.allCounts(), Begun: r.begun, Gaps: r.gaps, Fingerprint: r.fingerprintNow(),
+		Reached: r.reached, Counts: r.allCounts(), Begun: r.begun, Gaps: r.gaps, Fingerprint: uint64(r.fingerprintNow()),
 	}
 	if at, oversized := r.savedPosition(outOfTime); at != nil {
 		s.Window = &cursor.Window{Window: at.window, Oversized: oversized}
