@@ -1,0 +1,241 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/parley-gateway/parley/cache"
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/window"
+)
+
+// chainStep reads one page of a reverse chain.
+type chainStep struct {
+	r    *Reader
+	from *ReverseChain             // the chain before the page
+	next *ReverseChain             // the chain after it
+	page *source.Page[source.Item] // nil = there is none
+	err  error                     // of the request for the page
+	rows *rowSet                   // rows of the page, and rows that were held back
+	res  *Result
+}
+
+// chainOutcome says how a chain goes on after the request for a page.
+type chainOutcome int
+
+// The outcomes.
+const (
+	pageCame        chainOutcome = iota // the rows of the page belong to the chain
+	pageFailed                          // the page could not be read: the chain ends
+	pageUnordered                       // the first page is not in order: windows are read in place of the chain
+	linkNotCached                       // the rest of an old reading is not cached any more: the chain begins again
+	linkForgotten                       // Graph does not know the link any more: the chain begins again, from Graph
+	chainLoops                          // the chain came to a page that it has shown: it begins again, from Graph
+	chainLoopsAgain                     // the same in a chain that was begun again: it ends
+)
+
+// NextPage reads the next page of a chain. The result spans from the oldest message of the page to the end of the chain's rest. It is
+// empty when the chain begins again or is given up.
+func (r *Reader) NextPage(ctx context.Context, chain *ReverseChain) *Result {
+	s := &chainStep{r: r, from: chain, res: emptyResult(chain), rows: newRowSet(r, chain.Rest)}
+	defer s.rows.release()
+	s.rows.add(chain.heldBack)
+	s.rows.rows, s.rows.duplicates = 0, 0 // the page before has counted them
+	s.ask(ctx)
+	reason := failure.None
+	switch s.outcome() {
+	case linkNotCached:
+		return s.beginAgain(anyPage)
+	case linkForgotten:
+		return s.beginAgain(graphPages)
+	case chainLoops:
+		if !s.page.FromCache { // a circle of cached pages says nothing about Graph
+			s.addGap(s.from.Rest, parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP)
+		}
+		return s.beginAgain(graphPages)
+	case pageUnordered:
+		s.res.Start, s.res.Unordered = s.from.Rest.End, true
+		return s.res
+	case pageFailed:
+		f := failure.Classify(s.err, s.from.link != "")
+		s.res.Failed = &f
+	case chainLoopsAgain:
+		reason = parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP
+	default:
+		reason = s.addPage()
+	}
+	if err := ctx.Err(); err != nil {
+		return r.Abandon(s.res, err)
+	}
+	s.build(reason)
+	if s.rows.doubt && s.page != nil && s.page.FromCache && s.from.mode != graphPages {
+		// Perhaps cached pages of different readings do not fit together. A chain from Graph alone decides.
+		*s.next, s.res = *s.from, emptyResult(s.from)
+		s.res.Chain = s.next
+		return s.beginAgain(graphPages)
+	}
+	return s.res
+}
+
+// emptyResult is a result of the rest of a chain, without rows.
+func emptyResult(chain *ReverseChain) *Result {
+	return &Result{Window: window.Window{Span: chain.Rest, Level: window.Hour}}
+}
+
+// ask asks for the page. If Graph refuses the first page of a chain, it is asked for from a later start on, and the chain begins there.
+func (s *chainStep) ask(ctx context.Context) {
+	r := s.r
+	switch s.from.mode {
+	case graphPages:
+		ctx = cache.WithoutCached(ctx)
+	case cachedPages:
+		control := cache.ControlOf(ctx)
+		control.OnlyUnderWay = true
+		ctx = cache.WithControl(ctx, control)
+	default:
+	}
+	s.page, s.err = r.page(ctx, s.from.query, s.from.link)
+	for _, mark := range s.laterStarts() {
+		raised := *s.from
+		raised.Rest.Start, s.res.Begun = mark, mark
+		raised.begin(r)
+		s.from = &raised
+		if s.page, s.err = r.page(ctx, s.from.query, ""); s.laterStarts() == nil {
+			break
+		}
+	}
+	next := *s.from
+	next.More, next.heldBack = false, nil
+	s.next, s.res.Chain = &next, &next
+}
+
+// laterStarts returns the times from which the first page is asked for in turn after Graph refused it.
+func (s *chainStep) laterStarts() []time.Time {
+	if s.err == nil || s.from.link != "" {
+		return nil
+	}
+	f := failure.Classify(s.err, false)
+	return s.r.laterStarts(s.from.Rest, &chainEnd{failed: &f})
+}
+
+// outcome decides how the chain goes on.
+func (s *chainStep) outcome() chainOutcome {
+	again := s.from.mode == graphPages
+	switch {
+	case s.from.mode == cachedPages && errors.Is(s.err, cache.ErrNotCached):
+		return linkNotCached
+	case s.err != nil && !again && failure.Classify(s.err, s.from.link != "").Again:
+		return linkForgotten
+	case s.err != nil:
+		return pageFailed
+	case s.from.loops(s.r, s.page) && again:
+		return chainLoopsAgain
+	case s.from.loops(s.r, s.page):
+		return chainLoops
+	case s.page.Unordered && s.from.link == "":
+		return pageUnordered
+	default:
+		return pageCame
+	}
+}
+
+// beginAgain begins the chain again at its rest, in the given mode. The result stays empty.
+func (s *chainStep) beginAgain(mode chainMode) *Result {
+	s.next.begin(s.r)
+	s.next.mode, s.next.More, s.next.heldBack = mode, true, s.from.heldBack
+	s.res.Start = s.from.Rest.End
+	return s.res
+}
+
+// addGap adds a gap to the result.
+func (s *chainStep) addGap(span window.Span, reason parleyv1.ErrorReason) {
+	s.res.Gaps = append(s.res.Gaps, window.Gap{Span: span, Reason: reason})
+}
+
+// addPage adds the rows of the page, and prepares the chain for the page after it. It returns the reason of a doubt, or none.
+func (s *chainStep) addPage() parleyv1.ErrorReason {
+	r, next, page := s.r, s.next, s.page
+	if !next.unbounded && next.ignoresBounds(r, page.Items) {
+		next.unbounded = true
+		r.boundsIgnored.Store(true)
+		s.addGap(next.Rest, parleyv1.ErrorReason_ERROR_REASON_INTERVAL_NOT_HONOURED)
+	}
+	s.rows.unbounded = next.unbounded
+	s.rows.add(next.unseen(r, page.Items, s.rows))
+	next.pages++
+	if next.mode != graphPages {
+		next.mode = anyPage
+		if page.FromCache && !page.Joined {
+			next.mode = cachedPages
+		}
+	}
+	next.lowerOldest(r, page.Items)
+	return s.advance()
+}
+
+// advance moves the chain to the page after this one, if there is one to read. It returns the reason of a doubt, or none.
+func (s *chainStep) advance() parleyv1.ErrorReason {
+	r, next, page := s.r, s.next, s.page
+	oldest, found := r.oldestOf(s.rows.items)
+	switch {
+	case page.Next == "":
+		if page.Rows == 0 && next.lastRows > 0 && r.isShort(next.lastRows) && next.mode != graphPages {
+			// A short page, then nothing: once more from here. Rows that appear now were cut before.
+			next.begin(r)
+			next.mode, next.More, next.lastRows = graphPages, true, 0
+		}
+		return failure.None
+	case (r.ByCreate || next.unbounded) && found && oldest.Before(next.Rest.Start.Add(-2*time.Second)):
+		return failure.None // before the interval, whose start Graph was not told
+	case !next.links.Add(page.Next):
+		return parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP
+	case next.pages >= r.MaxPages:
+		return parleyv1.ErrorReason_ERROR_REASON_TOO_MANY_PAGES
+	}
+	next.link, next.More = page.Next, true
+	if page.Rows > 0 {
+		next.lastRows = page.Rows
+	}
+	return failure.None
+}
+
+// build makes the result of the rows that are not held back. A reason of a doubt makes the rest of the chain a gap.
+func (s *chainStep) build(reason parleyv1.ErrorReason) {
+	s.res.Start = s.from.Rest.Start
+	if s.next.More {
+		s.holdBack()
+		s.res.Start = s.next.Rest.End
+	}
+	if reason != failure.None {
+		s.addGap(s.from.Rest, reason)
+	}
+	s.rows.trim, s.rows.asked, s.rows.newest = s.res.Span, s.res.Span, s.from.oldest
+	s.rows.build(s.res)
+}
+
+// holdBack holds the rows of the oldest instant back for the next page, and moves the end of the rest there.
+func (s *chainStep) holdBack() {
+	r, next, rows := s.r, s.next, s.rows
+	oldest, found := r.oldestOf(rows.items)
+	if !found {
+		return
+	}
+	if oldest.Before(next.Rest.Start) {
+		oldest = next.Rest.Start
+	}
+	if !oldest.Before(next.Rest.End) {
+		return
+	}
+	next.Rest.End = oldest.Add(1)
+	isOldest := func(item source.Item) bool { return !item.NoTime && r.timeOf(&item).Equal(oldest) }
+	for i := range rows.items {
+		if isOldest(rows.items[i]) {
+			next.heldBack = append(next.heldBack, rows.items[i])
+		}
+	}
+	rows.items = slices.DeleteFunc(rows.items, isOldest)
+}
