@@ -52,6 +52,8 @@ type Config struct {
 	CORSOrigins []string
 	// Reflection serves gRPC reflection on the gRPC listener.
 	Reflection bool
+	// ExampleUser is the id of the user that the examples of /docs name, for gateways over test data. Default: none in particular.
+	ExampleUser string
 
 	// Limits bound what callers may ask for.
 	Limits Limits

@@ -119,6 +119,7 @@ func newServer(cfg *Config, over server.Config, security *securityDeps) (*server
 	over.GRPCAddr, over.HTTPAddr, over.AdminAddr = cfg.GRPC.Addr, cfg.HTTP.Addr, cfg.Admin.Addr
 	over.Listeners = server.Listeners{GRPC: cfg.GRPC.Listener, HTTP: cfg.HTTP.Listener, Admin: cfg.Admin.Listener}
 	over.Logger, over.Version, over.OpenAPI, over.Descriptor, over.FullDescriptor = cfg.Logger, cfg.Version, OpenAPI(), Descriptor(), FullDescriptor()
+	over.ExampleUser = cfg.ExampleUser
 	security.apply(cfg, &over)
 	made, err := server.New(over)
 	return made, serverFields(err)

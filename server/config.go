@@ -72,6 +72,8 @@ type Config struct {
 	CallerShare float64
 	// Reflection serves gRPC reflection on the public listener.
 	Reflection bool
+	// ExampleUser is the user that the examples of /docs name; empty = none in particular.
+	ExampleUser string
 	// MaxCalls and MaxStreams bound what runs at one time, more is refused with OVERLOADED; 0 = 1024 and 512.
 	MaxCalls, MaxStreams int
 	// Bounds are what connections and callers who are not accepted hold at most; zero = admission.DefaultBounds.

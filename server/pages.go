@@ -11,7 +11,7 @@ import (
 
 // pages serves what is not the API: health for probes, the documents, and the files that generators need.
 func (s *Server) pages() (http.Handler, error) {
-	site, err := docs.New(docs.Config{Version: s.cfg.Version, GRPCAddr: s.GRPCAddr, Tokens: s.cfg.mode.oidc})
+	site, err := docs.New(docs.Config{Version: s.cfg.Version, GRPCAddr: s.GRPCAddr, Reflection: s.cfg.Reflection, Tokens: s.cfg.mode.oidc, User: s.cfg.ExampleUser})
 	if err != nil {
 		return nil, err
 	}

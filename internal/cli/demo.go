@@ -9,6 +9,7 @@ import (
 	"text/template"
 	"time"
 
+	"github.com/parley-gateway/parley"
 	"github.com/parley-gateway/parley/graphsim"
 	"github.com/parley-gateway/parley/internal/config"
 )
@@ -41,7 +42,7 @@ func (v *demoVerb) Run(ctx context.Context, to streams, origins config.Origins) 
 	logger, release := newLogger(&settings, to.err)
 	defer release()
 	defer redirectStdLog(logger)()
-	running, err := start(ctx, &settings, logger)
+	running, err := start(ctx, &settings, parley.Config{Logger: logger, ExampleUser: sim.DemoUser().ID})
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ func (v *serveVerb) Run(ctx context.Context, to streams) error {
 	logger, release := newLogger(&v.Settings, to.err)
 	defer release()
 	defer redirectStdLog(logger)()
-	running, err := start(ctx, &v.Settings, logger)
+	running, err := start(ctx, &v.Settings, parley.Config{Logger: logger})
 	if err != nil {
 		return err
 	}
@@ -42,10 +42,10 @@ func (v *serveVerb) Run(ctx context.Context, to streams) error {
 }
 
 // start starts the gateway of a process that is a gateway and nothing else: it takes the memory limit and the garbage collector into
-// its hands, unless the environment does.
-func start(ctx context.Context, settings *config.Settings, logger *slog.Logger) (*parley.Gateway, error) {
-	limitMemory(logger)
-	own := parley.Config{Logger: logger, Version: Version()}
+// its hands, unless the environment does. Own has what no setting describes.
+func start(ctx context.Context, settings *config.Settings, own parley.Config) (*parley.Gateway, error) {
+	limitMemory(own.Logger)
+	own.Version = Version()
 	if os.Getenv("GOGC") == "" {
 		own.SetGCPercent = debug.SetGCPercent
 	}

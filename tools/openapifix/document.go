@@ -22,6 +22,7 @@ type document struct {
 	Tags       []object   `json:"tags"`
 	Paths      object     `json:"paths"`
 	Components components `json:"components"`
+	Reasons    []object   `json:"x-parley-reasons,omitempty"`
 }
 
 // components holds what the paths refer to.

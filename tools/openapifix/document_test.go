@@ -86,6 +86,38 @@ func TestDocument(t *testing.T) {
 		t.Fatalf("paths are not renamed: %v", doc.Paths)
 	}
 
+	t.Run("RPC", func(t *testing.T) {
+		t.Parallel()
+		source := object{"name": "Source", "file": "parley/v1/source.proto"}
+		want := object{
+			"method": "parley.v1.EventService/StreamEvents", "request": "StreamEventsRequest", "file": "parley/v1/event_service.proto", "streams": true,
+			"field": "parent", "pattern": "users/{user}/conversations/{conversation}",
+			"enums": object{"sources": source, "view": object{"name": "EventView", "file": "parley/v1/answer.proto"}},
+		}
+		if diff := cmp.Diff(any(want), stream[rpcExtension]); diff != "" {
+			t.Error(diff)
+		}
+		if got := asObject(download[rpcExtension]); got["field"] != nil || got["method"] != "parley.v1.CopilotUsageService/DownloadCopilotUsage" {
+			t.Errorf("download: %v", got)
+		}
+	})
+
+	t.Run("reasons", func(t *testing.T) {
+		t.Parallel()
+		kinds := map[string]string{}
+		for _, row := range doc.Reasons {
+			kinds[text(row["reason"])] = text(row["kind"])
+			if text(row["what"]) == "" || text(row["help"]) == "" {
+				t.Errorf("%v says nothing", row)
+			}
+		}
+		for reason, kind := range map[string]string{"NOT_FOUND": "error", "AMBIGUOUS_ID": "gap", "END_CUT_TO_NOW": "notice"} {
+			if kinds[reason] != kind {
+				t.Errorf("%s is of the kind %q, not %s", reason, kinds[reason], kind)
+			}
+		}
+	})
+
 	t.Run("parameters", func(t *testing.T) {
 		t.Parallel()
 		got := map[string]object{}

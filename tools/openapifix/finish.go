@@ -37,6 +37,7 @@ func finish(doc *document, methods map[string]protoreflect.MethodDescriptor, err
 		return err
 	}
 	doc.Components.Responses = responses
+	doc.Reasons = reasons(errorPage)
 	doc.Components.Schemas[errorName] = errorSchema()
 	doc.Components.Schemas[detailName] = detailSchema()
 	slices.SortFunc(doc.Tags, func(a, b object) int { return strings.Compare(text(a["name"]), text(b["name"])) })
@@ -52,6 +53,7 @@ func finish(doc *document, methods map[string]protoreflect.MethodDescriptor, err
 				return fmt.Errorf("%s %s: no RPC for operation %q", verb, path, id)
 			}
 			operation["operationId"] = operationName(text(operation["operationId"]), newPath)
+			operation[rpcExtension] = rpc(method, newPath)
 			fixSummary(operation)
 			fixParameters(operation, method, renamed, doc.Components.Schemas)
 			addHeaders(operation, method)

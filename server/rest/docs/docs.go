@@ -9,6 +9,7 @@ import (
 	"html/template"
 	"io/fs"
 	"net/http"
+	"time"
 )
 
 //go:embed site
@@ -16,7 +17,7 @@ var site embed.FS
 
 // policy allows what the page consists of and nothing else; answers shown on it cannot run anything.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; " +
-	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 
 // Config is what the page says of the gateway.
 type Config struct {
@@ -24,8 +25,31 @@ type Config struct {
 	Version string
 	// GRPCAddr is asked at each view, since a port may be chosen late.
 	GRPCAddr func() string
+	// Reflection says that the gRPC listener serves reflection; without it grpcurl needs the descriptor set.
+	Reflection bool
+	// User is the user that examples name; empty = none in particular.
+	User string
 	// Tokens says that callers may have to send an access token: the page then asks for one.
 	Tokens bool
+}
+
+// view is what the page's template is filled with.
+type view struct {
+	Version, GRPCAddr, URL, User, Start string
+	TLS, Tokens, Reflection             bool
+}
+
+// newView describes the gateway as a request has reached it. Start is a month ago, which every source keeps.
+func newView(cfg *Config, r *http.Request) view {
+	v := view{
+		Version: cfg.Version, GRPCAddr: cfg.GRPCAddr(), URL: "http://" + r.Host, User: cfg.User, TLS: r.TLS != nil,
+		Start:  time.Now().UTC().AddDate(0, 0, -29).Format("2006-01-02T00:00:00Z"),
+		Tokens: cfg.Tokens, Reflection: cfg.Reflection,
+	}
+	if v.TLS {
+		v.URL = "https://" + r.Host
+	}
+	return v
 }
 
 // New returns the handler of /docs and all paths below it.
@@ -46,11 +70,7 @@ func New(cfg Config) (http.Handler, error) {
 		switch r.URL.Path {
 		case "/docs", "/docs/", "/docs/index.html":
 			var buf bytes.Buffer
-			data := struct {
-				Version, GRPCAddr, HTTPAddr string
-				Tokens                      bool
-			}{cfg.Version, cfg.GRPCAddr(), r.Host, cfg.Tokens}
-			if err := page.Execute(&buf, data); err != nil {
+			if err := page.Execute(&buf, newView(&cfg, r)); err != nil {
 				http.Error(w, "the page could not be made", http.StatusInternalServerError)
 				return
 			}

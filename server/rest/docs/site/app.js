@@ -1,33 +1,12 @@
-// Draws the reference from /openapi.json. Everything from the document or an answer is set as text, never as markup.
-"use strict";
-
-const most = 200_000; // characters of an answer that are shown
-
-function el(name, attributes = {}, ...children) {
-  const node = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) {
-    if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
-    else if (value !== undefined) node.setAttribute(key, value);
-  }
-  node.append(...children.filter((c) => c !== undefined && c !== null));
-  return node;
-}
-
-// prose turns `code` marks into code elements.
-function prose(text) {
-  return (text || "").split(/(`[^`]+`)/).map((part) =>
-    part.startsWith("`") && part.length > 2 ? el("code", {}, part.slice(1, -1)) : part);
-}
-
-// breakable lets a path wrap behind its slashes and before its verb.
-const breakable = (path) => path.split(/(?<=\/)|(?=:)/).flatMap((part, i) => (i ? [el("wbr"), part] : [part]));
+// Draws the reference from /openapi.json.
+import { breakable, copyButton, el, prose } from "./dom.js";
+import { attach, go, Index } from "./search.js";
+import { fields, tryIt } from "./try.js";
 
 const short = (name) => name.replace(/^.*\./, "");
 const schemaId = (name) => "message-" + short(name);
 const methodId = (operation) => "method-" + operation.operationId;
-
-// fields are the parameters of a path or query; request headers are the same everywhere and stand in the handbook.
-const fields = (operation) => (operation.parameters || []).filter((p) => p.in === "path" || p.in === "query");
+const rpcName = (operation) => operation["x-parley-rpc"]?.method.replace(/^parley\.v1\./, "").replace("/", ".") || "";
 
 // typeOf describes a schema in words, with links to messages.
 function typeOf(schema) {
@@ -39,155 +18,137 @@ function typeOf(schema) {
   if (schema.allOf && schema.allOf.length === 1) return typeOf(schema.allOf[0]);
   if (schema.oneOf) return schema.oneOf.flatMap((s, i) => (i ? [" or ", ...typeOf(s)] : typeOf(s)));
   if (schema.type === "array") return ["list of ", ...typeOf(schema.items)];
-  if (schema.enum) return ["one of " + schema.enum.join(", ")];
+  if (schema.enum) return schema.enum.flatMap((v, i) => [i ? " · " : "", el("code", {}, String(v))]);
   const type = Array.isArray(schema.type) ? schema.type.join(" or ") : schema.type || "any";
   return [schema.format ? `${type} (${schema.format})` : type];
 }
 
+// rows is a table whose lines have ids; narrow screens show each line as a block, with the column's name before each cell.
 function rows(head, lines) {
   return el("table", {}, el("thead", {}, el("tr", {}, ...head.map((h) => el("th", { scope: "col" }, h)))),
-    el("tbody", {}, ...lines.map((cells) => el("tr", {}, ...cells.map((c) => el("td", {}, ...c))))));
+    el("tbody", {}, ...lines.map(({ id, cells }) => el("tr", { id }, ...cells.map((c, i) => el("td", { "data-head": head[i] }, ...c))))));
 }
 
 function pathOf(path) {
-  return el("p", { class: "path" }, el("span", { class: "verb" }, "GET"),
-    el("span", {}, ...path.split(/(\{[^}]+\})/).map((p) => (p.startsWith("{") ? el("var", {}, p) : p))));
+  return el("h3", { class: "path" }, el("span", { class: "verb" }, "GET"),
+    el("span", {}, ...breakable(path).flatMap((part) => (typeof part === "string" ? part.split(/(\{[^}]+\})/).map((p) => (p.startsWith("{") ? el("var", {}, p) : p)) : [part]))));
 }
 
-// The access token is in its field and nowhere else; the field is emptied when the page is left, so that no history holds it.
-const tokenField = document.getElementById("token");
-addEventListener("pagehide", () => { if (tokenField) tokenField.value = ""; });
-
-function authorization() {
-  const token = (tokenField?.value || "").trim().replace(/^bearer\s+/i, "");
-  return token ? { Authorization: "Bearer " + token } : {};
-}
-
-// tryIt is a form that makes the call and shows its answer as it comes.
-function tryIt(path, operation) {
+function method(index, path, operation) {
+  const id = operation.operationId;
+  const rpc = rpcName(operation);
+  index.add("Methods", path, rpc || id, operation.description, methodId(operation));
   const parameters = fields(operation);
-  const inputs = new Map();
-  const form = el("form", { autocomplete: "off" });
-  for (const p of parameters) {
-    const input = el("input", { name: p.name, placeholder: p.required ? "required" : "", spellcheck: "false" });
-    inputs.set(p, input);
-    form.append(el("label", {}, p.name, input));
-  }
-  const url = el("p", { class: "url" });
-  const out = el("pre", { class: "out", hidden: "" });
-  let running = null;
-  const stop = el("button", { type: "button", class: "plain", hidden: "", onclick: () => running?.abort() }, "Stop");
-  form.append(el("span", {}, el("button", { type: "submit" }, "Send"), stop));
-  const build = () => {
-    let target = path;
-    const query = new URLSearchParams();
-    for (const [p, input] of inputs) {
-      const value = input.value.trim();
-      if (p.in === "path") target = target.replace(`{${p.name}}`, encodeURIComponent(value) || `{${p.name}}`);
-      else if (value) for (const v of p.schema?.type === "array" ? value.split(/[\s,]+/) : [value]) query.append(p.name, v);
-    }
-    const text = query.toString();
-    return target + (text ? "?" + text : "");
-  };
-  const show = () => { url.textContent = "curl " + (tokenField ? '-H "Authorization: Bearer $TOKEN" ' : "") + "'" + location.origin + build() + "'"; };
-  form.addEventListener("input", show);
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    running?.abort();
-    running = new AbortController();
-    const mine = running;
-    out.hidden = false;
-    stop.hidden = false;
-    out.textContent = "…";
-    try {
-      const answer = await fetch(build(), { signal: mine.signal, headers: authorization(), credentials: "omit", redirect: "error" });
-      out.textContent = `HTTP ${answer.status}\n`;
-      const json = (answer.headers.get("Content-Type") || "").startsWith("application/json");
-      if (json) out.textContent += JSON.stringify(await answer.json(), null, 2);
-      else await pour(answer.body, out, mine);
-    } catch (error) {
-      out.textContent += mine.signal.aborted ? "\n(stopped)" : `\n${error}`;
-    }
-    stop.hidden = true;
-  });
-  show();
-  return el("details", {}, el("summary", {}, "Try it"), form, url, out);
-}
-
-async function pour(body, out, control) {
-  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-  for (let shown = 0; ;) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    out.append(value);
-    shown += value.length;
-    if (shown > most) {
-      control.abort();
-      out.append("\n(shortened)");
-      return;
-    }
-  }
-}
-
-function method(path, operation) {
-  const parameters = fields(operation);
-  const ok = operation.responses?.["200"];
-  const answers = Object.entries(ok?.content || {}).map(([type, media]) => [[el("code", {}, type)], typeOf(media.schema)]);
-  return el("article", { id: methodId(operation), "data-find": (path + " " + operation.operationId).toLowerCase() },
+  const answers = Object.entries(operation.responses?.["200"]?.content || {});
+  return el("article", { id: methodId(operation) },
     pathOf(path),
+    rpc ? el("p", { class: "rpc" }, el("span", { class: "verb grpc" }, "RPC"), el("code", {}, rpc), operation["x-parley-rpc"].streams ? " streams" : "") : null,
     el("p", {}, ...prose(operation.description || operation.summary)),
-    parameters.length ? rows(["Parameter", "Type", "Meaning"], parameters.map((p) => [
-      [el("code", {}, p.name), p.required ? " *" : ""], typeOf(p.schema), prose(p.description)])) : null,
-    answers.length ? el("details", { open: "" }, el("summary", {}, "Answer"), rows(["Content type", "Message"], answers)) : null,
+    parameters.length ? rows(["Parameter", "Type", "Meaning"], parameters.map((p) => {
+      index.add("Parameters", p.name, `of ${rpc || path}`, p.description, `parameter-${id}-${p.name}`);
+      return { id: `parameter-${id}-${p.name}`, cells: [[el("code", {}, p.name), p.required ? el("span", { class: "must", title: "required" }, " *") : ""], typeOf(p.schema), prose(p.description)] };
+    })) : null,
+    answers.length ? el("p", { class: "answers" }, "Answers ", ...answers.flatMap(([type, media], i) => [i ? ", " : "", ...typeOf(media.schema), " as ", el("code", {}, type)])) : null,
     tryIt(path, operation));
 }
 
-function message(name, schema) {
-  const fields = Object.entries(schema.properties || {});
-  return el("article", { id: schemaId(name), "data-find": name.toLowerCase() },
+function message(index, name, schema) {
+  const properties = Object.entries(schema.properties || {});
+  index.add("Messages", short(name), schema.enum ? "enumeration" : "message", schema.description, schemaId(name));
+  for (const value of schema.enum || []) index.add("Values", String(value), `of ${short(name)}`, "", schemaId(name));
+  return el("article", { id: schemaId(name) },
     el("h3", {}, short(name)),
     el("p", {}, ...prose(schema.description)),
-    schema.enum ? el("p", {}, ...schema.enum.flatMap((v) => [el("code", {}, String(v)), " "])) : null,
-    fields.length ? rows(["Field", "Type", "Meaning"], fields.map(([field, s]) => [
-      [el("code", {}, field)], typeOf(s), prose(s.description)])) : null);
+    schema.enum ? el("p", { class: "values" }, ...schema.enum.flatMap((v) => [el("code", {}, String(v)), " "])) : null,
+    properties.length ? rows(["Field", "Type", "Meaning"], properties.map(([field, s]) => {
+      index.add("Fields", field, `of ${short(name)}`, s.description, `field-${short(name)}-${field}`);
+      return { id: `field-${short(name)}-${field}`, cells: [[el("code", {}, field)], typeOf(s), prose(s.description)] };
+    })) : null);
 }
 
-function draw(document_) {
+const kinds = {
+  error: ["Reasons of errors", "A call fails with one of these. Those with “gap” are reasons of gaps and of sources, too."],
+  gap: ["Reasons of gaps alone", "No call fails for these: what was read is delivered, and reading goes on."],
+  notice: ["Codes of notices", "A notice about a gap or a source has the reason of that as its code. The others:"],
+};
+
+function reasons(index, list) {
+  const section = el("section", { id: "reasons" }, el("h2", {}, "Reasons"));
+  for (const [kind, [title, text]] of Object.entries(kinds)) {
+    const own = list.filter((r) => r.kind === kind);
+    if (!own.length) continue;
+    section.append(el("article", { id: "reasons-" + kind }, el("h3", {}, title), el("p", {}, text),
+      rows(["Reason", "Code", "Meaning"], own.map((r) => {
+        const id = `reason-${r.reason}${kind === "error" ? "" : "-" + kind}`;
+        const beside = r.code ? `${r.code}, HTTP ${r.status}` : kind;
+        index.add("Reasons", r.reason, beside, `${r.what} ${r.help}`, id);
+        return { id, cells: [[el("code", {}, r.reason)], [beside, r.gap ? ", gap" : ""], [...prose(r.what), " ", el("em", {}, ...prose(r.help))]] };
+      }))));
+  }
+  return section;
+}
+
+function draw(doc, index) {
   const place = document.getElementById("reference");
   const toc = document.getElementById("toc");
   place.replaceChildren();
-  for (const tag of document_.tags || []) {
+  for (const tag of doc.tags || []) {
     const title = tag.name.replace(/Service$/, "").replace(/([a-z])([A-Z])/g, "$1 $2");
     const section = el("section", { id: "tag-" + tag.name }, el("h2", {}, title), el("p", {}, ...prose(tag.description)));
     toc.append(el("h2", {}, title));
-    for (const [path, item] of Object.entries(document_.paths || {})) {
-      const operation = item.get;
-      if (!operation?.tags?.includes(tag.name)) continue;
-      section.append(method(path, operation));
-      toc.append(el("a", { href: "#" + methodId(operation), "data-find": (path + " " + operation.operationId).toLowerCase() },
-        ...breakable(path.replace("/v1/", ""))));
+    for (const [path, item] of Object.entries(doc.paths || {})) {
+      for (const operation of Object.values(item)) {
+        if (!operation?.tags?.includes(tag.name)) continue;
+        section.append(method(index, path, operation));
+        toc.append(el("a", { href: "#" + methodId(operation) }, ...breakable(path.replace("/v1/", "")), el("small", {}, rpcName(operation).replace(/^.*\./, ""))));
+      }
     }
     place.append(section);
   }
+  place.append(reasons(index, doc["x-parley-reasons"] || []));
+  toc.append(el("h2", {}, "Reasons"), ...Object.entries(kinds).map(([kind, [title]]) => el("a", { href: "#reasons-" + kind }, title)));
   const section = el("section", { id: "messages" }, el("h2", {}, "Messages"));
   toc.append(el("h2", {}, "Messages"));
-  for (const [name, schema] of Object.entries(document_.components?.schemas || {})) {
-    section.append(message(name, schema));
-    toc.append(el("a", { href: "#" + schemaId(name), "data-find": name.toLowerCase() }, short(name)));
+  for (const [name, schema] of Object.entries(doc.components?.schemas || {})) {
+    section.append(message(index, name, schema));
+    toc.append(el("a", { href: "#" + schemaId(name) }, short(name)));
   }
   place.append(section);
   place.setAttribute("aria-busy", "false");
-  if (location.hash) document.getElementById(location.hash.slice(1))?.scrollIntoView({ behavior: "instant" });
+  if (location.hash) go(location.hash);
 }
 
-document.getElementById("find").addEventListener("input", (event) => {
-  const wanted = event.target.value.trim().toLowerCase();
-  for (const node of document.querySelectorAll("[data-find]")) node.hidden = !node.dataset.find.includes(wanted);
+const index = new Index();
+for (const section of document.querySelectorAll("#guide > section")) {
+  index.add("Guide", section.querySelector("h1, h2").textContent, "", section.textContent.replace(/\s+/g, " "), section.id);
+}
+for (const code of document.querySelectorAll("#guide pre")) {
+  const frame = el("div", { class: "copyable" });
+  code.replaceWith(frame);
+  code.setAttribute("tabindex", "0");
+  frame.append(code, copyButton(() => code.textContent));
+}
+// Links lead to places that search may have hidden, or that are folded.
+addEventListener("click", (event) => {
+  const link = event.target.closest('a[href^="#"]');
+  if (!link || link.classList.contains("skip") || event.defaultPrevented) return;
+  event.preventDefault();
+  if (matchMedia("(max-width: 56rem)").matches) document.getElementById("contents").open = false;
+  go(link.getAttribute("href"));
 });
+addEventListener("hashchange", () => { if (location.hash) go(location.hash); });
+const contents = document.getElementById("contents");
+const wide = matchMedia("(min-width: 56rem)");
+const fold = () => { contents.open = wide.matches; };
+wide.addEventListener("change", fold);
+fold();
 
 fetch("/openapi.json")
   .then((answer) => (answer.ok ? answer.json() : Promise.reject(new Error(`HTTP ${answer.status}`))))
-  .then(draw)
+  .then((doc) => {
+    draw(doc, index);
+    attach(index, document.getElementById("find"), document.getElementById("hits"), document.getElementById("content"), document.getElementById("found"));
+  })
   .catch((error) => {
     document.getElementById("reference").replaceChildren(el("p", {}, `/openapi.json could not be read: ${error.message}`));
   });
