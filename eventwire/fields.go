@@ -35,6 +35,7 @@ const (
 	EventSystem              = 29
 	EventCall                = 30
 	EventReplyToConversation = 31
+	EventSummary             = 32
 )
 
 // Numbers of the fields of parley.v1.EventSource.
@@ -181,6 +182,33 @@ const (
 	CallParticipantID                  = 1
 	CallParticipantIdentity            = 2
 	CallParticipantAdministrativeUnits = 3
+)
+
+// Numbers of the fields of parley.v1.IdentitySet.
+const (
+	IdentitySetUser                           = 1
+	IdentitySetApplication                    = 2
+	IdentitySetDevice                         = 3
+	IdentitySetConversation                   = 4
+	IdentitySetTag                            = 5
+	IdentitySetPhone                          = 6
+	IdentitySetGuest                          = 7
+	IdentitySetOnPremises                     = 8
+	IdentitySetEncrypted                      = 9
+	IdentitySetApplicationInstance            = 10
+	IdentitySetAssertedIdentity               = 11
+	IdentitySetAzureCommunicationServicesUser = 12
+	IdentitySetAcsUser                        = 13
+	IdentitySetSpoolUser                      = 14
+	IdentitySetAcsApplicationInstance         = 15
+	IdentitySetSpoolApplicationInstance       = 16
+	IdentitySetEndpointType                   = 17
+	IdentitySetEndpointTypeOther              = 18
+	IdentitySetGroup                          = 19
+	IdentitySetSharePointGroup                = 20
+	IdentitySetSiteGroup                      = 21
+	IdentitySetSiteUser                       = 22
+	IdentitySetAudience                       = 23
 )
 
 // Numbers of the fields of parley.v1.EventBatch.

@@ -65,6 +65,7 @@ func (b *base) item(d *graphmap.Draft, is identity) Item {
 	item.Created, _ = d.Time(d.Child(eventRoot, eventwire.EventCreateTime))
 	item.Version = d.Number(d.Child(eventRoot, eventwire.EventVersion))
 	fillTexts(d)
+	fillSummary(d, is.conversation)
 	item.Basic, item.Unmapped = d.Encode()
 	return item
 }

@@ -278,6 +278,14 @@ func (d *Draft) Encode() (basic, unmapped []byte) {
 	return b[:size:size], b[size:]
 }
 
+// Message encodes one message of the draft, as Encode would; nil for NoNode. Nothing may be added below it any more.
+func (d *Draft) Message(at Node) []byte {
+	if at == NoNode {
+		return nil
+	}
+	return d.append(make([]byte, 0, d.measure(at)), at)
+}
+
 // decode fills a message of the kind that the draft is of, and returns what has no field in it; nil if there is nothing.
 func (d *Draft) decode(m proto.Message) (*structpb.Struct, error) {
 	b := make([]byte, 0, d.measure(RootNode))

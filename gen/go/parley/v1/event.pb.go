@@ -179,6 +179,149 @@ func (x *EventSource) GetEtag() string {
 	return ""
 }
 
+// One value of a summary, under the name by which the template calls it.
+type EventSummaryArgument struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name in the template: `initiator`, `members`, `name`, `text`, `roles`, `duration` or `people`. Parley's own.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Texts that stand for the name, in order: the display names that are known of people, at most 10; the name of a chat, channel,
+	// team, app or recording; a description; roles. Each has at most 200 characters; a longer one ends with `…`. Absent where
+	// nothing is known but the number, or where the value is a number alone. Parley's own, from the detail of the event.
+	Texts []string `protobuf:"bytes,2,rep,name=texts,proto3" json:"texts,omitempty"`
+	// Number that stands for the name: of people, whether their names are known or not; of a duration in whole seconds, rounded down.
+	// Absent for names, descriptions and roles. Parley's own, from the detail of the event.
+	Number        *int32 `protobuf:"varint,3,opt,name=number,proto3,oneof" json:"number,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EventSummaryArgument) Reset() {
+	*x = EventSummaryArgument{}
+	mi := &file_parley_v1_event_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EventSummaryArgument) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EventSummaryArgument) ProtoMessage() {}
+
+func (x *EventSummaryArgument) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_event_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EventSummaryArgument.ProtoReflect.Descriptor instead.
+func (*EventSummaryArgument) Descriptor() ([]byte, []int) {
+	return file_parley_v1_event_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *EventSummaryArgument) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *EventSummaryArgument) GetTexts() []string {
+	if x != nil {
+		return x.Texts
+	}
+	return nil
+}
+
+func (x *EventSummaryArgument) GetNumber() int32 {
+	if x != nil && x.Number != nil {
+		return *x.Number
+	}
+	return 0
+}
+
+// A line of text that says what a note of Teams or a call record is about. Graph sends no text for either. It is made of the detail
+// of the event and of nothing else, and follows from it: it changes neither `uid` nor `version`. No filter can name it.
+type EventSummary struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The line in the language of `locale`, such as `Ada added Ben to the meeting` or `Call, 43 min, 5 people`. It is plain text.
+	// A person without a display name is `someone`, several are counted. Parley's own.
+	Text string `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
+	// Language tag of `text`: always `en`. Parley's own.
+	Locale string `protobuf:"bytes,2,opt,name=locale,proto3" json:"locale,omitempty"`
+	// Key of the template that `text` was made from, such as `members_added_meeting`; docs/model.md lists the keys. Clients
+	// write the line in other languages by it and by `arguments`. Parley's own.
+	TemplateKey string `protobuf:"bytes,3,opt,name=template_key,json=templateKey,proto3" json:"template_key,omitempty"`
+	// Values of the template, in its order; those that are not known are absent. Parley's own.
+	Arguments     []*EventSummaryArgument `protobuf:"bytes,4,rep,name=arguments,proto3" json:"arguments,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EventSummary) Reset() {
+	*x = EventSummary{}
+	mi := &file_parley_v1_event_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EventSummary) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EventSummary) ProtoMessage() {}
+
+func (x *EventSummary) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_event_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EventSummary.ProtoReflect.Descriptor instead.
+func (*EventSummary) Descriptor() ([]byte, []int) {
+	return file_parley_v1_event_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *EventSummary) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *EventSummary) GetLocale() string {
+	if x != nil {
+		return x.Locale
+	}
+	return ""
+}
+
+func (x *EventSummary) GetTemplateKey() string {
+	if x != nil {
+		return x.TemplateKey
+	}
+	return ""
+}
+
+func (x *EventSummary) GetArguments() []*EventSummaryArgument {
+	if x != nil {
+		return x.Arguments
+	}
+	return nil
+}
+
 // One event. Field presence follows Graph: what Graph left out or sent as null is absent.
 type Event struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -262,13 +405,16 @@ type Event struct {
 	// Conversation that holds the message of `reply_to`, as `users/{user}/conversations/{conversation}`, when it is not
 	// `conversation`: a message that was forwarded from elsewhere. The user may have no access to it. Parley's own.
 	ReplyToConversation string `protobuf:"bytes,31,opt,name=reply_to_conversation,json=replyToConversation,proto3" json:"reply_to_conversation,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// A line that says what the event is about; present for call records and for notes of Teams whose detail this contract knows, absent
+	// for all other events. Parley's own: `body` holds what Graph sent alone.
+	Summary       *EventSummary `protobuf:"bytes,32,opt,name=summary,proto3" json:"summary,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_parley_v1_event_proto_msgTypes[1]
+	mi := &file_parley_v1_event_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -280,7 +426,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_event_proto_msgTypes[1]
+	mi := &file_parley_v1_event_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -293,7 +439,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_parley_v1_event_proto_rawDescGZIP(), []int{1}
+	return file_parley_v1_event_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Event) GetName() string {
@@ -528,6 +674,13 @@ func (x *Event) GetReplyToConversation() string {
 	return ""
 }
 
+func (x *Event) GetSummary() *EventSummary {
+	if x != nil {
+		return x.Summary
+	}
+	return nil
+}
+
 type isEvent_Detail interface {
 	isEvent_Detail()
 }
@@ -571,7 +724,17 @@ const file_parley_v1_event_proto_rawDesc = "" +
 	"\achat_id\x18\x03 \x01(\tB\x1a\xaa\xbb\x18\x12chatMessage.chatId\xb0\xbb\x18\x01R\x06chatId\x12%\n" +
 	"\vapi_version\x18\x04 \x01(\tB\x04\xb0\xbb\x18\x01R\n" +
 	"apiVersion\x12B\n" +
-	"\x04etag\x18\x05 \x01(\tB.\xaa\xbb\x18\x10chatMessage.etag\xaa\xbb\x18\x12aiInteraction.etag\xb0\xbb\x18\x01R\x04etag\"\xe3\x11\n" +
+	"\x04etag\x18\x05 \x01(\tB.\xaa\xbb\x18\x10chatMessage.etag\xaa\xbb\x18\x12aiInteraction.etag\xb0\xbb\x18\x01R\x04etag\"t\n" +
+	"\x14EventSummaryArgument\x12\x18\n" +
+	"\x04name\x18\x01 \x01(\tB\x04\xb0\xbb\x18\x01R\x04name\x12\x14\n" +
+	"\x05texts\x18\x02 \x03(\tR\x05texts\x12!\n" +
+	"\x06number\x18\x03 \x01(\x05B\x04\xb0\xbb\x18\x01H\x00R\x06number\x88\x01\x01B\t\n" +
+	"\a_number\"\xae\x01\n" +
+	"\fEventSummary\x12\x12\n" +
+	"\x04text\x18\x01 \x01(\tR\x04text\x12\x1c\n" +
+	"\x06locale\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01R\x06locale\x12'\n" +
+	"\ftemplate_key\x18\x03 \x01(\tB\x04\xb0\xbb\x18\x01R\vtemplateKey\x12C\n" +
+	"\targuments\x18\x04 \x03(\v2\x1f.parley.v1.EventSummaryArgumentB\x04\xb0\xbb\x18\x01R\targuments\"\x9f\x12\n" +
 	"\x05Event\x12\x1b\n" +
 	"\x04name\x18\x01 \x01(\tB\a\xe0A\b\xb0\xbb\x18\x01R\x04name\x12\x19\n" +
 	"\x03uid\x18\x02 \x01(\tB\a\xe0A\x03\xb0\xbb\x18\x01R\x03uid\x12!\n" +
@@ -610,7 +773,8 @@ const file_parley_v1_event_proto_rawDesc = "" +
 	"\x04chat\x18\x1c \x01(\v2\x15.parley.v1.ChatDetailB\a\xe0A\x03\xb0\xbb\x18\x01H\x00R\x04chat\x12U\n" +
 	"\x06system\x18\x1d \x01(\v2\x17.parley.v1.SystemDetailB\"\xe0A\x03\xaa\xbb\x18\x17chatMessage.eventDetail\xb0\xbb\x18\x01H\x00R\x06system\x124\n" +
 	"\x04call\x18\x1e \x01(\v2\x15.parley.v1.CallDetailB\a\xe0A\x03\xb0\xbb\x18\x01H\x00R\x04call\x12;\n" +
-	"\x15reply_to_conversation\x18\x1f \x01(\tB\a\xe0A\x03\xb0\xbb\x18\x01R\x13replyToConversation:O\xeaAL\n" +
+	"\x15reply_to_conversation\x18\x1f \x01(\tB\a\xe0A\x03\xb0\xbb\x18\x01R\x13replyToConversation\x12:\n" +
+	"\asummary\x18  \x01(\v2\x17.parley.v1.EventSummaryB\a\xe0A\x03\xb0\xbb\x18\x01R\asummary:O\xeaAL\n" +
 	"\x1eparley-gateway.github.io/Event\x12\x1busers/{user}/events/{event}*\x06events2\x05eventB\b\n" +
 	"\x06detail*\xaf\x01\n" +
 	"\tEventKind\x12\x1a\n" +
@@ -638,50 +802,54 @@ func file_parley_v1_event_proto_rawDescGZIP() []byte {
 }
 
 var file_parley_v1_event_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_parley_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_parley_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_parley_v1_event_proto_goTypes = []any{
 	(EventKind)(0),                // 0: parley.v1.EventKind
 	(*EventSource)(nil),           // 1: parley.v1.EventSource
-	(*Event)(nil),                 // 2: parley.v1.Event
-	(Source)(0),                   // 3: parley.v1.Source
-	(*timestamppb.Timestamp)(nil), // 4: google.protobuf.Timestamp
-	(*IdentitySet)(nil),           // 5: parley.v1.IdentitySet
-	(*Body)(nil),                  // 6: parley.v1.Body
-	(*Attachment)(nil),            // 7: parley.v1.Attachment
-	(*Mention)(nil),               // 8: parley.v1.Mention
-	(*Link)(nil),                  // 9: parley.v1.Link
-	(MessageImportance)(0),        // 10: parley.v1.MessageImportance
-	(*structpb.Struct)(nil),       // 11: google.protobuf.Struct
-	(*CopilotDetail)(nil),         // 12: parley.v1.CopilotDetail
-	(*ChatDetail)(nil),            // 13: parley.v1.ChatDetail
-	(*SystemDetail)(nil),          // 14: parley.v1.SystemDetail
-	(*CallDetail)(nil),            // 15: parley.v1.CallDetail
+	(*EventSummaryArgument)(nil),  // 2: parley.v1.EventSummaryArgument
+	(*EventSummary)(nil),          // 3: parley.v1.EventSummary
+	(*Event)(nil),                 // 4: parley.v1.Event
+	(Source)(0),                   // 5: parley.v1.Source
+	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
+	(*IdentitySet)(nil),           // 7: parley.v1.IdentitySet
+	(*Body)(nil),                  // 8: parley.v1.Body
+	(*Attachment)(nil),            // 9: parley.v1.Attachment
+	(*Mention)(nil),               // 10: parley.v1.Mention
+	(*Link)(nil),                  // 11: parley.v1.Link
+	(MessageImportance)(0),        // 12: parley.v1.MessageImportance
+	(*structpb.Struct)(nil),       // 13: google.protobuf.Struct
+	(*CopilotDetail)(nil),         // 14: parley.v1.CopilotDetail
+	(*ChatDetail)(nil),            // 15: parley.v1.ChatDetail
+	(*SystemDetail)(nil),          // 16: parley.v1.SystemDetail
+	(*CallDetail)(nil),            // 17: parley.v1.CallDetail
 }
 var file_parley_v1_event_proto_depIdxs = []int32{
-	3,  // 0: parley.v1.EventSource.source:type_name -> parley.v1.Source
-	0,  // 1: parley.v1.Event.kind:type_name -> parley.v1.EventKind
-	4,  // 2: parley.v1.Event.event_time:type_name -> google.protobuf.Timestamp
-	4,  // 3: parley.v1.Event.create_time:type_name -> google.protobuf.Timestamp
-	4,  // 4: parley.v1.Event.update_time:type_name -> google.protobuf.Timestamp
-	4,  // 5: parley.v1.Event.edit_time:type_name -> google.protobuf.Timestamp
-	4,  // 6: parley.v1.Event.delete_time:type_name -> google.protobuf.Timestamp
-	5,  // 7: parley.v1.Event.actor:type_name -> parley.v1.IdentitySet
-	6,  // 8: parley.v1.Event.body:type_name -> parley.v1.Body
-	7,  // 9: parley.v1.Event.attachments:type_name -> parley.v1.Attachment
-	8,  // 10: parley.v1.Event.mentions:type_name -> parley.v1.Mention
-	9,  // 11: parley.v1.Event.links:type_name -> parley.v1.Link
-	10, // 12: parley.v1.Event.importance:type_name -> parley.v1.MessageImportance
-	1,  // 13: parley.v1.Event.source:type_name -> parley.v1.EventSource
-	11, // 14: parley.v1.Event.unmapped:type_name -> google.protobuf.Struct
-	12, // 15: parley.v1.Event.copilot:type_name -> parley.v1.CopilotDetail
-	13, // 16: parley.v1.Event.chat:type_name -> parley.v1.ChatDetail
-	14, // 17: parley.v1.Event.system:type_name -> parley.v1.SystemDetail
-	15, // 18: parley.v1.Event.call:type_name -> parley.v1.CallDetail
-	19, // [19:19] is the sub-list for method output_type
-	19, // [19:19] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	5,  // 0: parley.v1.EventSource.source:type_name -> parley.v1.Source
+	2,  // 1: parley.v1.EventSummary.arguments:type_name -> parley.v1.EventSummaryArgument
+	0,  // 2: parley.v1.Event.kind:type_name -> parley.v1.EventKind
+	6,  // 3: parley.v1.Event.event_time:type_name -> google.protobuf.Timestamp
+	6,  // 4: parley.v1.Event.create_time:type_name -> google.protobuf.Timestamp
+	6,  // 5: parley.v1.Event.update_time:type_name -> google.protobuf.Timestamp
+	6,  // 6: parley.v1.Event.edit_time:type_name -> google.protobuf.Timestamp
+	6,  // 7: parley.v1.Event.delete_time:type_name -> google.protobuf.Timestamp
+	7,  // 8: parley.v1.Event.actor:type_name -> parley.v1.IdentitySet
+	8,  // 9: parley.v1.Event.body:type_name -> parley.v1.Body
+	9,  // 10: parley.v1.Event.attachments:type_name -> parley.v1.Attachment
+	10, // 11: parley.v1.Event.mentions:type_name -> parley.v1.Mention
+	11, // 12: parley.v1.Event.links:type_name -> parley.v1.Link
+	12, // 13: parley.v1.Event.importance:type_name -> parley.v1.MessageImportance
+	1,  // 14: parley.v1.Event.source:type_name -> parley.v1.EventSource
+	13, // 15: parley.v1.Event.unmapped:type_name -> google.protobuf.Struct
+	14, // 16: parley.v1.Event.copilot:type_name -> parley.v1.CopilotDetail
+	15, // 17: parley.v1.Event.chat:type_name -> parley.v1.ChatDetail
+	16, // 18: parley.v1.Event.system:type_name -> parley.v1.SystemDetail
+	17, // 19: parley.v1.Event.call:type_name -> parley.v1.CallDetail
+	3,  // 20: parley.v1.Event.summary:type_name -> parley.v1.EventSummary
+	21, // [21:21] is the sub-list for method output_type
+	21, // [21:21] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_parley_v1_event_proto_init() }
@@ -697,7 +865,8 @@ func file_parley_v1_event_proto_init() {
 	file_parley_v1_options_proto_init()
 	file_parley_v1_source_proto_init()
 	file_parley_v1_system_proto_init()
-	file_parley_v1_event_proto_msgTypes[1].OneofWrappers = []any{
+	file_parley_v1_event_proto_msgTypes[1].OneofWrappers = []any{}
+	file_parley_v1_event_proto_msgTypes[3].OneofWrappers = []any{
 		(*Event_Copilot)(nil),
 		(*Event_Chat)(nil),
 		(*Event_System)(nil),
@@ -709,7 +878,7 @@ func file_parley_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_parley_v1_event_proto_rawDesc), len(file_parley_v1_event_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   2,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
