@@ -130,15 +130,15 @@ func (s *Settings) Translate(err error) error {
 
 // behind returns the error of the setting behind a field of a gateway's configuration.
 func (s *Settings) behind(wrong *parley.ConfigError) error {
-	owner, path := s, wrong.Field
+	owner, fields, path := s, s.fields(), wrong.Field
 	if alias, field, of := inTenantOf(path); of {
 		own, known := s.ByAlias()[alias]
 		if !known || field == "" {
 			return &Error{Setting: tenantsKey, text: fmt.Sprintf("%s: %s %s", tenantsKey, quote(shorten(alias)), wrong.Problem), cause: wrong}
 		}
-		owner, path = &own, field
+		owner, fields, path = &own, own.tenantFields(), field
 	}
-	field, known := owner.fields()[path]
+	field, known := fields[path]
 	if !known {
 		return wrong
 	}
@@ -154,16 +154,31 @@ func inTenantOf(path string) (alias, field string, ok bool) {
 	return alias, strings.TrimPrefix(field, "."), ok && closed
 }
 
-// fields has the setting behind each field of a gateway's configuration, and of a tenant's, by its path.
+// fields has the setting behind each field of a gateway's configuration, by its path. Fields without a setting are not in it.
 func (s *Settings) fields() map[string]any {
 	return map[string]any{
-		"GRPC.Addr": &s.GRPCAddr, "HTTP.Addr": &s.HTTPAddr, "Admin.Addr": &s.AdminAddr,
-		"OIDC": &s.OIDCIssuer, "OIDC.Issuer": &s.OIDCIssuer, "OIDC.Audiences": &s.OIDCAudience, "OIDC.Programs": &s.OIDCPrograms,
-		"OIDC.CAFile": &s.OIDCCAFile, "OIDC.MaxLifetime": &s.TokenMaxLifetime, "Tenants": &s.GraphTenantID,
-		"TLS.CertFile": &s.TLSCertFile, "TLS.KeyFile": &s.TLSKeyFile, "TLS.ClientCAFile": &s.TLSClientCAFile,
-		"PolicyFile": &s.PolicyFile, "AuditFile": &s.AuditFile, "SealKeysFile": &s.SealKeysFile, "CORSOrigins": &s.CORSOrigins,
-		"Cache.Bytes": &s.CacheSize,
+		"Tenants": &s.GraphTenantID,
 
+		"GRPC.Addr": &s.GRPCAddr, "HTTP.Addr": &s.HTTPAddr, "Admin.Addr": &s.AdminAddr,
+
+		"OIDC": &s.OIDCIssuer, "OIDC.Issuer": &s.OIDCIssuer, "OIDC.Audiences": &s.OIDCAudience, "OIDC.Programs": &s.OIDCPrograms,
+		"OIDC.CAFile": &s.OIDCCAFile, "OIDC.MaxLifetime": &s.TokenMaxLifetime, "ClientCertificates": &s.AuthMode,
+		"TLS.CertFile": &s.TLSCertFile, "TLS.KeyFile": &s.TLSKeyFile, "TLS.ClientCAFile": &s.TLSClientCAFile, "TLS.Terminated": &s.TLSTerminated,
+		"PolicyFile": &s.PolicyFile, "AuditFile": &s.AuditFile, "SealKeysFile": &s.SealKeysFile, "CORSOrigins": &s.CORSOrigins,
+		"Reflection": &s.Reflection,
+
+		"Limits.CallerRate": &s.CallerRate, "Limits.CallerBurst": &s.CallerBurst, "Limits.CallerGraphRequests": &s.CallerGraphRequests,
+		"Limits.CallerShare": &s.CallerShare, "Limits.MaxDeadline": &s.MaxDeadline, "Limits.StreamStall": &s.StreamStall,
+		"Limits.StreamAge": &s.StreamAge,
+		"Cache.Bytes":      &s.CacheSize, "Cache.MaxAge": &s.CacheMaxAge,
+		"Settle.Copilot": &s.SettleCopilot, "Settle.Chat": &s.SettleChat, "Settle.Call": &s.SettleCall,
+		"Proxy": &s.ProxyURL,
+	}
+}
+
+// tenantFields has the setting behind each field of a tenant, by its path.
+func (s *Settings) tenantFields() map[string]any {
+	return map[string]any{
 		"ID": &s.GraphTenantID, "ClientID": &s.GraphClientID, "Credential": &s.GraphCredential, "ClientSecretFile": &s.GraphClientSecretFile,
 		"CertificateFile": &s.GraphCertificateFile, "Cloud": &s.GraphCloud, "BaseURL": &s.GraphURL, "AuthorityURL": &s.GraphAuthorityURL,
 		"CAFile": &s.GraphCAFile, "ReportHosts": &s.GraphReportHosts, "Version": &s.GraphVersion, "Model": &s.GraphModel,

@@ -1,7 +1,9 @@
 package config
 
 import (
+	"errors"
 	"log/slog"
+	"reflect"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -43,4 +45,45 @@ func TestZeroIsNone(t *testing.T) {
 	if cfg = cfg.WithDefaults(); cfg.Limits.CallerRate != 0 || cfg.Limits.CallerBurst != 0 || cfg.Cache.MaxAge != 0 || cfg.Cache.Bytes >= 0 {
 		t.Errorf("%+v %+v, want no rate, no burst, no cap and no cache", cfg.Limits, cfg.Cache)
 	}
+}
+
+// withoutSetting are the fields of a gateway's configuration that a program sets and no setting describes.
+var withoutSetting = map[string]bool{
+	"GRPC.Listener": true, "HTTP.Listener": true, "Admin.Listener": true, "MemoryLimit": true, "SetGCPercent": true, "Logger": true,
+	"Registerer": true, "Version": true, "Tenants[x].TokenCredential": true,
+}
+
+// TestEveryFieldNamesItsSetting is of the kind "an error names what the reader wrote": the error of any field of a gateway's
+// configuration becomes the error of a setting.
+func TestEveryFieldNamesItsSetting(t *testing.T) {
+	t.Parallel()
+	settings := &Settings{Tenants: map[string]Settings{"x": {}}}
+	paths := append(fieldPaths("", reflect.TypeFor[parley.Config]()), fieldPaths("Tenants[x].", reflect.TypeFor[parley.Tenant]())...)
+	for _, path := range paths {
+		var named *Error
+		got := settings.Translate(&parley.ConfigError{Field: path, Problem: "is wrong"})
+		if ok := errors.As(got, &named); ok == withoutSetting[path] {
+			t.Errorf("%s: %v (%T)", path, got, got)
+		}
+	}
+	if len(paths) < 50 {
+		t.Errorf("%d fields", len(paths))
+	}
+}
+
+// fieldPaths lists the paths of the fields of a struct; a field that is a struct of the same package counts by its own fields.
+func fieldPaths(prefix string, of reflect.Type) []string {
+	var paths []string
+	for field := range of.Fields() {
+		inner := field.Type
+		if inner.Kind() == reflect.Pointer {
+			inner = inner.Elem()
+		}
+		if inner.Kind() == reflect.Struct && inner.PkgPath() == of.PkgPath() {
+			paths = append(paths, fieldPaths(prefix+field.Name+".", inner)...)
+			continue
+		}
+		paths = append(paths, prefix+field.Name)
+	}
+	return paths
 }
