@@ -50,18 +50,6 @@ func Events(list []byte) iter.Seq2[[]byte, error] {
 	}
 }
 
-// Count returns how many events a list holds, up to the first that cannot be read.
-func Count(list []byte) int {
-	count := 0
-	for _, err := range Events(list) {
-		if err != nil {
-			break
-		}
-		count++
-	}
-	return count
-}
-
 // AppendBatchHead appends what precedes a batch of so many bytes in a StreamEventsResponse: the tag and the length.
 func AppendBatchHead(b []byte, batch int) []byte {
 	return protowire.AppendVarint(protowire.AppendTag(b, StreamEventsResponseBatch, protowire.BytesType), uint64(batch))

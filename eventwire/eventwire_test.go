@@ -54,9 +54,6 @@ func TestListIsTheMessage(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
-	if n := eventwire.Count(list); n != len(want) {
-		t.Errorf("%d events", n)
-	}
 }
 
 func TestBrokenLists(t *testing.T) {
@@ -67,7 +64,7 @@ func TestBrokenLists(t *testing.T) {
 		for _, err := range eventwire.Events(list) {
 			n, last = n+1, err
 		}
-		if n != 2 || !errors.Is(last, eventwire.ErrList) || eventwire.Count(list) != 1 {
+		if n != 2 || !errors.Is(last, eventwire.ErrList) {
 			t.Errorf("%q: %d events, then %v", broken, n, last)
 		}
 	}
