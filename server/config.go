@@ -15,6 +15,7 @@ import (
 	"github.com/parley-gateway/parley/server/authn"
 	"github.com/parley-gateway/parley/server/authz"
 	"github.com/parley-gateway/parley/server/certs"
+	"github.com/parley-gateway/parley/server/interceptor"
 	"github.com/parley-gateway/parley/server/metrics"
 	"github.com/parley-gateway/parley/server/service"
 )
@@ -50,7 +51,7 @@ type Config struct {
 	// Metrics counts calls and refusals; nil = metrics of the server's own, labelled with Version.
 	Metrics *metrics.Metrics
 	// Memory says when there is too little memory for new work; nil = never.
-	Memory Memory
+	Memory MemoryGuard
 	// Ledger counts the bytes that streams hold, and admits no more of them than it has room for; nil = no bound. The engine
 	// should have the same one.
 	Ledger *ledger.Ledger
@@ -93,11 +94,9 @@ type Config struct {
 	mode authMode
 }
 
-// Memory says when there is too little memory for new work. Its methods are called by each call.
-type Memory interface {
-	// RefusesStreams and RefusesCalls report whether new streams and other new calls are to be refused.
-	RefusesStreams() bool
-	RefusesCalls() bool
+// MemoryGuard is the gate of new work, and says when memory is short.
+type MemoryGuard interface {
+	interceptor.MemoryGate
 	// Shedding reports whether memory is short: probes are told, and still answered with 200.
 	Shedding() bool
 }

@@ -20,8 +20,8 @@ import (
 // admissionWait is how long a call waits for a place, and a stream for room, before it is refused.
 const admissionWait = time.Second
 
-// Memory decides whether there is enough memory for new work. Each call asks it.
-type Memory interface {
+// MemoryGate decides whether there is enough memory for new work. Each call asks it.
+type MemoryGate interface {
 	// RefusesStreams and RefusesCalls report whether new streams and other new calls are to be refused.
 	RefusesStreams() bool
 	RefusesCalls() bool
@@ -36,7 +36,7 @@ type LimitsConfig struct {
 	Share  float64
 	Policy authz.Source
 	// Memory and Ledger bound the memory of calls; the ledger may be nil.
-	Memory Memory
+	Memory MemoryGate
 	Ledger *ledger.Ledger
 	// Shutdown begins when new calls are to be refused. Shed counts a refusal by its cause.
 	Shutdown *lifetime.Shutdown
