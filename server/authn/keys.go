@@ -60,6 +60,7 @@ type tokenKey struct {
 	set    *keySet
 	id     string
 	public *rsa.PublicKey
+	key    *signingKey // of the reading of the set that the token was verified with
 }
 
 // again reports whether the issuer still publishes the key under its id.
@@ -96,7 +97,7 @@ func (k *keySet) key(ctx context.Context, token *jwt.Token) (tokenKey, error) {
 	if _, err := found.read.Keyfunc(token); err != nil || found.public.N.BitLen() < minKeyBits {
 		return tokenKey{}, refuse(WhyAlgorithm)
 	}
-	return tokenKey{k, kid, found.public}, nil
+	return tokenKey{k, kid, found.public, found}, nil
 }
 
 // find looks a key up, and begins a fetch where one is due.

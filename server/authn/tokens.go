@@ -2,6 +2,7 @@ package authn
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -73,6 +74,8 @@ type authority struct {
 // its time, of a delegated or an application kind. Make it with NewTokens, end it with Close.
 type Tokens struct {
 	parser      *jwt.Parser
+	validator   *jwt.Validator // the parser's own checks of claims
+	verified    *verifiedTokens
 	authorities map[string]*authority // by issuer
 	sets        []*keySet
 	maxLifetime time.Duration
@@ -100,11 +103,12 @@ func NewTokens(cfg TokensConfig) (*Tokens, error) {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return errors.New("redirects are not followed") },
 		Timeout:       fetchTime,
 	}
+	rules := []jwt.ParserOption{
+		jwt.WithValidMethods([]string{jwt.SigningMethodRS256.Alg()}), jwt.WithStrictDecoding(), jwt.WithTimeFunc(cfg.Now),
+		jwt.WithLeeway(leeway), jwt.WithIssuedAt(), jwt.WithExpirationRequired(), jwt.WithAudience(cfg.Audiences...),
+	}
 	t := &Tokens{
-		parser: jwt.NewParser(
-			jwt.WithValidMethods([]string{jwt.SigningMethodRS256.Alg()}), jwt.WithStrictDecoding(), jwt.WithTimeFunc(cfg.Now),
-			jwt.WithLeeway(leeway), jwt.WithIssuedAt(), jwt.WithExpirationRequired(), jwt.WithAudience(cfg.Audiences...),
-		),
+		parser: jwt.NewParser(rules...), validator: jwt.NewValidator(rules...), verified: newVerifiedTokens(verifiedBytes),
 		authorities: make(map[string]*authority), maxLifetime: cfg.MaxLifetime,
 	}
 	for _, issuer := range issuers {
@@ -173,7 +177,25 @@ func (c *TokensConfig) transport() http.RoundTripper {
 
 // Verify implements Verifier. The only texts of a token that leave it are those in the Caller.
 func (t *Tokens) Verify(ctx context.Context, token string) (*Caller, error) {
-	if len(token) > maxToken || !tokenForm.MatchString(token) {
+	if len(token) > maxToken {
+		return nil, refuse(WhyMalformed)
+	}
+	digest := tokenDigest(sha256.Sum256([]byte(token)))
+	if caller := t.remembered(digest); caller != nil {
+		return caller, nil
+	}
+	known, err := t.verify(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	t.verified.put(digest, len(token), known)
+	caller := known.caller
+	return &caller, nil
+}
+
+// verify reads a token whole.
+func (t *Tokens) verify(ctx context.Context, token string) (*verifiedToken, error) {
+	if !tokenForm.MatchString(token) {
 		return nil, refuse(WhyMalformed)
 	}
 	var have claims
@@ -208,7 +230,7 @@ func (t *Tokens) Verify(ctx context.Context, token string) (*Caller, error) {
 		return nil, refuse(WhyLifetime)
 	}
 	caller.proofs[0] = &signer
-	return caller, nil
+	return &verifiedToken{claims: have, caller: *caller, signer: signer}, nil
 }
 
 // accessToken reports whether a header's `typ` is one of access tokens, and whether it names the profile of RFC 9068. What other
