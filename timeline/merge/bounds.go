@@ -11,6 +11,15 @@ import (
 // must not be told a minute later that they are more.
 const retentionTolerance = time.Hour
 
+// bounds say which part of the interval is read of one source, and where it is cut.
+type bounds struct {
+	interval window.Span // span that is read
+	open     bool        // the interval has no start: rows from before 1970 belong to its first window
+	marks    []time.Time // times at which an interval is cut that reaches back far
+	pivot    time.Time   // end of an era: before it, a window may span many years
+	clipped  []string    // fields of the filter that narrowed the interval
+}
+
 // clock is the present of the first page of the walk, by the earlier one of both clocks. Rows that Graph dates later are still to come.
 func (m *Merger) clock() time.Time {
 	at := m.firstNow.Add(-max(m.skew(), 0))
@@ -52,6 +61,40 @@ func (m *Merger) setBounds(r *sourceReader) {
 	r.reached = r.interval.Start
 	if r.desc {
 		r.reached = r.interval.End
+	}
+}
+
+// maxCreateLag is the time by which a record may be created after its last change.
+const maxCreateLag = time.Minute
+
+// narrowByFilter narrows the interval to the times that a match can have. Nothing changes before it is created, so a bound of one time
+// is a bound of the other on one side. The two times of a call are independent.
+func (m *Merger) narrowByFilter(r *sourceReader) {
+	own, other := "event_time", "create_time"
+	if r.fetch.ByCreate {
+		own, other = other, own
+	}
+	from, to := m.filter.Range(own)
+	r.clip(own, from, to)
+	from, to = m.filter.Range(other)
+	switch {
+	case r.src == parleyv1.Source_SOURCE_CALL:
+	case r.fetch.ByCreate && !to.IsZero():
+		r.clip(other, time.Time{}, to.Add(maxCreateLag))
+	case !r.fetch.ByCreate && !from.IsZero():
+		r.clip(other, from.Add(-maxCreateLag), time.Time{})
+	}
+}
+
+// clip narrows the interval to the bounds of a field of the filter. Zero bounds are open.
+func (b *bounds) clip(field string, from, to time.Time) {
+	clipped := b.interval
+	clipped.Start = window.Later(clipped.Start, from)
+	if !to.IsZero() {
+		clipped.End = window.Earlier(clipped.End, to)
+	}
+	if clipped != b.interval {
+		b.interval, b.clipped = clipped, append(b.clipped, field)
 	}
 }
 

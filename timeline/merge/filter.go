@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
@@ -11,11 +12,24 @@ import (
 	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/fetch"
 	"github.com/parley-gateway/parley/timeline/filter"
+	"github.com/parley-gateway/parley/timeline/participants"
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
 // participantField is the field of the filter that listed calls do not have.
 const participantField = "call.participants.id"
+
+// selection decides which events of a source belong into the answer: those that match the filter, and those of the user.
+type selection struct {
+	filter *filter.Filter
+	pushed []string           // fields of the filter that Graph evaluates
+	getter source.EventGetter // reads events whole that the filter cannot decide; may be nil
+
+	readWhole    func(ctx context.Context, res *fetch.Result) // reads records whole; nil = they stay as listed
+	participants *participants.Check                          // nil = every event belongs here
+	contradicted atomic.Bool                                  // Graph sent rows that its clause excludes
+	unverified   []window.Span                                // windows with calls that are the user's by Graph's word alone
+}
 
 // applyFilter leaves out the entries that do not match the filter, whether Graph evaluated its clause or not. Where an entry does not
 // hold the field, Graph's word is taken if it had the clause; else the event is read whole. Where all records are read whole, the

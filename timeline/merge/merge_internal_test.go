@@ -41,7 +41,8 @@ func newTestMerger(desc bool) *testMerger { return &testMerger{&Merger{desc: des
 
 // reader adds a reader of a source over the two hours after noon. from is its position in a token; nil = a new walk.
 func (m *testMerger) reader(src parleyv1.Source, from *cursor.Source) *sourceReader {
-	r := &sourceReader{src: src, desc: m.desc, fetch: &fetch.Reader{Source: src, Desc: m.desc}, state: parleyv1.SourceState_SOURCE_STATE_READ}
+	r := &sourceReader{src: src, desc: m.desc, fetch: &fetch.Reader{Source: src, Desc: m.desc}}
+	r.state = parleyv1.SourceState_SOURCE_STATE_READ
 	r.interval = window.Span{Start: noon, End: noon.Add(2 * time.Hour)}
 	r.fetch.Limit(ledger.New(ledger.Config{}).Open(0), 0)
 	r.reached = r.interval.Begin(m.desc)

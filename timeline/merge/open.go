@@ -90,9 +90,11 @@ func (m *Merger) newReader(have query.Sources, src parleyv1.Source) *sourceReade
 	pushed := m.filter.Push(src)
 	byCreate := m.req.OrderBy == query.CreateTimeDesc
 	r := &sourceReader{
-		src: src, desc: m.desc, state: parleyv1.SourceState_SOURCE_STATE_READ,
-		density: window.Density{Level: window.Era, Most: window.MaxRows},
-		filter:  m.filter, pushed: pushed.Fields, getter: have.Getters[src],
+		src: src, desc: m.desc,
+		progress: progress{
+			state: parleyv1.SourceState_SOURCE_STATE_READ, density: window.Density{Level: window.Era, Most: window.MaxRows},
+		},
+		selection: selection{filter: m.filter, pushed: pushed.Fields, getter: have.Getters[src]},
 		fetch: &fetch.Reader{
 			Source: src, Events: have.Events[src], ByCreate: byCreate, Desc: m.desc,
 			MaxPages: m.cfg.MaxPages, PageSize: source.Describe(src).PageSize,
@@ -108,40 +110,6 @@ func (m *Merger) newReader(have query.Sources, src parleyv1.Source) *sourceReade
 	}
 	r.fingerprint.wasOutOfWindow = func(hash uint64) bool { return m.seen.HasOutOfWindow(hash ^ uint64(src)) }
 	return r
-}
-
-// skew is the time by which a record may be created after its last change.
-const skew = time.Minute
-
-// narrowByFilter narrows the interval to the times that a match can have. Nothing changes before it is created, so a bound of one time
-// is a bound of the other on one side. The two times of a call are independent.
-func (m *Merger) narrowByFilter(r *sourceReader) {
-	own, other := "event_time", "create_time"
-	if r.fetch.ByCreate {
-		own, other = other, own
-	}
-	from, to := m.filter.Range(own)
-	r.clip(own, from, to)
-	from, to = m.filter.Range(other)
-	switch {
-	case r.src == parleyv1.Source_SOURCE_CALL:
-	case r.fetch.ByCreate && !to.IsZero():
-		r.clip(other, time.Time{}, to.Add(skew))
-	case !r.fetch.ByCreate && !from.IsZero():
-		r.clip(other, from.Add(-skew), time.Time{})
-	}
-}
-
-// clip narrows the interval to the bounds of a field of the filter. Zero bounds are open.
-func (r *sourceReader) clip(field string, from, to time.Time) {
-	clipped := r.interval
-	clipped.Start = window.Later(clipped.Start, from)
-	if !to.IsZero() {
-		clipped.End = window.Earlier(clipped.End, to)
-	}
-	if clipped != r.interval {
-		r.interval, r.clipped = clipped, append(r.clipped, field)
-	}
 }
 
 // absentReason is the reason of a source that is not asked.

@@ -1,19 +1,12 @@
 package merge
 
 import (
-	"context"
 	"slices"
-	"sync/atomic"
-	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/chunk"
-	"github.com/parley-gateway/parley/timeline/cursor"
 	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/fetch"
-	"github.com/parley-gateway/parley/timeline/filter"
-	"github.com/parley-gateway/parley/timeline/participants"
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
@@ -23,52 +16,36 @@ const maxFailures = 3
 // sourceReader delivers the events of one source in order. It queues the windows of the interval, reads the first ones in parallel,
 // and delivers the entries of the first window before it enters the next. One goroutine calls its methods; the windows are read in
 // others.
+//
+// Its state has parts, each beside the methods that it is for.
 type sourceReader struct {
-	src      parleyv1.Source
-	fetch    *fetch.Reader
-	desc     bool
-	interval window.Span // span that is read of this source
-	open     bool        // the interval has no start: rows from before 1970 belong to its first window
-	marks    []time.Time // times at which an interval is cut that reaches back far
-	pivot    time.Time   // end of an era: before it, a window may span many years
+	src   parleyv1.Source
+	fetch *fetch.Reader
+	desc  bool
 
-	// The fields up to density go into a token.
-	state          parleyv1.SourceState
-	reason         parleyv1.ErrorReason
-	answered       bool      // Graph has answered this source before
-	finished       bool      // nothing is left to deliver
-	stoppedEarly   bool      // the source has stopped: the rest of the interval is a gap
-	begun          time.Time // time from which Graph was asked after it refused the start; zero = it did not refuse
-	reached        time.Time // boundary up to which whole windows were delivered
-	position       *position // position inside the window that begins at reached; nil = at its beginning
-	positionBuffer position  // memory of position
-	oversized      bool      // that window did not fit into an earlier call
-	fingerprint    resumeFingerprint
-	gaps           []window.Gap
-	counts         cursor.Counts // without the counts of fetch; pages, cached pages and requests of earlier calls
-	density        window.Density
+	bounds     // what is read
+	progress   // how far it was delivered; goes into a token
+	resumption // where the walk was resumed from
+	failures   // windows that could not be read
+	delivery   // windows that are being read and delivered
+	selection  // events that belong into the answer
+}
 
-	resumeFrom     *position // position of the token that the walk was resumed from; nil = none
-	failures       int       // windows that failed in a row
-	failedRequests []string  // Graph's ids of failed requests
+// failures are the windows that could not be read, and the stop of the source.
+type failures struct {
+	inARow         int      // windows that failed in a row
+	failedRequests []string // Graph's ids of failed requests
+	stopped        *failure.Failure
+	cause          error // cause of the stop
+}
 
+// delivery is the queue of windows and the window that is being delivered.
+type delivery struct {
 	queue    []*task
 	current  *fetch.Result // window that is being delivered; nil = none
 	next     int           // index of the next entry of the current window
 	pageRows int           // rows of a List's page; nothing is read ahead of a window that holds them; 0 = no List
 	used     []UsedWindow  // windows of a List
-	stopped  *failure.Failure
-	cause    error // cause of the stop
-
-	filter    *filter.Filter
-	getter    source.EventGetter                           // reads events whole that the filter cannot decide; may be nil
-	pushed    []string                                     // fields of the filter that Graph evaluates
-	clipped   []string                                     // fields of the filter that narrowed the interval
-	readWhole func(ctx context.Context, res *fetch.Result) // reads records whole; nil = they stay as listed
-
-	participants *participants.Check // nil = every event belongs here
-	contradicted atomic.Bool         // Graph sent rows that its clause excludes
-	unverified   []window.Span       // windows with calls that are the user's by Graph's word alone
 }
 
 // planRest queues what is left to read, from the position on.
@@ -223,18 +200,18 @@ func (r *sourceReader) raiseStart(res *fetch.Result) {
 func (r *sourceReader) classifyResult(res *fetch.Result) {
 	if res.Failed == nil {
 		r.answered = true
-		r.failures = 0
+		r.inARow = 0
 		r.density.Observe(res.Window, r.fetch.Load(res.Rows, res.Chunk.Cost()))
 		r.density.ObserveTime(res.Took)
 		return
 	}
 	f := res.Failed
-	r.failures++
+	r.inARow++
 	r.failedRequests = failure.AppendRequestID(r.failedRequests, f.Err)
 	if res.Rows > 0 || f.Followed {
 		r.answered = true
 	}
-	if f.Ends() || !r.answered || r.failures >= maxFailures {
+	if f.Ends() || !r.answered || r.inARow >= maxFailures {
 		r.stopped, r.cause = f, f.Err
 		// Nothing of the window is delivered. A row that was not read may lie before one that was, and a walk that is resumed
 		// after the latter would miss it.
@@ -243,9 +220,6 @@ func (r *sourceReader) classifyResult(res *fetch.Result) {
 	}
 	r.addGap(window.Gap{Span: res.Span, Reason: f.Reason})
 }
-
-// addGap adds a gap, once.
-func (r *sourceReader) addGap(gap window.Gap) { r.gaps = window.AddGap(r.gaps, gap) }
 
 // leave leaves the current window.
 func (r *sourceReader) leave() {
@@ -293,14 +267,4 @@ func (r *sourceReader) allGaps() []window.Gap {
 		rest.Start = r.reached
 	}
 	return window.AddGap(slices.Clone(r.gaps), window.Gap{Span: rest, Reason: r.reason})
-}
-
-// allCounts returns the counts, together with the counts of fetch.
-func (r *sourceReader) allCounts() cursor.Counts {
-	c := r.counts
-	pages, fromCache, requests := r.fetch.Counts()
-	c.Pages += pages
-	c.FromCache += fromCache
-	c.Requests += requests
-	return c
 }

@@ -12,6 +12,35 @@ import (
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
+// progress is how far the events of one source were delivered: the part of a reader that goes into a token. save and restore are the
+// way there and back.
+type progress struct {
+	state        parleyv1.SourceState
+	reason       parleyv1.ErrorReason
+	answered     bool      // Graph has answered this source before
+	finished     bool      // nothing is left to deliver
+	stoppedEarly bool      // the source has stopped: the rest of the interval is a gap
+	begun        time.Time // time from which Graph was asked after it refused the start; zero = it did not refuse
+
+	reached        time.Time // boundary up to which whole windows were delivered
+	position       *position // position inside the window that begins at reached; nil = at its beginning
+	positionBuffer position  // memory of position
+	oversized      bool      // that window did not fit into an earlier call
+
+	gaps    []window.Gap
+	counts  cursor.Counts // without the counts of fetch; pages, cached pages and requests of earlier calls
+	density window.Density
+}
+
+// addGap adds a gap, once.
+func (p *progress) addGap(gap window.Gap) { p.gaps = window.AddGap(p.gaps, gap) }
+
+// resumption is the state that a resumed walk has of the calls before it.
+type resumption struct {
+	resumeFrom  *position // position of the token that the walk was resumed from; nil = none
+	fingerprint resumeFingerprint
+}
+
 // resume goes on from the position of a token.
 func (m *Merger) resume(have query.Sources, asked []parleyv1.Source, token, field string) error {
 	saved, err := cursor.OpenEvents(m.cfg.Sealer, token, m.associated)
@@ -95,4 +124,14 @@ func (r *sourceReader) save(outOfTime bool) cursor.Source {
 		}
 	}
 	return s
+}
+
+// allCounts returns the counts, together with the counts of fetch.
+func (r *sourceReader) allCounts() cursor.Counts {
+	c := r.counts
+	pages, fromCache, requests := r.fetch.Counts()
+	c.Pages += pages
+	c.FromCache += fromCache
+	c.Requests += requests
+	return c
 }
