@@ -36,27 +36,15 @@ func (c *Call) Event(ctx context.Context, owner, user string, ref Ref) (*parleyv
 		return nil, err
 	}
 	path := callsPath + "/" + id
-	r := c.recordRequest(ctx, path, ref.ID)
-	r.Query = []graph.Param{{Name: "$expand", Value: expandSessions}}
-	answer, err := c.graph.Object(ctx, r)
+	record, err := c.recordWithParticipants(ctx, path, ref.ID)
 	if err != nil {
 		return nil, err
 	}
-	all, err := properties(answer.Body)
+	verified, err := c.namesUser(record, owner, user)
 	if err != nil {
 		return nil, err
 	}
-	participants, err := c.participants(ctx, path, ref.ID)
-	if err != nil {
-		return nil, err
-	}
-	all = withoutList(all, participantsProperty)
-	all = append(all, property{name: participantsProperty, value: array(participants)})
-	verified, err := c.namesUser(all, owner, user)
-	if err != nil {
-		return nil, err
-	}
-	sessions, err := c.sessions(ctx, path, ref.ID, all)
+	sessions, err := c.sessions(ctx, path, ref.ID, record)
 	switch {
 	case err == nil:
 	case verified || ctx.Err() != nil:
@@ -64,16 +52,12 @@ func (c *Call) Event(ctx context.Context, owner, user string, ref Ref) (*parleyv
 	default:
 		return nil, notFound("nothing that could be read of the call names the user")
 	}
-	all = append(withoutList(all, sessionsProperty), property{name: sessionsProperty, value: array(sessions)})
-	whole, err := object(all)
+	record = append(withoutList(record, sessionsProperty), property{name: sessionsProperty, value: array(sessions)})
+	whole, err := object(record)
 	if err != nil {
 		return nil, err
 	}
-	item, err := c.item(owner, whole, false)
-	if err != nil {
-		return nil, err
-	}
-	event, err := identified(item.Event())
+	event, err := c.recordEvent(owner, whole)
 	if err != nil {
 		return nil, err
 	}
@@ -83,6 +67,34 @@ func (c *Call) Event(ctx context.Context, owner, user string, ref Ref) (*parleyv
 		}
 	}
 	return event, c.segments(ctx, ref.ID, whole, event)
+}
+
+// recordWithParticipants reads a record with the first page of its sessions and all its participants.
+func (c *Call) recordWithParticipants(ctx context.Context, path, id string) ([]property, error) {
+	r := c.recordRequest(ctx, path, id)
+	r.Query = []graph.Param{{Name: "$expand", Value: expandSessions}}
+	answer, err := c.graph.Object(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	record, err := properties(answer.Body)
+	if err != nil {
+		return nil, err
+	}
+	participants, err := c.participants(ctx, path, id)
+	if err != nil {
+		return nil, err
+	}
+	return append(withoutList(record, participantsProperty), property{name: participantsProperty, value: array(participants)}), nil
+}
+
+// recordEvent maps a record.
+func (c *Call) recordEvent(owner string, record []byte) (*parleyv1.Event, error) {
+	item, err := c.item(owner, record, false)
+	if err != nil {
+		return nil, err
+	}
+	return identified(item.Event())
 }
 
 // namesUser reports whether a record that has all its participants names the user, or needs not.

@@ -9,6 +9,7 @@ import (
 	"github.com/parley-gateway/parley/cache"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/internal/reasons"
+	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/links"
 	"github.com/parley-gateway/parley/timeline/seen"
@@ -23,9 +24,14 @@ func (p *pager[T]) load(ctx context.Context) error {
 	case p.page.FromCache && !p.bypassCache && p.links.Has(p.page.Next):
 		// Cached pages lead in a circle: Graph is asked for this one again.
 		p.bypassCache, p.links = true, links.Set{}
-	case !p.turn():
+	case !p.nextPage():
 		return nil
 	}
+	return p.loadPage(ctx)
+}
+
+// loadPage reads the page at the position, and the part of it that the next row is in.
+func (p *pager[T]) loadPage(ctx context.Context) error {
 	if p.bypassCache {
 		ctx = cache.WithoutCached(ctx)
 	}
@@ -39,8 +45,13 @@ func (p *pager[T]) load(ctx context.Context) error {
 			return err
 		}
 	}
+	return p.enterPage(ctx, page.Page)
+}
+
+// enterPage makes a page the current one, and goes on after the rows of it that were delivered.
+func (p *pager[T]) enterPage(ctx context.Context, page *source.Page[T]) error {
 	previous, index := p.page, p.position.Index
-	p.page, p.part, p.first = page.Page, nil, 0
+	p.page, p.part, p.first = page, nil, 0
 	found, err := p.relocate()
 	if err != nil {
 		return p.handle(ctx, err)
@@ -104,8 +115,8 @@ func (p *pager[T]) filterPart(ctx context.Context) error {
 	return nil
 }
 
-// turn moves the position to the next page; false at the end.
-func (p *pager[T]) turn() bool {
+// nextPage moves the position to the next page, and reports whether there is one.
+func (p *pager[T]) nextPage() bool {
 	next := p.page.Next
 	switch {
 	case next == "":
