@@ -20,10 +20,16 @@ func Info(st *status.Status) *errdetails.ErrorInfo {
 // Reason returns the reason in a status as it travels, or "".
 func Reason(st *status.Status) string { return Info(st).GetReason() }
 
-// RetryDelay returns how long the caller should wait before repeating; 0 = not at all.
+// RetryDelay returns how long the caller should wait before repeating; 0 = not at all, or at once.
 func RetryDelay(st *status.Status) time.Duration {
+	delay, _ := Retry(st)
+	return delay
+}
+
+// Retry returns how long the caller should wait before repeating, and reports whether it should repeat at all.
+func Retry(st *status.Status) (delay time.Duration, again bool) {
 	retry := find(st, func(*errdetails.RetryInfo) bool { return true })
-	return retry.GetRetryDelay().AsDuration()
+	return retry.GetRetryDelay().AsDuration(), retry != nil
 }
 
 // WithResumeToken returns the status with a resume token in its ErrorInfo, unless it has one or no ErrorInfo.

@@ -3,6 +3,7 @@ package rest
 import (
 	"errors"
 	"net/http"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -22,8 +23,8 @@ type lines struct {
 const (
 	// spillAt is when a part of a long line is written, in bytes: a frame takes little memory, however long its line is.
 	spillAt = 128 << 10
-	// retryLine tells an EventSource how long to wait before it comes back, in milliseconds.
-	retryLine = "retry: 3000\n\n"
+	// retryAfterCut is how long an EventSource waits before it comes back after a stream that ends without an error.
+	retryAfterCut = 3 * time.Second
 )
 
 // frame returns the line of the frame that the stream sent last, without the beginning that spill has written. It is valid until the
@@ -36,7 +37,7 @@ func (c *call) frame(m marshaler) ([]byte, error) {
 	}
 	b := l.buf[:0]
 	if m.events && !l.begun {
-		b = append(b, retryLine...)
+		b = appendRetry(b, retryAfterCut)
 	}
 	b = m.lineHead(b, fr.kind, fr.token)
 	if fr.message == nil {

@@ -3,8 +3,11 @@ package rest
 import (
 	"errors"
 	"io"
+	"math"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	"google.golang.org/genproto/googleapis/api/httpbody"
 	spb "google.golang.org/genproto/googleapis/rpc/status"
@@ -12,6 +15,8 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+
+	"github.com/parley-gateway/parley/server/apierror"
 )
 
 const (
@@ -49,10 +54,23 @@ func (m marshaler) Marshal(v any) ([]byte, error) {
 	return nil, errAnswer
 }
 
-// errorLine is the line that ends a stream by an error. An EventSource has an event `error` of its own.
+// errorLine is the line that ends a stream by an error. An EventSource has an event `error` of its own. It does not read RetryInfo,
+// so the same wait goes before the event.
 func (m marshaler) errorLine(st *status.Status) []byte {
-	b := append(m.lineHead(nil, "failure", ""), `{"error":`...)
+	var b []byte
+	if wait, again := apierror.Retry(st); m.events && again {
+		b = appendRetry(b, wait)
+	}
+	b = append(m.lineHead(b, "failure", ""), `{"error":`...)
 	return m.lineEnd(append(appendStatus(b, st), '}'))
+}
+
+// appendRetry appends the field that tells an EventSource how long to wait before it comes back. It holds until the next one, so
+// each stream begins with one.
+func appendRetry(b []byte, wait time.Duration) []byte {
+	b = append(b, "retry: "...)
+	b = strconv.AppendInt(b, int64(math.Ceil(wait.Seconds()*1000)), 10)
+	return append(b, '\n', '\n')
 }
 
 // lineHead begins a line, or an event with its name and id.

@@ -8,6 +8,7 @@ import (
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/genproto/googleapis/api/httpbody"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
@@ -130,7 +131,29 @@ func handleError(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, 
 			}
 		}
 	}
-	writeStatus(w, c.status(err))
+	st := c.status(err)
+	if c.mayComeBack(st) {
+		c.refuseAsStream(st)
+		return
+	}
+	writeStatus(w, st)
+}
+
+// mayComeBack reports whether the call is an EventSource's that comes back, and that is to try again later. An EventSource that is
+// answered with an error status gives up for good, and tells its page neither the status nor the body.
+func (c *call) mayComeBack(st *status.Status) bool {
+	_, again := apierror.Retry(st)
+	return again && c.Reconnect && (st.Code() == codes.Unavailable || st.Code() == codes.ResourceExhausted)
+}
+
+// refuseAsStream answers with a stream of nothing but the error. Its reader keeps the id that it has, and comes back after the wait.
+func (c *call) refuseAsStream(st *status.Status) {
+	header := c.out.Header()
+	header.Set("Content-Type", sseType)
+	header.Set("X-Accel-Buffering", "no")
+	boundWrite(&c.out)
+	c.out.WriteHeader(http.StatusOK)
+	_, _ = c.out.Write(marshaler{events: true}.errorLine(st)) // the client is gone if this fails
 }
 
 // status returns the error of a call, with the names of fields as the client sent them.
