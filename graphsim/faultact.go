@@ -5,7 +5,6 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -158,7 +157,7 @@ func (x *exchange) bend(rep *reply) {
 			rep.rows, rep.next = data.List{}, ""
 		case faults.OutOfWindow:
 			if len(rep.rows) > 0 {
-				rep.rows[0] = shifted(rep.rows[0])
+				rep.rows[0] = faults.OutOfItsWindow(rep.rows[0])
 			}
 		case faults.RepeatPage:
 			rep.rows = x.engine.PreviousRows(x, rep.rows)
@@ -171,31 +170,10 @@ func (x *exchange) bend(rep *reply) {
 func (x *exchange) spelled(o data.Object) data.Object {
 	for _, f := range x.faults {
 		if f.Kind == faults.LinkName {
-			return renamed(o, cmp.Or(f.Name, "@odata.NextLink"))
+			return faults.WithLinkName(o, cmp.Or(f.Name, "@odata.NextLink"))
 		}
 	}
 	return o
-}
-
-func renamed(o data.Object, name string) data.Object {
-	out := make(data.Object, 0, len(o))
-	for _, f := range o {
-		if of, isLink := strings.CutSuffix(f.Key, "@odata.nextLink"); isLink {
-			f.Key = of + name
-		}
-		switch inner := f.Value.(type) {
-		case data.Object:
-			f.Value = renamed(inner, name)
-		case data.List:
-			rows := make(data.List, 0, len(inner))
-			for _, row := range inner {
-				rows = append(rows, renamed(row, name))
-			}
-			f.Value = rows
-		}
-		out = append(out, f)
-	}
-	return out
 }
 
 // linkPath is a link without scheme and host; a page without a link lends its own path.
@@ -204,16 +182,6 @@ func (x *exchange) linkPath(next string) string {
 		return path
 	}
 	return x.r.URL.RequestURI()
-}
-
-func shifted(o data.Object) data.Object {
-	o = slices.Clone(o)
-	for _, name := range []string{"createdDateTime", "lastModifiedDateTime", "startDateTime", "endDateTime"} {
-		if t, err := time.Parse(time.RFC3339Nano, o.Text(name)); err == nil {
-			o.Set(name, data.TeamsTime(t.UnixMilli()-40*data.DayMS))
-		}
-	}
-	return o
 }
 
 var _ faults.Request = (*exchange)(nil)

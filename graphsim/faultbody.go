@@ -1,8 +1,6 @@
 package graphsim
 
 import (
-	"bytes"
-	"encoding/json"
 	"net/http"
 	"time"
 
@@ -20,7 +18,7 @@ func (x *exchange) sendBody(body []byte) {
 	for _, f := range x.faults {
 		switch f.Kind {
 		case faults.MalformedJSON:
-			body = brokenJSON(body)
+			body = faults.BreakJSON(body)
 		case faults.CutBody:
 			_, _ = x.w.Write(body[:len(body)/2])
 			x.drop()
@@ -47,20 +45,4 @@ func (x *exchange) drip(body []byte, chunk int, delay time.Duration) {
 			return
 		}
 	}
-}
-
-// brokenJSON replaces a separator in the second half. One inside a string would leave the text valid, with another meaning.
-func brokenJSON(body []byte) []byte {
-	body = bytes.Clone(body)
-	for i := len(body) / 2; i < len(body); i++ {
-		was := body[i]
-		if was != ':' && was != ',' {
-			continue
-		}
-		if body[i] = '}'; !json.Valid(body) {
-			return body
-		}
-		body[i] = was
-	}
-	return body[:len(body)/2]
 }
