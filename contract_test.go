@@ -1,11 +1,15 @@
 package parley_test
 
 import (
+	stdcmp "cmp"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"google.golang.org/genproto/googleapis/api/annotations"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -13,6 +17,7 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 
 	_ "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/source"
 )
 
 // derivedSuffixes are what generators append to a field's name for accessors of their own: a field `x` beside a field with
@@ -144,5 +149,35 @@ func TestResourceTypes(t *testing.T) {
 	})
 	if found < 3 {
 		t.Errorf("%d resources", found)
+	}
+}
+
+// TestRequestsTakeEverySource holds that the rules of the sources which requests may name list every source of events.
+func TestRequestsTakeEverySource(t *testing.T) {
+	t.Parallel()
+	sources := source.EventSources()
+	want := make([]int32, 0, len(sources))
+	for _, src := range sources {
+		want = append(want, int32(src))
+	}
+	requests := 0
+	eachFile(t, func(file protoreflect.FileDescriptor) {
+		eachMessage(file, func(message protoreflect.MessageDescriptor) {
+			field := message.Fields().ByName("sources")
+			if field == nil || !strings.HasSuffix(string(message.Name()), "Request") {
+				return
+			}
+			requests++
+			rules, ok := proto.GetExtension(field.Options(), validate.E_Field).(*validate.FieldRules)
+			if !ok {
+				t.Fatalf("%s has no rules", field.FullName())
+			}
+			if diff := cmp.Diff(want, rules.GetRepeated().GetItems().GetEnum().GetIn(), cmpopts.SortSlices(stdcmp.Less[int32])); diff != "" {
+				t.Errorf("%s (-sources of events +rule):\n%s", field.FullName(), diff)
+			}
+		})
+	})
+	if requests < 2 {
+		t.Errorf("%d requests with sources", requests)
 	}
 }
