@@ -1,12 +1,20 @@
-// Package timeline turns a query over Graph's unordered, repeating, sometimes lying pages into ordered events with
-// checkpoints and an honest statement of what is complete. It knows neither gRPC nor HTTP.
+// Package timeline turns a query over Graph's unordered and repeating pages into ordered events with checkpoints, and says what is
+// complete. It knows neither gRPC nor HTTP.
 //
-// A walk is one pass over an interval: the first call, and all calls that go on from its tokens.
-// An interval is cut into windows on a UTC grid. Each window is read to its last page, de-duplicated, sorted and trimmed
-// (packages window and fetch); each source delivers its windows in order while later ones are read ahead, and the sources are
-// merged into one total order (package merge); package frame cuts it into the pages of a List and the frames of a stream
-// (list.go, stream.go). Package cursor seals one position per source. Each list of conversations, usage rows or users is a
-// single chain of pages, with tokens of the same kind (package pager).
+// A walk is one pass over an interval: the first call, and all calls that go on from its tokens. A call passes these packages:
+//
+//   - query holds the request.
+//   - merge opens or resumes the walk. One reader for each source keeps its progress, and the merger delivers the next event of all
+//     sources in one total order.
+//   - window cuts the interval of a source into windows on a UTC grid.
+//   - fetch reads a window to its last page, removes repeated rows, sorts the rest and trims it to the window. Its result is a chunk:
+//     encoded events with an index (package chunk).
+//   - participants and filter leave out the events that do not belong into the answer; seen skips the versions that were delivered.
+//   - frame cuts the events into the page of a List (list.go) or the frames of a stream (stream.go).
+//   - cursor seals the position of each source in a token, from which merge resumes.
+//
+// Conversations, usage rows and users are not read by windows: each list is a single chain of pages, with tokens of the same kind
+// (package pager).
 package timeline
 
 import (

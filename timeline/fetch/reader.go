@@ -1,6 +1,14 @@
-// Package fetch reads one window of one source to its last page: it follows the links, de-duplicates and sorts the rows, trims
-// them to the window, and turns what Graph does wrong on the way into gaps. A chat's own messages come page by page instead,
-// newest first. Calls at the same time share the reading of a window, and whole readings are cached.
+// Package fetch reads one window of one source and returns its events as a chunk.
+//
+//   - shared.go: calls at the same time share the reading of a window; cached.go: a reading without a doubt is cached.
+//   - window.go reads a window and decides what the doubts on the way mean; pages.go follows the links of its pages.
+//   - rowset.go collects the rows: it removes repeated ones, sorts the others and trims them to the window. ambiguous.go keeps rows apart
+//     that have one key and say different things.
+//   - chainstep.go reads a chat's own messages, newest first, page by page in place of windows; reversechain.go is the state between
+//     two pages.
+//   - account.go counts the memory of all of this.
+//
+// What Graph does wrong on the way becomes a gap of the result, with a reason.
 package fetch
 
 import (

@@ -1,6 +1,11 @@
-// Package merge delivers the events of several sources in one total order. A reader for each source cuts its interval into windows,
-// reads later windows ahead in parallel, and delivers them in order; the merger is the k-way merge over these readers. The package
-// decides what a resumed call delivers, which calls are the user's, and what is complete.
+// Package merge delivers the events of several sources in one total order.
+//
+//   - merger.go is the k-way merge over the readers of the sources; run.go delivers runs of its events; report.go says what was read.
+//   - reader.go is the reader of one source: it enters one window after another and delivers the entries of each.
+//   - queue.go reads the next windows ahead, in parallel; pieces.go puts smaller windows in the place of one that holds too much.
+//   - open.go and bounds.go begin a walk. resume.go, position.go and fingerprint.go go on from a token: they restore the progress of each
+//     reader, skip the entries up to the position, and recognize delivered rows that Graph dates otherwise now.
+//   - filter.go and whole.go leave out the events that do not belong into the answer.
 package merge
 
 import (

@@ -10,6 +10,9 @@ import (
 )
 
 // position is a position inside a window: after the last entry that was delivered, or at the beginning.
+//
+// A resumed walk reads the window of the token's position again, whole or in pieces. While it is in a piece before the position, it is
+// catching up: its entries in order were delivered, and the position of the token stays until a piece reaches it.
 type position struct {
 	window      window.Window
 	delivered   bool // an entry was delivered; else the position is the beginning of the window
@@ -66,8 +69,7 @@ func (r *sourceReader) leavePosition(left window.Span) {
 	}
 }
 
-// catchingUp reports whether a window lies before the position that the walk was resumed from. The window of that position is read in
-// pieces then, and this is one of the first.
+// catchingUp reports whether a window lies before the position that the walk was resumed from: it is a piece of that position's window.
 func (r *sourceReader) catchingUp(s window.Span) bool {
 	switch from := r.resumeFrom; {
 	case from == nil || !from.delivered:

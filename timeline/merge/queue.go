@@ -43,7 +43,8 @@ func (p *pendingRead) ready() bool {
 	}
 }
 
-// wanted returns the result of the window that is delivered next; nil = it must be waited for. From now on the window waits for no room.
+// wanted returns the result of the window that is delivered next; nil = it must be waited for. From now on its reading does not wait for
+// memory.
 func (p *pendingRead) wanted(pool *readPool) *fetch.Result {
 	if p == nil || p.done == nil {
 		return nil
