@@ -1,5 +1,6 @@
 // Package shares divides places between holders. A holder who is alone may take all. When no place is left, a holder below its share
-// still gets one: the pool takes it from the holder with most above a share.
+// still gets one: the pool takes it from the holder with most above a share. The bytes of calls are divided by a rule of their own, since
+// they change while a call runs (server/interceptor, byteShares).
 package shares
 
 import (

@@ -36,45 +36,73 @@ const apiPrefix = "/parley.v1."
 // IsAPI reports whether a full method name is that of a method of the API.
 func IsAPI(method string) bool { return strings.HasPrefix(method, apiPrefix) }
 
-// Info holds the facts of one call. Only the goroutine that handles the call writes it.
+// Info holds the facts of one call, by concern. Only the goroutine that handles the call writes it. Who writes and who reads each part
+// stands with the part; logs and metrics read Transport and Tenant as well.
 type Info struct {
+	Transport
+	Lifetime
+	Identity
+	Access
+	Audit
+	Freshness
+}
+
+// Transport is what the transport knows of a call. NewContext writes it; everybody reads it.
+type Transport struct {
 	// ID is the request id, RPC the method's name without its service, and Protocol how the call came.
 	ID, RPC, Protocol string
 	// Request is the call on its connection; nil where nothing bounds it.
 	Request *admission.Request
 	// HTTP is the REST request behind the call; nil for gRPC.
 	HTTP *inproc.Call
+}
 
-	// Hold is what the call holds until its answer is out; nil where it holds nothing. Set by the places interceptor.
+// Lifetime is what a call holds, and what ends it early. The interceptor places writes Hold and AbortGRPC, and limits writes Eviction; the
+// streams of the services read them.
+type Lifetime struct {
+	// Hold is what the call holds until its answer is out; nil where it holds nothing.
 	Hold *lifetime.Hold
-	// Cut ends a stream over gRPC although it waits for its reader; nil = it cannot be cut. Set by the places interceptor.
-	Cut func(err error)
-	// Eviction ends a stream for others; nil for unary calls. Set by the limits interceptor.
+	// AbortGRPC ends a stream over gRPC although it waits for its reader; nil = it cannot be ended so.
+	AbortGRPC func(err error)
+	// Eviction ends a stream for others; nil for unary calls.
 	Eviction *lifetime.Eviction
 
-	// Caller is who calls, and CallerID the caller's stable id, which graphclient reads from the context to count requests by caller. Set
-	// by the identity interceptor.
-	Caller   *authn.Caller
+	hold lifetime.Hold // room for what Hold points to, so that it is allocated with the info
+}
+
+// Identity is who calls. The interceptor identity writes it; limits, recheck and the services read it.
+type Identity struct {
+	Caller *authn.Caller
+	// CallerID is the caller's stable id, which graphclient reads from the context to count requests by caller.
 	CallerID string
-	// Tenant is the alias of the tenant that is read. Set by the service.
+}
+
+// Access is what the call may read. The services' authorizer writes it; the interceptors recheck, freshness and metrics read it.
+type Access struct {
+	// Tenant is the alias of the tenant that is read.
 	Tenant string
-	// Grant is what the policy allowed; nil until it did. Set by the service.
+	// Grant is what the policy allowed; nil until it did.
 	Grant *AccessGrant
-	// Record is the audit record of the call, once it is begun. Set by the service.
+
+	grant AccessGrant // room for what Grant points to
+}
+
+// Audit is what the audit records say of the call. The services write it; the interceptor audit reads it and writes the outcome.
+type Audit struct {
+	// Record is the audit record of the call, once Recorded is set.
 	Record   audit.Call
 	Recorded bool
-	// Handed counts the data that were handed out so far. Set by the service.
+	// Handed counts the data that were handed out so far.
 	Handed Handed
+}
 
-	// Recorder notes whether the parts of the answer come from the cache, if Recording is set. CacheStatus and Age are the headers made of
-	// it, for the answer of a unary call. Set by the freshness interceptor.
-	Recorder         cache.Recorder
-	Recording        bool
+// Freshness is where the answer of a unary call comes from. The interceptor freshness writes it; answer headers reads it.
+type Freshness struct {
+	// Recorder notes whether the parts of the answer come from the cache, if Recording is set; the cache finds it in the context.
+	Recorder  cache.Recorder
+	Recording bool
+	// CacheStatus and Age are the headers made of it.
 	CacheStatus, Age string
-
-	// Room for what Hold and Grant point to, so that it is allocated with the info.
-	hold  lifetime.Hold
-	grant AccessGrant
 }
 
 // AccessGrant is what the policy allowed a call.
@@ -134,8 +162,11 @@ func (c *callContext) Value(key any) any {
 // from the HTTP request if there is one, else from the caller, else it is new.
 func NewContext(ctx context.Context, method, protocol string) context.Context {
 	c := &callContext{Context: ctx, info: Info{
-		ID: requestid.FromContext(ctx), RPC: method[strings.LastIndexByte(method, '/')+1:], Protocol: protocol,
-		Request: admission.RequestOf(ctx), HTTP: inproc.FromContext(ctx), Hold: lifetime.HoldFromContext(ctx),
+		Transport: Transport{
+			ID: requestid.FromContext(ctx), RPC: method[strings.LastIndexByte(method, '/')+1:], Protocol: protocol,
+			Request: admission.RequestOf(ctx), HTTP: inproc.FromContext(ctx),
+		},
+		Lifetime: Lifetime{Hold: lifetime.HoldFromContext(ctx)},
 	}}
 	if c.info.ID == "" {
 		c.info.ID = requestid.Of(metadata.ValueFromIncomingContext(ctx, requestid.Header))
@@ -148,7 +179,7 @@ func FromContext(ctx context.Context) *Info {
 	if info, ok := ctx.Value(infoKey{}).(*Info); ok {
 		return info
 	}
-	return &Info{ID: requestid.FromContext(ctx)}
+	return &Info{Transport: Transport{ID: requestid.FromContext(ctx)}}
 }
 
 // Begin returns the hold of the call, and makes it if the transport made none.
@@ -175,13 +206,13 @@ func (i *Info) EndSoon() {
 	}
 }
 
-// CutStream ends a stream even while it waits for its reader. Over gRPC, err is the status of the stream.
-func (i *Info) CutStream(err error) {
+// AbortStream ends a stream even while it waits for its reader. Over gRPC, err is the status of the stream.
+func (i *Info) AbortStream(err error) {
 	switch {
-	case i.Cut != nil:
-		i.Cut(err)
-	case i.HTTP != nil && i.HTTP.Cut != nil:
-		i.HTTP.Cut()
+	case i.AbortGRPC != nil:
+		i.AbortGRPC(err)
+	case i.HTTP != nil && i.HTTP.AbortWrite != nil:
+		i.HTTP.AbortWrite()
 	}
 }
 

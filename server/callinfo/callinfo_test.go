@@ -40,13 +40,13 @@ func TestInfoOfACall(t *testing.T) {
 func TestInfoOfREST(t *testing.T) {
 	t.Parallel()
 	cut := 0
-	request := &inproc.Call{Reconnect: true, Cut: func() { cut++ }}
+	request := &inproc.Call{Reconnect: true, AbortWrite: func() { cut++ }}
 	ctx := callinfo.NewContext(requestid.NewContext(inproc.NewContext(t.Context(), request), "http"), "/a/B", callinfo.REST)
 	info := callinfo.FromContext(ctx)
 	if info.ID != "http" || info.HTTP != request || !info.Reconnecting() {
 		t.Errorf("%+v", info)
 	}
-	if info.CutStream(nil); cut != 1 {
+	if info.AbortStream(nil); cut != 1 {
 		t.Error("the writer goes on")
 	}
 }

@@ -27,8 +27,8 @@ type Call struct {
 	// Unchanged is set where the caller has the answer already, so that it is not sent again. An interceptor sets it.
 	Unchanged bool
 
-	// Cut makes the writing of the answer fail, now and from now on; nil = it cannot be cut. It is called from any goroutine.
-	Cut func()
+	// AbortWrite makes the writing of the answer fail, now and from now on; nil = it cannot be aborted. It is called from any goroutine.
+	AbortWrite func()
 
 	// Account counts the bytes that the caller renders from the answer, which live until the call ends; nil = nobody counts them.
 	// The handler sets it.

@@ -12,18 +12,23 @@ import (
 	"github.com/parley-gateway/parley/timeline"
 )
 
-// bytesHeld divides the bytes that calls hold between callers, as places are divided: a caller who is alone may hold all. When another
+// byteShares divides the bytes that calls hold between callers, as places are divided: a caller who is alone may hold all. When another
 // caller finds no room, the largest calls of the caller who holds most above a share end.
-type bytesHeld struct {
+//
+// The rule differs from that of places (shares.Pool) in three ways, so they are two implementations. A place has a fixed cost, and the
+// newest work gives way; bytes change while a call runs, are measured when room is needed, and the largest call gives way. Nobody queues
+// for bytes: a unary call is refused at once where its own caller holds most, and a stream looks again. The share of bytes has no
+// minimum; each caller may have one place.
+type byteShares struct {
 	ledger *ledger.Ledger
 	share  float64 // 0 or less, or 1 or more = nobody makes room
 
 	mu   sync.Mutex
-	open map[*ledger.Account]*holding
+	open map[*ledger.Account]*openCall
 }
 
-// holding is one call.
-type holding struct {
+// openCall is one call or stream with an account.
+type openCall struct {
 	caller string
 	weight float64
 	end    func() // has the call end soon
@@ -35,7 +40,7 @@ const roomEvery = 100 * time.Millisecond
 
 // admitStream opens the account of a stream; nil = there was no room for a second. It waits, since ended calls are noticed late and
 // streams that read ahead make room.
-func (b *bytesHeld) admitStream(ctx context.Context, h *holding) *ledger.Account {
+func (b *byteShares) admitStream(ctx context.Context, h *openCall) *ledger.Account {
 	ctx, cancel := context.WithTimeout(ctx, admissionWait)
 	defer cancel()
 	for ctx.Err() == nil {
@@ -53,7 +58,7 @@ func (b *bytesHeld) admitStream(ctx context.Context, h *holding) *ledger.Account
 
 // admitCall opens the account of a unary call that is expected to hold so many bytes until its answer is written. The result is nil
 // when there is no room and the caller holds most above a share.
-func (b *bytesHeld) admitCall(h *holding, bytes int64) *ledger.Account {
+func (b *byteShares) admitCall(h *openCall, bytes int64) *ledger.Account {
 	account := b.ledger.Open(0)
 	account.Add(bytes)
 	b.enter(account, h)
@@ -67,20 +72,20 @@ func (b *bytesHeld) admitCall(h *holding, bytes int64) *ledger.Account {
 
 // room reports whether a call may begin or answer. Where all memory is held, calls of the caller who holds most above a share end to
 // make room, unless that is the caller of this call.
-func (b *bytesHeld) room(h *holding) bool {
+func (b *byteShares) room(h *openCall) bool {
 	limit := b.ledger.Config().Limit
 	over := b.ledger.Committed() - limit
 	return limit <= 0 || over <= 0 || b.makeRoom(h, over)
 }
 
-func (b *bytesHeld) enter(account *ledger.Account, h *holding) {
+func (b *byteShares) enter(account *ledger.Account, h *openCall) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.open[account] = h
 }
 
 // leave closes an account.
-func (b *bytesHeld) leave(account *ledger.Account) {
+func (b *byteShares) leave(account *ledger.Account) {
 	b.mu.Lock()
 	delete(b.open, account)
 	b.mu.Unlock()
@@ -89,7 +94,7 @@ func (b *bytesHeld) leave(account *ledger.Account) {
 
 // makeRoom ends the largest calls of the callers who hold most above a share, until need bytes come back. It reports false where
 // the newcomer's own caller holds most, or, where there are no shares, where all calls together hold too much.
-func (b *bytesHeld) makeRoom(newcomer *holding, need int64) bool {
+func (b *byteShares) makeRoom(newcomer *openCall, need int64) bool {
 	ended, found := b.choose(newcomer, need)
 	for _, h := range ended {
 		h.end()
@@ -99,7 +104,7 @@ func (b *bytesHeld) makeRoom(newcomer *holding, need int64) bool {
 
 // choose returns the calls to end for a newcomer, so that need bytes come back. found is false where the newcomer's own caller holds
 // most above a share.
-func (b *bytesHeld) choose(newcomer *holding, need int64) (ended []*holding, found bool) {
+func (b *byteShares) choose(newcomer *openCall, need int64) (ended []*openCall, found bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	above, total, ending := b.aboveShares(newcomer)
@@ -128,7 +133,7 @@ func (b *bytesHeld) choose(newcomer *holding, need int64) (ended []*holding, fou
 
 // aboveShares returns how many bytes each caller holds above a share, the newcomer's caller included. It also returns the bytes of all
 // calls, and the bytes of the calls that are ending, which count for no caller. The lock is held.
-func (b *bytesHeld) aboveShares(newcomer *holding) (above map[string]float64, total, ending int64) {
+func (b *byteShares) aboveShares(newcomer *openCall) (above map[string]float64, total, ending int64) {
 	share := float64(b.ledger.Config().Limit) * b.share
 	above = map[string]float64{newcomer.caller: -share * newcomer.weight}
 	for account, h := range b.open {
@@ -157,7 +162,7 @@ func highest(numbers map[string]float64) (caller string, most float64) {
 }
 
 // largest returns the call of a caller that holds most, except calls that are ending; the lock is held.
-func (b *bytesHeld) largest(caller string) (largest *holding, size int64) {
+func (b *byteShares) largest(caller string) (largest *openCall, size int64) {
 	size = -1
 	for account, h := range b.open {
 		if held := account.Held(); h.caller == caller && !h.ending && held > size {

@@ -80,14 +80,14 @@ func Chain(cfg *Config, protocol string) (List, error) {
 	}
 	begin, headers := call{protocol}, answerHeaders{}
 	counts, panics, log, converter := counting{cfg.Metrics}, recovery{cfg.Logger}, logging{cfg.Logger}, errorConverter{cfg.Logger}
-	hold := places{stall: cfg.StreamStall, handlers: cfg.Handlers, errors: converter}
+	place := places{stall: cfg.StreamStall, handlers: cfg.Handlers, errors: converter}
 	who := &identity{auth: cfg.Authenticator, rates: cfg.Rates, logger: cfg.Logger}
 	list := List{{"call", begin.unary, begin.stream}}
 	if protocol == callinfo.GRPC {
 		list = append(list, Interceptor{"arrival", arrival{}.unary, arrival{}.stream})
 	}
 	list = append(list, List{
-		ofAPI("places", hold.unary, hold.stream),
+		ofAPI("places", place.unary, place.stream),
 		{"answer headers", headers.unary, headers.stream},
 		{"metrics", counts.unary, counts.stream},
 		{"recovery", panics.unary, panics.stream},

@@ -48,14 +48,14 @@ type Limits struct {
 	LimitsConfig
 
 	calls, streams *shares.Pool
-	held           *bytesHeld
+	bytes          *byteShares
 }
 
 // NewLimits makes limits; no place is taken.
 func NewLimits(cfg LimitsConfig) *Limits {
 	return &Limits{
 		LimitsConfig: cfg, calls: shares.New(cfg.MaxCalls, cfg.Share), streams: shares.New(cfg.MaxStreams, cfg.Share),
-		held: &bytesHeld{ledger: cfg.Ledger, share: cfg.Share, open: make(map[*ledger.Account]*holding)},
+		bytes: &byteShares{ledger: cfg.Ledger, share: cfg.Share, open: make(map[*ledger.Account]*openCall)},
 	}
 }
 
@@ -130,29 +130,57 @@ func (l *Limits) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, ne
 	if err != nil {
 		return nil, err
 	}
-	h := &holding{caller: info.CallerID, weight: l.weight(info), end: evict}
-	expected := expectedOf(req)
-	account := l.held.admitCall(h, expected)
-	if account == nil {
+	room, err := l.expect(info, req, evict)
+	if err != nil {
 		place.Leave()
-		return nil, l.noRoom()
+		return nil, err
 	}
 	info.UntilWritten(func() {
 		place.Leave()
-		account.Add(-account.Held())
-		l.held.leave(account)
+		room.release()
 	})
 	answer, err := next(inner, req)
 	if err != nil {
 		return nil, evictionOr(inner, err)
 	}
-	if account.Add(bytesOf(answer) - expected); !l.held.room(h) {
-		return nil, l.noRoom()
+	if err := room.answered(answer); err != nil {
+		return nil, err
 	}
 	if info.HTTP != nil {
-		info.HTTP.Account = account // counts the body too
+		info.HTTP.Account = room.account // counts the body too
 	}
 	return answer, nil
+}
+
+// callBytes are the bytes of a unary call: first what its answer is expected to take, then what it takes.
+type callBytes struct {
+	limits   *Limits
+	call     *openCall
+	account  *ledger.Account
+	expected int64
+}
+
+// expect opens the account of a call, with the bytes that its answer is expected to take.
+func (l *Limits) expect(info *callinfo.Info, req any, evict func()) (*callBytes, error) {
+	b := &callBytes{limits: l, call: &openCall{caller: info.CallerID, weight: l.weight(info), end: evict}, expected: expectedOf(req)}
+	if b.account = l.bytes.admitCall(b.call, b.expected); b.account == nil {
+		return nil, l.noRoom()
+	}
+	return b, nil
+}
+
+// answered puts the bytes of the answer into the place of the expected ones. It fails where they leave no room.
+func (b *callBytes) answered(answer any) error {
+	if b.account.Add(bytesOf(answer) - b.expected); !b.limits.bytes.room(b.call) {
+		return b.limits.noRoom()
+	}
+	return nil
+}
+
+// release closes the account.
+func (b *callBytes) release() {
+	b.account.Add(-b.account.Held())
+	b.limits.bytes.leave(b.account)
 }
 
 // noRoom is the error of a caller whose own answers leave no memory for more.
@@ -183,13 +211,13 @@ func (l *Limits) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerI
 		return err
 	}
 	defer info.UntilWritten(place.Leave)
-	account := l.held.admitStream(ctx, &holding{caller: info.CallerID, weight: l.weight(info), end: evict})
+	account := l.bytes.admitStream(ctx, &openCall{caller: info.CallerID, weight: l.weight(info), end: evict})
 	if account == nil {
 		l.Shed(metrics.ShedReadAhead)
 		return overloaded("the streams under way may still take all memory that there is for reading ahead")
 	}
 	// What the stream leaves queued is within what an account may take at any time.
-	defer info.UntilWritten(func() { l.held.leave(account) })
+	defer info.UntilWritten(func() { l.bytes.leave(account) })
 	ctx = ledger.With(ctx, account)
 	return evictionOr(ctx, next(srv, &streamWith{stream, ctx}))
 }

@@ -22,7 +22,7 @@ func (p places) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, nex
 	info := callinfo.FromContext(ctx)
 	hold, answered := info.Begin(), false
 	if info.HTTP != nil {
-		hold.Cut = info.HTTP.Cut
+		hold.AbortWrite = info.HTTP.AbortWrite
 	}
 	defer func() {
 		if !answered {
@@ -52,7 +52,7 @@ func (p places) stream(srv any, stream grpc.ServerStream, rpc *grpc.StreamServer
 		return next(srv, stream)
 	}
 	ended, cut := make(chan error, 1), make(chan error, 1)
-	info.Cut = func(err error) {
+	info.AbortGRPC = func(err error) {
 		select {
 		case cut <- p.errors.convert(stream.Context(), rpc.FullMethod, err):
 		default:

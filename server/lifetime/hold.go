@@ -6,11 +6,20 @@ import (
 	"time"
 )
 
-// Hold releases what a call holds until the last byte of its answer is out, such as its place.
+// Hold is what a call holds until the last byte of its answer is out, such as its place. OnEnd adds to it, and the end releases all. It is
+// in one of these states:
+//
+//	running ──Answered──▶ answered ──out──▶ over     the usual way over gRPC: the connection says when the last byte is out
+//	running ──out──▶ sent ──Answered──▶ over         the reader is gone before the method has answered
+//	any ──End──▶ over                                the request over REST has ended, or the method failed
+//
+// EndSoon, and an answer that is not read in time, arm a timer. When it fires, an answered call is given up: over REST its writing is
+// aborted, over gRPC its connection breaks, or on a connection of several callers only the hold ends. A call that is still running is
+// looked at again after the same time.
 type Hold struct {
-	// Cut stops the writing of the answer of a call over REST; nil = it cannot be cut. It is not called after the call has ended.
-	Cut  func()
-	conn *conn // of a call over gRPC
+	// AbortWrite stops the writing of the answer of a call over REST; nil = it cannot be stopped. It is not called after the call has ended.
+	AbortWrite func()
+	conn       *conn // of a call over gRPC
 
 	mu       sync.Mutex
 	ends     []func()
@@ -73,8 +82,8 @@ func (h *Hold) giveUp() {
 	}
 	h.late.Reset(closeWithin)
 	answered := h.answered
-	if answered && h.conn == nil && h.Cut != nil {
-		h.Cut()
+	if answered && h.conn == nil && h.AbortWrite != nil {
+		h.AbortWrite()
 	}
 	h.mu.Unlock()
 	switch {

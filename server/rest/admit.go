@@ -50,8 +50,8 @@ func (c *call) admit(m *method, w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	c.sent = sent
-	c.events = c.events && m.stream && !m.download
-	if !c.events {
+	c.sse = c.sse && m.stream && !m.download
+	if !c.sse {
 		return nil
 	}
 	r.Header["Accept"] = valueSSE // the mux chooses the marshaler by it

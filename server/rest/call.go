@@ -36,7 +36,7 @@ type call struct {
 	release    func()   // returns its buffer to the pool
 
 	// A stream.
-	events    bool   // as server-sent events
+	sse       bool   // as server-sent events
 	lastEvent string // the token of Last-Event-ID
 	lines     lines
 }
@@ -48,7 +48,7 @@ func newCall(w http.ResponseWriter, r *http.Request, logger *slog.Logger) *call 
 		conditions: r.Header["If-None-Match"], gzip: acceptsGzip(r.Header["Accept-Encoding"]),
 	}
 	c.TLS = r.TLS
-	c.Cut = func() { _ = http.NewResponseController(w).SetWriteDeadline(time.Now()) } // not every writer has deadlines
+	c.AbortWrite = func() { _ = http.NewResponseController(w).SetWriteDeadline(time.Now()) } // not every writer has deadlines
 	c.ctx, c.cancel = context.WithCancel(r.Context())
 	return c
 }
@@ -70,7 +70,7 @@ func (c *call) readHeaders(r *http.Request) error {
 	case len(given) > 1:
 		return errTimeout()
 	}
-	if c.events = wantsEvents(r.Header); c.events {
+	if c.sse = wantsSSE(r.Header); c.sse {
 		last := r.Header["Last-Event-Id"]
 		if len(last) > 1 {
 			return apierror.Invalid("last-event-id", "the header is given more than once; send it once")
@@ -104,7 +104,7 @@ func (c *call) finish() {
 		header.Del("X-Accel-Buffering")
 		c.out.WriteHeader(http.StatusNoContent)
 	case c.method != nil && c.method.stream:
-		c.out.Header().Set("Content-Type", marshaler{c.events}.StreamContentType(nil))
+		c.out.Header().Set("Content-Type", marshaler{c.sse}.StreamContentType(nil))
 		c.out.WriteHeader(http.StatusOK)
 	}
 	c.out.whole = true

@@ -36,7 +36,7 @@ func (c *call) frame(m marshaler) ([]byte, error) {
 		return nil, err
 	}
 	b := l.buf[:0]
-	if m.events && !l.begun {
+	if m.sse && !l.begun {
 		b = appendRetry(b, retryAfterCut)
 	}
 	b = m.lineHead(b, fr.kind, fr.token)

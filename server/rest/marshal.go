@@ -27,7 +27,7 @@ const (
 
 // marshaler writes answers as JSON and frames as lines of JSON, or as server-sent events. The mux names neither by its type:
 // an answer comes as its call, a frame as the value `result` of a map, an error of a stream as the value `error`.
-type marshaler struct{ events bool }
+type marshaler struct{ sse bool }
 
 var (
 	_ runtime.Marshaler         = marshaler{}
@@ -58,7 +58,7 @@ func (m marshaler) Marshal(v any) ([]byte, error) {
 // so the same wait goes before the event.
 func (m marshaler) errorLine(st *status.Status) []byte {
 	var b []byte
-	if wait, again := apierror.Retry(st); m.events && again {
+	if wait, again := apierror.Retry(st); m.sse && again {
 		b = appendRetry(b, wait)
 	}
 	b = append(m.lineHead(b, "failure", ""), `{"error":`...)
@@ -75,7 +75,7 @@ func appendRetry(b []byte, wait time.Duration) []byte {
 
 // lineHead begins a line, or an event with its name and id.
 func (m marshaler) lineHead(b []byte, kind, id string) []byte {
-	if !m.events {
+	if !m.sse {
 		return b
 	}
 	b = append(append(append(b, "event: "...), kind...), '\n')
@@ -87,7 +87,7 @@ func (m marshaler) lineHead(b []byte, kind, id string) []byte {
 
 // lineEnd ends a line, or an event.
 func (m marshaler) lineEnd(b []byte) []byte {
-	if m.events {
+	if m.sse {
 		b = append(b, '\n')
 	}
 	return append(b, '\n')
@@ -105,7 +105,7 @@ func (m marshaler) StreamContentType(v any) string {
 	if body, ok := v.(*httpbody.HttpBody); ok {
 		return body.GetContentType()
 	}
-	if m.events {
+	if m.sse {
 		return sseType
 	}
 	return ndjsonType
@@ -130,8 +130,8 @@ func (m marshaler) NewEncoder(w io.Writer) runtime.Encoder {
 	})
 }
 
-// wantsEvents reports whether the Accept header asks for server-sent events.
-func wantsEvents(header http.Header) bool {
+// wantsSSE reports whether the Accept header asks for server-sent events.
+func wantsSSE(header http.Header) bool {
 	for _, accept := range header.Values("Accept") {
 		for part := range strings.SplitSeq(accept, ",") {
 			kind, _, _ := strings.Cut(part, ";")

@@ -36,7 +36,7 @@ func (h *Handler) newMux(conn grpc.ClientConnInterface) (*runtime.ServeMux, erro
 		runtime.WithDisableChunkedEncoding(), // net/http knows when it is needed
 		runtime.WithWriteContentLength(),
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, marshaler{}),
-		runtime.WithMarshalerOption(sseType, marshaler{events: true}),
+		runtime.WithMarshalerOption(sseType, marshaler{sse: true}),
 		runtime.WithForwardResponseOption(head),
 		runtime.WithForwardResponseRewriter(rewrite),
 		runtime.WithErrorHandler(handleError),
@@ -153,7 +153,7 @@ func (c *call) refuseAsStream(st *status.Status) {
 	header.Set("X-Accel-Buffering", "no")
 	boundWrite(&c.out)
 	c.out.WriteHeader(http.StatusOK)
-	_, _ = c.out.Write(marshaler{events: true}.errorLine(st)) // the client is gone if this fails
+	_, _ = c.out.Write(marshaler{sse: true}.errorLine(st)) // the client is gone if this fails
 }
 
 // status returns the error of a call, with the names of fields as the client sent them.

@@ -24,7 +24,7 @@ type streams struct {
 // watch returns the context of a stream that ends when it must; see lifetime.Streams.
 func (s *streams) watch(ctx context.Context) (_ context.Context, closer *lifetime.StreamCloser, release func()) {
 	info := callinfo.FromContext(ctx)
-	return s.lifetime.Watch(source.WithPriority(ctx, source.Background), info.CutStream, info.Hold, info.Eviction)
+	return s.lifetime.Watch(source.WithPriority(ctx, source.Background), info.AbortStream, info.Hold, info.Eviction)
 }
 
 // frameOf is a frame of a stream of F.
