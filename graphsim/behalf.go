@@ -87,9 +87,9 @@ func (x *exchange) onBehalfOf(t *Tenant, app *App, form url.Values) {
 		x.entraFail(fail)
 		return
 	}
-	audience := audienceOf(form.Get("scope"))
+	audience := entra.AudienceOf(form.Get("scope"))
 	if audience == "" {
-		x.entraFail(&entraError{status: 400, code: "invalid_scope", number: 70011, text: "The provided value for the input parameter 'scope' is not valid."})
+		x.entraFail(&entra.Error{Status: 400, Code: "invalid_scope", Number: 70011, Text: "The provided value for the input parameter 'scope' is not valid."})
 		return
 	}
 	scopes := app.Scopes
@@ -98,7 +98,7 @@ func (x *exchange) onBehalfOf(t *Tenant, app *App, form url.Values) {
 	}
 	signed, err := x.sim.SignUserToken(UserToken{Tenant: t.ID, ClientID: app.ClientID, User: user, Audience: audience, Scopes: scopes})
 	if err != nil {
-		x.entraFail(&entraError{status: 500, code: "server_error", number: 90033, text: "A transient error has occurred. Please try again."})
+		x.entraFail(&entra.Error{Status: 500, Code: "server_error", Number: 90033, Text: "A transient error has occurred. Please try again."})
 		return
 	}
 	x.w.Header().Set("Cache-Control", "no-store, no-cache")
@@ -122,16 +122,16 @@ func granted(audience string, scopes []string) string {
 }
 
 // userAssertion checks the assertion of an exchange and returns the user's object id.
-func (x *exchange) userAssertion(t *Tenant, app *App, form url.Values) (string, *entraError) {
+func (x *exchange) userAssertion(t *Tenant, app *App, form url.Values) (string, *entra.Error) {
 	if form.Get("requested_token_use") != "on_behalf_of" {
-		return "", &entraError{status: 400, code: "invalid_request", number: 90014, text: "The required field 'requested_token_use' is missing from the credential."}
+		return "", &entra.Error{Status: 400, Code: "invalid_request", Number: 90014, Text: "The required field 'requested_token_use' is missing from the credential."}
 	}
-	bad := func(number int, text string) *entraError {
-		return &entraError{status: 400, code: "invalid_grant", number: number, text: text}
+	bad := func(number int, text string) *entra.Error {
+		return &entra.Error{Status: 400, Code: "invalid_grant", Number: number, Text: text}
 	}
 	key, err := x.sim.keys.Key()
 	if err != nil {
-		return "", &entraError{status: 500, code: "server_error", number: 90033, text: "A transient error has occurred. Please try again."}
+		return "", &entra.Error{Status: 500, Code: "server_error", Number: 90033, Text: "A transient error has occurred. Please try again."}
 	}
 	var claims entra.CallerClaims
 	_, err = jwt.NewParser(jwt.WithValidMethods([]string{"RS256"}), jwt.WithExpirationRequired(), jwt.WithTimeFunc(x.sim.cfg.Now), jwt.WithLeeway(time.Minute)).
@@ -148,14 +148,14 @@ func (x *exchange) userAssertion(t *Tenant, app *App, form url.Values) (string, 
 	}
 	switch standing := x.sim.standing(claims.Object); {
 	case standing.NoConsent:
-		return "", &entraError{
-			status: 400, code: "invalid_grant", number: 65001, suberror: "consent_required",
-			text: "The user or administrator has not consented to use the application with ID '" + app.ClientID + "'. Send an interactive authorization request for this user and resource.",
+		return "", &entra.Error{
+			Status: 400, Code: "invalid_grant", Number: 65001, Suberror: "consent_required",
+			Text: "The user or administrator has not consented to use the application with ID '" + app.ClientID + "'. Send an interactive authorization request for this user and resource.",
 		}
 	case standing.StepUp, standing.Revoked && strings.Contains(form.Get("claims"), "nbf"):
-		return "", &entraError{
-			status: 400, code: "interaction_required", number: 50076, suberror: "basic_action", claims: stepUpClaims,
-			text: "Due to a configuration change made by your administrator, or because you moved to a new location, you must use multi-factor authentication to access '" + graphAppID + "'.",
+		return "", &entra.Error{
+			Status: 400, Code: "interaction_required", Number: 50076, Suberror: "basic_action", Claims: stepUpClaims,
+			Text: "Due to a configuration change made by your administrator, or because you moved to a new location, you must use multi-factor authentication to access '" + graphAppID + "'.",
 		}
 	}
 	return claims.Object, nil
