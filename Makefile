@@ -166,6 +166,21 @@ openapi-lint: ## Lint gen/openapi/openapi.json
 	@tools/deps.sh node npm
 	@tools/openapilint/run.sh
 
+WEB := web/node_modules/.package-lock.json
+
+$(WEB): web/package.json web/package-lock.json
+	@tools/deps.sh node npm
+	cd web && npm ci --silent --no-fund --no-audit
+
+.PHONY: web
+web: $(WEB) ## Build the explorer, web/explorer/site, which the binary holds
+	cd web && npx tsc -p explorer && npx vite build explorer --logLevel warn
+
+.PHONY: web-check
+web-check: $(WEB) ## Check that web/explorer/site is what its sources build
+	cd web && npx tsc -p explorer && npx vite build explorer --logLevel warn --outDir $(CURDIR)/.cache/explorer --emptyOutDir
+	@diff -r .cache/explorer web/explorer/site || { echo 'web/explorer/site differs from what its sources build: run `make web`' >&2; exit 1; }
+
 .PHONY: clients
 clients: build ## Make and run the clients of docs/clients.md as it prints them (CLIENTS, all)
 	@tools/deps.sh node npm python3-venv javac mvn cargo protoc php php-protobuf ruby ruby-protobuf strings

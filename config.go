@@ -52,6 +52,8 @@ type Config struct {
 	CORSOrigins []string
 	// Reflection serves gRPC reflection on the gRPC listener.
 	Reflection bool
+	// Explorer serves the explorer, a page for browsers that shows what its reader may read, at /explorer of the HTTP listener.
+	Explorer bool
 	// ExampleUser is the id of the user that the examples of /docs name, for gateways over test data. Default: none in particular.
 	ExampleUser string
 

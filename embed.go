@@ -1,6 +1,9 @@
 package parley
 
-import _ "embed"
+import (
+	"embed"
+	"io/fs"
+)
 
 //go:embed gen/openapi/openapi.json
 var openAPI string
@@ -10,6 +13,18 @@ var descriptor string
 
 //go:embed gen/descriptor/parley-full.binpb
 var fullDescriptor string
+
+//go:embed web/explorer/site
+var explorer embed.FS
+
+// explorerSite returns the files of the explorer, as they are built from web/explorer.
+func explorerSite() fs.FS {
+	site, err := fs.Sub(explorer, "web/explorer/site")
+	if err != nil {
+		return explorer // the folder is in the program: it does not happen
+	}
+	return site
+}
 
 // OpenAPI returns the OpenAPI 3.1 document of the REST API, as JSON.
 func OpenAPI() []byte { return []byte(openAPI) }

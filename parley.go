@@ -120,6 +120,9 @@ func newServer(cfg *Config, over server.Config, security *securityDeps) (*server
 	over.Listeners = server.Listeners{GRPC: cfg.GRPC.Listener, HTTP: cfg.HTTP.Listener, Admin: cfg.Admin.Listener}
 	over.Logger, over.Version, over.OpenAPI, over.Descriptor, over.FullDescriptor = cfg.Logger, cfg.Version, OpenAPI(), Descriptor(), FullDescriptor()
 	over.ExampleUser = cfg.ExampleUser
+	if cfg.Explorer {
+		over.Explorer = explorerSite()
+	}
 	security.apply(cfg, &over)
 	made, err := server.New(over)
 	return made, serverFields(err)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"time"
@@ -73,6 +74,8 @@ type Config struct {
 	CallerShare float64
 	// Reflection serves gRPC reflection on the public listener.
 	Reflection bool
+	// Explorer are the files of the page at /explorer; nil = it is not served.
+	Explorer fs.FS
 	// ExampleUser is the user that the examples of /docs name; empty = none in particular.
 	ExampleUser string
 	// MaxCalls and MaxStreams bound what runs at one time, more is refused with OVERLOADED; 0 = 1024 and 512.

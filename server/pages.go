@@ -7,11 +7,12 @@ import (
 
 	"github.com/parley-gateway/parley/server/rest"
 	"github.com/parley-gateway/parley/server/rest/docs"
+	"github.com/parley-gateway/parley/server/rest/explorer"
 )
 
 // pages serves what is not the API: health for probes, the documents, and the files that generators need.
 func (s *Server) pages() (http.Handler, error) {
-	site, err := docs.New(docs.Config{Version: s.cfg.Version, GRPCAddr: s.GRPCAddr, Reflection: s.cfg.Reflection, Tokens: s.cfg.mode.oidc, User: s.cfg.ExampleUser})
+	site, err := docs.New(docs.Config{Version: s.cfg.Version, GRPCAddr: s.GRPCAddr, Reflection: s.cfg.Reflection, Explorer: s.cfg.Explorer != nil, Tokens: s.cfg.mode.oidc, User: s.cfg.ExampleUser})
 	if err != nil {
 		return nil, err
 	}
@@ -20,6 +21,11 @@ func (s *Server) pages() (http.Handler, error) {
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { probe(w, s.unready(), s.cfg.Memory.Shedding()) })
 	mux.Handle("GET /docs", site)
 	mux.Handle("GET /docs/", site)
+	if s.cfg.Explorer != nil {
+		page := explorer.New(s.cfg.Explorer)
+		mux.Handle("GET /explorer", page)
+		mux.Handle("GET /explorer/", page)
+	}
 	mux.HandleFunc("GET /openapi.json", file("application/json", s.cfg.OpenAPI))
 	mux.HandleFunc("GET /descriptor.binpb", file("application/x-protobuf", s.cfg.Descriptor))
 	mux.HandleFunc("GET /descriptor-full.binpb", file("application/x-protobuf", s.cfg.FullDescriptor))

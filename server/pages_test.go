@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/channelz/grpc_channelz_v1"
@@ -46,6 +47,35 @@ func TestPages(t *testing.T) {
 	}
 	if resp := h.get(t, "/docs/../config.go"); resp.StatusCode == http.StatusOK {
 		t.Error("a path left the site")
+	}
+}
+
+// TestExplorer checks that the explorer is served only where its files are given, and that it can load and run nothing but them.
+func TestExplorer(t *testing.T) {
+	t.Parallel()
+	site := fstest.MapFS{"index.html": {Data: []byte("<p>explorer</p>")}, "explorer.js": {Data: []byte("1;")}}
+	without, with := start(t, nil), start(t, func(cfg *server.Config) { cfg.Explorer = site })
+	for path, want := range map[string]string{"/explorer": "<p>explorer</p>", "/explorer/": "<p>explorer</p>", "/explorer/explorer.js": "1;"} {
+		if resp := without.get(t, path); resp.StatusCode != http.StatusNotFound {
+			t.Errorf("%s is there without being asked for: %d", path, resp.StatusCode)
+		}
+		resp := with.get(t, path)
+		if text := body(t, resp); resp.StatusCode != http.StatusOK || text != want {
+			t.Errorf("%s: %d %q", path, resp.StatusCode, text)
+		}
+		policy := resp.Header.Get("Content-Security-Policy")
+		for _, rule := range []string{"default-src 'none'", "script-src 'self';", "connect-src 'self';", "require-trusted-types-for 'script'", "frame-ancestors 'none'"} {
+			if !strings.Contains(policy, rule) {
+				t.Errorf("%s: the policy %q lacks %s", path, policy, rule)
+			}
+		}
+	}
+	if resp := with.get(t, "/explorer/nothing.js"); resp.StatusCode != http.StatusNotFound {
+		t.Errorf("/explorer/nothing.js: %d", resp.StatusCode)
+	}
+	link := `<a href="/explorer">`
+	if strings.Contains(body(t, without.get(t, "/docs")), link) || !strings.Contains(body(t, with.get(t, "/docs")), link) {
+		t.Error("/docs does not link to the explorer where it is served, and only there")
 	}
 }
 

@@ -51,10 +51,10 @@ func (v *demoVerb) Run(ctx context.Context, to streams, origins config.Origins) 
 	if v.Auth {
 		page = welcomeGuarded
 	}
-	if err := page.Execute(to.out, map[string]string{
+	if err := page.Execute(to.out, map[string]any{
 		"HTTP": at.HTTP, "GRPC": at.GRPC, "Admin": at.Admin, "Sim": sim.URL(),
 		"Name": user.Name, "ID": user.ID, "UPN": url.PathEscape(user.UPN),
-		"Audit": v.auditPlace(), "Start": time.Now().UTC().AddDate(0, 0, -29).Format("2006-01-02T00:00:00Z"),
+		"Explorer": v.Explorer == "on", "Audit": v.auditPlace(), "Start": time.Now().UTC().AddDate(0, 0, -29).Format("2006-01-02T00:00:00Z"),
 	}); err != nil {
 		return errors.Join(err, stop(running))
 	}
@@ -77,6 +77,7 @@ func (v *demoVerb) settings(sim *graphsim.Sim, folder string) (config.Settings, 
 	}
 	settings.GRPCAddr, settings.HTTPAddr, settings.AdminAddr = v.GRPCAddr, v.HTTPAddr, v.AdminAddr
 	settings.LogLevel, settings.LogFormat, settings.CORSOrigins = v.LogLevel, v.LogFormat, v.CORS
+	settings.Explorer = v.Explorer
 	settings.GraphURL, settings.GraphAuthorityURL, settings.GraphCAFile = sim.URL(), sim.URL(), authority
 	settings.GraphCredential, settings.GraphClientSecretFile = "client-secret", secret
 	settings.GraphTenantID, settings.GraphClientID = graphsim.DemoTenantID, graphsim.DemoClientID
@@ -89,6 +90,9 @@ var welcome = template.Must(template.New("welcome").Parse(`Parley is ready, over
 
   REST       http://{{.HTTP}}/v1/users
   docs       http://{{.HTTP}}/docs
+{{- if .Explorer}}
+  explorer   http://{{.HTTP}}/explorer
+{{- end}}
   gRPC       {{.GRPC}} (plaintext, with reflection)
   metrics    http://{{.Admin}}/metrics
   simulator  {{.Sim}}

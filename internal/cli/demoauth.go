@@ -43,6 +43,9 @@ var welcomeGuarded = template.Must(template.New("guarded").Parse(`Parley is read
 
   REST       http://{{.HTTP}}/v1/users/me/conversations
   docs       http://{{.HTTP}}/docs
+{{- if .Explorer}}
+  explorer   http://{{.HTTP}}/explorer
+{{- end}}
   gRPC       {{.GRPC}} (plaintext; reflection is off)
   metrics    http://{{.Admin}}/metrics
   simulator  {{.Sim}}, which issues access tokens to whoever asks

@@ -58,6 +58,7 @@ func (s *Settings) gateway(cfg parley.Config) (parley.Config, error) {
 	cfg.PolicyFile, cfg.AuditFile, cfg.SealKeysFile = s.PolicyFile, s.AuditFile, s.SealKeysFile
 	cfg.CORSOrigins = list(s.CORSOrigins)
 	cfg.Reflection = s.Reflection == "on" || s.Reflection == "auto" && len(s.AuthModes()) == 0
+	cfg.Explorer = s.Explorer == "on"
 	cfg.Limits = parley.Limits{
 		CallerRate: float64(orNone(s.CallerRate)), CallerBurst: orNone(s.CallerBurst), CallerGraphRequests: s.CallerGraphRequests,
 		CallerShare: s.CallerShare, MaxDeadline: s.MaxDeadline, StreamStall: s.StreamStall, StreamAge: s.StreamAge,
@@ -164,7 +165,7 @@ func (s *Settings) fields() map[string]any {
 		"OIDC": &s.OIDCIssuer, "OIDC.Issuer": &s.OIDCIssuer, "OIDC.Audiences": &s.OIDCAudience, "OIDC.Programs": &s.OIDCPrograms,
 		"OIDC.CAFile": &s.OIDCCAFile, "OIDC.MaxLifetime": &s.TokenMaxLifetime, "ClientCertificates": &s.AuthMode,
 		"TLS.CertFile": &s.TLSCertFile, "TLS.KeyFile": &s.TLSKeyFile, "TLS.ClientCAFile": &s.TLSClientCAFile, "TLS.Terminated": &s.TLSTerminated,
-		"PolicyFile": &s.PolicyFile, "AuditFile": &s.AuditFile, "SealKeysFile": &s.SealKeysFile, "CORSOrigins": &s.CORSOrigins,
+		"PolicyFile": &s.PolicyFile, "AuditFile": &s.AuditFile, "SealKeysFile": &s.SealKeysFile, "CORSOrigins": &s.CORSOrigins, "Explorer": &s.Explorer,
 		"Reflection": &s.Reflection,
 
 		"Limits.CallerRate": &s.CallerRate, "Limits.CallerBurst": &s.CallerBurst, "Limits.CallerGraphRequests": &s.CallerGraphRequests,

@@ -60,6 +60,7 @@ type Settings struct {
 	AuditFile        string        `name:"audit-file" env:"PARLEY_AUDIT_FILE" type:"path" group:"Security" help:"File that audit records are appended to; unset = standard error."`
 	CORSOrigins      string        `name:"cors-origins" env:"PARLEY_CORS_ORIGINS" group:"Security" help:"Web origins whose pages may read answers, separated by commas, such as https://chats.contoso.example; loopback = pages that this machine serves, on any port."`
 	Reflection       string        `name:"reflection" env:"PARLEY_REFLECTION" default:"auto" group:"Security" help:"gRPC reflection on the public listener: on, off, or auto, which is on where callers are not asked who they are."`
+	Explorer         string        `name:"explorer" env:"PARLEY_EXPLORER" default:"off" group:"Security" help:"The explorer at /explorer, a page that shows in a browser what its reader may read: on or off."`
 	CallerRate       int           `name:"caller-rate" env:"PARLEY_CALLER_RATE" default:"50" group:"Security" help:"Calls a second that each authenticated caller may begin on average; 0 = no bound."`
 	CallerBurst      int           `name:"caller-burst" env:"PARLEY_CALLER_BURST" default:"100" group:"Security" help:"Calls that each authenticated caller may begin at once."`
 

@@ -13,6 +13,7 @@ type Demo struct {
 
 	CORS      string `name:"cors-origins" env:"PARLEY_CORS_ORIGINS" default:"loopback" group:"Security" help:"Web origins whose pages may read answers, separated by commas; loopback = pages that this machine serves, on any port."`
 	Auth      bool   `name:"auth" group:"Security" help:"Ask callers for access tokens of the simulated directory, apply a policy, and record who reads what."`
+	Explorer  string `name:"explorer" env:"PARLEY_EXPLORER" default:"on" enum:"on,off" group:"Security" help:"The explorer at /explorer: on or off."`
 	AuditFile string `name:"audit-file" env:"PARLEY_AUDIT_FILE" type:"path" group:"Security" help:"File that audit records are appended to; unset = standard error with --auth, else none are kept."`
 	LogLevel  string `name:"log-level" env:"PARLEY_LOG_LEVEL" default:"warn" enum:"debug,info,warn,error" group:"Logs" help:"Least level that is logged: debug, info, warn, error."`
 	LogFormat string `name:"log-format" env:"PARLEY_LOG_FORMAT" default:"text" enum:"text,json" group:"Logs" help:"Form of log lines on standard error: text or json."`

@@ -27,6 +27,8 @@ type Config struct {
 	GRPCAddr func() string
 	// Reflection says that the gRPC listener serves reflection; without it grpcurl needs the descriptor set.
 	Reflection bool
+	// Explorer says that /explorer is served; the page links to it then.
+	Explorer bool
 	// User is the user that examples name; empty = none in particular.
 	User string
 	// Tokens says that callers may have to send an access token: the page then asks for one.
@@ -36,7 +38,7 @@ type Config struct {
 // view is what the page's template is filled with.
 type view struct {
 	Version, GRPCAddr, URL, User, Start string
-	TLS, Tokens, Reflection             bool
+	TLS, Tokens, Reflection, Explorer   bool
 }
 
 // newView describes the gateway as a request has reached it. Start is a month ago, which every source keeps.
@@ -44,7 +46,7 @@ func newView(cfg *Config, r *http.Request) view {
 	v := view{
 		Version: cfg.Version, GRPCAddr: cfg.GRPCAddr(), URL: "http://" + r.Host, User: cfg.User, TLS: r.TLS != nil,
 		Start:  time.Now().UTC().AddDate(0, 0, -29).Format("2006-01-02T00:00:00Z"),
-		Tokens: cfg.Tokens, Reflection: cfg.Reflection,
+		Tokens: cfg.Tokens, Reflection: cfg.Reflection, Explorer: cfg.Explorer,
 	}
 	if v.TLS {
 		v.URL = "https://" + r.Host
