@@ -19,6 +19,9 @@ BENCH ?= .
 # Which clients of docs/clients.md `make clients` makes, by the names of their blocks; none = all.
 CLIENTS ?=
 
+# Which helpers of clients/ `make helpers` checks, by the names of their folders; none = all.
+HELPERS ?=
+
 # How many schedules of faults `make chaos` tries, and the first one's seed; how long `make soak` lasts.
 CHAOS       ?= 20000
 CHAOS_FIRST ?= 1
@@ -45,6 +48,9 @@ test: ## Run all tests with the race detector
 	$(GO) test -race -shuffle=on -timeout=20m ./...
 	$(GO) -C clients/go test -race -shuffle=on -timeout=10m ./...
 	$(GO) -C tools test -count=1 -shuffle=on ./...
+
+.PHONY: test-all
+test-all: test allocs clients ## Run all tests, and those that need more than Go: compilers and interpreters of other languages
 
 .PHONY: chaos
 chaos: ## Try CHAOS seeded schedules of Graph faults (20000), from seed CHAOS_FIRST on
@@ -181,8 +187,12 @@ web-check: $(WEB) ## Check that web/explorer/site is what its sources build
 	cd web && npx tsc -p explorer && npx vite build explorer --logLevel warn --outDir $(CURDIR)/.cache/explorer --emptyOutDir
 	@diff -r .cache/explorer web/explorer/site || { echo 'web/explorer/site differs from what its sources build: run `make web`' >&2; exit 1; }
 
+.PHONY: helpers
+helpers: ## Build and check the client helpers, and play the conformance cases against them (HELPERS, all)
+	@for check in $(or $(HELPERS:%=clients/%/check.sh),clients/*/check.sh); do echo "$$check"; "$$check"; done
+
 .PHONY: clients
-clients: build ## Make and run the clients of docs/clients.md as it prints them (CLIENTS, all)
+clients: build $(if $(CLIENTS),,helpers) ## Check the helpers; make and run the clients of docs/clients.md as it prints them (CLIENTS, all)
 	@tools/deps.sh node npm python3-venv javac mvn cargo protoc php php-protobuf ruby ruby-protobuf strings
 	@$(GO) -C tools run ./clientcheck $(CURDIR)/.bin/parley $(CURDIR)/docs/clients.md $(CLIENTS)
 
