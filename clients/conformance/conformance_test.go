@@ -1,16 +1,10 @@
-package conformance_test
+package conformance
 
 import (
 	"os/exec"
 	"path/filepath"
 	"testing"
-
-	"go.uber.org/goleak"
-
-	"github.com/parley-gateway/parley/clients/conformance"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // TestGo plays all cases against the helper for Go.
 func TestGo(t *testing.T) {
@@ -21,12 +15,11 @@ func TestGo(t *testing.T) {
 	if said, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, said)
 	}
-	cases, err := conformance.Cases()
+	cases, err := Cases()
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The race detector of a program waits a second at its end by default.
-	driver := conformance.Driver{Command: []string{program}, Env: []string{"GORACE=atexit_sleep_ms=0"}}
+	driver := Driver{Command: []string{program}, Env: []string{fastExit}}
 	for _, c := range cases {
 		t.Run(c.Name, func(t *testing.T) {
 			t.Parallel()
