@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"net/http"
@@ -166,7 +167,12 @@ func (l *restLink) fail(st *status.Status) error {
 		return err
 	}
 	if l.begun {
-		return l.write(l.line("failure", "", append(append([]byte(`{"error":`), body...), '}')))
+		line := l.line("failure", "", append(append([]byte(`{"error":`), body...), '}'))
+		if wait, again := apierror.Retry(st); l.events && again {
+			// An EventSource waits for as long as the error says.
+			line = append(fmt.Appendf(nil, "retry: %d\n\n", wait.Milliseconds()), line...)
+		}
+		return l.write(line)
 	}
 	l.begun = true
 	if wait := apierror.RetryDelay(st); wait > 0 {
