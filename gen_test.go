@@ -24,12 +24,19 @@ func TestClientImports(t *testing.T) {
 	}
 }
 
-// TestClientModule holds what a Go client of the API inherits: the generated code is a module of its own, whose requirements are
-// gRPC, protobuf and the declarations of the options, and what these require.
-func TestClientModule(t *testing.T) {
+// TestClientModules holds what a Go client of the API inherits: the generated code and the helper are modules of their own, whose
+// requirements are gRPC, protobuf and the declarations of the options, and what these require. The helper is tested with goleak.
+func TestClientModules(t *testing.T) {
 	t.Parallel()
+	allowed := []string{"buf.build/gen/go/bufbuild/protovalidate/", "golang.org/x/", "google.golang.org/"}
+	checkModule(t, "gen/go", 0, allowed)
+	checkModule(t, "clients/go", 1, append(allowed, "github.com/parley-gateway/parley/gen/go", "go.uber.org/goleak"))
+}
+
+func checkModule(t *testing.T, folder string, replaced int, allowed []string) {
+	t.Helper()
 	command := exec.CommandContext(t.Context(), "go", "mod", "edit", "-json")
-	command.Dir = "gen/go"
+	command.Dir = folder
 	out, err := command.Output()
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
@@ -46,17 +53,16 @@ func TestClientModule(t *testing.T) {
 	if err := json.Unmarshal(out, &mod); err != nil {
 		t.Fatal(err)
 	}
-	if mod.Module.Path != "github.com/parley-gateway/parley/gen/go" || len(mod.Replace) > 0 {
+	if mod.Module.Path != "github.com/parley-gateway/parley/"+folder || len(mod.Replace) != replaced {
 		t.Errorf("module %s with %d replaced ones", mod.Module.Path, len(mod.Replace))
 	}
-	allowed := []string{"buf.build/gen/go/bufbuild/protovalidate/", "golang.org/x/", "google.golang.org/"}
 	for _, required := range mod.Require {
 		known := false
 		for _, prefix := range allowed {
 			known = known || strings.HasPrefix(required.Path, prefix)
 		}
 		if !known {
-			t.Errorf("clients inherit %s", required.Path)
+			t.Errorf("clients inherit %s from %s", required.Path, folder)
 		}
 	}
 }
