@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Bounds are the most that callers hold before they are authenticated, and the most connections in all.
+// Bounds are the most connections, and the most requests whose callers are not authenticated.
 type Bounds struct {
 	// Unauthenticated and UnauthenticatedPerPeer bound the connections without an authenticated caller yet, in all and of one peer.
 	Unauthenticated, UnauthenticatedPerPeer int
@@ -41,7 +41,7 @@ type Connections struct {
 	requests        int            // their sum
 }
 
-// class holds the connections of one kind, in a group for each peer or caller.
+// class is the connections of one kind, in a group for each peer or caller.
 type class struct {
 	groups map[string]*list.List // of *Connection, the one that has been idle for longest first
 	size   int

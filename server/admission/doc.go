@@ -1,3 +1,4 @@
-// Package admission bounds what callers hold before a call runs: the connections and requests of callers who are not
-// authenticated yet, and how often an authenticated caller may begin a call.
+// Package admission bounds connections, the requests on them whose callers are not authenticated yet, and how often an authenticated
+// caller may begin a call. The places and the memory of calls that run are bounded by package interceptor, and what a call holds until its
+// answer is out is a lifetime.Hold.
 package admission

@@ -13,7 +13,6 @@ import (
 	"github.com/parley-gateway/parley/server/audit"
 	"github.com/parley-gateway/parley/server/authn"
 	"github.com/parley-gateway/parley/server/authz"
-	"github.com/parley-gateway/parley/server/inproc"
 	"github.com/parley-gateway/parley/server/lifetime"
 	"github.com/parley-gateway/parley/server/requestid"
 )
@@ -54,10 +53,10 @@ type Transport struct {
 	// Request is the call on its connection; nil where nothing bounds it.
 	Request *admission.Request
 	// HTTP is the REST request behind the call; nil for gRPC.
-	HTTP *inproc.Call
+	HTTP *HTTPRequest
 }
 
-// Lifetime is what a call holds, and what ends it early. The interceptor places writes Hold and AbortGRPC, and limits writes Eviction; the
+// Lifetime is what a call holds, and what ends it early. The interceptor hold writes Hold and AbortGRPC, and limits writes Eviction; the
 // streams of the services read them.
 type Lifetime struct {
 	// Hold is what the call holds until its answer is out; nil where it holds nothing.
@@ -164,7 +163,7 @@ func NewContext(ctx context.Context, method, protocol string) context.Context {
 	c := &callContext{Context: ctx, info: Info{
 		Transport: Transport{
 			ID: requestid.FromContext(ctx), RPC: method[strings.LastIndexByte(method, '/')+1:], Protocol: protocol,
-			Request: admission.RequestOf(ctx), HTTP: inproc.FromContext(ctx),
+			Request: admission.RequestOf(ctx), HTTP: httpOf(ctx),
 		},
 		Lifetime: Lifetime{Hold: lifetime.HoldFromContext(ctx)},
 	}}
@@ -211,8 +210,8 @@ func (i *Info) AbortStream(err error) {
 	switch {
 	case i.AbortGRPC != nil:
 		i.AbortGRPC(err)
-	case i.HTTP != nil && i.HTTP.AbortWrite != nil:
-		i.HTTP.AbortWrite()
+	case i.HTTP != nil && i.HTTP.Abort != nil:
+		i.HTTP.Abort()
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"github.com/parley-gateway/parley/cache"
 	"github.com/parley-gateway/parley/graphclient/ratelimit"
 	"github.com/parley-gateway/parley/server/callinfo"
-	"github.com/parley-gateway/parley/server/inproc"
 	"github.com/parley-gateway/parley/server/requestid"
 )
 
@@ -40,8 +39,8 @@ func TestInfoOfACall(t *testing.T) {
 func TestInfoOfREST(t *testing.T) {
 	t.Parallel()
 	cut := 0
-	request := &inproc.Call{Reconnect: true, AbortWrite: func() { cut++ }}
-	ctx := callinfo.NewContext(requestid.NewContext(inproc.NewContext(t.Context(), request), "http"), "/a/B", callinfo.REST)
+	request := &callinfo.HTTPRequest{Reconnect: true, Writing: callinfo.Writing{Abort: func() { cut++ }}}
+	ctx := callinfo.NewContext(requestid.NewContext(callinfo.WithHTTP(t.Context(), request), "http"), "/a/B", callinfo.REST)
 	info := callinfo.FromContext(ctx)
 	if info.ID != "http" || info.HTTP != request || !info.Reconnecting() {
 		t.Errorf("%+v", info)

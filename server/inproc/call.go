@@ -12,7 +12,7 @@ import (
 	"crypto/tls"
 )
 
-// Call carries facts between the caller and the handler of one call that messages and metadata do not carry.
+// Call is one call as its caller sees it, beside the messages and the metadata.
 type Call struct {
 	// TLS is the state of the connection that the request came over; nil = none. Handlers see it as their peer's.
 	TLS *tls.ConnectionState
@@ -21,37 +21,7 @@ type Call struct {
 	// stream sent is valid until the next message is asked for.
 	Answer any
 
-	// Reconnect is set where the caller comes back to a stream with the last token that it saw.
-	Reconnect bool
-
-	// Unchanged is set where the caller has the answer already, so that it is not sent again. An interceptor sets it.
-	Unchanged bool
-
-	// AbortWrite makes the writing of the answer fail, now and from now on; nil = it cannot be aborted. It is called from any goroutine.
-	AbortWrite func()
-
-	// Account counts the bytes that the caller renders from the answer, which live until the call ends; nil = nobody counts them.
-	// The handler sets it.
-	Account interface{ Add(bytes int64) }
-
-	stop func()   // ends the stream
-	last []func() // run when the answer is written
-}
-
-// OnEnd has a function run when the call ends, which is after its answer is written.
-func (c *Call) OnEnd(do func()) { c.last = append(c.last, do) }
-
-type callKey struct{}
-
-// NewContext returns a context for one call.
-func NewContext(ctx context.Context, call *Call) context.Context {
-	return context.WithValue(ctx, callKey{}, call)
-}
-
-// FromContext returns the call of a context, or nil.
-func FromContext(ctx context.Context) *Call {
-	call, _ := ctx.Value(callKey{}).(*Call)
-	return call
+	stop func() // ends the stream; nil = there is none
 }
 
 // End ends the call's stream, if there is one, and waits for its handler. The context of the call must have ended before, or
@@ -61,8 +31,18 @@ func (c *Call) End() {
 		c.stop()
 		c.stop = nil
 	}
-	for _, do := range c.last {
-		do()
-	}
-	c.last = nil
+}
+
+// CallKey is the key of a context under which its *Call stands.
+type CallKey struct{}
+
+// NewContext returns a context for one call.
+func NewContext(ctx context.Context, call *Call) context.Context {
+	return context.WithValue(ctx, CallKey{}, call)
+}
+
+// FromContext returns the call of a context, or nil.
+func FromContext(ctx context.Context) *Call {
+	call, _ := ctx.Value(CallKey{}).(*Call)
+	return call
 }

@@ -1,15 +1,11 @@
 package interceptor
 
 import (
-	"cmp"
 	"context"
 	"sync"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/parley-gateway/parley/internal/ledger"
-	"github.com/parley-gateway/parley/timeline"
 )
 
 // byteShares divides the bytes that calls hold between callers, as places are divided: a caller who is alone may hold all. When another
@@ -40,7 +36,7 @@ const roomEvery = 100 * time.Millisecond
 
 // admitStream opens the account of a stream; nil = there was no room for a second. It waits, since ended calls are noticed late and
 // streams that read ahead make room.
-func (b *byteShares) admitStream(ctx context.Context, h *openCall) *ledger.Account {
+func (b *byteShares) admitStream(ctx context.Context, call *openCall) *ledger.Account {
 	ctx, cancel := context.WithTimeout(ctx, admissionWait)
 	defer cancel()
 	for ctx.Err() == nil {
@@ -48,21 +44,21 @@ func (b *byteShares) admitStream(ctx context.Context, h *openCall) *ledger.Accou
 		account := b.ledger.Admit(wait)
 		stop()
 		if account != nil {
-			b.enter(account, h)
+			b.enter(account, call)
 			return account
 		}
-		b.makeRoom(h, 1) // one stream at a time: most give back more than a newcomer needs
+		b.makeRoom(call, 1) // one stream at a time: most give back more than a newcomer needs
 	}
 	return nil
 }
 
 // admitCall opens the account of a unary call that is expected to hold so many bytes until its answer is written. The result is nil
 // when there is no room and the caller holds most above a share.
-func (b *byteShares) admitCall(h *openCall, bytes int64) *ledger.Account {
+func (b *byteShares) admitCall(call *openCall, bytes int64) *ledger.Account {
 	account := b.ledger.Open(0)
 	account.Add(bytes)
-	b.enter(account, h)
-	if !b.room(h) {
+	b.enter(account, call)
+	if !b.room(call) {
 		b.leave(account)
 		account.Add(-bytes)
 		return nil
@@ -72,16 +68,16 @@ func (b *byteShares) admitCall(h *openCall, bytes int64) *ledger.Account {
 
 // room reports whether a call may begin or answer. Where all memory is held, calls of the caller who holds most above a share end to
 // make room, unless that is the caller of this call.
-func (b *byteShares) room(h *openCall) bool {
+func (b *byteShares) room(call *openCall) bool {
 	limit := b.ledger.Config().Limit
 	over := b.ledger.Committed() - limit
-	return limit <= 0 || over <= 0 || b.makeRoom(h, over)
+	return limit <= 0 || over <= 0 || b.makeRoom(call, over)
 }
 
-func (b *byteShares) enter(account *ledger.Account, h *openCall) {
+func (b *byteShares) enter(account *ledger.Account, call *openCall) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.open[account] = h
+	b.open[account] = call
 }
 
 // leave closes an account.
@@ -96,8 +92,8 @@ func (b *byteShares) leave(account *ledger.Account) {
 // the newcomer's own caller holds most, or, where there are no shares, where all calls together hold too much.
 func (b *byteShares) makeRoom(newcomer *openCall, need int64) bool {
 	ended, found := b.choose(newcomer, need)
-	for _, h := range ended {
-		h.end()
+	for _, call := range ended {
+		call.end()
 	}
 	return found
 }
@@ -136,17 +132,17 @@ func (b *byteShares) choose(newcomer *openCall, need int64) (ended []*openCall, 
 func (b *byteShares) aboveShares(newcomer *openCall) (above map[string]float64, total, ending int64) {
 	share := float64(b.ledger.Config().Limit) * b.share
 	above = map[string]float64{newcomer.caller: -share * newcomer.weight}
-	for account, h := range b.open {
+	for account, call := range b.open {
 		held := account.Held()
 		total += held
-		if h.ending {
+		if call.ending {
 			ending += held
 			continue
 		}
-		if _, known := above[h.caller]; !known {
-			above[h.caller] = -share * h.weight
+		if _, known := above[call.caller]; !known {
+			above[call.caller] = -share * call.weight
 		}
-		above[h.caller] += float64(held)
+		above[call.caller] += float64(held)
 	}
 	return above, total, ending
 }
@@ -164,37 +160,10 @@ func highest(numbers map[string]float64) (caller string, most float64) {
 // largest returns the call of a caller that holds most, except calls that are ending; the lock is held.
 func (b *byteShares) largest(caller string) (largest *openCall, size int64) {
 	size = -1
-	for account, h := range b.open {
-		if held := account.Held(); h.caller == caller && !h.ending && held > size {
-			largest, size = h, held
+	for account, call := range b.open {
+		if held := account.Held(); call.caller == caller && !call.ending && held > size {
+			largest, size = call, held
 		}
 	}
 	return largest, size
-}
-
-// What a row, and an answer that is no list, take while they are made.
-const (
-	rowBytes   = 3 << 10 // a List takes 3 MiB at most, and has 1000 rows at most
-	otherBytes = 64 << 10
-)
-
-// expectedOf is what the answer to a request is expected to take.
-func expectedOf(req any) int64 {
-	paged, ok := req.(interface{ GetPageSize() int32 })
-	if !ok {
-		return otherBytes
-	}
-	const usual, most = 50, 1000
-	return int64(min(max(cmp.Or(int(paged.GetPageSize()), usual), 1), most)) * rowBytes
-}
-
-// bytesOf is what an answer takes as it goes out over gRPC.
-func bytesOf(answer any) int64 {
-	switch m := answer.(type) {
-	case *timeline.Page:
-		return int64(len(m.Events) + proto.Size(m.Message))
-	case proto.Message:
-		return int64(proto.Size(m))
-	}
-	return 0
 }

@@ -57,8 +57,8 @@ type List []Interceptor
 //
 //  1. Call makes the info of the call that all others read and write.
 //  2. Arrival notes that the call's message is there, and its end (gRPC alone; HTTP has nothing to wait for).
-//  3. Places holds what the call keeps until the last byte of its answer is out, and lets streams be ended that wait for their
-//     reader.
+//  3. Hold begins the hold of the call, which lasts until the last byte of its answer is out, and lets streams be ended that wait
+//     for their reader.
 //  4. Answer headers writes the request id, and where the answer came from.
 //  5. Metrics and the log see the status that the caller sees. Between them, recovery turns a panic anywhere below into
 //     INTERNAL, which is counted; the log line of such a call is the panic's.
@@ -80,14 +80,14 @@ func Chain(cfg *Config, protocol string) (List, error) {
 	}
 	begin, headers := call{protocol}, answerHeaders{}
 	counts, panics, log, converter := counting{cfg.Metrics}, recovery{cfg.Logger}, logging{cfg.Logger}, errorConverter{cfg.Logger}
-	place := places{stall: cfg.StreamStall, handlers: cfg.Handlers, errors: converter}
+	hold := holding{stall: cfg.StreamStall, handlers: cfg.Handlers, errors: converter}
 	who := &identity{auth: cfg.Authenticator, rates: cfg.Rates, logger: cfg.Logger}
 	list := List{{"call", begin.unary, begin.stream}}
 	if protocol == callinfo.GRPC {
 		list = append(list, Interceptor{"arrival", arrival{}.unary, arrival{}.stream})
 	}
 	list = append(list, List{
-		ofAPI("places", place.unary, place.stream),
+		ofAPI("hold", hold.unary, hold.stream),
 		{"answer headers", headers.unary, headers.stream},
 		{"metrics", counts.unary, counts.stream},
 		{"recovery", panics.unary, panics.stream},

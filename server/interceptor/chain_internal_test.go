@@ -20,7 +20,7 @@ func TestChainOrder(t *testing.T) {
 	}
 	cfg := &Config{Limits: NewLimits(LimitsConfig{}), Conditional: conditional}
 	all := []string{
-		"places", "answer headers", "metrics", "recovery", "logging", "errors", "request headers", "identity", "audit", "recheck", "deadline", "limits", "open limits", "freshness", "validation",
+		"hold", "answer headers", "metrics", "recovery", "logging", "errors", "request headers", "identity", "audit", "recheck", "deadline", "limits", "open limits", "freshness", "validation",
 	}
 	for protocol, want := range map[string][]string{
 		callinfo.GRPC: append([]string{"call", "arrival"}, all...),

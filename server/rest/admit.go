@@ -59,7 +59,7 @@ func (c *call) admit(m *method, w http.ResponseWriter, r *http.Request) error {
 		// The id is newer than the token of the URL, which a browser sends again unchanged.
 		delete(r.Form, field.JSONName())
 		r.Form[string(resumeField)] = []string{c.lastEvent}
-		c.sent[resumeField], c.Reconnect = "last-event-id", true
+		c.sent[resumeField], c.http.Reconnect = "last-event-id", true
 	}
 	return nil
 }

@@ -22,24 +22,22 @@ func Conditional(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grp
 		return answer, err
 	}
 	c.tag = tagOf(req, answer)
-	c.Unchanged = c.tag != "" && hasTag(c.conditions, c.tag)
+	c.http.Unchanged = c.tag != "" && hasTag(c.conditions, c.tag)
 	return answer, nil
 }
 
 // body returns the body of an answer that is one message, valid until the call ends. It sets Content-Encoding if the body is
 // compressed.
 func (c *call) body() ([]byte, error) {
-	if c.Unchanged {
+	if c.http.Unchanged {
 		return nil, nil
 	}
-	body, compressed, release, err := bodyOf(c.Answer, c.gzip)
+	body, compressed, release, err := bodyOf(c.rpc.Answer, c.gzip)
 	if err != nil {
 		return nil, err
 	}
 	c.release = release
-	if c.Account != nil {
-		c.Account.Add(int64(len(body)))
-	}
+	c.http.Rendered(len(body))
 	if compressed {
 		c.out.Header()["Content-Encoding"] = valueGzip
 	}

@@ -11,12 +11,14 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/parley-gateway/parley/server/apierror"
+	"github.com/parley-gateway/parley/server/callinfo"
 	"github.com/parley-gateway/parley/server/inproc"
 )
 
 // call is the state of one request in the mux. The hooks of the mux and the interceptor Conditional find it in their context.
 type call struct {
-	inproc.Call
+	rpc  inproc.Call
+	http callinfo.HTTPRequest
 
 	verb    string
 	headers metadata.MD // the known ones of the request
@@ -47,8 +49,8 @@ func newCall(w http.ResponseWriter, r *http.Request, logger *slog.Logger) *call 
 		verb: r.Method, headers: knownHeaders(r.Header), out: response{ResponseWriter: w}, logger: logger,
 		conditions: r.Header["If-None-Match"], gzip: acceptsGzip(r.Header["Accept-Encoding"]),
 	}
-	c.TLS = r.TLS
-	c.AbortWrite = func() { _ = http.NewResponseController(w).SetWriteDeadline(time.Now()) } // not every writer has deadlines
+	c.rpc.TLS = r.TLS
+	c.http.Abort = func() { _ = http.NewResponseController(w).SetWriteDeadline(time.Now()) } // not every writer has deadlines
 	c.ctx, c.cancel = context.WithCancel(r.Context())
 	return c
 }
@@ -85,7 +87,8 @@ func (c *call) readHeaders(r *http.Request) error {
 // end ends the context of the call, waits for the handler of its stream, and completes the response.
 func (c *call) end() {
 	c.cancel()
-	c.End()
+	c.rpc.End()
+	c.http.End()
 	c.out.end()
 	if c.release != nil {
 		c.release()
@@ -97,7 +100,7 @@ func (c *call) end() {
 func (c *call) finish() {
 	switch {
 	case c.out.begun:
-	case c.Reconnect:
+	case c.http.Reconnect:
 		c.out.undoGzip()
 		header := c.out.Header()
 		header.Del("Content-Type")
@@ -112,9 +115,25 @@ func (c *call) finish() {
 
 type callKey struct{}
 
-// context returns the context in which the mux runs the call.
-func (c *call) context() context.Context {
-	return context.WithValue(inproc.NewContext(c.ctx, &c.Call), callKey{}, c)
+// callContext is the context in which the mux runs a call. It holds the call for this package, for the in-process connection and for
+// the interceptors.
+type callContext struct {
+	context.Context //nolint:containedctx // it is one itself
+
+	call *call
+}
+
+// Value implements context.Context.
+func (c *callContext) Value(key any) any {
+	switch key.(type) {
+	case callKey:
+		return c.call
+	case inproc.CallKey:
+		return &c.call.rpc
+	case callinfo.HTTPKey:
+		return &c.call.http
+	}
+	return c.Context.Value(key)
 }
 
 // callOf returns the call of a context; nil outside of REST.

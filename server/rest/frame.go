@@ -31,7 +31,7 @@ const (
 // next one.
 func (c *call) frame(m marshaler) ([]byte, error) {
 	l := &c.lines
-	fr, err := readFrame(c.Answer)
+	fr, err := readFrame(c.rpc.Answer)
 	if err != nil {
 		return nil, err
 	}

@@ -90,7 +90,7 @@ func (c *call) headMessage(w http.ResponseWriter) {
 	// Who asks, and of which tenant, decides what the answer is.
 	header["Vary"] = append(slices.Clip(header["Vary"]), valueVary...)
 	boundWrite(w)
-	if c.Unchanged {
+	if c.http.Unchanged {
 		header.Del("Content-Type")
 		w.WriteHeader(http.StatusNotModified)
 	}
@@ -114,7 +114,7 @@ func (c *call) headStream(w http.ResponseWriter) {
 // written as they are.
 func rewrite(ctx context.Context, _ proto.Message) (any, error) {
 	c := callOf(ctx)
-	if body, ok := c.Answer.(*httpbody.HttpBody); ok {
+	if body, ok := c.rpc.Answer.(*httpbody.HttpBody); ok {
 		return body, nil
 	}
 	return c, nil
@@ -143,7 +143,7 @@ func handleError(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, 
 // answered with an error status gives up for good, and tells its page neither the status nor the body.
 func (c *call) mayComeBack(st *status.Status) bool {
 	_, again := apierror.Retry(st)
-	return again && c.Reconnect && (st.Code() == codes.Unavailable || st.Code() == codes.ResourceExhausted)
+	return again && c.http.Reconnect && (st.Code() == codes.Unavailable || st.Code() == codes.ResourceExhausted)
 }
 
 // refuseAsStream answers with a stream of nothing but the error. Its reader keeps the id that it has, and comes back after the wait.

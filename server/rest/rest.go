@@ -110,7 +110,7 @@ func (c *call) request(path string, values url.Values) *http.Request {
 		Method: http.MethodGet, URL: &url.URL{Path: path}, Header: http.Header{}, Body: http.NoBody,
 		Form: values, PostForm: url.Values{}, // both are set, so the mux parses nothing
 	}
-	return r.WithContext(c.context())
+	return r.WithContext(&callContext{c.ctx, c})
 }
 
 // boundWrite bounds the time that a client may take to read an answer that is not a stream. Each answer sets its own bound, since a

@@ -10,19 +10,20 @@ import (
 	"github.com/parley-gateway/parley/server/callinfo"
 )
 
-// places holds what a call keeps until the last byte of its answer is out, and lets streams be ended that wait for their reader.
-type places struct {
+// holding begins the hold of a call, which lasts until the last byte of its answer is out, and lets streams be ended that wait for their
+// reader.
+type holding struct {
 	stall    time.Duration   // that a reader may take nothing
 	handlers *sync.WaitGroup // of streams over gRPC
 	errors   errorConverter
 }
 
-// unary holds what the call keeps until its answer is written: over REST when the request ends, over gRPC when its stream does.
-func (p places) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+// unary ends the hold when the answer is written: over REST when the writing ends, over gRPC when the connection says so.
+func (h holding) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	info := callinfo.FromContext(ctx)
 	hold, answered := info.Begin(), false
 	if info.HTTP != nil {
-		hold.AbortWrite = info.HTTP.AbortWrite
+		hold.AbortWrite = info.HTTP.Abort
 	}
 	defer func() {
 		if !answered {
@@ -37,7 +38,7 @@ func (p places) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, nex
 		return answer, nil // nobody would tell the end
 	}
 	answered = true
-	hold.Answered(p.stall)
+	hold.Answered(h.stall)
 	if info.HTTP != nil {
 		info.HTTP.OnEnd(hold.End)
 	}
@@ -46,7 +47,7 @@ func (p places) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, nex
 
 // stream lets a stream over gRPC be ended although it waits for its reader: the handler runs on a goroutine of its own,
 // which the end of the call wakes. Close waits for it.
-func (p places) stream(srv any, stream grpc.ServerStream, rpc *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+func (h holding) stream(srv any, stream grpc.ServerStream, rpc *grpc.StreamServerInfo, next grpc.StreamHandler) error {
 	info := callinfo.FromContext(stream.Context())
 	if info.HTTP != nil {
 		return next(srv, stream)
@@ -54,14 +55,14 @@ func (p places) stream(srv any, stream grpc.ServerStream, rpc *grpc.StreamServer
 	ended, cut := make(chan error, 1), make(chan error, 1)
 	info.AbortGRPC = func(err error) {
 		select {
-		case cut <- p.errors.convert(stream.Context(), rpc.FullMethod, err):
+		case cut <- h.errors.convert(stream.Context(), rpc.FullMethod, err):
 		default:
 		}
 	}
 	hold := info.Begin()
-	p.handlers.Go(func() {
+	h.handlers.Go(func() {
 		err := next(srv, stream)
-		if hold.Answered(p.stall); !hold.Tracked() {
+		if hold.Answered(h.stall); !hold.Tracked() {
 			hold.End()
 		}
 		ended <- err
