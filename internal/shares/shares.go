@@ -8,18 +8,22 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 )
 
 // Errors of Enter.
 var (
 	// ErrFull says that every place is taken, and that the holder has its share already.
 	ErrFull = errors.New("shares: every place is taken")
-	// ErrLate says that no place was found before the context ended.
+	// ErrLate says that no place was found in the time that there was for it.
 	ErrLate = errors.New("shares: no place was found in time")
 )
 
 // Pool is a number of places. It is safe for concurrent use.
 type Pool struct {
+	// MaxWait is how long Enter waits at most; 0 = until its context ends. It is set before the first Enter.
+	MaxWait time.Duration
+
 	size  int64
 	share float64
 
@@ -61,7 +65,8 @@ func New(size int, share float64) *Pool {
 }
 
 // Enter takes cost places for a piece of work. weight is the number of shares of the holder; evict ends the work soon, and is called at
-// most once, from any goroutine. If no place is free, Enter waits until the context ends, but only if the holder is below its share.
+// most once, from any goroutine. If no place is free, Enter waits for MaxWait or until the context ends, but only if the holder is
+// below its share.
 func (p *Pool) Enter(ctx context.Context, name string, weight float64, cost int, evict func()) (*Place, error) {
 	p.mu.Lock()
 	h := p.holders[name]
@@ -92,8 +97,13 @@ func (p *Pool) Enter(ctx context.Context, name string, weight float64, cost int,
 	return p.await(ctx, g, at)
 }
 
-// await returns the place of a guest who waits at an element of the queue, or removes the guest when the context ends first.
+// await returns the place of a guest who waits at an element of the queue, or removes the guest when the time for it ends first.
 func (p *Pool) await(ctx context.Context, g *guest, at *list.Element) (*Place, error) {
+	if p.MaxWait > 0 {
+		within, cancel := context.WithTimeout(ctx, p.MaxWait)
+		defer cancel()
+		ctx = within
+	}
 	select {
 	case <-g.ready:
 		return g.place, nil

@@ -17,14 +17,14 @@ type answerAccount struct {
 	*ledger.Account
 
 	limits   *Limits
-	call     *openCall
+	call     openCall
 	expected int64
 }
 
 // openAnswer opens the account of a unary call.
 func (l *Limits) openAnswer(info *callinfo.Info, req any, evict func()) (*answerAccount, error) {
-	a := &answerAccount{limits: l, call: l.openCall(info, evict), expected: expectedOf(req)}
-	if a.Account = l.bytes.admitCall(a.call, a.expected); a.Account == nil {
+	a := &answerAccount{limits: l, call: openCall{caller: info.CallerID, weight: l.weight(info), end: evict}, expected: expectedOf(req)}
+	if a.Account = l.bytes.admitCall(&a.call, a.expected); a.Account == nil {
 		return nil, l.refuseBytes()
 	}
 	return a, nil
@@ -33,7 +33,7 @@ func (l *Limits) openAnswer(info *callinfo.Info, req any, evict func()) (*answer
 // made counts the bytes of the answer instead of the expected ones, and has its rendered form counted too. It fails where the answer
 // leaves no room.
 func (a *answerAccount) made(answer any, request *callinfo.HTTPRequest) error {
-	if a.Add(bytesOf(answer) - a.expected); !a.limits.bytes.room(a.call) {
+	if a.Add(bytesOf(answer) - a.expected); !a.limits.bytes.room(&a.call) {
 		return a.limits.refuseBytes()
 	}
 	if request != nil {
@@ -50,16 +50,12 @@ func (a *answerAccount) close() {
 
 // openReadAhead opens the account of what a stream reads ahead.
 func (l *Limits) openReadAhead(ctx context.Context, info *callinfo.Info, evict func()) (*ledger.Account, error) {
-	account := l.bytes.admitStream(ctx, l.openCall(info, evict))
+	account := l.bytes.admitStream(ctx, &openCall{caller: info.CallerID, weight: l.weight(info), end: evict})
 	if account == nil {
 		l.Shed(metrics.ShedReadAhead)
 		return nil, overloaded("the streams under way may still take all memory that there is for reading ahead")
 	}
 	return account, nil
-}
-
-func (l *Limits) openCall(info *callinfo.Info, evict func()) *openCall {
-	return &openCall{caller: info.CallerID, weight: l.weight(info), end: evict}
 }
 
 // refuseBytes refuses a call of a caller whose own answers leave no memory for more.

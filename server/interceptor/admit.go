@@ -24,9 +24,7 @@ func (l *Limits) enter(ctx context.Context, info *callinfo.Info, places *shares.
 		l.Shed(metrics.ShedMemory)
 		return nil, overloaded("the gateway's memory is in use; running calls end first")
 	}
-	wait, cancel := context.WithTimeout(ctx, admissionWait)
-	defer cancel()
-	place, err := places.Enter(wait, info.CallerID, l.weight(info), cost, evict)
+	place, err := places.Enter(ctx, info.CallerID, l.weight(info), cost, evict)
 	if err != nil {
 		l.Shed(cause)
 		return nil, overloaded("the gateway is at its limit of calls at one time, of which this caller has a share")

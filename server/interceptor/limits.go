@@ -52,10 +52,12 @@ type Limits struct {
 
 // NewLimits makes limits; no place is taken.
 func NewLimits(cfg LimitsConfig) *Limits {
-	return &Limits{
+	l := &Limits{
 		LimitsConfig: cfg, calls: shares.New(cfg.MaxCalls, cfg.Share), streams: shares.New(cfg.MaxStreams, cfg.Share),
 		bytes: &byteShares{ledger: cfg.Ledger, share: cfg.Share, open: make(map[*ledger.Account]*openCall)},
 	}
+	l.calls.MaxWait, l.streams.MaxWait = admissionWait, admissionWait
+	return l
 }
 
 // unary runs a call within the limits. The call has a place and an account of bytes until its answer is written.
