@@ -69,7 +69,7 @@ func (c *Client) setDefaults() {
 		c.MaxWaitMillis = 60_000
 	}
 	if c.IdleMillis == 0 {
-		c.IdleMillis = 60_000
+		c.IdleMillis = 600_000 // longer than a case: only those that say so wait for it
 	}
 }
 

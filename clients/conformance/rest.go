@@ -16,6 +16,7 @@ import (
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"github.com/grpc-ecosystem/grpc-gateway/v2/utilities"
 	"google.golang.org/genproto/googleapis/rpc/code"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 
@@ -179,7 +180,11 @@ func (l *restLink) fail(st *status.Status) error {
 		l.w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 	}
 	if apierror.Reason(st) == "" {
-		http.Error(l.w, "no healthy upstream", runtime.HTTPStatusFromCode(st.Code()))
+		httpStatus := runtime.HTTPStatusFromCode(st.Code())
+		if st.Code() == codes.Canceled {
+			httpStatus = http.StatusBadGateway // no proxy says 499 to a client that is there
+		}
+		http.Error(l.w, "no healthy upstream", httpStatus)
 		return nil
 	}
 	l.w.Header().Set("Content-Type", "application/json")
