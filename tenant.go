@@ -165,6 +165,7 @@ func newTenant(cfg *Config, own *Tenant, asked graphClients, pages *cache.Cache)
 		ai, chats, calls = parleyv1.Source_SOURCE_COPILOT, parleyv1.Source_SOURCE_CHAT, parleyv1.Source_SOURCE_CALL
 		retainedChats    = parleyv1.Source_SOURCE_RETAINED_CHAT
 	)
+	directory := pages.Users(source.NewUsers(client, options("users")), scope(parleyv1.Source_SOURCE_USER))
 	refused := cache.NewRefusals(0)
 	events := func(reader source.EventReader, src parleyv1.Source) source.EventReader {
 		return pages.Events(refused.Events(reader, scope(src)), scope(src))
@@ -181,8 +182,8 @@ func newTenant(cfg *Config, own *Tenant, asked graphClients, pages *cache.Cache)
 			Conversations: pages.Conversations(
 				source.NewConversations(client, options("conversations")), scope(parleyv1.Source_SOURCE_CONVERSATION)),
 			Usage: pages.Usage(usage, scope(parleyv1.Source_SOURCE_USAGE)),
-			Users: pages.Users(source.NewUsers(client, options("users")), scope(parleyv1.Source_SOURCE_USER)),
-			Skew:  client.Skew,
+			Users: directory, Names: directory,
+			Skew: client.Skew,
 		},
 		Reports:     pages.Downloads(usage, scope(parleyv1.Source_SOURCE_USAGE)),
 		Unavailable: unavailable(own.Cloud),

@@ -323,8 +323,14 @@ func TestOtherReaders(t *testing.T) {
 		if _, err := report.Usage(t.Context(), source.UsageQuery{Period: "D7"}, ""); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := people.Users(t.Context(), ""); err != nil {
+		if _, err := people.Users(t.Context(), source.UserQuery{}, ""); err != nil {
 			t.Fatal(err)
+		}
+		if _, err := people.Users(t.Context(), source.UserQuery{NamePrefix: "A"}, ""); err != nil {
+			t.Fatal(err)
+		}
+		if user, err := people.User(t.Context(), "u"); err != nil || user.GetId() != "u" {
+			t.Fatalf("%v, %v", user, err)
 		}
 		id, err := people.UserID(t.Context(), "ada@example.com")
 		if err != nil || id != "id of ada@example.com" {
@@ -334,12 +340,37 @@ func TestOtherReaders(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if diff := cmp.Diff(map[string]int{"chats": 1, "usage": 1, "users": 1, "id": 1, "chat": 1}, d.asked); diff != "" {
+	if diff := cmp.Diff(map[string]int{"chats": 1, "usage": 1, "users": 2, "user": 1, "id": 1, "chat": 1}, d.asked); diff != "" {
 		t.Errorf("requests (-want +got):\n%s", diff)
 	}
 	// A page of one kind is never taken for one of another, even under equal scopes and links.
 	if _, err := report.Usage(t.Context(), source.UsageQuery{Period: "D7", Version: "v2"}, ""); err != nil || d.asked["usage"] != 2 {
 		t.Errorf("version is not part of the key: %v, %v", d.asked, err)
+	}
+}
+
+// TestNames caches each name by itself, and that somebody has none; what could not be read is asked for again.
+func TestNames(t *testing.T) {
+	t.Parallel()
+	c := open(t, cache.Config{})
+	d := &directory{}
+	people := c.Users(d, scope("a"))
+	names, err := people.Names(t.Context(), []string{"a", "B", "nobody"})
+	if diff := cmp.Diff(map[string]string{"a": "Name of a", "b": "Name of b"}, names); err != nil || diff != "" {
+		t.Errorf("%v, names (-want +got):\n%s", err, diff)
+	}
+	names, err = people.Names(t.Context(), []string{"nobody", "a", "c", "broken", "never"})
+	if diff := cmp.Diff(map[string]string{"a": "Name of a", "c": "Name of c"}, names); err == nil || diff != "" {
+		t.Errorf("%v, names (-want +got):\n%s", err, diff)
+	}
+	offline := cache.WithControl(t.Context(), cache.Control{OnlyIfCached: true})
+	names, err = people.Names(offline, []string{"b", "c", "broken"})
+	if diff := cmp.Diff(map[string]string{"b": "Name of b", "c": "Name of c"}, names); !errors.Is(err, cache.ErrNotCached) || diff != "" {
+		t.Errorf("%v, names (-want +got):\n%s", err, diff)
+	}
+	want := map[string]int{"name of a": 1, "name of b": 1, "name of c": 1, "name of nobody": 1, "name of broken": 1}
+	if diff := cmp.Diff(want, d.asked); diff != "" {
+		t.Errorf("requests (-want +got):\n%s", diff)
 	}
 }
 
@@ -398,9 +429,30 @@ func (d *directory) Usage(context.Context, source.UsageQuery, string) (*source.P
 	return &source.Page[*parleyv1.CopilotUsageRow]{Read: time.Now()}, nil
 }
 
-func (d *directory) Users(context.Context, string) (*source.Page[*parleyv1.User], error) {
+func (d *directory) Users(context.Context, source.UserQuery, string) (*source.Page[*parleyv1.User], error) {
 	d.count("users")
 	return &source.Page[*parleyv1.User]{Read: time.Now()}, nil
+}
+
+func (d *directory) User(_ context.Context, user string) (*parleyv1.User, error) {
+	d.count("user")
+	return &parleyv1.User{Id: user}, nil
+}
+
+// Names knows every name but that of "nobody", and fails after it has found the names before "broken".
+func (d *directory) Names(_ context.Context, ids []string) (map[string]string, error) {
+	names := map[string]string{}
+	for _, id := range ids {
+		d.count("name of " + id)
+		switch id {
+		case "nobody":
+		case "broken":
+			return names, errors.New("broken")
+		default:
+			names[id] = "Name of " + id
+		}
+	}
+	return names, nil
 }
 
 func (d *directory) UserID(_ context.Context, upn string) (string, error) {

@@ -2,11 +2,9 @@ package cache
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/source"
 )
 
@@ -31,17 +29,10 @@ type usage struct {
 	scope Scope
 }
 
-type users struct {
-	c     *Cache
-	next  source.UserReader
-	scope Scope
-}
-
 var (
 	_ source.EventReader        = (*events)(nil)
 	_ source.ConversationReader = (*conversations)(nil)
 	_ source.UsageReader        = (*usage)(nil)
-	_ source.UserReader         = (*users)(nil)
 )
 
 // Events decorates a reader of events.
@@ -59,11 +50,6 @@ func (c *Cache) Conversations(next source.ConversationReader, scope Scope) sourc
 // report of the tenant.
 func (c *Cache) Usage(next source.UsageReader, scope Scope) source.UsageReader {
 	return &usage{c, next, scope}
-}
-
-// Users decorates a reader of the directory. Object ids of user principal names are cached like pages.
-func (c *Cache) Users(next source.UserReader, scope Scope) source.UserReader {
-	return &users{c, next, scope}
 }
 
 // Events implements source.EventReader.
@@ -157,62 +143,3 @@ func usageKey(kind string, scope Scope, q source.UsageQuery) keyed {
 	key.text(q.Period, q.Version)
 	return key
 }
-
-// Users implements source.UserReader.
-func (r *users) Users(ctx context.Context, link string) (*source.Page[*parleyv1.User], error) {
-	key := newKey("users", r.scope)
-	return look(ctx, r.c, request[*parleyv1.User]{
-		source: r.scope.Source, key: key, link: link,
-		life:  func(*entry) time.Duration { return r.c.cfg.Other },
-		size:  func(m *parleyv1.User) int64 { return resident(m) },
-		fetch: func(ctx context.Context) (*source.Page[*parleyv1.User], error) { return r.next.Users(ctx, link) },
-	})
-}
-
-// lookedUp is the directory's answer about a name: an object id, or that nobody has the name.
-type lookedUp struct {
-	id     string
-	nobody *graph.Error
-}
-
-// lookUpLife is how long the answer to a look-up is cached. It is the same whether somebody has the name or not: who may learn that a
-// user is not on a list, and not whether there is one, must not learn it from the time of the answer.
-const lookUpLife = 5 * time.Minute
-
-// UserID implements source.UserReader. Cache-control does not reach it: an identity is not content.
-func (r *users) UserID(ctx context.Context, upn string) (string, error) {
-	key := newKey("user id", r.scope)
-	key.text(upn)
-	ctx = WithControl(context.WithValue(ctx, RecorderKey{}, (*Recorder)(nil)), Control{})
-	page, err := look(ctx, r.c, request[lookedUp]{
-		source: r.scope.Source, key: key,
-		life: func(*entry) time.Duration { return lookUpLife },
-		size: func(lookedUp) int64 { return lookUpSize },
-		fetch: func(ctx context.Context) (*source.Page[lookedUp], error) {
-			id, err := r.next.UserID(ctx, upn)
-			found := lookedUp{id: id}
-			if graphErr, ok := errors.AsType[*graph.Error](err); ok && graphErr.Kind == graph.KindNotFound && graphErr.Status != 0 {
-				found.nobody, err = graphErr, nil
-			}
-			return &source.Page[lookedUp]{Items: []lookedUp{found}, Read: time.Now()}, err
-		},
-	})
-	if err != nil {
-		return "", err
-	}
-	if len(page.Items) != 1 {
-		return r.next.UserID(ctx, upn)
-	}
-	found := page.Items[0]
-	if found.nobody == nil {
-		return found.id, nil
-	}
-	nobody := *found.nobody
-	if page.FromCache {
-		nobody.Requests = 0
-	}
-	return "", &nobody
-}
-
-// lookUpSize is the memory of an answer beside its key.
-const lookUpSize = 128

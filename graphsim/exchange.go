@@ -42,7 +42,8 @@ type exchange struct {
 // reply is a successful answer: a page of rows, one entity, or raw bytes.
 type reply struct {
 	context  string // behind $metadata; "" = none
-	count    bool
+	count    bool   // @odata.count, of the rows of this page
+	total    int    // @odata.count, of all pages; 0 = none
 	next     string // whole link
 	rows     data.List
 	entity   data.Object
@@ -209,6 +210,9 @@ func (x *exchange) send(rep *reply) {
 	if rep.entity != nil {
 		x.writeJSON(http.StatusOK, x.spelled(x.trimmed(append(out, rep.entity...))))
 		return
+	}
+	if rep.total > 0 {
+		out = append(out, member("@odata.count", rep.total))
 	}
 	if rep.count {
 		out = append(out, member("@odata.count", len(rep.rows)))

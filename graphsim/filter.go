@@ -9,10 +9,11 @@ import (
 
 // node is a parsed $filter: and, or, a comparison, or a lambda any.
 type node struct {
-	op          string // and, or, eq, ne, gt, ge, lt, le, any
+	op          string // and, or, eq, ne, gt, ge, lt, le, any; of the directory also in and startswith
 	left, right *node
-	path        string // lower case
-	text        string // the literal
+	path        string   // lower case
+	text        string   // the literal
+	list        []string // the literals of in
 	kind        litKind
 	when        time.Time
 }
@@ -34,18 +35,23 @@ const (
 var errFilter = errors.New("graphsim: malformed filter")
 
 type filterParser struct {
-	s     string
-	pos   int
-	depth int
+	s         string
+	pos       int
+	depth     int
+	directory bool // in and startswith are known
 }
 
 // parseFilter reads the part of the OData filter language that these APIs know: and, or, parentheses, comparisons of
 // a property path with a string, number, word or time, and collection/any(v: …).
-func parseFilter(s string) (*node, error) {
-	if len(s) > maxFilter {
+func parseFilter(s string) (*node, error) { return (&filterParser{s: s}).parse() }
+
+// parseUserFilter reads what parseFilter does, and the directory's in and startswith.
+func parseUserFilter(s string) (*node, error) { return (&filterParser{s: s, directory: true}).parse() }
+
+func (p *filterParser) parse() (*node, error) {
+	if len(p.s) > maxFilter {
 		return nil, fmt.Errorf("%w: too long", errFilter)
 	}
-	p := &filterParser{s: s}
 	n, err := p.or("")
 	if err != nil {
 		return nil, err
@@ -138,6 +144,9 @@ func (p *filterParser) primary(variable string) (*node, error) {
 	if path == "" {
 		return nil, p.fail("expected a property")
 	}
+	if p.directory && path == "startswith" && p.take('(') {
+		return p.startsWith()
+	}
 	if collection, ok := strings.CutSuffix(path, "/any"); ok && p.take('(') {
 		return p.lambda(collection, variable)
 	}
@@ -171,6 +180,9 @@ func (p *filterParser) lambda(collection, outer string) (*node, error) {
 
 func (p *filterParser) comparison(path string) (*node, error) {
 	op := strings.ToLower(p.word(""))
+	if p.directory && op == "in" {
+		return p.in(path)
+	}
 	switch op {
 	case "eq", "ne", "gt", "ge", "lt", "le":
 	default:
@@ -190,6 +202,45 @@ func (p *filterParser) comparison(path string) (*node, error) {
 		n.kind, n.when = litTime, t
 	}
 	return n, nil
+}
+
+// startsWith reads what follows startswith(.
+func (p *filterParser) startsWith() (*node, error) {
+	n := &node{op: "startswith", path: strings.ToLower(p.word("/"))}
+	if n.path == "" || !p.take(',') || !p.take('\'') {
+		return nil, p.fail("expected a property, a comma and a string")
+	}
+	if err := p.quoted(n); err != nil {
+		return nil, err
+	}
+	if !p.take(')') {
+		return nil, p.fail("expected )")
+	}
+	return n, nil
+}
+
+// in reads the list of strings behind in.
+func (p *filterParser) in(path string) (*node, error) {
+	n := &node{op: "in", path: path, kind: litString}
+	if !p.take('(') {
+		return nil, p.fail("expected (")
+	}
+	for {
+		if !p.take('\'') {
+			return nil, p.fail("expected a string")
+		}
+		var one node
+		if err := p.quoted(&one); err != nil {
+			return nil, err
+		}
+		n.list = append(n.list, one.text)
+		if p.take(')') {
+			return n, nil
+		}
+		if !p.take(',') {
+			return nil, p.fail("expected , or )")
+		}
+	}
 }
 
 func (p *filterParser) quoted(n *node) error {

@@ -2,6 +2,7 @@ package graphsim
 
 import (
 	"strings"
+	"time"
 
 	"github.com/parley-gateway/parley/graphsim/data"
 )
@@ -23,7 +24,7 @@ func renderUser(w *data.World, r data.Ref) data.Object {
 		member("businessPhones", []string{}),
 		member("displayName", name),
 		member("givenName", given),
-		member("jobTitle", nil),
+		member("jobTitle", orNil(w.People.JobTitle(r))),
 		member("mail", w.People.Mail(r)),
 		member("mobilePhone", nil),
 		member("officeLocation", nil),
@@ -33,11 +34,51 @@ func renderUser(w *data.World, r data.Ref) data.Object {
 		member("id", w.People.ID(r)),
 		// Only on request:
 		member("userType", kind),
-		member("accountEnabled", true),
+		member("accountEnabled", w.People.Enabled(r)),
+		member("department", orNil(w.People.Department(r))),
+		member("country", orNil(w.People.Country(r))),
+		member("assignedPlans", assignedPlans(w, r)),
 	}
 }
 
 const userDefaults = 11 // how many of the fields above come unasked
+
+func orNil(text string) any {
+	if text == "" {
+		return nil
+	}
+	return text
+}
+
+// Service plans of the simulated tenant.
+const (
+	teamsPlan       = "57ff2da0-773e-42df-b2af-ffb7a2317929" // Microsoft Teams
+	copilotChatPlan = "3f30311c-6b1e-48a4-ab79-725b469da960" // Microsoft Copilot with Graph-grounded chat
+)
+
+// assignedPlans are a user's service plans. Guests have none. Of those who have no Copilot, every second one had it once: the plan is there
+// with another status.
+func assignedPlans(w *data.World, r data.Ref) data.List {
+	plans := data.List{}
+	plan := func(id, service, status string, days int64) {
+		at := time.UnixMilli(w.Begin()).Add(-time.Duration(days) * 24 * time.Hour)
+		plans = append(plans, data.Object{
+			member("assignedDateTime", at.UTC().Format("2006-01-02T15:04:05Z")),
+			member("capabilityStatus", status), member("service", service), member("servicePlanId", id),
+		})
+	}
+	if w.People.IsGuest(r.Index()) {
+		return plans
+	}
+	plan(teamsPlan, "TeamspaceAPI", "Enabled", 400)
+	switch {
+	case w.Licensed(r):
+		plan(copilotChatPlan, "MicrosoftCopilot", "Enabled", int64(30+r.Index()%60))
+	case r.Index()%2 == 1:
+		plan(copilotChatPlan, "MicrosoftCopilot", "Deleted", 90)
+	}
+	return plans
+}
 
 func (x *exchange) selectUser(r data.Ref) data.Object {
 	o := renderUser(x.world, r)
@@ -69,9 +110,6 @@ func (x *exchange) userContext() string {
 }
 
 func listUsers(x *exchange) (*reply, *graphError) {
-	if _, ok := x.query.get("$filter"); ok {
-		return nil, badRequest("Unsupported Query.")
-	}
 	size, g := x.query.top(usersDefault, usersMax)
 	if g != nil {
 		return nil, g
@@ -79,18 +117,38 @@ func listUsers(x *exchange) (*reply, *graphError) {
 	if g := x.checkUserSelect(); g != nil {
 		return nil, g
 	}
-	from, to, token, g := x.plainPage(x.world.Users(), size)
+	filter, g := x.userFilter()
+	if g != nil {
+		return nil, g
+	}
+	found := x.findUsers(filter)
+	from, to, token, g := x.plainPage(len(found), size)
 	if g != nil {
 		return nil, g
 	}
 	rep := &reply{context: x.userContext(), rows: make(data.List, 0, to-from)}
-	for i := from; i < to; i++ {
-		rep.rows = append(rep.rows, x.selectUser(data.Ref(i)))
+	if count, _ := x.query.get("$count"); count == "true" {
+		rep.total = len(found)
+	}
+	for _, user := range found[from:to] {
+		rep.rows = append(rep.rows, x.selectUser(user))
 	}
 	if token != "" {
 		rep.next = x.query.link(x.root()+"/users", token)
 	}
 	return rep, nil
+}
+
+// findUsers returns the users that a filter selects; nil = all.
+func (x *exchange) findUsers(filter *node) []data.Ref {
+	found := make([]data.Ref, 0, x.world.Users())
+	for i := range x.world.Users() {
+		user := data.Ref(i)
+		if filter == nil || filter.holds(func(n *node) bool { return x.userHolds(user, n) }) {
+			found = append(found, user)
+		}
+	}
+	return found
 }
 
 func getUser(x *exchange) (*reply, *graphError) {

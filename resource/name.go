@@ -82,12 +82,17 @@ func appendOrAbsent(b []byte, id string) []byte {
 }
 
 // ParseUser reads `users/{user}` from a field named parent. Errors are *Error.
-func ParseUser(name string) (user string, err error) {
+func ParseUser(name string) (user string, err error) { return parseUser(fieldParent, name) }
+
+// ParseUserName reads `users/{user}` from a field named name. Errors are *Error.
+func ParseUserName(name string) (user string, err error) { return parseUser(fieldName, name) }
+
+func parseUser(field, name string) (user string, err error) {
 	collection, user, _ := strings.Cut(name, "/")
 	if collection != usersCollection || user == "" || strings.Contains(user, "/") {
-		return "", &Error{Field: fieldParent, Problem: "is not of the form users/{user}", Fix: "give users/ and an Entra object id, a user principal name, or me"}
+		return "", &Error{Field: field, Problem: "is not of the form users/{user}", Fix: "give users/ and an Entra object id, a user principal name, or me"}
 	}
-	return parseUserSegment(fieldParent, user)
+	return parseUserSegment(field, user)
 }
 
 // ParseParent reads `users/{user}` or `users/{user}/conversations/{conversation}` from a field named parent;

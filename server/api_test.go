@@ -147,6 +147,33 @@ func apiCases() []apiCase {
 			asked: query.Usage{Caller: "anonymous", Tenant: tenantID, Period: "D7"}, size: 3,
 		},
 		{name: "users", rpc: &parleyv1.ListUsersRequest{}, rest: "/v1/users", asked: query.Users{Caller: "anonymous", Tenant: tenantID}, size: 50},
+		{
+			name: "some users", rpc: &parleyv1.ListUsersRequest{Filter: "copilot.licensed = true", View: viewMetadata}, rest: "/v1/users?filter=copilot.licensed%20%3D%20true&view=EVENT_VIEW_METADATA",
+			asked: query.Users{Caller: "anonymous", Tenant: tenantID, View: viewMetadata, Filter: "copilot.licensed = true"}, size: 50,
+		},
+		{name: "a user", rpc: &parleyv1.GetUserRequest{Name: anna}, rest: base},
+		{name: "a user by name", rpc: &parleyv1.GetUserRequest{Name: "users/" + annaUPN}, rest: "/v1/users/" + annaUPN},
+		{
+			name: "an unknown user", rpc: &parleyv1.GetUserRequest{Name: "users/" + unknownUser}, rest: "/v1/users/" + unknownUser,
+			code: codes.NotFound, http: http.StatusNotFound, reason: "NOT_FOUND",
+		},
+		{
+			name: "every user as one", rpc: &parleyv1.GetUserRequest{Name: "users/-"}, rest: "/v1/users/-",
+			code: codes.InvalidArgument, http: http.StatusBadRequest, reason: invalid, field: "name",
+		},
+		{
+			name: "more than there is", rpc: &parleyv1.ListEventsRequest{Parent: anna, Enrich: []parleyv1.Enrichment{0}}, rest: base + "/events?enrich=ENRICHMENT_UNSPECIFIED",
+			code: codes.InvalidArgument, http: http.StatusBadRequest, reason: invalid, field: "enrich",
+		},
+		{
+			name: "more than there is, of one event", rpc: &parleyv1.GetEventRequest{Name: anna + "/events/chat," + chatID + ",1", Enrich: []parleyv1.Enrichment{7}},
+			rest: base + "/events/chat," + chatID + ",1?enrich=7",
+			code: codes.InvalidArgument, http: http.StatusBadRequest, reason: invalid, field: "enrich",
+		},
+		{
+			name: "names", rpc: &parleyv1.ListEventsRequest{Parent: anna, Enrich: []parleyv1.Enrichment{parleyv1.Enrichment_ENRICHMENT_NAMES}}, rest: base + "/events?enrich=NAMES",
+			asked: query.Events{Caller: "anonymous", Tenant: tenantID, Owner: annaID, User: annaID, Fingerprint: " names"}, size: 50,
+		},
 		{name: "a chat", rpc: &parleyv1.GetConversationRequest{Name: anna + "/conversations/" + chatID}, rest: base + "/conversations/" + chatID},
 		{name: "an event", rpc: &parleyv1.GetEventRequest{Name: anna + "/events/chat," + chatID + ",1"}, rest: base + "/events/chat," + chatID + ",1"},
 		{name: "a call of the tenant", rpc: &parleyv1.GetEventRequest{Name: "users/-/events/call,1"}, rest: "/v1/users/-/events/call,1"},
@@ -311,6 +338,8 @@ func call(ctx context.Context, h *harness, request proto.Message) error {
 		_, err = parleyv1.NewConversationServiceClient(h.conn).GetConversation(ctx, req)
 	case *parleyv1.ListCopilotUsageRequest:
 		_, err = parleyv1.NewCopilotUsageServiceClient(h.conn).ListCopilotUsage(ctx, req)
+	case *parleyv1.GetUserRequest:
+		_, err = parleyv1.NewUserServiceClient(h.conn).GetUser(ctx, req)
 	case *parleyv1.ListUsersRequest:
 		_, err = parleyv1.NewUserServiceClient(h.conn).ListUsers(ctx, req)
 	default:
@@ -394,8 +423,9 @@ func TestPathsThatAreNone(t *testing.T) {
 		want int
 	}{
 		{"/v1/", http.StatusNotFound},
-		{"/v1/users/", http.StatusNotFound},
-		{"/v1/users/u", http.StatusNotFound},
+		{"/v1/users/", http.StatusBadRequest},
+		{"/v1/users/u", http.StatusOK},
+		{"/v1/users/u/", http.StatusNotFound},
 		{"/v1/users/u/events:cut", http.StatusNotFound},
 		{"/v1/users:stream", http.StatusNotFound},
 		{"/v2/users", http.StatusNotFound},

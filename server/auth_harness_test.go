@@ -214,6 +214,11 @@ func (g *graphCalls) UserID(ctx context.Context, upn string) (string, error) {
 	return g.fake.UserID(ctx, upn)
 }
 
+func (g *graphCalls) User(ctx context.Context, user string) (*parleyv1.User, error) {
+	g.n.Add(1)
+	return g.fake.User(ctx, user)
+}
+
 func (g *graphCalls) Conversation(ctx context.Context, owner, user, id string) (*parleyv1.Conversation, error) {
 	g.n.Add(1)
 	return g.fake.Conversation(ctx, owner, user, id)

@@ -197,9 +197,23 @@ func (f *fake) Conversation(_ context.Context, owner, user, id string) (*parleyv
 }
 
 // Users implements source.UserReader.
-func (f *fake) Users(context.Context, string) (*source.Page[*parleyv1.User], error) {
+func (f *fake) Users(context.Context, source.UserQuery, string) (*source.Page[*parleyv1.User], error) {
 	return &source.Page[*parleyv1.User]{}, nil
 }
+
+// User implements source.UserReader. Nobody is unknown but who is called so.
+func (f *fake) User(_ context.Context, user string) (*parleyv1.User, error) {
+	if user == unknownUser {
+		return nil, &graph.Error{Kind: graph.KindNotFound, Status: http.StatusNotFound, Code: "Request_ResourceNotFound"}
+	}
+	return &parleyv1.User{
+		Name: "users/" + user, Id: user, DisplayName: "Anna", UserPrincipalName: annaUPN, Department: "Sales", JobTitle: "Analyst", Country: "Japan",
+		AccountEnabled: new(true), UserType: "Member", Copilot: &parleyv1.CopilotLicence{Licensed: new(true)},
+	}, nil
+}
+
+// unknownUser is nobody's id.
+const unknownUser = "00000000-0000-4000-8000-00000000dead"
 
 // UserID implements source.UserReader.
 func (f *fake) UserID(_ context.Context, upn string) (string, error) {

@@ -51,10 +51,12 @@ var (
 	exports = with(conversations, map[string]string{"delegate": "!/!", "reader": "!/!", "robot": "!/!"})
 	// Who may read of the whole tenant.
 	directory = map[string]string{
-		"owner": "-", "officer": "yes", "export": "yes", "dashboard": "yes", "adoption": "-", "stranger": "-", "machine": "-",
+		"owner": "-", "officer": "full", "export": "full", "dashboard": "metadata", "adoption": "-", "stranger": "-", "machine": "-",
 		"foreigner": "-", "forged": "401", "": "401", "delegate": "!", "reader": "!", "robot": "!",
 		"scoped": "-", "unsaid": "-", "impostor": "-", "hostname": "-",
 	}
+	// Who may read one person of the directory.
+	people      = with(exports, map[string]string{"machine": "-/-"})
 	usageReport = map[string]string{
 		"owner": "-", "officer": "-", "export": "yes", "dashboard": "-", "adoption": "yes", "stranger": "-", "machine": "-",
 		"foreigner": "-", "forged": "401", "": "401", "delegate": "-", "reader": "yes", "robot": "-",
@@ -105,7 +107,8 @@ var matrix = map[string][]matrixRow{
 	"ListCopilotUsage":     {{rest: "/v1/copilotUsage", period: true, may: usageReport}},
 	"StreamCopilotUsage":   {{rest: "/v1/copilotUsage:stream", period: true, may: usageReport}},
 	"DownloadCopilotUsage": {{rest: "/v1/copilotUsage:download", period: true, may: usageReport}},
-	"ListUsers":            {{rest: "/v1/users", may: directory}},
+	"ListUsers":            {{rest: "/v1/users", may: directory, absent: viewBasic}},
+	"GetUser":              {{rest: "/v1/users/{user}", may: people, absent: viewFull}},
 }
 
 const (

@@ -24,6 +24,8 @@ type API struct {
 	OptIn bool
 	// Holds is a source whose events the API gives too, with the same uids; the two are not read in one request.
 	Holds parleyv1.Source
+	// CoverageGaps are the data that the API cannot hold, however completely it is read.
+	CoverageGaps []parleyv1.CoverageGap
 	// absent are the clouds that lack the API.
 	absent []string
 }
@@ -35,29 +37,42 @@ var apis = []API{
 		Source: parleyv1.Source_SOURCE_COPILOT, Label: graph.SourceCopilot,
 		Kinds:    []parleyv1.EventKind{parleyv1.EventKind_EVENT_KIND_PROMPT, parleyv1.EventKind_EVENT_KIND_ANSWER},
 		PageSize: 100, // what Microsoft recommends
-		Settle:   time.Hour, absent: []string{graph.CloudChina},
+		CoverageGaps: []parleyv1.CoverageGap{
+			parleyv1.CoverageGap_COVERAGE_GAP_STUDIO_AGENTS, parleyv1.CoverageGap_COVERAGE_GAP_COPILOT_WITHOUT_LICENCE,
+		},
+		Settle: time.Hour, absent: []string{graph.CloudChina},
 	},
 	{
 		Source: parleyv1.Source_SOURCE_CHAT, Label: graph.SourceChat,
 		Kinds:    []parleyv1.EventKind{parleyv1.EventKind_EVENT_KIND_MESSAGE, parleyv1.EventKind_EVENT_KIND_SYSTEM},
 		PageSize: 50, Settle: 15 * time.Minute, absent: []string{graph.CloudChina},
+		CoverageGaps: []parleyv1.CoverageGap{
+			parleyv1.CoverageGap_COVERAGE_GAP_CHANNEL_MESSAGES, parleyv1.CoverageGap_COVERAGE_GAP_RETAINED_MESSAGES,
+			parleyv1.CoverageGap_COVERAGE_GAP_DELETED_OVER_21_DAYS,
+		},
 	},
 	{
 		Source: parleyv1.Source_SOURCE_CALL, Label: graph.SourceCall,
 		Kinds:    []parleyv1.EventKind{parleyv1.EventKind_EVENT_KIND_CALL},
 		PageSize: 60, // the documented page of the list; a larger one is not documented
 		Settle:   36 * time.Hour, absent: []string{graph.CloudChina},
+		CoverageGaps: []parleyv1.CoverageGap{parleyv1.CoverageGap_COVERAGE_GAP_CALLS_OVER_30_DAYS},
 	},
-	{Source: parleyv1.Source_SOURCE_CONVERSATION, Label: graph.SourceConversations},
+	{
+		Source: parleyv1.Source_SOURCE_CONVERSATION, Label: graph.SourceConversations,
+		CoverageGaps: []parleyv1.CoverageGap{parleyv1.CoverageGap_COVERAGE_GAP_CHANNEL_MESSAGES},
+	},
 	{
 		Source: parleyv1.Source_SOURCE_USAGE, Label: graph.SourceUsage,
-		absent: []string{graph.CloudUSL4, graph.CloudUSL5, graph.CloudChina},
+		absent:       []string{graph.CloudUSL4, graph.CloudUSL5, graph.CloudChina},
+		CoverageGaps: []parleyv1.CoverageGap{parleyv1.CoverageGap_COVERAGE_GAP_COPILOT_WITHOUT_LICENCE},
 	},
 	{Source: parleyv1.Source_SOURCE_USER, Label: graph.SourceUsers},
 	{
 		Source: parleyv1.Source_SOURCE_RETAINED_CHAT, Label: graph.SourceChat, OptIn: true, Holds: parleyv1.Source_SOURCE_CHAT,
 		Kinds:    []parleyv1.EventKind{parleyv1.EventKind_EVENT_KIND_MESSAGE, parleyv1.EventKind_EVENT_KIND_SYSTEM},
 		PageSize: 50, Settle: 15 * time.Minute,
+		CoverageGaps: []parleyv1.CoverageGap{parleyv1.CoverageGap_COVERAGE_GAP_CHANNEL_MESSAGES},
 	},
 }
 

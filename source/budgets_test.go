@@ -75,7 +75,7 @@ func TestBudgets(t *testing.T) {
 			_, _ = source.NewUsage(g, source.Options{}).Usage(ctx, source.UsageQuery{Period: "D7"}, "")
 		}, []label{{Source: "usage"}}},
 		{"users", func(ctx context.Context, g source.Graph) {
-			_, _ = source.NewUsers(g, source.Options{}).Users(ctx, "")
+			_, _ = source.NewUsers(g, source.Options{}).Users(ctx, source.UserQuery{}, "")
 		}, []label{{Source: "users"}}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

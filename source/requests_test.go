@@ -203,9 +203,32 @@ func TestRequests(t *testing.T) {
 			want: "/beta/copilot/reports/getMicrosoft365CopilotUsageUserDetail(period='ALL',version='v1')",
 		},
 		{
-			name: "users", want: "/v1.0/users?$select=id,displayName,userPrincipalName&$top=999",
+			name: "users", want: "/v1.0/users?$select=" + userFields + "&$top=999",
 			ask: func(ctx context.Context, g source.Graph, o source.Options) error {
-				_, err := source.NewUsers(g, o).Users(ctx, "")
+				_, err := source.NewUsers(g, o).Users(ctx, source.UserQuery{}, "")
+				return err
+			},
+		},
+		{
+			name: "some users",
+			want: "/v1.0/users?$select=" + userFields + "&$top=999&$filter=id in ('a','b') and userPrincipalName eq 'o''neill@x' and startswith(displayName,'O''N')",
+			ask: func(ctx context.Context, g source.Graph, o source.Options) error {
+				q := source.UserQuery{IDs: []string{"a", "b"}, PrincipalNames: []string{"o'neill@x"}, NamePrefix: "O'N"}
+				_, err := source.NewUsers(g, o).Users(ctx, q, "")
+				return err
+			},
+		},
+		{
+			name: "a user by name", want: "/v1.0/users?$select=" + userFields + "&$top=999&$filter=displayName eq 'Ada'",
+			ask: func(ctx context.Context, g source.Graph, o source.Options) error {
+				_, err := source.NewUsers(g, o).Users(ctx, source.UserQuery{DisplayName: "Ada"}, "")
+				return err
+			},
+		},
+		{
+			name: "names", want: "/v1.0/users?$select=id,displayName&$filter=id in ('a','b')",
+			ask: func(ctx context.Context, g source.Graph, o source.Options) error {
+				_, err := source.NewUsers(g, o).Names(ctx, []string{"a", "b"})
 				return err
 			},
 		},
@@ -279,7 +302,7 @@ func TestLinks(t *testing.T) {
 	if page.Next != up.URL+"/next" || page.Requests != 1 || page.Rows != 0 || page.Read.IsZero() {
 		t.Errorf("page %+v", page)
 	}
-	if _, err := source.NewUsers(client, source.Options{}).Users(t.Context(), "https://graph.microsoft.com/v1.0/users?x"); kindOf(t, err) != "link refused" {
+	if _, err := source.NewUsers(client, source.Options{}).Users(t.Context(), source.UserQuery{}, "https://graph.microsoft.com/v1.0/users?x"); kindOf(t, err) != "link refused" {
 		t.Errorf("foreign link: %v", err)
 	}
 }

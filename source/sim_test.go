@@ -315,7 +315,7 @@ func TestUsageAgainstSimulator(t *testing.T) {
 	if counts[graph.V1] == 0 || counts[graph.V1] != counts[graph.Beta] {
 		t.Errorf("rows %v", counts)
 	}
-	page, err := source.NewUsers(client, source.Options{}).Users(t.Context(), "")
+	page, err := source.NewUsers(client, source.Options{}).Users(t.Context(), source.UserQuery{}, "")
 	if err != nil {
 		t.Fatal(err)
 	}

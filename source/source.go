@@ -221,12 +221,37 @@ type UsageReader interface {
 	Usage(ctx context.Context, q UsageQuery, link string) (*Page[*parleyv1.CopilotUsageRow], error)
 }
 
+// UserQuery selects users. Graph evaluates all of it; lists of ids and names hold at most MaxUserTerms. Its zero value is everybody.
+type UserQuery struct {
+	// IDs and PrincipalNames are alternatives each.
+	IDs, PrincipalNames []string
+	// DisplayName is the whole name, NamePrefix its beginning; empty = any.
+	DisplayName, NamePrefix string
+}
+
+// MaxUserTerms is how many values Graph takes in one list of a filter of users.
+const MaxUserTerms = 15
+
+// IsZero reports whether the query selects everybody.
+func (q *UserQuery) IsZero() bool {
+	return len(q.IDs)+len(q.PrincipalNames) == 0 && q.DisplayName == "" && q.NamePrefix == ""
+}
+
 // UserReader reads the directory.
 type UserReader interface {
-	// Users returns the first page of users, or the page behind link.
-	Users(ctx context.Context, link string) (*Page[*parleyv1.User], error)
+	// Users returns the first page of q, or the page behind link.
+	Users(ctx context.Context, q UserQuery, link string) (*Page[*parleyv1.User], error)
+	// User returns the user of an object id or user principal name, or an error of kind NotFound.
+	User(ctx context.Context, user string) (*parleyv1.User, error)
 	// UserID turns a user principal name into an object id. An error of kind Forbidden means that the look-up is refused.
 	UserID(ctx context.Context, upn string) (string, error)
+}
+
+// NameReader reads display names from the directory.
+type NameReader interface {
+	// Names returns the display names of object ids, by the id in lower case. An id that the directory does not know, or that has no
+	// name, is absent. It asks for MaxUserTerms ids at a time; with an error it returns what was found before.
+	Names(ctx context.Context, ids []string) (map[string]string, error)
 }
 
 // Priority says how urgently a page is wanted.

@@ -101,7 +101,9 @@ func (e *Engine) readPage(ctx context.Context, call *listCall, entry cacheEntry)
 		return nil, err
 	}
 	answer := &parleyv1.ListEventsResponse{Complete: done && m.Complete(), Notices: m.News(), Sources: m.Reports()}
-	if !done {
+	if done {
+		frame.TellCoverage(answer.GetSources())
+	} else {
 		if answer.NextPageToken, err = m.Token(false); err != nil {
 			return nil, err
 		}

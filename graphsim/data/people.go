@@ -99,6 +99,39 @@ func (p *People) Name(r Ref) string {
 	return firstNames[f] + " " + lastNames[l]
 }
 
+var departments = [...]string{"Engineering", "Sales", "Finance", "Operations", "Legal", "Research"}
+
+var jobTitles = [...]string{"Engineer", "Account Manager", "Analyst", "Coordinator", "Counsel", "Scientist"}
+
+var countries = [...]string{"Germany", "Sweden", "Portugal", "Japan"}
+
+// Department returns the department of a user of the directory; guests and every ninth user have none.
+func (p *People) Department(r Ref) string {
+	if p.IsGuest(r.Index()) || r.Index()%9 == 8 {
+		return ""
+	}
+	return departments[r.Index()%len(departments)]
+}
+
+// JobTitle returns the title of a user's job; who has no department has none.
+func (p *People) JobTitle(r Ref) string {
+	if p.Department(r) == "" {
+		return ""
+	}
+	return jobTitles[r.Index()%len(jobTitles)]
+}
+
+// Country returns the country of a user; guests have none.
+func (p *People) Country(r Ref) string {
+	if p.IsGuest(r.Index()) {
+		return ""
+	}
+	return countries[r.Index()/len(departments)%len(countries)]
+}
+
+// Enabled reports whether a user may sign in: every eleventh account is disabled, never the first.
+func (p *People) Enabled(r Ref) bool { return r.Index()%11 != 10 }
+
 func asciiName(s string) string {
 	return strings.NewReplacer("ö", "o", "'", "", " ", ".").Replace(strings.ToLower(s))
 }

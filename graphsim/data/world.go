@@ -78,6 +78,9 @@ func NewWorld(cfg Config) *World {
 // Users is the number of users.
 func (w *World) Users() int { return w.cfg.Users }
 
+// Begin is the beginning of the world's first day, in milliseconds.
+func (w *World) Begin() int64 { return w.firstDay * DayMS }
+
 // NowMS is the instant of the clock, in milliseconds.
 func (w *World) NowMS() int64 { return w.cfg.Now().UnixMilli() }
 

@@ -81,6 +81,8 @@ func writtenFixture() (*fixture, int) {
 	chat := c.set(`{"id":"` + groupChat + `","chatType":"group","topic":"@@","webUrl":"https://x.example/@@","onlineMeetingInfo":{"joinWebUrl":"https://x.example/@@"},` +
 		`"lastMessagePreview":{"id":"1","createdDateTime":"` + ago(9) + `","messageType":"systemEventMessage","body":{"contentType":"html","content":"@@"},"eventDetail":{"@odata.type":"#microsoft.graph.chatRenamedEventMessageDetail","chatDisplayName":"@@"}` + undeclared + `}` + undeclared + `}`)
 	members := c.set(`{"value":[{"id":"m","userId":"` + reader + `","displayName":"Ada","email":"@@"` + undeclared + `}]}`)
+	person := c.set(`{"id":"` + reader + `","displayName":"@@","userPrincipalName":"@@","department":"Sales","jobTitle":"@@","country":"Japan","userType":"@@"}`)
+	userFields := "?$select=" + strings.ReplaceAll("id,displayName,userPrincipalName,department,jobTitle,country,accountEnabled,userType,assignedPlans", ",", "%2C")
 	users := "/users/" + reader + "/chats"
 	escaped := strings.NewReplacer(":", "%3A", "@", "%40").Replace(groupChat)
 	f := &fixture{
@@ -88,6 +90,7 @@ func writtenFixture() (*fixture, int) {
 			messagesPath: messages, users + "/" + groupChat + "/messages": messages, interactionsPath: {prompt}, callsPath: {record}, users: {chat},
 		},
 		fixed: map[string]string{
+			"/users/" + reader + userFields: person, "/users" + userFields + "&$top=999": `{"value":[` + person + `]}`,
 			users + "/" + escaped: chat, users + "/" + escaped + "/members": members,
 			callsPath + "/c1?$expand=sessions%28%24expand%3Dsegments%29": whole,
 			callsPath + "/c1/participants_v2":                            `{"value":[{"id":"` + reader + `","identity":{"user":{"id":"` + reader + `"}}}]}`,
@@ -158,6 +161,8 @@ func (g *tenantUnderTest) everythingREST(t *testing.T, view parleyv1.EventView) 
 		ask(user+path+":stream?startTime="+day(2)+"&"+suffix, "application/x-ndjson")
 		ask(user+path+":stream?startTime="+day(2)+"&"+suffix, "text/event-stream")
 	}
+	ask(user+"?"+suffix, "application/json")
+	ask("/v1/users?"+suffix, "application/json")
 	ask(user+"/conversations?"+suffix, "application/json")
 	ask(user+"/conversations:stream?"+suffix, "application/x-ndjson")
 	ask(user+"/conversations/"+url.PathEscape(groupChat)+"?"+suffix, "application/json")
@@ -205,6 +210,11 @@ func (g *tenantUnderTest) everythingGRPC(t *testing.T, view parleyv1.EventView) 
 		stream, err := events.StreamEvents(t.Context(), &parleyv1.StreamEventsRequest{Parent: parent, View: view, StartTime: timestamp(daysAgo(2))})
 		drain(stream, err, func(frame proto.Message, err error) { keep("StreamEvents "+parent, frame, err) })
 	}
+	people := parleyv1.NewUserServiceClient(g.conn)
+	person, err := people.GetUser(t.Context(), &parleyv1.GetUserRequest{Name: user, View: view})
+	keep("GetUser", person, err)
+	everybody, err := people.ListUsers(t.Context(), &parleyv1.ListUsersRequest{View: view})
+	keep("ListUsers", everybody, err)
 	list, err := conversations.ListConversations(t.Context(), &parleyv1.ListConversationsRequest{Parent: user, View: view})
 	keep("ListConversations", list, err)
 	stream, err := conversations.StreamConversations(t.Context(), &parleyv1.StreamConversationsRequest{Parent: user, View: view})

@@ -17,7 +17,12 @@ import (
 	"github.com/parley-gateway/parley/server/apierror"
 )
 
-const timestampName protoreflect.FullName = "google.protobuf.Timestamp"
+const (
+	timestampName protoreflect.FullName = "google.protobuf.Timestamp"
+	// enrichmentName is the enum whose members are words that people type, `enrich=NAMES`. It stands in requests alone, so that no answer
+	// shows the member in another spelling.
+	enrichmentName protoreflect.FullName = "parley.v1.Enrichment"
+)
 
 // parseQuery splits a query string; errors quote nothing of it.
 func parseQuery(raw string) (url.Values, error) {
@@ -30,7 +35,7 @@ func parseQuery(raw string) (url.Values, error) {
 
 // checkQuery checks that each parameter is a field of the request, in either spelling, given once unless it repeats, and of
 // a readable value. Fields that the path fills are not parameters. It returns the names that were used, and errors name a
-// parameter as it was sent. Times in values get the form that the generated handlers read.
+// parameter as it was sent. Times and enrichments get the form that the generated handlers read.
 func (m *method) checkQuery(values url.Values) (map[protoreflect.Name]string, error) {
 	names := make([]string, 0, len(values))
 	for name := range values {
@@ -53,6 +58,10 @@ func (m *method) checkQuery(values url.Values) (map[protoreflect.Name]string, er
 		for i, value := range values[name] {
 			if isTime(field) {
 				value = withColon(value)
+				values[name][i] = value
+			}
+			if field.Kind() == protoreflect.EnumKind && field.Enum().FullName() == enrichmentName {
+				value = fullMember(field.Enum(), value)
 				values[name][i] = value
 			}
 			if problem := checkValue(field, value); problem != "" {
@@ -127,6 +136,21 @@ func checkValue(field protoreflect.FieldDescriptor, value string) string {
 		return "cannot be given as a query parameter"
 	}
 	return ""
+}
+
+// fullMember returns the name of an enum's member that is given without the prefix that all members share, such as NAMES for
+// ENRICHMENT_NAMES; any other value as it is.
+func fullMember(enum protoreflect.EnumDescriptor, value string) string {
+	members := enum.Values()
+	first := members.ByNumber(0)
+	if first == nil || value == "" || members.ByName(protoreflect.Name(value)) != nil {
+		return value
+	}
+	prefix, ok := strings.CutSuffix(string(first.Name()), "UNSPECIFIED")
+	if member := members.ByName(protoreflect.Name(prefix + value)); ok && member != nil && member.Number() != 0 {
+		return string(member.Name())
+	}
+	return value
 }
 
 // checkEnum says what is wrong with an enum's value. The choices that it lists are those that the field's rules allow.

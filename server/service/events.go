@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/parley-gateway/parley/eventwire/view"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
@@ -41,7 +42,11 @@ func (e *events) StreamEvents(req *parleyv1.StreamEventsRequest, stream grpc.Ser
 	q.Reconnect = callinfo.FromContext(stream.Context()).Reconnecting()
 	rows := func(frame *parleyv1.StreamEventsResponse) int { return len(frame.GetBatch().GetEvents()) }
 	return run(e.streams, stream, access, rows, func(ctx context.Context, out *eventSender) error {
-		return e.engine.StreamBatches(ctx, access.sources, q, req.GetResumeToken(), out.batch, out.frame)
+		take := out.batch
+		if namesAsked(req.GetEnrich()) {
+			take = namedBatches(ctx, access, &q, out)
+		}
+		return e.engine.StreamBatches(ctx, access.sources, q, req.GetResumeToken(), take, out.frame)
 	})
 }
 
@@ -56,6 +61,9 @@ func (e *events) prepare(ctx context.Context, req eventsRequest) (*accessGrant, 
 		return nil, q, err
 	}
 	q.Caller, q.Tenant, q.Fingerprint = access.binding()
+	if namesAsked(req.GetEnrich()) {
+		q.Fingerprint += " names"
+	}
 	q.Owner, q.User, q.Unavailable, q.Narrow = access.owner, access.graphUser(), access.tenant.Unavailable, !access.allUsers
 	if err := checkSources(access, &q); err != nil {
 		return nil, q, err
@@ -118,14 +126,23 @@ func (e *events) GetEvent(ctx context.Context, req *parleyv1.GetEventRequest) (*
 	if err != nil {
 		return nil, err
 	}
+	if err := checkEnrich(req.GetEnrich()); err != nil {
+		return nil, err
+	}
 	shape := viewOr(req.GetView(), parleyv1.EventView_EVENT_VIEW_FULL)
-	access, err := e.authorizer.authorizeUser(ctx, fieldName, user, accessScope{sources: []parleyv1.Source{ref.Source}, view: shape})
+	access, err := e.authorizer.authorizeUser(ctx, fieldName, user, accessScope{
+		sources: []parleyv1.Source{ref.Source}, view: viewWithNames(shape, req.GetEnrich()),
+	})
 	if err != nil {
 		return nil, err
 	}
 	event, err := access.event(ctx, ref)
 	if err != nil {
 		return nil, err
+	}
+	if namesAsked(req.GetEnrich()) {
+		event = proto.CloneOf(event) // it may be a cached one
+		access.names("", shape).Event(ctx, event)
 	}
 	shown, ok := view.Apply(event, shape).(*parleyv1.Event)
 	if !ok {

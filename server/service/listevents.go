@@ -37,6 +37,11 @@ func (e *events) listPage(ctx context.Context, req *parleyv1.ListEventsRequest) 
 	if err != nil {
 		return nil, err
 	}
+	if namesAsked(req.GetEnrich()) {
+		if page, err = namedPage(ctx, access, &q, page); err != nil {
+			return nil, err
+		}
+	}
 	if access.unresolved {
 		page = &timeline.Page{Message: proto.CloneOf(page.Message), Events: page.Events, Count: page.Count}
 		explain(access, page.Message.GetSources())

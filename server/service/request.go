@@ -17,8 +17,14 @@ import (
 type eventsRequest interface {
 	conversationsRequest
 	intervalRequest
+	enrichedRequest
 
 	GetSources() []parleyv1.Source
+}
+
+// enrichedRequest is a request for more than Graph sends.
+type enrichedRequest interface {
+	GetEnrich() []parleyv1.Enrichment
 }
 
 // intervalRequest is a request for an interval of time.
@@ -56,9 +62,12 @@ func readEvents(req eventsRequest) (user string, q query.Events, scope accessSco
 	if q.OrderBy, err = eventOrder(req.GetOrderBy()); err != nil {
 		return "", q, scope, err
 	}
+	if err = checkEnrich(req.GetEnrich()); err != nil {
+		return "", q, scope, err
+	}
 	q.Sources, q.View, q.Filter = req.GetSources(), req.GetView(), req.GetFilter()
 	return user, q, accessScope{
-		sources: eventSources(q.Sources, user, q.Conversation), view: viewOr(q.View, parleyv1.EventView_EVENT_VIEW_BASIC),
+		sources: eventSources(q.Sources, user, q.Conversation), view: viewWithNames(viewOr(q.View, parleyv1.EventView_EVENT_VIEW_BASIC), req.GetEnrich()),
 		start: q.Start, end: q.End, conversation: q.Conversation != "",
 	}, nil
 }

@@ -45,6 +45,29 @@ func AnyEqual(property string, values []string) string {
 	return anyOf(terms...)
 }
 
+// In returns `property in ('value',…)`, or `property eq 'value'` for a single value; empty for none.
+func In(property string, values []string) string {
+	switch len(values) {
+	case 0:
+		return ""
+	case 1:
+		return property + " eq " + Literal(values[0])
+	}
+	literals := make([]string, 0, len(values))
+	for _, value := range values {
+		literals = append(literals, Literal(value))
+	}
+	return property + " in (" + strings.Join(literals, ",") + ")"
+}
+
+// StartsWith returns the condition that a property begins with a text; empty for an empty text.
+func StartsWith(property, text string) string {
+	if text == "" {
+		return ""
+	}
+	return "startswith(" + property + "," + Literal(text) + ")"
+}
+
 // anyOf joins terms by or, in parentheses when there are several.
 func anyOf(terms ...string) string {
 	terms = nonEmpty(terms)

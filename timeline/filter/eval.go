@@ -107,6 +107,11 @@ func (n *node) match(m protoreflect.Message) Result {
 			return Unknown
 		}
 	}
+	if n.field.kind == flag {
+		if user, _ := m.Interface().(*parleyv1.User); user.GetCopilot() == nil {
+			return Unknown // Graph did not send the plans
+		}
+	}
 	if n.op == unequal {
 		return n.negated(n.anyEqual(m) == True)
 	}
@@ -168,6 +173,8 @@ func (n *node) compare(v protoreflect.Value) bool {
 	switch n.field.kind {
 	case enum:
 		return v.Enum() == n.value.number
+	case flag:
+		return v.Bool() == n.value.flag
 	case conversation:
 		return sameConversation(v.String(), n.value.text)
 	case instant:

@@ -24,6 +24,7 @@ const (
 	instant
 	conversation // a resource name, or the id in it
 	hidden       // Graph alone knows it
+	flag         // true or false
 )
 
 // value is a checked literal.
@@ -32,6 +33,7 @@ type value struct {
 	pattern pattern // of a text with wildcards; nil for none
 	number  protoreflect.EnumNumber
 	time    time.Time
+	flag    bool
 }
 
 // field is a field that filters may name.
@@ -81,6 +83,16 @@ func Conversations() *Schema {
 // Usage are the fields of usage rows.
 func Usage() *Schema {
 	return &Schema{(*parleyv1.CopilotUsageRow)(nil).ProtoReflect().Descriptor(), []*field{{path: "user_principal_name", kind: text, wild: true}}}
+}
+
+// Users are the fields of users.
+func Users() *Schema {
+	return &Schema{(*parleyv1.User)(nil).ProtoReflect().Descriptor(), []*field{
+		{path: userID, kind: text},
+		{path: userPrincipalName, kind: text, wild: true},
+		{path: displayName, kind: text, wild: true},
+		{path: "copilot.licensed", kind: flag},
+	}}
 }
 
 // Filter is a checked filter. It is immutable and safe for concurrent use.
@@ -162,6 +174,11 @@ func (n *node) resolve() error {
 			return &Error{n.at, `expected a time in RFC 3339, such as "2026-01-31T00:00:00Z", in quotes`}
 		}
 		n.value.time = t
+	case flag:
+		if n.literal != "true" && n.literal != "false" {
+			return &Error{n.at, "expected true or false"}
+		}
+		n.value.flag = n.literal == "true"
 	case text, conversation, hidden:
 	}
 	return nil

@@ -135,5 +135,5 @@ func (m *Merger) Summary() (*parleyv1.Summary, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &parleyv1.Summary{Complete: m.Complete(), Sources: m.Reports(), ResumeToken: token}, nil
+	return &parleyv1.Summary{Complete: m.Complete(), Sources: frame.TellCoverage(m.Reports()), ResumeToken: token}, nil
 }

@@ -6,6 +6,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/parley-gateway/parley/eventwire"
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/chunk"
 	"github.com/parley-gateway/parley/timeline/frame"
@@ -104,6 +105,14 @@ func list[T proto.Message](ctx context.Context, p *pager[T], size int, show func
 		}
 	}
 	return filled, nil
+}
+
+// reports is the report of the source; on the last page it names what the source cannot hold.
+func (p *page[T]) reports() []*parleyv1.SourceReport {
+	if p.token == "" {
+		return frame.TellCoverage(p.pager.reports())
+	}
+	return p.pager.reports()
 }
 
 // Empty implements frame.Page.

@@ -88,7 +88,7 @@ func (l *Lister) ListConversations(
 		return nil, err
 	}
 	return &parleyv1.ListConversationsResponse{
-		Conversations: page.rows, NextPageToken: page.token, Complete: page.complete, Notices: p.News(), Sources: p.reports(),
+		Conversations: page.rows, NextPageToken: page.token, Complete: page.complete, Notices: p.News(), Sources: page.reports(),
 	}, nil
 }
 

@@ -84,13 +84,17 @@ func (d *directory) Usage(_ context.Context, _ source.UsageQuery, link string) (
 	return page, err
 }
 
-func (d *directory) Users(_ context.Context, link string) (*source.Page[*parleyv1.User], error) {
+func (d *directory) Users(_ context.Context, _ source.UserQuery, link string) (*source.Page[*parleyv1.User], error) {
 	return dirPage(d, link, func(i int) *parleyv1.User {
 		if i < d.nameless {
 			return &parleyv1.User{DisplayName: strconv.Itoa(i)}
 		}
 		return &parleyv1.User{Name: fmt.Sprintf("users/%03d", i)}
 	})
+}
+
+func (d *directory) User(context.Context, string) (*parleyv1.User, error) {
+	return nil, errors.New("not asked")
 }
 
 func (d *directory) UserID(context.Context, string) (string, error) {

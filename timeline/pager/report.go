@@ -49,7 +49,7 @@ func (p *pager[T]) Summary() (*parleyv1.Summary, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &parleyv1.Summary{Complete: p.complete(), Sources: p.reports(), ResumeToken: token}, nil
+	return &parleyv1.Summary{Complete: p.complete(), Sources: frame.TellCoverage(p.reports()), ResumeToken: token}, nil
 }
 
 // reports is the report of the source.

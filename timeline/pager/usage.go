@@ -85,7 +85,7 @@ func (l *Lister) ListCopilotUsage(
 	}
 	return &parleyv1.ListCopilotUsageResponse{
 		Rows: page.rows, NextPageToken: page.token, Complete: page.complete, IdentitiesConcealed: p.position.Concealed,
-		ReportRefreshDate: p.position.Refreshed, Notices: p.News(), Sources: p.reports(),
+		ReportRefreshDate: p.position.Refreshed, Notices: p.News(), Sources: page.reports(),
 	}, nil
 }
 

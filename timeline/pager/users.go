@@ -3,7 +3,10 @@ package pager
 import (
 	"context"
 
+	"github.com/parley-gateway/parley/eventwire/view"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/filter"
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
@@ -11,21 +14,36 @@ import (
 func (l *Lister) ListUsers(
 	ctx context.Context, have query.Sources, req query.Users, token string, size int,
 ) (*parleyv1.ListUsersResponse, error) {
+	compiled, err := filter.Compile(req.Filter, filter.Users(), req.ShownView())
+	if err != nil {
+		return nil, failure.BadFilter(err)
+	}
+	ask, pushed := compiled.PushUsers()
 	users := api[*parleyv1.User]{
 		source: parleyv1.Source_SOURCE_USER, digest: req.Digest(), key: func(u *parleyv1.User) string { return u.GetName() },
 		read: func(ctx context.Context, link string) (answer[*parleyv1.User], error) {
-			return single(have.Users.Users(ctx, link))
+			return single(have.Users.Users(ctx, ask, link))
 		},
+	}
+	if compiled != nil {
+		users.pushed, users.evaluated = pushed, compiled.Evaluated()
+		users.match = func(_ context.Context, row *parleyv1.User, _ bool) (matches, known bool, err error) {
+			result := compiled.Match(row)
+			return result == filter.True, result != filter.Unknown, nil
+		}
 	}
 	p, err := open(&l.cfg, users, token, "page_token")
 	if err != nil {
 		return nil, err
 	}
-	page, err := list(ctx, p, size, func(u *parleyv1.User) *parleyv1.User { return u })
+	page, err := list(ctx, p, size, func(u *parleyv1.User) *parleyv1.User {
+		shown, _ := view.Apply(u, req.ShownView()).(*parleyv1.User) // what goes in comes out
+		return shown
+	})
 	if err != nil {
 		return nil, err
 	}
 	return &parleyv1.ListUsersResponse{
-		Users: page.rows, NextPageToken: page.token, Complete: page.complete, Notices: p.News(), Sources: p.reports(),
+		Users: page.rows, NextPageToken: page.token, Complete: page.complete, Notices: p.News(), Sources: page.reports(),
 	}, nil
 }

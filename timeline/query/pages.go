@@ -1,6 +1,7 @@
 package query
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 
@@ -65,13 +66,22 @@ func (r *Usage) Digest() []byte {
 type Users struct {
 	// Caller and Tenant bind the cursor.
 	Caller, Tenant string
+	// View is how much of each user is returned; unspecified = BASIC.
+	View parleyv1.EventView
+	// Filter is the caller's AIP-160 filter; empty = everybody.
+	Filter string
 	// Fingerprint is bound to tokens like the other fields.
 	Fingerprint string
 }
 
+// ShownView is the view of the answer.
+func (r *Users) ShownView() parleyv1.EventView {
+	return cmp.Or(r.View, parleyv1.EventView_EVENT_VIEW_BASIC)
+}
+
 // Digest is the associated data of the cursors.
 func (r *Users) Digest() []byte {
-	return digestOf(nil, "users", r.Tenant, r.Caller, r.Fingerprint)
+	return digestOf([]int64{int64(r.ShownView())}, "users", r.Tenant, r.Caller, r.Filter, r.Fingerprint)
 }
 
 // digestOf is the digest of texts and numbers.

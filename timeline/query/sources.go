@@ -19,6 +19,8 @@ type Sources struct {
 	Conversations source.ConversationReader
 	Usage         source.UsageReader
 	Users         source.UserReader
+	// Names reads display names of the directory; nil where nobody may.
+	Names source.NameReader
 	// Skew is how far this machine's clock is ahead of Graph's, negative when it is behind; nil = not.
 	Skew func() time.Duration
 }

@@ -92,7 +92,10 @@ func TestDocument(t *testing.T) {
 		want := object{
 			"method": "parley.v1.EventService/StreamEvents", "request": "StreamEventsRequest", "file": "parley/v1/event_service.proto", "streams": true,
 			"field": "parent", "pattern": "users/{user}/conversations/{conversation}",
-			"enums": object{"sources": source, "view": object{"name": "EventView", "file": "parley/v1/answer.proto"}},
+			"enums": object{
+				"sources": source, "view": object{"name": "EventView", "file": "parley/v1/answer.proto"},
+				"enrich": object{"name": "Enrichment", "file": "parley/v1/event_service.proto"},
+			},
 		}
 		if diff := cmp.Diff(any(want), stream[rpcExtension]); diff != "" {
 			t.Error(diff)

@@ -151,6 +151,80 @@ func (SourceState) EnumDescriptor() ([]byte, []int) {
 	return file_parley_v1_answer_proto_rawDescGZIP(), []int{1}
 }
 
+// Data that a source cannot hold, however completely it is read. It says nothing about what was read, and changes no `complete`.
+// That there are no rows about a person is never a sign that the person did nothing.
+type CoverageGap int32
+
+const (
+	// Never sent.
+	CoverageGap_COVERAGE_GAP_UNSPECIFIED CoverageGap = 0
+	// Channels of teams and the messages in them: sources CHAT, RETAINED_CHAT and CONVERSATION.
+	CoverageGap_COVERAGE_GAP_CHANNEL_MESSAGES CoverageGap = 1
+	// Messages that a retention policy holds after their users deleted or edited them: source CHAT. RETAINED_CHAT has them.
+	CoverageGap_COVERAGE_GAP_RETAINED_MESSAGES CoverageGap = 2
+	// Messages that a user deleted more than 21 days ago: source CHAT.
+	CoverageGap_COVERAGE_GAP_DELETED_OVER_21_DAYS CoverageGap = 3
+	// Conversations with agents that were built with Copilot Studio: source COPILOT.
+	CoverageGap_COVERAGE_GAP_STUDIO_AGENTS CoverageGap = 4
+	// What users do with Copilot Chat without a licence of Microsoft 365 Copilot: sources COPILOT and USAGE.
+	CoverageGap_COVERAGE_GAP_COPILOT_WITHOUT_LICENCE CoverageGap = 5
+	// Calls that began more than 30 days ago: source CALL.
+	CoverageGap_COVERAGE_GAP_CALLS_OVER_30_DAYS CoverageGap = 6
+	// Everything: the source does not exist in the configured cloud. Its state is NOT_IN_CLOUD.
+	CoverageGap_COVERAGE_GAP_CLOUD CoverageGap = 7
+)
+
+// Enum value maps for CoverageGap.
+var (
+	CoverageGap_name = map[int32]string{
+		0: "COVERAGE_GAP_UNSPECIFIED",
+		1: "COVERAGE_GAP_CHANNEL_MESSAGES",
+		2: "COVERAGE_GAP_RETAINED_MESSAGES",
+		3: "COVERAGE_GAP_DELETED_OVER_21_DAYS",
+		4: "COVERAGE_GAP_STUDIO_AGENTS",
+		5: "COVERAGE_GAP_COPILOT_WITHOUT_LICENCE",
+		6: "COVERAGE_GAP_CALLS_OVER_30_DAYS",
+		7: "COVERAGE_GAP_CLOUD",
+	}
+	CoverageGap_value = map[string]int32{
+		"COVERAGE_GAP_UNSPECIFIED":             0,
+		"COVERAGE_GAP_CHANNEL_MESSAGES":        1,
+		"COVERAGE_GAP_RETAINED_MESSAGES":       2,
+		"COVERAGE_GAP_DELETED_OVER_21_DAYS":    3,
+		"COVERAGE_GAP_STUDIO_AGENTS":           4,
+		"COVERAGE_GAP_COPILOT_WITHOUT_LICENCE": 5,
+		"COVERAGE_GAP_CALLS_OVER_30_DAYS":      6,
+		"COVERAGE_GAP_CLOUD":                   7,
+	}
+)
+
+func (x CoverageGap) Enum() *CoverageGap {
+	p := new(CoverageGap)
+	*p = x
+	return p
+}
+
+func (x CoverageGap) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (CoverageGap) Descriptor() protoreflect.EnumDescriptor {
+	return file_parley_v1_answer_proto_enumTypes[2].Descriptor()
+}
+
+func (CoverageGap) Type() protoreflect.EnumType {
+	return &file_parley_v1_answer_proto_enumTypes[2]
+}
+
+func (x CoverageGap) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use CoverageGap.Descriptor instead.
+func (CoverageGap) EnumDescriptor() ([]byte, []int) {
+	return file_parley_v1_answer_proto_rawDescGZIP(), []int{2}
+}
+
 // A span of time, half open: the start belongs to it, the end does not.
 type Interval struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -461,8 +535,11 @@ type SourceReport struct {
 	FilteredByGateway []string `protobuf:"bytes,9,rep,name=filtered_by_gateway,json=filteredByGateway,proto3" json:"filtered_by_gateway,omitempty"`
 	// Graph's request ids of failed calls, for support requests; at most 20.
 	FailedRequestIds []string `protobuf:"bytes,10,rep,name=failed_request_ids,json=failedRequestIds,proto3" json:"failed_request_ids,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Data that this source cannot hold, whatever is asked. On the last page of a List and in the summary of a stream alone; absent on
+	// other pages, and for sources without such a gap. It does not change `complete`. Parley's own.
+	CoverageGaps  []CoverageGap `protobuf:"varint,11,rep,packed,name=coverage_gaps,json=coverageGaps,proto3,enum=parley.v1.CoverageGap" json:"coverage_gaps,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SourceReport) Reset() {
@@ -561,6 +638,13 @@ func (x *SourceReport) GetFilteredByGateway() []string {
 func (x *SourceReport) GetFailedRequestIds() []string {
 	if x != nil {
 		return x.FailedRequestIds
+	}
+	return nil
+}
+
+func (x *SourceReport) GetCoverageGaps() []CoverageGap {
+	if x != nil {
+		return x.CoverageGaps
 	}
 	return nil
 }
@@ -776,7 +860,7 @@ const file_parley_v1_answer_proto_rawDesc = "" +
 	"\n" +
 	"from_cache\x18\x05 \x01(\x03R\tfromCache\x12%\n" +
 	"\x0egraph_requests\x18\x06 \x01(\x03R\rgraphRequests\x12\x19\n" +
-	"\bleft_out\x18\a \x01(\x03R\aleftOut\"\xce\x03\n" +
+	"\bleft_out\x18\a \x01(\x03R\aleftOut\"\x8b\x04\n" +
 	"\fSourceReport\x12)\n" +
 	"\x06source\x18\x01 \x01(\x0e2\x11.parley.v1.SourceR\x06source\x12,\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x16.parley.v1.SourceStateR\x05state\x12\x16\n" +
@@ -788,7 +872,8 @@ const file_parley_v1_answer_proto_rawDesc = "" +
 	"\x11filtered_by_graph\x18\b \x03(\tR\x0ffilteredByGraph\x12.\n" +
 	"\x13filtered_by_gateway\x18\t \x03(\tR\x11filteredByGateway\x12,\n" +
 	"\x12failed_request_ids\x18\n" +
-	" \x03(\tR\x10failedRequestIds\"z\n" +
+	" \x03(\tR\x10failedRequestIds\x12;\n" +
+	"\rcoverage_gaps\x18\v \x03(\x0e2\x16.parley.v1.CoverageGapR\fcoverageGaps\"z\n" +
 	"\x0eSourceProgress\x12)\n" +
 	"\x06source\x18\x01 \x01(\x0e2\x11.parley.v1.SourceR\x06source\x12=\n" +
 	"\freached_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\vreachedTime\"d\n" +
@@ -813,7 +898,16 @@ const file_parley_v1_answer_proto_rawDesc = "" +
 	"\x19SOURCE_STATE_NOT_IN_CLOUD\x10\x03\x12\x1e\n" +
 	"\x1aSOURCE_STATE_NOT_PERMITTED\x10\x04\x12\x1a\n" +
 	"\x16SOURCE_STATE_THROTTLED\x10\x05\x12\x17\n" +
-	"\x13SOURCE_STATE_FAILED\x10\x06B\xb7\x01\n" +
+	"\x13SOURCE_STATE_FAILED\x10\x06*\xa0\x02\n" +
+	"\vCoverageGap\x12\x1c\n" +
+	"\x18COVERAGE_GAP_UNSPECIFIED\x10\x00\x12!\n" +
+	"\x1dCOVERAGE_GAP_CHANNEL_MESSAGES\x10\x01\x12\"\n" +
+	"\x1eCOVERAGE_GAP_RETAINED_MESSAGES\x10\x02\x12%\n" +
+	"!COVERAGE_GAP_DELETED_OVER_21_DAYS\x10\x03\x12\x1e\n" +
+	"\x1aCOVERAGE_GAP_STUDIO_AGENTS\x10\x04\x12(\n" +
+	"$COVERAGE_GAP_COPILOT_WITHOUT_LICENCE\x10\x05\x12#\n" +
+	"\x1fCOVERAGE_GAP_CALLS_OVER_30_DAYS\x10\x06\x12\x16\n" +
+	"\x12COVERAGE_GAP_CLOUD\x10\aB\xb7\x01\n" +
 	"!io.github.parleygateway.parley.v1B\vAnswerProtoP\x01Z:github.com/parley-gateway/parley/gen/go/parley/v1;parleyv1\xa2\x02\x03PLY\xaa\x02\tParley.V1\xba\x02\x06Parley\xca\x02\tParley\\V1\xe2\x02\x12Parley\\V1\\Metadata\xea\x02\n" +
 	"Parley::V1b\x06proto3"
 
@@ -829,44 +923,46 @@ func file_parley_v1_answer_proto_rawDescGZIP() []byte {
 	return file_parley_v1_answer_proto_rawDescData
 }
 
-var file_parley_v1_answer_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_parley_v1_answer_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
 var file_parley_v1_answer_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_parley_v1_answer_proto_goTypes = []any{
 	(EventView)(0),                // 0: parley.v1.EventView
 	(SourceState)(0),              // 1: parley.v1.SourceState
-	(*Interval)(nil),              // 2: parley.v1.Interval
-	(*Notice)(nil),                // 3: parley.v1.Notice
-	(*Gap)(nil),                   // 4: parley.v1.Gap
-	(*SourceCounts)(nil),          // 5: parley.v1.SourceCounts
-	(*SourceReport)(nil),          // 6: parley.v1.SourceReport
-	(*SourceProgress)(nil),        // 7: parley.v1.SourceProgress
-	(*Checkpoint)(nil),            // 8: parley.v1.Checkpoint
-	(*Summary)(nil),               // 9: parley.v1.Summary
-	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
-	(Source)(0),                   // 11: parley.v1.Source
+	(CoverageGap)(0),              // 2: parley.v1.CoverageGap
+	(*Interval)(nil),              // 3: parley.v1.Interval
+	(*Notice)(nil),                // 4: parley.v1.Notice
+	(*Gap)(nil),                   // 5: parley.v1.Gap
+	(*SourceCounts)(nil),          // 6: parley.v1.SourceCounts
+	(*SourceReport)(nil),          // 7: parley.v1.SourceReport
+	(*SourceProgress)(nil),        // 8: parley.v1.SourceProgress
+	(*Checkpoint)(nil),            // 9: parley.v1.Checkpoint
+	(*Summary)(nil),               // 10: parley.v1.Summary
+	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
+	(Source)(0),                   // 12: parley.v1.Source
 }
 var file_parley_v1_answer_proto_depIdxs = []int32{
-	10, // 0: parley.v1.Interval.start_time:type_name -> google.protobuf.Timestamp
-	10, // 1: parley.v1.Interval.end_time:type_name -> google.protobuf.Timestamp
-	11, // 2: parley.v1.Notice.source:type_name -> parley.v1.Source
-	2,  // 3: parley.v1.Notice.interval:type_name -> parley.v1.Interval
-	2,  // 4: parley.v1.Gap.interval:type_name -> parley.v1.Interval
-	11, // 5: parley.v1.SourceReport.source:type_name -> parley.v1.Source
+	11, // 0: parley.v1.Interval.start_time:type_name -> google.protobuf.Timestamp
+	11, // 1: parley.v1.Interval.end_time:type_name -> google.protobuf.Timestamp
+	12, // 2: parley.v1.Notice.source:type_name -> parley.v1.Source
+	3,  // 3: parley.v1.Notice.interval:type_name -> parley.v1.Interval
+	3,  // 4: parley.v1.Gap.interval:type_name -> parley.v1.Interval
+	12, // 5: parley.v1.SourceReport.source:type_name -> parley.v1.Source
 	1,  // 6: parley.v1.SourceReport.state:type_name -> parley.v1.SourceState
-	2,  // 7: parley.v1.SourceReport.covered:type_name -> parley.v1.Interval
-	10, // 8: parley.v1.SourceReport.settled_until:type_name -> google.protobuf.Timestamp
-	4,  // 9: parley.v1.SourceReport.gaps:type_name -> parley.v1.Gap
-	5,  // 10: parley.v1.SourceReport.counts:type_name -> parley.v1.SourceCounts
-	11, // 11: parley.v1.SourceProgress.source:type_name -> parley.v1.Source
-	10, // 12: parley.v1.SourceProgress.reached_time:type_name -> google.protobuf.Timestamp
-	7,  // 13: parley.v1.Checkpoint.sources:type_name -> parley.v1.SourceProgress
-	3,  // 14: parley.v1.Summary.notices:type_name -> parley.v1.Notice
-	6,  // 15: parley.v1.Summary.sources:type_name -> parley.v1.SourceReport
-	16, // [16:16] is the sub-list for method output_type
-	16, // [16:16] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	3,  // 7: parley.v1.SourceReport.covered:type_name -> parley.v1.Interval
+	11, // 8: parley.v1.SourceReport.settled_until:type_name -> google.protobuf.Timestamp
+	5,  // 9: parley.v1.SourceReport.gaps:type_name -> parley.v1.Gap
+	6,  // 10: parley.v1.SourceReport.counts:type_name -> parley.v1.SourceCounts
+	2,  // 11: parley.v1.SourceReport.coverage_gaps:type_name -> parley.v1.CoverageGap
+	12, // 12: parley.v1.SourceProgress.source:type_name -> parley.v1.Source
+	11, // 13: parley.v1.SourceProgress.reached_time:type_name -> google.protobuf.Timestamp
+	8,  // 14: parley.v1.Checkpoint.sources:type_name -> parley.v1.SourceProgress
+	4,  // 15: parley.v1.Summary.notices:type_name -> parley.v1.Notice
+	7,  // 16: parley.v1.Summary.sources:type_name -> parley.v1.SourceReport
+	17, // [17:17] is the sub-list for method output_type
+	17, // [17:17] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_parley_v1_answer_proto_init() }
@@ -881,7 +977,7 @@ func file_parley_v1_answer_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_parley_v1_answer_proto_rawDesc), len(file_parley_v1_answer_proto_rawDesc)),
-			NumEnums:      2,
+			NumEnums:      3,
 			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,

@@ -416,6 +416,11 @@ const (
 	//
 	// Ask for the conversation again; all fields but `members` may be absent.
 	NoticeCode_NOTICE_CODE_CHAT_NOT_READ NoticeCode = 7
+	// Names that `enrich=NAMES` asked for could not be looked up, all or some: the directory did not answer in time, refused, or there were
+	// more people than are looked up for one answer. The events are whole but for these names.
+	//
+	// Ask again; names that were found are cached.
+	NoticeCode_NOTICE_CODE_NAMES_INCOMPLETE NoticeCode = 8
 )
 
 // Enum value maps for NoticeCode.
@@ -429,6 +434,7 @@ var (
 		5: "NOTICE_CODE_START_RAISED",
 		6: "NOTICE_CODE_MEMBERS_NOT_READ",
 		7: "NOTICE_CODE_CHAT_NOT_READ",
+		8: "NOTICE_CODE_NAMES_INCOMPLETE",
 	}
 	NoticeCode_value = map[string]int32{
 		"NOTICE_CODE_UNSPECIFIED":      0,
@@ -439,6 +445,7 @@ var (
 		"NOTICE_CODE_START_RAISED":     5,
 		"NOTICE_CODE_MEMBERS_NOT_READ": 6,
 		"NOTICE_CODE_CHAT_NOT_READ":    7,
+		"NOTICE_CODE_NAMES_INCOMPLETE": 8,
 	}
 )
 
@@ -524,7 +531,7 @@ const file_parley_v1_error_reason_proto_rawDesc = "" +
 	"!ERROR_REASON_FILTER_NOT_EVALUATED\x10-\x12\x1d\n" +
 	"\x19ERROR_REASON_AMBIGUOUS_ID\x10.\x12)\n" +
 	"%ERROR_REASON_PARTICIPANT_NOT_HONOURED\x10/\x12)\n" +
-	"%ERROR_REASON_PARTICIPATION_NOT_PROVED\x100*\xff\x01\n" +
+	"%ERROR_REASON_PARTICIPATION_NOT_PROVED\x100*\xa1\x02\n" +
 	"\n" +
 	"NoticeCode\x12\x1b\n" +
 	"\x17NOTICE_CODE_UNSPECIFIED\x10\x00\x12\x1e\n" +
@@ -534,7 +541,8 @@ const file_parley_v1_error_reason_proto_rawDesc = "" +
 	"\x16NOTICE_CODE_CLOCK_SKEW\x10\x04\x12\x1c\n" +
 	"\x18NOTICE_CODE_START_RAISED\x10\x05\x12 \n" +
 	"\x1cNOTICE_CODE_MEMBERS_NOT_READ\x10\x06\x12\x1d\n" +
-	"\x19NOTICE_CODE_CHAT_NOT_READ\x10\aB\xbc\x01\n" +
+	"\x19NOTICE_CODE_CHAT_NOT_READ\x10\a\x12 \n" +
+	"\x1cNOTICE_CODE_NAMES_INCOMPLETE\x10\bB\xbc\x01\n" +
 	"!io.github.parleygateway.parley.v1B\x10ErrorReasonProtoP\x01Z:github.com/parley-gateway/parley/gen/go/parley/v1;parleyv1\xa2\x02\x03PLY\xaa\x02\tParley.V1\xba\x02\x06Parley\xca\x02\tParley\\V1\xe2\x02\x12Parley\\V1\\Metadata\xea\x02\n" +
 	"Parley::V1b\x06proto3"
 

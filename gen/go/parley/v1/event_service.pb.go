@@ -26,6 +26,57 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Something that Parley adds to events on request.
+type Enrichment int32
+
+const (
+	// Not to be asked for.
+	Enrichment_ENRICHMENT_UNSPECIFIED Enrichment = 0
+	// Display names of people whom Graph sent without one: those who reacted, prompted, or caused a note of Teams, and members of a chat in notes. They are
+	// taken from the members of the chat and from the directory, cached, and marked by `name_source`. A name that neither knows stays
+	// absent; a notice `NAMES_INCOMPLETE` tells when names could not be looked up. Summaries are written with the names.
+	Enrichment_ENRICHMENT_NAMES Enrichment = 1
+)
+
+// Enum value maps for Enrichment.
+var (
+	Enrichment_name = map[int32]string{
+		0: "ENRICHMENT_UNSPECIFIED",
+		1: "ENRICHMENT_NAMES",
+	}
+	Enrichment_value = map[string]int32{
+		"ENRICHMENT_UNSPECIFIED": 0,
+		"ENRICHMENT_NAMES":       1,
+	}
+)
+
+func (x Enrichment) Enum() *Enrichment {
+	p := new(Enrichment)
+	*p = x
+	return p
+}
+
+func (x Enrichment) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Enrichment) Descriptor() protoreflect.EnumDescriptor {
+	return file_parley_v1_event_service_proto_enumTypes[0].Descriptor()
+}
+
+func (Enrichment) Type() protoreflect.EnumType {
+	return &file_parley_v1_event_service_proto_enumTypes[0]
+}
+
+func (x Enrichment) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Enrichment.Descriptor instead.
+func (Enrichment) EnumDescriptor() ([]byte, []int) {
+	return file_parley_v1_event_service_proto_rawDescGZIP(), []int{0}
+}
+
 // Asks for a page of events.
 type ListEventsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -48,7 +99,10 @@ type ListEventsRequest struct {
 	View EventView `protobuf:"varint,8,opt,name=view,proto3,enum=parley.v1.EventView" json:"view,omitempty"`
 	// AIP-160 filter over the model's fields, at most 512 characters and 16 levels, such as
 	// `copilot.app_class = "IPM.SkypeTeams.Message.Copilot.Word"`.
-	Filter        string `protobuf:"bytes,9,opt,name=filter,proto3" json:"filter,omitempty"`
+	Filter string `protobuf:"bytes,9,opt,name=filter,proto3" json:"filter,omitempty"`
+	// What Parley adds to the events beyond what Graph sent with them; none = nothing. NAMES takes the right to read the view BASIC,
+	// whatever `view` is.
+	Enrich        []Enrichment `protobuf:"varint,10,rep,packed,name=enrich,proto3,enum=parley.v1.Enrichment" json:"enrich,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -144,6 +198,13 @@ func (x *ListEventsRequest) GetFilter() string {
 		return x.Filter
 	}
 	return ""
+}
+
+func (x *ListEventsRequest) GetEnrich() []Enrichment {
+	if x != nil {
+		return x.Enrich
+	}
+	return nil
 }
 
 // A page of events and what is complete.
@@ -247,7 +308,10 @@ type StreamEventsRequest struct {
 	// How much of each event is returned; absent = BASIC. FULL reads each call record whole.
 	View EventView `protobuf:"varint,7,opt,name=view,proto3,enum=parley.v1.EventView" json:"view,omitempty"`
 	// AIP-160 filter over the model's fields, at most 512 characters and 16 levels.
-	Filter        string `protobuf:"bytes,8,opt,name=filter,proto3" json:"filter,omitempty"`
+	Filter string `protobuf:"bytes,8,opt,name=filter,proto3" json:"filter,omitempty"`
+	// What Parley adds to the events beyond what Graph sent with them; none = nothing. NAMES takes the right to read the view BASIC,
+	// whatever `view` is.
+	Enrich        []Enrichment `protobuf:"varint,9,rep,packed,name=enrich,proto3,enum=parley.v1.Enrichment" json:"enrich,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -336,6 +400,13 @@ func (x *StreamEventsRequest) GetFilter() string {
 		return x.Filter
 	}
 	return ""
+}
+
+func (x *StreamEventsRequest) GetEnrich() []Enrichment {
+	if x != nil {
+		return x.Enrich
+	}
+	return nil
 }
 
 // Events that travel in one frame.
@@ -511,7 +582,10 @@ type GetEventRequest struct {
 	// Resource name `users/{user}/events/{event}`, as an event carries it.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// How much of the event is returned; absent = FULL.
-	View          EventView `protobuf:"varint,2,opt,name=view,proto3,enum=parley.v1.EventView" json:"view,omitempty"`
+	View EventView `protobuf:"varint,2,opt,name=view,proto3,enum=parley.v1.EventView" json:"view,omitempty"`
+	// What Parley adds to the events beyond what Graph sent with them; none = nothing. NAMES takes the right to read the view BASIC,
+	// whatever `view` is.
+	Enrich        []Enrichment `protobuf:"varint,3,rep,packed,name=enrich,proto3,enum=parley.v1.Enrichment" json:"enrich,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -560,11 +634,18 @@ func (x *GetEventRequest) GetView() EventView {
 	return EventView_EVENT_VIEW_UNSPECIFIED
 }
 
+func (x *GetEventRequest) GetEnrich() []Enrichment {
+	if x != nil {
+		return x.Enrich
+	}
+	return nil
+}
+
 var File_parley_v1_event_service_proto protoreflect.FileDescriptor
 
 const file_parley_v1_event_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1dparley/v1/event_service.proto\x12\tparley.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16parley/v1/answer.proto\x1a\x15parley/v1/event.proto\x1a\x16parley/v1/source.proto\"\xf8\x03\n" +
+	"\x1dparley/v1/event_service.proto\x12\tparley.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16parley/v1/answer.proto\x1a\x15parley/v1/event.proto\x1a\x16parley/v1/source.proto\"\xac\x04\n" +
 	"\x11ListEventsRequest\x12F\n" +
 	"\x06parent\x18\x01 \x01(\tB.\xe0A\x02\xfaA \x12\x1eparley-gateway.github.io/Event\xbaH\x05r\x03(\x80 R\x06parent\x12'\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\n" +
@@ -577,13 +658,15 @@ const file_parley_v1_event_service_proto_rawDesc = "" +
 	"\asources\x18\x06 \x03(\x0e2\x11.parley.v1.SourceB\x18\xe0A\x01\xbaH\x12\x92\x01\x0f\x18\x01\"\v\x82\x01\b\x18\x01\x18\x02\x18\x03\x18\aR\asources\x12&\n" +
 	"\border_by\x18\a \x01(\tB\v\xe0A\x01\xbaH\x05r\x03\x18\x80\x01R\aorderBy\x125\n" +
 	"\x04view\x18\b \x01(\x0e2\x14.parley.v1.EventViewB\v\xe0A\x01\xbaH\x05\x82\x01\x02\x10\x01R\x04view\x12#\n" +
-	"\x06filter\x18\t \x01(\tB\v\xe0A\x01\xbaH\x05r\x03\x18\x80\x04R\x06filter\"\xe2\x01\n" +
+	"\x06filter\x18\t \x01(\tB\v\xe0A\x01\xbaH\x05r\x03\x18\x80\x04R\x06filter\x122\n" +
+	"\x06enrich\x18\n" +
+	" \x03(\x0e2\x15.parley.v1.EnrichmentB\x03\xe0A\x01R\x06enrich\"\xe2\x01\n" +
 	"\x12ListEventsResponse\x12(\n" +
 	"\x06events\x18\x01 \x03(\v2\x10.parley.v1.EventR\x06events\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1a\n" +
 	"\bcomplete\x18\x03 \x01(\bR\bcomplete\x12+\n" +
 	"\anotices\x18\x04 \x03(\v2\x11.parley.v1.NoticeR\anotices\x121\n" +
-	"\asources\x18\x05 \x03(\v2\x17.parley.v1.SourceReportR\asources\"\xd5\x03\n" +
+	"\asources\x18\x05 \x03(\v2\x17.parley.v1.SourceReportR\asources\"\x89\x04\n" +
 	"\x13StreamEventsRequest\x12F\n" +
 	"\x06parent\x18\x01 \x01(\tB.\xe0A\x02\xfaA \x12\x1eparley-gateway.github.io/Event\xbaH\x05r\x03(\x80 R\x06parent\x12/\n" +
 	"\fresume_token\x18\x02 \x01(\tB\f\xe0A\x01\xbaH\x06r\x04(\x80\x80\x01R\vresumeToken\x12>\n" +
@@ -593,7 +676,8 @@ const file_parley_v1_event_service_proto_rawDesc = "" +
 	"\asources\x18\x05 \x03(\x0e2\x11.parley.v1.SourceB\x18\xe0A\x01\xbaH\x12\x92\x01\x0f\x18\x01\"\v\x82\x01\b\x18\x01\x18\x02\x18\x03\x18\aR\asources\x12&\n" +
 	"\border_by\x18\x06 \x01(\tB\v\xe0A\x01\xbaH\x05r\x03\x18\x80\x01R\aorderBy\x125\n" +
 	"\x04view\x18\a \x01(\x0e2\x14.parley.v1.EventViewB\v\xe0A\x01\xbaH\x05\x82\x01\x02\x10\x01R\x04view\x12#\n" +
-	"\x06filter\x18\b \x01(\tB\v\xe0A\x01\xbaH\x05r\x03\x18\x80\x04R\x06filter\"6\n" +
+	"\x06filter\x18\b \x01(\tB\v\xe0A\x01\xbaH\x05r\x03\x18\x80\x04R\x06filter\x122\n" +
+	"\x06enrich\x18\t \x03(\x0e2\x15.parley.v1.EnrichmentB\x03\xe0A\x01R\x06enrich\"6\n" +
 	"\n" +
 	"EventBatch\x12(\n" +
 	"\x06events\x18\x01 \x03(\v2\x10.parley.v1.EventR\x06events\"\xe4\x01\n" +
@@ -604,11 +688,16 @@ const file_parley_v1_event_service_proto_rawDesc = "" +
 	"checkpoint\x18\x03 \x01(\v2\x15.parley.v1.CheckpointH\x00R\n" +
 	"checkpoint\x12.\n" +
 	"\asummary\x18\x04 \x01(\v2\x12.parley.v1.SummaryH\x00R\asummaryB\a\n" +
-	"\x05frame\"\x8c\x01\n" +
+	"\x05frame\"\xc0\x01\n" +
 	"\x0fGetEventRequest\x12B\n" +
 	"\x04name\x18\x01 \x01(\tB.\xe0A\x02\xfaA \n" +
 	"\x1eparley-gateway.github.io/Event\xbaH\x05r\x03(\x80 R\x04name\x125\n" +
-	"\x04view\x18\x02 \x01(\x0e2\x14.parley.v1.EventViewB\v\xe0A\x01\xbaH\x05\x82\x01\x02\x10\x01R\x04view2\xd3\x03\n" +
+	"\x04view\x18\x02 \x01(\x0e2\x14.parley.v1.EventViewB\v\xe0A\x01\xbaH\x05\x82\x01\x02\x10\x01R\x04view\x122\n" +
+	"\x06enrich\x18\x03 \x03(\x0e2\x15.parley.v1.EnrichmentB\x03\xe0A\x01R\x06enrich*>\n" +
+	"\n" +
+	"Enrichment\x12\x1a\n" +
+	"\x16ENRICHMENT_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10ENRICHMENT_NAMES\x10\x012\xd3\x03\n" +
 	"\fEventService\x12\xa6\x01\n" +
 	"\n" +
 	"ListEvents\x12\x1c.parley.v1.ListEventsRequest\x1a\x1d.parley.v1.ListEventsResponse\"[\xdaA\x06parent\x82\xd3\xe4\x93\x02LZ-\x12+/v1/{parent=users/*/conversations/*}/events\x12\x1b/v1/{parent=users/*}/events\x12\xb3\x01\n" +
@@ -629,52 +718,57 @@ func file_parley_v1_event_service_proto_rawDescGZIP() []byte {
 	return file_parley_v1_event_service_proto_rawDescData
 }
 
+var file_parley_v1_event_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
 var file_parley_v1_event_service_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_parley_v1_event_service_proto_goTypes = []any{
-	(*ListEventsRequest)(nil),     // 0: parley.v1.ListEventsRequest
-	(*ListEventsResponse)(nil),    // 1: parley.v1.ListEventsResponse
-	(*StreamEventsRequest)(nil),   // 2: parley.v1.StreamEventsRequest
-	(*EventBatch)(nil),            // 3: parley.v1.EventBatch
-	(*StreamEventsResponse)(nil),  // 4: parley.v1.StreamEventsResponse
-	(*GetEventRequest)(nil),       // 5: parley.v1.GetEventRequest
-	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
-	(Source)(0),                   // 7: parley.v1.Source
-	(EventView)(0),                // 8: parley.v1.EventView
-	(*Event)(nil),                 // 9: parley.v1.Event
-	(*Notice)(nil),                // 10: parley.v1.Notice
-	(*SourceReport)(nil),          // 11: parley.v1.SourceReport
-	(*Checkpoint)(nil),            // 12: parley.v1.Checkpoint
-	(*Summary)(nil),               // 13: parley.v1.Summary
+	(Enrichment)(0),               // 0: parley.v1.Enrichment
+	(*ListEventsRequest)(nil),     // 1: parley.v1.ListEventsRequest
+	(*ListEventsResponse)(nil),    // 2: parley.v1.ListEventsResponse
+	(*StreamEventsRequest)(nil),   // 3: parley.v1.StreamEventsRequest
+	(*EventBatch)(nil),            // 4: parley.v1.EventBatch
+	(*StreamEventsResponse)(nil),  // 5: parley.v1.StreamEventsResponse
+	(*GetEventRequest)(nil),       // 6: parley.v1.GetEventRequest
+	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
+	(Source)(0),                   // 8: parley.v1.Source
+	(EventView)(0),                // 9: parley.v1.EventView
+	(*Event)(nil),                 // 10: parley.v1.Event
+	(*Notice)(nil),                // 11: parley.v1.Notice
+	(*SourceReport)(nil),          // 12: parley.v1.SourceReport
+	(*Checkpoint)(nil),            // 13: parley.v1.Checkpoint
+	(*Summary)(nil),               // 14: parley.v1.Summary
 }
 var file_parley_v1_event_service_proto_depIdxs = []int32{
-	6,  // 0: parley.v1.ListEventsRequest.start_time:type_name -> google.protobuf.Timestamp
-	6,  // 1: parley.v1.ListEventsRequest.end_time:type_name -> google.protobuf.Timestamp
-	7,  // 2: parley.v1.ListEventsRequest.sources:type_name -> parley.v1.Source
-	8,  // 3: parley.v1.ListEventsRequest.view:type_name -> parley.v1.EventView
-	9,  // 4: parley.v1.ListEventsResponse.events:type_name -> parley.v1.Event
-	10, // 5: parley.v1.ListEventsResponse.notices:type_name -> parley.v1.Notice
-	11, // 6: parley.v1.ListEventsResponse.sources:type_name -> parley.v1.SourceReport
-	6,  // 7: parley.v1.StreamEventsRequest.start_time:type_name -> google.protobuf.Timestamp
-	6,  // 8: parley.v1.StreamEventsRequest.end_time:type_name -> google.protobuf.Timestamp
-	7,  // 9: parley.v1.StreamEventsRequest.sources:type_name -> parley.v1.Source
-	8,  // 10: parley.v1.StreamEventsRequest.view:type_name -> parley.v1.EventView
-	9,  // 11: parley.v1.EventBatch.events:type_name -> parley.v1.Event
-	3,  // 12: parley.v1.StreamEventsResponse.batch:type_name -> parley.v1.EventBatch
-	10, // 13: parley.v1.StreamEventsResponse.notice:type_name -> parley.v1.Notice
-	12, // 14: parley.v1.StreamEventsResponse.checkpoint:type_name -> parley.v1.Checkpoint
-	13, // 15: parley.v1.StreamEventsResponse.summary:type_name -> parley.v1.Summary
-	8,  // 16: parley.v1.GetEventRequest.view:type_name -> parley.v1.EventView
-	0,  // 17: parley.v1.EventService.ListEvents:input_type -> parley.v1.ListEventsRequest
-	2,  // 18: parley.v1.EventService.StreamEvents:input_type -> parley.v1.StreamEventsRequest
-	5,  // 19: parley.v1.EventService.GetEvent:input_type -> parley.v1.GetEventRequest
-	1,  // 20: parley.v1.EventService.ListEvents:output_type -> parley.v1.ListEventsResponse
-	4,  // 21: parley.v1.EventService.StreamEvents:output_type -> parley.v1.StreamEventsResponse
-	9,  // 22: parley.v1.EventService.GetEvent:output_type -> parley.v1.Event
-	20, // [20:23] is the sub-list for method output_type
-	17, // [17:20] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	7,  // 0: parley.v1.ListEventsRequest.start_time:type_name -> google.protobuf.Timestamp
+	7,  // 1: parley.v1.ListEventsRequest.end_time:type_name -> google.protobuf.Timestamp
+	8,  // 2: parley.v1.ListEventsRequest.sources:type_name -> parley.v1.Source
+	9,  // 3: parley.v1.ListEventsRequest.view:type_name -> parley.v1.EventView
+	0,  // 4: parley.v1.ListEventsRequest.enrich:type_name -> parley.v1.Enrichment
+	10, // 5: parley.v1.ListEventsResponse.events:type_name -> parley.v1.Event
+	11, // 6: parley.v1.ListEventsResponse.notices:type_name -> parley.v1.Notice
+	12, // 7: parley.v1.ListEventsResponse.sources:type_name -> parley.v1.SourceReport
+	7,  // 8: parley.v1.StreamEventsRequest.start_time:type_name -> google.protobuf.Timestamp
+	7,  // 9: parley.v1.StreamEventsRequest.end_time:type_name -> google.protobuf.Timestamp
+	8,  // 10: parley.v1.StreamEventsRequest.sources:type_name -> parley.v1.Source
+	9,  // 11: parley.v1.StreamEventsRequest.view:type_name -> parley.v1.EventView
+	0,  // 12: parley.v1.StreamEventsRequest.enrich:type_name -> parley.v1.Enrichment
+	10, // 13: parley.v1.EventBatch.events:type_name -> parley.v1.Event
+	4,  // 14: parley.v1.StreamEventsResponse.batch:type_name -> parley.v1.EventBatch
+	11, // 15: parley.v1.StreamEventsResponse.notice:type_name -> parley.v1.Notice
+	13, // 16: parley.v1.StreamEventsResponse.checkpoint:type_name -> parley.v1.Checkpoint
+	14, // 17: parley.v1.StreamEventsResponse.summary:type_name -> parley.v1.Summary
+	9,  // 18: parley.v1.GetEventRequest.view:type_name -> parley.v1.EventView
+	0,  // 19: parley.v1.GetEventRequest.enrich:type_name -> parley.v1.Enrichment
+	1,  // 20: parley.v1.EventService.ListEvents:input_type -> parley.v1.ListEventsRequest
+	3,  // 21: parley.v1.EventService.StreamEvents:input_type -> parley.v1.StreamEventsRequest
+	6,  // 22: parley.v1.EventService.GetEvent:input_type -> parley.v1.GetEventRequest
+	2,  // 23: parley.v1.EventService.ListEvents:output_type -> parley.v1.ListEventsResponse
+	5,  // 24: parley.v1.EventService.StreamEvents:output_type -> parley.v1.StreamEventsResponse
+	10, // 25: parley.v1.EventService.GetEvent:output_type -> parley.v1.Event
+	23, // [23:26] is the sub-list for method output_type
+	20, // [20:23] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_parley_v1_event_service_proto_init() }
@@ -696,13 +790,14 @@ func file_parley_v1_event_service_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_parley_v1_event_service_proto_rawDesc), len(file_parley_v1_event_service_proto_rawDesc)),
-			NumEnums:      0,
+			NumEnums:      1,
 			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_parley_v1_event_service_proto_goTypes,
 		DependencyIndexes: file_parley_v1_event_service_proto_depIdxs,
+		EnumInfos:         file_parley_v1_event_service_proto_enumTypes,
 		MessageInfos:      file_parley_v1_event_service_proto_msgTypes,
 	}.Build()
 	File_parley_v1_event_service_proto = out.File

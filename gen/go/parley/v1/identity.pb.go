@@ -207,6 +207,59 @@ func (EndpointType) EnumDescriptor() ([]byte, []int) {
 	return file_parley_v1_identity_proto_rawDescGZIP(), []int{1}
 }
 
+// Where a display name comes from that Graph did not send with the record.
+type NameSource int32
+
+const (
+	// Graph sent the name with the record, or there is no name.
+	NameSource_NAME_SOURCE_UNSPECIFIED NameSource = 0
+	// Parley took it from the members of the chat.
+	NameSource_NAME_SOURCE_MEMBERS NameSource = 1
+	// Parley took it from the directory of the tenant.
+	NameSource_NAME_SOURCE_DIRECTORY NameSource = 2
+)
+
+// Enum value maps for NameSource.
+var (
+	NameSource_name = map[int32]string{
+		0: "NAME_SOURCE_UNSPECIFIED",
+		1: "NAME_SOURCE_MEMBERS",
+		2: "NAME_SOURCE_DIRECTORY",
+	}
+	NameSource_value = map[string]int32{
+		"NAME_SOURCE_UNSPECIFIED": 0,
+		"NAME_SOURCE_MEMBERS":     1,
+		"NAME_SOURCE_DIRECTORY":   2,
+	}
+)
+
+func (x NameSource) Enum() *NameSource {
+	p := new(NameSource)
+	*p = x
+	return p
+}
+
+func (x NameSource) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (NameSource) Descriptor() protoreflect.EnumDescriptor {
+	return file_parley_v1_identity_proto_enumTypes[2].Descriptor()
+}
+
+func (NameSource) Type() protoreflect.EnumType {
+	return &file_parley_v1_identity_proto_enumTypes[2]
+}
+
+func (x NameSource) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use NameSource.Descriptor instead.
+func (NameSource) EnumDescriptor() ([]byte, []int) {
+	return file_parley_v1_identity_proto_rawDescGZIP(), []int{2}
+}
+
 // One identity: a person, application, device, phone number or group. Every field is absent when
 // Graph did not send it. Properties that Graph does not declare are in `unmapped` of the record.
 type Identity struct {
@@ -215,7 +268,8 @@ type Identity struct {
 	// `identity.id`.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// Name for people to read. Copilot prompts carry an address such as `8:orgid:…` here: that is an id and is given as
-	// `mri` instead. Graph: `identity.displayName`.
+	// `mri` instead. Where Graph sent none, `enrich=NAMES` fills it from the members of the chat or the directory, and `name_source`
+	// says so. Graph: `identity.displayName`.
 	DisplayName string `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
 	// Teams' routing address (`8:orgid:<object id>`) that Graph sent in place of a display name. Parley's own.
 	Mri string `protobuf:"bytes,3,opt,name=mri,proto3" json:"mri,omitempty"`
@@ -268,7 +322,10 @@ type Identity struct {
 	ProgramResourceType string `protobuf:"bytes,22,opt,name=program_resource_type,json=programResourceType,proto3" json:"program_resource_type,omitempty"`
 	// Whatever the provisioning system tells about the identity, as an object of its own making. Graph:
 	// `provisionedIdentity.details`, `provisioningSystem.details`.
-	Details       *structpb.Struct `protobuf:"bytes,23,opt,name=details,proto3" json:"details,omitempty"`
+	Details *structpb.Struct `protobuf:"bytes,23,opt,name=details,proto3" json:"details,omitempty"`
+	// Where `display_name` comes from, if Graph did not send it with the record: present only in answers to requests with
+	// `enrich=NAMES`, and only where a name was found. Parley's own.
+	NameSource    NameSource `protobuf:"varint,24,opt,name=name_source,json=nameSource,proto3,enum=parley.v1.NameSource" json:"name_source,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -462,6 +519,13 @@ func (x *Identity) GetDetails() *structpb.Struct {
 		return x.Details
 	}
 	return nil
+}
+
+func (x *Identity) GetNameSource() NameSource {
+	if x != nil {
+		return x.NameSource
+	}
+	return NameSource_NAME_SOURCE_UNSPECIFIED
 }
 
 // A team, channel, chat or tag that was mentioned. People chose its name, which may be a chat's topic: the metadata view
@@ -794,7 +858,7 @@ var File_parley_v1_identity_proto protoreflect.FileDescriptor
 
 const file_parley_v1_identity_proto_rawDesc = "" +
 	"\n" +
-	"\x18parley/v1/identity.proto\x12\tparley.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x17parley/v1/options.proto\"\xda\x10\n" +
+	"\x18parley/v1/identity.proto\x12\tparley.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x17parley/v1/options.proto\"\x98\x11\n" +
 	"\bIdentity\x12#\n" +
 	"\x02id\x18\x01 \x01(\tB\x13\xaa\xbb\x18\videntity.id\xb0\xbb\x18\x01R\x02id\x12?\n" +
 	"\fdisplay_name\x18\x02 \x01(\tB\x1c\xaa\xbb\x18\x14identity.displayName\xb0\xbb\x18\x01R\vdisplayName\x12\x16\n" +
@@ -821,7 +885,9 @@ const file_parley_v1_identity_proto_rawDesc = "" +
 	"\x19provisioned_identity_type\x18\x14 \x01(\tB(\xaa\xbb\x18 provisionedIdentity.identityType\xb0\xbb\x18\x01R\x17provisionedIdentityType\x12F\n" +
 	"\x0einitiator_type\x18\x15 \x01(\tB\x1f\xaa\xbb\x18\x17initiator.initiatorType\xb0\xbb\x18\x01R\rinitiatorType\x12P\n" +
 	"\x15program_resource_type\x18\x16 \x01(\tB\x1c\xaa\xbb\x18\x14programResource.type\xb0\xbb\x18\x01R\x13programResourceType\x12p\n" +
-	"\adetails\x18\x17 \x01(\v2\x17.google.protobuf.StructB=\xaa\xbb\x18\x1bprovisionedIdentity.details\xaa\xbb\x18\x1aprovisioningSystem.detailsR\adetailsB\t\n" +
+	"\adetails\x18\x17 \x01(\v2\x17.google.protobuf.StructB=\xaa\xbb\x18\x1bprovisionedIdentity.details\xaa\xbb\x18\x1aprovisioningSystem.detailsR\adetails\x12<\n" +
+	"\vname_source\x18\x18 \x01(\x0e2\x15.parley.v1.NameSourceB\x04\xb0\xbb\x18\x01R\n" +
+	"nameSourceB\t\n" +
 	"\a_hidden\"\xa4\x02\n" +
 	"\rMentionTarget\x12#\n" +
 	"\x02id\x18\x01 \x01(\tB\x13\xaa\xbb\x18\videntity.id\xb0\xbb\x18\x01R\x02id\x12;\n" +
@@ -883,7 +949,12 @@ const file_parley_v1_identity_proto_rawDesc = "" +
 	"\x17ENDPOINT_TYPE_VOICEMAIL\x10\x02\x1a\r\xaa\xbb\x18\tvoicemail\x12:\n" +
 	" ENDPOINT_TYPE_SKYPE_FOR_BUSINESS\x10\x03\x1a\x14\xaa\xbb\x18\x10skypeForBusiness\x12N\n" +
 	"+ENDPOINT_TYPE_SKYPE_FOR_BUSINESS_VOIP_PHONE\x10\x04\x1a\x1d\xaa\xbb\x18\x19skypeForBusinessVoipPhone\x12>\n" +
-	"\"ENDPOINT_TYPE_UNKNOWN_FUTURE_VALUE\x10\x05\x1a\x16\xaa\xbb\x18\x12unknownFutureValueB\xb9\x01\n" +
+	"\"ENDPOINT_TYPE_UNKNOWN_FUTURE_VALUE\x10\x05\x1a\x16\xaa\xbb\x18\x12unknownFutureValue*]\n" +
+	"\n" +
+	"NameSource\x12\x1b\n" +
+	"\x17NAME_SOURCE_UNSPECIFIED\x10\x00\x12\x17\n" +
+	"\x13NAME_SOURCE_MEMBERS\x10\x01\x12\x19\n" +
+	"\x15NAME_SOURCE_DIRECTORY\x10\x02B\xb9\x01\n" +
 	"!io.github.parleygateway.parley.v1B\rIdentityProtoP\x01Z:github.com/parley-gateway/parley/gen/go/parley/v1;parleyv1\xa2\x02\x03PLY\xaa\x02\tParley.V1\xba\x02\x06Parley\xca\x02\tParley\\V1\xe2\x02\x12Parley\\V1\\Metadata\xea\x02\n" +
 	"Parley::V1b\x06proto3"
 
@@ -899,47 +970,49 @@ func file_parley_v1_identity_proto_rawDescGZIP() []byte {
 	return file_parley_v1_identity_proto_rawDescData
 }
 
-var file_parley_v1_identity_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_parley_v1_identity_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
 var file_parley_v1_identity_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_parley_v1_identity_proto_goTypes = []any{
 	(IdentityType)(0),       // 0: parley.v1.IdentityType
 	(EndpointType)(0),       // 1: parley.v1.EndpointType
-	(*Identity)(nil),        // 2: parley.v1.Identity
-	(*MentionTarget)(nil),   // 3: parley.v1.MentionTarget
-	(*IdentitySet)(nil),     // 4: parley.v1.IdentitySet
-	(*structpb.Struct)(nil), // 5: google.protobuf.Struct
+	(NameSource)(0),         // 2: parley.v1.NameSource
+	(*Identity)(nil),        // 3: parley.v1.Identity
+	(*MentionTarget)(nil),   // 4: parley.v1.MentionTarget
+	(*IdentitySet)(nil),     // 5: parley.v1.IdentitySet
+	(*structpb.Struct)(nil), // 6: google.protobuf.Struct
 }
 var file_parley_v1_identity_proto_depIdxs = []int32{
 	0,  // 0: parley.v1.Identity.identity_type:type_name -> parley.v1.IdentityType
-	5,  // 1: parley.v1.Identity.details:type_name -> google.protobuf.Struct
-	0,  // 2: parley.v1.MentionTarget.identity_type:type_name -> parley.v1.IdentityType
-	2,  // 3: parley.v1.IdentitySet.user:type_name -> parley.v1.Identity
-	2,  // 4: parley.v1.IdentitySet.application:type_name -> parley.v1.Identity
-	2,  // 5: parley.v1.IdentitySet.device:type_name -> parley.v1.Identity
-	3,  // 6: parley.v1.IdentitySet.conversation:type_name -> parley.v1.MentionTarget
-	3,  // 7: parley.v1.IdentitySet.tag:type_name -> parley.v1.MentionTarget
-	2,  // 8: parley.v1.IdentitySet.phone:type_name -> parley.v1.Identity
-	2,  // 9: parley.v1.IdentitySet.guest:type_name -> parley.v1.Identity
-	2,  // 10: parley.v1.IdentitySet.on_premises:type_name -> parley.v1.Identity
-	2,  // 11: parley.v1.IdentitySet.encrypted:type_name -> parley.v1.Identity
-	2,  // 12: parley.v1.IdentitySet.application_instance:type_name -> parley.v1.Identity
-	2,  // 13: parley.v1.IdentitySet.asserted_identity:type_name -> parley.v1.Identity
-	2,  // 14: parley.v1.IdentitySet.azure_communication_services_user:type_name -> parley.v1.Identity
-	2,  // 15: parley.v1.IdentitySet.acs_user:type_name -> parley.v1.Identity
-	2,  // 16: parley.v1.IdentitySet.spool_user:type_name -> parley.v1.Identity
-	2,  // 17: parley.v1.IdentitySet.acs_application_instance:type_name -> parley.v1.Identity
-	2,  // 18: parley.v1.IdentitySet.spool_application_instance:type_name -> parley.v1.Identity
-	1,  // 19: parley.v1.IdentitySet.endpoint_type:type_name -> parley.v1.EndpointType
-	2,  // 20: parley.v1.IdentitySet.group:type_name -> parley.v1.Identity
-	2,  // 21: parley.v1.IdentitySet.share_point_group:type_name -> parley.v1.Identity
-	2,  // 22: parley.v1.IdentitySet.site_group:type_name -> parley.v1.Identity
-	2,  // 23: parley.v1.IdentitySet.site_user:type_name -> parley.v1.Identity
-	2,  // 24: parley.v1.IdentitySet.audience:type_name -> parley.v1.Identity
-	25, // [25:25] is the sub-list for method output_type
-	25, // [25:25] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	6,  // 1: parley.v1.Identity.details:type_name -> google.protobuf.Struct
+	2,  // 2: parley.v1.Identity.name_source:type_name -> parley.v1.NameSource
+	0,  // 3: parley.v1.MentionTarget.identity_type:type_name -> parley.v1.IdentityType
+	3,  // 4: parley.v1.IdentitySet.user:type_name -> parley.v1.Identity
+	3,  // 5: parley.v1.IdentitySet.application:type_name -> parley.v1.Identity
+	3,  // 6: parley.v1.IdentitySet.device:type_name -> parley.v1.Identity
+	4,  // 7: parley.v1.IdentitySet.conversation:type_name -> parley.v1.MentionTarget
+	4,  // 8: parley.v1.IdentitySet.tag:type_name -> parley.v1.MentionTarget
+	3,  // 9: parley.v1.IdentitySet.phone:type_name -> parley.v1.Identity
+	3,  // 10: parley.v1.IdentitySet.guest:type_name -> parley.v1.Identity
+	3,  // 11: parley.v1.IdentitySet.on_premises:type_name -> parley.v1.Identity
+	3,  // 12: parley.v1.IdentitySet.encrypted:type_name -> parley.v1.Identity
+	3,  // 13: parley.v1.IdentitySet.application_instance:type_name -> parley.v1.Identity
+	3,  // 14: parley.v1.IdentitySet.asserted_identity:type_name -> parley.v1.Identity
+	3,  // 15: parley.v1.IdentitySet.azure_communication_services_user:type_name -> parley.v1.Identity
+	3,  // 16: parley.v1.IdentitySet.acs_user:type_name -> parley.v1.Identity
+	3,  // 17: parley.v1.IdentitySet.spool_user:type_name -> parley.v1.Identity
+	3,  // 18: parley.v1.IdentitySet.acs_application_instance:type_name -> parley.v1.Identity
+	3,  // 19: parley.v1.IdentitySet.spool_application_instance:type_name -> parley.v1.Identity
+	1,  // 20: parley.v1.IdentitySet.endpoint_type:type_name -> parley.v1.EndpointType
+	3,  // 21: parley.v1.IdentitySet.group:type_name -> parley.v1.Identity
+	3,  // 22: parley.v1.IdentitySet.share_point_group:type_name -> parley.v1.Identity
+	3,  // 23: parley.v1.IdentitySet.site_group:type_name -> parley.v1.Identity
+	3,  // 24: parley.v1.IdentitySet.site_user:type_name -> parley.v1.Identity
+	3,  // 25: parley.v1.IdentitySet.audience:type_name -> parley.v1.Identity
+	26, // [26:26] is the sub-list for method output_type
+	26, // [26:26] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_parley_v1_identity_proto_init() }
@@ -954,7 +1027,7 @@ func file_parley_v1_identity_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_parley_v1_identity_proto_rawDesc), len(file_parley_v1_identity_proto_rawDesc)),
-			NumEnums:      2,
+			NumEnums:      3,
 			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   0,

@@ -12,6 +12,7 @@ import (
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -24,7 +25,65 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// One user of the directory.
+// Whether a user has Microsoft 365 Copilot, as Parley reads it from the service plans that are assigned to the user.
+type CopilotLicence struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// True when the plan `Microsoft Copilot with Graph-grounded chat` (3f30311c-6b1e-48a4-ab79-725b469da960), which Graph asks for before it
+	// gives a user's Copilot interactions, is assigned with the status `Enabled`. False for every other status (`Warning`, `Suspended`,
+	// `Deleted`, `LockedOut`) and without the plan. Always present. Parley's own, from `user.assignedPlans`.
+	Licensed *bool `protobuf:"varint,1,opt,name=licensed,proto3,oneof" json:"licensed,omitempty"`
+	// When the plan was assigned; of several assignments the earliest that is enabled. Absent when the user is not licensed, or Graph
+	// gives no date. Parley's own, from `assignedPlan.assignedDateTime`.
+	Since         *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=since,proto3" json:"since,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CopilotLicence) Reset() {
+	*x = CopilotLicence{}
+	mi := &file_parley_v1_user_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CopilotLicence) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CopilotLicence) ProtoMessage() {}
+
+func (x *CopilotLicence) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_user_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CopilotLicence.ProtoReflect.Descriptor instead.
+func (*CopilotLicence) Descriptor() ([]byte, []int) {
+	return file_parley_v1_user_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *CopilotLicence) GetLicensed() bool {
+	if x != nil && x.Licensed != nil {
+		return *x.Licensed
+	}
+	return false
+}
+
+func (x *CopilotLicence) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+// One user of the directory. A field is absent when Graph did not send the property, or sent null.
 type User struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Resource name `users/{user}`, with the object id: the parent to ask conversations and events of. Parley's own.
@@ -35,13 +94,26 @@ type User struct {
 	DisplayName string `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
 	// Sign-in name, mostly of the form name@domain. Graph: `user.userPrincipalName`.
 	UserPrincipalName string `protobuf:"bytes,4,opt,name=user_principal_name,json=userPrincipalName,proto3" json:"user_principal_name,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// Department that the user works in. Graph: `user.department`.
+	Department string `protobuf:"bytes,5,opt,name=department,proto3" json:"department,omitempty"`
+	// Title of the user's job. Graph: `user.jobTitle`.
+	JobTitle string `protobuf:"bytes,6,opt,name=job_title,json=jobTitle,proto3" json:"job_title,omitempty"`
+	// Country or region of the user, as the directory spells it: a name or a code. Graph: `user.country`.
+	Country string `protobuf:"bytes,7,opt,name=country,proto3" json:"country,omitempty"`
+	// Whether the user may sign in. Graph: `user.accountEnabled`.
+	AccountEnabled *bool `protobuf:"varint,8,opt,name=account_enabled,json=accountEnabled,proto3,oneof" json:"account_enabled,omitempty"`
+	// `Member` of the tenant or `Guest`, as Graph sends it. Graph: `user.userType`.
+	UserType string `protobuf:"bytes,9,opt,name=user_type,json=userType,proto3" json:"user_type,omitempty"`
+	// Whether the user has Microsoft 365 Copilot. Absent when Graph did not send the plans. A licence today says nothing about the past:
+	// who lost it may still have a history. Parley's own, from `user.assignedPlans`.
+	Copilot       *CopilotLicence `protobuf:"bytes,10,opt,name=copilot,proto3" json:"copilot,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *User) Reset() {
 	*x = User{}
-	mi := &file_parley_v1_user_proto_msgTypes[0]
+	mi := &file_parley_v1_user_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -53,7 +125,7 @@ func (x *User) String() string {
 func (*User) ProtoMessage() {}
 
 func (x *User) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_user_proto_msgTypes[0]
+	mi := &file_parley_v1_user_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -66,7 +138,7 @@ func (x *User) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use User.ProtoReflect.Descriptor instead.
 func (*User) Descriptor() ([]byte, []int) {
-	return file_parley_v1_user_proto_rawDescGZIP(), []int{0}
+	return file_parley_v1_user_proto_rawDescGZIP(), []int{1}
 }
 
 func (x *User) GetName() string {
@@ -97,17 +169,73 @@ func (x *User) GetUserPrincipalName() string {
 	return ""
 }
 
+func (x *User) GetDepartment() string {
+	if x != nil {
+		return x.Department
+	}
+	return ""
+}
+
+func (x *User) GetJobTitle() string {
+	if x != nil {
+		return x.JobTitle
+	}
+	return ""
+}
+
+func (x *User) GetCountry() string {
+	if x != nil {
+		return x.Country
+	}
+	return ""
+}
+
+func (x *User) GetAccountEnabled() bool {
+	if x != nil && x.AccountEnabled != nil {
+		return *x.AccountEnabled
+	}
+	return false
+}
+
+func (x *User) GetUserType() string {
+	if x != nil {
+		return x.UserType
+	}
+	return ""
+}
+
+func (x *User) GetCopilot() *CopilotLicence {
+	if x != nil {
+		return x.Copilot
+	}
+	return nil
+}
+
 var File_parley_v1_user_proto protoreflect.FileDescriptor
 
 const file_parley_v1_user_proto_rawDesc = "" +
 	"\n" +
-	"\x14parley/v1/user.proto\x12\tparley.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x17parley/v1/options.proto\"\x91\x02\n" +
+	"\x14parley/v1/user.proto\x12\tparley.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17parley/v1/options.proto\"p\n" +
+	"\x0eCopilotLicence\x12\x1f\n" +
+	"\blicensed\x18\x01 \x01(\bH\x00R\blicensed\x88\x01\x01\x120\n" +
+	"\x05since\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05sinceB\v\n" +
+	"\t_licensed\"\xfe\x04\n" +
 	"\x04User\x12\x1b\n" +
 	"\x04name\x18\x01 \x01(\tB\a\xe0A\b\xb0\xbb\x18\x01R\x04name\x12\"\n" +
 	"\x02id\x18\x02 \x01(\tB\x12\xe0A\x03\xaa\xbb\x18\auser.id\xb0\xbb\x18\x01R\x02id\x12:\n" +
 	"\fdisplay_name\x18\x03 \x01(\tB\x17\xe0A\x03\xaa\xbb\x18\x10user.displayNameR\vdisplayName\x12M\n" +
-	"\x13user_principal_name\x18\x04 \x01(\tB\x1d\xe0A\x03\xaa\xbb\x18\x16user.userPrincipalNameR\x11userPrincipalName:=\xeaA:\n" +
-	"\x1dparley-gateway.github.io/User\x12\fusers/{user}*\x05users2\x04userB\xb5\x01\n" +
+	"\x13user_principal_name\x18\x04 \x01(\tB\x1d\xe0A\x03\xaa\xbb\x18\x16user.userPrincipalNameR\x11userPrincipalName\x12:\n" +
+	"\n" +
+	"department\x18\x05 \x01(\tB\x1a\xe0A\x03\xaa\xbb\x18\x0fuser.department\xb0\xbb\x18\x01R\n" +
+	"department\x121\n" +
+	"\tjob_title\x18\x06 \x01(\tB\x14\xe0A\x03\xaa\xbb\x18\ruser.jobTitleR\bjobTitle\x121\n" +
+	"\acountry\x18\a \x01(\tB\x17\xe0A\x03\xaa\xbb\x18\fuser.country\xb0\xbb\x18\x01R\acountry\x12H\n" +
+	"\x0faccount_enabled\x18\b \x01(\bB\x1a\xe0A\x03\xaa\xbb\x18\x13user.accountEnabledH\x00R\x0eaccountEnabled\x88\x01\x01\x121\n" +
+	"\tuser_type\x18\t \x01(\tB\x14\xe0A\x03\xaa\xbb\x18\ruser.userTypeR\buserType\x128\n" +
+	"\acopilot\x18\n" +
+	" \x01(\v2\x19.parley.v1.CopilotLicenceB\x03\xe0A\x03R\acopilot:=\xeaA:\n" +
+	"\x1dparley-gateway.github.io/User\x12\fusers/{user}*\x05users2\x04userB\x12\n" +
+	"\x10_account_enabledB\xb5\x01\n" +
 	"!io.github.parleygateway.parley.v1B\tUserProtoP\x01Z:github.com/parley-gateway/parley/gen/go/parley/v1;parleyv1\xa2\x02\x03PLY\xaa\x02\tParley.V1\xba\x02\x06Parley\xca\x02\tParley\\V1\xe2\x02\x12Parley\\V1\\Metadata\xea\x02\n" +
 	"Parley::V1b\x06proto3"
 
@@ -123,16 +251,20 @@ func file_parley_v1_user_proto_rawDescGZIP() []byte {
 	return file_parley_v1_user_proto_rawDescData
 }
 
-var file_parley_v1_user_proto_msgTypes = make([]protoimpl.MessageInfo, 1)
+var file_parley_v1_user_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
 var file_parley_v1_user_proto_goTypes = []any{
-	(*User)(nil), // 0: parley.v1.User
+	(*CopilotLicence)(nil),        // 0: parley.v1.CopilotLicence
+	(*User)(nil),                  // 1: parley.v1.User
+	(*timestamppb.Timestamp)(nil), // 2: google.protobuf.Timestamp
 }
 var file_parley_v1_user_proto_depIdxs = []int32{
-	0, // [0:0] is the sub-list for method output_type
-	0, // [0:0] is the sub-list for method input_type
-	0, // [0:0] is the sub-list for extension type_name
-	0, // [0:0] is the sub-list for extension extendee
-	0, // [0:0] is the sub-list for field type_name
+	2, // 0: parley.v1.CopilotLicence.since:type_name -> google.protobuf.Timestamp
+	0, // 1: parley.v1.User.copilot:type_name -> parley.v1.CopilotLicence
+	2, // [2:2] is the sub-list for method output_type
+	2, // [2:2] is the sub-list for method input_type
+	2, // [2:2] is the sub-list for extension type_name
+	2, // [2:2] is the sub-list for extension extendee
+	0, // [0:2] is the sub-list for field type_name
 }
 
 func init() { file_parley_v1_user_proto_init() }
@@ -141,13 +273,15 @@ func file_parley_v1_user_proto_init() {
 		return
 	}
 	file_parley_v1_options_proto_init()
+	file_parley_v1_user_proto_msgTypes[0].OneofWrappers = []any{}
+	file_parley_v1_user_proto_msgTypes[1].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_parley_v1_user_proto_rawDesc), len(file_parley_v1_user_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   1,
+			NumMessages:   2,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -31,7 +31,13 @@ type ListUsersRequest struct {
 	// Most users in the answer: 0 = 50, at most 1000 (more is taken as 1000).
 	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// `next_page_token` of the page before; absent for the first page.
-	PageToken     string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// AIP-160 filter over `id`, `user_principal_name`, `display_name` and `copilot.licensed`, at most 512 characters and 16 levels, such
+	// as `display_name = "Ada*" AND copilot.licensed = true`. Graph evaluates the ids and names that it can; licences are read from
+	// the plans of each user and judged by Parley.
+	Filter string `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
+	// How much of each user is returned; absent = BASIC. METADATA shows ids, department and country alone.
+	View          EventView `protobuf:"varint,4,opt,name=view,proto3,enum=parley.v1.EventView" json:"view,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -78,6 +84,20 @@ func (x *ListUsersRequest) GetPageToken() string {
 		return x.PageToken
 	}
 	return ""
+}
+
+func (x *ListUsersRequest) GetFilter() string {
+	if x != nil {
+		return x.Filter
+	}
+	return ""
+}
+
+func (x *ListUsersRequest) GetView() EventView {
+	if x != nil {
+		return x.View
+	}
+	return EventView_EVENT_VIEW_UNSPECIFIED
 }
 
 // A page of the users of the tenant.
@@ -162,24 +182,86 @@ func (x *ListUsersResponse) GetSources() []*SourceReport {
 	return nil
 }
 
+// Asks for one user.
+type GetUserRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Resource name `users/{user}`. A user is an Entra object id, a user principal name, or `me`; `users/-` is refused.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// How much of the user is returned; absent = FULL, which has as much as BASIC. METADATA shows ids, department and country alone.
+	View          EventView `protobuf:"varint,2,opt,name=view,proto3,enum=parley.v1.EventView" json:"view,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetUserRequest) Reset() {
+	*x = GetUserRequest{}
+	mi := &file_parley_v1_user_service_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetUserRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetUserRequest) ProtoMessage() {}
+
+func (x *GetUserRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_user_service_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetUserRequest.ProtoReflect.Descriptor instead.
+func (*GetUserRequest) Descriptor() ([]byte, []int) {
+	return file_parley_v1_user_service_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *GetUserRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *GetUserRequest) GetView() EventView {
+	if x != nil {
+		return x.View
+	}
+	return EventView_EVENT_VIEW_UNSPECIFIED
+}
+
 var File_parley_v1_user_service_proto protoreflect.FileDescriptor
 
 const file_parley_v1_user_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1cparley/v1/user_service.proto\x12\tparley.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x16parley/v1/answer.proto\x1a\x14parley/v1/user.proto\"h\n" +
+	"\x1cparley/v1/user_service.proto\x12\tparley.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x16parley/v1/answer.proto\x1a\x14parley/v1/user.proto\"\xc4\x01\n" +
 	"\x10ListUsersRequest\x12'\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\n" +
 	"\xe0A\x01\xbaH\x04\x1a\x02(\x00R\bpageSize\x12+\n" +
 	"\n" +
-	"page_token\x18\x02 \x01(\tB\f\xe0A\x01\xbaH\x06r\x04(\x80\x80\x01R\tpageToken\"\xde\x01\n" +
+	"page_token\x18\x02 \x01(\tB\f\xe0A\x01\xbaH\x06r\x04(\x80\x80\x01R\tpageToken\x12#\n" +
+	"\x06filter\x18\x03 \x01(\tB\v\xe0A\x01\xbaH\x05r\x03\x18\x80\x04R\x06filter\x125\n" +
+	"\x04view\x18\x04 \x01(\x0e2\x14.parley.v1.EventViewB\v\xe0A\x01\xbaH\x05\x82\x01\x02\x10\x01R\x04view\"\xde\x01\n" +
 	"\x11ListUsersResponse\x12%\n" +
 	"\x05users\x18\x01 \x03(\v2\x0f.parley.v1.UserR\x05users\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1a\n" +
 	"\bcomplete\x18\x03 \x01(\bR\bcomplete\x12+\n" +
 	"\anotices\x18\x04 \x03(\v2\x11.parley.v1.NoticeR\anotices\x121\n" +
-	"\asources\x18\x05 \x03(\v2\x17.parley.v1.SourceReportR\asources2h\n" +
+	"\asources\x18\x05 \x03(\v2\x17.parley.v1.SourceReportR\asources\"\x8a\x01\n" +
+	"\x0eGetUserRequest\x12A\n" +
+	"\x04name\x18\x01 \x01(\tB-\xe0A\x02\xfaA\x1f\n" +
+	"\x1dparley-gateway.github.io/User\xbaH\x05r\x03(\x80 R\x04name\x125\n" +
+	"\x04view\x18\x02 \x01(\x0e2\x14.parley.v1.EventViewB\v\xe0A\x01\xbaH\x05\x82\x01\x02\x10\x01R\x04view2\xc2\x01\n" +
 	"\vUserService\x12Y\n" +
-	"\tListUsers\x12\x1b.parley.v1.ListUsersRequest\x1a\x1c.parley.v1.ListUsersResponse\"\x11\x82\xd3\xe4\x93\x02\v\x12\t/v1/usersB\xbc\x01\n" +
+	"\tListUsers\x12\x1b.parley.v1.ListUsersRequest\x1a\x1c.parley.v1.ListUsersResponse\"\x11\x82\xd3\xe4\x93\x02\v\x12\t/v1/users\x12X\n" +
+	"\aGetUser\x12\x19.parley.v1.GetUserRequest\x1a\x0f.parley.v1.User\"!\xdaA\x04name\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/{name=users/*}B\xbc\x01\n" +
 	"!io.github.parleygateway.parley.v1B\x10UserServiceProtoP\x01Z:github.com/parley-gateway/parley/gen/go/parley/v1;parleyv1\xa2\x02\x03PLY\xaa\x02\tParley.V1\xba\x02\x06Parley\xca\x02\tParley\\V1\xe2\x02\x12Parley\\V1\\Metadata\xea\x02\n" +
 	"Parley::V1b\x06proto3"
 
@@ -195,25 +277,31 @@ func file_parley_v1_user_service_proto_rawDescGZIP() []byte {
 	return file_parley_v1_user_service_proto_rawDescData
 }
 
-var file_parley_v1_user_service_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_parley_v1_user_service_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_parley_v1_user_service_proto_goTypes = []any{
 	(*ListUsersRequest)(nil),  // 0: parley.v1.ListUsersRequest
 	(*ListUsersResponse)(nil), // 1: parley.v1.ListUsersResponse
-	(*User)(nil),              // 2: parley.v1.User
-	(*Notice)(nil),            // 3: parley.v1.Notice
-	(*SourceReport)(nil),      // 4: parley.v1.SourceReport
+	(*GetUserRequest)(nil),    // 2: parley.v1.GetUserRequest
+	(EventView)(0),            // 3: parley.v1.EventView
+	(*User)(nil),              // 4: parley.v1.User
+	(*Notice)(nil),            // 5: parley.v1.Notice
+	(*SourceReport)(nil),      // 6: parley.v1.SourceReport
 }
 var file_parley_v1_user_service_proto_depIdxs = []int32{
-	2, // 0: parley.v1.ListUsersResponse.users:type_name -> parley.v1.User
-	3, // 1: parley.v1.ListUsersResponse.notices:type_name -> parley.v1.Notice
-	4, // 2: parley.v1.ListUsersResponse.sources:type_name -> parley.v1.SourceReport
-	0, // 3: parley.v1.UserService.ListUsers:input_type -> parley.v1.ListUsersRequest
-	1, // 4: parley.v1.UserService.ListUsers:output_type -> parley.v1.ListUsersResponse
-	4, // [4:5] is the sub-list for method output_type
-	3, // [3:4] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	3, // 0: parley.v1.ListUsersRequest.view:type_name -> parley.v1.EventView
+	4, // 1: parley.v1.ListUsersResponse.users:type_name -> parley.v1.User
+	5, // 2: parley.v1.ListUsersResponse.notices:type_name -> parley.v1.Notice
+	6, // 3: parley.v1.ListUsersResponse.sources:type_name -> parley.v1.SourceReport
+	3, // 4: parley.v1.GetUserRequest.view:type_name -> parley.v1.EventView
+	0, // 5: parley.v1.UserService.ListUsers:input_type -> parley.v1.ListUsersRequest
+	2, // 6: parley.v1.UserService.GetUser:input_type -> parley.v1.GetUserRequest
+	1, // 7: parley.v1.UserService.ListUsers:output_type -> parley.v1.ListUsersResponse
+	4, // 8: parley.v1.UserService.GetUser:output_type -> parley.v1.User
+	7, // [7:9] is the sub-list for method output_type
+	5, // [5:7] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_parley_v1_user_service_proto_init() }
@@ -229,7 +317,7 @@ func file_parley_v1_user_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_parley_v1_user_service_proto_rawDesc), len(file_parley_v1_user_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
+			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
