@@ -26,8 +26,11 @@ export interface StreamOptions {
   /** Address of the gateway, such as `https://parley.contoso.example`. */
   baseUrl: string;
   request: EventsRequest;
-  /** Returns the access token; it is asked at each connection. An error that it throws ends the stream. */
-  token?: () => string | Promise<string>;
+  /**
+   * Returns the access token; it is asked at each connection. If the gateway has refused the one before, it is given that token, and
+   * must not return it from a cache. An error that it throws ends the stream.
+   */
+  token?: (refused?: string) => string | Promise<string>;
   /** Further headers, such as `parley-tenant` and `parley-reason`. */
   headers?: Record<string, string>;
   /** Ends the stream; its reason is thrown. */
@@ -118,11 +121,12 @@ export class EventStream implements AsyncIterable<Event> {
     const { signal, token, memory } = this.#options;
     const seen = memory > 0 ? new Memory(memory) : undefined;
     let failures = 0; // in a row
-    let refused = false; // the last credential was, and no frame has come since
+    let sent = ""; // the last access token
+    let refused: string | undefined; // the last access token, if it was refused and no frame has come since
     try {
       for (;;) {
         const headers: Record<string, string> = { ...this.#options.headers, accept: "application/x-ndjson" };
-        if (token) headers["authorization"] = `Bearer ${await token()}`;
+        if (token) headers["authorization"] = `Bearer ${(sent = await token(refused))}`;
         const connection = new Connection(this.#options.idle, signal);
         let begun = false;
         try {
@@ -130,7 +134,7 @@ export class EventStream implements AsyncIterable<Event> {
           for (;;) {
             const { batch, notice, checkpoint, summary } = await connection.next();
             begun = true;
-            refused = false;
+            refused = undefined;
             for (const event of batch?.events ?? []) {
               if (seen && event.uid && !seen.isNew(event.uid, BigInt(event.version ?? 0))) continue;
               failures = 0;
@@ -150,8 +154,8 @@ export class EventStream implements AsyncIterable<Event> {
           if (!(error instanceof StreamError)) throw error;
           if (error.resumeToken) this.#resumeToken = error.resumeToken;
           if (begun && error.reason === "STREAM_ENDED") continue;
-          if (token && !refused && error.code === "UNAUTHENTICATED" && error.retryAfter === undefined) {
-            refused = true;
+          if (token && refused === undefined && error.code === "UNAUTHENTICATED" && error.retryAfter === undefined) {
+            refused = sent;
             continue;
           }
           await this.#wait(error, ++failures);

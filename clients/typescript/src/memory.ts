@@ -10,10 +10,7 @@ export class Memory {
     const newer = known === undefined || version > known;
     this.#versions.delete(uid);
     this.#versions.set(uid, newer ? version : known);
-    if (this.#versions.size > this.size) {
-      const [oldest] = this.#versions.keys();
-      this.#versions.delete(oldest as string);
-    }
+    if (this.#versions.size > this.size) this.#versions.delete(this.#versions.keys().next().value as string);
     return newer;
   }
 }

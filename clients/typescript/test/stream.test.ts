@@ -109,6 +109,15 @@ test("what is not a gateway is told from one", async () => {
   }
 });
 
+test("a token provider learns which token was refused", async () => {
+  const asked: (string | undefined)[] = [];
+  const refusing: Answer = () => Response.json(failure("UNAUTHENTICATED", "CALLER_UNAUTHENTICATED"), { status: 401 });
+  const { stream, calls } = streamOf([refusing, frames(batch("a")), refusing, refusing], { token: (refused) => `token ${asked.push(refused)}` });
+  await assert.rejects(all(stream), { code: "UNAUTHENTICATED", cut: false });
+  assert.deepEqual(asked, [undefined, "token 1", undefined, "token 3"]);
+  assert.equal(calls[3]?.headers.get("authorization"), "Bearer token 4");
+});
+
 test("an error of the token provider ends the stream", async () => {
   const { stream } = streamOf([], { token: () => Promise.reject(new Error("signed out")) });
   await assert.rejects(all(stream), /signed out/);
