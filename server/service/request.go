@@ -17,13 +17,12 @@ import (
 type eventsRequest interface {
 	conversationsRequest
 	intervalRequest
-	enrichedRequest
-
-	GetSources() []parleyv1.Source
+	contentRequest
 }
 
-// enrichedRequest is a request for more than Graph sends.
-type enrichedRequest interface {
+// contentRequest is a request that names the sources it reads, and what is added to them.
+type contentRequest interface {
+	GetSources() []parleyv1.Source
 	GetEnrich() []parleyv1.Enrichment
 }
 
@@ -62,7 +61,7 @@ func readEvents(req eventsRequest) (user string, q query.Events, scope accessSco
 	if q.OrderBy, err = eventOrder(req.GetOrderBy()); err != nil {
 		return "", q, scope, err
 	}
-	if err = checkEnrich(req.GetEnrich()); err != nil {
+	if err := checkEnrich(req.GetEnrich()); err != nil {
 		return "", q, scope, err
 	}
 	q.Sources, q.View, q.Filter = req.GetSources(), req.GetView(), req.GetFilter()
