@@ -527,6 +527,21 @@ export interface components {
             /** @description What the exchange was about, in Graph's order. Graph: `aiInteraction.contexts`. */
             contexts?: components["schemas"]["CopilotContext"][];
         };
+        /** @description Whether a user has Microsoft 365 Copilot, as Parley reads it from the service plans that are assigned to the user. */
+        CopilotLicence: {
+            /**
+             * @description True when the plan `Microsoft Copilot with Graph-grounded chat` (3f30311c-6b1e-48a4-ab79-725b469da960), which Graph asks for before it
+             *     gives a user's Copilot interactions, is assigned with the status `Enabled`. False for every other status (`Warning`, `Suspended`,
+             *     `Deleted`, `LockedOut`) and without the plan. Always present. Parley's own, from `user.assignedPlans`.
+             */
+            licensed?: boolean;
+            /**
+             * Format: date-time
+             * @description When the plan was assigned; of several assignments the earliest that is enabled. Absent when the user is not licensed, or Graph
+             *     gives no date. Parley's own, from `assignedPlan.assignedDateTime`.
+             */
+            since?: string;
+        };
         /** @description Rows that travel in one frame. */
         CopilotUsageBatch: {
             /** @description The rows, in Graph's order; at least one. */
@@ -611,6 +626,12 @@ export interface components {
             /** @description Columns or properties that have no field here, by their own names. Parley's own. */
             readonly unmapped?: Record<string, never>;
         };
+        /**
+         * @description Data that a source cannot hold, however completely it is read. It says nothing about what was read, and changes no `complete`.
+         *     That there are no rows about a person is never a sign that the person did nothing.
+         * @enum {string}
+         */
+        CoverageGap: "COVERAGE_GAP_UNSPECIFIED" | "COVERAGE_GAP_CHANNEL_MESSAGES" | "COVERAGE_GAP_RETAINED_MESSAGES" | "COVERAGE_GAP_DELETED_OVER_21_DAYS" | "COVERAGE_GAP_STUDIO_AGENTS" | "COVERAGE_GAP_COPILOT_WITHOUT_LICENCE" | "COVERAGE_GAP_CALLS_OVER_30_DAYS" | "COVERAGE_GAP_CLOUD";
         /** @description Microphone, loudspeaker and processor of one side of a media exchange. Ratios are from 0 to 1. */
         DeviceInfo: {
             /** @description Driver of the microphone or camera. Graph: `callRecords.deviceInfo.captureDeviceDriver`. */
@@ -964,7 +985,8 @@ export interface components {
             id?: string;
             /**
              * @description Name for people to read. Copilot prompts carry an address such as `8:orgid:…` here: that is an id and is given as
-             *     `mri` instead. Graph: `identity.displayName`.
+             *     `mri` instead. Where Graph sent none, `enrich=NAMES` fills it from the members of the chat or the directory, and `name_source`
+             *     says so. Graph: `identity.displayName`.
              */
             displayName?: string;
             /** @description Teams' routing address (`8:orgid:<object id>`) that Graph sent in place of a display name. Parley's own. */
@@ -1037,6 +1059,11 @@ export interface components {
              *     `provisionedIdentity.details`, `provisioningSystem.details`.
              */
             details?: Record<string, never>;
+            /**
+             * @description Where `display_name` comes from, if Graph did not send it with the record: present only in answers to requests with
+             *     `enrich=NAMES`, and only where a name was found. Parley's own.
+             */
+            nameSource?: components["schemas"]["NameSource"];
         };
         /** @description The identities behind one actor. Graph fills mostly one member and leaves the others null; a system message has none. */
         IdentitySet: {
@@ -1438,6 +1465,11 @@ export interface components {
          */
         Modality: "MODALITY_UNSPECIFIED" | "MODALITY_AUDIO" | "MODALITY_VIDEO" | "MODALITY_VIDEO_BASED_SCREEN_SHARING" | "MODALITY_DATA" | "MODALITY_SCREEN_SHARING" | "MODALITY_UNKNOWN_FUTURE_VALUE";
         /**
+         * @description Where a display name comes from that Graph did not send with the record.
+         * @enum {string}
+         */
+        NameSource: "NAME_SOURCE_UNSPECIFIED" | "NAME_SOURCE_MEMBERS" | "NAME_SOURCE_DIRECTORY";
+        /**
          * @description How a participant was connected to the network.
          * @enum {string}
          */
@@ -1717,6 +1749,11 @@ export interface components {
             filteredByGateway: string[];
             /** @description Graph's request ids of failed calls, for support requests; at most 20. */
             failedRequestIds: string[];
+            /**
+             * @description Data that this source cannot hold, whatever is asked. On the last page of a List and in the summary of a stream alone; absent on
+             *     other pages, and for sources without such a gap. It does not change `complete`. Parley's own.
+             */
+            coverageGaps: components["schemas"]["CoverageGap"][];
         };
         /**
          * @description How reading one source ended.
@@ -1929,7 +1966,7 @@ export interface components {
             /** @description Time to that hop and back. Graph: `callRecords.traceRouteHop.roundTripTime`. */
             roundTripTime?: string;
         };
-        /** @description One user of the directory. */
+        /** @description One user of the directory. A field is absent when Graph did not send the property, or sent null. */
         User: {
             /** @description Resource name `users/{user}`, with the object id: the parent to ask conversations and events of. Parley's own. */
             name: string;
@@ -1939,6 +1976,21 @@ export interface components {
             readonly displayName?: string;
             /** @description Sign-in name, mostly of the form name@domain. Graph: `user.userPrincipalName`. */
             readonly userPrincipalName?: string;
+            /** @description Department that the user works in. Graph: `user.department`. */
+            readonly department?: string;
+            /** @description Title of the user's job. Graph: `user.jobTitle`. */
+            readonly jobTitle?: string;
+            /** @description Country or region of the user, as the directory spells it: a name or a code. Graph: `user.country`. */
+            readonly country?: string;
+            /** @description Whether the user may sign in. Graph: `user.accountEnabled`. */
+            readonly accountEnabled?: boolean;
+            /** @description `Member` of the tenant or `Guest`, as Graph sends it. Graph: `user.userType`. */
+            readonly userType?: string;
+            /**
+             * @description Whether the user has Microsoft 365 Copilot. Absent when Graph did not send the plans. A licence today says nothing about the past:
+             *     who lost it may still have a history. Parley's own, from `user.assignedPlans`.
+             */
+            readonly copilot?: components["schemas"]["CopilotLicence"];
         };
         /** @description Software of an endpoint, as it named itself. */
         UserAgent: {
@@ -2048,8 +2100,10 @@ export type ConversationKind = components['schemas']['ConversationKind'];
 export type ConversationMember = components['schemas']['ConversationMember'];
 export type CopilotContext = components['schemas']['CopilotContext'];
 export type CopilotDetail = components['schemas']['CopilotDetail'];
+export type CopilotLicence = components['schemas']['CopilotLicence'];
 export type CopilotUsageBatch = components['schemas']['CopilotUsageBatch'];
 export type CopilotUsageRow = components['schemas']['CopilotUsageRow'];
+export type CoverageGap = components['schemas']['CoverageGap'];
 export type DeviceInfo = components['schemas']['DeviceInfo'];
 export type EndpointType = components['schemas']['EndpointType'];
 export type ErrorDetail = components['schemas']['ErrorDetail'];
@@ -2084,6 +2138,7 @@ export type MessagePreview = components['schemas']['MessagePreview'];
 export type MessageType = components['schemas']['MessageType'];
 export type MigrationMode = components['schemas']['MigrationMode'];
 export type Modality = components['schemas']['Modality'];
+export type NameSource = components['schemas']['NameSource'];
 export type NetworkConnectionType = components['schemas']['NetworkConnectionType'];
 export type NetworkInfo = components['schemas']['NetworkInfo'];
 export type NetworkTransportProtocol = components['schemas']['NetworkTransportProtocol'];
