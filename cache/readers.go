@@ -81,9 +81,11 @@ func (r *events) key(q *source.EventQuery) keyed {
 	key.time(q.End)
 	key.flags(q.ByCreateTime, q.Descending, q.Clause.SystemOnly, q.Clause.NoSystem)
 	key.list(q.Clause.AppClasses)
-	key.list(q.Clause.UserIDs)
-	key.list(q.Clause.UserTypes)
-	key.list(q.Clause.ApplicationTypes)
+	for _, s := range [...]*source.Sender{&q.Clause.Sender, &q.Clause.AnySender} {
+		key.list(s.UserIDs)
+		key.list(s.UserTypes)
+		key.list(s.ApplicationTypes)
+	}
 	key.text(q.Clause.ParticipantID)
 	return key
 }

@@ -117,6 +117,27 @@ func (c *Chat) ownMessages(ctx context.Context, q EventQuery, link string) ([]at
 	return []attempt{{request: r, unfiltered: !q.Clause.IsZero()}}, nil
 }
 
+// Properties by which Graph filters senders.
+const (
+	senderID              = "from/user/id"
+	senderType            = "from/user/userIdentityType"
+	senderApplicationType = "from/application/applicationIdentityType"
+)
+
+// anySender joins all values of a condition on the sender by or.
+func anySender(s *Sender) string {
+	var terms []string
+	for _, values := range []struct {
+		property string
+		list     []string
+	}{{senderID, s.UserIDs}, {senderType, s.UserTypes}, {senderApplicationType, s.ApplicationTypes}} {
+		for _, value := range values.list {
+			terms = append(terms, odata.AnyEqual(values.property, []string{value}))
+		}
+	}
+	return odata.AnyOf(terms...)
+}
+
 // messageClause is the part of a getAllMessages filter beside the interval, in parentheses; empty for none.
 func messageClause(c Clause) string {
 	system := ""
@@ -127,9 +148,10 @@ func messageClause(c Clause) string {
 		system = "messageType ne " + systemMessage
 	}
 	clause := odata.AllOf(
-		odata.AnyEqual("from/user/id", c.UserIDs),
-		odata.AnyEqual("from/user/userIdentityType", c.UserTypes),
-		odata.AnyEqual("from/application/applicationIdentityType", c.ApplicationTypes),
+		odata.AnyEqual(senderID, c.UserIDs),
+		odata.AnyEqual(senderType, c.UserTypes),
+		odata.AnyEqual(senderApplicationType, c.ApplicationTypes),
+		anySender(&c.AnySender),
 		system,
 	)
 	if clause == "" {

@@ -120,24 +120,34 @@ func TestRequests(t *testing.T) {
 		{
 			name: "chat, senders, model", options: source.Options{Model: "A"}, prefer: enumMembers,
 			ask: chat(with(func(q *source.EventQuery) {
-				q.Clause = source.Clause{UserTypes: []string{"anonymousGuest", "federatedUser"}, UserIDs: []string{"x"}, NoSystem: true}
+				q.Clause = source.Clause{
+					Sender: source.Sender{UserTypes: []string{"anonymousGuest", "federatedUser"}, UserIDs: []string{"x"}}, NoSystem: true,
+				}
 			})),
 			want: exportPath + "(from/user/id eq 'x' and (from/user/userIdentityType eq 'anonymousGuest' or from/user/userIdentityType eq 'federatedUser')" +
 				" and messageType ne 'systemEventMessage') and (lastModifiedDateTime" + wide + "lastModifiedDateTime lt 2024-11-21T00:00:01Z)&model=A",
 		},
 		{
 			name: "retained chat, an interval and senders, without a model", options: source.Options{Model: "A"}, prefer: enumMembers,
-			ask: retained(with(func(q *source.EventQuery) { q.Clause = source.Clause{UserIDs: []string{"x"}} })),
+			ask: retained(with(func(q *source.EventQuery) { q.Clause = source.Clause{Sender: source.Sender{UserIDs: []string{"x"}}} })),
 			want: "/v1.0/users/" + userID + "/chats/getAllRetainedMessages?$top=50&$filter=(from/user/id eq 'x') and (lastModifiedDateTime" +
 				wide + "lastModifiedDateTime lt 2024-11-21T00:00:01Z)",
 		},
 		{
 			name: "chat, applications and system", prefer: enumMembers,
 			ask: chat(with(func(q *source.EventQuery) {
-				q.Clause = source.Clause{ApplicationTypes: []string{"bot"}, SystemOnly: true}
+				q.Clause = source.Clause{Sender: source.Sender{ApplicationTypes: []string{"bot"}}, SystemOnly: true}
 			})),
 			want: exportPath + "(from/application/applicationIdentityType eq 'bot' and messageType eq 'systemEventMessage') and (lastModifiedDateTime" +
 				wide + "lastModifiedDateTime lt 2024-11-21T00:00:01Z)",
+		},
+		{
+			name: "chat, one of several conditions on the sender", prefer: enumMembers,
+			ask: chat(with(func(q *source.EventQuery) {
+				q.Clause = source.Clause{AnySender: source.Sender{ApplicationTypes: []string{"bot"}, UserTypes: []string{"anonymousGuest"}, UserIDs: []string{"x", "it's"}}}
+			})),
+			want: exportPath + "((from/user/id eq 'x' or from/user/id eq 'it''s' or from/user/userIdentityType eq 'anonymousGuest'" +
+				" or from/application/applicationIdentityType eq 'bot')) and (lastModifiedDateTime" + wide + "lastModifiedDateTime lt 2024-11-21T00:00:01Z)",
 		},
 		{
 			name: "chat, odd user", prefer: enumMembers,
@@ -291,7 +301,7 @@ func TestLinks(t *testing.T) {
 	t.Parallel()
 	const link = "/v1.0/users('x')/chats/getallMessages?$top=2&$skiptoken=U2tpcD1%3d%2b+a&x=%27"
 	up, client := newUpstream(t, func(string) reply { return reply{body: `{"value":[],"@odata.nextLink":"{origin}/next"}`} })
-	q := source.EventQuery{Owner: userID, User: userID, Start: start, End: end, Clause: source.Clause{UserIDs: []string{"x"}}}
+	q := source.EventQuery{Owner: userID, User: userID, Start: start, End: end, Clause: source.Clause{Sender: source.Sender{UserIDs: []string{"x"}}}}
 	page, err := source.NewChat(client, source.Options{Model: "B"}).Events(t.Context(), q, up.URL+link)
 	if err != nil {
 		t.Fatal(err)

@@ -31,21 +31,44 @@ type EventQuery struct {
 	Clause Clause
 }
 
-// Clause is the part of a filter that Graph evaluates. Values are raw, the OData builder quotes them. Members of one
-// list are joined by or, the lists by and.
+// Clause is the part of a filter that Graph evaluates. Values are raw, the OData builder quotes them. All parts must hold.
 type Clause struct {
-	AppClasses           []string // copilot: appClass eq
-	UserIDs              []string // chat: from/user/id eq
-	UserTypes            []string // chat: from/user/userIdentityType eq
-	ApplicationTypes     []string // chat: from/application/applicationIdentityType eq
+	Sender // chat: each of its lists must hold
+
+	AnySender            Sender   // chat: one of its values must hold
+	AppClasses           []string // copilot: appClass eq, joined by or
 	SystemOnly, NoSystem bool     // chat: messageType eq / ne 'systemEventMessage'
 	ParticipantID        string   // call: participants_v2/any(p:p/id eq …)
 }
 
+// Sender is a condition on who sent a message. A list holds where one of its values does.
+type Sender struct {
+	UserIDs          []string // from/user/id eq
+	UserTypes        []string // from/user/userIdentityType eq
+	ApplicationTypes []string // from/application/applicationIdentityType eq
+}
+
+// Add adds the lists of another condition, unless one of them is there already.
+func (s *Sender) Add(other Sender) bool {
+	lists := []*[]string{&s.UserIDs, &s.UserTypes, &s.ApplicationTypes}
+	added := [][]string{other.UserIDs, other.UserTypes, other.ApplicationTypes}
+	for i, list := range lists {
+		if len(*list) > 0 && len(added[i]) > 0 {
+			return false
+		}
+	}
+	for i, list := range lists {
+		*list = append(*list, added[i]...)
+	}
+	return true
+}
+
+// IsZero reports whether the condition asks for nothing.
+func (s *Sender) IsZero() bool { return len(s.UserIDs)+len(s.UserTypes)+len(s.ApplicationTypes) == 0 }
+
 // IsZero reports whether the clause filters nothing.
 func (c *Clause) IsZero() bool {
-	return len(c.AppClasses)+len(c.UserIDs)+len(c.UserTypes)+len(c.ApplicationTypes) == 0 &&
-		!c.SystemOnly && !c.NoSystem && c.ParticipantID == ""
+	return len(c.AppClasses) == 0 && c.Sender.IsZero() && c.AnySender.IsZero() && !c.SystemOnly && !c.NoSystem && c.ParticipantID == ""
 }
 
 // Item is one event with what the timeline sorts and de-duplicates by.

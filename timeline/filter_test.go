@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -140,4 +142,42 @@ func (attended) Event(_ context.Context, _, _ string, ref source.Ref) (*parleyv1
 		people = append(people, &parleyv1.CallParticipant{Id: "ada"})
 	}
 	return &parleyv1.Event{Detail: &parleyv1.Event_Call{Call: &parleyv1.CallDetail{Participants: people}}}, nil
+}
+
+// TestSearchedUntil: a List whose time is up before an event matches is empty, has a token, and says up to where it has searched.
+func TestSearchedUntil(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(26 * 365 * 24 * time.Hour)
+		start, end := march()
+		g := &fakeGraph{src: chat, size: 10, delay: time.Second, rows: spread("m", 600, start, end)}
+		e, req := newEngine(t, timeline.Config{}), chatRequest()
+		req.Filter = `body.plain_text = "*nothing of the kind*"`
+		token, until, pages := "", start, 0
+		for {
+			page, err := e.ListEvents(t.Context(), sources(g), req, token, 5)
+			if err != nil || len(page.GetEvents()) > 0 {
+				t.Fatalf("%d events, %v", len(page.GetEvents()), err)
+			}
+			pages++
+			if token = page.GetNextPageToken(); token == "" {
+				if !page.GetComplete() {
+					t.Error("not complete")
+				}
+				break
+			}
+			covered := page.GetSources()[0].GetCovered()
+			if covered == nil && until.Equal(start) {
+				continue // not one window is read to its end
+			}
+			at := covered.GetEndTime().AsTime()
+			if covered == nil || at.Before(until) || at.After(end) {
+				t.Fatalf("page %d has searched %v, after %v", pages, covered, until)
+			}
+			until = at
+		}
+		if pages < 2 || !until.After(start) {
+			t.Errorf("%d pages, searched until %v", pages, until)
+		}
+	})
 }

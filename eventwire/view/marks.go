@@ -69,7 +69,7 @@ func compile(md protoreflect.MessageDescriptor, known map[protoreflect.FullName]
 	if m, ok := known[md.FullName()]; ok {
 		return m
 	}
-	m := &marks{kept: map[protoreflect.FieldNumber]*marks{}, wire: map[protoreflect.FieldNumber]encoding{}}
+	m := newMarks()
 	known[md.FullName()] = m
 	fields := md.Fields()
 	for i := range fields.Len() {

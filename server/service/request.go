@@ -65,6 +65,9 @@ func readEvents(req eventsRequest) (user string, q query.Events, scope accessSco
 		return "", q, scope, err
 	}
 	q.Sources, q.View, q.Filter = req.GetSources(), req.GetView(), req.GetFilter()
+	if err := q.CheckFilter(); err != nil {
+		return "", q, scope, err
+	}
 	return user, q, accessScope{
 		sources: eventSources(q.Sources, user, q.Conversation), view: viewWithNames(viewOr(q.View, parleyv1.EventView_EVENT_VIEW_BASIC), req.GetEnrich()),
 		start: q.Start, end: q.End, conversation: q.Conversation != "",
@@ -94,6 +97,9 @@ func readConversations(req conversationsRequest) (user string, q query.Conversat
 		return "", q, scope, err
 	}
 	q.View, q.Filter = req.GetView(), req.GetFilter()
+	if err := q.CheckFilter(); err != nil {
+		return "", q, scope, err
+	}
 	return user, q, accessScope{
 		sources: []parleyv1.Source{parleyv1.Source_SOURCE_CONVERSATION}, view: viewOr(q.View, parleyv1.EventView_EVENT_VIEW_BASIC),
 	}, nil

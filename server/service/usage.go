@@ -65,11 +65,14 @@ type usageRequest interface {
 }
 
 func (u *usage) prepare(ctx context.Context, req usageRequest, filter string) (*accessGrant, query.Usage, error) {
+	q := query.Usage{Period: req.GetPeriod(), Version: req.GetVersion(), Filter: filter}
+	if err := q.CheckFilter(); err != nil {
+		return nil, q, err
+	}
 	access, err := u.authorizeReport(ctx, req)
 	if err != nil {
-		return nil, query.Usage{}, err
+		return nil, q, err
 	}
-	q := query.Usage{Period: req.GetPeriod(), Version: req.GetVersion(), Filter: filter}
 	q.Caller, q.Tenant, q.Fingerprint = access.binding()
 	return access, q, nil
 }

@@ -22,6 +22,10 @@ var _ parleyv1.UserServiceServer = (*users)(nil)
 
 // ListUsers answers one page.
 func (u *users) ListUsers(ctx context.Context, req *parleyv1.ListUsersRequest) (*parleyv1.ListUsersResponse, error) {
+	q := query.Users{View: req.GetView(), Filter: req.GetFilter()}
+	if err := q.CheckFilter(); err != nil {
+		return nil, err
+	}
 	access, err := u.authorizer.authorize(ctx, usersScope(viewOr(req.GetView(), parleyv1.EventView_EVENT_VIEW_BASIC)))
 	if err != nil {
 		return nil, err
@@ -29,7 +33,6 @@ func (u *users) ListUsers(ctx context.Context, req *parleyv1.ListUsersRequest) (
 	if err := access.checkAvailable(parleyv1.Source_SOURCE_USER); err != nil {
 		return nil, err
 	}
-	q := query.Users{View: req.GetView(), Filter: req.GetFilter()}
 	q.Caller, q.Tenant, _ = access.binding()
 	answer, err := u.engine.ListUsers(ctx, access.sources, q, req.GetPageToken(), pageSize(req.GetPageSize()))
 	if err != nil {

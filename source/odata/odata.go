@@ -42,7 +42,7 @@ func AnyEqual(property string, values []string) string {
 	for _, value := range values {
 		terms = append(terms, property+" eq "+Literal(value))
 	}
-	return anyOf(terms...)
+	return AnyOf(terms...)
 }
 
 // In returns `property in ('value',…)`, or `property eq 'value'` for a single value; empty for none.
@@ -68,8 +68,8 @@ func StartsWith(property, text string) string {
 	return "startswith(" + property + "," + Literal(text) + ")"
 }
 
-// anyOf joins terms by or, in parentheses when there are several.
-func anyOf(terms ...string) string {
+// AnyOf joins terms by or, in parentheses when there are several; empty terms are left out.
+func AnyOf(terms ...string) string {
 	terms = nonEmpty(terms)
 	if len(terms) > 1 {
 		return "(" + strings.Join(terms, " or ") + ")"

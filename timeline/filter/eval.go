@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -29,6 +30,22 @@ func (f *Filter) Match(m proto.Message) Result {
 	}
 	r := m.ProtoReflect()
 	return f.root.eval(func(n *node) Result { return n.match(r) })
+}
+
+// MatchWire is Match for an encoded event. Only the fields that the filter looks at are decoded.
+func (f *Filter) MatchWire(wire []byte) (Result, error) {
+	if f == nil {
+		return True, nil
+	}
+	cut, err := f.needs.AppendTo(make([]byte, 0, 256), wire)
+	if err != nil {
+		return False, fmt.Errorf("filter an event: %w", err)
+	}
+	event := &parleyv1.Event{}
+	if err := proto.Unmarshal(cut, event); err != nil {
+		return False, fmt.Errorf("filter an event: %w", err)
+	}
+	return f.Match(event), nil
 }
 
 // Possible reports whether any event of a source can match: a source that cannot need not be asked.
@@ -93,7 +110,7 @@ func (n *node) match(m protoreflect.Message) Result {
 	if n.field.kind == hidden {
 		return Unknown
 	}
-	if n.path == "call.participants.id" {
+	if n.path == participantID {
 		event, _ := m.Interface().(*parleyv1.Event)
 		return n.attended(event.GetCall())
 	}
@@ -138,12 +155,28 @@ func (n *node) negated(same bool) Result { return resultOf(same != (n.op == uneq
 // anyEqual reports whether any value that the path leads to compares; != counts as = here.
 func (n *node) anyEqual(m protoreflect.Message) Result {
 	found := False
-	values(m, strings.Split(n.path, "."), func(v protoreflect.Value) {
-		if n.compare(v) {
+	compare := func(v protoreflect.Value) {
+		if n.present || n.compare(v) {
 			found = True
 		}
-	})
+	}
+	if n.field.kind == person {
+		names(m, compare)
+	} else {
+		values(m, strings.Split(n.field.modelPath(), "."), compare)
+	}
 	return found
+}
+
+// names visits the display names of the identities of an event's actor.
+func names(m protoreflect.Message, visit func(protoreflect.Value)) {
+	event, _ := m.Interface().(*parleyv1.Event)
+	event.GetActor().ProtoReflect().Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		if fd.Message() != nil {
+			values(v.Message(), []string{"display_name"}, visit)
+		}
+		return true
+	})
 }
 
 // values visits what a path leads to; unset fields lead nowhere.
@@ -171,6 +204,8 @@ func values(m protoreflect.Message, path []string, visit func(protoreflect.Value
 
 func (n *node) compare(v protoreflect.Value) bool {
 	switch n.field.kind {
+	case application:
+		return strings.EqualFold(v.String(), n.value.text)
 	case enum:
 		return v.Enum() == n.value.number
 	case flag:

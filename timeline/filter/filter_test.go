@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
@@ -203,11 +204,11 @@ func TestPush(t *testing.T) {
 		{`copilot.app_class = a OR kind = EVENT_KIND_PROMPT`, copilot, filter.Pushed{}},
 		{`copilot.app_class = a`, chat, filter.Pushed{}},
 		{`actor.user.id = a actor.user.identity_type = IDENTITY_TYPE_ANONYMOUS_GUEST`, chat, filter.Pushed{
-			Clause: source.Clause{UserIDs: []string{"a"}, UserTypes: []string{"anonymousGuest"}},
+			Clause: source.Clause{Sender: source.Sender{UserIDs: []string{"a"}, UserTypes: []string{"anonymousGuest"}}},
 			Fields: []string{"actor.user.id", "actor.user.identity_type"},
 		}},
 		{`actor.application.identity_type = IDENTITY_TYPE_BOT OR actor.application.identity_type = IDENTITY_TYPE_TENANT_BOT`, chat, filter.Pushed{
-			Clause: source.Clause{ApplicationTypes: []string{"bot", "tenantBot"}}, Fields: []string{"actor.application.identity_type"},
+			Clause: source.Clause{Sender: source.Sender{ApplicationTypes: []string{"bot", "tenantBot"}}}, Fields: []string{"actor.application.identity_type"},
 		}},
 		{`kind = EVENT_KIND_SYSTEM`, chat, filter.Pushed{Clause: source.Clause{SystemOnly: true}, Fields: []string{"kind"}}},
 		{`kind != EVENT_KIND_SYSTEM`, chat, filter.Pushed{Clause: source.Clause{NoSystem: true}, Fields: []string{"kind"}}},
@@ -269,11 +270,16 @@ func FuzzCompile(f *testing.F) {
 	for _, seed := range []string{
 		`kind = EVENT_KIND_CALL`, `NOT (actor.user.id = "x" OR -kind != 'EVENT_KIND_CALL') copilot.app_class = a\"`,
 		`copilot.app_class = "*a\**b*" OR copilot.app_class != *`, `actor.user.id = '+1206555****'`, `event_time >= "2026-03-01T12:00:00.5Z"`, "((((", `"\`, "call.participants.id:x",
+		`attachments:* AND attachments.name:"*budget*"`, `copilot.app = CHAT OR copilot.app = "x"`, `actor = "A*" mentions.user.id:'u' reply_to:* links.url:"*"`,
 	} {
 		f.Add(seed)
 	}
 	schema := filter.Events()
 	event := &parleyv1.Event{Detail: &parleyv1.Event_Copilot{Copilot: &parleyv1.CopilotDetail{AppClass: "xaa*b"}}}
+	wire, err := proto.Marshal(event)
+	if err != nil {
+		f.Fatal(err)
+	}
 	f.Fuzz(func(t *testing.T, text string) {
 		compiled, err := filter.Compile(text, schema, basic)
 		if err != nil {
@@ -283,7 +289,9 @@ func FuzzCompile(f *testing.F) {
 			}
 			return
 		}
-		compiled.Match(event)
+		if encoded, err := compiled.MatchWire(wire); err != nil || encoded != compiled.Match(event) {
+			t.Errorf("%q: %v encoded, %v decoded, %v", text, encoded, compiled.Match(event), err)
+		}
 		for src := range parleyv1.Source_name {
 			compiled.Push(parleyv1.Source(src))
 			compiled.Possible(parleyv1.Source(src))

@@ -4,7 +4,8 @@
 // A filter is comparisons of a field with a literal (=, !=, <, <=, >, >=, and : for "has"), NOT or -, AND, OR and
 // parentheses; as AIP-160 says, OR binds more tightly than AND, and two terms beside each other are joined by AND.
 // Bare words and functions are refused. In a text compared by =, != or :, * stands for any characters where the field knows
-// wildcards, and for itself elsewhere; \* is a * everywhere. A field that an event does not have equals nothing.
+// wildcards, and for itself elsewhere; \* is a * everywhere. A field that an event does not have equals nothing; field:* asks
+// whether it has one.
 package filter
 
 import (
@@ -53,6 +54,8 @@ type node struct {
 	path     string
 	op       operator
 	literal  string
+	quoted   bool  // the literal is a text in quotes
+	present  bool  // the comparison asks whether the field is there
 	wild     []int // offsets in the literal of each * that is not escaped
 	position int   // position of the comparison in the filter
 	at       int   // position of the literal
@@ -143,6 +146,9 @@ func (p *parser) factor() (*node, error) {
 	}
 }
 
+// isBareWildcard reports whether the literal is a * without quotes.
+func (n *node) isBareWildcard() bool { return !n.quoted && n.literal == "*" }
+
 func (n *node) simple() *node {
 	if len(n.children) == 1 {
 		return n.children[0]
@@ -219,7 +225,7 @@ func (p *parser) comparison() (*node, error) {
 	if p.next.kind != 'w' && p.next.kind != 's' || p.word("AND") || p.word("OR") || p.word("NOT") {
 		return nil, p.fault("expected a text or a name behind %s", n.op)
 	}
-	n.literal, n.wild, n.at = p.next.text, p.next.wild, p.next.position
+	n.literal, n.quoted, n.wild, n.at = p.next.text, p.next.kind == 's', p.next.wild, p.next.position
 	return n, p.advance()
 }
 

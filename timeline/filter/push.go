@@ -14,8 +14,8 @@ type Pushed struct {
 	Fields []string
 }
 
-// Push returns the comparisons that every match must fulfil and that Graph can evaluate for a source: an equality, or several
-// equalities of one field joined by or. Each field is pushed once.
+// Push returns the comparisons that every match must fulfil and that Graph can evaluate for a source: an equality, several equalities
+// of one field joined by or, or such of the fields of a sender. Each field is pushed once, and one term with several fields.
 func (f *Filter) Push(src parleyv1.Source) Pushed {
 	var p Pushed
 	if f == nil {
@@ -26,65 +26,105 @@ func (f *Filter) Push(src parleyv1.Source) Pushed {
 		terms = f.root.children
 	}
 	for _, term := range terms {
-		path, nodes := term.alternatives()
-		if path != "" && !slices.Contains(p.Fields, path) && p.add(src, path, nodes) {
-			p.Fields = append(p.Fields, path)
+		nodes := term.alternatives()
+		if len(nodes) == 0 || slices.ContainsFunc(nodes, (*node).isPattern) || !p.add(src, nodes) {
+			continue // Graph compares whole texts
+		}
+		for _, n := range nodes {
+			if !slices.Contains(p.Fields, n.path) {
+				p.Fields = append(p.Fields, n.path)
+			}
 		}
 	}
 	return p
 }
 
-// isPattern reports whether a comparison is with a text that has wildcards.
-func (n *node) isPattern() bool { return n.value.pattern != nil }
+// isPattern reports whether a comparison is with a text that has wildcards, or with anything at all.
+func (n *node) isPattern() bool { return n.value.pattern != nil || n.present }
 
-// alternatives returns the field and comparisons of an equality or of equalities of one field joined by or.
-func (n *node) alternatives() (string, []*node) {
+// alternatives returns a comparison, or equalities that are joined by or; nil for other terms.
+func (n *node) alternatives() []*node {
 	switch {
 	case n.join == "":
-		return n.path, []*node{n}
-	case n.join != "or":
-		return "", nil
+		return []*node{n}
+	case n.join != "or" || slices.ContainsFunc(n.children, func(child *node) bool { return child.join != "" || child.op != equal }):
+		return nil
+	default:
+		return n.children
 	}
-	path := n.children[0].path
-	for _, child := range n.children {
-		if child.join != "" || child.path != path || child.op != equal {
-			return "", nil
-		}
-	}
-	return path, n.children
 }
 
-// add adds comparisons of one field to the clause, if Graph can evaluate them.
-func (p *Pushed) add(src parleyv1.Source, path string, nodes []*node) bool {
-	first := nodes[0]
-	if slices.ContainsFunc(nodes, (*node).isPattern) {
-		return false // Graph compares whole texts
+// oneField returns the alternatives of a term that are all of one field, and the field.
+func (n *node) oneField() (string, []*node) {
+	nodes := n.alternatives()
+	if len(nodes) == 0 || slices.ContainsFunc(nodes, func(other *node) bool { return other.path != nodes[0].path }) {
+		return "", nil
 	}
-	if first.op != equal && first.op != contains && (path != "kind" || first.op != unequal) {
+	return nodes[0].path, nodes
+}
+
+// add adds comparisons to the clause, if Graph can evaluate them.
+func (p *Pushed) add(src parleyv1.Source, nodes []*node) bool {
+	first, c, api := nodes[0], &p.Clause, source.Describe(src)
+	if first.op != equal && first.op != contains && (first.path != "kind" || first.op != unequal) {
 		return false
 	}
-	c, api := &p.Clause, source.Describe(src)
 	switch {
-	case src == parleyv1.Source_SOURCE_COPILOT && path == "copilot.app_class":
-		c.AppClasses = literals(nodes)
-	case src == parleyv1.Source_SOURCE_CALL && path == "call.participants.id" && len(nodes) == 1:
+	case src == parleyv1.Source_SOURCE_COPILOT:
+		return addClasses(c, nodes)
+	case src == parleyv1.Source_SOURCE_CALL:
+		if len(nodes) > 1 || first.path != participantID || c.ParticipantID != "" {
+			return false
+		}
 		c.ParticipantID = first.value.text
+		return true
 	case !api.HasMessages():
 		return false
-	case path == "actor.user.id":
-		c.UserIDs = literals(nodes)
-	case path == "actor.user.identity_type":
-		c.UserTypes = members(nodes)
-		return len(c.UserTypes) > 0
-	case path == "actor.application.identity_type":
-		c.ApplicationTypes = members(nodes)
-		return len(c.ApplicationTypes) > 0
-	case path == "kind" && len(nodes) == 1:
-		return addKind(c, first)
+	case len(nodes) == 1 && first.path == "kind":
+		return !c.SystemOnly && !c.NoSystem && addKind(c, first)
 	default:
+		return addSenders(c, nodes)
+	}
+}
+
+// addClasses adds application classes.
+func addClasses(c *source.Clause, nodes []*node) bool {
+	for _, n := range nodes {
+		if n.path != appClass && (n.path != app || !isKnownClass(n.value.text)) {
+			return false
+		}
+	}
+	if len(c.AppClasses) > 0 {
 		return false
 	}
+	c.AppClasses = literals(nodes)
 	return true
+}
+
+// addSenders adds conditions on the sender: of one field to those that all must hold, of several to those of which one must hold.
+func addSenders(c *source.Clause, nodes []*node) bool {
+	var s source.Sender
+	lists := map[string]*[]string{actorID: &s.UserIDs, actorType: &s.UserTypes, actorApplicationType: &s.ApplicationTypes}
+	paths := 0
+	for _, n := range nodes {
+		list, ok := lists[n.path]
+		word := n.value.text
+		if n.field.kind == enum {
+			word = member(n.field.enum, n.value.number)
+		}
+		if !ok || word == "" {
+			return false
+		}
+		if len(*list) == 0 {
+			paths++
+		}
+		*list = append(*list, word)
+	}
+	to := &c.AnySender
+	if paths == 1 {
+		to = &c.Sender
+	}
+	return to.Add(s)
 }
 
 // PushChats returns the comparisons that Graph is asked to evaluate for a list of chats: one member's name, one installed app.
@@ -143,19 +183,6 @@ func literals(nodes []*node) []string {
 	list := make([]string, 0, len(nodes))
 	for _, n := range nodes {
 		list = append(list, n.value.text)
-	}
-	return list
-}
-
-// members are Graph's words for enum values; nil when one has none.
-func members(nodes []*node) []string {
-	list := make([]string, 0, len(nodes))
-	for _, n := range nodes {
-		word := member(n.field.enum, n.value.number)
-		if word == "" {
-			return nil
-		}
-		list = append(list, word)
 	}
 	return list
 }

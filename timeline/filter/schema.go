@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -25,6 +26,9 @@ const (
 	conversation // a resource name, or the id in it
 	hidden       // Graph alone knows it
 	flag         // true or false
+	message      // may be asked only whether it is there
+	application  // the name of an application: its class without the prefix that all have
+	person       // the display names of identities
 )
 
 // value is a checked literal.
@@ -39,12 +43,26 @@ type value struct {
 // field is a field that filters may name.
 type field struct {
 	path    string
+	model   string // path in the message where it is another one
 	kind    kind
 	wild    bool // a * in a literal is a wildcard; else it is a character, as in ids
 	list    bool // the path leads through a list: any element may match
 	enum    protoreflect.EnumDescriptor
 	sources []parleyv1.Source // whose records can have it; nil = all
 }
+
+// Fields of events that Graph can evaluate.
+const (
+	app                  = "copilot.app"
+	appClass             = "copilot.app_class"
+	actorID              = "actor.user.id"
+	actorType            = "actor.user.identity_type"
+	actorApplicationType = "actor.application.identity_type"
+	participantID        = "call.participants.id"
+)
+
+// modelPath is the path of the field in its message.
+func (f *field) modelPath() string { return cmp.Or(f.model, f.path) }
 
 // Schema is the set of fields of one method.
 type Schema struct {
@@ -57,13 +75,25 @@ func Events() *Schema {
 	m := (*parleyv1.Event)(nil).ProtoReflect().Descriptor()
 	only := func(src ...parleyv1.Source) []parleyv1.Source { return src }
 	identity := parleyv1.IdentityType(0).Descriptor()
+	texts := only(parleyv1.Source_SOURCE_COPILOT, parleyv1.Source_SOURCE_CHAT, parleyv1.Source_SOURCE_RETAINED_CHAT)
 	return &Schema{m, []*field{
-		{path: "copilot.app_class", kind: text, wild: true, sources: only(parleyv1.Source_SOURCE_COPILOT)},
-		{path: "actor.user.id", kind: text},
-		{path: "actor.user.identity_type", kind: enum, enum: identity},
-		{path: "actor.application.identity_type", kind: enum, enum: identity},
+		{path: appClass, kind: text, wild: true, sources: only(parleyv1.Source_SOURCE_COPILOT)},
+		{path: app, model: appClass, kind: application, sources: only(parleyv1.Source_SOURCE_COPILOT)},
+		{path: "correlation_id", kind: text, sources: only(parleyv1.Source_SOURCE_COPILOT)},
+		{path: "actor", model: "actor.user.display_name", kind: person, wild: true},
+		{path: actorID, kind: text},
+		{path: actorType, kind: enum, enum: identity},
+		{path: actorApplicationType, kind: enum, enum: identity},
 		{path: "kind", kind: enum, enum: parleyv1.EventKind(0).Descriptor()},
-		{path: "call.participants.id", kind: text, list: true, sources: only(parleyv1.Source_SOURCE_CALL)},
+		{path: "body.plain_text", kind: text, wild: true, sources: texts},
+		{path: "attachments", kind: message, list: true, sources: texts},
+		{path: "attachments.name", kind: text, wild: true, list: true, sources: texts},
+		{path: "mentions", kind: message, list: true, sources: texts},
+		{path: "mentions.user.id", model: "mentions.mentioned.user.id", kind: text, list: true, sources: texts},
+		{path: "links", kind: message, list: true, sources: only(parleyv1.Source_SOURCE_COPILOT)},
+		{path: "links.url", kind: text, wild: true, list: true, sources: only(parleyv1.Source_SOURCE_COPILOT)},
+		{path: "reply_to", kind: text, sources: only(parleyv1.Source_SOURCE_CHAT, parleyv1.Source_SOURCE_RETAINED_CHAT)},
+		{path: participantID, kind: text, list: true, sources: only(parleyv1.Source_SOURCE_CALL)},
 		{path: "conversation", kind: conversation},
 		{path: "event_time", kind: instant},
 		{path: "create_time", kind: instant},
@@ -98,6 +128,8 @@ func Users() *Schema {
 // Filter is a checked filter. It is immutable and safe for concurrent use.
 type Filter struct {
 	root *node
+	// needs are the fields that a comparison looks at.
+	needs *view.Mask
 }
 
 // Compile parses and checks a filter against a schema. Readers of the view METADATA may name marked fields only. A filter
@@ -110,7 +142,27 @@ func Compile(filter string, s *Schema, v parleyv1.EventView) (*Filter, error) {
 	if err := s.check(root, v, true); err != nil {
 		return nil, err
 	}
-	return &Filter{root}, nil
+	var paths []string
+	root.each(func(n *node) { paths = append(paths, n.needs()...) })
+	needs, err := view.NewMask(s.message, paths...)
+	if err != nil {
+		return nil, fmt.Errorf("fields of the filter: %w", err)
+	}
+	return &Filter{root, needs}, nil
+}
+
+// needs are the paths of the fields that the comparison looks at.
+func (n *node) needs() []string {
+	switch {
+	case n.field.kind == hidden:
+		return nil
+	case n.field.kind == person:
+		return []string{"actor"}
+	case n.path == participantID:
+		return []string{"call"}
+	default:
+		return []string{n.field.modelPath()}
+	}
 }
 
 // check resolves fields and literals. top says that every match must fulfil the node.
@@ -132,27 +184,38 @@ func (s *Schema) check(n *node, v parleyv1.EventView, top bool) error {
 		return &Error{n.position, "unknown field;" + nearmiss.Hint(n.path, paths) + " known are " + strings.Join(paths, ", ")}
 	}
 	n.field = s.fields[at]
-	if v == parleyv1.EventView_EVENT_VIEW_METADATA && !view.Kept(s.message, n.path) {
-		return &Error{n.position, n.path + " may not be named by readers of the view METADATA"}
+	if v == parleyv1.EventView_EVENT_VIEW_METADATA && !view.Kept(s.message, n.field.modelPath()) {
+		var allowed []string
+		for _, f := range s.fields {
+			if view.Kept(s.message, f.modelPath()) {
+				allowed = append(allowed, f.path)
+			}
+		}
+		return &Error{n.position, n.path + " may not be named by readers of the view METADATA; they may name " + strings.Join(allowed, ", ")}
 	}
-	if n.field.graphOnly() && (!top || n.op != equal && n.op != contains) {
-		return &Error{n.position, n.path + " is evaluated by Graph: it may stand alone or beside AND only, with = or :"}
+	if n.field.graphOnly() && (!top || n.op != equal && n.op != contains || n.isBareWildcard()) {
+		return &Error{n.position, n.path + " is evaluated by Graph: it may stand alone or beside AND only, with = or : and a text"}
 	}
 	return n.resolve()
 }
 
 // graphOnly reports whether lists of records lack the field, so that Graph must evaluate it.
-func (f *field) graphOnly() bool { return f.kind == hidden || f.path == "call.participants.id" }
+func (f *field) graphOnly() bool { return f.kind == hidden || f.path == participantID }
 
 // resolve checks operator and literal against the field's type.
 func (n *node) resolve() error {
 	f := n.field
 	ordered := n.op != equal && n.op != unequal && n.op != contains
+	n.present = n.op == contains && n.isBareWildcard()
 	switch {
+	case n.present:
+		return nil
+	case f.kind == message:
+		return &Error{n.position, f.path + " can only be asked for whether it is there: " + f.path + ":*"}
 	case ordered && f.kind != instant:
 		return &Error{n.position, fmt.Sprintf("%s cannot be compared by %s", f.path, n.op)}
 	case n.op == contains && !f.list:
-		return &Error{n.position, ": is for lists; write ="}
+		return &Error{n.position, ": is for lists, and " + f.path + ":* for whether the field is there; write ="}
 	case n.literal == "":
 		return &Error{n.at, "an empty text cannot be compared"}
 	}
@@ -179,7 +242,13 @@ func (n *node) resolve() error {
 			return &Error{n.at, "expected true or false"}
 		}
 		n.value.flag = n.literal == "true"
-	case text, conversation, hidden:
+	case application:
+		class, ok := classOf(n.literal)
+		if !ok {
+			return &Error{n.at, "expected the name of an application, such as " + strings.Join(appNames(), ", ")}
+		}
+		n.value.text = class
+	case text, conversation, hidden, message, person:
 	}
 	return nil
 }

@@ -24,7 +24,7 @@ func (f *Filter) PushUsers() (q source.UserQuery, fields []string) {
 		terms = f.root.children
 	}
 	for _, term := range terms {
-		path, nodes := term.alternatives()
+		path, nodes := term.oneField()
 		if path != "" && !slices.Contains(fields, path) && addUsers(&q, path, nodes) {
 			fields = append(fields, path)
 		}

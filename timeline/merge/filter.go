@@ -44,24 +44,33 @@ func (r *sourceReader) applyFilter(ctx context.Context, res *fetch.Result) {
 		if ctx.Err() != nil {
 			return // nobody waits for the window any more
 		}
-		event, err := e.Event()
-		if err != nil {
+		result, err := r.filter.MatchWire(e.Basic)
+		undecided := false
+		if err == nil && result == filter.Unknown && !trusted {
+			result, undecided, err = r.decide(ctx, &e)
+		}
+		if err != nil || undecided && ctx.Err() == nil {
 			res.Gaps = window.AddGap(res.Gaps, window.Gap{Span: res.Span, Reason: parleyv1.ErrorReason_ERROR_REASON_FILTER_NOT_EVALUATED})
-			continue
 		}
-		result := r.filter.Match(event)
-		later := r.readWhole != nil && event.GetCall().GetPartial()
-		if result == filter.Unknown && !trusted && !later {
-			result = r.matchWhole(ctx, event)
-			if result == filter.Unknown && ctx.Err() == nil {
-				res.Gaps = window.AddGap(res.Gaps, window.Gap{Span: res.Span, Reason: parleyv1.ErrorReason_ERROR_REASON_FILTER_NOT_EVALUATED})
-			}
-		}
-		if result != filter.False {
+		if err == nil && result != filter.False {
 			matching = append(matching, e)
 		}
 	}
 	res.Entries = matching
+}
+
+// decide evaluates the filter on an event that its entry leaves open: on the whole record, unless that is read anyway. undecided says that
+// the record leaves it open too.
+func (r *sourceReader) decide(ctx context.Context, e *chunk.Entry) (result filter.Result, undecided bool, err error) {
+	event, err := e.Event()
+	if err != nil {
+		return filter.False, false, err
+	}
+	if r.readWhole != nil && event.GetCall().GetPartial() {
+		return filter.Unknown, false, nil
+	}
+	result = r.matchWhole(ctx, event)
+	return result, result == filter.Unknown, nil
 }
 
 // matchWhole reads an event whole and evaluates the filter on it.

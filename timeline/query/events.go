@@ -11,6 +11,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/filter"
 )
 
 // Order is the order of the events of an answer.
@@ -142,6 +143,20 @@ func (r *Events) Interval(now, settling time.Time) (start, end time.Time, cut bo
 		return start, now, true
 	}
 	return start, end, false
+}
+
+// CheckFilter returns an error for a filter that cannot be evaluated, or that the view of the request does not allow.
+func (r *Events) CheckFilter() error {
+	_, err := filter.Compile(r.Filter, filter.Events(), r.ShownView())
+	return badFilter(err)
+}
+
+// badFilter is the error of a filter; nil for none.
+func badFilter(err error) error {
+	if err == nil {
+		return nil
+	}
+	return failure.BadFilter(err)
 }
 
 // digest is the associated data of the cursors: tenant, caller, and everything but the page size.

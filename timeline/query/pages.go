@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/timeline/filter"
 )
 
 // Conversations asks for a user's chats.
@@ -43,6 +44,12 @@ func (r *Conversations) Digest() []byte {
 	return digestOf(numbers, "conversations", r.Tenant, r.Caller, r.Owner, r.User, r.Filter, r.Fingerprint)
 }
 
+// CheckFilter returns an error for a filter that cannot be evaluated, or that the view of the request does not allow.
+func (r *Conversations) CheckFilter() error {
+	_, err := filter.Compile(r.Filter, filter.Conversations(), r.ShownView())
+	return badFilter(err)
+}
+
 // Usage asks for the Copilot usage report.
 type Usage struct {
 	// Caller and Tenant bind the cursor.
@@ -62,6 +69,12 @@ func (r *Usage) Digest() []byte {
 	return digestOf(nil, "usage", r.Tenant, r.Caller, r.Period, r.Version, r.Filter, r.Fingerprint)
 }
 
+// CheckFilter returns an error for a filter that cannot be evaluated.
+func (r *Usage) CheckFilter() error {
+	_, err := filter.Compile(r.Filter, filter.Usage(), parleyv1.EventView_EVENT_VIEW_FULL)
+	return badFilter(err)
+}
+
 // Users asks for the users of the tenant.
 type Users struct {
 	// Caller and Tenant bind the cursor.
@@ -77,6 +90,12 @@ type Users struct {
 // ShownView is the view of the answer.
 func (r *Users) ShownView() parleyv1.EventView {
 	return cmp.Or(r.View, parleyv1.EventView_EVENT_VIEW_BASIC)
+}
+
+// CheckFilter returns an error for a filter that cannot be evaluated, or that the view of the request does not allow.
+func (r *Users) CheckFilter() error {
+	_, err := filter.Compile(r.Filter, filter.Users(), r.ShownView())
+	return badFilter(err)
 }
 
 // Digest is the associated data of the cursors.
