@@ -58,7 +58,9 @@ type Call struct {
 	begun  time.Time
 	intent Intent
 	number uint64 // of the first record
-	ended  atomic.Bool
+	// recorded is set once the intent is written.
+	recorded bool
+	ended    atomic.Bool
 }
 
 // Intent records what a call is about to read. If that fails the call must fail too: nothing is read without a trace.
@@ -74,8 +76,13 @@ func (l *Log) Intent(intent Intent) (*Call, error) {
 func (l *Log) Begin(c *Call, intent Intent) error {
 	intent.tidy()
 	c.log, c.begun, c.intent = l, l.opts.Now(), intent
-	return l.write(c, nil, c.begun)
+	err := l.write(c, nil, c.begun)
+	c.recorded = err == nil
+	return err
 }
+
+// Begun reports whether the intent is on record.
+func (c *Call) Begun() bool { return c.recorded }
 
 // Learn records what became known of a call that is on record since its intent: whose data it reads, say, which took a
 // look-up. It is another intent, which names the first; nothing is written where nothing is new. If it fails the call must fail.

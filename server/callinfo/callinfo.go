@@ -42,8 +42,11 @@ type Info struct {
 	Lifetime
 	Identity
 	Access
-	Audit
 	Freshness
+
+	// Record is the audit record of the call. The services' authorizer begins it before anything is read; the interceptor audit ends it
+	// with the outcome.
+	Record audit.Call
 }
 
 // Transport is what the transport knows of a call. NewContext writes it; everybody reads it.
@@ -86,22 +89,11 @@ type Access struct {
 	grant AccessGrant // room for what Grant points to
 }
 
-// Audit is what the audit records say of the call. The services write it; the interceptor audit reads it and writes the outcome.
-type Audit struct {
-	// Record is the audit record of the call, once Recorded is set.
-	Record   audit.Call
-	Recorded bool
-	// Handed counts the data that were handed out so far.
-	Handed Handed
-}
-
-// Freshness is where the answer of a unary call comes from. The interceptor freshness writes it; answer headers reads it.
+// Freshness says where the parts of the answer of a unary call come from. The interceptor freshness writes it; answer headers reads it.
 type Freshness struct {
-	// Recorder notes whether the parts of the answer come from the cache, if Recording is set; the cache finds it in the context.
+	// Recorder notes whether the parts come from the cache, if Recording is set; the cache finds it in the context.
 	Recorder  cache.Recorder
 	Recording bool
-	// CacheStatus and Age are the headers made of it.
-	CacheStatus, Age string
 }
 
 // AccessGrant is what the policy allowed a call.
@@ -112,24 +104,6 @@ type AccessGrant struct {
 	// OnBehalf is the permission that the policy chose for asking Graph.
 	OnBehalf bool
 }
-
-// Handed counts the data that a call has handed out. The goroutine that sends writes it.
-type Handed struct {
-	Rows  int64 // events, conversations, rows of a report or users
-	Bytes int64 // of a download
-	// Complete is the answer's own `complete`; nil where it has none.
-	Complete *bool
-	complete bool // what Complete points to
-}
-
-// List notes the answer of a List.
-func (h *Handed) List(rows int, complete bool) {
-	h.Rows += int64(rows)
-	h.SetComplete(complete)
-}
-
-// SetComplete notes the answer's own `complete`.
-func (h *Handed) SetComplete(complete bool) { h.complete, h.Complete = complete, &h.complete }
 
 type infoKey struct{}
 

@@ -66,16 +66,3 @@ func TestNothingHeld(t *testing.T) {
 		t.Error("not at the end")
 	}
 }
-
-func TestHanded(t *testing.T) {
-	t.Parallel()
-	var handed callinfo.Handed
-	if handed.Complete != nil {
-		t.Error("complete of nothing")
-	}
-	handed.List(3, false)
-	handed.List(2, true)
-	if handed.Rows != 5 || handed.Complete == nil || !*handed.Complete {
-		t.Errorf("%+v", handed)
-	}
-}

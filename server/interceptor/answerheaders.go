@@ -2,6 +2,8 @@ package interceptor
 
 import (
 	"context"
+	"strconv"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
@@ -10,16 +12,23 @@ import (
 	"github.com/parley-gateway/parley/server/requestid"
 )
 
+const (
+	headerCacheStatus = "cache-status"
+	headerAge         = "age"
+)
+
 // answerHeaders writes the headers of an answer: the request id, and where the answer came from.
 type answerHeaders struct{}
 
-// unary hands the headers to the transport: at once where the call ended well, with the status otherwise.
+// unary hands the headers to the transport: at once where the call ended well, with the status otherwise. Only callers who may read every
+// user are told where the answer came from: it reveals that, and when, somebody else has read the same data.
 func (answerHeaders) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	answer, err := next(ctx, req)
 	info := callinfo.FromContext(ctx)
 	md := metadata.MD{requestid.Header: {info.ID}}
-	if info.CacheStatus != "" {
-		md[headerCacheStatus], md[headerAge] = []string{info.CacheStatus}, []string{info.Age}
+	if status := info.Recorder.Status(); status != "" && info.Grant != nil && info.Grant.AllUsers {
+		md[headerCacheStatus] = []string{status}
+		md[headerAge] = []string{strconv.FormatInt(int64(info.Recorder.Age()/time.Second), 10)}
 	}
 	if err != nil {
 		_ = grpc.SetHeader(ctx, md) // the transport is gone if this fails

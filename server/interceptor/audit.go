@@ -13,41 +13,52 @@ import (
 	"github.com/parley-gateway/parley/server/callinfo"
 )
 
-// auditing ends the audit record of a call with the outcome.
+// auditing ends the audit record of a call with the outcome, which says what the answer handed out.
 type auditing struct{}
 
 func (a auditing) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (answer any, err error) {
-	info, returned := callinfo.FromContext(ctx), false
-	defer func() {
-		if !returned || err != nil {
-			info.Handed = callinfo.Handed{}
-		}
-		if info.HTTP != nil && info.HTTP.Unchanged {
-			info.Handed.Rows = 0 // 304: no data are handed out
-		}
-		a.record(info, returned, err)
-	}()
+	info, out, returned := callinfo.FromContext(ctx), handout{}, false
+	defer func() { a.record(info, out, returned, err) }()
 	answer, err = next(ctx, req)
-	returned = true
-	return answer, err
+	if returned = true; err != nil {
+		return nil, err
+	}
+	if out.add(answer); info.HTTP != nil && info.HTTP.Unchanged {
+		out.rows = 0 // 304: no data are handed out
+	}
+	return answer, nil
 }
 
 func (a auditing) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) (err error) {
-	info, returned := callinfo.FromContext(stream.Context()), false
-	defer func() { a.record(info, returned, err) }()
-	err = next(srv, stream)
+	info, sent, returned := callinfo.FromContext(stream.Context()), &audited{ServerStream: stream}, false
+	defer func() { a.record(info, sent.out, returned, err) }()
+	err = next(srv, sent)
 	returned = true
 	return err
 }
 
+// audited is a stream that adds up what it sends.
+type audited struct {
+	grpc.ServerStream
+
+	out handout
+}
+
+// SendMsg implements grpc.ServerStream.
+func (s *audited) SendMsg(message any) error {
+	if err := s.ServerStream.SendMsg(message); err != nil {
+		return err
+	}
+	s.out.add(message)
+	return nil
+}
+
 // record writes the outcome of a call that has an intent on record. A call that did not return has panicked.
-func (auditing) record(info *callinfo.Info, returned bool, err error) {
-	if !info.Recorded {
+func (auditing) record(info *callinfo.Info, handed handout, returned bool, err error) {
+	if !info.Record.Begun() {
 		return
 	}
-	out := audit.Outcome{
-		Code: audit.CodeName(codes.OK), Events: info.Handed.Rows, Bytes: info.Handed.Bytes, Complete: info.Handed.Complete,
-	}
+	out := audit.Outcome{Code: audit.CodeName(codes.OK), Events: handed.rows, Bytes: handed.bytes, Complete: handed.complete}
 	switch {
 	case !returned:
 		out.Code, out.ErrorReason = audit.CodeName(codes.Internal), reasons.Text(parleyv1.ErrorReason_ERROR_REASON_INTERNAL)

@@ -14,29 +14,19 @@ import (
 	"github.com/parley-gateway/parley/server/callinfo"
 )
 
-const (
-	headerCacheControl = "cache-control"
-	headerCacheStatus  = "cache-status"
-	headerAge          = "age"
-)
+const headerCacheControl = "cache-control"
 
-// freshness reads cache-control, and notes whether answers come from the cache.
+// freshness reads cache-control, and has the cache note whether answers come from it.
 type freshness struct{}
 
-// unary hands the caller's cache-control down. Afterwards it notes the cache status and age of the answer, but only for callers who may
-// read every user: both reveal that, and when, somebody else has read the same data.
+// unary hands the caller's cache-control down, and has the cache note where the parts of the answer come from.
 func (freshness) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	ctx, err := withControl(ctx)
 	if err != nil {
 		return nil, err
 	}
-	info := callinfo.FromContext(ctx)
-	info.Recording = true
-	answer, err := next(ctx, req)
-	if text := info.Recorder.Status(); text != "" && info.Grant != nil && info.Grant.AllUsers {
-		info.CacheStatus, info.Age = text, strconv.FormatInt(int64(info.Recorder.Age()/time.Second), 10)
-	}
-	return answer, err
+	callinfo.FromContext(ctx).Recording = true
+	return next(ctx, req)
 }
 
 // stream hands the caller's cache-control down. The headers of a stream are out before its pages are read.

@@ -192,7 +192,7 @@ var basicOffset = regexp.MustCompile(`\d[+-]\d{4}$`)
 // withColon writes the offset of a time as RFC 3339 does (`+00:00`). Generated clients send `+0000`: Python's strftime has no
 // other form.
 func withColon(value string) string {
-	if !strings.Contains(value, "T") || !basicOffset.MatchString(value) {
+	if strings.HasSuffix(value, "Z") || !strings.Contains(value, "T") || !basicOffset.MatchString(value) {
 		return value
 	}
 	at := len(value) - len("00")

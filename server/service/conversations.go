@@ -32,12 +32,7 @@ func (c *conversations) ListConversations(ctx context.Context, req *parleyv1.Lis
 	if err != nil {
 		return nil, err
 	}
-	answer, err := c.engine.ListConversations(ctx, access.sources, q, req.GetPageToken(), pageSize(req.GetPageSize()))
-	if err != nil {
-		return nil, err
-	}
-	callinfo.FromContext(ctx).Handed.List(len(answer.GetConversations()), answer.GetComplete())
-	return answer, nil
+	return c.engine.ListConversations(ctx, access.sources, q, req.GetPageToken(), pageSize(req.GetPageSize()))
 }
 
 type conversationSender = sender[parleyv1.StreamConversationsResponse, *parleyv1.StreamConversationsResponse]
@@ -49,8 +44,7 @@ func (c *conversations) StreamConversations(req *parleyv1.StreamConversationsReq
 		return err
 	}
 	q.Reconnect = callinfo.FromContext(stream.Context()).Reconnecting()
-	rows := func(frame *parleyv1.StreamConversationsResponse) int { return len(frame.GetBatch().GetConversations()) }
-	return run(c.streams, stream, access, rows, func(ctx context.Context, out *conversationSender) error {
+	return run(c.streams, stream, access, func(ctx context.Context, out *conversationSender) error {
 		return c.engine.StreamConversations(ctx, access.sources, q, req.GetResumeToken(), out.frame)
 	})
 }
@@ -94,7 +88,6 @@ func (c *conversations) GetConversation(ctx context.Context, req *parleyv1.GetCo
 	if !ok {
 		return nil, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_INTERNAL)
 	}
-	callinfo.FromContext(ctx).Handed.Rows++
 	return shown, nil
 }
 

@@ -40,8 +40,7 @@ func (e *events) StreamEvents(req *parleyv1.StreamEventsRequest, stream grpc.Ser
 		return err
 	}
 	q.Reconnect = callinfo.FromContext(stream.Context()).Reconnecting()
-	rows := func(frame *parleyv1.StreamEventsResponse) int { return len(frame.GetBatch().GetEvents()) }
-	return run(e.streams, stream, access, rows, func(ctx context.Context, out *eventSender) error {
+	return run(e.streams, stream, access, func(ctx context.Context, out *eventSender) error {
 		take := out.batch
 		if namesAsked(req.GetEnrich()) {
 			take = namedBatches(ctx, access, &q, out)
@@ -148,7 +147,6 @@ func (e *events) GetEvent(ctx context.Context, req *parleyv1.GetEventRequest) (*
 	if !ok {
 		return nil, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_INTERNAL)
 	}
-	callinfo.FromContext(ctx).Handed.Rows++
 	return shown, nil
 }
 

@@ -10,7 +10,6 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server/apierror"
-	"github.com/parley-gateway/parley/server/callinfo"
 	"github.com/parley-gateway/parley/timeline"
 )
 
@@ -46,7 +45,6 @@ func (e *events) listPage(ctx context.Context, req *parleyv1.ListEventsRequest) 
 		page = &timeline.Page{Message: proto.CloneOf(page.Message), Events: page.Events, Count: page.Count}
 		explain(access, page.Message.GetSources())
 	}
-	callinfo.FromContext(ctx).Handed.List(page.Count, page.Message.GetComplete())
 	return page, nil
 }
 

@@ -17,7 +17,7 @@ func (a *authorizer) denied(ctx context.Context, target callTarget, decision aut
 	info := callinfo.FromContext(ctx)
 	switch {
 	case a.audit == nil:
-	case info.Recorded:
+	case info.Record.Begun():
 		// The outcome will say who it was that a look-up found.
 		info.Record.Correct(lookupIntent(ctx, target, decision))
 	default:
@@ -34,11 +34,10 @@ func (a *authorizer) record(ctx context.Context, begun audit.Intent) error {
 	var err error
 	switch {
 	case a.audit == nil:
-	case info.Recorded:
+	case info.Record.Begun():
 		err = info.Record.Learn(begun)
 	default:
 		err = a.audit.Begin(&info.Record, begun)
-		info.Recorded = err == nil
 	}
 	if err != nil {
 		return apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_AUDIT_UNAVAILABLE)

@@ -33,24 +33,22 @@ type frameOf[F any] interface {
 	lifetime.Frame
 }
 
-// sender sends the frames of one stream, and notes in the call what it hands out.
+// sender sends the frames of one stream.
 type sender[F any, P frameOf[F]] struct {
 	stream grpc.ServerStreamingServer[F]
-	info   *callinfo.Info
 	access *accessGrant
 	closer *lifetime.StreamCloser
 	shared *streams
-	rows   func(frame P) int // of a batch
 }
 
 // run answers one stream: produce reads with background priority and hands frames to the sender, until it ends or the server stops. An
 // error carries the token of the last checkpoint, if there was one; the caller has the token that the stream began with.
 func run[F any, P frameOf[F]](
-	s *streams, stream grpc.ServerStreamingServer[F], access *accessGrant, rows func(frame P) int, produce func(context.Context, *sender[F, P]) error,
+	s *streams, stream grpc.ServerStreamingServer[F], access *accessGrant, produce func(context.Context, *sender[F, P]) error,
 ) error {
 	ctx, closer, release := s.watch(stream.Context())
 	defer release()
-	err := closer.Result(produce(ctx, &sender[F, P]{stream, callinfo.FromContext(ctx), access, closer, s, rows}))
+	err := closer.Result(produce(ctx, &sender[F, P]{stream, access, closer, s}))
 	if err != nil {
 		s.metrics.StreamIncomplete("all", apierror.Reason(apierror.FromError(err)))
 	}
@@ -66,27 +64,12 @@ func (s *sender[F, P]) frame(frame P) error {
 		explain(s.access, summary.GetSources())
 		s.shared.countIncomplete(summary)
 	}
-	return s.closer.SendFrame(part, token, func() error {
-		if err := s.stream.Send(frame); err != nil {
-			return err
-		}
-		s.info.Handed.Rows += int64(s.rows(frame))
-		if part == lifetime.Summary {
-			s.info.Handed.SetComplete(summary.GetComplete())
-		}
-		return nil
-	})
+	return s.closer.SendFrame(part, token, func() error { return s.stream.Send(frame) })
 }
 
 // batch sends a batch of encoded events, which is a frame itself.
 func (s *sender[F, P]) batch(batch *timeline.Batch) error {
-	return s.closer.SendFrame(lifetime.Content, "", func() error {
-		if err := s.stream.SendMsg(batch); err != nil {
-			return err
-		}
-		s.info.Handed.Rows += int64(batch.Count)
-		return nil
-	})
+	return s.closer.SendFrame(lifetime.Content, "", func() error { return s.stream.SendMsg(batch) })
 }
 
 // countIncomplete counts the sources that keep a summary from being complete.

@@ -35,12 +35,7 @@ func (u *usage) ListCopilotUsage(ctx context.Context, req *parleyv1.ListCopilotU
 	if err != nil {
 		return nil, err
 	}
-	answer, err := u.engine.ListCopilotUsage(ctx, access.sources, q, req.GetPageToken(), pageSize(req.GetPageSize()))
-	if err != nil {
-		return nil, err
-	}
-	callinfo.FromContext(ctx).Handed.List(len(answer.GetRows()), answer.GetComplete())
-	return answer, nil
+	return u.engine.ListCopilotUsage(ctx, access.sources, q, req.GetPageToken(), pageSize(req.GetPageSize()))
 }
 
 type usageSender = sender[parleyv1.StreamCopilotUsageResponse, *parleyv1.StreamCopilotUsageResponse]
@@ -52,8 +47,7 @@ func (u *usage) StreamCopilotUsage(req *parleyv1.StreamCopilotUsageRequest, stre
 		return err
 	}
 	q.Reconnect = callinfo.FromContext(stream.Context()).Reconnecting()
-	rows := func(frame *parleyv1.StreamCopilotUsageResponse) int { return len(frame.GetBatch().GetRows()) }
-	return run(u.streams, stream, access, rows, func(ctx context.Context, out *usageSender) error {
+	return run(u.streams, stream, access, func(ctx context.Context, out *usageSender) error {
 		return u.engine.StreamCopilotUsage(ctx, access.sources, q, req.GetResumeToken(), out.frame)
 	})
 }
@@ -132,7 +126,6 @@ func sendChunks(stream grpc.ServerStreamingServer[httpbody.HttpBody], closer *li
 			if sent := closer.Send(func() error { return stream.Send(message) }); sent != nil {
 				return sent
 			}
-			callinfo.FromContext(stream.Context()).Handed.Bytes += int64(n)
 		}
 		switch {
 		case errors.Is(err, io.EOF):

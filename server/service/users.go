@@ -7,7 +7,6 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/server/apierror"
-	"github.com/parley-gateway/parley/server/callinfo"
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
@@ -34,12 +33,7 @@ func (u *users) ListUsers(ctx context.Context, req *parleyv1.ListUsersRequest) (
 		return nil, err
 	}
 	q.Caller, q.Tenant, _ = access.binding()
-	answer, err := u.engine.ListUsers(ctx, access.sources, q, req.GetPageToken(), pageSize(req.GetPageSize()))
-	if err != nil {
-		return nil, err
-	}
-	callinfo.FromContext(ctx).Handed.List(len(answer.GetUsers()), answer.GetComplete())
-	return answer, nil
+	return u.engine.ListUsers(ctx, access.sources, q, req.GetPageToken(), pageSize(req.GetPageSize()))
 }
 
 // usersScope is the scope of a call about the directory.
@@ -76,6 +70,5 @@ func (u *users) GetUser(ctx context.Context, req *parleyv1.GetUserRequest) (*par
 	if !ok {
 		return nil, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_INTERNAL)
 	}
-	callinfo.FromContext(ctx).Handed.Rows++
 	return shown, nil
 }
