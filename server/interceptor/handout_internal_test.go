@@ -5,7 +5,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/genproto/googleapis/api/httpbody"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
@@ -82,7 +81,7 @@ func TestHandoutOfAStream(t *testing.T) {
 	}
 	out.add(&parleyv1.StreamEventsResponse{Frame: &parleyv1.StreamEventsResponse_Summary{Summary: &parleyv1.Summary{Complete: true}}})
 	out.add(&httpbody.HttpBody{Data: []byte("abc")})
-	if diff := cmp.Diff(handout{rows: 5, bytes: 3, complete: proto.Bool(true)}, out, cmp.AllowUnexported(handout{})); diff != "" {
+	if diff := cmp.Diff(handout{rows: 5, bytes: 3, complete: new(true)}, out, cmp.AllowUnexported(handout{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"math"
 	"net/http"
+	"net/url"
 	"time"
 
 	"google.golang.org/grpc/metadata"
@@ -57,6 +58,51 @@ func newCall(w http.ResponseWriter, r *http.Request, logger *slog.Logger) *call 
 
 // reads reports whether the verb is one of reading.
 func (c *call) reads() bool { return c.verb == http.MethodGet || c.verb == http.MethodHead }
+
+// clean returns the request for the mux: a GET of the decoded path with the parsed query and without headers. Anything else that a
+// client can send means nothing to this API, and some of it means something to the mux: overrides of the method, forms, the
+// headers of proxies, trailers, metadata. The mux gets other verbs as GET too, so that admit can refuse them according to the path.
+func (c *call) clean(r *http.Request) (*http.Request, error) {
+	path, err := decodePath(r.URL.EscapedPath())
+	if !c.reads() {
+		if err != nil {
+			return nil, errMethod()
+		}
+		return c.request(path, url.Values{}), nil
+	}
+	if r.ContentLength != 0 {
+		return nil, apierror.Invalid("body", "a GET of this API has no body; give query parameters")
+	}
+	if err := c.readHeaders(r); err != nil {
+		return nil, err
+	}
+	if err != nil {
+		return nil, err
+	}
+	values, err := parseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, err
+	}
+	return c.request(path, values), nil
+}
+
+// request makes a request of a path and a form.
+func (c *call) request(path string, values url.Values) *http.Request {
+	r := &http.Request{
+		Method: http.MethodGet, URL: &url.URL{Path: path}, Header: http.Header{}, Body: http.NoBody,
+		Form: values, PostForm: url.Values{}, // both are set, so the mux parses nothing
+	}
+	return r.WithContext(&callContext{c.ctx, c})
+}
+
+// parseQuery splits a query string; errors quote nothing of it.
+func parseQuery(raw string) (url.Values, error) {
+	values, err := url.ParseQuery(raw)
+	if err != nil {
+		return nil, apierror.Invalid("query", "the query string is not valid: separate parameters with & and percent-encode their values")
+	}
+	return values, nil
+}
 
 // readHeaders reads the headers that the services do not see.
 func (c *call) readHeaders(r *http.Request) error {

@@ -24,15 +24,6 @@ const (
 	enrichmentName protoreflect.FullName = "parley.v1.Enrichment"
 )
 
-// parseQuery splits a query string; errors quote nothing of it.
-func parseQuery(raw string) (url.Values, error) {
-	values, err := url.ParseQuery(raw)
-	if err != nil {
-		return nil, apierror.Invalid("query", "the query string is not valid: separate parameters with & and percent-encode their values")
-	}
-	return values, nil
-}
-
 // checkQuery checks that each parameter is a field of the request, in either spelling, given once unless it repeats, and of
 // a readable value. Fields that the path fills are not parameters. It returns the names that were used, and errors name a
 // parameter as it was sent. Times and enrichments get the form that the generated handlers read.

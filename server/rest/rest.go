@@ -3,14 +3,11 @@ package rest
 import (
 	"log/slog"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
-
-	"github.com/parley-gateway/parley/server/apierror"
 )
 
 // writeTimeout bounds the writing of an answer that is not a stream.
@@ -75,42 +72,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	h.mux.ServeHTTP(&c.out, clean)
 	c.finish()
-}
-
-// clean returns the request for the mux: a GET of the decoded path with the parsed query and without headers. Anything else that a
-// client can send means nothing to this API, and some of it means something to the mux: overrides of the method, forms, the
-// headers of proxies, trailers, metadata. The mux gets other verbs as GET too, so that admit can refuse them according to the path.
-func (c *call) clean(r *http.Request) (*http.Request, error) {
-	path, err := decodePath(r.URL.EscapedPath())
-	if !c.reads() {
-		if err != nil {
-			return nil, errMethod()
-		}
-		return c.request(path, url.Values{}), nil
-	}
-	if r.ContentLength != 0 {
-		return nil, apierror.Invalid("body", "a GET of this API has no body; give query parameters")
-	}
-	if err := c.readHeaders(r); err != nil {
-		return nil, err
-	}
-	if err != nil {
-		return nil, err
-	}
-	values, err := parseQuery(r.URL.RawQuery)
-	if err != nil {
-		return nil, err
-	}
-	return c.request(path, values), nil
-}
-
-// request makes a request of a path and a form.
-func (c *call) request(path string, values url.Values) *http.Request {
-	r := &http.Request{
-		Method: http.MethodGet, URL: &url.URL{Path: path}, Header: http.Header{}, Body: http.NoBody,
-		Form: values, PostForm: url.Values{}, // both are set, so the mux parses nothing
-	}
-	return r.WithContext(&callContext{c.ctx, c})
 }
 
 // boundWrite bounds the time that a client may take to read an answer that is not a stream. Each answer sets its own bound, since a
