@@ -1,13 +1,14 @@
-// Reads a user's events of the last day and keeps the token from which the next run goes on. Usage: node node.js URL USER [TOKEN-FILE]
+// Reads a user's events since a time, and keeps the token from which the next run of the same request goes on.
+// Usage: node node.js URL USER START-TIME [TOKEN-FILE]
 import { readFile, writeFile } from "node:fs/promises";
 
 import { EventStream, StreamError } from "../src/index.js";
 
-const [baseUrl = "", user = "", tokenFile = "parley.token"] = process.argv.slice(2);
-const kept = await readFile(tokenFile, "utf8").catch(() => "");
+const [baseUrl = "", user = "", startTime = "", tokenFile = "parley.token"] = process.argv.slice(2);
+const resumeToken = await readFile(tokenFile, "utf8").catch(() => "");
 const stream = new EventStream({
   baseUrl,
-  request: { parent: `users/${user}`, ...(kept ? { resumeToken: kept } : { startTime: new Date(Date.now() - 86_400_000).toISOString() }) },
+  request: { parent: `users/${user}`, startTime, resumeToken },
   onRetry: (error, wait) => console.error(`${error.message}; next connection in ${Math.ceil(wait)} ms`),
 });
 try {
