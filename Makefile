@@ -36,7 +36,8 @@ help: ## List the targets
 
 .PHONY: demo
 demo: ## Run the gateway with a simulated Microsoft 365 tenant
-	$(GO) run ./cmd/parley demo
+	@tools/coldbuild.sh $(GO) ./cmd/parley
+	@$(GO) run ./cmd/parley demo
 
 .PHONY: build
 build: ## Build the binary into .bin/
@@ -50,7 +51,7 @@ test: ## Run all tests with the race detector
 	$(GO) -C tools test -count=1 -shuffle=on ./...
 
 .PHONY: test-all
-test-all: test allocs clients ## Run all tests, and those that need more than Go: compilers and interpreters of other languages
+test-all: test allocs clients handbook test-web ## Run all tests, and those that need more than Go: compilers and interpreters of other languages, and a browser
 
 .PHONY: chaos
 chaos: ## Try CHAOS seeded schedules of Graph faults (20000), from seed CHAOS_FIRST on
@@ -191,6 +192,26 @@ web-check: $(WEB) ## Check that web/explorer/site is what its sources build
 helpers: ## Build and check the client helpers, and play the conformance cases against them (HELPERS, all)
 	@for check in $(or $(HELPERS:%=clients/%/check.sh),clients/*/check.sh); do echo "$$check"; "$$check"; done
 
+# The tests of /docs run the grpcurl command that the page gives.
+.bin/grpcurl: tools/go.mod
+	$(GO) build -modfile=tools/go.mod -o $@ github.com/fullstorydev/grpcurl/cmd/grpcurl
+
+.PHONY: test-web
+test-web: build .bin/grpcurl $(WEB) ## Try /docs and /explorer of a demo in Chromium, at 1440 and 390 px
+	@tools/deps.sh chromium curl
+	cd web && npx tsc -p . && npx playwright test --project=desktop --project=phone
+
+.PHONY: handbook
+handbook: build .bin/grpcurl ## Run the commands of the handbook as its pages print them
+	@tools/deps.sh curl jq
+	$(GO) -C tools run ./handbookcheck $(CURDIR)/.bin/parley $(CURDIR) README.md docs/api.md docs/timeline.md docs/graphsim.md
+
+.PHONY: pictures
+pictures: build $(WEB) ## Take the handbook's pictures of /docs and /explorer anew, docs/pictures
+	@tools/deps.sh chromium pngquant
+	cd web && npx playwright test --project=pictures
+	pngquant --force --ext .png --strip --quality 60-95 docs/pictures/*.png
+
 .PHONY: clients
 clients: build $(if $(CLIENTS),,helpers) ## Check the helpers; make and run the clients of docs/clients.md as it prints them (CLIENTS, all)
 	@tools/deps.sh node npm python3-venv javac mvn cargo protoc php php-protobuf ruby ruby-protobuf strings
@@ -198,7 +219,7 @@ clients: build $(if $(CLIENTS),,helpers) ## Check the helpers; make and run the 
 
 .PHONY: deps
 deps: ## Install the Debian packages that the targets need and that are missing
-	@tools/deps.sh gcc git node npm python3-venv curl javac mvn cargo protoc php php-protobuf ruby ruby-protobuf strings
+	@tools/deps.sh gcc git node npm python3-venv curl javac mvn cargo protoc php php-protobuf ruby ruby-protobuf strings chromium
 
 .PHONY: clean
 clean: ## Remove what was built and cached here

@@ -10,12 +10,14 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"strings"
 )
 
 // Gateway is a running demo.
 type Gateway struct {
-	// REST is the base URL, without a slash at its end; GRPC is host:port, in plaintext; User is the object id of the demo user.
-	REST, GRPC, User string
+	// REST is the base URL, without a slash at its end; GRPC is host:port, in plaintext; Sim is the simulator's base URL; User is the
+	// object id of the demo user.
+	REST, GRPC, Sim, User string
 
 	stop func()
 }
@@ -24,16 +26,48 @@ type Gateway struct {
 var (
 	restLine = regexp.MustCompile(`^\s*REST\s+(http://[^/\s]+)`)
 	grpcLine = regexp.MustCompile(`^\s*gRPC\s+(\S+)`)
+	simLine  = regexp.MustCompile(`^\s*simulator\s+(https://[^\s,]+)`)
 	userLine = regexp.MustCompile(`^\s*demo user\s.*\s(\S+)$`)
 )
 
-// Start starts the binary on free ports and waits until it has printed where it serves. Stop ends it.
-func Start(ctx context.Context, binary string) (*Gateway, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	command := exec.CommandContext(ctx, binary, "demo")
+// onFreePorts returns a command of the binary that listens on free ports.
+func onFreePorts(ctx context.Context, binary string, args ...string) *exec.Cmd {
+	command := exec.CommandContext(ctx, binary, args...)
 	command.Stderr = os.Stderr
 	command.Env = append(os.Environ(), "PARLEY_GRPC_ADDR=127.0.0.1:0", "PARLEY_HTTP_ADDR=127.0.0.1:0",
-		"PARLEY_ADMIN_ADDR=127.0.0.1:0", "PARLEY_SIM_ADDR=127.0.0.1:0", "PARLEY_LOG_LEVEL=error")
+		"PARLEY_ADMIN_ADDR=127.0.0.1:0", "PARLEY_SIM_ADDR=127.0.0.1:0", "PARLEY_LOG_LEVEL=error", "PARLEY_AUDIT_FILE="+os.DevNull)
+	return command
+}
+
+// Try runs the binary in a folder and on free ports until it prints where it serves, and ends it then. It is an error if it ends before.
+func Try(ctx context.Context, binary, folder string, args ...string) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	command := onFreePorts(ctx, binary, args...)
+	command.Dir = folder
+	printed, err := command.StdoutPipe()
+	if err == nil {
+		err = command.Start()
+	}
+	if err != nil {
+		return err
+	}
+	serves := false
+	for lines := bufio.NewScanner(printed); !serves && lines.Scan(); {
+		serves = strings.Contains(lines.Text(), "://127.0.0.1:")
+	}
+	cancel()
+	ended := command.Wait()
+	if !serves {
+		return fmt.Errorf("it did not say where it serves: %w", ended)
+	}
+	return nil
+}
+
+// Start starts the demo of the binary on free ports and waits until it has printed where it serves. Stop ends it.
+func Start(ctx context.Context, binary string, flags ...string) (*Gateway, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	command := onFreePorts(ctx, binary, append([]string{"demo"}, flags...)...)
 	printed, err := command.StdoutPipe()
 	if err == nil {
 		err = command.Start()
@@ -47,7 +81,7 @@ func Start(ctx context.Context, binary string) (*Gateway, error) {
 		_ = command.Wait() // it was killed
 	}}
 	for lines := bufio.NewScanner(printed); lines.Scan(); {
-		for expression, into := range map[*regexp.Regexp]*string{restLine: &g.REST, grpcLine: &g.GRPC, userLine: &g.User} {
+		for expression, into := range map[*regexp.Regexp]*string{restLine: &g.REST, grpcLine: &g.GRPC, simLine: &g.Sim, userLine: &g.User} {
 			if match := expression.FindStringSubmatch(lines.Text()); match != nil {
 				*into = match[1]
 			}

@@ -82,8 +82,10 @@ export function showTimeline(root: HTMLElement, place: Place, leave: AbortSignal
     drawFacts(facts, reader);
     drawDensity(density, events, from, to, reader.summary);
     stop.disabled = cut.disabled = !!settled;
-    resume.hidden = !(settled && reader.resumeToken && (reader.state !== "complete" || order.value === "event_time"));
-    resume.textContent = reader.state === "complete" || reader.state === "incomplete" ? "Read what is new" : "Resume";
+    const ended = reader.state === "complete" || reader.state === "incomplete";
+    const oldestFirst = order.value === "event_time"; // what is new stands at the end
+    resume.hidden = !(reader.state === "stopped" || reader.state === "cut" || (reader.resumeToken && (ended ? oldestFirst : settled)));
+    resume.textContent = ended ? "Read what is new" : "Resume";
   };
   const plan = (): void => {
     planned ||= requestAnimationFrame(draw);
