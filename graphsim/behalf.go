@@ -6,31 +6,18 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/parley-gateway/parley/graphsim/data"
 	"github.com/parley-gateway/parley/graphsim/entra"
-
-	"github.com/golang-jwt/jwt/v5"
 )
 
 // DefaultScopes are the delegated permissions that an application has consent for unless it says otherwise.
-func DefaultScopes() []string { return []string{"Chat.Read", "Reports.Read.All", "User.Read"} }
+func DefaultScopes() []string { return entra.DefaultScopes() }
 
 // Standing is how a user stands with the directory, as far as applications that act on their behalf are concerned.
-type Standing struct {
-	// NoConsent: nobody consented to the application for this user.
-	NoConsent bool `json:"noConsent,omitempty"`
-	// StepUp: conditional access wants more than the user's token shows, and no token is exchanged.
-	StepUp bool `json:"stepUp,omitempty"`
-	// Revoked: Graph challenges the user's tokens, new ones included.
-	Revoked bool `json:"revoked,omitempty"`
-	// ReportsReader: the user has a role with which the usage report may be read.
-	ReportsReader bool `json:"reportsReader,omitempty"`
-}
+type Standing = entra.Standing
 
 // SetStanding changes how a user, by object id or user principal name, stands in every tenant that has them.
 func (s *Sim) SetStanding(user string, standing Standing) error {
@@ -72,102 +59,6 @@ func (s *Sim) serveStanding(x *exchange) {
 		return
 	}
 	x.adminJSON(http.StatusOK, asked)
-}
-
-const (
-	grantOnBehalf = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-	// stepUpClaims is what a client has to ask a new token with.
-	stepUpClaims = `{"access_token":{"acrs":{"essential":true,"value":"c1"}}}`
-)
-
-// onBehalfOf exchanges a user's token for the application into one of Graph (OAuth 2.0 on behalf of).
-func (x *exchange) onBehalfOf(t *Tenant, app *App, form url.Values) {
-	user, fail := x.userAssertion(t, app, form)
-	if fail != nil {
-		x.entraFail(fail)
-		return
-	}
-	audience := entra.AudienceOf(form.Get("scope"))
-	if audience == "" {
-		x.entraFail(&entra.Error{Status: 400, Code: "invalid_scope", Number: 70011, Text: "The provided value for the input parameter 'scope' is not valid."})
-		return
-	}
-	scopes := app.Scopes
-	if scopes == nil {
-		scopes = DefaultScopes()
-	}
-	signed, err := x.sim.SignUserToken(UserToken{Tenant: t.ID, ClientID: app.ClientID, User: user, Audience: audience, Scopes: scopes})
-	if err != nil {
-		x.entraFail(&entra.Error{Status: 500, Code: "server_error", Number: 90033, Text: "A transient error has occurred. Please try again."})
-		return
-	}
-	x.w.Header().Set("Cache-Control", "no-store, no-cache")
-	seconds := int(x.sim.cfg.TokenLifetime / time.Second)
-	x.writeJSON(http.StatusOK, data.Object{
-		member("token_type", "Bearer"),
-		member("scope", granted(audience, scopes)),
-		member("expires_in", seconds),
-		member("ext_expires_in", seconds),
-		member("access_token", signed),
-	})
-}
-
-// granted is the scope of an answer: the permissions of the resource, and what was asked for.
-func granted(audience string, scopes []string) string {
-	var all strings.Builder
-	for _, scope := range append(slices.Clone(scopes), ".default") {
-		all.WriteString(" " + audience + "/" + scope)
-	}
-	return all.String()[1:]
-}
-
-// userAssertion checks the assertion of an exchange and returns the user's object id.
-func (x *exchange) userAssertion(t *Tenant, app *App, form url.Values) (string, *entra.Error) {
-	if form.Get("requested_token_use") != "on_behalf_of" {
-		return "", &entra.Error{Status: 400, Code: "invalid_request", Number: 90014, Text: "The required field 'requested_token_use' is missing from the credential."}
-	}
-	bad := func(number int, text string) *entra.Error {
-		return &entra.Error{Status: 400, Code: "invalid_grant", Number: number, Text: text}
-	}
-	key, err := x.sim.keys.Key()
-	if err != nil {
-		return "", &entra.Error{Status: 500, Code: "server_error", Number: 90033, Text: "A transient error has occurred. Please try again."}
-	}
-	var claims entra.CallerClaims
-	_, err = jwt.NewParser(jwt.WithValidMethods([]string{"RS256"}), jwt.WithExpirationRequired(), jwt.WithTimeFunc(x.sim.cfg.Now), jwt.WithLeeway(time.Minute)).
-		ParseWithClaims(form.Get("assertion"), &claims, func(*jwt.Token) (any, error) { return &key.PublicKey, nil })
-	switch {
-	case err != nil && strings.Contains(err.Error(), "expired"):
-		return "", bad(500133, "Assertion is not within its valid time range. Ensure that the access token is not expired before using it for user assertion, or request a new token.")
-	case err != nil, claims.Issuer != strings.ReplaceAll(x.sim.CallerIssuer(), "{tid}", t.ID):
-		return "", bad(50013, "Assertion failed signature validation.")
-	case !entra.AudienceIn(claims.Audience, app.audiences()):
-		return "", bad(500131, "Assertion audience does not match the Client app presenting the assertion.")
-	case claims.Scope == "" || claims.IDType == "app":
-		return "", bad(7000114, "Application '"+app.ClientID+"' is not allowed to make application on-behalf-of calls.")
-	}
-	switch standing := x.sim.standing(claims.Object); {
-	case standing.NoConsent:
-		return "", &entra.Error{
-			Status: 400, Code: "invalid_grant", Number: 65001, Suberror: "consent_required",
-			Text: "The user or administrator has not consented to use the application with ID '" + app.ClientID + "'. Send an interactive authorization request for this user and resource.",
-		}
-	case standing.StepUp, standing.Revoked && strings.Contains(form.Get("claims"), "nbf"):
-		return "", &entra.Error{
-			Status: 400, Code: "interaction_required", Number: 50076, Suberror: "basic_action", Claims: stepUpClaims,
-			Text: "Due to a configuration change made by your administrator, or because you moved to a new location, you must use multi-factor authentication to access '" + graphAppID + "'.",
-		}
-	}
-	return claims.Object, nil
-}
-
-// audiences are those of tokens that are for the application itself.
-func (a *App) audiences() []string {
-	uris := a.URIs
-	if uris == nil {
-		uris = []string{DemoAudience}
-	}
-	return append([]string{a.ClientID, "api://" + a.ClientID}, uris...)
 }
 
 // UserToken describes a delegated access token of Graph. Zero fields take what the demo uses.

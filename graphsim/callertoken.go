@@ -15,7 +15,7 @@ import (
 
 const (
 	// DemoAudience is the application id URI that caller tokens are for.
-	DemoAudience = "api://parley"
+	DemoAudience = entra.DemoAudience
 	// DemoScope is the delegated permission of a person's token that names none.
 	DemoScope = "Conversations.Read"
 	// DemoWebClientID is the application that demo users sign in to.

@@ -1,16 +1,14 @@
 package graphsim
 
 import (
-	"crypto"
-	"crypto/x509"
 	"fmt"
 	"log/slog"
 	"net"
 	"time"
 
-	"github.com/parley-gateway/parley/graphsim/faults"
-
 	"github.com/parley-gateway/parley/graphsim/data"
+	"github.com/parley-gateway/parley/graphsim/entra"
+	"github.com/parley-gateway/parley/graphsim/faults"
 )
 
 // Defaults of [Config].
@@ -88,30 +86,13 @@ type Tenant struct {
 	Apps []App
 }
 
-// App is an application registration.
-type App struct {
-	// ClientID is the application id; Secret its client secret, empty = none.
-	ClientID, Secret string
-	// Roles are the application permissions granted; nil = DefaultRoles, empty = none.
-	Roles []string
-	// Scopes are the delegated permissions that have consent; nil = DefaultScopes, empty = none.
-	Scopes []string
-	// URIs are the application id URIs: audiences of tokens that are for the application itself, beside its client id;
-	// nil = DemoAudience.
-	URIs []string
-	// Certificate verifies certificate assertions; nil = none.
-	Certificate *x509.Certificate
-	// Federated verifies assertions of another identity provider; nil = none.
-	Federated *Federated
-}
-
-// Federated is a federated identity credential: assertions of Issuer for Subject, signed by Key, stand for the app.
-type Federated struct {
-	// Issuer and Subject must equal the assertion's iss and sub.
-	Issuer, Subject string
-	// Key verifies the assertion's signature (RS256 or ES256).
-	Key crypto.PublicKey
-}
+// Applications of a directory.
+type (
+	// App is an application registration.
+	App = entra.App
+	// Federated is a federated identity credential of an application.
+	Federated = entra.Federated
+)
 
 // DefaultRoles are the application permissions that the five sources need.
 func DefaultRoles() []string {

@@ -48,14 +48,11 @@ func (s *Sim) claimsFor(tenant, client, audience string, issued time.Time, lifet
 	}
 }
 
-const (
-	graphAudience = "https://graph.microsoft.com"
-	graphAppID    = "00000003-0000-0000-c000-000000000000"
-)
+const graphAudience = "https://graph.microsoft.com"
 
 // graphAudiences are the audiences that the Graph side of this simulator takes.
 func (s *Sim) graphAudiences() []string {
-	out := []string{graphAudience, graphAppID, "https://graph.microsoft.us", "https://dod-graph.microsoft.us", "https://microsoftgraph.chinacloudapi.cn"}
+	out := []string{graphAudience, entra.GraphAppID, "https://graph.microsoft.us", "https://dod-graph.microsoft.us", "https://microsoftgraph.chinacloudapi.cn"}
 	if u := s.URL(); u != "" {
 		out = append(out, u)
 	}

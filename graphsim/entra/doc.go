@@ -1,3 +1,4 @@
-// Package entra holds the keys of the simulated Entra ID, the claims of its tokens, the documents and errors of its endpoints, and the
-// certificate of its listeners. Package graphsim has the routes, and decides who gets a token.
+// Package entra is the simulated Entra ID: its keys, the claims of its tokens, its token endpoint (a Directory authenticates applications
+// and exchanges tokens of users), the documents and errors of its endpoints, and the certificate of its listeners. Package graphsim has the
+// routes.
 package entra
