@@ -148,9 +148,17 @@ func apiCases() []apiCase {
 		},
 		{name: "users", rpc: &parleyv1.ListUsersRequest{}, rest: "/v1/users", asked: query.Users{Caller: "anonymous", Tenant: tenantID}, size: 50},
 		{
-			name: "some users", rpc: &parleyv1.ListUsersRequest{Filter: "copilot.licensed = true", View: viewMetadata}, rest: "/v1/users?filter=copilot.licensed%20%3D%20true&view=EVENT_VIEW_METADATA",
-			asked: query.Users{Caller: "anonymous", Tenant: tenantID, View: viewMetadata, Filter: "copilot.licensed = true"}, size: 50,
+			name: "some users", rpc: &parleyv1.ListUsersRequest{Filter: "id = x", View: viewMetadata}, rest: "/v1/users?filter=id%20%3D%20x&view=EVENT_VIEW_METADATA",
+			asked: query.Users{Caller: "anonymous", Tenant: tenantID, View: viewMetadata, Filter: "id = x"}, size: 50,
 		},
+		bad(
+			"a filter outside the view", &parleyv1.ListUsersRequest{Filter: "copilot.licensed = true", View: viewMetadata},
+			"/v1/users?filter=copilot.licensed%20%3D%20true&view=EVENT_VIEW_METADATA", "filter",
+		),
+		bad(
+			"a filter on a text outside the view", &parleyv1.ListEventsRequest{Parent: "users/" + annaUPN, Filter: "body.plain_text = x", View: viewMetadata},
+			"/v1/users/"+annaUPN+"/events?filter=body.plain_text%20%3D%20x&view=EVENT_VIEW_METADATA", "filter",
+		),
 		{name: "a user", rpc: &parleyv1.GetUserRequest{Name: anna}, rest: base},
 		{name: "a user by name", rpc: &parleyv1.GetUserRequest{Name: "users/" + annaUPN}, rest: "/v1/users/" + annaUPN},
 		{
