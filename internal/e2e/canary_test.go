@@ -161,6 +161,10 @@ func (g *tenantUnderTest) everythingREST(t *testing.T, view parleyv1.EventView) 
 		ask(user+path+":stream?startTime="+day(2)+"&"+suffix, "application/x-ndjson")
 		ask(user+path+":stream?startTime="+day(2)+"&"+suffix, "text/event-stream")
 	}
+	const selected = "&fields=name,actor,attachments,mentions,links,source,copilot,chat,system,call"
+	ask(user+"/events?startTime="+day(2)+selected+"&"+suffix, "application/json")
+	ask(user+"/events:stream?startTime="+day(2)+selected+"&"+suffix, "application/x-ndjson")
+	ask(user+"/events?startTime="+day(2)+"&filter="+url.QueryEscape("attachments:* OR actor:* OR kind = EVENT_KIND_SYSTEM")+"&"+suffix, "application/json")
 	ask(user+"?"+suffix, "application/json")
 	ask("/v1/users?"+suffix, "application/json")
 	ask(user+"/conversations?"+suffix, "application/json")

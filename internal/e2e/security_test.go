@@ -353,6 +353,8 @@ func TestNothingSecretIsWritten(t *testing.T) {
 		{user, base + "/events?pageSize=1&filter=" + url.QueryEscape(`(actor.user.id = "`+canary+`" OR actor.user.identity_type = IDENTITY_TYPE_PHONE_USER) AND attachments.name:"`+canary+`"`), nil},
 		{user, base + "/events?pageSize=1&filter=" + url.QueryEscape(`correlation_id = "`+canary+`" reply_to = "`+canary), nil},
 		{user, base + "/events?view=EVENT_VIEW_METADATA&filter=" + url.QueryEscape(`body.plain_text = "`+canary+`"`), nil},
+		{user, base + "/events?pageSize=1&fields=name," + canary, nil},
+		{user, base + "/events?pageSize=1", []string{"Parley-Fields", canary}},
 		{user, base + "/events?pageToken=" + canary, nil},
 		{user, base + "/events?" + canary + "=1", nil},
 		{user, base + "/events?orderBy=" + canary, nil},

@@ -27,6 +27,7 @@ const (
 const (
 	HeaderTenant = "parley-tenant"
 	HeaderReason = "parley-reason"
+	HeaderFields = "parley-fields"
 )
 
 // apiPrefix begins the methods of the API; health, reflection and channelz do not have it.

@@ -7,6 +7,8 @@ import "context"
 type HTTPRequest struct {
 	// Reconnect is set where an EventSource comes back to a stream with its last id. Package rest sets it before the call begins.
 	Reconnect bool
+	// Fields are the fields of the answer that the query parameter selects; empty = all. Package rest sets them before the call begins.
+	Fields string
 	// Unchanged is set where the client has the answer already, so that it is not sent again. The interceptor conditional sets it.
 	Unchanged bool
 	// Writing is the writing of the answer.

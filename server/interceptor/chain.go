@@ -73,6 +73,8 @@ type List []Interceptor
 //  14. Validation checks the request against the rules in its proto. The service then authorizes the call.
 //  15. Conditional compares an answer with what the caller has (REST alone). It stands below audit, which records that nothing
 //     was handed out.
+//  16. Selection cuts an answer to the fields that the caller selects. It stands below conditional, so that the entity tag is that of
+//     the answer as it goes out.
 func Chain(cfg *Config, protocol string) (List, error) {
 	validator, err := protovalidate.New()
 	if err != nil {
@@ -106,7 +108,7 @@ func Chain(cfg *Config, protocol string) (List, error) {
 	if protocol == callinfo.REST {
 		list = append(list, Interceptor{"conditional", cfg.Conditional, nil})
 	}
-	return list, nil
+	return append(list, ofAPI("selection", selection{}.unary, selection{}.stream)), nil
 }
 
 // ofAPI is an interceptor of the methods of the API alone. Health and reflection pass it.

@@ -23,8 +23,8 @@ func TestChainOrder(t *testing.T) {
 		"hold", "answer headers", "metrics", "recovery", "logging", "errors", "request headers", "identity", "audit", "recheck", "deadline", "limits", "open limits", "freshness", "validation",
 	}
 	for protocol, want := range map[string][]string{
-		callinfo.GRPC: append([]string{"call", "arrival"}, all...),
-		callinfo.REST: append(append([]string{"call"}, all...), "conditional"),
+		callinfo.GRPC: append(append([]string{"call", "arrival"}, all...), "selection"),
+		callinfo.REST: append(append([]string{"call"}, all...), "conditional", "selection"),
 	} {
 		links, err := Chain(cfg, protocol)
 		if err != nil {

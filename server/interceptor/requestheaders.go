@@ -24,6 +24,7 @@ var readHeaders = []readHeader{
 	{key: headerAuthorization, needed: true},
 	{key: callinfo.HeaderTenant, needed: true},
 	{key: callinfo.HeaderReason},
+	{key: callinfo.HeaderFields},
 	{key: requestid.Header},
 	{key: "traceparent"},
 	{key: headerCacheControl, list: true},

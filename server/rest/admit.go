@@ -2,6 +2,9 @@ package rest
 
 import (
 	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
@@ -45,6 +48,10 @@ func (c *call) admit(m *method, w http.ResponseWriter, r *http.Request) error {
 	if !c.reads() {
 		return errMethod()
 	}
+	var err error
+	if c.http.Fields, err = takeFields(r.Form); err != nil {
+		return err
+	}
 	sent, err := m.checkQuery(r.Form)
 	if err != nil {
 		return err
@@ -63,6 +70,29 @@ func (c *call) admit(m *method, w http.ResponseWriter, r *http.Request) error {
 	}
 	return nil
 }
+
+// fieldsParameter selects fields of the answer. It is no field of a request: every method takes it.
+const fieldsParameter = "fields"
+
+// takeFields takes the selection of fields out of the query parameters. Several are joined.
+func takeFields(values url.Values) (string, error) {
+	given, ok := values[fieldsParameter]
+	if !ok {
+		return "", nil
+	}
+	delete(values, fieldsParameter)
+	fields := strings.Join(given, ",")
+	switch {
+	case fields == "":
+		return "", apierror.Invalid(fieldsParameter, "is empty; name fields, or leave it out")
+	case len(fields) > maxFields:
+		return "", apierror.Invalid(fieldsParameter, "is too long: at most "+strconv.Itoa(maxFields)+" characters")
+	}
+	return fields, nil
+}
+
+// maxFields is how long a selection of fields may be.
+const maxFields = 8192
 
 func errInternal() error {
 	return apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_INTERNAL)

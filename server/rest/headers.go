@@ -14,6 +14,7 @@ var incoming = []struct{ header, key string }{
 	{"Cache-Control", "cache-control"},
 	{"Parley-Tenant", "parley-tenant"},
 	{"Parley-Reason", "parley-reason"},
+	{"Parley-Fields", "parley-fields"},
 	{"X-Request-Id", "x-request-id"},
 	{"Traceparent", "traceparent"},
 }
@@ -42,7 +43,7 @@ var (
 	valueDeny       = []string{"DENY"}
 	valueNoContent  = []string{"default-src 'none'; frame-ancestors 'none'"}
 	valueRevalidate = []string{"private, no-cache"}
-	valueVary       = []string{"Authorization, Parley-Tenant, Accept-Encoding"}
+	valueVary       = []string{"Authorization, Parley-Tenant, Parley-Fields, Accept-Encoding"}
 	valueSSE        = []string{sseType}
 	valueGzip       = []string{"gzip"}
 )

@@ -96,6 +96,7 @@ func (m *method) known(unknown string, camelCase bool) string {
 			names = append(names, string(field.Name()))
 		}
 	}
+	names = append(names, fieldsParameter)
 	return nearmiss.Hint(unknown, names) + " known are " + strings.Join(names, ", ")
 }
 

@@ -12,6 +12,12 @@ func headerParameters() object {
 	str := func(example string) object { return object{"type": "string", "example": example} }
 	return object{
 		"CacheControl": header("Cache-Control", "How fresh the answer must be: `no-cache`, `max-age=SECONDS` or `only-if-cached` (RFC 9111).", str("max-age=60")),
+		"Fields": object{
+			"name": "fields", "in": "query",
+			"description": "Fields of each resource to return: names joined by dots, in either spelling, separated by commas; `*` or none = all of the view. " +
+				"What the answer says beside its resources is always there. The header `Parley-Fields` is the same.",
+			"schema": object{"type": "string", "example": "name"},
+		},
 		"GrpcTimeout":  header("Grpc-Timeout", "Deadline of the call: a number of up to 8 digits and a unit (`H`, `M`, `S`, `m`, `u`, `n`).", str("20S")),
 		"IfNoneMatch":  header("If-None-Match", "Tags of answers that the caller holds; 304 when one of them is the answer (RFC 9110).", str(`W/"c2FtcGxl"`)),
 		"LastEventID":  header("Last-Event-ID", "Token to resume a stream from, as browsers send it when they reconnect; `resumeToken` comes first.", object{"type": "string"}),
@@ -29,6 +35,9 @@ func addHeaders(operation object, method protoreflect.MethodDescriptor) {
 		names = append(names, "IfNoneMatch")
 	case method.Output().FullName() != "google.api.HttpBody":
 		names = append(names, "LastEventID")
+	}
+	if method.Output().FullName() != "google.api.HttpBody" {
+		names = append(names, "Fields")
 	}
 	parameters, _ := operation["parameters"].([]any)
 	for _, name := range names {

@@ -11,7 +11,7 @@ import (
 
 // Headers that pages of other origins may send and read.
 const (
-	allowedHeaders = "Authorization, Cache-Control, Grpc-Timeout, If-None-Match, Last-Event-ID, Parley-Reason, Parley-Tenant, Traceparent, X-Request-Id"
+	allowedHeaders = "Authorization, Cache-Control, Grpc-Timeout, If-None-Match, Last-Event-ID, Parley-Fields, Parley-Reason, Parley-Tenant, Traceparent, X-Request-Id"
 	exposedHeaders = "Age, Cache-Status, Content-Disposition, ETag, Retry-After, X-Request-Id"
 	preflightAge   = "600" // seconds
 )

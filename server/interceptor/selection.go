@@ -1,0 +1,229 @@
+package interceptor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"google.golang.org/genproto/googleapis/api/httpbody"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/parley-gateway/parley/eventwire/view"
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/server/apierror"
+	"github.com/parley-gateway/parley/server/callinfo"
+	"github.com/parley-gateway/parley/timeline"
+)
+
+// queryFields is the query parameter that stands for the header.
+const queryFields = "fields"
+
+// selection cuts the resources of an answer to the fields that the caller selects. The view of the call is applied before; what an answer
+// holds beside resources is kept.
+type selection struct{}
+
+func (selection) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	mask, err := maskOf(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := next(ctx, req)
+	if err != nil || mask == nil {
+		return answer, err
+	}
+	switch answer := answer.(type) {
+	case *timeline.Page:
+		events, err := mask.AppendList(make([]byte, 0, len(answer.Events)/4), answer.Events)
+		if err != nil {
+			return nil, fmt.Errorf("select fields: %w", err)
+		}
+		return &timeline.Page{Message: answer.Message, Events: events, Count: answer.Count}, nil
+	case proto.Message:
+		return selectFields(mask, answer), nil
+	default:
+		return nil, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_INTERNAL)
+	}
+}
+
+func (selection) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+	return next(srv, &selectingStream{ServerStream: stream})
+}
+
+// selectingStream is a server stream whose request says which fields are sent.
+type selectingStream struct {
+	grpc.ServerStream
+
+	mask *view.Mask // nil = all fields
+}
+
+// RecvMsg implements grpc.ServerStream.
+func (s *selectingStream) RecvMsg(m any) error {
+	if err := s.ServerStream.RecvMsg(m); err != nil {
+		return err
+	}
+	var err error
+	s.mask, err = maskOf(s.Context(), m)
+	return err
+}
+
+// SendMsg implements grpc.ServerStream.
+func (s *selectingStream) SendMsg(m any) error {
+	if s.mask == nil {
+		return s.ServerStream.SendMsg(m)
+	}
+	switch frame := m.(type) {
+	case *timeline.Batch:
+		size := 0
+		for _, piece := range frame.Pieces {
+			size += len(piece)
+		}
+		events := make([]byte, 0, size/4)
+		for _, piece := range frame.Pieces {
+			var err error
+			if events, err = s.mask.AppendList(events, piece); err != nil {
+				return fmt.Errorf("select fields: %w", err)
+			}
+		}
+		m = &timeline.Batch{Pieces: [][]byte{events}, Count: frame.Count}
+	case proto.Message:
+		m = selectFields(s.mask, frame)
+	}
+	return s.ServerStream.SendMsg(m)
+}
+
+// requestWithView is a request that names a view.
+type requestWithView interface{ GetView() parleyv1.EventView }
+
+// maskOf reads which fields a call selects; nil for all.
+func maskOf(ctx context.Context, req any) (*view.Mask, error) {
+	name, text := callinfo.HeaderFields, callinfo.Header(ctx, callinfo.HeaderFields)
+	if rest := callinfo.FromContext(ctx).HTTP; rest != nil && rest.Fields != "" {
+		if text != "" {
+			return nil, apierror.Invalid(queryFields, "is given as a query parameter and as the header parley-fields; send one of them")
+		}
+		name, text = queryFields, rest.Fields
+	}
+	if text == "" {
+		return nil, nil //nolint:nilnil // nothing is selected, and nothing is wrong
+	}
+	resource, list := resourceOf(req)
+	if resource == nil {
+		return nil, apierror.Invalid(name, "the answer of this method has no fields to select")
+	}
+	shown := shownView(req)
+	var paths []string
+	for path := range strings.SplitSeq(text, ",") {
+		path = strings.TrimSpace(path)
+		if path == "*" {
+			return nil, nil //nolint:nilnil // everything is selected
+		}
+		path = strings.TrimPrefix(path, list+".")
+		if !inView(resource, path, shown) {
+			return nil, apierror.Invalid(name, fmt.Sprintf("%q lies outside the view %s", path, strings.TrimPrefix(shown.String(), "EVENT_VIEW_")))
+		}
+		paths = append(paths, path)
+	}
+	mask, err := view.NewMask(resource, paths...)
+	var unknown *view.PathError
+	if errors.As(err, &unknown) {
+		return nil, apierror.Invalid(name, unknown.Error())
+	}
+	return mask, err
+}
+
+// shownView is the view of a call: the one that its request names, or the default of its method. It is FULL where resources have no views.
+func shownView(req any) parleyv1.EventView {
+	withView, ok := req.(requestWithView)
+	switch {
+	case !ok:
+		return parleyv1.EventView_EVENT_VIEW_FULL
+	case withView.GetView() != parleyv1.EventView_EVENT_VIEW_UNSPECIFIED:
+		return withView.GetView()
+	}
+	if _, one := req.(interface{ GetName() string }); one {
+		return parleyv1.EventView_EVENT_VIEW_FULL
+	}
+	return parleyv1.EventView_EVENT_VIEW_BASIC
+}
+
+// inView reports whether a view shows a field. Paths to no field are left to view.NewMask, which says what is known.
+func inView(md protoreflect.MessageDescriptor, path string, shown parleyv1.EventView) bool {
+	if _, err := view.NewMask(md, path); err != nil {
+		return true
+	}
+	switch shown {
+	case parleyv1.EventView_EVENT_VIEW_FULL:
+		return true
+	case parleyv1.EventView_EVENT_VIEW_BASIC:
+		return path != "unmapped"
+	default:
+		return view.Kept(md, path)
+	}
+}
+
+// resourceOf returns the resource that the answer to a request holds, and the list field that it is in, if it is in one. It is nil for
+// downloads.
+func resourceOf(req any) (resource protoreflect.MessageDescriptor, list string) {
+	switch req.(type) {
+	case *parleyv1.ListEventsRequest, *parleyv1.StreamEventsRequest:
+		return (*parleyv1.Event)(nil).ProtoReflect().Descriptor(), "events"
+	case *parleyv1.GetEventRequest:
+		return (*parleyv1.Event)(nil).ProtoReflect().Descriptor(), ""
+	case *parleyv1.ListConversationsRequest, *parleyv1.StreamConversationsRequest:
+		return (*parleyv1.Conversation)(nil).ProtoReflect().Descriptor(), "conversations"
+	case *parleyv1.GetConversationRequest:
+		return (*parleyv1.Conversation)(nil).ProtoReflect().Descriptor(), ""
+	case *parleyv1.ListCopilotUsageRequest, *parleyv1.StreamCopilotUsageRequest:
+		return (*parleyv1.CopilotUsageRow)(nil).ProtoReflect().Descriptor(), "rows"
+	case *parleyv1.ListUsersRequest:
+		return (*parleyv1.User)(nil).ProtoReflect().Descriptor(), "users"
+	case *parleyv1.GetUserRequest:
+		return (*parleyv1.User)(nil).ProtoReflect().Descriptor(), ""
+	default:
+		return nil, ""
+	}
+}
+
+// selectFields returns an answer or frame with the selected fields of its resources. The answer itself is not changed.
+func selectFields(mask *view.Mask, answer proto.Message) proto.Message {
+	switch m := answer.(type) {
+	case *parleyv1.Event, *parleyv1.Conversation, *parleyv1.CopilotUsageRow, *parleyv1.User:
+		return mask.Apply(answer)
+	case *httpbody.HttpBody:
+		return m
+	}
+	from := answer.ProtoReflect()
+	to := from.New()
+	from.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		switch {
+		case fd.IsList() && isResource(fd.Message()):
+			list := to.Mutable(fd).List()
+			for i := range v.List().Len() {
+				list.Append(protoreflect.ValueOfMessage(mask.Apply(v.List().Get(i).Message().Interface()).ProtoReflect()))
+			}
+		case !fd.IsList() && !fd.IsMap() && fd.Message() != nil && fd.Name() == "batch":
+			to.Set(fd, protoreflect.ValueOfMessage(selectFields(mask, v.Message().Interface()).ProtoReflect()))
+		default:
+			to.Set(fd, v)
+		}
+		return true
+	})
+	to.SetUnknown(from.GetUnknown())
+	return to.Interface()
+}
+
+// isResource reports whether fields of the message type can be selected.
+func isResource(md protoreflect.MessageDescriptor) bool {
+	if md == nil {
+		return false
+	}
+	switch md.Name() {
+	case "Event", "Conversation", "CopilotUsageRow", "User":
+		return true
+	default:
+		return false
+	}
+}
