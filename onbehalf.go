@@ -55,7 +55,8 @@ func (o *onBehalf) OnBehalfOf(ctx context.Context, user service.Assertion) (serv
 			Usage: o.pages.Usage(usage, scope(parleyv1.Source_SOURCE_USAGE)),
 			Skew:  graph.Skew,
 		},
-		Reports: o.pages.Downloads(usage, scope(parleyv1.Source_SOURCE_USAGE)),
+		Reports:  o.pages.Downloads(usage, scope(parleyv1.Source_SOURCE_USAGE)),
+		Contents: source.NewHostedContents(graph, o.options("chat")),
 	}, nil
 }
 

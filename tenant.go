@@ -186,6 +186,7 @@ func newTenant(cfg *Config, own *Tenant, asked graphClients, pages *cache.Cache)
 			Skew: client.Skew,
 		},
 		Reports:     pages.Downloads(usage, scope(parleyv1.Source_SOURCE_USAGE)),
+		Contents:    source.NewHostedContents(client, options("chat")),
 		Unavailable: unavailable(own.Cloud),
 		Application: own.ClientID,
 	}

@@ -56,6 +56,13 @@ const (
 	BodyContent                     = 5
 	BodyPlainText                   = 6
 	BodyContentSize                 = 7
+	BodyHostedContents              = 8
+)
+
+// Numbers of the fields of parley.v1.HostedContentLink.
+const (
+	HostedContentLinkName = 1
+	HostedContentLinkID   = 2
 )
 
 // Numbers of the fields of parley.v1.Attachment.

@@ -23,7 +23,8 @@ type call struct {
 	request  *graph.Request
 	target   target
 	download bool
-	requests int // sent to Graph so far
+	content  bool // bytes are asked for, of any type
+	requests int  // sent to Graph so far
 	clientID string
 	queueing func() // stops the time limit of one try
 	sending  func() // starts it
@@ -79,9 +80,12 @@ func (c *Client) newRequest(ctx context.Context, k *call) (*policy.Request, erro
 	}
 	runtime.SkipBodyDownload(req)
 	h := req.Raw().Header
-	if k.download {
+	switch {
+	case k.download:
 		h.Set("Accept", "text/csv, application/octet-stream, */*")
-	} else {
+	case k.content:
+		h.Set("Accept", "*/*")
+	default:
 		h.Set("Accept", "application/json")
 	}
 	if len(k.request.Prefer) > 0 {

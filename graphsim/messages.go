@@ -138,18 +138,40 @@ func thread(w *data.World, c uint32, s span, byCreation bool, now int64) []data.
 	return out
 }
 
-func getMessage(x *exchange) (*reply, *graphError) {
+// message finds the message of the path in its thread.
+func (x *exchange) message() (m data.Message, g *graphError) {
 	c, g := x.threadOf()
 	if g != nil {
-		return nil, g
+		return m, g
 	}
 	id, err := strconv.ParseInt(x.params["message"], 10, 64)
 	if err != nil || id < 0 || id > math.MaxInt64/2 {
-		return nil, notFound("NotFound")
+		return m, notFound("NotFound")
 	}
 	m, ok := x.world.FindMessage(c, id, x.now)
 	if !ok {
+		return m, notFound("NotFound")
+	}
+	return m, nil
+}
+
+// getHostedContent answers with the bytes of a picture that the message shows, and with nothing that it does not.
+func getHostedContent(x *exchange) (*reply, *graphError) {
+	m, g := x.message()
+	if g != nil {
+		return nil, g
+	}
+	picture, mime, ok := x.world.HostedContent(&m, x.params["content"])
+	if !ok {
 		return nil, notFound("NotFound")
+	}
+	return &reply{raw: picture, mime: mime}, nil
+}
+
+func getMessage(x *exchange) (*reply, *graphError) {
+	m, g := x.message()
+	if g != nil {
+		return nil, g
 	}
 	return &reply{context: "chats('" + data.PathEscape(x.params["chat"]) + "')/messages/$entity", entity: x.world.RenderMessage(&m, x.view)}, nil
 }

@@ -65,6 +65,8 @@ func routeTable() []route {
 		{source: SourceChat, path: "chats/{chat}/messages", roles: messageRoles, scopes: msgScopes, options: messages, handle: listMessages},
 		{source: SourceChat, path: "users/{user}/chats/{chat}/messages/{message}", roles: messageRoles, scopes: msgScopes, handle: getMessage},
 		{source: SourceChat, path: "chats/{chat}/messages/{message}", roles: messageRoles, scopes: msgScopes, handle: getMessage},
+		{source: SourceChat, path: "users/{user}/chats/{chat}/messages/{message}/hostedcontents/{content}/$value", roles: messageRoles, scopes: msgScopes, handle: getHostedContent},
+		{source: SourceChat, path: "chats/{chat}/messages/{message}/hostedcontents/{content}/$value", roles: messageRoles, scopes: msgScopes, handle: getHostedContent},
 		{source: SourceCopilot, path: "copilot/users/{user}/interactionhistory/getallenterpriseinteractions", roles: copilotRoles, options: []string{"$top", "$filter", "$skiptoken"}, handle: exportInteractions},
 		{source: SourceCall, path: "communications/callrecords", roles: callRoles, options: []string{"$select", "$filter", "$skiptoken"}, handle: listCalls},
 		{source: SourceCall, path: "communications/callrecords/{call}", roles: callRoles, options: []string{"$select", "$expand"}, handle: getCall},
@@ -81,7 +83,7 @@ func routeTable() []route {
 }
 
 // keyed are the segments that take a key in parentheses.
-var keyed = []string{"users", "chats", "messages", "callrecords", "sessions", "participants_v2", "members"}
+var keyed = []string{"users", "chats", "messages", "hostedcontents", "callrecords", "sessions", "participants_v2", "members"}
 
 // splitPath decodes a path into segments; users('x') becomes users and x, and the arguments of a function call are
 // set apart.

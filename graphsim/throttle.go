@@ -43,6 +43,8 @@ func limitsOf(x *exchange, r *route) []limit {
 		return []limit{{tenant + "copilot", 30, second}}
 	case r.source == SourceChat && chat == "":
 		return []limit{{tenant + "export", 200, second}}
+	case r.source == SourceChat && x.params["content"] != "":
+		return []limit{{tenant + "contents", 60, second}, {tenant + "contents " + chat, 1, second}}
 	case r.source == SourceChat:
 		return []limit{{tenant + "messages", 20, second}, {tenant + "messages " + chat, 1, second}}
 	case r.source == SourceChats && chat == "":

@@ -12,6 +12,7 @@ const (
 	usersCollection         = "users"
 	conversationsCollection = "conversations"
 	eventsCollection        = "events"
+	hostedCollection        = "hostedContents"
 
 	// AnyUser is the user segment of the whole tenant.
 	AnyUser = "-"
@@ -137,6 +138,36 @@ func ParseEvent(name string) (user string, ref Ref, err error) {
 		return "", Ref{}, inField(fieldName, err)
 	}
 	return user, ref, nil
+}
+
+// AppendHostedContent appends `users/{user}/events/{event}/hostedContents/{id}`. An event without a name, or an empty id, has none:
+// nothing is appended.
+func AppendHostedContent(b []byte, user string, ref Ref, id string) []byte {
+	start := len(b)
+	if b = AppendEvent(b, user, ref); id == "" || len(b) == start {
+		return b[:start]
+	}
+	return appendSegment(append(b, "/"+hostedCollection+"/"...), id)
+}
+
+// ParseHostedContent reads `users/{user}/events/{event}/hostedContents/{id}` from a field named name. Errors are *Error.
+func ParseHostedContent(name string) (user string, ref Ref, id string, err error) {
+	event, seg, found := strings.Cut(name, "/"+hostedCollection+"/")
+	if !found || strings.Contains(seg, "/") {
+		return "", Ref{}, "", &Error{
+			Field: fieldName, Problem: "is not of the form users/{user}/events/{event}/hostedContents/{id}", Fix: "copy the name as body.hosted_contents has it",
+		}
+	}
+	if user, ref, err = ParseEvent(event); err != nil {
+		return "", Ref{}, "", err
+	}
+	if ref.Source != parleyv1.Source_SOURCE_CHAT || ref.Chat == "" {
+		return "", Ref{}, "", &Error{Field: fieldName, Problem: "the event is no message of a chat", Fix: "copy the name as body.hosted_contents has it"}
+	}
+	if id, err = parseID("hosted content", seg); err != nil {
+		return "", Ref{}, "", inField(fieldName, err)
+	}
+	return user, ref, id, nil
 }
 
 func parseEventID(id string) (Ref, error) {

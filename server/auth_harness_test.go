@@ -107,7 +107,7 @@ const robots = "delegated" // a rule that can allow nothing to the callers of bo
 const robotRule = `
   - name: ` + robots + `
     match: {role: Delegated}
-    allow: {rpcs: [ListConversations, StreamConversations, GetConversation, ListEvents, StreamEvents, GetEvent], sources: [conversation, chat], view: full, users: own, graph: on_behalf_of}
+    allow: {rpcs: [ListConversations, StreamConversations, GetConversation, ListEvents, StreamEvents, GetEvent, DownloadHostedContent], sources: [conversation, chat], view: full, users: own, graph: on_behalf_of}
 `
 
 // handbook is the rules of a file of the handbook, or those behind its first line `rules:`.
@@ -248,7 +248,7 @@ func (d *delegates) OnBehalfOf(_ context.Context, user service.Assertion) (servi
 	if d.fail != nil {
 		return service.Delegated{}, d.fail
 	}
-	return service.Delegated{Reports: d.graph.fake, Sources: query.Sources{
+	return service.Delegated{Reports: d.graph.fake, Contents: d.graph.fake, Sources: query.Sources{
 		Conversations: d.graph, Getters: map[parleyv1.Source]source.EventGetter{parleyv1.Source_SOURCE_CHAT: d.graph},
 	}}, nil
 }

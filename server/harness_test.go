@@ -57,6 +57,7 @@ type fake struct {
 	getEvent     func(owner, user string, ref source.Ref) (*parleyv1.Event, error)
 	getChat      func(owner, user, id string) (*parleyv1.Conversation, error)
 	download     func(ctx context.Context) (io.ReadCloser, error)
+	content      func(user string, ref source.Ref, id string) (io.ReadCloser, string, error)
 }
 
 // lists changes what lists of events answer, between requests. That the answer before is read by now does not tell the race
@@ -238,7 +239,16 @@ func (f *fake) Download(ctx context.Context, _ source.UsageQuery) (io.ReadCloser
 	return body, "text/csv", err
 }
 
+// HostedContent implements service.ContentReader.
+func (f *fake) HostedContent(_ context.Context, user string, ref source.Ref, id string) (io.ReadCloser, string, error) {
+	if f.content == nil {
+		return io.NopCloser(strings.NewReader("")), "image/png", nil
+	}
+	return f.content(user, ref, id)
+}
+
 var (
+	_ service.ContentReader     = (*fake)(nil)
 	_ service.Engine            = (*fake)(nil)
 	_ source.EventGetter        = (*fake)(nil)
 	_ source.ConversationReader = (*fake)(nil)
@@ -280,7 +290,7 @@ func (f *fake) tenant() *service.Tenant {
 	getters := map[parleyv1.Source]source.EventGetter{
 		parleyv1.Source_SOURCE_CHAT: f, parleyv1.Source_SOURCE_CALL: f, parleyv1.Source_SOURCE_COPILOT: f,
 	}
-	return &service.Tenant{ID: tenantID, Sources: query.Sources{Getters: getters, Conversations: f, Users: f}, Reports: f}
+	return &service.Tenant{ID: tenantID, Sources: query.Sources{Getters: getters, Conversations: f, Users: f}, Reports: f, Contents: f}
 }
 
 // start runs a server on free ports and stops it with the test.

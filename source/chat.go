@@ -211,11 +211,10 @@ func (m *messages) item(owner, asked string, byCreateTime bool, record []byte) (
 	if !timed {
 		at, timed = d.Time(d.Child(eventRoot, eventwire.EventCreateTime))
 	}
+	ref := resource.Ref{Source: parleyv1.Source_SOURCE_CHAT, Chat: thread, ID: textOf(d, eventSource, eventwire.EventSourceID)}
 	fillReply(d, owner, thread)
-	item := m.base.item(d, identity{
-		owner: owner, conversation: thread, record: record, time: at, timed: timed,
-		ref: resource.Ref{Source: parleyv1.Source_SOURCE_CHAT, Chat: thread, ID: textOf(d, eventSource, eventwire.EventSourceID)},
-	})
+	fillHosted(d, owner, ref)
+	item := m.base.item(d, identity{owner: owner, conversation: thread, record: record, time: at, timed: timed, ref: ref})
 	if byCreateTime && !item.Created.IsZero() {
 		item.Time, item.NoTime = item.Created, false
 	}

@@ -54,6 +54,7 @@ func DefaultLimits() LimitTable {
 		{Source: graph.SourceCopilot, Limits: []Limit{{PerTenant, 30, second}}},
 
 		{Source: graph.SourceChat, Suffix: "/messages", Limits: []Limit{{PerTenant, 20, second}, {PerResource, 1, second}}},
+		{Source: graph.SourceChat, Suffix: "/$value", Limits: []Limit{{PerTenant, 60, second}, {PerResource, 1, second}}},
 		{Source: graph.SourceChat, Resource: true, Limits: []Limit{{PerTenant, 30, second}, {PerResource, 1, second}}},
 		{Source: graph.SourceChat, Limits: []Limit{{PerTenant, 200, second}}},
 

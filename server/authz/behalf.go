@@ -15,8 +15,11 @@ const (
 	byUser        = "on_behalf_of"
 )
 
-// getEvent names one message of one chat.
-const getEvent = "GetEvent"
+// Methods that name one message of one chat.
+const (
+	getEvent              = "GetEvent"
+	downloadHostedContent = "DownloadHostedContent"
+)
 
 // PermissionName is the permission with which Graph is asked, as policies and audit records spell it.
 func PermissionName(onBehalf bool) string {
@@ -62,7 +65,7 @@ func offered(req *Request) bool {
 	if only(parleyv1.Source_SOURCE_CONVERSATION, parleyv1.Source_SOURCE_USAGE) {
 		return true
 	}
-	return only(parleyv1.Source_SOURCE_CHAT) && (req.Conversation || req.RPC == getEvent)
+	return only(parleyv1.Source_SOURCE_CHAT) && (req.Conversation || req.RPC == getEvent || req.RPC == downloadHostedContent)
 }
 
 // OnBehalf returns the names of the rules that have Graph asked on behalf of their callers.

@@ -116,7 +116,7 @@ func TestMethods(t *testing.T) {
 		"/v1/{parent=users/*}/conversations": "call", "/v1/{parent=users/*}/conversations:stream": "stream",
 		"/v1/{name=users/*/conversations/*}": "call", "/v1/{parent=users/*}/events": "call", "/v1/{parent=users/*}/events:stream": "stream",
 		"/v1/{parent=users/*/conversations/*}/events": "call", "/v1/{parent=users/*/conversations/*}/events:stream": "stream",
-		"/v1/{name=users/*/events/*}": "call",
+		"/v1/{name=users/*/events/*}": "call", "/v1/{name=users/*/events/*/hostedContents/*}:download": "download",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("paths (-want +got):\n%s", diff)

@@ -42,6 +42,7 @@ var (
 	valueNoReferrer = []string{"no-referrer"}
 	valueDeny       = []string{"DENY"}
 	valueNoContent  = []string{"default-src 'none'; frame-ancestors 'none'"}
+	valueSandbox    = []string{"default-src 'none'; frame-ancestors 'none'; sandbox"}
 	valueRevalidate = []string{"private, no-cache"}
 	valueVary       = []string{"Authorization, Parley-Tenant, Parley-Fields, Accept-Encoding"}
 	valueSSE        = []string{sseType}

@@ -101,8 +101,8 @@ func (c *call) headStream(w http.ResponseWriter) {
 	header := w.Header()
 	header.Set("X-Accel-Buffering", "no")
 	if c.method.download {
-		header.Set("Content-Disposition", `attachment; filename="copilot-usage.csv"`)
-		return
+		header["Content-Security-Policy"] = valueSandbox
+		return // the first chunk decides about the rest
 	}
 	header.Add("Vary", "Accept-Encoding")
 	if c.gzip {
@@ -115,6 +115,9 @@ func (c *call) headStream(w http.ResponseWriter) {
 func rewrite(ctx context.Context, _ proto.Message) (any, error) {
 	c := callOf(ctx)
 	if body, ok := c.rpc.Answer.(*httpbody.HttpBody); ok {
+		if !c.out.begun {
+			c.out.Header().Set("Content-Disposition", disposition(body.GetContentType()))
+		}
 		return body, nil
 	}
 	return c, nil

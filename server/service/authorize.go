@@ -105,7 +105,7 @@ func (a *authorizer) grant(ctx context.Context, target callTarget, decision auth
 	if !decision.AllUsers && cache.ControlOf(ctx).OnlyIfCached {
 		return nil, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_NOT_CACHED) // a cached page tells that somebody has read it
 	}
-	reach := Delegated{Sources: target.tenant.Sources, Reports: target.tenant.Reports}
+	reach := Delegated{Sources: target.tenant.Sources, Reports: target.tenant.Reports, Contents: target.tenant.Contents}
 	if decision.OnBehalf {
 		var err error
 		if reach, err = onBehalf(ctx, target); err != nil {
@@ -113,6 +113,7 @@ func (a *authorizer) grant(ctx context.Context, target callTarget, decision auth
 		}
 	}
 	return &accessGrant{
-		callTarget: target, sources: reach.Sources, reports: reach.Reports, onBehalf: decision.OnBehalf, allUsers: decision.AllUsers,
+		callTarget: target, sources: reach.Sources, reports: reach.Reports, contents: reach.Contents,
+		onBehalf: decision.OnBehalf, allUsers: decision.AllUsers,
 	}, nil
 }

@@ -53,9 +53,17 @@ type ReportDownloader interface {
 	Download(ctx context.Context, q source.UsageQuery) (io.ReadCloser, string, error)
 }
 
+// ContentReader opens what Teams hosts for messages; *source.HostedContents is one.
+type ContentReader interface {
+	// HostedContent returns a content of a message, and the media type that Graph gives it. It verifies that the user has a part in
+	// the chat. The caller closes the content.
+	HostedContent(ctx context.Context, user string, ref source.Ref, id string) (io.ReadCloser, string, error)
+}
+
 var (
 	_ Engine           = (*timeline.Engine)(nil)
 	_ ReportDownloader = (*source.Usage)(nil)
+	_ ContentReader    = (*source.HostedContents)(nil)
 )
 
 // Tenant is one Microsoft 365 tenant as the server sees it.
@@ -66,6 +74,8 @@ type Tenant struct {
 	Sources query.Sources
 	// Reports downloads the usage report; nil where there is none.
 	Reports ReportDownloader
+	// Contents opens what Teams hosts for messages; nil where there is nothing.
+	Contents ContentReader
 	// Application is the client id that Graph is asked with, for audit records; empty where there is none.
 	Application string
 	// Delegates asks Graph on behalf of users; nil where the credential cannot.

@@ -13,9 +13,10 @@ import (
 type accessGrant struct {
 	callTarget
 
-	// sources and reports are the tenant's, or those of the caller on whose behalf Graph is asked.
+	// sources, reports and contents are the tenant's, or those of the caller on whose behalf Graph is asked.
 	sources  query.Sources
 	reports  ReportDownloader
+	contents ContentReader
 	onBehalf bool
 	// allUsers is set where the deciding rule is not narrower than all users.
 	allUsers bool

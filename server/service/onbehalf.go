@@ -20,8 +20,9 @@ type Assertion struct {
 
 // Delegated is what Graph is asked through on behalf of one user. Sources that Graph offers to applications alone are absent.
 type Delegated struct {
-	Sources query.Sources
-	Reports ReportDownloader
+	Sources  query.Sources
+	Reports  ReportDownloader
+	Contents ContentReader
 }
 
 // Delegates asks Graph on behalf of users.

@@ -19,8 +19,8 @@ import (
 
 // messages are those that Go code encodes or reads field by field.
 var messages = []protoreflect.FullName{
-	"parley.v1.Event", "parley.v1.EventSource", "parley.v1.Body", "parley.v1.Attachment", "parley.v1.ChatDetail", "parley.v1.ChannelIdentity",
-	"parley.v1.Reaction", "parley.v1.CopilotDetail", "parley.v1.CopilotContext", "parley.v1.SystemDetail", "parley.v1.CallDetail",
+	"parley.v1.Event", "parley.v1.EventSource", "parley.v1.Body", "parley.v1.HostedContentLink", "parley.v1.Attachment", "parley.v1.ChatDetail",
+	"parley.v1.ChannelIdentity", "parley.v1.Reaction", "parley.v1.CopilotDetail", "parley.v1.CopilotContext", "parley.v1.SystemDetail", "parley.v1.CallDetail",
 	"parley.v1.CallParticipant", "parley.v1.IdentitySet", "parley.v1.EventBatch", "parley.v1.ListEventsResponse", "parley.v1.StreamEventsResponse",
 	"google.protobuf.Timestamp",
 }

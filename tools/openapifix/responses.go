@@ -14,8 +14,7 @@ func fixResponses(operation object, method protoreflect.MethodDescriptor) {
 	answer := object{}
 	switch {
 	case output.FullName() == "google.api.HttpBody":
-		answer["description"] = "The report as Graph gives it, a line per user."
-		answer["content"] = object{"text/csv": object{"schema": object{"type": "string"}}}
+		answer["description"], answer["content"] = rawBody(method)
 	case method.IsStreamingServer():
 		answer["description"] = "As `application/x-ndjson`, one frame per line; the last line is the summary or an error. As `text/event-stream`, one event " +
 			"per frame, named after the frame's property (`failure` for an error), with the token of a checkpoint or summary as its id."
@@ -41,6 +40,15 @@ func fixResponses(operation object, method protoreflect.MethodDescriptor) {
 		}
 	}
 	operation["responses"] = responses
+}
+
+// rawBody describes the body of a download.
+func rawBody(method protoreflect.MethodDescriptor) (description string, content object) {
+	if method.Input().Fields().ByName("period") != nil {
+		return "The report as Graph gives it.", object{"text/csv": object{"schema": object{"type": "string"}}}
+	}
+	bytes := object{"schema": object{"type": "string", "format": "binary"}}
+	return "The bytes as Graph gives them: a picture to be shown, or anything else to be saved.", object{"image/*": bytes, "application/octet-stream": bytes}
 }
 
 // statuses words the HTTP statuses of errors; the reasons of each come from the handbook. 499 and 501 are not listed: nobody

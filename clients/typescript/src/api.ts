@@ -102,6 +102,12 @@ export interface components {
              * @description Size of `content` in UTF-8 bytes, told in every view. Parley's own.
              */
             contentSize?: number;
+            /**
+             * @description Pictures and other contents that Teams hosts for this message and that the HTML of `content` shows or links to, in order,
+             *     each once, at most 100; absent when there are none. Links to the contents of other messages are left out. Parley's own,
+             *     derived from `content`.
+             */
+            hostedContents?: components["schemas"]["HostedContentLink"][];
         };
         /** @description What a call record has beyond the envelope. */
         CallDetail: {
@@ -972,6 +978,16 @@ export interface components {
              *     `teamworkHostedContent.contentBytes`.
              */
             contentBytes?: string;
+        };
+        /**
+         * @description A content that Teams hosts for a message, as the HTML of its body refers to it. Written by the sender, as the body is:
+         *     whether there is such a content is known once it is downloaded.
+         */
+        HostedContentLink: {
+            /** @description Resource name `users/{user}/events/{event}/hostedContents/{hosted_content}`, to be downloaded by. Parley's own. */
+            name?: string;
+            /** @description Id that the link has between `hostedContents/` and `/$value`. Parley's own. */
+            id?: string;
         };
         /**
          * @description One identity: a person, application, device, phone number or group. Every field is absent when
@@ -2117,6 +2133,7 @@ export type FailureInfo = components['schemas']['FailureInfo'];
 export type FailureStage = components['schemas']['FailureStage'];
 export type Gap = components['schemas']['Gap'];
 export type HostedContent = components['schemas']['HostedContent'];
+export type HostedContentLink = components['schemas']['HostedContentLink'];
 export type Identity = components['schemas']['Identity'];
 export type IdentitySet = components['schemas']['IdentitySet'];
 export type IdentityType = components['schemas']['IdentityType'];

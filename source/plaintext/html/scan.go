@@ -30,7 +30,7 @@ type Token struct {
 // Attrs are the values of the attributes that Parley reads, as written. Of an
 // attribute that comes twice the first counts, as in browsers.
 type Attrs struct {
-	ID, Alt, Title, Href, Start, ItemType, ItemID string
+	ID, Alt, Title, Href, Start, ItemType, ItemID, Src string
 
 	seen uint8
 }
@@ -54,6 +54,8 @@ func (a *Attrs) set(key, value string) {
 		at, bit = &a.ItemType, 32
 	case isKey(key, "itemid"):
 		at, bit = &a.ItemID, 64
+	case isKey(key, "src"):
+		at, bit = &a.Src, 128
 	default:
 		return
 	}

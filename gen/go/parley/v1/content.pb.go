@@ -109,9 +109,13 @@ type Body struct {
 	// direction of text. Parley's own, derived from `content` and the attachments.
 	PlainText string `protobuf:"bytes,6,opt,name=plain_text,json=plainText,proto3" json:"plain_text,omitempty"`
 	// Size of `content` in UTF-8 bytes, told in every view. Parley's own.
-	ContentSize   int32 `protobuf:"varint,7,opt,name=content_size,json=contentSize,proto3" json:"content_size,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	ContentSize int32 `protobuf:"varint,7,opt,name=content_size,json=contentSize,proto3" json:"content_size,omitempty"`
+	// Pictures and other contents that Teams hosts for this message and that the HTML of `content` shows or links to, in order,
+	// each once, at most 100; absent when there are none. Links to the contents of other messages are left out. Parley's own,
+	// derived from `content`.
+	HostedContents []*HostedContentLink `protobuf:"bytes,8,rep,name=hosted_contents,json=hostedContents,proto3" json:"hosted_contents,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Body) Reset() {
@@ -193,6 +197,69 @@ func (x *Body) GetContentSize() int32 {
 	return 0
 }
 
+func (x *Body) GetHostedContents() []*HostedContentLink {
+	if x != nil {
+		return x.HostedContents
+	}
+	return nil
+}
+
+// A content that Teams hosts for a message, as the HTML of its body refers to it. Written by the sender, as the body is:
+// whether there is such a content is known once it is downloaded.
+type HostedContentLink struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Resource name `users/{user}/events/{event}/hostedContents/{hosted_content}`, to be downloaded by. Parley's own.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Id that the link has between `hostedContents/` and `/$value`. Parley's own.
+	Id            string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HostedContentLink) Reset() {
+	*x = HostedContentLink{}
+	mi := &file_parley_v1_content_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HostedContentLink) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HostedContentLink) ProtoMessage() {}
+
+func (x *HostedContentLink) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_content_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HostedContentLink.ProtoReflect.Descriptor instead.
+func (*HostedContentLink) Descriptor() ([]byte, []int) {
+	return file_parley_v1_content_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *HostedContentLink) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *HostedContentLink) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
 // Something attached to a message: a file by link, a card by content, a quoted message. File bytes are never served,
 // only links.
 type Attachment struct {
@@ -223,7 +290,7 @@ type Attachment struct {
 
 func (x *Attachment) Reset() {
 	*x = Attachment{}
-	mi := &file_parley_v1_content_proto_msgTypes[1]
+	mi := &file_parley_v1_content_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -235,7 +302,7 @@ func (x *Attachment) String() string {
 func (*Attachment) ProtoMessage() {}
 
 func (x *Attachment) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_content_proto_msgTypes[1]
+	mi := &file_parley_v1_content_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -248,7 +315,7 @@ func (x *Attachment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attachment.ProtoReflect.Descriptor instead.
 func (*Attachment) Descriptor() ([]byte, []int) {
-	return file_parley_v1_content_proto_rawDescGZIP(), []int{1}
+	return file_parley_v1_content_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Attachment) GetId() string {
@@ -323,7 +390,7 @@ type Mention struct {
 
 func (x *Mention) Reset() {
 	*x = Mention{}
-	mi := &file_parley_v1_content_proto_msgTypes[2]
+	mi := &file_parley_v1_content_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -335,7 +402,7 @@ func (x *Mention) String() string {
 func (*Mention) ProtoMessage() {}
 
 func (x *Mention) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_content_proto_msgTypes[2]
+	mi := &file_parley_v1_content_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -348,7 +415,7 @@ func (x *Mention) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mention.ProtoReflect.Descriptor instead.
 func (*Mention) Descriptor() ([]byte, []int) {
-	return file_parley_v1_content_proto_rawDescGZIP(), []int{2}
+	return file_parley_v1_content_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Mention) GetId() int32 {
@@ -387,7 +454,7 @@ type Link struct {
 
 func (x *Link) Reset() {
 	*x = Link{}
-	mi := &file_parley_v1_content_proto_msgTypes[3]
+	mi := &file_parley_v1_content_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -399,7 +466,7 @@ func (x *Link) String() string {
 func (*Link) ProtoMessage() {}
 
 func (x *Link) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_content_proto_msgTypes[3]
+	mi := &file_parley_v1_content_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -412,7 +479,7 @@ func (x *Link) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Link.ProtoReflect.Descriptor instead.
 func (*Link) Descriptor() ([]byte, []int) {
-	return file_parley_v1_content_proto_rawDescGZIP(), []int{3}
+	return file_parley_v1_content_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Link) GetUrl() string {
@@ -455,7 +522,7 @@ type Reaction struct {
 
 func (x *Reaction) Reset() {
 	*x = Reaction{}
-	mi := &file_parley_v1_content_proto_msgTypes[4]
+	mi := &file_parley_v1_content_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -467,7 +534,7 @@ func (x *Reaction) String() string {
 func (*Reaction) ProtoMessage() {}
 
 func (x *Reaction) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_content_proto_msgTypes[4]
+	mi := &file_parley_v1_content_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -480,7 +547,7 @@ func (x *Reaction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reaction.ProtoReflect.Descriptor instead.
 func (*Reaction) Descriptor() ([]byte, []int) {
-	return file_parley_v1_content_proto_rawDescGZIP(), []int{4}
+	return file_parley_v1_content_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Reaction) GetReactionType() string {
@@ -522,7 +589,7 @@ var File_parley_v1_content_proto protoreflect.FileDescriptor
 
 const file_parley_v1_content_proto_rawDesc = "" +
 	"\n" +
-	"\x17parley/v1/content.proto\x12\tparley.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18parley/v1/identity.proto\x1a\x17parley/v1/options.proto\"\x95\x04\n" +
+	"\x17parley/v1/content.proto\x12\tparley.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18parley/v1/identity.proto\x1a\x17parley/v1/options.proto\"\xdc\x04\n" +
 	"\x04Body\x12v\n" +
 	"\fcontent_type\x18\x01 \x01(\x0e2\x16.parley.v1.ContentTypeB;\xaa\xbb\x18\x14itemBody.contentType\xaa\xbb\x18\x1bchatMessageBody.contentType\xb0\xbb\x18\x01R\vcontentType\x122\n" +
 	"\x12content_type_other\x18\x02 \x01(\tB\x04\xb0\xbb\x18\x01R\x10contentTypeOther\x12\x81\x01\n" +
@@ -531,7 +598,11 @@ const file_parley_v1_content_proto_rawDesc = "" +
 	"\acontent\x18\x05 \x01(\tB/\xaa\xbb\x18\x10itemBody.content\xaa\xbb\x18\x17chatMessageBody.contentR\acontent\x12\x1d\n" +
 	"\n" +
 	"plain_text\x18\x06 \x01(\tR\tplainText\x12'\n" +
-	"\fcontent_size\x18\a \x01(\x05B\x04\xb0\xbb\x18\x01R\vcontentSize\"\xbe\x05\n" +
+	"\fcontent_size\x18\a \x01(\x05B\x04\xb0\xbb\x18\x01R\vcontentSize\x12E\n" +
+	"\x0fhosted_contents\x18\b \x03(\v2\x1c.parley.v1.HostedContentLinkR\x0ehostedContents\"7\n" +
+	"\x11HostedContentLink\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\"\xbe\x05\n" +
 	"\n" +
 	"Attachment\x12X\n" +
 	"\x02id\x18\x01 \x01(\tBH\xaa\xbb\x18\x18chatMessageAttachment.id\xaa\xbb\x18$aiInteractionAttachment.attachmentId\xb0\xbb\x18\x01R\x02id\x12s\n" +
@@ -582,28 +653,30 @@ func file_parley_v1_content_proto_rawDescGZIP() []byte {
 }
 
 var file_parley_v1_content_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_parley_v1_content_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_parley_v1_content_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_parley_v1_content_proto_goTypes = []any{
 	(ContentType)(0),              // 0: parley.v1.ContentType
 	(*Body)(nil),                  // 1: parley.v1.Body
-	(*Attachment)(nil),            // 2: parley.v1.Attachment
-	(*Mention)(nil),               // 3: parley.v1.Mention
-	(*Link)(nil),                  // 4: parley.v1.Link
-	(*Reaction)(nil),              // 5: parley.v1.Reaction
-	(*IdentitySet)(nil),           // 6: parley.v1.IdentitySet
-	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
+	(*HostedContentLink)(nil),     // 2: parley.v1.HostedContentLink
+	(*Attachment)(nil),            // 3: parley.v1.Attachment
+	(*Mention)(nil),               // 4: parley.v1.Mention
+	(*Link)(nil),                  // 5: parley.v1.Link
+	(*Reaction)(nil),              // 6: parley.v1.Reaction
+	(*IdentitySet)(nil),           // 7: parley.v1.IdentitySet
+	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
 }
 var file_parley_v1_content_proto_depIdxs = []int32{
 	0, // 0: parley.v1.Body.content_type:type_name -> parley.v1.ContentType
 	0, // 1: parley.v1.Body.message_body_content_type:type_name -> parley.v1.ContentType
-	6, // 2: parley.v1.Mention.mentioned:type_name -> parley.v1.IdentitySet
-	7, // 3: parley.v1.Reaction.create_time:type_name -> google.protobuf.Timestamp
-	6, // 4: parley.v1.Reaction.user:type_name -> parley.v1.IdentitySet
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	2, // 2: parley.v1.Body.hosted_contents:type_name -> parley.v1.HostedContentLink
+	7, // 3: parley.v1.Mention.mentioned:type_name -> parley.v1.IdentitySet
+	8, // 4: parley.v1.Reaction.create_time:type_name -> google.protobuf.Timestamp
+	7, // 5: parley.v1.Reaction.user:type_name -> parley.v1.IdentitySet
+	6, // [6:6] is the sub-list for method output_type
+	6, // [6:6] is the sub-list for method input_type
+	6, // [6:6] is the sub-list for extension type_name
+	6, // [6:6] is the sub-list for extension extendee
+	0, // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_parley_v1_content_proto_init() }
@@ -613,14 +686,14 @@ func file_parley_v1_content_proto_init() {
 	}
 	file_parley_v1_identity_proto_init()
 	file_parley_v1_options_proto_init()
-	file_parley_v1_content_proto_msgTypes[2].OneofWrappers = []any{}
+	file_parley_v1_content_proto_msgTypes[3].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_parley_v1_content_proto_rawDesc), len(file_parley_v1_content_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   5,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

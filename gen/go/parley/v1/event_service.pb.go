@@ -11,6 +11,7 @@ package parleyv1
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
+	httpbody "google.golang.org/genproto/googleapis/api/httpbody"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
@@ -641,11 +642,58 @@ func (x *GetEventRequest) GetEnrich() []Enrichment {
 	return nil
 }
 
+// Asks for a content that Teams hosts for a message.
+type DownloadHostedContentRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Resource name `users/{user}/events/{event}/hostedContents/{hosted_content}`, as `body.hosted_contents` has it. The event
+	// must be a chat message.
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DownloadHostedContentRequest) Reset() {
+	*x = DownloadHostedContentRequest{}
+	mi := &file_parley_v1_event_service_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DownloadHostedContentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DownloadHostedContentRequest) ProtoMessage() {}
+
+func (x *DownloadHostedContentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_event_service_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DownloadHostedContentRequest.ProtoReflect.Descriptor instead.
+func (*DownloadHostedContentRequest) Descriptor() ([]byte, []int) {
+	return file_parley_v1_event_service_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *DownloadHostedContentRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
 var File_parley_v1_event_service_proto protoreflect.FileDescriptor
 
 const file_parley_v1_event_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1dparley/v1/event_service.proto\x12\tparley.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16parley/v1/answer.proto\x1a\x15parley/v1/event.proto\x1a\x16parley/v1/source.proto\"\xac\x04\n" +
+	"\x1dparley/v1/event_service.proto\x12\tparley.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16parley/v1/answer.proto\x1a\x15parley/v1/event.proto\x1a\x16parley/v1/source.proto\"\xac\x04\n" +
 	"\x11ListEventsRequest\x12F\n" +
 	"\x06parent\x18\x01 \x01(\tB.\xe0A\x02\xfaA \x12\x1eparley-gateway.github.io/Event\xbaH\x05r\x03(\x80 R\x06parent\x12'\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\n" +
@@ -693,16 +741,19 @@ const file_parley_v1_event_service_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tB.\xe0A\x02\xfaA \n" +
 	"\x1eparley-gateway.github.io/Event\xbaH\x05r\x03(\x80 R\x04name\x125\n" +
 	"\x04view\x18\x02 \x01(\x0e2\x14.parley.v1.EventViewB\v\xe0A\x01\xbaH\x05\x82\x01\x02\x10\x01R\x04view\x122\n" +
-	"\x06enrich\x18\x03 \x03(\x0e2\x15.parley.v1.EnrichmentB\x03\xe0A\x01R\x06enrich*>\n" +
+	"\x06enrich\x18\x03 \x03(\x0e2\x15.parley.v1.EnrichmentB\x03\xe0A\x01R\x06enrich\"?\n" +
+	"\x1cDownloadHostedContentRequest\x12\x1f\n" +
+	"\x04name\x18\x01 \x01(\tB\v\xe0A\x02\xbaH\x05r\x03(\x80@R\x04name*>\n" +
 	"\n" +
 	"Enrichment\x12\x1a\n" +
 	"\x16ENRICHMENT_UNSPECIFIED\x10\x00\x12\x14\n" +
-	"\x10ENRICHMENT_NAMES\x10\x012\xd3\x03\n" +
+	"\x10ENRICHMENT_NAMES\x10\x012\xf4\x04\n" +
 	"\fEventService\x12\xa6\x01\n" +
 	"\n" +
 	"ListEvents\x12\x1c.parley.v1.ListEventsRequest\x1a\x1d.parley.v1.ListEventsResponse\"[\xdaA\x06parent\x82\xd3\xe4\x93\x02LZ-\x12+/v1/{parent=users/*/conversations/*}/events\x12\x1b/v1/{parent=users/*}/events\x12\xb3\x01\n" +
 	"\fStreamEvents\x12\x1e.parley.v1.StreamEventsRequest\x1a\x1f.parley.v1.StreamEventsResponse\"`\x82\xd3\xe4\x93\x02ZZ4\x122/v1/{parent=users/*/conversations/*}/events:stream\x12\"/v1/{parent=users/*}/events:stream0\x01\x12d\n" +
-	"\bGetEvent\x12\x1a.parley.v1.GetEventRequest\x1a\x10.parley.v1.Event\"*\xdaA\x04name\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/{name=users/*/events/*}B\xbd\x01\n" +
+	"\bGetEvent\x12\x1a.parley.v1.GetEventRequest\x1a\x10.parley.v1.Event\"*\xdaA\x04name\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/{name=users/*/events/*}\x12\x9e\x01\n" +
+	"\x15DownloadHostedContent\x12'.parley.v1.DownloadHostedContentRequest\x1a\x14.google.api.HttpBody\"D\xdaA\x04name\x82\xd3\xe4\x93\x027\x125/v1/{name=users/*/events/*/hostedContents/*}:download0\x01B\xbd\x01\n" +
 	"!io.github.parleygateway.parley.v1B\x11EventServiceProtoP\x01Z:github.com/parley-gateway/parley/gen/go/parley/v1;parleyv1\xa2\x02\x03PLY\xaa\x02\tParley.V1\xba\x02\x06Parley\xca\x02\tParley\\V1\xe2\x02\x12Parley\\V1\\Metadata\xea\x02\n" +
 	"Parley::V1b\x06proto3"
 
@@ -719,53 +770,57 @@ func file_parley_v1_event_service_proto_rawDescGZIP() []byte {
 }
 
 var file_parley_v1_event_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_parley_v1_event_service_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_parley_v1_event_service_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_parley_v1_event_service_proto_goTypes = []any{
-	(Enrichment)(0),               // 0: parley.v1.Enrichment
-	(*ListEventsRequest)(nil),     // 1: parley.v1.ListEventsRequest
-	(*ListEventsResponse)(nil),    // 2: parley.v1.ListEventsResponse
-	(*StreamEventsRequest)(nil),   // 3: parley.v1.StreamEventsRequest
-	(*EventBatch)(nil),            // 4: parley.v1.EventBatch
-	(*StreamEventsResponse)(nil),  // 5: parley.v1.StreamEventsResponse
-	(*GetEventRequest)(nil),       // 6: parley.v1.GetEventRequest
-	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
-	(Source)(0),                   // 8: parley.v1.Source
-	(EventView)(0),                // 9: parley.v1.EventView
-	(*Event)(nil),                 // 10: parley.v1.Event
-	(*Notice)(nil),                // 11: parley.v1.Notice
-	(*SourceReport)(nil),          // 12: parley.v1.SourceReport
-	(*Checkpoint)(nil),            // 13: parley.v1.Checkpoint
-	(*Summary)(nil),               // 14: parley.v1.Summary
+	(Enrichment)(0),                      // 0: parley.v1.Enrichment
+	(*ListEventsRequest)(nil),            // 1: parley.v1.ListEventsRequest
+	(*ListEventsResponse)(nil),           // 2: parley.v1.ListEventsResponse
+	(*StreamEventsRequest)(nil),          // 3: parley.v1.StreamEventsRequest
+	(*EventBatch)(nil),                   // 4: parley.v1.EventBatch
+	(*StreamEventsResponse)(nil),         // 5: parley.v1.StreamEventsResponse
+	(*GetEventRequest)(nil),              // 6: parley.v1.GetEventRequest
+	(*DownloadHostedContentRequest)(nil), // 7: parley.v1.DownloadHostedContentRequest
+	(*timestamppb.Timestamp)(nil),        // 8: google.protobuf.Timestamp
+	(Source)(0),                          // 9: parley.v1.Source
+	(EventView)(0),                       // 10: parley.v1.EventView
+	(*Event)(nil),                        // 11: parley.v1.Event
+	(*Notice)(nil),                       // 12: parley.v1.Notice
+	(*SourceReport)(nil),                 // 13: parley.v1.SourceReport
+	(*Checkpoint)(nil),                   // 14: parley.v1.Checkpoint
+	(*Summary)(nil),                      // 15: parley.v1.Summary
+	(*httpbody.HttpBody)(nil),            // 16: google.api.HttpBody
 }
 var file_parley_v1_event_service_proto_depIdxs = []int32{
-	7,  // 0: parley.v1.ListEventsRequest.start_time:type_name -> google.protobuf.Timestamp
-	7,  // 1: parley.v1.ListEventsRequest.end_time:type_name -> google.protobuf.Timestamp
-	8,  // 2: parley.v1.ListEventsRequest.sources:type_name -> parley.v1.Source
-	9,  // 3: parley.v1.ListEventsRequest.view:type_name -> parley.v1.EventView
+	8,  // 0: parley.v1.ListEventsRequest.start_time:type_name -> google.protobuf.Timestamp
+	8,  // 1: parley.v1.ListEventsRequest.end_time:type_name -> google.protobuf.Timestamp
+	9,  // 2: parley.v1.ListEventsRequest.sources:type_name -> parley.v1.Source
+	10, // 3: parley.v1.ListEventsRequest.view:type_name -> parley.v1.EventView
 	0,  // 4: parley.v1.ListEventsRequest.enrich:type_name -> parley.v1.Enrichment
-	10, // 5: parley.v1.ListEventsResponse.events:type_name -> parley.v1.Event
-	11, // 6: parley.v1.ListEventsResponse.notices:type_name -> parley.v1.Notice
-	12, // 7: parley.v1.ListEventsResponse.sources:type_name -> parley.v1.SourceReport
-	7,  // 8: parley.v1.StreamEventsRequest.start_time:type_name -> google.protobuf.Timestamp
-	7,  // 9: parley.v1.StreamEventsRequest.end_time:type_name -> google.protobuf.Timestamp
-	8,  // 10: parley.v1.StreamEventsRequest.sources:type_name -> parley.v1.Source
-	9,  // 11: parley.v1.StreamEventsRequest.view:type_name -> parley.v1.EventView
+	11, // 5: parley.v1.ListEventsResponse.events:type_name -> parley.v1.Event
+	12, // 6: parley.v1.ListEventsResponse.notices:type_name -> parley.v1.Notice
+	13, // 7: parley.v1.ListEventsResponse.sources:type_name -> parley.v1.SourceReport
+	8,  // 8: parley.v1.StreamEventsRequest.start_time:type_name -> google.protobuf.Timestamp
+	8,  // 9: parley.v1.StreamEventsRequest.end_time:type_name -> google.protobuf.Timestamp
+	9,  // 10: parley.v1.StreamEventsRequest.sources:type_name -> parley.v1.Source
+	10, // 11: parley.v1.StreamEventsRequest.view:type_name -> parley.v1.EventView
 	0,  // 12: parley.v1.StreamEventsRequest.enrich:type_name -> parley.v1.Enrichment
-	10, // 13: parley.v1.EventBatch.events:type_name -> parley.v1.Event
+	11, // 13: parley.v1.EventBatch.events:type_name -> parley.v1.Event
 	4,  // 14: parley.v1.StreamEventsResponse.batch:type_name -> parley.v1.EventBatch
-	11, // 15: parley.v1.StreamEventsResponse.notice:type_name -> parley.v1.Notice
-	13, // 16: parley.v1.StreamEventsResponse.checkpoint:type_name -> parley.v1.Checkpoint
-	14, // 17: parley.v1.StreamEventsResponse.summary:type_name -> parley.v1.Summary
-	9,  // 18: parley.v1.GetEventRequest.view:type_name -> parley.v1.EventView
+	12, // 15: parley.v1.StreamEventsResponse.notice:type_name -> parley.v1.Notice
+	14, // 16: parley.v1.StreamEventsResponse.checkpoint:type_name -> parley.v1.Checkpoint
+	15, // 17: parley.v1.StreamEventsResponse.summary:type_name -> parley.v1.Summary
+	10, // 18: parley.v1.GetEventRequest.view:type_name -> parley.v1.EventView
 	0,  // 19: parley.v1.GetEventRequest.enrich:type_name -> parley.v1.Enrichment
 	1,  // 20: parley.v1.EventService.ListEvents:input_type -> parley.v1.ListEventsRequest
 	3,  // 21: parley.v1.EventService.StreamEvents:input_type -> parley.v1.StreamEventsRequest
 	6,  // 22: parley.v1.EventService.GetEvent:input_type -> parley.v1.GetEventRequest
-	2,  // 23: parley.v1.EventService.ListEvents:output_type -> parley.v1.ListEventsResponse
-	5,  // 24: parley.v1.EventService.StreamEvents:output_type -> parley.v1.StreamEventsResponse
-	10, // 25: parley.v1.EventService.GetEvent:output_type -> parley.v1.Event
-	23, // [23:26] is the sub-list for method output_type
-	20, // [20:23] is the sub-list for method input_type
+	7,  // 23: parley.v1.EventService.DownloadHostedContent:input_type -> parley.v1.DownloadHostedContentRequest
+	2,  // 24: parley.v1.EventService.ListEvents:output_type -> parley.v1.ListEventsResponse
+	5,  // 25: parley.v1.EventService.StreamEvents:output_type -> parley.v1.StreamEventsResponse
+	11, // 26: parley.v1.EventService.GetEvent:output_type -> parley.v1.Event
+	16, // 27: parley.v1.EventService.DownloadHostedContent:output_type -> google.api.HttpBody
+	24, // [24:28] is the sub-list for method output_type
+	20, // [20:24] is the sub-list for method input_type
 	20, // [20:20] is the sub-list for extension type_name
 	20, // [20:20] is the sub-list for extension extendee
 	0,  // [0:20] is the sub-list for field type_name
@@ -791,7 +846,7 @@ func file_parley_v1_event_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_parley_v1_event_service_proto_rawDesc), len(file_parley_v1_event_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   6,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -10,6 +10,7 @@ package parleyv1
 
 import (
 	context "context"
+	httpbody "google.golang.org/genproto/googleapis/api/httpbody"
 	grpc "google.golang.org/grpc"
 	codes "google.golang.org/grpc/codes"
 	status "google.golang.org/grpc/status"
@@ -21,9 +22,10 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	EventService_ListEvents_FullMethodName   = "/parley.v1.EventService/ListEvents"
-	EventService_StreamEvents_FullMethodName = "/parley.v1.EventService/StreamEvents"
-	EventService_GetEvent_FullMethodName     = "/parley.v1.EventService/GetEvent"
+	EventService_ListEvents_FullMethodName            = "/parley.v1.EventService/ListEvents"
+	EventService_StreamEvents_FullMethodName          = "/parley.v1.EventService/StreamEvents"
+	EventService_GetEvent_FullMethodName              = "/parley.v1.EventService/GetEvent"
+	EventService_DownloadHostedContent_FullMethodName = "/parley.v1.EventService/DownloadHostedContent"
 )
 
 // EventServiceClient is the client API for EventService service.
@@ -43,6 +45,12 @@ type EventServiceClient interface {
 	// The user must have a part in it: otherwise NOT_FOUND. Call records that are too new or over 30 days old answer
 	// NOT_FOUND with the reason `CALL_RECORD_UNAVAILABLE`.
 	GetEvent(ctx context.Context, in *GetEventRequest, opts ...grpc.CallOption) (*Event, error)
+	// Downloads a picture or another content that Teams hosts for a chat message, in chunks of at most 64 KiB. `body.hosted_contents` of the
+	// message names them. The user must have a part in the chat, and the policy must allow the view FULL; otherwise NOT_FOUND
+	// and PERMISSION_DENIED. Graph: `hostedContents/{id}/$value`. The media type of the first chunk is Graph's own for GIF, JPEG, PNG,
+	// WebP, BMP and AVIF pictures, and `application/octet-stream` for everything else, SVG and HTML among it. Over REST the former
+	// are `inline` and the latter an `attachment`. Nothing of it is cached or stored.
+	DownloadHostedContent(ctx context.Context, in *DownloadHostedContentRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[httpbody.HttpBody], error)
 }
 
 type eventServiceClient struct {
@@ -92,6 +100,25 @@ func (c *eventServiceClient) GetEvent(ctx context.Context, in *GetEventRequest, 
 	return out, nil
 }
 
+func (c *eventServiceClient) DownloadHostedContent(ctx context.Context, in *DownloadHostedContentRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[httpbody.HttpBody], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &EventService_ServiceDesc.Streams[1], EventService_DownloadHostedContent_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[DownloadHostedContentRequest, httpbody.HttpBody]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type EventService_DownloadHostedContentClient = grpc.ServerStreamingClient[httpbody.HttpBody]
+
 // EventServiceServer is the server API for EventService service.
 // All implementations must embed UnimplementedEventServiceServer
 // for forward compatibility.
@@ -109,6 +136,12 @@ type EventServiceServer interface {
 	// The user must have a part in it: otherwise NOT_FOUND. Call records that are too new or over 30 days old answer
 	// NOT_FOUND with the reason `CALL_RECORD_UNAVAILABLE`.
 	GetEvent(context.Context, *GetEventRequest) (*Event, error)
+	// Downloads a picture or another content that Teams hosts for a chat message, in chunks of at most 64 KiB. `body.hosted_contents` of the
+	// message names them. The user must have a part in the chat, and the policy must allow the view FULL; otherwise NOT_FOUND
+	// and PERMISSION_DENIED. Graph: `hostedContents/{id}/$value`. The media type of the first chunk is Graph's own for GIF, JPEG, PNG,
+	// WebP, BMP and AVIF pictures, and `application/octet-stream` for everything else, SVG and HTML among it. Over REST the former
+	// are `inline` and the latter an `attachment`. Nothing of it is cached or stored.
+	DownloadHostedContent(*DownloadHostedContentRequest, grpc.ServerStreamingServer[httpbody.HttpBody]) error
 	mustEmbedUnimplementedEventServiceServer()
 }
 
@@ -127,6 +160,9 @@ func (UnimplementedEventServiceServer) StreamEvents(*StreamEventsRequest, grpc.S
 }
 func (UnimplementedEventServiceServer) GetEvent(context.Context, *GetEventRequest) (*Event, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetEvent not implemented")
+}
+func (UnimplementedEventServiceServer) DownloadHostedContent(*DownloadHostedContentRequest, grpc.ServerStreamingServer[httpbody.HttpBody]) error {
+	return status.Error(codes.Unimplemented, "method DownloadHostedContent not implemented")
 }
 func (UnimplementedEventServiceServer) mustEmbedUnimplementedEventServiceServer() {}
 func (UnimplementedEventServiceServer) testEmbeddedByValue()                      {}
@@ -196,6 +232,17 @@ func _EventService_GetEvent_Handler(srv interface{}, ctx context.Context, dec fu
 	return interceptor(ctx, in, info, handler)
 }
 
+func _EventService_DownloadHostedContent_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(DownloadHostedContentRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(EventServiceServer).DownloadHostedContent(m, &grpc.GenericServerStream[DownloadHostedContentRequest, httpbody.HttpBody]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type EventService_DownloadHostedContentServer = grpc.ServerStreamingServer[httpbody.HttpBody]
+
 // EventService_ServiceDesc is the grpc.ServiceDesc for EventService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -216,6 +263,11 @@ var EventService_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "StreamEvents",
 			Handler:       _EventService_StreamEvents_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "DownloadHostedContent",
+			Handler:       _EventService_DownloadHostedContent_Handler,
 			ServerStreams: true,
 		},
 	},

@@ -1,0 +1,40 @@
+// Package mediatype decides under which media type bytes leave that somebody else made: pictures of a few types that a browser shows
+// without running anything, and bytes of no type.
+package mediatype
+
+import (
+	"mime"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// Bytes is the type of everything that is not shown.
+const Bytes = "application/octet-stream"
+
+// pictures are the types that a browser decodes to pixels and nothing else. SVG is none of them: it runs scripts.
+var pictures = []string{"image/avif", "image/bmp", "image/gif", "image/jpeg", "image/png", "image/webp"}
+
+// IsPicture reports whether a media type is that of a picture which may be shown where it stands.
+func IsPicture(mediaType string) bool { return slices.Contains(pictures, mediaType) }
+
+// Of returns the media type under which bytes leave: the given one where it is a picture's, or that of the picture which the first
+// bytes begin where the given one says nothing. It is Bytes for everything else.
+func Of(given string, first []byte) string {
+	kind, _, err := mime.ParseMediaType(given)
+	if err != nil {
+		kind = strings.ToLower(strings.TrimSpace(given))
+	}
+	if kind == "image/jpg" || kind == "image/pjpeg" {
+		kind = "image/jpeg"
+	}
+	switch {
+	case IsPicture(kind):
+		return kind
+	case kind == "", kind == Bytes, kind == "binary/octet-stream", kind == "image/*":
+		if seen := http.DetectContentType(first); IsPicture(seen) {
+			return seen
+		}
+	}
+	return Bytes
+}
