@@ -43,7 +43,8 @@ func TestFields(t *testing.T) {
 		batch := &parleyv1.EventBatch{Events: []*parleyv1.Event{wroteEvent(), wroteEvent()}}
 		for _, frame := range []*parleyv1.StreamEventsResponse{
 			{Frame: &parleyv1.StreamEventsResponse_Batch{Batch: batch}},
-			{Frame: &parleyv1.StreamEventsResponse_Checkpoint{Checkpoint: &parleyv1.Checkpoint{ResumeToken: "point"}}}, summaryFrame("end"),
+			{Frame: &parleyv1.StreamEventsResponse_Checkpoint{Checkpoint: &parleyv1.Checkpoint{ResumeToken: "point"}}},
+			summaryFrame("end"),
 		} {
 			if err := emit(frame); err != nil {
 				return err

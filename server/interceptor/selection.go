@@ -49,6 +49,9 @@ func (selection) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, ne
 }
 
 func (selection) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+	if http := callinfo.FromContext(stream.Context()).HTTP; callinfo.Header(stream.Context(), callinfo.HeaderFields) == "" && (http == nil || http.Fields == "") {
+		return next(srv, stream)
+	}
 	return next(srv, &selectingStream{ServerStream: stream})
 }
 
@@ -127,8 +130,7 @@ func maskOf(ctx context.Context, req any) (*view.Mask, error) {
 		paths = append(paths, path)
 	}
 	mask, err := view.NewMask(resource, paths...)
-	var unknown *view.PathError
-	if errors.As(err, &unknown) {
+	if unknown, ok := errors.AsType[*view.PathError](err); ok {
 		return nil, apierror.Invalid(name, unknown.Error())
 	}
 	return mask, err

@@ -147,6 +147,9 @@ func (r *Events) Interval(now, settling time.Time) (start, end time.Time, cut bo
 
 // CheckFilter returns an error for a filter that cannot be evaluated, or that the view of the request does not allow.
 func (r *Events) CheckFilter() error {
+	if r.Filter == "" {
+		return nil
+	}
 	_, err := filter.Compile(r.Filter, filter.Events(), r.ShownView())
 	return badFilter(err)
 }

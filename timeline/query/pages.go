@@ -46,6 +46,9 @@ func (r *Conversations) Digest() []byte {
 
 // CheckFilter returns an error for a filter that cannot be evaluated, or that the view of the request does not allow.
 func (r *Conversations) CheckFilter() error {
+	if r.Filter == "" {
+		return nil
+	}
 	_, err := filter.Compile(r.Filter, filter.Conversations(), r.ShownView())
 	return badFilter(err)
 }
@@ -71,6 +74,9 @@ func (r *Usage) Digest() []byte {
 
 // CheckFilter returns an error for a filter that cannot be evaluated.
 func (r *Usage) CheckFilter() error {
+	if r.Filter == "" {
+		return nil
+	}
 	_, err := filter.Compile(r.Filter, filter.Usage(), parleyv1.EventView_EVENT_VIEW_FULL)
 	return badFilter(err)
 }
@@ -94,6 +100,9 @@ func (r *Users) ShownView() parleyv1.EventView {
 
 // CheckFilter returns an error for a filter that cannot be evaluated, or that the view of the request does not allow.
 func (r *Users) CheckFilter() error {
+	if r.Filter == "" {
+		return nil
+	}
 	_, err := filter.Compile(r.Filter, filter.Users(), r.ShownView())
 	return badFilter(err)
 }
