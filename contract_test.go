@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 
 	_ "github.com/parley-gateway/parley/gen/go/parley/v1"
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
 )
 
@@ -152,14 +153,20 @@ func TestResourceTypes(t *testing.T) {
 	}
 }
 
-// TestRequestsTakeEverySource holds that the rules of the sources which requests may name list every source of events.
+// TestRequestsTakeEverySource holds that the rules of the sources which requests may name list every source of events; those of lists of
+// conversations the sources that need not be named, and the list of chats.
 func TestRequestsTakeEverySource(t *testing.T) {
 	t.Parallel()
 	sources := source.EventSources()
-	want := make([]int32, 0, len(sources))
-	for _, src := range sources {
-		want = append(want, int32(src))
+	numbers := func(sources []parleyv1.Source) []int32 {
+		list := make([]int32, 0, len(sources))
+		for _, src := range sources {
+			list = append(list, int32(src))
+		}
+		return list
 	}
+	ofEvents := numbers(sources)
+	ofConversations := numbers(append(source.WithoutOptIn(sources), parleyv1.Source_SOURCE_CONVERSATION))
 	requests := 0
 	eachFile(t, func(file protoreflect.FileDescriptor) {
 		eachMessage(file, func(message protoreflect.MessageDescriptor) {
@@ -168,6 +175,10 @@ func TestRequestsTakeEverySource(t *testing.T) {
 				return
 			}
 			requests++
+			want := ofEvents
+			if strings.HasSuffix(string(message.Name()), "ConversationsRequest") {
+				want = ofConversations
+			}
 			rules, ok := proto.GetExtension(field.Options(), validate.E_Field).(*validate.FieldRules)
 			if !ok {
 				t.Fatalf("%s has no rules", field.FullName())

@@ -25,6 +25,8 @@ const (
 	partChat = "chat"
 	partCop  = "copilot"
 	partCall = "call"
+
+	callPrefix = "call:" // begins the id of the conversation that is one call
 )
 
 // User returns `users/{user}`; the user AnyUser gives `users/-`.
@@ -45,6 +47,20 @@ func Conversation(user, id string) string { return string(AppendConversation(nil
 // AppendConversation appends what Conversation returns.
 func AppendConversation(b []byte, user, id string) []byte {
 	return appendSegment(append(AppendUser(b, user), "/"+conversationsCollection+"/"...), id)
+}
+
+// CallConversation returns the id of the conversation that is one call record without a thread; empty for an empty id.
+func CallConversation(record string) string {
+	if record == "" {
+		return ""
+	}
+	return callPrefix + record
+}
+
+// CallOfConversation returns the id of the call record that a conversation is, if it is one.
+func CallOfConversation(conversation string) (record string, ok bool) {
+	record, ok = strings.CutPrefix(conversation, callPrefix)
+	return record, ok && record != ""
 }
 
 // AppendEvent appends `users/{user}/events/{event}`. The event id is `chat,{chat},{id}`, `copilot,{creation},{session},{id}`

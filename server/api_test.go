@@ -82,8 +82,29 @@ func apiCases() []apiCase {
 		{name: "a page size above the most", rpc: &parleyv1.ListEventsRequest{Parent: anna, PageSize: 5000}, rest: base + "/events?pageSize=5000", asked: walk(nil), size: 1000},
 		{
 			name: "a chat's events", rpc: &parleyv1.ListEventsRequest{Parent: anna + "/conversations/" + chatID, OrderBy: "create_time desc"},
-			rest:  base + "/conversations/" + chatID + "/events?orderBy=create_time%20desc",
-			asked: walk(func(r *query.Events) { r.Conversation, r.OrderBy = chatID, query.CreateTimeDesc }), size: 50,
+			rest: base + "/conversations/" + chatID + "/events?orderBy=create_time%20desc",
+			asked: walk(func(r *query.Events) {
+				r.Conversation, r.OrderBy, r.Sources = chatID, query.CreateTimeDesc, everySource
+			}), size: 50,
+		},
+		{
+			name: "calls below a chat", size: 50,
+			rpc:  &parleyv1.ListEventsRequest{Parent: anna + "/conversations/" + chatID, Sources: []parleyv1.Source{parleyv1.Source_SOURCE_CHAT, parleyv1.Source_SOURCE_CALL}},
+			rest: base + "/conversations/" + chatID + "/events?sources=SOURCE_CHAT&sources=SOURCE_CALL",
+			asked: walk(func(r *query.Events) {
+				r.Conversation, r.Sources = chatID, []parleyv1.Source{parleyv1.Source_SOURCE_CHAT, parleyv1.Source_SOURCE_CALL}
+			}),
+		},
+		{
+			name: "conversations of every kind", size: 50,
+			rpc: &parleyv1.ListConversationsRequest{Parent: anna, Sources: []parleyv1.Source{
+				parleyv1.Source_SOURCE_CALL, parleyv1.Source_SOURCE_CHAT, parleyv1.Source_SOURCE_COPILOT,
+			}},
+			rest: base + "/conversations?sources=SOURCE_CALL&sources=SOURCE_CHAT&sources=SOURCE_COPILOT",
+			asked: query.Conversations{
+				Caller: "anonymous", Tenant: tenantID, Owner: annaID, User: annaID,
+				Sources: []parleyv1.Source{parleyv1.Source_SOURCE_COPILOT, parleyv1.Source_SOURCE_CALL, parleyv1.Source_SOURCE_CONVERSATION},
+			},
 		},
 		{
 			name: "the whole tenant", rpc: &parleyv1.ListEventsRequest{Parent: "users/-"}, rest: "/v1/users/-/events",
@@ -109,7 +130,7 @@ func apiCases() []apiCase {
 		bad("me for nobody", &parleyv1.ListEventsRequest{Parent: "users/me"}, "/v1/users/me/events", "parent"),
 		bad("chats of the tenant", &parleyv1.ListEventsRequest{Parent: "users/-", Sources: []parleyv1.Source{parleyv1.Source_SOURCE_CHAT}}, "/v1/users/-/events?sources=SOURCE_CHAT", "parent"),
 		bad("conversations of the tenant", &parleyv1.ListConversationsRequest{Parent: "users/-"}, "/v1/users/-/conversations", "parent"),
-		bad("calls below a chat", &parleyv1.ListEventsRequest{Parent: anna + "/conversations/" + chatID, Sources: []parleyv1.Source{parleyv1.Source_SOURCE_CALL}}, base+"/conversations/"+chatID+"/events?sources=SOURCE_CALL", "sources"),
+		bad("an interval of chats", &parleyv1.ListConversationsRequest{Parent: anna, StartTime: timestamppb.New(time.Unix(1, 0))}, base+"/conversations?startTime=1970-01-01T00:00:01Z", "sources"),
 		bad("an empty user", &parleyv1.ListEventsRequest{Parent: "users/"}, "/v1/users//events", "parent"),
 		bad("a long user", &parleyv1.ListEventsRequest{Parent: "users/" + long}, "/v1/users/"+long+"/events", "parent"),
 		bad("a slash", &parleyv1.ListEventsRequest{Parent: "users/a%2Fb"}, "/v1/users/a%2Fb/events", "parent"),
@@ -134,8 +155,8 @@ func apiCases() []apiCase {
 			rest: base + "/conversations/19:other@thread.v2/events", code: codes.NotFound, http: http.StatusNotFound, reason: "NOT_FOUND",
 		},
 		{
-			name: "a session is no chat", rpc: &parleyv1.GetConversationRequest{Name: anna + "/conversations/session-1"},
-			rest: base + "/conversations/session-1", code: codes.NotFound, http: http.StatusNotFound, reason: "CONVERSATION_HAS_NO_CHAT",
+			name: "a session of nobody", rpc: &parleyv1.GetConversationRequest{Name: anna + "/conversations/session-1"},
+			rest: base + "/conversations/session-1", code: codes.NotFound, http: http.StatusNotFound, reason: "NOT_FOUND",
 		},
 		{
 			name: "conversations", rpc: &parleyv1.ListConversationsRequest{Parent: anna, OrderBy: "last_message_time desc"},
@@ -376,6 +397,9 @@ func checkAsked(t *testing.T, h *harness, tt apiCase) {
 	}
 }
 
+// everySource are the sources below a conversation for a request that names none.
+var everySource = []parleyv1.Source{parleyv1.Source_SOURCE_COPILOT, parleyv1.Source_SOURCE_CHAT, parleyv1.Source_SOURCE_CALL}
+
 // TestPaths sends each id in each of its spellings in each path that holds one.
 func TestPaths(t *testing.T) {
 	h := start(t, nil)
@@ -400,7 +424,7 @@ func TestPaths(t *testing.T) {
 					t.Fatalf("%s: status %d: %s", path, resp.StatusCode, text)
 				}
 				requests, _, _ := h.take()
-				if diff := cmp.Diff([]any{walk(func(r *query.Events) { r.Conversation = chatID })}, requests); diff != "" {
+				if diff := cmp.Diff([]any{walk(func(r *query.Events) { r.Conversation, r.Sources = chatID, everySource })}, requests); diff != "" {
 					t.Errorf("%s (-want +got):\n%s", path, diff)
 				}
 			}

@@ -27,6 +27,7 @@ import (
 	"github.com/parley-gateway/parley/server/service"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/derived"
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
@@ -156,6 +157,22 @@ func (f *fake) ListConversations(_ context.Context, _ query.Sources, req query.C
 func (f *fake) StreamConversations(_ context.Context, _ query.Sources, req query.Conversations, token string, emit func(*parleyv1.StreamConversationsResponse) error) error {
 	f.note(req, token, 0)
 	return emit(&parleyv1.StreamConversationsResponse{Frame: &parleyv1.StreamConversationsResponse_Summary{Summary: &parleyv1.Summary{Complete: true}}})
+}
+
+// LastEvent and Summarize find nothing: no conversation is derived from events.
+func (f *fake) LastEvent(_ context.Context, _ query.Sources, req query.Events) (*parleyv1.Event, *timeline.Reading, error) {
+	return nil, nothingRead(req), nil
+}
+
+func (f *fake) Summarize(_ context.Context, _ query.Sources, req query.Events, _ *derived.Groups) (*timeline.Reading, error) {
+	return nothingRead(req), nil
+}
+
+func nothingRead(req query.Events) *timeline.Reading {
+	src := req.Sources[0]
+	return &timeline.Reading{
+		Source: src, Complete: true, Report: &parleyv1.SourceReport{Source: src, State: parleyv1.SourceState_SOURCE_STATE_READ},
+	}
 }
 
 func (f *fake) ListCopilotUsage(_ context.Context, _ query.Sources, req query.Usage, token string, size int) (*parleyv1.ListCopilotUsageResponse, error) {

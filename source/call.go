@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -147,9 +148,10 @@ func (c *Call) item(owner string, record []byte, partial bool) (Item, error) {
 	}
 	d.SetCopy(eventRoot, eventwire.EventActor, actor)
 	at, timed := d.Time(start)
+	id := textOf(d, eventSource, eventwire.EventSourceID)
 	return c.base.item(d, identity{
-		owner: owner, conversation: thread, record: record, time: at, timed: timed,
-		ref: resource.Ref{Source: parleyv1.Source_SOURCE_CALL, ID: textOf(d, eventSource, eventwire.EventSourceID)},
+		owner: owner, conversation: cmp.Or(thread, resource.CallConversation(id)), record: record, time: at, timed: timed,
+		ref: resource.Ref{Source: parleyv1.Source_SOURCE_CALL, ID: id},
 	}), nil
 }
 

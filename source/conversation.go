@@ -3,7 +3,6 @@ package source
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -20,7 +19,7 @@ import (
 // the application and not to the user, the chat under the user's own path verifies it. After a passing failure it is unverified.
 
 // Conversation implements ConversationReader: the chat itself and all pages of its members; a membership that the pages repeat
-// is one member. When Graph has no chat of the id, the error is ErrNoChat too if the id is that of a thread.
+// is one member.
 func (c *Conversations) Conversation(ctx context.Context, owner, user, id string) (*parleyv1.Conversation, error) {
 	if isPersonalThread(user, id) {
 		return c.personalThread(ctx, owner, user, id)
@@ -64,8 +63,6 @@ func (c *Conversations) fromMembers(ctx context.Context, owner, user, id string,
 		chat.MembersTruncated = err != nil
 		chat.Notices = append(chat.Notices, notice(parleyv1.NoticeCode_NOTICE_CODE_CHAT_NOT_READ, "Graph gave the members of this chat and not the chat itself"))
 		return chat, nil
-	case isKind(refused, graph.KindNotFound) && threadIn(id) == id:
-		return nil, fmt.Errorf("%w: %w", ErrNoChat, refused)
 	default:
 		return nil, refused
 	}

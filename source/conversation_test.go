@@ -29,8 +29,7 @@ func TestProofsOfAChat(t *testing.T) {
 		chat, members, next reply
 		kind                string // of GetConversation
 		event               string // of GetEvent, if it is another
-		noChat              bool
-		count               int // members
+		count               int    // members
 		truncated           bool
 		notices             []string
 	}{
@@ -45,10 +44,10 @@ func TestProofsOfAChat(t *testing.T) {
 		"chat unknown, members cut":        {chat: unknown, members: list("/v1.0/next", member), next: overloaded, kind: "none", count: 1, truncated: true, notices: []string{"CHAT_NOT_READ"}},
 		"not a member":                     {chat: chat, members: list("", stranger), kind: "not found"},
 		"no members":                       {chat: chat, members: list(""), kind: "not found"},
-		"chat unknown, not a member":       {chat: unknown, members: list("", stranger), kind: "not found", noChat: true},
-		"both unknown":                     {chat: unknown, members: unknown, kind: "not found", noChat: true},
+		"chat unknown, not a member":       {chat: unknown, members: list("", stranger), kind: "not found"},
+		"both unknown":                     {chat: unknown, members: unknown, kind: "not found"},
 		"both refused":                     {chat: aclFailed, members: aclFailed, kind: "permission missing"},
-		"chat unknown, members refused":    {chat: unknown, members: aclFailed, kind: "not found", noChat: true},
+		"chat unknown, members refused":    {chat: unknown, members: aclFailed, kind: "not found"},
 		"members overloaded":               {chat: chat, members: overloaded, kind: "unavailable"},
 		"chat unknown, members overloaded": {chat: unknown, members: overloaded, kind: "unavailable"},
 		"chat overloaded, members refused": {chat: overloaded, members: aclFailed, kind: "unavailable"},
@@ -62,7 +61,7 @@ func TestProofsOfAChat(t *testing.T) {
 				chatPrefix: tc.chat, chatPrefix + "/members": tc.members, "/v1.0/next": tc.next, chatPrefix + "/messages/7": textOf7,
 			}))
 			got, err := source.NewConversations(client, options("")).Conversation(t.Context(), userID, userID, chatID)
-			if kind := kindOf(t, err); kind != tc.kind || errors.Is(err, source.ErrNoChat) != tc.noChat {
+			if kind := kindOf(t, err); kind != tc.kind {
 				t.Fatalf("kind %q, want %q: %v", kind, tc.kind, err)
 			}
 			if err == nil {

@@ -3,7 +3,6 @@ package source
 import (
 	"bytes"
 	"context"
-	"errors"
 
 	"google.golang.org/protobuf/proto"
 
@@ -21,10 +20,6 @@ const (
 	expandAll      = "members,lastMessagePreview"
 	maxListMembers = 25 // $expand=members stops there without a word
 )
-
-// ErrNoChat is in the error of Conversation when Graph has no chat of a thread id: it may be that of a Copilot session
-// or of a call, which are known from their events only. It comes together with a *graph.Error of kind NotFound.
-var ErrNoChat = errors.New("source: the conversation has no chat")
 
 // Conversations reads a user's chats.
 type Conversations struct {

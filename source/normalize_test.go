@@ -7,6 +7,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient/graph"
+	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/source"
 )
 
@@ -192,7 +193,8 @@ func TestCalls(t *testing.T) {
 		`{"id":"c","version":"12","startDateTime":"2024-11-20T18:52:21.2169889Z","organizer":{"user":{"id":"u"}},"organizer_v2":null}`)
 	checkTime(t, item, "2024-11-20T18:52:21.2169889Z")
 	event := eventOf(t, item)
-	if event.GetVersion() != 12 || !event.GetCall().GetPartial() || event.GetActor().GetUser().GetId() != "u" || event.GetConversation() != "" {
+	if event.GetVersion() != 12 || !event.GetCall().GetPartial() || event.GetActor().GetUser().GetId() != "u" ||
+		event.GetConversation() != resource.Conversation(userID, "call:c") {
 		t.Errorf("event %v", event)
 	}
 	if !event.GetCreateTime().AsTime().Equal(item.Time) {

@@ -84,3 +84,13 @@ func conversationUID(tenant, chat, owner string) string {
 	}
 	return digest("conversation", tenant, chat)
 }
+
+// DerivedUID is Conversation.uid of a conversation that is derived from events: that of the chat where its id is a thread's. A
+// session that is no thread is one owner's.
+func DerivedUID(tenant, id, owner string) string {
+	tenant = strings.ToLower(tenant)
+	if _, isCall := resource.CallOfConversation(id); isCall || strings.Contains(id, "@") {
+		return conversationUID(tenant, id, owner)
+	}
+	return digest("conversation", tenant, id, strings.ToLower(owner))
+}

@@ -81,13 +81,14 @@ func New(cfg Config) (*Engine, error) {
 	cfg.MaxPages = cmp.Or(max(cfg.MaxPages, 0), 10000)
 	cfg.Heartbeat = cmp.Or(max(cfg.Heartbeat, 0), 15*time.Second)
 	cfg.ListTime = cmp.Or(max(cfg.ListTime, 0), 20*time.Second)
-	lister := pager.New(pager.Config{
-		Sealer: cfg.Sealer, MaxPages: cfg.MaxPages, Heartbeat: cfg.Heartbeat, ListTime: cfg.ListTime,
-	})
-	return &Engine{Lister: lister, cfg: cfg, merge: merge.Config{
+	e := &Engine{cfg: cfg, merge: merge.Config{
 		Sealer: cfg.Sealer, Settle: cfg.Settle, CallsKept: cfg.CallsKept, MaxPages: cfg.MaxPages,
 		WindowBytes: fetch.WindowBytes(cfg.Ledger.Config()), Canaries: participants.NewCanaries(),
-	}}, nil
+	}}
+	e.Lister = pager.New(pager.Config{
+		Sealer: cfg.Sealer, MaxPages: cfg.MaxPages, Heartbeat: cfg.Heartbeat, ListTime: cfg.ListTime, Derive: e.derive,
+	})
+	return e, nil
 }
 
 // Default bounds of what is read ahead, by all streams and by each.

@@ -49,6 +49,9 @@ func (e *Engine) PageEvents(ctx context.Context, have query.Sources, req query.E
 	return e.readPage(ctx, call, entry)
 }
 
+// listAhead is how many windows of a source a List reads at a time.
+const listAhead = 2
+
 // listCall is one call to ListEvents.
 type listCall struct {
 	have  query.Sources
@@ -84,13 +87,9 @@ func (e *Engine) readPage(ctx context.Context, call *listCall, entry cacheEntry)
 		return nil, err
 	}
 	defer m.Close()
-	ahead := 2
-	if call.req.Conversation != "" {
-		ahead = 1 // Graph allows one request a second: the next window would only stand in the way
-	}
 	account := e.cfg.Ledger.Open(e.merge.WindowBytes)
 	defer account.Close()
-	m.Limit(ahead, window.MaxRows, account)
+	m.Limit(listAhead, window.MaxRows, account)
 	events := &eventPage{m: m, size: call.size}
 	m.Listing(call.size, func() bool { return !events.Empty() })
 	done, err := frame.Fill(inTime, m, events)

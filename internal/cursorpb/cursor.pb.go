@@ -515,7 +515,9 @@ type Pages struct {
 	// Counts of the report: events, duplicates, pages, from cache, Graph requests.
 	Counts []uint64 `protobuf:"varint,9,rep,packed,name=counts,proto3" json:"counts,omitempty"`
 	// Digests of the latest rows that were delivered.
-	Delivered     []uint64 `protobuf:"fixed64,10,rep,packed,name=delivered,proto3" json:"delivered,omitempty"`
+	Delivered []uint64 `protobuf:"fixed64,10,rep,packed,name=delivered,proto3" json:"delivered,omitempty"`
+	// The position in the conversations that are derived from events; absent where none are asked for.
+	Derived       *Derived `protobuf:"bytes,11,opt,name=derived,proto3" json:"derived,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -620,6 +622,112 @@ func (x *Pages) GetDelivered() []uint64 {
 	return nil
 }
 
+func (x *Pages) GetDerived() *Derived {
+	if x != nil {
+		return x.Derived
+	}
+	return nil
+}
+
+// Derived is a position in the conversations that are derived from events.
+type Derived struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The end of the interval, since 1970. Then, if one was delivered: the time of the last event of the last conversation.
+	Times *Instants `protobuf:"bytes,1,opt,name=times,proto3" json:"times,omitempty"`
+	// The key of the last conversation that was delivered.
+	Key []byte `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	// Everything was delivered.
+	Finished bool `protobuf:"varint,3,opt,name=finished,proto3" json:"finished,omitempty"`
+	// Numbers of a parley.v1.SourceState and a parley.v1.ErrorReason: how reading the chats ended, if they could not be read.
+	ChatsState  uint32 `protobuf:"varint,4,opt,name=chats_state,json=chatsState,proto3" json:"chats_state,omitempty"`
+	ChatsReason uint32 `protobuf:"varint,5,opt,name=chats_reason,json=chatsReason,proto3" json:"chats_reason,omitempty"`
+	// Counts of the reports of the sources in turn: conversations, pages, from cache, Graph requests.
+	Counts []uint64 `protobuf:"varint,6,rep,packed,name=counts,proto3" json:"counts,omitempty"`
+	// Doubts of earlier readings: numbers of a parley.v1.Source and of a parley.v1.ErrorReason in turn.
+	Doubts        []uint32 `protobuf:"varint,7,rep,packed,name=doubts,proto3" json:"doubts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Derived) Reset() {
+	*x = Derived{}
+	mi := &file_cursorpb_cursor_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Derived) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Derived) ProtoMessage() {}
+
+func (x *Derived) ProtoReflect() protoreflect.Message {
+	mi := &file_cursorpb_cursor_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Derived.ProtoReflect.Descriptor instead.
+func (*Derived) Descriptor() ([]byte, []int) {
+	return file_cursorpb_cursor_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Derived) GetTimes() *Instants {
+	if x != nil {
+		return x.Times
+	}
+	return nil
+}
+
+func (x *Derived) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *Derived) GetFinished() bool {
+	if x != nil {
+		return x.Finished
+	}
+	return false
+}
+
+func (x *Derived) GetChatsState() uint32 {
+	if x != nil {
+		return x.ChatsState
+	}
+	return 0
+}
+
+func (x *Derived) GetChatsReason() uint32 {
+	if x != nil {
+		return x.ChatsReason
+	}
+	return 0
+}
+
+func (x *Derived) GetCounts() []uint64 {
+	if x != nil {
+		return x.Counts
+	}
+	return nil
+}
+
+func (x *Derived) GetDoubts() []uint32 {
+	if x != nil {
+		return x.Doubts
+	}
+	return nil
+}
+
 var File_cursorpb_cursor_proto protoreflect.FileDescriptor
 
 const file_cursorpb_cursor_proto_rawDesc = "" +
@@ -661,7 +769,7 @@ const file_cursorpb_cursor_proto_rawDesc = "" +
 	"\x05level\x18\x01 \x01(\rR\x05level\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\fR\x03key\x12\"\n" +
 	"\rout_of_window\x18\x03 \x01(\bR\voutOfWindow\x12\x1c\n" +
-	"\toversized\x18\x04 \x01(\bR\toversized\"\x92\x02\n" +
+	"\toversized\x18\x04 \x01(\bR\toversized\"\xc7\x02\n" +
 	"\x05Pages\x12\x12\n" +
 	"\x04link\x18\x01 \x01(\fR\x04link\x12\x14\n" +
 	"\x05index\x18\x02 \x01(\rR\x05index\x12\x12\n" +
@@ -674,7 +782,17 @@ const file_cursorpb_cursor_proto_rawDesc = "" +
 	"gapReasons\x12\x16\n" +
 	"\x06counts\x18\t \x03(\x04R\x06counts\x12\x1c\n" +
 	"\tdelivered\x18\n" +
-	" \x03(\x06R\tdeliveredB=Z;github.com/parley-gateway/parley/internal/cursorpb;cursorpbb\x06proto3"
+	" \x03(\x06R\tdelivered\x123\n" +
+	"\aderived\x18\v \x01(\v2\x19.parley.cursor.v1.DerivedR\aderived\"\xdd\x01\n" +
+	"\aDerived\x120\n" +
+	"\x05times\x18\x01 \x01(\v2\x1a.parley.cursor.v1.InstantsR\x05times\x12\x10\n" +
+	"\x03key\x18\x02 \x01(\fR\x03key\x12\x1a\n" +
+	"\bfinished\x18\x03 \x01(\bR\bfinished\x12\x1f\n" +
+	"\vchats_state\x18\x04 \x01(\rR\n" +
+	"chatsState\x12!\n" +
+	"\fchats_reason\x18\x05 \x01(\rR\vchatsReason\x12\x16\n" +
+	"\x06counts\x18\x06 \x03(\x04R\x06counts\x12\x16\n" +
+	"\x06doubts\x18\a \x03(\rR\x06doubtsB=Z;github.com/parley-gateway/parley/internal/cursorpb;cursorpbb\x06proto3"
 
 var (
 	file_cursorpb_cursor_proto_rawDescOnce sync.Once
@@ -688,7 +806,7 @@ func file_cursorpb_cursor_proto_rawDescGZIP() []byte {
 	return file_cursorpb_cursor_proto_rawDescData
 }
 
-var file_cursorpb_cursor_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_cursorpb_cursor_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_cursorpb_cursor_proto_goTypes = []any{
 	(*Cursor)(nil),   // 0: parley.cursor.v1.Cursor
 	(*Instants)(nil), // 1: parley.cursor.v1.Instants
@@ -696,6 +814,7 @@ var file_cursorpb_cursor_proto_goTypes = []any{
 	(*Source)(nil),   // 3: parley.cursor.v1.Source
 	(*Window)(nil),   // 4: parley.cursor.v1.Window
 	(*Pages)(nil),    // 5: parley.cursor.v1.Pages
+	(*Derived)(nil),  // 6: parley.cursor.v1.Derived
 }
 var file_cursorpb_cursor_proto_depIdxs = []int32{
 	2, // 0: parley.cursor.v1.Cursor.events:type_name -> parley.cursor.v1.Events
@@ -705,11 +824,13 @@ var file_cursorpb_cursor_proto_depIdxs = []int32{
 	1, // 4: parley.cursor.v1.Source.times:type_name -> parley.cursor.v1.Instants
 	4, // 5: parley.cursor.v1.Source.window:type_name -> parley.cursor.v1.Window
 	1, // 6: parley.cursor.v1.Source.gaps:type_name -> parley.cursor.v1.Instants
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	6, // 7: parley.cursor.v1.Pages.derived:type_name -> parley.cursor.v1.Derived
+	1, // 8: parley.cursor.v1.Derived.times:type_name -> parley.cursor.v1.Instants
+	9, // [9:9] is the sub-list for method output_type
+	9, // [9:9] is the sub-list for method input_type
+	9, // [9:9] is the sub-list for extension type_name
+	9, // [9:9] is the sub-list for extension extendee
+	0, // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_cursorpb_cursor_proto_init() }
@@ -727,7 +848,7 @@ func file_cursorpb_cursor_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cursorpb_cursor_proto_rawDesc), len(file_cursorpb_cursor_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

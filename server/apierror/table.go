@@ -88,11 +88,6 @@ var table = map[parleyv1.ErrorReason]row{
 			"the call and are kept for 30 days",
 		help: "Ask for a new call again after an hour.",
 	},
-	parleyv1.ErrorReason_ERROR_REASON_CONVERSATION_HAS_NO_CHAT: {
-		code: codes.NotFound,
-		text: "there is no chat of this id; a Copilot session or a call is known from its events only",
-		help: "Read the events of the conversation.",
-	},
 	parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD: {
 		code: codes.FailedPrecondition, answers: true,
 		text: "the source does not exist in the configured cloud",

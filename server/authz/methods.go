@@ -24,7 +24,7 @@ type Method struct {
 
 // serviceSources are the sources behind each service.
 var serviceSources = map[protoreflect.Name][]parleyv1.Source{
-	"ConversationService": {parleyv1.Source_SOURCE_CONVERSATION},
+	"ConversationService": {parleyv1.Source_SOURCE_CONVERSATION, parleyv1.Source_SOURCE_COPILOT, parleyv1.Source_SOURCE_CALL},
 	"EventService":        source.EventSources(),
 	"CopilotUsageService": {parleyv1.Source_SOURCE_USAGE},
 	"UserService":         {parleyv1.Source_SOURCE_USER},

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"slices"
 
 	"github.com/parley-gateway/parley/cache"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
@@ -45,15 +46,41 @@ func (a *authorizer) resolve(ctx context.Context, request accessRequest) (callTa
 	if target, err = target.withUser(); err != nil {
 		return target, authz.Decision{}, err
 	}
+	target = a.fit(target)
 	decision, err := a.decide(ctx, target)
 	if err != nil || target.upn == "" {
 		return target, decision, err
 	}
-	if target, err = a.lookUp(ctx, target, decision); err != nil || decision.Answer == authz.Allowed {
+	if target, err = a.lookUp(ctx, target, decision); err != nil || decision.Answer == authz.Allowed && target.scope.fit == nil {
 		return target, decision, err
 	}
+	target = a.fit(target)
 	decision, err = a.decide(ctx, target)
 	return target, decision, err
+}
+
+// fit returns the target with the sources of a scope that fits: as many as one rule allows together, in their order. Where none is
+// allowed, the policy is asked about the first. Graph is asked as it would be for the first one alone.
+func (a *authorizer) fit(target callTarget) callTarget {
+	if target.scope.fit == nil {
+		return target
+	}
+	rules := a.policy.Current()
+	var allowed []parleyv1.Source
+	onBehalf := false
+	for _, src := range target.scope.fit {
+		target.scope.sources = append(slices.Clone(allowed), src)
+		decision := rules.Decide(target.caller, target.policyRequest())
+		if decision.Answer == authz.Denied || len(allowed) > 0 && decision.OnBehalf != onBehalf {
+			continue
+		}
+		allowed, onBehalf = target.scope.sources, decision.OnBehalf
+	}
+	if len(allowed) == 0 {
+		allowed = target.scope.fit[:1:1]
+	}
+	target.scope.sources = slices.Sorted(slices.Values(allowed))
+	return target
 }
 
 // decide asks the policy. Without an error, the decision allows the call, or waits for the look-up of its user.

@@ -2,18 +2,14 @@ package service
 
 import (
 	"context"
-	"errors"
-	"strings"
 
 	"google.golang.org/grpc"
 
 	"github.com/parley-gateway/parley/eventwire/view"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/server/apierror"
 	"github.com/parley-gateway/parley/server/callinfo"
-	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
@@ -59,7 +55,15 @@ func (c *conversations) prepare(ctx context.Context, req conversationsRequest) (
 	if err != nil {
 		return nil, q, err
 	}
-	if err := errors.Join(access.refuseWildcard(fieldParent), access.checkAvailable(parleyv1.Source_SOURCE_CONVERSATION)); err != nil {
+	if err := access.refuseWildcard(fieldParent); err != nil {
+		return nil, q, err
+	}
+	if q.HasChats() {
+		if err := access.checkAvailable(parleyv1.Source_SOURCE_CONVERSATION); err != nil {
+			return nil, q, err
+		}
+	}
+	if q.Unavailable, err = access.unavailable(q.Sources); err != nil {
 		return nil, q, err
 	}
 	q.Caller, q.Tenant, q.Fingerprint = access.binding()
@@ -67,7 +71,7 @@ func (c *conversations) prepare(ctx context.Context, req conversationsRequest) (
 	return access, q, nil
 }
 
-// GetConversation reads one chat.
+// GetConversation reads one conversation.
 func (c *conversations) GetConversation(ctx context.Context, req *parleyv1.GetConversationRequest) (*parleyv1.Conversation, error) {
 	user, id, err := resource.ParseConversation(req.GetName())
 	if err != nil {
@@ -75,12 +79,17 @@ func (c *conversations) GetConversation(ctx context.Context, req *parleyv1.GetCo
 	}
 	shape := viewOr(req.GetView(), parleyv1.EventView_EVENT_VIEW_FULL)
 	access, err := c.authorizer.authorizeUser(ctx, fieldName, user, accessScope{
-		sources: []parleyv1.Source{parleyv1.Source_SOURCE_CONVERSATION}, view: shape, conversation: true,
+		fit:  []parleyv1.Source{parleyv1.Source_SOURCE_CONVERSATION, parleyv1.Source_SOURCE_COPILOT, parleyv1.Source_SOURCE_CALL},
+		view: shape, conversation: true,
 	})
 	if err != nil {
 		return nil, err
 	}
-	found, err := access.conversation(ctx, fieldName, id)
+	if err := access.refuseWildcard(fieldName); err != nil {
+		return nil, err
+	}
+	find := finder{engine: c.engine, access: access, id: id, field: fieldName, sources: access.scope.sources}
+	found, err := find.conversation(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -91,12 +100,9 @@ func (c *conversations) GetConversation(ctx context.Context, req *parleyv1.GetCo
 	return shown, nil
 }
 
-// conversation reads a chat that the user is a member of; it is also the proof of membership.
-func (g *accessGrant) conversation(ctx context.Context, field, id string) (*parleyv1.Conversation, error) {
+// chat reads a chat that the user is a member of; it is also the proof of membership.
+func (g *accessGrant) chat(ctx context.Context, id string) (*parleyv1.Conversation, error) {
 	const src = parleyv1.Source_SOURCE_CONVERSATION
-	if err := g.refuseWildcard(field); err != nil {
-		return nil, err
-	}
 	if err := g.checkAvailable(src); err != nil {
 		return nil, err
 	}
@@ -106,10 +112,6 @@ func (g *accessGrant) conversation(ctx context.Context, field, id string) (*parl
 	found, err := g.sources.Conversations.Conversation(ctx, g.owner, g.graphUser(), id)
 	if g.notIn(err) {
 		return nil, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_NOT_FOUND)
-	}
-	if isKind(err, graph.KindNotFound) && !strings.Contains(id, "@") && !source.EveryUserHas(id) {
-		// Every id of a chat has an @; sessions and calls are named by ids without one.
-		return nil, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_CONVERSATION_HAS_NO_CHAT)
 	}
 	if err != nil {
 		return nil, apierror.WithSource(src, err)

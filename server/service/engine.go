@@ -7,6 +7,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/derived"
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
@@ -26,6 +27,10 @@ type EventEngine interface {
 type ConversationEngine interface {
 	// ListConversations returns one page behind token, or the first.
 	ListConversations(ctx context.Context, src query.Sources, req query.Conversations, token string, pageSize int) (*parleyv1.ListConversationsResponse, error)
+	// LastEvent returns the last event of a query for one source; nil = there is none.
+	LastEvent(ctx context.Context, src query.Sources, req query.Events) (*parleyv1.Event, *timeline.Reading, error)
+	// Summarize collects the events of a query for one source.
+	Summarize(ctx context.Context, src query.Sources, req query.Events, into *derived.Groups) (*timeline.Reading, error)
 	// StreamConversations emits all frames behind token.
 	StreamConversations(ctx context.Context, src query.Sources, req query.Conversations, token string, emit func(*parleyv1.StreamConversationsResponse) error) error
 }

@@ -68,7 +68,8 @@ func (e *events) prepare(ctx context.Context, req eventsRequest) (*accessGrant, 
 		return nil, q, err
 	}
 	if q.Conversation != "" {
-		if _, err := access.conversation(ctx, fieldParent, q.Conversation); err != nil {
+		find := finder{engine: e.engine, access: access, id: q.Conversation, field: fieldParent, sources: q.Sources}
+		if q.Life, q.Foreign, err = find.life(ctx); err != nil {
 			return nil, q, err
 		}
 	}
@@ -88,23 +89,42 @@ func checkSources(access *accessGrant, q *query.Events) error {
 		if !only(call) {
 			return access.refuseWildcard(fieldParent)
 		}
-	case q.Conversation != "":
-		if !only(parleyv1.Source_SOURCE_CHAT) {
-			return apierror.Invalid("sources", "below a conversation there are the chat's own messages only; "+
-				"ask the user's events for Copilot interactions and calls")
-		}
-	case access.unresolved && slices.Contains(q.Sources, call) && only(call):
-		return errUserID(fieldParent)
-	case access.unresolved:
-		q.Unavailable = maps.Clone(q.Unavailable)
-		if q.Unavailable == nil {
-			q.Unavailable = make(map[parleyv1.Source]parleyv1.SourceState, 1)
-		}
-		if _, known := q.Unavailable[call]; !known {
-			q.Unavailable[call] = parleyv1.SourceState_SOURCE_STATE_FAILED
+	case q.Conversation != "" && len(q.Sources) == 0:
+		q.Sources = access.scope.sources
+		configured := slices.DeleteFunc(slices.Clone(q.Sources), func(src parleyv1.Source) bool {
+			_, unavailable := q.Unavailable[src]
+			return !unavailable && access.sources.Events[src] == nil
+		})
+		if len(configured) > 0 {
+			q.Sources = configured
 		}
 	}
-	return nil
+	if access.owner == resource.AnyUser {
+		return nil
+	}
+	var err error
+	q.Unavailable, err = access.unavailable(q.Sources)
+	return err
+}
+
+// unavailable returns the sources that cannot be asked, with the states to report: those that the cloud lacks, and the calls of a user
+// whose object id is not known. Calls alone of such a user are an error.
+func (t *callTarget) unavailable(asked []parleyv1.Source) (map[parleyv1.Source]parleyv1.SourceState, error) {
+	const call = parleyv1.Source_SOURCE_CALL
+	if !t.unresolved {
+		return t.tenant.Unavailable, nil
+	}
+	if len(asked) > 0 && !slices.ContainsFunc(asked, func(src parleyv1.Source) bool { return src != call }) {
+		return nil, errUserID(fieldParent)
+	}
+	unavailable := maps.Clone(t.tenant.Unavailable)
+	if unavailable == nil {
+		unavailable = make(map[parleyv1.Source]parleyv1.SourceState, 1)
+	}
+	if _, known := unavailable[call]; !known {
+		unavailable[call] = parleyv1.SourceState_SOURCE_STATE_FAILED
+	}
+	return unavailable, nil
 }
 
 // explain gives the reason of a source that was not asked because the user's object id is unknown.

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -16,13 +17,11 @@ import (
 // eventsRequest is what ListEventsRequest and StreamEventsRequest have in common.
 type eventsRequest interface {
 	conversationsRequest
-	intervalRequest
 	contentRequest
 }
 
-// contentRequest is a request that names the sources it reads, and what is added to them.
+// contentRequest is a request that names what is added to the events.
 type contentRequest interface {
-	GetSources() []parleyv1.Source
 	GetEnrich() []parleyv1.Enrichment
 }
 
@@ -35,8 +34,10 @@ type intervalRequest interface {
 // conversationsRequest is what ListConversationsRequest and StreamConversationsRequest have in common.
 type conversationsRequest interface {
 	shapedRequest
+	intervalRequest
 
 	GetParent() string
+	GetSources() []parleyv1.Source
 }
 
 // shapedRequest is a request for a list in an order, a view and with a filter.
@@ -70,7 +71,7 @@ func readEvents(req eventsRequest) (user string, q query.Events, scope accessSco
 	}
 	return user, q, accessScope{
 		sources: eventSources(q.Sources, user, q.Conversation), view: viewWithNames(viewOr(q.View, parleyv1.EventView_EVENT_VIEW_BASIC), req.GetEnrich()),
-		start: q.Start, end: q.End, conversation: q.Conversation != "",
+		start: q.Start, end: q.End, conversation: q.Conversation != "", fit: fittingSources(q.Sources, q.Conversation),
 	}, nil
 }
 
@@ -80,12 +81,20 @@ func eventSources(named []parleyv1.Source, user, conversation string) []parleyv1
 	case len(named) > 0:
 		return named
 	case conversation != "":
-		return []parleyv1.Source{parleyv1.Source_SOURCE_CHAT}
+		return []parleyv1.Source{parleyv1.Source_SOURCE_CHAT, parleyv1.Source_SOURCE_COPILOT, parleyv1.Source_SOURCE_CALL}
 	case user == resource.AnyUser:
 		return []parleyv1.Source{parleyv1.Source_SOURCE_CALL}
 	default:
 		return source.WithoutOptIn(source.EventSources())
 	}
+}
+
+// fittingSources are the sources below a conversation for a request that names none; nil for any other request.
+func fittingSources(named []parleyv1.Source, conversation string) []parleyv1.Source {
+	if conversation == "" || len(named) > 0 {
+		return nil
+	}
+	return eventSources(nil, "", conversation)
 }
 
 // readConversations reads a request for conversations as readEvents does.
@@ -96,13 +105,41 @@ func readConversations(req conversationsRequest) (user string, q query.Conversat
 	if q.ByLastMessage, err = byLastMessage(req.GetOrderBy()); err != nil {
 		return "", q, scope, err
 	}
-	q.View, q.Filter = req.GetView(), req.GetFilter()
+	if q.Start, err = instant("start_time", req.GetStartTime()); err != nil {
+		return "", q, scope, err
+	}
+	if q.End, err = instant("end_time", req.GetEndTime()); err != nil {
+		return "", q, scope, err
+	}
+	sources := conversationSources(req.GetSources())
+	if q.View, q.Filter = req.GetView(), req.GetFilter(); len(req.GetSources()) > 0 {
+		q.Sources = sources
+	}
+	if len(q.Derived()) == 0 && (!q.Start.IsZero() || !q.End.IsZero()) {
+		return "", q, scope, apierror.Invalid("sources", "an interval is for Copilot sessions and calls; name SOURCE_COPILOT or SOURCE_CALL, or give no times")
+	}
 	if err := q.CheckFilter(); err != nil {
 		return "", q, scope, err
 	}
 	return user, q, accessScope{
-		sources: []parleyv1.Source{parleyv1.Source_SOURCE_CONVERSATION}, view: viewOr(q.View, parleyv1.EventView_EVENT_VIEW_BASIC),
+		sources: sources, view: viewOr(q.View, parleyv1.EventView_EVENT_VIEW_BASIC), start: q.Start, end: q.End,
 	}, nil
+}
+
+// conversationSources are the sources of a list of conversations, in the order of the enum: the list of chats stands for chats, and
+// is what a request asks for that names no source.
+func conversationSources(named []parleyv1.Source) []parleyv1.Source {
+	asked := slices.Clone(named)
+	for i, src := range asked {
+		if src == parleyv1.Source_SOURCE_CHAT {
+			asked[i] = parleyv1.Source_SOURCE_CONVERSATION
+		}
+	}
+	if len(asked) == 0 {
+		asked = []parleyv1.Source{parleyv1.Source_SOURCE_CONVERSATION}
+	}
+	slices.Sort(asked)
+	return slices.Compact(asked)
 }
 
 const (

@@ -39,6 +39,8 @@ type Pages struct {
 	Counts Counts
 	// Delivered are digests of the rows that were delivered. A token holds the latest ones.
 	Delivered []uint64
+	// Derived is the position in the conversations that are derived from events; nil where none are asked for.
+	Derived *Derived
 }
 
 // Deliver notes the digest of a row that was delivered.
@@ -74,6 +76,7 @@ func (p *Pages) encode() ([]byte, error) {
 		Concealed: p.Concealed, Refreshed: p.Refreshed,
 		Counts: packCounts(c.Events, c.Duplicates, c.Pages, c.FromCache, c.Requests),
 	}
+	m.Derived = p.Derived.pack()
 	for _, reason := range p.Gaps {
 		m.GapReasons = append(m.GapReasons, uint32(reason))
 	}
@@ -105,6 +108,9 @@ func decodePages(plain []byte) (*Pages, error) {
 			return nil, ErrMalformed
 		}
 		p.Gaps = append(p.Gaps, parleyv1.ErrorReason(number))
+	}
+	if p.Derived, err = unpackDerived(m.GetDerived()); err != nil {
+		return nil, err
 	}
 	return p, nil
 }

@@ -1,6 +1,7 @@
 package merge
 
 import (
+	"slices"
 	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
@@ -14,6 +15,7 @@ const retentionTolerance = time.Hour
 // bounds say which part of the interval is read of one source, and where it is cut.
 type bounds struct {
 	interval window.Span // span that is read
+	bornAt   time.Time   // time at which the conversation began, where the interval was narrowed to it; zero = it was not
 	open     bool        // the interval has no start: rows from before 1970 belong to its first window
 	marks    []time.Time // times at which an interval is cut that reaches back far
 	pivot    time.Time   // end of an era: before it, a window may span many years
@@ -41,7 +43,8 @@ func (m *Merger) settled(src parleyv1.Source) time.Time {
 func (m *Merger) setBounds(r *sourceReader) {
 	r.interval, r.pivot, r.marks = m.span, window.YearOf(m.firstNow), []time.Time{millennium, chatBeginning}
 	m.narrowByFilter(r)
-	if !m.filter.Possible(r.src) || !r.interval.End.After(r.interval.Start) {
+	m.narrowByLife(r)
+	if !m.filter.Possible(r.src) || slices.Contains(m.req.Foreign, r.src) || !r.interval.End.After(r.interval.Start) {
 		// No event of this source can match: it has been read to its end without being asked.
 		r.interval.Start, r.reached, r.finished = r.interval.End, r.interval.End, true
 		return
@@ -98,6 +101,20 @@ func (b *bounds) clip(field string, from, to time.Time) {
 	}
 }
 
+// narrowByLife narrows the interval to the times at which the conversation can have events. A chat's own messages cost no more without.
+func (m *Merger) narrowByLife(r *sourceReader) {
+	if r.fetch.Query.Conversation != "" {
+		return
+	}
+	life := m.req.Life
+	if life.Start.After(r.interval.Start) {
+		r.interval.Start, r.bornAt = life.Start, life.Start
+	}
+	if !life.End.IsZero() {
+		r.interval.End = window.Earlier(r.interval.End, life.End)
+	}
+}
+
 // addBeforeKept makes a gap of the rest of call records that lies before the records that Graph keeps at present. What it kept when the
 // walk began does not matter.
 func (m *Merger) addBeforeKept(r *sourceReader, resumed bool) {
@@ -106,7 +123,7 @@ func (m *Merger) addBeforeKept(r *sourceReader, resumed bool) {
 	}
 	beginning := m.graphNow.Add(-m.cfg.CallsKept).Truncate(time.Minute)
 	lost := window.Span{Start: r.interval.Start, End: window.Earlier(beginning, r.interval.End)}
-	if r.open {
+	if r.open || !r.bornAt.IsZero() && m.span.Start.IsZero() {
 		if !resumed {
 			return // whatever there is was asked for
 		}

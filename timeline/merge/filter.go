@@ -1,11 +1,13 @@
 package merge
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
 	"sync/atomic"
 
+	"github.com/parley-gateway/parley/eventwire"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/chunk"
@@ -21,6 +23,9 @@ const participantField = "call.participants.id"
 
 // selection decides which events of a source belong into the answer: those that match the filter, and those of the user.
 type selection struct {
+	// conversation is the name of the conversation whose events belong; nil = all do, or Graph is asked for one chat's.
+	conversation []byte
+
 	filter *filter.Filter
 	pushed []string           // fields of the filter that Graph evaluates
 	getter source.EventGetter // reads events whole that the filter cannot decide; may be nil
@@ -29,6 +34,20 @@ type selection struct {
 	participants *participants.Check                          // nil = every event belongs here
 	contradicted atomic.Bool                                  // Graph sent rows that its clause excludes
 	unverified   []window.Span                                // windows with calls that are the user's by Graph's word alone
+}
+
+// keepConversation leaves out the entries of other conversations.
+func (r *sourceReader) keepConversation(res *fetch.Result) {
+	if r.conversation == nil {
+		return
+	}
+	kept := make([]chunk.Entry, 0, len(res.Entries))
+	for i := range res.Entries {
+		if e := &res.Entries[i]; bytes.Equal(eventwire.Field(e.Basic, eventwire.EventConversation), r.conversation) {
+			kept = append(kept, *e)
+		}
+	}
+	res.Entries = kept
 }
 
 // applyFilter leaves out the entries that do not match the filter, whether Graph evaluated its clause or not. Where an entry does not

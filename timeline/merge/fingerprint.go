@@ -76,7 +76,7 @@ func (r *sourceReader) isReadAgain(at time.Time) bool {
 // inOverlap reports whether a row is so close to the edge of a window that the reading of the next window returns it as well. Where
 // rows are left out here, nobody knows which of these rows were delivered.
 func (r *sourceReader) inOverlap(at, edge time.Time) bool {
-	if r.filter != nil || r.participants != nil && r.participants.Strict {
+	if r.filter != nil || r.conversation != nil || r.participants != nil && r.participants.Strict {
 		return at.Sub(edge).Abs() <= 1
 	}
 	from, to := source.RequestBounds(edge, edge)

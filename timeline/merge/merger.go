@@ -75,12 +75,21 @@ func (m *Merger) Limit(windows, rows int, account *ledger.Account) {
 	m.ahead = windows
 	for _, r := range m.readers {
 		unit := m.cfg.WindowBytes / window.MaxRows
-		if m.req.Conversation != "" {
+		if r.fetch.Query.Conversation != "" {
 			unit = account.Each() / int64(rows)
 			r.density.Most = float64(max(rows/2, window.MaxRows))
 		}
 		r.fetch.Limit(account, unit)
 	}
+}
+
+// aheadOf is how many windows of a source are read at a time. Graph allows one request a second for one chat: in a List the next window
+// would only stand in the way.
+func (m *Merger) aheadOf(r *sourceReader) int {
+	if r.pageRows > 0 && r.fetch.Query.Conversation != "" {
+		return 1
+	}
+	return m.ahead
 }
 
 // Listing has the walk read nothing ahead of a window that holds size rows. A throttled source ends the page of a List in place of
@@ -91,6 +100,12 @@ func (m *Merger) Listing(size int, patient func() bool) {
 		r.pageRows = size
 	}
 }
+
+// Ahead changes how many windows of each source are read at a time.
+func (m *Merger) Ahead(windows int) { m.ahead = windows }
+
+// InInterval reports whether a time lies in the asked interval.
+func (m *Merger) InInterval(at time.Time) bool { return m.span.Has(at) }
 
 // Close stops all readings and waits for their end.
 func (m *Merger) Close() { m.pool.close() }
@@ -118,7 +133,7 @@ func (m *Merger) step() (*sourceReader, frame.State) {
 		waiting, again := false, false
 		for _, r := range m.readers {
 			switch {
-			case !r.poll(m.pool, m.ahead):
+			case !r.poll(m.pool, m.aheadOf(r)):
 				waiting = true
 			case r.stopped != nil && r.head() == nil:
 				if state, final := m.acceptStop(r); final {

@@ -99,10 +99,16 @@ func (m *Merger) newReader(have query.Sources, src parleyv1.Source) *sourceReade
 			Source: src, Events: have.Events[src], ByCreate: byCreate, Desc: m.desc,
 			MaxPages: m.cfg.MaxPages, PageSize: source.Describe(src).PageSize,
 			Query: source.EventQuery{
-				Owner: m.req.Owner, User: m.req.User, Conversation: m.req.Conversation,
-				ByCreateTime: byCreate, Descending: m.desc, Clause: pushed.Clause,
+				Owner: m.req.Owner, User: m.req.User, Descending: m.desc, Clause: pushed.Clause,
 			},
 		},
+	}
+	switch {
+	case m.req.Conversation == "":
+	case src == parleyv1.Source_SOURCE_CHAT:
+		r.fetch.Query.Conversation, r.fetch.Query.ByCreateTime = m.req.Conversation, byCreate
+	default:
+		r.conversation = resource.AppendConversation(nil, m.req.Owner, m.req.Conversation)
 	}
 	r.fetch.Store, _ = have.Events[src].(cache.Windows)
 	if m.req.End.IsZero() || m.req.End.After(m.span.End) {

@@ -95,7 +95,7 @@ func (pool *readPool) start(r *sourceReader, p *pendingRead) {
 	if cached != nil && cached.Split && p.indivisible {
 		cached = nil
 	}
-	if cached != nil && (cached.Split || r.filter == nil && r.readWhole == nil && r.participants.IsDecided(cached.Chunk)) {
+	if cached != nil && (cached.Split || r.filter == nil && r.conversation == nil && r.readWhole == nil && r.participants.IsDecided(cached.Chunk)) {
 		p.result, p.done = cached, pool.done
 		r.hold(cached)
 		return
@@ -133,6 +133,7 @@ func (r *sourceReader) read(ctx context.Context, p *pendingRead, cached *fetch.R
 		res = r.fetch.Read(ctx, fetch.Request{Window: p.window, Wanted: p.urgent, Unbounded: p.unbounded, Indivisible: p.indivisible})
 		res.Took = time.Since(p.began)
 	}
+	r.keepConversation(res)
 	if r.participants.Verify(ctx, r.fetch, res, r.readWhole != nil) {
 		r.contradicted.Store(true)
 	}
@@ -149,7 +150,7 @@ func (r *sourceReader) read(ctx context.Context, p *pendingRead, cached *fetch.R
 
 // hold counts the memory of a result.
 func (r *sourceReader) hold(res *fetch.Result) {
-	r.fetch.Hold(res, r.filter != nil || r.readWhole != nil || r.participants != nil)
+	r.fetch.Hold(res, r.filter != nil || r.conversation != nil || r.readWhole != nil || r.participants != nil)
 }
 
 // readsReverseChain reports whether one ordered chain of pages serves the whole interval: a chat's own messages, newest first.

@@ -110,6 +110,9 @@ func (m *Merger) covered(r *sourceReader) window.Span {
 		s.Start = window.Later(s.Start, edge)
 	}
 	s.End = window.Earlier(s.End, m.earlierClock())
+	if !r.bornAt.IsZero() && s.Start.Equal(r.bornAt) && s.End.After(s.Start) {
+		s.Start = m.span.Start // nothing can lie between
+	}
 	if r.open && r.begun.IsZero() && s.Start.Equal(epoch) && s.End.After(s.Start) {
 		s.Start = time.Time{}
 	}

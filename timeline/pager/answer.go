@@ -12,6 +12,28 @@ import (
 	"github.com/parley-gateway/parley/timeline/frame"
 )
 
+// rows are what a List or a stream hands out, one by one.
+type rows[T proto.Message] interface {
+	frame.Rows
+	frame.Report
+
+	// next returns the next row, after Step has returned Ready.
+	next() (T, bool)
+	// deliver moves the position after the next row.
+	deliver()
+	// token seals the position.
+	token() (string, error)
+	// mayHoldMore reports whether rows may come that only another page can show.
+	mayHoldMore() bool
+	// finished reports whether everything was delivered, and complete whether it was read without a doubt as well.
+	finished() bool
+	complete() bool
+	// reports are the reports of the sources.
+	reports() []*parleyv1.SourceReport
+	// close stops what is being read and waits for its end.
+	close()
+}
+
 // shape says how the frames F of a stream of T are made.
 type shape[T proto.Message, F any] struct {
 	frame.Frames[F]
@@ -22,21 +44,21 @@ type shape[T proto.Message, F any] struct {
 
 // stream emits all rows of a pager as frames; its errors are those of frame.Stream. It emits nothing where a reader reconnects
 // with the token of a finished stream.
-func stream[T proto.Message, F any](ctx context.Context, p *pager[T], reconnect bool, s shape[T, F], emit func(F) error) error {
-	if reconnect && p.position.Finished {
+func stream[T proto.Message, F any](ctx context.Context, cfg *Config, p rows[T], reconnect bool, s shape[T, F], emit func(F) error) error {
+	if reconnect && p.finished() {
 		return nil
 	}
 	defer p.close()
 	frames := frame.Stream[F]{
 		Rows: p, Batch: &batch[T, F]{pager: p, shape: s, emit: emit}, Report: p, Frames: s.Frames, Emit: emit,
-		Heartbeat: p.cfg.Heartbeat,
+		Heartbeat: cfg.Heartbeat,
 	}
 	return frames.Run(source.WithPriority(ctx, source.Background))
 }
 
 // batch collects the rows of one frame.
 type batch[T proto.Message, F any] struct {
-	pager *pager[T]
+	pager rows[T]
 	shape shape[T, F]
 	emit  func(F) error
 	rows  []T
@@ -72,7 +94,7 @@ func (b *batch[T, F]) Send() error {
 
 // page collects the rows of a List.
 type page[T proto.Message] struct {
-	pager   *pager[T]
+	pager   rows[T]
 	show    func(T) T
 	maxRows int
 	size    int // bytes
@@ -83,12 +105,12 @@ type page[T proto.Message] struct {
 }
 
 // list fills the page of a List.
-func list[T proto.Message](ctx context.Context, p *pager[T], size int, show func(T) T) (*page[T], error) {
+func list[T proto.Message](ctx context.Context, cfg *Config, p rows[T], size int, show func(T) T) (*page[T], error) {
 	size, err := frame.PageSize(size)
 	if err != nil {
 		return nil, err
 	}
-	inTime, cancel := frame.ListContext(ctx, p.cfg.ListTime)
+	inTime, cancel := frame.ListContext(ctx, cfg.ListTime)
 	defer cancel()
 	filled := &page[T]{pager: p, show: show, maxRows: size, size: chunk.FrameOverhead}
 	done, err := frame.Fill(inTime, p, filled)
@@ -121,7 +143,7 @@ func (p *page[T]) Empty() bool { return len(p.rows) == 0 }
 // Enough implements frame.Page. On Graph's last page a full page still looks for the end: all other rows of that page may be
 // hidden or known.
 func (p *page[T]) Enough() bool {
-	return len(p.rows) >= p.maxRows && p.pager.page != nil && p.pager.page.Next != ""
+	return len(p.rows) >= p.maxRows && p.pager.mayHoldMore()
 }
 
 // Add implements frame.Page.

@@ -75,15 +75,26 @@ func matchChat(
 	return result == filter.True, result != filter.Unknown, nil
 }
 
-// ListConversations answers one page of a user's chats.
+// openConversations opens the rows of a request.
+func (l *Lister) openConversations(
+	have query.Sources, req *query.Conversations, token, field string,
+) (rows[*parleyv1.Conversation], error) {
+	if len(req.Derived()) == 0 {
+		return l.conversations(have, req, token, field)
+	}
+	return l.openWalk(have, req, token, field)
+}
+
+// ListConversations answers one page of a user's conversations.
 func (l *Lister) ListConversations(
 	ctx context.Context, have query.Sources, req query.Conversations, token string, size int,
 ) (*parleyv1.ListConversationsResponse, error) {
-	p, err := l.conversations(have, &req, token, "page_token")
+	p, err := l.openConversations(have, &req, token, "page_token")
 	if err != nil {
 		return nil, err
 	}
-	page, err := list(ctx, p, size, showChat(req.ShownView()))
+	defer p.close()
+	page, err := list(ctx, &l.cfg, p, size, showChat(req.ShownView()))
 	if err != nil {
 		return nil, err
 	}
@@ -92,17 +103,17 @@ func (l *Lister) ListConversations(
 	}, nil
 }
 
-// StreamConversations emits all of a user's chats as frames. Errors are as StreamEvents says.
+// StreamConversations emits all of a user's conversations as frames. Errors are as StreamEvents says.
 func (l *Lister) StreamConversations(
 	ctx context.Context, have query.Sources, req query.Conversations, token string,
 	emit func(*parleyv1.StreamConversationsResponse) error,
 ) error {
-	p, err := l.conversations(have, &req, token, "resume_token")
+	p, err := l.openConversations(have, &req, token, "resume_token")
 	if err != nil {
 		return err
 	}
 	type response = parleyv1.StreamConversationsResponse
-	return stream(ctx, p, req.Reconnect, shape[*parleyv1.Conversation, *response]{
+	return stream(ctx, &l.cfg, p, req.Reconnect, shape[*parleyv1.Conversation, *response]{
 		show: showChat(req.ShownView()),
 		batch: func(rows []*parleyv1.Conversation) *response {
 			return &response{Frame: &parleyv1.StreamConversationsResponse_Batch{Batch: &parleyv1.ConversationBatch{Conversations: rows}}}

@@ -18,6 +18,8 @@ type Config struct {
 	Heartbeat time.Duration
 	// ListTime bounds a List whose context has no deadline.
 	ListTime time.Duration
+	// Derive reads the conversations that are derived from events; nil = none are.
+	Derive Deriver
 }
 
 // Lister answers List and Stream calls. It keeps nothing between calls, and is safe for concurrent use.

@@ -123,6 +123,11 @@ func (p *pager[T]) close() {
 	}
 }
 
+// mayHoldMore reports whether another page of Graph follows.
+func (p *pager[T]) mayHoldMore() bool { return p.page != nil && p.page.Next != "" }
+
+func (p *pager[T]) finished() bool { return p.position.Finished }
+
 // token seals the position.
 func (p *pager[T]) token() (string, error) { return p.position.Seal(p.cfg.Sealer, p.digest) }
 

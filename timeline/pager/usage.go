@@ -79,7 +79,7 @@ func (l *Lister) ListCopilotUsage(
 	if err != nil {
 		return nil, err
 	}
-	page, err := list(ctx, p, size, noteUsage(p))
+	page, err := list(ctx, &l.cfg, p, size, noteUsage(p))
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +98,7 @@ func (l *Lister) StreamCopilotUsage(
 		return err
 	}
 	type response = parleyv1.StreamCopilotUsageResponse
-	return stream(ctx, p, req.Reconnect, shape[*parleyv1.CopilotUsageRow, *response]{
+	return stream(ctx, &l.cfg, p, req.Reconnect, shape[*parleyv1.CopilotUsageRow, *response]{
 		show: noteUsage(p),
 		batch: func(rows []*parleyv1.CopilotUsageRow) *response {
 			return &response{Frame: &parleyv1.StreamCopilotUsageResponse_Batch{

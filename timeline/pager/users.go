@@ -36,7 +36,7 @@ func (l *Lister) ListUsers(
 	if err != nil {
 		return nil, err
 	}
-	page, err := list(ctx, p, size, func(u *parleyv1.User) *parleyv1.User {
+	page, err := list(ctx, &l.cfg, p, size, func(u *parleyv1.User) *parleyv1.User {
 		shown, _ := view.Apply(u, req.ShownView()).(*parleyv1.User) // what goes in comes out
 		return shown
 	})

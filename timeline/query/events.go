@@ -12,6 +12,7 @@ import (
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/filter"
+	"github.com/parley-gateway/parley/timeline/window"
 )
 
 // Order is the order of the events of an answer.
@@ -21,7 +22,7 @@ type Order int
 const (
 	EventTime      Order = iota // `event_time`, the default
 	EventTimeDesc               // `event_time desc`
-	CreateTimeDesc              // `create_time desc`, below one chat only
+	CreateTimeDesc              // `create_time desc`, below a conversation only
 )
 
 // Events asks for events. It is equal for all pages and resumes of one walk.
@@ -30,8 +31,15 @@ type Events struct {
 	Caller, Tenant string
 	// Owner is the user segment of names: an object id, or "-" for the whole tenant. User is the user that Graph is asked about.
 	Owner, User string
-	// Conversation is the chat whose own messages are read; empty for all of the user's events.
+	// Conversation is the id of the conversation whose events are read; empty for all of the user's events. Chat messages are a
+	// chat's own; of the other sources, the user's events are read and those of the conversation kept.
 	Conversation string
+	// Life bounds the times that events of the conversation can have; zero times are open. It is found out anew by each call,
+	// and no part of the request.
+	Life window.Span
+	// Foreign are sources that hold no event of the conversation: they are not asked, and have nothing. They are no part of the
+	// request either.
+	Foreign []parleyv1.Source
 	// Sources are the asked sources; empty = all that apply.
 	Sources []parleyv1.Source
 	// Unavailable are sources that are not asked, with the state to report.
@@ -59,11 +67,8 @@ func (r *Events) Descending() bool { return r.OrderBy != EventTime }
 // sources returns the asked sources, in the order of the enum, without repetitions.
 func (r *Events) sources(have Sources) ([]parleyv1.Source, error) {
 	allowed := source.EventSources()
-	switch {
-	case r.Owner == "-":
+	if r.Owner == "-" {
 		allowed = []parleyv1.Source{parleyv1.Source_SOURCE_CALL}
-	case r.Conversation != "":
-		allowed = []parleyv1.Source{parleyv1.Source_SOURCE_CHAT}
 	}
 	var asked []parleyv1.Source
 	for _, src := range r.Sources {

@@ -4,15 +4,24 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
+	"slices"
+	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/timeline/filter"
 )
 
-// Conversations asks for a user's chats.
+// Conversations asks for a user's conversations.
 type Conversations struct {
 	// Caller and Tenant bind the cursor; Owner and User are as in Events.
 	Caller, Tenant, Owner, User string
+	// Sources are the asked sources: CONVERSATION for the chats, COPILOT and CALL for conversations that are derived from events.
+	// Empty = the chats.
+	Sources []parleyv1.Source
+	// Unavailable are sources that are not asked, with the state to report.
+	Unavailable map[parleyv1.Source]parleyv1.SourceState
+	// Start and End bound the events that conversations are derived from, half open; zero = absent.
+	Start, End time.Time
 	// ByLastMessage orders by the last message, newest first; else the order is Graph's own.
 	ByLastMessage bool
 	// View is how much of each conversation is returned; unspecified = BASIC.
@@ -35,11 +44,41 @@ func (r *Conversations) ShownView() parleyv1.EventView {
 	return r.View
 }
 
+// HasChats reports whether the chats are asked for.
+func (r *Conversations) HasChats() bool {
+	return len(r.Sources) == 0 || slices.Contains(r.Sources, parleyv1.Source_SOURCE_CONVERSATION)
+}
+
+// Derived returns the asked sources that conversations are derived from.
+func (r *Conversations) Derived() []parleyv1.Source {
+	var sources []parleyv1.Source
+	for _, src := range r.Sources {
+		if src != parleyv1.Source_SOURCE_CONVERSATION {
+			sources = append(sources, src)
+		}
+	}
+	return sources
+}
+
+// Events is the query for the events that conversations are derived from, of one source and with an end.
+func (r *Conversations) Events(src parleyv1.Source, end time.Time) Events {
+	return Events{
+		Caller: r.Caller, Tenant: r.Tenant, Owner: r.Owner, User: r.User, Sources: []parleyv1.Source{src}, Unavailable: r.Unavailable,
+		Start: r.Start, End: end, Narrow: r.Narrow,
+	}
+}
+
 // Digest is the associated data of the cursors.
 func (r *Conversations) Digest() []byte {
 	numbers := []int64{int64(r.ShownView())}
 	if r.ByLastMessage {
 		numbers = append(numbers, 1)
+	}
+	if len(r.Derived()) > 0 {
+		numbers = append(numbers, -1, r.Start.Unix(), int64(r.Start.Nanosecond()), r.End.Unix(), int64(r.End.Nanosecond()))
+		for _, src := range r.Sources {
+			numbers = append(numbers, int64(src))
+		}
 	}
 	return digestOf(numbers, "conversations", r.Tenant, r.Caller, r.Owner, r.User, r.Filter, r.Fingerprint)
 }

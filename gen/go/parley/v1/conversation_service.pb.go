@@ -13,6 +13,7 @@ import (
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -25,10 +26,10 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Asks for a page of a user's chats.
+// Asks for a page of a user's conversations.
 type ListConversationsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// User whose chats are listed, as `users/{user}`: an Entra object id, a user principal name, or `me`.
+	// User whose conversations are listed, as `users/{user}`: an Entra object id, a user principal name, or `me`.
 	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
 	// Most conversations in the answer: 0 = 50, at most 1000 (more is taken as 1000).
 	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
@@ -36,11 +37,20 @@ type ListConversationsRequest struct {
 	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	// AIP-160 filter over `members.display_name`, `installed_apps` and `kind`; at most 512 characters.
 	Filter string `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
-	// `last_message_time desc`, or absent for Graph's own order. The gateway sorts where Graph does not; a list that is too long for
+	// `last_message_time desc`, or absent for Graph's own order of the chats. The gateway sorts where Graph does not; a list that is too long for
 	// that comes with the notice `ORDER_NOT_KEPT`.
 	OrderBy string `protobuf:"bytes,5,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
 	// How much of each conversation is returned; absent = BASIC.
-	View          EventView `protobuf:"varint,6,opt,name=view,proto3,enum=parley.v1.EventView" json:"view,omitempty"`
+	View EventView `protobuf:"varint,6,opt,name=view,proto3,enum=parley.v1.EventView" json:"view,omitempty"`
+	// Whose conversations are listed: CHAT (or CONVERSATION, which is the same here) for the chats as Graph lists them, COPILOT for
+	// Copilot sessions, CALL for calls; none = the chats. Where chats are asked for, a session or call of one of them is not listed
+	// again. Where they are not, all sessions and calls of the interval are listed, those in meetings too.
+	Sources []Source `protobuf:"varint,7,rep,packed,name=sources,proto3,enum=parley.v1.Source" json:"sources,omitempty"`
+	// First instant of the interval whose events the Copilot sessions and calls are derived from, inclusive; absent = the source's
+	// beginning. It does not narrow the chats; without COPILOT and CALL it is refused.
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	// First instant after that interval; absent = now, pinned by the first page. A later end is cut to now.
+	EndTime       *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -117,10 +127,31 @@ func (x *ListConversationsRequest) GetView() EventView {
 	return EventView_EVENT_VIEW_UNSPECIFIED
 }
 
-// A page of a user's chats.
+func (x *ListConversationsRequest) GetSources() []Source {
+	if x != nil {
+		return x.Sources
+	}
+	return nil
+}
+
+func (x *ListConversationsRequest) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
+func (x *ListConversationsRequest) GetEndTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndTime
+	}
+	return nil
+}
+
+// A page of a user's conversations.
 type ListConversationsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The chats, in Graph's order.
+	// The conversations, in the order of ListConversations.
 	Conversations []*Conversation `protobuf:"bytes,1,rep,name=conversations,proto3" json:"conversations,omitempty"`
 	// Token of the next page; empty when this is the last.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
@@ -128,7 +159,7 @@ type ListConversationsResponse struct {
 	Complete bool `protobuf:"varint,3,opt,name=complete,proto3" json:"complete,omitempty"`
 	// What the reader should know about this page.
 	Notices []*Notice `protobuf:"bytes,4,rep,name=notices,proto3" json:"notices,omitempty"`
-	// One report, of the source CONVERSATION.
+	// One report for each asked source; that of the chats is CONVERSATION. The count `events` is of conversations.
 	Sources       []*SourceReport `protobuf:"bytes,5,rep,name=sources,proto3" json:"sources,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -199,20 +230,29 @@ func (x *ListConversationsResponse) GetSources() []*SourceReport {
 	return nil
 }
 
-// Asks for all of a user's chats as a stream.
+// Asks for all of a user's conversations as a stream.
 type StreamConversationsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// User whose chats are read, as `users/{user}`: an Entra object id, a user principal name, or `me`.
+	// User whose conversations are read, as `users/{user}`: an Entra object id, a user principal name, or `me`.
 	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
 	// Token of a checkpoint, a summary or a page of the same request; absent to begin at the beginning.
 	ResumeToken string `protobuf:"bytes,2,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
 	// AIP-160 filter over `members.display_name`, `installed_apps` and `kind`; at most 512 characters.
 	Filter string `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
-	// `last_message_time desc`, or absent for Graph's own order. The gateway sorts where Graph does not; a list that is too long for
+	// `last_message_time desc`, or absent for Graph's own order of the chats. The gateway sorts where Graph does not; a list that is too long for
 	// that comes with the notice `ORDER_NOT_KEPT`.
 	OrderBy string `protobuf:"bytes,4,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
 	// How much of each conversation is returned; absent = BASIC.
-	View          EventView `protobuf:"varint,5,opt,name=view,proto3,enum=parley.v1.EventView" json:"view,omitempty"`
+	View EventView `protobuf:"varint,5,opt,name=view,proto3,enum=parley.v1.EventView" json:"view,omitempty"`
+	// Whose conversations are listed: CHAT (or CONVERSATION, which is the same here) for the chats as Graph lists them, COPILOT for
+	// Copilot sessions, CALL for calls; none = the chats. Where chats are asked for, a session or call of one of them is not listed
+	// again. Where they are not, all sessions and calls of the interval are listed, those in meetings too.
+	Sources []Source `protobuf:"varint,6,rep,packed,name=sources,proto3,enum=parley.v1.Source" json:"sources,omitempty"`
+	// First instant of the interval whose events the Copilot sessions and calls are derived from, inclusive; absent = the source's
+	// beginning. It does not narrow the chats; without COPILOT and CALL it is refused.
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	// First instant after that interval; absent = now, pinned by the first frame. A later end is cut to now.
+	EndTime       *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -282,10 +322,31 @@ func (x *StreamConversationsRequest) GetView() EventView {
 	return EventView_EVENT_VIEW_UNSPECIFIED
 }
 
+func (x *StreamConversationsRequest) GetSources() []Source {
+	if x != nil {
+		return x.Sources
+	}
+	return nil
+}
+
+func (x *StreamConversationsRequest) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
+func (x *StreamConversationsRequest) GetEndTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndTime
+	}
+	return nil
+}
+
 // Conversations that travel in one frame.
 type ConversationBatch struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The chats, in Graph's order; at least one.
+	// The conversations, in the order of ListConversations; at least one.
 	Conversations []*Conversation `protobuf:"bytes,1,rep,name=conversations,proto3" json:"conversations,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -449,7 +510,7 @@ func (*StreamConversationsResponse_Checkpoint) isStreamConversationsResponse_Fra
 
 func (*StreamConversationsResponse_Summary) isStreamConversationsResponse_Frame() {}
 
-// Asks for one chat by its name.
+// Asks for one conversation by its name.
 type GetConversationRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Resource name `users/{user}/conversations/{conversation}`; raw chat ids work as last segment.
@@ -508,7 +569,7 @@ var File_parley_v1_conversation_service_proto protoreflect.FileDescriptor
 
 const file_parley_v1_conversation_service_proto_rawDesc = "" +
 	"\n" +
-	"$parley/v1/conversation_service.proto\x12\tparley.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x16parley/v1/answer.proto\x1a\x1cparley/v1/conversation.proto\"\xc3\x02\n" +
+	"$parley/v1/conversation_service.proto\x12\tparley.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16parley/v1/answer.proto\x1a\x1cparley/v1/conversation.proto\x1a\x16parley/v1/source.proto\"\x86\x04\n" +
 	"\x18ListConversationsRequest\x12M\n" +
 	"\x06parent\x18\x01 \x01(\tB5\xe0A\x02\xfaA'\x12%parley-gateway.github.io/Conversation\xbaH\x05r\x03(\xcc\bR\x06parent\x12'\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\n" +
@@ -517,19 +578,27 @@ const file_parley_v1_conversation_service_proto_rawDesc = "" +
 	"page_token\x18\x03 \x01(\tB\f\xe0A\x01\xbaH\x06r\x04(\x80\x80\x01R\tpageToken\x12#\n" +
 	"\x06filter\x18\x04 \x01(\tB\v\xe0A\x01\xbaH\x05r\x03\x18\x80\x04R\x06filter\x12&\n" +
 	"\border_by\x18\x05 \x01(\tB\v\xe0A\x01\xbaH\x05r\x03\x18\x80\x01R\aorderBy\x125\n" +
-	"\x04view\x18\x06 \x01(\x0e2\x14.parley.v1.EventViewB\v\xe0A\x01\xbaH\x05\x82\x01\x02\x10\x01R\x04view\"\xfe\x01\n" +
+	"\x04view\x18\x06 \x01(\x0e2\x14.parley.v1.EventViewB\v\xe0A\x01\xbaH\x05\x82\x01\x02\x10\x01R\x04view\x12E\n" +
+	"\asources\x18\a \x03(\x0e2\x11.parley.v1.SourceB\x18\xe0A\x01\xbaH\x12\x92\x01\x0f\x18\x01\"\v\x82\x01\b\x18\x01\x18\x02\x18\x03\x18\x04R\asources\x12>\n" +
+	"\n" +
+	"start_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x01R\tstartTime\x12:\n" +
+	"\bend_time\x18\t \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x01R\aendTime\"\xfe\x01\n" +
 	"\x19ListConversationsResponse\x12=\n" +
 	"\rconversations\x18\x01 \x03(\v2\x17.parley.v1.ConversationR\rconversations\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1a\n" +
 	"\bcomplete\x18\x03 \x01(\bR\bcomplete\x12+\n" +
 	"\anotices\x18\x04 \x03(\v2\x11.parley.v1.NoticeR\anotices\x121\n" +
-	"\asources\x18\x05 \x03(\v2\x17.parley.v1.SourceReportR\asources\"\xa0\x02\n" +
+	"\asources\x18\x05 \x03(\v2\x17.parley.v1.SourceReportR\asources\"\xe3\x03\n" +
 	"\x1aStreamConversationsRequest\x12M\n" +
 	"\x06parent\x18\x01 \x01(\tB5\xe0A\x02\xfaA'\x12%parley-gateway.github.io/Conversation\xbaH\x05r\x03(\xcc\bR\x06parent\x12/\n" +
 	"\fresume_token\x18\x02 \x01(\tB\f\xe0A\x01\xbaH\x06r\x04(\x80\x80\x01R\vresumeToken\x12#\n" +
 	"\x06filter\x18\x03 \x01(\tB\v\xe0A\x01\xbaH\x05r\x03\x18\x80\x04R\x06filter\x12&\n" +
 	"\border_by\x18\x04 \x01(\tB\v\xe0A\x01\xbaH\x05r\x03\x18\x80\x01R\aorderBy\x125\n" +
-	"\x04view\x18\x05 \x01(\x0e2\x14.parley.v1.EventViewB\v\xe0A\x01\xbaH\x05\x82\x01\x02\x10\x01R\x04view\"R\n" +
+	"\x04view\x18\x05 \x01(\x0e2\x14.parley.v1.EventViewB\v\xe0A\x01\xbaH\x05\x82\x01\x02\x10\x01R\x04view\x12E\n" +
+	"\asources\x18\x06 \x03(\x0e2\x11.parley.v1.SourceB\x18\xe0A\x01\xbaH\x12\x92\x01\x0f\x18\x01\"\v\x82\x01\b\x18\x01\x18\x02\x18\x03\x18\x04R\asources\x12>\n" +
+	"\n" +
+	"start_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x01R\tstartTime\x12:\n" +
+	"\bend_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x01R\aendTime\"R\n" +
 	"\x11ConversationBatch\x12=\n" +
 	"\rconversations\x18\x01 \x03(\v2\x17.parley.v1.ConversationR\rconversations\"\xf2\x01\n" +
 	"\x1bStreamConversationsResponse\x124\n" +
@@ -572,35 +641,43 @@ var file_parley_v1_conversation_service_proto_goTypes = []any{
 	(*StreamConversationsResponse)(nil), // 4: parley.v1.StreamConversationsResponse
 	(*GetConversationRequest)(nil),      // 5: parley.v1.GetConversationRequest
 	(EventView)(0),                      // 6: parley.v1.EventView
-	(*Conversation)(nil),                // 7: parley.v1.Conversation
-	(*Notice)(nil),                      // 8: parley.v1.Notice
-	(*SourceReport)(nil),                // 9: parley.v1.SourceReport
-	(*Checkpoint)(nil),                  // 10: parley.v1.Checkpoint
-	(*Summary)(nil),                     // 11: parley.v1.Summary
+	(Source)(0),                         // 7: parley.v1.Source
+	(*timestamppb.Timestamp)(nil),       // 8: google.protobuf.Timestamp
+	(*Conversation)(nil),                // 9: parley.v1.Conversation
+	(*Notice)(nil),                      // 10: parley.v1.Notice
+	(*SourceReport)(nil),                // 11: parley.v1.SourceReport
+	(*Checkpoint)(nil),                  // 12: parley.v1.Checkpoint
+	(*Summary)(nil),                     // 13: parley.v1.Summary
 }
 var file_parley_v1_conversation_service_proto_depIdxs = []int32{
 	6,  // 0: parley.v1.ListConversationsRequest.view:type_name -> parley.v1.EventView
-	7,  // 1: parley.v1.ListConversationsResponse.conversations:type_name -> parley.v1.Conversation
-	8,  // 2: parley.v1.ListConversationsResponse.notices:type_name -> parley.v1.Notice
-	9,  // 3: parley.v1.ListConversationsResponse.sources:type_name -> parley.v1.SourceReport
-	6,  // 4: parley.v1.StreamConversationsRequest.view:type_name -> parley.v1.EventView
-	7,  // 5: parley.v1.ConversationBatch.conversations:type_name -> parley.v1.Conversation
-	3,  // 6: parley.v1.StreamConversationsResponse.batch:type_name -> parley.v1.ConversationBatch
-	8,  // 7: parley.v1.StreamConversationsResponse.notice:type_name -> parley.v1.Notice
-	10, // 8: parley.v1.StreamConversationsResponse.checkpoint:type_name -> parley.v1.Checkpoint
-	11, // 9: parley.v1.StreamConversationsResponse.summary:type_name -> parley.v1.Summary
-	6,  // 10: parley.v1.GetConversationRequest.view:type_name -> parley.v1.EventView
-	0,  // 11: parley.v1.ConversationService.ListConversations:input_type -> parley.v1.ListConversationsRequest
-	2,  // 12: parley.v1.ConversationService.StreamConversations:input_type -> parley.v1.StreamConversationsRequest
-	5,  // 13: parley.v1.ConversationService.GetConversation:input_type -> parley.v1.GetConversationRequest
-	1,  // 14: parley.v1.ConversationService.ListConversations:output_type -> parley.v1.ListConversationsResponse
-	4,  // 15: parley.v1.ConversationService.StreamConversations:output_type -> parley.v1.StreamConversationsResponse
-	7,  // 16: parley.v1.ConversationService.GetConversation:output_type -> parley.v1.Conversation
-	14, // [14:17] is the sub-list for method output_type
-	11, // [11:14] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	7,  // 1: parley.v1.ListConversationsRequest.sources:type_name -> parley.v1.Source
+	8,  // 2: parley.v1.ListConversationsRequest.start_time:type_name -> google.protobuf.Timestamp
+	8,  // 3: parley.v1.ListConversationsRequest.end_time:type_name -> google.protobuf.Timestamp
+	9,  // 4: parley.v1.ListConversationsResponse.conversations:type_name -> parley.v1.Conversation
+	10, // 5: parley.v1.ListConversationsResponse.notices:type_name -> parley.v1.Notice
+	11, // 6: parley.v1.ListConversationsResponse.sources:type_name -> parley.v1.SourceReport
+	6,  // 7: parley.v1.StreamConversationsRequest.view:type_name -> parley.v1.EventView
+	7,  // 8: parley.v1.StreamConversationsRequest.sources:type_name -> parley.v1.Source
+	8,  // 9: parley.v1.StreamConversationsRequest.start_time:type_name -> google.protobuf.Timestamp
+	8,  // 10: parley.v1.StreamConversationsRequest.end_time:type_name -> google.protobuf.Timestamp
+	9,  // 11: parley.v1.ConversationBatch.conversations:type_name -> parley.v1.Conversation
+	3,  // 12: parley.v1.StreamConversationsResponse.batch:type_name -> parley.v1.ConversationBatch
+	10, // 13: parley.v1.StreamConversationsResponse.notice:type_name -> parley.v1.Notice
+	12, // 14: parley.v1.StreamConversationsResponse.checkpoint:type_name -> parley.v1.Checkpoint
+	13, // 15: parley.v1.StreamConversationsResponse.summary:type_name -> parley.v1.Summary
+	6,  // 16: parley.v1.GetConversationRequest.view:type_name -> parley.v1.EventView
+	0,  // 17: parley.v1.ConversationService.ListConversations:input_type -> parley.v1.ListConversationsRequest
+	2,  // 18: parley.v1.ConversationService.StreamConversations:input_type -> parley.v1.StreamConversationsRequest
+	5,  // 19: parley.v1.ConversationService.GetConversation:input_type -> parley.v1.GetConversationRequest
+	1,  // 20: parley.v1.ConversationService.ListConversations:output_type -> parley.v1.ListConversationsResponse
+	4,  // 21: parley.v1.ConversationService.StreamConversations:output_type -> parley.v1.StreamConversationsResponse
+	9,  // 22: parley.v1.ConversationService.GetConversation:output_type -> parley.v1.Conversation
+	20, // [20:23] is the sub-list for method output_type
+	17, // [17:20] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_parley_v1_conversation_service_proto_init() }
@@ -610,6 +687,7 @@ func file_parley_v1_conversation_service_proto_init() {
 	}
 	file_parley_v1_answer_proto_init()
 	file_parley_v1_conversation_proto_init()
+	file_parley_v1_source_proto_init()
 	file_parley_v1_conversation_service_proto_msgTypes[4].OneofWrappers = []any{
 		(*StreamConversationsResponse_Batch)(nil),
 		(*StreamConversationsResponse_Notice)(nil),

@@ -30,15 +30,20 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// Lists and reads the chats that a user is a member of. Graph: list chats, get chat, list members.
+// Lists and reads the conversations of a user: chats, Copilot sessions, calls. Graph: list chats, get chat, list members,
+// getAllEnterpriseInteractions, callRecords.
 type ConversationServiceClient interface {
-	// Lists the chats of a user, a page at a time, in the order that Graph gives them.
+	// Lists the conversations of a user, a page at a time, in one total order: the chats in the order that Graph gives them, or by
+	// `last_message_time desc`; behind them the derived conversations by the time of their last event in the interval, then by id,
+	// ascending, or descending with `last_message_time desc`. Without `sources` the chats alone.
 	// Errors: NOT_FOUND for an unknown user, the common errors otherwise.
 	ListConversations(ctx context.Context, in *ListConversationsRequest, opts ...grpc.CallOption) (*ListConversationsResponse, error)
-	// Streams all chats of a user as frames: batches, notices, checkpoints, and a summary at the end.
+	// Streams all conversations of a user, in the order of ListConversations, as frames: batches, notices, checkpoints, and a
+	// summary at the end.
 	StreamConversations(ctx context.Context, in *StreamConversationsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StreamConversationsResponse], error)
-	// Reads one chat with all its members. The user must be a member of it: otherwise NOT_FOUND. A Copilot session or a
-	// call has no chat: NOT_FOUND with the reason `CONVERSATION_HAS_NO_CHAT`.
+	// Reads one conversation: a chat with all its members, a meeting's with its calls and Copilot sessions; a Copilot session or a
+	// call without a chat as its events tell it. The user must have a part in it: otherwise NOT_FOUND. A source that the caller may
+	// not read is not looked into.
 	GetConversation(ctx context.Context, in *GetConversationRequest, opts ...grpc.CallOption) (*Conversation, error)
 }
 
@@ -93,15 +98,20 @@ func (c *conversationServiceClient) GetConversation(ctx context.Context, in *Get
 // All implementations must embed UnimplementedConversationServiceServer
 // for forward compatibility.
 //
-// Lists and reads the chats that a user is a member of. Graph: list chats, get chat, list members.
+// Lists and reads the conversations of a user: chats, Copilot sessions, calls. Graph: list chats, get chat, list members,
+// getAllEnterpriseInteractions, callRecords.
 type ConversationServiceServer interface {
-	// Lists the chats of a user, a page at a time, in the order that Graph gives them.
+	// Lists the conversations of a user, a page at a time, in one total order: the chats in the order that Graph gives them, or by
+	// `last_message_time desc`; behind them the derived conversations by the time of their last event in the interval, then by id,
+	// ascending, or descending with `last_message_time desc`. Without `sources` the chats alone.
 	// Errors: NOT_FOUND for an unknown user, the common errors otherwise.
 	ListConversations(context.Context, *ListConversationsRequest) (*ListConversationsResponse, error)
-	// Streams all chats of a user as frames: batches, notices, checkpoints, and a summary at the end.
+	// Streams all conversations of a user, in the order of ListConversations, as frames: batches, notices, checkpoints, and a
+	// summary at the end.
 	StreamConversations(*StreamConversationsRequest, grpc.ServerStreamingServer[StreamConversationsResponse]) error
-	// Reads one chat with all its members. The user must be a member of it: otherwise NOT_FOUND. A Copilot session or a
-	// call has no chat: NOT_FOUND with the reason `CONVERSATION_HAS_NO_CHAT`.
+	// Reads one conversation: a chat with all its members, a meeting's with its calls and Copilot sessions; a Copilot session or a
+	// call without a chat as its events tell it. The user must have a part in it: otherwise NOT_FOUND. A source that the caller may
+	// not read is not looked into.
 	GetConversation(context.Context, *GetConversationRequest) (*Conversation, error)
 	mustEmbedUnimplementedConversationServiceServer()
 }

@@ -78,10 +78,6 @@ const (
 	//
 	// Ask for a new call again after an hour.
 	ErrorReason_ERROR_REASON_CALL_RECORD_UNAVAILABLE ErrorReason = 10
-	// The id belongs to a Copilot session or a call, not to a chat.
-	//
-	// Read the events of the conversation.
-	ErrorReason_ERROR_REASON_CONVERSATION_HAS_NO_CHAT ErrorReason = 11
 	// This cloud does not have the source; Graph was not asked.
 	//
 	// Name only sources that the cloud has.
@@ -260,7 +256,6 @@ var (
 		8:  "ERROR_REASON_NOT_CACHED",
 		9:  "ERROR_REASON_NOT_FOUND",
 		10: "ERROR_REASON_CALL_RECORD_UNAVAILABLE",
-		11: "ERROR_REASON_CONVERSATION_HAS_NO_CHAT",
 		12: "ERROR_REASON_SOURCE_NOT_IN_CLOUD",
 		13: "ERROR_REASON_IDENTITIES_CONCEALED",
 		14: "ERROR_REASON_CALLER_UNAUTHENTICATED",
@@ -311,7 +306,6 @@ var (
 		"ERROR_REASON_NOT_CACHED":                8,
 		"ERROR_REASON_NOT_FOUND":                 9,
 		"ERROR_REASON_CALL_RECORD_UNAVAILABLE":   10,
-		"ERROR_REASON_CONVERSATION_HAS_NO_CHAT":  11,
 		"ERROR_REASON_SOURCE_NOT_IN_CLOUD":       12,
 		"ERROR_REASON_IDENTITIES_CONCEALED":      13,
 		"ERROR_REASON_CALLER_UNAUTHENTICATED":    14,
@@ -480,7 +474,7 @@ var File_parley_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_parley_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1cparley/v1/error_reason.proto\x12\tparley.v1*\xdc\r\n" +
+	"\x1cparley/v1/error_reason.proto\x12\tparley.v1*\xde\r\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12!\n" +
 	"\x1dERROR_REASON_INVALID_ARGUMENT\x10\x01\x12\x1e\n" +
@@ -493,8 +487,7 @@ const file_parley_v1_error_reason_proto_rawDesc = "" +
 	"\x17ERROR_REASON_NOT_CACHED\x10\b\x12\x1a\n" +
 	"\x16ERROR_REASON_NOT_FOUND\x10\t\x12(\n" +
 	"$ERROR_REASON_CALL_RECORD_UNAVAILABLE\x10\n" +
-	"\x12)\n" +
-	"%ERROR_REASON_CONVERSATION_HAS_NO_CHAT\x10\v\x12$\n" +
+	"\x12$\n" +
 	" ERROR_REASON_SOURCE_NOT_IN_CLOUD\x10\f\x12%\n" +
 	"!ERROR_REASON_IDENTITIES_CONCEALED\x10\r\x12'\n" +
 	"#ERROR_REASON_CALLER_UNAUTHENTICATED\x10\x0e\x12#\n" +
@@ -531,7 +524,7 @@ const file_parley_v1_error_reason_proto_rawDesc = "" +
 	"!ERROR_REASON_FILTER_NOT_EVALUATED\x10-\x12\x1d\n" +
 	"\x19ERROR_REASON_AMBIGUOUS_ID\x10.\x12)\n" +
 	"%ERROR_REASON_PARTICIPANT_NOT_HONOURED\x10/\x12)\n" +
-	"%ERROR_REASON_PARTICIPATION_NOT_PROVED\x100*\xa1\x02\n" +
+	"%ERROR_REASON_PARTICIPATION_NOT_PROVED\x100\"\x04\b\v\x10\v*%ERROR_REASON_CONVERSATION_HAS_NO_CHAT*\xa1\x02\n" +
 	"\n" +
 	"NoticeCode\x12\x1b\n" +
 	"\x17NOTICE_CODE_UNSPECIFIED\x10\x00\x12\x1e\n" +

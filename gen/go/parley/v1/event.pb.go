@@ -338,8 +338,8 @@ type Event struct {
 	// User whose data it was read from, as `users/{user}`; `users/-` for the whole tenant. Parley's own.
 	Owner string `protobuf:"bytes,4,opt,name=owner,proto3" json:"owner,omitempty"`
 	// Conversation it belongs to, as `users/{user}/conversations/{conversation}`: one for the chat, the Copilot
-	// interactions and the call record of a meeting. Absent for a call without a thread and an interaction without a
-	// session. Parley's own.
+	// interactions and the call record of a meeting. A call without a thread is a conversation of its own. Absent for an
+	// interaction without a session. GetConversation reads it. Parley's own.
 	Conversation string `protobuf:"bytes,5,opt,name=conversation,proto3" json:"conversation,omitempty"`
 	// What the event is. Parley's own.
 	Kind EventKind `protobuf:"varint,6,opt,name=kind,proto3,enum=parley.v1.EventKind" json:"kind,omitempty"`

@@ -92,9 +92,10 @@ type ListEventsRequest struct {
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
 	// First instant after the interval; absent = now, pinned by the first page. A later end is cut to now.
 	EndTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
-	// Sources to read: COPILOT, CHAT, CALL, RETAINED_CHAT; none = all that apply to the parent, RETAINED_CHAT aside.
+	// Sources to read: COPILOT, CHAT, CALL, RETAINED_CHAT; none = all that apply to the parent, RETAINED_CHAT aside, and below a
+	// conversation those among them that the caller may read.
 	Sources []Source `protobuf:"varint,6,rep,packed,name=sources,proto3,enum=parley.v1.Source" json:"sources,omitempty"`
-	// `event_time` (the default) or `event_time desc`; below one chat also `create_time desc`.
+	// `event_time` (the default) or `event_time desc`; below a conversation also `create_time desc`.
 	OrderBy string `protobuf:"bytes,7,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
 	// How much of each event is returned; absent = BASIC.
 	View EventView `protobuf:"varint,8,opt,name=view,proto3,enum=parley.v1.EventView" json:"view,omitempty"`
@@ -302,9 +303,10 @@ type StreamEventsRequest struct {
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
 	// First instant after the interval; absent = now, pinned by the first frame. A later end is cut to now.
 	EndTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
-	// Sources to read: COPILOT, CHAT, CALL, RETAINED_CHAT; none = all that apply to the parent, RETAINED_CHAT aside.
+	// Sources to read: COPILOT, CHAT, CALL, RETAINED_CHAT; none = all that apply to the parent, RETAINED_CHAT aside, and below a
+	// conversation those among them that the caller may read.
 	Sources []Source `protobuf:"varint,5,rep,packed,name=sources,proto3,enum=parley.v1.Source" json:"sources,omitempty"`
-	// `event_time` (the default) or `event_time desc`; below one chat also `create_time desc`.
+	// `event_time` (the default) or `event_time desc`; below a conversation also `create_time desc`.
 	OrderBy string `protobuf:"bytes,6,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
 	// How much of each event is returned; absent = BASIC. FULL reads each call record whole.
 	View EventView `protobuf:"varint,7,opt,name=view,proto3,enum=parley.v1.EventView" json:"view,omitempty"`

@@ -1,0 +1,160 @@
+package e2e_test
+
+import (
+	"net/http"
+	"net/url"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/graphsim"
+)
+
+// question is a section of the handbook's questions.
+type question struct {
+	title            string
+	path             string // of the command, without the address, its variables not replaced
+	requests, fewest int
+}
+
+var (
+	curlLine    = regexp.MustCompile(`(?m)^curl -sG? "\$H(/[^"]*)"(.*)$`)
+	curlData    = regexp.MustCompile(`-d (\S+)`)
+	requestsRow = regexp.MustCompile(`(?m)^Graph requests: at most (\d+), the fewest possible: (\d+)\.`)
+)
+
+// questions reads the questions about conversations of docs/questions.md.
+func questions(t *testing.T) []question {
+	t.Helper()
+	page, err := os.ReadFile("../../docs/questions.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []question
+	for _, section := range strings.Split(string(page), "\n## ")[1:] {
+		title, _, _ := strings.Cut(section, "\n")
+		if !strings.Contains(section, "\nGraph requests: at most ") {
+			continue // asked by TestQuestions
+		}
+		command, row := curlLine.FindStringSubmatch(section), requestsRow.FindStringSubmatch(section)
+		if command == nil || row == nil {
+			t.Fatalf("%q has no command or no numbers", title)
+		}
+		q := question{title: title, path: command[1]}
+		var data []string
+		for _, field := range curlData.FindAllStringSubmatch(command[2], -1) {
+			data = append(data, field[1])
+		}
+		if len(data) > 0 {
+			q.path += "?" + strings.Join(data, "&")
+		}
+		var errs [2]error
+		q.requests, errs[0] = strconv.Atoi(row[1])
+		if q.fewest, errs[1] = strconv.Atoi(row[2]); errs != [2]error{} || q.fewest > q.requests {
+			t.Fatalf("%q says %s and %s requests", title, row[1], row[2])
+		}
+		all = append(all, q)
+	}
+	return all
+}
+
+// TestConversationQuestions asks each question about conversations of the handbook of a gateway that has read nothing, and compares its answer with what the user's whole
+// timeline holds, and its requests to Graph with those that the handbook names.
+func TestConversationQuestions(t *testing.T) {
+	t.Parallel()
+	sim := simulated(t, graphsim.Config{Messages: 6000})
+	settings := settingsFor(t, sim.URL(), sim.CACertPEM())
+	since, until := day(28), day(0)
+	events, summary := over(t, sim, settings).stream(t, "/v1/users/"+demo(sim)+"/events:stream?startTime="+since+"&endTime="+until)
+	if !summary.GetComplete() {
+		t.Fatalf("the events are not complete: %v", summary)
+	}
+	messages := map[string]int{}
+	for _, event := range events {
+		if event.GetSource().GetSource() == parleyv1.Source_SOURCE_CHAT {
+			messages[event.GetConversation()]++
+		}
+	}
+	call, reply := events[0], events[0]
+	sessions := map[string]bool{}
+	for _, event := range events {
+		switch {
+		case event.GetCall() != nil:
+			call = event
+		case event.GetCopilot() != nil:
+			sessions[event.GetConversation()] = true
+		case event.GetReplyTo() != "" && slices.ContainsFunc(events, func(to *parleyv1.Event) bool {
+			return to.GetConversation() == event.GetConversation() && to.GetSource().GetId() == event.GetReplyTo()
+		}) && (reply.GetReplyTo() == "" || messages[event.GetConversation()] < messages[reply.GetConversation()]):
+			reply = event // in the chat with the fewest messages: Graph gives a page a second
+		}
+	}
+	meeting := busiestMeeting(events)
+	inMeeting := 0
+	for _, event := range events {
+		if event.GetConversation() == meeting {
+			inMeeting++
+		}
+	}
+	list := func(g *tenantUnderTest, path string) []*parleyv1.Event {
+		var page parleyv1.ListEventsResponse
+		if status, body := g.get(t, path, &page); status != http.StatusOK || !page.GetComplete() {
+			t.Fatalf("%s: %d %s", path, status, body)
+		}
+		return page.GetEvents()
+	}
+	answers := map[string]func(t *testing.T, g *tenantUnderTest, path string){
+		"What happened in this meeting?": func(t *testing.T, g *tenantUnderTest, path string) {
+			if got, want := len(list(g, path)), inMeeting; got != want || want == 0 {
+				t.Errorf("%d events, want %d", got, want)
+			}
+		},
+		"Who was in this call?": func(t *testing.T, g *tenantUnderTest, path string) {
+			var whole parleyv1.Event
+			if status, body := g.get(t, path, &whole); status != http.StatusOK || len(whole.GetCall().GetParticipants()) == 0 {
+				t.Errorf("%d %s", status, body)
+			}
+		},
+		"Which Copilot sessions were there?": func(t *testing.T, g *tenantUnderTest, path string) {
+			all, _ := g.listed(t, path)
+			if len(all) != len(sessions) || len(all) == 0 {
+				t.Errorf("%d sessions, want %d", len(all), len(sessions))
+			}
+		},
+		"What does this reply answer?": func(t *testing.T, g *tenantUnderTest, path string) {
+			all := list(g, path)
+			if got, want := len(all), messages[reply.GetConversation()]; got != want || want < 2 {
+				t.Errorf("%d messages, want %d", got, want)
+			}
+			if !slices.ContainsFunc(all, func(to *parleyv1.Event) bool { return to.GetSource().GetId() == reply.GetReplyTo() }) {
+				t.Error("the origin of the reply is not among the messages")
+			}
+		},
+	}
+	variables := strings.NewReplacer("$SINCE", since, "$UNTIL", until, "$MEETING", meeting, "$CALL", call.GetName(),
+		"$REPLY", reply.GetConversation(), "$U", url.PathEscape(demo(sim)))
+	for _, q := range questions(t) {
+		t.Run(q.title, func(t *testing.T) { // one after the other: the simulator counts the requests of all
+			answer := answers[q.title]
+			if answer == nil {
+				t.Fatal("nobody knows the answer")
+			}
+			g := over(t, sim, settings)
+			sim.ResetRequests()
+			answer(t, g, variables.Replace(q.path))
+			asked := 0
+			for _, request := range sim.Requests() {
+				if request.Source != "token" {
+					asked++
+				}
+			}
+			if t.Logf("%d requests, at most %d, fewest %d", asked, q.requests, q.fewest); asked > q.requests || asked == 0 {
+				t.Errorf("%d requests to Graph, the handbook says %d", asked, q.requests)
+			}
+		})
+	}
+}

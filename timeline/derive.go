@@ -1,0 +1,165 @@
+package timeline
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/internal/reasons"
+	"github.com/parley-gateway/parley/timeline/derived"
+	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/frame"
+	"github.com/parley-gateway/parley/timeline/merge"
+	"github.com/parley-gateway/parley/timeline/pager"
+	"github.com/parley-gateway/parley/timeline/query"
+)
+
+// Reading is what was read of one source for a derived conversation.
+type Reading struct {
+	// Source is the source.
+	Source parleyv1.Source
+	// Complete says that all of it was read without a doubt.
+	Complete bool
+	// Report is the report of the source; of a source that could not be read its state and reason.
+	Report *parleyv1.SourceReport
+	// Notices are the notices about the source.
+	Notices []*parleyv1.Notice
+	// Err is why the source could not be read; nil = it was.
+	Err error
+}
+
+// LastEvent returns the last event of a query for one source, and nil when there is none. It reads back from the end of the interval,
+// and no further than the event. Within the time of a List, everything that there is was read, or the error is that of the context.
+func (e *Engine) LastEvent(ctx context.Context, have query.Sources, req query.Events) (*parleyv1.Event, *Reading, error) {
+	req.OrderBy = query.EventTimeDesc
+	var last *parleyv1.Event
+	reading, err := e.each(ctx, have, req, 1, func(_ parleyv1.Source, m *merge.Merger) (bool, error) {
+		var err error
+		last, err = m.Head().Event()
+		return false, err
+	})
+	return last, reading, err
+}
+
+// Summarize returns the conversation of a query for the events of one source below it; nil when it has none.
+func (e *Engine) Summarize(ctx context.Context, have query.Sources, req query.Events, into *derived.Groups) (*Reading, error) {
+	return e.each(ctx, have, req, e.cfg.Ahead, func(src parleyv1.Source, m *merge.Merger) (bool, error) {
+		head := m.Head()
+		if !m.InInterval(head.Time) {
+			return true, nil // a row out of its window belongs to no interval that was asked for
+		}
+		into.Add(src, head.Time, head.Basic)
+		return true, nil
+	})
+}
+
+// each calls visit for every event of a query for one source, until it returns false. ahead is how many windows are read at a time at
+// first; the number doubles while nothing is found.
+func (e *Engine) each(
+	ctx context.Context, have query.Sources, req query.Events, ahead int, visit func(parleyv1.Source, *merge.Merger) (bool, error),
+) (*Reading, error) {
+	to, err := req.Resolve(have)
+	if err != nil {
+		return nil, err
+	}
+	src := to.Sources[0]
+	m, err := merge.Open(ctx, &e.merge, have, &req, to, "", "page_token")
+	if err != nil {
+		return failedReading(&req, src, err)
+	}
+	defer m.Close()
+	account, release := e.account(ctx)
+	defer release()
+	m.Limit(ahead, usualAhead, account)
+	for {
+		switch m.Step() {
+		case frame.Ready:
+			more, err := visit(src, m)
+			if err != nil || !more {
+				return reading(src, m), err
+			}
+			if _, _, err := m.NextRun(1, 0); err != nil {
+				return nil, err
+			}
+		case frame.Waiting:
+			if err := m.Wait(ctx, nil); err != nil {
+				return nil, err
+			}
+			ahead = min(2*ahead, e.cfg.Ahead)
+			m.Ahead(ahead)
+		case frame.Ended:
+			return reading(src, m), nil
+		default:
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			return failedReading(&req, src, m.Err())
+		}
+	}
+}
+
+// reading is what a merger has read of one source.
+func reading(src parleyv1.Source, m *merge.Merger) *Reading {
+	return &Reading{Source: src, Complete: m.Complete(), Report: m.Reports()[0], Notices: m.News()}
+}
+
+// failedReading is the reading of a source that could not be read. An error that is no failure of a source is returned as it is.
+func failedReading(req *query.Events, src parleyv1.Source, err error) (*Reading, error) {
+	failed, ok := errors.AsType[*failure.Error](err)
+	if !ok || failed.Source != src {
+		return nil, err
+	}
+	state := parleyv1.SourceState_SOURCE_STATE_FAILED
+	if absent, ok := req.Unavailable[src]; ok {
+		state = absent
+	} else if failed.Err != nil {
+		state = failure.Classify(failed.Err, false).State
+	}
+	reason := reasons.Text(failed.Reason)
+	return &Reading{
+		Source: src, Err: err,
+		Report:  &parleyv1.SourceReport{Source: src, State: state, Reason: reason, Counts: &parleyv1.SourceCounts{}},
+		Notices: []*parleyv1.Notice{{Code: reason, Source: src, Message: failure.Explain(failed.Reason, failed.Err)}},
+	}, nil
+}
+
+// derive is the pager.Deriver of the engine. The sources are read at the same time.
+func (e *Engine) derive(ctx context.Context, have query.Sources, req *query.Conversations, end time.Time) (*pager.Derivation, error) {
+	sources := req.Derived()
+	readings := make([]*Reading, len(sources))
+	groups := make([]derived.Groups, len(sources))
+	group, ctx := errgroup.WithContext(ctx)
+	for i, src := range sources {
+		groups[i] = derived.Groups{Tenant: req.Tenant, Owner: req.Owner}
+		group.Go(func() (err error) {
+			readings[i], err = e.Summarize(ctx, have, req.Events(src, end), &groups[i])
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	found := &pager.Derivation{Complete: true}
+	failures := 0
+	for i, r := range readings {
+		found.Complete = found.Complete && r.Complete
+		found.Reports = append(found.Reports, r.Report)
+		found.Notices = append(found.Notices, r.Notices...)
+		if r.Err != nil {
+			failures++
+			found.Err = cmp.Or(found.Err, r.Err)
+		}
+		if i > 0 {
+			groups[0].Join(&groups[i])
+		}
+	}
+	if failures < len(sources) {
+		found.Err = nil
+	}
+	found.Conversations = groups[0].Conversations()
+	return found, nil
+}
