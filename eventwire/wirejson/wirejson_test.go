@@ -51,7 +51,7 @@ func TestMarshal(t *testing.T) {
 			}}},
 			want: `{"summary":{"complete":false,"notices":[],"sources":[{"source":"SOURCE_CHAT","state":"SOURCE_STATE_READ",` +
 				`"covered":{"endTime":"2026-11-02T09:30:00.500Z"},"gaps":[],"counts":{"events":"3","pages":"0","duplicates":"0","outOfWindow":"0",` +
-				`"fromCache":"0","graphRequests":"0","leftOut":"0"},"filteredByGraph":[],"filteredByGateway":[],"failedRequestIds":[]}]}}`,
+				`"fromCache":"0","graphRequests":"0","leftOut":"0"},"filteredByGraph":[],"filteredByGateway":[],"failedRequestIds":[],"coverageGaps":[]}]}}`,
 		},
 		{
 			name:    "text is escaped as JSON, not as HTML",

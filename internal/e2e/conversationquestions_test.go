@@ -64,7 +64,7 @@ func questions(t *testing.T) []question {
 
 // TestConversationQuestions asks each question about conversations of the handbook of a gateway that has read nothing, and compares its answer with what the user's whole
 // timeline holds, and its requests to Graph with those that the handbook names.
-func TestConversationQuestions(t *testing.T) {
+func TestConversationQuestions(t *testing.T) { //nolint:tparallel // one after the other: the simulator counts the requests of all
 	t.Parallel()
 	sim := simulated(t, graphsim.Config{Messages: 6000})
 	settings := settingsFor(t, sim.URL(), sim.CACertPEM())
@@ -109,23 +109,27 @@ func TestConversationQuestions(t *testing.T) {
 	}
 	answers := map[string]func(t *testing.T, g *tenantUnderTest, path string){
 		"What happened in this meeting?": func(t *testing.T, g *tenantUnderTest, path string) {
+			t.Helper()
 			if got, want := len(list(g, path)), inMeeting; got != want || want == 0 {
 				t.Errorf("%d events, want %d", got, want)
 			}
 		},
 		"Who was in this call?": func(t *testing.T, g *tenantUnderTest, path string) {
+			t.Helper()
 			var whole parleyv1.Event
 			if status, body := g.get(t, path, &whole); status != http.StatusOK || len(whole.GetCall().GetParticipants()) == 0 {
 				t.Errorf("%d %s", status, body)
 			}
 		},
 		"Which Copilot sessions were there?": func(t *testing.T, g *tenantUnderTest, path string) {
+			t.Helper()
 			all, _ := g.listed(t, path)
 			if len(all) != len(sessions) || len(all) == 0 {
 				t.Errorf("%d sessions, want %d", len(all), len(sessions))
 			}
 		},
 		"What does this reply answer?": func(t *testing.T, g *tenantUnderTest, path string) {
+			t.Helper()
 			all := list(g, path)
 			if got, want := len(all), messages[reply.GetConversation()]; got != want || want < 2 {
 				t.Errorf("%d messages, want %d", got, want)
@@ -138,7 +142,7 @@ func TestConversationQuestions(t *testing.T) {
 	variables := strings.NewReplacer("$SINCE", since, "$UNTIL", until, "$MEETING", meeting, "$CALL", call.GetName(),
 		"$REPLY", reply.GetConversation(), "$U", url.PathEscape(demo(sim)))
 	for _, q := range questions(t) {
-		t.Run(q.title, func(t *testing.T) { // one after the other: the simulator counts the requests of all
+		t.Run(q.title, func(t *testing.T) {
 			answer := answers[q.title]
 			if answer == nil {
 				t.Fatal("nobody knows the answer")

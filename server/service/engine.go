@@ -27,12 +27,16 @@ type EventEngine interface {
 type ConversationEngine interface {
 	// ListConversations returns one page behind token, or the first.
 	ListConversations(ctx context.Context, src query.Sources, req query.Conversations, token string, pageSize int) (*parleyv1.ListConversationsResponse, error)
+	// StreamConversations emits all frames behind token.
+	StreamConversations(ctx context.Context, src query.Sources, req query.Conversations, token string, emit func(*parleyv1.StreamConversationsResponse) error) error
+}
+
+// ConversationFinder reads the events of a conversation to tell what it is; *timeline.Engine is one.
+type ConversationFinder interface {
 	// LastEvent returns the last event of a query for one source; nil = there is none.
 	LastEvent(ctx context.Context, src query.Sources, req query.Events) (*parleyv1.Event, *timeline.Reading, error)
 	// Summarize collects the events of a query for one source.
 	Summarize(ctx context.Context, src query.Sources, req query.Events, into *derived.Groups) (*timeline.Reading, error)
-	// StreamConversations emits all frames behind token.
-	StreamConversations(ctx context.Context, src query.Sources, req query.Conversations, token string, emit func(*parleyv1.StreamConversationsResponse) error) error
 }
 
 // TenantEngine answers for what belongs to the whole tenant: the usage report and the users; *timeline.Engine is one.
@@ -49,6 +53,7 @@ type TenantEngine interface {
 type Engine interface {
 	EventEngine
 	ConversationEngine
+	ConversationFinder
 	TenantEngine
 }
 

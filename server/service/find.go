@@ -33,7 +33,7 @@ const bornBefore = time.Hour
 // the user's own Copilot history; else a call in which the user took part. Only sources that the call may read are looked into, so that
 // nobody learns from an answer what they may not read.
 type finder struct {
-	engine  ConversationEngine
+	engine  ConversationFinder
 	access  *accessGrant
 	id      string
 	field   string // field of the request that names the conversation

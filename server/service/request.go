@@ -35,7 +35,11 @@ type intervalRequest interface {
 type conversationsRequest interface {
 	shapedRequest
 	intervalRequest
+	sourcesRequest
+}
 
+// sourcesRequest is a request for resources of some sources below a parent.
+type sourcesRequest interface {
 	GetParent() string
 	GetSources() []parleyv1.Source
 }

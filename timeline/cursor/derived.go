@@ -2,6 +2,7 @@ package cursor
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
@@ -41,12 +42,7 @@ type Doubt struct {
 
 // AddDoubt adds a doubt, once.
 func (d *Derived) AddDoubt(doubt Doubt) {
-	for _, had := range d.Doubts {
-		if had == doubt {
-			return
-		}
-	}
-	if len(d.Doubts) < maxDoubts {
+	if !slices.Contains(d.Doubts, doubt) && len(d.Doubts) < maxDoubts {
 		d.Doubts = append(d.Doubts, doubt)
 	}
 }

@@ -16,22 +16,42 @@ import (
 type rows[T proto.Message] interface {
 	frame.Rows
 	frame.Report
+	rowReader[T]
+}
 
+// rowReader is the rows themselves, their end, and what is told about both.
+type rowReader[T proto.Message] interface {
+	rowQueue[T]
+	rowsEnd
+	rowsReport
+}
+
+// rowQueue is the rows that are left.
+type rowQueue[T proto.Message] interface {
 	// next returns the next row, after Step has returned Ready.
 	next() (T, bool)
 	// deliver moves the position after the next row.
 	deliver()
-	// token seals the position.
-	token() (string, error)
 	// mayHoldMore reports whether rows may come that only another page can show.
 	mayHoldMore() bool
-	// finished reports whether everything was delivered, and complete whether it was read without a doubt as well.
+}
+
+// rowsEnd is the end of the rows, or of reading them.
+type rowsEnd interface {
+	// finished reports whether everything was delivered.
 	finished() bool
+	// complete reports whether everything was delivered, and read without a doubt.
 	complete() bool
-	// reports are the reports of the sources.
-	reports() []*parleyv1.SourceReport
 	// close stops what is being read and waits for its end.
 	close()
+}
+
+// rowsReport is what a List page tells about its rows.
+type rowsReport interface {
+	// token seals the position.
+	token() (string, error)
+	// reports are the reports of the sources.
+	reports() []*parleyv1.SourceReport
 }
 
 // shape says how the frames F of a stream of T are made.

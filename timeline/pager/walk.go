@@ -193,7 +193,7 @@ func (w *walk) take(err error) error {
 	}
 	if err != nil {
 		w.err = err
-		return nil
+		return nil //nolint:nilerr // Err returns it
 	}
 	w.found, w.rows = d.found, d.rows
 	for _, doubt := range d.doubts {

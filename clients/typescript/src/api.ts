@@ -345,19 +345,23 @@ export interface components {
          * @enum {string}
          */
         ContentType: "CONTENT_TYPE_UNSPECIFIED" | "CONTENT_TYPE_TEXT" | "CONTENT_TYPE_HTML" | "CONTENT_TYPE_MARKDOWN" | "CONTENT_TYPE_UNKNOWN_FUTURE_VALUE";
-        /** @description A Teams chat. Copilot sessions and calls without a chat are known from their events only. */
+        /**
+         * @description A conversation of a user: a Teams chat as Graph has it, or a Copilot session or call without a chat, which is derived from
+         *     its events. A meeting is one conversation of its chat, its calls, and the Copilot sessions in it.
+         */
         Conversation: {
             /**
-             * @description Resource name `users/{user}/conversations/{conversation}`; the last segment is the chat id, or `~` and its
-             *     base64url. Parley's own.
+             * @description Resource name `users/{user}/conversations/{conversation}`, as `Event.conversation` has it; the last segment is the chat
+             *     id, the id of a Copilot session, or `call:` and the id of a call record without a thread; `~` and base64url where an id
+             *     has other characters. Parley's own.
              */
             name: string;
             /**
-             * @description Digest of tenant and chat id: equal whichever member it was read through. It holds the owner too for threads that
-             *     every user has under one id, such as `48:notes`. Parley's own.
+             * @description Digest of tenant and the conversation's id: equal whichever member it was read through. It holds the owner too for
+             *     threads that every user has under one id, such as `48:notes`. Parley's own.
              */
             readonly uid?: string;
-            /** @description Sort of conversation. Parley's own, from `chat.chatType`. */
+            /** @description Sort of conversation. Parley's own, from `chat.chatType`; of a derived one CALL when a call was read, else COPILOT. */
             readonly kind?: components["schemas"]["ConversationKind"];
             /** @description Chat id, verbatim. Graph: `chat.id`. */
             readonly chatId?: string;
@@ -429,21 +433,68 @@ export interface components {
             readonly unmapped?: Record<string, never>;
             /**
              * @description What could not be read of the conversation: `MEMBERS_NOT_READ` (Graph did not give the members, or not all of them),
-             *     `CHAT_NOT_READ` (Graph gave the members and not the chat). GetConversation only; absent when all was read. Parley's
-             *     own.
+             *     `CHAT_NOT_READ` (Graph gave the members and not the chat), or the reason why the calls or Copilot sessions of a meeting
+             *     were not read whole, with their source. GetConversation only; absent when all was read. Parley's own.
              */
             readonly notices?: components["schemas"]["Notice"][];
+            /** @description True when no chat stands behind the conversation, or none was asked for: all of it comes from events. Parley's own. */
+            readonly derived?: boolean;
+            /**
+             * @description What the events of the conversation tell; absent for chats in lists and for chats other than meetings. Of a derived
+             *     conversation without a call, GetConversation tells the last event only. Parley's own.
+             */
+            readonly activity?: components["schemas"]["ConversationActivity"];
+            /** @description Who takes part in a derived conversation, as far as the events that were read say; at most 100. Parley's own. */
+            readonly participants?: components["schemas"]["IdentitySet"][];
+            /**
+             * @description Names of the call records of the conversation that were read, as `users/{user}/events/{event}`; at most 100. Parley's
+             *     own.
+             */
+            readonly calls?: string[];
+            /** @description Ids of the Copilot sessions of the conversation that were read, verbatim; at most 100. Parley's own. */
+            readonly copilotSessions?: string[];
+            /**
+             * @description Name of the one-on-one chat of exactly the two people of a call between two; GetConversation only. Absent where the user
+             *     has no such chat, or the caller may not read chats. Parley's own.
+             */
+            readonly oneOnOneChat?: string;
+        };
+        /**
+         * @description What the events of a conversation tell together: of a list those of its interval, of GetConversation those of a meeting's
+         *     life, or of one call.
+         */
+        ConversationActivity: {
+            /**
+             * Format: date-time
+             * @description `event_time` of the first event that was read. Parley's own.
+             */
+            firstEventTime?: string;
+            /**
+             * Format: date-time
+             * @description `event_time` of the last event that was read. Parley's own.
+             */
+            lastEventTime?: string;
+            /**
+             * Format: int64
+             * @description Copilot prompts, answers and other interactions that were read. Parley's own.
+             */
+            copilotEvents?: string;
+            /**
+             * Format: int64
+             * @description Call records that were read. Parley's own.
+             */
+            callEvents?: string;
         };
         /** @description Conversations that travel in one frame. */
         ConversationBatch: {
-            /** @description The chats, in Graph's order; at least one. */
+            /** @description The conversations, in the order of ListConversations; at least one. */
             conversations: components["schemas"]["Conversation"][];
         };
         /**
          * @description What sort of conversation it is, in Parley's own words.
          * @enum {string}
          */
-        ConversationKind: "CONVERSATION_KIND_UNSPECIFIED" | "CONVERSATION_KIND_ONE_ON_ONE" | "CONVERSATION_KIND_GROUP" | "CONVERSATION_KIND_MEETING" | "CONVERSATION_KIND_OTHER";
+        ConversationKind: "CONVERSATION_KIND_UNSPECIFIED" | "CONVERSATION_KIND_ONE_ON_ONE" | "CONVERSATION_KIND_GROUP" | "CONVERSATION_KIND_MEETING" | "CONVERSATION_KIND_OTHER" | "CONVERSATION_KIND_COPILOT" | "CONVERSATION_KIND_CALL";
         /** @description One member of a chat. */
         ConversationMember: {
             /** @description Membership id, opaque; not the id of the person. Graph: `conversationMember.id`. */
@@ -774,8 +825,8 @@ export interface components {
             readonly owner?: string;
             /**
              * @description Conversation it belongs to, as `users/{user}/conversations/{conversation}`: one for the chat, the Copilot
-             *     interactions and the call record of a meeting. Absent for a call without a thread and an interaction without a
-             *     session. Parley's own.
+             *     interactions and the call record of a meeting. A call without a thread is a conversation of its own. Absent for an
+             *     interaction without a session. GetConversation reads it. Parley's own.
              */
             readonly conversation?: string;
             /** @description What the event is. Parley's own. */
@@ -1184,9 +1235,9 @@ export interface components {
             /** @description Sort of target in Microsoft's own open vocabulary, such as `Event` or `File`. Graph: `aiInteractionLink.linkType`. */
             linkType?: string;
         };
-        /** @description A page of a user's chats. */
+        /** @description A page of a user's conversations. */
         ListConversationsResponse: {
-            /** @description The chats, in Graph's order. */
+            /** @description The conversations, in the order of ListConversations. */
             conversations: components["schemas"]["Conversation"][];
             /** @description Token of the next page; empty when this is the last. */
             nextPageToken?: string;
@@ -1194,7 +1245,7 @@ export interface components {
             complete: boolean;
             /** @description What the reader should know about this page. */
             notices: components["schemas"]["Notice"][];
-            /** @description One report, of the source CONVERSATION. */
+            /** @description One report for each asked source; that of the chats is CONVERSATION. The count `events` is of conversations. */
             sources: components["schemas"]["SourceReport"][];
         };
         /** @description A page of the usage report. */
@@ -2111,6 +2162,7 @@ export type Checkpoint = components['schemas']['Checkpoint'];
 export type ClientPlatform = components['schemas']['ClientPlatform'];
 export type ContentType = components['schemas']['ContentType'];
 export type Conversation = components['schemas']['Conversation'];
+export type ConversationActivity = components['schemas']['ConversationActivity'];
 export type ConversationBatch = components['schemas']['ConversationBatch'];
 export type ConversationKind = components['schemas']['ConversationKind'];
 export type ConversationMember = components['schemas']['ConversationMember'];

@@ -156,7 +156,7 @@ func (SourceState) EnumDescriptor() ([]byte, []int) {
 type CoverageGap int32
 
 const (
-	// Never sent.
+	// The value is unset; the gateway never sends it.
 	CoverageGap_COVERAGE_GAP_UNSPECIFIED CoverageGap = 0
 	// Channels of teams and the messages in them: sources CHAT, RETAINED_CHAT and CONVERSATION.
 	CoverageGap_COVERAGE_GAP_CHANNEL_MESSAGES CoverageGap = 1

@@ -182,7 +182,7 @@ func (x *ListUsersResponse) GetSources() []*SourceReport {
 	return nil
 }
 
-// Asks for one user.
+// Asks for one user of the directory.
 type GetUserRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Resource name `users/{user}`. A user is an Entra object id, a user principal name, or `me`; `users/-` is refused.
