@@ -39,6 +39,12 @@ type ConversationFinder interface {
 	Summarize(ctx context.Context, src query.Sources, req query.Events, into *derived.Groups) (*timeline.Reading, error)
 }
 
+// conversationEngines list conversations and tell what one is.
+type conversationEngines interface {
+	ConversationEngine
+	ConversationFinder
+}
+
 // TenantEngine answers for what belongs to the whole tenant: the usage report and the users; *timeline.Engine is one.
 type TenantEngine interface {
 	// ListCopilotUsage returns one page behind token, or the first.
@@ -52,8 +58,7 @@ type TenantEngine interface {
 // Engine answers lists and streams; *timeline.Engine is one.
 type Engine interface {
 	EventEngine
-	ConversationEngine
-	ConversationFinder
+	conversationEngines
 	TenantEngine
 }
 
