@@ -638,8 +638,9 @@ type Derived struct {
 	Key []byte `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
 	// Everything was delivered.
 	Finished bool `protobuf:"varint,3,opt,name=finished,proto3" json:"finished,omitempty"`
-	// Numbers of a parley.v1.SourceState and a parley.v1.ErrorReason: how reading the chats ended, if they could not be read.
-	ChatsState  uint32 `protobuf:"varint,4,opt,name=chats_state,json=chatsState,proto3" json:"chats_state,omitempty"`
+	// How reading the chats ended, if they could not be read: the number of a parley.v1.SourceState.
+	ChatsState uint32 `protobuf:"varint,4,opt,name=chats_state,json=chatsState,proto3" json:"chats_state,omitempty"`
+	// The reason for that: the number of a parley.v1.ErrorReason.
 	ChatsReason uint32 `protobuf:"varint,5,opt,name=chats_reason,json=chatsReason,proto3" json:"chats_reason,omitempty"`
 	// Counts of the reports of the sources in turn: conversations, pages, from cache, Graph requests.
 	Counts []uint64 `protobuf:"varint,6,rep,packed,name=counts,proto3" json:"counts,omitempty"`
