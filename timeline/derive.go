@@ -9,7 +9,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/internal/reasons"
 	"github.com/parley-gateway/parley/timeline/derived"
 	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/frame"
@@ -45,7 +44,7 @@ func (e *Engine) LastEvent(ctx context.Context, have query.Sources, req query.Ev
 	return last, reading, err
 }
 
-// Summarize returns the conversation of a query for the events of one source below it; nil when it has none.
+// Summarize adds the events of a query for one source to the groups of their conversations.
 func (e *Engine) Summarize(ctx context.Context, have query.Sources, req query.Events, into *derived.Groups) (*Reading, error) {
 	return e.each(ctx, have, req, e.cfg.Ahead, func(src parleyv1.Source, m *merge.Merger) (bool, error) {
 		head := m.Head()
@@ -119,11 +118,11 @@ func failedReading(req *query.Events, src parleyv1.Source, err error) (*Reading,
 	} else if failed.Err != nil {
 		state = failure.Classify(failed.Err, false).State
 	}
-	reason := reasons.Text(failed.Reason)
+	notice := failure.Notice(src, failed.Reason, failed.Err)
 	return &Reading{
 		Source: src, Err: err,
-		Report:  &parleyv1.SourceReport{Source: src, State: state, Reason: reason, Counts: &parleyv1.SourceCounts{}},
-		Notices: []*parleyv1.Notice{{Code: reason, Source: src, Message: failure.Explain(failed.Reason, failed.Err)}},
+		Report:  &parleyv1.SourceReport{Source: src, State: state, Reason: notice.GetCode(), Counts: &parleyv1.SourceCounts{}},
+		Notices: []*parleyv1.Notice{notice},
 	}, nil
 }
 

@@ -49,7 +49,7 @@ func (selection) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, ne
 }
 
 func (selection) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
-	if http := callinfo.FromContext(stream.Context()).HTTP; callinfo.Header(stream.Context(), callinfo.HeaderFields) == "" && (http == nil || http.Fields == "") {
+	if _, text, err := selectedFields(stream.Context()); err == nil && text == "" {
 		return next(srv, stream)
 	}
 	return next(srv, &selectingStream{ServerStream: stream})
@@ -100,17 +100,24 @@ func (s *selectingStream) SendMsg(m any) error {
 // requestWithView is a request that names a view.
 type requestWithView interface{ GetView() parleyv1.EventView }
 
+// selectedFields returns what a call selects, as it was sent, and the name of the header or parameter it was sent in. The text is empty for all.
+func selectedFields(ctx context.Context) (name, text string, err error) {
+	name, text = callinfo.HeaderFields, callinfo.Header(ctx, callinfo.HeaderFields)
+	rest := callinfo.FromContext(ctx).HTTP
+	if rest == nil || rest.Fields == "" {
+		return name, text, nil
+	}
+	if text != "" {
+		return "", "", apierror.Invalid(queryFields, "is given as a query parameter and as the header parley-fields; send one of them")
+	}
+	return queryFields, rest.Fields, nil
+}
+
 // maskOf reads which fields a call selects; nil for all.
 func maskOf(ctx context.Context, req any) (*view.Mask, error) {
-	name, text := callinfo.HeaderFields, callinfo.Header(ctx, callinfo.HeaderFields)
-	if rest := callinfo.FromContext(ctx).HTTP; rest != nil && rest.Fields != "" {
-		if text != "" {
-			return nil, apierror.Invalid(queryFields, "is given as a query parameter and as the header parley-fields; send one of them")
-		}
-		name, text = queryFields, rest.Fields
-	}
-	if text == "" {
-		return nil, nil //nolint:nilnil // nothing is selected, and nothing is wrong
+	name, text, err := selectedFields(ctx)
+	if err != nil || text == "" {
+		return nil, err
 	}
 	resource, list := resourceOf(req)
 	if resource == nil {

@@ -131,7 +131,7 @@ func (f *finder) chat(ctx context.Context) (*parleyv1.Conversation, error) {
 	if err == nil || !f.has(parleyv1.Source_SOURCE_COPILOT, parleyv1.Source_SOURCE_CALL) || !absent(err) {
 		return found, err
 	}
-	if denied := deniedByGraph(err); denied {
+	if deniedByGraph(err) {
 		// The chat may be the user's for all that is known, and its events tell less than that.
 		if _, missing := f.derived(ctx); missing != nil {
 			return nil, err
@@ -244,9 +244,7 @@ func (f *finder) findOneOnOne(ctx context.Context, call *parleyv1.Conversation) 
 				return ctx.Err()
 			}
 			reason := failure.Classify(err, false).Reason
-			call.Notices = append(call.Notices, &parleyv1.Notice{
-				Code: reasons.Text(reason), Source: parleyv1.Source_SOURCE_CONVERSATION, Message: failure.Explain(reason, err),
-			})
+			call.Notices = append(call.Notices, failure.Notice(parleyv1.Source_SOURCE_CONVERSATION, reason, err))
 			return nil
 		}
 		for _, chat := range page.Items {

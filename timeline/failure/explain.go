@@ -5,6 +5,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient/graph"
+	"github.com/parley-gateway/parley/internal/reasons"
 )
 
 // explanations are the messages of notices about gaps and sources whose cause is not known.
@@ -35,6 +36,11 @@ var explanations = map[parleyv1.ErrorReason]string{
 	parleyv1.ErrorReason_ERROR_REASON_CONSENT_REQUIRED:          sentence(meanings[graph.KindConsent].Words),
 	parleyv1.ErrorReason_ERROR_REASON_SIGN_IN_REQUIRED:          sentence(meanings[graph.KindSignIn].Words),
 	parleyv1.ErrorReason_ERROR_REASON_GRAPH_LINK_REFUSED:        sentence(meanings[graph.KindLinkRefused].Words),
+}
+
+// Notice returns the notice about the failure of a source. The cause is the failure behind the reason, nil if it is not known.
+func Notice(src parleyv1.Source, reason parleyv1.ErrorReason, cause error) *parleyv1.Notice {
+	return &parleyv1.Notice{Code: reasons.Text(reason), Source: src, Message: Explain(reason, cause)}
 }
 
 // Explain returns the message of a notice about a reason. The cause is the failure behind it, nil if it is not known.

@@ -13,9 +13,7 @@ func (p *pager[T]) doubt(reason parleyv1.ErrorReason) {
 	if len(p.position.Gaps) < cursor.MaxReasons {
 		p.position.Gaps = append(p.position.Gaps, reason)
 	}
-	p.notices = append(p.notices, &parleyv1.Notice{
-		Code: reasons.Text(reason), Source: p.source, Message: failure.Explain(reason, nil),
-	})
+	p.notices = append(p.notices, failure.Notice(p.source, reason, nil))
 }
 
 // complete reports whether everything was read without a doubt.

@@ -154,9 +154,7 @@ func (w *walk) skipChats(err error) {
 		}
 	}
 	w.pos.ChatsState, w.pos.ChatsReason = f.State, f.Reason
-	w.notices = append(w.notices, &parleyv1.Notice{
-		Code: reasons.Text(f.Reason), Source: parleyv1.Source_SOURCE_CONVERSATION, Message: failure.Explain(f.Reason, f.Err),
-	})
+	w.notices = append(w.notices, failure.Notice(parleyv1.Source_SOURCE_CONVERSATION, f.Reason, f.Err))
 }
 
 // Err implements frame.Rows.
@@ -291,9 +289,7 @@ func (w *walk) allChats(ctx context.Context, d *deriving) (map[string]bool, erro
 		}
 		if reason != failure.None {
 			d.doubts = append(d.doubts, cursor.Doubt{Source: parleyv1.Source_SOURCE_CONVERSATION, Reason: reason})
-			d.found.Notices = append(d.found.Notices, &parleyv1.Notice{
-				Code: reasons.Text(reason), Source: parleyv1.Source_SOURCE_CONVERSATION, Message: failure.Explain(reason, err),
-			})
+			d.found.Notices = append(d.found.Notices, failure.Notice(parleyv1.Source_SOURCE_CONVERSATION, reason, err))
 			return chats, nil
 		}
 		for _, chat := range page.Items {
