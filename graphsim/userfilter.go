@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"github.com/parley-gateway/parley/graphsim/data"
 )
 
@@ -87,18 +89,8 @@ func checkUserFilter(filter *node, advanced bool) *graphError {
 	return refused
 }
 
-func isGUID(text string) bool {
-	if len(text) != 36 {
-		return false
-	}
-	for i, c := range []byte(text) {
-		dash := i == 8 || i == 13 || i == 18 || i == 23
-		if dash != (c == '-') || !dash && !strings.ContainsRune("0123456789abcdefABCDEF", rune(c)) {
-			return false
-		}
-	}
-	return true
-}
+// isGUID reports whether a text is an object id as Graph writes it.
+func isGUID(text string) bool { return len(text) == 36 && uuid.Validate(text) == nil }
 
 // userHolds compares a property of a user, without case.
 func (x *exchange) userHolds(user data.Ref, n *node) bool {

@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	maxUserID = 256  // characters, DESIGN's bound for a user id
+	maxUserID = 256  // characters of a user id
 	maxID     = 1024 // bytes of any other id
 )
 

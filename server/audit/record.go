@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/parley-gateway/parley/resource"
 )
 
 // Schema names the form of the records. Fields are only ever added to it.
@@ -189,29 +191,10 @@ func appendWord(b []byte, text string) []byte {
 	return append(append(append(b, '"'), text...), '"')
 }
 
-// isObjectID reports whether a text has the form of a UUID.
-func isObjectID(text string) bool {
-	if len(text) != 36 {
-		return false
-	}
-	for i := range len(text) {
-		c := text[i] | 0x20 // letters in lower case
-		switch {
-		case i == 8 || i == 13 || i == 18 || i == 23:
-			if text[i] != '-' {
-				return false
-			}
-		case (text[i] < '0' || text[i] > '9') && (c < 'a' || c > 'f'):
-			return false
-		}
-	}
-	return true
-}
-
 // Owner is the user of a request as records hold it: object ids and "-" verbatim. Anything else may be a name (a user
 // principal name that could not be resolved, say) and becomes a digest, equal for equal names.
 func Owner(user string) string {
-	if user == "" || user == "-" || isObjectID(user) {
+	if user == "" || user == "-" || resource.IsObjectID(user) {
 		return strings.ToLower(user)
 	}
 	sum := sha256.Sum256([]byte("parley audit owner\x00" + strings.ToLower(user)))

@@ -2,8 +2,8 @@ package filter
 
 import (
 	"slices"
-	"strings"
 
+	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/source"
 )
 
@@ -51,7 +51,7 @@ func addUsers(q *source.UserQuery, path string, nodes []*node) bool {
 		return false
 	case path == userID:
 		// Graph refuses a filter with an id of another form, which no user has.
-		if slices.ContainsFunc(nodes, func(n *node) bool { return !isObjectID(n.value.text) }) {
+		if slices.ContainsFunc(nodes, func(n *node) bool { return !resource.IsObjectID(n.value.text) }) {
 			return false
 		}
 		q.IDs = literals(nodes)
@@ -69,18 +69,4 @@ func (n *node) prefix() string {
 		return ""
 	}
 	return n.literal[:n.wild[0]]
-}
-
-// isObjectID reports whether a text has the form of an Entra object id.
-func isObjectID(text string) bool {
-	if len(text) != 36 {
-		return false
-	}
-	for i, c := range []byte(text) {
-		dash := i == 8 || i == 13 || i == 18 || i == 23
-		if dash != (c == '-') || !dash && !strings.ContainsRune("0123456789abcdefABCDEF", rune(c)) {
-			return false
-		}
-	}
-	return true
 }

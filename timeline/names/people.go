@@ -9,6 +9,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient/graph"
+	"github.com/parley-gateway/parley/resource"
 )
 
 // nameless are the people in events whom Graph names by object id alone, by the id in lower case.
@@ -54,14 +55,8 @@ func objectID(identity *parleyv1.Identity) string {
 	if id == "" {
 		id, _ = strings.CutPrefix(identity.GetMri(), orgMRI)
 	}
-	if len(id) != 36 {
+	if !resource.IsObjectID(id) {
 		return ""
-	}
-	for i, c := range []byte(id) {
-		dash := i == 8 || i == 13 || i == 18 || i == 23
-		if dash != (c == '-') || !dash && !strings.ContainsRune("0123456789abcdefABCDEF", rune(c)) {
-			return ""
-		}
 	}
 	return strings.ToLower(id)
 }

@@ -152,19 +152,19 @@ func (r *Events) Interval(now, settling time.Time) (start, end time.Time, cut bo
 
 // CheckFilter returns an error for a filter that cannot be evaluated, or that the view of the request does not allow.
 func (r *Events) CheckFilter() error {
-	if r.Filter == "" {
-		return nil
-	}
-	_, err := filter.Compile(r.Filter, filter.Events(), r.ShownView())
-	return badFilter(err)
+	return checkFilter(r.Filter, filter.Events, r.ShownView())
 }
 
-// badFilter is the error of a filter; nil for none.
-func badFilter(err error) error {
-	if err == nil {
+// checkFilter returns an error for a filter that cannot be evaluated on a schema, or that a view does not allow. Without a filter the
+// schema is not made.
+func checkFilter(text string, schema func() *filter.Schema, shown parleyv1.EventView) error {
+	if text == "" {
 		return nil
 	}
-	return failure.BadFilter(err)
+	if _, err := filter.Compile(text, schema(), shown); err != nil {
+		return failure.BadFilter(err)
+	}
+	return nil
 }
 
 // digest is the associated data of the cursors: tenant, caller, and everything but the page size.

@@ -85,11 +85,7 @@ func (r *Conversations) Digest() []byte {
 
 // CheckFilter returns an error for a filter that cannot be evaluated, or that the view of the request does not allow.
 func (r *Conversations) CheckFilter() error {
-	if r.Filter == "" {
-		return nil
-	}
-	_, err := filter.Compile(r.Filter, filter.Conversations(), r.ShownView())
-	return badFilter(err)
+	return checkFilter(r.Filter, filter.Conversations, r.ShownView())
 }
 
 // Usage asks for the Copilot usage report.
@@ -113,11 +109,7 @@ func (r *Usage) Digest() []byte {
 
 // CheckFilter returns an error for a filter that cannot be evaluated.
 func (r *Usage) CheckFilter() error {
-	if r.Filter == "" {
-		return nil
-	}
-	_, err := filter.Compile(r.Filter, filter.Usage(), parleyv1.EventView_EVENT_VIEW_FULL)
-	return badFilter(err)
+	return checkFilter(r.Filter, filter.Usage, parleyv1.EventView_EVENT_VIEW_FULL)
 }
 
 // Users asks for the users of the tenant.
@@ -139,11 +131,7 @@ func (r *Users) ShownView() parleyv1.EventView {
 
 // CheckFilter returns an error for a filter that cannot be evaluated, or that the view of the request does not allow.
 func (r *Users) CheckFilter() error {
-	if r.Filter == "" {
-		return nil
-	}
-	_, err := filter.Compile(r.Filter, filter.Users(), r.ShownView())
-	return badFilter(err)
+	return checkFilter(r.Filter, filter.Users, r.ShownView())
 }
 
 // Digest is the associated data of the cursors.
