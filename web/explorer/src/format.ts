@@ -43,20 +43,11 @@ export function personOf(set: IdentitySet | undefined): string {
 
 /** Returns the one line that a list says of an event. */
 export function lineOf(event: Event): string {
-  const text = event.body?.plainText?.trim() || (event as { summary?: { text?: string } }).summary?.text;
+  const text = event.body?.plainText?.trim() || event.summary?.text;
   if (text) return text;
-  if (event.call) return callLine(event);
+  // A note of a sort that this version does not know has no summary.
   if (event.system?.eventType) return event.system.eventType.replace(/EventMessageDetail$/, "").replace(/([a-z])([A-Z])/g, "$1 $2").toLowerCase();
   return event.deleteTime ? "deleted" : "no text";
-}
-
-function callLine(event: Event): string {
-  const parts = [words(event.call?.callType, "CALL_TYPE_")];
-  const length = durationOf(event.call?.startTime, event.call?.endTime);
-  if (length) parts.push(length);
-  const modalities = (event.call?.modalities ?? []).map((m) => words(m, "MODALITY_"));
-  if (modalities.length) parts.push(modalities.join(", "));
-  return parts.filter(Boolean).join(" · ");
 }
 
 /** Returns how long it is from a start to an end, in minutes and seconds. */
