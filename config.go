@@ -31,6 +31,9 @@ type Config struct {
 	// GRPC, HTTP and Admin are where gRPC, REST with the documents, and metrics, pprof and channelz are served. Admin must be on
 	// loopback. The others must be too, unless callers are authenticated and TLS is set.
 	GRPC, HTTP, Admin Listener
+	// Metrics is where metrics and probes alone are served, for other machines too: /metrics, /livez and /readyz, without TLS and
+	// authentication. Zero serves them on the other listeners only.
+	Metrics Listener
 
 	// OIDC accepts access tokens as credentials of callers; nil accepts none.
 	OIDC *OIDC
@@ -85,7 +88,7 @@ type Config struct {
 
 // Listener is a place where the gateway serves.
 type Listener struct {
-	// Addr is host:port; port 0 takes a free one. Default: 127.0.0.1:0.
+	// Addr is host:port; port 0 takes a free one. Default: 127.0.0.1:0; of Metrics none.
 	Addr string
 	// Listener is served in place of Addr, and closed by Close. One that has no TCP address, such as a Unix socket, counts as local to
 	// this machine.

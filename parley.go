@@ -42,8 +42,9 @@ type Gateway struct {
 
 // Addrs are the addresses of a gateway, host:port.
 type Addrs struct {
-	// GRPC serves gRPC, HTTP serves REST and the documents, Admin serves metrics, pprof and channelz.
-	GRPC, HTTP, Admin string
+	// GRPC serves gRPC, HTTP serves REST and the documents, Admin serves metrics, pprof and channelz. Metrics serves metrics and probes
+	// alone; empty where nothing does.
+	GRPC, HTTP, Admin, Metrics string
 }
 
 // New makes a gateway that does not listen yet. It opens the files that cfg names and sends nothing to anybody. When a part cannot
@@ -116,8 +117,8 @@ func (g *Gateway) register(cfg *Config, gauges *metrics.Metrics) error {
 
 // newServer makes the server over the other parts.
 func newServer(cfg *Config, over server.Config, security *securityDeps) (*server.Server, error) {
-	over.GRPCAddr, over.HTTPAddr, over.AdminAddr = cfg.GRPC.Addr, cfg.HTTP.Addr, cfg.Admin.Addr
-	over.Listeners = server.Listeners{GRPC: cfg.GRPC.Listener, HTTP: cfg.HTTP.Listener, Admin: cfg.Admin.Listener}
+	over.GRPCAddr, over.HTTPAddr, over.AdminAddr, over.MetricsAddr = cfg.GRPC.Addr, cfg.HTTP.Addr, cfg.Admin.Addr, cfg.Metrics.Addr
+	over.Listeners = server.Listeners{GRPC: cfg.GRPC.Listener, HTTP: cfg.HTTP.Listener, Admin: cfg.Admin.Listener, Metrics: cfg.Metrics.Listener}
 	over.Logger, over.Version, over.OpenAPI, over.Descriptor, over.FullDescriptor = cfg.Logger, cfg.Version, OpenAPI(), Descriptor(), FullDescriptor()
 	over.ExampleUser = cfg.ExampleUser
 	if cfg.Explorer {
@@ -131,7 +132,7 @@ func newServer(cfg *Config, over server.Config, security *securityDeps) (*server
 // serverFields names the fields of Config behind those of the server's configuration.
 func serverFields(err error) error {
 	return renamed(err, map[string]string{
-		"GRPCAddr": "GRPC.Addr", "HTTPAddr": "HTTP.Addr", "AdminAddr": "Admin.Addr", "Tokens": "OIDC",
+		"GRPCAddr": "GRPC.Addr", "HTTPAddr": "HTTP.Addr", "AdminAddr": "Admin.Addr", "MetricsAddr": "Metrics.Addr", "Tokens": "OIDC",
 		"TLS": "TLS.CertFile", "TLS.Roots": "TLS.ClientCAFile", "Policy": "PolicyFile", "Audit": "AuditFile",
 	})
 }
@@ -173,7 +174,7 @@ func (g *Gateway) Start(ctx context.Context) error {
 
 // Addrs returns where the gateway serves, after Start.
 func (g *Gateway) Addrs() Addrs {
-	return Addrs{GRPC: g.server.GRPCAddr(), HTTP: g.server.HTTPAddr(), Admin: g.server.AdminAddr()}
+	return Addrs{GRPC: g.server.GRPCAddr(), HTTP: g.server.HTTPAddr(), Admin: g.server.AdminAddr(), Metrics: g.server.MetricsAddr()}
 }
 
 // Failed receives the error of a listener that broke, which ends the service. It receives at most one error and is never closed.

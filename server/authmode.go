@@ -58,6 +58,11 @@ func checkAuthentication(c *Config) error {
 	if c.mode, err = parseMode(c.AuthMode); err != nil {
 		return err
 	}
+	if c.MetricsAddr != "" { // any host: metrics and probes tell nothing of anybody
+		if _, err := beyondLoopback(fieldMetrics, c.MetricsAddr); err != nil {
+			return err
+		}
+	}
 	if c.mode.open() {
 		return checkOpen(c)
 	}
@@ -126,6 +131,9 @@ func checkLoopback(field, addr, why string) error {
 
 // checkBound refuses a listener that was to be on loopback and did not end up there, whatever its name resolved to.
 func checkBound(c *Config, field, addr string, listener net.Listener) error {
+	if field == fieldMetrics {
+		return nil
+	}
 	if beyond, err := beyondLoopback(field, addr); err == nil && beyond && !c.mode.open() && field != fieldAdmin {
 		return nil
 	}

@@ -48,7 +48,7 @@ func (s *Server) close(ctx context.Context) error {
 	both.Wait()
 	s.handlers.Wait()
 
-	errAdmin := stopHTTP(ctx, s.admin)
+	errAdmin := errors.Join(stopHTTP(ctx, s.admin), stopHTTP(ctx, s.watched))
 	s.diag.Stop()
 	errTasks := s.tasks.Wait()
 	// Before Start nobody serves, so nobody closed them.

@@ -25,6 +25,8 @@ import (
 type Config struct {
 	// GRPCAddr, HTTPAddr and AdminAddr are the listeners. Without authentication each host must be loopback, AdminAddr always.
 	GRPCAddr, HTTPAddr, AdminAddr string
+	// MetricsAddr serves metrics and probes alone, to whoever reaches it; empty = no such listener.
+	MetricsAddr string
 	// Listeners are served in place of the addresses, where they are not nil. Close closes them.
 	Listeners Listeners
 	// AuthMode says how callers are known: "oidc", "mtls", "oidc,mtls", or "none" (or empty): everybody is anonymous, and the
@@ -119,6 +121,7 @@ const (
 	fieldGRPC     = "GRPCAddr"
 	fieldHTTP     = "HTTPAddr"
 	fieldAdmin    = "AdminAddr"
+	fieldMetrics  = "MetricsAddr"
 	fieldAuthMode = "AuthMode"
 	fieldTokens   = "Tokens"
 	fieldTLS      = "TLS"
@@ -128,7 +131,7 @@ const (
 )
 
 // Listeners are listeners that are open already.
-type Listeners struct{ GRPC, HTTP, Admin net.Listener }
+type Listeners struct{ GRPC, HTTP, Admin, Metrics net.Listener }
 
 // boundAddr returns the address of an open listener, or else the configured one. A listener without a TCP address cannot be reached
 // from other machines.
@@ -145,6 +148,7 @@ func boundAddr(open net.Listener, configured string) string {
 // complete returns the configuration with its defaults, or the error of a configuration that cannot be served.
 func (c Config) complete() (Config, error) {
 	c.GRPCAddr, c.HTTPAddr, c.AdminAddr = boundAddr(c.Listeners.GRPC, c.GRPCAddr), boundAddr(c.Listeners.HTTP, c.HTTPAddr), boundAddr(c.Listeners.Admin, c.AdminAddr)
+	c.MetricsAddr = boundAddr(c.Listeners.Metrics, c.MetricsAddr)
 	if err := checkAuthentication(&c); err != nil {
 		return c, err
 	}

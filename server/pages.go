@@ -17,8 +17,8 @@ func (s *Server) pages() (http.Handler, error) {
 		return nil, err
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { probe(w, "", false) })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { probe(w, s.unready(), s.cfg.Memory.Shedding()) })
+	mux.HandleFunc("GET /healthz", alive)
+	s.addProbes(mux)
 	mux.Handle("GET /docs", site)
 	mux.Handle("GET /docs/", site)
 	if s.cfg.Explorer != nil {
@@ -33,6 +33,15 @@ func (s *Server) pages() (http.Handler, error) {
 	mux.HandleFunc("/", rest.NotFound)
 	return mux, nil
 }
+
+// addProbes adds the probes of orchestrators.
+func (s *Server) addProbes(mux *http.ServeMux) {
+	mux.HandleFunc("GET /livez", alive)
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { probe(w, s.unready(), s.cfg.Memory.Shedding()) })
+}
+
+// alive answers that the process lives.
+func alive(w http.ResponseWriter, _ *http.Request) { probe(w, "", false) }
 
 // unready returns why nobody can be served; empty = somebody can.
 func (s *Server) unready() string {

@@ -44,9 +44,10 @@ type Server struct {
 	web      *http.Server // REST
 	requests sync.RWMutex // held for reading by each request of web
 	admin    *http.Server
+	watched  *http.Server // metrics and probes alone
 	diag     *grpc.Server // channelz, behind the admin listener
 
-	listeners [3]net.Listener // gRPC, HTTP, admin; set by Start, where they were not open already
+	listeners [4]net.Listener // gRPC, HTTP, admin, metrics; set by Start, where they were not open already
 	tasks     errgroup.Group
 	failed    chan error
 	ready     atomic.Bool
@@ -96,8 +97,8 @@ func New(cfg Config) (*Server, error) {
 	s.web = newWeb(countRequests(httpmw.RequestID(s.recovered(s.front(handler)))), &cfg)
 	s.boundConns(s.web)
 	s.diag = newDiagnostics()
-	s.admin = newAdmin(s.diag, cfg)
-	s.listeners = [...]net.Listener{cfg.Listeners.GRPC, cfg.Listeners.HTTP, cfg.Listeners.Admin}
+	s.admin, s.watched = newAdmin(s.diag, cfg), s.newWatched()
+	s.listeners = [...]net.Listener{cfg.Listeners.GRPC, cfg.Listeners.HTTP, cfg.Listeners.Admin, cfg.Listeners.Metrics}
 	return s, nil
 }
 
@@ -126,6 +127,9 @@ func (s *Server) Start(ctx context.Context) error {
 	s.serve("gRPC", func() error { return s.public.Serve(s.listeners[0]) })
 	s.serve("HTTP", s.serveWeb(s.listeners[1]))
 	s.serve("admin", func() error { return s.admin.Serve(s.listeners[2]) })
+	if s.listeners[3] != nil {
+		s.serve("metrics", func() error { return s.watched.Serve(boundWatchers(s.listeners[3])) })
+	}
 	if s.cfg.Audit != nil {
 		s.unfollow = s.cfg.Audit.Follow(s.setRecording)
 	} else {
@@ -133,15 +137,15 @@ func (s *Server) Start(ctx context.Context) error {
 	}
 	s.ready.Store(true)
 	s.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "serving", slog.String("grpc", s.GRPCAddr()),
-		slog.String("http", s.HTTPAddr()), slog.String("admin", s.AdminAddr()))
+		slog.String("http", s.HTTPAddr()), slog.String("admin", s.AdminAddr()), slog.String("metrics", s.MetricsAddr()))
 	return nil
 }
 
 // listen opens the listeners.
 func (s *Server) listen(ctx context.Context) error {
 	var config net.ListenConfig
-	for i, at := range []struct{ field, addr string }{{fieldGRPC, s.cfg.GRPCAddr}, {fieldHTTP, s.cfg.HTTPAddr}, {fieldAdmin, s.cfg.AdminAddr}} {
-		if s.listeners[i] != nil { // it was open already
+	for i, at := range []struct{ field, addr string }{{fieldGRPC, s.cfg.GRPCAddr}, {fieldHTTP, s.cfg.HTTPAddr}, {fieldAdmin, s.cfg.AdminAddr}, {fieldMetrics, s.cfg.MetricsAddr}} {
+		if s.listeners[i] != nil || at.addr == "" { // it was open already, or is not wanted
 			continue
 		}
 		listener, err := config.Listen(ctx, "tcp", at.addr)
@@ -183,6 +187,9 @@ func (s *Server) HTTPAddr() string { return s.addr(1, s.cfg.HTTPAddr) }
 
 // AdminAddr is where metrics, pprof and channelz are served.
 func (s *Server) AdminAddr() string { return s.addr(2, s.cfg.AdminAddr) }
+
+// MetricsAddr is where metrics and probes alone are served; empty = nowhere.
+func (s *Server) MetricsAddr() string { return s.addr(3, s.cfg.MetricsAddr) }
 
 func (s *Server) addr(i int, configured string) string {
 	if listener := s.listeners[i]; listener != nil {

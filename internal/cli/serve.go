@@ -35,7 +35,11 @@ func (v *serveVerb) Run(ctx context.Context, to streams) error {
 		return err
 	}
 	at := running.Addrs()
-	if _, err := fmt.Fprintf(to.out, "parley %s is ready: gRPC %s, REST http://%s, admin http://%s\n", Version(), at.GRPC, at.HTTP, at.Admin); err != nil {
+	watched := ""
+	if at.Metrics != "" {
+		watched = " (metrics and probes alone: http://" + at.Metrics + ")"
+	}
+	if _, err := fmt.Fprintf(to.out, "parley %s is ready: gRPC %s, REST http://%s, admin http://%s%s\n", Version(), at.GRPC, at.HTTP, at.Admin, watched); err != nil {
 		return errors.Join(err, stop(running))
 	}
 	return serveUntil(ctx, running)

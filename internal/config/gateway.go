@@ -47,7 +47,7 @@ func (s *Settings) warn(log *slog.Logger) {
 func (s *Settings) gateway(cfg parley.Config) (parley.Config, error) {
 	proxy, noProxy := s.egress(cfg.Logger)
 	size, noSize := s.cacheBytes()
-	cfg.GRPC.Addr, cfg.HTTP.Addr, cfg.Admin.Addr = s.GRPCAddr, s.HTTPAddr, s.AdminAddr
+	cfg.GRPC.Addr, cfg.HTTP.Addr, cfg.Admin.Addr, cfg.Metrics.Addr = s.GRPCAddr, s.HTTPAddr, s.AdminAddr, s.MetricsAddr
 	if slices.Contains(s.AuthModes(), "oidc") {
 		cfg.OIDC = &parley.OIDC{
 			Issuer: s.OIDCIssuer, Audiences: list(s.OIDCAudience), Programs: s.OIDCPrograms, CAFile: s.OIDCCAFile, MaxLifetime: s.TokenMaxLifetime,
@@ -160,7 +160,7 @@ func (s *Settings) fields() map[string]any {
 	return map[string]any{
 		"Tenants": &s.GraphTenantID,
 
-		"GRPC.Addr": &s.GRPCAddr, "HTTP.Addr": &s.HTTPAddr, "Admin.Addr": &s.AdminAddr,
+		"GRPC.Addr": &s.GRPCAddr, "HTTP.Addr": &s.HTTPAddr, "Admin.Addr": &s.AdminAddr, "Metrics.Addr": &s.MetricsAddr,
 
 		"OIDC": &s.OIDCIssuer, "OIDC.Issuer": &s.OIDCIssuer, "OIDC.Audiences": &s.OIDCAudience, "OIDC.Programs": &s.OIDCPrograms,
 		"OIDC.CAFile": &s.OIDCCAFile, "OIDC.MaxLifetime": &s.TokenMaxLifetime, "ClientCertificates": &s.AuthMode,

@@ -17,6 +17,8 @@ type Settings struct {
 	HTTPAddr  string `name:"http-addr" env:"PARLEY_HTTP_ADDR" default:"127.0.0.1:8080" group:"Listeners" help:"Where REST and /docs are served, host:port."`
 	AdminAddr string `name:"admin-addr" env:"PARLEY_ADMIN_ADDR" default:"127.0.0.1:9091" group:"Listeners" help:"Where metrics, pprof and channelz are served, host:port; loopback only."`
 
+	MetricsAddr string `name:"metrics-addr" env:"PARLEY_METRICS_ADDR" group:"Listeners" help:"Where /metrics, /livez and /readyz are served for machines that watch the gateway, host:port, such as 0.0.0.0:9464; unset = nowhere but on the other listeners."`
+
 	GraphCloud                string `name:"graph-cloud" env:"PARLEY_GRAPH_CLOUD" default:"global" group:"Microsoft Graph" help:"Cloud: global, us-l4, us-l5 or china. Drives authority, scope, base URL and allowed links."`
 	GraphURL                  string `name:"graph-url" env:"PARLEY_GRAPH_URL" group:"Microsoft Graph" help:"Base URL in place of the cloud's own, scheme and host without a version."`
 	GraphAuthorityURL         string `name:"graph-authority-url" env:"PARLEY_GRAPH_AUTHORITY_URL" group:"Microsoft Graph" help:"Token authority in place of the cloud's own, https."`

@@ -134,6 +134,9 @@ type Settings struct {
 	Reflection *string `protobuf:"bytes,54,opt,name=reflection,proto3,oneof" json:"reflection,omitempty"`
 	// The explorer at /explorer, a page that shows in a browser what its reader may read: on or off.
 	Explorer *string `protobuf:"bytes,55,opt,name=explorer,proto3,oneof" json:"explorer,omitempty"`
+	// Where /metrics, /livez and /readyz are served for machines that watch the gateway, host:port, such as 0.0.0.0:9464; unset =
+	// nowhere but on the other listeners.
+	MetricsAddr *string `protobuf:"bytes,56,opt,name=metrics_addr,json=metricsAddr,proto3,oneof" json:"metrics_addr,omitempty"`
 	// Tenants by alias, in place of the one tenant that the settings describe.
 	Tenants       map[string]*Tenant `protobuf:"bytes,1000,rep,name=tenants,proto3" json:"tenants,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
@@ -527,6 +530,13 @@ func (x *Settings) GetExplorer() string {
 	return ""
 }
 
+func (x *Settings) GetMetricsAddr() string {
+	if x != nil && x.MetricsAddr != nil {
+		return *x.MetricsAddr
+	}
+	return ""
+}
+
 func (x *Settings) GetTenants() map[string]*Tenant {
 	if x != nil {
 		return x.Tenants
@@ -729,7 +739,7 @@ var File_configpb_config_proto protoreflect.FileDescriptor
 
 const file_configpb_config_proto_rawDesc = "" +
 	"\n" +
-	"\x15configpb/config.proto\x12\x10parley.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\"\x8e:\n" +
+	"\x15configpb/config.proto\x12\x10parley.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\"\xc7:\n" +
 	"\bSettings\x12 \n" +
 	"\tgrpc_addr\x18\x01 \x01(\tH\x00R\bgrpcAddr\x88\x01\x01\x12 \n" +
 	"\thttp_addr\x18\x02 \x01(\tH\x01R\bhttpAddr\x88\x01\x01\x12\"\n" +
@@ -843,7 +853,8 @@ const file_configpb_config_proto_rawDesc = "" +
 	"reflection\x12$is not a choice; use auto, on or off\x1a\x1dthis in ['auto', 'on', 'off']H1R\n" +
 	"reflection\x88\x01\x01\x12h\n" +
 	"\bexplorer\x187 \x01(\tBG\xbaHD\xba\x01A\n" +
-	"\bexplorer\x12\x1eis not a choice; use on or off\x1a\x15this in ['on', 'off']H2R\bexplorer\x88\x01\x01\x12\xcb\x01\n" +
+	"\bexplorer\x12\x1eis not a choice; use on or off\x1a\x15this in ['on', 'off']H2R\bexplorer\x88\x01\x01\x12&\n" +
+	"\fmetrics_addr\x188 \x01(\tH3R\vmetricsAddr\x88\x01\x01\x12\xcb\x01\n" +
 	"\atenants\x18\xe8\a \x03(\v2'.parley.config.v1.Settings.TenantsEntryB\x86\x01\xbaH\x82\x01\x9a\x01\x7f\x10\xe8\a\"z\xba\x01w\n" +
 	"\x05alias\x12Cis not an alias; use up to 63 lower-case letters, digits and dashes\x1a)this.matches('^[a-z0-9][a-z0-9-]{0,62}$')R\atenants\x1aT\n" +
 	"\fTenantsEntry\x12\x10\n" +
@@ -905,7 +916,8 @@ const file_configpb_config_proto_rawDesc = "" +
 	"\r_stream_stallB\r\n" +
 	"\v_stream_ageB\r\n" +
 	"\v_reflectionB\v\n" +
-	"\t_explorer\"\xc3\t\n" +
+	"\t_explorerB\x0f\n" +
+	"\r_metrics_addr\"\xc3\t\n" +
 	"\x06Tenant\x12$\n" +
 	"\vgraph_cloud\x18\x01 \x01(\tH\x00R\n" +
 	"graphCloud\x88\x01\x01\x12 \n" +
