@@ -64,6 +64,20 @@ export class Connection {
   }
 }
 
+/** Does work and waits for it; throws the signal's reason if that is aborted before. */
+export async function unlessAborted<T>(work: () => T | Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  signal?.throwIfAborted();
+  const done = new AbortController();
+  const aborted = new Promise<never>((_, reject) => {
+    signal?.addEventListener("abort", () => reject(signal.reason), { once: true, signal: done.signal });
+  });
+  try {
+    return await Promise.race([work(), aborted]);
+  } finally {
+    done.abort();
+  }
+}
+
 /** Waits for so many milliseconds; throws the signal's reason if that is aborted. */
 export function sleep(wait: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {

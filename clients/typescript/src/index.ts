@@ -1,5 +1,5 @@
 import type { Event, Gap, Notice, Source, Summary } from "./api.js";
-import { Connection, sleep } from "./connection.js";
+import { Connection, sleep, unlessAborted } from "./connection.js";
 import { StreamError } from "./errors.js";
 import { Memory } from "./memory.js";
 
@@ -33,7 +33,7 @@ export interface StreamOptions {
   token?: (refused?: string) => string | Promise<string>;
   /** Further headers, such as `parley-tenant` and `parley-reason`. */
   headers?: Record<string, string>;
-  /** Ends the stream; its reason is thrown. */
+  /** Ends the stream at once, whatever it waits for; its reason is thrown. */
   signal?: AbortSignal;
   /** How many failures in a row are followed by another connection; 10 by default. A delivered event begins the count anew. */
   retries?: number;
@@ -126,7 +126,7 @@ export class EventStream implements AsyncIterable<Event> {
     try {
       for (;;) {
         const headers: Record<string, string> = { ...this.#options.headers, accept: "application/x-ndjson" };
-        if (token) headers["authorization"] = `Bearer ${(sent = await token(refused))}`;
+        if (token) headers["authorization"] = `Bearer ${(sent = await unlessAborted(() => token(refused), signal))}`;
         const connection = new Connection(this.#options.idle, signal);
         let begun = false;
         try {

@@ -141,6 +141,29 @@ test("a signal ends a read, a wait and a stream that has not begun", async () =>
   assert.equal(calls.length, 0);
 });
 
+test("a signal ends the wait for a token, and what comes of it is of no matter", async () => {
+  const controller = new AbortController();
+  let refuse: (reason: Error) => void = assert.fail;
+  const { stream, calls } = streamOf([], {
+    signal: controller.signal,
+    token: () => {
+      setImmediate(() => controller.abort("enough"));
+      return new Promise((_, reject) => (refuse = reject));
+    },
+  });
+  await assert.rejects(all(stream), (reason) => reason === "enough");
+  assert.equal(stream.state, "stopped");
+  assert.equal(calls.length, 0);
+  refuse(new Error("signed out")); // an unhandled rejection would fail the test
+  await new Promise(setImmediate);
+});
+
+test("a stream that was aborted asks for no token", async () => {
+  const { stream } = streamOf([], { signal: AbortSignal.abort("before"), token: () => assert.fail("it was asked") });
+  await assert.rejects(all(stream), (reason) => reason === "before");
+  assert.equal(stream.state, "stopped");
+});
+
 test("a program that stops cancels the call", async () => {
   const { stream, calls } = streamOf([() => new Response(new ReadableStream({
     pull: (body) => body.enqueue(new TextEncoder().encode(`${JSON.stringify(batch("a", "b"))}\n`)),
