@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/parley-gateway/parley/cache"
+	"github.com/parley-gateway/parley/cache/readers"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/graphclient/auth"
@@ -19,7 +19,7 @@ import (
 // onBehalf asks Graph on behalf of the users of one tenant.
 type onBehalf struct {
 	clients *graphclient.Delegates
-	pages   *cache.Cache
+	pages   *readers.Decorator
 	options func(name string) source.Options
 	tenant  string
 	client  string
@@ -27,7 +27,7 @@ type onBehalf struct {
 
 var _ service.Delegates = (*onBehalf)(nil)
 
-func newOnBehalf(own *Tenant, clients *graphclient.Delegates, pages *cache.Cache, options func(name string) source.Options) *onBehalf {
+func newOnBehalf(own *Tenant, clients *graphclient.Delegates, pages *readers.Decorator, options func(name string) source.Options) *onBehalf {
 	return &onBehalf{clients: clients, pages: pages, options: options, tenant: own.tenantID(), client: own.ClientID}
 }
 
@@ -42,8 +42,8 @@ func (o *onBehalf) OnBehalfOf(ctx context.Context, user service.Assertion) (serv
 		return service.Delegated{}, err
 	}
 	const chats = parleyv1.Source_SOURCE_CHAT
-	scope := func(src parleyv1.Source) cache.Scope {
-		return cache.Scope{Tenant: o.tenant, Identity: identityOf(o.client, user.User), Source: src, Delegated: true, Skew: graph.Skew}
+	scope := func(src parleyv1.Source) readers.Scope {
+		return readers.Scope{Tenant: o.tenant, Identity: identityOf(o.client, user.User), Source: src, Delegated: true, Skew: graph.Skew}
 	}
 	chat, usage := source.NewChat(graph, o.options("chat")), source.NewUsage(graph, o.options("usage"))
 	return service.Delegated{

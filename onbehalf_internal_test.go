@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/parley-gateway/parley/cache"
+	"github.com/parley-gateway/parley/cache/readers"
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/graphclient/auth"
 	"github.com/parley-gateway/parley/graphclient/ratelimit"
@@ -75,7 +76,7 @@ func TestThousandsOfUsers(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer pages.Close()
-	behalf := newOnBehalf(&own, clients, pages, own.options(&Config{Logger: slog.New(slog.DiscardHandler)}))
+	behalf := newOnBehalf(&own, clients, readers.New(pages, readers.Config{}), own.options(&Config{Logger: slog.New(slog.DiscardHandler)}))
 	read := func(i int) {
 		user := fmt.Sprintf("u%d", i)
 		delegated, err := behalf.OnBehalfOf(t.Context(), service.Assertion{User: user, Token: "of-" + user, Expires: time.Now().Add(time.Hour)})

@@ -156,7 +156,7 @@ func newCache(cfg *Config, gauges *metrics.Metrics) (*cache.Cache, error) {
 	if err != nil {
 		return nil, fieldError("Cache.Bytes", err)
 	}
-	return cache.New(cache.Config{MaxBytes: size, MaxAge: cfg.Cache.MaxAge, Settle: cfg.settle(), Observer: gauges})
+	return cache.New(cache.Config{MaxBytes: size, MaxAge: cfg.Cache.MaxAge, Observer: gauges})
 }
 
 // Start opens the listeners and serves until Close; ctx bounds the opening alone. It fetches the first token of each tenant in the

@@ -8,7 +8,7 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 
-	"github.com/parley-gateway/parley/cache"
+	"github.com/parley-gateway/parley/cache/readers"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/graphclient/auth"
@@ -26,6 +26,7 @@ var errNoCertificate = errors.New("holds no certificate in PEM form")
 func (g *Gateway) newTenants(cfg *Config, gauges *metrics.Metrics) (map[string]*service.Tenant, error) {
 	tenants := make(map[string]*service.Tenant)
 	var errs []error
+	pages := readers.New(g.cache, readers.Config{Settle: cfg.settle()})
 	for _, alias := range cfg.aliases() {
 		own := cfg.Tenants[alias]
 		clients, err := newGraph(cfg, &own, gauges.Graph(alias))
@@ -43,7 +44,7 @@ func (g *Gateway) newTenants(cfg *Config, gauges *metrics.Metrics) (map[string]*
 			continue
 		}
 		g.logins = append(g.logins, newLogin(clients.client, cfg.Logger))
-		tenants[alias] = newTenant(cfg, &own, clients, g.cache)
+		tenants[alias] = newTenant(cfg, &own, clients, pages)
 	}
 	return tenants, errors.Join(errs...)
 }
@@ -151,22 +152,22 @@ func authorities(file string) (*x509.CertPool, error) {
 
 // newTenant makes a tenant and its sources. A read of events meets the cache first, then the memory of refusals, then the source; a
 // test asserts the order.
-func newTenant(cfg *Config, own *Tenant, asked graphClients, pages *cache.Cache) *service.Tenant {
+func newTenant(cfg *Config, own *Tenant, asked graphClients, pages *readers.Decorator) *service.Tenant {
 	client, options := asked.client, own.options(cfg)
 	copilot := source.NewCopilot(client, options("copilot"))
 	chat := source.NewChat(client, options("chat"))
 	call := source.NewCall(client, options("call"))
 	retained := source.NewRetainedChat(client, options("chat"))
 	usage := source.NewUsage(client, options("usage"))
-	scope := func(src parleyv1.Source) cache.Scope {
-		return cache.Scope{Tenant: own.tenantID(), Identity: own.ClientID, Source: src, Skew: client.Skew}
+	scope := func(src parleyv1.Source) readers.Scope {
+		return readers.Scope{Tenant: own.tenantID(), Identity: own.ClientID, Source: src, Skew: client.Skew}
 	}
 	const (
 		ai, chats, calls = parleyv1.Source_SOURCE_COPILOT, parleyv1.Source_SOURCE_CHAT, parleyv1.Source_SOURCE_CALL
 		retainedChats    = parleyv1.Source_SOURCE_RETAINED_CHAT
 	)
 	directory := pages.Users(source.NewUsers(client, options("users")), scope(parleyv1.Source_SOURCE_USER))
-	refused := cache.NewRefusals(0)
+	refused := readers.NewRefusals(0)
 	events := func(reader source.EventReader, src parleyv1.Source) source.EventReader {
 		return pages.Events(refused.Events(reader, scope(src)), scope(src))
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/parley-gateway/parley/cache"
+	"github.com/parley-gateway/parley/cache/readers"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
 )
@@ -43,7 +44,7 @@ func TestOrderOfTheSourceChain(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.close)
-	copilot := newTenant(&cfg, &own, client, pages).Sources.Events[parleyv1.Source_SOURCE_COPILOT]
+	copilot := newTenant(&cfg, &own, client, readers.New(pages, readers.Config{})).Sources.Events[parleyv1.Source_SOURCE_COPILOT]
 	read := func(day int) error {
 		start := time.Date(2026, 1, day, 0, 0, 0, 0, time.UTC)
 		_, err := copilot.Events(t.Context(), source.EventQuery{Owner: "u", User: "u", Start: start, End: start.AddDate(0, 0, 1)}, "")

@@ -9,17 +9,29 @@ import (
 
 // Control holds the directives of a caller's cache-control header (RFC 9111, section 5.2.1).
 type Control struct {
-	// NoCache asks Graph again, each window at most once per 10 seconds.
+	// NoCache fetches again, each value at most once per 10 seconds.
 	NoCache bool
-	// MaxAge is the oldest page that is accepted; nil = any that is fresh.
+	// MaxAge is the oldest value that is accepted; nil = any that is fresh.
 	MaxAge *time.Duration
-	// OnlyIfCached never asks Graph: what is not there is ErrNotCached.
+	// OnlyIfCached never fetches: a value that is not there is ErrNotCached.
 	OnlyIfCached bool
-	// OnlyUnderWay is OnlyIfCached, but for pages that are being asked for at the moment.
+	// OnlyUnderWay is OnlyIfCached, but for values that are being fetched at the moment.
 	OnlyUnderWay bool
 }
 
-// Since is the earliest beginning of a reading that is fresh enough; zero = any.
+// Accepts reports whether a value of a time is fresh enough that may be served until another one.
+func (c Control) Accepts(read, expires time.Time) bool {
+	now := time.Now()
+	age := now.Sub(read)
+	switch {
+	case !now.Before(expires), age < -time.Second, // a clock that went back must not make values immortal
+		c.NoCache && age >= rereadAfter, c.MaxAge != nil && age > *c.MaxAge:
+		return false
+	}
+	return true
+}
+
+// Since is the earliest beginning of a fetch that is fresh enough; zero = any.
 func (c Control) Since() time.Time {
 	switch {
 	case c.NoCache:
@@ -44,7 +56,7 @@ func ControlOf(ctx context.Context) Control {
 	return c
 }
 
-// WithoutCached asks for what is below the cache in place of cached values, unless the caller wants cached values only.
+// WithoutCached returns a context whose look-ups fetch in place of taking cached values, unless the caller wants cached values only.
 func WithoutCached(ctx context.Context) context.Context {
 	control := ControlOf(ctx)
 	if control.OnlyIfCached {
@@ -104,7 +116,7 @@ func (r *Recorder) add(o *Recorder) {
 	}
 }
 
-// LookUps returns how many look-ups were answered by a cached page, and how many asked Graph, or would have.
+// LookUps returns how many look-ups were answered from the cache, and how many fetched, or would have.
 func (r *Recorder) LookUps() (hits, misses int) {
 	if r == nil {
 		return 0, 0
@@ -114,7 +126,7 @@ func (r *Recorder) LookUps() (hits, misses int) {
 	return r.hits, r.misses
 }
 
-// Age is how long ago Graph answered with the oldest page of the call, in whole seconds; 0 when no page was used.
+// Age is the age of the oldest value of the call, in whole seconds; 0 when no value was used.
 func (r *Recorder) Age() time.Duration {
 	if r == nil {
 		return 0
@@ -127,7 +139,7 @@ func (r *Recorder) Age() time.Duration {
 	return max(time.Since(r.oldest), 0).Truncate(time.Second)
 }
 
-// Status is the value of a cache-status header: a hit when every page was cached, else why Graph was asked. It is empty
+// Status is the value of a cache-status header: a hit when every value was cached, else why it was fetched. It is empty
 // when there was no look-up.
 func (r *Recorder) Status() string {
 	hits, misses := r.LookUps()

@@ -4,8 +4,6 @@ import (
 	"context"
 	"testing"
 	"time"
-
-	"github.com/parley-gateway/parley/source"
 )
 
 // TestForgedCollision puts another key's page where the store looks for a key, as a hash collision would.
@@ -17,7 +15,7 @@ func TestForgedCollision(t *testing.T) {
 	}
 	defer c.Close()
 	foreign := &item[*entry]{key: "tenant b", size: 1, value: &entry{
-		key: "tenant b", value: &source.Page[source.Item]{Rows: 99}, read: time.Now(), expires: time.Now().Add(time.Hour), size: 1,
+		key: "tenant b", value: "foreign", read: time.Now(), expires: time.Now().Add(time.Hour), size: 1,
 	}}
 	c.store.rest.Set("tenant a", foreign, 1)
 	c.store.rest.Wait()
@@ -37,7 +35,7 @@ func TestClockGoesBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	c.put(&entry{key: "k", read: time.Now().Add(time.Hour), expires: time.Now().Add(2 * time.Hour), size: 1}, time.Hour)
+	c.put(&entry{key: "k", read: time.Now().Add(time.Hour), expires: time.Now().Add(2 * time.Hour), size: 1})
 	if e, _ := c.get(context.Background(), "k", ""); e != nil {
 		t.Error("a page from the future was served")
 	}

@@ -5,45 +5,51 @@ import (
 	"time"
 )
 
-// keyed builds a key from parts, each with its length before it, so that no two requests share one.
-type keyed []byte //nolint:recvcheck // with must not grow the key it is called on
+// Key names the query that a value answers. It is built of parts, each with its length before it, so that no two queries share
+// one.
+type Key []byte //nolint:recvcheck // Page must not grow the key that it is called on
 
-func newKey(kind string, s Scope) keyed {
-	k := make(keyed, 0, 256)
-	k.text(kind, s.Tenant, s.Identity)
-	k.number(int64(s.Source))
+// NewKey returns a key that begins with the kind of the value. Values of one kind have one type.
+func NewKey(kind string) Key {
+	k := make(Key, 0, 256)
+	k.Text(kind)
 	return k
 }
 
-func (k *keyed) text(parts ...string) {
+// Text appends texts.
+func (k *Key) Text(parts ...string) {
 	for _, part := range parts {
 		*k = binary.AppendUvarint(*k, uint64(len(part)))
 		*k = append(*k, part...)
 	}
 }
 
-func (k *keyed) list(parts []string) {
-	k.number(int64(len(parts)))
-	k.text(parts...)
+// List appends texts and how many they are.
+func (k *Key) List(parts []string) {
+	k.Number(int64(len(parts)))
+	k.Text(parts...)
 }
 
-func (k *keyed) number(n int64) { *k = binary.AppendVarint(*k, n) }
+// Number appends a number.
+func (k *Key) Number(n int64) { *k = binary.AppendVarint(*k, n) }
 
-func (k *keyed) time(t time.Time) { k.number(t.Unix()); k.number(int64(t.Nanosecond())) }
+// Time appends an instant.
+func (k *Key) Time(t time.Time) { k.Number(t.Unix()); k.Number(int64(t.Nanosecond())) }
 
-func (k *keyed) flags(flags ...bool) {
+// Flags appends yes or no for each flag.
+func (k *Key) Flags(flags ...bool) {
 	for _, set := range flags {
 		if set {
-			k.number(1)
+			k.Number(1)
 		} else {
-			k.number(0)
+			k.Number(0)
 		}
 	}
 }
 
-// with returns the key of the page behind a link of the same query.
-func (k keyed) with(link string) string {
-	full := append(make(keyed, 0, len(k)+len(link)+binary.MaxVarintLen64), k...)
-	full.text(link)
+// Page returns the key of the page behind a link of the same query; an empty link is that of the first page.
+func (k Key) Page(link string) string {
+	full := append(make(Key, 0, len(k)+len(link)+binary.MaxVarintLen64), k...)
+	full.Text(link)
 	return string(full)
 }

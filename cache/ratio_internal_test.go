@@ -8,9 +8,6 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
-
-	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/source"
 )
 
 // The race detector makes sync.Pool forget, and with it how often ristretto was asked for a page; hence the build tag.
@@ -22,29 +19,38 @@ const (
 	ratioHolds = ratioBytes / ratioPage
 )
 
-// flat is a Graph whose pages share one array; it counts what it is asked.
-type flat struct {
-	body  []byte
-	asked int
+// fetcher fetches values that share one array, and counts them.
+type fetcher struct{ fetched int }
+
+func (f *fetcher) get(tb testing.TB, c *Cache, user string, n int) Answer[string] {
+	tb.Helper()
+	key := NewKey("page")
+	key.Text(user)
+	key.Number(int64(n))
+	answer, err := Get(tb.Context(), c, Request[string]{Label: "chat", Key: key, Fetch: func(context.Context) (Fetched[string], error) {
+		f.fetched++
+		return Fetched[string]{Value: user, Life: time.Hour, Size: ratioPage - 1024}, nil
+	}})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if !answer.Cached {
+		c.store.rest.Wait()
+	}
+	return answer
 }
 
-func (g *flat) Events(_ context.Context, q source.EventQuery, link string) (*source.Page[source.Item], error) {
-	g.asked++
-	return &source.Page[source.Item]{Rows: 1, Requests: 1, Read: time.Now(), Items: []source.Item{{Key: q.User + link, Basic: g.body}}}, nil
-}
-
-// reading counts what one pattern does to a cache.
-type reading struct {
-	tb     testing.TB
-	cache  *Cache
-	graph  *flat
-	reader source.EventReader
-	hits   map[string]int
-	reads  map[string]int
+// player counts the hits of one pattern.
+type player struct {
+	tb    testing.TB
+	cache *Cache
+	fetcher
+	hits  map[string]int
+	reads map[string]int
 }
 
 // ratioCache is a cache of the patterns' size. Without its LRUs everything hangs on ristretto alone.
-func ratioCache(tb testing.TB, lru bool) *reading {
+func ratioCache(tb testing.TB, lru bool) *player {
 	tb.Helper()
 	c, err := New(Config{MaxBytes: ratioBytes})
 	if err != nil {
@@ -55,45 +61,36 @@ func ratioCache(tb testing.TB, lru bool) *reading {
 		c.store.queue = newTwoQueue[*entry](0)
 		c.store.rest.UpdateMaxCost(ratioBytes)
 	}
-	g := &flat{body: make([]byte, ratioPage-1024)}
-	scope := Scope{Tenant: "t", Identity: "app", Source: parleyv1.Source_SOURCE_CHAT}
-	return &reading{tb: tb, cache: c, graph: g, reader: c.Events(g, scope), hits: map[string]int{}, reads: map[string]int{}}
+	return &player{tb: tb, cache: c, hits: map[string]int{}, reads: map[string]int{}}
 }
 
 // page reads page n of a user. Graph takes 100 ms for one, so that ristretto has taken over what it was given before.
-func (r *reading) page(as, user string, n int) {
+func (r *player) page(as, user string, n int) {
 	r.tb.Helper()
-	q := source.EventQuery{Owner: user, User: user, Start: time.Unix(int64(n)*3600, 0), End: time.Unix(int64(n+1)*3600, 0)}
-	p, err := r.reader.Events(r.tb.Context(), q, "")
-	if err != nil {
-		r.tb.Fatal(err)
-	}
 	r.reads[as]++
-	if p.FromCache {
+	if r.get(r.tb, r.cache, user, n).Cached {
 		r.hits[as]++
-		return
 	}
-	r.cache.store.rest.Wait()
 }
 
-func (r *reading) ratio(as string) float64 { return float64(r.hits[as]) / float64(max(r.reads[as], 1)) }
+func (r *player) ratio(as string) float64 { return float64(r.hits[as]) / float64(max(r.reads[as], 1)) }
 
 // patterns of readers. floor is the hit ratio, of the reads of the name, that a cache must reach.
 var patterns = []struct {
 	name, of string
 	floor    float64
-	run      func(r *reading)
+	run      func(r *player)
 }{
-	{"retry of each page", "again", 1, func(r *reading) {
+	{"retry of each page", "again", 1, func(r *player) {
 		for n := range 4 * ratioHolds {
 			r.page("first", "u", n)
 			r.page("again", "u", n)
 		}
 	}},
-	{"second reader 100 pages behind", "again", 1, func(r *reading) { behind(r, 100) }},
+	{"second reader 100 pages behind", "again", 1, func(r *player) { behind(r, 100) }},
 	// Further behind than a quarter of the cache: both together show it 400 other pages in between.
-	{"second reader 200 pages behind", "again", .3, func(r *reading) { behind(r, 200) }},
-	{"re-read within 200 pages", "again", .9, func(r *reading) {
+	{"second reader 200 pages behind", "again", .3, func(r *player) { behind(r, 200) }},
+	{"re-read within 200 pages", "again", .9, func(r *player) {
 		random := rand.New(rand.NewPCG(1, 2))
 		for n := range 4 * ratioHolds {
 			r.page("first", "u", n)
@@ -102,10 +99,10 @@ var patterns = []struct {
 			}
 		}
 	}},
-	{"a scan of 8 sizes, a hot set of 100 pages read every 100 pages", "hot", .98, func(r *reading) { scan(r, 100, 100) }},
-	{"a scan of 8 sizes, a hot set of 100 pages read every 2,000 pages", "hot", .85, func(r *reading) { scan(r, 100, 2000) }},
-	{"a scan of 8 sizes, a hot set of 500 pages read every 2,000 pages", "hot", .7, func(r *reading) { scan(r, 500, 2000) }},
-	{"a hot set of 100 pages that begins in the middle of a scan", "late", .6, func(r *reading) {
+	{"a scan of 8 sizes, a hot set of 100 pages read every 100 pages", "hot", .98, func(r *player) { scan(r, 100, 100) }},
+	{"a scan of 8 sizes, a hot set of 100 pages read every 2,000 pages", "hot", .85, func(r *player) { scan(r, 100, 2000) }},
+	{"a scan of 8 sizes, a hot set of 500 pages read every 2,000 pages", "hot", .7, func(r *player) { scan(r, 500, 2000) }},
+	{"a hot set of 100 pages that begins in the middle of a scan", "late", .6, func(r *player) {
 		for n := range 8 * ratioHolds {
 			r.page("scan", "s", n)
 			if n >= 4*ratioHolds && n%500 == 0 {
@@ -115,7 +112,7 @@ var patterns = []struct {
 			}
 		}
 	}},
-	{"skewed readers of four sizes", "some", .7, func(r *reading) {
+	{"skewed readers of four sizes", "some", .7, func(r *player) {
 		zipf := rand.NewZipf(rand.New(rand.NewPCG(1, 2)), 1.05, 1, 4*ratioHolds-1)
 		for range 40 * ratioHolds {
 			r.page("some", "z", int(zipf.Uint64()))
@@ -123,7 +120,7 @@ var patterns = []struct {
 	}},
 }
 
-func behind(r *reading, pages int) {
+func behind(r *player, pages int) {
 	for n := range 4 * ratioHolds {
 		r.page("first", "u", n)
 		if n >= pages {
@@ -133,7 +130,7 @@ func behind(r *reading, pages int) {
 }
 
 // scan reads a hot set a few times, and then now and again while a scan reads everything once.
-func scan(r *reading, hot, every int) {
+func scan(r *player, hot, every int) {
 	for range 3 {
 		for i := range hot {
 			r.page("warm", "h", i)
@@ -179,7 +176,7 @@ func BenchmarkHitRatio(b *testing.B) {
 					r := ratioCache(b, lru)
 					p.run(r)
 					b.ReportMetric(100*r.ratio(p.of), "%-hits")
-					b.ReportMetric(float64(r.graph.asked), "graph-requests")
+					b.ReportMetric(float64(r.fetched), "graph-requests")
 				}
 			})
 		}

@@ -6,9 +6,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/source"
 )
 
 // results counts what an Observer is told.
@@ -42,15 +39,10 @@ func TestRefusedAndLost(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	g := &flat{body: make([]byte, ratioPage-1024)}
-	r := c.Events(g, Scope{Source: parleyv1.Source_SOURCE_CHAT})
+	g := &fetcher{}
 	read := func(user string, n int) {
 		t.Helper()
-		q := source.EventQuery{Owner: user, User: user, Start: time.Unix(int64(n), 0), End: time.Unix(int64(n+1), 0)}
-		if _, err := r.Events(t.Context(), q, ""); err != nil {
-			t.Fatal(err)
-		}
-		c.store.rest.Wait()
+		g.get(t, c, user, n)
 	}
 	// Pages that are asked for again and again fill the store; others are then refused.
 	for range 20 {
@@ -64,15 +56,15 @@ func TestRefusedAndLost(t *testing.T) {
 	if refused := seen.of("chat refused"); refused < pages/2 {
 		t.Errorf("%d of %d pages that nobody asks for again were refused", refused, pages)
 	}
-	if asked := seen.of("chat miss"); asked != g.asked {
-		t.Errorf("%d misses, %d requests", asked, g.asked)
+	if asked := seen.of("chat miss"); asked != g.fetched {
+		t.Errorf("%d misses, %d requests", asked, g.fetched)
 	}
 	if n := seen.of("chat lost"); n != 0 {
 		t.Errorf("%d pages were lost by a store that had time for each", n)
 	}
 	// A store that is closed takes nothing.
 	c.store.close()
-	c.put(&entry{key: "k", source: "chat", size: 1}, time.Minute)
+	c.put(&entry{key: "k", label: "chat", size: 1, expires: time.Now().Add(time.Minute)})
 	if n := seen.of("chat lost"); n != 1 {
 		t.Errorf("%d lost pages are counted, want 1", n)
 	}

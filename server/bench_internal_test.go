@@ -19,6 +19,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/parley-gateway/parley/cache"
+	"github.com/parley-gateway/parley/cache/readers"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server/audit"
 	"github.com/parley-gateway/parley/server/callinfo"
@@ -111,7 +112,7 @@ func newKept(tb testing.TB, events, batches int) *keptEngine {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(pages.Close)
-	chats := pages.Events(reader, cache.Scope{Tenant: "contoso", Source: parleyv1.Source_SOURCE_CHAT})
+	chats := readers.New(pages, readers.Config{}).Events(reader, readers.Scope{Tenant: "contoso", Source: parleyv1.Source_SOURCE_CHAT})
 	return &keptEngine{
 		Engine: engine, list: list, count: events, batches: batches,
 		sources: query.Sources{Events: map[parleyv1.Source]source.EventReader{parleyv1.Source_SOURCE_CHAT: chats}},

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/parley-gateway/parley/cache"
+	"github.com/parley-gateway/parley/cache/readers"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
@@ -85,7 +86,7 @@ func TestIgnoredBounds(t *testing.T) {
 							t.Fatal(err)
 						}
 						defer c.Close()
-						have := query.Sources{Events: map[parleyv1.Source]source.EventReader{src: c.Events(ignoring, cache.Scope{Tenant: "t", Source: src})}}
+						have := query.Sources{Events: map[parleyv1.Source]source.EventReader{src: readers.New(c, readers.Config{}).Events(ignoring, readers.Scope{Tenant: "t", Source: src})}}
 						e := newEngine(t, timeline.Config{})
 						req := query.Events{Owner: "u", User: "u", Sources: []parleyv1.Source{src}, OrderBy: order, Conversation: conversation, Start: now.AddDate(-1, 0, 0), End: now.AddDate(0, -3, 0)}
 						r := stream(t, e, have, req, "")

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/testing/protocmp"
 
 	"github.com/parley-gateway/parley/cache"
+	"github.com/parley-gateway/parley/cache/readers"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/timeline"
 	"github.com/parley-gateway/parley/timeline/query"
@@ -29,7 +30,7 @@ func cachedSources(t *testing.T, cfg cache.Config, graphs ...*fakeGraph) query.S
 	t.Cleanup(c.Close)
 	have := sources(graphs...)
 	for src, reader := range have.Events {
-		have.Events[src] = c.Events(reader, cache.Scope{Tenant: "t", Source: src})
+		have.Events[src] = readers.New(c, readers.Config{}).Events(reader, readers.Scope{Tenant: "t", Source: src})
 	}
 	return have
 }

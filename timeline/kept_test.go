@@ -10,6 +10,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/parley-gateway/parley/cache"
+	"github.com/parley-gateway/parley/cache/readers"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/source"
@@ -57,7 +58,7 @@ func TestDoubtsAreNotKept(t *testing.T) {
 						t.Fatal(err)
 					}
 					defer kept.Close()
-					have := query.Sources{Events: map[parleyv1.Source]source.EventReader{chat: kept.Events(g, cache.Scope{Source: chat})}}
+					have := query.Sources{Events: map[parleyv1.Source]source.EventReader{chat: readers.New(kept, readers.Config{}).Events(g, readers.Scope{Source: chat})}}
 					e := newEngine(t, timeline.Config{})
 					req := chatRequest()
 					req.Conversation, req.OrderBy = conversation, query.EventTimeDesc

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/parley-gateway/parley/cache"
+	"github.com/parley-gateway/parley/cache/readers"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/timeline/query"
 )
@@ -24,7 +25,7 @@ func TestModelLeaving(t *testing.T) {
 		defer c.Close()
 		have := sources(w.graphs...)
 		for src, reader := range have.Events {
-			have.Events[src] = c.Events(reader, cache.Scope{Tenant: "t", Source: src})
+			have.Events[src] = readers.New(c, readers.Config{}).Events(reader, readers.Scope{Tenant: "t", Source: src})
 		}
 		var left []string
 		for _, g := range w.graphs {

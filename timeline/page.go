@@ -8,7 +8,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"github.com/parley-gateway/parley/cache"
+	"github.com/parley-gateway/parley/cache/readers"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/timeline/chunk"
 	"github.com/parley-gateway/parley/timeline/merge"
@@ -69,7 +69,7 @@ type cachedPage struct {
 
 // pageWindow is a cached window that a page was made of. The page does not keep it alive.
 type pageWindow struct {
-	store cache.Windows
+	store readers.Windows
 	key   string
 	chunk weak.Pointer[chunk.Chunk]
 	holds bool // the window holds the page's events, in one range
@@ -77,8 +77,8 @@ type pageWindow struct {
 
 // pageStore caches pages beside windows.
 type pageStore interface {
-	cache.Windows
-	cache.Answers
+	readers.Windows
+	readers.Answers
 }
 
 func (c *cachedPage) form(key any) []byte {
@@ -97,7 +97,7 @@ func (c *cachedPage) put(key any, form []byte) {
 		c.forms[key] = form
 		c.size += int64(cap(form))
 	}
-	c.entry.store.Put(cache.Value{
+	c.entry.store.Put(readers.Value{
 		Key: c.entry.key, Value: c, End: c.end, Read: time.Now(),
 		Size: c.size + int64(cap(c.events)+2*proto.Size(c.message)+len(c.entry.key)) + 1<<10,
 	})

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/parley-gateway/parley/cache"
+	"github.com/parley-gateway/parley/cache/readers"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/source"
@@ -204,7 +205,7 @@ func TestKeptProofs(t *testing.T) {
 	}
 	t.Cleanup(store.Close)
 	have, asked := sources(g), &atomic.Int64{}
-	have.Events[call] = store.Events(g, cache.Scope{Tenant: "t", Source: call})
+	have.Events[call] = readers.New(store, readers.Config{}).Events(g, readers.Scope{Tenant: "t", Source: call})
 	have.CallVerifier = records{asked, nil}
 	e := newEngine(t, timeline.Config{})
 	for i := range 4 {

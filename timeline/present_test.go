@@ -9,6 +9,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/parley-gateway/parley/cache"
+	"github.com/parley-gateway/parley/cache/readers"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/source"
@@ -229,7 +230,7 @@ func TestClockAhead(t *testing.T) {
 				defer c.Close()
 				g := &fakeGraph{src: chat, size: 50}
 				have := query.Sources{Skew: skew, Events: map[parleyv1.Source]source.EventReader{
-					chat: c.Events(g, cache.Scope{Tenant: "t", Source: chat, Skew: skew}),
+					chat: readers.New(c, readers.Config{}).Events(g, readers.Scope{Tenant: "t", Source: chat, Skew: skew}),
 				}}
 				e := newEngine(t, timeline.Config{})
 				since := time.Now().UTC().Add(-24 * time.Hour)

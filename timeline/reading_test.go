@@ -13,6 +13,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/parley-gateway/parley/cache"
+	"github.com/parley-gateway/parley/cache/readers"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
@@ -88,7 +89,7 @@ func TestRowsLeaveBetweenCalls(t *testing.T) {
 						}
 						defer c.Close()
 						have := query.Sources{Events: map[parleyv1.Source]source.EventReader{
-							chat: c.Events(stopAt(g, 4), cache.Scope{Tenant: "t", Source: chat}),
+							chat: readers.New(c, readers.Config{}).Events(stopAt(g, 4), readers.Scope{Tenant: "t", Source: chat}),
 						}}
 						e := newEngine(t, timeline.Config{})
 						req := query.Events{

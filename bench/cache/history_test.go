@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/parley-gateway/parley/cache"
+	"github.com/parley-gateway/parley/cache/readers"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
@@ -117,7 +118,7 @@ func play(t *testing.T, now time.Time, size int64, start time.Time, step time.Du
 			t.Fatal(err)
 		}
 		h := &house{history: newHistory(t, start, step), t: t, cache: c, engine: e}
-		reader := c.Events(h.history, cache.Scope{Tenant: "t", Identity: "app", Source: parleyv1.Source_SOURCE_CHAT})
+		reader := readers.New(c, readers.Config{}).Events(h.history, readers.Scope{Tenant: "t", Identity: "app", Source: parleyv1.Source_SOURCE_CHAT})
 		h.have = query.Sources{Events: map[parleyv1.Source]source.EventReader{parleyv1.Source_SOURCE_CHAT: reader}}
 		pattern(h)
 	})

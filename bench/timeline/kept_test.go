@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/parley-gateway/parley/cache"
+	"github.com/parley-gateway/parley/cache/readers"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
@@ -23,7 +24,7 @@ func kept(b *testing.B, prepare func(*timeline.Engine, query.Sources, query.Even
 	b.Cleanup(c.Close)
 	const chat = parleyv1.Source_SOURCE_CHAT
 	have := query.Sources{Events: map[parleyv1.Source]source.EventReader{
-		chat: c.Events(newOffice(perMonth, 30, 0), cache.Scope{Tenant: "t", Source: chat}),
+		chat: readers.New(c, readers.Config{}).Events(newOffice(perMonth, 30, 0), readers.Scope{Tenant: "t", Source: chat}),
 	}}
 	req := query.Events{
 		Owner: "u", User: "u", Sources: []parleyv1.Source{chat}, Start: month(), End: month().AddDate(0, 0, 30),

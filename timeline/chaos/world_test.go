@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/parley-gateway/parley/cache"
+	"github.com/parley-gateway/parley/cache/readers"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/graphclient/graph"
@@ -130,22 +131,23 @@ func newBed(t *testing.T, w *world, keeps bool) *bed {
 	if keeps {
 		size = 8 << 20
 	}
-	pages, err := cache.New(cache.Config{MaxBytes: size})
+	store, err := cache.New(cache.Config{MaxBytes: size})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if b.engine, err = timeline.New(timeline.Config{}); err != nil {
 		t.Fatal(err)
 	}
+	pages := readers.New(store, readers.Config{})
 	options := source.Options{Tenant: w.sim.TenantID(), Version: graph.V1}
-	scope := func(src parleyv1.Source) cache.Scope { return cache.Scope{Tenant: w.sim.TenantID(), Source: src} }
+	scope := func(src parleyv1.Source) readers.Scope { return readers.Scope{Tenant: w.sim.TenantID(), Source: src} }
 	b.have.Events = map[parleyv1.Source]source.EventReader{
 		copilot: pages.Events(source.NewCopilot(client, options), scope(copilot)),
 		chats:   pages.Events(source.NewChat(client, options), scope(chats)),
 		calls:   pages.Events(source.NewCall(client, options), scope(calls)),
 	}
 	b.close = func() {
-		pages.Close()
+		store.Close()
 		client.Close()
 	}
 	return b

@@ -3,7 +3,7 @@ package fetch
 import (
 	"context"
 
-	"github.com/parley-gateway/parley/cache"
+	"github.com/parley-gateway/parley/cache/readers"
 	"github.com/parley-gateway/parley/timeline/chunk"
 	"github.com/parley-gateway/parley/timeline/window"
 )
@@ -17,7 +17,7 @@ func (r *Reader) cache(w window.Window, c *chunk.Chunk) {
 		return
 	}
 	q := r.queryFor(w.Span)
-	cached := cache.Value{Key: r.Store.WindowKey(&q), End: q.End, Value: c, Read: c.Read, Size: c.Cost()}
+	cached := readers.Value{Key: r.Store.WindowKey(&q), End: q.End, Value: c, Read: c.Read, Size: c.Cost()}
 	c.OnGrow = func() {
 		grown := cached
 		grown.Size = c.Cost()

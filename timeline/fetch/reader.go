@@ -18,7 +18,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/parley-gateway/parley/cache"
+	"github.com/parley-gateway/parley/cache/readers"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/internal/ledger"
 	"github.com/parley-gateway/parley/source"
@@ -34,7 +34,7 @@ type Reader struct {
 	Source parleyv1.Source
 	Events source.EventReader
 	// Store caches the chunks of windows; nil = nothing is cached.
-	Store cache.Windows
+	Store readers.Windows
 	// Query is the query without an interval.
 	Query source.EventQuery
 	// ByCreate orders events by their creation, and Desc from the newest to the oldest.

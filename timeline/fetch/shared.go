@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/parley-gateway/parley/cache"
+	"github.com/parley-gateway/parley/cache/readers"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/internal/coalesce"
 	"github.com/parley-gateway/parley/timeline/chunk"
@@ -19,7 +20,7 @@ import (
 
 // Read reads a window to its end, or takes part in the reading of another call.
 func (r *Reader) Read(ctx context.Context, req Request) *Result {
-	shared, ok := r.Store.(cache.Readings)
+	shared, ok := r.Store.(readers.Readings)
 	if !ok {
 		return r.read(ctx, req.Window, req.Wanted, req.Unbounded)
 	}
@@ -56,7 +57,7 @@ func (res *Result) share() *Result {
 
 // UnderWay reports whether a window is being read by another call, or by one that is out of time.
 func (r *Reader) UnderWay(ctx context.Context, w window.Window) bool {
-	shared, ok := r.Store.(cache.Readings)
+	shared, ok := r.Store.(readers.Readings)
 	if !ok {
 		return false
 	}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/parley-gateway/parley/resource"
 
-	"github.com/parley-gateway/parley/cache"
+	"github.com/parley-gateway/parley/cache/readers"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/internal/reasons"
 	"github.com/parley-gateway/parley/source"
@@ -110,7 +110,7 @@ func (m *Merger) newReader(have query.Sources, src parleyv1.Source) *sourceReade
 	default:
 		r.conversation = resource.AppendConversation(nil, m.req.Owner, m.req.Conversation)
 	}
-	r.fetch.Store, _ = have.Events[src].(cache.Windows)
+	r.fetch.Store, _ = have.Events[src].(readers.Windows)
 	if m.req.End.IsZero() || m.req.End.After(m.span.End) {
 		r.fetch.OpenEnd = m.span.End
 	}

@@ -3,7 +3,7 @@ package merge
 import (
 	"time"
 
-	"github.com/parley-gateway/parley/cache"
+	"github.com/parley-gateway/parley/cache/readers"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/timeline/chunk"
 )
@@ -11,7 +11,7 @@ import (
 // UsedWindow is a window that a walk went through.
 type UsedWindow struct {
 	// Store is the cache of the source, and Key the key of the chunk there; empty = the window was read for this call.
-	Store cache.Windows
+	Store readers.Windows
 	Key   string
 	// Chunk holds the events of the window.
 	Chunk *chunk.Chunk

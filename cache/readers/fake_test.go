@@ -1,4 +1,4 @@
-package cache_test
+package readers_test
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/parley-gateway/parley/cache"
+	"github.com/parley-gateway/parley/cache/readers"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
 )
@@ -71,18 +72,29 @@ func (g *fakeGraph) requests() int {
 	return g.asked
 }
 
-func open(t *testing.T, cfg cache.Config) *cache.Cache {
+// pages is a cache with the decorators over it.
+type pages struct {
+	*cache.Cache
+	*readers.Decorator
+}
+
+func open(t *testing.T, cfg cache.Config) pages {
+	t.Helper()
+	return openWith(t, cfg, readers.Config{})
+}
+
+func openWith(t *testing.T, cfg cache.Config, lives readers.Config) pages {
 	t.Helper()
 	c, err := cache.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	return c
+	return pages{c, readers.New(c, lives)}
 }
 
-func scope(tenant string) cache.Scope {
-	return cache.Scope{Tenant: tenant, Identity: "app", Source: parleyv1.Source_SOURCE_CHAT}
+func scope(tenant string) readers.Scope {
+	return readers.Scope{Tenant: tenant, Identity: "app", Source: parleyv1.Source_SOURCE_CHAT}
 }
 
 // settled is a window that ended long ago.

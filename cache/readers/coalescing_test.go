@@ -1,4 +1,4 @@
-package cache_test
+package readers_test
 
 import (
 	"context"

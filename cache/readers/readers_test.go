@@ -1,4 +1,4 @@
-package cache_test
+package readers_test
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/parley-gateway/parley/cache"
+	"github.com/parley-gateway/parley/cache/readers"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
 )
@@ -80,7 +81,7 @@ func TestScopesStayApart(t *testing.T) {
 	t.Parallel()
 	c := open(t, cache.Config{})
 	g := &fakeGraph{}
-	scopes := []cache.Scope{
+	scopes := []readers.Scope{
 		scope("a"), scope("b"),
 		{Tenant: "a", Identity: "other", Source: parleyv1.Source_SOURCE_CHAT},
 		{Tenant: "a", Identity: "app", Source: parleyv1.Source_SOURCE_CALL},
@@ -103,23 +104,24 @@ func TestTimeToLive(t *testing.T) {
 	tests := []struct {
 		name   string
 		cfg    cache.Config
+		lives  readers.Config
 		source parleyv1.Source
 		open   bool
 		fresh  time.Duration // still served
 		stale  time.Duration // not served any more
 	}{
-		{"open window", cache.Config{}, parleyv1.Source_SOURCE_CHAT, true, 50 * time.Second, time.Minute},
-		{"settled chat", cache.Config{}, parleyv1.Source_SOURCE_CHAT, false, 50 * time.Minute, time.Hour},
-		{"settled call", cache.Config{}, parleyv1.Source_SOURCE_CALL, false, 50 * time.Minute, time.Hour},
-		{"settled copilot", cache.Config{}, parleyv1.Source_SOURCE_COPILOT, false, 21 * time.Hour, 24 * time.Hour},
-		{"cap", cache.Config{MaxAge: 10 * time.Minute}, parleyv1.Source_SOURCE_COPILOT, false, 8 * time.Minute, 10 * time.Minute},
-		{"setting", cache.Config{Chat: 10 * time.Hour}, parleyv1.Source_SOURCE_CHAT, false, 8 * time.Hour, 10 * time.Hour},
+		{"open window", cache.Config{}, readers.Config{}, parleyv1.Source_SOURCE_CHAT, true, 50 * time.Second, time.Minute},
+		{"settled chat", cache.Config{}, readers.Config{}, parleyv1.Source_SOURCE_CHAT, false, 50 * time.Minute, time.Hour},
+		{"settled call", cache.Config{}, readers.Config{}, parleyv1.Source_SOURCE_CALL, false, 50 * time.Minute, time.Hour},
+		{"settled copilot", cache.Config{}, readers.Config{}, parleyv1.Source_SOURCE_COPILOT, false, 21 * time.Hour, 24 * time.Hour},
+		{"cap", cache.Config{MaxAge: 10 * time.Minute}, readers.Config{}, parleyv1.Source_SOURCE_COPILOT, false, 8 * time.Minute, 10 * time.Minute},
+		{"setting", cache.Config{}, readers.Config{Chat: 10 * time.Hour}, parleyv1.Source_SOURCE_CHAT, false, 8 * time.Hour, 10 * time.Hour},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				r := open(t, test.cfg).Events(&fakeGraph{}, cache.Scope{Source: test.source})
+				r := openWith(t, test.cfg, test.lives).Events(&fakeGraph{}, readers.Scope{Source: test.source})
 				q := settled("u")
 				if test.open {
 					q.Start, q.End = time.Now().Add(-time.Hour), time.Now().Add(-time.Minute)

@@ -1,4 +1,4 @@
-package cache_test
+package readers_test
 
 import (
 	"bytes"
@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/parley-gateway/parley/cache"
+	"github.com/parley-gateway/parley/cache/readers"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
 )
@@ -73,7 +74,7 @@ func (r *reports) list(_ context.Context, q source.UsageQuery, _ string) (*sourc
 	}, nil
 }
 
-// Download implements cache.Reports.
+// Download implements readers.Reports.
 func (r *reports) Download(ctx context.Context, q source.UsageQuery) (io.ReadCloser, string, error) {
 	text := r.text(q.Period)
 	if r.wait != nil {
@@ -94,7 +95,7 @@ func (l lister) Usage(ctx context.Context, q source.UsageQuery, link string) (*s
 }
 
 // download reads a report to its end.
-func download(ctx context.Context, t *testing.T, d *cache.Downloads, period string) string {
+func download(ctx context.Context, t *testing.T, d *readers.Downloads, period string) string {
 	t.Helper()
 	body, mediaType, err := d.Download(ctx, source.UsageQuery{Period: period})
 	if err != nil {
@@ -118,11 +119,7 @@ func TestReportsAreKeptUntilTheyMove(t *testing.T) {
 
 func keptUntilMoved(t *testing.T, csv bool) {
 	t.Helper()
-	c, err := cache.New(cache.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
+	c := open(t, cache.Config{})
 	day := func(n int) string { return time.Now().AddDate(0, 0, n).Format(time.DateOnly) }
 	graph, other := newReports(csv, day(-2)), newReports(csv, day(-2))
 	list, others := c.Usage(lister{graph}, scope("a")), c.Usage(lister{other}, scope("b"))
@@ -215,11 +212,7 @@ func TestOneCopyOfTheReport(t *testing.T) {
 func TestDownloadsAtOneTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c, err := cache.New(cache.Config{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
+		c := open(t, cache.Config{})
 		graph := newReports(true, "2026-11-20")
 		graph.wait = make(chan struct{})
 		downloads := c.Downloads(graph, scope("a"))
@@ -254,11 +247,7 @@ func TestDownloadsAtOneTime(t *testing.T) {
 func TestDownloadControl(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c, err := cache.New(cache.Config{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
+		c := open(t, cache.Config{})
 		graph := newReports(true, time.Now().Format(time.DateOnly))
 		downloads := c.Downloads(graph, scope("a"))
 		only := cache.WithControl(t.Context(), cache.Control{OnlyIfCached: true})

@@ -1,4 +1,4 @@
-package cache
+package readers
 
 import (
 	"bytes"
@@ -8,68 +8,14 @@ import (
 	"sync"
 	"time"
 
+	"github.com/parley-gateway/parley/cache"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
 )
 
-const (
-	// laggingReport is how long a report is cached that is older than another one of the tenant: it follows soon.
-	laggingReport = 15 * time.Minute
-
-	// maxDownload is the longest report that a download caches, in bytes: it is read whole before its first byte goes out. Longer
-	// ones go out as they come.
-	maxDownload = 32 << 20
-)
-
-// refresh knows up to which day the usage reports of a tenant reach: the newest refresh date seen, and when it was seen first.
-// Graph makes all reports of a tenant anew at about the same time, once a day, and does not tell when.
-type refresh struct {
-	mu   sync.Mutex
-	day  string
-	seen time.Time
-}
-
-// note takes the refresh date of a report that was read at a time, and returns whether it lags behind another one.
-func (r *refresh) note(day string, read time.Time) (lags bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if day > r.day && day <= read.AddDate(0, 0, 2).Format(time.DateOnly) { // a date to come would outlive all true ones
-		r.day, r.seen = day, read
-	}
-	return day < r.day
-}
-
-// moved reports whether the refresh date has moved since a report was read that reached up to a day.
-func (r *refresh) moved(day string, read time.Time) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return day < r.day && read.Before(r.seen)
-}
-
-// refreshOf is the refresh date of a tenant.
-func (c *Cache) refreshOf(tenant string) *refresh {
-	known, _ := c.refreshes.LoadOrStore(tenant, &refresh{})
-	r, _ := known.(*refresh) // nothing else is stored
-	return r
-}
-
-// reportLife notes the refresh date of a page of a report, and returns how long the page is cached at most. A page that names no
-// refresh date may be that of a report which is not there yet.
-func (c *Cache) reportLife(e *entry, scope *Scope) time.Duration {
-	page, _ := e.value.(*source.Page[*parleyv1.CopilotUsageRow])
-	if page == nil || page.Refreshed == "" {
-		return c.cfg.Other
-	}
-	life := c.cfg.Usage
-	if scope.Delegated {
-		life = min(life, c.cfg.Chat)
-	}
-	e.refresh, e.day = c.refreshOf(scope.Tenant), page.Refreshed
-	if e.refresh.note(e.day, e.read) {
-		life = min(life, laggingReport)
-	}
-	return life
-}
+// maxDownload is the longest report that a download caches, in bytes: it is read whole before its first byte goes out. Longer
+// ones go out as they come.
+const maxDownload = 32 << 20
 
 // Reports is the interface to a source whose downloads of the usage report are cached.
 type Reports interface {
@@ -83,17 +29,19 @@ type Reports interface {
 
 // Downloads caches CSV reports, for downloads and for lists alike.
 type Downloads struct {
-	c     *Cache
-	next  Reports
-	scope Scope
+	scoped
+
+	next Reports
 }
 
 // Downloads decorates the downloads of the usage report. Where lists are made of the same CSV, there is one copy of it, under
-// the key of Cache.Usage in the same scope.
-func (c *Cache) Downloads(next Reports, scope Scope) *Downloads { return &Downloads{c, next, scope} }
+// the key of Decorator.Usage in the same scope.
+func (d *Decorator) Downloads(next Reports, scope Scope) *Downloads {
+	return &Downloads{d.in(scope), next}
+}
 
 // errNotCacheable says that a report is too long to be read whole, or that its rows cannot be read; it can be downloaded all the same.
-var errNotCacheable = errors.New("cache: the report cannot be cached")
+var errNotCacheable = errors.New("readers: the report cannot be cached")
 
 // Download returns the report as CSV and its media type. The caller closes it.
 func (d *Downloads) Download(ctx context.Context, q source.UsageQuery) (io.ReadCloser, string, error) {
@@ -101,24 +49,19 @@ func (d *Downloads) Download(ctx context.Context, q source.UsageQuery) (io.ReadC
 	if d.next.ListsCSV() {
 		kind = "usage"
 	}
-	key := usageKey(kind, d.scope, q)
-	name := reportName{d.scope.Tenant, q.Period, q.Version}
-	if d.c.store == nil {
+	if d.cache.Largest() == 0 {
 		return d.direct(ctx, q)
 	}
-	page, err := look(ctx, d.c, request[*parleyv1.CopilotUsageRow]{
-		source: d.scope.Source, key: key,
-		life: func(e *entry) time.Duration { return d.c.reportLife(e, &d.scope) },
-		size: func(m *parleyv1.CopilotUsageRow) int64 { return resident(m) },
-		fetch: func(ctx context.Context) (*source.Page[*parleyv1.CopilotUsageRow], error) {
-			if d.c.passed.is(name) {
-				return nil, errNotCacheable
-			}
-			return d.read(ctx, q)
-		},
+	name := reportName{d.scope.Tenant, q.Period, q.Version}
+	page, err := getPage(ctx, &d.scoped, usageKey(kind, &d.scope, q), "", func(ctx context.Context) (fetchedReport, error) {
+		if d.passed.is(name) {
+			return fetchedReport{}, errNotCacheable
+		}
+		page, err := d.read(ctx, q)
+		return d.fetchedReport(page, err)
 	})
 	if errors.Is(err, errNotCacheable) {
-		d.c.passed.add(name, d.c.cfg.Usage)
+		d.passed.add(name, d.cfg.Usage)
 		return d.direct(ctx, q)
 	}
 	if err != nil {
@@ -133,8 +76,8 @@ func (d *Downloads) Download(ctx context.Context, q source.UsageQuery) (io.ReadC
 
 // direct hands the report on as it comes.
 func (d *Downloads) direct(ctx context.Context, q source.UsageQuery) (io.ReadCloser, string, error) {
-	if ControlOf(ctx).OnlyIfCached {
-		return nil, "", ErrNotCached
+	if cache.ControlOf(ctx).OnlyIfCached {
+		return nil, "", cache.ErrNotCached
 	}
 	return d.next.Download(ctx, q)
 }
@@ -145,7 +88,7 @@ func (d *Downloads) read(ctx context.Context, q source.UsageQuery) (*source.Page
 	if err != nil {
 		return nil, err
 	}
-	most := min(maxDownload, d.c.store.largest())
+	most := min(maxDownload, d.cache.Largest())
 	body, err := io.ReadAll(io.LimitReader(report, most+1))
 	if err := errors.Join(err, report.Close()); err != nil {
 		return nil, err

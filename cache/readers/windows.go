@@ -1,4 +1,4 @@
-package cache
+package readers
 
 import (
 	"context"
@@ -6,11 +6,12 @@ import (
 	"encoding/binary"
 	"time"
 
+	"github.com/parley-gateway/parley/cache"
 	"github.com/parley-gateway/parley/source"
 )
 
 // Windows caches values that were made of all pages of a query, in place of the pages. The timeline caches its chunks so. Readers
-// of events that Cache.Events returned are Windows.
+// of events that Decorator.Events returned are Windows.
 type Windows interface {
 	// WindowKey returns the key of the window of a query.
 	WindowKey(q *source.EventQuery) string
@@ -22,7 +23,7 @@ type Windows interface {
 	Put(v Value) bool
 }
 
-// Answers holds whole answers that were made of windows, by Put. Readers of events that Cache.Events returned are
+// Answers holds whole answers that were made of windows, by Put. Readers of events that Decorator.Events returned are
 // Answers.
 type Answers interface {
 	// AnswerKey names a page of the answer to a request, given by its digest, in the reader's scope.
@@ -57,44 +58,22 @@ func (r *events) WindowKey(q *source.EventQuery) string { return string(r.key(q)
 
 // Window implements Windows.
 func (r *events) Window(ctx context.Context, key string) any {
-	e, _ := r.c.get(ctx, key, "")
-	if e == nil {
-		return nil
-	}
-	r.c.cfg.Observer.CacheRequest(shortName(r.scope.Source), resultHit)
-	recorderOf(ctx).record(true, e.read)
-	return e.value
+	return r.cache.Lookup(ctx, r.label, key)
 }
 
 // AnswerKey implements Answers.
 func (r *events) AnswerKey(request [sha256.Size]byte, size int, token string) string {
 	var buffer [512]byte // on the stack; longer keys are rare
-	key := append(keyed(buffer[:0]), r.answers...)
+	key := append(cache.Key(buffer[:0]), r.answers...)
 	key = append(key, request[:]...)
 	key = binary.AppendVarint(key, int64(size))
 	return string(append(key, token...))
 }
 
 // Answer implements Answers.
-func (r *events) Answer(key string) any {
-	if e, _ := r.c.get(context.Background(), key, ""); e != nil {
-		return e.value
-	}
-	return nil
-}
+func (r *events) Answer(key string) any { return r.cache.Peek(context.Background(), key) }
 
 // Put implements Windows.
 func (r *events) Put(v Value) bool {
-	if r.c.store == nil {
-		return true
-	}
-	life := r.c.ttl(r.c.windowTTL(&r.scope, v.End))
-	e := &entry{
-		key: v.Key, source: shortName(r.scope.Source), value: v.Value, read: v.Read, expires: v.Read.Add(life),
-		size: pageOverhead + int64(2*len(v.Key)) + v.Size,
-	}
-	if left := time.Until(e.expires); left > 0 {
-		r.c.put(e, left)
-	}
-	return e.size <= r.c.store.largest()
+	return r.cache.Put(r.label, v.Key, cache.Fetched[any]{Value: v.Value, Read: v.Read, Life: r.windowLife(v.End), Size: v.Size})
 }

@@ -1,4 +1,4 @@
-package cache_test
+package readers_test
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/parley-gateway/parley/cache"
+	"github.com/parley-gateway/parley/cache/readers"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/source"
@@ -49,7 +50,7 @@ func TestRefusals(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			next := &moody{err: c.err}
-			reader := cache.NewRefusals(0).Events(next, cache.Scope{Tenant: "t", Source: parleyv1.Source_SOURCE_COPILOT})
+			reader := readers.NewRefusals(0).Events(next, readers.Scope{Tenant: "t", Source: parleyv1.Source_SOURCE_COPILOT})
 			for range 3 {
 				if _, err := reader.Events(t.Context(), source.EventQuery{User: "u"}, ""); !errors.Is(err, c.err) && err.Error() != c.err.Error() {
 					t.Errorf("%v, want %v", err, c.err)
@@ -70,9 +71,9 @@ func TestRefusalsOfOneUserAndSource(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		next := &moody{err: &graph.Error{Kind: graph.KindUserRefused, Status: 403, Requests: 1}}
-		known := cache.NewRefusals(0)
+		known := readers.NewRefusals(0)
 		of := func(tenant string, src parleyv1.Source) source.EventReader {
-			return known.Events(next, cache.Scope{Tenant: tenant, Source: src})
+			return known.Events(next, readers.Scope{Tenant: tenant, Source: src})
 		}
 		one := of("t", parleyv1.Source_SOURCE_COPILOT)
 		ask := func(ctx context.Context, r source.EventReader, q source.EventQuery) (asked int) {

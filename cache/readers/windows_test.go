@@ -1,4 +1,4 @@
-package cache_test
+package readers_test
 
 import (
 	"testing"
@@ -6,16 +6,17 @@ import (
 	"time"
 
 	"github.com/parley-gateway/parley/cache"
+	"github.com/parley-gateway/parley/cache/readers"
 	"github.com/parley-gateway/parley/source"
 )
 
 // windows is a reader's store of windows and answers.
 type windows interface {
-	cache.Windows
-	cache.Answers
+	readers.Windows
+	readers.Answers
 }
 
-func windowsOf(t *testing.T, c *cache.Cache, s cache.Scope) windows {
+func windowsOf(t *testing.T, c pages, s readers.Scope) windows {
 	t.Helper()
 	w, ok := c.Events(&fakeGraph{}, s).(windows)
 	if !ok {
@@ -34,8 +35,8 @@ func TestWindows(t *testing.T) {
 		others := map[string]windows{"another tenant": windowsOf(t, c, scope("two")), "another identity": windowsOf(t, c, user)}
 		q := source.EventQuery{Owner: "u", User: "u", Start: time.Now().Add(-time.Hour), End: time.Now()}
 		key, answer := one.WindowKey(&q), one.AnswerKey([32]byte{1}, 50, "token")
-		one.Put(cache.Value{Key: key, Value: "window", Size: 100, Read: time.Now().Add(-20 * time.Second), End: q.End})
-		one.Put(cache.Value{Key: answer, Value: "answer", Size: 100, Read: time.Now(), End: q.End})
+		one.Put(readers.Value{Key: key, Value: "window", Size: 100, Read: time.Now().Add(-20 * time.Second), End: q.End})
+		one.Put(readers.Value{Key: answer, Value: "answer", Size: 100, Read: time.Now(), End: q.End})
 		ctx, recorder := recorded(t.Context())
 		if one.Window(ctx, key) != "window" || one.Answer(answer) != "answer" {
 			t.Error("not kept")

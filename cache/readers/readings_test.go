@@ -1,4 +1,4 @@
-package cache_test
+package readers_test
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/parley-gateway/parley/cache"
+	"github.com/parley-gateway/parley/cache/readers"
 	"github.com/parley-gateway/parley/internal/coalesce"
 	"github.com/parley-gateway/parley/source"
 )
@@ -19,7 +20,7 @@ func TestReadings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := &fakeGraph{}
 		r := open(t, cache.Config{}).Events(g, scope("a"))
-		readings, ok := r.(cache.Readings)
+		readings, ok := r.(readers.Readings)
 		if !ok {
 			t.Fatal("a reader of events shares no readings")
 		}
@@ -122,7 +123,7 @@ func TestReadingsWaitOn(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				g := &fakeGraph{}
 				r := open(t, cache.Config{}).Events(g, scope("a"))
-				readings, ok := r.(cache.Readings)
+				readings, ok := r.(readers.Readings)
 				if !ok {
 					t.Fatal("a reader of events shares no readings")
 				}

@@ -1,4 +1,4 @@
-package cache
+package readers
 
 import (
 	"cmp"
@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/parley-gateway/parley/cache"
 	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/internal/lru"
 	"github.com/parley-gateway/parley/source"
@@ -42,7 +43,7 @@ func NewRefusals(life time.Duration) *Refusals {
 	return &Refusals{life: life, known: lru.New[string, *refusal](maxRefusals, nil)}
 }
 
-// Events decorates a reader of events. It belongs below the Cache: cached pages are served all the same.
+// Events decorates a reader of events. It belongs below Decorator.Events: cached pages are served all the same.
 func (r *Refusals) Events(next source.EventReader, scope Scope) source.EventReader {
 	return &refusing{r, next, scope}
 }
@@ -60,8 +61,8 @@ func (r *refusing) Events(ctx context.Context, q source.EventQuery, link string)
 	if q.User == "" || q.Conversation != "" || link != "" {
 		return r.next.Events(ctx, q, link)
 	}
-	key := newKey("refusal", r.scope)
-	key.text(q.User)
+	key := r.scope.key("refusal")
+	key.Text(q.User)
 	if known := r.known.get(ctx, string(key)); known != nil {
 		again := *known.err
 		again.Requests = 0
@@ -77,15 +78,7 @@ func (r *Refusals) get(ctx context.Context, key string) *refusal {
 	r.mu.Lock()
 	known, _ := r.known.Get(key)
 	r.mu.Unlock()
-	if known == nil {
-		return nil
-	}
-	now := time.Now()
-	age := now.Sub(known.asked)
-	control := ControlOf(ctx)
-	switch {
-	case !now.Before(known.expires), age < -time.Second,
-		control.NoCache && age >= rereadAfter, control.MaxAge != nil && age > *control.MaxAge:
+	if known == nil || !cache.ControlOf(ctx).Accepts(known.asked, known.expires) {
 		return nil
 	}
 	return known

@@ -1,6 +1,6 @@
 //go:build !race
 
-package cache_test
+package readers_test
 
 import (
 	"bytes"
@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/parley-gateway/parley/cache"
+	"github.com/parley-gateway/parley/cache/readers"
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/source"
@@ -76,7 +77,7 @@ func resident(tb testing.TB, limit, fill int64) float64 {
 		tb.Fatal(err)
 	}
 	defer c.Close()
-	cached := c.Events(reader, scope("a"))
+	cached := readers.New(c, readers.Config{}).Events(reader, scope("a"))
 	g.bytes = 0
 	for n := 0; g.bytes < fill; n++ {
 		page(cached, n)

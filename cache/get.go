@@ -1,0 +1,169 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/parley-gateway/parley/internal/coalesce"
+)
+
+// Request is a value that is looked up, or fetched.
+type Request[V any] struct {
+	// Label is the source of the value in metrics.
+	Label string
+	// Key names the query, Link the page of it; the first page has no link.
+	Key  Key
+	Link string
+	// Fetch fetches the value. Its context is that of all callers who wait for it.
+	Fetch func(context.Context) (Fetched[V], error)
+	// Retry reports whether an error concerns only the caller whose fetch it ended. The others who wait then begin anew. nil = no
+	// error does.
+	Retry func(error) bool
+}
+
+// Fetched is a value as it was fetched, with the properties that the cache goes by. The cache shares the value with every reader, so it
+// must not change.
+type Fetched[V any] struct {
+	Value V
+	// Next is the link that the value carries to the next page; empty on the last one.
+	Next string
+	// Read is when the value was true; zero = now.
+	Read time.Time
+	// Life is how long the value may be served after Read; 0 = it is not cached.
+	Life time.Duration
+	// Size is the memory of the value in bytes, without its key.
+	Size int64
+	// Superseded reports whether something newer has been seen than a value of Read; nil = that is never known.
+	Superseded func(read time.Time) bool
+}
+
+// Answer is a value that Get returned.
+type Answer[V any] struct {
+	Value V
+	// Cached is true when the value was not fetched for this caller. Joined is true beside it when another caller was just fetching it.
+	Cached, Joined bool
+}
+
+// Get returns a value that the context's Control accepts, or fetches it and caches it. Callers who miss the same value at the same
+// time share one fetch. The error is ErrNotCached, or that of Fetch.
+func Get[V any](ctx context.Context, c *Cache, r Request[V]) (Answer[V], error) {
+	key := r.Key.Page(r.Link)
+	e, result := c.get(ctx, key, r.Link)
+	if e != nil {
+		c.hit(ctx, r.Label, e)
+		c.noteLink(r.Key, e)
+		return answer[V](e, true, false), nil
+	}
+	if ControlOf(ctx).OnlyIfCached {
+		c.miss(ctx, r.Label, result, time.Time{})
+		return Answer[V]{}, ErrNotCached
+	}
+	e, shared, err := fetch(ctx, c, &r, key)
+	if shared {
+		result = resultCoalesced
+	}
+	if err != nil {
+		c.miss(ctx, r.Label, result, time.Time{})
+		return Answer[V]{}, err
+	}
+	c.miss(ctx, r.Label, result, e.read)
+	return answer[V](e, shared, shared), nil
+}
+
+// answer returns the value of an entry, whose key names the type.
+func answer[V any](e *entry, cached, joined bool) Answer[V] {
+	value, _ := e.value.(V)
+	return Answer[V]{Value: value, Cached: cached, Joined: joined}
+}
+
+// fetch fetches a value and caches it, or waits for another caller who does. shared is true when another caller's fetch brought
+// the value.
+func fetch[V any](ctx context.Context, c *Cache, r *Request[V], key string) (e *entry, shared bool, err error) {
+	late := false
+	e, joined, err := c.share(ctx, key, r.Retry, func(ctx context.Context) (*entry, error) {
+		// Another caller's fetch may have ended since this one looked.
+		if cached, _ := c.get(ctx, key, r.Link); cached != nil {
+			late = true
+			return cached, nil
+		}
+		fetched, err := r.Fetch(ctx)
+		if err != nil {
+			return nil, err
+		}
+		e := newEntry(c, r.Label, key, &fetched)
+		c.noteLink(r.Key, e)
+		c.put(e)
+		return e, nil
+	})
+	return e, joined || err == nil && late, err
+}
+
+// share fetches a value, or waits with the others who do.
+func (c *Cache) share(
+	ctx context.Context, key string, retry func(error) bool, do func(context.Context) (*entry, error),
+) (e *entry, joined bool, err error) {
+	if ControlOf(ctx).OnlyUnderWay {
+		e, err = c.fetches.Join(ctx, key, coalesce.Options{})
+		if errors.Is(err, coalesce.ErrNoCall) {
+			return nil, false, ErrNotCached
+		}
+		return e, true, err
+	}
+	for {
+		e, joined, err = c.fetches.Do(ctx, key, coalesce.Options{}, do)
+		if err == nil || !joined || retry == nil || !retry(err) {
+			return e, joined, err
+		}
+	}
+}
+
+// noteLink notes when the page was read that links to the next one.
+func (c *Cache) noteLink(query Key, e *entry) {
+	if e.next != "" {
+		c.links.note(query.Page(e.next), e.read)
+	}
+}
+
+// Lookup returns the value under a key; nil = none that the context's Control accepts. A hit is counted and recorded, a miss is not:
+// its caller goes on to fetch the parts of the value.
+func (c *Cache) Lookup(ctx context.Context, label, key string) any {
+	e, _ := c.get(ctx, key, "")
+	if e == nil {
+		return nil
+	}
+	c.hit(ctx, label, e)
+	return e.value
+}
+
+// Peek is Lookup without counting.
+func (c *Cache) Peek(ctx context.Context, key string) any {
+	e, _ := c.get(ctx, key, "")
+	if e == nil {
+		return nil
+	}
+	return e.value
+}
+
+// Put caches a value under a key, in place of an older one, and reports false if it is too large for that.
+func (c *Cache) Put(label, key string, v Fetched[any]) bool {
+	return c.put(newEntry(c, label, key, &v))
+}
+
+// Miss counts and records a value that its caller fetched past the cache. read is when the value was true; zero = it could not be
+// fetched.
+func (c *Cache) Miss(ctx context.Context, label string, read time.Time) {
+	c.miss(ctx, label, resultMiss, read)
+}
+
+// hit counts and records a look-up that was answered from the cache.
+func (c *Cache) hit(ctx context.Context, label string, e *entry) {
+	c.cfg.Observer.CacheRequest(label, resultHit)
+	recorderOf(ctx).record(true, e.read)
+}
+
+// miss counts and records any other look-up.
+func (c *Cache) miss(ctx context.Context, label, result string, read time.Time) {
+	c.cfg.Observer.CacheRequest(label, result)
+	recorderOf(ctx).record(false, read)
+}

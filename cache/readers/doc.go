@@ -1,0 +1,14 @@
+// Package readers caches what the interfaces of package source return. Each decorator has the interface of the reader that it
+// decorates, so that the timeline above does not see whether there is a cache; package cache below holds the values. The
+// decorators say which query a value answers, how long it may be served, and how large it is. They do not look into pages, but for
+// the refresh date of a usage report.
+//
+// Every key begins with the kind of the value and the scope: the tenant, the identity that Graph was asked as, and the source.
+//
+//   - A page is found by its query and link: a chat's own messages, conversations, users, usage. Single chats, names of users,
+//     object ids of user principal names, whole call records and verified participants are values of their own.
+//   - A window is found by its query ([Windows]). Its value is the timeline's. The pages of its reading are not cached ([Readings]).
+//   - An answer is found by the digest of its request, its page size and its token ([Answers]). The timeline makes it of windows.
+//
+// Errors are not cached, but for refusals of a user ([Refusals]) and for names that nobody has.
+package readers

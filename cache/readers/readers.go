@@ -1,0 +1,99 @@
+package readers
+
+import (
+	"cmp"
+	"time"
+
+	"github.com/parley-gateway/parley/cache"
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/source"
+)
+
+// Defaults of Config.
+const (
+	defaultOpen    = time.Minute
+	defaultCopilot = 24 * time.Hour
+	defaultChat    = time.Hour
+	defaultCall    = time.Hour
+	defaultUsage   = 6 * time.Hour
+	defaultOther   = time.Minute
+)
+
+// Config says how long values are cached. Zero fields take the defaults.
+type Config struct {
+	// Open is for a window whose end is not settled yet, Copilot, Chat and Call for settled windows. Usage is
+	// for usage reports whose refresh date does not move, Other for conversations and users.
+	Open, Copilot, Chat, Call, Usage, Other time.Duration
+	// Settle is how long after an event its row may still appear; as timeline.Config.Settle.
+	Settle map[parleyv1.Source]time.Duration
+}
+
+// Scope is the part of a key that the query does not hold: the tenant of the data, and the identity that Graph was asked as.
+type Scope struct {
+	// Tenant is the tenant's alias or id, Identity the application or user that the token belongs to.
+	Tenant, Identity string
+	// Source is the API.
+	Source parleyv1.Source
+	// Skew is the time by which this machine's clock is ahead of Graph's; nil = none. It is no part of the key.
+	Skew func() time.Duration
+	// Delegated is true when the identity is a user, who may lose the right to read: reports are cached no longer than chats then.
+	Delegated bool
+}
+
+// key returns the beginning of the key of a value.
+func (s *Scope) key(kind string) cache.Key {
+	key := cache.NewKey(kind)
+	key.Text(s.Tenant, s.Identity)
+	key.Number(int64(s.Source))
+	return key
+}
+
+// Decorator decorates readers of all sources and tenants with one cache.
+type Decorator struct {
+	cache        *cache.Cache
+	cfg          Config
+	refreshDates refreshDates
+	passed       passedReports
+}
+
+// New returns a Decorator over a cache, which its caller closes.
+func New(over *cache.Cache, cfg Config) *Decorator {
+	cfg.Open = cmp.Or(cfg.Open, defaultOpen)
+	cfg.Copilot = cmp.Or(cfg.Copilot, defaultCopilot)
+	cfg.Chat = cmp.Or(cfg.Chat, defaultChat)
+	cfg.Call = cmp.Or(cfg.Call, defaultCall)
+	cfg.Usage = cmp.Or(cfg.Usage, defaultUsage)
+	cfg.Other = cmp.Or(cfg.Other, defaultOther)
+	cfg.Settle = source.Settle(cfg.Settle)
+	return &Decorator{cache: over, cfg: cfg}
+}
+
+// scoped is a Decorator for one scope.
+type scoped struct {
+	*Decorator
+
+	scope Scope
+	label string // of the source, in metrics
+}
+
+func (d *Decorator) in(scope Scope) scoped {
+	return scoped{d, scope, cmp.Or(source.Describe(scope.Source).Label, "other")}
+}
+
+// windowLife is how long a window is cached that ends at end. It is settled by the earlier of both clocks.
+func (s *scoped) windowLife(end time.Time) time.Duration {
+	settle := s.cfg.Settle[s.scope.Source]
+	if s.scope.Skew != nil {
+		settle += max(s.scope.Skew(), 0)
+	}
+	switch {
+	case end.After(time.Now().Add(-settle)):
+		return s.cfg.Open
+	case s.scope.Source == parleyv1.Source_SOURCE_COPILOT:
+		return s.cfg.Copilot
+	case s.scope.Source == parleyv1.Source_SOURCE_CALL:
+		return s.cfg.Call
+	default:
+		return s.cfg.Chat
+	}
+}

@@ -1,0 +1,31 @@
+package readers
+
+import (
+	"context"
+	"time"
+
+	"github.com/parley-gateway/parley/internal/coalesce"
+)
+
+// Readings lets callers share the reading of a window: all pages of a query, one after the other, so that the result is
+// the state of one time. Readers of events that Decorator.Events returned are Readings.
+type Readings interface {
+	// Read returns the result of read for the key of a window, starting it unless it is under way; joined is true for a caller
+	// who found it so. Pages that read asks for with its context are asked of Graph, each time: they are neither taken from
+	// the cache nor cached.
+	// A reading whose first page has not come when the time of its last caller is up goes on for a minute: a later caller takes
+	// part in it. Cutting the window into pieces would not help, for no page of them need be quicker.
+	Read(ctx context.Context, key string, opts coalesce.Options, read func(context.Context) any) (value any, joined bool, err error)
+	// UnderWay reports whether the window of the key is being read, by a reading that began at since or later.
+	UnderWay(key string, since time.Time) bool
+}
+
+var _ Readings = (*events)(nil)
+
+// Read implements Readings.
+func (r *events) Read(ctx context.Context, key string, opts coalesce.Options, read func(context.Context) any) (value any, joined bool, err error) {
+	return r.cache.Read(ctx, r.label, key, opts, func(ctx context.Context) any { return read(prioritized{ctx}) })
+}
+
+// UnderWay implements Readings.
+func (r *events) UnderWay(key string, since time.Time) bool { return r.cache.UnderWay(key, since) }
