@@ -67,6 +67,9 @@ type Config struct {
 	// Settle is the age from which no new event of a source is expected.
 	Settle Settle
 
+	// Shutdown says how Close ends the gateway.
+	Shutdown Shutdown
+
 	// Proxy chooses the proxy of requests to Graph, the login service and token issuers, and of report downloads; nil = none, whatever
 	// the environment says. http.ProxyFromEnvironment reads HTTPS_PROXY and NO_PROXY.
 	Proxy func(*http.Request) (*url.URL, error)
@@ -138,6 +141,15 @@ type Limits struct {
 	StreamStall time.Duration
 	// StreamAge is the age at which a stream ends with its token, to go on at once. Default: 30 minutes.
 	StreamAge time.Duration
+}
+
+// Shutdown says how Close ends the gateway.
+type Shutdown struct {
+	// Delay is how long the gateway still serves after /readyz and health say that it is not ready, so that balancers notice. Default: 0.
+	Delay time.Duration
+	// Timeout is how long open calls may go on after that before they are cut, where the context of Close has no deadline. Default:
+	// 20 seconds.
+	Timeout time.Duration
 }
 
 // Cache bounds the pages of Graph that are kept in memory.
@@ -259,6 +271,7 @@ func (c *Config) WithDefaults() Config {
 	if d.Limits.MaxDeadline > 0 {
 		d.Limits.StreamAge = min(d.Limits.StreamAge, d.Limits.MaxDeadline)
 	}
+	d.Shutdown.Timeout = cmp.Or(max(d.Shutdown.Timeout, 0), 20*time.Second)
 	d.Cache.MaxAge = initial(d.Cache.MaxAge, 24*time.Hour)
 	d.Settle.Copilot = cmp.Or(d.Settle.Copilot, time.Hour)
 	d.Settle.Chat = cmp.Or(d.Settle.Chat, 15*time.Minute)

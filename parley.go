@@ -19,12 +19,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"github.com/parley-gateway/parley/cache"
 	"github.com/parley-gateway/parley/internal/ledger"
 	"github.com/parley-gateway/parley/internal/pressure"
 	"github.com/parley-gateway/parley/server"
 	"github.com/parley-gateway/parley/server/metrics"
+	"github.com/parley-gateway/parley/server/reload"
 	"github.com/parley-gateway/parley/timeline"
 )
 
@@ -35,6 +37,8 @@ type Gateway struct {
 	graphs   []graphClients
 	cache    *cache.Cache
 	memory   *pressure.Guard
+	files    *reload.Watcher
+	log      *slog.Logger
 	logins   []*login
 	// unregister removes the metrics from the Registerer; nil without one.
 	unregister func()
@@ -69,7 +73,8 @@ func assemble(cfg Config, dry bool) (_ *Gateway, err error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Gateway{}
+	g := &Gateway{files: reload.NewWatcher(0), log: cfg.Logger}
+	files := &reloads{g.files, cfg.Logger, gauges}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, g.release())
@@ -77,10 +82,10 @@ func assemble(cfg Config, dry bool) (_ *Gateway, err error) {
 	}()
 	ahead := readAhead(cfg.MemoryLimit)
 	var securityErr, cacheErr error
-	g.security, securityErr = newSecurityDeps(&cfg, gauges, dry)
+	g.security, securityErr = newSecurityDeps(&cfg, gauges, files, dry)
 	g.cache, cacheErr = newCache(&cfg, gauges)
-	engine, engineErr := newEngine(&cfg, ahead, gauges)
-	tenants, tenantsErr := g.newTenants(&cfg, gauges)
+	engine, engineErr := newEngine(&cfg, ahead, files)
+	tenants, tenantsErr := g.newTenants(&cfg, gauges, files)
 	if err := errors.Join(cfg.check(), securityErr, cacheErr, engineErr, tenantsErr); err != nil {
 		return nil, err
 	}
@@ -121,6 +126,7 @@ func newServer(cfg *Config, over server.Config, security *securityDeps) (*server
 	over.Listeners = server.Listeners{GRPC: cfg.GRPC.Listener, HTTP: cfg.HTTP.Listener, Admin: cfg.Admin.Listener, Metrics: cfg.Metrics.Listener}
 	over.Logger, over.Version, over.OpenAPI, over.Descriptor, over.FullDescriptor = cfg.Logger, cfg.Version, OpenAPI(), Descriptor(), FullDescriptor()
 	over.ExampleUser = cfg.ExampleUser
+	over.DrainDelay, over.DrainTime = cfg.Shutdown.Delay, cfg.Shutdown.Timeout
 	if cfg.Explorer {
 		over.Explorer = explorerSite()
 	}
@@ -138,8 +144,8 @@ func serverFields(err error) error {
 }
 
 // newEngine makes the timeline. It seals with the configured keys, or with random ones.
-func newEngine(cfg *Config, ahead *ledger.Ledger, gauges *metrics.Metrics) (*timeline.Engine, error) {
-	sealer, err := newSealer(cfg, gauges)
+func newEngine(cfg *Config, ahead *ledger.Ledger, files *reloads) (*timeline.Engine, error) {
+	sealer, err := newSealer(cfg, files)
 	if err != nil {
 		return nil, err
 	}
@@ -166,6 +172,7 @@ func (g *Gateway) Start(ctx context.Context) error {
 		return errors.Join(serverFields(err), g.release())
 	}
 	g.memory.Start()
+	g.files.Start()
 	for _, login := range g.logins {
 		login.start()
 	}
@@ -180,7 +187,15 @@ func (g *Gateway) Addrs() Addrs {
 // Failed receives the error of a listener that broke, which ends the service. It receives at most one error and is never closed.
 func (g *Gateway) Failed() <-chan error { return g.server.Failed() }
 
-// Close takes no more calls, lets open ones finish until ctx ends, and releases everything.
+// Reload looks at the files that Config names, at once: those of TLS, policy, seal keys and logins. What changed comes into force; a file
+// that cannot be used leaves in force what was loaded before. A running gateway looks at them every five seconds by itself.
+func (g *Gateway) Reload() {
+	g.log.LogAttrs(context.Background(), slog.LevelInfo, "the files of the configuration are looked at")
+	g.files.Look()
+}
+
+// Close says by health and readiness that the gateway stops, serves on for Config.Shutdown.Delay, takes no more calls then, lets open
+// ones finish until ctx ends (or for Config.Shutdown.Timeout, if ctx has no deadline), and releases everything.
 func (g *Gateway) Close(ctx context.Context) error {
 	for _, login := range g.logins {
 		login.stop()
@@ -195,6 +210,7 @@ func (g *Gateway) release() error {
 		g.unregister()
 	}
 	g.memory.Close()
+	g.files.Close()
 	if g.cache != nil {
 		g.cache.Close()
 	}

@@ -24,7 +24,7 @@ func (k *sealKeys) Open(token string, associated []byte) ([]byte, error) {
 }
 
 // newSealer follows the configured file of keys. Without one it returns nil, which stands for random keys.
-func newSealer(cfg *Config, gauges *metrics.Metrics) (seal.Sealer, error) {
+func newSealer(cfg *Config, files *reloads) (seal.Sealer, error) {
 	path := cfg.SealKeysFile
 	if path == "" {
 		return nil, nil //nolint:nilnil // the timeline takes nil for random keys
@@ -39,7 +39,7 @@ func newSealer(cfg *Config, gauges *metrics.Metrics) (seal.Sealer, error) {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 		return keys, nil
-	}, watch("seal keys", cfg.Logger, gauges))
+	}, files.options(metrics.FilesSealKeys))
 	if err != nil {
 		return nil, fieldError("SealKeysFile", err)
 	}

@@ -39,7 +39,7 @@ func TestSealKeysRotate(t *testing.T) {
 			time.Sleep(time.Minute)
 		}
 		write(first)
-		keys, err := newSealer(&Config{SealKeysFile: path, Logger: slog.New(slog.DiscardHandler)}, gauges)
+		keys, err := newSealer(&Config{SealKeysFile: path}, &reloads{log: slog.New(slog.DiscardHandler), gauges: gauges})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -72,7 +72,7 @@ func TestSealKeysRotate(t *testing.T) {
 		}
 	})
 	missing := &Config{SealKeysFile: path + ".none", Logger: slog.New(slog.DiscardHandler)}
-	if _, err := newSealer(missing, gauges); err == nil {
+	if _, err := newSealer(missing, &reloads{log: slog.New(slog.DiscardHandler), gauges: gauges}); err == nil {
 		t.Error("a missing file is no error")
 	}
 }

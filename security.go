@@ -3,7 +3,6 @@ package parley
 import (
 	"errors"
 	"io"
-	"log/slog"
 	"os"
 	"strings"
 
@@ -13,7 +12,6 @@ import (
 	"github.com/parley-gateway/parley/server/authz"
 	"github.com/parley-gateway/parley/server/certs"
 	"github.com/parley-gateway/parley/server/metrics"
-	"github.com/parley-gateway/parley/server/reload"
 	"github.com/parley-gateway/parley/server/rest/httpmw"
 )
 
@@ -27,9 +25,9 @@ type securityDeps struct {
 }
 
 // newSecurityDeps opens what cfg names. The error has everything that is missing or broken.
-func newSecurityDeps(cfg *Config, gauges *metrics.Metrics, dry bool) (*securityDeps, error) {
+func newSecurityDeps(cfg *Config, gauges *metrics.Metrics, reloads *reloads, dry bool) (*securityDeps, error) {
 	d := &securityDeps{}
-	err := errors.Join(d.openTLS(cfg, gauges), d.openPolicy(cfg, gauges), d.openAudit(cfg, gauges, dry), d.openTokens(cfg))
+	err := errors.Join(d.openTLS(cfg, reloads), d.openPolicy(cfg, reloads), d.openAudit(cfg, gauges, dry), d.openTokens(cfg))
 	origins, wrong := httpmw.Origins(strings.Join(cfg.CORSOrigins, ","))
 	d.origins, err = origins, errors.Join(err, fieldError("CORSOrigins", wrong))
 	if err != nil {
@@ -38,20 +36,20 @@ func newSecurityDeps(cfg *Config, gauges *metrics.Metrics, dry bool) (*securityD
 	return d, nil
 }
 
-func (d *securityDeps) openTLS(cfg *Config, gauges *metrics.Metrics) (err error) {
+func (d *securityDeps) openTLS(cfg *Config, reloads *reloads) (err error) {
 	if cfg.TLS.CertFile == "" {
 		return nil
 	}
 	files := certs.Files{Cert: cfg.TLS.CertFile, Key: cfg.TLS.KeyFile, ClientCA: cfg.TLS.ClientCAFile}
-	d.tls, err = certs.Load(files, watch("certificates", cfg.Logger, gauges))
+	d.tls, err = certs.Load(files, reloads.options(metrics.FilesCertificates))
 	return renamed(err, map[string]string{"Cert": "TLS.CertFile", "Key": "TLS.KeyFile", "ClientCA": "TLS.ClientCAFile"})
 }
 
-func (d *securityDeps) openPolicy(cfg *Config, gauges *metrics.Metrics) error {
+func (d *securityDeps) openPolicy(cfg *Config, reloads *reloads) error {
 	if cfg.PolicyFile == "" {
 		return nil
 	}
-	store, err := authz.Open(cfg.PolicyFile, cfg.aliases(), watch("policy", cfg.Logger, gauges),
+	store, err := authz.Open(cfg.PolicyFile, cfg.aliases(), reloads.options(metrics.FilesPolicy),
 		checkOnBehalf(cfg), authz.Accepted(cfg.OIDC != nil, cfg.ClientCertificates, programs(cfg.OIDC)))
 	if err != nil {
 		return fieldError("PolicyFile", err)
@@ -122,18 +120,6 @@ func programs(oidc *OIDC) authn.Programs {
 	default:
 		return authn.ProgramsOf(oidc.Issuer)
 	}
-}
-
-// watch logs and counts reloads. A file that cannot be used is named; the old one stays in force.
-func watch(what string, log *slog.Logger, gauges *metrics.Metrics) reload.Options {
-	return reload.Options{Report: func(err error) {
-		gauges.Reload(what, err == nil)
-		if err != nil {
-			log.Error("a changed file cannot be used, what was loaded before stays in force", "what", what, "error", err)
-			return
-		}
-		log.Info("a changed file is in force", "what", what)
-	}}
 }
 
 // apply puts the dependencies, and the limits that go with them, into a server's configuration.

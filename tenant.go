@@ -23,7 +23,7 @@ import (
 var errNoCertificate = errors.New("holds no certificate in PEM form")
 
 // newTenants makes a Graph client, a credential and the sources of each tenant. They share the cache, whose keys hold the tenant.
-func (g *Gateway) newTenants(cfg *Config, gauges *metrics.Metrics) (map[string]*service.Tenant, error) {
+func (g *Gateway) newTenants(cfg *Config, gauges *metrics.Metrics, files *reloads) (map[string]*service.Tenant, error) {
 	tenants := make(map[string]*service.Tenant)
 	var errs []error
 	pages := readers.New(g.cache, readers.Config{Settle: cfg.settle()})
@@ -35,6 +35,7 @@ func (g *Gateway) newTenants(cfg *Config, gauges *metrics.Metrics) (map[string]*
 			continue
 		}
 		g.graphs = append(g.graphs, clients)
+		files.credential(clients.credential)
 		if err := errors.Join(gauges.ClockSkew(alias, clients.client.Skew),
 			gauges.PermissionSuspected(alias, graph.SourceCopilot, clients.client.PermissionSuspected),
 			gauges.PermissionSuspected(alias, graph.SourceChat, clients.client.PermissionSuspected)); err != nil {
@@ -52,6 +53,8 @@ func (g *Gateway) newTenants(cfg *Config, gauges *metrics.Metrics) (map[string]*
 // graphClients are the clients of one tenant's Graph.
 type graphClients struct {
 	client *graphclient.Client
+	// credential is the application's login.
+	credential azcore.TokenCredential
 	// delegates ask on behalf of users; nil where callers have no tokens of users or the credential cannot exchange them.
 	delegates *graphclient.Delegates
 }
@@ -92,14 +95,14 @@ func newGraph(cfg *Config, own *Tenant, observer graph.Observer) (graphClients, 
 		return graphClients{}, err
 	}
 	if !cfg.mayDelegate(own) {
-		return graphClients{client: client}, nil
+		return graphClients{client: client, credential: credential}, nil
 	}
 	delegates, err := graphclient.NewDelegates(client, delegating)
 	if err != nil {
 		client.Close()
 		return graphClients{}, err
 	}
-	return graphClients{client, delegates}, nil
+	return graphClients{client, credential, delegates}, nil
 }
 
 // newCredential returns the credential that the tenant brings, or makes the one that it describes.

@@ -3,18 +3,21 @@ package server
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"sync"
+	"time"
 
 	"google.golang.org/grpc"
 )
 
-// Close stops the server in order: health says NOT_SERVING and /readyz 503, new calls are refused, open streams end with
-// STREAM_ENDED and their resume token, running calls may end, and the listeners close. What still runs when ctx ends (or
-// after Config.DrainTime, if ctx has no deadline) is cut. Close waits for every goroutine of the server; later calls return
+// Close stops the server in order: health says NOT_SERVING and /readyz 503; after Config.DrainDelay new calls are refused, open streams
+// end with STREAM_ENDED and their resume token, running calls may end, and the listeners close. What still runs when ctx ends (or
+// Config.DrainTime after the delay, if ctx has no deadline) is cut. Close waits for every goroutine of the server; later calls return
 // the first one's result.
 func (s *Server) Close(ctx context.Context) error {
 	s.stop.Do(func() {
+		s.announce(ctx)
 		if _, bounded := ctx.Deadline(); !bounded {
 			bound, cancel := context.WithTimeout(ctx, s.cfg.DrainTime)
 			defer cancel()
@@ -26,12 +29,29 @@ func (s *Server) Close(ctx context.Context) error {
 	return s.stopped
 }
 
-func (s *Server) close(ctx context.Context) error {
-	s.ready.Store(false)
+// announce says that the server stops, and serves on for a while so that balancers notice. A server that never served says nothing.
+func (s *Server) announce(ctx context.Context) {
+	served := s.ready.Swap(false)
 	if s.unfollow != nil {
 		s.unfollow()
 	}
 	s.health.Shutdown()
+	if !served {
+		return
+	}
+	s.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "stopping", slog.Duration("delay", s.cfg.DrainDelay))
+	if s.cfg.DrainDelay <= 0 {
+		return
+	}
+	timer := time.NewTimer(s.cfg.DrainDelay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+func (s *Server) close(ctx context.Context) error {
 	s.shutdown.Begin()
 	// While streams end, the listeners still answer, so that balancers see the new state.
 	s.limits.Idle(ctx)

@@ -113,6 +113,39 @@ func cancelWatch(t *testing.T, watch grpc_health_v1.Health_WatchClient) {
 	}
 }
 
+// TestCloseWaitsForBalancers is of the kind "a rollout loses no call": a server that stops says so and still serves, until its delay is
+// over.
+func TestCloseWaitsForBalancers(t *testing.T) {
+	t.Parallel()
+	h := start(t, func(cfg *server.Config) { cfg.DrainDelay, cfg.MetricsAddr = time.Hour, "127.0.0.1:0" })
+	watch, err := grpc_health_v1.NewHealthClient(h.conn).Watch(t.Context(), &grpc_health_v1.HealthCheckRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first, err := watch.Recv(); err != nil || first.GetStatus() != grpc_health_v1.HealthCheckResponse_SERVING {
+		t.Fatalf("health %v %v", first, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	closed := make(chan error, 1)
+	go func() { closed <- h.server.Close(ctx) }()
+	if next, err := watch.Recv(); err != nil || next.GetStatus() != grpc_health_v1.HealthCheckResponse_NOT_SERVING {
+		t.Errorf("health while stopping %v %v", next, err)
+	}
+	for path, want := range map[string]int{"/readyz": http.StatusServiceUnavailable, "/livez": http.StatusOK, "/v1/users": http.StatusOK} {
+		if answer := h.get(t, path); answer.StatusCode != want {
+			t.Errorf("%s while balancers are waited for: %d", path, answer.StatusCode)
+		}
+	}
+	if _, err := parleyv1.NewUserServiceClient(h.conn).ListUsers(t.Context(), &parleyv1.ListUsersRequest{}); err != nil {
+		t.Errorf("a call while balancers are waited for: %v", err)
+	}
+	cancel()
+	if err := <-closed; err != nil {
+		t.Error(err)
+	}
+}
+
 // TestCloseIsBounded stops a server whose stream does not listen and whose reader does not read.
 func TestCloseIsBounded(t *testing.T) {
 	t.Parallel()

@@ -88,8 +88,9 @@ type Config struct {
 	// message of each call, handshake and headers of a REST request; 0 = 10 s. IdleTime is how long a REST connection may stand
 	// without a request; 0 = 2 min.
 	HeaderTime, IdleTime time.Duration
-	// DrainTime bounds Close when its context has no deadline; 0 = 20 s.
-	DrainTime time.Duration
+	// DrainTime bounds Close when its context has no deadline; 0 = 20 s. DrainDelay is how long Close still serves before that, while
+	// readiness says no.
+	DrainTime, DrainDelay time.Duration
 	// ConnectionAge is when a gRPC connection takes no new calls any more, give or take a tenth; 0 = 30 min. ConnectionGrace is
 	// how long running calls may still take; streams end a tenth earlier, with STREAM_ENDED and their token; 0 = 10 min.
 	ConnectionAge, ConnectionGrace time.Duration

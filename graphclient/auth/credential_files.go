@@ -24,6 +24,8 @@ const maxSecret = 1 << 20
 type fileCredential struct {
 	mu   sync.Mutex
 	file secretFile[azcore.TokenCredential]
+	// looked is the digest of the content that Look saw last; zero = it could not be read.
+	looked [sha256.Size]byte
 }
 
 var (
@@ -34,10 +36,33 @@ var (
 // newFileCredential reads the file once, so that a bad one is found at start.
 func newFileCredential(field, path string, build func([]byte) (azcore.TokenCredential, error)) (azcore.TokenCredential, error) {
 	c := &fileCredential{file: secretFile[azcore.TokenCredential]{path: path, parse: build}}
-	if err := c.file.load(); err != nil {
+	digest, err := c.file.load()
+	if err != nil {
 		return nil, fielderror.New(field, "%w", err)
 	}
+	c.looked = digest
 	return c, nil
+}
+
+// OfFile reports whether the secret of a credential of NewCredential is a file.
+func OfFile(credential azcore.TokenCredential) bool {
+	_, ok := credential.(*fileCredential)
+	return ok
+}
+
+// Look reads the file of a credential now. It reports whether the content is another one than at the last Look, and why the new content
+// cannot be used, if it cannot; the old one stays in force then. A credential without a file never changes.
+func Look(credential azcore.TokenCredential) (changed bool, err error) {
+	c, ok := credential.(*fileCredential)
+	if !ok {
+		return false, nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	digest, err := c.file.load()
+	changed = digest != c.looked
+	c.looked = digest
+	return changed, err
 }
 
 // secretFile is a file and what its present content was made into. Its owner locks.
@@ -51,28 +76,29 @@ type secretFile[T any] struct {
 	stale   bool              // made anew at the next load, even of equal content
 }
 
-// load replaces what was made if the file changed. Content that cannot be used is an error and changes nothing.
-func (f *secretFile[T]) load() error {
+// load replaces what was made if the file changed. Content that cannot be used is an error and changes nothing. The digest is that of the
+// content, zero where it cannot be read.
+func (f *secretFile[T]) load() (digest [sha256.Size]byte, err error) {
 	content, err := readSecret(f.path)
 	if err != nil {
-		return err
+		return digest, err
 	}
-	digest := sha256.Sum256(content)
+	digest = sha256.Sum256(content)
 	if f.loaded && digest == f.digest && !f.stale {
-		return nil
+		return digest, nil
 	}
 	current, err := f.parse(content)
 	if err != nil {
-		return err
+		return digest, err
 	}
 	f.loaded, f.current, f.digest, f.stale = true, current, digest, false
-	return nil
+	return digest, nil
 }
 
 // GetToken logs in with the file's present content.
 func (c *fileCredential) GetToken(ctx context.Context, options policy.TokenRequestOptions) (azcore.AccessToken, error) {
 	c.mu.Lock()
-	_ = c.file.load() // a file that cannot be used now leaves the old credential in place
+	_, _ = c.file.load() // a file that cannot be used now leaves the old credential in place
 	current := c.file.current
 	c.mu.Unlock()
 	return current.GetToken(ctx, options)

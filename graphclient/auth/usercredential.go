@@ -57,7 +57,7 @@ func newProver(cfg CredentialConfig) (*prover, error) {
 		return nil, fielderror.New("Kind", "%q is no credential of an app registration, and only one of those can act on behalf of users: %s",
 			cfg.Kind, strings.Join(DelegatingKinds(), ", "))
 	}
-	if err := p.file.load(); err != nil {
+	if _, err := p.file.load(); err != nil {
 		return nil, fielderror.New(field, "%w", err)
 	}
 	return p, nil
@@ -70,7 +70,7 @@ func (p *prover) currentProof() *proof {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	_ = p.file.load() // a file that cannot be used now leaves the old proof in place
+	_, _ = p.file.load() // a file that cannot be used now leaves the old proof in place
 	return &proof{p.file.digest, p.file.current}
 }
 

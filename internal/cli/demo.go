@@ -39,6 +39,8 @@ func (v *demoVerb) Run(ctx context.Context, to streams, origins config.Origins) 
 	if err := settings.Check(); err != nil {
 		return usageError{err}
 	}
+	hangups, ignore := onHangup()
+	defer ignore()
 	logger, release := newLogger(&settings, to.err)
 	defer release()
 	defer redirectStdLog(logger)()
@@ -58,7 +60,7 @@ func (v *demoVerb) Run(ctx context.Context, to streams, origins config.Origins) 
 	}); err != nil {
 		return errors.Join(err, stop(running))
 	}
-	return serveUntil(ctx, running)
+	return serveUntil(ctx, running, hangups)
 }
 
 // settings are what a user of a real tenant would set, with the simulator as Graph and Entra.

@@ -6,17 +6,15 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/signal"
 	"runtime/debug"
-	"time"
+	"syscall"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
 
 	"github.com/parley-gateway/parley"
 	"github.com/parley-gateway/parley/internal/config"
 )
-
-// drain is how long open calls may go on after a stop was asked for.
-const drain = 20 * time.Second
 
 type serveVerb struct {
 	config.Sourced `embed:""`
@@ -27,6 +25,8 @@ func (v *serveVerb) Run(ctx context.Context, to streams) error {
 	if err := v.Check(); err != nil {
 		return usageError{problems(&v.Sourced)}
 	}
+	hangups, ignore := onHangup()
+	defer ignore()
 	logger, release := newLogger(&v.Settings, to.err)
 	defer release()
 	defer redirectStdLog(logger)()
@@ -42,7 +42,7 @@ func (v *serveVerb) Run(ctx context.Context, to streams) error {
 	if _, err := fmt.Fprintf(to.out, "parley %s is ready: gRPC %s, REST http://%s, admin http://%s%s\n", Version(), at.GRPC, at.HTTP, at.Admin, watched); err != nil {
 		return errors.Join(err, stop(running))
 	}
-	return serveUntil(ctx, running)
+	return serveUntil(ctx, running, hangups)
 }
 
 // start starts the gateway of a process that is a gateway and nothing else: it takes the memory limit and the garbage collector into
@@ -72,19 +72,26 @@ func limitMemory(log *slog.Logger) {
 	}
 }
 
-// serveUntil serves until ctx ends or a listener fails, then drains.
-func serveUntil(ctx context.Context, running *parley.Gateway) error {
-	select {
-	case <-ctx.Done():
-		return stop(running)
-	case err := <-running.Failed():
-		return errors.Join(err, stop(running))
+// onHangup catches SIGHUP, which would end the process, until ignore is called. Several that come at once are one.
+func onHangup() (hangups <-chan os.Signal, ignore func()) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGHUP)
+	return signals, func() { signal.Stop(signals) }
+}
+
+// serveUntil serves until ctx ends or a listener fails, then drains. A hangup has the files of the configuration read again.
+func serveUntil(ctx context.Context, running *parley.Gateway, hangups <-chan os.Signal) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return stop(running)
+		case err := <-running.Failed():
+			return errors.Join(err, stop(running))
+		case <-hangups:
+			running.Reload()
+		}
 	}
 }
 
-// stop closes the gateway under a context of its own: the one it served under has ended.
-func stop(running *parley.Gateway) error {
-	ctx, cancel := context.WithTimeout(context.Background(), drain)
-	defer cancel()
-	return running.Close(ctx)
-}
+// stop closes the gateway under a context of its own: the one it served under has ended. The settings bound it.
+func stop(running *parley.Gateway) error { return running.Close(context.Background()) }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/parley-gateway/parley/graphsim"
 	"github.com/parley-gateway/parley/graphsim/faults"
@@ -58,7 +59,7 @@ func (v *simVerb) Run(ctx context.Context, to streams, origins config.Origins) (
 }
 
 func closeSim(sim *graphsim.Sim) error {
-	ctx, cancel := context.WithTimeout(context.Background(), drain)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	return sim.Close(ctx)
 }

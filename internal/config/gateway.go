@@ -65,6 +65,7 @@ func (s *Settings) gateway(cfg parley.Config) (parley.Config, error) {
 	}
 	cfg.Cache = parley.Cache{Bytes: size, MaxAge: orNone(s.CacheMaxAge)}
 	cfg.Settle = parley.Settle{Copilot: s.SettleCopilot, Chat: s.SettleChat, Call: s.SettleCall}
+	cfg.Shutdown = parley.Shutdown{Delay: s.ShutdownDelay, Timeout: s.ShutdownTimeout}
 	cfg.Proxy = proxy
 	cfg.Tenants = make(map[string]parley.Tenant)
 	for alias, own := range s.ByAlias() {
@@ -173,6 +174,7 @@ func (s *Settings) fields() map[string]any {
 		"Limits.StreamAge": &s.StreamAge,
 		"Cache.Bytes":      &s.CacheSize, "Cache.MaxAge": &s.CacheMaxAge,
 		"Settle.Copilot": &s.SettleCopilot, "Settle.Chat": &s.SettleChat, "Settle.Call": &s.SettleCall,
+		"Shutdown.Delay": &s.ShutdownDelay, "Shutdown.Timeout": &s.ShutdownTimeout,
 		"Proxy": &s.ProxyURL,
 	}
 }

@@ -26,7 +26,7 @@ func TestDefaultsOfAGateway(t *testing.T) {
 	embedded, served := (&parley.Config{}).WithDefaults(), served.WithDefaults()
 	for what, pair := range map[string][2]any{
 		"limits": {embedded.Limits, served.Limits}, "cache": {embedded.Cache, served.Cache}, "settle times": {embedded.Settle, served.Settle},
-		"TLS": {embedded.TLS, served.TLS}, "origins": {embedded.CORSOrigins, served.CORSOrigins}, "memory": {embedded.MemoryLimit, served.MemoryLimit},
+		"TLS": {embedded.TLS, served.TLS}, "origins": {embedded.CORSOrigins, served.CORSOrigins}, "memory": {embedded.MemoryLimit, served.MemoryLimit}, "shutdown": {embedded.Shutdown, served.Shutdown},
 	} {
 		if diff := cmp.Diff(pair[0], pair[1]); diff != "" {
 			t.Errorf("%s (-embedded +served):\n%s", what, diff)

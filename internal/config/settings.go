@@ -73,6 +73,9 @@ type Settings struct {
 	StreamStall time.Duration `name:"stream-stall" env:"PARLEY_STREAM_STALL" default:"2m" group:"Shares" help:"How long the reader of a stream may take nothing before the stream ends with its token."`
 	StreamAge   time.Duration `name:"stream-age" env:"PARLEY_STREAM_AGE" default:"30m" group:"Shares" help:"Age at which a stream ends with its token, to go on at once."`
 
+	ShutdownDelay   time.Duration `name:"shutdown-delay" env:"PARLEY_SHUTDOWN_DELAY" group:"Shutdown" help:"How long a gateway that is told to stop still serves while /readyz and health say that it is not ready, so that balancers notice; 0 = not at all."`
+	ShutdownTimeout time.Duration `name:"shutdown-timeout" env:"PARLEY_SHUTDOWN_TIMEOUT" default:"20s" group:"Shutdown" help:"How long open calls may go on after that before they are cut."`
+
 	LogLevel  string `name:"log-level" env:"PARLEY_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" group:"Logs" help:"Least level that is logged: debug, info, warn, error."`
 	LogFormat string `name:"log-format" env:"PARLEY_LOG_FORMAT" default:"text" enum:"text,json" group:"Logs" help:"Form of log lines on standard error: text or json."`
 

@@ -137,6 +137,11 @@ type Settings struct {
 	// Where /metrics, /livez and /readyz are served for machines that watch the gateway, host:port, such as 0.0.0.0:9464; unset =
 	// nowhere but on the other listeners.
 	MetricsAddr *string `protobuf:"bytes,56,opt,name=metrics_addr,json=metricsAddr,proto3,oneof" json:"metrics_addr,omitempty"`
+	// How long a gateway that is told to stop still serves while /readyz and health say that it is not ready, so that balancers
+	// notice; 0 = not at all.
+	ShutdownDelay *durationpb.Duration `protobuf:"bytes,57,opt,name=shutdown_delay,json=shutdownDelay,proto3,oneof" json:"shutdown_delay,omitempty"`
+	// How long open calls may go on after that before they are cut.
+	ShutdownTimeout *durationpb.Duration `protobuf:"bytes,58,opt,name=shutdown_timeout,json=shutdownTimeout,proto3,oneof" json:"shutdown_timeout,omitempty"`
 	// Tenants by alias, in place of the one tenant that the settings describe.
 	Tenants       map[string]*Tenant `protobuf:"bytes,1000,rep,name=tenants,proto3" json:"tenants,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
@@ -537,6 +542,20 @@ func (x *Settings) GetMetricsAddr() string {
 	return ""
 }
 
+func (x *Settings) GetShutdownDelay() *durationpb.Duration {
+	if x != nil {
+		return x.ShutdownDelay
+	}
+	return nil
+}
+
+func (x *Settings) GetShutdownTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.ShutdownTimeout
+	}
+	return nil
+}
+
 func (x *Settings) GetTenants() map[string]*Tenant {
 	if x != nil {
 		return x.Tenants
@@ -739,7 +758,7 @@ var File_configpb_config_proto protoreflect.FileDescriptor
 
 const file_configpb_config_proto_rawDesc = "" +
 	"\n" +
-	"\x15configpb/config.proto\x12\x10parley.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\"\xc7:\n" +
+	"\x15configpb/config.proto\x12\x10parley.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\"\x8b=\n" +
 	"\bSettings\x12 \n" +
 	"\tgrpc_addr\x18\x01 \x01(\tH\x00R\bgrpcAddr\x88\x01\x01\x12 \n" +
 	"\thttp_addr\x18\x02 \x01(\tH\x01R\bhttpAddr\x88\x01\x01\x12\"\n" +
@@ -854,7 +873,11 @@ const file_configpb_config_proto_rawDesc = "" +
 	"reflection\x88\x01\x01\x12h\n" +
 	"\bexplorer\x187 \x01(\tBG\xbaHD\xba\x01A\n" +
 	"\bexplorer\x12\x1eis not a choice; use on or off\x1a\x15this in ['on', 'off']H2R\bexplorer\x88\x01\x01\x12&\n" +
-	"\fmetrics_addr\x188 \x01(\tH3R\vmetricsAddr\x88\x01\x01\x12\xcb\x01\n" +
+	"\fmetrics_addr\x188 \x01(\tH3R\vmetricsAddr\x88\x01\x01\x12\x89\x01\n" +
+	"\x0eshutdown_delay\x189 \x01(\v2\x19.google.protobuf.DurationBB\xbaH?\xba\x01<\n" +
+	"\fnot_negative\x12\x14must not be negative\x1a\x16this >= duration('0s')H4R\rshutdownDelay\x88\x01\x01\x12\x8d\x01\n" +
+	"\x10shutdown_timeout\x18: \x01(\v2\x19.google.protobuf.DurationBB\xbaH?\xba\x01<\n" +
+	"\x06second\x12\x1amust be a second or longer\x1a\x16this >= duration('1s')H5R\x0fshutdownTimeout\x88\x01\x01\x12\xcb\x01\n" +
 	"\atenants\x18\xe8\a \x03(\v2'.parley.config.v1.Settings.TenantsEntryB\x86\x01\xbaH\x82\x01\x9a\x01\x7f\x10\xe8\a\"z\xba\x01w\n" +
 	"\x05alias\x12Cis not an alias; use up to 63 lower-case letters, digits and dashes\x1a)this.matches('^[a-z0-9][a-z0-9-]{0,62}$')R\atenants\x1aT\n" +
 	"\fTenantsEntry\x12\x10\n" +
@@ -917,7 +940,9 @@ const file_configpb_config_proto_rawDesc = "" +
 	"\v_stream_ageB\r\n" +
 	"\v_reflectionB\v\n" +
 	"\t_explorerB\x0f\n" +
-	"\r_metrics_addr\"\xc3\t\n" +
+	"\r_metrics_addrB\x11\n" +
+	"\x0f_shutdown_delayB\x13\n" +
+	"\x11_shutdown_timeout\"\xc3\t\n" +
 	"\x06Tenant\x12$\n" +
 	"\vgraph_cloud\x18\x01 \x01(\tH\x00R\n" +
 	"graphCloud\x88\x01\x01\x12 \n" +
@@ -987,13 +1012,15 @@ var file_configpb_config_proto_depIdxs = []int32{
 	3,  // 5: parley.config.v1.Settings.max_deadline:type_name -> google.protobuf.Duration
 	3,  // 6: parley.config.v1.Settings.stream_stall:type_name -> google.protobuf.Duration
 	3,  // 7: parley.config.v1.Settings.stream_age:type_name -> google.protobuf.Duration
-	2,  // 8: parley.config.v1.Settings.tenants:type_name -> parley.config.v1.Settings.TenantsEntry
-	1,  // 9: parley.config.v1.Settings.TenantsEntry.value:type_name -> parley.config.v1.Tenant
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	3,  // 8: parley.config.v1.Settings.shutdown_delay:type_name -> google.protobuf.Duration
+	3,  // 9: parley.config.v1.Settings.shutdown_timeout:type_name -> google.protobuf.Duration
+	2,  // 10: parley.config.v1.Settings.tenants:type_name -> parley.config.v1.Settings.TenantsEntry
+	1,  // 11: parley.config.v1.Settings.TenantsEntry.value:type_name -> parley.config.v1.Tenant
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_configpb_config_proto_init() }

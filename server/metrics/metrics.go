@@ -29,6 +29,7 @@ type Metrics struct {
 	auditFailures     prometheus.Counter
 	auditOK           prometheus.Gauge
 	reloads           *prometheus.CounterVec
+	reloaded          *prometheus.GaugeVec
 	shed              *prometheus.CounterVec
 }
 
@@ -45,6 +46,20 @@ const (
 	ShedOpen = "open"
 	// ShedConnections: a connection was cut to make room for others.
 	ShedConnections = "connections"
+)
+
+// What files hold, as reloads name them.
+const (
+	FilesCertificates = "certificates"
+	FilesPolicy       = "policy"
+	FilesSealKeys     = "seal keys"
+	FilesCredentials  = "credentials"
+)
+
+// Results of reloads.
+const (
+	reloadOK     = "ok"
+	reloadFailed = "failed"
 )
 
 // New registers all metrics in a registry of their own. Version and revision become labels of parley_build_info.
@@ -84,6 +99,13 @@ func New(version, revision string) (*Metrics, error) {
 	m.reloads = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "parley_reloads_total", Help: "Changed files that were read again, by what they hold and result (ok, failed).",
 	}, []string{"what", "result"})
+	for _, what := range []string{FilesCertificates, FilesPolicy, FilesSealKeys, FilesCredentials} {
+		m.reloads.WithLabelValues(what, reloadOK)
+		m.reloads.WithLabelValues(what, reloadFailed)
+	}
+	m.reloaded = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "parley_reload_last_success_timestamp_seconds", Help: "When files were last read with success, at the start or after a change, by what they hold.",
+	}, []string{"what"})
 	m.shed = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "parley_shed_total", Help: "Calls that were refused, and connections that were cut, because the gateway had no room, by cause: memory, calls, streams, read_ahead, open, connections.",
 	}, []string{"cause"})
@@ -104,7 +126,7 @@ func (m *Metrics) registerAll(version, revision string) error {
 	build.WithLabelValues(version, revision, runtime.Version()).Set(1)
 	for _, c := range []prometheus.Collector{
 		m.requests, m.requestSeconds, m.graphRequests, m.graphWait, m.cacheRequests, m.streamsIncomplete, m.credentialOK,
-		m.auditFailures, m.auditOK, m.reloads, m.shed, build,
+		m.auditFailures, m.auditOK, m.reloads, m.reloaded, m.shed, build,
 	} {
 		if err := m.registry.Register(c); err != nil {
 			return err
@@ -199,12 +221,17 @@ func (m *Metrics) AuditOK(ok bool) {
 
 // Reload counts a changed file that came into force, or did not.
 func (m *Metrics) Reload(what string, ok bool) {
-	result := "ok"
+	result := reloadOK
 	if !ok {
-		result = "failed"
+		result = reloadFailed
+	} else {
+		m.Loaded(what)
 	}
 	m.reloads.WithLabelValues(what, result).Inc()
 }
+
+// Loaded notes that files were read with success.
+func (m *Metrics) Loaded(what string) { m.reloaded.WithLabelValues(what).SetToCurrentTime() }
 
 // ClockSkew shows how far this machine's clock is ahead of Graph's, as the tenant's client last saw it. A tenant is shown once.
 func (m *Metrics) ClockSkew(tenant string, skew func() time.Duration) error {

@@ -1,6 +1,6 @@
 // Package reload keeps a value that is made from files, and makes it anew when one of them changes. A change that cannot
-// be read leaves the old value in force: a mistake in a file neither allows more nor stops the service. There is no
-// goroutine: Get looks at the files itself, at most once an interval.
+// be read leaves the old value in force: a mistake in a file neither allows more nor stops the service. Get looks at the files itself,
+// at most once an interval; a Watcher looks although nobody asks for the value.
 package reload
 
 import (
@@ -32,6 +32,10 @@ type Options struct {
 	Interval time.Duration
 	// Now is the clock; nil = time.Now.
 	Now func() time.Time
+	// Watcher looks at the files as well; nil = none does.
+	Watcher *Watcher
+	// Loaded is called when the value is made for the first time; nil = nobody is told.
+	Loaded func()
 	// Report is told of each reload: nil after a good one, else why the old value stays. It is called once for each
 	// content of the files; nil = nobody is told.
 	Report func(error)
@@ -67,6 +71,12 @@ func New[T any](load LoadFunc[T], opts Options) (*Value[T], error) {
 	v.seen = seen
 	v.current.Store(&value)
 	v.due.Store(opts.Now().Add(opts.Interval).UnixNano())
+	if opts.Loaded != nil {
+		opts.Loaded()
+	}
+	if opts.Watcher != nil {
+		opts.Watcher.Add(v)
+	}
 	return v, nil
 }
 
@@ -82,6 +92,14 @@ func (v *Value[T]) Get() T {
 		v.looking.Unlock()
 	}
 	return *v.current.Load()
+}
+
+// Look looks at the files now. Afterwards Get returns what they hold.
+func (v *Value[T]) Look() {
+	v.looking.Lock()
+	defer v.looking.Unlock()
+	v.look()
+	v.due.Store(v.opts.Now().Add(v.opts.Interval).UnixNano())
 }
 
 // look loads again if one of the files has another content than at the last load.
