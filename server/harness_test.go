@@ -159,12 +159,12 @@ func (f *fake) StreamConversations(_ context.Context, _ query.Sources, req query
 	return emit(&parleyv1.StreamConversationsResponse{Frame: &parleyv1.StreamConversationsResponse_Summary{Summary: &parleyv1.Summary{Complete: true}}})
 }
 
-// LastEvent and Summarize find nothing: no conversation is derived from events.
+// LastEvent and Describe find nothing: no conversation is derived from events.
 func (f *fake) LastEvent(_ context.Context, _ query.Sources, req query.Events) (*parleyv1.Event, *timeline.Reading, error) {
 	return nil, nothingRead(req), nil
 }
 
-func (f *fake) Summarize(_ context.Context, _ query.Sources, req query.Events, _ *derived.Groups) (*timeline.Reading, error) {
+func (f *fake) Describe(_ context.Context, _ query.Sources, req query.Events, _ int, _ *derived.Groups) (*timeline.Reading, error) {
 	return nothingRead(req), nil
 }
 

@@ -1,6 +1,7 @@
 package timeline
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -8,13 +9,16 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/parley-gateway/parley/eventwire"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/timeline/derived"
 	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/frame"
 	"github.com/parley-gateway/parley/timeline/merge"
 	"github.com/parley-gateway/parley/timeline/pager"
 	"github.com/parley-gateway/parley/timeline/query"
+	"github.com/parley-gateway/parley/timeline/window"
 )
 
 // Reading is what was read of one source for a derived conversation.
@@ -29,6 +33,9 @@ type Reading struct {
 	Notices []*parleyv1.Notice
 	// Err is why the source could not be read; nil = it was.
 	Err error
+	// Cut says that the reading was stopped before its end; everything after Reached was read.
+	Cut     bool
+	Reached time.Time
 }
 
 // LastEvent returns the last event of a query for one source, and nil when there is none. It reads back from the end of the interval,
@@ -44,8 +51,47 @@ func (e *Engine) LastEvent(ctx context.Context, have query.Sources, req query.Ev
 	return last, reading, err
 }
 
-// Summarize adds the events of a query for one source to the groups of their conversations.
-func (e *Engine) Summarize(ctx context.Context, have query.Sources, req query.Events, into *derived.Groups) (*Reading, error) {
+// Describe adds the events of the query's conversation in one source to the groups. It reads back from the end. Of a long history it
+// stops after most events of the user, but not before it has found the conversation, unless its life is known; and when the context
+// ends. Such a reading is cut. most = 0 reads on to the beginning.
+func (e *Engine) Describe(ctx context.Context, have query.Sources, req query.Events, most int, into *derived.Groups) (*Reading, error) {
+	req.OrderBy = query.EventTimeDesc
+	name := resource.AppendConversation(nil, req.Owner, req.Conversation)
+	if most > 0 {
+		req.Conversation = "" // every event of the user counts
+	}
+	known := req.Life != window.Span{}
+	reached, passed, found, cut := time.Now(), 0, false, false
+	reading, err := e.each(ctx, have, req, e.cfg.Ahead, func(src parleyv1.Source, m *merge.Merger) (bool, error) {
+		head := m.Head()
+		passed++
+		if !head.OutOfWindow && head.Time.Before(reached) {
+			reached = head.Time
+		}
+		if m.InInterval(head.Time) && bytes.Equal(eventwire.Field(head.Basic, eventwire.EventConversation), name) {
+			into.Add(src, head.Time, head.Basic)
+			found = true
+		}
+		cut = most > 0 && passed >= most && (found || known)
+		return !cut, nil
+	})
+	switch {
+	case err != nil && ctx.Err() == nil:
+		return nil, err
+	case err != nil:
+		reading = &Reading{Source: req.Sources[0], Err: ctx.Err()}
+		cut = true
+	case reading.Err != nil: // it stopped on the way, or Graph may answer another time
+		cut = passed > 0 || reading.Report.GetState() == parleyv1.SourceState_SOURCE_STATE_THROTTLED
+	}
+	if cut {
+		reading.Cut, reading.Complete, reading.Reached = true, false, reached
+	}
+	return reading, nil
+}
+
+// summarize adds the events of a query for one source to the groups of their conversations.
+func (e *Engine) summarize(ctx context.Context, have query.Sources, req query.Events, into *derived.Groups) (*Reading, error) {
 	return e.each(ctx, have, req, e.cfg.Ahead, func(src parleyv1.Source, m *merge.Merger) (bool, error) {
 		head := m.Head()
 		if !m.InInterval(head.Time) {
@@ -135,7 +181,7 @@ func (e *Engine) derive(ctx context.Context, have query.Sources, req *query.Conv
 	for i, src := range sources {
 		groups[i] = derived.Groups{Tenant: req.Tenant, Owner: req.Owner}
 		group.Go(func() (err error) {
-			readings[i], err = e.Summarize(ctx, have, req.Events(src, end), &groups[i])
+			readings[i], err = e.summarize(ctx, have, req.Events(src, end), &groups[i])
 			return err
 		})
 	}

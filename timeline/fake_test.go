@@ -19,6 +19,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient/graph"
+	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
 	"github.com/parley-gateway/parley/timeline/query"
@@ -41,7 +42,9 @@ type row struct {
 	version int64
 	body    string
 	actor   string
-	noTime  bool
+	// conversation is the id of the event's conversation.
+	conversation string
+	noTime       bool
 }
 
 // graph is a source that answers from rows the way Graph does: in no order, in pages, with links, a second wider than
@@ -170,6 +173,9 @@ func (g *fakeGraph) item(q source.EventQuery, r row) source.Item {
 	}
 	if r.actor != "" {
 		e.Actor = &parleyv1.IdentitySet{User: &parleyv1.Identity{Id: r.actor}}
+	}
+	if r.conversation != "" {
+		e.Name, e.Conversation = resource.User(q.Owner)+"/events/"+r.id, resource.Conversation(q.Owner, r.conversation)
 	}
 	if !r.created.IsZero() {
 		e.CreateTime = timestamppb.New(r.created)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
@@ -85,6 +86,11 @@ func TestConversationsOfEveryKind(t *testing.T) {
 			counts[event.GetConversation()]++
 		}
 	}
+	ever, _ := cold.listed(t, user+"/conversations?"+everyKind+"&pageSize=1000")
+	told := map[string]*parleyv1.Conversation{}
+	for _, c := range ever {
+		told[c.GetName()] = c
+	}
 	kinds := map[parleyv1.ConversationKind]int{}
 	for _, c := range first {
 		if !c.GetDerived() {
@@ -105,6 +111,11 @@ func TestConversationsOfEveryKind(t *testing.T) {
 		}
 		if diff := cmp.Diff(&fromWarm, &fromCold, protocmp.Transform()); diff != "" {
 			t.Errorf("%s differs warm and cold: %s", c.GetName(), diff)
+		}
+		if want := proto.CloneOf(told[c.GetName()]); c.GetKind() == parleyv1.ConversationKind_CONVERSATION_KIND_COPILOT {
+			if diff := cmp.Diff(want, &fromWarm, protocmp.Transform()); diff != "" {
+				t.Errorf("%s as listed over all time, and as read: %s", c.GetName(), diff)
+			}
 		}
 		if fromWarm.GetKind() != c.GetKind() || fromWarm.GetUid() != c.GetUid() || !fromWarm.GetDerived() {
 			t.Errorf("read %v, listed %v", &fromWarm, c)

@@ -35,8 +35,9 @@ type ConversationEngine interface {
 type ConversationFinder interface {
 	// LastEvent returns the last event of a query for one source; nil = there is none.
 	LastEvent(ctx context.Context, src query.Sources, req query.Events) (*parleyv1.Event, *timeline.Reading, error)
-	// Summarize collects the events of a query for one source.
-	Summarize(ctx context.Context, src query.Sources, req query.Events, into *derived.Groups) (*timeline.Reading, error)
+	// Describe collects the events of a query's conversation in one source. It reads back from the end, of a long history
+	// most events of the user, and further only to find the conversation; 0 = to the beginning.
+	Describe(ctx context.Context, src query.Sources, req query.Events, most int, into *derived.Groups) (*timeline.Reading, error)
 }
 
 // conversationEngines list conversations and tell what one is.

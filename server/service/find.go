@@ -1,12 +1,14 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -25,6 +27,10 @@ import (
 
 // findTime bounds the search for a conversation in a call without a deadline.
 const findTime = 20 * time.Second
+
+// mostRead is how many Copilot interactions of the user are read to describe a conversation. Graph allows an application 30 requests a
+// second, each for 100 of them, so that they fit into a call. Whatever time they take, the same history gives the same answer.
+const mostRead = 20000
 
 // bornBefore is how long before the creation of a chat its Copilot interactions and calls are looked for: clocks differ.
 const bornBefore = time.Hour
@@ -80,7 +86,7 @@ func (f *finder) life(ctx context.Context) (window.Span, []parleyv1.Source, erro
 	if chat != nil {
 		return lifeOf(chat), nil, nil
 	}
-	if _, err := f.derived(ctx); err != nil {
+	if err := f.prove(ctx); err != nil {
 		return window.Span{}, nil, err
 	}
 	foreign := []parleyv1.Source{parleyv1.Source_SOURCE_CHAT, parleyv1.Source_SOURCE_RETAINED_CHAT}
@@ -133,7 +139,7 @@ func (f *finder) chat(ctx context.Context) (*parleyv1.Conversation, error) {
 	}
 	if deniedByGraph(err) {
 		// The chat may be the user's for all that is known, and its events tell less than that.
-		if _, missing := f.derived(ctx); missing != nil {
+		if f.prove(ctx) != nil {
 			return nil, err
 		}
 	}
@@ -148,63 +154,129 @@ func absent(err error) bool {
 	return isKind(err, graph.KindNotFound) || isKind(err, graph.KindBadRequest) || isKind(err, graph.KindGone) || deniedByGraph(err)
 }
 
-// derived finds a conversation without a chat by its events: by a call in it, else by a Copilot interaction.
-func (f *finder) derived(ctx context.Context) (*parleyv1.Conversation, error) {
-	if f.isThread() && f.has(parleyv1.Source_SOURCE_CALL) && !f.access.unresolved {
-		found, err := f.fromCalls(ctx)
-		if found != nil || err != nil {
-			return found, err
+// prove returns nil when an event of the user is in the conversation: a call, else a Copilot interaction.
+func (f *finder) prove(ctx context.Context) error {
+	sources := f.deriving()
+	if len(sources) == 0 {
+		return errNotFound()
+	}
+	var missing error
+	for _, src := range sources {
+		last, reading, err := f.engine.LastEvent(ctx, f.access.sources, f.query(src, window.Span{}))
+		if err != nil || last != nil {
+			return err
+		}
+		if err := notFoundBy(reading); missing == nil || isNotFound(missing) {
+			missing = err
 		}
 	}
-	if !f.has(parleyv1.Source_SOURCE_COPILOT) {
-		return nil, errNotFound()
-	}
-	last, reading, err := f.engine.LastEvent(ctx, f.access.sources, f.query(parleyv1.Source_SOURCE_COPILOT, window.Span{}))
-	switch {
-	case err != nil:
-		return nil, err
-	case last == nil:
-		return nil, notFoundBy(reading)
-	}
-	found := f.bare()
-	found.Activity = &parleyv1.ConversationActivity{LastEventTime: last.GetEventTime()}
-	found.Participants = append(found.Participants, &parleyv1.IdentitySet{User: &parleyv1.Identity{Id: f.access.graphUser()}})
-	return found, nil
+	return missing
 }
 
-// fromCalls derives the conversation from the calls that Graph keeps; nil = there is none in it.
-func (f *finder) fromCalls(ctx context.Context) (*parleyv1.Conversation, error) {
-	groups := f.groups()
-	reading, err := f.engine.Summarize(ctx, f.access.sources, f.query(parleyv1.Source_SOURCE_CALL, window.Span{}), groups)
+// deriving are the sources whose events can be in a conversation without a chat, and which the call may read.
+func (f *finder) deriving() []parleyv1.Source {
+	var sources []parleyv1.Source
+	if f.isThread() && f.has(parleyv1.Source_SOURCE_CALL) && !f.access.unresolved {
+		sources = append(sources, parleyv1.Source_SOURCE_CALL)
+	}
+	if f.has(parleyv1.Source_SOURCE_COPILOT) {
+		sources = append(sources, parleyv1.Source_SOURCE_COPILOT)
+	}
+	return sources
+}
+
+// derived describes a conversation without a chat by its events.
+func (f *finder) derived(ctx context.Context) (*parleyv1.Conversation, error) {
+	found, readings, err := f.describe(ctx, window.Span{})
+	if found != nil || err != nil {
+		return found, err
+	}
+	for _, reading := range readings {
+		if failure.IsContext(reading.Err) {
+			return nil, reading.Err // it may be among what was not read in time
+		}
+		if err := notFoundBy(reading); !isNotFound(err) {
+			return nil, err
+		}
+	}
+	return nil, errNotFound()
+}
+
+// describe makes the conversation of its events, whose sources are read at the same time; nil = no event was found. What was not read
+// is a notice.
+func (f *finder) describe(ctx context.Context, life window.Span) (*parleyv1.Conversation, []*timeline.Reading, error) {
+	sources := f.deriving()
+	readings, groups := make([]*timeline.Reading, len(sources)), make([]derived.Groups, len(sources))
+	early, cancel := beforeDeadline(ctx)
+	defer cancel()
+	group, early := errgroup.WithContext(early)
+	for i, src := range sources {
+		groups[i] = f.groups()
+		most := 0 // Graph keeps the calls of a month
+		if src == parleyv1.Source_SOURCE_COPILOT {
+			most = mostRead
+		}
+		group.Go(func() (err error) {
+			readings[i], err = f.engine.Describe(early, f.access.sources, f.query(src, life), most, &groups[i])
+			return err
+		})
+	}
+	if err := cmp.Or(group.Wait(), ctx.Err()); err != nil {
+		return nil, nil, err
+	}
+	all := f.groups()
+	for i := range groups {
+		all.Join(&groups[i])
+	}
+	found := all.Conversation(f.name())
+	if found != nil {
+		tellReadings(found, readings)
+	}
+	return found, readings, nil
+}
+
+// beforeDeadline leaves a tenth of the time of a call for its answer.
+func beforeDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	end, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, time.Until(end)/10*9)
+}
+
+// tellReadings adds to a conversation what was not read of its events, as notices. Where a reading was cut, the first event and the
+// counts are not known, and the last event only if nothing later was left unread.
+func tellReadings(c *parleyv1.Conversation, readings []*timeline.Reading) {
+	for _, reading := range readings {
+		c.Notices = append(c.Notices, reading.Notices...)
+		if !reading.Cut {
+			continue
+		}
+		c.Notices = append(c.Notices, &parleyv1.Notice{
+			Code: reasons.Code(parleyv1.NoticeCode_NOTICE_CODE_ACTIVITY_NOT_READ), Source: reading.Source,
+			Message: "The source was not read to its beginning: more events may belong to the conversation, and its first event and counts are not known",
+		})
+		last := c.GetActivity().GetLastEventTime()
+		c.Activity = nil
+		if last.IsValid() && !last.AsTime().Before(reading.Reached) {
+			c.Activity = &parleyv1.ConversationActivity{LastEventTime: last}
+		}
+	}
+}
+
+// meeting adds to a meeting's chat its calls and Copilot sessions. What was not read of them is a notice.
+func (f *finder) meeting(ctx context.Context, chat *parleyv1.Conversation) (*parleyv1.Conversation, error) {
+	all, readings, err := f.describe(ctx, lifeOf(chat))
 	if err != nil {
 		return nil, err
 	}
-	if found := groups.Conversation(f.name()); found != nil {
-		return found, nil
-	}
-	if err := notFoundBy(reading); !isNotFound(err) {
-		return nil, err
-	}
-	return nil, nil //nolint:nilnil // no call and no fault
-}
-
-// meeting adds to a meeting's chat its calls and Copilot sessions. What cannot be read of them is a notice.
-func (f *finder) meeting(ctx context.Context, chat *parleyv1.Conversation) (*parleyv1.Conversation, error) {
-	groups := f.groups()
 	chat = proto.CloneOf(chat) // perhaps it is cached
-	for _, src := range []parleyv1.Source{parleyv1.Source_SOURCE_CALL, parleyv1.Source_SOURCE_COPILOT} {
-		if !f.has(src) || f.access.unresolved && src == parleyv1.Source_SOURCE_CALL {
-			continue
-		}
-		reading, err := f.engine.Summarize(ctx, f.access.sources, f.query(src, lifeOf(chat)), groups)
-		if err != nil {
-			return nil, err
-		}
-		chat.Notices = append(chat.Notices, reading.Notices...)
+	if all == nil {
+		tellReadings(chat, readings)
+		return chat, nil
 	}
-	if all := groups.Conversation(f.name()); all != nil {
-		chat.Activity, chat.Calls, chat.CopilotSessions = all.GetActivity(), all.GetCalls(), all.GetCopilotSessions()
-	}
+	chat.Activity, chat.Calls, chat.CopilotSessions = all.GetActivity(), all.GetCalls(), all.GetCopilotSessions()
+	chat.Notices = append(chat.Notices, all.GetNotices()...)
 	return chat, nil
 }
 
@@ -299,9 +371,9 @@ func (f *finder) bare() *parleyv1.Conversation {
 	return derived.New(tenant, f.access.owner, f.name())
 }
 
-func (f *finder) groups() *derived.Groups {
+func (f *finder) groups() derived.Groups {
 	_, tenant, _ := f.access.binding()
-	return &derived.Groups{Tenant: tenant, Owner: f.access.owner}
+	return derived.Groups{Tenant: tenant, Owner: f.access.owner}
 }
 
 // query asks for the events of the conversation in one source.

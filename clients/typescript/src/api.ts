@@ -433,16 +433,14 @@ export interface components {
             readonly unmapped?: Record<string, never>;
             /**
              * @description What could not be read of the conversation: `MEMBERS_NOT_READ` (Graph did not give the members, or not all of them),
-             *     `CHAT_NOT_READ` (Graph gave the members and not the chat), or the reason why the calls or Copilot sessions of a meeting
-             *     were not read whole, with their source. GetConversation only; absent when all was read. Parley's own.
+             *     `CHAT_NOT_READ` (Graph gave the members and not the chat), `ACTIVITY_NOT_READ` (its events were not read to their
+             *     beginning), or the reason why the calls or Copilot interactions were not read whole, with their source. GetConversation
+             *     only; absent when all was read. Parley's own.
              */
             readonly notices?: components["schemas"]["Notice"][];
             /** @description True when no chat stands behind the conversation, or none was asked for: all of it comes from events. Parley's own. */
             readonly derived?: boolean;
-            /**
-             * @description What the events of the conversation tell; absent for chats in lists and for chats other than meetings. Of a derived
-             *     conversation without a call, GetConversation tells the last event only. Parley's own.
-             */
+            /** @description What the events of the conversation tell; absent for chats in lists and for chats other than meetings. Parley's own. */
             readonly activity?: components["schemas"]["ConversationActivity"];
             /** @description Who takes part in a derived conversation, as far as the events that were read say; at most 100. Parley's own. */
             readonly participants?: components["schemas"]["IdentitySet"][];
@@ -460,8 +458,9 @@ export interface components {
             readonly oneOnOneChat?: string;
         };
         /**
-         * @description What the events of a conversation tell together: of a list those of its interval, of GetConversation those of a meeting's
-         *     life, or of one call.
+         * @description What the events of a conversation tell together: of a list those of its interval, of GetConversation all that Graph has. Where
+         *     GetConversation has the notice `ACTIVITY_NOT_READ`, the first event and the counts are absent, and the last event is there only if it
+         *     is known.
          */
         ConversationActivity: {
             /**

@@ -602,8 +602,9 @@ func (x *ChatViewpoint) GetLastMessageReadTime() *timestamppb.Timestamp {
 	return nil
 }
 
-// What the events of a conversation tell together: of a list those of its interval, of GetConversation those of a meeting's
-// life, or of one call.
+// What the events of a conversation tell together: of a list those of its interval, of GetConversation all that Graph has. Where
+// GetConversation has the notice `ACTIVITY_NOT_READ`, the first event and the counts are absent, and the last event is there only if it
+// is known.
 type ConversationActivity struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// `event_time` of the first event that was read. Parley's own.
@@ -736,13 +737,13 @@ type Conversation struct {
 	// Parley's own.
 	Unmapped *structpb.Struct `protobuf:"bytes,23,opt,name=unmapped,proto3" json:"unmapped,omitempty"`
 	// What could not be read of the conversation: `MEMBERS_NOT_READ` (Graph did not give the members, or not all of them),
-	// `CHAT_NOT_READ` (Graph gave the members and not the chat), or the reason why the calls or Copilot sessions of a meeting
-	// were not read whole, with their source. GetConversation only; absent when all was read. Parley's own.
+	// `CHAT_NOT_READ` (Graph gave the members and not the chat), `ACTIVITY_NOT_READ` (its events were not read to their
+	// beginning), or the reason why the calls or Copilot interactions were not read whole, with their source. GetConversation
+	// only; absent when all was read. Parley's own.
 	Notices []*Notice `protobuf:"bytes,24,rep,name=notices,proto3" json:"notices,omitempty"`
 	// True when no chat stands behind the conversation, or none was asked for: all of it comes from events. Parley's own.
 	Derived bool `protobuf:"varint,25,opt,name=derived,proto3" json:"derived,omitempty"`
-	// What the events of the conversation tell; absent for chats in lists and for chats other than meetings. Of a derived
-	// conversation without a call, GetConversation tells the last event only. Parley's own.
+	// What the events of the conversation tell; absent for chats in lists and for chats other than meetings. Parley's own.
 	Activity *ConversationActivity `protobuf:"bytes,26,opt,name=activity,proto3" json:"activity,omitempty"`
 	// Who takes part in a derived conversation, as far as the events that were read say; at most 100. Parley's own.
 	Participants []*IdentitySet `protobuf:"bytes,27,rep,name=participants,proto3" json:"participants,omitempty"`

@@ -415,6 +415,11 @@ const (
 	//
 	// Ask again; names that were found are cached.
 	NoticeCode_NOTICE_CODE_NAMES_INCOMPLETE NoticeCode = 8
+	// The events of the conversation were not read to their beginning: the history of their source is longer than one call reads, or
+	// the time was over. Its first event and the counts are not known, and absent.
+	//
+	// List the user's conversations with an interval and the source of the notice, or read the events below this one.
+	NoticeCode_NOTICE_CODE_ACTIVITY_NOT_READ NoticeCode = 9
 )
 
 // Enum value maps for NoticeCode.
@@ -429,17 +434,19 @@ var (
 		6: "NOTICE_CODE_MEMBERS_NOT_READ",
 		7: "NOTICE_CODE_CHAT_NOT_READ",
 		8: "NOTICE_CODE_NAMES_INCOMPLETE",
+		9: "NOTICE_CODE_ACTIVITY_NOT_READ",
 	}
 	NoticeCode_value = map[string]int32{
-		"NOTICE_CODE_UNSPECIFIED":      0,
-		"NOTICE_CODE_END_CUT_TO_NOW":   1,
-		"NOTICE_CODE_RESTARTED":        2,
-		"NOTICE_CODE_ORDER_NOT_KEPT":   3,
-		"NOTICE_CODE_CLOCK_SKEW":       4,
-		"NOTICE_CODE_START_RAISED":     5,
-		"NOTICE_CODE_MEMBERS_NOT_READ": 6,
-		"NOTICE_CODE_CHAT_NOT_READ":    7,
-		"NOTICE_CODE_NAMES_INCOMPLETE": 8,
+		"NOTICE_CODE_UNSPECIFIED":       0,
+		"NOTICE_CODE_END_CUT_TO_NOW":    1,
+		"NOTICE_CODE_RESTARTED":         2,
+		"NOTICE_CODE_ORDER_NOT_KEPT":    3,
+		"NOTICE_CODE_CLOCK_SKEW":        4,
+		"NOTICE_CODE_START_RAISED":      5,
+		"NOTICE_CODE_MEMBERS_NOT_READ":  6,
+		"NOTICE_CODE_CHAT_NOT_READ":     7,
+		"NOTICE_CODE_NAMES_INCOMPLETE":  8,
+		"NOTICE_CODE_ACTIVITY_NOT_READ": 9,
 	}
 )
 
@@ -524,7 +531,7 @@ const file_parley_v1_error_reason_proto_rawDesc = "" +
 	"!ERROR_REASON_FILTER_NOT_EVALUATED\x10-\x12\x1d\n" +
 	"\x19ERROR_REASON_AMBIGUOUS_ID\x10.\x12)\n" +
 	"%ERROR_REASON_PARTICIPANT_NOT_HONOURED\x10/\x12)\n" +
-	"%ERROR_REASON_PARTICIPATION_NOT_PROVED\x100\"\x04\b\v\x10\v*%ERROR_REASON_CONVERSATION_HAS_NO_CHAT*\xa1\x02\n" +
+	"%ERROR_REASON_PARTICIPATION_NOT_PROVED\x100\"\x04\b\v\x10\v*%ERROR_REASON_CONVERSATION_HAS_NO_CHAT*\xc4\x02\n" +
 	"\n" +
 	"NoticeCode\x12\x1b\n" +
 	"\x17NOTICE_CODE_UNSPECIFIED\x10\x00\x12\x1e\n" +
@@ -535,7 +542,8 @@ const file_parley_v1_error_reason_proto_rawDesc = "" +
 	"\x18NOTICE_CODE_START_RAISED\x10\x05\x12 \n" +
 	"\x1cNOTICE_CODE_MEMBERS_NOT_READ\x10\x06\x12\x1d\n" +
 	"\x19NOTICE_CODE_CHAT_NOT_READ\x10\a\x12 \n" +
-	"\x1cNOTICE_CODE_NAMES_INCOMPLETE\x10\bB\xbc\x01\n" +
+	"\x1cNOTICE_CODE_NAMES_INCOMPLETE\x10\b\x12!\n" +
+	"\x1dNOTICE_CODE_ACTIVITY_NOT_READ\x10\tB\xbc\x01\n" +
 	"!io.github.parleygateway.parley.v1B\x10ErrorReasonProtoP\x01Z:github.com/parley-gateway/parley/gen/go/parley/v1;parleyv1\xa2\x02\x03PLY\xaa\x02\tParley.V1\xba\x02\x06Parley\xca\x02\tParley\\V1\xe2\x02\x12Parley\\V1\\Metadata\xea\x02\n" +
 	"Parley::V1b\x06proto3"
 
