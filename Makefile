@@ -27,6 +27,9 @@ CHAOS       ?= 20000
 CHAOS_FIRST ?= 1
 SOAK        ?= 10m
 
+# Version of the image, the chart and the release: the tag, or the commit behind the last one.
+VERSION ?= $(shell git describe --tags --always --dirty)
+
 # Flags of `make hostile`; .bin/hostile -help lists them.
 HOSTILE ?=
 
@@ -41,7 +44,20 @@ demo: ## Run the gateway with a simulated Microsoft 365 tenant
 
 .PHONY: build
 build: ## Build the binary into .bin/
-	$(GO) build -trimpath -o .bin/parley ./cmd/parley
+	CGO_ENABLED=0 $(GO) build -trimpath -o .bin/parley ./cmd/parley
+
+# What an image says of its commit; its time is the time of every file in it.
+REVISION = $(shell git rev-parse HEAD)
+CREATED  = $(shell git log -1 --format=%ct)
+
+.PHONY: image
+image: ## Build the image, linux/amd64 and arm64, into .bin/image, an OCI layout (VERSION)
+	@tools/ship/image.sh $(CURDIR) $(CURDIR)/.bin/image $(VERSION) $(REVISION) $(CREATED)
+
+.PHONY: image-check
+image-check: image ## Build the image twice, compare, and run its demo in an empty root
+	@tools/deps.sh skopeo umoci jq curl
+	@tools/ship/image-check.sh .bin/image $(VERSION) $(REVISION) $(CREATED)
 
 .PHONY: test
 test: ## Run all tests with the race detector
@@ -49,6 +65,7 @@ test: ## Run all tests with the race detector
 	$(GO) test -race -shuffle=on -timeout=20m ./...
 	$(GO) -C clients/go test -race -shuffle=on -timeout=10m ./...
 	$(GO) -C tools test -count=1 -shuffle=on ./...
+	$(GO) -C tools/ship test -shuffle=on ./...
 
 .PHONY: test-all
 test-all: test allocs clients handbook test-web ## Run all tests, and those that need more than Go: compilers and interpreters of other languages, and a browser
@@ -121,6 +138,7 @@ vet: ## Run go vet
 	$(GO) vet ./...
 	$(GO) -C clients/go vet ./...
 	$(GO) -C tools vet ./...
+	$(GO) -C tools/ship vet ./...
 	$(GO) -C bench/ratios vet ./...
 
 .PHONY: lint
@@ -128,6 +146,7 @@ lint: ## Run golangci-lint over all Go code
 	$(GOLANGCI) run ./...
 	cd clients/go && $(GO) tool -modfile=../../tools/lint/go.mod golangci-lint run ./...
 	cd tools && $(GO) tool -modfile=lint/go.mod golangci-lint run ./...
+	cd tools/ship && $(GO) tool -modfile=../lint/go.mod golangci-lint run ./...
 	cd bench/ratios && $(GO) tool -modfile=../../tools/lint/go.mod golangci-lint run ./...
 
 .PHONY: lint-proto

@@ -26,7 +26,7 @@ func (v *demoVerb) Run(ctx context.Context, to streams, origins config.Origins) 
 		return err
 	}
 	defer func() { err = errors.Join(err, closeSim(sim)) }()
-	folder, err := os.MkdirTemp("", "parley-demo-")
+	folder, err := scratch()
 	if err != nil {
 		return err
 	}
@@ -61,6 +61,21 @@ func (v *demoVerb) Run(ctx context.Context, to streams, origins config.Origins) 
 		return errors.Join(err, stop(running))
 	}
 	return serveUntil(ctx, running, hangups)
+}
+
+// sharedMemory is a folder that container runtimes keep writable where the root is read-only.
+const sharedMemory = "/dev/shm"
+
+// scratch makes the folder for the files that the settings name: where temporary files go, or else in shared memory.
+func scratch() (string, error) {
+	folder, err := os.MkdirTemp("", "parley-demo-")
+	if err == nil {
+		return folder, nil
+	}
+	if inMemory, noMemory := os.MkdirTemp(sharedMemory, "parley-demo-"); noMemory == nil {
+		return inMemory, nil
+	}
+	return "", err
 }
 
 // settings are what a user of a real tenant would set, with the simulator as Graph and Entra.
