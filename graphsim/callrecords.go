@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/parley-gateway/parley/graphsim/data"
+	"github.com/parley-gateway/parley/graphsim/refusal"
 )
 
 const callMissing = "Could not find the requested call record. Records about calls or online meetings that started more than 30 days ago are not available."
@@ -16,18 +17,18 @@ var callProperties = []string{
 	"participants", "organizer_v2", "participants_v2", "sessions",
 }
 
-func (x *exchange) callSelect() ([]string, *graphError) {
+func (x *exchange) callSelect() ([]string, *refusal.Error) {
 	names := x.query.list("$select")
 	for _, n := range names {
 		if !data.ContainsFold(callProperties, n) {
-			return nil, badRequest("Could not find a property named '%s' on type 'microsoft.graph.callRecords.callRecord'.", n)
+			return nil, refusal.BadRequest("Could not find a property named '%s' on type 'microsoft.graph.callRecords.callRecord'.", n)
 		}
 	}
 	return names, nil
 }
 
 // callFilter reads the list's filter: bounds of startDateTime, and one participant, joined by and.
-func (x *exchange) callFilter() (lo, hi int64, keep func(*data.Call) bool, g *graphError) {
+func (x *exchange) callFilter() (lo, hi int64, keep func(*data.Call) bool, g *refusal.Error) {
 	hi = math.MaxInt64
 	text, ok := x.query.get("$filter")
 	if !ok {
@@ -35,7 +36,7 @@ func (x *exchange) callFilter() (lo, hi int64, keep func(*data.Call) bool, g *gr
 	}
 	n, err := parseFilter(text)
 	if err != nil {
-		return 0, 0, nil, badRequest("Invalid filter clause: %s", text)
+		return 0, 0, nil, refusal.BadRequest("Invalid filter clause: %s", text)
 	}
 	var bounds []*node
 	var who []string
@@ -51,11 +52,11 @@ func (x *exchange) callFilter() (lo, hi int64, keep func(*data.Call) bool, g *gr
 		case leaf.op == "any" && leaf.path == "participants_v2" && leaf.left.op == "eq" && leaf.left.path == "id" && leaf.left.kind == litString:
 			who = append(who, leaf.left.text)
 		default:
-			return 0, 0, nil, badRequest("The property '%s' cannot be used in the $filter query option.", leaf.path)
+			return 0, 0, nil, refusal.BadRequest("The property '%s' cannot be used in the $filter query option.", leaf.path)
 		}
 	}
 	if len(bounds) > 0 && len(who) > 0 && x.sim.cfg.RefuseCallFilterCombination {
-		return 0, 0, nil, badRequest("The combination of filters on startDateTime and participants_v2 is not supported.")
+		return 0, 0, nil, refusal.BadRequest("The combination of filters on startDateTime and participants_v2 is not supported.")
 	}
 	return lo, hi, func(cl *data.Call) bool {
 		for _, b := range bounds {
@@ -96,7 +97,7 @@ func (x *exchange) pageSize(def int) int {
 	return min(def, x.maxPage)
 }
 
-func listCalls(x *exchange) (*reply, *graphError) {
+func listCalls(x *exchange) (*reply, *refusal.Error) {
 	lo, hi, keep, g := x.callFilter()
 	if g != nil {
 		return nil, g
@@ -122,10 +123,10 @@ func listCalls(x *exchange) (*reply, *graphError) {
 }
 
 // callOf resolves the path's record: not found while it is too new and again when it is too old.
-func (x *exchange) callOf() (*data.Call, *graphError) {
+func (x *exchange) callOf() (*data.Call, *refusal.Error) {
 	cl, ok := x.world.FindCall(x.params["call"])
 	if !ok || !cl.Available(x.now) {
-		return nil, notFound(callMissing)
+		return nil, refusal.NotFound(callMissing)
 	}
 	return &cl, nil
 }
@@ -139,7 +140,7 @@ const (
 	expandParticipants
 )
 
-func (x *exchange) callExpand() (callExpand, *graphError) {
+func (x *exchange) callExpand() (callExpand, *refusal.Error) {
 	text, ok := x.query.get("$expand")
 	if !ok {
 		return expandNothing, nil
@@ -153,12 +154,12 @@ func (x *exchange) callExpand() (callExpand, *graphError) {
 		return expandParticipants, nil
 	}
 	if strings.Contains(strings.ReplaceAll(strings.ToLower(text), "sessions($expand=segments)", "sessions"), ",") {
-		return 0, badRequest("Only a single relationship can be expanded.")
+		return 0, refusal.BadRequest("Only a single relationship can be expanded.")
 	}
-	return 0, badRequest("Parsing OData Select and Expand failed: Could not find a property named '%s' on type 'microsoft.graph.callRecords.callRecord'.", text)
+	return 0, refusal.BadRequest("Parsing OData Select and Expand failed: Could not find a property named '%s' on type 'microsoft.graph.callRecords.callRecord'.", text)
 }
 
-func getCall(x *exchange) (*reply, *graphError) {
+func getCall(x *exchange) (*reply, *refusal.Error) {
 	e, g := x.callExpand()
 	if g != nil {
 		return nil, g
@@ -172,7 +173,7 @@ func getCall(x *exchange) (*reply, *graphError) {
 		return nil, g
 	}
 	id := x.world.CallID(cl)
-	o := append(x.world.RenderCall(cl, x.view).Selected(names), member("participants_v2@odata.context", data.CallContext(x.view.Root, id, "participants_v2")))
+	o := append(x.world.RenderCall(cl, x.view).Selected(names), data.Member("participants_v2@odata.context", data.CallContext(x.view.Root, id, "participants_v2")))
 	context := "communications/callRecords"
 	path := x.root() + "/communications/callRecords('" + id + "')"
 	switch e {
@@ -183,9 +184,9 @@ func getCall(x *exchange) (*reply, *graphError) {
 		size := x.pageSize(x.sim.cfg.ParticipantPageSize)
 		if len(rows) > size {
 			rows = rows[:size]
-			o = append(o, member("participants_v2@odata.nextLink", path+"/participants_v2?$skiptoken="+offsetToken(size)))
+			o = append(o, data.Member("participants_v2@odata.nextLink", path+"/participants_v2?$skiptoken="+offsetToken(size)))
 		}
-		o = append(o, member("participants_v2", rows))
+		o = append(o, data.Member("participants_v2", rows))
 	default:
 		inner, expand := "sessions()", "?"
 		if e == expandSegments {
@@ -193,9 +194,9 @@ func getCall(x *exchange) (*reply, *graphError) {
 		}
 		context += "(" + inner + ")"
 		total, size := x.world.SessionCount(cl), x.pageSize(x.sim.cfg.SessionPageSize)
-		o = append(o, member("sessions@odata.context", data.CallContext(x.view.Root, id, inner)), member("sessions", x.sessionRows(cl, 0, min(size, total), e == expandSegments)))
+		o = append(o, data.Member("sessions@odata.context", data.CallContext(x.view.Root, id, inner)), data.Member("sessions", x.sessionRows(cl, 0, min(size, total), e == expandSegments)))
 		if total > size {
-			o = append(o, member("sessions@odata.nextLink", path+"/sessions"+expand+"$skiptoken="+offsetToken(size)))
+			o = append(o, data.Member("sessions@odata.nextLink", path+"/sessions"+expand+"$skiptoken="+offsetToken(size)))
 		}
 	}
 	return &reply{context: context + "/$entity", entity: o}, nil
@@ -209,11 +210,11 @@ func (x *exchange) sessionRows(cl *data.Call, from, to int, segments bool) data.
 	return rows
 }
 
-func listSessions(x *exchange) (*reply, *graphError) {
+func listSessions(x *exchange) (*reply, *refusal.Error) {
 	segments := false
 	if text, ok := x.query.get("$expand"); ok {
 		if !strings.EqualFold(strings.TrimSpace(text), "segments") {
-			return nil, badRequest("Parsing OData Select and Expand failed: Could not find a property named '%s' on type 'microsoft.graph.callRecords.session'.", text)
+			return nil, refusal.BadRequest("Parsing OData Select and Expand failed: Could not find a property named '%s' on type 'microsoft.graph.callRecords.session'.", text)
 		}
 		segments = true
 	}
@@ -237,7 +238,7 @@ func listSessions(x *exchange) (*reply, *graphError) {
 	return rep, nil
 }
 
-func listParticipants(x *exchange) (*reply, *graphError) {
+func listParticipants(x *exchange) (*reply, *refusal.Error) {
 	cl, g := x.callOf()
 	if g != nil {
 		return nil, g
@@ -258,7 +259,7 @@ func listParticipants(x *exchange) (*reply, *graphError) {
 	return rep, nil
 }
 
-func getOrganizer(x *exchange) (*reply, *graphError) {
+func getOrganizer(x *exchange) (*reply, *refusal.Error) {
 	cl, g := x.callOf()
 	if g != nil {
 		return nil, g

@@ -5,9 +5,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/parley-gateway/parley/graphsim/faults"
-
 	"github.com/parley-gateway/parley/graphsim/data"
+	"github.com/parley-gateway/parley/graphsim/faults"
+	"github.com/parley-gateway/parley/graphsim/refusal"
 )
 
 const (
@@ -16,20 +16,22 @@ const (
 )
 
 // notAChat is how the service answers for threads that are no chats.
-func notAChat() *graphError { return badRequest("The requested thread is not a ChatThread.") }
+func notAChat() *refusal.Error {
+	return refusal.BadRequest("The requested thread is not a ChatThread.")
+}
 
 // isNoChat reports whether an id is of a kind that every user has, which holds messages and is no chat.
 func isNoChat(id string) bool { return strings.HasPrefix(id, "48:") }
 
 // threadOf resolves the path's thread, for its messages: a chat, or the notes of the user whom the path names or who is signed
 // in.
-func (x *exchange) threadOf() (uint32, *graphError) {
+func (x *exchange) threadOf() (uint32, *refusal.Error) {
 	if !isNoChat(x.params["chat"]) {
 		return x.chatOf()
 	}
 	u := x.view.Viewer
 	if _, below := x.params["user"]; below {
-		var g *graphError
+		var g *refusal.Error
 		if u, g = x.user(); g != nil {
 			return 0, g
 		}
@@ -38,13 +40,13 @@ func (x *exchange) threadOf() (uint32, *graphError) {
 	}
 	c, ok := x.world.NotesOf(u)
 	if !ok || x.params["chat"] != data.NotesThread {
-		return 0, notFound("NotFound")
+		return 0, refusal.NotFound("NotFound")
 	}
 	return c, nil
 }
 
 // chatOf resolves the path's chat; below a user it must be one of the user's.
-func (x *exchange) chatOf() (uint32, *graphError) {
+func (x *exchange) chatOf() (uint32, *refusal.Error) {
 	id := x.params["chat"]
 	if isNoChat(id) {
 		return 0, notAChat()
@@ -60,14 +62,14 @@ func (x *exchange) chatOf() (uint32, *graphError) {
 		ok = ok && x.world.IsMember(c, x.view.Viewer)
 	}
 	if !ok || x.world.ChatCreated(c) > x.now {
-		return 0, notFound("NotFound")
+		return 0, refusal.NotFound("NotFound")
 	}
 	return c, nil
 }
 
 type chatExpand struct{ members, preview bool }
 
-func (x *exchange) chatExpand(preview bool) (chatExpand, *graphError) {
+func (x *exchange) chatExpand(preview bool) (chatExpand, *refusal.Error) {
 	var e chatExpand
 	for _, name := range x.query.list("$expand") {
 		switch {
@@ -76,7 +78,7 @@ func (x *exchange) chatExpand(preview bool) (chatExpand, *graphError) {
 		case strings.EqualFold(name, "lastMessagePreview") && preview:
 			e.preview = true
 		default:
-			return e, badRequest("Parsing OData Select and Expand failed: Could not find a property named '%s' on type 'microsoft.graph.chat'.", name)
+			return e, refusal.BadRequest("Parsing OData Select and Expand failed: Could not find a property named '%s' on type 'microsoft.graph.chat'.", name)
 		}
 	}
 	return e, nil
@@ -106,19 +108,19 @@ func (x *exchange) expandedChat(c uint32, e chatExpand) data.Object {
 		for i, m := range members[:min(len(members), expandMembers)] {
 			rows = append(rows, w.RenderMember(c, m, i == 0))
 		}
-		o = append(o, member("members@odata.context", x.root()+"/$metadata#chats('"+data.PathEscape(w.ChatID(c))+"')/members"), member("members", rows))
+		o = append(o, data.Member("members@odata.context", x.root()+"/$metadata#chats('"+data.PathEscape(w.ChatID(c))+"')/members"), data.Member("members", rows))
 	}
 	if e.preview {
 		var preview any
 		if m, ok := w.LastMessage(c, x.now); ok {
 			preview = w.RenderPreview(&m, x.view)
 		}
-		o = append(o, member("lastMessagePreview", preview))
+		o = append(o, data.Member("lastMessagePreview", preview))
 	}
 	return o
 }
 
-func listChats(x *exchange) (*reply, *graphError) {
+func listChats(x *exchange) (*reply, *refusal.Error) {
 	u, g := x.user()
 	if g != nil {
 		return nil, g
@@ -186,7 +188,7 @@ func (x *exchange) userChats(u data.Ref, ordered bool, keep func(uint32) bool) [
 	return out
 }
 
-func (x *exchange) chatOrder() (bool, *graphError) {
+func (x *exchange) chatOrder() (bool, *refusal.Error) {
 	text, ok := x.query.get("$orderby")
 	if !ok {
 		return false, nil
@@ -194,13 +196,13 @@ func (x *exchange) chatOrder() (bool, *graphError) {
 	for _, f := range x.faults {
 		switch f.Kind {
 		case faults.RefuseOrder:
-			return false, badRequest("QueryOptions to order by '%s' is not supported.", text)
+			return false, refusal.BadRequest("QueryOptions to order by '%s' is not supported.", text)
 		case faults.IgnoreOrder:
 			return false, nil
 		}
 	}
 	if !strings.EqualFold(strings.Join(strings.Fields(text), " "), "lastMessagePreview/createdDateTime desc") {
-		return false, badRequest("QueryOptions to order by '%s' is not supported.", text)
+		return false, refusal.BadRequest("QueryOptions to order by '%s' is not supported.", text)
 	}
 	return true, nil
 }
@@ -217,7 +219,7 @@ func installedApps(w *data.World, c uint32) []string {
 }
 
 // chatFilter knows the two documented forms: a member's display name and an installed app.
-func (x *exchange) chatFilter() (func(uint32) bool, *graphError) {
+func (x *exchange) chatFilter() (func(uint32) bool, *refusal.Error) {
 	text, ok := x.query.get("$filter")
 	if !ok {
 		return nil, nil
@@ -233,7 +235,7 @@ func (x *exchange) chatFilter() (func(uint32) bool, *graphError) {
 		})
 	}
 	if bad {
-		return nil, badRequest("Invalid $filter query.")
+		return nil, refusal.BadRequest("Invalid $filter query.")
 	}
 	return func(c uint32) bool {
 		return n.holds(func(leaf *node) bool {
@@ -247,7 +249,7 @@ func (x *exchange) chatFilter() (func(uint32) bool, *graphError) {
 	}, nil
 }
 
-func getChat(x *exchange) (*reply, *graphError) {
+func getChat(x *exchange) (*reply, *refusal.Error) {
 	c, g := x.chatOf()
 	if g != nil {
 		return nil, g
@@ -259,7 +261,7 @@ func getChat(x *exchange) (*reply, *graphError) {
 	return &reply{context: e.context() + "/$entity", entity: x.expandedChat(c, e)}, nil
 }
 
-func listMembers(x *exchange) (*reply, *graphError) {
+func listMembers(x *exchange) (*reply, *refusal.Error) {
 	c, g := x.chatOf()
 	if g != nil {
 		return nil, g

@@ -95,11 +95,10 @@ type (
 )
 
 // DefaultRoles are the application permissions that the five sources need.
-func DefaultRoles() []string {
-	return []string{
-		"AiEnterpriseInteraction.Read.All", "CallRecords.Read.All", "Chat.Read.All", "Reports.Read.All", "User.Read.All",
-	}
-}
+func DefaultRoles() []string { return entra.DefaultRoles() }
+
+// DefaultScopes are the delegated permissions that an application has consent for unless it says otherwise.
+func DefaultScopes() []string { return entra.DefaultScopes() }
 
 func orDefault[T int | time.Duration](v, def T) T {
 	if v == 0 {

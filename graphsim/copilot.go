@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/parley-gateway/parley/graphsim/data"
+	"github.com/parley-gateway/parley/graphsim/refusal"
 )
 
 // interactionClause tells the documented clause beside the interval: an app.
@@ -12,7 +13,7 @@ func interactionClause(n *node) bool {
 }
 
 // exportInteractions is getAllEnterpriseInteractions.
-func exportInteractions(x *exchange) (*reply, *graphError) {
+func exportInteractions(x *exchange) (*reply, *refusal.Error) {
 	u, g := x.user()
 	if g != nil {
 		return nil, g
@@ -26,7 +27,7 @@ func exportInteractions(x *exchange) (*reply, *graphError) {
 		return nil, g
 	}
 	if !x.world.Licensed(u) {
-		return nil, &graphError{status: http.StatusForbidden, code: "Forbidden", message: "UnknownError"}
+		return nil, &refusal.Error{Status: http.StatusForbidden, Code: "Forbidden", Message: "UnknownError"}
 	}
 	filter, _ := x.query.get("$filter")
 	rows := data.Indexed(x.world, data.IndexKey("copilot ", u, filter), s.hi, x.now, func() []data.Interaction {

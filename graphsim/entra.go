@@ -32,7 +32,7 @@ func (x *exchange) serveEntra(segments []string) bool {
 	case "v2.0/.well-known/openid-configuration":
 		x.writeJSON(http.StatusOK, entra.Discovery(x.authority(t)))
 	case "discovery/v2.0/keys":
-		keys, err := x.sim.keys.JWKS()
+		keys, err := x.sim.signer.Keys.JWKS()
 		if err != nil {
 			x.entraFail(&entra.Error{Status: 500, Code: "server_error", Number: 90033, Text: "A transient error has occurred. Please try again."})
 			return true
@@ -68,13 +68,7 @@ const maxForm = 64 << 10
 func (x *exchange) directory(t *Tenant) *entra.Directory {
 	s := x.sim
 	return &entra.Directory{
-		Tenant: t.ID, Authority: x.authority(t), Apps: t.Apps, CallerIssuer: strings.ReplaceAll(s.CallerIssuer(), "{tid}", t.ID),
-		Keys: s.keys, Now: s.cfg.Now, Lifetime: s.cfg.TokenLifetime, Standing: s.standing,
-		SignApp: func(app *App, audience string) (string, error) {
-			return s.SignToken(TokenRequest{Tenant: t.ID, ClientID: app.ClientID, Audience: audience, Roles: app.Roles})
-		},
-		SignUser: func(app *App, user, audience string, scopes []string) (string, error) {
-			return s.SignUserToken(UserToken{Tenant: t.ID, ClientID: app.ClientID, User: user, Audience: audience, Scopes: scopes})
-		},
+		Tenant: t.ID, Authority: x.authority(t), Apps: t.Apps, CallerIssuer: s.callerIssuer(t.ID),
+		Signer: s.signer, Now: s.cfg.Now, Standing: s.standing,
 	}
 }

@@ -9,9 +9,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/parley-gateway/parley/graphsim/faults"
-
 	"github.com/parley-gateway/parley/graphsim/data"
+	"github.com/parley-gateway/parley/graphsim/faults"
+	"github.com/parley-gateway/parley/graphsim/refusal"
 )
 
 // exchange is one request on its way through the simulator.
@@ -85,13 +85,13 @@ func (s *Sim) serveHTTP(engine *faults.Engine, w http.ResponseWriter, r *http.Re
 		s.serveReport(w, r)
 	case "v1.0", "beta":
 		if len(segments) == 1 {
-			x.fail(badRequest("Empty segment encountered in request URL. Please make sure that a valid request URL is specified."))
+			x.fail(refusal.BadRequest("Empty segment encountered in request URL. Please make sure that a valid request URL is specified."))
 			return
 		}
 		x.serveGraph(segments)
 	default:
 		if !x.serveEntra(segments) {
-			x.fail(badRequest("Invalid version: %s", segments[0]))
+			x.fail(refusal.BadRequest("Invalid version: %s", segments[0]))
 		}
 	}
 }
@@ -120,24 +120,6 @@ func (x *exchange) readPrefer() {
 	}
 }
 
-// authenticate finds the tenant and the roles; a plain simulator takes requests without a token as well.
-func (x *exchange) authenticate() *graphError {
-	header := x.r.Header.Get("Authorization")
-	if header == "" && x.sim.cfg.Plain {
-		x.world, x.roles = x.sim.worlds[0], DefaultRoles()
-		return nil
-	}
-	w, claims, g := x.sim.verify(header)
-	if g != nil {
-		return g
-	}
-	x.world, x.roles = w, claims.Roles
-	if claims.Scope != "" {
-		return x.signedIn(claims)
-	}
-	return nil
-}
-
 // base is scheme and host as the caller sees them.
 func (x *exchange) base() string {
 	if u := x.sim.URL(); u != "" {
@@ -152,17 +134,17 @@ func (x *exchange) base() string {
 func (x *exchange) root() string { return x.base() + "/" + x.version }
 
 // user resolves the path's user in the tenant of the token.
-func (x *exchange) user() (data.Ref, *graphError) {
+func (x *exchange) user() (data.Ref, *refusal.Error) {
 	id := x.params["user"]
 	if u, ok := x.world.People.Find(id); ok {
 		return u, nil
 	}
-	return 0, notInDirectory(id)
+	return 0, refusal.NotInDirectory(id)
 }
 
-func (x *exchange) fail(g *graphError) {
-	maps.Copy(x.w.Header(), g.header)
-	x.writeJSON(g.status, g.body(x.requestID, x.clientID, time.UnixMilli(x.now)))
+func (x *exchange) fail(g *refusal.Error) {
+	maps.Copy(x.w.Header(), g.Header)
+	x.writeJSON(g.Status, g.Body(x.requestID, x.clientID, time.UnixMilli(x.now)))
 }
 
 func (x *exchange) writeJSON(status int, v any) {
@@ -202,30 +184,32 @@ func (x *exchange) send(rep *reply) {
 		x.write(http.StatusOK, rep.mime, rep.raw)
 		return
 	}
-	x.bend(rep)
+	page := faults.Page{Rows: rep.rows, Next: rep.next}
+	x.engine.Bend(x, x.base(), x.faults, &page)
+	rep.rows, rep.next = page.Rows, page.Next
 	out := make(data.Object, 0, 4+len(rep.entity))
 	if rep.context != "" {
-		out = append(out, member("@odata.context", x.root()+"/$metadata#"+rep.context))
+		out = append(out, data.Member("@odata.context", x.root()+"/$metadata#"+rep.context))
 	}
 	if rep.entity != nil {
 		x.writeJSON(http.StatusOK, x.spelled(x.trimmed(append(out, rep.entity...))))
 		return
 	}
 	if rep.total > 0 {
-		out = append(out, member("@odata.count", rep.total))
+		out = append(out, data.Member("@odata.count", rep.total))
 	}
 	if rep.count {
-		out = append(out, member("@odata.count", len(rep.rows)))
+		out = append(out, data.Member("@odata.count", len(rep.rows)))
 	}
 	if rep.next != "" {
-		out = append(out, member("@odata.nextLink", rep.next))
+		out = append(out, data.Member("@odata.nextLink", rep.next))
 	}
 	if x.omitNulls && x.source == SourceCall {
 		for i, row := range rep.rows {
 			rep.rows[i] = x.trimmed(row)
 		}
 	}
-	x.writeJSON(http.StatusOK, x.spelled(append(out, member("value", rep.rows))))
+	x.writeJSON(http.StatusOK, x.spelled(append(out, data.Member("value", rep.rows))))
 }
 
 // trimmed applies Prefer: omit-values=nulls, which only the call record service honours.

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/parley-gateway/parley/graphsim/data"
+	"github.com/parley-gateway/parley/graphsim/refusal"
 )
 
 // interval takes the two bounds of property out of the filter's top conjunction. A filter names both or neither;
@@ -32,21 +33,21 @@ func interval(n *node, property string) (s span, rest []*node, ok bool) {
 }
 
 // exportFilter reads the filter of an export: both bounds of property, and clauses that known accepts.
-func (x *exchange) exportFilter(property string, known func(*node) bool) (span, []*node, *graphError) {
+func (x *exchange) exportFilter(property string, known func(*node) bool) (span, []*node, *refusal.Error) {
 	text, given := x.query.get("$filter")
 	if !given {
 		return everything(), nil, nil
 	}
 	n, err := parseFilter(text)
 	if err != nil {
-		return span{}, nil, badRequest("Invalid $filter query.")
+		return span{}, nil, refusal.BadRequest("Invalid $filter query.")
 	}
 	s, rest, ok := interval(n, property)
 	for _, r := range rest {
 		r.each(func(leaf *node) { ok = ok && known(leaf) })
 	}
 	if !ok {
-		return span{}, nil, badRequest("Invalid $filter query.")
+		return span{}, nil, refusal.BadRequest("Invalid $filter query.")
 	}
 	return s, rest, nil
 }
@@ -95,20 +96,20 @@ func allHold(rest []*node, leaf func(*node) bool) bool {
 }
 
 // exportMessages is getAllMessages: every message of the user's chats, whoever sent it.
-func exportMessages(x *exchange) (*reply, *graphError) { return export(x, "getallMessages", false) }
+func exportMessages(x *exchange) (*reply, *refusal.Error) { return export(x, "getallMessages", false) }
 
 // exportRetained is getAllRetainedMessages: the same messages, deleted ones with the text that they had. It takes no model.
-func exportRetained(x *exchange) (*reply, *graphError) {
+func exportRetained(x *exchange) (*reply, *refusal.Error) {
 	return export(x, "getallRetainedMessages", true)
 }
 
-func export(x *exchange, function string, retained bool) (*reply, *graphError) {
+func export(x *exchange, function string, retained bool) (*reply, *refusal.Error) {
 	u, g := x.user()
 	if g != nil {
 		return nil, g
 	}
 	if model, ok := x.query.get("model"); ok && model != "A" && model != "B" {
-		return nil, badRequest("query parameter 'model' does not support value '%s' for this API.", model)
+		return nil, refusal.BadRequest("query parameter 'model' does not support value '%s' for this API.", model)
 	}
 	size, g := x.query.top(x.sim.cfg.MessagePageSize, 0)
 	if g != nil {

@@ -5,65 +5,12 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
-	"github.com/parley-gateway/parley/graphsim/faults"
-
 	"github.com/parley-gateway/parley/graphsim/data"
+	"github.com/parley-gateway/parley/graphsim/faults"
 )
-
-// refusalOf is the error that a fault describes.
-func refusalOf(f *faults.Fault, now int64) *graphError {
-	g := &graphError{status: f.Status, code: f.Code, message: f.Message, header: http.Header{}}
-	if g.status == 0 {
-		g.status = http.StatusServiceUnavailable
-		if f.Kind == faults.RefusePage {
-			g.status = http.StatusBadRequest
-		}
-	}
-	code, message := defaultRefusal(g.status)
-	if g.code == "" {
-		g.code = code
-	}
-	if g.message == "" && f.Code == "" {
-		g.message = message
-	}
-	if f.RetryAfter != "" {
-		g.header.Set("Retry-After", f.RetryAfter)
-		if ahead, err := strconv.Atoi(f.RetryAfter); err == nil && strings.HasPrefix(f.RetryAfter, "+") {
-			at := time.UnixMilli(now).UTC()
-			g.header.Set("Date", at.Format(http.TimeFormat))
-			g.header.Set("Retry-After", at.Add(time.Duration(ahead)*time.Second).Format(http.TimeFormat))
-		}
-	}
-	if g.status == http.StatusTooManyRequests {
-		g.inner = data.Object{member("code", "429"), member("message", "Please retry after"), member("status", "429")}
-	}
-	return g
-}
-
-func defaultRefusal(status int) (code, message string) {
-	switch status {
-	case http.StatusBadRequest:
-		return "BadRequest", "Invalid continuation token"
-	case http.StatusUnauthorized:
-		return "InvalidAuthenticationToken", "Lifetime validation failed, the token is expired."
-	case http.StatusPaymentRequired:
-		return "PaymentRequired", "Evaluation capacity for the month has exceeded. To continue beyond the evaluation limits complete billing onboarding."
-	case http.StatusForbidden:
-		return "Forbidden", "UnknownError"
-	case http.StatusNotFound:
-		return "NotFound", "NotFound"
-	case http.StatusTooManyRequests:
-		return "TooManyRequests", "Please retry again later."
-	case http.StatusGatewayTimeout:
-		return "UnknownError", ""
-	default:
-		return "ServiceUnavailable", "The service is temporarily unavailable."
-	}
-}
 
 // preFaults strikes before the request is looked at; true = answered. What bends the answer is kept for later.
 func (x *exchange) preFaults() bool {
@@ -90,30 +37,23 @@ func (x *exchange) preFaults() bool {
 
 // refuse answers with the error that a fault describes.
 func (x *exchange) refuse(f *faults.Fault) {
-	g := refusalOf(f, x.now)
+	g := f.Refusal(x.now)
 	switch f.Kind {
 	case faults.ErrorIn200:
-		maps.Copy(x.w.Header(), g.header)
-		x.writeJSON(http.StatusOK, g.body(x.requestID, x.clientID, time.UnixMilli(x.now)))
+		maps.Copy(x.w.Header(), g.Header)
+		x.writeJSON(http.StatusOK, g.Body(x.requestID, x.clientID, time.UnixMilli(x.now)))
 	case faults.NestedError:
-		maps.Copy(x.w.Header(), g.header)
-		x.writeJSON(g.status, g.nested(x.requestID))
+		maps.Copy(x.w.Header(), g.Header)
+		x.writeJSON(g.Status, g.Nested(x.requestID))
 	case faults.HTMLError:
-		maps.Copy(x.w.Header(), g.header)
-		x.write(g.status, "text/html", []byte("<html><head><title>Error</title></head><body><h2>Our services aren't available right now</h2></body></html>"))
+		maps.Copy(x.w.Header(), g.Header)
+		x.write(g.Status, "text/html", []byte("<html><head><title>Error</title></head><body><h2>Our services aren't available right now</h2></body></html>"))
 	case faults.EmptyError:
-		maps.Copy(x.w.Header(), g.header)
-		x.write(g.status, "text/plain", nil)
+		maps.Copy(x.w.Header(), g.Header)
+		x.write(g.Status, "text/plain", nil)
 	default:
 		x.fail(g)
 	}
-}
-
-// nested is the error as some services give it: the causes one inside the other, in the other spelling.
-func (e *graphError) nested(requestID string) data.Object {
-	deepest := data.Object{member("code", e.code+"Cause"), member("request-id", requestID)}
-	middle := data.Object{member("code", "generalException"), member("message", "An error occurred in a service behind."), member("innererror", deepest)}
-	return data.Object{member("error", data.Object{member("code", e.code), member("message", e.message), member("innererror", middle)})}
 }
 
 // drop breaks the connection (HTTP/2: the stream) off.
@@ -132,40 +72,6 @@ func (x *exchange) silence(ms int) {
 	x.drop()
 }
 
-// bend changes a reply as the faults say.
-func (x *exchange) bend(rep *reply) {
-	for _, f := range x.faults {
-		switch f.Kind {
-		case faults.LoopLink:
-			rep.next = x.base() + x.r.URL.RequestURI()
-		case faults.LoopPair:
-			if back, ok := x.engine.PreviousPage(x); ok {
-				rep.next = x.base() + back
-			}
-		case faults.ForeignLink:
-			host := f.Host
-			if host == "" {
-				host = "graph.attacker.example"
-			}
-			rep.next = "https://" + host + x.linkPath(rep.next)
-		case faults.HTTPLink:
-			_, host, _ := strings.Cut(x.base(), "://")
-			rep.next = "http://" + host + x.linkPath(rep.next)
-		case faults.EmptyPage:
-			rep.rows = data.List{}
-		case faults.EmptyEnd:
-			rep.rows, rep.next = data.List{}, ""
-		case faults.OutOfWindow:
-			if len(rep.rows) > 0 {
-				rep.rows[0] = faults.OutOfItsWindow(rep.rows[0])
-			}
-		case faults.RepeatPage:
-			rep.rows = x.engine.PreviousRows(x, rep.rows)
-		}
-	}
-	x.engine.Remember(x, rep.rows)
-}
-
 // spelled renames the members that link on as a fault says.
 func (x *exchange) spelled(o data.Object) data.Object {
 	for _, f := range x.faults {
@@ -174,14 +80,6 @@ func (x *exchange) spelled(o data.Object) data.Object {
 		}
 	}
 	return o
-}
-
-// linkPath is a link without scheme and host; a page without a link lends its own path.
-func (x *exchange) linkPath(next string) string {
-	if path, ok := strings.CutPrefix(next, x.base()); ok {
-		return path
-	}
-	return x.r.URL.RequestURI()
 }
 
 var _ faults.Request = (*exchange)(nil)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/parley-gateway/parley/graphsim/data"
+	"github.com/parley-gateway/parley/graphsim/refusal"
 )
 
 const (
@@ -38,20 +39,20 @@ func (s *span) narrow(n *node) {
 var operationKinds = map[string]string{"le": "LessThanOrEqual", "ge": "GreaterThanOrEqual", "gt": "GreaterThan", "eq": "Equal", "ne": "NotEqual", "lt": "LessThan"}
 
 // messageOrder reads $orderby: the property sorted by, descending only.
-func (x *exchange) messageOrder() (property string, given bool, g *graphError) {
+func (x *exchange) messageOrder() (property string, given bool, g *refusal.Error) {
 	text, ok := x.query.get("$orderby")
 	if !ok {
 		return "lastmodifieddatetime", false, nil
 	}
 	words := strings.Fields(strings.ToLower(text))
 	if len(words) != 2 || words[1] != "desc" || (words[0] != "lastmodifieddatetime" && words[0] != "createddatetime") {
-		return "", false, badRequest("QueryOptions to order by '%s' is not supported.", text)
+		return "", false, refusal.BadRequest("QueryOptions to order by '%s' is not supported.", text)
 	}
 	return words[0], true, nil
 }
 
 // messageFilter reads the filter of a chat's messages. It has an effect only beside an $orderby of its own property.
-func (x *exchange) messageFilter(order string, ordered bool) (span, *graphError) {
+func (x *exchange) messageFilter(order string, ordered bool) (span, *refusal.Error) {
 	s := everything()
 	text, ok := x.query.get("$filter")
 	if !ok {
@@ -59,18 +60,18 @@ func (x *exchange) messageFilter(order string, ordered bool) (span, *graphError)
 	}
 	n, err := parseFilter(text)
 	if err != nil {
-		return s, badRequest("Invalid $filter query.")
+		return s, refusal.BadRequest("Invalid $filter query.")
 	}
 	for _, leaf := range n.conjuncts() {
 		switch {
 		case leaf.kind != litTime || (leaf.path != "lastmodifieddatetime" && leaf.path != "createddatetime"):
-			return s, badRequest("Invalid $filter query.")
+			return s, refusal.BadRequest("Invalid $filter query.")
 		case leaf.op != "lt" && (leaf.op != "gt" || leaf.path == "createddatetime"):
 			name := "lastModifiedDateTime"
 			if leaf.path == "createddatetime" {
 				name = "createdDateTime"
 			}
-			return s, badRequest("The entity property '%s' and operationKind '%s' is not allowed in $filter query.", name, operationKinds[leaf.op])
+			return s, refusal.BadRequest("The entity property '%s' and operationKind '%s' is not allowed in $filter query.", name, operationKinds[leaf.op])
 		}
 		if ordered && leaf.path == order {
 			s.narrow(leaf)
@@ -79,7 +80,7 @@ func (x *exchange) messageFilter(order string, ordered bool) (span, *graphError)
 	return s, nil
 }
 
-func listMessages(x *exchange) (*reply, *graphError) {
+func listMessages(x *exchange) (*reply, *refusal.Error) {
 	c, g := x.threadOf()
 	if g != nil {
 		return nil, g
@@ -139,36 +140,36 @@ func thread(w *data.World, c uint32, s span, byCreation bool, now int64) []data.
 }
 
 // message finds the message of the path in its thread.
-func (x *exchange) message() (m data.Message, g *graphError) {
+func (x *exchange) message() (m data.Message, g *refusal.Error) {
 	c, g := x.threadOf()
 	if g != nil {
 		return m, g
 	}
 	id, err := strconv.ParseInt(x.params["message"], 10, 64)
 	if err != nil || id < 0 || id > math.MaxInt64/2 {
-		return m, notFound("NotFound")
+		return m, refusal.NotFound("NotFound")
 	}
 	m, ok := x.world.FindMessage(c, id, x.now)
 	if !ok {
-		return m, notFound("NotFound")
+		return m, refusal.NotFound("NotFound")
 	}
 	return m, nil
 }
 
 // getHostedContent answers with the bytes of a picture that the message shows, and with nothing that it does not.
-func getHostedContent(x *exchange) (*reply, *graphError) {
+func getHostedContent(x *exchange) (*reply, *refusal.Error) {
 	m, g := x.message()
 	if g != nil {
 		return nil, g
 	}
 	picture, mime, ok := x.world.HostedContent(&m, x.params["content"])
 	if !ok {
-		return nil, notFound("NotFound")
+		return nil, refusal.NotFound("NotFound")
 	}
 	return &reply{raw: picture, mime: mime}, nil
 }
 
-func getMessage(x *exchange) (*reply, *graphError) {
+func getMessage(x *exchange) (*reply, *refusal.Error) {
 	m, g := x.message()
 	if g != nil {
 		return nil, g

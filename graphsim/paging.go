@@ -9,9 +9,10 @@ import (
 	"time"
 
 	"github.com/parley-gateway/parley/graphsim/data"
+	"github.com/parley-gateway/parley/graphsim/refusal"
 )
 
-func invalidToken() *graphError { return badRequest("Invalid continuation token") }
+func invalidToken() *refusal.Error { return refusal.BadRequest("Invalid continuation token") }
 
 // The folder in an export token tells whether the empty page at this offset was already given.
 const (
@@ -23,7 +24,7 @@ func exportToken(skip int, folder string) string {
 	return data.Base64ID(fmt.Sprintf("SkipValue=%d#MailboxFolder=MailFolders/%s", skip, folder))
 }
 
-func parseExportToken(s string) (skip int, folder string, err *graphError) {
+func parseExportToken(s string) (skip int, folder string, err *refusal.Error) {
 	text, bad := base64.StdEncoding.DecodeString(s)
 	if bad != nil {
 		return 0, "", invalidToken()
@@ -38,7 +39,7 @@ func parseExportToken(s string) (skip int, folder string, err *graphError) {
 
 // exportPage cuts one page out of total rows. Unless the simulator is steady, a page now and then begins with the row
 // that ended the one before, and now and then is empty although more follow.
-func (x *exchange) exportPage(total, size int) (from, to int, next string, err *graphError) {
+func (x *exchange) exportPage(total, size int) (from, to int, next string, err *refusal.Error) {
 	folder := folderData
 	if text, ok := x.query.get("$skiptoken"); ok {
 		if from, folder, err = parseExportToken(text); err != nil {
@@ -69,13 +70,13 @@ func chatToken(offset int, ordered bool) string {
 	}
 	at := func(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000") + "+00:00" }
 	inner := data.AppendJSON(nil, data.List{
-		{member("start", at(time.Unix(1_577_836_800, 0))), member("end", at(time.Unix(1_893_456_000, 0)))},
-		{member("start", at(time.UnixMilli(0))), member("end", at(time.UnixMilli(int64(offset))))},
+		{data.Member("start", at(time.Unix(1_577_836_800, 0))), data.Member("end", at(time.Unix(1_893_456_000, 0)))},
+		{data.Member("start", at(time.UnixMilli(0))), data.Member("end", at(time.UnixMilli(int64(offset))))},
 	})
-	return data.Base64ID(string(data.AppendJSON(nil, data.Object{member("ContinuationToken", data.Base64ID(string(inner))), member("ChatType", "chat|meeting|sfbinteropchat|phonechat")})))
+	return data.Base64ID(string(data.AppendJSON(nil, data.Object{data.Member("ContinuationToken", data.Base64ID(string(inner))), data.Member("ChatType", "chat|meeting|sfbinteropchat|phonechat")})))
 }
 
-func parseChatToken(s string, ordered bool) (int, *graphError) {
+func parseChatToken(s string, ordered bool) (int, *refusal.Error) {
 	if ordered {
 		text, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(s, "1."))
 		if err != nil || len(text) < 8 || !strings.HasPrefix(s, "1.") {
@@ -101,7 +102,7 @@ func parseChatToken(s string, ordered bool) (int, *graphError) {
 }
 
 // plainPage pages with an opaque offset.
-func (x *exchange) plainPage(total, size int) (from, to int, next string, err *graphError) {
+func (x *exchange) plainPage(total, size int) (from, to int, next string, err *refusal.Error) {
 	if text, ok := x.query.get("$skiptoken"); ok {
 		if from, err = parseOffset(text); err != nil {
 			return 0, 0, "", err
@@ -116,7 +117,7 @@ func (x *exchange) plainPage(total, size int) (from, to int, next string, err *g
 
 func offsetToken(n int) string { return data.Base64URL(fmt.Sprintf("0:%d:", n)) }
 
-func parseOffset(s string) (int, *graphError) {
+func parseOffset(s string) (int, *refusal.Error) {
 	text, err := base64.RawURLEncoding.DecodeString(s)
 	if err != nil {
 		return 0, invalidToken()

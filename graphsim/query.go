@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/parley-gateway/parley/graphsim/data"
+	"github.com/parley-gateway/parley/graphsim/refusal"
 )
 
 // option is one query option as it came: the raw text travels into page links.
@@ -21,9 +22,9 @@ type query []option
 const maxQuery = 16 << 10
 
 // parseQuery splits a raw query; unlike net/url it keeps order and refuses repetitions and bad escapes.
-func parseQuery(raw string) (query, *graphError) {
+func parseQuery(raw string) (query, *refusal.Error) {
 	if len(raw) > maxQuery {
-		return nil, badRequest("The request URL is too long.")
+		return nil, refusal.BadRequest("The request URL is too long.")
 	}
 	var q query
 	for part := range strings.SplitSeq(raw, "&") {
@@ -33,15 +34,15 @@ func parseQuery(raw string) (query, *graphError) {
 		name, value, _ := strings.Cut(part, "=")
 		name, err := url.QueryUnescape(name)
 		if err != nil {
-			return nil, badRequest("The query is not well-formed.")
+			return nil, refusal.BadRequest("The query is not well-formed.")
 		}
 		value, err = url.QueryUnescape(value)
 		if err != nil {
-			return nil, badRequest("The query is not well-formed.")
+			return nil, refusal.BadRequest("The query is not well-formed.")
 		}
 		name = strings.ToLower(name)
 		if _, ok := q.get(name); ok {
-			return nil, badRequest("Query option '%s' was specified more than once, but it must be specified at most once.", name)
+			return nil, refusal.BadRequest("Query option '%s' was specified more than once, but it must be specified at most once.", name)
 		}
 		q = append(q, option{name: name, value: value, raw: part})
 	}
@@ -58,7 +59,7 @@ func (q query) get(name string) (string, bool) {
 }
 
 // check refuses every option that the API does not take.
-func (q query) check(allowed []string) *graphError {
+func (q query) check(allowed []string) *refusal.Error {
 	for _, o := range q {
 		if slices.Contains(allowed, o.name) {
 			continue
@@ -66,25 +67,25 @@ func (q query) check(allowed []string) *graphError {
 		known := []string{"$filter", "$select", "$expand", "$orderby", "$top", "$skip", "$count", "$search", "$format", "$skiptoken", "$deltatoken"}
 		if slices.Contains(known, o.name) {
 			title := strings.ToUpper(o.name[1:2]) + o.name[2:]
-			return badRequest("Query option '%s' is not allowed. To allow it, set the 'AllowedQueryOptions' property on EnableQueryAttribute or QueryValidationSettings.", title)
+			return refusal.BadRequest("Query option '%s' is not allowed. To allow it, set the 'AllowedQueryOptions' property on EnableQueryAttribute or QueryValidationSettings.", title)
 		}
-		return badRequest("The query parameter '%s' is not supported.", o.name)
+		return refusal.BadRequest("The query parameter '%s' is not supported.", o.name)
 	}
 	return nil
 }
 
 // top reads $top: def without it, an error beyond limit. A limit of 0 means none.
-func (q query) top(def, limit int) (int, *graphError) {
+func (q query) top(def, limit int) (int, *refusal.Error) {
 	text, ok := q.get("$top")
 	if !ok {
 		return def, nil
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {
-		return 0, badRequest("Invalid value '%s' for $top query option found. The $top query option requires a non-negative integer value.", text)
+		return 0, refusal.BadRequest("Invalid value '%s' for $top query option found. The $top query option requires a non-negative integer value.", text)
 	}
 	if limit > 0 && n > limit {
-		return 0, badRequest("The limit of '%d' for Top query has been exceeded. The value from the incoming request is '%d'.", limit, n)
+		return 0, refusal.BadRequest("The limit of '%d' for Top query has been exceeded. The value from the incoming request is '%d'.", limit, n)
 	}
 	return n, nil
 }

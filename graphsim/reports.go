@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/parley-gateway/parley/graphsim/data"
+	"github.com/parley-gateway/parley/graphsim/refusal"
 )
 
 // usageApps are the activity dates of a usage row, in the order of the JSON form.
@@ -51,30 +52,30 @@ func (u usage) periods() []int {
 	return []int{7, 30, 90, 180}
 }
 
-func (x *exchange) usage() (usage, *graphError) {
+func (x *exchange) usage() (usage, *refusal.Error) {
 	version := x.args["version"]
 	alias, given := x.query.get("version")
 	switch {
 	case strings.EqualFold(version, "@version"):
 		version = alias
 	case given:
-		return usage{}, badRequest("The query parameter 'version' is not supported.")
+		return usage{}, refusal.BadRequest("The query parameter 'version' is not supported.")
 	}
 	for name := range x.args {
 		if name != "period" && name != "version" {
-			return usage{}, unknownSegment("getMicrosoft365CopilotUsageUserDetail")
+			return usage{}, refusal.UnknownSegment("getMicrosoft365CopilotUsageUserDetail")
 		}
 	}
 	u := usage{period: strings.ToUpper(x.args["period"]), v2: strings.EqualFold(version, "v2"), concealed: x.sim.cfg.ConcealNames}
 	if version != "" && !u.v2 && !strings.EqualFold(version, "v1") {
-		return u, badRequest("Invalid version: '%s'.", version)
+		return u, refusal.BadRequest("Invalid version: '%s'.", version)
 	}
 	month := "D30"
 	if u.v2 {
 		month = "D28"
 	}
 	if !slices.Contains([]string{"D7", month, "D90", "D180", "ALL"}, u.period) {
-		return u, badRequest("Invalid period: '%s'.", x.args["period"])
+		return u, refusal.BadRequest("Invalid period: '%s'.", x.args["period"])
 	}
 	return u, nil
 }
@@ -85,7 +86,7 @@ const (
 	bom        = "\xef\xbb\xbf"
 )
 
-func (x *exchange) format() (string, *graphError) {
+func (x *exchange) format() (string, *refusal.Error) {
 	f, ok := x.query.get("$format")
 	switch {
 	case !ok, strings.EqualFold(f, formatJSON):
@@ -93,12 +94,12 @@ func (x *exchange) format() (string, *graphError) {
 	case strings.EqualFold(f, formatCSV):
 		return formatCSV, nil
 	default:
-		return "", badRequest("The value '%s' of the $format query option is not supported.", f)
+		return "", refusal.BadRequest("The value '%s' of the $format query option is not supported.", f)
 	}
 }
 
 // copilotReport is the report below /copilot/reports: CSV at once on v1.0, JSON pages on beta.
-func copilotReport(x *exchange) (*reply, *graphError) {
+func copilotReport(x *exchange) (*reply, *refusal.Error) {
 	u, g := x.usage()
 	if g != nil {
 		return nil, g
@@ -114,9 +115,9 @@ func copilotReport(x *exchange) (*reply, *graphError) {
 }
 
 // betaReport is the report below /beta/reports: JSON pages, or a redirect to the CSV file.
-func betaReport(x *exchange) (*reply, *graphError) {
+func betaReport(x *exchange) (*reply, *refusal.Error) {
 	if x.sim.cfg.ReportsMoved {
-		return nil, unknownSegment("getMicrosoft365CopilotUsageUserDetail")
+		return nil, refusal.UnknownSegment("getMicrosoft365CopilotUsageUserDetail")
 	}
 	u, g := x.usage()
 	if g != nil {
@@ -129,7 +130,7 @@ func betaReport(x *exchange) (*reply, *graphError) {
 	return x.usageReply(u, f)
 }
 
-func (x *exchange) usageReply(u usage, format string) (*reply, *graphError) {
+func (x *exchange) usageReply(u usage, format string) (*reply, *refusal.Error) {
 	if format == formatCSV {
 		return &reply{location: x.reportLink(u)}, nil
 	}
@@ -192,15 +193,15 @@ func usageNames(w *data.World, u data.Ref, concealed bool) (upn, name string) {
 func usageRow(w *data.World, u data.Ref, q usage, now int64) data.Object {
 	upn, name := usageNames(w, u, q.concealed)
 	last, apps := usageDates(w, u, now)
-	o := data.Object{member("reportRefreshDate", dateOf(refreshDay(now))), member("userPrincipalName", upn), member("displayName", name), member("lastActivityDate", last)}
+	o := data.Object{data.Member("reportRefreshDate", dateOf(refreshDay(now))), data.Member("userPrincipalName", upn), data.Member("displayName", name), data.Member("lastActivityDate", last)}
 	for i, app := range usageApps {
-		o = append(o, member(app.member, apps[i]))
+		o = append(o, data.Member(app.member, apps[i]))
 	}
 	periods := make(data.List, 0, 4)
 	for _, p := range q.periods() {
-		periods = append(periods, data.Object{member("reportPeriod", p)})
+		periods = append(periods, data.Object{data.Member("reportPeriod", p)})
 	}
-	return append(o, member("copilotActivityUserDetailsByPeriod", periods))
+	return append(o, data.Member("copilotActivityUserDetailsByPeriod", periods))
 }
 
 // usageCSV is the whole report. The two generations order their columns differently and end their lines differently;

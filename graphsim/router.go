@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/parley-gateway/parley/graphsim/refusal"
 )
 
 // Sources, as [Request], [Fault] and the admin pages name them.
@@ -25,7 +27,7 @@ type route struct {
 	scopes  []string // delegated permissions; none = applications only
 	options []string
 	only    string // the one version that has it; "" = both
-	handle  func(*exchange) (*reply, *graphError)
+	handle  func(*exchange) (*reply, *refusal.Error)
 	words   []string
 }
 
@@ -87,11 +89,11 @@ var keyed = []string{"users", "chats", "messages", "hostedcontents", "callrecord
 
 // splitPath decodes a path into segments; users('x') becomes users and x, and the arguments of a function call are
 // set apart.
-func splitPath(escaped string) (segments []string, args map[string]string, err *graphError) {
+func splitPath(escaped string) (segments []string, args map[string]string, err *refusal.Error) {
 	for part := range strings.SplitSeq(strings.Trim(escaped, "/"), "/") {
 		s, bad := url.PathUnescape(part)
 		if bad != nil {
-			return nil, nil, badRequest("The request URI is not valid.")
+			return nil, nil, refusal.BadRequest("The request URI is not valid.")
 		}
 		name, inside, ok := strings.Cut(s, "(")
 		inside, closed := strings.CutSuffix(inside, ")")
@@ -101,12 +103,12 @@ func splitPath(escaped string) (segments []string, args map[string]string, err *
 		case slices.Contains(keyed, strings.ToLower(name)):
 			key, ok := unquote(inside)
 			if !ok {
-				return nil, nil, badRequest("The request URI is not valid.")
+				return nil, nil, refusal.BadRequest("The request URI is not valid.")
 			}
 			segments = append(segments, name, key)
 		default:
 			if args, ok = parseArgs(inside); !ok {
-				return nil, nil, badRequest("The request URI is not valid.")
+				return nil, nil, refusal.BadRequest("The request URI is not valid.")
 			}
 			segments = append(segments, name)
 		}
@@ -145,7 +147,7 @@ func parseArgs(s string) (map[string]string, bool) {
 
 // match finds the route of a path; params holds its placeholders. Without one, the error names the first segment
 // that nothing knows.
-func (s *Sim) match(version string, segments []string) (*route, map[string]string, *graphError) {
+func (s *Sim) match(version string, segments []string) (*route, map[string]string, *refusal.Error) {
 	deepest := 0
 	for i := range s.routes {
 		r := &s.routes[i]
@@ -159,7 +161,7 @@ func (s *Sim) match(version string, segments []string) (*route, map[string]strin
 		}
 		deepest = max(deepest, n)
 	}
-	return nil, nil, unknownSegment(segments[min(deepest, len(segments)-1)])
+	return nil, nil, refusal.UnknownSegment(segments[min(deepest, len(segments)-1)])
 }
 
 // accept counts how many leading segments fit the route.
@@ -211,7 +213,7 @@ func (x *exchange) serveGraph(segments []string) {
 
 func (x *exchange) answer(r *route) {
 	if x.r.Method != http.MethodGet {
-		x.fail(&graphError{status: http.StatusMethodNotAllowed, code: "Request_BadRequest", message: "Specified HTTP method is not allowed for the request target."})
+		x.fail(&refusal.Error{Status: http.StatusMethodNotAllowed, Code: "Request_BadRequest", Message: "Specified HTTP method is not allowed for the request target."})
 		return
 	}
 	if g := x.allowed(r); g != nil {
@@ -238,29 +240,10 @@ func (x *exchange) answer(r *route) {
 	x.send(rep)
 }
 
-// allowed checks the token's roles against the route's.
-func (x *exchange) allowed(r *route) *graphError {
-	if x.delegated {
-		return x.allowedUser(r)
-	}
-	if len(r.roles) == 0 {
-		return nil
-	}
-	for _, have := range x.roles {
-		if slices.Contains(r.roles, have) {
-			return nil
-		}
-	}
-	if r.source == SourceUsers {
-		return &graphError{status: http.StatusForbidden, code: "Authorization_RequestDenied", message: "Insufficient privileges to complete the operation."}
-	}
-	return missingRoles(r.roles, x.roles)
-}
-
 // appOnly refuses what needs a signed-in user.
-func appOnly(x *exchange) (*reply, *graphError) {
+func appOnly(x *exchange) (*reply, *refusal.Error) {
 	if x.source == SourceChats && x.params == nil {
-		return nil, &graphError{status: http.StatusPreconditionFailed, code: "PreconditionFailed", message: "Requested API is not supported in application-only context"}
+		return nil, &refusal.Error{Status: http.StatusPreconditionFailed, Code: "PreconditionFailed", Message: "Requested API is not supported in application-only context"}
 	}
-	return nil, badRequest("/me request is only valid with delegated authentication flow.")
+	return nil, refusal.BadRequest("/me request is only valid with delegated authentication flow.")
 }

@@ -14,17 +14,16 @@ import (
 	"sync"
 	"time"
 
-	"github.com/parley-gateway/parley/graphsim/faults"
-
 	"github.com/parley-gateway/parley/graphsim/data"
 	"github.com/parley-gateway/parley/graphsim/entra"
+	"github.com/parley-gateway/parley/graphsim/faults"
 )
 
 // Sim is one simulator: a Graph root with its token authority, and the host of report downloads.
 type Sim struct {
 	cfg     Config
 	worlds  []*data.World
-	keys    *entra.Keyring
+	signer  *entra.Signer
 	cert    func() (*entra.Certificate, error)
 	faults  *faults.Engine
 	log     *requestLog
@@ -48,7 +47,8 @@ func New(cfg Config) (*Sim, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Sim{cfg: cfg, keys: entra.NewKeyring(), cert: sync.OnceValues(entra.NewCertificate), log: newRequestLog(), limits: newThrottle(), routes: routeTable()}
+	signer := &entra.Signer{Keys: entra.NewKeyring(), Tenant: cfg.Tenants[0].ID, ClientID: DemoClientID, Lifetime: cfg.TokenLifetime}
+	s := &Sim{cfg: cfg, signer: signer, cert: sync.OnceValues(entra.NewCertificate), log: newRequestLog(), limits: newThrottle(), routes: routeTable()}
 	if s.faults, err = faults.New(cfg.Faults, cfg.Seed, cfg.Now); err != nil {
 		return nil, err
 	}

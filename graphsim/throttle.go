@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/parley-gateway/parley/graphsim/data"
+	"github.com/parley-gateway/parley/graphsim/refusal"
 )
 
 // throttle enforces the published limits in fixed windows, per app and tenant and per resource.
@@ -63,7 +64,7 @@ func limitsOf(x *exchange, r *route) []limit {
 }
 
 // admit counts the request; the refusal carries the seconds until the window ends.
-func (t *throttle) admit(x *exchange, r *route) *graphError {
+func (t *throttle) admit(x *exchange, r *route) *refusal.Error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.windows) > maxKeys {
@@ -83,9 +84,9 @@ func (t *throttle) admit(x *exchange, r *route) *graphError {
 	if wait == 0 {
 		return nil
 	}
-	return &graphError{
-		status: http.StatusTooManyRequests, code: "TooManyRequests", message: "Please retry again later.",
-		header: http.Header{"Retry-After": {itoa(int((wait + 999) / 1000))}},
-		inner:  data.Object{member("code", "429"), member("message", "Please retry after"), member("status", "429")},
+	return &refusal.Error{
+		Status: http.StatusTooManyRequests, Code: "TooManyRequests", Message: "Please retry again later.",
+		Header: http.Header{"Retry-After": {itoa(int((wait + 999) / 1000))}},
+		Inner:  data.Object{data.Member("code", "429"), data.Member("message", "Please retry after"), data.Member("status", "429")},
 	}
 }

@@ -2,91 +2,77 @@ package graphsim
 
 import (
 	"cmp"
-	"crypto/rand"
 	"errors"
+	"fmt"
+	"net/http"
 	"strings"
-	"time"
 
-	"github.com/parley-gateway/parley/graphsim/data"
 	"github.com/parley-gateway/parley/graphsim/entra"
-
-	"github.com/golang-jwt/jwt/v5"
 )
 
-// TokenRequest describes a token for [Sim.SignToken]. Zero fields take what the first app of the first tenant gets.
-type TokenRequest struct {
-	Tenant, ClientID, Audience string
-	Roles                      []string
-	IssuedAt                   time.Time
-	Lifetime                   time.Duration
-}
+const (
+	// DemoAudience is the application id URI that caller tokens are for.
+	DemoAudience = entra.DemoAudience
+	// DemoScope is the delegated permission of a person's token that names none.
+	DemoScope = entra.DemoScope
+	// DemoWebClientID is the application that demo users sign in to.
+	DemoWebClientID = entra.DemoWebClientID
+)
+
+type (
+	// TokenRequest describes a token of Graph for an application, for [Sim.SignToken].
+	TokenRequest = entra.TokenRequest
+	// UserToken describes a delegated access token of Graph.
+	UserToken = entra.UserToken
+	// CallerToken describes an access token for a service behind this directory; Graph itself does not take it.
+	CallerToken = entra.CallerToken
+)
 
 // SignToken makes an access token directly, for tests that need an expired, foreign or powerless one.
-func (s *Sim) SignToken(q TokenRequest) (string, error) {
-	if q.Roles == nil {
-		q.Roles = DefaultRoles()
+func (s *Sim) SignToken(q TokenRequest) (string, error) { return s.signer.App(q) }
+
+// SignUserToken makes a delegated token directly, as an exchange does.
+func (s *Sim) SignUserToken(q UserToken) (string, error) { return s.signer.User(q) }
+
+// CallerIssuer is the issuer of caller tokens, with {tid} in the place of the tenant id; empty before Start.
+func (s *Sim) CallerIssuer() string {
+	root := s.URL()
+	if root == "" {
+		return ""
 	}
-	claims := s.claimsFor(q.Tenant, q.ClientID, q.Audience, q.IssuedAt, q.Lifetime)
-	claims.Subject, claims.Roles, claims.IDType = claims.AppID, q.Roles, "app"
-	return s.keys.Sign(claims, "x5t")
+	return root + "/{tid}/v2.0"
 }
 
-// claimsFor are the claims that tokens of applications and of users have in common. Zero values take what the demo uses.
-func (s *Sim) claimsFor(tenant, client, audience string, issued time.Time, lifetime time.Duration) *entra.AccessClaims {
-	tenant, client, audience = cmp.Or(tenant, s.cfg.Tenants[0].ID), cmp.Or(client, DemoClientID), cmp.Or(audience, graphAudience)
-	lifetime = cmp.Or(lifetime, s.cfg.TokenLifetime)
-	if issued.IsZero() {
-		issued = time.Now()
-	}
-	return &entra.AccessClaims{
-		RegisteredClaims: jwt.RegisteredClaims{
-			Issuer: "https://sts.windows.net/" + tenant + "/", Audience: jwt.ClaimStrings{audience},
-			IssuedAt: jwt.NewNumericDate(issued), NotBefore: jwt.NewNumericDate(issued.Add(-5 * time.Minute)),
-			ExpiresAt: jwt.NewNumericDate(issued.Add(lifetime)), ID: rand.Text(),
-		},
-		AppID: client, Tenant: tenant, Version: "1.0",
-	}
+func (s *Sim) callerIssuer(tenant string) string {
+	return strings.ReplaceAll(s.CallerIssuer(), "{tid}", tenant)
 }
 
-const graphAudience = "https://graph.microsoft.com"
-
-// graphAudiences are the audiences that the Graph side of this simulator takes.
-func (s *Sim) graphAudiences() []string {
-	out := []string{graphAudience, entra.GraphAppID, "https://graph.microsoft.us", "https://dod-graph.microsoft.us", "https://microsoftgraph.chinacloudapi.cn"}
-	if u := s.URL(); u != "" {
-		out = append(out, u)
+// SignCaller makes a caller token, signed with the key that the directory publishes.
+func (s *Sim) SignCaller(q CallerToken) (string, error) {
+	if s.URL() == "" {
+		return "", errors.New("graphsim: tokens have no issuer before Start")
 	}
-	return out
-}
-
-// verify answers whose token a request's Authorization header holds, and what it states.
-func (s *Sim) verify(header string) (*data.World, *entra.AccessClaims, *graphError) {
-	scheme, raw, _ := strings.Cut(header, " ")
-	raw = strings.TrimSpace(raw)
-	if !strings.EqualFold(scheme, "Bearer") || raw == "" {
-		return nil, nil, unauthorized("Access token is empty.")
-	}
-	key, err := s.keys.Key()
-	if err != nil {
-		return nil, nil, &graphError{status: 500, code: "InternalServerError", message: "The signing key is missing."}
-	}
-	var claims entra.AccessClaims
-	_, err = jwt.NewParser(jwt.WithValidMethods([]string{"RS256"}), jwt.WithExpirationRequired()).
-		ParseWithClaims(raw, &claims, func(*jwt.Token) (any, error) { return &key.PublicKey, nil })
-	switch {
-	case errors.Is(err, jwt.ErrTokenMalformed):
-		return nil, nil, unauthorized("CompactToken parsing failed with error code: 80049217")
-	case errors.Is(err, jwt.ErrTokenExpired), errors.Is(err, jwt.ErrTokenNotValidYet):
-		return nil, nil, unauthorized("Lifetime validation failed, the token is expired.")
-	case err != nil:
-		return nil, nil, unauthorized("Access token validation failure. Invalid signature.")
-	}
-	if !entra.AudienceIn(claims.Audience, s.graphAudiences()) {
-		return nil, nil, unauthorized("Access token validation failure. Invalid audience.")
-	}
-	w, _ := s.world(claims.Tenant)
+	q.Tenant = cmp.Or(q.Tenant, s.cfg.Tenants[0].ID)
+	w, _ := s.world(q.Tenant)
 	if w == nil {
-		return nil, nil, unauthorized("Access token validation failure. Invalid tenant.")
+		return "", fmt.Errorf("graphsim: no tenant %q", q.Tenant)
 	}
-	return w, &claims, nil
+	return s.signer.Caller(q, w, s.callerIssuer(w.ID))
+}
+
+// serveCallerToken answers /_sim/token?user=…&scope=…&role=…&client=…&tenant=… with a caller token as plain text. It needs
+// no password: the simulator listens on loopback only, and its people are fictional.
+func (s *Sim) serveCallerToken(x *exchange) {
+	query := x.r.URL.Query()
+	words := func(name string) []string { return strings.Fields(strings.Join(query[name], " ")) }
+	token, err := s.SignCaller(CallerToken{
+		Tenant: query.Get("tenant"), User: query.Get("user"), ClientID: query.Get("client"), Audience: query.Get("audience"),
+		Scopes: words("scope"), Roles: words("role"),
+	})
+	if err != nil {
+		x.adminJSON(http.StatusBadRequest, map[string]string{"error": err.Error()})
+		return
+	}
+	x.w.Header().Set("Cache-Control", "no-store")
+	x.write(http.StatusOK, "text/plain; charset=utf-8", []byte(token+"\n"))
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/parley-gateway/parley/graphsim/data"
+	"github.com/parley-gateway/parley/graphsim/refusal"
 )
 
 // maxUserTerms is how many values the directory compares in one filter.
@@ -30,20 +31,20 @@ var userOperators = map[string][]string{
 	"accountenabled":    {"eq"},
 }
 
-func unsupportedQuery(message string) *graphError {
-	return &graphError{status: http.StatusBadRequest, code: "Request_UnsupportedQuery", message: message}
+func unsupportedQuery(message string) *refusal.Error {
+	return &refusal.Error{Status: http.StatusBadRequest, Code: "Request_UnsupportedQuery", Message: message}
 }
 
 // userFilter reads $filter and $count of a list of users. What the directory answers for advanced queries alone needs
 // `ConsistencyLevel: eventual` and `$count=true`; assignedPlans cannot be filtered by here at all.
-func (x *exchange) userFilter() (*node, *graphError) {
+func (x *exchange) userFilter() (*node, *refusal.Error) {
 	count, counted := x.query.get("$count")
 	eventual := strings.EqualFold(x.r.Header.Get("ConsistencyLevel"), "eventual")
 	if counted && !slices.Contains([]string{"true", "false"}, count) {
-		return nil, badRequest("Invalid value '%s' for $count query option found. Valid values are 'true' and 'false'.", count)
+		return nil, refusal.BadRequest("Invalid value '%s' for $count query option found. Valid values are 'true' and 'false'.", count)
 	}
 	if count == "true" && !eventual {
-		return nil, &graphError{status: http.StatusBadRequest, code: "Request_BadRequest", message: "$count is not currently supported."}
+		return nil, &refusal.Error{Status: http.StatusBadRequest, Code: "Request_BadRequest", Message: "$count is not currently supported."}
 	}
 	text, ok := x.query.get("$filter")
 	if !ok {
@@ -51,14 +52,14 @@ func (x *exchange) userFilter() (*node, *graphError) {
 	}
 	filter, err := parseUserFilter(text)
 	if err != nil {
-		return nil, &graphError{status: http.StatusBadRequest, code: "Request_BadRequest", message: "Invalid filter clause"}
+		return nil, &refusal.Error{Status: http.StatusBadRequest, Code: "Request_BadRequest", Message: "Invalid filter clause"}
 	}
 	return filter, checkUserFilter(filter, eventual && count == "true")
 }
 
 // checkUserFilter refuses the comparisons that the directory does not answer.
-func checkUserFilter(filter *node, advanced bool) *graphError {
-	var refused *graphError
+func checkUserFilter(filter *node, advanced bool) *refusal.Error {
+	var refused *refusal.Error
 	terms := 0
 	filter.each(func(n *node) {
 		operators, known := userOperators[n.path]
@@ -71,19 +72,19 @@ func checkUserFilter(filter *node, advanced bool) *graphError {
 		case !slices.Contains(operators, n.op):
 			refused = unsupportedQuery("Unsupported Query.")
 		case n.path == "accountenabled" && n.text != "true" && n.text != "false", n.path != "accountenabled" && n.kind != litString && n.op != "startswith":
-			refused = &graphError{status: http.StatusBadRequest, code: "Request_BadRequest", message: "Invalid filter clause"}
+			refused = &refusal.Error{Status: http.StatusBadRequest, Code: "Request_BadRequest", Message: "Invalid filter clause"}
 		case n.path == "id":
 			for _, id := range append([]string{n.text}, n.list...) {
 				if (n.op == "eq" || id != "") && !isGUID(id) {
-					refused = &graphError{status: http.StatusBadRequest, code: "Request_BadRequest", message: "Invalid object identifier '" + id + "'."}
+					refused = &refusal.Error{Status: http.StatusBadRequest, Code: "Request_BadRequest", Message: "Invalid object identifier '" + id + "'."}
 				}
 			}
 		}
 	})
 	if refused == nil && terms > maxUserTerms {
-		refused = &graphError{
-			status: http.StatusBadRequest, code: "Request_BadRequest",
-			message: fmt.Sprintf("Too many child clauses specified in search filter expression containing 'OR' operators: %d. Max allowed: %d.", terms, maxUserTerms),
+		refused = &refusal.Error{
+			Status: http.StatusBadRequest, Code: "Request_BadRequest",
+			Message: fmt.Sprintf("Too many child clauses specified in search filter expression containing 'OR' operators: %d. Max allowed: %d.", terms, maxUserTerms),
 		}
 	}
 	return refused

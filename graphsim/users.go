@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/parley-gateway/parley/graphsim/data"
+	"github.com/parley-gateway/parley/graphsim/refusal"
 )
 
 const (
@@ -21,23 +22,23 @@ func renderUser(w *data.World, r data.Ref) data.Object {
 		kind = "Guest"
 	}
 	return data.Object{
-		member("businessPhones", []string{}),
-		member("displayName", name),
-		member("givenName", given),
-		member("jobTitle", orNil(w.People.JobTitle(r))),
-		member("mail", w.People.Mail(r)),
-		member("mobilePhone", nil),
-		member("officeLocation", nil),
-		member("preferredLanguage", nil),
-		member("surname", family),
-		member("userPrincipalName", w.People.UPN(r)),
-		member("id", w.People.ID(r)),
+		data.Member("businessPhones", []string{}),
+		data.Member("displayName", name),
+		data.Member("givenName", given),
+		data.Member("jobTitle", orNil(w.People.JobTitle(r))),
+		data.Member("mail", w.People.Mail(r)),
+		data.Member("mobilePhone", nil),
+		data.Member("officeLocation", nil),
+		data.Member("preferredLanguage", nil),
+		data.Member("surname", family),
+		data.Member("userPrincipalName", w.People.UPN(r)),
+		data.Member("id", w.People.ID(r)),
 		// Only on request:
-		member("userType", kind),
-		member("accountEnabled", w.People.Enabled(r)),
-		member("department", orNil(w.People.Department(r))),
-		member("country", orNil(w.People.Country(r))),
-		member("assignedPlans", assignedPlans(w, r)),
+		data.Member("userType", kind),
+		data.Member("accountEnabled", w.People.Enabled(r)),
+		data.Member("department", orNil(w.People.Department(r))),
+		data.Member("country", orNil(w.People.Country(r))),
+		data.Member("assignedPlans", assignedPlans(w, r)),
 	}
 }
 
@@ -63,8 +64,8 @@ func assignedPlans(w *data.World, r data.Ref) data.List {
 	plan := func(id, service, status string, days int64) {
 		at := time.UnixMilli(w.Begin()).Add(-time.Duration(days) * 24 * time.Hour)
 		plans = append(plans, data.Object{
-			member("assignedDateTime", at.UTC().Format("2006-01-02T15:04:05Z")),
-			member("capabilityStatus", status), member("service", service), member("servicePlanId", id),
+			data.Member("assignedDateTime", at.UTC().Format("2006-01-02T15:04:05Z")),
+			data.Member("capabilityStatus", status), data.Member("service", service), data.Member("servicePlanId", id),
 		})
 	}
 	if w.People.IsGuest(r.Index()) {
@@ -88,7 +89,7 @@ func (x *exchange) selectUser(r data.Ref) data.Object {
 	return o[:userDefaults]
 }
 
-func (x *exchange) checkUserSelect() *graphError {
+func (x *exchange) checkUserSelect() *refusal.Error {
 	known := renderUser(x.world, 0)
 	for _, n := range x.query.list("$select") {
 		found := false
@@ -96,7 +97,7 @@ func (x *exchange) checkUserSelect() *graphError {
 			found = found || strings.EqualFold(f.Key, n)
 		}
 		if !found {
-			return badRequest("Could not find a property named '%s' on type 'microsoft.graph.user'.", n)
+			return refusal.BadRequest("Could not find a property named '%s' on type 'microsoft.graph.user'.", n)
 		}
 	}
 	return nil
@@ -109,7 +110,7 @@ func (x *exchange) userContext() string {
 	return "users"
 }
 
-func listUsers(x *exchange) (*reply, *graphError) {
+func listUsers(x *exchange) (*reply, *refusal.Error) {
 	size, g := x.query.top(usersDefault, usersMax)
 	if g != nil {
 		return nil, g
@@ -151,7 +152,7 @@ func (x *exchange) findUsers(filter *node) []data.Ref {
 	return found
 }
 
-func getUser(x *exchange) (*reply, *graphError) {
+func getUser(x *exchange) (*reply, *refusal.Error) {
 	u, g := x.user()
 	if g != nil {
 		return nil, g

@@ -12,6 +12,9 @@ type Field struct {
 	Value any
 }
 
+// Member returns one member of a JSON object.
+func Member(name string, value any) Field { return Field{Key: name, Value: value} }
+
 // Object is a JSON object.
 type Object []Field
 

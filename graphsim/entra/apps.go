@@ -8,6 +8,13 @@ import (
 // DemoAudience is the application id URI of applications that name none.
 const DemoAudience = "api://parley"
 
+// DefaultRoles are the application permissions that the five sources need.
+func DefaultRoles() []string {
+	return []string{
+		"AiEnterpriseInteraction.Read.All", "CallRecords.Read.All", "Chat.Read.All", "Reports.Read.All", "User.Read.All",
+	}
+}
+
 // DefaultScopes are the delegated permissions that an application has consent for unless it says otherwise.
 func DefaultScopes() []string { return []string{"Chat.Read", "Reports.Read.All", "User.Read"} }
 

@@ -21,17 +21,17 @@ type Error struct {
 // Discovery is the OpenID configuration of an authority, which is given without a slash at its end.
 func Discovery(authority string) data.Object {
 	return data.Object{
-		member("token_endpoint", authority+"/oauth2/v2.0/token"),
-		member("token_endpoint_auth_methods_supported", []string{"client_secret_post", "private_key_jwt", "client_secret_basic"}),
-		member("jwks_uri", authority+"/discovery/v2.0/keys"),
-		member("issuer", authority+"/v2.0"),
-		member("authorization_endpoint", authority+"/oauth2/v2.0/authorize"),
-		member("response_types_supported", []string{"code", "id_token", "token"}),
-		member("subject_types_supported", []string{"pairwise"}),
-		member("id_token_signing_alg_values_supported", []string{"RS256"}),
-		member("tenant_region_scope", "EU"),
-		member("cloud_instance_name", "microsoftonline.com"),
-		member("msgraph_host", "graph.microsoft.com"),
+		data.Member("token_endpoint", authority+"/oauth2/v2.0/token"),
+		data.Member("token_endpoint_auth_methods_supported", []string{"client_secret_post", "private_key_jwt", "client_secret_basic"}),
+		data.Member("jwks_uri", authority+"/discovery/v2.0/keys"),
+		data.Member("issuer", authority+"/v2.0"),
+		data.Member("authorization_endpoint", authority+"/oauth2/v2.0/authorize"),
+		data.Member("response_types_supported", []string{"code", "id_token", "token"}),
+		data.Member("subject_types_supported", []string{"pairwise"}),
+		data.Member("id_token_signing_alg_values_supported", []string{"RS256"}),
+		data.Member("tenant_region_scope", "EU"),
+		data.Member("cloud_instance_name", "microsoftonline.com"),
+		data.Member("msgraph_host", "graph.microsoft.com"),
 	}
 }
 
@@ -39,18 +39,18 @@ func Discovery(authority string) data.Object {
 func (e *Error) Body(requestID, correlationID string, now time.Time) data.Object {
 	at := now.UTC().Format("2006-01-02 15:04:05Z")
 	answer := data.Object{
-		member("error", e.Code),
-		member("error_description", "AADSTS"+strconv.Itoa(e.Number)+": "+e.Text+" Trace ID: "+requestID+" Correlation ID: "+correlationID+" Timestamp: "+at),
-		member("error_codes", []string{strconv.Itoa(e.Number)}),
-		member("timestamp", at),
-		member("trace_id", requestID),
-		member("correlation_id", correlationID),
+		data.Member("error", e.Code),
+		data.Member("error_description", "AADSTS"+strconv.Itoa(e.Number)+": "+e.Text+" Trace ID: "+requestID+" Correlation ID: "+correlationID+" Timestamp: "+at),
+		data.Member("error_codes", []string{strconv.Itoa(e.Number)}),
+		data.Member("timestamp", at),
+		data.Member("trace_id", requestID),
+		data.Member("correlation_id", correlationID),
 	}
 	if e.Suberror != "" {
-		answer = append(answer, member("suberror", e.Suberror))
+		answer = append(answer, data.Member("suberror", e.Suberror))
 	}
 	if e.Claims != "" {
-		answer = append(answer, member("claims", e.Claims))
+		answer = append(answer, data.Member("claims", e.Claims))
 	}
 	return answer
 }
@@ -64,5 +64,3 @@ func AudienceOf(scopes string) string {
 	}
 	return ""
 }
-
-func member(name string, value any) data.Field { return data.Field{Key: name, Value: value} }

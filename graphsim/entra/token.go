@@ -17,15 +17,10 @@ type Directory struct {
 	// Tenant is the tenant id, Authority the URL of the directory, and CallerIssuer the issuer of callers' tokens.
 	Tenant, Authority, CallerIssuer string
 	Apps                            []App
-	Keys                            *Keyring
+	Signer                          *Signer
 	Now                             func() time.Time
-	// Lifetime is how long a token lasts.
-	Lifetime time.Duration
 	// Standing returns how a user stands.
 	Standing func(userID string) Standing
-	// SignApp and SignUser make a token of an application, and one of a user for an application.
-	SignApp  func(app *App, audience string) (string, error)
-	SignUser func(app *App, user, audience string, scopes []string) (string, error)
 }
 
 // GraphAppID is the application id of Graph.
@@ -66,12 +61,12 @@ func (d *Directory) application(app *App, form url.Values) (data.Object, *Error)
 	if audience == "" {
 		return nil, &Error{Status: 400, Code: "invalid_scope", Number: 1002012, Text: "The provided value for scope is not valid. Client credential flows must have a scope value with /.default suffixed to the resource identifier (application ID URI)."}
 	}
-	signed, err := d.SignApp(app, audience)
+	signed, err := d.Signer.App(TokenRequest{Tenant: d.Tenant, ClientID: app.ClientID, Audience: audience, Roles: app.Roles})
 	if err != nil {
 		return nil, errTransient()
 	}
-	seconds := int(d.Lifetime / time.Second)
-	return data.Object{member("token_type", "Bearer"), member("expires_in", seconds), member("ext_expires_in", seconds), member("access_token", signed)}, nil
+	seconds := int(d.Signer.Lifetime / time.Second)
+	return data.Object{data.Member("token_type", "Bearer"), data.Member("expires_in", seconds), data.Member("ext_expires_in", seconds), data.Member("access_token", signed)}, nil
 }
 
 // onBehalfOf exchanges a user's token for the application into one of Graph (OAuth 2.0 on behalf of).
@@ -88,17 +83,17 @@ func (d *Directory) onBehalfOf(app *App, form url.Values) (data.Object, *Error) 
 	if scopes == nil {
 		scopes = DefaultScopes()
 	}
-	signed, err := d.SignUser(app, user, audience, scopes)
+	signed, err := d.Signer.User(UserToken{Tenant: d.Tenant, ClientID: app.ClientID, User: user, Audience: audience, Scopes: scopes})
 	if err != nil {
 		return nil, errTransient()
 	}
-	seconds := int(d.Lifetime / time.Second)
+	seconds := int(d.Signer.Lifetime / time.Second)
 	return data.Object{
-		member("token_type", "Bearer"),
-		member("scope", granted(audience, scopes)),
-		member("expires_in", seconds),
-		member("ext_expires_in", seconds),
-		member("access_token", signed),
+		data.Member("token_type", "Bearer"),
+		data.Member("scope", granted(audience, scopes)),
+		data.Member("expires_in", seconds),
+		data.Member("ext_expires_in", seconds),
+		data.Member("access_token", signed),
 	}, nil
 }
 
@@ -123,7 +118,7 @@ func (d *Directory) userAssertion(app *App, form url.Values) (string, *Error) {
 	bad := func(number int, text string) *Error {
 		return &Error{Status: 400, Code: "invalid_grant", Number: number, Text: text}
 	}
-	key, err := d.Keys.Key()
+	key, err := d.Signer.Keys.Key()
 	if err != nil {
 		return "", errTransient()
 	}

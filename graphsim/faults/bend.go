@@ -2,6 +2,7 @@ package faults
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -9,6 +10,50 @@ import (
 
 	"github.com/parley-gateway/parley/graphsim/data"
 )
+
+// Page is a page of an answer: its rows and its link to the next one.
+type Page struct {
+	Rows data.List
+	Next string
+}
+
+// Bend changes a page of the answer to a request as the faults say that struck it. base is scheme and host of the page's links.
+func (e *Engine) Bend(r Request, base string, struck []Fault, p *Page) {
+	for _, f := range struck {
+		switch f.Kind {
+		case LoopLink:
+			p.Next = base + r.URL().RequestURI()
+		case LoopPair:
+			if back, ok := e.previousPage(r); ok {
+				p.Next = base + back
+			}
+		case ForeignLink:
+			p.Next = "https://" + cmp.Or(f.Host, "graph.attacker.example") + linkPath(r, base, p.Next)
+		case HTTPLink:
+			_, host, _ := strings.Cut(base, "://")
+			p.Next = "http://" + host + linkPath(r, base, p.Next)
+		case EmptyPage:
+			p.Rows = data.List{}
+		case EmptyEnd:
+			p.Rows, p.Next = data.List{}, ""
+		case OutOfWindow:
+			if len(p.Rows) > 0 {
+				p.Rows[0] = outOfItsWindow(p.Rows[0])
+			}
+		case RepeatPage:
+			p.Rows = e.previousRows(r, p.Rows)
+		}
+	}
+	e.remember(r, p.Rows)
+}
+
+// linkPath is a link without scheme and host; a page without a link lends its own path.
+func linkPath(r Request, base, next string) string {
+	if path, ok := strings.CutPrefix(next, base); ok {
+		return path
+	}
+	return r.URL().RequestURI()
+}
 
 // WithLinkName is an answer whose members that link on are called name, nested ones included; see [LinkName].
 func WithLinkName(o data.Object, name string) data.Object {
@@ -32,8 +77,8 @@ func WithLinkName(o data.Object, name string) data.Object {
 	return out
 }
 
-// OutOfItsWindow is a row whose dates are 40 days earlier; see [OutOfWindow].
-func OutOfItsWindow(o data.Object) data.Object {
+// outOfItsWindow is a row whose dates are 40 days earlier; see [OutOfWindow].
+func outOfItsWindow(o data.Object) data.Object {
 	o = slices.Clone(o)
 	for _, name := range []string{"createdDateTime", "lastModifiedDateTime", "startDateTime", "endDateTime"} {
 		if t, err := time.Parse(time.RFC3339Nano, o.Text(name)); err == nil {

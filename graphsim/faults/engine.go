@@ -186,8 +186,8 @@ func (e *Engine) Strike(asked Request) []Fault {
 	return out
 }
 
-// PreviousPage is the path and query of the page before in the request's walk; false for the first one.
-func (e *Engine) PreviousPage(r Request) (uri string, ok bool) {
+// previousPage is the path and query of the page before in the request's walk; false for the first one.
+func (e *Engine) previousPage(r Request) (uri string, ok bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	key, token := walkKey(r.URL())
@@ -212,9 +212,9 @@ func (e *Engine) PreviousPage(r Request) (uri string, ok bool) {
 	return r.URL().EscapedPath() + "?" + strings.Join(parts, "&"), true
 }
 
-// Remember keeps a page's rows, so that the next page of the walk can repeat them. An empty page is none to repeat: nobody
+// remember keeps a page's rows, so that the next page of the walk can repeat them. An empty page is none to repeat: nobody
 // could tell the repetition from an honest empty page.
-func (e *Engine) Remember(r Request, rows data.List) {
+func (e *Engine) remember(r Request, rows data.List) {
 	if len(rows) == 0 {
 		return
 	}
@@ -229,8 +229,8 @@ func (e *Engine) Remember(r Request, rows data.List) {
 	}
 }
 
-// PreviousRows returns the rows of the page before in the request's walk; for the first one those given.
-func (e *Engine) PreviousRows(r Request, rows data.List) data.List {
+// previousRows returns the rows of the page before in the request's walk; for the first one those given.
+func (e *Engine) previousRows(r Request, rows data.List) data.List {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	key, _ := walkKey(r.URL())
