@@ -225,11 +225,12 @@ const (
 
 // Numbers of the fields of parley.v1.ListEventsResponse.
 const (
-	ListEventsResponseEvents        = 1
-	ListEventsResponseNextPageToken = 2
-	ListEventsResponseComplete      = 3
-	ListEventsResponseNotices       = 4
-	ListEventsResponseSources       = 5
+	ListEventsResponseEvents            = 1
+	ListEventsResponseNextPageToken     = 2
+	ListEventsResponseComplete          = 3
+	ListEventsResponseNotices           = 4
+	ListEventsResponseSources           = 5
+	ListEventsResponsePreviousPageToken = 6
 )
 
 // Numbers of the fields of parley.v1.StreamEventsResponse.

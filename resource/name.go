@@ -142,16 +142,19 @@ func parseConversation(field, name string) (user, conversation string, err error
 }
 
 // ParseEvent reads `users/{user}/events/{event}` from a field named name. Errors are *Error.
-func ParseEvent(name string) (user string, ref Ref, err error) {
+func ParseEvent(name string) (user string, ref Ref, err error) { return ParseEventIn(fieldName, name) }
+
+// ParseEventIn is ParseEvent for another field.
+func ParseEventIn(field, name string) (user string, ref Ref, err error) {
 	segments := strings.Split(name, "/")
 	if len(segments) != 4 || segments[0] != usersCollection || segments[2] != eventsCollection {
-		return "", Ref{}, &Error{Field: fieldName, Problem: "is not of the form users/{user}/events/{event}", Fix: "copy the name as it was listed"}
+		return "", Ref{}, &Error{Field: field, Problem: "is not of the form users/{user}/events/{event}", Fix: "copy the name as it was listed"}
 	}
-	if user, err = parseUserSegment(fieldName, segments[1]); err != nil {
+	if user, err = parseUserSegment(field, segments[1]); err != nil {
 		return "", Ref{}, err
 	}
 	if ref, err = parseEventID(segments[3]); err != nil {
-		return "", Ref{}, inField(fieldName, err)
+		return "", Ref{}, inField(field, err)
 	}
 	return user, ref, nil
 }

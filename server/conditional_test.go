@@ -75,6 +75,7 @@ func TestEntityTags(t *testing.T) {
 		"none":      func(a *parleyv1.ListEventsResponse) { a.Events = nil },
 		"not whole": func(a *parleyv1.ListEventsResponse) { a.Complete = false },
 		"more":      func(a *parleyv1.ListEventsResponse) { a.NextPageToken = "t1" },
+		"before":    func(a *parleyv1.ListEventsResponse) { a.PreviousPageToken = "t1" },
 		"state":     func(a *parleyv1.ListEventsResponse) { a.Sources[0].State = parleyv1.SourceState_SOURCE_STATE_THROTTLED },
 		"gap":       func(a *parleyv1.ListEventsResponse) { a.Sources[0].Gaps = []*parleyv1.Gap{{Reason: "PAGING_LOOP"}} },
 		"notice":    func(a *parleyv1.ListEventsResponse) { a.Notices = []*parleyv1.Notice{{Code: "A"}} },
@@ -87,6 +88,9 @@ func TestEntityTags(t *testing.T) {
 	}
 	if a, b := tag("", func(a *parleyv1.ListEventsResponse) { a.NextPageToken = "t1" }), tag("", func(a *parleyv1.ListEventsResponse) { a.NextPageToken = "t2" }); a != b {
 		t.Error("tokens are sealed anew for each answer and make another tag")
+	}
+	if a, b := tag("", func(a *parleyv1.ListEventsResponse) { a.PreviousPageToken = "t1" }), tag("", func(a *parleyv1.ListEventsResponse) { a.PreviousPageToken = "t2" }); a != b {
+		t.Error("tokens of the page before make another tag")
 	}
 	if tag("?view=EVENT_VIEW_METADATA", nil) == first {
 		t.Error("two views have one tag")

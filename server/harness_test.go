@@ -101,6 +101,20 @@ func (f *fake) PageEvents(ctx context.Context, _ query.Sources, req query.Events
 	return pageOf(&parleyv1.ListEventsResponse{Complete: true})
 }
 
+// askedAround is what a list around an event asks for.
+type askedAround struct {
+	Request query.Events
+	At      query.Anchor
+}
+
+func (f *fake) PageAround(ctx context.Context, have query.Sources, req query.Events, at query.Anchor, token string, size int) (*timeline.Page, error) {
+	page, err := f.PageEvents(ctx, have, req, token, size)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.requests[len(f.requests)-1] = askedAround{req, at}
+	return page, err
+}
+
 // pageOf is the page that an answer is.
 func pageOf(answer *parleyv1.ListEventsResponse) (*timeline.Page, error) {
 	list, err := proto.Marshal(&parleyv1.EventBatch{Events: answer.GetEvents()})

@@ -87,35 +87,55 @@ func (e *Engine) readPage(ctx context.Context, call *listCall, entry cacheEntry)
 		return nil, err
 	}
 	defer m.Close()
-	account := e.cfg.Ledger.Open(e.merge.WindowBytes)
-	defer account.Close()
-	m.Limit(listAhead, window.MaxRows, account)
-	events := &eventPage{m: m, size: call.size}
-	m.Listing(call.size, func() bool { return !events.Empty() })
-	done, err := frame.Fill(inTime, m, events)
+	events := &eventPage{m: m, size: call.size, room: chunk.MaxFrameEvents}
+	answer, err := e.fillPage(inTime, events, nil)
 	if err == nil {
 		err = ctx.Err()
 	}
 	if err != nil {
 		return nil, err
 	}
-	answer := &parleyv1.ListEventsResponse{Complete: done && m.Complete(), Notices: m.News(), Sources: m.Reports()}
-	if done {
+	if answer.GetNextPageToken() == "" {
 		frame.TellCoverage(answer.GetSources())
-	} else {
-		if answer.NextPageToken, err = m.Token(false); err != nil {
-			return nil, err
-		}
 	}
 	page := &Page{Message: answer, Events: events.joined(), Count: events.count}
 	entry.put(page, call.req, m, events.chunkRange(), call.token == "")
 	return page, nil
 }
 
+// fillPage reads the events of a page, and returns what the answer says beside them. beside is a walk that ends where this one begins; nil
+// = none.
+func (e *Engine) fillPage(ctx context.Context, events *eventPage, beside *merge.Merger) (*parleyv1.ListEventsResponse, error) {
+	m := events.m
+	account := e.cfg.Ledger.Open(e.merge.WindowBytes)
+	defer account.Close()
+	m.Limit(listAhead, window.MaxRows, account)
+	m.Listing(events.size, func() bool { return !events.Empty() })
+	if beside != nil {
+		m.Beside(beside)
+	}
+	done := false
+	if events.size > 0 {
+		var err error
+		if done, err = frame.Fill(ctx, m, events); err != nil {
+			return nil, err
+		}
+	}
+	answer := &parleyv1.ListEventsResponse{Complete: done && m.Complete(), Notices: m.News(), Sources: m.Reports()}
+	if done {
+		return answer, nil
+	}
+	var err error
+	answer.NextPageToken, err = m.Token(false)
+	return answer, err
+}
+
 // eventPage collects the encoded events of a List.
 type eventPage struct {
 	m      *merge.Merger
-	size   int // events at most
+	size   int  // events at most
+	room   int  // bytes at most, unless it is a single event
+	begun  bool // the answer has events beside these: it is not empty without them, and a single event has no more room than others
 	count  int
 	pieces [][]byte
 	length int        // bytes of the pieces together
@@ -123,20 +143,19 @@ type eventPage struct {
 }
 
 // Empty implements frame.Page.
-func (p *eventPage) Empty() bool { return p.count == 0 }
+func (p *eventPage) Empty() bool { return p.count == 0 && !p.begun }
 
 // Enough implements frame.Page.
 func (p *eventPage) Enough() bool { return p.count >= p.size }
 
 // Add implements frame.Page. It takes the next run of events.
 func (p *eventPage) Add() (bool, error) {
-	const maxBytes = chunk.MaxFrameEvents
 	next := p.m.Head()
-	if p.count >= p.size || p.length > 0 && p.length+next.Size() > maxBytes {
+	if p.count >= p.size || !p.Empty() && p.length+next.Size() > p.room {
 		return false, nil
 	}
 	at, in := next.At, p.m.HeadChunk()
-	events, n, err := p.m.NextRun(p.size-p.count, maxBytes-p.length)
+	events, n, err := p.m.NextRun(p.size-p.count, p.room-p.length)
 	if err != nil {
 		return false, err
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // validator returns the entity tag of an answer: a digest of its content and of the requested view. The tag is weak. Two answers
-// with the same tag hold the same events, states, gaps and notices, and both or neither have a next page. They may differ in
+// with the same tag hold the same events, states, gaps and notices, and both or neither have a next page and one before. They may differ in
 // their page tokens, which are sealed anew for each answer, and in counts, request ids and the times up to which a source was
 // read or has settled.
 func validator(request any, answer proto.Message) (string, error) {
@@ -55,7 +55,7 @@ func comparableAnswer(answer proto.Message) proto.Message {
 	to := from.New()
 	from.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
 		switch field.Name() {
-		case "next_page_token":
+		case "next_page_token", "previous_page_token":
 			to.Set(field, protoreflect.ValueOfString("more"))
 		case "sources", "notices":
 			list := to.Mutable(field).List()

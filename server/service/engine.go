@@ -15,6 +15,8 @@ import (
 type EventEngine interface {
 	// PageEvents returns one page behind token, or the first.
 	PageEvents(ctx context.Context, src query.Sources, req query.Events, token string, pageSize int) (*timeline.Page, error)
+	// PageAround is PageEvents for a list around an event.
+	PageAround(ctx context.Context, src query.Sources, req query.Events, at query.Anchor, token string, pageSize int) (*timeline.Page, error)
 	// StreamBatches emits all frames behind token: take gets the batches of encoded events, emit the others. An error of one of
 	// them ends the stream.
 	StreamBatches(

@@ -35,7 +35,7 @@ type eventSender = sender[parleyv1.StreamEventsResponse, *parleyv1.StreamEventsR
 
 // StreamEvents sends all frames.
 func (e *events) StreamEvents(req *parleyv1.StreamEventsRequest, stream grpc.ServerStreamingServer[parleyv1.StreamEventsResponse]) error {
-	access, q, err := e.prepare(stream.Context(), req)
+	access, q, err := e.prepare(stream.Context(), req, nil)
 	if err != nil {
 		return err
 	}
@@ -49,14 +49,19 @@ func (e *events) StreamEvents(req *parleyv1.StreamEventsRequest, stream grpc.Ser
 	})
 }
 
-// prepare authorizes a request, and checks that the user is a member of the conversation that it names, if it does.
-func (e *events) prepare(ctx context.Context, req eventsRequest) (*accessGrant, query.Events, error) {
+// prepare authorizes a request, and checks that the user is a member of the conversation that it names, if it does. around is the event
+// that it names as well; nil = none.
+func (e *events) prepare(ctx context.Context, req eventsRequest, around *anchor) (*accessGrant, query.Events, error) {
 	user, q, scope, err := readEvents(req)
 	if err != nil {
 		return nil, q, err
 	}
+	scope.sources = around.addSource(scope.sources)
 	access, err := e.authorizer.authorizeUser(ctx, fieldParent, user, scope)
 	if err != nil {
+		return nil, q, err
+	}
+	if err := around.check(access, q.OrderBy); err != nil {
 		return nil, q, err
 	}
 	q.Caller, q.Tenant, q.Fingerprint = access.binding()
@@ -155,7 +160,7 @@ func (e *events) GetEvent(ctx context.Context, req *parleyv1.GetEventRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	event, err := access.event(ctx, ref)
+	event, err := access.event(ctx, fieldName, ref)
 	if err != nil {
 		return nil, err
 	}
@@ -170,15 +175,15 @@ func (e *events) GetEvent(ctx context.Context, req *parleyv1.GetEventRequest) (*
 	return shown, nil
 }
 
-// event reads one event of the user.
-func (g *accessGrant) event(ctx context.Context, ref resource.Ref) (*parleyv1.Event, error) {
+// event reads one event of the user, whose name the request has in a field.
+func (g *accessGrant) event(ctx context.Context, field string, ref resource.Ref) (*parleyv1.Event, error) {
 	switch {
 	case ref.Source != parleyv1.Source_SOURCE_CALL:
-		if err := g.refuseWildcard(fieldName); err != nil {
+		if err := g.refuseWildcard(field); err != nil {
 			return nil, err
 		}
 	case g.unresolved:
-		return nil, errUserID(fieldName)
+		return nil, errUserID(field)
 	}
 	getter := g.sources.Getters[ref.Source]
 	if err := g.checkAvailable(ref.Source); err != nil || getter == nil {

@@ -353,7 +353,7 @@ func (f *finder) record(ctx context.Context, id string) (*parleyv1.Event, error)
 	if f.access.unresolved {
 		return nil, errUserID(f.field)
 	}
-	event, err := f.access.event(ctx, resource.Ref{Source: parleyv1.Source_SOURCE_CALL, ID: id})
+	event, err := f.access.event(ctx, f.field, resource.Ref{Source: parleyv1.Source_SOURCE_CALL, ID: id})
 	if err != nil {
 		return nil, err
 	}

@@ -28,11 +28,20 @@ func newEvents(s *Services) *events {
 
 // listPage answers ListEvents with one page, whose events stay encoded.
 func (e *events) listPage(ctx context.Context, req *parleyv1.ListEventsRequest) (*timeline.Page, error) {
-	access, q, err := e.prepare(ctx, req)
+	around, err := readAnchor(req)
 	if err != nil {
 		return nil, err
 	}
-	page, err := e.engine.PageEvents(ctx, access.sources, q, req.GetPageToken(), pageSize(req.GetPageSize()))
+	access, q, err := e.prepare(ctx, req, around)
+	if err != nil {
+		return nil, err
+	}
+	var page *timeline.Page
+	if size := pageSize(req.GetPageSize()); around == nil {
+		page, err = e.engine.PageEvents(ctx, access.sources, q, req.GetPageToken(), size)
+	} else {
+		page, err = e.pageAround(ctx, access, q, around, req.GetPageToken(), size)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -121,13 +121,13 @@ func Classify(err error, followed bool) Failure {
 	return f
 }
 
-// maxRequestIDs is how many ids of failed requests a report holds.
-const maxRequestIDs = 20
+// MaxRequestIDs is how many ids of failed requests a report holds.
+const MaxRequestIDs = 20
 
 // AppendRequestID appends Graph's id of a failed call to those of a report, each once.
 func AppendRequestID(ids []string, err error) []string {
 	graphErr, ok := errors.AsType[*graph.Error](err)
-	if !ok || graphErr.RequestID == "" || len(ids) >= maxRequestIDs || slices.Contains(ids, graphErr.RequestID) {
+	if !ok || graphErr.RequestID == "" || len(ids) >= MaxRequestIDs || slices.Contains(ids, graphErr.RequestID) {
 		return ids
 	}
 	return append(ids, graphErr.RequestID)

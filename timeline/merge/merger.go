@@ -274,7 +274,11 @@ func (r *sourceReader) skipDuplicate() {
 
 // advance moves the reader after n entries that were delivered.
 func (r *sourceReader) advance(n int) {
-	r.setPosition(&r.current.Entries[r.next+n-1])
+	last := &r.current.Entries[r.next+n-1]
+	r.setPosition(last)
+	if !last.OutOfWindow {
+		r.last = last.Time
+	}
 	r.counts.Events += int64(n)
 	r.next += n
 }

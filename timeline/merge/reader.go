@@ -2,6 +2,7 @@ package merge
 
 import (
 	"slices"
+	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/timeline/chunk"
@@ -44,6 +45,7 @@ type delivery struct {
 	queue    []*task
 	current  *fetch.Result // window that is being delivered; nil = none
 	next     int           // index of the next entry of the current window
+	last     time.Time     // time of the last event that was delivered in its order
 	pageRows int           // rows of a List's page; nothing is read ahead of a window that holds them; 0 = no List
 	used     []UsedWindow  // windows of a List
 }

@@ -38,7 +38,7 @@ func (d *Density) ObserveTime(t time.Duration) {
 	if t >= quick || d.Widest == 0 {
 		return
 	}
-	if d.Widest *= 2; d.Widest > 31*24*time.Hour {
+	if d.Widest *= 2; d.Widest > longestReach {
 		d.Widest = 0
 	}
 }
@@ -77,4 +77,21 @@ func (d *Density) cell() time.Duration {
 		c /= 2
 	}
 	return c
+}
+
+// longestReach is the longest time that Widest bounds windows to.
+const longestReach = 31 * 24 * time.Hour
+
+// Seek bounds the next window to the time that is expected to hold so many rows, at a rate in an hour.
+func (d *Density) Seek(rows, rate float64) {
+	d.Known = int(min(rate*10, MaxRate))
+	if rate*Year.hours() > rows { // else a year does not hold too many
+		d.Reach(time.Duration(rows / rate * float64(time.Hour)))
+	}
+}
+
+// Reach bounds the next window to a time, whatever the grid. Those after it may be longer.
+func (d *Density) Reach(t time.Duration) {
+	d.Level = min(d.Level, Year)
+	d.Widest = min(max(t.Truncate(time.Second), time.Second), longestReach)
 }

@@ -1268,14 +1268,23 @@ export interface components {
         ListEventsResponse: {
             /** @description The events, in the asked order. */
             events: components["schemas"]["Event"][];
-            /** @description Token of the next page; empty when this is the last. */
+            /** @description Token of the next page; empty when this is the last, and on pages before the first one of a request with `around`. */
             nextPageToken?: string;
-            /** @description True on a last page when everything since the first page was read without a doubt; false while a token is present. */
+            /**
+             * @description True on a last page when everything since the first page was read without a doubt; false while a token is present. With `around`,
+             *     each of the two directions is a walk of its own from the first page on, and this speaks of the walk that the page belongs to;
+             *     of both on the first page.
+             */
             complete: boolean;
             /** @description What the reader should know about this page. */
             notices: components["schemas"]["Notice"][];
             /** @description One report for each asked source. */
             sources: components["schemas"]["SourceReport"][];
+            /**
+             * @description With `around`: token of the page before this one in the asked order; empty when nothing comes before it, and on pages behind the
+             *     first one. Absent without `around`.
+             */
+            previousPageToken?: string;
         };
         /** @description A page of the users of the tenant. */
         ListUsersResponse: {

@@ -86,7 +86,8 @@ type ListEventsRequest struct {
 	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
 	// Most events in the answer: 0 = 50, at most 1000 (more is taken as 1000).
 	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	// `next_page_token` of the page before, or a resume token of the same request streamed; absent for the first page.
+	// `next_page_token` of the page before, or a resume token of the same request streamed; absent for the first page. With `around`, one of
+	// the two tokens of a page of the same request.
 	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	// First instant of the interval, inclusive; absent = the source's beginning.
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
@@ -104,7 +105,15 @@ type ListEventsRequest struct {
 	Filter string `protobuf:"bytes,9,opt,name=filter,proto3" json:"filter,omitempty"`
 	// What Parley adds to the events beyond what Graph sent with them; none = nothing. NAMES takes the right to read the view BASIC,
 	// whatever `view` is.
-	Enrich        []Enrichment `protobuf:"varint,10,rep,packed,name=enrich,proto3,enum=parley.v1.Enrichment" json:"enrich,omitempty"`
+	Enrich []Enrichment `protobuf:"varint,10,rep,packed,name=enrich,proto3,enum=parley.v1.Enrichment" json:"enrich,omitempty"`
+	// Name of an event of the parent, `users/{user}/events/{event}`: the first page lies around its `event_time`. At most half of
+	// `page_size`, rounded down, are events before that instant in the asked order; the others begin at it, the event itself among them.
+	// A page has fewer where a side has no more. `next_page_token` goes on behind it and `previous_page_token` before it, in
+	// requests that are equal but for the page size. The event is read first, with the right to read its source, and only its time counts: it is
+	// in the page if the request's `sources` and `filter` have it, and marks the place in any case.
+	// Not found, of another user or, below a conversation, of another one: NOT_FOUND. Outside of the interval: INVALID_ARGUMENT, as is
+	// `create_time desc`.
+	Around        string `protobuf:"bytes,11,opt,name=around,proto3" json:"around,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -209,21 +218,33 @@ func (x *ListEventsRequest) GetEnrich() []Enrichment {
 	return nil
 }
 
+func (x *ListEventsRequest) GetAround() string {
+	if x != nil {
+		return x.Around
+	}
+	return ""
+}
+
 // A page of events and what is complete.
 type ListEventsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The events, in the asked order.
 	Events []*Event `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
-	// Token of the next page; empty when this is the last.
+	// Token of the next page; empty when this is the last, and on pages before the first one of a request with `around`.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
-	// True on a last page when everything since the first page was read without a doubt; false while a token is present.
+	// True on a last page when everything since the first page was read without a doubt; false while a token is present. With `around`,
+	// each of the two directions is a walk of its own from the first page on, and this speaks of the walk that the page belongs to;
+	// of both on the first page.
 	Complete bool `protobuf:"varint,3,opt,name=complete,proto3" json:"complete,omitempty"`
 	// What the reader should know about this page.
 	Notices []*Notice `protobuf:"bytes,4,rep,name=notices,proto3" json:"notices,omitempty"`
 	// One report for each asked source.
-	Sources       []*SourceReport `protobuf:"bytes,5,rep,name=sources,proto3" json:"sources,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Sources []*SourceReport `protobuf:"bytes,5,rep,name=sources,proto3" json:"sources,omitempty"`
+	// With `around`: token of the page before this one in the asked order; empty when nothing comes before it, and on pages behind the
+	// first one. Absent without `around`.
+	PreviousPageToken string `protobuf:"bytes,6,opt,name=previous_page_token,json=previousPageToken,proto3" json:"previous_page_token,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *ListEventsResponse) Reset() {
@@ -289,6 +310,13 @@ func (x *ListEventsResponse) GetSources() []*SourceReport {
 		return x.Sources
 	}
 	return nil
+}
+
+func (x *ListEventsResponse) GetPreviousPageToken() string {
+	if x != nil {
+		return x.PreviousPageToken
+	}
+	return ""
 }
 
 // Asks for all events of an interval as a stream.
@@ -695,7 +723,7 @@ var File_parley_v1_event_service_proto protoreflect.FileDescriptor
 
 const file_parley_v1_event_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1dparley/v1/event_service.proto\x12\tparley.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16parley/v1/answer.proto\x1a\x15parley/v1/event.proto\x1a\x16parley/v1/source.proto\"\xac\x04\n" +
+	"\x1dparley/v1/event_service.proto\x12\tparley.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16parley/v1/answer.proto\x1a\x15parley/v1/event.proto\x1a\x16parley/v1/source.proto\"\xf4\x04\n" +
 	"\x11ListEventsRequest\x12F\n" +
 	"\x06parent\x18\x01 \x01(\tB.\xe0A\x02\xfaA \x12\x1eparley-gateway.github.io/Event\xbaH\x05r\x03(\x80 R\x06parent\x12'\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\n" +
@@ -710,13 +738,16 @@ const file_parley_v1_event_service_proto_rawDesc = "" +
 	"\x04view\x18\b \x01(\x0e2\x14.parley.v1.EventViewB\v\xe0A\x01\xbaH\x05\x82\x01\x02\x10\x01R\x04view\x12#\n" +
 	"\x06filter\x18\t \x01(\tB\v\xe0A\x01\xbaH\x05r\x03\x18\x80\x04R\x06filter\x122\n" +
 	"\x06enrich\x18\n" +
-	" \x03(\x0e2\x15.parley.v1.EnrichmentB\x03\xe0A\x01R\x06enrich\"\xe2\x01\n" +
+	" \x03(\x0e2\x15.parley.v1.EnrichmentB\x03\xe0A\x01R\x06enrich\x12F\n" +
+	"\x06around\x18\v \x01(\tB.\xe0A\x01\xfaA \n" +
+	"\x1eparley-gateway.github.io/Event\xbaH\x05r\x03(\x80 R\x06around\"\x92\x02\n" +
 	"\x12ListEventsResponse\x12(\n" +
 	"\x06events\x18\x01 \x03(\v2\x10.parley.v1.EventR\x06events\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1a\n" +
 	"\bcomplete\x18\x03 \x01(\bR\bcomplete\x12+\n" +
 	"\anotices\x18\x04 \x03(\v2\x11.parley.v1.NoticeR\anotices\x121\n" +
-	"\asources\x18\x05 \x03(\v2\x17.parley.v1.SourceReportR\asources\"\x89\x04\n" +
+	"\asources\x18\x05 \x03(\v2\x17.parley.v1.SourceReportR\asources\x12.\n" +
+	"\x13previous_page_token\x18\x06 \x01(\tR\x11previousPageToken\"\x89\x04\n" +
 	"\x13StreamEventsRequest\x12F\n" +
 	"\x06parent\x18\x01 \x01(\tB.\xe0A\x02\xfaA \x12\x1eparley-gateway.github.io/Event\xbaH\x05r\x03(\x80 R\x06parent\x12/\n" +
 	"\fresume_token\x18\x02 \x01(\tB\f\xe0A\x01\xbaH\x06r\x04(\x80\x80\x01R\vresumeToken\x12>\n" +

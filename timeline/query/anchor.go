@@ -1,0 +1,83 @@
+package query
+
+import (
+	"time"
+
+	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/window"
+)
+
+// Anchor is the event around which a List begins.
+type Anchor struct {
+	// Name is its resource name. Tokens are bound to it.
+	Name string
+	// Time is its event time. Behind a token it does not matter: the token has it.
+	Time time.Time
+}
+
+// Side is one of the two walks around an anchor. Both lead away from it.
+type Side struct {
+	Events
+
+	// To has the digest of the side's tokens.
+	To Resolved
+	// Before says that its events come before the anchor in the asked order. They are met in the opposite order.
+	Before bool
+}
+
+// Around returns the two sides of an anchor: the one whose events are older, which runs from the newest to the oldest event, and the one
+// whose events are newer. Their tokens are bound to the request, to the anchor and to the side, and not to the place of the cut.
+func (r *Events) Around(have Sources, at Anchor) (older, newer Side, err error) {
+	if r.OrderBy == CreateTimeDesc {
+		return older, newer, failure.Invalid("order_by", "`around` goes with `event_time` or `event_time desc`")
+	}
+	older, newer = Side{Events: *r, Before: !r.Descending()}, Side{Events: *r, Before: r.Descending()}
+	older.OrderBy, newer.OrderBy = EventTimeDesc, EventTime
+	for _, side := range []*Side{&older, &newer} {
+		side.Fingerprint += "\x00around " + at.Name
+		if side.Before {
+			side.Fingerprint += "\x00before"
+		}
+		if side.To, err = side.Resolve(have); err != nil {
+			return older, newer, err
+		}
+	}
+	return older, newer, nil
+}
+
+// Cut returns the instant that divides the interval into the two sides of an anchor; now is the present. Events of the anchor's own
+// instant are on the side that does not come before it.
+func (r *Events) Cut(at Anchor, now time.Time) (time.Time, error) {
+	if err := r.Check(now); err != nil {
+		return time.Time{}, err
+	}
+	cut := at.Time.UTC()
+	switch {
+	case cut.Before(r.Start):
+		return cut, failure.Invalid("around", "the event lies before the interval; give an earlier start_time, or none")
+	case !r.End.IsZero() && !cut.Before(r.End):
+		return cut, failure.Invalid("around", "the event lies behind the interval; give a later end_time, or none")
+	case !cut.Before(now):
+		cut = now.Add(-1) // its clock is ahead of this one: the interval ends now
+	}
+	if r.Descending() {
+		cut = cut.Add(1)
+	}
+	return cut, nil
+}
+
+// Older bounds the older side by a cut. It reports whether the side can have an event.
+func (s *Side) Older(cut time.Time) bool {
+	s.End = cut
+	return s.Start.Before(cut)
+}
+
+// Newer bounds the newer side by a cut. It reports whether the side can have an event.
+func (s *Side) Newer(cut, now time.Time) bool {
+	s.Start = cut
+	end := now
+	if !s.End.IsZero() {
+		end = window.Earlier(s.End, now)
+	}
+	return cut.Before(end)
+}
