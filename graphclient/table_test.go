@@ -148,7 +148,7 @@ func ask(ctx context.Context, client *graphclient.Client, request graph.Request,
 	return report.Body.Close()
 }
 
-// TestOneUsersLimitStopsNobodyElse lets Graph throttle one of 200 users for longer than any suspicion lasts: it says so once
+// TestOneUsersLimitStopsNobodyElse lets Graph throttle one of 200 users for longer than any precaution lasts: it says so once
 // or twice, and the others lose no more than moments.
 func TestOneUsersLimitStopsNobodyElse(t *testing.T) {
 	t.Parallel()

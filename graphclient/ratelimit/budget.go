@@ -21,9 +21,9 @@ const (
 	firstStrike = time.Second
 	// maxStrike is the longest such pause.
 	maxStrike = 30 * time.Second
-	// maxSuspicion is how long a limit stays closed for a 429 that may have
+	// maxPrecaution is how long a limit stays closed for a 429 that may have
 	// been about a narrower one.
-	maxSuspicion = 10 * time.Second
+	maxPrecaution = 10 * time.Second
 	// aloneTime is how long it is remembered that a 429 was about a narrow
 	// limit alone.
 	aloneTime = 10 * time.Minute
@@ -38,20 +38,20 @@ type budget struct {
 	counted *counted      // takes the limiter's place where not nil
 	reserve float64       // tokens that background requests leave behind
 
-	mu       sync.Mutex
-	queues   [2]fairQueue // by Priority
-	granted  int          // turns given to requests that are not sent yet: they wait for another budget
-	turns    int          // interactive grants since the last background one
-	timer    *time.Timer
-	until    time.Time // closed until then
-	half     bool      // new or closed lately, not yet proven open
-	probing  bool
-	probeEnd time.Time
-	strikes  int
-	suspect  *budget   // the narrower one whose 429 closed it, perhaps for nothing
-	asked    time.Time // when the request behind that 429 was sent
-	alone    time.Time // until then a 429 here says nothing about wider limits
-	users    int       // guarded by the registry; a budget in use is not dropped
+	mu           sync.Mutex
+	queues       [2]fairQueue // by Priority
+	granted      int          // turns given to requests that are not sent yet: they wait for another budget
+	turns        int          // interactive grants since the last background one
+	timer        *time.Timer
+	until        time.Time // closed until then
+	half         bool      // new or closed lately, not yet proven open
+	probing      bool
+	probeEnd     time.Time
+	strikes      int
+	narrower     *budget   // the limit whose 429 closed this one as a precaution; nil = none did
+	narrowerSent time.Time // when the request behind that 429 was sent
+	alone        time.Time // until then a 429 here says nothing about wider limits
+	users        int       // guarded by the registry; a budget in use is not dropped
 }
 
 // waiter is one request in a queue.
@@ -266,51 +266,51 @@ func (b *budget) tick() {
 
 // release ends a request: answered says that Graph did answer, and not with a
 // request to wait. It opens the gate when the request was the probe, or when it
-// was under way when the 429 of an earlier one closed the gate on suspicion: then
+// was under way when the 429 of an earlier one closed the gate as a precaution: then
 // that was about the narrower limit alone, which is returned.
-func (b *budget) release(probe, answered bool, sent time.Time) (acquitted *budget) {
+func (b *budget) release(probe, answered bool, sent time.Time) (alone *budget) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if answered && b.suspect != nil && sent.After(b.asked) && sent.Before(b.until) {
-		acquitted, b.suspect = b.suspect, nil
+	if answered && b.narrower != nil && sent.After(b.narrowerSent) && sent.Before(b.until) {
+		alone, b.narrower = b.narrower, nil
 		b.until, b.half, b.probing, b.strikes = time.Time{}, false, false, 0
 		b.pump(time.Now())
 	}
 	if !probe {
-		return acquitted
+		return alone
 	}
 	b.probing = false
 	if answered {
 		b.half, b.strikes = false, 0
 	}
 	b.pump(time.Now())
-	return acquitted
+	return alone
 }
 
-// doubt shuts the gate because a narrower limit answered 429 to a request sent
+// closeAsPrecaution shuts the gate because a narrower limit answered 429 to a request sent
 // at a time, unless it is known that this one is not meant.
-func (b *budget) doubt(narrow *budget, wait time.Duration, sent time.Time) {
+func (b *budget) closeAsPrecaution(narrow *budget, wait time.Duration, sent time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()
 	if now.Before(b.until) {
 		return
 	}
-	b.until = now.Add(min(wait, maxSuspicion))
+	b.until = now.Add(min(wait, maxPrecaution))
 	b.half, b.probing = true, false
-	b.suspect, b.asked = narrow, sent
+	b.narrower, b.narrowerSent = narrow, sent
 	b.pump(now)
 }
 
-// acquit remembers that a 429 was about this limit alone.
-func (b *budget) acquit() {
+// rememberAlone remembers that a 429 was about this limit alone.
+func (b *budget) rememberAlone() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.alone = time.Now().Add(aloneTime)
 }
 
-// acquitted reports whether that is remembered.
-func (b *budget) acquitted() bool {
+// knownAlone reports whether it is remembered that a 429 was about this limit alone.
+func (b *budget) knownAlone() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return time.Now().Before(b.alone)
@@ -332,7 +332,7 @@ func (b *budget) close(wait time.Duration) time.Duration {
 	if until := now.Add(wait); until.After(b.until) {
 		b.until = until
 	}
-	b.half, b.probing, b.suspect = true, false, nil
+	b.half, b.probing, b.narrower = true, false, nil
 	closed := b.until.Sub(now)
 	for priority := range b.queues {
 		b.queues[priority].remove(func(w *waiter) bool {

@@ -349,9 +349,9 @@ func TestBudgetsAreDropped(t *testing.T) {
 	})
 }
 
-// TestSuspicion shows what a 429 of one user does to the others: they wait for no more than ten seconds, and not at all once an
+// TestPrecaution shows what a 429 of one user does to the others: they wait for no more than ten seconds, and not at all once an
 // answer shows that the tenant was not meant.
-func TestSuspicion(t *testing.T) {
+func TestPrecaution(t *testing.T) {
 	t.Parallel()
 	const uri = "/v1.0/users/u/chats"
 	type answer struct {
@@ -365,17 +365,17 @@ func TestSuspicion(t *testing.T) {
 		wait    time.Duration // Retry-After
 		tenant  time.Duration // for which the tenant is closed at the end
 	}{
-		"one user":                          {[]answer{{"a", 0, 0, true}}, 7 * time.Second, 7 * time.Second},
-		"one user, long":                    {[]answer{{"a", 0, 0, true}}, time.Minute, maxSuspicion},
-		"the same user again":               {[]answer{{"a", 0, 0, true}, {"a", 0, 0, true}}, time.Minute, maxSuspicion},
-		"two users":                         {[]answer{{"a", 0, 0, true}, {"b", 0, 0, true}}, time.Minute, time.Minute},
-		"sent later, answered":              {[]answer{{"a", 0, time.Second, true}, {"b", 0, time.Millisecond, false}}, time.Minute, 0},
-		"sent before, answered":             {[]answer{{"a", 0, time.Millisecond, true}, {"b", 0, time.Second, false}}, time.Minute, maxSuspicion},
-		"acquitted, then throttled again":   {[]answer{{"a", 0, time.Second, true}, {"b", 0, time.Millisecond, false}, {"a", 2 * time.Minute, 0, true}}, time.Minute, 0},
-		"acquitted long ago":                {[]answer{{"a", 0, time.Second, true}, {"b", 0, time.Millisecond, false}, {"a", aloneTime, 0, true}}, time.Minute, maxSuspicion},
-		"answered when it was open again":   {[]answer{{"a", 0, 0, true}, {"b", time.Minute, 0, false}, {"a", time.Second, 0, true}}, 5 * time.Second, 5 * time.Second},
-		"acquitted, then two users":         {[]answer{{"a", 0, time.Second, true}, {"b", 0, time.Millisecond, false}, {"c", 0, 0, true}}, time.Minute, time.Minute},
-		"acquitted by the same user's next": {[]answer{{"a", 0, time.Second, true}, {"a", 0, time.Millisecond, false}}, time.Minute, 0},
+		"one user":                        {[]answer{{"a", 0, 0, true}}, 7 * time.Second, 7 * time.Second},
+		"one user, long":                  {[]answer{{"a", 0, 0, true}}, time.Minute, maxPrecaution},
+		"the same user again":             {[]answer{{"a", 0, 0, true}, {"a", 0, 0, true}}, time.Minute, maxPrecaution},
+		"two users":                       {[]answer{{"a", 0, 0, true}, {"b", 0, 0, true}}, time.Minute, time.Minute},
+		"sent later, answered":            {[]answer{{"a", 0, time.Second, true}, {"b", 0, time.Millisecond, false}}, time.Minute, 0},
+		"sent before, answered":           {[]answer{{"a", 0, time.Millisecond, true}, {"b", 0, time.Second, false}}, time.Minute, maxPrecaution},
+		"alone, then throttled again":     {[]answer{{"a", 0, time.Second, true}, {"b", 0, time.Millisecond, false}, {"a", 2 * time.Minute, 0, true}}, time.Minute, 0},
+		"alone long ago":                  {[]answer{{"a", 0, time.Second, true}, {"b", 0, time.Millisecond, false}, {"a", aloneTime, 0, true}}, time.Minute, maxPrecaution},
+		"answered when it was open again": {[]answer{{"a", 0, 0, true}, {"b", time.Minute, 0, false}, {"a", time.Second, 0, true}}, 5 * time.Second, 5 * time.Second},
+		"alone, then two users":           {[]answer{{"a", 0, time.Second, true}, {"b", 0, time.Millisecond, false}, {"c", 0, 0, true}}, time.Minute, time.Minute},
+		"alone by the same user's next":   {[]answer{{"a", 0, time.Second, true}, {"a", 0, time.Millisecond, false}}, time.Minute, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -396,7 +396,7 @@ func TestSuspicion(t *testing.T) {
 					}
 					for _, b := range plan {
 						if narrow := b.release(false, !a.throttled, sent); narrow != nil {
-							narrow.acquit()
+							narrow.rememberAlone()
 						}
 					}
 					done()

@@ -102,7 +102,7 @@ func (s *Budgets) sweep() {
 
 // close shuts the gates that a throttled answer may speak of. Graph does not
 // say which limit was hit: the narrowest one is closed for the time told, the
-// wider ones for a while on suspicion, which ends when a request that was sent
+// wider ones for a while as a precaution, which ends when a request that was sent
 // after the throttled one is answered. When another narrow gate of the same row is shut already, the
 // whole tenant is throttled.
 func (s *Budgets) close(call Call, plan []*budget, wait time.Duration, sent time.Time) {
@@ -116,11 +116,11 @@ func (s *Budgets) close(call Call, plan []*budget, wait time.Duration, sent time
 		wide.close(wait)
 		return
 	}
-	if narrow.acquitted() {
+	if narrow.knownAlone() {
 		return
 	}
 	for _, b := range plan[1:] {
-		b.doubt(narrow, closed, sent)
+		b.closeAsPrecaution(narrow, closed, sent)
 	}
 }
 

@@ -88,7 +88,7 @@ func (t *Turn) Answered(resp *http.Response) {
 func (t *Turn) Leave() {
 	for i, b := range t.plan {
 		if narrow := b.release(t.probes[i], t.answered, t.sent); narrow != nil {
-			narrow.acquit()
+			narrow.rememberAlone()
 		}
 	}
 	t.done()
