@@ -143,19 +143,16 @@ func maskOf(ctx context.Context, req any) (*view.Mask, error) {
 	return mask, err
 }
 
-// shownView is the view of a call: the one that its request names, or the default of its method. It is FULL where resources have no views.
+// shownView is the view of a call: the one that its request names, or the default of its method (view.OfList, view.OfOne). It is FULL where resources have no views.
 func shownView(req any) parleyv1.EventView {
 	withView, ok := req.(requestWithView)
-	switch {
-	case !ok:
+	if !ok {
 		return parleyv1.EventView_EVENT_VIEW_FULL
-	case withView.GetView() != parleyv1.EventView_EVENT_VIEW_UNSPECIFIED:
-		return withView.GetView()
 	}
 	if _, one := req.(interface{ GetName() string }); one {
-		return parleyv1.EventView_EVENT_VIEW_FULL
+		return view.OfOne(withView.GetView())
 	}
-	return parleyv1.EventView_EVENT_VIEW_BASIC
+	return view.OfList(withView.GetView())
 }
 
 // inView reports whether a view shows a field. Paths to no field are left to view.NewMask, which says what is known.

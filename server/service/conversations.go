@@ -77,7 +77,7 @@ func (c *conversations) GetConversation(ctx context.Context, req *parleyv1.GetCo
 	if err != nil {
 		return nil, err
 	}
-	shape := viewOr(req.GetView(), parleyv1.EventView_EVENT_VIEW_FULL)
+	shape := view.OfOne(req.GetView())
 	access, err := c.authorizer.authorizeUser(ctx, fieldName, user, accessScope{
 		fit:  []parleyv1.Source{parleyv1.Source_SOURCE_CONVERSATION, parleyv1.Source_SOURCE_COPILOT, parleyv1.Source_SOURCE_CALL},
 		view: shape, conversation: true,

@@ -153,7 +153,7 @@ func (e *events) GetEvent(ctx context.Context, req *parleyv1.GetEventRequest) (*
 	if err := checkEnrich(req.GetEnrich()); err != nil {
 		return nil, err
 	}
-	shape := viewOr(req.GetView(), parleyv1.EventView_EVENT_VIEW_FULL)
+	shape := view.OfOne(req.GetView())
 	access, err := e.authorizer.authorizeUser(ctx, fieldName, user, accessScope{
 		sources: []parleyv1.Source{ref.Source}, view: viewWithNames(shape, req.GetEnrich()),
 	})

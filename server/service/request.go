@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/parley-gateway/parley/eventwire/view"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/server/apierror"
@@ -74,7 +75,7 @@ func readEvents(req eventsRequest) (user string, q query.Events, scope accessSco
 		return "", q, scope, err
 	}
 	return user, q, accessScope{
-		sources: eventSources(q.Sources, user, q.Conversation), view: viewWithNames(viewOr(q.View, parleyv1.EventView_EVENT_VIEW_BASIC), req.GetEnrich()),
+		sources: eventSources(q.Sources, user, q.Conversation), view: viewWithNames(view.OfList(q.View), req.GetEnrich()),
 		start: q.Start, end: q.End, conversation: q.Conversation != "", fit: fittingSources(q.Sources, q.Conversation),
 	}, nil
 }
@@ -126,7 +127,7 @@ func readConversations(req conversationsRequest) (user string, q query.Conversat
 		return "", q, scope, err
 	}
 	return user, q, accessScope{
-		sources: sources, view: viewOr(q.View, parleyv1.EventView_EVENT_VIEW_BASIC), start: q.Start, end: q.End,
+		sources: sources, view: view.OfList(q.View), start: q.Start, end: q.End,
 	}, nil
 }
 
@@ -203,12 +204,4 @@ func byLastMessage(text string) (bool, error) {
 	default:
 		return false, apierror.Invalid("order_by", "must be `last_message_time desc` or absent")
 	}
-}
-
-// viewOr returns the view of a request, or the default of its method.
-func viewOr(view, absent parleyv1.EventView) parleyv1.EventView {
-	if view == parleyv1.EventView_EVENT_VIEW_UNSPECIFIED {
-		return absent
-	}
-	return view
 }

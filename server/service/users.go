@@ -25,7 +25,7 @@ func (u *users) ListUsers(ctx context.Context, req *parleyv1.ListUsersRequest) (
 	if err := q.CheckFilter(); err != nil {
 		return nil, err
 	}
-	access, err := u.authorizer.authorize(ctx, usersScope(viewOr(req.GetView(), parleyv1.EventView_EVENT_VIEW_BASIC)))
+	access, err := u.authorizer.authorize(ctx, usersScope(view.OfList(req.GetView())))
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +48,7 @@ func (u *users) GetUser(ctx context.Context, req *parleyv1.GetUserRequest) (*par
 	if err != nil {
 		return nil, err
 	}
-	shape := viewOr(req.GetView(), parleyv1.EventView_EVENT_VIEW_FULL)
+	shape := view.OfOne(req.GetView())
 	access, err := u.authorizer.authorizeUser(ctx, fieldName, user, usersScope(shape))
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/parley-gateway/parley/eventwire/view"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/failure"
@@ -184,8 +185,5 @@ func (r *Events) digest(asked []parleyv1.Source) [sha256.Size]byte {
 
 // ShownView is the view of the answer.
 func (r *Events) ShownView() parleyv1.EventView {
-	if r.View == parleyv1.EventView_EVENT_VIEW_UNSPECIFIED {
-		return parleyv1.EventView_EVENT_VIEW_BASIC
-	}
-	return r.View
+	return view.OfList(r.View)
 }

@@ -1,12 +1,12 @@
 package query
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"slices"
 	"time"
 
+	"github.com/parley-gateway/parley/eventwire/view"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/timeline/filter"
 )
@@ -38,10 +38,7 @@ type Conversations struct {
 
 // ShownView is the view of the answer.
 func (r *Conversations) ShownView() parleyv1.EventView {
-	if r.View == parleyv1.EventView_EVENT_VIEW_UNSPECIFIED {
-		return parleyv1.EventView_EVENT_VIEW_BASIC
-	}
-	return r.View
+	return view.OfList(r.View)
 }
 
 // HasChats reports whether the chats are asked for.
@@ -126,7 +123,7 @@ type Users struct {
 
 // ShownView is the view of the answer.
 func (r *Users) ShownView() parleyv1.EventView {
-	return cmp.Or(r.View, parleyv1.EventView_EVENT_VIEW_BASIC)
+	return view.OfList(r.View)
 }
 
 // CheckFilter returns an error for a filter that cannot be evaluated, or that the view of the request does not allow.
