@@ -80,7 +80,8 @@ type Identity struct {
 	CallerID string
 }
 
-// Access is what the call may read. The services' authorizer writes it; the interceptors recheck, freshness and metrics read it.
+// Access is what the call may read. The services' authorizer writes it, in authorizeUser alone; the interceptors recheck, freshness and
+// metrics read it. No method can return it: its signature is generated, and recheck needs the grant before the first frame of a stream.
 type Access struct {
 	// Tenant is the alias of the tenant that is read.
 	Tenant string

@@ -10,10 +10,12 @@ import (
 	"github.com/parley-gateway/parley/server/apierror"
 	"github.com/parley-gateway/parley/server/audit"
 	"github.com/parley-gateway/parley/server/authz"
+	"github.com/parley-gateway/parley/server/callinfo"
 )
 
 // authorizer authorizes each call once, in three steps with a value each: an accessRequest is what the call asks for, resolve makes a
-// callTarget of it, and grant an accessGrant, through which the method then reads.
+// callTarget of it, and grant an accessGrant, through which the method then reads. authorizeUser alone notes the outcome in the call's
+// info, for the interceptors.
 type authorizer struct {
 	tenants map[string]*Tenant
 	policy  authz.Source
@@ -27,11 +29,17 @@ func (a *authorizer) authorize(ctx context.Context, scope accessScope) (*accessG
 
 // authorizeUser authorizes a call about one user, or about all with `users/-`; user is the segment of the name in the given field.
 func (a *authorizer) authorizeUser(ctx context.Context, field, user string, scope accessScope) (*accessGrant, error) {
-	target, decision, err := a.resolve(ctx, newAccessRequest(ctx, scope, field, user))
+	info := callinfo.FromContext(ctx)
+	target, decision, err := a.resolve(ctx, newAccessRequest(info, scope, field, user))
+	info.Tenant = target.alias
 	if err != nil {
 		return nil, err
 	}
-	return a.grant(ctx, target, decision)
+	if err := a.allow(ctx, target, decision); err != nil {
+		return nil, err
+	}
+	info.Allow(callinfo.AccessGrant{Request: target.policyRequest(), AllUsers: decision.AllUsers, OnBehalf: decision.OnBehalf})
+	return grant(ctx, target, decision)
 }
 
 // resolve finds the tenant and the user of a request, and asks the policy about them.
@@ -119,16 +127,16 @@ func (a *authorizer) lookUp(ctx context.Context, target callTarget, decision aut
 	}
 }
 
-// grant records an allowed call, and returns the access that it has: to the tenant's sources, or to those of the caller on whose behalf
-// Graph is asked.
-func (a *authorizer) grant(ctx context.Context, target callTarget, decision authz.Decision) (*accessGrant, error) {
+// allow records an allowed call, and refuses any other one.
+func (a *authorizer) allow(ctx context.Context, target callTarget, decision authz.Decision) error {
 	if decision.Answer != authz.Allowed {
-		return nil, a.denied(ctx, target, decision)
+		return a.denied(ctx, target, decision)
 	}
-	if err := a.record(ctx, intent(ctx, target, decision)); err != nil {
-		return nil, err
-	}
-	noteGrant(ctx, target, decision)
+	return a.record(ctx, intent(ctx, target, decision))
+}
+
+// grant returns the access of an allowed call: to the tenant's sources, or to those of the caller on whose behalf Graph is asked.
+func grant(ctx context.Context, target callTarget, decision authz.Decision) (*accessGrant, error) {
 	if !decision.AllUsers && cache.ControlOf(ctx).OnlyIfCached {
 		return nil, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_NOT_CACHED) // a cached page tells that somebody has read it
 	}

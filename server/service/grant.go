@@ -1,11 +1,8 @@
 package service
 
 import (
-	"context"
-
 	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/server/authz"
-	"github.com/parley-gateway/parley/server/callinfo"
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
@@ -38,11 +35,4 @@ func (g *accessGrant) binding() (caller, tenant, permission string) {
 // they are not in. A missing permission is another matter, and Graph names it.
 func (g *accessGrant) notIn(err error) bool {
 	return g.onBehalf && (isKind(err, graph.KindRefused) || isKind(err, graph.KindAccessDenied))
-}
-
-// noteGrant notes in the call's info what the policy allowed, for the interceptors.
-func noteGrant(ctx context.Context, target callTarget, decision authz.Decision) {
-	callinfo.FromContext(ctx).Allow(callinfo.AccessGrant{
-		Request: target.policyRequest(), AllUsers: decision.AllUsers, OnBehalf: decision.OnBehalf,
-	})
 }

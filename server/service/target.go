@@ -42,8 +42,7 @@ type accessRequest struct {
 	named, field string
 }
 
-func newAccessRequest(ctx context.Context, scope accessScope, field, user string) accessRequest {
-	info := callinfo.FromContext(ctx)
+func newAccessRequest(info *callinfo.Info, scope accessScope, field, user string) accessRequest {
 	return accessRequest{rpc: info.RPC, caller: info.Caller, callerID: info.CallerID, scope: scope, named: user, field: field}
 }
 
@@ -114,7 +113,6 @@ func (a *authorizer) findTenant(ctx context.Context, request accessRequest) (cal
 		}
 	}
 	if tenant, ok := a.tenants[alias]; ok {
-		callinfo.FromContext(ctx).Tenant = alias
 		target.tenant, target.alias, target.onlyTenant = tenant, alias, len(a.tenants) == 1
 	}
 	// For an unknown alias the policy decides as for a tenant that the caller may not read, so that a caller without access does not
