@@ -59,6 +59,26 @@ image-check: image ## Build the image twice, compare, and run its demo in an emp
 	@tools/deps.sh skopeo umoci jq curl
 	@tools/ship/image-check.sh .bin/image $(VERSION) $(REVISION) $(CREATED)
 
+# The version of a chart is a semantic one; a commit without a tag is a pre-release of nothing.
+CHART_VERSION = $(if $(filter v%,$(VERSION)),$(VERSION:v%=%),0.0.0-g$(VERSION))
+
+.PHONY: chart
+chart: ## Package the Helm chart into .bin/ with VERSION
+	@tools/deps.sh python3-venv
+	@mkdir -p .bin
+	$$(tools/ship/helm.sh $(CURDIR)/.cache/chart) package deploy/helm/parley --destination .bin --version $(CHART_VERSION) --app-version $(VERSION)
+
+.PHONY: chart-check
+chart-check: build ## Check the Helm chart: lint, schemas of Kubernetes, kube-score, and the configuration that it renders
+	@tools/deps.sh python3-venv openssl
+	@tools/ship/chart-check.sh .bin/parley
+
+.PHONY: alerts-check
+alerts-check: ## Check the alerts by promtool; `make test` holds alerts and dashboards against runbooks and metrics
+	@tools/deps.sh promtool
+	promtool check rules deploy/alerts/parley.rules.yaml
+	promtool test rules deploy/alerts/parley.rules_test.yaml
+
 .PHONY: test
 test: ## Run all tests with the race detector
 	@tools/deps.sh gcc git

@@ -1,0 +1,174 @@
+// Package deploy_test holds the files of this folder against the gateway that they are for.
+package deploy_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/parley-gateway/parley"
+)
+
+const rulesFile = "alerts/parley.rules.yaml"
+
+// TestMetricsExist holds that rules and dashboards ask for metrics that the gateway has.
+func TestMetricsExist(t *testing.T) {
+	t.Parallel()
+	existing := metricNames(t)
+	dashboards, err := filepath.Glob("grafana/*.json")
+	if err != nil || len(dashboards) == 0 {
+		t.Fatalf("dashboards: %v, %v", dashboards, err)
+	}
+	name := regexp.MustCompile(`\bparley_[a-z_]+`)
+	for _, path := range append(dashboards, rulesFile) {
+		for _, metric := range name.FindAllString(read(t, path), -1) {
+			if !slices.Contains(existing, metric) && !slices.Contains(existing, histogram(metric)) {
+				t.Errorf("%s: the gateway has no metric %s", path, metric)
+			}
+		}
+	}
+}
+
+// TestRunbooks holds that each alert has an entry of docs/runbooks.md that its annotation leads to, and each entry an alert.
+func TestRunbooks(t *testing.T) {
+	t.Parallel()
+	var rules struct {
+		Groups []struct {
+			Rules []struct {
+				Alert       string
+				Labels      map[string]string
+				Annotations map[string]string
+			}
+		}
+	}
+	if err := yaml.Unmarshal([]byte(read(t, rulesFile)), &rules); err != nil {
+		t.Fatal(err)
+	}
+	var alerts []string
+	for _, group := range rules.Groups {
+		for _, rule := range group.Rules {
+			alerts = append(alerts, rule.Alert)
+			if anchor := "docs/runbooks.md#" + strings.ToLower(rule.Alert); !strings.HasSuffix(rule.Annotations["runbook_url"], anchor) {
+				t.Errorf("%s: runbook_url does not end with %s", rule.Alert, anchor)
+			}
+			if severity := rule.Labels["severity"]; severity != "page" && severity != "ticket" {
+				t.Errorf("%s: severity %q", rule.Alert, severity)
+			}
+		}
+	}
+	headings := regexp.MustCompile(`(?m)^## (Parley\w+)$`).FindAllStringSubmatch(read(t, "../docs/runbooks.md"), -1)
+	entries := make([]string, 0, len(headings))
+	for _, heading := range headings {
+		entries = append(entries, heading[1])
+	}
+	slices.Sort(alerts)
+	slices.Sort(entries)
+	if diff := cmp.Diff(alerts, entries); diff != "" || len(alerts) == 0 {
+		t.Errorf("alerts and entries of docs/runbooks.md (-alerts +entries):\n%s", diff)
+	}
+}
+
+// TestSettingsExist holds that the files here set no variable that the gateway does not have.
+func TestSettingsExist(t *testing.T) {
+	t.Parallel()
+	settings := read(t, "../docs/configuration.md")
+	variable := regexp.MustCompile(`\bPARLEY_[A-Z_]+\b`)
+	found := 0
+	for _, pattern := range []string{"helm/parley/templates/*.yaml", "helm/parley/values.yaml", "compose/*", "systemd/*", "README.md", "../docs/runbooks.md"} {
+		paths, err := filepath.Glob(pattern)
+		if err != nil || len(paths) == 0 {
+			t.Fatalf("%s: %v, %v", pattern, paths, err)
+		}
+		for _, path := range paths {
+			for _, name := range variable.FindAllString(read(t, path), -1) {
+				found++
+				if !strings.Contains(settings, "`"+name+"`") {
+					t.Errorf("%s: %s is no setting", path, name)
+				}
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("no variable found")
+	}
+}
+
+// metricNames has the names of all metrics of a gateway, those without a value yet included.
+func metricNames(t *testing.T) []string {
+	t.Helper()
+	seen := &described{}
+	gateway, err := parley.New(parley.Config{
+		Tenants:    map[string]parley.Tenant{"contoso": {Credential: "none", BaseURL: "http://127.0.0.1:9"}},
+		Registerer: seen,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := gateway.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if len(seen.names) < 15 {
+		t.Fatalf("metrics of the gateway: %v", seen.names)
+	}
+	return seen.names
+}
+
+// described is a registerer that notes the names of metrics.
+type described struct{ names []string }
+
+var _ prometheus.Registerer = (*described)(nil)
+
+// Register implements prometheus.Registerer.
+func (d *described) Register(collector prometheus.Collector) error {
+	descriptions := make(chan *prometheus.Desc)
+	go func() {
+		defer close(descriptions)
+		collector.Describe(descriptions)
+	}()
+	name := regexp.MustCompile(`fqName: "([^"]+)"`)
+	for description := range descriptions {
+		match := name.FindStringSubmatch(description.String())
+		if match == nil {
+			return errors.New("a description without a name")
+		}
+		d.names = append(d.names, match[1])
+	}
+	return nil
+}
+
+// MustRegister implements prometheus.Registerer.
+func (d *described) MustRegister(collectors ...prometheus.Collector) {
+	for _, collector := range collectors {
+		_ = d.Register(collector) // a missing name fails the test that needs it
+	}
+}
+
+// Unregister implements prometheus.Registerer.
+func (d *described) Unregister(prometheus.Collector) bool { return true }
+
+// histogram is the name of the histogram whose part a series is, or the name itself.
+func histogram(series string) string {
+	for _, part := range []string{"_bucket", "_sum", "_count"} {
+		if name, cut := strings.CutSuffix(series, part); cut {
+			return name
+		}
+	}
+	return series
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
