@@ -182,6 +182,7 @@ const (
 	CallDetailLegacyParticipants = 13
 	CallDetailSessions           = 14
 	CallDetailRecordVersion      = 15
+	CallDetailQuality            = 16
 )
 
 // Numbers of the fields of parley.v1.CallParticipant.

@@ -10,6 +10,7 @@ import (
 	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/source/graphmap"
+	"github.com/parley-gateway/parley/source/quality"
 )
 
 const (
@@ -25,8 +26,8 @@ const (
 )
 
 // Event implements EventGetter: the record with all pages of its sessions, their segments, and its participants. The
-// user must have taken part or be the organizer, unless the owner is resource.AnyUser. The errors include ErrUserIDRequired
-// and ErrNotParticipant.
+// user must have taken part or be the organizer, unless the owner is resource.AnyUser. A record that is whole says how the line
+// was. The errors include ErrUserIDRequired and ErrNotParticipant.
 func (c *Call) Event(ctx context.Context, owner, user string, ref Ref) (*parleyv1.Event, error) {
 	if owner != resource.AnyUser && (user == "" || strings.Contains(user, "@")) {
 		return nil, ErrUserIDRequired
@@ -66,7 +67,20 @@ func (c *Call) Event(ctx context.Context, owner, user string, ref Ref) (*parleyv
 			return nil, err
 		}
 	}
-	return event, c.segments(ctx, ref.ID, whole, event)
+	if err := c.segments(ctx, ref.ID, whole, event); err != nil {
+		return event, err
+	}
+	if hasAllSessions(event) {
+		event.GetCall().Quality = quality.Of(event.GetCall())
+	}
+	return event, nil
+}
+
+// hasAllSessions reports whether no list of the sessions or below them goes on behind a link that was not read.
+func hasAllSessions(event *parleyv1.Event) bool {
+	return !event.GetCall().GetPartial() && !slices.ContainsFunc(event.GetTruncatedFields(), func(path string) bool {
+		return strings.HasPrefix(path, sessionsProperty)
+	})
 }
 
 // recordWithParticipants reads a record with the first page of its sessions and all its participants.

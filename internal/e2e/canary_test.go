@@ -76,7 +76,7 @@ func writtenFixture() (*fixture, int) {
 		`"links":[{"linkType":"File","linkUrl":"https://x.example/@@","displayName":"@@"` + undeclared + `}]` + undeclared + `}`)
 	record := c.set(`{"id":"c1","version":3,"type":"groupCall","startDateTime":"` + ago(6) + `","endDateTime":"` + ago(5) + `","joinWebUrl":"https://teams.microsoft.com/l/@@"` + undeclared + `}`)
 	whole := c.set(`{"id":"c1","version":3,"type":"groupCall","startDateTime":"` + ago(6) + `","endDateTime":"` + ago(5) + `","sessions":[{"id":"s","failureInfo":{"reason":"@@"},` +
-		`"caller":{"@odata.type":"#microsoft.graph.callRecords.participantEndpoint","name":"@@","cpuName":"@@","feedback":{"text":"@@","rating":"poor","tokens":{"@@":true}},"userAgent":{"headerValue":"@@"` + undeclared + `}},` +
+		`"caller":{"@odata.type":"#microsoft.graph.callRecords.participantEndpoint","associatedIdentity":{"id":"` + reader + `"},"name":"@@","cpuName":"@@","feedback":{"text":"@@","rating":"poor","tokens":{"@@":true}},"userAgent":{"headerValue":"@@"` + undeclared + `}},` +
 		`"segments":[{"id":"g","media":[{"label":"main-audio","callerNetwork":{"ipAddress":"@@","dnsSuffix":"@@","macAddress":"@@","wifiVendorDriver":"@@"` + undeclared + `},"callerDevice":{"captureDeviceName":"@@","renderDeviceDriver":"@@"},"streams":[{"streamId":"1"` + undeclared + `}]}]` + undeclared + `}]}]}`)
 	chat := c.set(`{"id":"` + groupChat + `","chatType":"group","topic":"@@","webUrl":"https://x.example/@@","onlineMeetingInfo":{"joinWebUrl":"https://x.example/@@"},` +
 		`"lastMessagePreview":{"id":"1","createdDateTime":"` + ago(9) + `","messageType":"systemEventMessage","body":{"contentType":"html","content":"@@"},"eventDetail":{"@odata.type":"#microsoft.graph.chatRenamedEventMessageDetail","chatDisplayName":"@@"}` + undeclared + `}` + undeclared + `}`)
@@ -121,16 +121,20 @@ func TestMetadataHoldsNoCanary(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			f, count := writtenFixture()
-			found := map[string]bool{}
+			found, rated := map[string]bool{}, false
 			for method, answer := range tc.read(overFixture(t, f, nil), t, tc.view) {
 				if len(answer) < 50 {
 					t.Errorf("%s answers next to nothing: %q", method, answer)
 				}
+				rated = rated || strings.Contains(answer, `"quality":`) // of a call: it names devices and ratings
 				for _, text := range aCanary.FindAllString(answer, -1) {
 					if found[text] = true; tc.view == metadata {
 						t.Errorf("%s tells %s", method, text)
 					}
 				}
+			}
+			if rated != (tc.view == full) {
+				t.Errorf("the quality of a call is there: %t", rated)
 			}
 			for i := 1; i <= count && tc.view == full; i++ {
 				if text := fmt.Sprintf("canary-%d", i); !found[text] {

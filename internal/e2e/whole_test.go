@@ -77,6 +77,9 @@ func TestCallsAreWhole(t *testing.T) {
 		if call.GetPartial() {
 			t.Errorf("%s: a whole record says that it is partial", how)
 		}
+		if got := len(call.GetQuality().GetParticipants()); got != len(people) {
+			t.Errorf("%s: the quality of the line is of %d people, want %d", how, got, len(people))
+		}
 		at := event.GetUnmapped().GetFields()["sessions"].GetStructValue().GetFields()["0"].GetStructValue().GetFields()["segments"].GetStructValue()
 		if got := at.GetFields()["2"].GetStructValue().GetFields()["future"].GetStringValue(); got != "of g3" {
 			t.Errorf("%s: what is undeclared in a nested page is %q", how, got)
@@ -101,12 +104,13 @@ func TestCallsAreWhole(t *testing.T) {
 	check("get", &got)
 	var list parleyv1.ListEventsResponse
 	for _, path := range []string{user + "?view=EVENT_VIEW_FULL&sources=SOURCE_CALL&startTime=" + day(2), user + "?sources=SOURCE_CALL&startTime=" + day(2)} {
-		if status, body := g.get(t, path, &list); status != http.StatusOK || len(list.GetEvents()) != 1 || !list.GetEvents()[0].GetCall().GetPartial() {
+		if status, body := g.get(t, path, &list); status != http.StatusOK || len(list.GetEvents()) != 1 || !list.GetEvents()[0].GetCall().GetPartial() ||
+			list.GetEvents()[0].GetCall().GetQuality() != nil {
 			t.Errorf("%s: HTTP %d %s", path, status, body)
 		}
 	}
 	basic, _ := g.stream(t, user+":stream?sources=SOURCE_CALL&startTime="+day(2))
-	if len(basic) != 1 || !basic[0].GetCall().GetPartial() || basic[0].GetUid() != got.GetUid() {
+	if len(basic) != 1 || !basic[0].GetCall().GetPartial() || basic[0].GetCall().GetQuality() != nil || basic[0].GetUid() != got.GetUid() {
 		t.Errorf("basic stream: %v", basic)
 	}
 }

@@ -160,6 +160,12 @@ export interface components {
              *     `callRecords.callRecord.version`.
              */
             recordVersion?: string;
+            /**
+             * @description How the line was, judged by Microsoft's thresholds. Present where the sessions were read, all of them and their segments: by a
+             *     GetEvent and in a FULL stream. Absent in lists, in other streams and where Graph did not give all; absence says nothing about the
+             *     line. The view METADATA does not have it. Parley's own, from `callRecords.callRecord.sessions`.
+             */
+            quality?: components["schemas"]["CallQuality"];
         };
         /** @description One end of a session or segment. */
         CallEndpoint: {
@@ -209,6 +215,16 @@ export interface components {
         CallParticipantInfo: {
             /** @description Who took part. Graph: `callParticipantInfo.participant`. */
             participant?: components["schemas"]["IdentitySet"];
+        };
+        /** @description How the line of a call was, for all and for each participant. */
+        CallQuality: {
+            /** @description Quality of the whole call: POOR as soon as one stream of anybody is. Parley's own. */
+            overall?: components["schemas"]["Quality"];
+            /**
+             * @description Quality for each participant: those of `participants` in their order, then people whom only the end of a session names.
+             *     Parley's own.
+             */
+            participants?: components["schemas"]["ParticipantQuality"][];
         };
         /**
          * @description How far the recording of a call has come.
@@ -1682,6 +1698,39 @@ export interface components {
             /** @description Who organised the meeting. Graph: `teamworkOnlineMeetingInfo.organizer`. */
             organizer?: components["schemas"]["Identity"];
         };
+        /** @description Quality of the line of one participant: of all sound that they sent and received. In a call of two, both have the same streams. */
+        ParticipantQuality: {
+            /**
+             * @description Id of the participant as in `participants`, or as at the end of a session where `participants` lacks them. Parley's own, from
+             *     `callRecords.participantBase.id` or `callRecords.participantEndpoint.associatedIdentity`.
+             */
+            participantId?: string;
+            /** @description Who it is: one identity of the participant's. Parley's own, from `callRecords.participantBase.identity` or the end of a session. */
+            identity?: components["schemas"]["Identity"];
+            /** @description What the streams of the participant say. Parley's own. */
+            quality?: components["schemas"]["Quality"];
+            /**
+             * @description Microphones that carried the participant's sound, as Graph names them, each once and at most 10. Parley's own, from
+             *     `callRecords.deviceInfo.captureDeviceName`.
+             */
+            captureDeviceNames?: string[];
+            /**
+             * @description Loudspeakers that carried the participant's sound, as Graph names them, each once and at most 10. Parley's own, from
+             *     `callRecords.deviceInfo.renderDeviceName`.
+             */
+            renderDeviceNames?: string[];
+        };
+        /** @description A limit that was passed, with the stream that passed it furthest. */
+        PassedThreshold: {
+            /** @description Which limit was passed. Parley's own. */
+            threshold?: components["schemas"]["QualityThreshold"];
+            /** @description Session of the stream. Parley's own, from `callRecords.session.id`. */
+            sessionId?: string;
+            /** @description Segment of the stream, in that session. Parley's own, from `callRecords.segment.id`. */
+            segmentId?: string;
+            /** @description The stream, in that segment. Parley's own, from `callRecords.mediaStream.streamId`. */
+            streamId?: string;
+        };
         /** @description What a sender is told when a data loss prevention policy acts. */
         PolicyTip: {
             /** @description Page where the sender can read about the policy. Graph: `chatMessagePolicyViolationPolicyTip.complianceUrl`. */
@@ -1721,6 +1770,75 @@ export interface components {
          * @enum {string}
          */
         ProductFamily: "PRODUCT_FAMILY_UNSPECIFIED" | "PRODUCT_FAMILY_UNKNOWN" | "PRODUCT_FAMILY_TEAMS" | "PRODUCT_FAMILY_SKYPE_FOR_BUSINESS" | "PRODUCT_FAMILY_LYNC" | "PRODUCT_FAMILY_UNKNOWN_FUTURE_VALUE" | "PRODUCT_FAMILY_AZURE_COMMUNICATION_SERVICES";
+        /**
+         * @description Quality of the line of a whole call or of one participant, summed up from sound streams. A media counts as sound if its label
+         *     names audio, or if it has no label and its stream has the codec of sound and none of pictures. Pictures and shared screens do not
+         *     count. Figures that are negative or no numbers are taken as not sent.
+         */
+        Quality: {
+            /**
+             * @description Good, poor or unclassified. Parley's own, from `callRecords.mediaStream.packetUtilization`, `averageRoundTripTime`,
+             *     `averagePacketLossRate` and `averageJitter`.
+             */
+            classification?: components["schemas"]["QualityClassification"];
+            /**
+             * Format: float
+             * @description Largest mean part of packets lost, from 0 to 1, among the streams that were judged; where none was, among the others. So are the
+             *     next two. Absent if Graph sent none. Parley's own, from `callRecords.mediaStream.averagePacketLossRate`.
+             */
+            worstPacketLossRate?: number;
+            /** @description Largest mean jitter, in seconds. Absent if Graph sent none. Parley's own, from `callRecords.mediaStream.averageJitter`. */
+            worstJitter?: string;
+            /**
+             * @description Largest mean round trip time, in seconds. Absent if Graph sent none. Parley's own, from
+             *     `callRecords.mediaStream.averageRoundTripTime`.
+             */
+            worstRoundTripTime?: string;
+            /** @description Limits that were passed, each once; empty unless POOR. Parley's own. */
+            passedThresholds?: components["schemas"]["PassedThreshold"][];
+            /**
+             * Format: int32
+             * @description Number of sound streams that were judged good. Parley's own, from `callRecords.media.streams`.
+             */
+            goodStreams?: number;
+            /**
+             * Format: int32
+             * @description Number of sound streams that were judged poor. Parley's own, from `callRecords.media.streams`.
+             */
+            poorStreams?: number;
+            /**
+             * Format: int32
+             * @description Number of sound streams that were not judged. Parley's own, from `callRecords.media.streams`.
+             */
+            unclassifiedStreams?: number;
+            /**
+             * @description Length in seconds: of the call, from its start to its end; of a participant, the time of their sessions and segments, counted
+             *     once where they overlap. Absent where Graph sent no such times. Parley's own, from `startDateTime` and `endDateTime`.
+             */
+            duration?: string;
+            /**
+             * @description Lowest rating that was given, and NOT_RATED where somebody was asked and gave none. Absent where nobody was asked. Parley's own,
+             *     from `callRecords.userFeedback.rating`.
+             */
+            feedbackRating?: components["schemas"]["UserFeedbackRating"];
+            /**
+             * @description Text of a rating that this contract does not know yet, verbatim as Graph sent it, where no other was given; absent otherwise.
+             *     Parley's own.
+             */
+            feedbackRatingOther?: string;
+        };
+        /**
+         * @description What the sound streams say about the line, by Microsoft's classification of streams: a stream of more than 500 packets is judged,
+         *     and is poor if one of its means passes a limit of `QualityThreshold`. Microsoft adds that this does not mean that somebody heard it.
+         * @enum {string}
+         */
+        QualityClassification: "QUALITY_CLASSIFICATION_UNSPECIFIED" | "QUALITY_CLASSIFICATION_GOOD" | "QUALITY_CLASSIFICATION_POOR" | "QUALITY_CLASSIFICATION_UNCLASSIFIED";
+        /**
+         * @description Limits of Microsoft's classification of sound streams, as the Call Quality Dashboard has them. A figure that equals its limit does
+         *     not pass it.
+         * @enum {string}
+         */
+        QualityThreshold: "QUALITY_THRESHOLD_UNSPECIFIED" | "QUALITY_THRESHOLD_ROUND_TRIP_TIME" | "QUALITY_THRESHOLD_PACKET_LOSS_RATE" | "QUALITY_THRESHOLD_JITTER";
         /** @description One reaction of one person to a message. Reactions move the message's update time, not its edit time. */
         Reaction: {
             /** @description Name of the reaction, such as `like`, a Unicode emoji, or `custom`. Graph: `chatMessageReaction.reactionType`. */
@@ -2158,6 +2276,7 @@ export type CallEndpoint = components['schemas']['CallEndpoint'];
 export type CallEventType = components['schemas']['CallEventType'];
 export type CallParticipant = components['schemas']['CallParticipant'];
 export type CallParticipantInfo = components['schemas']['CallParticipantInfo'];
+export type CallQuality = components['schemas']['CallQuality'];
 export type CallRecordingStatus = components['schemas']['CallRecordingStatus'];
 export type CallSegment = components['schemas']['CallSegment'];
 export type CallSession = components['schemas']['CallSession'];
@@ -2221,9 +2340,14 @@ export type NetworkInfo = components['schemas']['NetworkInfo'];
 export type NetworkTransportProtocol = components['schemas']['NetworkTransportProtocol'];
 export type Notice = components['schemas']['Notice'];
 export type OnlineMeeting = components['schemas']['OnlineMeeting'];
+export type ParticipantQuality = components['schemas']['ParticipantQuality'];
+export type PassedThreshold = components['schemas']['PassedThreshold'];
 export type PolicyTip = components['schemas']['PolicyTip'];
 export type PolicyViolation = components['schemas']['PolicyViolation'];
 export type ProductFamily = components['schemas']['ProductFamily'];
+export type Quality = components['schemas']['Quality'];
+export type QualityClassification = components['schemas']['QualityClassification'];
+export type QualityThreshold = components['schemas']['QualityThreshold'];
 export type Reaction = components['schemas']['Reaction'];
 export type ServiceRole = components['schemas']['ServiceRole'];
 export type Source = components['schemas']['Source'];

@@ -1137,6 +1137,123 @@ func (VideoCodec) EnumDescriptor() ([]byte, []int) {
 	return file_parley_v1_call_proto_rawDescGZIP(), []int{13}
 }
 
+// What the sound streams say about the line, by Microsoft's classification of streams: a stream of more than 500 packets is judged,
+// and is poor if one of its means passes a limit of `QualityThreshold`. Microsoft adds that this does not mean that somebody heard it.
+type QualityClassification int32
+
+const (
+	// Never in an answer; a call whose quality was not read has no `quality` at all.
+	QualityClassification_QUALITY_CLASSIFICATION_UNSPECIFIED QualityClassification = 0
+	// At least one sound stream was judged, and none that was passes a limit.
+	QualityClassification_QUALITY_CLASSIFICATION_GOOD QualityClassification = 1
+	// At least one sound stream that was judged passes a limit.
+	QualityClassification_QUALITY_CLASSIFICATION_POOR QualityClassification = 2
+	// No sound stream was judged: there is none, each has 500 packets or fewer or no number of them, or Graph sent none of the three
+	// means. It says nothing about the line.
+	QualityClassification_QUALITY_CLASSIFICATION_UNCLASSIFIED QualityClassification = 3
+)
+
+// Enum value maps for QualityClassification.
+var (
+	QualityClassification_name = map[int32]string{
+		0: "QUALITY_CLASSIFICATION_UNSPECIFIED",
+		1: "QUALITY_CLASSIFICATION_GOOD",
+		2: "QUALITY_CLASSIFICATION_POOR",
+		3: "QUALITY_CLASSIFICATION_UNCLASSIFIED",
+	}
+	QualityClassification_value = map[string]int32{
+		"QUALITY_CLASSIFICATION_UNSPECIFIED":  0,
+		"QUALITY_CLASSIFICATION_GOOD":         1,
+		"QUALITY_CLASSIFICATION_POOR":         2,
+		"QUALITY_CLASSIFICATION_UNCLASSIFIED": 3,
+	}
+)
+
+func (x QualityClassification) Enum() *QualityClassification {
+	p := new(QualityClassification)
+	*p = x
+	return p
+}
+
+func (x QualityClassification) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (QualityClassification) Descriptor() protoreflect.EnumDescriptor {
+	return file_parley_v1_call_proto_enumTypes[14].Descriptor()
+}
+
+func (QualityClassification) Type() protoreflect.EnumType {
+	return &file_parley_v1_call_proto_enumTypes[14]
+}
+
+func (x QualityClassification) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use QualityClassification.Descriptor instead.
+func (QualityClassification) EnumDescriptor() ([]byte, []int) {
+	return file_parley_v1_call_proto_rawDescGZIP(), []int{14}
+}
+
+// Limits of Microsoft's classification of sound streams, as the Call Quality Dashboard has them. A figure that equals its limit does
+// not pass it.
+type QualityThreshold int32
+
+const (
+	// Never in an answer; a threshold is named where it was passed.
+	QualityThreshold_QUALITY_THRESHOLD_UNSPECIFIED QualityThreshold = 0
+	// Mean round trip time of more than 500 ms, from `callRecords.mediaStream.averageRoundTripTime`.
+	QualityThreshold_QUALITY_THRESHOLD_ROUND_TRIP_TIME QualityThreshold = 1
+	// Mean packet loss rate of more than 0.1, which is 10 %, from `callRecords.mediaStream.averagePacketLossRate`.
+	QualityThreshold_QUALITY_THRESHOLD_PACKET_LOSS_RATE QualityThreshold = 2
+	// Mean jitter of more than 30 ms, from `callRecords.mediaStream.averageJitter`.
+	QualityThreshold_QUALITY_THRESHOLD_JITTER QualityThreshold = 3
+)
+
+// Enum value maps for QualityThreshold.
+var (
+	QualityThreshold_name = map[int32]string{
+		0: "QUALITY_THRESHOLD_UNSPECIFIED",
+		1: "QUALITY_THRESHOLD_ROUND_TRIP_TIME",
+		2: "QUALITY_THRESHOLD_PACKET_LOSS_RATE",
+		3: "QUALITY_THRESHOLD_JITTER",
+	}
+	QualityThreshold_value = map[string]int32{
+		"QUALITY_THRESHOLD_UNSPECIFIED":      0,
+		"QUALITY_THRESHOLD_ROUND_TRIP_TIME":  1,
+		"QUALITY_THRESHOLD_PACKET_LOSS_RATE": 2,
+		"QUALITY_THRESHOLD_JITTER":           3,
+	}
+)
+
+func (x QualityThreshold) Enum() *QualityThreshold {
+	p := new(QualityThreshold)
+	*p = x
+	return p
+}
+
+func (x QualityThreshold) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (QualityThreshold) Descriptor() protoreflect.EnumDescriptor {
+	return file_parley_v1_call_proto_enumTypes[15].Descriptor()
+}
+
+func (QualityThreshold) Type() protoreflect.EnumType {
+	return &file_parley_v1_call_proto_enumTypes[15]
+}
+
+func (x QualityThreshold) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use QualityThreshold.Descriptor instead.
+func (QualityThreshold) EnumDescriptor() ([]byte, []int) {
+	return file_parley_v1_call_proto_rawDescGZIP(), []int{15}
+}
+
 // An administrative unit of the directory that an identity belongs to.
 type AdministrativeUnit struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2910,6 +3027,364 @@ func (x *CallSession) GetSegments() []*CallSegment {
 	return nil
 }
 
+// A limit that was passed, with the stream that passed it furthest.
+type PassedThreshold struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which limit was passed. Parley's own.
+	Threshold QualityThreshold `protobuf:"varint,1,opt,name=threshold,proto3,enum=parley.v1.QualityThreshold" json:"threshold,omitempty"`
+	// Session of the stream. Parley's own, from `callRecords.session.id`.
+	SessionId string `protobuf:"bytes,2,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
+	// Segment of the stream, in that session. Parley's own, from `callRecords.segment.id`.
+	SegmentId string `protobuf:"bytes,3,opt,name=segment_id,json=segmentId,proto3" json:"segment_id,omitempty"`
+	// The stream, in that segment. Parley's own, from `callRecords.mediaStream.streamId`.
+	StreamId      string `protobuf:"bytes,4,opt,name=stream_id,json=streamId,proto3" json:"stream_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PassedThreshold) Reset() {
+	*x = PassedThreshold{}
+	mi := &file_parley_v1_call_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PassedThreshold) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PassedThreshold) ProtoMessage() {}
+
+func (x *PassedThreshold) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_call_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PassedThreshold.ProtoReflect.Descriptor instead.
+func (*PassedThreshold) Descriptor() ([]byte, []int) {
+	return file_parley_v1_call_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *PassedThreshold) GetThreshold() QualityThreshold {
+	if x != nil {
+		return x.Threshold
+	}
+	return QualityThreshold_QUALITY_THRESHOLD_UNSPECIFIED
+}
+
+func (x *PassedThreshold) GetSessionId() string {
+	if x != nil {
+		return x.SessionId
+	}
+	return ""
+}
+
+func (x *PassedThreshold) GetSegmentId() string {
+	if x != nil {
+		return x.SegmentId
+	}
+	return ""
+}
+
+func (x *PassedThreshold) GetStreamId() string {
+	if x != nil {
+		return x.StreamId
+	}
+	return ""
+}
+
+// Quality of the line of a whole call or of one participant, summed up from sound streams. A media counts as sound if its label
+// names audio, or if it has no label and its stream has the codec of sound and none of pictures. Pictures and shared screens do not
+// count. Figures that are negative or no numbers are taken as not sent.
+type Quality struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Good, poor or unclassified. Parley's own, from `callRecords.mediaStream.packetUtilization`, `averageRoundTripTime`,
+	// `averagePacketLossRate` and `averageJitter`.
+	Classification QualityClassification `protobuf:"varint,1,opt,name=classification,proto3,enum=parley.v1.QualityClassification" json:"classification,omitempty"`
+	// Largest mean part of packets lost, from 0 to 1, among the streams that were judged; where none was, among the others. So are the
+	// next two. Absent if Graph sent none. Parley's own, from `callRecords.mediaStream.averagePacketLossRate`.
+	WorstPacketLossRate *float32 `protobuf:"fixed32,2,opt,name=worst_packet_loss_rate,json=worstPacketLossRate,proto3,oneof" json:"worst_packet_loss_rate,omitempty"`
+	// Largest mean jitter, in seconds. Absent if Graph sent none. Parley's own, from `callRecords.mediaStream.averageJitter`.
+	WorstJitter *durationpb.Duration `protobuf:"bytes,3,opt,name=worst_jitter,json=worstJitter,proto3" json:"worst_jitter,omitempty"`
+	// Largest mean round trip time, in seconds. Absent if Graph sent none. Parley's own, from
+	// `callRecords.mediaStream.averageRoundTripTime`.
+	WorstRoundTripTime *durationpb.Duration `protobuf:"bytes,4,opt,name=worst_round_trip_time,json=worstRoundTripTime,proto3" json:"worst_round_trip_time,omitempty"`
+	// Limits that were passed, each once; empty unless POOR. Parley's own.
+	PassedThresholds []*PassedThreshold `protobuf:"bytes,5,rep,name=passed_thresholds,json=passedThresholds,proto3" json:"passed_thresholds,omitempty"`
+	// Number of sound streams that were judged good. Parley's own, from `callRecords.media.streams`.
+	GoodStreams int32 `protobuf:"varint,6,opt,name=good_streams,json=goodStreams,proto3" json:"good_streams,omitempty"`
+	// Number of sound streams that were judged poor. Parley's own, from `callRecords.media.streams`.
+	PoorStreams int32 `protobuf:"varint,7,opt,name=poor_streams,json=poorStreams,proto3" json:"poor_streams,omitempty"`
+	// Number of sound streams that were not judged. Parley's own, from `callRecords.media.streams`.
+	UnclassifiedStreams int32 `protobuf:"varint,8,opt,name=unclassified_streams,json=unclassifiedStreams,proto3" json:"unclassified_streams,omitempty"`
+	// Length in seconds: of the call, from its start to its end; of a participant, the time of their sessions and segments, counted
+	// once where they overlap. Absent where Graph sent no such times. Parley's own, from `startDateTime` and `endDateTime`.
+	Duration *durationpb.Duration `protobuf:"bytes,9,opt,name=duration,proto3" json:"duration,omitempty"`
+	// Lowest rating that was given, and NOT_RATED where somebody was asked and gave none. Absent where nobody was asked. Parley's own,
+	// from `callRecords.userFeedback.rating`.
+	FeedbackRating UserFeedbackRating `protobuf:"varint,10,opt,name=feedback_rating,json=feedbackRating,proto3,enum=parley.v1.UserFeedbackRating" json:"feedback_rating,omitempty"`
+	// Text of a rating that this contract does not know yet, verbatim as Graph sent it, where no other was given; absent otherwise.
+	// Parley's own.
+	FeedbackRatingOther string `protobuf:"bytes,11,opt,name=feedback_rating_other,json=feedbackRatingOther,proto3" json:"feedback_rating_other,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
+}
+
+func (x *Quality) Reset() {
+	*x = Quality{}
+	mi := &file_parley_v1_call_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Quality) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Quality) ProtoMessage() {}
+
+func (x *Quality) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_call_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Quality.ProtoReflect.Descriptor instead.
+func (*Quality) Descriptor() ([]byte, []int) {
+	return file_parley_v1_call_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Quality) GetClassification() QualityClassification {
+	if x != nil {
+		return x.Classification
+	}
+	return QualityClassification_QUALITY_CLASSIFICATION_UNSPECIFIED
+}
+
+func (x *Quality) GetWorstPacketLossRate() float32 {
+	if x != nil && x.WorstPacketLossRate != nil {
+		return *x.WorstPacketLossRate
+	}
+	return 0
+}
+
+func (x *Quality) GetWorstJitter() *durationpb.Duration {
+	if x != nil {
+		return x.WorstJitter
+	}
+	return nil
+}
+
+func (x *Quality) GetWorstRoundTripTime() *durationpb.Duration {
+	if x != nil {
+		return x.WorstRoundTripTime
+	}
+	return nil
+}
+
+func (x *Quality) GetPassedThresholds() []*PassedThreshold {
+	if x != nil {
+		return x.PassedThresholds
+	}
+	return nil
+}
+
+func (x *Quality) GetGoodStreams() int32 {
+	if x != nil {
+		return x.GoodStreams
+	}
+	return 0
+}
+
+func (x *Quality) GetPoorStreams() int32 {
+	if x != nil {
+		return x.PoorStreams
+	}
+	return 0
+}
+
+func (x *Quality) GetUnclassifiedStreams() int32 {
+	if x != nil {
+		return x.UnclassifiedStreams
+	}
+	return 0
+}
+
+func (x *Quality) GetDuration() *durationpb.Duration {
+	if x != nil {
+		return x.Duration
+	}
+	return nil
+}
+
+func (x *Quality) GetFeedbackRating() UserFeedbackRating {
+	if x != nil {
+		return x.FeedbackRating
+	}
+	return UserFeedbackRating_USER_FEEDBACK_RATING_UNSPECIFIED
+}
+
+func (x *Quality) GetFeedbackRatingOther() string {
+	if x != nil {
+		return x.FeedbackRatingOther
+	}
+	return ""
+}
+
+// Quality of the line of one participant: of all sound that they sent and received. In a call of two, both have the same streams.
+type ParticipantQuality struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the participant as in `participants`, or as at the end of a session where `participants` lacks them. Parley's own, from
+	// `callRecords.participantBase.id` or `callRecords.participantEndpoint.associatedIdentity`.
+	ParticipantId string `protobuf:"bytes,1,opt,name=participant_id,json=participantId,proto3" json:"participant_id,omitempty"`
+	// Who it is: one identity of the participant's. Parley's own, from `callRecords.participantBase.identity` or the end of a session.
+	Identity *Identity `protobuf:"bytes,2,opt,name=identity,proto3" json:"identity,omitempty"`
+	// What the streams of the participant say. Parley's own.
+	Quality *Quality `protobuf:"bytes,3,opt,name=quality,proto3" json:"quality,omitempty"`
+	// Microphones that carried the participant's sound, as Graph names them, each once and at most 10. Parley's own, from
+	// `callRecords.deviceInfo.captureDeviceName`.
+	CaptureDeviceNames []string `protobuf:"bytes,4,rep,name=capture_device_names,json=captureDeviceNames,proto3" json:"capture_device_names,omitempty"`
+	// Loudspeakers that carried the participant's sound, as Graph names them, each once and at most 10. Parley's own, from
+	// `callRecords.deviceInfo.renderDeviceName`.
+	RenderDeviceNames []string `protobuf:"bytes,5,rep,name=render_device_names,json=renderDeviceNames,proto3" json:"render_device_names,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
+}
+
+func (x *ParticipantQuality) Reset() {
+	*x = ParticipantQuality{}
+	mi := &file_parley_v1_call_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ParticipantQuality) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ParticipantQuality) ProtoMessage() {}
+
+func (x *ParticipantQuality) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_call_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ParticipantQuality.ProtoReflect.Descriptor instead.
+func (*ParticipantQuality) Descriptor() ([]byte, []int) {
+	return file_parley_v1_call_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ParticipantQuality) GetParticipantId() string {
+	if x != nil {
+		return x.ParticipantId
+	}
+	return ""
+}
+
+func (x *ParticipantQuality) GetIdentity() *Identity {
+	if x != nil {
+		return x.Identity
+	}
+	return nil
+}
+
+func (x *ParticipantQuality) GetQuality() *Quality {
+	if x != nil {
+		return x.Quality
+	}
+	return nil
+}
+
+func (x *ParticipantQuality) GetCaptureDeviceNames() []string {
+	if x != nil {
+		return x.CaptureDeviceNames
+	}
+	return nil
+}
+
+func (x *ParticipantQuality) GetRenderDeviceNames() []string {
+	if x != nil {
+		return x.RenderDeviceNames
+	}
+	return nil
+}
+
+// How the line of a call was, for all and for each participant.
+type CallQuality struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Quality of the whole call: POOR as soon as one stream of anybody is. Parley's own.
+	Overall *Quality `protobuf:"bytes,1,opt,name=overall,proto3" json:"overall,omitempty"`
+	// Quality for each participant: those of `participants` in their order, then people whom only the end of a session names.
+	// Parley's own.
+	Participants  []*ParticipantQuality `protobuf:"bytes,2,rep,name=participants,proto3" json:"participants,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CallQuality) Reset() {
+	*x = CallQuality{}
+	mi := &file_parley_v1_call_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CallQuality) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CallQuality) ProtoMessage() {}
+
+func (x *CallQuality) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_call_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CallQuality.ProtoReflect.Descriptor instead.
+func (*CallQuality) Descriptor() ([]byte, []int) {
+	return file_parley_v1_call_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *CallQuality) GetOverall() *Quality {
+	if x != nil {
+		return x.Overall
+	}
+	return nil
+}
+
+func (x *CallQuality) GetParticipants() []*ParticipantQuality {
+	if x != nil {
+		return x.Participants
+	}
+	return nil
+}
+
 // What a call record has beyond the envelope.
 type CallDetail struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2947,13 +3422,17 @@ type CallDetail struct {
 	// Number that Graph raises whenever it issues the record again with later or corrected figures. Graph:
 	// `callRecords.callRecord.version`.
 	RecordVersion *int64 `protobuf:"varint,15,opt,name=record_version,json=recordVersion,proto3,oneof" json:"record_version,omitempty"`
+	// How the line was, judged by Microsoft's thresholds. Present where the sessions were read, all of them and their segments: by a
+	// GetEvent and in a FULL stream. Absent in lists, in other streams and where Graph did not give all; absence says nothing about the
+	// line. The view METADATA does not have it. Parley's own, from `callRecords.callRecord.sessions`.
+	Quality       *CallQuality `protobuf:"bytes,16,opt,name=quality,proto3" json:"quality,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CallDetail) Reset() {
 	*x = CallDetail{}
-	mi := &file_parley_v1_call_proto_msgTypes[13]
+	mi := &file_parley_v1_call_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2965,7 +3444,7 @@ func (x *CallDetail) String() string {
 func (*CallDetail) ProtoMessage() {}
 
 func (x *CallDetail) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_call_proto_msgTypes[13]
+	mi := &file_parley_v1_call_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2978,7 +3457,7 @@ func (x *CallDetail) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CallDetail.ProtoReflect.Descriptor instead.
 func (*CallDetail) Descriptor() ([]byte, []int) {
-	return file_parley_v1_call_proto_rawDescGZIP(), []int{13}
+	return file_parley_v1_call_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *CallDetail) GetPartial() bool {
@@ -3084,6 +3563,13 @@ func (x *CallDetail) GetRecordVersion() int64 {
 		return *x.RecordVersion
 	}
 	return 0
+}
+
+func (x *CallDetail) GetQuality() *CallQuality {
+	if x != nil {
+		return x.Quality
+	}
+	return nil
 }
 
 var File_parley_v1_call_proto protoreflect.FileDescriptor
@@ -3319,7 +3805,37 @@ const file_parley_v1_call_proto_rawDesc = "" +
 	"\bsegments\x18\n" +
 	" \x03(\v2\x16.parley.v1.CallSegmentB$\xaa\xbb\x18\x1ccallRecords.session.segments\xb0\xbb\x18\x01R\bsegmentsB\n" +
 	"\n" +
-	"\b_is_test\"\x81\n" +
+	"\b_is_test\"\xa7\x01\n" +
+	"\x0fPassedThreshold\x129\n" +
+	"\tthreshold\x18\x01 \x01(\x0e2\x1b.parley.v1.QualityThresholdR\tthreshold\x12\x1d\n" +
+	"\n" +
+	"session_id\x18\x02 \x01(\tR\tsessionId\x12\x1d\n" +
+	"\n" +
+	"segment_id\x18\x03 \x01(\tR\tsegmentId\x12\x1b\n" +
+	"\tstream_id\x18\x04 \x01(\tR\bstreamId\"\xa9\x05\n" +
+	"\aQuality\x12H\n" +
+	"\x0eclassification\x18\x01 \x01(\x0e2 .parley.v1.QualityClassificationR\x0eclassification\x128\n" +
+	"\x16worst_packet_loss_rate\x18\x02 \x01(\x02H\x00R\x13worstPacketLossRate\x88\x01\x01\x12<\n" +
+	"\fworst_jitter\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\vworstJitter\x12L\n" +
+	"\x15worst_round_trip_time\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x12worstRoundTripTime\x12G\n" +
+	"\x11passed_thresholds\x18\x05 \x03(\v2\x1a.parley.v1.PassedThresholdR\x10passedThresholds\x12!\n" +
+	"\fgood_streams\x18\x06 \x01(\x05R\vgoodStreams\x12!\n" +
+	"\fpoor_streams\x18\a \x01(\x05R\vpoorStreams\x121\n" +
+	"\x14unclassified_streams\x18\b \x01(\x05R\x13unclassifiedStreams\x125\n" +
+	"\bduration\x18\t \x01(\v2\x19.google.protobuf.DurationR\bduration\x12F\n" +
+	"\x0ffeedback_rating\x18\n" +
+	" \x01(\x0e2\x1d.parley.v1.UserFeedbackRatingR\x0efeedbackRating\x122\n" +
+	"\x15feedback_rating_other\x18\v \x01(\tR\x13feedbackRatingOtherB\x19\n" +
+	"\x17_worst_packet_loss_rate\"\xfc\x01\n" +
+	"\x12ParticipantQuality\x12%\n" +
+	"\x0eparticipant_id\x18\x01 \x01(\tR\rparticipantId\x12/\n" +
+	"\bidentity\x18\x02 \x01(\v2\x13.parley.v1.IdentityR\bidentity\x12,\n" +
+	"\aquality\x18\x03 \x01(\v2\x12.parley.v1.QualityR\aquality\x120\n" +
+	"\x14capture_device_names\x18\x04 \x03(\tR\x12captureDeviceNames\x12.\n" +
+	"\x13render_device_names\x18\x05 \x03(\tR\x11renderDeviceNames\"~\n" +
+	"\vCallQuality\x12,\n" +
+	"\aoverall\x18\x01 \x01(\v2\x12.parley.v1.QualityR\aoverall\x12A\n" +
+	"\fparticipants\x18\x02 \x03(\v2\x1d.parley.v1.ParticipantQualityR\fparticipants\"\xb3\n" +
 	"\n" +
 	"\n" +
 	"CallDetail\x12\x1e\n" +
@@ -3342,7 +3858,8 @@ const file_parley_v1_call_proto_rawDesc = "" +
 	"\x10legacy_organizer\x18\f \x01(\v2\x16.parley.v1.IdentitySetB(\xaa\xbb\x18 callRecords.callRecord.organizer\xb0\xbb\x18\x01R\x0flegacyOrganizer\x12t\n" +
 	"\x13legacy_participants\x18\r \x03(\v2\x16.parley.v1.IdentitySetB+\xaa\xbb\x18#callRecords.callRecord.participants\xb0\xbb\x18\x01R\x12legacyParticipants\x12[\n" +
 	"\bsessions\x18\x0e \x03(\v2\x16.parley.v1.CallSessionB'\xaa\xbb\x18\x1fcallRecords.callRecord.sessions\xb0\xbb\x18\x01R\bsessions\x12R\n" +
-	"\x0erecord_version\x18\x0f \x01(\x03B&\xaa\xbb\x18\x1ecallRecords.callRecord.version\xb0\xbb\x18\x01H\x00R\rrecordVersion\x88\x01\x01B\x11\n" +
+	"\x0erecord_version\x18\x0f \x01(\x03B&\xaa\xbb\x18\x1ecallRecords.callRecord.version\xb0\xbb\x18\x01H\x00R\rrecordVersion\x88\x01\x01\x120\n" +
+	"\aquality\x18\x10 \x01(\v2\x16.parley.v1.CallQualityR\aqualityB\x11\n" +
 	"\x0f_record_version*\xda\x01\n" +
 	"\bCallType\x12\x19\n" +
 	"\x15CALL_TYPE_UNSPECIFIED\x10\x00\x12\"\n" +
@@ -3512,7 +4029,17 @@ const file_parley_v1_call_proto_rawDesc = "" +
 	"\x1a\v\xaa\xbb\x18\artVideo\x12\"\n" +
 	"\x12VIDEO_CODEC_XRTVC1\x10\v\x1a\n" +
 	"\xaa\xbb\x18\x06xrtvc1\x12<\n" +
-	" VIDEO_CODEC_UNKNOWN_FUTURE_VALUE\x10\f\x1a\x16\xaa\xbb\x18\x12unknownFutureValueB\xb5\x01\n" +
+	" VIDEO_CODEC_UNKNOWN_FUTURE_VALUE\x10\f\x1a\x16\xaa\xbb\x18\x12unknownFutureValue*\xaa\x01\n" +
+	"\x15QualityClassification\x12&\n" +
+	"\"QUALITY_CLASSIFICATION_UNSPECIFIED\x10\x00\x12\x1f\n" +
+	"\x1bQUALITY_CLASSIFICATION_GOOD\x10\x01\x12\x1f\n" +
+	"\x1bQUALITY_CLASSIFICATION_POOR\x10\x02\x12'\n" +
+	"#QUALITY_CLASSIFICATION_UNCLASSIFIED\x10\x03*\xa2\x01\n" +
+	"\x10QualityThreshold\x12!\n" +
+	"\x1dQUALITY_THRESHOLD_UNSPECIFIED\x10\x00\x12%\n" +
+	"!QUALITY_THRESHOLD_ROUND_TRIP_TIME\x10\x01\x12&\n" +
+	"\"QUALITY_THRESHOLD_PACKET_LOSS_RATE\x10\x02\x12\x1c\n" +
+	"\x18QUALITY_THRESHOLD_JITTER\x10\x03B\xb5\x01\n" +
 	"!io.github.parleygateway.parley.v1B\tCallProtoP\x01Z:github.com/parley-gateway/parley/gen/go/parley/v1;parleyv1\xa2\x02\x03PLY\xaa\x02\tParley.V1\xba\x02\x06Parley\xca\x02\tParley\\V1\xe2\x02\x12Parley\\V1\\Metadata\xea\x02\n" +
 	"Parley::V1b\x06proto3"
 
@@ -3528,8 +4055,8 @@ func file_parley_v1_call_proto_rawDescGZIP() []byte {
 	return file_parley_v1_call_proto_rawDescData
 }
 
-var file_parley_v1_call_proto_enumTypes = make([]protoimpl.EnumInfo, 14)
-var file_parley_v1_call_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_parley_v1_call_proto_enumTypes = make([]protoimpl.EnumInfo, 16)
+var file_parley_v1_call_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_parley_v1_call_proto_goTypes = []any{
 	(CallType)(0),                 // 0: parley.v1.CallType
 	(Modality)(0),                 // 1: parley.v1.Modality
@@ -3545,90 +4072,108 @@ var file_parley_v1_call_proto_goTypes = []any{
 	(MediaStreamDirection)(0),     // 11: parley.v1.MediaStreamDirection
 	(AudioCodec)(0),               // 12: parley.v1.AudioCodec
 	(VideoCodec)(0),               // 13: parley.v1.VideoCodec
-	(*AdministrativeUnit)(nil),    // 14: parley.v1.AdministrativeUnit
-	(*CallParticipant)(nil),       // 15: parley.v1.CallParticipant
-	(*UserAgent)(nil),             // 16: parley.v1.UserAgent
-	(*UserFeedback)(nil),          // 17: parley.v1.UserFeedback
-	(*CallEndpoint)(nil),          // 18: parley.v1.CallEndpoint
-	(*FailureInfo)(nil),           // 19: parley.v1.FailureInfo
-	(*TraceRouteHop)(nil),         // 20: parley.v1.TraceRouteHop
-	(*NetworkInfo)(nil),           // 21: parley.v1.NetworkInfo
-	(*DeviceInfo)(nil),            // 22: parley.v1.DeviceInfo
-	(*MediaStream)(nil),           // 23: parley.v1.MediaStream
-	(*Media)(nil),                 // 24: parley.v1.Media
-	(*CallSegment)(nil),           // 25: parley.v1.CallSegment
-	(*CallSession)(nil),           // 26: parley.v1.CallSession
-	(*CallDetail)(nil),            // 27: parley.v1.CallDetail
-	(*IdentitySet)(nil),           // 28: parley.v1.IdentitySet
-	(*structpb.Struct)(nil),       // 29: google.protobuf.Struct
-	(*Identity)(nil),              // 30: parley.v1.Identity
-	(*durationpb.Duration)(nil),   // 31: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 32: google.protobuf.Timestamp
+	(QualityClassification)(0),    // 14: parley.v1.QualityClassification
+	(QualityThreshold)(0),         // 15: parley.v1.QualityThreshold
+	(*AdministrativeUnit)(nil),    // 16: parley.v1.AdministrativeUnit
+	(*CallParticipant)(nil),       // 17: parley.v1.CallParticipant
+	(*UserAgent)(nil),             // 18: parley.v1.UserAgent
+	(*UserFeedback)(nil),          // 19: parley.v1.UserFeedback
+	(*CallEndpoint)(nil),          // 20: parley.v1.CallEndpoint
+	(*FailureInfo)(nil),           // 21: parley.v1.FailureInfo
+	(*TraceRouteHop)(nil),         // 22: parley.v1.TraceRouteHop
+	(*NetworkInfo)(nil),           // 23: parley.v1.NetworkInfo
+	(*DeviceInfo)(nil),            // 24: parley.v1.DeviceInfo
+	(*MediaStream)(nil),           // 25: parley.v1.MediaStream
+	(*Media)(nil),                 // 26: parley.v1.Media
+	(*CallSegment)(nil),           // 27: parley.v1.CallSegment
+	(*CallSession)(nil),           // 28: parley.v1.CallSession
+	(*PassedThreshold)(nil),       // 29: parley.v1.PassedThreshold
+	(*Quality)(nil),               // 30: parley.v1.Quality
+	(*ParticipantQuality)(nil),    // 31: parley.v1.ParticipantQuality
+	(*CallQuality)(nil),           // 32: parley.v1.CallQuality
+	(*CallDetail)(nil),            // 33: parley.v1.CallDetail
+	(*IdentitySet)(nil),           // 34: parley.v1.IdentitySet
+	(*structpb.Struct)(nil),       // 35: google.protobuf.Struct
+	(*Identity)(nil),              // 36: parley.v1.Identity
+	(*durationpb.Duration)(nil),   // 37: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 38: google.protobuf.Timestamp
 }
 var file_parley_v1_call_proto_depIdxs = []int32{
-	28, // 0: parley.v1.CallParticipant.identity:type_name -> parley.v1.IdentitySet
-	14, // 1: parley.v1.CallParticipant.administrative_units:type_name -> parley.v1.AdministrativeUnit
+	34, // 0: parley.v1.CallParticipant.identity:type_name -> parley.v1.IdentitySet
+	16, // 1: parley.v1.CallParticipant.administrative_units:type_name -> parley.v1.AdministrativeUnit
 	3,  // 2: parley.v1.UserAgent.platform:type_name -> parley.v1.ClientPlatform
 	4,  // 3: parley.v1.UserAgent.product_family:type_name -> parley.v1.ProductFamily
 	5,  // 4: parley.v1.UserAgent.role:type_name -> parley.v1.ServiceRole
 	6,  // 5: parley.v1.UserFeedback.rating:type_name -> parley.v1.UserFeedbackRating
-	29, // 6: parley.v1.UserFeedback.tokens:type_name -> google.protobuf.Struct
-	16, // 7: parley.v1.CallEndpoint.user_agent:type_name -> parley.v1.UserAgent
-	28, // 8: parley.v1.CallEndpoint.identity:type_name -> parley.v1.IdentitySet
-	30, // 9: parley.v1.CallEndpoint.associated_identity:type_name -> parley.v1.Identity
-	17, // 10: parley.v1.CallEndpoint.feedback:type_name -> parley.v1.UserFeedback
+	35, // 6: parley.v1.UserFeedback.tokens:type_name -> google.protobuf.Struct
+	18, // 7: parley.v1.CallEndpoint.user_agent:type_name -> parley.v1.UserAgent
+	34, // 8: parley.v1.CallEndpoint.identity:type_name -> parley.v1.IdentitySet
+	36, // 9: parley.v1.CallEndpoint.associated_identity:type_name -> parley.v1.Identity
+	19, // 10: parley.v1.CallEndpoint.feedback:type_name -> parley.v1.UserFeedback
 	2,  // 11: parley.v1.FailureInfo.stage:type_name -> parley.v1.FailureStage
-	31, // 12: parley.v1.TraceRouteHop.round_trip_time:type_name -> google.protobuf.Duration
+	37, // 12: parley.v1.TraceRouteHop.round_trip_time:type_name -> google.protobuf.Duration
 	7,  // 13: parley.v1.NetworkInfo.connection_type:type_name -> parley.v1.NetworkConnectionType
 	8,  // 14: parley.v1.NetworkInfo.network_transport_protocol:type_name -> parley.v1.NetworkTransportProtocol
-	20, // 15: parley.v1.NetworkInfo.trace_route_hops:type_name -> parley.v1.TraceRouteHop
+	22, // 15: parley.v1.NetworkInfo.trace_route_hops:type_name -> parley.v1.TraceRouteHop
 	9,  // 16: parley.v1.NetworkInfo.wifi_band:type_name -> parley.v1.WifiBand
 	10, // 17: parley.v1.NetworkInfo.wifi_radio_type:type_name -> parley.v1.WifiRadioType
 	12, // 18: parley.v1.MediaStream.audio_codec:type_name -> parley.v1.AudioCodec
-	31, // 19: parley.v1.MediaStream.average_audio_network_jitter:type_name -> google.protobuf.Duration
-	31, // 20: parley.v1.MediaStream.average_freeze_duration:type_name -> google.protobuf.Duration
-	31, // 21: parley.v1.MediaStream.average_jitter:type_name -> google.protobuf.Duration
-	31, // 22: parley.v1.MediaStream.average_round_trip_time:type_name -> google.protobuf.Duration
-	32, // 23: parley.v1.MediaStream.start_time:type_name -> google.protobuf.Timestamp
-	32, // 24: parley.v1.MediaStream.end_time:type_name -> google.protobuf.Timestamp
-	31, // 25: parley.v1.MediaStream.max_audio_network_jitter:type_name -> google.protobuf.Duration
-	31, // 26: parley.v1.MediaStream.max_jitter:type_name -> google.protobuf.Duration
-	31, // 27: parley.v1.MediaStream.max_round_trip_time:type_name -> google.protobuf.Duration
-	31, // 28: parley.v1.MediaStream.rms_freeze_duration:type_name -> google.protobuf.Duration
+	37, // 19: parley.v1.MediaStream.average_audio_network_jitter:type_name -> google.protobuf.Duration
+	37, // 20: parley.v1.MediaStream.average_freeze_duration:type_name -> google.protobuf.Duration
+	37, // 21: parley.v1.MediaStream.average_jitter:type_name -> google.protobuf.Duration
+	37, // 22: parley.v1.MediaStream.average_round_trip_time:type_name -> google.protobuf.Duration
+	38, // 23: parley.v1.MediaStream.start_time:type_name -> google.protobuf.Timestamp
+	38, // 24: parley.v1.MediaStream.end_time:type_name -> google.protobuf.Timestamp
+	37, // 25: parley.v1.MediaStream.max_audio_network_jitter:type_name -> google.protobuf.Duration
+	37, // 26: parley.v1.MediaStream.max_jitter:type_name -> google.protobuf.Duration
+	37, // 27: parley.v1.MediaStream.max_round_trip_time:type_name -> google.protobuf.Duration
+	37, // 28: parley.v1.MediaStream.rms_freeze_duration:type_name -> google.protobuf.Duration
 	11, // 29: parley.v1.MediaStream.stream_direction:type_name -> parley.v1.MediaStreamDirection
 	13, // 30: parley.v1.MediaStream.video_codec:type_name -> parley.v1.VideoCodec
-	21, // 31: parley.v1.Media.caller_network:type_name -> parley.v1.NetworkInfo
-	21, // 32: parley.v1.Media.callee_network:type_name -> parley.v1.NetworkInfo
-	22, // 33: parley.v1.Media.caller_device:type_name -> parley.v1.DeviceInfo
-	22, // 34: parley.v1.Media.callee_device:type_name -> parley.v1.DeviceInfo
-	23, // 35: parley.v1.Media.streams:type_name -> parley.v1.MediaStream
-	18, // 36: parley.v1.CallSegment.caller:type_name -> parley.v1.CallEndpoint
-	18, // 37: parley.v1.CallSegment.callee:type_name -> parley.v1.CallEndpoint
-	32, // 38: parley.v1.CallSegment.start_time:type_name -> google.protobuf.Timestamp
-	32, // 39: parley.v1.CallSegment.end_time:type_name -> google.protobuf.Timestamp
-	19, // 40: parley.v1.CallSegment.failure_info:type_name -> parley.v1.FailureInfo
-	24, // 41: parley.v1.CallSegment.media:type_name -> parley.v1.Media
-	18, // 42: parley.v1.CallSession.caller:type_name -> parley.v1.CallEndpoint
-	18, // 43: parley.v1.CallSession.callee:type_name -> parley.v1.CallEndpoint
-	32, // 44: parley.v1.CallSession.start_time:type_name -> google.protobuf.Timestamp
-	32, // 45: parley.v1.CallSession.end_time:type_name -> google.protobuf.Timestamp
+	23, // 31: parley.v1.Media.caller_network:type_name -> parley.v1.NetworkInfo
+	23, // 32: parley.v1.Media.callee_network:type_name -> parley.v1.NetworkInfo
+	24, // 33: parley.v1.Media.caller_device:type_name -> parley.v1.DeviceInfo
+	24, // 34: parley.v1.Media.callee_device:type_name -> parley.v1.DeviceInfo
+	25, // 35: parley.v1.Media.streams:type_name -> parley.v1.MediaStream
+	20, // 36: parley.v1.CallSegment.caller:type_name -> parley.v1.CallEndpoint
+	20, // 37: parley.v1.CallSegment.callee:type_name -> parley.v1.CallEndpoint
+	38, // 38: parley.v1.CallSegment.start_time:type_name -> google.protobuf.Timestamp
+	38, // 39: parley.v1.CallSegment.end_time:type_name -> google.protobuf.Timestamp
+	21, // 40: parley.v1.CallSegment.failure_info:type_name -> parley.v1.FailureInfo
+	26, // 41: parley.v1.CallSegment.media:type_name -> parley.v1.Media
+	20, // 42: parley.v1.CallSession.caller:type_name -> parley.v1.CallEndpoint
+	20, // 43: parley.v1.CallSession.callee:type_name -> parley.v1.CallEndpoint
+	38, // 44: parley.v1.CallSession.start_time:type_name -> google.protobuf.Timestamp
+	38, // 45: parley.v1.CallSession.end_time:type_name -> google.protobuf.Timestamp
 	1,  // 46: parley.v1.CallSession.modalities:type_name -> parley.v1.Modality
-	19, // 47: parley.v1.CallSession.failure_info:type_name -> parley.v1.FailureInfo
-	25, // 48: parley.v1.CallSession.segments:type_name -> parley.v1.CallSegment
-	0,  // 49: parley.v1.CallDetail.call_type:type_name -> parley.v1.CallType
-	1,  // 50: parley.v1.CallDetail.modalities:type_name -> parley.v1.Modality
-	32, // 51: parley.v1.CallDetail.start_time:type_name -> google.protobuf.Timestamp
-	32, // 52: parley.v1.CallDetail.end_time:type_name -> google.protobuf.Timestamp
-	15, // 53: parley.v1.CallDetail.organizer:type_name -> parley.v1.CallParticipant
-	15, // 54: parley.v1.CallDetail.participants:type_name -> parley.v1.CallParticipant
-	28, // 55: parley.v1.CallDetail.legacy_organizer:type_name -> parley.v1.IdentitySet
-	28, // 56: parley.v1.CallDetail.legacy_participants:type_name -> parley.v1.IdentitySet
-	26, // 57: parley.v1.CallDetail.sessions:type_name -> parley.v1.CallSession
-	58, // [58:58] is the sub-list for method output_type
-	58, // [58:58] is the sub-list for method input_type
-	58, // [58:58] is the sub-list for extension type_name
-	58, // [58:58] is the sub-list for extension extendee
-	0,  // [0:58] is the sub-list for field type_name
+	21, // 47: parley.v1.CallSession.failure_info:type_name -> parley.v1.FailureInfo
+	27, // 48: parley.v1.CallSession.segments:type_name -> parley.v1.CallSegment
+	15, // 49: parley.v1.PassedThreshold.threshold:type_name -> parley.v1.QualityThreshold
+	14, // 50: parley.v1.Quality.classification:type_name -> parley.v1.QualityClassification
+	37, // 51: parley.v1.Quality.worst_jitter:type_name -> google.protobuf.Duration
+	37, // 52: parley.v1.Quality.worst_round_trip_time:type_name -> google.protobuf.Duration
+	29, // 53: parley.v1.Quality.passed_thresholds:type_name -> parley.v1.PassedThreshold
+	37, // 54: parley.v1.Quality.duration:type_name -> google.protobuf.Duration
+	6,  // 55: parley.v1.Quality.feedback_rating:type_name -> parley.v1.UserFeedbackRating
+	36, // 56: parley.v1.ParticipantQuality.identity:type_name -> parley.v1.Identity
+	30, // 57: parley.v1.ParticipantQuality.quality:type_name -> parley.v1.Quality
+	30, // 58: parley.v1.CallQuality.overall:type_name -> parley.v1.Quality
+	31, // 59: parley.v1.CallQuality.participants:type_name -> parley.v1.ParticipantQuality
+	0,  // 60: parley.v1.CallDetail.call_type:type_name -> parley.v1.CallType
+	1,  // 61: parley.v1.CallDetail.modalities:type_name -> parley.v1.Modality
+	38, // 62: parley.v1.CallDetail.start_time:type_name -> google.protobuf.Timestamp
+	38, // 63: parley.v1.CallDetail.end_time:type_name -> google.protobuf.Timestamp
+	17, // 64: parley.v1.CallDetail.organizer:type_name -> parley.v1.CallParticipant
+	17, // 65: parley.v1.CallDetail.participants:type_name -> parley.v1.CallParticipant
+	34, // 66: parley.v1.CallDetail.legacy_organizer:type_name -> parley.v1.IdentitySet
+	34, // 67: parley.v1.CallDetail.legacy_participants:type_name -> parley.v1.IdentitySet
+	28, // 68: parley.v1.CallDetail.sessions:type_name -> parley.v1.CallSession
+	32, // 69: parley.v1.CallDetail.quality:type_name -> parley.v1.CallQuality
+	70, // [70:70] is the sub-list for method output_type
+	70, // [70:70] is the sub-list for method input_type
+	70, // [70:70] is the sub-list for extension type_name
+	70, // [70:70] is the sub-list for extension extendee
+	0,  // [0:70] is the sub-list for field type_name
 }
 
 func init() { file_parley_v1_call_proto_init() }
@@ -3644,14 +4189,15 @@ func file_parley_v1_call_proto_init() {
 	file_parley_v1_call_proto_msgTypes[8].OneofWrappers = []any{}
 	file_parley_v1_call_proto_msgTypes[9].OneofWrappers = []any{}
 	file_parley_v1_call_proto_msgTypes[12].OneofWrappers = []any{}
-	file_parley_v1_call_proto_msgTypes[13].OneofWrappers = []any{}
+	file_parley_v1_call_proto_msgTypes[14].OneofWrappers = []any{}
+	file_parley_v1_call_proto_msgTypes[17].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_parley_v1_call_proto_rawDesc), len(file_parley_v1_call_proto_rawDesc)),
-			NumEnums:      14,
-			NumMessages:   14,
+			NumEnums:      16,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

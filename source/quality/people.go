@@ -1,0 +1,157 @@
+package quality
+
+import (
+	"iter"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+)
+
+// maxDevices bounds the names of microphones, and of loudspeakers, of one participant.
+const maxDevices = 10
+
+// missing is the position of an end that names nobody.
+const missing = -1
+
+// ends are who stands at the two ends of a session or segment, as positions in people.
+type ends struct{ caller, callee int }
+
+var nobody = ends{missing, missing}
+
+// people are all who took part, with what their streams say.
+type people struct {
+	list []person
+	byID map[string]int // by id in lower case
+}
+
+type person struct {
+	id              string
+	identity        *parleyv1.Identity
+	tally           tally
+	capture, render []string // names of devices
+}
+
+// invite adds a participant; one id is one participant.
+func (p *people) invite(id string, set *parleyv1.IdentitySet) {
+	var first *parleyv1.Identity
+	for identity := range identities(set) {
+		if first == nil || same(identity, id) {
+			first = identity
+		}
+	}
+	if id == "" {
+		id = first.GetId()
+	}
+	if id != "" || first != nil {
+		p.place(id, first)
+	}
+}
+
+// place is the position of an id, which is added if nobody has it. Somebody without an id cannot be found again.
+func (p *people) place(id string, identity *parleyv1.Identity) int {
+	if at := p.find(id); at != missing {
+		return at
+	}
+	at := len(p.list)
+	p.list = append(p.list, person{id: id, identity: proto.CloneOf(identity)})
+	if id != "" {
+		p.byID[strings.ToLower(id)] = at
+	}
+	return at
+}
+
+func (p *people) find(id string) int {
+	if at, ok := p.byID[strings.ToLower(id)]; ok {
+		return at
+	}
+	return missing
+}
+
+// at is the position of whoever stands at an end: a participant with one of the end's ids, or somebody whom the participants lack.
+func (p *people) at(end *parleyv1.CallEndpoint) int {
+	var first *parleyv1.Identity
+	for identity := range atEnd(end) {
+		if identity.GetId() == "" {
+			continue
+		}
+		if at := p.find(identity.GetId()); at != missing {
+			return at
+		}
+		if first == nil {
+			first = identity
+		}
+	}
+	if first == nil {
+		return missing
+	}
+	return p.place(first.GetId(), first)
+}
+
+// among are the people at the ends, each once.
+func (p *people) among(at ends) []*person {
+	var found []*person
+	if at.caller != missing {
+		found = append(found, &p.list[at.caller])
+	}
+	if at.callee != missing && at.callee != at.caller {
+		found = append(found, &p.list[at.callee])
+	}
+	return found
+}
+
+// use notes the devices at an end.
+func (p *people) use(at int, device *parleyv1.DeviceInfo) {
+	if at == missing {
+		return
+	}
+	person := &p.list[at]
+	person.capture = appendName(person.capture, device.GetCaptureDeviceName())
+	person.render = appendName(person.render, device.GetRenderDeviceName())
+}
+
+func appendName(names []string, name string) []string {
+	if name == "" || len(names) == maxDevices || slices.Contains(names, name) {
+		return names
+	}
+	return append(names, name)
+}
+
+// atEnd are the identities of an end, the newer form first.
+func atEnd(end *parleyv1.CallEndpoint) iter.Seq[*parleyv1.Identity] {
+	return func(yield func(*parleyv1.Identity) bool) {
+		if associated := end.GetAssociatedIdentity(); associated != nil && !yield(associated) {
+			return
+		}
+		for identity := range identities(end.GetIdentity()) {
+			if !yield(identity) {
+				return
+			}
+		}
+	}
+}
+
+// identities are the identities of a set, its user first. A device is nobody.
+func identities(set *parleyv1.IdentitySet) iter.Seq[*parleyv1.Identity] {
+	return func(yield func(*parleyv1.Identity) bool) {
+		m := set.ProtoReflect()
+		fields := m.Descriptor().Fields()
+		for i := range fields.Len() {
+			field := fields.Get(i)
+			if field.Name() == "device" || !m.Has(field) || field.Kind() != protoreflect.MessageKind {
+				continue
+			}
+			identity, ok := m.Get(field).Message().Interface().(*parleyv1.Identity)
+			if ok && !yield(identity) {
+				return
+			}
+		}
+	}
+}
+
+func same(identity *parleyv1.Identity, id string) bool {
+	return id != "" && strings.EqualFold(identity.GetId(), id)
+}
