@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/parley-gateway/parley/internal/ledger"
+	"github.com/parley-gateway/parley/source"
 )
 
 // Memory that is reserved for a page before one was seen, and memory of a row beside its event while its window is read.
@@ -34,6 +35,32 @@ func (r *Reader) Load(rows int, size int64) int {
 		return rows
 	}
 	return max(rows, int(size/r.rowUnit))
+}
+
+// rowMemory is the memory of a rowSet. The account of the Reader counts it.
+type rowMemory struct {
+	size          int64           // memory of the rows
+	reserved      int64           // memory reserved for the page that is being read
+	reservedAhead int64           // memory reserved for the page after it
+	wanted        <-chan struct{} // closed after the window has become the next one that is wanted
+}
+
+// count counts the memory of a page in place of the memory that was reserved for it.
+func (s *rowSet) count(items []source.Item) {
+	size := int64(0)
+	for i := range items {
+		size += int64(len(items[i].Basic)+len(items[i].Unmapped)+len(items[i].Key)) + rowBytes
+	}
+	s.r.account.Add(size - s.reserved)
+	s.size += size
+	s.reserved, s.reservedAhead = s.reservedAhead, 0
+	raise(&s.r.pageBytes, size)
+}
+
+// release gives back the memory of the rows. They are in the chunk now, or nobody wants them.
+func (s *rowSet) release() {
+	s.r.account.Add(-s.size - s.reserved - s.reservedAhead)
+	s.size, s.reserved, s.reservedAhead = 0, 0, 0
 }
 
 // pageReserve is the memory that is reserved for the next page, as it comes and as it is cached.

@@ -15,34 +15,39 @@ type rowRef struct{ item, chain int }
 
 // rowSet collects the rows of one window. It keeps the newest version of each row.
 type rowSet struct {
-	r             *Reader
-	window        bool            // a whole window is read, and not a page of an ordered chain
-	wantUnbounded bool            // the reading was asked for without bounds: it is everything that is left of the source
-	wanted        <-chan struct{} // closed after the window has become the next one that is wanted
-	trim          window.Span     // span of the rows that the result holds
-	asked         window.Span     // Graph was asked for it
-	newest        time.Time       // oldest row of earlier pages of an ordered chain: a newer row breaks the order; zero = none came
+	rowBounds
+	rowTally
+	rowMemory
 
+	r         *Reader
 	items     []source.Item
 	byKey     map[string]rowRef
 	ambiguous map[string]bool // keys of several rows that say different things
 	chain     int             // number of the current chain
-	unbounded bool            // the source was asked without the interval: rows out of the window are expected
+	doubt     bool            // a row out of the window came
+	gaps      []window.Gap    // of single rows
+}
 
+// rowBounds says which rows the result of a reading holds, and which ones Graph was asked for.
+type rowBounds struct {
+	window        bool        // a whole window is read, and not a page of an ordered chain
+	trim          window.Span // span of the rows that the result holds
+	asked         window.Span // Graph was asked for it
+	wantUnbounded bool        // the reading was asked for without bounds: it is everything that is left of the source
+	unbounded     bool        // the source was asked without the interval: rows out of the window are expected
+	newest        time.Time   // oldest row of earlier pages of an ordered chain: a newer row breaks the order; zero = none came
+}
+
+// rowTally counts what Graph sent.
+type rowTally struct {
 	rows, duplicates, pages int
-	outOfWindow             int          // rows out of the window
-	leftOut                 int          // rows that were not added
-	doubt                   bool         // a row out of the window came
-	gaps                    []window.Gap // of single rows
-	oldestRead              time.Time    // time when the oldest page was read
-
-	size          int64 // memory of the rows
-	reserved      int64 // memory reserved for the page that is being read
-	reservedAhead int64 // memory reserved for the page after it
+	outOfWindow             int       // rows out of the window
+	leftOut                 int       // rows that were not added
+	oldestRead              time.Time // time when the oldest page was read
 }
 
 func newRowSet(r *Reader, w window.Span) *rowSet {
-	return &rowSet{r: r, trim: w, asked: w, byKey: map[string]rowRef{}}
+	return &rowSet{r: r, rowBounds: rowBounds{trim: w, asked: w}, byKey: map[string]rowRef{}}
 }
 
 // nextChain begins another chain. Its pages may repeat the rows of earlier chains.
@@ -99,24 +104,6 @@ func (s *rowSet) add(items []source.Item) {
 			have.Key = key
 		}
 	}
-}
-
-// count counts the memory of a page in place of the memory that was reserved for it.
-func (s *rowSet) count(items []source.Item) {
-	size := int64(0)
-	for i := range items {
-		size += int64(len(items[i].Basic)+len(items[i].Unmapped)+len(items[i].Key)) + rowBytes
-	}
-	s.r.account.Add(size - s.reserved)
-	s.size += size
-	s.reserved, s.reservedAhead = s.reservedAhead, 0
-	raise(&s.r.pageBytes, size)
-}
-
-// release gives back the memory of the rows. They are in the chunk now, or nobody wants them.
-func (s *rowSet) release() {
-	s.r.account.Add(-s.size - s.reserved - s.reservedAhead)
-	s.size, s.reserved, s.reservedAhead = 0, 0, 0
 }
 
 // leastOutOfWindow is the number of rows out of their window from which on Graph is taken not to honour its bounds. Fewer rows may

@@ -33,19 +33,7 @@ func (r *Reader) read(ctx context.Context, w window.Window, wanted <-chan struct
 	if err := ctx.Err(); err != nil {
 		return r.Abandon(res, err)
 	}
-	switch {
-	case end.boundsIgnored || end.boundsUnsent:
-		res.BoundsIgnored, res.BoundsUnsent = true, end.boundsUnsent
-		return res
-	case end.split:
-		res.Split = true
-		if r.Query.Conversation == "" {
-			r.cache(w, &chunk.Chunk{Split: true, Read: rows.oldestRead, Begun: res.Begun})
-		}
-		return res
-	case end.unavailable() && w.Level == window.Era:
-		// Perhaps it was too much to ask at a time, and a year that cannot be read is a smaller gap.
-		res.Split = true
+	if r.isReadOtherwise(&end, rows, res) {
 		return res
 	}
 	res.Failed = end.failed
@@ -64,6 +52,26 @@ func (r *Reader) read(ctx context.Context, w window.Window, wanted <-chan struct
 		r.cache(w, res.Chunk)
 	}
 	return res
+}
+
+// isReadOtherwise reports whether a window is to be read in another way: in pieces, or without bounds. The result then says so and has no
+// events.
+func (r *Reader) isReadOtherwise(end *chainEnd, rows *rowSet, res *Result) bool {
+	switch {
+	case end.boundsIgnored || end.boundsUnsent:
+		res.BoundsIgnored, res.BoundsUnsent = true, end.boundsUnsent
+	case end.split:
+		res.Split = true
+		if r.Query.Conversation == "" {
+			r.cache(res.Window, &chunk.Chunk{Split: true, Read: rows.oldestRead, Begun: res.Begun})
+		}
+	case end.unavailable() && res.Level == window.Era:
+		// Perhaps it was too much to ask at a time, and a year that cannot be read is a smaller gap.
+		res.Split = true
+	default:
+		return false
+	}
+	return true
 }
 
 // readFromAcceptedStart reads the pages of a window from its start, or from the first later start that Graph accepts. If Graph
