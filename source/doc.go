@@ -15,5 +15,6 @@
 //   - Event and Conversation read one thing whole. They verify that the user belongs to it: a chat by its members or the user's own path
 //     to it, a call by its participants, an interaction by the user's own history.
 //
-// The package knows nothing of gRPC, caching, windows or callers.
+// Above it, package cache/readers caches its pages and package timeline turns them into ordered events; below it, package graphclient sends
+// the requests. The package knows nothing of gRPC, caching, windows or callers.
 package source

@@ -1,5 +1,6 @@
 // Package chunk holds the events of one window as they are cached and delivered: encoded, sorted, and side by side in one array,
-// with an index of their times and keys. Calls share a chunk, and its rows never change.
+// with an index of their times and keys. Calls share a chunk, and its rows never change. Package fetch above it makes chunks, and package
+// merge delivers their entries; below it, package eventwire knows how an event is encoded.
 package chunk
 
 import (

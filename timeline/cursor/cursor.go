@@ -1,5 +1,6 @@
 // Package cursor reads and writes the tokens from which a List or a stream goes on. A token is a sealed cursorpb.Cursor. It is
-// bound to the caller and to everything in the request but the page size, and List and Stream accept each other's.
+// bound to the caller and to everything in the request but the page size, and List and Stream accept each other's. Packages merge and
+// pager above it decide what a token holds; package seal below it encrypts it.
 package cursor
 
 import (

@@ -1,4 +1,6 @@
-// Package derived makes conversations of events: of a Copilot session or a call without a chat nothing else is known.
+// Package derived makes conversations of events, for Copilot sessions and for calls without a chat, of which Graph keeps nothing else.
+// Package pager above it lists these conversations, and package timeline reads single ones; below it are the chunks that hold the
+// events. It asks Graph nothing.
 package derived
 
 import (

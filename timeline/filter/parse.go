@@ -1,5 +1,6 @@
 // Package filter is the AIP-160 subset of parley.v1: a parser with hard limits, a type check against the fields that the
-// contract lists, an evaluation with three outcomes, and what of it Graph can evaluate.
+// contract lists, an evaluation with three outcomes, and what of it Graph can evaluate. Packages query, merge and pager above it compile
+// filters and evaluate them; below it is the clause that package source sends to Graph.
 //
 // A filter is comparisons of a field with a literal (=, !=, <, <=, >, >=, and : for "has"), NOT or -, AND, OR and
 // parentheses; as AIP-160 says, OR binds more tightly than AND, and two terms beside each other are joined by AND.

@@ -1,5 +1,6 @@
-// Package frame cuts rows into the frames of a stream and into the pages of a List. The rows may be merged events or the rows of
-// a pager.
+// Package frame cuts rows into the frames of a stream and into the pages of a List: it decides when a page or a batch is full, and when a
+// checkpoint is due. The rows come from package merge or package pager above it; below it are only the messages of the
+// contract and the errors of package failure.
 package frame
 
 import (

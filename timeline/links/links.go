@@ -1,4 +1,5 @@
-// Package links remembers the links of a chain of pages, so that a link back to an earlier page is recognized.
+// Package links remembers the links of a chain of pages, so that a link back to an earlier page is recognized. Packages fetch and pager
+// above it follow such chains; it imports nothing of the gateway.
 package links
 
 import "crypto/sha256"

@@ -1,5 +1,6 @@
 // Package names adds display names to encoded events: those of people whom Graph named by id alone. The names come from the members of
 // the chat and from the directory; each is marked by its source, and none is invented.
+// The services above it call it for events that are about to leave; below it are the readers of chats and of the directory.
 package names
 
 import (

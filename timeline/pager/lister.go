@@ -1,5 +1,6 @@
 // Package pager answers the calls whose Graph API is one chain of pages: conversations, the usage report, users. Graph's link is
-// the position in the chain, so that the tokens of these calls seal it.
+// the position in the chain, so that the tokens of these calls seal it. Package timeline above it is its only user; below it, package frame
+// cuts the rows into pages and frames, and the readers of package source ask Graph.
 package pager
 
 import (

@@ -1,5 +1,6 @@
 // Package participants decides which listed calls are a user's. Graph's filter by participant is not reliable: the row of a call
-// decides, or its record where the row does not suffice.
+// decides, or its record where the row does not suffice. Package merge above it asks before it delivers a call; below it,
+// source.ParticipantVerifier reads the record.
 package participants
 
 import (

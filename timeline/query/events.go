@@ -1,5 +1,6 @@
-// Package query holds the requests that the timeline answers, and the sources that a call reads from. The other packages of the
-// timeline share it.
+// Package query holds the requests that the timeline answers, and the sources that a call reads from. It checks a request and makes the
+// digest that binds a token to it. The services above it fill the requests, and merge and pager answer them; below it are the filter
+// language and the readers of package source.
 package query
 
 import (
