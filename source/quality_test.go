@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/graphsim"
+	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/source"
 )
 
@@ -47,5 +49,40 @@ func TestQualityOfRecords(t *testing.T) {
 				golden(t, "quality/"+name, []*parleyv1.CallQuality{call.GetQuality()})
 			}
 		})
+	}
+}
+
+// TestQualityOfSimulator holds that the simulator has calls of every sort: good, poor, with too few packets, without media, and rated.
+func TestQualityOfSimulator(t *testing.T) {
+	t.Parallel()
+	sim, client := startSim(t, graphsim.Config{})
+	reader := source.NewCall(client, source.Options{Tenant: sim.TenantID()})
+	items, _ := walk(t, reader, source.EventQuery{Owner: resource.AnyUser, Start: simNow.AddDate(0, 0, -6), End: simNow.AddDate(0, 0, -1)})
+	found := map[string]int{}
+	for _, item := range items[:min(len(items), 60)] {
+		_, ref, err := resource.ParseEvent(eventOf(t, item).GetName())
+		if err != nil {
+			t.Fatal(err)
+		}
+		event, err := reader.Event(t.Context(), resource.AnyUser, "", ref)
+		if err != nil {
+			t.Fatal(err)
+		}
+		overall := event.GetCall().GetQuality().GetOverall()
+		sort := overall.GetClassification().String()
+		if overall.GetUnclassifiedStreams() > 0 {
+			sort += " of streams"
+		}
+		found[sort]++
+		if overall.GetFeedbackRating() != parleyv1.UserFeedbackRating_USER_FEEDBACK_RATING_UNSPECIFIED {
+			found["rated"]++
+		}
+	}
+	for _, sort := range []string{
+		"QUALITY_CLASSIFICATION_GOOD", "QUALITY_CLASSIFICATION_POOR", "QUALITY_CLASSIFICATION_UNCLASSIFIED", "QUALITY_CLASSIFICATION_UNCLASSIFIED of streams", "rated",
+	} {
+		if found[sort] == 0 {
+			t.Errorf("no call is %s: %v", sort, found)
+		}
 	}
 }

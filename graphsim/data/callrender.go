@@ -148,7 +148,45 @@ func (w *World) RenderSession(cl *Call, i int, segments bool, v View) Object {
 	return slices.Concat(o, Object{{"segments", rows}})
 }
 
+// line is how well a call went.
+type line uint8
+
+const (
+	lineGood line = iota
+	linePoor
+	lineShort  // too few packets to judge
+	lineSilent // without media
+)
+
+// line is the same for the whole call: most go well.
+func (cl *Call) line() line {
+	switch hash2(cl.h, tagSegment) % 10 {
+	case 0, 1:
+		return linePoor
+	case 2:
+		return lineShort
+	case 3:
+		return lineSilent
+	default:
+		return lineGood
+	}
+}
+
+// sound is the mean jitter in milliseconds and the number of packets of a stream. It draws the same number of dice for all lines.
+func (cl *Call) sound(d *Dice) (jitter, packets int) {
+	jitter, packets = d.Under(30), d.Under(90_000)
+	switch cl.line() {
+	case linePoor:
+		jitter += 31
+	case lineShort:
+		return jitter, packets % 400
+	default:
+	}
+	return jitter, packets + 1000
+}
+
 func renderSegment(cl *Call, i, k int, session Object, d *Dice) Object {
+	jitter, packets := cl.sound(d)
 	stream := Object{
 		{"streamId", strconv.Itoa(1_000_000_000 + d.Under(900_000_000))},
 		{"streamDirection", pick(d, []string{"callerToCallee", "calleeToCaller"})},
@@ -156,11 +194,11 @@ func renderSegment(cl *Call, i, k int, session Object, d *Dice) Object {
 		{"startDateTime", session.get("startDateTime")},
 		{"endDateTime", session.get("endDateTime")},
 		{"averageAudioDegradation", nil},
-		{"averageJitter", fmt.Sprintf("PT0.%03dS", d.Under(60))},
+		{"averageJitter", fmt.Sprintf("PT0.%03dS", jitter)},
 		{"maxJitter", "PT0.088S"},
 		{"averagePacketLossRate", float64(d.Under(40)) / 1000},
 		{"averageRoundTripTime", "PT0.064S"},
-		{"packetUtilization", 1000 + d.Under(90_000)},
+		{"packetUtilization", packets},
 		{"wasMediaBypassed", false},
 		{"averageBandwidthEstimate", int64(1_000_000 + d.Under(9_000_000))},
 	}
@@ -172,6 +210,10 @@ func renderSegment(cl *Call, i, k int, session Object, d *Dice) Object {
 		{"calleeDevice", device(d)},
 		{"streams", List{stream}},
 	}
+	all := List{media}
+	if cl.line() == lineSilent {
+		all = List{}
+	}
 	return Object{
 		{"id", RandomGUID(Hash4(cl.h, tagSegment, uint64(i), uint64(k+1))).String()},
 		{"startDateTime", session.get("startDateTime")},
@@ -179,7 +221,7 @@ func renderSegment(cl *Call, i, k int, session Object, d *Dice) Object {
 		{"failureInfo", nil},
 		{"caller", session.get("caller")},
 		{"callee", session.get("callee")},
-		{"media", List{media}},
+		{"media", all},
 	}
 }
 

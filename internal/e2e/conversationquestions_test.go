@@ -114,11 +114,27 @@ func TestConversationQuestions(t *testing.T) { //nolint:tparallel // one after t
 				t.Errorf("%d events, want %d", got, want)
 			}
 		},
-		"Who was in this call?": func(t *testing.T, g *tenantUnderTest, path string) {
+		"Who was in this call, and how was the line?": func(t *testing.T, g *tenantUnderTest, path string) {
 			t.Helper()
 			var whole parleyv1.Event
 			if status, body := g.get(t, path, &whole); status != http.StatusOK || len(whole.GetCall().GetParticipants()) == 0 {
 				t.Errorf("%d %s", status, body)
+			}
+			quality := whole.GetCall().GetQuality()
+			rated := append(make([]*parleyv1.Quality, 0, 8), quality.GetOverall())
+			for _, participant := range whole.GetCall().GetParticipants() {
+				at := slices.IndexFunc(quality.GetParticipants(), func(p *parleyv1.ParticipantQuality) bool {
+					return p.GetParticipantId() == participant.GetId()
+				})
+				if at < 0 {
+					t.Fatalf("nothing is said of the line of %s", participant.GetId())
+				}
+				rated = append(rated, quality.GetParticipants()[at].GetQuality())
+			}
+			for _, q := range rated {
+				if q.GetClassification() == parleyv1.QualityClassification_QUALITY_CLASSIFICATION_UNSPECIFIED || q.GetDuration().AsDuration() <= 0 {
+					t.Errorf("the line: %v", q)
+				}
 			}
 		},
 		"Which Copilot sessions were there?": func(t *testing.T, g *tenantUnderTest, path string) {
