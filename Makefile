@@ -27,8 +27,10 @@ CHAOS       ?= 20000
 CHAOS_FIRST ?= 1
 SOAK        ?= 10m
 
-# Version of the image, the chart and the release: the tag, or the commit behind the last one.
-VERSION ?= $(shell git describe --tags --always --dirty)
+# Version of the binary, the image, the chart and the release: the tag, or the commit behind the last one. The binary says its commit, too.
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null)
+REVISION ?= $(shell git rev-parse HEAD 2>/dev/null)
+LDFLAGS  := -s -w -X github.com/parley-gateway/parley/internal/cli.release=$(VERSION) -X github.com/parley-gateway/parley/internal/cli.commit=$(REVISION)
 
 # Flags of `make hostile`; .bin/hostile -help lists them.
 HOSTILE ?=
@@ -43,11 +45,10 @@ demo: ## Run the gateway with a simulated Microsoft 365 tenant
 	@$(GO) run ./cmd/parley demo
 
 .PHONY: build
-build: ## Build the binary into .bin/
-	CGO_ENABLED=0 $(GO) build -trimpath -o .bin/parley ./cmd/parley
+build: ## Build the binary into .bin/: static, with version and revision of git
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags="$(LDFLAGS)" -o .bin/parley ./cmd/parley
 
-# What an image says of its commit; its time is the time of every file in it.
-REVISION = $(shell git rev-parse HEAD)
+# The time of an image is that of its commit; every file in it has it.
 CREATED  = $(shell git log -1 --format=%ct)
 
 .PHONY: image

@@ -87,6 +87,8 @@ type Config struct {
 	Registerer prometheus.Registerer
 	// Version names the build in metrics and documents; default "devel".
 	Version string
+	// Revision is the commit of the build, for metrics and logs; empty = unknown.
+	Revision string
 }
 
 // Listener is a place where the gateway serves.

@@ -69,7 +69,7 @@ func Check(cfg Config) error {
 // sources, and last the server over them. A dry run writes nothing. Each part is tried, so that the error has all mistakes of cfg.
 func assemble(cfg Config, dry bool) (_ *Gateway, err error) {
 	cfg = cfg.WithDefaults()
-	gauges, err := metrics.New(cfg.Version, "")
+	gauges, err := metrics.New(cfg.Version, cfg.Revision)
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +93,7 @@ func assemble(cfg Config, dry bool) (_ *Gateway, err error) {
 	if cfg.SetGCPercent != nil {
 		g.memory.Tune(cfg.SetGCPercent)
 	}
-	if err := errors.Join(gauges.Memory(g.cache.Bytes, g.cache.Limit, g.memory.Shedding),
+	if err := errors.Join(gauges.Memory(g.cache, g.memory.Shedding),
 		gauges.ReadAhead(ahead.Committed, ahead.Config().Limit)); err != nil {
 		return nil, err
 	}
@@ -125,7 +125,7 @@ func newServer(cfg *Config, over server.Config, security *securityDeps) (*server
 	over.GRPCAddr, over.HTTPAddr, over.AdminAddr, over.MetricsAddr = cfg.GRPC.Addr, cfg.HTTP.Addr, cfg.Admin.Addr, cfg.Metrics.Addr
 	over.Listeners = server.Listeners{GRPC: cfg.GRPC.Listener, HTTP: cfg.HTTP.Listener, Admin: cfg.Admin.Listener, Metrics: cfg.Metrics.Listener}
 	over.Logger, over.Version, over.OpenAPI, over.Descriptor, over.FullDescriptor = cfg.Logger, cfg.Version, OpenAPI(), Descriptor(), FullDescriptor()
-	over.ExampleUser = cfg.ExampleUser
+	over.ExampleUser, over.Revision = cfg.ExampleUser, cfg.Revision
 	over.DrainDelay, over.DrainTime = cfg.Shutdown.Delay, cfg.Shutdown.Timeout
 	if cfg.Explorer {
 		over.Explorer = explorerSite()

@@ -27,7 +27,7 @@ type securityDeps struct {
 // newSecurityDeps opens what cfg names. The error has everything that is missing or broken.
 func newSecurityDeps(cfg *Config, gauges *metrics.Metrics, reloads *reloads, dry bool) (*securityDeps, error) {
 	d := &securityDeps{}
-	err := errors.Join(d.openTLS(cfg, reloads), d.openPolicy(cfg, reloads), d.openAudit(cfg, gauges, dry), d.openTokens(cfg))
+	err := errors.Join(d.openTLS(cfg, gauges, reloads), d.openPolicy(cfg, reloads), d.openAudit(cfg, gauges, dry), d.openTokens(cfg))
 	origins, wrong := httpmw.Origins(strings.Join(cfg.CORSOrigins, ","))
 	d.origins, err = origins, errors.Join(err, fieldError("CORSOrigins", wrong))
 	if err != nil {
@@ -36,13 +36,17 @@ func newSecurityDeps(cfg *Config, gauges *metrics.Metrics, reloads *reloads, dry
 	return d, nil
 }
 
-func (d *securityDeps) openTLS(cfg *Config, reloads *reloads) (err error) {
+func (d *securityDeps) openTLS(cfg *Config, gauges *metrics.Metrics, reloads *reloads) error {
 	if cfg.TLS.CertFile == "" {
 		return nil
 	}
 	files := certs.Files{Cert: cfg.TLS.CertFile, Key: cfg.TLS.KeyFile, ClientCA: cfg.TLS.ClientCAFile}
-	d.tls, err = certs.Load(files, reloads.options(metrics.FilesCertificates))
-	return renamed(err, map[string]string{"Cert": "TLS.CertFile", "Key": "TLS.KeyFile", "ClientCA": "TLS.ClientCAFile"})
+	loaded, err := certs.Load(files, reloads.options(metrics.FilesCertificates))
+	if err != nil {
+		return renamed(err, map[string]string{"Cert": "TLS.CertFile", "Key": "TLS.KeyFile", "ClientCA": "TLS.ClientCAFile"})
+	}
+	d.tls = loaded
+	return gauges.TLSExpires(loaded.Expires)
 }
 
 func (d *securityDeps) openPolicy(cfg *Config, reloads *reloads) error {

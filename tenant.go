@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 
@@ -36,7 +37,13 @@ func (g *Gateway) newTenants(cfg *Config, gauges *metrics.Metrics, files *reload
 		}
 		g.graphs = append(g.graphs, clients)
 		files.credential(clients.credential)
-		if err := errors.Join(gauges.ClockSkew(alias, clients.client.Skew),
+		login := clients.credential
+		if !auth.Expires(login).IsZero() {
+			if err := gauges.CredentialExpires(alias, func() time.Time { return auth.Expires(login) }); err != nil {
+				return nil, err
+			}
+		}
+		if err := errors.Join(gauges.GraphLimits(alias, clients.client.Limits), gauges.ClockSkew(alias, clients.client.Skew),
 			gauges.PermissionSuspected(alias, graph.SourceCopilot, clients.client.PermissionSuspected),
 			gauges.PermissionSuspected(alias, graph.SourceChat, clients.client.PermissionSuspected)); err != nil {
 			return nil, err

@@ -135,6 +135,23 @@ func (c *Cache) Bytes() int64 {
 	return c.store.bytes()
 }
 
+// Entries returns the number of values that are cached, about; Evictions that of values that were dropped for room or age since the
+// cache was made.
+func (c *Cache) Entries() int64 {
+	if c.store == nil {
+		return 0
+	}
+	return c.store.entries()
+}
+
+// Evictions is described at Entries.
+func (c *Cache) Evictions() int64 {
+	if c.store == nil {
+		return 0
+	}
+	return c.store.evicted.Load()
+}
+
 // Limit returns the bound of Bytes.
 func (c *Cache) Limit() int64 {
 	if c.store == nil {

@@ -15,6 +15,8 @@ type store[V any] struct {
 	queue *twoQueue[V]
 	rest  *ristretto.Cache[string, *item[V]]
 	limit atomic.Int64
+	// inRest counts the values that ristretto holds, evicted those that it dropped for room or age.
+	inRest, evicted atomic.Int64
 
 	resizing sync.Mutex
 }
@@ -36,6 +38,8 @@ func newStore[V any](size int64, refused func(V)) (*store[V], error) {
 		BufferItems: 64,
 		// Sizes hold the overhead already.
 		IgnoreInternalCost: true,
+		OnEvict:            func(*ristretto.Item[*item[V]]) { s.evicted.Add(1) },
+		OnExit:             func(*item[V]) { s.inRest.Add(-1) },
 		OnReject: func(rejected *ristretto.Item[*item[V]]) {
 			if rejected.Value != nil {
 				refused(rejected.Value.value)
@@ -68,8 +72,15 @@ func (s *store[V]) promote(it *item[V]) { s.queue.promote(it) }
 func (s *store[V]) put(key string, value V, size int64, life time.Duration) bool {
 	it := &item[V]{key, value, size}
 	s.queue.put(it)
-	return s.rest.SetWithTTL(key, it, size, life)
+	taken := s.rest.SetWithTTL(key, it, size, life)
+	if taken {
+		s.inRest.Add(1)
+	}
+	return taken
 }
+
+// entries returns the number of values. Both halves hold most of them, and a value counts once.
+func (s *store[V]) entries() int64 { return max(s.inRest.Load(), s.queue.entries()) }
 
 // largest is the size of the largest value that can be held.
 func (s *store[V]) largest() int64 { return s.rest.MaxCost() }

@@ -75,6 +75,12 @@ func (q *twoQueue[V]) resize(limit int64) {
 	q.protected.Resize(limit / 2)
 }
 
+func (q *twoQueue[V]) entries() int64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return int64(q.probation.Len() + q.protected.Len())
+}
+
 func (q *twoQueue[V]) bytes() int64 {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -84,6 +84,9 @@ func (c *Client) Login(ctx context.Context) error {
 	return err
 }
 
+// Limits is the state of the budgets of the client, and of the requests that wait for them.
+func (c *Client) Limits() ratelimit.State { return c.budgets.State() }
+
 // Page is one answer of a collection.
 type Page struct {
 	// Records are the raw JSON objects of "value", in Graph's order: slices of

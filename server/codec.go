@@ -30,6 +30,22 @@ func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 	return c.CodecV2.Marshal(v)
 }
 
+// countedCodec counts the bytes that a codec hands to the transport.
+type countedCodec struct {
+	codec
+
+	sent func(bytes int)
+}
+
+// Marshal implements encoding.CodecV2.
+func (c countedCodec) Marshal(v any) (mem.BufferSlice, error) {
+	parts, err := c.codec.Marshal(v)
+	if err == nil {
+		c.sent(parts.Len())
+	}
+	return parts, err
+}
+
 // twoParts is a message in two parts, in one allocation.
 type twoParts struct {
 	parts      [2]mem.Buffer

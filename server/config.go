@@ -60,8 +60,8 @@ type Config struct {
 	Ledger *ledger.Ledger
 	// Logger receives one line per call and the failures; nil = none.
 	Logger *slog.Logger
-	// Version is shown by the metrics and the documents.
-	Version string
+	// Version is shown by the metrics and the documents, Revision, the commit, by the metrics; the log has both.
+	Version, Revision string
 	// OpenAPI, Descriptor and FullDescriptor are the files behind /openapi.json, /descriptor.binpb and /descriptor-full.binpb.
 	OpenAPI, Descriptor, FullDescriptor []byte
 	// CallTime is the deadline of a List or Get that has none; 0 = 20 s.
@@ -169,7 +169,7 @@ func (c Config) complete() (Config, error) {
 		c.Version = "devel"
 	}
 	if c.Metrics == nil {
-		own, err := metrics.New(c.Version, "")
+		own, err := metrics.New(c.Version, c.Revision)
 		if err != nil {
 			return c, fmt.Errorf("server: %w", err)
 		}

@@ -157,7 +157,7 @@ func TestAdmin(t *testing.T) {
 	for _, want := range []string{
 		`parley_requests_total{code="OK",reason="",rpc="ListUsers",tenant="contoso"} 1`,
 		`parley_requests_total{code="InvalidArgument",reason="INVALID_ARGUMENT",rpc="ListEvents",tenant="contoso"} 1`,
-		`parley_request_seconds_count{rpc="ListUsers"} 1`,
+		`parley_request_duration_seconds_count{rpc="ListUsers"} 1`,
 		`parley_streams_incomplete_total{reason="PAGING_LOOP",source="chat"} 1`,
 		`parley_audit_failures_total 0`,
 		`parley_build_info{`,

@@ -74,6 +74,9 @@ func New(cfg Config) (*Server, error) {
 		MaxCalls: cfg.MaxCalls, MaxStreams: cfg.MaxStreams, Share: callerShare(&cfg), Policy: cfg.Policy,
 		Memory: cfg.Memory, Ledger: cfg.Ledger, Shutdown: s.shutdown, Shed: cfg.Metrics.Shed,
 	})
+	if err := s.limits.Places(cfg.Metrics); err != nil {
+		return nil, fmt.Errorf("server: %w", err)
+	}
 	s.interceptors = interceptor.Config{
 		Authenticator: authenticator(&cfg), Rates: admission.NewRates(cfg.CallerRate, cfg.CallerBurst, cfg.Now), Policy: cfg.Policy,
 		Limits: s.limits, Metrics: cfg.Metrics, Logger: cfg.Logger, Now: cfg.Now,
@@ -114,7 +117,7 @@ func (s *Server) newREST() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return rest.New(rest.Config{Conn: conn, Pages: pages, Logger: s.cfg.Logger})
+	return rest.New(rest.Config{Conn: conn, Pages: pages, Logger: s.cfg.Logger, Sent: s.cfg.Metrics.BytesSent(metrics.TransportREST)})
 }
 
 // Start opens the listeners and serves until Close. It returns when calls are accepted; ctx bounds the opening only. When
@@ -136,7 +139,7 @@ func (s *Server) Start(ctx context.Context) error {
 		s.setRecording(true)
 	}
 	s.ready.Store(true)
-	s.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "serving", slog.String("grpc", s.GRPCAddr()),
+	s.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "serving", slog.String("version", s.cfg.Version), slog.String("revision", s.cfg.Revision), slog.String("grpc", s.GRPCAddr()),
 		slog.String("http", s.HTTPAddr()), slog.String("admin", s.AdminAddr()), slog.String("metrics", s.MetricsAddr()))
 	return nil
 }

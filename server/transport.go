@@ -15,6 +15,7 @@ import (
 
 	"github.com/parley-gateway/parley/server/interceptor"
 	"github.com/parley-gateway/parley/server/lifetime"
+	"github.com/parley-gateway/parley/server/metrics"
 	"github.com/parley-gateway/parley/server/rest"
 	"github.com/parley-gateway/parley/server/rest/httpmw"
 )
@@ -34,7 +35,7 @@ func publicOptions(cfg *Config, conns *lifetime.ConnAges) []grpc.ServerOption {
 	}
 	return []grpc.ServerOption{
 		grpc.Creds(conns.Credentials(creds)),
-		grpc.ForceServerCodecV2(newCodec()),
+		grpc.ForceServerCodecV2(countedCodec{newCodec(), cfg.Metrics.BytesSent(metrics.TransportGRPC)}),
 		grpc.MaxRecvMsgSize(maxRequest),
 		grpc.MaxHeaderListSize(maxMetadata),
 		grpc.MaxConcurrentStreams(maxStreamsPerTCP),

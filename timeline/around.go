@@ -52,6 +52,7 @@ type aroundWalk struct {
 	first, then *sidePage // the sides that were read, in the order of time
 	length      int       // bytes of their events
 	count       int       // number of their events
+	bySource    SourceCounts
 }
 
 // sidePage is the part of a page that lies on one side of the anchor.
@@ -126,6 +127,9 @@ func (w *aroundWalk) read(ctx context.Context, side *query.Side, token string, s
 	}
 	w.length += len(part.events)
 	w.count += events.count
+	for src, n := range events.bySource {
+		w.bySource[src] += n
+	}
 	return part, nil
 }
 
@@ -149,7 +153,7 @@ func (w *aroundWalk) page() *Page {
 	if answer.GetNextPageToken() == "" && answer.GetPreviousPageToken() == "" {
 		frame.TellCoverage(answer.GetSources())
 	}
-	return &Page{Message: answer, Events: slices.Concat(lists[0], lists[1]), Count: w.count}
+	return &Page{Message: answer, Events: slices.Concat(lists[0], lists[1]), Count: w.count, BySource: w.bySource}
 }
 
 // reversed returns a list of events in the opposite order.

@@ -98,7 +98,7 @@ func (e *Engine) readPage(ctx context.Context, call *listCall, entry cacheEntry)
 	if answer.GetNextPageToken() == "" {
 		frame.TellCoverage(answer.GetSources())
 	}
-	page := &Page{Message: answer, Events: events.joined(), Count: events.count}
+	page := &Page{Message: answer, Events: events.joined(), Count: events.count, BySource: events.bySource}
 	entry.put(page, call.req, m, events.chunkRange(), call.token == "")
 	return page, nil
 }
@@ -138,8 +138,10 @@ type eventPage struct {
 	begun  bool // the answer has events beside these: it is not empty without them, and a single event has no more room than others
 	count  int
 	pieces [][]byte
-	length int        // bytes of the pieces together
-	in     chunkRange // run of the events of the first piece
+	// bySource are the events by their sources.
+	bySource SourceCounts
+	length   int        // bytes of the pieces together
+	in       chunkRange // run of the events of the first piece
 }
 
 // Empty implements frame.Page.
@@ -154,7 +156,7 @@ func (p *eventPage) Add() (bool, error) {
 	if p.count >= p.size || !p.Empty() && p.length+next.Size() > p.room {
 		return false, nil
 	}
-	at, in := next.At, p.m.HeadChunk()
+	at, in, src := next.At, p.m.HeadChunk(), p.m.HeadSource()
 	events, n, err := p.m.NextRun(p.size-p.count, p.room-p.length)
 	if err != nil {
 		return false, err
@@ -164,6 +166,7 @@ func (p *eventPage) Add() (bool, error) {
 	}
 	p.pieces = append(p.pieces, events)
 	p.count += n
+	p.bySource.add(src, n)
 	p.length += len(events)
 	return true, nil
 }

@@ -23,8 +23,20 @@ type Page struct {
 	Events []byte
 	// Count is the number of the events.
 	Count int
+	// BySource are the same events by their sources.
+	BySource SourceCounts
 
 	cached *cachedPage // nil = the page is not cached
+}
+
+// SourceCounts are numbers of events by parleyv1.Source.
+type SourceCounts [8]int32
+
+// add counts events of a source.
+func (c *SourceCounts) add(source parleyv1.Source, events int) {
+	if int(source) < len(c) {
+		c[source] += int32(events) //nolint:gosec // an answer holds far fewer
+	}
 }
 
 // Form returns another form of the page, such as its JSON. A cached page renders each form once. key is a comparable value of a
@@ -54,6 +66,7 @@ const narrowSuffix = "\xfenarrow"
 type cachedPage struct {
 	message  *parleyv1.ListEventsResponse
 	count    int
+	bySource SourceCounts
 	events   []byte // nil = the events are the range [from, to) of one window
 	from, to int
 	view     parleyv1.EventView
@@ -109,7 +122,7 @@ func (c *cachedPage) page(ctx context.Context) *Page {
 	if !c.until.IsZero() && !time.Now().Before(c.until) {
 		return nil
 	}
-	p := &Page{Message: c.message, Events: c.events, Count: c.count, cached: c}
+	p := &Page{Message: c.message, Events: c.events, Count: c.count, BySource: c.bySource, cached: c}
 	for i := range c.windows {
 		w := &c.windows[i]
 		cached, _ := w.store.Window(ctx, w.key).(*chunk.Chunk)
@@ -162,7 +175,7 @@ func (e cacheEntry) put(p *Page, req *query.Events, m *merge.Merger, in chunkRan
 		return
 	}
 	c := &cachedPage{
-		message: p.Message, count: p.Count, view: req.ShownView(), entry: e, end: m.End(), from: in.from, to: in.to, until: until,
+		message: p.Message, count: p.Count, bySource: p.BySource, view: req.ShownView(), entry: e, end: m.End(), from: in.from, to: in.to, until: until,
 	}
 	if in.chunk == nil {
 		c.events = p.Events

@@ -27,6 +27,8 @@ type Batch struct {
 	Pieces [][]byte
 	// Count is the number of events.
 	Count int
+	// BySource are the same events by their sources.
+	BySource SourceCounts
 }
 
 // StreamEvents emits the whole interval as frames. emit may block: reading stops with it. After the first checkpoint
@@ -105,6 +107,7 @@ func (b *eventBatch) Add() (frame.Fit, error) {
 	if b.size > 0 && b.size+b.m.Head().Size() > frame.MaxBatch {
 		return frame.DoesNotFit, nil
 	}
+	src := b.m.HeadSource()
 	events, n, err := b.m.NextRun(math.MaxInt, b.remaining())
 	if err != nil {
 		return frame.DoesNotFit, err
@@ -112,6 +115,7 @@ func (b *eventBatch) Add() (frame.Fit, error) {
 	b.Pieces = append(b.Pieces, events)
 	b.size += len(events)
 	b.Count += n
+	b.BySource.add(src, n)
 	if b.size >= frame.TargetBatch || len(b.Pieces) == 1 && b.size >= minRun {
 		return frame.Full, nil
 	}
@@ -134,6 +138,6 @@ func (b *eventBatch) Send() error {
 		return err
 	}
 	clear(b.Pieces)
-	b.Pieces, b.Count, b.size = b.Pieces[:0], 0, 0
+	b.Pieces, b.Count, b.BySource, b.size = b.Pieces[:0], 0, SourceCounts{}, 0
 	return nil
 }

@@ -152,7 +152,11 @@ func (cfg CredentialConfig) clientCertificate() (azcore.TokenCredential, error) 
 		options := &azidentity.ClientCertificateCredentialOptions{
 			ClientOptions: cfg.options(), DisableInstanceDiscovery: cfg.AuthorityHost != "",
 		}
-		return azidentity.NewClientCertificateCredential(cfg.TenantID, cfg.ClientID, certificates, key, options)
+		credential, err := azidentity.NewClientCertificateCredential(cfg.TenantID, cfg.ClientID, certificates, key, options)
+		if err != nil {
+			return nil, err
+		}
+		return &certified{credential, certificates[0].NotAfter}, nil
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -42,6 +43,27 @@ func newFileCredential(field, path string, build func([]byte) (azcore.TokenCrede
 	}
 	c.looked = digest
 	return c, nil
+}
+
+// certified is a credential by certificate, which ends at a known time.
+type certified struct {
+	azcore.TokenCredential
+
+	ends time.Time
+}
+
+// Expires returns when the certificate of a credential ends; zero = that is unknown, as of secrets.
+func Expires(credential azcore.TokenCredential) time.Time {
+	c, ok := credential.(*fileCredential)
+	if !ok {
+		return time.Time{}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if known, ok := c.file.current.(*certified); ok {
+		return known.ends
+	}
+	return time.Time{}
 }
 
 // OfFile reports whether the secret of a credential of NewCredential is a file.

@@ -51,7 +51,8 @@ type budget struct {
 	narrower     *budget   // the limit whose 429 closed this one as a precaution; nil = none did
 	narrowerSent time.Time // when the request behind that 429 was sent
 	alone        time.Time // until then a 429 here says nothing about wider limits
-	users        int       // guarded by the registry; a budget in use is not dropped
+	usage        usage
+	users        int // guarded by the registry; a budget in use is not dropped
 }
 
 // waiter is one request in a queue.
@@ -240,6 +241,9 @@ func (b *budget) spend(sent bool) {
 	defer b.mu.Unlock()
 	now := time.Now()
 	b.granted--
+	if sent {
+		b.usage.add(now)
+	}
 	switch {
 	case !sent:
 	case b.counted != nil:

@@ -29,6 +29,8 @@ type Limit struct {
 // LimitRow holds the limits of one kind of request. The first row that
 // matches a request counts it.
 type LimitRow struct {
+	// Name is the kind of request in metrics.
+	Name string
 	// Source is Request.Source.
 	Source string
 	// Suffix is how the path ends, in any case; empty matches all.
@@ -51,25 +53,25 @@ type LimitTable []LimitRow
 func DefaultLimits() LimitTable {
 	const second = time.Second
 	return LimitTable{
-		{Source: graph.SourceCopilot, Limits: []Limit{{PerTenant, 30, second}}},
+		{Name: "history", Source: graph.SourceCopilot, Limits: []Limit{{PerTenant, 30, second}}},
 
-		{Source: graph.SourceChat, Suffix: "/messages", Limits: []Limit{{PerTenant, 20, second}, {PerResource, 1, second}}},
-		{Source: graph.SourceChat, Suffix: "/$value", Limits: []Limit{{PerTenant, 60, second}, {PerResource, 1, second}}},
-		{Source: graph.SourceChat, Resource: true, Limits: []Limit{{PerTenant, 30, second}, {PerResource, 1, second}}},
-		{Source: graph.SourceChat, Limits: []Limit{{PerTenant, 200, second}}},
+		{Name: "messages", Source: graph.SourceChat, Suffix: "/messages", Limits: []Limit{{PerTenant, 20, second}, {PerResource, 1, second}}},
+		{Name: "content", Source: graph.SourceChat, Suffix: "/$value", Limits: []Limit{{PerTenant, 60, second}, {PerResource, 1, second}}},
+		{Name: "message", Source: graph.SourceChat, Resource: true, Limits: []Limit{{PerTenant, 30, second}, {PerResource, 1, second}}},
+		{Name: "export", Source: graph.SourceChat, Limits: []Limit{{PerTenant, 200, second}}},
 
-		{Source: graph.SourceConversations, Suffix: "/members", Limits: []Limit{{PerTenant, 30, second}, {PerResource, 1, second}, {PerUser, 1, second}}},
-		{Source: graph.SourceConversations, Resource: true, Limits: []Limit{{PerTenant, 200, second}, {PerResource, 1, second}, {PerUser, 5, second}}},
-		{Source: graph.SourceConversations, Limits: []Limit{{PerTenant, 20, second}, {PerUser, 1, second}}},
+		{Name: "members", Source: graph.SourceConversations, Suffix: "/members", Limits: []Limit{{PerTenant, 30, second}, {PerResource, 1, second}, {PerUser, 1, second}}},
+		{Name: "chat", Source: graph.SourceConversations, Resource: true, Limits: []Limit{{PerTenant, 200, second}, {PerResource, 1, second}, {PerUser, 5, second}}},
+		{Name: "list", Source: graph.SourceConversations, Limits: []Limit{{PerTenant, 20, second}, {PerUser, 1, second}}},
 
-		{Source: graph.SourceCall, Resource: true, Limits: []Limit{{PerTenant, 1500, 20 * second}, {PerResource, 40, 20 * second}}},
-		{Source: graph.SourceCall, Limits: []Limit{{PerTenant, 40, 20 * second}}},
+		{Name: "record", Source: graph.SourceCall, Resource: true, Limits: []Limit{{PerTenant, 1500, 20 * second}, {PerResource, 40, 20 * second}}},
+		{Name: "list", Source: graph.SourceCall, Limits: []Limit{{PerTenant, 40, 20 * second}}},
 
-		{Source: graph.SourceUsage, Download: true, Limits: []Limit{{PerTenant, 14, 10 * time.Minute}}},
-		{Source: graph.SourceUsage, Limits: []Limit{{PerTenant, 100, 10 * time.Minute}}},
+		{Name: "download", Source: graph.SourceUsage, Download: true, Limits: []Limit{{PerTenant, 14, 10 * time.Minute}}},
+		{Name: "report", Source: graph.SourceUsage, Limits: []Limit{{PerTenant, 100, 10 * time.Minute}}},
 
 		// Directory reads have no fixed number; Retry-After rules them.
-		{Source: graph.SourceUsers},
+		{Name: "directory", Source: graph.SourceUsers},
 	}
 }
 
@@ -91,6 +93,10 @@ func (l Limit) rate() (perSecond float64, burst int) {
 // budget makes the budget that keeps the limit.
 func (l Limit) budget() *budget {
 	b := newBudget(l.rate())
+	if l.Requests > 0 && l.Per > 0 {
+		b.usage.span = max(l.Per, minUsageSpan)
+		b.usage.most = float64(l.Requests) * b.usage.span.Seconds() / l.Per.Seconds()
+	}
 	if l.Per >= time.Minute && l.Requests > 0 {
 		b.counted = &counted{span: l.Per, most: max(1, int(float64(l.Requests)*sustained))}
 		b.reserve = float64(b.counted.most / 10) // what is left is used up only once a span

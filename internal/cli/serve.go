@@ -49,7 +49,7 @@ func (v *serveVerb) Run(ctx context.Context, to streams) error {
 // its hands, unless the environment does. Own has what no setting describes.
 func start(ctx context.Context, settings *config.Settings, own parley.Config) (*parley.Gateway, error) {
 	limitMemory(own.Logger)
-	own.Version = Version()
+	own.Version, own.Revision = Version(), Revision()
 	if os.Getenv("GOGC") == "" {
 		own.SetGCPercent = debug.SetGCPercent
 	}

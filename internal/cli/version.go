@@ -6,14 +6,18 @@ import (
 	"runtime/debug"
 )
 
-// release is set by the linker for released binaries.
-var release = "" //nolint:gochecknoglobals // the linker sets it
+// release and commit are set by the linker: `make build` takes them from git.
+var release, commit = "", "" //nolint:gochecknoglobals // the linker sets them
 
 type versionVerb struct{}
 
 // Run prints version, commit and Go version in one line.
 func (versionVerb) Run(to streams) error {
-	_, err := fmt.Fprintf(to.out, "parley %s (%s)\n", Version(), runtime.Version())
+	built := runtime.Version()
+	if revision := Revision(); revision != "" {
+		built = revision + ", " + built
+	}
+	_, err := fmt.Fprintf(to.out, "parley %s (%s)\n", Version(), built)
 	return err
 }
 
@@ -27,4 +31,33 @@ func Version() string {
 		return "(devel)"
 	}
 	return info.Main.Version
+}
+
+// Revision is the commit that the binary was built from, with the suffix -dirty where files were changed; empty = unknown.
+func Revision() string {
+	if commit != "" {
+		return commit
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	return revisionIn(info.Settings)
+}
+
+// revisionIn is the commit that the Go toolchain noted.
+func revisionIn(settings []debug.BuildSetting) string {
+	revision, dirty := "", ""
+	for _, setting := range settings {
+		switch {
+		case setting.Key == "vcs.revision":
+			revision = setting.Value
+		case setting.Key == "vcs.modified" && setting.Value == "true":
+			dirty = "-dirty"
+		}
+	}
+	if revision == "" {
+		return ""
+	}
+	return revision + dirty
 }

@@ -159,6 +159,9 @@ func (p *Pool) entitled(pl *Place) bool {
 	return p.shared() && pl.holder.used+int64(pl.holder.waiting)+pl.cost <= max(p.fair(pl.holder), pl.cost)
 }
 
+// Size returns the number of places.
+func (p *Pool) Size() int { return int(p.size) }
+
 // take gives a place to its holder; the lock is held.
 func (p *Pool) take(pl *Place) {
 	pl.holder.used += pl.cost

@@ -121,5 +121,13 @@ func (s *Store) Config() *tls.Config {
 	}
 }
 
+// Expires returns when the certificate in force ends.
+func (s *Store) Expires() time.Time {
+	if leaf := s.value.Get().config.Certificates[0].Leaf; leaf != nil {
+		return leaf.NotAfter
+	}
+	return time.Time{}
+}
+
 // Roots returns the authorities of client certificates in force; nil when no certificate is asked for.
 func (s *Store) Roots() *x509.CertPool { return s.value.Get().roots }

@@ -11,13 +11,15 @@ import (
 	"github.com/parley-gateway/parley/server/apierror"
 	"github.com/parley-gateway/parley/server/audit"
 	"github.com/parley-gateway/parley/server/callinfo"
+	"github.com/parley-gateway/parley/server/metrics"
 )
 
 // auditing ends the audit record of a call with the outcome, which says what the answer handed out.
-type auditing struct{}
+type auditing struct{ metrics *metrics.Metrics }
 
 func (a auditing) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (answer any, err error) {
-	info, out, returned := callinfo.FromContext(ctx), handout{}, false
+	info, returned := callinfo.FromContext(ctx), false
+	out := handout{metrics: a.metrics, protocol: info.Protocol}
 	defer func() { a.record(info, out, returned, err) }()
 	answer, err = next(ctx, req)
 	if returned = true; err != nil {
@@ -30,7 +32,8 @@ func (a auditing) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, n
 }
 
 func (a auditing) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) (err error) {
-	info, sent, returned := callinfo.FromContext(stream.Context()), &audited{ServerStream: stream}, false
+	info, returned := callinfo.FromContext(stream.Context()), false
+	sent := &audited{ServerStream: stream, out: handout{metrics: a.metrics, protocol: info.Protocol}}
 	defer func() { a.record(info, sent.out, returned, err) }()
 	err = next(srv, sent)
 	returned = true

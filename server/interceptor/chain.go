@@ -97,7 +97,7 @@ func Chain(cfg *Config, protocol string) (List, error) {
 		{"errors", converter.unary, converter.stream},
 		check("request headers", checkHeaders),
 		check("identity", who.identify),
-		ofAPI("audit", auditing{}.unary, auditing{}.stream),
+		ofAPI("audit", auditing{cfg.Metrics}.unary, auditing{cfg.Metrics}.stream),
 		ofAPI("recheck", nil, recheck{cfg.Policy, cfg.Now}.stream),
 		ofAPI("deadline", deadline{cfg.CallTime, cfg.MaxDeadline}.unary, nil),
 		ofAPI("limits", cfg.Limits.unary, cfg.Limits.stream),

@@ -4,6 +4,7 @@ import (
 	"google.golang.org/genproto/googleapis/api/httpbody"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/server/metrics"
 	"github.com/parley-gateway/parley/timeline"
 )
 
@@ -13,6 +14,10 @@ type handout struct {
 	bytes int64 // of a download
 	// complete is the answer's own `complete`; nil where it has none.
 	complete *bool
+
+	// metrics count the events by their sources; nil = nobody does. Protocol is how they leave.
+	metrics  *metrics.Metrics
+	protocol string
 }
 
 // add counts an answer, or one message of a stream.
@@ -20,8 +25,10 @@ func (h *handout) add(message any) {
 	switch m := message.(type) {
 	case *timeline.Page:
 		h.list(m.Count, m.Message)
+		h.events(&m.BySource)
 	case *timeline.Batch:
 		h.rows += int64(m.Count)
+		h.events(&m.BySource)
 	case *parleyv1.ListConversationsResponse:
 		h.list(len(m.GetConversations()), m)
 	case *parleyv1.ListCopilotUsageResponse:
@@ -38,6 +45,13 @@ func (h *handout) add(message any) {
 		h.frame(len(m.GetBatch().GetRows()), m.GetSummary())
 	case *httpbody.HttpBody:
 		h.bytes += int64(len(m.GetData()))
+	}
+}
+
+// events counts events by their sources.
+func (h *handout) events(bySource *timeline.SourceCounts) {
+	if h.metrics != nil {
+		h.metrics.EventsSent(h.protocol, bySource)
 	}
 }
 

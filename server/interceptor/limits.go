@@ -14,6 +14,7 @@ import (
 	"github.com/parley-gateway/parley/server/authz"
 	"github.com/parley-gateway/parley/server/callinfo"
 	"github.com/parley-gateway/parley/server/lifetime"
+	"github.com/parley-gateway/parley/server/metrics"
 )
 
 // admissionWait is how long a call waits for a place, and a stream for room, before it is refused.
@@ -112,6 +113,11 @@ func (l *Limits) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerI
 	defer info.UntilWritten(func() { l.bytes.leave(account) })
 	ctx = ledger.With(ctx, account)
 	return evictionOr(ctx, next(srv, &streamWith{stream, ctx}))
+}
+
+// Places shows by metrics how many places are taken and how many there are.
+func (l *Limits) Places(to *metrics.Metrics) error {
+	return errors.Join(to.Places(metrics.KindCall, l.calls.Used, l.calls.Size()), to.Places(metrics.KindStream, l.streams.Used, l.streams.Size()))
 }
 
 // Idle waits until no stream runs, or ctx ends.

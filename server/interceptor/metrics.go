@@ -19,22 +19,45 @@ type counting struct{ metrics *metrics.Metrics }
 func (c counting) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	start := time.Now()
 	answer, err := next(ctx, req)
-	c.count(ctx, info.FullMethod, err, start)
+	code, reason := outcome(err)
+	c.metrics.Request(info.FullMethod, code, reason, callinfo.FromContext(ctx).Tenant, time.Since(start))
 	return answer, err
 }
 
 func (c counting) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
 	start := time.Now()
-	err := next(srv, stream)
-	c.count(stream.Context(), info.FullMethod, err, start)
+	c.metrics.StreamBegins(info.FullMethod)
+	var err error
+	defer func() {
+		code, reason := outcome(err)
+		c.metrics.StreamEnds(info.FullMethod, code, reason, callinfo.FromContext(stream.Context()).Tenant, time.Since(start))
+	}()
+	err = next(srv, &timed{ServerStream: stream, first: func() { c.metrics.FirstFrame(info.FullMethod, time.Since(start)) }})
 	return err
 }
 
-func (c counting) count(ctx context.Context, method string, err error, start time.Time) {
-	code, reason := codes.OK.String(), ""
-	if err != nil {
-		st := status.Convert(err)
-		code, reason = st.Code().String(), apierror.Reason(st)
+// outcome is how a call ended, as metrics name it.
+func outcome(err error) (code, reason string) {
+	if err == nil {
+		return codes.OK.String(), ""
 	}
-	c.metrics.Request(method, code, reason, callinfo.FromContext(ctx).Tenant, time.Since(start))
+	st := status.Convert(err)
+	return st.Code().String(), apierror.Reason(st)
+}
+
+// timed is a stream whose first message is told.
+type timed struct {
+	grpc.ServerStream
+
+	first func() // nil after the first message
+}
+
+// SendMsg implements grpc.ServerStream.
+func (s *timed) SendMsg(message any) error {
+	err := s.ServerStream.SendMsg(message)
+	if s.first != nil && err == nil {
+		s.first()
+		s.first = nil
+	}
+	return err
 }

@@ -4,24 +4,20 @@ package metrics
 import (
 	"net/http"
 	"runtime"
-	"strconv"
-	"strings"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/parley-gateway/parley/cache"
-	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
 // Metrics holds the gateway's metrics in one registry and those of the process in another. It is safe for concurrent use.
 type Metrics struct {
 	registry, process *prometheus.Registry
 	requests          *prometheus.CounterVec
-	requestSeconds    *prometheus.HistogramVec
 	graphRequests     *prometheus.CounterVec
+	graphSeconds      *prometheus.HistogramVec
 	graphWait         *prometheus.HistogramVec
 	cacheRequests     *prometheus.CounterVec
 	streamsIncomplete *prometheus.CounterVec
@@ -31,6 +27,8 @@ type Metrics struct {
 	reloads           *prometheus.CounterVec
 	reloaded          *prometheus.GaugeVec
 	shed              *prometheus.CounterVec
+
+	calls
 }
 
 var _ cache.Observer = (*Metrics)(nil)
@@ -69,13 +67,13 @@ func New(version, revision string) (*Metrics, error) {
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "parley_requests_total", Help: "Calls that ended, by method, code, reason and tenant.",
 		}, []string{"rpc", "code", "reason", "tenant"}),
-		requestSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "parley_request_seconds", Help: "Time from the start to the end of a call, streams included.",
-			Buckets: []float64{.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 20, 60, 300, 1800},
-		}, []string{"rpc"}),
 		graphRequests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "parley_graph_requests_total", Help: "Requests to Graph, by source, tenant and HTTP status (0 = no answer).",
 		}, []string{"source", "tenant", "status"}),
+		graphSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "parley_graph_request_duration_seconds", Help: "Time from sending a request to Graph to the headers of its answer, without waiting before it.",
+			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
+		}, []string{"source", "tenant"}),
 		graphWait: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "parley_graph_wait_seconds", Help: "Time that requests to Graph waited for a budget, a Retry-After or a back-off.",
 			Buckets: []float64{.001, .01, .1, .5, 1, 2.5, 5, 10, 30, 60, 300},
@@ -96,6 +94,7 @@ func New(version, revision string) (*Metrics, error) {
 			Name: "parley_audit_ok", Help: "1 when the last audit record could be written in time, else 0: no call is served.",
 		}),
 	}
+	m.calls = newCalls()
 	m.reloads = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "parley_reloads_total", Help: "Changed files that were read again, by what they hold and result (ok, failed).",
 	}, []string{"what", "result"})
@@ -125,7 +124,8 @@ func (m *Metrics) registerAll(version, revision string) error {
 	}, []string{"version", "revision", "go_version"})
 	build.WithLabelValues(version, revision, runtime.Version()).Set(1)
 	for _, c := range []prometheus.Collector{
-		m.requests, m.requestSeconds, m.graphRequests, m.graphWait, m.cacheRequests, m.streamsIncomplete, m.credentialOK,
+		m.requests, m.requestSeconds, m.streamSeconds, m.firstFrame, m.streamsOpen, m.eventsSent, m.bytesSent,
+		m.graphRequests, m.graphSeconds, m.graphWait, m.cacheRequests, m.streamsIncomplete, m.credentialOK,
 		m.auditFailures, m.auditOK, m.reloads, m.reloaded, m.shed, build,
 	} {
 		if err := m.registry.Register(c); err != nil {
@@ -149,54 +149,9 @@ func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(prometheus.Gatherers{m.registry, m.process}, promhttp.HandlerOpts{EnableOpenMetrics: true})
 }
 
-// Request counts one ended call. The method is a full gRPC name; the tenant is an alias of the configuration or empty.
-func (m *Metrics) Request(method, code, reason, tenant string, took time.Duration) {
-	rpc := method[strings.LastIndexByte(method, '/')+1:]
-	m.requests.WithLabelValues(rpc, code, reason, tenant).Inc()
-	m.requestSeconds.WithLabelValues(rpc).Observe(took.Seconds())
-}
-
 // CacheRequest counts one look-up; the result is a word such as hit or miss. It implements cache.Observer.
 func (m *Metrics) CacheRequest(source, result string) {
 	m.cacheRequests.WithLabelValues(source, result).Inc()
-}
-
-// Memory shows what the cache takes and may take, and whether memory is shed.
-func (m *Metrics) Memory(cacheBytes, cacheLimit func() int64, shedding func() bool) error {
-	for _, g := range []struct {
-		name, help string
-		value      func() float64
-	}{
-		{"parley_cache_bytes", "Memory that cached pages take.", func() float64 { return float64(cacheBytes()) }},
-		{"parley_cache_limit_bytes", "Memory that cached pages may take; less than configured while memory is short.", func() float64 { return float64(cacheLimit()) }},
-		{"parley_memory_shedding", "1 while memory is short: the cache is smaller than configured, or new streams are refused.", func() float64 {
-			if shedding() {
-				return 1
-			}
-			return 0
-		}},
-	} {
-		if err := m.registry.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: g.name, Help: g.help}, g.value)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// ReadAhead shows what streams hold or may still take of the memory that there is for reading ahead.
-func (m *Metrics) ReadAhead(committed func() int64, limit int64) error {
-	for _, g := range []struct {
-		name, help string
-		value      func() float64
-	}{
-		{"parley_read_ahead_bytes", "Memory that streams hold, or may still take, for events that are not sent yet.", func() float64 { return float64(committed()) }},
-		{"parley_read_ahead_limit_bytes", "Memory that all streams may take for events that are not sent yet.", func() float64 { return float64(limit) }},
-	} {
-		if err := m.registry.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: g.name, Help: g.help}, g.value)); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // Shed counts a call that was refused because the gateway has no room for it: the cause is one of those above.
@@ -212,11 +167,7 @@ func (m *Metrics) AuditFailure() { m.auditFailures.Inc() }
 
 // AuditOK reports whether audit records can be written.
 func (m *Metrics) AuditOK(ok bool) {
-	value := 0.0
-	if ok {
-		value = 1
-	}
-	m.auditOK.Set(value)
+	m.auditOK.Set(number(ok))
 }
 
 // Reload counts a changed file that came into force, or did not.
@@ -233,47 +184,9 @@ func (m *Metrics) Reload(what string, ok bool) {
 // Loaded notes that files were read with success.
 func (m *Metrics) Loaded(what string) { m.reloaded.WithLabelValues(what).SetToCurrentTime() }
 
-// ClockSkew shows how far this machine's clock is ahead of Graph's, as the tenant's client last saw it. A tenant is shown once.
-func (m *Metrics) ClockSkew(tenant string, skew func() time.Duration) error {
-	return m.registry.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "parley_graph_clock_skew_seconds", Help: "How far this machine's clock is ahead of Graph's; negative when it is behind.",
-		ConstLabels: prometheus.Labels{"tenant": tenant},
-	}, func() float64 { return skew().Seconds() }))
-}
-
-// PermissionSuspected shows whether a source refuses every user of the last minutes without a reason. A tenant's source is shown once.
-func (m *Metrics) PermissionSuspected(tenant, source string, suspected func(source string) bool) error {
-	return m.registry.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "parley_graph_permission_suspected", Help: "1 while Graph refuses a source to every user of the last minutes without a reason, so that a permission may be missing, else 0.",
-		ConstLabels: prometheus.Labels{"tenant": tenant, "source": source},
-	}, func() float64 { return number(suspected(source)) }))
-}
-
 func number(b bool) float64 {
 	if b {
 		return 1
 	}
 	return 0
-}
-
-// Graph returns the observer of one tenant's Graph client.
-func (m *Metrics) Graph(tenant string) graph.Observer { return graphObserver{m, tenant} }
-
-type graphObserver struct {
-	m      *Metrics
-	tenant string
-}
-
-var _ graph.Observer = graphObserver{}
-
-func (o graphObserver) GraphRequest(source string, status int, _ time.Duration) {
-	o.m.graphRequests.WithLabelValues(source, o.tenant, strconv.Itoa(status)).Inc()
-}
-
-func (o graphObserver) GraphWait(source string, waited time.Duration) {
-	o.m.graphWait.WithLabelValues(source).Observe(waited.Seconds())
-}
-
-func (o graphObserver) CredentialState(ok bool) {
-	o.m.credentialOK.WithLabelValues(o.tenant).Set(number(ok))
 }

@@ -10,6 +10,7 @@ import (
 type response struct {
 	http.ResponseWriter
 
+	sent  func(int)    // counts bytes; nil = nobody does
 	gzip  *gzip.Writer // nil = not compressed
 	begun bool         // the headers are written
 	lost  bool         // the client is gone
@@ -49,6 +50,9 @@ func (r *response) Write(b []byte) (n int, err error) {
 		n, err = r.ResponseWriter.Write(b)
 	}
 	r.lost = r.lost || err != nil
+	if r.sent != nil {
+		r.sent(n)
+	}
 	return n, err
 }
 

@@ -21,6 +21,8 @@ type Config struct {
 	Pages http.Handler
 	// Logger receives failures to answer; nil = none.
 	Logger *slog.Logger
+	// Sent is told of the bytes of answers of the API; nil = nobody is.
+	Sent func(bytes int)
 }
 
 // apiPath begins the paths of the API.
@@ -32,6 +34,7 @@ type Handler struct {
 	methods map[string]*method // by path template
 	pages   http.Handler
 	logger  *slog.Logger
+	sent    func(bytes int)
 }
 
 var _ http.Handler = (*Handler)(nil)
@@ -42,7 +45,10 @@ func New(cfg Config) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Handler{methods: methods, pages: cfg.Pages, logger: cfg.Logger}
+	h := &Handler{methods: methods, pages: cfg.Pages, logger: cfg.Logger, sent: cfg.Sent}
+	if h.sent == nil {
+		h.sent = func(int) {}
+	}
 	if h.logger == nil {
 		h.logger = slog.New(slog.DiscardHandler)
 	}
@@ -64,6 +70,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c := newCall(w, r, h.logger)
+	c.out.sent = h.sent
 	defer c.end()
 	clean, err := c.clean(r)
 	if err != nil {

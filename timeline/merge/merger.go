@@ -116,6 +116,9 @@ func (m *Merger) Head() *chunk.Entry { return m.first.head() }
 // HeadChunk is the chunk of the next event, after Step has returned Ready.
 func (m *Merger) HeadChunk() *chunk.Chunk { return m.first.current.Chunk }
 
+// HeadSource is the source of the next event, after Step has returned Ready.
+func (m *Merger) HeadSource() parleyv1.Source { return m.first.src }
+
 // End is the end of the asked interval.
 func (m *Merger) End() time.Time { return m.span.End }
 
