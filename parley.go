@@ -25,6 +25,7 @@ import (
 	"github.com/parley-gateway/parley/internal/ledger"
 	"github.com/parley-gateway/parley/internal/pressure"
 	"github.com/parley-gateway/parley/server"
+	"github.com/parley-gateway/parley/server/callinfo"
 	"github.com/parley-gateway/parley/server/metrics"
 	"github.com/parley-gateway/parley/server/reload"
 	"github.com/parley-gateway/parley/timeline"
@@ -69,6 +70,7 @@ func Check(cfg Config) error {
 // sources, and last the server over them. A dry run writes nothing. Each part is tried, so that the error has all mistakes of cfg.
 func assemble(cfg Config, dry bool) (_ *Gateway, err error) {
 	cfg = cfg.WithDefaults()
+	cfg.Logger = callinfo.Logger(cfg.Logger)
 	gauges, err := metrics.New(cfg.Version, cfg.Revision)
 	if err != nil {
 		return nil, err

@@ -122,6 +122,7 @@ func (p *observe) Do(req *policy.Request) (*http.Response, error) {
 	ctx := req.Raw().Context()
 	k := callOf(ctx)
 	k.requests++
+	graph.CountSent(ctx)
 	start := time.Now()
 	resp, err := req.Next()
 	took := time.Since(start)
@@ -131,8 +132,8 @@ func (p *observe) Do(req *policy.Request) (*http.Response, error) {
 		p.clock.observe(resp.Header, start, start.Add(took))
 	}
 	p.observer.GraphRequest(k.request.Source, status, took)
-	p.logger.DebugContext(ctx, "graph request", "source", k.request.Source, "status", status, "took", took,
-		"request_id", id, "client_request_id", k.clientID, "number", k.requests)
+	p.logger.DebugContext(ctx, "graph request", "source", k.request.Source, "status", status, "took_ms", float64(took.Microseconds())/1000,
+		"graph_request_id", id, "client_request_id", k.clientID, "number", k.requests)
 	return resp, err
 }
 

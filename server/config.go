@@ -15,6 +15,7 @@ import (
 	"github.com/parley-gateway/parley/server/audit"
 	"github.com/parley-gateway/parley/server/authn"
 	"github.com/parley-gateway/parley/server/authz"
+	"github.com/parley-gateway/parley/server/callinfo"
 	"github.com/parley-gateway/parley/server/certs"
 	"github.com/parley-gateway/parley/server/interceptor"
 	"github.com/parley-gateway/parley/server/metrics"
@@ -159,6 +160,7 @@ func (c Config) complete() (Config, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
+	c.Logger = callinfo.Logger(c.Logger)
 	if c.Now == nil {
 		c.Now = time.Now
 	}

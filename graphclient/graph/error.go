@@ -196,7 +196,7 @@ func (e *Error) LogValue() slog.Value {
 		slog.String("code", e.Code),
 		slog.String("inner_code", e.InnerCode),
 		slog.String("cause", string(e.Cause)),
-		slog.String("request_id", e.RequestID),
+		slog.String("graph_request_id", e.RequestID),
 		slog.String("client_request_id", e.ClientRequestID),
 		slog.Duration("retry_after", e.RetryAfter),
 	)

@@ -1,7 +1,9 @@
 package graph
 
 import (
+	"context"
 	"strings"
+	"sync/atomic"
 
 	"github.com/parley-gateway/parley/graphclient/internal/ascii"
 )
@@ -58,6 +60,16 @@ type Request struct {
 	User, Resource string
 	// Priority is Interactive or Background.
 	Priority Priority
+}
+
+// SentKey is the key under which a context gives a *atomic.Int64 that counts the requests that are sent to Graph under it.
+type SentKey struct{}
+
+// CountSent counts a request that is sent under a context, if the context counts.
+func CountSent(ctx context.Context) {
+	if sent, ok := ctx.Value(SentKey{}).(*atomic.Int64); ok {
+		sent.Add(1)
+	}
 }
 
 const upperHex = "0123456789ABCDEF"

@@ -41,7 +41,9 @@ type Caller struct {
 type Intent struct {
 	// RequestID ties intent, outcome, log lines and the caller's own records together.
 	RequestID string
-	Caller    Caller
+	// TraceID is the caller's trace; empty where the caller has none.
+	TraceID string
+	Caller  Caller
 	// Rule allows the call; Policy is the digest of the policy that it is of.
 	Rule, Policy string
 	// RPC is the method's name; Protocol is how it was called: grpc or rest.
@@ -111,7 +113,7 @@ func (r *record) append(b []byte, instance string, number uint64, now time.Time)
 	if r.first != 0 {
 		b = strconv.AppendUint(append(b, `,"intent":`...), r.first, 10)
 	}
-	b = appendText(b, "request_id", i.RequestID)
+	b = appendSome(appendText(b, "request_id", i.RequestID), "trace_id", i.TraceID)
 	b = append(appendWord(append(b, `,"caller":{"id":`...), i.Caller.ID), `,"kind":`...)
 	b = append(appendSome(appendWord(b, i.Caller.Kind), "application", i.Caller.Application), '}')
 	b = appendText(appendText(appendText(b, "rule", i.Rule), "policy", i.Policy), "rpc", i.RPC)

@@ -15,6 +15,7 @@ type line struct {
 	Kind         string      `json:"kind"`
 	First        uint64      `json:"intent,omitempty"`
 	RequestID    string      `json:"request_id"`
+	TraceID      string      `json:"trace_id,omitempty"`
 	Caller       lineCaller  `json:"caller"`
 	Rule         string      `json:"rule"`
 	Policy       string      `json:"policy"`

@@ -4,10 +4,12 @@ package callinfo
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 
 	"google.golang.org/grpc/metadata"
 
 	"github.com/parley-gateway/parley/cache"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/graphclient/ratelimit"
 	"github.com/parley-gateway/parley/server/admission"
 	"github.com/parley-gateway/parley/server/audit"
@@ -44,6 +46,7 @@ type Info struct {
 	Identity
 	Access
 	Freshness
+	Sent
 
 	// Record is the audit record of the call. The services' authorizer begins it before anything is read; the interceptor audit ends it
 	// with the outcome.
@@ -52,6 +55,8 @@ type Info struct {
 
 // Transport is what the transport knows of a call. NewContext writes it; everybody reads it.
 type Transport struct {
+	// TraceID is the id of the trace that the caller's traceparent names; empty where it names none.
+	TraceID string
 	// ID is the request id, RPC the method's name without its service, and Protocol how the call came.
 	ID, RPC, Protocol string
 	// Request is the call on its connection; nil where nothing bounds it.
@@ -98,6 +103,17 @@ type Freshness struct {
 	Recording bool
 }
 
+// Sent is what a call has handed out and what it took. The interceptor audit writes what was handed out, graphclient counts its requests;
+// the log reads both.
+type Sent struct {
+	// Rows are the events, conversations, rows of a report or users that were handed out. Complete is the answer's own word; nil where it
+	// has none.
+	Rows     int64
+	Complete *bool
+	// GraphRequests counts the requests to Graph that were sent for the call. Those that it shares count for the call that came first.
+	GraphRequests atomic.Int64
+}
+
 // AccessGrant is what the policy allowed a call.
 type AccessGrant struct {
 	Request authz.Request
@@ -125,6 +141,8 @@ func (c *callContext) Value(key any) any {
 		if c.info.Recording {
 			return &c.info.Recorder
 		}
+	case graph.SentKey:
+		return &c.info.GraphRequests
 	case ratelimit.CallerKey:
 		if c.info.CallerID != "" {
 			return &c.info.CallerID
@@ -146,6 +164,7 @@ func NewContext(ctx context.Context, method, protocol string) context.Context {
 	if c.info.ID == "" {
 		c.info.ID = requestid.Of(metadata.ValueFromIncomingContext(ctx, requestid.Header))
 	}
+	c.info.TraceID = traceIDOf(metadata.ValueFromIncomingContext(ctx, headerTraceparent))
 	return c
 }
 

@@ -28,6 +28,7 @@ func (a auditing) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, n
 	if out.add(answer); info.HTTP != nil && info.HTTP.Unchanged {
 		out.rows = 0 // 304: no data are handed out
 	}
+	info.Rows, info.Complete = out.rows, out.complete
 	return answer, nil
 }
 
@@ -37,6 +38,7 @@ func (a auditing) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServer
 	defer func() { a.record(info, sent.out, returned, err) }()
 	err = next(srv, sent)
 	returned = true
+	info.Rows, info.Complete = sent.out.rows, sent.out.complete
 	return err
 }
 

@@ -12,7 +12,6 @@ import (
 
 	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/server/apierror"
-	"github.com/parley-gateway/parley/server/callinfo"
 )
 
 // errorConverter makes what comes from below it the errors of the contract, and logs what only the operator may know of them.
@@ -36,12 +35,12 @@ func (c errorConverter) convert(ctx context.Context, method string, err error) e
 		return nil
 	}
 	st := apierror.FromError(err)
-	attrs := []slog.Attr{slog.String("rpc", method), slog.String("request_id", callinfo.FromContext(ctx).ID)}
+	attrs := []slog.Attr{slog.String("rpc", method)}
 	var graphErr *graph.Error
 	switch {
 	case errors.As(err, &graphErr) && graphErr.Kind != graph.KindCanceled:
 		level := slog.LevelWarn
-		if graphErr.Kind == graph.KindNotFound {
+		if expected(graphErr.Kind) {
 			level = slog.LevelDebug // an answer like others
 		}
 		c.logger.LogAttrs(ctx, level, "graph failed", append(attrs, slog.Any("graph", graphErr))...)
@@ -49,6 +48,18 @@ func (c errorConverter) convert(ctx context.Context, method string, err error) e
 		c.logger.LogAttrs(ctx, slog.LevelError, "internal failure", append(attrs, slog.String("types", typesOf(err)))...)
 	}
 	return st.Err()
+}
+
+// expected reports whether an error of Graph is about what was asked for, and no trouble of the gateway or of the tenant: a thing that is
+// not there, a user without a licence or right, a caller's day that is used up.
+func expected(kind graph.Kind) bool {
+	switch kind {
+	case graph.KindNotFound, graph.KindGone, graph.KindUserNotLicensed, graph.KindUserRefused, graph.KindUserRole, graph.KindAccessDenied,
+		graph.KindCallerLimit, graph.KindSignIn:
+		return true
+	default:
+		return false
+	}
 }
 
 // typesOf names the types of an error and its causes. Texts of unknown errors may quote content and are not logged.

@@ -42,8 +42,11 @@ func (i *identity) refusal(ctx context.Context, info *callinfo.Info, err error) 
 	if !ok {
 		return err
 	}
-	i.logger.LogAttrs(ctx, slog.LevelInfo, "caller refused",
-		slog.String("why", string(known.Why)), slog.String("protocol", info.Protocol), slog.String("request_id", info.ID))
+	level := slog.LevelDebug // expected: tokens end
+	if known.Why == authn.WhyKeys {
+		level = slog.LevelWarn // nobody can be accepted
+	}
+	i.logger.LogAttrs(ctx, level, "caller refused", slog.String("why", string(known.Why)), slog.String("transport", info.Protocol))
 	return errRefused(known, "the caller is not accepted: "+string(known.Why))
 }
 

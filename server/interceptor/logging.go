@@ -2,6 +2,8 @@ package interceptor
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"log/slog"
 	"time"
 
@@ -37,8 +39,24 @@ func (l logging) log(ctx context.Context, method string, err error, start time.T
 	if !l.logger.Enabled(ctx, level) {
 		return
 	}
-	st := status.Convert(err)
-	l.logger.LogAttrs(ctx, level, "call",
+	st, info := status.Convert(err), callinfo.FromContext(ctx)
+	attrs := []slog.Attr{
 		slog.String("rpc", method), slog.String("code", st.Code().String()), slog.String("reason", apierror.Reason(st)),
-		slog.Duration("took", time.Since(start)), slog.String("request_id", callinfo.FromContext(ctx).ID))
+		slog.String("transport", info.Protocol), slog.String("tenant", info.Tenant), slog.String("caller", hashed(info.CallerID)),
+		slog.Int64("events", info.Rows),
+	}
+	if info.Complete != nil {
+		attrs = append(attrs, slog.Bool("complete", *info.Complete))
+	}
+	l.logger.LogAttrs(ctx, level, "call", append(attrs, slog.Int64("graph_requests", info.GraphRequests.Load()),
+		slog.Float64("took_ms", float64(time.Since(start).Microseconds())/1000))...)
+}
+
+// hashed is the caller of a line: equal for equal callers, and no name. Audit records have the caller's id.
+func hashed(caller string) string {
+	if caller == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte("parley caller\x00" + caller))
+	return hex.EncodeToString(sum[:8])
 }

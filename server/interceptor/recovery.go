@@ -10,7 +10,6 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server/apierror"
-	"github.com/parley-gateway/parley/server/callinfo"
 )
 
 // recovery turns a panic anywhere below it into INTERNAL.
@@ -42,6 +41,5 @@ func (r recovery) panicked(ctx context.Context, method string, value any) error 
 // LogPanic logs where a panic happened. Its value may hold anything, so only its type is logged.
 func LogPanic(ctx context.Context, logger *slog.Logger, method string, value any) {
 	logger.LogAttrs(ctx, slog.LevelError, "panic",
-		slog.String("rpc", method), slog.String("request_id", callinfo.FromContext(ctx).ID),
-		slog.String("type", fmt.Sprintf("%T", value)), slog.String("stack", string(debug.Stack())))
+		slog.String("rpc", method), slog.String("type", fmt.Sprintf("%T", value)), slog.String("stack", string(debug.Stack())))
 }

@@ -57,9 +57,9 @@ func intent(ctx context.Context, target callTarget, decision authz.Decision) aud
 		sources = append(sources, authz.SourceName(src))
 	}
 	return audit.Intent{
-		RequestID: info.ID,
-		Caller:    audit.Caller{ID: target.callerID, Kind: target.caller.Kind.String(), Application: target.caller.AppID},
-		Rule:      decision.Rule, Policy: decision.Digest, RPC: target.rpc, Protocol: info.Protocol,
+		RequestID: info.ID, TraceID: info.TraceID,
+		Caller: audit.Caller{ID: target.callerID, Kind: target.caller.Kind.String(), Application: target.caller.AppID},
+		Rule:   decision.Rule, Policy: decision.Digest, RPC: target.rpc, Protocol: info.Protocol,
 		Tenant: target.alias, TenantID: target.tenant.ID, Owner: owner, Conversation: scope.conversation,
 		Sources: sources, Start: scope.start, End: scope.end, View: authz.ViewName(scope.view),
 		Reason: callinfo.Header(ctx, callinfo.HeaderReason),
