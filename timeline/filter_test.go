@@ -181,3 +181,33 @@ func TestSearchedUntil(t *testing.T) {
 		}
 	})
 }
+
+// TestFilterByNames: a filter by the name of the actor sees the names that are added, and a window whose names could not be looked up is a
+// gap. What goes out is as Graph sent it.
+func TestFilterByNames(t *testing.T) {
+	t.Parallel()
+	start, end := base()
+	g := &fakeGraph{src: copilot, size: 10, rows: spread("p", 30, start, end)}
+	for i := range g.rows {
+		g.rows[i].actor = []string{"ada", "ben", "nobody"}[i%3]
+	}
+	for _, complete := range []bool{true, false} {
+		have := sources(g)
+		have.NameActors = func(_ context.Context, events []*parleyv1.Event) bool {
+			for _, e := range events {
+				e.GetActor().GetUser().DisplayName = map[string]string{"ada": "Ada Byron", "ben": "Ben"}[e.GetActor().GetUser().GetId()]
+			}
+			return complete
+		}
+		req := query.Events{Owner: "u", User: "u", Start: start, End: end, Filter: `actor = "ada*" OR NOT actor:*`}
+		events, last := listAll(t, newEngine(t, timeline.Config{}), have, req, 7)
+		if len(events) != 20 || last.GetComplete() != complete || notFound(last.GetSources()[0].GetGaps(), "FILTER_NOT_EVALUATED") != complete {
+			t.Errorf("%d events, complete = %v, want %v: %v", len(events), last.GetComplete(), complete, last.GetSources())
+		}
+		for _, e := range events {
+			if id, name := e.GetActor().GetUser().GetId(), e.GetActor().GetUser().GetDisplayName(); id == "ben" || name != "" {
+				t.Errorf("an event of %s, named %q", id, name)
+			}
+		}
+	}
+}

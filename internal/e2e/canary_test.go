@@ -159,6 +159,7 @@ func (g *tenantUnderTest) everythingREST(t *testing.T, view parleyv1.EventView) 
 	}
 	for _, e := range oneOfEach(page.GetEvents()) {
 		ask("/v1/"+e.GetName()+"?"+suffix, "application/json")
+		ask(user+"/events?startTime="+day(2)+"&around="+url.QueryEscape(e.GetName())+"&"+suffix, "application/json")
 	}
 	for _, path := range []string{"/events", "/conversations/" + groupChat + "/events"} {
 		ask(user+path+"?startTime="+day(2)+"&"+suffix, "application/json")
@@ -214,6 +215,8 @@ func (g *tenantUnderTest) everythingGRPC(t *testing.T, view parleyv1.EventView) 
 		for _, e := range oneOfEach(list.GetEvents()) {
 			whole, err := events.GetEvent(t.Context(), &parleyv1.GetEventRequest{Name: e.GetName(), View: view})
 			keep("GetEvent "+e.GetName(), whole, err)
+			beside, err := events.ListEvents(t.Context(), &parleyv1.ListEventsRequest{Parent: parent, View: view, StartTime: timestamp(daysAgo(2)), Around: e.GetName()})
+			keep("ListEvents around "+e.GetName(), beside, err)
 		}
 		stream, err := events.StreamEvents(t.Context(), &parleyv1.StreamEventsRequest{Parent: parent, View: view, StartTime: timestamp(daysAgo(2))})
 		drain(stream, err, func(frame proto.Message, err error) { keep("StreamEvents "+parent, frame, err) })

@@ -9,6 +9,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphsim"
@@ -17,13 +20,15 @@ import (
 // question is a section of the handbook's questions.
 type question struct {
 	title            string
-	path             string // of the command, without the address, its variables not replaced
+	path             string   // of the command, without the address, its variables not replaced
+	encoded          []string // parameters that the command encodes, as name=value
 	requests, fewest int
 }
 
 var (
 	curlLine    = regexp.MustCompile(`(?m)^curl -sG? "\$H(/[^"]*)"(.*)$`)
-	curlData    = regexp.MustCompile(`-d (\S+)`)
+	curlData    = regexp.MustCompile(` -d (\S+)`)
+	curlEncoded = regexp.MustCompile(` --data-urlencode (?:'([^']*)'|"([^"]*)")`)
 	requestsRow = regexp.MustCompile(`(?m)^Graph requests: at most (\d+), the fewest possible: (\d+)\.`)
 )
 
@@ -52,6 +57,9 @@ func questions(t *testing.T) []question {
 		if len(data) > 0 {
 			q.path += "?" + strings.Join(data, "&")
 		}
+		for _, field := range curlEncoded.FindAllStringSubmatch(command[2], -1) {
+			q.encoded = append(q.encoded, field[1]+field[2])
+		}
 		var errs [2]error
 		q.requests, errs[0] = strconv.Atoi(row[1])
 		if q.fewest, errs[1] = strconv.Atoi(row[2]); errs != [2]error{} || q.fewest > q.requests {
@@ -60,6 +68,21 @@ func questions(t *testing.T) []question {
 		all = append(all, q)
 	}
 	return all
+}
+
+// isAbout reports whether a text, an attachment or a link of an event has a word.
+func isAbout(e *parleyv1.Event, word string) bool {
+	return strings.Contains(strings.ToLower(e.GetBody().GetPlainText()), word) ||
+		slices.ContainsFunc(e.GetAttachments(), func(a *parleyv1.Attachment) bool { return strings.Contains(strings.ToLower(a.GetName()), word) }) ||
+		slices.ContainsFunc(e.GetLinks(), func(l *parleyv1.Link) bool { return strings.Contains(strings.ToLower(l.GetUrl()), word) })
+}
+
+func eventNames(events []*parleyv1.Event) []string {
+	names := make([]string, 0, len(events))
+	for _, e := range events {
+		names = append(names, e.GetName())
+	}
+	return names
 }
 
 // TestConversationQuestions asks each question about conversations of the handbook of a gateway that has read nothing, and compares its answer with what the user's whole
@@ -107,6 +130,13 @@ func TestConversationQuestions(t *testing.T) { //nolint:tparallel // one after t
 		}
 		return page.GetEvents()
 	}
+	var written []string // messages of the reply's chat that were created in the interval
+	for _, e := range list(over(t, sim, settings), "/v1/"+reply.GetConversation()+"/events?sources=SOURCE_CHAT&pageSize=1000&startTime="+since) {
+		if on := e.GetCreateTime().AsTime().Format(time.DateOnly); on >= since[:len(on)] && on < until[:len(on)] { // both are midnights
+			written = append(written, e.GetName())
+		}
+	}
+	slices.Sort(written)
 	answers := map[string]func(t *testing.T, g *tenantUnderTest, path string){
 		"What happened in this meeting?": func(t *testing.T, g *tenantUnderTest, path string) {
 			t.Helper()
@@ -154,9 +184,33 @@ func TestConversationQuestions(t *testing.T) { //nolint:tparallel // one after t
 				t.Error("the origin of the reply is not among the messages")
 			}
 		},
+		"What did this person and Copilot say about a file?": func(t *testing.T, g *tenantUnderTest, path string) {
+			t.Helper()
+			about := slices.DeleteFunc(slices.Clone(events), func(e *parleyv1.Event) bool { return e.GetCopilot() == nil || !isAbout(e, ".docx") })
+			if diff := cmp.Diff(eventNames(about), eventNames(list(g, path))); diff != "" || len(about) == 0 {
+				t.Errorf("%d events (-want +got):\n%s", len(about), diff)
+			}
+		},
+		"Which messages of this chat were written in these weeks?": func(t *testing.T, g *tenantUnderTest, path string) {
+			t.Helper()
+			if diff := cmp.Diff(written, slices.Sorted(slices.Values(eventNames(list(g, path))))); diff != "" || len(written) == 0 {
+				t.Errorf("%d messages (-want +got):\n%s", len(written), diff)
+			}
+		},
+		"What stood around this message?": func(t *testing.T, g *tenantUnderTest, path string) {
+			t.Helper()
+			var page parleyv1.ListEventsResponse
+			if status, body := g.get(t, path, &page); status != http.StatusOK {
+				t.Fatalf("%d %s", status, body)
+			}
+			names := eventNames(page.GetEvents())
+			if at := slices.Index(names, reply.GetName()); at < 0 || at > 10 || len(names) > 20 {
+				t.Errorf("the message is number %d of %d", at, len(names))
+			}
+		},
 	}
 	variables := strings.NewReplacer("$SINCE", since, "$UNTIL", until, "$MEETING", meeting, "$CALL", call.GetName(),
-		"$REPLY", reply.GetConversation(), "$U", url.PathEscape(demo(sim)))
+		"$REPLY", reply.GetConversation(), "$MESSAGE", reply.GetName(), "$U", url.PathEscape(demo(sim)))
 	for _, q := range questions(t) {
 		t.Run(q.title, func(t *testing.T) {
 			answer := answers[q.title]
@@ -165,7 +219,12 @@ func TestConversationQuestions(t *testing.T) { //nolint:tparallel // one after t
 			}
 			g := over(t, sim, settings)
 			sim.ResetRequests()
-			answer(t, g, variables.Replace(q.path))
+			parameters := []string{variables.Replace(q.path)}
+			for _, field := range q.encoded {
+				name, value, _ := strings.Cut(variables.Replace(field), "=")
+				parameters = append(parameters, name+"="+url.QueryEscape(value))
+			}
+			answer(t, g, strings.Join(parameters, "&"))
 			asked := 0
 			for _, request := range sim.Requests() {
 				if request.Source != "token" {

@@ -220,6 +220,46 @@ func TestNamesAreNotMetadata(t *testing.T) {
 	}
 }
 
+// TestFilterByAddedNames: with enrich=NAMES, a filter by the name of the actor finds the prompts that Graph sends without one.
+func TestFilterByAddedNames(t *testing.T) {
+	t.Parallel()
+	g := serve(t, graphsim.Config{Seed: 11}, nil)
+	demo := g.sim.DemoUser()
+	path := "/v1/users/" + demo.ID + "/events?sources=SOURCE_COPILOT&pageSize=1000&startTime=" + day(28) + "&endTime=" + day(1) + "&filter="
+	list := func(filter string) *parleyv1.ListEventsResponse {
+		t.Helper()
+		var page parleyv1.ListEventsResponse
+		if status, body := g.get(t, path+filter, &page); status != http.StatusOK || !page.GetComplete() {
+			t.Fatalf("HTTP %d %.500s", status, body)
+		}
+		return &page
+	}
+	prompts := list("kind%3DEVENT_KIND_PROMPT").GetEvents()
+	if len(prompts) == 0 || prompts[0].GetActor().GetUser().GetDisplayName() != "" {
+		t.Fatalf("%d prompts, %v", len(prompts), prompts)
+	}
+	byName := url.QueryEscape(`actor = "` + strings.ToUpper(demo.Name[:3]) + `*"`)
+	if found := list(byName).GetEvents(); len(found) != 0 {
+		t.Errorf("without names %d events", len(found))
+	}
+	found := list(byName + "&enrich=NAMES").GetEvents()
+	if len(found) != len(prompts) {
+		t.Errorf("with names %d events, want the %d prompts", len(found), len(prompts))
+	}
+	for _, event := range found {
+		if event.GetActor().GetUser().GetDisplayName() != demo.Name {
+			t.Errorf("by %v", event.GetActor())
+		}
+	}
+	if found := list(url.QueryEscape("NOT actor:*") + "&enrich=NAMES").GetEvents(); len(found) != 0 {
+		t.Errorf("%d events have no name", len(found))
+	}
+	events, summary := g.stream(t, strings.NewReplacer("/events?", "/events:stream?", "&pageSize=1000", "").Replace(path)+byName+"&enrich=NAMES")
+	if len(events) != len(prompts) || !summary.GetComplete() {
+		t.Errorf("the stream has %d events: %v", len(events), summary)
+	}
+}
+
 // TestCoverage names per source what it cannot hold, on last pages and in summaries alone; completeness is another matter.
 func TestCoverage(t *testing.T) {
 	t.Parallel()

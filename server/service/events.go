@@ -45,7 +45,7 @@ func (e *events) StreamEvents(req *parleyv1.StreamEventsRequest, stream grpc.Ser
 		if namesAsked(req.GetEnrich()) {
 			take = namedBatches(ctx, access, &q, out)
 		}
-		return e.engine.StreamBatches(ctx, access.sources, q, req.GetResumeToken(), take, out.frame)
+		return e.engine.StreamBatches(ctx, readers(access, &q, req.GetEnrich()), q, req.GetResumeToken(), take, out.frame)
 	})
 }
 

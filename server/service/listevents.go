@@ -36,11 +36,12 @@ func (e *events) listPage(ctx context.Context, req *parleyv1.ListEventsRequest) 
 	if err != nil {
 		return nil, err
 	}
+	have := readers(access, &q, req.GetEnrich())
 	var page *timeline.Page
 	if size := pageSize(req.GetPageSize()); around == nil {
-		page, err = e.engine.PageEvents(ctx, access.sources, q, req.GetPageToken(), size)
+		page, err = e.engine.PageEvents(ctx, have, q, req.GetPageToken(), size)
 	} else {
-		page, err = e.pageAround(ctx, access, q, around, req.GetPageToken(), size)
+		page, err = e.pageAround(ctx, access, have, q, around, req.GetPageToken(), size)
 	}
 	if err != nil {
 		return nil, err

@@ -44,6 +44,15 @@ func (g *accessGrant) names(conversation string, view parleyv1.EventView) *names
 	}
 }
 
+// readers are the readers of a request for events. Where it asks for names, its filter compares actors by them.
+func readers(access *accessGrant, q *query.Events, enrich []parleyv1.Enrichment) query.Sources {
+	have := access.sources
+	if namesAsked(enrich) && q.FiltersByActor() {
+		have.NameActors = access.names(q.Conversation, q.ShownView()).Actors
+	}
+	return have
+}
+
 // namedPage returns a page with names. The page that it is given may be cached, and stays as it is.
 func namedPage(ctx context.Context, access *accessGrant, q *query.Events, page *timeline.Page) (*timeline.Page, error) {
 	events, complete, err := access.names(q.Conversation, q.ShownView()).List(ctx, page.Events)

@@ -51,6 +51,9 @@ type field struct {
 	sources []parleyv1.Source // whose records can have it; nil = all
 }
 
+// Actor is the field of events that stands for the display names of who did it.
+const Actor = "actor"
+
 // Fields of events that Graph can evaluate.
 const (
 	app                  = "copilot.app"
@@ -80,7 +83,7 @@ func Events() *Schema {
 		{path: appClass, kind: text, wild: true, sources: only(parleyv1.Source_SOURCE_COPILOT)},
 		{path: app, model: appClass, kind: application, sources: only(parleyv1.Source_SOURCE_COPILOT)},
 		{path: "correlation_id", kind: text, sources: only(parleyv1.Source_SOURCE_COPILOT)},
-		{path: "actor", model: "actor.user.display_name", kind: person, wild: true},
+		{path: Actor, model: "actor.user.display_name", kind: person, wild: true},
 		{path: actorID, kind: text},
 		{path: actorType, kind: enum, enum: identity},
 		{path: actorApplicationType, kind: enum, enum: identity},
@@ -157,7 +160,7 @@ func (n *node) needs() []string {
 	case n.field.kind == hidden:
 		return nil
 	case n.field.kind == person:
-		return []string{"actor"}
+		return []string{Actor}
 	case n.path == participantID:
 		return []string{"call"}
 	default:

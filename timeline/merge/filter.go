@@ -29,6 +29,8 @@ type selection struct {
 	filter *filter.Filter
 	pushed []string           // fields of the filter that Graph evaluates
 	getter source.EventGetter // reads events whole that the filter cannot decide; may be nil
+	// nameActors is that of query.Sources; nil where it is, and without a filter.
+	nameActors func(ctx context.Context, events []*parleyv1.Event) (complete bool)
 
 	readWhole    func(ctx context.Context, res *fetch.Result) // reads records whole; nil = they stay as listed
 	participants *participants.Check                          // nil = every event belongs here
@@ -57,6 +59,10 @@ func (r *sourceReader) applyFilter(ctx context.Context, res *fetch.Result) {
 	if r.filter == nil {
 		return
 	}
+	if r.nameActors != nil {
+		r.applyFilterToNames(ctx, res)
+		return
+	}
 	trusted := len(r.pushed) > 0 && !r.fetch.IgnoresClause()
 	matching := make([]chunk.Entry, 0, len(res.Entries))
 	for _, e := range res.Entries {
@@ -74,6 +80,41 @@ func (r *sourceReader) applyFilter(ctx context.Context, res *fetch.Result) {
 		if err == nil && result != filter.False {
 			matching = append(matching, e)
 		}
+	}
+	res.Entries = matching
+}
+
+// applyFilterToNames leaves out the entries that do not match the filter when their actors have the names that Graph left out. The entries
+// stay as Graph sent them. Where names could not be looked up, the window is a gap.
+func (r *sourceReader) applyFilterToNames(ctx context.Context, res *fetch.Result) {
+	events := make([]*parleyv1.Event, len(res.Entries))
+	gap := false
+	for i := range res.Entries {
+		event, err := res.Entries[i].Event()
+		if err != nil {
+			event, gap = &parleyv1.Event{}, true
+		}
+		events[i] = event
+	}
+	if len(events) > 0 && !r.nameActors(ctx, events) {
+		gap = true
+	}
+	matching := make([]chunk.Entry, 0, len(res.Entries))
+	for i, event := range events {
+		if ctx.Err() != nil {
+			return // nobody waits for the window any more
+		}
+		result := r.filter.Match(event)
+		if result == filter.Unknown && (len(r.pushed) == 0 || r.fetch.IgnoresClause()) && (r.readWhole == nil || !event.GetCall().GetPartial()) {
+			result = r.matchWhole(ctx, event)
+			gap = gap || result == filter.Unknown
+		}
+		if result != filter.False {
+			matching = append(matching, res.Entries[i])
+		}
+	}
+	if gap {
+		res.Gaps = window.AddGap(res.Gaps, window.Gap{Span: res.Span, Reason: parleyv1.ErrorReason_ERROR_REASON_FILTER_NOT_EVALUATED})
 	}
 	res.Entries = matching
 }

@@ -94,7 +94,7 @@ func (m *Merger) newReader(have query.Sources, src parleyv1.Source) *sourceReade
 		progress: progress{
 			state: parleyv1.SourceState_SOURCE_STATE_READ, density: window.Density{Level: window.Era, Most: window.MaxRows},
 		},
-		selection: selection{filter: m.filter, pushed: pushed.Fields, getter: have.Getters[src]},
+		selection: selection{filter: m.filter, pushed: pushed.Fields, getter: have.Getters[src], nameActors: have.NameActors},
 		fetch: &fetch.Reader{
 			Source: src, Events: have.Events[src], ByCreate: byCreate, Desc: m.desc,
 			MaxPages: m.cfg.MaxPages, PageSize: source.Describe(src).PageSize,

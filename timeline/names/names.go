@@ -104,6 +104,16 @@ func (f *Filler) Event(ctx context.Context, event *parleyv1.Event) (complete boo
 	return complete
 }
 
+// Actors adds names to the actors of events, which it changes. It reports whether all names could be looked up.
+func (f *Filler) Actors(ctx context.Context, events []*parleyv1.Event) (complete bool) {
+	bare := make([]*parleyv1.Event, len(events))
+	for i, event := range events {
+		bare[i] = &parleyv1.Event{Actor: event.GetActor(), Source: event.GetSource()} // the message is shared, and with it the name
+	}
+	_, complete = f.fill(ctx, bare)
+	return complete
+}
+
 // finish writes what depends on the names anew, and leaves out what the view does not show.
 func (f *Filler) finish(event *parleyv1.Event) proto.Message {
 	f.summarize(event)

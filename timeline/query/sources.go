@@ -1,6 +1,7 @@
 package query
 
 import (
+	"context"
 	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
@@ -21,6 +22,9 @@ type Sources struct {
 	Users         source.UserReader
 	// Names reads display names of the directory; nil where nobody may.
 	Names source.NameReader
+	// NameActors adds to the actors of events the names that Graph left out, before a filter compares them, and reports whether all could
+	// be looked up. It changes the events. nil = the filter compares what Graph sent.
+	NameActors func(ctx context.Context, events []*parleyv1.Event) (complete bool)
 	// Skew is how far this machine's clock is ahead of Graph's, negative when it is behind; nil = not.
 	Skew func() time.Duration
 }
