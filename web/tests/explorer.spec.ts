@@ -142,9 +142,11 @@ test("the quality of calls and the use of Copilot are charts with tables", async
   await page.getByRole("link", { name: "Call quality" }).click();
   await expect(banner(page)).toContainText("Complete");
   for (const chart of ["Packets lost", "Jitter", "Round trip"]) await expect(page.getByRole("img", { name: new RegExp(`^${chart}: mean`) })).toBeVisible();
+  await expect(page.getByRole("columnheader", { name: "Line" })).toBeVisible();
+  await expect(page.getByRole("row", { name: / (good|poor|unclassified) / }).first()).toBeVisible();
   await expectUsable(page, ".heading", ".banner", ".figures", "thead", "tbody tr:nth-child(-n+3)");
   await page.getByRole("button", { name: /^Show the call of/ }).first().click();
-  await expect(page.getByRole("dialog").getByRole("region", { name: "JSON" })).toContainText('"averageJitter"');
+  await expect(page.getByRole("dialog").getByRole("region", { name: "JSON" })).toContainText('"classification"');
   await page.keyboard.press("Escape");
 
   await page.getByRole("link", { name: /usage/i }).click();

@@ -1,4 +1,4 @@
-import type { CallEndpoint, Event, MediaStream } from "../../../clients/typescript/src/index.js";
+import type { Event } from "../../../clients/typescript/src/index.js";
 import { drawBanner } from "./banner.js";
 import { dots } from "./charts.js";
 import { showDetail } from "./detail.js";
@@ -9,8 +9,9 @@ import type { Place } from "./place.js";
 import { Reader } from "./reader.js";
 import { heading } from "./timeline.js";
 
-/** The worst mean figures of a call, over all streams of its media; absent = Graph sent none. */
-interface Quality {
+/** What the gateway says of the line of a call: its classification and worst mean figures; absent = Graph sent none. */
+interface Line {
+  verdict: string;
   loss: number | undefined;
   jitter: number | undefined;
   roundTrip: number | undefined;
@@ -24,14 +25,14 @@ export function showCalls(root: HTMLElement, place: Place, leave: AbortSignal): 
   const banner = h("div", { role: "status" });
   const figures = h("div", { class: "figures" });
   const place_ = h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Calls" });
-  root.append(heading(place), h("p", { class: "lead" }, `The calls of the last ${days} days, each with its worst stream of sound or video.`), banner, figures, place_);
+  root.append(heading(place), h("p", { class: "lead" }, `The calls of the last ${days} days, each with the worst figures of its sound.`), banner, figures, place_);
   const calls: Event[] = [];
   let planned = 0;
   const draw = (): void => {
     planned = 0;
     drawBanner(banner, reader);
     const rated = calls.map((call) => ({ call, quality: qualityOf(call) }));
-    const points = (of: (quality: Quality) => number | undefined): { time: number; value: number; label: string }[] => rated.flatMap(({ call, quality }) => {
+    const points = (of: (quality: Line) => number | undefined): { time: number; value: number; label: string }[] => rated.flatMap(({ call, quality }) => {
       const value = of(quality);
       return value === undefined ? [] : [{ time: Date.parse(call.eventTime ?? ""), value, label: momentOf(call.eventTime) }];
     });
@@ -43,8 +44,8 @@ export function showCalls(root: HTMLElement, place: Place, leave: AbortSignal): 
   void reader.read();
 }
 
-function table(rated: { call: Event; quality: Quality }[]): HTMLElement {
-  const heads = ["When", "Who called", "Length", "People", "Lost", "Jitter", "Round trip", "Rating", ""];
+function table(rated: { call: Event; quality: Line }[]): HTMLElement {
+  const heads = ["When", "Who called", "Length", "People", "Line", "Lost", "Jitter", "Round trip", "Rating", ""];
   const figure = (value: number | undefined, unit: string, digits = 0): string => (value === undefined ? "" : `${value.toFixed(digits)} ${unit}`);
   return h("table", {},
     h("thead", {}, h("tr", {}, ...heads.map((head) => (head ? h("th", { scope: "col" }, head) : h("td", {}))))),
@@ -53,6 +54,7 @@ function table(rated: { call: Event; quality: Quality }[]): HTMLElement {
       h("td", {}, whoIs(call.actor)),
       h("td", {}, durationOf(call.call?.startTime, call.call?.endTime)),
       h("td", {}, call.call?.participants?.length ?? ""),
+      h("td", {}, quality.verdict),
       h("td", {}, figure(quality.loss && quality.loss * 100, "%", 1)),
       h("td", {}, figure(quality.jitter, "ms")),
       h("td", {}, figure(quality.roundTrip, "ms")),
@@ -60,22 +62,16 @@ function table(rated: { call: Event; quality: Quality }[]): HTMLElement {
       h("td", {}, h("button", { type: "button", class: "quiet", onclick: () => showDetail(call), "aria-label": `Show the call of ${momentOf(call.eventTime)}` }, "Show"))))));
 }
 
-function qualityOf(event: Event): Quality {
-  const segments = (event.call?.sessions ?? []).flatMap((session) => session.segments ?? []);
-  const streams = segments.flatMap((segment) => segment.media ?? []).flatMap((media) => media.streams ?? []);
-  const worst = (of: (stream: MediaStream) => number | undefined): number | undefined => {
-    const values = streams.map(of).filter((value): value is number => value !== undefined && !Number.isNaN(value));
-    return values.length ? Math.max(...values) : undefined;
-  };
+function qualityOf(event: Event): Line {
+  const overall = event.call?.quality?.overall;
   return {
-    loss: worst((stream) => stream.averagePacketLossRate),
-    jitter: worst((stream) => milliseconds(stream.averageJitter)),
-    roundTrip: worst((stream) => milliseconds(stream.averageRoundTripTime)),
-    rating: segments.flatMap((segment) => [segment.caller, segment.callee]).map(ratingOf).find(Boolean) ?? "",
+    verdict: words(overall?.classification, "QUALITY_CLASSIFICATION_"),
+    loss: overall?.worstPacketLossRate,
+    jitter: milliseconds(overall?.worstJitter),
+    roundTrip: milliseconds(overall?.worstRoundTripTime),
+    rating: words(overall?.feedbackRating, "USER_FEEDBACK_RATING_"),
   };
 }
-
-const ratingOf = (end: CallEndpoint | undefined): string => words(end?.feedback?.rating, "USER_FEEDBACK_RATING_");
 
 /** Returns a duration of proto3 JSON, such as "0.047s", in milliseconds. */
 function milliseconds(duration: string | undefined): number | undefined {
