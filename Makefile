@@ -80,6 +80,11 @@ alerts-check: ## Check the alerts by promtool; `make test` holds alerts and dash
 	promtool check rules deploy/alerts/parley.rules.yaml
 	promtool test rules deploy/alerts/parley.rules_test.yaml
 
+.PHONY: release
+release: ## Put together everything of the release VERSION in .bin/release; nothing is published
+	@tools/deps.sh python3-venv jq
+	@tools/ship/release.sh $(VERSION)
+
 .PHONY: test
 test: ## Run all tests with the race detector
 	@tools/deps.sh gcc git

@@ -56,13 +56,13 @@ chroot --userspec=65532:65532 "$root" /usr/local/bin/parley demo --grpc-addr=127
 demo=$!
 exec 3<"$work/out"
 rest=
-while IFS= read -r -t 60 line <&3; do
+while IFS= read -r -t 120 line <&3; do
   if [[ $line == *'REST       http://'* ]]; then rest=${line##*http://} rest=${rest%%/*}; fi
   [[ $line != 'Ctrl-C ends it.' ]] || break
 done
 [[ -n $rest ]] || fail "the demo did not start: $(cat "$work/err")"
 chroot --userspec=65532:65532 "$root" /usr/local/bin/parley healthcheck --http-addr="$rest" || fail 'the probe says that the demo is not ready'
-users=$(curl -sS --fail --max-time 60 "http://$rest/v1/users" | jq '.users | length')
+users=$(curl -sS --fail --max-time 120 "http://$rest/v1/users" | jq '.users | length')
 ((users > 0)) || fail 'the demo lists no users'
 chroot --userspec=65532:65532 "$root" /usr/local/bin/parley version | grep -qF "parley $version " || fail 'the binary has another version'
 kill -TERM "$demo"
