@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks the Helm chart; see chart_check.py.
+# Checks the Helm chart and the settings beside it; see chart_check.py.
 # Usage: chart-check.sh PARLEY
 set -euo pipefail
 parley=$(realpath "$1")

@@ -138,20 +138,27 @@ def content(path, maps):
 
 
 def configuration(name, parley, objects):
-    """Has the gateway check the rendered settings, with every file that they name in place of the mounted one."""
+    """Has the gateway check the rendered settings, whose files must lie where something is mounted."""
     maps = one(objects, "ConfigMap")["data"]
     container = one(objects, "Deployment")["spec"]["template"]["spec"]["containers"][0]
     mounts = [mount["mountPath"] for mount in container["volumeMounts"]]
     settings = yaml.safe_load(maps["parley.yaml"])
+    for key, path in files_of(settings).items():
+        if str(path.parent) not in mounts:
+            fail(name, f"{key} is {path}, where nothing is mounted")
+    check_settings(name, parley, settings, maps)
+
+
+def files_of(settings):
+    """The settings that name files of a container, devices aside."""
+    return {key: pathlib.Path(value) for key, value in settings.items() if isinstance(value, str) and value.startswith(("/etc/", "/var/"))}
+
+
+def check_settings(name, parley, settings, maps):
+    """Has the gateway check settings, with every file that they name made in a folder of its own."""
     with tempfile.TemporaryDirectory() as root:
-        for key, value in settings.items():
-            if not isinstance(value, str) or not value.startswith(("/etc/", "/var/")):
-                continue
-            path = pathlib.Path(value)
-            if str(path.parent) not in mounts:
-                fail(name, f"{key} is {value}, where nothing is mounted")
-                continue
-            local = pathlib.Path(root + value)
+        for key, path in files_of(settings).items():
+            local = pathlib.Path(f"{root}{path}")
             local.parent.mkdir(parents=True, exist_ok=True)
             if key != "audit_file":
                 local.write_text(content(path, maps))
@@ -203,6 +210,8 @@ def main():
         checked += validate(name, new)
         wiring(name, objects)
         configuration(name, parley, objects)
+    compose = pathlib.Path(chart).parents[1] / "compose" / "parley.yaml"
+    check_settings("compose", parley, yaml.safe_load(compose.read_text()), {})
     for case, (sets, word) in REFUSED.items():
         refused = render(helm, chart, str(pathlib.Path(chart, "ci", "one-replica-values.yaml")), *sets)
         if refused.returncode == 0 or word not in refused.stderr:

@@ -12,7 +12,7 @@ programs=()
 for architecture in amd64 arm64; do
   binary=$work/$architecture/parley
   bill=$work/$architecture.cdx.json
-  "$ship/binary.sh" "$sources" "$binary" "$version" linux "$architecture"
+  "$ship/binary.sh" "$sources" "$binary" "$version" "$revision" linux "$architecture"
   go -C "$ship" tool cyclonedx-gomod bin -json -std -noserial -notimestamp -version "$version" -output "$bill" "$binary" 2>/dev/null
   programs+=(-program "$architecture=$binary=$bill")
 done

@@ -2,6 +2,7 @@
 # Puts together everything of a release in .bin/release/VERSION: archives, image, chart, contract, bills of materials, notes, provenance,
 # checksums and, with a key, their signature. It publishes nothing.
 # Usage: release.sh VERSION
+#   TARGETS     the operating systems and architectures of the archives, for a rehearsal of some
 #   COSIGN_KEY  a private key of cosign; signs the checksums, which hold the digest of everything else
 set -euo pipefail
 version=$1
@@ -32,14 +33,14 @@ awk -v heading="## ${version#v}" '
   awk '/^## / { inside = /^## Unreleased/ } inside { print }' CHANGELOG.md >"$out/notes.md"
 }
 
-for target in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64; do
+for target in ${TARGETS:-linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64}; do
   os=${target%/*} architecture=${target#*/}
   name=parley_${version}_${os}_$architecture
   folder=$work/$name
   mkdir "$folder"
   binary=parley
   [[ $os != windows ]] || binary=parley.exe
-  "$ship/binary.sh" "$PWD" "$folder/$binary" "$version" "$os" "$architecture"
+  "$ship/binary.sh" "$PWD" "$folder/$binary" "$version" "$revision" "$os" "$architecture"
   cp README.md SECURITY.md CHANGELOG.md "$folder/"
   go -C "$ship" tool cyclonedx-gomod bin -json -std -noserial -notimestamp -version "$version" -output "$out/$name.cdx.json" "$folder/$binary"
   if [[ $os == windows ]]; then
