@@ -2,13 +2,19 @@
 package deploy_test
 
 import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
+	"math/big"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
@@ -104,9 +110,13 @@ func TestSettingsExist(t *testing.T) {
 // metricNames has the names of all metrics of a gateway, those without a value yet included.
 func metricNames(t *testing.T) []string {
 	t.Helper()
-	seen := &described{}
+	seen, certificate := &described{}, certificate(t)
 	gateway, err := parley.New(parley.Config{
-		Tenants:    map[string]parley.Tenant{"contoso": {Credential: "none", BaseURL: "http://127.0.0.1:9"}},
+		Tenants: map[string]parley.Tenant{"contoso": {
+			ID: "8a6d5c1e-0f1b-4e7a-b1a5-6a2f3c4d5e6f", ClientID: "3f2c1e0a-5d0b-4c5f-9a7e-2f6b8c1d4e90",
+			Credential: "client-certificate", CertificateFile: certificate,
+		}},
+		TLS:        parley.TLS{CertFile: certificate, KeyFile: certificate},
 		Registerer: seen,
 	})
 	if err != nil {
@@ -119,6 +129,32 @@ func metricNames(t *testing.T) []string {
 		t.Fatalf("metrics of the gateway: %v", seen.names)
 	}
 	return seen.names
+}
+
+// certificate writes a certificate of this run and its key into one file.
+func certificate(t *testing.T) string {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+	}
+	signed, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "both.pem")
+	text := slices.Concat(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: signed}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}))
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // described is a registerer that notes the names of metrics.
