@@ -98,13 +98,17 @@ func (x *exchange) format() (string, *refusal.Error) {
 	}
 }
 
+// usageAndFormat reads which report is asked for, and in which format.
+func (x *exchange) usageAndFormat() (u usage, format string, g *refusal.Error) {
+	if u, g = x.usage(); g == nil {
+		format, g = x.format()
+	}
+	return u, format, g
+}
+
 // copilotReport is the report below /copilot/reports: CSV at once on v1.0, JSON pages on beta.
 func copilotReport(x *exchange) (*reply, *refusal.Error) {
-	u, g := x.usage()
-	if g != nil {
-		return nil, g
-	}
-	f, g := x.format()
+	u, f, g := x.usageAndFormat()
 	if g != nil {
 		return nil, g
 	}
@@ -119,11 +123,7 @@ func betaReport(x *exchange) (*reply, *refusal.Error) {
 	if x.sim.cfg.ReportsMoved {
 		return nil, refusal.UnknownSegment("getMicrosoft365CopilotUsageUserDetail")
 	}
-	u, g := x.usage()
-	if g != nil {
-		return nil, g
-	}
-	f, g := x.format()
+	u, f, g := x.usageAndFormat()
 	if g != nil {
 		return nil, g
 	}

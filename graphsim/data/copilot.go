@@ -101,12 +101,7 @@ func (w *World) History(u Ref, lo, hi, now int64, keep func(*Interaction) bool) 
 			})
 		}
 	}
-	place := func(in *Interaction) int64 {
-		if in.h%8 == 3 {
-			return in.Created + int64(in.h>>8%5_400_000) - 2_700_000
-		}
-		return in.Created
-	}
+	place := func(in *Interaction) int64 { return displaced(in.h, in.Created) }
 	slices.SortFunc(out, func(a, b Interaction) int {
 		return cmp.Or(cmp.Compare(place(&b), place(&a)), cmp.Compare(b.Created, a.Created))
 	})
