@@ -14,8 +14,9 @@ const dateStep = time.Second
 // clock learns from the Date of Graph's answers how far this machine's clock is ahead of Graph's.
 type clock struct{ ahead atomic.Int64 } // nanoseconds
 
-// observe takes note of one answer. Graph set its Date between sent and received, and cut it to whole seconds: while both
-// clocks may agree within that, they do. Else the skew is what makes Graph's present the Date itself, its earliest.
+// observe takes note of one answer. Graph set its Date between sent and received, and cut it to whole seconds. As long as
+// both clocks may be equal within these bounds, they count as equal. Else the skew is counted from the Date, the earliest time that
+// Graph's clock may have shown.
 func (c *clock) observe(h http.Header, sent, received time.Time) {
 	date := graph.ServerDate(h)
 	if date.IsZero() {

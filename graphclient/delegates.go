@@ -96,7 +96,7 @@ func NewDelegates(app *Client, cfg DelegatesConfig) (*Delegates, error) {
 
 // Client returns the client that asks Graph on behalf of the assertion's user.
 // It sends nothing: the first request, or Login, exchanges the assertion, once
-// for all who need it. The client works on when it is not kept any more.
+// for all callers of the client. The client works on after Delegates has forgotten it.
 // An assertion that has ended is a *graph.Error of KindSignIn.
 func (d *Delegates) Client(a Assertion) (*Client, error) {
 	now := time.Now()

@@ -58,8 +58,8 @@ func (o origin) loopback() bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// target is where a request goes and its exact request target: what stands
-// between GET and HTTP/1.1, or in :path.
+// target is the origin that a request goes to and its exact request target: the
+// text between GET and HTTP/1.1, or in :path.
 type target struct {
 	origin origin
 	uri    string

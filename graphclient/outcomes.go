@@ -79,7 +79,7 @@ func (o *outcomes) note(ctx context.Context, source, user string, err *graph.Err
 	}
 }
 
-// allRefused forgets what is old and reports whether everybody who is left was refused.
+// allRefused forgets old outcomes and reports whether every user that is left was refused.
 func (s *sourceOutcomes) allRefused(now time.Time) bool {
 	for user, at := range s.refused {
 		if now.Sub(at) >= outcomeTime {

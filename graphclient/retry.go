@@ -36,7 +36,7 @@ const minPatience = time.Second
 // or, without one, within ratelimit.MaxWait of the first such answer.
 type patience struct{ until time.Time }
 
-// has reports whether the wait that an answer names is waited for whatever the tries.
+// has reports whether the wait that an answer names is waited for without using up a try.
 func (p *patience) has(ctx context.Context, err *graph.Error) bool {
 	if err.RetryAfter < minPatience {
 		return false

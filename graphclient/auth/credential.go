@@ -263,8 +263,8 @@ func (cfg CredentialConfig) options() policy.ClientOptions {
 	}
 }
 
-// loginTry bounds one request of a login, so that three of them end before a call of the usual 20 seconds does, and it learns
-// that the login service is what did not answer.
+// loginTry bounds one request of a login, so that three of them end before a call of the usual 20 seconds does, and the
+// caller learns that the login service did not answer.
 const loginTry = 6 * time.Second
 
 // maxLogin bounds a login's answer, which the library reads without a limit.

@@ -87,7 +87,7 @@ func Look(credential azcore.TokenCredential) (changed bool, err error) {
 	return changed, err
 }
 
-// secretFile is a file and what its present content was made into. Its owner locks.
+// secretFile is a file and the value that was made of its present content. Its owner locks.
 type secretFile[T any] struct {
 	path  string
 	parse func(content []byte) (T, error)
@@ -98,7 +98,7 @@ type secretFile[T any] struct {
 	stale   bool              // made anew at the next load, even of equal content
 }
 
-// load replaces what was made if the file changed. Content that cannot be used is an error and changes nothing. The digest is that of the
+// load makes the value anew if the file changed. Content that cannot be used is an error and changes nothing. The digest is that of the
 // content, zero where it cannot be read.
 func (f *secretFile[T]) load() (digest [sha256.Size]byte, err error) {
 	content, err := readSecret(f.path)

@@ -50,8 +50,8 @@ func newDiscovery(next policy.Transporter) *discovery {
 func (d *discovery) Close() { d.fetches.Close() }
 
 // Do answers a request for a discovery document from the last hour's answer,
-// and sends every other request. Those who want the same document at the same
-// time share a request; that it failed is the answer to whoever began it alone.
+// and sends every other request. Callers who want the same document at the same
+// time share a request; its failure is the answer only to the caller who began it.
 func (d *discovery) Do(req *http.Request) (*http.Response, error) {
 	if !discovers(req) {
 		return d.next.Do(req)

@@ -152,7 +152,7 @@ func (s *Tokens) refused() bool {
 func (s *Tokens) login(ctx context.Context, key loginKey) (string, error) {
 	limited, cancel := context.WithTimeout(ctx, loginTimeout)
 	defer cancel()
-	// A refused login may have used what has been replaced since: the library keeps a workload's token for ten minutes.
+	// A refused login may have used a secret that has been replaced since: the library keeps a workload's token for ten minutes.
 	if r, ok := s.credential.(resetter); ok && (key.renew && key.claims == "" || s.refused()) {
 		r.Reset()
 	}

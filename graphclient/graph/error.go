@@ -207,13 +207,13 @@ func (e *Error) LogValue() slog.Value {
 // it, never return it to a caller.
 func (e *Error) Message() string { return e.message }
 
-// Rejected reports whether Graph answered 400, or 501 for what it has not built: to what was asked, as far as one can tell, or in
-// passing trouble that lasted.
+// Rejected reports whether Graph answered 400, or 501 for a feature that it does not have. Graph sends both in passing trouble as well,
+// which an answer does not tell apart.
 func (e *Error) Rejected() bool {
 	return e.Status == http.StatusBadRequest || e.Status == http.StatusNotImplemented
 }
 
-// Denied reports whether Graph answered that what was asked for may not be read, for whatever reason.
+// Denied reports whether Graph answered that the requested data may not be read, whatever the reason.
 func (k Kind) Denied() bool {
 	switch k {
 	case KindForbidden, KindAccessDenied, KindRefused, KindUserRefused, KindUserRole:

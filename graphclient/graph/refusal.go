@@ -96,8 +96,8 @@ func (f *fault) classify(status int, at Situation) (kind Kind, personal bool) {
 	return KindOf(status), false
 }
 
-// unpaid tells the three things apart that a 402 is about: the licence of one user, that of the tenant, and the payment of
-// all requests. One that does not say is believed to be about its user until others get it.
+// unpaid decides which of three things a 402 is about: the licence of one user, the licence of the tenant, or the payment of
+// all requests. A 402 that does not say counts as one about its user until other users get it.
 func unpaid(text string, at Situation) (kind Kind, personal bool) {
 	text = strings.ReplaceAll(text, "payment required", "") // the status in words
 	switch {
@@ -114,7 +114,7 @@ func unpaid(text string, at Situation) (kind Kind, personal bool) {
 	}
 }
 
-// licensee is who has no licence: whom the sentence names, else the user that the request is about.
+// licensee returns the kind of a missing licence: of the user or tenant that the sentence names, else of the user of the request.
 func licensee(text string, at Situation) Kind {
 	who := ""
 	if found := whoNeeds.FindStringSubmatch(text); found != nil {
@@ -128,7 +128,7 @@ func licensee(text string, at Situation) Kind {
 	return KindTenantNotLicensed
 }
 
-// forbidden tells what a 403 is about.
+// forbidden returns the kind of a 403.
 func forbidden(text string, at Situation) Kind {
 	switch {
 	case strings.Contains(text, "insufficient_claims"):

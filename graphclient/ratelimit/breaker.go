@@ -13,7 +13,7 @@ const DefaultPaymentPause = 15 * time.Minute
 
 // Breaker remembers the routes that ask for payment or for a licence of the tenant. Such an answer stands until somebody
 // completes the billing set-up, buys the licence or a new month begins, and each request may be charged for, so all calls of
-// the route fail at once for a while; then one call goes ahead to see, and the others wait for what it learns. What concerns
+// the route fail at once for a while; then one call goes ahead as a probe, and the others wait for its answer. An answer about
 // one user opens no breaker; a 402 that does not say whom it concerns opens it when a second user gets it.
 type Breaker struct {
 	pause time.Duration
@@ -50,7 +50,7 @@ func (b *Breaker) Enter(ctx context.Context, route, user string) (leave func(*gr
 	}
 }
 
-// try is Enter without waiting: where another call went ahead, it returns what is closed when that is over.
+// try is Enter without waiting. Where another call is the probe, it returns the channel that is closed when that call ends.
 func (b *Breaker) try(route, user string) (leave func(*graph.Error), refusal *graph.Error, probe <-chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -24,7 +24,7 @@ type LimitState struct {
 	Used float64
 }
 
-// SourceState is what holds the requests for one source back.
+// SourceState says how many requests for one source wait, and what for.
 type SourceState struct {
 	Source string
 	// Queued is the number of requests that wait for their turn, by Priority.
@@ -87,7 +87,7 @@ func (s Scope) String() string {
 	return [...]string{PerTenant: "tenant", PerUser: "user", PerResource: "resource"}[s]
 }
 
-// state is what State shows of a budget.
+// state returns the part of a budget in State.
 func (b *budget) state(now time.Time) (used float64, queued [2]int, closed time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -36,9 +36,9 @@ type Turn struct {
 	answered bool
 }
 
-// Enter waits until every budget and gate that counts a call lets it pass. Nobody
-// waits for a narrow limit who then cannot wait for a wider one. Errors are an
-// *graph.Error.
+// Enter waits until every budget and gate that counts a call lets it pass. A call
+// whose wait for a wider limit would be too long does not wait for a narrow one
+// first. Errors are *graph.Error.
 func (s *Budgets) Enter(ctx context.Context, call Call) (*Turn, error) {
 	plan, done := s.plan(call)
 	t := &Turn{budgets: s, call: call, plan: plan, probes: make([]bool, len(plan)), done: done}
