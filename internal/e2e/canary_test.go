@@ -18,7 +18,10 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 )
 
-const groupChat = "19:0123456789abcdef0123456789abcdef@thread.v2"
+const (
+	groupChat = "19:0123456789abcdef0123456789abcdef@thread.v2"
+	callAlone = "call:c1" // the conversation of the fixture's call
+)
 
 // aCanary is a text that somebody wrote; every @@ in a fixture becomes another one.
 var aCanary = regexp.MustCompile(`canary-\d+`)
@@ -78,7 +81,7 @@ func writtenFixture() (*fixture, int) {
 	whole := c.set(`{"id":"c1","version":3,"type":"groupCall","startDateTime":"` + ago(6) + `","endDateTime":"` + ago(5) + `","sessions":[{"id":"s","failureInfo":{"reason":"@@"},` +
 		`"caller":{"@odata.type":"#microsoft.graph.callRecords.participantEndpoint","associatedIdentity":{"id":"` + reader + `"},"name":"@@","cpuName":"@@","feedback":{"text":"@@","rating":"poor","tokens":{"@@":true}},"userAgent":{"headerValue":"@@"` + undeclared + `}},` +
 		`"segments":[{"id":"g","media":[{"label":"main-audio","callerNetwork":{"ipAddress":"@@","dnsSuffix":"@@","macAddress":"@@","wifiVendorDriver":"@@"` + undeclared + `},"callerDevice":{"captureDeviceName":"@@","renderDeviceDriver":"@@"},"streams":[{"streamId":"1"` + undeclared + `}]}]` + undeclared + `}]}]}`)
-	chat := c.set(`{"id":"` + groupChat + `","chatType":"group","topic":"@@","webUrl":"https://x.example/@@","onlineMeetingInfo":{"joinWebUrl":"https://x.example/@@"},` +
+	chat := c.set(`{"id":"` + groupChat + `","chatType":"meeting","topic":"@@","webUrl":"https://x.example/@@","onlineMeetingInfo":{"joinWebUrl":"https://x.example/@@"},` +
 		`"lastMessagePreview":{"id":"1","createdDateTime":"` + ago(9) + `","messageType":"systemEventMessage","body":{"contentType":"html","content":"@@"},"eventDetail":{"@odata.type":"#microsoft.graph.chatRenamedEventMessageDetail","chatDisplayName":"@@"}` + undeclared + `}` + undeclared + `}`)
 	members := c.set(`{"value":[{"id":"m","userId":"` + reader + `","displayName":"Ada","email":"@@"` + undeclared + `}]}`)
 	person := c.set(`{"id":"` + reader + `","displayName":"@@","userPrincipalName":"@@","department":"Sales","jobTitle":"@@","country":"Japan","userType":"@@"}`)
@@ -161,7 +164,7 @@ func (g *tenantUnderTest) everythingREST(t *testing.T, view parleyv1.EventView) 
 		ask("/v1/"+e.GetName()+"?"+suffix, "application/json")
 		ask(user+"/events?startTime="+day(2)+"&around="+url.QueryEscape(e.GetName())+"&"+suffix, "application/json")
 	}
-	for _, path := range []string{"/events", "/conversations/" + groupChat + "/events"} {
+	for _, path := range []string{"/events", "/conversations/" + groupChat + "/events", "/conversations/" + session + "/events", "/conversations/" + callAlone + "/events"} {
 		ask(user+path+"?startTime="+day(2)+"&"+suffix, "application/json")
 		ask(user+path+":stream?startTime="+day(2)+"&"+suffix, "application/x-ndjson")
 		ask(user+path+":stream?startTime="+day(2)+"&"+suffix, "text/event-stream")
@@ -174,7 +177,11 @@ func (g *tenantUnderTest) everythingREST(t *testing.T, view parleyv1.EventView) 
 	ask("/v1/users?"+suffix, "application/json")
 	ask(user+"/conversations?"+suffix, "application/json")
 	ask(user+"/conversations:stream?"+suffix, "application/x-ndjson")
-	ask(user+"/conversations/"+url.PathEscape(groupChat)+"?"+suffix, "application/json")
+	ask(user+"/conversations?"+everyKind+"&startTime="+day(2)+"&"+suffix, "application/json")
+	ask(user+"/conversations:stream?"+everyKind+"&startTime="+day(2)+"&"+suffix, "application/x-ndjson")
+	for _, id := range []string{groupChat, session, callAlone} {
+		ask(user+"/conversations/"+url.PathEscape(id)+"?"+suffix, "application/json")
+	}
 	return answers
 }
 
@@ -209,7 +216,7 @@ func (g *tenantUnderTest) everythingGRPC(t *testing.T, view parleyv1.EventView) 
 		}
 		answers[method] += string(wire) + string(text)
 	}
-	for _, parent := range []string{user, user + "/conversations/" + groupChat} {
+	for _, parent := range []string{user, user + "/conversations/" + groupChat, user + "/conversations/" + session, user + "/conversations/" + callAlone} {
 		list, err := events.ListEvents(t.Context(), &parleyv1.ListEventsRequest{Parent: parent, View: view, StartTime: timestamp(daysAgo(2))})
 		keep("ListEvents "+parent, list, err)
 		for _, e := range oneOfEach(list.GetEvents()) {
@@ -230,8 +237,15 @@ func (g *tenantUnderTest) everythingGRPC(t *testing.T, view parleyv1.EventView) 
 	keep("ListConversations", list, err)
 	stream, err := conversations.StreamConversations(t.Context(), &parleyv1.StreamConversationsRequest{Parent: user, View: view})
 	drain(stream, err, func(frame proto.Message, err error) { keep("StreamConversations", frame, err) })
-	chat, err := conversations.GetConversation(t.Context(), &parleyv1.GetConversationRequest{Name: user + "/conversations/" + groupChat, View: view})
-	keep("GetConversation", chat, err)
+	every := []parleyv1.Source{parleyv1.Source_SOURCE_CHAT, parleyv1.Source_SOURCE_COPILOT, parleyv1.Source_SOURCE_CALL}
+	list, err = conversations.ListConversations(t.Context(), &parleyv1.ListConversationsRequest{Parent: user, View: view, Sources: every})
+	keep("ListConversations of every kind", list, err)
+	stream, err = conversations.StreamConversations(t.Context(), &parleyv1.StreamConversationsRequest{Parent: user, View: view, Sources: every})
+	drain(stream, err, func(frame proto.Message, err error) { keep("StreamConversations of every kind", frame, err) })
+	for _, id := range []string{groupChat, session, callAlone} {
+		found, err := conversations.GetConversation(t.Context(), &parleyv1.GetConversationRequest{Name: user + "/conversations/" + id, View: view})
+		keep("GetConversation "+id, found, err)
+	}
 	return answers
 }
 

@@ -79,13 +79,9 @@ func (c *conversations) GetConversation(ctx context.Context, req *parleyv1.GetCo
 	}
 	shape := view.OfOne(req.GetView())
 	access, err := c.authorizer.authorizeUser(ctx, fieldName, user, accessScope{
-		fit:  []parleyv1.Source{parleyv1.Source_SOURCE_CONVERSATION, parleyv1.Source_SOURCE_COPILOT, parleyv1.Source_SOURCE_CALL},
-		view: shape, conversation: true,
+		fit: describingSources(user), view: shape, conversation: true,
 	})
 	if err != nil {
-		return nil, err
-	}
-	if err := access.refuseWildcard(fieldName); err != nil {
 		return nil, err
 	}
 	find := finder{engine: c.engine, access: access, id: id, field: fieldName, sources: access.scope.sources}

@@ -88,11 +88,12 @@ func checkSources(access *accessGrant, q *query.Events) error {
 		return !slices.ContainsFunc(q.Sources, func(s parleyv1.Source) bool { return s != src })
 	}
 	switch {
-	case access.owner == resource.AnyUser && q.Conversation != "":
-		return access.refuseWildcard(fieldParent)
 	case access.owner == resource.AnyUser:
 		if !only(call) {
 			return access.refuseWildcard(fieldParent)
+		}
+		if q.Conversation != "" {
+			q.Sources = []parleyv1.Source{call}
 		}
 	case q.Conversation != "" && len(q.Sources) == 0:
 		q.Sources = access.scope.sources

@@ -21,6 +21,7 @@ import (
 	"github.com/parley-gateway/parley/timeline"
 	"github.com/parley-gateway/parley/timeline/derived"
 	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/pager"
 	"github.com/parley-gateway/parley/timeline/query"
 	"github.com/parley-gateway/parley/timeline/window"
 )
@@ -31,6 +32,12 @@ const findTime = 20 * time.Second
 // mostRead is how many Copilot interactions of the user are read to describe a conversation. Graph allows an application 30 requests a
 // second, each for 100 of them, so that they fit into a call. Whatever time they take, the same history gives the same answer.
 const mostRead = 20000
+
+// mostTenantCalls is the same for the calls of the whole tenant, of which Graph gives two pages of 60 a second.
+const mostTenantCalls = 600
+
+// mostChatPages ends the search among a user's chats, of which Graph gives 20 pages a second.
+const mostChatPages = 400
 
 // bornBefore is how long before the creation of a chat its Copilot interactions and calls are looked for: clocks differ.
 const bornBefore = time.Hour
@@ -53,6 +60,14 @@ func (f *finder) has(sources ...parleyv1.Source) bool {
 
 // isThread reports whether the id can be that of a chat: every id of a chat has an @, but for the threads that every user has.
 func (f *finder) isThread() bool { return strings.Contains(f.id, "@") || source.EveryUserHas(f.id) }
+
+// refuseNoCall refuses a conversation of the whole tenant that can hold no call.
+func (f *finder) refuseNoCall() error {
+	if f.isThread() {
+		return nil
+	}
+	return f.access.refuseWildcard(f.field)
+}
 
 // findContext bounds a search.
 func findContext(ctx context.Context) (context.Context, context.CancelFunc) {
@@ -78,6 +93,9 @@ func (f *finder) life(ctx context.Context) (window.Span, []parleyv1.Source, erro
 			return window.Span{Start: at.AsTime(), End: at.AsTime().Add(time.Millisecond)}, foreign, nil
 		}
 		return window.Span{}, foreign, nil
+	}
+	if f.access.owner == resource.AnyUser {
+		return window.Span{}, nil, f.refuseNoCall() // nothing to prove: the caller may read every call of the tenant
 	}
 	chat, err := f.chat(ctx)
 	if err != nil {
@@ -113,6 +131,9 @@ func (f *finder) conversation(ctx context.Context) (*parleyv1.Conversation, erro
 	defer cancel()
 	if record, ok := resource.CallOfConversation(f.id); ok {
 		return f.call(ctx, record)
+	}
+	if err := f.refuseNoCall(); err != nil {
+		return nil, err
 	}
 	chat, err := f.chat(ctx)
 	if err != nil {
@@ -212,9 +233,12 @@ func (f *finder) describe(ctx context.Context, life window.Span) (*parleyv1.Conv
 	group, early := errgroup.WithContext(early)
 	for i, src := range sources {
 		groups[i] = f.groups()
-		most := 0 // Graph keeps the calls of a month
-		if src == parleyv1.Source_SOURCE_COPILOT {
+		most := 0 // Graph keeps a user's calls of a month
+		switch {
+		case src == parleyv1.Source_SOURCE_COPILOT:
 			most = mostRead
+		case f.access.owner == resource.AnyUser:
+			most = mostTenantCalls
 		}
 		group.Go(func() (err error) {
 			readings[i], err = f.engine.Describe(early, f.access.sources, f.query(src, life), most, &groups[i])
@@ -307,27 +331,17 @@ func (f *finder) findOneOnOne(ctx context.Context, call *parleyv1.Conversation) 
 		return nil
 	}
 	q := source.ConversationQuery{Owner: f.access.owner, User: f.access.graphUser()}
-	seen := map[string]bool{}
-	for link := ""; !seen[link]; {
-		seen[link] = true
-		page, err := f.access.sources.Conversations.Conversations(ctx, q, link)
-		if err != nil {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			reason := failure.Classify(err, false).Reason
-			call.Notices = append(call.Notices, failure.Notice(parleyv1.Source_SOURCE_CONVERSATION, reason, err))
-			return nil
+	err := pager.EachChat(ctx, f.access.sources.Conversations, q, mostChatPages, func(chat *parleyv1.Conversation) bool {
+		if isOneOnOneOf(chat, people) {
+			call.OneOnOneChat = chat.GetName()
 		}
-		for _, chat := range page.Items {
-			if isOneOnOneOf(chat, people) {
-				call.OneOnOneChat = chat.GetName()
-				return nil
-			}
-		}
-		if link = page.Next; link == "" {
-			return nil
-		}
+		return call.GetOneOnOneChat() == ""
+	})
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		call.Notices = append(call.Notices, pager.ChatsNotice(err))
 	}
 	return nil
 }

@@ -76,7 +76,7 @@ func readEvents(req eventsRequest) (user string, q query.Events, scope accessSco
 	}
 	return user, q, accessScope{
 		sources: eventSources(q.Sources, user, q.Conversation), view: viewWithNames(view.OfList(q.View), req.GetEnrich()),
-		start: q.Start, end: q.End, conversation: q.Conversation != "", fit: fittingSources(q.Sources, q.Conversation),
+		start: q.Start, end: q.End, conversation: q.Conversation != "", fit: fittingSources(q.Sources, user, q.Conversation),
 	}, nil
 }
 
@@ -85,21 +85,29 @@ func eventSources(named []parleyv1.Source, user, conversation string) []parleyv1
 	switch {
 	case len(named) > 0:
 		return named
-	case conversation != "":
-		return []parleyv1.Source{parleyv1.Source_SOURCE_CHAT, parleyv1.Source_SOURCE_COPILOT, parleyv1.Source_SOURCE_CALL}
 	case user == resource.AnyUser:
 		return []parleyv1.Source{parleyv1.Source_SOURCE_CALL}
+	case conversation != "":
+		return []parleyv1.Source{parleyv1.Source_SOURCE_CHAT, parleyv1.Source_SOURCE_COPILOT, parleyv1.Source_SOURCE_CALL}
 	default:
 		return source.WithoutOptIn(source.EventSources())
 	}
 }
 
 // fittingSources are the sources below a conversation for a request that names none; nil for any other request.
-func fittingSources(named []parleyv1.Source, conversation string) []parleyv1.Source {
+func fittingSources(named []parleyv1.Source, user, conversation string) []parleyv1.Source {
 	if conversation == "" || len(named) > 0 {
 		return nil
 	}
-	return eventSources(nil, "", conversation)
+	return eventSources(nil, user, conversation)
+}
+
+// describingSources are the sources that tell about one conversation of a user, or of the whole tenant.
+func describingSources(user string) []parleyv1.Source {
+	if user == resource.AnyUser {
+		return []parleyv1.Source{parleyv1.Source_SOURCE_CALL}
+	}
+	return []parleyv1.Source{parleyv1.Source_SOURCE_CONVERSATION, parleyv1.Source_SOURCE_COPILOT, parleyv1.Source_SOURCE_CALL}
 }
 
 // readConversations reads a request for conversations as readEvents does.

@@ -4,6 +4,7 @@
 package derived
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 	"strings"
@@ -35,7 +36,7 @@ type Groups struct {
 type group struct {
 	first, last    time.Time
 	copilot, calls int64
-	people         named[*parleyv1.IdentitySet]
+	people         named[*parleyv1.IdentitySet] // by their ids in lower case
 	records        named[string]
 	sessions       named[string]
 }
@@ -132,7 +133,9 @@ func (g *Groups) Join(other *Groups) {
 		}
 		in.copilot += from.copilot
 		in.calls += from.calls
-		join(&in.people, from.people)
+		for _, set := range from.people {
+			in.addPerson(set)
+		}
 		join(&in.records, from.records)
 		join(&in.sessions, from.sessions)
 	}
@@ -154,7 +157,27 @@ func (g *group) addCall(encoded []byte) {
 	}
 }
 
-func (g *group) addPerson(set *parleyv1.IdentitySet) { g.people.add(idOf(set), set) }
+// addPerson adds a person. Of several identities with one id, the fullest is kept, in whatever order they come.
+func (g *group) addPerson(set *parleyv1.IdentitySet) {
+	id := strings.ToLower(idOf(set))
+	if had := g.people[id]; had == nil || fuller(set, had) {
+		g.people.add(id, set)
+	}
+}
+
+// fuller reports whether one identity says more than another; of two that say as much, one is always the fuller.
+func fuller(a, b *parleyv1.IdentitySet) bool {
+	if size := cmp.Compare(proto.Size(a), proto.Size(b)); size != 0 {
+		return size > 0
+	}
+	stable := proto.MarshalOptions{Deterministic: true}
+	first, err := stable.Marshal(a)
+	if err != nil {
+		return false
+	}
+	second, err := stable.Marshal(b)
+	return err == nil && bytes.Compare(first, second) < 0
+}
 
 // People are those whom a call names: its organizer, its participants, and the ends of its sessions.
 func People(call *parleyv1.CallDetail) []*parleyv1.IdentitySet {

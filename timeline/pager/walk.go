@@ -2,7 +2,6 @@ package pager
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -18,7 +17,6 @@ import (
 	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/filter"
 	"github.com/parley-gateway/parley/timeline/frame"
-	"github.com/parley-gateway/parley/timeline/links"
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
@@ -146,13 +144,7 @@ func (w *walk) Step() frame.State {
 
 // skipChats goes on without chats that cannot be read.
 func (w *walk) skipChats(err error) {
-	f := failure.Classify(err, false)
-	if known, ok := errors.AsType[*failure.Error](err); ok {
-		f.Reason = known.Reason
-		if known.Err != nil {
-			f.State = failure.Classify(known.Err, false).State
-		}
-	}
+	f := failureOf(err)
 	w.pos.ChatsState, w.pos.ChatsReason = f.State, f.Reason
 	w.notices = append(w.notices, failure.Notice(parleyv1.Source_SOURCE_CONVERSATION, f.Reason, f.Err))
 }
@@ -274,31 +266,20 @@ func (w *walk) allChats(ctx context.Context, d *deriving) (map[string]bool, erro
 	if w.fromStart {
 		return w.known, nil
 	}
-	chats, followed := map[string]bool{}, links.Set{}
+	chats := map[string]bool{}
 	ask := source.ConversationQuery{Owner: w.req.Owner, User: w.req.User}
-	for link, pages := "", 0; ; pages++ {
-		page, err := w.have.Conversations.Conversations(ctx, ask, link)
-		reason := failure.None
-		switch {
-		case ctx.Err() != nil:
-			return nil, ctx.Err()
-		case err != nil:
-			reason = failure.Classify(err, false).Reason
-		case page.Next != "" && (!followed.Add(page.Next) || pages >= w.cfg.MaxPages):
-			reason = parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP
-		}
-		if reason != failure.None {
-			d.doubts = append(d.doubts, cursor.Doubt{Source: parleyv1.Source_SOURCE_CONVERSATION, Reason: reason})
-			d.found.Notices = append(d.found.Notices, failure.Notice(parleyv1.Source_SOURCE_CONVERSATION, reason, err))
-			return chats, nil
-		}
-		for _, chat := range page.Items {
-			chats[chat.GetName()] = true
-		}
-		if link = page.Next; link == "" {
-			return chats, nil
-		}
+	err := EachChat(ctx, w.have.Conversations, ask, w.cfg.MaxPages, func(chat *parleyv1.Conversation) bool {
+		chats[chat.GetName()] = true
+		return true
+	})
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
 	}
+	if err != nil {
+		d.doubts = append(d.doubts, cursor.Doubt{Source: parleyv1.Source_SOURCE_CONVERSATION, Reason: failureOf(err).Reason})
+		d.found.Notices = append(d.found.Notices, ChatsNotice(err))
+	}
+	return chats, nil
 }
 
 // next returns the next row.
