@@ -5,6 +5,7 @@
 //   - queue.go reads the next windows ahead, in parallel; pieces.go puts smaller windows in the place of one that holds too much.
 //   - open.go and bounds.go begin a walk. resume.go, position.go and fingerprint.go go on from a token: they restore the progress of each
 //     reader, skip the entries up to the position, and recognize delivered rows that Graph dates otherwise now.
+//   - beside.go plans the first window of a walk by another one that ends where it begins.
 //   - filter.go and whole.go leave out the events that do not belong into the answer.
 package merge
 
