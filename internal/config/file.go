@@ -37,7 +37,7 @@ type file struct {
 	whole bool
 }
 
-// readFile reads a configuration file. It returns what could be read and everything that is wrong.
+// readFile reads a configuration file. It returns the values that could be read, and every mistake.
 func readFile(path string) (*file, error) {
 	opened, err := os.Open(kong.ExpandPath(path))
 	if err != nil {

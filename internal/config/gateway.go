@@ -11,7 +11,7 @@ import (
 	"github.com/parley-gateway/parley/internal/fielderror"
 )
 
-// NewGateway makes the gateway that the settings describe. Own has what no setting describes: the logger and the version, and whether
+// NewGateway makes the gateway that the settings describe. Own has the parts that no setting describes: the logger and the version, and whether
 // the gateway tunes the garbage collector. The error has every setting that keeps a part from being made, each an *Error.
 func (s *Settings) NewGateway(own parley.Config) (*parley.Gateway, error) {
 	if own.Logger == nil {
@@ -26,14 +26,14 @@ func (s *Settings) NewGateway(own parley.Config) (*parley.Gateway, error) {
 	return made, s.Translate(err)
 }
 
-// CheckGateway returns what would keep NewGateway from making a gateway. It reads the files that the settings name, and neither
+// CheckGateway returns the errors that would keep NewGateway from making a gateway. It reads the files that the settings name, and neither
 // listens, calls nor writes.
 func (s *Settings) CheckGateway() error {
 	cfg, err := s.gateway(parley.Config{Logger: slog.New(slog.DiscardHandler)})
 	return errors.Join(err, s.Translate(parley.Check(cfg)))
 }
 
-// warn logs what is accepted and should be mended.
+// warn logs settings that are accepted and should be mended.
 func (s *Settings) warn(log *slog.Logger) {
 	for _, exposed := range s.Exposed() {
 		log.Warn("a file of the configuration is open to others", "problem", exposed.Problem, "setting", exposed.Setting, "file", exposed.Path)

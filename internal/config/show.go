@@ -44,7 +44,7 @@ func (s *Settings) show(to *yaml.Node, known []setting) {
 	}
 }
 
-// shown is the value of a setting without what may be a secret.
+// shown is the value of a setting without its parts that may be secret.
 func (s *Settings) shown(known setting) *yaml.Node {
 	switch value := s.field(known).Interface().(type) {
 	case string:

@@ -48,7 +48,7 @@ func (a *answerAccount) close() {
 	a.limits.bytes.leave(a.Account)
 }
 
-// openReadAhead opens the account of what a stream reads ahead.
+// openReadAhead opens the account of the data that a stream reads ahead.
 func (l *Limits) openReadAhead(ctx context.Context, info *callinfo.Info, evict func()) (*ledger.Account, error) {
 	account := l.bytes.admitStream(ctx, &openCall{caller: info.CallerID, weight: l.weight(info), end: evict})
 	if account == nil {
@@ -70,7 +70,7 @@ const (
 	otherBytes = 64 << 10
 )
 
-// expectedOf is what the answer to a request is expected to take.
+// expectedOf is the number of bytes that the answer to a request is expected to take.
 func expectedOf(req any) int64 {
 	paged, ok := req.(interface{ GetPageSize() int32 })
 	if !ok {
@@ -80,7 +80,7 @@ func expectedOf(req any) int64 {
 	return int64(min(max(cmp.Or(int(paged.GetPageSize()), usual), 1), most)) * rowBytes
 }
 
-// bytesOf is what an answer takes as it goes out over gRPC.
+// bytesOf is the number of bytes of an answer over gRPC.
 func bytesOf(answer any) int64 {
 	switch m := answer.(type) {
 	case *timeline.Page:

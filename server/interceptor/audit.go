@@ -14,7 +14,7 @@ import (
 	"github.com/parley-gateway/parley/server/metrics"
 )
 
-// auditing ends the audit record of a call with the outcome, which says what the answer handed out.
+// auditing ends the audit record of a call with the outcome, which counts the rows and bytes of the answer.
 type auditing struct{ metrics *metrics.Metrics }
 
 func (a auditing) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (answer any, err error) {

@@ -20,14 +20,14 @@ import (
 	validation "github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/protovalidate"
 )
 
-// Config is what the interceptors of a server depend on.
+// Config has the dependencies of the interceptors of a server.
 type Config struct {
 	// Authenticator finds out who calls, Rates bounds how often each caller begins a call, and Policy is asked again while
 	// streams run.
 	Authenticator authn.Authenticator
 	Rates         *admission.Rates
 	Policy        authz.Source
-	// Limits bounds what runs at one time. All protocols share it.
+	// Limits bounds the calls and streams that run at one time. All protocols share it.
 	Limits  *Limits
 	Metrics *metrics.Metrics
 	Logger  *slog.Logger
@@ -38,7 +38,7 @@ type Config struct {
 	StreamStall time.Duration
 	// Handlers counts the goroutines on which streams over gRPC run.
 	Handlers *sync.WaitGroup
-	// Conditional compares answers over REST with what their client has.
+	// Conditional compares answers over REST with the copy that their client has.
 	Conditional grpc.UnaryServerInterceptor
 }
 

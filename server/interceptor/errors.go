@@ -14,7 +14,7 @@ import (
 	"github.com/parley-gateway/parley/server/apierror"
 )
 
-// errorConverter makes what comes from below it the errors of the contract, and logs what only the operator may know of them.
+// errorConverter converts errors from below it into errors of the contract, and logs the details that only the operator may know.
 type errorConverter struct{ logger *slog.Logger }
 
 func (c errorConverter) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {

@@ -27,9 +27,9 @@ type MemoryGate interface {
 	RefusesCalls() bool
 }
 
-// LimitsConfig is what Limits depends on.
+// LimitsConfig has the dependencies of Limits.
 type LimitsConfig struct {
-	// MaxCalls and MaxStreams bound what runs at one time.
+	// MaxCalls and MaxStreams bound the calls and streams that run at one time.
 	MaxCalls, MaxStreams int
 	// Share is the part of them that a caller may hold while others wait, times the weight of Policy; 0 or less, or 1 or more = as
 	// much as there is.
@@ -43,7 +43,7 @@ type LimitsConfig struct {
 	Shed     func(cause string)
 }
 
-// Limits bounds what runs at one time and divides it between callers, and refuses calls that come while the server stops.
+// Limits bounds the calls and streams that run at one time, divides their places between callers, and refuses calls that come while the server stops.
 type Limits struct {
 	LimitsConfig
 
@@ -109,7 +109,7 @@ func (l *Limits) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerI
 	if err != nil {
 		return err
 	}
-	// What the stream leaves queued is within what an account may take at any time.
+	// The bytes that the stream leaves queued are within the bound of an account.
 	defer info.UntilWritten(func() { l.bytes.leave(account) })
 	ctx = ledger.With(ctx, account)
 	return evictionOr(ctx, next(srv, &streamWith{stream, ctx}))

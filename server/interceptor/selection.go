@@ -100,7 +100,7 @@ func (s *selectingStream) SendMsg(m any) error {
 // requestWithView is a request that names a view.
 type requestWithView interface{ GetView() parleyv1.EventView }
 
-// selectedFields returns what a call selects, as it was sent, and the name of the header or parameter it was sent in. The text is empty for all.
+// selectedFields returns the fields that a call selects, as text, and the name of the header or parameter it was sent in. The text is empty for all.
 func selectedFields(ctx context.Context) (name, text string, err error) {
 	name, text = callinfo.HeaderFields, callinfo.Header(ctx, callinfo.HeaderFields)
 	rest := callinfo.FromContext(ctx).HTTP

@@ -50,7 +50,7 @@ type delivery struct {
 	used     []UsedWindow  // windows of a List
 }
 
-// planRest queues what is left to read, from the position on.
+// planRest queues the rest of the interval, from the position on.
 func (r *sourceReader) planRest() {
 	if r.finished || r.interval.Empty() || r.state != parleyv1.SourceState_SOURCE_STATE_READ {
 		r.finished = true

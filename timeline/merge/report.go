@@ -66,7 +66,7 @@ func (m *Merger) Reports() []*parleyv1.SourceReport {
 	return reports
 }
 
-// report says what was read of a source.
+// report returns the report of a source: its coverage, gaps and counts.
 func (m *Merger) report(r *sourceReader) *parleyv1.SourceReport {
 	c := r.allCounts()
 	report := &parleyv1.SourceReport{
