@@ -14,6 +14,7 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 )
@@ -85,6 +86,9 @@ type Config struct {
 	// Registerer receives the gateway's metrics in addition to /metrics of the Admin listener, until Close; nil = none. Gateways that
 	// share one need labels that tell them apart: see prometheus.WrapRegistererWith.
 	Registerer prometheus.Registerer
+	// TracerProvider receives a span of each call and of what is done for it: windows, look-ups in the cache, requests to Graph. They hold no
+	// user, filter, token or content. nil = nothing is traced.
+	TracerProvider trace.TracerProvider
 	// Version names the build in metrics and documents; default "devel".
 	Version string
 	// Revision is the commit of the build, for metrics and logs; empty = unknown.

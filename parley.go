@@ -24,6 +24,7 @@ import (
 	"github.com/parley-gateway/parley/cache"
 	"github.com/parley-gateway/parley/internal/ledger"
 	"github.com/parley-gateway/parley/internal/pressure"
+	"github.com/parley-gateway/parley/internal/tracing"
 	"github.com/parley-gateway/parley/server"
 	"github.com/parley-gateway/parley/server/callinfo"
 	"github.com/parley-gateway/parley/server/metrics"
@@ -127,6 +128,9 @@ func newServer(cfg *Config, over server.Config, security *securityDeps) (*server
 	over.GRPCAddr, over.HTTPAddr, over.AdminAddr, over.MetricsAddr = cfg.GRPC.Addr, cfg.HTTP.Addr, cfg.Admin.Addr, cfg.Metrics.Addr
 	over.Listeners = server.Listeners{GRPC: cfg.GRPC.Listener, HTTP: cfg.HTTP.Listener, Admin: cfg.Admin.Listener, Metrics: cfg.Metrics.Listener}
 	over.Logger, over.Version, over.OpenAPI, over.Descriptor, over.FullDescriptor = cfg.Logger, cfg.Version, OpenAPI(), Descriptor(), FullDescriptor()
+	if cfg.TracerProvider != nil {
+		over.Tracer = tracing.New(cfg.TracerProvider)
+	}
 	over.ExampleUser, over.Revision = cfg.ExampleUser, cfg.Revision
 	over.DrainDelay, over.DrainTime = cfg.Shutdown.Delay, cfg.Shutdown.Timeout
 	if cfg.Explorer {

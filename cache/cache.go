@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/parley-gateway/parley/internal/coalesce"
+	"github.com/parley-gateway/parley/internal/spans"
 )
 
 // ErrNotCached is the answer to only-if-cached when the value is not there or not fresh enough.
@@ -76,6 +77,7 @@ type entry struct {
 	read       time.Time
 	expires    time.Time
 	size       int64
+	span       spans.Place               // that the value was fetched in; zero = nobody traced it
 	superseded func(read time.Time) bool // nil = never
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/parley-gateway/parley/internal/coalesce"
+	"github.com/parley-gateway/parley/internal/spans"
 )
 
 // Request is a value that is looked up, or fetched.
@@ -49,9 +50,13 @@ type Answer[V any] struct {
 // time share one fetch. The error is ErrNotCached, or that of Fetch.
 func Get[V any](ctx context.Context, c *Cache, r Request[V]) (Answer[V], error) {
 	key := r.Key.Page(r.Link)
+	ctx, span := spans.Start(ctx, "cache", spans.Internal)
+	defer span.End("")
+	span.Text("parley.source", r.Label)
 	e, result := c.get(ctx, key, r.Link)
 	if e != nil {
 		c.hit(ctx, r.Label, e)
+		span.Text("parley.cache", resultHit)
 		c.noteLink(r.Key, e)
 		return answer[V](e, true, false), nil
 	}
@@ -62,7 +67,11 @@ func Get[V any](ctx context.Context, c *Cache, r Request[V]) (Answer[V], error) 
 	e, shared, err := fetch(ctx, c, &r, key)
 	if shared {
 		result = resultCoalesced
+		if err == nil {
+			span.Share(e.span)
+		}
 	}
+	span.Text("parley.cache", result)
 	if err != nil {
 		c.miss(ctx, r.Label, result, time.Time{})
 		return Answer[V]{}, err
@@ -80,7 +89,7 @@ func answer[V any](e *entry, cached, joined bool) Answer[V] {
 // fetch fetches a value and caches it, or waits for another caller who does. shared is true when another caller's fetch brought
 // the value.
 func fetch[V any](ctx context.Context, c *Cache, r *Request[V], key string) (e *entry, shared bool, err error) {
-	late := false
+	late, own := false, spans.Current(ctx)
 	e, joined, err := c.share(ctx, key, r.Retry, func(ctx context.Context) (*entry, error) {
 		// Another caller's fetch may have ended since this one looked.
 		if cached, _ := c.get(ctx, key, r.Link); cached != nil {
@@ -92,6 +101,7 @@ func fetch[V any](ctx context.Context, c *Cache, r *Request[V], key string) (e *
 			return nil, err
 		}
 		e := newEntry(c, r.Label, key, &fetched)
+		e.span = own
 		c.noteLink(r.Key, e)
 		c.put(e)
 		return e, nil

@@ -5,12 +5,14 @@ import (
 	"time"
 
 	"github.com/parley-gateway/parley/internal/coalesce"
+	"github.com/parley-gateway/parley/internal/spans"
 )
 
 // reading is a value that was made of several others, and the record of their look-ups.
 type reading struct {
 	value any
 	parts *Recorder
+	span  spans.Place // that the reading was made in
 }
 
 // lingerTime is how long a reading without a part waits for the next caller.
@@ -58,8 +60,12 @@ func (c *Cache) Read(
 		}
 		return lingerTime
 	}
+	ctx, span := spans.Start(ctx, "reading", spans.Internal)
+	defer span.End("")
+	span.Text("parley.source", label)
+	own := span.Place()
 	done, joined, err := c.readings.Do(ctx, key, opts, func(ctx context.Context) (reading, error) {
-		return reading{read(readingContext{ctx, parts}), parts}, nil
+		return reading{read(readingContext{ctx, parts}), parts, own}, nil
 	})
 	if err != nil {
 		recorderOf(ctx).record(false, time.Time{})
@@ -67,6 +73,8 @@ func (c *Cache) Read(
 	}
 	if joined {
 		c.cfg.Observer.CacheRequest(label, resultCoalesced)
+		span.Text("parley.cache", resultCoalesced)
+		span.Share(done.span)
 	}
 	recorderOf(ctx).add(done.parts)
 	return done.value, joined, nil

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/parley-gateway/parley/graphclient/auth"
 	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/graphclient/ratelimit"
+	"github.com/parley-gateway/parley/internal/spans"
 )
 
 // call is the state of one call of the API on its way through the pipeline. One
@@ -26,10 +28,11 @@ type call struct {
 	content  bool // bytes are asked for, of any type
 	requests int  // sent to Graph so far
 	clientID string
-	queueing func() // stops the time limit of one try
-	sending  func() // starts it
-	end      func() // ends the try
-	open     bool   // the answer is being streamed; its reader calls end
+	waited   time.Duration // for a turn, before the last request
+	queueing func()        // stops the time limit of one try
+	sending  func()        // starts it
+	end      func()        // ends the try
+	open     bool          // the answer is being streamed; its reader calls end
 }
 
 // takes reports whether a status is one that the call can use.
@@ -123,6 +126,7 @@ func (p *observe) Do(req *policy.Request) (*http.Response, error) {
 	k := callOf(ctx)
 	k.requests++
 	graph.CountSent(ctx)
+	_, span := spans.Start(ctx, "graph", spans.Client)
 	start := time.Now()
 	resp, err := req.Next()
 	took := time.Since(start)
@@ -131,10 +135,61 @@ func (p *observe) Do(req *policy.Request) (*http.Response, error) {
 		status, id = resp.StatusCode, graph.RequestID(resp.Header)
 		p.clock.observe(resp.Header, start, start.Add(took))
 	}
+	k.describe(span, status, id)
 	p.observer.GraphRequest(k.request.Source, status, took)
 	p.logger.DebugContext(ctx, "graph request", "source", k.request.Source, "status", status, "took_ms", float64(took.Microseconds())/1000,
 		"graph_request_id", id, "client_request_id", k.clientID, "number", k.requests)
 	return resp, err
+}
+
+// describe ends the span of a request. It names no user, no filter and no id of a chat.
+func (k *call) describe(span *spans.Active, status int, id string) {
+	if !span.Traced() {
+		return
+	}
+	span.Text("http.request.method", http.MethodGet)
+	span.Text("url.template", k.target.shown())
+	span.Text("parley.source", k.request.Source)
+	span.Number("http.response.status_code", int64(status))
+	span.Text("parley.graph_request_id", id)
+	span.Text("parley.client_request_id", k.clientID)
+	span.Number("parley.attempt", int64(k.requests))
+	span.Number("parley.wait_ms", k.waited.Milliseconds())
+	failed := ""
+	if status == 0 {
+		failed = "no answer"
+	} else if status >= http.StatusBadRequest {
+		failed = strconv.Itoa(status)
+	}
+	span.End(failed)
+}
+
+// pathWords are the words of Graph's paths. Everything else in a path may name somebody.
+var pathWords = map[string]bool{ //nolint:gochecknoglobals // a constant in all but type
+	"v1.0": true, "beta": true, "users": true, "copilot": true, "interactionHistory": true, "getAllEnterpriseInteractions": true, "chats": true,
+	"getAllMessages": true, "getAllRetainedMessages": true, "messages": true, "members": true, "hostedContents": true, "$value": true,
+	"communications": true, "callRecords": true, "sessions": true, "participants_v2": true, "reports": true, "teams": true, "channels": true,
+}
+
+// shown is the path of a target without ids: every segment that is not one of Graph's own words is a placeholder.
+func (t target) shown() string {
+	path, _, _ := strings.Cut(t.uri, "?")
+	segments := strings.Split(path, "/")
+	for i, segment := range segments {
+		function, _, called := strings.Cut(segment, "(")
+		switch {
+		case segment == "" || pathWords[segment]:
+		case called && strings.HasPrefix(function, "getMicrosoft365Copilot") && !strings.ContainsFunc(function, notInFunction):
+			segments[i] = function + "(…)"
+		default:
+			segments[i] = "{id}"
+		}
+	}
+	return strings.Join(segments, "/")
+}
+
+func notInFunction(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9')
 }
 
 // limit waits for the budgets and gates, and shuts the gates.
@@ -154,6 +209,7 @@ func (p *limit) Do(req *policy.Request) (*http.Response, error) {
 		return nil, err
 	}
 	defer turn.Leave()
+	k.waited = turn.Waited
 	if turn.Waited > time.Millisecond {
 		p.observer.GraphWait(k.request.Source, turn.Waited)
 	}

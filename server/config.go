@@ -59,6 +59,8 @@ type Config struct {
 	// Ledger counts the bytes that streams hold, and admits no more of them than it has room for; nil = no bound. The engine
 	// should have the same one.
 	Ledger *ledger.Ledger
+	// Tracer traces calls; nil = nobody does.
+	Tracer interceptor.Tracer
 	// Logger receives one line per call and the failures; nil = none.
 	Logger *slog.Logger
 	// Version is shown by the metrics and the documents, Revision, the commit, by the metrics; the log has both.

@@ -79,7 +79,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.interceptors = interceptor.Config{
 		Authenticator: authenticator(&cfg), Rates: admission.NewRates(cfg.CallerRate, cfg.CallerBurst, cfg.Now), Policy: cfg.Policy,
-		Limits: s.limits, Metrics: cfg.Metrics, Logger: cfg.Logger, Now: cfg.Now,
+		Limits: s.limits, Metrics: cfg.Metrics, Tracer: cfg.Tracer, Logger: cfg.Logger, Now: cfg.Now,
 		CallTime: cfg.CallTime, MaxDeadline: cfg.MaxDeadline, StreamStall: cfg.StreamStall,
 		Handlers: &s.handlers, Conditional: rest.Conditional,
 	}

@@ -11,9 +11,11 @@ import (
 	"syscall"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
+	"go.opentelemetry.io/otel"
 
 	"github.com/parley-gateway/parley"
 	"github.com/parley-gateway/parley/internal/config"
+	"github.com/parley-gateway/parley/internal/tracing"
 )
 
 type serveVerb struct {
@@ -30,7 +32,13 @@ func (v *serveVerb) Run(ctx context.Context, to streams) error {
 	logger, release := newLogger(&v.Settings, to.err)
 	defer release()
 	defer redirectStdLog(logger)()
-	running, err := start(ctx, &v.Settings, parley.Config{Logger: logger})
+	own := parley.Config{Logger: logger}
+	traced, err := traceTo(ctx, &own)
+	if err != nil {
+		return usageError{err}
+	}
+	defer traced()
+	running, err := start(ctx, &v.Settings, own)
 	if err != nil {
 		return err
 	}
@@ -43,6 +51,24 @@ func (v *serveVerb) Run(ctx context.Context, to streams) error {
 		return errors.Join(err, stop(running))
 	}
 	return serveUntil(ctx, running, hangups)
+}
+
+// traceTo has calls traced, where the environment names a receiver of spans. The function end sends the last ones.
+func traceTo(ctx context.Context, own *parley.Config) (end func(), err error) {
+	provider, err := tracing.FromEnvironment(ctx, os.Getenv, Version())
+	if err != nil || provider == nil {
+		return func() {}, err
+	}
+	log := own.Logger
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
+		log.Warn("spans could not be sent", "type", fmt.Sprintf("%T", err)) // its text may quote the receiver's answer
+	}))
+	own.TracerProvider = provider
+	return func() {
+		if err := provider.Close(); err != nil {
+			log.Warn("the last spans could not be sent", "type", fmt.Sprintf("%T", err))
+		}
+	}, nil
 }
 
 // start starts the gateway of a process that is a gateway and nothing else: it takes the memory limit and the garbage collector into

@@ -50,7 +50,7 @@ func TestZeroIsNone(t *testing.T) {
 // withoutSetting are the fields of a gateway's configuration that a program sets and no setting describes.
 var withoutSetting = map[string]bool{
 	"GRPC.Listener": true, "HTTP.Listener": true, "Admin.Listener": true, "Metrics.Listener": true, "MemoryLimit": true, "SetGCPercent": true, "Logger": true,
-	"Registerer": true, "Version": true, "Revision": true, "ExampleUser": true, "Tenants[x].TokenCredential": true,
+	"Registerer": true, "Version": true, "Revision": true, "TracerProvider": true, "ExampleUser": true, "Tenants[x].TokenCredential": true,
 }
 
 // TestEveryFieldNamesItsSetting is of the kind "an error names what the reader wrote": the error of any field of a gateway's

@@ -57,6 +57,8 @@ type Info struct {
 type Transport struct {
 	// TraceID is the id of the trace that the caller's traceparent names; empty where it names none.
 	TraceID string
+	// Traced is set where spans of the call are recorded.
+	Traced bool
 	// ID is the request id, RPC the method's name without its service, and Protocol how the call came.
 	ID, RPC, Protocol string
 	// Request is the call on its connection; nil where nothing bounds it.

@@ -2,9 +2,13 @@ package callinfo
 
 import (
 	"context"
+	"encoding/hex"
 	"log/slog"
 	"strings"
 
+	"google.golang.org/grpc/metadata"
+
+	"github.com/parley-gateway/parley/internal/spans"
 	"github.com/parley-gateway/parley/server/requestid"
 )
 
@@ -35,6 +39,20 @@ func traceIDOf(values []string) string {
 		return ""
 	}
 	return id
+}
+
+// Parent returns the span of the caller that a call belongs to, and whether the caller has it recorded; ok is false where the caller has
+// none.
+func Parent(ctx context.Context) (parent spans.Place, sampled, ok bool) {
+	values := metadata.ValueFromIncomingContext(ctx, headerTraceparent)
+	if traceIDOf(values) == "" {
+		return parent, false, false
+	}
+	// The form was checked.
+	_, _ = hex.Decode(parent.Trace[:], []byte(values[0][traceIDStart:traceIDEnd]))
+	_, _ = hex.Decode(parent.Span[:], []byte(values[0][traceIDEnd+1:spanIDEnd]))
+	flags := values[0][minParent-1]
+	return parent, strings.IndexByte("13579bdf", flags) >= 0, true
 }
 
 func lowerHex(text string) bool {

@@ -30,8 +30,10 @@ type Config struct {
 	// Limits bounds the calls and streams that run at one time. All protocols share it.
 	Limits  *Limits
 	Metrics *metrics.Metrics
-	Logger  *slog.Logger
-	Now     func() time.Time
+	// Tracer traces calls; nil = nobody does.
+	Tracer Tracer
+	Logger *slog.Logger
+	Now    func() time.Time
 	// CallTime is the deadline of a call that has none, MaxDeadline the latest of the others.
 	CallTime, MaxDeadline time.Duration
 	// StreamStall is how long a reader may take nothing of an answer.
@@ -55,7 +57,7 @@ type List []Interceptor
 // Chain lists the interceptors of a protocol in the order in which a call meets them. Both protocols have the same ones, but for
 // the two that only one of them needs. The order matters:
 //
-//  1. Call makes the info of the call that all others read and write.
+//  1. Call makes the info of the call that all others read and write. Trace, where calls are traced, makes its span.
 //  2. Arrival notes that the call's message is there, and its end (gRPC alone; HTTP has nothing to wait for).
 //  3. Hold begins the hold of the call, which lasts until the last byte of its answer is out, and lets streams be ended that wait
 //     for their reader.
@@ -85,6 +87,9 @@ func Chain(cfg *Config, protocol string) (List, error) {
 	hold := holding{stall: cfg.StreamStall, handlers: cfg.Handlers, errors: converter}
 	who := &identity{auth: cfg.Authenticator, rates: cfg.Rates, logger: cfg.Logger}
 	list := List{{"call", begin.unary, begin.stream}}
+	if cfg.Tracer != nil {
+		list = append(list, ofAPI("trace", tracing{cfg.Tracer}.unary, tracing{cfg.Tracer}.stream))
+	}
 	if protocol == callinfo.GRPC {
 		list = append(list, Interceptor{"arrival", arrival{}.unary, arrival{}.stream})
 	}

@@ -20,7 +20,8 @@ func (c counting) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo
 	start := time.Now()
 	answer, err := next(ctx, req)
 	code, reason := outcome(err)
-	c.metrics.Request(info.FullMethod, code, reason, callinfo.FromContext(ctx).Tenant, time.Since(start))
+	of := callinfo.FromContext(ctx)
+	c.metrics.Request(info.FullMethod, code, reason, of.Tenant, exemplar(of), time.Since(start))
 	return answer, err
 }
 
@@ -30,10 +31,19 @@ func (c counting) stream(srv any, stream grpc.ServerStream, info *grpc.StreamSer
 	var err error
 	defer func() {
 		code, reason := outcome(err)
-		c.metrics.StreamEnds(info.FullMethod, code, reason, callinfo.FromContext(stream.Context()).Tenant, time.Since(start))
+		of := callinfo.FromContext(stream.Context())
+		c.metrics.StreamEnds(info.FullMethod, code, reason, of.Tenant, exemplar(of), time.Since(start))
 	}()
 	err = next(srv, &timed{ServerStream: stream, first: func() { c.metrics.FirstFrame(info.FullMethod, time.Since(start)) }})
 	return err
+}
+
+// exemplar is the trace that shows what a measured time went by; empty where none is recorded.
+func exemplar(of *callinfo.Info) string {
+	if of.Traced {
+		return of.TraceID
+	}
+	return ""
 }
 
 // outcome is how a call ended, as metrics name it.

@@ -71,22 +71,32 @@ func newCalls() calls {
 // rpcOf is the name of a method without its service. Only methods that exist get here.
 func rpcOf(method string) string { return method[strings.LastIndexByte(method, '/')+1:] }
 
-// Request counts one ended call that is not a stream. The method is a full gRPC name; the tenant is an alias of the configuration or empty.
-func (m *Metrics) Request(method, code, reason, tenant string, took time.Duration) {
+// Request counts one ended call that is not a stream. The method is a full gRPC name; the tenant is an alias of the configuration or empty;
+// traced is the id of the call's trace, empty where none is recorded.
+func (m *Metrics) Request(method, code, reason, tenant, traced string, took time.Duration) {
 	rpc := rpcOf(method)
 	m.requests.WithLabelValues(rpc, code, reason, tenant).Inc()
-	m.requestSeconds.WithLabelValues(rpc).Observe(took.Seconds())
+	observe(m.requestSeconds.WithLabelValues(rpc), took, traced)
 }
 
 // StreamBegins counts a stream that runs until StreamEnds.
 func (m *Metrics) StreamBegins(method string) { m.streamsOpen.WithLabelValues(rpcOf(method)).Inc() }
 
 // StreamEnds counts one ended stream, as Request counts a call.
-func (m *Metrics) StreamEnds(method, code, reason, tenant string, took time.Duration) {
+func (m *Metrics) StreamEnds(method, code, reason, tenant, traced string, took time.Duration) {
 	rpc := rpcOf(method)
 	m.streamsOpen.WithLabelValues(rpc).Dec()
 	m.requests.WithLabelValues(rpc, code, reason, tenant).Inc()
-	m.streamSeconds.WithLabelValues(rpc).Observe(took.Seconds())
+	observe(m.streamSeconds.WithLabelValues(rpc), took, traced)
+}
+
+// observe notes a time, with the trace that shows what it went by.
+func observe(to prometheus.Observer, took time.Duration, traced string) {
+	if with, ok := to.(prometheus.ExemplarObserver); ok && traced != "" {
+		with.ObserveWithExemplar(took.Seconds(), prometheus.Labels{"trace_id": traced})
+		return
+	}
+	to.Observe(took.Seconds())
 }
 
 // FirstFrame notes how long a stream took to its first frame.

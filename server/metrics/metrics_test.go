@@ -65,7 +65,7 @@ func TestNamesOfMetrics(t *testing.T) {
 		}
 	}
 	const list, stream = "/parley.v1.EventService/ListEvents", "/parley.v1.EventService/StreamEvents"
-	m.Request(list, "OK", "", "contoso", time.Second)
+	m.Request(list, "OK", "", "contoso", "", time.Second)
 	m.StreamBegins(stream)
 	m.FirstFrame(stream, time.Millisecond)
 	observer.GraphRequest(graph.SourceChat, http.StatusOK, time.Second)
@@ -80,7 +80,7 @@ func TestNamesOfMetrics(t *testing.T) {
 	m.EventsSent(metrics.TransportREST, &sent)
 	m.BytesSent(metrics.TransportGRPC)(10)
 	open := lines()
-	m.StreamEnds(stream, "OK", "", "contoso", time.Second)
+	m.StreamEnds(stream, "OK", "", "contoso", "0af7651916cd43dd8448eb211c80319c", time.Second)
 	text := lines()
 	if !strings.Contains(open, "\n"+`parley_streams_open{rpc="StreamEvents"} 1`) || !strings.Contains(text, "\n"+`parley_streams_open{rpc="StreamEvents"} 0`) {
 		t.Error("an open stream does not show, or an ended one does")

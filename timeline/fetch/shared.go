@@ -3,11 +3,13 @@ package fetch
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/parley-gateway/parley/cache"
 	"github.com/parley-gateway/parley/cache/readers"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/internal/coalesce"
+	"github.com/parley-gateway/parley/internal/spans"
 	"github.com/parley-gateway/parley/timeline/chunk"
 	"github.com/parley-gateway/parley/timeline/window"
 )
@@ -20,6 +22,13 @@ import (
 
 // Read reads a window to its end, or takes part in the reading of another call.
 func (r *Reader) Read(ctx context.Context, req Request) *Result {
+	ctx, span := spans.Start(ctx, "window", spans.Internal)
+	defer span.End("")
+	if span.Traced() {
+		span.Text("parley.source", r.Source.String())
+		span.Text("parley.window.start", req.Window.Span.Start.UTC().Format(time.RFC3339))
+		span.Text("parley.window.end", req.Window.Span.End.UTC().Format(time.RFC3339))
+	}
 	shared, ok := r.Store.(readers.Readings)
 	if !ok {
 		return r.read(ctx, req.Window, req.Wanted, req.Unbounded)
