@@ -42,7 +42,8 @@ skopeo inspect --raw "oci:$image:$version" | jq -r '.manifests[] | select(.annot
 architecture=$(go env GOARCH)
 umoci unpack --image "$work/$architecture:$version" "$work/bundle" 2>/dev/null
 root=$work/bundle/rootfs
-if file=$(find "$root" -perm -o=w ! -type l | head -n 1) && [[ -n $file ]]; then
+file=$(find "$root" -perm -o=w ! -type l -print -quit)
+if [[ -n $file ]]; then
   fail "everybody may write $file"
 fi
 # What every container runtime puts there: a null device, which a file of the user stands in for, and shared memory.
