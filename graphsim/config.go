@@ -74,6 +74,8 @@ type Config struct {
 	IgnoreCallParticipant bool
 	// ConcealNames replaces names in the usage report, as the tenant's report setting does.
 	ConcealNames bool
+	// NewlyLicensed is how many users have their Copilot licence since today, so that the usage reports do not know them yet.
+	NewlyLicensed int
 	// ReportsMoved makes the /beta/reports path of the usage report unknown, as tenants began to see in 2026.
 	ReportsMoved bool
 }

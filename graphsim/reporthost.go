@@ -23,7 +23,7 @@ func (x *exchange) reportLink(u usage) string {
 		version = "v2"
 	}
 	expires := strconv.FormatInt(x.now+x.sim.cfg.ReportLinkLifetime.Milliseconds(), 10)
-	claim := data.Base64URL(strings.Join([]string{x.world.ID, u.period, version, expires}, "|"))
+	claim := data.Base64URL(strings.Join([]string{x.world.ID, u.report, u.period, version, expires}, "|"))
 	return host + "/data/download/" + claim + "." + x.sim.sealReport(claim)
 }
 
@@ -60,11 +60,11 @@ func (s *Sim) serveReport(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	parts := strings.Split(string(text), "|")
-	if len(parts) != 4 {
+	if len(parts) != 5 {
 		plain(http.StatusNotFound, "Not found.")
 		return
 	}
-	expires, err := strconv.ParseInt(parts[3], 10, 64)
+	expires, err := strconv.ParseInt(parts[4], 10, 64)
 	world, _ := s.world(parts[0])
 	if err != nil || world == nil || !time.UnixMilli(x.now).Before(time.UnixMilli(expires)) {
 		plain(http.StatusForbidden, "The link has expired.")
@@ -74,7 +74,7 @@ func (s *Sim) serveReport(w http.ResponseWriter, r *http.Request) {
 	if x.preFaults() {
 		return
 	}
-	q := usage{period: parts[1], v2: parts[2] == "v2", concealed: s.cfg.ConcealNames}
-	w.Header().Set("Content-Disposition", `attachment; filename="CopilotUsageUserDetail.csv"`)
-	x.write(http.StatusOK, "application/octet-stream", usageCSV(world, q, false, x.now))
+	q := usage{report: parts[1], period: parts[2], v2: parts[3] == "v2", concealed: s.cfg.ConcealNames, newly: s.cfg.NewlyLicensed}
+	w.Header().Set("Content-Disposition", `attachment; filename="`+strings.TrimPrefix(q.report, "getMicrosoft365")+`.csv"`)
+	x.write(http.StatusOK, "application/octet-stream", q.csv(world, false, x.now))
 }

@@ -31,11 +31,22 @@ var usageV2 = [...]string{
 	"Microsoft 365 Copilot Last Activity Date", "Edge Last Activity Date", "Copilot Agent Last Activity Date",
 }
 
+// The reports on Copilot use, by their functions.
+const (
+	userDetail       = "getMicrosoft365CopilotUsageUserDetail"
+	userCountSummary = "getMicrosoft365CopilotUserCountSummary"
+	userCountTrend   = "getMicrosoft365CopilotUserCountTrend"
+)
+
+var usageReports = [...]string{userDetail, userCountSummary, userCountTrend}
+
 // usage is what a report request asks for.
 type usage struct {
+	report    string // one of usageReports
 	period    string // upper case
 	v2        bool
 	concealed bool // the names are concealed by a setting of the tenant
+	newly     int  // how many users have no row yet
 }
 
 func (u usage) periods() []int {
@@ -52,7 +63,7 @@ func (u usage) periods() []int {
 	return []int{7, 30, 90, 180}
 }
 
-func (x *exchange) usage() (usage, *refusal.Error) {
+func (x *exchange) usage(report string) (usage, *refusal.Error) {
 	version := x.args["version"]
 	alias, given := x.query.get("version")
 	switch {
@@ -63,10 +74,13 @@ func (x *exchange) usage() (usage, *refusal.Error) {
 	}
 	for name := range x.args {
 		if name != "period" && name != "version" {
-			return usage{}, refusal.UnknownSegment("getMicrosoft365CopilotUsageUserDetail")
+			return usage{}, refusal.UnknownSegment(report)
 		}
 	}
-	u := usage{period: strings.ToUpper(x.args["period"]), v2: strings.EqualFold(version, "v2"), concealed: x.sim.cfg.ConcealNames}
+	u := usage{
+		report: report, period: strings.ToUpper(x.args["period"]), v2: strings.EqualFold(version, "v2"),
+		concealed: x.sim.cfg.ConcealNames, newly: x.sim.cfg.NewlyLicensed,
+	}
 	if version != "" && !u.v2 && !strings.EqualFold(version, "v1") {
 		return u, refusal.BadRequest("Invalid version: '%s'.", version)
 	}
@@ -98,43 +112,58 @@ func (x *exchange) format() (string, *refusal.Error) {
 	}
 }
 
-// usageAndFormat reads which report is asked for, and in which format.
-func (x *exchange) usageAndFormat() (u usage, format string, g *refusal.Error) {
-	if u, g = x.usage(); g == nil {
+// usageAndFormat reads what is asked of a report, and in which format.
+func (x *exchange) usageAndFormat(report string) (u usage, format string, g *refusal.Error) {
+	if u, g = x.usage(report); g == nil {
 		format, g = x.format()
 	}
 	return u, format, g
 }
 
-// copilotReport is the report below /copilot/reports: CSV at once on v1.0, JSON pages on beta.
-func copilotReport(x *exchange) (*reply, *refusal.Error) {
-	u, f, g := x.usageAndFormat()
-	if g != nil {
-		return nil, g
+// copilotReport is a report below /copilot/reports: CSV at once on v1.0, JSON pages on beta.
+func copilotReport(report string) func(*exchange) (*reply, *refusal.Error) {
+	return func(x *exchange) (*reply, *refusal.Error) {
+		u, f, g := x.usageAndFormat(report)
+		if g != nil {
+			return nil, g
+		}
+		if !x.view.Beta {
+			return &reply{raw: u.csv(x.world, true, x.now), mime: "application/octet-stream"}, nil
+		}
+		return x.usageReply(u, f)
 	}
-	if !x.view.Beta {
-		return &reply{raw: usageCSV(x.world, u, true, x.now), mime: "application/octet-stream"}, nil
-	}
-	return x.usageReply(u, f)
 }
 
-// betaReport is the report below /beta/reports: JSON pages, or a redirect to the CSV file.
-func betaReport(x *exchange) (*reply, *refusal.Error) {
-	if x.sim.cfg.ReportsMoved {
-		return nil, refusal.UnknownSegment("getMicrosoft365CopilotUsageUserDetail")
+// betaReport is a report below /beta/reports: JSON pages, or a redirect to the CSV file.
+func betaReport(report string) func(*exchange) (*reply, *refusal.Error) {
+	return func(x *exchange) (*reply, *refusal.Error) {
+		if x.sim.cfg.ReportsMoved {
+			return nil, refusal.UnknownSegment(report)
+		}
+		u, f, g := x.usageAndFormat(report)
+		if g != nil {
+			return nil, g
+		}
+		return x.usageReply(u, f)
 	}
-	u, f, g := x.usageAndFormat()
-	if g != nil {
-		return nil, g
+}
+
+// csv is the whole report as a file.
+func (u usage) csv(w *data.World, v1 bool, now int64) []byte {
+	if u.report == userDetail {
+		return usageCSV(w, u, v1, now)
 	}
-	return x.usageReply(u, f)
+	return countsCSV(w, u, v1, now)
 }
 
 func (x *exchange) usageReply(u usage, format string) (*reply, *refusal.Error) {
 	if format == formatCSV {
 		return &reply{location: x.reportLink(u)}, nil
 	}
-	users := licensedUsers(x.world)
+	if u.report != userDetail {
+		return x.countsReply(u)
+	}
+	users := reportedUsers(x.world, u.newly)
 	from, to, token, g := x.plainPage(len(users), x.sim.cfg.ReportPageSize)
 	if g != nil {
 		return nil, g
@@ -147,6 +176,26 @@ func (x *exchange) usageReply(u usage, format string) (*reply, *refusal.Error) {
 		rep.next = x.query.link(x.base()+x.r.URL.EscapedPath(), token)
 	}
 	return rep, nil
+}
+
+// newlyLicensed reports whether a user is one of the last ones with a licence.
+func newlyLicensed(w *data.World, r data.Ref, newly int) bool {
+	if newly == 0 || !w.Licensed(r) {
+		return false
+	}
+	behind := 0 // licensed users behind this one
+	for u := int(r) + 1; u < w.Users() && behind < newly; u++ {
+		if w.Licensed(data.Ref(u)) {
+			behind++
+		}
+	}
+	return behind < newly
+}
+
+// reportedUsers are the licensed users but the last ones, who have the licence since the report was made.
+func reportedUsers(w *data.World, newly int) []data.Ref {
+	users := licensedUsers(w)
+	return users[:max(len(users)-newly, 0)]
 }
 
 func licensedUsers(w *data.World) []data.Ref {
@@ -168,16 +217,28 @@ func dateOf(d int64) string { return time.Unix(d*86_400, 0).UTC().Format(time.Da
 func usageDates(w *data.World, u data.Ref, now int64) (last string, apps [len(usageApps)]string) {
 	refresh := refreshDay(now)
 	for i := range apps {
-		d := data.Dice(data.Hash3(w.Seed, data.TagUsage, uint64(u)<<8|uint64(i)))
-		if d.Chance(250) {
-			continue
+		if h := habitOf(w, u, i); h.every > 0 {
+			apps[i] = dateOf(refresh - (refresh+h.offset)%h.every)
+			last = max(last, apps[i])
 		}
-		// The habit of a user is to come back every few days.
-		apps[i] = dateOf(refresh - (refresh+int64(d.Under(60)))%int64(1+d.Under(60)))
-		last = max(last, apps[i])
 	}
 	return last, apps
 }
+
+// habit says on which days a user is active in an application: a user comes back every few days.
+type habit struct{ offset, every int64 } // every 0 = never
+
+func habitOf(w *data.World, u data.Ref, app int) habit {
+	d := data.Dice(data.Hash3(w.Seed, data.TagUsage, uint64(u)<<8|uint64(app)))
+	if d.Chance(250) {
+		return habit{}
+	}
+	offset := int64(d.Under(60))
+	return habit{offset, int64(1 + d.Under(60))}
+}
+
+// active reports whether the user is active within some days up to a day.
+func (h habit) active(day, days int64) bool { return h.every > 0 && (day+h.offset)%h.every < days }
 
 // names are a row's user principal name and display name, concealed by a setting of the tenant.
 func usageNames(w *data.World, u data.Ref, concealed bool) (upn, name string) {
@@ -215,7 +276,7 @@ func usageCSV(w *data.World, q usage, v1 bool, now int64) []byte {
 	out.UseCRLF = !v1
 	// Writing to a buffer cannot fail.
 	_ = out.Write(usageHeader(q, v1))
-	for _, u := range licensedUsers(w) {
+	for _, u := range reportedUsers(w, q.newly) {
 		upn, name := usageNames(w, u, q.concealed)
 		last, apps := usageDates(w, u, now)
 		for _, p := range q.periods() {
@@ -262,13 +323,20 @@ func usageRecord(w *data.World, q usage, v1 bool, now int64, period int, who, ap
 		row = append(row, apps[i])
 	}
 	if q.v2 {
-		d := data.Dice(data.Hash3(w.Seed, data.TagUsage, uint64(u)<<8|252))
-		work, web := d.Under(40), d.Under(20)
-		row = append(row, strconv.Itoa(work+web+d.Under(30)), strconv.Itoa(work), strconv.Itoa(web), strconv.Itoa(1+d.Under(min(period, 28))),
+		total, work, web, days := prompts(w, u, period)
+		row = append(row, strconv.Itoa(total), strconv.Itoa(work), strconv.Itoa(web), strconv.Itoa(days),
 			apps[0], apps[0], who[2], "", apps[1])
 	}
 	if v1 {
 		row = append(row, strconv.Itoa(period))
 	}
 	return row
+}
+
+// prompts are how many prompts a user has submitted in a period, how many of them in the two kinds of chat, and on how many days.
+func prompts(w *data.World, u data.Ref, period int) (total, work, web, days int) {
+	d := data.Dice(data.Hash3(w.Seed, data.TagUsage, uint64(u)<<8|252))
+	work, web = d.Under(40), d.Under(20)
+	total = work + web + d.Under(30)
+	return total, work, web, 1 + d.Under(min(period, 28))
 }

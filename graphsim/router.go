@@ -48,7 +48,6 @@ var (
 func routeTable() []route {
 	messages := []string{"$top", "$orderby", "$filter", "$skiptoken"}
 	usage := []string{"$format", "$skiptoken", "version"}
-	const report = "getmicrosoft365copilotusageuserdetail"
 	table := []route{
 		{source: SourceUsers, path: "users", roles: userRoles, options: []string{"$select", "$top", "$skiptoken", "$count", "$filter"}, handle: listUsers},
 		{source: SourceChats, path: "chats", roles: chatRoles, handle: appOnly},
@@ -75,8 +74,12 @@ func routeTable() []route {
 		{source: SourceCall, path: "communications/callrecords/{call}/sessions", roles: callRoles, options: []string{"$expand", "$select", "$skiptoken"}, handle: listSessions},
 		{source: SourceCall, path: "communications/callrecords/{call}/participants_v2", roles: callRoles, options: []string{"$select", "$skiptoken"}, handle: listParticipants},
 		{source: SourceCall, path: "communications/callrecords/{call}/organizer_v2", roles: callRoles, handle: getOrganizer},
-		{source: SourceUsage, path: "copilot/reports/" + report, roles: reportRoles, scopes: reportRoles, options: usage, handle: copilotReport},
-		{source: SourceUsage, path: "reports/" + report, roles: reportRoles, scopes: reportRoles, options: usage, only: "beta", handle: betaReport},
+	}
+	for _, report := range usageReports {
+		table = append(table,
+			route{source: SourceUsage, path: "copilot/reports/" + report, roles: reportRoles, scopes: reportRoles, options: usage, handle: copilotReport(report)},
+			route{source: SourceUsage, path: "reports/" + report, roles: reportRoles, scopes: reportRoles, options: usage, only: "beta", handle: betaReport(report)},
+		)
 	}
 	for i := range table {
 		table[i].words = strings.Split(table[i].path, "/")

@@ -96,7 +96,7 @@ func isGUID(text string) bool { return len(text) == 36 && uuid.Validate(text) ==
 // userHolds compares a property of a user, without case.
 func (x *exchange) userHolds(user data.Ref, n *node) bool {
 	value := ""
-	for _, field := range renderUser(x.world, user) {
+	for _, field := range x.renderUser(user) {
 		if strings.EqualFold(field.Key, n.path) {
 			switch v := field.Value.(type) {
 			case string:

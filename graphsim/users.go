@@ -14,7 +14,8 @@ const (
 )
 
 // userFields are returned without $select; id comes always, as Graph's directory does.
-func renderUser(w *data.World, r data.Ref) data.Object {
+func (x *exchange) renderUser(r data.Ref) data.Object {
+	w := x.world
 	name := w.People.Name(r)
 	given, family, _ := strings.Cut(name, " ")
 	kind := "Member"
@@ -38,7 +39,7 @@ func renderUser(w *data.World, r data.Ref) data.Object {
 		data.Member("accountEnabled", w.People.Enabled(r)),
 		data.Member("department", orNil(w.People.Department(r))),
 		data.Member("country", orNil(w.People.Country(r))),
-		data.Member("assignedPlans", assignedPlans(w, r)),
+		data.Member("assignedPlans", x.assignedPlans(r)),
 	}
 }
 
@@ -59,10 +60,14 @@ const (
 
 // assignedPlans are a user's service plans. Guests have none. Of those who have no Copilot, every second one had it once: the plan is there
 // with another status.
-func assignedPlans(w *data.World, r data.Ref) data.List {
+func (x *exchange) assignedPlans(r data.Ref) data.List {
+	w := x.world
 	plans := data.List{}
 	plan := func(id, service, status string, days int64) {
 		at := time.UnixMilli(w.Begin()).Add(-time.Duration(days) * 24 * time.Hour)
+		if status == "Enabled" && id == copilotChatPlan && newlyLicensed(w, r, x.sim.cfg.NewlyLicensed) {
+			at = time.UnixMilli(x.now).Truncate(24 * time.Hour)
+		}
 		plans = append(plans, data.Object{
 			data.Member("assignedDateTime", at.UTC().Format("2006-01-02T15:04:05Z")),
 			data.Member("capabilityStatus", status), data.Member("service", service), data.Member("servicePlanId", id),
@@ -82,7 +87,7 @@ func assignedPlans(w *data.World, r data.Ref) data.List {
 }
 
 func (x *exchange) selectUser(r data.Ref) data.Object {
-	o := renderUser(x.world, r)
+	o := x.renderUser(r)
 	if names := x.query.list("$select"); len(names) > 0 {
 		return o.Selected(names)
 	}
@@ -90,7 +95,7 @@ func (x *exchange) selectUser(r data.Ref) data.Object {
 }
 
 func (x *exchange) checkUserSelect() *refusal.Error {
-	known := renderUser(x.world, 0)
+	known := x.renderUser(0)
 	for _, n := range x.query.list("$select") {
 		found := false
 		for _, f := range known {

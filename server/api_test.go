@@ -167,6 +167,30 @@ func apiCases() []apiCase {
 			name: "usage", rpc: &parleyv1.ListCopilotUsageRequest{Period: "D7", PageSize: 3}, rest: "/v1/copilotUsage?period=D7&pageSize=3",
 			asked: query.Usage{Caller: "anonymous", Tenant: tenantID, Period: "D7"}, size: 3,
 		},
+		{
+			name: "usage and users without a row", rest: "/v1/copilotUsage?period=D7&include=INACTIVE&filter=NOT%20last_activity_date:*",
+			rpc:   &parleyv1.ListCopilotUsageRequest{Period: "D7", Include: parleyv1.CopilotUsageInclusion_COPILOT_USAGE_INCLUSION_INACTIVE, Filter: "NOT last_activity_date:*"},
+			asked: query.Usage{Caller: "anonymous", Tenant: tenantID, Period: "D7", Inactive: true, Filter: "NOT last_activity_date:*"}, size: 50,
+		},
+		{
+			name: "usage summary", rpc: &parleyv1.SummarizeCopilotUsageRequest{Period: "ALL", Version: "v2"}, rest: "/v1/copilotUsage:summarize?period=ALL&version=v2",
+			asked: query.UsageCounts{Caller: "anonymous", Tenant: tenantID, Period: "ALL", Version: "v2"},
+		},
+		{
+			name: "usage trends", rpc: &parleyv1.ListCopilotUsageTrendsRequest{Period: "D30", PageSize: 31}, rest: "/v1/copilotUsageTrends?period=D30&pageSize=31",
+			asked: query.UsageCounts{Caller: "anonymous", Tenant: tenantID, Period: "D30"}, size: 31,
+		},
+		bad("a summary of no period", &parleyv1.SummarizeCopilotUsageRequest{}, "/v1/copilotUsage:summarize", "period"),
+		bad("trends of a period of the other version", &parleyv1.ListCopilotUsageTrendsRequest{Period: "D30", Version: "v2"}, "/v1/copilotUsageTrends?period=D30&version=v2", "period"),
+		bad("nobody to include", &parleyv1.ListCopilotUsageRequest{Period: "D7", Include: 7}, "/v1/copilotUsage?period=D7&include=7", "include"),
+		bad(
+			"a day that is none", &parleyv1.ListCopilotUsageRequest{Period: "D7", Filter: `last_activity_date < "30 days"`},
+			"/v1/copilotUsage?period=D7&filter=last_activity_date%20%3C%20%2230%20days%22", "filter",
+		),
+		bad(
+			"a field of usage that is not filtered", &parleyv1.ListCopilotUsageRequest{Period: "D7", Filter: `report_refresh_date < "2026-01-31"`},
+			"/v1/copilotUsage?period=D7&filter=report_refresh_date%20%3C%20%222026-01-31%22", "filter",
+		),
 		{name: "users", rpc: &parleyv1.ListUsersRequest{}, rest: "/v1/users", asked: query.Users{Caller: "anonymous", Tenant: tenantID}, size: 50},
 		{
 			name: "some users", rpc: &parleyv1.ListUsersRequest{Filter: "id = x", View: viewMetadata}, rest: "/v1/users?filter=id%20%3D%20x&view=EVENT_VIEW_METADATA",
@@ -367,6 +391,10 @@ func call(ctx context.Context, h *harness, request proto.Message) error {
 		_, err = parleyv1.NewConversationServiceClient(h.conn).GetConversation(ctx, req)
 	case *parleyv1.ListCopilotUsageRequest:
 		_, err = parleyv1.NewCopilotUsageServiceClient(h.conn).ListCopilotUsage(ctx, req)
+	case *parleyv1.SummarizeCopilotUsageRequest:
+		_, err = parleyv1.NewCopilotUsageServiceClient(h.conn).SummarizeCopilotUsage(ctx, req)
+	case *parleyv1.ListCopilotUsageTrendsRequest:
+		_, err = parleyv1.NewCopilotUsageServiceClient(h.conn).ListCopilotUsageTrends(ctx, req)
 	case *parleyv1.GetUserRequest:
 		_, err = parleyv1.NewUserServiceClient(h.conn).GetUser(ctx, req)
 	case *parleyv1.ListUsersRequest:

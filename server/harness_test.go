@@ -51,7 +51,8 @@ type fake struct {
 	requests []any // what the engines were asked
 	tokens   []string
 	sizes    []int
-	finished string // the token of a stream that has ended
+	finished string            // the token of a stream that has ended
+	report   source.UsageQuery // that was downloaded last
 
 	listEvents   func(ctx context.Context) (*parleyv1.ListEventsResponse, error)
 	streamEvents func(ctx context.Context, emit func(*parleyv1.StreamEventsResponse) error) error
@@ -199,6 +200,16 @@ func (f *fake) StreamCopilotUsage(_ context.Context, _ query.Sources, req query.
 	return emit(&parleyv1.StreamCopilotUsageResponse{Frame: &parleyv1.StreamCopilotUsageResponse_Summary{Summary: &parleyv1.Summary{Complete: true}}})
 }
 
+func (f *fake) SummarizeCopilotUsage(_ context.Context, _ query.Sources, req query.UsageCounts) (*parleyv1.SummarizeCopilotUsageResponse, error) {
+	f.note(req, "", 0)
+	return &parleyv1.SummarizeCopilotUsageResponse{Complete: true}, nil
+}
+
+func (f *fake) ListCopilotUsageTrends(_ context.Context, _ query.Sources, req query.UsageCounts, token string, size int) (*parleyv1.ListCopilotUsageTrendsResponse, error) {
+	f.note(req, token, size)
+	return &parleyv1.ListCopilotUsageTrendsResponse{Complete: true}, nil
+}
+
 func (f *fake) ListUsers(_ context.Context, _ query.Sources, req query.Users, token string, size int) (*parleyv1.ListUsersResponse, error) {
 	f.note(req, token, size)
 	return &parleyv1.ListUsersResponse{Users: []*parleyv1.User{{Name: "users/" + annaID, Id: annaID}}, Complete: true}, nil
@@ -262,7 +273,10 @@ func (f *fake) UserID(_ context.Context, upn string) (string, error) {
 }
 
 // Download implements service.ReportDownloader.
-func (f *fake) Download(ctx context.Context, _ source.UsageQuery) (io.ReadCloser, string, error) {
+func (f *fake) Download(ctx context.Context, q source.UsageQuery) (io.ReadCloser, string, error) {
+	f.mu.Lock()
+	f.report = q
+	f.mu.Unlock()
 	if f.download == nil {
 		return io.NopCloser(strings.NewReader("")), "text/csv", nil
 	}

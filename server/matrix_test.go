@@ -64,6 +64,7 @@ var (
 		"foreigner": "-", "forged": "401", "": "401", "delegate": "-", "reader": "yes", "robot": "-",
 		"scoped": "-", "unsaid": "-", "impostor": "-", "hostname": "-",
 	}
+	usageCounts = with(usageReport, map[string]string{"dashboard": "yes"})
 	// narrow are the callers whose rules are narrower than all users.
 	narrow = []string{"owner", "machine", "delegate"}
 	// onBehalf are the callers whose rules have Graph asked on their behalf.
@@ -112,8 +113,11 @@ var matrix = map[string][]matrixRow{
 	"ListCopilotUsage":     {{rest: "/v1/copilotUsage", period: true, may: usageReport}},
 	"StreamCopilotUsage":   {{rest: "/v1/copilotUsage:stream", period: true, may: usageReport}},
 	"DownloadCopilotUsage": {{rest: "/v1/copilotUsage:download", period: true, may: usageReport}},
-	"ListUsers":            {{rest: "/v1/users", may: directory, absent: viewBasic}},
-	"GetUser":              {{rest: "/v1/users/{user}", may: people, absent: viewFull}},
+	// Counts name nobody, so dashboards may read them.
+	"SummarizeCopilotUsage":  {{rest: "/v1/copilotUsage:summarize", period: true, may: usageCounts}},
+	"ListCopilotUsageTrends": {{rest: "/v1/copilotUsageTrends", period: true, may: usageCounts}},
+	"ListUsers":              {{rest: "/v1/users", may: directory, absent: viewBasic}},
+	"GetUser":                {{rest: "/v1/users/{user}", may: people, absent: viewFull}},
 }
 
 const (

@@ -41,6 +41,11 @@ func (messages) Usage(context.Context, source.UsageQuery, string) (*source.Page[
 	return &source.Page[*parleyv1.CopilotUsageRow]{}, nil
 }
 
+// UsageCounts implements source.UsageReader.
+func (messages) UsageCounts(context.Context, source.UsageQuery, string) (*source.Page[*parleyv1.CopilotUsageCounts], error) {
+	return &source.Page[*parleyv1.CopilotUsageCounts]{}, nil
+}
+
 // idsOf are the ids of server-sent events, and the last one's name.
 func idsOf(text string) (ids []string, last string) {
 	for line := range strings.Lines(text) {

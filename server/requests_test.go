@@ -29,6 +29,7 @@ func TestMethodsAndBodies(t *testing.T) {
 	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodPatch, http.MethodOptions, "BREW"} {
 		for path, allow := range map[string]string{
 			"/v1/users": "GET, HEAD", "/v1/nothing": "GET, HEAD", "/v1/users/a%2Fb/events": "GET, HEAD", streamPath: "GET", "/v1/copilotUsage:download": "GET",
+			"/v1/copilotUsage:summarize": "GET, HEAD", "/v1/copilotUsageTrends": "GET, HEAD",
 			"/nothing": "GET, HEAD", "/healthz": "GET, HEAD",
 		} {
 			resp := h.send(t, t.Context(), method, path, "X-HTTP-Method-Override", "GET", "Content-Type", "application/x-www-form-urlencoded")

@@ -311,6 +311,39 @@ func TestSlowReader(t *testing.T) {
 	}
 }
 
+// TestDownloadsByReport names the file by the report that is asked for, in every spelling of it.
+func TestDownloadsByReport(t *testing.T) {
+	t.Parallel()
+	h := start(t, nil)
+	h.download = func(context.Context) (io.ReadCloser, error) {
+		return io.NopCloser(strings.NewReader("Report Refresh Date\n")), nil
+	}
+	for asked, want := range map[string]struct {
+		file   string
+		report source.UsageReport
+	}{
+		"": {"copilot-usage.csv", source.UsersReport}, "&report=USERS": {"copilot-usage.csv", source.UsersReport},
+		"&report=SUMMARY": {"copilot-usage-summary.csv", source.SummaryReport}, "&report=2": {"copilot-usage-summary.csv", source.SummaryReport},
+		"&report=COPILOT_USAGE_REPORT_TRENDS": {"copilot-usage-trends.csv", source.TrendsReport},
+	} {
+		resp := h.get(t, "/v1/copilotUsage:download?period=D90&version=v2"+asked)
+		_ = body(t, resp)
+		if got := resp.Header.Get("Content-Disposition"); resp.StatusCode != http.StatusOK || got != `attachment; filename="`+want.file+`"` {
+			t.Errorf("%q: %d, content disposition %q", asked, resp.StatusCode, got)
+		}
+		h.mu.Lock()
+		got := h.report
+		h.mu.Unlock()
+		if got != (source.UsageQuery{Report: want.report, Period: "D90", Version: "v2"}) {
+			t.Errorf("%q: asked %+v", asked, got)
+		}
+	}
+	resp := h.get(t, "/v1/copilotUsage:download?period=D90&report=DAYS")
+	if e := parseError(t, body(t, resp)); resp.StatusCode != http.StatusBadRequest || e.fields()[0] != "report" {
+		t.Errorf("a report that is none: %d %+v", resp.StatusCode, e)
+	}
+}
+
 func TestDownload(t *testing.T) {
 	t.Parallel()
 	h := start(t, nil)

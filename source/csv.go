@@ -38,7 +38,8 @@ func errNotCSV(err error) error {
 
 // csvReport is a CSV report that was looked over once. It keeps the text and where parts of it begin; rows become messages
 // when their part is asked for. It never changes.
-type csvReport struct {
+type csvReport[T any] struct {
+	form    *reportForm[T]
 	table   *graphmap.Table
 	whole   []byte // as it was read
 	body    []byte // without a byte order mark and the carriage return that ends it
@@ -52,11 +53,11 @@ type csvReport struct {
 // csvPart says where a part begins: its offset in the body and the number of rows before it. Bodies end at maxReport.
 type csvPart struct{ offset, row uint32 }
 
-var _ Rows[*parleyv1.CopilotUsageRow] = (*csvReport)(nil)
+var _ Rows[*parleyv1.CopilotUsageRow] = (*csvReport[*parleyv1.CopilotUsageRow])(nil)
 
 // readCSV looks a report over, whose body it keeps. The order of the columns does not matter. concealed is true when a row
-// does not name its user. Errors are errNotCSV.
-func readCSV(table *graphmap.Table, body []byte) (report *csvReport, concealed bool, err error) {
+// does not name its user, in a report whose rows do. Errors are errNotCSV.
+func readCSV[T any](form *reportForm[T], table *graphmap.Table, body []byte) (report *csvReport[T], concealed bool, err error) {
 	whole := body
 	body = bytes.TrimSuffix(bytes.TrimPrefix(body, []byte(byteOrderMark)), []byte("\r"))
 	if !looksLikeCSV(body) {
@@ -66,7 +67,7 @@ func readCSV(table *graphmap.Table, body []byte) (report *csvReport, concealed b
 	if _, err := s.next(); err != nil {
 		return nil, false, errNotCSV(err)
 	}
-	r := &csvReport{table: table, whole: whole, body: body}
+	r := &csvReport[T]{form: form, table: table, whole: whole, body: body}
 	if err := r.readHeadings(s.cells); err != nil {
 		return nil, false, err
 	}
@@ -85,12 +86,12 @@ func readCSV(table *graphmap.Table, body []byte) (report *csvReport, concealed b
 		}
 		r.rows++
 		cells += len(s.cells)
-		concealed = concealed || concealedNames(lastText(s.cells, r.users), lastText(s.cells, r.displays))
+		concealed = concealed || form.named && concealedNames(lastText(s.cells, r.users), lastText(s.cells, r.displays))
 	}
 }
 
 // readHeadings names the columns.
-func (r *csvReport) readHeadings(cells [][]byte) error {
+func (r *csvReport[T]) readHeadings(cells [][]byte) error {
 	headings := make([]string, len(cells))
 	for i, cell := range cells {
 		text, _ := cellText(cell, nil)
@@ -142,10 +143,10 @@ func lastText(cells [][]byte, columns []int) string {
 }
 
 // Len implements Rows.
-func (r *csvReport) Len() int { return r.rows }
+func (r *csvReport[T]) Len() int { return r.rows }
 
 // Cost implements Rows.
-func (r *csvReport) Cost() int64 {
+func (r *csvReport[T]) Cost() int64 {
 	cost := cap(r.whole) + 8*cap(r.parts)
 	for _, name := range r.columns {
 		cost += 16 + len(name)
@@ -154,7 +155,7 @@ func (r *csvReport) Cost() int64 {
 }
 
 // refreshed is the day that the report reaches up to, as its first row says.
-func (r *csvReport) refreshed() string {
+func (r *csvReport[T]) refreshed() string {
 	s, w := csvScanner{body: r.body}, csvWriter{columns: r.columns}
 	if _, err := s.next(); err != nil {
 		return ""
@@ -166,17 +167,26 @@ func (r *csvReport) refreshed() string {
 	if err != nil {
 		return ""
 	}
-	row, err := r.table.UsageRow(record)
+	row, err := r.row(record)
 	if err != nil {
 		return ""
 	}
-	return row.GetReportRefreshDate()
+	return r.form.refreshed(row)
+}
+
+// row makes the row of a line. A line is never several rows.
+func (r *csvReport[T]) row(record []byte) (row T, err error) {
+	rows, err := r.form.rows(r.table, record)
+	if err != nil {
+		return row, malformed("a usage row cannot be read", err)
+	}
+	return rows[0], nil
 }
 
 // CSVOf returns the text of the CSV report that a page was made of, as Graph sent it; ok is false for any other page. It must not
 // be changed.
-func CSVOf(page *Page[*parleyv1.CopilotUsageRow]) (text []byte, ok bool) {
-	report, ok := page.Lazy.(*csvReport)
+func CSVOf[T any](page *Page[T]) (text []byte, ok bool) {
+	report, ok := page.Lazy.(*csvReport[T])
 	if !ok {
 		return nil, false
 	}
@@ -184,7 +194,7 @@ func CSVOf(page *Page[*parleyv1.CopilotUsageRow]) (text []byte, ok bool) {
 }
 
 // Part implements Rows.
-func (r *csvReport) Part(i int) (rows []*parleyv1.CopilotUsageRow, from int, err error) {
+func (r *csvReport[T]) Part(i int) (rows []T, from int, err error) {
 	if i < 0 || i >= r.rows {
 		return nil, 0, unexpected("a row behind the last one of a usage report was asked for", nil)
 	}
@@ -195,7 +205,7 @@ func (r *csvReport) Part(i int) (rows []*parleyv1.CopilotUsageRow, from int, err
 	}
 	s := csvScanner{body: r.body, at: int(r.parts[n].offset)}
 	w := csvWriter{columns: r.columns}
-	rows = make([]*parleyv1.CopilotUsageRow, 0, end-from)
+	rows = make([]T, 0, end-from)
 	for range end - from {
 		if _, err := s.next(); err != nil {
 			return nil, 0, errNotCSV(err)
@@ -204,11 +214,10 @@ func (r *csvReport) Part(i int) (rows []*parleyv1.CopilotUsageRow, from int, err
 		if err != nil {
 			return nil, 0, err
 		}
-		row, err := r.table.UsageRow(record)
+		row, err := r.row(record)
 		if err != nil {
-			return nil, 0, malformed("a usage row cannot be read", err)
+			return nil, 0, err
 		}
-		row.IdentityConcealed = concealed(row)
 		rows = append(rows, row)
 	}
 	return rows, from, nil

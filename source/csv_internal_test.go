@@ -101,7 +101,7 @@ func FuzzCSVRecords(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
-		report, concealed, err := readCSV(table, []byte(body))
+		report, concealed, err := readCSV(&usersForm, table, []byte(body))
 		if err != nil {
 			if !isMissingReport(err) {
 				t.Errorf("error %v does not say that this is another form", err)
@@ -138,7 +138,7 @@ func TestCSVParts(t *testing.T) {
 	for i := range rows {
 		fmt.Fprintf(&body, "2026-07-03,%d@contoso.com\n\r\n", i)
 	}
-	report, concealed, err := readCSV(table, []byte(body.String()))
+	report, concealed, err := readCSV(&usersForm, table, []byte(body.String()))
 	if err != nil || concealed || report.Len() != rows || len(report.parts) != 4 {
 		t.Fatalf("%d rows in %d parts, concealed %v, %v", report.Len(), len(report.parts), concealed, err)
 	}

@@ -232,16 +232,29 @@ type ConversationReader interface {
 	Conversation(ctx context.Context, owner, user, id string) (*parleyv1.Conversation, error)
 }
 
+// UsageReport is one of Graph's reports on Copilot use.
+type UsageReport int
+
+// The reports.
+const (
+	UsersReport   UsageReport = iota // a row for each user and period
+	SummaryReport                    // counts for each period
+	TrendsReport                     // counts for each day
+)
+
 // UsageQuery says which usage report is asked for.
 type UsageQuery struct {
+	Report UsageReport
 	// Period is D7, D28, D30, D90, D180 or ALL; Version is "", v1 or v2.
 	Period, Version string
 }
 
-// UsageReader reads the Copilot usage report.
+// UsageReader reads the Copilot usage reports. A CSV report comes as one lazy page.
 type UsageReader interface {
-	// Usage returns the first page of q, or the page behind link. A CSV report comes as one lazy page.
+	// Usage returns the first page of the UsersReport, or the page behind link.
 	Usage(ctx context.Context, q UsageQuery, link string) (*Page[*parleyv1.CopilotUsageRow], error)
+	// UsageCounts returns the first page of the SummaryReport or the TrendsReport, or the page behind link.
+	UsageCounts(ctx context.Context, q UsageQuery, link string) (*Page[*parleyv1.CopilotUsageCounts], error)
 }
 
 // UserQuery selects users. Graph evaluates all of it; lists of ids and names hold at most MaxUserTerms. Its zero value is everybody.

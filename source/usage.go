@@ -9,20 +9,25 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/graphclient/graph"
-	"github.com/parley-gateway/parley/source/graphmap"
 )
 
 const (
-	reportFunction = "getMicrosoft365CopilotUsageUserDetail"
-	copilotReports = "/copilot/reports/" // where the report is now
+	copilotReports = "/copilot/reports/" // where the reports are now
 	olderReports   = "/reports/"         // where it was, and where JSON and CSV by redirect are documented; beta only
 
 	// maxReport is the largest report that is read whole, in bytes.
 	maxReport = 256 << 20
 )
 
-// Usage reads the Copilot usage report. v1.0 answers CSV, which is read whole as one page; beta answers JSON pages. When
-// the report is missing at the place that the version says, its other place is tried.
+// reportFunctions are Graph's names of the reports.
+var reportFunctions = [...]string{
+	UsersReport:   "getMicrosoft365CopilotUsageUserDetail",
+	SummaryReport: "getMicrosoft365CopilotUserCountSummary",
+	TrendsReport:  "getMicrosoft365CopilotUserCountTrend",
+}
+
+// Usage reads the Copilot usage reports. v1.0 answers CSV, which is read whole as one page; beta answers JSON pages. When
+// a report is missing at the place that the version says, its other place is tried.
 type Usage struct{ base }
 
 var _ UsageReader = (*Usage)(nil)
@@ -40,8 +45,19 @@ type report struct {
 
 // Usage implements UsageReader.
 func (u *Usage) Usage(ctx context.Context, q UsageQuery, link string) (*Page[*parleyv1.CopilotUsageRow], error) {
+	q.Report = UsersReport
+	return reportPage(ctx, u, &usersForm, q, link)
+}
+
+// UsageCounts implements UsageReader.
+func (u *Usage) UsageCounts(ctx context.Context, q UsageQuery, link string) (*Page[*parleyv1.CopilotUsageCounts], error) {
+	return reportPage(ctx, u, countsForm(q.Report), q, link)
+}
+
+// reportPage asks for the first page of a report, or for the page behind link.
+func reportPage[T any](ctx context.Context, u *Usage, form *reportForm[T], q UsageQuery, link string) (*Page[T], error) {
 	if link != "" {
-		return u.jsonPage(ctx, u.request(ctx, "", link))
+		return jsonPage(ctx, u, form, u.request(ctx, "", link))
 	}
 	places := []report{
 		{version: graph.V1, folder: copilotReports, csv: true},
@@ -50,17 +66,17 @@ func (u *Usage) Usage(ctx context.Context, q UsageQuery, link string) (*Page[*pa
 	if u.opt.Version == graph.Beta {
 		places[0] = report{version: graph.Beta, folder: copilotReports}
 	}
-	var page *Page[*parleyv1.CopilotUsageRow]
+	var page *Page[T]
 	err := u.withFallbacks(ctx, places, func(at report) error {
 		r := u.reportRequest(ctx, q, at)
 		var err error
 		if at.csv {
-			page, err = u.csvPage(ctx, r)
+			page, err = csvPage(ctx, u, form, r)
 			return err
 		}
-		if page, err = u.jsonPage(ctx, r); isKind(err, graph.KindMalformed) {
+		if page, err = jsonPage(ctx, u, form, r); isKind(err, graph.KindMalformed) {
 			u.logFallback(ctx, "csv", err)
-			if fromCSV, again := u.csvPage(ctx, r); again == nil {
+			if fromCSV, again := csvPage(ctx, u, form, r); again == nil {
 				fromCSV.Requests += requestsOf(err)
 				page, err = fromCSV, nil
 			}
@@ -105,9 +121,14 @@ func (u *Usage) Download(ctx context.Context, q UsageQuery) (io.ReadCloser, stri
 // ContentCSV is the media type of reports.
 const ContentCSV = graphclient.ContentCSV
 
-// ReadReport makes the page of a CSV report that was downloaded whole. It keeps the body.
+// ReadReport makes the page of a CSV report of users that was downloaded whole. It keeps the body.
 func (u *Usage) ReadReport(body []byte) (*Page[*parleyv1.CopilotUsageRow], error) {
-	return u.csvRows(&graphclient.Page{Requests: 1}, body)
+	return csvRows(u, &usersForm, &graphclient.Page{Requests: 1}, body)
+}
+
+// ReadCounts is ReadReport for a report of counts.
+func (u *Usage) ReadCounts(of UsageReport, body []byte) (*Page[*parleyv1.CopilotUsageCounts], error) {
+	return csvRows(u, countsForm(of), &graphclient.Page{Requests: 1}, body)
 }
 
 // ListsCSV reports whether Usage asks for the CSV that Download returns: in v1.0 there is no other form.
@@ -147,7 +168,7 @@ func (u *Usage) reportRequest(ctx context.Context, q UsageQuery, at report) grap
 		version = "v2" // D28 exists in v2 only
 	}
 	call := "(period=" + graph.Escape(q.Period)
-	call = reportFunction + strings.Replace(call, "=", "='", 1) + "'"
+	call = reportFunctions[q.Report] + strings.Replace(call, "=", "='", 1) + "'"
 	if version != "" {
 		call += ",version='" + graph.Escape(version) + "'"
 	}
@@ -157,98 +178,4 @@ func (u *Usage) reportRequest(ctx context.Context, q UsageQuery, at report) grap
 		r.Query = []graph.Param{{Name: "$format", Value: at.format}}
 	}
 	return r
-}
-
-// jsonPage asks for a page of JSON rows.
-func (u *Usage) jsonPage(ctx context.Context, r graph.Request) (*Page[*parleyv1.CopilotUsageRow], error) {
-	answer, err := u.graph.Page(ctx, r)
-	if err != nil {
-		return nil, err
-	}
-	return u.rowsOf(answer)
-}
-
-// csvPage reads the CSV report whole, or the JSON that Graph sent in its place.
-func (u *Usage) csvPage(ctx context.Context, r graph.Request) (*Page[*parleyv1.CopilotUsageRow], error) {
-	d, err := u.graph.Download(ctx, r)
-	if err != nil {
-		return nil, err
-	}
-	body, err := io.ReadAll(io.LimitReader(d.Body, maxReport+1))
-	if err := errors.Join(err, d.Body.Close()); err != nil {
-		return nil, err
-	}
-	if len(body) > maxReport {
-		return nil, failure(graph.KindTooLarge, "the usage report is too large", nil)
-	}
-	answer := &graphclient.Page{Requests: d.Requests, RequestID: d.RequestID}
-	if d.ContentType != graphclient.ContentJSON {
-		return u.csvRows(answer, body)
-	}
-	if answer.Records, answer.NextLink, err = jsonReport(body); err != nil {
-		return nil, err
-	}
-	return u.rowsOf(answer)
-}
-
-// csvRows makes a page of a CSV report. Reports of large tenants are long, so its rows are made when they are wanted.
-func (u *Usage) csvRows(answer *graphclient.Page, body []byte) (*Page[*parleyv1.CopilotUsageRow], error) {
-	table, err := u.table()
-	if err != nil {
-		return nil, err
-	}
-	rows, concealed, err := readCSV(table, body)
-	if err != nil {
-		return nil, err
-	}
-	page := newPage[*parleyv1.CopilotUsageRow](answer)
-	page.Lazy, page.Rows, page.Concealed, page.Refreshed = rows, rows.Len(), concealed, rows.refreshed()
-	return page, nil
-}
-
-// jsonReport takes a collection of rows apart that came where CSV was expected.
-func jsonReport(body []byte) (records [][]byte, link string, err error) {
-	all, err := properties(body)
-	if err != nil {
-		return nil, "", err
-	}
-	records, ok := elements(find(all, "value"))
-	if !ok {
-		return nil, "", malformed("the usage report has no rows", nil)
-	}
-	link = nextLink(all, "")
-	return records, link, nil
-}
-
-// rowsOf normalizes the rows of a page. A JSON row with several periods becomes one row for each of them, so there may be
-// more items than records.
-func (u *Usage) rowsOf(answer *graphclient.Page) (*Page[*parleyv1.CopilotUsageRow], error) {
-	table, err := u.table()
-	if err != nil {
-		return nil, err
-	}
-	page := newPage[*parleyv1.CopilotUsageRow](answer)
-	for _, record := range answer.Records {
-		if err := addRows(page, table, record); err != nil {
-			return nil, err
-		}
-	}
-	if len(page.Items) > 0 {
-		page.Refreshed = page.Items[0].GetReportRefreshDate()
-	}
-	return page, nil
-}
-
-// addRows adds the rows of one record to a page.
-func addRows(page *Page[*parleyv1.CopilotUsageRow], table *graphmap.Table, record []byte) error {
-	rows, err := table.UsageRows(record)
-	if err != nil {
-		return malformed("a usage row cannot be read", err)
-	}
-	for _, row := range rows {
-		row.IdentityConcealed = concealed(row)
-		page.Concealed = page.Concealed || row.GetIdentityConcealed()
-	}
-	page.Items = append(page.Items, rows...)
-	return nil
 }

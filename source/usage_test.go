@@ -38,7 +38,7 @@ func TestUsageRows(t *testing.T) {
 	ada := func(change func(*parleyv1.CopilotUsageRow)) *parleyv1.CopilotUsageRow {
 		seven := int32(7)
 		row := &parleyv1.CopilotUsageRow{
-			ReportRefreshDate: "2026-07-03", ReportPeriod: &seven, UserPrincipalName: "ada@contoso.com", DisplayName: "Ada",
+			ReportRefreshDate: "2026-07-03", ReportPeriod: &seven, UserPrincipalName: "ada@contoso.com", DisplayName: "Ada", User: "users/ada@contoso.com",
 			LastActivityDate: "2026-07-02", WordCopilotLastActivityDate: "2026-07-01",
 		}
 		if change != nil {
@@ -205,4 +205,95 @@ func TestUsageIsNoOtherText(t *testing.T) {
 			t.Errorf("%q: %d rows", body, len(rows))
 		}
 	}
+}
+
+// TestUsageCounts reads the counts of a summary and of a trend in every form that Graph has, with what Graph may add to them.
+func TestUsageCounts(t *testing.T) {
+	t.Parallel()
+	counts := func(period int32, day string, change func(*parleyv1.CopilotUsageCounts)) *parleyv1.CopilotUsageCounts {
+		row := &parleyv1.CopilotUsageCounts{
+			ReportRefreshDate: "2026-07-03", ReportPeriod: &period, ReportDate: day,
+			AnyAppEnabledUsers: new(int64(25)), AnyAppActiveUsers: new(int64(9)), WordActiveUsers: new(int64(0)),
+		}
+		if change != nil {
+			change(row)
+		}
+		return row
+	}
+	for _, tc := range []struct {
+		name, version, body string
+		report              source.UsageReport
+		want                []*parleyv1.CopilotUsageCounts
+	}{
+		{
+			name: "summary of v1.0", report: source.SummaryReport,
+			body: "Report Refresh Date,Report Period,Word Active Users,Any App Enabled Users,Any App Active Users\n2026-07-03,7,0,25,9\n2026-07-03,30,0,25,9\n",
+			want: []*parleyv1.CopilotUsageCounts{counts(7, "", nil), counts(30, "", nil)},
+		},
+		{
+			name: "summary of v2, a column and a number that nobody knows", report: source.SummaryReport,
+			body: "\ufeffReport Refresh Date,Report Period,Word Active Users,Any App Enabled Users,Any App Active Users,Copilot Chat (work) Active Users,Total prompts submitted,Average prompts submitted,Edge Active Users,Shoe Active Users\r\n" +
+				"2026-07-03,7,0,25,9,4,130,5.2,many,3\r\n",
+			want: []*parleyv1.CopilotUsageCounts{counts(7, "", func(r *parleyv1.CopilotUsageCounts) {
+				r.CopilotChatWorkActiveUsers, r.TotalPromptsSubmitted, r.AveragePromptsSubmitted = new(int64(4)), new(int64(130)), new(5.2)
+				r.Unmapped = &structpb.Struct{Fields: map[string]*structpb.Value{
+					"Edge Active Users": structpb.NewStringValue("many"), "Shoe Active Users": structpb.NewStringValue("3"),
+				}}
+			})},
+		},
+		{
+			name: "trend of v1.0", report: source.TrendsReport,
+			body: "Report Refresh Date,Report Date,Any App Enabled Users,Any App Active Users,Word Active Users,Report Period\n2026-07-03,2026-07-03,25,9,0,7\n2026-07-03,2026-07-02,25,9,0,7\n",
+			want: []*parleyv1.CopilotUsageCounts{counts(7, "2026-07-03", nil), counts(7, "2026-07-02", nil)},
+		},
+		{
+			name: "summary of beta", version: graph.Beta, report: source.SummaryReport,
+			body: `{"value":[{"reportRefreshDate":"2026-07-03","adoptionByProduct":[{"reportPeriod":7,"anyAppEnabledUsers":25,"anyAppActiveUsers":9,"wordActiveUsers":0},{"reportPeriod":30,"anyAppEnabledUsers":25,"anyAppActiveUsers":9,"wordActiveUsers":0,"shoeActiveUsers":3}]}]}`,
+			want: []*parleyv1.CopilotUsageCounts{counts(7, "", nil), counts(30, "", func(r *parleyv1.CopilotUsageCounts) {
+				r.Unmapped = adoption("adoptionByProduct", "1", "shoeActiveUsers", 3)
+			})},
+		},
+		{
+			name: "trend of beta", version: graph.Beta, report: source.TrendsReport,
+			body: `{"value":[{"reportRefreshDate":"2026-07-03","reportPeriod":7,"adoptionByDate":[{"reportDate":"2026-07-03","anyAppEnabledUsers":25,"anyAppActiveUsers":9,"wordActiveUsers":0},{"reportDate":"2026-07-02","anyAppEnabledUsers":25,"anyAppActiveUsers":9,"wordActiveUsers":0}]}]}`,
+			want: []*parleyv1.CopilotUsageCounts{counts(7, "2026-07-03", nil), counts(7, "2026-07-02", nil)},
+		},
+		{
+			name: "no day", version: graph.Beta, report: source.TrendsReport, body: `{"value":[{"reportRefreshDate":"2026-07-03","reportPeriod":7,"adoptionByDate":[]}]}`,
+			want: []*parleyv1.CopilotUsageCounts{{ReportRefreshDate: "2026-07-03", ReportPeriod: new(int32(7))}},
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			up, client := newUpstream(t, func(string) reply { return reply{body: tc.body} })
+			page, err := source.NewUsage(client, options(tc.version)).UsageCounts(t.Context(), source.UsageQuery{Report: tc.report, Period: "D7"}, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if page.Concealed || page.Refreshed != "2026-07-03" {
+				t.Errorf("concealed %v, refreshed %q", page.Concealed, page.Refreshed)
+			}
+			if diff := cmp.Diff(tc.want, itemsOf(t, page), protocmp.Transform()); diff != "" {
+				t.Errorf("counts (-want +got):\n%s", diff)
+			}
+			function := map[source.UsageReport]string{source.SummaryReport: "getMicrosoft365CopilotUserCountSummary(", source.TrendsReport: "getMicrosoft365CopilotUserCountTrend("}[tc.report]
+			if asked := up.targets(); len(asked) != 1 || !strings.Contains(asked[0], "/copilot/reports/"+function) {
+				t.Errorf("asked %v", asked)
+			}
+		})
+	}
+	_, client := newUpstream(t, func(string) reply { return reply{body: "<html>sign in</html>"} })
+	page, err := source.NewUsage(client, options("")).UsageCounts(t.Context(), source.UsageQuery{Report: source.SummaryReport, Period: "ALL"}, "")
+	if kindOf(t, err) != "malformed answer" {
+		t.Errorf("a page in place of a report: %v, %v", page, err)
+	}
+}
+
+// adoption is what a JSON row keeps of an entry of its list.
+func adoption(list, place, name string, value float64) *structpb.Struct {
+	kept := structpb.NewStructValue(&structpb.Struct{Fields: map[string]*structpb.Value{name: structpb.NewNumberValue(value)}})
+	for _, path := range []string{place, list} {
+		kept = structpb.NewStructValue(&structpb.Struct{Fields: map[string]*structpb.Value{path: kept}})
+	}
+	return kept.GetStructValue()
 }

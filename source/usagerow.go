@@ -4,7 +4,16 @@ import (
 	"strings"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/resource"
 )
+
+// userName is the resource name of the user of a report, by the only name that a report has; empty for a text that no request takes.
+func userName(principal string) string {
+	if resource.ValidateUser(principal) != nil || !strings.Contains(principal, "@") {
+		return ""
+	}
+	return resource.User(principal)
+}
 
 // concealed reports whether the row does not name its user.
 func concealed(row *parleyv1.CopilotUsageRow) bool {

@@ -19,6 +19,8 @@ import (
 
 // lazyReport is a report of one page whose numbered rows are made in parts.
 type lazyReport struct {
+	source.UsageReader
+
 	rows, size int
 	concealed  bool
 	shift      int // number of the first row

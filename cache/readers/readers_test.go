@@ -352,6 +352,13 @@ func TestOtherReaders(t *testing.T) {
 	if _, err := report.Usage(t.Context(), source.UsageQuery{Period: "D7", Version: "v2"}, ""); err != nil || d.asked["usage"] != 2 {
 		t.Errorf("version is not part of the key: %v, %v", d.asked, err)
 	}
+	for i, of := range []source.UsageReport{source.SummaryReport, source.TrendsReport} {
+		for range 2 {
+			if _, err := report.UsageCounts(t.Context(), source.UsageQuery{Report: of, Period: "D7"}, ""); err != nil || d.asked["counts"] != i+1 {
+				t.Errorf("report %d is not part of the key, or not cached: %v, %v", of, d.asked, err)
+			}
+		}
+	}
 }
 
 // TestNames caches each name by itself, and that somebody has none; what could not be read is asked for again.
@@ -380,7 +387,7 @@ func TestNames(t *testing.T) {
 }
 
 // longReport has a report whose rows are made when they are wanted.
-type longReport struct{}
+type longReport struct{ source.UsageReader }
 
 func (longReport) Usage(context.Context, source.UsageQuery, string) (*source.Page[*parleyv1.CopilotUsageRow], error) {
 	return &source.Page[*parleyv1.CopilotUsageRow]{Lazy: longReport{}, Rows: 1 << 20, Read: time.Now()}, nil
@@ -432,6 +439,11 @@ func (d *directory) Conversation(context.Context, string, string, string) (*parl
 func (d *directory) Usage(context.Context, source.UsageQuery, string) (*source.Page[*parleyv1.CopilotUsageRow], error) {
 	d.count("usage")
 	return &source.Page[*parleyv1.CopilotUsageRow]{Read: time.Now()}, nil
+}
+
+func (d *directory) UsageCounts(context.Context, source.UsageQuery, string) (*source.Page[*parleyv1.CopilotUsageCounts], error) {
+	d.count("counts")
+	return &source.Page[*parleyv1.CopilotUsageCounts]{Read: time.Now()}, nil
 }
 
 func (d *directory) Users(context.Context, source.UserQuery, string) (*source.Page[*parleyv1.User], error) {

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/parley-gateway/parley/cache"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
@@ -17,12 +19,14 @@ import (
 // ones go out as they come.
 const maxDownload = 32 << 20
 
-// Reports is the interface to a source whose downloads of the usage report are cached.
+// Reports is the interface to a source whose downloads of the usage reports are cached.
 type Reports interface {
 	// Download returns the report as CSV and its media type. The caller closes it.
 	Download(ctx context.Context, q source.UsageQuery) (io.ReadCloser, string, error)
-	// ReadReport makes the page of a CSV report that was read whole, and holds its bytes.
+	// ReadReport makes the page of a CSV report of users that was read whole, and holds its bytes.
 	ReadReport(body []byte) (*source.Page[*parleyv1.CopilotUsageRow], error)
+	// ReadCounts is ReadReport for a report of counts.
+	ReadCounts(of source.UsageReport, body []byte) (*source.Page[*parleyv1.CopilotUsageCounts], error)
 	// ListsCSV reports whether Usage is answered with the same CSV, so that one copy serves both.
 	ListsCSV() bool
 }
@@ -34,7 +38,7 @@ type Downloads struct {
 	next Reports
 }
 
-// Downloads decorates the downloads of the usage report. Where lists are made of the same CSV, there is one copy of it, under
+// Downloads decorates the downloads of the usage reports. Where lists are made of the same CSV, there is one copy of it, under
 // the key of Decorator.Usage in the same scope.
 func (d *Decorator) Downloads(next Reports, scope Scope) *Downloads {
 	return &Downloads{d.in(scope), next}
@@ -45,6 +49,18 @@ var errNotCacheable = errors.New("readers: the report cannot be cached")
 
 // Download returns the report as CSV and its media type. The caller closes it.
 func (d *Downloads) Download(ctx context.Context, q source.UsageQuery) (io.ReadCloser, string, error) {
+	if q.Report == source.UsersReport {
+		return download(ctx, d, q, d.next.ReadReport)
+	}
+	return download(ctx, d, q, func(body []byte) (*source.Page[*parleyv1.CopilotUsageCounts], error) {
+		return d.next.ReadCounts(q.Report, body)
+	})
+}
+
+// download returns a report whose page is made by parse.
+func download[T proto.Message](
+	ctx context.Context, d *Downloads, q source.UsageQuery, parse func(body []byte) (*source.Page[T], error),
+) (io.ReadCloser, string, error) {
 	kind := "report"
 	if d.next.ListsCSV() {
 		kind = "usage"
@@ -52,13 +68,20 @@ func (d *Downloads) Download(ctx context.Context, q source.UsageQuery) (io.ReadC
 	if d.cache.Largest() == 0 {
 		return d.direct(ctx, q)
 	}
-	name := reportName{d.scope.Tenant, q.Period, q.Version}
-	page, err := getPage(ctx, &d.scoped, usageKey(kind, &d.scope, q), "", func(ctx context.Context) (fetchedReport, error) {
+	name := reportName{d.scope.Tenant, q}
+	page, err := getReport(ctx, &d.scoped, kind, q, "", func(ctx context.Context) (*source.Page[T], error) {
 		if d.passed.is(name) {
-			return fetchedReport{}, errNotCacheable
+			return nil, errNotCacheable
 		}
-		page, err := d.read(ctx, q)
-		return d.fetchedReport(page, err)
+		body, err := d.read(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		page, err := parse(body)
+		if err != nil {
+			return nil, errors.Join(errNotCacheable, err)
+		}
+		return page, nil
 	})
 	if errors.Is(err, errNotCacheable) {
 		d.passed.add(name, d.cfg.Usage)
@@ -83,7 +106,7 @@ func (d *Downloads) direct(ctx context.Context, q source.UsageQuery) (io.ReadClo
 }
 
 // read reads the report whole, unless it is too long to be cached.
-func (d *Downloads) read(ctx context.Context, q source.UsageQuery) (*source.Page[*parleyv1.CopilotUsageRow], error) {
+func (d *Downloads) read(ctx context.Context, q source.UsageQuery) ([]byte, error) {
 	report, _, err := d.next.Download(ctx, q)
 	if err != nil {
 		return nil, err
@@ -96,15 +119,14 @@ func (d *Downloads) read(ctx context.Context, q source.UsageQuery) (*source.Page
 	if int64(len(body)) > most {
 		return nil, errNotCacheable
 	}
-	page, err := d.next.ReadReport(bytes.Clone(body)) // without the room that reading left behind
-	if err != nil {
-		return nil, errors.Join(errNotCacheable, err)
-	}
-	return page, nil
+	return bytes.Clone(body), nil // without the room that reading left behind
 }
 
 // reportName names a report of a tenant.
-type reportName struct{ tenant, period, version string }
+type reportName struct {
+	tenant string
+	query  source.UsageQuery
+}
 
 // passedReports remembers reports that cannot be cached, so that they are not read twice each time.
 type passedReports struct {

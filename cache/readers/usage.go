@@ -2,8 +2,11 @@ package readers
 
 import (
 	"context"
+	"strconv"
 	"sync"
 	"time"
+
+	"google.golang.org/protobuf/proto"
 
 	"github.com/parley-gateway/parley/cache"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
@@ -18,7 +21,7 @@ type usage struct {
 
 var _ source.UsageReader = (*usage)(nil)
 
-// Usage decorates a reader of the usage report. Its pages are cached for Config.Usage, or until a newer refresh date is seen on any
+// Usage decorates a reader of the usage reports. Their pages are cached for Config.Usage, or until a newer refresh date is seen on any
 // report of the tenant.
 func (d *Decorator) Usage(next source.UsageReader, scope Scope) source.UsageReader {
 	return &usage{d.in(scope), next}
@@ -26,26 +29,40 @@ func (d *Decorator) Usage(next source.UsageReader, scope Scope) source.UsageRead
 
 // Usage implements source.UsageReader.
 func (r *usage) Usage(ctx context.Context, q source.UsageQuery, link string) (*source.Page[*parleyv1.CopilotUsageRow], error) {
-	return getPage(ctx, &r.scoped, usageKey("usage", &r.scope, q), link, func(ctx context.Context) (fetchedReport, error) {
-		page, err := r.next.Usage(ctx, q, link)
-		return r.fetchedReport(page, err)
+	q.Report = source.UsersReport
+	return getReport(ctx, &r.scoped, "usage", q, link, func(ctx context.Context) (*source.Page[*parleyv1.CopilotUsageRow], error) {
+		return r.next.Usage(ctx, q, link)
+	})
+}
+
+// UsageCounts implements source.UsageReader.
+func (r *usage) UsageCounts(ctx context.Context, q source.UsageQuery, link string) (*source.Page[*parleyv1.CopilotUsageCounts], error) {
+	return getReport(ctx, &r.scoped, "usage", q, link, func(ctx context.Context) (*source.Page[*parleyv1.CopilotUsageCounts], error) {
+		return r.next.UsageCounts(ctx, q, link)
+	})
+}
+
+// getReport is getPage for a page of a report. The pages of a report are of one type, so its key names the type.
+func getReport[T proto.Message](
+	ctx context.Context, s *scoped, kind string, q source.UsageQuery, link string, fetch func(context.Context) (*source.Page[T], error),
+) (*source.Page[T], error) {
+	return getPage(ctx, s, usageKey(kind, &s.scope, q), link, func(ctx context.Context) (cache.Fetched[*source.Page[T]], error) {
+		page, err := fetch(ctx)
+		return fetchedReport(s, page, err)
 	})
 }
 
 // usageKey returns the key of a report: everything that its pages depend on.
 func usageKey(kind string, scope *Scope, q source.UsageQuery) cache.Key {
 	key := scope.key(kind)
-	key.Text(q.Period, q.Version)
+	key.Text(q.Period, q.Version, strconv.Itoa(int(q.Report)))
 	return key
 }
 
-// fetchedReport is a page of a report as the cache takes it.
-type fetchedReport = cache.Fetched[*source.Page[*parleyv1.CopilotUsageRow]]
-
 // fetchedReport notes the refresh date of a page, which bounds the life of the page. A page that names none may be that of a report
 // which is not there yet.
-func (s *scoped) fetchedReport(page *source.Page[*parleyv1.CopilotUsageRow], err error) (fetchedReport, error) {
-	fetched, err := fetchedPage(page, err, s.cfg.Other, resident)
+func fetchedReport[T proto.Message](s *scoped, page *source.Page[T], err error) (cache.Fetched[*source.Page[T]], error) {
+	fetched, err := fetchedPage(page, err, s.cfg.Other, func(row T) int64 { return resident(row) })
 	if err != nil || page.Refreshed == "" {
 		return fetched, err
 	}

@@ -517,7 +517,9 @@ type Pages struct {
 	// Digests of the latest rows that were delivered.
 	Delivered []uint64 `protobuf:"fixed64,10,rep,packed,name=delivered,proto3" json:"delivered,omitempty"`
 	// The position in the conversations that are derived from events; absent where none are asked for.
-	Derived       *Derived `protobuf:"bytes,11,opt,name=derived,proto3" json:"derived,omitempty"`
+	Derived *Derived `protobuf:"bytes,11,opt,name=derived,proto3" json:"derived,omitempty"`
+	// The same counts of the users without a row in the usage report; absent where they are not asked for.
+	UserCounts    []uint64 `protobuf:"varint,12,rep,packed,name=user_counts,json=userCounts,proto3" json:"user_counts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -625,6 +627,13 @@ func (x *Pages) GetDelivered() []uint64 {
 func (x *Pages) GetDerived() *Derived {
 	if x != nil {
 		return x.Derived
+	}
+	return nil
+}
+
+func (x *Pages) GetUserCounts() []uint64 {
+	if x != nil {
+		return x.UserCounts
 	}
 	return nil
 }
@@ -770,7 +779,7 @@ const file_cursorpb_cursor_proto_rawDesc = "" +
 	"\x05level\x18\x01 \x01(\rR\x05level\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\fR\x03key\x12\"\n" +
 	"\rout_of_window\x18\x03 \x01(\bR\voutOfWindow\x12\x1c\n" +
-	"\toversized\x18\x04 \x01(\bR\toversized\"\xc7\x02\n" +
+	"\toversized\x18\x04 \x01(\bR\toversized\"\xe8\x02\n" +
 	"\x05Pages\x12\x12\n" +
 	"\x04link\x18\x01 \x01(\fR\x04link\x12\x14\n" +
 	"\x05index\x18\x02 \x01(\rR\x05index\x12\x12\n" +
@@ -784,7 +793,9 @@ const file_cursorpb_cursor_proto_rawDesc = "" +
 	"\x06counts\x18\t \x03(\x04R\x06counts\x12\x1c\n" +
 	"\tdelivered\x18\n" +
 	" \x03(\x06R\tdelivered\x123\n" +
-	"\aderived\x18\v \x01(\v2\x19.parley.cursor.v1.DerivedR\aderived\"\xdd\x01\n" +
+	"\aderived\x18\v \x01(\v2\x19.parley.cursor.v1.DerivedR\aderived\x12\x1f\n" +
+	"\vuser_counts\x18\f \x03(\x04R\n" +
+	"userCounts\"\xdd\x01\n" +
 	"\aDerived\x120\n" +
 	"\x05times\x18\x01 \x01(\v2\x1a.parley.cursor.v1.InstantsR\x05times\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\fR\x03key\x12\x1a\n" +

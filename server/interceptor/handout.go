@@ -33,6 +33,10 @@ func (h *handout) add(message any) {
 		h.list(len(m.GetConversations()), m)
 	case *parleyv1.ListCopilotUsageResponse:
 		h.list(len(m.GetRows()), m)
+	case *parleyv1.SummarizeCopilotUsageResponse:
+		h.list(len(m.GetPeriods()), m)
+	case *parleyv1.ListCopilotUsageTrendsResponse:
+		h.list(len(m.GetDays()), m)
 	case *parleyv1.ListUsersResponse:
 		h.list(len(m.GetUsers()), m)
 	case *parleyv1.Event, *parleyv1.Conversation, *parleyv1.User:

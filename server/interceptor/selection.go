@@ -184,6 +184,10 @@ func resourceOf(req any) (resource protoreflect.MessageDescriptor, list string) 
 		return (*parleyv1.Conversation)(nil).ProtoReflect().Descriptor(), ""
 	case *parleyv1.ListCopilotUsageRequest, *parleyv1.StreamCopilotUsageRequest:
 		return (*parleyv1.CopilotUsageRow)(nil).ProtoReflect().Descriptor(), "rows"
+	case *parleyv1.SummarizeCopilotUsageRequest:
+		return (*parleyv1.CopilotUsageCounts)(nil).ProtoReflect().Descriptor(), "periods"
+	case *parleyv1.ListCopilotUsageTrendsRequest:
+		return (*parleyv1.CopilotUsageCounts)(nil).ProtoReflect().Descriptor(), "days"
 	case *parleyv1.ListUsersRequest:
 		return (*parleyv1.User)(nil).ProtoReflect().Descriptor(), "users"
 	case *parleyv1.GetUserRequest:
@@ -227,7 +231,7 @@ func isResource(md protoreflect.MessageDescriptor) bool {
 		return false
 	}
 	switch md.Name() {
-	case "Event", "Conversation", "CopilotUsageRow", "User":
+	case "Event", "Conversation", "CopilotUsageRow", "CopilotUsageCounts", "User":
 		return true
 	default:
 		return false

@@ -111,7 +111,7 @@ func TestMethods(t *testing.T) {
 		}
 	}
 	want := map[string]string{
-		"/v1/copilotUsage": "call", "/v1/copilotUsage:stream": "stream", "/v1/copilotUsage:download": "download", "/v1/users": "call",
+		"/v1/copilotUsage": "call", "/v1/copilotUsage:stream": "stream", "/v1/copilotUsage:summarize": "call", "/v1/copilotUsageTrends": "call", "/v1/copilotUsage:download": "download", "/v1/users": "call",
 		"/v1/{name=users/*}":                 "call",
 		"/v1/{parent=users/*}/conversations": "call", "/v1/{parent=users/*}/conversations:stream": "stream",
 		"/v1/{name=users/*/conversations/*}": "call", "/v1/{parent=users/*}/events": "call", "/v1/{parent=users/*}/events:stream": "stream",

@@ -19,14 +19,15 @@ import (
 
 const (
 	timestampName protoreflect.FullName = "google.protobuf.Timestamp"
-	// enrichmentName is the enum whose members are words that people type, `enrich=NAMES`. It stands in requests alone, so that no answer
-	// shows the member in another spelling.
-	enrichmentName protoreflect.FullName = "parley.v1.Enrichment"
 )
+
+// wordEnums are the enums whose members are words that people type, such as `enrich=NAMES`. They stand in requests alone, so that no answer
+// shows the member in another spelling.
+var wordEnums = []protoreflect.FullName{"parley.v1.Enrichment", "parley.v1.CopilotUsageInclusion", "parley.v1.CopilotUsageReport"}
 
 // checkQuery checks that each parameter is a field of the request, in either spelling, given once unless it repeats, and of
 // a readable value. Fields that the path fills are not parameters. It returns the names that were used, and errors name a
-// parameter as it was sent. Times and enrichments get the form that the generated handlers read.
+// parameter as it was sent. Times and words get the form that the generated handlers read.
 func (m *method) checkQuery(values url.Values) (map[protoreflect.Name]string, error) {
 	names := make([]string, 0, len(values))
 	for name := range values {
@@ -51,7 +52,7 @@ func (m *method) checkQuery(values url.Values) (map[protoreflect.Name]string, er
 				value = withColon(value)
 				values[name][i] = value
 			}
-			if field.Kind() == protoreflect.EnumKind && field.Enum().FullName() == enrichmentName {
+			if field.Kind() == protoreflect.EnumKind && slices.Contains(wordEnums, field.Enum().FullName()) {
 				value = fullMember(field.Enum(), value)
 				values[name][i] = value
 			}

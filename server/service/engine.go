@@ -48,12 +48,21 @@ type conversationEngines interface {
 	ConversationFinder
 }
 
-// TenantEngine answers for what belongs to the whole tenant: the usage report and the users; *timeline.Engine is one.
-type TenantEngine interface {
+// UsageEngine answers for the Copilot usage reports; *timeline.Engine is one.
+type UsageEngine interface {
 	// ListCopilotUsage returns one page behind token, or the first.
 	ListCopilotUsage(ctx context.Context, src query.Sources, req query.Usage, token string, pageSize int) (*parleyv1.ListCopilotUsageResponse, error)
 	// StreamCopilotUsage emits all frames behind token.
 	StreamCopilotUsage(ctx context.Context, src query.Sources, req query.Usage, token string, emit func(*parleyv1.StreamCopilotUsageResponse) error) error
+	// SummarizeCopilotUsage returns the counts of a period.
+	SummarizeCopilotUsage(ctx context.Context, src query.Sources, req query.UsageCounts) (*parleyv1.SummarizeCopilotUsageResponse, error)
+	// ListCopilotUsageTrends returns one page behind token, or the first.
+	ListCopilotUsageTrends(ctx context.Context, src query.Sources, req query.UsageCounts, token string, pageSize int) (*parleyv1.ListCopilotUsageTrendsResponse, error)
+}
+
+// TenantEngine answers for what belongs to the whole tenant: the usage reports and the users; *timeline.Engine is one.
+type TenantEngine interface {
+	UsageEngine
 	// ListUsers returns one page behind token, or the first.
 	ListUsers(ctx context.Context, src query.Sources, req query.Users, token string, pageSize int) (*parleyv1.ListUsersResponse, error)
 }
@@ -65,7 +74,7 @@ type Engine interface {
 	TenantEngine
 }
 
-// ReportDownloader opens the usage report as CSV; *source.Usage is one.
+// ReportDownloader opens the usage reports as CSV; *source.Usage is one.
 type ReportDownloader interface {
 	// Download returns the report and its media type. The caller closes it.
 	Download(ctx context.Context, q source.UsageQuery) (io.ReadCloser, string, error)
@@ -90,7 +99,7 @@ type Tenant struct {
 	ID string
 	// Sources read through the cache. Users may be nil: user principal names are then passed on as they are.
 	Sources query.Sources
-	// Reports downloads the usage report; nil where there is none.
+	// Reports downloads the usage reports; nil where there is none.
 	Reports ReportDownloader
 	// Contents opens what Teams hosts for messages; nil where there is nothing.
 	Contents ContentReader

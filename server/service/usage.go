@@ -31,7 +31,7 @@ var _ parleyv1.CopilotUsageServiceServer = (*usage)(nil)
 
 // ListCopilotUsage answers one page.
 func (u *usage) ListCopilotUsage(ctx context.Context, req *parleyv1.ListCopilotUsageRequest) (*parleyv1.ListCopilotUsageResponse, error) {
-	access, q, err := u.prepare(ctx, req, req.GetFilter())
+	access, q, err := u.prepare(ctx, req)
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +42,7 @@ type usageSender = sender[parleyv1.StreamCopilotUsageResponse, *parleyv1.StreamC
 
 // StreamCopilotUsage sends all frames.
 func (u *usage) StreamCopilotUsage(req *parleyv1.StreamCopilotUsageRequest, stream grpc.ServerStreamingServer[parleyv1.StreamCopilotUsageResponse]) error {
-	access, q, err := u.prepare(stream.Context(), req, req.GetFilter())
+	access, q, err := u.prepare(stream.Context(), req)
 	if err != nil {
 		return err
 	}
@@ -52,18 +52,63 @@ func (u *usage) StreamCopilotUsage(req *parleyv1.StreamCopilotUsageRequest, stre
 	})
 }
 
-// usageRequest is what the three requests have in common.
+// SummarizeCopilotUsage answers the counts of a period.
+func (u *usage) SummarizeCopilotUsage(ctx context.Context, req *parleyv1.SummarizeCopilotUsageRequest) (*parleyv1.SummarizeCopilotUsageResponse, error) {
+	access, q, err := u.prepareCounts(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	return u.engine.SummarizeCopilotUsage(ctx, access.sources, q)
+}
+
+// ListCopilotUsageTrends answers one page of the counts by day.
+func (u *usage) ListCopilotUsageTrends(ctx context.Context, req *parleyv1.ListCopilotUsageTrendsRequest) (*parleyv1.ListCopilotUsageTrendsResponse, error) {
+	access, q, err := u.prepareCounts(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	return u.engine.ListCopilotUsageTrends(ctx, access.sources, q, req.GetPageToken(), pageSize(req.GetPageSize()))
+}
+
+// usageRequest is what the requests have in common.
 type usageRequest interface {
 	GetPeriod() string
 	GetVersion() string
 }
 
-func (u *usage) prepare(ctx context.Context, req usageRequest, filter string) (*accessGrant, query.Usage, error) {
-	q := query.Usage{Period: req.GetPeriod(), Version: req.GetVersion(), Filter: filter}
+// rowsRequest asks for the rows of users.
+type rowsRequest interface {
+	usageRequest
+	GetFilter() string
+	GetInclude() parleyv1.CopilotUsageInclusion
+}
+
+func (u *usage) prepare(ctx context.Context, req rowsRequest) (*accessGrant, query.Usage, error) {
+	q := query.Usage{
+		Period: req.GetPeriod(), Version: req.GetVersion(), Filter: req.GetFilter(),
+		Inactive: req.GetInclude() == parleyv1.CopilotUsageInclusion_COPILOT_USAGE_INCLUSION_INACTIVE,
+	}
 	if err := q.CheckFilter(); err != nil {
 		return nil, q, err
 	}
-	access, err := u.authorizeReport(ctx, req)
+	reads := []parleyv1.Source{parleyv1.Source_SOURCE_USAGE}
+	if q.Inactive {
+		reads = append(reads, parleyv1.Source_SOURCE_USER)
+	}
+	access, err := u.authorizeReport(ctx, req, reads...)
+	if err != nil {
+		return nil, q, err
+	}
+	if q.Inactive && access.sources.Users == nil {
+		return nil, q, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD)
+	}
+	q.Caller, q.Tenant, q.Fingerprint = access.binding()
+	return access, q, nil
+}
+
+func (u *usage) prepareCounts(ctx context.Context, req usageRequest) (*accessGrant, query.UsageCounts, error) {
+	q := query.UsageCounts{Period: req.GetPeriod(), Version: req.GetVersion()}
+	access, err := u.authorizeReport(ctx, req, parleyv1.Source_SOURCE_USAGE)
 	if err != nil {
 		return nil, q, err
 	}
@@ -71,9 +116,9 @@ func (u *usage) prepare(ctx context.Context, req usageRequest, filter string) (*
 	return access, q, nil
 }
 
-// authorizeReport authorizes a call for the report, and checks that the report exists in this form.
-func (u *usage) authorizeReport(ctx context.Context, req usageRequest) (*accessGrant, error) {
-	access, err := u.authorizer.authorize(ctx, accessScope{sources: []parleyv1.Source{parleyv1.Source_SOURCE_USAGE}})
+// authorizeReport authorizes a call for a report and the other sources that it reads, and checks that the report exists in this form.
+func (u *usage) authorizeReport(ctx context.Context, req usageRequest, reads ...parleyv1.Source) (*accessGrant, error) {
+	access, err := u.authorizer.authorize(ctx, accessScope{sources: reads})
 	if err != nil {
 		return nil, err
 	}
@@ -83,15 +128,23 @@ func (u *usage) authorizeReport(ctx context.Context, req usageRequest) (*accessG
 	case period == "D30" && version == "v2":
 		return nil, apierror.Invalid("period", "D30 exists in version v1 only; v2 has D28")
 	}
-	if err := access.checkAvailable(parleyv1.Source_SOURCE_USAGE); err != nil {
-		return nil, err
+	for _, src := range reads {
+		if err := access.checkAvailable(src); err != nil {
+			return nil, err
+		}
 	}
 	return access, nil
 }
 
+// reports are the reports that a download can name.
+var reports = map[parleyv1.CopilotUsageReport]source.UsageReport{
+	parleyv1.CopilotUsageReport_COPILOT_USAGE_REPORT_SUMMARY: source.SummaryReport,
+	parleyv1.CopilotUsageReport_COPILOT_USAGE_REPORT_TRENDS:  source.TrendsReport,
+}
+
 // DownloadCopilotUsage sends the report's bytes as they come.
 func (u *usage) DownloadCopilotUsage(req *parleyv1.DownloadCopilotUsageRequest, stream grpc.ServerStreamingServer[httpbody.HttpBody]) error {
-	access, err := u.authorizeReport(stream.Context(), req)
+	access, err := u.authorizeReport(stream.Context(), req, parleyv1.Source_SOURCE_USAGE)
 	if err != nil {
 		return err
 	}
@@ -100,7 +153,7 @@ func (u *usage) DownloadCopilotUsage(req *parleyv1.DownloadCopilotUsageRequest, 
 	}
 	ctx, closer, release := u.streams.watch(stream.Context())
 	defer release()
-	report := source.UsageQuery{Period: req.GetPeriod(), Version: req.GetVersion()}
+	report := source.UsageQuery{Report: reports[req.GetReport()], Period: req.GetPeriod(), Version: req.GetVersion()}
 	body, mediaType, err := access.reports.Download(ctx, report)
 	if err != nil {
 		return closer.Result(apierror.WithSource(parleyv1.Source_SOURCE_USAGE, err))

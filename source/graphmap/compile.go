@@ -202,6 +202,13 @@ func (p *plan) foldNames(md protoreflect.MessageDescriptor) error {
 	return nil
 }
 
+// fannedOut returns a plan of the same properties, in whose records the objects of a list are rows of their own.
+func (p *plan) fannedOut(list string) *plan {
+	fanned := *p
+	fanned.fanOut = list
+	return &fanned
+}
+
 // graphOf returns the properties that fill a field, as the option names them.
 func graphOf(fd protoreflect.FieldDescriptor) []string {
 	names, _ := proto.GetExtension(fd.Options(), parleyv1.E_Graph).([]string)

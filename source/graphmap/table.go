@@ -21,10 +21,11 @@ const (
 
 // Table maps Graph's properties to the fields of the model. It is safe for concurrent use and never changes.
 type Table struct {
-	chat, copilot, call                       *plan
-	conversation, member, user, usage, period *plan
-	session, segment, participant             *plan
-	drafts                                    sync.Pool
+	chat, copilot, call           *plan
+	conversation, member, user    *plan
+	usage, counts, summary, trend *plan // summary and trend are counts that fan out
+	session, segment, participant *plan
+	drafts                        sync.Pool
 }
 
 // New compiles the table from the options of the generated descriptors. An error means that the contract contradicts
@@ -40,6 +41,7 @@ func New() (*Table, error) {
 		(*parleyv1.ConversationMember)(nil): &t.member,
 		(*parleyv1.User)(nil):               &t.user,
 		(*parleyv1.CopilotUsageRow)(nil):    &t.usage,
+		(*parleyv1.CopilotUsageCounts)(nil): &t.counts,
 		(*parleyv1.CallSession)(nil):        &t.session,
 		(*parleyv1.CallSegment)(nil):        &t.segment,
 		(*parleyv1.CallParticipant)(nil):    &t.participant,
@@ -51,11 +53,13 @@ func New() (*Table, error) {
 		}
 		*p = compiled
 	}
-	if err := t.usage.foldNames((*parleyv1.CopilotUsageRow)(nil).ProtoReflect().Descriptor()); err != nil {
-		return nil, fmt.Errorf("compile the model: %w", err)
+	for m, p := range map[protoreflect.ProtoMessage]*plan{(*parleyv1.CopilotUsageRow)(nil): t.usage, (*parleyv1.CopilotUsageCounts)(nil): t.counts} {
+		if err := p.foldNames(m.ProtoReflect().Descriptor()); err != nil {
+			return nil, fmt.Errorf("compile the model: %w", err)
+		}
 	}
-	t.period = &plan{properties: t.usage.properties, folded: true}
 	t.usage.fanOut = periodsProperty
+	t.summary, t.trend = t.counts.fannedOut(productsProperty), t.counts.fannedOut(daysProperty)
 	return t, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient/jsonscan"
@@ -12,54 +13,77 @@ import (
 // periodsProperty is the list in which a JSON row of the usage report has what it tells about each period.
 const periodsProperty = "copilotActivityUserDetailsByPeriod"
 
+// Lists in which JSON rows of the reports that count users have what they tell about each product, and about each day.
+const (
+	productsProperty = "adoptionByProduct"
+	daysProperty     = "adoptionByDate"
+)
+
 // UsageRows maps a row of the Copilot usage report in JSON to one row per period, in Graph's order; a row without
 // periods is one row. Where a period repeats a property of the row, the period's counts. Names are compared without case, spaces and punctuation, so a line of a CSV report is mapped too
 // once it is written as an object of its column titles, with all values as text. Errors are ErrRecord and ErrDepth.
 func (t *Table) UsageRows(record []byte) ([]*parleyv1.CopilotUsageRow, error) {
-	d, err := t.read(t.usage, record)
+	return reportRows(t, t.usage, record, func() *parleyv1.CopilotUsageRow { return &parleyv1.CopilotUsageRow{} })
+}
+
+// UsageSummaries maps a row of the summary of Copilot users to one entry per period, as UsageRows.
+func (t *Table) UsageSummaries(record []byte) ([]*parleyv1.CopilotUsageCounts, error) {
+	return reportRows(t, t.summary, record, newCounts)
+}
+
+// UsageTrends maps a row of the trend of Copilot users to one entry per day, as UsageRows.
+func (t *Table) UsageTrends(record []byte) ([]*parleyv1.CopilotUsageCounts, error) {
+	return reportRows(t, t.trend, record, newCounts)
+}
+
+func newCounts() *parleyv1.CopilotUsageCounts { return &parleyv1.CopilotUsageCounts{} }
+
+// reportRow is a row of a report.
+type reportRow interface {
+	proto.Message
+	GetUnmapped() *structpb.Struct
+}
+
+// setUnmapped sets what has no field in a row.
+func setUnmapped(row reportRow, extra *structpb.Struct) {
+	switch row := row.(type) {
+	case *parleyv1.CopilotUsageRow:
+		row.Unmapped = extra
+	case *parleyv1.CopilotUsageCounts:
+		row.Unmapped = extra
+	}
+}
+
+// reportRows maps a record of a report, whose plan may fan out.
+func reportRows[M reportRow](t *Table, p *plan, record []byte, empty func() M) ([]M, error) {
+	d, err := t.read(p, record)
 	if err != nil {
 		return nil, err
 	}
 	defer d.Release()
-	row := &parleyv1.CopilotUsageRow{}
-	if row.Unmapped, err = d.decode(row); err != nil {
+	row := empty()
+	extra, err := d.decode(row)
+	if err != nil {
 		return nil, err
 	}
+	setUnmapped(row, extra)
 	if len(d.fanOut) == 0 {
-		return []*parleyv1.CopilotUsageRow{row}, nil
+		return []M{row}, nil
 	}
-	rows := make([]*parleyv1.CopilotUsageRow, len(d.fanOut))
-	for i, period := range d.fanOut {
+	rows := make([]M, len(d.fanOut))
+	for i, part := range d.fanOut {
 		rows[i] = row
 		if i < len(d.fanOut)-1 {
 			rows[i] = proto.CloneOf(row)
 		}
-		if err := t.addPeriod(rows[i], i, d.b[period.from:period.to]); err != nil {
+		inner, extra, err := decode(t, &plan{properties: p.properties, folded: true}, empty(), d.b[part.from:part.to])
+		if err != nil {
 			return nil, err
 		}
+		proto.Merge(rows[i], inner)
+		setUnmapped(rows[i], Merge(rows[i].GetUnmapped(), extra, p.fanOut, strconv.Itoa(i)))
 	}
 	return rows, nil
-}
-
-// addPeriod lays what a row tells about a period over what it tells about its user.
-func (t *Table) addPeriod(row *parleyv1.CopilotUsageRow, place int, record []byte) error {
-	period, extra, err := decode(t, t.period, &parleyv1.CopilotUsageRow{}, record)
-	if err != nil {
-		return err
-	}
-	proto.Merge(row, period)
-	row.Unmapped = Merge(row.GetUnmapped(), extra, periodsProperty, strconv.Itoa(place))
-	return nil
-}
-
-// UsageRow maps a row that has at most one period, as those of CSV reports. Of several periods it keeps the first; use
-// UsageRows where there may be more.
-func (t *Table) UsageRow(record []byte) (*parleyv1.CopilotUsageRow, error) {
-	rows, err := t.UsageRows(record)
-	if err != nil {
-		return nil, err
-	}
-	return rows[0], nil
 }
 
 // fanned sets the objects of the fan-out list at i aside, each of which becomes a row of rowSize bytes; what else the list holds is

@@ -37,6 +37,8 @@ type Pages struct {
 	Gaps []parleyv1.ErrorReason
 	// Counts are the counts of the report so far.
 	Counts Counts
+	// Users are the counts of the users without a row in the usage report.
+	Users Counts
 	// Delivered are digests of the rows that were delivered. A token holds the latest ones.
 	Delivered []uint64
 	// Derived is the position in the conversations that are derived from events; nil where none are asked for.
@@ -76,6 +78,9 @@ func (p *Pages) encode() ([]byte, error) {
 		Concealed: p.Concealed, Refreshed: p.Refreshed,
 		Counts: packCounts(c.Events, c.Duplicates, c.Pages, c.FromCache, c.Requests),
 	}
+	if u := &p.Users; *u != (Counts{}) {
+		m.UserCounts = packCounts(u.Events, u.Duplicates, u.Pages, u.FromCache, u.Requests)
+	}
 	m.Derived = p.Derived.pack()
 	for _, reason := range p.Gaps {
 		m.GapReasons = append(m.GapReasons, uint32(reason))
@@ -101,6 +106,10 @@ func decodePages(plain []byte) (*Pages, error) {
 	}
 	c := &p.Counts
 	if !unpackCounts(m.GetCounts(), &c.Events, &c.Duplicates, &c.Pages, &c.FromCache, &c.Requests) {
+		return nil, ErrMalformed
+	}
+	u := &p.Users
+	if len(m.GetUserCounts()) > 0 && !unpackCounts(m.GetUserCounts(), &u.Events, &u.Duplicates, &u.Pages, &u.FromCache, &u.Requests) {
 		return nil, ErrMalformed
 	}
 	for _, number := range m.GetGapReasons() {

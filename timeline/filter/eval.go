@@ -214,19 +214,9 @@ func (n *node) compare(v protoreflect.Value) bool {
 		return sameConversation(v.String(), n.value.text)
 	case instant:
 		stamp, _ := v.Message().Interface().(*timestamppb.Timestamp)
-		order := stamp.AsTime().Compare(n.value.time)
-		switch n.op {
-		case less:
-			return order < 0
-		case atMost:
-			return order <= 0
-		case greater:
-			return order > 0
-		case atLeast:
-			return order >= 0
-		default:
-			return order == 0
-		}
+		return n.ordered(stamp.AsTime().Compare(n.value.time))
+	case day:
+		return n.ordered(strings.Compare(v.String(), n.value.text))
 	default:
 		if n.value.pattern != nil {
 			return n.value.pattern.match(v.String())
@@ -234,6 +224,25 @@ func (n *node) compare(v protoreflect.Value) bool {
 		return strings.EqualFold(v.String(), n.value.text)
 	}
 }
+
+// ordered reports whether a value compares that is before the literal (negative), after it, or equal.
+func (n *node) ordered(order int) bool {
+	switch n.op {
+	case less:
+		return order < 0
+	case atMost:
+		return order <= 0
+	case greater:
+		return order > 0
+	case atLeast:
+		return order >= 0
+	default:
+		return order == 0
+	}
+}
+
+// NamesUsers reports whether the filter of usage rows looks at who they are about.
+func (f *Filter) NamesUsers() bool { return slices.Contains(f.Evaluated(), userPrincipalName) }
 
 // MatchChat evaluates the filter for a chat. pushed says that Graph was given what PushChats returns; then its word
 // is taken for those comparisons, where the chat leaves them open.

@@ -29,6 +29,7 @@ const (
 	message      // may be asked only whether it is there
 	application  // the name of an application: its class without the prefix that all have
 	person       // the display names of identities
+	day          // a day as text of the form yyyy-MM-dd, which orders like its days
 )
 
 // value is a checked literal.
@@ -113,9 +114,16 @@ func Conversations() *Schema {
 	}}
 }
 
-// Usage are the fields of usage rows.
+// Usage are the fields of usage rows: who, and each day of last activity.
 func Usage() *Schema {
-	return &Schema{(*parleyv1.CopilotUsageRow)(nil).ProtoReflect().Descriptor(), []*field{{path: "user_principal_name", kind: text, wild: true}}}
+	m := (*parleyv1.CopilotUsageRow)(nil).ProtoReflect().Descriptor()
+	fields := []*field{{path: userPrincipalName, kind: text, wild: true}}
+	for i := range m.Fields().Len() {
+		if name := string(m.Fields().Get(i).Name()); strings.HasSuffix(name, "last_activity_date") {
+			fields = append(fields, &field{path: name, kind: day})
+		}
+	}
+	return &Schema{m, fields}
 }
 
 // Users are the fields of users.
@@ -215,7 +223,7 @@ func (n *node) resolve() error {
 		return nil
 	case f.kind == message:
 		return &Error{n.position, f.path + " can only be asked for whether it is there: " + f.path + ":*"}
-	case ordered && f.kind != instant:
+	case ordered && f.kind != instant && f.kind != day:
 		return &Error{n.position, fmt.Sprintf("%s cannot be compared by %s", f.path, n.op)}
 	case n.op == contains && !f.list:
 		return &Error{n.position, ": is for lists, and " + f.path + ":* for whether the field is there; write ="}
@@ -240,6 +248,10 @@ func (n *node) resolve() error {
 			return &Error{n.at, `expected a time in RFC 3339, such as "2026-01-31T00:00:00Z", in quotes`}
 		}
 		n.value.time = t
+	case day:
+		if _, err := time.Parse(time.DateOnly, n.literal); err != nil {
+			return &Error{n.at, `expected a day, such as "2026-01-31", in quotes`}
+		}
 	case flag:
 		if n.literal != "true" && n.literal != "false" {
 			return &Error{n.at, "expected true or false"}

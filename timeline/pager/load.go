@@ -2,6 +2,7 @@ package pager
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"google.golang.org/protobuf/proto"
@@ -71,14 +72,19 @@ func (p *pager[T]) enterPage(ctx context.Context, page *source.Page[T]) error {
 
 // count takes over what the report says about a page.
 func (p *pager[T]) count(page *answer[T]) {
-	counts := &p.position.Counts
+	_, counts := p.current()
 	counts.Pages += page.pages
 	counts.FromCache += page.cached
 	if !page.FromCache {
 		counts.Requests += int64(page.Requests)
 	}
+	first := &p.position.Counts
+	first.Pages, first.FromCache, first.Requests = first.Pages+page.first.Pages, first.FromCache+page.first.FromCache, first.Requests+page.first.Requests
 	if page.notice != nil {
 		p.notices = append(p.notices, page.notice)
+	}
+	if page.doubt != 0 && !slices.Contains(p.position.Gaps, page.doubt) {
+		p.doubt(page.doubt)
 	}
 }
 
@@ -122,7 +128,7 @@ func (p *pager[T]) nextPage() bool {
 	case next == "":
 	case !p.links.Add(next):
 		p.doubt(parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP)
-	case p.position.Counts.Pages >= int64(p.cfg.MaxPages):
+	case p.position.Counts.Pages+p.position.Users.Pages >= int64(p.cfg.MaxPages):
 		p.doubt(parleyv1.ErrorReason_ERROR_REASON_TOO_MANY_PAGES)
 	default:
 		p.position.Link, p.position.Index, p.position.Last = next, 0, 0
@@ -145,33 +151,41 @@ func (p *pager[T]) handle(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
+	if known, ok := errors.AsType[*failure.Error](err); ok {
+		return known
+	}
 	followed := p.position.Link != ""
 	f := failure.Classify(err, followed)
 	p.requestIDs = failure.AppendRequestID(p.requestIDs, err)
-	p.position.Counts.Requests += int64(failure.GraphRequests(err))
+	at, counts := p.current()
+	counts.Requests += int64(failure.GraphRequests(err))
 	refused := f.Reason == parleyv1.ErrorReason_ERROR_REASON_GRAPH_LINK_REFUSED
 	outdated := f.Again || p.fromToken && (refused || f.Reason == parleyv1.ErrorReason_ERROR_REASON_NOT_FOUND)
 	switch {
 	case followed && outdated && !p.position.Restarted:
-		p.restart()
+		p.restart(err)
 		return p.load(ctx)
 	case followed && (refused || f.Again):
 		p.end(f.Reason)
 		return nil
 	default:
-		return &failure.Error{Reason: f.Reason, Source: p.source, Err: err, Message: "the source could not be read"}
+		return &failure.Error{Reason: f.Reason, Source: at, Err: err, Message: "the source could not be read"}
 	}
 }
 
 // restart goes back to the first page. Everything comes again but for what this call has delivered.
-func (p *pager[T]) restart() {
+func (p *pager[T]) restart(why error) {
+	message := "Graph does not know the place of the token any more"
+	if errors.Is(why, errReportMoved) {
+		message = "Graph has made the usage report anew"
+	}
 	p.position.Restarted, p.bypassCache = true, true
 	p.position.Link, p.position.Index, p.position.Last = "", 0, 0
 	p.page, p.links, p.fromToken = nil, links.Set{}, false
 	p.before, p.position.Delivered = seen.Hashes{}, nil
 	p.notices = append(p.notices, &parleyv1.Notice{
 		Code: reasons.Code(parleyv1.NoticeCode_NOTICE_CODE_RESTARTED), Source: p.source,
-		Message: "Graph does not know the place of the token any more; reading began again, so rows may come a second time",
+		Message: message + "; reading began again, so rows may come a second time",
 	})
 }
 

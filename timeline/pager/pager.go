@@ -33,6 +33,9 @@ type api[T proto.Message] struct {
 	admit func(page *source.Page[T]) error
 	// pushed are the fields of the filter that Graph was given, evaluated the fields that are evaluated here.
 	pushed, evaluated []string
+	// second is the source of the pages whose links inSecond tells; such pages have a report of their own. 0 = there are none.
+	second   parleyv1.Source
+	inSecond func(link string) bool
 	// concealed leaves out of the report the counts that reveal what others have read before.
 	concealed bool
 }
@@ -41,8 +44,11 @@ type api[T proto.Message] struct {
 type answer[T proto.Message] struct {
 	*source.Page[T]
 
-	pages, cached int64            // pages of Graph that the answer is made of, and cached pages among them
-	notice        *parleyv1.Notice // nil = none
+	pages, cached int64                // pages of Graph that the answer is made of, and cached pages among them
+	notice        *parleyv1.Notice     // nil = none
+	doubt         parleyv1.ErrorReason // 0 = none
+	// first are the counts of pages of the first source that were read for a page of the second.
+	first cursor.Counts
 }
 
 // single returns the answer that is made of one page of Graph.
@@ -128,6 +134,14 @@ func (p *pager[T]) mayHoldMore() bool { return p.page != nil && p.page.Next != "
 
 func (p *pager[T]) finished() bool { return p.position.Finished }
 
+// current is the source of the page at the position, and its counts.
+func (p *pager[T]) current() (parleyv1.Source, *cursor.Counts) {
+	if p.second != 0 && p.inSecond(p.position.Link) {
+		return p.second, &p.position.Users
+	}
+	return p.source, &p.position.Counts
+}
+
 // token seals the position.
 func (p *pager[T]) token() (string, error) { return p.position.Seal(p.cfg.Sealer, p.digest) }
 
@@ -203,7 +217,8 @@ func (p *pager[T]) next() (row T, ok bool) {
 		if !named || !p.delivered.Has(digest) && !p.before.Has(digest) {
 			return row, true
 		}
-		p.position.Counts.Duplicates++
+		_, counts := p.current()
+		counts.Duplicates++
 		p.pass(row)
 	}
 	var none T
@@ -212,7 +227,8 @@ func (p *pager[T]) next() (row T, ok bool) {
 
 // deliver moves the position after the next row.
 func (p *pager[T]) deliver() {
-	p.position.Counts.Events++
+	_, counts := p.current()
+	counts.Events++
 	p.pass(p.part[p.position.Index-p.first])
 }
 

@@ -84,6 +84,12 @@ func (d *directory) Usage(_ context.Context, _ source.UsageQuery, link string) (
 	return page, err
 }
 
+func (d *directory) UsageCounts(_ context.Context, _ source.UsageQuery, link string) (*source.Page[*parleyv1.CopilotUsageCounts], error) {
+	return dirPage(d, link, func(i int) *parleyv1.CopilotUsageCounts {
+		return &parleyv1.CopilotUsageCounts{ReportRefreshDate: "2026-11-20", ReportDate: fmt.Sprintf("2026-%02d-%02d", i/28+1, i%28+1)}
+	})
+}
+
 func (d *directory) Users(_ context.Context, _ source.UserQuery, link string) (*source.Page[*parleyv1.User], error) {
 	return dirPage(d, link, func(i int) *parleyv1.User {
 		if i < d.nameless {

@@ -13,7 +13,8 @@ func (p *pager[T]) doubt(reason parleyv1.ErrorReason) {
 	if len(p.position.Gaps) < cursor.MaxReasons {
 		p.position.Gaps = append(p.position.Gaps, reason)
 	}
-	p.notices = append(p.notices, failure.Notice(p.source, reason, nil))
+	at, _ := p.current()
+	p.notices = append(p.notices, failure.Notice(at, reason, nil))
 }
 
 // complete reports whether everything was read without a doubt.
@@ -50,15 +51,10 @@ func (p *pager[T]) Summary() (*parleyv1.Summary, error) {
 	return &parleyv1.Summary{Complete: p.complete(), Sources: frame.TellCoverage(p.reports()), ResumeToken: token}, nil
 }
 
-// reports is the report of the source.
+// reports is the report of the source, and that of the second one where there is one. Gaps stand in the first.
 func (p *pager[T]) reports() []*parleyv1.SourceReport {
-	n := p.position.Counts
-	r := &parleyv1.SourceReport{
-		Source: p.source, State: parleyv1.SourceState_SOURCE_STATE_READ, FailedRequestIds: p.requestIDs,
-		Counts: &parleyv1.SourceCounts{
-			Events: n.Events, Pages: n.Pages, Duplicates: n.Duplicates, FromCache: n.FromCache, GraphRequests: n.Requests,
-		},
-	}
+	r := readReport(p.source, &p.position.Counts)
+	r.FailedRequestIds = p.requestIDs
 	if p.concealed {
 		frame.ConcealReads(r.GetCounts())
 	}
@@ -68,5 +64,19 @@ func (p *pager[T]) reports() []*parleyv1.SourceReport {
 	for _, reason := range p.position.Gaps {
 		r.Gaps = append(r.Gaps, &parleyv1.Gap{Reason: reasons.Text(reason)})
 	}
-	return []*parleyv1.SourceReport{r}
+	if p.second == 0 {
+		return []*parleyv1.SourceReport{r}
+	}
+	users := readReport(p.second, &p.position.Users)
+	users.FilteredByGateway = p.evaluated
+	return []*parleyv1.SourceReport{r, users}
+}
+
+func readReport(src parleyv1.Source, n *cursor.Counts) *parleyv1.SourceReport {
+	return &parleyv1.SourceReport{
+		Source: src, State: parleyv1.SourceState_SOURCE_STATE_READ,
+		Counts: &parleyv1.SourceCounts{
+			Events: n.Events, Pages: n.Pages, Duplicates: n.Duplicates, FromCache: n.FromCache, GraphRequests: n.Requests,
+		},
+	}
 }

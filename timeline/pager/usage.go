@@ -26,9 +26,16 @@ func (l *Lister) usage(have query.Sources, req *query.Usage, token, field string
 			return single(have.Usage.Usage(ctx, ask, link))
 		},
 	}
+	switch {
+	case req.Inactive:
+		users := &withInactive{usage: have.Usage, users: have.Users, ask: ask}
+		report.read, report.second, report.inSecond = users.read, parleyv1.Source_SOURCE_USER, isUsersLink
+		report.admit = func(page *source.Page[*parleyv1.CopilotUsageRow]) error { return refuseConcealed(page, "include") }
+	case compiled.NamesUsers():
+		report.admit = func(page *source.Page[*parleyv1.CopilotUsageRow]) error { return refuseConcealed(page, "filter") }
+	}
 	if compiled != nil {
 		report.evaluated = compiled.Evaluated()
-		report.admit = refuseConcealed
 		report.match = func(_ context.Context, row *parleyv1.CopilotUsageRow, _ bool) (matches, known bool, err error) {
 			return compiled.Match(row) == filter.True, true, nil
 		}
@@ -36,14 +43,21 @@ func (l *Lister) usage(have query.Sources, req *query.Usage, token, field string
 	return open(&l.cfg, report, token, field)
 }
 
-// refuseConcealed refuses a page with concealed names to a request that filters by name.
-func refuseConcealed(page *source.Page[*parleyv1.CopilotUsageRow]) error {
+// concealedFixes are what a request can do whose field needs names that are concealed.
+var concealedFixes = map[string]string{
+	"filter":  "so nobody can be found by name; ask without user_principal_name",
+	"include": "so its rows cannot be matched with the directory; ask without include",
+}
+
+// refuseConcealed refuses a page with concealed names to a request with a field that needs the names.
+func refuseConcealed(page *source.Page[*parleyv1.CopilotUsageRow], field string) error {
 	if !page.Concealed {
 		return nil
 	}
 	return &failure.Error{
-		Reason: parleyv1.ErrorReason_ERROR_REASON_IDENTITIES_CONCEALED, Field: "filter", Source: parleyv1.Source_SOURCE_USAGE,
-		Message: "the tenant conceals names in reports, so nobody can be found by name; ask without a filter",
+		Reason: parleyv1.ErrorReason_ERROR_REASON_IDENTITIES_CONCEALED, Field: field, Source: parleyv1.Source_SOURCE_USAGE,
+		Message: "the tenant conceals names in reports, " + concealedFixes[field] +
+			", or have an administrator show names in reports (Microsoft 365 admin centre, Org settings, Reports)",
 	}
 }
 
@@ -51,6 +65,9 @@ func refuseConcealed(page *source.Page[*parleyv1.CopilotUsageRow]) error {
 // placeholder in the user's place stands for many.
 func usageKey(row *parleyv1.CopilotUsageRow) string {
 	user := row.GetUserPrincipalName()
+	if row.GetDerived() {
+		return "derived " + row.GetUser()
+	}
 	if user == "" || row.ReportPeriod == nil || row.GetIdentityConcealed() && !isDigest(user) {
 		return ""
 	}

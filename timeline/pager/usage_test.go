@@ -17,6 +17,8 @@ import (
 
 // usagePages is a report in pages of rows; a link is the number of its page.
 type usagePages struct {
+	source.UsageReader
+
 	pages [][]*parleyv1.CopilotUsageRow
 	err   error // of the page without a link
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/parley-gateway/parley/eventwire/view"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/filter"
 )
 
@@ -93,6 +94,8 @@ type Usage struct {
 	Period, Version string
 	// Filter is the caller's AIP-160 filter; empty = everything.
 	Filter string
+	// Inactive includes users with a licence and without a row in the report.
+	Inactive bool
 	// Fingerprint is bound to tokens like the other fields.
 	Fingerprint string
 	// Reconnect ends a stream at once, without a frame, if its token is the last one of a finished stream.
@@ -101,12 +104,32 @@ type Usage struct {
 
 // Digest is the associated data of the cursors.
 func (r *Usage) Digest() []byte {
-	return digestOf(nil, "usage", r.Tenant, r.Caller, r.Period, r.Version, r.Filter, r.Fingerprint)
+	var numbers []int64
+	if r.Inactive {
+		numbers = append(numbers, 1)
+	}
+	return digestOf(numbers, "usage", r.Tenant, r.Caller, r.Period, r.Version, r.Filter, r.Fingerprint)
 }
 
 // CheckFilter returns an error for a filter that cannot be evaluated.
 func (r *Usage) CheckFilter() error {
 	return checkFilter(r.Filter, filter.Usage, parleyv1.EventView_EVENT_VIEW_FULL)
+}
+
+// UsageCounts asks for a report of how many users have Copilot and use it.
+type UsageCounts struct {
+	// Caller and Tenant bind the cursor.
+	Caller, Tenant string
+	// Report, Period and Version are as in source.UsageQuery.
+	Report          source.UsageReport
+	Period, Version string
+	// Fingerprint is bound to tokens like the other fields.
+	Fingerprint string
+}
+
+// Digest is the associated data of the cursors.
+func (r *UsageCounts) Digest() []byte {
+	return digestOf([]int64{int64(r.Report)}, "usage counts", r.Tenant, r.Caller, r.Period, r.Version, r.Fingerprint)
 }
 
 // Users asks for the users of the tenant.

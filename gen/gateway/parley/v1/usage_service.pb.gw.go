@@ -99,6 +99,76 @@ func request_CopilotUsageService_StreamCopilotUsage_0(ctx context.Context, marsh
 	return stream, metadata, nil
 }
 
+var filter_CopilotUsageService_SummarizeCopilotUsage_0 = &utilities.DoubleArray{Encoding: map[string]int{}, Base: []int(nil), Check: []int(nil)}
+
+func request_CopilotUsageService_SummarizeCopilotUsage_0(ctx context.Context, marshaler runtime.Marshaler, client extParleyv1.CopilotUsageServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq extParleyv1.SummarizeCopilotUsageRequest
+		metadata runtime.ServerMetadata
+	)
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_CopilotUsageService_SummarizeCopilotUsage_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	msg, err := client.SummarizeCopilotUsage(ctx, &protoReq, grpc.Header(&metadata.HeaderMD), grpc.Trailer(&metadata.TrailerMD))
+	return msg, metadata, err
+}
+
+func local_request_CopilotUsageService_SummarizeCopilotUsage_0(ctx context.Context, marshaler runtime.Marshaler, server extParleyv1.CopilotUsageServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq extParleyv1.SummarizeCopilotUsageRequest
+		metadata runtime.ServerMetadata
+	)
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_CopilotUsageService_SummarizeCopilotUsage_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	msg, err := server.SummarizeCopilotUsage(ctx, &protoReq)
+	return msg, metadata, err
+}
+
+var filter_CopilotUsageService_ListCopilotUsageTrends_0 = &utilities.DoubleArray{Encoding: map[string]int{}, Base: []int(nil), Check: []int(nil)}
+
+func request_CopilotUsageService_ListCopilotUsageTrends_0(ctx context.Context, marshaler runtime.Marshaler, client extParleyv1.CopilotUsageServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq extParleyv1.ListCopilotUsageTrendsRequest
+		metadata runtime.ServerMetadata
+	)
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_CopilotUsageService_ListCopilotUsageTrends_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	msg, err := client.ListCopilotUsageTrends(ctx, &protoReq, grpc.Header(&metadata.HeaderMD), grpc.Trailer(&metadata.TrailerMD))
+	return msg, metadata, err
+}
+
+func local_request_CopilotUsageService_ListCopilotUsageTrends_0(ctx context.Context, marshaler runtime.Marshaler, server extParleyv1.CopilotUsageServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq extParleyv1.ListCopilotUsageTrendsRequest
+		metadata runtime.ServerMetadata
+	)
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_CopilotUsageService_ListCopilotUsageTrends_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	msg, err := server.ListCopilotUsageTrends(ctx, &protoReq)
+	return msg, metadata, err
+}
+
 var filter_CopilotUsageService_DownloadCopilotUsage_0 = &utilities.DoubleArray{Encoding: map[string]int{}, Base: []int(nil), Check: []int(nil)}
 
 func request_CopilotUsageService_DownloadCopilotUsage_0(ctx context.Context, marshaler runtime.Marshaler, client extParleyv1.CopilotUsageServiceClient, req *http.Request, pathParams map[string]string) (extParleyv1.CopilotUsageService_DownloadCopilotUsageClient, runtime.ServerMetadata, error) {
@@ -159,6 +229,46 @@ func RegisterCopilotUsageServiceHandlerServer(ctx context.Context, mux *runtime.
 		_, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
 		runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 		return
+	})
+	mux.Handle(http.MethodGet, pattern_CopilotUsageService_SummarizeCopilotUsage_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		var stream runtime.ServerTransportStream
+		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/parley.v1.CopilotUsageService/SummarizeCopilotUsage", runtime.WithHTTPPathPattern("/v1/copilotUsage:summarize"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := local_request_CopilotUsageService_SummarizeCopilotUsage_0(annotatedContext, inboundMarshaler, server, req, pathParams)
+		md.HeaderMD, md.TrailerMD = metadata.Join(md.HeaderMD, stream.Header()), metadata.Join(md.TrailerMD, stream.Trailer())
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_CopilotUsageService_SummarizeCopilotUsage_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
+	mux.Handle(http.MethodGet, pattern_CopilotUsageService_ListCopilotUsageTrends_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		var stream runtime.ServerTransportStream
+		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/parley.v1.CopilotUsageService/ListCopilotUsageTrends", runtime.WithHTTPPathPattern("/v1/copilotUsageTrends"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := local_request_CopilotUsageService_ListCopilotUsageTrends_0(annotatedContext, inboundMarshaler, server, req, pathParams)
+		md.HeaderMD, md.TrailerMD = metadata.Join(md.HeaderMD, stream.Header()), metadata.Join(md.TrailerMD, stream.Trailer())
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_CopilotUsageService_ListCopilotUsageTrends_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
 
 	mux.Handle(http.MethodGet, pattern_CopilotUsageService_DownloadCopilotUsage_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
@@ -241,6 +351,40 @@ func RegisterCopilotUsageServiceHandlerClient(ctx context.Context, mux *runtime.
 		}
 		forward_CopilotUsageService_StreamCopilotUsage_0(annotatedContext, mux, outboundMarshaler, w, req, func() (proto.Message, error) { return resp.Recv() }, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodGet, pattern_CopilotUsageService_SummarizeCopilotUsage_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/parley.v1.CopilotUsageService/SummarizeCopilotUsage", runtime.WithHTTPPathPattern("/v1/copilotUsage:summarize"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_CopilotUsageService_SummarizeCopilotUsage_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_CopilotUsageService_SummarizeCopilotUsage_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
+	mux.Handle(http.MethodGet, pattern_CopilotUsageService_ListCopilotUsageTrends_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/parley.v1.CopilotUsageService/ListCopilotUsageTrends", runtime.WithHTTPPathPattern("/v1/copilotUsageTrends"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_CopilotUsageService_ListCopilotUsageTrends_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_CopilotUsageService_ListCopilotUsageTrends_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodGet, pattern_CopilotUsageService_DownloadCopilotUsage_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -262,13 +406,17 @@ func RegisterCopilotUsageServiceHandlerClient(ctx context.Context, mux *runtime.
 }
 
 var (
-	pattern_CopilotUsageService_ListCopilotUsage_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "copilotUsage"}, ""))
-	pattern_CopilotUsageService_StreamCopilotUsage_0   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "copilotUsage"}, "stream"))
-	pattern_CopilotUsageService_DownloadCopilotUsage_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "copilotUsage"}, "download"))
+	pattern_CopilotUsageService_ListCopilotUsage_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "copilotUsage"}, ""))
+	pattern_CopilotUsageService_StreamCopilotUsage_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "copilotUsage"}, "stream"))
+	pattern_CopilotUsageService_SummarizeCopilotUsage_0  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "copilotUsage"}, "summarize"))
+	pattern_CopilotUsageService_ListCopilotUsageTrends_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "copilotUsageTrends"}, ""))
+	pattern_CopilotUsageService_DownloadCopilotUsage_0   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "copilotUsage"}, "download"))
 )
 
 var (
-	forward_CopilotUsageService_ListCopilotUsage_0     = runtime.ForwardResponseMessage
-	forward_CopilotUsageService_StreamCopilotUsage_0   = runtime.ForwardResponseStream
-	forward_CopilotUsageService_DownloadCopilotUsage_0 = runtime.ForwardResponseStream
+	forward_CopilotUsageService_ListCopilotUsage_0       = runtime.ForwardResponseMessage
+	forward_CopilotUsageService_StreamCopilotUsage_0     = runtime.ForwardResponseStream
+	forward_CopilotUsageService_SummarizeCopilotUsage_0  = runtime.ForwardResponseMessage
+	forward_CopilotUsageService_ListCopilotUsageTrends_0 = runtime.ForwardResponseMessage
+	forward_CopilotUsageService_DownloadCopilotUsage_0   = runtime.ForwardResponseStream
 )

@@ -82,9 +82,9 @@ const (
 	//
 	// Name only sources that the cloud has.
 	ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD ErrorReason = 12
-	// A filter by user was asked over a report whose names the tenant conceals.
+	// A filter by user, or the users without a row, were asked of a report whose names the tenant conceals.
 	//
-	// Ask without the filter; an administrator can show the names in the Microsoft 365 admin centre.
+	// Ask without user names in `filter` and without `include`; an administrator can show the names in the Microsoft 365 admin centre.
 	ErrorReason_ERROR_REASON_IDENTITIES_CONCEALED ErrorReason = 13
 	// The call carries no credential, or one that is not accepted; the message says why in a few words.
 	//
@@ -384,8 +384,8 @@ const (
 	//
 	// Nothing; the next run begins at `settled_until`.
 	NoticeCode_NOTICE_CODE_END_CUT_TO_NOW NoticeCode = 1
-	// Graph refused or no longer knows the link in the token, so that the list was read again from its beginning. What was
-	// delivered before comes again.
+	// Graph refused or no longer knows the link in the token, or has made the usage report anew since, so that the list was read again
+	// from its beginning. What was delivered before comes again.
 	//
 	// Upsert the rows.
 	NoticeCode_NOTICE_CODE_RESTARTED NoticeCode = 2

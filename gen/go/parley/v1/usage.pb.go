@@ -80,7 +80,13 @@ type CopilotUsageRow struct {
 	// Last day with an agent; report version v2 only. Graph: `copilotUsage.Copilot Agent Last Activity Date`.
 	CopilotAgentLastActivityDate string `protobuf:"bytes,23,opt,name=copilot_agent_last_activity_date,json=copilotAgentLastActivityDate,proto3" json:"copilot_agent_last_activity_date,omitempty"`
 	// Columns or properties that have no field here, by their own names. Parley's own.
-	Unmapped      *structpb.Struct `protobuf:"bytes,24,opt,name=unmapped,proto3" json:"unmapped,omitempty"`
+	Unmapped *structpb.Struct `protobuf:"bytes,24,opt,name=unmapped,proto3" json:"unmapped,omitempty"`
+	// Resource name `users/{user}` of the user: by user principal name in rows of the report, which has no object ids, and by object id in
+	// derived rows. Absent while the tenant conceals names. Parley's own.
+	User string `protobuf:"bytes,25,opt,name=user,proto3" json:"user,omitempty"`
+	// True for a user who has a Copilot licence and no row in the report, in an answer that was asked to include them. Such a row has the
+	// names of the directory and nothing else: Graph sent no row, so no activity is known. Parley's own.
+	Derived       bool `protobuf:"varint,26,opt,name=derived,proto3" json:"derived,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -283,11 +289,360 @@ func (x *CopilotUsageRow) GetUnmapped() *structpb.Struct {
 	return nil
 }
 
+func (x *CopilotUsageRow) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *CopilotUsageRow) GetDerived() bool {
+	if x != nil {
+		return x.Derived
+	}
+	return false
+}
+
+// How many users have Copilot and how many use it, in each application: in a period (summary) or on a day (trend). Nobody is named. A count
+// is absent where the report has no such column, or has no number in it; what it has instead is kept in `unmapped`.
+type CopilotUsageCounts struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Day that the figures reach up to. Graph: `copilotUserCount.reportRefreshDate`.
+	ReportRefreshDate string `protobuf:"bytes,1,opt,name=report_refresh_date,json=reportRefreshDate,proto3" json:"report_refresh_date,omitempty"`
+	// Days that the report covers: 7, 28, 30, 90 or 180. Absent where Graph gives none. Graph: `copilotUserCount.reportPeriod`.
+	ReportPeriod *int32 `protobuf:"varint,2,opt,name=report_period,json=reportPeriod,proto3,oneof" json:"report_period,omitempty"`
+	// Day that the counts are of, `yyyy-MM-dd`; in trends only. Graph: `copilotUserCount.reportDate`.
+	ReportDate string `protobuf:"bytes,3,opt,name=report_date,json=reportDate,proto3" json:"report_date,omitempty"`
+	// Users who have Copilot in any application. Graph: `copilotUserCount.anyAppEnabledUsers`.
+	AnyAppEnabledUsers *int64 `protobuf:"varint,4,opt,name=any_app_enabled_users,json=anyAppEnabledUsers,proto3,oneof" json:"any_app_enabled_users,omitempty"`
+	// Users who used Copilot in any application. Graph: `copilotUserCount.anyAppActiveUsers`.
+	AnyAppActiveUsers *int64 `protobuf:"varint,5,opt,name=any_app_active_users,json=anyAppActiveUsers,proto3,oneof" json:"any_app_active_users,omitempty"`
+	// Users who have Copilot in Teams. Graph: `copilotUserCount.microsoftTeamsEnabledUsers`.
+	MicrosoftTeamsEnabledUsers *int64 `protobuf:"varint,6,opt,name=microsoft_teams_enabled_users,json=microsoftTeamsEnabledUsers,proto3,oneof" json:"microsoft_teams_enabled_users,omitempty"`
+	// Users who used Copilot in Teams. Graph: `copilotUserCount.microsoftTeamsActiveUsers`.
+	MicrosoftTeamsActiveUsers *int64 `protobuf:"varint,7,opt,name=microsoft_teams_active_users,json=microsoftTeamsActiveUsers,proto3,oneof" json:"microsoft_teams_active_users,omitempty"`
+	// Users who have Copilot in Word. Graph: `copilotUserCount.wordEnabledUsers`.
+	WordEnabledUsers *int64 `protobuf:"varint,8,opt,name=word_enabled_users,json=wordEnabledUsers,proto3,oneof" json:"word_enabled_users,omitempty"`
+	// Users who used Copilot in Word. Graph: `copilotUserCount.wordActiveUsers`.
+	WordActiveUsers *int64 `protobuf:"varint,9,opt,name=word_active_users,json=wordActiveUsers,proto3,oneof" json:"word_active_users,omitempty"`
+	// Users who have Copilot in Excel. Graph: `copilotUserCount.excelEnabledUsers`.
+	ExcelEnabledUsers *int64 `protobuf:"varint,10,opt,name=excel_enabled_users,json=excelEnabledUsers,proto3,oneof" json:"excel_enabled_users,omitempty"`
+	// Users who used Copilot in Excel. Graph: `copilotUserCount.excelActiveUsers`.
+	ExcelActiveUsers *int64 `protobuf:"varint,11,opt,name=excel_active_users,json=excelActiveUsers,proto3,oneof" json:"excel_active_users,omitempty"`
+	// Users who have Copilot in PowerPoint. Graph: `copilotUserCount.powerPointEnabledUsers`.
+	PowerPointEnabledUsers *int64 `protobuf:"varint,12,opt,name=power_point_enabled_users,json=powerPointEnabledUsers,proto3,oneof" json:"power_point_enabled_users,omitempty"`
+	// Users who used Copilot in PowerPoint. Graph: `copilotUserCount.powerPointActiveUsers`.
+	PowerPointActiveUsers *int64 `protobuf:"varint,13,opt,name=power_point_active_users,json=powerPointActiveUsers,proto3,oneof" json:"power_point_active_users,omitempty"`
+	// Users who have Copilot in Outlook. Graph: `copilotUserCount.outlookEnabledUsers`.
+	OutlookEnabledUsers *int64 `protobuf:"varint,14,opt,name=outlook_enabled_users,json=outlookEnabledUsers,proto3,oneof" json:"outlook_enabled_users,omitempty"`
+	// Users who used Copilot in Outlook. Graph: `copilotUserCount.outlookActiveUsers`.
+	OutlookActiveUsers *int64 `protobuf:"varint,15,opt,name=outlook_active_users,json=outlookActiveUsers,proto3,oneof" json:"outlook_active_users,omitempty"`
+	// Users who have Copilot in OneNote. Graph: `copilotUserCount.oneNoteEnabledUsers`.
+	OneNoteEnabledUsers *int64 `protobuf:"varint,16,opt,name=one_note_enabled_users,json=oneNoteEnabledUsers,proto3,oneof" json:"one_note_enabled_users,omitempty"`
+	// Users who used Copilot in OneNote. Graph: `copilotUserCount.oneNoteActiveUsers`.
+	OneNoteActiveUsers *int64 `protobuf:"varint,17,opt,name=one_note_active_users,json=oneNoteActiveUsers,proto3,oneof" json:"one_note_active_users,omitempty"`
+	// Users who have Copilot in Loop. Graph: `copilotUserCount.loopEnabledUsers`.
+	LoopEnabledUsers *int64 `protobuf:"varint,18,opt,name=loop_enabled_users,json=loopEnabledUsers,proto3,oneof" json:"loop_enabled_users,omitempty"`
+	// Users who used Copilot in Loop. Graph: `copilotUserCount.loopActiveUsers`.
+	LoopActiveUsers *int64 `protobuf:"varint,19,opt,name=loop_active_users,json=loopActiveUsers,proto3,oneof" json:"loop_active_users,omitempty"`
+	// Users who have Copilot in Copilot Chat. Graph: `copilotUserCount.copilotChatEnabledUsers`.
+	CopilotChatEnabledUsers *int64 `protobuf:"varint,20,opt,name=copilot_chat_enabled_users,json=copilotChatEnabledUsers,proto3,oneof" json:"copilot_chat_enabled_users,omitempty"`
+	// Users who used Copilot in Copilot Chat. Graph: `copilotUserCount.copilotChatActiveUsers`.
+	CopilotChatActiveUsers *int64 `protobuf:"varint,21,opt,name=copilot_chat_active_users,json=copilotChatActiveUsers,proto3,oneof" json:"copilot_chat_active_users,omitempty"`
+	// Users who have Copilot in the Edge browser; report version v2 only. Graph: `copilotUserCount.Edge Enabled Users`.
+	EdgeEnabledUsers *int64 `protobuf:"varint,22,opt,name=edge_enabled_users,json=edgeEnabledUsers,proto3,oneof" json:"edge_enabled_users,omitempty"`
+	// Users who used Copilot in the Edge browser; report version v2 only. Graph: `copilotUserCount.Edge Active Users`.
+	EdgeActiveUsers *int64 `protobuf:"varint,23,opt,name=edge_active_users,json=edgeActiveUsers,proto3,oneof" json:"edge_active_users,omitempty"`
+	// Users who have Copilot in the Microsoft 365 Copilot application; report version v2 only. Graph: `copilotUserCount.Microsoft 365 Copilot Enabled Users`.
+	Microsoft_365CopilotEnabledUsers *int64 `protobuf:"varint,24,opt,name=microsoft_365_copilot_enabled_users,json=microsoft365CopilotEnabledUsers,proto3,oneof" json:"microsoft_365_copilot_enabled_users,omitempty"`
+	// Users who used Copilot in the Microsoft 365 Copilot application; report version v2 only. Graph: `copilotUserCount.Microsoft 365 Copilot Active Users`.
+	Microsoft_365CopilotActiveUsers *int64 `protobuf:"varint,25,opt,name=microsoft_365_copilot_active_users,json=microsoft365CopilotActiveUsers,proto3,oneof" json:"microsoft_365_copilot_active_users,omitempty"`
+	// Users who have Copilot in work-grounded chat; report version v2 only. Graph: `copilotUserCount.Copilot Chat (work) Enabled Users`.
+	CopilotChatWorkEnabledUsers *int64 `protobuf:"varint,26,opt,name=copilot_chat_work_enabled_users,json=copilotChatWorkEnabledUsers,proto3,oneof" json:"copilot_chat_work_enabled_users,omitempty"`
+	// Users who used Copilot in work-grounded chat; report version v2 only. Graph: `copilotUserCount.Copilot Chat (work) Active Users`.
+	CopilotChatWorkActiveUsers *int64 `protobuf:"varint,27,opt,name=copilot_chat_work_active_users,json=copilotChatWorkActiveUsers,proto3,oneof" json:"copilot_chat_work_active_users,omitempty"`
+	// Users who have Copilot in web-grounded chat; report version v2 only. Graph: `copilotUserCount.Copilot Chat (web) Enabled Users`.
+	CopilotChatWebEnabledUsers *int64 `protobuf:"varint,28,opt,name=copilot_chat_web_enabled_users,json=copilotChatWebEnabledUsers,proto3,oneof" json:"copilot_chat_web_enabled_users,omitempty"`
+	// Users who used Copilot in web-grounded chat; report version v2 only. Graph: `copilotUserCount.Copilot Chat (web) Active Users`.
+	CopilotChatWebActiveUsers *int64 `protobuf:"varint,29,opt,name=copilot_chat_web_active_users,json=copilotChatWebActiveUsers,proto3,oneof" json:"copilot_chat_web_active_users,omitempty"`
+	// Prompts of all users; in summaries of report version v2 only. Graph: `copilotUserCount.Total prompts submitted`.
+	TotalPromptsSubmitted *int64 `protobuf:"varint,30,opt,name=total_prompts_submitted,json=totalPromptsSubmitted,proto3,oneof" json:"total_prompts_submitted,omitempty"`
+	// Prompts of a user on average; in summaries of report version v2 only. Graph: `copilotUserCount.Average prompts submitted`.
+	AveragePromptsSubmitted *float64 `protobuf:"fixed64,31,opt,name=average_prompts_submitted,json=averagePromptsSubmitted,proto3,oneof" json:"average_prompts_submitted,omitempty"`
+	// Prompts of all users on the day; in trends of report version v2 only. Graph: `copilotUserCount.Prompts submitted`.
+	PromptsSubmitted *int64 `protobuf:"varint,32,opt,name=prompts_submitted,json=promptsSubmitted,proto3,oneof" json:"prompts_submitted,omitempty"`
+	// Columns or properties that have no field here, by their own names. Parley's own.
+	Unmapped      *structpb.Struct `protobuf:"bytes,33,opt,name=unmapped,proto3" json:"unmapped,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CopilotUsageCounts) Reset() {
+	*x = CopilotUsageCounts{}
+	mi := &file_parley_v1_usage_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CopilotUsageCounts) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CopilotUsageCounts) ProtoMessage() {}
+
+func (x *CopilotUsageCounts) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_usage_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CopilotUsageCounts.ProtoReflect.Descriptor instead.
+func (*CopilotUsageCounts) Descriptor() ([]byte, []int) {
+	return file_parley_v1_usage_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *CopilotUsageCounts) GetReportRefreshDate() string {
+	if x != nil {
+		return x.ReportRefreshDate
+	}
+	return ""
+}
+
+func (x *CopilotUsageCounts) GetReportPeriod() int32 {
+	if x != nil && x.ReportPeriod != nil {
+		return *x.ReportPeriod
+	}
+	return 0
+}
+
+func (x *CopilotUsageCounts) GetReportDate() string {
+	if x != nil {
+		return x.ReportDate
+	}
+	return ""
+}
+
+func (x *CopilotUsageCounts) GetAnyAppEnabledUsers() int64 {
+	if x != nil && x.AnyAppEnabledUsers != nil {
+		return *x.AnyAppEnabledUsers
+	}
+	return 0
+}
+
+func (x *CopilotUsageCounts) GetAnyAppActiveUsers() int64 {
+	if x != nil && x.AnyAppActiveUsers != nil {
+		return *x.AnyAppActiveUsers
+	}
+	return 0
+}
+
+func (x *CopilotUsageCounts) GetMicrosoftTeamsEnabledUsers() int64 {
+	if x != nil && x.MicrosoftTeamsEnabledUsers != nil {
+		return *x.MicrosoftTeamsEnabledUsers
+	}
+	return 0
+}
+
+func (x *CopilotUsageCounts) GetMicrosoftTeamsActiveUsers() int64 {
+	if x != nil && x.MicrosoftTeamsActiveUsers != nil {
+		return *x.MicrosoftTeamsActiveUsers
+	}
+	return 0
+}
+
+func (x *CopilotUsageCounts) GetWordEnabledUsers() int64 {
+	if x != nil && x.WordEnabledUsers != nil {
+		return *x.WordEnabledUsers
+	}
+	return 0
+}
+
+func (x *CopilotUsageCounts) GetWordActiveUsers() int64 {
+	if x != nil && x.WordActiveUsers != nil {
+		return *x.WordActiveUsers
+	}
+	return 0
+}
+
+func (x *CopilotUsageCounts) GetExcelEnabledUsers() int64 {
+	if x != nil && x.ExcelEnabledUsers != nil {
+		return *x.ExcelEnabledUsers
+	}
+	return 0
+}
+
+func (x *CopilotUsageCounts) GetExcelActiveUsers() int64 {
+	if x != nil && x.ExcelActiveUsers != nil {
+		return *x.ExcelActiveUsers
+	}
+	return 0
+}
+
+func (x *CopilotUsageCounts) GetPowerPointEnabledUsers() int64 {
+	if x != nil && x.PowerPointEnabledUsers != nil {
+		return *x.PowerPointEnabledUsers
+	}
+	return 0
+}
+
+func (x *CopilotUsageCounts) GetPowerPointActiveUsers() int64 {
+	if x != nil && x.PowerPointActiveUsers != nil {
+		return *x.PowerPointActiveUsers
+	}
+	return 0
+}
+
+func (x *CopilotUsageCounts) GetOutlookEnabledUsers() int64 {
+	if x != nil && x.OutlookEnabledUsers != nil {
+		return *x.OutlookEnabledUsers
+	}
+	return 0
+}
+
+func (x *CopilotUsageCounts) GetOutlookActiveUsers() int64 {
+	if x != nil && x.OutlookActiveUsers != nil {
+		return *x.OutlookActiveUsers
+	}
+	return 0
+}
+
+func (x *CopilotUsageCounts) GetOneNoteEnabledUsers() int64 {
+	if x != nil && x.OneNoteEnabledUsers != nil {
+		return *x.OneNoteEnabledUsers
+	}
+	return 0
+}
+
+func (x *CopilotUsageCounts) GetOneNoteActiveUsers() int64 {
+	if x != nil && x.OneNoteActiveUsers != nil {
+		return *x.OneNoteActiveUsers
+	}
+	return 0
+}
+
+func (x *CopilotUsageCounts) GetLoopEnabledUsers() int64 {
+	if x != nil && x.LoopEnabledUsers != nil {
+		return *x.LoopEnabledUsers
+	}
+	return 0
+}
+
+func (x *CopilotUsageCounts) GetLoopActiveUsers() int64 {
+	if x != nil && x.LoopActiveUsers != nil {
+		return *x.LoopActiveUsers
+	}
+	return 0
+}
+
+func (x *CopilotUsageCounts) GetCopilotChatEnabledUsers() int64 {
+	if x != nil && x.CopilotChatEnabledUsers != nil {
+		return *x.CopilotChatEnabledUsers
+	}
+	return 0
+}
+
+func (x *CopilotUsageCounts) GetCopilotChatActiveUsers() int64 {
+	if x != nil && x.CopilotChatActiveUsers != nil {
+		return *x.CopilotChatActiveUsers
+	}
+	return 0
+}
+
+func (x *CopilotUsageCounts) GetEdgeEnabledUsers() int64 {
+	if x != nil && x.EdgeEnabledUsers != nil {
+		return *x.EdgeEnabledUsers
+	}
+	return 0
+}
+
+func (x *CopilotUsageCounts) GetEdgeActiveUsers() int64 {
+	if x != nil && x.EdgeActiveUsers != nil {
+		return *x.EdgeActiveUsers
+	}
+	return 0
+}
+
+func (x *CopilotUsageCounts) GetMicrosoft_365CopilotEnabledUsers() int64 {
+	if x != nil && x.Microsoft_365CopilotEnabledUsers != nil {
+		return *x.Microsoft_365CopilotEnabledUsers
+	}
+	return 0
+}
+
+func (x *CopilotUsageCounts) GetMicrosoft_365CopilotActiveUsers() int64 {
+	if x != nil && x.Microsoft_365CopilotActiveUsers != nil {
+		return *x.Microsoft_365CopilotActiveUsers
+	}
+	return 0
+}
+
+func (x *CopilotUsageCounts) GetCopilotChatWorkEnabledUsers() int64 {
+	if x != nil && x.CopilotChatWorkEnabledUsers != nil {
+		return *x.CopilotChatWorkEnabledUsers
+	}
+	return 0
+}
+
+func (x *CopilotUsageCounts) GetCopilotChatWorkActiveUsers() int64 {
+	if x != nil && x.CopilotChatWorkActiveUsers != nil {
+		return *x.CopilotChatWorkActiveUsers
+	}
+	return 0
+}
+
+func (x *CopilotUsageCounts) GetCopilotChatWebEnabledUsers() int64 {
+	if x != nil && x.CopilotChatWebEnabledUsers != nil {
+		return *x.CopilotChatWebEnabledUsers
+	}
+	return 0
+}
+
+func (x *CopilotUsageCounts) GetCopilotChatWebActiveUsers() int64 {
+	if x != nil && x.CopilotChatWebActiveUsers != nil {
+		return *x.CopilotChatWebActiveUsers
+	}
+	return 0
+}
+
+func (x *CopilotUsageCounts) GetTotalPromptsSubmitted() int64 {
+	if x != nil && x.TotalPromptsSubmitted != nil {
+		return *x.TotalPromptsSubmitted
+	}
+	return 0
+}
+
+func (x *CopilotUsageCounts) GetAveragePromptsSubmitted() float64 {
+	if x != nil && x.AveragePromptsSubmitted != nil {
+		return *x.AveragePromptsSubmitted
+	}
+	return 0
+}
+
+func (x *CopilotUsageCounts) GetPromptsSubmitted() int64 {
+	if x != nil && x.PromptsSubmitted != nil {
+		return *x.PromptsSubmitted
+	}
+	return 0
+}
+
+func (x *CopilotUsageCounts) GetUnmapped() *structpb.Struct {
+	if x != nil {
+		return x.Unmapped
+	}
+	return nil
+}
+
 var File_parley_v1_usage_proto protoreflect.FileDescriptor
 
 const file_parley_v1_usage_proto_rawDesc = "" +
 	"\n" +
-	"\x15parley/v1/usage.proto\x12\tparley.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x17parley/v1/options.proto\"\xa4\x17\n" +
+	"\x15parley/v1/usage.proto\x12\tparley.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x17parley/v1/options.proto\"\xe0\x17\n" +
 	"\x0fCopilotUsageRow\x12Y\n" +
 	"\x13report_refresh_date\x18\x01 \x01(\tB)\xe0A\x03\xaa\xbb\x18\x1ecopilotUsage.reportRefreshDate\xb0\xbb\x18\x01R\x11reportRefreshDate\x12N\n" +
 	"\rreport_period\x18\x02 \x01(\x05B$\xe0A\x03\xaa\xbb\x18\x19copilotUsage.reportPeriod\xb0\xbb\x18\x01H\x00R\freportPeriod\x88\x01\x01\x12U\n" +
@@ -313,12 +668,81 @@ const file_parley_v1_usage_proto_rawDesc = "" +
 	"(microsoft_365_copilot_last_activity_date\x18\x15 \x01(\tB@\xe0A\x03\xaa\xbb\x185copilotUsage.Microsoft 365 Copilot Last Activity Date\xb0\xbb\x18\x01R#microsoft365CopilotLastActivityDate\x12f\n" +
 	"\x17edge_last_activity_date\x18\x16 \x01(\tB/\xe0A\x03\xaa\xbb\x18$copilotUsage.Edge Last Activity Date\xb0\xbb\x18\x01R\x14edgeLastActivityDate\x12\x80\x01\n" +
 	" copilot_agent_last_activity_date\x18\x17 \x01(\tB8\xe0A\x03\xaa\xbb\x18-copilotUsage.Copilot Agent Last Activity Date\xb0\xbb\x18\x01R\x1ccopilotAgentLastActivityDate\x128\n" +
-	"\bunmapped\x18\x18 \x01(\v2\x17.google.protobuf.StructB\x03\xe0A\x03R\bunmappedB\x10\n" +
+	"\bunmapped\x18\x18 \x01(\v2\x17.google.protobuf.StructB\x03\xe0A\x03R\bunmapped\x12\x17\n" +
+	"\x04user\x18\x19 \x01(\tB\x03\xe0A\x03R\x04user\x12!\n" +
+	"\aderived\x18\x1a \x01(\bB\a\xe0A\x03\xb0\xbb\x18\x01R\aderivedB\x10\n" +
 	"\x0e_report_periodB\x1d\n" +
 	"\x1b_prompts_submitted_all_appsB&\n" +
 	"$_prompts_submitted_copilot_chat_workB%\n" +
 	"#_prompts_submitted_copilot_chat_webB\x1d\n" +
-	"\x1b_active_usage_days_all_appsB\xb6\x01\n" +
+	"\x1b_active_usage_days_all_apps\"\xe9\"\n" +
+	"\x12CopilotUsageCounts\x12]\n" +
+	"\x13report_refresh_date\x18\x01 \x01(\tB-\xe0A\x03\xaa\xbb\x18\"copilotUserCount.reportRefreshDate\xb0\xbb\x18\x01R\x11reportRefreshDate\x12R\n" +
+	"\rreport_period\x18\x02 \x01(\x05B(\xe0A\x03\xaa\xbb\x18\x1dcopilotUserCount.reportPeriod\xb0\xbb\x18\x01H\x00R\freportPeriod\x88\x01\x01\x12G\n" +
+	"\vreport_date\x18\x03 \x01(\tB&\xe0A\x03\xaa\xbb\x18\x1bcopilotUserCount.reportDate\xb0\xbb\x18\x01R\n" +
+	"reportDate\x12f\n" +
+	"\x15any_app_enabled_users\x18\x04 \x01(\x03B.\xe0A\x03\xaa\xbb\x18#copilotUserCount.anyAppEnabledUsers\xb0\xbb\x18\x01H\x01R\x12anyAppEnabledUsers\x88\x01\x01\x12c\n" +
+	"\x14any_app_active_users\x18\x05 \x01(\x03B-\xe0A\x03\xaa\xbb\x18\"copilotUserCount.anyAppActiveUsers\xb0\xbb\x18\x01H\x02R\x11anyAppActiveUsers\x88\x01\x01\x12~\n" +
+	"\x1dmicrosoft_teams_enabled_users\x18\x06 \x01(\x03B6\xe0A\x03\xaa\xbb\x18+copilotUserCount.microsoftTeamsEnabledUsers\xb0\xbb\x18\x01H\x03R\x1amicrosoftTeamsEnabledUsers\x88\x01\x01\x12{\n" +
+	"\x1cmicrosoft_teams_active_users\x18\a \x01(\x03B5\xe0A\x03\xaa\xbb\x18*copilotUserCount.microsoftTeamsActiveUsers\xb0\xbb\x18\x01H\x04R\x19microsoftTeamsActiveUsers\x88\x01\x01\x12_\n" +
+	"\x12word_enabled_users\x18\b \x01(\x03B,\xe0A\x03\xaa\xbb\x18!copilotUserCount.wordEnabledUsers\xb0\xbb\x18\x01H\x05R\x10wordEnabledUsers\x88\x01\x01\x12\\\n" +
+	"\x11word_active_users\x18\t \x01(\x03B+\xe0A\x03\xaa\xbb\x18 copilotUserCount.wordActiveUsers\xb0\xbb\x18\x01H\x06R\x0fwordActiveUsers\x88\x01\x01\x12b\n" +
+	"\x13excel_enabled_users\x18\n" +
+	" \x01(\x03B-\xe0A\x03\xaa\xbb\x18\"copilotUserCount.excelEnabledUsers\xb0\xbb\x18\x01H\aR\x11excelEnabledUsers\x88\x01\x01\x12_\n" +
+	"\x12excel_active_users\x18\v \x01(\x03B,\xe0A\x03\xaa\xbb\x18!copilotUserCount.excelActiveUsers\xb0\xbb\x18\x01H\bR\x10excelActiveUsers\x88\x01\x01\x12r\n" +
+	"\x19power_point_enabled_users\x18\f \x01(\x03B2\xe0A\x03\xaa\xbb\x18'copilotUserCount.powerPointEnabledUsers\xb0\xbb\x18\x01H\tR\x16powerPointEnabledUsers\x88\x01\x01\x12o\n" +
+	"\x18power_point_active_users\x18\r \x01(\x03B1\xe0A\x03\xaa\xbb\x18&copilotUserCount.powerPointActiveUsers\xb0\xbb\x18\x01H\n" +
+	"R\x15powerPointActiveUsers\x88\x01\x01\x12h\n" +
+	"\x15outlook_enabled_users\x18\x0e \x01(\x03B/\xe0A\x03\xaa\xbb\x18$copilotUserCount.outlookEnabledUsers\xb0\xbb\x18\x01H\vR\x13outlookEnabledUsers\x88\x01\x01\x12e\n" +
+	"\x14outlook_active_users\x18\x0f \x01(\x03B.\xe0A\x03\xaa\xbb\x18#copilotUserCount.outlookActiveUsers\xb0\xbb\x18\x01H\fR\x12outlookActiveUsers\x88\x01\x01\x12i\n" +
+	"\x16one_note_enabled_users\x18\x10 \x01(\x03B/\xe0A\x03\xaa\xbb\x18$copilotUserCount.oneNoteEnabledUsers\xb0\xbb\x18\x01H\rR\x13oneNoteEnabledUsers\x88\x01\x01\x12f\n" +
+	"\x15one_note_active_users\x18\x11 \x01(\x03B.\xe0A\x03\xaa\xbb\x18#copilotUserCount.oneNoteActiveUsers\xb0\xbb\x18\x01H\x0eR\x12oneNoteActiveUsers\x88\x01\x01\x12_\n" +
+	"\x12loop_enabled_users\x18\x12 \x01(\x03B,\xe0A\x03\xaa\xbb\x18!copilotUserCount.loopEnabledUsers\xb0\xbb\x18\x01H\x0fR\x10loopEnabledUsers\x88\x01\x01\x12\\\n" +
+	"\x11loop_active_users\x18\x13 \x01(\x03B+\xe0A\x03\xaa\xbb\x18 copilotUserCount.loopActiveUsers\xb0\xbb\x18\x01H\x10R\x0floopActiveUsers\x88\x01\x01\x12u\n" +
+	"\x1acopilot_chat_enabled_users\x18\x14 \x01(\x03B3\xe0A\x03\xaa\xbb\x18(copilotUserCount.copilotChatEnabledUsers\xb0\xbb\x18\x01H\x11R\x17copilotChatEnabledUsers\x88\x01\x01\x12r\n" +
+	"\x19copilot_chat_active_users\x18\x15 \x01(\x03B2\xe0A\x03\xaa\xbb\x18'copilotUserCount.copilotChatActiveUsers\xb0\xbb\x18\x01H\x12R\x16copilotChatActiveUsers\x88\x01\x01\x12a\n" +
+	"\x12edge_enabled_users\x18\x16 \x01(\x03B.\xe0A\x03\xaa\xbb\x18#copilotUserCount.Edge Enabled Users\xb0\xbb\x18\x01H\x13R\x10edgeEnabledUsers\x88\x01\x01\x12^\n" +
+	"\x11edge_active_users\x18\x17 \x01(\x03B-\xe0A\x03\xaa\xbb\x18\"copilotUserCount.Edge Active Users\xb0\xbb\x18\x01H\x14R\x0fedgeActiveUsers\x88\x01\x01\x12\x92\x01\n" +
+	"#microsoft_365_copilot_enabled_users\x18\x18 \x01(\x03B?\xe0A\x03\xaa\xbb\x184copilotUserCount.Microsoft 365 Copilot Enabled Users\xb0\xbb\x18\x01H\x15R\x1fmicrosoft365CopilotEnabledUsers\x88\x01\x01\x12\x8f\x01\n" +
+	"\"microsoft_365_copilot_active_users\x18\x19 \x01(\x03B>\xe0A\x03\xaa\xbb\x183copilotUserCount.Microsoft 365 Copilot Active Users\xb0\xbb\x18\x01H\x16R\x1emicrosoft365CopilotActiveUsers\x88\x01\x01\x12\x88\x01\n" +
+	"\x1fcopilot_chat_work_enabled_users\x18\x1a \x01(\x03B=\xe0A\x03\xaa\xbb\x182copilotUserCount.Copilot Chat (work) Enabled Users\xb0\xbb\x18\x01H\x17R\x1bcopilotChatWorkEnabledUsers\x88\x01\x01\x12\x85\x01\n" +
+	"\x1ecopilot_chat_work_active_users\x18\x1b \x01(\x03B<\xe0A\x03\xaa\xbb\x181copilotUserCount.Copilot Chat (work) Active Users\xb0\xbb\x18\x01H\x18R\x1acopilotChatWorkActiveUsers\x88\x01\x01\x12\x85\x01\n" +
+	"\x1ecopilot_chat_web_enabled_users\x18\x1c \x01(\x03B<\xe0A\x03\xaa\xbb\x181copilotUserCount.Copilot Chat (web) Enabled Users\xb0\xbb\x18\x01H\x19R\x1acopilotChatWebEnabledUsers\x88\x01\x01\x12\x82\x01\n" +
+	"\x1dcopilot_chat_web_active_users\x18\x1d \x01(\x03B;\xe0A\x03\xaa\xbb\x180copilotUserCount.Copilot Chat (web) Active Users\xb0\xbb\x18\x01H\x1aR\x19copilotChatWebActiveUsers\x88\x01\x01\x12p\n" +
+	"\x17total_prompts_submitted\x18\x1e \x01(\x03B3\xe0A\x03\xaa\xbb\x18(copilotUserCount.Total prompts submitted\xb0\xbb\x18\x01H\x1bR\x15totalPromptsSubmitted\x88\x01\x01\x12v\n" +
+	"\x19average_prompts_submitted\x18\x1f \x01(\x01B5\xe0A\x03\xaa\xbb\x18*copilotUserCount.Average prompts submitted\xb0\xbb\x18\x01H\x1cR\x17averagePromptsSubmitted\x88\x01\x01\x12_\n" +
+	"\x11prompts_submitted\x18  \x01(\x03B-\xe0A\x03\xaa\xbb\x18\"copilotUserCount.Prompts submitted\xb0\xbb\x18\x01H\x1dR\x10promptsSubmitted\x88\x01\x01\x128\n" +
+	"\bunmapped\x18! \x01(\v2\x17.google.protobuf.StructB\x03\xe0A\x03R\bunmappedB\x10\n" +
+	"\x0e_report_periodB\x18\n" +
+	"\x16_any_app_enabled_usersB\x17\n" +
+	"\x15_any_app_active_usersB \n" +
+	"\x1e_microsoft_teams_enabled_usersB\x1f\n" +
+	"\x1d_microsoft_teams_active_usersB\x15\n" +
+	"\x13_word_enabled_usersB\x14\n" +
+	"\x12_word_active_usersB\x16\n" +
+	"\x14_excel_enabled_usersB\x15\n" +
+	"\x13_excel_active_usersB\x1c\n" +
+	"\x1a_power_point_enabled_usersB\x1b\n" +
+	"\x19_power_point_active_usersB\x18\n" +
+	"\x16_outlook_enabled_usersB\x17\n" +
+	"\x15_outlook_active_usersB\x19\n" +
+	"\x17_one_note_enabled_usersB\x18\n" +
+	"\x16_one_note_active_usersB\x15\n" +
+	"\x13_loop_enabled_usersB\x14\n" +
+	"\x12_loop_active_usersB\x1d\n" +
+	"\x1b_copilot_chat_enabled_usersB\x1c\n" +
+	"\x1a_copilot_chat_active_usersB\x15\n" +
+	"\x13_edge_enabled_usersB\x14\n" +
+	"\x12_edge_active_usersB&\n" +
+	"$_microsoft_365_copilot_enabled_usersB%\n" +
+	"#_microsoft_365_copilot_active_usersB\"\n" +
+	" _copilot_chat_work_enabled_usersB!\n" +
+	"\x1f_copilot_chat_work_active_usersB!\n" +
+	"\x1f_copilot_chat_web_enabled_usersB \n" +
+	"\x1e_copilot_chat_web_active_usersB\x1a\n" +
+	"\x18_total_prompts_submittedB\x1c\n" +
+	"\x1a_average_prompts_submittedB\x14\n" +
+	"\x12_prompts_submittedB\xb6\x01\n" +
 	"!io.github.parleygateway.parley.v1B\n" +
 	"UsageProtoP\x01Z:github.com/parley-gateway/parley/gen/go/parley/v1;parleyv1\xa2\x02\x03PLY\xaa\x02\tParley.V1\xba\x02\x06Parley\xca\x02\tParley\\V1\xe2\x02\x12Parley\\V1\\Metadata\xea\x02\n" +
 	"Parley::V1b\x06proto3"
@@ -335,18 +759,20 @@ func file_parley_v1_usage_proto_rawDescGZIP() []byte {
 	return file_parley_v1_usage_proto_rawDescData
 }
 
-var file_parley_v1_usage_proto_msgTypes = make([]protoimpl.MessageInfo, 1)
+var file_parley_v1_usage_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
 var file_parley_v1_usage_proto_goTypes = []any{
-	(*CopilotUsageRow)(nil), // 0: parley.v1.CopilotUsageRow
-	(*structpb.Struct)(nil), // 1: google.protobuf.Struct
+	(*CopilotUsageRow)(nil),    // 0: parley.v1.CopilotUsageRow
+	(*CopilotUsageCounts)(nil), // 1: parley.v1.CopilotUsageCounts
+	(*structpb.Struct)(nil),    // 2: google.protobuf.Struct
 }
 var file_parley_v1_usage_proto_depIdxs = []int32{
-	1, // 0: parley.v1.CopilotUsageRow.unmapped:type_name -> google.protobuf.Struct
-	1, // [1:1] is the sub-list for method output_type
-	1, // [1:1] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	2, // 0: parley.v1.CopilotUsageRow.unmapped:type_name -> google.protobuf.Struct
+	2, // 1: parley.v1.CopilotUsageCounts.unmapped:type_name -> google.protobuf.Struct
+	2, // [2:2] is the sub-list for method output_type
+	2, // [2:2] is the sub-list for method input_type
+	2, // [2:2] is the sub-list for extension type_name
+	2, // [2:2] is the sub-list for extension extendee
+	0, // [0:2] is the sub-list for field type_name
 }
 
 func init() { file_parley_v1_usage_proto_init() }
@@ -356,13 +782,14 @@ func file_parley_v1_usage_proto_init() {
 	}
 	file_parley_v1_options_proto_init()
 	file_parley_v1_usage_proto_msgTypes[0].OneofWrappers = []any{}
+	file_parley_v1_usage_proto_msgTypes[1].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_parley_v1_usage_proto_rawDesc), len(file_parley_v1_usage_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   1,
+			NumMessages:   2,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -26,6 +26,114 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Users whom an answer lists beside those in the report.
+type CopilotUsageInclusion int32
+
+const (
+	// Nobody.
+	CopilotUsageInclusion_COPILOT_USAGE_INCLUSION_UNSPECIFIED CopilotUsageInclusion = 0
+	// Users who have a Copilot licence in the directory and no row in the report, as rows marked `derived`. Together with the rows without a day
+	// of activity they are who does not use Copilot. Reads the directory, so the policy must allow the source USER too. Refused with
+	// `IDENTITIES_CONCEALED` while the tenant conceals names, since a row without a name cannot be found in the directory.
+	CopilotUsageInclusion_COPILOT_USAGE_INCLUSION_INACTIVE CopilotUsageInclusion = 1
+)
+
+// Enum value maps for CopilotUsageInclusion.
+var (
+	CopilotUsageInclusion_name = map[int32]string{
+		0: "COPILOT_USAGE_INCLUSION_UNSPECIFIED",
+		1: "COPILOT_USAGE_INCLUSION_INACTIVE",
+	}
+	CopilotUsageInclusion_value = map[string]int32{
+		"COPILOT_USAGE_INCLUSION_UNSPECIFIED": 0,
+		"COPILOT_USAGE_INCLUSION_INACTIVE":    1,
+	}
+)
+
+func (x CopilotUsageInclusion) Enum() *CopilotUsageInclusion {
+	p := new(CopilotUsageInclusion)
+	*p = x
+	return p
+}
+
+func (x CopilotUsageInclusion) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (CopilotUsageInclusion) Descriptor() protoreflect.EnumDescriptor {
+	return file_parley_v1_usage_service_proto_enumTypes[0].Descriptor()
+}
+
+func (CopilotUsageInclusion) Type() protoreflect.EnumType {
+	return &file_parley_v1_usage_service_proto_enumTypes[0]
+}
+
+func (x CopilotUsageInclusion) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use CopilotUsageInclusion.Descriptor instead.
+func (CopilotUsageInclusion) EnumDescriptor() ([]byte, []int) {
+	return file_parley_v1_usage_service_proto_rawDescGZIP(), []int{0}
+}
+
+// One of Graph's reports on Copilot use.
+type CopilotUsageReport int32
+
+const (
+	// The same as USERS.
+	CopilotUsageReport_COPILOT_USAGE_REPORT_UNSPECIFIED CopilotUsageReport = 0
+	// A row for each user and period. Graph: getMicrosoft365CopilotUsageUserDetail.
+	CopilotUsageReport_COPILOT_USAGE_REPORT_USERS CopilotUsageReport = 1
+	// Counts for each period. Graph: getMicrosoft365CopilotUserCountSummary.
+	CopilotUsageReport_COPILOT_USAGE_REPORT_SUMMARY CopilotUsageReport = 2
+	// Counts for each day. Graph: getMicrosoft365CopilotUserCountTrend.
+	CopilotUsageReport_COPILOT_USAGE_REPORT_TRENDS CopilotUsageReport = 3
+)
+
+// Enum value maps for CopilotUsageReport.
+var (
+	CopilotUsageReport_name = map[int32]string{
+		0: "COPILOT_USAGE_REPORT_UNSPECIFIED",
+		1: "COPILOT_USAGE_REPORT_USERS",
+		2: "COPILOT_USAGE_REPORT_SUMMARY",
+		3: "COPILOT_USAGE_REPORT_TRENDS",
+	}
+	CopilotUsageReport_value = map[string]int32{
+		"COPILOT_USAGE_REPORT_UNSPECIFIED": 0,
+		"COPILOT_USAGE_REPORT_USERS":       1,
+		"COPILOT_USAGE_REPORT_SUMMARY":     2,
+		"COPILOT_USAGE_REPORT_TRENDS":      3,
+	}
+)
+
+func (x CopilotUsageReport) Enum() *CopilotUsageReport {
+	p := new(CopilotUsageReport)
+	*p = x
+	return p
+}
+
+func (x CopilotUsageReport) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (CopilotUsageReport) Descriptor() protoreflect.EnumDescriptor {
+	return file_parley_v1_usage_service_proto_enumTypes[1].Descriptor()
+}
+
+func (CopilotUsageReport) Type() protoreflect.EnumType {
+	return &file_parley_v1_usage_service_proto_enumTypes[1]
+}
+
+func (x CopilotUsageReport) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use CopilotUsageReport.Descriptor instead.
+func (CopilotUsageReport) EnumDescriptor() ([]byte, []int) {
+	return file_parley_v1_usage_service_proto_rawDescGZIP(), []int{1}
+}
+
 // Asks for a page of the usage report.
 type ListCopilotUsageRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -37,8 +145,12 @@ type ListCopilotUsageRequest struct {
 	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	// Version of the report: `v1` or `v2`; absent = v2 for D28, Graph's default otherwise.
 	Version string `protobuf:"bytes,4,opt,name=version,proto3" json:"version,omitempty"`
-	// AIP-160 filter over `user_principal_name`; refused with `IDENTITIES_CONCEALED` while the tenant conceals names.
-	Filter        string `protobuf:"bytes,5,opt,name=filter,proto3" json:"filter,omitempty"`
+	// AIP-160 filter over `user_principal_name` and the last days of activity (`last_activity_date`, `word_copilot_last_activity_date` and so
+	// on), such as `NOT last_activity_date >= "2026-01-31"` for who has not used Copilot since. Days are `yyyy-MM-dd`; a row without a day is not
+	// before any. Names are refused with `IDENTITIES_CONCEALED` while the tenant conceals them.
+	Filter string `protobuf:"bytes,5,opt,name=filter,proto3" json:"filter,omitempty"`
+	// Who is listed beside those in the report; absent = nobody.
+	Include       CopilotUsageInclusion `protobuf:"varint,6,opt,name=include,proto3,enum=parley.v1.CopilotUsageInclusion" json:"include,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -108,10 +220,17 @@ func (x *ListCopilotUsageRequest) GetFilter() string {
 	return ""
 }
 
+func (x *ListCopilotUsageRequest) GetInclude() CopilotUsageInclusion {
+	if x != nil {
+		return x.Include
+	}
+	return CopilotUsageInclusion_COPILOT_USAGE_INCLUSION_UNSPECIFIED
+}
+
 // A page of the usage report.
 type ListCopilotUsageResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The rows, in Graph's order. A user has one row in each period.
+	// The rows of the report in Graph's order, a user one in each period; then the derived rows in the order of the directory.
 	Rows []*CopilotUsageRow `protobuf:"bytes,1,rep,name=rows,proto3" json:"rows,omitempty"`
 	// Token of the next page; empty when this is the last.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
@@ -123,7 +242,7 @@ type ListCopilotUsageResponse struct {
 	ReportRefreshDate string `protobuf:"bytes,5,opt,name=report_refresh_date,json=reportRefreshDate,proto3" json:"report_refresh_date,omitempty"`
 	// What the reader should know about this page.
 	Notices []*Notice `protobuf:"bytes,6,rep,name=notices,proto3" json:"notices,omitempty"`
-	// One report, of the source USAGE.
+	// One report, of the source USAGE; and one of the source USER where the request includes users without a row.
 	Sources       []*SourceReport `protobuf:"bytes,7,rep,name=sources,proto3" json:"sources,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -217,8 +336,12 @@ type StreamCopilotUsageRequest struct {
 	ResumeToken string `protobuf:"bytes,2,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
 	// Version of the report: `v1` or `v2`; absent = v2 for D28, Graph's default otherwise.
 	Version string `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`
-	// AIP-160 filter over `user_principal_name`; refused with `IDENTITIES_CONCEALED` while the tenant conceals names.
-	Filter        string `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
+	// AIP-160 filter over `user_principal_name` and the last days of activity (`last_activity_date`, `word_copilot_last_activity_date` and so
+	// on), such as `NOT last_activity_date >= "2026-01-31"` for who has not used Copilot since. Days are `yyyy-MM-dd`; a row without a day is not
+	// before any. Names are refused with `IDENTITIES_CONCEALED` while the tenant conceals them.
+	Filter string `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
+	// Who is listed beside those in the report; absent = nobody.
+	Include       CopilotUsageInclusion `protobuf:"varint,5,opt,name=include,proto3,enum=parley.v1.CopilotUsageInclusion" json:"include,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -281,10 +404,17 @@ func (x *StreamCopilotUsageRequest) GetFilter() string {
 	return ""
 }
 
+func (x *StreamCopilotUsageRequest) GetInclude() CopilotUsageInclusion {
+	if x != nil {
+		return x.Include
+	}
+	return CopilotUsageInclusion_COPILOT_USAGE_INCLUSION_UNSPECIFIED
+}
+
 // Rows that travel in one frame.
 type CopilotUsageBatch struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The rows, in Graph's order; at least one.
+	// The rows, in the order of the List; at least one.
 	Rows []*CopilotUsageRow `protobuf:"bytes,1,rep,name=rows,proto3" json:"rows,omitempty"`
 	// True when any row so far had concealed names.
 	IdentitiesConcealed bool `protobuf:"varint,2,opt,name=identities_concealed,json=identitiesConcealed,proto3" json:"identities_concealed,omitempty"`
@@ -457,8 +587,8 @@ func (*StreamCopilotUsageResponse_Checkpoint) isStreamCopilotUsageResponse_Frame
 
 func (*StreamCopilotUsageResponse_Summary) isStreamCopilotUsageResponse_Frame() {}
 
-// Asks for the usage report as a file.
-type DownloadCopilotUsageRequest struct {
+// Asks for the counts of a period.
+type SummarizeCopilotUsageRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Span of the report: `D7`, `D28`, `D30`, `D90`, `D180` or `ALL`. D30 exists in version v1 only, D28 in v2 only.
 	Period string `protobuf:"bytes,1,opt,name=period,proto3" json:"period,omitempty"`
@@ -468,9 +598,312 @@ type DownloadCopilotUsageRequest struct {
 	sizeCache     protoimpl.SizeCache
 }
 
+func (x *SummarizeCopilotUsageRequest) Reset() {
+	*x = SummarizeCopilotUsageRequest{}
+	mi := &file_parley_v1_usage_service_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SummarizeCopilotUsageRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SummarizeCopilotUsageRequest) ProtoMessage() {}
+
+func (x *SummarizeCopilotUsageRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_usage_service_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SummarizeCopilotUsageRequest.ProtoReflect.Descriptor instead.
+func (*SummarizeCopilotUsageRequest) Descriptor() ([]byte, []int) {
+	return file_parley_v1_usage_service_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *SummarizeCopilotUsageRequest) GetPeriod() string {
+	if x != nil {
+		return x.Period
+	}
+	return ""
+}
+
+func (x *SummarizeCopilotUsageRequest) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+// The counts of a period, or with `ALL` of each period.
+type SummarizeCopilotUsageResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The counts, one entry for each period, in Graph's order.
+	Periods []*CopilotUsageCounts `protobuf:"bytes,1,rep,name=periods,proto3" json:"periods,omitempty"`
+	// True when the report was read without a doubt.
+	Complete bool `protobuf:"varint,2,opt,name=complete,proto3" json:"complete,omitempty"`
+	// Day that the figures reach up to, `yyyy-MM-dd`; empty when the report has none.
+	ReportRefreshDate string `protobuf:"bytes,3,opt,name=report_refresh_date,json=reportRefreshDate,proto3" json:"report_refresh_date,omitempty"`
+	// What the reader should know about this answer.
+	Notices []*Notice `protobuf:"bytes,4,rep,name=notices,proto3" json:"notices,omitempty"`
+	// One report, of the source USAGE.
+	Sources       []*SourceReport `protobuf:"bytes,5,rep,name=sources,proto3" json:"sources,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SummarizeCopilotUsageResponse) Reset() {
+	*x = SummarizeCopilotUsageResponse{}
+	mi := &file_parley_v1_usage_service_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SummarizeCopilotUsageResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SummarizeCopilotUsageResponse) ProtoMessage() {}
+
+func (x *SummarizeCopilotUsageResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_usage_service_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SummarizeCopilotUsageResponse.ProtoReflect.Descriptor instead.
+func (*SummarizeCopilotUsageResponse) Descriptor() ([]byte, []int) {
+	return file_parley_v1_usage_service_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *SummarizeCopilotUsageResponse) GetPeriods() []*CopilotUsageCounts {
+	if x != nil {
+		return x.Periods
+	}
+	return nil
+}
+
+func (x *SummarizeCopilotUsageResponse) GetComplete() bool {
+	if x != nil {
+		return x.Complete
+	}
+	return false
+}
+
+func (x *SummarizeCopilotUsageResponse) GetReportRefreshDate() string {
+	if x != nil {
+		return x.ReportRefreshDate
+	}
+	return ""
+}
+
+func (x *SummarizeCopilotUsageResponse) GetNotices() []*Notice {
+	if x != nil {
+		return x.Notices
+	}
+	return nil
+}
+
+func (x *SummarizeCopilotUsageResponse) GetSources() []*SourceReport {
+	if x != nil {
+		return x.Sources
+	}
+	return nil
+}
+
+// Asks for a page of the counts by day.
+type ListCopilotUsageTrendsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Span of the report: `D7`, `D28`, `D30`, `D90`, `D180` or `ALL`. D30 exists in version v1 only, D28 in v2 only.
+	Period string `protobuf:"bytes,1,opt,name=period,proto3" json:"period,omitempty"`
+	// Most days in the answer: 0 = 50, at most 1000 (more is taken as 1000).
+	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// `next_page_token` of the page before; absent for the first page.
+	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Version of the report: `v1` or `v2`; absent = v2 for D28, Graph's default otherwise.
+	Version       string `protobuf:"bytes,4,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListCopilotUsageTrendsRequest) Reset() {
+	*x = ListCopilotUsageTrendsRequest{}
+	mi := &file_parley_v1_usage_service_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListCopilotUsageTrendsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListCopilotUsageTrendsRequest) ProtoMessage() {}
+
+func (x *ListCopilotUsageTrendsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_usage_service_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListCopilotUsageTrendsRequest.ProtoReflect.Descriptor instead.
+func (*ListCopilotUsageTrendsRequest) Descriptor() ([]byte, []int) {
+	return file_parley_v1_usage_service_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ListCopilotUsageTrendsRequest) GetPeriod() string {
+	if x != nil {
+		return x.Period
+	}
+	return ""
+}
+
+func (x *ListCopilotUsageTrendsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListCopilotUsageTrendsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+func (x *ListCopilotUsageTrendsRequest) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+// A page of the counts by day.
+type ListCopilotUsageTrendsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The counts, one entry for each day, in Graph's order; with `ALL` one for each day of each period.
+	Days []*CopilotUsageCounts `protobuf:"bytes,1,rep,name=days,proto3" json:"days,omitempty"`
+	// Token of the next page; empty when this is the last.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// True on a last page when every page since the first was read without a doubt.
+	Complete bool `protobuf:"varint,3,opt,name=complete,proto3" json:"complete,omitempty"`
+	// Day that the figures reach up to, `yyyy-MM-dd`; empty while no entry said so.
+	ReportRefreshDate string `protobuf:"bytes,4,opt,name=report_refresh_date,json=reportRefreshDate,proto3" json:"report_refresh_date,omitempty"`
+	// What the reader should know about this page.
+	Notices []*Notice `protobuf:"bytes,5,rep,name=notices,proto3" json:"notices,omitempty"`
+	// One report, of the source USAGE.
+	Sources       []*SourceReport `protobuf:"bytes,6,rep,name=sources,proto3" json:"sources,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListCopilotUsageTrendsResponse) Reset() {
+	*x = ListCopilotUsageTrendsResponse{}
+	mi := &file_parley_v1_usage_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListCopilotUsageTrendsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListCopilotUsageTrendsResponse) ProtoMessage() {}
+
+func (x *ListCopilotUsageTrendsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_usage_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListCopilotUsageTrendsResponse.ProtoReflect.Descriptor instead.
+func (*ListCopilotUsageTrendsResponse) Descriptor() ([]byte, []int) {
+	return file_parley_v1_usage_service_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ListCopilotUsageTrendsResponse) GetDays() []*CopilotUsageCounts {
+	if x != nil {
+		return x.Days
+	}
+	return nil
+}
+
+func (x *ListCopilotUsageTrendsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+func (x *ListCopilotUsageTrendsResponse) GetComplete() bool {
+	if x != nil {
+		return x.Complete
+	}
+	return false
+}
+
+func (x *ListCopilotUsageTrendsResponse) GetReportRefreshDate() string {
+	if x != nil {
+		return x.ReportRefreshDate
+	}
+	return ""
+}
+
+func (x *ListCopilotUsageTrendsResponse) GetNotices() []*Notice {
+	if x != nil {
+		return x.Notices
+	}
+	return nil
+}
+
+func (x *ListCopilotUsageTrendsResponse) GetSources() []*SourceReport {
+	if x != nil {
+		return x.Sources
+	}
+	return nil
+}
+
+// Asks for a report as a file.
+type DownloadCopilotUsageRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Span of the report: `D7`, `D28`, `D30`, `D90`, `D180` or `ALL`. D30 exists in version v1 only, D28 in v2 only.
+	Period string `protobuf:"bytes,1,opt,name=period,proto3" json:"period,omitempty"`
+	// Version of the report: `v1` or `v2`; absent = v2 for D28, Graph's default otherwise.
+	Version string `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
+	// Which report; absent = USERS.
+	Report        CopilotUsageReport `protobuf:"varint,3,opt,name=report,proto3,enum=parley.v1.CopilotUsageReport" json:"report,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
 func (x *DownloadCopilotUsageRequest) Reset() {
 	*x = DownloadCopilotUsageRequest{}
-	mi := &file_parley_v1_usage_service_proto_msgTypes[5]
+	mi := &file_parley_v1_usage_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -482,7 +915,7 @@ func (x *DownloadCopilotUsageRequest) String() string {
 func (*DownloadCopilotUsageRequest) ProtoMessage() {}
 
 func (x *DownloadCopilotUsageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_v1_usage_service_proto_msgTypes[5]
+	mi := &file_parley_v1_usage_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -495,7 +928,7 @@ func (x *DownloadCopilotUsageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownloadCopilotUsageRequest.ProtoReflect.Descriptor instead.
 func (*DownloadCopilotUsageRequest) Descriptor() ([]byte, []int) {
-	return file_parley_v1_usage_service_proto_rawDescGZIP(), []int{5}
+	return file_parley_v1_usage_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *DownloadCopilotUsageRequest) GetPeriod() string {
@@ -512,11 +945,18 @@ func (x *DownloadCopilotUsageRequest) GetVersion() string {
 	return ""
 }
 
+func (x *DownloadCopilotUsageRequest) GetReport() CopilotUsageReport {
+	if x != nil {
+		return x.Report
+	}
+	return CopilotUsageReport_COPILOT_USAGE_REPORT_UNSPECIFIED
+}
+
 var File_parley_v1_usage_service_proto protoreflect.FileDescriptor
 
 const file_parley_v1_usage_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1dparley/v1/usage_service.proto\x12\tparley.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a\x16parley/v1/answer.proto\x1a\x15parley/v1/usage.proto\"\x82\x02\n" +
+	"\x1dparley/v1/usage_service.proto\x12\tparley.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a\x16parley/v1/answer.proto\x1a\x15parley/v1/usage.proto\"\xcb\x02\n" +
 	"\x17ListCopilotUsageRequest\x12>\n" +
 	"\x06period\x18\x01 \x01(\tB&\xe0A\x02\xbaH r\x1eR\x02D7R\x03D28R\x03D30R\x03D90R\x04D180R\x03ALLR\x06period\x12'\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\n" +
@@ -525,7 +965,8 @@ const file_parley_v1_usage_service_proto_rawDesc = "" +
 	"page_token\x18\x03 \x01(\tB\f\xe0A\x01\xbaH\x06r\x04(\x80\x80\x01R\tpageToken\x12,\n" +
 	"\aversion\x18\x04 \x01(\tB\x12\xe0A\x01\xbaH\fr\n" +
 	"R\x00R\x02v1R\x02v2R\aversion\x12#\n" +
-	"\x06filter\x18\x05 \x01(\tB\v\xe0A\x01\xbaH\x05r\x03\x18\x80\x04R\x06filter\"\xd1\x02\n" +
+	"\x06filter\x18\x05 \x01(\tB\v\xe0A\x01\xbaH\x05r\x03\x18\x80\x04R\x06filter\x12G\n" +
+	"\ainclude\x18\x06 \x01(\x0e2 .parley.v1.CopilotUsageInclusionB\v\xe0A\x01\xbaH\x05\x82\x01\x02\x10\x01R\ainclude\"\xd1\x02\n" +
 	"\x18ListCopilotUsageResponse\x12.\n" +
 	"\x04rows\x18\x01 \x03(\v2\x1a.parley.v1.CopilotUsageRowR\x04rows\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1a\n" +
@@ -533,13 +974,14 @@ const file_parley_v1_usage_service_proto_rawDesc = "" +
 	"\x14identities_concealed\x18\x04 \x01(\bR\x13identitiesConcealed\x12.\n" +
 	"\x13report_refresh_date\x18\x05 \x01(\tR\x11reportRefreshDate\x12+\n" +
 	"\anotices\x18\x06 \x03(\v2\x11.parley.v1.NoticeR\anotices\x121\n" +
-	"\asources\x18\a \x03(\v2\x17.parley.v1.SourceReportR\asources\"\xdf\x01\n" +
+	"\asources\x18\a \x03(\v2\x17.parley.v1.SourceReportR\asources\"\xa8\x02\n" +
 	"\x19StreamCopilotUsageRequest\x12>\n" +
 	"\x06period\x18\x01 \x01(\tB&\xe0A\x02\xbaH r\x1eR\x02D7R\x03D28R\x03D30R\x03D90R\x04D180R\x03ALLR\x06period\x12/\n" +
 	"\fresume_token\x18\x02 \x01(\tB\f\xe0A\x01\xbaH\x06r\x04(\x80\x80\x01R\vresumeToken\x12,\n" +
 	"\aversion\x18\x03 \x01(\tB\x12\xe0A\x01\xbaH\fr\n" +
 	"R\x00R\x02v1R\x02v2R\aversion\x12#\n" +
-	"\x06filter\x18\x04 \x01(\tB\v\xe0A\x01\xbaH\x05r\x03\x18\x80\x04R\x06filter\"v\n" +
+	"\x06filter\x18\x04 \x01(\tB\v\xe0A\x01\xbaH\x05r\x03\x18\x80\x04R\x06filter\x12G\n" +
+	"\ainclude\x18\x05 \x01(\x0e2 .parley.v1.CopilotUsageInclusionB\v\xe0A\x01\xbaH\x05\x82\x01\x02\x10\x01R\ainclude\"v\n" +
 	"\x11CopilotUsageBatch\x12.\n" +
 	"\x04rows\x18\x01 \x03(\v2\x1a.parley.v1.CopilotUsageRowR\x04rows\x121\n" +
 	"\x14identities_concealed\x18\x02 \x01(\bR\x13identitiesConcealed\"\xf1\x01\n" +
@@ -550,14 +992,50 @@ const file_parley_v1_usage_service_proto_rawDesc = "" +
 	"checkpoint\x18\x03 \x01(\v2\x15.parley.v1.CheckpointH\x00R\n" +
 	"checkpoint\x12.\n" +
 	"\asummary\x18\x04 \x01(\v2\x12.parley.v1.SummaryH\x00R\asummaryB\a\n" +
-	"\x05frame\"\x8b\x01\n" +
+	"\x05frame\"\x8c\x01\n" +
+	"\x1cSummarizeCopilotUsageRequest\x12>\n" +
+	"\x06period\x18\x01 \x01(\tB&\xe0A\x02\xbaH r\x1eR\x02D7R\x03D28R\x03D30R\x03D90R\x04D180R\x03ALLR\x06period\x12,\n" +
+	"\aversion\x18\x02 \x01(\tB\x12\xe0A\x01\xbaH\fr\n" +
+	"R\x00R\x02v1R\x02v2R\aversion\"\x84\x02\n" +
+	"\x1dSummarizeCopilotUsageResponse\x127\n" +
+	"\aperiods\x18\x01 \x03(\v2\x1d.parley.v1.CopilotUsageCountsR\aperiods\x12\x1a\n" +
+	"\bcomplete\x18\x02 \x01(\bR\bcomplete\x12.\n" +
+	"\x13report_refresh_date\x18\x03 \x01(\tR\x11reportRefreshDate\x12+\n" +
+	"\anotices\x18\x04 \x03(\v2\x11.parley.v1.NoticeR\anotices\x121\n" +
+	"\asources\x18\x05 \x03(\v2\x17.parley.v1.SourceReportR\asources\"\xe3\x01\n" +
+	"\x1dListCopilotUsageTrendsRequest\x12>\n" +
+	"\x06period\x18\x01 \x01(\tB&\xe0A\x02\xbaH r\x1eR\x02D7R\x03D28R\x03D30R\x03D90R\x04D180R\x03ALLR\x06period\x12'\n" +
+	"\tpage_size\x18\x02 \x01(\x05B\n" +
+	"\xe0A\x01\xbaH\x04\x1a\x02(\x00R\bpageSize\x12+\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tB\f\xe0A\x01\xbaH\x06r\x04(\x80\x80\x01R\tpageToken\x12,\n" +
+	"\aversion\x18\x04 \x01(\tB\x12\xe0A\x01\xbaH\fr\n" +
+	"R\x00R\x02v1R\x02v2R\aversion\"\xa7\x02\n" +
+	"\x1eListCopilotUsageTrendsResponse\x121\n" +
+	"\x04days\x18\x01 \x03(\v2\x1d.parley.v1.CopilotUsageCountsR\x04days\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1a\n" +
+	"\bcomplete\x18\x03 \x01(\bR\bcomplete\x12.\n" +
+	"\x13report_refresh_date\x18\x04 \x01(\tR\x11reportRefreshDate\x12+\n" +
+	"\anotices\x18\x05 \x03(\v2\x11.parley.v1.NoticeR\anotices\x121\n" +
+	"\asources\x18\x06 \x03(\v2\x17.parley.v1.SourceReportR\asources\"\xcf\x01\n" +
 	"\x1bDownloadCopilotUsageRequest\x12>\n" +
 	"\x06period\x18\x01 \x01(\tB&\xe0A\x02\xbaH r\x1eR\x02D7R\x03D28R\x03D30R\x03D90R\x04D180R\x03ALLR\x06period\x12,\n" +
 	"\aversion\x18\x02 \x01(\tB\x12\xe0A\x01\xbaH\fr\n" +
-	"R\x00R\x02v1R\x02v2R\aversion2\x8e\x03\n" +
+	"R\x00R\x02v1R\x02v2R\aversion\x12B\n" +
+	"\x06report\x18\x03 \x01(\x0e2\x1d.parley.v1.CopilotUsageReportB\v\xe0A\x01\xbaH\x05\x82\x01\x02\x10\x01R\x06report*f\n" +
+	"\x15CopilotUsageInclusion\x12'\n" +
+	"#COPILOT_USAGE_INCLUSION_UNSPECIFIED\x10\x00\x12$\n" +
+	" COPILOT_USAGE_INCLUSION_INACTIVE\x10\x01*\x9d\x01\n" +
+	"\x12CopilotUsageReport\x12$\n" +
+	" COPILOT_USAGE_REPORT_UNSPECIFIED\x10\x00\x12\x1e\n" +
+	"\x1aCOPILOT_USAGE_REPORT_USERS\x10\x01\x12 \n" +
+	"\x1cCOPILOT_USAGE_REPORT_SUMMARY\x10\x02\x12\x1f\n" +
+	"\x1bCOPILOT_USAGE_REPORT_TRENDS\x10\x032\xaf\x05\n" +
 	"\x13CopilotUsageService\x12u\n" +
 	"\x10ListCopilotUsage\x12\".parley.v1.ListCopilotUsageRequest\x1a#.parley.v1.ListCopilotUsageResponse\"\x18\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/copilotUsage\x12\x84\x01\n" +
-	"\x12StreamCopilotUsage\x12$.parley.v1.StreamCopilotUsageRequest\x1a%.parley.v1.StreamCopilotUsageResponse\"\x1f\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/copilotUsage:stream0\x01\x12y\n" +
+	"\x12StreamCopilotUsage\x12$.parley.v1.StreamCopilotUsageRequest\x1a%.parley.v1.StreamCopilotUsageResponse\"\x1f\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/copilotUsage:stream0\x01\x12\x8e\x01\n" +
+	"\x15SummarizeCopilotUsage\x12'.parley.v1.SummarizeCopilotUsageRequest\x1a(.parley.v1.SummarizeCopilotUsageResponse\"\"\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/copilotUsage:summarize\x12\x8d\x01\n" +
+	"\x16ListCopilotUsageTrends\x12(.parley.v1.ListCopilotUsageTrendsRequest\x1a).parley.v1.ListCopilotUsageTrendsResponse\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/copilotUsageTrends\x12y\n" +
 	"\x14DownloadCopilotUsage\x12&.parley.v1.DownloadCopilotUsageRequest\x1a\x14.google.api.HttpBody\"!\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/copilotUsage:download0\x01B\xbd\x01\n" +
 	"!io.github.parleygateway.parley.v1B\x11UsageServiceProtoP\x01Z:github.com/parley-gateway/parley/gen/go/parley/v1;parleyv1\xa2\x02\x03PLY\xaa\x02\tParley.V1\xba\x02\x06Parley\xca\x02\tParley\\V1\xe2\x02\x12Parley\\V1\\Metadata\xea\x02\n" +
 	"Parley::V1b\x06proto3"
@@ -574,41 +1052,62 @@ func file_parley_v1_usage_service_proto_rawDescGZIP() []byte {
 	return file_parley_v1_usage_service_proto_rawDescData
 }
 
-var file_parley_v1_usage_service_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_parley_v1_usage_service_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_parley_v1_usage_service_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_parley_v1_usage_service_proto_goTypes = []any{
-	(*ListCopilotUsageRequest)(nil),     // 0: parley.v1.ListCopilotUsageRequest
-	(*ListCopilotUsageResponse)(nil),    // 1: parley.v1.ListCopilotUsageResponse
-	(*StreamCopilotUsageRequest)(nil),   // 2: parley.v1.StreamCopilotUsageRequest
-	(*CopilotUsageBatch)(nil),           // 3: parley.v1.CopilotUsageBatch
-	(*StreamCopilotUsageResponse)(nil),  // 4: parley.v1.StreamCopilotUsageResponse
-	(*DownloadCopilotUsageRequest)(nil), // 5: parley.v1.DownloadCopilotUsageRequest
-	(*CopilotUsageRow)(nil),             // 6: parley.v1.CopilotUsageRow
-	(*Notice)(nil),                      // 7: parley.v1.Notice
-	(*SourceReport)(nil),                // 8: parley.v1.SourceReport
-	(*Checkpoint)(nil),                  // 9: parley.v1.Checkpoint
-	(*Summary)(nil),                     // 10: parley.v1.Summary
-	(*httpbody.HttpBody)(nil),           // 11: google.api.HttpBody
+	(CopilotUsageInclusion)(0),             // 0: parley.v1.CopilotUsageInclusion
+	(CopilotUsageReport)(0),                // 1: parley.v1.CopilotUsageReport
+	(*ListCopilotUsageRequest)(nil),        // 2: parley.v1.ListCopilotUsageRequest
+	(*ListCopilotUsageResponse)(nil),       // 3: parley.v1.ListCopilotUsageResponse
+	(*StreamCopilotUsageRequest)(nil),      // 4: parley.v1.StreamCopilotUsageRequest
+	(*CopilotUsageBatch)(nil),              // 5: parley.v1.CopilotUsageBatch
+	(*StreamCopilotUsageResponse)(nil),     // 6: parley.v1.StreamCopilotUsageResponse
+	(*SummarizeCopilotUsageRequest)(nil),   // 7: parley.v1.SummarizeCopilotUsageRequest
+	(*SummarizeCopilotUsageResponse)(nil),  // 8: parley.v1.SummarizeCopilotUsageResponse
+	(*ListCopilotUsageTrendsRequest)(nil),  // 9: parley.v1.ListCopilotUsageTrendsRequest
+	(*ListCopilotUsageTrendsResponse)(nil), // 10: parley.v1.ListCopilotUsageTrendsResponse
+	(*DownloadCopilotUsageRequest)(nil),    // 11: parley.v1.DownloadCopilotUsageRequest
+	(*CopilotUsageRow)(nil),                // 12: parley.v1.CopilotUsageRow
+	(*Notice)(nil),                         // 13: parley.v1.Notice
+	(*SourceReport)(nil),                   // 14: parley.v1.SourceReport
+	(*Checkpoint)(nil),                     // 15: parley.v1.Checkpoint
+	(*Summary)(nil),                        // 16: parley.v1.Summary
+	(*CopilotUsageCounts)(nil),             // 17: parley.v1.CopilotUsageCounts
+	(*httpbody.HttpBody)(nil),              // 18: google.api.HttpBody
 }
 var file_parley_v1_usage_service_proto_depIdxs = []int32{
-	6,  // 0: parley.v1.ListCopilotUsageResponse.rows:type_name -> parley.v1.CopilotUsageRow
-	7,  // 1: parley.v1.ListCopilotUsageResponse.notices:type_name -> parley.v1.Notice
-	8,  // 2: parley.v1.ListCopilotUsageResponse.sources:type_name -> parley.v1.SourceReport
-	6,  // 3: parley.v1.CopilotUsageBatch.rows:type_name -> parley.v1.CopilotUsageRow
-	3,  // 4: parley.v1.StreamCopilotUsageResponse.batch:type_name -> parley.v1.CopilotUsageBatch
-	7,  // 5: parley.v1.StreamCopilotUsageResponse.notice:type_name -> parley.v1.Notice
-	9,  // 6: parley.v1.StreamCopilotUsageResponse.checkpoint:type_name -> parley.v1.Checkpoint
-	10, // 7: parley.v1.StreamCopilotUsageResponse.summary:type_name -> parley.v1.Summary
-	0,  // 8: parley.v1.CopilotUsageService.ListCopilotUsage:input_type -> parley.v1.ListCopilotUsageRequest
-	2,  // 9: parley.v1.CopilotUsageService.StreamCopilotUsage:input_type -> parley.v1.StreamCopilotUsageRequest
-	5,  // 10: parley.v1.CopilotUsageService.DownloadCopilotUsage:input_type -> parley.v1.DownloadCopilotUsageRequest
-	1,  // 11: parley.v1.CopilotUsageService.ListCopilotUsage:output_type -> parley.v1.ListCopilotUsageResponse
-	4,  // 12: parley.v1.CopilotUsageService.StreamCopilotUsage:output_type -> parley.v1.StreamCopilotUsageResponse
-	11, // 13: parley.v1.CopilotUsageService.DownloadCopilotUsage:output_type -> google.api.HttpBody
-	11, // [11:14] is the sub-list for method output_type
-	8,  // [8:11] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	0,  // 0: parley.v1.ListCopilotUsageRequest.include:type_name -> parley.v1.CopilotUsageInclusion
+	12, // 1: parley.v1.ListCopilotUsageResponse.rows:type_name -> parley.v1.CopilotUsageRow
+	13, // 2: parley.v1.ListCopilotUsageResponse.notices:type_name -> parley.v1.Notice
+	14, // 3: parley.v1.ListCopilotUsageResponse.sources:type_name -> parley.v1.SourceReport
+	0,  // 4: parley.v1.StreamCopilotUsageRequest.include:type_name -> parley.v1.CopilotUsageInclusion
+	12, // 5: parley.v1.CopilotUsageBatch.rows:type_name -> parley.v1.CopilotUsageRow
+	5,  // 6: parley.v1.StreamCopilotUsageResponse.batch:type_name -> parley.v1.CopilotUsageBatch
+	13, // 7: parley.v1.StreamCopilotUsageResponse.notice:type_name -> parley.v1.Notice
+	15, // 8: parley.v1.StreamCopilotUsageResponse.checkpoint:type_name -> parley.v1.Checkpoint
+	16, // 9: parley.v1.StreamCopilotUsageResponse.summary:type_name -> parley.v1.Summary
+	17, // 10: parley.v1.SummarizeCopilotUsageResponse.periods:type_name -> parley.v1.CopilotUsageCounts
+	13, // 11: parley.v1.SummarizeCopilotUsageResponse.notices:type_name -> parley.v1.Notice
+	14, // 12: parley.v1.SummarizeCopilotUsageResponse.sources:type_name -> parley.v1.SourceReport
+	17, // 13: parley.v1.ListCopilotUsageTrendsResponse.days:type_name -> parley.v1.CopilotUsageCounts
+	13, // 14: parley.v1.ListCopilotUsageTrendsResponse.notices:type_name -> parley.v1.Notice
+	14, // 15: parley.v1.ListCopilotUsageTrendsResponse.sources:type_name -> parley.v1.SourceReport
+	1,  // 16: parley.v1.DownloadCopilotUsageRequest.report:type_name -> parley.v1.CopilotUsageReport
+	2,  // 17: parley.v1.CopilotUsageService.ListCopilotUsage:input_type -> parley.v1.ListCopilotUsageRequest
+	4,  // 18: parley.v1.CopilotUsageService.StreamCopilotUsage:input_type -> parley.v1.StreamCopilotUsageRequest
+	7,  // 19: parley.v1.CopilotUsageService.SummarizeCopilotUsage:input_type -> parley.v1.SummarizeCopilotUsageRequest
+	9,  // 20: parley.v1.CopilotUsageService.ListCopilotUsageTrends:input_type -> parley.v1.ListCopilotUsageTrendsRequest
+	11, // 21: parley.v1.CopilotUsageService.DownloadCopilotUsage:input_type -> parley.v1.DownloadCopilotUsageRequest
+	3,  // 22: parley.v1.CopilotUsageService.ListCopilotUsage:output_type -> parley.v1.ListCopilotUsageResponse
+	6,  // 23: parley.v1.CopilotUsageService.StreamCopilotUsage:output_type -> parley.v1.StreamCopilotUsageResponse
+	8,  // 24: parley.v1.CopilotUsageService.SummarizeCopilotUsage:output_type -> parley.v1.SummarizeCopilotUsageResponse
+	10, // 25: parley.v1.CopilotUsageService.ListCopilotUsageTrends:output_type -> parley.v1.ListCopilotUsageTrendsResponse
+	18, // 26: parley.v1.CopilotUsageService.DownloadCopilotUsage:output_type -> google.api.HttpBody
+	22, // [22:27] is the sub-list for method output_type
+	17, // [17:22] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_parley_v1_usage_service_proto_init() }
@@ -629,13 +1128,14 @@ func file_parley_v1_usage_service_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_parley_v1_usage_service_proto_rawDesc), len(file_parley_v1_usage_service_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   6,
+			NumEnums:      2,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_parley_v1_usage_service_proto_goTypes,
 		DependencyIndexes: file_parley_v1_usage_service_proto_depIdxs,
+		EnumInfos:         file_parley_v1_usage_service_proto_enumTypes,
 		MessageInfos:      file_parley_v1_usage_service_proto_msgTypes,
 	}.Build()
 	File_parley_v1_usage_service_proto = out.File

@@ -22,22 +22,30 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	CopilotUsageService_ListCopilotUsage_FullMethodName     = "/parley.v1.CopilotUsageService/ListCopilotUsage"
-	CopilotUsageService_StreamCopilotUsage_FullMethodName   = "/parley.v1.CopilotUsageService/StreamCopilotUsage"
-	CopilotUsageService_DownloadCopilotUsage_FullMethodName = "/parley.v1.CopilotUsageService/DownloadCopilotUsage"
+	CopilotUsageService_ListCopilotUsage_FullMethodName       = "/parley.v1.CopilotUsageService/ListCopilotUsage"
+	CopilotUsageService_StreamCopilotUsage_FullMethodName     = "/parley.v1.CopilotUsageService/StreamCopilotUsage"
+	CopilotUsageService_SummarizeCopilotUsage_FullMethodName  = "/parley.v1.CopilotUsageService/SummarizeCopilotUsage"
+	CopilotUsageService_ListCopilotUsageTrends_FullMethodName = "/parley.v1.CopilotUsageService/ListCopilotUsageTrends"
+	CopilotUsageService_DownloadCopilotUsage_FullMethodName   = "/parley.v1.CopilotUsageService/DownloadCopilotUsage"
 )
 
 // CopilotUsageServiceClient is the client API for CopilotUsageService service.
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// Reads the report on Copilot use by user. Graph: getMicrosoft365CopilotUsageUserDetail, in the global cloud only.
+// Reads the reports on Copilot use: by user, by period and by day. Graph: getMicrosoft365CopilotUsageUserDetail,
+// getMicrosoft365CopilotUserCountSummary and getMicrosoft365CopilotUserCountTrend, in the global cloud only.
 type CopilotUsageServiceClient interface {
 	// Lists the rows of the report, a page at a time.
 	ListCopilotUsage(ctx context.Context, in *ListCopilotUsageRequest, opts ...grpc.CallOption) (*ListCopilotUsageResponse, error)
 	// Streams all rows of the report as frames: batches, notices, checkpoints, and a summary at the end.
 	StreamCopilotUsage(ctx context.Context, in *StreamCopilotUsageRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StreamCopilotUsageResponse], error)
-	// Downloads the report as CSV (`text/csv`), byte for byte as Graph gives it, in chunks of at most 64 KiB.
+	// Counts the users who have Copilot and those who use it, in each application over a period. Nobody is named.
+	// Graph: getMicrosoft365CopilotUserCountSummary.
+	SummarizeCopilotUsage(ctx context.Context, in *SummarizeCopilotUsageRequest, opts ...grpc.CallOption) (*SummarizeCopilotUsageResponse, error)
+	// Lists the same counts for each day of a period, a page at a time. Nobody is named. Graph: getMicrosoft365CopilotUserCountTrend.
+	ListCopilotUsageTrends(ctx context.Context, in *ListCopilotUsageTrendsRequest, opts ...grpc.CallOption) (*ListCopilotUsageTrendsResponse, error)
+	// Downloads a report as CSV (`text/csv`), byte for byte as Graph gives it, in chunks of at most 64 KiB.
 	DownloadCopilotUsage(ctx context.Context, in *DownloadCopilotUsageRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[httpbody.HttpBody], error)
 }
 
@@ -78,6 +86,26 @@ func (c *copilotUsageServiceClient) StreamCopilotUsage(ctx context.Context, in *
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type CopilotUsageService_StreamCopilotUsageClient = grpc.ServerStreamingClient[StreamCopilotUsageResponse]
 
+func (c *copilotUsageServiceClient) SummarizeCopilotUsage(ctx context.Context, in *SummarizeCopilotUsageRequest, opts ...grpc.CallOption) (*SummarizeCopilotUsageResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SummarizeCopilotUsageResponse)
+	err := c.cc.Invoke(ctx, CopilotUsageService_SummarizeCopilotUsage_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *copilotUsageServiceClient) ListCopilotUsageTrends(ctx context.Context, in *ListCopilotUsageTrendsRequest, opts ...grpc.CallOption) (*ListCopilotUsageTrendsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListCopilotUsageTrendsResponse)
+	err := c.cc.Invoke(ctx, CopilotUsageService_ListCopilotUsageTrends_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *copilotUsageServiceClient) DownloadCopilotUsage(ctx context.Context, in *DownloadCopilotUsageRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[httpbody.HttpBody], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	stream, err := c.cc.NewStream(ctx, &CopilotUsageService_ServiceDesc.Streams[1], CopilotUsageService_DownloadCopilotUsage_FullMethodName, cOpts...)
@@ -101,13 +129,19 @@ type CopilotUsageService_DownloadCopilotUsageClient = grpc.ServerStreamingClient
 // All implementations must embed UnimplementedCopilotUsageServiceServer
 // for forward compatibility.
 //
-// Reads the report on Copilot use by user. Graph: getMicrosoft365CopilotUsageUserDetail, in the global cloud only.
+// Reads the reports on Copilot use: by user, by period and by day. Graph: getMicrosoft365CopilotUsageUserDetail,
+// getMicrosoft365CopilotUserCountSummary and getMicrosoft365CopilotUserCountTrend, in the global cloud only.
 type CopilotUsageServiceServer interface {
 	// Lists the rows of the report, a page at a time.
 	ListCopilotUsage(context.Context, *ListCopilotUsageRequest) (*ListCopilotUsageResponse, error)
 	// Streams all rows of the report as frames: batches, notices, checkpoints, and a summary at the end.
 	StreamCopilotUsage(*StreamCopilotUsageRequest, grpc.ServerStreamingServer[StreamCopilotUsageResponse]) error
-	// Downloads the report as CSV (`text/csv`), byte for byte as Graph gives it, in chunks of at most 64 KiB.
+	// Counts the users who have Copilot and those who use it, in each application over a period. Nobody is named.
+	// Graph: getMicrosoft365CopilotUserCountSummary.
+	SummarizeCopilotUsage(context.Context, *SummarizeCopilotUsageRequest) (*SummarizeCopilotUsageResponse, error)
+	// Lists the same counts for each day of a period, a page at a time. Nobody is named. Graph: getMicrosoft365CopilotUserCountTrend.
+	ListCopilotUsageTrends(context.Context, *ListCopilotUsageTrendsRequest) (*ListCopilotUsageTrendsResponse, error)
+	// Downloads a report as CSV (`text/csv`), byte for byte as Graph gives it, in chunks of at most 64 KiB.
 	DownloadCopilotUsage(*DownloadCopilotUsageRequest, grpc.ServerStreamingServer[httpbody.HttpBody]) error
 	mustEmbedUnimplementedCopilotUsageServiceServer()
 }
@@ -124,6 +158,12 @@ func (UnimplementedCopilotUsageServiceServer) ListCopilotUsage(context.Context, 
 }
 func (UnimplementedCopilotUsageServiceServer) StreamCopilotUsage(*StreamCopilotUsageRequest, grpc.ServerStreamingServer[StreamCopilotUsageResponse]) error {
 	return status.Error(codes.Unimplemented, "method StreamCopilotUsage not implemented")
+}
+func (UnimplementedCopilotUsageServiceServer) SummarizeCopilotUsage(context.Context, *SummarizeCopilotUsageRequest) (*SummarizeCopilotUsageResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SummarizeCopilotUsage not implemented")
+}
+func (UnimplementedCopilotUsageServiceServer) ListCopilotUsageTrends(context.Context, *ListCopilotUsageTrendsRequest) (*ListCopilotUsageTrendsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListCopilotUsageTrends not implemented")
 }
 func (UnimplementedCopilotUsageServiceServer) DownloadCopilotUsage(*DownloadCopilotUsageRequest, grpc.ServerStreamingServer[httpbody.HttpBody]) error {
 	return status.Error(codes.Unimplemented, "method DownloadCopilotUsage not implemented")
@@ -178,6 +218,42 @@ func _CopilotUsageService_StreamCopilotUsage_Handler(srv interface{}, stream grp
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type CopilotUsageService_StreamCopilotUsageServer = grpc.ServerStreamingServer[StreamCopilotUsageResponse]
 
+func _CopilotUsageService_SummarizeCopilotUsage_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SummarizeCopilotUsageRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CopilotUsageServiceServer).SummarizeCopilotUsage(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CopilotUsageService_SummarizeCopilotUsage_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CopilotUsageServiceServer).SummarizeCopilotUsage(ctx, req.(*SummarizeCopilotUsageRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _CopilotUsageService_ListCopilotUsageTrends_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListCopilotUsageTrendsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CopilotUsageServiceServer).ListCopilotUsageTrends(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CopilotUsageService_ListCopilotUsageTrends_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CopilotUsageServiceServer).ListCopilotUsageTrends(ctx, req.(*ListCopilotUsageTrendsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _CopilotUsageService_DownloadCopilotUsage_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(DownloadCopilotUsageRequest)
 	if err := stream.RecvMsg(m); err != nil {
@@ -199,6 +275,14 @@ var CopilotUsageService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListCopilotUsage",
 			Handler:    _CopilotUsageService_ListCopilotUsage_Handler,
+		},
+		{
+			MethodName: "SummarizeCopilotUsage",
+			Handler:    _CopilotUsageService_SummarizeCopilotUsage_Handler,
+		},
+		{
+			MethodName: "ListCopilotUsageTrends",
+			Handler:    _CopilotUsageService_ListCopilotUsageTrends_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -1,0 +1,187 @@
+package graphsim
+
+import (
+	"bytes"
+	"encoding/csv"
+	"slices"
+	"strconv"
+
+	"github.com/parley-gateway/parley/graphsim/data"
+	"github.com/parley-gateway/parley/graphsim/refusal"
+)
+
+// countedApp is an application of the reports that count users: its name in JSON and in CSV, and the places of its dates in usageApps.
+type countedApp struct {
+	member, column string
+	of             []int
+}
+
+var (
+	anyApp      = countedApp{"anyApp", "Any App", []int{0, 1, 2, 3, 4, 5, 6, 7}}
+	countedChat = countedApp{"copilotChat", "Copilot Chat", []int{0}}
+	// countedApps are those between the two in JSON and in the older file; the newer one has both at its end.
+	countedApps = []countedApp{
+		{"microsoftTeams", "Microsoft Teams", []int{1}}, {"word", "Word", []int{2}}, {"powerPoint", "PowerPoint", []int{4}},
+		{"outlook", "Outlook", []int{5}}, {"excel", "Excel", []int{3}}, {"oneNote", "OneNote", []int{6}}, {"loop", "Loop", []int{7}},
+	}
+	// countedV2 are those that version v2 adds to the files. Their names in JSON are not documented.
+	countedV2 = []countedApp{
+		{"", "Edge", nil}, {"", "Microsoft 365 Copilot", anyApp.of}, {"", "Copilot Chat (work)", []int{0}}, {"", "Copilot Chat (web)", []int{0}},
+	}
+)
+
+func countedColumns(v1, v2 bool) []countedApp {
+	apps := slices.Concat([]countedApp{anyApp}, countedApps, []countedApp{countedChat})
+	if v1 {
+		apps = slices.Concat(countedApps, []countedApp{anyApp, countedChat})
+	}
+	if v2 {
+		apps = append(apps, countedV2...)
+	}
+	return apps
+}
+
+// census knows the habits of the users in a report.
+type census struct {
+	users  []data.Ref
+	habits [][len(usageApps)]habit
+}
+
+func censusOf(w *data.World, newly int) *census {
+	c := &census{users: reportedUsers(w, newly)}
+	c.habits = make([][len(usageApps)]habit, len(c.users))
+	for i, u := range c.users {
+		for app := range usageApps {
+			c.habits[i][app] = habitOf(w, u, app)
+		}
+	}
+	return c
+}
+
+// active counts the users who are active in one of the applications within some days up to a day.
+func (c *census) active(of []int, day, days int64) int {
+	n := 0
+	for i := range c.habits {
+		if slices.ContainsFunc(of, func(app int) bool { return c.habits[i][app].active(day, days) }) {
+			n++
+		}
+	}
+	return n
+}
+
+// countsReply is a report of counts in JSON: one row for the tenant with its periods, or one for each period with its days.
+func (x *exchange) countsReply(u usage) (*reply, *refusal.Error) {
+	c, refresh := censusOf(x.world, u.newly), refreshDay(x.now)
+	entry := func(first data.Field, day, days int64) data.Object {
+		o := data.Object{first}
+		for _, app := range countedColumns(false, false) {
+			o = append(o, data.Member(app.member+"EnabledUsers", len(c.users)), data.Member(app.member+"ActiveUsers", c.active(app.of, day, days)))
+		}
+		return o
+	}
+	var rows data.List
+	periods := data.List{}
+	for _, period := range u.periods() {
+		if u.report == userCountSummary {
+			periods = append(periods, entry(data.Member("reportPeriod", period), refresh, int64(period)))
+			continue
+		}
+		days := data.List{}
+		for n := range int64(period) {
+			days = append(days, entry(data.Member("reportDate", dateOf(refresh-n)), refresh-n, 1))
+		}
+		rows = append(rows, data.Object{
+			data.Member("reportRefreshDate", dateOf(refresh)), data.Member("reportPeriod", period), data.Member("adoptionByDate", days),
+		})
+	}
+	if u.report == userCountSummary {
+		rows = data.List{data.Object{data.Member("reportRefreshDate", dateOf(refresh)), data.Member("adoptionByProduct", periods)}}
+	}
+	from, to, token, g := x.plainPage(len(rows), x.sim.cfg.ReportPageSize)
+	if g != nil {
+		return nil, g
+	}
+	rep := &reply{rows: rows[from:to]}
+	if token != "" {
+		rep.next = x.query.link(x.base()+x.r.URL.EscapedPath(), token)
+	}
+	return rep, nil
+}
+
+// countsCSV is a report of counts as a file. The two generations differ as those of usageCSV do.
+func countsCSV(w *data.World, q usage, v1 bool, now int64) []byte {
+	var b bytes.Buffer
+	if !v1 {
+		b.WriteString(bom)
+	}
+	out := csv.NewWriter(&b)
+	out.UseCRLF = !v1
+	// Writing to a buffer cannot fail.
+	_ = out.Write(countsLine(q, v1, "Report Refresh Date", "Report Period", "Report Date", countsHeader(q, v1)))
+	c, refresh := censusOf(w, q.newly), refreshDay(now)
+	for _, period := range q.periods() {
+		if q.report == userCountSummary {
+			_ = out.Write(countsLine(q, v1, dateOf(refresh), strconv.Itoa(period), "", c.line(w, q, v1, refresh, int64(period))))
+			continue
+		}
+		for n := range int64(period) {
+			_ = out.Write(countsLine(q, v1, dateOf(refresh), strconv.Itoa(period), dateOf(refresh-n), c.line(w, q, v1, refresh-n, 1)))
+		}
+	}
+	out.Flush()
+	return b.Bytes()
+}
+
+// countsLine puts the day and period of a line to its counts: the trend of the newer generation has the period last.
+func countsLine(q usage, v1 bool, refresh, period, day string, counts []string) []string {
+	switch {
+	case q.report == userCountSummary:
+		return slices.Concat([]string{refresh, period}, counts)
+	case v1:
+		return slices.Concat([]string{refresh, day}, counts, []string{period})
+	default:
+		return slices.Concat([]string{refresh, period, day}, counts)
+	}
+}
+
+func countsHeader(q usage, v1 bool) []string {
+	var head []string
+	for _, app := range countedColumns(v1, q.v2) {
+		head = append(head, app.column+" Enabled Users", app.column+" Active Users")
+	}
+	switch {
+	case !q.v2:
+	case q.report == userCountSummary:
+		head = append(head, "Total prompts submitted", "Average prompts submitted")
+	default:
+		head = append(head, "Prompts submitted")
+	}
+	return head
+}
+
+// line are the counts within some days up to a day.
+func (c *census) line(w *data.World, q usage, v1 bool, day, days int64) []string {
+	var line []string
+	for _, app := range countedColumns(v1, q.v2) {
+		line = append(line, strconv.Itoa(len(c.users)), strconv.Itoa(c.active(app.of, day, days)))
+	}
+	if !q.v2 {
+		return line
+	}
+	total := 0
+	for i, u := range c.users {
+		of, _, _, on := prompts(w, u, int(days))
+		if q.report == userCountTrend {
+			of /= on // the user's usual day
+			if !slices.ContainsFunc(anyApp.of, func(app int) bool { return c.habits[i][app].active(day, 1) }) {
+				of = 0
+			}
+		}
+		total += of
+	}
+	line = append(line, strconv.Itoa(total))
+	if q.report == userCountSummary {
+		line = append(line, strconv.FormatFloat(float64(total)/float64(max(len(c.users), 1)), 'f', 2, 64))
+	}
+	return line
+}
