@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/parley-gateway/parley/graphsim"
 )
@@ -36,10 +37,14 @@ func TestQuestions(t *testing.T) {
 			if len(calls) == 0 || said == nil {
 				t.Fatal("the question has no call, or does not say what it takes")
 			}
-			g := serve(t, graphsim.Config{Seed: 11, Users: 40}, nil)
+			g := serve(t, graphsim.Config{Seed: 11, Users: 40, NewlyLicensed: 2}, nil)
 			for _, found := range calls {
-				path := strings.ReplaceAll(found[1], "$U", g.sim.DemoUser().ID)
-				if status, body := g.get(t, path, nil); status != http.StatusOK || !strings.Contains(string(body), g.sim.DemoUser().ID) {
+				path := strings.NewReplacer("$U", g.sim.DemoUser().ID, "$DAY", time.Now().UTC().AddDate(0, 0, -30).Format(time.DateOnly)).Replace(found[1])
+				expected := g.sim.DemoUser().ID
+				if !strings.Contains(found[1], "$U") {
+					expected = `"complete":true`
+				}
+				if status, body := g.get(t, path, nil); status != http.StatusOK || !strings.Contains(string(body), expected) {
 					t.Errorf("%s: HTTP %d %.300s", path, status, body)
 				}
 			}

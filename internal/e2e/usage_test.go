@@ -12,8 +12,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/graphsim"
 	"github.com/parley-gateway/parley/internal/config"
 )
 
@@ -222,5 +224,74 @@ func TestRefusedUsageRedirect(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestUsageReports reads the three reports of one tenant in both generations of Graph: what they say of one another agrees.
+func TestUsageReports(t *testing.T) {
+	t.Parallel()
+	for _, version := range []string{"v1.0", "beta"} {
+		t.Run(version, func(t *testing.T) {
+			t.Parallel()
+			g := serve(t, graphsim.Config{Seed: 11, Users: 40, NewlyLicensed: 2, ReportPageSize: 7}, func(s *config.Settings) { s.GraphVersion = version })
+			var users parleyv1.ListCopilotUsageResponse
+			var summary parleyv1.SummarizeCopilotUsageResponse
+			var trends parleyv1.ListCopilotUsageTrendsResponse
+			for path, answer := range map[string]proto.Message{
+				"/v1/copilotUsage?period=D7&include=INACTIVE&pageSize=1000": &users, "/v1/copilotUsage:summarize?period=ALL": &summary,
+				"/v1/copilotUsageTrends?period=D7": &trends,
+			} {
+				if status, body := g.get(t, path, answer); status != http.StatusOK {
+					t.Fatalf("%s: HTTP %d %s", path, status, body)
+				}
+			}
+			day := users.GetReportRefreshDate()
+			if len(summary.GetPeriods()) != 4 || len(trends.GetDays()) != 7 || !users.GetComplete() || !summary.GetComplete() || !trends.GetComplete() || summary.GetReportRefreshDate() != day || trends.GetDays()[0].GetReportDate() != day {
+				t.Fatalf("users of %s, %v, %v", day, &summary, &trends)
+			}
+			var reported, derived, today, ever int64
+			for _, row := range users.GetRows() {
+				switch {
+				case row.GetDerived():
+					derived++
+					if !strings.HasPrefix(row.GetUser(), "users/") || row.GetUserPrincipalName() == "" || row.GetLastActivityDate() != "" {
+						t.Errorf("derived row %v", row)
+					}
+					continue
+				case row.GetUser() != "users/"+row.GetUserPrincipalName():
+					t.Errorf("row %v", row)
+				case row.GetWordCopilotLastActivityDate() == day:
+					today++
+				}
+				if reported++; row.GetWordCopilotLastActivityDate() != "" {
+					ever++
+				}
+			}
+			days, periods := trends.GetDays(), summary.GetPeriods()
+			if derived != 2 || reported == 0 || days[0].GetWordEnabledUsers() != reported || days[0].GetWordActiveUsers() != today || periods[3].GetReportPeriod() != 180 || periods[3].GetWordActiveUsers() != ever {
+				t.Errorf("%d rows and %d without one, %d active on %s and %d ever: %v, %v", reported, derived, today, day, ever, days[0], periods[3])
+			}
+			for report, lines := range map[string]int{"USERS": int(reported), "SUMMARY": 1, "TRENDS": 7} {
+				status, body := g.get(t, "/v1/copilotUsage:download?period=D7&report="+report, nil)
+				if got := strings.Count(strings.TrimSpace(string(body)), "\n"); status != http.StatusOK || got != lines {
+					t.Errorf("%s: HTTP %d, %d lines, want %d: %.200s", report, status, got, lines, body)
+				}
+			}
+		})
+	}
+}
+
+// TestInactiveUsersAreConcealed refuses the users without a row while names are concealed, and says what to do; days are asked for all the same.
+func TestInactiveUsersAreConcealed(t *testing.T) {
+	t.Parallel()
+	g := serve(t, graphsim.Config{Seed: 11, Users: 40, ConcealNames: true}, nil)
+	status, body := g.get(t, "/v1/copilotUsage?period=D7&include=INACTIVE", nil)
+	if text := string(body); status != http.StatusBadRequest || !strings.Contains(text, "IDENTITIES_CONCEALED") || !strings.Contains(text, "ask without include") {
+		t.Errorf("HTTP %d %s", status, body)
+	}
+	var usage parleyv1.ListCopilotUsageResponse
+	status, body = g.get(t, "/v1/copilotUsage?period=D7&pageSize=1000&filter=NOT%20last_activity_date%20%3C%20%222000-01-01%22", &usage)
+	if status != http.StatusOK || len(usage.GetRows()) == 0 || usage.GetRows()[0].GetUser() != "" || !usage.GetIdentitiesConcealed() {
+		t.Errorf("HTTP %d %s", status, body)
 	}
 }
