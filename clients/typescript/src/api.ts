@@ -616,10 +616,172 @@ export interface components {
         };
         /** @description Rows that travel in one frame. */
         CopilotUsageBatch: {
-            /** @description The rows, in Graph's order; at least one. */
+            /** @description The rows, in the order of the List; at least one. */
             rows: components["schemas"]["CopilotUsageRow"][];
             /** @description True when any row so far had concealed names. */
             identitiesConcealed: boolean;
+        };
+        /**
+         * @description How many users have Copilot and how many use it, in each application: in a period (summary) or on a day (trend). Nobody is named. A count
+         *     is absent where the report has no such column, or has no number in it; what it has instead is kept in `unmapped`.
+         */
+        CopilotUsageCounts: {
+            /** @description Day that the figures reach up to. Graph: `copilotUserCount.reportRefreshDate`. */
+            readonly reportRefreshDate?: string;
+            /**
+             * Format: int32
+             * @description Days that the report covers: 7, 28, 30, 90 or 180. Absent where Graph gives none. Graph: `copilotUserCount.reportPeriod`.
+             */
+            readonly reportPeriod?: number;
+            /** @description Day that the counts are of, `yyyy-MM-dd`; in trends only. Graph: `copilotUserCount.reportDate`. */
+            readonly reportDate?: string;
+            /**
+             * Format: int64
+             * @description Users who have Copilot in any application. Graph: `copilotUserCount.anyAppEnabledUsers`.
+             */
+            readonly anyAppEnabledUsers?: string;
+            /**
+             * Format: int64
+             * @description Users who used Copilot in any application. Graph: `copilotUserCount.anyAppActiveUsers`.
+             */
+            readonly anyAppActiveUsers?: string;
+            /**
+             * Format: int64
+             * @description Users who have Copilot in Teams. Graph: `copilotUserCount.microsoftTeamsEnabledUsers`.
+             */
+            readonly microsoftTeamsEnabledUsers?: string;
+            /**
+             * Format: int64
+             * @description Users who used Copilot in Teams. Graph: `copilotUserCount.microsoftTeamsActiveUsers`.
+             */
+            readonly microsoftTeamsActiveUsers?: string;
+            /**
+             * Format: int64
+             * @description Users who have Copilot in Word. Graph: `copilotUserCount.wordEnabledUsers`.
+             */
+            readonly wordEnabledUsers?: string;
+            /**
+             * Format: int64
+             * @description Users who used Copilot in Word. Graph: `copilotUserCount.wordActiveUsers`.
+             */
+            readonly wordActiveUsers?: string;
+            /**
+             * Format: int64
+             * @description Users who have Copilot in Excel. Graph: `copilotUserCount.excelEnabledUsers`.
+             */
+            readonly excelEnabledUsers?: string;
+            /**
+             * Format: int64
+             * @description Users who used Copilot in Excel. Graph: `copilotUserCount.excelActiveUsers`.
+             */
+            readonly excelActiveUsers?: string;
+            /**
+             * Format: int64
+             * @description Users who have Copilot in PowerPoint. Graph: `copilotUserCount.powerPointEnabledUsers`.
+             */
+            readonly powerPointEnabledUsers?: string;
+            /**
+             * Format: int64
+             * @description Users who used Copilot in PowerPoint. Graph: `copilotUserCount.powerPointActiveUsers`.
+             */
+            readonly powerPointActiveUsers?: string;
+            /**
+             * Format: int64
+             * @description Users who have Copilot in Outlook. Graph: `copilotUserCount.outlookEnabledUsers`.
+             */
+            readonly outlookEnabledUsers?: string;
+            /**
+             * Format: int64
+             * @description Users who used Copilot in Outlook. Graph: `copilotUserCount.outlookActiveUsers`.
+             */
+            readonly outlookActiveUsers?: string;
+            /**
+             * Format: int64
+             * @description Users who have Copilot in OneNote. Graph: `copilotUserCount.oneNoteEnabledUsers`.
+             */
+            readonly oneNoteEnabledUsers?: string;
+            /**
+             * Format: int64
+             * @description Users who used Copilot in OneNote. Graph: `copilotUserCount.oneNoteActiveUsers`.
+             */
+            readonly oneNoteActiveUsers?: string;
+            /**
+             * Format: int64
+             * @description Users who have Copilot in Loop. Graph: `copilotUserCount.loopEnabledUsers`.
+             */
+            readonly loopEnabledUsers?: string;
+            /**
+             * Format: int64
+             * @description Users who used Copilot in Loop. Graph: `copilotUserCount.loopActiveUsers`.
+             */
+            readonly loopActiveUsers?: string;
+            /**
+             * Format: int64
+             * @description Users who have Copilot in Copilot Chat. Graph: `copilotUserCount.copilotChatEnabledUsers`.
+             */
+            readonly copilotChatEnabledUsers?: string;
+            /**
+             * Format: int64
+             * @description Users who used Copilot in Copilot Chat. Graph: `copilotUserCount.copilotChatActiveUsers`.
+             */
+            readonly copilotChatActiveUsers?: string;
+            /**
+             * Format: int64
+             * @description Users who have Copilot in the Edge browser; report version v2 only. Graph: `copilotUserCount.Edge Enabled Users`.
+             */
+            readonly edgeEnabledUsers?: string;
+            /**
+             * Format: int64
+             * @description Users who used Copilot in the Edge browser; report version v2 only. Graph: `copilotUserCount.Edge Active Users`.
+             */
+            readonly edgeActiveUsers?: string;
+            /**
+             * Format: int64
+             * @description Users who have Copilot in the Microsoft 365 Copilot application; report version v2 only. Graph: `copilotUserCount.Microsoft 365 Copilot Enabled Users`.
+             */
+            readonly microsoft365CopilotEnabledUsers?: string;
+            /**
+             * Format: int64
+             * @description Users who used Copilot in the Microsoft 365 Copilot application; report version v2 only. Graph: `copilotUserCount.Microsoft 365 Copilot Active Users`.
+             */
+            readonly microsoft365CopilotActiveUsers?: string;
+            /**
+             * Format: int64
+             * @description Users who have Copilot in work-grounded chat; report version v2 only. Graph: `copilotUserCount.Copilot Chat (work) Enabled Users`.
+             */
+            readonly copilotChatWorkEnabledUsers?: string;
+            /**
+             * Format: int64
+             * @description Users who used Copilot in work-grounded chat; report version v2 only. Graph: `copilotUserCount.Copilot Chat (work) Active Users`.
+             */
+            readonly copilotChatWorkActiveUsers?: string;
+            /**
+             * Format: int64
+             * @description Users who have Copilot in web-grounded chat; report version v2 only. Graph: `copilotUserCount.Copilot Chat (web) Enabled Users`.
+             */
+            readonly copilotChatWebEnabledUsers?: string;
+            /**
+             * Format: int64
+             * @description Users who used Copilot in web-grounded chat; report version v2 only. Graph: `copilotUserCount.Copilot Chat (web) Active Users`.
+             */
+            readonly copilotChatWebActiveUsers?: string;
+            /**
+             * Format: int64
+             * @description Prompts of all users; in summaries of report version v2 only. Graph: `copilotUserCount.Total prompts submitted`.
+             */
+            readonly totalPromptsSubmitted?: string;
+            /**
+             * Format: double
+             * @description Prompts of a user on average; in summaries of report version v2 only. Graph: `copilotUserCount.Average prompts submitted`.
+             */
+            readonly averagePromptsSubmitted?: number;
+            /**
+             * Format: int64
+             * @description Prompts of all users on the day; in trends of report version v2 only. Graph: `copilotUserCount.Prompts submitted`.
+             */
+            readonly promptsSubmitted?: string;
+            /** @description Columns or properties that have no field here, by their own names. Parley's own. */
+            readonly unmapped?: Record<string, never>;
         };
         /**
          * @description Copilot use of one licensed user in one period. Dates are `yyyy-MM-dd` text, also where Graph sends
@@ -697,6 +859,16 @@ export interface components {
             readonly copilotAgentLastActivityDate?: string;
             /** @description Columns or properties that have no field here, by their own names. Parley's own. */
             readonly unmapped?: Record<string, never>;
+            /**
+             * @description Resource name `users/{user}` of the user: by user principal name in rows of the report, which has no object ids, and by object id in
+             *     derived rows. Absent while the tenant conceals names. Parley's own.
+             */
+            readonly user?: string;
+            /**
+             * @description True for a user who has a Copilot licence and no row in the report, in an answer that was asked to include them. Such a row has the
+             *     names of the directory and nothing else: Graph sent no row, so no activity is known. Parley's own.
+             */
+            readonly derived?: boolean;
         };
         /**
          * @description Data that a source cannot hold, however completely it is read. It says nothing about what was read, and changes no `complete`.
@@ -1265,7 +1437,7 @@ export interface components {
         };
         /** @description A page of the usage report. */
         ListCopilotUsageResponse: {
-            /** @description The rows, in Graph's order. A user has one row in each period. */
+            /** @description The rows of the report in Graph's order, a user one in each period; then the derived rows in the order of the directory. */
             rows: components["schemas"]["CopilotUsageRow"][];
             /** @description Token of the next page; empty when this is the last. */
             nextPageToken?: string;
@@ -1274,6 +1446,21 @@ export interface components {
             /** @description True when any row so far had concealed names. */
             identitiesConcealed: boolean;
             /** @description Day that the figures reach up to, `yyyy-MM-dd`; empty while no row said so. */
+            reportRefreshDate?: string;
+            /** @description What the reader should know about this page. */
+            notices: components["schemas"]["Notice"][];
+            /** @description One report, of the source USAGE; and one of the source USER where the request includes users without a row. */
+            sources: components["schemas"]["SourceReport"][];
+        };
+        /** @description A page of the counts by day. */
+        ListCopilotUsageTrendsResponse: {
+            /** @description The counts, one entry for each day, in Graph's order; with `ALL` one for each day of each period. */
+            days: components["schemas"]["CopilotUsageCounts"][];
+            /** @description Token of the next page; empty when this is the last. */
+            nextPageToken?: string;
+            /** @description True on a last page when every page since the first was read without a doubt. */
+            complete: boolean;
+            /** @description Day that the figures reach up to, `yyyy-MM-dd`; empty while no entry said so. */
             reportRefreshDate?: string;
             /** @description What the reader should know about this page. */
             notices: components["schemas"]["Notice"][];
@@ -1992,6 +2179,19 @@ export interface components {
             /** @description Over REST, the last line of a stream that failed, alone in its line. It is no frame of gRPC. */
             error?: components["schemas"]["ApiError"];
         };
+        /** @description The counts of a period, or with `ALL` of each period. */
+        SummarizeCopilotUsageResponse: {
+            /** @description The counts, one entry for each period, in Graph's order. */
+            periods: components["schemas"]["CopilotUsageCounts"][];
+            /** @description True when the report was read without a doubt. */
+            complete: boolean;
+            /** @description Day that the figures reach up to, `yyyy-MM-dd`; empty when the report has none. */
+            reportRefreshDate?: string;
+            /** @description What the reader should know about this answer. */
+            notices: components["schemas"]["Notice"][];
+            /** @description One report, of the source USAGE. */
+            sources: components["schemas"]["SourceReport"][];
+        };
         /** @description The last frame of every stream that was not cut. */
         Summary: {
             /**
@@ -2297,6 +2497,7 @@ export type CopilotContext = components['schemas']['CopilotContext'];
 export type CopilotDetail = components['schemas']['CopilotDetail'];
 export type CopilotLicence = components['schemas']['CopilotLicence'];
 export type CopilotUsageBatch = components['schemas']['CopilotUsageBatch'];
+export type CopilotUsageCounts = components['schemas']['CopilotUsageCounts'];
 export type CopilotUsageRow = components['schemas']['CopilotUsageRow'];
 export type CoverageGap = components['schemas']['CoverageGap'];
 export type DeviceInfo = components['schemas']['DeviceInfo'];
@@ -2321,6 +2522,7 @@ export type Interval = components['schemas']['Interval'];
 export type Link = components['schemas']['Link'];
 export type ListConversationsResponse = components['schemas']['ListConversationsResponse'];
 export type ListCopilotUsageResponse = components['schemas']['ListCopilotUsageResponse'];
+export type ListCopilotUsageTrendsResponse = components['schemas']['ListCopilotUsageTrendsResponse'];
 export type ListEventsResponse = components['schemas']['ListEventsResponse'];
 export type ListUsersResponse = components['schemas']['ListUsersResponse'];
 export type Media = components['schemas']['Media'];
@@ -2358,6 +2560,7 @@ export type SourceState = components['schemas']['SourceState'];
 export type StreamConversationsResponse = components['schemas']['StreamConversationsResponse'];
 export type StreamCopilotUsageResponse = components['schemas']['StreamCopilotUsageResponse'];
 export type StreamEventsResponse = components['schemas']['StreamEventsResponse'];
+export type SummarizeCopilotUsageResponse = components['schemas']['SummarizeCopilotUsageResponse'];
 export type Summary = components['schemas']['Summary'];
 export type SystemDetail = components['schemas']['SystemDetail'];
 export type TraceRouteHop = components['schemas']['TraceRouteHop'];
