@@ -21,8 +21,13 @@ var (
 	countedChat = countedApp{"copilotChat", "Copilot Chat", []int{0}}
 	// countedApps are those between the two in JSON and in the older file; the newer one has both at its end.
 	countedApps = []countedApp{
-		{"microsoftTeams", "Microsoft Teams", []int{1}}, {"word", "Word", []int{2}}, {"powerPoint", "PowerPoint", []int{4}},
-		{"outlook", "Outlook", []int{5}}, {"excel", "Excel", []int{3}}, {"oneNote", "OneNote", []int{6}}, {"loop", "Loop", []int{7}},
+		{"microsoftTeams", "Microsoft Teams", []int{1}},
+		{"word", "Word", []int{2}},
+		{"powerPoint", "PowerPoint", []int{4}},
+		{"outlook", "Outlook", []int{5}},
+		{"excel", "Excel", []int{3}},
+		{"oneNote", "OneNote", []int{6}},
+		{"loop", "Loop", []int{7}},
 	}
 	// countedV2 are those that version v2 adds to the files. Their names in JSON are not documented.
 	countedV2 = []countedApp{
@@ -73,8 +78,9 @@ func (c *census) active(of []int, day, days int64) int {
 func (x *exchange) countsReply(u usage) (*reply, *refusal.Error) {
 	c, refresh := censusOf(x.world, u.newly), refreshDay(x.now)
 	entry := func(first data.Field, day, days int64) data.Object {
-		o := data.Object{first}
-		for _, app := range countedColumns(false, false) {
+		columns := countedColumns(false, false)
+		o := append(make(data.Object, 0, 1+2*len(columns)), first)
+		for _, app := range columns {
 			o = append(o, data.Member(app.member+"EnabledUsers", len(c.users)), data.Member(app.member+"ActiveUsers", c.active(app.of, day, days)))
 		}
 		return o

@@ -47,8 +47,7 @@ var (
 // routeTable is built once per simulator; the order decides between literal and placeholder.
 func routeTable() []route {
 	messages := []string{"$top", "$orderby", "$filter", "$skiptoken"}
-	usage := []string{"$format", "$skiptoken", "version"}
-	table := []route{
+	table := slices.Concat(reportRoutes(), []route{
 		{source: SourceUsers, path: "users", roles: userRoles, options: []string{"$select", "$top", "$skiptoken", "$count", "$filter"}, handle: listUsers},
 		{source: SourceChats, path: "chats", roles: chatRoles, handle: appOnly},
 		{source: SourceChats, path: "me/chats", roles: chatRoles, handle: appOnly},
@@ -74,17 +73,24 @@ func routeTable() []route {
 		{source: SourceCall, path: "communications/callrecords/{call}/sessions", roles: callRoles, options: []string{"$expand", "$select", "$skiptoken"}, handle: listSessions},
 		{source: SourceCall, path: "communications/callrecords/{call}/participants_v2", roles: callRoles, options: []string{"$select", "$skiptoken"}, handle: listParticipants},
 		{source: SourceCall, path: "communications/callrecords/{call}/organizer_v2", roles: callRoles, handle: getOrganizer},
-	}
-	for _, report := range usageReports {
-		table = append(table,
-			route{source: SourceUsage, path: "copilot/reports/" + report, roles: reportRoles, scopes: reportRoles, options: usage, handle: copilotReport(report)},
-			route{source: SourceUsage, path: "reports/" + report, roles: reportRoles, scopes: reportRoles, options: usage, only: "beta", handle: betaReport(report)},
-		)
-	}
+	})
 	for i := range table {
 		table[i].words = strings.Split(table[i].path, "/")
 	}
 	return table
+}
+
+// reportRoutes are the Copilot usage reports, each with its older path.
+func reportRoutes() []route {
+	usage := []string{"$format", "$skiptoken", "version"}
+	routes := make([]route, 0, 2*len(usageReports))
+	for _, report := range usageReports {
+		routes = append(routes,
+			route{source: SourceUsage, path: "copilot/reports/" + report, roles: reportRoles, scopes: reportRoles, options: usage, handle: copilotReport(report)},
+			route{source: SourceUsage, path: "reports/" + report, roles: reportRoles, scopes: reportRoles, options: usage, only: "beta", handle: betaReport(report)},
+		)
+	}
+	return routes
 }
 
 // keyed are the segments that take a key in parentheses.

@@ -19,14 +19,19 @@ import (
 // ones go out as they come.
 const maxDownload = 32 << 20
 
-// Reports is the interface to a source whose downloads of the usage reports are cached.
-type Reports interface {
-	// Download returns the report as CSV and its media type. The caller closes it.
-	Download(ctx context.Context, q source.UsageQuery) (io.ReadCloser, string, error)
+// ReportReader makes pages of CSV reports that were read whole.
+type ReportReader interface {
 	// ReadReport makes the page of a CSV report of users that was read whole, and holds its bytes.
 	ReadReport(body []byte) (*source.Page[*parleyv1.CopilotUsageRow], error)
 	// ReadCounts is ReadReport for a report of counts.
 	ReadCounts(of source.UsageReport, body []byte) (*source.Page[*parleyv1.CopilotUsageCounts], error)
+}
+
+// Reports is the interface to a source whose downloads of the usage reports are cached.
+type Reports interface {
+	ReportReader
+	// Download returns the report as CSV and its media type. The caller closes it.
+	Download(ctx context.Context, q source.UsageQuery) (io.ReadCloser, string, error)
 	// ListsCSV reports whether Usage is answered with the same CSV, so that one copy serves both.
 	ListsCSV() bool
 }

@@ -62,7 +62,7 @@ func usageKey(kind string, scope *Scope, q source.UsageQuery) cache.Key {
 // fetchedReport notes the refresh date of a page, which bounds the life of the page. A page that names none may be that of a report
 // which is not there yet.
 func fetchedReport[T proto.Message](s *scoped, page *source.Page[T], err error) (cache.Fetched[*source.Page[T]], error) {
-	fetched, err := fetchedPage(page, err, s.cfg.Other, func(row T) int64 { return resident(row) })
+	fetched, err := fetchedPage(page, err, s.cfg.Other, resident[T])
 	if err != nil || page.Refreshed == "" {
 		return fetched, err
 	}

@@ -48,16 +48,26 @@ type conversationEngines interface {
 	ConversationFinder
 }
 
-// UsageEngine answers for the Copilot usage reports; *timeline.Engine is one.
-type UsageEngine interface {
+// UsageRowEngine answers for the Copilot usage report of users; *timeline.Engine is one.
+type UsageRowEngine interface {
 	// ListCopilotUsage returns one page behind token, or the first.
 	ListCopilotUsage(ctx context.Context, src query.Sources, req query.Usage, token string, pageSize int) (*parleyv1.ListCopilotUsageResponse, error)
 	// StreamCopilotUsage emits all frames behind token.
 	StreamCopilotUsage(ctx context.Context, src query.Sources, req query.Usage, token string, emit func(*parleyv1.StreamCopilotUsageResponse) error) error
+}
+
+// UsageCountEngine answers for the Copilot usage reports of counts; *timeline.Engine is one.
+type UsageCountEngine interface {
 	// SummarizeCopilotUsage returns the counts of a period.
 	SummarizeCopilotUsage(ctx context.Context, src query.Sources, req query.UsageCounts) (*parleyv1.SummarizeCopilotUsageResponse, error)
 	// ListCopilotUsageTrends returns one page behind token, or the first.
 	ListCopilotUsageTrends(ctx context.Context, src query.Sources, req query.UsageCounts, token string, pageSize int) (*parleyv1.ListCopilotUsageTrendsResponse, error)
+}
+
+// UsageEngine answers for the Copilot usage reports; *timeline.Engine is one.
+type UsageEngine interface {
+	UsageRowEngine
+	UsageCountEngine
 }
 
 // TenantEngine answers for what belongs to the whole tenant: the usage reports and the users; *timeline.Engine is one.
