@@ -97,7 +97,7 @@ var table = map[parleyv1.ErrorReason]row{
 		code: codes.FailedPrecondition,
 		text: "the tenant conceals names in reports, so nothing can be said of one user; an administrator can change that in " +
 			"the Microsoft 365 admin centre",
-		help: "Ask without the filter; an administrator can show the names in the Microsoft 365 admin centre.",
+		help: "Ask without user names in `filter` and without `include`; an administrator can show the names in the Microsoft 365 admin centre.",
 	},
 
 	// About the caller.
