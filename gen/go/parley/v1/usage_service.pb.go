@@ -30,7 +30,7 @@ const (
 type CopilotUsageInclusion int32
 
 const (
-	// Nobody.
+	// Nobody besides the rows of the report.
 	CopilotUsageInclusion_COPILOT_USAGE_INCLUSION_UNSPECIFIED CopilotUsageInclusion = 0
 	// Users who have a Copilot licence in the directory and no row in the report, as rows marked `derived`. Together with the rows without a day
 	// of activity they are who does not use Copilot. Reads the directory, so the policy must allow the source USER too. Refused with
@@ -81,7 +81,7 @@ func (CopilotUsageInclusion) EnumDescriptor() ([]byte, []int) {
 type CopilotUsageReport int32
 
 const (
-	// The same as USERS.
+	// The report of users, as with USERS.
 	CopilotUsageReport_COPILOT_USAGE_REPORT_UNSPECIFIED CopilotUsageReport = 0
 	// A row for each user and period. Graph: getMicrosoft365CopilotUsageUserDetail.
 	CopilotUsageReport_COPILOT_USAGE_REPORT_USERS CopilotUsageReport = 1
