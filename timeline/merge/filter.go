@@ -59,64 +59,51 @@ func (r *sourceReader) applyFilter(ctx context.Context, res *fetch.Result) {
 	if r.filter == nil {
 		return
 	}
-	if r.nameActors != nil {
-		r.applyFilterToNames(ctx, res)
-		return
-	}
+	named, gap := r.withNames(ctx, res.Entries)
 	trusted := len(r.pushed) > 0 && !r.fetch.IgnoresClause()
 	matching := make([]chunk.Entry, 0, len(res.Entries))
-	for _, e := range res.Entries {
+	for i := range res.Entries {
 		if ctx.Err() != nil {
 			return // nobody waits for the window any more
 		}
-		result, err := r.filter.MatchWire(e.Basic)
+		e := &res.Entries[i]
+		var result filter.Result
+		var err error
+		if named != nil {
+			result = r.filter.Match(named[i])
+		} else {
+			result, err = r.filter.MatchWire(e.Basic)
+		}
 		undecided := false
 		if err == nil && result == filter.Unknown && !trusted {
-			result, undecided, err = r.decide(ctx, &e)
+			result, undecided, err = r.decide(ctx, e)
 		}
-		if err != nil || undecided && ctx.Err() == nil {
-			res.Gaps = window.AddGap(res.Gaps, window.Gap{Span: res.Span, Reason: parleyv1.ErrorReason_ERROR_REASON_FILTER_NOT_EVALUATED})
-		}
+		gap = gap || err != nil || undecided && ctx.Err() == nil
 		if err == nil && result != filter.False {
-			matching = append(matching, e)
-		}
-	}
-	res.Entries = matching
-}
-
-// applyFilterToNames leaves out the entries that do not match the filter when their actors have the names that Graph left out. The entries
-// stay as Graph sent them. Where names could not be looked up, the window is a gap.
-func (r *sourceReader) applyFilterToNames(ctx context.Context, res *fetch.Result) {
-	events := make([]*parleyv1.Event, len(res.Entries))
-	gap := false
-	for i := range res.Entries {
-		event, err := res.Entries[i].Event()
-		if err != nil {
-			event, gap = &parleyv1.Event{}, true
-		}
-		events[i] = event
-	}
-	if len(events) > 0 && !r.nameActors(ctx, events) {
-		gap = true
-	}
-	matching := make([]chunk.Entry, 0, len(res.Entries))
-	for i, event := range events {
-		if ctx.Err() != nil {
-			return // nobody waits for the window any more
-		}
-		result := r.filter.Match(event)
-		if result == filter.Unknown && (len(r.pushed) == 0 || r.fetch.IgnoresClause()) && (r.readWhole == nil || !event.GetCall().GetPartial()) {
-			result = r.matchWhole(ctx, event)
-			gap = gap || result == filter.Unknown
-		}
-		if result != filter.False {
-			matching = append(matching, res.Entries[i])
+			matching = append(matching, *e)
 		}
 	}
 	if gap {
 		res.Gaps = window.AddGap(res.Gaps, window.Gap{Span: res.Span, Reason: parleyv1.ErrorReason_ERROR_REASON_FILTER_NOT_EVALUATED})
 	}
 	res.Entries = matching
+}
+
+// withNames returns the events of entries with the names that Graph left out of their actors; nil where the filter compares what Graph
+// sent. The entries stay as Graph sent them. gap says that not all names could be looked up.
+func (r *sourceReader) withNames(ctx context.Context, entries []chunk.Entry) (events []*parleyv1.Event, gap bool) {
+	if r.nameActors == nil || len(entries) == 0 {
+		return nil, false
+	}
+	events = make([]*parleyv1.Event, len(entries))
+	for i := range entries {
+		event, err := entries[i].Event()
+		if err != nil {
+			event, gap = &parleyv1.Event{}, true
+		}
+		events[i] = event
+	}
+	return events, !r.nameActors(ctx, events) || gap
 }
 
 // decide evaluates the filter on an event that its entry leaves open: on the whole record, unless that is read anyway. undecided says that
