@@ -33,6 +33,8 @@ type calls struct {
 	requestSeconds, streamSeconds, firstFrame *prometheus.HistogramVec
 	streamsOpen                               *prometheus.GaugeVec
 	eventsSent, bytesSent                     *prometheus.CounterVec
+	// sentBy are the counters of eventsSent by transport and source, which each answer and frame adds to.
+	sentBy map[string]map[parleyv1.Source]prometheus.Counter
 }
 
 func newCalls() calls {
@@ -59,9 +61,11 @@ func newCalls() calls {
 			Name: "parley_bytes_sent_total", Help: "Bytes of answers and frames without headers, before they are compressed on their way, by transport.",
 		}, []string{"transport"}),
 	}
+	c.sentBy = map[string]map[parleyv1.Source]prometheus.Counter{}
 	for _, transport := range []string{TransportGRPC, TransportREST} {
-		for _, source := range eventSources {
-			c.eventsSent.WithLabelValues(source, transport)
+		c.sentBy[transport] = map[parleyv1.Source]prometheus.Counter{}
+		for source, name := range eventSources {
+			c.sentBy[transport][source] = c.eventsSent.WithLabelValues(name, transport)
 		}
 		c.bytesSent.WithLabelValues(transport)
 	}
@@ -106,12 +110,13 @@ func (m *Metrics) FirstFrame(method string, took time.Duration) {
 
 // EventsSent counts the events of an answer or frame.
 func (m *Metrics) EventsSent(transport string, sent *timeline.SourceCounts) {
+	counters := m.sentBy[transport]
 	for source, events := range sent {
 		if events == 0 {
 			continue
 		}
-		if name, known := eventSources[parleyv1.Source(source)]; known {
-			m.eventsSent.WithLabelValues(name, transport).Add(float64(events))
+		if counter, known := counters[parleyv1.Source(source)]; known {
+			counter.Add(float64(events))
 		}
 	}
 }
