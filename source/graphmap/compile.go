@@ -202,10 +202,11 @@ func (p *plan) foldNames(md protoreflect.MessageDescriptor) error {
 	return nil
 }
 
-// fannedOut returns a plan of the same properties, in whose records the objects of a list are rows of their own.
+// fannedOut returns a plan of the same properties, in whose records the objects of a list are rows of their own, of the plan part.
 func (p *plan) fannedOut(list string) *plan {
 	fanned := *p
 	fanned.fanOut = list
+	fanned.part = &plan{properties: p.properties, folded: true}
 	return &fanned
 }
 

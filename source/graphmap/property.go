@@ -51,6 +51,7 @@ type plan struct {
 	folded bool
 	// fanOut names the list whose objects are rows of their own; empty = none.
 	fanOut       string
+	part         *plan // of such an object
 	sharedFields int8
 	size         int // bytes of memory that the message takes
 }

@@ -58,7 +58,7 @@ func New() (*Table, error) {
 			return nil, fmt.Errorf("compile the model: %w", err)
 		}
 	}
-	t.usage.fanOut = periodsProperty
+	t.usage = t.usage.fannedOut(periodsProperty)
 	t.summary, t.trend = t.counts.fannedOut(productsProperty), t.counts.fannedOut(daysProperty)
 	return t, nil
 }

@@ -76,7 +76,7 @@ func reportRows[M reportRow](t *Table, p *plan, record []byte, empty func() M) (
 		if i < len(d.fanOut)-1 {
 			rows[i] = proto.CloneOf(row)
 		}
-		inner, extra, err := decode(t, &plan{properties: p.properties, folded: true}, empty(), d.b[part.from:part.to])
+		inner, extra, err := decode(t, p.part, empty(), d.b[part.from:part.to])
 		if err != nil {
 			return nil, err
 		}
