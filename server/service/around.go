@@ -49,11 +49,13 @@ func (a *anchor) addSource(sources []parleyv1.Source) []parleyv1.Source {
 
 // check refuses what cannot be answered around the anchor, before Graph is asked for anything.
 func (a *anchor) check(access *accessGrant, order query.Order) error {
-	switch {
-	case a == nil:
+	if a == nil {
 		return nil
-	case order == query.CreateTimeDesc:
-		return apierror.Invalid("order_by", "`around` goes with `event_time` or `event_time desc`")
+	}
+	if err := order.CheckAround(); err != nil {
+		return err
+	}
+	switch {
 	case !strings.EqualFold(a.user, a.parent) && !strings.EqualFold(a.user, access.owner), !slices.Contains(access.scope.sources, a.ref.Source):
 		return errNoAnchor()
 	default:

@@ -25,11 +25,19 @@ type Side struct {
 	Before bool
 }
 
+// CheckAround returns an error for an order that no List around an anchor has.
+func (o Order) CheckAround() error {
+	if o == CreateTimeDesc {
+		return failure.Invalid("order_by", "`around` goes with `event_time` or `event_time desc`")
+	}
+	return nil
+}
+
 // Around returns the two sides of an anchor: the one whose events are older, which runs from the newest to the oldest event, and the one
 // whose events are newer. Their tokens are bound to the request, to the anchor and to the side, and not to the place of the cut.
 func (r *Events) Around(have Sources, at Anchor) (older, newer Side, err error) {
-	if r.OrderBy == CreateTimeDesc {
-		return older, newer, failure.Invalid("order_by", "`around` goes with `event_time` or `event_time desc`")
+	if err := r.OrderBy.CheckAround(); err != nil {
+		return older, newer, err
 	}
 	older, newer = Side{Events: *r, Before: !r.Descending()}, Side{Events: *r, Before: r.Descending()}
 	older.OrderBy, newer.OrderBy = EventTimeDesc, EventTime
