@@ -36,7 +36,7 @@ type SourceState struct {
 // State returns the state of all limits and sources of the table. A limit that nobody met is unused.
 func (s *Budgets) State() State {
 	var state State
-	limits, sources := map[string]*LimitState{}, map[string]*SourceState{}
+	limits, sources := map[limitID]*LimitState{}, map[string]*SourceState{}
 	count := 0
 	for _, row := range s.table {
 		count += len(row.Limits)
@@ -50,7 +50,7 @@ func (s *Budgets) State() State {
 		}
 		for _, limit := range row.Limits {
 			state.Limits = append(state.Limits, LimitState{Source: row.Source, Limit: s.table.name(i) + "_" + limit.Scope.String()})
-			limits[limitID(i, limit.Scope)] = &state.Limits[len(state.Limits)-1]
+			limits[limitID{i, limit.Scope}] = &state.Limits[len(state.Limits)-1]
 		}
 	}
 	now := time.Now()
@@ -65,14 +65,18 @@ func (s *Budgets) State() State {
 		source.Queued[graph.Interactive] += queued[graph.Interactive]
 		source.Queued[graph.Background] += queued[graph.Background]
 		source.Closed = max(source.Closed, closed)
-		if limit := limits[limitID(key.row, key.scope)]; limit != nil {
+		if limit := limits[limitID{key.row, key.scope}]; limit != nil {
 			limit.Used = max(limit.Used, used)
 		}
 	}
 	return state
 }
 
-func limitID(row int, scope Scope) string { return strconv.Itoa(row) + scope.String() }
+// limitID is a limit of the table.
+type limitID struct {
+	row   int
+	scope Scope
+}
 
 // name is the name of a row, or its number.
 func (t LimitTable) name(row int) string {

@@ -46,9 +46,6 @@ func New(cfg Config) (*Handler, error) {
 		return nil, err
 	}
 	h := &Handler{methods: methods, pages: cfg.Pages, logger: cfg.Logger, sent: cfg.Sent}
-	if h.sent == nil {
-		h.sent = func(int) {}
-	}
 	if h.logger == nil {
 		h.logger = slog.New(slog.DiscardHandler)
 	}
