@@ -68,7 +68,7 @@ func Get[V any](ctx context.Context, c *Cache, r Request[V]) (Answer[V], error) 
 	if shared {
 		result = resultCoalesced
 		if err == nil {
-			span.Share(e.span)
+			span.Link(e.span)
 		}
 	}
 	span.Text("parley.cache", result)

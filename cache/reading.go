@@ -74,7 +74,7 @@ func (c *Cache) Read(
 	if joined {
 		c.cfg.Observer.CacheRequest(label, resultCoalesced)
 		span.Text("parley.cache", resultCoalesced)
-		span.Share(done.span)
+		span.Link(done.span)
 	}
 	recorderOf(ctx).add(done.parts)
 	return done.value, joined, nil

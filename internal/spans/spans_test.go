@@ -14,7 +14,7 @@ func TestUntracedCostsNothing(t *testing.T) {
 		below, span := spans.Start(ctx, "work", spans.Internal)
 		span.Text("key", "value")
 		span.Number("key", 1<<40)
-		span.Share(spans.Place{Span: [8]byte{1}})
+		span.Link(spans.Place{Span: [8]byte{1}})
 		if span.Traced() || span.Place() != (spans.Place{}) || below != ctx {
 			t.Error("traced")
 		}
@@ -24,38 +24,41 @@ func TestUntracedCostsNothing(t *testing.T) {
 	}
 }
 
-// noted is a tracer that notes what it is told.
-type noted struct{ told []any }
+// noted is a tracer that records the calls of its methods.
+type noted struct{ calls []any }
 
 func (n *noted) Start(ctx context.Context, name string, kind spans.Kind) (context.Context, spans.Span) {
-	n.told = append(n.told, name, kind)
+	n.calls = append(n.calls, name, kind)
 	return ctx, n
 }
-func (n *noted) Set(key string, value any) { n.told = append(n.told, key, value) }
-func (n *noted) End(failed string)         { n.told = append(n.told, failed) }
-func (n *noted) Link(to spans.Place) spans.Place {
-	n.told = append(n.told, to)
+func (n *noted) Set(key string, value any) { n.calls = append(n.calls, key, value) }
+func (n *noted) End(failed string)         { n.calls = append(n.calls, failed) }
+func (n *noted) Link(to spans.Place)       { n.calls = append(n.calls, to) }
+func (n *noted) Place(context.Context) spans.Place {
 	return spans.Place{Span: [8]byte{7}}
 }
 
 func TestTraced(t *testing.T) {
 	t.Parallel()
 	tracer := &noted{}
-	_, span := spans.Start(spans.NewContext(t.Context(), tracer), "work", spans.Client)
+	ctx, span := spans.Start(spans.NewContext(t.Context(), tracer), "work", spans.Client)
 	span.Text("a", "b")
 	span.Text("c", "")
 	span.Number("d", 5)
-	span.Share(spans.Place{})
+	span.Link(spans.Place{})
 	place := span.Place()
-	span.Share(place)
+	span.Link(place)
 	span.End("why")
-	want := []any{"work", spans.Client, "a", "b", "d", int64(5), spans.Place{}, place, "why"}
-	if !span.Traced() || place.Span[0] != 7 || len(tracer.told) != len(want) {
-		t.Fatalf("told %v", tracer.told)
+	if current := spans.Current(ctx); current != place {
+		t.Errorf("the current span is at %v, want %v", current, place)
+	}
+	want := []any{"work", spans.Client, "a", "b", "d", int64(5), place, "why"}
+	if !span.Traced() || place.Span[0] != 7 || len(tracer.calls) != len(want) {
+		t.Fatalf("calls %v", tracer.calls)
 	}
 	for i := range want {
-		if tracer.told[i] != want[i] {
-			t.Errorf("told %v, want %v", tracer.told[i], want[i])
+		if tracer.calls[i] != want[i] {
+			t.Errorf("calls %v, want %v", tracer.calls[i], want[i])
 		}
 	}
 }

@@ -109,6 +109,12 @@ func (t Tracer) Start(ctx context.Context, name string, kind spans.Kind) (contex
 	return ctx, span{began}
 }
 
+// Place implements spans.Tracer.
+func (t Tracer) Place(ctx context.Context) spans.Place {
+	current := trace.SpanContextFromContext(ctx)
+	return spans.Place{Trace: current.TraceID(), Span: current.SpanID()}
+}
+
 // Remote returns a context below a span of the caller's.
 func (t Tracer) Remote(ctx context.Context, place spans.Place, sampled bool) context.Context {
 	var flags trace.TraceFlags
@@ -138,12 +144,8 @@ func (s span) Set(key string, value any) {
 }
 
 // Link implements spans.Span.
-func (s span) Link(to spans.Place) spans.Place {
-	if to != (spans.Place{}) {
-		s.AddLink(trace.Link{SpanContext: trace.NewSpanContext(trace.SpanContextConfig{TraceID: to.Trace, SpanID: to.Span, TraceFlags: trace.FlagsSampled})})
-	}
-	own := s.SpanContext()
-	return spans.Place{Trace: own.TraceID(), Span: own.SpanID()}
+func (s span) Link(to spans.Place) {
+	s.AddLink(trace.Link{SpanContext: trace.NewSpanContext(trace.SpanContextConfig{TraceID: to.Trace, SpanID: to.Span, TraceFlags: trace.FlagsSampled})})
 }
 
 // End implements spans.Span.
