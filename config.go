@@ -63,6 +63,9 @@ type Config struct {
 
 	// Limits bound what callers may ask for.
 	Limits Limits
+	// GraphShare is the part of each published limit of Graph that this gateway may use, above 0 and at most 1. Replicas for one
+	// application divide the limits by it. Default: 1.
+	GraphShare float64
 	// Cache bounds the pages of Graph that are kept in memory.
 	Cache Cache
 	// Settle is the age from which no new event of a source is expected.
@@ -272,6 +275,7 @@ func (c *Config) WithDefaults() Config {
 	d.Limits.CallerRate = initial(d.Limits.CallerRate, 50)
 	d.Limits.CallerBurst = initial(d.Limits.CallerBurst, 100)
 	d.Limits.CallerShare = initial(d.Limits.CallerShare, 0.125)
+	d.GraphShare = cmp.Or(d.GraphShare, 1)
 	d.Limits.StreamStall = initial(d.Limits.StreamStall, 2*time.Minute)
 	d.Limits.StreamAge = initial(d.Limits.StreamAge, 30*time.Minute)
 	if d.Limits.MaxDeadline > 0 {
@@ -307,6 +311,9 @@ func (c *Config) check() error {
 	var wrong fieldErrors
 	if len(c.Tenants) == 0 {
 		wrong.addf("Tenants", "is empty; describe the tenant to read")
+	}
+	if !(c.GraphShare > 0 && c.GraphShare <= 1) { // NaN is neither
+		wrong.addf("GraphShare", "is not a part of Graph's limits; use a number above 0 and at most 1")
 	}
 	byID := make(map[string]string)
 	for _, alias := range c.aliases() {

@@ -40,7 +40,7 @@ func New(cfg Config) (*Client, error) {
 		return nil, err
 	}
 	c := &Client{
-		cfg: cfg, origin: base, budgets: ratelimit.NewBudgets(cfg.Limits), days: ratelimit.NewDays(cfg.CallerDay), payment: ratelimit.NewBreaker(cfg.PaymentPause),
+		cfg: cfg, origin: base, budgets: ratelimit.NewBudgets(cfg.Limits, cfg.Share), days: ratelimit.NewDays(cfg.CallerDay), payment: ratelimit.NewBreaker(cfg.PaymentPause),
 		bodies: &bodyPool{}, clock: &clock{}, outcomes: newOutcomes(cfg.Logger),
 	}
 	if cfg.Credential != nil {

@@ -60,6 +60,10 @@ type Config struct {
 	// Limits are the request budgets: nil = ratelimit.DefaultLimits, empty = none.
 	// Retry-After is honoured either way.
 	Limits ratelimit.LimitTable
+	// Share is the part of each limit that this client may use, above 0 and at most 1;
+	// 0 = all of it. Clients of one application and tenant in several processes divide
+	// the limits by it.
+	Share float64
 	// CallerDay is how many requests one caller (ratelimit.WithCaller) may cause from
 	// midnight to midnight UTC; more fail with KindCallerLimit. 0 = no limit.
 	CallerDay int
@@ -113,6 +117,9 @@ func (cfg Config) complete() (Config, origin, error) {
 		return cfg, origin{}, fielderror.New("BaseURL", "must be https")
 	case cfg.HTTP != nil && cfg.Transport != nil:
 		return cfg, origin{}, fielderror.New("HTTP", "excludes Transport; set one of them")
+	}
+	if cfg.Share = cmp.Or(cfg.Share, 1); !(cfg.Share > 0 && cfg.Share <= 1) { // NaN is neither
+		return cfg, origin{}, fielderror.New("Share", "must be above 0 and at most 1")
 	}
 	if len(cfg.ReportHosts) == 0 {
 		cfg.ReportHosts = cfg.Cloud.ReportHosts

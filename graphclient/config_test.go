@@ -72,6 +72,8 @@ func TestConfigErrors(t *testing.T) {
 		"report host a domain":       {graphclient.Config{Credential: credential, ReportHosts: []string{"*.com"}}, "ReportHosts"},
 		"report host star in middle": {graphclient.Config{Credential: credential, ReportHosts: []string{"a.*.com"}}, "ReportHosts"},
 		"report host a URL":          {graphclient.Config{Credential: credential, ReportHosts: []string{"https://a.b.com"}}, "ReportHosts"},
+		"no share":                   {graphclient.Config{Credential: credential, Share: -0.1}, "Share"},
+		"more than all":              {graphclient.Config{Credential: credential, Share: 1.1}, "Share"},
 		"two transports":             {graphclient.Config{Credential: credential, HTTP: &http.Client{}, Transport: roundTripper(nil)}, "exclude"},
 	} {
 		if _, err := graphclient.New(c.cfg); err == nil || !strings.Contains(err.Error(), c.want) {

@@ -15,17 +15,53 @@ import (
 
 func TestLimitsStayBelowThePublishedNumbers(t *testing.T) {
 	t.Parallel()
-	for _, row := range DefaultLimits() {
-		for _, l := range row.Limits {
-			perSecond, burst := l.rate()
-			most := float64(burst) + perSecond*l.Per.Seconds()
-			if int(math.Floor(most+1e-9)) > l.Requests {
-				t.Errorf("%s%s %+v: up to %v in one %v", row.Source, row.Suffix, l, most, l.Per)
-			}
-			if perSecond*l.Per.Seconds() > sustained*float64(l.Requests)+1e-9 || perSecond <= 0 {
-				t.Errorf("%s%s %+v: rate %v", row.Source, row.Suffix, l, perSecond)
+	for _, share := range []float64{1, 0.5, 0.33, 0.001} {
+		for _, row := range DefaultLimits() {
+			for _, l := range row.Limits {
+				perSecond, burst := l.rate(share)
+				part := float64(l.Requests) * share
+				if most := float64(burst) + perSecond*l.Per.Seconds(); int(math.Floor(most+1e-9)) > max(1, int(math.Ceil(part))) {
+					t.Errorf("%s%s %+v of %v: up to %v in one %v", row.Source, row.Suffix, l, share, most, l.Per)
+				}
+				if perSecond*l.Per.Seconds() > sustained*part+1e-9 || perSecond <= 0 {
+					t.Errorf("%s%s %+v of %v: rate %v", row.Source, row.Suffix, l, share, perSecond)
+				}
 			}
 		}
+	}
+}
+
+// TestShares holds that replicas which divide the limits never send more together than one of them alone would.
+func TestShares(t *testing.T) {
+	t.Parallel()
+	const replicas, patience = 3, 40 * time.Minute
+	for _, limit := range []Limit{{PerTenant, 30, time.Second}, {PerTenant, 40, 20 * time.Second}, {PerTenant, 100, 10 * time.Minute}} {
+		synctest.Test(t, func(t *testing.T) {
+			var mu sync.Mutex
+			var sent []time.Time
+			var replica sync.WaitGroup
+			ctx, end := context.WithTimeout(t.Context(), patience)
+			defer end()
+			for range replicas {
+				b := limit.budget(1. / replicas)
+				replica.Go(func() {
+					for range limit.Requests {
+						if wait, err := pass(ctx, b, graph.Interactive); err != nil || wait > 0 {
+							t.Error(wait, err)
+						}
+						mu.Lock()
+						sent = append(sent, time.Now())
+						mu.Unlock()
+					}
+				})
+			}
+			replica.Wait()
+			for i := range sent[:len(sent)-limit.Requests] {
+				if span := sent[i+limit.Requests].Sub(sent[i]); span < limit.Per {
+					t.Errorf("%+v: %d requests within %v", limit, limit.Requests+1, span)
+				}
+			}
+		})
 	}
 }
 
@@ -77,7 +113,7 @@ func pass(ctx context.Context, b *budget, priority graph.Priority) (time.Duratio
 func TestBudgetRate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := newBudget(Limit{PerTenant, 30, time.Second}.rate())
+		b := newBudget(Limit{PerTenant, 30, time.Second}.rate(1))
 		start := time.Now()
 		var wg sync.WaitGroup
 		for range 254 {
@@ -329,7 +365,7 @@ func TestCanceledWaiterLeavesTheQueue(t *testing.T) {
 func TestBudgetsAreDropped(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := NewBudgets(DefaultLimits())
+		s := NewBudgets(DefaultLimits(), 1)
 		for i := range 5 * minSweep {
 			r := &graph.Request{Source: graph.SourceConversations, User: fmt.Sprint("u", i)}
 			plan, done := s.plan(Call{r, "/v1.0/users/u/chats", false})
@@ -380,7 +416,7 @@ func TestPrecaution(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := NewBudgets(DefaultLimits())
+				s := NewBudgets(DefaultLimits(), 1)
 				var tenant *budget
 				for _, a := range c.answers {
 					time.Sleep(a.after)

@@ -21,15 +21,17 @@ type budgetKey struct {
 // when a fresh one would behave the same.
 type Budgets struct {
 	table LimitTable
+	share float64
 
 	mu      sync.Mutex
 	all     map[budgetKey]*budget
 	sweepAt int
 }
 
-// NewBudgets returns the budgets of a table.
-func NewBudgets(table LimitTable) *Budgets {
-	return &Budgets{table: table, all: make(map[budgetKey]*budget), sweepAt: minSweep}
+// NewBudgets returns the budgets of a table, of which share may be used, above 0
+// and at most 1.
+func NewBudgets(table LimitTable, share float64) *Budgets {
+	return &Budgets{table: table, share: share, all: make(map[budgetKey]*budget), sweepAt: minSweep}
 }
 
 // plan returns the budgets that count a request, the narrowest first and the
@@ -62,7 +64,7 @@ func (s *Budgets) plan(call Call) (plan []*budget, done func()) {
 		}
 		b := s.all[key]
 		if b == nil {
-			b = limit.budget()
+			b = limit.budget(s.share)
 			s.all[key] = b
 		}
 		b.users++

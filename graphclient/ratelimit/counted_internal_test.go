@@ -17,7 +17,7 @@ func TestLongLimits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const most = 11 // 83 % of 14
 		limit := Limit{PerTenant, 14, 10 * time.Minute}
-		b := limit.budget()
+		b := limit.budget(1)
 		begin := time.Now()
 		sent := make([]time.Time, 0, 60)
 		patient, end := context.WithTimeout(t.Context(), 24*time.Hour)
@@ -62,7 +62,7 @@ func TestUsedUpLongLimit(t *testing.T) {
 	t.Parallel()
 	for priority, free := range map[graph.Priority]int{graph.Interactive: 11, graph.Background: 10} {
 		synctest.Test(t, func(t *testing.T) {
-			b := Limit{PerTenant, 14, 10 * time.Minute}.budget()
+			b := Limit{PerTenant, 14, 10 * time.Minute}.budget(1)
 			begin := time.Now()
 			for range free {
 				if wait, err := pass(t.Context(), b, priority); err != nil || wait > 0 {

@@ -78,27 +78,29 @@ func DefaultLimits() LimitTable {
 // sustained is the part of a published limit that is used.
 const sustained = 0.83
 
-// rate is the steady rate per second and the burst above it. Over the limit's
-// own time the two never add up to more than the published number. Limits
+// rate is the steady rate per second and the burst above it, within a share of the
+// limit. Over the limit's own time the two never add up to more than that share of the
+// published number, unless it is less than one request. Limits
 // counted over minutes are kept by counting instead: with a burst that small a
 // third download would wait for most of a minute.
-func (l Limit) rate() (perSecond float64, burst int) {
+func (l Limit) rate(share float64) (perSecond float64, burst int) {
 	if l.Requests <= 0 || l.Per <= 0 {
 		return 0, 1
 	}
-	n := float64(l.Requests)
+	n := float64(l.Requests) * share
 	return n * sustained / l.Per.Seconds(), max(1, int(n*(1-sustained)))
 }
 
-// budget makes the budget that keeps the limit.
-func (l Limit) budget() *budget {
-	b := newBudget(l.rate())
+// budget makes the budget that keeps a share of the limit. The use of the limit is
+// measured against the published number all the same.
+func (l Limit) budget(share float64) *budget {
+	b := newBudget(l.rate(share))
 	if l.Requests > 0 && l.Per > 0 {
 		b.usage.span = max(l.Per, minUsageSpan)
 		b.usage.most = float64(l.Requests) * b.usage.span.Seconds() / l.Per.Seconds()
 	}
 	if l.Per >= time.Minute && l.Requests > 0 {
-		b.counted = &counted{span: l.Per, most: max(1, int(float64(l.Requests)*sustained))}
+		b.counted = &counted{span: l.Per, most: max(1, int(float64(l.Requests)*share*sustained))}
 		b.reserve = float64(b.counted.most / 10) // what is left is used up only once a span
 	}
 	return b

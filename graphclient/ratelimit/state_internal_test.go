@@ -19,7 +19,7 @@ func TestStateOfBudgets(t *testing.T) {
 			{Name: "history", Source: graph.SourceCopilot, Limits: []Limit{{PerTenant, 10, time.Second}, {PerUser, 2, time.Second}}},
 			{Source: graph.SourceUsers},
 		}
-		budgets := NewBudgets(table)
+		budgets := NewBudgets(table, 1)
 		if state := budgets.State(); len(state.Limits) != 2 || len(state.Sources) != 2 || state.Limits[1].Limit != "history_user" || state.Limits[0].Used != 0 {
 			t.Fatalf("before the first request: %+v", state)
 		}

@@ -63,6 +63,7 @@ func (s *Settings) gateway(cfg parley.Config) (parley.Config, error) {
 		CallerRate: float64(orNone(s.CallerRate)), CallerBurst: orNone(s.CallerBurst), CallerGraphRequests: s.CallerGraphRequests,
 		CallerShare: s.CallerShare, MaxDeadline: s.MaxDeadline, StreamStall: s.StreamStall, StreamAge: s.StreamAge,
 	}
+	cfg.GraphShare = s.GraphShare
 	cfg.Cache = parley.Cache{Bytes: size, MaxAge: orNone(s.CacheMaxAge)}
 	cfg.Settle = parley.Settle{Copilot: s.SettleCopilot, Chat: s.SettleChat, Call: s.SettleCall}
 	cfg.Shutdown = parley.Shutdown{Delay: s.ShutdownDelay, Timeout: s.ShutdownTimeout}
@@ -172,6 +173,7 @@ func (s *Settings) fields() map[string]any {
 		"Limits.CallerRate": &s.CallerRate, "Limits.CallerBurst": &s.CallerBurst, "Limits.CallerGraphRequests": &s.CallerGraphRequests,
 		"Limits.CallerShare": &s.CallerShare, "Limits.MaxDeadline": &s.MaxDeadline, "Limits.StreamStall": &s.StreamStall,
 		"Limits.StreamAge": &s.StreamAge,
+		"GraphShare":       &s.GraphShare,
 		"Cache.Bytes":      &s.CacheSize, "Cache.MaxAge": &s.CacheMaxAge,
 		"Settle.Copilot": &s.SettleCopilot, "Settle.Chat": &s.SettleChat, "Settle.Call": &s.SettleCall,
 		"Shutdown.Delay": &s.ShutdownDelay, "Shutdown.Timeout": &s.ShutdownTimeout,

@@ -39,6 +39,8 @@ type Settings struct {
 
 	ProxyURL string `name:"proxy-url" env:"PARLEY_PROXY_URL" group:"Egress" help:"Proxy for Graph, the login service, token issuers and report downloads: http://host:port, https, socks5 or socks5h. It goes before HTTPS_PROXY; NO_PROXY names hosts that are asked directly."`
 
+	GraphShare float64 `name:"graph-share" env:"PARLEY_GRAPH_SHARE" default:"1" group:"Replicas" help:"Part of each published limit of Graph that this replica may use, from 0.001 to 1: with three replicas for one application, 0.33."`
+
 	CacheSize   string        `name:"cache-size" env:"PARLEY_CACHE_SIZE" group:"Cache" help:"Memory for cached pages, such as 64MiB or 2GiB; unset = a quarter of the memory limit, at most 256MiB; above half of the limit is refused; 0 caches nothing."`
 	CacheMaxAge time.Duration `name:"cache-max-age" env:"PARLEY_CACHE_MAX_AGE" default:"24h" group:"Cache" help:"Longest time that any page is kept."`
 

@@ -142,6 +142,8 @@ type Settings struct {
 	ShutdownDelay *durationpb.Duration `protobuf:"bytes,57,opt,name=shutdown_delay,json=shutdownDelay,proto3,oneof" json:"shutdown_delay,omitempty"`
 	// How long open calls may go on after that before they are cut.
 	ShutdownTimeout *durationpb.Duration `protobuf:"bytes,58,opt,name=shutdown_timeout,json=shutdownTimeout,proto3,oneof" json:"shutdown_timeout,omitempty"`
+	// Part of each published limit of Graph that this replica may use, from 0.001 to 1: with three replicas for one application, 0.33.
+	GraphShare *float64 `protobuf:"fixed64,59,opt,name=graph_share,json=graphShare,proto3,oneof" json:"graph_share,omitempty"`
 	// Tenants by alias, in place of the one tenant that the settings describe.
 	Tenants       map[string]*Tenant `protobuf:"bytes,1000,rep,name=tenants,proto3" json:"tenants,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
@@ -556,6 +558,13 @@ func (x *Settings) GetShutdownTimeout() *durationpb.Duration {
 	return nil
 }
 
+func (x *Settings) GetGraphShare() float64 {
+	if x != nil && x.GraphShare != nil {
+		return *x.GraphShare
+	}
+	return 0
+}
+
 func (x *Settings) GetTenants() map[string]*Tenant {
 	if x != nil {
 		return x.Tenants
@@ -758,7 +767,7 @@ var File_configpb_config_proto protoreflect.FileDescriptor
 
 const file_configpb_config_proto_rawDesc = "" +
 	"\n" +
-	"\x15configpb/config.proto\x12\x10parley.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\"\x8b=\n" +
+	"\x15configpb/config.proto\x12\x10parley.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\"\xb7>\n" +
 	"\bSettings\x12 \n" +
 	"\tgrpc_addr\x18\x01 \x01(\tH\x00R\bgrpcAddr\x88\x01\x01\x12 \n" +
 	"\thttp_addr\x18\x02 \x01(\tH\x01R\bhttpAddr\x88\x01\x01\x12\"\n" +
@@ -877,7 +886,10 @@ const file_configpb_config_proto_rawDesc = "" +
 	"\x0eshutdown_delay\x189 \x01(\v2\x19.google.protobuf.DurationBB\xbaH?\xba\x01<\n" +
 	"\fnot_negative\x12\x14must not be negative\x1a\x16this >= duration('0s')H4R\rshutdownDelay\x88\x01\x01\x12\x8d\x01\n" +
 	"\x10shutdown_timeout\x18: \x01(\v2\x19.google.protobuf.DurationBB\xbaH?\xba\x01<\n" +
-	"\x06second\x12\x1amust be a second or longer\x1a\x16this >= duration('1s')H5R\x0fshutdownTimeout\x88\x01\x01\x12\xcb\x01\n" +
+	"\x06second\x12\x1amust be a second or longer\x1a\x16this >= duration('1s')H5R\x0fshutdownTimeout\x88\x01\x01\x12\x99\x01\n" +
+	"\vgraph_share\x18; \x01(\x01Bs\xbaHp\xba\x01m\n" +
+	"\x05share\x12Fis not a part from 0.001 to 1, such as 0.33 for each of three replicas\x1a\x1cthis >= 0.001 && this <= 1.0H6R\n" +
+	"graphShare\x88\x01\x01\x12\xcb\x01\n" +
 	"\atenants\x18\xe8\a \x03(\v2'.parley.config.v1.Settings.TenantsEntryB\x86\x01\xbaH\x82\x01\x9a\x01\x7f\x10\xe8\a\"z\xba\x01w\n" +
 	"\x05alias\x12Cis not an alias; use up to 63 lower-case letters, digits and dashes\x1a)this.matches('^[a-z0-9][a-z0-9-]{0,62}$')R\atenants\x1aT\n" +
 	"\fTenantsEntry\x12\x10\n" +
@@ -942,7 +954,8 @@ const file_configpb_config_proto_rawDesc = "" +
 	"\t_explorerB\x0f\n" +
 	"\r_metrics_addrB\x11\n" +
 	"\x0f_shutdown_delayB\x13\n" +
-	"\x11_shutdown_timeout\"\xc3\t\n" +
+	"\x11_shutdown_timeoutB\x0e\n" +
+	"\f_graph_share\"\xc3\t\n" +
 	"\x06Tenant\x12$\n" +
 	"\vgraph_cloud\x18\x01 \x01(\tH\x00R\n" +
 	"graphCloud\x88\x01\x01\x12 \n" +

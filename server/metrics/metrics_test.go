@@ -33,7 +33,7 @@ func TestNamesOfMetrics(t *testing.T) {
 		t.Fatal(err)
 	}
 	end := func() time.Time { return time.Unix(1900000000, 0) }
-	budgets := ratelimit.NewBudgets(ratelimit.DefaultLimits())
+	budgets := ratelimit.NewBudgets(ratelimit.DefaultLimits(), 1)
 	observer := m.Graph("contoso")
 	for _, err := range []error{
 		m.Memory(cached{}, func() bool { return true }), m.ReadAhead(func() int64 { return 1 }, 2), m.TLSExpires(end), m.CredentialExpires("contoso", end),
