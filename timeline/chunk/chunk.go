@@ -41,9 +41,10 @@ type Chunk struct {
 	// OnGrow is called after the chunk has grown by a view or by participants; nil = nobody is told.
 	OnGrow func()
 
-	basic List
-	views [2]lazyList  // METADATA and FULL, made on first use
-	grown atomic.Int64 // bytes that the views and participants take
+	basic  List
+	beside int64        // bytes of the keys and of the parts beyond the view BASIC
+	views  [2]lazyList  // METADATA and FULL, made on first use
+	grown  atomic.Int64 // bytes that the views and participants take
 }
 
 // maxList bounds the array of a chunk. Windows are planned for a thousand rows; a larger chunk delivers its events one by one.
@@ -56,6 +57,7 @@ func New(entries []Entry) *Chunk {
 	for i := range entries {
 		e := &entries[i]
 		c.Hashes[i] = e.Hash
+		c.beside += int64(len(e.Key) + len(e.Unmapped))
 		if e.At = NotInChunk; e.fits() {
 			size += eventwire.FramedSize(len(e.Basic))
 			unmapped += len(e.Unmapped)
@@ -116,11 +118,7 @@ func (c *Chunk) Cost() int64 {
 	if c == nil {
 		return 0
 	}
-	n := chunkBytes + int64(cap(c.Entries))*(EntryBytes+8) + c.basic.cost() + c.grown.Load()
-	for i := range c.Entries {
-		n += int64(len(c.Entries[i].Key) + len(c.Entries[i].Unmapped))
-	}
-	return n
+	return chunkBytes + int64(cap(c.Entries))*(EntryBytes+8) + c.basic.cost() + c.beside + c.grown.Load()
 }
 
 // grow counts bytes that the chunk takes beside its rows.
