@@ -201,6 +201,7 @@ func newTenant(cfg *Config, own *Tenant, asked graphClients, pages *readers.Deco
 		Contents:    source.NewHostedContents(client, options("chat")),
 		Unavailable: unavailable(own.Cloud),
 		Application: own.ClientID,
+		Plans:       readers.NewPlans(),
 	}
 	if asked.delegates != nil {
 		tenant.Delegates = newOnBehalf(own, asked.delegates, pages, options)

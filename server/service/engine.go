@@ -97,6 +97,12 @@ type ContentReader interface {
 	HostedContent(ctx context.Context, user string, ref source.Ref, id string) (io.ReadCloser, string, error)
 }
 
+// CopilotPlans decides for readings of many users whether Graph is asked about a user's interactions.
+type CopilotPlans interface {
+	// Copilot returns what a reading of many users does about a user of the directory.
+	Copilot(user *parleyv1.User) source.CopilotPlan
+}
+
 var (
 	_ Engine           = (*timeline.Engine)(nil)
 	_ ReportDownloader = (*source.Usage)(nil)
@@ -119,4 +125,6 @@ type Tenant struct {
 	Delegates Delegates
 	// Unavailable are sources that the tenant's cloud lacks, with the state to report.
 	Unavailable map[parleyv1.Source]parleyv1.SourceState
+	// Plans knows who is asked about in readings of many users; nil = everybody.
+	Plans CopilotPlans
 }

@@ -79,16 +79,23 @@ func (s *streams) countIncomplete(summary *parleyv1.Summary) {
 	}
 	for _, report := range summary.GetSources() {
 		label := strings.ToLower(strings.TrimPrefix(report.GetSource().String(), "SOURCE_"))
-		if report.GetState() != parleyv1.SourceState_SOURCE_STATE_READ {
+		switch report.GetState() {
+		case parleyv1.SourceState_SOURCE_STATE_READ:
+			s.countGaps(label, report.GetGaps())
+		case parleyv1.SourceState_SOURCE_STATE_NOT_APPLICABLE:
+		default:
 			s.metrics.StreamIncomplete(label, report.GetReason())
-			continue
 		}
-		seen := make(map[string]bool)
-		for _, gap := range report.GetGaps() {
-			if !seen[gap.GetReason()] {
-				seen[gap.GetReason()] = true
-				s.metrics.StreamIncomplete(label, gap.GetReason())
-			}
+	}
+}
+
+// countGaps counts each reason of a source's gaps once.
+func (s *streams) countGaps(label string, gaps []*parleyv1.Gap) {
+	seen := make(map[string]bool)
+	for _, gap := range gaps {
+		if !seen[gap.GetReason()] {
+			seen[gap.GetReason()] = true
+			s.metrics.StreamIncomplete(label, gap.GetReason())
 		}
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/internal/ledger"
+	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/chunk"
 	"github.com/parley-gateway/parley/timeline/cursor/seal"
 	"github.com/parley-gateway/parley/timeline/failure"
@@ -169,6 +170,10 @@ func (m *Merger) acceptStop(r *sourceReader) (frame.State, bool) {
 	if r.stopped.State == parleyv1.SourceState_SOURCE_STATE_THROTTLED && m.patient != nil && m.patient() {
 		return frame.Paused, true
 	}
+	if m.lacksPlan(r) {
+		r.becomeNotApplicable()
+		return frame.Ready, false
+	}
 	for _, other := range m.readers {
 		if other != r && other.state == parleyv1.SourceState_SOURCE_STATE_READ && other.stopped == nil {
 			r.finalizeStop()
@@ -176,6 +181,12 @@ func (m *Merger) acceptStop(r *sourceReader) (frame.State, bool) {
 		}
 	}
 	return frame.Broken, true
+}
+
+// lacksPlan reports whether a source was refused for a user of whom the directory shows that there is no plan for it.
+func (m *Merger) lacksPlan(r *sourceReader) bool {
+	return r.src == parleyv1.Source_SOURCE_COPILOT && m.req.Plan != source.PlanUnchecked && !r.answered &&
+		r.stopped.State == parleyv1.SourceState_SOURCE_STATE_REFUSED_FOR_USER
 }
 
 // Err implements frame.Rows. It returns the error of a call whose sources have all stopped. An error that may go away comes first.

@@ -58,14 +58,19 @@ func Open(ctx context.Context, cfg *Config, have query.Sources, req *query.Event
 	return m, nil
 }
 
-// allAbsent reports whether no asked source can be asked at all.
+// allAbsent reports whether no source can be asked, and one of them should have been.
 func (m *Merger) allAbsent() bool {
+	absent := false
 	for _, r := range m.readers {
-		if r.state == parleyv1.SourceState_SOURCE_STATE_READ {
+		switch r.state {
+		case parleyv1.SourceState_SOURCE_STATE_READ:
 			return false
+		case parleyv1.SourceState_SOURCE_STATE_NOT_APPLICABLE:
+		default:
+			absent = true
 		}
 	}
-	return true
+	return absent
 }
 
 // newReaders makes the readers of the asked sources. positions are their positions in a token; nil for a new walk.
@@ -76,6 +81,8 @@ func (m *Merger) newReaders(have query.Sources, asked []parleyv1.Source, positio
 		r.fetch.Start, r.fetch.OpenStart, r.fetch.Marks = r.interval.Start, r.open, r.marks
 		if state, absent := m.req.Unavailable[src]; absent {
 			r.state, r.reason = state, absentReason(state)
+		} else if src == parleyv1.Source_SOURCE_COPILOT && m.req.Plan == source.PlanMissing {
+			r.becomeNotApplicable()
 		}
 		if positions != nil {
 			r.restore(&positions[i], r.state == parleyv1.SourceState_SOURCE_STATE_READ)

@@ -257,6 +257,12 @@ func (r *sourceReader) finalizeStop() {
 	r.finished, r.stoppedEarly, r.stopped = true, true, nil
 }
 
+// becomeNotApplicable ends the reading of a source that the user has no plan for. Nothing of it is missing.
+func (r *sourceReader) becomeNotApplicable() {
+	r.state, r.reason, r.stopped, r.cause = parleyv1.SourceState_SOURCE_STATE_NOT_APPLICABLE, failure.None, nil, nil
+	r.finish()
+}
+
 // allGaps returns the gaps, together with the gap of a source that has stopped.
 func (r *sourceReader) allGaps() []window.Gap {
 	if !r.stoppedEarly {

@@ -47,10 +47,11 @@ func (m *Merger) noticeContradicted(r *sourceReader) {
 	m.notices.add(reasons.Text(reason), "Graph sent calls without the participant that it was asked for; they were left out", r.src, nil)
 }
 
-// Complete reports whether everything was read without a doubt.
+// Complete reports whether everything that there is to read was read without a doubt.
 func (m *Merger) Complete() bool {
 	for _, r := range m.readers {
-		if r.state != parleyv1.SourceState_SOURCE_STATE_READ || len(r.gaps) > 0 || !r.finished {
+		read := r.state == parleyv1.SourceState_SOURCE_STATE_READ || r.state == parleyv1.SourceState_SOURCE_STATE_NOT_APPLICABLE
+		if !read || len(r.gaps) > 0 || !r.finished {
 			return false
 		}
 	}

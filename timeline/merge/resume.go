@@ -80,6 +80,8 @@ func (m *Merger) extend(saved *cursor.Events, asked []parleyv1.Source, now time.
 			settled := window.Earlier(saved.End, saved.Clock.Add(-m.cfg.Settle[asked[i]]))
 			s.Finished, s.Window, s.Fingerprint = false, nil, 0
 			s.Reached = window.Earlier(s.Reached, settled)
+		} else if s.State == parleyv1.SourceState_SOURCE_STATE_NOT_APPLICABLE {
+			s.Finished = false
 		}
 	}
 }
@@ -101,6 +103,10 @@ func (r *sourceReader) restore(s *cursor.Source, asked bool) {
 	r.fingerprint.atBoundary, r.fingerprint.resuming = rowSum(s.Fingerprint), true
 	switch s.State {
 	case parleyv1.SourceState_SOURCE_STATE_READ:
+	case parleyv1.SourceState_SOURCE_STATE_NOT_APPLICABLE:
+		if asked && !s.Finished { // the user has a plan since
+			r.state = parleyv1.SourceState_SOURCE_STATE_READ
+		}
 	case parleyv1.SourceState_SOURCE_STATE_THROTTLED, parleyv1.SourceState_SOURCE_STATE_FAILED:
 		if asked {
 			r.state, r.reason, r.finished = parleyv1.SourceState_SOURCE_STATE_READ, failure.None, false

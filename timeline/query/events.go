@@ -46,6 +46,8 @@ type Events struct {
 	Sources []parleyv1.Source
 	// Unavailable are sources that are not asked, with the state to report.
 	Unavailable map[parleyv1.Source]parleyv1.SourceState
+	// Plan is what the directory shows of the user's plan for Copilot, where the reading of many users looked.
+	Plan source.CopilotPlan
 	// Start and End bound the event time, half open; zero = absent.
 	Start, End time.Time
 	// OrderBy is the order of the answer.

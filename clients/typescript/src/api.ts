@@ -2139,7 +2139,7 @@ export interface components {
          * @description How reading one source ended.
          * @enum {string}
          */
-        SourceState: "SOURCE_STATE_UNSPECIFIED" | "SOURCE_STATE_READ" | "SOURCE_STATE_REFUSED_FOR_USER" | "SOURCE_STATE_NOT_IN_CLOUD" | "SOURCE_STATE_NOT_PERMITTED" | "SOURCE_STATE_THROTTLED" | "SOURCE_STATE_FAILED";
+        SourceState: "SOURCE_STATE_UNSPECIFIED" | "SOURCE_STATE_READ" | "SOURCE_STATE_REFUSED_FOR_USER" | "SOURCE_STATE_NOT_IN_CLOUD" | "SOURCE_STATE_NOT_PERMITTED" | "SOURCE_STATE_THROTTLED" | "SOURCE_STATE_FAILED" | "SOURCE_STATE_NOT_APPLICABLE";
         /** @description One frame of a stream of conversations. At most one of `batch`, `notice`, `checkpoint`, `summary` is set. */
         StreamConversationsResponse: {
             /** @description Conversations, followed by a checkpoint. */

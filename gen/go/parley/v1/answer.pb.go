@@ -100,6 +100,9 @@ const (
 	SourceState_SOURCE_STATE_THROTTLED SourceState = 5
 	// The source failed in some other way; see the notice and the gaps.
 	SourceState_SOURCE_STATE_FAILED SourceState = 6
+	// The directory shows that the user has no plan for the source, so there is nothing to read: mostly Graph was not asked. Only
+	// answers about many users have this state, and it leaves `complete` true.
+	SourceState_SOURCE_STATE_NOT_APPLICABLE SourceState = 7
 )
 
 // Enum value maps for SourceState.
@@ -112,6 +115,7 @@ var (
 		4: "SOURCE_STATE_NOT_PERMITTED",
 		5: "SOURCE_STATE_THROTTLED",
 		6: "SOURCE_STATE_FAILED",
+		7: "SOURCE_STATE_NOT_APPLICABLE",
 	}
 	SourceState_value = map[string]int32{
 		"SOURCE_STATE_UNSPECIFIED":      0,
@@ -121,6 +125,7 @@ var (
 		"SOURCE_STATE_NOT_PERMITTED":    4,
 		"SOURCE_STATE_THROTTLED":        5,
 		"SOURCE_STATE_FAILED":           6,
+		"SOURCE_STATE_NOT_APPLICABLE":   7,
 	}
 )
 
@@ -890,7 +895,7 @@ const file_parley_v1_answer_proto_rawDesc = "" +
 	"\x16EVENT_VIEW_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13EVENT_VIEW_METADATA\x10\x01\x12\x14\n" +
 	"\x10EVENT_VIEW_BASIC\x10\x02\x12\x13\n" +
-	"\x0fEVENT_VIEW_FULL\x10\x03*\xd9\x01\n" +
+	"\x0fEVENT_VIEW_FULL\x10\x03*\xfa\x01\n" +
 	"\vSourceState\x12\x1c\n" +
 	"\x18SOURCE_STATE_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11SOURCE_STATE_READ\x10\x01\x12!\n" +
@@ -898,7 +903,8 @@ const file_parley_v1_answer_proto_rawDesc = "" +
 	"\x19SOURCE_STATE_NOT_IN_CLOUD\x10\x03\x12\x1e\n" +
 	"\x1aSOURCE_STATE_NOT_PERMITTED\x10\x04\x12\x1a\n" +
 	"\x16SOURCE_STATE_THROTTLED\x10\x05\x12\x17\n" +
-	"\x13SOURCE_STATE_FAILED\x10\x06*\xa0\x02\n" +
+	"\x13SOURCE_STATE_FAILED\x10\x06\x12\x1f\n" +
+	"\x1bSOURCE_STATE_NOT_APPLICABLE\x10\a*\xa0\x02\n" +
 	"\vCoverageGap\x12\x1c\n" +
 	"\x18COVERAGE_GAP_UNSPECIFIED\x10\x00\x12!\n" +
 	"\x1dCOVERAGE_GAP_CHANNEL_MESSAGES\x10\x01\x12\"\n" +
