@@ -142,7 +142,7 @@ type Limits struct {
 	// CallerGraphRequests is how many requests to Graph one caller may cause a day, midnight to midnight UTC; 0 = no bound.
 	CallerGraphRequests int
 	// CallerShare is the part of all calls and streams at one time that one authenticated caller may hold while others wait, at
-	// most 1; a rule of the policy may give its callers a weight. Who is alone may use all. Default: 0.125.
+	// most 1; a rule of the policy may give its callers a weight. While nobody waits, one caller may hold all. Default: 0.125.
 	CallerShare float64
 	// MaxDeadline is the longest deadline that a caller may ask for. Default: 2 minutes for lists and gets, 30 minutes for streams.
 	MaxDeadline time.Duration
@@ -242,7 +242,7 @@ const (
 // aliases returns the aliases of the tenants in their order.
 func (c *Config) aliases() []string { return slices.Sorted(maps.Keys(c.Tenants)) }
 
-// authMode names how callers are known, as the server has it.
+// authMode names the ways in which callers are authenticated, in the words of the setting auth-mode.
 func (c *Config) authMode() string {
 	switch {
 	case c.OIDC != nil && c.ClientCertificates:
@@ -259,7 +259,7 @@ func (c *Config) authMode() string {
 // authenticates reports whether callers have to say who they are.
 func (c *Config) authenticates() bool { return c.OIDC != nil || c.ClientCertificates }
 
-// settle returns the settle times that are set.
+// settle returns the settle times by source.
 func (c *Config) settle() map[parleyv1.Source]time.Duration {
 	return map[parleyv1.Source]time.Duration{
 		parleyv1.Source_SOURCE_COPILOT: c.Settle.Copilot, parleyv1.Source_SOURCE_CHAT: c.Settle.Chat, parleyv1.Source_SOURCE_CALL: c.Settle.Call,
@@ -306,7 +306,7 @@ var (
 	tenantIDForm = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 )
 
-// check returns the mistakes in values that no part of the gateway checks itself.
+// check returns the mistakes in the values that no part of the gateway checks when it is made.
 func (c *Config) check() error {
 	var wrong fieldErrors
 	if len(c.Tenants) == 0 {

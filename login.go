@@ -9,6 +9,7 @@ import (
 	"github.com/parley-gateway/parley/graphclient"
 )
 
+// loginTime bounds the fetching of a tenant's first token.
 const loginTime = time.Minute
 
 // login fetches a tenant's first token while the listeners already serve, so that the first caller does not wait for it, and a

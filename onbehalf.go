@@ -31,8 +31,8 @@ func newOnBehalf(own *Tenant, clients *graphclient.Delegates, pages *readers.Dec
 	return &onBehalf{clients: clients, pages: pages, options: options, tenant: own.tenantID(), client: own.ClientID}
 }
 
-// OnBehalfOf implements service.Delegates: the sources that Graph offers users, below a cache whose pages are that user's
-// alone. The pages outlive the token, so that another token of the same user finds them, once it was exchanged.
+// OnBehalfOf implements service.Delegates. It exchanges the user's token and returns the sources that Graph offers users. Their pages are
+// cached for that user alone, and longer than the token holds: a later call finds them after its own token was exchanged.
 func (o *onBehalf) OnBehalfOf(ctx context.Context, user service.Assertion) (service.Delegated, error) {
 	graph, err := o.clients.Client(graphclient.Assertion{Token: user.Token, Expires: user.Expires})
 	if err != nil {
@@ -60,15 +60,16 @@ func (o *onBehalf) OnBehalfOf(ctx context.Context, user service.Assertion) (serv
 	}, nil
 }
 
-// identityOf is whom Graph is asked as, in the keys of pages. It equals no application's client id.
+// identityOf names, in the keys of cached pages, the user on whose behalf Graph is asked. It differs from every client id, which names an
+// application that asks for itself.
 func identityOf(client, user string) string { return client + " on behalf of " + user }
 
-// mayDelegate reports whether callers may have tokens of users, and the tenant's credential can exchange them.
+// mayDelegate reports whether callers can have tokens of users and the tenant's credential can exchange them.
 func (c *Config) mayDelegate(own *Tenant) bool {
 	return c.OIDC != nil && own.TokenCredential == nil && slices.Contains(auth.DelegatingKinds(), own.Credential)
 }
 
-// checkOnBehalf refuses rules that would have Graph asked on behalf of users where no tenant can.
+// checkOnBehalf returns the check that refuses a policy whose rules ask Graph on behalf of users while no tenant can do so.
 func checkOnBehalf(cfg *Config) authz.Check {
 	able := false
 	for _, own := range cfg.Tenants {

@@ -49,7 +49,7 @@ type Gateway struct {
 // Addrs are the addresses of a gateway, host:port.
 type Addrs struct {
 	// GRPC serves gRPC, HTTP serves REST and the documents, Admin serves metrics, pprof and channelz. Metrics serves metrics and probes
-	// alone; empty where nothing does.
+	// alone; it is empty without such a listener.
 	GRPC, HTTP, Admin, Metrics string
 }
 
@@ -67,8 +67,9 @@ func Check(cfg Config) error {
 	return g.release()
 }
 
-// assemble makes the parts: metrics, the ledger of what streams read ahead, the dependencies of security, cache, timeline, the tenants'
-// sources, and last the server over them. A dry run writes nothing. Each part is tried, so that the error has all mistakes of cfg.
+// assemble makes the parts: metrics, the ledger of the memory that streams read ahead into, the dependencies of security, the cache, the
+// timeline, the sources of the tenants, and last the server over all of them. A dry run writes nothing. A part that cannot be made does
+// not keep the next one from being tried, so that the error has all mistakes of cfg.
 func assemble(cfg Config, dry bool) (_ *Gateway, err error) {
 	cfg = cfg.WithDefaults()
 	cfg.Logger = callinfo.Logger(cfg.Logger)
@@ -123,25 +124,25 @@ func (g *Gateway) register(cfg *Config, gauges *metrics.Metrics) error {
 	return nil
 }
 
-// newServer makes the server over the other parts.
-func newServer(cfg *Config, over server.Config, security *securityDeps) (*server.Server, error) {
-	over.GRPCAddr, over.HTTPAddr, over.AdminAddr, over.MetricsAddr = cfg.GRPC.Addr, cfg.HTTP.Addr, cfg.Admin.Addr, cfg.Metrics.Addr
-	over.Listeners = server.Listeners{GRPC: cfg.GRPC.Listener, HTTP: cfg.HTTP.Listener, Admin: cfg.Admin.Listener, Metrics: cfg.Metrics.Listener}
-	over.Logger, over.Version, over.OpenAPI, over.Descriptor, over.FullDescriptor = cfg.Logger, cfg.Version, OpenAPI(), Descriptor(), FullDescriptor()
+// newServer makes the server. made is a configuration that has the other parts; newServer fills in the rest of it.
+func newServer(cfg *Config, made server.Config, security *securityDeps) (*server.Server, error) {
+	made.GRPCAddr, made.HTTPAddr, made.AdminAddr, made.MetricsAddr = cfg.GRPC.Addr, cfg.HTTP.Addr, cfg.Admin.Addr, cfg.Metrics.Addr
+	made.Listeners = server.Listeners{GRPC: cfg.GRPC.Listener, HTTP: cfg.HTTP.Listener, Admin: cfg.Admin.Listener, Metrics: cfg.Metrics.Listener}
+	made.Logger, made.Version, made.OpenAPI, made.Descriptor, made.FullDescriptor = cfg.Logger, cfg.Version, OpenAPI(), Descriptor(), FullDescriptor()
 	if cfg.TracerProvider != nil {
-		over.Tracer = tracing.New(cfg.TracerProvider)
+		made.Tracer = tracing.New(cfg.TracerProvider)
 	}
-	over.ExampleUser, over.Revision = cfg.ExampleUser, cfg.Revision
-	over.DrainDelay, over.DrainTime = cfg.Shutdown.Delay, cfg.Shutdown.Timeout
+	made.ExampleUser, made.Revision = cfg.ExampleUser, cfg.Revision
+	made.DrainDelay, made.DrainTime = cfg.Shutdown.Delay, cfg.Shutdown.Timeout
 	if cfg.Explorer {
-		over.Explorer = explorerSite()
+		made.Explorer = explorerSite()
 	}
-	security.apply(cfg, &over)
-	made, err := server.New(over)
-	return made, serverFields(err)
+	security.apply(cfg, &made)
+	srv, err := server.New(made)
+	return srv, serverFields(err)
 }
 
-// serverFields names the fields of Config behind those of the server's configuration.
+// serverFields turns the errors of fields of the server's configuration into errors of the fields of Config that fill them.
 func serverFields(err error) error {
 	return renamed(err, map[string]string{
 		"GRPCAddr": "GRPC.Addr", "HTTPAddr": "HTTP.Addr", "AdminAddr": "Admin.Addr", "MetricsAddr": "Metrics.Addr", "Tokens": "OIDC",
@@ -210,7 +211,7 @@ func (g *Gateway) Close(ctx context.Context) error {
 	return errors.Join(err, g.release())
 }
 
-// release lets go of the parts that were made.
+// release closes the parts that were made.
 func (g *Gateway) release() error {
 	if g.unregister != nil {
 		g.unregister()

@@ -11,19 +11,19 @@ import (
 	"github.com/parley-gateway/parley/server/reload"
 )
 
-// reloads watches the files of the configuration, and logs and counts what becomes of changed ones.
+// reloads watches the files of the configuration. It logs and counts each change of one, and whether the change came into force.
 type reloads struct {
 	watcher *reload.Watcher
 	log     *slog.Logger
 	gauges  *metrics.Metrics
 }
 
-// options are those of a value that is made from files; what names them in the log and in metrics.
+// options returns the options of a value that is made from files. The log and the metrics name the files by the word what.
 func (r *reloads) options(what string) reload.Options {
 	return reload.Options{Watcher: r.watcher, Loaded: func() { r.gauges.Loaded(what) }, Report: func(err error) { r.report(what, err) }}
 }
 
-// report tells of a changed file. A file that cannot be used is named; what was loaded before stays in force.
+// report logs and counts a change of files. err says why the changed ones cannot be used, nil = they are in force.
 func (r *reloads) report(what string, err error) {
 	r.gauges.Reload(what, err == nil)
 	if err != nil {
@@ -34,24 +34,24 @@ func (r *reloads) report(what string, err error) {
 	r.log.LogAttrs(context.Background(), slog.LevelInfo, "a changed file is in force", slog.String("what", what))
 }
 
-// credential watches the file of a login, if it has one.
-func (r *reloads) credential(login azcore.TokenCredential) {
-	if !auth.OfFile(login) {
+// credential watches the file of a tenant's credential, if it has one.
+func (r *reloads) credential(credential azcore.TokenCredential) {
+	if !auth.OfFile(credential) {
 		return
 	}
 	r.gauges.Loaded(metrics.FilesCredentials)
-	r.watcher.Add(credentialFile{r, login})
+	r.watcher.Add(credentialFile{r, credential})
 }
 
-// credentialFile is the file of a login.
+// credentialFile is the file of a credential.
 type credentialFile struct {
-	reloads *reloads
-	login   azcore.TokenCredential
+	reloads    *reloads
+	credential azcore.TokenCredential
 }
 
 // Look implements reload.Looker.
 func (c credentialFile) Look() {
-	if changed, err := auth.Look(c.login); changed {
+	if changed, err := auth.Look(c.credential); changed {
 		c.reloads.report(metrics.FilesCredentials, err)
 	}
 }

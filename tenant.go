@@ -29,17 +29,16 @@ func (g *Gateway) newTenants(cfg *Config, gauges *metrics.Metrics, files *reload
 	var errs []error
 	pages := readers.New(g.cache, readers.Config{Settle: cfg.settle()})
 	for _, alias := range cfg.aliases() {
-		own := cfg.Tenants[alias]
-		clients, err := newGraph(cfg, &own, gauges.Graph(alias))
+		described := cfg.Tenants[alias]
+		clients, err := newGraph(cfg, &described, gauges.Graph(alias))
 		if err != nil {
 			errs = append(errs, tenantFields(alias, err))
 			continue
 		}
 		g.graphs = append(g.graphs, clients)
 		files.credential(clients.credential)
-		login := clients.credential
-		if !auth.Expires(login).IsZero() {
-			if err := gauges.CredentialExpires(alias, func() time.Time { return auth.Expires(login) }); err != nil {
+		if !auth.Expires(clients.credential).IsZero() {
+			if err := gauges.CredentialExpires(alias, func() time.Time { return auth.Expires(clients.credential) }); err != nil {
 				return nil, err
 			}
 		}
@@ -48,11 +47,11 @@ func (g *Gateway) newTenants(cfg *Config, gauges *metrics.Metrics, files *reload
 			gauges.PermissionSuspected(alias, graph.SourceChat, clients.client.PermissionSuspected)); err != nil {
 			return nil, err
 		}
-		if g.cache == nil { // it could not be made
+		if g.cache == nil { // it could not be made, and the tenants are tried for their own mistakes alone
 			continue
 		}
 		g.logins = append(g.logins, newLogin(clients.client, cfg.Logger))
-		tenants[alias] = newTenant(cfg, &own, clients, pages)
+		tenants[alias] = newTenant(cfg, &described, clients, pages)
 	}
 	return tenants, errors.Join(errs...)
 }
@@ -60,9 +59,9 @@ func (g *Gateway) newTenants(cfg *Config, gauges *metrics.Metrics, files *reload
 // graphClients are the clients of one tenant's Graph.
 type graphClients struct {
 	client *graphclient.Client
-	// credential is the application's login.
+	// credential gets the tokens of the application.
 	credential azcore.TokenCredential
-	// delegates ask on behalf of users; nil where callers have no tokens of users or the credential cannot exchange them.
+	// delegates ask Graph on behalf of users; nil where no caller can have a user's token, or the credential cannot exchange one.
 	delegates *graphclient.Delegates
 }
 
@@ -88,7 +87,7 @@ func newGraph(cfg *Config, own *Tenant, observer graph.Observer) (graphClients, 
 		Kind: own.Credential, TenantID: own.ID, ClientID: own.ClientID, Cloud: cloud, AuthorityHost: own.AuthorityURL,
 		ClientSecretFile: own.ClientSecretFile, CertificateFile: own.CertificateFile,
 	}
-	delegating := graphclient.DelegatesConfig{Credential: login}
+	delegating := graphclient.DelegatesConfig{Credential: login} // without roots and proxy: it takes those of the client
 	login.RootCAs, login.Proxy = roots, cfg.Proxy
 	credential, err := newCredential(own, login)
 	if err := errors.Join(noRoots, err); err != nil {
@@ -121,7 +120,7 @@ func newCredential(own *Tenant, described auth.CredentialConfig) (azcore.TokenCr
 	return auth.NewCredential(described)
 }
 
-// tenantFields names the fields of a tenant behind those of its Graph client's configurations.
+// tenantFields turns the errors of fields of a Graph client's configurations into errors of the fields of Tenant that fill them.
 func tenantFields(alias string, err error) error {
 	fields := make(map[string]string)
 	for part, field := range map[string]string{
@@ -134,7 +133,7 @@ func tenantFields(alias string, err error) error {
 	return renamed(err, fields)
 }
 
-// reportHosts are the configured hosts in addition to the cloud's own; nil leaves the cloud's alone.
+// reportHosts returns the configured hosts together with the cloud's own; nil where none are configured, so that the cloud's own hold.
 func reportHosts(configured []string, cloud graph.Cloud) []string {
 	if len(configured) == 0 {
 		return nil
@@ -142,7 +141,8 @@ func reportHosts(configured []string, cloud graph.Cloud) []string {
 	return append(slices.Clip(configured), cloud.ReportHosts...)
 }
 
-// authorities are the system's and the file's; nil leaves the system's alone.
+// authorities returns the certificate authorities of the system together with those of a file; nil without a file, which stands for the
+// system's.
 func authorities(file string) (*x509.CertPool, error) {
 	if file == "" {
 		return nil, nil //nolint:nilnil // nil roots are how TLS names the system's
@@ -161,10 +161,10 @@ func authorities(file string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// newTenant makes a tenant and its sources. A read of events meets the cache first, then the memory of refusals, then the source; a
-// test asserts the order.
-func newTenant(cfg *Config, own *Tenant, asked graphClients, pages *readers.Decorator) *service.Tenant {
-	client, options := asked.client, own.options(cfg)
+// newTenant makes a tenant and its sources. A read of events looks into the cache first, then into the memory of refusals, and asks the
+// source last; a test asserts the order.
+func newTenant(cfg *Config, own *Tenant, clients graphClients, pages *readers.Decorator) *service.Tenant {
+	client, options := clients.client, own.options(cfg)
 	copilot := source.NewCopilot(client, options("copilot"))
 	chat := source.NewChat(client, options("chat"))
 	call := source.NewCall(client, options("call"))
@@ -174,8 +174,8 @@ func newTenant(cfg *Config, own *Tenant, asked graphClients, pages *readers.Deco
 		return readers.Scope{Tenant: own.tenantID(), Identity: own.ClientID, Source: src, Skew: client.Skew}
 	}
 	const (
-		ai, chats, calls = parleyv1.Source_SOURCE_COPILOT, parleyv1.Source_SOURCE_CHAT, parleyv1.Source_SOURCE_CALL
-		retainedChats    = parleyv1.Source_SOURCE_RETAINED_CHAT
+		interactions, chats, calls = parleyv1.Source_SOURCE_COPILOT, parleyv1.Source_SOURCE_CHAT, parleyv1.Source_SOURCE_CALL
+		retainedChats              = parleyv1.Source_SOURCE_RETAINED_CHAT
 	)
 	directory := pages.Users(source.NewUsers(client, options("users")), scope(parleyv1.Source_SOURCE_USER))
 	refused := readers.NewRefusals(0)
@@ -186,10 +186,10 @@ func newTenant(cfg *Config, own *Tenant, asked graphClients, pages *readers.Deco
 		ID: own.tenantID(),
 		Sources: query.Sources{
 			Events: map[parleyv1.Source]source.EventReader{
-				ai: events(copilot, ai), chats: events(chat, chats), calls: events(call, calls),
+				interactions: events(copilot, interactions), chats: events(chat, chats), calls: events(call, calls),
 				retainedChats: events(retained, retainedChats),
 			},
-			Getters:      map[parleyv1.Source]source.EventGetter{ai: copilot, chats: chat, calls: pages.Records(call, scope(calls))},
+			Getters:      map[parleyv1.Source]source.EventGetter{interactions: copilot, chats: chat, calls: pages.Records(call, scope(calls))},
 			CallVerifier: pages.Participants(call, scope(calls)),
 			Conversations: pages.Conversations(
 				source.NewConversations(client, options("conversations")), scope(parleyv1.Source_SOURCE_CONVERSATION)),
@@ -203,8 +203,8 @@ func newTenant(cfg *Config, own *Tenant, asked graphClients, pages *readers.Deco
 		Application: own.ClientID,
 		Plans:       readers.NewPlans(),
 	}
-	if asked.delegates != nil {
-		tenant.Delegates = newOnBehalf(own, asked.delegates, pages, options)
+	if clients.delegates != nil {
+		tenant.Delegates = newOnBehalf(own, clients.delegates, pages, options)
 	}
 	return tenant
 }
@@ -216,7 +216,7 @@ func (t *Tenant) options(cfg *Config) func(name string) source.Options {
 	}
 }
 
-// unavailable returns the sources that a cloud lacks, with the state to report.
+// unavailable returns the sources that a cloud does not have, with the state that reports give them.
 func unavailable(cloud string) map[parleyv1.Source]parleyv1.SourceState {
 	missing := map[parleyv1.Source]parleyv1.SourceState{}
 	for number := range parleyv1.Source_name {

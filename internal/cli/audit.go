@@ -17,7 +17,7 @@ type verifyVerb struct {
 	Files []string `arg:"" name:"file" type:"path" help:"Files of audit records, in the order in which they were written; - is standard input."`
 }
 
-// unproven is what no chain without a secret can prove.
+// unproven says what a chain of records without a secret cannot prove.
 const unproven = `Not proven: that no record is missing after the last one of a process, unless its call has no outcome; that whoever may write to
 the file did not make it anew as a whole, since the chain has no secret. Compare with the copy that is shipped off the host.
 `
@@ -72,7 +72,7 @@ func readRecords(verifier *audit.Verifier, path string) (err error) {
 	return verifier.Read(path, io.Reader(file))
 }
 
-// describe is one line about a finding.
+// describe returns the line about a finding.
 func describe(f audit.Finding) string {
 	switch {
 	case f.Line == 0:

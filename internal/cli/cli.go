@@ -55,7 +55,7 @@ func Run(ctx context.Context, args []string, out, errOut io.Writer) (code int) {
 		case exited:
 			code = r.code
 		default:
-			panic(r) //nolint:forbidigo // not ours: a programming error goes on its way
+			panic(r) //nolint:forbidigo // a programming error, not the exit of kong
 		}
 	}()
 	var line commandLine
@@ -92,7 +92,8 @@ func report(errOut io.Writer, err error) int {
 	return Failed
 }
 
-// newLogger logs to a place whose readers may stop to read; release waits for the last lines, for a moment.
+// newLogger returns a logger whose lines do not hold up the gateway when nobody reads them any more. The function release waits a moment
+// for the last lines to be taken.
 func newLogger(s *config.Settings, to io.Writer) (logger *slog.Logger, release func()) {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(s.LogLevel)); err != nil {

@@ -35,7 +35,7 @@ func (v *demoVerb) Run(ctx context.Context, to streams, origins config.Origins) 
 	if err != nil {
 		return err
 	}
-	settings.CameFrom(origins)
+	settings.SetOrigins(origins)
 	if err := settings.Check(); err != nil {
 		return usageError{err}
 	}
@@ -51,7 +51,7 @@ func (v *demoVerb) Run(ctx context.Context, to streams, origins config.Origins) 
 	user, at := sim.DemoUser(), running.Addrs()
 	page := welcome
 	if v.Auth {
-		page = welcomeGuarded
+		page = welcomeAuth
 	}
 	if err := page.Execute(to.out, map[string]any{
 		"HTTP": at.HTTP, "GRPC": at.GRPC, "Admin": at.Admin, "Sim": sim.URL(),
@@ -66,7 +66,7 @@ func (v *demoVerb) Run(ctx context.Context, to streams, origins config.Origins) 
 // sharedMemory is a folder that container runtimes keep writable where the root is read-only.
 const sharedMemory = "/dev/shm"
 
-// scratch makes the folder for the files that the settings name: where temporary files go, or else in shared memory.
+// scratch makes the folder for the files that the settings name: among the temporary files, or in shared memory where that fails.
 func scratch() (string, error) {
 	folder, err := os.MkdirTemp("", "parley-demo-")
 	if err == nil {
@@ -78,7 +78,7 @@ func scratch() (string, error) {
 	return "", err
 }
 
-// settings are what a user of a real tenant would set, with the simulator as Graph and Entra.
+// settings returns the settings that a user of a real tenant would have, with the simulator as Graph and Entra.
 func (v *demoVerb) settings(sim *graphsim.Sim, folder string) (config.Settings, error) {
 	secret, authority := filepath.Join(folder, "client-secret"), filepath.Join(folder, "ca.pem")
 	err := errors.Join(
@@ -98,7 +98,7 @@ func (v *demoVerb) settings(sim *graphsim.Sim, folder string) (config.Settings, 
 	settings.GraphURL, settings.GraphAuthorityURL, settings.GraphCAFile = sim.URL(), sim.URL(), authority
 	settings.GraphCredential, settings.GraphClientSecretFile = "client-secret", secret
 	settings.GraphTenantID, settings.GraphClientID = graphsim.DemoTenantID, graphsim.DemoClientID
-	err = v.guard(&settings, sim, folder)
+	err = v.setSecurity(&settings, sim, folder)
 	return settings, err
 }
 

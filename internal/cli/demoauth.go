@@ -12,9 +12,9 @@ import (
 	"github.com/parley-gateway/parley/internal/config"
 )
 
-// guard adds what a deployment with authentication sets: the simulated directory as issuer, the handbook's policy, and a
-// place for audit records.
-func (v *demoVerb) guard(settings *config.Settings, sim *graphsim.Sim, folder string) error {
+// setSecurity adds the place of the audit records and, with --auth, the settings of a deployment with authentication: the simulated
+// directory as issuer and the handbook's policies.
+func (v *demoVerb) setSecurity(settings *config.Settings, sim *graphsim.Sim, folder string) error {
 	settings.AuditFile = v.AuditFile
 	if !v.Auth {
 		if settings.AuditFile == "" {
@@ -25,7 +25,7 @@ func (v *demoVerb) guard(settings *config.Settings, sim *graphsim.Sim, folder st
 	settings.AuthMode, settings.OIDCIssuer, settings.OIDCAudience = "oidc", sim.CallerIssuer(), graphsim.DemoAudience
 	settings.OIDCCAFile = settings.GraphCAFile
 	settings.PolicyFile = filepath.Join(folder, "policy.yaml")
-	// Both of the handbook's files in one: the rules of the second stand behind those of the first.
+	// One file with both of the handbook's policies: the rules of the second are appended to those of the first.
 	_, rules, _ := bytes.Cut(policies.OnBehalfOf(), []byte("\nrules:\n"))
 	return os.WriteFile(settings.PolicyFile, slices.Concat(policies.EntraAppRoles(), []byte("\n"), rules), 0o600)
 }
@@ -39,7 +39,7 @@ func (v *demoVerb) auditPlace() string {
 }
 
 //nolint:gochecknoglobals // a constant in all but type
-var welcomeGuarded = template.Must(template.New("guarded").Parse(`Parley is ready, over a simulated tenant, and asks who calls.
+var welcomeAuth = template.Must(template.New("auth").Parse(`Parley is ready, over a simulated tenant, and asks who calls.
 
   REST       http://{{.HTTP}}/v1/users/me/conversations
   docs       http://{{.HTTP}}/docs

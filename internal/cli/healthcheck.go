@@ -53,7 +53,7 @@ func (v healthcheckVerb) Run(ctx context.Context, to streams, origins config.Ori
 	return err
 }
 
-// pinned accepts the certificate in a file, whatever names it has and whoever signed it: the probe knows the gateway by it.
+// pinned returns the configuration of TLS that accepts the certificate in a file and no other, whatever names it has and whoever signed it.
 func pinned(path string) (*tls.Config, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {

@@ -33,27 +33,27 @@ func (v *serveVerb) Run(ctx context.Context, to streams) error {
 	defer release()
 	defer redirectStdLog(logger)()
 	own := parley.Config{Logger: logger}
-	traced, err := traceTo(ctx, &own)
+	endTracing, err := traceTo(ctx, &own)
 	if err != nil {
 		return usageError{err}
 	}
-	defer traced()
+	defer endTracing()
 	running, err := start(ctx, &v.Settings, own)
 	if err != nil {
 		return err
 	}
 	at := running.Addrs()
-	watched := ""
+	metrics := ""
 	if at.Metrics != "" {
-		watched = " (metrics and probes alone: http://" + at.Metrics + ")"
+		metrics = " (metrics and probes alone: http://" + at.Metrics + ")"
 	}
-	if _, err := fmt.Fprintf(to.out, "parley %s is ready: gRPC %s, REST http://%s, admin http://%s%s\n", Version(), at.GRPC, at.HTTP, at.Admin, watched); err != nil {
+	if _, err := fmt.Fprintf(to.out, "parley %s is ready: gRPC %s, REST http://%s, admin http://%s%s\n", Version(), at.GRPC, at.HTTP, at.Admin, metrics); err != nil {
 		return errors.Join(err, stop(running))
 	}
 	return serveUntil(ctx, running, hangups)
 }
 
-// traceTo has calls traced, where the environment names a receiver of spans. The function end sends the last ones.
+// traceTo sets the receiver of spans in own, where the environment names one. The function end sends the last spans.
 func traceTo(ctx context.Context, own *parley.Config) (end func(), err error) {
 	provider, err := tracing.FromEnvironment(ctx, os.Getenv, Version())
 	if err != nil || provider == nil {
@@ -71,8 +71,8 @@ func traceTo(ctx context.Context, own *parley.Config) (end func(), err error) {
 	}, nil
 }
 
-// start starts the gateway of a process that is a gateway and nothing else: it takes the memory limit and the garbage collector into
-// its hands, unless the environment does. Own has what no setting describes.
+// start starts the gateway of a process that is a gateway and nothing else. So it also sets the memory limit of the process and has the
+// gateway tune the garbage collector, unless the environment sets them. In own stand the parts that no setting describes.
 func start(ctx context.Context, settings *config.Settings, own parley.Config) (*parley.Gateway, error) {
 	limitMemory(own.Logger)
 	own.Version, own.Revision = Version(), Revision()
@@ -119,5 +119,5 @@ func serveUntil(ctx context.Context, running *parley.Gateway, hangups <-chan os.
 	}
 }
 
-// stop closes the gateway under a context of its own: the one it served under has ended. The settings bound it.
+// stop closes the gateway. The context that it served under has ended, so a setting bounds the time that open calls have left.
 func stop(running *parley.Gateway) error { return running.Close(context.Background()) }

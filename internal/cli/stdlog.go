@@ -30,7 +30,7 @@ func (s stdLines) Write(line []byte) (int, error) {
 // clients that left and odd headers, with addresses and parts of values, so grpcLines withholds their text.
 type grpcLines struct{ logger atomic.Pointer[slog.Logger] }
 
-// grpcErrors is set before anything of the library runs: grpclog asks for that.
+// grpcErrors receives the errors from before main on, because grpclog asks for its logger to be set before the library runs.
 var grpcErrors = func() *grpcLines {
 	lines := &grpcLines{}
 	grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, lines))
@@ -45,9 +45,9 @@ func (g *grpcLines) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// redirectStdLog makes the lines of the standard logger and of grpc's own lines of the logger. The standard logger belongs to the
-// process, so only a verb that runs until the process ends may call it. The function end ends the logging, not the silence: a
-// connection may still be closing.
+// redirectStdLog sends the lines of Go's standard logger and of grpc's own log to a logger. The standard logger belongs to the process, so
+// only a verb that runs until the process ends may call it. After end is called, the lines are dropped: a connection that is still closing
+// may write some.
 func redirectStdLog(logger *slog.Logger) (end func()) {
 	log.SetOutput(stdLines{logger})
 	grpcErrors.logger.Store(logger)

@@ -26,7 +26,7 @@ var sizeForm = regexp.MustCompile(`^(\d+)(B|KiB|MiB|GiB)?$`)
 // settings, and the files that cannot be read. Each error names its setting, where the value came from, and the fix.
 func (s *Settings) Check() error { return s.check(nil) }
 
-// check is Check without the settings whose values are reported already, by the paths of their keys.
+// check is Check, which leaves out the settings whose values were reported before: wrong has the paths of their keys.
 func (s *Settings) check(wrong map[string]bool) error {
 	c := &checker{settings: s, wrong: wrong}
 	c.rules(slices.DeleteFunc(slices.Clone(settings()), func(known setting) bool { return known.graph && len(s.Tenants) > 0 }))
@@ -54,8 +54,9 @@ func (c *checker) failf(field any, format string, args ...any) {
 	}
 }
 
-// other names a setting that another one meets, with its value, and with its place where its name does not tell that.
-func (c *checker) other(field *string) string {
+// mention returns how a message about one setting mentions another: its name, its value, and the place of the value in parentheses
+// unless it came from the variable of that name.
+func (c *checker) mention(field *string) string {
 	i := slices.IndexFunc(settings(), func(known setting) bool { return c.settings.field(known).Addr().Interface() == field })
 	known := settings()[i]
 	text := envOf(known.flag)
@@ -68,7 +69,7 @@ func (c *checker) other(field *string) string {
 	return text
 }
 
-// failed notes what is wrong with a setting, once, and not where its value was reported already.
+// failed notes what is wrong with a setting, once, unless its value was reported before.
 func (c *checker) failed(known setting, problem error) {
 	origin := c.settings.origins[known.flag]
 	if err := newError(known.flag, origin, problem); !c.wrong[keyPath(known, origin)] && !c.wrong[known.key] {
@@ -104,18 +105,18 @@ func (c *checker) rules(known []setting) {
 			continue
 		}
 		if path[0].GetFieldName() == tenantsKey {
-			c.tenant(path[0].GetStringKey(), violation.GetMessage())
+			c.failTenant(path[0].GetStringKey(), violation.GetMessage())
 			continue
 		}
 		i := slices.IndexFunc(known, func(s setting) bool { return s.key == path[0].GetFieldName() })
 		if i >= 0 {
-			c.failed(known[i], fmt.Errorf("%s%s", c.settings.quotable(known[i]), violation.GetMessage()))
+			c.failed(known[i], fmt.Errorf("%s%s", c.settings.quoted(known[i]), violation.GetMessage()))
 		}
 	}
 	for _, each := range known {
 		if path := c.settings.field(each); each.path && each.flag != auditFile {
-			if err := readable(path.String()); err != nil {
-				c.failed(each, unnamed(each, err))
+			if err := tryOpen(path.String()); err != nil {
+				c.failed(each, withoutSecret(each, err))
 			}
 		}
 	}
@@ -130,7 +131,7 @@ func violations(s *Settings) ([]*validate.Violation, error) {
 		}
 		message.Tenants[alias] = new(configpb.Tenant)
 	}
-	validator, err := protovalidate.New() // the rules are needed once, so they are not kept
+	validator, err := protovalidate.New() // one of its own, so that its compiled rules are freed after the check
 	if err != nil {
 		return nil, err
 	}
@@ -142,8 +143,8 @@ func violations(s *Settings) ([]*validate.Violation, error) {
 	return broken.ToProto().GetViolations(), nil
 }
 
-// tenant notes what is wrong with an alias, or with the tenants as a whole where it is empty.
-func (c *checker) tenant(alias, problem string) {
+// failTenant notes what is wrong with a tenant's alias, or with the tenants as a whole where alias is empty.
+func (c *checker) failTenant(alias, problem string) {
 	place := c.settings.Tenants[alias].origins[""].at
 	text := tenantsKey + ": "
 	if place.line > 0 {
@@ -155,10 +156,10 @@ func (c *checker) tenant(alias, problem string) {
 	c.errs = append(c.errs, &Error{Setting: tenantsKey, text: text + problem, at: place})
 }
 
-// unnamed takes the name of the file out of an error where the name may be a secret.
-func unnamed(known setting, err error) error {
+// withoutSecret removes the path from an error of opening a file, where the path may be the secret itself.
+func withoutSecret(known setting, err error) error {
 	if known.secret {
-		return fmt.Errorf("%w; give the path of a file that the gateway may read", unquoted(err))
+		return fmt.Errorf("%w; give the path of a file that the gateway may read", withoutPath(err))
 	}
 	return err
 }
@@ -183,7 +184,7 @@ func (c *checker) checkCredential() {
 	s := c.settings
 	need := func(field *string) {
 		if *field == "" {
-			c.failf(field, "is needed with %s", c.other(&s.GraphCredential))
+			c.failf(field, "is needed with %s", c.mention(&s.GraphCredential))
 		}
 	}
 	switch s.GraphCredential {
@@ -207,10 +208,10 @@ func (c *checker) checkCredential() {
 		return // the rule of the setting refuses it
 	}
 	if s.GraphClientSecretFile != "" && s.GraphCredential != "client-secret" {
-		c.failf(&s.GraphClientSecretFile, "contradicts %s; unset one of them", c.other(&s.GraphCredential))
+		c.failf(&s.GraphClientSecretFile, "contradicts %s; unset one of them", c.mention(&s.GraphCredential))
 	}
 	if s.GraphCertificateFile != "" && s.GraphCredential != "client-certificate" {
-		c.failf(&s.GraphCertificateFile, "contradicts %s; unset one of them", c.other(&s.GraphCredential))
+		c.failf(&s.GraphCertificateFile, "contradicts %s; unset one of them", c.mention(&s.GraphCredential))
 	}
 }
 
@@ -231,8 +232,8 @@ func ParseSize(text string) (int64, error) {
 	return int64(number << shift), nil
 }
 
-// readable returns why a file cannot be read; nil for no path.
-func readable(path string) error {
+// tryOpen returns why a file cannot be read; nil where it can, and for an empty path.
+func tryOpen(path string) error {
 	if path == "" {
 		return nil
 	}

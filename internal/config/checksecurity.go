@@ -46,9 +46,9 @@ func (c *checker) checkSecurity() {
 		case setting.needed && *setting.field == "" && (setting.field == &s.TLSCertFile || setting.field == &s.TLSKeyFile) && !mtls:
 			c.failf(setting.field, "is needed: a certificate and its key go together")
 		case setting.needed && *setting.field == "":
-			c.failf(setting.field, "is needed with %s", c.other(&s.AuthMode))
+			c.failf(setting.field, "is needed with %s", c.mention(&s.AuthMode))
 		case !setting.used && *setting.field != "":
-			c.failf(setting.field, "is set, yet %s does not use it; unset one of them", c.other(&s.AuthMode))
+			c.failf(setting.field, "is set, yet %s does not use it; unset one of them", c.mention(&s.AuthMode))
 		}
 	}
 	if known := authn.ProgramsNames(); s.OIDCPrograms != "" && !slices.Contains(known, s.OIDCPrograms) {
@@ -58,15 +58,15 @@ func (c *checker) checkSecurity() {
 		c.failf(&s.CORSOrigins, "%w", err)
 	}
 	if s.TLSTerminated && s.TLSCertFile != "" {
-		c.failf(&s.TLSTerminated, "contradicts %s: TLS ends here or in front of the gateway; unset one of them", c.other(&s.TLSCertFile))
+		c.failf(&s.TLSTerminated, "contradicts %s: TLS ends here or in front of the gateway; unset one of them", c.mention(&s.TLSCertFile))
 	}
 	if len(modes) == 0 && s.TLSTerminated {
-		c.failf(&s.TLSTerminated, "is set, yet %s admits callers on loopback only; set PARLEY_AUTH_MODE", c.other(&s.AuthMode))
+		c.failf(&s.TLSTerminated, "is set, yet %s admits callers on loopback only; set PARLEY_AUTH_MODE", c.mention(&s.AuthMode))
 	}
 	c.checkListeners(len(modes) > 0)
 }
 
-// checkListeners keeps listeners on loopback that ask nobody, or that would send chats in the clear.
+// checkListeners refuses addresses beyond loopback for listeners that authenticate nobody, or that would send chats without TLS.
 func (c *checker) checkListeners(authenticated bool) {
 	s := c.settings
 	secure := s.TLSCertFile != "" || s.TLSTerminated
@@ -90,7 +90,7 @@ func (c *checker) checkListeners(authenticated bool) {
 	}
 }
 
-// onLoopback says whether an address can be reached from this machine only.
+// onLoopback reports whether an address can be reached from this machine only.
 func onLoopback(addr string) (bool, error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {

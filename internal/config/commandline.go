@@ -14,7 +14,7 @@ const configKey = "config"
 
 // CommandLine reads the command line together with the environment and the configuration file. The command line wins over the
 // environment, the environment over the file, the file over the default. kong by itself reports the first mistake alone, and names
-// a flag where the environment was wrong; so CommandLine takes the environment out of its hands and notes what it cannot read.
+// a flag where the environment was wrong. So CommandLine reads the environment itself and notes every value that it cannot read.
 type CommandLine struct {
 	parser *kong.Kong
 	// envs are the variables of all verbs.
@@ -57,7 +57,7 @@ func HelpValue(value *kong.Value) string {
 	return text
 }
 
-// lenient reads the value of a flag and notes that it could not, so that the others are read as well.
+// lenient is a mapper that never fails: a value that cannot be read makes its flag a broken one, and the other flags are still read.
 type lenient struct {
 	kong.Mapper
 
@@ -91,8 +91,8 @@ func (l lenient) IsBool() bool {
 	return ok && inner.IsBool()
 }
 
-// Parse reads arguments, environment and file. A verb with Sourced settings gets everything that is wrong by its Check; for another
-// verb, and where no verb can be made out, it is the error.
+// Parse reads arguments, environment and file. Of a verb with Sourced settings, the method Check returns everything that is wrong. Of
+// another verb, and where the arguments name no verb, Parse returns it.
 func (c *CommandLine) Parse(args []string) (*kong.Context, Origins, error) {
 	parsed, errs := c.arguments(args)
 	if parsed == nil {
@@ -108,7 +108,7 @@ func (c *CommandLine) Parse(args []string) (*kong.Context, Origins, error) {
 	verb := parsed.Selected()
 	settings, sourced := reflect.TypeAssert[interface{ sourced() *Sourced }](verb.Target.Addr())
 	for _, flag := range verb.Flags {
-		if origin := c.read(flag, given[flag]); origin.kind != fromDefault {
+		if origin := c.originOf(flag, given[flag]); origin.kind != fromDefault {
 			origins[flag.Name] = origin
 		}
 		if problem := c.problem(flag, !sourced); problem != "" {
@@ -149,14 +149,15 @@ func (c *CommandLine) arguments(args []string) (*kong.Context, []error) {
 		}
 		after := i + 1
 		if args[i] == name && after < len(args) && !strings.HasPrefix(args[after], "-") {
-			after++ // its value
+			after++ // the value of the flag
 		}
 		args = slices.Delete(args, i, after)
 	}
 }
 
-// read reads the value of a flag that the command line does not have from the environment.
-func (c *CommandLine) read(flag *kong.Flag, given bool) Origin {
+// originOf returns where the value of a flag comes from. The value of a flag that the command line does not have is read from the
+// environment here.
+func (c *CommandLine) originOf(flag *kong.Flag, given bool) Origin {
 	env := flag.Tag.Get("env")
 	if given {
 		return Origin{kind: fromFlag, env: env}
@@ -173,12 +174,13 @@ func (c *CommandLine) read(flag *kong.Flag, given bool) Origin {
 	return Origin{kind: fromEnvironment, env: env}
 }
 
-// problem says what is wrong with the value of a flag by itself, if anything. The rules of Sourced settings have their words.
-func (c *CommandLine) problem(flag *kong.Flag, words bool) string {
+// problem returns what is wrong with the value of a flag by itself, empty = nothing. Where checkEnum is false, the list of allowed words
+// is not looked at: for Sourced settings, a rule of the configuration's proto does that.
+func (c *CommandLine) problem(flag *kong.Flag, checkEnum bool) string {
 	if c.broken[flag] {
-		return expected[flag.Target.Type()]
+		return mistakes[flag.Target.Type()]
 	}
-	if allowed := c.enums[flag]; words && allowed != nil && !slices.Contains(allowed, flag.Target.String()) {
+	if allowed := c.enums[flag]; checkEnum && allowed != nil && !slices.Contains(allowed, flag.Target.String()) {
 		return "is none of " + strings.Join(allowed, ", ")
 	}
 	return ""

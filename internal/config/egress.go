@@ -13,10 +13,10 @@ import (
 	"golang.org/x/net/http/httpproxy"
 )
 
-// egress returns how requests to Graph, to the login service, for report downloads and for the keys of token issuers leave:
-// through the proxy of the settings, else through what HTTPS_PROXY names, but for hosts that NO_PROXY names. As everywhere, the
-// environment's proxy is not used for this machine; one that is set for Parley alone is. No error holds a proxy's URL, which
-// may have a password in it.
+// egress returns the function that chooses the proxy of requests to Graph, to the login service, for report downloads and for the keys
+// of token issuers: the proxy of the settings, else the one of HTTPS_PROXY, and none for hosts that NO_PROXY names. By custom, the
+// proxy of HTTPS_PROXY is not used for targets on this machine; the proxy of the settings is. No error holds the URL of a proxy, since it
+// may have a password.
 func (s *Settings) egress(log *slog.Logger) (func(*http.Request) (*url.URL, error), error) {
 	env := httpproxy.FromEnvironment()
 	var own *url.URL
@@ -28,7 +28,8 @@ func (s *Settings) egress(log *slog.Logger) (func(*http.Request) (*url.URL, erro
 		env.HTTPProxy, env.HTTPSProxy, env.CGI = s.ProxyURL, s.ProxyURL, false
 	}
 	choose := env.ProxyFunc()
-	// A name that no entry of NO_PROXY but the star covers. The library takes a proxy that it cannot read for none.
+	// The library silently uses no proxy where it cannot read the proxy's URL. To find that out, it is asked about a host that no entry of
+	// NO_PROXY matches but the star.
 	through, err := choose(&url.URL{Scheme: "https", Host: "graph.parley.invalid"})
 	if err != nil || through == nil && env.HTTPSProxy != "" && !strings.Contains(","+strings.ReplaceAll(env.NoProxy, " ", "")+",", ",*,") {
 		if own != nil {
@@ -44,7 +45,7 @@ func (s *Settings) egress(log *slog.Logger) (func(*http.Request) (*url.URL, erro
 	}
 	return func(r *http.Request) (*url.URL, error) {
 		if own != nil && loopback(r.URL.Hostname()) {
-			if spared(env.NoProxy, r.URL) {
+			if inNoProxy(env.NoProxy, r.URL) {
 				return nil, nil //nolint:nilnil // as above
 			}
 			return own, nil
@@ -60,9 +61,9 @@ func loopback(host string) bool {
 	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
 
-// spared reports whether NO_PROXY names a target on this machine, which the library never looks up in it: by host or address, with
-// its port or without, by a network, or by the star.
-func spared(list string, target *url.URL) bool {
+// inNoProxy reports whether the list of NO_PROXY has a target on this machine, which the library never looks up in it: by its host or
+// address, with or without the port, by a network, or by the star.
+func inNoProxy(list string, target *url.URL) bool {
 	host, port := target.Hostname(), target.Port()
 	address, addressErr := netip.ParseAddr(host)
 	return slices.ContainsFunc(strings.Split(list, ","), func(entry string) bool {

@@ -51,7 +51,7 @@ var settings = sync.OnceValue(func() []setting {
 
 func (s *Settings) field(of setting) reflect.Value { return reflect.ValueOf(s).Elem().Field(of.index) }
 
-// message returns the settings as the message whose rules each value must keep. What is unset by default and empty stays unset.
+// message returns the settings as the proto whose rules each value must keep. A setting without a default that is empty stays unset.
 func (s *Settings) message() *configpb.Settings {
 	message := new(configpb.Settings)
 	to := message.ProtoReflect()
@@ -62,7 +62,7 @@ func (s *Settings) message() *configpb.Settings {
 		}
 		field := to.Descriptor().Fields().ByName(protoreflect.Name(known.key))
 		if field == nil {
-			continue // a test holds that there is none
+			continue // a test asserts that the proto has a field for every setting
 		}
 		switch own := value.Interface().(type) {
 		case time.Duration:
@@ -76,7 +76,7 @@ func (s *Settings) message() *configpb.Settings {
 	return message
 }
 
-// take puts the values of a message of the file into the settings. The origin of each comes from where.
+// take copies the values that a message of the configuration file sets into the settings. The function where returns the origin of each.
 func (s *Settings) take(message proto.Message, where func(key string) Origin) {
 	from := message.ProtoReflect()
 	for _, known := range settings() {
@@ -105,8 +105,9 @@ func (s *Settings) take(message proto.Message, where func(key string) Origin) {
 	}
 }
 
-// quotable returns the value of a setting in quotes and a blank, for messages; nothing where it may be a secret.
-func (s *Settings) quotable(known setting) string {
+// quoted returns the value of a setting for the beginning of a message: in quotes, with a blank behind. It is empty where the value may
+// be a secret or is long.
+func (s *Settings) quoted(known setting) string {
 	const most = 64
 	text, ok := reflect.TypeAssert[string](s.field(known))
 	if !ok || known.path || len(text) > most || strings.Contains(text, "://") {

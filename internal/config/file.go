@@ -60,7 +60,7 @@ func parseFile(path string, data []byte, failed error) (*file, error) {
 		failed = errors.New("is not text in UTF-8")
 	}
 	if failed != nil {
-		return &r.file, fmt.Errorf("%s: %w", path, unquoted(failed))
+		return &r.file, fmt.Errorf("%s: %w", path, withoutPath(failed))
 	}
 	if err := r.wellFormed(data); err != nil {
 		return &r.file, err
@@ -76,8 +76,8 @@ func parseFile(path string, data []byte, failed error) (*file, error) {
 	return &r.file, errors.Join(r.errs...)
 }
 
-// unquoted takes the path out of an error of the file system; the message begins with it.
-func unquoted(err error) error {
+// withoutPath removes the path from an error of the file system, for messages that name the file already or must not name it.
+func withoutPath(err error) error {
 	if failed, ok := errors.AsType[*os.PathError](err); ok {
 		return failed.Err
 	}
@@ -143,7 +143,7 @@ func (r *fileReader) mapping(node *yaml.Node, path string, known []setting) {
 	})
 }
 
-// keep reports whether protoyaml is to read an entry of a mapping.
+// keep checks the key and the value of an entry of a mapping, and reports whether protoyaml is to read it.
 func (r *fileReader) keep(key, value *yaml.Node, path string, known []setting, seen map[string]int) bool {
 	name := key.Value
 	if key.Kind != yaml.ScalarNode {
@@ -176,13 +176,13 @@ func (r *fileReader) value(value *yaml.Node, key string, known setting) bool {
 	case isNull(value):
 		return false
 	default:
-		plain, ok := known.plain(value.Value)
+		rewritten, ok := known.forProtoyaml(value.Value)
 		if ok {
-			value.Value, value.Tag = plain, tags[known.kind]
+			value.Value, value.Tag = rewritten, yamlTags[known.kind]
 			r.at[key] = r.place(value)
 			return true
 		}
-		r.failf(value, "%s: %s", key, expected[known.kind])
+		r.failf(value, "%s: %s", key, mistakes[known.kind])
 	}
 	r.wrong[key] = true
 	return false
@@ -198,23 +198,23 @@ func (r *fileReader) unknown(key *yaml.Node, path string, known []setting) {
 	if path == "" {
 		names = append(names, tenantsKey)
 	} else if slices.ContainsFunc(settings(), func(s setting) bool { return s.key == spelled && !s.graph }) {
-		r.failf(key, "%sunknown key %q: it is no setting of a tenant; move it to the top of the file", inTenant(path), shorten(key.Value))
+		r.failf(key, "%sunknown key %q: it is no setting of a tenant; move it to the top of the file", tenantPrefix(path), shorten(key.Value))
 		return
 	}
 	near := nearmiss.Nearest(spelled, names)
 	r.mistyped = append(r.mistyped, path+near)
 	switch {
 	case near != "":
-		r.failf(key, "%sunknown key %q; did you mean %s?", inTenant(path), shorten(key.Value), near)
+		r.failf(key, "%sunknown key %q; did you mean %s?", tenantPrefix(path), shorten(key.Value), near)
 	case path != "":
-		r.failf(key, "%sunknown key %q; known are %s", inTenant(path), shorten(key.Value), strings.Join(names, ", "))
+		r.failf(key, "%sunknown key %q; known are %s", tenantPrefix(path), shorten(key.Value), strings.Join(names, ", "))
 	default:
 		r.failf(key, "unknown key %q; `parley serve --help` lists all", shorten(key.Value))
 	}
 }
 
-// inTenant is the path of a tenant before a message.
-func inTenant(path string) string {
+// tenantPrefix returns the beginning of a message about a key: the path of its tenant, if it is in one.
+func tenantPrefix(path string) string {
 	if path == "" {
 		return ""
 	}
@@ -229,7 +229,7 @@ func shorten(text string) string {
 	return text
 }
 
-// place of a mistake at the head of a message of protoyaml.
+// protoyamlPlace matches the place of a mistake at the beginning of a message of protoyaml.
 var protoyamlPlace = regexp.MustCompile(`^:(\d+):(\d+) `)
 
 // notRead reports the values that protoyaml could not read although the gateway can. Its own messages quote the line, which may hold a

@@ -11,8 +11,9 @@ import (
 	"github.com/parley-gateway/parley/internal/fielderror"
 )
 
-// NewGateway makes the gateway that the settings describe. Own has the parts that no setting describes: the logger and the version, and whether
-// the gateway tunes the garbage collector. The error has every setting that keeps a part from being made, each an *Error.
+// NewGateway makes the gateway that the settings describe. In own stand the parts that no setting describes: the logger, the version, the
+// receiver of spans, and whether the gateway tunes the garbage collector. The error names every setting that keeps a part from being
+// made, each by an *Error.
 func (s *Settings) NewGateway(own parley.Config) (*parley.Gateway, error) {
 	if own.Logger == nil {
 		own.Logger = slog.New(slog.DiscardHandler)
@@ -33,7 +34,7 @@ func (s *Settings) CheckGateway() error {
 	return errors.Join(err, s.Translate(parley.Check(cfg)))
 }
 
-// warn logs settings that are accepted and should be mended.
+// warn logs the settings that are accepted although they should be mended.
 func (s *Settings) warn(log *slog.Logger) {
 	for _, exposed := range s.Exposed() {
 		log.Warn("a file of the configuration is open to others", "problem", exposed.Problem, "setting", exposed.Setting, "file", exposed.Path)
@@ -60,11 +61,11 @@ func (s *Settings) gateway(cfg parley.Config) (parley.Config, error) {
 	cfg.Reflection = s.Reflection == "on" || s.Reflection == "auto" && len(s.AuthModes()) == 0
 	cfg.Explorer = s.Explorer == "on"
 	cfg.Limits = parley.Limits{
-		CallerRate: float64(orNone(s.CallerRate)), CallerBurst: orNone(s.CallerBurst), CallerGraphRequests: s.CallerGraphRequests,
+		CallerRate: float64(zeroIsNone(s.CallerRate)), CallerBurst: zeroIsNone(s.CallerBurst), CallerGraphRequests: s.CallerGraphRequests,
 		CallerShare: s.CallerShare, MaxDeadline: s.MaxDeadline, StreamStall: s.StreamStall, StreamAge: s.StreamAge,
 	}
 	cfg.GraphShare = s.GraphShare
-	cfg.Cache = parley.Cache{Bytes: size, MaxAge: orNone(s.CacheMaxAge)}
+	cfg.Cache = parley.Cache{Bytes: size, MaxAge: zeroIsNone(s.CacheMaxAge)}
 	cfg.Settle = parley.Settle{Copilot: s.SettleCopilot, Chat: s.SettleChat, Call: s.SettleCall}
 	cfg.Shutdown = parley.Shutdown{Delay: s.ShutdownDelay, Timeout: s.ShutdownTimeout}
 	cfg.Proxy = proxy
@@ -98,11 +99,12 @@ func (s *Settings) cacheBytes() (int64, error) {
 	if err != nil {
 		return 0, s.Wrong(&s.CacheSize, "%w", err)
 	}
-	return orNone(size), nil
+	return zeroIsNone(size), nil
 }
 
-// orNone returns a setting as a gateway's configuration has it, where 0 stands for the default and a negative value for none.
-func orNone[T ~int | ~int64](value T) T {
+// zeroIsNone turns the value of a setting, where 0 means none, into one of a gateway's configuration, where 0 means the default and a
+// negative value means none.
+func zeroIsNone[T ~int | ~int64](value T) T {
 	if value == 0 {
 		return -1
 	}
@@ -125,16 +127,16 @@ func (s *Settings) Translate(err error) error {
 	all := fielderror.Flat(err)
 	for i, each := range all {
 		if wrong, ok := errors.AsType[*parley.ConfigError](each); ok {
-			all[i] = s.behind(wrong)
+			all[i] = s.settingError(wrong)
 		}
 	}
 	return errors.Join(all...)
 }
 
-// behind returns the error of the setting behind a field of a gateway's configuration.
-func (s *Settings) behind(wrong *parley.ConfigError) error {
+// settingError returns the error of the setting that fills a field of a gateway's configuration.
+func (s *Settings) settingError(wrong *parley.ConfigError) error {
 	owner, fields, path := s, s.fields(), wrong.Field
-	if alias, field, of := inTenantOf(path); of {
+	if alias, field, ok := splitTenantPath(path); ok {
 		own, known := s.ByAlias()[alias]
 		if !known || field == "" {
 			return &Error{Setting: tenantsKey, text: fmt.Sprintf("%s: %s %s", tenantsKey, quote(shorten(alias)), wrong.Problem), cause: wrong}
@@ -150,14 +152,14 @@ func (s *Settings) behind(wrong *parley.ConfigError) error {
 	return named
 }
 
-// inTenantOf takes the path of a field of a tenant apart, Tenants[alias].field.
-func inTenantOf(path string) (alias, field string, ok bool) {
+// splitTenantPath splits the path of a field of a tenant, Tenants[alias].field. It reports whether the path is one.
+func splitTenantPath(path string) (alias, field string, ok bool) {
 	rest, ok := strings.CutPrefix(path, "Tenants[")
 	alias, field, closed := strings.Cut(rest, "]")
 	return alias, strings.TrimPrefix(field, "."), ok && closed
 }
 
-// fields has the setting behind each field of a gateway's configuration, by its path. Fields without a setting are not in it.
+// fields maps the path of each field of a gateway's configuration to the setting that fills it. Fields without a setting are left out.
 func (s *Settings) fields() map[string]any {
 	return map[string]any{
 		"Tenants": &s.GraphTenantID,
@@ -181,7 +183,7 @@ func (s *Settings) fields() map[string]any {
 	}
 }
 
-// tenantFields has the setting behind each field of a tenant, by its path.
+// tenantFields maps the path of each field of a tenant to the setting that fills it.
 func (s *Settings) tenantFields() map[string]any {
 	return map[string]any{
 		"ID": &s.GraphTenantID, "ClientID": &s.GraphClientID, "Credential": &s.GraphCredential, "ClientSecretFile": &s.GraphClientSecretFile,

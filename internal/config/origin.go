@@ -11,7 +11,7 @@ const prefix = "PARLEY_"
 // Origin is where the value of a setting came from. The zero value is the default.
 type Origin struct {
 	kind originKind
-	// at is the place in the configuration file; without a value of its own, that of the tenant.
+	// at is the place in the configuration file: of the value, or of the tenant that should have one.
 	at position
 	// env is the environment variable of a flag; empty where it has none.
 	env string
@@ -70,7 +70,7 @@ type Error struct {
 
 var _ error = (*Error)(nil)
 
-// newError words the error of the setting that a flag names.
+// newError returns the error of the setting that a flag names: the place of its value, its name, and the problem.
 func newError(flag string, origin Origin, problem error) *Error {
 	name := envOf(flag)
 	switch {
@@ -99,8 +99,8 @@ func (e *Error) Error() string { return e.text }
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.cause }
 
-// CameFrom says where settings came from that a verb took from its flags.
-func (s *Settings) CameFrom(origins Origins) { s.origins = origins }
+// SetOrigins sets where the values came from, for a verb that copied them from its flags.
+func (s *Settings) SetOrigins(origins Origins) { s.origins = origins }
 
 // Wrong returns the error of a setting. Field points to the field of s that holds it.
 func (s *Settings) Wrong(field any, format string, args ...any) *Error {

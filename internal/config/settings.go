@@ -1,5 +1,6 @@
-// Package config holds every setting of the gateway: one struct that is flag, environment variable, YAML key, default and
-// documentation at once, the YAML file behind it, and the checks across settings.
+// Package config holds every setting of the gateway. The tags of one struct, Settings, name the flag, the environment variable, the YAML
+// key, the default and the help of each. CommandLine reads the flags and the environment, Sourced adds the configuration file, Check
+// finds everything that is wrong, and NewGateway makes the gateway that the settings describe.
 package config
 
 import (
@@ -84,7 +85,7 @@ type Settings struct {
 	// Tenants are the settings of each tenant by alias; empty = one tenant, described by the settings themselves.
 	Tenants map[string]Settings `kong:"-"`
 
-	// origins say where values came from, by the names of flags; in a tenant's settings, that of the tenant stands under "".
+	// origins say where values came from, by the names of flags. In a tenant's settings, the key "" has the place of the tenant itself.
 	origins Origins
 }
 

@@ -20,9 +20,9 @@ func (s *Settings) Show() ([]byte, error) {
 		for _, alias := range slices.Sorted(maps.Keys(s.Tenants)) {
 			own, tenant := &yaml.Node{Kind: yaml.MappingNode}, s.Tenants[alias]
 			tenant.show(own, graphSettings())
-			tenants.Content = append(tenants.Content, text(alias), own)
+			tenants.Content = append(tenants.Content, textNode(alias), own)
 		}
-		root.Content = append(root.Content, text(tenantsKey), tenants)
+		root.Content = append(root.Content, textNode(tenantsKey), tenants)
 	}
 	var page bytes.Buffer
 	encoder := yaml.NewEncoder(&page)
@@ -40,7 +40,7 @@ func (s *Settings) show(to *yaml.Node, known []setting) {
 			origin = "not set"
 		}
 		value.LineComment = origin
-		to.Content = append(to.Content, text(each.key), value)
+		to.Content = append(to.Content, textNode(each.key), value)
 	}
 }
 
@@ -51,17 +51,17 @@ func (s *Settings) shown(known setting) *yaml.Node {
 		switch {
 		case value == "":
 			return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null"}
-		case known.secret && readable(value) != nil:
-			return text("***") // it may be the secret itself, given in place of a path
+		case known.secret && tryOpen(value) != nil:
+			return textNode("***") // it may be the secret itself, given in place of a path
 		default:
-			return text(redacted(value))
+			return textNode(redacted(value))
 		}
 	case time.Duration:
 		return &yaml.Node{Kind: yaml.ScalarNode, Value: value.String()}
 	default:
 		node := new(yaml.Node)
 		if node.Encode(value) != nil {
-			return text("***") // no type of a setting is one that YAML cannot encode
+			return textNode("***") // no type of a setting is one that YAML cannot encode
 		}
 		return node
 	}
@@ -83,6 +83,6 @@ func redacted(value string) string {
 	return strings.Replace(parsed.String(), "://", "://***@", 1)
 }
 
-func text(value string) *yaml.Node {
+func textNode(value string) *yaml.Node {
 	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: value}
 }

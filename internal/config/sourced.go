@@ -21,10 +21,10 @@ type Sourced struct {
 
 	wrong map[string]bool // paths of keys whose values could not be read
 	errs  []error
-	whole bool // what can be read of the configuration was read
+	whole bool // the configuration file was read to its end, or there is none
 }
 
-// sourced is how a CommandLine finds the settings of a verb.
+// sourced is the method by which a CommandLine recognizes a verb with Sourced settings.
 func (s *Sourced) sourced() *Sourced { return s }
 
 // load adds the values of the configuration file to those of the command line and the environment, which win.
@@ -35,30 +35,31 @@ func (s *Sourced) load(origins Origins, wrong map[string]bool, errs []error) {
 	}
 	from, err := readFile(s.Config)
 	if err != nil {
-		s.errs = append(s.errs, s.ofFile(err))
+		s.errs = append(s.errs, s.fileError(err))
 	}
 	s.whole = s.whole && from.whole
 	maps.Copy(s.wrong, from.wrong)
-	given := s.Settings
+	winners := s.Settings
 	s.take(from.message, func(key string) Origin { return Origin{kind: fromFile, at: from.at[key]} })
 	for _, known := range settings() {
 		if origin, set := origins[known.flag]; set {
-			s.field(known).Set(given.field(known))
+			s.field(known).Set(winners.field(known))
 			s.origins[known.flag] = origin
 		}
 	}
 	s.takeTenants(from)
 }
 
-// ofFile names the setting of the configuration file where nothing of it could be opened.
-func (s *Sourced) ofFile(err error) error {
-	if opened := readable(kong.ExpandPath(s.Config)); opened != nil {
-		return newError(configKey, s.origins[configKey], fmt.Errorf("%s: %w", s.Config, unquoted(opened)))
+// fileError returns the error of the configuration file. Where the file cannot even be opened, it names the setting that names the file.
+func (s *Sourced) fileError(err error) error {
+	if opened := tryOpen(kong.ExpandPath(s.Config)); opened != nil {
+		return newError(configKey, s.origins[configKey], fmt.Errorf("%s: %w", s.Config, withoutPath(opened)))
 	}
 	return err
 }
 
-// Whole reports whether the configuration file could be read, if only in part. Otherwise settings that seem to be unset may not be.
+// Whole reports whether the configuration file was read to its end, whatever is wrong with single values. Otherwise a setting that seems
+// to be unset may stand in the rest of the file.
 func (s *Sourced) Whole() bool { return s.whole }
 
 // Check returns everything that is wrong at once: what could not be read, and what Settings.Check finds in the rest.
@@ -70,7 +71,8 @@ func (s *Sourced) Check() error {
 	return inOrder(errors.Join(found...))
 }
 
-// Merge adds to what is wrong with the settings the errors of those whose values are not known to be wrong.
+// Merge joins the errors of two checks. An error of more is left out where first has one of the same setting, or where the value of the
+// setting could not be read.
 func (s *Sourced) Merge(first, more error) error {
 	known := make(map[string]bool)
 	for key := range s.wrong {

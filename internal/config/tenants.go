@@ -21,7 +21,7 @@ func graphSettings() []setting {
 	return slices.DeleteFunc(slices.Clone(settings()), func(s setting) bool { return !s.graph })
 }
 
-// tenants checks the mapping of aliases to settings, and reports whether protoyaml is to read it.
+// tenants checks the mapping from aliases to the settings of tenants, and reports whether protoyaml is to read it.
 func (r *fileReader) tenants(node *yaml.Node) bool {
 	if node.Kind != yaml.MappingNode || len(node.Content) == 0 {
 		r.failf(node, "tenants: expected `alias:` mappings, at least one")
@@ -52,8 +52,8 @@ func (r *fileReader) tenants(node *yaml.Node) bool {
 	return true
 }
 
-// takeTenants reads the tenants of a file into the settings, which have every other value already. A tenant has every setting of
-// Microsoft Graph; those that it does not set are as for the deployment, the tenant id excepted.
+// takeTenants copies the tenants of a file into the settings, which have every other value by then. A tenant inherits each setting of
+// Microsoft Graph that it does not set, except the tenant id.
 func (s *Settings) takeTenants(from *file) {
 	own := from.message.GetTenants()
 	if len(own) == 0 {
@@ -100,7 +100,7 @@ func (c *checker) checkTenants() {
 	seen := make(map[string]string)
 	for _, alias := range slices.Sorted(maps.Keys(s.Tenants)) {
 		tenant := s.Tenants[alias]
-		if tenant.origins == nil { // settings that no file had
+		if tenant.origins == nil { // the settings were made by a program, not read from a file
 			tenant.origins = make(Origins)
 			for _, known := range graphSettings() {
 				tenant.origins[known.flag] = Origin{tenant: alias}
@@ -118,7 +118,7 @@ func (c *checker) checkTenants() {
 		}
 		seen[id] = alias
 		for _, err := range own.errs {
-			c.add(err) // an inherited value is wrong once
+			c.add(err) // once, although each tenant inherits the wrong value
 		}
 	}
 }

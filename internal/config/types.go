@@ -16,18 +16,18 @@ var (
 	durationType = reflect.TypeFor[time.Duration]()
 )
 
-// expected says what is wrong with a text that is no value of a type. It does not repeat the text, which may be a secret.
-var expected = map[reflect.Type]string{
+// mistakes says, by type, what is wrong with a text that is no value of the type. It does not repeat the text, which may be a secret.
+var mistakes = map[reflect.Type]string{
 	boolType: "is not true or false", intType: "is not a whole number, such as 50", uintType: "is not a whole number from 0 on, such as 1",
 	floatType: "is not a number, such as 0.5", durationType: "is not a duration; write one such as 90s, 15m or 36h",
 }
 
-// tags are the YAML tags of the types that protoyaml looks at.
-var tags = map[reflect.Type]string{boolType: "!!bool"}
+// yamlTags are the YAML tags that protoyaml expects at the values of some types. Values of the other types have none.
+var yamlTags = map[reflect.Type]string{boolType: "!!bool"}
 
-// plain returns a text as protoyaml reads it, and whether it is a value of the setting. protoyaml has fewer words for true and false
-// than kong and other forms of numbers.
-func (s setting) plain(text string) (plain string, ok bool) {
+// forProtoyaml rewrites the text of a value as protoyaml reads it, which knows fewer words for true and false than kong, and other forms
+// of numbers. It reports whether the text is a value of the setting.
+func (s setting) forProtoyaml(text string) (rewritten string, ok bool) {
 	switch s.kind {
 	case boolType:
 		switch strings.ToLower(text) {

@@ -26,7 +26,7 @@ func TestPlain(t *testing.T) {
 		{setting{kind: durationType}, "1d", ""},
 		{setting{}, "yes", "yes"},
 	} {
-		have, ok := c.s.plain(c.text)
+		have, ok := c.s.forProtoyaml(c.text)
 		if ok != (c.want != "") || ok && have != c.want {
 			t.Errorf("%v %q: %q, %v, want %q", c.s.kind, c.text, have, ok, c.want)
 		}

@@ -1,13 +1,13 @@
 package config
 
-// Listeners are the addresses of the gateway, for verbs that take no other setting of it.
+// Listeners are the addresses of the gateway, for verbs that take few of its other settings.
 type Listeners struct {
 	GRPCAddr  string `name:"grpc-addr" env:"PARLEY_GRPC_ADDR" default:"127.0.0.1:9090" group:"Listeners" help:"Where gRPC is served, host:port."`
 	HTTPAddr  string `name:"http-addr" env:"PARLEY_HTTP_ADDR" default:"127.0.0.1:8080" group:"Listeners" help:"Where REST and /docs are served, host:port."`
 	AdminAddr string `name:"admin-addr" env:"PARLEY_ADMIN_ADDR" default:"127.0.0.1:9091" group:"Listeners" help:"Where metrics are served, host:port."`
 }
 
-// Demo are the settings of the demo beside those of the simulator.
+// Demo has the settings of the verb demo in addition to those of Simulator.
 type Demo struct {
 	Listeners `embed:""`
 
@@ -19,7 +19,7 @@ type Demo struct {
 	LogFormat string `name:"log-format" env:"PARLEY_LOG_FORMAT" default:"text" enum:"text,json" group:"Logs" help:"Form of log lines on standard error: text or json."`
 }
 
-// Simulator are the settings of the simulator.
+// Simulator has the settings of the simulator that the verbs demo and sim share.
 type Simulator struct {
 	SimAddr   string `name:"sim-addr" env:"PARLEY_SIM_ADDR" default:"127.0.0.1:8090" group:"Simulator" help:"Where the simulator is served, host:port; loopback only."`
 	Seed      uint64 `name:"seed" default:"1" group:"Simulator" help:"Chooses the data; the same seed gives the same tenant."`
@@ -29,7 +29,7 @@ type Simulator struct {
 	Throttle  bool   `name:"throttle" group:"Simulator" help:"Enforce Graph's published request limits."`
 }
 
-// Simulation are the settings of the simulator where it runs alone.
+// Simulation has the settings of the verb sim, which runs the simulator alone.
 type Simulation struct {
 	Simulator `embed:""`
 
@@ -37,7 +37,7 @@ type Simulation struct {
 	CAFile string `name:"ca-file" type:"path" help:"Write the certificate authority of this run into this file, for PARLEY_GRAPH_CA_FILE."`
 }
 
-// Healthcheck are the settings of the probe.
+// Healthcheck has the settings of the verb healthcheck.
 type Healthcheck struct {
 	HTTPAddr    string `name:"http-addr" env:"PARLEY_HTTP_ADDR" default:"127.0.0.1:8080" help:"REST address of the gateway, host:port."`
 	TLSCertFile string `name:"tls-cert-file" env:"PARLEY_TLS_CERT_FILE" type:"path" help:"Certificate of the gateway; with it, readiness is asked over TLS and of this certificate alone."`

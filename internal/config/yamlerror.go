@@ -33,14 +33,14 @@ func (r *fileReader) wellFormed(data []byte) error {
 			return fmt.Errorf("%s: only one document is read; put all settings into the first", r.place(&more))
 		}
 	}
-	line, problem := broken(data, err)
+	line, problem := firstMistake(data, err)
 	return fmt.Errorf("%s:%d: is not valid YAML: %s; write one `key: value` a line", r.path, line, problem)
 }
 
-// broken returns the line of the first mistake in a text that is no YAML, and what is wrong. The library's own line is at times that
-// of the construct around the mistake, at times one too low, at times none. The text up to the mistake can be read, so the line
-// after the longest such text is the one.
-func broken(data []byte, err error) (line int, problem string) {
+// firstMistake returns the line of the first mistake in a text that is no YAML, and what is wrong. The library's own line is at times
+// that of the construct around the mistake, at times one too low, at times missing. So firstMistake looks for the longest beginning of the
+// text that can be read: the mistake is in the line after it.
+func firstMistake(data []byte, err error) (line int, problem string) {
 	problem = err.Error()
 	if match := yamlLine.FindStringSubmatch(problem); match != nil {
 		problem = problem[len(match[0]):]
@@ -54,15 +54,15 @@ func broken(data []byte, err error) (line int, problem string) {
 		return max(line, 1), problem
 	}
 	for n := len(lines) - 1; n > 0; n-- {
-		if readable := decodes(bytes.Join(lines[:n], nil)); readable {
+		if readable := isYAML(bytes.Join(lines[:n], nil)); readable {
 			return n + 1, problem
 		}
 	}
 	return 1, problem
 }
 
-// decodes reports whether a text is YAML.
-func decodes(text []byte) bool {
+// isYAML reports whether a text is YAML.
+func isYAML(text []byte) bool {
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	for {
 		var node yaml.Node
@@ -72,7 +72,7 @@ func decodes(text []byte) bool {
 	}
 }
 
-// number reads digits; 0 stands for what is none.
+// number returns the number that digits write; 0 where they write none.
 func number(digits string) int {
 	n, err := strconv.Atoi(digits)
 	if err != nil {

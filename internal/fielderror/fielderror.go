@@ -1,5 +1,5 @@
-// Package fielderror is how a library says which field of its own configuration cannot be used. Libraries do not know the
-// names under which a deployment sets their fields; package config translates them.
+// Package fielderror has the error by which a library names the field of its own configuration that cannot be used. A library does not
+// know under which name a deployment sets the field; package config translates the error.
 package fielderror
 
 import (
@@ -31,7 +31,7 @@ func (e *Error) Error() string { return e.Field + ": " + e.Problem }
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Cause }
 
-// Flat takes joined errors apart, however deep they are joined. No error has no parts.
+// Flat returns the single errors of joined ones, however deep they are joined; none for nil.
 func Flat(err error) []error {
 	several, ok := err.(interface{ Unwrap() []error })
 	if !ok {

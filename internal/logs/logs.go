@@ -1,5 +1,5 @@
-// Package logs writes log lines to where somebody may have stopped reading: a pipe to a collector that hangs, a disk that does not
-// answer. A line that is not taken in time holds up nobody; it is lost, and a later line says how many were.
+// Package logs writes log lines to a place that may stop taking them: a pipe to a collector that hangs, a disk that does not answer. A
+// line waits a second at most; then its writer goes on. When too many lines wait, further ones are lost, and a later line says how many.
 package logs
 
 import (
