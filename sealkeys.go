@@ -3,9 +3,9 @@ package parley
 import (
 	"fmt"
 
+	"github.com/parley-gateway/parley/internal/seal"
 	"github.com/parley-gateway/parley/server/metrics"
 	"github.com/parley-gateway/parley/server/reload"
-	"github.com/parley-gateway/parley/timeline/cursor/seal"
 )
 
 // sealKeys seals with the keys of a file that is read again when it changes.

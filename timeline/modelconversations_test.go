@@ -16,10 +16,10 @@ import (
 
 	"github.com/parley-gateway/parley/cache"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/internal/seal"
 	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
-	"github.com/parley-gateway/parley/timeline/cursor/seal"
 	"github.com/parley-gateway/parley/timeline/query"
 )
 

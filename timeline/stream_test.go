@@ -12,9 +12,9 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient/graph"
+	"github.com/parley-gateway/parley/internal/seal"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
-	"github.com/parley-gateway/parley/timeline/cursor/seal"
 	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/query"
 )

@@ -6,7 +6,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/internal/cursorpb"
-	"github.com/parley-gateway/parley/timeline/cursor/seal"
+	"github.com/parley-gateway/parley/internal/seal"
 	"github.com/parley-gateway/parley/timeline/window"
 )
 

@@ -5,7 +5,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/internal/cursorpb"
-	"github.com/parley-gateway/parley/timeline/cursor/seal"
+	"github.com/parley-gateway/parley/internal/seal"
 )
 
 // How many digests of delivered rows a token holds. They let the next call know rows that Graph sends again.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/internal/reasons"
-	"github.com/parley-gateway/parley/timeline/cursor/seal"
+	"github.com/parley-gateway/parley/internal/seal"
 	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/pager"
 )

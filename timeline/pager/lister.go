@@ -6,7 +6,7 @@ package pager
 import (
 	"time"
 
-	"github.com/parley-gateway/parley/timeline/cursor/seal"
+	"github.com/parley-gateway/parley/internal/seal"
 )
 
 // Config describes a Lister.

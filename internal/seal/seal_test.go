@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/parley-gateway/parley/timeline/cursor/seal"
+	"github.com/parley-gateway/parley/internal/seal"
 )
 
 func fresh(t *testing.T) []byte {
