@@ -2,6 +2,7 @@ package timeline
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -94,14 +95,17 @@ func (w *aroundWalk) begin(ctx context.Context, req *query.Events, at query.Anch
 
 // goOn reads the next page of the side that a token belongs to.
 func (w *aroundWalk) goOn(ctx context.Context, older, newer *query.Side, token string, size int) (err error) {
-	if saved, opened := cursor.OpenEvents(w.e.merge.Sealer, token, older.To.Digest[:]); opened == nil {
+	switch saved, opened := cursor.OpenEvents(w.e.merge.Sealer, token, older.To.Digest[:]); {
+	case opened == nil:
 		older.End = saved.End
 		w.first, err = w.read(ctx, older, token, size, nil)
 		return err
+	case errors.Is(opened, cursor.ErrVersion):
+		return cursor.Refusal(opened, "page_token")
 	}
 	saved, opened := cursor.OpenEvents(w.e.merge.Sealer, token, newer.To.Digest[:])
 	if opened != nil {
-		return failure.TokenRefused("page_token")
+		return cursor.Refusal(opened, "page_token")
 	}
 	newer.Start = saved.Start
 	w.then, err = w.read(ctx, newer, token, size, nil)

@@ -26,7 +26,7 @@ const (
 // for zero are left out, and times are written as distances.
 type Cursor struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The version of this message. A gateway reads the versions that it knows.
+	// The version of this message. A gateway reads the versions that it knows, and within them only messages whose every field it knows.
 	Version uint32 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
 	// Where reading goes on.
 	//

@@ -45,6 +45,10 @@ var table = map[parleyv1.ErrorReason]row{
 		text: "the token is not of this request; begin without it",
 		help: "Begin again without it.",
 	},
+	parleyv1.ErrorReason_ERROR_REASON_TOKEN_VERSION: {
+		code: codes.InvalidArgument,
+		help: "Begin again without it, from the last stored `settled_until` on; while an upgrade runs, repeat the call first, since another replica may read it.",
+	},
 	parleyv1.ErrorReason_ERROR_REASON_TENANT_REQUIRED: {
 		code: codes.InvalidArgument,
 		text: "name a configured tenant by its alias in this header",

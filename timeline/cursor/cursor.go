@@ -8,13 +8,21 @@ import (
 	"fmt"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/parley-gateway/parley/internal/cursorpb"
 	"github.com/parley-gateway/parley/internal/seal"
+	"github.com/parley-gateway/parley/timeline/failure"
 )
 
-// version is the version of the messages that this package writes, and the only one that it reads.
-const version = 1
+// Versions of the messages. While a gateway is upgraded, replicas of two minor versions open each other's tokens: a minor version reads
+// what the one before it wrote, and writes what the one before it reads. So a version, and a field within one, is first only read, and
+// written from the next minor version on.
+const (
+	written = 1 // this package writes it
+	oldest  = 1 // this package reads it and those after it,
+	newest  = 1 // up to this one
+)
 
 // room is how many bytes a message may have so that its token has 1 KiB: sealing adds 33 bytes, and base64 a third.
 const room = 1024*3/4 - 33
@@ -22,13 +30,22 @@ const room = 1024*3/4 - 33
 // maxReason is more than any number of a parleyv1.ErrorReason. A newer gateway may have reasons that this one does not know.
 const maxReason = 1 << 14
 
-// Errors of a token. Callers get the same answer for all of them: the token is refused.
+// Errors of a token that was opened; Refusal turns them into those of a call.
 var (
-	// ErrVersion says that another version of the gateway made the token.
+	// ErrVersion says that another version of the gateway made the token: it has a version that this package does not read, or a field
+	// that it does not know.
 	ErrVersion = errors.New("the token has another version")
 	// ErrMalformed says that this package did not write the content of a token, or that it is a position of the other kind.
 	ErrMalformed = errors.New("malformed cursor")
 )
+
+// Refusal returns the error of a call whose token cannot be used, because of err. field is the request field of the token.
+func Refusal(err error, field string) error {
+	if errors.Is(err, ErrVersion) {
+		return failure.TokenVersion(field)
+	}
+	return failure.TokenRefused(field)
+}
 
 // Counts are the counts of a report.
 type Counts struct {
@@ -37,7 +54,7 @@ type Counts struct {
 
 // marshal encodes the message of a token.
 func marshal(c *cursorpb.Cursor) ([]byte, error) {
-	c.Version = version
+	c.Version = written
 	plain, err := proto.Marshal(c)
 	if err != nil {
 		return nil, fmt.Errorf("encode a cursor: %w", err)
@@ -60,11 +77,33 @@ func unmarshal(plain []byte) (*cursorpb.Cursor, error) {
 	switch err := proto.Unmarshal(plain, c); {
 	case err != nil:
 		return nil, ErrMalformed
-	case c.GetVersion() != version:
+	case c.GetVersion() < oldest || c.GetVersion() > newest || hasUnknown(c.ProtoReflect()):
 		return nil, ErrVersion
 	default:
 		return c, nil
 	}
+}
+
+// hasUnknown reports whether a message, or one in it, has fields that this version does not know. Reading without them could go on at
+// another place.
+func hasUnknown(m protoreflect.Message) bool {
+	if len(m.GetUnknown()) > 0 {
+		return true
+	}
+	found := false
+	m.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
+		switch {
+		case field.Message() == nil:
+		case field.IsList():
+			for i := 0; i < value.List().Len() && !found; i++ {
+				found = hasUnknown(value.List().Get(i).Message())
+			}
+		default:
+			found = hasUnknown(value.Message())
+		}
+		return !found
+	})
+	return found
 }
 
 // packCounts makes a list of counts.

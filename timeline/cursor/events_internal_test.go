@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/internal/cursorpb"
@@ -102,16 +104,40 @@ func TestPagesRoundTrip(t *testing.T) {
 	}
 }
 
-// TestVersions: a message of another version is told from one that makes no sense.
+// TestVersions: a message of another version, or with a field of one, is told from one that makes no sense.
 func TestVersions(t *testing.T) {
 	t.Parallel()
-	for _, other := range []uint32{0, version + 1} {
+	unread := make([][]byte, 0, 6)
+	for _, other := range []uint32{oldest - 1, newest + 1} {
 		plain, err := proto.Marshal(&cursorpb.Cursor{Version: other, Position: &cursorpb.Cursor_Pages{Pages: &cursorpb.Pages{}}})
 		if err != nil {
 			t.Fatal(err)
 		}
+		unread = append(unread, plain)
+	}
+	for _, change := range []func(c *cursorpb.Cursor) protoreflect.ProtoMessage{
+		func(c *cursorpb.Cursor) protoreflect.ProtoMessage { return c },
+		func(c *cursorpb.Cursor) protoreflect.ProtoMessage { return c.GetEvents() },
+		func(c *cursorpb.Cursor) protoreflect.ProtoMessage { return c.GetEvents().GetTimes() },
+		func(c *cursorpb.Cursor) protoreflect.ProtoMessage { return c.GetEvents().GetSources()[2].GetWindow() },
+	} {
+		plain, err := fullEvents().encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := &cursorpb.Cursor{}
+		if err := proto.Unmarshal(plain, c); err != nil {
+			t.Fatal(err)
+		}
+		change(c).ProtoReflect().SetUnknown(protowire.AppendVarint(protowire.AppendTag(nil, 1000, protowire.VarintType), 1))
+		if plain, err = proto.Marshal(c); err != nil {
+			t.Fatal(err)
+		}
+		unread = append(unread, plain)
+	}
+	for i, plain := range unread {
 		if _, err := decodePages(plain); err != ErrVersion { //nolint:errorlint // the very error
-			t.Errorf("version %d: %v", other, err)
+			t.Errorf("message %d: %v", i, err)
 		}
 	}
 	if _, err := decodePages([]byte{0xff}); err != ErrMalformed { //nolint:errorlint // the very error

@@ -84,6 +84,16 @@ func TokenRefused(field string) error {
 	return &Error{Reason: parleyv1.ErrorReason_ERROR_REASON_TOKEN_REFUSED, Field: field, Message: "the token was made for another request or caller, or by another key, or is damaged; begin without it"}
 }
 
+// TokenVersion returns the error of a token of this request and caller that another version of the gateway made; field is the request
+// field.
+func TokenVersion(field string) error {
+	return &Error{
+		Reason: parleyv1.ErrorReason_ERROR_REASON_TOKEN_VERSION, Field: field,
+		Message: "another version of the gateway made the token, and this one does not read it; while an upgrade runs, another replica may: " +
+			"repeat the call, or begin without the token, with the last stored settled_until as start_time",
+	}
+}
+
 // Failure is the meaning of a source's error for a call.
 type Failure struct {
 	// State is how the source ends if it stops here.

@@ -44,7 +44,10 @@ type resumption struct {
 // resume goes on from the position of a token.
 func (m *Merger) resume(have query.Sources, asked []parleyv1.Source, token, field string) error {
 	saved, err := cursor.OpenEvents(m.cfg.Sealer, token, m.associated)
-	if err != nil || len(saved.Sources) != len(asked) {
+	if err != nil {
+		return cursor.Refusal(err, field)
+	}
+	if len(saved.Sources) != len(asked) {
 		return failure.TokenRefused(field)
 	}
 	m.firstCall = saved.Now

@@ -108,7 +108,7 @@ func open[T proto.Message](cfg *Config, a api[T], token, field string) (*pager[T
 	}
 	position, err := cursor.OpenPages(cfg.Sealer, token, a.digest)
 	if err != nil {
-		return nil, failure.TokenRefused(field)
+		return nil, cursor.Refusal(err, field)
 	}
 	p.position = *position
 	if position.Link != "" {

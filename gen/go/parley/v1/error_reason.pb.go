@@ -44,6 +44,12 @@ const (
 	//
 	// Begin again without it.
 	ErrorReason_ERROR_REASON_TOKEN_REFUSED ErrorReason = 2
+	// The page or resume token, or a `Last-Event-ID`, is of this request and caller, and another version of the gateway made
+	// it: one that this version does not read.
+	//
+	// Begin again without it, from the last stored `settled_until` on; while an upgrade runs, repeat the call first, since
+	// another replica may read it.
+	ErrorReason_ERROR_REASON_TOKEN_VERSION ErrorReason = 49
 	// Several tenants are configured and the call does not say which; or it names none of them, and the caller may read
 	// every one.
 	//
@@ -248,6 +254,7 @@ var (
 		0:  "ERROR_REASON_UNSPECIFIED",
 		1:  "ERROR_REASON_INVALID_ARGUMENT",
 		2:  "ERROR_REASON_TOKEN_REFUSED",
+		49: "ERROR_REASON_TOKEN_VERSION",
 		3:  "ERROR_REASON_TENANT_REQUIRED",
 		4:  "ERROR_REASON_USER_ID_REQUIRED",
 		5:  "ERROR_REASON_METHOD_NOT_ALLOWED",
@@ -298,6 +305,7 @@ var (
 		"ERROR_REASON_UNSPECIFIED":               0,
 		"ERROR_REASON_INVALID_ARGUMENT":          1,
 		"ERROR_REASON_TOKEN_REFUSED":             2,
+		"ERROR_REASON_TOKEN_VERSION":             49,
 		"ERROR_REASON_TENANT_REQUIRED":           3,
 		"ERROR_REASON_USER_ID_REQUIRED":          4,
 		"ERROR_REASON_METHOD_NOT_ALLOWED":        5,
@@ -481,11 +489,12 @@ var File_parley_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_parley_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1cparley/v1/error_reason.proto\x12\tparley.v1*\xde\r\n" +
+	"\x1cparley/v1/error_reason.proto\x12\tparley.v1*\xfe\r\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12!\n" +
 	"\x1dERROR_REASON_INVALID_ARGUMENT\x10\x01\x12\x1e\n" +
-	"\x1aERROR_REASON_TOKEN_REFUSED\x10\x02\x12 \n" +
+	"\x1aERROR_REASON_TOKEN_REFUSED\x10\x02\x12\x1e\n" +
+	"\x1aERROR_REASON_TOKEN_VERSION\x101\x12 \n" +
 	"\x1cERROR_REASON_TENANT_REQUIRED\x10\x03\x12!\n" +
 	"\x1dERROR_REASON_USER_ID_REQUIRED\x10\x04\x12#\n" +
 	"\x1fERROR_REASON_METHOD_NOT_ALLOWED\x10\x05\x12\x1e\n" +
