@@ -112,7 +112,7 @@ func (e *Engine) fillPage(ctx context.Context, events *eventPage, beside *merge.
 	m.Limit(listAhead, window.MaxRows, account)
 	m.Listing(events.size, func() bool { return !events.Empty() })
 	if beside != nil {
-		m.Beside(beside)
+		m.PlanBeside(beside)
 	}
 	done := false
 	if events.size > 0 {

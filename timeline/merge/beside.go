@@ -4,16 +4,18 @@ import (
 	"time"
 )
 
-// Bounds of the first window of a walk that begins beside another one.
+// The first window of a walk that begins beside another one.
 const (
-	leastShare   = 0.8            // pages of Graph that it is to hold, at least
-	mostShare    = 2.5            // pages of Graph that it is to hold, at most: it is cut when it holds four
+	minPages     = 0.8            // pages of Graph that its rows fill, at least
+	maxPages     = 2.5            // pages of Graph that its rows fill, at most: a window that fills four is split
+	rowMargin    = 1.25           // rows to expect in it for each row of a List's page
 	unknownReach = 24 * time.Hour // its length where the other walk met no event of a chat
 )
 
-// Beside plans the first window of each source so that it holds a page, by the density of a walk that ends where this one begins. Graph
-// sends the newest rows of a window first, and the page wants the oldest, so that a window is read whole. It follows Listing.
-func (m *Merger) Beside(other *Merger) {
+// PlanBeside plans the first window of each source so that it holds the page of a List, by the density of another walk, which ends where
+// this one begins. Graph sends the newest rows of a window first, and the page needs the oldest, so that the window must be read whole.
+// Call PlanBeside after Listing.
+func (m *Merger) PlanBeside(other *Merger) {
 	for i, r := range m.readers {
 		if i < len(other.readers) && other.readers[i].src == r.src {
 			r.planBeside(other.readers[i])
@@ -21,18 +23,20 @@ func (m *Merger) Beside(other *Merger) {
 	}
 }
 
-// planBeside plans the first window by what the reader of the other walk has met.
+// planBeside plans the first window by the rows and events that the reader of the other walk has met.
 func (r *sourceReader) planBeside(other *sourceReader) {
-	page := float64(r.fetch.PageSize)
-	rows := min(max(float64(r.pageRows)*1.25, page*leastShare), page*mostShare)
-	span := other.interval.End.Sub(other.last).Hours()
+	if r.finished || r.resumeFrom != nil {
+		return // nothing is left to plan, or the token says which window is the first
+	}
+	hours := other.interval.End.Sub(other.last).Hours()
 	switch {
-	case r.finished || r.resumeFrom != nil:
-	case other.counts.Events > 1 && span > 0:
-		// Under a filter there are more rows than events.
-		r.density.Seek(rows, max(float64(other.counts.Events)/span, float64(other.density.Rate())/10))
+	case other.counts.Events > 1 && hours > 0:
+		page := float64(r.fetch.PageSize)
+		rows := min(max(float64(r.pageRows)*rowMargin, page*minPages), page*maxPages)
+		// Under a filter, there are fewer events than rows: the estimate by rows is the higher one.
+		r.density.Seek(rows, max(float64(other.counts.Events)/hours, other.density.RowsPerHour()))
 	case r.fetch.Query.Conversation != "":
 		r.density.Reach(unknownReach)
-	default: // one window may be empty up to the present
+	default: // the other walk met nothing: one window up to the present may be empty, too
 	}
 }

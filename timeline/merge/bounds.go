@@ -115,8 +115,9 @@ func (m *Merger) narrowByLife(r *sourceReader) {
 	}
 }
 
-// addBeforeKept makes a gap of the rest of call records that lies before the records that Graph keeps at present. What it kept when the
-// walk began does not matter.
+// addBeforeKept adds the gap of the call records that Graph does not keep any more: the part of the rest of the interval that lies before
+// the oldest record that it keeps now. A walk without an asked start has no such gap at first, since it asks for whatever Graph keeps.
+// When it is resumed, the records that Graph has dropped since its first call are the gap.
 func (m *Merger) addBeforeKept(r *sourceReader, resumed bool) {
 	if r.src != parleyv1.Source_SOURCE_CALL || r.finished || r.state != parleyv1.SourceState_SOURCE_STATE_READ {
 		return
@@ -125,7 +126,7 @@ func (m *Merger) addBeforeKept(r *sourceReader, resumed bool) {
 	lost := window.Span{Start: r.interval.Start, End: window.Earlier(beginning, r.interval.End)}
 	if r.open || !r.bornAt.IsZero() && m.span.Start.IsZero() {
 		if !resumed {
-			return // whatever there is was asked for
+			return
 		}
 		lost.Start = m.firstCall.Add(-m.cfg.CallsKept)
 	}

@@ -29,13 +29,18 @@ type selection struct {
 	filter *filter.Filter
 	pushed []string           // fields of the filter that Graph evaluates
 	getter source.EventGetter // reads events whole that the filter cannot decide; may be nil
-	// nameActors is that of query.Sources; nil where it is, and without a filter.
+	// nameActors is NameActors of query.Sources; it may be nil.
 	nameActors func(ctx context.Context, events []*parleyv1.Event) (complete bool)
 
 	readWhole    func(ctx context.Context, res *fetch.Result) // reads records whole; nil = they stay as listed
 	participants *participants.Check                          // nil = every event belongs here
 	contradicted atomic.Bool                                  // Graph sent rows that its clause excludes
 	unverified   []window.Span                                // windows with calls that are the user's by Graph's word alone
+}
+
+// selects reports whether events of a window may be left out, or read anew, beyond the check of their participants.
+func (s *selection) selects() bool {
+	return s.filter != nil || s.conversation != nil || s.readWhole != nil
 }
 
 // keepConversation leaves out the entries of other conversations.

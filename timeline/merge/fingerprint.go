@@ -31,7 +31,7 @@ import (
 // wider. Rows that were delivered out of their window are not in it; a token holds the last few of them by their hash.
 type resumeFingerprint struct {
 	overlap    []chunk.Stamp // rows that were delivered within the second before the current window
-	atBoundary rowSum        // sum when the current window was entered or the last one was left; until then the sum of the token
+	atBoundary rowSum        // sum of the token, then the sum at the last boundary: where a window was left or entered
 	missing    rowSum        // sum of the rows that were delivered and that this reading did not return
 	redated    []uint64      // hashes of the rows out of the current window that were delivered in order before
 
@@ -73,8 +73,9 @@ func (r *sourceReader) isReadAgain(at time.Time) bool {
 	return r.inOverlap(at, p.time.Add(1))
 }
 
-// inOverlap reports whether a row is so close to the edge of a window that the reading of the next window returns it as well. Where
-// rows are left out here, nobody knows which of these rows were delivered.
+// inOverlap reports whether a delivered row is so close to the edge of a window that the reading of the next window returns it as well.
+// Where the walk leaves rows out by itself, a resumed call cannot know which rows within the second before its window were delivered.
+// Only rows at the edge itself count there.
 func (r *sourceReader) inOverlap(at, edge time.Time) bool {
 	if r.filter != nil || r.conversation != nil || r.participants != nil && r.participants.Strict {
 		return at.Sub(edge).Abs() <= 1
@@ -89,7 +90,8 @@ func (r *sourceReader) leaveFingerprint(left *fetch.Result) {
 	if f.resuming && r.readsReverseChain() {
 		return // nothing was read: the chain begins anew
 	}
-	if f.leftPieces = f.resuming; !f.resuming {
+	f.leftPieces = f.resuming
+	if !f.resuming {
 		f.missing = 0
 	}
 	f.overlap = slices.DeleteFunc(f.overlap, func(row chunk.Stamp) bool { return !r.inOverlap(row.Time, r.reached) })
@@ -131,16 +133,16 @@ func (r *sourceReader) enterFingerprint(entered *fetch.Result) {
 		r.addEdge(entered)
 	}
 	f.missing = 0
-	again := r.fingerprintNow()
+	token, returned := f.atBoundary, r.fingerprintNow()
 	switch {
-	case !r.beginsLikeToken(entered): // this reading returns other rows, so that the sums say nothing
+	case !r.beginsLikeToken(entered): // this reading returns other rows, so the two sums cannot be compared
 	case catchingUp:
-		f.missing = f.atBoundary - again // the pieces after this one have these rows
+		f.missing = token - returned // the pieces after this one return these rows
 		return
 	default:
 		var sum rowSum
-		f.redated, sum = findRedated(f.atBoundary, again, entered.Entries[:r.next], entered.Entries[r.next:])
-		f.missing = sum - again
+		f.redated, sum = findRedated(token, returned, entered.Entries[:r.next], entered.Entries[r.next:])
+		f.missing = sum - returned
 	}
 	f.resuming = false
 	f.atBoundary = r.fingerprintNow()

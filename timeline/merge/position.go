@@ -43,18 +43,18 @@ func (r *sourceReader) setPosition(e *chunk.Entry) {
 }
 
 // enterPosition moves the position into the current window, and skips the entries that were delivered before the walk was resumed.
-// again says that the window is the token's window or a piece of it.
-func (r *sourceReader) enterPosition(again bool) {
+// rereads says that the window is the token's window or a piece of it.
+func (r *sourceReader) enterPosition(rereads bool) {
 	res, from := r.current, r.resumeFrom
 	r.position = &position{window: res.Window}
 	if from == nil || !from.delivered {
 		return
 	}
-	r.next = r.firstUndelivered(res, again)
+	r.next = r.firstUndelivered(res, rereads)
 	switch {
 	case r.catchingUp(res.Span):
 		*r.position = r.resumePosition(res.Window)
-	case from.outOfWindow && again, !from.outOfWindow && res.Has(from.time):
+	case from.outOfWindow && rereads, !from.outOfWindow && res.Has(from.time):
 		*r.position = *from
 		r.position.window = res.Window
 	}
@@ -98,12 +98,12 @@ func (r *sourceReader) resumePosition(w window.Window) position {
 	return p
 }
 
-// wasDelivered reports whether an entry was delivered before the walk was resumed. again says that the window is the token's window or
+// wasDelivered reports whether an entry was delivered before the walk was resumed. rereads says that the window is the token's window or
 // a piece of it.
-func (r *sourceReader) wasDelivered(e *chunk.Entry, again bool) bool {
+func (r *sourceReader) wasDelivered(e *chunk.Entry, rereads bool) bool {
 	switch from := r.resumeFrom; {
 	case e.OutOfWindow:
-		return again && from.outOfWindow && e.Key <= from.key
+		return rereads && from.outOfWindow && e.Key <= from.key
 	case from.outOfWindow:
 		return from.window.Has(e.Time)
 	default:
@@ -112,12 +112,12 @@ func (r *sourceReader) wasDelivered(e *chunk.Entry, again bool) bool {
 }
 
 // firstUndelivered is the index of the first entry that was not delivered before the walk was resumed.
-func (r *sourceReader) firstUndelivered(res *fetch.Result, again bool) int {
+func (r *sourceReader) firstUndelivered(res *fetch.Result, rereads bool) int {
 	if !r.resumeFrom.outOfWindow {
-		return sort.Search(len(res.Entries), func(i int) bool { return !r.wasDelivered(&res.Entries[i], again) })
+		return sort.Search(len(res.Entries), func(i int) bool { return !r.wasDelivered(&res.Entries[i], rereads) })
 	}
 	next := 0
-	for next < len(res.Entries) && r.wasDelivered(&res.Entries[next], again) {
+	for next < len(res.Entries) && r.wasDelivered(&res.Entries[next], rereads) {
 		next++
 	}
 	return next

@@ -43,9 +43,9 @@ func (p *pendingRead) ready() bool {
 	}
 }
 
-// wanted returns the result of the window that is delivered next; nil = it must be waited for. From now on its reading does not wait for
-// memory.
-func (p *pendingRead) wanted(pool *readPool) *fetch.Result {
+// resultAsNext makes the window the one that is delivered next, so that its reading waits for memory no longer. It returns the result;
+// nil = the call must wait for it.
+func (p *pendingRead) resultAsNext(pool *readPool) *fetch.Result {
 	if p == nil || p.done == nil {
 		return nil
 	}
@@ -59,7 +59,7 @@ func (p *pendingRead) wanted(pool *readPool) *fetch.Result {
 		return nil
 	}
 	if failed := p.result.Failed; failed != nil && pool.ctx.Err() != nil && failure.IsContext(failed.Err) {
-		return nil // nobody waits for it any more
+		return nil // the walk has ended
 	}
 	return p.result
 }
@@ -95,7 +95,7 @@ func (pool *readPool) start(r *sourceReader, p *pendingRead) {
 	if cached != nil && cached.Split && p.indivisible {
 		cached = nil
 	}
-	if cached != nil && (cached.Split || r.filter == nil && r.conversation == nil && r.readWhole == nil && r.participants.IsDecided(cached.Chunk)) {
+	if cached != nil && (cached.Split || !r.selects() && r.participants.IsDecided(cached.Chunk)) {
 		p.result, p.done = cached, pool.done
 		r.hold(cached)
 		return
@@ -150,16 +150,16 @@ func (r *sourceReader) read(ctx context.Context, p *pendingRead, cached *fetch.R
 
 // hold counts the memory of a result.
 func (r *sourceReader) hold(res *fetch.Result) {
-	r.fetch.Hold(res, r.filter != nil || r.conversation != nil || r.readWhole != nil || r.participants != nil)
+	r.fetch.Hold(res, r.selects() || r.participants != nil)
 }
 
 // readsReverseChain reports whether one ordered chain of pages serves the whole interval: a chat's own messages, newest first.
 func (r *sourceReader) readsReverseChain() bool { return r.desc && r.fetch.Query.Conversation != "" }
 
-// holdsPage reports whether a window is expected to hold the rows of a List's page, or takes so long that a second one beside it would
-// only hold it up.
+// holdsPage reports whether a window is expected to hold the rows of a List's page. It is also true while windows take too long for a
+// call: a second reading at the same time would only slow down the first one.
 func (r *sourceReader) holdsPage(w window.Window) bool {
-	return r.density.Widest > 0 || float64(r.density.Rate())*w.Hours() >= 10*float64(r.pageRows)
+	return r.density.Widest > 0 || r.density.RowsPerHour()*w.Hours() >= float64(r.pageRows)
 }
 
 // fillQueue begins to read windows until ahead of them are ready or being read.

@@ -64,8 +64,8 @@ func (r *sourceReader) planRest() {
 	rest := r.interval
 	from := r.reached
 	if r.position != nil {
-		// The window that was begun is read again as it was, so that it is found in the cache.
-		if r.position.delivered || !r.oversized { // else nobody has been in it yet
+		// The window of the position is read again as it was, so that it is found in the cache.
+		if r.position.delivered || !r.oversized { // otherwise no earlier call has entered the window
 			r.resumeFrom = r.position
 		}
 		r.queue = append(r.queue, &task{read: &pendingRead{window: r.position.window, oversized: r.oversized}})
@@ -115,11 +115,11 @@ func (r *sourceReader) poll(pool *readPool, ahead int) bool {
 				r.finish()
 				return true
 			}
-			res := r.queue[0].read.wanted(pool)
+			res := r.queue[0].read.resultAsNext(pool)
 			if res == nil {
 				return false
 			}
-			r.queue[0] = nil // the array of the queue lives on
+			r.queue[0] = nil // so that the queue's array does not hold the result
 			r.queue = r.queue[1:]
 			r.enter(res)
 			if r.stopped != nil {
@@ -140,8 +140,8 @@ func (r *sourceReader) head() *chunk.Entry {
 
 // enter makes a window the current one.
 func (r *sourceReader) enter(res *fetch.Result) {
-	again := r.resumeFrom != nil && !res.Start.Before(r.resumeFrom.window.Start) && !res.End.After(r.resumeFrom.window.End)
-	if !again {
+	rereads := r.resumeFrom != nil && !res.Start.Before(r.resumeFrom.window.Start) && !res.End.After(r.resumeFrom.window.End)
+	if !rereads {
 		r.counts.Duplicates += int64(res.Duplicates)
 		r.counts.OutOfWindow += int64(res.OutOfWindow)
 		r.counts.LeftOut += int64(res.Trimmed + r.edgeRows(res))
@@ -155,7 +155,7 @@ func (r *sourceReader) enter(res *fetch.Result) {
 	if r.pageRows > 0 {
 		r.used = append(r.used, UsedWindow{Store: r.fetch.Store, Key: res.CacheKey, Chunk: res.Chunk})
 	}
-	r.enterPosition(again)
+	r.enterPosition(rereads)
 	r.enterFingerprint(res)
 	r.queueRest(res)
 	r.classifyResult(res)
@@ -187,7 +187,8 @@ func (r *sourceReader) edgeRows(res *fetch.Result) int {
 	return n
 }
 
-// raiseStart notes that Graph refused the start of the interval. The span before the time that it accepted is a gap of an asked start.
+// raiseStart takes note of the later start that Graph accepted after it refused the start of the interval. Where the caller asked for that
+// start, the span in between is a gap.
 func (r *sourceReader) raiseStart(res *fetch.Result) {
 	if res.Begun.IsZero() {
 		return
@@ -240,7 +241,7 @@ func (r *sourceReader) leave() {
 	r.leavePosition(res.Span)
 }
 
-// finish ends the reader in good order.
+// finish ends the reader after everything was delivered.
 func (r *sourceReader) finish() {
 	r.finished = true
 	r.position = nil

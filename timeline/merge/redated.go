@@ -23,23 +23,23 @@ const (
 
 // findRedated finds the rows out of a window that were delivered in order before the walk was resumed.
 //
-// token is the sum of the rows that were delivered, and again the sum of those among them that came back. before and after are the
-// entries of the new reading up to the position and after it. The rows out of their window among the latter are the suspects. Those whose
-// hashes make up the difference of both sums are redated. Up to two rows of before may be new, because Graph had dated them wrongly in
-// the earlier reading:
+// token is the sum of the rows that were delivered, and returned the sum of the rows among them that the new reading returned in order.
+// before and after are the entries of the new reading up to the position and after it. The suspects are the entries of after that are out
+// of their window. The suspects whose hashes make up the difference of both sums are redated. Up to two rows of before may be new,
+// because Graph had dated them wrongly in the earlier reading:
 //
-//	token + hashes of new rows = again + hashes of redated rows
+//	token + hashes of new rows = returned + hashes of redated rows
 //
-// It also returns the sum to go on with: the right side of this equation, or the token's sum where no suspects satisfy it.
-func findRedated(token, again rowSum, before, after []chunk.Entry) (redated []uint64, sum rowSum) {
+// findRedated also returns the sum to go on with: the right side of this equation, or the token's sum where no suspects satisfy it.
+func findRedated(token, returned rowSum, before, after []chunk.Entry) (redated []uint64, sum rowSum) {
 	suspects := outOfWindow(after)
-	if token == again || len(suspects) == 0 {
-		return nil, again
+	if token == returned || len(suspects) == 0 {
+		return nil, returned
 	}
 	suspects = suspects[:min(len(suspects), maxSuspects)]
 	rows := singleSums(before)
 	for set := range 1 << len(suspects) {
-		chosen, sum := choose(suspects, set, again)
+		chosen, sum := choose(suspects, set, returned)
 		added := sum - token
 		if added == 0 || rows[added] || len(suspects) <= maxSuspectsBesideTwo && isSumOfTwo(rows, added) {
 			return chosen, sum

@@ -76,19 +76,21 @@ func (m *Merger) readRecord(ctx context.Context, r *sourceReader, getter source.
 	ref := source.Ref{Source: parleyv1.Source_SOURCE_CALL, ID: listed.GetSource().GetId(), Version: e.Version}
 	event, err := getter.Event(ctx, m.req.Owner, m.req.User, ref)
 	r.fetch.CountRequests(1)
-	open := r.filter.Match(listed) == filter.Unknown
+	undecided := r.filter.Match(listed) == filter.Unknown // by what the list says of the call
+	unread := err != nil || event.GetVersion() < e.Version
+	needsProof := undecided || m.req.Owner != resource.AnyUser && !m.req.Narrow
 	switch {
 	case errors.Is(err, source.ErrNotParticipant):
 		r.contradicted.Store(true)
 		return chunk.Contradicted
-	case (err != nil || event.GetVersion() < e.Version) && (open || m.req.Owner != resource.AnyUser && !m.req.Narrow):
+	case unread && needsProof:
 		return chunk.Unverified
-	case err != nil || event.GetVersion() < e.Version:
+	case unread:
 		return chunk.Participates
 	}
 	result := r.filter.Match(event)
 	if result == filter.False {
-		if open {
+		if undecided {
 			r.contradicted.Store(true)
 		}
 		return chunk.Contradicted
