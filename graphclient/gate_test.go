@@ -1,6 +1,7 @@
 package graphclient_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -128,7 +129,7 @@ type recorder struct {
 	logins   []bool
 }
 
-func (o *recorder) GraphRequest(source string, status int, took time.Duration) {
+func (o *recorder) GraphRequest(_ context.Context, source string, status int, took time.Duration) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.requests = append(o.requests, fmt.Sprint(source, " ", status, " ", took))

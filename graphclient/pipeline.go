@@ -126,7 +126,7 @@ func (p *observe) Do(req *policy.Request) (*http.Response, error) {
 	k := callOf(ctx)
 	k.requests++
 	graph.CountSent(ctx)
-	_, span := spans.Start(ctx, "graph", spans.Client)
+	within, span := spans.Start(ctx, "graph", spans.Client)
 	start := time.Now()
 	resp, err := req.Next()
 	took := time.Since(start)
@@ -136,7 +136,7 @@ func (p *observe) Do(req *policy.Request) (*http.Response, error) {
 		p.clock.observe(resp.Header, start, start.Add(took))
 	}
 	k.describe(span, status, id)
-	p.observer.GraphRequest(k.request.Source, status, took)
+	p.observer.GraphRequest(within, k.request.Source, status, took)
 	p.logger.DebugContext(ctx, "graph request", "source", k.request.Source, "status", status, "took_ms", float64(took.Microseconds())/1000,
 		"graph_request_id", id, "client_request_id", k.clientID, "number", k.requests)
 	return resp, err
@@ -164,11 +164,19 @@ func (k *call) describe(span *spans.Active, status int, id string) {
 	span.End(failed)
 }
 
-// pathWords are the words of Graph's paths. Everything else in a path may name somebody.
-var pathWords = map[string]bool{ //nolint:gochecknoglobals // a constant in all but type
-	"v1.0": true, "beta": true, "users": true, "copilot": true, "interactionHistory": true, "getAllEnterpriseInteractions": true, "chats": true,
-	"getAllMessages": true, "getAllRetainedMessages": true, "messages": true, "members": true, "hostedContents": true, "$value": true,
-	"communications": true, "callRecords": true, "sessions": true, "participants_v2": true, "reports": true, "teams": true, "channels": true,
+// pathWords are the words of Graph's paths, by their lower-case form: links to next pages are free in it. Everything else in a path may
+// name somebody.
+var pathWords = byLowerCase( //nolint:gochecknoglobals // a constant in all but type
+	"v1.0", "beta", "users", "copilot", "interactionHistory", "getAllEnterpriseInteractions", "chats", "getAllMessages", "getAllRetainedMessages",
+	"messages", "members", "hostedContents", "$value", "communications", "callRecords", "sessions", "participants_v2", "reports", "teams", "channels",
+)
+
+func byLowerCase(words ...string) map[string]string {
+	by := make(map[string]string, len(words))
+	for _, word := range words {
+		by[strings.ToLower(word)] = word
+	}
+	return by
 }
 
 // shown is the path of a target without ids: every segment that is not one of Graph's own words is a placeholder.
@@ -176,9 +184,14 @@ func (t target) shown() string {
 	path, _, _ := strings.Cut(t.uri, "?")
 	segments := strings.Split(path, "/")
 	for i, segment := range segments {
-		function, _, called := strings.Cut(segment, "(")
+		function, arguments, called := strings.Cut(segment, "(")
+		word, known := pathWords[strings.ToLower(function)]
 		switch {
-		case segment == "" || pathWords[segment]:
+		case segment == "":
+		case known && !called || known && arguments == ")":
+			segments[i] = word
+		case known: // users('…'), another way to write users/…
+			segments[i] = word + "/{id}"
 		case called && strings.HasPrefix(function, "getMicrosoft365Copilot") && !strings.ContainsFunc(function, notInFunction):
 			segments[i] = function + "(…)"
 		default:

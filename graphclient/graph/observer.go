@@ -1,13 +1,17 @@
 package graph
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // Observer receives what metrics need. Its methods are called from many
 // goroutines, must not block, and never see a path, a user or a body.
 type Observer interface {
-	// GraphRequest reports one request to Graph: its source, the HTTP status
-	// (0 = no answer), and the time until the answer's headers.
-	GraphRequest(source string, status int, took time.Duration)
+	// GraphRequest reports one request to Graph: the context of its span, its
+	// source, the HTTP status (0 = no answer), and the time until the answer's
+	// headers.
+	GraphRequest(ctx context.Context, source string, status int, took time.Duration)
 	// GraphWait reports time that a request spent waiting before it was sent
 	// or sent again: for a budget, a Retry-After gate or a back-off.
 	GraphWait(source string, waited time.Duration)
@@ -21,7 +25,7 @@ type NoObserver struct{}
 var _ Observer = NoObserver{}
 
 // GraphRequest implements Observer.
-func (NoObserver) GraphRequest(string, int, time.Duration) {}
+func (NoObserver) GraphRequest(context.Context, string, int, time.Duration) {}
 
 // GraphWait implements Observer.
 func (NoObserver) GraphWait(string, time.Duration) {}

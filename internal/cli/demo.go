@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/url"
-	"os"
-	"path/filepath"
 	"text/template"
 	"time"
 
@@ -26,12 +24,12 @@ func (v *demoVerb) Run(ctx context.Context, to streams, origins config.Origins) 
 		return err
 	}
 	defer func() { err = errors.Join(err, closeSim(sim)) }()
-	folder, err := scratch()
+	files, err := newScratch()
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	settings, err := v.settings(sim, folder)
+	defer func() { err = errors.Join(err, files.close()) }()
+	settings, err := v.settings(sim, files)
 	if err != nil {
 		return err
 	}
@@ -44,7 +42,13 @@ func (v *demoVerb) Run(ctx context.Context, to streams, origins config.Origins) 
 	logger, release := newLogger(&settings, to.err)
 	defer release()
 	defer redirectStdLog(logger)()
-	running, err := start(ctx, &settings, parley.Config{Logger: logger, ExampleUser: sim.DemoUser().ID})
+	own := parley.Config{Logger: logger, ExampleUser: sim.DemoUser().ID}
+	traced, err := traceTo(ctx, &own)
+	if err != nil {
+		return usageError{err}
+	}
+	defer traced()
+	running, err := start(ctx, &settings, own)
 	if err != nil {
 		return err
 	}
@@ -63,29 +67,11 @@ func (v *demoVerb) Run(ctx context.Context, to streams, origins config.Origins) 
 	return serveUntil(ctx, running, hangups)
 }
 
-// sharedMemory is a folder that container runtimes keep writable where the root is read-only.
-const sharedMemory = "/dev/shm"
-
-// scratch makes the folder for the files that the settings name: among the temporary files, or in shared memory where that fails.
-func scratch() (string, error) {
-	folder, err := os.MkdirTemp("", "parley-demo-")
-	if err == nil {
-		return folder, nil
-	}
-	if inMemory, noMemory := os.MkdirTemp(sharedMemory, "parley-demo-"); noMemory == nil {
-		return inMemory, nil
-	}
-	return "", err
-}
-
 // settings returns the settings that a user of a real tenant would have, with the simulator as Graph and Entra.
-func (v *demoVerb) settings(sim *graphsim.Sim, folder string) (config.Settings, error) {
-	secret, authority := filepath.Join(folder, "client-secret"), filepath.Join(folder, "ca.pem")
-	err := errors.Join(
-		os.WriteFile(secret, []byte(graphsim.DemoClientSecret), 0o600),
-		os.WriteFile(authority, sim.CACertPEM(), 0o600),
-	)
-	if err != nil {
+func (v *demoVerb) settings(sim *graphsim.Sim, files scratch) (config.Settings, error) {
+	secret, noSecret := files.write("client-secret", []byte(graphsim.DemoClientSecret))
+	authority, noAuthority := files.write("ca.pem", sim.CACertPEM())
+	if err := errors.Join(noSecret, noAuthority); err != nil {
 		return config.Settings{}, err
 	}
 	settings, err := config.Defaults()
@@ -98,7 +84,7 @@ func (v *demoVerb) settings(sim *graphsim.Sim, folder string) (config.Settings, 
 	settings.GraphURL, settings.GraphAuthorityURL, settings.GraphCAFile = sim.URL(), sim.URL(), authority
 	settings.GraphCredential, settings.GraphClientSecretFile = "client-secret", secret
 	settings.GraphTenantID, settings.GraphClientID = graphsim.DemoTenantID, graphsim.DemoClientID
-	err = v.setSecurity(&settings, sim, folder)
+	err = v.setSecurity(&settings, sim, files)
 	return settings, err
 }
 

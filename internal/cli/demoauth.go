@@ -3,7 +3,6 @@ package cli
 import (
 	"bytes"
 	"os"
-	"path/filepath"
 	"slices"
 	"text/template"
 
@@ -12,9 +11,9 @@ import (
 	"github.com/parley-gateway/parley/internal/config"
 )
 
-// setSecurity adds the place of the audit records and, with --auth, the settings of a deployment with authentication: the simulated
-// directory as issuer and the handbook's policies.
-func (v *demoVerb) setSecurity(settings *config.Settings, sim *graphsim.Sim, folder string) error {
+// setSecurity adds what a deployment with authentication sets: the simulated directory as issuer, the handbook's policy, and a
+// place for audit records.
+func (v *demoVerb) setSecurity(settings *config.Settings, sim *graphsim.Sim, files scratch) (err error) {
 	settings.AuditFile = v.AuditFile
 	if !v.Auth {
 		if settings.AuditFile == "" {
@@ -24,10 +23,10 @@ func (v *demoVerb) setSecurity(settings *config.Settings, sim *graphsim.Sim, fol
 	}
 	settings.AuthMode, settings.OIDCIssuer, settings.OIDCAudience = "oidc", sim.CallerIssuer(), graphsim.DemoAudience
 	settings.OIDCCAFile = settings.GraphCAFile
-	settings.PolicyFile = filepath.Join(folder, "policy.yaml")
-	// One file with both of the handbook's policies: the rules of the second are appended to those of the first.
+	// Both of the handbook's files in one: the rules of the second stand behind those of the first.
 	_, rules, _ := bytes.Cut(policies.OnBehalfOf(), []byte("\nrules:\n"))
-	return os.WriteFile(settings.PolicyFile, slices.Concat(policies.EntraAppRoles(), []byte("\n"), rules), 0o600)
+	settings.PolicyFile, err = files.write("policy.yaml", slices.Concat(policies.EntraAppRoles(), []byte("\n"), rules))
+	return err
 }
 
 // auditPlace says where the audit records go.

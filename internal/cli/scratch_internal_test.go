@@ -6,24 +6,29 @@ import (
 	"testing"
 )
 
-// TestScratch holds that the demo has a folder although nothing can be written where temporary files go, if there is shared memory.
+// TestScratch holds that the demo has a place for its files although nothing can be written where temporary files go: shared memory, if
+// there is any.
 func TestScratch(t *testing.T) {
 	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "absent"))
-	_, absent := os.Stat(sharedMemory)
-	folder, err := scratch()
-	if absent != nil {
-		if err == nil {
-			t.Errorf("a folder %s where nothing can be written", folder)
-		}
+	if _, err := os.Stat(sharedMemory); err != nil {
+		t.Logf("no shared memory: %v", err)
 		return
 	}
+	files, err := newScratch()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Remove(folder); err != nil {
+	path, err := files.write("secret", []byte("x"))
+	if err != nil {
 		t.Error(err)
 	}
-	if filepath.Dir(folder) != sharedMemory {
-		t.Errorf("folder %s", folder)
+	if err := files.close(); err != nil {
+		t.Error(err)
+	}
+	if filepath.Dir(filepath.Dir(path)) != sharedMemory {
+		t.Errorf("path %s", path)
+	}
+	if _, err := os.Stat(filepath.Dir(path)); err == nil {
+		t.Errorf("%s is left", path)
 	}
 }

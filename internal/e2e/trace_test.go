@@ -1,116 +1,31 @@
 package e2e_test
 
 import (
-	"context"
 	"encoding/hex"
 	"io"
-	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
-	"os"
+	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	otlp "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
-	"google.golang.org/protobuf/encoding/protojson"
 
-	"github.com/parley-gateway/parley"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphsim"
-	"github.com/parley-gateway/parley/internal/tracing"
 )
-
-// spanReceiver is a receiver of OpenTelemetry's protocol.
-type spanReceiver struct {
-	collector.UnimplementedTraceServiceServer
-
-	mu    sync.Mutex
-	spans []*otlp.Span
-	text  strings.Builder // everything that was received
-}
-
-// Export implements the receiver's service.
-func (r *spanReceiver) Export(_ context.Context, request *collector.ExportTraceServiceRequest) (*collector.ExportTraceServiceResponse, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.text.WriteString(protojson.Format(request))
-	for _, resource := range request.GetResourceSpans() {
-		for _, scope := range resource.GetScopeSpans() {
-			r.spans = append(r.spans, scope.GetSpans()...)
-		}
-	}
-	return &collector.ExportTraceServiceResponse{}, nil
-}
-
-// of returns the spans of a trace by their ids.
-func (r *spanReceiver) of(trace string) map[string]*otlp.Span {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	found := make(map[string]*otlp.Span)
-	for _, span := range r.spans {
-		if hex.EncodeToString(span.GetTraceId()) == trace {
-			found[hex.EncodeToString(span.GetSpanId())] = span
-		}
-	}
-	return found
-}
-
-func attribute(span *otlp.Span, key string) string {
-	for _, each := range span.GetAttributes() {
-		if each.GetKey() == key {
-			return each.GetValue().GetStringValue()
-		}
-	}
-	return ""
-}
 
 // TestOneCallIsFollowed is of the kind "from the caller's trace to each request to Graph": a call over each transport has a span below the
 // caller's, its windows are below it, and the requests to Graph below these. No span, attribute or exemplar holds a user, a name, a filter
 // or a secret.
 func TestOneCallIsFollowed(t *testing.T) {
-	receiver := &spanReceiver{}
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := grpc.NewServer()
-	collector.RegisterTraceServiceServer(server, receiver)
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
-	t.Cleanup(func() {
-		server.Stop()
-		if err := <-served; err != nil {
-			t.Error(err)
-		}
-	})
-	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://"+listener.Addr().String())
-	t.Setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
-	provider, err := tracing.FromEnvironment(t.Context(), os.Getenv, "test")
-	if err != nil || provider == nil {
-		t.Fatalf("%v %v", provider, err)
-	}
-	t.Cleanup(func() {
-		if err := provider.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	receiver, provider := traceTo(t, "grpc")
 	sim := simulated(t, graphsim.Config{Users: 10, Messages: 200, Seed: 1})
-	settings := settingsFor(t, sim.URL(), sim.CACertPEM())
-	running, err := settings.NewGateway(parley.Config{Logger: slog.New(slog.DiscardHandler), Version: "test", TracerProvider: provider})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := running.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { closed(t, running.Close) })
+	running := startedTraced(t, settingsFor(t, sim.URL(), sim.CACertPEM()), provider)
 
 	const (
 		rest, overGRPC = "0af7651916cd43dd8448eb211c80319c", "1af7651916cd43dd8448eb211c80319c"
@@ -126,8 +41,6 @@ func TestOneCallIsFollowed(t *testing.T) {
 	if closing := conn.Close(); err != nil || closing != nil {
 		t.Fatal(err, closing)
 	}
-	transport := &http.Transport{}
-	defer transport.CloseIdleConnections()
 	ask := func(address string, headers ...string) string {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, http.NoBody)
 		if err != nil {
@@ -136,16 +49,7 @@ func TestOneCallIsFollowed(t *testing.T) {
 		for i := 0; i < len(headers); i += 2 {
 			request.Header.Set(headers[i], headers[i+1])
 		}
-		answer, err := transport.RoundTrip(request)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer answer.Body.Close()
-		text, err := io.ReadAll(answer.Body)
-		if err != nil || answer.StatusCode != http.StatusOK {
-			t.Fatalf("%d %v %.300s", answer.StatusCode, err, text)
-		}
-		return string(text)
+		return answered(t, request)
 	}
 	path := "http://" + running.Addrs().HTTP + "/v1/users/" + url.PathEscape(user.UPN) + "/events:stream?startTime=" + start.Format(time.RFC3339) + "&filter=" + url.QueryEscape(filter)
 	ask(path, "Traceparent", "00-"+rest+"-"+caller+"-01")
@@ -187,10 +91,30 @@ func TestOneCallIsFollowed(t *testing.T) {
 	if !strings.Contains(exposed, `trace_id="`+overGRPC+`"`) || !strings.Contains(exposed, `trace_id="`+rest+`"`) {
 		t.Error("no exemplar leads from the metrics to the calls")
 	}
+	if !regexp.MustCompile(`(?m)^parley_graph_request_duration_seconds_bucket\{.* # \{trace_id="(` + rest + `|` + overGRPC + `)"\}`).MatchString(exposed) {
+		t.Error("no exemplar leads from the times of Graph to a call")
+	}
 	received := receiver.text.String() + exposed
 	for _, secret := range []string{user.ID, user.UPN, url.PathEscape(user.UPN), user.Name, "abcdef01-2222", graphsim.DemoClientSecret, "Bearer", "$filter", "thread.v2"} {
 		if strings.Contains(strings.ToLower(received), strings.ToLower(secret)) {
 			t.Errorf("spans or exemplars hold %q", secret)
 		}
 	}
+}
+
+// answered sends a request and returns the body of its answer, which must be 200.
+func answered(t *testing.T, request *http.Request) string {
+	t.Helper()
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	answer, err := transport.RoundTrip(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode != http.StatusOK {
+		t.Fatalf("%d %v %.300s", answer.StatusCode, err, text)
+	}
+	return string(text)
 }

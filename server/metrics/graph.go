@@ -1,6 +1,8 @@
 package metrics
 
 import (
+	"context"
+	"encoding/hex"
 	"strconv"
 	"time"
 
@@ -8,6 +10,7 @@ import (
 
 	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/graphclient/ratelimit"
+	"github.com/parley-gateway/parley/internal/spans"
 )
 
 // ClockSkew shows how far this machine's clock is ahead of Graph's, as the tenant's client last saw it. A tenant is shown once.
@@ -98,11 +101,16 @@ type graphObserver struct {
 var _ graph.Observer = graphObserver{}
 
 // GraphRequest implements graph.Observer.
-func (o graphObserver) GraphRequest(source string, status int, took time.Duration) {
+func (o graphObserver) GraphRequest(ctx context.Context, source string, status int, took time.Duration) {
 	o.m.graphRequests.WithLabelValues(source, o.tenant, strconv.Itoa(status)).Inc()
-	if status != 0 {
-		o.m.graphSeconds.WithLabelValues(source, o.tenant).Observe(took.Seconds())
+	if status == 0 {
+		return
 	}
+	traced := ""
+	if place := spans.Current(ctx); place != (spans.Place{}) {
+		traced = hex.EncodeToString(place.Trace[:])
+	}
+	observe(o.m.graphSeconds.WithLabelValues(source, o.tenant), took, traced)
 }
 
 // GraphWait implements graph.Observer.

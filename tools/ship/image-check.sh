@@ -46,13 +46,18 @@ file=$(find "$root" -perm -o=w ! -type l -print -quit)
 if [[ -n $file ]]; then
   fail "everybody may write $file"
 fi
-# What every container runtime puts there: a null device, which a file of the user stands in for, and shared memory.
-mkdir -p "$root/dev/shm"
+# What every container runtime puts there: a null device, which a file of the user stands in for, and /proc. Where this machine lets nobody
+# mount, shared memory stands in for the latter.
+mkdir "$root/dev" "$root/proc"
 install --mode=600 --owner=65532 --group=65532 /dev/null "$root/dev/null"
-chmod 1777 "$root/dev/shm"
+mounted=(unshare --mount bash -c 'mount --bind /proc "$1/proc" && shift && exec "$@"' mounted "$root")
+if ! "${mounted[@]}" true 2>/dev/null; then
+  mounted=()
+  install --directory --mode=1777 "$root/dev/shm"
+fi
 mkfifo "$work/out"
 chmod 755 "$work" "$work/bundle"
-chroot --userspec=65532:65532 "$root" /usr/local/bin/parley demo --grpc-addr=127.0.0.1:0 --http-addr=127.0.0.1:0 \
+"${mounted[@]}" chroot --userspec=65532:65532 "$root" /usr/local/bin/parley demo --grpc-addr=127.0.0.1:0 --http-addr=127.0.0.1:0 \
   --admin-addr=127.0.0.1:0 --sim-addr=127.0.0.1:0 >"$work/out" 2>"$work/err" &
 demo=$!
 exec 3<"$work/out"
