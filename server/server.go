@@ -79,12 +79,12 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.interceptors = interceptor.Config{
 		Authenticator: authenticator(&cfg), Rates: admission.NewRates(cfg.CallerRate, cfg.CallerBurst, cfg.Now), Policy: cfg.Policy,
-		Limits: s.limits, Metrics: cfg.Metrics, Tracer: cfg.Tracer, Logger: cfg.Logger, Now: cfg.Now,
+		Audit: cfg.Audit, Limits: s.limits, Metrics: cfg.Metrics, Tracer: cfg.Tracer, Logger: cfg.Logger, Now: cfg.Now,
 		CallTime: cfg.CallTime, MaxDeadline: cfg.MaxDeadline, StreamStall: cfg.StreamStall,
 		Handlers: &s.handlers, Conditional: rest.Conditional,
 	}
 	s.services = service.New(&service.Config{
-		Engine: cfg.Engine, Tenants: cfg.Tenants, Policy: cfg.Policy, Audit: cfg.Audit, Metrics: cfg.Metrics,
+		Engine: cfg.Engine, Tenants: cfg.Tenants, Policy: cfg.Policy, Metrics: cfg.Metrics,
 		Streams: &lifetime.Streams{Shutdown: s.shutdown, Conns: s.conns, MaxAge: cfg.StreamAge, Stall: cfg.StreamStall},
 	})
 	chain, err := interceptor.Chain(&s.interceptors, callinfo.GRPC)

@@ -21,8 +21,9 @@ func TestAuditVerify(t *testing.T) {
 	}
 	log := audit.New(file, audit.Options{})
 	for range 3 {
-		call, err := log.Intent(audit.Intent{RPC: "ListEvents"})
-		if err != nil {
+		call := &audit.Call{}
+		call.Open(log)
+		if err := call.Intent(audit.Intent{RPC: "ListEvents"}); err != nil {
 			t.Fatal(err)
 		}
 		call.End(audit.Outcome{Code: "OK"})

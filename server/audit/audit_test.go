@@ -24,6 +24,22 @@ const (
 
 var start = time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 
+// record begins the record of a call.
+func record(log *audit.Log, asked audit.Intent) (*audit.Call, error) {
+	call := &audit.Call{}
+	call.Open(log)
+	err := call.Intent(asked)
+	return call, err
+}
+
+// deny records a call that the policy refused.
+func deny(log *audit.Log, asked audit.Intent, out audit.Outcome) {
+	call := &audit.Call{}
+	call.Open(log)
+	call.Deny(asked, out)
+	call.End(audit.Outcome{Code: "OK"}) // of no consequence: the record has ended
+}
+
 func intent() audit.Intent {
 	return audit.Intent{
 		RequestID: "r1", Caller: audit.Caller{ID: "user:" + tenant + "/" + ada, Kind: "user", Application: "app"},
@@ -66,7 +82,7 @@ func TestRecords(t *testing.T) {
 	var out bytes.Buffer
 	now := time.Date(2026, 11, 22, 12, 0, 0, 5e8, time.UTC)
 	log := audit.New(audit.Stream{W: &out}, audit.Options{Now: func() time.Time { return now }})
-	call, err := log.Intent(intent())
+	call, err := record(log, intent())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +93,7 @@ func TestRecords(t *testing.T) {
 	complete := true
 	call.End(audit.Outcome{Code: "OK", Events: 7, Complete: &complete})
 	call.End(audit.Outcome{Code: "INTERNAL"})
-	log.Denied(audit.Intent{RequestID: "r2", Caller: audit.Caller{ID: "anonymous", Kind: "anonymous"}, RPC: "ListUsers"},
+	deny(log, audit.Intent{RequestID: "r2", Caller: audit.Caller{ID: "anonymous", Kind: "anonymous"}, RPC: "ListUsers"},
 		audit.Outcome{Code: "PERMISSION_DENIED", ErrorReason: "POLICY_DENIED"})
 
 	first := map[string]any{
@@ -152,19 +168,19 @@ func TestIntentFailsWithItsSink(t *testing.T) {
 	sink := &flaky{fail: full}
 	var told []error
 	log := audit.New(sink, audit.Options{Failed: func(err error) { told = append(told, err) }})
-	if _, err := log.Intent(intent()); !errors.Is(err, full) {
+	if _, err := record(log, intent()); !errors.Is(err, full) {
 		t.Errorf("got %v", err)
 	}
 	sink.set(full, 10)
-	if _, err := log.Intent(intent()); !errors.Is(err, full) {
+	if _, err := record(log, intent()); !errors.Is(err, full) {
 		t.Errorf("half a record: %v", err)
 	}
 	sink.set(nil, 10)
-	if _, err := log.Intent(intent()); err == nil {
+	if _, err := record(log, intent()); err == nil {
 		t.Error("a short write is no error")
 	}
 	sink.set(nil, 0)
-	call, err := log.Intent(intent())
+	call, err := record(log, intent())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +198,7 @@ func TestIntentFailsWithItsSink(t *testing.T) {
 	if err := log.Close(); err != nil {
 		t.Error(err)
 	}
-	if _, err := log.Intent(intent()); err == nil {
+	if _, err := record(log, intent()); err == nil {
 		t.Error("a closed log took a record")
 	}
 }
@@ -194,7 +210,7 @@ func TestHostileTextStaysInItsLine(t *testing.T) {
 	hostile := intent()
 	hostile.Reason = "a\r\n{\"schema\":\"forged\"}\x00\u2028\u202e\xff" + strings.Repeat("é", 1000)
 	hostile.RequestID = "x\ny"
-	if _, err := log.Intent(hostile); err != nil {
+	if _, err := record(log, hostile); err != nil {
 		t.Fatal(err)
 	}
 	if strings.Count(out.String(), "\n") != 1 || out.Len() > 2000 {
@@ -217,7 +233,7 @@ func TestNumbersFollowTheLines(t *testing.T) {
 	for range 16 {
 		group.Go(func() {
 			for range 25 {
-				call, err := log.Intent(intent())
+				call, err := record(log, intent())
 				if err != nil {
 					t.Error(err)
 					return

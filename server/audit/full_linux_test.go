@@ -16,7 +16,7 @@ func TestFullDevice(t *testing.T) {
 		t.Fatal(err)
 	}
 	log := audit.New(file, audit.Options{})
-	if _, err := log.Intent(intent()); !errors.Is(err, syscall.ENOSPC) || log.OK() {
+	if _, err := record(log, intent()); !errors.Is(err, syscall.ENOSPC) || log.OK() {
 		t.Errorf("%v, well: %t", err, log.OK())
 	}
 	if err := log.Close(); err != nil {

@@ -52,66 +52,70 @@ func New(sink Sink, opts Options) *Log {
 	return l
 }
 
-// Call is a call whose intent is on record.
+// Call is the record of one call: at least one intent before anything is read, and the outcome at the end. Who owns a Call opens it and
+// ends it; who decides what the call may read adds the intents. A Call without a log records nothing.
 type Call struct {
-	log    *Log
+	log    *Log // nil = nothing is recorded
 	begun  time.Time
 	intent Intent
 	number uint64 // of the first record
-	// recorded is set once the intent is written.
+	// recorded is set once an intent is written.
 	recorded bool
 	ended    atomic.Bool
 }
 
-// Intent records what a call is about to read. If that fails the call must fail too: nothing is read without a trace.
-func (l *Log) Intent(intent Intent) (*Call, error) {
-	c := &Call{}
-	if err := l.Begin(c, intent); err != nil {
-		return nil, err
-	}
-	return c, nil
-}
+// Open ties a zero Call to the log that its records go to; nil = nothing is recorded.
+func (c *Call) Open(log *Log) { c.log = log }
 
-// Begin is Intent for a Call that the caller has room for; it must be a zero Call.
-func (l *Log) Begin(c *Call, intent Intent) error {
-	intent.tidy()
-	c.log, c.begun, c.intent = l, l.opts.Now(), intent
-	err := l.write(c, nil, c.begun)
-	c.recorded = err == nil
-	return err
-}
-
-// Begun reports whether the intent is on record.
+// Begun reports whether an intent is on record.
 func (c *Call) Begun() bool { return c.recorded }
 
-// Learn records what became known of a call that is on record since its intent: whose data it reads, say, which took a
-// look-up. It is another intent, which names the first; nothing is written where nothing is new. If it fails the call must fail.
-func (c *Call) Learn(intent Intent) error {
-	before := c.intent
-	c.Correct(intent)
-	if before.Owner == c.intent.Owner && before.Rule == c.intent.Rule && before.Graph == c.intent.Graph {
+// Intent records what the call is about to read. If that fails the call must fail too: nothing is read without a trace. A call that has
+// an intent on record learns more about itself at times, such as whose data it reads, which took a look-up. A further intent names the
+// first, and is not written where it says nothing new.
+func (c *Call) Intent(intent Intent) error {
+	if c.log == nil {
 		return nil
 	}
-	return c.log.write(c, nil, c.log.opts.Now())
+	intent.tidy()
+	before, now := c.intent, c.log.opts.Now()
+	c.intent = intent
+	if !c.recorded {
+		c.begun = now
+		err := c.log.write(c, nil, now)
+		c.recorded = err == nil
+		return err
+	}
+	if before.Owner == intent.Owner && before.Rule == intent.Rule && before.Graph == intent.Graph {
+		return nil
+	}
+	return c.log.write(c, nil, now)
 }
 
-// Correct is Learn without a record of its own: the outcome will say it.
-func (c *Call) Correct(intent Intent) {
+// Deny records that the policy refuses the call. Where no intent is on record, since nothing was going to be read, it writes the outcome.
+// Otherwise End writes it, with what the given intent says. That the outcome cannot be written changes nothing for the caller and is told
+// by Options.Failed.
+func (c *Call) Deny(intent Intent, out Outcome) {
+	if c.log == nil {
+		return
+	}
 	intent.tidy()
 	c.intent = intent
+	if !c.recorded {
+		c.begun = c.log.opts.Now()
+		c.end(out)
+	}
 }
 
-// Denied records a call that the policy refused: an outcome without an intent, since nothing was going to be read. That it
-// cannot be written changes nothing for the caller and is told by Options.Failed.
-func (l *Log) Denied(intent Intent, out Outcome) {
-	intent.tidy()
-	c := &Call{log: l, begun: l.opts.Now(), intent: intent}
-	c.End(out)
-}
-
-// End records how the call ended. Only the first call counts. The answer is out already, so a failure is told by
-// Options.Failed alone.
+// End records how a call ended that has an intent on record. Only the first call of End counts. The answer is out already, so a failure
+// is told by Options.Failed alone.
 func (c *Call) End(out Outcome) {
+	if c.recorded {
+		c.end(out)
+	}
+}
+
+func (c *Call) end(out Outcome) {
 	if c.ended.CompareAndSwap(false, true) {
 		_ = c.log.write(c, &out, c.log.opts.Now()) // told by Options.Failed
 	}

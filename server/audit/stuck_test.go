@@ -35,7 +35,7 @@ func TestStuckSink(t *testing.T) {
 		var group sync.WaitGroup
 		for range 3 {
 			group.Go(func() {
-				if _, err := log.Intent(intent()); err == nil {
+				if _, err := record(log, intent()); err == nil {
 					t.Error("a record that nobody took let a call go on")
 				}
 			})
@@ -47,7 +47,7 @@ func TestStuckSink(t *testing.T) {
 		// Those who come later need not find out for themselves.
 		time.Sleep(time.Millisecond)
 		begun = time.Now()
-		if _, err := log.Intent(intent()); err == nil || time.Since(begun) != 0 {
+		if _, err := record(log, intent()); err == nil || time.Since(begun) != 0 {
 			t.Errorf("%v after %s", err, time.Since(begun))
 		}
 		if err := log.Close(); err == nil {
@@ -55,7 +55,7 @@ func TestStuckSink(t *testing.T) {
 		}
 		close(sink.gate)
 		synctest.Wait()
-		if _, err := log.Intent(intent()); err == nil {
+		if _, err := record(log, intent()); err == nil {
 			t.Error("a closed log took a record")
 		}
 		if log.OK(); len(states) < 2 || !states[0] || states[1] {
@@ -78,7 +78,7 @@ func TestStuckSinkComesBack(t *testing.T) {
 		var group sync.WaitGroup
 		for range 200 {
 			group.Go(func() {
-				if _, err := log.Intent(intent()); err != nil {
+				if _, err := record(log, intent()); err != nil {
 					t.Error(err)
 				}
 			})
@@ -110,7 +110,7 @@ func TestFullDisk(t *testing.T) {
 		defer log.Follow(func(ok bool) { states = append(states, ok) })()
 		sink.set(errors.New("no space left on device"), 0)
 		for range 2 {
-			if _, err := log.Intent(intent()); err == nil {
+			if _, err := record(log, intent()); err == nil {
 				t.Error("recorded on a full disk")
 			}
 		}
@@ -123,7 +123,7 @@ func TestFullDisk(t *testing.T) {
 		if !log.OK() {
 			t.Error("nobody noticed that there is room again")
 		}
-		if _, err := log.Intent(intent()); err != nil {
+		if _, err := record(log, intent()); err != nil {
 			t.Error(err)
 		}
 		if err := log.Close(); err != nil {
@@ -144,7 +144,7 @@ func TestClosedWhileItFails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		log := audit.New(&flaky{fail: errors.New("disk full")}, audit.Options{})
-		if _, err := log.Intent(intent()); err == nil {
+		if _, err := record(log, intent()); err == nil {
 			t.Error("recorded on a full disk")
 		}
 		if err := log.Close(); err != nil {

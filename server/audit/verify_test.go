@@ -17,20 +17,20 @@ func trail(t *testing.T) []string {
 	var out bytes.Buffer
 	log := audit.New(audit.Stream{W: &out}, audit.Options{})
 	for range 2 {
-		call, err := log.Intent(intent())
+		call, err := record(log, intent())
 		if err != nil {
 			t.Fatal(err)
 		}
 		call.End(audit.Outcome{Code: "OK"})
 	}
-	log.Denied(intent(), audit.Outcome{Code: "PERMISSION_DENIED"})
+	deny(log, intent(), audit.Outcome{Code: "PERMISSION_DENIED"})
 	asked := intent()
 	asked.Owner = "ada@contoso.example"
-	call, err := log.Intent(asked)
+	call, err := record(log, asked)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := call.Learn(intent()); err != nil {
+	if err := call.Intent(intent()); err != nil {
 		t.Fatal(err)
 	}
 	call.End(audit.Outcome{Code: "OK"})
@@ -151,12 +151,12 @@ func TestLostRecordsShow(t *testing.T) {
 	for name, part := range map[string]int{"nothing of it is there": 0, "a part of it is there": 100} {
 		sink := &flaky{}
 		log := audit.New(sink, audit.Options{})
-		call, err := log.Intent(intent())
+		call, err := record(log, intent())
 		if err != nil {
 			t.Fatal(err)
 		}
 		sink.set(errors.New("disk full"), part)
-		if _, err := log.Intent(intent()); err == nil {
+		if _, err := record(log, intent()); err == nil {
 			t.Fatal("written to a full disk")
 		}
 		sink.set(nil, 0)

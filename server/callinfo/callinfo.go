@@ -48,8 +48,8 @@ type Info struct {
 	Freshness
 	Sent
 
-	// Record is the audit record of the call. The services' authorizer begins it before anything is read; the interceptor audit ends it
-	// with the outcome.
+	// Record is the audit record of the call. The interceptor audit owns it: it opens the record and ends it with the outcome. The
+	// services' authorizer writes the intents into it, before anything is read, and the denial.
 	Record audit.Call
 }
 

@@ -14,13 +14,18 @@ import (
 	"github.com/parley-gateway/parley/server/metrics"
 )
 
-// auditing ends the audit record of a call with the outcome, which counts the rows and bytes of the answer.
-type auditing struct{ metrics *metrics.Metrics }
+// auditing owns the audit record of a call: it opens the record, into which the service writes what the call is about to read, and ends it
+// with the outcome, which counts the rows and bytes of the answer.
+type auditing struct {
+	log     *audit.Log // nil = nothing is recorded
+	metrics *metrics.Metrics
+}
 
 func (a auditing) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (answer any, err error) {
 	info, returned := callinfo.FromContext(ctx), false
+	info.Record.Open(a.log)
 	out := handout{metrics: a.metrics, protocol: info.Protocol}
-	defer func() { a.record(info, out, returned, err) }()
+	defer func() { a.end(info, out, returned, err) }()
 	answer, err = next(ctx, req)
 	if returned = true; err != nil {
 		return nil, err
@@ -34,8 +39,9 @@ func (a auditing) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, n
 
 func (a auditing) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) (err error) {
 	info, returned := callinfo.FromContext(stream.Context()), false
+	info.Record.Open(a.log)
 	sent := &audited{ServerStream: stream, out: handout{metrics: a.metrics, protocol: info.Protocol}}
-	defer func() { a.record(info, sent.out, returned, err) }()
+	defer func() { a.end(info, sent.out, returned, err) }()
 	err = next(srv, sent)
 	returned = true
 	info.Rows, info.Complete = sent.out.rows, sent.out.complete
@@ -58,8 +64,8 @@ func (s *audited) SendMsg(message any) error {
 	return nil
 }
 
-// record writes the outcome of a call that has an intent on record. A call that did not return has panicked.
-func (auditing) record(info *callinfo.Info, handed handout, returned bool, err error) {
+// end writes the outcome of a call that has an intent on record. A call that did not return has panicked.
+func (auditing) end(info *callinfo.Info, handed handout, returned bool, err error) {
 	if !info.Record.Begun() {
 		return
 	}

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/parley-gateway/parley/server/admission"
+	"github.com/parley-gateway/parley/server/audit"
 	"github.com/parley-gateway/parley/server/authn"
 	"github.com/parley-gateway/parley/server/authz"
 	"github.com/parley-gateway/parley/server/callinfo"
@@ -27,6 +28,8 @@ type Config struct {
 	Authenticator authn.Authenticator
 	Rates         *admission.Rates
 	Policy        authz.Source
+	// Audit records who reads what; nil = nothing is recorded.
+	Audit *audit.Log
 	// Limits bounds the calls and streams that run at one time. All protocols share it.
 	Limits  *Limits
 	Metrics *metrics.Metrics
@@ -67,7 +70,8 @@ type List []Interceptor
 //  6. Errors converts what comes from below into the errors of the contract; nothing above it converts.
 //  7. Request headers refuses odd headers before anybody reads one of them.
 //  8. Identity finds out who calls. No request is looked at, and nothing is recorded, before that.
-//  9. Audit ends the audit record of the call with its outcome. It stands above everything that can refuse a known caller.
+//  9. Audit opens the audit record of the call, into which the service writes what it is about to read, and ends it with the outcome. It
+//     stands above everything that can refuse a known caller.
 //  10. Recheck authorizes the caller again before each part of a stream. It stands below audit, which records its refusals.
 //  11. Deadline gives a call without a deadline its own and cuts those that are too far, so that waiting for a place counts.
 //  12. Limits takes a place, within the share of the caller. Streams of health and reflection have limits of their own.
@@ -85,6 +89,7 @@ func Chain(cfg *Config, protocol string) (List, error) {
 	begin, headers := call{protocol}, answerHeaders{}
 	counts, panics, log, converter := counting{cfg.Metrics}, recovery{cfg.Logger}, logging{cfg.Logger}, errorConverter{cfg.Logger}
 	hold := holding{stall: cfg.StreamStall, handlers: cfg.Handlers, errors: converter}
+	record := auditing{cfg.Audit, cfg.Metrics}
 	who := &identity{auth: cfg.Authenticator, rates: cfg.Rates, logger: cfg.Logger}
 	list := List{{"call", begin.unary, begin.stream}}
 	if cfg.Tracer != nil {
@@ -102,7 +107,7 @@ func Chain(cfg *Config, protocol string) (List, error) {
 		{"errors", converter.unary, converter.stream},
 		check("request headers", checkHeaders),
 		check("identity", who.identify),
-		ofAPI("audit", auditing{cfg.Metrics}.unary, auditing{cfg.Metrics}.stream),
+		ofAPI("audit", record.unary, record.stream),
 		ofAPI("recheck", nil, recheck{cfg.Policy, cfg.Now}.stream),
 		ofAPI("deadline", deadline{cfg.CallTime, cfg.MaxDeadline}.unary, nil),
 		ofAPI("limits", cfg.Limits.unary, cfg.Limits.stream),

@@ -8,18 +8,16 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/server/apierror"
-	"github.com/parley-gateway/parley/server/audit"
 	"github.com/parley-gateway/parley/server/authz"
 	"github.com/parley-gateway/parley/server/callinfo"
 )
 
 // authorizer authorizes each call once, in three steps with a value each: an accessRequest is what the call asks for, resolve makes a
-// callTarget of it, and grant an accessGrant, through which the method then reads. authorizeUser alone notes the outcome in the call's
-// info, for the interceptors.
+// callTarget of it, and grant an accessGrant, through which the method then reads. In between it writes into the call's audit record.
+// authorizeUser alone notes the outcome in the call's info, for the interceptors.
 type authorizer struct {
 	tenants map[string]*Tenant
 	policy  authz.Source
-	audit   *audit.Log // nil = nothing is recorded
 }
 
 // authorize authorizes a call that names no user.
@@ -96,7 +94,7 @@ func (a *authorizer) decide(ctx context.Context, target callTarget) (authz.Decis
 	decision := a.policy.Current().Decide(target.caller, target.policyRequest())
 	switch {
 	case decision.Answer == authz.Denied:
-		return decision, a.denied(ctx, target, decision)
+		return decision, denied(ctx, target, decision)
 	case target.tenant == &noTenant:
 		return decision, errTenant() // the caller may read every tenant there is
 	default:
@@ -106,7 +104,7 @@ func (a *authorizer) decide(ctx context.Context, target callTarget) (authz.Decis
 
 // lookUp returns the target with the object id of its user. The look-up is recorded first.
 func (a *authorizer) lookUp(ctx context.Context, target callTarget, decision authz.Decision) (callTarget, error) {
-	if err := a.record(ctx, lookupIntent(ctx, target, decision)); err != nil {
+	if err := recordIntent(ctx, lookupIntent(ctx, target, decision)); err != nil {
 		return target, err
 	}
 	undecided := decision.Answer == authz.NeedsUserID
@@ -117,7 +115,7 @@ func (a *authorizer) lookUp(ctx context.Context, target callTarget, decision aut
 	switch {
 	case undecided && isKind(err, graph.KindNotFound):
 		// A caller who may not read every user does not learn which users there are.
-		return target, a.denied(ctx, target, decision)
+		return target, denied(ctx, target, decision)
 	case err != nil:
 		return target, err
 	case undecided && found.unresolved:
@@ -130,9 +128,9 @@ func (a *authorizer) lookUp(ctx context.Context, target callTarget, decision aut
 // allow records an allowed call, and refuses any other one.
 func (a *authorizer) allow(ctx context.Context, target callTarget, decision authz.Decision) error {
 	if decision.Answer != authz.Allowed {
-		return a.denied(ctx, target, decision)
+		return denied(ctx, target, decision)
 	}
-	return a.record(ctx, intent(ctx, target, decision))
+	return recordIntent(ctx, intent(ctx, target, decision))
 }
 
 // grant returns the access of an allowed call: to the tenant's sources, or to those of the caller on whose behalf Graph is asked.

@@ -137,6 +137,7 @@ func testPolicy(t *testing.T) authz.Source {
 // world is an authorizer with what it asks.
 type world struct {
 	authorizer
+	log       *audit.Log
 	directory directory
 	exchange  exchange
 	records   records
@@ -147,8 +148,9 @@ func newWorld(t *testing.T, tenants ...string) *world {
 	t.Helper()
 	w := &world{}
 	w.own = query.Sources{Users: &w.directory}
-	w.authorizer = authorizer{tenants: map[string]*Tenant{}, policy: testPolicy(t), audit: audit.New(&w.records, audit.Options{})}
-	t.Cleanup(func() { _ = w.audit.Close() })
+	w.authorizer = authorizer{tenants: map[string]*Tenant{}, policy: testPolicy(t)}
+	w.log = audit.New(&w.records, audit.Options{})
+	t.Cleanup(func() { _ = w.log.Close() })
 	for _, alias := range tenants {
 		w.tenants[alias] = map[string]*Tenant{
 			"a": {ID: tenantA, Sources: w.own, Delegates: &w.exchange}, "b": {ID: tenantB, Sources: w.own},
@@ -162,13 +164,14 @@ func caller(role, scope string) *authn.Caller {
 	return &authn.Caller{Kind: authn.KindUser, Subject: "s", ObjectID: ada, TenantID: tenantA, Roles: []string{role}, Scopes: []string{scope}, Expires: time.Unix(9, 0)}
 }
 
-// call is the context of a call.
-func call(t *testing.T, by *authn.Caller, rpc string, headers ...string) context.Context {
+// call is the context of a call, whose audit record is open.
+func (w *world) call(t *testing.T, by *authn.Caller, rpc string, headers ...string) context.Context {
 	t.Helper()
 	ctx := metadata.NewIncomingContext(t.Context(), metadata.Pairs(headers...))
 	ctx = callinfo.NewContext(ctx, "/parley.v1.EventService/"+rpc, callinfo.GRPC)
 	info := callinfo.FromContext(ctx)
 	info.Caller, info.CallerID = by, by.ID()
+	info.Record.Open(w.log)
 	return ctx
 }
 
@@ -283,7 +286,7 @@ func TestAuthorizeUser(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, c.tenants...)
 			w.directory.refuses = c.refuses
-			ctx := call(t, c.caller, "ListEvents", c.headers...)
+			ctx := w.call(t, c.caller, "ListEvents", c.headers...)
 			ctx = cache.WithControl(ctx, cache.Control{OnlyIfCached: len(c.headers) > 0 && c.headers[0] == "cached"})
 			access, err := w.authorizeUser(ctx, fieldParent, c.user, chats)
 			have, reason := granted{}, parleyv1.ErrorReason_ERROR_REASON_UNSPECIFIED
@@ -314,7 +317,7 @@ func reasonOf(err error) parleyv1.ErrorReason {
 func TestAuthorize(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "a")
-	access, err := w.authorize(call(t, caller("Officer", ""), "ListUsers"), accessScope{sources: []parleyv1.Source{parleyv1.Source_SOURCE_USER}})
+	access, err := w.authorize(w.call(t, caller("Officer", ""), "ListUsers"), accessScope{sources: []parleyv1.Source{parleyv1.Source_SOURCE_USER}})
 	if err != nil || access.owner != "" || access.graphUser() != "" || access.sources.Users != w.own.Users {
 		t.Fatalf("%+v, %v", access, err)
 	}
@@ -327,7 +330,7 @@ func TestAuthorize(t *testing.T) {
 func TestAuthorizeOnBehalf(t *testing.T) {
 	t.Parallel()
 	w, by := newWorld(t, "a"), caller("", "Behalf")
-	access, err := w.authorizeUser(call(t, by, "ListConversations", "authorization", "Bearer secret"), fieldParent, me, chatList)
+	access, err := w.authorizeUser(w.call(t, by, "ListConversations", "authorization", "Bearer secret"), fieldParent, me, chatList)
 	if err != nil || !access.onBehalf || access.sources.Users == w.own.Users {
 		t.Fatalf("%+v, %v", access, err)
 	}
@@ -337,7 +340,7 @@ func TestAuthorizeOnBehalf(t *testing.T) {
 	if _, _, permission := access.binding(); permission != "on_behalf_of" {
 		t.Errorf("cursors are bound to %q", permission)
 	}
-	if _, err := w.authorizeUser(call(t, by, "ListConversations"), fieldParent, me, chatList); reasonOf(err) != parleyv1.ErrorReason_ERROR_REASON_DELEGATION_UNAVAILABLE {
+	if _, err := w.authorizeUser(w.call(t, by, "ListConversations"), fieldParent, me, chatList); reasonOf(err) != parleyv1.ErrorReason_ERROR_REASON_DELEGATION_UNAVAILABLE {
 		t.Errorf("without a token: %v", err)
 	}
 }
@@ -348,7 +351,7 @@ func TestNothingIsGrantedWithoutARecord(t *testing.T) {
 	for _, user := range []string{bob, bobUPN} {
 		w := newWorld(t, "a")
 		w.records.fail = errors.New("full")
-		access, err := w.authorizeUser(call(t, caller("Officer", ""), "ListEvents"), fieldParent, user, chats)
+		access, err := w.authorizeUser(w.call(t, caller("Officer", ""), "ListEvents"), fieldParent, user, chats)
 		if access != nil || reasonOf(err) != parleyv1.ErrorReason_ERROR_REASON_AUDIT_UNAVAILABLE || w.directory.asked != 0 {
 			t.Errorf("%s: %+v, %v, %d look-ups", user, access, err, w.directory.asked)
 		}

@@ -12,34 +12,20 @@ import (
 )
 
 // denied returns the error of a call that the policy refuses, and records it.
-func (a *authorizer) denied(ctx context.Context, target callTarget, decision authz.Decision) error {
+func denied(ctx context.Context, target callTarget, decision authz.Decision) error {
 	err := errDenied(decision.Obstacle)
-	info := callinfo.FromContext(ctx)
-	switch {
-	case a.audit == nil:
-	case info.Record.Begun():
-		// The outcome will say who it was that a look-up found.
-		info.Record.Correct(lookupIntent(ctx, target, decision))
-	default:
-		a.audit.Denied(intent(ctx, target, decision),
-			audit.Outcome{Code: audit.CodeName(err.Code), ErrorReason: reasons.Text(err.Reason)})
+	record, refused := &callinfo.FromContext(ctx).Record, intent(ctx, target, decision)
+	if record.Begun() {
+		refused = lookupIntent(ctx, target, decision) // the outcome will say who it was that the look-up found
 	}
+	record.Deny(refused, audit.Outcome{Code: audit.CodeName(err.Code), ErrorReason: reasons.Text(err.Reason)})
 	return err
 }
 
-// record writes the intent of a call, to read or to look up a user. A call that is on record already gets a further intent, if that says
-// anything new. When the record cannot be written, the call fails and nothing is read.
-func (a *authorizer) record(ctx context.Context, begun audit.Intent) error {
-	info := callinfo.FromContext(ctx)
-	var err error
-	switch {
-	case a.audit == nil:
-	case info.Record.Begun():
-		err = info.Record.Learn(begun)
-	default:
-		err = a.audit.Begin(&info.Record, begun)
-	}
-	if err != nil {
+// recordIntent writes the intent of a call, to read or to look up a user. When the record cannot be written, the call fails and nothing is
+// read.
+func recordIntent(ctx context.Context, begun audit.Intent) error {
+	if err := callinfo.FromContext(ctx).Record.Intent(begun); err != nil {
 		return apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_AUDIT_UNAVAILABLE)
 	}
 	return nil

@@ -6,7 +6,6 @@ import (
 	"google.golang.org/grpc"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/server/audit"
 	"github.com/parley-gateway/parley/server/authz"
 	"github.com/parley-gateway/parley/server/lifetime"
 	"github.com/parley-gateway/parley/server/metrics"
@@ -20,8 +19,6 @@ type Config struct {
 	Tenants map[string]*Tenant
 	// Policy decides what callers may read.
 	Policy authz.Source
-	// Audit records who reads what; nil = nothing is recorded.
-	Audit *audit.Log
 	// Streams ends streams, and Metrics counts those that are not complete.
 	Streams *lifetime.Streams
 	Metrics *metrics.Metrics
@@ -37,7 +34,7 @@ type Services struct {
 // New makes the services.
 func New(cfg *Config) *Services {
 	return &Services{
-		engine: cfg.Engine, authorizer: &authorizer{cfg.Tenants, cfg.Policy, cfg.Audit}, streams: &streams{cfg.Streams, cfg.Metrics},
+		engine: cfg.Engine, authorizer: &authorizer{cfg.Tenants, cfg.Policy}, streams: &streams{cfg.Streams, cfg.Metrics},
 	}
 }
 
