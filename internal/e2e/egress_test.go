@@ -154,9 +154,7 @@ func TestEverythingLeavesThroughTheProxy(t *testing.T) {
 	settings.AuditFile = filepath.Join(t.TempDir(), "audit")
 	g := &guarded{sim: issuer, log: &shared{}, records: settings.AuditFile}
 	running := started(t, settings, slog.NewTextHandler(g.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	transport := &http.Transport{}
-	t.Cleanup(transport.CloseIdleConnections)
-	g.base, g.admin, g.http = "http://"+running.Addrs().HTTP, "http://"+running.Addrs().Admin, &http.Client{Transport: transport}
+	g.base, g.admin, g.http = "http://"+running.Addrs().HTTP, "http://"+running.Addrs().Admin, webClient(t)
 
 	token := g.token(t, graphsim.CallerToken{Roles: []string{"Conversations.Export.All", "Usage.Read.All", "Conversations.Read.All"}})
 	for _, path := range []string{

@@ -21,7 +21,6 @@ import (
 
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
@@ -76,18 +75,9 @@ func over(t *testing.T, sim *graphsim.Sim, settings config.Settings) *tenantUnde
 func overLogging(t *testing.T, sim *graphsim.Sim, settings config.Settings, log slog.Handler) *tenantUnderTest {
 	t.Helper()
 	running := started(t, settings, log)
-	conn, err := grpc.NewClient(running.Addrs().GRPC, grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
-		t.Fatal(err)
+	return &tenantUnderTest{
+		sim: sim, base: "http://" + running.Addrs().HTTP, admin: "http://" + running.Addrs().Admin, conn: dialGRPC(t, running.Addrs().GRPC), http: webClient(t),
 	}
-	transport := &http.Transport{}
-	t.Cleanup(func() {
-		transport.CloseIdleConnections()
-		if err := conn.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return &tenantUnderTest{sim: sim, base: "http://" + running.Addrs().HTTP, admin: "http://" + running.Addrs().Admin, conn: conn, http: &http.Client{Transport: transport}}
 }
 
 // simulated starts a simulator.
@@ -121,7 +111,7 @@ func started(t *testing.T, settings config.Settings, log slog.Handler) *parley.G
 	return running
 }
 
-// defaults are the settings of a gateway on free ports.
+// defaults are the settings of a gateway on free ports, which grants far deadlines.
 func defaults(t *testing.T) config.Settings {
 	t.Helper()
 	settings, err := config.Defaults()
@@ -129,6 +119,7 @@ func defaults(t *testing.T) config.Settings {
 		t.Fatal(err)
 	}
 	settings.GRPCAddr, settings.HTTPAddr, settings.AdminAddr = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
+	settings.MaxDeadline = farDeadline
 	return settings
 }
 
@@ -154,7 +145,7 @@ func file(t *testing.T, name string, content []byte) string {
 
 func closed(t *testing.T, stop func(context.Context) error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if err := stop(ctx); err != nil {
 		t.Error(err)

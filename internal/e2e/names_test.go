@@ -123,6 +123,23 @@ func nameless(events []*parleyv1.Event) (without int, by map[parleyv1.NameSource
 	return without, by
 }
 
+// withNames lists events with names until the names that were asked for have all come: a busy directory may not answer in the five
+// seconds that an answer waits for it. It returns how often it asked.
+func (g *tenantUnderTest) withNames(t *testing.T, path string, into *parleyv1.ListEventsResponse) (asked int) {
+	t.Helper()
+	for {
+		asked++
+		into.Reset()
+		if status, body := g.get(t, path, into); status != http.StatusOK {
+			t.Fatalf("HTTP %d %s", status, body)
+		}
+		late := slices.ContainsFunc(into.GetNotices(), func(n *parleyv1.Notice) bool { return n.GetCode() == "NAMES_INCOMPLETE" })
+		if !late || asked == 10 {
+			return asked
+		}
+	}
+}
+
 // TestNamesOfPeople asks for names: nothing else changes, they come in few requests, and once only.
 func TestNamesOfPeople(t *testing.T) {
 	t.Parallel()
@@ -135,9 +152,7 @@ func TestNamesOfPeople(t *testing.T) {
 	}
 	without, _ := nameless(plain.GetEvents())
 	g.sim.ResetRequests()
-	if status, body := g.get(t, path+"&pageSize=400&enrich=NAMES", &named); status != http.StatusOK {
-		t.Fatalf("HTTP %d %s", status, body)
-	}
+	asked := g.withNames(t, path+"&pageSize=400&enrich=NAMES", &named)
 	rest, by := nameless(named.GetEvents())
 	if without < 20 || rest*10 > without || by[parleyv1.NameSource_NAME_SOURCE_DIRECTORY] < 20 {
 		t.Errorf("%d of %d without a name, %v", rest, without, by)
@@ -148,10 +163,13 @@ func TestNamesOfPeople(t *testing.T) {
 			lookUps++
 		}
 	}
-	if lookUps == 0 || lookUps > 20 {
+	if lookUps == 0 || lookUps > 20*asked {
 		t.Errorf("%d requests for names", lookUps)
 	}
 	notes := 0
+	if len(named.GetEvents()) != len(plain.GetEvents()) {
+		t.Fatalf("%d events with names, %d without", len(named.GetEvents()), len(plain.GetEvents()))
+	}
 	for i, e := range named.GetEvents() {
 		before := plain.GetEvents()[i]
 		if e.GetUid() != before.GetUid() || e.GetVersion() != before.GetVersion() || e.GetBody().GetContent() != before.GetBody().GetContent() {
@@ -201,7 +219,9 @@ func TestNamesAreNotMetadata(t *testing.T) {
 	officer := g.token(t, graphsim.CallerToken{User: user, Roles: []string{"Conversations.Read.All"}})
 	path := "/v1/users/" + user + "/events?sources=SOURCE_CHAT&view=EVENT_VIEW_METADATA&startTime=" + day(9) + "&endTime=" + day(1)
 	var page parleyv1.ListEventsResponse
-	g.fetch(t, dashboard, path, &page)
+	if g.fetch(t, dashboard, path, &page); len(page.GetEvents()) == 0 {
+		t.Fatalf("no events: %v", &page)
+	}
 	for _, e := range page.GetEvents() {
 		if line := e.GetSummary(); line.GetText() != "" || slices.ContainsFunc(line.GetArguments(), func(a *parleyv1.EventSummaryArgument) bool { return len(a.GetTexts()) > 0 }) {
 			t.Errorf("a summary tells %v", line)
@@ -242,7 +262,9 @@ func TestFilterByAddedNames(t *testing.T) {
 	if found := list(byName).GetEvents(); len(found) != 0 {
 		t.Errorf("without names %d events", len(found))
 	}
-	found := list(byName + "&enrich=NAMES").GetEvents()
+	var byNames parleyv1.ListEventsResponse
+	g.withNames(t, path+byName+"&enrich=NAMES", &byNames)
+	found := byNames.GetEvents()
 	if len(found) != len(prompts) {
 		t.Errorf("with names %d events, want the %d prompts", len(found), len(prompts))
 	}

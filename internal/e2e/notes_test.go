@@ -8,8 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -43,16 +41,7 @@ func (g *guarded) fetch(t *testing.T, token, path string, into proto.Message) {
 // conversations connects over gRPC.
 func (g *guarded) conversations(t *testing.T) parleyv1.ConversationServiceClient {
 	t.Helper()
-	conn, err := grpc.NewClient(g.grpc, grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := conn.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return parleyv1.NewConversationServiceClient(conn)
+	return parleyv1.NewConversationServiceClient(dialGRPC(t, g.grpc))
 }
 
 // TestNotesToOneself: the thread 48:notes is every user's under one id and no chat, and messages of two users have the same ids
@@ -114,6 +103,9 @@ func TestNotesToOneself(t *testing.T) {
 		}
 		if !page.GetComplete() || !summary.GetComplete() || !listed.GetComplete() {
 			t.Errorf("complete: %v %v %v", page.GetComplete(), summary.GetComplete(), listed.GetComplete())
+		}
+		if len(page.GetEvents()) == 0 {
+			t.Fatalf("%s has no notes", user.ID)
 		}
 		var event parleyv1.Event
 		if g.fetch(t, token, "/v1/"+page.GetEvents()[0].GetName(), &event); event.GetUid() != page.GetEvents()[0].GetUid() {

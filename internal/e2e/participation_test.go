@@ -12,8 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -54,16 +52,7 @@ func (r *callsRead) end(complete bool, notices []*parleyv1.Notice, sources []*pa
 // dial connects over gRPC.
 func (g *guarded) dial(t *testing.T) parleyv1.EventServiceClient {
 	t.Helper()
-	conn, err := grpc.NewClient(g.grpc, grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := conn.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return parleyv1.NewEventServiceClient(conn)
+	return parleyv1.NewEventServiceClient(dialGRPC(t, g.grpc))
 }
 
 // calls reads a user's calls in every way: List and Stream, over gRPC and REST, with every view.

@@ -7,7 +7,6 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/reflection/grpc_reflection_v1"
 	"google.golang.org/grpc/status"
 
@@ -18,11 +17,7 @@ import (
 func TestReflectionByDefault(t *testing.T) {
 	t.Parallel()
 	guarded := serveGuarded(t)
-	conn, err := grpc.NewClient(guarded.grpc, grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
+	conn := dialGRPC(t, guarded.grpc)
 	for name, c := range map[string]struct {
 		conn *grpc.ClientConn
 		code codes.Code

@@ -79,9 +79,7 @@ func guardOver(t *testing.T, simulator graphsim.Config, change func(*config.Sett
 	change(&settings)
 	g := &guarded{sim: sim, log: &shared{}, records: settings.AuditFile}
 	running := started(t, settings, slog.NewJSONHandler(g.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	transport := &http.Transport{}
-	t.Cleanup(transport.CloseIdleConnections)
-	g.base, g.grpc, g.admin, g.http = "http://"+running.Addrs().HTTP, running.Addrs().GRPC, "http://"+running.Addrs().Admin, &http.Client{Transport: transport}
+	g.base, g.grpc, g.admin, g.http = "http://"+running.Addrs().HTTP, running.Addrs().GRPC, "http://"+running.Addrs().Admin, webClient(t)
 	return g
 }
 
@@ -177,6 +175,9 @@ func TestSignIn(t *testing.T) {
 	own, other := g.people(t)
 	user := g.token(t, graphsim.CallerToken{User: own.ID})
 	mine := g.list(t, user, "/v1/users/me/conversations?pageSize=1")
+	if len(mine.Conversations) != 1 {
+		t.Fatalf("%d conversations of the user", len(mine.Conversations))
+	}
 	officer := g.token(t, graphsim.CallerToken{User: own.ID, Roles: []string{"Conversations.Read.All"}})
 	foreign := ""
 	for _, chat := range g.list(t, officer, "/v1/users/"+other.ID+"/conversations?pageSize=100").Conversations {
@@ -258,6 +259,9 @@ func TestTenantsStayApart(t *testing.T) {
 	job := g.token(t, graphsim.CallerToken{Roles: []string{all}})
 	foreign := g.token(t, graphsim.CallerToken{Tenant: fabrikamID, Roles: []string{all}})
 	ours, theirs := g.list(t, job, paging), g.list(t, foreign, paging)
+	if len(ours.Users) != 1 || len(theirs.Users) != 1 {
+		t.Fatalf("pages of %d and %d users", len(ours.Users), len(theirs.Users))
+	}
 	if ours.Users[0].ID == theirs.Users[0].ID {
 		t.Error("both tenants have the same first user")
 	}

@@ -12,7 +12,6 @@ import (
 
 	otlp "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
@@ -32,14 +31,9 @@ func TestOneCallIsFollowed(t *testing.T) {
 		caller, filter = "b7ad6b7169203331", `actor.user.id = "abcdef01-2222-4333-8444-5555555555ff"`
 	)
 	user, start := sim.DemoUser(), time.Now().UTC().AddDate(0, 0, -20).Truncate(time.Hour)
-	conn, err := grpc.NewClient(running.Addrs().GRPC, grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
-		t.Fatal(err)
-	}
 	ctx := metadata.AppendToOutgoingContext(t.Context(), "traceparent", "00-"+overGRPC+"-"+caller+"-01")
-	_, err = parleyv1.NewEventServiceClient(conn).ListEvents(ctx, &parleyv1.ListEventsRequest{Parent: "users/" + user.ID, Filter: filter})
-	if closing := conn.Close(); err != nil || closing != nil {
-		t.Fatal(err, closing)
+	if _, err := parleyv1.NewEventServiceClient(dialGRPC(t, running.Addrs().GRPC)).ListEvents(ctx, &parleyv1.ListEventsRequest{Parent: "users/" + user.ID, Filter: filter}); err != nil {
+		t.Fatal(err)
 	}
 	ask := func(address string, headers ...string) string {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, http.NoBody)

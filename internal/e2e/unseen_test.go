@@ -103,7 +103,7 @@ func TestNobodyLearnsWhoElseRead(t *testing.T) {
 	if status.Code(err) != codes.FailedPrecondition {
 		t.Errorf("gRPC stream, only-if-cached: %v", err)
 	}
-	if _, summary := g.streamed(t, own, base+"/events:stream?sources=SOURCE_CHAT&startTime="+day(8)+ended); summary.GetSources()[0].GetCounts().GetFromCache() != 0 ||
+	if _, summary := g.streamed(t, own, base+"/events:stream?sources=SOURCE_CHAT&startTime="+day(8)+ended); len(summary.GetSources()) != 1 || summary.GetSources()[0].GetCounts().GetFromCache() != 0 ||
 		summary.GetSources()[0].GetCounts().GetPages() != 0 || !summary.GetComplete() {
 		t.Errorf("stream: %v", summary)
 	}

@@ -106,7 +106,7 @@ func TestUsagePeriods(t *testing.T) {
 			continue
 		}
 		if status != http.StatusOK || len(usage.GetRows()) != 1 || int(usage.GetRows()[0].GetReportPeriod()) != want {
-			t.Errorf("%q: HTTP %d %s", query, status, body)
+			t.Fatalf("%q: HTTP %d %s", query, status, body)
 		}
 		if want == 28 && usage.GetRows()[0].GetPromptsSubmittedAllApps() != 12 {
 			t.Errorf("%q: %s", query, body)
