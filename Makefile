@@ -22,9 +22,10 @@ CLIENTS ?=
 # Which helpers of clients/ `make helpers` checks, by the names of their folders; none = all.
 HELPERS ?=
 
-# How many schedules of faults `make chaos` tries, and the first one's seed; how long `make soak` lasts.
+# How many schedules of faults `make chaos` tries, the first one's seed, and how many worlds of the models; how long `make soak` lasts.
 CHAOS       ?= 20000
 CHAOS_FIRST ?= 1
+WORLDS      ?= 1000
 SOAK        ?= 10m
 
 # Version of the binary, the image, the chart and the release: the tag, or the commit behind the last one. The binary says its commit, too.
@@ -90,15 +91,16 @@ test: ## Run all tests with the race detector
 	@tools/deps.sh gcc git
 	$(GO) test -race -shuffle=on -timeout=20m ./...
 	$(GO) -C clients/go test -race -shuffle=on -timeout=10m ./...
-	$(GO) -C tools test -count=1 -shuffle=on ./...
+	$(GO) -C tools test -shuffle=on ./...
 	$(GO) -C tools/ship test -shuffle=on ./...
 
 .PHONY: test-all
 test-all: test allocs clients handbook test-web ## Run all tests, and those that need more than Go: compilers and interpreters of other languages, and a browser
 
 .PHONY: chaos
-chaos: ## Try CHAOS seeded schedules of Graph faults (20000), from seed CHAOS_FIRST on
+chaos: ## Try CHAOS seeded schedules of Graph faults (20000), from seed CHAOS_FIRST on, and WORLDS seeded worlds (1000) of each model
 	$(GO) test -count=1 -timeout=60m ./timeline/chaos -chaos.schedules=$(CHAOS) -chaos.first=$(CHAOS_FIRST)
+	$(GO) test -count=1 -timeout=60m -run='Model|Incremental' ./timeline -model.worlds=$(WORLDS)
 
 .PHONY: soak
 soak: ## Load a gateway over a misbehaving Graph for SOAK (10m) and print what it held and lost
@@ -141,7 +143,7 @@ $(BENCH_DIR)/parley.json:
 
 .PHONY: allocs
 allocs: ## Check allocations, resident memory and hit ratios, which the race detector changes
-	$(GO) test -count=1 -run='Allocations|Resident|HitRatio|Refused' ./...
+	$(GO) test -count=1 -run='Allocations|Resident|HitRatio|Refused|HostileInputs|HostileRecords|HostileReports' ./...
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME

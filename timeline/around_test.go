@@ -83,7 +83,11 @@ func TestAround(t *testing.T) {
 				}
 				anchor := query.Anchor{Name: event.GetUid(), Time: event.GetEventTime().AsTime()}
 				cut := slices.IndexFunc(listed, func(e *parleyv1.Event) bool { return e.GetEventTime().AsTime().Equal(anchor.Time) })
-				for _, size := range []int{1, 8, 101, 1000} {
+				sizes := []int{1, 8, 101, 1000}
+				if at%183 != 0 {
+					sizes = sizes[1:] // pages of one event cost most, and a few anchors show them
+				}
+				for _, size := range sizes {
 					middle, all, answers := bothWays(t, e, have, req, anchor, size)
 					if diff := cmp.Diff(want, all); diff != "" {
 						t.Fatalf("around %d, pages of %d (-list +around):\n%s", at, size, diff)

@@ -77,7 +77,7 @@ func (c *changing) show() {
 func TestIncremental(t *testing.T) {
 	t.Parallel()
 	settles := map[parleyv1.Source]time.Duration{chat: 15 * time.Minute, copilot: time.Hour}
-	for seed := range 60 {
+	for seed := range *worlds {
 		src := []parleyv1.Source{chat, copilot}[seed%2]
 		settle := settles[src]
 		t.Run(fmt.Sprintf("%v %d", src, seed), func(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 // share. Whatever way the walk is cut, each row that stays is delivered, no version comes twice, and what is not is told.
 func TestModelLeaving(t *testing.T) {
 	t.Parallel()
-	forSeeds(t, 150, func(t *testing.T, w *world) {
+	forSeeds(t, func(t *testing.T, w *world) {
 		t.Helper()
 		size := []int64{0, 0, 64 << 10}[w.IntN(3)]
 		c, err := cache.New(cache.Config{MaxBytes: size})

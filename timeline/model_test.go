@@ -3,6 +3,7 @@ package timeline_test
 import (
 	"cmp"
 	"errors"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -19,6 +20,9 @@ import (
 	"github.com/parley-gateway/parley/timeline"
 	"github.com/parley-gateway/parley/timeline/query"
 )
+
+//nolint:gochecknoglobals // a flag of the test binary; see `make chaos`
+var worlds = flag.Int("model.worlds", 40, "how many seeded worlds each test of the model walks through")
 
 // world is random data, a random request, and engines that share a key, as replicas do.
 type world struct {
@@ -122,9 +126,9 @@ func (w *world) walk(t *testing.T) (events []*parleyv1.Event, complete bool, rep
 	return nil, false, nil
 }
 
-func forSeeds(t *testing.T, n int, check func(t *testing.T, w *world)) {
+func forSeeds(t *testing.T, check func(t *testing.T, w *world)) {
 	t.Helper()
-	for seed := range n {
+	for seed := range *worlds {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
 			check(t, newWorld(uint64(seed)))
@@ -135,7 +139,7 @@ func forSeeds(t *testing.T, n int, check func(t *testing.T, w *world)) {
 // TestModelStill: on data that stands still every way to read is the oracle's answer, exactly.
 func TestModelStill(t *testing.T) {
 	t.Parallel()
-	forSeeds(t, 150, func(t *testing.T, w *world) {
+	forSeeds(t, func(t *testing.T, w *world) {
 		t.Helper()
 		events, complete, reports := w.walk(t)
 		if diff := gocmp.Diff(want(w.req.Start, w.req.End, w.req.OrderBy != query.EventTime, w.graphs...), ids(events)); diff != "" {
@@ -158,7 +162,7 @@ func TestModelStill(t *testing.T) {
 // version comes twice.
 func TestModelEdits(t *testing.T) {
 	t.Parallel()
-	forSeeds(t, 100, func(t *testing.T, w *world) {
+	forSeeds(t, func(t *testing.T, w *world) {
 		t.Helper()
 		changed := map[string]bool{}
 		var mu sync.Mutex // several sources change at a time
@@ -211,7 +215,7 @@ func TestModelEdits(t *testing.T) {
 // complete is false if one was far outside, and the others keep their order.
 func TestModelOutside(t *testing.T) {
 	t.Parallel()
-	forSeeds(t, 100, func(t *testing.T, w *world) {
+	forSeeds(t, func(t *testing.T, w *world) {
 		t.Helper()
 		if w.req.Conversation != "" {
 			return // one ordered chain: Graph orders and filters by the same property

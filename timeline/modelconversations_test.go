@@ -222,7 +222,7 @@ func (w *conversationWorld) walk(t *testing.T) (all []*parleyv1.Conversation, co
 // size, in streams that are cut and resumed, by other engines, cold and warm. Below each, there are its events.
 func TestModelConversations(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(80) {
+	for seed := range uint64(*worlds) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
 			w := newConversationWorld(t, seed)

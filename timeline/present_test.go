@@ -300,7 +300,7 @@ func TestStoppedSourcesAreAskedAgain(t *testing.T) {
 							start, end := march()
 							start, end = start.AddDate(1, 0, 0), end.AddDate(1, 0, 0)
 							ill := true
-							bad := &fakeGraph{src: chat, size: 50, rows: spread("m", 3000, start, end)}
+							bad := &fakeGraph{src: chat, size: 50, rows: spread("m", 1000, start, end)}
 							bad.hook = func(n int, _ source.EventQuery, _ string, p *page) (*page, error) {
 								if ill && n > after {
 									return nil, fail(kind)

@@ -219,7 +219,7 @@ func TestWindowsThatDoNotFit(t *testing.T) {
 					t.Parallel()
 					inNovember(t, func(t *testing.T) {
 						t.Helper()
-						const pages = 300
+						const pages = 120
 						g := &fakeGraph{src: chat, size: 50, delay: time.Second, rows: spread("m", 50*pages, hour, hour.Add(time.Hour))}
 						have := sources(g)
 						if kept {

@@ -27,7 +27,7 @@ func TestWrongDatesAcrossPages(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			struck := 0
-			for seed := range uint64(60) {
+			for seed := range uint64(24) {
 				r := rand.New(rand.NewPCG(seed, 7))
 				// Rows every 300 ms around every edge of windows, so that windows see each other's rows.
 				rows := make([]row, 0, 5*14+40)
@@ -71,7 +71,7 @@ func TestWrongDatesAcrossPages(t *testing.T) {
 					}
 				}
 			}
-			if struck < 50 {
+			if struck < 20 {
 				t.Errorf("only %d rows were dated wrongly", struck)
 			}
 		})

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	otlp "go.opentelemetry.io/proto/otlp/trace/v1"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"

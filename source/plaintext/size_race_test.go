@@ -4,4 +4,4 @@ package plaintext_test
 
 // hostileSize is smaller under the race detector, which makes everything ten times slower; the run without it shows
 // the bound.
-const hostileSize = 1 << 18
+const hostileSize = 1 << 16

@@ -20,7 +20,7 @@ import (
 
 //nolint:gochecknoglobals // flags of the test binary; see `make chaos`
 var (
-	schedules = flag.Int("chaos.schedules", 800, "how many schedules of faults are tried")
+	schedules = flag.Int("chaos.schedules", 300, "how many schedules of faults are tried")
 	first     = flag.Uint64("chaos.first", 1, "seed of the first schedule; a failure names its seed")
 )
 
