@@ -11,8 +11,10 @@ import (
 	"google.golang.org/grpc"
 )
 
-// Close stops the server in order: health says NOT_SERVING and /readyz 503; after Config.DrainDelay new calls are refused, open streams
-// end with STREAM_ENDED and their resume token, running calls may end, and the listeners close. What still runs when ctx ends (or
+// Close stops the server in order: health says NOT_SERVING and /readyz 503; for Config.DrainDelay everything is served, and answers over
+// REST ask for another connection. Then connections over gRPC are told to go (GOAWAY), open streams end with STREAM_ENDED and their resume
+// token, new ones are refused, running calls may end, and the listeners close. Calls that still come are served where there was a delay, and
+// refused where there was none. What still runs when ctx ends (or
 // Config.DrainTime after the delay, if ctx has no deadline) is cut. Close waits for every goroutine of the server; later calls return
 // the first one's result.
 func (s *Server) Close(ctx context.Context) error {
@@ -52,12 +54,13 @@ func (s *Server) announce(ctx context.Context) {
 }
 
 func (s *Server) close(ctx context.Context) error {
-	s.shutdown.Begin()
-	// While streams end, the listeners still answer, so that balancers see the new state.
-	s.limits.Idle(ctx)
-
 	var both sync.WaitGroup
+	// Connections learn first that they are to go: a call that comes before its client knows is served.
 	both.Go(func() { stopGRPC(ctx, s.public) })
+	s.web.SetKeepAlivesEnabled(false)
+	s.shutdown.Begin()
+	// While streams end, REST still answers, so that balancers see the new state.
+	s.limits.Idle(ctx)
 	var errWeb error
 	both.Go(func() {
 		errWeb = stopHTTP(ctx, s.web)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -141,6 +142,43 @@ func TestCloseWaitsForBalancers(t *testing.T) {
 		t.Errorf("a call while balancers are waited for: %v", err)
 	}
 	cancel()
+	if err := <-closed; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestCloseServesWhatWasOnItsWay is of the kind "a rollout loses no call": behind the delay, streams are refused and lists are served, and
+// the answer asks for another connection.
+func TestCloseServesWhatWasOnItsWay(t *testing.T) {
+	t.Parallel()
+	h := start(t, func(cfg *server.Config) { cfg.DrainDelay = time.Nanosecond })
+	running, release := make(chan struct{}), make(chan struct{})
+	var first atomic.Bool
+	h.streamEvents = func(_ context.Context, emit func(*parleyv1.StreamEventsResponse) error) error {
+		if first.CompareAndSwap(false, true) {
+			close(running)
+			<-release // the stop waits for it
+		}
+		return emit(summaryFrame("end"))
+	}
+	stream, err := parleyv1.NewEventServiceClient(h.conn).StreamEvents(t.Context(), &parleyv1.StreamEventsRequest{Parent: anna})
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-running
+	closed := make(chan error, 1)
+	go func() { closed <- h.server.Close(context.Background()) }()
+	for stopping := false; !stopping; {
+		answer := h.get(t, streamPath)
+		stopping = strings.Contains(body(t, answer), "SHUTTING_DOWN")
+	}
+	if answer := h.get(t, "/v1/users"); answer.StatusCode != http.StatusOK || !answer.Close {
+		t.Errorf("a list that was on its way: %d, the connection ends: %t", answer.StatusCode, answer.Close)
+	}
+	close(release)
+	for err == nil {
+		_, err = stream.Recv()
+	}
 	if err := <-closed; err != nil {
 		t.Error(err)
 	}

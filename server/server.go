@@ -72,7 +72,7 @@ func New(cfg Config) (*Server, error) {
 	s.conns = lifetime.NewConnAges(cfg.ConnectionAge, cfg.ConnectionGrace, cfg.HeaderTime, s.connections)
 	s.limits = interceptor.NewLimits(interceptor.LimitsConfig{
 		MaxCalls: cfg.MaxCalls, MaxStreams: cfg.MaxStreams, Share: callerShare(&cfg), Policy: cfg.Policy,
-		Memory: cfg.Memory, Ledger: cfg.Ledger, Shutdown: s.shutdown, Shed: cfg.Metrics.Shed,
+		Memory: cfg.Memory, Ledger: cfg.Ledger, Shutdown: s.shutdown, Announced: cfg.DrainDelay > 0, Shed: cfg.Metrics.Shed,
 	})
 	if err := s.limits.Places(cfg.Metrics); err != nil {
 		return nil, fmt.Errorf("server: %w", err)

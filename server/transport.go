@@ -93,6 +93,9 @@ func (s *Server) front(next http.Handler) http.Handler {
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.requests.RLock()
 		defer s.requests.RUnlock()
+		if !s.ready.Load() { // the client's next request goes to another replica
+			w.Header().Set("Connection", "close")
+		}
 		next.ServeHTTP(w, r)
 	}))
 	handler = httpmw.CORS(s.cfg.CORSOrigins, handler)

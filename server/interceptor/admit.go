@@ -13,7 +13,7 @@ import (
 // enter takes cost places of a pool, within the caller's share. The pool calls evict to end the work for others.
 func (l *Limits) enter(ctx context.Context, info *callinfo.Info, places *shares.Pool, cost int, evict func()) (*shares.Place, error) {
 	info.Hold.NoteCaller(info.CallerID)
-	if l.Shutdown.Begun() {
+	if l.Shutdown.Begun() && (places == l.streams || !l.Announced) {
 		return nil, errShuttingDown()
 	}
 	refuses, cause := l.Memory.RefusesCalls, metrics.ShedCalls

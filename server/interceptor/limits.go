@@ -38,9 +38,12 @@ type LimitsConfig struct {
 	// Memory and Ledger bound the memory of calls; the ledger may be nil.
 	Memory MemoryGate
 	Ledger *ledger.Ledger
-	// Shutdown begins when new calls are to be refused. Shed counts a refusal by its cause.
-	Shutdown *lifetime.Shutdown
-	Shed     func(cause string)
+	// Shutdown begins when new streams are to be refused, and new calls unless Announced: balancers have had time to notice the stop, so
+	// what still comes was on its way and is served.
+	Shutdown  *lifetime.Shutdown
+	Announced bool
+	// Shed counts a refusal by its cause.
+	Shed func(cause string)
 }
 
 // Limits bounds the calls and streams that run at one time, divides their places between callers, and refuses calls that come while the server stops.
