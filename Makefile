@@ -94,6 +94,18 @@ test: ## Run all tests with the race detector
 	$(GO) -C tools test -shuffle=on ./...
 	$(GO) -C tools/ship test -shuffle=on ./...
 
+# The earlier commit of `make upgrade-check`; none = the newest tag.
+BASE ?=
+
+.PHONY: rollout
+rollout: build ## Replace gateways behind a balancer under load: no list fails, and every stream is resumed to its exact end
+	$(GO) -C clients/go run ./internal/rollout -from $(CURDIR)/.bin/parley -to $(CURDIR)/.bin/parley
+
+.PHONY: upgrade-check
+upgrade-check: build ## The same, from the build of an earlier commit to this one (BASE, the newest tag)
+	@tools/deps.sh git
+	@tools/upgrade-check.sh .bin/parley $(BASE)
+
 .PHONY: test-all
 test-all: test allocs clients handbook test-web ## Run all tests, and those that need more than Go: compilers and interpreters of other languages, and a browser
 
