@@ -109,6 +109,23 @@ func orDefault[T int | time.Duration](v, def T) T {
 	return v
 }
 
+// checkNumbers refuses numbers of a complete configuration that no tenant can be made of.
+func (c *Config) checkNumbers() error {
+	switch {
+	case c.Users < 3:
+		return fmt.Errorf("graphsim: Users is %d, at least 3 are needed for a group chat", c.Users)
+	case c.Notes > c.Users:
+		return fmt.Errorf("graphsim: Notes is %d, more than there are Users", c.Notes)
+	case c.Users > data.MaxIndex || c.Chats > data.MaxIndex:
+		return fmt.Errorf("graphsim: Users and Chats may be at most %d", data.MaxIndex)
+	case c.Days > 3650:
+		return fmt.Errorf("graphsim: Days is %d, at most 3650", c.Days)
+	default:
+		return nil
+	}
+}
+
+// withDefaults returns the complete configuration: each zero value is replaced by its default.
 func (c Config) withDefaults() (Config, error) {
 	for name, v := range map[string]int{
 		"Users": c.Users, "Chats": c.Chats, "Messages": c.Messages, "Interactions": c.Interactions, "Calls": c.Calls, "Days": c.Days, "Notes": c.Notes,
@@ -136,17 +153,8 @@ func (c Config) withDefaults() (Config, error) {
 	c.ParticipantPageSize = orDefault(c.ParticipantPageSize, 130)
 	c.ChatPageSize = orDefault(c.ChatPageSize, 20)
 	c.ReportPageSize = orDefault(c.ReportPageSize, 200)
-	if c.Users < 3 {
-		return c, fmt.Errorf("graphsim: Users is %d, at least 3 are needed for a group chat", c.Users)
-	}
-	if c.Notes > c.Users {
-		return c, fmt.Errorf("graphsim: Notes is %d, more than there are Users", c.Notes)
-	}
-	if c.Users > data.MaxIndex || c.Chats > data.MaxIndex {
-		return c, fmt.Errorf("graphsim: Users and Chats may be at most %d", data.MaxIndex)
-	}
-	if c.Days > 3650 {
-		return c, fmt.Errorf("graphsim: Days is %d, at most 3650", c.Days)
+	if err := c.checkNumbers(); err != nil {
+		return c, err
 	}
 	if c.Now == nil {
 		c.Now = time.Now

@@ -77,16 +77,7 @@ func New(cfg Config) (*Server, error) {
 	if err := s.limits.Places(cfg.Metrics); err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
-	s.interceptors = interceptor.Config{
-		Authenticator: authenticator(&cfg), Rates: admission.NewRates(cfg.CallerRate, cfg.CallerBurst, cfg.Now), Policy: cfg.Policy,
-		Audit: cfg.Audit, Limits: s.limits, Metrics: cfg.Metrics, Tracer: cfg.Tracer, Logger: cfg.Logger, Now: cfg.Now,
-		CallTime: cfg.CallTime, MaxDeadline: cfg.MaxDeadline, StreamStall: cfg.StreamStall,
-		Handlers: &s.handlers, Conditional: rest.Conditional,
-	}
-	s.services = service.New(&service.Config{
-		Engine: cfg.Engine, Tenants: cfg.Tenants, Policy: cfg.Policy, Metrics: cfg.Metrics,
-		Streams: &lifetime.Streams{Shutdown: s.shutdown, Conns: s.conns, MaxAge: cfg.StreamAge, Stall: cfg.StreamStall},
-	})
+	s.newServices()
 	chain, err := interceptor.Chain(&s.interceptors, callinfo.GRPC)
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
@@ -103,6 +94,21 @@ func New(cfg Config) (*Server, error) {
 	s.admin, s.watched = newAdmin(s.diag, cfg), s.newWatched()
 	s.listeners = [...]net.Listener{cfg.Listeners.GRPC, cfg.Listeners.HTTP, cfg.Listeners.Admin, cfg.Listeners.Metrics}
 	return s, nil
+}
+
+// newServices makes the services, and the dependencies of the interceptors above them.
+func (s *Server) newServices() {
+	cfg := &s.cfg
+	s.interceptors = interceptor.Config{
+		Authenticator: authenticator(cfg), Rates: admission.NewRates(cfg.CallerRate, cfg.CallerBurst, cfg.Now), Policy: cfg.Policy,
+		Audit: cfg.Audit, Limits: s.limits, Metrics: cfg.Metrics, Tracer: cfg.Tracer, Logger: cfg.Logger, Now: cfg.Now,
+		CallTime: cfg.CallTime, MaxDeadline: cfg.MaxDeadline, StreamStall: cfg.StreamStall,
+		Handlers: &s.handlers, Conditional: rest.Conditional,
+	}
+	s.services = service.New(&service.Config{
+		Engine: cfg.Engine, Tenants: cfg.Tenants, Policy: cfg.Policy, Metrics: cfg.Metrics,
+		Streams: &lifetime.Streams{Shutdown: s.shutdown, Conns: s.conns, MaxAge: cfg.StreamAge, Stall: cfg.StreamStall},
+	})
 }
 
 // newREST makes REST: the services behind their chain, the mux over them, and the pages.

@@ -45,6 +45,7 @@ func NewEncoder(mt protoreflect.MessageType) *Encoder {
 // maxNumber bounds the field numbers in a table.
 const maxNumber = 256
 
+// shapeOf returns the table of a message type, and of the types below it; known has those that were made before.
 func shapeOf(md protoreflect.MessageDescriptor, known map[protoreflect.FullName]*shape) *shape {
 	if s, ok := known[md.FullName()]; ok {
 		return s
@@ -59,36 +60,41 @@ func shapeOf(md protoreflect.MessageDescriptor, known map[protoreflect.FullName]
 			return s
 		}
 		last = fd.Number()
-		f := wireField{name: `"` + fd.JSONName() + `":`, kind: fd.Kind(), list: fd.IsList(), presence: fd.HasPresence()}
-		if of := fd.ContainingOneof(); of != nil && !of.IsSynthetic() {
-			f.oneof = true
-		}
-		switch fd.Kind() {
-		case protoreflect.EnumKind:
-			f.members = map[int32]string{}
-			for j := range fd.Enum().Values().Len() {
-				value := fd.Enum().Values().Get(j)
-				f.members[int32(value.Number())] = `"` + string(value.Name()) + `"`
-			}
-		case protoreflect.MessageKind:
-			switch {
-			case fd.Message().FullName() == "google.protobuf.Timestamp":
-				f.time = true
-			case fd.Message().ParentFile().Package() == md.ParentFile().Package() && !fd.IsMap():
-				f.inner = shapeOf(fd.Message(), known)
-			default:
-				f.kind = 0
-			}
-		case protoreflect.BoolKind, protoreflect.Int32Kind, protoreflect.Int64Kind, protoreflect.StringKind:
-		default:
-			f.kind = 0
-		}
 		for len(s.fields) <= int(fd.Number()) {
 			s.fields = append(s.fields, wireField{})
 		}
-		s.fields[fd.Number()] = f
+		s.fields[fd.Number()] = fieldOf(fd, md, known)
 	}
 	return s
+}
+
+// fieldOf returns the entry of a field in the table of its message type md. The kind 0 stands for a field that is left to protojson.
+func fieldOf(fd protoreflect.FieldDescriptor, md protoreflect.MessageDescriptor, known map[protoreflect.FullName]*shape) wireField {
+	f := wireField{name: `"` + fd.JSONName() + `":`, kind: fd.Kind(), list: fd.IsList(), presence: fd.HasPresence()}
+	if of := fd.ContainingOneof(); of != nil && !of.IsSynthetic() {
+		f.oneof = true
+	}
+	switch fd.Kind() {
+	case protoreflect.EnumKind:
+		f.members = map[int32]string{}
+		for j := range fd.Enum().Values().Len() {
+			value := fd.Enum().Values().Get(j)
+			f.members[int32(value.Number())] = `"` + string(value.Name()) + `"`
+		}
+	case protoreflect.MessageKind:
+		switch {
+		case fd.Message().FullName() == "google.protobuf.Timestamp":
+			f.time = true
+		case fd.Message().ParentFile().Package() == md.ParentFile().Package() && !fd.IsMap():
+			f.inner = shapeOf(fd.Message(), known)
+		default:
+			f.kind = 0
+		}
+	case protoreflect.BoolKind, protoreflect.Int32Kind, protoreflect.Int64Kind, protoreflect.StringKind:
+	default:
+		f.kind = 0
+	}
+	return f
 }
 
 // Append appends the JSON of an encoded message.

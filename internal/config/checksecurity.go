@@ -28,6 +28,25 @@ func (c *checker) checkSecurity() {
 			return // the rule of the setting refuses it
 		}
 	}
+	c.checkModes(modes)
+	if known := authn.ProgramsNames(); s.OIDCPrograms != "" && !slices.Contains(known, s.OIDCPrograms) {
+		c.failf(&s.OIDCPrograms, "%q is unknown; use %s, or leave it unset", s.OIDCPrograms, strings.Join(known, ", "))
+	}
+	if _, err := httpmw.Origins(s.CORSOrigins); err != nil {
+		c.failf(&s.CORSOrigins, "%w", err)
+	}
+	if s.TLSTerminated && s.TLSCertFile != "" {
+		c.failf(&s.TLSTerminated, "contradicts %s: TLS ends here or in front of the gateway; unset one of them", c.mention(&s.TLSCertFile))
+	}
+	if len(modes) == 0 && s.TLSTerminated {
+		c.failf(&s.TLSTerminated, "is set, yet %s admits callers on loopback only; set PARLEY_AUTH_MODE", c.mention(&s.AuthMode))
+	}
+	c.checkListeners(len(modes) > 0)
+}
+
+// checkModes checks that the settings which the ways of authentication need are set, and that no setting is set which they do not use.
+func (c *checker) checkModes(modes []string) {
+	s := c.settings
 	oidc, mtls := slices.Contains(modes, "oidc"), slices.Contains(modes, "mtls")
 	for _, setting := range []struct {
 		field        *string
@@ -51,19 +70,6 @@ func (c *checker) checkSecurity() {
 			c.failf(setting.field, "is set, yet %s does not use it; unset one of them", c.mention(&s.AuthMode))
 		}
 	}
-	if known := authn.ProgramsNames(); s.OIDCPrograms != "" && !slices.Contains(known, s.OIDCPrograms) {
-		c.failf(&s.OIDCPrograms, "%q is unknown; use %s, or leave it unset", s.OIDCPrograms, strings.Join(known, ", "))
-	}
-	if _, err := httpmw.Origins(s.CORSOrigins); err != nil {
-		c.failf(&s.CORSOrigins, "%w", err)
-	}
-	if s.TLSTerminated && s.TLSCertFile != "" {
-		c.failf(&s.TLSTerminated, "contradicts %s: TLS ends here or in front of the gateway; unset one of them", c.mention(&s.TLSCertFile))
-	}
-	if len(modes) == 0 && s.TLSTerminated {
-		c.failf(&s.TLSTerminated, "is set, yet %s admits callers on loopback only; set PARLEY_AUTH_MODE", c.mention(&s.AuthMode))
-	}
-	c.checkListeners(len(modes) > 0)
 }
 
 // checkListeners refuses addresses beyond loopback for listeners that authenticate nobody, or that would send chats without TLS.

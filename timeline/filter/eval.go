@@ -263,6 +263,9 @@ func (f *Filter) MatchChat(m proto.Message, pushed bool) Result {
 	})
 }
 
+// ComparesActors reports whether the filter compares the display names of actors.
+func (f *Filter) ComparesActors() bool { return slices.Contains(f.Evaluated(), actor) }
+
 // Evaluated lists the fields that are evaluated here wherever a record holds them.
 func (f *Filter) Evaluated() []string {
 	if f == nil {

@@ -52,8 +52,8 @@ type field struct {
 	sources []parleyv1.Source // whose records can have it; nil = all
 }
 
-// Actor is the field of events that stands for the display names of who did it.
-const Actor = "actor"
+// actor is the field of events that stands for the display names of who did it.
+const actor = "actor"
 
 // Fields of events that Graph can evaluate.
 const (
@@ -84,7 +84,7 @@ func Events() *Schema {
 		{path: appClass, kind: text, wild: true, sources: only(parleyv1.Source_SOURCE_COPILOT)},
 		{path: app, model: appClass, kind: application, sources: only(parleyv1.Source_SOURCE_COPILOT)},
 		{path: "correlation_id", kind: text, sources: only(parleyv1.Source_SOURCE_COPILOT)},
-		{path: Actor, model: "actor.user.display_name", kind: person, wild: true},
+		{path: actor, model: "actor.user.display_name", kind: person, wild: true},
 		{path: actorID, kind: text},
 		{path: actorType, kind: enum, enum: identity},
 		{path: actorApplicationType, kind: enum, enum: identity},
@@ -168,7 +168,7 @@ func (n *node) needs() []string {
 	case n.field.kind == hidden:
 		return nil
 	case n.field.kind == person:
-		return []string{Actor}
+		return []string{actor}
 	case n.path == participantID:
 		return []string{"call"}
 	default:
@@ -213,14 +213,23 @@ func (s *Schema) check(n *node, v parleyv1.EventView, top bool) error {
 // graphOnly reports whether lists of records lack the field, so that Graph must evaluate it.
 func (f *field) graphOnly() bool { return f.kind == hidden || f.path == participantID }
 
-// resolve checks operator and literal against the field's type.
+// resolve checks operator and literal against the field's type, and reads the value of the literal.
 func (n *node) resolve() error {
+	n.present = n.op == contains && n.isBareWildcard()
+	if n.present {
+		return nil
+	}
+	if err := n.checkOperator(); err != nil {
+		return err
+	}
+	return n.readLiteral()
+}
+
+// checkOperator checks the operator against the field's type.
+func (n *node) checkOperator() error {
 	f := n.field
 	ordered := n.op != equal && n.op != unequal && n.op != contains
-	n.present = n.op == contains && n.isBareWildcard()
 	switch {
-	case n.present:
-		return nil
 	case f.kind == message:
 		return &Error{n.position, f.path + " can only be asked for whether it is there: " + f.path + ":*"}
 	case ordered && f.kind != instant && f.kind != day:
@@ -229,7 +238,14 @@ func (n *node) resolve() error {
 		return &Error{n.position, ": is for lists, and " + f.path + ":* for whether the field is there; write ="}
 	case n.literal == "":
 		return &Error{n.at, "an empty text cannot be compared"}
+	default:
+		return nil
 	}
+}
+
+// readLiteral reads the value of the literal by the field's type.
+func (n *node) readLiteral() error {
+	f := n.field
 	n.value.text = n.literal
 	if f.wild && len(n.wild) > 0 {
 		n.value.pattern = newPattern(n.literal, n.wild)

@@ -29,7 +29,7 @@ type selection struct {
 	filter *filter.Filter
 	pushed []string           // fields of the filter that Graph evaluates
 	getter source.EventGetter // reads events whole that the filter cannot decide; may be nil
-	// nameActors is NameActors of query.Sources; it may be nil.
+	// nameActors is NameActors of query.Sources; nil where that is, and where the filter does not compare actors.
 	nameActors func(ctx context.Context, events []*parleyv1.Event) (complete bool)
 
 	readWhole    func(ctx context.Context, res *fetch.Result) // reads records whole; nil = they stay as listed

@@ -101,7 +101,7 @@ func (m *Merger) newReader(have query.Sources, src parleyv1.Source) *sourceReade
 		progress: progress{
 			state: parleyv1.SourceState_SOURCE_STATE_READ, density: window.Density{Level: window.Era, Most: window.MaxRows},
 		},
-		selection: selection{filter: m.filter, pushed: pushed.Fields, getter: have.Getters[src], nameActors: have.NameActors},
+		selection: selection{filter: m.filter, pushed: pushed.Fields, getter: have.Getters[src]},
 		fetch: &fetch.Reader{
 			Source: src, Events: have.Events[src], ByCreate: byCreate, Desc: m.desc,
 			MaxPages: m.cfg.MaxPages, PageSize: source.Describe(src).PageSize,
@@ -109,6 +109,9 @@ func (m *Merger) newReader(have query.Sources, src parleyv1.Source) *sourceReade
 				Owner: m.req.Owner, User: m.req.User, Descending: m.desc, Clause: pushed.Clause,
 			},
 		},
+	}
+	if m.filter.ComparesActors() {
+		r.nameActors = have.NameActors
 	}
 	switch {
 	case m.req.Conversation == "":

@@ -159,12 +159,6 @@ func (r *Events) CheckFilter() error {
 	return checkFilter(r.Filter, filter.Events, r.ShownView())
 }
 
-// FiltersByActor reports whether the filter compares the names of actors.
-func (r *Events) FiltersByActor() bool {
-	compiled, err := filter.Compile(r.Filter, filter.Events(), r.ShownView())
-	return err == nil && compiled != nil && slices.Contains(compiled.Evaluated(), filter.Actor)
-}
-
 // checkFilter returns an error for a filter that cannot be evaluated on a schema, or that a view does not allow. Without a filter the
 // schema is not made.
 func checkFilter(text string, schema func() *filter.Schema, shown parleyv1.EventView) error {
