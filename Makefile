@@ -61,6 +61,11 @@ image-check: image ## Build the image twice, compare, and run its demo in an emp
 	@tools/deps.sh skopeo umoci jq curl
 	@tools/ship/image-check.sh .bin/image $(VERSION) $(REVISION) $(CREATED)
 
+.PHONY: measure
+measure: build image ## Print what the image takes, and how long a gateway takes from its start until it is ready
+	@tools/deps.sh skopeo jq
+	@tools/ship/measure.sh .bin/parley .bin/image $(VERSION)
+
 # The version of a chart is a semantic one; a commit without a tag is a pre-release of nothing.
 CHART_VERSION = $(if $(filter v%,$(VERSION)),$(VERSION:v%=%),0.0.0-g$(VERSION))
 

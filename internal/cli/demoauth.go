@@ -11,8 +11,8 @@ import (
 	"github.com/parley-gateway/parley/internal/config"
 )
 
-// setSecurity adds what a deployment with authentication sets: the simulated directory as issuer, the handbook's policy, and a
-// place for audit records.
+// setSecurity adds the place of the audit records and, with --auth, the settings of a deployment with authentication: the simulated
+// directory as issuer and the handbook's policies.
 func (v *demoVerb) setSecurity(settings *config.Settings, sim *graphsim.Sim, files scratch) (err error) {
 	settings.AuditFile = v.AuditFile
 	if !v.Auth {
@@ -23,7 +23,7 @@ func (v *demoVerb) setSecurity(settings *config.Settings, sim *graphsim.Sim, fil
 	}
 	settings.AuthMode, settings.OIDCIssuer, settings.OIDCAudience = "oidc", sim.CallerIssuer(), graphsim.DemoAudience
 	settings.OIDCCAFile = settings.GraphCAFile
-	// Both of the handbook's files in one: the rules of the second stand behind those of the first.
+	// One file with both of the handbook's policies: the rules of the second are appended to those of the first.
 	_, rules, _ := bytes.Cut(policies.OnBehalfOf(), []byte("\nrules:\n"))
 	settings.PolicyFile, err = files.write("policy.yaml", slices.Concat(policies.EntraAppRoles(), []byte("\n"), rules))
 	return err

@@ -33,7 +33,7 @@ awk -v heading="## ${version#v}" '
   awk '/^## / { inside = /^## Unreleased/ } inside { print }' CHANGELOG.md >"$out/notes.md"
 }
 
-for target in ${TARGETS:-linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64}; do
+for target in ${TARGETS:-linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64}; do
   os=${target%/*} architecture=${target#*/}
   name=parley_${version}_${os}_$architecture
   folder=$work/$name
