@@ -84,7 +84,12 @@ chart-check: build ## Check the Helm chart: lint, schemas of Kubernetes, kube-sc
 alerts-check: ## Check the alerts by promtool; `make test` holds alerts and dashboards against runbooks and metrics
 	@tools/deps.sh promtool
 	promtool check rules deploy/alerts/parley.rules.yaml
-	promtool test rules deploy/alerts/parley.rules_test.yaml
+	promtool test rules deploy/alerts/parley.rules_test.yaml deploy/alerts/scraped_test.yaml
+
+.PHONY: alert-values
+alert-values: build ## Bring a gateway into the trouble of each alert, and write what it says of itself into deploy/alerts/scraped_test.yaml
+	@tools/deps.sh openssl
+	@python3 tools/alerts/scrape.py .bin/parley deploy/alerts/parley.rules.yaml deploy/alerts/scraped_test.yaml
 
 .PHONY: release
 release: ## Put together everything of the release VERSION in .bin/release; nothing is published

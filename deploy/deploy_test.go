@@ -23,9 +23,13 @@ import (
 	"github.com/parley-gateway/parley"
 )
 
-const rulesFile = "alerts/parley.rules.yaml"
+const (
+	rulesFile = "alerts/parley.rules.yaml"
+	// scrapedFile has tests of the rules with what gateways in trouble said of themselves.
+	scrapedFile = "alerts/scraped_test.yaml"
+)
 
-// TestMetricsExist holds that rules and dashboards ask for metrics that the gateway has.
+// TestMetricsExist holds that rules, their tests and dashboards ask for metrics that the gateway has.
 func TestMetricsExist(t *testing.T) {
 	t.Parallel()
 	existing := metricNames(t)
@@ -34,7 +38,7 @@ func TestMetricsExist(t *testing.T) {
 		t.Fatalf("dashboards: %v, %v", dashboards, err)
 	}
 	name := regexp.MustCompile(`\bparley_[a-z_]+`)
-	for _, path := range append(dashboards, rulesFile) {
+	for _, path := range append(dashboards, rulesFile, scrapedFile, "alerts/parley.rules_test.yaml") {
 		for _, metric := range name.FindAllString(read(t, path), -1) {
 			if !slices.Contains(existing, metric) && !slices.Contains(existing, histogram(metric)) {
 				t.Errorf("%s: the gateway has no metric %s", path, metric)
@@ -79,6 +83,21 @@ func TestRunbooks(t *testing.T) {
 	slices.Sort(entries)
 	if diff := cmp.Diff(alerts, entries); diff != "" || len(alerts) == 0 {
 		t.Errorf("alerts and entries of docs/runbooks.md (-alerts +entries):\n%s", diff)
+	}
+}
+
+// TestScraped holds that each alert has a test with values of a real gateway, or the reason why no gateway can be brought there.
+func TestScraped(t *testing.T) {
+	t.Parallel()
+	tests := read(t, scrapedFile)
+	alerts := regexp.MustCompile(`(?m)^ +- alert: (\w+)$`).FindAllStringSubmatch(read(t, rulesFile), -1)
+	if len(alerts) == 0 {
+		t.Error("no alerts")
+	}
+	for _, alert := range alerts {
+		if !strings.Contains(tests, `ALERTS{alertname="`+alert[1]+`",alertstate="firing",`) && !strings.Contains(tests, "\n#   "+alert[1]+": ") {
+			t.Errorf("%s has no test with values that were scraped (make alert-values)", alert[1])
+		}
 	}
 }
 
