@@ -9,6 +9,8 @@ import (
 	"runtime/metrics"
 	"sync"
 	"time"
+
+	"github.com/parley-gateway/parley/internal/wait"
 )
 
 // Parts of the memory limit.
@@ -100,18 +102,7 @@ func (g *Guard) Start() {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	g.stop = stop
-	g.done.Go(func() {
-		tick := time.NewTicker(lookEvery)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-				g.tick()
-			}
-		}
-	})
+	g.done.Go(func() { wait.Every(ctx, lookEvery, g.tick) })
 }
 
 // Close ends what Start began.

@@ -1,7 +1,8 @@
-// Package wait waits for goroutines, but not for ever.
+// Package wait waits: for goroutines, but not for ever, and for the next time to do something.
 package wait
 
 import (
+	"context"
 	"sync"
 	"time"
 )
@@ -21,5 +22,19 @@ func Within(tasks *sync.WaitGroup, limit time.Duration) bool {
 		return true
 	case <-timer.C:
 		return false
+	}
+}
+
+// Every calls a function once an interval until the context ends.
+func Every(ctx context.Context, interval time.Duration, do func()) {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			do()
+		}
 	}
 }

@@ -16,6 +16,8 @@ import (
 type Call struct {
 	// TLS is the state of the connection that the request came over; nil = none. Handlers see it as their peer's.
 	TLS *tls.ConnectionState
+	// Request is the request message of the call, after it was handed over.
+	Request any
 	// Answer is the value that the handler and the interceptors returned, or that the handler sent last. It may be of another type than
 	// the method's message, such as an answer whose parts are encoded already; the reply of the call then stays empty. The value that a
 	// stream sent is valid until the next message is asked for.

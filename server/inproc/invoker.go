@@ -94,6 +94,10 @@ func (c *Invoker) Invoke(ctx context.Context, method string, args, reply any, op
 	if !ok {
 		return unknown(method)
 	}
+	call := FromContext(ctx)
+	if call != nil {
+		call.Request = args
+	}
 	writer := &headerWriter{method: method}
 	answer, err := to.handler(to.service, grpc.NewContextWithServerTransportStream(serverContext(ctx), writer),
 		func(request any) error { return copyMessage(request, args) }, c.unary)
@@ -108,7 +112,7 @@ func (c *Invoker) Invoke(ctx context.Context, method string, args, reply any, op
 	if err != nil {
 		return err
 	}
-	if call := FromContext(ctx); call != nil {
+	if call != nil {
 		call.Answer = answer
 	}
 	if message, ok := answer.(proto.Message); ok {

@@ -51,7 +51,7 @@ func (s *clientStream) Context() context.Context { return s.ctx }
 
 // SendMsg implements grpc.ClientStream: it takes the request.
 func (s *clientStream) SendMsg(request any) error {
-	s.server.request = request
+	s.server.request, s.call.Request = request, request
 	return nil
 }
 

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/parley-gateway/parley/internal/wait"
 )
 
 // Looker has files to look at; *Value is one.
@@ -62,18 +64,7 @@ func (w *Watcher) Start() {
 	w.mu.Lock()
 	w.cancel = cancel
 	w.mu.Unlock()
-	w.done.Go(func() {
-		tick := time.NewTicker(w.interval)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-				w.Look()
-			}
-		}
-	})
+	w.done.Go(func() { wait.Every(ctx, w.interval, w.Look) })
 }
 
 // Close ends what Start began, and waits for it.

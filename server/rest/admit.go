@@ -57,9 +57,6 @@ func (c *call) admit(m *method, w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	c.sent = sent
-	if m.download {
-		c.report = reportName(r.Form)
-	}
 	c.sse = c.sse && m.stream && !m.download
 	if !c.sse {
 		return nil

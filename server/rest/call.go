@@ -39,7 +39,6 @@ type call struct {
 	release    func()   // returns its buffer to the pool
 
 	// A stream.
-	report    string // the file name of the report that a download asks for
 	sse       bool   // as server-sent events
 	lastEvent string // the token of Last-Event-ID
 	lines     lines

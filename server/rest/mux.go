@@ -116,7 +116,7 @@ func rewrite(ctx context.Context, _ proto.Message) (any, error) {
 	c := callOf(ctx)
 	if body, ok := c.rpc.Answer.(*httpbody.HttpBody); ok {
 		if !c.out.begun {
-			c.out.Header().Set("Content-Disposition", disposition(body.GetContentType(), c.report))
+			c.out.Header().Set("Content-Disposition", disposition(body.GetContentType(), c.rpc.Request))
 		}
 		return body, nil
 	}

@@ -16,24 +16,39 @@ import (
 func EachChat(
 	ctx context.Context, reader source.ConversationReader, q source.ConversationQuery, maxPages int, visit func(*parleyv1.Conversation) bool,
 ) error {
-	followed := links.Set{}
-	for link, pages := "", 1; ; pages++ {
+	doubt, err := eachPage(maxPages, func(link string) (next string, err error) {
 		page, err := reader.Conversations(ctx, q, link)
 		if err != nil {
-			return err
+			return "", err
 		}
 		for _, chat := range page.Items {
 			if !visit(chat) {
-				return nil
+				return "", nil
 			}
 		}
-		switch link = page.Next; {
+		return page.Next, nil
+	})
+	if err == nil && doubt != failure.None {
+		return chatsUnread(doubt)
+	}
+	return err
+}
+
+// eachPage calls read for the pages of a chain, from the first one on, until read returns no link. doubt says why the chain was not
+// followed to its end: a link was followed before, or there are more than maxPages pages.
+func eachPage(maxPages int, read func(link string) (next string, err error)) (doubt parleyv1.ErrorReason, err error) {
+	followed := links.Set{}
+	for link, pages := "", 1; ; pages++ {
+		if link, err = read(link); err != nil {
+			return failure.None, err
+		}
+		switch {
 		case link == "":
-			return nil
+			return failure.None, nil
 		case !followed.Add(link):
-			return chatsUnread(parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP)
+			return parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP, nil
 		case pages >= maxPages:
-			return chatsUnread(parleyv1.ErrorReason_ERROR_REASON_TOO_MANY_PAGES)
+			return parleyv1.ErrorReason_ERROR_REASON_TOO_MANY_PAGES, nil
 		}
 	}
 }

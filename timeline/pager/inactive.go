@@ -124,23 +124,9 @@ func (w *withInactive) readUsers(ctx context.Context, day, link string) (answer[
 
 // collect makes names those of the whole report. It reads the report again where this call has read a part of it only.
 func (w *withInactive) collect(ctx context.Context) (read cursor.Counts, err error) {
-	for link := ""; !w.whole; {
-		page, err := w.readReport(ctx, link)
-		if err != nil {
-			f := failure.Classify(err, false)
-			return read, &failure.Error{Reason: f.Reason, Source: parleyv1.Source_SOURCE_USAGE, Err: err, Message: "the source could not be read"}
-		}
-		if err := refuseConcealed(page.Page, "include"); err != nil {
+	if !w.whole {
+		if read, err = w.readAgain(ctx); err != nil {
 			return read, err
-		}
-		read.Pages, read.FromCache = read.Pages+page.pages, read.FromCache+page.cached
-		if !page.FromCache {
-			read.Requests += int64(page.Requests)
-		}
-		if link = page.Next; read.Pages > maxReportPages {
-			return read, &failure.Error{
-				Reason: parleyv1.ErrorReason_ERROR_REASON_TOO_MANY_PAGES, Source: parleyv1.Source_SOURCE_USAGE, Message: "the report has too many pages",
-			}
 		}
 	}
 	if lazy := w.lazy; lazy != nil {
@@ -155,6 +141,29 @@ func (w *withInactive) collect(ctx context.Context) (read cursor.Counts, err err
 		w.lazy = nil
 	}
 	return read, nil
+}
+
+// readAgain reads the whole report, and notes who is in it.
+func (w *withInactive) readAgain(ctx context.Context) (read cursor.Counts, err error) {
+	doubt, err := eachPage(maxReportPages, func(link string) (next string, err error) {
+		page, err := w.readReport(ctx, link)
+		if err != nil {
+			f := failure.Classify(err, false)
+			return "", &failure.Error{Reason: f.Reason, Source: parleyv1.Source_SOURCE_USAGE, Err: err, Message: "the source could not be read"}
+		}
+		if err := refuseConcealed(page.Page, "include"); err != nil {
+			return "", err
+		}
+		read.Pages, read.FromCache = read.Pages+page.pages, read.FromCache+page.cached
+		if !page.FromCache {
+			read.Requests += int64(page.Requests)
+		}
+		return page.Next, nil
+	})
+	if err == nil && doubt != failure.None {
+		err = &failure.Error{Reason: doubt, Source: parleyv1.Source_SOURCE_USAGE, Message: "the report could not be read to its end"}
+	}
+	return read, err
 }
 
 // maxReportPages ends a report whose pages do not end.
