@@ -57,6 +57,18 @@ func AppendBatchHead(b []byte, batch int) []byte {
 
 // Field returns the value of a message's first field of a number that has a length; nil when there is none.
 func Field(message []byte, number protowire.Number) []byte {
+	value, _ := protowire.ConsumeBytes(find(message, number, protowire.BytesType))
+	return value
+}
+
+// Varint returns the value of a message's first field of a number that is a varint; 0 when there is none.
+func Varint(message []byte, number protowire.Number) uint64 {
+	value, _ := protowire.ConsumeVarint(find(message, number, protowire.VarintType))
+	return value
+}
+
+// find returns what follows the tag of a message's first field of a number and a type; nil when there is none.
+func find(message []byte, number protowire.Number, wanted protowire.Type) []byte {
 	for len(message) > 0 {
 		n, kind, head := protowire.ConsumeTag(message)
 		if head < 0 {
@@ -66,9 +78,8 @@ func Field(message []byte, number protowire.Number) []byte {
 		if size < 0 {
 			return nil
 		}
-		if n == number && kind == protowire.BytesType {
-			value, _ := protowire.ConsumeBytes(message[head:])
-			return value
+		if n == number && kind == wanted {
+			return message[head : head+size]
 		}
 		message = message[head+size:]
 	}

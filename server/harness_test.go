@@ -56,6 +56,7 @@ type fake struct {
 
 	listEvents   func(ctx context.Context) (*parleyv1.ListEventsResponse, error)
 	streamEvents func(ctx context.Context, emit func(*parleyv1.StreamEventsResponse) error) error
+	streamTenant func(ctx context.Context, emit func(*timeline.TenantFrame) error) error
 	getEvent     func(owner, user string, ref source.Ref) (*parleyv1.Event, error)
 	getChat      func(owner, user, id string) (*parleyv1.Conversation, error)
 	download     func(ctx context.Context) (io.ReadCloser, error)
@@ -141,6 +142,22 @@ func (f *fake) StreamBatches(
 		return f.streamEvents(ctx, inPieces(emit, take))
 	}
 	return emit(summaryFrame("end"))
+}
+
+func (f *fake) StreamTenantBatches(
+	ctx context.Context, _ query.Sources, req query.Tenant, token string, _ func(*timeline.Batch) error, emit func(*timeline.TenantFrame) error,
+) error {
+	back := req.Reconnect
+	req.Reconnect = false
+	f.note(req, token, 0)
+	if back && token == f.finished {
+		return nil
+	}
+	if f.streamTenant != nil {
+		return f.streamTenant(ctx, emit)
+	}
+	summary := &parleyv1.TenantSummary{Outcome: parleyv1.TenantOutcome_TENANT_OUTCOME_COMPLETE, Complete: true, ResumeToken: "end"}
+	return emit(&timeline.TenantFrame{Frame: &parleyv1.StreamTenantEventsResponse_Summary{Summary: summary}})
 }
 
 // inPieces hands batches over as the timeline does, each event a piece of its own.

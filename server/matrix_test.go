@@ -65,6 +65,8 @@ var (
 		"scoped": "-", "unsaid": "-", "impostor": "-", "hostname": "-",
 	}
 	usageCounts = with(usageReport, map[string]string{"dashboard": "yes"})
+	// Who may read the events of many users in one stream.
+	nights = with(directory, map[string]string{"officer": "-", "dashboard": "-"})
 	// narrow are the callers whose rules are narrower than all users.
 	narrow = []string{"owner", "machine", "delegate"}
 	// onBehalf are the callers whose rules have Graph asked on their behalf.
@@ -102,6 +104,7 @@ var matrix = map[string][]matrixRow{
 		{below: belowChat, rest: "/v1/users/{user}" + belowChat + "/events:stream", may: conversations, absent: viewBasic},
 		{below: belowNotes, rest: "/v1/users/{user}" + belowNotes + "/events:stream", may: conversations, absent: viewBasic},
 	},
+	"StreamTenantEvents": {{rest: "/v1:streamTenantEvents", may: nights, absent: viewBasic}},
 	"GetEvent": {
 		{below: "/events/call,1", rest: "/v1/users/{user}/events/call,1", may: exports, absent: viewFull},
 		{below: message, rest: "/v1/users/{user}" + message, may: conversations, absent: viewFull},

@@ -22,8 +22,8 @@ const (
 )
 
 // Cursor is the content of a page token and of a resume token. It is sealed before it leaves the gateway. What the request says
-// is not in it but in the associated data of the seal. A token has at most 1 KiB, plus the link of a pager: values that stand
-// for zero are left out, and times are written as distances.
+// is not in it but in the associated data of the seal. A token has at most 1 KiB, plus the link of a pager, and that of the users of a
+// tenant at most 8 KiB: values that stand for zero are left out, and times are written as distances.
 type Cursor struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The version of this message. A gateway reads the versions that it knows, and within them only messages whose every field it knows.
@@ -34,6 +34,7 @@ type Cursor struct {
 	//
 	//	*Cursor_Events
 	//	*Cursor_Pages
+	//	*Cursor_Tenant
 	Position      isCursor_Position `protobuf_oneof:"position"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -101,6 +102,15 @@ func (x *Cursor) GetPages() *Pages {
 	return nil
 }
 
+func (x *Cursor) GetTenant() *Tenant {
+	if x != nil {
+		if x, ok := x.Position.(*Cursor_Tenant); ok {
+			return x.Tenant
+		}
+	}
+	return nil
+}
+
 type isCursor_Position interface {
 	isCursor_Position()
 }
@@ -115,9 +125,16 @@ type Cursor_Pages struct {
 	Pages *Pages `protobuf:"bytes,3,opt,name=pages,proto3,oneof"`
 }
 
+type Cursor_Tenant struct {
+	// In the users of a tenant.
+	Tenant *Tenant `protobuf:"bytes,4,opt,name=tenant,proto3,oneof"`
+}
+
 func (*Cursor_Events) isCursor_Position() {}
 
 func (*Cursor_Pages) isCursor_Position() {}
+
+func (*Cursor_Tenant) isCursor_Position() {}
 
 // Instants are times that lie close together.
 type Instants struct {
@@ -738,15 +755,363 @@ func (x *Derived) GetDoubts() []uint32 {
 	return nil
 }
 
+// Tenant is a position in the users of a tenant, who are begun in the order of their ids.
+type Tenant struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The end of the interval, since 1970.
+	Times *Instants `protobuf:"bytes,1,opt,name=times,proto3" json:"times,omitempty"`
+	// Every user up to this id was begun; empty = none was.
+	Begun *UserID `protobuf:"bytes,2,opt,name=begun,proto3" json:"begun,omitempty"`
+	// The users who were begun and are not finished.
+	Open []*OpenUser `protobuf:"bytes,3,rep,name=open,proto3" json:"open,omitempty"`
+	// Every user is finished.
+	Finished bool `protobuf:"varint,4,opt,name=finished,proto3" json:"finished,omitempty"`
+	// The list of the users may lack some.
+	DoubtfulUsers bool `protobuf:"varint,5,opt,name=doubtful_users,json=doubtfulUsers,proto3" json:"doubtful_users,omitempty"`
+	// Users who were read, refused and not read whole.
+	Users []uint64 `protobuf:"varint,6,rep,packed,name=users,proto3" json:"users,omitempty"`
+	// Users by the reasons why something of them is missing.
+	Missing []*Missing `protobuf:"bytes,7,rep,name=missing,proto3" json:"missing,omitempty"`
+	// What was read of each source, in the order of parley.v1.Source.
+	Totals        []*Total `protobuf:"bytes,8,rep,name=totals,proto3" json:"totals,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Tenant) Reset() {
+	*x = Tenant{}
+	mi := &file_cursorpb_cursor_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Tenant) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Tenant) ProtoMessage() {}
+
+func (x *Tenant) ProtoReflect() protoreflect.Message {
+	mi := &file_cursorpb_cursor_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Tenant.ProtoReflect.Descriptor instead.
+func (*Tenant) Descriptor() ([]byte, []int) {
+	return file_cursorpb_cursor_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Tenant) GetTimes() *Instants {
+	if x != nil {
+		return x.Times
+	}
+	return nil
+}
+
+func (x *Tenant) GetBegun() *UserID {
+	if x != nil {
+		return x.Begun
+	}
+	return nil
+}
+
+func (x *Tenant) GetOpen() []*OpenUser {
+	if x != nil {
+		return x.Open
+	}
+	return nil
+}
+
+func (x *Tenant) GetFinished() bool {
+	if x != nil {
+		return x.Finished
+	}
+	return false
+}
+
+func (x *Tenant) GetDoubtfulUsers() bool {
+	if x != nil {
+		return x.DoubtfulUsers
+	}
+	return false
+}
+
+func (x *Tenant) GetUsers() []uint64 {
+	if x != nil {
+		return x.Users
+	}
+	return nil
+}
+
+func (x *Tenant) GetMissing() []*Missing {
+	if x != nil {
+		return x.Missing
+	}
+	return nil
+}
+
+func (x *Tenant) GetTotals() []*Total {
+	if x != nil {
+		return x.Totals
+	}
+	return nil
+}
+
+// UserID is the id of a user.
+type UserID struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The 16 bytes of an id that is a UUID in lower case.
+	Uuid []byte `protobuf:"bytes,1,opt,name=uuid,proto3" json:"uuid,omitempty"`
+	// Any other id.
+	Text          string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UserID) Reset() {
+	*x = UserID{}
+	mi := &file_cursorpb_cursor_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UserID) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UserID) ProtoMessage() {}
+
+func (x *UserID) ProtoReflect() protoreflect.Message {
+	mi := &file_cursorpb_cursor_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UserID.ProtoReflect.Descriptor instead.
+func (*UserID) Descriptor() ([]byte, []int) {
+	return file_cursorpb_cursor_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *UserID) GetUuid() []byte {
+	if x != nil {
+		return x.Uuid
+	}
+	return nil
+}
+
+func (x *UserID) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+// OpenUser is a user who was begun and is not finished.
+type OpenUser struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the user.
+	Id *UserID `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The token of the user's own events, decoded from its text; empty = nothing of the user was delivered.
+	Token         []byte `protobuf:"bytes,2,opt,name=token,proto3" json:"token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OpenUser) Reset() {
+	*x = OpenUser{}
+	mi := &file_cursorpb_cursor_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OpenUser) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OpenUser) ProtoMessage() {}
+
+func (x *OpenUser) ProtoReflect() protoreflect.Message {
+	mi := &file_cursorpb_cursor_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OpenUser.ProtoReflect.Descriptor instead.
+func (*OpenUser) Descriptor() ([]byte, []int) {
+	return file_cursorpb_cursor_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *OpenUser) GetId() *UserID {
+	if x != nil {
+		return x.Id
+	}
+	return nil
+}
+
+func (x *OpenUser) GetToken() []byte {
+	if x != nil {
+		return x.Token
+	}
+	return nil
+}
+
+// Missing counts users by a reason why something of them is missing.
+type Missing struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of a parley.v1.ErrorReason.
+	Reason uint32 `protobuf:"varint,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Number of a parley.v1.Source.
+	Source uint32 `protobuf:"varint,2,opt,name=source,proto3" json:"source,omitempty"`
+	// The reason lasts.
+	Lasting bool `protobuf:"varint,3,opt,name=lasting,proto3" json:"lasting,omitempty"`
+	// How many users there are.
+	Count         uint64 `protobuf:"varint,4,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Missing) Reset() {
+	*x = Missing{}
+	mi := &file_cursorpb_cursor_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Missing) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Missing) ProtoMessage() {}
+
+func (x *Missing) ProtoReflect() protoreflect.Message {
+	mi := &file_cursorpb_cursor_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Missing.ProtoReflect.Descriptor instead.
+func (*Missing) Descriptor() ([]byte, []int) {
+	return file_cursorpb_cursor_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Missing) GetReason() uint32 {
+	if x != nil {
+		return x.Reason
+	}
+	return 0
+}
+
+func (x *Missing) GetSource() uint32 {
+	if x != nil {
+		return x.Source
+	}
+	return 0
+}
+
+func (x *Missing) GetLasting() bool {
+	if x != nil {
+		return x.Lasting
+	}
+	return false
+}
+
+func (x *Missing) GetCount() uint64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+// Total is what was read of one source, all users together.
+type Total struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Counts of the report: events, duplicates, out of window, left out, pages, from cache, Graph requests.
+	Counts []uint64 `protobuf:"varint,1,rep,packed,name=counts,proto3" json:"counts,omitempty"`
+	// The earliest time up to which a user is settled, since the end of the interval; absent = nobody was read.
+	Settled       *Instants `protobuf:"bytes,2,opt,name=settled,proto3" json:"settled,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Total) Reset() {
+	*x = Total{}
+	mi := &file_cursorpb_cursor_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Total) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Total) ProtoMessage() {}
+
+func (x *Total) ProtoReflect() protoreflect.Message {
+	mi := &file_cursorpb_cursor_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Total.ProtoReflect.Descriptor instead.
+func (*Total) Descriptor() ([]byte, []int) {
+	return file_cursorpb_cursor_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Total) GetCounts() []uint64 {
+	if x != nil {
+		return x.Counts
+	}
+	return nil
+}
+
+func (x *Total) GetSettled() *Instants {
+	if x != nil {
+		return x.Settled
+	}
+	return nil
+}
+
 var File_cursorpb_cursor_proto protoreflect.FileDescriptor
 
 const file_cursorpb_cursor_proto_rawDesc = "" +
 	"\n" +
-	"\x15cursorpb/cursor.proto\x12\x10parley.cursor.v1\"\x93\x01\n" +
+	"\x15cursorpb/cursor.proto\x12\x10parley.cursor.v1\"\xc7\x01\n" +
 	"\x06Cursor\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x122\n" +
 	"\x06events\x18\x02 \x01(\v2\x18.parley.cursor.v1.EventsH\x00R\x06events\x12/\n" +
-	"\x05pages\x18\x03 \x01(\v2\x17.parley.cursor.v1.PagesH\x00R\x05pagesB\n" +
+	"\x05pages\x18\x03 \x01(\v2\x17.parley.cursor.v1.PagesH\x00R\x05pages\x122\n" +
+	"\x06tenant\x18\x04 \x01(\v2\x18.parley.cursor.v1.TenantH\x00R\x06tenantB\n" +
 	"\n" +
 	"\bposition\":\n" +
 	"\bInstants\x12\x18\n" +
@@ -804,7 +1169,30 @@ const file_cursorpb_cursor_proto_rawDesc = "" +
 	"chatsState\x12!\n" +
 	"\fchats_reason\x18\x05 \x01(\rR\vchatsReason\x12\x16\n" +
 	"\x06counts\x18\x06 \x03(\x04R\x06counts\x12\x16\n" +
-	"\x06doubts\x18\a \x03(\rR\x06doubtsB=Z;github.com/parley-gateway/parley/internal/cursorpb;cursorpbb\x06proto3"
+	"\x06doubts\x18\a \x03(\rR\x06doubts\"\xd9\x02\n" +
+	"\x06Tenant\x120\n" +
+	"\x05times\x18\x01 \x01(\v2\x1a.parley.cursor.v1.InstantsR\x05times\x12.\n" +
+	"\x05begun\x18\x02 \x01(\v2\x18.parley.cursor.v1.UserIDR\x05begun\x12.\n" +
+	"\x04open\x18\x03 \x03(\v2\x1a.parley.cursor.v1.OpenUserR\x04open\x12\x1a\n" +
+	"\bfinished\x18\x04 \x01(\bR\bfinished\x12%\n" +
+	"\x0edoubtful_users\x18\x05 \x01(\bR\rdoubtfulUsers\x12\x14\n" +
+	"\x05users\x18\x06 \x03(\x04R\x05users\x123\n" +
+	"\amissing\x18\a \x03(\v2\x19.parley.cursor.v1.MissingR\amissing\x12/\n" +
+	"\x06totals\x18\b \x03(\v2\x17.parley.cursor.v1.TotalR\x06totals\"0\n" +
+	"\x06UserID\x12\x12\n" +
+	"\x04uuid\x18\x01 \x01(\fR\x04uuid\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\"J\n" +
+	"\bOpenUser\x12(\n" +
+	"\x02id\x18\x01 \x01(\v2\x18.parley.cursor.v1.UserIDR\x02id\x12\x14\n" +
+	"\x05token\x18\x02 \x01(\fR\x05token\"i\n" +
+	"\aMissing\x12\x16\n" +
+	"\x06reason\x18\x01 \x01(\rR\x06reason\x12\x16\n" +
+	"\x06source\x18\x02 \x01(\rR\x06source\x12\x18\n" +
+	"\alasting\x18\x03 \x01(\bR\alasting\x12\x14\n" +
+	"\x05count\x18\x04 \x01(\x04R\x05count\"U\n" +
+	"\x05Total\x12\x16\n" +
+	"\x06counts\x18\x01 \x03(\x04R\x06counts\x124\n" +
+	"\asettled\x18\x02 \x01(\v2\x1a.parley.cursor.v1.InstantsR\asettledB=Z;github.com/parley-gateway/parley/internal/cursorpb;cursorpbb\x06proto3"
 
 var (
 	file_cursorpb_cursor_proto_rawDescOnce sync.Once
@@ -818,7 +1206,7 @@ func file_cursorpb_cursor_proto_rawDescGZIP() []byte {
 	return file_cursorpb_cursor_proto_rawDescData
 }
 
-var file_cursorpb_cursor_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_cursorpb_cursor_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_cursorpb_cursor_proto_goTypes = []any{
 	(*Cursor)(nil),   // 0: parley.cursor.v1.Cursor
 	(*Instants)(nil), // 1: parley.cursor.v1.Instants
@@ -827,22 +1215,35 @@ var file_cursorpb_cursor_proto_goTypes = []any{
 	(*Window)(nil),   // 4: parley.cursor.v1.Window
 	(*Pages)(nil),    // 5: parley.cursor.v1.Pages
 	(*Derived)(nil),  // 6: parley.cursor.v1.Derived
+	(*Tenant)(nil),   // 7: parley.cursor.v1.Tenant
+	(*UserID)(nil),   // 8: parley.cursor.v1.UserID
+	(*OpenUser)(nil), // 9: parley.cursor.v1.OpenUser
+	(*Missing)(nil),  // 10: parley.cursor.v1.Missing
+	(*Total)(nil),    // 11: parley.cursor.v1.Total
 }
 var file_cursorpb_cursor_proto_depIdxs = []int32{
-	2, // 0: parley.cursor.v1.Cursor.events:type_name -> parley.cursor.v1.Events
-	5, // 1: parley.cursor.v1.Cursor.pages:type_name -> parley.cursor.v1.Pages
-	1, // 2: parley.cursor.v1.Events.times:type_name -> parley.cursor.v1.Instants
-	3, // 3: parley.cursor.v1.Events.sources:type_name -> parley.cursor.v1.Source
-	1, // 4: parley.cursor.v1.Source.times:type_name -> parley.cursor.v1.Instants
-	4, // 5: parley.cursor.v1.Source.window:type_name -> parley.cursor.v1.Window
-	1, // 6: parley.cursor.v1.Source.gaps:type_name -> parley.cursor.v1.Instants
-	6, // 7: parley.cursor.v1.Pages.derived:type_name -> parley.cursor.v1.Derived
-	1, // 8: parley.cursor.v1.Derived.times:type_name -> parley.cursor.v1.Instants
-	9, // [9:9] is the sub-list for method output_type
-	9, // [9:9] is the sub-list for method input_type
-	9, // [9:9] is the sub-list for extension type_name
-	9, // [9:9] is the sub-list for extension extendee
-	0, // [0:9] is the sub-list for field type_name
+	2,  // 0: parley.cursor.v1.Cursor.events:type_name -> parley.cursor.v1.Events
+	5,  // 1: parley.cursor.v1.Cursor.pages:type_name -> parley.cursor.v1.Pages
+	7,  // 2: parley.cursor.v1.Cursor.tenant:type_name -> parley.cursor.v1.Tenant
+	1,  // 3: parley.cursor.v1.Events.times:type_name -> parley.cursor.v1.Instants
+	3,  // 4: parley.cursor.v1.Events.sources:type_name -> parley.cursor.v1.Source
+	1,  // 5: parley.cursor.v1.Source.times:type_name -> parley.cursor.v1.Instants
+	4,  // 6: parley.cursor.v1.Source.window:type_name -> parley.cursor.v1.Window
+	1,  // 7: parley.cursor.v1.Source.gaps:type_name -> parley.cursor.v1.Instants
+	6,  // 8: parley.cursor.v1.Pages.derived:type_name -> parley.cursor.v1.Derived
+	1,  // 9: parley.cursor.v1.Derived.times:type_name -> parley.cursor.v1.Instants
+	1,  // 10: parley.cursor.v1.Tenant.times:type_name -> parley.cursor.v1.Instants
+	8,  // 11: parley.cursor.v1.Tenant.begun:type_name -> parley.cursor.v1.UserID
+	9,  // 12: parley.cursor.v1.Tenant.open:type_name -> parley.cursor.v1.OpenUser
+	10, // 13: parley.cursor.v1.Tenant.missing:type_name -> parley.cursor.v1.Missing
+	11, // 14: parley.cursor.v1.Tenant.totals:type_name -> parley.cursor.v1.Total
+	8,  // 15: parley.cursor.v1.OpenUser.id:type_name -> parley.cursor.v1.UserID
+	1,  // 16: parley.cursor.v1.Total.settled:type_name -> parley.cursor.v1.Instants
+	17, // [17:17] is the sub-list for method output_type
+	17, // [17:17] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_cursorpb_cursor_proto_init() }
@@ -853,6 +1254,7 @@ func file_cursorpb_cursor_proto_init() {
 	file_cursorpb_cursor_proto_msgTypes[0].OneofWrappers = []any{
 		(*Cursor_Events)(nil),
 		(*Cursor_Pages)(nil),
+		(*Cursor_Tenant)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -860,7 +1262,7 @@ func file_cursorpb_cursor_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cursorpb_cursor_proto_rawDesc), len(file_cursorpb_cursor_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -164,6 +164,11 @@ var table = map[parleyv1.ErrorReason]row{
 		code: codes.Unavailable,
 		help: "Go on at once with the resume token, and with a new credential where the old one has ended; `RetryInfo` says 0 s.",
 	},
+	parleyv1.ErrorReason_ERROR_REASON_ALREADY_RUNNING: {
+		code: codes.Aborted, retry: time.Minute,
+		text: "the same caller runs a stream over the tenant for an equal request",
+		help: "Leave the work to the other stream, or ask again after `RetryInfo`, when it may have ended.",
+	},
 	parleyv1.ErrorReason_ERROR_REASON_CANCELLED: {
 		code: codes.Canceled,
 		text: "the call was cancelled",

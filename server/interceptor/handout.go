@@ -43,6 +43,12 @@ func (h *handout) add(message any) {
 		h.rows++
 	case *parleyv1.StreamEventsResponse:
 		h.frame(len(m.GetBatch().GetEvents()), m.GetSummary())
+	case *parleyv1.StreamTenantEventsResponse:
+		h.rows += int64(len(m.GetBatch().GetEvents()))
+		if summary := m.GetSummary(); summary != nil {
+			complete := summary.GetComplete()
+			h.complete = &complete
+		}
 	case *parleyv1.StreamConversationsResponse:
 		h.frame(len(m.GetBatch().GetConversations()), m.GetSummary())
 	case *parleyv1.StreamCopilotUsageResponse:

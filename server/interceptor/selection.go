@@ -174,7 +174,7 @@ func inView(md protoreflect.MessageDescriptor, path string, shown parleyv1.Event
 // downloads.
 func resourceOf(req any) (resource protoreflect.MessageDescriptor, list string) {
 	switch req.(type) {
-	case *parleyv1.ListEventsRequest, *parleyv1.StreamEventsRequest:
+	case *parleyv1.ListEventsRequest, *parleyv1.StreamEventsRequest, *parleyv1.StreamTenantEventsRequest:
 		return (*parleyv1.Event)(nil).ProtoReflect().Descriptor(), "events"
 	case *parleyv1.GetEventRequest:
 		return (*parleyv1.Event)(nil).ProtoReflect().Descriptor(), ""

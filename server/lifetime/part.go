@@ -24,10 +24,28 @@ const (
 
 // PartOf returns the kind of a message of a stream.
 func PartOf(message any) Part {
+	if frame, ok := message.(*parleyv1.StreamTenantEventsResponse); ok {
+		return partOfTenant(frame)
+	}
 	frame, ok := message.(Frame)
 	switch {
 	case !ok:
 		return Content
+	case frame.GetSummary() != nil:
+		return Summary
+	case frame.GetCheckpoint() != nil:
+		return Checkpoint
+	case frame.GetNotice() != nil:
+		return Notice
+	default:
+		return Content
+	}
+}
+
+// partOfTenant returns the kind of a frame of a stream over the tenant. The end of a user is content: a call that goes on from before it
+// brings it again.
+func partOfTenant(frame *parleyv1.StreamTenantEventsResponse) Part {
+	switch {
 	case frame.GetSummary() != nil:
 		return Summary
 	case frame.GetCheckpoint() != nil:

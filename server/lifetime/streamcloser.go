@@ -87,6 +87,9 @@ func (c *StreamCloser) stop(reason error) {
 	}
 }
 
+// Stop ends the stream for a reason at its next checkpoint, or soon before it.
+func (c *StreamCloser) Stop(reason error) { c.stopSoon(reason) }
+
 // stopSoon ends the stream for a reason at its next checkpoint, or after closeWithin if that is sooner.
 func (c *StreamCloser) stopSoon(reason error) {
 	c.stop(reason)

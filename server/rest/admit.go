@@ -41,18 +41,22 @@ func (h *Handler) admit(next runtime.HandlerFunc) runtime.HandlerFunc {
 // admit checks the request against the method, and chooses the media type of the answer.
 func (c *call) admit(m *method, w http.ResponseWriter, r *http.Request) error {
 	c.method = m
-	if m.stream && c.verb != http.MethodGet {
+	switch {
+	case c.posted:
+	case m.post && c.verb != http.MethodGet:
+		w.Header().Set("Allow", http.MethodGet+", "+http.MethodPost)
+		return errMethod()
+	case m.stream && c.verb != http.MethodGet:
 		w.Header().Set("Allow", http.MethodGet)
 		return errMethod()
-	}
-	if !c.reads() {
+	case !c.reads():
 		return errMethod()
 	}
 	var err error
 	if c.http.Fields, err = takeFields(r.Form); err != nil {
 		return err
 	}
-	sent, err := m.checkQuery(r.Form)
+	sent, err := m.checkQuery(r.Form, c.posted)
 	if err != nil {
 		return err
 	}

@@ -30,6 +30,7 @@ type call struct {
 	gzip    bool // the client accepts gzip
 
 	method *method // set by admit
+	posted bool    // the request came as the body of a POST
 	// sent are the names by which the client gave the fields of the request.
 	sent map[protoreflect.Name]string
 
@@ -61,9 +62,13 @@ func (c *call) reads() bool { return c.verb == http.MethodGet || c.verb == http.
 
 // clean returns the request for the mux: a GET of the decoded path with the parsed query and without headers. Anything else that a
 // client can send means nothing to this API, and some of it means something to the mux: overrides of the method, forms, the
-// headers of proxies, trailers, metadata. The mux gets other verbs as GET too, so that admit can refuse them according to the path.
-func (c *call) clean(r *http.Request) (*http.Request, error) {
+// headers of proxies, trailers, metadata. The mux gets other verbs as GET too, so that admit can refuse them according to the path, and
+// a POST with a body as a GET with the same query.
+func (c *call) clean(w http.ResponseWriter, r *http.Request, methods map[string]*method) (*http.Request, error) {
 	path, err := decodePath(r.URL.EscapedPath())
+	if m := methods[path]; m != nil && m.post && r.Method == http.MethodPost {
+		return c.cleanPost(w, r, path, m)
+	}
 	if !c.reads() {
 		if err != nil {
 			return nil, errMethod()
@@ -82,6 +87,29 @@ func (c *call) clean(r *http.Request) (*http.Request, error) {
 	values, err := parseQuery(r.URL.RawQuery)
 	if err != nil {
 		return nil, err
+	}
+	return c.request(path, values), nil
+}
+
+// cleanPost returns the request for the mux of a POST with a body.
+func (c *call) cleanPost(w http.ResponseWriter, r *http.Request, path string, m *method) (*http.Request, error) {
+	c.posted = true
+	if err := c.readHeaders(r); err != nil {
+		return nil, err
+	}
+	query, err := parseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, err
+	}
+	values, err := m.readBody(w, r)
+	if err != nil {
+		return nil, err
+	}
+	for name, given := range query {
+		if name != fieldsParameter {
+			return nil, apierror.Invalid(printable(name), "is given as a query parameter; a POST has its request in the body")
+		}
+		values[name] = given
 	}
 	return c.request(path, values), nil
 }

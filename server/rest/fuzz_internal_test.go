@@ -72,7 +72,7 @@ func FuzzQuery(f *testing.F) {
 		for template, m := range methods {
 			values, err := parseQuery(raw)
 			if err == nil {
-				_, err = m.checkQuery(values)
+				_, err = m.checkQuery(values, false)
 			}
 			if err != nil {
 				var bad *apierror.Error
@@ -112,6 +112,7 @@ func TestMethods(t *testing.T) {
 	}
 	want := map[string]string{
 		"/v1/copilotUsage": "call", "/v1/copilotUsage:stream": "stream", "/v1/copilotUsage:summarize": "call", "/v1/copilotUsageTrends": "call", "/v1/copilotUsage:download": "download", "/v1/users": "call",
+		"/v1:streamTenantEvents":             "stream",
 		"/v1/{name=users/*}":                 "call",
 		"/v1/{parent=users/*}/conversations": "call", "/v1/{parent=users/*}/conversations:stream": "stream",
 		"/v1/{name=users/*/conversations/*}": "call", "/v1/{parent=users/*}/events": "call", "/v1/{parent=users/*}/events:stream": "stream",

@@ -22,6 +22,8 @@ type method struct {
 	bound map[protoreflect.Name]bool
 	// stream says that the answer is a stream: of frames, or of the bytes of a download.
 	stream, download bool
+	// post says that the path takes a POST as well, with the request as its JSON body.
+	post bool
 }
 
 const resumeField protoreflect.Name = "resume_token"
@@ -53,10 +55,15 @@ func addMethod(found map[string]*method, desc protoreflect.MethodDescriptor) err
 	if !ok || rule == nil {
 		return nil
 	}
+	posts := map[string]bool{} // paths that take a body
 	for _, binding := range append([]*annotations.HttpRule{rule}, rule.GetAdditionalBindings()...) {
 		template := binding.GetGet()
+		if post := binding.GetPost(); post != "" && binding.GetBody() == "*" && len(variable.FindString(post)) == 0 {
+			posts[post] = true
+			continue
+		}
 		if template == "" {
-			return fmt.Errorf("rest: %s: only GET is served", desc.FullName())
+			return fmt.Errorf("rest: %s: only GET is served, and POST of a body beside it", desc.FullName())
 		}
 		m := &method{
 			name:    fmt.Sprintf("/%s/%s", desc.Parent().FullName(), desc.Name()),
@@ -68,6 +75,7 @@ func addMethod(found map[string]*method, desc protoreflect.MethodDescriptor) err
 			m.bound[protoreflect.Name(part[1])] = true
 		}
 		template = variable.ReplaceAllStringFunc(template, withShape)
+		m.post = posts[template]
 		if found[template] != nil {
 			return fmt.Errorf("rest: two methods have the path %s", template)
 		}

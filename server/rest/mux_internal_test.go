@@ -66,7 +66,11 @@ func TestEveryRuleIsServed(t *testing.T) {
 				}
 				for _, binding := range append([]*annotations.HttpRule{rule}, rule.GetAdditionalBindings()...) {
 					rules++
-					checkRule(t, h, noted, methods.Get(j), binding.GetGet())
+					if post := binding.GetPost(); post != "" {
+						checkRule(t, h, noted, methods.Get(j), http.MethodPost, post)
+						continue
+					}
+					checkRule(t, h, noted, methods.Get(j), http.MethodGet, binding.GetGet())
 				}
 			}
 		}
@@ -78,7 +82,7 @@ func TestEveryRuleIsServed(t *testing.T) {
 }
 
 // checkRule asks for a path of a template.
-func checkRule(t *testing.T, h *Handler, noted *recorder, method protoreflect.MethodDescriptor, template string) {
+func checkRule(t *testing.T, h *Handler, noted *recorder, method protoreflect.MethodDescriptor, verb, template string) {
 	t.Helper()
 	*noted = recorder{}
 	bound := map[string]string{}
@@ -88,7 +92,7 @@ func checkRule(t *testing.T, h *Handler, noted *recorder, method protoreflect.Me
 		return bound[part[1]]
 	})
 	answer := httptest.NewRecorder()
-	h.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, http.NoBody))
+	h.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), verb, path, http.NoBody))
 	want := "/" + string(method.Parent().FullName()) + "/" + string(method.Name())
 	if noted.method != want || answer.Code != http.StatusInternalServerError || !strings.Contains(answer.Body.String(), `"status":"DATA_LOSS"`) {
 		t.Fatalf("%s is served by %q, want %s: %d %s", path, noted.method, want, answer.Code, answer.Body)

@@ -23,12 +23,13 @@ const (
 
 // wordEnums are the enums whose members are words that people type, such as `enrich=NAMES`. They stand in requests alone, so that no answer
 // shows the member in another spelling.
-var wordEnums = []protoreflect.FullName{"parley.v1.Enrichment", "parley.v1.CopilotUsageInclusion", "parley.v1.CopilotUsageReport"}
+var wordEnums = []protoreflect.FullName{"parley.v1.Enrichment", "parley.v1.CopilotUsageInclusion", "parley.v1.CopilotUsageReport", "parley.v1.UserSelection"}
 
 // checkQuery checks that each parameter is a field of the request, in either spelling, given once unless it repeats, and of
 // a readable value. Fields that the path fills are not parameters. It returns the names that were used, and errors name a
-// parameter as it was sent. Times and words get the form that the generated handlers read.
-func (m *method) checkQuery(values url.Values) (map[protoreflect.Name]string, error) {
+// parameter as it was sent. Times and words get the form that the generated handlers read. posted says that the parameters are the
+// members of a body.
+func (m *method) checkQuery(values url.Values, posted bool) (map[protoreflect.Name]string, error) {
 	names := make([]string, 0, len(values))
 	for name := range values {
 		names = append(names, name)
@@ -36,14 +37,21 @@ func (m *method) checkQuery(values url.Values) (map[protoreflect.Name]string, er
 	slices.Sort(names)
 	sent := make(map[protoreflect.Name]string, len(names))
 	for _, name := range names {
-		field := m.field(name)
+		field, path := m.field(name)
 		if field == nil {
-			return nil, apierror.Invalid(printable(name), "there is no such query parameter;"+m.known(name, isCamelCase(names)))
+			what := "there is no such query parameter;"
+			if posted {
+				what = "there is no such field;"
+			}
+			return nil, apierror.Invalid(printable(name), what+m.known(name, isCamelCase(names)))
 		}
-		if sent[field.Name()] != "" {
+		if sent[path] != "" {
 			return nil, apierror.Invalid(name, "the parameter is given in two spellings")
 		}
-		sent[field.Name()] = name
+		sent[path] = name
+		if m.post && !posted && field.IsList() && field.Kind() == protoreflect.StringKind {
+			return nil, apierror.Invalid(name, "is too long for a URL; give it in the body of a POST")
+		}
 		if !field.IsList() && len(values[name]) > 1 {
 			return nil, apierror.Invalid(name, "the parameter is given more than once")
 		}
@@ -64,17 +72,33 @@ func (m *method) checkQuery(values url.Values) (map[protoreflect.Name]string, er
 	return sent, nil
 }
 
-// field finds the field of a parameter name; nil when there is none.
-func (m *method) field(name string) protoreflect.FieldDescriptor {
-	fields := m.request.Fields()
-	field := fields.ByTextName(name)
-	if field == nil {
-		field = fields.ByJSONName(name)
-	}
+// field finds the field of a parameter name, and its path: the field's own name, or for a field of a message the names of both with a dot
+// between them. It is nil when there is none.
+func (m *method) field(name string) (field protoreflect.FieldDescriptor, path protoreflect.Name) {
+	head, rest, nested := strings.Cut(name, ".")
+	field = fieldOf(m.request, head)
 	if field == nil || m.bound[field.Name()] {
-		return nil
+		return nil, ""
 	}
-	return field
+	if !nested {
+		return field, field.Name()
+	}
+	outer := field
+	if outer.Message() == nil || outer.IsList() || isTime(outer) {
+		return nil, ""
+	}
+	if field = fieldOf(outer.Message(), rest); field == nil {
+		return nil, ""
+	}
+	return field, outer.Name() + "." + field.Name()
+}
+
+// fieldOf finds a field of a message in either spelling; nil when there is none.
+func fieldOf(message protoreflect.MessageDescriptor, name string) protoreflect.FieldDescriptor {
+	if field := message.Fields().ByTextName(name); field != nil {
+		return field
+	}
+	return message.Fields().ByJSONName(name)
 }
 
 // isCamelCase reports whether one of the names that a client sent is in lowerCamelCase, as those of a generated client are.
@@ -86,19 +110,37 @@ func isCamelCase(names []string) bool {
 
 // known says which query parameters there are, and which of them an unknown name may mean, in one of their two spellings.
 func (m *method) known(unknown string, camelCase bool) string {
+	names := m.names(camelCase)
+	names = append(names, fieldsParameter)
+	return nearmiss.Hint(unknown, names) + " known are " + strings.Join(names, ", ")
+}
+
+// names are the names of the parameters, in one of their two spellings.
+func (m *method) names(camelCase bool) []string {
 	fields := m.request.Fields()
 	var names []string
 	for i := range fields.Len() {
-		switch field := fields.Get(i); {
+		field := fields.Get(i)
+		name := spelling(field, camelCase)
+		switch {
 		case m.bound[field.Name()]:
-		case camelCase:
-			names = append(names, field.JSONName())
+		case field.Message() != nil && !isTime(field):
+			for j := range field.Message().Fields().Len() {
+				names = append(names, name+"."+spelling(field.Message().Fields().Get(j), camelCase))
+			}
 		default:
-			names = append(names, string(field.Name()))
+			names = append(names, name)
 		}
 	}
-	names = append(names, fieldsParameter)
-	return nearmiss.Hint(unknown, names) + " known are " + strings.Join(names, ", ")
+	return names
+}
+
+// spelling is the name of a field, in one of its two spellings.
+func spelling(field protoreflect.FieldDescriptor, camelCase bool) string {
+	if camelCase {
+		return field.JSONName()
+	}
+	return string(field.Name())
 }
 
 // checkValue returns what is wrong with a value, or "".

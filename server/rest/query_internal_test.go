@@ -31,7 +31,7 @@ func TestKnownParameters(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = m.checkQuery(values)
+		_, err = m.checkQuery(values, false)
 		if want == "" && err == nil && values.Get("enrich") == "ENRICHMENT_NAMES" {
 			continue
 		}
@@ -66,7 +66,7 @@ func TestHints(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = m.checkQuery(values)
+		_, err = m.checkQuery(values, false)
 		if want == "" && err == nil && values.Get("enrich") == "ENRICHMENT_NAMES" {
 			continue
 		}

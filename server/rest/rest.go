@@ -17,7 +17,7 @@ const writeTimeout = time.Minute
 type Config struct {
 	// Conn runs the methods; an *inproc.Invoker with Conditional among its interceptors.
 	Conn grpc.ClientConnInterface
-	// Pages serves every path outside /v1/: documents, health.
+	// Pages serves every path outside of the API: documents, health.
 	Pages http.Handler
 	// Logger receives failures to answer; nil = none.
 	Logger *slog.Logger
@@ -25,10 +25,13 @@ type Config struct {
 	Sent func(bytes int)
 }
 
-// apiPath begins the paths of the API.
-const apiPath = "/v1/"
+// apiPath and tenantPath begin the paths of the API.
+const (
+	apiPath    = "/v1/"
+	tenantPath = "/v1:"
+)
 
-// Handler serves the API under /v1/ and the pages elsewhere.
+// Handler serves the API under /v1/ and /v1: and the pages elsewhere.
 type Handler struct {
 	mux     *runtime.ServeMux
 	methods map[string]*method // by path template
@@ -61,7 +64,7 @@ func New(cfg Config) (*Handler, error) {
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	secure(w.Header())
-	if !strings.HasPrefix(r.URL.Path, apiPath) {
+	if !strings.HasPrefix(r.URL.Path, apiPath) && !strings.HasPrefix(r.URL.Path, tenantPath) {
 		boundWrite(w)
 		h.pages.ServeHTTP(w, r)
 		return
@@ -69,7 +72,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := newCall(w, r, h.logger)
 	c.out.sent = h.sent
 	defer c.end()
-	clean, err := c.clean(r)
+	clean, err := c.clean(w, r, h.methods)
 	if err != nil {
 		writeError(w, err)
 		return

@@ -25,6 +25,15 @@ type EventEngine interface {
 	) error
 }
 
+// TenantEventEngine answers for the events of many users; *timeline.Engine is one.
+type TenantEventEngine interface {
+	// StreamTenantBatches emits all frames behind token, as EventEngine.StreamBatches does.
+	StreamTenantBatches(
+		ctx context.Context, src query.Sources, req query.Tenant, token string,
+		take func(*timeline.Batch) error, emit func(*timeline.TenantFrame) error,
+	) error
+}
+
 // ConversationEngine answers for conversations; *timeline.Engine is one.
 type ConversationEngine interface {
 	// ListConversations returns one page behind token, or the first.
@@ -80,6 +89,7 @@ type TenantEngine interface {
 // Engine answers lists and streams; *timeline.Engine is one.
 type Engine interface {
 	EventEngine
+	TenantEventEngine
 	conversationEngines
 	TenantEngine
 }

@@ -46,9 +46,16 @@ type sender[F any, P frameOf[F]] struct {
 func run[F any, P frameOf[F]](
 	s *streams, stream grpc.ServerStreamingServer[F], access *accessGrant, produce func(context.Context, *sender[F, P]) error,
 ) error {
-	ctx, closer, release := s.watch(stream.Context())
+	return s.produce(stream.Context(), func(ctx context.Context, closer *lifetime.StreamCloser) error {
+		return produce(ctx, &sender[F, P]{stream, access, closer, s})
+	})
+}
+
+// produce runs one stream until it ends or must end.
+func (s *streams) produce(ctx context.Context, produce func(context.Context, *lifetime.StreamCloser) error) error {
+	ctx, closer, release := s.watch(ctx)
 	defer release()
-	err := closer.Result(produce(ctx, &sender[F, P]{stream, access, closer, s}))
+	err := closer.Result(produce(ctx, closer))
 	if err != nil {
 		s.metrics.StreamIncomplete("all", apierror.Reason(apierror.FromError(err)))
 	}
@@ -72,13 +79,18 @@ func (s *sender[F, P]) batch(batch *timeline.Batch) error {
 	return s.closer.SendFrame(lifetime.Content, "", func() error { return s.stream.SendMsg(batch) })
 }
 
+// sourceLabel is a source as metrics spell it.
+func sourceLabel(src parleyv1.Source) string {
+	return strings.ToLower(strings.TrimPrefix(src.String(), "SOURCE_"))
+}
+
 // countIncomplete counts the sources that keep a summary from being complete.
 func (s *streams) countIncomplete(summary *parleyv1.Summary) {
 	if summary.GetComplete() {
 		return
 	}
 	for _, report := range summary.GetSources() {
-		label := strings.ToLower(strings.TrimPrefix(report.GetSource().String(), "SOURCE_"))
+		label := sourceLabel(report.GetSource())
 		switch report.GetState() {
 		case parleyv1.SourceState_SOURCE_STATE_READ:
 			s.countGaps(label, report.GetGaps())

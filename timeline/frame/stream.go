@@ -69,14 +69,18 @@ type Stream[F any] struct {
 func (s *Stream[F]) Run(ctx context.Context) error {
 	s.sent = time.Now()
 	s.notices.send = func(n *parleyv1.Notice) error { return Emit(s.Emit, s.Frames.Notice(n)) }
-	err := s.run(ctx)
+	return Result(s.run(ctx), s.last)
+}
+
+// Result is the error of a stream: one of Emit as it is, and any other with the token of the last checkpoint, if there was one.
+func Result(err error, token string) error {
 	if own := (readerError{}); errors.As(err, &own) {
 		return own.error
 	}
-	if err == nil || s.last == "" {
+	if err == nil || token == "" {
 		return err
 	}
-	return &failure.StreamError{Err: err, ResumeToken: s.last}
+	return &failure.StreamError{Err: err, ResumeToken: token}
 }
 
 // readerError is an error of the reader.

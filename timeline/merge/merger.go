@@ -109,6 +109,25 @@ func (m *Merger) Ahead(windows int) { m.ahead = windows }
 // InInterval reports whether a time lies in the asked interval.
 func (m *Merger) InInterval(at time.Time) bool { return m.span.Has(at) }
 
+// Calm has the walk wait for memory even for the windows that it delivers next, until Hurry.
+func (m *Merger) Calm() { m.pool.calm.Store(true) }
+
+// Hurry ends Calm. Any goroutine may call it.
+func (m *Merger) Hurry() {
+	if m.pool.calm.Swap(false) {
+		m.pool.wake()
+	}
+}
+
+// GiveUp makes the stops of all sources final, after Step has returned Broken.
+func (m *Merger) GiveUp() {
+	for _, r := range m.readers {
+		if r.stopped != nil {
+			r.finalizeStop()
+		}
+	}
+}
+
 // Close stops all readings and waits for their end.
 func (m *Merger) Close() { m.pool.close() }
 

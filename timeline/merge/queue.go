@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/parley-gateway/parley/timeline/failure"
@@ -43,13 +44,13 @@ func (p *pendingRead) ready() bool {
 	}
 }
 
-// resultAsNext makes the window the one that is delivered next, so that its reading waits for memory no longer. It returns the result;
-// nil = the call must wait for it.
+// resultAsNext makes the window the one that is delivered next, so that its reading waits for memory no longer, unless the walk is calm. It
+// returns the result; nil = the call must wait for it.
 func (p *pendingRead) resultAsNext(pool *readPool) *fetch.Result {
 	if p == nil || p.done == nil {
 		return nil
 	}
-	if !p.isNext {
+	if !p.isNext && !pool.calm.Load() {
 		p.isNext = true
 		if p.urgent != nil {
 			close(p.urgent)
@@ -69,6 +70,7 @@ type readPool struct {
 	ctx    context.Context //nolint:containedctx // lives as long as the walk
 	cancel context.CancelFunc
 	group  sync.WaitGroup
+	calm   atomic.Bool   // see Merger.Calm
 	woken  chan struct{} // receives after a window was read
 	done   chan struct{} // closed from the beginning: done of cached windows
 }
@@ -84,6 +86,14 @@ func newReadPool(ctx context.Context) *readPool {
 func (pool *readPool) close() {
 	pool.cancel()
 	pool.group.Wait()
+}
+
+// wake has the walk look for what it can deliver.
+func (pool *readPool) wake() {
+	select {
+	case pool.woken <- struct{}{}:
+	default:
+	}
 }
 
 // start begins to read a window in a goroutine of its own. A cached window is ready at once if nothing is left to do with it.
@@ -112,10 +122,7 @@ func (pool *readPool) start(r *sourceReader, p *pendingRead) {
 		defer func() {
 			cancel()
 			close(p.done)
-			select {
-			case pool.woken <- struct{}{}:
-			default:
-			}
+			pool.wake()
 		}()
 		p.result = r.read(ctx, p, cached)
 		r.hold(p.result)

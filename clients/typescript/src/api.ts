@@ -1119,6 +1119,18 @@ export interface components {
             /** @description The events, in the asked order; at least one. */
             events: components["schemas"]["Event"][];
         };
+        /** @description Copies of events that the stream has sent before. */
+        EventCopies: {
+            /** @description The copies; at least one. */
+            copies: components["schemas"]["EventCopy"][];
+        };
+        /** @description An event that the stream has sent before, under another user. Only with `deduplicate`. */
+        EventCopy: {
+            /** @description Resource name of this user's copy, `users/{user}/events/{event}`. */
+            name?: string;
+            /** @description `uid` of the event that was sent. */
+            uid?: string;
+        };
         /**
          * @description What an event is, in Parley's own words.
          * @enum {string}
@@ -1180,6 +1192,11 @@ export interface components {
              */
             number?: number;
         };
+        /**
+         * @description How much of each event or conversation is returned.
+         * @enum {string}
+         */
+        EventView: "EVENT_VIEW_UNSPECIFIED" | "EVENT_VIEW_METADATA" | "EVENT_VIEW_BASIC" | "EVENT_VIEW_FULL";
         /** @description Why a call, session or segment failed. */
         FailureInfo: {
             /** @description Explanation for people to read. Graph: `callRecords.failureInfo.reason`. */
@@ -2048,6 +2065,22 @@ export interface components {
          */
         ServiceRole: "SERVICE_ROLE_UNSPECIFIED" | "SERVICE_ROLE_UNKNOWN" | "SERVICE_ROLE_CUSTOM_BOT" | "SERVICE_ROLE_SKYPE_FOR_BUSINESS_MICROSOFT_TEAMS_GATEWAY" | "SERVICE_ROLE_SKYPE_FOR_BUSINESS_AUDIO_VIDEO_MCU" | "SERVICE_ROLE_SKYPE_FOR_BUSINESS_APPLICATION_SHARING_MCU" | "SERVICE_ROLE_SKYPE_FOR_BUSINESS_CALL_QUEUES" | "SERVICE_ROLE_SKYPE_FOR_BUSINESS_AUTO_ATTENDANT" | "SERVICE_ROLE_MEDIATION_SERVER" | "SERVICE_ROLE_MEDIATION_SERVER_CLOUD_CONNECTOR_EDITION" | "SERVICE_ROLE_EXCHANGE_UNIFIED_MESSAGING_SERVICE" | "SERVICE_ROLE_MEDIA_CONTROLLER" | "SERVICE_ROLE_CONFERENCING_ANNOUNCEMENT_SERVICE" | "SERVICE_ROLE_CONFERENCING_ATTENDANT" | "SERVICE_ROLE_AUDIO_TELECONFERENCER_CONTROLLER" | "SERVICE_ROLE_SKYPE_FOR_BUSINESS_UNIFIED_COMMUNICATION_APPLICATION_PLATFORM" | "SERVICE_ROLE_RESPONSE_GROUP_SERVICE_ANNOUNCEMENT_SERVICE" | "SERVICE_ROLE_GATEWAY" | "SERVICE_ROLE_SKYPE_TRANSLATOR" | "SERVICE_ROLE_SKYPE_FOR_BUSINESS_ATTENDANT" | "SERVICE_ROLE_RESPONSE_GROUP_SERVICE" | "SERVICE_ROLE_VOICEMAIL" | "SERVICE_ROLE_UNKNOWN_FUTURE_VALUE";
         /**
+         * @description One of several parts that the users are divided into, so that several programs can read them side by side. The part of a user is the
+         *     64-bit FNV-1a hash of the object id in lower case, modulo `count`. It never changes.
+         */
+        Shard: {
+            /**
+             * Format: int32
+             * @description Number of the part, from 0 to `count` - 1.
+             */
+            index: number;
+            /**
+             * Format: int32
+             * @description How many parts there are, from 1 to 1024.
+             */
+            count: number;
+        };
+        /**
          * @description A Graph API that Parley reads. Requests for events take SOURCE_COPILOT, SOURCE_CHAT, SOURCE_CALL and SOURCE_RETAINED_CHAT; answers
          *     report on all.
          * @enum {string}
@@ -2176,6 +2209,23 @@ export interface components {
             checkpoint?: components["schemas"]["Checkpoint"];
             /** @description The end of the stream and what is complete. */
             summary?: components["schemas"]["Summary"];
+            /** @description Over REST, the last line of a stream that failed, alone in its line. It is no frame of gRPC. */
+            error?: components["schemas"]["ApiError"];
+        };
+        /** @description One frame of a stream over the tenant. At most one of `batch`, `notice`, `checkpoint`, `summary`, `user`, `copies` is set. */
+        StreamTenantEventsResponse: {
+            /** @description Events of several users, followed by a checkpoint. */
+            batch?: components["schemas"]["EventBatch"];
+            /** @description Something that the reader should know at this point. */
+            notice?: components["schemas"]["Notice"];
+            /** @description A place to resume from. */
+            checkpoint?: components["schemas"]["TenantCheckpoint"];
+            /** @description The end of the stream and what is complete. */
+            summary?: components["schemas"]["TenantSummary"];
+            /** @description The end of one user's events. */
+            user?: components["schemas"]["UserSummary"];
+            /** @description Copies of events that were sent before under other users, followed by a checkpoint. */
+            copies?: components["schemas"]["EventCopies"];
             /** @description Over REST, the last line of a stream that failed, alone in its line. It is no frame of gRPC. */
             error?: components["schemas"]["ApiError"];
         };
@@ -2347,6 +2397,83 @@ export interface components {
              */
             message?: components["schemas"]["ChatDetail"];
         };
+        /** @description A place in a stream over the tenant from which another call can go on. One comes after each batch, and at least every 15 seconds. */
+        TenantCheckpoint: {
+            /** @description Sealed cursor for `resume_token` of an equal request, at most 8 KiB. */
+            resumeToken?: string;
+            /**
+             * @description The users of whom some events were sent, and others are still to come. Every other user has either a summary before this frame,
+             *     or nothing that was sent.
+             */
+            users: components["schemas"]["UserProgress"][];
+            /**
+             * Format: int64
+             * @description How many users have a summary so far, since the first frame of the walk, resumes included.
+             */
+            usersFinished: string;
+            /**
+             * Format: int64
+             * @description How many users there are to read; absent until the directory is listed.
+             */
+            usersTotal: string;
+        };
+        /**
+         * @description What a stream over the tenant has read altogether.
+         * @enum {string}
+         */
+        TenantOutcome: "TENANT_OUTCOME_UNSPECIFIED" | "TENANT_OUTCOME_COMPLETE" | "TENANT_OUTCOME_COMPLETE_WITH_REFUSALS" | "TENANT_OUTCOME_INCOMPLETE";
+        /** @description What was read of one source, all users together. */
+        TenantSourceReport: {
+            /** @description The source that this report is about. */
+            source?: components["schemas"]["Source"];
+            /** @description What was counted since the walk began. */
+            counts?: components["schemas"]["SourceCounts"];
+            /**
+             * Format: date-time
+             * @description Up to here no new row is expected any more of any user of whom the source was read: the start time of the next incremental run.
+             *     Absent where it was read of nobody.
+             */
+            settledUntil?: string;
+        };
+        /** @description The last frame of every stream over the tenant that was not cut. */
+        TenantSummary: {
+            /** @description What was read altogether, since the first frame of the walk, resumes included. */
+            outcome?: components["schemas"]["TenantOutcome"];
+            /** @description True when the outcome is COMPLETE. */
+            complete: boolean;
+            /**
+             * Format: int64
+             * @description How many users were read, by their states; all counts speak of the whole walk, resumes included.
+             */
+            usersRead: string;
+            /**
+             * Format: int64
+             * @description How many users have the state REFUSED.
+             */
+            usersRefused: string;
+            /**
+             * Format: int64
+             * @description How many users have the state INCOMPLETE.
+             */
+            usersIncomplete: string;
+            /** @description Reasons that last, with their counts, most users first. A user has one for each source. */
+            refusals: components["schemas"]["UserFailures"][];
+            /** @description Reasons that reading again may end, with their counts, most users first. A user has one for each source. */
+            failures: components["schemas"]["UserFailures"][];
+            /**
+             * @description Resource names of users with the state INCOMPLETE, in the order in which they came; at most 1,000. Those of calls before this one
+             *     stand in their summaries alone.
+             */
+            incompleteUsers: string[];
+            /** @description Resource names of users with the state REFUSED, in the same way; together with `incomplete_users` at most 1,000. */
+            refusedUsers: string[];
+            /** @description What was read of each source, all users together. */
+            sources: components["schemas"]["TenantSourceReport"][];
+            /** @description Everything the reader should know about the whole answer. */
+            notices: components["schemas"]["Notice"][];
+            /** @description Sealed cursor of the walk's end: a later call with it ends at once, with a summary of the same counts. */
+            resumeToken?: string;
+        };
         /** @description One hop on the way between a client and the media service. */
         TraceRouteHop: {
             /**
@@ -2422,6 +2549,18 @@ export interface components {
              */
             roleOther?: string;
         };
+        /** @description Users with one reason why something of them is missing. */
+        UserFailures: {
+            /** @description The name of an ErrorReason without its prefix, such as `USER_NOT_LICENSED`. */
+            reason?: string;
+            /** @description Source that the reason is about; unspecified when it is about the user. */
+            source?: components["schemas"]["Source"];
+            /**
+             * Format: int64
+             * @description How many users there are with it, since the first frame of the walk, resumes included.
+             */
+            count: string;
+        };
         /** @description What a participant answered when asked about the quality of the call. */
         UserFeedback: {
             /** @description Rating that the participant chose. Graph: `callRecords.userFeedback.rating`. */
@@ -2444,6 +2583,39 @@ export interface components {
          * @enum {string}
          */
         UserFeedbackRating: "USER_FEEDBACK_RATING_UNSPECIFIED" | "USER_FEEDBACK_RATING_NOT_RATED" | "USER_FEEDBACK_RATING_BAD" | "USER_FEEDBACK_RATING_POOR" | "USER_FEEDBACK_RATING_FAIR" | "USER_FEEDBACK_RATING_GOOD" | "USER_FEEDBACK_RATING_EXCELLENT" | "USER_FEEDBACK_RATING_UNKNOWN_FUTURE_VALUE";
+        /** @description How far a stream has come in the events of one user. */
+        UserProgress: {
+            /** @description Resource name of the user, `users/{user}`. */
+            user?: string;
+            /** @description Time reached per source: no event of this user before it is still to come. */
+            sources: components["schemas"]["SourceProgress"][];
+        };
+        /**
+         * @description Which users of the directory a stream over the tenant reads.
+         * @enum {string}
+         */
+        UserSelection: "USER_SELECTION_UNSPECIFIED" | "USER_SELECTION_ALL" | "USER_SELECTION_LICENSED";
+        /**
+         * @description How reading one user ended.
+         * @enum {string}
+         */
+        UserState: "USER_STATE_UNSPECIFIED" | "USER_STATE_READ" | "USER_STATE_REFUSED" | "USER_STATE_INCOMPLETE";
+        /** @description The end of one user's events: nothing of this user comes after it. */
+        UserSummary: {
+            /** @description Resource name of the user, `users/{user}`. */
+            user?: string;
+            /** @description How reading the user ended. */
+            state?: components["schemas"]["UserState"];
+            /** @description True when every asked source was read to its end over the asked interval with no doubt open, or does not apply to the user. */
+            complete: boolean;
+            /** @description Why the state is REFUSED or INCOMPLETE: the name of an ErrorReason without its prefix, of the first source with one. Absent otherwise. */
+            reason?: string;
+            /**
+             * @description One report for each asked source: its state, its gaps, up to where it is settled, and what was counted. The counts begin at the
+             *     first frame of the user, resumes included.
+             */
+            sources: components["schemas"]["SourceReport"][];
+        };
         /**
          * @description Codec that a picture stream was encoded with.
          * @enum {string}
@@ -2505,10 +2677,13 @@ export type EndpointType = components['schemas']['EndpointType'];
 export type ErrorDetail = components['schemas']['ErrorDetail'];
 export type Event = components['schemas']['Event'];
 export type EventBatch = components['schemas']['EventBatch'];
+export type EventCopies = components['schemas']['EventCopies'];
+export type EventCopy = components['schemas']['EventCopy'];
 export type EventKind = components['schemas']['EventKind'];
 export type EventSource = components['schemas']['EventSource'];
 export type EventSummary = components['schemas']['EventSummary'];
 export type EventSummaryArgument = components['schemas']['EventSummaryArgument'];
+export type EventView = components['schemas']['EventView'];
 export type FailureInfo = components['schemas']['FailureInfo'];
 export type FailureStage = components['schemas']['FailureStage'];
 export type Gap = components['schemas']['Gap'];
@@ -2552,6 +2727,7 @@ export type QualityClassification = components['schemas']['QualityClassification
 export type QualityThreshold = components['schemas']['QualityThreshold'];
 export type Reaction = components['schemas']['Reaction'];
 export type ServiceRole = components['schemas']['ServiceRole'];
+export type Shard = components['schemas']['Shard'];
 export type Source = components['schemas']['Source'];
 export type SourceCounts = components['schemas']['SourceCounts'];
 export type SourceProgress = components['schemas']['SourceProgress'];
@@ -2560,14 +2736,24 @@ export type SourceState = components['schemas']['SourceState'];
 export type StreamConversationsResponse = components['schemas']['StreamConversationsResponse'];
 export type StreamCopilotUsageResponse = components['schemas']['StreamCopilotUsageResponse'];
 export type StreamEventsResponse = components['schemas']['StreamEventsResponse'];
+export type StreamTenantEventsResponse = components['schemas']['StreamTenantEventsResponse'];
 export type SummarizeCopilotUsageResponse = components['schemas']['SummarizeCopilotUsageResponse'];
 export type Summary = components['schemas']['Summary'];
 export type SystemDetail = components['schemas']['SystemDetail'];
+export type TenantCheckpoint = components['schemas']['TenantCheckpoint'];
+export type TenantOutcome = components['schemas']['TenantOutcome'];
+export type TenantSourceReport = components['schemas']['TenantSourceReport'];
+export type TenantSummary = components['schemas']['TenantSummary'];
 export type TraceRouteHop = components['schemas']['TraceRouteHop'];
 export type User = components['schemas']['User'];
 export type UserAgent = components['schemas']['UserAgent'];
+export type UserFailures = components['schemas']['UserFailures'];
 export type UserFeedback = components['schemas']['UserFeedback'];
 export type UserFeedbackRating = components['schemas']['UserFeedbackRating'];
+export type UserProgress = components['schemas']['UserProgress'];
+export type UserSelection = components['schemas']['UserSelection'];
+export type UserState = components['schemas']['UserState'];
+export type UserSummary = components['schemas']['UserSummary'];
 export type VideoCodec = components['schemas']['VideoCodec'];
 export type WifiBand = components['schemas']['WifiBand'];
 export type WifiRadioType = components['schemas']['WifiRadioType'];

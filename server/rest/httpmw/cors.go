@@ -11,7 +11,7 @@ import (
 
 // Headers that pages of other origins may send and read.
 const (
-	allowedHeaders = "Authorization, Cache-Control, Grpc-Timeout, If-None-Match, Last-Event-ID, Parley-Fields, Parley-Reason, Parley-Tenant, Traceparent, X-Request-Id"
+	allowedHeaders = "Authorization, Cache-Control, Content-Type, Grpc-Timeout, If-None-Match, Last-Event-ID, Parley-Fields, Parley-Reason, Parley-Tenant, Traceparent, X-Request-Id"
 	exposedHeaders = "Age, Cache-Status, Content-Disposition, ETag, Retry-After, X-Request-Id"
 	preflightAge   = "600" // seconds
 )
@@ -70,7 +70,7 @@ func CORS(origins []string, next http.Handler) http.Handler {
 			w.WriteHeader(http.StatusForbidden)
 			return
 		}
-		header.Set("Access-Control-Allow-Methods", http.MethodGet)
+		header.Set("Access-Control-Allow-Methods", http.MethodGet+", "+http.MethodPost)
 		header.Set("Access-Control-Allow-Headers", allowedHeaders)
 		header.Set("Access-Control-Max-Age", preflightAge)
 		w.WriteHeader(http.StatusNoContent)

@@ -246,6 +246,11 @@ const (
 	//
 	// Read the interval of the gap again.
 	ErrorReason_ERROR_REASON_PARTICIPATION_NOT_PROVED ErrorReason = 48
+	// The same caller is reading the same part of the tenant: a stream over the tenant for an equal request is running, or has gone on
+	// from this one's token in another call.
+	//
+	// Leave the work to the other stream, or ask again after `RetryInfo`, when it may have ended.
+	ErrorReason_ERROR_REASON_ALREADY_RUNNING ErrorReason = 50
 )
 
 // Enum value maps for ErrorReason.
@@ -300,6 +305,7 @@ var (
 		46: "ERROR_REASON_AMBIGUOUS_ID",
 		47: "ERROR_REASON_PARTICIPANT_NOT_HONOURED",
 		48: "ERROR_REASON_PARTICIPATION_NOT_PROVED",
+		50: "ERROR_REASON_ALREADY_RUNNING",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":               0,
@@ -351,6 +357,7 @@ var (
 		"ERROR_REASON_AMBIGUOUS_ID":              46,
 		"ERROR_REASON_PARTICIPANT_NOT_HONOURED":  47,
 		"ERROR_REASON_PARTICIPATION_NOT_PROVED":  48,
+		"ERROR_REASON_ALREADY_RUNNING":           50,
 	}
 )
 
@@ -489,7 +496,7 @@ var File_parley_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_parley_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1cparley/v1/error_reason.proto\x12\tparley.v1*\xfe\r\n" +
+	"\x1cparley/v1/error_reason.proto\x12\tparley.v1*\xa0\x0e\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12!\n" +
 	"\x1dERROR_REASON_INVALID_ARGUMENT\x10\x01\x12\x1e\n" +
@@ -540,7 +547,8 @@ const file_parley_v1_error_reason_proto_rawDesc = "" +
 	"!ERROR_REASON_FILTER_NOT_EVALUATED\x10-\x12\x1d\n" +
 	"\x19ERROR_REASON_AMBIGUOUS_ID\x10.\x12)\n" +
 	"%ERROR_REASON_PARTICIPANT_NOT_HONOURED\x10/\x12)\n" +
-	"%ERROR_REASON_PARTICIPATION_NOT_PROVED\x100\"\x04\b\v\x10\v*%ERROR_REASON_CONVERSATION_HAS_NO_CHAT*\xc4\x02\n" +
+	"%ERROR_REASON_PARTICIPATION_NOT_PROVED\x100\x12 \n" +
+	"\x1cERROR_REASON_ALREADY_RUNNING\x102\"\x04\b\v\x10\v*%ERROR_REASON_CONVERSATION_HAS_NO_CHAT*\xc4\x02\n" +
 	"\n" +
 	"NoticeCode\x12\x1b\n" +
 	"\x17NOTICE_CODE_UNSPECIFIED\x10\x00\x12\x1e\n" +

@@ -78,6 +78,174 @@ func (Enrichment) EnumDescriptor() ([]byte, []int) {
 	return file_parley_v1_event_service_proto_rawDescGZIP(), []int{0}
 }
 
+// Which users of the directory a stream over the tenant reads.
+type UserSelection int32
+
+const (
+	// ALL, or the users that `user_ids` names.
+	UserSelection_USER_SELECTION_UNSPECIFIED UserSelection = 0
+	// Every user of the directory, guests and accounts that cannot sign in among them.
+	UserSelection_USER_SELECTION_ALL UserSelection = 1
+	// The users with a licence of Microsoft 365 Copilot, as `User.copilot` says it.
+	UserSelection_USER_SELECTION_LICENSED UserSelection = 2
+)
+
+// Enum value maps for UserSelection.
+var (
+	UserSelection_name = map[int32]string{
+		0: "USER_SELECTION_UNSPECIFIED",
+		1: "USER_SELECTION_ALL",
+		2: "USER_SELECTION_LICENSED",
+	}
+	UserSelection_value = map[string]int32{
+		"USER_SELECTION_UNSPECIFIED": 0,
+		"USER_SELECTION_ALL":         1,
+		"USER_SELECTION_LICENSED":    2,
+	}
+)
+
+func (x UserSelection) Enum() *UserSelection {
+	p := new(UserSelection)
+	*p = x
+	return p
+}
+
+func (x UserSelection) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (UserSelection) Descriptor() protoreflect.EnumDescriptor {
+	return file_parley_v1_event_service_proto_enumTypes[1].Descriptor()
+}
+
+func (UserSelection) Type() protoreflect.EnumType {
+	return &file_parley_v1_event_service_proto_enumTypes[1]
+}
+
+func (x UserSelection) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use UserSelection.Descriptor instead.
+func (UserSelection) EnumDescriptor() ([]byte, []int) {
+	return file_parley_v1_event_service_proto_rawDescGZIP(), []int{1}
+}
+
+// How reading one user ended.
+type UserState int32
+
+const (
+	// Never sent; every summary of a user carries a state.
+	UserState_USER_STATE_UNSPECIFIED UserState = 0
+	// Everything was read that applies to the user.
+	UserState_USER_STATE_READ UserState = 1
+	// What is missing is refused for a reason that lasts, such as a licence that the user does not have, or a user who is not in the directory
+	// any more. Asking again does not help.
+	UserState_USER_STATE_REFUSED UserState = 2
+	// Something is missing that reading the user again may bring: ask for the user by `user_ids`.
+	UserState_USER_STATE_INCOMPLETE UserState = 3
+)
+
+// Enum value maps for UserState.
+var (
+	UserState_name = map[int32]string{
+		0: "USER_STATE_UNSPECIFIED",
+		1: "USER_STATE_READ",
+		2: "USER_STATE_REFUSED",
+		3: "USER_STATE_INCOMPLETE",
+	}
+	UserState_value = map[string]int32{
+		"USER_STATE_UNSPECIFIED": 0,
+		"USER_STATE_READ":        1,
+		"USER_STATE_REFUSED":     2,
+		"USER_STATE_INCOMPLETE":  3,
+	}
+)
+
+func (x UserState) Enum() *UserState {
+	p := new(UserState)
+	*p = x
+	return p
+}
+
+func (x UserState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (UserState) Descriptor() protoreflect.EnumDescriptor {
+	return file_parley_v1_event_service_proto_enumTypes[2].Descriptor()
+}
+
+func (UserState) Type() protoreflect.EnumType {
+	return &file_parley_v1_event_service_proto_enumTypes[2]
+}
+
+func (x UserState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use UserState.Descriptor instead.
+func (UserState) EnumDescriptor() ([]byte, []int) {
+	return file_parley_v1_event_service_proto_rawDescGZIP(), []int{2}
+}
+
+// What a stream over the tenant has read altogether.
+type TenantOutcome int32
+
+const (
+	// Never sent; every summary carries an outcome.
+	TenantOutcome_TENANT_OUTCOME_UNSPECIFIED TenantOutcome = 0
+	// Everything of every user was read that applies to the user.
+	TenantOutcome_TENANT_OUTCOME_COMPLETE TenantOutcome = 1
+	// What is missing is refused for reasons that last, and `refusals` counts it. Reading again does not help.
+	TenantOutcome_TENANT_OUTCOME_COMPLETE_WITH_REFUSALS TenantOutcome = 2
+	// Something is missing that reading again may bring: the users with the state INCOMPLETE, or users that the list of the directory lacks.
+	TenantOutcome_TENANT_OUTCOME_INCOMPLETE TenantOutcome = 3
+)
+
+// Enum value maps for TenantOutcome.
+var (
+	TenantOutcome_name = map[int32]string{
+		0: "TENANT_OUTCOME_UNSPECIFIED",
+		1: "TENANT_OUTCOME_COMPLETE",
+		2: "TENANT_OUTCOME_COMPLETE_WITH_REFUSALS",
+		3: "TENANT_OUTCOME_INCOMPLETE",
+	}
+	TenantOutcome_value = map[string]int32{
+		"TENANT_OUTCOME_UNSPECIFIED":            0,
+		"TENANT_OUTCOME_COMPLETE":               1,
+		"TENANT_OUTCOME_COMPLETE_WITH_REFUSALS": 2,
+		"TENANT_OUTCOME_INCOMPLETE":             3,
+	}
+)
+
+func (x TenantOutcome) Enum() *TenantOutcome {
+	p := new(TenantOutcome)
+	*p = x
+	return p
+}
+
+func (x TenantOutcome) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (TenantOutcome) Descriptor() protoreflect.EnumDescriptor {
+	return file_parley_v1_event_service_proto_enumTypes[3].Descriptor()
+}
+
+func (TenantOutcome) Type() protoreflect.EnumType {
+	return &file_parley_v1_event_service_proto_enumTypes[3]
+}
+
+func (x TenantOutcome) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use TenantOutcome.Descriptor instead.
+func (TenantOutcome) EnumDescriptor() ([]byte, []int) {
+	return file_parley_v1_event_service_proto_rawDescGZIP(), []int{3}
+}
+
 // Asks for a page of events.
 type ListEventsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -719,6 +887,935 @@ func (x *DownloadHostedContentRequest) GetName() string {
 	return ""
 }
 
+// One of several parts that the users are divided into, so that several programs can read them side by side. The part of a user is the
+// 64-bit FNV-1a hash of the object id in lower case, modulo `count`. It never changes.
+type Shard struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of the part, from 0 to `count` - 1.
+	Index int32 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
+	// How many parts there are, from 1 to 1024.
+	Count         int32 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Shard) Reset() {
+	*x = Shard{}
+	mi := &file_parley_v1_event_service_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Shard) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Shard) ProtoMessage() {}
+
+func (x *Shard) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_event_service_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Shard.ProtoReflect.Descriptor instead.
+func (*Shard) Descriptor() ([]byte, []int) {
+	return file_parley_v1_event_service_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Shard) GetIndex() int32 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *Shard) GetCount() int32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+// Asks for the events of many users as a stream.
+type StreamTenantEventsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which users of the directory; absent = ALL, or those that `user_ids` names.
+	Users UserSelection `protobuf:"varint,1,opt,name=users,proto3,enum=parley.v1.UserSelection" json:"users,omitempty"`
+	// The users themselves, by object id, in place of a selection: at most 1,000. User principal names are refused. Over REST in the body of
+	// a POST alone. The users that an earlier stream could not read are asked for in this way.
+	UserIds []string `protobuf:"bytes,2,rep,name=user_ids,json=userIds,proto3" json:"user_ids,omitempty"`
+	// The part of these users to read; absent = all of them.
+	Shard *Shard `protobuf:"bytes,3,opt,name=shard,proto3" json:"shard,omitempty"`
+	// Token of a checkpoint or a summary of an equal request; absent to begin at the beginning.
+	ResumeToken string `protobuf:"bytes,4,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
+	// First instant of the interval, inclusive; absent = the source's beginning.
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	// First instant after the interval; absent = now, pinned by the first frame for all users. A later end is cut to now.
+	EndTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
+	// Sources to read: COPILOT, CHAT, CALL, RETAINED_CHAT; none = all but RETAINED_CHAT.
+	Sources []Source `protobuf:"varint,7,rep,packed,name=sources,proto3,enum=parley.v1.Source" json:"sources,omitempty"`
+	// How much of each event is returned; absent = BASIC. FULL reads each call record whole.
+	View EventView `protobuf:"varint,8,opt,name=view,proto3,enum=parley.v1.EventView" json:"view,omitempty"`
+	// AIP-160 filter over the model's fields, at most 512 characters and 16 levels.
+	Filter string `protobuf:"bytes,9,opt,name=filter,proto3" json:"filter,omitempty"`
+	// Send an event once that several users have, such as a message of a chat or a call: whole for the first of them, and as an EventCopy for
+	// each other one. The stream remembers the latest million events of a call; a call that goes on from a resume token remembers none of
+	// the calls before it, and may send an event whole once more, under another user and with the same `uid`.
+	Deduplicate   bool `protobuf:"varint,10,opt,name=deduplicate,proto3" json:"deduplicate,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StreamTenantEventsRequest) Reset() {
+	*x = StreamTenantEventsRequest{}
+	mi := &file_parley_v1_event_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StreamTenantEventsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StreamTenantEventsRequest) ProtoMessage() {}
+
+func (x *StreamTenantEventsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_event_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StreamTenantEventsRequest.ProtoReflect.Descriptor instead.
+func (*StreamTenantEventsRequest) Descriptor() ([]byte, []int) {
+	return file_parley_v1_event_service_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *StreamTenantEventsRequest) GetUsers() UserSelection {
+	if x != nil {
+		return x.Users
+	}
+	return UserSelection_USER_SELECTION_UNSPECIFIED
+}
+
+func (x *StreamTenantEventsRequest) GetUserIds() []string {
+	if x != nil {
+		return x.UserIds
+	}
+	return nil
+}
+
+func (x *StreamTenantEventsRequest) GetShard() *Shard {
+	if x != nil {
+		return x.Shard
+	}
+	return nil
+}
+
+func (x *StreamTenantEventsRequest) GetResumeToken() string {
+	if x != nil {
+		return x.ResumeToken
+	}
+	return ""
+}
+
+func (x *StreamTenantEventsRequest) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
+func (x *StreamTenantEventsRequest) GetEndTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndTime
+	}
+	return nil
+}
+
+func (x *StreamTenantEventsRequest) GetSources() []Source {
+	if x != nil {
+		return x.Sources
+	}
+	return nil
+}
+
+func (x *StreamTenantEventsRequest) GetView() EventView {
+	if x != nil {
+		return x.View
+	}
+	return EventView_EVENT_VIEW_UNSPECIFIED
+}
+
+func (x *StreamTenantEventsRequest) GetFilter() string {
+	if x != nil {
+		return x.Filter
+	}
+	return ""
+}
+
+func (x *StreamTenantEventsRequest) GetDeduplicate() bool {
+	if x != nil {
+		return x.Deduplicate
+	}
+	return false
+}
+
+// An event that the stream has sent before, under another user. Only with `deduplicate`.
+type EventCopy struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Resource name of this user's copy, `users/{user}/events/{event}`.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// `uid` of the event that was sent.
+	Uid           string `protobuf:"bytes,2,opt,name=uid,proto3" json:"uid,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EventCopy) Reset() {
+	*x = EventCopy{}
+	mi := &file_parley_v1_event_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EventCopy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EventCopy) ProtoMessage() {}
+
+func (x *EventCopy) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_event_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EventCopy.ProtoReflect.Descriptor instead.
+func (*EventCopy) Descriptor() ([]byte, []int) {
+	return file_parley_v1_event_service_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *EventCopy) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *EventCopy) GetUid() string {
+	if x != nil {
+		return x.Uid
+	}
+	return ""
+}
+
+// Copies of events that the stream has sent before.
+type EventCopies struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The copies; at least one.
+	Copies        []*EventCopy `protobuf:"bytes,1,rep,name=copies,proto3" json:"copies,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EventCopies) Reset() {
+	*x = EventCopies{}
+	mi := &file_parley_v1_event_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EventCopies) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EventCopies) ProtoMessage() {}
+
+func (x *EventCopies) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_event_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EventCopies.ProtoReflect.Descriptor instead.
+func (*EventCopies) Descriptor() ([]byte, []int) {
+	return file_parley_v1_event_service_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *EventCopies) GetCopies() []*EventCopy {
+	if x != nil {
+		return x.Copies
+	}
+	return nil
+}
+
+// The end of one user's events: nothing of this user comes after it.
+type UserSummary struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Resource name of the user, `users/{user}`.
+	User string `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	// How reading the user ended.
+	State UserState `protobuf:"varint,2,opt,name=state,proto3,enum=parley.v1.UserState" json:"state,omitempty"`
+	// True when every asked source was read to its end over the asked interval with no doubt open, or does not apply to the user.
+	Complete bool `protobuf:"varint,3,opt,name=complete,proto3" json:"complete,omitempty"`
+	// Why the state is REFUSED or INCOMPLETE: the name of an ErrorReason without its prefix, of the first source with one. Absent otherwise.
+	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	// One report for each asked source: its state, its gaps, up to where it is settled, and what was counted. The counts begin at the
+	// first frame of the user, resumes included.
+	Sources       []*SourceReport `protobuf:"bytes,5,rep,name=sources,proto3" json:"sources,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UserSummary) Reset() {
+	*x = UserSummary{}
+	mi := &file_parley_v1_event_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UserSummary) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UserSummary) ProtoMessage() {}
+
+func (x *UserSummary) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_event_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UserSummary.ProtoReflect.Descriptor instead.
+func (*UserSummary) Descriptor() ([]byte, []int) {
+	return file_parley_v1_event_service_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *UserSummary) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *UserSummary) GetState() UserState {
+	if x != nil {
+		return x.State
+	}
+	return UserState_USER_STATE_UNSPECIFIED
+}
+
+func (x *UserSummary) GetComplete() bool {
+	if x != nil {
+		return x.Complete
+	}
+	return false
+}
+
+func (x *UserSummary) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *UserSummary) GetSources() []*SourceReport {
+	if x != nil {
+		return x.Sources
+	}
+	return nil
+}
+
+// How far a stream has come in the events of one user.
+type UserProgress struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Resource name of the user, `users/{user}`.
+	User string `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	// Time reached per source: no event of this user before it is still to come.
+	Sources       []*SourceProgress `protobuf:"bytes,2,rep,name=sources,proto3" json:"sources,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UserProgress) Reset() {
+	*x = UserProgress{}
+	mi := &file_parley_v1_event_service_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UserProgress) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UserProgress) ProtoMessage() {}
+
+func (x *UserProgress) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_event_service_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UserProgress.ProtoReflect.Descriptor instead.
+func (*UserProgress) Descriptor() ([]byte, []int) {
+	return file_parley_v1_event_service_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *UserProgress) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *UserProgress) GetSources() []*SourceProgress {
+	if x != nil {
+		return x.Sources
+	}
+	return nil
+}
+
+// A place in a stream over the tenant from which another call can go on. One comes after each batch, and at least every 15 seconds.
+type TenantCheckpoint struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sealed cursor for `resume_token` of an equal request, at most 8 KiB.
+	ResumeToken string `protobuf:"bytes,1,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
+	// The users of whom some events were sent, and others are still to come. Every other user has either a summary before this frame,
+	// or nothing that was sent.
+	Users []*UserProgress `protobuf:"bytes,2,rep,name=users,proto3" json:"users,omitempty"`
+	// How many users have a summary so far, since the first frame of the walk, resumes included.
+	UsersFinished int64 `protobuf:"varint,3,opt,name=users_finished,json=usersFinished,proto3" json:"users_finished,omitempty"`
+	// How many users there are to read; absent until the directory is listed.
+	UsersTotal    int64 `protobuf:"varint,4,opt,name=users_total,json=usersTotal,proto3" json:"users_total,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TenantCheckpoint) Reset() {
+	*x = TenantCheckpoint{}
+	mi := &file_parley_v1_event_service_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TenantCheckpoint) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TenantCheckpoint) ProtoMessage() {}
+
+func (x *TenantCheckpoint) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_event_service_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TenantCheckpoint.ProtoReflect.Descriptor instead.
+func (*TenantCheckpoint) Descriptor() ([]byte, []int) {
+	return file_parley_v1_event_service_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *TenantCheckpoint) GetResumeToken() string {
+	if x != nil {
+		return x.ResumeToken
+	}
+	return ""
+}
+
+func (x *TenantCheckpoint) GetUsers() []*UserProgress {
+	if x != nil {
+		return x.Users
+	}
+	return nil
+}
+
+func (x *TenantCheckpoint) GetUsersFinished() int64 {
+	if x != nil {
+		return x.UsersFinished
+	}
+	return 0
+}
+
+func (x *TenantCheckpoint) GetUsersTotal() int64 {
+	if x != nil {
+		return x.UsersTotal
+	}
+	return 0
+}
+
+// Users with one reason why something of them is missing.
+type UserFailures struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name of an ErrorReason without its prefix, such as `USER_NOT_LICENSED`.
+	Reason string `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Source that the reason is about; unspecified when it is about the user.
+	Source Source `protobuf:"varint,2,opt,name=source,proto3,enum=parley.v1.Source" json:"source,omitempty"`
+	// How many users there are with it, since the first frame of the walk, resumes included.
+	Count         int64 `protobuf:"varint,3,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UserFailures) Reset() {
+	*x = UserFailures{}
+	mi := &file_parley_v1_event_service_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UserFailures) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UserFailures) ProtoMessage() {}
+
+func (x *UserFailures) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_event_service_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UserFailures.ProtoReflect.Descriptor instead.
+func (*UserFailures) Descriptor() ([]byte, []int) {
+	return file_parley_v1_event_service_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *UserFailures) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *UserFailures) GetSource() Source {
+	if x != nil {
+		return x.Source
+	}
+	return Source_SOURCE_UNSPECIFIED
+}
+
+func (x *UserFailures) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+// The last frame of every stream over the tenant that was not cut.
+type TenantSummary struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What was read altogether, since the first frame of the walk, resumes included.
+	Outcome TenantOutcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=parley.v1.TenantOutcome" json:"outcome,omitempty"`
+	// True when the outcome is COMPLETE.
+	Complete bool `protobuf:"varint,2,opt,name=complete,proto3" json:"complete,omitempty"`
+	// How many users were read, by their states; all counts speak of the whole walk, resumes included.
+	UsersRead int64 `protobuf:"varint,3,opt,name=users_read,json=usersRead,proto3" json:"users_read,omitempty"`
+	// How many users have the state REFUSED.
+	UsersRefused int64 `protobuf:"varint,4,opt,name=users_refused,json=usersRefused,proto3" json:"users_refused,omitempty"`
+	// How many users have the state INCOMPLETE.
+	UsersIncomplete int64 `protobuf:"varint,5,opt,name=users_incomplete,json=usersIncomplete,proto3" json:"users_incomplete,omitempty"`
+	// Reasons that last, with their counts, most users first. A user has one for each source.
+	Refusals []*UserFailures `protobuf:"bytes,6,rep,name=refusals,proto3" json:"refusals,omitempty"`
+	// Reasons that reading again may end, with their counts, most users first. A user has one for each source.
+	Failures []*UserFailures `protobuf:"bytes,7,rep,name=failures,proto3" json:"failures,omitempty"`
+	// Resource names of users with the state INCOMPLETE, in the order in which they came; at most 1,000. Those of calls before this one
+	// stand in their summaries alone.
+	IncompleteUsers []string `protobuf:"bytes,8,rep,name=incomplete_users,json=incompleteUsers,proto3" json:"incomplete_users,omitempty"`
+	// Resource names of users with the state REFUSED, in the same way; together with `incomplete_users` at most 1,000.
+	RefusedUsers []string `protobuf:"bytes,9,rep,name=refused_users,json=refusedUsers,proto3" json:"refused_users,omitempty"`
+	// What was read of each source, all users together.
+	Sources []*TenantSourceReport `protobuf:"bytes,10,rep,name=sources,proto3" json:"sources,omitempty"`
+	// Everything the reader should know about the whole answer.
+	Notices []*Notice `protobuf:"bytes,11,rep,name=notices,proto3" json:"notices,omitempty"`
+	// Sealed cursor of the walk's end: a later call with it ends at once, with a summary of the same counts.
+	ResumeToken   string `protobuf:"bytes,12,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TenantSummary) Reset() {
+	*x = TenantSummary{}
+	mi := &file_parley_v1_event_service_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TenantSummary) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TenantSummary) ProtoMessage() {}
+
+func (x *TenantSummary) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_event_service_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TenantSummary.ProtoReflect.Descriptor instead.
+func (*TenantSummary) Descriptor() ([]byte, []int) {
+	return file_parley_v1_event_service_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *TenantSummary) GetOutcome() TenantOutcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return TenantOutcome_TENANT_OUTCOME_UNSPECIFIED
+}
+
+func (x *TenantSummary) GetComplete() bool {
+	if x != nil {
+		return x.Complete
+	}
+	return false
+}
+
+func (x *TenantSummary) GetUsersRead() int64 {
+	if x != nil {
+		return x.UsersRead
+	}
+	return 0
+}
+
+func (x *TenantSummary) GetUsersRefused() int64 {
+	if x != nil {
+		return x.UsersRefused
+	}
+	return 0
+}
+
+func (x *TenantSummary) GetUsersIncomplete() int64 {
+	if x != nil {
+		return x.UsersIncomplete
+	}
+	return 0
+}
+
+func (x *TenantSummary) GetRefusals() []*UserFailures {
+	if x != nil {
+		return x.Refusals
+	}
+	return nil
+}
+
+func (x *TenantSummary) GetFailures() []*UserFailures {
+	if x != nil {
+		return x.Failures
+	}
+	return nil
+}
+
+func (x *TenantSummary) GetIncompleteUsers() []string {
+	if x != nil {
+		return x.IncompleteUsers
+	}
+	return nil
+}
+
+func (x *TenantSummary) GetRefusedUsers() []string {
+	if x != nil {
+		return x.RefusedUsers
+	}
+	return nil
+}
+
+func (x *TenantSummary) GetSources() []*TenantSourceReport {
+	if x != nil {
+		return x.Sources
+	}
+	return nil
+}
+
+func (x *TenantSummary) GetNotices() []*Notice {
+	if x != nil {
+		return x.Notices
+	}
+	return nil
+}
+
+func (x *TenantSummary) GetResumeToken() string {
+	if x != nil {
+		return x.ResumeToken
+	}
+	return ""
+}
+
+// What was read of one source, all users together.
+type TenantSourceReport struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The source that this report is about.
+	Source Source `protobuf:"varint,1,opt,name=source,proto3,enum=parley.v1.Source" json:"source,omitempty"`
+	// What was counted since the walk began.
+	Counts *SourceCounts `protobuf:"bytes,2,opt,name=counts,proto3" json:"counts,omitempty"`
+	// Up to here no new row is expected any more of any user of whom the source was read: the start time of the next incremental run.
+	// Absent where it was read of nobody.
+	SettledUntil  *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=settled_until,json=settledUntil,proto3" json:"settled_until,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TenantSourceReport) Reset() {
+	*x = TenantSourceReport{}
+	mi := &file_parley_v1_event_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TenantSourceReport) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TenantSourceReport) ProtoMessage() {}
+
+func (x *TenantSourceReport) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_event_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TenantSourceReport.ProtoReflect.Descriptor instead.
+func (*TenantSourceReport) Descriptor() ([]byte, []int) {
+	return file_parley_v1_event_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *TenantSourceReport) GetSource() Source {
+	if x != nil {
+		return x.Source
+	}
+	return Source_SOURCE_UNSPECIFIED
+}
+
+func (x *TenantSourceReport) GetCounts() *SourceCounts {
+	if x != nil {
+		return x.Counts
+	}
+	return nil
+}
+
+func (x *TenantSourceReport) GetSettledUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.SettledUntil
+	}
+	return nil
+}
+
+// One frame of a stream over the tenant.
+type StreamTenantEventsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the frame carries; a frame of an unknown sort is to be skipped.
+	//
+	// Types that are valid to be assigned to Frame:
+	//
+	//	*StreamTenantEventsResponse_Batch
+	//	*StreamTenantEventsResponse_Notice
+	//	*StreamTenantEventsResponse_Checkpoint
+	//	*StreamTenantEventsResponse_Summary
+	//	*StreamTenantEventsResponse_User
+	//	*StreamTenantEventsResponse_Copies
+	Frame         isStreamTenantEventsResponse_Frame `protobuf_oneof:"frame"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StreamTenantEventsResponse) Reset() {
+	*x = StreamTenantEventsResponse{}
+	mi := &file_parley_v1_event_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StreamTenantEventsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StreamTenantEventsResponse) ProtoMessage() {}
+
+func (x *StreamTenantEventsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_v1_event_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StreamTenantEventsResponse.ProtoReflect.Descriptor instead.
+func (*StreamTenantEventsResponse) Descriptor() ([]byte, []int) {
+	return file_parley_v1_event_service_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *StreamTenantEventsResponse) GetFrame() isStreamTenantEventsResponse_Frame {
+	if x != nil {
+		return x.Frame
+	}
+	return nil
+}
+
+func (x *StreamTenantEventsResponse) GetBatch() *EventBatch {
+	if x != nil {
+		if x, ok := x.Frame.(*StreamTenantEventsResponse_Batch); ok {
+			return x.Batch
+		}
+	}
+	return nil
+}
+
+func (x *StreamTenantEventsResponse) GetNotice() *Notice {
+	if x != nil {
+		if x, ok := x.Frame.(*StreamTenantEventsResponse_Notice); ok {
+			return x.Notice
+		}
+	}
+	return nil
+}
+
+func (x *StreamTenantEventsResponse) GetCheckpoint() *TenantCheckpoint {
+	if x != nil {
+		if x, ok := x.Frame.(*StreamTenantEventsResponse_Checkpoint); ok {
+			return x.Checkpoint
+		}
+	}
+	return nil
+}
+
+func (x *StreamTenantEventsResponse) GetSummary() *TenantSummary {
+	if x != nil {
+		if x, ok := x.Frame.(*StreamTenantEventsResponse_Summary); ok {
+			return x.Summary
+		}
+	}
+	return nil
+}
+
+func (x *StreamTenantEventsResponse) GetUser() *UserSummary {
+	if x != nil {
+		if x, ok := x.Frame.(*StreamTenantEventsResponse_User); ok {
+			return x.User
+		}
+	}
+	return nil
+}
+
+func (x *StreamTenantEventsResponse) GetCopies() *EventCopies {
+	if x != nil {
+		if x, ok := x.Frame.(*StreamTenantEventsResponse_Copies); ok {
+			return x.Copies
+		}
+	}
+	return nil
+}
+
+type isStreamTenantEventsResponse_Frame interface {
+	isStreamTenantEventsResponse_Frame()
+}
+
+type StreamTenantEventsResponse_Batch struct {
+	// Events of several users, followed by a checkpoint.
+	Batch *EventBatch `protobuf:"bytes,1,opt,name=batch,proto3,oneof"`
+}
+
+type StreamTenantEventsResponse_Notice struct {
+	// Something that the reader should know at this point.
+	Notice *Notice `protobuf:"bytes,2,opt,name=notice,proto3,oneof"`
+}
+
+type StreamTenantEventsResponse_Checkpoint struct {
+	// A place to resume from.
+	Checkpoint *TenantCheckpoint `protobuf:"bytes,3,opt,name=checkpoint,proto3,oneof"`
+}
+
+type StreamTenantEventsResponse_Summary struct {
+	// The end of the stream and what is complete.
+	Summary *TenantSummary `protobuf:"bytes,4,opt,name=summary,proto3,oneof"`
+}
+
+type StreamTenantEventsResponse_User struct {
+	// The end of one user's events.
+	User *UserSummary `protobuf:"bytes,5,opt,name=user,proto3,oneof"`
+}
+
+type StreamTenantEventsResponse_Copies struct {
+	// Copies of events that were sent before under other users, followed by a checkpoint.
+	Copies *EventCopies `protobuf:"bytes,6,opt,name=copies,proto3,oneof"`
+}
+
+func (*StreamTenantEventsResponse_Batch) isStreamTenantEventsResponse_Frame() {}
+
+func (*StreamTenantEventsResponse_Notice) isStreamTenantEventsResponse_Frame() {}
+
+func (*StreamTenantEventsResponse_Checkpoint) isStreamTenantEventsResponse_Frame() {}
+
+func (*StreamTenantEventsResponse_Summary) isStreamTenantEventsResponse_Frame() {}
+
+func (*StreamTenantEventsResponse_User) isStreamTenantEventsResponse_Frame() {}
+
+func (*StreamTenantEventsResponse_Copies) isStreamTenantEventsResponse_Frame() {}
+
 var File_parley_v1_event_service_proto protoreflect.FileDescriptor
 
 const file_parley_v1_event_service_proto_rawDesc = "" +
@@ -776,15 +1873,99 @@ const file_parley_v1_event_service_proto_rawDesc = "" +
 	"\x04view\x18\x02 \x01(\x0e2\x14.parley.v1.EventViewB\v\xe0A\x01\xbaH\x05\x82\x01\x02\x10\x01R\x04view\x122\n" +
 	"\x06enrich\x18\x03 \x03(\x0e2\x15.parley.v1.EnrichmentB\x03\xe0A\x01R\x06enrich\"?\n" +
 	"\x1cDownloadHostedContentRequest\x12\x1f\n" +
-	"\x04name\x18\x01 \x01(\tB\v\xe0A\x02\xbaH\x05r\x03(\x80@R\x04name*>\n" +
+	"\x04name\x18\x01 \x01(\tB\v\xe0A\x02\xbaH\x05r\x03(\x80@R\x04name\"Q\n" +
+	"\x05Shard\x12#\n" +
+	"\x05index\x18\x01 \x01(\x05B\r\xe0A\x02\xbaH\a\x1a\x05\x10\x80\b(\x00R\x05index\x12#\n" +
+	"\x05count\x18\x02 \x01(\x05B\r\xe0A\x02\xbaH\a\x1a\x05\x18\x80\b(\x01R\x05count\"\xb0\x04\n" +
+	"\x19StreamTenantEventsRequest\x12;\n" +
+	"\x05users\x18\x01 \x01(\x0e2\x18.parley.v1.UserSelectionB\v\xe0A\x01\xbaH\x05\x82\x01\x02\x10\x01R\x05users\x122\n" +
+	"\buser_ids\x18\x02 \x03(\tB\x17\xe0A\x01\xbaH\x11\x92\x01\x0e\x10\xe8\a\x18\x01\"\ar\x05\x10\x01(\x80\x02R\auserIds\x12+\n" +
+	"\x05shard\x18\x03 \x01(\v2\x10.parley.v1.ShardB\x03\xe0A\x01R\x05shard\x12/\n" +
+	"\fresume_token\x18\x04 \x01(\tB\f\xe0A\x01\xbaH\x06r\x04(\x80\x80\x01R\vresumeToken\x12>\n" +
+	"\n" +
+	"start_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x01R\tstartTime\x12:\n" +
+	"\bend_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x01R\aendTime\x12E\n" +
+	"\asources\x18\a \x03(\x0e2\x11.parley.v1.SourceB\x18\xe0A\x01\xbaH\x12\x92\x01\x0f\x18\x01\"\v\x82\x01\b\x18\x01\x18\x02\x18\x03\x18\aR\asources\x125\n" +
+	"\x04view\x18\b \x01(\x0e2\x14.parley.v1.EventViewB\v\xe0A\x01\xbaH\x05\x82\x01\x02\x10\x01R\x04view\x12#\n" +
+	"\x06filter\x18\t \x01(\tB\v\xe0A\x01\xbaH\x05r\x03\x18\x80\x04R\x06filter\x12%\n" +
+	"\vdeduplicate\x18\n" +
+	" \x01(\bB\x03\xe0A\x01R\vdeduplicate\"1\n" +
+	"\tEventCopy\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
+	"\x03uid\x18\x02 \x01(\tR\x03uid\";\n" +
+	"\vEventCopies\x12,\n" +
+	"\x06copies\x18\x01 \x03(\v2\x14.parley.v1.EventCopyR\x06copies\"\xb4\x01\n" +
+	"\vUserSummary\x12\x12\n" +
+	"\x04user\x18\x01 \x01(\tR\x04user\x12*\n" +
+	"\x05state\x18\x02 \x01(\x0e2\x14.parley.v1.UserStateR\x05state\x12\x1a\n" +
+	"\bcomplete\x18\x03 \x01(\bR\bcomplete\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\x121\n" +
+	"\asources\x18\x05 \x03(\v2\x17.parley.v1.SourceReportR\asources\"W\n" +
+	"\fUserProgress\x12\x12\n" +
+	"\x04user\x18\x01 \x01(\tR\x04user\x123\n" +
+	"\asources\x18\x02 \x03(\v2\x19.parley.v1.SourceProgressR\asources\"\xac\x01\n" +
+	"\x10TenantCheckpoint\x12!\n" +
+	"\fresume_token\x18\x01 \x01(\tR\vresumeToken\x12-\n" +
+	"\x05users\x18\x02 \x03(\v2\x17.parley.v1.UserProgressR\x05users\x12%\n" +
+	"\x0eusers_finished\x18\x03 \x01(\x03R\rusersFinished\x12\x1f\n" +
+	"\vusers_total\x18\x04 \x01(\x03R\n" +
+	"usersTotal\"g\n" +
+	"\fUserFailures\x12\x16\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\x12)\n" +
+	"\x06source\x18\x02 \x01(\x0e2\x11.parley.v1.SourceR\x06source\x12\x14\n" +
+	"\x05count\x18\x03 \x01(\x03R\x05count\"\x91\x04\n" +
+	"\rTenantSummary\x122\n" +
+	"\aoutcome\x18\x01 \x01(\x0e2\x18.parley.v1.TenantOutcomeR\aoutcome\x12\x1a\n" +
+	"\bcomplete\x18\x02 \x01(\bR\bcomplete\x12\x1d\n" +
+	"\n" +
+	"users_read\x18\x03 \x01(\x03R\tusersRead\x12#\n" +
+	"\rusers_refused\x18\x04 \x01(\x03R\fusersRefused\x12)\n" +
+	"\x10users_incomplete\x18\x05 \x01(\x03R\x0fusersIncomplete\x123\n" +
+	"\brefusals\x18\x06 \x03(\v2\x17.parley.v1.UserFailuresR\brefusals\x123\n" +
+	"\bfailures\x18\a \x03(\v2\x17.parley.v1.UserFailuresR\bfailures\x12)\n" +
+	"\x10incomplete_users\x18\b \x03(\tR\x0fincompleteUsers\x12#\n" +
+	"\rrefused_users\x18\t \x03(\tR\frefusedUsers\x127\n" +
+	"\asources\x18\n" +
+	" \x03(\v2\x1d.parley.v1.TenantSourceReportR\asources\x12+\n" +
+	"\anotices\x18\v \x03(\v2\x11.parley.v1.NoticeR\anotices\x12!\n" +
+	"\fresume_token\x18\f \x01(\tR\vresumeToken\"\xb1\x01\n" +
+	"\x12TenantSourceReport\x12)\n" +
+	"\x06source\x18\x01 \x01(\x0e2\x11.parley.v1.SourceR\x06source\x12/\n" +
+	"\x06counts\x18\x02 \x01(\v2\x17.parley.v1.SourceCountsR\x06counts\x12?\n" +
+	"\rsettled_until\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\fsettledUntil\"\xd6\x02\n" +
+	"\x1aStreamTenantEventsResponse\x12-\n" +
+	"\x05batch\x18\x01 \x01(\v2\x15.parley.v1.EventBatchH\x00R\x05batch\x12+\n" +
+	"\x06notice\x18\x02 \x01(\v2\x11.parley.v1.NoticeH\x00R\x06notice\x12=\n" +
+	"\n" +
+	"checkpoint\x18\x03 \x01(\v2\x1b.parley.v1.TenantCheckpointH\x00R\n" +
+	"checkpoint\x124\n" +
+	"\asummary\x18\x04 \x01(\v2\x18.parley.v1.TenantSummaryH\x00R\asummary\x12,\n" +
+	"\x04user\x18\x05 \x01(\v2\x16.parley.v1.UserSummaryH\x00R\x04user\x120\n" +
+	"\x06copies\x18\x06 \x01(\v2\x16.parley.v1.EventCopiesH\x00R\x06copiesB\a\n" +
+	"\x05frame*>\n" +
 	"\n" +
 	"Enrichment\x12\x1a\n" +
 	"\x16ENRICHMENT_UNSPECIFIED\x10\x00\x12\x14\n" +
-	"\x10ENRICHMENT_NAMES\x10\x012\xf4\x04\n" +
+	"\x10ENRICHMENT_NAMES\x10\x01*d\n" +
+	"\rUserSelection\x12\x1e\n" +
+	"\x1aUSER_SELECTION_UNSPECIFIED\x10\x00\x12\x16\n" +
+	"\x12USER_SELECTION_ALL\x10\x01\x12\x1b\n" +
+	"\x17USER_SELECTION_LICENSED\x10\x02*o\n" +
+	"\tUserState\x12\x1a\n" +
+	"\x16USER_STATE_UNSPECIFIED\x10\x00\x12\x13\n" +
+	"\x0fUSER_STATE_READ\x10\x01\x12\x16\n" +
+	"\x12USER_STATE_REFUSED\x10\x02\x12\x19\n" +
+	"\x15USER_STATE_INCOMPLETE\x10\x03*\x96\x01\n" +
+	"\rTenantOutcome\x12\x1e\n" +
+	"\x1aTENANT_OUTCOME_UNSPECIFIED\x10\x00\x12\x1b\n" +
+	"\x17TENANT_OUTCOME_COMPLETE\x10\x01\x12)\n" +
+	"%TENANT_OUTCOME_COMPLETE_WITH_REFUSALS\x10\x02\x12\x1d\n" +
+	"\x19TENANT_OUTCOME_INCOMPLETE\x10\x032\x97\x06\n" +
 	"\fEventService\x12\xa6\x01\n" +
 	"\n" +
 	"ListEvents\x12\x1c.parley.v1.ListEventsRequest\x1a\x1d.parley.v1.ListEventsResponse\"[\xdaA\x06parent\x82\xd3\xe4\x93\x02LZ-\x12+/v1/{parent=users/*/conversations/*}/events\x12\x1b/v1/{parent=users/*}/events\x12\xb3\x01\n" +
-	"\fStreamEvents\x12\x1e.parley.v1.StreamEventsRequest\x1a\x1f.parley.v1.StreamEventsResponse\"`\x82\xd3\xe4\x93\x02ZZ4\x122/v1/{parent=users/*/conversations/*}/events:stream\x12\"/v1/{parent=users/*}/events:stream0\x01\x12d\n" +
+	"\fStreamEvents\x12\x1e.parley.v1.StreamEventsRequest\x1a\x1f.parley.v1.StreamEventsResponse\"`\x82\xd3\xe4\x93\x02ZZ4\x122/v1/{parent=users/*/conversations/*}/events:stream\x12\"/v1/{parent=users/*}/events:stream0\x01\x12\xa0\x01\n" +
+	"\x12StreamTenantEvents\x12$.parley.v1.StreamTenantEventsRequest\x1a%.parley.v1.StreamTenantEventsResponse\";\x82\xd3\xe4\x93\x025:\x01*Z\x18\x12\x16/v1:streamTenantEvents\"\x16/v1:streamTenantEvents0\x01\x12d\n" +
 	"\bGetEvent\x12\x1a.parley.v1.GetEventRequest\x1a\x10.parley.v1.Event\"*\xdaA\x04name\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/{name=users/*/events/*}\x12\x9e\x01\n" +
 	"\x15DownloadHostedContent\x12'.parley.v1.DownloadHostedContentRequest\x1a\x14.google.api.HttpBody\"D\xdaA\x04name\x82\xd3\xe4\x93\x027\x125/v1/{name=users/*/events/*/hostedContents/*}:download0\x01B\xbd\x01\n" +
 	"!io.github.parleygateway.parley.v1B\x11EventServiceProtoP\x01Z:github.com/parley-gateway/parley/gen/go/parley/v1;parleyv1\xa2\x02\x03PLY\xaa\x02\tParley.V1\xba\x02\x06Parley\xca\x02\tParley\\V1\xe2\x02\x12Parley\\V1\\Metadata\xea\x02\n" +
@@ -802,61 +1983,105 @@ func file_parley_v1_event_service_proto_rawDescGZIP() []byte {
 	return file_parley_v1_event_service_proto_rawDescData
 }
 
-var file_parley_v1_event_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_parley_v1_event_service_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_parley_v1_event_service_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_parley_v1_event_service_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_parley_v1_event_service_proto_goTypes = []any{
 	(Enrichment)(0),                      // 0: parley.v1.Enrichment
-	(*ListEventsRequest)(nil),            // 1: parley.v1.ListEventsRequest
-	(*ListEventsResponse)(nil),           // 2: parley.v1.ListEventsResponse
-	(*StreamEventsRequest)(nil),          // 3: parley.v1.StreamEventsRequest
-	(*EventBatch)(nil),                   // 4: parley.v1.EventBatch
-	(*StreamEventsResponse)(nil),         // 5: parley.v1.StreamEventsResponse
-	(*GetEventRequest)(nil),              // 6: parley.v1.GetEventRequest
-	(*DownloadHostedContentRequest)(nil), // 7: parley.v1.DownloadHostedContentRequest
-	(*timestamppb.Timestamp)(nil),        // 8: google.protobuf.Timestamp
-	(Source)(0),                          // 9: parley.v1.Source
-	(EventView)(0),                       // 10: parley.v1.EventView
-	(*Event)(nil),                        // 11: parley.v1.Event
-	(*Notice)(nil),                       // 12: parley.v1.Notice
-	(*SourceReport)(nil),                 // 13: parley.v1.SourceReport
-	(*Checkpoint)(nil),                   // 14: parley.v1.Checkpoint
-	(*Summary)(nil),                      // 15: parley.v1.Summary
-	(*httpbody.HttpBody)(nil),            // 16: google.api.HttpBody
+	(UserSelection)(0),                   // 1: parley.v1.UserSelection
+	(UserState)(0),                       // 2: parley.v1.UserState
+	(TenantOutcome)(0),                   // 3: parley.v1.TenantOutcome
+	(*ListEventsRequest)(nil),            // 4: parley.v1.ListEventsRequest
+	(*ListEventsResponse)(nil),           // 5: parley.v1.ListEventsResponse
+	(*StreamEventsRequest)(nil),          // 6: parley.v1.StreamEventsRequest
+	(*EventBatch)(nil),                   // 7: parley.v1.EventBatch
+	(*StreamEventsResponse)(nil),         // 8: parley.v1.StreamEventsResponse
+	(*GetEventRequest)(nil),              // 9: parley.v1.GetEventRequest
+	(*DownloadHostedContentRequest)(nil), // 10: parley.v1.DownloadHostedContentRequest
+	(*Shard)(nil),                        // 11: parley.v1.Shard
+	(*StreamTenantEventsRequest)(nil),    // 12: parley.v1.StreamTenantEventsRequest
+	(*EventCopy)(nil),                    // 13: parley.v1.EventCopy
+	(*EventCopies)(nil),                  // 14: parley.v1.EventCopies
+	(*UserSummary)(nil),                  // 15: parley.v1.UserSummary
+	(*UserProgress)(nil),                 // 16: parley.v1.UserProgress
+	(*TenantCheckpoint)(nil),             // 17: parley.v1.TenantCheckpoint
+	(*UserFailures)(nil),                 // 18: parley.v1.UserFailures
+	(*TenantSummary)(nil),                // 19: parley.v1.TenantSummary
+	(*TenantSourceReport)(nil),           // 20: parley.v1.TenantSourceReport
+	(*StreamTenantEventsResponse)(nil),   // 21: parley.v1.StreamTenantEventsResponse
+	(*timestamppb.Timestamp)(nil),        // 22: google.protobuf.Timestamp
+	(Source)(0),                          // 23: parley.v1.Source
+	(EventView)(0),                       // 24: parley.v1.EventView
+	(*Event)(nil),                        // 25: parley.v1.Event
+	(*Notice)(nil),                       // 26: parley.v1.Notice
+	(*SourceReport)(nil),                 // 27: parley.v1.SourceReport
+	(*Checkpoint)(nil),                   // 28: parley.v1.Checkpoint
+	(*Summary)(nil),                      // 29: parley.v1.Summary
+	(*SourceProgress)(nil),               // 30: parley.v1.SourceProgress
+	(*SourceCounts)(nil),                 // 31: parley.v1.SourceCounts
+	(*httpbody.HttpBody)(nil),            // 32: google.api.HttpBody
 }
 var file_parley_v1_event_service_proto_depIdxs = []int32{
-	8,  // 0: parley.v1.ListEventsRequest.start_time:type_name -> google.protobuf.Timestamp
-	8,  // 1: parley.v1.ListEventsRequest.end_time:type_name -> google.protobuf.Timestamp
-	9,  // 2: parley.v1.ListEventsRequest.sources:type_name -> parley.v1.Source
-	10, // 3: parley.v1.ListEventsRequest.view:type_name -> parley.v1.EventView
+	22, // 0: parley.v1.ListEventsRequest.start_time:type_name -> google.protobuf.Timestamp
+	22, // 1: parley.v1.ListEventsRequest.end_time:type_name -> google.protobuf.Timestamp
+	23, // 2: parley.v1.ListEventsRequest.sources:type_name -> parley.v1.Source
+	24, // 3: parley.v1.ListEventsRequest.view:type_name -> parley.v1.EventView
 	0,  // 4: parley.v1.ListEventsRequest.enrich:type_name -> parley.v1.Enrichment
-	11, // 5: parley.v1.ListEventsResponse.events:type_name -> parley.v1.Event
-	12, // 6: parley.v1.ListEventsResponse.notices:type_name -> parley.v1.Notice
-	13, // 7: parley.v1.ListEventsResponse.sources:type_name -> parley.v1.SourceReport
-	8,  // 8: parley.v1.StreamEventsRequest.start_time:type_name -> google.protobuf.Timestamp
-	8,  // 9: parley.v1.StreamEventsRequest.end_time:type_name -> google.protobuf.Timestamp
-	9,  // 10: parley.v1.StreamEventsRequest.sources:type_name -> parley.v1.Source
-	10, // 11: parley.v1.StreamEventsRequest.view:type_name -> parley.v1.EventView
+	25, // 5: parley.v1.ListEventsResponse.events:type_name -> parley.v1.Event
+	26, // 6: parley.v1.ListEventsResponse.notices:type_name -> parley.v1.Notice
+	27, // 7: parley.v1.ListEventsResponse.sources:type_name -> parley.v1.SourceReport
+	22, // 8: parley.v1.StreamEventsRequest.start_time:type_name -> google.protobuf.Timestamp
+	22, // 9: parley.v1.StreamEventsRequest.end_time:type_name -> google.protobuf.Timestamp
+	23, // 10: parley.v1.StreamEventsRequest.sources:type_name -> parley.v1.Source
+	24, // 11: parley.v1.StreamEventsRequest.view:type_name -> parley.v1.EventView
 	0,  // 12: parley.v1.StreamEventsRequest.enrich:type_name -> parley.v1.Enrichment
-	11, // 13: parley.v1.EventBatch.events:type_name -> parley.v1.Event
-	4,  // 14: parley.v1.StreamEventsResponse.batch:type_name -> parley.v1.EventBatch
-	12, // 15: parley.v1.StreamEventsResponse.notice:type_name -> parley.v1.Notice
-	14, // 16: parley.v1.StreamEventsResponse.checkpoint:type_name -> parley.v1.Checkpoint
-	15, // 17: parley.v1.StreamEventsResponse.summary:type_name -> parley.v1.Summary
-	10, // 18: parley.v1.GetEventRequest.view:type_name -> parley.v1.EventView
+	25, // 13: parley.v1.EventBatch.events:type_name -> parley.v1.Event
+	7,  // 14: parley.v1.StreamEventsResponse.batch:type_name -> parley.v1.EventBatch
+	26, // 15: parley.v1.StreamEventsResponse.notice:type_name -> parley.v1.Notice
+	28, // 16: parley.v1.StreamEventsResponse.checkpoint:type_name -> parley.v1.Checkpoint
+	29, // 17: parley.v1.StreamEventsResponse.summary:type_name -> parley.v1.Summary
+	24, // 18: parley.v1.GetEventRequest.view:type_name -> parley.v1.EventView
 	0,  // 19: parley.v1.GetEventRequest.enrich:type_name -> parley.v1.Enrichment
-	1,  // 20: parley.v1.EventService.ListEvents:input_type -> parley.v1.ListEventsRequest
-	3,  // 21: parley.v1.EventService.StreamEvents:input_type -> parley.v1.StreamEventsRequest
-	6,  // 22: parley.v1.EventService.GetEvent:input_type -> parley.v1.GetEventRequest
-	7,  // 23: parley.v1.EventService.DownloadHostedContent:input_type -> parley.v1.DownloadHostedContentRequest
-	2,  // 24: parley.v1.EventService.ListEvents:output_type -> parley.v1.ListEventsResponse
-	5,  // 25: parley.v1.EventService.StreamEvents:output_type -> parley.v1.StreamEventsResponse
-	11, // 26: parley.v1.EventService.GetEvent:output_type -> parley.v1.Event
-	16, // 27: parley.v1.EventService.DownloadHostedContent:output_type -> google.api.HttpBody
-	24, // [24:28] is the sub-list for method output_type
-	20, // [20:24] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	1,  // 20: parley.v1.StreamTenantEventsRequest.users:type_name -> parley.v1.UserSelection
+	11, // 21: parley.v1.StreamTenantEventsRequest.shard:type_name -> parley.v1.Shard
+	22, // 22: parley.v1.StreamTenantEventsRequest.start_time:type_name -> google.protobuf.Timestamp
+	22, // 23: parley.v1.StreamTenantEventsRequest.end_time:type_name -> google.protobuf.Timestamp
+	23, // 24: parley.v1.StreamTenantEventsRequest.sources:type_name -> parley.v1.Source
+	24, // 25: parley.v1.StreamTenantEventsRequest.view:type_name -> parley.v1.EventView
+	13, // 26: parley.v1.EventCopies.copies:type_name -> parley.v1.EventCopy
+	2,  // 27: parley.v1.UserSummary.state:type_name -> parley.v1.UserState
+	27, // 28: parley.v1.UserSummary.sources:type_name -> parley.v1.SourceReport
+	30, // 29: parley.v1.UserProgress.sources:type_name -> parley.v1.SourceProgress
+	16, // 30: parley.v1.TenantCheckpoint.users:type_name -> parley.v1.UserProgress
+	23, // 31: parley.v1.UserFailures.source:type_name -> parley.v1.Source
+	3,  // 32: parley.v1.TenantSummary.outcome:type_name -> parley.v1.TenantOutcome
+	18, // 33: parley.v1.TenantSummary.refusals:type_name -> parley.v1.UserFailures
+	18, // 34: parley.v1.TenantSummary.failures:type_name -> parley.v1.UserFailures
+	20, // 35: parley.v1.TenantSummary.sources:type_name -> parley.v1.TenantSourceReport
+	26, // 36: parley.v1.TenantSummary.notices:type_name -> parley.v1.Notice
+	23, // 37: parley.v1.TenantSourceReport.source:type_name -> parley.v1.Source
+	31, // 38: parley.v1.TenantSourceReport.counts:type_name -> parley.v1.SourceCounts
+	22, // 39: parley.v1.TenantSourceReport.settled_until:type_name -> google.protobuf.Timestamp
+	7,  // 40: parley.v1.StreamTenantEventsResponse.batch:type_name -> parley.v1.EventBatch
+	26, // 41: parley.v1.StreamTenantEventsResponse.notice:type_name -> parley.v1.Notice
+	17, // 42: parley.v1.StreamTenantEventsResponse.checkpoint:type_name -> parley.v1.TenantCheckpoint
+	19, // 43: parley.v1.StreamTenantEventsResponse.summary:type_name -> parley.v1.TenantSummary
+	15, // 44: parley.v1.StreamTenantEventsResponse.user:type_name -> parley.v1.UserSummary
+	14, // 45: parley.v1.StreamTenantEventsResponse.copies:type_name -> parley.v1.EventCopies
+	4,  // 46: parley.v1.EventService.ListEvents:input_type -> parley.v1.ListEventsRequest
+	6,  // 47: parley.v1.EventService.StreamEvents:input_type -> parley.v1.StreamEventsRequest
+	12, // 48: parley.v1.EventService.StreamTenantEvents:input_type -> parley.v1.StreamTenantEventsRequest
+	9,  // 49: parley.v1.EventService.GetEvent:input_type -> parley.v1.GetEventRequest
+	10, // 50: parley.v1.EventService.DownloadHostedContent:input_type -> parley.v1.DownloadHostedContentRequest
+	5,  // 51: parley.v1.EventService.ListEvents:output_type -> parley.v1.ListEventsResponse
+	8,  // 52: parley.v1.EventService.StreamEvents:output_type -> parley.v1.StreamEventsResponse
+	21, // 53: parley.v1.EventService.StreamTenantEvents:output_type -> parley.v1.StreamTenantEventsResponse
+	25, // 54: parley.v1.EventService.GetEvent:output_type -> parley.v1.Event
+	32, // 55: parley.v1.EventService.DownloadHostedContent:output_type -> google.api.HttpBody
+	51, // [51:56] is the sub-list for method output_type
+	46, // [46:51] is the sub-list for method input_type
+	46, // [46:46] is the sub-list for extension type_name
+	46, // [46:46] is the sub-list for extension extendee
+	0,  // [0:46] is the sub-list for field type_name
 }
 
 func init() { file_parley_v1_event_service_proto_init() }
@@ -873,13 +2098,21 @@ func file_parley_v1_event_service_proto_init() {
 		(*StreamEventsResponse_Checkpoint)(nil),
 		(*StreamEventsResponse_Summary)(nil),
 	}
+	file_parley_v1_event_service_proto_msgTypes[17].OneofWrappers = []any{
+		(*StreamTenantEventsResponse_Batch)(nil),
+		(*StreamTenantEventsResponse_Notice)(nil),
+		(*StreamTenantEventsResponse_Checkpoint)(nil),
+		(*StreamTenantEventsResponse_Summary)(nil),
+		(*StreamTenantEventsResponse_User)(nil),
+		(*StreamTenantEventsResponse_Copies)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_parley_v1_event_service_proto_rawDesc), len(file_parley_v1_event_service_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   7,
+			NumEnums:      4,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -24,6 +24,7 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	EventService_ListEvents_FullMethodName            = "/parley.v1.EventService/ListEvents"
 	EventService_StreamEvents_FullMethodName          = "/parley.v1.EventService/StreamEvents"
+	EventService_StreamTenantEvents_FullMethodName    = "/parley.v1.EventService/StreamTenantEvents"
 	EventService_GetEvent_FullMethodName              = "/parley.v1.EventService/GetEvent"
 	EventService_DownloadHostedContent_FullMethodName = "/parley.v1.EventService/DownloadHostedContent"
 )
@@ -41,6 +42,13 @@ type EventServiceClient interface {
 	ListEvents(ctx context.Context, in *ListEventsRequest, opts ...grpc.CallOption) (*ListEventsResponse, error)
 	// Streams the events of a whole interval as frames: batches, notices, checkpoints, and a summary at the end.
 	StreamEvents(ctx context.Context, in *StreamEventsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StreamEventsResponse], error)
+	// Streams the events of many users of the tenant as frames: what a nightly export reads. Users are read side by side, in the order of their
+	// ids; the events of one user and source come in order of time, and those of different users in no order. Each event has its
+	// canonical name, `users/{user}/events/{event}`. A frame says of each user how reading ended, and the last one of all.
+	// The rule of the policy must give all users. While a stream runs, another one of the same caller for an equal request, whatever its
+	// resume token is, waits for its end for a moment and is then refused with `ALREADY_RUNNING`; the tenant is part of the request.
+	// Over REST, a POST has the request as its JSON body. A GET has it as query parameters, and cannot name users.
+	StreamTenantEvents(ctx context.Context, in *StreamTenantEventsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StreamTenantEventsResponse], error)
 	// Reads one event whole: a call record with its sessions, segments and participants, a chat message, an interaction.
 	// The user must have a part in it: otherwise NOT_FOUND. Call records that are too new or over 30 days old answer
 	// NOT_FOUND with the reason `CALL_RECORD_UNAVAILABLE`.
@@ -90,6 +98,25 @@ func (c *eventServiceClient) StreamEvents(ctx context.Context, in *StreamEventsR
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type EventService_StreamEventsClient = grpc.ServerStreamingClient[StreamEventsResponse]
 
+func (c *eventServiceClient) StreamTenantEvents(ctx context.Context, in *StreamTenantEventsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StreamTenantEventsResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &EventService_ServiceDesc.Streams[1], EventService_StreamTenantEvents_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[StreamTenantEventsRequest, StreamTenantEventsResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type EventService_StreamTenantEventsClient = grpc.ServerStreamingClient[StreamTenantEventsResponse]
+
 func (c *eventServiceClient) GetEvent(ctx context.Context, in *GetEventRequest, opts ...grpc.CallOption) (*Event, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Event)
@@ -102,7 +129,7 @@ func (c *eventServiceClient) GetEvent(ctx context.Context, in *GetEventRequest, 
 
 func (c *eventServiceClient) DownloadHostedContent(ctx context.Context, in *DownloadHostedContentRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[httpbody.HttpBody], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &EventService_ServiceDesc.Streams[1], EventService_DownloadHostedContent_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &EventService_ServiceDesc.Streams[2], EventService_DownloadHostedContent_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -132,6 +159,13 @@ type EventServiceServer interface {
 	ListEvents(context.Context, *ListEventsRequest) (*ListEventsResponse, error)
 	// Streams the events of a whole interval as frames: batches, notices, checkpoints, and a summary at the end.
 	StreamEvents(*StreamEventsRequest, grpc.ServerStreamingServer[StreamEventsResponse]) error
+	// Streams the events of many users of the tenant as frames: what a nightly export reads. Users are read side by side, in the order of their
+	// ids; the events of one user and source come in order of time, and those of different users in no order. Each event has its
+	// canonical name, `users/{user}/events/{event}`. A frame says of each user how reading ended, and the last one of all.
+	// The rule of the policy must give all users. While a stream runs, another one of the same caller for an equal request, whatever its
+	// resume token is, waits for its end for a moment and is then refused with `ALREADY_RUNNING`; the tenant is part of the request.
+	// Over REST, a POST has the request as its JSON body. A GET has it as query parameters, and cannot name users.
+	StreamTenantEvents(*StreamTenantEventsRequest, grpc.ServerStreamingServer[StreamTenantEventsResponse]) error
 	// Reads one event whole: a call record with its sessions, segments and participants, a chat message, an interaction.
 	// The user must have a part in it: otherwise NOT_FOUND. Call records that are too new or over 30 days old answer
 	// NOT_FOUND with the reason `CALL_RECORD_UNAVAILABLE`.
@@ -157,6 +191,9 @@ func (UnimplementedEventServiceServer) ListEvents(context.Context, *ListEventsRe
 }
 func (UnimplementedEventServiceServer) StreamEvents(*StreamEventsRequest, grpc.ServerStreamingServer[StreamEventsResponse]) error {
 	return status.Error(codes.Unimplemented, "method StreamEvents not implemented")
+}
+func (UnimplementedEventServiceServer) StreamTenantEvents(*StreamTenantEventsRequest, grpc.ServerStreamingServer[StreamTenantEventsResponse]) error {
+	return status.Error(codes.Unimplemented, "method StreamTenantEvents not implemented")
 }
 func (UnimplementedEventServiceServer) GetEvent(context.Context, *GetEventRequest) (*Event, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetEvent not implemented")
@@ -214,6 +251,17 @@ func _EventService_StreamEvents_Handler(srv interface{}, stream grpc.ServerStrea
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type EventService_StreamEventsServer = grpc.ServerStreamingServer[StreamEventsResponse]
 
+func _EventService_StreamTenantEvents_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(StreamTenantEventsRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(EventServiceServer).StreamTenantEvents(m, &grpc.GenericServerStream[StreamTenantEventsRequest, StreamTenantEventsResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type EventService_StreamTenantEventsServer = grpc.ServerStreamingServer[StreamTenantEventsResponse]
+
 func _EventService_GetEvent_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetEventRequest)
 	if err := dec(in); err != nil {
@@ -263,6 +311,11 @@ var EventService_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "StreamEvents",
 			Handler:       _EventService_StreamEvents_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "StreamTenantEvents",
+			Handler:       _EventService_StreamTenantEvents_Handler,
 			ServerStreams: true,
 		},
 		{

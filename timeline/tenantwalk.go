@@ -1,0 +1,351 @@
+package timeline
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/internal/ledger"
+	"github.com/parley-gateway/parley/resource"
+	"github.com/parley-gateway/parley/timeline/cursor"
+	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/frame"
+	"github.com/parley-gateway/parley/timeline/query"
+	"github.com/parley-gateway/parley/timeline/tenant"
+)
+
+// tenantWalk is one call that walks over the users of a tenant. One goroutine runs it; each open user has a goroutine that reads the
+// user's events and sends messages to it.
+//
+// Many users are read at a time, and few are delivered: only of users with a slot a part of the events may be out, so that a token has
+// room for their positions. The other open users hold what they have read, within the account of the call, and are read again by a call
+// that goes on. Memory is given to the first open user and to those with a slot in any case, so that the walk always moves.
+type tenantWalk struct {
+	tenant.Tally
+
+	engine *Engine
+	have   query.Sources
+	req    *query.Tenant
+	asked  []parleyv1.Source
+	digest []byte
+	copies *tenant.Copies // nil = events are not deduplicated
+
+	take    func(*Batch) error
+	emit    func(*TenantFrame) error
+	account *ledger.Account
+
+	cancel   context.CancelFunc
+	group    sync.WaitGroup
+	messages chan userMessage
+	slots    chan struct{}
+
+	left    userList    // users to begin
+	listed  bool        // left is known
+	opened  []*openUser // in the order of their ids
+	idBytes int         // of the ids of open users in a token
+
+	out     outgoing
+	notices []*parleyv1.Notice
+	told    int       // notices that were sent
+	sent    time.Time // time of the last checkpoint
+	last    string    // its token
+}
+
+// outgoing is what goes out before the next checkpoint.
+type outgoing struct {
+	Batch
+
+	size      int // bytes of the batch
+	copies    []*parleyv1.EventCopy
+	summaries []*parleyv1.UserSummary
+	began     time.Time // when the first part came
+}
+
+// Bounds of what goes out before a checkpoint, beside the size of a batch.
+const (
+	maxSummaries = 256
+	maxCopies    = 4096
+)
+
+func (o *outgoing) empty() bool { return o.size == 0 && len(o.copies) == 0 && len(o.summaries) == 0 }
+
+func (o *outgoing) full() bool {
+	return o.size >= frame.TargetBatch || len(o.summaries) >= maxSummaries || len(o.copies) >= maxCopies
+}
+
+// userMessage is a message of an open user: events with the position behind them, or the end.
+type userMessage struct {
+	user     *openUser
+	pieces   []piece
+	token    string
+	progress []*parleyv1.SourceProgress
+
+	done     bool
+	complete bool
+	reports  []*parleyv1.SourceReport
+	err      error // why nothing of the user could be read to its end; nil = it was
+}
+
+// piece is a list of events of one source.
+type piece struct {
+	events []byte
+	count  int
+	source parleyv1.Source
+}
+
+// run emits all frames.
+func (w *tenantWalk) run(ctx context.Context) error {
+	if w.Finished {
+		return w.finish()
+	}
+	w.sent = time.Now()
+	timer := time.NewTimer(w.engine.cfg.Heartbeat)
+	defer timer.Stop()
+	lists := make(chan listing, 1)
+	w.group.Go(func() {
+		list, err := w.users(ctx)
+		lists <- listing{list, err}
+	})
+	for {
+		if err := w.openUsers(ctx); err != nil {
+			return err
+		}
+		if w.listed && len(w.opened) == 0 {
+			return w.finish()
+		}
+		timer.Reset(time.Until(w.nextCheckpoint()))
+		var err error
+		select {
+		case list := <-lists:
+			err = w.start(ctx, list)
+		case message := <-w.messages:
+			err = w.handle(message)
+		case <-timer.C:
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+		if err == nil && !time.Now().Before(w.nextCheckpoint()) {
+			err = w.checkpoint()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// listing is the list of the users, or the error of reading it.
+type listing struct {
+	users userList
+	err   error
+}
+
+// start takes the list of the users, and goes on with those of the token.
+func (w *tenantWalk) start(ctx context.Context, list listing) error {
+	if list.err != nil {
+		return list.err
+	}
+	w.left, w.listed = list.users, true
+	w.DoubtfulUsers = w.DoubtfulUsers || list.users.doubtful
+	w.notices = append(w.notices, list.users.notices...)
+	for i, user := range w.Open {
+		if err := w.open(ctx, list.users.open[i], user.Token); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// openUsers begins users while there is room for them.
+func (w *tenantWalk) openUsers(ctx context.Context) error {
+	for w.listed && len(w.left.users) > 0 && len(w.opened) < cursor.MaxOpenUsers {
+		next := w.left.users[0]
+		if len(w.opened) > 0 && (w.account.Full() || w.idBytes+cursor.IDSize(next.id) > cursor.MaxOpenIDs) {
+			break
+		}
+		if err := w.open(ctx, next, nil); err != nil {
+			return err
+		}
+		w.left.users, w.Begun = w.left.users[1:], next.id
+	}
+	if len(w.opened) > 0 {
+		w.opened[0].merger.Hurry()
+	}
+	return nil
+}
+
+// nextCheckpoint returns the time at which a checkpoint must be sent.
+func (w *tenantWalk) nextCheckpoint() time.Time {
+	at := w.sent.Add(w.engine.cfg.Heartbeat)
+	if w.out.empty() {
+		return at
+	}
+	if waited := w.out.began.Add(batchLinger); waited.Before(at) {
+		return waited
+	}
+	return at
+}
+
+// handle takes a message of an open user.
+func (w *tenantWalk) handle(message userMessage) error {
+	size := 0
+	for _, p := range message.pieces {
+		size += len(p.events)
+	}
+	if w.out.size > 0 && w.out.size+size > frame.MaxBatch {
+		if err := w.checkpoint(); err != nil {
+			return err
+		}
+	}
+	if w.out.empty() {
+		w.out.began = time.Now()
+	}
+	user := message.user
+	for _, p := range message.pieces {
+		if err := w.add(p); err != nil {
+			return err
+		}
+	}
+	if message.token != "" {
+		raw, err := base64.RawURLEncoding.DecodeString(message.token)
+		if err != nil {
+			return err
+		}
+		user.token, user.progress = raw, message.progress
+	}
+	if message.done {
+		if err := w.finishUser(message); err != nil {
+			return err
+		}
+	}
+	if w.out.full() {
+		return w.checkpoint()
+	}
+	return nil
+}
+
+// add adds a piece to what goes out.
+func (w *tenantWalk) add(p piece) error {
+	parts, count := [][]byte{p.events}, p.count
+	if w.copies != nil && tenant.HasCopies(p.source) {
+		var copies []*parleyv1.EventCopy
+		var err error
+		if parts, count, copies, err = w.copies.Split(p.events); err != nil {
+			return err
+		}
+		w.out.copies = append(w.out.copies, copies...)
+	}
+	for _, part := range parts {
+		w.out.Pieces = append(w.out.Pieces, part)
+		w.out.size += len(part)
+	}
+	w.out.Count += count
+	w.out.BySource.add(p.source, count)
+	return nil
+}
+
+// finishUser closes a user. A failure that holds for every user ends the walk before.
+func (w *tenantWalk) finishUser(message userMessage) error {
+	if failed, ok := errors.AsType[*failure.Error](message.err); ok && tenant.ForAll(failed.Reason) {
+		return message.err
+	}
+	user := message.user
+	w.opened = slices.DeleteFunc(w.opened, func(other *openUser) bool { return other == user })
+	w.idBytes -= cursor.IDSize(user.id)
+	if user.started {
+		<-w.slots
+	}
+	summary, missing := tenant.Judge(resource.User(user.id), message.complete, message.reports)
+	w.Finish(summary, missing)
+	w.out.summaries = append(w.out.summaries, summary)
+	return nil
+}
+
+// checkpoint sends what goes out, and a checkpoint in any case.
+func (w *tenantWalk) checkpoint() error {
+	if err := w.flush(); err != nil {
+		return err
+	}
+	token, err := w.token()
+	if err != nil {
+		return err
+	}
+	checkpoint := &parleyv1.TenantCheckpoint{ResumeToken: token, UsersFinished: w.Ended(), UsersTotal: int64(w.left.total)}
+	for _, user := range w.opened {
+		if len(user.token) > 0 {
+			checkpoint.Users = append(checkpoint.Users, &parleyv1.UserProgress{User: resource.User(user.id), Sources: user.progress})
+		}
+	}
+	err = frame.Emit(w.emit, &TenantFrame{Frame: &parleyv1.StreamTenantEventsResponse_Checkpoint{Checkpoint: checkpoint}})
+	w.last, w.sent = token, time.Now()
+	return err
+}
+
+// flush sends the notices, the events, the copies and the summaries of users that go out.
+func (w *tenantWalk) flush() error {
+	for ; w.told < len(w.notices); w.told++ {
+		notice := &parleyv1.StreamTenantEventsResponse_Notice{Notice: w.notices[w.told]}
+		if err := frame.Emit(w.emit, &TenantFrame{Frame: notice}); err != nil {
+			return err
+		}
+	}
+	if w.out.Count > 0 {
+		if err := frame.Emit(w.take, &w.out.Batch); err != nil {
+			return err
+		}
+	}
+	if len(w.out.copies) > 0 {
+		copies := &parleyv1.EventCopies{Copies: w.out.copies}
+		if err := frame.Emit(w.emit, &TenantFrame{Frame: &parleyv1.StreamTenantEventsResponse_Copies{Copies: copies}}); err != nil {
+			return err
+		}
+	}
+	for _, summary := range w.out.summaries {
+		if err := frame.Emit(w.emit, &TenantFrame{Frame: &parleyv1.StreamTenantEventsResponse_User{User: summary}}); err != nil {
+			return err
+		}
+	}
+	clear(w.out.Pieces)
+	w.out = outgoing{Batch: Batch{Pieces: w.out.Pieces[:0]}}
+	return nil
+}
+
+// token seals the position of the walk.
+func (w *tenantWalk) token() (string, error) {
+	if w.listed {
+		w.Open = w.Open[:0]
+		for _, user := range w.opened {
+			w.Open = append(w.Open, cursor.OpenUser{ID: user.id, Token: user.token})
+		}
+	} // until then those of the call's own token are still to come
+	return w.Seal(w.engine.cfg.Sealer, w.digest)
+}
+
+// finish sends what is left and the summary.
+func (w *tenantWalk) finish() error {
+	if !w.out.empty() {
+		if err := w.checkpoint(); err != nil {
+			return err
+		}
+	}
+	if err := w.flush(); err != nil {
+		return err
+	}
+	w.Finished = true
+	token, err := w.token()
+	if err != nil {
+		return err
+	}
+	summary := w.Summary(w.asked)
+	summary.Notices, summary.ResumeToken = w.notices, token
+	return frame.Emit(w.emit, &TenantFrame{Frame: &parleyv1.StreamTenantEventsResponse_Summary{Summary: summary}})
+}
+
+// close stops all readings and waits for their end.
+func (w *tenantWalk) close() {
+	w.cancel()
+	w.group.Wait()
+}
