@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/internal/seal"
 )
 
 // NilTenant is the id of a tenant that has none, which only a Graph on loopback may have.
@@ -96,6 +97,8 @@ type Config struct {
 	Version string
 	// Revision is the commit of the build, for metrics and logs; empty = unknown.
 	Revision string
+
+	sealer seal.Sealer // of tests, in place of SealKeysFile
 }
 
 // Listener is a place where the gateway serves.

@@ -26,7 +26,10 @@ func (k *sealKeys) Open(token string, associated []byte) ([]byte, error) {
 // newSealer follows the configured file of keys. Without one it returns nil, which stands for random keys.
 func newSealer(cfg *Config, files *reloads) (seal.Sealer, error) {
 	path := cfg.SealKeysFile
-	if path == "" {
+	switch {
+	case cfg.sealer != nil:
+		return cfg.sealer, nil
+	case path == "":
 		return nil, nil //nolint:nilnil // the timeline takes nil for random keys
 	}
 	value, err := reload.New(func(read reload.ReadFunc) (*seal.Keys, error) {
