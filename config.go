@@ -69,6 +69,8 @@ type Config struct {
 	GraphShare float64
 	// Cache bounds the pages of Graph that are kept in memory.
 	Cache Cache
+	// Shared is the store that replicas share; zero = none.
+	Shared Shared
 	// Settle is the age from which no new event of a source is expected.
 	Settle Settle
 
@@ -171,6 +173,25 @@ type Cache struct {
 	Bytes int64
 	// MaxAge is the longest time that any page is kept. Default: 24 hours; negative = no bound but that of each kind of page.
 	MaxAge time.Duration
+}
+
+// Shared is a Redis or Valkey that replicas share: pages of Graph, sealed. A store that does not answer makes nothing wrong and no call
+// fail.
+type Shared struct {
+	// URL is redis://host:port, or rediss://host:port for TLS. Further servers of a cluster, or of sentinels with master_set, follow as
+	// addr parameters. Empty = no store.
+	URL string
+	// Username and PasswordFile are the login; the file is read at each connection.
+	Username, PasswordFile string
+	// CAFile is a PEM file of certificate authorities to trust for the store, in addition to the system's.
+	CAFile string
+	// KeysFile is the file of keys that seal what is put into the store: the first one seals, all open. The gateway reads it again when it
+	// changes. It is needed with URL, and the same for all replicas.
+	KeysFile string
+	// Prefix begins all names in the store. Default: parley.
+	Prefix string
+	// Timeout bounds each operation. Default: 50 milliseconds.
+	Timeout time.Duration
 }
 
 // Settle is the age from which no new event of a source is expected.

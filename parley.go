@@ -38,6 +38,7 @@ type Gateway struct {
 	security *securityDeps
 	graphs   []graphClients
 	cache    *cache.Cache
+	sharing  *sharing
 	memory   *pressure.Guard
 	files    *reload.Watcher
 	log      *slog.Logger
@@ -85,12 +86,13 @@ func assemble(cfg Config, dry bool) (_ *Gateway, err error) {
 		}
 	}()
 	ahead := readAhead(cfg.MemoryLimit)
-	var securityErr, cacheErr error
+	var securityErr, cacheErr, sharingErr error
 	g.security, securityErr = newSecurityDeps(&cfg, gauges, files, dry)
 	g.cache, cacheErr = newCache(&cfg, gauges)
+	g.sharing, sharingErr = newSharing(&cfg, gauges, files)
 	engine, engineErr := newEngine(&cfg, ahead, files)
 	tenants, tenantsErr := g.newTenants(&cfg, gauges, files)
-	if err := errors.Join(cfg.check(), securityErr, cacheErr, engineErr, tenantsErr); err != nil {
+	if err := errors.Join(cfg.check(), securityErr, cacheErr, sharingErr, engineErr, tenantsErr); err != nil {
 		return nil, err
 	}
 	g.memory = pressure.New(pressure.Config{Limit: cfg.MemoryLimit, Cache: g.cache, Logger: cfg.Logger})
@@ -180,6 +182,7 @@ func (g *Gateway) Start(ctx context.Context) error {
 	}
 	g.memory.Start()
 	g.files.Start()
+	g.sharing.start()
 	for _, login := range g.logins {
 		login.start()
 	}
@@ -221,6 +224,7 @@ func (g *Gateway) release() error {
 	if g.cache != nil {
 		g.cache.Close()
 	}
+	g.sharing.close()
 	for _, graph := range g.graphs {
 		graph.close()
 	}

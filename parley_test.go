@@ -22,7 +22,10 @@ import (
 	"github.com/parley-gateway/parley/graphsim"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// The library of the shared store refreshes its view of a cluster in a goroutine that ends by itself within a second.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1"))
+}
 
 // simulated starts a small simulator that asks for no token.
 func simulated(t *testing.T, seed uint64) *graphsim.Sim {

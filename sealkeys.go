@@ -32,7 +32,16 @@ func newSealer(cfg *Config, files *reloads) (seal.Sealer, error) {
 	case path == "":
 		return nil, nil //nolint:nilnil // the timeline takes nil for random keys
 	}
-	value, err := reload.New(func(read reload.ReadFunc) (*seal.Keys, error) {
+	value, err := sealKeysOf(path, files.options(metrics.FilesSealKeys))
+	if err != nil {
+		return nil, fieldError("SealKeysFile", err)
+	}
+	return &sealKeys{value}, nil
+}
+
+// sealKeysOf follows a file of keys.
+func sealKeysOf(path string, options reload.Options) (*reload.Value[*seal.Keys], error) {
+	return reload.New(func(read reload.ReadFunc) (*seal.Keys, error) {
 		text, err := read(path)
 		if err != nil {
 			return nil, err
@@ -42,9 +51,5 @@ func newSealer(cfg *Config, files *reloads) (seal.Sealer, error) {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 		return keys, nil
-	}, files.options(metrics.FilesSealKeys))
-	if err != nil {
-		return nil, fieldError("SealKeysFile", err)
-	}
-	return &sealKeys{value}, nil
+	}, options)
 }

@@ -21,13 +21,15 @@ import (
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
+var errNoSharedKeys = errors.New("is needed with a shared store: what replicas put there is sealed; write a key by `openssl rand -base64 32`, the same for all replicas")
+
 var errNoCertificate = errors.New("holds no certificate in PEM form")
 
 // newTenants makes a Graph client, a credential and the sources of each tenant. They share the cache, whose keys hold the tenant.
 func (g *Gateway) newTenants(cfg *Config, gauges *metrics.Metrics, files *reloads) (map[string]*service.Tenant, error) {
 	tenants := make(map[string]*service.Tenant)
 	var errs []error
-	pages := readers.New(g.cache, readers.Config{Settle: cfg.settle()})
+	pages := readers.New(g.cache, readers.Config{Settle: cfg.settle(), Shared: g.sharing.kept()})
 	for _, alias := range cfg.aliases() {
 		described := cfg.Tenants[alias]
 		clients, err := newGraph(cfg, &described, gauges.Graph(alias))
@@ -178,7 +180,7 @@ func newTenant(cfg *Config, own *Tenant, clients graphClients, pages *readers.De
 		retainedChats              = parleyv1.Source_SOURCE_RETAINED_CHAT
 	)
 	directory := pages.Users(source.NewUsers(client, options("users")), scope(parleyv1.Source_SOURCE_USER))
-	refused := readers.NewRefusals(0)
+	refused := pages.Refusals()
 	events := func(reader source.EventReader, src parleyv1.Source) source.EventReader {
 		return pages.Events(refused.Events(reader, scope(src)), scope(src))
 	}

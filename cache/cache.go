@@ -36,12 +36,12 @@ type Config struct {
 
 // Observer counts look-ups. Its methods are called from many goroutines and must not block.
 type Observer interface {
-	// CacheRequest reports one look-up: the label of its source and hit, miss, coalesced or expired; and of a value that was
-	// not cached, refused or lost.
+	// CacheRequest reports one look-up: the label of its source and hit, miss, coalesced, expired or shared (another replica
+	// had put the value); and of a value that was not cached, refused or lost.
 	CacheRequest(label, result string)
 }
 
-// Results as the Observer sees them; of look-ups the first four. A refused value was not taken, because it is too large or
+// Results as the Observer sees them; of look-ups the first five. A refused value was not taken, because it is too large or
 // because cached ones are asked for more often; a lost one is a value that the store had no time for. The twoQueue holds
 // values of both kinds all the same, unless they are too large.
 const (
@@ -49,6 +49,7 @@ const (
 	resultMiss      = "miss"
 	resultCoalesced = "coalesced"
 	resultExpired   = "expired"
+	resultShared    = "shared"
 	resultRefused   = "refused"
 	resultLost      = "lost"
 )

@@ -166,6 +166,12 @@ func (c *Cache) Miss(ctx context.Context, label string, read time.Time) {
 	c.miss(ctx, label, resultMiss, read)
 }
 
+// Found counts and records a value that another replica had put in the shared store. read is when it was true.
+func (c *Cache) Found(ctx context.Context, label string, read time.Time) {
+	c.cfg.Observer.CacheRequest(label, resultShared)
+	recorderOf(ctx).record(true, read)
+}
+
 // hit counts and records a look-up that was answered from the cache.
 func (c *Cache) hit(ctx context.Context, label string, e *entry) {
 	c.cfg.Observer.CacheRequest(label, resultHit)

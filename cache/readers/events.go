@@ -36,7 +36,7 @@ func (r *events) Events(ctx context.Context, q source.EventQuery, link string) (
 	}
 	return getPage(ctx, &r.scoped, r.key(&q), link, func(ctx context.Context) (cache.Fetched[*source.Page[source.Item]], error) {
 		page, err := r.next.Events(ctx, q, link)
-		return fetchedPage(page, err, r.windowLife(q.End), sizeOfItem)
+		return fetchedPage(page, err, r.windowLife(q.End, time.Now()), sizeOfItem)
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/parley-gateway/parley/cache"
+	"github.com/parley-gateway/parley/cache/shared"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
 )
@@ -26,6 +27,8 @@ type Config struct {
 	Open, Copilot, Chat, Call, Usage, Other time.Duration
 	// Settle is how long after an event its row may still appear; as timeline.Config.Settle.
 	Settle map[parleyv1.Source]time.Duration
+	// Shared is what replicas share; nil = nothing. What was read on behalf of a user is never in it.
+	Shared *shared.Values
 }
 
 // Scope is the part of a key that the query does not hold: the tenant of the data, and the identity that Graph was asked as.
@@ -80,14 +83,14 @@ func (d *Decorator) in(scope Scope) scoped {
 	return scoped{d, scope, cmp.Or(source.Describe(scope.Source).Label, "other")}
 }
 
-// windowLife is how long a window is cached that ends at end. It is settled by the earlier of both clocks.
-func (s *scoped) windowLife(end time.Time) time.Duration {
+// windowLife is how long a window is cached that ends at end and was read at a time. It was settled then by the earlier of both clocks.
+func (s *scoped) windowLife(end, read time.Time) time.Duration {
 	settle := s.cfg.Settle[s.scope.Source]
 	if s.scope.Skew != nil {
 		settle += max(s.scope.Skew(), 0)
 	}
 	switch {
-	case end.After(time.Now().Add(-settle)):
+	case end.After(read.Add(-settle)):
 		return s.cfg.Open
 	case s.scope.Source == parleyv1.Source_SOURCE_COPILOT:
 		return s.cfg.Copilot

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/parley-gateway/parley/cache"
+	"github.com/parley-gateway/parley/cache/shared"
 	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/internal/lru"
 	"github.com/parley-gateway/parley/source"
@@ -25,7 +26,8 @@ const (
 // next moment (429, 5xx, broken answers), and what concerns the application and not the user (missing roles, billing,
 // credentials), is never remembered.
 type Refusals struct {
-	life time.Duration
+	life   time.Duration
+	shared *shared.Values // nil = replicas share none
 
 	mu    sync.Mutex
 	known *lru.Cache[string, *refusal]
@@ -37,11 +39,15 @@ type refusal struct {
 	asked, expires time.Time
 }
 
-// NewRefusals returns an empty memory; life is how long a refusal is remembered, less up to a tenth, 0 = defaultRefused.
-func NewRefusals(life time.Duration) *Refusals {
+// NewRefusals returns an empty memory; life is how long a refusal is remembered, less up to a tenth, 0 = defaultRefused. Replicas share
+// what is in the store; nil = they share nothing.
+func NewRefusals(life time.Duration, store *shared.Values) *Refusals {
 	life = cmp.Or(life, defaultRefused)
-	return &Refusals{life: life, known: lru.New[string, *refusal](maxRefusals, nil)}
+	return &Refusals{life: life, shared: store, known: lru.New[string, *refusal](maxRefusals, nil)}
 }
+
+// Refusals returns an empty memory of refusals, which replicas share like the other values of the Decorator.
+func (d *Decorator) Refusals() *Refusals { return NewRefusals(0, d.cfg.Shared) }
 
 // Events decorates a reader of events. It belongs below Decorator.Events: cached pages are served all the same.
 func (r *Refusals) Events(next source.EventReader, scope Scope) source.EventReader {
@@ -78,9 +84,29 @@ func (r *Refusals) get(ctx context.Context, key string) *refusal {
 	r.mu.Lock()
 	known, _ := r.known.Get(key)
 	r.mu.Unlock()
-	if known == nil || !cache.ControlOf(ctx).Accepts(known.asked, known.expires) {
+	if known != nil && cache.ControlOf(ctx).Accepts(known.asked, known.expires) {
+		return known
+	}
+	return r.ofOthers(ctx, key)
+}
+
+// ofOthers returns a refusal that another replica has met and the caller accepts, and remembers it.
+func (r *Refusals) ofOthers(ctx context.Context, key string) *refusal {
+	if r.shared == nil {
 		return nil
 	}
+	found, asked, expires := sharedJSON[sharedRefusal](ctx, r.shared, key)
+	if found == nil {
+		return nil
+	}
+	known := &refusal{found.error(), asked, expires}
+	if !known.err.Personal() {
+		r.shared.Invalid()
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.known.Put(key, known)
 	return known
 }
 
@@ -97,6 +123,9 @@ func (r *Refusals) learn(key string, err error) {
 		r.known.Delete(key)
 		return
 	}
-	now := time.Now()
-	r.known.Put(key, &refusal{graphErr, now, now.Add(r.life - rand.N(r.life/10+1))}) //nolint:gosec // spreads load, keeps no secret
+	now, life := time.Now(), r.life-rand.N(r.life/10+1) //nolint:gosec // spreads load, keeps no secret
+	r.known.Put(key, &refusal{graphErr, now, now.Add(life)})
+	if r.shared != nil && graphErr.Kind != graph.KindPaymentRequired { // whom that is about is each replica's to find out
+		shareJSON(r.shared, key, now, life, refusalOf(graphErr))
+	}
 }

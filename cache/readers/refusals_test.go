@@ -50,7 +50,7 @@ func TestRefusals(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			next := &moody{err: c.err}
-			reader := readers.NewRefusals(0).Events(next, readers.Scope{Tenant: "t", Source: parleyv1.Source_SOURCE_COPILOT})
+			reader := readers.NewRefusals(0, nil).Events(next, readers.Scope{Tenant: "t", Source: parleyv1.Source_SOURCE_COPILOT})
 			for range 3 {
 				if _, err := reader.Events(t.Context(), source.EventQuery{User: "u"}, ""); !errors.Is(err, c.err) && err.Error() != c.err.Error() {
 					t.Errorf("%v, want %v", err, c.err)
@@ -71,7 +71,7 @@ func TestRefusalsOfOneUserAndSource(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		next := &moody{err: &graph.Error{Kind: graph.KindUserRefused, Status: 403, Requests: 1}}
-		known := readers.NewRefusals(0)
+		known := readers.NewRefusals(0, nil)
 		of := func(tenant string, src parleyv1.Source) source.EventReader {
 			return known.Events(next, readers.Scope{Tenant: tenant, Source: src})
 		}

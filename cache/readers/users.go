@@ -129,10 +129,16 @@ func (r *users) UserID(ctx context.Context, upn string) (string, error) {
 	key := r.scope.key("user id")
 	key.Text(upn)
 	answer, err := get(withoutControl(ctx), &r.scoped, key, "", func(ctx context.Context) (cache.Fetched[foundUser], error) {
+		if found, read, expires := r.idOfOthers(ctx, key); found != nil {
+			return cache.Fetched[foundUser]{Value: *found, Read: read, Life: expires.Sub(read), Size: lookUpSize}, nil
+		}
 		id, err := r.next.UserID(ctx, upn)
 		found := foundUser{id: id}
 		if graphErr, ok := errors.AsType[*graph.Error](err); ok && graphErr.Kind == graph.KindNotFound && graphErr.Status != 0 {
 			found.nobody, err = graphErr, nil
+		}
+		if err == nil {
+			r.shareID(key, &found)
 		}
 		return cache.Fetched[foundUser]{Value: found, Life: lookUpLife, Size: lookUpSize}, err
 	})
@@ -148,4 +154,39 @@ func (r *users) UserID(ctx context.Context, upn string) (string, error) {
 		nobody.Requests = 0
 	}
 	return "", &nobody
+}
+
+// sharedUser is the answer to a look-up as replicas share it.
+type sharedUser struct {
+	ID     string
+	Nobody *sharedRefusal `json:",omitempty"`
+}
+
+// idOfOthers returns the answer to a look-up that another replica has put; nil = there is none.
+func (r *users) idOfOthers(ctx context.Context, key cache.Key) (found *foundUser, read, expires time.Time) {
+	if !r.isShared() {
+		return nil, read, expires
+	}
+	answer, read, expires := sharedJSON[sharedUser](ctx, r.cfg.Shared, key.Page(""))
+	if answer == nil {
+		return nil, read, expires
+	}
+	found = &foundUser{id: answer.ID}
+	if answer.Nobody != nil {
+		found.nobody = answer.Nobody.error()
+	}
+	return found, read, expires
+}
+
+// shareID puts the answer to a look-up for other replicas.
+func (r *users) shareID(key cache.Key, found *foundUser) {
+	if !r.isShared() {
+		return
+	}
+	answer := sharedUser{ID: found.id}
+	if found.nobody != nil {
+		nobody := refusalOf(found.nobody)
+		answer.Nobody = &nobody
+	}
+	shareJSON(r.cfg.Shared, key.Page(""), time.Now(), lookUpLife, answer)
 }

@@ -41,8 +41,10 @@ type Value struct {
 	Size int64
 	// Read is when the oldest of the pages was read. The value is cached for as long as that page would have been.
 	Read time.Time
-	// End is the query's: windows that are settled are cached for longer.
+	// End is the query's: windows that were settled at Read are cached for longer.
 	End time.Time
+	// Encode returns the value as bytes for other replicas, and is called later; nil = they get none.
+	Encode func() []byte
 }
 
 var (
@@ -75,5 +77,10 @@ func (r *events) Answer(key string) any { return r.cache.Peek(context.Background
 
 // Put implements Windows.
 func (r *events) Put(v Value) bool {
-	return r.cache.Put(r.label, v.Key, cache.Fetched[any]{Value: v.Value, Read: v.Read, Life: r.windowLife(v.End), Size: v.Size})
+	if v.Read.IsZero() {
+		v.Read = time.Now()
+	}
+	life := r.windowLife(v.End, v.Read)
+	r.share(v.Key, v.Read, life, v.Size, v.Encode)
+	return r.cache.Put(r.label, v.Key, cache.Fetched[any]{Value: v.Value, Read: v.Read, Life: life, Size: v.Size})
 }

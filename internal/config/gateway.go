@@ -65,6 +65,10 @@ func (s *Settings) gateway(cfg parley.Config) (parley.Config, error) {
 		CallerShare: s.CallerShare, MaxDeadline: s.MaxDeadline, StreamStall: s.StreamStall, StreamAge: s.StreamAge,
 	}
 	cfg.GraphShare = s.GraphShare
+	cfg.Shared = parley.Shared{
+		URL: s.SharedURL, Username: s.SharedUsername, PasswordFile: s.SharedPasswordFile, CAFile: s.SharedCAFile, KeysFile: s.SharedKeysFile,
+		Prefix: s.SharedPrefix, Timeout: s.SharedTimeout,
+	}
 	cfg.Cache = parley.Cache{Bytes: size, MaxAge: zeroIsNone(s.CacheMaxAge)}
 	cfg.Settle = parley.Settle{Copilot: s.SettleCopilot, Chat: s.SettleChat, Call: s.SettleCall}
 	cfg.Shutdown = parley.Shutdown{Delay: s.ShutdownDelay, Timeout: s.ShutdownTimeout}
@@ -176,7 +180,10 @@ func (s *Settings) fields() map[string]any {
 		"Limits.CallerShare": &s.CallerShare, "Limits.MaxDeadline": &s.MaxDeadline, "Limits.StreamStall": &s.StreamStall,
 		"Limits.StreamAge": &s.StreamAge,
 		"GraphShare":       &s.GraphShare,
-		"Cache.Bytes":      &s.CacheSize, "Cache.MaxAge": &s.CacheMaxAge,
+		"Shared.URL":       &s.SharedURL, "Shared.Username": &s.SharedUsername, "Shared.PasswordFile": &s.SharedPasswordFile,
+		"Shared.CAFile": &s.SharedCAFile, "Shared.KeysFile": &s.SharedKeysFile, "Shared.Prefix": &s.SharedPrefix,
+		"Shared.Timeout": &s.SharedTimeout,
+		"Cache.Bytes":    &s.CacheSize, "Cache.MaxAge": &s.CacheMaxAge,
 		"Settle.Copilot": &s.SettleCopilot, "Settle.Chat": &s.SettleChat, "Settle.Call": &s.SettleCall,
 		"Shutdown.Delay": &s.ShutdownDelay, "Shutdown.Timeout": &s.ShutdownTimeout,
 		"Proxy": &s.ProxyURL,

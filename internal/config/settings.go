@@ -42,6 +42,14 @@ type Settings struct {
 
 	GraphShare float64 `name:"graph-share" env:"PARLEY_GRAPH_SHARE" default:"1" group:"Replicas" help:"Part of each published limit of Graph that this replica may use, from 0.001 to 1: with three replicas for one application, 0.33."`
 
+	SharedURL          string        `name:"shared-url" env:"PARLEY_SHARED_URL" group:"Replicas" help:"Redis or Valkey that replicas share: redis://host:port, or rediss://host:port for TLS; further servers of a cluster follow as ?addr=host:port&addr=…, sentinels with &master_set=name. Unset = no shared store."`
+	SharedUsername     string        `name:"shared-username" env:"PARLEY_SHARED_USERNAME" group:"Replicas" help:"User of the shared store, if it has users."`
+	SharedPasswordFile string        `name:"shared-password-file" env:"PARLEY_SHARED_PASSWORD_FILE" type:"path" group:"Replicas" help:"File that holds the password of the shared store; read at each connection."`
+	SharedCAFile       string        `name:"shared-ca-file" env:"PARLEY_SHARED_CA_FILE" type:"path" group:"Replicas" help:"PEM file of certificate authorities to trust for the shared store, beside the system's."`
+	SharedKeysFile     string        `name:"shared-keys-file" env:"PARLEY_SHARED_KEYS_FILE" type:"path" group:"Replicas" help:"File of keys that seal what is put into the shared store, first seals, all open; needed with a shared store, the same for all replicas, in the form of the seal keys file."`
+	SharedPrefix       string        `name:"shared-prefix" env:"PARLEY_SHARED_PREFIX" default:"parley" group:"Replicas" help:"Beginning of all names in the shared store."`
+	SharedTimeout      time.Duration `name:"shared-timeout" env:"PARLEY_SHARED_TIMEOUT" default:"50ms" group:"Replicas" help:"Longest time of an operation on the shared store; the replica goes on by itself then."`
+
 	CacheSize   string        `name:"cache-size" env:"PARLEY_CACHE_SIZE" group:"Cache" help:"Memory for cached pages, such as 64MiB or 2GiB; unset = a quarter of the memory limit, at most 256MiB; above half of the limit is refused; 0 caches nothing."`
 	CacheMaxAge time.Duration `name:"cache-max-age" env:"PARLEY_CACHE_MAX_AGE" default:"24h" group:"Cache" help:"Longest time that any page is kept."`
 

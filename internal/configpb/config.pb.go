@@ -144,6 +144,22 @@ type Settings struct {
 	ShutdownTimeout *durationpb.Duration `protobuf:"bytes,58,opt,name=shutdown_timeout,json=shutdownTimeout,proto3,oneof" json:"shutdown_timeout,omitempty"`
 	// Part of each published limit of Graph that this replica may use, from 0.001 to 1: with three replicas for one application, 0.33.
 	GraphShare *float64 `protobuf:"fixed64,59,opt,name=graph_share,json=graphShare,proto3,oneof" json:"graph_share,omitempty"`
+	// Redis or Valkey that replicas share: redis://host:port, or rediss://host:port for TLS; further servers of a cluster follow as
+	// ?addr=host:port&addr=…, sentinels with &master_set=name. Unset = no shared store.
+	SharedUrl *string `protobuf:"bytes,60,opt,name=shared_url,json=sharedUrl,proto3,oneof" json:"shared_url,omitempty"`
+	// User of the shared store, if it has users.
+	SharedUsername *string `protobuf:"bytes,61,opt,name=shared_username,json=sharedUsername,proto3,oneof" json:"shared_username,omitempty"`
+	// File that holds the password of the shared store; read at each connection.
+	SharedPasswordFile *string `protobuf:"bytes,62,opt,name=shared_password_file,json=sharedPasswordFile,proto3,oneof" json:"shared_password_file,omitempty"`
+	// PEM file of certificate authorities to trust for the shared store, beside the system's.
+	SharedCaFile *string `protobuf:"bytes,63,opt,name=shared_ca_file,json=sharedCaFile,proto3,oneof" json:"shared_ca_file,omitempty"`
+	// File of keys that seal what is put into the shared store, first seals, all open; needed with a shared store, the same for all
+	// replicas, in the form of the seal keys file.
+	SharedKeysFile *string `protobuf:"bytes,64,opt,name=shared_keys_file,json=sharedKeysFile,proto3,oneof" json:"shared_keys_file,omitempty"`
+	// Beginning of all names in the shared store.
+	SharedPrefix *string `protobuf:"bytes,65,opt,name=shared_prefix,json=sharedPrefix,proto3,oneof" json:"shared_prefix,omitempty"`
+	// Longest time of an operation on the shared store; the replica goes on by itself then.
+	SharedTimeout *durationpb.Duration `protobuf:"bytes,66,opt,name=shared_timeout,json=sharedTimeout,proto3,oneof" json:"shared_timeout,omitempty"`
 	// Tenants by alias, in place of the one tenant that the settings describe.
 	Tenants       map[string]*Tenant `protobuf:"bytes,1000,rep,name=tenants,proto3" json:"tenants,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
@@ -565,6 +581,55 @@ func (x *Settings) GetGraphShare() float64 {
 	return 0
 }
 
+func (x *Settings) GetSharedUrl() string {
+	if x != nil && x.SharedUrl != nil {
+		return *x.SharedUrl
+	}
+	return ""
+}
+
+func (x *Settings) GetSharedUsername() string {
+	if x != nil && x.SharedUsername != nil {
+		return *x.SharedUsername
+	}
+	return ""
+}
+
+func (x *Settings) GetSharedPasswordFile() string {
+	if x != nil && x.SharedPasswordFile != nil {
+		return *x.SharedPasswordFile
+	}
+	return ""
+}
+
+func (x *Settings) GetSharedCaFile() string {
+	if x != nil && x.SharedCaFile != nil {
+		return *x.SharedCaFile
+	}
+	return ""
+}
+
+func (x *Settings) GetSharedKeysFile() string {
+	if x != nil && x.SharedKeysFile != nil {
+		return *x.SharedKeysFile
+	}
+	return ""
+}
+
+func (x *Settings) GetSharedPrefix() string {
+	if x != nil && x.SharedPrefix != nil {
+		return *x.SharedPrefix
+	}
+	return ""
+}
+
+func (x *Settings) GetSharedTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.SharedTimeout
+	}
+	return nil
+}
+
 func (x *Settings) GetTenants() map[string]*Tenant {
 	if x != nil {
 		return x.Tenants
@@ -767,7 +832,7 @@ var File_configpb_config_proto protoreflect.FileDescriptor
 
 const file_configpb_config_proto_rawDesc = "" +
 	"\n" +
-	"\x15configpb/config.proto\x12\x10parley.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\"\xb7>\n" +
+	"\x15configpb/config.proto\x12\x10parley.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\"\xfaC\n" +
 	"\bSettings\x12 \n" +
 	"\tgrpc_addr\x18\x01 \x01(\tH\x00R\bgrpcAddr\x88\x01\x01\x12 \n" +
 	"\thttp_addr\x18\x02 \x01(\tH\x01R\bhttpAddr\x88\x01\x01\x12\"\n" +
@@ -889,7 +954,17 @@ const file_configpb_config_proto_rawDesc = "" +
 	"\x06second\x12\x1amust be a second or longer\x1a\x16this >= duration('1s')H5R\x0fshutdownTimeout\x88\x01\x01\x12\x99\x01\n" +
 	"\vgraph_share\x18; \x01(\x01Bs\xbaHp\xba\x01m\n" +
 	"\x05share\x12Fis not a part from 0.001 to 1, such as 0.33 for each of three replicas\x1a\x1cthis >= 0.001 && this <= 1.0H6R\n" +
-	"graphShare\x88\x01\x01\x12\xcb\x01\n" +
+	"graphShare\x88\x01\x01\x12\"\n" +
+	"\n" +
+	"shared_url\x18< \x01(\tH7R\tsharedUrl\x88\x01\x01\x12,\n" +
+	"\x0fshared_username\x18= \x01(\tH8R\x0esharedUsername\x88\x01\x01\x125\n" +
+	"\x14shared_password_file\x18> \x01(\tH9R\x12sharedPasswordFile\x88\x01\x01\x12)\n" +
+	"\x0eshared_ca_file\x18? \x01(\tH:R\fsharedCaFile\x88\x01\x01\x12-\n" +
+	"\x10shared_keys_file\x18@ \x01(\tH;R\x0esharedKeysFile\x88\x01\x01\x12\xa6\x01\n" +
+	"\rshared_prefix\x18A \x01(\tB|\xbaHy\xba\x01v\n" +
+	"\x06prefix\x12Cis not a prefix; use up to 64 letters, digits and the signs . _ : -\x1a'this.matches('^[A-Za-z0-9._:-]{1,64}$')H<R\fsharedPrefix\x88\x01\x01\x12\xab\x01\n" +
+	"\x0eshared_timeout\x18B \x01(\v2\x19.google.protobuf.DurationBd\xbaHa\xba\x01^\n" +
+	"\x0eshared_timeout\x12\x16must be from 1ms to 5s\x1a4this >= duration('0.001s') && this <= duration('5s')H=R\rsharedTimeout\x88\x01\x01\x12\xcb\x01\n" +
 	"\atenants\x18\xe8\a \x03(\v2'.parley.config.v1.Settings.TenantsEntryB\x86\x01\xbaH\x82\x01\x9a\x01\x7f\x10\xe8\a\"z\xba\x01w\n" +
 	"\x05alias\x12Cis not an alias; use up to 63 lower-case letters, digits and dashes\x1a)this.matches('^[a-z0-9][a-z0-9-]{0,62}$')R\atenants\x1aT\n" +
 	"\fTenantsEntry\x12\x10\n" +
@@ -955,7 +1030,14 @@ const file_configpb_config_proto_rawDesc = "" +
 	"\r_metrics_addrB\x11\n" +
 	"\x0f_shutdown_delayB\x13\n" +
 	"\x11_shutdown_timeoutB\x0e\n" +
-	"\f_graph_share\"\xc3\t\n" +
+	"\f_graph_shareB\r\n" +
+	"\v_shared_urlB\x12\n" +
+	"\x10_shared_usernameB\x17\n" +
+	"\x15_shared_password_fileB\x11\n" +
+	"\x0f_shared_ca_fileB\x13\n" +
+	"\x11_shared_keys_fileB\x10\n" +
+	"\x0e_shared_prefixB\x11\n" +
+	"\x0f_shared_timeout\"\xc3\t\n" +
 	"\x06Tenant\x12$\n" +
 	"\vgraph_cloud\x18\x01 \x01(\tH\x00R\n" +
 	"graphCloud\x88\x01\x01\x12 \n" +
@@ -1027,13 +1109,14 @@ var file_configpb_config_proto_depIdxs = []int32{
 	3,  // 7: parley.config.v1.Settings.stream_age:type_name -> google.protobuf.Duration
 	3,  // 8: parley.config.v1.Settings.shutdown_delay:type_name -> google.protobuf.Duration
 	3,  // 9: parley.config.v1.Settings.shutdown_timeout:type_name -> google.protobuf.Duration
-	2,  // 10: parley.config.v1.Settings.tenants:type_name -> parley.config.v1.Settings.TenantsEntry
-	1,  // 11: parley.config.v1.Settings.TenantsEntry.value:type_name -> parley.config.v1.Tenant
-	12, // [12:12] is the sub-list for method output_type
-	12, // [12:12] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	3,  // 10: parley.config.v1.Settings.shared_timeout:type_name -> google.protobuf.Duration
+	2,  // 11: parley.config.v1.Settings.tenants:type_name -> parley.config.v1.Settings.TenantsEntry
+	1,  // 12: parley.config.v1.Settings.TenantsEntry.value:type_name -> parley.config.v1.Tenant
+	13, // [13:13] is the sub-list for method output_type
+	13, // [13:13] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_configpb_config_proto_init() }

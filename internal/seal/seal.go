@@ -5,6 +5,7 @@ package seal
 import (
 	"bufio"
 	"bytes"
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -19,6 +20,8 @@ const (
 	keySize = 32  // AES-256
 	idSize  = 4   // bytes of the digest that names a key inside a token
 	format  = 'p' // first byte of every token; another one is another format
+	// formatBytes is the first byte of what SealBytes returns.
+	formatBytes = 's'
 	// MaxToken is the longest token that Open looks at, in bytes; requests are limited to the same.
 	MaxToken = 16384
 )
@@ -40,8 +43,9 @@ type Keys struct {
 }
 
 type key struct {
-	id   [idSize]byte
-	aead *subtle.AESGCM
+	id    [idSize]byte
+	aead  *subtle.AESGCM
+	names []byte // the key of Name
 }
 
 var _ Sealer = (*Keys)(nil)
@@ -63,6 +67,9 @@ func New(raw ...[]byte) (*Keys, error) {
 		k := key{aead: aead}
 		digest := sha256.Sum256(append([]byte("parley seal key\x00"), secret...))
 		copy(k.id[:], digest[:])
+		names := hmac.New(sha256.New, secret)
+		names.Write([]byte("parley names"))
+		k.names = names.Sum(nil)
 		keys.list = append(keys.list, k)
 	}
 	return keys, nil
@@ -100,6 +107,45 @@ func Parse(text []byte) (*Keys, error) {
 	return New(raw...)
 }
 
+// Name returns a name for something that is not to be named in clear: a code under the first key, which nobody makes without it.
+func (k *Keys) Name(of string) string {
+	code := hmac.New(sha256.New, k.list[0].names)
+	code.Write([]byte(of))
+	return base64.RawURLEncoding.EncodeToString(code.Sum(nil))
+}
+
+// SealBytes is Seal for values that are kept and not handed out: any bytes, of any length. A token is not such a value, nor the other way
+// round.
+func (k *Keys) SealBytes(plain, associated []byte) ([]byte, error) {
+	first := &k.list[0]
+	sealed, err := first.aead.Encrypt(plain, append([]byte{formatBytes}, associated...))
+	if err != nil {
+		return nil, fmt.Errorf("seal: %w", err)
+	}
+	return append(append(append(make([]byte, 0, 1+idSize+len(sealed)), formatBytes), first.id[:]...), sealed...), nil
+}
+
+// OpenBytes returns what SealBytes was given, or ErrRefused.
+func (k *Keys) OpenBytes(sealed, associated []byte) ([]byte, error) {
+	if len(sealed) < 1+idSize || sealed[0] != formatBytes {
+		return nil, ErrRefused
+	}
+	return k.open(sealed[1:], append([]byte{formatBytes}, associated...))
+}
+
+// open decrypts what follows the format.
+func (k *Keys) open(raw, associated []byte) ([]byte, error) {
+	for i := range k.list {
+		if !bytes.Equal(k.list[i].id[:], raw[:idSize]) {
+			continue
+		}
+		if plain, err := k.list[i].aead.Decrypt(raw[idSize:], associated); err == nil {
+			return plain, nil
+		}
+	}
+	return nil, ErrRefused
+}
+
 // Seal implements Sealer.
 func (k *Keys) Seal(plain, associated []byte) (string, error) {
 	first := &k.list[0]
@@ -124,13 +170,5 @@ func (k *Keys) Open(token string, associated []byte) ([]byte, error) {
 	if err != nil || len(raw) < 1+idSize || raw[0] != format {
 		return nil, ErrRefused
 	}
-	for i := range k.list {
-		if !bytes.Equal(k.list[i].id[:], raw[1:1+idSize]) {
-			continue
-		}
-		if plain, err := k.list[i].aead.Decrypt(raw[1+idSize:], associated); err == nil {
-			return plain, nil
-		}
-	}
-	return nil, ErrRefused
+	return k.open(raw[1:], associated)
 }

@@ -52,6 +52,7 @@ const (
 	FilesPolicy       = "policy"
 	FilesSealKeys     = "seal keys"
 	FilesCredentials  = "credentials"
+	FilesSharedKeys   = "shared keys"
 )
 
 // Results of reloads.
@@ -98,7 +99,7 @@ func New(version, revision string) (*Metrics, error) {
 	m.reloads = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "parley_reloads_total", Help: "Changed files that were read again, by what they hold and result (ok, failed).",
 	}, []string{"what", "result"})
-	for _, what := range []string{FilesCertificates, FilesPolicy, FilesSealKeys, FilesCredentials} {
+	for _, what := range []string{FilesCertificates, FilesPolicy, FilesSealKeys, FilesCredentials, FilesSharedKeys} {
 		m.reloads.WithLabelValues(what, reloadOK)
 		m.reloads.WithLabelValues(what, reloadFailed)
 	}

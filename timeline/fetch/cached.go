@@ -17,15 +17,19 @@ func (r *Reader) cache(w window.Window, c *chunk.Chunk) {
 		return
 	}
 	q := r.queryFor(w.Span)
-	cached := readers.Value{Key: r.Store.WindowKey(&q), End: q.End, Value: c, Read: c.Read, Size: c.Cost()}
+	r.put(readers.Value{Key: r.Store.WindowKey(&q), End: q.End, Value: c, Read: c.Read, Size: c.Cost(), Encode: c.Encode}, c)
+}
+
+// put caches a chunk as a value.
+func (r *Reader) put(cached readers.Value, c *chunk.Chunk) {
 	c.OnGrow = func() {
 		grown := cached
-		grown.Size = c.Cost()
+		grown.Size, grown.Encode = c.Cost(), nil
 		r.Store.Put(grown)
 	}
 	if !r.Store.Put(cached) && !c.Split {
 		pieces := &chunk.Chunk{Split: true, Read: c.Read, Begun: c.Begun}
-		cached.Value, cached.Size = pieces, pieces.Cost()
+		cached.Value, cached.Size, cached.Encode = pieces, pieces.Cost(), nil
 		r.Store.Put(cached)
 	}
 }
@@ -41,6 +45,11 @@ func (r *Reader) Cached(ctx context.Context, w window.Window) *Result {
 	if !ok {
 		return nil
 	}
+	return r.found(w, key, c)
+}
+
+// found returns the result of a chunk that was not read for this call.
+func (r *Reader) found(w window.Window, key string, c *chunk.Chunk) *Result {
 	res := &Result{Window: w, Chunk: c, CacheKey: key, Split: c.Split, Begun: c.Begun}
 	if c.Split {
 		return res
@@ -48,4 +57,22 @@ func (r *Reader) Cached(ctx context.Context, w window.Window) *Result {
 	res.clip(r.Desc)
 	r.countCached(c)
 	return res
+}
+
+// fromReplica returns the result of a window that another replica has read, and caches it; nil = the window must be read. done is to be
+// called after that.
+func (r *Reader) fromReplica(ctx context.Context, w window.Window) (res *Result, done func()) {
+	replicas, ok := r.Store.(readers.Replicas)
+	if !ok {
+		return nil, func() {}
+	}
+	q := r.queryFor(w.Span)
+	key := r.Store.WindowKey(&q)
+	value, done := replicas.Claim(ctx, key, func(encoded []byte) (any, error) { return chunk.Decode(encoded) })
+	c, ok := value.(*chunk.Chunk)
+	if !ok {
+		return nil, done
+	}
+	r.put(readers.Value{Key: key, End: q.End, Value: c, Read: c.Read, Size: c.Cost()}, c)
+	return r.found(w, key, c), done
 }

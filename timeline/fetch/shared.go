@@ -35,10 +35,22 @@ func (r *Reader) Read(ctx context.Context, req Request) *Result {
 	}
 	q := r.queryFor(req.Window.Span)
 	opts := coalesce.Options{Urgent: req.Wanted, Since: cache.ControlOf(ctx).Since()}
+	if cache.ControlOf(ctx).OnlyIfCached {
+		stored, done := r.fromReplica(ctx, req.Window)
+		defer done()
+		if stored != nil {
+			return stored
+		}
+	}
 	for {
 		value, joined, err := shared.Read(ctx, r.Store.WindowKey(&q), opts, func(ctx context.Context) any {
 			if cached := r.Cached(ctx, req.Window); cached != nil && (!cached.Split || !req.Indivisible) {
 				return cached // another reading has ended since this one was wanted
+			}
+			stored, done := r.fromReplica(ctx, req.Window)
+			defer done()
+			if stored != nil && (!stored.Split || !req.Indivisible) {
+				return stored
 			}
 			return r.read(ctx, req.Window, coalesce.Urgent(ctx), req.Unbounded)
 		})

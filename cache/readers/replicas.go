@@ -1,0 +1,103 @@
+package readers
+
+import (
+	"context"
+	"encoding/json"
+	"math"
+	"time"
+
+	"github.com/parley-gateway/parley/cache/shared"
+	"github.com/parley-gateway/parley/graphclient/graph"
+	"github.com/parley-gateway/parley/source"
+)
+
+// Replicas lets replicas share windows. Readers of events that Decorator.Events returned are Replicas; without a shared store they find
+// nothing.
+type Replicas interface {
+	// Claim returns the value of a window that another replica has put and ctx's Control accepts, made of its bytes by decode; nil =
+	// the caller makes the value. A replica that is just making it is waited for. The caller calls done after it has put the value, or
+	// has not.
+	Claim(ctx context.Context, key string, decode func([]byte) (any, error)) (value any, done func())
+}
+
+var _ Replicas = (*events)(nil)
+
+// patience is how long an interactive caller waits for another replica, which reads at the priority of its own callers.
+const patience = 5 * time.Second
+
+// Claim implements Replicas.
+func (r *events) Claim(ctx context.Context, key string, decode func([]byte) (any, error)) (value any, done func()) {
+	if !r.isShared() {
+		return nil, func() {}
+	}
+	wait := time.Duration(math.MaxInt64)
+	if source.PriorityOf(ctx) == source.Interactive {
+		wait = patience
+	}
+	found, done := r.cfg.Shared.Claim(ctx, key, wait)
+	if found == nil {
+		return nil, done
+	}
+	value, err := decode(found.Bytes)
+	if err != nil {
+		r.cfg.Shared.Invalid()
+		return nil, done
+	}
+	r.cache.Found(ctx, r.label, found.Read)
+	return value, done
+}
+
+// isShared reports whether replicas share the values of the scope. What was read on behalf of a user stays in memory.
+func (s *scoped) isShared() bool { return s.cfg.Shared != nil && !s.scope.Delegated }
+
+// share puts a value for other replicas.
+func (s *scoped) share(key string, read time.Time, life time.Duration, size int64, encode func() []byte) {
+	if s.isShared() && encode != nil {
+		s.cfg.Shared.Put(key, read, life, size, encode)
+	}
+}
+
+// sharedJSON returns a value that another replica has put as JSON; nil = there is none that ctx's Control accepts.
+func sharedJSON[V any](ctx context.Context, store *shared.Values, key string) (value *V, read, expires time.Time) {
+	found := store.Get(ctx, key)
+	if found == nil {
+		return nil, time.Time{}, time.Time{}
+	}
+	value = new(V)
+	if err := json.Unmarshal(found.Bytes, value); err != nil {
+		store.Invalid()
+		return nil, time.Time{}, time.Time{}
+	}
+	return value, found.Read, found.Expires
+}
+
+// shareJSON puts a value as JSON.
+func shareJSON(store *shared.Values, key string, read time.Time, life time.Duration, value any) {
+	text, err := json.Marshal(value)
+	if err != nil { // no type that is shared has such a value
+		return
+	}
+	store.Put(key, read, life, int64(len(text)), func() []byte { return text })
+}
+
+// sharedRefusal is a refusal as replicas share it: what other floors decide by, without Graph's words.
+type sharedRefusal struct {
+	Kind                       graph.Kind
+	Status                     int
+	Code, InnerCode, Reason    string
+	RequestID, ClientRequestID string
+	Roles                      []string
+}
+
+// refusalOf takes an error apart.
+func refusalOf(e *graph.Error) sharedRefusal {
+	return sharedRefusal{e.Kind, e.Status, e.Code, e.InnerCode, e.Reason, e.RequestID, e.ClientRequestID, e.Roles}
+}
+
+// error puts the error together.
+func (r *sharedRefusal) error() *graph.Error {
+	return &graph.Error{
+		Kind: r.Kind, Status: r.Status, Code: r.Code, InnerCode: r.InnerCode, Reason: r.Reason, RequestID: r.RequestID,
+		ClientRequestID: r.ClientRequestID, Roles: r.Roles,
+	}
+}

@@ -1,0 +1,318 @@
+// Package shared keeps values in a store that several replicas share, below the memory of each. It seals what it puts there: a value is
+// compressed, encrypted and bound to its whole key, and its name is a code under the same keys. Whatever the store answers that is not
+// such a value is a miss, and so is a store that does not answer: nobody sees an error.
+//
+// The age of a value and the time until which it may be served are in the sealed part, so that they hold on every replica whatever the
+// store does. Values are written behind, by one goroutine, from a queue that drops what it has no room for.
+package shared
+
+import (
+	"context"
+	"encoding/binary"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/parley-gateway/parley/cache"
+)
+
+// Store keeps bytes by name.
+type Store interface {
+	// Get returns the value of a name; nil = there is none.
+	Get(ctx context.Context, name string) ([]byte, error)
+	// Set puts a value for a time.
+	Set(ctx context.Context, name string, value []byte, life time.Duration) error
+}
+
+// Leases let one replica make a value while the others wait for it.
+type Leases interface {
+	// Claim returns the value of a name. Without a value it takes the lease of the name, or begins it anew if this replica holds it;
+	// held is how long another replica holds it yet, 0 = it was taken.
+	Claim(ctx context.Context, name string, lease time.Duration) (value []byte, held time.Duration, err error)
+	// Release ends the lease and wakes who waits for it.
+	Release(ctx context.Context, name string) error
+	// Watch returns a channel that is closed when a lease of the name ends.
+	Watch(name string) (ended <-chan struct{}, cancel func())
+}
+
+// Sealer seals values and makes names.
+type Sealer interface {
+	// Name returns the name of a key.
+	Name(key string) string
+	// SealBytes encrypts a value, bound to associated data, and OpenBytes decrypts it.
+	SealBytes(plain, associated []byte) ([]byte, error)
+	OpenBytes(sealed, associated []byte) ([]byte, error)
+}
+
+// Observer counts what the store itself does not see.
+type Observer interface {
+	// SharedRequest reports an operation and its result: a value that was put in vain (dropped), or that cannot be used (invalid).
+	SharedRequest(op, result string, took time.Duration)
+}
+
+// Names of Observer.
+const (
+	opGet         = "get"
+	opSet         = "set"
+	resultInvalid = "invalid"
+	resultDropped = "dropped"
+)
+
+// Bounds.
+const (
+	// MaxValue is the longest sealed value that is put, in bytes.
+	MaxValue = 4 << 20
+	// maxPlain bounds what a value is decompressed to.
+	maxPlain = 64 << 20
+	// maxQueue and maxQueued bound the values that wait to be put, by number and by bytes.
+	maxQueue  = 256
+	maxQueued = 32 << 20
+	// lease is how long others wait for a replica that is gone, and renewal how often one that is there begins its leases anew.
+	lease   = 5 * time.Second
+	renewal = lease / 4
+)
+
+// Config describes Values.
+type Config struct {
+	Store  Store
+	Leases Leases
+	Sealer Sealer
+	// Build names the form of the values: replicas of another build do not see them.
+	Build    string
+	Observer Observer
+}
+
+// Values keeps values in a Store. It is safe for concurrent use; Close it.
+type Values struct {
+	cfg     Config
+	encoder *zstd.Encoder
+	decoder *zstd.Decoder
+
+	mu   sync.Mutex
+	held map[string]struct{} // names of the leases of this replica
+
+	queue  chan job
+	queued atomic.Int64    // bytes
+	ctx    context.Context //nolint:containedctx // ends with Close
+	stop   context.CancelFunc
+	writer sync.WaitGroup
+}
+
+// job is a value to put, or a lease to end after those before it were put.
+type job struct {
+	key     string
+	read    time.Time
+	expires time.Time
+	size    int64
+	encode  func() []byte // nil = the lease ends
+}
+
+// New returns Values over a store.
+func New(cfg Config) (*Values, error) {
+	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		return nil, err
+	}
+	decoder, err := zstd.NewReader(nil, zstd.WithDecoderMaxMemory(maxPlain), zstd.WithDecoderConcurrency(0))
+	if err != nil {
+		return nil, err
+	}
+	v := &Values{cfg: cfg, encoder: encoder, decoder: decoder, held: make(map[string]struct{}), queue: make(chan job, maxQueue)}
+	v.ctx, v.stop = context.WithCancel(context.Background())
+	v.writer.Go(v.write)
+	return v, nil
+}
+
+// Close drops what waits to be put and ends the writer.
+func (v *Values) Close() {
+	v.stop()
+	v.writer.Wait()
+	v.decoder.Close()
+}
+
+// Value is a value of the store.
+type Value struct {
+	// Bytes are the value, Read is when it was true, and Expires when it may no longer be served.
+	Bytes         []byte
+	Read, Expires time.Time
+}
+
+// Get returns a value that ctx's Control accepts; nil = there is none.
+func (v *Values) Get(ctx context.Context, key string) *Value {
+	key = v.whole(key)
+	sealed, err := v.cfg.Store.Get(ctx, v.cfg.Sealer.Name(key))
+	if err != nil || sealed == nil {
+		return nil
+	}
+	return v.accepted(ctx, key, sealed)
+}
+
+// accepted opens a sealed value that ctx's Control accepts.
+func (v *Values) accepted(ctx context.Context, key string, sealed []byte) *Value {
+	value := v.open(key, sealed)
+	if value == nil {
+		v.cfg.Observer.SharedRequest(opGet, resultInvalid, 0)
+		return nil
+	}
+	if !cache.ControlOf(ctx).Accepts(value.Read, value.Expires) {
+		return nil
+	}
+	return value
+}
+
+// Invalid counts a value that opened and whose bytes mean nothing to its reader.
+func (v *Values) Invalid() { v.cfg.Observer.SharedRequest(opGet, resultInvalid, 0) }
+
+// Claim is Get for a value that the caller makes when there is none. It waits for another replica that is just making the value, for
+// the time given at most: then, or when the other one ended without a value, the caller makes it as well. When value is nil the caller
+// makes the value, and calls done after it has put the value, or has not.
+func (v *Values) Claim(ctx context.Context, key string, patience time.Duration) (value *Value, done func()) {
+	done = func() {}
+	control := cache.ControlOf(ctx)
+	if control.NoCache || control.MaxAge != nil || control.OnlyIfCached {
+		return v.Get(ctx, key), done
+	}
+	whole := v.whole(key)
+	name := v.cfg.Sealer.Name(whole)
+	ended, cancel := v.cfg.Leases.Watch(name)
+	defer cancel()
+	enough := time.NewTimer(patience)
+	defer enough.Stop()
+	for {
+		sealed, held, err := v.cfg.Leases.Claim(ctx, name, lease)
+		switch {
+		case err != nil:
+			return nil, done
+		case sealed != nil:
+			return v.accepted(ctx, whole, sealed), done
+		case held <= 0:
+			v.hold(name)
+			return nil, func() { v.enqueue(job{key: whole}) }
+		}
+		timer := time.NewTimer(min(held, lease))
+		select {
+		case <-timer.C:
+			continue // the lease goes on, or is to be had
+		case <-ended:
+			value = v.Get(ctx, key)
+		case <-enough.C:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+		return value, done
+	}
+}
+
+// hold has a lease begin anew until it ends.
+func (v *Values) hold(name string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.held[name] = struct{}{}
+}
+
+// renew begins the leases anew that this replica holds.
+func (v *Values) renew() {
+	v.mu.Lock()
+	names := slices.Collect(maps.Keys(v.held))
+	v.mu.Unlock()
+	for _, name := range names {
+		if _, _, err := v.cfg.Leases.Claim(v.ctx, name, lease); err != nil {
+			return
+		}
+	}
+}
+
+// Put puts a value that was true at a time, for a life since then. encode returns its bytes, of about the given size, and is called later.
+func (v *Values) Put(key string, read time.Time, life time.Duration, size int64, encode func() []byte) {
+	expires := read.Add(life)
+	if time.Until(expires) <= 0 {
+		return
+	}
+	v.enqueue(job{v.whole(key), read, expires, size, encode})
+}
+
+// enqueue adds a job to the queue, or drops it. A lease that is not ended in time ends by itself.
+func (v *Values) enqueue(j job) {
+	if j.encode == nil {
+		v.mu.Lock()
+		delete(v.held, v.cfg.Sealer.Name(j.key))
+		v.mu.Unlock()
+	}
+	if v.queued.Add(j.size) <= maxQueued || j.size == 0 {
+		select {
+		case v.queue <- j:
+			return
+		default:
+		}
+	}
+	v.queued.Add(-j.size)
+	v.cfg.Observer.SharedRequest(opSet, resultDropped, 0)
+}
+
+// write puts what is in the queue until Close.
+func (v *Values) write() {
+	renewals := time.NewTicker(renewal)
+	defer renewals.Stop()
+	for {
+		select {
+		case <-v.ctx.Done():
+			return
+		case <-renewals.C:
+			v.renew()
+		case j := <-v.queue:
+			v.run(j)
+			v.queued.Add(-j.size)
+		}
+	}
+}
+
+// run puts a value, or ends a lease. The store counts what becomes of it.
+func (v *Values) run(j job) {
+	name := v.cfg.Sealer.Name(j.key)
+	if j.encode == nil {
+		_ = v.cfg.Leases.Release(v.ctx, name)
+		return
+	}
+	left := time.Until(j.expires)
+	if left <= 0 {
+		return
+	}
+	sealed, err := v.seal(j)
+	if err != nil || len(sealed) > MaxValue {
+		v.cfg.Observer.SharedRequest(opSet, resultDropped, 0)
+		return
+	}
+	_ = v.cfg.Store.Set(v.ctx, name, sealed, left)
+}
+
+// whole is the key with the form of the values.
+func (v *Values) whole(key string) string { return v.cfg.Build + "\x00" + key }
+
+// head is the length of the times before a value.
+const head = 16
+
+// seal compresses and encrypts a value with its times.
+func (v *Values) seal(j job) ([]byte, error) {
+	plain := binary.BigEndian.AppendUint64(make([]byte, 0, head+j.size), uint64(j.read.UnixNano()))
+	plain = binary.BigEndian.AppendUint64(plain, uint64(j.expires.UnixNano()))
+	plain = v.encoder.EncodeAll(j.encode(), plain)
+	return v.cfg.Sealer.SealBytes(plain, []byte(j.key))
+}
+
+// open is seal the other way round; nil = this is no value of the key.
+func (v *Values) open(key string, sealed []byte) *Value {
+	plain, err := v.cfg.Sealer.OpenBytes(sealed, []byte(key))
+	if err != nil || len(plain) < head {
+		return nil
+	}
+	at := func(from int) time.Time { return time.Unix(0, int64(binary.BigEndian.Uint64(plain[from:]))) }
+	value, err := v.decoder.DecodeAll(plain[head:], nil)
+	if err != nil {
+		return nil
+	}
+	return &Value{value, at(0), at(8)}
+}

@@ -1,0 +1,54 @@
+package redisstore
+
+import (
+	"sync"
+	"time"
+)
+
+const (
+	// patience is how many operations fail in a row before the store is left alone.
+	patience = 3
+	// rest is how long the store is left alone; then one operation tries it.
+	rest = time.Second
+)
+
+// breaker leaves the store alone after failures in a row.
+type breaker struct {
+	mu     sync.Mutex
+	failed int       // operations that failed in a row
+	until  time.Time // the store is left alone until then
+}
+
+// enter reports whether an operation may go ahead. After a rest the first one may, and the others once it has succeeded.
+func (b *breaker) enter(now time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.failed < patience {
+		return true
+	}
+	if now.Before(b.until) {
+		return false
+	}
+	b.until = now.Add(rest)
+	return true
+}
+
+// leave learns from an operation that is over.
+func (b *breaker) leave(ok bool, now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if ok {
+		b.failed = 0
+		return
+	}
+	if b.failed++; b.failed >= patience {
+		b.until = now.Add(rest)
+	}
+}
+
+// closed reports whether the last operations succeeded.
+func (b *breaker) closed() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.failed == 0
+}

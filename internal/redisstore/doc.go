@@ -1,0 +1,7 @@
+// Package redisstore keeps what replicas share in Redis or Valkey: sealed values, leases, budgets and counts. It knows names and bytes,
+// and neither what a value means nor how it is sealed.
+//
+// Every operation ends within Config.Timeout. After failures in a row the store is left alone for a while, so that a store that is down
+// costs nobody the time of a timeout; then one operation tries it again. Who uses the package goes on without the store when an operation
+// fails. Times are the store's: scripts ask it for the time, so that the clocks of replicas do not matter.
+package redisstore

@@ -1,0 +1,149 @@
+package redisstore
+
+import (
+	"context"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// Get returns the value of a name; nil = there is none.
+func (s *Store) Get(ctx context.Context, name string) (value []byte, err error) {
+	err = s.do(ctx, OpGet, func(ctx context.Context, client rueidis.Client) (string, error) {
+		value, err = client.Do(ctx, client.B().Get().Key(s.name("value", name)).Build()).AsBytes()
+		if rueidis.IsRedisNil(err) {
+			return ResultMiss, nil
+		}
+		return ResultHit, err
+	})
+	return value, err
+}
+
+// Set puts a value for a time.
+func (s *Store) Set(ctx context.Context, name string, value []byte, life time.Duration) error {
+	return s.do(ctx, OpSet, func(ctx context.Context, client rueidis.Client) (string, error) {
+		life := max(life.Milliseconds(), 1)
+		return ResultOK, client.Do(ctx, client.B().Set().Key(s.name("value", name)).Value(rueidis.BinaryString(value)).PxMilliseconds(life).Build()).Error()
+	})
+}
+
+// claim returns the value, or takes the lease or holds it for longer, or says for how many milliseconds another replica holds it.
+var claim = rueidis.NewLuaScript(`
+local value = redis.call('GET', KEYS[1])
+if value then return {value} end
+local holder = redis.call('GET', KEYS[2])
+if not holder or holder == ARGV[1] then
+  redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
+  return {}
+end
+return {false, redis.call('PTTL', KEYS[2])}`)
+
+// release ends a lease and tells everybody.
+var release = rueidis.NewLuaScript(`
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+return 1`)
+
+// Claim returns the value of a name. Without a value it takes the lease of the name for this replica, or begins it anew; held is how long
+// another replica holds it yet, 0 = it was taken.
+func (s *Store) Claim(ctx context.Context, name string, lease time.Duration) (value []byte, held time.Duration, err error) {
+	err = s.do(ctx, OpClaim, func(ctx context.Context, client rueidis.Client) (string, error) {
+		keys := []string{s.name("value", name), s.name("lease", name)}
+		answer, err := claim.Exec(ctx, client, keys, []string{s.self, strconv.FormatInt(max(lease.Milliseconds(), 1), 10)}).ToArray()
+		if err != nil {
+			return "", err
+		}
+		switch len(answer) {
+		case 0:
+			return ResultMiss, nil
+		case 1:
+			value, err = answer[0].AsBytes()
+			return ResultHit, err
+		}
+		left, err := answer[1].AsInt64()
+		held = time.Duration(max(left, 1)) * time.Millisecond
+		return ResultMiss, err
+	})
+	return value, held, err
+}
+
+// Release ends the lease that Claim took, and wakes the replicas that wait for it.
+func (s *Store) Release(ctx context.Context, name string) error {
+	return s.do(ctx, OpRelease, func(ctx context.Context, client rueidis.Client) (string, error) {
+		if err := release.Exec(ctx, client, []string{s.name("lease", name)}, []string{s.self}).Error(); err != nil {
+			return "", err
+		}
+		return ResultOK, client.Do(ctx, client.B().Publish().Channel(s.channel()).Message(name).Build()).Error()
+	})
+}
+
+// Watch returns a channel that is closed when a lease of the name ends. It is called before Claim, so that no end is missed.
+func (s *Store) Watch(name string) (ended <-chan struct{}, cancel func()) {
+	return s.notices.watch(name)
+}
+
+// channel is where the ends of leases are told.
+func (s *Store) channel() string { return s.cfg.Prefix + ":released" }
+
+// listen receives the ends of leases until the store is closed.
+func (s *Store) listen(client rueidis.Client) {
+	for {
+		// The connection is one of its own, since not every server answers commands on one that subscribes. The error is that of a broken
+		// connection; whoever waits meanwhile goes on when the lease ends by itself.
+		_ = client.Dedicated(func(own rueidis.DedicatedClient) error {
+			return own.Receive(s.running, own.B().Subscribe().Channel(s.channel()).Build(), func(m rueidis.PubSubMessage) { s.notices.tell(m.Message) })
+		})
+		if !s.pause(reconnect) {
+			return
+		}
+	}
+}
+
+// notices are those who wait for leases to end, by name.
+type notices struct {
+	mu      sync.Mutex
+	waiting map[string]map[chan struct{}]struct{}
+}
+
+func (n *notices) watch(name string) (ended <-chan struct{}, cancel func()) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.waiting == nil {
+		n.waiting = make(map[string]map[chan struct{}]struct{})
+	}
+	if n.waiting[name] == nil {
+		n.waiting[name] = make(map[chan struct{}]struct{})
+	}
+	told := make(chan struct{})
+	n.waiting[name][told] = struct{}{}
+	return told, func() {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		delete(n.waiting[name], told)
+		if len(n.waiting[name]) == 0 {
+			delete(n.waiting, name)
+		}
+	}
+}
+
+func (n *notices) tell(name string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for told := range n.waiting[name] {
+		close(told)
+	}
+	delete(n.waiting, name)
+}
+
+// close wakes everybody.
+func (n *notices) close() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, waiting := range n.waiting {
+		for told := range waiting {
+			close(told)
+		}
+	}
+	n.waiting = nil
+}

@@ -1,0 +1,107 @@
+package parley
+
+import (
+	"fmt"
+
+	"github.com/parley-gateway/parley/cache/shared"
+	"github.com/parley-gateway/parley/internal/redisstore"
+	"github.com/parley-gateway/parley/internal/seal"
+	"github.com/parley-gateway/parley/server/metrics"
+	"github.com/parley-gateway/parley/server/reload"
+)
+
+// sharing is what a gateway shares with other replicas. A nil one shares nothing.
+type sharing struct {
+	store  *redisstore.Store
+	values *shared.Values
+}
+
+// newSharing makes the shared store that cfg describes; nil = none. It connects to nobody before start.
+func newSharing(cfg *Config, gauges *metrics.Metrics, files *reloads) (*sharing, error) {
+	own := cfg.Shared
+	if own.URL == "" {
+		return nil, own.unused()
+	}
+	if own.KeysFile == "" {
+		return nil, fieldError("Shared.KeysFile", errNoSharedKeys)
+	}
+	observer, err := gauges.Shared(redisstore.Operations(), redisstore.Results())
+	if err != nil {
+		return nil, err
+	}
+	keys, err := sealKeysOf(own.KeysFile, files.options(metrics.FilesSharedKeys))
+	if err != nil {
+		return nil, fieldError("Shared.KeysFile", err)
+	}
+	store, err := redisstore.New(redisstore.Config{
+		URL: own.URL, Username: own.Username, PasswordFile: own.PasswordFile, CAFile: own.CAFile, Prefix: own.Prefix, Timeout: own.Timeout,
+		Observer: observer,
+	}, cfg.Logger)
+	if err != nil {
+		return nil, renamed(err, map[string]string{
+			"URL": "Shared.URL", "Username": "Shared.Username", "PasswordFile": "Shared.PasswordFile", "CAFile": "Shared.CAFile",
+			"Prefix": "Shared.Prefix", "Timeout": "Shared.Timeout",
+		})
+	}
+	values, err := shared.New(shared.Config{
+		Store: store, Leases: store, Sealer: &sharedKeys{keys}, Build: cfg.Version + " " + cfg.Revision, Observer: observer,
+	})
+	if err != nil {
+		store.Close()
+		return nil, fmt.Errorf("shared store: %w", err)
+	}
+	return &sharing{store, values}, nil
+}
+
+// kept is where replicas keep values; nil = nowhere.
+func (s *sharing) kept() *shared.Values {
+	if s == nil {
+		return nil
+	}
+	return s.values
+}
+
+// start connects to the store.
+func (s *sharing) start() {
+	if s != nil {
+		s.store.Start()
+	}
+}
+
+func (s *sharing) close() {
+	if s != nil {
+		s.values.Close()
+		s.store.Close()
+	}
+}
+
+// unused reports settings of a store without a store.
+func (s *Shared) unused() error {
+	var wrong fieldErrors
+	for field, value := range map[string]string{
+		"Username": s.Username, "PasswordFile": s.PasswordFile, "CAFile": s.CAFile, "KeysFile": s.KeysFile,
+	} {
+		if value != "" {
+			wrong.addf("Shared."+field, "is for a shared store; give its URL, or unset it")
+		}
+	}
+	return wrong.join()
+}
+
+// sharedKeys seals values with the keys of a file that is read again when it changes.
+type sharedKeys struct{ value *reload.Value[*seal.Keys] }
+
+var _ shared.Sealer = (*sharedKeys)(nil)
+
+// Name implements shared.Sealer.
+func (k *sharedKeys) Name(key string) string { return k.value.Get().Name(key) }
+
+// SealBytes implements shared.Sealer.
+func (k *sharedKeys) SealBytes(plain, associated []byte) ([]byte, error) {
+	return k.value.Get().SealBytes(plain, associated)
+}
+
+// OpenBytes implements shared.Sealer.
+func (k *sharedKeys) OpenBytes(sealed, associated []byte) ([]byte, error) {
+	return k.value.Get().OpenBytes(sealed, associated)
+}

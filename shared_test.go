@@ -1,0 +1,205 @@
+package parley_test
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+
+	"github.com/parley-gateway/parley"
+	"github.com/parley-gateway/parley/graphsim"
+)
+
+// keysFile writes a file with a fresh key.
+func keysFile(t *testing.T) string {
+	t.Helper()
+	key := make([]byte, 32)
+	if _, err := rand.Read(key); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "keys")
+	if err := os.WriteFile(path, []byte(base64.StdEncoding.EncodeToString(key)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// replicas starts gateways over one simulator and one store, which all of them have reached.
+func replicas(t *testing.T, sim *graphsim.Sim, n int, store parley.Shared) []parley.Addrs {
+	t.Helper()
+	addrs := make([]parley.Addrs, n)
+	for i := range addrs {
+		cfg := over(t, sim)
+		cfg.Shared = store
+		addrs[i] = started(t, cfg).Addrs()
+		for !strings.Contains(get(t, "http://"+addrs[i].Admin+"/metrics"), `parley_shared_requests_total{op="heartbeat",result="ok"} `) ||
+			strings.Contains(get(t, "http://"+addrs[i].Admin+"/metrics"), `parley_shared_requests_total{op="heartbeat",result="ok"} 0`) {
+			select {
+			case <-t.Context().Done():
+				t.Fatal("no connection to the store")
+			case <-time.After(5 * time.Millisecond):
+			}
+		}
+	}
+	return addrs
+}
+
+// total is the number of requests that a simulator has got.
+func total(sim *graphsim.Sim) (n int) {
+	for _, count := range sim.RequestCounts() {
+		n += count
+	}
+	return n
+}
+
+// settledEvents is the path of a user's events of some settled days.
+func settledEvents(user string) string {
+	day := time.Now().UTC().Truncate(24 * time.Hour)
+	return "/v1/" + user + "/events?" + url.Values{
+		"startTime": {day.AddDate(0, 0, -9).Format(time.RFC3339)}, "endTime": {day.AddDate(0, 0, -3).Format(time.RFC3339)}, "sources": {"SOURCE_COPILOT", "SOURCE_CHAT"},
+	}.Encode()
+}
+
+// userName returns the name of the first user.
+func userName(t *testing.T, at parley.Addrs) string {
+	t.Helper()
+	_, rest, _ := strings.Cut(get(t, "http://"+at.HTTP+"/v1/users?pageSize=1"), `"name":"`)
+	name, _, found := strings.Cut(rest, `"`)
+	if !found {
+		t.Fatal("no user")
+	}
+	return name
+}
+
+// TestReplicasShareReadings holds that three replicas which read the same cost Graph what one does, one after the other and at the same
+// time, and answer alike. Nothing that Graph said is in clear text in the store.
+func TestReplicasShareReadings(t *testing.T) {
+	t.Parallel()
+	sim := simulated(t, 3)
+	user := userName(t, started(t, over(t, sim)).Addrs())
+	path := settledEvents(user)
+	sim.ResetRequests()
+	alone := get(t, "http://"+started(t, over(t, sim)).Addrs().HTTP+path)
+	want := total(sim)
+	if want == 0 || len(alone) < 1000 {
+		t.Fatalf("%d requests for %d bytes", want, len(alone))
+	}
+	for what, atOnce := range map[string]bool{"in turn": false, "at once": true} {
+		server := miniredis.RunT(t)
+		addrs := replicas(t, sim, 3, parley.Shared{URL: "redis://" + server.Addr(), KeysFile: keysFile(t), Timeout: 5 * time.Second})
+		sim.ResetRequests()
+		answers := make([]string, len(addrs))
+		var readers sync.WaitGroup
+		for i, at := range addrs {
+			read := func() { answers[i] = get(t, "http://"+at.HTTP+path) }
+			if atOnce {
+				readers.Go(read)
+				continue
+			}
+			read()
+			awaitWritten(t, at)
+		}
+		readers.Wait()
+		if got := total(sim); got != want {
+			t.Errorf("%s: %d requests by three replicas, %d by one", what, got, want)
+		}
+		for i, answer := range answers {
+			if events(answer) != events(alone) {
+				t.Errorf("%s: replica %d answers otherwise", what, i)
+			}
+		}
+		if what == "in turn" {
+			again, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+addrs[2].HTTP+path, http.NoBody)
+			if err != nil {
+				t.Fatal(err)
+			}
+			transport := &http.Transport{DisableKeepAlives: true}
+			answer, err := transport.RoundTrip(again)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := answer.Body.Close(); err != nil || answer.Header.Get("Cache-Status") != "parley; hit" {
+				t.Errorf("cache-status %q, %v", answer.Header.Get("Cache-Status"), err)
+			}
+		}
+		if dump := server.Dump(); strings.Contains(dump, strings.TrimPrefix(user, "users/")) || strings.Contains(dump, "event") {
+			t.Errorf("%s: the store holds something in clear text", what)
+		}
+	}
+}
+
+// awaitWritten waits until a gateway has written all leases away that it took, and what it read before.
+func awaitWritten(t *testing.T, at parley.Addrs) {
+	t.Helper()
+	for {
+		metrics := get(t, "http://"+at.Admin+"/metrics")
+		claims := line(metrics, `parley_shared_requests_total{op="claim",result="miss"}`)
+		if claims == line(metrics, `parley_shared_requests_total{op="release",result="ok"}`) {
+			return
+		}
+		select {
+		case <-t.Context().Done():
+			t.Fatal("what was read is not written")
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
+// line is the value of a metric.
+func line(metrics, name string) string {
+	_, rest, _ := strings.Cut(metrics, "\n"+name+" ")
+	value, _, _ := strings.Cut(rest, "\n")
+	return value
+}
+
+// events is the part of an answer with its events.
+func events(answer string) string {
+	list, _, _ := strings.Cut(answer, `"sources":[{"source"`)
+	return list
+}
+
+// TestStoreThatIsNotThere holds that a store which nobody reaches costs neither an error nor readiness.
+func TestStoreThatIsNotThere(t *testing.T) {
+	t.Parallel()
+	sim := simulated(t, 4)
+	cfg := over(t, sim)
+	cfg.Shared = parley.Shared{URL: "redis://127.0.0.1:1", KeysFile: keysFile(t)}
+	at := started(t, cfg).Addrs()
+	if body := get(t, "http://"+at.HTTP+settledEvents(userName(t, at))); events(body) == "" {
+		t.Error("no events")
+	}
+	if ready := get(t, "http://"+at.HTTP+"/readyz"); ready == "" {
+		t.Error("not ready")
+	}
+}
+
+func TestMistakesInTheSharedStore(t *testing.T) {
+	t.Parallel()
+	sim := simulated(t, 5)
+	for name, c := range map[string]struct {
+		store parley.Shared
+		want  string
+	}{
+		"no keys":       {parley.Shared{URL: "redis://127.0.0.1:1"}, "Shared.KeysFile"},
+		"no URL":        {parley.Shared{KeysFile: keysFile(t)}, "Shared.KeysFile"},
+		"no such store": {parley.Shared{URL: "http://127.0.0.1:1", KeysFile: keysFile(t)}, "Shared.URL"},
+		"no such file":  {parley.Shared{URL: "redis://127.0.0.1:1", KeysFile: keysFile(t) + "2"}, "Shared.KeysFile"},
+	} {
+		cfg := over(t, sim)
+		cfg.Shared = c.store
+		_, err := parley.New(cfg)
+		wrong, ok := errors.AsType[*parley.ConfigError](err)
+		if !ok || wrong.Field != c.want {
+			t.Errorf("%s: %v, want %s", name, err, c.want)
+		}
+	}
+}
