@@ -1,6 +1,7 @@
 package graphsim
 
 import (
+	"crypto/rsa"
 	"fmt"
 	"log/slog"
 	"net"
@@ -57,6 +58,9 @@ type Config struct {
 	Throttle bool
 	// TokenLifetime is how long an access token is valid; 0 = 1 hour.
 	TokenLifetime time.Duration
+	// SigningKey signs access tokens; nil = a key that is made when the first token is asked for. Simulators of one test binary share
+	// one, because making it takes longer than most tests.
+	SigningKey *rsa.PrivateKey
 	// ReportLinkLifetime is how long a report download URL works; 0 = 120 s.
 	ReportLinkLifetime time.Duration
 	// Steady turns off the occasional repeated row at a page border and the occasional empty page with a link.

@@ -47,7 +47,7 @@ func New(cfg Config) (*Sim, error) {
 	if err != nil {
 		return nil, err
 	}
-	signer := &entra.Signer{Keys: entra.NewKeyring(), Tenant: cfg.Tenants[0].ID, ClientID: DemoClientID, Lifetime: cfg.TokenLifetime}
+	signer := &entra.Signer{Keys: entra.NewKeyring(cfg.SigningKey), Tenant: cfg.Tenants[0].ID, ClientID: DemoClientID, Lifetime: cfg.TokenLifetime}
 	s := &Sim{cfg: cfg, signer: signer, cert: sync.OnceValues(entra.NewCertificate), log: newRequestLog(), limits: newThrottle(), routes: routeTable()}
 	if s.faults, err = faults.New(cfg.Faults, cfg.Seed, cfg.Now); err != nil {
 		return nil, err

@@ -13,15 +13,18 @@ import (
 	"github.com/parley-gateway/parley/graphsim/data"
 )
 
-// Keyring signs access tokens with an RSA key that is made when it is first needed.
+// Keyring signs access tokens with an RSA key.
 type Keyring struct {
 	id  string
 	key func() (*rsa.PrivateKey, error)
 }
 
-// NewKeyring returns a keyring without a key yet.
-func NewKeyring() *Keyring {
+// NewKeyring returns a keyring of the key; nil = one that is made when it is first needed.
+func NewKeyring(key *rsa.PrivateKey) *Keyring {
 	return &Keyring{id: "graphsim-1", key: sync.OnceValues(func() (*rsa.PrivateKey, error) {
+		if key != nil {
+			return key, nil
+		}
 		k, err := rsa.GenerateKey(rand.Reader, 2048)
 		if err != nil {
 			return nil, fmt.Errorf("graphsim: signing key: %w", err)

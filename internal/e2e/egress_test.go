@@ -1,6 +1,8 @@
 package e2e_test
 
 import (
+	"crypto/rand"
+	"crypto/rsa"
 	"encoding/base64"
 	"io"
 	"log/slog"
@@ -144,7 +146,11 @@ func TestEverythingLeavesThroughTheProxy(t *testing.T) {
 	t.Parallel()
 	p := newTunnel(t)
 	sim := simulated(t, graphsim.Config{Messages: 300, Interactions: 100, Calls: 5})
-	issuer := simulated(t, graphsim.Config{Messages: 10, Interactions: 10, Calls: 1})
+	own, err := rsa.GenerateKey(rand.Reader, 2048) // the issuer's keys are not those of Graph's tenant
+	if err != nil {
+		t.Fatal(err)
+	}
+	issuer := simulated(t, graphsim.Config{Messages: 10, Interactions: 10, Calls: 1, SigningKey: own})
 	target := p.to(t, strings.TrimPrefix(sim.URL(), "https://"))
 	settings := settingsFor(t, sim.URL(), sim.CACertPEM())
 	settings.GraphURL = "https://" + target

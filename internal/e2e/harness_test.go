@@ -3,6 +3,8 @@ package e2e_test
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -16,6 +18,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -32,7 +35,7 @@ import (
 
 // waiting is how many tests run at a time unless -parallel says otherwise. Most of their time they wait for the budgets of requests to
 // Graph, so there may be more of them than processors.
-const waiting = 8
+const waiting = 6
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -80,9 +83,19 @@ func overLogging(t *testing.T, sim *graphsim.Sim, settings config.Settings, log 
 	}
 }
 
+// signingKey is the key of all simulators that a test gives none of its own.
+var signingKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
+
 // simulated starts a simulator.
 func simulated(t *testing.T, cfg graphsim.Config) *graphsim.Sim {
 	t.Helper()
+	if cfg.SigningKey == nil {
+		key, err := signingKey()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg.SigningKey = key
+	}
 	sim, err := graphsim.New(cfg)
 	if err != nil {
 		t.Fatal(err)

@@ -78,9 +78,12 @@ type network struct {
 func newNetwork(t *testing.T, toGraph, toGateway weather) *network {
 	t.Helper()
 	n := &network{}
-	var err error
+	key, err := signingKey()
+	if err != nil {
+		t.Fatal(err)
+	}
 	// Not started: its links then name whatever host it was asked under, which is the proxy.
-	if n.sim, err = graphsim.New(graphsim.Config{Messages: 3000, Interactions: 600, Calls: 100}); err != nil {
+	if n.sim, err = graphsim.New(graphsim.Config{Messages: 3000, Interactions: 600, Calls: 100, SigningKey: key}); err != nil {
 		t.Fatal(err)
 	}
 	served := httptest.NewUnstartedServer(n.sim.Handler())
