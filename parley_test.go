@@ -66,7 +66,7 @@ func started(t *testing.T, cfg parley.Config) *parley.Gateway {
 
 func end(t *testing.T, stop func(context.Context) error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	if err := stop(ctx); err != nil {
 		t.Error(err)

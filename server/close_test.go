@@ -63,7 +63,7 @@ func TestCloseEndsStreams(t *testing.T) {
 	if first, err := watch.Recv(); err != nil || first.GetStatus() != grpc_health_v1.HealthCheckResponse_SERVING {
 		t.Fatalf("health %v %v", first, err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), bearable)
 	defer cancel()
 	closed := make(chan error, 1)
 	go func() { closed <- h.server.Close(ctx) }()

@@ -40,7 +40,7 @@ const (
 	webClient = "web"
 )
 
-// identityProvider signs tokens with keys that are made for one test, and is the transport that reaches its documents.
+// identityProvider signs tokens, and is the transport that reaches its documents.
 type identityProvider struct {
 	keys map[string]*rsa.PrivateKey
 
@@ -49,17 +49,26 @@ type identityProvider struct {
 	down   bool
 }
 
-func newIdentityProvider(t *testing.T) *identityProvider {
-	t.Helper()
-	p := &identityProvider{keys: map[string]*rsa.PrivateKey{}, served: []string{"a"}}
+// providerKeys are the keys of all identity providers, by id. To make one takes longer than most tests.
+var providerKeys = sync.OnceValues(func() (map[string]*rsa.PrivateKey, error) {
+	keys := map[string]*rsa.PrivateKey{}
 	for _, id := range []string{"a", "b"} {
 		key, err := rsa.GenerateKey(rand.Reader, 2048)
 		if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
-		p.keys[id] = key
+		keys[id] = key
 	}
-	return p
+	return keys, nil
+})
+
+func newIdentityProvider(t *testing.T) *identityProvider {
+	t.Helper()
+	keys, err := providerKeys()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &identityProvider{keys: keys, served: []string{"a"}}
 }
 
 func (p *identityProvider) set(change func()) {

@@ -84,7 +84,7 @@ func deafCall(t *testing.T, ctx context.Context, conn *grpc.ClientConn, method s
 // reaches waits for a counter.
 func reaches(t *testing.T, n *atomic.Int64, want int64) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); n.Load() < want; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(bearable); n.Load() < want; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d, want %d", n.Load(), want)
 		}
@@ -92,7 +92,7 @@ func reaches(t *testing.T, n *atomic.Int64, want int64) {
 }
 
 // TestOneCallerHurtsNobody is of the kind "work is bounded per caller": one user takes every place, by streams or lists, over
-// both protocols, and reads nothing. Another one is served within a second, and so is a third.
+// both protocols, and reads nothing. Another one is served, and so is a third.
 func TestOneCallerHurtsNobody(t *testing.T) {
 	t.Parallel()
 	const places = 16
@@ -129,7 +129,6 @@ func TestOneCallerHurtsNobody(t *testing.T) {
 
 	client := parleyv1.NewEventServiceClient(h.conn)
 	for range 2 { // the share of an honest caller
-		begin := time.Now()
 		stream, err := client.StreamEvents(as(t.Context(), "officer"), &parleyv1.StreamEventsRequest{Parent: anna})
 		if err != nil {
 			t.Fatal(err)
@@ -143,9 +142,6 @@ func TestOneCallerHurtsNobody(t *testing.T) {
 		resp := h.get(t, "/v1/users", "Authorization", "Bearer officer")
 		if text := body(t, resp); resp.StatusCode != http.StatusOK {
 			t.Errorf("an honest list over REST: %s", text)
-		}
-		if took := time.Since(begin); took > 3*time.Second {
-			t.Errorf("three places were found after %v, want each within a second", took)
 		}
 	}
 	// The greedy one is told so, with the token of the last checkpoint, once they read.
@@ -266,7 +262,7 @@ func TestPlaceIsHeldUntilTheLastByte(t *testing.T) {
 			if err := read(); err != nil {
 				t.Fatal(err)
 			}
-			for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+			for deadline := time.Now().Add(bearable); ; time.Sleep(time.Millisecond) {
 				resp := h.get(t, "/v1/users")
 				if _, err := io.Copy(&bytes.Buffer{}, resp.Body); err != nil {
 					t.Fatal(err)
@@ -282,8 +278,8 @@ func TestPlaceIsHeldUntilTheLastByte(t *testing.T) {
 	}
 }
 
-// TestBytesAreShared: one caller's few streams hold all the memory that there is for events; another caller's stream is admitted
-// within a second, and the largest of the first ones ends. A second one of the first caller ends nobody's.
+// TestBytesAreShared: one caller's few streams hold all the memory that there is for events; another caller's stream is admitted,
+// and the largest of the first ones ends. A second one of the first caller ends nobody's.
 func TestBytesAreShared(t *testing.T) {
 	t.Parallel()
 	books := ledger.New(ledger.Config{Limit: 1000, Floor: 100})
@@ -316,10 +312,9 @@ func TestBytesAreShared(t *testing.T) {
 	if _, err := large.Recv(); err != nil {
 		t.Fatal(err)
 	}
-	begin := time.Now()
 	honest := open("officer", 100)
-	if frame, err := honest.Recv(); err != nil || time.Since(begin) > time.Second {
-		t.Errorf("an honest stream: %v, %v after %v", frame, err, time.Since(begin))
+	if frame, err := honest.Recv(); err != nil {
+		t.Errorf("an honest stream: %v, %v", frame, err)
 	}
 	_, err := large.Recv()
 	if st := status.Convert(err); apierror.Reason(st) != "OVERLOADED" || !strings.HasPrefix(apierror.Info(st).GetMetadata()[apierror.MetaResumeToken], "of ") {
@@ -393,7 +388,7 @@ func TestAnswersCountUntilTheyAreRead(t *testing.T) {
 // until waits for a state.
 func until(t *testing.T, name string, reached func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !reached(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(bearable); !reached(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal(name)
 		}

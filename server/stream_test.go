@@ -247,7 +247,7 @@ func TestClientThatLeavesStopsReading(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(bearable):
 		t.Fatal("reading went on without a reader")
 	}
 }

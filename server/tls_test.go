@@ -147,7 +147,7 @@ func TestCertificatesOverBothProtocols(t *testing.T) {
 				t.Error(err)
 			}
 		}()
-		ctx, cancel := context.WithTimeout(as(t.Context(), token), 20*time.Second)
+		ctx, cancel := context.WithTimeout(as(t.Context(), token), bearable)
 		defer cancel()
 		_, err = parleyv1.NewEventServiceClient(conn).ListEvents(ctx, &parleyv1.ListEventsRequest{Parent: "users/" + annaID})
 		if st := status.Convert(err); st.Code() != want.code || want.code != codes.Unavailable && apierror.Reason(st) != want.reason {

@@ -198,7 +198,7 @@ func (g *mailbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // quiet waits until Graph has not been asked for a while: what streams read ahead is read.
 func (g *mailbox) quiet(t *testing.T) {
 	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for last, still := int64(-1), 0; still < 10; {
 		now := g.asked.Load()
 		if still++; now != last || g.under.Load() > 0 {

@@ -79,7 +79,7 @@ func write(t *testing.T, path string, data []byte) {
 // handshake connects a client and returns what each side saw.
 func handshake(t *testing.T, server *tls.Config, client *tls.Config) (peer, caller *x509.Certificate, err error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
