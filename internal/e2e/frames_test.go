@@ -198,11 +198,11 @@ func TestLargeMessages(t *testing.T) {
 	rows := make([]string, 0, messages)
 	begin := time.Now().UTC().Add(-30 * time.Hour).Truncate(time.Hour)
 	for i := range messages {
-		char, size, at := "x", small, begin.Add(time.Duration(i)*time.Minute).Format(time.RFC3339)
+		content, at := strings.Repeat("x", small), begin.Add(time.Duration(i)*time.Minute).Format(time.RFC3339)
 		if i == long {
-			char, size = `\u0001`, large // six times as long in JSON
+			content = strings.Repeat(`\u0001`, 1<<20) + strings.Repeat("x", large-1<<20) // what remains of it is six times as long in JSON
 		}
-		rows = append(rows, fmt.Sprintf(`{"id":"%d","chatId":%q,"messageType":"message","createdDateTime":%q,"lastModifiedDateTime":%q,"body":{"contentType":"text","content":"`+strings.Repeat(char, size)+`"}}`,
+		rows = append(rows, fmt.Sprintf(`{"id":"%d","chatId":%q,"messageType":"message","createdDateTime":%q,"lastModifiedDateTime":%q,"body":{"contentType":"text","content":"`+content+`"}}`,
 			i, groupChat, at, at))
 	}
 	one := "/users/" + reader + "/chats/" + strings.NewReplacer(":", "%3A", "@", "%40").Replace(groupChat)

