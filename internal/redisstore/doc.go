@@ -1,4 +1,4 @@
-// Package redisstore keeps what replicas share in Redis or Valkey: sealed values, leases, budgets and counts. It knows names and bytes,
+// Package redisstore keeps what replicas share in Redis or Valkey: sealed values and leases. It knows names and bytes,
 // and neither what a value means nor how it is sealed.
 //
 // Every operation ends within Config.Timeout. After failures in a row the store is left alone for a while, so that a store that is down

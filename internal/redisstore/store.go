@@ -24,15 +24,12 @@ const (
 	OpSet       = "set"
 	OpClaim     = "claim"
 	OpRelease   = "release"
-	OpReserve   = "reserve"
-	OpShut      = "shut"
-	OpCount     = "count"
 	OpHeartbeat = "heartbeat"
 )
 
 // Operations returns the names of all operations.
 func Operations() []string {
-	return []string{OpGet, OpSet, OpClaim, OpRelease, OpReserve, OpShut, OpCount, OpHeartbeat}
+	return []string{OpGet, OpSet, OpClaim, OpRelease, OpHeartbeat}
 }
 
 // Results of operations, as metrics name them.
