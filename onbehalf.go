@@ -33,20 +33,20 @@ func newOnBehalf(own *Tenant, clients *graphclient.Delegates, pages *readers.Dec
 
 // OnBehalfOf implements service.Delegates. It exchanges the user's token and returns the sources that Graph offers users. Their pages are
 // cached for that user alone, and longer than the token holds: a later call finds them after its own token was exchanged.
-func (o *onBehalf) OnBehalfOf(ctx context.Context, user service.Assertion) (service.Delegated, error) {
+func (o *onBehalf) OnBehalfOf(ctx context.Context, user service.Assertion) (service.GraphAccess, error) {
 	graph, err := o.clients.Client(graphclient.Assertion{Token: user.Token, Expires: user.Expires})
 	if err != nil {
-		return service.Delegated{}, err
+		return service.GraphAccess{}, err
 	}
 	if err := graph.Login(ctx); err != nil {
-		return service.Delegated{}, err
+		return service.GraphAccess{}, err
 	}
 	const chats = parleyv1.Source_SOURCE_CHAT
 	scope := func(src parleyv1.Source) readers.Scope {
 		return readers.Scope{Tenant: o.tenant, Identity: identityOf(o.client, user.User), Source: src, Delegated: true, Skew: graph.Skew}
 	}
 	chat, usage := source.NewChat(graph, o.options("chat")), source.NewUsage(graph, o.options("usage"))
-	return service.Delegated{
+	return service.GraphAccess{
 		Sources: query.Sources{
 			Events:  map[parleyv1.Source]source.EventReader{chats: o.pages.Events(chat, scope(chats))},
 			Getters: map[parleyv1.Source]source.EventGetter{chats: chat},

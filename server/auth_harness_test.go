@@ -241,14 +241,14 @@ type delegates struct {
 var _ service.Delegates = (*delegates)(nil)
 
 // OnBehalfOf implements service.Delegates.
-func (d *delegates) OnBehalfOf(_ context.Context, user service.Assertion) (service.Delegated, error) {
+func (d *delegates) OnBehalfOf(_ context.Context, user service.Assertion) (service.GraphAccess, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.asked = append(d.asked, user)
 	if d.fail != nil {
-		return service.Delegated{}, d.fail
+		return service.GraphAccess{}, d.fail
 	}
-	return service.Delegated{Reports: d.graph.fake, Contents: d.graph.fake, Sources: query.Sources{
+	return service.GraphAccess{Reports: d.graph.fake, Contents: d.graph.fake, Sources: query.Sources{
 		Conversations: d.graph, Getters: map[parleyv1.Source]source.EventGetter{parleyv1.Source_SOURCE_CHAT: d.graph},
 	}}, nil
 }

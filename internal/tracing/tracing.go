@@ -1,5 +1,5 @@
-// Package tracing traces calls by OpenTelemetry: it begins spans for the floors, and sends them to where the variables of OpenTelemetry
-// say.
+// Package tracing implements the Tracer of package spans by OpenTelemetry, and sends the spans to the receiver that OpenTelemetry's
+// environment variables name.
 package tracing
 
 import (

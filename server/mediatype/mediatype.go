@@ -1,5 +1,5 @@
-// Package mediatype decides under which media type bytes leave that somebody else made: pictures of a few types that a browser shows
-// without running anything, and bytes of no type.
+// Package mediatype chooses the media type of content that users made, so that no browser runs it: a few types of pictures, which a
+// browser only shows, and plain bytes for everything else.
 package mediatype
 
 import (

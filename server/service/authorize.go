@@ -138,15 +138,15 @@ func grant(ctx context.Context, target callTarget, decision authz.Decision) (*ac
 	if !decision.AllUsers && cache.ControlOf(ctx).OnlyIfCached {
 		return nil, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_NOT_CACHED) // a cached page tells that somebody has read it
 	}
-	reach := Delegated{Sources: target.tenant.Sources, Reports: target.tenant.Reports, Contents: target.tenant.Contents}
+	through := GraphAccess{Sources: target.tenant.Sources, Reports: target.tenant.Reports, Contents: target.tenant.Contents}
 	if decision.OnBehalf {
 		var err error
-		if reach, err = onBehalf(ctx, target); err != nil {
+		if through, err = onBehalf(ctx, target); err != nil {
 			return nil, err
 		}
 	}
 	return &accessGrant{
-		callTarget: target, sources: reach.Sources, reports: reach.Reports, contents: reach.Contents,
+		callTarget: target, sources: through.Sources, reports: through.Reports, contents: through.Contents,
 		onBehalf: decision.OnBehalf, allUsers: decision.AllUsers,
 	}, nil
 }

@@ -99,9 +99,9 @@ func (r *records) list(t *testing.T) (all []string) {
 // exchange hands out the sources of a user.
 type exchange struct{ asked []Assertion }
 
-func (e *exchange) OnBehalfOf(_ context.Context, user Assertion) (Delegated, error) {
+func (e *exchange) OnBehalfOf(_ context.Context, user Assertion) (GraphAccess, error) {
 	e.asked = append(e.asked, user)
-	return Delegated{Sources: query.Sources{Users: &directory{}}}, nil
+	return GraphAccess{Sources: query.Sources{Users: &directory{}}}, nil
 }
 
 const testRules = `rules:

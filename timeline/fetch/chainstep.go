@@ -213,7 +213,7 @@ func (s *chainStep) build(reason parleyv1.ErrorReason) {
 	if reason != failure.None {
 		s.addGap(s.from.Rest, reason)
 	}
-	s.rows.trim, s.rows.asked, s.rows.newest = s.res.Span, s.res.Span, s.from.oldest
+	s.rows.trim, s.rows.asked, s.rows.newestExpected = s.res.Span, s.res.Span, s.from.oldest
 	s.rows.build(s.res)
 }
 

@@ -94,7 +94,7 @@ func (c *windowChain) add(page *source.Page[source.Item], n int) (end chainEnd, 
 		return chainEnd{boundsIgnored: true}, true
 	case page.Next == "":
 		return chainEnd{truncated: n > 1 && page.Rows == 0 && c.lastRows > 0 && r.isShort(c.lastRows)}, true
-	case page.Unbounded && n == 1 && rows.window && !rows.wantUnbounded:
+	case page.Unbounded && n == 1 && rows.wholeWindow && !rows.wantUnbounded:
 		return chainEnd{boundsUnsent: true}, true
 	case !c.links.Add(page.Next):
 		return chainEnd{reason: parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP}, true
@@ -138,5 +138,5 @@ func (r *Reader) tooMuch(w window.Window, pages int, rows *rowSet) bool {
 
 // tooLarge reports whether even an hour is cut: its rows are few, but take much more memory than a window is planned for.
 func (r *Reader) tooLarge(rows *rowSet) bool {
-	return rows.window && r.rowUnit > 0 && r.Query.Conversation == "" && rows.size >= r.rowUnit*window.MaxRows*5/2
+	return rows.wholeWindow && r.rowUnit > 0 && r.Query.Conversation == "" && rows.size >= r.rowUnit*window.MaxRows*5/2
 }

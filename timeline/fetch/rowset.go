@@ -30,12 +30,14 @@ type rowSet struct {
 
 // rowBounds says which rows the result of a reading holds, and which ones Graph was asked for.
 type rowBounds struct {
-	window        bool        // a whole window is read, and not a page of an ordered chain
+	wholeWindow   bool        // a whole window is read, not a page of an ordered chain
 	trim          window.Span // span of the rows that the result holds
 	asked         window.Span // Graph was asked for it
 	wantUnbounded bool        // the reading was asked for without bounds: it is everything that is left of the source
 	unbounded     bool        // the source was asked without the interval: rows out of the window are expected
-	newest        time.Time   // oldest row of earlier pages of an ordered chain: a newer row breaks the order; zero = none came
+	// newestExpected is the time of the oldest row that earlier pages of an ordered chain had: a newer row breaks the order. Zero = there
+	// was no such row.
+	newestExpected time.Time
 }
 
 // rowTally counts what Graph sent.
@@ -93,7 +95,7 @@ func (s *rowSet) add(items []source.Item) {
 			continue
 		}
 		s.duplicates++
-		s.doubt = s.doubt || s.window && !s.unbounded && !item.NoTime && s.isOutOfWindow(s.r.timeOf(item))
+		s.doubt = s.doubt || s.wholeWindow && !s.unbounded && !item.NoTime && s.isOutOfWindow(s.r.timeOf(item))
 		have := &s.items[at.item]
 		if at.chain != s.chain {
 			s.byKey[have.Key] = rowRef{at.item, s.chain}
@@ -112,7 +114,7 @@ const leastOutOfWindow = 10
 
 // boundsIgnored reports whether most rows lie out of the window.
 func (s *rowSet) boundsIgnored() bool {
-	return s.window && !s.unbounded && !s.r.ByCreate && s.outOfWindow >= leastOutOfWindow && 2*s.outOfWindow > len(s.items)
+	return s.wholeWindow && !s.unbounded && !s.r.ByCreate && s.outOfWindow >= leastOutOfWindow && 2*s.outOfWindow > len(s.items)
 }
 
 // addPage counts a page.
@@ -215,8 +217,8 @@ func (s *rowSet) isOutOfWindow(at time.Time) bool {
 
 // upperBound is the first instant after the window that Graph was not asked for.
 func (s *rowSet) upperBound() time.Time {
-	if !s.newest.IsZero() {
-		return s.newest.Add(1)
+	if !s.newestExpected.IsZero() {
+		return s.newestExpected.Add(1)
 	}
 	_, to := source.RequestBounds(s.trim.Start, s.r.queryFor(s.trim).End)
 	return to

@@ -62,7 +62,8 @@ func (r *Reader) Read(ctx context.Context, req Request) *Result {
 			return from.share()
 		}
 		if from.Failed != nil && from.Failed.Reason == parleyv1.ErrorReason_ERROR_REASON_CALLER_LIMIT || from.BoundsIgnored && req.Unbounded {
-			continue // the limit of another caller, or a question that this one has settled; that reading has ended
+			// The other call's own limit ended its reading, or it asked with bounds, which this call knows to be ignored: read again.
+			continue
 		}
 		r.countCached(from.Chunk)
 		return from.share()

@@ -28,12 +28,12 @@ func (r *Reader) read(ctx context.Context, w window.Window, wanted <-chan struct
 	rows := newRowSet(r, w.Span)
 	defer rows.release()
 	rows.unbounded, rows.wantUnbounded = unbounded, unbounded
-	rows.wanted, rows.window = wanted, true
+	rows.wanted, rows.wholeWindow = wanted, true
 	end := r.readFromAcceptedStart(ctx, rows, res)
 	if err := ctx.Err(); err != nil {
 		return r.Abandon(res, err)
 	}
-	if r.isReadOtherwise(&end, rows, res) {
+	if r.markReadOtherwise(&end, rows, res) {
 		return res
 	}
 	res.Failed = end.failed
@@ -54,9 +54,9 @@ func (r *Reader) read(ctx context.Context, w window.Window, wanted <-chan struct
 	return res
 }
 
-// isReadOtherwise reports whether a window is to be read in another way: in pieces, or without bounds. The result then says so and has no
-// events.
-func (r *Reader) isReadOtherwise(end *chainEnd, rows *rowSet, res *Result) bool {
+// markReadOtherwise marks the result of a window that is to be read in another way, in pieces or without bounds, and reports whether it
+// did. Such a result has no events.
+func (r *Reader) markReadOtherwise(end *chainEnd, rows *rowSet, res *Result) bool {
 	switch {
 	case end.boundsIgnored || end.boundsUnsent:
 		res.BoundsIgnored, res.BoundsUnsent = true, end.boundsUnsent
@@ -66,7 +66,7 @@ func (r *Reader) isReadOtherwise(end *chainEnd, rows *rowSet, res *Result) bool 
 			r.cache(res.Window, &chunk.Chunk{Split: true, Read: rows.oldestRead, Begun: res.Begun})
 		}
 	case end.unavailable() && res.Level == window.Era:
-		// Perhaps it was too much to ask at a time, and a year that cannot be read is a smaller gap.
+		// Perhaps the whole era was too much for one request. If not, a year that cannot be read is a smaller gap than the era.
 		res.Split = true
 	default:
 		return false

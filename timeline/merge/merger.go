@@ -58,10 +58,12 @@ type Merger struct {
 	ahead   int      // windows of a source that are read at a time
 	seen    seen.Set // versions that were delivered
 
-	firstNow   time.Time            // the present when the first page of the walk was asked for
-	firstClock time.Time            // the same by the earlier one of both clocks, of a token; zero = of this call
-	firstCall  time.Time            // time of the first page, also of a walk that was extended since; zero = firstNow
-	graphNow   time.Time            // the present by Graph's clock
+	// The present of a walk is the time of its first call, so that its end does not move while it is read. A walk that is extended begins
+	// a new present with the call that extends it.
+	firstNow   time.Time            // the walk's present, by this machine's clock
+	firstClock time.Time            // the walk's present by the earlier one of both clocks, from a token; zero = this call is the first
+	firstCall  time.Time            // time of the first call of all, from before any extension; zero = firstNow
+	graphNow   time.Time            // the present of this call, by Graph's clock
 	skew       func() time.Duration // time by which this machine's clock is ahead of Graph's
 	extended   bool                 // a finished walk goes on with the rows that came since
 	outOfTime  bool                 // the call ended before the walk had more to offer
