@@ -93,7 +93,7 @@ alert-values: build ## Bring a gateway into the trouble of each alert, and write
 
 .PHONY: release
 release: ## Put together everything of the release VERSION in .bin/release; nothing is published
-	@tools/deps.sh python3-venv jq
+	@tools/deps.sh python3-venv jq openssl
 	@tools/ship/release.sh $(VERSION)
 
 .PHONY: test
@@ -280,6 +280,14 @@ pictures: build $(WEB) ## Take the handbook's pictures of /docs and /explorer an
 	@tools/deps.sh chromium pngquant
 	cd web && npx playwright test --project=pictures
 	pngquant --force --ext .png --strip --quality 60-95 docs/pictures/*.png
+
+.PHONY: panels
+panels: build ## Draw the dashboards from a gateway under load and a real Prometheus, docs/pictures/dashboard-*.png
+	@tools/deps.sh python3-venv promtool openssl pngquant
+	@[[ -x .cache/panels/bin/python ]] || python3 -m venv .cache/panels
+	@.cache/panels/bin/pip install --quiet --disable-pip-version-check --requirement tools/panels/requirements.txt
+	.cache/panels/bin/python tools/panels/panels.py .bin/parley deploy/grafana docs/pictures
+	pngquant --force --ext .png --strip --quality 60-95 docs/pictures/dashboard-*.png
 
 .PHONY: clients
 clients: build $(if $(CLIENTS),,helpers) ## Check the helpers; make and run the clients of docs/clients.md as it prints them (CLIENTS, all)

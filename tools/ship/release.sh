@@ -3,7 +3,8 @@
 # checksums and, with a key, their signature. It publishes nothing.
 # Usage: release.sh VERSION
 #   TARGETS     the operating systems and architectures of the archives, for a rehearsal of some
-#   COSIGN_KEY  a private key of cosign; signs the checksums, which hold the digest of everything else
+#   SIGNING_KEY a private key in PEM form; signs the checksums, which hold the digest of everything else, and the provenance by openssl
+#   COSIGN_KEY  a private key of cosign, to sign the two by cosign
 set -euo pipefail
 version=$1
 ship=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -14,6 +15,7 @@ fail() { printf 'release: %s\n' "$*" >&2; exit 1; }
 [[ $version =~ ^v[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.]+)?$ ]] || fail "$version is no version such as v0.1.0 or v0.1.0-rc.1"
 [[ -z $(git status --porcelain) ]] || fail 'the work tree has changes that are not committed'
 [[ -z ${COSIGN_KEY:-} ]] || command -v cosign >/dev/null || fail 'COSIGN_KEY is set, and there is no cosign'
+[[ -z ${SIGNING_KEY:-} || -r ${SIGNING_KEY:-} ]] || fail 'SIGNING_KEY is set, and the file cannot be read'
 revision=$(git rev-parse HEAD) created=$(git log -1 --format=%ct)
 out=$PWD/.bin/release/$version
 work=$(mktemp -d)
@@ -85,6 +87,7 @@ jq -n --rawfile sums "$out/checksums.txt" --arg version "$version" --arg revisio
     runDetails: {builder: {id: "https://github.com/parley-gateway/parley/blob/main/tools/ship/release.sh"}}
   }
 }' >"$out/provenance.intoto.json"
+"$ship/sign.sh" "$out"
 if [[ -n ${COSIGN_KEY:-} ]]; then
   for file in checksums.txt provenance.intoto.json; do
     cosign sign-blob --yes --key "$COSIGN_KEY" --tlog-upload=false --use-signing-config=false --bundle "$out/$file.sigstore.json" "$out/$file"
