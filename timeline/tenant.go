@@ -150,7 +150,7 @@ func (w *tenantWalk) directory(ctx context.Context, list *userList) error {
 	if w.have.Users == nil {
 		return &failure.Error{Reason: parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD, Source: parleyv1.Source_SOURCE_USER}
 	}
-	q := query.Users{Caller: w.req.Caller, Tenant: w.req.Events.Tenant}
+	q := query.Users{Caller: w.req.Caller, Tenant: w.req.Tenant}
 	for token := ""; ; {
 		page, err := w.engine.ListUsers(ctx, w.have, q, token, directoryPage)
 		if err != nil {

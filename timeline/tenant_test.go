@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -44,7 +45,7 @@ func newPeople(n int, start, end time.Time) *people {
 }
 
 func (p *people) add(id string, start, end time.Time, rows int) {
-	p.users = append(p.users, &parleyv1.User{Name: "users/" + id, Id: id, Copilot: &parleyv1.CopilotLicence{Licensed: proto.Bool(len(p.users)%2 == 0)}})
+	p.users = append(p.users, &parleyv1.User{Name: "users/" + id, Id: id, Copilot: &parleyv1.CopilotLicence{Licensed: new(len(p.users)%2 == 0)}})
 	own := map[parleyv1.Source]*fakeGraph{}
 	for _, src := range []parleyv1.Source{chat, copilot} {
 		g := &fakeGraph{src: src, size: 5, rows: spread(id+"-", rows, start, end)}
@@ -113,7 +114,7 @@ func (p peopleUsers) Users(_ context.Context, _ source.UserQuery, link string) (
 	to := min(from+9, len(p.users))
 	page := &source.Page[*parleyv1.User]{Items: p.users[from:to], Rows: to - from, Requests: 1, Read: time.Now()}
 	if to < len(p.users) {
-		page.Next = fmt.Sprint(to)
+		page.Next = strconv.Itoa(to)
 	}
 	if p.listing != nil {
 		return p.listing(page)

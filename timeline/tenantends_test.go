@@ -227,7 +227,7 @@ func TestTenantTokens(t *testing.T) {
 	single := stream(t, e, p.sources(), req.OfUser(p.ids()[1]), "").tokens[0]
 	changes := map[string]func(*query.Tenant){
 		"caller":      func(r *query.Tenant) { r.Caller = "x" },
-		"tenant":      func(r *query.Tenant) { r.Events.Tenant = "x" },
+		"tenant":      func(r *query.Tenant) { r.Tenant = "x" },
 		"sources":     func(r *query.Tenant) { r.Sources = []parleyv1.Source{chat} },
 		"start":       func(r *query.Tenant) { r.Start = r.Start.Add(1) },
 		"end":         func(r *query.Tenant) { r.End = r.End.Add(1) },

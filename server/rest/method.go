@@ -58,7 +58,7 @@ func addMethod(found map[string]*method, desc protoreflect.MethodDescriptor) err
 	posts := map[string]bool{} // paths that take a body
 	for _, binding := range append([]*annotations.HttpRule{rule}, rule.GetAdditionalBindings()...) {
 		template := binding.GetGet()
-		if post := binding.GetPost(); post != "" && binding.GetBody() == "*" && len(variable.FindString(post)) == 0 {
+		if post := binding.GetPost(); post != "" && binding.GetBody() == "*" && variable.FindString(post) == "" {
 			posts[post] = true
 			continue
 		}

@@ -180,10 +180,10 @@ func scalar(name string, field protoreflect.FieldDescriptor, token json.Token) (
 			return strconv.FormatBool(value), nil
 		}
 	}
-	switch {
-	case kind == protoreflect.BoolKind:
+	switch kind { //nolint:exhaustive // requests have no others
+	case protoreflect.BoolKind:
 		return "", apierror.Invalid(name, "must be true or false")
-	case kind == protoreflect.Int32Kind || kind == protoreflect.Int64Kind:
+	case protoreflect.Int32Kind, protoreflect.Int64Kind:
 		return "", apierror.Invalid(name, "must be a whole number")
 	default:
 		return "", apierror.Invalid(name, "must be a text")

@@ -79,9 +79,11 @@ type UsageEngine interface {
 	UsageCountEngine
 }
 
-// TenantEngine answers for what belongs to the whole tenant: the usage reports and the users; *timeline.Engine is one.
+// TenantEngine answers for what belongs to the whole tenant: the usage reports, the users, and the events of many of them;
+// *timeline.Engine is one.
 type TenantEngine interface {
 	UsageEngine
+	TenantEventEngine
 	// ListUsers returns one page behind token, or the first.
 	ListUsers(ctx context.Context, src query.Sources, req query.Users, token string, pageSize int) (*parleyv1.ListUsersResponse, error)
 }
@@ -89,7 +91,6 @@ type TenantEngine interface {
 // Engine answers lists and streams; *timeline.Engine is one.
 type Engine interface {
 	EventEngine
-	TenantEventEngine
 	conversationEngines
 	TenantEngine
 }

@@ -51,14 +51,14 @@ func missingOf(report *parleyv1.SourceReport) (cursor.Missing, bool) {
 		found.Lasting = refuses(report)
 		return found, report.GetState() != parleyv1.SourceState_SOURCE_STATE_NOT_APPLICABLE
 	}
-	any := false
+	doubtful := false
 	for _, gap := range report.GetGaps() {
 		reason := reasons.Parse(gap.GetReason())
-		if !any || found.Lasting && !lasts(reason) {
-			found.Reason, found.Lasting, any = reason, lasts(reason), true
+		if !doubtful || found.Lasting && !lasts(reason) {
+			found.Reason, found.Lasting, doubtful = reason, lasts(reason), true
 		}
 	}
-	return found, any
+	return found, doubtful
 }
 
 // refuses reports whether a source that was not read will not be read by asking again either: the user has no licence or is not in the
