@@ -163,8 +163,8 @@ func authorities(file string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// newTenant makes a tenant and its sources. A read of events looks into the cache first, then into the memory of refusals, and asks the
-// source last; a test asserts the order.
+// newTenant makes a tenant and its sources. A read of events looks into the cache first, then into the memory of refusals, then, of
+// calls, into the calls of all users, and asks the source last; a test asserts the order.
 func newTenant(cfg *Config, own *Tenant, clients graphClients, pages *readers.Decorator) *service.Tenant {
 	client, options := clients.client, own.options(cfg)
 	copilot := source.NewCopilot(client, options("copilot"))
@@ -181,6 +181,7 @@ func newTenant(cfg *Config, own *Tenant, clients graphClients, pages *readers.De
 	)
 	directory := pages.Users(source.NewUsers(client, options("users")), scope(parleyv1.Source_SOURCE_USER))
 	refused := pages.Refusals()
+	callEvents := pages.Calls(call, call, scope(calls))
 	events := func(reader source.EventReader, src parleyv1.Source) source.EventReader {
 		return pages.Events(refused.Events(reader, scope(src)), scope(src))
 	}
@@ -188,7 +189,7 @@ func newTenant(cfg *Config, own *Tenant, clients graphClients, pages *readers.De
 		ID: own.tenantID(),
 		Sources: query.Sources{
 			Events: map[parleyv1.Source]source.EventReader{
-				interactions: events(copilot, interactions), chats: events(chat, chats), calls: events(call, calls),
+				interactions: events(copilot, interactions), chats: events(chat, chats), calls: events(callEvents, calls),
 				retainedChats: events(retained, retainedChats),
 			},
 			Getters:      map[parleyv1.Source]source.EventGetter{interactions: copilot, chats: chat, calls: pages.Records(call, scope(calls))},

@@ -171,6 +171,9 @@ func (c *Cache) Resize(limit int64) {
 	}
 }
 
+// MaxAge returns the cap on the life of every value; 0 = none.
+func (c *Cache) MaxAge() time.Duration { return c.cfg.MaxAge }
+
 // Largest returns the size of the largest value that can be cached; 0 = none can.
 func (c *Cache) Largest() int64 {
 	if c.store == nil {

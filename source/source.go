@@ -29,7 +29,22 @@ type EventQuery struct {
 	Descending bool
 	// Clause is the filter for Graph beside the interval; its zero value filters nothing.
 	Clause Clause
+	// Shared says whether a user's calls may be found in the calls of all users. What the pages hold does not depend on it.
+	Shared Sharing
 }
+
+// Sharing says whether a user's calls may be found in the calls of all users, in place of a list of the user's own.
+type Sharing int
+
+// The ways of finding a user's calls.
+const (
+	// ShareIfMany reads the calls of all users once several users ask for a settled interval.
+	ShareIfMany Sharing = iota
+	// ShareAlways is for readings of many users: whoever asks first reads the calls of all, and nobody asks for a list of their own.
+	ShareAlways
+	// ShareNever asks Graph about the user.
+	ShareNever
+)
 
 // Clause is the part of a filter that Graph evaluates. Values are raw, the OData builder quotes them. All parts must hold.
 type Clause struct {
@@ -160,12 +175,24 @@ type Page[T any] struct {
 	// Unbounded is true when the interval was not sent, because Graph refused or ignored it beside the user's own clause:
 	// rows outside are no fault of Graph and are to be left out.
 	Unbounded bool
+	// Verified is true when the participants of each call of the page name the user.
+	Verified bool
+	// Doubts are what could not be found out about a page that stands for a whole chain.
+	Doubts []Doubt
 	// Unordered is true when an order was asked for that Graph or its cloud does not know.
 	Unordered bool
 	// Concealed is true when a usage row of the page does not name its user.
 	Concealed bool
 	// Refreshed is the day that a usage report reaches up to, as its first row says; empty when there is none.
 	Refreshed string
+}
+
+// Doubt is what could not be found out about a chain of pages.
+type Doubt struct {
+	// Reason is why, as the contract names it.
+	Reason parleyv1.ErrorReason
+	// At is the time of the row in doubt; zero = the whole interval is in doubt.
+	At time.Time
 }
 
 // Len is the number of items.

@@ -178,7 +178,7 @@ func (w *tenantWalk) directory(ctx context.Context, list *userList) error {
 func (w *tenantWalk) open(ctx context.Context, listed listedUser, token []byte) error {
 	id := listed.id
 	q := w.req.OfUser(id)
-	q.End, q.Plan = w.End, listed.plan
+	q.End, q.Plan, q.ManyUsers = w.End, listed.plan, true
 	to, err := q.Resolve(w.have)
 	if err != nil {
 		return err

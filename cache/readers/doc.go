@@ -8,6 +8,8 @@
 //   - A page is found by its query and link: a chat's own messages, conversations, users, usage. Single chats, names of users,
 //     object ids of user principal names, whole call records and verified participants are values of their own.
 //   - A window is found by its query ([Windows]). Its value is the timeline's. The pages of its reading are not cached ([Readings]).
+//   - The calls of all users in an interval are found by the interval ([Decorator.Calls]), the participants of a call record by id and
+//     version. A user's calls come out of them.
 //   - An answer is found by the digest of its request, its page size and its token ([Answers]). The timeline makes it of windows.
 //
 // Errors are not cached, but for refusals of a user ([Refusals]) and for names that nobody has.

@@ -83,14 +83,19 @@ func (d *Decorator) in(scope Scope) scoped {
 	return scoped{d, scope, cmp.Or(source.Describe(scope.Source).Label, "other")}
 }
 
-// windowLife is how long a window is cached that ends at end and was read at a time. It was settled then by the earlier of both clocks.
-func (s *scoped) windowLife(end, read time.Time) time.Duration {
+// settles is when a window that ends at end is settled, by the earlier of both clocks.
+func (s *scoped) settles(end time.Time) time.Time {
 	settle := s.cfg.Settle[s.scope.Source]
 	if s.scope.Skew != nil {
 		settle += max(s.scope.Skew(), 0)
 	}
+	return end.Add(settle)
+}
+
+// windowLife is how long a window is cached that ends at end and was read at a time. It was settled then by the earlier of both clocks.
+func (s *scoped) windowLife(end, read time.Time) time.Duration {
 	switch {
-	case end.After(read.Add(-settle)):
+	case s.settles(end).After(read):
 		return s.cfg.Open
 	case s.scope.Source == parleyv1.Source_SOURCE_COPILOT:
 		return s.cfg.Copilot

@@ -141,10 +141,11 @@ func newBed(t *testing.T, w *world, keeps bool) *bed {
 	pages := readers.New(store, readers.Config{})
 	options := source.Options{Tenant: w.sim.TenantID(), Version: graph.V1}
 	scope := func(src parleyv1.Source) readers.Scope { return readers.Scope{Tenant: w.sim.TenantID(), Source: src} }
+	call := source.NewCall(client, options)
 	b.have.Events = map[parleyv1.Source]source.EventReader{
 		copilot: pages.Events(source.NewCopilot(client, options), scope(copilot)),
 		chats:   pages.Events(source.NewChat(client, options), scope(chats)),
-		calls:   pages.Events(source.NewCall(client, options), scope(calls)),
+		calls:   pages.Events(pages.Calls(call, call, scope(calls)), scope(calls)),
 	}
 	b.close = func() {
 		store.Close()
@@ -255,10 +256,11 @@ func (w *world) requests() map[string]query.Events {
 		return r
 	}
 	return map[string]query.Events{
-		"all":     base,
-		"newest":  with(func(r *query.Events) { r.OrderBy = query.EventTimeDesc }),
-		"copilot": with(func(r *query.Events) { r.Sources = []parleyv1.Source{copilot} }),
-		"chats":   with(func(r *query.Events) { r.Sources = []parleyv1.Source{chats} }),
+		"all":               base,
+		"one of many users": with(func(r *query.Events) { r.ManyUsers = true }),
+		"newest":            with(func(r *query.Events) { r.OrderBy = query.EventTimeDesc }),
+		"copilot":           with(func(r *query.Events) { r.Sources = []parleyv1.Source{copilot} }),
+		"chats":             with(func(r *query.Events) { r.Sources = []parleyv1.Source{chats} }),
 		"chat": with(func(r *query.Events) {
 			r.Conversation, r.Sources = w.chat, []parleyv1.Source{chats}
 		}),

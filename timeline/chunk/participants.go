@@ -38,6 +38,12 @@ type Participants struct {
 	hasClaim bool
 }
 
+// Verify notes that the participants of every call name the user.
+func (p *Participants) Verify() {
+	p.AllVerified.Store(true)
+	p.Claim(func() Claim { return ClaimsUser })
+}
+
 // Claim returns what the rows claim. It is worked out by work on first use.
 func (p *Participants) Claim(work func() Claim) Claim {
 	p.mu.Lock()

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"strings"
-	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -98,6 +97,5 @@ func (s *rowSet) addAmbiguity(item *source.Item) {
 	if item.NoTime {
 		return
 	}
-	at := s.r.timeOf(item).Truncate(time.Millisecond)
-	s.gaps = window.AddGap(s.gaps, window.Gap{Span: window.Span{Start: at, End: at.Add(time.Millisecond)}, Reason: parleyv1.ErrorReason_ERROR_REASON_AMBIGUOUS_ID})
+	s.gaps = window.AddGap(s.gaps, instantGap(s.r.timeOf(item), parleyv1.ErrorReason_ERROR_REASON_AMBIGUOUS_ID))
 }

@@ -84,7 +84,9 @@ func (c *windowChain) add(page *source.Page[source.Item], n int) (end chainEnd, 
 		return chainEnd{reason: parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP}, true
 	}
 	rows.add(page.Items)
-	rows.addPage(page)
+	if reason := rows.addPage(page); reason != failure.None {
+		return chainEnd{reason: reason}, true
+	}
 	if page.Next != "" && page.Rows > 0 {
 		c.lastRows = page.Rows
 		c.filled++

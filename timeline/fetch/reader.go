@@ -72,10 +72,10 @@ func (r *Reader) Counts() (pages, fromCache, requests int64) {
 // IgnoresClause reports whether Graph did not evaluate all of the clause.
 func (r *Reader) IgnoresClause() bool { return r.unfiltered.Load() }
 
-// Probe asks for the first page of a span as another user and without a clause, and returns the number of its rows.
+// Probe asks Graph for the first page of a span as another user and without a clause, and returns the number of its rows.
 func (r *Reader) Probe(ctx context.Context, s window.Span, user string) (rows int, err error) {
 	q := r.queryFor(s)
-	q.User, q.Clause = user, source.Clause{}
+	q.User, q.Clause, q.Shared = user, source.Clause{}, source.ShareNever
 	page, err := r.Events.Events(ctx, q, "")
 	if err != nil {
 		r.CountRequests(failure.GraphRequests(err))

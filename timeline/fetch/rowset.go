@@ -23,6 +23,7 @@ type rowSet struct {
 	items     []source.Item
 	byKey     map[string]rowRef
 	ambiguous map[string]bool // keys of several rows that say different things
+	verified  bool            // the participants of every row name the user
 	chain     int             // number of the current chain
 	doubt     bool            // a row out of the window came
 	gaps      []window.Gap    // of single rows
@@ -117,13 +118,28 @@ func (s *rowSet) boundsIgnored() bool {
 	return s.wholeWindow && !s.unbounded && !s.r.ByCreate && s.outOfWindow >= leastOutOfWindow && 2*s.outOfWindow > len(s.items)
 }
 
-// addPage counts a page.
-func (s *rowSet) addPage(page *source.Page[source.Item]) {
+// addPage counts a page. It returns the reason of a doubt about the whole of it, or none.
+func (s *rowSet) addPage(page *source.Page[source.Item]) (reason parleyv1.ErrorReason) {
+	s.verified = page.Verified && (s.verified || s.pages == 0)
 	s.pages++
 	if s.oldestRead.IsZero() || page.Read.Before(s.oldestRead) {
 		s.oldestRead = page.Read
 	}
 	s.unbounded = s.unbounded || page.Unbounded
+	for _, doubt := range page.Doubts {
+		if doubt.At.IsZero() {
+			reason = doubt.Reason
+			continue
+		}
+		s.gaps = window.AddGap(s.gaps, instantGap(doubt.At, doubt.Reason))
+	}
+	return reason
+}
+
+// instantGap is the gap of one row.
+func instantGap(at time.Time, reason parleyv1.ErrorReason) window.Gap {
+	at = at.Truncate(time.Millisecond)
+	return window.Gap{Span: window.Span{Start: at, End: at.Add(time.Millisecond)}, Reason: reason}
 }
 
 // equal reports whether both sets hold the same versions of the same rows of the window.
@@ -148,6 +164,7 @@ func (s *rowSet) isSubset(o *rowSet) bool {
 // join adds the rows of the other set that are new or newer.
 func (s *rowSet) join(o *rowSet) {
 	duplicates, rows := s.duplicates, s.rows
+	s.verified = s.verified && o.verified
 	s.add(o.items)
 	s.duplicates, s.rows = duplicates, rows
 }
@@ -171,6 +188,9 @@ func (s *rowSet) build(res *Result) {
 	res.Trimmed += s.leftOut
 	c.Begun, c.Trimmed = res.Begun, res.Trimmed
 	c.Read, c.Unfiltered = s.oldestRead, s.r.unfiltered.Load()
+	if s.verified {
+		c.Participants.Verify()
+	}
 	res.Chunk = c
 	res.clip(s.r.Desc)
 }

@@ -120,6 +120,9 @@ func (m *Merger) newReader(have query.Sources, src parleyv1.Source) *sourceReade
 	default:
 		r.conversation = resource.AppendConversation(nil, m.req.Owner, m.req.Conversation)
 	}
+	if m.req.ManyUsers {
+		r.fetch.Query.Shared = source.ShareAlways
+	}
 	r.fetch.Store, _ = have.Events[src].(readers.Windows)
 	if m.req.End.IsZero() || m.req.End.After(m.span.End) {
 		r.fetch.OpenEnd = m.span.End

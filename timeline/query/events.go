@@ -46,6 +46,8 @@ type Events struct {
 	Sources []parleyv1.Source
 	// Unavailable are sources that are not asked, with the state to report.
 	Unavailable map[parleyv1.Source]parleyv1.SourceState
+	// ManyUsers says that the query is one of a reading of many users, which all ask for the same interval.
+	ManyUsers bool
 	// Plan is what the directory shows of the user's plan for Copilot, where the reading of many users looked.
 	Plan source.CopilotPlan
 	// Start and End bound the event time, half open; zero = absent.

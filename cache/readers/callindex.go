@@ -1,0 +1,445 @@
+package readers
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/parley-gateway/parley/cache"
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/graphclient/graph"
+	"github.com/parley-gateway/parley/source"
+)
+
+// callIndex is the calls of an interval by participant. It never changes.
+type callIndex struct {
+	rows []source.CallRow
+	// byUser has the indexes of the rows that a participant is in, by the id in lower case.
+	byUser map[string][]int32
+	// doubts are what could not be found out.
+	doubts []source.Doubt
+	// unusable says that the list is not what an index can be made of.
+	unusable bool
+	read     time.Time // when the first page came
+}
+
+// Memory of a row's index beside the row, of a participation, and of a participant.
+const (
+	indexedRow         = rowOverhead
+	indexParticipation = 24
+	indexParticipant   = 160
+)
+
+// usedBy returns the index for a query that always goes by one, or only by one without doubts; nil = not by this one.
+func (i *callIndex) usedBy(always bool) *callIndex {
+	if i.unusable || len(i.doubts) > 0 && !always {
+		return nil
+	}
+	return i
+}
+
+// of returns the rows of a user. also is another participant of all of them; empty = any.
+func (i *callIndex) of(user, also string) []int32 {
+	rows := i.byUser[strings.ToLower(user)]
+	if also == "" {
+		return rows
+	}
+	others := i.byUser[strings.ToLower(also)]
+	return slices.DeleteFunc(slices.Clone(rows), func(at int32) bool {
+		_, found := slices.BinarySearch(others, at)
+		return !found
+	})
+}
+
+// indexReading is the outcome of reading an index: the index, an error, or neither if it costs too much.
+type indexReading struct {
+	index    *callIndex
+	requests int
+	err      error
+}
+
+const (
+	// unusableLife is how long it is remembered that no index can be made, doubtLife how long an index with doubts is used at least.
+	unusableLife = 5 * time.Minute
+	doubtLife    = time.Minute
+)
+
+var (
+	errTooDear  = errors.New("readers: the index of the calls costs more than it saves")
+	errTooLarge = errors.New("readers: the index of the calls is too large for the cache")
+	errBounds   = errors.New("readers: Graph does not honour the interval of the list of calls")
+)
+
+// read reads the index of a query, and caches it. It may cost as much time as so many lists.
+func (r *calls) read(ctx context.Context, q *source.EventQuery, key string, turns float64) *indexReading {
+	began := time.Now()
+	reader := newIndexReader(r, q.Start, q.End, turns)
+	err := reader.read(ctx)
+	requests := reader.requests()
+	switch {
+	case errors.Is(err, errTooDear), ctx.Err() != nil:
+		return &indexReading{requests: requests}
+	case err != nil && isOthers(err):
+		return &indexReading{requests: requests, err: err}
+	case err != nil:
+		index := &callIndex{unusable: true, read: time.Now()}
+		r.cache.Put(r.label, key, cache.Fetched[any]{Value: index, Life: unusableLife})
+		return &indexReading{requests: requests, index: index}
+	}
+	index, size := reader.build()
+	life := r.cfg.Call
+	if settles := r.settles(q.End); settles.After(index.read) {
+		life = min(life, settles.Sub(index.read))
+	}
+	if len(index.doubts) > 0 {
+		took := time.Since(began)
+		life = min(life, took+max(doubtLife, 2*took))
+	}
+	if !r.cache.Put(r.label, key, cache.Fetched[any]{Value: index, Read: index.read, Life: life, Size: size}) {
+		r.cache.Put(r.label, key, cache.Fetched[any]{Value: &callIndex{unusable: true}, Life: unusableLife})
+	}
+	return &indexReading{requests: requests, index: index}
+}
+
+// isOthers reports whether an error has nothing to do with the list: a user's own request would meet it as well.
+func isOthers(err error) bool {
+	graphErr, ok := errors.AsType[*graph.Error](err)
+	if !ok {
+		return false
+	}
+	switch graphErr.Kind { //nolint:exhaustive // of these a page or a link is at fault
+	case graph.KindBadRequest, graph.KindGone, graph.KindNotFound, graph.KindLinkNotFound, graph.KindLinkRefused, graph.KindMalformed, graph.KindTooLarge, graph.KindUnexpected:
+		return false
+	}
+	return true
+}
+
+// indexReader reads the parts of an index: the list, and the participants of each record, which are asked for while the list goes on.
+type indexReader struct {
+	r          *calls
+	start, end time.Time
+	turns      float64
+	most       int64 // bytes
+
+	rows   callRows
+	people callPeople
+	doubts []source.Doubt
+	pages  int // with requests that failed
+	oldest time.Time
+}
+
+func newIndexReader(r *calls, start, end time.Time, turns float64) *indexReader {
+	return &indexReader{
+		r: r, start: start, end: end, turns: turns, most: r.cache.Largest() / 2, rows: newCallRows(start, end), people: newCallPeople(),
+	}
+}
+
+// atOnce is the number of records whose participants are asked for at a time.
+const atOnce = 32
+
+// read reads the list and the participants.
+func (x *indexReader) read(ctx context.Context) error {
+	asking, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var group errgroup.Group
+	group.SetLimit(atOnce)
+	ask := func(rows []source.CallRow) {
+		for i := range rows {
+			if asking.Err() != nil {
+				return
+			}
+			if !x.people.begin(&rows[i]) {
+				continue
+			}
+			group.Go(func() error {
+				if err := x.ask(asking, &rows[i]); err != nil {
+					cancel(err)
+				}
+				return nil
+			})
+		}
+	}
+	early := ask
+	if x.limited() {
+		early = func([]source.CallRow) {} // the list first, which tells the cost
+	}
+	if err := x.list(asking, early); err != nil {
+		cancel(err)
+	}
+	ask(x.rows.all)
+	_ = group.Wait() // it returns none
+	return context.Cause(asking)
+}
+
+// limited reports whether the index may cost only so much.
+func (x *indexReader) limited() bool { return x.turns <= mostTurns }
+
+// tooDear returns an error if the index costs more than it may.
+func (x *indexReader) tooDear() error {
+	switch {
+	case x.rows.size > x.most:
+		return errTooLarge
+	case float64(x.pages)+float64(len(x.rows.all))/recordsATurn > x.turns:
+		return errTooDear
+	}
+	return nil
+}
+
+// list reads the list. A list that ends with an empty page after a short one may have been cut: it is read again in two halves, which
+// must hold the same rows.
+func (x *indexReader) list(ctx context.Context, came func([]source.CallRow)) error {
+	truncated, err := x.chain(ctx, x.start, x.end, &x.rows, came)
+	if err != nil || !truncated || len(x.rows.all) == 0 {
+		return err
+	}
+	middle := x.start.Add(x.end.Sub(x.start) / 2).Truncate(time.Second)
+	if !middle.After(x.start) {
+		x.doubt(parleyv1.ErrorReason_ERROR_REASON_SUSPECTED_TRUNCATION)
+		return nil
+	}
+	again := newCallRows(x.start, x.end)
+	for _, half := range [][2]time.Time{{x.start, middle}, {middle, x.end}} {
+		again.chain++
+		if _, err := x.chain(ctx, half[0], half[1], &again, came); err != nil {
+			return err
+		}
+	}
+	if len(x.doubts) == 0 && !x.rows.equal(&again) {
+		x.doubt(parleyv1.ErrorReason_ERROR_REASON_SUSPECTED_TRUNCATION)
+	}
+	x.rows.chain++
+	x.rows.add(again.all)
+	return nil
+}
+
+// doubt notes a doubt about the whole list.
+func (x *indexReader) doubt(reason parleyv1.ErrorReason) {
+	x.doubts = append(x.doubts, source.Doubt{Reason: reason})
+}
+
+// maxListPages ends a list that does not end by itself.
+const maxListPages = 1 << 14
+
+// chain reads the pages of an interval. A link that Graph does not know any more has it begin once more. truncated says that the last
+// page was empty, and the one before it short.
+func (x *indexReader) chain(ctx context.Context, start, end time.Time, into *callRows, came func([]source.CallRow)) (truncated bool, err error) {
+	link, links := "", map[string]bool{}
+	again := false
+	largest, last := source.Describe(x.r.scope.Source).PageSize, 0
+	for n := 1; ; n++ {
+		page, err := x.r.lister.CallRows(ctx, start, end, link)
+		if err != nil {
+			x.pages += requestsOf(err)
+			if link == "" || again || !isLost(err) {
+				return false, err
+			}
+			again, link, n, last = true, "", 0, 0
+			into.chain++
+			clear(links)
+			continue
+		}
+		x.count(page)
+		if into.repeated(page.Items) {
+			x.doubt(parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP)
+			return false, nil
+		}
+		into.add(page.Items)
+		came(page.Items)
+		switch {
+		case into.outside >= leastOutside && 2*into.outside > len(into.all):
+			return false, errBounds
+		case page.Next == "":
+			return n > 1 && page.Rows == 0 && last > 0 && last < largest, x.tooDear()
+		case links[page.Next]:
+			x.doubt(parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP)
+			return false, nil
+		case n >= maxListPages:
+			x.doubt(parleyv1.ErrorReason_ERROR_REASON_TOO_MANY_PAGES)
+			return false, nil
+		}
+		if err := x.tooDear(); err != nil {
+			return false, err
+		}
+		if page.Rows > 0 {
+			last, largest = page.Rows, max(largest, page.Rows)
+		}
+		links[page.Next] = true
+		link = page.Next
+	}
+}
+
+// count counts a page.
+func (x *indexReader) count(page *source.Page[source.CallRow]) {
+	x.pages += page.Requests
+	if x.oldest.IsZero() || page.Read.Before(x.oldest) {
+		x.oldest = page.Read
+	}
+}
+
+// isLost reports whether Graph does not know a link any more.
+func isLost(err error) bool {
+	graphErr, ok := errors.AsType[*graph.Error](err)
+	if !ok {
+		return false
+	}
+	switch graphErr.Kind {
+	case graph.KindBadRequest, graph.KindGone, graph.KindLinkNotFound:
+		return true
+	default:
+		return graphErr.Rejected()
+	}
+}
+
+// requestsOf is the number of requests that Graph got for a failed call.
+func requestsOf(err error) int {
+	if graphErr, ok := errors.AsType[*graph.Error](err); ok {
+		return graphErr.Requests
+	}
+	return 0
+}
+
+// ask asks for the participants of a record. A record whose participants cannot be read is a doubt. An error that concerns all
+// records ends the reading.
+func (x *indexReader) ask(ctx context.Context, row *source.CallRow) error {
+	ids, asked, err := x.r.participants(ctx, row)
+	if asked {
+		x.people.count()
+	}
+	if err == nil {
+		x.people.found(row, ids)
+		return nil
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return x.people.failed(err)
+}
+
+// participants returns the participants of a record. They are cached by id and version, whatever cache-control says: a version does
+// not change.
+func (r *calls) participants(ctx context.Context, row *source.CallRow) (ids []string, asked bool, err error) {
+	if row.Version <= 0 {
+		ids, err = r.lister.CallParticipants(ctx, row.ID)
+		return ids, true, err
+	}
+	key := r.scope.key("participants")
+	key.Text(row.ID)
+	key.Number(row.Version)
+	answer, err := get(withoutControl(ctx), &r.scoped, key, "", func(ctx context.Context) (cache.Fetched[[]string], error) {
+		ids, err := r.lister.CallParticipants(ctx, row.ID)
+		return cache.Fetched[[]string]{Value: ids, Life: r.cfg.Call, Size: rowOverhead + sizeOfIDs(ids)}, err
+	})
+	return answer.Value, !answer.Cached, err
+}
+
+func sizeOfIDs(ids []string) int64 {
+	size := int64(0)
+	for _, id := range ids {
+		size += int64(len(id)) + 16
+	}
+	return size
+}
+
+// requests is the number of requests that the reading took.
+func (x *indexReader) requests() int { return x.pages + x.people.asked }
+
+// build makes the index, and its size in memory.
+func (x *indexReader) build() (index *callIndex, size int64) {
+	index = &callIndex{rows: x.rows.all, byUser: map[string][]int32{}, doubts: x.doubts, read: x.oldest}
+	size = x.rows.size
+	for at := range index.rows {
+		row := &index.rows[at]
+		ids, known := x.people.ids[nameOf(row)]
+		if !known {
+			doubt := source.Doubt{Reason: parleyv1.ErrorReason_ERROR_REASON_PARTICIPATION_NOT_PROVED, At: row.Time}
+			if row.Outside(x.start, x.end) {
+				doubt.At = time.Time{} // its time is not to be relied on
+			}
+			index.doubts = append(index.doubts, doubt)
+			continue
+		}
+		for _, id := range ids {
+			rows := index.byUser[id]
+			if len(rows) > 0 && rows[len(rows)-1] == int32(at) {
+				continue
+			}
+			if rows == nil {
+				size += indexParticipant
+			}
+			size += indexParticipation
+			index.byUser[id] = append(rows, int32(at))
+		}
+	}
+	return index, size
+}
+
+// recordName names a version of a record.
+type recordName struct {
+	id      string
+	version int64
+}
+
+func nameOf(row *source.CallRow) recordName { return recordName{row.ID, row.Version} }
+
+// callPeople is the participants of records.
+type callPeople struct {
+	mu     sync.Mutex
+	begun  map[recordName]bool
+	ids    map[recordName][]string
+	asked  int
+	absent int // records that Graph gave no usable answer about
+}
+
+func newCallPeople() callPeople {
+	return callPeople{begun: map[recordName]bool{}, ids: map[recordName][]string{}}
+}
+
+// begin reports whether the participants of a record are still to be asked for.
+func (p *callPeople) begin(row *source.CallRow) bool {
+	name := nameOf(row)
+	if row.Record == nil || p.begun[name] {
+		return false
+	}
+	p.begun[name] = true
+	return true
+}
+
+func (p *callPeople) count() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.asked++
+}
+
+func (p *callPeople) found(row *source.CallRow, ids []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ids[nameOf(row)] = ids
+}
+
+// maxAbsent is the number of records without a usable answer after which Graph is taken to be down.
+const maxAbsent = 16
+
+// failed returns an error that ends the reading; nil = it concerns the record alone.
+func (p *callPeople) failed(err error) error {
+	graphErr, ok := errors.AsType[*graph.Error](err)
+	if !ok {
+		return err
+	}
+	if graphErr.Kind != graph.KindUnavailable {
+		if isOthers(err) {
+			return err
+		}
+		return nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.absent++; p.absent > maxAbsent {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,209 @@
+package readers
+
+import (
+	"context"
+	"math"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/parley-gateway/parley/cache"
+	"github.com/parley-gateway/parley/internal/coalesce"
+	"github.com/parley-gateway/parley/internal/lru"
+	"github.com/parley-gateway/parley/resource"
+	"github.com/parley-gateway/parley/source"
+)
+
+// Graph has no list of a user's calls. It finds them in the list of the whole tenant, which it lets an application ask for 40 times
+// in 20 seconds, whoever the calls are of; anything else about call records may be asked for 1,500 times. A list for each user makes
+// the night of a large tenant wait for nothing but lists. So the list of an interval is read once, and the participants of each of its
+// records; the calls of all users are then known (callIndex).
+//
+// Readings of many users always go by an index. Other users do once several of them ask for a settled interval: an index costs
+// requests itself, and these are allowed for by what the users have spent. Whatever is not right with an index, they ask Graph
+// for themselves.
+
+const (
+	// fewAskers is the number of users of an interval for which the index is tried first. Fewer lists cost no more than the index.
+	fewAskers = 4
+	// recordsATurn is the number of requests about records that Graph allows for in the time of one list.
+	recordsATurn = 1500 / 40
+	// mostTurns bounds the index that is read for single users: about 15 seconds.
+	mostTurns = 24
+	// maxWindows bounds the intervals whose askers are counted.
+	maxWindows = 1024
+	// leastMaxAge is the cap on the age of cached values under which no index is made: it would be read again and again.
+	leastMaxAge = 5 * time.Minute
+	// rereadIndex is how old an index must be before a reading of many users reads it again because its caller wants no cached values.
+	rereadIndex = 10 * time.Minute
+)
+
+// calls finds the calls of users in an index.
+type calls struct {
+	scoped
+
+	next   source.EventReader
+	lister source.CallLister
+	asked  askers
+}
+
+var _ source.EventReader = (*calls)(nil)
+
+// Calls decorates a reader of calls by an index of the calls of all users, which lister reads.
+func (d *Decorator) Calls(next source.EventReader, lister source.CallLister, scope Scope) source.EventReader {
+	return &calls{d.in(scope), next, lister, askers{windows: lru.New[string, *window](maxWindows, nil)}}
+}
+
+// Events implements source.EventReader.
+func (r *calls) Events(ctx context.Context, q source.EventQuery, link string) (*source.Page[source.Item], error) {
+	if link != "" || !r.findable(&q) {
+		return r.next.Events(ctx, q, link)
+	}
+	index, requests, err := r.find(ctx, &q)
+	switch {
+	case err != nil:
+		return nil, err
+	case index == nil:
+		return r.next.Events(ctx, q, link)
+	default:
+		return r.page(&q, index, requests)
+	}
+}
+
+// findable reports whether an index can answer a query.
+func (r *calls) findable(q *source.EventQuery) bool {
+	oneUser := q.Owner != resource.AnyUser && q.User != "" && !strings.Contains(q.User, "@")
+	maxAge := r.cache.MaxAge()
+	return oneUser && q.Shared != source.ShareNever && q.End.After(q.Start) && r.cache.Largest() > 0 && (maxAge == 0 || maxAge >= leastMaxAge)
+}
+
+// find returns the index of a query and the requests that it took; nil = the user asks Graph alone.
+func (r *calls) find(ctx context.Context, q *source.EventQuery) (*callIndex, int, error) {
+	key, always := r.indexKey(q), q.Shared == source.ShareAlways
+	if always {
+		ctx = patient(ctx)
+	} else if r.settles(q.End).After(time.Now()) {
+		return nil, 0, nil
+	}
+	if known := r.known(ctx, key); known != nil {
+		return known.usedBy(always), 0, nil
+	}
+	turns, name := math.Inf(1), key
+	if !always {
+		if control := cache.ControlOf(ctx); control.NoCache || control.MaxAge != nil {
+			return nil, 0, nil // one caller's wish is no reason to read the calls of all
+		}
+		name += "\x00limited"
+		turns = r.asked.turns(key, strings.ToLower(q.User), r.cfg.Call)
+		if turns == 0 && !r.cache.UnderWay(name, time.Time{}) {
+			return nil, 0, nil
+		}
+	}
+	for {
+		value, joined, err := r.cache.Read(ctx, r.label, name, coalesce.Options{}, func(ctx context.Context) any {
+			if known := r.known(ctx, key); known != nil {
+				return &indexReading{index: known}
+			}
+			if turns == 0 { // the reading that was under way has ended without an index
+				return &indexReading{}
+			}
+			return r.read(prioritized{ctx}, q, key, turns)
+		})
+		reading, _ := value.(*indexReading)
+		switch {
+		case err != nil:
+			return nil, 0, err
+		case joined && reading.err != nil && concernsOneCaller(reading.err):
+			continue // the limit of another caller, whose reading has ended
+		case ctx.Err() != nil:
+			return nil, 0, ctx.Err()
+		case reading.index == nil && always && reading.err != nil:
+			return nil, 0, reading.err
+		case reading.index == nil:
+			return nil, 0, nil // the user's own request shows what is wrong
+		case joined:
+			return reading.index.usedBy(always), 0, nil
+		default:
+			return reading.index.usedBy(always), reading.requests, nil
+		}
+	}
+}
+
+// patient is the context of a reading of many users. It takes an index that is a few minutes old although its caller wants no cached
+// values: all users of the reading are to be found in one index.
+func patient(ctx context.Context) context.Context {
+	control, oldest := cache.ControlOf(ctx), rereadIndex
+	switch {
+	case control.MaxAge != nil:
+		oldest = max(oldest, *control.MaxAge)
+	case !control.NoCache:
+		return ctx
+	}
+	return cache.WithControl(ctx, cache.Control{MaxAge: &oldest, OnlyIfCached: control.OnlyIfCached, OnlyUnderWay: control.OnlyUnderWay})
+}
+
+// indexKey returns the key of the index of a query.
+func (r *calls) indexKey(q *source.EventQuery) string {
+	key := r.scope.key("calls of all")
+	key.Time(q.Start)
+	key.Time(q.End)
+	return key.Page("")
+}
+
+// known returns a cached index; nil = there is none.
+func (r *calls) known(ctx context.Context, key string) *callIndex {
+	index, _ := r.cache.Peek(ctx, key).(*callIndex)
+	return index
+}
+
+// page is the page of a user's calls. requests are those that the index took for this query.
+func (r *calls) page(q *source.EventQuery, index *callIndex, requests int) (*source.Page[source.Item], error) {
+	page := &source.Page[source.Item]{
+		Read: index.read, Requests: requests, FromCache: requests == 0, Verified: true, Doubts: index.doubts,
+	}
+	for _, at := range index.of(q.User, q.Clause.ParticipantID) {
+		item, err := r.lister.CallItem(q.Owner, &index.rows[at])
+		if err != nil {
+			return nil, err
+		}
+		page.Items = append(page.Items, item)
+	}
+	page.Rows = len(page.Items)
+	return page, nil
+}
+
+// askers counts the users who ask for an interval.
+type askers struct {
+	mu      sync.Mutex
+	windows *lru.Cache[string, *window]
+}
+
+// window is an interval that users have asked for.
+type window struct {
+	users map[string]struct{}
+	next  int // number of users for which the index is tried next
+	since time.Time
+}
+
+// turns notes that a user asks for an interval, and returns what the index may cost now: the time of so many lists. 0 = it is not
+// tried. The users of an interval have spent a list each, and the index may cost twice as much. An index that costs more is tried
+// again when twice as many users have asked.
+func (a *askers) turns(key, user string, life time.Duration) float64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	w, _ := a.windows.Get(key)
+	if w == nil || time.Since(w.since) > life {
+		w = &window{users: map[string]struct{}{}, next: fewAskers, since: time.Now()}
+		a.windows.Put(key, w)
+	}
+	if w.next > mostTurns {
+		return 0
+	}
+	w.users[user] = struct{}{}
+	n := len(w.users)
+	if n < w.next {
+		return 0
+	}
+	w.next = 2 * n
+	return float64(min(2*n, mostTurns))
+}

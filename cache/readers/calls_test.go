@@ -1,0 +1,148 @@
+package readers_test
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/parley-gateway/parley/cache"
+	"github.com/parley-gateway/parley/cache/readers"
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/graphclient/graph"
+	"github.com/parley-gateway/parley/source"
+)
+
+// phoneBook is a tenant whose calls all have the same participants.
+type phoneBook struct {
+	calls, pageSize int
+	people          []string
+	fault           error // of the participants of the first call
+
+	mu                       sync.Mutex
+	own, lists, participants int
+}
+
+// Events is the list of a user's own.
+func (p *phoneBook) Events(context.Context, source.EventQuery, string) (*source.Page[source.Item], error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.own++
+	return &source.Page[source.Item]{Requests: 1, Read: time.Now()}, nil
+}
+
+func (p *phoneBook) CallRows(_ context.Context, start, _ time.Time, link string) (*source.Page[source.CallRow], error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lists++
+	from := 0
+	_, _ = fmt.Sscan(link, &from) // no link is the beginning
+	page := &source.Page[source.CallRow]{Requests: 1, Read: time.Now()}
+	for i := from; i < min(from+p.pageSize, p.calls); i++ {
+		page.Items = append(page.Items, source.CallRow{ID: fmt.Sprint("call", i), Version: 1, Time: start.Add(time.Duration(i) * time.Second), Record: []byte("{}")})
+	}
+	page.Rows = len(page.Items)
+	if from+p.pageSize < p.calls {
+		page.Next = strconv.Itoa(from + p.pageSize)
+	}
+	return page, nil
+}
+
+func (p *phoneBook) CallParticipants(_ context.Context, id string) ([]string, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.participants++
+	if id == "call0" && p.fault != nil {
+		return nil, p.fault
+	}
+	return p.people, nil
+}
+
+func (p *phoneBook) CallItem(owner string, row *source.CallRow) (source.Item, error) {
+	return source.Item{Key: owner + "/" + row.ID, Time: row.Time, Version: row.Version, Basic: row.Record}, nil
+}
+
+// TestIndexOfCalls counts what users cost who ask for one interval, and checks when they ask Graph for themselves.
+func TestIndexOfCalls(t *testing.T) {
+	t.Parallel()
+	settled := time.Now().Truncate(time.Hour).Add(-72 * time.Hour)
+	always := func(q *source.EventQuery) { q.Shared = source.ShareAlways }
+	gone := &graph.Error{Kind: graph.KindNotFound, Status: 404}
+	type counts struct{ own, lists, participants, found, doubts int }
+	tests := map[string]struct {
+		calls   int
+		fault   error
+		cache   cache.Config
+		change  func(*source.EventQuery)
+		control cache.Control
+		want    counts // of 40 users
+	}{
+		"users one by one":                  {calls: 30, want: counts{own: 3, lists: 1, participants: 30, found: 37 * 30}},
+		"a reading of many":                 {calls: 30, change: always, want: counts{lists: 1, participants: 30, found: 40 * 30}},
+		"a long list":                       {calls: 600, change: always, want: counts{lists: 10, participants: 600, found: 40 * 600}},
+		"worth it for more users":           {calls: 300, want: counts{own: 7, lists: 4 + 5, participants: 300, found: 33 * 300}},
+		"never worth it":                    {calls: 6000, want: counts{own: 40, lists: 4 + 7 + 10}},
+		"no calls":                          {calls: 0, want: counts{own: 3, lists: 1}},
+		"a call that is not found":          {calls: 30, fault: gone, want: counts{own: 40, lists: 1, participants: 30}},
+		"a call that is not found, many":    {calls: 30, fault: gone, change: always, want: counts{lists: 1, participants: 30, found: 40 * 29, doubts: 40}},
+		"nothing is cached":                 {calls: 30, cache: cache.Config{MaxBytes: -1}, change: always, want: counts{own: 40}},
+		"nothing is cached for long":        {calls: 30, cache: cache.Config{MaxAge: time.Minute}, change: always, want: counts{own: 40}},
+		"too large for the cache":           {calls: 600, cache: cache.Config{MaxBytes: 256 << 10}, change: always, want: counts{own: 40, lists: 7}},
+		"no-cache":                          {calls: 30, control: cache.Control{NoCache: true}, want: counts{own: 40}},
+		"no-cache, many":                    {calls: 30, change: always, control: cache.Control{NoCache: true}, want: counts{lists: 1, participants: 30, found: 40 * 30}},
+		"an open interval":                  {calls: 30, change: func(q *source.EventQuery) { q.End = time.Now() }, want: counts{own: 40}},
+		"an open interval, many":            {calls: 30, change: func(q *source.EventQuery) { q.End, q.Shared = time.Now().Truncate(time.Hour), source.ShareAlways }, want: counts{lists: 1, participants: 30, found: 40 * 30}},
+		"Graph itself is asked":             {calls: 30, change: func(q *source.EventQuery) { q.Shared = source.ShareNever }, want: counts{own: 40}},
+		"the whole tenant":                  {calls: 30, change: func(q *source.EventQuery) { q.Owner, q.User = "-", "" }, want: counts{own: 40}},
+		"names that were not looked up":     {calls: 30, change: func(q *source.EventQuery) { q.User += "@example.com" }, want: counts{own: 40}},
+		"two participants":                  {calls: 30, change: func(q *source.EventQuery) { always(q); q.Clause.ParticipantID = "USER1" }, want: counts{lists: 1, participants: 30, found: 40 * 30}},
+		"a participant who is in no call":   {calls: 30, change: func(q *source.EventQuery) { always(q); q.Clause.ParticipantID = "+1" }, want: counts{lists: 1, participants: 30}},
+		"another spelling of the ids":       {calls: 30, change: func(q *source.EventQuery) { always(q); q.User = strings.ToUpper(q.User) }, want: counts{lists: 1, participants: 30, found: 40 * 30}},
+		"a user who is in none of the list": {calls: 30, change: func(q *source.EventQuery) { always(q); q.User = "x" + q.User }, want: counts{lists: 1, participants: 30}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			book := &phoneBook{calls: test.calls, pageSize: 60, fault: test.fault}
+			for i := range 40 {
+				book.people = append(book.people, fmt.Sprint("user", i))
+			}
+			store, err := cache.New(test.cache)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(store.Close)
+			reader := readers.New(store, readers.Config{}).Calls(book, book, readers.Scope{Tenant: "t", Source: parleyv1.Source_SOURCE_CALL})
+			ctx := cache.WithControl(t.Context(), test.control)
+			var got counts
+			for i := range 40 {
+				user := fmt.Sprint("user", i)
+				q := source.EventQuery{Owner: user, User: user, Start: settled.Add(-24 * time.Hour), End: settled}
+				if test.change != nil {
+					test.change(&q)
+				}
+				page, err := reader.Events(ctx, q, "")
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, item := range page.Items {
+					if !page.Verified || !strings.HasPrefix(item.Key, q.Owner+"/") {
+						t.Errorf("%s: verified %v, %s", q.Owner, page.Verified, item.Key)
+					}
+				}
+				got.found += len(page.Items)
+				got.doubts += len(page.Doubts)
+			}
+			got.own, got.lists, got.participants = book.own, book.lists, book.participants
+			if name == "too large for the cache" {
+				got.participants = 0 // some were asked for while the list went on
+			}
+			if got != test.want {
+				t.Errorf("%+v, want %+v", got, test.want)
+			}
+		})
+	}
+}
