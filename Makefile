@@ -33,6 +33,9 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 REVISION ?= $(shell git rev-parse HEAD 2>/dev/null)
 LDFLAGS  := -s -w -X github.com/parley-gateway/parley/internal/cli.release=$(VERSION) -X github.com/parley-gateway/parley/internal/cli.commit=$(REVISION)
 
+# The packages of the exporter without the program, which links the SDKs of three clouds: minutes to compile.
+EXPORT_PACKAGES := . ./internal/cli ./internal/dataset ./internal/journal ./internal/store
+
 # Flags of `make hostile`; .bin/hostile -help lists them.
 HOSTILE ?=
 
@@ -51,6 +54,20 @@ build: ## Build the binary into .bin/: static, with version and revision of git
 
 # The time of an image is that of its commit; every file in it has it.
 CREATED  = $(shell git log -1 --format=%ct)
+
+.PHONY: build-export
+build-export: ## Build the exporter into .bin/parley-export: static; the first build compiles the SDKs of three clouds
+	CGO_ENABLED=0 $(GO) -C export build -trimpath -ldflags="-s -w" -o ../.bin/parley-export ./cmd/parley-export
+
+.PHONY: demo-export
+demo-export: build build-export ## Export the last four weeks of the demo's tenant into .cache/demo-export
+	@rm -rf .cache/demo-export
+	@export/with-demo.sh .bin/parley .bin/parley-export --plaintext --out .cache/demo-export --start $$(date -ud '28 days ago' +%F) --server SERVER
+
+.PHONY: export-check
+export-check: build build-export ## Run the commands of docs/nightly.md on a demo, and read the files with DuckDB and pyarrow
+	@tools/deps.sh python3-venv
+	@export/check.sh
 
 .PHONY: image
 image: ## Build the image, linux/amd64 and arm64, into .bin/image, an OCI layout (VERSION)
@@ -101,6 +118,7 @@ test: ## Run all tests with the race detector
 	@tools/deps.sh gcc git
 	$(GO) test -race -shuffle=on -timeout=20m ./...
 	$(GO) -C clients/go test -race -shuffle=on -timeout=10m ./...
+	$(GO) -C export test -race -shuffle=on -timeout=10m $(EXPORT_PACKAGES)
 	$(GO) -C tools test -shuffle=on ./...
 	$(GO) -C tools/ship test -shuffle=on ./...
 
@@ -179,6 +197,7 @@ check: ## Run everything that CI runs
 fmt: proto-deps ## Format Go and proto files
 	$(GOLANGCI) fmt ./...
 	cd clients/go && $(GO) tool -modfile=../../tools/lint/go.mod golangci-lint fmt ./...
+	cd export && $(GO) tool -modfile=../tools/lint/go.mod golangci-lint fmt ./...
 	cd tools && $(GO) tool -modfile=lint/go.mod golangci-lint fmt ./...
 	$(BUF) format -w proto
 	$(BUF) format -w --config buf.internal.yaml internal
@@ -187,6 +206,7 @@ fmt: proto-deps ## Format Go and proto files
 vet: ## Run go vet
 	$(GO) vet ./...
 	$(GO) -C clients/go vet ./...
+	$(GO) -C export vet $(EXPORT_PACKAGES)
 	$(GO) -C tools vet ./...
 	$(GO) -C tools/ship vet ./...
 	$(GO) -C bench/ratios vet ./...
@@ -195,6 +215,7 @@ vet: ## Run go vet
 lint: ## Run golangci-lint over all Go code
 	$(GOLANGCI) run ./...
 	cd clients/go && $(GO) tool -modfile=../../tools/lint/go.mod golangci-lint run ./...
+	cd export && $(GO) tool -modfile=../tools/lint/go.mod golangci-lint run $(EXPORT_PACKAGES)
 	cd tools && $(GO) tool -modfile=lint/go.mod golangci-lint run ./...
 	cd tools/ship && $(GO) tool -modfile=../lint/go.mod golangci-lint run ./...
 	cd bench/ratios && $(GO) tool -modfile=../../tools/lint/go.mod golangci-lint run ./...

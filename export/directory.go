@@ -1,0 +1,227 @@
+package export
+
+import (
+	"context"
+	"slices"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+
+	parleyclient "github.com/parley-gateway/parley/clients/go"
+	"github.com/parley-gateway/parley/export/internal/dataset"
+	"github.com/parley-gateway/parley/export/internal/journal"
+)
+
+// lastSummaries are the last summaries of users by their ids, without reports.
+func (e *Exporter) lastSummaries() (map[string]*parleyv1.UserSummary, error) {
+	last := map[string]*parleyv1.UserSummary{}
+	for user, err := range e.journal.UserSummaries() {
+		if err != nil {
+			return nil, err
+		}
+		last[dataset.UserID(user.GetUser())] = &parleyv1.UserSummary{State: user.GetState(), Complete: user.GetComplete(), Reason: user.GetReason()}
+	}
+	return last, nil
+}
+
+// writeUsers writes the users whom the run read, with what the directory says about them.
+func (e *Exporter) writeUsers(ctx context.Context) error {
+	last, err := e.lastSummaries()
+	if err != nil {
+		return err
+	}
+	rows := newWriter[dataset.User](e, dataset.Users)
+	defer rows.Abandon()
+	write := func(row dataset.User, summary *parleyv1.UserSummary) error {
+		row.State, row.Complete, row.Reason = summary.GetState().String(), summary.GetComplete(), summary.GetReason()
+		return rows.Write(ctx, row, rowBytes)
+	}
+	err = e.directory(ctx, func(user *parleyv1.User) error {
+		summary := last[user.GetId()]
+		if summary == nil {
+			return nil
+		}
+		delete(last, user.GetId())
+		return write(dataset.UserRow(user, e.name), summary)
+	})
+	if refused(err) {
+		e.note("DIRECTORY_REFUSED", "the gateway does not list users to this caller: the rows of users have no names")
+		err = nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, id := range sortedKeys(last) {
+		if err := write(dataset.User{UserID: id, Run: e.name}, last[id]); err != nil {
+			return err
+		}
+	}
+	return rows.Close(ctx)
+}
+
+// directory lists all users.
+func (e *Exporter) directory(ctx context.Context, take func(*parleyv1.User) error) error {
+	request := &parleyv1.ListUsersRequest{PageSize: 1000}
+	for {
+		page, err := retry(ctx, e, func(ctx context.Context) (*parleyv1.ListUsersResponse, error) {
+			return e.clients.users.ListUsers(ctx, request)
+		})
+		if err != nil {
+			return err
+		}
+		for _, user := range page.GetUsers() {
+			if err := take(user); err != nil {
+				return err
+			}
+		}
+		if request.PageToken = page.GetNextPageToken(); request.GetPageToken() == "" {
+			return nil
+		}
+	}
+}
+
+// retry reads one answer as a stream of one frame, so that the client helper's rules for failures hold for it, too.
+func retry[M any](ctx context.Context, e *Exporter, call func(context.Context) (M, error)) (answer M, err error) {
+	options := e.options.Stream
+	options.OnCheckpoint, options.OnNotice = nil, nil
+	stream := parleyclient.New(parleyclient.Method[one, M]{
+		Open: func(ctx context.Context, _ string) (parleyclient.Receiver[one], error) {
+			next, err := call(ctx)
+			if err != nil {
+				return nil, err
+			}
+			answer = next
+			return one{}, nil
+		},
+		Items: func(one) []M { return nil },
+	}, "", options)
+	for _, failure := range stream.All(ctx) {
+		err = failure
+	}
+	return answer, err
+}
+
+// one is a stream whose first frame is its summary.
+type one struct{}
+
+// Recv returns the frame.
+func (o one) Recv() (one, error) { return o, nil }
+
+// GetNotice returns none.
+func (one) GetNotice() *parleyv1.Notice { return nil }
+
+// GetCheckpoint returns none.
+func (one) GetCheckpoint() *parleyv1.Checkpoint { return nil }
+
+// GetSummary ends the stream.
+func (one) GetSummary() *parleyv1.Summary { return &parleyv1.Summary{} }
+
+// writeConversations writes the chats of every user who was read, one user after the other.
+func (e *Exporter) writeConversations(ctx context.Context) error {
+	last, err := e.lastSummaries()
+	if err != nil {
+		return err
+	}
+	rows := newWriter[dataset.Conversation](e, dataset.Conversations)
+	defer rows.Abandon()
+	failed := 0
+	for _, id := range sortedKeys(last) {
+		seen := map[string]struct{}{}
+		request := &parleyv1.StreamConversationsRequest{Parent: "users/" + id, View: e.options.View}
+		stream := parleyclient.Conversations(e.clients.conversations, request, e.quiet())
+		for conversation, err := range stream.All(ctx) {
+			if refused(err) {
+				failed++
+				break
+			}
+			if err != nil {
+				return err
+			}
+			if _, again := seen[conversation.GetName()]; again {
+				continue
+			}
+			seen[conversation.GetName()] = struct{}{}
+			if err := rows.Write(ctx, dataset.ConversationRow(conversation, e.name), dataset.Bytes(conversation)); err != nil {
+				return err
+			}
+		}
+	}
+	if failed > 0 {
+		e.note("CONVERSATIONS_REFUSED", "the conversations of some users are refused")
+	}
+	return rows.Close(ctx)
+}
+
+// writeUsage writes Graph's report of the last seven days. It has all users of the tenant, so the first shard alone writes it.
+func (e *Exporter) writeUsage(ctx context.Context) error {
+	if e.options.Shard != 0 {
+		return nil
+	}
+	rows := newWriter[dataset.UsageRow](e, dataset.Usage)
+	defer rows.Abandon()
+	seen := map[string]struct{}{}
+	request := &parleyv1.StreamCopilotUsageRequest{Period: "D7"}
+	stream := parleyclient.New(parleyclient.Method[*parleyv1.StreamCopilotUsageResponse, *parleyv1.CopilotUsageRow]{
+		Open: func(ctx context.Context, token string) (parleyclient.Receiver[*parleyv1.StreamCopilotUsageResponse], error) {
+			request.ResumeToken = token
+			return e.clients.usage.StreamCopilotUsage(ctx, request)
+		},
+		Items: func(f *parleyv1.StreamCopilotUsageResponse) []*parleyv1.CopilotUsageRow {
+			return f.GetBatch().GetRows()
+		},
+	}, "", e.quiet())
+	for row, err := range stream.All(ctx) {
+		if refused(err) {
+			e.note("USAGE_REFUSED", "the gateway does not give usage reports to this caller")
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if _, again := seen[row.GetUserPrincipalName()]; again {
+			continue
+		}
+		seen[row.GetUserPrincipalName()] = struct{}{}
+		if err := rows.Write(ctx, dataset.UsageRowOf(row, e.name), dataset.Bytes(row)); err != nil {
+			return err
+		}
+	}
+	return rows.Close(ctx)
+}
+
+// quiet are the options of streams beside the tenant's.
+func (e *Exporter) quiet() parleyclient.Options {
+	options := e.options.Stream
+	options.OnCheckpoint, options.OnNotice = nil, nil
+	return options
+}
+
+// note adds a notice of the exporter's own to the manifest, once.
+func (e *Exporter) note(code, message string) {
+	state := &e.journal.State
+	notice := journal.Notice{Code: code, Message: message}
+	if !slices.Contains(state.Notices, notice) {
+		state.Notices = append(state.Notices, notice)
+	}
+}
+
+// refused reports whether an error is a refusal that lasts.
+func refused(err error) bool {
+	switch status.Code(err) {
+	case codes.PermissionDenied, codes.NotFound, codes.FailedPrecondition, codes.Unimplemented:
+		return true
+	default:
+		return false
+	}
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}

@@ -1,0 +1,204 @@
+package export
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+
+	parleyclient "github.com/parley-gateway/parley/clients/go"
+	"github.com/parley-gateway/parley/export/internal/journal"
+	"github.com/parley-gateway/parley/export/internal/store"
+)
+
+// How a run ends without being done. Each says what to do next.
+var (
+	// ErrIncomplete says that something is missing that the same command, run again, may bring.
+	ErrIncomplete = errors.New("the export is incomplete: run the same command again, it reads what is missing")
+	// ErrRefused says that the gateway refuses what was asked for, or that refusals are not accepted.
+	ErrRefused = errors.New("refused")
+	// ErrInterrupted says that the run was stopped; the state folder has everything up to there.
+	ErrInterrupted = errors.New("interrupted: run the same command again, it goes on from the state folder")
+)
+
+// Exporter is one run of an export. It is for one goroutine, but for Progress.
+type Exporter struct {
+	options  Options
+	name     string
+	clients  clients
+	journal  *journal.Journal
+	store    *store.Store
+	progress progress
+	known    known
+	summary  *parleyv1.TenantSummary
+}
+
+type clients struct {
+	events        parleyv1.EventServiceClient
+	users         parleyv1.UserServiceClient
+	conversations parleyv1.ConversationServiceClient
+	usage         parleyv1.CopilotUsageServiceClient
+}
+
+// New returns an exporter that reads over a channel.
+func New(conn grpc.ClientConnInterface, options Options) *Exporter {
+	name := options.Run()
+	options = options.withDefaults()
+	options.UserIDs = ownIDs(options.UserIDs, options.Shard, options.Shards)
+	return &Exporter{
+		options: options,
+		name:    name,
+		clients: clients{
+			events: parleyv1.NewEventServiceClient(conn), users: parleyv1.NewUserServiceClient(conn),
+			conversations: parleyv1.NewConversationServiceClient(conn), usage: parleyv1.NewCopilotUsageServiceClient(conn),
+		},
+	}
+}
+
+// Name is the name of the run.
+func (e *Exporter) Name() string { return e.name }
+
+// Run exports until everything was read that can be, or ctx ends. The error is nil for a run that is done, and wraps ErrIncomplete,
+// ErrRefused or ErrInterrupted where those say it.
+func (e *Exporter) Run(ctx context.Context) (result Result, err error) {
+	e.store, err = store.Open(ctx, e.options.Out)
+	if err != nil {
+		return Result{}, err
+	}
+	defer func() { err = errors.Join(err, e.store.Close()) }()
+	e.journal, err = journal.Open(filepath.Join(e.options.State, e.owner()), e.name, e.options.Now())
+	if err != nil {
+		return Result{}, err
+	}
+	defer func() { err = errors.Join(err, e.journal.Close()) }()
+	if err := e.store.Clean(e.owner()); err != nil {
+		return Result{}, err
+	}
+	call := ctx
+	if e.options.Reason != "" {
+		call = metadata.AppendToOutgoingContext(ctx, "parley-reason", e.options.Reason)
+	}
+	if err := e.work(call); err != nil {
+		if ctx.Err() != nil {
+			return Result{}, fmt.Errorf("%w (%w)", ErrInterrupted, err)
+		}
+		return Result{}, err
+	}
+	return e.result(ctx)
+}
+
+// owner names what belongs to this shard alone.
+func (e *Exporter) owner() string { return e.name + "-" + strconv.Itoa(e.options.Shard) }
+
+// work brings the run to its published end.
+func (e *Exporter) work(ctx context.Context) error {
+	state := &e.journal.State
+	if state.Published && state.Outcome == incomplete {
+		if err := e.nextRound(); err != nil {
+			return err
+		}
+	}
+	if !state.Read {
+		if err := e.readAnew(ctx); err != nil {
+			return classify(err)
+		}
+	}
+	if !state.Finished {
+		if err := e.finishFiles(ctx); err != nil {
+			return classify(err)
+		}
+	}
+	if !state.Published {
+		return e.publish(ctx)
+	}
+	return nil
+}
+
+// readAnew reads all legs; if the gateway does not take the token of the state folder, once more from the beginning.
+func (e *Exporter) readAnew(ctx context.Context) error {
+	resumed := e.journal.State.Token != ""
+	err := e.readLegs(ctx)
+	if reason := parleyclient.ErrorInfo(err).GetReason(); resumed && (reason == "TOKEN_REFUSED" || reason == "TOKEN_VERSION") {
+		if err := e.journal.Reset(e.options.Now()); err != nil {
+			return err
+		}
+		return e.readLegs(ctx)
+	}
+	return err
+}
+
+// nextRound plans to read again what is incomplete, and nothing else, unless it is not known what is missing.
+func (e *Exporter) nextRound() error {
+	state := &e.journal.State
+	if state.ListIncomplete {
+		return e.journal.Reset(e.options.Now())
+	}
+	summaries := 0
+	last := map[string]parleyv1.UserState{}
+	for user, err := range e.journal.UserSummaries() {
+		if err != nil {
+			return err
+		}
+		last[user.GetUser()] = user.GetState()
+		summaries++
+	}
+	var ids []string
+	for user, state := range last {
+		if state == parleyv1.UserState_USER_STATE_INCOMPLETE {
+			ids = append(ids, user)
+		}
+	}
+	slices.Sort(ids)
+	if err := e.journal.SaveLegs(state.Round+1, chunks(ids)); err != nil {
+		return err
+	}
+	state.Round++
+	state.Leg, state.Token, state.RoundStart = 0, "", summaries
+	state.Read, state.Finished, state.Published = false, false, false
+	return e.journal.Commit()
+}
+
+// legs are the parts of the present round; those of the first one are made of the options.
+func (e *Exporter) legs() ([][]string, error) {
+	state := &e.journal.State
+	if state.RoundStart < 0 {
+		legs := [][]string{nil}
+		if e.options.UserIDs != nil {
+			legs = chunks(e.options.UserIDs)
+		}
+		if err := e.journal.SaveLegs(0, legs); err != nil {
+			return nil, err
+		}
+		state.RoundStart = 0
+		return legs, e.journal.Commit()
+	}
+	return e.journal.Legs(state.Round)
+}
+
+// mostIDs is how many users a request may name.
+const mostIDs = 1000
+
+func chunks(ids []string) [][]string { return slices.Collect(slices.Chunk(ids, mostIDs)) }
+
+// classify says of an error of the gateway whether another run helps.
+func classify(err error) error {
+	var remote interface{ GRPCStatus() *status.Status }
+	if !errors.As(err, &remote) {
+		return err
+	}
+	switch status.Code(err) {
+	case codes.InvalidArgument, codes.PermissionDenied, codes.Unauthenticated, codes.FailedPrecondition, codes.NotFound, codes.Unimplemented, codes.OutOfRange:
+		return fmt.Errorf("%w by the gateway: %w", ErrRefused, err)
+	default:
+		return fmt.Errorf("%w: %w", ErrIncomplete, err)
+	}
+}

@@ -1,0 +1,171 @@
+package export
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+	"slices"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+
+	"github.com/parley-gateway/parley/export/internal/dataset"
+	"github.com/parley-gateway/parley/export/internal/journal"
+)
+
+// wants reports whether a dataset is asked for.
+func (e *Exporter) wants(name string) bool { return slices.Contains(e.options.Datasets, name) }
+
+// place puts a finished file where it belongs. The state names it with the next commit.
+func (e *Exporter) place(ctx context.Context, file dataset.File) error {
+	state := &e.journal.State
+	name := fmt.Sprintf("%s%04d.%s", e.prefix(file.Dataset), state.Sequence, e.options.Format)
+	if err := e.store.PutFile(ctx, e.owner(), name, file.Path); err != nil {
+		return err
+	}
+	state.Sequence++
+	state.Rows[file.Dataset] += file.Rows
+	state.Files = append(state.Files, journal.File{Dataset: file.Dataset, Path: name, Rows: file.Rows, Bytes: file.Bytes, SHA256: file.SHA256})
+	return os.Remove(file.Path)
+}
+
+// prefix begins the names of the files of this shard in a dataset.
+func (e *Exporter) prefix(name string) string {
+	return fmt.Sprintf("run_date=%s/dataset=%s/%s-", e.options.runDate(), name, e.owner())
+}
+
+func newWriter[T any](e *Exporter, name string) *dataset.Writer[T] {
+	return dataset.NewWriter[T](name, e.options.Format, e.journal.Scratch(), e.options.FileBytes, e.place)
+}
+
+// flushing are the writers of what the frames become.
+type flushing struct {
+	e      *Exporter
+	events *dataset.Writer[dataset.Event]
+	copies *dataset.Writer[dataset.Copy]
+	turns  *dataset.Writer[dataset.Turn]
+	calls  *dataset.Writer[dataset.Call]
+	open   *dataset.Pairs
+}
+
+// flush makes files of the committed frames. What turns need of users who are still being read stays in the spool.
+func (e *Exporter) flush(ctx context.Context) (err error) {
+	if e.journal.State.Spool == 0 {
+		return nil
+	}
+	f := flushing{
+		e: e, events: newWriter[dataset.Event](e, dataset.Events), copies: newWriter[dataset.Copy](e, dataset.Copies),
+		turns: newWriter[dataset.Turn](e, dataset.Turns), calls: newWriter[dataset.Call](e, dataset.Calls), open: dataset.NewPairs(),
+	}
+	defer func() {
+		f.events.Abandon()
+		f.copies.Abandon()
+		f.turns.Abandon()
+		f.calls.Abandon()
+	}()
+	for next, err := range e.journal.Frames() {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return err
+		}
+		if err := f.frame(ctx, next); err != nil {
+			return err
+		}
+	}
+	if err := errors.Join(f.events.Close(ctx), f.copies.Close(ctx), f.turns.Close(ctx), f.calls.Close(ctx)); err != nil {
+		return err
+	}
+	return e.journal.Flushed(f.rest())
+}
+
+func (f *flushing) frame(ctx context.Context, next *parleyv1.StreamTenantEventsResponse) error {
+	run := f.e.name
+	for _, event := range next.GetBatch().GetEvents() {
+		f.open.Add(event)
+		if event.GetName() == "" {
+			continue // kept for its turn alone
+		}
+		if f.e.wants(dataset.Events) {
+			if err := f.events.Write(ctx, dataset.EventRow(event, run), dataset.Bytes(event)); err != nil {
+				return err
+			}
+		}
+		if event.GetCall() == nil || !f.e.wants(dataset.Calls) {
+			continue
+		}
+		for _, row := range dataset.CallRows(event, run) {
+			if err := f.calls.Write(ctx, row, rowBytes); err != nil {
+				return err
+			}
+		}
+	}
+	for _, c := range next.GetCopies().GetCopies() {
+		if err := f.copies.Write(ctx, dataset.Copy{UID: c.GetUid(), UserID: dataset.UserID(c.GetName()), Name: c.GetName(), Run: run}, rowBytes); err != nil {
+			return err
+		}
+	}
+	user := next.GetUser()
+	if user == nil {
+		return nil
+	}
+	for _, row := range f.open.Take(user.GetUser(), run) {
+		if !f.e.wants(dataset.Turns) {
+			continue
+		}
+		if err := f.turns.Write(ctx, row, rowBytes); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rowBytes is about the size of a row without text.
+const rowBytes = 512
+
+func (f *flushing) rest() iter.Seq[*parleyv1.StreamTenantEventsResponse] {
+	return func(yield func(*parleyv1.StreamTenantEventsResponse) bool) {
+		for half := range f.open.Rest() {
+			if !yield(batch([]*parleyv1.Event{half})) {
+				return
+			}
+		}
+	}
+}
+
+// finishFiles makes files of everything that is left, and writes the datasets that are read when the events are.
+func (e *Exporter) finishFiles(ctx context.Context) error {
+	if err := e.flush(ctx); err != nil {
+		return err
+	}
+	for _, extra := range []struct {
+		name  string
+		write func(context.Context) error
+	}{
+		{dataset.Conversations, e.writeConversations},
+		{dataset.Usage, e.writeUsage},
+		{dataset.Users, e.writeUsers},
+	} {
+		if !e.wants(extra.name) || extra.name != dataset.Users && e.journal.State.Rows[extra.name] > 0 {
+			continue
+		}
+		e.withdraw(extra.name)
+		if err := extra.write(ctx); err != nil {
+			return err
+		}
+		if err := e.journal.Commit(); err != nil {
+			return err
+		}
+	}
+	e.journal.State.Finished = true
+	return e.journal.Commit()
+}
+
+// withdraw takes the files of a dataset out of the run; publish removes them.
+func (e *Exporter) withdraw(name string) {
+	state := &e.journal.State
+	state.Files = slices.DeleteFunc(state.Files, func(f journal.File) bool { return f.Dataset == name })
+	delete(state.Rows, name)
+}

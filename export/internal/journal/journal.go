@@ -1,0 +1,375 @@
+// Package journal keeps on disk how far an export has come, so that a process that is killed at any moment can be begun again.
+//
+// Frames and summaries of users are appended to logs. A commit writes how long the logs are, and where the stream goes on, into one small
+// file that is replaced as a whole; what is behind those lengths when the journal is opened again never happened.
+package journal
+
+import (
+	"bufio"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"iter"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gofrs/flock"
+	"google.golang.org/protobuf/encoding/protodelim"
+	"google.golang.org/protobuf/proto"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+)
+
+// ErrBusy says that another process has the journal open.
+var ErrBusy = errors.New("another process works with this state folder")
+
+const version = 1
+
+// State is what a commit writes.
+type State struct {
+	Version   int       `json:"version"`
+	Run       string    `json:"run"`
+	StartedAt time.Time `json:"started_at"`
+
+	// Generation of the spool; each flush begins a new one.
+	Generation int `json:"generation"`
+	// Leg is the part of the work that is being read, and Token where its stream goes on.
+	Leg   int    `json:"leg"`
+	Token string `json:"token"`
+	// Committed lengths of the logs.
+	Spool int64 `json:"spool"`
+	Users int64 `json:"users"`
+	Keys  int64 `json:"keys"`
+
+	Files    []File           `json:"files,omitempty"`
+	Sequence int              `json:"sequence"`
+	Rows     map[string]int64 `json:"rows"`
+
+	// Round is 0 for the first reading; a later one reads the users again that are incomplete. RoundStart is how many summaries of users
+	// were there when it began; -1 says that it has not begun.
+	Round      int `json:"round"`
+	RoundStart int `json:"round_start"`
+	// Read says that all legs were read, Finished that all rows are in files, Published that the manifest says so.
+	Read      bool `json:"read"`
+	Finished  bool `json:"finished"`
+	Published bool `json:"published"`
+	// ListIncomplete says that the directory was not listed whole: nobody knows which users are missing.
+	ListIncomplete bool              `json:"list_incomplete"`
+	GraphRequests  int64             `json:"graph_requests"`
+	SettledUntil   map[string]string `json:"settled_until,omitempty"`
+	Notices        []Notice          `json:"notices,omitempty"`
+	Outcome        string            `json:"outcome,omitempty"`
+	EndedAt        time.Time         `json:"ended_at,omitzero"`
+}
+
+// Notice is what the gateway said about the whole, or the exporter itself.
+type Notice struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+// File is a file of the export that is in its place.
+type File struct {
+	Dataset string `json:"dataset"`
+	Path    string `json:"path"`
+	Rows    int64  `json:"rows"`
+	Bytes   int64  `json:"bytes"`
+	SHA256  string `json:"sha256"`
+}
+
+// Journal is the state folder of one shard of one run. It is for one goroutine.
+type Journal struct {
+	State State
+
+	folder             string
+	lock               *flock.Flock
+	spool, users, keys *log
+}
+
+// Open opens the journal of a run, which is begun if need be, and forgets what was not committed.
+func Open(folder, run string, now time.Time) (_ *Journal, err error) {
+	if err := os.MkdirAll(filepath.Join(folder, "tmp"), 0o700); err != nil {
+		return nil, fmt.Errorf("state folder: %w", err)
+	}
+	j := &Journal{folder: folder, lock: flock.New(filepath.Join(folder, "lock"))}
+	if locked, err := j.lock.TryLock(); err != nil {
+		return nil, fmt.Errorf("state folder: %w", err)
+	} else if !locked {
+		return nil, ErrBusy
+	}
+	defer func() {
+		if err != nil {
+			_ = j.Close()
+		}
+	}()
+	if err := j.load(run, now); err != nil {
+		return nil, err
+	}
+	if err := j.clean(); err != nil {
+		return nil, err
+	}
+	if err := j.openLogs(); err != nil {
+		return nil, err
+	}
+	return j, nil
+}
+
+func (j *Journal) load(run string, now time.Time) error {
+	text, err := os.ReadFile(j.path("state.json"))
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		j.State = begin(run, now)
+		return nil
+	case err != nil:
+		return err
+	}
+	if err := json.Unmarshal(text, &j.State); err != nil {
+		return fmt.Errorf("%s is damaged: %w", j.path("state.json"), err)
+	}
+	if j.State.SettledUntil == nil {
+		j.State.SettledUntil = map[string]string{}
+	}
+	if j.State.Version != version || j.State.Run != run {
+		return fmt.Errorf("%s is of run %s, version %d", j.path("state.json"), j.State.Run, j.State.Version)
+	}
+	return nil
+}
+
+// clean removes unfinished files and spools of other generations.
+func (j *Journal) clean() error {
+	if err := os.RemoveAll(j.Scratch()); err != nil {
+		return err
+	}
+	if err := os.Mkdir(j.Scratch(), 0o700); err != nil {
+		return err
+	}
+	spools, err := filepath.Glob(j.path("spool-*"))
+	if err != nil {
+		return err
+	}
+	for _, path := range spools {
+		if path != j.spoolPath(j.State.Generation) {
+			err = errors.Join(err, os.Remove(path))
+		}
+	}
+	return err
+}
+
+func (j *Journal) openLogs() (err error) {
+	if j.spool, err = openLog(j.spoolPath(j.State.Generation), j.State.Spool); err != nil {
+		return err
+	}
+	if j.users, err = openLog(j.path("users.log"), j.State.Users); err != nil {
+		return err
+	}
+	j.keys, err = openLog(j.path("keys.log"), j.State.Keys)
+	return err
+}
+
+func (j *Journal) path(name string) string { return filepath.Join(j.folder, name) }
+
+func (j *Journal) spoolPath(generation int) string {
+	return j.path(fmt.Sprintf("spool-%06d.log", generation))
+}
+
+// Scratch is the folder of files that are being written.
+func (j *Journal) Scratch() string { return j.path("tmp") }
+
+// Close releases the folder. What was not committed is lost.
+func (j *Journal) Close() error {
+	var err error
+	for _, l := range []*log{j.spool, j.users, j.keys} {
+		if l != nil {
+			err = errors.Join(err, l.file.Close())
+		}
+	}
+	return errors.Join(err, j.lock.Unlock())
+}
+
+// Append adds a frame to the spool.
+func (j *Journal) Append(frame *parleyv1.StreamTenantEventsResponse) error {
+	return j.spool.append(frame)
+}
+
+// AppendUser adds the summary of a user.
+func (j *Journal) AppendUser(user *parleyv1.UserSummary) error { return j.users.append(user) }
+
+// AppendKey notes that an event of a user is among the frames.
+func (j *Journal) AppendKey(key Key) error {
+	var record [16]byte
+	binary.LittleEndian.PutUint64(record[:], key.Owner)
+	binary.LittleEndian.PutUint64(record[8:], key.Event)
+	return j.keys.write(record[:])
+}
+
+// Spooled is how many bytes of frames there are, committed or not.
+func (j *Journal) Spooled() int64 { return j.spool.size }
+
+// Commit makes everything that was appended permanent, together with the state.
+func (j *Journal) Commit() error {
+	for _, l := range []*log{j.spool, j.users, j.keys} {
+		if err := l.flush(); err != nil {
+			return err
+		}
+	}
+	j.State.Spool, j.State.Users, j.State.Keys = j.spool.size, j.users.size, j.keys.size
+	return j.save()
+}
+
+// save replaces the state file.
+func (j *Journal) save() error {
+	text, err := json.Marshal(&j.State)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(j.path("state.json.new"), text, 0o600); err != nil {
+		return fmt.Errorf("state file: %w", err)
+	}
+	return os.Rename(j.path("state.json.new"), j.path("state.json"))
+}
+
+// Rollback forgets everything that was appended since the last commit.
+func (j *Journal) Rollback() error {
+	return errors.Join(j.spool.truncate(j.State.Spool), j.users.truncate(j.State.Users), j.keys.truncate(j.State.Keys))
+}
+
+// Flushed replaces the frames, which are in files now, by others, and commits. Everything else was committed before.
+func (j *Journal) Flushed(rest iter.Seq[*parleyv1.StreamTenantEventsResponse]) error {
+	next, err := openLog(j.spoolPath(j.State.Generation+1), 0)
+	if err != nil {
+		return err
+	}
+	for frame := range rest {
+		if err := next.append(frame); err != nil {
+			return errors.Join(err, next.file.Close())
+		}
+	}
+	before, path := j.spool, j.spoolPath(j.State.Generation)
+	j.spool = next
+	j.State.Generation++
+	if err := j.Commit(); err != nil {
+		return err
+	}
+	return errors.Join(before.file.Close(), os.Remove(path))
+}
+
+// Reset begins the run anew.
+func (j *Journal) Reset(now time.Time) error {
+	generation := j.State.Generation
+	j.State = begin(j.State.Run, now)
+	j.State.Generation = generation
+	return errors.Join(j.Rollback(), j.save())
+}
+
+func begin(run string, now time.Time) State {
+	return State{Version: version, Run: run, StartedAt: now.UTC(), Rows: map[string]int64{}, SettledUntil: map[string]string{}, RoundStart: -1}
+}
+
+// Frames yields the committed frames.
+func (j *Journal) Frames() iter.Seq2[*parleyv1.StreamTenantEventsResponse, error] {
+	return read(j.spool.file.Name(), j.State.Spool, func() *parleyv1.StreamTenantEventsResponse { return new(parleyv1.StreamTenantEventsResponse) })
+}
+
+// UserSummaries yields the committed summaries of users, each after the byte at which it begins; the last one of a user counts.
+func (j *Journal) UserSummaries() iter.Seq2[*parleyv1.UserSummary, error] {
+	return read(j.users.file.Name(), j.State.Users, func() *parleyv1.UserSummary { return new(parleyv1.UserSummary) })
+}
+
+// Key stands for one version of an event of a user.
+type Key struct{ Owner, Event uint64 }
+
+// KeyOf is the key of an event.
+func KeyOf(e *parleyv1.Event) Key {
+	event := fnv.New64a()
+	_, _ = io.WriteString(event, e.GetUid())
+	_, _ = event.Write(binary.LittleEndian.AppendUint64([]byte{0}, uint64(e.GetVersion())))
+	return Key{OwnerKey(e.GetOwner()), event.Sum64()}
+}
+
+// OwnerKey is the key of a user's resource name.
+func OwnerKey(user string) uint64 {
+	owner := fnv.New64a()
+	_, _ = io.WriteString(owner, user)
+	return owner.Sum64()
+}
+
+// Keys yields the keys of all committed frames, of those in files, too.
+func (j *Journal) Keys() iter.Seq2[Key, error] {
+	return func(yield func(Key, error) bool) {
+		file, err := os.Open(j.keys.file.Name())
+		if err != nil {
+			yield(Key{}, err)
+			return
+		}
+		defer func() { _ = file.Close() }()
+		reader := bufio.NewReaderSize(io.LimitReader(file, j.State.Keys), 1<<16)
+		var record [16]byte
+		for {
+			_, err := io.ReadFull(reader, record[:])
+			if errors.Is(err, io.EOF) {
+				return
+			}
+			key := Key{binary.LittleEndian.Uint64(record[:]), binary.LittleEndian.Uint64(record[8:])}
+			if !yield(key, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// maxRecord is above every frame of the API.
+const maxRecord = 64 << 20
+
+func read[M proto.Message](path string, length int64, empty func() M) iter.Seq2[M, error] {
+	return func(yield func(M, error) bool) {
+		var none M
+		file, err := os.Open(path)
+		if err != nil {
+			yield(none, err)
+			return
+		}
+		defer func() { _ = file.Close() }()
+		reader := bufio.NewReaderSize(io.LimitReader(file, length), 1<<16)
+		for {
+			message := empty()
+			err := protodelim.UnmarshalOptions{MaxSize: maxRecord}.UnmarshalFrom(reader, message)
+			if errors.Is(err, io.EOF) {
+				return
+			}
+			if err != nil {
+				yield(none, fmt.Errorf("%s is damaged: %w", path, err))
+				return
+			}
+			if !yield(message, nil) {
+				return
+			}
+		}
+	}
+}
+
+// SaveLegs keeps the parts of the work of a round: lists of users, or one empty list for a selection.
+func (j *Journal) SaveLegs(round int, legs [][]string) error {
+	text, err := json.Marshal(legs)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(j.legs(round), text, 0o600)
+}
+
+// Legs returns what SaveLegs kept.
+func (j *Journal) Legs(round int) (legs [][]string, err error) {
+	text, err := os.ReadFile(j.legs(round))
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(text, &legs); err != nil {
+		return nil, fmt.Errorf("%s is damaged: %w", j.legs(round), err)
+	}
+	return legs, nil
+}
+
+func (j *Journal) legs(round int) string { return j.path(fmt.Sprintf("legs-%d.json", round)) }

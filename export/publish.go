@@ -1,0 +1,303 @@
+package export
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/parley-gateway/parley/export/internal/dataset"
+	"github.com/parley-gateway/parley/export/internal/journal"
+	"github.com/parley-gateway/parley/export/internal/store"
+)
+
+// Result says how a run ended.
+type Result struct {
+	Run string
+	// Manifest is where it is, below Out; empty while other shards of the run are to come.
+	Manifest string
+	Outcome  string
+	Counts   Counts
+	Files    int
+	Refusals []Failures
+	Failures []Failures
+}
+
+func runFolder(run string) string { return "_runs/" + run + "/" }
+
+func shardFile(run string, shard, shards int) string {
+	return fmt.Sprintf("%sshards/%d-of-%d", runFolder(run), shard, shards)
+}
+
+// publish removes the files that are none of the run, and writes what the shard has and lacks.
+func (e *Exporter) publish(ctx context.Context) error {
+	if err := e.removeOrphans(ctx); err != nil {
+		return err
+	}
+	manifest, err := e.writeUserLines(filepath.Join(e.journal.Scratch(), "users"))
+	if err != nil {
+		return err
+	}
+	name := shardFile(e.name, e.options.Shard, e.options.Shards)
+	if err := e.store.PutFile(ctx, e.owner(), name+".users.ndjson", filepath.Join(e.journal.Scratch(), "users")); err != nil {
+		return err
+	}
+	if err := putJSON(ctx, e.store, e.owner(), name+".json", manifest); err != nil {
+		return err
+	}
+	state := &e.journal.State
+	state.Outcome, state.Published = manifest.Outcome, true
+	return e.journal.Commit()
+}
+
+// removeOrphans removes files that a killed process has left, or that were written anew under another number.
+func (e *Exporter) removeOrphans(ctx context.Context) error {
+	for _, table := range dataset.Tables() {
+		names, err := e.store.List(ctx, e.prefix(table.Name))
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			known := slices.ContainsFunc(e.journal.State.Files, func(f journal.File) bool { return f.Path == name })
+			if known {
+				continue
+			}
+			if err := e.store.Delete(ctx, name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// writeUserLines writes a line for each user, and returns what the shard has altogether.
+func (e *Exporter) writeUserLines(path string) (_ *Manifest, err error) {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	lines := bufio.NewWriter(file)
+	encoder := json.NewEncoder(lines)
+	last := map[string]int{}
+	n := 0
+	for user, err := range e.journal.UserSummaries() {
+		if err != nil {
+			return nil, err
+		}
+		last[user.GetUser()] = n
+		n++
+	}
+	total := newTally()
+	n = 0
+	for user, err := range e.journal.UserSummaries() {
+		if err != nil {
+			return nil, err
+		}
+		if n++; last[user.GetUser()] != n-1 {
+			continue // read again later
+		}
+		entry := entryOf(user)
+		total.add(user, entry)
+		if err := encoder.Encode(entry); err != nil {
+			return nil, err
+		}
+	}
+	return e.manifest(total), lines.Flush()
+}
+
+func (e *Exporter) manifest(total *tally) *Manifest {
+	o, state := e.options, &e.journal.State
+	if state.EndedAt.IsZero() || !state.Published {
+		state.EndedAt = o.Now().UTC()
+	}
+	total.counts.Rows, total.counts.GraphRequests = state.Rows, state.GraphRequests
+	m := &Manifest{
+		SchemaVersion: dataset.SchemaVersion, Run: e.name, Outcome: total.counts.outcome(state.ListIncomplete), RunDate: o.runDate(),
+		Start: o.Start.UTC().Format(time.RFC3339Nano), End: o.End.UTC().Format(time.RFC3339Nano),
+		Selection: strings.ToLower(strings.TrimPrefix(o.Users.String(), "USER_SELECTION_")), Shard: &o.Shard, Shards: o.Shards,
+		View: strings.TrimPrefix(o.View.String(), "EVENT_VIEW_"), Format: o.Format, Deduplicated: o.Deduplicate, Caller: o.Caller, Reason: o.Reason,
+		StartedAt: state.StartedAt.Format(time.RFC3339), EndedAt: state.EndedAt.Format(time.RFC3339),
+		Counts: total.counts, SettledUntil: state.SettledUntil, Coverage: total.coverage,
+		Refusals: sorted(total.refusals), Failures: sorted(total.failures), Notices: state.Notices, Files: state.Files,
+	}
+	m.Complete = m.Outcome == complete
+	if o.UserIDs != nil {
+		m.Selection = "ids"
+	}
+	for _, source := range o.Sources {
+		m.Sources = append(m.Sources, sourceName(source))
+	}
+	return m
+}
+
+// result ends the run if this shard is the last one.
+func (e *Exporter) result(ctx context.Context) (Result, error) {
+	state := &e.journal.State
+	result, err := finish(ctx, e.store, e.owner(), e.name, e.options.Shards, e.options.Strict)
+	if errors.Is(err, fs.ErrNotExist) {
+		result, err = Result{Run: e.name, Outcome: state.Outcome, Files: len(state.Files), Counts: Counts{Rows: state.Rows}}, nil
+	}
+	if err != nil {
+		return Result{}, err
+	}
+	// The process answers for its own shard.
+	return result, verdict(state.Outcome, e.options.Strict)
+}
+
+func verdict(outcome string, strict bool) error {
+	switch {
+	case outcome == incomplete:
+		return ErrIncomplete
+	case outcome == withRefusals && strict:
+		return fmt.Errorf("%w: some users are refused for reasons that last, and --strict does not accept that", ErrRefused)
+	default:
+		return nil
+	}
+}
+
+// Finish writes the manifest of a run whose shards were all published. The error is as that of Run, of all shards.
+func Finish(ctx context.Context, out, run string, strict bool) (_ Result, err error) {
+	target, err := store.Open(ctx, out)
+	if err != nil {
+		return Result{}, err
+	}
+	defer func() { err = errors.Join(err, target.Close()) }()
+	names, err := target.List(ctx, runFolder(run)+"shards/")
+	if err != nil {
+		return Result{}, err
+	}
+	for _, name := range names {
+		var shard, shards int
+		if _, err := fmt.Sscanf(strings.TrimPrefix(name, runFolder(run)+"shards/"), "%d-of-%d.json", &shard, &shards); err != nil {
+			continue
+		}
+		result, err := finish(ctx, target, run+"-finish", run, shards, strict)
+		if errors.Is(err, fs.ErrNotExist) {
+			return Result{}, fmt.Errorf("%w (%w)", ErrIncomplete, err)
+		}
+		if err != nil {
+			return Result{}, err
+		}
+		return result, errors.Join(verdict(result.Outcome, strict), target.Clean(run+"-finish"))
+	}
+	return Result{}, fmt.Errorf("%w: no shard of the run %s is in %s", ErrRefused, run, out)
+}
+
+// finish merges the shards; the error wraps fs.ErrNotExist while one is missing.
+func finish(ctx context.Context, target *store.Store, owner, run string, shards int, strict bool) (Result, error) {
+	var all *Manifest
+	for shard := range shards {
+		one := new(Manifest)
+		if err := getJSON(ctx, target, shardFile(run, shard, shards)+".json", one); err != nil {
+			return Result{}, err
+		}
+		if all == nil {
+			all = one
+			continue
+		}
+		all.merge(one)
+	}
+	all.Shard = nil
+	all.Complete = all.Outcome == complete
+	if err := putManifest(ctx, target, owner, all); err != nil {
+		return Result{}, err
+	}
+	success := runFolder(run) + "_SUCCESS"
+	err := target.Delete(ctx, success)
+	if verdict(all.Outcome, strict) == nil {
+		err = target.Put(ctx, owner, success, strings.NewReader(""))
+	}
+	if err != nil {
+		return Result{}, err
+	}
+	return Result{
+		Run: run, Manifest: runFolder(run) + "manifest.json", Outcome: all.Outcome, Counts: all.Counts, Files: len(all.Files),
+		Refusals: all.Refusals, Failures: all.Failures,
+	}, target.Clean(owner)
+}
+
+// putManifest writes the manifest with the lines of the users of all shards, which are never in memory together.
+func putManifest(ctx context.Context, target *store.Store, owner string, all *Manifest) error {
+	head, err := json.MarshalIndent(all, "", " ")
+	if err != nil {
+		return err
+	}
+	reader, writer := io.Pipe()
+	done := make(chan error, 1)
+	go func() {
+		err := writeUsers(ctx, target, writer, head, all)
+		writer.CloseWithError(err)
+		done <- err
+	}()
+	err = target.Put(ctx, owner, runFolder(all.Run)+"manifest.json", reader)
+	reader.CloseWithError(err)
+	return errors.Join(err, <-done)
+}
+
+func writeUsers(ctx context.Context, target *store.Store, to io.Writer, head []byte, all *Manifest) error {
+	if _, err := fmt.Fprintf(to, "%s,\n \"users\": [", bytes.TrimSuffix(head, []byte("\n}"))); err != nil {
+		return err
+	}
+	separator := "\n"
+	for shard := range all.Shards {
+		if err := copyLines(ctx, target, to, shardFile(all.Run, shard, all.Shards)+".users.ndjson", &separator); err != nil {
+			return err
+		}
+	}
+	_, err := io.WriteString(to, "\n ]\n}\n")
+	return err
+}
+
+func copyLines(ctx context.Context, target *store.Store, to io.Writer, name string, separator *string) error {
+	from, err := target.Read(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	lines := bufio.NewReader(from)
+	for {
+		line, err := lines.ReadBytes('\n')
+		if len(line) > 0 {
+			if _, err := fmt.Fprintf(to, "%s  %s", *separator, bytes.TrimSuffix(line, []byte("\n"))); err != nil {
+				return err
+			}
+			*separator = ",\n"
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func putJSON(ctx context.Context, target *store.Store, owner, name string, value any) error {
+	text, err := json.MarshalIndent(value, "", " ")
+	if err != nil {
+		return err
+	}
+	return target.Put(ctx, owner, name, bytes.NewReader(append(text, '\n')))
+}
+
+func getJSON(ctx context.Context, target *store.Store, name string, value any) error {
+	from, err := target.Read(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	if err := json.NewDecoder(from).Decode(value); err != nil {
+		return fmt.Errorf("%s is damaged: %w", name, err)
+	}
+	return nil
+}

@@ -1,0 +1,238 @@
+package export
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+
+	parleyclient "github.com/parley-gateway/parley/clients/go"
+	"github.com/parley-gateway/parley/export/internal/dataset"
+	"github.com/parley-gateway/parley/export/internal/journal"
+)
+
+// frame makes a frame of StreamTenantEvents one that the client helper reads.
+type frame struct {
+	*parleyv1.StreamTenantEventsResponse
+}
+
+// GetCheckpoint is the place of the frame.
+func (f frame) GetCheckpoint() *parleyv1.Checkpoint {
+	if checkpoint := f.StreamTenantEventsResponse.GetCheckpoint(); checkpoint != nil {
+		return &parleyv1.Checkpoint{ResumeToken: checkpoint.GetResumeToken()}
+	}
+	return nil
+}
+
+// GetSummary is the end of the stream.
+func (f frame) GetSummary() *parleyv1.Summary {
+	if summary := f.StreamTenantEventsResponse.GetSummary(); summary != nil {
+		return &parleyv1.Summary{Complete: summary.GetComplete(), ResumeToken: summary.GetResumeToken()}
+	}
+	return nil
+}
+
+// receiver is what is used of the generated stream.
+type receiver interface {
+	Recv() (*parleyv1.StreamTenantEventsResponse, error)
+}
+
+type received struct{ from receiver }
+
+// Recv returns the next frame.
+func (r received) Recv() (frame, error) {
+	next, err := r.from.Recv()
+	return frame{next}, err
+}
+
+// readLegs reads what is left of the legs.
+func (e *Exporter) readLegs(ctx context.Context) error {
+	legs, err := e.legs()
+	if err != nil {
+		return err
+	}
+	state := &e.journal.State
+	for state.Leg < len(legs) {
+		if err := e.readLeg(ctx, legs[state.Leg]); err != nil {
+			return err
+		}
+	}
+	state.Read = true
+	return e.journal.Commit()
+}
+
+func (e *Exporter) request(ids []string) *parleyv1.StreamTenantEventsRequest {
+	request := &parleyv1.StreamTenantEventsRequest{
+		StartTime: timestamppb.New(e.options.Start), EndTime: timestamppb.New(e.options.End),
+		Sources: e.options.Sources, View: e.options.View, Deduplicate: e.options.Deduplicate,
+	}
+	if ids != nil {
+		for _, id := range ids {
+			request.UserIds = append(request.UserIds, dataset.UserID(id))
+		}
+		return request
+	}
+	request.Users = e.options.Users
+	if e.options.Shards > 1 {
+		request.Shard = &parleyv1.Shard{Index: int32(e.options.Shard), Count: int32(e.options.Shards)}
+	}
+	return request
+}
+
+// readLeg reads one stream to its summary. Each connection begins with what was committed.
+func (e *Exporter) readLeg(ctx context.Context, ids []string) error {
+	state := &e.journal.State
+	request := e.request(ids)
+	options := e.options.Stream
+	options.Memory = -1 // e.known drops what comes twice
+	options.OnCheckpoint = func(ctx context.Context, checkpoint *parleyv1.Checkpoint) error {
+		state.Token = checkpoint.GetResumeToken()
+		if err := e.journal.Commit(); err != nil {
+			return err
+		}
+		if e.journal.Spooled() < e.options.SpoolBytes {
+			return nil
+		}
+		return e.flush(ctx)
+	}
+	options.OnNotice = func(notice *parleyv1.Notice) { e.progress.waits(notice.GetCode()) }
+	stream := parleyclient.New(parleyclient.Method[frame, *parleyv1.StreamTenantEventsResponse]{
+		Open: func(ctx context.Context, _ string) (parleyclient.Receiver[frame], error) {
+			if err := errors.Join(e.journal.Rollback(), e.known.load(e.journal, e.options.Deduplicate)); err != nil {
+				return nil, err
+			}
+			request.ResumeToken = state.Token
+			next, err := e.clients.events.StreamTenantEvents(ctx, request)
+			if err != nil {
+				return nil, err
+			}
+			return received{next}, nil
+		},
+		Items: e.items,
+	}, state.Token, options)
+	e.summary = nil
+	for next, err := range stream.All(ctx) {
+		if err != nil {
+			return err
+		}
+		if err := e.take(next); err != nil {
+			return err
+		}
+	}
+	return e.endLeg()
+}
+
+// items notes what a frame says about the whole, and returns it if it is to be kept.
+func (e *Exporter) items(f frame) []*parleyv1.StreamTenantEventsResponse {
+	switch next := f.GetFrame().(type) {
+	case *parleyv1.StreamTenantEventsResponse_Batch, *parleyv1.StreamTenantEventsResponse_Copies, *parleyv1.StreamTenantEventsResponse_User:
+		return []*parleyv1.StreamTenantEventsResponse{f.StreamTenantEventsResponse}
+	case *parleyv1.StreamTenantEventsResponse_Checkpoint:
+		e.progress.reached(next.Checkpoint)
+	case *parleyv1.StreamTenantEventsResponse_Summary:
+		e.summary = next.Summary
+	}
+	return nil
+}
+
+// take adds a frame to the journal, without what is there already.
+func (e *Exporter) take(next *parleyv1.StreamTenantEventsResponse) error {
+	switch frame := next.GetFrame().(type) {
+	case *parleyv1.StreamTenantEventsResponse_Batch:
+		return e.takeEvents(frame.Batch.GetEvents())
+	case *parleyv1.StreamTenantEventsResponse_Copies:
+		return e.takeCopies(frame.Copies.GetCopies())
+	case *parleyv1.StreamTenantEventsResponse_User:
+		e.known.forget(frame.User.GetUser())
+		e.progress.user()
+		return errors.Join(e.journal.Append(next), e.journal.AppendUser(frame.User))
+	}
+	return nil
+}
+
+func (e *Exporter) takeEvents(events []*parleyv1.Event) error {
+	var kept []*parleyv1.Event
+	var copies []*parleyv1.EventCopy
+	for _, event := range events {
+		key := journal.KeyOf(event)
+		switch {
+		case e.known.has(key):
+			if half := dataset.Half(event); half != nil {
+				kept = append(kept, half)
+			}
+		case e.options.Deduplicate && e.known.elsewhere(key):
+			copies = append(copies, &parleyv1.EventCopy{Name: event.GetName(), Uid: event.GetUid()})
+		default:
+			e.known.add(key)
+			if err := e.journal.AppendKey(key); err != nil {
+				return err
+			}
+			kept = append(kept, event)
+			e.progress.event()
+		}
+	}
+	if err := e.takeCopies(copies); err != nil || len(kept) == 0 {
+		return err
+	}
+	return e.journal.Append(batch(kept))
+}
+
+func (e *Exporter) takeCopies(copies []*parleyv1.EventCopy) error {
+	var kept []*parleyv1.EventCopy
+	for _, c := range copies {
+		// A copy is known by its owner and uid, and has no version.
+		key := journal.KeyOf(&parleyv1.Event{Owner: "users/" + dataset.UserID(c.GetName()), Uid: c.GetUid(), Version: -1})
+		if e.known.has(key) {
+			continue
+		}
+		e.known.add(key)
+		if err := e.journal.AppendKey(key); err != nil {
+			return err
+		}
+		kept = append(kept, c)
+	}
+	if len(kept) == 0 {
+		return nil
+	}
+	return e.journal.Append(&parleyv1.StreamTenantEventsResponse{Frame: &parleyv1.StreamTenantEventsResponse_Copies{Copies: &parleyv1.EventCopies{Copies: kept}}})
+}
+
+func batch(events []*parleyv1.Event) *parleyv1.StreamTenantEventsResponse {
+	return &parleyv1.StreamTenantEventsResponse{Frame: &parleyv1.StreamTenantEventsResponse_Batch{Batch: &parleyv1.EventBatch{Events: events}}}
+}
+
+// endLeg notes the summary of a stream and goes on to the next leg.
+func (e *Exporter) endLeg() error {
+	state, summary := &e.journal.State, e.summary
+	if summary.GetOutcome() == parleyv1.TenantOutcome_TENANT_OUTCOME_INCOMPLETE {
+		listed := !slices.ContainsFunc(summary.GetNotices(), func(n *parleyv1.Notice) bool { return n.GetSource() == parleyv1.Source_SOURCE_USER })
+		state.ListIncomplete = state.ListIncomplete || !listed || summary.GetUsersIncomplete() == 0
+	}
+	for _, notice := range summary.GetNotices() {
+		if len(state.Notices) < 100 {
+			state.Notices = append(state.Notices, journal.Notice{Code: notice.GetCode(), Message: notice.GetMessage()})
+		}
+	}
+	for _, report := range summary.GetSources() {
+		state.GraphRequests += report.GetCounts().GetGraphRequests()
+		if at := report.GetSettledUntil(); at != nil {
+			name := sourceName(report.GetSource())
+			if text := at.AsTime().Format(time.RFC3339Nano); state.SettledUntil[name] == "" || earlier(text, state.SettledUntil[name]) {
+				state.SettledUntil[name] = text
+			}
+		}
+	}
+	state.Leg++
+	state.Token = ""
+	return e.journal.Commit()
+}
+
+func earlier(a, b string) bool {
+	left, errLeft := time.Parse(time.RFC3339Nano, a)
+	right, errRight := time.Parse(time.RFC3339Nano, b)
+	return errLeft == nil && errRight == nil && left.Before(right)
+}
