@@ -191,6 +191,9 @@ func chunks(ids []string) [][]string { return slices.Collect(slices.Chunk(ids, m
 
 // classify says of an error of the gateway whether another run helps.
 func classify(err error) error {
+	if errors.Is(err, parleyclient.ErrCut) {
+		return fmt.Errorf("%w: %w", ErrIncomplete, err)
+	}
 	var remote interface{ GRPCStatus() *status.Status }
 	if !errors.As(err, &remote) {
 		return err

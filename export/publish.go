@@ -213,11 +213,11 @@ func finish(ctx context.Context, target *store.Store, owner, run string, shards 
 		return Result{}, err
 	}
 	success := runFolder(run) + "_SUCCESS"
-	err := target.Delete(ctx, success)
-	if verdict(all.Outcome, strict) == nil {
-		err = target.Put(ctx, owner, success, strings.NewReader(""))
+	mark := func() error { return target.Put(ctx, owner, success, strings.NewReader("")) }
+	if verdict(all.Outcome, strict) != nil {
+		mark = func() error { return target.Delete(ctx, success) }
 	}
-	if err != nil {
+	if err := mark(); err != nil {
 		return Result{}, err
 	}
 	return Result{

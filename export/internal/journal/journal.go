@@ -15,6 +15,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -293,7 +294,7 @@ func KeyOf(e *parleyv1.Event) Key {
 // OwnerKey is the key of a user's resource name.
 func OwnerKey(user string) uint64 {
 	owner := fnv.New64a()
-	_, _ = io.WriteString(owner, user)
+	_, _ = io.WriteString(owner, strings.ToLower(user))
 	return owner.Sum64()
 }
 
