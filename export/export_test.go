@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -25,6 +26,9 @@ import (
 	"github.com/parley-gateway/parley/export"
 	"github.com/parley-gateway/parley/export/internal/dataset"
 )
+
+// kills is how often TestKilled kills the exporter; `make export-check` does it more often.
+var kills = flag.Int("export.kills", 5, "how often the exporter is killed")
 
 const childEnv = "PARLEY_EXPORT_TEST_CHILD"
 
@@ -128,7 +132,7 @@ func TestFailuresOfTheStream(t *testing.T) {
 	}
 }
 
-// TestKilled kills the process at twenty moments and begins it again each time.
+// TestKilled kills the process at several moments and begins it again each time.
 func TestKilled(t *testing.T) {
 	t.Parallel()
 	out := t.TempDir()
@@ -162,7 +166,7 @@ func TestKilled(t *testing.T) {
 		select {
 		case err = <-ended:
 		case <-kill:
-			if killed++; killed <= 20 {
+			if killed++; killed <= *kills {
 				_ = child.Process.Kill()
 			}
 			err = <-ended
