@@ -6,7 +6,7 @@ set -euo pipefail
 declare -A package=(
   [gcc]=gcc [git]=git [node]=nodejs [npm]=npm [python3-venv]=python3-venv [curl]=curl [jq]=jq [javac]=default-jdk-headless [mvn]=maven [cargo]=cargo
   [protoc]=protobuf-compiler [php]=php-cli [php-protobuf]=php-google-protobuf [ruby]=ruby [ruby-protobuf]=ruby-google-protobuf [strings]=binutils
-  [chromium]=chromium [pngquant]=pngquant [skopeo]=skopeo [umoci]=umoci [promtool]=prometheus [openssl]=openssl
+  [chromium]=chromium [pngquant]=pngquant [skopeo]=skopeo [umoci]=umoci [promtool]=prometheus [openssl]=openssl [redis-server]=redis-server
 )
 
 present() {
