@@ -114,7 +114,7 @@ func orDefault[T int | time.Duration](v, def T) T {
 }
 
 // checkNumbers refuses numbers of a complete configuration that no tenant can be made of.
-func (c *Config) checkNumbers() error {
+func (c Config) checkNumbers() error {
 	switch {
 	case c.Users < 3:
 		return fmt.Errorf("graphsim: Users is %d, at least 3 are needed for a group chat", c.Users)

@@ -51,7 +51,7 @@ func nightOf(change func(*query.Tenant)) query.Tenant {
 }
 
 // TestTenantRequests makes each request over gRPC, as a POST, and where that is possible as a GET.
-func TestTenantRequests(t *testing.T) {
+func TestTenantRequests(t *testing.T) { //nolint:tparallel // one after the other: the gateway notes what it was asked last
 	t.Parallel()
 	const shardText = `"shard":{"index":1,"count":4}`
 	tests := map[string]struct {

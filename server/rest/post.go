@@ -180,7 +180,7 @@ func scalar(name string, field protoreflect.FieldDescriptor, token json.Token) (
 			return strconv.FormatBool(value), nil
 		}
 	}
-	switch kind { //nolint:exhaustive // requests have no others
+	switch kind {
 	case protoreflect.BoolKind:
 		return "", apierror.Invalid(name, "must be true or false")
 	case protoreflect.Int32Kind, protoreflect.Int64Kind:
