@@ -75,6 +75,9 @@ func TestEveryFieldNamesItsSetting(t *testing.T) {
 func fieldPaths(prefix string, of reflect.Type) []string {
 	var paths []string
 	for field := range of.Fields() {
+		if !field.IsExported() {
+			continue // no program sets it
+		}
 		inner := field.Type
 		if inner.Kind() == reflect.Pointer {
 			inner = inner.Elem()
