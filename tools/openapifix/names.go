@@ -48,7 +48,7 @@ func operationName(id, path string) string {
 		}
 	}
 	if parent == "" {
-		return name + binding
+		return name + "ByQuery" // the same path, with its fields as parameters in place of a body
 	}
 	verb := strings.IndexFunc(name, unicode.IsUpper)
 	return name[:verb] + strings.ToUpper(parent[:1]) + parent[1:] + name[verb:]

@@ -966,7 +966,7 @@ type StreamTenantEventsRequest struct {
 	// AIP-160 filter over the model's fields, at most 512 characters and 16 levels.
 	Filter string `protobuf:"bytes,9,opt,name=filter,proto3" json:"filter,omitempty"`
 	// Send an event once that several users have, such as a message of a chat or a call: whole for the first of them, and as an EventCopy for
-	// each other one. The stream remembers the latest million events of a call; a call that goes on from a resume token remembers none of
+	// each other one. The stream remembers the latest 250,000 events of a call; a call that goes on from a resume token remembers none of
 	// the calls before it, and may send an event whole once more, under another user and with the same `uid`.
 	Deduplicate   bool `protobuf:"varint,10,opt,name=deduplicate,proto3" json:"deduplicate,omitempty"`
 	unknownFields protoimpl.UnknownFields
