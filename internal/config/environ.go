@@ -22,6 +22,7 @@ func unknownVariables(known []string) []error {
 		switch {
 		case !strings.HasPrefix(name, prefix), slices.Contains(known, name), serviceLink.MatchString(name):
 		case name == prefix+"NAME" && strings.HasPrefix(value, "/"): // a Docker link; its value is /container/alias
+		case strings.HasPrefix(name, prefix+"EXPORT_"): // settings of parley-export, which knows them all
 		case strings.HasPrefix(name, prefix+"ENV_"): // the linked container's own environment
 		default:
 			errs = append(errs, &Error{Setting: name, text: name + ": is no setting; " + hint(name, known)})

@@ -31,7 +31,7 @@ parley: parley.yaml:7:14: caller_rate: is not a whole number, such as 50
 
 Unknown flags, keys and ` + "`PARLEY_…`" + ` variables are mistakes, and so are a key that stands twice, settings that contradict each other, and
 files that are named and cannot be read. Variables that Kubernetes and Docker set for a service named ` + "`parley`" + ` are not
-(` + "`PARLEY_SERVICE_HOST`, `PARLEY_PORT`, `PARLEY_PORT_9090_TCP`" + ` …). A message repeats neither a line of the file nor the value of a setting
+(` + "`PARLEY_SERVICE_HOST`, `PARLEY_PORT`, `PARLEY_PORT_9090_TCP`" + ` …), nor are ` + "`PARLEY_EXPORT_…`" + `. A message repeats neither a line of the file nor the value of a setting
 that names a secret. YAML anchors and aliases are not read.
 
 ` + "`parley config check`" + ` takes what ` + "`serve`" + ` takes and tells the same mistakes without starting: it reads the files that the settings name

@@ -40,13 +40,13 @@ func TestWhichValueWins(t *testing.T) {
 }
 
 // TestServiceLinks is of the kind "variables that others set are not ours to refuse": those that Kubernetes and Docker make of a
-// service named parley or parley-grpc, and settings of other verbs.
+// service named parley or parley-grpc, and settings of other verbs and of parley-export.
 func TestServiceLinks(t *testing.T) {
 	for name, value := range map[string]string{
 		"PARLEY_PORT": "tcp://10.0.0.7:9090", "PARLEY_SERVICE_HOST": "10.0.0.7", "PARLEY_SERVICE_PORT": "9090", "PARLEY_SERVICE_PORT_GRPC": "9090",
 		"PARLEY_PORT_9090_TCP": "tcp://10.0.0.7:9090", "PARLEY_PORT_9090_TCP_PROTO": "tcp", "PARLEY_PORT_9090_TCP_PORT": "9090",
 		"PARLEY_PORT_9090_TCP_ADDR": "10.0.0.7", "PARLEY_GRPC_SERVICE_HOST": "10.0.0.8", "PARLEY_GRPC_PORT": "tcp://10.0.0.8:9090",
-		"PARLEY_HEADLESS_PORT_53_UDP_ADDR": "10.0.0.9", "PARLEY_NAME": "/web/parley", "PARLEY_ENV_PATH": "/bin", "PARLEY_SIM_PORT_8090_TCP": "tcp://10.0.0.1:8090",
+		"PARLEY_HEADLESS_PORT_53_UDP_ADDR": "10.0.0.9", "PARLEY_NAME": "/web/parley", "PARLEY_EXPORT_AUTH": "none", "PARLEY_ENV_PATH": "/bin", "PARLEY_SIM_PORT_8090_TCP": "tcp://10.0.0.1:8090",
 	} {
 		t.Setenv(name, value)
 	}
