@@ -2,6 +2,7 @@ package export
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"google.golang.org/grpc/codes"
@@ -53,7 +54,7 @@ func (e *Exporter) writeUsers(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, id := range sortedKeys(last) {
+	for _, id := range slices.Sorted(maps.Keys(last)) {
 		if err := write(dataset.User{UserID: id, Run: e.name}, last[id]); err != nil {
 			return err
 		}
@@ -84,8 +85,6 @@ func (e *Exporter) directory(ctx context.Context, take func(*parleyv1.User) erro
 
 // retry reads one answer as a stream of one frame, so that the client helper's rules for failures hold for it, too.
 func retry[M any](ctx context.Context, e *Exporter, call func(context.Context) (M, error)) (answer M, err error) {
-	options := e.options.Stream
-	options.OnCheckpoint, options.OnNotice = nil, nil
 	stream := parleyclient.New(parleyclient.Method[one, M]{
 		Open: func(ctx context.Context, _ string) (parleyclient.Receiver[one], error) {
 			next, err := call(ctx)
@@ -96,7 +95,7 @@ func retry[M any](ctx context.Context, e *Exporter, call func(context.Context) (
 			return one{}, nil
 		},
 		Items: func(one) []M { return nil },
-	}, "", options)
+	}, "", e.quiet())
 	for _, failure := range stream.All(ctx) {
 		err = failure
 	}
@@ -127,7 +126,7 @@ func (e *Exporter) writeConversations(ctx context.Context) error {
 	rows := newWriter[dataset.Conversation](e, dataset.Conversations)
 	defer rows.Abandon()
 	failed := 0
-	for _, id := range sortedKeys(last) {
+	for _, id := range slices.Sorted(maps.Keys(last)) {
 		seen := map[string]struct{}{}
 		request := &parleyv1.StreamConversationsRequest{Parent: "users/" + id, View: e.options.View}
 		stream := parleyclient.Conversations(e.clients.conversations, request, e.quiet())
@@ -191,7 +190,7 @@ func (e *Exporter) writeUsage(ctx context.Context) error {
 	return rows.Close(ctx)
 }
 
-// quiet are the options of streams beside the tenant's.
+// quiet are the options of calls beside the stream over the tenant.
 func (e *Exporter) quiet() parleyclient.Options {
 	options := e.options.Stream
 	options.OnCheckpoint, options.OnNotice = nil, nil
@@ -215,13 +214,4 @@ func refused(err error) bool {
 	default:
 		return false
 	}
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for key := range m {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
 }
