@@ -29,7 +29,7 @@ return redis.call('ZCARD', KEYS[1])`)
 func (s *Store) Replicas() int { return int(s.replicas.Load()) }
 
 // beats says that this replica is there, until the store is closed. It also finds out that a store is back that nobody asks.
-func (s *Store) beats(rueidis.Client) {
+func (s *Store) beats() {
 	for {
 		_ = s.Beat(s.running) // a failure is counted and logged by do
 		if !s.pause(Heartbeat) {

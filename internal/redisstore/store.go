@@ -112,7 +112,7 @@ func (s *Store) run() {
 	defer client.Close()
 	var tasks sync.WaitGroup
 	tasks.Go(func() { s.listen(client) })
-	tasks.Go(func() { s.beats(client) })
+	tasks.Go(s.beats)
 	tasks.Wait()
 }
 
