@@ -8,7 +8,6 @@ import (
 	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/internal/reasons"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/cursor"
 	"github.com/parley-gateway/parley/timeline/failure"
@@ -82,9 +81,7 @@ func (w *tenantWalk) begin(token string) error {
 	}
 	_, end, cut := w.req.Interval(now, window.Earlier(now, now.Add(-w.have.ClockAhead())))
 	if cut {
-		w.notices = append(w.notices, &parleyv1.Notice{
-			Code: reasons.Code(parleyv1.NoticeCode_NOTICE_CODE_END_CUT_TO_NOW), Message: "end_time lies in the future and was cut to now",
-		})
+		w.notices = append(w.notices, query.EndCut())
 	}
 	w.Tenant = &cursor.Tenant{End: end, Totals: make([]cursor.Total, len(w.asked))}
 	return nil

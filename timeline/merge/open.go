@@ -9,7 +9,6 @@ import (
 
 	"github.com/parley-gateway/parley/cache/readers"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/internal/reasons"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/cursor"
 	"github.com/parley-gateway/parley/timeline/failure"
@@ -42,7 +41,8 @@ func Open(ctx context.Context, cfg *Config, have query.Sources, req *query.Event
 		m.span = window.Span{Start: start, End: end}
 		m.newReaders(have, asked, nil)
 		if cut {
-			m.notices.add(reasons.Code(parleyv1.NoticeCode_NOTICE_CODE_END_CUT_TO_NOW), "end_time lies in the future and was cut to now", 0, nil)
+			notice := query.EndCut()
+			m.notices.add(notice.GetCode(), notice.GetMessage(), 0, nil)
 		}
 	} else if err := m.resume(have, asked, token, field); err != nil {
 		return nil, err

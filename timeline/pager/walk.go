@@ -98,9 +98,7 @@ func (l *Lister) openWalk(have query.Sources, req *query.Conversations, token, f
 	}
 	_, end, cut := events.Interval(now, now.Add(-max(have.ClockAhead(), 0)))
 	if cut {
-		w.notices = append(w.notices, &parleyv1.Notice{
-			Code: reasons.Code(parleyv1.NoticeCode_NOTICE_CODE_END_CUT_TO_NOW), Message: "end_time lies in the future and was cut to now",
-		})
+		w.notices = append(w.notices, query.EndCut())
 	}
 	w.pos = &cursor.Derived{End: end, Counts: make([]cursor.Counts, len(req.Derived()))}
 	chats.position.Derived = w.pos

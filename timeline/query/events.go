@@ -11,6 +11,7 @@ import (
 
 	"github.com/parley-gateway/parley/eventwire/view"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/internal/reasons"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/filter"
@@ -154,6 +155,13 @@ func (r *Events) Interval(now, settling time.Time) (start, end time.Time, cut bo
 		return start, now, true
 	}
 	return start, end, false
+}
+
+// EndCut tells of an end that Interval cut to now.
+func EndCut() *parleyv1.Notice {
+	return &parleyv1.Notice{
+		Code: reasons.Code(parleyv1.NoticeCode_NOTICE_CODE_END_CUT_TO_NOW), Message: "end_time lies in the future and was cut to now",
+	}
 }
 
 // CheckFilter returns an error for a filter that cannot be evaluated, or that the view of the request does not allow.
