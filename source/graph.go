@@ -136,7 +136,8 @@ func isRejected(err error) bool {
 
 // isLost reports whether a link that Graph gave leads nowhere any more.
 func isLost(err error) bool {
-	return isRejected(err) || isKind(err, graph.KindLinkNotFound, graph.KindGone)
+	e, ok := errors.AsType[*graph.Error](err)
+	return ok && e.LinkLost()
 }
 
 func unexpected(problem string, err error) error {

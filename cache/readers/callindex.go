@@ -234,7 +234,7 @@ func (x *indexReader) chain(ctx context.Context, start, end time.Time, into *cal
 	for n := 1; ; n++ {
 		page, err := x.r.lister.CallRows(ctx, start, end, link)
 		if err != nil {
-			x.pages += requestsOf(err)
+			x.pages += graph.Requests(err)
 			if link == "" || again || !isLost(err) {
 				return false, err
 			}
@@ -284,23 +284,7 @@ func (x *indexReader) count(page *source.Page[source.CallRow]) {
 // isLost reports whether Graph does not know a link any more.
 func isLost(err error) bool {
 	graphErr, ok := errors.AsType[*graph.Error](err)
-	if !ok {
-		return false
-	}
-	switch graphErr.Kind {
-	case graph.KindBadRequest, graph.KindGone, graph.KindLinkNotFound:
-		return true
-	default:
-		return graphErr.Rejected()
-	}
-}
-
-// requestsOf is the number of requests that Graph got for a failed call.
-func requestsOf(err error) int {
-	if graphErr, ok := errors.AsType[*graph.Error](err); ok {
-		return graphErr.Requests
-	}
-	return 0
+	return ok && graphErr.LinkLost()
 }
 
 // ask asks for the participants of a record. A record whose participants cannot be read is a doubt. An error that concerns all

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -211,6 +212,19 @@ func (e *Error) Message() string { return e.message }
 // which an answer does not tell apart.
 func (e *Error) Rejected() bool {
 	return e.Status == http.StatusBadRequest || e.Status == http.StatusNotImplemented
+}
+
+// LinkLost reports whether a request for a link that Graph gave failed because the link leads nowhere any more.
+func (e *Error) LinkLost() bool {
+	return e.Rejected() || e.Kind == KindBadRequest || e.Kind == KindGone || e.Kind == KindLinkNotFound
+}
+
+// Requests is the number of requests that Graph got for a failed call; 0 where the error does not tell.
+func Requests(err error) int {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Requests
+	}
+	return 0
 }
 
 // Denied reports whether Graph answered that the requested data may not be read, whatever the reason.

@@ -143,14 +143,6 @@ func AppendRequestID(ids []string, err error) []string {
 	return append(ids, graphErr.RequestID)
 }
 
-// GraphRequests is the number of requests that Graph got for a failed call.
-func GraphRequests(err error) int {
-	if graphErr, ok := errors.AsType[*graph.Error](err); ok {
-		return graphErr.Requests
-	}
-	return 0
-}
-
 // IsContext reports whether an error says that the call has ended.
 func IsContext(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)

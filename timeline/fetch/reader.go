@@ -20,10 +20,10 @@ import (
 
 	"github.com/parley-gateway/parley/cache/readers"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/internal/ledger"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/chunk"
-	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
@@ -78,7 +78,7 @@ func (r *Reader) Probe(ctx context.Context, s window.Span, user string) (rows in
 	q.User, q.Clause, q.Shared = user, source.Clause{}, source.ShareNever
 	page, err := r.Events.Events(ctx, q, "")
 	if err != nil {
-		r.CountRequests(failure.GraphRequests(err))
+		r.CountRequests(graph.Requests(err))
 		return 0, err
 	}
 	if !page.FromCache {
@@ -119,7 +119,7 @@ func (r *Reader) queryFor(s window.Span) source.EventQuery {
 func (r *Reader) page(ctx context.Context, q source.EventQuery, link string) (*source.Page[source.Item], error) {
 	page, err := r.Events.Events(ctx, q, link)
 	if err != nil {
-		r.CountRequests(failure.GraphRequests(err))
+		r.CountRequests(graph.Requests(err))
 		return nil, err
 	}
 	r.pages.Add(1)

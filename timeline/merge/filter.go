@@ -9,9 +9,9 @@ import (
 
 	"github.com/parley-gateway/parley/eventwire"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/chunk"
-	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/fetch"
 	"github.com/parley-gateway/parley/timeline/filter"
 	"github.com/parley-gateway/parley/timeline/participants"
@@ -134,7 +134,7 @@ func (r *sourceReader) matchWhole(ctx context.Context, event *parleyv1.Event) fi
 	whole, err := r.getter.Event(ctx, r.fetch.Query.Owner, r.fetch.Query.User, ref)
 	r.fetch.CountRequests(1)
 	if err != nil {
-		r.fetch.CountRequests(failure.GraphRequests(err))
+		r.fetch.CountRequests(graph.Requests(err))
 		if errors.Is(err, source.ErrNotParticipant) {
 			return filter.False
 		}

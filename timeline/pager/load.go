@@ -9,6 +9,7 @@ import (
 
 	"github.com/parley-gateway/parley/cache"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/internal/reasons"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/failure"
@@ -158,7 +159,7 @@ func (p *pager[T]) handle(ctx context.Context, err error) error {
 	f := failure.Classify(err, followed)
 	p.requestIDs = failure.AppendRequestID(p.requestIDs, err)
 	at, counts := p.current()
-	counts.Requests += int64(failure.GraphRequests(err))
+	counts.Requests += int64(graph.Requests(err))
 	refused := f.Reason == parleyv1.ErrorReason_ERROR_REASON_GRAPH_LINK_REFUSED
 	outdated := f.Again || p.fromToken && (refused || f.Reason == parleyv1.ErrorReason_ERROR_REASON_NOT_FOUND)
 	switch {
