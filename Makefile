@@ -159,7 +159,7 @@ hostile: build ## Load a gateway by one hostile caller beside ten honest ones (H
 	.bin/hostile $(HOSTILE)
 
 .PHONY: bench
-bench: bench-ratios bench-go ## Print the ratios to the SDK and the transport, then run all Go benchmarks
+bench: bench-ratios bench-night bench-go ## Print the ratios to the SDK and the transport and those of a tenant's night, then run all Go benchmarks
 
 .PHONY: bench-go
 bench-go: ## Run the Go benchmarks (BENCH_PACKAGES, BENCH, BENCHTIME)
@@ -175,6 +175,13 @@ ROUNDS      ?= 7
 bench-ratios: $(BENCH_DIR)/sdk.json $(BENCH_DIR)/parley.json ## Print the table of ratios (ROUNDS); the first run builds the SDK, 5 GB of memory
 	cd bench/ratios && GOCACHE=$(BENCH_CACHE) $(GO) build -tags sdk -o ../../$(BENCH_DIR)/ratios .
 	$(BENCH_DIR)/ratios -rounds $(ROUNDS) -costs $(BENCH_DIR)
+
+# How many users the night of bench-night has; 50000 take a quarter of an hour.
+NIGHT_USERS ?= 5000
+
+.PHONY: bench-night
+bench-night: ## Print the ratios of a tenant's night to the limits of Graph (NIGHT_USERS), in virtual time
+	$(GO) test -count=1 -timeout=60m -v -run='^TestNight$$' . -night.users=$(NIGHT_USERS)
 
 # What cold builds cost. Remove the files to measure again.
 $(BENCH_DIR)/sdk.json:

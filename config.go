@@ -238,6 +238,8 @@ type Tenant struct {
 	Versions Versions
 	// Model is the billing model to send with message exports, A or B; empty sends none.
 	Model string
+
+	transport http.RoundTripper // of tests, in place of the network
 }
 
 // Versions are the generations of Graph for single sources, v1.0 or beta; empty = Tenant.Version.

@@ -98,7 +98,7 @@ func newGraph(cfg *Config, own *Tenant, observer graph.Observer) (graphClients, 
 	client, err := graphclient.New(graphclient.Config{
 		Cloud: cloud, BaseURL: own.BaseURL, TenantID: own.tenantID(), ClientID: own.ClientID, Credential: credential, RootCAs: roots, Proxy: cfg.Proxy,
 		ReportHosts: reportHosts(own.ReportHosts, cloud), Logger: cfg.Logger, Observer: observer, CallerDay: cfg.Limits.CallerGraphRequests,
-		Share: cfg.GraphShare,
+		Share: cfg.GraphShare, Transport: own.transport,
 	})
 	if err != nil {
 		return graphClients{}, err
