@@ -167,6 +167,12 @@ func (n *night) rest(t *testing.T, method, form string, request *parleyv1.Stream
 			"startTime": {request.GetStartTime().AsTime().Format(time.RFC3339)}, "endTime": {request.GetEndTime().AsTime().Format(time.RFC3339)},
 		}.Encode()
 	}
+	return n.frames(t, method, path, form, content)
+}
+
+// frames reads a stream over REST to its end.
+func (n *night) frames(t *testing.T, method, path, form string, content []byte) *nightRun {
+	t.Helper()
 	ask, err := http.NewRequestWithContext(t.Context(), method, n.base+path, bytes.NewReader(content))
 	if err != nil {
 		t.Fatal(err)

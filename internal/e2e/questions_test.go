@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -10,6 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphsim"
 )
 
@@ -28,8 +32,8 @@ func TestQuestions(t *testing.T) {
 	}
 	for _, question := range questions {
 		title, text, _ := strings.Cut(question, "\n")
-		if strings.Contains(text, "\nGraph requests: at most ") {
-			continue // TestConversationQuestions asks it
+		if strings.Contains(text, "\nGraph requests: at most ") || strings.Contains(text, "\nGraph requests for each user: ") {
+			continue // TestConversationQuestions or TestTenantQuestion asks it
 		}
 		t.Run(title, func(t *testing.T) {
 			t.Parallel()
@@ -58,5 +62,57 @@ func TestQuestions(t *testing.T) {
 				t.Errorf("%d requests of Graph, and the page says %d: %v", requests, want, g.sim.Requests())
 			}
 		})
+	}
+}
+
+// TestTenantQuestion asks the question about all users of docs/questions.md, and compares the answer with what the night of the tenant holds.
+func TestTenantQuestion(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "questions.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, found := strings.Cut(string(page), "\n## What did all users and Copilot say about a file?\n")
+	text, _, _ = strings.Cut(text, "\n## ")
+	command, said := curlLine.FindStringSubmatch(text), regexp.MustCompile(`(?m)^Graph requests for each user: at most (\d+), the fewest possible: (\d+)\.`).FindStringSubmatch(text)
+	if !found || command == nil || said == nil {
+		t.Fatal("the page does not ask the question, or does not say what it takes")
+	}
+	values := url.Values{}
+	for _, field := range append(curlData.FindAllStringSubmatch(command[2], -1), curlEncoded.FindAllStringSubmatch(command[2], -1)...) {
+		name, value, _ := strings.Cut(field[1], "=")
+		values.Set(name, strings.NewReplacer("$SINCE", day(28), "$UNTIL", day(0)).Replace(value))
+	}
+	n := newNight(t)
+	ask := func(values url.Values) []*parleyv1.Event {
+		run := n.frames(t, http.MethodGet, command[1]+"?"+values.Encode(), "application/x-ndjson", nil)
+		if !run.summary.GetComplete() {
+			t.Errorf("%v", run.summary)
+		}
+		return run.events
+	}
+	for _, name := range []string{"startTime", "endTime"} {
+		plain, err := url.QueryUnescape(values.Get(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		values.Set(name, plain)
+	}
+	got := eventNames(ask(values))
+	most, _ := strconv.Atoi(said[1])
+	fewest, _ := strconv.Atoi(said[2])
+	users := len(licensed(t, n.sim))
+	if requests := n.sim.RequestCounts()[graphsim.SourceCopilot]; requests < fewest*users || requests > most*users {
+		t.Errorf("%d requests of Graph for %d users, and the page says %s to %s for each", requests, users, said[2], said[1])
+	}
+	values.Del("filter")
+	var want []string
+	for _, event := range ask(values) {
+		if isAbout(event, ".docx") {
+			want = append(want, event.GetName())
+		}
+	}
+	if diff := cmp.Diff(sorted(want), sorted(got)); diff != "" || len(want) == 0 {
+		t.Errorf("%d events:\n%s", len(want), diff)
 	}
 }
