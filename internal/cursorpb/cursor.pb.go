@@ -301,7 +301,7 @@ type Source struct {
 	Gaps *Instants `protobuf:"bytes,11,opt,name=gaps,proto3" json:"gaps,omitempty"`
 	// The reasons of the gaps: numbers of parley.v1.ErrorReason.
 	GapReasons []uint32 `protobuf:"varint,12,rep,packed,name=gap_reasons,json=gapReasons,proto3" json:"gap_reasons,omitempty"`
-	// The time from which Graph accepted to be asked, in seconds since 1970; 0 = from the start of the interval.
+	// The start that Graph accepted after it refused the start of the interval, in seconds since 1970; 0 = it refused none.
 	Begun int64 `protobuf:"varint,13,opt,name=begun,proto3" json:"begun,omitempty"`
 	// The fingerprint of the rows that a resumed reading brings again.
 	Fingerprint   uint64 `protobuf:"fixed64,14,opt,name=fingerprint,proto3" json:"fingerprint,omitempty"`

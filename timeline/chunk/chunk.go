@@ -22,8 +22,8 @@ type Chunk struct {
 	Edge []Stamp
 	// Rows, Duplicates and Pages count what Graph sent. Trimmed counts the rows that nobody asked for.
 	Rows, Duplicates, Pages, Trimmed int
-	// Begun is the time from which Graph was asked after it refused the start of the window; zero = it did not refuse.
-	Begun time.Time
+	// AcceptedStart is the start that Graph accepted after it refused the start of the window; zero = it refused none.
+	AcceptedStart time.Time
 	// Unfiltered says that Graph did not evaluate all of the clause.
 	Unfiltered bool
 	// Split says that the window holds too much and is read in pieces. Such a chunk has no entries.

@@ -20,7 +20,7 @@ func (c *Chunk) Encode() []byte {
 	for _, n := range [...]int{c.Rows, c.Duplicates, c.Pages, c.Trimmed} {
 		w.number(int64(n))
 	}
-	w.time(c.Begun)
+	w.time(c.AcceptedStart)
 	w.time(c.Read)
 	w.flags(c.Unfiltered, c.Split)
 	w.number(int64(len(c.Edge)))
@@ -52,7 +52,7 @@ func Decode(encoded []byte) (*Chunk, error) {
 	for i := range counts {
 		counts[i] = int(r.number())
 	}
-	begun, read, flags := r.time(), r.time(), r.byte()
+	acceptedStart, read, flags := r.time(), r.time(), r.byte()
 	edge := make([]Stamp, r.length(minStamp))
 	for i := range edge {
 		edge[i] = Stamp{r.time(), r.hash()}
@@ -68,7 +68,7 @@ func Decode(encoded []byte) (*Chunk, error) {
 	}
 	c := New(entries)
 	c.Rows, c.Duplicates, c.Pages, c.Trimmed = counts[0], counts[1], counts[2], counts[3]
-	c.Begun, c.Read, c.Edge = begun, read, edge
+	c.AcceptedStart, c.Read, c.Edge = acceptedStart, read, edge
 	c.Unfiltered, c.Split = flags&1 != 0, flags&2 != 0
 	return c, nil
 }

@@ -25,7 +25,7 @@ func sample(tb testing.TB) *chunk.Chunk {
 	c := chunk.New(entries)
 	c.Edge = []chunk.Stamp{{Time: at, Hash: 1<<63 + 5}}
 	c.Rows, c.Duplicates, c.Pages, c.Trimmed = 4, 3, 2, 1
-	c.Begun, c.Unfiltered, c.Read = at.Add(-time.Hour), true, at.Add(time.Minute)
+	c.AcceptedStart, c.Unfiltered, c.Read = at.Add(-time.Hour), true, at.Add(time.Minute)
 	return c
 }
 
@@ -35,7 +35,7 @@ type compared struct {
 	Hashes                           []uint64
 	Edge                             []chunk.Stamp
 	Rows, Duplicates, Pages, Trimmed int
-	Begun, Read                      time.Time
+	AcceptedStart, Read              time.Time
 	Unfiltered, Split                bool
 	Basic                            []byte
 	Cost                             int64
@@ -52,7 +52,7 @@ func of(tb testing.TB, c *chunk.Chunk) compared {
 		basic = list.Part(0, n)
 	}
 	return compared{
-		c.Entries, c.Hashes, c.Edge, c.Rows, c.Duplicates, c.Pages, c.Trimmed, c.Begun, c.Read, c.Unfiltered, c.Split, basic, c.Cost(),
+		c.Entries, c.Hashes, c.Edge, c.Rows, c.Duplicates, c.Pages, c.Trimmed, c.AcceptedStart, c.Read, c.Unfiltered, c.Split, basic, c.Cost(),
 	}
 }
 

@@ -12,11 +12,11 @@ import (
 
 // Bounds of what a token holds.
 const (
-	MaxOutOfWindow = 7 // digests of rows that were delivered out of their window
-	maxSources     = 8
-	maxWidest      = 31 * 24 * time.Hour
-	maxClockLag    = 1 << 31 // seconds
-	maxBegun       = 1 << 37 // seconds since 1970
+	MaxOutOfWindow   = 7 // digests of rows that were delivered out of their window
+	maxSources       = 8
+	maxWidest        = 31 * 24 * time.Hour
+	maxClockLag      = 1 << 31 // seconds
+	maxAcceptedStart = 1 << 37 // seconds since 1970
 )
 
 // Events is a position in the merged events of several sources.
@@ -56,8 +56,8 @@ type Source struct {
 	Counts Counts
 	// Gaps are the doubts so far, in ascending order.
 	Gaps []window.Gap
-	// Begun is the time from which Graph accepted to be asked, a whole second; zero = from the start of the interval.
-	Begun time.Time
+	// AcceptedStart is the start that Graph accepted after it refused the start of the interval, a whole second; zero = it refused none.
+	AcceptedStart time.Time
 	// Fingerprint is the sum of the digests of the rows that a resumed reading brings again.
 	Fingerprint uint64
 }
@@ -131,8 +131,8 @@ func (s *Source) pack(now time.Time) *cursorpb.Source {
 		m.GapReasons = append(m.GapReasons, uint32(g.Reason))
 	}
 	m.Gaps = packTimes(now, bounds...)
-	if !s.Begun.IsZero() {
-		m.Begun = s.Begun.Unix()
+	if !s.AcceptedStart.IsZero() {
+		m.Begun = s.AcceptedStart.Unix()
 	}
 	return m
 }
@@ -165,7 +165,7 @@ func decodeEvents(plain []byte) (*Events, error) {
 func unpackSource(now time.Time, m *cursorpb.Source) (Source, error) {
 	widest := time.Duration(m.GetWidest()) * time.Second
 	if m.GetState() > math.MaxUint8 || m.GetReason() > maxReason || m.GetLevel() > uint32(window.Era) || widest > maxWidest || m.GetRate() > window.MaxRate ||
-		m.GetBegun() < 0 || m.GetBegun() > maxBegun {
+		m.GetBegun() < 0 || m.GetBegun() > maxAcceptedStart {
 		return Source{}, ErrMalformed
 	}
 	s := Source{
@@ -173,7 +173,7 @@ func unpackSource(now time.Time, m *cursorpb.Source) (Source, error) {
 		Level: window.Level(m.GetLevel()), Widest: widest, Rate: int(m.GetRate()), Fingerprint: m.GetFingerprint(),
 	}
 	if m.GetBegun() > 0 {
-		s.Begun = time.Unix(m.GetBegun(), 0).UTC()
+		s.AcceptedStart = time.Unix(m.GetBegun(), 0).UTC()
 	}
 	c := &s.Counts
 	if !unpackCounts(m.GetCounts(), &c.Events, &c.Duplicates, &c.OutOfWindow, &c.LeftOut, &c.Pages, &c.FromCache, &c.Requests) {

@@ -28,9 +28,9 @@ func fullEvents() *Events {
 		s := Source{
 			State: parleyv1.SourceState_SOURCE_STATE_READ, Reason: parleyv1.ErrorReason_ERROR_REASON_GRAPH_THROTTLED, Answered: true, Finished: src == 1,
 			Level: window.Day, Widest: 30 * time.Minute, Rate: window.MaxRate, Reached: now.Add(-time.Hour),
-			Begun:       time.Date(2017, 1, 1, 0, 0, 1, 0, time.UTC),
-			Counts:      Counts{Events: 1 << 40, Duplicates: 1 << 30, OutOfWindow: 1 << 20, LeftOut: 1 << 20, Pages: 1 << 33, FromCache: 1 << 32, Requests: 1 << 33},
-			Fingerprint: ^uint64(0),
+			AcceptedStart: time.Date(2017, 1, 1, 0, 0, 1, 0, time.UTC),
+			Counts:        Counts{Events: 1 << 40, Duplicates: 1 << 30, OutOfWindow: 1 << 20, LeftOut: 1 << 20, Pages: 1 << 33, FromCache: 1 << 32, Requests: 1 << 33},
+			Fingerprint:   ^uint64(0),
 			Window: &Window{
 				Window:    window.Window{Span: window.Span{Start: now.Add(-25 * time.Hour), End: now.Add(-time.Hour)}, Level: window.SixHours},
 				Oversized: src == 2,
@@ -181,7 +181,7 @@ func TestMalformed(t *testing.T) {
 		},
 		"a gap's reason":     func(_ *cursorpb.Events, s *cursorpb.Source) { s.GapReasons[0] = maxReason + 1 },
 		"a negative begin":   func(_ *cursorpb.Events, s *cursorpb.Source) { s.Begun = -1 },
-		"a begin far behind": func(_ *cursorpb.Events, s *cursorpb.Source) { s.Begun = maxBegun + 1 },
+		"a begin far behind": func(_ *cursorpb.Events, s *cursorpb.Source) { s.Begun = maxAcceptedStart + 1 },
 	} {
 		c := &cursorpb.Cursor{}
 		if err := proto.Unmarshal(full, c); err != nil {

@@ -42,7 +42,7 @@ type rowMemory struct {
 	size          int64           // memory of the rows
 	reserved      int64           // memory reserved for the page that is being read
 	reservedAhead int64           // memory reserved for the page after it
-	wanted        <-chan struct{} // closed after the window has become the next one that is wanted
+	urgent        <-chan struct{} // closed after the window has become the next one that the call delivers
 }
 
 // count counts the memory of a page in place of the memory that was reserved for it.
@@ -66,15 +66,15 @@ func (s *rowSet) release() {
 // pageReserve is the memory that is reserved for the next page, as it comes and as it is cached.
 func (r *Reader) pageReserve() int64 { return max(firstPage, 2*r.pageBytes.Load()) }
 
-// reserve reserves the memory of another page. It waits until there is enough, or until the window is the next one that is wanted.
+// reserve reserves the memory of another page. It waits until there is enough, or until the window is the next one that the call delivers.
 func (r *Reader) reserve(ctx context.Context, rows *rowSet) error {
 	if rows.reserved > 0 {
 		return nil // reserveAhead has reserved the memory
 	}
 	bytes := r.pageReserve()
-	if rows.wanted == nil {
+	if rows.urgent == nil {
 		r.account.Add(bytes)
-	} else if err := r.account.Acquire(ctx, bytes, rows.wanted); err != nil {
+	} else if err := r.account.Acquire(ctx, bytes, rows.urgent); err != nil {
 		return err
 	}
 	rows.reserved = bytes

@@ -28,7 +28,7 @@ func (r *Reader) put(cached readers.Value, c *chunk.Chunk) {
 		r.Store.Put(grown)
 	}
 	if !r.Store.Put(cached) && !c.Split {
-		pieces := &chunk.Chunk{Split: true, Read: c.Read, Begun: c.Begun}
+		pieces := &chunk.Chunk{Split: true, Read: c.Read, AcceptedStart: c.AcceptedStart}
 		cached.Value, cached.Size, cached.Encode = pieces, pieces.Cost(), nil
 		r.Store.Put(cached)
 	}
@@ -50,7 +50,7 @@ func (r *Reader) Cached(ctx context.Context, w window.Window) *Result {
 
 // found returns the result of a chunk that was not read for this call.
 func (r *Reader) found(w window.Window, key string, c *chunk.Chunk) *Result {
-	res := &Result{Window: w, Chunk: c, CacheKey: key, Split: c.Split, Begun: c.Begun}
+	res := &Result{Window: w, Chunk: c, CacheKey: key, Split: c.Split, AcceptedStart: c.AcceptedStart}
 	if c.Split {
 		return res
 	}

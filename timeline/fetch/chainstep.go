@@ -101,7 +101,7 @@ func (s *chainStep) ask(ctx context.Context) {
 	s.page, s.err = r.page(ctx, s.from.query, s.from.link)
 	for _, mark := range s.laterStarts() {
 		raised := *s.from
-		raised.Rest.Start, s.res.Begun = mark, mark
+		raised.Rest.Start, s.res.AcceptedStart = mark, mark
 		raised.begin(r)
 		s.from = &raised
 		if s.page, s.err = r.page(ctx, s.from.query, ""); s.laterStarts() == nil {

@@ -23,8 +23,8 @@ type Result struct {
 	Gaps []window.Gap
 	// Failed says why the window was not read to its end; nil = it was.
 	Failed *failure.Failure
-	// Begun is the time from which Graph was asked after it refused the start of the window; zero = it did not refuse.
-	Begun time.Time
+	// AcceptedStart is the start that Graph accepted after it refused the start of the window; zero = it refused none.
+	AcceptedStart time.Time
 
 	// Split says that the window holds too much and is to be read in pieces, and Halve that the pieces are its halves, because the
 	// window did not fit into a call. Such a result has no events.
@@ -62,7 +62,7 @@ func (r *Reader) Abandon(res *Result, err error) *Result {
 func (res *Result) clip(desc bool) {
 	c := res.Chunk
 	res.Entries = c.Entries
-	res.Rows, res.Duplicates, res.Begun, res.Trimmed = c.Rows, c.Duplicates, c.Begun, c.Trimmed
+	res.Rows, res.Duplicates, res.AcceptedStart, res.Trimmed = c.Rows, c.Duplicates, c.AcceptedStart, c.Trimmed
 	late := func(i int) bool { return !res.Entries[i].OutOfWindow && !res.Entries[i].Time.Before(res.End) }
 	if desc {
 		res.Entries = res.Entries[sort.Search(len(res.Entries), func(i int) bool { return !late(i) }):]

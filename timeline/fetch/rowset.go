@@ -186,7 +186,7 @@ func (s *rowSet) build(res *Result) {
 	c.Edge = edge
 	c.Rows, c.Duplicates, c.Pages = s.rows, s.duplicates, s.pages
 	res.Trimmed += s.leftOut
-	c.Begun, c.Trimmed = res.Begun, res.Trimmed
+	c.AcceptedStart, c.Trimmed = res.AcceptedStart, res.Trimmed
 	c.Read, c.Unfiltered = s.oldestRead, s.r.unfiltered.Load()
 	if s.verified {
 		c.Participants.Verify()

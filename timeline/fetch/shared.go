@@ -31,10 +31,10 @@ func (r *Reader) Read(ctx context.Context, req Request) *Result {
 	}
 	shared, ok := r.Store.(readers.Readings)
 	if !ok {
-		return r.read(ctx, req.Window, req.Wanted, req.Unbounded)
+		return r.read(ctx, req.Window, req.Urgent, req.Unbounded)
 	}
 	q := r.queryFor(req.Window.Span)
-	opts := coalesce.Options{Urgent: req.Wanted, Since: cache.ControlOf(ctx).Since()}
+	opts := coalesce.Options{Urgent: req.Urgent, Since: cache.ControlOf(ctx).Since()}
 	if cache.ControlOf(ctx).OnlyIfCached {
 		stored, done := r.fromReplica(ctx, req.Window)
 		defer done()

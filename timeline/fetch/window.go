@@ -14,8 +14,8 @@ import (
 type Request struct {
 	// Window is the window.
 	Window window.Window
-	// Wanted is closed after the window has become the next one that the call delivers.
-	Wanted <-chan struct{}
+	// Urgent is closed after the window has become the next one that the call delivers.
+	Urgent <-chan struct{}
 	// Unbounded says that Graph does not honour bounds: rows out of the window are left out.
 	Unbounded bool
 	// Indivisible says that the window cannot be cut.
@@ -23,12 +23,12 @@ type Request struct {
 }
 
 // read reads one window and decides what the doubts on the way mean.
-func (r *Reader) read(ctx context.Context, w window.Window, wanted <-chan struct{}, unbounded bool) *Result {
+func (r *Reader) read(ctx context.Context, w window.Window, urgent <-chan struct{}, unbounded bool) *Result {
 	res := &Result{Window: w}
 	rows := newRowSet(r, w.Span)
 	defer rows.release()
 	rows.unbounded, rows.wantUnbounded = unbounded, unbounded
-	rows.wanted, rows.wholeWindow = wanted, true
+	rows.urgent, rows.wholeWindow = urgent, true
 	end := r.readFromAcceptedStart(ctx, rows, res)
 	if err := ctx.Err(); err != nil {
 		return r.Abandon(res, err)
@@ -63,7 +63,7 @@ func (r *Reader) markReadOtherwise(end *chainEnd, rows *rowSet, res *Result) boo
 	case end.split:
 		res.Split = true
 		if r.Query.Conversation == "" {
-			r.cache(res.Window, &chunk.Chunk{Split: true, Read: rows.oldestRead, Begun: res.Begun})
+			r.cache(res.Window, &chunk.Chunk{Split: true, Read: rows.oldestRead, AcceptedStart: res.AcceptedStart})
 		}
 	case end.unavailable() && res.Level == window.Era:
 		// Perhaps the whole era was too much for one request. If not, a year that cannot be read is a smaller gap than the era.
@@ -80,17 +80,17 @@ func (r *Reader) readFromAcceptedStart(ctx context.Context, rows *rowSet, res *R
 	w := res.Window
 	end := r.readPages(ctx, w, r.queryFor(w.Span), rows)
 	for _, mark := range r.laterStarts(w.Span, &end) {
-		res.Begun = mark
+		res.AcceptedStart = mark
 		if end = r.readPages(ctx, w, r.queryFor(window.Span{Start: mark, End: w.End}), rows); !end.refused() {
 			break
 		}
 	}
 	if end.failed != nil && end.failed.Again {
 		rows.nextChain()
-		end = r.readPages(ctx, w, r.queryFor(window.Span{Start: window.Later(w.Start, res.Begun), End: w.End}), rows)
+		end = r.readPages(ctx, w, r.queryFor(window.Span{Start: window.Later(w.Start, res.AcceptedStart), End: w.End}), rows)
 	}
 	if end.failed != nil {
-		res.Begun = time.Time{}
+		res.AcceptedStart = time.Time{}
 	}
 	return end
 }
@@ -104,7 +104,7 @@ func (r *Reader) compareHalves(ctx context.Context, whole *rowSet, res *Result) 
 		return parleyv1.ErrorReason_ERROR_REASON_SUSPECTED_TRUNCATION
 	}
 	again := newRowSet(r, w.Span)
-	again.wanted, again.unbounded = whole.wanted, whole.unbounded
+	again.urgent, again.unbounded = whole.urgent, whole.unbounded
 	defer again.release()
 	for _, half := range []window.Span{{Start: w.Start, End: middle}, {Start: middle, End: w.End}} {
 		again.nextChain()

@@ -24,7 +24,7 @@ func (p *pendingRead) isSlow(outOfTime bool) bool {
 func (r *sourceReader) split(read *pendingRead) []*task {
 	w := read.window
 	r.raiseStart(read.result)
-	w.Start = window.Later(w.Start, read.result.Begun)
+	w.Start = window.Later(w.Start, read.result.AcceptedStart)
 	l, divisible := w.Finer()
 	if !divisible || read.result.Halve {
 		return r.halve(w)

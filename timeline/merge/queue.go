@@ -26,12 +26,12 @@ type pendingRead struct {
 	indivisible bool                // the window cannot be cut
 	unbounded   bool                // Graph does not honour bounds
 
-	began  time.Time
-	cancel context.CancelFunc // of the reading; nil for a cached window
-	done   chan struct{}      // closed after the window was read; nil = the reading has not begun
-	urgent chan struct{}      // closed after the window has become the next one; nil for a cached window
-	isNext bool               // urgent is closed
-	result *fetch.Result      // set before done is closed
+	began    time.Time
+	cancel   context.CancelFunc // of the reading; nil for a cached window
+	done     chan struct{}      // closed after the window was read; nil = the reading has not begun
+	urgent   chan struct{}      // closed after the window has become the next one; nil for a cached window
+	isUrgent bool               // urgent is closed
+	result   *fetch.Result      // set before done is closed
 }
 
 // ready reports whether the window was read.
@@ -50,8 +50,8 @@ func (p *pendingRead) resultAsNext(pool *readPool) *fetch.Result {
 	if p == nil || p.done == nil {
 		return nil
 	}
-	if !p.isNext && !pool.calm.Load() {
-		p.isNext = true
+	if !p.isUrgent && !pool.calm.Load() {
+		p.isUrgent = true
 		if p.urgent != nil {
 			close(p.urgent)
 		}
@@ -137,7 +137,7 @@ func (r *sourceReader) read(ctx context.Context, p *pendingRead, cached *fetch.R
 	case p.chain != nil:
 		res = r.fetch.NextPage(ctx, p.chain)
 	default:
-		res = r.fetch.Read(ctx, fetch.Request{Window: p.window, Wanted: p.urgent, Unbounded: p.unbounded, Indivisible: p.indivisible})
+		res = r.fetch.Read(ctx, fetch.Request{Window: p.window, Urgent: p.urgent, Unbounded: p.unbounded, Indivisible: p.indivisible})
 		res.Took = time.Since(p.began)
 	}
 	r.keepConversation(res)

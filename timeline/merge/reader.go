@@ -79,14 +79,14 @@ func (r *sourceReader) planRest() {
 	} else {
 		rest.Start = from
 	}
-	rest.Start = window.Later(rest.Start, r.begun)
+	rest.Start = window.Later(rest.Start, r.acceptedStart)
 	r.queue = append(r.queue, &task{plan: r.plan(rest, window.Era)})
 }
 
 // newReverseChain begins a chat's chain at the position. Messages of the same instant are asked for again and skipped.
 func (r *sourceReader) newReverseChain() *fetch.ReverseChain {
 	rest := r.interval
-	rest.Start = window.Later(rest.Start, r.begun)
+	rest.Start = window.Later(rest.Start, r.acceptedStart)
 	rest.End = r.reached
 	if r.position != nil && r.position.delivered && !r.position.outOfWindow {
 		rest.End = r.position.time.Add(1)
@@ -187,15 +187,15 @@ func (r *sourceReader) edgeRows(res *fetch.Result) int {
 	return n
 }
 
-// raiseStart takes note of the later start that Graph accepted after it refused the start of the interval. Where the caller asked for that
+// raiseStart notes the later start that Graph accepted after it refused the start of the interval. Where the caller asked for the refused
 // start, the span in between is a gap.
 func (r *sourceReader) raiseStart(res *fetch.Result) {
-	if res.Begun.IsZero() {
+	if res.AcceptedStart.IsZero() {
 		return
 	}
-	r.begun = res.Begun
+	r.acceptedStart = res.AcceptedStart
 	if !r.open {
-		r.addGap(window.Gap{Span: window.Span{Start: r.interval.Start, End: res.Begun}, Reason: parleyv1.ErrorReason_ERROR_REASON_GRAPH_REJECTED_REQUEST})
+		r.addGap(window.Gap{Span: window.Span{Start: r.interval.Start, End: res.AcceptedStart}, Reason: parleyv1.ErrorReason_ERROR_REASON_GRAPH_REJECTED_REQUEST})
 	}
 }
 

@@ -24,8 +24,8 @@ func (m *Merger) News() []*parleyv1.Notice {
 			m.notices.add(reasons.Text(gap.Reason), failure.Explain(gap.Reason, cause), r.src, &gap.Span)
 		}
 		m.noticeContradicted(r)
-		if !r.begun.IsZero() && r.open {
-			m.notices.add(reasons.Code(parleyv1.NoticeCode_NOTICE_CODE_START_RAISED), "Graph refused to be asked from 1970 on; what lies before this span was not read", r.src, &window.Span{Start: r.begun})
+		if !r.acceptedStart.IsZero() && r.open {
+			m.notices.add(reasons.Code(parleyv1.NoticeCode_NOTICE_CODE_START_RAISED), "Graph refused to be asked from 1970 on; what lies before this span was not read", r.src, &window.Span{Start: r.acceptedStart})
 		}
 		if skew := m.skew(); skew.Abs() > m.cfg.Settle[r.src] {
 			m.notices.add(reasons.Code(parleyv1.NoticeCode_NOTICE_CODE_CLOCK_SKEW), "The gateway's clock and Graph's differ by "+skew.Abs().Round(time.Second).String()+
@@ -103,7 +103,7 @@ func (m *Merger) report(r *sourceReader) *parleyv1.SourceReport {
 // future.
 func (m *Merger) covered(r *sourceReader) window.Span {
 	s := r.interval
-	s.Start = window.Later(s.Start, r.begun)
+	s.Start = window.Later(s.Start, r.acceptedStart)
 	switch edge := r.deliveredUntil(); {
 	case !r.desc:
 		s.End = edge
@@ -114,7 +114,7 @@ func (m *Merger) covered(r *sourceReader) window.Span {
 	if !r.bornAt.IsZero() && s.Start.Equal(r.bornAt) && s.End.After(s.Start) {
 		s.Start = m.span.Start // nothing can lie between
 	}
-	if r.open && r.begun.IsZero() && s.Start.Equal(epoch) && s.End.After(s.Start) {
+	if r.open && r.acceptedStart.IsZero() && s.Start.Equal(epoch) && s.End.After(s.Start) {
 		s.Start = time.Time{}
 	}
 	return s

@@ -15,12 +15,12 @@ import (
 // progress is how far the events of one source were delivered: the part of a reader that goes into a token. save and restore are the
 // way there and back.
 type progress struct {
-	state        parleyv1.SourceState
-	reason       parleyv1.ErrorReason
-	answered     bool      // Graph has answered this source before
-	finished     bool      // nothing is left to deliver
-	stoppedEarly bool      // the source has stopped: the rest of the interval is a gap
-	begun        time.Time // time from which Graph was asked after it refused the start; zero = it did not refuse
+	state         parleyv1.SourceState
+	reason        parleyv1.ErrorReason
+	answered      bool      // Graph has answered this source before
+	finished      bool      // nothing is left to deliver
+	stoppedEarly  bool      // the source has stopped: the rest of the interval is a gap
+	acceptedStart time.Time // start that Graph accepted after it refused the start of the interval; zero = it refused none
 
 	reached        time.Time // boundary up to which whole windows were delivered
 	position       *position // position inside the window that begins at reached; nil = at its beginning
@@ -65,8 +65,8 @@ func (m *Merger) resume(have query.Sources, asked []parleyv1.Source, token, fiel
 		for _, g := range saved.Sources[i].Gaps {
 			m.notices.markTold(reasons.Text(g.Reason), r.src, &g.Span)
 		}
-		if !r.begun.IsZero() {
-			m.notices.markTold(reasons.Code(parleyv1.NoticeCode_NOTICE_CODE_START_RAISED), r.src, &window.Span{Start: r.begun})
+		if !r.acceptedStart.IsZero() {
+			m.notices.markTold(reasons.Code(parleyv1.NoticeCode_NOTICE_CODE_START_RAISED), r.src, &window.Span{Start: r.acceptedStart})
 		}
 		if m.extended {
 			r.fingerprint.resuming = false // its window is not the token's
@@ -101,7 +101,7 @@ func (r *sourceReader) restore(s *cursor.Source, asked bool) {
 			r.position.time, r.position.key, r.position.outOfWindow, r.position.delivered = last.Time, last.Key, last.OutOfWindow, true
 		}
 	}
-	r.counts, r.begun = s.Counts, s.Begun
+	r.counts, r.acceptedStart = s.Counts, s.AcceptedStart
 	r.gaps = slices.Clone(s.Gaps)
 	r.fingerprint.atBoundary, r.fingerprint.resuming = rowSum(s.Fingerprint), true
 	switch s.State {
@@ -124,7 +124,7 @@ func (r *sourceReader) save(outOfTime bool) cursor.Source {
 	s := cursor.Source{
 		State: r.state, Reason: r.reason, Answered: r.answered, Finished: r.finished,
 		Level: r.density.Level, Widest: r.density.Widest, Rate: r.density.Rate(),
-		Reached: r.reached, Counts: r.allCounts(), Begun: r.begun, Gaps: r.gaps, Fingerprint: uint64(r.fingerprintNow()),
+		Reached: r.reached, Counts: r.allCounts(), AcceptedStart: r.acceptedStart, Gaps: r.gaps, Fingerprint: uint64(r.fingerprintNow()),
 	}
 	if at, oversized := r.savedPosition(outOfTime); at != nil {
 		s.Window = &cursor.Window{Window: at.window, Oversized: oversized}
