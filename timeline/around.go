@@ -155,7 +155,7 @@ func (w *aroundWalk) page() *Page {
 		answer.Sources = joinReports(answer.GetSources(), part.message.GetSources())
 	}
 	if answer.GetNextPageToken() == "" && answer.GetPreviousPageToken() == "" {
-		frame.TellCoverage(answer.GetSources())
+		frame.AddCoverageGaps(answer.GetSources())
 	}
 	return &Page{Message: answer, Events: slices.Concat(lists[0], lists[1]), Count: w.count, BySource: w.bySource}
 }

@@ -96,7 +96,7 @@ func (e *Engine) readPage(ctx context.Context, call *listCall, entry cacheEntry)
 		return nil, err
 	}
 	if answer.GetNextPageToken() == "" {
-		frame.TellCoverage(answer.GetSources())
+		frame.AddCoverageGaps(answer.GetSources())
 	}
 	page := &Page{Message: answer, Events: events.joined(), Count: events.count, BySource: events.bySource}
 	entry.put(page, call.req, m, events.chunkRange(), call.token == "")

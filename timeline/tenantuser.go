@@ -49,7 +49,7 @@ func (u *openUser) run(ctx context.Context) {
 		return
 	}
 	u.merger.GiveUp()
-	_ = u.send(ctx, userMessage{done: true, err: err, reports: frame.TellCoverage(u.merger.Reports())}) // it fails where the walk has ended
+	_ = u.send(ctx, userMessage{done: true, err: err, reports: frame.AddCoverageGaps(u.merger.Reports())}) // it fails where the walk has ended
 }
 
 // takeSlot waits for a slot, unless the user has one.

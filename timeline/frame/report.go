@@ -11,8 +11,8 @@ func ConcealReads(counts *parleyv1.SourceCounts) {
 	counts.Pages, counts.FromCache, counts.GraphRequests = 0, 0, 0
 }
 
-// TellCoverage names in each report the data that its source cannot hold. It belongs into the last answer of a walk.
-func TellCoverage(reports []*parleyv1.SourceReport) []*parleyv1.SourceReport {
+// AddCoverageGaps adds to each report the data that its source cannot hold. It belongs into the last answer of a walk.
+func AddCoverageGaps(reports []*parleyv1.SourceReport) []*parleyv1.SourceReport {
 	for _, report := range reports {
 		if report.GetState() == parleyv1.SourceState_SOURCE_STATE_NOT_IN_CLOUD {
 			report.CoverageGaps = []parleyv1.CoverageGap{parleyv1.CoverageGap_COVERAGE_GAP_CLOUD}

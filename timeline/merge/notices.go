@@ -9,15 +9,15 @@ import (
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
-// notices collects the notices of a walk. Each notice is told once, also across the calls of a walk.
+// notices collects the notices of a walk. Each notice is issued once, also across the calls of a walk.
 type notices struct {
 	pending []*parleyv1.Notice
-	told    map[string]bool
+	issued  map[string]bool
 }
 
-// add adds a notice that was not told yet. A nil span is none.
+// add adds a notice that was not issued yet. A nil span is none.
 func (n *notices) add(code, message string, src parleyv1.Source, s *window.Span) {
-	if !n.markTold(code, src, s) {
+	if !n.markIssued(code, src, s) {
 		return
 	}
 	notice := &parleyv1.Notice{Code: code, Message: message, Source: src}
@@ -27,19 +27,19 @@ func (n *notices) add(code, message string, src parleyv1.Source, s *window.Span)
 	n.pending = append(n.pending, notice)
 }
 
-// markTold marks a notice as told, and reports whether it was not.
-func (n *notices) markTold(code string, src parleyv1.Source, s *window.Span) bool {
+// markIssued marks a notice as issued, and reports whether it was new.
+func (n *notices) markIssued(code string, src parleyv1.Source, s *window.Span) bool {
 	key := fmt.Sprint(code, src)
 	if s != nil {
 		key = fmt.Sprint(code, src, s.Start.UnixNano(), s.End.UnixNano())
 	}
-	if n.told[key] {
+	if n.issued[key] {
 		return false
 	}
-	if n.told == nil {
-		n.told = map[string]bool{}
+	if n.issued == nil {
+		n.issued = map[string]bool{}
 	}
-	n.told[key] = true
+	n.issued[key] = true
 	return true
 }
 

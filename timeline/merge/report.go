@@ -13,7 +13,7 @@ import (
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
-// News implements frame.Report. It returns a notice for each doubt and state that was not told yet.
+// News implements frame.Report. It returns a notice for each doubt and state that has none yet.
 func (m *Merger) News() []*parleyv1.Notice {
 	for _, r := range m.readers {
 		for _, gap := range r.allGaps() {
@@ -139,5 +139,5 @@ func (m *Merger) Summary() (*parleyv1.Summary, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &parleyv1.Summary{Complete: m.Complete(), Sources: frame.TellCoverage(m.Reports()), ResumeToken: token}, nil
+	return &parleyv1.Summary{Complete: m.Complete(), Sources: frame.AddCoverageGaps(m.Reports()), ResumeToken: token}, nil
 }

@@ -63,10 +63,10 @@ func (m *Merger) resume(have query.Sources, asked []parleyv1.Source, token, fiel
 	}
 	for i, r := range m.readers {
 		for _, g := range saved.Sources[i].Gaps {
-			m.notices.markTold(reasons.Text(g.Reason), r.src, &g.Span)
+			m.notices.markIssued(reasons.Text(g.Reason), r.src, &g.Span)
 		}
 		if !r.acceptedStart.IsZero() {
-			m.notices.markTold(reasons.Code(parleyv1.NoticeCode_NOTICE_CODE_START_RAISED), r.src, &window.Span{Start: r.acceptedStart})
+			m.notices.markIssued(reasons.Code(parleyv1.NoticeCode_NOTICE_CODE_START_RAISED), r.src, &window.Span{Start: r.acceptedStart})
 		}
 		if m.extended {
 			r.fingerprint.resuming = false // its window is not the token's

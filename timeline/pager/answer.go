@@ -152,7 +152,7 @@ func list[T proto.Message](ctx context.Context, cfg *Config, p rows[T], size int
 // reports is the report of the source; on the last page it names what the source cannot hold.
 func (p *page[T]) reports() []*parleyv1.SourceReport {
 	if p.token == "" {
-		return frame.TellCoverage(p.pager.reports())
+		return frame.AddCoverageGaps(p.pager.reports())
 	}
 	return p.pager.reports()
 }

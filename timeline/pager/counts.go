@@ -42,7 +42,7 @@ func (l *Lister) SummarizeCopilotUsage(ctx context.Context, have query.Sources, 
 	}
 	return &parleyv1.SummarizeCopilotUsageResponse{
 		Periods: page.rows, Complete: page.complete, ReportRefreshDate: p.position.Refreshed, Notices: p.News(),
-		Sources: frame.TellCoverage(p.reports()),
+		Sources: frame.AddCoverageGaps(p.reports()),
 	}, nil
 }
 

@@ -48,7 +48,7 @@ func (p *pager[T]) Summary() (*parleyv1.Summary, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &parleyv1.Summary{Complete: p.complete(), Sources: frame.TellCoverage(p.reports()), ResumeToken: token}, nil
+	return &parleyv1.Summary{Complete: p.complete(), Sources: frame.AddCoverageGaps(p.reports()), ResumeToken: token}, nil
 }
 
 // reports is the report of the source, and that of the second one where there is one. Gaps stand in the first.

@@ -368,7 +368,7 @@ func (w *walk) Summary() (*parleyv1.Summary, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &parleyv1.Summary{Complete: w.complete(), Sources: frame.TellCoverage(w.reports()), ResumeToken: token}, nil
+	return &parleyv1.Summary{Complete: w.complete(), Sources: frame.AddCoverageGaps(w.reports()), ResumeToken: token}, nil
 }
 
 // reports are the reports of the sources, in the order of the request.
