@@ -19,18 +19,18 @@ import (
 )
 
 // PageAround is PageEvents for a List around an anchor. The first page holds events of both sides; each token goes on with one of them.
-func (e *Engine) PageAround(ctx context.Context, have query.Sources, req query.Events, at query.Anchor, token string, size int) (*Page, error) {
+func (e *Engine) PageAround(ctx context.Context, sources query.Sources, req query.Events, at query.Anchor, token string, size int) (*Page, error) {
 	size, err := frame.PageSize(size)
 	if err != nil {
 		return nil, err
 	}
-	older, newer, err := req.Around(have, at)
+	older, newer, err := req.Around(sources, at)
 	if err != nil {
 		return nil, err
 	}
 	inTime, cancel := frame.ListContext(ctx, e.cfg.ListTime)
 	defer cancel()
-	walk := &aroundWalk{e: e, have: have}
+	walk := &aroundWalk{e: e, sources: sources}
 	if token == "" {
 		err = walk.begin(inTime, &req, at, &older, &newer, size)
 	} else {
@@ -47,8 +47,8 @@ func (e *Engine) PageAround(ctx context.Context, have query.Sources, req query.E
 
 // aroundWalk reads one page around an anchor.
 type aroundWalk struct {
-	e    *Engine
-	have query.Sources
+	e       *Engine
+	sources query.Sources
 
 	first, then *sidePage // the sides that were read, in the order of time
 	length      int       // bytes of their events
@@ -95,7 +95,7 @@ func (w *aroundWalk) begin(ctx context.Context, req *query.Events, at query.Anch
 
 // goOn reads the next page of the side that a token belongs to.
 func (w *aroundWalk) goOn(ctx context.Context, older, newer *query.Side, token string, size int) (err error) {
-	switch saved, opened := cursor.OpenEvents(w.e.merge.Sealer, token, older.To.Digest[:]); {
+	switch saved, opened := cursor.OpenEvents(w.e.merge.Sealer, token, older.Resolved.Digest[:]); {
 	case opened == nil:
 		older.End = saved.End
 		w.first, err = w.read(ctx, older, token, size, nil)
@@ -103,7 +103,7 @@ func (w *aroundWalk) goOn(ctx context.Context, older, newer *query.Side, token s
 	case errors.Is(opened, cursor.ErrVersion):
 		return cursor.Refusal(opened, "page_token")
 	}
-	saved, opened := cursor.OpenEvents(w.e.merge.Sealer, token, newer.To.Digest[:])
+	saved, opened := cursor.OpenEvents(w.e.merge.Sealer, token, newer.Resolved.Digest[:])
 	if opened != nil {
 		return cursor.Refusal(opened, "page_token")
 	}
@@ -114,7 +114,7 @@ func (w *aroundWalk) goOn(ctx context.Context, older, newer *query.Side, token s
 
 // read reads the part of a page on one side, size events at most. beside is the walk on the other side, if it has been read.
 func (w *aroundWalk) read(ctx context.Context, side *query.Side, token string, size int, beside *merge.Merger) (*sidePage, error) {
-	m, err := merge.Open(ctx, &w.e.merge, w.have, &side.Events, side.To, token, "page_token")
+	m, err := merge.Open(ctx, &w.e.merge, w.sources, &side.Events, side.Resolved, token, "page_token")
 	if err != nil {
 		return nil, err
 	}

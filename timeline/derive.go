@@ -40,10 +40,10 @@ type Reading struct {
 
 // LastEvent returns the last event of a query for one source, and nil when there is none. It reads back from the end of the interval,
 // and no further than the event. Within the time of a List, everything that there is was read, or the error is that of the context.
-func (e *Engine) LastEvent(ctx context.Context, have query.Sources, req query.Events) (*parleyv1.Event, *Reading, error) {
+func (e *Engine) LastEvent(ctx context.Context, sources query.Sources, req query.Events) (*parleyv1.Event, *Reading, error) {
 	req.OrderBy = query.EventTimeDesc
 	var last *parleyv1.Event
-	reading, err := e.each(ctx, have, req, 1, func(_ parleyv1.Source, m *merge.Merger) (bool, error) {
+	reading, err := e.each(ctx, sources, req, 1, func(_ parleyv1.Source, m *merge.Merger) (bool, error) {
 		var err error
 		last, err = m.Head().Event()
 		return false, err
@@ -54,7 +54,7 @@ func (e *Engine) LastEvent(ctx context.Context, have query.Sources, req query.Ev
 // Describe adds the events of the query's conversation in one source to the groups. It reads back from the end. Of a long history it
 // stops after most events of the user, but not before it has found the conversation, unless its life is known; and when the context
 // ends. Such a reading is cut. most = 0 reads on to the beginning.
-func (e *Engine) Describe(ctx context.Context, have query.Sources, req query.Events, most int, into *derived.Groups) (*Reading, error) {
+func (e *Engine) Describe(ctx context.Context, sources query.Sources, req query.Events, most int, into *derived.Groups) (*Reading, error) {
 	req.OrderBy = query.EventTimeDesc
 	name := resource.AppendConversation(nil, req.Owner, req.Conversation)
 	if most > 0 {
@@ -62,7 +62,7 @@ func (e *Engine) Describe(ctx context.Context, have query.Sources, req query.Eve
 	}
 	known := req.Life != window.Span{}
 	reached, passed, found, cut := time.Now(), 0, false, false
-	reading, err := e.each(ctx, have, req, e.cfg.Ahead, func(src parleyv1.Source, m *merge.Merger) (bool, error) {
+	reading, err := e.each(ctx, sources, req, e.cfg.Ahead, func(src parleyv1.Source, m *merge.Merger) (bool, error) {
 		head := m.Head()
 		passed++
 		if !head.OutOfWindow && head.Time.Before(reached) {
@@ -91,8 +91,8 @@ func (e *Engine) Describe(ctx context.Context, have query.Sources, req query.Eve
 }
 
 // summarize adds the events of a query for one source to the groups of their conversations.
-func (e *Engine) summarize(ctx context.Context, have query.Sources, req query.Events, into *derived.Groups) (*Reading, error) {
-	return e.each(ctx, have, req, e.cfg.Ahead, func(src parleyv1.Source, m *merge.Merger) (bool, error) {
+func (e *Engine) summarize(ctx context.Context, sources query.Sources, req query.Events, into *derived.Groups) (*Reading, error) {
+	return e.each(ctx, sources, req, e.cfg.Ahead, func(src parleyv1.Source, m *merge.Merger) (bool, error) {
 		head := m.Head()
 		if !m.InInterval(head.Time) {
 			return true, nil // a row out of its window belongs to no interval that was asked for
@@ -105,14 +105,14 @@ func (e *Engine) summarize(ctx context.Context, have query.Sources, req query.Ev
 // each calls visit for every event of a query for one source, until it returns false. ahead is how many windows are read at a time at
 // first; the number doubles while nothing is found.
 func (e *Engine) each(
-	ctx context.Context, have query.Sources, req query.Events, ahead int, visit func(parleyv1.Source, *merge.Merger) (bool, error),
+	ctx context.Context, sources query.Sources, req query.Events, ahead int, visit func(parleyv1.Source, *merge.Merger) (bool, error),
 ) (*Reading, error) {
-	to, err := req.Resolve(have)
+	resolved, err := req.Resolve(sources)
 	if err != nil {
 		return nil, err
 	}
-	src := to.Sources[0]
-	m, err := merge.Open(ctx, &e.merge, have, &req, to, "", "page_token")
+	src := resolved.Sources[0]
+	m, err := merge.Open(ctx, &e.merge, sources, &req, resolved, "", "page_token")
 	if err != nil {
 		return failedReading(&req, src, err)
 	}
@@ -173,15 +173,15 @@ func failedReading(req *query.Events, src parleyv1.Source, err error) (*Reading,
 }
 
 // derive is the pager.Deriver of the engine. The sources are read at the same time.
-func (e *Engine) derive(ctx context.Context, have query.Sources, req *query.Conversations, end time.Time) (*pager.Derivation, error) {
-	sources := req.Derived()
-	readings := make([]*Reading, len(sources))
-	groups := make([]derived.Groups, len(sources))
+func (e *Engine) derive(ctx context.Context, sources query.Sources, req *query.Conversations, end time.Time) (*pager.Derivation, error) {
+	asked := req.Derived()
+	readings := make([]*Reading, len(asked))
+	groups := make([]derived.Groups, len(asked))
 	group, ctx := errgroup.WithContext(ctx)
-	for i, src := range sources {
+	for i, src := range asked {
 		groups[i] = derived.Groups{Tenant: req.Tenant, Owner: req.Owner}
 		group.Go(func() (err error) {
-			readings[i], err = e.summarize(ctx, have, req.Events(src, end), &groups[i])
+			readings[i], err = e.summarize(ctx, sources, req.Events(src, end), &groups[i])
 			return err
 		})
 	}
@@ -202,7 +202,7 @@ func (e *Engine) derive(ctx context.Context, have query.Sources, req *query.Conv
 			groups[0].Join(&groups[i])
 		}
 	}
-	if failures < len(sources) {
+	if failures < len(asked) {
 		found.Err = nil
 	}
 	found.Conversations = groups[0].Conversations()

@@ -109,11 +109,11 @@ func (e *Engine) account(ctx context.Context) (_ *ledger.Account, release func()
 
 // Finished reports whether a token is a stream's last one: all of the interval had been delivered when it was sealed.
 // A token that does not open is not finished.
-func (e *Engine) Finished(have query.Sources, req query.Events, token string) bool {
-	to, err := req.Resolve(have)
+func (e *Engine) Finished(sources query.Sources, req query.Events, token string) bool {
+	resolved, err := req.Resolve(sources)
 	if err != nil {
 		return false
 	}
-	position, err := cursor.OpenEvents(e.cfg.Sealer, token, to.Digest[:])
+	position, err := cursor.OpenEvents(e.cfg.Sealer, token, resolved.Digest[:])
 	return err == nil && position.Finished
 }

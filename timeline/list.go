@@ -18,9 +18,9 @@ import (
 // ListEvents answers one page. token is empty for the first one; size 0 means 50. Errors are *failure.Error or those of the
 // context.
 func (e *Engine) ListEvents(
-	ctx context.Context, have query.Sources, req query.Events, token string, size int,
+	ctx context.Context, sources query.Sources, req query.Events, token string, size int,
 ) (*parleyv1.ListEventsResponse, error) {
-	page, err := e.PageEvents(ctx, have, req, token, size)
+	page, err := e.PageEvents(ctx, sources, req, token, size)
 	if err != nil {
 		return nil, err
 	}
@@ -32,16 +32,16 @@ func (e *Engine) ListEvents(
 }
 
 // PageEvents is ListEvents with encoded events.
-func (e *Engine) PageEvents(ctx context.Context, have query.Sources, req query.Events, token string, size int) (*Page, error) {
+func (e *Engine) PageEvents(ctx context.Context, sources query.Sources, req query.Events, token string, size int) (*Page, error) {
 	size, err := frame.PageSize(size)
 	if err != nil {
 		return nil, err
 	}
-	to, err := req.Resolve(have)
+	resolved, err := req.Resolve(sources)
 	if err != nil {
 		return nil, err
 	}
-	call := &listCall{have, &req, to, token, size}
+	call := &listCall{sources, &req, resolved, token, size}
 	entry := call.cacheEntry()
 	if page := entry.get(ctx); page != nil {
 		return page, nil
@@ -54,11 +54,11 @@ const listAhead = 2
 
 // listCall is one call to ListEvents.
 type listCall struct {
-	have  query.Sources
-	req   *query.Events
-	to    query.Resolved
-	token string
-	size  int
+	sources  query.Sources
+	req      *query.Events
+	resolved query.Resolved
+	token    string
+	size     int
 }
 
 // cacheEntry returns the entry for the page of a call. A request with a filter, for a source that cannot be asked, or up to the present
@@ -67,11 +67,11 @@ func (c *listCall) cacheEntry() cacheEntry {
 	if c.req.Filter != "" || len(c.req.Unavailable) > 0 || c.req.End.IsZero() && c.token == "" {
 		return cacheEntry{}
 	}
-	store, ok := c.have.Events[c.to.Sources[0]].(pageStore)
+	store, ok := c.sources.Events[c.resolved.Sources[0]].(pageStore)
 	if !ok {
 		return cacheEntry{}
 	}
-	key := store.AnswerKey(c.to.Digest, c.size, c.token)
+	key := store.AnswerKey(c.resolved.Digest, c.size, c.token)
 	if c.req.Narrow {
 		key += narrowSuffix
 	}
@@ -82,7 +82,7 @@ func (c *listCall) cacheEntry() cacheEntry {
 func (e *Engine) readPage(ctx context.Context, call *listCall, entry cacheEntry) (*Page, error) {
 	inTime, cancel := frame.ListContext(ctx, e.cfg.ListTime)
 	defer cancel()
-	m, err := merge.Open(inTime, &e.merge, call.have, call.req, call.to, call.token, "page_token")
+	m, err := merge.Open(inTime, &e.merge, call.sources, call.req, call.resolved, call.token, "page_token")
 	if err != nil {
 		return nil, err
 	}

@@ -34,9 +34,9 @@ type Batch struct {
 // StreamEvents emits the whole interval as frames. emit may block: reading stops with it. After the first checkpoint
 // errors are *failure.StreamError; an error of emit is returned as it is.
 func (e *Engine) StreamEvents(
-	ctx context.Context, have query.Sources, req query.Events, token string, emit func(*parleyv1.StreamEventsResponse) error,
+	ctx context.Context, sources query.Sources, req query.Events, token string, emit func(*parleyv1.StreamEventsResponse) error,
 ) error {
-	return e.StreamBatches(ctx, have, req, token, func(b *Batch) error {
+	return e.StreamBatches(ctx, sources, req, token, func(b *Batch) error {
 		batch := &parleyv1.EventBatch{}
 		if err := (proto.UnmarshalOptions{Merge: true}).Unmarshal(slices.Concat(b.Pieces...), batch); err != nil {
 			return fmt.Errorf("decode events: %w", err)
@@ -48,18 +48,18 @@ func (e *Engine) StreamEvents(
 // StreamBatches is StreamEvents with encoded events: take receives the batches, and emit all other frames. A batch and its list of
 // pieces are used again after take has returned.
 func (e *Engine) StreamBatches(
-	ctx context.Context, have query.Sources, req query.Events, token string,
+	ctx context.Context, sources query.Sources, req query.Events, token string,
 	take func(*Batch) error, emit func(*parleyv1.StreamEventsResponse) error,
 ) error {
 	ctx = source.WithPriority(ctx, source.Background)
-	to, err := req.Resolve(have)
+	resolved, err := req.Resolve(sources)
 	if err != nil {
 		return err
 	}
-	if req.Reconnect && e.Finished(have, req, token) {
+	if req.Reconnect && e.Finished(sources, req, token) {
 		return nil
 	}
-	m, err := merge.Open(ctx, &e.merge, have, &req, to, token, "resume_token")
+	m, err := merge.Open(ctx, &e.merge, sources, &req, resolved, token, "resume_token")
 	if err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func (e *Engine) StreamBatches(
 	m.Limit(e.cfg.Ahead, usualAhead, account)
 	account.Add(frame.TargetBatch) // a batch is on its way
 	defer account.Add(-frame.TargetBatch)
-	m.ReadWhole(have)
+	m.ReadWhole(sources)
 	stream := frame.Stream[*parleyv1.StreamEventsResponse]{
 		Rows: m, Batch: &eventBatch{m: m, take: take}, Report: m, Frames: eventFrames, Emit: emit,
 		Heartbeat: e.cfg.Heartbeat, Linger: batchLinger,

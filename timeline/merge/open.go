@@ -20,18 +20,18 @@ import (
 )
 
 // Open begins a walk, or resumes the walk of a token. field names the token in errors. The caller closes the merger.
-func Open(ctx context.Context, cfg *Config, have query.Sources, req *query.Events, to query.Resolved, token, field string) (m *Merger, err error) {
+func Open(ctx context.Context, cfg *Config, sources query.Sources, req *query.Events, resolved query.Resolved, token, field string) (m *Merger, err error) {
 	now := time.Now().UTC()
-	asked := to.Sources
-	ahead := have.ClockAhead()
+	asked := resolved.Sources
+	ahead := sources.ClockAhead()
 	if token == "" {
 		if err := req.Check(now); err != nil {
 			return nil, err
 		}
 	}
 	m = &Merger{
-		cfg: cfg, req: req, desc: req.Descending(), firstNow: now, graphNow: now.Add(-ahead), skew: have.ClockAhead,
-		associated: bytes.Clone(to.Digest[:]),
+		cfg: cfg, req: req, desc: req.Descending(), firstNow: now, graphNow: now.Add(-ahead), skew: sources.ClockAhead,
+		associated: bytes.Clone(resolved.Digest[:]),
 	}
 	if m.filter, err = filter.Compile(req.Filter, filter.Events(), req.ShownView()); err != nil {
 		return nil, failure.BadFilter(err)
@@ -39,18 +39,18 @@ func Open(ctx context.Context, cfg *Config, have query.Sources, req *query.Event
 	if token == "" {
 		start, end, cut := req.Interval(now, window.Earlier(now, m.graphNow))
 		m.span = window.Span{Start: start, End: end}
-		m.newReaders(have, asked, nil)
+		m.newReaders(sources, asked, nil)
 		if cut {
 			notice := query.EndCut()
 			m.notices.add(notice.GetCode(), notice.GetMessage(), 0, nil)
 		}
-	} else if err := m.resume(have, asked, token, field); err != nil {
+	} else if err := m.resume(sources, asked, token, field); err != nil {
 		return nil, err
 	}
 	if m.allAbsent() {
 		return nil, m.Err()
 	}
-	m.checkParticipants(have)
+	m.checkParticipants(sources)
 	m.pool = newReadPool(ctx)
 	for _, r := range m.readers {
 		r.planRest()
@@ -74,9 +74,9 @@ func (m *Merger) allAbsent() bool {
 }
 
 // newReaders makes the readers of the asked sources. positions are their positions in a token; nil for a new walk.
-func (m *Merger) newReaders(have query.Sources, asked []parleyv1.Source, positions []cursor.Source) {
+func (m *Merger) newReaders(sources query.Sources, asked []parleyv1.Source, positions []cursor.Source) {
 	for i, src := range asked {
-		r := m.newReader(have, src)
+		r := m.newReader(sources, src)
 		m.setBounds(r)
 		r.fetch.Start, r.fetch.OpenStart, r.fetch.Marks = r.interval.Start, r.open, r.marks
 		if state, absent := m.req.Unavailable[src]; absent {
@@ -93,7 +93,7 @@ func (m *Merger) newReaders(have query.Sources, asked []parleyv1.Source, positio
 }
 
 // newReader makes the reader of one source, without its bounds.
-func (m *Merger) newReader(have query.Sources, src parleyv1.Source) *sourceReader {
+func (m *Merger) newReader(sources query.Sources, src parleyv1.Source) *sourceReader {
 	pushed := m.filter.Push(src)
 	byCreate := m.req.OrderBy == query.CreateTimeDesc
 	r := &sourceReader{
@@ -101,9 +101,9 @@ func (m *Merger) newReader(have query.Sources, src parleyv1.Source) *sourceReade
 		progress: progress{
 			state: parleyv1.SourceState_SOURCE_STATE_READ, density: window.Density{Level: window.Era, Most: window.MaxRows},
 		},
-		selection: selection{filter: m.filter, pushed: pushed.Fields, getter: have.Getters[src]},
+		selection: selection{filter: m.filter, pushed: pushed.Fields, getter: sources.Getters[src]},
 		fetch: &fetch.Reader{
-			Source: src, Events: have.Events[src], ByCreate: byCreate, Desc: m.desc,
+			Source: src, Events: sources.Events[src], ByCreate: byCreate, Desc: m.desc,
 			MaxPages: m.cfg.MaxPages, PageSize: source.Describe(src).PageSize,
 			Query: source.EventQuery{
 				Owner: m.req.Owner, User: m.req.User, Descending: m.desc, Clause: pushed.Clause,
@@ -111,7 +111,7 @@ func (m *Merger) newReader(have query.Sources, src parleyv1.Source) *sourceReade
 		},
 	}
 	if m.filter.ComparesActors() {
-		r.nameActors = have.NameActors
+		r.nameActors = sources.NameActors
 	}
 	switch {
 	case m.req.Conversation == "":
@@ -123,7 +123,7 @@ func (m *Merger) newReader(have query.Sources, src parleyv1.Source) *sourceReade
 	if m.req.ManyUsers {
 		r.fetch.Query.Shared = source.ShareAlways
 	}
-	r.fetch.Store, _ = have.Events[src].(readers.Windows)
+	r.fetch.Store, _ = sources.Events[src].(readers.Windows)
 	if m.req.End.IsZero() || m.req.End.After(m.span.End) {
 		r.fetch.OpenEnd = m.span.End
 	}
@@ -159,11 +159,11 @@ func (m *Merger) Token(finished bool) (string, error) {
 }
 
 // checkParticipants gives the reader of calls its check. The calls of a whole tenant are not checked.
-func (m *Merger) checkParticipants(have query.Sources) {
+func (m *Merger) checkParticipants(sources query.Sources) {
 	for _, r := range m.readers {
 		if r.src != parleyv1.Source_SOURCE_CALL || m.req.Owner == resource.AnyUser {
 			continue
 		}
-		r.participants = participants.NewCheck(m.req.User, m.req.Narrow, have.CallVerifier, m.cfg.Canaries.Of(m.req.Tenant))
+		r.participants = participants.NewCheck(m.req.User, m.req.Narrow, sources.CallVerifier, m.cfg.Canaries.Of(m.req.Tenant))
 	}
 }

@@ -42,7 +42,7 @@ type resumption struct {
 }
 
 // resume goes on from the position of a token.
-func (m *Merger) resume(have query.Sources, asked []parleyv1.Source, token, field string) error {
+func (m *Merger) resume(sources query.Sources, asked []parleyv1.Source, token, field string) error {
 	saved, err := cursor.OpenEvents(m.cfg.Sealer, token, m.associated)
 	if err != nil {
 		return cursor.Refusal(err, field)
@@ -56,7 +56,7 @@ func (m *Merger) resume(have query.Sources, asked []parleyv1.Source, token, fiel
 	} else {
 		m.firstNow, m.firstClock, m.span = saved.Now, saved.Clock, window.Span{Start: saved.Start, End: saved.End}
 	}
-	m.newReaders(have, asked, saved.Sources)
+	m.newReaders(sources, asked, saved.Sources)
 	m.notices = notices{}
 	for _, id := range saved.OutOfWindow {
 		m.seen.Add(id, true)

@@ -21,8 +21,8 @@ const wholeAtOnce = 4
 
 // ReadWhole has a walk with the view FULL read each call record whole, and leave out the calls in which the user, or the participant of
 // the filter, has no part: Graph may ignore its clause beside an interval. A record that cannot be read stays partial.
-func (m *Merger) ReadWhole(have query.Sources) {
-	getter := have.Getters[parleyv1.Source_SOURCE_CALL]
+func (m *Merger) ReadWhole(sources query.Sources) {
+	getter := sources.Getters[parleyv1.Source_SOURCE_CALL]
 	if getter == nil || m.req.ShownView() != parleyv1.EventView_EVENT_VIEW_FULL {
 		return
 	}

@@ -22,7 +22,7 @@ func showChat(v parleyv1.EventView) func(*parleyv1.Conversation) *parleyv1.Conve
 }
 
 // conversations opens the pager of a request.
-func (l *Lister) conversations(have query.Sources, req *query.Conversations, token, field string) (*pager[*parleyv1.Conversation], error) {
+func (l *Lister) conversations(sources query.Sources, req *query.Conversations, token, field string) (*pager[*parleyv1.Conversation], error) {
 	compiled, err := filter.Compile(req.Filter, filter.Conversations(), req.ShownView())
 	if err != nil {
 		return nil, failure.BadFilter(err)
@@ -31,7 +31,7 @@ func (l *Lister) conversations(have query.Sources, req *query.Conversations, tok
 	var pushed []string
 	ask.MemberName, ask.InstalledApp, pushed = compiled.PushChats()
 	graph := func(ctx context.Context, link string) (*chatPage, error) {
-		return have.Conversations.Conversations(ctx, ask, link)
+		return sources.Conversations.Conversations(ctx, ask, link)
 	}
 	chats := api[*parleyv1.Conversation]{
 		source: parleyv1.Source_SOURCE_CONVERSATION, digest: req.Digest(), concealed: req.Narrow,
@@ -46,7 +46,7 @@ func (l *Lister) conversations(have query.Sources, req *query.Conversations, tok
 	if compiled != nil {
 		chats.pushed, chats.evaluated = pushed, compiled.Evaluated()
 		chats.match = func(ctx context.Context, row *parleyv1.Conversation, unfiltered bool) (matches, known bool, err error) {
-			return matchChat(ctx, have.Conversations, req, compiled, row, !unfiltered)
+			return matchChat(ctx, sources.Conversations, req, compiled, row, !unfiltered)
 		}
 	}
 	return open(&l.cfg, chats, token, field)
@@ -77,19 +77,19 @@ func matchChat(
 
 // openConversations opens the rows of a request.
 func (l *Lister) openConversations(
-	have query.Sources, req *query.Conversations, token, field string,
+	sources query.Sources, req *query.Conversations, token, field string,
 ) (rows[*parleyv1.Conversation], error) {
 	if len(req.Derived()) == 0 {
-		return l.conversations(have, req, token, field)
+		return l.conversations(sources, req, token, field)
 	}
-	return l.openWalk(have, req, token, field)
+	return l.openWalk(sources, req, token, field)
 }
 
 // ListConversations answers one page of a user's conversations.
 func (l *Lister) ListConversations(
-	ctx context.Context, have query.Sources, req query.Conversations, token string, size int,
+	ctx context.Context, sources query.Sources, req query.Conversations, token string, size int,
 ) (*parleyv1.ListConversationsResponse, error) {
-	p, err := l.openConversations(have, &req, token, "page_token")
+	p, err := l.openConversations(sources, &req, token, "page_token")
 	if err != nil {
 		return nil, err
 	}
@@ -105,10 +105,10 @@ func (l *Lister) ListConversations(
 
 // StreamConversations emits all of a user's conversations as frames. Errors are as StreamEvents says.
 func (l *Lister) StreamConversations(
-	ctx context.Context, have query.Sources, req query.Conversations, token string,
+	ctx context.Context, sources query.Sources, req query.Conversations, token string,
 	emit func(*parleyv1.StreamConversationsResponse) error,
 ) error {
-	p, err := l.openConversations(have, &req, token, "resume_token")
+	p, err := l.openConversations(sources, &req, token, "resume_token")
 	if err != nil {
 		return err
 	}

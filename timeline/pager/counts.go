@@ -11,13 +11,13 @@ import (
 
 // counts reads a page of a report of counts.
 func (l *Lister) counts(
-	ctx context.Context, have query.Sources, req query.UsageCounts, token string, size int,
+	ctx context.Context, sources query.Sources, req query.UsageCounts, token string, size int,
 ) (*page[*parleyv1.CopilotUsageCounts], *pager[*parleyv1.CopilotUsageCounts], error) {
 	ask := source.UsageQuery{Report: req.Report, Period: req.Period, Version: req.Version}
 	p, err := open(&l.cfg, api[*parleyv1.CopilotUsageCounts]{
 		source: parleyv1.Source_SOURCE_USAGE, digest: req.Digest(),
 		read: func(ctx context.Context, link string) (answer[*parleyv1.CopilotUsageCounts], error) {
-			return single(have.Usage.UsageCounts(ctx, ask, link))
+			return single(sources.Usage.UsageCounts(ctx, ask, link))
 		},
 	}, token, "page_token")
 	if err != nil {
@@ -34,9 +34,9 @@ func (l *Lister) counts(
 const mostPeriods = 1000
 
 // SummarizeCopilotUsage answers the counts of a period.
-func (l *Lister) SummarizeCopilotUsage(ctx context.Context, have query.Sources, req query.UsageCounts) (*parleyv1.SummarizeCopilotUsageResponse, error) {
+func (l *Lister) SummarizeCopilotUsage(ctx context.Context, sources query.Sources, req query.UsageCounts) (*parleyv1.SummarizeCopilotUsageResponse, error) {
 	req.Report = source.SummaryReport
-	page, p, err := l.counts(ctx, have, req, "", mostPeriods)
+	page, p, err := l.counts(ctx, sources, req, "", mostPeriods)
 	if err != nil {
 		return nil, err
 	}
@@ -48,10 +48,10 @@ func (l *Lister) SummarizeCopilotUsage(ctx context.Context, have query.Sources, 
 
 // ListCopilotUsageTrends answers one page of the counts by day.
 func (l *Lister) ListCopilotUsageTrends(
-	ctx context.Context, have query.Sources, req query.UsageCounts, token string, size int,
+	ctx context.Context, sources query.Sources, req query.UsageCounts, token string, size int,
 ) (*parleyv1.ListCopilotUsageTrendsResponse, error) {
 	req.Report = source.TrendsReport
-	page, p, err := l.counts(ctx, have, req, token, size)
+	page, p, err := l.counts(ctx, sources, req, token, size)
 	if err != nil {
 		return nil, err
 	}

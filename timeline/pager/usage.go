@@ -14,7 +14,7 @@ import (
 )
 
 // usage opens the pager of a request.
-func (l *Lister) usage(have query.Sources, req *query.Usage, token, field string) (*pager[*parleyv1.CopilotUsageRow], error) {
+func (l *Lister) usage(sources query.Sources, req *query.Usage, token, field string) (*pager[*parleyv1.CopilotUsageRow], error) {
 	compiled, err := filter.Compile(req.Filter, filter.Usage(), parleyv1.EventView_EVENT_VIEW_FULL)
 	if err != nil {
 		return nil, failure.BadFilter(err)
@@ -23,12 +23,12 @@ func (l *Lister) usage(have query.Sources, req *query.Usage, token, field string
 	report := api[*parleyv1.CopilotUsageRow]{
 		source: parleyv1.Source_SOURCE_USAGE, digest: req.Digest(), key: usageKey,
 		read: func(ctx context.Context, link string) (answer[*parleyv1.CopilotUsageRow], error) {
-			return single(have.Usage.Usage(ctx, ask, link))
+			return single(sources.Usage.Usage(ctx, ask, link))
 		},
 	}
 	switch {
 	case req.Inactive:
-		users := &withInactive{usage: have.Usage, users: have.Users, ask: ask}
+		users := &withInactive{usage: sources.Usage, users: sources.Users, ask: ask}
 		report.read, report.second, report.inSecond = users.read, parleyv1.Source_SOURCE_USER, isUsersLink
 		report.admit = func(page *source.Page[*parleyv1.CopilotUsageRow]) error { return refuseConcealed(page, "include") }
 	case compiled.NamesUsers():
@@ -90,9 +90,9 @@ func noteUsage(p *pager[*parleyv1.CopilotUsageRow]) func(*parleyv1.CopilotUsageR
 
 // ListCopilotUsage answers one page of the report.
 func (l *Lister) ListCopilotUsage(
-	ctx context.Context, have query.Sources, req query.Usage, token string, size int,
+	ctx context.Context, sources query.Sources, req query.Usage, token string, size int,
 ) (*parleyv1.ListCopilotUsageResponse, error) {
-	p, err := l.usage(have, &req, token, "page_token")
+	p, err := l.usage(sources, &req, token, "page_token")
 	if err != nil {
 		return nil, err
 	}
@@ -108,9 +108,9 @@ func (l *Lister) ListCopilotUsage(
 
 // StreamCopilotUsage emits the whole report as frames. Errors are as StreamEvents says.
 func (l *Lister) StreamCopilotUsage(
-	ctx context.Context, have query.Sources, req query.Usage, token string, emit func(*parleyv1.StreamCopilotUsageResponse) error,
+	ctx context.Context, sources query.Sources, req query.Usage, token string, emit func(*parleyv1.StreamCopilotUsageResponse) error,
 ) error {
-	p, err := l.usage(have, &req, token, "resume_token")
+	p, err := l.usage(sources, &req, token, "resume_token")
 	if err != nil {
 		return err
 	}

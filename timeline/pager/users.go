@@ -12,7 +12,7 @@ import (
 
 // ListUsers answers one page of users.
 func (l *Lister) ListUsers(
-	ctx context.Context, have query.Sources, req query.Users, token string, size int,
+	ctx context.Context, sources query.Sources, req query.Users, token string, size int,
 ) (*parleyv1.ListUsersResponse, error) {
 	compiled, err := filter.Compile(req.Filter, filter.Users(), req.ShownView())
 	if err != nil {
@@ -22,7 +22,7 @@ func (l *Lister) ListUsers(
 	users := api[*parleyv1.User]{
 		source: parleyv1.Source_SOURCE_USER, digest: req.Digest(), key: func(u *parleyv1.User) string { return u.GetName() },
 		read: func(ctx context.Context, link string) (answer[*parleyv1.User], error) {
-			return single(have.Users.Users(ctx, ask, link))
+			return single(sources.Users.Users(ctx, ask, link))
 		},
 	}
 	if compiled != nil {

@@ -40,14 +40,14 @@ type Derivation struct {
 }
 
 // Deriver reads the events of a request up to an end.
-type Deriver func(ctx context.Context, have query.Sources, req *query.Conversations, end time.Time) (*Derivation, error)
+type Deriver func(ctx context.Context, sources query.Sources, req *query.Conversations, end time.Time) (*Derivation, error)
 
 // walk is the rows and the report of a list of conversations of several kinds.
 type walk struct {
-	cfg    *Config
-	req    *query.Conversations
-	have   query.Sources
-	filter *filter.Filter
+	cfg     *Config
+	req     *query.Conversations
+	sources query.Sources
+	filter  *filter.Filter
 
 	chats     *pager[*parleyv1.Conversation] // its position seals the token; its pages are not read where no chats are asked for
 	hasChats  bool                           // chats are asked for
@@ -72,8 +72,8 @@ type deriving struct {
 }
 
 // openWalk opens a walk at its beginning, or at the position of a token.
-func (l *Lister) openWalk(have query.Sources, req *query.Conversations, token, field string) (*walk, error) {
-	chats, err := l.conversations(have, req, token, field)
+func (l *Lister) openWalk(sources query.Sources, req *query.Conversations, token, field string) (*walk, error) {
+	chats, err := l.conversations(sources, req, token, field)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +82,7 @@ func (l *Lister) openWalk(have query.Sources, req *query.Conversations, token, f
 		return nil, failure.BadFilter(err)
 	}
 	w := &walk{
-		cfg: &l.cfg, req: req, have: have, filter: compiled, chats: chats, hasChats: req.HasChats(),
+		cfg: &l.cfg, req: req, sources: sources, filter: compiled, chats: chats, hasChats: req.HasChats(),
 		pos: chats.position.Derived, fromStart: token == "" && req.Filter == "", known: map[string]bool{},
 	}
 	if token != "" {
@@ -96,7 +96,7 @@ func (l *Lister) openWalk(have query.Sources, req *query.Conversations, token, f
 	if err := events.Check(now); err != nil {
 		return nil, err
 	}
-	_, end, cut := events.Interval(now, now.Add(-max(have.ClockAhead(), 0)))
+	_, end, cut := events.Interval(now, now.Add(-max(sources.ClockAhead(), 0)))
 	if cut {
 		w.notices = append(w.notices, query.EndCut())
 	}
@@ -214,7 +214,7 @@ func (w *walk) addDoubt(report *parleyv1.SourceReport, reason string) {
 // read reads the interval, and leaves out the conversations that were delivered, do not match, or are chats. It belongs to the goroutine
 // of a deriving; the walk changes nothing meanwhile.
 func (w *walk) read(ctx context.Context, d *deriving) error {
-	found, err := w.cfg.Derive(ctx, w.have, w.req, w.pos.End)
+	found, err := w.cfg.Derive(ctx, w.sources, w.req, w.pos.End)
 	if err != nil {
 		return err
 	}
@@ -266,7 +266,7 @@ func (w *walk) allChats(ctx context.Context, d *deriving) (map[string]bool, erro
 	}
 	chats := map[string]bool{}
 	ask := source.ConversationQuery{Owner: w.req.Owner, User: w.req.User}
-	err := EachChat(ctx, w.have.Conversations, ask, w.cfg.MaxPages, func(chat *parleyv1.Conversation) bool {
+	err := EachChat(ctx, w.sources.Conversations, ask, w.cfg.MaxPages, func(chat *parleyv1.Conversation) bool {
 		chats[chat.GetName()] = true
 		return true
 	})

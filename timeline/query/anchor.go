@@ -19,8 +19,8 @@ type Anchor struct {
 type Side struct {
 	Events
 
-	// To has the digest of the side's tokens.
-	To Resolved
+	// Resolved has the digest of the side's tokens.
+	Resolved Resolved
 	// Before says that its events come before the anchor in the asked order. They are met in the opposite order.
 	Before bool
 }
@@ -35,7 +35,7 @@ func (o Order) CheckAround() error {
 
 // Around returns the two sides of an anchor: the one whose events are older, which runs from the newest to the oldest event, and the one
 // whose events are newer. Their tokens are bound to the request, to the anchor and to the side, and not to the place of the cut.
-func (r *Events) Around(have Sources, at Anchor) (older, newer Side, err error) {
+func (r *Events) Around(sources Sources, at Anchor) (older, newer Side, err error) {
 	if err := r.OrderBy.CheckAround(); err != nil {
 		return older, newer, err
 	}
@@ -46,7 +46,7 @@ func (r *Events) Around(have Sources, at Anchor) (older, newer Side, err error) 
 		if side.Before {
 			side.Fingerprint += "\x00before"
 		}
-		if side.To, err = side.Resolve(have); err != nil {
+		if side.Resolved, err = side.Resolve(sources); err != nil {
 			return older, newer, err
 		}
 	}

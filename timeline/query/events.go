@@ -71,8 +71,8 @@ type Events struct {
 // Descending reports whether the events run from the newest to the oldest event.
 func (r *Events) Descending() bool { return r.OrderBy != EventTime }
 
-// sources returns the asked sources, in the order of the enum, without repetitions.
-func (r *Events) sources(have Sources) ([]parleyv1.Source, error) {
+// asked returns the asked sources, in the order of the enum, without repetitions.
+func (r *Events) asked(sources Sources) ([]parleyv1.Source, error) {
 	allowed := source.EventSources()
 	if r.Owner == "-" {
 		allowed = []parleyv1.Source{parleyv1.Source_SOURCE_CALL}
@@ -82,7 +82,7 @@ func (r *Events) sources(have Sources) ([]parleyv1.Source, error) {
 		if !slices.Contains(allowed, src) {
 			return nil, failure.Invalid("sources", src.String()+" does not apply to this parent")
 		}
-		if !r.known(have, src) {
+		if !r.known(sources, src) {
 			return nil, failure.Invalid("sources", src.String()+" is not configured")
 		}
 		if held := source.Describe(src).Holds; held != parleyv1.Source_SOURCE_UNSPECIFIED && slices.Contains(r.Sources, held) {
@@ -92,7 +92,7 @@ func (r *Events) sources(have Sources) ([]parleyv1.Source, error) {
 	}
 	if len(asked) == 0 {
 		for _, src := range source.WithoutOptIn(allowed) {
-			if r.known(have, src) {
+			if r.known(sources, src) {
 				asked = append(asked, src)
 			}
 		}
@@ -104,9 +104,9 @@ func (r *Events) sources(have Sources) ([]parleyv1.Source, error) {
 	return slices.Compact(asked), nil
 }
 
-func (r *Events) known(have Sources, src parleyv1.Source) bool {
+func (r *Events) known(sources Sources, src parleyv1.Source) bool {
 	_, unavailable := r.Unavailable[src]
-	return unavailable || have.Events[src] != nil
+	return unavailable || sources.Events[src] != nil
 }
 
 // Resolved is a request whose sources are known.
@@ -118,8 +118,8 @@ type Resolved struct {
 }
 
 // Resolve finds out which sources a request asks for.
-func (r *Events) Resolve(have Sources) (Resolved, error) {
-	asked, err := r.sources(have)
+func (r *Events) Resolve(sources Sources) (Resolved, error) {
+	asked, err := r.asked(sources)
 	if err != nil {
 		return Resolved{}, err
 	}

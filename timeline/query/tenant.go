@@ -39,8 +39,8 @@ func ShardOf(id string, shards int) int {
 }
 
 // ResolveTenant finds out which sources the request asks for. Its digest binds the tokens of the whole stream.
-func (r *Tenant) ResolveTenant(have Sources) (Resolved, error) {
-	asked, err := r.sources(have)
+func (r *Tenant) ResolveTenant(sources Sources) (Resolved, error) {
+	asked, err := r.asked(sources)
 	if err != nil {
 		return Resolved{}, err
 	}
