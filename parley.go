@@ -74,12 +74,12 @@ func Check(cfg Config) error {
 func assemble(cfg Config, dry bool) (_ *Gateway, err error) {
 	cfg = cfg.WithDefaults()
 	cfg.Logger = callinfo.Logger(cfg.Logger)
-	gauges, err := metrics.New(cfg.Version, cfg.Revision)
+	stats, err := metrics.New(cfg.Version, cfg.Revision)
 	if err != nil {
 		return nil, err
 	}
 	g := &Gateway{files: reload.NewWatcher(0), log: cfg.Logger}
-	files := &reloads{g.files, cfg.Logger, gauges}
+	files := &reloads{g.files, cfg.Logger, stats}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, g.release())
@@ -87,11 +87,11 @@ func assemble(cfg Config, dry bool) (_ *Gateway, err error) {
 	}()
 	ahead := readAhead(cfg.MemoryLimit)
 	var securityErr, cacheErr, sharingErr error
-	g.security, securityErr = newSecurityDeps(&cfg, gauges, files, dry)
-	g.cache, cacheErr = newCache(&cfg, gauges)
-	g.sharing, sharingErr = newSharing(&cfg, gauges, files)
+	g.security, securityErr = newSecurityDeps(&cfg, stats, files, dry)
+	g.cache, cacheErr = newCache(&cfg, stats)
+	g.sharing, sharingErr = newSharing(&cfg, stats, files)
 	engine, engineErr := newEngine(&cfg, ahead, files)
-	tenants, tenantsErr := g.newTenants(&cfg, gauges, files)
+	tenants, tenantsErr := g.newTenants(&cfg, stats, files)
 	if err := errors.Join(cfg.check(), securityErr, cacheErr, sharingErr, engineErr, tenantsErr); err != nil {
 		return nil, err
 	}
@@ -99,30 +99,30 @@ func assemble(cfg Config, dry bool) (_ *Gateway, err error) {
 	if cfg.SetGCPercent != nil {
 		g.memory.Tune(cfg.SetGCPercent)
 	}
-	if err := errors.Join(gauges.Memory(g.cache, g.memory.Shedding),
-		gauges.ReadAhead(ahead.Committed, ahead.Config().Limit)); err != nil {
+	if err := errors.Join(stats.Memory(g.cache, g.memory.Shedding),
+		stats.ReadAhead(ahead.Committed, ahead.Config().Limit)); err != nil {
 		return nil, err
 	}
 	if g.server, err = newServer(&cfg, server.Config{
-		Tenants: tenants, Engine: engine, Metrics: gauges, Memory: g.memory, Ledger: ahead,
+		Tenants: tenants, Engine: engine, Metrics: stats, Memory: g.memory, Ledger: ahead,
 	}, g.security); err != nil {
 		return nil, err
 	}
-	if err := g.register(&cfg, gauges); err != nil {
+	if err := g.register(&cfg, stats); err != nil {
 		return nil, err
 	}
 	return g, nil
 }
 
 // register adds the metrics to the Registerer of the embedding program.
-func (g *Gateway) register(cfg *Config, gauges *metrics.Metrics) error {
+func (g *Gateway) register(cfg *Config, stats *metrics.Metrics) error {
 	if cfg.Registerer == nil {
 		return nil
 	}
-	if err := cfg.Registerer.Register(gauges.Collector()); err != nil {
+	if err := cfg.Registerer.Register(stats.Collector()); err != nil {
 		return fieldError("Registerer", err)
 	}
-	g.unregister = func() { cfg.Registerer.Unregister(gauges.Collector()) }
+	g.unregister = func() { cfg.Registerer.Unregister(stats.Collector()) }
 	return nil
 }
 
@@ -165,13 +165,13 @@ func newEngine(cfg *Config, ahead *ledger.Ledger, files *reloads) (*timeline.Eng
 	return engine, nil
 }
 
-// newCache makes the cache, which counts into gauges.
-func newCache(cfg *Config, gauges *metrics.Metrics) (*cache.Cache, error) {
+// newCache makes the cache, whose counts go into stats.
+func newCache(cfg *Config, stats *metrics.Metrics) (*cache.Cache, error) {
 	size, err := cfg.cacheBytes()
 	if err != nil {
 		return nil, fieldError("Cache.Bytes", err)
 	}
-	return cache.New(cache.Config{MaxBytes: size, MaxAge: cfg.Cache.MaxAge, Observer: gauges})
+	return cache.New(cache.Config{MaxBytes: size, MaxAge: cfg.Cache.MaxAge, Observer: stats})
 }
 
 // Start opens the listeners and serves until Close; ctx bounds the opening alone. It fetches the first token of each tenant in the

@@ -15,17 +15,17 @@ import (
 type reloads struct {
 	watcher *reload.Watcher
 	log     *slog.Logger
-	gauges  *metrics.Metrics
+	stats  *metrics.Metrics
 }
 
 // options returns the options of a value that is made from files. The log and the metrics name the files by the word what.
 func (r *reloads) options(what string) reload.Options {
-	return reload.Options{Watcher: r.watcher, Loaded: func() { r.gauges.Loaded(what) }, Report: func(err error) { r.report(what, err) }}
+	return reload.Options{Watcher: r.watcher, Loaded: func() { r.stats.Loaded(what) }, Report: func(err error) { r.report(what, err) }}
 }
 
 // report logs and counts a change of files. err says why the changed ones cannot be used, nil = they are in force.
 func (r *reloads) report(what string, err error) {
-	r.gauges.Reload(what, err == nil)
+	r.stats.Reload(what, err == nil)
 	if err != nil {
 		r.log.LogAttrs(context.Background(), slog.LevelError, "a changed file cannot be used, what was loaded before stays in force",
 			slog.String("what", what), slog.Any("error", err))
@@ -39,7 +39,7 @@ func (r *reloads) credential(credential azcore.TokenCredential) {
 	if !auth.OfFile(credential) {
 		return
 	}
-	r.gauges.Loaded(metrics.FilesCredentials)
+	r.stats.Loaded(metrics.FilesCredentials)
 	r.watcher.Add(credentialFile{r, credential})
 }
 

@@ -26,7 +26,7 @@ func TestSealKeysRotate(t *testing.T) {
 		return base64.StdEncoding.EncodeToString(raw)
 	}
 	first, second := line(), line()
-	gauges, err := metrics.New("test", "")
+	stats, err := metrics.New("test", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +39,7 @@ func TestSealKeysRotate(t *testing.T) {
 			time.Sleep(time.Minute)
 		}
 		write(first)
-		keys, err := newSealer(&Config{SealKeysFile: path}, &reloads{log: slog.New(slog.DiscardHandler), gauges: gauges})
+		keys, err := newSealer(&Config{SealKeysFile: path}, &reloads{log: slog.New(slog.DiscardHandler), stats: stats})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -72,7 +72,7 @@ func TestSealKeysRotate(t *testing.T) {
 		}
 	})
 	missing := &Config{SealKeysFile: path + ".none", Logger: slog.New(slog.DiscardHandler)}
-	if _, err := newSealer(missing, &reloads{log: slog.New(slog.DiscardHandler), gauges: gauges}); err == nil {
+	if _, err := newSealer(missing, &reloads{log: slog.New(slog.DiscardHandler), stats: stats}); err == nil {
 		t.Error("a missing file is no error")
 	}
 }

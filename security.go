@@ -25,9 +25,9 @@ type securityDeps struct {
 }
 
 // newSecurityDeps opens what cfg names. The error has everything that is missing or broken.
-func newSecurityDeps(cfg *Config, gauges *metrics.Metrics, reloads *reloads, dry bool) (*securityDeps, error) {
+func newSecurityDeps(cfg *Config, stats *metrics.Metrics, reloads *reloads, dry bool) (*securityDeps, error) {
 	d := &securityDeps{}
-	err := errors.Join(d.openTLS(cfg, gauges, reloads), d.openPolicy(cfg, reloads), d.openAudit(cfg, gauges, dry), d.openTokens(cfg))
+	err := errors.Join(d.openTLS(cfg, stats, reloads), d.openPolicy(cfg, reloads), d.openAudit(cfg, stats, dry), d.openTokens(cfg))
 	origins, wrong := httpmw.Origins(strings.Join(cfg.CORSOrigins, ","))
 	d.origins, err = origins, errors.Join(err, fieldError("CORSOrigins", wrong))
 	if err != nil {
@@ -36,7 +36,7 @@ func newSecurityDeps(cfg *Config, gauges *metrics.Metrics, reloads *reloads, dry
 	return d, nil
 }
 
-func (d *securityDeps) openTLS(cfg *Config, gauges *metrics.Metrics, reloads *reloads) error {
+func (d *securityDeps) openTLS(cfg *Config, stats *metrics.Metrics, reloads *reloads) error {
 	if cfg.TLS.CertFile == "" {
 		return nil
 	}
@@ -46,7 +46,7 @@ func (d *securityDeps) openTLS(cfg *Config, gauges *metrics.Metrics, reloads *re
 		return renamed(err, map[string]string{"Cert": "TLS.CertFile", "Key": "TLS.KeyFile", "ClientCA": "TLS.ClientCAFile"})
 	}
 	d.tls = loaded
-	return gauges.TLSExpires(loaded.Expires)
+	return stats.TLSExpires(loaded.Expires)
 }
 
 func (d *securityDeps) openPolicy(cfg *Config, reloads *reloads) error {
@@ -63,16 +63,16 @@ func (d *securityDeps) openPolicy(cfg *Config, reloads *reloads) error {
 }
 
 // openAudit opens the place of the audit records. A dry run does not touch it.
-func (d *securityDeps) openAudit(cfg *Config, gauges *metrics.Metrics, dry bool) error {
+func (d *securityDeps) openAudit(cfg *Config, stats *metrics.Metrics, dry bool) error {
 	sink, err := auditSink(cfg.AuditFile, dry)
 	if err != nil {
 		return fieldError("AuditFile", err)
 	}
 	d.audit = audit.New(sink, audit.Options{Failed: func(err error) {
-		gauges.AuditFailure()
+		stats.AuditFailure()
 		cfg.Logger.Error("an audit record could not be written", "error", err)
 	}})
-	d.audit.Follow(gauges.AuditOK)
+	d.audit.Follow(stats.AuditOK)
 	return nil
 }
 

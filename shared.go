@@ -17,7 +17,7 @@ type sharing struct {
 }
 
 // newSharing makes the shared store that cfg describes; nil = none. It connects to nobody before start.
-func newSharing(cfg *Config, gauges *metrics.Metrics, files *reloads) (*sharing, error) {
+func newSharing(cfg *Config, stats *metrics.Metrics, files *reloads) (*sharing, error) {
 	own := cfg.Shared
 	if own.URL == "" {
 		return nil, own.unused()
@@ -25,7 +25,7 @@ func newSharing(cfg *Config, gauges *metrics.Metrics, files *reloads) (*sharing,
 	if own.KeysFile == "" {
 		return nil, fieldError("Shared.KeysFile", errNoSharedKeys)
 	}
-	observer, err := gauges.Shared(redisstore.Operations(), redisstore.Results())
+	observer, err := stats.Shared(redisstore.Operations(), redisstore.Results())
 	if err != nil {
 		return nil, err
 	}

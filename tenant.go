@@ -26,13 +26,13 @@ var errNoSharedKeys = errors.New("is needed with a shared store: what replicas p
 var errNoCertificate = errors.New("holds no certificate in PEM form")
 
 // newTenants makes a Graph client, a credential and the sources of each tenant. They share the cache, whose keys hold the tenant.
-func (g *Gateway) newTenants(cfg *Config, gauges *metrics.Metrics, files *reloads) (map[string]*service.Tenant, error) {
+func (g *Gateway) newTenants(cfg *Config, stats *metrics.Metrics, files *reloads) (map[string]*service.Tenant, error) {
 	tenants := make(map[string]*service.Tenant)
 	var errs []error
 	pages := readers.New(g.cache, readers.Config{Settle: cfg.settle(), Shared: g.sharing.kept()})
 	for _, alias := range cfg.aliases() {
 		described := cfg.Tenants[alias]
-		clients, err := newGraph(cfg, &described, gauges.Graph(alias))
+		clients, err := newGraph(cfg, &described, stats.Graph(alias))
 		if err != nil {
 			errs = append(errs, tenantFields(alias, err))
 			continue
@@ -40,13 +40,13 @@ func (g *Gateway) newTenants(cfg *Config, gauges *metrics.Metrics, files *reload
 		g.graphs = append(g.graphs, clients)
 		files.credential(clients.credential)
 		if !auth.Expires(clients.credential).IsZero() {
-			if err := gauges.CredentialExpires(alias, func() time.Time { return auth.Expires(clients.credential) }); err != nil {
+			if err := stats.CredentialExpires(alias, func() time.Time { return auth.Expires(clients.credential) }); err != nil {
 				return nil, err
 			}
 		}
-		if err := errors.Join(gauges.GraphLimits(alias, clients.client.Limits), gauges.ClockSkew(alias, clients.client.Skew),
-			gauges.PermissionSuspected(alias, graph.SourceCopilot, clients.client.PermissionSuspected),
-			gauges.PermissionSuspected(alias, graph.SourceChat, clients.client.PermissionSuspected)); err != nil {
+		if err := errors.Join(stats.GraphLimits(alias, clients.client.Limits), stats.ClockSkew(alias, clients.client.Skew),
+			stats.PermissionSuspected(alias, graph.SourceCopilot, clients.client.PermissionSuspected),
+			stats.PermissionSuspected(alias, graph.SourceChat, clients.client.PermissionSuspected)); err != nil {
 			return nil, err
 		}
 		if g.cache == nil { // it could not be made, and the tenants are tried for their own mistakes alone
