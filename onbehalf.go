@@ -27,8 +27,8 @@ type onBehalf struct {
 
 var _ service.Delegates = (*onBehalf)(nil)
 
-func newOnBehalf(own *Tenant, clients *graphclient.Delegates, pages *readers.Decorator, options func(name string) source.Options) *onBehalf {
-	return &onBehalf{clients: clients, pages: pages, options: options, tenant: own.tenantID(), client: own.ClientID}
+func newOnBehalf(tenantCfg *Tenant, clients *graphclient.Delegates, pages *readers.Decorator, options func(name string) source.Options) *onBehalf {
+	return &onBehalf{clients: clients, pages: pages, options: options, tenant: tenantCfg.tenantID(), client: tenantCfg.ClientID}
 }
 
 // OnBehalfOf implements service.Delegates. It exchanges the user's token and returns the sources that Graph offers users. Their pages are
@@ -65,15 +65,15 @@ func (o *onBehalf) OnBehalfOf(ctx context.Context, user service.Assertion) (serv
 func identityOf(client, user string) string { return client + " on behalf of " + user }
 
 // mayDelegate reports whether callers can have tokens of users and the tenant's credential can exchange them.
-func (c *Config) mayDelegate(own *Tenant) bool {
-	return c.OIDC != nil && own.TokenCredential == nil && slices.Contains(auth.DelegatingKinds(), own.Credential)
+func (c *Config) mayDelegate(tenantCfg *Tenant) bool {
+	return c.OIDC != nil && tenantCfg.TokenCredential == nil && slices.Contains(auth.DelegatingKinds(), tenantCfg.Credential)
 }
 
 // checkOnBehalf returns the check that refuses a policy whose rules ask Graph on behalf of users while no tenant can do so.
 func checkOnBehalf(cfg *Config) authz.Check {
 	able := false
-	for _, own := range cfg.Tenants {
-		able = able || cfg.mayDelegate(&own)
+	for _, tenantCfg := range cfg.Tenants {
+		able = able || cfg.mayDelegate(&tenantCfg)
 	}
 	return func(p *authz.Policy) error {
 		names := p.OnBehalf()

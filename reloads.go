@@ -15,7 +15,7 @@ import (
 type reloads struct {
 	watcher *reload.Watcher
 	log     *slog.Logger
-	stats  *metrics.Metrics
+	stats   *metrics.Metrics
 }
 
 // options returns the options of a value that is made from files. The log and the metrics name the files by the word what.

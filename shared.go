@@ -18,23 +18,23 @@ type sharing struct {
 
 // newSharing makes the shared store that cfg describes; nil = none. It connects to nobody before start.
 func newSharing(cfg *Config, stats *metrics.Metrics, files *reloads) (*sharing, error) {
-	own := cfg.Shared
-	if own.URL == "" {
-		return nil, own.unused()
+	storeCfg := cfg.Shared
+	if storeCfg.URL == "" {
+		return nil, storeCfg.unused()
 	}
-	if own.KeysFile == "" {
+	if storeCfg.KeysFile == "" {
 		return nil, fieldError("Shared.KeysFile", errNoSharedKeys)
 	}
 	observer, err := stats.Shared(redisstore.Operations(), redisstore.Results())
 	if err != nil {
 		return nil, err
 	}
-	keys, err := sealKeysOf(own.KeysFile, files.options(metrics.FilesSharedKeys))
+	keys, err := sealKeysOf(storeCfg.KeysFile, files.options(metrics.FilesSharedKeys))
 	if err != nil {
 		return nil, fieldError("Shared.KeysFile", err)
 	}
 	store, err := redisstore.New(redisstore.Config{
-		URL: own.URL, Username: own.Username, PasswordFile: own.PasswordFile, CAFile: own.CAFile, Prefix: own.Prefix, Timeout: own.Timeout,
+		URL: storeCfg.URL, Username: storeCfg.Username, PasswordFile: storeCfg.PasswordFile, CAFile: storeCfg.CAFile, Prefix: storeCfg.Prefix, Timeout: storeCfg.Timeout,
 		Observer: observer,
 	}, cfg.Logger)
 	if err != nil {

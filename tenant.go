@@ -31,8 +31,8 @@ func (g *Gateway) newTenants(cfg *Config, stats *metrics.Metrics, files *reloads
 	var errs []error
 	pages := readers.New(g.cache, readers.Config{Settle: cfg.settle(), Shared: g.sharing.kept()})
 	for _, alias := range cfg.aliases() {
-		described := cfg.Tenants[alias]
-		clients, err := newGraph(cfg, &described, stats.Graph(alias))
+		tenantCfg := cfg.Tenants[alias]
+		clients, err := newGraph(cfg, &tenantCfg, stats.Graph(alias))
 		if err != nil {
 			errs = append(errs, tenantFields(alias, err))
 			continue
@@ -53,7 +53,7 @@ func (g *Gateway) newTenants(cfg *Config, stats *metrics.Metrics, files *reloads
 			continue
 		}
 		g.logins = append(g.logins, newLogin(clients.client, cfg.Logger))
-		tenants[alias] = newTenant(cfg, &described, clients, pages)
+		tenants[alias] = newTenant(cfg, &tenantCfg, clients, pages)
 	}
 	return tenants, errors.Join(errs...)
 }
@@ -75,35 +75,35 @@ func (g graphClients) close() {
 }
 
 // newGraph makes the Graph client of a tenant and the credential behind it.
-func newGraph(cfg *Config, own *Tenant, observer graph.Observer) (graphClients, error) {
-	cloud, err := graph.CloudByName(own.Cloud)
+func newGraph(cfg *Config, tenantCfg *Tenant, observer graph.Observer) (graphClients, error) {
+	cloud, err := graph.CloudByName(tenantCfg.Cloud)
 	if err != nil {
 		return graphClients{}, err
 	}
-	roots, err := authorities(own.CAFile)
+	roots, err := authorities(tenantCfg.CAFile)
 	var noRoots error
 	if err != nil {
 		noRoots = fielderror.New("CAFile", "%w", err)
 	}
 	login := auth.CredentialConfig{
-		Kind: own.Credential, TenantID: own.ID, ClientID: own.ClientID, Cloud: cloud, AuthorityHost: own.AuthorityURL,
-		ClientSecretFile: own.ClientSecretFile, CertificateFile: own.CertificateFile,
+		Kind: tenantCfg.Credential, TenantID: tenantCfg.ID, ClientID: tenantCfg.ClientID, Cloud: cloud, AuthorityHost: tenantCfg.AuthorityURL,
+		ClientSecretFile: tenantCfg.ClientSecretFile, CertificateFile: tenantCfg.CertificateFile,
 	}
 	delegating := graphclient.DelegatesConfig{Credential: login} // without roots and proxy: it takes those of the client
 	login.RootCAs, login.Proxy = roots, cfg.Proxy
-	credential, err := newCredential(own, login)
+	credential, err := newCredential(tenantCfg, login)
 	if err := errors.Join(noRoots, err); err != nil {
 		return graphClients{}, err
 	}
 	client, err := graphclient.New(graphclient.Config{
-		Cloud: cloud, BaseURL: own.BaseURL, TenantID: own.tenantID(), ClientID: own.ClientID, Credential: credential, RootCAs: roots, Proxy: cfg.Proxy,
-		ReportHosts: reportHosts(own.ReportHosts, cloud), Logger: cfg.Logger, Observer: observer, CallerDay: cfg.Limits.CallerGraphRequests,
-		Share: cfg.GraphShare, Transport: own.transport,
+		Cloud: cloud, BaseURL: tenantCfg.BaseURL, TenantID: tenantCfg.tenantID(), ClientID: tenantCfg.ClientID, Credential: credential, RootCAs: roots, Proxy: cfg.Proxy,
+		ReportHosts: reportHosts(tenantCfg.ReportHosts, cloud), Logger: cfg.Logger, Observer: observer, CallerDay: cfg.Limits.CallerGraphRequests,
+		Share: cfg.GraphShare, Transport: tenantCfg.transport,
 	})
 	if err != nil {
 		return graphClients{}, err
 	}
-	if !cfg.mayDelegate(own) {
+	if !cfg.mayDelegate(tenantCfg) {
 		return graphClients{client: client, credential: credential}, nil
 	}
 	delegates, err := graphclient.NewDelegates(client, delegating)
@@ -114,12 +114,12 @@ func newGraph(cfg *Config, own *Tenant, observer graph.Observer) (graphClients, 
 	return graphClients{client, credential, delegates}, nil
 }
 
-// newCredential returns the credential that the tenant brings, or makes the one that it describes.
-func newCredential(own *Tenant, described auth.CredentialConfig) (azcore.TokenCredential, error) {
-	if own.TokenCredential != nil {
-		return own.TokenCredential, nil
+// newCredential returns the credential that the tenant brings, or makes one from its configuration.
+func newCredential(tenantCfg *Tenant, login auth.CredentialConfig) (azcore.TokenCredential, error) {
+	if tenantCfg.TokenCredential != nil {
+		return tenantCfg.TokenCredential, nil
 	}
-	return auth.NewCredential(described)
+	return auth.NewCredential(login)
 }
 
 // tenantFields turns the errors of fields of a Graph client's configurations into errors of the fields of Tenant that fill them.
@@ -165,15 +165,15 @@ func authorities(file string) (*x509.CertPool, error) {
 
 // newTenant makes a tenant and its sources. A read of events looks into the cache first, then into the memory of refusals, then, of
 // calls, into the calls of all users, and asks the source last; a test asserts the order.
-func newTenant(cfg *Config, own *Tenant, clients graphClients, pages *readers.Decorator) *service.Tenant {
-	client, options := clients.client, own.options(cfg)
+func newTenant(cfg *Config, tenantCfg *Tenant, clients graphClients, pages *readers.Decorator) *service.Tenant {
+	client, options := clients.client, tenantCfg.options(cfg)
 	copilot := source.NewCopilot(client, options("copilot"))
 	chat := source.NewChat(client, options("chat"))
 	call := source.NewCall(client, options("call"))
 	retained := source.NewRetainedChat(client, options("chat"))
 	usage := source.NewUsage(client, options("usage"))
 	scope := func(src parleyv1.Source) readers.Scope {
-		return readers.Scope{Tenant: own.tenantID(), Identity: own.ClientID, Source: src, Skew: client.Skew}
+		return readers.Scope{Tenant: tenantCfg.tenantID(), Identity: tenantCfg.ClientID, Source: src, Skew: client.Skew}
 	}
 	const (
 		interactions, chats, calls = parleyv1.Source_SOURCE_COPILOT, parleyv1.Source_SOURCE_CHAT, parleyv1.Source_SOURCE_CALL
@@ -186,7 +186,7 @@ func newTenant(cfg *Config, own *Tenant, clients graphClients, pages *readers.De
 		return pages.Events(refused.Events(reader, scope(src)), scope(src))
 	}
 	tenant := &service.Tenant{
-		ID: own.tenantID(),
+		ID: tenantCfg.tenantID(),
 		Sources: query.Sources{
 			Events: map[parleyv1.Source]source.EventReader{
 				interactions: events(copilot, interactions), chats: events(chat, chats), calls: events(callEvents, calls),
@@ -202,12 +202,12 @@ func newTenant(cfg *Config, own *Tenant, clients graphClients, pages *readers.De
 		},
 		Reports:     pages.Downloads(usage, scope(parleyv1.Source_SOURCE_USAGE)),
 		Contents:    source.NewHostedContents(client, options("chat")),
-		Unavailable: unavailable(own.Cloud),
-		Application: own.ClientID,
+		Unavailable: unavailable(tenantCfg.Cloud),
+		Application: tenantCfg.ClientID,
 		Plans:       readers.NewPlans(),
 	}
 	if clients.delegates != nil {
-		tenant.Delegates = newOnBehalf(own, clients.delegates, pages, options)
+		tenant.Delegates = newOnBehalf(tenantCfg, clients.delegates, pages, options)
 	}
 	return tenant
 }
