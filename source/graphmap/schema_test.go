@@ -2,7 +2,6 @@ package graphmap_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -15,9 +14,17 @@ type schema struct {
 	Types map[string]*graphType `json:"types"`
 	Enums map[string]graphEnum  `json:"enums"`
 
-	mu    sync.Mutex
-	known map[string][]string // variants
-	props map[string][]graphProperty
+	mu     sync.Mutex
+	known  map[inGeneration][]string // variants
+	props  map[inGeneration][]graphProperty
+	listed map[inGeneration][]string // members
+	bases  map[string][]string
+}
+
+// inGeneration names a type in one of the two generations.
+type inGeneration struct {
+	name string
+	beta bool
 }
 
 type graphType struct {
@@ -39,34 +46,44 @@ type graphProperty struct {
 	list                 bool
 }
 
-func loadSchema(t reporter) *schema {
-	t.Helper()
+// theSchema is read once for all tests.
+var theSchema = sync.OnceValues(func() (*schema, error) {
 	raw, err := os.ReadFile("testdata/schema.json")
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	s := &schema{known: map[string][]string{}, props: map[string][]graphProperty{}}
+	s := &schema{
+		known: map[inGeneration][]string{}, props: map[inGeneration][]graphProperty{}, listed: map[inGeneration][]string{}, bases: map[string][]string{},
+	}
 	if err := json.Unmarshal(raw, s); err != nil {
+		return nil, err
+	}
+	for name := range s.Types {
+		for base := name; base != ""; base = s.Types[base].Base {
+			s.bases[name] = append(s.bases[name], base)
+		}
+	}
+	return s, nil
+})
+
+func loadSchema(t reporter) *schema {
+	t.Helper()
+	s, err := theSchema()
+	if err != nil {
 		t.Fatal(err)
 	}
 	return s
 }
 
 // chain returns a type and its bases, the most derived first.
-func (s *schema) chain(name string) []string {
-	var chain []string
-	for ; name != ""; name = s.Types[name].Base {
-		chain = append(chain, name)
-	}
-	return chain
-}
+func (s *schema) chain(name string) []string { return s.bases[name] }
 
 // variants returns the types that may stand where name is declared, sorted: itself if it is not abstract, and all that
 // derive from it.
 func (s *schema) variants(name string, beta bool) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	key := fmt.Sprint(name, beta)
+	key := inGeneration{name, beta}
 	if found, ok := s.known[key]; ok {
 		return found
 	}
@@ -85,7 +102,7 @@ func (s *schema) variants(name string, beta bool) []string {
 func (s *schema) properties(name string, beta bool) []graphProperty {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	key := fmt.Sprint(name, beta)
+	key := inGeneration{name, beta}
 	if found, ok := s.props[key]; ok {
 		return found
 	}
@@ -115,6 +132,12 @@ func (s *schema) properties(name string, beta bool) []graphProperty {
 
 // members returns the members of an enumeration.
 func (s *schema) members(name string, beta bool) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := inGeneration{name, beta}
+	if found, ok := s.listed[key]; ok {
+		return found
+	}
 	var found []string
 	for _, member := range s.Enums[name].Members {
 		member, only := strings.CutSuffix(member, " beta")
@@ -122,6 +145,7 @@ func (s *schema) members(name string, beta bool) []string {
 			found = append(found, member)
 		}
 	}
+	s.listed[key] = found
 	return found
 }
 
