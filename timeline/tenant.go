@@ -4,10 +4,13 @@ import (
 	"cmp"
 	"context"
 	"encoding/base64"
+	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/cursor"
 	"github.com/parley-gateway/parley/timeline/failure"
@@ -114,6 +117,9 @@ func (w *tenantWalk) users(ctx context.Context) (userList, error) {
 		list.open = append(list.open, user)
 	}
 	list.users = list.users[from:]
+	if len(w.req.Users) > 0 {
+		return list, errors.Join(w.lookUpPlans(ctx, list.users), w.lookUpPlans(ctx, list.open))
+	}
 	return list, nil
 }
 
@@ -169,6 +175,43 @@ func (w *tenantWalk) directory(ctx context.Context, list *userList) error {
 			return nil
 		}
 	}
+}
+
+// maxPlanPages ends the answer of the directory about a few users.
+const maxPlanPages = 8
+
+// lookUpPlans looks up the plans of users who are asked for by id, if Copilot is asked. A user of whom the directory shows nothing is asked
+// about: Graph's answer decides. The error is that of the context.
+func (w *tenantWalk) lookUpPlans(ctx context.Context, users []listedUser) error {
+	if w.req.Plan == nil || w.have.Users == nil || !slices.Contains(w.asked, parleyv1.Source_SOURCE_COPILOT) {
+		return nil
+	}
+	places := make(map[string]int, len(users))
+	ids := make([]string, 0, len(users))
+	for i := range users {
+		if id := users[i].id; resource.IsObjectID(id) { // Graph refuses a filter with another id
+			places[strings.ToLower(id)] = i
+			ids = append(ids, id)
+		}
+	}
+	for some := range slices.Chunk(ids, source.MaxUserTerms) {
+		link := ""
+		for range maxPlanPages {
+			page, err := w.have.Users.Users(ctx, source.UserQuery{IDs: some}, link)
+			if err != nil || page.Unfiltered { // without the filter the answer is the whole directory
+				return ctx.Err()
+			}
+			for _, user := range page.Items {
+				if i, asked := places[strings.ToLower(user.GetId())]; asked && users[i].plan == source.PlanUnchecked {
+					users[i].plan = w.req.Plan(user)
+				}
+			}
+			if link = page.Next; link == "" {
+				break
+			}
+		}
+	}
+	return nil
 }
 
 // open begins to read a user, or goes on with one whose token is not empty.

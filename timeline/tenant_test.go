@@ -108,7 +108,10 @@ func (p peopleEvents) Events(ctx context.Context, q source.EventQuery, link stri
 
 type peopleUsers struct{ *people }
 
-func (p peopleUsers) Users(_ context.Context, _ source.UserQuery, link string) (*source.Page[*parleyv1.User], error) {
+func (p peopleUsers) Users(_ context.Context, q source.UserQuery, link string) (*source.Page[*parleyv1.User], error) {
+	if len(q.IDs) > 0 {
+		return p.find(q.IDs, link)
+	}
 	from := 0
 	_, _ = fmt.Sscan(link, &from)
 	to := min(from+9, len(p.users))
@@ -116,6 +119,25 @@ func (p peopleUsers) Users(_ context.Context, _ source.UserQuery, link string) (
 	if to < len(p.users) {
 		page.Next = strconv.Itoa(to)
 	}
+	if p.listing != nil {
+		return p.listing(page)
+	}
+	return page, nil
+}
+
+// find gives the users with the ids, on a page behind an empty one.
+func (p peopleUsers) find(ids []string, link string) (*source.Page[*parleyv1.User], error) {
+	page := &source.Page[*parleyv1.User]{Requests: 1, Read: time.Now()}
+	if link == "" {
+		page.Next = "rest"
+	} else {
+		for _, user := range p.users {
+			if slices.Contains(ids, user.GetId()) {
+				page.Items = append(page.Items, user)
+			}
+		}
+	}
+	page.Rows = len(page.Items)
 	if p.listing != nil {
 		return p.listing(page)
 	}
