@@ -20,7 +20,7 @@ import (
 )
 
 // TestCallersOfAThrottlingGraph lets 200 callers ask a Graph that enforces its published limits and, in between, answers
-// nothing but 429 for seven seconds. The limit is run into once, and the callers take no longer than the budgets allow.
+// nothing but 429 for three seconds. The limit is run into once, and the callers take no longer than the budgets allow.
 func TestCallersOfAThrottlingGraph(t *testing.T) {
 	t.Parallel()
 	const callers = 200
@@ -29,13 +29,13 @@ func TestCallersOfAThrottlingGraph(t *testing.T) {
 		budget float64 // requests a second, of all
 		ask    func(user string) graph.Request
 	}{
-		graphsim.SourceCopilot: {8, 0.83 * 30, func(user string) graph.Request {
+		graphsim.SourceCopilot: {4, 0.83 * 30, func(user string) graph.Request {
 			return graph.Request{Source: graph.SourceCopilot, Path: "/copilot/users/" + user + "/interactionHistory/getAllEnterpriseInteractions", User: user}
 		}},
-		graphsim.SourceChat: {40, 0.83 * 200, func(user string) graph.Request {
+		graphsim.SourceChat: {21, 0.83 * 200, func(user string) graph.Request {
 			return graph.Request{Source: graph.SourceChat, Path: "/users/" + user + "/chats/getAllMessages", User: user}
 		}},
-		graphsim.SourceChats: {6, 0.83 * 20, func(user string) graph.Request {
+		graphsim.SourceChats: {4, 0.83 * 20, func(user string) graph.Request {
 			return graph.Request{Source: graph.SourceConversations, Path: "/users/" + user + "/chats", User: user}
 		}},
 		graphsim.SourceCall: {1, 0.83 * 2, func(string) graph.Request {
@@ -51,7 +51,7 @@ func TestCallersOfAThrottlingGraph(t *testing.T) {
 					t.Fatal(err)
 				}
 				fake, err := sim.HandlerWith([]faults.Fault{
-					{Kind: faults.Status, Status: 429, RetryAfter: "7", Match: name, FromMS: 5000, UntilMS: 12000},
+					{Kind: faults.Status, Status: 429, RetryAfter: "3", Match: name, FromMS: 5000, UntilMS: 8000},
 					{Kind: faults.Slow, DelayMS: 4},
 				}, 1)
 				if err != nil {
