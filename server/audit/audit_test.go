@@ -36,7 +36,8 @@ func record(log *audit.Log, asked audit.Intent) (*audit.Call, error) {
 func deny(log *audit.Log, asked audit.Intent, out audit.Outcome) {
 	call := &audit.Call{}
 	call.Open(log)
-	call.Deny(asked, out)
+	call.Deny(asked)
+	call.End(out)
 	call.End(audit.Outcome{Code: "OK"}) // of no consequence: the record has ended
 }
 

@@ -24,7 +24,7 @@ const DefaultWait = 5 * time.Second
 type Options struct {
 	// Now is the clock of records; nil = time.Now.
 	Now func() time.Time
-	// Failed is called for each record that could not be written; nil = nobody is told.
+	// Failed is called for each record that could not be written; nil = it is dropped.
 	Failed func(error)
 	// Wait is how long a record waits for its sink; 0 = DefaultWait.
 	Wait time.Duration
@@ -52,23 +52,26 @@ func New(sink Sink, opts Options) *Log {
 	return l
 }
 
-// Call is the record of one call: at least one intent before anything is read, and the outcome at the end. Who owns a Call opens it and
-// ends it; who decides what the call may read adds the intents. A Call without a log records nothing.
+// Call is the record of one call: at least one intent before anything is read, and the outcome at the end. The owner of a Call opens it and
+// ends it; whoever decides what the call may read adds the intents. A Call without a log records nothing.
 type Call struct {
 	log    *Log // nil = nothing is recorded
-	begun  time.Time
+	began  time.Time
 	intent Intent
 	number uint64 // of the first record
-	// recorded is set once an intent is written.
-	recorded bool
-	ended    atomic.Bool
+	// recorded is set once an intent is written, and denied once the policy has refused the call.
+	recorded, denied bool
+	ended            atomic.Bool
 }
 
 // Open ties a zero Call to the log that its records go to; nil = nothing is recorded.
 func (c *Call) Open(log *Log) { c.log = log }
 
-// Begun reports whether an intent is on record.
-func (c *Call) Begun() bool { return c.recorded }
+// HasIntent reports whether an intent is on record.
+func (c *Call) HasIntent() bool { return c.recorded }
+
+// NeedsOutcome reports whether End writes a record.
+func (c *Call) NeedsOutcome() bool { return c.recorded || c.denied }
 
 // Intent records what the call is about to read. If that fails the call must fail too: nothing is read without a trace. A call that has
 // an intent on record learns more about itself at times, such as whose data it reads, which took a look-up. A further intent names the
@@ -81,7 +84,7 @@ func (c *Call) Intent(intent Intent) error {
 	before, now := c.intent, c.log.opts.Now()
 	c.intent = intent
 	if !c.recorded {
-		c.begun = now
+		c.began = now
 		err := c.log.write(c, nil, now)
 		c.recorded = err == nil
 		return err
@@ -92,37 +95,30 @@ func (c *Call) Intent(intent Intent) error {
 	return c.log.write(c, nil, now)
 }
 
-// Deny records that the policy refuses the call. Where no intent is on record, since nothing was going to be read, it writes the outcome.
-// Otherwise End writes it, with what the given intent says. That the outcome cannot be written changes nothing for the caller and is told
-// by Options.Failed.
-func (c *Call) Deny(intent Intent, out Outcome) {
+// Deny notes that the policy refuses the call, which reads nothing. End then writes the outcome with the given intent, whether or not an
+// intent is on record.
+func (c *Call) Deny(intent Intent) {
 	if c.log == nil {
 		return
 	}
 	intent.tidy()
 	c.intent = intent
 	if !c.recorded {
-		c.begun = c.log.opts.Now()
-		c.end(out)
+		c.began = c.log.opts.Now()
 	}
+	c.denied = true
 }
 
-// End records how a call ended that has an intent on record. Only the first call of End counts. The answer is out already, so a failure
-// is told by Options.Failed alone.
+// End records the outcome of a call that has an intent on record or was denied. Only the first call of End counts. Nothing can be taken
+// back any more, so only Options.Failed learns of a failure.
 func (c *Call) End(out Outcome) {
-	if c.recorded {
-		c.end(out)
-	}
-}
-
-func (c *Call) end(out Outcome) {
-	if c.ended.CompareAndSwap(false, true) {
-		_ = c.log.write(c, &out, c.log.opts.Now()) // told by Options.Failed
+	if c.NeedsOutcome() && c.ended.CompareAndSwap(false, true) {
+		_ = c.log.write(c, &out, c.log.opts.Now()) // Options.Failed has the error
 	}
 }
 
 func (l *Log) write(c *Call, out *Outcome, now time.Time) error {
-	entry := record{&c.intent, out, now.Sub(c.begun), c.number}
+	entry := record{&c.intent, out, now.Sub(c.began), c.number}
 	number, err := l.put(func(line []byte, instance string, number uint64) []byte {
 		return entry.append(line, instance, number, now)
 	})

@@ -64,9 +64,9 @@ func (s *audited) SendMsg(message any) error {
 	return nil
 }
 
-// end writes the outcome of a call that has an intent on record. A call that did not return has panicked.
+// end writes the outcome of a call that has an intent on record or was denied. A call that did not return has panicked.
 func (auditing) end(info *callinfo.Info, handed handout, returned bool, err error) {
-	if !info.Record.Begun() {
+	if !info.Record.NeedsOutcome() {
 		return
 	}
 	out := audit.Outcome{Code: audit.CodeName(codes.OK), Events: handed.rows, Bytes: handed.bytes, Complete: handed.complete}

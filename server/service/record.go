@@ -4,28 +4,26 @@ import (
 	"context"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/internal/reasons"
 	"github.com/parley-gateway/parley/server/apierror"
 	"github.com/parley-gateway/parley/server/audit"
 	"github.com/parley-gateway/parley/server/authz"
 	"github.com/parley-gateway/parley/server/callinfo"
 )
 
-// denied returns the error of a call that the policy refuses, and records it.
+// denied returns the error of a call that the policy refuses, and notes the refusal in the call's audit record.
 func denied(ctx context.Context, target callTarget, decision authz.Decision) error {
-	err := errDenied(decision.Obstacle)
 	record, refused := &callinfo.FromContext(ctx).Record, intent(ctx, target, decision)
-	if record.Begun() {
+	if record.HasIntent() {
 		refused = lookupIntent(ctx, target, decision) // the outcome will say who it was that the look-up found
 	}
-	record.Deny(refused, audit.Outcome{Code: audit.CodeName(err.Code), ErrorReason: reasons.Text(err.Reason)})
-	return err
+	record.Deny(refused)
+	return errDenied(decision.Obstacle)
 }
 
 // recordIntent writes the intent of a call, to read or to look up a user. When the record cannot be written, the call fails and nothing is
 // read.
-func recordIntent(ctx context.Context, begun audit.Intent) error {
-	if err := callinfo.FromContext(ctx).Record.Intent(begun); err != nil {
+func recordIntent(ctx context.Context, entry audit.Intent) error {
+	if err := callinfo.FromContext(ctx).Record.Intent(entry); err != nil {
 		return apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_AUDIT_UNAVAILABLE)
 	}
 	return nil
