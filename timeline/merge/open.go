@@ -11,9 +11,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/cursor"
-	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/fetch"
-	"github.com/parley-gateway/parley/timeline/filter"
 	"github.com/parley-gateway/parley/timeline/participants"
 	"github.com/parley-gateway/parley/timeline/query"
 	"github.com/parley-gateway/parley/timeline/window"
@@ -33,8 +31,8 @@ func Open(ctx context.Context, cfg *Config, sources query.Sources, req *query.Ev
 		cfg: cfg, req: req, desc: req.Descending(), firstNow: now, graphNow: now.Add(-ahead), skew: sources.ClockAhead,
 		associated: bytes.Clone(resolved.Digest[:]),
 	}
-	if m.filter, err = filter.Compile(req.Filter, filter.Events(), req.ShownView()); err != nil {
-		return nil, failure.BadFilter(err)
+	if m.filter, err = req.CompileFilter(); err != nil {
+		return nil, err
 	}
 	if token == "" {
 		start, end, cut := req.Interval(now, window.Earlier(now, m.graphNow))

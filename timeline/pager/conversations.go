@@ -7,7 +7,6 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/source"
-	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/filter"
 	"github.com/parley-gateway/parley/timeline/frame"
 	"github.com/parley-gateway/parley/timeline/query"
@@ -23,9 +22,9 @@ func showChat(v parleyv1.EventView) func(*parleyv1.Conversation) *parleyv1.Conve
 
 // conversations opens the pager of a request.
 func (l *Lister) conversations(sources query.Sources, req *query.Conversations, token, field string) (*pager[*parleyv1.Conversation], error) {
-	compiled, err := filter.Compile(req.Filter, filter.Conversations(), req.ShownView())
+	compiled, err := req.CompileFilter()
 	if err != nil {
-		return nil, failure.BadFilter(err)
+		return nil, err
 	}
 	ask := source.ConversationQuery{Owner: req.Owner, User: req.User, ByLastMessage: req.ByLastMessage}
 	var pushed []string

@@ -15,9 +15,9 @@ import (
 
 // usage opens the pager of a request.
 func (l *Lister) usage(sources query.Sources, req *query.Usage, token, field string) (*pager[*parleyv1.CopilotUsageRow], error) {
-	compiled, err := filter.Compile(req.Filter, filter.Usage(), parleyv1.EventView_EVENT_VIEW_FULL)
+	compiled, err := req.CompileFilter()
 	if err != nil {
-		return nil, failure.BadFilter(err)
+		return nil, err
 	}
 	ask := source.UsageQuery{Period: req.Period, Version: req.Version}
 	report := api[*parleyv1.CopilotUsageRow]{

@@ -5,7 +5,6 @@ import (
 
 	"github.com/parley-gateway/parley/eventwire/view"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/filter"
 	"github.com/parley-gateway/parley/timeline/query"
 )
@@ -14,9 +13,9 @@ import (
 func (l *Lister) ListUsers(
 	ctx context.Context, sources query.Sources, req query.Users, token string, size int,
 ) (*parleyv1.ListUsersResponse, error) {
-	compiled, err := filter.Compile(req.Filter, filter.Users(), req.ShownView())
+	compiled, err := req.CompileFilter()
 	if err != nil {
-		return nil, failure.BadFilter(err)
+		return nil, err
 	}
 	ask, pushed := compiled.PushUsers()
 	users := api[*parleyv1.User]{

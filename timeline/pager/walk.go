@@ -77,9 +77,9 @@ func (l *Lister) openWalk(sources query.Sources, req *query.Conversations, token
 	if err != nil {
 		return nil, err
 	}
-	compiled, err := filter.Compile(req.Filter, filter.Conversations(), req.ShownView())
+	compiled, err := req.CompileFilter()
 	if err != nil {
-		return nil, failure.BadFilter(err)
+		return nil, err
 	}
 	w := &walk{
 		cfg: &l.cfg, req: req, sources: sources, filter: compiled, chats: chats, hasChats: req.HasChats(),

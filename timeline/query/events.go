@@ -66,6 +66,8 @@ type Events struct {
 	Fingerprint string
 	// Reconnect ends a stream at once, without a frame, if its token is the last one of a finished stream.
 	Reconnect bool
+
+	compiled compiled
 }
 
 // Descending reports whether the events run from the newest to the oldest event.
@@ -164,21 +166,16 @@ func EndCut() *parleyv1.Notice {
 	}
 }
 
-// CheckFilter returns an error for a filter that cannot be evaluated, or that the view of the request does not allow.
-func (r *Events) CheckFilter() error {
-	return checkFilter(r.Filter, filter.Events, r.ShownView())
+// CompileFilter compiles the filter on the fields of events; nil = there is none. It returns an error for a filter that cannot be
+// evaluated, or that the view of the request does not allow.
+func (r *Events) CompileFilter() (*filter.Filter, error) {
+	return r.compiled.compile(r.Filter, filter.Events, r.ShownView())
 }
 
-// checkFilter returns an error for a filter that cannot be evaluated on a schema, or that a view does not allow. Without a filter the
-// schema is not made.
-func checkFilter(text string, schema func() *filter.Schema, shown parleyv1.EventView) error {
-	if text == "" {
-		return nil
-	}
-	if _, err := filter.Compile(text, schema(), shown); err != nil {
-		return failure.BadFilter(err)
-	}
-	return nil
+// CheckFilter returns the error of CompileFilter.
+func (r *Events) CheckFilter() error {
+	_, err := r.CompileFilter()
+	return err
 }
 
 // digest is the associated data of the cursors: tenant, caller, and everything but the page size.

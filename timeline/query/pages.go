@@ -35,6 +35,8 @@ type Conversations struct {
 	Fingerprint string
 	// Reconnect ends a stream at once, without a frame, if its token is the last one of a finished stream.
 	Reconnect bool
+
+	compiled compiled
 }
 
 // ShownView is the view of the answer.
@@ -81,9 +83,15 @@ func (r *Conversations) Digest() []byte {
 	return digestOf(numbers, "conversations", r.Tenant, r.Caller, r.Owner, r.User, r.Filter, r.Fingerprint)
 }
 
-// CheckFilter returns an error for a filter that cannot be evaluated, or that the view of the request does not allow.
+// CompileFilter compiles the filter on the fields of conversations; see Events.
+func (r *Conversations) CompileFilter() (*filter.Filter, error) {
+	return r.compiled.compile(r.Filter, filter.Conversations, r.ShownView())
+}
+
+// CheckFilter returns the error of CompileFilter.
 func (r *Conversations) CheckFilter() error {
-	return checkFilter(r.Filter, filter.Conversations, r.ShownView())
+	_, err := r.CompileFilter()
+	return err
 }
 
 // Usage asks for the Copilot usage report.
@@ -100,6 +108,8 @@ type Usage struct {
 	Fingerprint string
 	// Reconnect ends a stream at once, without a frame, if its token is the last one of a finished stream.
 	Reconnect bool
+
+	compiled compiled
 }
 
 // Digest is the associated data of the cursors.
@@ -111,9 +121,15 @@ func (r *Usage) Digest() []byte {
 	return digestOf(numbers, "usage", r.Tenant, r.Caller, r.Period, r.Version, r.Filter, r.Fingerprint)
 }
 
-// CheckFilter returns an error for a filter that cannot be evaluated.
+// CompileFilter compiles the filter on the fields of the usage report; see Events.
+func (r *Usage) CompileFilter() (*filter.Filter, error) {
+	return r.compiled.compile(r.Filter, filter.Usage, parleyv1.EventView_EVENT_VIEW_FULL)
+}
+
+// CheckFilter returns the error of CompileFilter.
 func (r *Usage) CheckFilter() error {
-	return checkFilter(r.Filter, filter.Usage, parleyv1.EventView_EVENT_VIEW_FULL)
+	_, err := r.CompileFilter()
+	return err
 }
 
 // UsageCounts asks for a report of how many users have Copilot and use it.
@@ -142,6 +158,8 @@ type Users struct {
 	Filter string
 	// Fingerprint is bound to tokens like the other fields.
 	Fingerprint string
+
+	compiled compiled
 }
 
 // ShownView is the view of the answer.
@@ -149,9 +167,15 @@ func (r *Users) ShownView() parleyv1.EventView {
 	return view.OfList(r.View)
 }
 
-// CheckFilter returns an error for a filter that cannot be evaluated, or that the view of the request does not allow.
+// CompileFilter compiles the filter on the fields of users; see Events.
+func (r *Users) CompileFilter() (*filter.Filter, error) {
+	return r.compiled.compile(r.Filter, filter.Users, r.ShownView())
+}
+
+// CheckFilter returns the error of CompileFilter.
 func (r *Users) CheckFilter() error {
-	return checkFilter(r.Filter, filter.Users, r.ShownView())
+	_, err := r.CompileFilter()
+	return err
 }
 
 // Digest is the associated data of the cursors.
