@@ -80,7 +80,7 @@ func (e *events) pageAround(
 
 // anchorEvent reads the event around which a list is to be. It belongs to the conversation of the request, if that names one.
 func (g *accessGrant) anchorEvent(ctx context.Context, ref resource.Ref, conversation string) (*parleyv1.Event, error) {
-	ctx, cancel := findContext(ctx)
+	ctx, cancel := lookupContext(ctx)
 	defer cancel()
 	event, err := g.event(ctx, fieldAround, ref)
 	switch {

@@ -84,8 +84,8 @@ func (c *conversations) GetConversation(ctx context.Context, req *parleyv1.GetCo
 	if err != nil {
 		return nil, err
 	}
-	find := finder{engine: c.engine, access: access, id: id, field: fieldName, sources: access.scope.sources}
-	found, err := find.conversation(ctx)
+	lookup := conversationLookup{engine: c.engine, access: access, id: id, field: fieldName, sources: access.scope.sources}
+	found, err := lookup.describe(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -42,7 +42,7 @@ type ConversationEngine interface {
 	StreamConversations(ctx context.Context, src query.Sources, req query.Conversations, token string, emit func(*parleyv1.StreamConversationsResponse) error) error
 }
 
-// ConversationFinder reads the events of a conversation to tell what it is; *timeline.Engine is one.
+// ConversationFinder reads the events of a conversation, to verify and describe it; *timeline.Engine is one.
 type ConversationFinder interface {
 	// LastEvent returns the last event of a query for one source; nil = there is none.
 	LastEvent(ctx context.Context, src query.Sources, req query.Events) (*parleyv1.Event, *timeline.Reading, error)

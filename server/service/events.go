@@ -73,8 +73,8 @@ func (e *events) prepare(ctx context.Context, req eventsRequest, around *anchor)
 		return nil, q, err
 	}
 	if q.Conversation != "" {
-		find := finder{engine: e.engine, access: access, id: q.Conversation, field: fieldParent, sources: q.Sources}
-		if q.Life, q.Foreign, err = find.life(ctx); err != nil {
+		lookup := conversationLookup{engine: e.engine, access: access, id: q.Conversation, field: fieldParent, sources: q.Sources}
+		if q.Life, q.Foreign, err = lookup.verify(ctx); err != nil {
 			return nil, q, err
 		}
 	}
