@@ -1,6 +1,7 @@
 package parley
 
 import (
+	"encoding/pem"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -16,13 +17,17 @@ import (
 	"github.com/parley-gateway/parley/cache/readers"
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/graphclient/auth"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/graphclient/ratelimit"
+	"github.com/parley-gateway/parley/server/metrics"
+	"github.com/parley-gateway/parley/server/reload"
 	"github.com/parley-gateway/parley/server/service"
 	"github.com/parley-gateway/parley/source"
 )
 
-// echo is an Entra ID that exchanges any assertion for itself, and a Graph that answers with the token's user, or refuses.
-func echo(t *testing.T) *httptest.Server {
+// echo is an Entra ID that exchanges any assertion for itself, and a Graph that answers with the token's user, or refuses. proven is told the
+// secret of each login.
+func echo(t *testing.T, proven func(secret string)) *httptest.Server {
 	t.Helper()
 	echo := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -32,6 +37,7 @@ func echo(t *testing.T) *httptest.Server {
 		case strings.HasSuffix(r.URL.Path, "/openid-configuration"):
 			fmt.Fprintf(w, `{"token_endpoint":"%[1]s/oauth2/v2.0/token","authorization_endpoint":"%[1]s/authorize","issuer":"%[1]s/v2.0"}`, base)
 		case strings.HasSuffix(r.URL.Path, "/token"):
+			proven(r.PostFormValue("client_secret"))
 			fmt.Fprintf(w, `{"token_type":"Bearer","expires_in":3600,"access_token":"token-%s"}`, r.PostFormValue("assertion"))
 		case r.URL.Path == "/v1.0/users/"+user+"/chats":
 			fmt.Fprintf(w, `{"value":[{"id":"19:chat@thread.v2","chatType":"group","topic":"as %s sees it %s"}]}`, user, strings.Repeat("x", 2000))
@@ -49,7 +55,7 @@ func echo(t *testing.T) *httptest.Server {
 // kept of them stays within its bounds.
 func TestThousandsOfUsers(t *testing.T) {
 	t.Parallel()
-	fake := echo(t)
+	fake := echo(t, func(string) {})
 	secret := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(secret, []byte("s"), 0o600); err != nil {
 		t.Fatal(err)
@@ -118,5 +124,66 @@ func TestIdentitiesDiffer(t *testing.T) {
 	t.Parallel()
 	if a, b := identityOf("app", "u1"), identityOf("app", "u2"); a == b || a == "app" {
 		t.Errorf("%q and %q", a, b)
+	}
+}
+
+// TestSecretRotatesWhileNobodyCalls is of the kind "a change is noticed without a call": the secret by which users' tokens are exchanged is
+// read when its file changes, and holds although the file is broken when the next user comes. One change is reported once.
+func TestSecretRotatesWhileNobodyCalls(t *testing.T) {
+	t.Parallel()
+	proven := make(chan string, 9)
+	fake := echo(t, func(secret string) { proven <- secret })
+	dir := t.TempDir()
+	write := func(name, content string) string {
+		t.Helper()
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	cfg := Config{Logger: slog.New(slog.DiscardHandler), OIDC: &OIDC{}}
+	own := Tenant{
+		ID: "tenant", ClientID: "app", Credential: auth.CredentialClientSecret, ClientSecretFile: write("secret", "first"),
+		CAFile:       write("ca.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: fake.Certificate().Raw}))),
+		AuthorityURL: fake.URL, BaseURL: fake.URL,
+	}
+	clients, err := newGraph(&cfg, &own, graph.NoObserver{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer clients.close()
+	stats, err := metrics.New("test", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := &reloads{reload.NewWatcher(0), cfg.Logger, stats}
+	files.login(clients)
+	for _, step := range []struct{ user, content, proves, ok, failed string }{
+		{"anna", "first", "first", "0", "0"},
+		{"ben", "second", "second", "1", "0"},
+		{"cleo", " ", "second", "1", "1"},
+		{"dora", " ", "second", "1", "1"},
+	} {
+		write("secret", step.content)
+		files.watcher.Look()
+		write("secret", " ")
+		user, err := clients.delegates.Client(graphclient.Assertion{Token: step.user, Expires: time.Now().Add(time.Hour)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := user.Login(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if secret := <-proven; secret != step.proves {
+			t.Errorf("%s: proven by %q, want %q", step.user, secret, step.proves)
+		}
+		recorder := httptest.NewRecorder()
+		stats.Handler().ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
+		for result, want := range map[string]string{"ok": step.ok, "failed": step.failed} {
+			if line := fmt.Sprintf(`parley_reloads_total{result=%q,what="credentials"} %s`, result, want); !strings.Contains(recorder.Body.String(), line+"\n") {
+				t.Errorf("%s: metrics lack %s", step.user, line)
+			}
+		}
 	}
 }

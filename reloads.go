@@ -4,8 +4,6 @@ import (
 	"context"
 	"log/slog"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
-
 	"github.com/parley-gateway/parley/graphclient/auth"
 	"github.com/parley-gateway/parley/server/metrics"
 	"github.com/parley-gateway/parley/server/reload"
@@ -34,24 +32,31 @@ func (r *reloads) report(what string, err error) {
 	r.log.LogAttrs(context.Background(), slog.LevelInfo, "a changed file is in force", slog.String("what", what))
 }
 
-// credential watches the file of a tenant's credential, if it has one.
-func (r *reloads) credential(credential azcore.TokenCredential) {
-	if !auth.OfFile(credential) {
+// login watches the file of a tenant's credential, if it has one: the application's own logins and those on behalf of users read it, each for
+// itself.
+func (r *reloads) login(clients graphClients) {
+	if !auth.OfFile(clients.credential) {
 		return
 	}
 	r.stats.Loaded(metrics.FilesCredentials)
-	r.watcher.Add(credentialFile{r, credential})
+	r.watcher.Add(loginFile{r, clients})
 }
 
-// credentialFile is the file of a credential.
-type credentialFile struct {
-	reloads    *reloads
-	credential azcore.TokenCredential
+// loginFile is the file of a tenant's credential.
+type loginFile struct {
+	reloads *reloads
+	clients graphClients
 }
 
-// Look implements reload.Looker.
-func (c credentialFile) Look() {
-	if changed, err := auth.Look(c.credential); changed {
-		c.reloads.report(metrics.FilesCredentials, err)
+// Look implements reload.Looker. A change of the file is one change, whoever reads it.
+func (l loginFile) Look() {
+	changed, err := auth.Look(l.clients.credential)
+	if l.clients.delegates != nil {
+		if unusable := l.clients.delegates.Look(); err == nil {
+			err = unusable
+		}
+	}
+	if changed {
+		l.reloads.report(metrics.FilesCredentials, err)
 	}
 }

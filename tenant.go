@@ -38,7 +38,7 @@ func (g *Gateway) newTenants(cfg *Config, stats *metrics.Metrics, files *reloads
 			continue
 		}
 		g.graphs = append(g.graphs, clients)
-		files.credential(clients.credential)
+		files.login(clients)
 		if !auth.Expires(clients.credential).IsZero() {
 			if err := stats.CredentialExpires(alias, func() time.Time { return auth.Expires(clients.credential) }); err != nil {
 				return nil, err

@@ -120,6 +120,11 @@ func (d *Delegates) Client(a Assertion) (*Client, error) {
 	return client, nil
 }
 
+// Look reads the file of the application's credential now, if it has one, so
+// that the next exchange proves itself with what the file holds although the
+// file may be broken by then. An error leaves the old content in force.
+func (d *Delegates) Look() error { return d.exchange.Look() }
+
 // onBehalfOf is a client like c whose requests carry a user's tokens.
 func (c *Client) onBehalfOf(tokens *auth.Tokens) *Client {
 	user := *c

@@ -33,6 +33,10 @@ func (e *Exchange) Tokens(assertion string) *Tokens {
 	}
 }
 
+// Look reads the file of the application's credential now, if it has one. An
+// error says why its content cannot be used; the old one stays in force then.
+func (e *Exchange) Look() error { return e.prove.look() }
+
 // Close ends exchanges that are under way and waits for them.
 func (e *Exchange) Close() {
 	e.logins.Close()

@@ -63,6 +63,17 @@ func newProver(cfg CredentialConfig) (*prover, error) {
 	return p, nil
 }
 
+// look reads the file now; an error leaves the old proof in force.
+func (p *prover) look() error {
+	if p.fixed != nil {
+		return nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, err := p.file.load()
+	return err
+}
+
 // currentProof is the proof to log in with now.
 func (p *prover) currentProof() *proof {
 	if p.fixed != nil {
