@@ -15,6 +15,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server"
+	"github.com/parley-gateway/parley/timeline/failure"
 )
 
 func TestPages(t *testing.T) {
@@ -152,6 +153,17 @@ func TestAdmin(t *testing.T) {
 	h.get(t, "/v1/users")
 	h.get(t, "/v1/users/me/events")
 	body(t, h.get(t, streamPath))
+	h.streamEvents = func(context.Context, func(*parleyv1.StreamEventsResponse) error) error {
+		return &failure.Error{
+			Reason: parleyv1.ErrorReason_ERROR_REASON_GRAPH_THROTTLED, Source: parleyv1.Source_SOURCE_CHAT,
+			Others: []*failure.Error{{Reason: parleyv1.ErrorReason_ERROR_REASON_GRAPH_PERMISSION_MISSING, Source: parleyv1.Source_SOURCE_CALL}},
+		}
+	}
+	body(t, h.get(t, streamPath))
+	h.streamEvents = func(context.Context, func(*parleyv1.StreamEventsResponse) error) error {
+		return failure.Invalid("end_time", "must lie after start_time")
+	}
+	body(t, h.get(t, streamPath))
 	h.base = "http://" + h.server.AdminAddr()
 	text := body(t, h.get(t, "/metrics"))
 	for _, want := range []string{
@@ -159,6 +171,9 @@ func TestAdmin(t *testing.T) {
 		`parley_requests_total{code="InvalidArgument",reason="INVALID_ARGUMENT",rpc="ListEvents",tenant="contoso"} 1`,
 		`parley_request_duration_seconds_count{rpc="ListUsers"} 1`,
 		`parley_streams_incomplete_total{reason="PAGING_LOOP",source="chat"} 1`,
+		`parley_streams_incomplete_total{reason="GRAPH_THROTTLED",source="chat"} 1`,
+		`parley_streams_incomplete_total{reason="GRAPH_PERMISSION_MISSING",source="call"} 1`,
+		`parley_streams_incomplete_total{reason="INVALID_ARGUMENT",source="all"} 1`,
 		`parley_audit_failures_total 0`,
 		`parley_build_info{`,
 		`version="test"`,

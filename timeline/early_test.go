@@ -33,6 +33,13 @@ func TestEarlyFailureHasNoFrames(t *testing.T) {
 				if !errors.As(err, &own) || !errors.Is(err, own.Err) || own.Reason == parleyv1.ErrorReason_ERROR_REASON_UNSPECIFIED || frames != 0 {
 					t.Errorf("%d frames, then %v", frames, err)
 				}
+				failed := map[parleyv1.Source]bool{own.Source: true}
+				for _, other := range own.Others {
+					failed[other.Source] = other.Reason != failure.None && other.Err != nil
+				}
+				if len(own.Others) != len(graphs)-1 || len(failed) != len(graphs) {
+					t.Errorf("%v failed, and with it %v", own.Source, own.Others)
+				}
 			})
 		})
 	}

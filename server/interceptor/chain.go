@@ -58,7 +58,7 @@ type Interceptor struct {
 type List []Interceptor
 
 // Chain lists the interceptors of a protocol in the order in which a call meets them. Both protocols have the same ones, but for
-// the two that only one of them needs. The order matters:
+// those that only one of them needs. The order matters:
 //
 //  1. Call makes the info of the call that all others read and write. Trace, where calls are traced, makes its span.
 //  2. Arrival notes that the call's message is there, and its end (gRPC alone; HTTP has nothing to wait for).
@@ -72,14 +72,15 @@ type List []Interceptor
 //  8. Identity finds out who calls. No request is looked at, and nothing is recorded, before that.
 //  9. Audit opens the audit record of the call, into which the service writes what it is about to read, and ends it with the outcome. It
 //     stands above everything that can refuse a known caller.
-//  10. Recheck authorizes the caller again before each part of a stream. It stands below audit, which records its refusals.
-//  11. Deadline gives a call without a deadline its own and cuts those that are too far, so that waiting for a place counts.
-//  12. Limits takes a place, within the share of the caller. Streams of health and reflection have limits of their own.
-//  13. Freshness reads cache-control and notes where the answer comes from.
-//  14. Validation checks the request against the rules in its proto. The service then authorizes the call.
-//  15. Conditional compares an answer with what the caller has (REST alone). It stands below audit, which records that nothing
+//  10. Reading ends a call whose request cannot be read (REST alone). Its caller is known, counted and logged by then.
+//  11. Recheck authorizes the caller again before each part of a stream. It stands below audit, which records its refusals.
+//  12. Deadline gives a call without a deadline its own and cuts those that are too far, so that waiting for a place counts.
+//  13. Limits takes a place, within the share of the caller. Streams of health and reflection have limits of their own.
+//  14. Freshness reads cache-control and notes where the answer comes from.
+//  15. Validation checks the request against the rules in its proto. The service then authorizes the call.
+//  16. Conditional compares an answer with what the caller has (REST alone). It stands below audit, which records that nothing
 //     was handed out.
-//  16. Selection cuts an answer to the fields that the caller selects. It stands below conditional, so that the entity tag is that of
+//  17. Selection cuts an answer to the fields that the caller selects. It stands below conditional, so that the entity tag is that of
 //     the answer as it goes out.
 func Chain(cfg *Config, protocol string) (List, error) {
 	validator, err := protovalidate.New()
@@ -108,6 +109,11 @@ func Chain(cfg *Config, protocol string) (List, error) {
 		check("request headers", checkHeaders),
 		check("identity", who.identify),
 		ofAPI("audit", record.unary, record.stream),
+	}...)
+	if protocol == callinfo.REST {
+		list = append(list, check("reading", refuseUnread))
+	}
+	list = append(list, List{
 		ofAPI("recheck", nil, recheck{cfg.Policy, cfg.Now}.stream),
 		ofAPI("deadline", deadline{cfg.CallTime, cfg.MaxDeadline}.unary, nil),
 		ofAPI("limits", cfg.Limits.unary, cfg.Limits.stream),

@@ -2,6 +2,7 @@ package interceptor
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -19,12 +20,11 @@ func TestChainOrder(t *testing.T) {
 		return next(ctx, req)
 	}
 	cfg := &Config{Limits: NewLimits(LimitsConfig{}), Conditional: conditional}
-	all := []string{
-		"hold", "answer headers", "metrics", "recovery", "logging", "errors", "request headers", "identity", "audit", "recheck", "deadline", "limits", "open limits", "freshness", "validation",
-	}
+	first := []string{"hold", "answer headers", "metrics", "recovery", "logging", "errors", "request headers", "identity", "audit"}
+	last := []string{"recheck", "deadline", "limits", "open limits", "freshness", "validation"}
 	for protocol, want := range map[string][]string{
-		callinfo.GRPC: append(append([]string{"call", "arrival"}, all...), "selection"),
-		callinfo.REST: append(append([]string{"call"}, all...), "conditional", "selection"),
+		callinfo.GRPC: slices.Concat([]string{"call", "arrival"}, first, last, []string{"selection"}),
+		callinfo.REST: slices.Concat([]string{"call"}, first, []string{"reading"}, last, []string{"conditional", "selection"}),
 	} {
 		links, err := Chain(cfg, protocol)
 		if err != nil {

@@ -30,17 +30,22 @@ func (h *Handler) admit(next runtime.HandlerFunc) runtime.HandlerFunc {
 			writeError(w, errInternal())
 			return
 		}
-		if err := c.admit(m, w, r); err != nil {
+		c.method = m
+		if err := c.checkVerb(w); err != nil {
 			writeError(w, err)
+			return
+		}
+		if err := c.admit(r); err != nil {
+			h.handleError(r.Context(), nil, nil, w, r, err)
 			return
 		}
 		next(w, r, params)
 	}
 }
 
-// admit checks the request against the method, and chooses the media type of the answer.
-func (c *call) admit(m *method, w http.ResponseWriter, r *http.Request) error {
-	c.method = m
+// checkVerb checks that the method has the verb of the request.
+func (c *call) checkVerb(w http.ResponseWriter) error {
+	m := c.method
 	switch {
 	case c.posted:
 	case m.post && c.verb != http.MethodGet:
@@ -52,6 +57,15 @@ func (c *call) admit(m *method, w http.ResponseWriter, r *http.Request) error {
 	case !c.reads():
 		return errMethod()
 	}
+	return nil
+}
+
+// admit checks the request against the method, and chooses the media type of the answer.
+func (c *call) admit(r *http.Request) error {
+	if c.http.Unread != nil {
+		return c.http.Unread
+	}
+	m := c.method
 	var err error
 	if c.http.Fields, err = takeFields(r.Form); err != nil {
 		return err

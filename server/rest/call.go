@@ -63,37 +63,41 @@ func (c *call) reads() bool { return c.verb == http.MethodGet || c.verb == http.
 // clean returns the request for the mux: a GET of the decoded path with the parsed query and without headers. Anything else that a
 // client can send means nothing to this API, and some of it means something to the mux: overrides of the method, forms, the
 // headers of proxies, trailers, metadata. The mux gets other verbs as GET too, so that admit can refuse them according to the path, and
-// a POST with a body as a GET with the same query.
+// a POST with a body as a GET with the same query. A request that cannot be read goes to its method as well, with http.Unread and without
+// parameters; an error is one of the path.
 func (c *call) clean(w http.ResponseWriter, r *http.Request, methods map[string]*method) (*http.Request, error) {
 	path, err := decodePath(r.URL.EscapedPath())
-	if m := methods[path]; m != nil && m.post && r.Method == http.MethodPost {
-		return c.cleanPost(w, r, path, m)
+	values := url.Values{}
+	switch m := methods[path]; {
+	case m != nil && m.post && r.Method == http.MethodPost:
+		c.posted = true
+		values, c.http.Unread = c.readPost(w, r, m)
+	case !c.reads() && err != nil:
+		return nil, errMethod()
+	case err != nil:
+		return nil, err
+	case c.reads():
+		values, c.http.Unread = c.readGet(r)
 	}
-	if !c.reads() {
-		if err != nil {
-			return nil, errMethod()
-		}
-		return c.request(path, url.Values{}), nil
+	if c.http.Unread != nil {
+		values = url.Values{}
 	}
+	return c.request(path, values), nil
+}
+
+// readGet reads headers and query of a GET.
+func (c *call) readGet(r *http.Request) (url.Values, error) {
 	if r.ContentLength != 0 {
 		return nil, apierror.Invalid("body", "a GET of this API has no body; give query parameters")
 	}
 	if err := c.readHeaders(r); err != nil {
 		return nil, err
 	}
-	if err != nil {
-		return nil, err
-	}
-	values, err := parseQuery(r.URL.RawQuery)
-	if err != nil {
-		return nil, err
-	}
-	return c.request(path, values), nil
+	return parseQuery(r.URL.RawQuery)
 }
 
-// cleanPost returns the request for the mux of a POST with a body.
-func (c *call) cleanPost(w http.ResponseWriter, r *http.Request, path string, m *method) (*http.Request, error) {
-	c.posted = true
+// readPost reads headers and body of a POST as the query that means the same.
+func (c *call) readPost(w http.ResponseWriter, r *http.Request, m *method) (url.Values, error) {
 	if err := c.readHeaders(r); err != nil {
 		return nil, err
 	}
@@ -111,7 +115,7 @@ func (c *call) cleanPost(w http.ResponseWriter, r *http.Request, path string, m 
 		}
 		values[name] = given
 	}
-	return c.request(path, values), nil
+	return values, nil
 }
 
 // request makes a request of a path and a form.

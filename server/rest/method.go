@@ -18,6 +18,8 @@ type method struct {
 	// name is the full gRPC name, "/parley.v1.EventService/ListEvents".
 	name    string
 	request protoreflect.MessageDescriptor
+	// empty is a request without fields, which nobody changes.
+	empty proto.Message
 	// bound are the fields that the path fills.
 	bound map[protoreflect.Name]bool
 	// stream says that the answer is a stream: of frames, or of the bytes of a download.
@@ -65,9 +67,13 @@ func addMethod(found map[string]*method, desc protoreflect.MethodDescriptor) err
 		if template == "" {
 			return fmt.Errorf("rest: %s: only GET is served, and POST of a body beside it", desc.FullName())
 		}
+		kind, err := protoregistry.GlobalTypes.FindMessageByName(desc.Input().FullName())
+		if err != nil {
+			return fmt.Errorf("rest: %s: %w", desc.FullName(), err)
+		}
 		m := &method{
 			name:    fmt.Sprintf("/%s/%s", desc.Parent().FullName(), desc.Name()),
-			request: desc.Input(), bound: map[protoreflect.Name]bool{},
+			request: desc.Input(), empty: kind.Zero().Interface(), bound: map[protoreflect.Name]bool{},
 			stream:   desc.IsStreamingServer(),
 			download: desc.Output().FullName() == (*httpbody.HttpBody)(nil).ProtoReflect().Descriptor().FullName(),
 		}

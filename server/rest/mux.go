@@ -21,7 +21,8 @@ import (
 
 // newMux returns the mux with the generated handlers of all services. The mux tries the routes that were registered last first, so
 // the busiest service is the last one.
-func (h *Handler) newMux(conn grpc.ClientConnInterface) (*runtime.ServeMux, error) {
+func (h *Handler) newMux() (*runtime.ServeMux, error) {
+	conn := h.conn
 	mux := runtime.NewServeMux(
 		runtime.WithMiddlewares(h.admit),
 		// The clean request has no headers: the known ones come from the call.
@@ -39,7 +40,7 @@ func (h *Handler) newMux(conn grpc.ClientConnInterface) (*runtime.ServeMux, erro
 		runtime.WithMarshalerOption(sseType, marshaler{sse: true}),
 		runtime.WithForwardResponseOption(head),
 		runtime.WithForwardResponseRewriter(rewrite),
-		runtime.WithErrorHandler(handleError),
+		runtime.WithErrorHandler(h.handleError),
 		runtime.WithStreamErrorHandler(handleStreamError),
 		runtime.WithRoutingErrorHandler(handleRoutingError),
 	)
@@ -123,9 +124,13 @@ func rewrite(ctx context.Context, _ proto.Message) (any, error) {
 	return c, nil
 }
 
-// handleError answers a call that failed before any part of its answer was written.
-func handleError(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, _ *http.Request, err error) {
+// handleError answers a call that failed before any part of its answer was written. One that failed before its method was called, since
+// its request cannot be read, passes the interceptors first.
+func (h *Handler) handleError(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, _ *http.Request, err error) {
 	c := callOf(ctx)
+	if c.rpc.Request == nil {
+		err = h.refuse(c, err)
+	}
 	c.out.undoGzip()
 	if md, ok := runtime.ServerMetadataFromContext(ctx); ok {
 		for key, values := range md.HeaderMD {
@@ -140,6 +145,34 @@ func handleError(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, 
 		return
 	}
 	writeStatus(w, st)
+}
+
+// refuse calls the method with a request that cannot be read, and returns the error by which the interceptors refuse it: the problem, or
+// theirs about the caller, who is found out first.
+func (h *Handler) refuse(c *call, problem error) error {
+	c.http.Unread = problem
+	ctx := metadata.NewOutgoingContext(&callContext{c.ctx, c}, c.headers)
+	err := h.call(ctx, c.method)
+	if err == nil {
+		return errInternal()
+	}
+	return err
+}
+
+// call calls a method with an empty request, and returns the error that precedes its first message.
+func (h *Handler) call(ctx context.Context, m *method) error {
+	if !m.stream {
+		return h.conn.Invoke(ctx, m.name, m.empty, nil)
+	}
+	stream, err := h.conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true}, m.name)
+	if err != nil {
+		return err
+	}
+	if err := stream.SendMsg(m.empty); err != nil {
+		return err
+	}
+	_, err = stream.Header()
+	return err
 }
 
 // mayComeBack reports whether the call is an EventSource's that comes back, and that is to try again later. An EventSource that is

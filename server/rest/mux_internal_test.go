@@ -15,32 +15,36 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
+
+	"github.com/parley-gateway/parley/server/inproc"
 )
 
-// recorder is a connection that notes what is called and answers nothing.
+// recorder is a connection that notes what is called, in the call as well as inproc does, and answers nothing.
 type recorder struct {
 	method  string
 	request proto.Message
 }
 
-func (r *recorder) Invoke(_ context.Context, method string, args, _ any, _ ...grpc.CallOption) error {
-	r.method = method
+func (r *recorder) Invoke(ctx context.Context, method string, args, _ any, _ ...grpc.CallOption) error {
+	r.method, inproc.FromContext(ctx).Request = method, args
 	r.request, _ = args.(proto.Message)
 	return status.Error(codes.DataLoss, "noted")
 }
 
-func (r *recorder) NewStream(_ context.Context, _ *grpc.StreamDesc, method string, _ ...grpc.CallOption) (grpc.ClientStream, error) {
+func (r *recorder) NewStream(ctx context.Context, _ *grpc.StreamDesc, method string, _ ...grpc.CallOption) (grpc.ClientStream, error) {
 	r.method = method
-	return &recordedStream{recorder: r}, nil
+	return &recordedStream{recorder: r, call: inproc.FromContext(ctx)}, nil
 }
 
 type recordedStream struct {
 	grpc.ClientStream
 
 	recorder *recorder
+	call     *inproc.Call
 }
 
 func (s *recordedStream) SendMsg(request any) error {
+	s.call.Request = request
 	s.recorder.request, _ = request.(proto.Message)
 	return status.Error(codes.DataLoss, "noted")
 }

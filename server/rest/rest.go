@@ -34,6 +34,7 @@ const (
 // Handler serves the API under /v1/ and /v1: and the pages elsewhere.
 type Handler struct {
 	mux     *runtime.ServeMux
+	conn    grpc.ClientConnInterface
 	methods map[string]*method // by path template
 	pages   http.Handler
 	logger  *slog.Logger
@@ -48,14 +49,14 @@ func New(cfg Config) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Handler{methods: methods, pages: cfg.Pages, logger: cfg.Logger, sent: cfg.Sent}
+	h := &Handler{conn: cfg.Conn, methods: methods, pages: cfg.Pages, logger: cfg.Logger, sent: cfg.Sent}
 	if h.logger == nil {
 		h.logger = slog.New(slog.DiscardHandler)
 	}
 	if h.pages == nil {
 		h.pages = http.HandlerFunc(NotFound)
 	}
-	if h.mux, err = h.newMux(cfg.Conn); err != nil {
+	if h.mux, err = h.newMux(); err != nil {
 		return nil, err
 	}
 	return h, nil

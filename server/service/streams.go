@@ -2,17 +2,20 @@ package service
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"google.golang.org/grpc"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/internal/reasons"
 	"github.com/parley-gateway/parley/server/apierror"
 	"github.com/parley-gateway/parley/server/callinfo"
 	"github.com/parley-gateway/parley/server/lifetime"
 	"github.com/parley-gateway/parley/server/metrics"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/failure"
 )
 
 // streams holds what the streams of all services share: when they end, and the metrics of incomplete ones.
@@ -57,9 +60,21 @@ func (s *streams) produce(ctx context.Context, produce func(context.Context, *li
 	defer release()
 	err := closer.Result(produce(ctx, closer))
 	if err != nil {
-		s.metrics.StreamIncomplete("all", apierror.Reason(apierror.FromError(err)))
+		s.countFailed(err)
 	}
 	return err
+}
+
+// countFailed counts the sources whose failure ended a stream; all, where the failure is none of a source.
+func (s *streams) countFailed(err error) {
+	failed, ok := errors.AsType[*failure.Error](err)
+	if !ok || failed.Source == parleyv1.Source_SOURCE_UNSPECIFIED {
+		s.metrics.StreamIncomplete("all", apierror.Reason(apierror.FromError(err)))
+		return
+	}
+	for _, each := range append([]*failure.Error{failed}, failed.Others...) {
+		s.metrics.StreamIncomplete(sourceLabel(each.Source), reasons.Text(each.Reason))
+	}
 }
 
 // frame sends one frame.

@@ -27,6 +27,8 @@ type Error struct {
 	Message string
 	// Source is the source that failed; unspecified when the request itself is at fault.
 	Source parleyv1.Source
+	// Others are the failures of the other asked sources, where every one has failed.
+	Others []*Error
 	// Err is the cause, when there is one.
 	Err error
 }

@@ -213,18 +213,24 @@ func (m *Merger) lacksPlan(r *sourceReader) bool {
 // Err implements frame.Rows. It returns the error of a call whose sources have all stopped. An error that may go away comes first.
 func (m *Merger) Err() error {
 	var worst *failure.Error
+	var all []*failure.Error
 	for _, r := range m.readers {
 		reason := r.reason
 		if r.stopped != nil {
 			reason = r.stopped.Reason
 		}
-		if reason != failure.None && (worst == nil || rank(reason) > rank(worst.Reason)) {
-			worst = &failure.Error{Reason: reason, Source: r.src, Err: r.cause, Message: "no asked source could be read"}
+		if reason == failure.None {
+			continue
+		}
+		failed := &failure.Error{Reason: reason, Source: r.src, Err: r.cause, Message: "no asked source could be read"}
+		if all = append(all, failed); worst == nil || rank(reason) > rank(worst.Reason) {
+			worst = failed
 		}
 	}
 	if worst == nil {
 		return nil
 	}
+	worst.Others = slices.DeleteFunc(all, func(other *failure.Error) bool { return other == worst })
 	return worst
 }
 

@@ -249,7 +249,7 @@ TROUBLES = [
     ("ParleyGraphPaymentRequired", {"source": "chat", "tenant": "default"}, faulted("CHAT", {"kind": "status", "status": 402, "match": "chat"}), 40),
     ("ParleyGraphWaits", {"source": "chat"}, faulted("CHAT", {"kind": "status", "status": 429, "match": "chat", "retryAfter": "40", "times": 1}, verb=":stream"), 60),
     ("ParleyPermissionSuspected", {"source": "copilot", "tenant": "default"}, faulted("COPILOT", {**REFUSED, "match": "copilot"}, callers=30), 40),
-    ("ParleyStreamsIncomplete", {"source": "all", "reason": "GRAPH_PERMISSION_MISSING"},
+    ("ParleyStreamsIncomplete", {"source": "call", "reason": "GRAPH_PERMISSION_MISSING"},
      faulted("CALL", {"kind": "status", "status": 403, "match": "call"}, verb=":stream"), 120),
     ("ParleyMemoryShedding", {"instance": "a"}, memory(lambda after: after["parley_memory_shedding{}"]), 30),
     ("ParleyRefusing", {"cause": "memory"}, memory(lambda after: after['parley_shed_total{cause="memory"}'] > 9), 30),
