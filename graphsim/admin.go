@@ -12,7 +12,7 @@ import (
 const maxAdminBody = 1 << 20
 
 // serveAdmin answers /_sim/faults (GET, POST a list in JSON or YAML, DELETE), /_sim/requests (GET, DELETE),
-// /_sim/token, /_sim/standing (POST) and /_sim/ca.pem. They need no token: the simulator listens on loopback only.
+// /_sim/token, /_sim/standing (POST), /_sim/clock (GET, POST) and /_sim/ca.pem. They need no token: the simulator listens on loopback only.
 func (s *Sim) serveAdmin(x *exchange, segments []string) {
 	switch strings.ToLower(strings.Join(segments[1:], "/")) + " " + x.r.Method {
 	case "faults GET":
@@ -45,12 +45,14 @@ func (s *Sim) serveAdmin(x *exchange, segments []string) {
 		x.adminJSON(http.StatusOK, map[string]any{})
 	case "standing POST":
 		s.serveStanding(x)
+	case "clock GET", "clock POST":
+		s.serveClock(x)
 	case "token GET":
 		s.serveCallerToken(x)
 	case "ca.pem GET":
 		x.write(http.StatusOK, "application/x-pem-file", s.CACertPEM())
 	default:
-		x.adminJSON(http.StatusNotFound, map[string]string{"error": "there are /_sim/faults, /_sim/requests, /_sim/token, /_sim/standing and /_sim/ca.pem"})
+		x.adminJSON(http.StatusNotFound, map[string]string{"error": "there are /_sim/faults, /_sim/requests, /_sim/token, /_sim/standing, /_sim/clock and /_sim/ca.pem"})
 	}
 }
 

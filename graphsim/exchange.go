@@ -62,7 +62,7 @@ func (s *Sim) handler(engine *faults.Engine) http.Handler {
 }
 
 func (s *Sim) serveHTTP(engine *faults.Engine, w http.ResponseWriter, r *http.Request) {
-	x := &exchange{sim: s, engine: engine, w: w, r: r, now: s.cfg.Now().UnixMilli(), status: http.StatusOK}
+	x := &exchange{sim: s, engine: engine, w: w, r: r, now: s.Clock().UnixMilli(), status: http.StatusOK}
 	began := time.Now()
 	defer func() {
 		s.log.add(x, "graph")

@@ -38,7 +38,7 @@ var foreignHeaders = []string{"Authorization", "Client-Request-Id", "Consistency
 
 // serveReport is the download host: no credentials, no Graph headers, GET only, and not after the link's end.
 func (s *Sim) serveReport(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{sim: s, engine: s.faults, w: w, r: r, now: s.cfg.Now().UnixMilli(), source: "download", status: http.StatusOK}
+	x := &exchange{sim: s, engine: s.faults, w: w, r: r, now: s.Clock().UnixMilli(), source: "download", status: http.StatusOK}
 	defer func() { s.log.add(x, "report") }()
 	plain := func(status int, text string) { x.write(status, "text/plain; charset=utf-8", []byte(text+"\n")) }
 	for _, h := range foreignHeaders {

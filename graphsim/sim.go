@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/parley-gateway/parley/graphsim/data"
@@ -32,7 +33,8 @@ type Sim struct {
 	routes  []route
 	buffers sync.Pool // of *[]byte, the bodies being written
 
-	standings sync.Map // of Standing, by object id
+	standings sync.Map     // of Standing, by object id
+	offset    atomic.Int64 // of the clock of the records to Config.Now
 
 	mu        sync.Mutex
 	servers   []*http.Server
@@ -58,7 +60,7 @@ func New(cfg Config) (*Sim, error) {
 	for i, t := range cfg.Tenants {
 		s.worlds = append(s.worlds, data.NewWorld(data.Config{
 			Tenant: t.ID, Number: i, Seed: cfg.Seed, Users: cfg.Users, Chats: cfg.Chats, Messages: cfg.Messages, Interactions: cfg.Interactions,
-			Calls: cfg.Calls, Notes: cfg.Notes, Days: cfg.Days, Now: cfg.Now,
+			Calls: cfg.Calls, Notes: cfg.Notes, Days: cfg.Days, Now: s.Clock,
 		}))
 	}
 	return s, nil

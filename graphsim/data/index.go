@@ -57,6 +57,14 @@ func Indexed[T any](w *World, key string, hi, now int64, compute func() []T) []T
 	return rows
 }
 
+// DropIndexes forgets the rows of all keys: the clock was moved.
+func (w *World) DropIndexes() {
+	c := &w.indexes
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.entries, c.held = nil, 0
+}
+
 func (c *indexCache) drop(key string) {
 	for i, e := range c.entries {
 		if e.key == key {
