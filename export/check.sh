@@ -29,3 +29,4 @@ grep -q parley-export "$work/page" || { echo 'docs/nightly.md has no command to 
 cd "$work"
 PATH=$root/.bin:$cache/venv/bin:$PATH "$here/with-demo.sh" "$root/.bin/parley" bash -c "$(<"$work/page")"
 "$cache/venv/bin/python" "$here/check.py" "$work/export" "$root/.bin/parley-export"
+"$cache/venv/bin/python" "$here/nights.py" "$root/.bin/parley" "$root/.bin/parley-export"

@@ -408,3 +408,31 @@ func TestRefusedTokenBeginsAnew(t *testing.T) {
 	}
 	equal(t, wantKeys(4), keys(t, rows[dataset.Event](t, out, readManifest(t, out, result.Run), dataset.Events)))
 }
+
+func TestLateCalls(t *testing.T) {
+	t.Parallel()
+	o := options("out")
+	for name, c := range map[string]struct {
+		change func(*export.Options)
+		now    time.Time
+		want   bool
+	}{
+		"a night":         {func(*export.Options) {}, o.End, true},
+		"no calls":        {func(o *export.Options) { o.Sources = []parleyv1.Source{parleyv1.Source_SOURCE_CHAT} }, o.End, false},
+		"no such dataset": {func(o *export.Options) { o.Datasets = []string{dataset.Turns, dataset.Users} }, o.End, false},
+		"long past":       {func(*export.Options) {}, o.End.AddDate(0, 0, 26), false},
+	} {
+		o := o
+		c.change(&o)
+		late, ok := o.LateCalls(c.now)
+		if ok != c.want {
+			t.Errorf("%s: %t", name, ok)
+		}
+		if !late.Start.Equal(start.AddDate(0, 0, -2)) || !late.End.Equal(start) || !slices.Equal(late.Sources, []parleyv1.Source{parleyv1.Source_SOURCE_CALL}) || late.Run() == o.Run() {
+			t.Errorf("%s: %+v", name, late)
+		}
+		if ok && !slices.Equal(late.Datasets, []string{dataset.Events, dataset.Calls}) {
+			t.Errorf("%s: %v", name, late.Datasets)
+		}
+	}
+}

@@ -83,6 +83,24 @@ func (o Options) Run() string {
 	return o.Start.UTC().Format(minute) + "-" + o.End.UTC().Format(minute) + "-" + hex.EncodeToString(sum[:4])
 }
 
+const (
+	// lookBack is how long before the interval calls are read again: Graph changes the record of a call for up to 36 hours.
+	lookBack = 48 * time.Hour
+	// oldestLateCalls is when such an interval may begin: Graph keeps calls for 30 days.
+	oldestLateCalls = 28 * 24 * time.Hour
+)
+
+// LateCalls returns the options of the run that reads the calls of the two days before the interval once more, for those whose records came
+// or changed after the earlier nights. ok is false where there are none to read.
+func (o Options) LateCalls(now time.Time) (_ Options, ok bool) {
+	o = o.withDefaults()
+	o.Start, o.End = o.Start.Add(-lookBack), o.Start
+	o.Datasets = slices.DeleteFunc(o.Datasets, func(name string) bool { return name != dataset.Events && name != dataset.Calls })
+	calls := len(o.Sources) == 0 || slices.Contains(o.Sources, parleyv1.Source_SOURCE_CALL)
+	o.Sources = []parleyv1.Source{parleyv1.Source_SOURCE_CALL}
+	return o, calls && len(o.Datasets) > 0 && now.Sub(o.Start) < oldestLateCalls
+}
+
 // runDate is the partition of the run: the day on which the interval has ended.
 func (o Options) runDate() string { return o.End.UTC().Format(time.DateOnly) }
 

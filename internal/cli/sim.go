@@ -15,7 +15,7 @@ import (
 // startSim starts the simulator.
 func startSim(ctx context.Context, f config.Simulator, plain bool, origins config.Origins) (*graphsim.Sim, error) {
 	cfg := graphsim.Config{
-		Addr: f.SimAddr, Seed: f.Seed, Users: f.Users, Messages: f.Messages, Plain: plain, Throttle: f.Throttle, Notes: 3, NewlyLicensed: 2,
+		Addr: f.SimAddr, Seed: f.Seed, Users: f.Users, Messages: f.Messages, Chats: f.Chats, Calls: f.Calls, Plain: plain, Throttle: f.Throttle, Notes: 3, NewlyLicensed: 2,
 	}
 	if f.FaultFile != "" {
 		planned, err := faults.Load(f.FaultFile)

@@ -25,6 +25,8 @@ type Simulator struct {
 	Seed      uint64 `name:"seed" default:"1" group:"Simulator" help:"Chooses the data; the same seed gives the same tenant."`
 	Users     int    `name:"users" group:"Simulator" help:"Least number of users; 0 = the default size."`
 	Messages  int    `name:"messages" group:"Simulator" help:"Least number of chat messages; 0 = the default size."`
+	Chats     int    `name:"chats" group:"Simulator" help:"Least number of chats; meetings, and their calls, are some of them; 0 = the default size."`
+	Calls     int    `name:"calls" group:"Simulator" help:"Least number of calls in 30 days; 0 = the default size."`
 	FaultFile string `name:"faults" type:"path" group:"Simulator" help:"YAML or JSON file of faults to rehearse; see docs/graphsim.md."`
 	Throttle  bool   `name:"throttle" group:"Simulator" help:"Enforce Graph's published request limits."`
 }

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/grpc"
+
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 
 	parleyclient "github.com/parley-gateway/parley/clients/go"
@@ -24,20 +26,21 @@ import (
 type runVerb struct {
 	Day string `arg:"" optional:"" help:"yesterday, or a day such as 2026-11-30 (UTC), in place of --start and --end."`
 
-	Server   string `help:"Gateway, host:port." env:"PARLEY_EXPORT_SERVER" placeholder:"HOST:PORT"`
-	Out      string `help:"Folder or bucket of the export: a path, s3://…, gs://… or azblob://…" env:"PARLEY_EXPORT_OUT" placeholder:"PLACE"`
-	State    string `help:"Folder that keeps how far the run has come; default: _state in a folder of the export, else parley-export-state." env:"PARLEY_EXPORT_STATE" placeholder:"DIR"`
-	Start    string `help:"First instant, RFC 3339 or a day; default: yesterday." placeholder:"TIME"`
-	End      string `help:"First instant after the interval; default: the beginning of today." placeholder:"TIME"`
-	Users    string `help:"all, licensed, or a file with an object id in each line." default:"all"`
-	Shard    string `help:"Part of the users, from 0/N to N-1/N, for N processes." placeholder:"I/N"`
-	Sources  string `help:"copilot, chat, call, retained_chat, with commas between; default: the first three."`
-	View     string `help:"metadata, basic or full; full reads each call record whole." default:"basic"`
-	Format   string `help:"parquet or ndjson." default:"parquet"`
-	Datasets string `help:"events, turns, calls, users, conversations, usage, with commas between; the last two cost requests of their own." default:"events,turns,calls,users"`
-	Dedupe   bool   `help:"Write an event once that several users have, and its other owners into the dataset copies."`
-	Strict   bool   `help:"No _SUCCESS for a run in which users are refused; exit code 4."`
-	Reason   string `help:"Why the data is read, for the gateway's audit log and the manifest." placeholder:"TEXT"`
+	Server    string `help:"Gateway, host:port." env:"PARLEY_EXPORT_SERVER" placeholder:"HOST:PORT"`
+	Out       string `help:"Folder or bucket of the export: a path, s3://…, gs://… or azblob://…" env:"PARLEY_EXPORT_OUT" placeholder:"PLACE"`
+	State     string `help:"Folder that keeps how far the run has come; default: _state in a folder of the export, else parley-export-state." env:"PARLEY_EXPORT_STATE" placeholder:"DIR"`
+	Start     string `help:"First instant, RFC 3339 or a day; default: yesterday." placeholder:"TIME"`
+	End       string `help:"First instant after the interval; default: the beginning of today." placeholder:"TIME"`
+	Users     string `help:"all, licensed, or a file with an object id in each line." default:"all"`
+	Shard     string `help:"Part of the users, from 0/N to N-1/N, for N processes." placeholder:"I/N"`
+	Sources   string `help:"copilot, chat, call, retained_chat, with commas between; default: the first three."`
+	View      string `help:"metadata, basic or full; full reads each call record whole." default:"basic"`
+	Format    string `help:"parquet or ndjson." default:"parquet"`
+	Datasets  string `help:"events, turns, calls, users, conversations, usage, with commas between; the last two cost requests of their own." default:"events,turns,calls,users"`
+	Dedupe    bool   `help:"Write an event once that several users have, and its other owners into the dataset copies."`
+	LateCalls bool   `help:"Read the calls of the two days before the interval once more, too, as a run of its own: their records come late and change."`
+	Strict    bool   `help:"No _SUCCESS for a run in which users are refused; exit code 4."`
+	Reason    string `help:"Why the data is read, for the gateway's audit log and the manifest." placeholder:"TEXT"`
 
 	authFlags `embed:""`
 }
@@ -55,6 +58,16 @@ func (v runVerb) Run(ctx context.Context, to streams) error {
 		return err
 	}
 	defer func() { _ = conn.Close() }()
+	err = v.export(ctx, conn, options, to)
+	late, ok := options.LateCalls(time.Now())
+	if !ok || !v.LateCalls || err != nil && !errors.Is(err, export.ErrIncomplete) {
+		return err
+	}
+	return errors.Join(err, v.export(ctx, conn, late, to))
+}
+
+// export exports one run.
+func (v runVerb) export(ctx context.Context, conn *grpc.ClientConn, options export.Options, to streams) error {
 	exporter := export.New(conn, options)
 	fmt.Fprintf(to.err, "parley-export: run %s\n", exporter.Name())
 	stop := show(ctx, exporter, to.err)
