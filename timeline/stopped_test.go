@@ -112,7 +112,7 @@ func TestStopInFrontOfASlowWindow(t *testing.T) {
 								}
 								return int(q.Start.Sub(start) / (24 * time.Hour))
 							}
-							bad := &troubled{fakeGraph: &fakeGraph{src: chat, size: 25, rows: spread("m", 400, start, end)}}
+							bad := &troubled{fakeGraph: &fakeGraph{src: chat, size: 25, rows: spread("m", 160, start, end)}}
 							bad.trouble = func(q source.EventQuery) (time.Duration, error) {
 								switch n := day(q); {
 								case n > stop && n <= stop+2:
@@ -127,7 +127,7 @@ func TestStopInFrontOfASlowWindow(t *testing.T) {
 									return 0, nil
 								}
 							}
-							good := &troubled{fakeGraph: &fakeGraph{src: copilot, size: 25, rows: spread("i", 400, start, end)}}
+							good := &troubled{fakeGraph: &fakeGraph{src: copilot, size: 25, rows: spread("i", 160, start, end)}}
 							good.trouble = func(q source.EventQuery) (time.Duration, error) {
 								if day(q) > stop {
 									return 40 * time.Second, nil
