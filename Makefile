@@ -179,9 +179,15 @@ bench-ratios: $(BENCH_DIR)/sdk.json $(BENCH_DIR)/parley.json ## Print the table 
 # How many users the night of bench-night has; 50000 take a quarter of an hour.
 NIGHT_USERS ?= 5000
 
+# Flags of bench/night: `-only memory`, `-rounds 1` and others.
+NIGHT ?=
+
 .PHONY: bench-night
-bench-night: ## Print the ratios of a tenant's night to the limits of Graph (NIGHT_USERS), in virtual time
+bench-night: build build-export ## Print the ratios of a tenant's night: to Graph's limits in virtual time (NIGHT_USERS), and of gateways as they are deployed (NIGHT)
+	@tools/deps.sh redis-server
 	$(GO) test -count=1 -timeout=60m -v -run='^TestNight$$' . -night.users=$(NIGHT_USERS)
+	$(GO) build -o .bin/night ./bench/night
+	.bin/night $(NIGHT)
 
 # What cold builds cost. Remove the files to measure again.
 $(BENCH_DIR)/sdk.json:
