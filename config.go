@@ -65,7 +65,7 @@ type Config struct {
 	// Limits bound what callers may ask for.
 	Limits Limits
 	// GraphShare is the part of each published limit of Graph that this gateway may use, above 0 and at most 1. Replicas for one
-	// application divide the limits by it. Default: 1.
+	// application divide the limits by it. With a shared store it counts only as long as no replica has been seen there. Default: 1.
 	GraphShare float64
 	// Cache bounds the pages of Graph that are kept in memory.
 	Cache Cache

@@ -148,7 +148,7 @@ func TestSecretRotatesWhileNobodyCalls(t *testing.T) {
 		CAFile:       write("ca.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: fake.Certificate().Raw}))),
 		AuthorityURL: fake.URL, BaseURL: fake.URL,
 	}
-	clients, err := newGraph(&cfg, &own, graph.NoObserver{})
+	clients, err := newGraph(&cfg, &own, graph.NoObserver{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/parley-gateway/parley/cache/shared"
+	"github.com/parley-gateway/parley/graphclient/ratelimit"
 	"github.com/parley-gateway/parley/internal/redisstore"
 	"github.com/parley-gateway/parley/internal/seal"
 	"github.com/parley-gateway/parley/server/metrics"
@@ -14,6 +15,7 @@ import (
 type sharing struct {
 	store  *redisstore.Store
 	values *shared.Values
+	keys   *sharedKeys
 }
 
 // newSharing makes the shared store that cfg describes; nil = none. It connects to nobody before start.
@@ -43,14 +45,15 @@ func newSharing(cfg *Config, stats *metrics.Metrics, files *reloads) (*sharing, 
 			"Prefix": "Shared.Prefix", "Timeout": "Shared.Timeout",
 		})
 	}
+	sealer := &sharedKeys{keys}
 	values, err := shared.New(shared.Config{
-		Store: store, Leases: store, Sealer: &sharedKeys{keys}, Build: cfg.Version + " " + cfg.Revision, Observer: observer,
+		Store: store, Leases: store, Sealer: sealer, Build: cfg.Version + " " + cfg.Revision, Observer: observer,
 	})
 	if err != nil {
 		store.Close()
 		return nil, fmt.Errorf("shared store: %w", err)
 	}
-	return &sharing{store, values}, nil
+	return &sharing{store, values, sealer}, nil
 }
 
 // kept is where replicas keep values; nil = nowhere.
@@ -59,6 +62,14 @@ func (s *sharing) kept() *shared.Values {
 		return nil
 	}
 	return s.values
+}
+
+// pool is where the replicas of one application keep its limits in a tenant; nil = each keeps its own.
+func (s *sharing) pool(own *Tenant) ratelimit.Pool {
+	if s == nil {
+		return nil
+	}
+	return s.store.Pool(own.tenantID()+" "+own.ClientID, s.keys.Name)
 }
 
 // start connects to the store.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
+	miniserver "github.com/alicebob/miniredis/v2/server"
 
 	"github.com/parley-gateway/parley"
 	"github.com/parley-gateway/parley/graphsim"
@@ -67,6 +68,11 @@ func settledEvents(user string) string {
 	return "/v1/" + user + "/events?" + url.Values{
 		"startTime": {day.AddDate(0, 0, -9).Format(time.RFC3339)}, "endTime": {day.AddDate(0, 0, -3).Format(time.RFC3339)}, "sources": {"SOURCE_COPILOT", "SOURCE_CHAT"},
 	}.Encode()
+}
+
+// copilotEvents is the path of a user's Copilot events of some settled days.
+func copilotEvents(user string) string {
+	return strings.Replace(settledEvents(user), "&sources=SOURCE_CHAT", "", 1)
 }
 
 // userName returns the name of the first user.
@@ -165,6 +171,112 @@ func line(metrics, name string) string {
 func events(answer string) string {
 	list, _, _ := strings.Cut(answer, `"sources":[{"source"`)
 	return list
+}
+
+// limited is a simulator that keeps Graph's limits by a clock which is twice as fast as that of its callers, so that no pause of a busy
+// machine makes a burst. Three replicas that do not share their limits would still send more than it allows.
+func limited(t *testing.T) (sim *graphsim.Sim, licensed []string) {
+	t.Helper()
+	begin := time.Now()
+	sim, err := graphsim.New(graphsim.Config{
+		Plain: true, Seed: 6, Users: 60, Chats: 4, Messages: 20, Interactions: 200, Calls: 5, Steady: true, Throttle: true,
+		Now: func() time.Time { return begin.Add(2 * time.Since(begin)) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sim.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { end(t, sim.Close) })
+	people := sim.Oracle(sim.TenantID())
+	for user := range people.Users() {
+		if people.Licensed(user.ID) {
+			licensed = append(licensed, "users/"+user.ID)
+		}
+	}
+	return sim, licensed
+}
+
+// readCopilot reads the Copilot events of users by all replicas at once, and returns the requests and the 429s that the simulator counts.
+// meanwhile runs after the first requests.
+func readCopilot(t *testing.T, sim *graphsim.Sim, addrs []parley.Addrs, users []string, meanwhile func()) (requests, throttled int) {
+	t.Helper()
+	sim.ResetRequests()
+	var readers sync.WaitGroup
+	for i, user := range users {
+		readers.Go(func() { get(t, "http://"+addrs[i%len(addrs)].HTTP+copilotEvents(user)) })
+	}
+	for total(sim) < 5 {
+		select {
+		case <-t.Context().Done():
+			t.Fatal("nobody asks the simulator")
+		case <-time.After(time.Millisecond):
+		}
+	}
+	meanwhile()
+	readers.Wait()
+	for _, r := range sim.Requests() {
+		requests++
+		if r.Status == http.StatusTooManyRequests {
+			throttled++
+		}
+	}
+	return requests, throttled
+}
+
+// TestReplicasShareLimits holds that three replicas send what one does, and that Graph throttles none of them.
+func TestReplicasShareLimits(t *testing.T) {
+	t.Parallel()
+	sim, users := limited(t)
+	read := func(n int) (requests int) {
+		server := miniredis.RunT(t)
+		addrs := replicas(t, sim, n, parley.Shared{URL: "redis://" + server.Addr(), KeysFile: keysFile(t), Timeout: 30 * time.Second})
+		requests, throttled := readCopilot(t, sim, addrs, users, func() {})
+		t.Logf("%d replicas: %v, %d × 429", n, sim.RequestCounts(), throttled)
+		if throttled > 0 {
+			t.Errorf("%d replicas: %d × 429", n, throttled)
+		}
+		if dump := server.Dump(); !strings.Contains(dump, "parley:budget:") || strings.Contains(dump, "copilot") {
+			t.Error("the store holds no budget, or a name in clear text")
+		}
+		return requests
+	}
+	one, three := read(1), read(3)
+	t.Logf("%d requests by one replica, %d by three", one, three)
+	if one < len(users) || three > one*102/100 {
+		t.Errorf("%d requests by three replicas, %d by one", three, one)
+	}
+}
+
+// TestStoreThatGoes holds that a store which ends, falls silent or forgets in mid-run costs no caller an error, and that the replicas keep
+// Graph's limits without it.
+func TestStoreThatGoes(t *testing.T) {
+	t.Parallel()
+	for name, disturb := range map[string]func(t *testing.T, server *miniredis.Miniredis){
+		"killed":  func(_ *testing.T, server *miniredis.Miniredis) { server.Close() },
+		"flushed": func(_ *testing.T, server *miniredis.Miniredis) { server.FlushAll() },
+		"silent": func(t *testing.T, server *miniredis.Miniredis) {
+			t.Helper()
+			held := make(chan struct{})
+			t.Cleanup(func() { close(held) })
+			server.Server().SetPreHook(func(*miniserver.Peer, string, ...string) bool {
+				<-held
+				return false
+			})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			sim, users := limited(t)
+			server := miniredis.RunT(t)
+			addrs := replicas(t, sim, 3, parley.Shared{URL: "redis://" + server.Addr(), KeysFile: keysFile(t), Timeout: time.Second})
+			requests, throttled := readCopilot(t, sim, addrs, users, func() { disturb(t, server) })
+			if requests < len(users) || throttled > 0 {
+				t.Errorf("%d requests, %d × 429", requests, throttled)
+			}
+		})
+	}
 }
 
 // TestStoreThatIsNotThere holds that a store which nobody reaches costs neither an error nor readiness.

@@ -14,6 +14,7 @@ import (
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/graphclient/auth"
 	"github.com/parley-gateway/parley/graphclient/graph"
+	"github.com/parley-gateway/parley/graphclient/ratelimit"
 	"github.com/parley-gateway/parley/internal/fielderror"
 	"github.com/parley-gateway/parley/server/metrics"
 	"github.com/parley-gateway/parley/server/service"
@@ -32,7 +33,7 @@ func (g *Gateway) newTenants(cfg *Config, stats *metrics.Metrics, files *reloads
 	pages := readers.New(g.cache, readers.Config{Settle: cfg.settle(), Shared: g.sharing.kept()})
 	for _, alias := range cfg.aliases() {
 		tenantCfg := cfg.Tenants[alias]
-		clients, err := newGraph(cfg, &tenantCfg, stats.Graph(alias))
+		clients, err := newGraph(cfg, &tenantCfg, stats.Graph(alias), g.sharing.pool(&tenantCfg))
 		if err != nil {
 			errs = append(errs, tenantFields(alias, err))
 			continue
@@ -75,7 +76,7 @@ func (g graphClients) close() {
 }
 
 // newGraph makes the Graph client of a tenant and the credential behind it.
-func newGraph(cfg *Config, tenantCfg *Tenant, observer graph.Observer) (graphClients, error) {
+func newGraph(cfg *Config, tenantCfg *Tenant, observer graph.Observer, pool ratelimit.Pool) (graphClients, error) {
 	cloud, err := graph.CloudByName(tenantCfg.Cloud)
 	if err != nil {
 		return graphClients{}, err
@@ -98,7 +99,7 @@ func newGraph(cfg *Config, tenantCfg *Tenant, observer graph.Observer) (graphCli
 	client, err := graphclient.New(graphclient.Config{
 		Cloud: cloud, BaseURL: tenantCfg.BaseURL, TenantID: tenantCfg.tenantID(), ClientID: tenantCfg.ClientID, Credential: credential, RootCAs: roots, Proxy: cfg.Proxy,
 		ReportHosts: reportHosts(tenantCfg.ReportHosts, cloud), Logger: cfg.Logger, Observer: observer, CallerDay: cfg.Limits.CallerGraphRequests,
-		Share: cfg.GraphShare, Transport: tenantCfg.transport,
+		Share: cfg.GraphShare, Pool: pool, Transport: tenantCfg.transport,
 	})
 	if err != nil {
 		return graphClients{}, err

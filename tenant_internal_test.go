@@ -39,7 +39,7 @@ func TestOrderOfTheSourceChain(t *testing.T) {
 	t.Cleanup(pages.Close)
 	cfg := Config{Logger: slog.New(slog.DiscardHandler)}
 	own := Tenant{BaseURL: fake.URL, Credential: "none"}
-	client, err := newGraph(&cfg, &own, nil)
+	client, err := newGraph(&cfg, &own, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,6 +43,9 @@ func New(cfg Config) (*Client, error) {
 		cfg: cfg, origin: base, budgets: ratelimit.NewBudgets(cfg.Limits, cfg.Share), days: ratelimit.NewDays(cfg.CallerDay), payment: ratelimit.NewBreaker(cfg.PaymentPause),
 		bodies: &bodyPool{}, clock: &clock{}, outcomes: newOutcomes(cfg.Logger),
 	}
+	if cfg.Pool != nil {
+		c.budgets.Share(cfg.Pool)
+	}
 	if cfg.Credential != nil {
 		c.tokens = auth.NewTokens(cfg.Credential, cfg.Cloud.Scope(), cfg.Observer)
 	}

@@ -64,6 +64,9 @@ type Config struct {
 	// 0 = all of it. Clients of one application and tenant in several processes divide
 	// the limits by it.
 	Share float64
+	// Pool keeps the limits for all clients of the application and tenant, in whatever process; nil =
+	// each keeps its Share of them. While the pool is not there, Share counts where it never was.
+	Pool ratelimit.Pool
 	// CallerDay is how many requests one caller (ratelimit.WithCaller) may cause from
 	// midnight to midnight UTC; more fail with KindCallerLimit. 0 = no limit.
 	CallerDay int

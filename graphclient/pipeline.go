@@ -221,14 +221,14 @@ func (p *limit) Do(req *policy.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer turn.Leave()
+	defer turn.Leave(ctx)
 	k.waited = turn.Waited
 	if turn.Waited > time.Millisecond {
 		p.observer.GraphWait(k.request.Source, turn.Waited)
 	}
 	resp, err := req.Next()
 	if err == nil {
-		turn.Answered(resp)
+		turn.Answered(ctx, resp)
 	}
 	return resp, err
 }

@@ -34,6 +34,7 @@ const (
 // each the callers in turn, and serves nobody while Graph has asked to wait. When the wait ends, one request goes
 // ahead as a probe and the others follow once it is answered.
 type budget struct {
+	limit   Limit         // zero where the source has none
 	limiter *rate.Limiter // rate.Inf when the row has no number
 	counted *counted      // takes the limiter's place where not nil
 	reserve float64       // tokens that background requests leave behind
@@ -48,9 +49,11 @@ type budget struct {
 	probing      bool
 	probeEnd     time.Time
 	strikes      int
-	narrower     *budget   // the limit whose 429 closed this one as a precaution; nil = none did
-	narrowerSent time.Time // when the request behind that 429 was sent
-	alone        time.Time // until then a 429 here says nothing about wider limits
+	one          bool          // limits are shared: one turn at a time, until it is spent
+	pace         time.Duration // for which the shared limit let the last turn wait
+	narrower     *budget       // the limit whose 429 closed this one as a precaution; nil = none did
+	narrowerSent time.Time     // when the request behind that 429 was sent
+	alone        time.Time     // until then a 429 here says nothing about wider limits
 	usage        usage
 	users        int // guarded by the registry; a budget in use is not dropped
 }
@@ -147,9 +150,12 @@ func (b *budget) estimate(caller string, priority graph.Priority, now time.Time)
 	if b.counted != nil {
 		return closed, max(0, b.counted.wait(need, now)-closed)
 	}
+	if b.one {
+		queued = time.Duration(ahead * float64(b.pace))
+	}
 	missing := need - b.limiter.TokensAt(now.Add(closed))
 	if missing > 0 {
-		queued = time.Duration(missing / float64(b.limiter.Limit()) * float64(time.Second))
+		queued = max(queued, time.Duration(missing/float64(b.limiter.Limit())*float64(time.Second)))
 	}
 	return closed, queued
 }
@@ -178,6 +184,9 @@ func (b *budget) pump(now time.Time) {
 		if b.half && b.probing && now.Before(b.probeEnd) {
 			b.wake(b.probeEnd.Sub(now))
 			return
+		}
+		if b.one && b.granted > 0 {
+			return // spend goes on
 		}
 		priority, need := b.next()
 		if wait := b.missing(need, now); wait > 0 {
@@ -333,6 +342,18 @@ func (b *budget) close(wait time.Duration) time.Duration {
 	if !now.Before(b.until) {
 		b.strikes++ // several answers to one burst are one strike
 	}
+	return b.shut(wait, now)
+}
+
+// shutWith shuts the gate as another process that shares the limit was asked to.
+func (b *budget) shutWith(wait time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.shut(wait, time.Now())
+}
+
+// shut is close for a time that is known. The lock is held.
+func (b *budget) shut(wait time.Duration, now time.Time) time.Duration {
 	if until := now.Add(wait); until.After(b.until) {
 		b.until = until
 	}

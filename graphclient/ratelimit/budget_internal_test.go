@@ -368,7 +368,7 @@ func TestBudgetsAreDropped(t *testing.T) {
 		s := NewBudgets(DefaultLimits(), 1)
 		for i := range 5 * minSweep {
 			r := &graph.Request{Source: graph.SourceConversations, User: fmt.Sprint("u", i)}
-			plan, done := s.plan(Call{r, "/v1.0/users/u/chats", false})
+			plan, _, done := s.plan(Call{r, "/v1.0/users/u/chats", false})
 			if len(plan) != 2 {
 				t.Fatalf("%d budgets", len(plan))
 			}
@@ -421,7 +421,7 @@ func TestPrecaution(t *testing.T) {
 				for _, a := range c.answers {
 					time.Sleep(a.after)
 					call := Call{&graph.Request{Source: graph.SourceConversations, User: a.user}, uri, false}
-					plan, done := s.plan(call)
+					plan, _, done := s.plan(call)
 					tenant = plan[1]
 					sent := time.Now().Add(-a.sent)
 					if a.throttled {

@@ -22,10 +22,13 @@ type budgetKey struct {
 type Budgets struct {
 	table LimitTable
 	share float64
+	pool  Pool // nil = none
 
 	mu      sync.Mutex
 	all     map[budgetKey]*budget
 	sweepAt int
+	pooled  bool      // the pool was there
+	alone   time.Time // until then it is left alone
 }
 
 // NewBudgets returns the budgets of a table, of which share may be used, above 0
@@ -35,8 +38,8 @@ func NewBudgets(table LimitTable, share float64) *Budgets {
 }
 
 // plan returns the budgets that count a request, the narrowest first and the
-// tenant's last, each in use until done is called.
-func (s *Budgets) plan(call Call) (plan []*budget, done func()) {
+// tenant's last, each in use until done is called, and their names in a Pool.
+func (s *Budgets) plan(call Call) (plan []*budget, names []string, done func()) {
 	r, row := call.Request, s.table.row(call)
 	var limits []Limit
 	if row >= 0 {
@@ -64,19 +67,32 @@ func (s *Budgets) plan(call Call) (plan []*budget, done func()) {
 		}
 		b := s.all[key]
 		if b == nil {
-			b = limit.budget(s.share)
+			b = limit.budget(s.part())
+			b.one = s.pooled && scope == PerTenant && limit.Requests > 0
 			s.all[key] = b
 		}
 		b.users++
 		plan = append(plan, b)
+		if s.pool != nil {
+			names = append(names, s.table.poolName(r.Source, key))
+		}
 	}
-	return plan, func() {
+	return plan, names, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		for _, b := range plan {
 			b.users--
 		}
 	}
+}
+
+// poolName is the name of a budget in a Pool, which all builds have to agree on.
+func (t LimitTable) poolName(source string, key budgetKey) string {
+	row := ""
+	if key.row >= 0 {
+		row = t.name(key.row)
+	}
+	return source + " " + row + " " + key.scope.String() + " " + key.id
 }
 
 func limitOf(limits []Limit, scope Scope) (Limit, bool) {
@@ -106,24 +122,23 @@ func (s *Budgets) sweep() {
 // say which limit was hit: the narrowest one is closed for the time told, the
 // wider ones for a while as a precaution, which ends when a request that was sent
 // after the throttled one is answered. When another narrow gate of the same row is shut already, the
-// whole tenant is throttled.
-func (s *Budgets) close(call Call, plan []*budget, wait time.Duration, sent time.Time) {
-	narrow, wide := plan[0], plan[len(plan)-1]
+// whole tenant is throttled. It returns the gates, without names.
+func (s *Budgets) close(call Call, plan []*budget, wait time.Duration, sent time.Time) []Gate {
+	last := len(plan) - 1
+	narrow, wide := plan[0], plan[last]
 	closed := narrow.close(wait)
-	if narrow == wide {
-		return
+	gates := []Gate{{Wait: closed}}
+	switch row := s.table.row(call); {
+	case narrow == wide:
+	case s.otherClosed(row, narrow):
+		gates = append(gates, Gate{budget: last, Wait: wide.close(wait)})
+	case !narrow.knownAlone():
+		for i, b := range plan[1:] {
+			b.closeAsPrecaution(narrow, closed, sent)
+			gates = append(gates, Gate{budget: i + 1, Wait: min(closed, maxPrecaution), Suspected: true})
+		}
 	}
-	row := s.table.row(call)
-	if s.otherClosed(row, narrow) {
-		wide.close(wait)
-		return
-	}
-	if narrow.knownAlone() {
-		return
-	}
-	for _, b := range plan[1:] {
-		b.closeAsPrecaution(narrow, closed, sent)
-	}
+	return gates
 }
 
 func (s *Budgets) otherClosed(row int, than *budget) bool {

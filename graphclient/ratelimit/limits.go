@@ -91,19 +91,31 @@ func (l Limit) rate(share float64) (perSecond float64, burst int) {
 	return n * sustained / l.Per.Seconds(), max(1, int(n*(1-sustained)))
 }
 
+// most is how many requests a span may have, of a limit that is kept by counting within a share.
+func (l Limit) most(share float64) int {
+	return max(1, int(float64(l.Requests)*share*sustained))
+}
+
 // budget makes the budget that keeps a share of the limit. The use of the limit is
 // measured against the published number all the same.
 func (l Limit) budget(share float64) *budget {
 	b := newBudget(l.rate(share))
+	b.limit = l
 	if l.Requests > 0 && l.Per > 0 {
 		b.usage.span = max(l.Per, minUsageSpan)
 		b.usage.most = float64(l.Requests) * b.usage.span.Seconds() / l.Per.Seconds()
 	}
 	if l.Per >= time.Minute && l.Requests > 0 {
-		b.counted = &counted{span: l.Per, most: max(1, int(float64(l.Requests)*share*sustained))}
-		b.reserve = float64(b.counted.most / 10) // what is left is used up only once a span
+		b.counted = &counted{span: l.Per}
+		b.count(share)
 	}
 	return b
+}
+
+// count makes a budget that counts keep a share of its limit.
+func (b *budget) count(share float64) {
+	b.counted.most = b.limit.most(share)
+	b.reserve = float64(b.counted.most / 10) // what is left is used up only once a span
 }
 
 // row finds the row of a call: its index, or -1.

@@ -32,8 +32,8 @@ func TestStateOfBudgets(t *testing.T) {
 			if status == http.StatusTooManyRequests {
 				answer.Header.Set("Retry-After", "20")
 			}
-			turn.Answered(answer)
-			turn.Leave()
+			turn.Answered(t.Context(), answer)
+			turn.Leave(t.Context())
 			return nil
 		}
 		for range 15 {

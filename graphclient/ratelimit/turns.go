@@ -29,8 +29,11 @@ type Turn struct {
 	budgets  *Budgets
 	call     Call
 	plan     []*budget // narrowest first
+	names    []string  // of the plan's budgets in a Pool
 	probes   []bool    // by plan
 	granted  int       // budgets of the plan that gave their turn
+	pooled   bool      // they gave it with the Pool being there
+	promised bool      // the Pool has told the request when to come again
 	done     func()
 	sent     time.Time
 	answered bool
@@ -40,32 +43,49 @@ type Turn struct {
 // whose wait for a wider limit would be too long does not wait for a narrow one
 // first. Errors are *graph.Error.
 func (s *Budgets) Enter(ctx context.Context, call Call) (*Turn, error) {
-	plan, done := s.plan(call)
-	t := &Turn{budgets: s, call: call, plan: plan, probes: make([]bool, len(plan)), done: done}
-	priority, start := call.Request.Priority, time.Now()
-	for _, b := range plan[1:] {
-		if wait := b.outlasts(ctx, priority); wait > 0 {
-			t.Leave()
-			return nil, outlasting(b, wait)
-		}
-	}
-	for i, b := range plan {
-		probe, tooLong, err := b.acquire(ctx, priority)
-		if err != nil || tooLong > 0 {
-			t.spend(false)
-			t.Leave()
-			if err != nil {
-				return nil, graph.Canceled(ctx)
-			}
-			return nil, outlasting(b, tooLong)
-		}
-		t.probes[i] = probe
-		t.granted++
+	s.follow()
+	plan, names, done := s.plan(call)
+	t := &Turn{budgets: s, call: call, plan: plan, names: names, probes: make([]bool, len(plan)), done: done}
+	start := time.Now()
+	if err := t.enter(ctx); err != nil {
+		t.spend(false)
+		t.Leave(ctx)
+		return nil, err
 	}
 	t.spend(true)
 	t.sent = time.Now()
 	t.Waited = t.sent.Sub(start)
 	return t, nil
+}
+
+// enter waits for the turns of all budgets of the plan and for the slot behind them.
+func (t *Turn) enter(ctx context.Context) error {
+	priority := t.call.Request.Priority
+	for _, b := range t.plan[1:] {
+		if wait := b.outlasts(ctx, priority); wait > 0 {
+			return outlasting(b, wait)
+		}
+	}
+	for {
+		if t.granted == 0 {
+			t.pooled = t.budgets.follow()
+		}
+		for t.granted < len(t.plan) {
+			b := t.plan[t.granted]
+			probe, tooLong, err := b.acquire(ctx, priority)
+			switch {
+			case err != nil:
+				return graph.Canceled(ctx)
+			case tooLong > 0:
+				return outlasting(b, tooLong)
+			}
+			t.probes[t.granted] = probe
+			t.granted++
+		}
+		if done, err := t.slot(ctx); done || err != nil {
+			return err
+		}
+	}
 }
 
 // spend ends the time between the turns of the budgets and the request.
@@ -76,21 +96,25 @@ func (t *Turn) spend(sent bool) {
 }
 
 // Answered learns from the answer to the request, and shuts the gates that it asks to.
-func (t *Turn) Answered(resp *http.Response) {
+func (t *Turn) Answered(ctx context.Context, resp *http.Response) {
 	if wait := graph.RetryAfter(resp.Header, time.Now()); throttles(resp.StatusCode, wait) {
-		t.budgets.close(t.call, t.plan, wait, t.sent)
+		gates := t.budgets.close(t.call, t.plan, wait, t.sent)
+		t.tell(ctx, gates)
 		return
 	}
 	t.answered = true
 }
 
 // Leave ends the turn, whether or not the request was answered.
-func (t *Turn) Leave() {
+func (t *Turn) Leave(ctx context.Context) {
+	var opened []Gate
 	for i, b := range t.plan {
 		if narrow := b.release(t.probes[i], t.answered, t.sent); narrow != nil {
 			narrow.rememberAlone()
+			opened = append(opened, Gate{budget: i, Suspected: true})
 		}
 	}
+	t.tell(ctx, opened)
 	t.done()
 }
 

@@ -12,6 +12,8 @@ import (
 	miniserver "github.com/alicebob/miniredis/v2/server"
 	"go.uber.org/goleak"
 
+	"github.com/parley-gateway/parley/graphclient/ratelimit"
+	"github.com/parley-gateway/parley/graphclient/ratelimit/pooltest"
 	"github.com/parley-gateway/parley/internal/redisstore"
 )
 
@@ -46,7 +48,17 @@ func conformance(t *testing.T, over func(*redisstore.Config)) {
 		t.Parallel()
 		replicas(t, connected)
 	})
+	t.Run("pool", func(t *testing.T) {
+		t.Parallel()
+		one, other := connected(t, "pool"), connected(t, "pool")
+		pooltest.Contract(t, func(*testing.T) (ratelimit.Pool, ratelimit.Pool) {
+			return one.Pool("app", shouted), other.Pool("app", shouted)
+		})
+	})
 }
+
+// shouted is a code that tests can read.
+func shouted(name string) string { return strings.ToUpper(name) }
 
 // connect returns a store that has reached its server.
 func connect(t *testing.T, prefix string, over func(*redisstore.Config)) *redisstore.Store {

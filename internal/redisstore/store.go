@@ -18,6 +18,8 @@ import (
 // logged; the log has one line about it.
 var ErrUnavailable = errors.New("the shared store is not available")
 
+var errAnswer = errors.New("the shared store gave an answer of another form")
+
 // Operations, as metrics name them.
 const (
 	OpGet       = "get"
@@ -25,11 +27,13 @@ const (
 	OpClaim     = "claim"
 	OpRelease   = "release"
 	OpHeartbeat = "heartbeat"
+	OpReserve   = "reserve" // a slot of Graph's limits
+	OpGate      = "gate"    // a Retry-After
 )
 
 // Operations returns the names of all operations.
 func Operations() []string {
-	return []string{OpGet, OpSet, OpClaim, OpRelease, OpHeartbeat}
+	return []string{OpGet, OpSet, OpClaim, OpRelease, OpHeartbeat, OpReserve, OpGate}
 }
 
 // Results of operations, as metrics name them.

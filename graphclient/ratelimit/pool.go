@@ -1,0 +1,119 @@
+package ratelimit
+
+import (
+	"context"
+	"math"
+	"time"
+)
+
+// Pool keeps the limits of one application in one tenant for several processes. It says when a request may be sent; which one goes next
+// is for each process to say, so that priorities and the turns of callers need not be known to all. Its clock is its own. It is safe for
+// concurrent use. After an error a process goes on by itself.
+type Pool interface {
+	// Reserve takes the next slot that all the budgets of a request have, or none.
+	Reserve(ctx context.Context, ask Ask) (Grant, error)
+	// Tell changes gates for all processes.
+	Tell(ctx context.Context, gates []Gate) error
+	Presence
+}
+
+// Presence says who is there.
+type Presence interface {
+	// Up reports whether the pool is worth asking.
+	Up() bool
+	// Replicas is the number of processes that were last seen, this one included; 0 = none ever was.
+	Replicas() int
+}
+
+// Ask describes a request to a Pool.
+type Ask struct {
+	// Budgets are those that count the request, the narrowest first.
+	Budgets []PoolBudget
+	// Patience is how long the request can wait.
+	Patience time.Duration
+	// Promised says that the request comes at the time that a Grant told it to come again.
+	Promised bool
+}
+
+// PoolBudget is one budget in a Pool.
+type PoolBudget struct {
+	// Name names it in the pool.
+	Name string
+	// Every is the time between two requests at the steady rate, and Burst how many may come at once; Every 0 = there is a gate alone.
+	Every time.Duration
+	Burst int
+	// Most, if above 0, is how many requests any Span may have; it takes the place of Every and Burst.
+	Most int
+	Span time.Duration
+	// Keep is how many the request leaves to others.
+	Keep int
+	// Cold says that a budget which the pool does not know begins with one request and not with the whole burst: the pool may have
+	// forgotten what was sent.
+	Cold bool
+}
+
+// Gate is the gate of one budget in a Pool.
+type Gate struct {
+	Name string
+	// Wait is how long it is shut from now on; never for a shorter time than it is already.
+	Wait time.Duration
+	// Suspected marks a gate that is shut as a precaution. With a Wait of 0 it is open again; other gates end by time alone.
+	Suspected bool
+
+	budget int // its place in the plan
+}
+
+// Outcome is the answer of a Pool.
+type Outcome int
+
+// Answers of a Pool.
+const (
+	// Granted: the slots are taken; the request is sent after the Wait.
+	Granted Outcome = iota
+	// Shut and Suspected: the gate of a budget is shut for the Wait. Nothing is taken.
+	Shut
+	Suspected
+	// Later: a narrow budget has no slot as soon as the widest one. Nothing is taken; the request comes again after the Wait, when it
+	// goes before those that have not asked yet.
+	Later
+	// TooLate: the Wait is longer than the request can wait. Nothing is taken.
+	TooLate
+)
+
+// Grant is what a Pool answers to a request.
+type Grant struct {
+	Outcome Outcome
+	Wait    time.Duration
+	// Budget is the place in Ask.Budgets of the one that makes it wait.
+	Budget int
+}
+
+// Together is how much later than the widest budget's slot that of a narrow one may be if both are taken together.
+const Together = 20 * time.Millisecond
+
+// underway is how far the times at which requests reach Graph may differ from their slots. The burst in a pool is smaller by what may
+// come meanwhile, so that the published number is kept for all that.
+const underway = 100 * time.Millisecond
+
+// pooled describes the whole limit for a Pool.
+func (l Limit) pooled(name string) PoolBudget {
+	b := PoolBudget{Name: name, Burst: 1, Cold: l.Scope == PerTenant}
+	perSecond, burst := l.rate(1)
+	switch {
+	case perSecond <= 0:
+	case l.Per >= time.Minute:
+		b.Span, b.Most = l.Per, l.most(1)
+	default:
+		b.Every = time.Duration(float64(time.Second) / perSecond)
+		b.Burst = max(1, burst-int(math.Ceil(perSecond*underway.Seconds())))
+	}
+	return b
+}
+
+// spare is how many requests a background one leaves to others.
+func (b PoolBudget) spare() int {
+	if b.Most > 0 {
+		return b.Most / 10
+	}
+	return b.Burst / 4
+}

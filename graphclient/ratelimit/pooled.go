@@ -1,0 +1,204 @@
+package ratelimit
+
+import (
+	"context"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/parley-gateway/parley/graphclient/graph"
+)
+
+// endless is the patience of a request that waits for as long as it takes.
+const endless = 24 * time.Hour
+
+// poolRest is how long a pool that has failed is left alone at least, so that one which fails now and then is not asked in between: some
+// processes would keep their part while others use the whole limit.
+const poolRest = time.Second
+
+// suspicion is how long a gate that another process shut as a precaution is taken for shut before the pool is asked again.
+const suspicion = time.Second
+
+// Share makes the budgets take their slots from a Pool. It is called before the first request. While the pool is not there each process
+// keeps its part of the limits: one of as many as were last seen or, where none ever was, the share of NewBudgets.
+func (s *Budgets) Share(pool Pool) { s.pool = pool }
+
+// follow takes over whether the pool is there.
+func (s *Budgets) follow() (pooled bool) {
+	if s.pool == nil {
+		return false
+	}
+	up := s.pool.Up()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	up = up && !time.Now().Before(s.alone)
+	if up == s.pooled {
+		return up
+	}
+	s.pooled = up
+	for key, b := range s.all {
+		b.adjust(s.part(), up, key.scope == PerTenant)
+	}
+	return up
+}
+
+// goAlone leaves the pool alone for a while after it has failed.
+func (s *Budgets) goAlone() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.alone = time.Now().Add(poolRest)
+}
+
+// part is the part of each limit that this process may use. The lock is held.
+func (s *Budgets) part() float64 {
+	switch {
+	case s.pool == nil:
+		return s.share
+	case s.pooled:
+		return 1
+	}
+	if n := s.pool.Replicas(); n > 0 {
+		return 1 / float64(n)
+	}
+	return s.share
+}
+
+// adjust makes a budget keep another part of its limit. A budget that leaves the pool begins with nothing: the pool may have given its
+// burst away.
+func (b *budget) adjust(share float64, pooled, widest bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := time.Now()
+	b.one = pooled && widest && b.limit.Requests > 0
+	if perSecond, burst := b.limit.rate(share); perSecond > 0 {
+		b.limiter, b.reserve = rate.NewLimiter(rate.Limit(perSecond), burst), float64(burst/4)
+		if !pooled {
+			b.limiter.ReserveN(now, burst)
+		}
+	}
+	if b.counted != nil {
+		b.count(share)
+	}
+	b.pump(now)
+}
+
+// keep is how many requests one of this priority leaves to others: a background one, while no other waits here.
+func (b *budget) keep(priority graph.Priority, of PoolBudget) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if priority == graph.Background && b.queues[graph.Interactive].size == 0 {
+		return of.spare()
+	}
+	return 0
+}
+
+// waited learns how long the pool let a turn wait.
+func (b *budget) waited(wait time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.pace = wait
+}
+
+// slot waits for the slot of a turn that all its budgets have given. When it reports false, turns were given back and are to be waited for
+// again.
+func (t *Turn) slot(ctx context.Context) (done bool, err error) {
+	if t.budgets.follow() != t.pooled {
+		t.giveBack(0) // they were given by another rule
+		return false, nil
+	}
+	if !t.pooled {
+		return true, nil
+	}
+	widest := t.plan[len(t.plan)-1]
+	grant, there := t.reserve(ctx)
+	if ctx.Err() != nil {
+		return false, graph.Canceled(ctx)
+	}
+	if !there {
+		t.giveBack(0)
+		return false, nil
+	}
+	switch grant.Outcome {
+	case Granted:
+		widest.waited(grant.Wait)
+		return true, pause(ctx, grant.Wait)
+	case TooLate:
+		return false, outlasting(t.plan[grant.Budget], grant.Wait)
+	case Later:
+		t.giveBack(len(t.plan) - 1) // others go on at the widest budget meanwhile
+		t.promised = true
+		return false, pause(ctx, grant.Wait)
+	case Shut:
+		t.giveBack(0)
+		t.plan[grant.Budget].shutWith(grant.Wait)
+	case Suspected:
+		t.giveBack(0)
+		t.plan[grant.Budget].closeAsPrecaution(nil, min(grant.Wait, suspicion), time.Now())
+	}
+	return false, nil
+}
+
+// reserve asks the pool, and leaves it alone for a while when it fails.
+func (t *Turn) reserve(ctx context.Context) (grant Grant, there bool) {
+	grant, err := t.budgets.pool.Reserve(ctx, t.ask(ctx))
+	if err != nil && ctx.Err() == nil {
+		t.budgets.goAlone()
+	}
+	return grant, err == nil
+}
+
+// ask describes the request of a turn to the pool.
+func (t *Turn) ask(ctx context.Context) Ask {
+	ask := Ask{Patience: endless, Promised: t.promised}
+	priority := t.call.Request.Priority
+	for i, b := range t.plan {
+		own := b.limit.pooled(t.names[i])
+		own.Keep = b.keep(priority, own)
+		ask.Budgets = append(ask.Budgets, own)
+		if priority == graph.Interactive || own.Most > 0 {
+			ask.Patience = MaxWait
+		}
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		ask.Patience = time.Until(deadline)
+	}
+	return ask
+}
+
+// giveBack returns the turns of the plan's budgets from one on.
+func (t *Turn) giveBack(from int) {
+	for i := from; i < t.granted; i++ {
+		t.plan[i].spend(false)
+		if t.probes[i] {
+			t.plan[i].release(true, false, time.Time{})
+			t.probes[i] = false
+		}
+	}
+	t.granted = min(t.granted, from)
+}
+
+// tell changes gates of the plan for all processes. A pool that is not there hears nothing: each process meets its own 429 then.
+func (t *Turn) tell(ctx context.Context, gates []Gate) {
+	if len(gates) == 0 || !t.budgets.follow() {
+		return
+	}
+	for i := range gates {
+		gates[i].Name = t.names[gates[i].budget]
+	}
+	_ = t.budgets.pool.Tell(context.WithoutCancel(ctx), gates)
+}
+
+// pause waits.
+func pause(ctx context.Context, wait time.Duration) error {
+	if wait <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return graph.Canceled(ctx)
+	}
+}
