@@ -15,8 +15,11 @@ import (
 	"github.com/parley-gateway/parley/export/internal/journal"
 )
 
-// lastSummaries are the last summaries of users by their ids, without reports.
+// lastSummaries are the last summaries of users by their ids, without reports. They are read once for all datasets, when all users are read.
 func (e *Exporter) lastSummaries() (map[string]*parleyv1.UserSummary, error) {
+	if e.last != nil {
+		return e.last, nil
+	}
 	last := map[string]*parleyv1.UserSummary{}
 	for user, err := range e.journal.UserSummaries() {
 		if err != nil {
@@ -24,6 +27,7 @@ func (e *Exporter) lastSummaries() (map[string]*parleyv1.UserSummary, error) {
 		}
 		last[dataset.UserID(user.GetUser())] = &parleyv1.UserSummary{State: user.GetState(), Complete: user.GetComplete(), Reason: user.GetReason()}
 	}
+	e.last = last
 	return last, nil
 }
 
@@ -35,6 +39,7 @@ func (e *Exporter) writeUsers(ctx context.Context) error {
 	}
 	rows := newWriter[dataset.User](e, dataset.Users)
 	defer rows.Abandon()
+	listed := map[string]struct{}{}
 	write := func(row dataset.User, summary *parleyv1.UserSummary) error {
 		row.State, row.Complete, row.Reason = summary.GetState().String(), summary.GetComplete(), summary.GetReason()
 		return rows.Write(ctx, row, rowBytes)
@@ -44,7 +49,7 @@ func (e *Exporter) writeUsers(ctx context.Context) error {
 		if summary == nil {
 			return nil
 		}
-		delete(last, user.GetId())
+		listed[user.GetId()] = struct{}{}
 		return write(dataset.UserRow(user, e.name), summary)
 	})
 	if refused(err) {
@@ -55,6 +60,9 @@ func (e *Exporter) writeUsers(ctx context.Context) error {
 		return err
 	}
 	for _, id := range slices.Sorted(maps.Keys(last)) {
+		if _, done := listed[id]; done {
+			continue
+		}
 		if err := write(dataset.User{UserID: id, Run: e.name}, last[id]); err != nil {
 			return err
 		}
@@ -125,7 +133,7 @@ func (e *Exporter) writeConversations(ctx context.Context) error {
 	}
 	rows := newWriter[dataset.Conversation](e, dataset.Conversations)
 	defer rows.Abandon()
-	failed := 0
+	failed, cut := 0, 0
 	for _, id := range slices.Sorted(maps.Keys(last)) {
 		seen := map[string]struct{}{}
 		request := &parleyv1.StreamConversationsRequest{Parent: "users/" + id, View: e.options.View}
@@ -146,6 +154,12 @@ func (e *Exporter) writeConversations(ctx context.Context) error {
 				return err
 			}
 		}
+		if end := stream.Summary(); end != nil && !end.GetComplete() {
+			cut++
+		}
+	}
+	if cut > 0 {
+		e.note("CONVERSATIONS_INCOMPLETE", "the lists of conversations of some users are not whole")
 	}
 	if failed > 0 {
 		e.note("CONVERSATIONS_REFUSED", "the conversations of some users are refused")

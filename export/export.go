@@ -40,6 +40,7 @@ type Exporter struct {
 	progress progress
 	known    known
 	summary  *parleyv1.TenantSummary
+	last     map[string]*parleyv1.UserSummary // by lastSummaries; nil until all users are read
 }
 
 type clients struct {

@@ -6,6 +6,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -21,6 +22,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 
 	"github.com/parley-gateway/parley/export"
+	"github.com/parley-gateway/parley/export/internal/dataset"
 )
 
 var start = time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC)
@@ -41,6 +43,10 @@ type gateway struct {
 	cut func(sent int) error
 	// overlap is how many frames before its place a resumed stream begins, when they are batches.
 	overlap int
+	// chats, by user, is how the stream of the user's conversations ends: "", "cut" once in the middle, "refused" or "incomplete".
+	chats map[int]string
+	// usage is the error of the usage report.
+	usage error
 	// listing is the error of ListUsers.
 	listing error
 
@@ -195,6 +201,66 @@ func (g *gateway) ListUsers(context.Context, *parleyv1.ListUsersRequest) (*parle
 		answer.Users = append(answer.Users, &parleyv1.User{Name: "users/" + userID(n), Id: userID(n), DisplayName: fmt.Sprint("User ", n), Copilot: &parleyv1.CopilotLicence{Licensed: new(n%2 == 0)}})
 	}
 	return answer, nil
+}
+
+// StreamConversations gives each user three chats; the second is shared with the neighbour. A cut stream repeats its first one.
+func (g *gateway) StreamConversations(request *parleyv1.StreamConversationsRequest, to grpc.ServerStreamingServer[parleyv1.StreamConversationsResponse]) error {
+	id := dataset.UserID(request.GetParent())
+	user, err := strconv.Atoi(strings.TrimLeft(id[len(id)-12:], "0") + "0")
+	if err != nil {
+		return status.Error(codes.InvalidArgument, request.GetParent())
+	}
+	user /= 10
+	g.mu.Lock()
+	how := g.chats[user]
+	if how == "cut" {
+		delete(g.chats, user)
+	}
+	g.mu.Unlock()
+	if how == "refused" {
+		return failure(codes.PermissionDenied, "NOT_ALLOWED", -1)
+	}
+	for i := range 3 {
+		chat := fmt.Sprintf("chat-%d-%d", user, i)
+		if i == 1 {
+			chat = fmt.Sprintf("chat-shared-%d", user/2)
+		}
+		err := to.Send(&parleyv1.StreamConversationsResponse{Frame: &parleyv1.StreamConversationsResponse_Batch{Batch: &parleyv1.ConversationBatch{
+			Conversations: []*parleyv1.Conversation{{
+				Name: request.GetParent() + "/conversations/" + chat, Uid: chat, Kind: parleyv1.ConversationKind_CONVERSATION_KIND_GROUP, ChatId: chat,
+				ChatType: parleyv1.ChatType_CHAT_TYPE_GROUP, Topic: "Plans", CreateTime: timestamppb.New(start),
+				Members: []*parleyv1.ConversationMember{{DisplayName: "Mara"}},
+			}},
+		}}})
+		if err != nil {
+			return err
+		}
+		if how == "cut" && i == 1 {
+			return status.Error(codes.Unavailable, "cut")
+		}
+	}
+	return to.Send(&parleyv1.StreamConversationsResponse{Frame: &parleyv1.StreamConversationsResponse_Summary{
+		Summary: &parleyv1.Summary{Complete: how != "incomplete", ResumeToken: "end"},
+	}})
+}
+
+// StreamCopilotUsage gives a row for each user, one of them twice.
+func (g *gateway) StreamCopilotUsage(request *parleyv1.StreamCopilotUsageRequest, to grpc.ServerStreamingServer[parleyv1.StreamCopilotUsageResponse]) error {
+	if g.usage != nil {
+		return g.usage
+	}
+	batch := &parleyv1.CopilotUsageBatch{}
+	for n := range g.users + 1 {
+		user := n % g.users
+		batch.Rows = append(batch.Rows, &parleyv1.CopilotUsageRow{
+			ReportRefreshDate: "2026-11-28", ReportPeriod: new(int32(7)), UserPrincipalName: fmt.Sprintf("user%d@contoso.example", user),
+			User: "users/" + userID(user), LastActivityDate: "2026-11-27", PromptsSubmittedAllApps: new(int64(user)),
+		})
+	}
+	if err := to.Send(&parleyv1.StreamCopilotUsageResponse{Frame: &parleyv1.StreamCopilotUsageResponse_Batch{Batch: batch}}); err != nil {
+		return err
+	}
+	return to.Send(&parleyv1.StreamCopilotUsageResponse{Frame: &parleyv1.StreamCopilotUsageResponse_Summary{Summary: &parleyv1.Summary{Complete: true, ResumeToken: "end"}}})
 }
 
 // failure is an error as a gateway has it; a negative delay = without RetryInfo.
