@@ -29,6 +29,7 @@ from matplotlib import dates, pyplot, ticker
 parley, dashboards, pictures = sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3])
 LENGTH, STEP = 120, 2
 VARIABLES = {"$job": ".*", "$tenant": ".*", "$__rate_interval": "12s"}
+lines_left = pyplot.Line2D([], [], alpha=0) # stands for the lines of a legend that has no room for more
 unchecked = ssl.create_default_context()
 unchecked.check_hostname, unchecked.verify_mode = False, ssl.CERT_NONE
 
@@ -143,6 +144,15 @@ def written(value, unit):
     return f"{value:.4g}" + {"reqps": " req/s", "ops": " /s"}.get(unit, "")
 
 
+def between_ticks(unit, top):
+    """A round distance of about five ticks from 0 to a value, as its unit counts; None leaves it to the library."""
+    if unit in ("bytes", "Bps"):
+        return 2 ** math.ceil(math.log2(top / 6))
+    if unit == "s" and top > 60:
+        return next((size for size in (15, 30, 60, 300, 600, 1800, 3600, 21600, 86400, 5 * 86400) if top <= 6 * size), 30 * 86400)
+    return None
+
+
 def label(target, found):
     name = re.sub(r"\{\{\s*(\w+)\s*\}\}", lambda match: found["metric"].get(match[1], ""), target.get("legendFormat") or "")
     return re.sub(r"127\.0\.0\.1:\d+", "gateway:9464", name.strip()) or "value"
@@ -183,15 +193,20 @@ def panel(axes, described, server, begin, end):
         axes.set_xlim(*(dates.date2num(datetime.datetime.fromtimestamp(at, datetime.UTC)) for at in (begin, end)))
         start = begin
         axes.set_xticks([dates.date2num(datetime.datetime.fromtimestamp(begin + at, datetime.UTC)) for at in range(0, LENGTH + 1, 20)])
-        axes.xaxis.set_major_formatter(ticker.FuncFormatter(lambda at, _: f"{(dates.num2date(at).timestamp() - start):.0f} s"))
+        axes.xaxis.set_major_formatter(ticker.FuncFormatter(lambda at, _: f"{round(dates.num2date(at).timestamp() - start)} s"))
         axes.yaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: written(value, unit)))
         if defaults.get("min") is not None:
-            axes.set_ylim(bottom=defaults["min"])
+            top = max([value for _, points in lines for _, value in points], default=0) * 1.08 or 1
+            axes.set_ylim(defaults["min"], top)
+            if distance := between_ticks(unit, top):
+                axes.yaxis.set_major_locator(ticker.MultipleLocator(distance))
         axes.tick_params(labelsize=7)
         axes.grid(alpha=0.25)
         if lines:
             handles, names = axes.get_legend_handles_labels() # the greatest ones
-            axes.legend(handles[:6], names[:6], fontsize=6, loc="upper left", framealpha=0.6, title=f"and {len(names) - 6} more" if len(names) > 6 else None, title_fontsize=6)
+            if len(names) > 6:
+                handles, names = [*handles[:5], lines_left], [*names[:5], f"and {len(names) - 5} more"]
+            axes.legend(handles, names, fontsize=7, loc="upper left", bbox_to_anchor=(-0.01, -0.13), ncols=3, frameon=False, borderaxespad=0, columnspacing=1.2)
     if not lines:
         axes.text(0.5, 0.5, "No data", ha="center", va="center", color="gray", transform=axes.transAxes)
     return bool(lines)
@@ -200,13 +215,15 @@ def panel(axes, described, server, begin, end):
 def draw(path, server, begin, end):
     board = json.loads(path.read_text())
     height = max(p["gridPos"]["y"] + p["gridPos"]["h"] for p in board["panels"])
-    figure = pyplot.figure(figsize=(14, height * 0.36))
-    grid = figure.add_gridspec(height, 24, left=0.06, right=0.985, top=1 - 0.75 / (height * 0.36), bottom=0.4 / (height * 0.36))
+    inches = height * 0.4
+    figure = pyplot.figure(figsize=(14, inches))
+    grid = figure.add_gridspec(height, 24, left=0.06, right=0.985, top=1 - 0.75 / inches, bottom=0.2 / inches)
     figure.suptitle(board["title"], x=0.02, ha="left", fontweight="bold")
     empty = []
     for described in board["panels"]:
         at = described["gridPos"]
-        axes = figure.add_subplot(grid[at["y"] : at["y"] + at["h"] - 2, at["x"] + (1 if at["x"] else 0) : at["x"] + at["w"]])
+        rest = 2 if described["type"] == "stat" else 3 # rows for the title, and below a graph its legend
+        axes = figure.add_subplot(grid[at["y"] : at["y"] + at["h"] - rest, at["x"] + (1 if at["x"] else 0) : at["x"] + at["w"]])
         if not panel(axes, described, server, begin, end):
             empty.append(described["title"])
     figure.savefig(pictures / f"dashboard-{path.stem}.png", dpi=80)

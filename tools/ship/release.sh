@@ -45,6 +45,11 @@ for target in ${TARGETS:-linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windo
   "$ship/binary.sh" "$PWD" "$folder/$binary" "$version" "$revision" "$os" "$architecture"
   cp README.md SECURITY.md CHANGELOG.md "$folder/"
   go -C "$ship" tool cyclonedx-gomod bin -json -std -noserial -notimestamp -version "$version" -output "$out/$name.cdx.json" "$folder/$binary"
+  if [[ $os == linux ]]; then # the image holds the same programs
+    mkdir -p "$work/made/$architecture"
+    cp "$folder/$binary" "$work/made/$architecture/"
+    cp "$out/$name.cdx.json" "$work/made/$architecture.cdx.json"
+  fi
   if [[ $os == windows ]]; then
     python3 - "$folder" "$out/$name.zip" "$created" <<'PYTHON'
 import pathlib, sys, time, zipfile
@@ -64,7 +69,7 @@ cp -r proto "$work/contract/proto"
 cp gen/descriptor/parley.binpb gen/descriptor/parley-full.binpb gen/openapi/openapi.json "$work/contract/"
 pack "$work/contract" "$out/parley_${version}_contract.tar.gz"
 
-digest=$("$ship/image.sh" "$PWD" "$work/image" "$version" "$revision" "$created")
+digest=$("$ship/image.sh" "$PWD" "$work/image" "$version" "$revision" "$created" "$work/made")
 pack "$work/image" "$out/parley_${version}_image.tar.gz"
 
 helm=$("$ship/helm.sh" "$PWD/.cache/chart")
