@@ -2,7 +2,7 @@
 
 Usage: panels.py PARLEY DASHBOARDS PICTURES
 
-It starts the simulator, a gateway with TLS and authentication, and a Prometheus that scrapes it each second, loads the gateway for a while with calls of
+It starts the simulator, a gateway with TLS and authentication, and a Prometheus that scrapes it every two seconds, loads the gateway for a while with calls of
 several kinds, good and bad ones, and faults of Graph in between, and asks Prometheus for each panel's query. The run fails if Prometheus refuses a
 query, or if a panel is empty although the load made something of its kind.
 """
@@ -109,7 +109,7 @@ def load(rest, sim, policy, until):
 
 def prometheus(folder, target):
     config = folder / "prometheus.yml"
-    config.write_text(json.dumps({"global": {"scrape_interval": "1s"}, "scrape_configs": [{"job_name": "parley", "static_configs": [{"targets": [target]}]}]}))
+    config.write_text(json.dumps({"global": {"scrape_interval": "2s"}, "scrape_configs": [{"job_name": "parley", "static_configs": [{"targets": [target]}]}]}))
     process = subprocess.Popen(["prometheus", f"--config.file={config}", f"--storage.tsdb.path={folder}/data", "--web.listen-address=127.0.0.1:0"],
                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     address = said(process, r'Listening on.*address=(127\S+)')[1]
@@ -206,7 +206,7 @@ def panel(axes, described, server, begin, end):
             handles, names = axes.get_legend_handles_labels() # the greatest ones
             if len(names) > 6:
                 handles, names = [*handles[:5], lines_left], [*names[:5], f"and {len(names) - 5} more"]
-            axes.legend(handles, names, fontsize=7, loc="upper left", bbox_to_anchor=(-0.01, -0.13), ncols=3, frameon=False, borderaxespad=0, columnspacing=1.2)
+            axes.legend(handles, names, fontsize=7, loc="upper left", bbox_to_anchor=(-0.01, -0.13), ncols=3 if max(map(len, names)) < 32 else 2, frameon=False, borderaxespad=0, columnspacing=1.2)
     if not lines:
         axes.text(0.5, 0.5, "No data", ha="center", va="center", color="gray", transform=axes.transAxes)
     return bool(lines)
@@ -217,7 +217,7 @@ def draw(path, server, begin, end):
     height = max(p["gridPos"]["y"] + p["gridPos"]["h"] for p in board["panels"])
     inches = height * 0.4
     figure = pyplot.figure(figsize=(14, inches))
-    grid = figure.add_gridspec(height, 24, left=0.06, right=0.985, top=1 - 0.75 / inches, bottom=0.2 / inches)
+    grid = figure.add_gridspec(height, 24, left=0.06, right=0.985, top=1 - 0.9 / inches, bottom=0.2 / inches)
     figure.suptitle(board["title"], x=0.02, ha="left", fontweight="bold")
     empty = []
     for described in board["panels"]:
