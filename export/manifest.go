@@ -155,7 +155,7 @@ func (t *tally) add(user *parleyv1.UserSummary, entry userEntry) {
 				t.coverage[source.Source] = append(t.coverage[source.Source], name)
 			}
 		}
-		if source.Reason != "" {
+		if source.Reason != "" && user.GetState() != parleyv1.UserState_USER_STATE_READ { // what does not apply to a user is no refusal
 			found[Failures{Reason: source.Reason, Source: source.Source}] = struct{}{}
 		}
 		for _, gap := range source.Gaps {
@@ -164,9 +164,6 @@ func (t *tally) add(user *parleyv1.UserSummary, entry userEntry) {
 	}
 	if len(found) == 0 && entry.Reason != "" {
 		found[Failures{Reason: entry.Reason}] = struct{}{}
-	}
-	if user.GetState() == parleyv1.UserState_USER_STATE_READ {
-		return // what does not apply to a user is no refusal
 	}
 	for failure := range found {
 		into[failure]++
@@ -186,11 +183,12 @@ func sorted(counts map[Failures]int64) []Failures {
 	return out
 }
 
-func (c Counts) outcome(listIncomplete bool) string {
+// outcome is what the users come to. A user who is read may lack what the source keeps of nobody.
+func (t *tally) outcome(listIncomplete bool) string {
 	switch {
-	case c.UsersIncomplete > 0 || listIncomplete:
+	case t.counts.UsersIncomplete > 0 || listIncomplete:
 		return incomplete
-	case c.UsersRefused > 0:
+	case len(t.refusals) > 0 || t.counts.UsersRefused > 0:
 		return withRefusals
 	default:
 		return complete

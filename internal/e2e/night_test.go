@@ -472,3 +472,26 @@ func TestNightWithoutGraph(t *testing.T) {
 		}
 	}
 }
+
+// TestNightBeforeKept asks for calls from before the days for which Graph keeps them: that is said of the source, and of no user.
+func TestNightBeforeKept(t *testing.T) {
+	t.Parallel()
+	n := newNight(t)
+	request := n.request()
+	request.Sources, request.StartTime = []parleyv1.Source{parleyv1.Source_SOURCE_CALL}, timestamp(n.start.AddDate(0, 0, -60))
+	run := n.read(t, request)
+	if len(run.events) == 0 || len(run.users) != 40 {
+		t.Errorf("%d events of %d users", len(run.events), len(run.users))
+	}
+	for user, state := range run.states() {
+		if state != "READ " {
+			t.Errorf("%s is %q", user, state)
+		}
+	}
+	got := run.summary
+	want := []*parleyv1.UserFailures{{Reason: "START_BEFORE_KEPT", Source: parleyv1.Source_SOURCE_CALL, Count: 40}}
+	if diff := cmp.Diff(want, got.GetRefusals(), protocmp.Transform()); diff != "" || got.GetUsersRead() != 40 || len(got.GetRefusedUsers()) > 0 ||
+		got.GetOutcome() != parleyv1.TenantOutcome_TENANT_OUTCOME_COMPLETE_WITH_REFUSALS {
+		t.Errorf("%v\n%s", got, diff)
+	}
+}

@@ -36,6 +36,7 @@ func Judge(name string, complete bool, reports []*parleyv1.SourceReport) (*parle
 			if summary.GetState() != parleyv1.UserState_USER_STATE_INCOMPLETE {
 				summary.State, summary.Reason = parleyv1.UserState_USER_STATE_INCOMPLETE, reasons.Text(one.Reason)
 			}
+		case isNobodys(one.Reason): // nothing is refused to this user
 		case summary.GetState() == parleyv1.UserState_USER_STATE_READ:
 			summary.State, summary.Reason = parleyv1.UserState_USER_STATE_REFUSED, reasons.Text(one.Reason)
 		}
@@ -54,7 +55,7 @@ func missingOf(report *parleyv1.SourceReport) (cursor.Missing, bool) {
 	doubtful := false
 	for _, gap := range report.GetGaps() {
 		reason := reasons.Parse(gap.GetReason())
-		if !doubtful || found.Lasting && !lasts(reason) {
+		if !doubtful || found.Lasting && !lasts(reason) || isNobodys(found.Reason) {
 			found.Reason, found.Lasting, doubtful = reason, lasts(reason), true
 		}
 	}
@@ -74,12 +75,12 @@ func refuses(report *parleyv1.SourceReport) bool {
 
 // lasts reports whether a gap stays when its span is read again.
 func lasts(reason parleyv1.ErrorReason) bool {
-	switch reason {
-	case parleyv1.ErrorReason_ERROR_REASON_START_BEFORE_KEPT, parleyv1.ErrorReason_ERROR_REASON_AMBIGUOUS_ID:
-		return true
-	default:
-		return false
-	}
+	return isNobodys(reason) || reason == parleyv1.ErrorReason_ERROR_REASON_AMBIGUOUS_ID
+}
+
+// isNobodys reports whether a gap is the same for everybody, because the source keeps nothing of that time.
+func isNobodys(reason parleyv1.ErrorReason) bool {
+	return reason == parleyv1.ErrorReason_ERROR_REASON_START_BEFORE_KEPT
 }
 
 // ForAll reports whether a reason for which nothing of a user could be read holds for every other user as well.
@@ -154,7 +155,7 @@ func (t *Tally) Summary(sources []parleyv1.Source) *parleyv1.TenantSummary {
 	switch {
 	case t.Incomplete > 0 || t.DoubtfulUsers:
 		summary.Outcome = parleyv1.TenantOutcome_TENANT_OUTCOME_INCOMPLETE
-	case t.Refused > 0:
+	case t.Refused > 0 || slices.ContainsFunc(t.Missing, func(m cursor.Missing) bool { return m.Lasting }):
 		summary.Outcome = parleyv1.TenantOutcome_TENANT_OUTCOME_COMPLETE_WITH_REFUSALS
 	}
 	summary.Complete = summary.GetOutcome() == parleyv1.TenantOutcome_TENANT_OUTCOME_COMPLETE

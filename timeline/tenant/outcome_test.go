@@ -1,0 +1,61 @@
+package tenant_test
+
+import (
+	"testing"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/timeline/cursor"
+	"github.com/parley-gateway/parley/timeline/tenant"
+)
+
+// TestGaps judges users whose calls have gaps, and what that means for the whole.
+func TestGaps(t *testing.T) {
+	t.Parallel()
+	const (
+		read, refused, incomplete = parleyv1.UserState_USER_STATE_READ, parleyv1.UserState_USER_STATE_REFUSED, parleyv1.UserState_USER_STATE_INCOMPLETE
+
+		whole       = parleyv1.TenantOutcome_TENANT_OUTCOME_COMPLETE
+		withoutSome = parleyv1.TenantOutcome_TENANT_OUTCOME_COMPLETE_WITH_REFUSALS
+		unfinished  = parleyv1.TenantOutcome_TENANT_OUTCOME_INCOMPLETE
+	)
+	for name, test := range map[string]struct {
+		gaps    []string
+		state   parleyv1.UserState
+		reason  string
+		outcome parleyv1.TenantOutcome
+		told    string // reason of the whole
+	}{
+		"none":                        {nil, read, "", whole, ""},
+		"not kept":                    {[]string{"START_BEFORE_KEPT"}, read, "", withoutSome, "START_BEFORE_KEPT"},
+		"not kept, and ambiguous":     {[]string{"START_BEFORE_KEPT", "AMBIGUOUS_ID"}, refused, "AMBIGUOUS_ID", withoutSome, "AMBIGUOUS_ID"},
+		"not kept, and not answered":  {[]string{"START_BEFORE_KEPT", "GRAPH_UNAVAILABLE"}, incomplete, "GRAPH_UNAVAILABLE", unfinished, "GRAPH_UNAVAILABLE"},
+		"ambiguous, and not answered": {[]string{"AMBIGUOUS_ID", "GRAPH_UNAVAILABLE", "START_BEFORE_KEPT"}, incomplete, "GRAPH_UNAVAILABLE", unfinished, "GRAPH_UNAVAILABLE"},
+	} {
+		report := &parleyv1.SourceReport{Source: parleyv1.Source_SOURCE_CALL, State: parleyv1.SourceState_SOURCE_STATE_READ, SettledUntil: timestamppb.Now()}
+		for _, reason := range test.gaps {
+			report.Gaps = append(report.Gaps, &parleyv1.Gap{Reason: reason})
+		}
+		user, missing := tenant.Judge("users/a", len(test.gaps) == 0, []*parleyv1.SourceReport{report})
+		if user.GetState() != test.state || user.GetReason() != test.reason || user.GetComplete() != (len(test.gaps) == 0) {
+			t.Errorf("%s: %v", name, user)
+		}
+		tally := tenant.Tally{Tenant: &cursor.Tenant{Totals: make([]cursor.Total, 1)}}
+		for range 3 {
+			tally.Finish(user, missing)
+		}
+		got, told := tally.Summary([]parleyv1.Source{parleyv1.Source_SOURCE_CALL}), ""
+		for _, failures := range append(got.GetRefusals(), got.GetFailures()...) {
+			if told += failures.GetReason(); failures.GetCount() != 3 || failures.GetSource() != parleyv1.Source_SOURCE_CALL {
+				t.Errorf("%s: %v", name, failures)
+			}
+		}
+		if got.GetOutcome() != test.outcome || told != test.told || got.GetComplete() != (test.outcome == whole) {
+			t.Errorf("%s: %v", name, got)
+		}
+		if n := got.GetUsersRead(); (n == 3) != (test.state == read) || len(got.GetRefusedUsers())+len(got.GetIncompleteUsers())+int(n) != 3 {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
