@@ -73,6 +73,10 @@ export-check: build build-export ## Run the commands of docs/nightly.md on a dem
 image: ## Build the image, linux/amd64 and arm64, into .bin/image, an OCI layout (VERSION)
 	@tools/ship/image.sh $(CURDIR) $(CURDIR)/.bin/image $(VERSION) $(REVISION) $(CREATED)
 
+.PHONY: image-export
+image-export: ## Build the image of the exporter, linux/amd64 and arm64, into .bin/image-export; compiles the SDKs of three clouds twice
+	@PROGRAM=parley-export tools/ship/image.sh $(CURDIR) $(CURDIR)/.bin/image-export $(VERSION) $(REVISION) $(CREATED)
+
 .PHONY: image-check
 image-check: image ## Build the image twice, compare, and run its demo in an empty root
 	@tools/deps.sh skopeo umoci jq curl

@@ -40,6 +40,8 @@ REFUSED = {
     "nobody is asked who they are": (["config.auth_mode=none"], "auth_mode"),
     "an unknown value": (["replicas=3"], "replicas"),
     "a monitor without metrics": (["metrics.enabled=false", "metrics.serviceMonitor.enabled=true"], "metrics.enabled"),
+    "a night without a place": (["export.enabled=true"], "export"),
+    "a night of no pods": (["export.enabled=true", "export.out=s3://b", "export.shards=0"], "shards"),
     "a route without a gateway": (["grpcRoute.enabled=true"], "parentRefs"),
     "cert-manager without an issuer": (["tls.certManager.enabled=true"], "issuerRef"),
 }
@@ -112,6 +114,25 @@ def wiring(name, objects):
                 fail(name, f"container {container['name']} mounts {mount['name']}, which is no volume")
     if pod["enableServiceLinks"]:
         fail(name, "variables of Services reach the gateway")
+
+
+def night(name, objects):
+    """Holds that no Service leads to the pods of the export, that each has a part of the users, and that its volumes are there."""
+    for job in (each for each in objects if each["kind"] == "CronJob"):
+        spec = job["spec"]["jobTemplate"]["spec"]
+        pod, labels = spec["template"]["spec"], spec["template"]["metadata"]["labels"].items()
+        for service in (each for each in objects if each["kind"] == "Service"):
+            if service["spec"]["selector"].items() <= labels:
+                fail(name, f"Service {service['metadata']['name']} leads to the pods of the export")
+        (container,) = pod["containers"]
+        shard = f"--shard=$(JOB_COMPLETION_INDEX)/{spec['completions']}"
+        if (shard in container["args"]) != (spec["completions"] > 1) or spec["parallelism"] != spec["completions"] or spec["completionMode"] != "Indexed":
+            fail(name, f"{spec['completions']} pods are started with {container['args']}")
+        mounted, volumes = ({each["name"] for each in among} for among in (container["volumeMounts"], pod["volumes"]))
+        if mounted != volumes:
+            fail(name, f"the export mounts {mounted} of the volumes {volumes}")
+        if pod["enableServiceLinks"] or pod["automountServiceAccountToken"] or "memory" not in container["resources"]["limits"]:
+            fail(name, "the export gets variables of Services or a token of the API server, or may take all memory")
 
 
 @functools.cache
@@ -209,6 +230,7 @@ def main():
         new = [each for each in objects if (text := yaml.safe_dump(each)) not in seen and not seen.add(text)]
         checked += validate(name, new)
         wiring(name, objects)
+        night(name, objects)
         configuration(name, parley, objects)
     compose = pathlib.Path(chart).parents[1] / "compose" / "parley.yaml"
     check_settings("compose", parley, yaml.safe_load(compose.read_text()), {})

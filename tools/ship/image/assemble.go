@@ -16,18 +16,35 @@ import (
 )
 
 const (
-	// entrypoint is where the binary is in the image.
-	entrypoint = "/usr/local/bin/parley"
+	// binaries is where the binary is in the image.
+	binaries = "/usr/local/bin/"
 	// user is who runs it, a number, so that runAsNonRoot can be checked without /etc/passwd.
 	user = "65532:65532"
 
 	cyclonedx = "https://cyclonedx.org/bom"
 )
 
+// kind is how an image is started, and what its label says.
+type kind struct {
+	description string
+	command     []string
+	ports       map[string]struct{}
+	probed      bool
+}
+
+// kinds are the images by their titles, which are the names of their programs.
+var kinds = map[string]kind{ //nolint:gochecknoglobals // a constant in all but type
+	"parley": {
+		description: "One gRPC and REST API over the conversation data of a Microsoft 365 tenant",
+		command:     []string{"serve"}, ports: map[string]struct{}{"9090/tcp": {}, "8080/tcp": {}}, probed: true,
+	},
+	"parley-export": {description: "Writes the conversation data of a Microsoft 365 tenant into tables, by a Parley gateway"},
+}
+
 // facts are what labels tell about an image.
 type facts struct {
-	version, revision string
-	created           time.Time
+	title, version, revision string
+	created                  time.Time
 }
 
 // program is the binary of one architecture and its bill of materials in CycloneDX JSON.
@@ -38,8 +55,8 @@ type program struct {
 // labels are set on the index, on each image's manifest, and in each image's configuration, where engines read them.
 func (f facts) labels() map[string]string {
 	return map[string]string{
-		"org.opencontainers.image.title":         "parley",
-		"org.opencontainers.image.description":   "One gRPC and REST API over the conversation data of a Microsoft 365 tenant",
+		"org.opencontainers.image.title":         f.title,
+		"org.opencontainers.image.description":   kinds[f.title].description,
 		"org.opencontainers.image.url":           "https://github.com/parley-gateway/parley",
 		"org.opencontainers.image.source":        "https://github.com/parley-gateway/parley",
 		"org.opencontainers.image.documentation": "https://github.com/parley-gateway/parley/blob/main/docs/README.md",
@@ -62,7 +79,7 @@ func assemble(about facts, programs []program) (v1.ImageIndex, error) {
 		images = append(images, mutate.IndexAddendum{
 			Add: img, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: each.architecture}},
 		})
-		bill, err := each.attestation(img)
+		bill, err := each.attestation(about.title, img)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", each.sbom, err)
 		}
@@ -82,6 +99,7 @@ func (p program) image(about facts) (v1.Image, error) {
 	if err != nil {
 		return nil, err
 	}
+	started, entrypoint := kinds[about.title], binaries+about.title
 	img := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
 	for _, content := range [][]file{system(), {{name: entrypoint, mode: 0o755, data: binary}}} {
 		layer, err := tarball.LayerFromOpener(archive(content, about.created),
@@ -100,11 +118,13 @@ func (p program) image(about facts) (v1.Image, error) {
 	config = config.DeepCopy()
 	config.OS, config.Architecture, config.Created = "linux", p.architecture, v1.Time{Time: about.created}
 	config.Config = v1.Config{
-		User: user, Entrypoint: []string{entrypoint}, Cmd: []string{"serve"}, WorkingDir: "/",
+		User: user, Entrypoint: []string{entrypoint}, Cmd: started.command, WorkingDir: "/",
 		Env:          []string{"PATH=/usr/local/bin", "SSL_CERT_FILE=" + authorities},
-		ExposedPorts: map[string]struct{}{"9090/tcp": {}, "8080/tcp": {}},
-		Healthcheck:  &v1.HealthConfig{Test: []string{"CMD", entrypoint, "healthcheck"}, Interval: 10 * time.Second, Timeout: 6 * time.Second},
+		ExposedPorts: started.ports,
 		Labels:       about.labels(),
+	}
+	if started.probed {
+		config.Config.Healthcheck = &v1.HealthConfig{Test: []string{"CMD", entrypoint, "healthcheck"}, Interval: 10 * time.Second, Timeout: 6 * time.Second}
 	}
 	if img, err = mutate.ConfigFile(img, config); err != nil {
 		return nil, err
@@ -130,7 +150,7 @@ type subject struct {
 }
 
 // attestation states that an image holds what its bill of materials lists.
-func (p program) attestation(img v1.Image) (mutate.IndexAddendum, error) {
+func (p program) attestation(title string, img v1.Image) (mutate.IndexAddendum, error) {
 	bill, err := os.ReadFile(p.sbom)
 	if err != nil {
 		return mutate.IndexAddendum{}, err
@@ -141,7 +161,7 @@ func (p program) attestation(img v1.Image) (mutate.IndexAddendum, error) {
 	}
 	stated, err := json.Marshal(statement{
 		Type: "https://in-toto.io/Statement/v0.1", PredicateType: cyclonedx,
-		Subject:   []subject{{Name: "parley-linux-" + p.architecture, Digest: map[string]string{digest.Algorithm: digest.Hex}}},
+		Subject:   []subject{{Name: title + "-linux-" + p.architecture, Digest: map[string]string{digest.Algorithm: digest.Hex}}},
 		Predicate: bill,
 	})
 	if err != nil {

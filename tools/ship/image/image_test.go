@@ -18,11 +18,16 @@ import (
 func TestAssemble(t *testing.T) {
 	t.Parallel()
 	programs := []program{written(t, "amd64"), written(t, "arm64")}
-	about := facts{version: "v1.2.3", revision: "0123456789abcdef", created: time.Unix(1_800_000_000, 0).UTC()}
+	about := facts{title: "parley", version: "v1.2.3", revision: "0123456789abcdef", created: time.Unix(1_800_000_000, 0).UTC()}
 	index, digest := layOut(t, about, programs)
 	if _, again := layOut(t, about, programs); again != digest {
 		t.Errorf("digests %s and %s of the same input", digest, again)
 	}
+	about.title = "parley-export"
+	if _, other := layOut(t, about, programs); other == digest {
+		t.Errorf("the digest %s of two programs", digest)
+	}
+	about.title = "parley"
 	about.revision = "fedcba9876543210"
 	if _, other := layOut(t, about, programs); other == digest {
 		t.Errorf("the digest %s of two commits", digest)

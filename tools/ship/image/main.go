@@ -29,6 +29,7 @@ func run(args []string, to io.Writer) error {
 	about := facts{}
 	flags.StringVar(&about.version, "version", "", "version, the tag of the image")
 	flags.StringVar(&about.revision, "revision", "", "commit that the binaries were built from")
+	flags.StringVar(&about.title, "title", "parley", "name of the program and the image: parley or parley-export")
 	created := flags.Int64("created", 0, "time of the commit, in seconds since 1970")
 	var programs []program
 	flags.Func("program", "ARCHITECTURE=BINARY=SBOM; once for each architecture", func(value string) error {
@@ -41,6 +42,9 @@ func run(args []string, to io.Writer) error {
 	})
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if _, ok := kinds[about.title]; !ok {
+		return fmt.Errorf("-title %q is none of parley, parley-export", about.title)
 	}
 	if *out == "" || about.version == "" || len(programs) == 0 {
 		return errors.New("-out, -version and -program are needed")

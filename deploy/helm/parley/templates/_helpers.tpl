@@ -92,3 +92,26 @@ httpGet:
   scheme: {{ if include "parley.tlsSecret" .root }}HTTPS{{ else }}HTTP{{ end }}
   {{- end }}
 {{- end }}
+
+{{/* Labels of the exporter: other ones than the gateway's, whose Services must not lead to it. */}}
+{{- define "parley.exportLabels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+app.kubernetes.io/name: {{ include "parley.name" . | trunc 56 | trimSuffix "-" }}-export
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end }}
+
+{{- define "parley.exportServiceAccountName" -}}
+{{- if .Values.export.serviceAccount.create }}
+{{- default (printf "%s-export" (include "parley.fullname" .)) .Values.export.serviceAccount.name }}
+{{- else }}
+{{- default "default" .Values.export.serviceAccount.name }}
+{{- end }}
+{{- end }}
+
+{{- define "parley.exportImage" -}}
+{{- $image := printf "%s:%s" .Values.export.image.repository (default .Chart.AppVersion .Values.export.image.tag) }}
+{{- with .Values.export.image.digest }}{{ $image = printf "%s@%s" $image . }}{{ end }}
+{{- $image }}
+{{- end }}
