@@ -14,6 +14,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/source/links"
 )
 
 // callIndex is the calls of an interval by participant. It never changes.
@@ -193,8 +194,8 @@ func (x *indexReader) tooDear() error {
 // list reads the list. A list that ends with an empty page after a short one may have been cut: it is read again in two halves, which
 // must hold the same rows.
 func (x *indexReader) list(ctx context.Context, came func([]source.CallRow)) error {
-	truncated, err := x.chain(ctx, x.start, x.end, &x.rows, came)
-	if err != nil || !truncated || len(x.rows.all) == 0 {
+	cut, err := x.chain(ctx, x.start, x.end, &x.rows, came)
+	if err != nil || !cut || len(x.rows.all) == 0 {
 		return err
 	}
 	middle := x.start.Add(x.end.Sub(x.start) / 2).Truncate(time.Second)
@@ -225,50 +226,50 @@ func (x *indexReader) doubt(reason parleyv1.ErrorReason) {
 // maxListPages ends a list that does not end by itself.
 const maxListPages = 1 << 14
 
-// chain reads the pages of an interval. A link that Graph does not know any more has it begin once more. truncated says that the last
-// page was empty, and the one before it short.
-func (x *indexReader) chain(ctx context.Context, start, end time.Time, into *callRows, came func([]source.CallRow)) (truncated bool, err error) {
-	link, links := "", map[string]bool{}
-	again := false
-	largest, last := source.Describe(x.r.scope.Source).PageSize, 0
+// chain reads the pages of an interval. When Graph does not know a link any more, it reads them once more. cut reports whether Graph may
+// have cut the chain.
+func (x *indexReader) chain(ctx context.Context, start, end time.Time, into *callRows, came func([]source.CallRow)) (cut bool, err error) {
+	cut, followed, err := x.readPages(ctx, start, end, into, came)
+	if followed && isLost(err) {
+		into.chain++
+		cut, _, err = x.readPages(ctx, start, end, into, came)
+	}
+	return cut, err
+}
+
+// readPages adds the rows of pages until one has no link. followed reports whether an error is of a page behind a link.
+func (x *indexReader) readPages(
+	ctx context.Context, start, end time.Time, into *callRows, came func([]source.CallRow),
+) (cut, followed bool, err error) {
+	link, seen, tail := "", links.Set{}, links.Tail{}
+	largest := source.Describe(x.r.scope.Source).PageSize
+	isShort := func(rows int) bool { return rows < largest }
 	for n := 1; ; n++ {
 		page, err := x.r.lister.CallRows(ctx, start, end, link)
 		if err != nil {
 			x.pages += graph.Requests(err)
-			if link == "" || again || !isLost(err) {
-				return false, err
-			}
-			again, link, n, last = true, "", 0, 0
-			into.chain++
-			clear(links)
-			continue
+			return false, link != "", err
 		}
 		x.count(page)
 		if into.repeated(page.Items) {
 			x.doubt(parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP)
-			return false, nil
+			return false, false, nil
 		}
 		into.add(page.Items)
 		came(page.Items)
-		switch {
-		case into.outside >= leastOutside && 2*into.outside > len(into.all):
-			return false, errBounds
-		case page.Next == "":
-			return n > 1 && page.Rows == 0 && last > 0 && last < largest, x.tooDear()
-		case links[page.Next]:
-			x.doubt(parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP)
-			return false, nil
-		case n >= maxListPages:
-			x.doubt(parleyv1.ErrorReason_ERROR_REASON_TOO_MANY_PAGES)
-			return false, nil
+		if into.outside >= leastOutside && 2*into.outside > len(into.all) {
+			return false, false, errBounds
 		}
-		if err := x.tooDear(); err != nil {
-			return false, err
+		cut = tail.Add(page.Next, page.Rows, isShort)
+		more, doubt := seen.Follow(page.Next, n, maxListPages)
+		if doubt != parleyv1.ErrorReason_ERROR_REASON_UNSPECIFIED {
+			x.doubt(doubt)
+			return false, false, nil
 		}
-		if page.Rows > 0 {
-			last, largest = page.Rows, max(largest, page.Rows)
+		if err := x.tooDear(); err != nil || !more {
+			return cut, false, err
 		}
-		links[page.Next] = true
+		largest = max(largest, page.Rows)
 		link = page.Next
 	}
 }

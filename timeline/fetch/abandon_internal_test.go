@@ -8,8 +8,8 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/internal/ledger"
 	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/source/links"
 	"github.com/parley-gateway/parley/timeline/failure"
-	"github.com/parley-gateway/parley/timeline/links"
 	"github.com/parley-gateway/parley/timeline/seen"
 	"github.com/parley-gateway/parley/timeline/window"
 )

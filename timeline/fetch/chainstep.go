@@ -191,10 +191,9 @@ func (s *chainStep) advance() parleyv1.ErrorReason {
 		return failure.None
 	case (r.ByCreate || next.unbounded) && found && oldest.Before(next.Rest.Start.Add(-2*time.Second)):
 		return failure.None // before the interval, whose start Graph was not told
-	case !next.links.Add(page.Next):
-		return parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP
-	case next.pages >= r.MaxPages:
-		return parleyv1.ErrorReason_ERROR_REASON_TOO_MANY_PAGES
+	}
+	if more, doubt := next.links.Follow(page.Next, next.pages, r.MaxPages); !more {
+		return doubt
 	}
 	next.link, next.More = page.Next, true
 	if page.Rows > 0 {

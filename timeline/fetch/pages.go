@@ -5,8 +5,8 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/source/links"
 	"github.com/parley-gateway/parley/timeline/failure"
-	"github.com/parley-gateway/parley/timeline/links"
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
@@ -37,8 +37,7 @@ type windowChain struct {
 	rows                *rowSet
 	divisible, halvable bool // the window can be split by the grid, or halved
 	links               links.Set
-	filled              int // pages with rows
-	lastRows            int // rows of the last page that had any
+	tail                links.Tail
 }
 
 // readPages adds the rows of pages until one has no link.
@@ -73,7 +72,7 @@ func (r *Reader) readPages(ctx context.Context, w window.Window, q source.EventQ
 func (c *windowChain) mayPrefetch(next string, more int) bool {
 	r, rows := c.r, c.rows
 	load := r.Load(rows.rows+more, rows.size+r.pageBytes.Load())
-	split := !rows.unbounded && (c.divisible && c.window.Level.TooMuch(c.filled+1, load) || c.halvable && r.tooLarge(rows))
+	split := !rows.unbounded && (c.divisible && c.window.Level.TooMuch(c.tail.Filled+1, load) || c.halvable && r.tooLarge(rows))
 	return r.Query.Conversation == "" && more > 0 && !split && !c.links.Has(next) && r.reserveAhead(rows)
 }
 
@@ -87,25 +86,21 @@ func (c *windowChain) add(page *source.Page[source.Item], n int) (end chainEnd, 
 	if reason := rows.addPage(page); reason != failure.None {
 		return chainEnd{reason: reason}, true
 	}
-	if page.Next != "" && page.Rows > 0 {
-		c.lastRows = page.Rows
-		c.filled++
-	}
-	switch {
-	case rows.boundsIgnored():
+	cut := c.tail.Add(page.Next, page.Rows, r.isShort)
+	if rows.boundsIgnored() {
 		return chainEnd{boundsIgnored: true}, true
+	}
+	more, doubt := c.links.Follow(page.Next, n, r.MaxPages)
+	switch {
 	case page.Next == "":
-		return chainEnd{truncated: n > 1 && page.Rows == 0 && c.lastRows > 0 && r.isShort(c.lastRows)}, true
+		return chainEnd{truncated: cut}, true
 	case page.Unbounded && n == 1 && rows.wholeWindow && !rows.wantUnbounded:
 		return chainEnd{boundsUnsent: true}, true
-	case !c.links.Add(page.Next):
-		return chainEnd{reason: parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP}, true
-	case !rows.unbounded && (c.divisible && r.tooMuch(c.window, c.filled, rows) || c.halvable && r.tooLarge(rows)):
+	case doubt != parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP && !rows.unbounded &&
+		(c.divisible && r.tooMuch(c.window, c.tail.Filled, rows) || c.halvable && r.tooLarge(rows)):
 		return chainEnd{split: true}, true
-	case n >= r.MaxPages:
-		return chainEnd{reason: parleyv1.ErrorReason_ERROR_REASON_TOO_MANY_PAGES}, true
 	default:
-		return chainEnd{}, false
+		return chainEnd{reason: doubt}, !more
 	}
 }
 

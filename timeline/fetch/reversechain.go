@@ -4,8 +4,8 @@ import (
 	"time"
 
 	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/source/links"
 	"github.com/parley-gateway/parley/timeline/chunk"
-	"github.com/parley-gateway/parley/timeline/links"
 	"github.com/parley-gateway/parley/timeline/seen"
 	"github.com/parley-gateway/parley/timeline/window"
 )

@@ -11,7 +11,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/internal/reasons"
 	"github.com/parley-gateway/parley/source"
-	"github.com/parley-gateway/parley/timeline/links"
+	"github.com/parley-gateway/parley/source/links"
 )
 
 // Bounds of a list of chats that is sorted here.

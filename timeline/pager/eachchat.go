@@ -6,8 +6,8 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/source/links"
 	"github.com/parley-gateway/parley/timeline/failure"
-	"github.com/parley-gateway/parley/timeline/links"
 )
 
 // EachChat calls visit for every chat of a query, in Graph's order, until it returns false. The list is at its end after a page without
@@ -42,13 +42,8 @@ func eachPage(maxPages int, read func(link string) (next string, err error)) (do
 		if link, err = read(link); err != nil {
 			return failure.None, err
 		}
-		switch {
-		case link == "":
-			return failure.None, nil
-		case !followed.Add(link):
-			return parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP, nil
-		case pages >= maxPages:
-			return parleyv1.ErrorReason_ERROR_REASON_TOO_MANY_PAGES, nil
+		if more, doubt := followed.Follow(link, pages, maxPages); !more {
+			return doubt, nil
 		}
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/internal/reasons"
 	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/source/links"
 	"github.com/parley-gateway/parley/timeline/failure"
-	"github.com/parley-gateway/parley/timeline/links"
 	"github.com/parley-gateway/parley/timeline/seen"
 )
 
@@ -124,20 +124,18 @@ func (p *pager[T]) filterPart(ctx context.Context) error {
 
 // nextPage moves the position to the next page, and reports whether there is one.
 func (p *pager[T]) nextPage() bool {
-	next := p.page.Next
-	switch {
-	case next == "":
-	case !p.links.Add(next):
-		p.doubt(parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP)
-	case p.position.Counts.Pages+p.position.Users.Pages >= int64(p.cfg.MaxPages):
-		p.doubt(parleyv1.ErrorReason_ERROR_REASON_TOO_MANY_PAGES)
-	default:
-		p.position.Link, p.position.Index, p.position.Last = next, 0, 0
-		p.fromToken = false
-		return true
+	pages := int(p.position.Counts.Pages + p.position.Users.Pages)
+	more, doubt := p.links.Follow(p.page.Next, pages, p.cfg.MaxPages)
+	if !more {
+		if doubt != failure.None {
+			p.doubt(doubt)
+		}
+		p.position.Finished = true
+		return false
 	}
-	p.position.Finished = true
-	return false
+	p.position.Link, p.position.Index, p.position.Last = p.page.Next, 0, 0
+	p.fromToken = false
+	return true
 }
 
 // end ends the pages with a doubt.
