@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// look is the least time between two looks whether the file was rotated.
-	look = time.Second
+	// lookEvery is the least time between two looks whether the file was rotated.
+	lookEvery = time.Second
 	// syncEvery is the least time between two writes through to the disk.
 	syncEvery = time.Second
 )
@@ -95,15 +95,15 @@ func (f *File) open() error {
 		}
 		return fmt.Errorf("audit: %w", err)
 	}
-	if err := f.check(file); err != nil {
+	if err := f.restrict(file); err != nil {
 		return errors.Join(err, file.Close())
 	}
 	f.file = file
 	return nil
 }
 
-// check refuses what takes no records, and shuts out others.
-func (f *File) check(file *os.File) error {
+// restrict refuses a file that cannot take records, and takes the right to read or change it from everybody but its owner.
+func (f *File) restrict(file *os.File) error {
 	info, err := file.Stat()
 	switch {
 	case err != nil:
@@ -126,8 +126,8 @@ func (f *File) Write(line []byte) (int, error) {
 		return 0, errClosed
 	}
 	now := f.now()
-	if now.Sub(f.looked) >= look {
-		if err := f.follow(); err != nil {
+	if now.Sub(f.looked) >= lookEvery {
+		if err := f.reopenIfRotated(); err != nil {
 			return 0, err
 		}
 		f.looked = now
@@ -136,20 +136,20 @@ func (f *File) Write(line []byte) (int, error) {
 	if err == nil && now.Sub(f.synced) >= syncEvery {
 		f.synced = now
 		// Pipes and terminals cannot be synchronized; that is no lost record.
-		if err = f.file.Sync(); errors.Is(err, os.ErrInvalid) || !f.regular() {
+		if err = f.file.Sync(); errors.Is(err, os.ErrInvalid) || !f.isRegular() {
 			err = nil
 		}
 	}
 	return n, err
 }
 
-func (f *File) regular() bool {
+func (f *File) isRegular() bool {
 	info, err := f.file.Stat()
 	return err == nil && info.Mode().IsRegular()
 }
 
-// follow opens the path anew when another file, or none, stands there.
-func (f *File) follow() error {
+// reopenIfRotated opens the path anew when another file, or none, stands there.
+func (f *File) reopenIfRotated() error {
 	there, err := os.Lstat(f.path)
 	if err == nil {
 		have, err := f.file.Stat()
@@ -162,11 +162,11 @@ func (f *File) follow() error {
 		return err
 	}
 	// If the old file cannot be written through, records may be lost, and the call that learns of it fails.
-	return f.leave(old)
+	return f.syncAndClose(old)
 }
 
-// leave writes a file through and closes it.
-func (f *File) leave(file *os.File) error {
+// syncAndClose writes a file through and closes it.
+func (f *File) syncAndClose(file *os.File) error {
 	info, err := file.Stat()
 	if err == nil && info.Mode().IsRegular() {
 		err = file.Sync()
@@ -182,7 +182,7 @@ func (f *File) Close() error {
 		return nil
 	}
 	f.closed = true
-	return f.leave(f.file)
+	return f.syncAndClose(f.file)
 }
 
 // Stream is a sink into a writer that stays open, such as standard error.

@@ -73,7 +73,7 @@ func (v *Verifier) Read(name string, from io.Reader) error {
 		if !whole && len(line) == 0 && !long {
 			return nil
 		}
-		v.line(Finding{File: name, Line: number}, line, whole && !long)
+		v.checkLine(Finding{File: name, Line: number}, line, whole && !long)
 		if !whole {
 			return nil
 		}
@@ -95,8 +95,8 @@ func readLine(from *bufio.Reader) (line []byte, long bool, err error) {
 	}
 }
 
-// seen is what is read of a record.
-type seen struct {
+// parsedRecord has the members of a record that are checked.
+type parsedRecord struct {
 	Schema   string `json:"schema"`
 	Instance string `json:"instance"`
 	Number   uint64 `json:"number"`
@@ -104,13 +104,14 @@ type seen struct {
 	Intent   uint64 `json:"intent"`
 }
 
-func (v *Verifier) line(at Finding, line []byte, whole bool) {
+// checkLine checks a line. whole says that it has its end and is not too long.
+func (v *Verifier) checkLine(at Finding, line []byte, whole bool) {
 	if whole && len(line) == 0 {
 		return // before a record that follows a torn one
 	}
-	var record seen
+	var record parsedRecord
 	if !whole || json.Unmarshal(line, &record) != nil || record.Schema != Schema || record.Instance == "" || record.Number == 0 {
-		v.find(at, "is not a whole record: torn while it was written, changed, or not written by this log")
+		v.addFinding(at, "is not a whole record: torn while it was written, changed, or not written by this log")
 		return
 	}
 	at.Instance = record.Instance
@@ -120,15 +121,15 @@ func (v *Verifier) line(at Finding, line []byte, whole bool) {
 		p.linked = record.Number == 1 // its first record is linked to nothing
 		v.byName[record.Instance], v.processes = p, append(v.processes, p)
 	}
-	chained := v.chain(at, p, line)
-	v.number(at, p, record.Number, chained)
+	chained := v.checkChain(at, p, line)
+	v.checkNumber(at, p, record.Number, chained)
 	p.Records++
 	p.Last = max(p.Last, record.Number)
-	v.call(at, p, &record)
+	v.matchOutcome(at, p, &record)
 }
 
-// chain checks a record's digest against the record before it.
-func (v *Verifier) chain(at Finding, p *process, line []byte) (intact bool) {
+// checkChain checks a record's digest against the record before it.
+func (v *Verifier) checkChain(at Finding, p *process, line []byte) (intact bool) {
 	const tail = len(chainMember) + 2*sha256.Size + len(`"}`)
 	cut := max(len(line)-tail, 0)
 	body, member := line[:cut], line[cut:]
@@ -142,7 +143,7 @@ func (v *Verifier) chain(at Finding, p *process, line []byte) (intact bool) {
 		ok = err == nil
 	}
 	if !ok {
-		v.find(at, "has no chain, so that it may have been changed or put in")
+		v.addFinding(at, "has no chain, so that it may have been changed or put in")
 		p.linked = false
 		return false
 	}
@@ -152,25 +153,26 @@ func (v *Verifier) chain(at Finding, p *process, line []byte) (intact bool) {
 		return false // the record before it is not here
 	}
 	if want := sha256.Sum256(slices.Concat(before[:], body)); want != have {
-		v.find(at, "does not follow from the record before it: one of the two was changed, or records between them were taken out or put in")
+		v.addFinding(at, "does not follow from the record before it: one of the two was changed, or records between them were taken out or put in")
 		return false
 	}
 	return true
 }
 
-// number checks that a record's number is the next.
-func (v *Verifier) number(at Finding, p *process, number uint64, chained bool) {
+// checkNumber checks that a record's number is the next.
+func (v *Verifier) checkNumber(at Finding, p *process, number uint64, chained bool) {
 	switch {
 	case p.Records == 0 || number == p.Last+1:
 	case number <= p.Last:
-		v.find(at, fmt.Sprintf("has the number %d after %d: it is there twice, or out of order", number, p.Last))
+		v.addFinding(at, fmt.Sprintf("has the number %d after %d: it is there twice, or out of order", number, p.Last))
 	case chained:
-		v.find(at, numbers(p.Last+1, number-1)+" missing, and the chain goes on: they could not be written")
+		v.addFinding(at, numbers(p.Last+1, number-1)+" missing, and the chain goes on: they could not be written")
 	default:
-		v.find(at, numbers(p.Last+1, number-1)+" missing")
+		v.addFinding(at, numbers(p.Last+1, number-1)+" missing")
 	}
 }
 
+// numbers is the subject of a sentence about records.
 func numbers(from, to uint64) string {
 	if from == to {
 		return fmt.Sprintf("record %d is", from)
@@ -178,8 +180,8 @@ func numbers(from, to uint64) string {
 	return fmt.Sprintf("records %d to %d are", from, to)
 }
 
-// call ties intents and outcomes.
-func (v *Verifier) call(at Finding, p *process, record *seen) {
+// matchOutcome matches an outcome with its intent, and a further intent with the first one of its call.
+func (v *Verifier) matchOutcome(at Finding, p *process, record *parsedRecord) {
 	switch record.Kind {
 	case KindIntent:
 		if record.Intent == 0 {
@@ -202,11 +204,12 @@ func (v *Verifier) call(at Finding, p *process, record *seen) {
 		return
 	}
 	if record.Intent >= p.First { // else it is in an earlier file
-		v.find(at, fmt.Sprintf("belongs to the intent %d, which is missing or has its outcome already", record.Intent))
+		v.addFinding(at, fmt.Sprintf("belongs to the intent %d, which is missing or has its outcome already", record.Intent))
 	}
 }
 
-func (v *Verifier) find(at Finding, problem string) {
+// addFinding adds a finding, or counts it when there are too many.
+func (v *Verifier) addFinding(at Finding, problem string) {
 	if len(v.findings) >= maxFindings {
 		v.more++
 		return

@@ -18,9 +18,9 @@ import (
 const (
 	// tryAgain is the time between two attempts to write while the sink fails.
 	tryAgain = time.Second
-	// maxWrite is how many bytes go to the sink at once, give or take a record, and most how many records.
+	// maxWrite is the number of bytes that go to the sink in one write, give or take a record, and maxBatch the number of records.
 	maxWrite = 256 << 10
-	most     = 64
+	maxBatch = 64
 )
 
 // errStuck is the error of a record whose sink does not come back.
@@ -33,7 +33,7 @@ type writer struct {
 	instance string
 	now      func() time.Time
 	wait     time.Duration
-	run      func() // drain; kept, so that starting it allocates nothing
+	run      func() // drain as a value, so that starting it allocates nothing
 	// free are records for use again. One that was given up is not among them, since it may still be written.
 	free  sync.Pool
 	tasks sync.WaitGroup
@@ -48,13 +48,13 @@ type writer struct {
 	reviver *time.Timer // runs while the sink fails
 
 	// Of the goroutine that writes.
-	batch []*pending
-	room  []byte
-	hash  hash.Hash
-	last  [sha256.Size]byte // the digest of the record that was written last
-	torn  bool              // the last write may have left part of a line
-	ends  [most]int         // of each record in what is written at once
-	links [most][sha256.Size]byte
+	batch  []*pending
+	buffer []byte
+	hash   hash.Hash
+	last   [sha256.Size]byte // the digest of the record that was written last
+	torn   bool              // the last write may have left part of a line
+	ends   [maxBatch]int     // of each record in what is written at once
+	links  [maxBatch][sha256.Size]byte
 
 	states states
 }
@@ -67,7 +67,7 @@ type pending struct {
 	timer  *time.Timer
 }
 
-// newPending takes one that is done with, or makes one.
+// newPending returns a pending record that is used again, or a new one.
 func (w *writer) newPending() *pending {
 	if p, ok := w.free.Get().(*pending); ok {
 		return p
@@ -171,16 +171,16 @@ func (w *writer) take() bool {
 // writeBatch writes the batch in as many pieces as its size takes.
 func (w *writer) writeBatch() {
 	for from := 0; from < len(w.batch); {
-		line, before, to := w.room[:0], w.last[:], from
+		line, before, to := w.buffer[:0], w.last[:], from
 		if w.torn {
 			line = append(line, '\n')
 		}
-		for ; to < len(w.batch) && to-from < most && len(line) < maxWrite; to++ {
+		for ; to < len(w.batch) && to-from < maxBatch && len(line) < maxWrite; to++ {
 			link := w.links[to-from][:]
 			line = w.chained(line, w.batch[to].body, before, link)
 			w.ends[to-from], before = len(line), link
 		}
-		w.room = line
+		w.buffer = line
 		n, err := w.send(line)
 		unsynced := n == len(line) && err != nil // all of it is there, but was not written through to the disk
 		whole := 0
@@ -197,7 +197,7 @@ func (w *writer) writeBatch() {
 			whole = 0
 		}
 		// Whoever learns of a record that was lost finds the state that it left behind.
-		w.settle(to-from-whole, whole > 0, err)
+		w.noteWrite(to-from-whole, whole > 0, err)
 		for i, p := range w.batch[from:to] {
 			if i < whole {
 				p.done <- nil
@@ -239,8 +239,8 @@ func (w *writer) send(line []byte) (int, error) {
 	return n, err
 }
 
-// settle draws the conclusions of a write.
-func (w *writer) settle(lost int, some bool, err error) {
+// noteWrite counts the records that a write lost, says whether records can be written, and has the writer try again while they cannot.
+func (w *writer) noteWrite(lost int, some bool, err error) {
 	w.mu.Lock()
 	if w.lost += uint64(lost); some && err == nil {
 		w.lost = 0
@@ -305,16 +305,16 @@ func (w *writer) Close() error {
 // OK reports whether the last record could be written.
 func (w *writer) OK() bool { return w.states.get() }
 
-// Follow has a function told whether records can be written, now and at each change, until the result is called. The function
+// Follow calls a function with whether records can be written, now and at each change, until leave is called. The function
 // must not ask the log.
-func (w *writer) Follow(told func(ok bool)) (leave func()) { return w.states.follow(told) }
+func (w *writer) Follow(watcher func(ok bool)) (leave func()) { return w.states.follow(watcher) }
 
-// states is whether records can be written, and who wants to know.
+// states has whether records can be written, and the functions that learn of each change.
 type states struct {
-	mu   sync.Mutex
-	ok   bool
-	next int
-	told map[int]func(bool)
+	mu       sync.Mutex
+	ok       bool
+	next     int
+	watchers map[int]func(bool)
 }
 
 func (s *states) get() bool {
@@ -330,24 +330,24 @@ func (s *states) set(ok bool) {
 		return
 	}
 	s.ok = ok
-	for _, told := range s.told {
-		told(ok)
+	for _, watcher := range s.watchers {
+		watcher(ok)
 	}
 }
 
-func (s *states) follow(told func(bool)) (leave func()) {
+func (s *states) follow(watcher func(bool)) (leave func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.told == nil {
-		s.told = map[int]func(bool){}
+	if s.watchers == nil {
+		s.watchers = map[int]func(bool){}
 	}
 	s.next++
 	me := s.next
-	s.told[me] = told
-	told(s.ok)
+	s.watchers[me] = watcher
+	watcher(s.ok)
 	return func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		delete(s.told, me)
+		delete(s.watchers, me)
 	}
 }
