@@ -31,9 +31,9 @@ const (
 	collectEvery = time.Second            // between two collections that are asked for while memory is shed
 )
 
-// Cache is what shrinks first; *cache.Cache is one.
+// Cache shrinks before work is refused; *cache.Cache is one.
 type Cache interface {
-	// Bytes is what the cache holds, Limit what it may hold.
+	// Bytes is the number of bytes that the cache holds, Limit the number that it may hold.
 	Bytes() int64
 	Limit() int64
 	// Resize sets the limit and drops what is above it.

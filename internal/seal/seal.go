@@ -1,4 +1,4 @@
-// Package seal encrypts and authenticates cursors: AES-256-GCM under one of several keys, bound to associated data.
+// Package seal encrypts and authenticates cursors and shared values: AES-256-GCM under one of several keys, bound to associated data.
 // The first key seals, every key opens, so that keys can be rotated without breaking the tokens of running exports.
 package seal
 
@@ -43,9 +43,9 @@ type Keys struct {
 }
 
 type key struct {
-	id    [idSize]byte
-	aead  *subtle.AESGCM
-	names []byte // the key of Name
+	id      [idSize]byte
+	aead    *subtle.AESGCM
+	nameKey []byte // key of Name
 }
 
 var _ Sealer = (*Keys)(nil)
@@ -69,7 +69,7 @@ func New(raw ...[]byte) (*Keys, error) {
 		copy(k.id[:], digest[:])
 		names := hmac.New(sha256.New, secret)
 		names.Write([]byte("parley names"))
-		k.names = names.Sum(nil)
+		k.nameKey = names.Sum(nil)
 		keys.list = append(keys.list, k)
 	}
 	return keys, nil
@@ -107,15 +107,14 @@ func Parse(text []byte) (*Keys, error) {
 	return New(raw...)
 }
 
-// Name returns a name for something that is not to be named in clear: a code under the first key, which nobody makes without it.
-func (k *Keys) Name(of string) string {
-	code := hmac.New(sha256.New, k.list[0].names)
-	code.Write([]byte(of))
+// Name returns a pseudonym of a text: its HMAC under the first key. Whoever lacks the key can neither read nor make it.
+func (k *Keys) Name(text string) string {
+	code := hmac.New(sha256.New, k.list[0].nameKey)
+	code.Write([]byte(text))
 	return base64.RawURLEncoding.EncodeToString(code.Sum(nil))
 }
 
-// SealBytes is Seal for values that are kept and not handed out: any bytes, of any length. A token is not such a value, nor the other way
-// round.
+// SealBytes is Seal for stored values, which are bytes of any length. Neither Open nor OpenBytes accepts what is made for the other.
 func (k *Keys) SealBytes(plain, associated []byte) ([]byte, error) {
 	first := &k.list[0]
 	sealed, err := first.aead.Encrypt(plain, append([]byte{formatBytes}, associated...))
@@ -133,7 +132,7 @@ func (k *Keys) OpenBytes(sealed, associated []byte) ([]byte, error) {
 	return k.open(sealed[1:], append([]byte{formatBytes}, associated...))
 }
 
-// open decrypts what follows the format.
+// open decrypts the bytes behind the format: the id of the key and the ciphertext.
 func (k *Keys) open(raw, associated []byte) ([]byte, error) {
 	for i := range k.list {
 		if !bytes.Equal(k.list[i].id[:], raw[:idSize]) {

@@ -43,7 +43,7 @@ func FromEnvironment(ctx context.Context, getenv func(string) string, version st
 	if getenv(endpoint) == "" && getenv(traceEndpoint) == "" || strings.EqualFold(getenv(disabled), "true") {
 		return nil, nil //nolint:nilnil // nothing is traced
 	}
-	switch by := getenv(exporter); by {
+	switch getenv(exporter) {
 	case "", "otlp":
 	case "none":
 		return nil, nil //nolint:nilnil // as above
@@ -54,25 +54,25 @@ func FromEnvironment(ctx context.Context, getenv func(string) string, version st
 	if err != nil {
 		return nil, err
 	}
-	to, err := otlptrace.New(ctx, client)
+	sender, err := otlptrace.New(ctx, client)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", endpoint, err)
 	}
-	of, err := resource.New(ctx, resource.WithTelemetrySDK(), resource.WithAttributes(
+	described, err := resource.New(ctx, resource.WithTelemetrySDK(), resource.WithAttributes(
 		attribute.String("service.name", "parley"), attribute.String("service.version", version)), resource.WithFromEnv())
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES: %w", err), to.Shutdown(ctx))
+		return nil, errors.Join(fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES: %w", err), sender.Shutdown(ctx))
 	}
-	return &Provider{sdk.NewTracerProvider(sdk.WithBatcher(to), sdk.WithResource(of))}, nil
+	return &Provider{sdk.NewTracerProvider(sdk.WithBatcher(sender), sdk.WithResource(described))}, nil
 }
 
-// newClient returns the client of the protocol that the environment names.
+// newClient returns the client of the protocol that the environment names; by default OTLP over HTTP.
 func newClient(getenv func(string) string) (otlptrace.Client, error) {
-	variable, by := protocol, getenv(protocol)
+	variable, name := protocol, getenv(protocol)
 	if own := getenv(tracesProtocol); own != "" {
-		variable, by = tracesProtocol, own
+		variable, name = tracesProtocol, own
 	}
-	switch by {
+	switch name {
 	case "grpc":
 		return otlptracegrpc.NewClient(), nil
 	case "", "http/protobuf":

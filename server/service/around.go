@@ -65,7 +65,7 @@ func (a *anchor) check(access *accessGrant, order query.Order) error {
 
 // pageAround answers a list around an event with one page.
 func (e *events) pageAround(
-	ctx context.Context, access *accessGrant, have query.Sources, q query.Events, around *anchor, token string, size int,
+	ctx context.Context, access *accessGrant, sources query.Sources, q query.Events, around *anchor, token string, size int,
 ) (*timeline.Page, error) {
 	at := query.Anchor{Name: string(resource.AppendEvent(nil, access.owner, around.ref))}
 	if token == "" {
@@ -75,7 +75,7 @@ func (e *events) pageAround(
 		}
 		at.Time = event.GetEventTime().AsTime()
 	}
-	return e.engine.PageAround(ctx, have, q, at, token, size)
+	return e.engine.PageAround(ctx, sources, q, at, token, size)
 }
 
 // anchorEvent reads the event around which a list is to be. It belongs to the conversation of the request, if that names one.
