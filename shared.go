@@ -64,8 +64,14 @@ func (s *sharing) kept() *shared.Values {
 	return s.values
 }
 
+// limitPool is where replicas keep limits and callers' days.
+type limitPool interface {
+	ratelimit.Pool
+	ratelimit.DayPool
+}
+
 // pool is where the replicas of one application keep its limits in a tenant; nil = each keeps its own.
-func (s *sharing) pool(own *Tenant) ratelimit.Pool {
+func (s *sharing) pool(own *Tenant) limitPool {
 	if s == nil {
 		return nil
 	}

@@ -14,7 +14,6 @@ import (
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/graphclient/auth"
 	"github.com/parley-gateway/parley/graphclient/graph"
-	"github.com/parley-gateway/parley/graphclient/ratelimit"
 	"github.com/parley-gateway/parley/internal/fielderror"
 	"github.com/parley-gateway/parley/server/metrics"
 	"github.com/parley-gateway/parley/server/service"
@@ -76,7 +75,7 @@ func (g graphClients) close() {
 }
 
 // newGraph makes the Graph client of a tenant and the credential behind it.
-func newGraph(cfg *Config, tenantCfg *Tenant, observer graph.Observer, pool ratelimit.Pool) (graphClients, error) {
+func newGraph(cfg *Config, tenantCfg *Tenant, observer graph.Observer, pool limitPool) (graphClients, error) {
 	cloud, err := graph.CloudByName(tenantCfg.Cloud)
 	if err != nil {
 		return graphClients{}, err
@@ -99,7 +98,7 @@ func newGraph(cfg *Config, tenantCfg *Tenant, observer graph.Observer, pool rate
 	client, err := graphclient.New(graphclient.Config{
 		Cloud: cloud, BaseURL: tenantCfg.BaseURL, TenantID: tenantCfg.tenantID(), ClientID: tenantCfg.ClientID, Credential: credential, RootCAs: roots, Proxy: cfg.Proxy,
 		ReportHosts: reportHosts(tenantCfg.ReportHosts, cloud), Logger: cfg.Logger, Observer: observer, CallerDay: cfg.Limits.CallerGraphRequests,
-		Share: cfg.GraphShare, Pool: pool, Transport: tenantCfg.transport,
+		Share: cfg.GraphShare, Pool: pool, Days: pool, Transport: tenantCfg.transport,
 	})
 	if err != nil {
 		return graphClients{}, err

@@ -46,6 +46,9 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Pool != nil {
 		c.budgets.Share(cfg.Pool)
 	}
+	if cfg.Days != nil {
+		c.days.Share(cfg.Days)
+	}
 	if cfg.Credential != nil {
 		c.tokens = auth.NewTokens(cfg.Credential, cfg.Cloud.Scope(), cfg.Observer)
 	}

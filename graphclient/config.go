@@ -67,6 +67,8 @@ type Config struct {
 	// Pool keeps the limits for all clients of the application and tenant, in whatever process; nil =
 	// each keeps its Share of them. While the pool is not there, Share counts where it never was.
 	Pool ratelimit.Pool
+	// Days counts the days of callers for all such clients; nil = each counts for itself.
+	Days ratelimit.DayPool
 	// CallerDay is how many requests one caller (ratelimit.WithCaller) may cause from
 	// midnight to midnight UTC; more fail with KindCallerLimit. 0 = no limit.
 	CallerDay int

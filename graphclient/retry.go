@@ -146,12 +146,12 @@ func (c *Client) try(parent context.Context, k *call, accept func(context.Contex
 		return graph.Canceled(parent)
 	}
 	caller, before := ratelimit.CallerOf(parent), k.requests
-	if left := c.days.Take(caller, time.Now()); left > 0 {
+	if left := c.days.Take(parent, caller, time.Now()); left > 0 {
 		return &graph.Error{Kind: graph.KindCallerLimit, RetryAfter: left, Reason: "no request is left of this caller's day", Unsent: true}
 	}
 	defer func() {
 		if k.requests == before {
-			c.days.GiveBack(caller)
+			c.days.GiveBack(parent, caller)
 		}
 	}()
 	ctx, cancel := context.WithCancelCause(parent)

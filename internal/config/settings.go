@@ -77,7 +77,7 @@ type Settings struct {
 	CallerRate       int           `name:"caller-rate" env:"PARLEY_CALLER_RATE" default:"50" group:"Security" help:"Calls a second that each authenticated caller may begin on average; 0 = no bound."`
 	CallerBurst      int           `name:"caller-burst" env:"PARLEY_CALLER_BURST" default:"100" group:"Security" help:"Calls that each authenticated caller may begin at once."`
 
-	CallerGraphRequests int `name:"caller-graph-requests" env:"PARLEY_CALLER_GRAPH_REQUESTS" group:"Security" help:"Requests to Graph that one caller may cause a day, midnight to midnight UTC, on each replica; 0 = no bound."`
+	CallerGraphRequests int `name:"caller-graph-requests" env:"PARLEY_CALLER_GRAPH_REQUESTS" group:"Security" help:"Requests to Graph that one caller may cause a day, midnight to midnight UTC, on each replica, or with a shared store on all together; 0 = no bound."`
 
 	CallerShare float64       `name:"caller-share" env:"PARLEY_CALLER_SHARE" default:"0.125" group:"Shares" help:"Part of all calls and streams at one time that one caller may hold while others wait, from 0.001 to 1; a policy rule may give its callers a weight. Who is alone may use all. Callers that are not asked who they are have no shares."`
 	MaxDeadline time.Duration `name:"max-deadline" env:"PARLEY_MAX_DEADLINE" group:"Shares" help:"Longest deadline that a caller may ask for; unset = 2m for lists and gets, 30m for streams."`

@@ -112,7 +112,7 @@ type Settings struct {
 	CallerRate *int64 `protobuf:"varint,38,opt,name=caller_rate,json=callerRate,proto3,oneof" json:"caller_rate,omitempty"`
 	// Calls that each authenticated caller may begin at once.
 	CallerBurst *int64 `protobuf:"varint,39,opt,name=caller_burst,json=callerBurst,proto3,oneof" json:"caller_burst,omitempty"`
-	// Requests to Graph that one caller may cause a day, midnight to midnight UTC, on each replica; 0 = no bound.
+	// Requests to Graph that one caller may cause a day, midnight to midnight UTC, on each replica, or with a shared store on all together; 0 = no bound.
 	CallerGraphRequests *int64 `protobuf:"varint,40,opt,name=caller_graph_requests,json=callerGraphRequests,proto3,oneof" json:"caller_graph_requests,omitempty"`
 	// Proxy for Graph, the login service, token issuers and report downloads: http://host:port, https, socks5 or socks5h. It goes before
 	// HTTPS_PROXY; NO_PROXY names hosts that are asked directly.

@@ -12,7 +12,6 @@ import (
 	miniserver "github.com/alicebob/miniredis/v2/server"
 	"go.uber.org/goleak"
 
-	"github.com/parley-gateway/parley/graphclient/ratelimit"
 	"github.com/parley-gateway/parley/graphclient/ratelimit/pooltest"
 	"github.com/parley-gateway/parley/internal/redisstore"
 )
@@ -50,9 +49,9 @@ func conformance(t *testing.T, over func(*redisstore.Config)) {
 	})
 	t.Run("pool", func(t *testing.T) {
 		t.Parallel()
-		one, other := connected(t, "pool"), connected(t, "pool")
-		pooltest.Contract(t, func(*testing.T) (ratelimit.Pool, ratelimit.Pool) {
-			return one.Pool("app", shouted), other.Pool("app", shouted)
+		first, second := connected(t, "pool"), connected(t, "pool")
+		pooltest.Contract(t, func(*testing.T) (one, other pooltest.Pools) {
+			return first.Pool("app", shouted), second.Pool("app", shouted)
 		})
 	})
 }

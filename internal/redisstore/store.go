@@ -29,11 +29,12 @@ const (
 	OpHeartbeat = "heartbeat"
 	OpReserve   = "reserve" // a slot of Graph's limits
 	OpGate      = "gate"    // a Retry-After
+	OpDay       = "day"     // a caller's day
 )
 
 // Operations returns the names of all operations.
 func Operations() []string {
-	return []string{OpGet, OpSet, OpClaim, OpRelease, OpHeartbeat, OpReserve, OpGate}
+	return []string{OpGet, OpSet, OpClaim, OpRelease, OpHeartbeat, OpReserve, OpGate, OpDay}
 }
 
 // Results of operations, as metrics name them.

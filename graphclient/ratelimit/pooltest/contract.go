@@ -11,7 +11,7 @@ import (
 const hour = time.Hour
 
 // Contract holds a Pool to its contract. open returns two processes' views of one pool; each part uses budgets of its own.
-func Contract(t *testing.T, open func(t *testing.T) (one, other ratelimit.Pool)) {
+func Contract(t *testing.T, open func(t *testing.T) (one, other Pools)) {
 	t.Helper()
 	for name, part := range map[string]func(*process, *process){
 		"slots follow each other":                pace,
@@ -25,6 +25,7 @@ func Contract(t *testing.T, open func(t *testing.T) (one, other ratelimit.Pool))
 		"slots of all budgets are one":           together,
 		"a budget without a number grants":       unlimited,
 		"gates of a budget that has sent lately": gateAfterSlots,
+		"a caller's day":                         day,
 	} {
 		t.Run(name, func(t *testing.T) {
 			one, other := open(t)
@@ -37,7 +38,7 @@ func Contract(t *testing.T, open func(t *testing.T) (one, other ratelimit.Pool))
 // process is one process's view of a pool.
 type process struct {
 	t     *testing.T
-	pool  ratelimit.Pool
+	pool  Pools
 	begin time.Time
 }
 
@@ -190,5 +191,36 @@ func unlimited(one, other *process) {
 	for range 3 {
 		one.granted(0, b)
 		other.granted(0, b)
+	}
+}
+
+func day(one, other *process) {
+	take := func(p *process, caller string) (remain int, wait time.Duration) {
+		p.t.Helper()
+		remain, wait, err := p.pool.TakeDay(p.t.Context(), caller, 2)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		return remain, wait
+	}
+	for range 2 { // a midnight may pass in between, but not twice
+		begun := time.Now().UTC().Truncate(24 * hour)
+		first, _ := take(one, "a")
+		second, _ := take(other, "a")
+		_, over := take(one, "a")
+		another, _ := take(other, "b")
+		if !time.Now().UTC().Truncate(24 * hour).Equal(begun) {
+			continue
+		}
+		if first != 1 || second != 0 || another != 1 || over <= 0 || over > 24*hour {
+			one.t.Errorf("%d and %d remain, then %v; %d of another", first, second, over, another)
+		}
+		if err := one.pool.GiveDayBack(one.t.Context(), "a"); err != nil {
+			one.t.Fatal(err)
+		}
+		if remain, wait := take(other, "a"); remain != 0 || wait != 0 {
+			one.t.Errorf("%d remain, then %v, after one was given back", remain, wait)
+		}
+		return
 	}
 }

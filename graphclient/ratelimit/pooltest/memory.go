@@ -21,9 +21,17 @@ type Memory struct {
 	down     bool
 	replicas int
 	asked    int
+	day      time.Time // midnight UTC
+	sent     map[string]int
 }
 
-var _ ratelimit.Pool = (*Memory)(nil)
+// Pools are the limits and the days of processes.
+type Pools interface {
+	ratelimit.Pool
+	ratelimit.DayPool
+}
+
+var _ Pools = (*Memory)(nil)
 
 // budget is what a pool knows of a budget.
 type budget struct {
@@ -36,7 +44,7 @@ type budget struct {
 
 // NewMemory returns a Pool that says it has so many replicas.
 func NewMemory(replicas int) *Memory {
-	return &Memory{budgets: map[string]*budget{}, replicas: replicas}
+	return &Memory{budgets: map[string]*budget{}, replicas: replicas, sent: map[string]int{}}
 }
 
 // Fail makes the pool fail, or answer again.
@@ -134,6 +142,36 @@ func (m *Memory) Reserve(_ context.Context, ask ratelimit.Ask) (ratelimit.Grant,
 		own[i].take(limit, slot)
 	}
 	return ratelimit.Grant{Wait: slot.Sub(now), Budget: last}, nil
+}
+
+// TakeDay implements ratelimit.DayPool.
+func (m *Memory) TakeDay(_ context.Context, caller string, limit int) (remain int, wait time.Duration, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.down {
+		return 0, 0, ErrDown
+	}
+	now := time.Now()
+	if today := now.UTC().Truncate(24 * hour); !today.Equal(m.day) {
+		m.day = today
+		clear(m.sent)
+	}
+	if m.sent[caller] >= limit {
+		return 0, m.day.Add(24 * hour).Sub(now), nil
+	}
+	m.sent[caller]++
+	return limit - m.sent[caller], 0, nil
+}
+
+// GiveDayBack implements ratelimit.DayPool.
+func (m *Memory) GiveDayBack(_ context.Context, caller string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.down {
+		return ErrDown
+	}
+	m.sent[caller] = max(0, m.sent[caller]-1)
+	return nil
 }
 
 // known returns what is known of a budget, or what it begins with.

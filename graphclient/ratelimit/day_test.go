@@ -1,0 +1,54 @@
+package ratelimit_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/parley-gateway/parley/graphclient/ratelimit"
+	"github.com/parley-gateway/parley/graphclient/ratelimit/pooltest"
+)
+
+// TestDaysTogether holds that a caller has one day in all processes, and that a pool which fails leaves each process its part of what
+// remained.
+func TestDaysTogether(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		pool := pooltest.NewMemory(3)
+		days := make([]*ratelimit.Days, 3)
+		for i := range days {
+			days[i] = ratelimit.NewDays(30)
+			days[i].Share(pool)
+		}
+		take := func(n int, caller string) (taken int) {
+			for i := range n {
+				if days[i%3].Take(t.Context(), caller, time.Now()) == 0 {
+					taken++
+				}
+			}
+			return taken
+		}
+		if taken := take(60, "a"); taken != 30 {
+			t.Errorf("%d of a day of 30", taken)
+		}
+		days[1].GiveBack(t.Context(), "a")
+		if taken := take(3, "a"); taken != 1 {
+			t.Errorf("%d after one was given back", taken)
+		}
+		if taken := take(12, "b"); taken != 12 {
+			t.Errorf("%d of 12", taken)
+		}
+		pool.Fail(true)
+		// 20, 19 and 18 remained when they last asked.
+		if taken := take(60, "b"); taken != 7+7+6 {
+			t.Errorf("%d of 18 that remain", taken)
+		}
+		if taken := take(60, "c"); taken != 30 {
+			t.Errorf("%d of a caller whom the pool has not seen", taken)
+		}
+		time.Sleep(24 * time.Hour)
+		if taken := take(60, "b"); taken != 30 {
+			t.Errorf("%d on the next day", taken)
+		}
+	})
+}
