@@ -58,7 +58,12 @@ func (p *tunnel) to(t *testing.T, address string) (target string) {
 // unserved returns an address of this machine that refuses connections until the test ends: its port is taken, and nobody listens.
 func unserved(t *testing.T) string {
 	t.Helper()
-	socket, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	syscall.ForkLock.RLock() // no program that another test starts inherits the socket
+	socket, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	if err == nil {
+		syscall.CloseOnExec(socket)
+	}
+	syscall.ForkLock.RUnlock()
 	if err != nil {
 		t.Fatal(err)
 	}
