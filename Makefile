@@ -69,6 +69,13 @@ export-check: build build-export ## Run the commands of docs/nightly.md on a dem
 	@tools/deps.sh python3-venv
 	@export/check.sh
 
+.PHONY: export-spark
+export-spark: demo-export ## Read what `make demo-export` wrote with Spark, and compare its counts with the manifest; 700 MB of packages
+	@tools/deps.sh python3-venv javac
+	@python3 -m venv .cache/export-spark
+	@.cache/export-spark/bin/pip install --quiet --disable-pip-version-check --requirement export/requirements-spark.txt
+	.cache/export-spark/bin/python export/spark.py .cache/demo-export .bin/parley-export
+
 .PHONY: image
 image: ## Build the image, linux/amd64 and arm64, into .bin/image, an OCI layout (VERSION)
 	@tools/ship/image.sh $(CURDIR) $(CURDIR)/.bin/image $(VERSION) $(REVISION) $(CREATED)
