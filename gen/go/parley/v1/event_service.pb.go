@@ -137,7 +137,8 @@ type UserState int32
 const (
 	// Never sent; every summary of a user carries a state.
 	UserState_USER_STATE_UNSPECIFIED UserState = 0
-	// Everything was read that applies to the user.
+	// Everything was read that applies to the user and that Graph still keeps. Gaps name what it does not keep, such as calls that are
+	// older than 30 days; then `complete` of the summary is false.
 	UserState_USER_STATE_READ UserState = 1
 	// What is missing is refused for a reason that lasts, such as a licence that the user does not have, or a user who is not in the directory
 	// any more. Asking again does not help.
