@@ -28,11 +28,11 @@ type TenantFrame = parleyv1.StreamTenantEventsResponse
 // Users are begun in the order of their ids, and up to cursor.MaxOpenUsers of them are read at a time. After the first checkpoint errors
 // are *failure.StreamError; an error of take or emit is returned as it is.
 func (e *Engine) StreamTenantBatches(
-	ctx context.Context, have query.Sources, req query.Tenant, token string, take func(*Batch) error, emit func(*TenantFrame) error,
+	ctx context.Context, sources query.Sources, req query.Tenant, token string, take func(*Batch) error, emit func(*TenantFrame) error,
 ) error {
 	ctx = source.WithPriority(ctx, source.Background)
 	w := &tenantWalk{
-		engine: e, have: have, req: &req, take: take, emit: emit,
+		engine: e, sources: sources, req: &req, take: take, emit: emit,
 		messages: make(chan userMessage), slots: make(chan struct{}, cursor.MaxStartedUsers),
 	}
 	if err := w.begin(token); err != nil {
@@ -53,7 +53,7 @@ func (e *Engine) StreamTenantBatches(
 
 // begin begins the walk, or goes on from a token.
 func (w *tenantWalk) begin(token string) error {
-	to, err := w.req.ResolveTenant(w.have)
+	to, err := w.req.ResolveTenant(w.sources)
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func (w *tenantWalk) begin(token string) error {
 	if err := w.req.Check(now); err != nil {
 		return err
 	}
-	_, end, cut := w.req.Interval(now, window.Earlier(now, now.Add(-w.have.ClockAhead())))
+	_, end, cut := w.req.Interval(now, window.Earlier(now, now.Add(-w.sources.ClockAhead())))
 	if cut {
 		w.notices = append(w.notices, query.EndCut())
 	}
@@ -150,12 +150,12 @@ const directoryPage = 1000
 
 // directory adds the users of the directory to a list.
 func (w *tenantWalk) directory(ctx context.Context, list *userList) error {
-	if w.have.Users == nil {
+	if w.sources.Users == nil {
 		return &failure.Error{Reason: parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD, Source: parleyv1.Source_SOURCE_USER}
 	}
 	q := query.Users{Caller: w.req.Caller, Tenant: w.req.Tenant}
 	for token := ""; ; {
-		page, err := w.engine.ListUsers(ctx, w.have, q, token, directoryPage)
+		page, err := w.engine.ListUsers(ctx, w.sources, q, token, directoryPage)
 		if err != nil {
 			return err
 		}
@@ -183,7 +183,7 @@ const maxPlanPages = 8
 // lookUpPlans looks up the plans of users who are asked for by id, if Copilot is asked. A user of whom the directory shows nothing is asked
 // about: Graph's answer decides. The error is that of the context.
 func (w *tenantWalk) lookUpPlans(ctx context.Context, users []listedUser) error {
-	if w.req.Plan == nil || w.have.Users == nil || !slices.Contains(w.asked, parleyv1.Source_SOURCE_COPILOT) {
+	if w.req.Plan == nil || w.sources.Users == nil || !slices.Contains(w.asked, parleyv1.Source_SOURCE_COPILOT) {
 		return nil
 	}
 	places := make(map[string]int, len(users))
@@ -197,7 +197,7 @@ func (w *tenantWalk) lookUpPlans(ctx context.Context, users []listedUser) error 
 	for some := range slices.Chunk(ids, source.MaxUserTerms) {
 		link := ""
 		for range maxPlanPages {
-			page, err := w.have.Users.Users(ctx, source.UserQuery{IDs: some}, link)
+			page, err := w.sources.Users.Users(ctx, source.UserQuery{IDs: some}, link)
 			if err != nil || page.Unfiltered { // without the filter the answer is the whole directory
 				return ctx.Err()
 			}
@@ -219,7 +219,7 @@ func (w *tenantWalk) open(ctx context.Context, listed listedUser, token []byte) 
 	id := listed.id
 	q := w.req.OfUser(id)
 	q.End, q.Plan, q.ManyUsers = w.End, listed.plan, true
-	to, err := q.Resolve(w.have)
+	resolved, err := q.Resolve(w.sources)
 	if err != nil {
 		return err
 	}
@@ -227,12 +227,12 @@ func (w *tenantWalk) open(ctx context.Context, listed listedUser, token []byte) 
 	if len(token) > 0 {
 		text = base64.RawURLEncoding.EncodeToString(token)
 	}
-	m, err := merge.Open(ctx, &w.engine.merge, w.have, &q, to, text, "resume_token")
+	m, err := merge.Open(ctx, &w.engine.merge, w.sources, &q, resolved, text, "resume_token")
 	if err != nil {
 		return err
 	}
 	m.Limit(w.engine.cfg.Ahead, usualAhead, w.account)
-	m.ReadWhole(w.have)
+	m.ReadWhole(w.sources)
 	m.Calm()
 	user := &openUser{id: id, walk: w, merger: m, token: token}
 	if len(token) > 0 {

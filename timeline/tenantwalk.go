@@ -27,12 +27,12 @@ import (
 type tenantWalk struct {
 	tenant.Tally
 
-	engine *Engine
-	have   query.Sources
-	req    *query.Tenant
-	asked  []parleyv1.Source
-	digest []byte
-	copies *tenant.Copies // nil = events are not deduplicated
+	engine  *Engine
+	sources query.Sources
+	req     *query.Tenant
+	asked   []parleyv1.Source
+	digest  []byte
+	copies  *tenant.Copies // nil = events are not deduplicated
 
 	take    func(*Batch) error
 	emit    func(*TenantFrame) error

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"syscall"
 	"time"
 )
 
@@ -105,8 +104,5 @@ func body(r *http.Request) ([]byte, error) {
 
 // spent is the CPU time of a process that has ended, and the most that was resident of it, in MiB.
 func spent(state *os.ProcessState) (cpu time.Duration, resident float64) {
-	if usage, ok := state.SysUsage().(*syscall.Rusage); ok {
-		resident = float64(usage.Maxrss) / 1024
-	}
-	return state.UserTime() + state.SystemTime(), resident
+	return state.UserTime() + state.SystemTime(), residentOf(state)
 }
