@@ -101,10 +101,19 @@ func TestScraped(t *testing.T) {
 	}
 }
 
-// TestSettingsExist holds that the files here set no variable that the gateway does not have.
+// TestSettingsExist holds that the files here set no variable that neither the gateway nor the exporter has.
 func TestSettingsExist(t *testing.T) {
 	t.Parallel()
 	settings := read(t, "../docs/configuration.md")
+	exporter, err := filepath.Glob("../export/internal/cli/*.go")
+	if err != nil || len(exporter) == 0 {
+		t.Fatal("no flags of the exporter", err)
+	}
+	for _, path := range exporter {
+		for _, flag := range regexp.MustCompile(`env:"(\w+)"`).FindAllStringSubmatch(read(t, path), -1) {
+			settings += "`" + flag[1] + "`"
+		}
+	}
 	variable := regexp.MustCompile(`\bPARLEY_[A-Z_]+\b`)
 	found := 0
 	for _, pattern := range []string{"helm/parley/templates/*.yaml", "helm/parley/values.yaml", "compose/*", "systemd/*", "README.md", "../docs/runbooks.md"} {

@@ -11,7 +11,7 @@ import (
 )
 
 func noticeCodes(m manifest) []string {
-	var out []string
+	out := make([]string, 0, len(m.Notices))
 	for _, notice := range m.Notices {
 		out = append(out, notice.Code)
 	}
