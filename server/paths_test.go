@@ -35,7 +35,7 @@ func TestPaths(t *testing.T) {
 					t.Fatalf("%s: status %d: %s", path, resp.StatusCode, text)
 				}
 				requests, _, _ := h.take()
-				if diff := cmp.Diff([]any{walk(func(r *query.Events) { r.Conversation, r.Sources = chatID, everySource })}, requests); diff != "" {
+				if diff := cmp.Diff([]any{walk(func(r *query.Events) { r.Conversation, r.Sources = chatID, everySource })}, requests, asAsked); diff != "" {
 					t.Errorf("%s (-want +got):\n%s", path, diff)
 				}
 			}
@@ -96,7 +96,7 @@ func TestPathsThatAreNone(t *testing.T) {
 		}
 	}
 	requests, _, _ := h.take()
-	if diff := cmp.Diff([]any{walk(func(r *query.Events) { r.Owner, r.User = "a%2Fb", "a%2Fb" })}, requests); diff != "" {
+	if diff := cmp.Diff([]any{walk(func(r *query.Events) { r.Owner, r.User = "a%2Fb", "a%2Fb" })}, requests, asAsked); diff != "" {
 		t.Errorf("asked (-want +got):\n%s", diff)
 	}
 }
