@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Puts together everything of a release in .bin/release/VERSION: archives, image, chart, contract, bills of materials, notes, provenance,
+# Puts together everything of a release in .bin/release/VERSION: archives, images, chart, contract, bills of materials, notes, provenance,
 # checksums and, with a key, their signature. It publishes nothing.
 # Usage: release.sh VERSION
 #   TARGETS     the operating systems and architectures of the archives, for a rehearsal of some
@@ -71,6 +71,8 @@ pack "$work/contract" "$out/parley_${version}_contract.tar.gz"
 
 digest=$("$ship/image.sh" "$PWD" "$work/image" "$version" "$revision" "$created" "$work/made")
 pack "$work/image" "$out/parley_${version}_image.tar.gz"
+export_digest=$(PROGRAM=parley-export "$ship/image.sh" "$PWD" "$work/image-export" "$version" "$revision" "$created")
+pack "$work/image-export" "$out/parley-export_${version}_image.tar.gz"
 
 helm=$("$ship/helm.sh" "$PWD/.cache/chart")
 "$helm" package deploy/helm/parley --destination "$out" --version "${version#v}" --app-version "$version" >/dev/null
@@ -98,5 +100,5 @@ if [[ -n ${COSIGN_KEY:-} ]]; then
     cosign sign-blob --yes --key "$COSIGN_KEY" --tlog-upload=false --use-signing-config=false --bundle "$out/$file.sigstore.json" "$out/$file"
   done
 fi
-echo "release $version of $revision, image $digest:"
+echo "release $version of $revision, image $digest, image of the exporter $export_digest:"
 (cd "$out" && du -h -- * | sort -k 2)
