@@ -170,44 +170,55 @@ func (w *writer) take() bool {
 
 // writeBatch writes the batch in as many pieces as its size takes.
 func (w *writer) writeBatch() {
-	for from := 0; from < len(w.batch); {
-		line, before, to := w.buffer[:0], w.last[:], from
-		if w.torn {
-			line = append(line, '\n')
-		}
-		for ; to < len(w.batch) && to-from < maxBatch && len(line) < maxWrite; to++ {
-			link := w.links[to-from][:]
-			line = w.chained(line, w.batch[to].body, before, link)
-			w.ends[to-from], before = len(line), link
-		}
-		w.buffer = line
+	for rest := w.batch; len(rest) > 0; {
+		line, records := w.encode(rest)
 		n, err := w.send(line)
-		unsynced := n == len(line) && err != nil // all of it is there, but was not written through to the disk
-		whole := 0
-		for whole < to-from && w.ends[whole] <= n {
-			w.last = w.links[whole]
-			whole++
-		}
-		start := 0
-		if whole > 0 {
-			start = w.ends[whole-1]
-		}
-		w.torn = n < len(line) && (n > start || w.torn && whole == 0)
-		if unsynced {
-			whole = 0
+		whole := w.advance(n, len(line), records)
+		if n == len(line) && err != nil {
+			whole = 0 // all of it is there, but was not written through to the disk
 		}
 		// Whoever learns of a record that was lost finds the state that it left behind.
-		w.noteWrite(to-from-whole, whole > 0, err)
-		for i, p := range w.batch[from:to] {
+		w.noteWrite(records-whole, whole > 0, err)
+		for i, p := range rest[:records] {
 			if i < whole {
 				p.done <- nil
 			} else {
 				p.done <- failure(p.number, err)
 			}
 		}
-		from = to
+		rest = rest[records:]
 	}
 	clear(w.batch)
+}
+
+// encode returns the lines of the first records of a batch, as many as one piece takes, and their number. It keeps the chain value and the
+// end of each. After a torn line the piece begins on a new one.
+func (w *writer) encode(batch []*pending) (line []byte, records int) {
+	line, before := w.buffer[:0], w.last[:]
+	if w.torn {
+		line = append(line, '\n')
+	}
+	for records < min(len(batch), maxBatch) && len(line) < maxWrite {
+		link := w.links[records][:]
+		line = w.chained(line, batch[records].body, before, link)
+		w.ends[records], before = len(line), link
+		records++
+	}
+	w.buffer = line
+	return line, records
+}
+
+// advance moves the chain behind the records of a piece that are whole in the file, and returns their number. n of the size bytes of the piece
+// are there; a record of which only a part is there leaves a torn line.
+func (w *writer) advance(n, size, records int) (whole int) {
+	end := 0 // of the last whole record
+	for whole < records && w.ends[whole] <= n {
+		w.last, end = w.links[whole], w.ends[whole]
+		whole++
+	}
+	stillTorn := w.torn && whole == 0
+	w.torn = n < size && (n > end || stillTorn)
+	return whole
 }
 
 // chained appends a record with its chain, the digest over that of the record before it and itself, which it also puts into link.
