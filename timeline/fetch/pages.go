@@ -104,6 +104,10 @@ func (c *windowChain) add(page *source.Page[source.Item], n int) (end chainEnd, 
 	}
 }
 
+// Windows of one chat are judged by their first pages: by more than one, since a page says little, and not by later ones, since most of the
+// window is read by then.
+const fewestJudged, mostJudged = 2, 8
+
 // tooMuch reports whether a window that has another page is split. A chat's own messages come newest first and one page at a time,
 // so that splitting saves no time. Such a window is read on unless its first pages promise more than may be held.
 func (r *Reader) tooMuch(w window.Window, pages int, rows *rowSet) bool {
@@ -118,10 +122,18 @@ func (r *Reader) tooMuch(w window.Window, pages int, rows *rowSet) bool {
 	if float64(load) >= limit {
 		return true
 	}
-	const sample = 8
-	oldest, found := r.oldestOf(rows.items)
-	if pages < 2 || pages > sample || !found || !oldest.Before(w.End) {
+	if pages < fewestJudged || pages > mostJudged {
 		return false
+	}
+	covered := r.covered(w, rows)
+	return covered > 0 && float64(load)/covered > limit*3/4
+}
+
+// covered is the part of a chat's window that the rows reach back over from its end; 0 = unknown.
+func (r *Reader) covered(w window.Window, rows *rowSet) float64 {
+	oldest, found := r.oldestOf(rows.items)
+	if !found || !oldest.Before(w.End) {
+		return 0
 	}
 	start := w.Start
 	for _, mark := range r.Marks {
@@ -129,8 +141,7 @@ func (r *Reader) tooMuch(w window.Window, pages int, rows *rowSet) bool {
 			start = window.Later(start, mark) // hardly anything is older
 		}
 	}
-	covered := float64(w.End.Sub(oldest)) / float64(w.End.Sub(start))
-	return float64(load)/covered > limit*3/4
+	return float64(w.End.Sub(oldest)) / float64(w.End.Sub(start))
 }
 
 // tooLarge reports whether even an hour is cut: its rows are few, but take much more memory than a window is planned for.
