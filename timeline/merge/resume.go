@@ -89,7 +89,7 @@ func (m *Merger) extend(saved *cursor.Events, asked []parleyv1.Source, now time.
 	}
 }
 
-// restore moves the reader to the position of a token. A source that was throttled or failed is asked again, if it is asked at all.
+// restore moves the reader to the position of a token. A source that was throttled or failed is read again, if Graph is to be asked at all.
 func (r *sourceReader) restore(s *cursor.Source, asked bool) {
 	r.state, r.reason = s.State, s.Reason
 	r.answered, r.finished = s.Answered, s.Finished
@@ -104,18 +104,24 @@ func (r *sourceReader) restore(s *cursor.Source, asked bool) {
 	r.counts, r.acceptedStart = s.Counts, s.AcceptedStart
 	r.gaps = slices.Clone(s.Gaps)
 	r.fingerprint.atBoundary, r.fingerprint.resuming = rowSum(s.Fingerprint), true
-	switch s.State {
+	r.reopen(asked)
+}
+
+// reopen decides whether a restored source is read on. Without a request it stays as it was.
+func (r *sourceReader) reopen(asked bool) {
+	if !asked {
+		return
+	}
+	switch r.state {
 	case parleyv1.SourceState_SOURCE_STATE_READ:
 	case parleyv1.SourceState_SOURCE_STATE_NOT_APPLICABLE:
-		if asked && !s.Finished { // the user has a plan since
+		if !r.finished { // the user has a plan since
 			r.state = parleyv1.SourceState_SOURCE_STATE_READ
 		}
 	case parleyv1.SourceState_SOURCE_STATE_THROTTLED, parleyv1.SourceState_SOURCE_STATE_FAILED:
-		if asked {
-			r.state, r.reason, r.finished = parleyv1.SourceState_SOURCE_STATE_READ, failure.None, false
-		}
+		r.state, r.reason, r.finished = parleyv1.SourceState_SOURCE_STATE_READ, failure.None, false
 	default:
-		r.stoppedEarly = asked
+		r.stoppedEarly = true
 	}
 }
 
