@@ -181,11 +181,11 @@ func TestPlacesOfEveryAnswer(t *testing.T) {
 	}
 }
 
-// served waits until a call succeeds. The answers before it may still be under way to the sockets on a busy machine; given up
-// by nobody, they would stay for a minute and more.
+// served waits until a call succeeds. On a busy machine the answers before it may still be rendered, or be under way to the sockets. Given
+// up by nobody, they would stay for StreamStall, two minutes.
 func served(t *testing.T, name string, call func() error) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; {
+	for deadline := time.Now().Add(90 * time.Second); ; {
 		err := call()
 		if err == nil {
 			return
