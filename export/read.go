@@ -15,40 +15,6 @@ import (
 	"github.com/parley-gateway/parley/export/internal/journal"
 )
 
-// frame makes a frame of StreamTenantEvents one that the client helper reads.
-type frame struct {
-	*parleyv1.StreamTenantEventsResponse
-}
-
-// GetCheckpoint is the place of the frame.
-func (f frame) GetCheckpoint() *parleyv1.Checkpoint {
-	if checkpoint := f.StreamTenantEventsResponse.GetCheckpoint(); checkpoint != nil {
-		return &parleyv1.Checkpoint{ResumeToken: checkpoint.GetResumeToken()}
-	}
-	return nil
-}
-
-// GetSummary is the end of the stream.
-func (f frame) GetSummary() *parleyv1.Summary {
-	if summary := f.StreamTenantEventsResponse.GetSummary(); summary != nil {
-		return &parleyv1.Summary{Complete: summary.GetComplete(), ResumeToken: summary.GetResumeToken()}
-	}
-	return nil
-}
-
-// receiver is what is used of the generated stream.
-type receiver interface {
-	Recv() (*parleyv1.StreamTenantEventsResponse, error)
-}
-
-type received struct{ from receiver }
-
-// Recv returns the next frame.
-func (r received) Recv() (frame, error) {
-	next, err := r.from.Recv()
-	return frame{next}, err
-}
-
 // readLegs reads what is left of the legs.
 func (e *Exporter) readLegs(ctx context.Context) error {
 	legs, err := e.legs()
@@ -100,8 +66,8 @@ func (e *Exporter) readLeg(ctx context.Context, ids []string) error {
 		return e.flush(ctx)
 	}
 	options.OnNotice = func(notice *parleyv1.Notice) { e.progress.waits(notice.GetCode()) }
-	stream := parleyclient.New(parleyclient.Method[frame, *parleyv1.StreamTenantEventsResponse]{
-		Open: func(ctx context.Context, _ string) (parleyclient.Receiver[frame], error) {
+	stream := parleyclient.New(parleyclient.Method[parleyclient.TenantFrame, *parleyv1.StreamTenantEventsResponse]{
+		Open: func(ctx context.Context, _ string) (parleyclient.Receiver[parleyclient.TenantFrame], error) {
 			if err := errors.Join(e.journal.Rollback(), e.known.load(e.journal, e.options.Deduplicate)); err != nil {
 				return nil, err
 			}
@@ -110,7 +76,7 @@ func (e *Exporter) readLeg(ctx context.Context, ids []string) error {
 			if err != nil {
 				return nil, err
 			}
-			return received{next}, nil
+			return parleyclient.ReceiveTenant(next), nil
 		},
 		Items: e.items,
 	}, state.Token, options)
@@ -127,7 +93,7 @@ func (e *Exporter) readLeg(ctx context.Context, ids []string) error {
 }
 
 // items notes what a frame says about the whole, and returns it if it is to be kept.
-func (e *Exporter) items(f frame) []*parleyv1.StreamTenantEventsResponse {
+func (e *Exporter) items(f parleyclient.TenantFrame) []*parleyv1.StreamTenantEventsResponse {
 	switch next := f.GetFrame().(type) {
 	case *parleyv1.StreamTenantEventsResponse_Batch, *parleyv1.StreamTenantEventsResponse_Copies, *parleyv1.StreamTenantEventsResponse_User:
 		return []*parleyv1.StreamTenantEventsResponse{f.StreamTenantEventsResponse}

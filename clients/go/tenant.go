@@ -52,7 +52,7 @@ func TenantEvents(client parleyv1.EventServiceClient, request *parleyv1.StreamTe
 			if err != nil {
 				return nil, err
 			}
-			return tenantReceiver{stream}, nil
+			return ReceiveTenant(stream), nil
 		},
 		Items: func(frame TenantFrame) []*parleyv1.StreamTenantEventsResponse {
 			switch next := frame.GetFrame().(type) {
@@ -71,7 +71,11 @@ func TenantEvents(client parleyv1.EventServiceClient, request *parleyv1.StreamTe
 // It is nil until the stream has been read to its end.
 func (s *TenantStream) Outcome() *parleyv1.TenantSummary { return s.outcome }
 
-// tenantReceiver receives the frames of a call.
+// ReceiveTenant makes of a call a receiver of its frames, for programs that make a Method of their own.
+func ReceiveTenant(from grpc.ServerStreamingClient[parleyv1.StreamTenantEventsResponse]) Receiver[TenantFrame] {
+	return tenantReceiver{from}
+}
+
 type tenantReceiver struct {
 	from grpc.ServerStreamingClient[parleyv1.StreamTenantEventsResponse]
 }
