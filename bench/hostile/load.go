@@ -42,7 +42,7 @@ func pause(ctx context.Context, d time.Duration) {
 
 // hold sends a request and takes a byte of its answer now and then, to see whether the connection stands.
 func hold(ctx context.Context, g *gateway, path, token string) error {
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", g.http)
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", g.HTTP)
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func hold(ctx context.Context, g *gateway, path, token string) error {
 			return err
 		}
 	}
-	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\nGrpc-Timeout: 99999999H\r\nAuthorization: Bearer %s\r\n\r\n", path, g.http, token); err != nil {
+	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\nGrpc-Timeout: 99999999H\r\nAuthorization: Bearer %s\r\n\r\n", path, g.HTTP, token); err != nil {
 		return err
 	}
 	status := make([]byte, len("HTTP/1.1 200"))
@@ -120,7 +120,7 @@ func honest(ctx context.Context, g *gateway, graph *graph) result {
 
 // list asks for a page of the caller's own events of yesterday.
 func list(ctx context.Context, client *http.Client, g *gateway, token string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+g.http+dayPath(1, "", ""), http.NoBody)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+g.HTTP+dayPath(1, "", ""), http.NoBody)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -13,18 +12,16 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
 	"math/big"
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/parley-gateway/parley/bench/process"
 	"github.com/parley-gateway/parley/docs/policies"
 	"github.com/parley-gateway/parley/graphsim"
 )
@@ -117,73 +114,38 @@ func tlsOf(certificate string) (*tls.Config, error) {
 }
 
 // gateway is one in a process of its own.
-type gateway struct {
-	grpc, http, admin string
-
-	cmd *exec.Cmd
-	out io.Reader
-}
-
-var readyLine = regexp.MustCompile(`is ready: gRPC (\S+), REST https?://(\S+), admin http://(\S+)`)
+type gateway struct{ *process.Gateway }
 
 // start starts a gateway; limit is its GOMEMLIMIT, empty = none.
 func (d *deployment) start(ctx context.Context, o options, g *graph, limit string, flags ...string) (*gateway, error) {
 	args := append([]string{
-		"serve", "--graph-credential=none", "--graph-url=" + g.URL, "--graph-tenant-id=" + graphsim.DemoTenantID,
+		"--graph-credential=none", "--graph-url=" + g.URL, "--graph-tenant-id=" + graphsim.DemoTenantID,
 		"--auth-mode=oidc", "--oidc-issuer=" + d.issuer.CallerIssuer(), "--oidc-audience=" + graphsim.DemoAudience, "--oidc-ca-file=" + d.file("ca.pem"),
 		"--policy-file=" + d.file("policy.yaml"), "--audit-file=" + d.file("audit.jsonl"), "--tls-cert-file=" + d.file("cert.pem"), "--tls-key-file=" + d.file("key.pem"),
-		"--caller-rate=0", "--log-level=error", "--grpc-addr=127.0.0.1:0", "--http-addr=127.0.0.1:0", "--admin-addr=127.0.0.1:0",
+		"--caller-rate=0", "--log-level=error",
 	}, append(flags, strings.Fields(o.flags)...)...)
-	cmd := exec.CommandContext(ctx, o.parley, args...) //nolint:gosec // whoever runs this says which binary
-	cmd.Env = os.Environ()
+	var environment []string
 	if limit != "" {
-		cmd.Env = append(cmd.Env, "GOMEMLIMIT="+limit)
+		environment = append(environment, "GOMEMLIMIT="+limit)
 	}
-	cmd.Stderr = os.Stderr
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = time.Minute
-	out, err := cmd.StdoutPipe()
+	at, err := process.Serve(ctx, o.parley, args, environment...)
 	if err != nil {
 		return nil, err
 	}
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	lines := bufio.NewScanner(out)
-	for lines.Scan() {
-		if at := readyLine.FindStringSubmatch(lines.Text()); at != nil {
-			return &gateway{grpc: at[1], http: at[2], admin: at[3], cmd: cmd, out: out}, nil
-		}
-	}
-	return nil, errors.Join(errors.New("the gateway did not start"), cmd.Wait())
+	return &gateway{at}, nil
 }
 
 // end stops the gateway. It returns an error where the gateway had ended by itself.
 func (g *gateway) end() error {
-	if err := g.cmd.Process.Signal(os.Interrupt); err != nil {
-		return fmt.Errorf("the gateway has ended by itself: %w", errors.Join(err, g.cmd.Wait()))
+	if err := g.Process.Signal(os.Interrupt); err != nil {
+		return fmt.Errorf("the gateway has ended by itself: %w", errors.Join(err, g.Wait()))
 	}
-	return g.cmd.Wait()
-}
-
-// resident is what the kernel counts as resident, now and at most so far, in MiB.
-func (g *gateway) resident() (now, peak float64) {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", g.cmd.Process.Pid))
-	if err != nil {
-		return 0, 0
-	}
-	read := func(name string) float64 {
-		_, after, _ := strings.Cut(string(status), "\n"+name+":")
-		kib, _, _ := strings.Cut(strings.TrimSpace(after), " ")
-		n, _ := strconv.ParseFloat(kib, 64) // 0 for none
-		return n / 1024
-	}
-	return read("VmRSS"), read("VmHWM")
+	return g.Wait()
 }
 
 // cpu is the CPU time that the gateway has taken.
 func (g *gateway) cpu() time.Duration {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", g.cmd.Process.Pid))
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", g.Process.Pid))
 	if err != nil {
 		return 0
 	}
@@ -201,7 +163,7 @@ func (g *gateway) cpu() time.Duration {
 
 // metrics returns all metrics as text.
 func (g *gateway) metrics(ctx context.Context) (string, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+g.admin+"/metrics", http.NoBody)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+g.Admin+"/metrics", http.NoBody)
 	if err != nil {
 		return "", err
 	}

@@ -33,7 +33,12 @@ func busyTenant() size {
 func chats() []parleyv1.Source { return []parleyv1.Source{parleyv1.Source_SOURCE_CHAT} }
 
 // latencyBar is bar 17: a cached list beside cold streams and alone, at a steady rate. What is waited for counts from when a list was due.
-func latencyBar(ctx context.Context, o options, t *table) (err error) {
+func latencyBar(ctx context.Context, o options, t *table) error {
+	return withBusyTenant(ctx, func(d *deployment, g *graph) error { return d.latency(ctx, o, g, t) })
+}
+
+// withBusyTenant has a bar measured in a deployment beside the simulator of a busy tenant.
+func withBusyTenant(ctx context.Context, bar func(*deployment, *graph) error) (err error) {
 	d, err := newDeployment(ctx)
 	if err != nil {
 		return err
@@ -44,6 +49,10 @@ func latencyBar(ctx context.Context, o options, t *table) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, g.end()) }()
+	return bar(d, g)
+}
+
+func (d *deployment) latency(ctx context.Context, o options, g *graph, t *table) error {
 	best := [2]time.Duration{math.MaxInt64, math.MaxInt64} // alone, beside streams
 	for range o.rounds {
 		alone, beside, events, err := d.listsRound(ctx, o, g)
@@ -82,7 +91,7 @@ func (d *deployment) listsRound(ctx context.Context, o options, g *graph) (alone
 	}
 	_, end := day(1)
 	reader, err := startReader(ctx, &reading{
-		GRPC: at.grpc, CA: d.file("cert.pem"), Token: token, Start: end.AddDate(0, 0, -50), End: end, Sources: chats(),
+		GRPC: at.GRPC, CA: d.file("cert.pem"), Token: token, Start: end.AddDate(0, 0, -50), End: end, Sources: chats(),
 		Users: g.Users[listUsers:], Lanes: coldStreams, Endless: true,
 	})
 	if err != nil {
@@ -118,7 +127,7 @@ func (d *deployment) lister(at *gateway, user string) (*lister, error) {
 	}
 	return &lister{
 		client: &http.Client{Transport: &http.Transport{TLSClientConfig: trusted, MaxIdleConnsPerHost: 64, DisableCompression: true}},
-		url:    "https://" + at.http + "/v1/users/" + user + "/events?" + query.Encode(), token: token,
+		url:    "https://" + at.HTTP + "/v1/users/" + user + "/events?" + query.Encode(), token: token,
 	}, nil
 }
 

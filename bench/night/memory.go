@@ -20,18 +20,10 @@ const (
 )
 
 // memoryBars are the two parts of bar 16.
-func memoryBars(ctx context.Context, o options, t *table) (err error) {
-	d, err := newDeployment(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, d.close()) }()
-	g, err := startGraph(ctx, busyTenant())
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, g.end()) }()
-	return errors.Join(d.full(ctx, o, g, t), d.tight(ctx, o, g, t))
+func memoryBars(ctx context.Context, o options, t *table) error {
+	return withBusyTenant(ctx, func(d *deployment, g *graph) error {
+		return errors.Join(d.full(ctx, o, g, t), d.tight(ctx, o, g, t))
+	})
 }
 
 // full measures a gateway whose cache is full while 32 streams go on reading.
@@ -43,7 +35,7 @@ func (d *deployment) full(ctx context.Context, o options, g *graph, t *table) (e
 	defer func() { err = errors.Join(err, at.end()) }()
 	_, end := day(1)
 	reader, err := startReader(ctx, &reading{
-		GRPC: at.grpc, CA: d.file("cert.pem"), Token: mustToken(d), Start: end.AddDate(0, 0, -50), End: end, Sources: chats(),
+		GRPC: at.GRPC, CA: d.file("cert.pem"), Token: mustToken(d), Start: end.AddDate(0, 0, -50), End: end, Sources: chats(),
 		Users: g.Users, Lanes: tightStreams, Endless: true,
 	})
 	if err != nil {
@@ -57,7 +49,7 @@ func (d *deployment) full(ctx context.Context, o options, g *graph, t *table) (e
 		if err != nil {
 			return errors.Join(err, reader.end())
 		}
-		now, _ := at.resident()
+		now, _ := at.Resident()
 		if kept = max(kept, bytes/(1<<20)); kept < 0.9*float64(o.cache) {
 			continue
 		}
@@ -73,7 +65,7 @@ func (d *deployment) full(ctx context.Context, o options, g *graph, t *table) (e
 	if full.IsZero() {
 		return fmt.Errorf("the cache is not full: %.0f MiB after %d events", kept, got.Events)
 	}
-	now, peak := at.resident()
+	now, peak := at.Resident()
 	ratio := most / float64(o.cache+besideCache)
 	t.row("16", "resident memory with a full cache, streams under way, ÷ (cache size + 64 MiB)", times(ratio), "≤ 1.6×", "≤ 1.3×", ratio <= 1.6, ratio <= 1.3)
 	t.notef("full cache of %d MiB: resident %.0f MiB beside %d streams, %.0f behind them, %.0f at most", o.cache, most, tightStreams, now, peak)
@@ -93,7 +85,7 @@ func (d *deployment) tight(ctx context.Context, o options, g *graph, t *table) e
 	}
 	start, end := day(2)
 	r := &reading{
-		GRPC: at.grpc, CA: d.file("cert.pem"), Token: mustToken(d), Start: start.AddDate(0, 0, -2), End: end, Sources: chats(),
+		GRPC: at.GRPC, CA: d.file("cert.pem"), Token: mustToken(d), Start: start.AddDate(0, 0, -2), End: end, Sources: chats(),
 		Lanes: tightStreams,
 	}
 	for len(r.Users) < tightStreams*tightReads {
@@ -111,7 +103,7 @@ func (d *deployment) tight(ctx context.Context, o options, g *graph, t *table) e
 	again := *r
 	again.Users, again.Lanes = r.Users[:1], 1
 	behind, _, lockedOut := readWhole(ctx, &again)
-	_, peak := at.resident()
+	_, peak := at.Resident()
 	refused := 0
 	for _, n := range got.Refused {
 		refused += n
