@@ -125,6 +125,8 @@ release: ## Put together everything of the release VERSION in .bin/release; noth
 	@tools/ship/release.sh $(VERSION)
 
 .PHONY: test
+# A binary with the race detector waits a second before it exits; 80 packages would wait for more than a minute.
+test: export GORACE := atexit_sleep_ms=0
 test: ## Run all tests with the race detector
 	@tools/deps.sh gcc git
 	$(GO) test -race -shuffle=on -timeout=20m ./...
