@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"google.golang.org/protobuf/reflect/protoreflect"
+
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/resource"
@@ -72,6 +74,32 @@ func (c *Call) Event(ctx context.Context, owner, user string, ref Ref) (*parleyv
 	}
 	if hasAllSessions(event) {
 		event.GetCall().Quality = quality.Of(event.GetCall())
+	}
+	return event, nil
+}
+
+// CallOf makes of a whole record that was read for resource.AnyUser what reading it for one user gives: the event under the owner's names,
+// when the record names the user. The call itself is the same message in both. The errors include ErrUserIDRequired and ErrNotParticipant.
+func CallOf(record *parleyv1.Event, owner, user string) (*parleyv1.Event, error) {
+	if user == "" || strings.Contains(user, "@") {
+		return nil, ErrUserIDRequired
+	}
+	if err := verifyParticipant(record.GetCall(), user); err != nil {
+		return nil, err
+	}
+	event := &parleyv1.Event{}
+	record.ProtoReflect().Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
+		event.ProtoReflect().Set(field, value)
+		return true
+	})
+	event.Name = string(resource.AppendEvent(nil, owner, resource.Ref{Source: parleyv1.Source_SOURCE_CALL, ID: record.GetSource().GetId()}))
+	event.Owner = resource.User(owner)
+	if record.GetConversation() != "" {
+		_, conversation, err := resource.ParseConversation(record.GetConversation())
+		if err != nil {
+			return nil, err
+		}
+		event.Conversation = resource.Conversation(owner, conversation)
 	}
 	return event, nil
 }

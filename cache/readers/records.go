@@ -6,6 +6,7 @@ import (
 
 	"github.com/parley-gateway/parley/cache"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/source"
 )
 
@@ -19,28 +20,32 @@ type records struct {
 var _ source.EventGetter = (*records)(nil)
 
 // Records decorates a getter of call records. Only records that were asked for in a version are cached, for as long as pages
-// of settled calls: streams of the view FULL read the same ones again and again, while GetEvent wants the newest.
+// of settled calls: streams of the view FULL read the same ones again and again, while GetEvent wants the newest. A record is read
+// once for all users in the call.
 func (d *Decorator) Records(next source.EventGetter, scope Scope) source.EventGetter {
 	return &records{d.in(scope), next}
 }
 
-// Event implements source.EventGetter. The key names the user, because a cached record says that this user has a part in the call.
+// Event implements source.EventGetter. What is cached is the record as it is for no user; whether it names the user is judged each time.
 func (r *records) Event(ctx context.Context, owner, user string, ref source.Ref) (*parleyv1.Event, error) {
 	if ref.Version <= 0 {
 		return r.next.Event(ctx, owner, user, ref)
 	}
 	key := r.scope.key("record")
-	key.Text(owner, user, ref.ID)
+	key.Text(ref.ID)
 	key.Number(ref.Version)
 	answer, err := get(ctx, &r.scoped, key, "", func(ctx context.Context) (cache.Fetched[*parleyv1.Event], error) {
-		event, err := r.next.Event(ctx, owner, user, ref)
+		event, err := r.next.Event(ctx, resource.AnyUser, "", ref)
 		fetched := cache.Fetched[*parleyv1.Event]{Value: event, Life: r.cfg.Call, Size: rowOverhead + resident(event)}
 		if event.GetVersion() < ref.Version || event.GetCall().GetPartial() {
 			fetched.Life = 0 // an older or a partial record is handed on, not cached
 		}
 		return fetched, err
 	})
-	return answer.Value, err
+	if err != nil || owner == resource.AnyUser {
+		return answer.Value, err
+	}
+	return source.CallOf(answer.Value, owner, user)
 }
 
 // participants caches what records of calls say about users.

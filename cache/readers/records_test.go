@@ -10,7 +10,7 @@ import (
 	"github.com/parley-gateway/parley/source"
 )
 
-// callRecords answers with one version of any call and counts.
+// callRecords answers with one version of any call, in which u and v have a part, and counts.
 type callRecords struct {
 	asked   int
 	version int64
@@ -23,7 +23,8 @@ func (r *callRecords) Event(context.Context, string, string, source.Ref) (*parle
 	if r.err != nil {
 		return nil, r.err
 	}
-	return &parleyv1.Event{Version: r.version, Detail: &parleyv1.Event_Call{Call: &parleyv1.CallDetail{Partial: r.partial}}}, nil
+	participants := []*parleyv1.CallParticipant{{Id: "u"}, {Id: "v"}}
+	return &parleyv1.Event{Version: r.version, Detail: &parleyv1.Event_Call{Call: &parleyv1.CallDetail{Partial: r.partial, Participants: participants}}}, nil
 }
 
 // TestRecordsAreKeptByVersion asks for whole call records and counts what reaches Graph.
@@ -43,7 +44,7 @@ func TestRecordsAreKeptByVersion(t *testing.T) {
 		"an older version":   {graph: &callRecords{version: 1}, refs: []source.Ref{ask(2), ask(2)}, asked: 2},
 		"a partial record":   {graph: &callRecords{version: 2, partial: true}, refs: []source.Ref{ask(2), ask(2)}, asked: 2},
 		"a failure":          {graph: &callRecords{err: failed}, refs: []source.Ref{ask(2), ask(2)}, asked: 2},
-		"two users":          {graph: &callRecords{version: 2}, refs: []source.Ref{ask(2), ask(2), ask(2)}, users: []string{"u", "v", "u"}, asked: 2},
+		"two users":          {graph: &callRecords{version: 2}, refs: []source.Ref{ask(2), ask(2), ask(2)}, users: []string{"u", "v", "u"}, asked: 1},
 		"two calls of one v": {graph: &callRecords{version: 2}, refs: []source.Ref{ask(2), {ID: "d", Version: 2}, ask(2)}, asked: 2},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -63,6 +64,25 @@ func TestRecordsAreKeptByVersion(t *testing.T) {
 				t.Errorf("%d requests, want %d", tc.graph.asked, tc.asked)
 			}
 		})
+	}
+}
+
+// TestRecordOfOthers asks for a cached record in which the user has no part.
+func TestRecordOfOthers(t *testing.T) {
+	t.Parallel()
+	graph := &callRecords{version: 2}
+	r := open(t, cache.Config{}).Records(graph, scope("a"))
+	ref := source.Ref{ID: "c", Version: 2}
+	for range 2 {
+		if _, err := r.Event(t.Context(), "u", "u", ref); err != nil {
+			t.Fatal(err)
+		}
+		if event, err := r.Event(t.Context(), "w", "w", ref); !errors.Is(err, source.ErrNotParticipant) || event != nil {
+			t.Errorf("%v, %v", event, err)
+		}
+	}
+	if graph.asked != 1 {
+		t.Errorf("%d requests, want 1", graph.asked)
 	}
 }
 
