@@ -8,8 +8,8 @@
 // a newer reading.
 //
 // There are three layers, outermost first: coalescing (callers who want the same value at the same time share one fetch),
-// two exact LRUs of a quarter of the size each, and ristretto with sizes in resident bytes. The first LRU, on probation,
+// two exact LRUs of half of the size together, and ristretto with sizes in resident bytes. The first LRU, on probation,
 // holds new values: ristretto's Set is asynchronous and may be refused, so it alone would miss those. The second one, protected,
-// holds values that were asked for again after they had left the first: ristretto's counts are too lossy to hold them against a
-// scan. Errors are never cached. A lost value only costs another fetch.
+// holds values that were read more than once in the first or were asked for after they had left it: ristretto's counts are too lossy to
+// hold them against a scan, and it does not see the reads that the LRUs answer. Errors are never cached. A lost value only costs another fetch.
 package cache

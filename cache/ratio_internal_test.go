@@ -58,7 +58,7 @@ func ratioCache(tb testing.TB, lru bool) *player {
 	}
 	tb.Cleanup(c.Close)
 	if !lru {
-		c.store.queue = newTwoQueue[*entry](0)
+		c.store.queue = newTwoQueue(0, c.store.tellReads)
 		c.store.rest.UpdateMaxCost(ratioBytes)
 	}
 	return &player{tb: tb, cache: c, hits: map[string]int{}, reads: map[string]int{}}
@@ -88,8 +88,8 @@ var patterns = []struct {
 		}
 	}},
 	{"second reader 100 pages behind", "again", 1, func(r *player) { behind(r, 100) }},
-	// Further behind than a quarter of the cache: both together show it 400 other pages in between.
-	{"second reader 200 pages behind", "again", .3, func(r *player) { behind(r, 200) }},
+	// New pages have half of the cache: both readers together show it 400 other pages in between.
+	{"second reader 200 pages behind", "again", .98, func(r *player) { behind(r, 200) }},
 	{"re-read within 200 pages", "again", .9, func(r *player) {
 		random := rand.New(rand.NewPCG(1, 2))
 		for n := range 4 * ratioHolds {
@@ -100,8 +100,8 @@ var patterns = []struct {
 		}
 	}},
 	{"a scan of 8 sizes, a hot set of 100 pages read every 100 pages", "hot", .98, func(r *player) { scan(r, 100, 100) }},
-	{"a scan of 8 sizes, a hot set of 100 pages read every 2,000 pages", "hot", .85, func(r *player) { scan(r, 100, 2000) }},
-	{"a scan of 8 sizes, a hot set of 500 pages read every 2,000 pages", "hot", .7, func(r *player) { scan(r, 500, 2000) }},
+	{"a scan of 8 sizes, a hot set of 100 pages read every 2,000 pages", "hot", .95, func(r *player) { scan(r, 100, 2000) }},
+	{"a scan of 8 sizes, a hot set of 500 pages read every 2,000 pages", "hot", .6, func(r *player) { scan(r, 500, 2000) }},
 	{"a hot set of 100 pages that begins in the middle of a scan", "late", .6, func(r *player) {
 		for n := range 8 * ratioHolds {
 			r.page("scan", "s", n)

@@ -21,16 +21,20 @@ type store[V any] struct {
 	resizing sync.Mutex
 }
 
-// item is a value with the whole key, which is compared, never only its hash.
+// item is a value with the whole key, which is compared, never only its hash. All but reads never changes.
 type item[V any] struct {
-	key   string
-	value V
-	size  int64
+	key     string
+	value   V
+	size    int64
+	expires time.Time
+
+	reads int // since the key was held first, up to maxReads; guarded by the twoQueue
 }
 
 // newStore returns an empty store of a size in bytes. refused is told of values that ristretto did not admit.
 func newStore[V any](size int64, refused func(V)) (*store[V], error) {
-	s := &store[V]{queue: newTwoQueue[V](size / 2)}
+	s := &store[V]{}
+	s.queue = newTwoQueue(size/2, s.tellReads)
 	s.limit.Store(size)
 	rest, err := ristretto.NewCache(&ristretto.Config[string, *item[V]]{
 		NumCounters: max(10_000, size/(4<<10)), // ten for each page of about 40 KB
@@ -53,6 +57,16 @@ func newStore[V any](size int64, refused func(V)) (*store[V], error) {
 	return s, nil
 }
 
+// tellReads counts in ristretto the reads of an item that has left the twoQueue, which answered them.
+func (s *store[V]) tellReads(it *item[V]) {
+	for range min(it.reads, ristrettoReads) {
+		s.rest.Get(it.key)
+	}
+}
+
+// ristrettoReads is up to how many reads of a key ristretto counts.
+const ristrettoReads = 15
+
 // get returns the item of a key, nil = there is none, and whether it has left the twoQueue; promote brings it back.
 func (s *store[V]) get(key string) (_ *item[V], left bool) {
 	if it := s.queue.get(key); it != nil {
@@ -70,7 +84,7 @@ func (s *store[V]) promote(it *item[V]) { s.queue.promote(it) }
 
 // put holds a value of a size for a time, and reports whether ristretto had time for it.
 func (s *store[V]) put(key string, value V, size int64, life time.Duration) bool {
-	it := &item[V]{key, value, size}
+	it := &item[V]{key: key, value: value, size: size, expires: time.Now().Add(life)}
 	s.queue.put(it)
 	taken := s.rest.SetWithTTL(key, it, size, life)
 	if taken {

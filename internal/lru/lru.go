@@ -80,6 +80,19 @@ func (c *Cache[K, V]) All() iter.Seq2[K, V] {
 	}
 }
 
+// Oldest returns the entries, the one to be forgotten next first. Each may be deleted when its turn comes.
+func (c *Cache[K, V]) Oldest() iter.Seq2[K, V] {
+	return func(yield func(K, V) bool) {
+		for e := c.ring.before; e != &c.ring; {
+			next := e.before
+			if !yield(e.key, e.value) {
+				return
+			}
+			e = next
+		}
+	}
+}
+
 // Len returns the number of entries.
 func (c *Cache[K, V]) Len() int { return len(c.entries) }
 

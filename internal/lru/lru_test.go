@@ -140,6 +140,14 @@ func TestAgainstAList(t *testing.T) {
 			for _, h := range list {
 				want = append(want, h.key)
 			}
+			var oldest []int
+			for key := range c.Oldest() {
+				oldest = append(oldest, key)
+			}
+			slices.Reverse(oldest)
+			if !slices.Equal(want, oldest) {
+				t.Fatalf("the oldest are %v at last, want %v", oldest, want)
+			}
 			if diff := cmp.Diff(want, keys(c)); diff != "" || c.Cost() != total || c.Len() != len(list) {
 				t.Fatalf("cost %d, want %d: %s", c.Cost(), total, diff)
 			}
