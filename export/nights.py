@@ -1,7 +1,7 @@
 """Exports three nights of a tenant that goes on meanwhile, and holds the newest versions against one read of the whole.
 
 Messages get reactions, are edited and deleted in later nights; records of calls come late and change. The tenant has users without a
-licence, guests and disabled accounts, such as shared mailboxes have.
+licence, guests, disabled accounts and a shared mailbox.
 
 Usage: nights.py PARLEY PARLEY_EXPORT
 """
@@ -114,8 +114,12 @@ def standing(nights: Nights, database: duckdb.DuckDBPyConnection) -> str:
     assert once["counts"]["rows"] == twice["counts"]["rows"], (once["counts"], twice["counts"])
     users = f"SELECT * FROM read_parquet('{nights.work}/twice/run_date=*/dataset=users/*.parquet')"
     guests, disabled = (count(database, f"{users} WHERE {condition}") for condition in ("user_type = 'Guest'", "NOT account_enabled"))
-    assert guests and disabled, (guests, disabled)
-    return f"{share:.0%} of {twice['counts']['users']} users without a licence, {guests} guests, {disabled} disabled accounts: exit code 0, twice"
+    mailboxes = count(database, f"{users} WHERE NOT account_enabled AND user_type = 'Member' AND copilot_licensed IS DISTINCT FROM true")
+    assert guests and disabled > mailboxes > 0, (guests, disabled, mailboxes)
+    return (
+        f"{share:.0%} of {twice['counts']['users']} users without a licence, {guests} guests, {disabled} disabled accounts, "
+        f"{mailboxes} of them a shared mailbox: exit code 0, twice"
+    )
 
 
 def main(parley: str, exporter: str) -> None:
@@ -124,7 +128,7 @@ def main(parley: str, exporter: str) -> None:
     # read ten minutes later, so that some calls have no record yet.
     end = today - ((today.weekday() - 5) % 7 + 1) * DAY + datetime.timedelta(hours=15)
     first, minutes = end - 3 * DAY, datetime.timedelta(minutes=10)
-    simulate = [parley, "sim", "--plain", "--sim-addr", "127.0.0.1:0", "--users", "40", "--messages", "40000", "--calls", "1500"]
+    simulate = [parley, "sim", "--plain", "--sim-addr", "127.0.0.1:0", "--users", "60", "--messages", "40000", "--calls", "1500"]
     with tempfile.TemporaryDirectory() as work, process(simulate, "client id: ") as said:
         nights = Nights(parley, exporter, re.search(r"simulator: (\S+)", said)[1], pathlib.Path(work))
         for day in (first, first + DAY, first + 2 * DAY):

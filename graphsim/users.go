@@ -58,8 +58,8 @@ const (
 	copilotChatPlan = "3f30311c-6b1e-48a4-ab79-725b469da960" // Microsoft Copilot with Graph-grounded chat
 )
 
-// assignedPlans are a user's service plans. Guests have none. Of those who have no Copilot, every second one had it once: the plan is there
-// with another status.
+// assignedPlans are a user's service plans. Guests have none, nor has a disabled account without Copilot: such as a shared mailbox has one.
+// Of the others who have no Copilot, every second one had it once: the plan is there with another status.
 func (x *exchange) assignedPlans(r data.Ref) data.List {
 	w := x.world
 	plans := data.List{}
@@ -73,7 +73,7 @@ func (x *exchange) assignedPlans(r data.Ref) data.List {
 			data.Member("capabilityStatus", status), data.Member("service", service), data.Member("servicePlanId", id),
 		})
 	}
-	if w.People.IsGuest(r.Index()) {
+	if w.People.IsGuest(r.Index()) || !w.People.Enabled(r) && !w.Licensed(r) {
 		return plans
 	}
 	plan(teamsPlan, "TeamspaceAPI", "Enabled", 400)
