@@ -16,9 +16,10 @@ import (
 	"github.com/parley-gateway/parley/internal/redisstore"
 )
 
-// The library refreshes its view of a cluster in a goroutine that ends by itself within a second.
+// The library refreshes its view of a cluster in goroutines that end by themselves within seconds.
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1"))
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1"),
+		goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*clusterClient)._refresh.func2"))
 }
 
 // TestMiniredis holds the store to its contract over an implementation of Redis in the process; the tag stores adds real servers.
@@ -62,10 +63,16 @@ func shouted(name string) string { return strings.ToUpper(name) }
 // connect returns a store that has reached its server.
 func connect(t *testing.T, prefix string, over func(*redisstore.Config)) *redisstore.Store {
 	t.Helper()
+	return connectLogged(t, prefix, over, slog.New(slog.DiscardHandler))
+}
+
+// connectLogged is connect with a log.
+func connectLogged(t *testing.T, prefix string, over func(*redisstore.Config), log *slog.Logger) *redisstore.Store {
+	t.Helper()
 	// No check here is about time, and a busy machine may take its own.
 	cfg := redisstore.Config{Prefix: prefix, Timeout: 10 * time.Second}
 	over(&cfg)
-	store, err := redisstore.New(cfg, slog.New(slog.DiscardHandler))
+	store, err := redisstore.New(cfg, log)
 	if err != nil {
 		t.Fatal(err)
 	}

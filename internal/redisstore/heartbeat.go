@@ -16,7 +16,8 @@ const (
 	gone = 10 * time.Second
 )
 
-// beat notes this replica and returns the number of those that are there.
+// beat notes this replica and returns the number of those that are there. It takes out those that are gone first: a server that is full
+// allows a script to add something once it has written.
 var beat = rueidis.NewLuaScript(`
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -44,6 +45,7 @@ func (s *Store) Beat(ctx context.Context) error {
 		n, err := beat.Exec(ctx, client, []string{s.name("replicas", "all")}, []string{s.self, strconv.FormatInt(gone.Milliseconds(), 10)}).AsInt64()
 		if err == nil {
 			s.replicas.Store(n)
+			s.beaten()
 		}
 		return ResultOK, err
 	})

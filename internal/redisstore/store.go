@@ -63,8 +63,10 @@ type Store struct {
 
 	client  atomic.Pointer[rueidis.Client] // nil before the first connection
 	breaker breaker
-	down    atomic.Bool // as the log has said
 	notices notices
+
+	down     atomic.Bool // as the log has said
+	troubled atomic.Bool // an operation has failed since the last heartbeat
 
 	replicas atomic.Int64 // that were last seen
 
@@ -129,7 +131,7 @@ func (s *Store) connect() rueidis.Client {
 			s.client.Store(&client)
 			return client
 		}
-		s.tell(false)
+		s.failed(err)
 		if !s.pause(reconnect) {
 			return nil
 		}
@@ -167,7 +169,6 @@ func (s *Store) do(ctx context.Context, op string, run func(context.Context, rue
 	took := time.Since(begin)
 	if err == nil {
 		s.breaker.leave(true, time.Now())
-		s.tell(true)
 		s.cfg.Observer.SharedRequest(op, result, took)
 		return nil
 	}
@@ -180,17 +181,23 @@ func (s *Store) do(ctx context.Context, op string, run func(context.Context, rue
 	}
 	s.cfg.Observer.SharedRequest(op, result, took)
 	s.breaker.leave(false, time.Now())
-	s.tell(false)
+	s.failed(err)
 	return ErrUnavailable
 }
 
-// tell logs when the store goes and when it comes back.
-func (s *Store) tell(ok bool) {
-	switch {
-	case !ok && s.running.Err() == nil && !s.down.Swap(true):
+// failed logs that the store has gone, with the error of an operation.
+func (s *Store) failed(err error) {
+	s.troubled.Store(true)
+	if s.running.Err() == nil && !s.down.Swap(true) {
 		s.log.LogAttrs(context.Background(), slog.LevelWarn, "the shared store does not answer; this replica goes on by itself",
-			slog.Int64("replicas_last_seen", s.replicas.Load()))
-	case ok && s.down.Load() && s.down.Swap(false):
+			slog.String("trouble", troubleOf(err)), slog.Int64("replicas_last_seen", s.replicas.Load()))
+	}
+}
+
+// beaten logs that the store is back, at a heartbeat: when no operation has failed since the one before. A store may answer some operations
+// and fail others, such as one that is full.
+func (s *Store) beaten() {
+	if !s.troubled.Swap(false) && s.down.Swap(false) {
 		s.log.LogAttrs(context.Background(), slog.LevelInfo, "the shared store answers again")
 	}
 }
