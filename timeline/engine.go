@@ -61,6 +61,7 @@ type Engine struct {
 
 	cfg   Config
 	merge merge.Config
+	ahead aheadKept
 }
 
 // New completes the configuration and returns an Engine.

@@ -35,7 +35,8 @@ func (e *Engine) StreamTenantBatches(
 		engine: e, sources: sources, req: &req, take: take, emit: emit,
 		messages: make(chan userMessage), slots: make(chan struct{}, cursor.MaxStartedUsers),
 	}
-	if err := w.begin(token); err != nil {
+	err := w.begin(token)
+	if err != nil {
 		return err
 	}
 	if w.Finished && req.Reconnect {
@@ -47,6 +48,9 @@ func (e *Engine) StreamTenantBatches(
 	account.Add(frame.TargetBatch) // a batch is on its way
 	defer account.Add(-frame.TargetBatch)
 	ctx, w.cancel = context.WithCancel(ctx)
+	if w.ahead, err = e.openAhead(w, token != ""); err != nil {
+		return err
+	}
 	defer w.close()
 	return frame.Result(w.run(ctx), w.last)
 }
@@ -214,11 +218,17 @@ func (w *tenantWalk) lookUpPlans(ctx context.Context, users []listedUser) error 
 	return nil
 }
 
+// ofUser is the request for the events of one user of the walk.
+func (w *tenantWalk) ofUser(listed listedUser) query.Events {
+	q := w.req.OfUser(listed.id)
+	q.End, q.Plan, q.ManyUsers = w.End, listed.plan, true
+	return q
+}
+
 // open begins to read a user, or goes on with one whose token is not empty.
 func (w *tenantWalk) open(ctx context.Context, listed listedUser, token []byte) error {
 	id := listed.id
-	q := w.req.OfUser(id)
-	q.End, q.Plan, q.ManyUsers = w.End, listed.plan, true
+	q := w.ofUser(listed)
 	resolved, err := q.Resolve(w.sources)
 	if err != nil {
 		return err
@@ -234,6 +244,9 @@ func (w *tenantWalk) open(ctx context.Context, listed listedUser, token []byte) 
 	m.Limit(w.engine.cfg.Ahead, usualAhead, w.account)
 	m.ReadWhole(w.sources)
 	m.Calm()
+	if len(token) == 0 {
+		w.ahead.use(m, id)
+	}
 	user := &openUser{id: id, walk: w, merger: m, token: token}
 	if len(token) > 0 {
 		select {

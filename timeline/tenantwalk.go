@@ -42,6 +42,7 @@ type tenantWalk struct {
 	group    sync.WaitGroup
 	messages chan userMessage
 	slots    chan struct{}
+	ahead    *tenantAhead // nil = nothing is read ahead of users who are not open
 
 	left    userList    // users to begin
 	listed  bool        // left is known
@@ -117,6 +118,7 @@ func (w *tenantWalk) run(ctx context.Context) error {
 		if w.listed && len(w.opened) == 0 {
 			return w.finish()
 		}
+		w.readAhead(ctx)
 		timer.Reset(time.Until(w.nextCheckpoint()))
 		var err error
 		select {
@@ -166,6 +168,7 @@ func (w *tenantWalk) openUsers(ctx context.Context) error {
 		if len(w.opened) > 0 && (w.account.Full() || w.idBytes+cursor.IDSize(next.id) > cursor.MaxOpenIDs) {
 			break
 		}
+		w.ahead.pass(len(w.left.users) - 1)
 		if err := w.open(ctx, next, nil); err != nil {
 			return err
 		}
@@ -344,8 +347,9 @@ func (w *tenantWalk) finish() error {
 	return frame.Emit(w.emit, &TenantFrame{Frame: &parleyv1.StreamTenantEventsResponse_Summary{Summary: summary}})
 }
 
-// close stops all readings and waits for their end.
+// close stops all readings and waits for their end. What was read ahead stays for the call that goes on.
 func (w *tenantWalk) close() {
 	w.cancel()
 	w.group.Wait()
+	w.engine.closeAhead(w)
 }

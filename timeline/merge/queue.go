@@ -99,7 +99,11 @@ func (pool *readPool) wake() {
 // start begins to read a window in a goroutine of its own. A cached window is ready at once if nothing is left to do with it.
 func (pool *readPool) start(r *sourceReader, p *pendingRead) {
 	var cached *fetch.Result
-	if p.chain == nil {
+	ahead := r.takeAhead(p)
+	if ahead.isReady() {
+		cached, ahead = ahead.result(pool.ctx, r.fetch, p), nil
+	}
+	if cached == nil && ahead == nil && p.chain == nil {
 		cached = r.fetch.Cached(pool.ctx, p.window)
 	}
 	if cached != nil && cached.Split && p.indivisible {
@@ -124,6 +128,9 @@ func (pool *readPool) start(r *sourceReader, p *pendingRead) {
 			close(p.done)
 			pool.wake()
 		}()
+		if cached == nil {
+			cached = ahead.result(ctx, r.fetch, p)
+		}
 		p.result = r.read(ctx, p, cached)
 		r.hold(p.result)
 	})

@@ -48,6 +48,7 @@ type delivery struct {
 	last     time.Time     // time of the last event that was delivered in its order
 	pageRows int           // rows of a List's page; nothing is read ahead of a window that holds them; 0 = no List
 	used     []UsedWindow  // windows of a List
+	ahead    *Ahead        // the first window; nil = it was not read ahead, or is no longer of use
 }
 
 // planRest queues the rest of the interval, from the position on.

@@ -1,0 +1,279 @@
+package timeline
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/internal/ledger"
+	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline/fetch"
+	"github.com/parley-gateway/parley/timeline/merge"
+)
+
+// The calls of all users come from one index, which takes minutes in a large tenant, and no user is finished before. The limits of the other
+// sources would rest meanwhile. So a walk reads the first window of these sources for the users that come after the open ones, and keeps
+// it, compressed, until they are opened. No request is added: a window that is being read when its user is opened is waited for.
+//
+// What is kept counts in an account of each source. When that is full, reading ahead waits until users are opened.
+
+const (
+	// aheadAtOnce is how many windows of a source are read ahead at a time.
+	aheadAtOnce = 64
+	// aheadReserve is the memory that is reserved for a window before it is read.
+	aheadReserve = 64 << 10
+	// aheadLinger is how long windows are kept for the call that goes on with a walk.
+	aheadLinger = time.Minute
+)
+
+// tenantAhead is the windows that were read ahead of a walk. Methods of a nil one do nothing.
+type tenantAhead struct {
+	packer  *fetch.Packer
+	sources []aheadSource
+
+	mu      sync.Mutex
+	left    int // users that the walk has not begun
+	windows map[aheadName]*aheadWindow
+	began   bool // this call reads ahead
+}
+
+// aheadSource is a source that is read ahead.
+type aheadSource struct {
+	src     parleyv1.Source
+	account *ledger.Account // of its windows
+}
+
+// aheadName names a window.
+type aheadName struct {
+	user string
+	src  parleyv1.Source
+}
+
+// aheadWindow is a window that is kept, or being read.
+type aheadWindow struct {
+	*merge.Ahead
+
+	size int64 // in the account; 0 = it is being read
+}
+
+// aheadRoom is the memory of the windows of one source: an eighth of what all calls may hold for Copilot, whose limit is the narrowest of
+// all, and a fourth of that for each other source.
+func aheadRoom(src parleyv1.Source, limits ledger.Config) int64 {
+	room := cmp.Or(max(limits.Limit, 0), defaultAhead) / 8
+	if src != parleyv1.Source_SOURCE_COPILOT {
+		room /= 4
+	}
+	return room
+}
+
+// openAhead returns what an earlier call of the walk has read ahead, or an empty one; nil = the walk reads nothing ahead, because it does
+// not wait for calls.
+func (e *Engine) openAhead(w *tenantWalk, resumed bool) (*tenantAhead, error) {
+	const call = parleyv1.Source_SOURCE_CALL
+	if _, unavailable := w.req.Unavailable[call]; unavailable || w.Finished || !slices.Contains(w.asked, call) || len(w.asked) == 1 {
+		return nil, nil //nolint:nilnil // nil reads nothing ahead
+	}
+	if resumed {
+		if a := e.ahead.take(w.aheadKey()); a != nil {
+			return a, nil
+		}
+	}
+	packer, err := fetch.NewPacker()
+	if err != nil {
+		return nil, err
+	}
+	a := &tenantAhead{packer: packer, windows: map[aheadName]*aheadWindow{}}
+	for _, src := range w.asked {
+		if _, unavailable := w.req.Unavailable[src]; src != call && !unavailable {
+			a.sources = append(a.sources, aheadSource{src, e.cfg.Ledger.Open(aheadRoom(src, e.cfg.Ledger.Config()))})
+		}
+	}
+	return a, nil
+}
+
+// aheadKey is equal for the calls of one walk.
+func (w *tenantWalk) aheadKey() string {
+	return string(w.digest) + strconv.FormatInt(w.End.UnixNano(), 10)
+}
+
+// closeAhead keeps what a walk has read ahead for the call that goes on with it, unless the walk is finished.
+func (e *Engine) closeAhead(w *tenantWalk) {
+	switch a := w.ahead; {
+	case a == nil:
+	case w.Finished || len(a.windows) == 0:
+		a.close()
+	default:
+		a.began = false
+		e.ahead.keep(w.aheadKey(), a)
+	}
+}
+
+// close gives back the memory.
+func (a *tenantAhead) close() {
+	for _, src := range a.sources {
+		src.account.Close()
+	}
+	for name, kept := range a.windows {
+		a.account(name.src).Add(-kept.size)
+	}
+	a.packer.Close()
+}
+
+func (a *tenantAhead) account(src parleyv1.Source) *ledger.Account {
+	at := slices.IndexFunc(a.sources, func(s aheadSource) bool { return s.src == src })
+	return a.sources[at].account
+}
+
+// readAhead begins to read ahead, if the walk does and has users to open.
+func (w *tenantWalk) readAhead(ctx context.Context) {
+	a := w.ahead
+	if a == nil || a.began || !w.listed || len(w.left.users) == 0 {
+		return
+	}
+	users := w.left.users
+	a.began, a.left = true, len(users)
+	for _, src := range a.sources {
+		w.group.Go(func() { w.readSourceAhead(ctx, src, users) })
+	}
+}
+
+// readSourceAhead reads the first windows of a source, user by user.
+func (w *tenantWalk) readSourceAhead(ctx context.Context, from aheadSource, users []listedUser) {
+	var group sync.WaitGroup
+	defer group.Wait()
+	slots := make(chan struct{}, aheadAtOnce)
+	for i, user := range users {
+		if from.src == parleyv1.Source_SOURCE_COPILOT && user.plan != source.PlanUnchecked {
+			continue
+		}
+		select {
+		case slots <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		if from.account.Acquire(ctx, aheadReserve, nil) != nil {
+			return
+		}
+		name := aheadName{user.id, from.src}
+		kept := w.ahead.begin(name, len(users)-i)
+		if kept == nil {
+			from.account.Add(-aheadReserve)
+			<-slots
+			continue
+		}
+		group.Go(func() {
+			q := w.ofUser(user)
+			size := kept.Read(ctx, &w.engine.merge, w.sources, &q, from.src, from.account)
+			w.ahead.settle(name, kept, size, from.account)
+			<-slots
+		})
+	}
+}
+
+// begin notes that a window is read; nil = it was read, or the walk has begun its user. left is how many users come from this one on.
+func (a *tenantAhead) begin(name aheadName, left int) *aheadWindow {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.windows[name] != nil || left > a.left {
+		return nil
+	}
+	kept := &aheadWindow{Ahead: merge.NewAhead(a.packer)}
+	a.windows[name] = kept
+	return kept
+}
+
+// settle counts a window that was read, unless its user was opened meanwhile, or nothing is to be kept.
+func (a *tenantAhead) settle(name aheadName, kept *aheadWindow, size int64, account *ledger.Account) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch {
+	case a.windows[name] != kept:
+		size = 0
+	case size == 0:
+		delete(a.windows, name)
+	}
+	kept.size = size
+	account.Add(size - aheadReserve)
+}
+
+// pass notes how many users the walk has not begun.
+func (a *tenantAhead) pass(left int) {
+	if a == nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.left = left
+}
+
+// use gives the walk of a user the windows that were read ahead.
+func (a *tenantAhead) use(m *merge.Merger, user string) {
+	if a == nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, src := range a.sources {
+		name := aheadName{user, src.src}
+		kept := a.windows[name]
+		if kept == nil {
+			continue
+		}
+		delete(a.windows, name)
+		src.account.Add(-kept.size)
+		m.UseAhead(src.src, kept.Ahead)
+	}
+}
+
+// aheadKept keeps windows between two calls of a walk.
+type aheadKept struct {
+	mu    sync.Mutex
+	walks map[string]*keptWalk
+}
+
+// keptWalk is the windows of a walk, and the timer that drops them.
+type keptWalk struct {
+	*tenantAhead
+
+	timer *time.Timer
+}
+
+// keep keeps windows for a while.
+func (k *aheadKept) keep(key string, a *tenantAhead) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.walks == nil {
+		k.walks = map[string]*keptWalk{}
+	}
+	if older := k.walks[key]; older != nil {
+		older.timer.Stop()
+		older.close()
+	}
+	walk := &keptWalk{tenantAhead: a}
+	walk.timer = time.AfterFunc(aheadLinger, func() {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		if k.walks[key] == walk {
+			delete(k.walks, key)
+			a.close()
+		}
+	})
+	k.walks[key] = walk
+}
+
+// take returns the windows of a walk; nil = there are none.
+func (k *aheadKept) take(key string) *tenantAhead {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	walk := k.walks[key]
+	if walk == nil {
+		return nil
+	}
+	walk.timer.Stop()
+	delete(k.walks, key)
+	return walk.tenantAhead
+}
