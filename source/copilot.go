@@ -11,6 +11,7 @@ import (
 	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/source/graphmap"
+	"github.com/parley-gateway/parley/source/links"
 	"github.com/parley-gateway/parley/source/odata"
 )
 
@@ -88,9 +89,8 @@ func (c *Copilot) Event(ctx context.Context, owner, user string, ref Ref) (*parl
 		at = time.UnixMilli(ms)
 	}
 	q := EventQuery{Owner: owner, User: user, Start: at, End: at.Add(odata.Tick)}
-	link := ""
-	seen := map[string]bool{}
-	for range maxInstantPages {
+	link, followed := "", links.Set{}
+	for pages := 1; ; pages++ {
 		page, err := c.Events(ctx, q, link)
 		if err != nil {
 			return nil, err
@@ -104,12 +104,11 @@ func (c *Copilot) Event(ctx context.Context, owner, user string, ref Ref) (*parl
 				return event, nil
 			}
 		}
-		if link = page.Next; link == "" || seen[link] {
-			break
+		link = page.Next
+		if more, _ := followed.Follow(link, pages, maxInstantPages); !more {
+			return nil, notFound("the user's history has no such interaction")
 		}
-		seen[link] = true
 	}
-	return nil, notFound("the user's history has no such interaction")
 }
 
 // item normalizes one interaction.

@@ -2,7 +2,6 @@ package source
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"strings"
 
@@ -12,18 +11,12 @@ import (
 	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
-// maxPages bounds the pages of one list inside a Get; links that repeat end it earlier.
-const maxPages = 10_000
-
 // members reads the members of one chat.
 type members struct{ base }
 
 func newMembers(client Graph, opt Options) members {
 	return members{base: newBase(client, opt, parleyv1.Source_SOURCE_CONVERSATION)}
 }
-
-// errEndless says that the pages of a list lead in a circle, or nowhere.
-var errEndless = errors.New("source: the pages have no end")
 
 // errStop ends each early without a failure.
 var errStop = errors.New("source: enough was read")
@@ -104,47 +97,4 @@ func isMember(member *parleyv1.ConversationMember, user string) bool {
 		return true
 	}
 	return strings.Contains(user, "@") && strings.EqualFold(member.GetEmail(), user)
-}
-
-// eachRecord follows a list from its first request to its last page and calls visit for each record. A link that Graph gave and
-// does not know any more makes it read the list once more from its start; records that were visited are then skipped.
-func eachRecord(ctx context.Context, client Graph, first graph.Request, visit func(record []byte) error) error {
-	r := first
-	seen := map[string]bool{}
-	visited := map[[sha256.Size]byte]int{} // how many equal records
-	passed := map[[sha256.Size]byte]int{}  // how many of them came in the second reading
-	again := false
-	for range maxPages {
-		page, err := client.Page(ctx, r)
-		if err != nil && r.Link != "" && isLost(err) && !again {
-			again, r = true, first
-			clear(seen)
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		for _, record := range page.Records {
-			digest := sha256.Sum256(record)
-			if again && passed[digest] < visited[digest] {
-				passed[digest]++
-				continue
-			}
-			if !again {
-				visited[digest]++
-			}
-			if err := visit(record); err != nil {
-				return err
-			}
-		}
-		if page.NextLink == "" {
-			return nil
-		}
-		if seen[page.NextLink] {
-			return malformed("a list inside a record repeats its pages", errEndless)
-		}
-		seen[page.NextLink] = true
-		r.Path, r.Query, r.Link = "", nil, page.NextLink
-	}
-	return malformed("a list inside a record has no end", errEndless)
 }

@@ -1,5 +1,6 @@
 // Package links has the rules by which a chain of pages goes on and ends: Set.Follow for the link of a page, Tail for a chain that Graph may
-// have cut. The packages cache/readers, timeline/fetch and timeline/pager above it read such chains.
+// have cut. Package source reads such chains for the lists inside one answer, and above it cache/readers, timeline/fetch and timeline/pager.
+// What follows when a link leads nowhere any more is the affair of each reader, which knows what it has handed out.
 package links
 
 import (
