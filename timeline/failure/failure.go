@@ -104,8 +104,9 @@ type Failure struct {
 	Reason parleyv1.ErrorReason
 	// Followed says that the page was asked for by a link: Graph has answered this source before.
 	Followed bool
-	// Again says that reading once more from the start may succeed: Graph does not know the link any more.
-	Again bool
+	// LinkLost says that Graph does not know the link any more, so that reading once more from the start may succeed. A 400 that has a kind of
+	// its own, such as a refusal of the application, is no such sign.
+	LinkLost bool
 	// Err is the error itself.
 	Err error
 }
@@ -126,9 +127,9 @@ func Classify(err error, followed bool) Failure {
 	f := Failure{State: m.State, Reason: m.Reason, Followed: followed, Err: err}
 	switch graphErr.Kind { //nolint:exhaustive // of a followed link, what makes it useless
 	case graph.KindBadRequest, graph.KindGone, graph.KindLinkNotFound:
-		f.Again = followed
+		f.LinkLost = followed
 	case graph.KindUnavailable:
-		f.Again = followed && graphErr.Rejected()
+		f.LinkLost = followed && graphErr.Rejected()
 	}
 	return f
 }

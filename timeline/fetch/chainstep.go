@@ -128,7 +128,7 @@ func (s *chainStep) outcome() chainOutcome {
 	switch {
 	case s.from.mode == cachedPages && errors.Is(s.err, cache.ErrNotCached):
 		return linkNotCached
-	case s.err != nil && !again && failure.Classify(s.err, s.from.link != "").Again:
+	case s.err != nil && !again && failure.Classify(s.err, s.from.link != "").LinkLost:
 		return linkForgotten
 	case s.err != nil:
 		return pageFailed

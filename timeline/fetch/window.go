@@ -85,7 +85,7 @@ func (r *Reader) readFromAcceptedStart(ctx context.Context, rows *rowSet, res *R
 			break
 		}
 	}
-	if end.failed != nil && end.failed.Again {
+	if end.failed != nil && end.failed.LinkLost {
 		rows.nextChain()
 		end = r.readPages(ctx, w, r.queryFor(window.Span{Start: window.Later(w.Start, res.AcceptedStart), End: w.End}), rows)
 	}

@@ -39,7 +39,7 @@ func (p *pager[T]) loadPage(ctx context.Context) error {
 	}
 	page, err := p.read(ctx, p.position.Link)
 	if err != nil {
-		return p.handle(ctx, err)
+		return p.pageFailed(ctx, err)
 	}
 	p.count(&page)
 	if p.admit != nil {
@@ -56,7 +56,7 @@ func (p *pager[T]) enterPage(ctx context.Context, page *source.Page[T]) error {
 	p.page, p.part, p.first = page, nil, 0
 	found, err := p.relocate()
 	if err != nil {
-		return p.handle(ctx, err)
+		return p.pageFailed(ctx, err)
 	}
 	if p.position.Index == 0 && previous != nil && samePage(previous.Items, page.Items) {
 		p.end(parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP)
@@ -94,7 +94,7 @@ func (p *pager[T]) loadPart(ctx context.Context) error {
 	p.part, p.hidden = nil, nil // two parts at a time would be one too many
 	part, first, err := p.page.Part(p.position.Index)
 	if err != nil {
-		return p.handle(ctx, err)
+		return p.pageFailed(ctx, err)
 	}
 	p.part, p.first = part, first
 	if p.match == nil {
@@ -144,9 +144,9 @@ func (p *pager[T]) end(reason parleyv1.ErrorReason) {
 	p.page, p.position.Finished = nil, true
 }
 
-// handle decides what the failure of a page means. When Graph does not take a link any more, the pages begin again, once. A refused
-// link is a gap after the rows that were read. A refused first page, such as a redirected report, stops the source.
-func (p *pager[T]) handle(ctx context.Context, err error) error {
+// pageFailed decides what follows from the failure of a page: the pages begin again, once, where their link is lost; they end with a gap
+// where a link is lost for good or refused; the source stops after any other failure, and after each failure of a first page.
+func (p *pager[T]) pageFailed(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -159,12 +159,13 @@ func (p *pager[T]) handle(ctx context.Context, err error) error {
 	at, counts := p.current()
 	counts.Requests += int64(graph.Requests(err))
 	refused := f.Reason == parleyv1.ErrorReason_ERROR_REASON_GRAPH_LINK_REFUSED
-	outdated := f.Again || p.fromToken && (refused || f.Reason == parleyv1.ErrorReason_ERROR_REASON_NOT_FOUND)
+	// A token may be old. To its link Graph also answers that it refuses it, or that there is nothing behind it.
+	lost := f.LinkLost || p.fromToken && (refused || f.Reason == parleyv1.ErrorReason_ERROR_REASON_NOT_FOUND)
 	switch {
-	case followed && outdated && !p.position.Restarted:
+	case followed && lost && !p.position.Restarted:
 		p.restart(err)
 		return p.load(ctx)
-	case followed && (refused || f.Again):
+	case followed && (f.LinkLost || refused):
 		p.end(f.Reason)
 		return nil
 	default:

@@ -230,8 +230,8 @@ func TestChainFaults(t *testing.T) {
 		err     string
 	}{
 		{name: "sound", rows: 50},
-		{name: "outdated link", fault: once("40", fail(graph.KindBadRequest)), rows: 50, notices: []string{"RESTARTED"}},
-		{name: "outdated for good", fault: on("40", fail(graph.KindGone)), rows: 40, notices: []string{"RESTARTED", "GRAPH_REJECTED_REQUEST"}},
+		{name: "lost link", fault: once("40", fail(graph.KindBadRequest)), rows: 50, notices: []string{"RESTARTED"}},
+		{name: "lost for good", fault: on("40", fail(graph.KindGone)), rows: 40, notices: []string{"RESTARTED", "GRAPH_REJECTED_REQUEST"}},
 		{name: "refused link", fault: on("40", fail(graph.KindLinkRefused)), rows: 40, notices: []string{"GRAPH_LINK_REFUSED"}},
 		{name: "loop", rows: 40, notices: []string{"PAGING_LOOP"}, fault: func(_ int, link string) (string, error) {
 			if strings.HasSuffix(link, "=20") {
