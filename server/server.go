@@ -123,7 +123,7 @@ func (s *Server) newREST() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return rest.New(rest.Config{Conn: conn, Pages: pages, Logger: s.cfg.Logger, Sent: s.cfg.Metrics.BytesSent(metrics.TransportREST)})
+	return rest.New(rest.Config{Conn: conn, Pages: pages, Logger: s.cfg.Logger, CountBytes: s.cfg.Metrics.BytesSent(metrics.TransportREST)})
 }
 
 // Start opens the listeners and serves until Close. It returns when calls are accepted; ctx bounds the opening only. When

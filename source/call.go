@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,15 +46,15 @@ func (c *Call) Events(ctx context.Context, q EventQuery, link string) (*Page[Ite
 	if err != nil {
 		return nil, err
 	}
-	page, taken, err := c.first(ctx, q, attempts)
+	page, taken, err := c.firstPage(ctx, q, attempts)
 	if err != nil {
 		return nil, err
 	}
 	last := len(attempts) - 1
-	if link == "" && taken < last && attempts[last].unbounded && anyOutside(q, page.Items) {
+	if link == "" && taken < last && attempts[last].unbounded && anyOutOfBounds(q, page.Items) {
 		c.logFallback(ctx, attempts[last].name, nil)
 		requests := page.Requests
-		if page, _, err = c.first(ctx, q, attempts[last:]); err != nil {
+		if page, _, err = c.firstPage(ctx, q, attempts[last:]); err != nil {
 			return nil, err
 		}
 		page.Requests += requests
@@ -61,7 +62,8 @@ func (c *Call) Events(ctx context.Context, q EventQuery, link string) (*Page[Ite
 	return page, nil
 }
 
-func (c *Call) first(ctx context.Context, q EventQuery, attempts []attempt) (*Page[Item], int, error) {
+// firstPage is the page of the first attempt that Graph answers, and the place of the attempt.
+func (c *Call) firstPage(ctx context.Context, q EventQuery, attempts []attempt) (*Page[Item], int, error) {
 	return firstPage(ctx, &c.base, attempts, func(record []byte) (Item, error) { return c.item(q.Owner, record, true) })
 }
 
@@ -76,7 +78,7 @@ func (c *Call) attempts(ctx context.Context, q EventQuery, link string) ([]attem
 	}
 	ask := func(terms ...string) graph.Request {
 		r := c.request(ctx, callsPath, link, graph.Param{Name: "$filter", Value: odata.AllOf(terms...)})
-		r.User, r.Prefer = q.User, []string{preferUnknownMembers, preferPageSize + c.pageSize()}
+		r.User, r.Prefer = q.User, []string{preferUnknownEnums, preferPageSize + c.pageSize()}
 		return r
 	}
 	from, to := odata.Bounds(start, end)
@@ -111,18 +113,15 @@ func participants(q EventQuery) ([]string, error) {
 	return ids, nil
 }
 
-// anyOutside reports whether a row lies outside what was asked for.
-func anyOutside(q EventQuery, items []Item) bool {
-	from, to := odata.Bounds(q.Start, q.End)
-	for _, item := range items {
-		if item.NoTime {
-			continue
-		}
-		if item.Time.Before(from) || !item.Time.Before(to) {
-			return true
-		}
-	}
-	return false
+// anyOutOfBounds reports whether the time of an item lies out of the bounds that Graph was given.
+func anyOutOfBounds(q EventQuery, items []Item) bool {
+	return slices.ContainsFunc(items, func(item Item) bool { return !item.NoTime && outOfBounds(item.Time, q.Start, q.End) })
+}
+
+// outOfBounds reports whether a time lies out of the bounds that Graph is given for the interval [start, end).
+func outOfBounds(at, start, end time.Time) bool {
+	from, to := odata.Bounds(start, end)
+	return at.Before(from) || !at.Before(to)
 }
 
 // item normalizes one call record.

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/parley-gateway/parley/resource"
-	"github.com/parley-gateway/parley/source/odata"
 )
 
 // CallLister reads the parts from which the calls of many users are told apart: the records of the whole tenant, and who takes part
@@ -87,8 +86,7 @@ func (c *Call) CallParticipants(ctx context.Context, id string) ([]string, error
 	return ids, nil
 }
 
-// Outside reports whether the time of a record lies outside of what Graph is asked for an interval.
-func (r *CallRow) Outside(start, end time.Time) bool {
-	from, to := odata.Bounds(start, end)
-	return !r.Time.IsZero() && (r.Time.Before(from) || !r.Time.Before(to))
+// OutOfBounds reports whether the time of a record lies out of the bounds that Graph is given for an interval.
+func (r *CallRow) OutOfBounds(start, end time.Time) bool {
+	return !r.Time.IsZero() && outOfBounds(r.Time, start, end)
 }

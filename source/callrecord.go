@@ -153,7 +153,7 @@ func (c *Call) namesUser(record []property, owner, user string) (bool, error) {
 
 func (c *Call) recordRequest(ctx context.Context, path, id string) graph.Request {
 	r := c.request(ctx, path, "")
-	r.Resource, r.Prefer = id, []string{preferUnknownMembers}
+	r.Resource, r.Prefer = id, []string{preferUnknownEnums}
 	return r
 }
 

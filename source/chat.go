@@ -78,7 +78,7 @@ func (m *messages) export(ctx context.Context, q EventQuery, link, function stri
 	ask := func(filter string) graph.Request {
 		query := append([]graph.Param{{Name: "$top", Value: m.pageSize()}, {Name: "$filter", Value: filter}}, options...)
 		r := m.request(ctx, path, link, query...)
-		r.User, r.Prefer = q.User, []string{preferUnknownMembers}
+		r.User, r.Prefer = q.User, []string{preferUnknownEnums}
 		return r
 	}
 	interval := odata.Between(chatModifiedTime, start, end)
@@ -113,7 +113,7 @@ func (c *Chat) ownMessages(ctx context.Context, q EventQuery, link string) ([]at
 		graph.Param{Name: "$top", Value: c.pageSize()},
 		graph.Param{Name: "$orderby", Value: property + " desc"},
 		graph.Param{Name: "$filter", Value: filter})
-	r.User, r.Resource, r.Prefer = q.User, threadBudget(q.User, q.Conversation), []string{preferUnknownMembers}
+	r.User, r.Resource, r.Prefer = q.User, threadBudget(q.User, q.Conversation), []string{preferUnknownEnums}
 	return []attempt{{request: r, unfiltered: !q.Clause.IsZero()}}, nil
 }
 
@@ -174,7 +174,7 @@ func (c *Chat) Event(ctx context.Context, owner, user string, ref Ref) (*parleyv
 		return nil, err
 	}
 	r := c.request(ctx, path, "")
-	r.User, r.Resource, r.Prefer = user, threadBudget(user, ref.Chat), []string{preferUnknownMembers}
+	r.User, r.Resource, r.Prefer = user, threadBudget(user, ref.Chat), []string{preferUnknownEnums}
 	object, err := c.graph.Object(ctx, r)
 	if err != nil {
 		return nil, err

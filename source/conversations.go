@@ -75,7 +75,7 @@ func (c *Conversations) attempts(ctx context.Context, q ConversationQuery, link 
 			}
 		}
 		r := c.request(ctx, path, link, query...)
-		r.User, r.Prefer = q.User, []string{preferUnknownMembers}
+		r.User, r.Prefer = q.User, []string{preferUnknownEnums}
 		return r
 	}
 	order := ""

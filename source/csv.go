@@ -17,8 +17,8 @@ import (
 	"github.com/parley-gateway/parley/source/graphmap"
 )
 
-// csvMust is the heading of a column that every usage report has; without it the text is something else.
-const csvMust = "report refresh date"
+// requiredHeading is the heading of a column that every usage report has; without it the text is something else.
+const requiredHeading = "report refresh date"
 
 const byteOrderMark = "\ufeff"
 
@@ -109,7 +109,7 @@ func (r *csvReport[T]) readHeadings(cells [][]byte) error {
 			r.displays = append(r.displays, i)
 		}
 	}
-	if !slices.ContainsFunc(r.columns, func(name string) bool { return strings.EqualFold(name, csvMust) }) {
+	if !slices.ContainsFunc(r.columns, func(name string) bool { return strings.EqualFold(name, requiredHeading) }) {
 		return errNotCSV(nil)
 	}
 	return nil

@@ -53,7 +53,7 @@ func (s *csvScanner) lineEnds(i int) bool {
 func (s *csvScanner) cell() (cell []byte, more bool) {
 	from, end := s.at, s.at
 	if from < len(s.body) && s.body[from] == '"' {
-		end = s.closed(from + 1)
+		end = s.quoteEnd(from + 1)
 	}
 	for end < len(s.body) && s.body[end] != ',' && s.body[end] != '\n' {
 		end++
@@ -70,9 +70,9 @@ func (s *csvScanner) cell() (cell []byte, more bool) {
 	return bytes.TrimSuffix(cell, []byte("\r")), false
 }
 
-// closed finds the end of a quoted cell whose text begins at i: behind the first quote that a comma, a line end or the end
+// quoteEnd returns the end of a quoted cell whose text begins at i: behind the first quote that a comma, a line end or the end
 // of the body follows. A quote before anything else belongs to the text.
-func (s *csvScanner) closed(i int) int {
+func (s *csvScanner) quoteEnd(i int) int {
 	for {
 		quote := bytes.IndexByte(s.body[i:], '"')
 		if quote < 0 {

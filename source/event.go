@@ -50,22 +50,22 @@ type identity struct {
 }
 
 // item fills the names, digests, texts and event time of a draft, and encodes it.
-func (b *base) item(d *graphmap.Draft, is identity) Item {
-	item := Item{Key: eventKey(is.owner, is.ref, is.exchange, is.record), NoTime: !is.timed}
-	d.SetBuilt(eventRoot, eventwire.EventName, func(to []byte) []byte { return resource.AppendEvent(to, is.owner, is.ref) })
-	d.SetBuilt(eventRoot, eventwire.EventUID, func(to []byte) []byte { return appendEventUID(to, b.opt.Tenant, is.ref.Source, item.Key) })
-	d.SetBuilt(eventRoot, eventwire.EventOwner, func(to []byte) []byte { return resource.AppendUser(to, is.owner) })
-	if is.conversation != "" {
-		d.SetBuilt(eventRoot, eventwire.EventConversation, func(to []byte) []byte { return resource.AppendConversation(to, is.owner, is.conversation) })
+func (b *base) item(d *graphmap.Draft, id identity) Item {
+	item := Item{Key: eventKey(id.owner, id.ref, id.exchange, id.record), NoTime: !id.timed}
+	d.SetBuilt(eventRoot, eventwire.EventName, func(to []byte) []byte { return resource.AppendEvent(to, id.owner, id.ref) })
+	d.SetBuilt(eventRoot, eventwire.EventUID, func(to []byte) []byte { return appendEventUID(to, b.opt.Tenant, id.ref.Source, item.Key) })
+	d.SetBuilt(eventRoot, eventwire.EventOwner, func(to []byte) []byte { return resource.AppendUser(to, id.owner) })
+	if id.conversation != "" {
+		d.SetBuilt(eventRoot, eventwire.EventConversation, func(to []byte) []byte { return resource.AppendConversation(to, id.owner, id.conversation) })
 	}
-	if is.timed {
-		item.Time = is.time
-		d.SetTime(eventRoot, eventwire.EventEventTime, is.time)
+	if id.timed {
+		item.Time = id.time
+		d.SetTime(eventRoot, eventwire.EventEventTime, id.time)
 	}
 	item.Created, _ = d.Time(d.Child(eventRoot, eventwire.EventCreateTime))
 	item.Version = d.Number(d.Child(eventRoot, eventwire.EventVersion))
 	fillTexts(d)
-	fillSummary(d, is.conversation)
+	fillSummary(d, id.conversation)
 	item.Basic, item.Unmapped = d.Encode()
 	return item
 }

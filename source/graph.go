@@ -99,8 +99,8 @@ func (b *base) logFallback(ctx context.Context, to string, err error) {
 }
 
 const (
-	preferUnknownMembers = "include-unknown-enum-members"
-	preferPageSize       = "odata.maxpagesize="
+	preferUnknownEnums = "include-unknown-enum-members"
+	preferPageSize     = "odata.maxpagesize="
 )
 
 // earliest is the lower bound of an interval that has none: Graph wants both bounds, and nothing it keeps is older.

@@ -72,7 +72,7 @@ func (m *members) verify(ctx context.Context, user, chat string) error {
 func (m *members) chatRequest(ctx context.Context, user, chat string) (graph.Request, error) {
 	path, err := chatPath(user, chat, "")
 	r := m.request(ctx, path, "")
-	r.User, r.Resource, r.Prefer = user, threadBudget(user, chat), []string{preferUnknownMembers}
+	r.User, r.Resource, r.Prefer = user, threadBudget(user, chat), []string{preferUnknownEnums}
 	return r, err
 }
 

@@ -13,7 +13,7 @@ import (
 
 const (
 	copilotReports = "/copilot/reports/" // where the reports are now
-	olderReports   = "/reports/"         // where it was, and where JSON and CSV by redirect are documented; beta only
+	olderReports   = "/reports/"         // where they were, and where JSON and CSV by redirect are documented; beta only
 
 	// maxReport is the largest report that is read whole, in bytes.
 	maxReport = 256 << 20
@@ -37,8 +37,8 @@ func NewUsage(client Graph, opt Options) *Usage {
 	return &Usage{base: newBase(client, opt, parleyv1.Source_SOURCE_USAGE)}
 }
 
-// report is one place and form of the report.
-type report struct {
+// reportPlace is a path at which a report may be, and the form that it has there.
+type reportPlace struct {
 	version, folder, format string
 	csv                     bool
 }
@@ -59,15 +59,15 @@ func reportPage[T any](ctx context.Context, u *Usage, form *reportForm[T], q Usa
 	if link != "" {
 		return jsonPage(ctx, u, form, u.request(ctx, "", link))
 	}
-	places := []report{
+	places := []reportPlace{
 		{version: graph.V1, folder: copilotReports, csv: true},
 		{version: graph.Beta, folder: olderReports, format: graphclient.ContentJSON},
 	}
 	if u.opt.Version == graph.Beta {
-		places[0] = report{version: graph.Beta, folder: copilotReports}
+		places[0] = reportPlace{version: graph.Beta, folder: copilotReports}
 	}
 	var page *Page[T]
-	err := u.withFallbacks(ctx, places, func(at report) error {
+	err := u.withFallbacks(ctx, places, func(at reportPlace) error {
 		r := u.reportRequest(ctx, q, at)
 		var err error
 		if at.csv {
@@ -89,19 +89,19 @@ func reportPage[T any](ctx context.Context, u *Usage, form *reportForm[T], q Usa
 // Download returns the report as CSV, byte for byte as Graph gives it: by 200 from v1.0, by redirect from beta. The
 // caller closes it. The second result is its media type. A report that is not CSV is an error of kind Malformed.
 func (u *Usage) Download(ctx context.Context, q UsageQuery) (io.ReadCloser, string, error) {
-	places := []report{
+	places := []reportPlace{
 		{version: graph.V1, folder: copilotReports},
 		{version: graph.Beta, folder: olderReports, format: graphclient.ContentCSV},
 	}
 	if u.opt.Version == graph.Beta {
-		places = []report{
+		places = []reportPlace{
 			{version: graph.Beta, folder: olderReports, format: graphclient.ContentCSV},
 			{version: graph.Beta, folder: copilotReports, format: graphclient.ContentCSV},
 			{version: graph.V1, folder: copilotReports},
 		}
 	}
 	var body io.ReadCloser
-	err := u.withFallbacks(ctx, places, func(at report) error {
+	err := u.withFallbacks(ctx, places, func(at reportPlace) error {
 		d, err := u.graph.Download(ctx, u.reportRequest(ctx, q, at))
 		if err != nil {
 			return err
@@ -135,7 +135,7 @@ func (u *Usage) ReadCounts(of UsageReport, body []byte) (*Page[*parleyv1.Copilot
 func (u *Usage) ListsCSV() bool { return u.opt.Version != graph.Beta }
 
 // withFallbacks asks the places in order until one has the report.
-func (u *Usage) withFallbacks(ctx context.Context, places []report, ask func(report) error) error {
+func (u *Usage) withFallbacks(ctx context.Context, places []reportPlace, ask func(reportPlace) error) error {
 	var err error
 	for i, at := range places {
 		if err = ask(at); err == nil || !isMissingReport(err) || i == len(places)-1 {
@@ -162,7 +162,7 @@ func isMissingReport(err error) bool {
 	}
 }
 
-func (u *Usage) reportRequest(ctx context.Context, q UsageQuery, at report) graph.Request {
+func (u *Usage) reportRequest(ctx context.Context, q UsageQuery, at reportPlace) graph.Request {
 	version := q.Version
 	if version == "" && q.Period == "D28" {
 		version = "v2" // D28 exists in v2 only

@@ -342,7 +342,7 @@ func (x *indexReader) build() (index *callIndex, size int64) {
 		ids, known := x.people.ids[nameOf(row)]
 		if !known {
 			doubt := source.Doubt{Reason: parleyv1.ErrorReason_ERROR_REASON_PARTICIPATION_NOT_PROVED, At: row.Time}
-			if row.Outside(x.start, x.end) {
+			if row.OutOfBounds(x.start, x.end) {
 				doubt.At = time.Time{} // its time is not to be relied on
 			}
 			index.doubts = append(index.doubts, doubt)

@@ -46,7 +46,7 @@ func (c *callRows) add(rows []source.CallRow) {
 			c.at[row.ID] = rowPlace{len(c.all), c.chain}
 			c.all = append(c.all, *row)
 			c.size += sizeOfRow(row)
-			if row.Outside(c.start, c.end) {
+			if row.OutOfBounds(c.start, c.end) {
 				c.outside++
 			}
 			continue

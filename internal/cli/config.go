@@ -13,12 +13,12 @@ type configVerb struct {
 }
 
 type configCheckVerb struct {
-	config.Sourced `embed:""`
+	config.Loaded `embed:""`
 }
 
 // Run prints everything that is wrong, or that nothing is.
 func (v *configCheckVerb) Run(to streams) error {
-	if err := problems(&v.Sourced); err != nil {
+	if err := problems(&v.Loaded); err != nil {
 		return usageError{err}
 	}
 	_, err := fmt.Fprintln(to.out, "the configuration is good")
@@ -26,7 +26,7 @@ func (v *configCheckVerb) Run(to streams) error {
 }
 
 // problems returns everything that is wrong with settings: by themselves, and what the gateway finds in the files that they name.
-func problems(s *config.Sourced) error {
+func problems(s *config.Loaded) error {
 	err := s.Check()
 	if !s.Whole() {
 		return err
@@ -35,7 +35,7 @@ func problems(s *config.Sourced) error {
 }
 
 type configShowVerb struct {
-	config.Sourced `embed:""`
+	config.Loaded `embed:""`
 }
 
 // Run prints the settings as they are, then what is wrong with them.

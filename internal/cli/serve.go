@@ -19,13 +19,13 @@ import (
 )
 
 type serveVerb struct {
-	config.Sourced `embed:""`
+	config.Loaded `embed:""`
 }
 
 // Run serves until ctx ends, then drains.
 func (v *serveVerb) Run(ctx context.Context, to streams) error {
 	if err := v.Check(); err != nil {
-		return usageError{problems(&v.Sourced)}
+		return usageError{problems(&v.Loaded)}
 	}
 	hangups, ignore := onHangup()
 	defer ignore()

@@ -124,7 +124,7 @@ func (c *checker) rules(known []setting) {
 
 // violations are the rules of the proto that settings break.
 func violations(s *Settings) ([]*validate.Violation, error) {
-	message := s.message()
+	message := s.toProto()
 	for alias := range s.Tenants {
 		if message.Tenants == nil {
 			message.Tenants = make(map[string]*configpb.Tenant)

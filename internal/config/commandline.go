@@ -91,7 +91,7 @@ func (l lenient) IsBool() bool {
 	return ok && inner.IsBool()
 }
 
-// Parse reads arguments, environment and file. Of a verb with Sourced settings, the method Check returns everything that is wrong. Of
+// Parse reads arguments, environment and file. Of a verb with Loaded settings, the method Check returns everything that is wrong. Of
 // another verb, and where the arguments name no verb, Parse returns it.
 func (c *CommandLine) Parse(args []string) (*kong.Context, Origins, error) {
 	parsed, errs := c.arguments(args)
@@ -106,12 +106,12 @@ func (c *CommandLine) Parse(args []string) (*kong.Context, Origins, error) {
 		}
 	}
 	verb := parsed.Selected()
-	settings, sourced := reflect.TypeAssert[interface{ sourced() *Sourced }](verb.Target.Addr())
+	settings, loads := reflect.TypeAssert[interface{ loaded() *Loaded }](verb.Target.Addr())
 	for _, flag := range verb.Flags {
 		if origin := c.originOf(flag, given[flag]); origin.kind != fromDefault {
 			origins[flag.Name] = origin
 		}
-		if problem := c.problem(flag, !sourced); problem != "" {
+		if problem := c.problem(flag, !loads); problem != "" {
 			errs = append(errs, origins.Wrong(flag.Name, "%s", problem))
 			wrong[keyOf(flag.Name)] = true
 		}
@@ -119,8 +119,8 @@ func (c *CommandLine) Parse(args []string) (*kong.Context, Origins, error) {
 	if strict(verb) {
 		errs = append(errs, unknownVariables(c.envs)...)
 	}
-	if sourced {
-		settings.sourced().load(origins, wrong, errs)
+	if loads {
+		settings.loaded().load(origins, wrong, errs)
 		return parsed, origins, nil
 	}
 	return parsed, origins, errors.Join(errs...)
@@ -175,7 +175,7 @@ func (c *CommandLine) originOf(flag *kong.Flag, given bool) Origin {
 }
 
 // problem returns what is wrong with the value of a flag by itself, empty = nothing. Where checkEnum is false, the list of allowed words
-// is not looked at: for Sourced settings, a rule of the configuration's proto does that.
+// is not looked at: for Loaded settings, a rule of the configuration's proto does that.
 func (c *CommandLine) problem(flag *kong.Flag, checkEnum bool) string {
 	if c.broken[flag] {
 		return mistakes[flag.Target.Type()]

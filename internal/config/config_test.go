@@ -118,12 +118,12 @@ func TestParseSize(t *testing.T) {
 	}
 }
 
-// sourced reads a command line of serve.
-func sourced(t *testing.T, args ...string) *config.Sourced {
+// loaded reads a command line of serve.
+func loaded(t *testing.T, args ...string) *config.Loaded {
 	t.Helper()
 	var line struct {
 		Serve struct {
-			config.Sourced `embed:""`
+			config.Loaded `embed:""`
 		} `cmd:""`
 	}
 	parser, err := kong.New(&line)
@@ -133,5 +133,5 @@ func sourced(t *testing.T, args ...string) *config.Sourced {
 	if _, _, err := config.NewCommandLine(parser).Parse(append([]string{"serve"}, args...)); err != nil {
 		t.Fatal(err)
 	}
-	return &line.Serve.Sourced
+	return &line.Serve.Loaded
 }

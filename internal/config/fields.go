@@ -51,8 +51,8 @@ var settings = sync.OnceValue(func() []setting {
 
 func (s *Settings) field(of setting) reflect.Value { return reflect.ValueOf(s).Elem().Field(of.index) }
 
-// message returns the settings as the proto whose rules each value must keep. A setting without a default that is empty stays unset.
-func (s *Settings) message() *configpb.Settings {
+// toProto returns the settings as the proto whose rules each value must keep. A setting without a default that is empty stays unset.
+func (s *Settings) toProto() *configpb.Settings {
 	message := new(configpb.Settings)
 	to := message.ProtoReflect()
 	for _, known := range settings() {
@@ -76,8 +76,8 @@ func (s *Settings) message() *configpb.Settings {
 	return message
 }
 
-// take copies the values that a message of the configuration file sets into the settings. The function where returns the origin of each.
-func (s *Settings) take(message proto.Message, where func(key string) Origin) {
+// setFromProto copies the values that a message of the configuration file sets into the settings. The function where returns the origin of each.
+func (s *Settings) setFromProto(message proto.Message, where func(key string) Origin) {
 	from := message.ProtoReflect()
 	for _, known := range settings() {
 		field := from.Descriptor().Fields().ByName(protoreflect.Name(known.key))

@@ -32,8 +32,8 @@ func FuzzFile(f *testing.F) {
 			return
 		}
 		s := Settings{origins: Origins{}}
-		s.take(read.message, func(string) Origin { return Origin{kind: fromFile} })
-		s.takeTenants(read)
+		s.setFromProto(read.message, func(string) Origin { return Origin{kind: fromFile} })
+		s.setTenants(read)
 		shown, err := s.Show()
 		if err != nil {
 			t.Fatal(err)
@@ -46,9 +46,9 @@ func FuzzFile(f *testing.F) {
 			t.Fatalf("%v in what is shown:\n%s", err, shown)
 		}
 		other := Settings{origins: Origins{}}
-		other.take(again.message, func(string) Origin { return Origin{kind: fromFile} })
-		other.takeTenants(again)
-		if diff := cmp.Diff(s.message(), other.message(), protocmp.Transform()); diff != "" || len(s.Tenants) != len(other.Tenants) {
+		other.setFromProto(again.message, func(string) Origin { return Origin{kind: fromFile} })
+		other.setTenants(again)
+		if diff := cmp.Diff(s.toProto(), other.toProto(), protocmp.Transform()); diff != "" || len(s.Tenants) != len(other.Tenants) {
 			t.Errorf("what is shown is read as something else (-file +shown):\n%s\n%s", diff, shown)
 		}
 	})

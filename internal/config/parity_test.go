@@ -68,7 +68,7 @@ func TestDefaultsAreTheSameEverywhere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	have := sourced(t)
+	have := loaded(t)
 	if diff := cmp.Diff(want, have.Settings, cmpopts.IgnoreUnexported(config.Settings{})); diff != "" {
 		t.Errorf("defaults (-Defaults +command line):\n%s", diff)
 	}

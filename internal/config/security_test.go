@@ -101,7 +101,7 @@ func load(t *testing.T, text string) (config.Settings, error) {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := sourced(t, "--config="+path, "--graph-credential=none", "--graph-url=http://127.0.0.1:8090", "--graph-model=A")
+	s := loaded(t, "--config="+path, "--graph-credential=none", "--graph-url=http://127.0.0.1:8090", "--graph-model=A")
 	return s.Settings, s.Check()
 }
 

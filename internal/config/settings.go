@@ -1,5 +1,5 @@
 // Package config holds every setting of the gateway. The tags of one struct, Settings, name the flag, the environment variable, the YAML
-// key, the default and the help of each. CommandLine reads the flags and the environment, Sourced adds the configuration file, Check
+// key, the default and the help of each. CommandLine reads the flags and the environment, Loaded adds the configuration file, Check
 // finds everything that is wrong, and NewGateway makes the gateway that the settings describe.
 package config
 

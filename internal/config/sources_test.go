@@ -32,7 +32,7 @@ func TestWhichValueWins(t *testing.T) {
 	t.Setenv("PARLEY_CALLER_RATE", "2")
 	t.Setenv("PARLEY_CALLER_BURST", "2")
 	t.Setenv("PARLEY_POLICY_FILE", "")
-	s := sourced(t, "--caller-rate=3", "--no-such-flag")
+	s := loaded(t, "--caller-rate=3", "--no-such-flag")
 	if s.CallerRate != 3 || s.CallerBurst != 2 || s.SettleCall.String() != "1h0m0s" || s.LogFormat != "json" || !s.TLSTerminated ||
 		s.LogLevel != "info" || s.SettleChat != 0 || s.CallerGraphRequests != 1000 || s.CacheMaxAge.String() != "24h0m0s" || s.PolicyFile != "" || s.GraphCAFile != "" {
 		t.Errorf("%+v", s.Settings)
@@ -50,13 +50,13 @@ func TestServiceLinks(t *testing.T) {
 	} {
 		t.Setenv(name, value)
 	}
-	if err := sourced(t, strings.Fields(loopback)...).Check(); err != nil {
+	if err := loaded(t, strings.Fields(loopback)...).Check(); err != nil {
 		t.Errorf("refused: %v", err)
 	}
 	t.Setenv("PARLEY_PORTS", "1")
 	t.Setenv("PARLEY_NAME", "contoso")
 	const want = "PARLEY_NAME: is no setting; `parley serve --help` lists all\nPARLEY_PORTS: is no setting; `parley serve --help` lists all"
-	if err := sourced(t, strings.Fields(loopback)...).Check(); err == nil || err.Error() != want {
+	if err := loaded(t, strings.Fields(loopback)...).Check(); err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
 }
@@ -77,7 +77,7 @@ tenants:
     graph_tenant_id: ` + first + `
 `})
 	t.Setenv("PARLEY_CALLER_RATE", "7")
-	s := sourced(t, "--config=parley.yaml", "--log-level=warn", "--graph-url=https://user:s3cret@graph.example")
+	s := loaded(t, "--config=parley.yaml", "--log-level=warn", "--graph-url=https://user:s3cret@graph.example")
 	shown, err := s.Show()
 	if err != nil {
 		t.Fatal(err)
@@ -100,7 +100,7 @@ tenants:
 		t.Fatal(err)
 	}
 	t.Setenv("PARLEY_CALLER_RATE", "7")
-	again := sourced(t, "--config=again.yaml", "--graph-url=https://user:s3cret@graph.example")
+	again := loaded(t, "--config=again.yaml", "--graph-url=https://user:s3cret@graph.example")
 	if diff := cmp.Diff(s.Tenants["contoso"].GraphClientSecretFile, again.Tenants["contoso"].GraphClientSecretFile); diff != "" || again.LogLevel != "warn" ||
 		again.CORSOrigins != "true" || again.Tenants["fabrikam"].GraphCloud != "us-l4" || again.GraphTenantID != "" {
 		t.Errorf("what is shown makes other settings: %+v", again.Settings)
@@ -111,7 +111,7 @@ tenants:
 // the place that its value came from, in a tenant too; what is no field of a setting stays.
 func TestTranslate(t *testing.T) {
 	written(t, map[string]string{"parley.yaml": "graph_url: https://x\ntenants:\n  a:\n    graph_tenant_id: " + first + "\n    graph_model: A\n"})
-	s := sourced(t, "--config=parley.yaml", "--http-addr=127.0.0.1:1")
+	s := loaded(t, "--config=parley.yaml", "--http-addr=127.0.0.1:1")
 	field := func(path, problem string) error { return &parley.ConfigError{Field: path, Problem: problem} }
 	err := s.Translate(errors.Join(
 		field("HTTP.Addr", "cannot listen"), field("PolicyFile", "no file: file does not exist"), field("Other", "is odd"), os.ErrNotExist,

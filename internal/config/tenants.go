@@ -52,9 +52,9 @@ func (r *fileReader) tenants(node *yaml.Node) bool {
 	return true
 }
 
-// takeTenants copies the tenants of a file into the settings, which have every other value by then. A tenant inherits each setting of
+// setTenants copies the tenants of a file into the settings, which have every other value by then. A tenant inherits each setting of
 // Microsoft Graph that it does not set, except the tenant id.
-func (s *Settings) takeTenants(from *file) {
+func (s *Settings) setTenants(from *file) {
 	own := from.message.GetTenants()
 	if len(own) == 0 {
 		return
@@ -72,7 +72,7 @@ func (s *Settings) takeTenants(from *file) {
 				tenant.origins[known.flag] = missing
 			}
 		}
-		tenant.take(message, func(key string) Origin {
+		tenant.setFromProto(message, func(key string) Origin {
 			return Origin{kind: fromFile, at: from.at[path+"."+key], tenant: alias}
 		})
 		s.Tenants[alias] = tenant

@@ -38,7 +38,7 @@ func (w wrong) answer(t *testing.T) string {
 		name, value, _ := strings.Cut(variable, "=")
 		t.Setenv(name, value)
 	}
-	err := sourced(t, args...).Check()
+	err := loaded(t, args...).Check()
 	if err == nil {
 		return ""
 	}

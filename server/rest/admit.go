@@ -35,7 +35,7 @@ func (h *Handler) admit(next runtime.HandlerFunc) runtime.HandlerFunc {
 			writeError(w, err)
 			return
 		}
-		if err := c.admit(r); err != nil {
+		if err := c.checkParameters(r); err != nil {
 			h.handleError(r.Context(), nil, nil, w, r, err)
 			return
 		}
@@ -60,8 +60,8 @@ func (c *call) checkVerb(w http.ResponseWriter) error {
 	return nil
 }
 
-// admit checks the request against the method, and chooses the media type of the answer.
-func (c *call) admit(r *http.Request) error {
+// checkParameters checks the query parameters against the fields of the method, and chooses the media type of the answer.
+func (c *call) checkParameters(r *http.Request) error {
 	if c.http.Unread != nil {
 		return c.http.Unread
 	}
@@ -70,11 +70,9 @@ func (c *call) admit(r *http.Request) error {
 	if c.http.Fields, err = takeFields(r.Form); err != nil {
 		return err
 	}
-	sent, err := m.checkQuery(r.Form, c.posted)
-	if err != nil {
+	if c.clientNames, err = m.checkQuery(r.Form, c.posted); err != nil {
 		return err
 	}
-	c.sent = sent
 	c.sse = c.sse && m.stream && !m.download
 	if !c.sse {
 		return nil
@@ -84,7 +82,7 @@ func (c *call) admit(r *http.Request) error {
 		// The id is newer than the token of the URL, which a browser sends again unchanged.
 		delete(r.Form, field.JSONName())
 		r.Form[string(resumeField)] = []string{c.lastEvent}
-		c.sent[resumeField], c.http.Reconnect = "last-event-id", true
+		c.clientNames[resumeField], c.http.Reconnect = "last-event-id", true
 	}
 	return nil
 }

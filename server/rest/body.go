@@ -61,7 +61,7 @@ func tagOf(request, answer any) string {
 	if !ok {
 		return ""
 	}
-	tag, err := validator(request, message)
+	tag, err := messageTag(request, message)
 	if err != nil {
 		return "" // nor can it be rendered
 	}

@@ -31,8 +31,8 @@ type call struct {
 
 	method *method // set by admit
 	posted bool    // the request came as the body of a POST
-	// sent are the names by which the client gave the fields of the request.
-	sent map[protoreflect.Name]string
+	// clientNames are the names by which the client gave the fields of the request, in either spelling.
+	clientNames map[protoreflect.Name]string
 
 	// An answer that is one message.
 	conditions []string // If-None-Match

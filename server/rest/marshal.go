@@ -111,10 +111,10 @@ func (m marshaler) StreamContentType(v any) string {
 	return ndjsonType
 }
 
-// Unmarshal implements runtime.Marshaler; no method has a body.
+// Unmarshal implements runtime.Marshaler. The requests that the mux gets have no body.
 func (marshaler) Unmarshal([]byte, any) error { return errAnswer }
 
-// NewDecoder implements runtime.Marshaler; no method has a body.
+// NewDecoder implements runtime.Marshaler, as Unmarshal.
 func (marshaler) NewDecoder(io.Reader) runtime.Decoder {
 	return runtime.DecoderFunc(func(any) error { return errAnswer })
 }

@@ -38,7 +38,7 @@ func (h *Handler) newMux() (*runtime.ServeMux, error) {
 		runtime.WithWriteContentLength(),
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, marshaler{}),
 		runtime.WithMarshalerOption(sseType, marshaler{sse: true}),
-		runtime.WithForwardResponseOption(head),
+		runtime.WithForwardResponseOption(setHeaders),
 		runtime.WithForwardResponseRewriter(rewrite),
 		runtime.WithErrorHandler(h.handleError),
 		runtime.WithStreamErrorHandler(handleStreamError),
@@ -70,20 +70,20 @@ func outgoing(key string) (string, bool) {
 	}
 }
 
-// head sets the headers of an answer before its body: those of a stream when it begins, where message is nil, and those of an
+// setHeaders sets the headers of an answer before its body: those of a stream when it begins, where message is nil, and those of an
 // answer that is one message. An answer that the client has already ends here, with 304.
-func head(ctx context.Context, w http.ResponseWriter, message proto.Message) error {
+func setHeaders(ctx context.Context, w http.ResponseWriter, message proto.Message) error {
 	c := callOf(ctx)
 	switch {
 	case message == nil:
-		c.headStream(w)
+		c.setStreamHeaders(w)
 	case !c.method.stream:
-		c.headMessage(w)
+		c.setMessageHeaders(w)
 	}
 	return nil
 }
 
-func (c *call) headMessage(w http.ResponseWriter) {
+func (c *call) setMessageHeaders(w http.ResponseWriter) {
 	header := w.Header()
 	if c.tag != "" {
 		header["Etag"], header["Cache-Control"] = []string{c.tag}, valueRevalidate
@@ -97,7 +97,7 @@ func (c *call) headMessage(w http.ResponseWriter) {
 	}
 }
 
-func (c *call) headStream(w http.ResponseWriter) {
+func (c *call) setStreamHeaders(w http.ResponseWriter) {
 	unboundWrite(w)
 	header := w.Header()
 	header.Set("X-Accel-Buffering", "no")
@@ -140,7 +140,7 @@ func (h *Handler) handleError(ctx context.Context, _ *runtime.ServeMux, _ runtim
 		}
 	}
 	st := c.status(err)
-	if c.mayComeBack(st) {
+	if c.isReconnecting(st) {
 		c.refuseAsStream(st)
 		return
 	}
@@ -152,15 +152,15 @@ func (h *Handler) handleError(ctx context.Context, _ *runtime.ServeMux, _ runtim
 func (h *Handler) refuse(c *call, problem error) error {
 	c.http.Unread = problem
 	ctx := metadata.NewOutgoingContext(&callContext{c.ctx, c}, c.headers)
-	err := h.call(ctx, c.method)
+	err := h.invokeEmpty(ctx, c.method)
 	if err == nil {
 		return errInternal()
 	}
 	return err
 }
 
-// call calls a method with an empty request, and returns the error that precedes its first message.
-func (h *Handler) call(ctx context.Context, m *method) error {
+// invokeEmpty calls a method with an empty request, and returns the error that precedes its first message.
+func (h *Handler) invokeEmpty(ctx context.Context, m *method) error {
 	if !m.stream {
 		return h.conn.Invoke(ctx, m.name, m.empty, nil)
 	}
@@ -175,9 +175,9 @@ func (h *Handler) call(ctx context.Context, m *method) error {
 	return err
 }
 
-// mayComeBack reports whether the call is an EventSource's that comes back, and that is to try again later. An EventSource that is
+// isReconnecting reports whether the call is an EventSource's that comes back, and that is to try again later. An EventSource that is
 // answered with an error status gives up for good, and tells its page neither the status nor the body.
-func (c *call) mayComeBack(st *status.Status) bool {
+func (c *call) isReconnecting(st *status.Status) bool {
 	_, again := apierror.Retry(st)
 	return again && c.http.Reconnect && (st.Code() == codes.Unavailable || st.Code() == codes.ResourceExhausted)
 }
@@ -194,13 +194,13 @@ func (c *call) refuseAsStream(st *status.Status) {
 
 // status returns the error of a call, with the names of fields as the client sent them.
 func (c *call) status(err error) *status.Status {
-	return apierror.Renamed(apierror.Complete(status.Convert(err)), c.sentName)
+	return apierror.Renamed(apierror.Complete(status.Convert(err)), c.clientName)
 }
 
-// sentName returns the name by which the client gave a field of the request; its own where it did not.
-func (c *call) sentName(field string) string {
-	if sent := c.sent[protoreflect.Name(field)]; sent != "" {
-		return sent
+// clientName returns the name by which the client gave a field of the request; its own where it did not.
+func (c *call) clientName(field string) string {
+	if name := c.clientNames[protoreflect.Name(field)]; name != "" {
+		return name
 	}
 	return field
 }

@@ -18,9 +18,9 @@ import (
 
 // Bounds of the body of a POST.
 const (
-	maxBody  = 512 << 10 // bytes
-	bodyTime = 30 * time.Second
-	bodyPart = "body" // the field of errors about the whole body
+	maxBody     = 512 << 10 // bytes
+	bodyTimeout = 30 * time.Second
+	bodyField   = "body" // the field that errors about the whole body name
 )
 
 // readBody reads the JSON object of a POST as the query that means the same, so that both are checked alike.
@@ -29,14 +29,14 @@ func (m *method) readBody(w http.ResponseWriter, r *http.Request) (url.Values, e
 		return nil, apierror.Invalid("content-type", "must be "+jsonType)
 	}
 	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Now().Add(bodyTime)) // not every reader has deadlines
+	_ = control.SetReadDeadline(time.Now().Add(bodyTimeout)) // not every reader has deadlines
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	_ = control.SetReadDeadline(time.Time{})
 	if _, long := errors.AsType[*http.MaxBytesError](err); long {
-		return nil, apierror.Invalid(bodyPart, "is longer than "+strconv.Itoa(maxBody>>10)+" KiB")
+		return nil, apierror.Invalid(bodyField, "is longer than "+strconv.Itoa(maxBody>>10)+" KiB")
 	}
 	if err != nil {
-		return nil, apierror.Invalid(bodyPart, "was not sent whole")
+		return nil, apierror.Invalid(bodyField, "was not sent whole")
 	}
 	values := url.Values{}
 	if len(body) == 0 {
@@ -54,7 +54,7 @@ type bodyReader struct {
 	values url.Values
 }
 
-var errJSON = apierror.Invalid(bodyPart, "must be a JSON object, such as {\"users\":\"USER_SELECTION_ALL\"}")
+var errJSON = apierror.Invalid(bodyField, "must be a JSON object, such as {\"users\":\"USER_SELECTION_ALL\"}")
 
 // read reads the whole body.
 func (b bodyReader) read(message protoreflect.MessageDescriptor) error {

@@ -26,8 +26,8 @@ const (
 var wordEnums = []protoreflect.FullName{"parley.v1.Enrichment", "parley.v1.CopilotUsageInclusion", "parley.v1.CopilotUsageReport", "parley.v1.UserSelection"}
 
 // checkQuery checks that each parameter is a field of the request, in either spelling, given once unless it repeats, and of
-// a readable value. Fields that the path fills are not parameters. It returns the names that were used, and errors name a
-// parameter as it was sent. Times and words get the form that the generated handlers read. posted says that the parameters are the
+// a readable value. Fields that the path fills are not parameters. It returns the names that the client used, by the
+// path of the field, and errors name a parameter by them. Times and words get the form that the generated handlers read. posted says that the parameters are the
 // members of a body.
 func (m *method) checkQuery(values url.Values, posted bool) (map[protoreflect.Name]string, error) {
 	names := make([]string, 0, len(values))
@@ -35,7 +35,7 @@ func (m *method) checkQuery(values url.Values, posted bool) (map[protoreflect.Na
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	sent := make(map[protoreflect.Name]string, len(names))
+	clientNames := make(map[protoreflect.Name]string, len(names))
 	for _, name := range names {
 		field, path := m.field(name)
 		if field == nil {
@@ -45,10 +45,10 @@ func (m *method) checkQuery(values url.Values, posted bool) (map[protoreflect.Na
 			}
 			return nil, apierror.Invalid(printable(name), what+m.known(name, isCamelCase(names)))
 		}
-		if sent[path] != "" {
+		if clientNames[path] != "" {
 			return nil, apierror.Invalid(name, "the parameter is given in two spellings")
 		}
-		sent[path] = name
+		clientNames[path] = name
 		if m.post && !posted && field.IsList() && field.Kind() == protoreflect.StringKind {
 			return nil, apierror.Invalid(name, "is too long for a URL; give it in the body of a POST")
 		}
@@ -69,7 +69,7 @@ func (m *method) checkQuery(values url.Values, posted bool) (map[protoreflect.Na
 			}
 		}
 	}
-	return sent, nil
+	return clientNames, nil
 }
 
 // field finds the field of a parameter name, and its path: the field's own name, or for a field of a message the names of both with a dot

@@ -10,11 +10,11 @@ import (
 type response struct {
 	http.ResponseWriter
 
-	sent  func(int)    // counts bytes; nil = nobody does
-	gzip  *gzip.Writer // nil = not compressed
-	begun bool         // the headers are written
-	lost  bool         // the client is gone
-	whole bool         // nothing follows
+	countBytes func(int)    // nil = nobody counts
+	gzip       *gzip.Writer // nil = not compressed
+	begun      bool         // the headers are written
+	lost       bool         // the client is gone
+	whole      bool         // nothing follows
 }
 
 // startGzip compresses all that follows.
@@ -50,8 +50,8 @@ func (r *response) Write(b []byte) (n int, err error) {
 		n, err = r.ResponseWriter.Write(b)
 	}
 	r.lost = r.lost || err != nil
-	if r.sent != nil {
-		r.sent(n)
+	if r.countBytes != nil {
+		r.countBytes(n)
 	}
 	return n, err
 }

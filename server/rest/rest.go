@@ -21,8 +21,8 @@ type Config struct {
 	Pages http.Handler
 	// Logger receives failures to answer; nil = none.
 	Logger *slog.Logger
-	// Sent is told of the bytes of answers of the API; nil = nobody is.
-	Sent func(bytes int)
+	// CountBytes is called with the number of bytes of an answer of the API that were written; nil = nobody counts.
+	CountBytes func(bytes int)
 }
 
 // apiPath and tenantPath begin the paths of the API.
@@ -33,12 +33,12 @@ const (
 
 // Handler serves the API under /v1/ and /v1: and the pages elsewhere.
 type Handler struct {
-	mux     *runtime.ServeMux
-	conn    grpc.ClientConnInterface
-	methods map[string]*method // by path template
-	pages   http.Handler
-	logger  *slog.Logger
-	sent    func(bytes int)
+	mux        *runtime.ServeMux
+	conn       grpc.ClientConnInterface
+	methods    map[string]*method // by path template
+	pages      http.Handler
+	logger     *slog.Logger
+	countBytes func(bytes int)
 }
 
 var _ http.Handler = (*Handler)(nil)
@@ -49,7 +49,7 @@ func New(cfg Config) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Handler{conn: cfg.Conn, methods: methods, pages: cfg.Pages, logger: cfg.Logger, sent: cfg.Sent}
+	h := &Handler{conn: cfg.Conn, methods: methods, pages: cfg.Pages, logger: cfg.Logger, countBytes: cfg.CountBytes}
 	if h.logger == nil {
 		h.logger = slog.New(slog.DiscardHandler)
 	}
@@ -71,7 +71,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c := newCall(w, r, h.logger)
-	c.out.sent = h.sent
+	c.out.countBytes = h.countBytes
 	defer c.end()
 	clean, err := c.clean(w, r, h.methods)
 	if err != nil {

@@ -12,25 +12,25 @@ import (
 	"github.com/parley-gateway/parley/timeline"
 )
 
-// validator returns the entity tag of an answer: a digest of its content and of the requested view. The tag is weak. Two answers
+// messageTag returns the entity tag of an answer that is one message: a digest of its content and of the requested view. The tag is weak. Two answers
 // with the same tag hold the same events, states, gaps and notices, and both or neither have a next page and one before. They may differ in
 // their page tokens, which are sealed anew for each answer, and in counts, request ids and the times up to which a source was
 // read or has settled.
-func validator(request any, answer proto.Message) (string, error) {
-	tag, err := tagWith(request, answer, nil)
+func messageTag(request any, answer proto.Message) (string, error) {
+	tag, err := digestTag(request, answer, nil)
 	return string(tag), err
 }
 
-// pageTag returns the validator of a page.
+// pageTag returns the entity tag of a page.
 func pageTag(request any, p *timeline.Page) ([]byte, error) {
-	return tagWith(request, p.Message, p.Events)
+	return digestTag(request, p.Message, p.Events)
 }
 
 // viewRequest is a request that names a view.
 type viewRequest interface{ GetView() parleyv1.EventView }
 
-// tagWith returns the digest of an answer and of the list of its events, if that is not in the message.
-func tagWith(request any, answer proto.Message, list []byte) ([]byte, error) {
+// digestTag returns the digest of an answer and of the list of its events, if that is not in the message.
+func digestTag(request any, answer proto.Message, list []byte) ([]byte, error) {
 	digest := sha256.New()
 	if withView, ok := request.(viewRequest); ok {
 		digest.Write([]byte{byte(withView.GetView())})
