@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 
@@ -150,7 +151,7 @@ func (e *Exporter) writeConversations(ctx context.Context) error {
 				continue
 			}
 			seen[conversation.GetName()] = struct{}{}
-			if err := rows.Write(ctx, dataset.ConversationRow(conversation, e.name), dataset.Bytes(conversation)); err != nil {
+			if err := rows.Write(ctx, dataset.ConversationRow(conversation, e.name), dataset.Bytes(proto.Size(conversation))); err != nil {
 				return err
 			}
 		}
@@ -197,7 +198,7 @@ func (e *Exporter) writeUsage(ctx context.Context) error {
 			continue
 		}
 		seen[row.GetUserPrincipalName()] = struct{}{}
-		if err := rows.Write(ctx, dataset.UsageRowOf(row, e.name), dataset.Bytes(row)); err != nil {
+		if err := rows.Write(ctx, dataset.UsageRowOf(row, e.name), dataset.Bytes(proto.Size(row))); err != nil {
 			return err
 		}
 	}

@@ -16,6 +16,8 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 
 	parleyclient "github.com/parley-gateway/parley/clients/go"
+	"github.com/parley-gateway/parley/export/internal/dataset"
+	"github.com/parley-gateway/parley/export/internal/frames"
 	"github.com/parley-gateway/parley/export/internal/journal"
 	"github.com/parley-gateway/parley/export/internal/store"
 )
@@ -34,17 +36,20 @@ var (
 type Exporter struct {
 	options  Options
 	name     string
+	conn     grpc.ClientConnInterface
 	clients  clients
 	journal  *journal.Journal
 	store    *store.Store
 	progress progress
 	known    known
+	batch    []frames.Event // of takeEvents, for the next batch
+	kept     [][]byte       // as batch
+	reader   *dataset.Reader
 	summary  *parleyv1.TenantSummary
 	last     map[string]*parleyv1.UserSummary // by lastSummaries; nil until all users are read
 }
 
 type clients struct {
-	events        parleyv1.EventServiceClient
 	users         parleyv1.UserServiceClient
 	conversations parleyv1.ConversationServiceClient
 	usage         parleyv1.CopilotUsageServiceClient
@@ -58,8 +63,10 @@ func New(conn grpc.ClientConnInterface, options Options) *Exporter {
 	return &Exporter{
 		options: options,
 		name:    name,
+		conn:    conn,
+		reader:  dataset.NewReader(name),
 		clients: clients{
-			events: parleyv1.NewEventServiceClient(conn), users: parleyv1.NewUserServiceClient(conn),
+			users:         parleyv1.NewUserServiceClient(conn),
 			conversations: parleyv1.NewConversationServiceClient(conn), usage: parleyv1.NewCopilotUsageServiceClient(conn),
 		},
 	}

@@ -8,9 +8,12 @@ import (
 	"os"
 	"slices"
 
+	"google.golang.org/protobuf/proto"
+
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 
 	"github.com/parley-gateway/parley/export/internal/dataset"
+	"github.com/parley-gateway/parley/export/internal/frames"
 	"github.com/parley-gateway/parley/export/internal/journal"
 )
 
@@ -47,6 +50,8 @@ type flushing struct {
 	turns  *dataset.Writer[dataset.Turn]
 	calls  *dataset.Writer[dataset.Call]
 	open   *dataset.Pairs
+	reader *dataset.Reader
+	batch  []frames.Event // of frame, for the next one
 }
 
 // flush makes files of the committed frames. What turns need of users who are still being read stays in the spool.
@@ -57,6 +62,7 @@ func (e *Exporter) flush(ctx context.Context) (err error) {
 	f := flushing{
 		e: e, events: newWriter[dataset.Event](e, dataset.Events), copies: newWriter[dataset.Copy](e, dataset.Copies),
 		turns: newWriter[dataset.Turn](e, dataset.Turns), calls: newWriter[dataset.Call](e, dataset.Calls), open: dataset.NewPairs(),
+		reader: dataset.NewReader(e.name),
 	}
 	defer func() {
 		f.events.Abandon()
@@ -81,29 +87,25 @@ func (e *Exporter) flush(ctx context.Context) (err error) {
 	return e.journal.Flushed(f.rest())
 }
 
-func (f *flushing) frame(ctx context.Context, next *parleyv1.StreamTenantEventsResponse) error {
-	run := f.e.name
-	for _, event := range next.GetBatch().GetEvents() {
-		f.open.Add(event)
-		if event.GetName() == "" {
-			continue // kept for its turn alone
+// frame writes the rows of a frame in its wire format.
+func (f *flushing) frame(ctx context.Context, wire []byte) (err error) {
+	if frames.IsBatch(wire) {
+		if f.batch, err = frames.Events(f.batch[:0], wire); err != nil {
+			return damaged(err)
 		}
-		if f.e.wants(dataset.Events) {
-			if err := f.events.Write(ctx, dataset.EventRow(event, run), dataset.Bytes(event)); err != nil {
+		for _, event := range f.batch {
+			if err := f.event(ctx, event.Wire); err != nil {
 				return err
 			}
 		}
-		if event.GetCall() == nil || !f.e.wants(dataset.Calls) {
-			continue
-		}
-		for _, row := range dataset.CallRows(event, run) {
-			if err := f.calls.Write(ctx, row, rowBytes); err != nil {
-				return err
-			}
-		}
+		return nil
+	}
+	next := new(parleyv1.StreamTenantEventsResponse)
+	if err := proto.Unmarshal(wire, next); err != nil {
+		return damaged(err)
 	}
 	for _, c := range next.GetCopies().GetCopies() {
-		if err := f.copies.Write(ctx, dataset.Copy{UID: c.GetUid(), UserID: dataset.UserID(c.GetName()), Name: c.GetName(), Run: run}, rowBytes); err != nil {
+		if err := f.copies.Write(ctx, dataset.Copy{UID: c.GetUid(), UserID: dataset.UserID(c.GetName()), Name: c.GetName(), Run: f.e.name}, rowBytes); err != nil {
 			return err
 		}
 	}
@@ -111,11 +113,49 @@ func (f *flushing) frame(ctx context.Context, next *parleyv1.StreamTenantEventsR
 	if user == nil {
 		return nil
 	}
-	for _, row := range f.open.Take(user.GetUser(), run) {
+	for _, row := range f.open.Take(user.GetUser(), f.e.name) {
 		if !f.e.wants(dataset.Turns) {
 			continue
 		}
 		if err := f.turns.Write(ctx, row, rowBytes); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// damaged says of frames that cannot be read how the run begins anew.
+func damaged(err error) error {
+	return fmt.Errorf("frames in the state folder are damaged, remove it to begin the run anew: %w", err)
+}
+
+// event writes the rows of an event in its wire format.
+func (f *flushing) event(ctx context.Context, wire []byte) error {
+	if err := f.reader.Read(wire); err != nil {
+		return damaged(err)
+	}
+	f.open.Add(f.reader.Half())
+	if !f.reader.Named() {
+		return nil // kept for its turn alone
+	}
+	if f.e.wants(dataset.Events) {
+		row, err := f.reader.EventRow()
+		if err != nil {
+			return damaged(err)
+		}
+		if err := f.events.Write(ctx, row, dataset.Bytes(len(wire))); err != nil {
+			return err
+		}
+	}
+	if !f.reader.IsCall() || !f.e.wants(dataset.Calls) {
+		return nil
+	}
+	call := new(parleyv1.Event)
+	if err := proto.Unmarshal(wire, call); err != nil {
+		return damaged(err)
+	}
+	for _, row := range dataset.CallRows(call, f.e.name) {
+		if err := f.calls.Write(ctx, row, rowBytes); err != nil {
 			return err
 		}
 	}

@@ -36,7 +36,7 @@ func (p *progress) change(change func(now *Progress)) {
 	change(&p.now)
 }
 
-func (p *progress) event() { p.change(func(now *Progress) { now.Events++ }) }
+func (p *progress) events(n int) { p.change(func(now *Progress) { now.Events += int64(n) }) }
 
 func (p *progress) user() { p.change(func(now *Progress) { now.Users++ }) }
 

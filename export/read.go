@@ -6,12 +6,14 @@ import (
 	"slices"
 	"time"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 
 	parleyclient "github.com/parley-gateway/parley/clients/go"
 	"github.com/parley-gateway/parley/export/internal/dataset"
+	"github.com/parley-gateway/parley/export/internal/frames"
 	"github.com/parley-gateway/parley/export/internal/journal"
 )
 
@@ -66,17 +68,13 @@ func (e *Exporter) readLeg(ctx context.Context, ids []string) error {
 		return e.flush(ctx)
 	}
 	options.OnNotice = func(notice *parleyv1.Notice) { e.progress.waits(notice.GetCode()) }
-	stream := parleyclient.New(parleyclient.Method[parleyclient.TenantFrame, *parleyv1.StreamTenantEventsResponse]{
-		Open: func(ctx context.Context, _ string) (parleyclient.Receiver[parleyclient.TenantFrame], error) {
+	stream := parleyclient.New(parleyclient.Method[*frames.Frame, *frames.Frame]{
+		Open: func(ctx context.Context, _ string) (parleyclient.Receiver[*frames.Frame], error) {
 			if err := errors.Join(e.journal.Rollback(), e.known.load(e.journal, e.options.Deduplicate)); err != nil {
 				return nil, err
 			}
 			request.ResumeToken = state.Token
-			next, err := e.clients.events.StreamTenantEvents(ctx, request)
-			if err != nil {
-				return nil, err
-			}
-			return parleyclient.ReceiveTenant(next), nil
+			return frames.Open(ctx, e.conn, request)
 		},
 		Items: e.items,
 	}, state.Token, options)
@@ -93,10 +91,10 @@ func (e *Exporter) readLeg(ctx context.Context, ids []string) error {
 }
 
 // items notes what a frame says about the whole, and returns it if it is to be kept.
-func (e *Exporter) items(f parleyclient.TenantFrame) []*parleyv1.StreamTenantEventsResponse {
+func (e *Exporter) items(f *frames.Frame) []*frames.Frame {
 	switch next := f.GetFrame().(type) {
-	case *parleyv1.StreamTenantEventsResponse_Batch, *parleyv1.StreamTenantEventsResponse_Copies, *parleyv1.StreamTenantEventsResponse_User:
-		return []*parleyv1.StreamTenantEventsResponse{f.StreamTenantEventsResponse}
+	case nil, *parleyv1.StreamTenantEventsResponse_Batch, *parleyv1.StreamTenantEventsResponse_Copies, *parleyv1.StreamTenantEventsResponse_User:
+		return []*frames.Frame{f}
 	case *parleyv1.StreamTenantEventsResponse_Checkpoint:
 		e.progress.reached(next.Checkpoint)
 	case *parleyv1.StreamTenantEventsResponse_Summary:
@@ -106,52 +104,92 @@ func (e *Exporter) items(f parleyclient.TenantFrame) []*parleyv1.StreamTenantEve
 }
 
 // take adds a frame to the journal, without what is there already.
-func (e *Exporter) take(next *parleyv1.StreamTenantEventsResponse) error {
-	switch frame := next.GetFrame().(type) {
-	case *parleyv1.StreamTenantEventsResponse_Batch:
-		return e.takeEvents(frame.Batch.GetEvents())
+func (e *Exporter) take(f *frames.Frame) error {
+	defer f.Release()
+	if f.Batch != nil {
+		return e.takeEvents(f.Batch)
+	}
+	switch next := f.GetFrame().(type) {
+	case *parleyv1.StreamTenantEventsResponse_Batch: // with something beside it that is not known here
+		wire, err := proto.Marshal(batch(next.Batch.GetEvents()))
+		if err != nil {
+			return err
+		}
+		return e.takeEvents(wire)
 	case *parleyv1.StreamTenantEventsResponse_Copies:
-		return e.takeCopies(frame.Copies.GetCopies())
+		return e.takeCopies(next.Copies.GetCopies())
 	case *parleyv1.StreamTenantEventsResponse_User:
-		e.known.forget(frame.User.GetUser())
+		e.known.forget(next.User.GetUser())
 		e.progress.user()
-		return errors.Join(e.journal.Append(next), e.journal.AppendUser(frame.User))
+		return errors.Join(e.journal.Append(f.StreamTenantEventsResponse), e.journal.AppendUser(next.User))
 	}
 	return nil
 }
 
-func (e *Exporter) takeEvents(events []*parleyv1.Event) error {
-	var kept []*parleyv1.Event
+// takeEvents adds a batch in its wire format, as a whole if nothing in it is there already.
+func (e *Exporter) takeEvents(wire []byte) error {
+	events, err := frames.Events(e.batch[:0], wire)
+	if err != nil {
+		return err
+	}
+	e.batch = events
+	kept := e.kept[:0]
+	fresh := 0
 	var copies []*parleyv1.EventCopy
 	for _, event := range events {
-		key := journal.KeyOf(event)
+		key := journal.KeyOf(event.Owner, event.UID, event.Version)
 		switch {
 		case e.known.has(key):
-			if half := dataset.Half(event); half != nil {
+			half, err := e.halfOf(event.Wire)
+			if err != nil {
+				return err
+			}
+			if half != nil {
 				kept = append(kept, half)
 			}
 		case e.options.Deduplicate && e.known.elsewhere(key):
-			copies = append(copies, &parleyv1.EventCopy{Name: event.GetName(), Uid: event.GetUid()})
+			whole := new(parleyv1.Event)
+			if err := proto.Unmarshal(event.Wire, whole); err != nil {
+				return err
+			}
+			copies = append(copies, &parleyv1.EventCopy{Name: whole.GetName(), Uid: whole.GetUid()})
 		default:
 			e.known.add(key)
 			if err := e.journal.AppendKey(key); err != nil {
 				return err
 			}
-			kept = append(kept, event)
-			e.progress.event()
+			kept = append(kept, event.Wire)
+			fresh++
 		}
 	}
-	if err := e.takeCopies(copies); err != nil || len(kept) == 0 {
-		return err
+	e.kept = kept
+	e.progress.events(fresh)
+	switch {
+	case fresh == len(events):
+		return e.journal.AppendWire(wire)
+	case len(kept) > 0:
+		err = e.journal.AppendWire(frames.AppendBatch(nil, kept))
 	}
-	return e.journal.Append(batch(kept))
+	return errors.Join(err, e.takeCopies(copies))
+}
+
+// halfOf is what a turn needs of an event, in the wire format; nil = nothing.
+func (e *Exporter) halfOf(event []byte) ([]byte, error) {
+	if err := e.reader.Read(event); err != nil {
+		return nil, err
+	}
+	half := e.reader.Half()
+	if half == nil {
+		return nil, nil
+	}
+	return proto.Marshal(half)
 }
 
 func (e *Exporter) takeCopies(copies []*parleyv1.EventCopy) error {
 	var kept []*parleyv1.EventCopy
 	for _, c := range copies {
 		// A copy is known by its owner and uid, and has no version.
-		key := journal.KeyOf(&parleyv1.Event{Owner: "users/" + dataset.UserID(c.GetName()), Uid: c.GetUid(), Version: -1})
+		key := journal.KeyOf("users/"+dataset.UserID(c.GetName()), c.GetUid(), -1)
 		if e.known.has(key) {
 			continue
 		}

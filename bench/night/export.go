@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
@@ -35,7 +36,7 @@ type exported struct {
 	resident       float64       // of the exporter at most, in MiB
 }
 
-// exportBars are the two parts of bar 15: the CPU time of an export against that of the gRPC stream of the same, and memory for two tenants.
+// exportBars are the two parts of bar 15: the CPU time of an export against that of the gRPC stream of the same, and memory for tenants of several sizes.
 func exportBars(ctx context.Context, o options, t *table) (err error) {
 	d, err := newDeployment(ctx)
 	if err != nil {
@@ -43,13 +44,17 @@ func exportBars(ctx context.Context, o options, t *table) (err error) {
 	}
 	defer func() { err = errors.Join(err, d.close()) }()
 	most, ratio, alone := 0., 0., 0.
-	for _, users := range []int{100, 400} {
+	for text := range strings.SplitSeq(o.exports, ",") {
+		users, err := strconv.Atoi(text)
+		if err != nil {
+			return fmt.Errorf("-exports: %w", err)
+		}
 		got, err := d.exports(ctx, o, users)
 		if err != nil {
 			return err
 		}
 		most = max(most, got.resident)
-		ratio = got.stream.Seconds() / got.export.Seconds() // of the larger tenant
+		ratio = got.stream.Seconds() / got.export.Seconds() // of the last tenant
 		alone = got.read.Seconds() / got.written.Seconds()
 		rate := func(d time.Duration) float64 { return float64(got.events) / d.Seconds() / 1000 }
 		t.notef("%d users, %d events: %.0fk events per CPU second of gateway and reader, %.0fk of gateway and exporter; %.0fk of the reader alone, %.0fk of the exporter, which held %.0f MiB",

@@ -19,7 +19,7 @@ import (
 // options are the flags.
 type options struct {
 	parley, exporter, redis string
-	only, flags             string
+	only, flags, exports    string
 	rounds, cache, lists    int
 }
 
@@ -33,6 +33,7 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds of bars 15 and 17")
 	flag.IntVar(&o.cache, "cache", 256, "MiB of the cache that bar 16 fills")
 	flag.IntVar(&o.lists, "lists", 50, "lists a second of bar 17")
+	flag.StringVar(&o.exports, "exports", "100,400", "users of the tenants of bar 15; the ratios are those of the last one")
 	flag.StringVar(&o.flags, "flags", "", "more flags of `parley serve`")
 	child.register()
 	flag.Parse()

@@ -1,88 +1,23 @@
 package dataset
 
 import (
-	"bytes"
-	"encoding/json"
 	"strings"
 	"time"
 
-	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+
+	"github.com/parley-gateway/parley/export/internal/wire"
 )
 
 // UserID returns the id of a resource name that begins with users/{user}.
 func UserID(name string) string {
 	id, _, _ := strings.Cut(strings.TrimPrefix(name, "users/"), "/")
 	return id
-}
-
-// EventRow is the row of an event.
-func EventRow(e *parleyv1.Event, run string) Event {
-	row := Event{
-		UID: e.GetUid(), Version: e.GetVersion(), UserID: UserID(e.GetOwner()), Name: e.GetName(), Kind: e.GetKind().String(),
-		Source: enum(e.GetSource().GetSource(), ""), SourceID: e.GetSource().GetId(), ChatID: e.GetSource().GetChatId(),
-		APIVersion: e.GetSource().GetApiVersion(), ETag: e.GetSource().GetEtag(),
-		ConversationID: lastPart(e.GetConversation()), ReplyTo: e.GetReplyTo(), ReplyConversationID: lastPart(e.GetReplyToConversation()),
-		CorrelationID: e.GetCorrelationId(), Actor: object(e.GetActor()),
-		SummaryText: e.GetSummary().GetText(), SummaryKey: e.GetSummary().GetTemplateKey(),
-		Importance: enum(e.GetImportance(), e.GetImportanceOther()), Locale: e.GetLocale(), WebURL: e.GetWebUrl(),
-		Attachments: list(e.GetAttachments()), Mentions: list(e.GetMentions()), Links: list(e.GetLinks()),
-		Unmapped: object(e.GetUnmapped()), OutOfWindow: e.GetOutOfWindow(), TruncatedFields: e.GetTruncatedFields(), Run: run,
-	}
-	row.EventTime, row.EventTimeText = instant(e.GetEventTime())
-	row.CreateTime, row.CreateTimeText = instant(e.GetCreateTime())
-	row.UpdateTime, row.UpdateTimeText = instant(e.GetUpdateTime())
-	row.EditTime, row.EditTimeText = instant(e.GetEditTime())
-	row.DeleteTime, row.DeleteTimeText = instant(e.GetDeleteTime())
-	row.EventDate = DateOf(row.EventTime)
-	var actor *parleyv1.Identity
-	row.ActorKind, actor = firstIdentity(e.GetActor())
-	row.ActorID, row.ActorDisplayName, row.ActorTenantID = actor.GetId(), actor.GetDisplayName(), actor.GetTenantId()
-	row.ActorIdentityType = enum(actor.GetIdentityType(), actor.GetIdentityTypeOther())
-	if body := e.GetBody(); body != nil {
-		row.ContentType = enum(body.GetContentType(), body.GetContentTypeOther())
-		row.Content, row.PlainText, row.ContentSize = body.GetContent(), body.GetPlainText(), new(body.GetContentSize())
-	}
-	detail(&row, e)
-	return row
-}
-
-func detail(row *Event, e *parleyv1.Event) {
-	switch detail := e.GetDetail().(type) {
-	case *parleyv1.Event_Copilot:
-		d := detail.Copilot
-		row.AppClass, row.SessionID, row.RequestID = d.GetAppClass(), d.GetSessionId(), d.GetRequestId()
-		row.InteractionType, row.Contexts = enum(d.GetInteractionType(), d.GetInteractionTypeOther()), list(d.GetContexts())
-		row.Detail = object(d)
-	case *parleyv1.Event_Chat:
-		message(row, detail.Chat)
-		row.Detail = object(detail.Chat)
-	case *parleyv1.Event_System:
-		row.SystemEventType = detail.System.GetEventType()
-		message(row, detail.System.GetMessage())
-		row.Detail = object(detail.System)
-	case *parleyv1.Event_Call:
-		d := detail.Call
-		row.CallType, row.CallPartial, row.RecordVersion = enum(d.GetCallType(), d.GetCallTypeOther()), new(d.GetPartial()), d.RecordVersion
-		row.CallStartTime, _ = instant(d.GetStartTime())
-		row.CallEndTime, _ = instant(d.GetEndTime())
-		row.CallJoinURL = d.GetJoinWebUrl()
-		for _, modality := range d.GetModalities() {
-			row.CallModalities = append(row.CallModalities, modality.String())
-		}
-		row.Detail = object(d)
-	}
-}
-
-func message(row *Event, d *parleyv1.ChatDetail) {
-	row.MessageType, row.Subject = enum(d.GetMessageType(), d.GetMessageTypeOther()), d.GetSubject()
-	row.TeamID, row.ChannelID = d.GetChannel().GetTeamId(), d.GetChannel().GetChannelId()
-	row.Reactions = list(d.GetReactions())
 }
 
 // CallRows are the rows of the participants of a call; none where it was not read whole.
@@ -102,8 +37,8 @@ func CallRows(e *parleyv1.Event, run string) []Call {
 		if q != nil && q.WorstPacketLossRate != nil {
 			row.WorstPacketLossRate = new(float64(q.GetWorstPacketLossRate()))
 		}
-		row.StartTime, _ = instant(call.GetStartTime())
-		row.EndTime, _ = instant(call.GetEndTime())
+		row.StartTime = instant(call.GetStartTime())
+		row.EndTime = instant(call.GetEndTime())
 		row.StartDate = DateOf(row.StartTime)
 		rows = append(rows, row)
 	}
@@ -118,7 +53,7 @@ func UserRow(u *parleyv1.User, run string) User {
 	}
 	if licence := u.GetCopilot(); licence != nil {
 		row.Licensed = licence.Licensed
-		row.LicensedSince, _ = instant(licence.GetSince())
+		row.LicensedSince = instant(licence.GetSince())
 	}
 	return row
 }
@@ -130,9 +65,9 @@ func ConversationRow(c *parleyv1.Conversation, run string) Conversation {
 		ChatType: enum(c.GetChatType(), c.GetChatTypeOther()), Topic: c.GetTopic(), TenantID: c.GetTenantId(), WebURL: c.GetWebUrl(),
 		Members: list(c.GetMembers()), Unmapped: object(c.GetUnmapped()), Run: run,
 	}
-	row.CreateTime, _ = instant(c.GetCreateTime())
-	row.UpdateTime, _ = instant(c.GetUpdateTime())
-	row.LastMessageTime, _ = instant(c.GetLastMessageTime())
+	row.CreateTime = instant(c.GetCreateTime())
+	row.UpdateTime = instant(c.GetUpdateTime())
+	row.LastMessageTime = instant(c.GetLastMessageTime())
 	return row
 }
 
@@ -145,17 +80,22 @@ func UsageRowOf(r *parleyv1.CopilotUsageRow, run string) UsageRow {
 	}
 }
 
-// instant returns a time in microseconds, and its text where it is finer.
-func instant(at *timestamppb.Timestamp) (*time.Time, string) {
+// instant returns a time in microseconds; nil for none.
+func instant(at *timestamppb.Timestamp) *time.Time {
 	if at == nil {
-		return nil, ""
+		return nil
 	}
-	exact := at.AsTime()
-	micros := exact.Truncate(time.Microsecond)
-	if micros.Equal(exact) {
-		return &micros, ""
+	short, _ := micros(at.AsTime())
+	return short
+}
+
+// micros returns a time in microseconds, and its text where it is finer.
+func micros(exact time.Time) (*time.Time, string) {
+	short := exact.Truncate(time.Microsecond)
+	if short.Equal(exact) {
+		return &short, ""
 	}
-	return &micros, exact.Format(time.RFC3339Nano)
+	return &short, exact.Format(time.RFC3339Nano)
 }
 
 func seconds(d *durationpb.Duration) *float64 {
@@ -183,38 +123,20 @@ func lastPart(name string) string {
 	return name[strings.LastIndexByte(name, '/')+1:]
 }
 
-func firstIdentity(set *parleyv1.IdentitySet) (string, *parleyv1.Identity) {
-	for _, known := range []struct {
-		kind     string
-		identity *parleyv1.Identity
-	}{
-		{"user", set.GetUser()},
-		{"application", set.GetApplication()},
-		{"guest", set.GetGuest()},
-		{"phone", set.GetPhone()},
-		{"device", set.GetDevice()},
-	} {
-		if known.identity != nil {
-			return known.kind, known.identity
-		}
-	}
-	return "", nil
-}
-
-// object is the JSON of a message without white space, which protojson varies.
+// object is the JSON of a message.
 func object(m proto.Message) string {
 	if !m.ProtoReflect().IsValid() {
 		return ""
 	}
-	text, err := protojson.Marshal(m)
+	content, err := proto.Marshal(m)
 	if err != nil {
 		return "" // only text that is no UTF-8 fails, and such a message was refused on the wire
 	}
-	var compact bytes.Buffer
-	if err := json.Compact(&compact, text); err != nil {
+	text, err := wire.Of(m.ProtoReflect().Descriptor(), content)
+	if err != nil {
 		return ""
 	}
-	return compact.String()
+	return text
 }
 
 func list[M proto.Message](messages []M) string {

@@ -28,6 +28,7 @@ const MaxFile = 128 << 20
 const (
 	groupBytes = 8 << 20 // of the rows that a writer holds in memory
 	fileBytes  = MaxFile - 3*groupBytes
+	blockRows  = 128 // that are given to the format at a time, column by column
 )
 
 // File is a finished file that lies in the scratch folder.
@@ -51,6 +52,7 @@ type Writer[T any] struct {
 	file    *os.File
 	counted *counter
 	rows    rowWriter[T]
+	block   []T   // rows that the format does not have yet
 	written int64 // rows of the file
 	group   int   // bytes of the rows since the last group
 }
@@ -77,12 +79,15 @@ func (w *Writer[T]) Write(ctx context.Context, row T, bytes int) error {
 			return err
 		}
 	}
-	if _, err := w.rows.Write([]T{row}); err != nil {
-		return err
-	}
+	w.block = append(w.block, row)
 	w.written++
-	if w.group += bytes; w.group < groupBytes && int64(w.group) < w.limit {
+	w.group += bytes
+	ends := w.group >= groupBytes || int64(w.group) >= w.limit
+	if !ends && len(w.block) < blockRows {
 		return nil
+	}
+	if err := w.writeBlock(); err != nil || !ends {
+		return err
 	}
 	w.group = 0
 	if err := w.rows.Flush(); err != nil {
@@ -92,6 +97,13 @@ func (w *Writer[T]) Write(ctx context.Context, row T, bytes int) error {
 		return nil
 	}
 	return w.Close(ctx)
+}
+
+func (w *Writer[T]) writeBlock() error {
+	_, err := w.rows.Write(w.block)
+	clear(w.block)
+	w.block = w.block[:0]
+	return err
 }
 
 func (w *Writer[T]) open() error {
@@ -105,7 +117,7 @@ func (w *Writer[T]) open() error {
 		return nil
 	}
 	w.rows = parquet.NewGenericWriter[T](w.counted,
-		parquet.Compression(&zstd.Codec{}),
+		parquet.Compression(&zstd.Codec{Level: zstd.SpeedFastest}),
 		parquet.CreatedBy("parley-export", "", ""),
 		parquet.KeyValueMetadata("schema_version", strconv.Itoa(SchemaVersion)),
 		parquet.KeyValueMetadata("dataset", w.dataset),
@@ -118,7 +130,7 @@ func (w *Writer[T]) Close(ctx context.Context) error {
 	if w.file == nil {
 		return nil
 	}
-	err := errors.Join(w.rows.Close(), w.file.Sync(), w.file.Close())
+	err := errors.Join(w.writeBlock(), w.rows.Close(), w.file.Sync(), w.file.Close())
 	done := File{Dataset: w.dataset, Path: w.file.Name(), Rows: w.written, Bytes: w.counted.bytes, SHA256: hex.EncodeToString(w.counted.sum.Sum(nil))}
 	w.file, w.written, w.group = nil, 0, 0
 	if err != nil {
@@ -132,7 +144,7 @@ func (w *Writer[T]) Abandon() {
 	if w.file != nil {
 		_ = w.file.Close()
 		_ = os.Remove(w.file.Name())
-		w.file = nil
+		w.file, w.block = nil, nil
 	}
 }
 

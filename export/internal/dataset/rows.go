@@ -9,10 +9,10 @@ import "time"
 type Event struct {
 	UID                 string     `parquet:"uid,id(1)" json:"uid" doc:"equal for every version and every user's copy of the same thing"`
 	Version             int64      `parquet:"version,id(2)" json:"version" doc:"larger is newer, for events of one uid"`
-	UserID              string     `parquet:"user_id,id(3)" json:"user_id" doc:"object id of the user whose data it was read from"`
+	UserID              string     `parquet:"user_id,dict,id(3)" json:"user_id" doc:"object id of the user whose data it was read from"`
 	Name                string     `parquet:"name,id(4)" json:"name" doc:"resource name; GetEvent reads the event by it"`
 	EventDate           Date       `parquet:"event_date,optional,date,id(5)" json:"event_date,omitempty" doc:"day of event_time in UTC"`
-	Kind                string     `parquet:"kind,id(6)" json:"kind" doc:"what it is, such as EVENT_KIND_PROMPT"`
+	Kind                string     `parquet:"kind,dict,id(6)" json:"kind" doc:"what it is, such as EVENT_KIND_PROMPT"`
 	EventTime           *time.Time `parquet:"event_time,timestamp(microsecond),id(7)" json:"event_time,omitempty" doc:"when the source last saw a change"`
 	EventTimeText       string     `parquet:"event_time_text,optional,id(8)" json:"event_time_text,omitempty" doc:"event_time as Graph gave it, where it is finer than microseconds"`
 	CreateTime          *time.Time `parquet:"create_time,timestamp(microsecond),id(9)" json:"create_time,omitempty" doc:"when it was written or began"`
@@ -23,41 +23,41 @@ type Event struct {
 	EditTimeText        string     `parquet:"edit_time_text,optional,id(14)" json:"edit_time_text,omitempty" doc:"the same as text, where it is finer"`
 	DeleteTime          *time.Time `parquet:"delete_time,timestamp(microsecond),id(15)" json:"delete_time,omitempty" doc:"when it was deleted"`
 	DeleteTimeText      string     `parquet:"delete_time_text,optional,id(16)" json:"delete_time_text,omitempty" doc:"the same as text, where it is finer"`
-	Source              string     `parquet:"source,optional,id(17)" json:"source,omitempty" doc:"Graph API that it was read from"`
+	Source              string     `parquet:"source,optional,dict,id(17)" json:"source,omitempty" doc:"Graph API that it was read from"`
 	SourceID            string     `parquet:"source_id,optional,id(18)" json:"source_id,omitempty" doc:"id as Graph gave it"`
-	ChatID              string     `parquet:"chat_id,optional,id(19)" json:"chat_id,omitempty" doc:"chat that holds the message"`
-	APIVersion          string     `parquet:"api_version,optional,id(20)" json:"api_version,omitempty" doc:"v1.0 or beta"`
+	ChatID              string     `parquet:"chat_id,optional,dict,id(19)" json:"chat_id,omitempty" doc:"chat that holds the message"`
+	APIVersion          string     `parquet:"api_version,optional,dict,id(20)" json:"api_version,omitempty" doc:"v1.0 or beta"`
 	ETag                string     `parquet:"etag,optional,id(21)" json:"etag,omitempty" doc:"entity tag of Graph"`
-	ConversationID      string     `parquet:"conversation_id,optional,id(22)" json:"conversation_id,omitempty" doc:"conversation it belongs to: one for the chat, the interactions and the call of a meeting"`
+	ConversationID      string     `parquet:"conversation_id,optional,dict,id(22)" json:"conversation_id,omitempty" doc:"conversation it belongs to: one for the chat, the interactions and the call of a meeting"`
 	ReplyTo             string     `parquet:"reply_to,optional,id(23)" json:"reply_to,omitempty" doc:"id of the message that it answers"`
 	ReplyConversationID string     `parquet:"reply_to_conversation_id,optional,id(24)" json:"reply_to_conversation_id,omitempty" doc:"conversation of that message, where it is another one"`
-	CorrelationID       string     `parquet:"correlation_id,optional,id(25)" json:"correlation_id,omitempty" doc:"shared by a prompt and its answers"`
-	ActorKind           string     `parquet:"actor_kind,optional,id(26)" json:"actor_kind,omitempty" doc:"which identity of the actor the next columns have: user, application, guest, phone or device"`
-	ActorID             string     `parquet:"actor_id,optional,id(27)" json:"actor_id,omitempty" doc:"who wrote, asked, answered or organised"`
-	ActorDisplayName    string     `parquet:"actor_display_name,optional,id(28)" json:"actor_display_name,omitempty" doc:"name of the actor, if Graph sent one"`
-	ActorIdentityType   string     `parquet:"actor_identity_type,optional,id(29)" json:"actor_identity_type,omitempty" doc:"sort of identity of Teams"`
-	ActorTenantID       string     `parquet:"actor_tenant_id,optional,id(30)" json:"actor_tenant_id,omitempty" doc:"tenant of the actor"`
-	Actor               string     `parquet:"actor,optional,id(31)" holds:"json" json:"actor,omitempty" doc:"IdentitySet, whole"`
-	ContentType         string     `parquet:"content_type,optional,id(32)" json:"content_type,omitempty" doc:"of content"`
+	CorrelationID       string     `parquet:"correlation_id,optional,dict,id(25)" json:"correlation_id,omitempty" doc:"shared by a prompt and its answers"`
+	ActorKind           string     `parquet:"actor_kind,optional,dict,id(26)" json:"actor_kind,omitempty" doc:"which identity of the actor the next columns have: user, application, guest, phone or device"`
+	ActorID             string     `parquet:"actor_id,optional,dict,id(27)" json:"actor_id,omitempty" doc:"who wrote, asked, answered or organised"`
+	ActorDisplayName    string     `parquet:"actor_display_name,optional,dict,id(28)" json:"actor_display_name,omitempty" doc:"name of the actor, if Graph sent one"`
+	ActorIdentityType   string     `parquet:"actor_identity_type,optional,dict,id(29)" json:"actor_identity_type,omitempty" doc:"sort of identity of Teams"`
+	ActorTenantID       string     `parquet:"actor_tenant_id,optional,dict,id(30)" json:"actor_tenant_id,omitempty" doc:"tenant of the actor"`
+	Actor               string     `parquet:"actor,optional,dict,id(31)" holds:"json" json:"actor,omitempty" doc:"IdentitySet, whole"`
+	ContentType         string     `parquet:"content_type,optional,dict,id(32)" json:"content_type,omitempty" doc:"of content"`
 	Content             string     `parquet:"content,optional,id(33)" json:"content,omitempty" doc:"body as Graph sent it, untrusted"`
 	PlainText           string     `parquet:"plain_text,optional,id(34)" json:"plain_text,omitempty" doc:"body to be read and searched"`
 	ContentSize         *int32     `parquet:"content_size,id(35)" json:"content_size,omitempty" doc:"bytes of content"`
-	SummaryText         string     `parquet:"summary_text,optional,id(36)" json:"summary_text,omitempty" doc:"Parley's line about calls and notes of Teams"`
-	SummaryKey          string     `parquet:"summary_key,optional,id(37)" json:"summary_key,omitempty" doc:"key of its template"`
-	Importance          string     `parquet:"importance,optional,id(38)" json:"importance,omitempty" doc:"how loudly it was to be delivered"`
-	Locale              string     `parquet:"locale,optional,id(39)" json:"locale,omitempty" doc:"language tag"`
+	SummaryText         string     `parquet:"summary_text,optional,dict,id(36)" json:"summary_text,omitempty" doc:"Parley's line about calls and notes of Teams"`
+	SummaryKey          string     `parquet:"summary_key,optional,dict,id(37)" json:"summary_key,omitempty" doc:"key of its template"`
+	Importance          string     `parquet:"importance,optional,dict,id(38)" json:"importance,omitempty" doc:"how loudly it was to be delivered"`
+	Locale              string     `parquet:"locale,optional,dict,id(39)" json:"locale,omitempty" doc:"language tag"`
 	WebURL              string     `parquet:"web_url,optional,id(40)" json:"web_url,omitempty" doc:"address that opens it in Teams"`
-	AppClass            string     `parquet:"app_class,optional,id(41)" json:"app_class,omitempty" doc:"Copilot application"`
-	InteractionType     string     `parquet:"interaction_type,optional,id(42)" json:"interaction_type,omitempty" doc:"prompt or answer, in Graph's word"`
-	SessionID           string     `parquet:"session_id,optional,id(43)" json:"session_id,omitempty" doc:"Copilot session"`
+	AppClass            string     `parquet:"app_class,optional,dict,id(41)" json:"app_class,omitempty" doc:"Copilot application"`
+	InteractionType     string     `parquet:"interaction_type,optional,dict,id(42)" json:"interaction_type,omitempty" doc:"prompt or answer, in Graph's word"`
+	SessionID           string     `parquet:"session_id,optional,dict,id(43)" json:"session_id,omitempty" doc:"Copilot session"`
 	RequestID           string     `parquet:"request_id,optional,id(44)" json:"request_id,omitempty" doc:"Copilot request"`
 	Contexts            string     `parquet:"contexts,optional,id(45)" holds:"json" json:"contexts,omitempty" doc:"what Copilot was asked about: a list of CopilotContext"`
-	MessageType         string     `parquet:"message_type,optional,id(46)" json:"message_type,omitempty" doc:"type of the chat message"`
+	MessageType         string     `parquet:"message_type,optional,dict,id(46)" json:"message_type,omitempty" doc:"type of the chat message"`
 	Subject             string     `parquet:"subject,optional,id(47)" json:"subject,omitempty" doc:"of the chat message"`
-	TeamID              string     `parquet:"team_id,optional,id(48)" json:"team_id,omitempty" doc:"team of the channel"`
-	ChannelID           string     `parquet:"channel_id,optional,id(49)" json:"channel_id,omitempty" doc:"channel of the message"`
-	SystemEventType     string     `parquet:"system_event_type,optional,id(50)" json:"system_event_type,omitempty" doc:"what a note of Teams is about"`
-	CallType            string     `parquet:"call_type,optional,id(51)" json:"call_type,omitempty" doc:"peer to peer, or a group call"`
+	TeamID              string     `parquet:"team_id,optional,dict,id(48)" json:"team_id,omitempty" doc:"team of the channel"`
+	ChannelID           string     `parquet:"channel_id,optional,dict,id(49)" json:"channel_id,omitempty" doc:"channel of the message"`
+	SystemEventType     string     `parquet:"system_event_type,optional,dict,id(50)" json:"system_event_type,omitempty" doc:"what a note of Teams is about"`
+	CallType            string     `parquet:"call_type,optional,dict,id(51)" json:"call_type,omitempty" doc:"peer to peer, or a group call"`
 	CallStartTime       *time.Time `parquet:"call_start_time,timestamp(microsecond),id(52)" json:"call_start_time,omitempty" doc:"when the call began"`
 	CallEndTime         *time.Time `parquet:"call_end_time,timestamp(microsecond),id(53)" json:"call_end_time,omitempty" doc:"when it ended"`
 	CallModalities      []string   `parquet:"call_modalities,optional,list,id(54)" json:"call_modalities,omitempty" doc:"audio, video, screen sharing and so on"`
@@ -72,7 +72,7 @@ type Event struct {
 	Unmapped            string     `parquet:"unmapped,optional,id(63)" holds:"json" json:"unmapped,omitempty" doc:"properties of Graph without a field; view full alone"`
 	OutOfWindow         bool       `parquet:"out_of_window,id(64)" json:"out_of_window" doc:"far outside the interval, or without a usable time"`
 	TruncatedFields     []string   `parquet:"truncated_fields,optional,list,id(65)" json:"truncated_fields,omitempty" doc:"paths of what was cut"`
-	Run                 string     `parquet:"run,id(66)" json:"run" doc:"run that read it"`
+	Run                 string     `parquet:"run,dict,id(66)" json:"run" doc:"run that read it"`
 }
 
 // Copy is a row of copies.

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 )
 
@@ -18,25 +16,9 @@ type Pairs struct {
 // NewPairs returns an empty one.
 func NewPairs() *Pairs { return &Pairs{users: map[string][]*parleyv1.Event{}} }
 
-// Half returns what a turn needs of a prompt or an answer, without a name; nil for all other events.
-func Half(e *parleyv1.Event) *parleyv1.Event {
-	if e.GetKind() != parleyv1.EventKind_EVENT_KIND_PROMPT && e.GetKind() != parleyv1.EventKind_EVENT_KIND_ANSWER {
-		return nil
-	}
-	half := &parleyv1.Event{
-		Uid: e.GetUid(), Version: e.GetVersion(), Owner: e.GetOwner(), Kind: e.GetKind(), CreateTime: e.GetCreateTime(),
-		CorrelationId: e.GetCorrelationId(), Conversation: e.GetConversation(),
-		Detail: &parleyv1.Event_Copilot{Copilot: &parleyv1.CopilotDetail{AppClass: e.GetCopilot().GetAppClass(), SessionId: e.GetCopilot().GetSessionId()}},
-	}
-	if e.GetActor().GetUser() == nil && e.GetActor().GetApplication() != nil {
-		half.Actor = &parleyv1.IdentitySet{Application: &parleyv1.Identity{}}
-	}
-	return half
-}
-
-// Add notes an event; those that are no prompt and no answer are passed over.
-func (t *Pairs) Add(e *parleyv1.Event) {
-	if half := Half(e); half != nil {
+// Add notes a half of a turn, as Reader.Half returns it; nil is passed over.
+func (t *Pairs) Add(half *parleyv1.Event) {
+	if half != nil {
 		t.users[half.GetOwner()] = append(t.users[half.GetOwner()], half)
 	}
 }
@@ -95,12 +77,12 @@ func turn(prompt *parleyv1.Event, answers []*parleyv1.Event, run string) Turn {
 		CorrelationID: prompt.GetCorrelationId(), ConversationID: lastPart(prompt.GetConversation()),
 		Answers: int32(len(answers)), MachineMade: prompt.GetActor().GetApplication() != nil, Run: run,
 	}
-	row.PromptTime, _ = instant(prompt.GetCreateTime())
+	row.PromptTime = instant(prompt.GetCreateTime())
 	row.PromptDate = DateOf(row.PromptTime)
 	var first *time.Time
 	for _, answer := range answers {
 		row.Version = max(row.Version, answer.GetVersion())
-		if at, _ := instant(answer.GetCreateTime()); at != nil && (first == nil || at.Before(*first)) {
+		if at := instant(answer.GetCreateTime()); at != nil && (first == nil || at.Before(*first)) {
 			first = at
 		}
 	}
@@ -110,5 +92,5 @@ func turn(prompt *parleyv1.Event, answers []*parleyv1.Event, run string) Turn {
 	return row
 }
 
-// Bytes is about what a message takes in memory as a row.
-func Bytes(m proto.Message) int { return 512 + 2*proto.Size(m) }
+// Bytes is about what a message of so many bytes takes in memory as a row.
+func Bytes(wire int) int { return 512 + 2*wire }

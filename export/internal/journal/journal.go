@@ -10,16 +10,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"io"
 	"iter"
 	"os"
 	"path/filepath"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/gofrs/flock"
-	"google.golang.org/protobuf/encoding/protodelim"
 	"google.golang.org/protobuf/proto"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
@@ -196,6 +194,9 @@ func (j *Journal) Append(frame *parleyv1.StreamTenantEventsResponse) error {
 	return j.spool.append(frame)
 }
 
+// AppendWire adds a frame in its wire format to the spool.
+func (j *Journal) AppendWire(frame []byte) error { return j.spool.appendWire(frame) }
+
 // AppendUser adds the summary of a user.
 func (j *Journal) AppendUser(user *parleyv1.UserSummary) error { return j.users.append(user) }
 
@@ -270,32 +271,67 @@ func begin(run string, now time.Time) State {
 	return State{Version: version, Run: run, StartedAt: now.UTC(), Rows: map[string]int64{}, SettledUntil: map[string]string{}, RoundStart: -1}
 }
 
-// Frames yields the committed frames.
-func (j *Journal) Frames() iter.Seq2[*parleyv1.StreamTenantEventsResponse, error] {
-	return read(j.spool.file.Name(), j.State.Spool, func() *parleyv1.StreamTenantEventsResponse { return new(parleyv1.StreamTenantEventsResponse) })
-}
+// Frames yields the committed frames in their wire format, each until the next one.
+func (j *Journal) Frames() iter.Seq2[[]byte, error] { return read(j.spool.file.Name(), j.State.Spool) }
 
 // UserSummaries yields the committed summaries of users, each after the byte at which it begins; the last one of a user counts.
 func (j *Journal) UserSummaries() iter.Seq2[*parleyv1.UserSummary, error] {
-	return read(j.users.file.Name(), j.State.Users, func() *parleyv1.UserSummary { return new(parleyv1.UserSummary) })
+	return func(yield func(*parleyv1.UserSummary, error) bool) {
+		for wire, err := range read(j.users.file.Name(), j.State.Users) {
+			user := new(parleyv1.UserSummary)
+			if err == nil {
+				err = proto.Unmarshal(wire, user)
+			}
+			if err != nil {
+				yield(nil, fmt.Errorf("%s is damaged: %w", j.users.file.Name(), err))
+				return
+			}
+			if !yield(user, nil) {
+				return
+			}
+		}
+	}
 }
 
 // Key stands for one version of an event of a user.
 type Key struct{ Owner, Event uint64 }
 
 // KeyOf is the key of an event.
-func KeyOf(e *parleyv1.Event) Key {
-	event := fnv.New64a()
-	_, _ = io.WriteString(event, e.GetUid())
-	_, _ = event.Write(binary.LittleEndian.AppendUint64([]byte{0}, uint64(e.GetVersion())))
-	return Key{OwnerKey(e.GetOwner()), event.Sum64()}
+func KeyOf[T string | []byte](owner, uid T, version int64) Key {
+	event := hashed(uid)
+	event *= fnvPrime // a zero byte
+	for range 8 {
+		event = (event ^ uint64(version)&0xff) * fnvPrime
+		version >>= 8
+	}
+	return Key{OwnerKey(owner), event}
 }
 
-// OwnerKey is the key of a user's resource name.
-func OwnerKey(user string) uint64 {
-	owner := fnv.New64a()
-	_, _ = io.WriteString(owner, strings.ToLower(user))
-	return owner.Sum64()
+// OwnerKey is the key of a user's resource name, in whatever case.
+func OwnerKey[T string | []byte](user T) uint64 {
+	hash := uint64(fnvOffset)
+	for i := range len(user) {
+		c := user[i]
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		hash = (hash ^ uint64(c)) * fnvPrime
+	}
+	return hash
+}
+
+// FNV-1a of 64 bits, without the allocations of hash/fnv.
+const (
+	fnvOffset = 14695981039346656037
+	fnvPrime  = 1099511628211
+)
+
+func hashed[T string | []byte](text T) uint64 {
+	hash := uint64(fnvOffset)
+	for i := range len(text) {
+		hash = (hash ^ uint64(text[i])) * fnvPrime
+	}
+	return hash
 }
 
 // Keys yields the keys of all committed frames, of those in files, too.
@@ -325,27 +361,34 @@ func (j *Journal) Keys() iter.Seq2[Key, error] {
 // maxRecord is above every frame of the API.
 const maxRecord = 64 << 20
 
-func read[M proto.Message](path string, length int64, empty func() M) iter.Seq2[M, error] {
-	return func(yield func(M, error) bool) {
-		var none M
+// read yields the records of a log, each until the next one.
+func read(path string, length int64) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
 		file, err := os.Open(path)
 		if err != nil {
-			yield(none, err)
+			yield(nil, err)
 			return
 		}
 		defer func() { _ = file.Close() }()
 		reader := bufio.NewReaderSize(io.LimitReader(file, length), 1<<16)
+		var record []byte
 		for {
-			message := empty()
-			err := protodelim.UnmarshalOptions{MaxSize: maxRecord}.UnmarshalFrom(reader, message)
+			size, err := binary.ReadUvarint(reader)
 			if errors.Is(err, io.EOF) {
 				return
 			}
+			if err == nil && size > maxRecord {
+				err = fmt.Errorf("a record of %d bytes", size)
+			}
+			if err == nil {
+				record = slices.Grow(record[:0], int(size))[:size]
+				_, err = io.ReadFull(reader, record)
+			}
 			if err != nil {
-				yield(none, fmt.Errorf("%s is damaged: %w", path, err))
+				yield(nil, fmt.Errorf("%s is damaged: %w", path, err))
 				return
 			}
-			if !yield(message, nil) {
+			if !yield(record, nil) {
 				return
 			}
 		}

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"bufio"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -42,6 +43,14 @@ func (l *log) append(message proto.Message) error {
 	n, err := protodelim.MarshalTo(l.buffered, message)
 	l.size += int64(n)
 	return err
+}
+
+// appendWire is append of a message in its wire format.
+func (l *log) appendWire(message []byte) error {
+	if err := l.write(binary.AppendUvarint(nil, uint64(len(message)))); err != nil {
+		return err
+	}
+	return l.write(message)
 }
 
 func (l *log) write(record []byte) error {

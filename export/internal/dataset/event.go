@@ -1,0 +1,202 @@
+package dataset
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+
+	"github.com/parley-gateway/parley/export/internal/wire"
+)
+
+// Reader makes rows of events in their wire format, which it does not decode: a night has millions of them, and a row needs little of what
+// they are made of. It is for one goroutine.
+type Reader struct {
+	run string
+
+	event, source, actor, identity, body, summary, detail, system, channel wire.Message
+
+	json []byte // of all columns of an event
+}
+
+// NewReader returns a reader of the events of a run.
+func NewReader(run string) *Reader { return &Reader{run: run} }
+
+// Read finds what an event has. The error says that it is none.
+func (r *Reader) Read(event []byte) error {
+	r.event.Scan(eventType, event)
+	return r.event.Err()
+}
+
+// Kind is the kind of the event that was read last.
+func (r *Reader) Kind() parleyv1.EventKind { return parleyv1.EventKind(r.event.Int(eventFields.kind)) }
+
+// IsCall reports whether the event has what is known about a call.
+func (r *Reader) IsCall() bool { return r.event.Has(eventFields.call) }
+
+// Named reports whether the event has a name: one without was kept for its turn alone.
+func (r *Reader) Named() bool { return r.event.Text(eventFields.name) != "" }
+
+// Half returns what a turn needs of a prompt or an answer, without a name; nil for all other events. It holds nothing of the event's memory.
+func (r *Reader) Half() *parleyv1.Event {
+	kind := r.Kind()
+	if kind != parleyv1.EventKind_EVENT_KIND_PROMPT && kind != parleyv1.EventKind_EVENT_KIND_ANSWER {
+		return nil
+	}
+	r.event.Sub(eventFields.copilot, &r.detail)
+	r.event.Sub(eventFields.actor, &r.actor)
+	own := func(m *wire.Message, number protowire.Number) string { return strings.Clone(m.Text(number)) }
+	half := &parleyv1.Event{
+		Uid: own(&r.event, eventFields.uid), Version: r.event.Int(eventFields.version), Owner: own(&r.event, eventFields.owner), Kind: kind,
+		CorrelationId: own(&r.event, eventFields.correlationID), Conversation: own(&r.event, eventFields.conversation),
+		Detail: &parleyv1.Event_Copilot{Copilot: &parleyv1.CopilotDetail{
+			AppClass: own(&r.detail, copilotFields.appClass), SessionId: own(&r.detail, copilotFields.sessionID),
+		}},
+	}
+	if at, ok := r.event.Time(eventFields.createTime); ok {
+		half.CreateTime = timestamppb.New(at)
+	}
+	if !r.actor.Has(identityFields.user) && r.actor.Has(identityFields.application) {
+		half.Actor = &parleyv1.IdentitySet{Application: &parleyv1.Identity{}}
+	}
+	return half
+}
+
+// EventRow is the row of the event.
+func (r *Reader) EventRow() (Event, error) {
+	e, f := &r.event, &eventFields
+	e.Sub(f.source, &r.source)
+	e.Sub(f.summary, &r.summary)
+	row := Event{
+		UID: e.Text(f.uid), Version: e.Int(f.version), UserID: UserID(e.Text(f.owner)), Name: e.Text(f.name), Kind: r.Kind().String(),
+		Source: r.source.Enum(sourceFields.source), SourceID: r.source.Text(sourceFields.id), ChatID: r.source.Text(sourceFields.chatID),
+		APIVersion: r.source.Text(sourceFields.apiVersion), ETag: r.source.Text(sourceFields.etag),
+		ConversationID: lastPart(e.Text(f.conversation)), ReplyTo: e.Text(f.replyTo), ReplyConversationID: lastPart(e.Text(f.replyToConversation)),
+		CorrelationID: e.Text(f.correlationID),
+		SummaryText:   r.summary.Text(summaryFields.text), SummaryKey: r.summary.Text(summaryFields.templateKey),
+		Importance: either(e, f.importance, f.importanceOther), Locale: e.Text(f.locale), WebURL: e.Text(f.webURL),
+		OutOfWindow: e.Int(f.outOfWindow) != 0, TruncatedFields: e.Texts(f.truncatedFields), Run: r.run,
+	}
+	row.EventTime, row.EventTimeText = moment(e, f.eventTime)
+	row.CreateTime, row.CreateTimeText = moment(e, f.createTime)
+	row.UpdateTime, row.UpdateTimeText = moment(e, f.updateTime)
+	row.EditTime, row.EditTimeText = moment(e, f.editTime)
+	row.DeleteTime, row.DeleteTimeText = moment(e, f.deleteTime)
+	row.EventDate = DateOf(row.EventTime)
+	if e.Sub(f.actor, &r.actor) {
+		r.actorOf(&row)
+	}
+	if e.Sub(f.body, &r.body) {
+		row.ContentType = either(&r.body, bodyFields.contentType, bodyFields.contentTypeOther)
+		row.Content, row.PlainText = r.body.Text(bodyFields.content), r.body.Text(bodyFields.plainText)
+		row.ContentSize = new(int32(r.body.Int(bodyFields.contentSize)))
+	}
+	r.details(&row)
+	for _, m := range []*wire.Message{e, &r.source, &r.summary, &r.actor, &r.identity, &r.body, &r.detail, &r.system, &r.channel} {
+		if err := m.Err(); err != nil {
+			return Event{}, fmt.Errorf("event %s: %w", row.UID, err)
+		}
+	}
+	return row, nil
+}
+
+func (r *Reader) actorOf(row *Event) {
+	for _, known := range []struct {
+		kind   string
+		number protowire.Number
+	}{
+		{"user", identityFields.user},
+		{"application", identityFields.application},
+		{"guest", identityFields.guest},
+		{"phone", identityFields.phone},
+		{"device", identityFields.device},
+	} {
+		if !r.actor.Sub(known.number, &r.identity) {
+			continue
+		}
+		row.ActorKind = known.kind
+		row.ActorID, row.ActorDisplayName, row.ActorTenantID = r.identity.Text(oneFields.id), r.identity.Text(oneFields.displayName), r.identity.Text(oneFields.tenantID)
+		row.ActorIdentityType = either(&r.identity, oneFields.identityType, oneFields.identityTypeOther)
+		return
+	}
+}
+
+// details fills the columns of the detail, and all that have JSON, which are parts of one text.
+func (r *Reader) details(row *Event) {
+	e, f := &r.event, &eventFields
+	r.json = r.json[:0]
+	var columns [8]*string
+	var ends [8]int
+	n := 0
+	column := func(to *string, from *wire.Message, number protowire.Number) {
+		r.json = from.AppendField(r.json, number)
+		columns[n], ends[n] = to, len(r.json)
+		n++
+	}
+	column(&row.Actor, e, f.actor)
+	column(&row.Attachments, e, f.attachments)
+	column(&row.Mentions, e, f.mentions)
+	column(&row.Links, e, f.links)
+	column(&row.Unmapped, e, f.unmapped)
+	switch d := &r.detail; {
+	case e.Sub(f.copilot, d):
+		row.AppClass, row.SessionID, row.RequestID = d.Text(copilotFields.appClass), d.Text(copilotFields.sessionID), d.Text(copilotFields.requestID)
+		row.InteractionType = either(d, copilotFields.interactionType, copilotFields.interactionTypeOther)
+		column(&row.Contexts, d, copilotFields.contexts)
+		column(&row.Detail, e, f.copilot)
+	case e.Sub(f.chat, d):
+		r.message(row, d)
+		column(&row.Reactions, d, chatFields.reactions)
+		column(&row.Detail, e, f.chat)
+	case e.Sub(f.system, &r.system):
+		row.SystemEventType = r.system.Text(systemFields.eventType)
+		r.system.Sub(systemFields.message, d)
+		r.message(row, d)
+		column(&row.Reactions, d, chatFields.reactions)
+		column(&row.Detail, e, f.system)
+	case e.Sub(f.call, d):
+		row.CallType, row.CallPartial = either(d, callFields.callType, callFields.callTypeOther), new(d.Int(callFields.partial) != 0)
+		if d.Has(callFields.recordVersion) {
+			row.RecordVersion = new(d.Int(callFields.recordVersion))
+		}
+		row.CallStartTime, _ = moment(d, callFields.startTime)
+		row.CallEndTime, _ = moment(d, callFields.endTime)
+		row.CallJoinURL = d.Text(callFields.joinWebURL)
+		for _, modality := range d.Ints(callFields.modalities) {
+			row.CallModalities = append(row.CallModalities, parleyv1.Modality(modality).String())
+		}
+		column(&row.Detail, e, f.call)
+	}
+	text, begin := string(r.json), 0
+	for i := range n {
+		*columns[i] = text[begin:ends[i]]
+		begin = ends[i]
+	}
+}
+
+func (r *Reader) message(row *Event, d *wire.Message) {
+	row.MessageType, row.Subject = either(d, chatFields.messageType, chatFields.messageTypeOther), d.Text(chatFields.subject)
+	d.Sub(chatFields.channel, &r.channel)
+	row.TeamID, row.ChannelID = r.channel.Text(channelFields.teamID), r.channel.Text(channelFields.channelID)
+}
+
+// either is the name of a member, Graph's own word where there is no member for it, or nothing.
+func either(m *wire.Message, member, other protowire.Number) string {
+	if name := m.Enum(member); name != "" {
+		return name
+	}
+	return m.Text(other)
+}
+
+// moment returns a time in microseconds, and its text where it is finer.
+func moment(m *wire.Message, number protowire.Number) (*time.Time, string) {
+	at, ok := m.Time(number)
+	if !ok {
+		return nil, ""
+	}
+	return micros(at)
+}

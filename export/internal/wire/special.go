@@ -1,0 +1,266 @@
+package wire
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/dynamicpb"
+)
+
+// specialOf returns how a type of protobuf's own is written; nil for all others.
+func specialOf(descriptor protoreflect.MessageDescriptor) func(to []byte, p *plan, wire []byte, depth int) ([]byte, error) {
+	name, own := strings.CutPrefix(string(descriptor.FullName()), "google.protobuf.")
+	switch {
+	case !own:
+		return nil
+	case name == "Timestamp":
+		return appendTimestamp
+	case name == "Duration":
+		return appendDuration
+	case name == "Struct":
+		return appendStruct
+	case name == "Value":
+		return appendValue
+	case name == "ListValue":
+		return appendListValue
+	default:
+		return byProtojson
+	}
+}
+
+// byProtojson makes the message, for types that are rare.
+func byProtojson(to []byte, p *plan, wire []byte, _ int) ([]byte, error) {
+	m := dynamicpb.NewMessage(p.descriptor)
+	if err := proto.Unmarshal(wire, m); err != nil {
+		return nil, err
+	}
+	text, err := protojson.Marshal(m)
+	if err != nil {
+		return nil, err
+	}
+	compact := bytes.NewBuffer(to)
+	err = json.Compact(compact, text)
+	return compact.Bytes(), err
+}
+
+// each calls take for the fields of a message.
+func each(wire []byte, take func(number protowire.Number, v value) error) error {
+	for len(wire) > 0 {
+		number, kind, n := protowire.ConsumeTag(wire)
+		if n < 0 {
+			return protowire.ParseError(n)
+		}
+		size := protowire.ConsumeFieldValue(number, kind, wire[n:])
+		if size < 0 {
+			return protowire.ParseError(size)
+		}
+		content := wire[n : n+size]
+		wire = wire[n+size:]
+		v := value{wire: kind}
+		switch kind {
+		case protowire.VarintType:
+			v.number, _ = protowire.ConsumeVarint(content)
+		case protowire.Fixed64Type:
+			v.number, _ = protowire.ConsumeFixed64(content)
+		case protowire.BytesType:
+			v.bytes, _ = protowire.ConsumeBytes(content)
+		default: // no field of these types
+		}
+		if err := take(number, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// secondsAndNanos reads a timestamp or a duration.
+func secondsAndNanos(wire []byte) (seconds int64, nanos int32, err error) {
+	err = each(wire, func(number protowire.Number, v value) error {
+		switch {
+		case v.wire != protowire.VarintType:
+		case number == 1:
+			seconds = int64(v.number)
+		case number == 2:
+			nanos = int32(v.number)
+		}
+		return nil
+	})
+	return seconds, nanos, err
+}
+
+const (
+	minTimestamp = -62135596800
+	maxTimestamp = 253402300799
+	maxDuration  = 315576000000
+)
+
+var errRange = errors.New("a time is out of range")
+
+func appendTimestamp(to []byte, _ *plan, wire []byte, _ int) ([]byte, error) {
+	seconds, nanos, err := secondsAndNanos(wire)
+	if err != nil || seconds < minTimestamp || seconds > maxTimestamp || nanos < 0 || nanos > 1e9 {
+		return nil, cmp.Or(err, errRange)
+	}
+	to = append(to, '"')
+	to = time.Unix(seconds, int64(nanos)).UTC().AppendFormat(to, "2006-01-02T15:04:05.000000000")
+	return append(trimmed(to), 'Z', '"'), nil
+}
+
+func appendDuration(to []byte, _ *plan, wire []byte, _ int) ([]byte, error) {
+	seconds, nanos, err := secondsAndNanos(wire)
+	if err != nil || seconds < -maxDuration || seconds > maxDuration || nanos < -1e9 || nanos > 1e9 || seconds > 0 && nanos < 0 || seconds < 0 && nanos > 0 {
+		return nil, cmp.Or(err, errRange)
+	}
+	to = append(to, '"')
+	if seconds < 0 || nanos < 0 {
+		to, seconds, nanos = append(to, '-'), -seconds, -nanos
+	}
+	to = strconv.AppendInt(to, seconds, 10)
+	to = append(to, '.')
+	digits := strconv.AppendInt(nil, int64(nanos), 10)
+	for range 9 - len(digits) {
+		to = append(to, '0')
+	}
+	return append(trimmed(append(to, digits...)), 's', '"'), nil
+}
+
+// trimmed leaves 0, 3, 6 or 9 of nine digits behind a point.
+func trimmed(to []byte) []byte {
+	to = bytes.TrimSuffix(to, []byte("000"))
+	to = bytes.TrimSuffix(to, []byte("000"))
+	return bytes.TrimSuffix(to, []byte(".000"))
+}
+
+func appendStruct(to []byte, p *plan, wire []byte, depth int) ([]byte, error) {
+	type member struct {
+		name  []byte
+		value []byte
+	}
+	var members []member
+	err := each(wire, func(number protowire.Number, v value) error {
+		if number != 1 || v.wire != protowire.BytesType {
+			return nil
+		}
+		var m member
+		err := each(v.bytes, func(number protowire.Number, v value) error {
+			switch {
+			case v.wire != protowire.BytesType:
+			case number == 1:
+				m.name = v.bytes
+			case number == 2:
+				m.value = append(m.value, v.bytes...)
+			}
+			return nil
+		})
+		members = append(members, m)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(members, func(a, b member) int { return bytes.Compare(a.name, b.name) })
+	of := planOf(p.descriptor.Fields().ByNumber(1).MapValue().Message())
+	to = append(to, '{')
+	start := len(to)
+	for i, m := range members {
+		if i+1 < len(members) && bytes.Equal(m.name, members[i+1].name) {
+			continue // the last one counts
+		}
+		if len(to) > start {
+			to = append(to, ',')
+		}
+		if to, err = appendString(to, m.name); err != nil {
+			return nil, err
+		}
+		if to, err = appendMessage(append(to, ':'), of, m.value, depth); err != nil {
+			return nil, err
+		}
+	}
+	return append(to, '}'), nil
+}
+
+var errNoValue = errors.New("a value of a structure is not set")
+
+// Numbers of the members of google.protobuf.Value.
+const (
+	nullValue protowire.Number = iota + 1
+	numberValue
+	stringValue
+	boolValue
+	structValue
+	listValue
+)
+
+func appendValue(to []byte, p *plan, wire []byte, depth int) ([]byte, error) {
+	var last value
+	var kind protowire.Number
+	err := each(wire, func(number protowire.Number, v value) error {
+		want := protowire.BytesType
+		switch number {
+		case nullValue, boolValue:
+			want = protowire.VarintType
+		case numberValue:
+			want = protowire.Fixed64Type
+		case stringValue, structValue, listValue:
+		default:
+			return nil
+		}
+		if v.wire != want {
+			return nil
+		}
+		if number == kind && number >= structValue {
+			v.bytes = slices.Concat(last.bytes, v.bytes)
+		}
+		kind, last = number, v
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	switch kind {
+	case nullValue:
+		return append(to, "null"...), nil
+	case boolValue:
+		return strconv.AppendBool(to, last.number != 0), nil
+	case numberValue:
+		n := math.Float64frombits(last.number)
+		if math.IsNaN(n) || math.IsInf(n, 0) {
+			return nil, errNoValue
+		}
+		return appendFloat(to, n, 64), nil
+	case stringValue:
+		return appendString(to, last.bytes)
+	case structValue, listValue:
+		return appendMessage(to, planOf(p.descriptor.Fields().ByNumber(kind).Message()), last.bytes, depth)
+	default:
+		return nil, errNoValue
+	}
+}
+
+func appendListValue(to []byte, p *plan, wire []byte, depth int) ([]byte, error) {
+	of := planOf(p.descriptor.Fields().ByNumber(1).Message())
+	to = append(to, '[')
+	start := len(to)
+	err := each(wire, func(number protowire.Number, v value) (err error) {
+		if number != 1 || v.wire != protowire.BytesType {
+			return nil
+		}
+		if len(to) > start {
+			to = append(to, ',')
+		}
+		to, err = appendMessage(to, of, v.bytes, depth)
+		return err
+	})
+	return append(to, ']'), err
+}
