@@ -2,6 +2,8 @@ package graphsim_test
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
@@ -9,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,12 +21,22 @@ import (
 // testNow is a Thursday afternoon.
 var testNow = time.Date(2026, 11, 19, 15, 30, 0, 0, time.UTC)
 
-// start runs a plain simulator with a standing clock.
+// signingKey is the key of all simulators that a test gives none of its own.
+var signingKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
+
+// start runs a plain simulator with a standing clock. Its tenant is smaller than the default one, and holds the same kinds of records.
 func start(t *testing.T, change func(*graphsim.Config)) *graphsim.Sim {
 	t.Helper()
-	cfg := graphsim.Config{Seed: 7, Plain: true, Now: func() time.Time { return testNow }}
+	cfg := graphsim.Config{Seed: 7, Plain: true, Now: func() time.Time { return testNow }, Messages: 4000, Interactions: 1000, Calls: 200}
 	if change != nil {
 		change(&cfg)
+	}
+	if cfg.SigningKey == nil {
+		key, err := signingKey()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg.SigningKey = key
 	}
 	s, err := graphsim.New(cfg)
 	if err != nil {
@@ -123,15 +136,21 @@ type page struct {
 
 func (c *client) page(target string) page {
 	c.t.Helper()
+	p, _ := c.pageText(target)
+	return p
+}
+
+// pageText is page with the text of the answer.
+func (c *client) pageText(target string) (p page, body string) {
+	c.t.Helper()
 	a := c.get(target)
 	if a.status != http.StatusOK {
 		c.t.Fatalf("GET %s: %d %s", target, a.status, a.body)
 	}
-	var p page
 	if err := json.Unmarshal(a.body, &p); err != nil {
 		c.t.Fatalf("GET %s: %v", target, err)
 	}
-	return p
+	return p, string(a.body)
 }
 
 func (c *client) entity(target string) row {

@@ -130,7 +130,10 @@ func TestOracleChats(t *testing.T) {
 func TestDefaults(t *testing.T) {
 	t.Parallel()
 	for _, now := range []time.Time{testNow, time.Date(2026, 11, 22, 3, 5, 0, 0, time.UTC), time.Date(2027, 1, 4, 0, 1, 0, 0, time.UTC)} {
-		s := start(t, func(c *graphsim.Config) { c.Now = func() time.Time { return now } })
+		s := start(t, func(c *graphsim.Config) {
+			c.Messages, c.Interactions, c.Calls = 0, 0, 0
+			c.Now = func() time.Time { return now }
+		})
 		o := s.Oracle("")
 		messages, interactions, chats, users := map[string]bool{}, 0, map[string]bool{}, 0
 		var newest time.Time
