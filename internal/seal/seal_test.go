@@ -69,11 +69,11 @@ func TestRefusals(t *testing.T) {
 	if _, err := k.Open(token, []byte("b")); !errors.Is(err, seal.ErrRefused) {
 		t.Errorf("other associated data: %v", err)
 	}
-	for i := range token {
+	for bit := range 8 * len(token) {
 		changed := []byte(token)
-		changed[i] ^= 1
+		changed[bit/8] ^= 1 << (bit % 8)
 		if _, err := k.Open(string(changed), []byte("a")); !errors.Is(err, seal.ErrRefused) {
-			t.Fatalf("byte %d changed: %v", i, err)
+			t.Fatalf("bit %d of byte %d changed: %v", bit%8, bit/8, err)
 		}
 	}
 	for _, bad := range []string{"", "x", token[:len(token)-1], token + "A", token + "=", strings.Repeat("A", seal.MaxToken+1)} {
