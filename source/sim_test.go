@@ -351,16 +351,17 @@ func TestRepliesOfTheSimulator(t *testing.T) {
 	q := source.EventQuery{Owner: user, User: user, Start: simNow.AddDate(-1, 0, 0), End: simNow}
 	items, _ := walk(t, source.NewChat(client, options(graph.V1)), q)
 	known, oldest := map[string]bool{}, map[string]time.Time{}
-	for _, item := range items {
+	events := make([]*parleyv1.Event, len(items))
+	for i, item := range items {
 		event := eventOf(t, item)
+		events[i] = event
 		known[event.GetConversation()+" "+event.GetSource().GetId()] = true
 		if at, ok := oldest[event.GetConversation()]; !ok || event.GetCreateTime().AsTime().Before(at) {
 			oldest[event.GetConversation()] = event.GetCreateTime().AsTime()
 		}
 	}
 	replies, quotes, forwards := 0, 0, 0
-	for _, item := range items {
-		event := eventOf(t, item)
+	for _, event := range events {
 		refers := false
 		for _, a := range event.GetAttachments() {
 			refers = refers || strings.HasSuffix(strings.ToLower(a.GetContentType()), "messagereference")

@@ -3,8 +3,6 @@ package graphmap_test
 import (
 	"bytes"
 	"errors"
-	"fmt"
-	"strings"
 	"testing"
 	"unicode/utf16"
 
@@ -24,15 +22,21 @@ type fataler interface {
 	Fatalf(format string, args ...any)
 }
 
-// draftOf checks what is promised of the encoded draft of any record, and returns the event that it is.
-func draftOf(t fataler, table *graphmap.Table, root string, record []byte) *parleyv1.Event {
+// encoded is the encoded draft of a record, its unmapped apart.
+func encoded(t fataler, table *graphmap.Table, root string, record []byte) (basic, unmapped []byte) {
 	t.Helper()
 	draft, err := table.Draft(root, record)
 	if err != nil {
 		t.Fatalf("%.500s: %v", record, err)
 	}
-	basic, unmapped := draft.Encode()
-	draft.Release()
+	defer draft.Release()
+	return draft.Encode()
+}
+
+// draftOf checks what is promised of the encoded draft of any record, and returns the event that it is.
+func draftOf(t fataler, table *graphmap.Table, root string, record []byte) *parleyv1.Event {
+	t.Helper()
+	basic, unmapped := encoded(t, table, root, record)
 	got := &parleyv1.Event{}
 	if err := proto.Unmarshal(append(append([]byte(nil), basic...), unmapped...), got); err != nil {
 		t.Fatalf("the draft is not an event: %v: %.500s: %x", err, record, basic)
@@ -83,10 +87,22 @@ func TestUnusualRecords(t *testing.T) {
 		b := &builder{schema: schema, used: map[string]bool{}, pick: scattered(rapid.Uint64().Draw(t, "seed"))}
 		record := b.object(root).encode()
 		want := sameEvent(t, table, root, record)
-		if got := draftOf(t, table, root, unusual(record)); !proto.Equal(want, got) {
+		odd := unusual(record)
+		if sameBytes(t, table, root, record, odd) {
+			return
+		}
+		if got := draftOf(t, table, root, odd); !proto.Equal(want, got) {
 			t.Fatalf("%.500s (-usual +unusual):\n%s", record, cmp.Diff(want, got, protocmp.Transform(), nanEqual()))
 		}
 	})
+}
+
+// sameBytes tells whether two records become the same bytes. Events may be the same without that, yet comparing those takes much longer.
+func sameBytes(t fataler, table *graphmap.Table, root string, a, b []byte) bool {
+	t.Helper()
+	basic, unmapped := encoded(t, table, root, a)
+	otherBasic, otherUnmapped := encoded(t, table, root, b)
+	return bytes.Equal(basic, otherBasic) && bytes.Equal(unmapped, otherUnmapped)
 }
 
 // unusual writes a record with each member of its objects twice, first with a value that does not count, and with all that can be
@@ -122,13 +138,12 @@ func unusual(record []byte) []byte {
 
 // escaped writes a string with an escape for each of its UTF-16 units.
 func escaped(s string) string {
-	var out strings.Builder
-	out.WriteByte('"')
+	const digits = "0123456789abcdef"
+	out := []byte{'"'}
 	for _, unit := range utf16.Encode([]rune(s)) {
-		fmt.Fprintf(&out, `\u%04x`, unit)
+		out = append(out, '\\', 'u', digits[unit>>12], digits[unit>>8&15], digits[unit>>4&15], digits[unit&15])
 	}
-	out.WriteByte('"')
-	return out.String()
+	return string(append(out, '"'))
 }
 
 func TestDraftRefuses(t *testing.T) {
