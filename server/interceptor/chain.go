@@ -57,6 +57,9 @@ type Interceptor struct {
 // List is the interceptors of a protocol, the outermost first.
 type List []Interceptor
 
+// requestRules is the validator of requests. All chains share it: it compiles the rules of a message once, when it first meets one.
+var requestRules = sync.OnceValues(func() (protovalidate.Validator, error) { return protovalidate.New() })
+
 // Chain lists the interceptors of a protocol in the order in which a call meets them. Both protocols have the same ones, but for
 // those that only one of them needs. The order matters:
 //
@@ -83,7 +86,7 @@ type List []Interceptor
 //  17. Selection cuts an answer to the fields that the caller selects. It stands below conditional, so that the entity tag is that of
 //     the answer as it goes out.
 func Chain(cfg *Config, protocol string) (List, error) {
-	validator, err := protovalidate.New()
+	validator, err := requestRules()
 	if err != nil {
 		return nil, err
 	}
