@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"sync"
+	"weak"
 
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	"buf.build/go/protovalidate"
@@ -122,6 +124,30 @@ func (c *checker) rules(known []setting) {
 	}
 }
 
+// compiled has the compiled rules of the configuration's proto.
+var compiled compiledRules
+
+// compiledRules lets checks that follow each other share a validator, because compiling the rules takes most of a check and each tenant
+// is checked. Nothing but a check holds the validator, so that its memory is freed once the gateway runs.
+type compiledRules struct {
+	mu   sync.Mutex
+	last weak.Pointer[protovalidate.Validator]
+}
+
+func (r *compiledRules) get() (protovalidate.Validator, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if last := r.last.Value(); last != nil {
+		return *last, nil
+	}
+	validator, err := protovalidate.New()
+	if err != nil {
+		return nil, err
+	}
+	r.last = weak.Make(&validator)
+	return validator, nil
+}
+
 // violations are the rules of the proto that settings break.
 func violations(s *Settings) ([]*validate.Violation, error) {
 	message := s.toProto()
@@ -131,7 +157,7 @@ func violations(s *Settings) ([]*validate.Violation, error) {
 		}
 		message.Tenants[alias] = new(configpb.Tenant)
 	}
-	validator, err := protovalidate.New() // one of its own, so that its compiled rules are freed after the check
+	validator, err := compiled.get()
 	if err != nil {
 		return nil, err
 	}
