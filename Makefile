@@ -151,9 +151,11 @@ upgrade-check: build ## The same, from the build of an earlier commit to this on
 test-all: test test-stores allocs clients handbook test-web ## Run all tests, and those that need more than Go: compilers and interpreters of other languages, and a browser
 
 .PHONY: test-stores
-test-stores: ## Test the shared store over redis-server and valkey-server: alone, with TLS, and as clusters
+test-stores: ## Test the shared store over redis-server and valkey-server: alone, with TLS, as clusters, and as they fail under replicas
 	@tools/deps.sh redis-server python3-venv
-	PATH="$$(tools/valkey.sh $(CURDIR)/.cache/valkey):$$PATH" $(GO) test -race -count=1 -tags stores -timeout=5m ./internal/redisstore
+	export PATH="$$(tools/valkey.sh $(CURDIR)/.cache/valkey):$$PATH"; \
+	$(GO) test -race -count=1 -tags stores -timeout=5m ./internal/redisstore && \
+	$(GO) test -race -count=1 -tags stores -timeout=5m -run='^TestStores' .
 
 .PHONY: chaos
 chaos: ## Try CHAOS seeded schedules of Graph faults (20000), from seed CHAOS_FIRST on, and WORLDS seeded worlds (1000) of each model

@@ -22,9 +22,15 @@ import (
 	"github.com/parley-gateway/parley/graphsim"
 )
 
-// The library of the shared store refreshes its view of a cluster in a goroutine that ends by itself within a second.
+// The library of the shared store refreshes its view of a cluster in goroutines that end by themselves within seconds. Toxiproxy leaves the
+// goroutines of connections that it has broken.
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1"))
+	goleak.VerifyTestMain(m,
+		goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1"),
+		goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*clusterClient)._refresh.func2"),
+		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2.(*ToxicLink).read"),
+		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2.(*ToxicLink).write"),
+		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*ToxicStub).Run"))
 }
 
 // simulated starts a small simulator that asks for no token.

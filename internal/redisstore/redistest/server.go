@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -39,6 +40,7 @@ type Server struct {
 
 	options Options
 	bus     string // port of a cluster's own connections; "" = it is alone
+	process *os.Process
 	kill    func()
 }
 
@@ -89,6 +91,7 @@ func (s *Server) run(t *testing.T, args []string) bool {
 	if err := errors.Join(err, process.Start()); err != nil {
 		t.Fatal(err)
 	}
+	s.process = process.Process
 	ready := make(chan bool, 1)
 	var reader sync.WaitGroup
 	reader.Go(func() {
@@ -115,6 +118,14 @@ func (s *Server) run(t *testing.T, args []string) bool {
 
 // Kill ends the server at once.
 func (s *Server) Kill() { s.kill() }
+
+// Signal sends a signal to the server. One that is stopped is ended with the test all the same.
+func (s *Server) Signal(t *testing.T, signal os.Signal) {
+	t.Helper()
+	if err := s.process.Signal(signal); err != nil {
+		t.Fatal(err)
+	}
+}
 
 // URL is how a store names the server.
 func (s *Server) URL() string {
