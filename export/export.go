@@ -88,6 +88,8 @@ func (e *Exporter) Run(ctx context.Context) (result Result, err error) {
 		return Result{}, err
 	}
 	defer func() { err = errors.Join(err, e.journal.Close()) }()
+	defer e.progress.does(StateEnded)
+	e.progress.committed(&e.journal.State)
 	if err := e.store.Clean(e.owner()); err != nil {
 		return Result{}, err
 	}
@@ -116,15 +118,18 @@ func (e *Exporter) work(ctx context.Context) error {
 		}
 	}
 	if !state.Read {
+		e.progress.does(StateListing)
 		if err := e.readAnew(ctx); err != nil {
 			return classify(err)
 		}
 	}
 	if !state.Finished {
+		e.progress.does(StateWriting)
 		if err := e.finishFiles(ctx); err != nil {
 			return classify(err)
 		}
 	}
+	e.progress.does(StatePublishing)
 	if !state.Published {
 		return e.publish(ctx)
 	}

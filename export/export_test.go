@@ -6,11 +6,13 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -467,5 +469,41 @@ func TestStoreRefuses(t *testing.T) {
 	equal(t, wantKeys(5), keys(t, rows[dataset.Event](t, out, readManifest(t, out, result.Run), dataset.Events)))
 	if n := len(g.requests); n != 1 {
 		t.Errorf("%d streams were read", n)
+	}
+}
+
+// TestProgress holds what a run tells about itself against its manifest, and that it tells the same when nothing is left to do.
+func TestProgress(t *testing.T) {
+	t.Parallel()
+	out := t.TempDir()
+	var reads atomic.Bool
+	var running atomic.Pointer[export.Exporter]
+	g := &gateway{users: 5, cut: func(sent int) error {
+		state := running.Load().Progress().State
+		if sent == 1 && (state == export.StateListing || state == export.StateReading) {
+			reads.Store(true)
+		}
+		return nil
+	}}
+	conn := dial(t, g.serve(t))
+	for _, events := range []int64{5 * eventsEach, 0} {
+		exporter := export.New(conn, options(out))
+		running.Store(exporter)
+		result, err := exporter.Run(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, now := readManifest(t, out, result.Run), exporter.Progress()
+		bytes := int64(0)
+		for _, file := range m.Files {
+			bytes += file.Bytes
+		}
+		if now.State != export.StateEnded || now.Events != events || now.GraphRequests != 7 || now.Files != len(m.Files) || now.FileBytes != bytes ||
+			!maps.Equal(now.Rows, m.Counts.Rows) {
+			t.Errorf("%+v, the manifest %+v", now, m.Manifest)
+		}
+	}
+	if !reads.Load() {
+		t.Error("the stream is read in another state")
 	}
 }

@@ -30,6 +30,7 @@ func (e *Exporter) place(ctx context.Context, file dataset.File) error {
 	state.Sequence++
 	state.Rows[file.Dataset] += file.Rows
 	state.Files = append(state.Files, journal.File{Dataset: file.Dataset, Path: name, Rows: file.Rows, Bytes: file.Bytes, SHA256: file.SHA256})
+	e.progress.committed(state)
 	return os.Remove(file.Path)
 }
 
@@ -59,6 +60,8 @@ func (e *Exporter) flush(ctx context.Context) (err error) {
 	if e.journal.State.Spool == 0 {
 		return nil
 	}
+	defer e.progress.does(e.Progress().State) // back to reading, if that goes on
+	e.progress.does(StateWriting)
 	f := flushing{
 		e: e, events: newWriter[dataset.Event](e, dataset.Events), copies: newWriter[dataset.Copy](e, dataset.Copies),
 		turns: newWriter[dataset.Turn](e, dataset.Turns), calls: newWriter[dataset.Call](e, dataset.Calls), open: dataset.NewPairs(),
@@ -208,4 +211,5 @@ func (e *Exporter) withdraw(name string) {
 	state := &e.journal.State
 	state.Files = slices.DeleteFunc(state.Files, func(f journal.File) bool { return f.Dataset == name })
 	delete(state.Rows, name)
+	e.progress.committed(state)
 }

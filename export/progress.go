@@ -1,13 +1,34 @@
 package export
 
 import (
+	"maps"
 	"sync"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+
+	"github.com/parley-gateway/parley/export/internal/journal"
 )
+
+// RunState is what a run does.
+type RunState string
+
+// States of a run, in their order. A run that is refused, interrupted or fails ends, too.
+const (
+	StateListing    RunState = "listing" // until the gateway has listed the users
+	StateReading    RunState = "reading"
+	StateWriting    RunState = "writing" // files
+	StatePublishing RunState = "publishing"
+	StateEnded      RunState = "ended"
+)
+
+// States are all states.
+func States() []RunState {
+	return []RunState{StateListing, StateReading, StateWriting, StatePublishing, StateEnded}
+}
 
 // Progress is how far a run has come.
 type Progress struct {
+	State RunState
 	// Users are those that were read to their end, in this process or before; UsersTotal is 0 until the directory is listed.
 	Users, UsersTotal int64
 	// Open is how many users are being read.
@@ -16,6 +37,12 @@ type Progress struct {
 	Events int64
 	// Waiting is the code of the last notice of the gateway since the last checkpoint.
 	Waiting string
+	// GraphRequests are those that the gateway has made for the run; they are known when a stream ends.
+	GraphRequests int64
+	// Files, FileBytes and Rows, by dataset, are those of the files that are in their place, of this process or one before.
+	Files     int
+	FileBytes int64
+	Rows      map[string]int64
 }
 
 type progress struct {
@@ -27,7 +54,9 @@ type progress struct {
 func (e *Exporter) Progress() Progress {
 	e.progress.mu.Lock()
 	defer e.progress.mu.Unlock()
-	return e.progress.now
+	now := e.progress.now
+	now.Rows = maps.Clone(now.Rows)
+	return now
 }
 
 func (p *progress) change(change func(now *Progress)) {
@@ -44,7 +73,24 @@ func (p *progress) waits(code string) { p.change(func(now *Progress) { now.Waiti
 
 func (p *progress) reached(checkpoint *parleyv1.TenantCheckpoint) {
 	p.change(func(now *Progress) {
+		if now.State == StateListing {
+			now.State = StateReading
+		}
 		now.Users, now.UsersTotal = checkpoint.GetUsersFinished(), checkpoint.GetUsersTotal()
 		now.Open, now.Waiting = len(checkpoint.GetUsers()), ""
+	})
+}
+
+func (p *progress) does(state RunState) { p.change(func(now *Progress) { now.State = state }) }
+
+// committed tells what the journal says of the run.
+func (p *progress) committed(state *journal.State) {
+	bytes := int64(0)
+	for _, file := range state.Files {
+		bytes += file.Bytes
+	}
+	rows := maps.Clone(state.Rows)
+	p.change(func(now *Progress) {
+		now.GraphRequests, now.Files, now.FileBytes, now.Rows = state.GraphRequests, len(state.Files), bytes, rows
 	})
 }

@@ -230,6 +230,7 @@ func (e *Exporter) endLeg() error {
 			}
 		}
 	}
+	e.progress.committed(state)
 	state.Leg++
 	state.Token = ""
 	return e.journal.Commit()

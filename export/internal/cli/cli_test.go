@@ -50,6 +50,7 @@ func TestMistakesAreToldAtOnce(t *testing.T) {
 		"authorities": {[]string{"--server=a:1", "--out=x", "--ca-file=" + ids}, []string{"--ca-file=" + ids + ": there is no certificate in it"}},
 		"dialect":     {[]string{"schema", "--dialect=cobol", "--format=csv"}, []string{"--dialect=cobol: use one of duckdb, spark", "--format=csv: use parquet or ndjson"}},
 		"finish":      {[]string{"finish", "x"}, []string{"--out: say where the export is"}},
+		"metrics":     {[]string{"--server=a:1", "--out=x", "--metrics-addr=9464"}, []string{"--metrics-addr=9464: say host:port"}},
 		"no flag":     {[]string{"--colour"}, []string{"unknown flag --colour"}},
 	} {
 		t.Run(name, func(t *testing.T) {

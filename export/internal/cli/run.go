@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -40,13 +41,14 @@ type runVerb struct {
 	Dedupe    bool   `help:"Write an event once that several users have, and its other owners into the dataset copies."`
 	LateCalls bool   `help:"Read the calls of the two days before the interval once more, too, as a run of its own: their records come late and change."`
 	Strict    bool   `help:"No _SUCCESS for a run in which users are refused; exit code 4."`
+	Metrics   string `name:"metrics-addr" help:"Where /metrics is served for Prometheus while the run lasts, host:port, such as 0.0.0.0:9464; unset = nowhere." env:"PARLEY_EXPORT_METRICS_ADDR" placeholder:"HOST:PORT"`
 	Reason    string `help:"Why the data is read, for the gateway's audit log and the manifest." placeholder:"TEXT"`
 
 	authFlags `embed:""`
 }
 
 // Run exports.
-func (v runVerb) Run(ctx context.Context, to streams) error {
+func (v runVerb) Run(ctx context.Context, to streams) (err error) {
 	options, err := v.options(time.Now)
 	access, errAccess := v.access(v.Server)
 	if err := errors.Join(err, errAccess); err != nil {
@@ -58,17 +60,27 @@ func (v runVerb) Run(ctx context.Context, to streams) error {
 		return err
 	}
 	defer func() { _ = conn.Close() }()
-	err = v.export(ctx, conn, options, to)
+	told := new(metrics)
+	if v.Metrics != "" {
+		at, stop, errServe := told.serve(ctx, v.Metrics)
+		if errServe != nil {
+			return errServe
+		}
+		fmt.Fprintf(to.err, "parley-export: metrics are at http://%s/metrics\n", at)
+		defer func() { err = errors.Join(err, stop()) }()
+	}
+	err = v.export(ctx, conn, options, told, to)
 	late, ok := options.LateCalls(time.Now())
 	if !ok || !v.LateCalls || err != nil && !errors.Is(err, export.ErrIncomplete) {
 		return err
 	}
-	return errors.Join(err, v.export(ctx, conn, late, to))
+	return errors.Join(err, v.export(ctx, conn, late, told, to))
 }
 
 // export exports one run.
-func (v runVerb) export(ctx context.Context, conn *grpc.ClientConn, options export.Options, to streams) error {
+func (v runVerb) export(ctx context.Context, conn *grpc.ClientConn, options export.Options, told *metrics, to streams) error {
 	exporter := export.New(conn, options)
+	told.of(exporter)
 	fmt.Fprintf(to.err, "parley-export: run %s\n", exporter.Name())
 	stop := show(ctx, exporter, to.err)
 	result, err := exporter.Run(ctx)
@@ -92,6 +104,11 @@ func (v runVerb) options(now func() time.Time) (export.Options, error) {
 	}
 	if host, port, ok := strings.Cut(v.Server, ":"); !ok || host == "" || port == "" {
 		bad("--server", v.Server, "say host:port of the gateway's gRPC listener, such as parley.contoso.example:443")
+	}
+	if v.Metrics != "" {
+		if _, _, err := net.SplitHostPort(v.Metrics); err != nil {
+			bad("--metrics-addr", v.Metrics, "say host:port, such as 127.0.0.1:9464")
+		}
 	}
 	if v.Out == "" {
 		bad("--out", "", "say where the files go: a folder, s3://…, gs://… or azblob://…")
