@@ -31,7 +31,7 @@ func main() {
 	flag.StringVar(&o.redis, "redis", "redis-server", "the shared store's binary")
 	flag.StringVar(&o.only, "only", "latency,memory,export,replicas", "what to measure")
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds of bars 15 and 17")
-	flag.IntVar(&o.cache, "cache", 256, "MiB of the cache that bar 16 fills")
+	flag.IntVar(&o.cache, "cache", 128, "MiB of the cache that bar 16 fills")
 	flag.IntVar(&o.lists, "lists", 50, "lists a second of bar 17")
 	flag.StringVar(&o.exports, "exports", "100,400", "users of the tenants of bar 15; the ratios are those of the last one")
 	flag.StringVar(&o.flags, "flags", "", "more flags of `parley serve`")

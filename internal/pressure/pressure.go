@@ -26,6 +26,14 @@ const (
 	leastPercent = 20
 )
 
+// Without work there is no collection for minutes, and what streams held before stays resident. So a collection is asked for when there was
+// none for a while and the last one found much beside the cache. One that finds as much again makes the next one wait twice as long.
+const (
+	muchBeside = 64 << 20
+	leastRest  = 10 * time.Second
+	mostRest   = 2 * time.Minute // the runtime collects by itself then
+)
+
 const (
 	lookEvery    = 250 * time.Millisecond // between two looks at the heap
 	collectEvery = time.Second            // between two collections that are asked for while memory is shed
@@ -61,9 +69,10 @@ type Guard struct {
 
 	mu         sync.Mutex
 	looked     time.Time
-	collection uint64    // number of the collection that was looked at last
-	collected  time.Time // when that was seen first, or a collection was asked for
-	other      int64     // live bytes without the cache's
+	collection uint64        // number of the collection that was looked at last
+	collected  time.Time     // when that was seen first, or a collection was asked for
+	other      int64         // live bytes without the cache's
+	rest       time.Duration // without a collection, after which one is asked for
 	shedding   bool
 
 	tune    func(percent int) int // nil = the collector is left alone
@@ -84,7 +93,7 @@ func New(cfg Config) *Guard {
 	if cfg.Collect == nil {
 		cfg.Collect = runtime.GC
 	}
-	g := &Guard{cfg: cfg}
+	g := &Guard{cfg: cfg, rest: leastRest}
 	if cfg.Cache != nil {
 		g.full = cfg.Cache.Limit()
 	}
@@ -150,13 +159,25 @@ func (g *Guard) refuses(share float64) bool {
 	return float64(g.other) > share*float64(g.cfg.Limit)
 }
 
-// tick looks at the heap; while memory is shed, it also finds out whether that is still needed.
+// tick looks at the heap. While memory is shed, it also finds out whether that is still needed, and after work has ended, what of it is
+// garbage.
 func (g *Guard) tick() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.look()
-	if g.shedding && time.Since(g.collected) >= collectEvery {
+	since, before := time.Since(g.collected), g.other
+	switch {
+	case g.shedding && since >= collectEvery:
 		g.collect()
+	case before <= muchBeside:
+		g.rest = leastRest
+	case since >= g.rest:
+		g.collect()
+		if g.other > before-before/8 {
+			g.rest = min(2*g.rest, mostRest)
+		} else {
+			g.rest = leastRest
+		}
 	}
 }
 

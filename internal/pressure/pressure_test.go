@@ -193,6 +193,38 @@ func TestTune(t *testing.T) {
 	})
 }
 
+// TestWhatHasEndedIsCollected: after work has ended, what it held is found to be garbage within seconds, without the collections that
+// further work would cause. What is held on is looked for ever more rarely, and a small heap is left alone.
+func TestWhatHasEndedIsCollected(t *testing.T) {
+	t.Parallel()
+	const mib = 1 << 20
+	for name, c := range map[string]struct {
+		during, behind int64
+		least, most    uint64 // collections in five minutes
+	}{
+		"streams have ended":    {300 * mib, 10 * mib, 1, 1},
+		"slow readers hold all": {300 * mib, 300 * mib, 3, 6},
+		"a small heap":          {40 * mib, 10 * mib, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				h := &heap{limit: 128 * mib, bytes: 128 * mib, other: c.during}
+				g := pressure.New(pressure.Config{Limit: 4096 * mib, Cache: h, Heap: h.live, Collect: h.collect})
+				h.collect()
+				g.Start()
+				time.Sleep(time.Second)
+				h.set(c.behind)
+				time.Sleep(5 * time.Minute)
+				g.Close()
+				if n := h.collections - 1; n < c.least || n > c.most {
+					t.Errorf("%d collections were asked for, want %d to %d", n, c.least, c.most)
+				}
+			})
+		})
+	}
+}
+
 // TestGuardOfTheRuntime: the runtime's own heap against limits that it surely keeps and surely exceeds.
 func TestGuardOfTheRuntime(t *testing.T) {
 	t.Parallel()
