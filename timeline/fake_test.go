@@ -129,7 +129,8 @@ func (g *fakeGraph) page(q source.EventQuery, link string) *source.Page[source.I
 func (g *fakeGraph) find(q source.EventQuery) []source.Item {
 	var found []source.Item
 	from, to := source.RequestBounds(q.Start, q.End)
-	for _, r := range g.rows {
+	for i := range g.rows {
+		r := &g.rows[i]
 		by := r.at
 		if q.ByCreateTime {
 			by = r.created
@@ -138,7 +139,7 @@ func (g *fakeGraph) find(q source.EventQuery) []source.Item {
 			by = r.served
 		}
 		if (q.ByCreateTime || !by.Before(from)) && by.Before(to) {
-			found = append(found, g.encoded(q, r))
+			found = append(found, g.encoded(q, *r))
 		}
 	}
 	if q.Conversation != "" {

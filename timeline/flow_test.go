@@ -64,7 +64,7 @@ func TestSlowReader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(26 * 365 * 24 * time.Hour)
 		start, end := march()
-		g := &fakeGraph{src: chat, size: 10, rows: spread("m", 20000, start, end)}
+		g := &fakeGraph{src: chat, size: 10, rows: spread("m", 12000, start, end)}
 		for i := range g.rows {
 			g.rows[i].body = strings.Repeat("x", 2000)
 		}
@@ -78,7 +78,7 @@ func TestSlowReader(t *testing.T) {
 			}
 			return r.add(f)
 		})
-		if err != nil || len(r.events) != 20000 {
+		if err != nil || len(r.events) != 12000 {
 			t.Fatalf("%d events, %v", len(r.events), err)
 		}
 		if stalled > 350 {
