@@ -51,13 +51,13 @@ func newDeployment(ctx context.Context) (d *deployment, err error) {
 	if err != nil {
 		return nil, err
 	}
-	secret := make([]byte, 32)
+	secret := make([]byte, 64) // two keys
 	if _, err := rand.Read(secret); err != nil {
 		return nil, err
 	}
 	for name, content := range map[string][]byte{
 		"cert.pem": certificate, "key.pem": key, "ca.pem": d.issuer.CACertPEM(), "policy.yaml": policies.EntraAppRoles(), "token": []byte(token),
-		"shared": []byte(base64.StdEncoding.EncodeToString(secret)),
+		"shared": []byte(base64.StdEncoding.EncodeToString(secret[:32])), "seal": []byte(base64.StdEncoding.EncodeToString(secret[32:])),
 	} {
 		if err := os.WriteFile(d.file(name), content, 0o600); err != nil {
 			return nil, err

@@ -1,6 +1,6 @@
 // Command night measures gateways in processes of their own, as they are deployed, under the load of a tenant's night: bars 13, 15, 16 and
-// 17 of docs/performance.md. Bar 14 is TestNight of the module's root. Graph is a simulator in another process that keeps its limits;
-// counts are the simulator's.
+// 17 of docs/performance.md, and what a killed replica costs. Bar 14 is TestNight of the module's root. Graph is a simulator in another
+// process that keeps its limits; counts are the simulator's.
 package main
 
 import (
@@ -29,7 +29,7 @@ func main() {
 	flag.StringVar(&o.parley, "parley", ".bin/parley", "the gateway's binary")
 	flag.StringVar(&o.exporter, "export", ".bin/parley-export", "the exporter's binary")
 	flag.StringVar(&o.redis, "redis", "redis-server", "the shared store's binary")
-	flag.StringVar(&o.only, "only", "latency,memory,export,replicas", "what to measure")
+	flag.StringVar(&o.only, "only", "latency,memory,export,replicas,killed", "what to measure")
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds of bars 15 and 17")
 	flag.IntVar(&o.cache, "cache", 128, "MiB of the cache that bar 16 fills")
 	flag.IntVar(&o.lists, "lists", 50, "lists a second of bar 17")
@@ -51,7 +51,7 @@ func run(o options, child *childOptions) error {
 	}
 	t := &table{out: tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)}
 	parts := map[string]func(context.Context, options, *table) error{
-		"latency": latencyBar, "memory": memoryBars, "export": exportBars, "replicas": replicaBars,
+		"latency": latencyBar, "memory": memoryBars, "export": exportBars, "replicas": replicaBars, "killed": killedBars,
 	}
 	var errs []error
 	for name := range strings.SplitSeq(o.only, ",") {
