@@ -34,7 +34,7 @@ REVISION ?= $(shell git rev-parse HEAD 2>/dev/null)
 LDFLAGS  := -s -w -X github.com/parley-gateway/parley/internal/cli.release=$(VERSION) -X github.com/parley-gateway/parley/internal/cli.commit=$(REVISION)
 
 # The packages of the exporter without the program, which links the SDKs of three clouds: minutes to compile.
-EXPORT_PACKAGES := . ./internal/cli ./internal/dataset ./internal/journal ./internal/store
+EXPORT_PACKAGES := . ./internal/cli ./internal/dataset ./internal/frames ./internal/journal ./internal/store ./internal/wire
 
 # Flags of `make hostile`; .bin/hostile -help lists them.
 HOSTILE ?=

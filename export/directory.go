@@ -2,6 +2,7 @@ package export
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 
@@ -14,6 +15,7 @@ import (
 	parleyclient "github.com/parley-gateway/parley/clients/go"
 	"github.com/parley-gateway/parley/export/internal/dataset"
 	"github.com/parley-gateway/parley/export/internal/journal"
+	"github.com/parley-gateway/parley/export/internal/store"
 )
 
 // lastSummaries are the last summaries of users by their ids, without reports. They are read once for all datasets, when all users are read.
@@ -223,6 +225,9 @@ func (e *Exporter) note(code, message string) {
 
 // refused reports whether an error is a refusal that lasts.
 func refused(err error) bool {
+	if _, ok := errors.AsType[*store.Error](err); ok {
+		return false
+	}
 	switch status.Code(err) {
 	case codes.PermissionDenied, codes.NotFound, codes.FailedPrecondition, codes.Unimplemented:
 		return true

@@ -207,6 +207,9 @@ func classify(err error) error {
 	if errors.Is(err, parleyclient.ErrCut) {
 		return fmt.Errorf("%w: %w", ErrIncomplete, err)
 	}
+	if _, ok := errors.AsType[*store.Error](err); ok {
+		return err
+	}
 	var remote interface{ GRPCStatus() *status.Status }
 	if !errors.As(err, &remote) {
 		return err

@@ -439,39 +439,6 @@ func TestLateCalls(t *testing.T) {
 	}
 }
 
-// TestStoreRefuses: a store that takes no files ends the run as something unexpected; once it takes them, the same command loses nothing and
-// does not read the stream again.
-func TestStoreRefuses(t *testing.T) {
-	t.Parallel()
-	out := t.TempDir()
-	o := options(out)
-	o.SpoolBytes = 0 // files are made when everything was read
-	// Where the folder of the night is to be, a file stands in the way.
-	blocked := filepath.Join(out, "run_date="+o.End.Format(time.DateOnly))
-	if err := os.WriteFile(blocked, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	g := &gateway{users: 5}
-	address := g.serve(t)
-	for range 2 {
-		_, err := run(t, address, o)
-		if err == nil || errors.Is(err, export.ErrIncomplete) || errors.Is(err, export.ErrRefused) || errors.Is(err, export.ErrInterrupted) {
-			t.Fatalf("a store that refuses: %v", err)
-		}
-	}
-	if err := os.Remove(blocked); err != nil {
-		t.Fatal(err)
-	}
-	result, err := run(t, address, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	equal(t, wantKeys(5), keys(t, rows[dataset.Event](t, out, readManifest(t, out, result.Run), dataset.Events)))
-	if n := len(g.requests); n != 1 {
-		t.Errorf("%d streams were read", n)
-	}
-}
-
 // TestProgress holds what a run tells about itself against its manifest, and that it tells the same when nothing is left to do.
 func TestProgress(t *testing.T) {
 	t.Parallel()

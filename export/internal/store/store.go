@@ -27,6 +27,17 @@ type Store struct {
 	folder string // empty for a bucket
 }
 
+// Error is a failure of the place of an export. It may look like one of the gateway: errors of some object stores have a gRPC status.
+type Error struct{ err error }
+
+// Error implements error.
+func (e *Error) Error() string { return e.err.Error() }
+
+// Unwrap returns what the place said.
+func (e *Error) Unwrap() error { return e.err }
+
+func failed(format string, args ...any) error { return &Error{fmt.Errorf(format, args...)} }
+
 // IsFolder reports whether a place is a folder of this machine, and which.
 func IsFolder(place string) (string, bool) {
 	if !strings.Contains(place, "://") {
@@ -74,20 +85,20 @@ func (s *Store) Close() error { return s.bucket.Close() }
 func (s *Store) Put(ctx context.Context, owner, name string, content io.Reader) error {
 	if s.folder == "" {
 		if err := s.bucket.Upload(ctx, name, content, &blob.WriterOptions{ContentType: "application/octet-stream"}); err != nil {
-			return fmt.Errorf("writing %s: %w", name, err)
+			return failed("writing %s: %w", name, err)
 		}
 		return nil
 	}
 	temporary := path.Join(scratch+owner, path.Base(name))
 	if err := s.bucket.Upload(ctx, temporary, content, &blob.WriterOptions{ContentType: "application/octet-stream"}); err != nil {
-		return fmt.Errorf("writing %s: %w", name, err)
+		return failed("writing %s: %w", name, err)
 	}
 	target := filepath.Join(s.folder, filepath.FromSlash(name))
 	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil { //nolint:gosec // who may read the export is the operator's matter, by umask
-		return fmt.Errorf("writing %s: %w", name, err)
+		return failed("writing %s: %w", name, err)
 	}
 	if err := os.Rename(filepath.Join(s.folder, filepath.FromSlash(temporary)), target); err != nil {
-		return fmt.Errorf("writing %s: %w", name, err)
+		return failed("writing %s: %w", name, err)
 	}
 	return nil
 }
@@ -114,10 +125,10 @@ func (s *Store) Clean(owner string) error {
 func (s *Store) Read(ctx context.Context, name string) (io.ReadCloser, error) {
 	reader, err := s.bucket.NewReader(ctx, name, nil)
 	if gcerrors.Code(err) == gcerrors.NotFound {
-		return nil, fmt.Errorf("reading %s: %w", name, os.ErrNotExist)
+		return nil, failed("reading %s: %w", name, os.ErrNotExist)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", name, err)
+		return nil, failed("reading %s: %w", name, err)
 	}
 	return reader, nil
 }
@@ -125,7 +136,7 @@ func (s *Store) Read(ctx context.Context, name string) (io.ReadCloser, error) {
 // Delete removes an object; one that is not there is no error.
 func (s *Store) Delete(ctx context.Context, name string) error {
 	if err := s.bucket.Delete(ctx, name); err != nil && gcerrors.Code(err) != gcerrors.NotFound {
-		return fmt.Errorf("removing %s: %w", name, err)
+		return failed("removing %s: %w", name, err)
 	}
 	return nil
 }
@@ -140,7 +151,7 @@ func (s *Store) List(ctx context.Context, prefix string) ([]string, error) {
 			return names, nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("listing %s: %w", prefix, err)
+			return nil, failed("listing %s: %w", prefix, err)
 		}
 		names = append(names, object.Key)
 	}
