@@ -20,6 +20,8 @@ import (
 // callIndex is the calls of an interval by participant. It never changes.
 type callIndex struct {
 	rows []source.CallRow
+	// packer unpacks their records.
+	packer *recordPacker
 	// byUser has the indexes of the rows that a participant is in, by the id in lower case.
 	byUser map[string][]int32
 	// doubts are what could not be found out.
@@ -80,6 +82,11 @@ var (
 func (r *calls) read(ctx context.Context, q *source.EventQuery, key string, turns float64) *indexReading {
 	began := time.Now()
 	reader := newIndexReader(r, q.Start, q.End, turns)
+	index, done := r.ofOthers(ctx, q, key, !reader.limited())
+	defer done()
+	if index != nil {
+		return &indexReading{index: index}
+	}
 	err := reader.read(ctx)
 	requests := reader.requests()
 	switch {
@@ -101,10 +108,19 @@ func (r *calls) read(ctx context.Context, q *source.EventQuery, key string, turn
 		took := time.Since(began)
 		life = min(life, took+max(doubtLife, 2*took))
 	}
-	if !r.cache.Put(r.label, key, cache.Fetched[any]{Value: index, Read: index.read, Life: life, Size: size}) {
-		r.cache.Put(r.label, key, cache.Fetched[any]{Value: &callIndex{unusable: true}, Life: unusableLife})
+	if r.put(key, index, size, life) {
+		r.shareIndex(key, index, reader.people.ids, life)
 	}
 	return &indexReading{requests: requests, index: index}
+}
+
+// put caches an index, and reports whether it is not too large for that.
+func (r *calls) put(key string, index *callIndex, size int64, life time.Duration) bool {
+	if r.cache.Put(r.label, key, cache.Fetched[any]{Value: index, Read: index.read, Life: life, Size: size}) {
+		return true
+	}
+	r.cache.Put(r.label, key, cache.Fetched[any]{Value: &callIndex{unusable: true}, Life: unusableLife})
+	return false
 }
 
 // isOthers reports whether an error has nothing to do with the list: a user's own request would meet it as well.
@@ -214,8 +230,7 @@ func (x *indexReader) list(ctx context.Context, came func([]source.CallRow)) err
 		x.doubt(parleyv1.ErrorReason_ERROR_REASON_SUSPECTED_TRUNCATION)
 	}
 	x.rows.chain++
-	x.rows.add(again.all)
-	return nil
+	return x.rows.join(&again)
 }
 
 // doubt notes a doubt about the whole list.
@@ -335,7 +350,7 @@ func (x *indexReader) requests() int { return x.pages + x.people.asked }
 
 // build makes the index, and its size in memory.
 func (x *indexReader) build() (index *callIndex, size int64) {
-	index = &callIndex{rows: x.rows.all, byUser: map[string][]int32{}, doubts: x.doubts, read: x.oldest}
+	index = &callIndex{rows: x.rows.all, packer: x.rows.packer, byUser: map[string][]int32{}, doubts: x.doubts, read: x.oldest}
 	size = x.rows.size
 	for at := range index.rows {
 		row := &index.rows[at]

@@ -14,6 +14,7 @@ type callRows struct {
 	chain      int // number of the current chain
 	size       int64
 	outside    int // rows outside of what was asked for
+	packer     *recordPacker
 }
 
 // rowPlace is the index of a row, and the number of the latest chain that brought it.
@@ -34,13 +35,37 @@ func (c *callRows) repeated(rows []source.CallRow) bool {
 	return len(rows) > 0
 }
 
+// packedFrom is how many records an index has before others are packed.
+const packedFrom = 500
+
+// join adds the rows of another list.
+func (c *callRows) join(o *callRows) error {
+	for i := range o.all {
+		row := o.all[i]
+		record, err := o.packer.unpack(row.Record)
+		if err != nil {
+			return err
+		}
+		row.Record = record
+		c.add([]source.CallRow{row})
+	}
+	return nil
+}
+
 // add adds the rows of a page.
 func (c *callRows) add(rows []source.CallRow) {
+	if c.packer == nil && len(c.all) >= packedFrom {
+		if c.packer = newRecordPacker(c.all); c.packer != nil {
+			c.size += packerBytes
+		}
+	}
 	for i := range rows {
-		row := &rows[i]
-		if row.Record == nil {
+		if rows[i].Record == nil {
 			continue
 		}
+		packed := rows[i]
+		packed.Record = c.packer.pack(packed.Record)
+		row := &packed
 		at, known := c.at[row.ID]
 		if !known {
 			c.at[row.ID] = rowPlace{len(c.all), c.chain}

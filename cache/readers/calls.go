@@ -162,7 +162,13 @@ func (r *calls) page(q *source.EventQuery, index *callIndex, requests int) (*sou
 		Read: index.read, Requests: requests, FromCache: requests == 0, Verified: true, Doubts: index.doubts,
 	}
 	for _, at := range index.of(q.User, q.Clause.ParticipantID) {
-		item, err := r.lister.CallItem(q.Owner, &index.rows[at])
+		row := index.rows[at]
+		record, err := index.packer.unpack(row.Record)
+		if err != nil {
+			return nil, err
+		}
+		row.Record = record
+		item, err := r.lister.CallItem(q.Owner, &row)
 		if err != nil {
 			return nil, err
 		}

@@ -1,6 +1,7 @@
 package readers_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"strconv"
@@ -144,5 +145,51 @@ func TestIndexOfCalls(t *testing.T) {
 				t.Errorf("%+v, want %+v", got, test.want)
 			}
 		})
+	}
+}
+
+// manyCalls are so many that their records are packed.
+type manyCalls struct{ *phoneBook }
+
+// recordOf is the record of a call. It is larger than its packed form.
+func recordOf(id string) []byte {
+	return []byte(`{"id":"` + id + `","type":"groupCall","joinWebUrl":"` + strings.Repeat("https://teams.example/l/meetup-join/"+id+"/", 20) + `"}`)
+}
+
+func (m manyCalls) CallRows(ctx context.Context, start, end time.Time, link string) (*source.Page[source.CallRow], error) {
+	page, err := m.phoneBook.CallRows(ctx, start, end, link)
+	for i := range page.Items {
+		page.Items[i].Record = recordOf(page.Items[i].ID)
+	}
+	return page, err
+}
+
+// TestIndexOfManyCalls finds each record as it came, in an index that takes less memory than the records.
+func TestIndexOfManyCalls(t *testing.T) {
+	t.Parallel()
+	settled := time.Now().Truncate(time.Hour).Add(-72 * time.Hour)
+	book := manyCalls{&phoneBook{calls: 3000, pageSize: 60, people: []string{"user"}}}
+	store, err := cache.New(cache.Config{MaxBytes: 8 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(store.Close)
+	reader := readers.New(store, readers.Config{}).Calls(book, book, readers.Scope{Tenant: "t", Source: parleyv1.Source_SOURCE_CALL})
+	page, err := reader.Events(t.Context(), source.EventQuery{
+		Owner: "user", User: "user", Start: settled.Add(-24 * time.Hour), End: settled, Shared: source.ShareAlways,
+	}, "")
+	if err != nil || len(page.Items) != book.calls || book.own > 0 {
+		t.Fatalf("%v, own lists %d", err, book.own)
+	}
+	records := 0
+	for _, item := range page.Items {
+		id := strings.TrimPrefix(item.Key, "user/")
+		if !bytes.Equal(item.Basic, recordOf(id)) {
+			t.Fatalf("%s is %s", id, item.Basic)
+		}
+		records += len(item.Basic)
+	}
+	if records < 2<<20 {
+		t.Errorf("the records are %d bytes: an index would hold them as they are", records)
 	}
 }

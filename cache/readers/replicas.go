@@ -27,14 +27,7 @@ const patience = 5 * time.Second
 
 // Claim implements Replicas.
 func (r *events) Claim(ctx context.Context, key string, decode func([]byte) (any, error)) (value any, done func()) {
-	if !r.isShared() {
-		return nil, func() {}
-	}
-	wait := time.Duration(math.MaxInt64)
-	if source.PriorityOf(ctx) == source.Interactive {
-		wait = patience
-	}
-	found, done := r.cfg.Shared.Claim(ctx, key, wait)
+	found, done := r.claim(ctx, key)
 	if found == nil {
 		return nil, done
 	}
@@ -45,6 +38,19 @@ func (r *events) Claim(ctx context.Context, key string, decode func([]byte) (any
 	}
 	r.cache.Found(ctx, r.label, found.Read)
 	return value, done
+}
+
+// claim returns a value that another replica has put; nil = the caller makes it, and calls done after that. A replica that is just making it
+// is waited for.
+func (s *scoped) claim(ctx context.Context, key string) (found *shared.Value, done func()) {
+	if !s.isShared() {
+		return nil, func() {}
+	}
+	wait := time.Duration(math.MaxInt64)
+	if source.PriorityOf(ctx) == source.Interactive {
+		wait = patience
+	}
+	return s.cfg.Shared.Claim(ctx, key, wait)
 }
 
 // isShared reports whether replicas share the values of the scope. What was read on behalf of a user stays in memory.

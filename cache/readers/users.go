@@ -1,10 +1,14 @@
 package readers
 
 import (
+	"bytes"
 	"context"
+	"encoding/gob"
 	"errors"
 	"strings"
 	"time"
+
+	"google.golang.org/protobuf/proto"
 
 	"github.com/parley-gateway/parley/cache"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
@@ -38,9 +42,77 @@ func (r *users) Users(ctx context.Context, q source.UserQuery, link string) (*so
 	key.List(q.PrincipalNames)
 	key.Text(q.DisplayName, q.NamePrefix)
 	return getPage(ctx, &r.scoped, key, link, func(ctx context.Context) (cache.Fetched[*source.Page[*parleyv1.User]], error) {
-		page, err := r.next.Users(ctx, q, link)
-		return fetchedPage(page, err, r.cfg.Other, resident)
+		if len(q.IDs)+len(q.PrincipalNames)+len(q.DisplayName)+len(q.NamePrefix) > 0 {
+			page, err := r.next.Users(ctx, q, link)
+			return fetchedPage(page, err, r.cfg.Other, resident)
+		}
+		return r.list(ctx, key.Page(link), link)
 	})
+}
+
+// list fetches a page of the whole directory, which replicas share.
+func (r *users) list(ctx context.Context, key, link string) (cache.Fetched[*source.Page[*parleyv1.User]], error) {
+	found, done := r.claim(ctx, key)
+	defer done()
+	if found != nil {
+		page, err := decodeUsers(found.Bytes)
+		if err == nil {
+			page.Read = found.Read
+			r.cache.Found(ctx, r.label, found.Read)
+			return fetchedPage(page, nil, found.Expires.Sub(found.Read), resident)
+		}
+		r.cfg.Shared.Invalid()
+	}
+	page, err := r.next.Users(ctx, source.UserQuery{}, link)
+	fetched, err := fetchedPage(page, err, r.cfg.Other, resident)
+	if err == nil && len(page.Doubts) == 0 {
+		read := page.Read
+		if read.IsZero() {
+			read = time.Now()
+		}
+		r.share(key, read, fetched.Life, fetched.Size, func() []byte { return encodeUsers(page) })
+	}
+	return fetched, err
+}
+
+// sharedUsers is a page of the directory as replicas share it.
+type sharedUsers struct {
+	Users [][]byte
+	Next  string
+	Rows  int
+}
+
+// encodeUsers is decodeUsers the other way round.
+func encodeUsers(page *source.Page[*parleyv1.User]) []byte {
+	list := sharedUsers{Next: page.Next, Rows: page.Rows}
+	for _, user := range page.Items {
+		encoded, err := proto.Marshal(user)
+		if err != nil { // Graph's text is made valid before
+			return nil
+		}
+		list.Users = append(list.Users, encoded)
+	}
+	var encoded bytes.Buffer
+	if gob.NewEncoder(&encoded).Encode(list) != nil { // nothing in it cannot be encoded
+		return nil
+	}
+	return encoded.Bytes()
+}
+
+func decodeUsers(encoded []byte) (*source.Page[*parleyv1.User], error) {
+	var list sharedUsers
+	if err := gob.NewDecoder(bytes.NewReader(encoded)).Decode(&list); err != nil {
+		return nil, err
+	}
+	page := &source.Page[*parleyv1.User]{Next: list.Next, Rows: list.Rows, FromCache: true}
+	for _, one := range list.Users {
+		user := &parleyv1.User{}
+		if err := proto.Unmarshal(one, user); err != nil {
+			return nil, err
+		}
+		page.Items = append(page.Items, user)
+	}
+	return page, nil
 }
 
 // User implements source.UserReader.

@@ -22,7 +22,7 @@ func (c *Chunk) Encode() []byte {
 	}
 	w.time(c.AcceptedStart)
 	w.time(c.Read)
-	w.flags(c.Unfiltered, c.Split)
+	w.flags(c.Unfiltered, c.Split, c.Participants.AllVerified.Load())
 	w.number(int64(len(c.Edge)))
 	for i := range c.Edge {
 		w.time(c.Edge[i].Time)
@@ -70,6 +70,9 @@ func Decode(encoded []byte) (*Chunk, error) {
 	c.Rows, c.Duplicates, c.Pages, c.Trimmed = counts[0], counts[1], counts[2], counts[3]
 	c.AcceptedStart, c.Read, c.Edge = acceptedStart, read, edge
 	c.Unfiltered, c.Split = flags&1 != 0, flags&2 != 0
+	if flags&4 != 0 {
+		c.Participants.Verify()
+	}
 	return c, nil
 }
 

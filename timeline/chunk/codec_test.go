@@ -25,6 +25,7 @@ func sample(tb testing.TB) *chunk.Chunk {
 	c := chunk.New(entries)
 	c.Edge = []chunk.Stamp{{Time: at, Hash: 1<<63 + 5}}
 	c.Rows, c.Duplicates, c.Pages, c.Trimmed = 4, 3, 2, 1
+	c.Participants.Verify()
 	c.AcceptedStart, c.Unfiltered, c.Read = at.Add(-time.Hour), true, at.Add(time.Minute)
 	return c
 }
@@ -36,7 +37,7 @@ type compared struct {
 	Edge                             []chunk.Stamp
 	Rows, Duplicates, Pages, Trimmed int
 	AcceptedStart, Read              time.Time
-	Unfiltered, Split                bool
+	Unfiltered, Split, Verified      bool
 	Basic                            []byte
 	Cost                             int64
 }
@@ -52,7 +53,7 @@ func of(tb testing.TB, c *chunk.Chunk) compared {
 		basic = list.Part(0, n)
 	}
 	return compared{
-		c.Entries, c.Hashes, c.Edge, c.Rows, c.Duplicates, c.Pages, c.Trimmed, c.AcceptedStart, c.Read, c.Unfiltered, c.Split, basic, c.Cost(),
+		c.Entries, c.Hashes, c.Edge, c.Rows, c.Duplicates, c.Pages, c.Trimmed, c.AcceptedStart, c.Read, c.Unfiltered, c.Split, c.Participants.AllVerified.Load(), basic, c.Cost(),
 	}
 }
 

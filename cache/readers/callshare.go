@@ -1,0 +1,130 @@
+package readers
+
+import (
+	"bytes"
+	"context"
+	"encoding/gob"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/parley-gateway/parley/cache/shared"
+	"github.com/parley-gateway/parley/source"
+)
+
+// An index is shared in pieces, because it may be larger than a value of the store. A value under the index's own key says how many there
+// are; it is put behind them. Who finds it and not all of them reads Graph.
+
+// Bounds of a piece: its records, and their bytes as they are in memory.
+const (
+	pieceRows  = 1000
+	pieceBytes = 1 << 20
+)
+
+// sharedCall is a record as replicas share it.
+type sharedCall struct {
+	source.CallRow
+
+	People []string
+}
+
+// pieceKey is the key of a piece of an index.
+func pieceKey(key string, n int) string { return key + "\x00" + strconv.Itoa(n) }
+
+// shareIndex puts an index for other replicas. One with doubts stays here.
+func (r *calls) shareIndex(key string, index *callIndex, people map[recordName][]string, life time.Duration) {
+	if !r.isShared() || len(index.doubts) > 0 {
+		return
+	}
+	pieces := 0
+	for from := 0; from < len(index.rows); pieces++ {
+		to, size := from, int64(0)
+		for to < len(index.rows) && to-from < pieceRows && size < pieceBytes {
+			size += sizeOfRow(&index.rows[to])
+			to++
+		}
+		rows := index.rows[from:to]
+		r.share(pieceKey(key, pieces), index.read, life, size, func() []byte { return encodeCalls(rows, index.packer, people) })
+		from = to
+	}
+	text := []byte(strconv.Itoa(pieces))
+	r.share(key, index.read, life, int64(len(text)), func() []byte { return text })
+}
+
+// encodeCalls is decodeCalls the other way round; nil = a record cannot be unpacked.
+func encodeCalls(rows []source.CallRow, packer *recordPacker, people map[recordName][]string) []byte {
+	piece := make([]sharedCall, len(rows))
+	for i := range rows {
+		record, err := packer.unpack(rows[i].Record)
+		if err != nil {
+			return nil
+		}
+		piece[i] = sharedCall{rows[i], people[nameOf(&rows[i])]}
+		piece[i].Record = record
+	}
+	var encoded bytes.Buffer
+	if gob.NewEncoder(&encoded).Encode(piece) != nil { // nothing in it cannot be encoded
+		return nil
+	}
+	return encoded.Bytes()
+}
+
+func decodeCalls(encoded []byte) (piece []sharedCall, err error) {
+	err = gob.NewDecoder(bytes.NewReader(encoded)).Decode(&piece)
+	return piece, err
+}
+
+// ofOthers returns the index that another replica has put, and caches it; nil = the caller reads it. An index for many users that another
+// replica is just reading is waited for. The caller calls done after it has put the index, or has not.
+func (r *calls) ofOthers(ctx context.Context, q *source.EventQuery, key string, always bool) (index *callIndex, done func()) {
+	done = func() {}
+	var found *shared.Value
+	switch {
+	case always:
+		found, done = r.claim(ctx, key)
+	case r.isShared():
+		found = r.cfg.Shared.Get(ctx, key)
+	}
+	if found == nil {
+		return nil, done
+	}
+	reader := newIndexReader(r, q.Start, q.End, math.Inf(1))
+	reader.oldest = found.Read
+	if !reader.addPieces(ctx, key, found) {
+		return nil, done
+	}
+	index, size := reader.build()
+	if !r.put(key, index, size, time.Until(found.Expires)+time.Since(found.Read)) {
+		return nil, done
+	}
+	r.cache.Found(ctx, r.label, found.Read)
+	return index, done
+}
+
+// addPieces adds the records of all pieces, and reports whether all of them were there.
+func (x *indexReader) addPieces(ctx context.Context, key string, index *shared.Value) bool {
+	store := x.r.cfg.Shared
+	pieces, err := strconv.Atoi(string(index.Bytes))
+	if err != nil {
+		store.Invalid()
+		return false
+	}
+	for n := range pieces {
+		value := store.Get(ctx, pieceKey(key, n))
+		if value == nil || !value.Read.Equal(index.Read) || x.rows.size > x.most {
+			return false
+		}
+		calls, err := decodeCalls(value.Bytes)
+		if err != nil {
+			store.Invalid()
+			return false
+		}
+		rows := make([]source.CallRow, len(calls))
+		for i := range calls {
+			rows[i] = calls[i].CallRow
+			x.people.ids[nameOf(&rows[i])] = calls[i].People
+		}
+		x.rows.add(rows)
+	}
+	return true
+}
