@@ -46,7 +46,7 @@ func messages(n int) *onePage {
 // The gates of the cold path: allocations for one chat message with names, digests, plain text and unmapped.
 const mostAllocations = 6
 
-func TestChatAllocations(t *testing.T) {
+func TestAChatMessageHasABoundOfAllocations(t *testing.T) {
 	const rows = 50
 	reader := source.NewChat(messages(rows), source.Options{Tenant: tenantID})
 	q := source.EventQuery{Owner: userID, User: userID, End: time.Date(2026, 11, 3, 0, 0, 0, 0, time.UTC)}

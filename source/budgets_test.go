@@ -32,8 +32,8 @@ func (r *recorder) Download(_ context.Context, request graph.Request) (*graphcli
 	return nil, &graph.Error{Kind: graph.KindThrottled}
 }
 
-// TestBudgets holds which budgets a request is counted in: its source, user and resource, and its priority.
-func TestBudgets(t *testing.T) {
+// TestRequestsCountInTheBudgetsOfTheirSource holds which budgets a request is counted in: its source, user and resource, and its priority.
+func TestRequestsCountInTheBudgetsOfTheirSource(t *testing.T) {
 	t.Parallel()
 	type label struct {
 		Source, User, Resource string

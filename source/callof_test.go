@@ -14,8 +14,8 @@ import (
 	"github.com/parley-gateway/parley/source"
 )
 
-// TestCallOf compares a user's event, made of a record that was read for nobody, with the record read for the user.
-func TestCallOf(t *testing.T) {
+// TestACallReadForNobodyIsTheUsersCall compares a user's event, made of a record that was read for nobody, with the record read for the user.
+func TestACallReadForNobodyIsTheUsersCall(t *testing.T) {
 	t.Parallel()
 	sim, client := startSim(t, graphsim.Config{})
 	reader := source.NewCall(client, source.Options{Tenant: sim.TenantID()})

@@ -20,9 +20,9 @@ var (
 	textOf7    = reply{body: `{"id":"7","messageType":"message","createdDateTime":"2024-11-20T10:00:00Z","body":{"contentType":"text","content":"hi"}}`}
 )
 
-// TestProofsOfAChat: members are one proof of several that a chat is a user's. What Graph does not give is not a refusal of the
+// TestAChatIsTheUsersByMembersOrByItsPath: members are one proof of several that a chat is a user's. What Graph does not give is not a refusal of the
 // user, whichever of the two it is; members that were read to their end decide; trouble that passes decides nothing.
-func TestProofsOfAChat(t *testing.T) {
+func TestAChatIsTheUsersByMembersOrByItsPath(t *testing.T) {
 	t.Parallel()
 	chat := reply{body: `{"id":"` + chatID + `","chatType":"meeting","topic":"T"}`}
 	for name, tc := range map[string]struct {
@@ -92,9 +92,9 @@ func TestProofsOfAChat(t *testing.T) {
 	}
 }
 
-// TestThreadsThatAreNoChats: threads that every user has under one id, and notes that hold their user in it, are read by their
+// TestThreadsThatAreNoChatsAreTheUsersOwn: threads that every user has under one id, and notes that hold their user in it, are read by their
 // messages below the user's path alone. Their member is the owner, who is part of every digest where the id does not tell.
-func TestThreadsThatAreNoChats(t *testing.T) {
+func TestThreadsThatAreNoChatsAreTheUsersOwn(t *testing.T) {
 	t.Parallel()
 	const other = "11111111-2222-4333-8444-555555555555"
 	plain := strings.ReplaceAll(userID, "-", "")

@@ -62,8 +62,8 @@ func csvTexts() []string {
 	}
 }
 
-// TestCSVScanner holds that the scanner reads what encoding/csv reads.
-func TestCSVScanner(t *testing.T) {
+// TestCSVScannerReadsAsEncodingCSV holds that the scanner reads what encoding/csv reads.
+func TestCSVScannerReadsAsEncodingCSV(t *testing.T) {
 	t.Parallel()
 	for _, body := range csvTexts() {
 		got, err := cellsOf(body)
@@ -125,8 +125,8 @@ func FuzzCSVRecords(f *testing.F) {
 	})
 }
 
-// TestCSVParts holds that a row is the same from whatever part it is asked, and that all of them come in order.
-func TestCSVParts(t *testing.T) {
+// TestARowIsTheSameFromEveryPart holds that a row is the same from whatever part it is asked, and that all of them come in order.
+func TestARowIsTheSameFromEveryPart(t *testing.T) {
 	t.Parallel()
 	table, err := contractTable()
 	if err != nil {

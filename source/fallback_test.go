@@ -11,8 +11,8 @@ import (
 	"github.com/parley-gateway/parley/source"
 )
 
-// TestRefusedClauses holds what is asked after a 400, in which order, and what the page then says.
-func TestRefusedClauses(t *testing.T) {
+// TestRefusedFiltersAreAskedWithLess holds what is asked after a 400, in which order, and what the page then says.
+func TestRefusedFiltersAreAskedWithLess(t *testing.T) {
 	t.Parallel()
 	type flags struct{ Unfiltered, Unbounded, Unordered bool }
 	const interval = "(lastModifiedDateTime"
@@ -177,8 +177,8 @@ func requestsOf[T any](page *source.Page[T]) int {
 	return page.Requests
 }
 
-// TestFinalRefusals holds that nothing else than a 400 to a first page is asked in another way.
-func TestFinalRefusals(t *testing.T) {
+// TestOnlyARefusedFirstPageIsAskedOtherwise holds that nothing else than a 400 to a first page is asked in another way.
+func TestOnlyARefusedFirstPageIsAskedOtherwise(t *testing.T) {
 	t.Parallel()
 	query := source.EventQuery{Owner: userID, User: userID, Start: start, End: end}
 	clause := query
@@ -213,8 +213,8 @@ func TestFinalRefusals(t *testing.T) {
 	}
 }
 
-// TestIgnoredInterval holds that rows outside the asked interval make a user's calls be asked by the participant alone.
-func TestIgnoredInterval(t *testing.T) {
+// TestCallsAreAskedByParticipantWhenTheIntervalIsIgnored holds that rows outside the asked interval make a user's calls be asked by the participant alone.
+func TestCallsAreAskedByParticipantWhenTheIntervalIsIgnored(t *testing.T) {
 	t.Parallel()
 	const row = `{"value":[{"id":"c","startDateTime":"2024-10-01T00:00:00Z"},{"id":"d","startDateTime":"2024-11-20T12:00:00Z"}]}`
 	up, client := newUpstream(t, func(string) reply { return reply{body: row} })
@@ -231,8 +231,8 @@ func TestIgnoredInterval(t *testing.T) {
 	}
 }
 
-// TestUsagePlaces holds where the report is looked for, and in which form it is taken.
-func TestUsagePlaces(t *testing.T) {
+// TestTheReportIsLookedForAtItsPlaces holds where the report is looked for, and in which form it is taken.
+func TestTheReportIsLookedForAtItsPlaces(t *testing.T) {
 	t.Parallel()
 	const (
 		now      = "/v1.0/copilot/reports/getMicrosoft365CopilotUsageUserDetail(period='D7')"

@@ -405,9 +405,9 @@ func TestUserID(t *testing.T) {
 	}
 }
 
-// TestProveCall: a user's part in a call is proved by any part of its record: participants in both forms and on every page,
+// TestAParticipantIsVerifiedByTheRecord: a user's part in a call is proved by any part of its record: participants in both forms and on every page,
 // organizers in both forms, both ends of every session; what cannot be read contradicts nothing.
-func TestProveCall(t *testing.T) {
+func TestAParticipantIsVerifiedByTheRecord(t *testing.T) {
 	t.Parallel()
 	const (
 		record       = "/v1.0/communications/callRecords/c1?$expand=sessions%28%24expand%3Dsegments%29"

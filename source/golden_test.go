@@ -10,8 +10,8 @@ import (
 	"github.com/parley-gateway/parley/source"
 )
 
-// TestFoundingPayloads serves the payloads of the documents that the project was founded on, by both generations.
-func TestFoundingPayloads(t *testing.T) {
+// TestDocumentedPayloadsAreRead serves the payloads of the documents that the project was founded on, by both generations.
+func TestDocumentedPayloadsAreRead(t *testing.T) {
 	t.Parallel()
 	events := func(build func(source.Graph, source.Options) source.EventReader, owner string) func(*testing.T, source.Graph, string, string) {
 		return func(t *testing.T, client source.Graph, version, name string) {

@@ -101,11 +101,11 @@ func allocated(do func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-// TestHostileReports shows that 4 MiB of any report allocate at most 32 MiB, all told, with the dearest part of their rows,
+// TestHostileReportsTakeBoundedMemory shows that 4 MiB of any report allocate at most 32 MiB, all told, with the dearest part of their rows,
 // of which one is at hand at a time. It is not parallel: parallel tests wait until it is done, so the count is its own.
 //
 //nolint:paralleltest // counts the allocations of the whole process
-func TestHostileReports(t *testing.T) {
+func TestHostileReportsTakeBoundedMemory(t *testing.T) {
 	readHostile(t, hostileReports()[0]) // compiles the mapping table
 	for _, r := range hostileReports() {
 		var page *source.Page[*parleyv1.CopilotUsageRow]

@@ -11,9 +11,9 @@ import (
 	"github.com/parley-gateway/parley/source"
 )
 
-// TestLostLinks: a link that Graph gave and answers with 404, 410 or 400 makes a list inside a Get be read once more, without
+// TestALostLinkIsReadOnceMoreFromTheStart: a link that Graph gave and answers with 404, 410 or 400 makes a list inside a Get be read once more, without
 // repeating what was read; lost again, what lacks is told, and it is not an unknown user or chat.
-func TestLostLinks(t *testing.T) {
+func TestALostLinkIsReadOnceMoreFromTheStart(t *testing.T) {
 	t.Parallel()
 	chat := reply{body: `{"id":"` + chatID + `","chatType":"meeting","topic":"T"}`}
 	for name, c := range map[string]struct {

@@ -203,8 +203,8 @@ func TestCalls(t *testing.T) {
 	checkTime(t, readOne(t, callReader, source.EventQuery{Owner: userID}, `{"id":"c"}`), "")
 }
 
-// TestUIDs holds what is the same thing and what is not.
-func TestUIDs(t *testing.T) {
+// TestSameThingsHaveTheSameUID holds what is the same thing and what is not.
+func TestSameThingsHaveTheSameUID(t *testing.T) {
 	t.Parallel()
 	const message = `{"id":"1","chatId":"c","etag":"1","lastModifiedDateTime":"2024-11-20T10:00:00Z"}`
 	const interaction = `{"id":"1","sessionId":"s"}`

@@ -75,7 +75,7 @@ func FuzzProperties(f *testing.F) {
 	})
 }
 
-func TestAvailable(t *testing.T) {
+func TestCloudsLackTheDocumentedSources(t *testing.T) {
 	t.Parallel()
 	sources := []parleyv1.Source{
 		parleyv1.Source_SOURCE_COPILOT, parleyv1.Source_SOURCE_CHAT, parleyv1.Source_SOURCE_CALL,

@@ -25,9 +25,9 @@ func refers(contentType string, id, content any) map[string]any {
 	return map[string]any{"id": id, "contentType": contentType, "contentUrl": nil, "content": content, "name": nil}
 }
 
-// TestReplies is the kind "a message refers to another one": in chats Graph leaves replyToId empty, and the reference is an
+// TestAMessageNamesWhatItAnswers is the kind "a message refers to another one": in chats Graph leaves replyToId empty, and the reference is an
 // attachment or a quote.
-func TestReplies(t *testing.T) {
+func TestAMessageNamesWhatItAnswers(t *testing.T) {
 	t.Parallel()
 	const (
 		quoted  = `{"messageId":"1699999999000","messagePreview":"Shall we?","messageSender":{"user":{"id":"u"}}}`

@@ -40,8 +40,8 @@ const (
 	chatEscaped = "19%3Ameeting_YjQ4NThlNzUtMjEyNC00MjFlLTk0ODMtZTc2M2Q5MDVlNTE4%40thread.v2"
 )
 
-// TestRequests holds the exact requests of every source.
-func TestRequests(t *testing.T) {
+// TestEverySourceSendsTheseRequests holds the exact requests of every source.
+func TestEverySourceSendsTheseRequests(t *testing.T) {
 	t.Parallel()
 	query := source.EventQuery{Owner: userID, User: userID, Start: start, End: end}
 	with := func(change func(*source.EventQuery)) source.EventQuery {
@@ -268,8 +268,8 @@ func TestRequests(t *testing.T) {
 	}
 }
 
-// TestRefusedQueries holds what is never sent.
-func TestRefusedQueries(t *testing.T) {
+// TestTheseQueriesAreNeverSent holds what is never sent.
+func TestTheseQueriesAreNeverSent(t *testing.T) {
 	t.Parallel()
 	up, client := newUpstream(t, func(string) reply { return reply{body: `{"value":[]}`} })
 	for name, q := range map[string]source.EventQuery{
@@ -296,8 +296,8 @@ func TestRefusedQueries(t *testing.T) {
 	}
 }
 
-// TestLinks holds that links go out byte for byte, with the headers of the first request.
-func TestLinks(t *testing.T) {
+// TestLinksGoOutByteForByte holds that links go out byte for byte, with the headers of the first request.
+func TestLinksGoOutByteForByte(t *testing.T) {
 	t.Parallel()
 	const link = "/v1.0/users('x')/chats/getallMessages?$top=2&$skiptoken=U2tpcD1%3d%2b+a&x=%27"
 	up, client := newUpstream(t, func(string) reply { return reply{body: `{"value":[],"@odata.nextLink":"{origin}/next"}`} })

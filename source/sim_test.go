@@ -328,8 +328,8 @@ func TestUsageAgainstSimulator(t *testing.T) {
 	}
 }
 
-// TestRefusedCombination holds that a user's calls are the same when Graph refuses interval and participant together.
-func TestRefusedCombination(t *testing.T) {
+// TestCallsAreTheSameWhenTheCombinationIsRefused holds that a user's calls are the same when Graph refuses interval and participant together.
+func TestCallsAreTheSameWhenTheCombinationIsRefused(t *testing.T) {
 	t.Parallel()
 	sim, client := startSim(t, graphsim.Config{RefuseCallFilterCombination: true})
 	user, from := sim.DemoUser(), simNow.AddDate(0, 0, -10)

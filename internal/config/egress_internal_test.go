@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestEgress: which proxy a request takes, by the environment, by the setting above it, and by NO_PROXY.
-func TestEgress(t *testing.T) {
+// TestWhichProxyARequestTakes: which proxy a request takes, by the environment, by the setting above it, and by NO_PROXY.
+func TestWhichProxyARequestTakes(t *testing.T) {
 	for name, c := range map[string]struct {
 		own, env, spared, target string
 		want                     string // host of the proxy

@@ -8,8 +8,8 @@ import (
 	"github.com/parley-gateway/parley/internal/config"
 )
 
-// TestExposedFiles, kind: what others on the machine can read or change is as good as theirs.
-func TestExposedFiles(t *testing.T) {
+// TestFilesThatOthersCanReadAreReported, kind: what others on the machine can read or change is as good as theirs.
+func TestFilesThatOthersCanReadAreReported(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	file := func(name string, mode os.FileMode) string {

@@ -34,8 +34,8 @@ func TestDefaultsOfAGateway(t *testing.T) {
 	}
 }
 
-// TestZeroIsNone is of the kind "a setting of 0 keeps its meaning" where a gateway's configuration has 0 for the default.
-func TestZeroIsNone(t *testing.T) {
+// TestZeroKeepsItsMeaning is of the kind "a setting of 0 keeps its meaning" where a gateway's configuration has 0 for the default.
+func TestZeroKeepsItsMeaning(t *testing.T) {
 	t.Parallel()
 	settings := Settings{CacheSize: "0"}
 	cfg, err := settings.gateway(parley.Config{Logger: slog.New(slog.DiscardHandler)})

@@ -77,15 +77,15 @@ func TestDefaultsAreTheSameEverywhere(t *testing.T) {
 	}
 }
 
-// elsewhere are folders that the rule of TestNamesStandHereAlone leaves out: this package's own, generated code, tools, and the
+// elsewhere are folders that the rule of TestOnlyThisPackageNamesSettings leaves out: this package's own, generated code, tools, and the
 // programs of other modules, whose settings are their own.
 var elsewhere = map[string]bool{
 	"bench": true, "clients": true, "export": true, "gen": true, "internal/config": true, "internal/configpb": true, "tools": true,
 }
 
-// TestNamesStandHereAlone is of the kind "one place for settings": no production code outside this package names a variable. Comments of
+// TestOnlyThisPackageNamesSettings is of the kind "one place for settings": no production code outside this package names a variable. Comments of
 // the contract may: they tell operators what to set.
-func TestNamesStandHereAlone(t *testing.T) {
+func TestOnlyThisPackageNamesSettings(t *testing.T) {
 	t.Parallel()
 	root := os.DirFS(filepath.Join("..", ".."))
 	err := fs.WalkDir(root, ".", func(path string, entry fs.DirEntry, err error) error {

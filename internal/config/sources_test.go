@@ -39,9 +39,9 @@ func TestWhichValueWins(t *testing.T) {
 	}
 }
 
-// TestServiceLinks is of the kind "variables that others set are not ours to refuse": those that Kubernetes and Docker make of a
+// TestVariablesOfServicesAreNoSettings is of the kind "variables that others set are not ours to refuse": those that Kubernetes and Docker make of a
 // service named parley or parley-grpc, and settings of other verbs and of parley-export.
-func TestServiceLinks(t *testing.T) {
+func TestVariablesOfServicesAreNoSettings(t *testing.T) {
 	for name, value := range map[string]string{
 		"PARLEY_PORT": "tcp://10.0.0.7:9090", "PARLEY_SERVICE_HOST": "10.0.0.7", "PARLEY_SERVICE_PORT": "9090", "PARLEY_SERVICE_PORT_GRPC": "9090",
 		"PARLEY_PORT_9090_TCP": "tcp://10.0.0.7:9090", "PARLEY_PORT_9090_TCP_PROTO": "tcp", "PARLEY_PORT_9090_TCP_PORT": "9090",
@@ -61,9 +61,9 @@ func TestServiceLinks(t *testing.T) {
 	}
 }
 
-// TestShow is of the kind "the configuration is shown as it is, with where each value came from": as a file that makes the same
+// TestShownSettingsAreReadTheSame is of the kind "the configuration is shown as it is, with where each value came from": as a file that makes the same
 // settings, without secrets.
-func TestShow(t *testing.T) {
+func TestShownSettingsAreReadTheSame(t *testing.T) {
 	written(t, map[string]string{"s3cret.txt": "s3cret", "parley.yaml": `
 graph_credential: client-secret
 graph_client_secret_file: s3cret.txt
@@ -107,9 +107,9 @@ tenants:
 	}
 }
 
-// TestTranslate is of the kind "libraries name fields, the configuration names settings": each error of a join is translated, with
+// TestErrorsOfFieldsNameTheirSettings is of the kind "libraries name fields, the configuration names settings": each error of a join is translated, with
 // the place that its value came from, in a tenant too; what is no field of a setting stays.
-func TestTranslate(t *testing.T) {
+func TestErrorsOfFieldsNameTheirSettings(t *testing.T) {
 	written(t, map[string]string{"parley.yaml": "graph_url: https://x\ntenants:\n  a:\n    graph_tenant_id: " + first + "\n    graph_model: A\n"})
 	s := loaded(t, "--config=parley.yaml", "--http-addr=127.0.0.1:1")
 	field := func(path, problem string) error { return &parley.ConfigError{Field: path, Problem: problem} }

@@ -2,9 +2,9 @@ package config
 
 import "testing"
 
-// TestPlain is of the kind "text is read alike wherever it stands": the words and numbers that flags know, in the form that protoyaml
+// TestProtoyamlReadsRewrittenValues is of the kind "text is read alike wherever it stands": the words and numbers that flags know, in the form that protoyaml
 // knows; an empty want is no value.
-func TestPlain(t *testing.T) {
+func TestProtoyamlReadsRewrittenValues(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		s          setting

@@ -12,8 +12,8 @@ import (
 	"github.com/parley-gateway/parley/timeline"
 )
 
-// TestBatchOfBytes: the line of a batch is the same whether its events were messages or not.
-func TestBatchOfBytes(t *testing.T) {
+// TestABatchHasTheSameLineFromBytes: the line of a batch is the same whether its events were messages or not.
+func TestABatchHasTheSameLineFromBytes(t *testing.T) {
 	t.Parallel()
 	unmapped, err := structpb.NewStruct(map[string]any{"a": 1.5})
 	if err != nil {
@@ -78,8 +78,8 @@ func encoded(t *testing.T, batch *parleyv1.EventBatch) []byte {
 	return list
 }
 
-// TestListOfBytes: a List answer is the same JSON whether its events were messages or not.
-func TestListOfBytes(t *testing.T) {
+// TestAListHasTheSameJSONFromBytes: a List answer is the same JSON whether its events were messages or not.
+func TestAListHasTheSameJSONFromBytes(t *testing.T) {
 	t.Parallel()
 	for _, whole := range []*parleyv1.ListEventsResponse{
 		{},

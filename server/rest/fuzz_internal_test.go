@@ -92,8 +92,8 @@ func FuzzQuery(f *testing.F) {
 	})
 }
 
-// TestMethods lists every path of the API: a new method appears here.
-func TestMethods(t *testing.T) {
+// TestTheseAreThePathsOfTheAPI lists every path of the API: a new method appears here.
+func TestTheseAreThePathsOfTheAPI(t *testing.T) {
 	t.Parallel()
 	methods, err := findMethods()
 	if err != nil {
@@ -124,8 +124,8 @@ func TestMethods(t *testing.T) {
 	}
 }
 
-// TestShapes: a variable without a shape is one segment, as the mux writes it.
-func TestShapes(t *testing.T) {
+// TestAVariableWithoutAShapeIsOneSegment: a variable without a shape is one segment, as the mux writes it.
+func TestAVariableWithoutAShapeIsOneSegment(t *testing.T) {
 	t.Parallel()
 	for template, want := range map[string]string{
 		"/v1/{name}:read": "/v1/{name=*}:read", "/v1/{a}/x/{b=c/*}": "/v1/{a=*}/x/{b=c/*}", "/v1/x": "/v1/x",

@@ -45,8 +45,8 @@ func TestParseTimeout(t *testing.T) {
 	}
 }
 
-// TestKnownHeaders: what reaches the services is a closed list, and arrives as it was sent.
-func TestKnownHeaders(t *testing.T) {
+// TestOnlyKnownHeadersReachTheServices: what reaches the services is a closed list, and arrives as it was sent.
+func TestOnlyKnownHeadersReachTheServices(t *testing.T) {
 	t.Parallel()
 	got := knownHeaders(http.Header{
 		"Authorization": {"Bearer a", "Bearer b"}, "Parley-Reason": {"caf\u00e9"}, "Cookie": {"x"}, "X-Forwarded-For": {"1.2.3.4"},

@@ -9,8 +9,8 @@ import (
 	"github.com/parley-gateway/parley/server/apierror"
 )
 
-// TestKnownParameters checks that the names which an error lists are spelled as the client spells its own.
-func TestKnownParameters(t *testing.T) {
+// TestParametersAreListedInTheClientsSpelling checks that the names which an error lists are spelled as the client spells its own.
+func TestParametersAreListedInTheClientsSpelling(t *testing.T) {
 	t.Parallel()
 	methods, err := findMethods()
 	if err != nil {
@@ -42,8 +42,8 @@ func TestKnownParameters(t *testing.T) {
 	}
 }
 
-// TestHints holds what a mistyped name or value is answered with: the one that it probably means, and choices that are allowed here.
-func TestHints(t *testing.T) {
+// TestMistypedNamesAreAnsweredWithHints holds what a mistyped name or value is answered with: the one that it probably means, and choices that are allowed here.
+func TestMistypedNamesAreAnsweredWithHints(t *testing.T) {
 	t.Parallel()
 	methods, err := findMethods()
 	if err != nil {
@@ -77,8 +77,8 @@ func TestHints(t *testing.T) {
 	}
 }
 
-// TestTimesOfGenerators holds that an offset without a colon is read as RFC 3339 would write it, and that nothing else changes.
-func TestTimesOfGenerators(t *testing.T) {
+// TestAnOffsetMayLackItsColon holds that an offset without a colon is read as RFC 3339 would write it, and that nothing else changes.
+func TestAnOffsetMayLackItsColon(t *testing.T) {
 	t.Parallel()
 	for value, want := range map[string]string{
 		"2026-11-01T08:00:00.000000+0000": "2026-11-01T08:00:00.000000+00:00",

@@ -56,8 +56,8 @@ func streamed(t *testing.T, list ...any) (string, error) {
 	return string(text), err
 }
 
-// TestLongLines: a line is the same, and whole, however many parts it is written in; one that cannot be ended is cut.
-func TestLongLines(t *testing.T) {
+// TestALongLineIsWholeOrCut: a line is the same, and whole, however many parts it is written in; one that cannot be ended is cut.
+func TestALongLineIsWholeOrCut(t *testing.T) {
 	t.Parallel()
 	batch := &parleyv1.EventBatch{}
 	for range 1000 {

@@ -146,7 +146,7 @@ func escaped(s string) string {
 	return string(append(out, '"'))
 }
 
-func TestDraftRefuses(t *testing.T) {
+func TestADraftRefusesWhatIsNoRecord(t *testing.T) {
 	t.Parallel()
 	table := newTable(t)
 	for _, record := range []string{``, `null`, `[]`, `{`, `{}x`, `{"id":"1","id":"2"}x`, `{"x":1,"x":nul}`, `{"x":{"a":1,"a":2}`} {

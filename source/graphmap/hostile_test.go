@@ -128,8 +128,8 @@ func BenchmarkHostileRecords(b *testing.B) {
 	}
 }
 
-// TestRestIsKept counts what a hostile record holds: as elements, and in the texts that the rest is kept in.
-func TestRestIsKept(t *testing.T) {
+// TestUnmappedPropertiesAreKept counts what a hostile record holds: as elements, and in the texts that the rest is kept in.
+func TestUnmappedPropertiesAreKept(t *testing.T) {
 	t.Parallel()
 	table := newTable(t)
 	const many = 40_000

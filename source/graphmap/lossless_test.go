@@ -86,9 +86,9 @@ func generation(beta bool) string {
 	return "v1.0"
 }
 
-// TestEveryPropertyHasAHome fills every property of every type, in both generations, adds undeclared ones to every
+// TestEveryPropertyIsMappedOrKept fills every property of every type, in both generations, adds undeclared ones to every
 // object, and finds every value again.
-func TestEveryPropertyHasAHome(t *testing.T) {
+func TestEveryPropertyIsMappedOrKept(t *testing.T) {
 	t.Parallel()
 	s, table := loadSchema(t), newTable(t)
 	for _, beta := range []bool{false, true} {

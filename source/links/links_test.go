@@ -7,7 +7,7 @@ import (
 	"github.com/parley-gateway/parley/source/links"
 )
 
-func TestSet(t *testing.T) {
+func TestASetRemembersItsLinks(t *testing.T) {
 	t.Parallel()
 	s := links.Set{}
 	if !s.Add("https://graph/1?skip=1") || !s.Add("https://graph/1?skip=2") {
@@ -18,7 +18,7 @@ func TestSet(t *testing.T) {
 	}
 }
 
-func TestFollow(t *testing.T) {
+func TestAChainEndsByItsLinks(t *testing.T) {
 	t.Parallel()
 	s := links.Set{}
 	for n, step := range []struct {
@@ -38,8 +38,8 @@ func TestFollow(t *testing.T) {
 	}
 }
 
-// TestTail: a chain may have been cut where an empty last page follows a page that is short.
-func TestTail(t *testing.T) {
+// TestAChainMayBeCutAtAnEmptyLastPage: a chain may have been cut where an empty last page follows a page that is short.
+func TestAChainMayBeCutAtAnEmptyLastPage(t *testing.T) {
 	t.Parallel()
 	type page struct {
 		next string

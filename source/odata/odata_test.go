@@ -7,7 +7,7 @@ import (
 	"github.com/parley-gateway/parley/source/odata"
 )
 
-func TestExpressions(t *testing.T) {
+func TestExpressionsAreWrittenAsGraphReadsThem(t *testing.T) {
 	t.Parallel()
 	at := func(ns int) time.Time { return time.Date(2024, 2, 29, 23, 59, 59, ns, time.FixedZone("", -3600)) }
 	for _, tc := range []struct{ got, want string }{
