@@ -71,6 +71,60 @@ func TestEveryFieldNamesItsSetting(t *testing.T) {
 	}
 }
 
+// beforeTheGateway are the settings that the command line uses itself: no gateway has them.
+var beforeTheGateway = map[string]bool{"log-level": true, "log-format": true}
+
+// TestEverySettingReachesTheGateway changes one setting at a time, and finds another configuration of the gateway each time.
+func TestEverySettingReachesTheGateway(t *testing.T) {
+	for _, variable := range []string{"HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"} {
+		t.Setenv(variable, "") // else the proxy of the machine takes the place of none
+	}
+	usual, err := Defaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	usual.AuthMode = "oidc" // a gateway that is not asked who calls has no issuer
+	configOf := func(s Settings) parley.Config {
+		cfg, err := s.gateway(parley.Config{Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return cfg
+	}
+	texts := map[string]string{
+		"auth-mode": "mtls", "cache-size": "1MiB", "explorer": "on", "proxy-url": "http://proxy.example:3128", "reflection": "on",
+	}
+	for _, known := range settings() {
+		changed := usual
+		switch value := changed.field(known); value.Kind() {
+		case reflect.String:
+			text, given := texts[known.flag]
+			if !given {
+				text = "other"
+			}
+			value.SetString(text)
+		case reflect.Bool:
+			value.SetBool(!value.Bool())
+		case reflect.Float64:
+			value.SetFloat(value.Float() + 1)
+		default:
+			value.SetInt(value.Int() + 1)
+		}
+		differs := !equalConfigs(configOf(usual), configOf(changed))
+		if differs == beforeTheGateway[known.flag] {
+			t.Errorf("%s: the configuration of the gateway differs: %t", known.flag, differs)
+		}
+	}
+}
+
+// equalConfigs compares two configurations. Of the functions it compares whether they are set.
+func equalConfigs(a, b parley.Config) bool {
+	sameProxy := (a.Proxy == nil) == (b.Proxy == nil)
+	a.Proxy, b.Proxy = nil, nil
+	a.Logger, b.Logger = nil, nil
+	return sameProxy && reflect.DeepEqual(a, b)
+}
+
 // fieldPaths lists the paths of the fields of a struct; a field that is a struct of the same package counts by its own fields.
 func fieldPaths(prefix string, of reflect.Type) []string {
 	var paths []string
