@@ -54,17 +54,9 @@ func (f authFlags) access(server string) (access, error) {
 		}
 	}
 	if !f.Plaintext {
-		a.tls = &tls.Config{MinVersion: tls.VersionTLS12}
-		if f.CAFile != "" {
-			pem, err := os.ReadFile(f.CAFile)
-			a.tls.RootCAs = x509.NewCertPool()
-			if err == nil && !a.tls.RootCAs.AppendCertsFromPEM(pem) {
-				err = errors.New("there is no certificate in it")
-			}
-			if err != nil {
-				wrong = append(wrong, fmt.Errorf("--ca-file=%s: %w", f.CAFile, err))
-			}
-		}
+		var err error
+		a.tls, err = f.tlsConfig()
+		wrong = append(wrong, err)
 	}
 	switch f.Auth {
 	case "none":
@@ -100,6 +92,23 @@ func (f authFlags) access(server string) (access, error) {
 		wrong = append(wrong, fmt.Errorf("--plaintext: leave it out with --auth=%s: whoever is between could read what proves the caller", f.Auth))
 	}
 	return a, errors.Join(wrong...)
+}
+
+// tlsConfig returns how the gateway's certificate is checked. With an error, it trusts nobody.
+func (f authFlags) tlsConfig() (*tls.Config, error) {
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if f.CAFile == "" {
+		return config, nil
+	}
+	config.RootCAs = x509.NewCertPool()
+	pem, err := os.ReadFile(f.CAFile)
+	if err == nil && !config.RootCAs.AppendCertsFromPEM(pem) {
+		err = errors.New("there is no certificate in it")
+	}
+	if err != nil {
+		return config, fmt.Errorf("--ca-file=%s: %w", f.CAFile, err)
+	}
+	return config, nil
 }
 
 func (f authFlags) certificate(a *access) error {

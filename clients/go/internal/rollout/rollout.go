@@ -149,17 +149,12 @@ func (s *scene) replace(ctx context.Context, from, to string) (string, error) {
 		if _, err := add(to); err != nil {
 			return "", err
 		}
+		if err := l.stop(ctx, old[i]); err != nil {
+			return "", fmt.Errorf("replica %d: %w", i+1, err)
+		}
 		until := s.behind
 		if i+1 < replaced {
 			until = s.stops[i+1]
-		}
-		if err := l.during(ctx, func() error {
-			if err := old[i].terminate(); err != nil {
-				return err
-			}
-			return old[i].wait(ctx)
-		}); err != nil {
-			return "", fmt.Errorf("replica %d: %w", i+1, err)
 		}
 		g.move(until)
 		if err := l.board.wait(ctx, l.streams, func(st state) bool { return st.done || !st.latest.Before(s.stops[i]) }); err != nil {
@@ -172,6 +167,16 @@ func (s *scene) replace(ctx context.Context, from, to string) (string, error) {
 	cancel()
 	l.tasks.Wait()
 	return l.report()
+}
+
+// stop ends a replica under the load, as an orchestrator does, and waits until it is gone.
+func (l *load) stop(ctx context.Context, r *replica) error {
+	return l.during(ctx, func() error {
+		if err := r.terminate(); err != nil {
+			return err
+		}
+		return r.wait(ctx)
+	})
 }
 
 // load are the streams and lists.
