@@ -169,16 +169,6 @@ func (s *scene) replace(ctx context.Context, from, to string) (string, error) {
 	return l.report()
 }
 
-// stop ends a replica under the load, as an orchestrator does, and waits until it is gone.
-func (l *load) stop(ctx context.Context, r *replica) error {
-	return l.during(ctx, func() error {
-		if err := r.terminate(); err != nil {
-			return err
-		}
-		return r.wait(ctx)
-	})
-}
-
 // load are the streams and lists.
 type load struct {
 	*scene
@@ -188,6 +178,16 @@ type load struct {
 	tasks   sync.WaitGroup
 	streams []string
 	lists   []string
+}
+
+// stop ends a replica under the load, as an orchestrator does, and waits until it is gone.
+func (l *load) stop(ctx context.Context, r *replica) error {
+	return l.during(ctx, func() error {
+		if err := r.terminate(); err != nil {
+			return err
+		}
+		return r.wait(ctx)
+	})
 }
 
 // start starts all of them. Each one has a connection of its own, and each stream is in the middle before the next one begins, so that
