@@ -37,6 +37,7 @@ func newSharing(cfg *Config, stats *metrics.Metrics, files *reloads) (*sharing, 
 	}
 	store, err := redisstore.New(redisstore.Config{
 		URL: storeCfg.URL, Username: storeCfg.Username, PasswordFile: storeCfg.PasswordFile, CAFile: storeCfg.CAFile, Prefix: storeCfg.Prefix, Timeout: storeCfg.Timeout,
+		Names:    (&sharedKeys{keys}).Name,
 		Observer: observer,
 	}, cfg.Logger)
 	if err != nil {

@@ -120,6 +120,31 @@ func TestStoresThatFailOver(t *testing.T) {
 	shareAgain(t, sim, addrs, users)
 }
 
+// TestStoresWithOtherKeys holds that replicas whose files of keys differ, which share nothing, keep Graph's limits together all the same.
+func TestStoresWithOtherKeys(t *testing.T) {
+	t.Parallel()
+	sim, users := limited(t)
+	server := redistest.Start(t, redistest.Options{})
+	var addrs []parley.Addrs
+	for range 3 {
+		addrs = append(addrs, replicas(t, sim, 1, parley.Shared{URL: server.URL(), KeysFile: keysFile(t), Timeout: 5 * time.Second})...)
+	}
+	for _, at := range addrs {
+		beats := func() int { return operations(t, []parley.Addrs{at}, `op="heartbeat",result="ok"`) }
+		for before := beats(); beats() == before; { // the next one sees all
+			select {
+			case <-t.Context().Done():
+				t.Fatal("no heartbeat")
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+	}
+	requests, throttled := readCopilot(t, sim, addrs, users, func() {})
+	if requests < len(users) || throttled > 0 {
+		t.Errorf("%d requests, %d × 429", requests, throttled)
+	}
+}
+
 // operations sums up the replicas' operations on the store whose labels have a part.
 func operations(t *testing.T, addrs []parley.Addrs, labels string) (n int) {
 	t.Helper()

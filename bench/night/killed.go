@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"strconv"
 	"sync"
 	"time"
 
@@ -42,9 +43,9 @@ func killedBars(ctx context.Context, o options, t *table) (err error) {
 	same := maps.Equal(one.events, three.events) && len(one.events) > 0
 	t.row("20", "events of three replicas, one killed twice, vs one reading", fmt.Sprintf("%d of %d", len(three.events), len(one.events)), "the same", "the same", same, same)
 	once := three.doubles == 0
-	t.row("20", "events that came twice", fmt.Sprint(three.doubles), "0", "0", once, once)
+	t.row("20", "events that came twice", strconv.Itoa(three.doubles), "0", "0", once, once)
 	none := three.counts.Refused == 0
-	t.row("20", "429s", fmt.Sprint(three.counts.Refused), "0", "0", none, none)
+	t.row("20", "429s", strconv.Itoa(three.counts.Refused), "0", "0", none, none)
 	most := one.counts.total()*102/100 + 2*openUsers*len(allSources())
 	again := three.counts.total() - one.counts.total()
 	t.row("20", "Graph requests, of which a kill costs those of the open users", fmt.Sprintf("%+d", again),
@@ -259,7 +260,7 @@ func (w *walk) call(ctx context.Context, at int) (done bool, err error) {
 	defer conn.Close() //nolint:errcheck // the stream has ended
 	stream, err := parleyv1.NewEventServiceClient(conn).StreamTenantEvents(ctx, &parleyv1.StreamTenantEventsRequest{
 		StartTime: timestamppb.New(end.AddDate(0, 0, -1)), EndTime: timestamppb.New(end), Sources: allSources(), ResumeToken: w.token,
-		Shard: &parleyv1.Shard{Index: int32(w.shard), Count: int32(w.of)}, //nolint:gosec // a few
+		Shard: &parleyv1.Shard{Index: int32(w.shard), Count: int32(w.of)},
 	})
 	var fresh []string
 	for err == nil {

@@ -39,7 +39,7 @@ func (d *Days) Take(ctx context.Context, caller string, now time.Time) (wait tim
 		return 0
 	}
 	if d.pool != nil && d.pool.Up() {
-		if remain, wait, err := d.pool.TakeDay(ctx, caller, d.limit); err == nil {
+		if remain, wait, err := d.pool.TakeDay(ctx, caller, max(1, int(float64(d.limit)*d.pool.Part()))); err == nil {
 			d.learn(caller, now, remain)
 			return wait
 		}

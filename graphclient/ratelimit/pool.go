@@ -23,6 +23,9 @@ type Presence interface {
 	Up() bool
 	// Replicas is the number of processes that were last seen, this one included; 0 = none ever was.
 	Replicas() int
+	// Part is the part of each limit that is kept in the pool under the names of this process, above 0 and at most 1. The rest belongs to
+	// processes with names of their own, whose slots are not seen here.
+	Part() float64
 }
 
 // Ask describes a request to a Pool.
@@ -95,14 +98,14 @@ const Together = 20 * time.Millisecond
 // come meanwhile, so that the published number is kept for all that.
 const underway = 100 * time.Millisecond
 
-// pooled describes the whole limit for a Pool.
-func (l Limit) pooled(name string) PoolBudget {
+// pooled describes a part of the limit for a Pool.
+func (l Limit) pooled(name string, part float64) PoolBudget {
 	b := PoolBudget{Name: name, Burst: 1, Cold: l.Scope == PerTenant}
-	perSecond, burst := l.rate(1)
+	perSecond, burst := l.rate(part)
 	switch {
 	case perSecond <= 0:
 	case l.Per >= time.Minute:
-		b.Span, b.Most = l.Per, l.most(1)
+		b.Span, b.Most = l.Per, l.most(part)
 	default:
 		b.Every = time.Duration(float64(time.Second) / perSecond)
 		b.Burst = max(1, burst-int(math.Ceil(perSecond*underway.Seconds())))

@@ -150,9 +150,9 @@ func (t *Turn) reserve(ctx context.Context) (grant Grant, there bool) {
 // ask describes the request of a turn to the pool.
 func (t *Turn) ask(ctx context.Context) Ask {
 	ask := Ask{Patience: endless, Promised: t.promised}
-	priority := t.call.Request.Priority
+	priority, part := t.call.Request.Priority, t.budgets.pool.Part()
 	for i, b := range t.plan {
-		own := b.limit.pooled(t.names[i])
+		own := b.limit.pooled(t.names[i], part)
 		own.Keep = b.keep(priority, own)
 		ask.Budgets = append(ask.Budgets, own)
 		if priority == graph.Interactive || own.Most > 0 {

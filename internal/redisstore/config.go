@@ -33,6 +33,8 @@ type Config struct {
 	Username, PasswordFile string
 	// CAFile is a PEM file of authorities to trust, in addition to the system's.
 	CAFile string
+	// Names makes of a text what the store may know; replicas with other keys make something else. nil = the text itself.
+	Names func(string) string
 	// Prefix begins all names; "" = DefaultPrefix.
 	Prefix string
 	// Timeout bounds each operation; 0 = DefaultTimeout.
@@ -68,6 +70,9 @@ const (
 // complete checks the configuration, fills the defaults in, and returns the options of a client. Errors are field errors.
 func (cfg Config) complete() (Config, rueidis.ClientOption, error) {
 	cfg.Prefix, cfg.Timeout = cmp.Or(cfg.Prefix, DefaultPrefix), cmp.Or(cfg.Timeout, DefaultTimeout)
+	if cfg.Names == nil {
+		cfg.Names = func(text string) string { return text }
+	}
 	if cfg.Observer == nil {
 		cfg.Observer = noObserver{}
 	}

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -47,6 +48,10 @@ func conformance(t *testing.T, over func(*redisstore.Config)) {
 	t.Run("replicas", func(t *testing.T) {
 		t.Parallel()
 		replicas(t, connected)
+	})
+	t.Run("replicas with other keys", func(t *testing.T) {
+		t.Parallel()
+		strangers(t, over)
 	})
 	t.Run("pool", func(t *testing.T) {
 		t.Parallel()
@@ -176,6 +181,37 @@ func replicas(t *testing.T, connected func(*testing.T, string) *redisstore.Store
 	if err := other.Beat(t.Context()); err == nil {
 		t.Error("a closed store answers")
 	}
+}
+
+// strangers holds that replicas which use other names know of each other, and that a limit is divided between them.
+func strangers(t *testing.T, over func(*redisstore.Config)) {
+	t.Helper()
+	var key atomic.Value
+	key.Store("another ")
+	one, second := connect(t, "strangers", over), connect(t, "strangers", over)
+	stranger := connect(t, "strangers", func(cfg *redisstore.Config) {
+		over(cfg)
+		cfg.Names = func(text string) string { return key.Load().(string) + text }
+	})
+	parts := func(replicas int, most, own float64) {
+		t.Helper()
+		for store, want := range map[*redisstore.Store]float64{one: most, second: most, stranger: own} {
+			if err := store.Beat(t.Context()); err != nil || store.Replicas() != replicas || store.Part() != want {
+				t.Errorf("%d replicas, part %v, want %d and %v, %v", store.Replicas(), store.Part(), replicas, want, err)
+			}
+		}
+	}
+	parts(3, 2./3, 1./3)
+	key.Store("") // the file of keys has changed
+	if err := stranger.Beat(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	parts(3, 1, 1)
+	key.Store("a third ")
+	if err := stranger.Beat(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	parts(3, 2./3, 1./3)
 }
 
 // counts counts operations by name and result.

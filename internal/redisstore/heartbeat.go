@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"log/slog"
 	"strconv"
 	"time"
 
@@ -16,18 +17,31 @@ const (
 	gone = 10 * time.Second
 )
 
-// beat notes this replica and returns the number of those that are there. It takes out those that are gone first: a server that is full
-// allows a script to add something once it has written.
+// beat notes this replica in the sets KEYS, of all replicas and of those with the same names, and returns how many each has. It takes the
+// replica out of KEYS[3], where it stood before. It takes out those that are gone first: a server that is full allows a script to add
+// something once it has written.
 var beat = rueidis.NewLuaScript(`
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[2])
-redis.call('ZADD', KEYS[1], now, ARGV[1])
-redis.call('PEXPIRE', KEYS[1], ARGV[2])
-return redis.call('ZCARD', KEYS[1])`)
+redis.call('ZREM', KEYS[3], ARGV[1])
+for i = 1, 2 do
+  redis.call('ZREMRANGEBYSCORE', KEYS[i], '-inf', now - ARGV[2])
+  redis.call('ZADD', KEYS[i], now, ARGV[1])
+  redis.call('PEXPIRE', KEYS[i], ARGV[2])
+end
+return {redis.call('ZCARD', KEYS[1]), redis.call('ZCARD', KEYS[2])}`)
 
 // Replicas returns the number of replicas that were last seen, this one included; 0 = none ever was.
 func (s *Store) Replicas() int { return int(s.replicas.Load()) }
+
+// Part returns the part of a limit that replicas with the same names have together: they do not find the limits of the others.
+func (s *Store) Part() float64 {
+	all, alike := s.replicas.Load(), s.alike.Load()
+	if alike <= 0 || alike >= all {
+		return 1
+	}
+	return float64(alike) / float64(all)
+}
 
 // beats says that this replica is there, until the store is closed. It also finds out that a store is back that nobody asks.
 func (s *Store) beats() {
@@ -42,18 +56,46 @@ func (s *Store) beats() {
 // Beat says that this replica is there and counts the others.
 func (s *Store) Beat(ctx context.Context) error {
 	return s.do(ctx, OpHeartbeat, func(ctx context.Context, client rueidis.Client) (string, error) {
-		n, err := beat.Exec(ctx, client, []string{s.name("replicas", "all")}, []string{s.self, strconv.FormatInt(gone.Milliseconds(), 10)}).AsInt64()
-		if err == nil {
-			s.replicas.Store(n)
-			s.beaten()
+		all := s.name("replicas", "all")
+		own := all + ":" + s.cfg.Names("replicas")
+		before, stood := s.lastName.Load().(string)
+		if !stood {
+			before = own
 		}
-		return ResultOK, err
+		seen, err := beat.Exec(ctx, client, []string{all, own, before}, []string{s.self, strconv.FormatInt(gone.Milliseconds(), 10)}).AsIntSlice()
+		if err != nil {
+			return "", err
+		}
+		if len(seen) != 2 {
+			return "", errAnswer
+		}
+		s.lastName.Store(own)
+		s.seen(seen[0], seen[1])
+		s.beaten()
+		return ResultOK, nil
 	})
+}
+
+// seen keeps how many replicas there are, and logs when some have other keys.
+func (s *Store) seen(all, alike int64) {
+	mixed := s.Part() < 1
+	s.replicas.Store(all)
+	s.alike.Store(alike)
+	if alike < all && !mixed {
+		s.log.LogAttrs(context.Background(), slog.LevelWarn, "other replicas have other shared keys, and share nothing with this one; each group keeps to its part of the limits",
+			slog.Int64("replicas", all), slog.Int64("with_these_keys", alike))
+	}
 }
 
 // leave takes this replica out, so that the others need not wait until it counts no more.
 func (s *Store) leave(client rueidis.Client) {
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Timeout)
 	defer cancel()
-	_ = client.Do(ctx, client.B().Zrem().Key(s.name("replicas", "all")).Member(s.self).Build()).Error()
+	names := []string{s.name("replicas", "all")}
+	if own, stood := s.lastName.Load().(string); stood {
+		names = append(names, own)
+	}
+	for _, name := range names {
+		_ = client.Do(ctx, client.B().Zrem().Key(name).Member(s.self).Build()).Error()
+	}
 }

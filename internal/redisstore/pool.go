@@ -30,6 +30,9 @@ func (p *Pool) Up() bool { return p.store.Up() }
 // Replicas implements ratelimit.Pool.
 func (p *Pool) Replicas() int { return p.store.Replicas() }
 
+// Part implements ratelimit.Pool.
+func (p *Pool) Part() float64 { return p.store.Part() }
+
 func (p *Pool) name(budget string) string {
 	return p.store.name("budget", p.group) + ":" + p.names(budget)
 }

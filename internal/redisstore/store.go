@@ -69,6 +69,8 @@ type Store struct {
 	troubled atomic.Bool // an operation has failed since the last heartbeat
 
 	replicas atomic.Int64 // that were last seen
+	alike    atomic.Int64 // of them, those with the same names
+	lastName atomic.Value // the set of those in which this replica stands; string
 
 	start   sync.Once
 	stop    context.CancelFunc

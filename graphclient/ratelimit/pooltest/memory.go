@@ -78,6 +78,9 @@ func (m *Memory) Up() bool {
 // Replicas implements ratelimit.Pool.
 func (m *Memory) Replicas() int { return m.replicas }
 
+// Part implements ratelimit.Pool.
+func (m *Memory) Part() float64 { return 1 }
+
 // Tell implements ratelimit.Pool.
 func (m *Memory) Tell(_ context.Context, gates []ratelimit.Gate) error {
 	m.mu.Lock()
