@@ -28,7 +28,6 @@ const MaxFile = 128 << 20
 const (
 	groupBytes = 8 << 20 // of the rows that a writer holds in memory
 	fileBytes  = MaxFile - 3*groupBytes
-	blockRows  = 128 // that are given to the format at a time, column by column
 )
 
 // File is a finished file that lies in the scratch folder.
@@ -52,7 +51,7 @@ type Writer[T any] struct {
 	file    *os.File
 	counted *counter
 	rows    rowWriter[T]
-	block   []T   // rows that the format does not have yet
+	one     [1]T  // row that is being written
 	written int64 // rows of the file
 	group   int   // bytes of the rows since the last group
 }
@@ -79,15 +78,14 @@ func (w *Writer[T]) Write(ctx context.Context, row T, bytes int) error {
 			return err
 		}
 	}
-	w.block = append(w.block, row)
-	w.written++
-	w.group += bytes
-	ends := w.group >= groupBytes || int64(w.group) >= w.limit
-	if !ends && len(w.block) < blockRows {
-		return nil
-	}
-	if err := w.writeBlock(); err != nil || !ends {
+	// One row at a time: of several rows, parquet-go takes some nulls of optional columns for empty strings.
+	w.one[0] = row
+	if _, err := w.rows.Write(w.one[:]); err != nil {
 		return err
+	}
+	w.written++
+	if w.group += bytes; w.group < groupBytes && int64(w.group) < w.limit {
+		return nil
 	}
 	w.group = 0
 	if err := w.rows.Flush(); err != nil {
@@ -97,13 +95,6 @@ func (w *Writer[T]) Write(ctx context.Context, row T, bytes int) error {
 		return nil
 	}
 	return w.Close(ctx)
-}
-
-func (w *Writer[T]) writeBlock() error {
-	_, err := w.rows.Write(w.block)
-	clear(w.block)
-	w.block = w.block[:0]
-	return err
 }
 
 func (w *Writer[T]) open() error {
@@ -130,7 +121,7 @@ func (w *Writer[T]) Close(ctx context.Context) error {
 	if w.file == nil {
 		return nil
 	}
-	err := errors.Join(w.writeBlock(), w.rows.Close(), w.file.Sync(), w.file.Close())
+	err := errors.Join(w.rows.Close(), w.file.Sync(), w.file.Close())
 	done := File{Dataset: w.dataset, Path: w.file.Name(), Rows: w.written, Bytes: w.counted.bytes, SHA256: hex.EncodeToString(w.counted.sum.Sum(nil))}
 	w.file, w.written, w.group = nil, 0, 0
 	if err != nil {
@@ -144,7 +135,7 @@ func (w *Writer[T]) Abandon() {
 	if w.file != nil {
 		_ = w.file.Close()
 		_ = os.Remove(w.file.Name())
-		w.file, w.block = nil, nil
+		w.file = nil
 	}
 }
 
