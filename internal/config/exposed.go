@@ -43,6 +43,9 @@ func (s *Settings) Exposed() []Exposure {
 		look("PARLEY_GRAPH_CA_FILE", own.GraphCAFile, false)
 	}
 	look("PARLEY_SEAL_KEYS_FILE", s.SealKeysFile, true)
+	look("PARLEY_SHARED_KEYS_FILE", s.SharedKeysFile, true)
+	look("PARLEY_SHARED_PASSWORD_FILE", s.SharedPasswordFile, true)
+	look("PARLEY_SHARED_CA_FILE", s.SharedCAFile, false)
 	look("PARLEY_TLS_KEY_FILE", s.TLSKeyFile, true)
 	look("PARLEY_TLS_CERT_FILE", s.TLSCertFile, false)
 	look("PARLEY_TLS_CLIENT_CA_FILE", s.TLSClientCAFile, false)

@@ -42,6 +42,10 @@ func TestFilesThatOthersCanReadAreReported(t *testing.T) {
 		"a readable policy":       {func(s *config.Settings) { s.PolicyFile = file("h", 0o644) }, ""},
 		"a policy of everybody's": {func(s *config.Settings) { s.PolicyFile = file("i", 0o666) }, "PARLEY_POLICY_FILE"},
 		"authorities that change": {func(s *config.Settings) { s.TLSClientCAFile = file("j", 0o646) }, "PARLEY_TLS_CLIENT_CA_FILE"},
+		"readable shared keys":    {func(s *config.Settings) { s.SharedKeysFile = file("l", 0o644) }, "PARLEY_SHARED_KEYS_FILE"},
+		"readable password":       {func(s *config.Settings) { s.SharedPasswordFile = file("m", 0o604) }, "PARLEY_SHARED_PASSWORD_FILE"},
+		"the store's authorities": {func(s *config.Settings) { s.SharedCAFile = file("n", 0o644) }, ""},
+		"authorities of a store":  {func(s *config.Settings) { s.SharedCAFile = file("o", 0o666) }, "PARLEY_SHARED_CA_FILE"},
 		"of one tenant": {func(s *config.Settings) {
 			own := *s
 			own.GraphClientSecretFile = file("k", 0o644)
