@@ -186,12 +186,13 @@ func replicas(t *testing.T, connected func(*testing.T, string) *redisstore.Store
 // strangers holds that replicas which use other names know of each other, and that a limit is divided between them.
 func strangers(t *testing.T, over func(*redisstore.Config)) {
 	t.Helper()
-	var key atomic.Value
-	key.Store("another ")
+	var key atomic.Pointer[string]
+	other, none, third := "another ", "", "a third "
+	key.Store(&other)
 	one, second := connect(t, "strangers", over), connect(t, "strangers", over)
 	stranger := connect(t, "strangers", func(cfg *redisstore.Config) {
 		over(cfg)
-		cfg.Names = func(text string) string { return key.Load().(string) + text }
+		cfg.Names = func(text string) string { return *key.Load() + text }
 	})
 	parts := func(replicas int, most, own float64) {
 		t.Helper()
@@ -202,12 +203,12 @@ func strangers(t *testing.T, over func(*redisstore.Config)) {
 		}
 	}
 	parts(3, 2./3, 1./3)
-	key.Store("") // the file of keys has changed
+	key.Store(&none) // the file of keys has changed
 	if err := stranger.Beat(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	parts(3, 1, 1)
-	key.Store("a third ")
+	key.Store(&third)
 	if err := stranger.Beat(t.Context()); err != nil {
 		t.Fatal(err)
 	}
