@@ -145,7 +145,7 @@ type listing struct {
 	err   error
 }
 
-// start takes the list of the users, and goes on with those of the token.
+// start takes the list of the users, and goes on with those of the token: first with those that have a slot.
 func (w *tenantWalk) start(ctx context.Context, list listing) error {
 	if list.err != nil {
 		return list.err
@@ -153,9 +153,14 @@ func (w *tenantWalk) start(ctx context.Context, list listing) error {
 	w.left, w.listed = list.users, true
 	w.DoubtfulUsers = w.DoubtfulUsers || list.users.doubtful
 	w.notices = append(w.notices, list.users.notices...)
-	for i, user := range w.Open {
-		if err := w.open(ctx, list.users.open[i], user.Token); err != nil {
-			return err
+	for _, started := range []bool{true, false} { // a user without a token could take the slot of one that has it
+		for i, user := range w.Open {
+			if started != (len(user.Token) > 0) {
+				continue
+			}
+			if err := w.open(ctx, list.users.open[i], user.Token); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -91,8 +91,14 @@ type night struct {
 // newNight serves a tenant of 40 users, whose data stand still: one in seven has no licence, and two are guests.
 func newNight(t *testing.T, planned ...faults.Fault) *night {
 	t.Helper()
+	return nightOf(t, 4000, planned...)
+}
+
+// nightOf is newNight with a number of messages.
+func nightOf(t *testing.T, messages int, planned ...faults.Fault) *night {
+	t.Helper()
 	now := time.Now().UTC().Truncate(time.Second)
-	g := serve(t, graphsim.Config{Interactions: 9000, Calls: 300, Faults: planned, Now: func() time.Time { return now }}, nil)
+	g := serve(t, graphsim.Config{Messages: messages, Interactions: 4000, Calls: 300, Faults: planned, Now: func() time.Time { return now }}, nil)
 	end := now.Truncate(24*time.Hour).AddDate(0, 0, -4)
 	return &night{g, end.AddDate(0, 0, -5), end}
 }
@@ -265,7 +271,7 @@ func TestNight(t *testing.T) {
 // TestNightGoesOn reads the rest of a night by tokens from its beginning to its end, also after leaving it in the middle.
 func TestNightGoesOn(t *testing.T) {
 	t.Parallel()
-	n := newNight(t)
+	n := nightOf(t, graphsim.DefaultMessages) // of several batches
 	whole := n.read(t, n.request())
 	check := func(begun *nightRun, place nightPlace) {
 		t.Helper()
@@ -298,6 +304,23 @@ func TestNightGoesOn(t *testing.T) {
 			t.Fatal(err)
 		}
 		check(left, left.places[checkpoints])
+	}
+}
+
+// TestNightOfFewEventsGoesOn resumes a night whose users are read at once: those that the token begins anew may be faster than those in the
+// middle of which it stands.
+func TestNightOfFewEventsGoesOn(t *testing.T) {
+	t.Parallel()
+	n := newNight(t)
+	whole := n.read(t, n.request())
+	for _, place := range whole.places {
+		request := n.request()
+		request.ResumeToken = place.token
+		rest := n.read(t, request)
+		joined := &nightRun{events: append(whole.events[:place.events:place.events], rest.events...)}
+		if diff := cmp.Diff(whole.names(), joined.names()); diff != "" {
+			t.Errorf("behind %d events:\n%s", place.events, diff)
+		}
 	}
 }
 
