@@ -57,20 +57,36 @@ func (w *World) turnCount(u Ref, day int64) int {
 	if !w.Licensed(u) || day < w.firstDay {
 		return 0
 	}
-	rate := w.copilot().user
+	rate, least := w.copilot().user, 0
 	if u == 0 {
 		rate = w.copilot().demo
 	}
-	return countFor(rate*activity(day), Hash4(w.Seed, tagTurnCount, uint64(u), uint64(day)))
+	if w.asksInMeeting(u, day) {
+		least = 1
+	}
+	return max(least, countFor(rate*activity(day), Hash4(w.Seed, tagTurnCount, uint64(u), uint64(day))))
+}
+
+// asksInMeeting reports whether a day's first turn of a user is about a meeting: once a week the first user asks about one that has a chat
+// and a call, so that on every date some meeting has records of all three.
+func (w *World) asksInMeeting(u Ref, day int64) bool {
+	return u == 0 && len(w.Chats().meetings) > 1 && weekday(day) == w.meetingDay(chatMixed)
+}
+
+func (w *World) turnHash(u Ref, day int64, k int) uint64 {
+	return Hash4(w.Seed^uint64(k)<<40, tagTurn, uint64(u), uint64(day))
 }
 
 // turn computes the k-th turn of a user's day: a prompt and its answers.
 func (w *World) turn(u Ref, day int64, k int, yield func(Interaction)) {
-	in := Interaction{turn: Hash4(w.Seed^uint64(k)<<40, tagTurn, uint64(u), uint64(day)), user: u, day: int32(day)}
+	in := Interaction{turn: w.turnHash(u, day, k), user: u, day: int32(day)}
 	d := Dice(in.turn)
 	// The mailbox's clock: equal ids in two users' histories are legitimate, in one user's they are not.
 	at := day*DayMS + timeOfDay(&d, zones[u.Index()%len(zones)])&^0xffff + int64(k%256)*256
 	in.App = uint8(pick(&d, []int{appBizChat, appBizChat, appBizChat, appTeams, appTeams, 2, 2, 3, 4}))
+	if k == 0 && w.asksInMeeting(u, day) {
+		in.App = appTeams
+	}
 	n := 1
 	switch r := d.Under(1000); {
 	case r < 60:
@@ -112,6 +128,9 @@ func (w *World) History(u Ref, lo, hi, now int64, keep func(*Interaction) bool) 
 func (w *World) meetingOf(in *Interaction) (uint32, bool) {
 	if in.App != appTeams {
 		return 0, false
+	}
+	if w.asksInMeeting(in.user, int64(in.day)) && in.turn == w.turnHash(in.user, int64(in.day), 0) {
+		return chatMixed, true
 	}
 	var mine []uint32
 	for _, c := range w.Chats().ChatsOf(in.user) {
