@@ -22,8 +22,8 @@ const (
 
 // With so little live data, garbage may take as much again; with very much, a part of it.
 const (
-	smallHeap    = 16 << 20
-	leastPercent = 20
+	smallHeap    = 8 << 20
+	leastPercent = 15
 )
 
 // Without work there is no collection for minutes, and what streams held before stays resident. So a collection is asked for when there was
