@@ -127,13 +127,20 @@ release: ## Put together everything of the release VERSION in .bin/release; noth
 .PHONY: test
 # A binary with the race detector waits a second before it exits; 80 packages would wait for more than a minute.
 test: export GORACE := atexit_sleep_ms=0
-test: ## Run all tests with the race detector
+test: ## Run all tests, with the race detector but for those of the whole gateway, which `make test-race` runs with it
 	@tools/deps.sh gcc git
-	$(GO) test -race -shuffle=on -timeout=20m ./...
+	$(GO) test -race -shuffle=on -timeout=20m $$($(GO) list ./... | grep -v '/internal/e2e$$')
+	$(GO) test -shuffle=on -timeout=20m ./internal/e2e
 	$(GO) -C clients/go test -race -shuffle=on -timeout=10m ./...
 	$(GO) -C export test -race -shuffle=on -timeout=20m $(EXPORT_PACKAGES)
 	$(GO) -C tools test -shuffle=on ./...
 	$(GO) -C tools/ship test -shuffle=on ./...
+
+.PHONY: test-race
+test-race: export GORACE := atexit_sleep_ms=0
+test-race: ## Run the tests of the whole gateway with the race detector
+	@tools/deps.sh gcc git
+	$(GO) test -race -shuffle=on -timeout=20m ./internal/e2e
 
 # The earlier commit of `make upgrade-check`; none = the newest tag.
 BASE ?=
@@ -148,7 +155,7 @@ upgrade-check: build ## The same, from the build of an earlier commit to this on
 	@tools/upgrade-check.sh .bin/parley $(BASE)
 
 .PHONY: test-all
-test-all: test test-stores allocs clients handbook test-web ## Run all tests, and those that need more than Go: compilers and interpreters of other languages, and a browser
+test-all: test test-race test-stores allocs clients handbook test-web ## Run all tests, and those that need more than Go: compilers and interpreters of other languages, and a browser
 
 .PHONY: test-stores
 test-stores: ## Test the shared store over redis-server and valkey-server: alone, with TLS, as clusters, and as they fail under replicas
