@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fsouza/fake-gcs-server/fakestorage"
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 
@@ -16,7 +17,7 @@ import (
 	"github.com/parley-gateway/parley/export/internal/store"
 )
 
-// TestS3 holds what the exporter needs of a bucket: whole objects, reading, listing and removing below a prefix.
+// TestS3 keeps objects in a bucket of S3.
 func TestS3(t *testing.T) {
 	backend := s3mem.New()
 	if err := backend.CreateBucket("night"); err != nil {
@@ -27,7 +28,37 @@ func TestS3(t *testing.T) {
 	for name, value := range map[string]string{"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_METADATA_DISABLED": "true"} {
 		t.Setenv(name, value)
 	}
-	s, err := store.Open(t.Context(), "s3://night/deep/er?region=eu-central-1&use_path_style=true&endpoint="+server.URL)
+	keepsObjects(t, "s3://night/deep/er?region=eu-central-1&use_path_style=true&endpoint="+server.URL, func(name string) error {
+		_, err := backend.HeadObject("night", name)
+		return err
+	})
+}
+
+// TestGoogle keeps objects in a bucket of Google Cloud Storage.
+func TestGoogle(t *testing.T) {
+	server := httptest.NewUnstartedServer(nil)
+	address := server.Listener.Addr().String()
+	fake, err := fakestorage.NewServerWithOptions(fakestorage.Options{NoListener: true, PublicHost: address, ExternalURL: "http://" + address})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(fake.Stop)
+	fake.CreateBucketWithOpts(fakestorage.CreateBucketOpts{Name: "night"})
+	server.Config.Handler = fake.HTTPHandler()
+	server.Start()
+	t.Cleanup(server.Close)
+	t.Setenv("STORAGE_EMULATOR_HOST", address)
+	keepsObjects(t, "gs://night/deep/er", func(name string) error {
+		_, err := fake.GetObject("night", name)
+		return err
+	})
+}
+
+// keepsObjects holds what the exporter needs of a bucket: whole objects, reading, listing and removing below a prefix. held asks the service
+// for an object by its whole name.
+func keepsObjects(t *testing.T, url string, held func(name string) error) {
+	t.Helper()
+	s, err := store.Open(t.Context(), url)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +80,7 @@ func TestS3(t *testing.T) {
 	if names, err := s.List(t.Context(), "dataset=events/"); err != nil || !slices.Equal(names, []string{"dataset=events/a.parquet"}) {
 		t.Errorf("%v, %v", names, err)
 	}
-	if _, err := backend.HeadObject("night", "deep/er/dataset=events/a.parquet"); err != nil {
+	if err := held("deep/er/dataset=events/a.parquet"); err != nil {
 		t.Error(err)
 	}
 	for range 2 {
@@ -60,6 +91,11 @@ func TestS3(t *testing.T) {
 	if _, err := s.Read(t.Context(), "dataset=events/a.parquet"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("an object that is not there: %v", err)
 	}
+}
+
+// TestUnknownScheme opens a URL of no service.
+func TestUnknownScheme(t *testing.T) {
+	t.Parallel()
 	if _, err := store.Open(t.Context(), "ftp://night"); err == nil {
 		t.Error("an unknown scheme is opened")
 	}
