@@ -76,6 +76,11 @@ export-spark: demo-export ## Read what `make demo-export` wrote with Spark, and 
 	@.cache/export-spark/bin/pip install --quiet --disable-pip-version-check --requirement export/requirements-spark.txt
 	.cache/export-spark/bin/python export/spark.py .cache/demo-export .bin/parley-export
 
+.PHONY: export-azure
+export-azure: ## Test what the exporter needs of Azure Blob Storage with its fake, Azurite; 190 MB of packages
+	npm --prefix export/azurite ci --no-audit --no-fund --ignore-scripts
+	AZURITE=$(CURDIR)/export/azurite/node_modules/azurite/dist/src/blob/main.js CGO_ENABLED=0 $(GO) -C export test -trimpath -tags azurite -count=1 -run TestAzure ./internal/clouds
+
 .PHONY: image
 image: ## Build the image, linux/amd64 and arm64, into .bin/image, an OCI layout (VERSION)
 	@tools/ship/image.sh $(CURDIR) $(CURDIR)/.bin/image $(VERSION) $(REVISION) $(CREATED)
