@@ -1,9 +1,7 @@
 package readers
 
 import (
-	"bytes"
 	"context"
-	"encoding/gob"
 	"math"
 	"strconv"
 	"time"
@@ -51,7 +49,7 @@ func (r *calls) shareIndex(key string, index *callIndex, people map[recordName][
 	r.share(key, index.read, life, int64(len(text)), func() []byte { return text })
 }
 
-// encodeCalls is decodeCalls the other way round; nil = a record cannot be unpacked.
+// encodeCalls encodes a piece; nil = a record cannot be unpacked.
 func encodeCalls(rows []source.CallRow, packer *recordPacker, people map[recordName][]string) []byte {
 	piece := make([]sharedCall, len(rows))
 	for i := range rows {
@@ -62,16 +60,7 @@ func encodeCalls(rows []source.CallRow, packer *recordPacker, people map[recordN
 		piece[i] = sharedCall{rows[i], people[nameOf(&rows[i])]}
 		piece[i].Record = record
 	}
-	var encoded bytes.Buffer
-	if gob.NewEncoder(&encoded).Encode(piece) != nil { // nothing in it cannot be encoded
-		return nil
-	}
-	return encoded.Bytes()
-}
-
-func decodeCalls(encoded []byte) (piece []sharedCall, err error) {
-	err = gob.NewDecoder(bytes.NewReader(encoded)).Decode(&piece)
-	return piece, err
+	return encodeShared(piece)
 }
 
 // ofOthers returns the index that another replica has put, and caches it; nil = the caller reads it. An index for many users that another
@@ -114,7 +103,7 @@ func (x *indexReader) addPieces(ctx context.Context, key string, index *shared.V
 		if value == nil || !value.Read.Equal(index.Read) || x.rows.size > x.most {
 			return false
 		}
-		calls, err := decodeCalls(value.Bytes)
+		calls, err := decodeShared[[]sharedCall](value.Bytes)
 		if err != nil {
 			store.Invalid()
 			return false

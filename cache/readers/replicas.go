@@ -1,7 +1,9 @@
 package readers
 
 import (
+	"bytes"
 	"context"
+	"encoding/gob"
 	"encoding/json"
 	"math"
 	"time"
@@ -106,4 +108,19 @@ func (r *sharedRefusal) error() *graph.Error {
 		Kind: r.Kind, Status: r.Status, Code: r.Code, InnerCode: r.InnerCode, Reason: r.Reason, RequestID: r.RequestID,
 		ClientRequestID: r.ClientRequestID, Roles: r.Roles,
 	}
+}
+
+// encodeShared encodes a value of this package for the store, in which nothing cannot be encoded.
+func encodeShared(value any) []byte {
+	var encoded bytes.Buffer
+	if gob.NewEncoder(&encoded).Encode(value) != nil {
+		return nil
+	}
+	return encoded.Bytes()
+}
+
+// decodeShared is encodeShared the other way round.
+func decodeShared[T any](encoded []byte) (value T, err error) {
+	err = gob.NewDecoder(bytes.NewReader(encoded)).Decode(&value)
+	return value, err
 }

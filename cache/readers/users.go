@@ -1,9 +1,7 @@
 package readers
 
 import (
-	"bytes"
 	"context"
-	"encoding/gob"
 	"errors"
 	"strings"
 	"time"
@@ -92,16 +90,12 @@ func encodeUsers(page *source.Page[*parleyv1.User]) []byte {
 		}
 		list.Users = append(list.Users, encoded)
 	}
-	var encoded bytes.Buffer
-	if gob.NewEncoder(&encoded).Encode(list) != nil { // nothing in it cannot be encoded
-		return nil
-	}
-	return encoded.Bytes()
+	return encodeShared(list)
 }
 
 func decodeUsers(encoded []byte) (*source.Page[*parleyv1.User], error) {
-	var list sharedUsers
-	if err := gob.NewDecoder(bytes.NewReader(encoded)).Decode(&list); err != nil {
+	list, err := decodeShared[sharedUsers](encoded)
+	if err != nil {
 		return nil, err
 	}
 	page := &source.Page[*parleyv1.User]{Next: list.Next, Rows: list.Rows, FromCache: true}
