@@ -110,11 +110,7 @@ func (d *deployment) fleetReads(ctx context.Context, o options, t *table, replic
 	defer func() { err = errors.Join(err, stop()) }()
 	start := func() (*gateway, error) {
 		// Nothing here is about the time that the store takes.
-		at, err := d.start(ctx, o, g, "", "--shared-url=redis://"+store, "--shared-keys-file="+d.file("shared"), "--seal-keys-file="+d.file("seal"), "--shared-timeout=2s")
-		for beats := 0.; err == nil && beats < 1; pause(ctx, 50*time.Millisecond) {
-			beats, err = at.metric(ctx, `parley_shared_requests_total{op="heartbeat",result="ok"}`)
-		}
-		return at, err
+		return d.startReplica(ctx, o, g, store, "--seal-keys-file="+d.file("seal"), "--shared-timeout=2s")
 	}
 	f := &fleet{}
 	defer func() { err = errors.Join(err, f.end()) }()

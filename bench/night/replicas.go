@@ -63,19 +63,11 @@ func (d *deployment) replicas(ctx context.Context, o options, t *table, replicas
 		}
 	}()
 	for range replicas {
-		at, err := d.start(ctx, o, g, "", "--shared-url=redis://"+store, "--shared-keys-file="+d.file("shared"))
+		at, err := d.startReplica(ctx, o, g, store)
 		if err != nil {
 			return c, 0, err
 		}
 		all = append(all, at)
-	}
-	for _, at := range all {
-		for beats := 0.; beats < 1; { // the store is reached
-			if beats, err = at.metric(ctx, `parley_shared_requests_total{op="heartbeat",result="ok"}`); err != nil {
-				return c, 0, err
-			}
-			pause(ctx, 100*time.Millisecond)
-		}
 	}
 	for pass := range passes {
 		n, err := d.pass(ctx, all, pass)
@@ -87,6 +79,20 @@ func (d *deployment) replicas(ctx context.Context, o options, t *table, replicas
 	}
 	c, err = g.counted(ctx)
 	return c, events, errors.Join(err, tellStore(ctx, t, all))
+}
+
+// startReplica starts a gateway on a store, and waits until it has reached it.
+func (d *deployment) startReplica(ctx context.Context, o options, g *graph, store string, flags ...string) (*gateway, error) {
+	at, err := d.start(ctx, o, g, "", append([]string{"--shared-url=redis://" + store, "--shared-keys-file=" + d.file("shared")}, flags...)...)
+	if err != nil {
+		return nil, err
+	}
+	for beats := 0.; beats < 1; pause(ctx, 100*time.Millisecond) {
+		if beats, err = at.metric(ctx, `parley_shared_requests_total{op="heartbeat",result="ok"}`); err != nil {
+			return nil, errors.Join(err, at.end())
+		}
+	}
+	return at, nil
 }
 
 // failedOperation matches the counters of operations without an answer of the store.
