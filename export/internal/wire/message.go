@@ -224,14 +224,8 @@ func scan(values []value, p *plan, wire []byte) ([]value, error) {
 		wire = wire[n:]
 		v := value{field: p.index(number), wire: kind}
 		switch kind {
-		case protowire.VarintType:
-			v.number, n = protowire.ConsumeVarint(wire)
-		case protowire.Fixed32Type:
-			var small uint32
-			small, n = protowire.ConsumeFixed32(wire)
-			v.number = uint64(small)
-		case protowire.Fixed64Type:
-			v.number, n = protowire.ConsumeFixed64(wire)
+		case protowire.VarintType, protowire.Fixed32Type, protowire.Fixed64Type:
+			v.number, n = consumeNumber(kind, wire)
 		case protowire.BytesType:
 			v.bytes, n = protowire.ConsumeBytes(wire)
 			v.at = whole - len(wire) + n - len(v.bytes)
@@ -365,22 +359,26 @@ func appendList(to []byte, f *field, values []value, depth int) (_ []byte, writt
 	return append(to, ']'), len(to) > start, nil
 }
 
-func unpack(kind protowire.Type, from []byte) (v value, rest []byte, err error) {
-	var n int
+// consumeNumber returns what a varint, fixed32 or fixed64 has, and its length; a negative one is an error of protowire.
+func consumeNumber(kind protowire.Type, from []byte) (number uint64, n int) {
 	switch kind {
 	case protowire.VarintType:
-		v.number, n = protowire.ConsumeVarint(from)
+		return protowire.ConsumeVarint(from)
 	case protowire.Fixed32Type:
-		var small uint32
-		small, n = protowire.ConsumeFixed32(from)
-		v.number = uint64(small)
-	case protowire.Fixed64Type:
-		v.number, n = protowire.ConsumeFixed64(from)
+		small, n := protowire.ConsumeFixed32(from)
+		return uint64(small), n
 	default:
+		return protowire.ConsumeFixed64(from)
+	}
+}
+
+func unpack(kind protowire.Type, from []byte) (v value, rest []byte, err error) {
+	if kind != protowire.VarintType && kind != protowire.Fixed32Type && kind != protowire.Fixed64Type {
 		return v, nil, fmt.Errorf("a list of wire type %d is packed", kind)
 	}
+	number, n := consumeNumber(kind, from)
 	if n < 0 {
 		return v, nil, protowire.ParseError(n)
 	}
-	return v, from[n:], nil
+	return value{number: number}, from[n:], nil
 }
